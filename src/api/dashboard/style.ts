@@ -4,6 +4,7 @@ export const STYLE = `
   --back: #fbfbf9; --card: #fff; --text: #1c2421; --quiet: #57635d; --rule: #dfe3df;
   --main: #1d6b5c; --on-main: #fff; --bad: #a3261c; --warn: #8f4d00; --track: #e4e8e4;
   --hit: 29 107 92; --miss: 163 38 28;
+  --p0: #0b63b8; --p1: #a34d12; --p2: #7a3ea1; --p3: #1d6b5c; --p4: #b3254f; --p5: #5c6800;
   font: 15px/1.45 system-ui, sans-serif; color: var(--text); background: var(--back);
 }
 @media (prefers-color-scheme: dark) {
@@ -11,6 +12,7 @@ export const STYLE = `
     --back: #131716; --card: #1a1f1d; --text: #e6ebe8; --quiet: #a0aca6; --rule: #313835;
     --main: #6cc7b1; --on-main: #0e1513; --bad: #ff9488; --warn: #f2b268; --track: #313835;
     --hit: 108 199 177; --miss: 255 148 136;
+    --p0: #74b6ff; --p1: #f2a167; --p2: #cba0f2; --p3: #6cc7b1; --p4: #ff93b0; --p5: #cbd46a;
   }
 }
 * { box-sizing: border-box }
@@ -66,11 +68,16 @@ input { accent-color: var(--main) }
 .state .buttons { margin: 0 }
 .buttons.left { justify-content: start }
 .inline { display: grid; grid-template-columns: 1fr auto; gap: 0 .5rem; align-items: end }
+.inline.three { grid-template-columns: 1fr 1fr auto }
 .inline button { margin-bottom: .5rem }
+summary { cursor: pointer }
+summary h2 { display: inline }
+progress { accent-color: var(--main); width: 7rem; vertical-align: middle }
 
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; margin-bottom: .5rem }
 th, td { text-align: left; padding: .22rem .6rem .22rem 0; border-top: 1px solid var(--rule); font-weight: 400; vertical-align: middle; overflow-wrap: anywhere }
 thead th { color: var(--quiet); font-size: .85em; border: 0 }
+thead th, .confusion th { overflow-wrap: normal }
 th.right, td.right { text-align: right }
 th:last-child, td:last-child { padding-right: 0 }
 tr.live > * { background: color-mix(in srgb, var(--main) 9%, transparent) }
@@ -102,6 +109,11 @@ tr.live > * { background: color-mix(in srgb, var(--main) 9%, transparent) }
 .chart text { font-size: 11px; fill: var(--quiet) }
 .axis line { stroke: var(--rule) }
 .line { fill: none; stroke: var(--main); stroke-width: 2; stroke-linejoin: round }
+.line.behind { stroke: var(--quiet); stroke-width: 1; opacity: .6 }
+.p0 { stroke: var(--p0) } .p1 { stroke: var(--p1); stroke-dasharray: 7 3 } .p2 { stroke: var(--p2); stroke-dasharray: 2 2 }
+.p3 { stroke: var(--p3); stroke-dasharray: 9 3 2 3 } .p4 { stroke: var(--p4); stroke-dasharray: 4 2 } .p5 { stroke: var(--p5); stroke-dasharray: 12 4 }
+.legend { display: flex; flex-wrap: wrap; gap: .3rem; margin: .25rem 0 .6rem }
+.legend button.small { margin: 0; color: var(--text); font-variant-numeric: tabular-nums; overflow-wrap: anywhere }
 .mark { cursor: pointer }
 .mark line { stroke: var(--quiet); opacity: .35 }
 .mark .target { fill: transparent }
@@ -116,7 +128,8 @@ tr.live > * { background: color-mix(in srgb, var(--main) 9%, transparent) }
   dl { gap: .5rem 1.5rem }
   .state .buttons { width: 100% }
   .state button { flex: 1 }
-  .events { display: none }
+  .inline.three { grid-template-columns: 1fr }
+  .events, .age, td .bar { display: none }
 }
 
 dialog { width: min(34rem, calc(100vw - 2rem)); border: 1px solid var(--rule); border-radius: 10px; padding: 1.1rem; color: var(--text); background: var(--card) }

@@ -15,9 +15,10 @@ const main = fileURLToPath(entryUrl('../../../src/cli/main.ts', import.meta.url)
 
 export interface Rig {
   readonly url: string
-  /** Sends so many rows, with this share of wrong labels, and resolves when they are learned. */
+  /** Sends so many rows, with this share of wrong labels, and resolves when they are learned. Ids: row-1, row-2, … */
   teach(count: number, wrong?: number, model?: string): Promise<void>
   get<Answer>(path: string): Promise<Answer>
+  post(path: string, body: object): Promise<Response>
   close(): Promise<void>
 }
 
@@ -31,7 +32,7 @@ export async function startRig(): Promise<Rig> {
   writeFileSync(
     config,
     `server: { port: 0, ${auth} }\nlog: { level: warn }\nmodels:\n` +
-      `  rows: { ${settings}, trigger: { policy: count, every: 20 } }\n` +
+      `  rows: { ${settings}, trigger: { policy: adwin, every: 20, on_drift: report } }\n` +
       `  guarded: { ${settings}, defence: { enabled: true, unreviewed_daily: 20 } }\n`,
   )
   const args = [main, 'serve', '--config', config, '--json']
@@ -47,24 +48,28 @@ export async function startRig(): Promise<Rig> {
   const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }
   const get = async <Answer>(path: string) =>
     (await (await fetch(`${url}${path}`, { headers })).json()) as Answer
+  const post = async (path: string, body: object) =>
+    fetch(`${url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
   const random = openRandom(7, 'rows')
+  let sent = 0
   return {
     url,
     get,
+    post,
     async teach(count, wrong = 0, model = 'rows') {
       const events = Array.from({ length: count }, () => {
         const features = [1, 2, 3].map(() => random.uniform() * 2 - 1)
         const isYes = features[0]! + features[1]! > 0 !== random.uniform() < wrong
+        sent += 1
         return {
-          source: 'crowd',
+          ...{ id: `row-${sent}`, source: model === 'rows' && sent % 5 === 0 ? 'desk' : 'crowd' },
           slice: features[2]! > 0.4 ? 'eu-west' : 'us-east',
           input: { features },
           label: isYes ? 'yes' : 'no',
         }
       })
-      const body = JSON.stringify({ events })
       const path = `/v1/models/${model}`
-      const response = await fetch(`${url}${path}/feedback`, { method: 'POST', headers, body })
+      const response = await post(`${path}/feedback`, { events })
       const { position } = (await response.json()) as { position: string }
       await get(`${path}?wait_for=${position}`)
     },

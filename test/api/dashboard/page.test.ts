@@ -55,6 +55,13 @@ test('a person sees accuracy fall after a bad burst, rolls back with a reason, s
   await rig.teach(200, 1)
   await expect.poll(async () => accuracyIn(page)).toBeLessThan(0.5)
   await expect.poll(async () => liveIn(page)).not.toBe(good)
+  // The line shows when it was noticed, and a page opened only now what was forgotten.
+  await page.locator('.alarm').first().waitFor()
+  const { page: later } = await openView(browser, rig.url)
+  await expect.poll(async () => later.locator('.fall').count()).toBe(2)
+  expect(await later.locator('.fall').first().getAttribute('title')).toMatch(
+    /^at its best it was \.[89]/,
+  )
   await screenshot(page, 'path-2-fallen')
 
   await (await rowOf(page, good)).getByRole('button', { name: 'Roll back' }).click()
@@ -83,6 +90,66 @@ test('a person sees accuracy fall after a bad burst, rolls back with a reason, s
     reason: 'a bad burst from the crowd',
   })
   expect(faults).toEqual([])
+})
+
+test('a person tells slices and sources apart on the line, and chooses which are drawn', async () => {
+  const { page, faults } = await openView(browser, rig.url)
+  await page.getByRole('button', { name: 'by slice' }).click()
+  const legend = page.getByRole('group', { name: 'Lines shown' })
+  const us = legend.getByRole('button', { name: /^us-east \.\d/ })
+  await us.waitFor()
+  const drawn = page.locator('.chart path.part')
+  expect(await drawn.count()).toBe(2)
+  await us.click()
+  expect(await us.getAttribute('aria-pressed')).toBe('false')
+  expect(await drawn.count()).toBe(1)
+  await rig.teach(20)
+  // It follows the stream, and keeps the choice.
+  const count = async () =>
+    (await rig.get<{ sources: { count: number }[] }>('/v1/models/rows/quality')).sources.length
+  await expect.poll(count).toBeGreaterThan(1)
+  expect(await drawn.count()).toBe(1)
+  await page.getByRole('button', { name: 'by source' }).click()
+  await legend.getByRole('button', { name: /^desk \.\d/ }).waitFor()
+  expect(await drawn.count()).toBeGreaterThan(1)
+  await screenshot(page, 'lines-by-source')
+  expect(await accessibilityFaults(page)).toEqual([])
+  expect(faults).toEqual([])
+})
+
+test('a person looks up what became of an event, and is told why there is nothing to find', async () => {
+  const { page, faults } = await openView(browser, rig.url)
+  const panel = page.getByRole('region', { name: 'What became of an event' })
+  await panel.getByLabel('Event id').fill('row-1')
+  await panel.getByLabel('Source').fill('crowd')
+  await panel.getByRole('button', { name: 'Look up' }).click()
+  await expect.poll(async () => page.locator('#receipt').textContent()).toBe('learned')
+  const version = panel.getByRole('button', { name: /^v\d+$/ })
+  const receipt = await rig.get<{ version: string }>('/v1/models/rows/feedback/row-1?source=crowd')
+  expect(await version.textContent()).toBe(receipt.version)
+  await version.click()
+  await page.getByRole('dialog', { name: `Why ${receipt.version}` }).waitFor()
+  await page.keyboard.press('Escape')
+  await panel.getByLabel('Event id').fill('never sent')
+  await page.keyboard.press('Enter')
+  await panel.getByText('no event never sent of the source crowd is known').waitFor()
+  expect(faults.filter((fault) => !fault.includes('404'))).toEqual([])
+})
+
+test('the audit log says who did what and why, newest first, when a person opens it', async () => {
+  const reason = 'to see it in the log'
+  await rig.post('/v1/models/rows/pause', { reason })
+  await rig.post('/v1/models/rows/resume', { reason: 'seen' })
+  const { page } = await openView(browser, rig.url)
+  const asked: string[] = []
+  page.on('request', (request) => asked.push(request.url()))
+  const panel = page.getByRole('region', { name: 'Audit log' })
+  await page.getByRole('heading', { name: 'Audit log' }).click()
+  const rows = panel.locator('li')
+  await expect.poll(async () => rows.nth(1).textContent()).toContain(`“${reason}”`)
+  expect(await rows.nth(0).textContent()).toMatch(/token-1 POST \/v1\/models\/rows\/resume/)
+  expect(asked.filter((url) => url.includes('/v1/audit'))).toHaveLength(1)
+  expect(await accessibilityFaults(page)).toEqual([])
 })
 
 test('the keyboard alone is enough: roll back, change of mind, and the focus comes back', async () => {
@@ -173,6 +240,17 @@ test('what the defence keeps back is listed with its reason, and a person releas
   await panel.waitFor({ state: 'detached' })
 })
 
+test('a request to forget is followed until its certificate says what went', async () => {
+  const { page } = await openView(browser, `${rig.url}/#guarded`)
+  const asked = await rig.post('/v1/models/guarded/forget', { source: 'crowd', reason: 'it asked' })
+  const { request } = (await asked.json()) as { request: string }
+  const panel = page.getByRole('region', { name: 'Forgotten for good' })
+  const row = panel.locator('li', { hasText: request })
+  await row.getByText('done').waitFor()
+  expect(await row.textContent()).toMatch(/source crowd \(it asked, token-1\): 30 events erased/)
+  expect(await accessibilityFaults(page)).toEqual([])
+})
+
 test('the box answers, takes the right answer, and says which version has learned it', async () => {
   const { page, faults } = await openView(browser, rig.url)
   await page.getByLabel('Input').fill('[0.9, 0.9, 0]')
@@ -220,6 +298,12 @@ test.each(views)('nothing is wrong for axe at $width px in $colorScheme', async 
   expect(await accessibilityFaults(page)).toEqual([])
   // No sideways scrolling on a phone.
   expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0)
+  // Nothing sticks out of its card either, but for the table that scrolls.
+  const out = `[...document.querySelectorAll('section table')].filter((table) => {
+    const card = table.closest('section')
+    return table.closest('.scroll') === null && table.getBoundingClientRect().right > card.getBoundingClientRect().right
+  }).length`
+  expect(await page.evaluate(out)).toBe(0)
   await page.getByRole('button', { name: 'Roll back…' }).click()
   await page.getByRole('dialog').waitFor()
   expect(await accessibilityFaults(page)).toEqual([])
@@ -241,8 +325,8 @@ test('with 10,000 versions a page shows ten, turns to the next ten, and has fetc
     "performance.getEntriesByType('resource').map((entry) => entry.transferSize)",
   )
   expect(sizes.reduce((sum, size) => sum + size)).toBeLessThan(150_000)
-  // A trainer that is not there has no quality to report.
-  expect(faults.filter((fault) => !fault.includes('503'))).toEqual([])
+  // A trainer that is not there has no quality to report, and no requests to forget.
+  expect(faults.filter((fault) => !/503|409/.test(fault))).toEqual([])
 })
 
 test('the form for a key is clean too', async () => {

@@ -128,6 +128,9 @@ export interface Stratum {
   readonly support: number
   readonly precision: number | null
   readonly recall: number | null
+  /** The last two: since the model was created, and absent until there are enough examples. */
+  readonly recall_best?: number
+  readonly forgetting?: number
 }
 
 export interface Quality {
@@ -136,6 +139,8 @@ export interface Quality {
   readonly slices?: readonly Slice[]
   readonly slice_gap?: SliceGap
   readonly labels?: readonly Stratum[]
+  /** The mean over labels. */
+  readonly forgetting?: number
   readonly confusion?: {
     readonly labels: readonly string[]
     readonly counts: readonly (readonly number[])[]
@@ -181,6 +186,55 @@ export interface Fleet {
     readonly lease: { readonly holder: string } | null
   }[]
   readonly problem?: Coded
+}
+
+export interface AuditRecord {
+  readonly time: string
+  readonly key: string
+  readonly method: string
+  readonly path: string
+  readonly request: string
+  readonly status: number
+  readonly code?: string
+  readonly body?: { readonly reason?: unknown }
+}
+
+/** What became of an event. */
+export interface Receipt extends Partial<Coded> {
+  readonly source: string
+  readonly state: string
+  readonly waiting_for?: string
+  readonly version?: string
+  readonly weight?: number
+  readonly slice?: string
+  readonly time?: string
+  readonly fix?: string
+  readonly rollback?: { readonly to: string; readonly since: string; readonly reason: string }
+}
+
+export interface ForgetRequest {
+  readonly request: string
+  readonly state: string
+  readonly events?: number
+  readonly learned_again?: number
+  readonly left?: number
+  readonly certificate?: {
+    readonly asked: Readonly<Record<string, string>>
+    readonly reason?: string
+    readonly by?: string
+    readonly completed_at?: string
+    readonly erased: { readonly events?: number }
+    readonly versions: {
+      readonly retired: readonly string[]
+      readonly rebuilt?: { readonly version: string }
+    }
+  }
+}
+
+/** Of each slice or each source, the one with the most examples first. */
+export interface PartLines {
+  readonly timesMs: readonly number[]
+  readonly lines: readonly { readonly name: string; readonly values: readonly (number | null)[] }[]
 }
 
 /** A point of the accuracy line. */

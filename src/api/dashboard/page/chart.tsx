@@ -2,29 +2,38 @@
  * Accuracy over time, with a mark where another version began to answer and where drift was found. The marks can be
  * walked through with the slider below: that is the way of the keyboard, of a finger and of a screen reader.
  */
-import { useEffect, useRef, useState } from 'preact/hooks'
-import type { Live, Sample, Version } from './answers.tsx'
+import { useState } from 'preact/hooks'
+import type { Live, PartLines, Sample, Version } from './answers.tsx'
+import { modelPath } from './client.tsx'
 import { clockTime, share } from './format.tsx'
+import { useFresh } from './fresh.tsx'
+import { alarmsOf, MarkLine, marksOf, namedOf, thinned, type Mark } from './marks.tsx'
+import { Legend, PartPaths, useParts, type By } from './parts.tsx'
+import {
+  BOTTOM,
+  HEIGHT,
+  LEFT,
+  lowest,
+  pathOf,
+  pointsOf,
+  RIGHT,
+  TOP,
+  useWidth,
+  within,
+  type Point,
+} from './scale.tsx'
 
 interface Props {
+  readonly name: string
   /** What the line shows, as the task calls it. */
   readonly score: string
   readonly samples: readonly Sample[]
   readonly moves: readonly Live[]
-  /** Where they are older than the samples, their scores begin the line. */
-  readonly versions: readonly Version[]
+  /** What there is to be told apart. */
+  readonly kinds: readonly Exclude<By, 'all'>[]
+  /** Whether more may be asked for: what is seen first comes first. */
+  readonly isSettled: boolean
   readonly onWhy: (version: string) => void
-}
-
-interface Point {
-  readonly timeMs: number
-  readonly accuracy: number
-}
-
-interface Mark extends Live {
-  readonly timeMs: number
-  /** Not by the trainer. */
-  readonly isByPerson: boolean
 }
 
 const RANGES = [
@@ -32,22 +41,29 @@ const RANGES = [
   ['1 h', 3_600_000],
   ['all', Infinity],
 ] as const
-const HEIGHT = 200
-const [TOP, RIGHT, BOTTOM, LEFT] = [18, 8, 20, 34]
-/** Marks of the trainer that are nearer than this cannot be told apart. */
-const NEAR_PX = 5
-/** Room for the name of a mark. */
-const NAME_PX = 70
 
-export function Chart({ score, samples, moves, versions, onWhy }: Props) {
+export function Chart({ name, score, samples, moves, kinds, isSettled, onWhy }: Props) {
   const { box, width } = useWidth()
   const [range, setRange] = useState<number>(600_000)
   const [chosen, setChosen] = useState<number | undefined>()
-  const points = pointsOf(samples, versions)
+  const [by, setBy] = useState<By>('all')
+  const isBegun = samples[0] !== undefined && samples[0].timeMs <= Date.now() - range
+  // The line begins with the scores of versions from before this server started.
+  const earlier = useFresh<{ versions: readonly Version[] }>(
+    isSettled && !isBegun ? modelPath(name, '/versions') : undefined,
+    name,
+  )
+  const answer = useFresh<PartLines>(
+    by === 'all' ? undefined : `dashboard/parts?model=${encodeURIComponent(name)}&by=${by}`,
+    samples.at(-1)?.count,
+  )
+  const parts = useParts(answer.answer, by)
+  const points = pointsOf(samples, earlier.answer?.versions ?? [])
   const endMs = Math.max(Date.now(), points.at(-1)?.timeMs ?? 0)
   const startMs = Math.max(points[0]?.timeMs ?? endMs - 1000, endMs - range)
   const shown = within(points, startMs)
-  const low = lowest(shown)
+  const drawn = parts.lines.filter(({ slot }) => slot !== undefined)
+  const low = lowest([...shown, ...drawn.flatMap((line) => within(line.points, startMs))])
   const x = (timeMs: number) =>
     LEFT + ((timeMs - startMs) / Math.max(1, endMs - startMs)) * (width - LEFT - RIGHT)
   const y = (accuracy: number) => TOP + ((1 - accuracy) / (1 - low)) * (HEIGHT - TOP - BOTTOM)
@@ -56,20 +72,34 @@ export function Chart({ score, samples, moves, versions, onWhy }: Props) {
   // Where nothing has changed for long, the last change is still why the live version is live.
   const mark = marks[at === -1 ? marks.length - 1 : at] ?? marksOf(moves.slice(0, 1), 0)[0]
   const names = namedOf(marks, mark?.generation, x)
-  const steps = [low, (1 + low) / 2, 1]
+  const alarms = alarmsOf(samples, startMs)
   return (
     <section aria-labelledby="chart-title">
       <div class="heading">
         <h2 id="chart-title">Recent {score}</h2>
+        {kinds.length > 0 && (
+          <span role="group" aria-label="Lines">
+            {(['all', ...kinds] as const).map((each) => (
+              <button
+                key={each}
+                class="small"
+                aria-pressed={by === each}
+                onClick={() => setBy(each)}
+              >
+                {each === 'all' ? 'model' : `by ${each}`}
+              </button>
+            ))}
+          </span>
+        )}
         <span role="group" aria-label="Time shown">
-          {RANGES.map(([name, ms]) => (
+          {RANGES.map(([label, ms]) => (
             <button
-              key={name}
+              key={label}
               class="small"
               aria-pressed={range === ms}
               onClick={() => setRange(ms)}
             >
-              {name}
+              {label}
             </button>
           ))}
         </span>
@@ -79,9 +109,9 @@ export function Chart({ score, samples, moves, versions, onWhy }: Props) {
           width={width}
           height={HEIGHT}
           role="img"
-          aria-label={summaryOf(score, shown, marks, alarmsOf(samples, startMs).length)}
+          aria-label={summaryOf(score, shown, marks, alarms.length)}
         >
-          {steps.map((step) => (
+          {[low, (1 + low) / 2, 1].map((step) => (
             <g key={step} class="axis">
               <line x1={LEFT} x2={width - RIGHT} y1={y(step)} y2={y(step)} />
               <text x={LEFT - 6} y={y(step) + 4} text-anchor="end">
@@ -105,14 +135,18 @@ export function Chart({ score, samples, moves, versions, onWhy }: Props) {
               onChoose={() => setChosen(each.generation)}
             />
           ))}
-          {shown.length > 0 && <path class="line" d={pathOf(shown, endMs, x, y)} />}
-          {alarmsOf(samples, startMs).map((timeMs) => (
+          {shown.length > 0 && (
+            <path class={by === 'all' ? 'line' : 'line behind'} d={pathOf(shown, endMs, x, y)} />
+          )}
+          {by !== 'all' && <PartPaths {...{ lines: drawn, startMs, endMs, x, y }} />}
+          {alarms.map((timeMs) => (
             <path key={timeMs} class="alarm" d={`M${x(timeMs)},${HEIGHT - BOTTOM}l5,-9h-10z`}>
               <title>drift alarm, {clockTime(timeMs)}</title>
             </path>
           ))}
         </svg>
       </div>
+      {by !== 'all' && answer.answer !== undefined && <Legend {...parts} />}
       {shown.length === 0 && <p class="note">No feedback has come yet.</p>}
       {mark !== undefined && (
         <div class="scrub">
@@ -140,154 +174,6 @@ export function Chart({ score, samples, moves, versions, onWhy }: Props) {
       )}
     </section>
   )
-}
-
-function MarkLine(props: {
-  readonly mark: Mark
-  readonly at: number
-  /** Absent: there is no room for it. */
-  readonly name: string | undefined
-  readonly isChosen: boolean
-  readonly onChoose: () => void
-}) {
-  const { mark, at, name, isChosen, onChoose } = props
-  const kind = `mark${mark.isByPerson ? ' person' : ''}${isChosen ? ' chosen' : ''}`
-  return (
-    <g class={kind} onClick={onChoose}>
-      <line x1={at} x2={at} y1={TOP - 4} y2={HEIGHT - BOTTOM} />
-      <rect class="target" x={at - 8} width={16} y={0} height={HEIGHT - BOTTOM} />
-      {name !== undefined && (
-        <text x={at} y={11} text-anchor={at > 60 ? 'end' : 'start'}>
-          {name}
-        </text>
-      )}
-      <title>
-        {mark.version}, {clockTime(mark.timeMs)}
-      </title>
-    </g>
-  )
-}
-
-/** Empty where a command changed no version, such as a pause. */
-function nameOf({ by, version, canary, shadow }: Mark): string {
-  if (by === 'rollback') return `↩ ${version}`
-  if (by === 'promote') return version
-  if (by === 'canary' && canary !== undefined) return `canary ${canary.version}`
-  if (by === 'shadow' && shadow !== undefined) return `shadow ${shadow.version}`
-  return ''
-}
-
-/** The marks that have room for their name: the chosen one, and others from the newest on. */
-function namedOf(
-  marks: readonly Mark[],
-  chosen: number | undefined,
-  x: (timeMs: number) => number,
-): ReadonlyMap<number, string> {
-  const names = new Map<number, string>()
-  const taken: number[] = []
-  const isFree = (at: number) => taken.every((other) => Math.abs(at - other) >= NAME_PX)
-  const ordered = marks.toReversed().toSorted((one, other) => {
-    return Number(other.generation === chosen) - Number(one.generation === chosen)
-  })
-  for (const mark of ordered) {
-    const isChosen = mark.generation === chosen
-    const name = nameOf(mark) || (isChosen ? mark.version : '')
-    if (name === '' || !isFree(x(mark.timeMs))) continue
-    taken.push(x(mark.timeMs))
-    names.set(mark.generation, name)
-  }
-  return names
-}
-
-function useWidth() {
-  const box = useRef<HTMLDivElement>(null)
-  const [width, setWidth] = useState(600)
-  useEffect(() => {
-    const { current } = box
-    if (current === null) return undefined
-    const observer = new ResizeObserver(([entry]) => {
-      if (entry !== undefined) setWidth(Math.max(200, Math.floor(entry.contentRect.width)))
-    })
-    observer.observe(current)
-    return () => {
-      observer.disconnect()
-    }
-  }, [])
-  return { box, width }
-}
-
-function pointsOf(samples: readonly Sample[], versions: readonly Version[]): readonly Point[] {
-  const live = samples.filter(({ count }) => count > 0)
-  const first = live[0]?.timeMs ?? Infinity
-  const older = versions
-    .filter(({ scores }) => scores.count > 0)
-    .map(({ created, scores }) => ({
-      timeMs: Date.parse(created),
-      accuracy: scores.accuracy_recent,
-    }))
-    .filter(({ timeMs }) => timeMs < first)
-    .reverse()
-  return [...older, ...live]
-}
-
-/** Those in the range, and the last one before it, moved to its edge. */
-function within(points: readonly Point[], startMs: number): readonly Point[] {
-  const before = points.findLast(({ timeMs }) => timeMs < startMs)
-  const inside = points.filter(({ timeMs }) => timeMs >= startMs)
-  return before === undefined ? inside : [{ ...before, timeMs: startMs }, ...inside]
-}
-
-/** A tenth below the lowest point, so that small changes show. */
-function lowest(points: readonly Point[]): number {
-  const least = Math.min(0.9, ...points.map(({ accuracy }) => accuracy))
-  return Math.max(0, Math.floor(least * 10 - 0.5) / 10)
-}
-
-/** A value holds until it changes: a pause is a level line, not a slope. */
-const PAUSE_MS = 3000
-
-function pathOf(
-  points: readonly Point[],
-  endMs: number,
-  x: (timeMs: number) => number,
-  y: (accuracy: number) => number,
-): string {
-  let path = ''
-  let last: number | undefined
-  for (const { timeMs, accuracy } of points) {
-    const [right, down] = [x(timeMs).toFixed(1), y(accuracy).toFixed(1)]
-    if (last === undefined) path = `M${right},${down}`
-    else path += timeMs - last > PAUSE_MS ? `H${right}V${down}` : `L${right},${down}`
-    last = timeMs
-  }
-  return `${path}H${x(endMs).toFixed(1)}`
-}
-
-function marksOf(moves: readonly Live[], startMs: number): readonly Mark[] {
-  return moves
-    .map((move) => ({
-      ...move,
-      timeMs: Date.parse(move.since),
-      isByPerson: move.by !== 'trainer' && move.by !== 'start',
-    }))
-    .filter(({ timeMs }) => timeMs >= startMs)
-    .reverse()
-}
-
-function thinned(marks: readonly Mark[], x: (timeMs: number) => number): readonly Mark[] {
-  let last = -Infinity
-  return marks.filter(({ timeMs, isByPerson }) => {
-    const isFar = x(timeMs) - last >= NEAR_PX
-    if (isFar) last = x(timeMs)
-    return isFar || isByPerson
-  })
-}
-
-function alarmsOf(samples: readonly Sample[], startMs: number): readonly number[] {
-  return samples
-    .filter((sample, at) => at > 0 && sample.alarms > (samples[at - 1]?.alarms ?? 0))
-    .map(({ timeMs }) => timeMs)
-    .filter((timeMs) => timeMs >= startMs)
 }
 
 function summaryOf(

@@ -2,12 +2,15 @@
 import { render } from 'preact'
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import type { Fleet, Live, Model, Page, Quality, Sample, Version } from './answers.tsx'
+import { AuditPanel } from './audit.tsx'
 import { Chart } from './chart.tsx'
 import { modelPath, Refusal, send, setToken, textOf, token } from './client.tsx'
 import { FleetPanel } from './fleet.tsx'
+import { ForgetPanel } from './forget.tsx'
 import { useFresh } from './fresh.tsx'
 import { MoveDialog, type Move } from './move.tsx'
 import { QualityPanel } from './quality.tsx'
+import { ReceiptPanel } from './receipt.tsx'
 import { Summary } from './summary.tsx'
 import { AsidePanel, LettersPanel, QuarantinePanel } from './left-out.tsx'
 import { follow } from './stream.tsx'
@@ -102,12 +105,7 @@ function ModelView({ name, listed, round }: ModelViewProps) {
   const page = useRef<Page<Version> | undefined>(undefined)
   if (versions.answer !== undefined)
     page.current = { items: versions.answer.versions, next: versions.answer.next }
-  // Once, after what is seen first: the line begins with what was before this server started.
-  const isShown = page.current !== undefined
-  const earlier = useFresh<{ versions: readonly Version[] }>(
-    isShown ? modelPath(name, '/versions') : undefined,
-    name,
-  )
+  const isSettled = page.current !== undefined
   const quality = useFresh<Quality>(
     modelPath(name, '/quality'),
     // Its trainer may report for the first time while nothing is learned.
@@ -140,14 +138,17 @@ function ModelView({ name, listed, round }: ModelViewProps) {
         onPause={(by) => void pause(by)}
       />
       <Chart
+        name={name}
         score={shown.score.name}
         samples={samples}
         moves={history.answer?.moves ?? []}
-        versions={earlier.answer?.versions ?? []}
+        kinds={kindsOf(quality.answer)}
+        isSettled={isSettled}
         onWhy={setWhy}
       />
       <div class="columns">
         <div>
+          <TrialPanel trial={shown.trial} live={shown.live} onMove={setMove} />
           <VersionsPanel
             name={name}
             page={page.current}
@@ -162,14 +163,20 @@ function ModelView({ name, listed, round }: ModelViewProps) {
               versions.reload()
             }}
           />
+          <QualityPanel quality={quality.answer} error={quality.error} />
         </div>
         <div>
-          <TrialPanel trial={shown.trial} live={shown.live} onMove={setMove} />
           <TryIt model={shown} />
-          <QualityPanel quality={quality.answer} error={quality.error} />
           <QuarantinePanel name={name} count={counts.quarantined ?? 0} onDone={say} />
           <AsidePanel name={name} count={counts.set_aside ?? 0} onDone={say} />
           <LettersPanel name={name} count={counts.rejected} onDone={say} />
+          <ReceiptPanel name={name} onWhy={setWhy} />
+          <ForgetPanel
+            // In a fleet, the daemon that trains the model knows.
+            {...{ name, round, isKnown: isSettled && shown.trainer.state !== 'standby' }}
+            now={last?.timeMs}
+          />
+          <AuditPanel changed={`${generation ?? ''} ${said}`} />
           <FleetPanel fleet={fleet.answer} />
         </div>
       </div>
@@ -204,6 +211,14 @@ function ModelView({ name, listed, round }: ModelViewProps) {
       </p>
     </main>
   )
+}
+
+/** What the quality tells apart, if it is more than one. */
+function kindsOf({ slices = [], sources = [] }: Partial<Quality> = {}) {
+  return [
+    ...(slices.length > 0 ? (['slice'] as const) : []),
+    ...(sources.length > 1 ? (['source'] as const) : []),
+  ]
 }
 
 /** What has just happened, for a while. */

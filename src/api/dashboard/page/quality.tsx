@@ -1,6 +1,5 @@
 /** How good the answers are: each label, what is confused with what, each source. */
 import type { Quality, SliceGap } from './answers.tsx'
-import { useRef } from 'preact/hooks'
 import { Refusal, textOf } from './client.tsx'
 import { number, share, whole } from './format.tsx'
 
@@ -27,7 +26,7 @@ export function QualityPanel({ quality, error }: Props) {
           {quality.labels === undefined ? (
             <Numbers quality={quality} />
           ) : (
-            <Strata strata={quality.labels} />
+            <Strata strata={quality.labels} forgetting={quality.forgetting} />
           )}
           {quality.confusion !== undefined && <Confusion {...quality.confusion} />}
           {quality.slices !== undefined && quality.slices.length > 0 && (
@@ -52,36 +51,44 @@ export function QualityPanel({ quality, error }: Props) {
 /** A fall of less than this is noise. */
 const LEAST_FALL = 0.02
 
-function Strata({ strata }: { readonly strata: NonNullable<Quality['labels']> }) {
-  // What was known best while this page was open: a fall from there is forgetting.
-  const best = useRef(new Map<string, number>()).current
-  for (const { label, recall } of strata)
-    best.set(label, Math.max(best.get(label) ?? 0, recall ?? 0))
-  const fallOf = (label: string, recall: number | null) => (best.get(label) ?? 0) - (recall ?? 0)
+function Strata({ strata, forgetting }: StrataProps) {
   if (strata.length === 0) return <p class="note">No feedback has come yet.</p>
   return (
-    <table>
-      <Head columns={['label', 'found']} numbers={['precision', 'examples']} />
-      <tbody>
-        {strata.map(({ label, recall, precision, support }) => (
-          <tr key={label}>
-            <th scope="row">{label}</th>
-            <td>
-              <Bar value={recall ?? 0} /> {share(recall)}
-              {fallOf(label, recall) >= LEAST_FALL && (
-                <small class="fall" title="below the best since this page was opened">
-                  {' '}
-                  ▼ {share(fallOf(label, recall))}
-                </small>
-              )}
-            </td>
-            <td class="right">{share(precision)}</td>
-            <td class="right">{whole(support)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <>
+      <table>
+        <Head columns={['label', 'found']} numbers={['precision', 'examples']} />
+        <tbody>
+          {strata.map(({ label, recall, precision, support, ...row }) => (
+            <tr key={label}>
+              <th scope="row">{label}</th>
+              <td>
+                <Bar value={recall ?? 0} /> {share(recall)}
+                {(row.forgetting ?? 0) >= LEAST_FALL && (
+                  <small class="fall" title={`at its best it was ${share(row.recall_best)}`}>
+                    {' '}
+                    ▼ {share(row.forgetting)}
+                  </small>
+                )}
+              </td>
+              <td class="right">{share(precision)}</td>
+              <td class="right">{whole(support)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {forgetting !== undefined && (
+        <p class="note" id="forgetting">
+          Forgetting {share(forgetting)}: how far a label is found less often now (▼) than at its
+          best, on average.
+        </p>
+      )}
+    </>
   )
+}
+
+interface StrataProps {
+  readonly strata: NonNullable<Quality['labels']>
+  readonly forgetting: number | undefined
 }
 
 interface HeadProps {

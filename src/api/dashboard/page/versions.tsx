@@ -36,7 +36,9 @@ export function VersionsPanel({ name, page, isFirst, live, ...on }: Props) {
         <thead>
           <tr>
             <th scope="col">version</th>
-            <th scope="col">age</th>
+            <th scope="col" class="age">
+              age
+            </th>
             <th scope="col" class="right">
               accuracy
             </th>
@@ -65,7 +67,7 @@ export function VersionsPanel({ name, page, isFirst, live, ...on }: Props) {
                 {each.live && <b class="tag">live</b>}
                 {each.decision !== 'promote' && <b class="tag">{each.decision}</b>}
               </th>
-              <td>{age(each.created)}</td>
+              <td class="age">{age(each.created)}</td>
               <td class="right">{share(each.scores.accuracy_recent)}</td>
               <td class="right events">+{whole(each.events_new)}</td>
               <td class="reason" title={each.reason}>

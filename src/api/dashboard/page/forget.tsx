@@ -1,0 +1,68 @@
+/** Requests to forget: how far each is, and what its certificate says. Hidden where there is none. */
+import type { ForgetRequest } from './answers.tsx'
+import { modelPath } from './client.tsx'
+import { clockTime, plural, whole } from './format.tsx'
+import { useFresh } from './fresh.tsx'
+
+interface Props {
+  readonly name: string
+  readonly isKnown: boolean
+  readonly round: number
+  /** Changes with everything that the trainer does. */
+  readonly now: unknown
+}
+
+export function ForgetPanel({ name, isKnown, round, now }: Props) {
+  const path = isKnown ? modelPath(name, '/forget?limit=5') : undefined
+  const list = useFresh<{ requests: readonly ForgetRequest[] }>(path, `${round} ${String(now)}`)
+  const requests = list.answer?.requests ?? []
+  if (requests.length === 0) return null
+  return (
+    <section aria-labelledby="forget-title">
+      <h2 id="forget-title">Forgotten for good</h2>
+      <ul class="plain">
+        {requests.map((each) => (
+          <li key={each.request}>
+            <code>{each.request}</code> <b>{each.state}</b>{' '}
+            {each.certificate === undefined ? (
+              <Progress {...each} />
+            ) : (
+              <Certified certificate={each.certificate} />
+            )}
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+function Progress({ request, events, learned_again: again = 0, left = again }: ForgetRequest) {
+  return (
+    <>
+      {events !== undefined && <small>{plural(events, 'event')} erased </small>}
+      {again > 0 && (
+        <>
+          <progress max={again} value={again - left} aria-label={`${request}: learned again`} />{' '}
+          <small>
+            {whole(again - left)} of {whole(again)} learned again
+          </small>
+        </>
+      )}
+    </>
+  )
+}
+
+function Certified({ certificate }: Required<Pick<ForgetRequest, 'certificate'>>) {
+  const { asked, erased, versions, reason, by, completed_at: at } = certificate
+  const what = Object.entries(asked).map(([key, value]) => `${key} ${value}`)
+  return (
+    <small>
+      {what.join(', ')}
+      {reason !== undefined && ` (${reason}${by === undefined ? '' : `, ${by}`})`}:{' '}
+      {plural(erased.events ?? 0, 'event')} erased, {plural(versions.retired.length, 'version')}{' '}
+      retired
+      {versions.rebuilt !== undefined && `, rebuilt as ${versions.rebuilt.version}`}
+      {at !== undefined && `, ${clockTime(at)}`}
+    </small>
+  )
+}
