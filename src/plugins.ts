@@ -16,6 +16,7 @@ import { l2Anchor } from '../policies/regularizer/l2-anchor.ts'
 import { lwf } from '../policies/regularizer/lwf.ts'
 import { none as noPenalty } from '../policies/regularizer/none.ts'
 import { knn } from '../policies/memory/knn.ts'
+import { mixture } from '../policies/memory/mixture.ts'
 import { none as noMemory } from '../policies/memory/none.ts'
 import { always } from '../policies/promotion/always.ts'
 import { golden } from '../policies/promotion/golden.ts'
@@ -155,7 +156,7 @@ export const policies = {
     lwf,
     'a-gem': aGem,
   } satisfies PolicyTable<Regularizer>,
-  memory: { none: noMemory, knn } satisfies PolicyTable<Memory>,
+  memory: { none: noMemory, knn, mixture } satisfies PolicyTable<Memory>,
   trigger: {
     count,
     interval,

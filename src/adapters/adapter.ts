@@ -8,6 +8,7 @@ import type { Random, Tensor, Tensors } from '../contracts/core.ts'
 import type { TaskHead } from '../contracts/task.ts'
 import { type ErrorCode, failure, invariant } from '../platform/errors.ts'
 import { memorySpecs, type MemoryPlan } from '../nn/memory.ts'
+import { mixtureSpecs } from '../nn/mixture.ts'
 import { orthonormal } from './orthonormal.ts'
 import { cutOf } from './target-modules.ts'
 
@@ -41,8 +42,13 @@ export function specsOf(plan: AdapterPlan): readonly ParameterSpec[] {
     ...methodOf(plan).parameters(sitesOf(plan)),
     ...statisticsOf(plan),
     ...plan.task.parameters(plan.base.network.width, plan.outputs),
-    ...(plan.memory ? memorySpecs(plan.memory, plan.outputs) : []),
+    ...memoryOf(plan),
   ]
+}
+
+function memoryOf({ memory, outputs }: AdapterPlan): readonly ParameterSpec[] {
+  if (memory === undefined) return []
+  return (memory.mixture === true ? mixtureSpecs : memorySpecs)(memory, outputs)
 }
 
 /** Not changed by any training step: the base and the task update it. */

@@ -39,6 +39,7 @@ import { openStore } from '../platform/store/store.ts'
 import { checkpointMigrations } from '../checkpoint/schema.ts'
 import { openLoop, type Loop } from '../trainer/loop.ts'
 import type { LoopParts, LeaseTerm } from '../trainer/parts.ts'
+import { openComparedEngine } from '../learner/compared-engine.ts'
 import { openKnnEngine } from '../learner/knn-engine.ts'
 import { eraseEvents } from '../intake/erase-events.ts'
 import { eraseShared } from '../intake/erase-shared.ts'
@@ -320,7 +321,8 @@ function knnMemoryOf(site: TrainerContext, model: string, base: Base): LoopParts
   if (policy.keepsNothing === true) return undefined
   const cut = cutOf(adapter.tail_layers, base.network.layers)
   const engine = openKnnEngine({ tf: site.tf, base, baseTensors: site.baseTensors(base), cut })
-  return { policy, engine, width: base.network.width }
+  const compared = policy.mixture && openComparedEngine(base, engine)
+  return { policy, engine, compared, width: base.network.width }
 }
 
 /** Ten sources may be as busy; a retraction still unmatched after this many events was a mistake. */

@@ -29,7 +29,15 @@ function ofModel(model: unknown): unknown {
     adapter: defaults.adapter,
     ...(defaults.train && { train: isRecord(train) ? over(defaults.train, train) : train }),
     ...(defaults.replay && { replay: given(model.replay) ?? defaults.replay }),
+    ...(defaults.memory &&
+      hasClasses(given(model.task)) && { memory: given(model.memory) ?? defaults.memory }),
   }
+}
+
+/** Kept examples vote for classes. `task` as it is written: absent, a name, or a mapping from it. */
+function hasClasses(task: unknown): boolean {
+  const [name] = isRecord(task) ? Object.keys(task) : [task ?? 'classification']
+  return name === 'classification'
 }
 
 /** Undefined also for a key without a value. */

@@ -150,7 +150,7 @@ const modelRules: readonly ModelRule[] = [
     const { plugin, settings } = chosenBase(base)
     const faults = plugin.check?.(settings, {
       isClosedForm: isClosedForm(adapter),
-      hasMemory: memory.policy !== 'none',
+      hasMemory: !['none', 'mixture'].includes(memory.policy),
       limits,
     })
     return (faults ?? []).map(({ path, message }) => wrong(path, message))

@@ -132,6 +132,8 @@ export interface Hyperparameters {
  */
 export interface Trainable {
   readonly head: Head
+  /** What base and task count, as of now; absent where they count nothing. */
+  readonly statistics?: Tensors
   /** An example changes it for good and must come only once: it keeps sums instead of taking steps. */
   readonly learnsOnce?: true
   /** Outputs of each row under the current weights; none while the head has none. */

@@ -163,6 +163,17 @@ export interface Network {
   tail<T>(ops: Ops<T>, hidden: T, mask: T, cut: number, adaptation: Adaptation<T>): T
   /** What the tail returned → embedding [b, 1, width], of unit length for text bases. */
   pool<T>(ops: Ops<T>, positions: T, mask: T, adaptation: Adaptation<T>): T
+  /** Present where the base has statistics: what kept examples are compared by in a mixture. */
+  readonly compared?: ComparedInput
+}
+
+/** An input as examples are compared by it: standardised, before any layer. */
+export interface ComparedInput {
+  /** Leading numbers of a latent that decide it, and how many it has itself. */
+  readonly numbers: number
+  readonly width: number
+  /** A latent, or its leading numbers → [b, 1, width]. */
+  of<T>(ops: Ops<T>, values: T): T
 }
 
 /**
@@ -285,12 +296,14 @@ export interface ModelDefaults {
   readonly adapter: Readonly<Record<string, Json>>
   readonly train?: Readonly<Record<string, Json>>
   readonly replay?: Readonly<Record<string, Json>>
+  /** Only for a task with classes. */
+  readonly memory?: Readonly<Record<string, Json>>
 }
 
 export interface ModelOnBase {
   /** Whether its head is computed from sums. */
   readonly isClosedForm: boolean
-  /** Whether stored examples vote. */
+  /** Whether stored examples vote by embeddings that no statistics may change. */
   readonly hasMemory: boolean
   readonly limits: { readonly features: number }
 }

@@ -206,8 +206,10 @@ export interface Memory {
   /** Off: it never decides, and no example is embedded for it. */
   readonly keepsNothing?: true
   readonly voice: MemoryVoice
-  /** Number of wrong answers after which a version is published without waiting for the next update. */
+  /** Number of wrong answers after which a version is published without waiting for the next update; 0 = never. */
   readonly every: number
+  /** Present: kept examples are one of several experts, and each counts for what it was right about lately. */
+  readonly mixture?: MixturePolicy
   /**
    * `item` is new, and `wasRight` says whether the answer before it was right. Returns which of `kept` (oldest first)
    * and of the item itself to remove. Called once for each example that votes, in order; after a restore also to fit
@@ -218,6 +220,21 @@ export interface Memory {
     kept: readonly MemoryItem[],
     seen: { readonly wasRight: boolean },
   ): readonly ExampleKey[]
+}
+
+/** What answers in a mixture, in this order. */
+export const experts = ['adapter', 'knn', 'closed_form', 'fast'] as const
+
+/** How experts are weighed, and how those learn that are no adapter. Stateless. */
+export interface MixturePolicy {
+  /** The weights, which sum to 1, after an answer; `likelihoods` is what each expert gave to the right output. */
+  reweigh(weights: readonly number[], likelihoods: readonly number[]): readonly number[]
+  /** Examples after which the closed form has forgotten one; 0 = never. */
+  readonly window: number
+  /** Step of the fast head, as a part of the step that would fit the example exactly. */
+  readonly rate: number
+  /** Numbers in an embedding above which there is no closed form: its cost rises with their cube. */
+  readonly widest: number
 }
 
 /** How much weight kept examples have in an answer. */

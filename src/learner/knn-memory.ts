@@ -10,10 +10,14 @@ import type { MemoryShape } from '../versions/contract.ts'
 import { invariant } from '../platform/errors.ts'
 import { memoryTensors, slotsFor } from '../nn/memory.ts'
 import type { KnnEngine } from './knn-engine.ts'
+import type { ComparedEngine } from './compared-engine.ts'
+import { Mixture, type MixtureAnswer } from './mixture.ts'
 
 export interface KnnMemoryParts {
   readonly policy: Memory
   readonly engine: KnnEngine
+  /** Where examples are one of several experts. */
+  readonly compared?: ComparedEngine | undefined
   /** Of an embedding. */
   readonly width: number
 }
@@ -42,6 +46,8 @@ export class KnnMemory {
     | undefined
   readonly #task: Task
   readonly #classes: Classes
+  /** Where kept examples are one of several experts. */
+  readonly mixture: Mixture | undefined
   /** Wrong answers since the last version. */
   #wrong = 0
   /** The last version contains an item that was retracted. */
@@ -52,6 +58,10 @@ export class KnnMemory {
     this.#parts = parts
     this.#task = task
     this.#classes = task.classes
+    const { policy, compared } = parts
+    const { mixture } = policy
+    if (mixture !== undefined && compared !== undefined)
+      this.mixture = new Mixture({ policy: { ...policy, mixture }, engine: compared }, task.classes)
   }
 
   /** Oldest first; another array whenever they have changed. */
@@ -64,7 +74,10 @@ export class KnnMemory {
   }
 
   get shape(): MemoryShape {
-    return { slots: slotsFor(this.#items.length), items: this.#items.length }
+    return {
+      ...{ slots: slotsFor(this.#items.length), items: this.#items.length },
+      ...(this.mixture && { mixture: true }),
+    }
   }
 
   get isStale(): boolean {
@@ -80,7 +93,7 @@ export class KnnMemory {
   get due(): string | undefined {
     const { every } = this.#parts.policy
     if (this.#isStale) return 'memory: an example was retracted'
-    return this.#wrong >= every ? `memory: wrong answers: ${this.#wrong}` : undefined
+    return every > 0 && this.#wrong >= every ? `memory: wrong answers: ${this.#wrong}` : undefined
   }
 
   /** Tests an example that is not stored, with the present items or with those of another version. */
@@ -89,15 +102,16 @@ export class KnnMemory {
     answer: HeadAnswer,
     items: readonly Memorised[] = this.#items,
   ): Score {
-    return this.#score(target, this.#parts.engine.embed(answer.latent), answer, items)
+    return this.#test(target, this.#vectorOf(answer.latent), answer, items).score
   }
 
   /** Test, then store. */
   testAndStore(example: Example, answer: HeadAnswer): Score {
-    const { policy, engine } = this.#parts
+    const { policy } = this.#parts
     const { key, target, weight, predictionId, timeMs } = example
-    const vector = engine.embed(answer.latent)
-    const score = this.#score(target, vector, answer)
+    const vector = this.#vectorOf(answer.latent)
+    const { score, mixed } = this.#test(target, vector, answer)
+    if (mixed !== undefined) this.mixture?.observe(mixed, target, answer.head)
     const wasRight = score.error === 0
     if (!wasRight) this.#wrong += 1
     const vote = this.#classes.vote(target)
@@ -122,6 +136,7 @@ export class KnnMemory {
   }
 
   clear(): void {
+    this.mixture?.clear()
     this.#hold([])
   }
 
@@ -132,6 +147,8 @@ export class KnnMemory {
   }
 
   parameters(head: Head): Tensors {
+    if (this.mixture !== undefined)
+      return this.mixture.tensors(this.#items, head, this.#task.outputs(head))
     return this.#tensorsOf(this.#items, head)
   }
 
@@ -144,15 +161,22 @@ export class KnnMemory {
       this.#take(item, this.#parts.policy.offer(item, this.#items, { wasRight: false }))
   }
 
-  #score(
+  #vectorOf(latent: Latent): Float32Array {
+    return this.mixture?.vectorOf(latent) ?? this.#parts.engine.embed(latent)
+  }
+
+  #test(
     target: Target,
     vector: Float32Array,
     { logits, head }: HeadAnswer,
     items: readonly Memorised[] = this.#items,
-  ): Score {
+  ): { readonly score: Score; readonly mixed?: MixtureAnswer } {
     const isSilent = this.#task.outputs(head) === 0
-    const mix = () => this.#parts.engine.mix(this.#tensorsOf(items, head), logits, vector)
-    return this.#task.score(isSilent ? logits : mix(), target, head)
+    if (isSilent) return { score: this.#task.score(logits, target, head) }
+    const mixed = this.mixture?.answer(vector, logits, items, head)
+    const answer =
+      mixed?.logits ?? this.#parts.engine.mix(this.#tensorsOf(items, head), logits, vector)
+    return { score: this.#task.score(answer, target, head), ...(mixed && { mixed }) }
   }
 
   /** The tensors of the last items and head asked for are kept. */

@@ -7,6 +7,7 @@ import type { Rollback } from '../contracts/release.ts'
 import type { Example, Head, Task } from '../contracts/task.ts'
 import type { ReplayBufferParts, ReplayBufferState } from './replay-buffer.ts'
 import type { KnnMemoryParts, Memorised } from './knn-memory.ts'
+import type { MixtureWeights } from './mixture.ts'
 import type { QualityLimits } from '../evaluation/quality.ts'
 import type { LossGapLimits, LossGapState } from '../evaluation/loss-gap.ts'
 import type { LiveScoresState } from '../evaluation/live-scores.ts'
@@ -109,6 +110,8 @@ export interface LearnerState {
   readonly wrong?: number
   /** The live version's memory contains an item that was retracted. */
   readonly stale?: boolean
+  /** Where kept examples are one of several experts: how these are weighed. */
+  readonly mixture?: MixtureWeights
   readonly scoreboard: ScoreboardState
   /** Absent where it is not measured. */
   readonly lossGap?: LossGapState

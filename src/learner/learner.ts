@@ -7,7 +7,7 @@
  * other work in between.
  */
 import type { TrainableState } from '../contracts/adapter.ts'
-import type { Decision, ExampleKey, Tensors } from '../contracts/core.ts'
+import type { Decision, ExampleKey, Tensor, Tensors } from '../contracts/core.ts'
 import type { Alarm, AlarmCount } from '../contracts/policy.ts'
 import type { LossGapReport, RollbackDecision, Scores, SliceGap } from '../contracts/release.ts'
 import type { Example, Head, Remembered, Score } from '../contracts/task.ts'
@@ -31,6 +31,8 @@ import { ReplayBuffer } from './replay-buffer.ts'
 import { Pending } from './pending.ts'
 import { KnnMemory, type Memorised } from './knn-memory.ts'
 import { LiveJudge } from './live-judge.ts'
+import type { Mixture } from './mixture.ts'
+import { latentOf } from './rehearsal.ts'
 import { Scoring, type Scored } from './scoring.ts'
 import { LossGap, type LossSum } from '../evaluation/loss-gap.ts'
 import { Scoreboard } from '../evaluation/scoreboard.ts'
@@ -97,6 +99,11 @@ export class Learner {
   /** The items of kNN memory; undefined if there is none. A new array after each change. */
   get memorised(): readonly Memorised[] | undefined {
     return this.#knnMemory?.items
+  }
+
+  /** By expert, where there are several. */
+  get expertWeights(): Readonly<Record<string, number>> | undefined {
+    return this.#mixture?.weights
   }
 
   get memoryShape(): MemoryShape | undefined {
@@ -236,6 +243,7 @@ export class Learner {
     else this.#remember(yield* this.#training.learn(block, testsInStep, heldOut))
     const { poison } = this.#training
     for (const key of poison) this.#forgetPoison(key)
+    yield* this.#learnMixture(block)
     this.#knnMemory?.published()
     const { steps, dropped } = this.progress
     const unlearned = block.filter((example) => !this.#isLearned(example))
@@ -333,7 +341,9 @@ export class Learner {
   }
 
   weights(): TrainableState {
-    return this.#parts.trainable.snapshot()
+    const state = this.#parts.trainable.snapshot()
+    const learned = this.#mixture?.learnedTensors() ?? []
+    return { ...state, tensors: new Map([...state.tensors, ...learned]) }
   }
 
   learnerState(): LearnerState {
@@ -345,6 +355,7 @@ export class Learner {
       ...(this.#judge.looksAtScores && { live: this.#judge.snapshot() }),
       ...(this.#knnMemory && { wrong: this.#knnMemory.wrong }),
       ...(this.#knnMemory?.isStale === true && { stale: true }),
+      ...(this.#mixture && { mixture: this.#mixture.snapshot() }),
       scoreboard: this.#scoreboard.snapshot(),
       ...(lossGap && { lossGap }),
       ...this.progress,
@@ -361,6 +372,8 @@ export class Learner {
     this.#parts.trainable.restore(weights)
     this.#pending.headChanged()
     this.#memory.restore(learnerState.memory, remembered, weights.head)
+    this.#mixture?.restoreLearned(weights.tensors)
+    this.#mixture?.restore(learnerState.mixture)
     this.#knnMemory?.restore(memorised, learnerState.wrong ?? 0, learnerState.stale)
     this.#parts.rate.restore(learnerState.rate ?? null)
     this.#parts.rollback.restore(learnerState.rollback)
@@ -473,6 +486,24 @@ export class Learner {
   #isLearned({ key }: Example): boolean {
     if (this.#training.poison.has(key)) return false
     return this.#fresh !== undefined || this.#training.hasTaught(key)
+  }
+
+  /** The experts beside the adapter learn what it has learned. */
+  *#learnMixture(block: readonly Example[]): Generator<readonly Example[], void, LatentMap> {
+    const mixture = this.#mixture
+    if (mixture === undefined) return
+    const { trainable, task, train } = this.#parts
+    const { head, statistics = new Map<string, Tensor>() } = trainable
+    const learned = block.filter((example) => this.#isLearned(example))
+    for (const batch of batches(learned, train.batch + train.replay_batch)) {
+      const latents = yield batch
+      const rows = batch.map((each) => ({ ...each, latent: latentOf(each.key, latents) }))
+      mixture.learn(rows, head, statistics, task.outputs(head))
+    }
+  }
+
+  get #mixture(): Mixture | undefined {
+    return this.#knnMemory?.mixture
   }
 
   /** Otherwise it would make later steps fail. */

@@ -84,15 +84,28 @@ export class Scoring {
     examples: readonly Example[],
     score: (batch: readonly Example[], latents: LatentMap) => readonly Score[],
   ): Scored {
-    const { trainable, batch: size } = this.#parts
-    const present = weights && trainable.snapshot()
+    const { batch: size } = this.#parts
+    const present = weights && this.#present()
     const scores: Score[] = []
     for (const batch of batches(examples, size)) {
       const latents = yield batch
-      if (weights !== undefined) trainable.restore(weights)
+      if (weights !== undefined) this.#restore(weights)
       scores.push(...score(batch, latents))
-      if (present !== undefined) trainable.restore(present)
+      if (present !== undefined) this.#restore(present)
     }
     return scores
+  }
+
+  #present(): TrainableState {
+    const { trainable, knnMemory } = this.#parts
+    const state = trainable.snapshot()
+    const learned = knnMemory?.mixture?.learnedTensors() ?? []
+    return { ...state, tensors: new Map([...state.tensors, ...learned]) }
+  }
+
+  #restore(state: TrainableState): void {
+    const { trainable, knnMemory } = this.#parts
+    trainable.restore(state)
+    knnMemory?.mixture?.restoreLearned(state.tensors)
   }
 }

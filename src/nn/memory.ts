@@ -23,13 +23,16 @@ export interface MemoryPlan {
   /** The published base, whatever view the method has of it. */
   readonly base: Base
   readonly slots: number
+  /** Its examples are one of several experts (mixture.ts). */
+  readonly mixture?: true | undefined
 }
 
-const NEVER = -1e9
+/** A score that leaves no share. */
+export const NEVER = -1e9
 /** Capacity grows in steps, so that one more example seldom changes a shape, and models can share a run. */
 const SLOT_STEP = 32
 /** log is not computed below it. */
-const LEAST = 1e-30
+export const LEAST = 1e-30
 
 export function memorySpecs(
   { base, slots }: MemoryPlan,

@@ -4,6 +4,7 @@
  */
 import { headInput } from './head-input.ts'
 import { memoryEmbedding, memorySpecs, withMemory, type MemoryPlan } from './memory.ts'
+import { comparedInput, mixtureSpecs, withMixture } from './mixture.ts'
 import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
 import type { Tensors } from '../contracts/core.ts'
 import type { Base, NetworkInput, Ops } from '../contracts/network.ts'
@@ -51,7 +52,9 @@ export function servingGraph(parts: ServingParts): OnnxGraph {
     ...(base.statistics?.parameters ?? []),
     ...(task.statistics?.parameters ?? []),
     ...task.parameters(network.width, 1),
-    ...(memory ? memorySpecs(memory, 1) : []),
+    ...(memory === undefined
+      ? []
+      : (memory.mixture === true ? mixtureSpecs : memorySpecs)(memory, 1)),
   ]
   return buildGraph({
     weights: base.weights,
@@ -70,6 +73,10 @@ export function servingGraph(parts: ServingParts): OnnxGraph {
       })
       const logits = task.logits(ops, embedding, network.unit)
       if (memory === undefined) return { logits }
+      if (memory.mixture === true) {
+        const x = comparedInput(ops, { base: memory.base, cut }, hidden, input.mask)
+        return { logits: withMixture(ops, logits, x) }
+      }
       const own = memoryEmbedding(ops, { base: memory.base, cut }, hidden, input.mask)
       return { logits: withMemory(ops, logits, own) }
     },

@@ -53,6 +53,17 @@ export class ClassMoments implements ClassSums {
     this.sums.fill(0, column * this.width, (column + 1) * this.width)
   }
 
+  /** Multiplies all sums; a class with less than `least` of an example left is forgotten. */
+  fade(factor: number, least: number): void {
+    for (const sums of [this.counts, this.sums, this.moments])
+      for (let at = 0; at < sums.length; at += 1) sums[at] = factor * (sums[at] ?? 0)
+    for (const [column, count] of this.counts.entries()) {
+      if (count === 0 || count >= least) continue
+      this.counts[column] = 0
+      this.sums.fill(0, column * this.width, (column + 1) * this.width)
+    }
+  }
+
   grow(classes: number): void {
     const [counts, sums] = [new Float32Array(classes), new Float32Array(classes * this.width)]
     counts.set(this.counts)

@@ -106,6 +106,10 @@ class AdapterTrainable implements Trainable {
     return this.#head
   }
 
+  get statistics(): Tensors {
+    return this.#statistics
+  }
+
   score(rows: readonly Latent[]): readonly Float32Array[] {
     if (rows.length === 0 || this.#outputs === 0) return rows.map(() => new Float32Array())
     const mean = this.#averaged()

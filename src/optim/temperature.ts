@@ -20,8 +20,13 @@ const FARTHEST = 0.25
 const [LEAST, MOST] = [Math.log(0.1), Math.log(1000)]
 
 export class Temperature {
-  #logarithm = Math.fround(START)
+  #logarithm: number
   #curvature = 0
+
+  /** `start`: lnβ before the first example. */
+  constructor(start = START) {
+    this.#logarithm = Math.fround(start)
+  }
 
   /** β */
   get inverse(): number {

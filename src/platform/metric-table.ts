@@ -377,6 +377,12 @@ export const metricTable = {
     labels: ['model'],
     help: 'Examples in kNN memory, which vote along with the head; memory.capacity bounds them.',
   },
+  expertWeight: {
+    kind: 'gauge',
+    name: 'antikythera_expert_weight',
+    labels: ['model', 'expert'],
+    help: 'With memory: mixture, what each expert counts in an answer, by what it got right lately. They sum to 1.',
+  },
   driftAlarms: {
     kind: 'counter',
     name: 'antikythera_drift_alarms_total',

@@ -93,6 +93,8 @@ export interface TrainerStatus {
   readonly forgottenIds?: number
   /** Examples that answer along with the head. */
   readonly memorised?: number
+  /** What each expert of a mixture counts in an answer; absent without a mixture. */
+  readonly expertWeights?: Readonly<Record<string, number>>
   /** Retractions that arrived before their events. */
   readonly retractionsAhead?: number
   /** Of a trigger that detects drift, since the model began. */

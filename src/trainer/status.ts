@@ -47,6 +47,7 @@ export function statusOf(
     ...(truncated && { truncated: truncated() }),
     retractionsAhead: ahead.size,
     ...(learner.memorised && { memorised: learner.memorised.length }),
+    ...(learner.expertWeights && { expertWeights: learner.expertWeights }),
     ...(learner.alarms && { alarms: learner.alarms }),
     ...(trials.trial && { trial: trialShown(trials.trial, trials.waiting?.version) }),
     ...(kept && { kept: { versions: kept.versions, bytes: kept.bytes } }),

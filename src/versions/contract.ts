@@ -9,6 +9,8 @@ import type { TaskFacts } from '../contracts/task.ts'
 export interface MemoryShape {
   readonly slots: number
   readonly items: number
+  /** Its examples are one of several experts that answer. */
+  readonly mixture?: true
 }
 
 /** `manifest.json` of a version. `digest` covers everything but `created`, `compute` and `trace`, which no two runs have in common. */

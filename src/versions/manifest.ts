@@ -133,7 +133,13 @@ const fields = {
   }),
   task: Type.String(),
   adapter,
-  memory: Type.Optional(closed({ slots: Type.Integer({ minimum: 1 }), items: count })),
+  memory: Type.Optional(
+    closed({
+      slots: Type.Integer({ minimum: 1 }),
+      items: count,
+      mixture: Type.Optional(Type.Literal(true)),
+    }),
+  ),
   span: Type.Record(
     Type.String(),
     Type.Record(Type.String(), Type.Tuple([Type.String(), Type.String()])),

@@ -10,6 +10,8 @@ import { parseConfig } from '../../dist/src/config/config.js'
 import { openRandom } from '../../dist/src/platform/random.js'
 import { BaseTensors } from '../../dist/src/optim/base-tensors.js'
 import { openTrainable } from '../../dist/src/optim/step.js'
+import { openComparedEngine } from '../../dist/src/learner/compared-engine.js'
+import { openKnnEngine } from '../../dist/src/learner/knn-engine.js'
 import { openLearner } from './learner.mjs'
 import { classificationOf, labelled } from './task.mjs'
 
@@ -65,9 +67,10 @@ export function openTabularLearner(model, base, { tf, seed, limit }) {
   const plan = { base, method, task, config }
   const fresh = (head) =>
     freshAdapter({ ...plan, outputs: task.outputs(head) }, openRandom(seed, 'm/adapter'))
+  const baseTensors = new BaseTensors(tf, base)
   const trainable = openTrainable({
     ...{ ...plan, tf, head: known, parameters: fresh(known) },
-    baseTensors: new BaseTensors(tf, base),
+    baseTensors,
     hyperparameters: model.train,
     regularizer: openPolicy('regularizer', policies.regularizer, model.regularizer),
   })
@@ -78,6 +81,16 @@ export function openTabularLearner(model, base, { tf, seed, limit }) {
     chosen: model,
     freshParameters: fresh,
     train: model.train,
+    knnMemory: knnMemoryOf(model, { tf, base, baseTensors }),
   })
   return { learner, trainable }
+}
+
+/** As the daemon opens it. */
+function knnMemoryOf({ memory }, { tf, base, baseTensors }) {
+  const policy = openPolicy('memory', policies.memory, memory)
+  if (policy.keepsNothing === true) return undefined
+  const engine = openKnnEngine({ tf, base, baseTensors, cut: 0 })
+  const compared = policy.mixture && openComparedEngine(base, engine)
+  return { policy, engine, compared, width: base.network.width }
 }

@@ -1,22 +1,7 @@
 /** The recipe for tables, as a config without an adapter gives it, learns what a linear model on the same numbers cannot. */
-import { identified } from '../example-key.ts'
 import { expect, it } from 'vitest'
-import { openPolicies, openPolicy } from '../../src/config/plugins/open-policy.ts'
-import { policies } from '../../src/plugins.ts'
-import { freshAdapter } from '../../src/adapters/adapter.ts'
-import { adapterOf, methodOf, openBase } from '../../src/config/model-parts.ts'
-import type { Example, Head } from '../../src/contracts/task.ts'
-import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
-import { parseConfig } from '../../src/config/config.ts'
-import { jointRollback } from '../../src/evaluation/joint-rollback.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import { classificationOf } from '../tasks/classification-of.ts'
-import { BaseTensors } from '../../src/optim/base-tensors.ts'
-import { Learner } from '../../src/learner/learner.ts'
-import { openTrainable } from '../../src/optim/step.ts'
-import { tf } from './rig.ts'
-
-type Row = readonly [features: readonly number[], label: string]
+import { openTableLearner, type Row } from '../learner/table-learner.ts'
 
 it('bends: inside and outside of a circle', async () => {
   const random = openRandom(1, 'circle')
@@ -79,56 +64,16 @@ async function lateAccuracy(
   features: object,
   others: object = {},
 ): Promise<number> {
-  const settings = {
+  const model = await openTableLearner(rows[0]![0].length, {
     ...others,
-    base: { features: { size: rows[0]![0].length, ...features } },
-    labels: { open: true },
-    trigger: { policy: 'count', every: 1 },
-  }
-  const model = parseConfig(JSON.stringify({ models: { m: settings } }), '/').models.m!
-  const base = await openBase(model.base)
-  const trunk = await openTrunkEngine(base, 0)
-  const method = methodOf(model)
-  const task = classificationOf({ open: true, limit: 10 })
-  const plan = { base, method, task, config: adapterOf(model) }
-  const freshParameters = (head: Head) =>
-    freshAdapter({ ...plan, outputs: task.outputs(head) }, openRandom(1, 'fresh'))
-  const trainable = openTrainable({
-    ...{ ...plan, tf, head: [], parameters: freshParameters([]) },
-    baseTensors: new BaseTensors(tf, base),
-    hyperparameters: model.train,
-    regularizer: openPolicy('regularizer', policies.regularizer, model.regularizer),
+    features,
+    // The network by itself.
+    memory: { policy: 'none' },
   })
-  const learner = new Learner({
-    ...{ trainable, task, freshParameters, train: model.train },
-    memory: {
-      replay: openPolicy('replay', policies.replay, model.replay),
-      draw: openRandom(1, 'draw'),
-      offer: openRandom(1, 'offer'),
-    },
-    trigger: openPolicy('trigger', policies.trigger, model.trigger),
-    chance: openRandom(1, 'trigger'),
-    rate: openPolicy('rate', policies.rate, model.rate),
-    rollback: jointRollback(openPolicies('rollback', policies.rollback, model.rollback)),
-  })
-  const latentsOf = (examples: readonly Example[]) =>
-    new Map(examples.map(({ key, encoded }) => [key, trunk.encodeNow!(encoded)]))
-  let early = 0
-  for (const [at, [vector, label]] of rows.entries()) {
-    const encoded = base.encode({ kind: 'features', features: vector }, 0)
-    const example = {
-      ...identified('s', String(at)),
-      encoded,
-      target: { kind: 'label', label },
-      weight: 1,
-    } as const
-    learner.accept(example, latentsOf([example]), 0)
-    const told = learner.update()
-    for (let next = told.next(); next.done !== true;) next = told.next(latentsOf(next.value))
-    if (at === rows.length - 201) early = learner.scores.accuracy * learner.scores.count
-  }
-  const { accuracy, count } = learner.scores
-  trainable.dispose()
-  await trunk.close()
-  return (accuracy * count - early) / 200
+  model.feed(rows.slice(0, -200))
+  const early = model.right
+  model.feed(rows.slice(-200))
+  const late = model.right - early
+  await model.close()
+  return late / 200
 }

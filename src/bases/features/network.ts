@@ -14,6 +14,7 @@
  */
 import type {
   Adaptation,
+  ComparedInput,
   Network,
   NetworkInput,
   Ops,
@@ -46,6 +47,22 @@ export function featuresNetwork(layout: FeaturesLayout): Network {
     },
     tail: (ops, values, _mask, _cut, adaptation) => embed(ops, values, layout, adaptation),
     pool: (_ops, embedding) => embedding,
+    ...(!layout.asTheyAre && { compared: comparedInput(layout) }),
+  }
+}
+
+/** [z | hashed] */
+function comparedInput(layout: FeaturesLayout): ComparedInput {
+  const { standardised: n, hashed } = layout
+  return {
+    numbers: recentAt(layout),
+    width: n + hashed,
+    of(ops, values) {
+      const z = n === 0 ? [] : [standardiser(ops, values, layout)(0)]
+      const categories =
+        hashed === 0 ? [] : [clipped(ops, ops.columns(values, n, n + hashed), CLIP)]
+      return joined(ops, [...z, ...categories])
+    },
   }
 }
 

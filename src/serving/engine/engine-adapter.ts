@@ -76,7 +76,10 @@ function planOf({ base, methods, tasks }: EngineParts, { manifest }: Version): A
   return {
     base: seen,
     ...{ method, task, config, outputs: task.outputs(task.headIn(manifest.facts)) },
-    memory: memory && { base: seen.published ?? base, slots: memory.slots },
+    memory: memory && {
+      base: seen.published ?? base,
+      ...{ slots: memory.slots, mixture: memory.mixture },
+    },
   }
 }
 

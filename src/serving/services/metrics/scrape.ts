@@ -39,6 +39,8 @@ export function watchScrapes(options: ScrapeOptions): void {
       showForgotten(rising, model, report)
       if (report.memorised !== undefined)
         metrics.gauge('memorised', { model: model.name }, report.memorised)
+      for (const [expert, weight] of Object.entries(report.expertWeights ?? {}))
+        metrics.gauge('expertWeight', { model: model.name, expert }, weight)
       showUpdates(metrics, rising, seen, model.name, report)
       for (const [store, bytes] of Object.entries(model.storeBytes?.() ?? {}))
         metrics.gauge('storeBytes', { model: model.name, store }, bytes)

@@ -1,0 +1,169 @@
+/**
+ * A mixture of experts that answer the same input: the adapter's head, kept examples, and two linear heads on what the
+ * examples are compared by. Each counts by its weight, which is part of the version like everything else here.
+ *
+ *   p = w₀·softmax(z) + w₁·a·V + w₂·softmax(x·C + c) + w₃·softmax(x·F + f)      z′ = log p
+ *   a = softmax(−s·|x − xᵢ|²)
+ *
+ * x is the base's own embedding, or its standardised input where the base has statistics. These are the statistics that
+ * the kept examples and the heads were learned with: every version holds them beside the present ones.
+ *
+ * Jacobs et al. (1991), "Adaptive mixtures of local experts", Neural Computation 3(1), with weights that do not depend on
+ * the input.
+ */
+import type { Tensor, Tensors } from '../contracts/core.ts'
+import type { Base, Ops, ParameterSpec } from '../contracts/network.ts'
+import { experts } from '../contracts/policy.ts'
+import { LEAST, memoryEmbedding, type MemoryPlan, NEVER, slotsFor } from './memory.ts'
+
+/** Numbers in the votes of one version: with very many labels only the newest examples vote. */
+const MOST_VOTES = 2 ** 20
+
+/** Of what examples are compared by. */
+export function comparedWidth({ network }: Pick<Base, 'network'>): number {
+  return network.compared?.width ?? network.width
+}
+
+export function mixtureSpecs(
+  { base, slots }: MemoryPlan,
+  outputs: number,
+): readonly ParameterSpec[] {
+  const width = comparedWidth(base)
+  const spec = (name: string, shape: readonly number[]): ParameterSpec => ({
+    name,
+    shape,
+    start: 'zeros',
+  })
+  return [
+    spec('memory.keys', [width, slots]),
+    spec('memory.bias', [slots]),
+    spec('memory.experts', [experts.length]),
+    ...comparedStatistics(base).map(({ name, shape }) => spec(ofMemory(name), shape)),
+    spec('votes.labels', [slots, outputs]),
+    spec('votes.closed_form', [width, outputs]),
+    spec('votes.closed_form_bias', [outputs]),
+    spec('votes.fast', [width, outputs]),
+    spec('votes.fast_bias', [outputs]),
+    spec('votes.among', [outputs]),
+  ]
+}
+
+function comparedStatistics({ network, statistics }: Base): readonly ParameterSpec[] {
+  return network.compared === undefined ? [] : (statistics?.parameters ?? [])
+}
+
+function ofMemory(name: string): string {
+  return `memory.${name}`
+}
+
+/** A linear head by columns: [outputs][width], and a bias for each. */
+export interface LinearHead {
+  readonly weight: ArrayLike<number>
+  readonly bias: ArrayLike<number>
+}
+
+export interface MixtureState {
+  /** Where each voting example lies, and the column it votes for. */
+  readonly kept: readonly { readonly x: Float32Array; readonly column: number }[]
+  /** s */
+  readonly sharpness: number
+  readonly weights: readonly number[]
+  readonly closedForm: LinearHead | undefined
+  readonly fast: LinearHead
+  /** What the base counted when the examples were placed. */
+  readonly statistics: Tensors
+  /** Columns that may answer. */
+  readonly among: readonly number[]
+}
+
+/** How many examples can vote for one of so many outputs. */
+export function mostVoting(outputs: number): number {
+  return Math.floor(MOST_VOTES / Math.max(1, outputs))
+}
+
+/** `slots`: room for the votes, at least one more than there are. */
+export function mixtureTensors(
+  state: MixtureState,
+  { width, outputs, items }: { width: number; outputs: number; items: number },
+): Tensors {
+  const { kept, sharpness, statistics, among } = state
+  const slots = slotsFor(items)
+  const keys = empty(width, slots)
+  const bias = new Float32Array(slots).fill(NEVER)
+  const votes = empty(slots, outputs)
+  for (const [slot, { x, column }] of kept.entries()) {
+    let square = 0
+    for (let row = 0; row < width; row += 1) {
+      const value = x[row] ?? 0
+      square += value * value
+      keys.data[row * slots + slot] = 2 * sharpness * value
+    }
+    bias[slot] = -sharpness * square
+    votes.data[slot * outputs + column] = 1
+  }
+  const vector = (data: Float32Array): Tensor => ({ shape: [data.length], data })
+  const mask = new Float32Array(outputs)
+  for (const column of among) mask[column] = 1
+  const heads = { closed_form: state.closedForm, fast: state.fast }
+  return new Map<string, Tensor>([
+    ['memory.keys', keys],
+    ['memory.bias', vector(bias)],
+    ['memory.experts', vector(Float32Array.from(state.weights))],
+    ...[...statistics].map(([name, tensor]) => [ofMemory(name), tensor] as const),
+    ['votes.labels', votes],
+    ...Object.entries(heads).flatMap(([name, head]): [string, Tensor][] => [
+      [`votes.${name}`, turned(head?.weight ?? [], width, outputs)],
+      [
+        `votes.${name}_bias`,
+        vector(Float32Array.from({ length: outputs }, (_, at) => head?.bias[at] ?? 0)),
+      ],
+    ]),
+    ['votes.among', vector(mask)],
+  ])
+}
+
+/** logits [b, 1, k] of the adapter's head and what is compared [b, 1, width] → the logits of the mixture. */
+export function withMixture<T>(ops: Ops<T>, logits: T, x: T): T {
+  const barred = ops.mul(ops.sub(ops.param('votes.among'), ops.scalar(1)), ops.scalar(-NEVER))
+  const shares = (z: T) => ops.softmax(ops.add(z, barred))
+  const linear = (name: string) =>
+    shares(ops.add(ops.matMul(x, ops.param(`votes.${name}`)), ops.param(`votes.${name}_bias`)))
+  const scores = ops.add(ops.matMul(x, ops.param('memory.keys')), ops.param('memory.bias'))
+  const answers: Record<(typeof experts)[number], () => T> = {
+    adapter: () => shares(logits),
+    knn: () => ops.matMul(ops.softmax(scores), ops.param('votes.labels')),
+    closed_form: () => linear('closed_form'),
+    fast: () => linear('fast'),
+  }
+  const weights = ops.param('memory.experts')
+  const parts = experts.map((expert, at) =>
+    ops.mul(answers[expert](), ops.columns(weights, at, at + 1)),
+  )
+  const mixed = parts.reduce((sum, part) => ops.add(sum, part))
+  return ops.log(ops.maximum(mixed, ops.scalar(LEAST)))
+}
+
+/** hidden [b, s, width at the cut] → what examples are compared by, [b, 1, width]. */
+export function comparedInput<T>(
+  ops: Ops<T>,
+  { base, cut }: { readonly base: Base; readonly cut: number },
+  hidden: T,
+  mask: T,
+): T {
+  const { compared } = base.network
+  if (compared === undefined) return memoryEmbedding(ops, { base, cut }, hidden, mask)
+  const own = new Set(comparedStatistics(base).map(({ name }) => name))
+  const param = (name: string) => ops.param(own.has(name) ? ofMemory(name) : name)
+  return compared.of({ ...ops, param }, hidden)
+}
+
+function turned(columns: ArrayLike<number>, width: number, outputs: number): Tensor {
+  const { shape, data } = empty(width, outputs)
+  for (let at = 0; at < columns.length; at += 1)
+    data[(at % width) * outputs + Math.floor(at / width)] = columns[at] ?? 0
+  return { shape, data }
+}
+
+function empty(rows: number, columns: number): Tensor {
+  return { shape: [rows, columns], data: new Float32Array(rows * columns) }
+}

@@ -1,0 +1,141 @@
+/**
+ * A closed form that can forget: linear discriminants from class means and one covariance, as in `slda`, with sums that
+ * fade, and with the shares of the classes in them as prior.
+ *
+ *   n, s, G ← λ·(n, s, G) + the example      Λ = ((1 − ε)·Σ + ε·tr(Σ)/d·I)⁻¹      ε = d / (n + d)
+ *   z_c = β·(w_c·x − ½ μ_c·Λ·μ_c + log n_c)      w_c = Λ·μ_c
+ *
+ * λ = 1 keeps everything. β is fitted to answers on examples that were not learned yet (temperature.ts).
+ */
+import { solve, startOf } from '../adapters/closed-form/cholesky.ts'
+import { classMeans, halfNorms } from '../adapters/closed-form/class-means.ts'
+import type { Tensors } from '../contracts/core.ts'
+import { ClassMoments } from './class-moments.ts'
+import { Temperature } from './temperature.ts'
+
+const TEMPERATURE = 'temperature'
+/** Of a class that the sums have forgotten, or have not met: it has no share. */
+const UNSEEN = -1e4
+const FORGOTTEN = 1e-4
+
+export interface SolvedHead {
+  /** [outputs][width] and [outputs], at the present temperature. */
+  readonly weight: Float64Array
+  readonly bias: Float64Array
+}
+
+export class Discriminant {
+  readonly #width: number
+  readonly #fading: number
+  #moments: ClassMoments
+  #temperature = new Temperature(0)
+  #solved: SolvedHead | undefined
+
+  /** `window`: examples after which one has faded; 0 = never. */
+  constructor(width: number, window: number) {
+    this.#width = width
+    this.#fading = window === 0 ? 1 : 1 - 1 / window
+    this.#moments = new ClassMoments(width, 0, true)
+  }
+
+  /** Undefined before it has learned something. */
+  head(outputs: number): SolvedHead | undefined {
+    if (this.#moments.counts.length < outputs) this.#moments.grow(outputs)
+    if (this.#known().length === 0) return undefined
+    if (this.#solved?.bias.length !== outputs) this.#solved = this.#solve(outputs)
+    return this.#solved
+  }
+
+  /** `logits`: those of `head` for x, where it had answered. */
+  learn(x: Float32Array, column: number, weight: number, logits?: Float32Array): void {
+    if ((this.#moments.counts[column] ?? 0) > FORGOTTEN && logits !== undefined)
+      this.#calibrate(logits, column, weight)
+    if (this.#fading < 1) this.#moments.fade(this.#fading, FORGOTTEN)
+    this.#moments.add(x, new Map([[column, weight]]))
+    this.#solved = undefined
+  }
+
+  snapshot(): Tensors {
+    return new Map([...this.#moments.snapshot(), [TEMPERATURE, this.#temperature.snapshot()]])
+  }
+
+  /** Whether the tensors are of this width. */
+  restore(tensors: Tensors): boolean {
+    const [counts, temperature] = [tensors.get('sums/counts'), tensors.get(TEMPERATURE)]
+    this.#solved = undefined
+    if (counts === undefined || temperature === undefined) return false
+    if (!this.#moments.restore(tensors, counts.data.length)) return false
+    this.#temperature.restore(temperature)
+    return true
+  }
+
+  reset(): void {
+    this.#moments = new ClassMoments(this.#width, 0, true)
+    this.#temperature = new Temperature(0)
+    this.#solved = undefined
+  }
+
+  #calibrate(logits: Float32Array, column: number, weight: number): void {
+    const known = this.#known()
+    const right = known.indexOf(column)
+    if (known.length < 2 || right < 0) return
+    const among = Float32Array.from(known, (at) => logits[at] ?? 0)
+    this.#temperature.observe(among, right, weight)
+  }
+
+  #known(): readonly number[] {
+    return this.#moments.seen
+  }
+
+  #solve(outputs: number): SolvedHead {
+    const known = this.#known()
+    const sums = this.#moments.of(known)
+    const width = this.#width
+    const total = sums.counts.reduce((sum, count) => sum + count, 0)
+    const means = classMeans(sums)
+    const within = covariance(sums, means, total)
+    shrink(within, width, width / (total + width))
+    const own = means.slice()
+    solve(within, width, own)
+    const halves = halfNorms(own, means, width)
+    const beta = this.#temperature.inverse
+    const weight = new Float64Array(outputs * width)
+    const bias = new Float64Array(outputs).fill(UNSEEN)
+    for (const [at, column] of known.entries()) {
+      if (column >= outputs) continue
+      bias[column] = beta * ((halves[at] ?? 0) + Math.log((sums.counts[at] ?? 0) / total))
+      for (let row = 0; row < width; row += 1)
+        weight[column * width + row] = beta * (own[at * width + row] ?? 0)
+    }
+    return { weight, bias }
+  }
+}
+
+/** Within the classes: the lower triangle, row by row. */
+function covariance(
+  { width, counts, moments }: ReturnType<ClassMoments['of']>,
+  means: Float64Array,
+  total: number,
+): Float64Array {
+  const triangle = new Float64Array(startOf(width))
+  for (let at = 0; at < triangle.length; at += 1) triangle[at] = (moments[at] ?? 0) / total
+  for (const [place, count] of counts.entries())
+    for (let row = 0, at = 0; row < width; row += 1) {
+      const scaled = (count / total) * (means[place * width + row] ?? 0)
+      for (let column = 0; column <= row; column += 1, at += 1)
+        triangle[at] = (triangle[at] ?? 0) - scaled * (means[place * width + column] ?? 0)
+    }
+  return triangle
+}
+
+/** (1 − ε)·Σ + ε·tr(Σ)/d·I, in place. */
+function shrink(triangle: Float64Array, width: number, epsilon: number): void {
+  let trace = 0
+  for (let row = 0; row < width; row += 1) trace += triangle[startOf(row + 1) - 1] ?? 0
+  const mean = Math.max(trace / width, 1e-6)
+  for (let at = 0; at < triangle.length; at += 1) triangle[at] = (1 - epsilon) * (triangle[at] ?? 0)
+  for (let row = 0; row < width; row += 1) {
+    const at = startOf(row + 1) - 1
+    triangle[at] = (triangle[at] ?? 0) + epsilon * mean
+  }
+}

@@ -1,0 +1,187 @@
+/** A mixture of experts on tables: what it is worth, what a version of it answers, and what a restart makes of it. */
+import { expect, test } from 'vitest'
+import { asKey } from '../example-key.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
+import { methods, policies, tasks } from '../../src/plugins.ts'
+import type { Example } from '../../src/contracts/task.ts'
+import type { LabelTarget } from '../../src/tasks/classification/target.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { openServingEngine } from '../../src/serving/engine/engine.ts'
+import { randomVersion } from '../nn/random-version.ts'
+import { openTableLearner, type Row } from './table-learner.ts'
+
+const fixedShare = (settings: object = {}) =>
+  openPolicy('memory', policies.memory, { policy: 'mixture', ...settings }).mixture!.reweigh
+
+test('weights go to the expert that is right, and come back from the least after a change', () => {
+  const reweigh = fixedShare({ share: 0.01 })
+  let weights: readonly number[] = [0.5, 0.5]
+  for (let at = 0; at < 100; at += 1) weights = reweigh(weights, [0.9, 0.1])
+  expect(weights[0]).toBeGreaterThan(0.98)
+  let answers = 0
+  for (; weights[0]! > 0.5; answers += 1) weights = reweigh(weights, [0.1, 0.9])
+  expect(answers).toBeLessThan(5)
+  expect(weights[0]! + weights[1]!).toBeCloseTo(1, 12)
+})
+
+test('the log loss is above that of the best expert by no more than the bound of fixed share', () => {
+  const random = openRandom(1, 'experts')
+  const [share, count, experts] = [0.01, 500, 4]
+  const reweigh = fixedShare({ share })
+  let weights: readonly number[] = Array.from({ length: experts }, () => 1 / experts)
+  let own = 0
+  const losses = Array.from({ length: experts }, () => 0)
+  for (let at = 0; at < count; at += 1) {
+    const found = losses.map((_, expert) => 0.02 + 0.9 * random.uniform() ** (1 + expert))
+    own -= Math.log(weights.reduce((sum, weight, expert) => sum + weight * found[expert]!, 0))
+    for (const [expert, likelihood] of found.entries()) losses[expert]! -= Math.log(likelihood)
+    weights = reweigh(weights, found)
+  }
+  const bound = Math.log(experts) - count * Math.log(1 - share)
+  expect(own).toBeLessThanOrEqual(Math.min(...losses) + bound)
+})
+
+/** Clusters in runs: each of the labels comes for a while, and later again. */
+function runsOf(labels: number, rows: number, seed: number): readonly Row[] {
+  const random = openRandom(seed, 'runs')
+  const centres = Array.from({ length: labels }, () => [0, 1, 2, 3].map(() => 3 * random.normal()))
+  return Array.from({ length: rows }, (_, at): Row => {
+    const label = Math.floor(at / 10) % labels
+    return [centres[label]!.map((c) => c + random.normal()), `l${label}`]
+  })
+}
+
+/** A border that turns over in the middle. */
+function turned(rows: number, seed: number): readonly Row[] {
+  const random = openRandom(seed, 'turned')
+  return Array.from({ length: rows }, (_, at): Row => {
+    const x = [random.uniform(), random.uniform(), random.uniform()]
+    return [x, x[0]! + x[1]! > 1 === at < rows / 2 ? 'yes' : 'no']
+  })
+}
+
+test.each([
+  ['labels in runs', runsOf(20, 800, 1), 0.1],
+  ['a border that turns over', turned(800, 1), 0.1],
+  ['a stable border', turned(400, 2).slice(0, 200), -0.01],
+] as const)('on %s it is better than the adapter by itself, or no worse', async (_, rows, gain) => {
+  const rightOf = async (settings: object) => {
+    const model = await openTableLearner(rows[0]![0].length, settings)
+    model.feed(rows)
+    await model.close()
+    return model.right / rows.length
+  }
+  const [mixture, adapter] = [await rightOf({}), await rightOf({ memory: { policy: 'none' } })]
+  expect(mixture).toBeGreaterThan(adapter + gain)
+})
+
+test.each([
+  ['numbers', { features: {} }],
+  [
+    'numbers that stay as they are',
+    { features: { standardise: false }, memory: { policy: 'mixture' } },
+  ],
+])('a version of %s answers in the server as in the trainer', async (_, settings) => {
+  const model = await openTableLearner(4, settings)
+  const rows = runsOf(5, 230, 3)
+  model.feed(rows.slice(0, 200))
+  const { learner, base, plan, task, exampleOf, latentsOf } = model
+  const parameters = learner.parameters()
+  expect(parameters.get('memory.experts')!.data.every((weight) => weight > 0)).toBe(true)
+  const facts = task.facts(learner.head)
+  const made = randomVersion(
+    { ...plan, outputs: task.outputs(learner.head), facts },
+    openRandom(1, 'version'),
+  )
+  const version = { manifest: { ...made.manifest, memory: learner.memoryShape! }, parameters }
+  const engine = await openServingEngine({ base, methods, tasks, workers: 1 })
+  await engine.load('v1', version)
+  const examples = rows.slice(200).map((row, at) => exampleOf(row, `new ${at}`))
+  const served = await engine.run(examples.map(({ encoded }) => ({ adapter: 'v1', encoded })))
+  await engine.close()
+  const told = learner.scoresOn(examples)
+  let next = told.next()
+  while (next.done !== true) next = told.next(latentsOf(next.value))
+  for (const [at, score] of next.value.entries()) {
+    const own = task.score(served[at]!, examples[at]!.target as LabelTarget, learner.head)
+    expect(own.answer).toEqual(score.answer)
+    expect(Math.abs(Math.exp(-own.loss) - Math.exp(-score.loss))).toBeLessThan(1e-4)
+  }
+  await model.close()
+})
+
+const stateOf = ({ learner }: Awaited<ReturnType<typeof openTableLearner>>) => ({
+  weights: learner.weights(),
+  learnerState: learner.learnerState(),
+  remembered: learner.remembered,
+  memorised: learner.memorised ?? [],
+})
+
+test('a restored learner goes on to the same bytes, also when it is restored twice', async () => {
+  const rows = runsOf(6, 150, 4)
+  const one = await openTableLearner(4, {})
+  one.feed(rows.slice(0, 70))
+  const state = structuredClone(stateOf(one))
+  one.feed(rows.slice(70))
+  const other = await openTableLearner(4, {})
+  other.feed(rows.slice(0, 10))
+  for (const times of [1, 2]) {
+    const { weights, learnerState, remembered, memorised } = structuredClone(state)
+    other.learner.restore(weights, learnerState, remembered, memorised)
+    if (times === 1) other.feed(rows.slice(70, 80), 70)
+  }
+  other.feed(rows.slice(70), 70)
+  expect(other.learner.parameters()).toEqual(one.learner.parameters())
+  expect(other.learner.weights()).toEqual(one.learner.weights())
+  expect(other.learner.learnerState().mixture).toEqual(one.learner.learnerState().mixture)
+  await Promise.all([one.close(), other.close()])
+})
+
+test('a state without experts, as of another policy, starts them fresh', async () => {
+  const rows = runsOf(6, 60, 5)
+  const before = await openTableLearner(4, { memory: { policy: 'none' } })
+  before.feed(rows)
+  const { weights, learnerState, remembered } = stateOf(before)
+  const model = await openTableLearner(4, {})
+  model.feed(rows.slice(0, 20))
+  model.learner.restore(weights, learnerState, remembered, [])
+  expect(model.learner.expertWeights).toEqual({
+    ...{ adapter: 0.25, knn: 0.25, closed_form: 0.25, fast: 0.25 },
+  })
+  expect(model.learner.parameters().get('memory.experts')!.data[2]).toBe(0)
+  model.feed(rows)
+  await Promise.all([before.close(), model.close()])
+})
+
+test('the scores of another version are those of its own experts, and the present ones stay', async () => {
+  const model = await openTableLearner(3, {})
+  const rows = turned(300, 6)
+  model.feed(rows.slice(0, 140))
+  const { learner, exampleOf, latentsOf } = model
+  const probe = rows.slice(0, 40).map((row, at) => exampleOf(row, `probe ${at}`))
+  const errorsOf = (version?: Parameters<typeof learner.scoresOn>[1]) => {
+    const told = learner.scoresOn(probe, version)
+    let next = told.next()
+    while (next.done !== true) next = told.next(latentsOf(next.value))
+    return next.value.reduce((sum, { error }) => sum + error, 0)
+  }
+  const early = { weights: learner.weights(), memorised: learner.memorised }
+  const before = errorsOf()
+  model.feed(rows.slice(150))
+  const now = errorsOf()
+  expect(now).toBeGreaterThan(before + 10)
+  expect(errorsOf(early)).toBeLessThan(before + 5)
+  expect(errorsOf()).toBe(now)
+  await model.close()
+})
+
+test('a retracted example no longer votes', async () => {
+  const model = await openTableLearner(4, {})
+  model.feed(runsOf(3, 40, 7))
+  const { learner } = model
+  const { key } = learner.memorised![0] as unknown as Example
+  expect(learner.retract([key]).learnerState).toBe(true)
+  expect(learner.memorised!.map((item) => item.key)).not.toContain(key)
+  expect(learner.retract([asKey('unknown')]).learnerState).toBe(false)
+  await model.close()
+})

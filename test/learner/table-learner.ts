@@ -1,0 +1,97 @@
+/** The learner of a model on `features`, as a config gives it and the daemon opens it, without the shell around it. */
+import { openPolicies, openPolicy } from '../../src/config/plugins/open-policy.ts'
+import { policies } from '../../src/plugins.ts'
+import { freshAdapter } from '../../src/adapters/adapter.ts'
+import { adapterOf, methodOf, openBase } from '../../src/config/model-parts.ts'
+import type { Example, Head } from '../../src/contracts/task.ts'
+import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
+import { parseConfig } from '../../src/config/config.ts'
+import { jointRollback } from '../../src/evaluation/joint-rollback.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { BaseTensors } from '../../src/optim/base-tensors.ts'
+import { openTrainable } from '../../src/optim/step.ts'
+import { openComparedEngine } from '../../src/learner/compared-engine.ts'
+import { openKnnEngine } from '../../src/learner/knn-engine.ts'
+import { Learner } from '../../src/learner/learner.ts'
+import { identified } from '../example-key.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
+import { tf } from '../trainer/rig.ts'
+
+export type Row = readonly [features: readonly number[], label: string]
+
+/** `settings` are those of the model; nothing is known of the stream but the length of its vectors. */
+export async function openTableLearner(size: number, settings: object, limit = 50) {
+  const { features = {}, ...others } = settings as { features?: object }
+  const written = {
+    trigger: { policy: 'count', every: 1 },
+    ...others,
+    base: { features: { size, ...features } },
+    labels: { open: true },
+  }
+  const model = parseConfig(JSON.stringify({ models: { m: written } }), '/').models.m!
+  const base = await openBase(model.base)
+  const trunk = await openTrunkEngine(base, 0)
+  const task = classificationOf({ open: true, limit })
+  const plan = { base, method: methodOf(model), task, config: adapterOf(model) }
+  const freshParameters = (head: Head) =>
+    freshAdapter({ ...plan, outputs: task.outputs(head) }, openRandom(1, 'fresh'))
+  const baseTensors = new BaseTensors(tf, base)
+  const trainable = openTrainable({
+    ...{ ...plan, tf, head: [], parameters: freshParameters([]), baseTensors },
+    hyperparameters: model.train,
+    regularizer: openPolicy('regularizer', policies.regularizer, model.regularizer),
+  })
+  const memory = openPolicy('memory', policies.memory, model.memory)
+  const engine = openKnnEngine({ tf, base, baseTensors, cut: 0 })
+  const learner = new Learner({
+    ...{ trainable, task, freshParameters, train: model.train },
+    memory: {
+      replay: openPolicy('replay', policies.replay, model.replay),
+      draw: openRandom(1, 'draw'),
+      offer: openRandom(1, 'offer'),
+    },
+    trigger: openPolicy('trigger', policies.trigger, model.trigger),
+    chance: openRandom(1, 'trigger'),
+    rate: openPolicy('rate', policies.rate, model.rate),
+    rollback: jointRollback(openPolicies('rollback', policies.rollback, model.rollback)),
+    ...(memory.keepsNothing !== true && {
+      knnMemory: {
+        ...{ policy: memory, engine, width: base.network.width },
+        compared: memory.mixture && openComparedEngine(base, engine),
+      },
+    }),
+  })
+  const latentsOf = (examples: readonly Example[]) =>
+    new Map(examples.map(({ key, encoded }) => [key, trunk.encodeNow!(encoded)]))
+  const exampleOf = ([features, label]: Row, id: string): Example => ({
+    ...identified('s', id),
+    encoded: base.encode({ kind: 'features', features }, 0),
+    target: { kind: 'label', label },
+    weight: 1,
+  })
+  let count = 0
+  return {
+    ...{ learner, base, plan, task, exampleOf, latentsOf },
+    /** Each is answered, then learned when the trigger says so. `from`: the id of the first. */
+    feed(rows: readonly Row[], from = count): void {
+      count = from
+      for (const row of rows) {
+        const example = exampleOf(row, String(count))
+        count += 1
+        const { verdict } = learner.accept(example, latentsOf([example]), 0)
+        if (verdict === 'wait') continue
+        const told = learner.update()
+        for (let next = told.next(); next.done !== true;) next = told.next(latentsOf(next.value))
+      }
+    },
+    /** Right answers so far. */
+    get right(): number {
+      const { accuracy, count: scored } = learner.scores
+      return accuracy * scored
+    },
+    async close(): Promise<void> {
+      trainable.dispose()
+      await trunk.close()
+    },
+  }
+}
