@@ -1,6 +1,7 @@
 /** One trace from a prediction to the version that learned its feedback, as a collector of OpenTelemetry gets it. */
 import { writeFileSync } from 'node:fs'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { runCli } from '../cli/run-cli.ts'
 import { attributesOf, openCollector, type ReceivedSpan } from '../platform/collector.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { makeTopic, needsKafka, produce, sharedKafka } from '../services/kafka.ts'
@@ -76,6 +77,8 @@ test('one trace goes from a prediction through its feedback to the swap', async 
     traceparent: `00-${traceId}-${publish.spanId}-01`,
     links: [`00-${traceId}-${feedback.spanId}-01`],
   })
+  const why = await runCli('why', 'm', '--url', daemon.url)
+  expect(why.stdout).toContain(`  at v1: trace ${traceId}\n`)
   // A person's move comes long after: a trace of its own, with a link.
   await daemon.post('m/rollback', { reason: 'a wrong label' })
   await daemon.post('m/promote', { version: 'v1', reason: 'it was right' })
