@@ -12,10 +12,11 @@ import type { PolicyKind } from '../../src/contracts/policy.ts'
 import type {
   JudgedAnswer,
   Rollout,
+  RolloutBound,
   RolloutDecision,
   TrialStage,
 } from '../../src/contracts/release.ts'
-import { HarmTest, harmSettings, type HarmSettings } from './harm.ts'
+import { boundOf, HarmTest, harmSettings, type HarmSettings } from './harm.ts'
 
 type CanarySettings = HarmSettings & Readonly<Record<'share' | 'factor', number>>
 
@@ -51,6 +52,10 @@ class Canary implements Rollout {
   constructor(settings: CanarySettings) {
     this.#settings = settings
     this.#harm = new HarmTest(settings)
+  }
+
+  get bound(): RolloutBound | undefined {
+    return boundOf(this.#settings, () => this.#waiting().reason)
   }
 
   begin(): TrialStage {

@@ -9,8 +9,8 @@
  * depend on the errors, so each mean is unbiased; and as blocks are short, a stream that drifts is the same for both. Of
  * a shadow each answer is a block.
  */
-import type { Json, Setting } from '../../src/contracts/core.ts'
-import type { JudgedAnswer } from '../../src/contracts/release.ts'
+import type { Json, Setting, SettingsOf } from '../../src/contracts/core.ts'
+import type { JudgedAnswer, RolloutBound } from '../../src/contracts/release.ts'
 import { SequentialTest } from '../sequential-test.ts'
 
 export const harmSettings = {
@@ -35,9 +35,33 @@ export const harmSettings = {
     maximum: 0.5,
     description: 'how much higher the share of errors may be',
   },
+  max_events: {
+    type: 'integer',
+    default: 20_000,
+    minimum: 0,
+    maximum: 1_000_000_000,
+    description:
+      'accepted events after which a stage ends undecided, because too little feedback names its prediction; 0 = never',
+  },
+  undecided: {
+    type: 'choice',
+    options: ['promote', 'stop'],
+    default: 'promote',
+    description: 'how the trial ends then, if no harm was shown',
+  },
 } as const satisfies Readonly<Record<string, Setting>>
 
-export type HarmSettings = Readonly<Record<keyof typeof harmSettings, number>>
+export type HarmSettings = SettingsOf<typeof harmSettings>
+
+/** Ends a stage after `max_events`. */
+export function boundOf(
+  { max_events: events, undecided: verdict }: HarmSettings,
+  progress: () => string,
+): RolloutBound | undefined {
+  if (events === 0) return undefined
+  const reason = () => `undecided after ${events} events, ${progress()}: ${verdict}`
+  return { events, decide: () => ({ verdict, reason: reason() }) }
+}
 
 interface Sum {
   readonly [key: string]: number

@@ -8,10 +8,11 @@ import type { PolicyKind } from '../../src/contracts/policy.ts'
 import type {
   JudgedAnswer,
   Rollout,
+  RolloutBound,
   RolloutDecision,
   TrialStage,
 } from '../../src/contracts/release.ts'
-import { HarmTest, harmSettings, type HarmSettings } from './harm.ts'
+import { boundOf, HarmTest, harmSettings, type HarmSettings } from './harm.ts'
 
 export const shadow: PolicyKind<Rollout, HarmSettings> = {
   summary: 'computed and compared first, and live when a sequential test shows no harm',
@@ -29,6 +30,10 @@ class Shadow implements Rollout {
     this.#harm = new HarmTest(settings)
   }
 
+  get bound(): RolloutBound | undefined {
+    return boundOf(this.#settings, () => this.#waiting().reason)
+  }
+
   begin(): TrialStage {
     this.restore(null)
     return { kind: 'shadow' }
@@ -41,6 +46,11 @@ class Shadow implements Rollout {
     if (this.#harm.isShown) return { verdict: 'stop', reason: `shadow: ${finding}` }
     if (this.#compared >= judged)
       return { verdict: 'promote', reason: `shadow: no harm shown: ${finding}` }
+    return this.#waiting()
+  }
+
+  #waiting(): RolloutDecision {
+    const { judged } = this.#settings
     return { verdict: 'wait', reason: `shadow: ${this.#compared} of ${judged} comparisons` }
   }
 

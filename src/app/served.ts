@@ -252,8 +252,9 @@ async function serve(
 
 function openErrorWatch({ config, metrics, log }: DaemonContext, model: string): ErrorWatch {
   const { policies } = pluginsOf(config)
-  const chosen = openPolicies('rollback', policies.rollback, modelOf(config, model).rollback)
-  return new ErrorWatch({ model, policy: jointWatch(chosen), metrics, log })
+  const open = () =>
+    jointWatch(openPolicies('rollback', policies.rollback, modelOf(config, model).rollback))
+  return new ErrorWatch({ model, policy: open(), forCanary: open, metrics, log })
 }
 
 function receiptReader(site: DaemonContext, name: string): ReceiptReader {

@@ -210,4 +210,13 @@ export type RolloutDecision =
 export interface Rollout extends Stateful {
   begin(): TrialStage | undefined
   observe(answer: JudgedAnswer): RolloutDecision
+  /** Absent = a stage may last for ever. */
+  readonly bound?: RolloutBound | undefined
+}
+
+/** What ends a stage that feedback never judges: so many accepted events since it began. */
+export interface RolloutBound {
+  readonly events: number
+  /** How the trial ends then, and why. */
+  decide(): Decision<'promote' | 'stop'>
 }

@@ -19,6 +19,8 @@ export interface Trial {
   /** Of a shadow: judged examples, and those to which both gave the same answer. */
   readonly compared: number
   readonly agreed: number
+  /** Accepted events when its stage began; absent in a checkpoint of an earlier release. */
+  readonly since?: number
   /** Some error was neither 0 nor 1: they are distances, and have no unit here. */
   readonly isGraded: boolean
   /** A decision that is not carried out yet. */

@@ -3,7 +3,7 @@
  * replay, or, for a policy that learns only from the buffer, over the whole buffer.
  */
 import type { ExampleKey } from '../contracts/core.ts'
-import type { StepResult, Trainable, TrainRow } from '../contracts/adapter.ts'
+import type { StepResult, Trainable, TrainableState, TrainRow } from '../contracts/adapter.ts'
 import type { Example } from '../contracts/task.ts'
 import { batches } from '../optim/batches.ts'
 import type { LatentMap, LearnerParts } from './learner-types.ts'
@@ -42,6 +42,9 @@ export class Training {
   #taught = new Set<ExampleKey>()
 
   #isStopped = false
+  /** After the step with the lowest loss of held-out rows, and whether no step came after it. */
+  #best: TrainableState | undefined
+  #isBest = false
 
   constructor(parts: TrainingParts) {
     this.#parts = parts
@@ -94,6 +97,7 @@ export class Training {
     this.#poison = new Set()
     this.#taught = new Set()
     this.#isStopped = false
+    this.#best = undefined
   }
 
   /** Starts a pass over `count` examples that were learned before. */
@@ -134,17 +138,29 @@ export class Training {
               setFinite(logits, key, this.#telling(found[at]))
         }
         // Every example is learned once before any step is left out.
-        if (heldOutStop.isOn && epoch > 0) heldOutStop.saw(yield* this.#lossOn(heldOut))
+        if (heldOutStop.isOn && epoch > 0) yield* this.#look(heldOut, heldOutStop)
         if (heldOutStop.isDue) break
       }
       this.#isStopped = heldOutStop.isDue
       if (this.#isStopped) break
       seen = learned
-      if (heldOutStop.isOn && epoch === 0 && epochs > 1)
-        heldOutStop.saw(yield* this.#lossOn(heldOut))
+      if (heldOutStop.isOn && epoch === 0 && epochs > 1) yield* this.#look(heldOut, heldOutStop)
       if (stop.isDue()) break
     }
+    this.#restoreBest()
     return { block: seen, logits }
+  }
+
+  *#look(heldOut: readonly Example[], stop: HeldOutStop): Story<void> {
+    const isLowest = stop.saw(yield* this.#lossOn(heldOut))
+    if (isLowest) this.#best = this.#parts.trainable.snapshot()
+    this.#isBest = isLowest
+  }
+
+  /** The weights and the optimizer of the step with the lowest loss, however many came after it. */
+  #restoreBest(): void {
+    if (this.#best !== undefined && !this.#isBest) this.#parts.trainable.restore(this.#best)
+    this.#best = undefined
   }
 
   /** The mean loss of the present weights. */

@@ -57,9 +57,11 @@ export class HeldOutStop {
     return this.isOn && this.#since >= this.#patience
   }
 
-  /** The mean loss of the held-out rows after a step. */
-  saw(loss: number): void {
-    this.#since = loss < this.#lowest ? 0 : this.#since + 1
+  /** The mean loss of the held-out rows after a step; whether it is the lowest so far. */
+  saw(loss: number): boolean {
+    const isLowest = loss < this.#lowest
+    this.#since = isLowest ? 0 : this.#since + 1
     this.#lowest = Math.min(loss, this.#lowest)
+    return isLowest
   }
 }

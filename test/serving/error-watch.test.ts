@@ -23,7 +23,8 @@ async function opened(policy = 'on-errors') {
   const metrics = openMetrics()
   const log = openFakeLog()
   const chosen = openPolicies('rollback', policies.rollback, { policy })
-  const watch = new ErrorWatch({ model: 'm', policy: jointWatch(chosen), metrics, log })
+  const forCanary = () => jointWatch(openPolicies('rollback', policies.rollback, { policy }))
+  const watch = new ErrorWatch({ model: 'm', policy: jointWatch(chosen), forCanary, metrics, log })
   const onAttempt = watch.observe.bind(watch)
   const rig = await openLive({ registry, engine, live: { onAttempt } })
   const moved: string[] = []
@@ -62,13 +63,48 @@ test.each([
   expect(await metrics.text()).toMatch(/failed_answers_total\{model="m",fault="\w+"\} \d+/)
 })
 
+test('a canary that fails to answer is ended, and the live version stays', async () => {
+  const { engine, registry, live, ask, moved, watch } = await opened()
+  const canary = { version: 'v3', share: 0.5 }
+  const routing = await registry.point({
+    ...{ version: 'v2', canary, expect: 2, by: 'trainer', reason: 'on trial' },
+  })
+  await live.swap(routing)
+  engine.spoil('v3', broken)
+  const answers = await ask(100)
+  expect(await registry.live()).toMatchObject({
+    live: { version: 'v2' },
+    by: 'policy',
+    asks: { follow: true },
+    reason: expect.stringMatching(/^canary: on-errors: .* of v3 failed/) as string,
+  })
+  expect(await registry.live()).not.toHaveProperty('canary')
+  expect(moved).toEqual(['policy'])
+  expect(answers.slice(-30)).toEqual(Array.from({ length: 30 }, () => 'v2'))
+  // Its failures are not those of the live version.
+  expect(watch.answers).toMatchObject({ version: 'v2', failed: 0 })
+})
+
+test('a canary stays where the live version cannot answer either', async () => {
+  const { engine, registry, live, ask, log } = await opened()
+  const canary = { version: 'v3', share: 0.5 }
+  const routing = await registry.point({
+    ...{ version: 'v2', canary, expect: 2, by: 'trainer', reason: 'on trial' },
+  })
+  await live.swap(routing)
+  for (const version of ['v1', 'v2', 'v3']) engine.spoil(version, broken)
+  await ask(60)
+  expect(await registry.live()).toMatchObject({ canary, generation: 3 })
+  expect(log.lines.map(({ message }) => message)).toContain('a version fails to answer, and stays')
+})
+
 test('where the version before cannot answer either, nothing moves', async () => {
   const { engine, registry, ask, log } = await opened()
   engine.spoil('v1', broken)
   engine.spoil('v2', broken)
   await ask(60)
   expect(await registry.live()).toMatchObject({ live: { version: 'v2' }, generation: 2 })
-  expect(log.lines.map(({ message }) => message)).toContain('the live version fails, and stays')
+  expect(log.lines.map(({ message }) => message)).toContain('a version fails to answer, and stays')
 })
 
 test('what the caller did wrong, aborted requests and a full queue are no failures', async () => {

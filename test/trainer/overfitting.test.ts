@@ -4,6 +4,7 @@ import type { Logger } from '../../src/contracts/core.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { event, lessons } from './events.ts'
 import { finalState } from './final-state.ts'
+import { TinyTrainable } from './tiny.ts'
 import { Crash, openWorld, runToEnd, silentLog, type Setting, type World } from './world.ts'
 
 const heldOut = { share: 0.25, rows: 40, bytes: 1e6 }
@@ -78,6 +79,45 @@ test('an update ends when held-out rows get worse, after each example was learne
   expect(status.steps).toBeLessThan(all.steps / 2)
   expect(status.updates?.earlyStops).toBeGreaterThan(10)
   expect(lastOf(world).loss_gap!.unseen).toBeLessThan(lastOf(whole).loss_gap!.unseen)
+})
+
+interface Spoiling {
+  readonly good: number
+  readonly rate: number
+}
+
+/** Steps after the first `good` teach at another rate. */
+class Spoilt extends TinyTrainable {
+  #made = 0
+  readonly #spoilt: Spoiling
+  constructor(start: ConstructorParameters<typeof TinyTrainable>[0], spoilt: Spoiling) {
+    super(start)
+    this.#spoilt = spoilt
+  }
+  override step(...[rows, rate = 1]: Parameters<TinyTrainable['step']>) {
+    this.#made += 1
+    const { good, rate: later } = this.#spoilt
+    return super.step(rows, this.#made > good ? later : rate)
+  }
+}
+
+test('it ends with the weights of its best step, not with those of the steps that made it worse', async () => {
+  // One update, of 24 examples in 6 steps a pass.
+  const ranWith = async (good: number, epochs: number) => {
+    const world = openWorld({ s: lessons(40) })
+    const train = { ...stopping.train!, epochs }
+    const openTrainable: Setting['openTrainable'] = (start) => new Spoilt(start, { good, rate: -3 })
+    const status = await runToEnd(world, { ...stopping, train, every: 24, openTrainable })
+    return { updates: status.updates, weights: finalState(world)!.weights }
+  }
+  const stopped = await ranWith(6, 25)
+  expect(stopped.updates).toMatchObject({ count: 1, earlyStops: 1 })
+  expect(stopped.weights).toEqual((await ranWith(6, 1)).weights)
+  const later = await ranWith(12, 25)
+  expect(later.updates).toMatchObject({ count: 1, earlyStops: 1 })
+  expect(later.weights).toEqual((await ranWith(12, 2)).weights)
+  // The last pass of an update that is not cut may be worse as well.
+  expect((await ranWith(11, 2)).weights).not.toEqual(later.weights)
 })
 
 test('updates of one pass are never cut, and nothing is where nothing is held out', async () => {

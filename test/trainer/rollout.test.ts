@@ -4,7 +4,7 @@ import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import type { Mover, RoutingMove } from '../../src/versions/contract.ts'
 import { event, lessons } from './events.ts'
 import { judgedCanary, judgedShadow } from './trial-stream.ts'
-import { openWorld, runToEnd, startIn, type Setting, type World } from './world.ts'
+import { Crash, openWorld, runToEnd, startIn, type Setting, type World } from './world.ts'
 
 const good = { candidate: true, live: true }
 const bad = { candidate: false, live: true }
@@ -42,6 +42,63 @@ async function goOn(world: World, setting: Setting, events: readonly string[]) {
   world.streams.get('s')!.push(...events)
   return runToEnd(world, setting)
 }
+
+describe('a trial that no feedback judges', () => {
+  const bounded = (policy: string, undecided: string): Setting => ({
+    every: 4,
+    rollout: { policy, judged: 9, max_events: 10, undecided },
+  })
+
+  test.each(['canary', 'shadow'])('of a %s ends after so many events', async (policy) => {
+    const setting = bounded(policy, 'promote')
+    const world = await onTrial(setting)
+    await goOn(world, setting, lessons(13).slice(4))
+    expect(trialOf(world)).toMatchObject({ version: 'v1', since: 4 })
+    await goOn(world, setting, lessons(14).slice(13))
+    const last = world.registry.moves.find(({ live }) => live.version === 'v1')
+    expect(last?.reason).toMatch(/^undecided after 10 events, \w+.*: 0 of 9 comparisons: promote$/)
+    expect(trialOf(world)).toMatchObject({ version: 'v3', since: 14 })
+  })
+
+  test('may be stopped instead', async () => {
+    const setting = bounded('canary', 'stop')
+    const world = await onTrial(setting)
+    await goOn(world, setting, lessons(14).slice(4))
+    expect(world.registry.moves.at(-1)).toMatchObject({ live: { version: 'v0' } })
+    expect(world.registry.moves.at(-1)?.reason).toMatch(/^undecided after 10 events/)
+    expect(trialOf(world)).toBeUndefined()
+  })
+
+  test('has a new count in each stage, and none where a person decides', async () => {
+    const setting: Setting = {
+      every: 4,
+      rollout: { policy: 'canary', share: 0.1, factor: 5, judged: 3, max_events: 10 },
+    }
+    const world = await onTrial(setting)
+    await goOn(world, setting, judgedCanary(world, 'v1', 3, good))
+    expect(trialOf(world)).toMatchObject({ stage: { share: 0.5 }, since: 10 })
+    await move(world, 'canary', { canary: { version: 'v1', share: 0.2 } })
+    await goOn(world, setting, lessons(60).slice(4))
+    expect(trialOf(world)).toMatchObject({ version: 'v1', by: 'person' })
+  })
+
+  test('is the same after a crash', async () => {
+    const setting = bounded('canary', 'promote')
+    const calm = openWorld({ s: lessons(40) })
+    await runToEnd(calm, setting)
+    const world = openWorld({ s: lessons(40) })
+    for (const at of [9, 14, 5]) {
+      let left = at
+      const chaos = () => {
+        if ((left -= 1) === 0) throw new Crash('test')
+      }
+      await runToEnd(world, { ...setting, chaos }).catch(() => undefined)
+    }
+    await runToEnd(world, setting)
+    expect(movesOf(world)).toEqual(movesOf(calm))
+    expect(saved(world).progress.rollout).toEqual(saved(calm).progress.rollout)
+  })
+})
 
 describe('a canary', () => {
   test('gets its shares stage by stage, then goes live, while newer versions wait', async () => {

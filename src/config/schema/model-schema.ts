@@ -161,7 +161,7 @@ const train = section(
           maximum: 10_000,
           default: 0,
           description:
-            'steps without a lower loss of held-out rows that end an update early, after its first pass; 0 = never',
+            'steps without a lower loss of held-out rows that end an update early, after its first pass, with the weights of the step with the lowest; 0 = never',
         }),
       },
       'of an update with several epochs; needs evaluation.held_out',

@@ -198,9 +198,10 @@ class SwappingModel implements LiveModel {
     { inputs }: PredictRequest,
     failed: Pick<Attempt, 'fault' | 'error'> = {},
   ): void {
-    if (arm !== 'live' || generation === undefined) return
+    if (arm === undefined || generation === undefined) return
     const { version } = adapter.manifest
-    this.#options.onAttempt?.({ version, generation, inputs, ...failed })
+    const isCanary = arm === 'canary' && { isCanary: true as const }
+    this.#options.onAttempt?.({ version, generation, inputs, ...isCanary, ...failed })
   }
 
   #record({ shadow }: Begun, { rows, served }: Pick<AnsweredRequest, 'rows' | 'served'>): void {

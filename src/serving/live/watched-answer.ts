@@ -11,6 +11,8 @@ export type AnswerFault = 'engine' | 'not_finite'
 /** A request that the live version has answered, or failed to answer. */
 export interface Attempt {
   readonly version: string
+  /** It answered as the canary. */
+  readonly isCanary?: true
   /** Of the routing that selected it. */
   readonly generation: number
   readonly fault?: AnswerFault

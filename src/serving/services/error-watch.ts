@@ -1,5 +1,5 @@
 /**
- * Rolls back a live version that fails to answer, when a policy that watches the answers decides so. The version to go
+ * Rolls back a live version, or ends a canary, that fails to answer, when a policy that watches the answers decides so. The version to go
  * back to must first answer the request that failed: if it cannot, the fault is not the version's, and nothing moves.
  *
  * Its state is that of this process, and bounded: the counts of the live version, and those of the policy.
@@ -8,22 +8,28 @@ import { CodedError, type Logger } from '../../contracts/core.ts'
 import type { AnswerWatch } from '../../contracts/release.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { Attempt } from '../live/watched-answer.ts'
-import { rollBackFailing, type Movable } from './moves.ts'
+import { endFailingCanary, rollBackFailing, type Failing, type Movable } from './moves.ts'
 import type { WatchedAnswers } from './served-model.ts'
 
 export interface ErrorWatchParts {
   readonly model: string
   /** Undefined where no policy watches: answers that fail are only counted. */
   readonly policy: AnswerWatch | undefined
+  /** Opens one for a canary, which is watched beside the live version; absent = a canary is not watched. */
+  readonly forCanary?: () => AnswerWatch | undefined
   readonly metrics: Pick<Metrics, 'count'>
   readonly log: Logger
 }
+
+type FailingMove = typeof rollBackFailing
 
 export class ErrorWatch {
   readonly #parts: ErrorWatchParts
   #movable: Movable | undefined
   #generation = 0
   #answers: WatchedAnswers | undefined
+  /** Of the newest canary. */
+  #canary: { readonly version: string; readonly policy: AnswerWatch | undefined } | undefined
   /** One run of the engine may fail many requests: it counts once. */
   readonly #errors = new WeakSet()
   #moving: Promise<void> | undefined
@@ -43,16 +49,32 @@ export class ErrorWatch {
     if (fault !== undefined) metrics.count('failedAnswers', { model, fault })
     // A request that began before a swap says nothing of the version that is live now.
     if (policy === undefined || generation < this.#generation || this.#isKnown(error)) return
+    if (attempt.isCanary === true) {
+      this.#observeCanary(attempt)
+      return
+    }
     this.#generation = generation
     const failed = fault !== undefined
     const { count, failed: before } =
       this.#answers?.version === version ? this.#answers : { count: 0, failed: 0 }
     this.#answers = { version, count: count + 1, failed: before + Number(failed) }
     const { verdict, reason } = policy.observe({ version, failed })
-    if (verdict === 'rollback' && failed && this.#moving === undefined)
-      this.#moving = this.#rollBack({ version, reason, inputs }).finally(() => {
-        this.#moving = undefined
-      })
+    if (verdict === 'rollback' && failed) this.#move(rollBackFailing, { version, reason, inputs })
+  }
+
+  #observeCanary({ version, fault, inputs }: Attempt): void {
+    if (this.#canary?.version !== version)
+      this.#canary = { version, policy: this.#parts.forCanary?.() }
+    const failed = fault !== undefined
+    const decision = this.#canary.policy?.observe({ version, failed })
+    if (decision?.verdict !== 'rollback' || !failed) return
+    this.#move(endFailingCanary, { version, reason: `canary: ${decision.reason}`, inputs })
+  }
+
+  #move(work: FailingMove, failing: Failing): void {
+    this.#moving ??= this.#rollBack(work, failing).finally(() => {
+      this.#moving = undefined
+    })
   }
 
   /** Undefined where no policy watches, and before the first answer. */
@@ -72,16 +94,16 @@ export class ErrorWatch {
     return false
   }
 
-  async #rollBack(failing: Parameters<typeof rollBackFailing>[1]): Promise<void> {
+  async #rollBack(work: FailingMove, failing: Failing): Promise<void> {
     const { model, log } = this.#parts
     const { version, reason } = failing
     if (this.#movable === undefined) return
     try {
-      const { pointer } = await rollBackFailing(this.#movable, failing)
+      const { pointer } = await work(this.#movable, failing)
       log.warn({ model, from: version, to: pointer.live.version, reason }, 'rolled back')
     } catch (err) {
       const code = err instanceof CodedError ? err.code : 'INTERNAL'
-      log.error({ model, version, reason, code, err }, 'the live version fails, and stays')
+      log.error({ model, version, reason, code, err }, 'a version fails to answer, and stays')
     }
   }
 }

@@ -72,6 +72,23 @@ export async function rollBackFailing(model: Movable, failing: Failing): Promise
   return { pointer: routing, previous: from }
 }
 
+/** Ends a canary that fails, unless it has ended meanwhile. The live version must answer the request first. */
+export async function endFailingCanary(model: Movable, failing: Failing): Promise<Moved> {
+  const { live, registry, feedback } = model
+  const before = await registry.live()
+  if (before?.canary?.version !== failing.version)
+    throw failure('VERSION_UNKNOWN', `${failing.version} is no canary any more`)
+  const { version } = before.live
+  await live.predict({ inputs: failing.inputs, version })
+  const { reason } = failing
+  const asks = { follow: true } as const
+  const next = { version, from: version, reason, by: 'policy', asks } as const
+  const { routing } = await openVersions(registry).move(next)
+  feedback.moved?.(routing)
+  await live.swap(routing)
+  return { pointer: routing, previous: version }
+}
+
 /** What a user of a canary comes back to. */
 async function canaryless({ registry }: Movable): Promise<string | undefined> {
   const routing = await registry.live()

@@ -78,7 +78,8 @@ export class Trials {
     const { live } = place.state
     const stage = live === null ? undefined : this.#policy.begin()
     if (live === null || stage === undefined) return [{ version, by: 'trainer', reason }]
-    this.#trial = trialOf({ version, stage, by: 'policy', isOwn: true, reason })
+    const trial = trialOf({ version, stage, by: 'policy', isOwn: true, reason })
+    this.#trial = { ...trial, since: accepted }
     return [this.#stageMove(live, accepted, reason)]
   }
 
@@ -104,6 +105,16 @@ export class Trials {
     this.#trial = { ...next, due }
   }
 
+  /** A stage that lasts too long ends, by the count of accepted events. Call it after each. */
+  watch(accepted: number): void {
+    const trial = this.#trial
+    const { bound } = this.#policy
+    if (trial?.by !== 'policy' || trial.due !== undefined || bound === undefined) return
+    const { since } = trial
+    if (since === undefined) this.#trial = { ...trial, since: accepted }
+    else if (accepted - since >= bound.events) this.#trial = { ...trial, due: bound.decide() }
+  }
+
   /** The next share of the requests, or the end of the trial as the live version. */
   carryOut(due: Exclude<TrialDue, { readonly verdict: 'stop' }>, place: TrialPlace): Move[] {
     const { reason } = due
@@ -113,7 +124,7 @@ export class Trials {
     if (trial === undefined || live === null) return []
     const { due: _done, ...rest } = trial
     if (due.verdict === 'advance') {
-      this.#trial = { ...rest, stage: due.stage }
+      this.#trial = { ...rest, stage: due.stage, since: accepted }
       return [this.#stageMove(live, accepted, reason)]
     }
     this.#trial = undefined

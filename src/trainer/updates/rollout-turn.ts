@@ -23,8 +23,11 @@ export class RolloutTurn {
     this.#parts = parts
   }
 
-  get isDue(): boolean {
-    const { trial, waiting } = this.#parts.state.trials
+  /** Asked after each event. */
+  isDue(): boolean {
+    const { trials, progress } = this.#parts.state
+    trials.watch(progress.accepted)
+    const { trial, waiting } = trials
     return trial === undefined ? waiting !== undefined : trial.due !== undefined
   }
 

@@ -54,7 +54,7 @@ export class UpdateTurn {
     if (!wasPutOff) await this.#learn(isDue, signal)
     if (this.isPutOff() && !wasPutOff) return
     const { rollout } = this.#parts.assembly
-    while (rollout.isDue) await this.#publish(async () => rollout.act(signal), signal)
+    while (rollout.isDue()) await this.#publish(async () => rollout.act(signal), signal)
   }
 
   async #learn(isDue: boolean, signal: AbortSignal): Promise<void> {
