@@ -24,8 +24,16 @@ export interface Score {
   readonly error: number
   readonly loss: number
   readonly answer: Json
-  /** Between 0 and 1; absent where the task promises nothing. */
+  /** Between 0 and 1, as the weights have it; absent where the task promises nothing. */
   readonly confidence?: number
+  /** The outputs that it was answered from, and the place of the right one among them; only its task reads it. */
+  readonly evidence?: Evidence
+}
+
+export interface Evidence {
+  readonly outputs: Float32Array
+  /** −1: none of them. */
+  readonly right: number
 }
 
 /** One row of a step. */
@@ -268,6 +276,8 @@ export interface Renaming<Target = Json> {
 /** How good the answers are, as the task sees it. Bounded in what it keeps; its state is part of the checkpoint. */
 export interface TaskQuality<Target = Json> {
   observe(score: Score, target: Target): void
+  /** What a version needs of it to answer, beside its head: more facts of the task for its manifest. */
+  facts?(): TaskFacts
   report(): Readonly<Record<string, Json>>
   snapshot(): Readonly<Record<string, Json>>
   restore(state: Readonly<Record<string, Json>>): void

@@ -1,12 +1,12 @@
 /**
- * Calibration: whether answers with a score of 0.8 are right eight times in ten. Answers are counted in ten bins by
+ * Calibration: whether answers with a score of 0.8 are right eight times in ten. Answers are counted in 15 bins by
  * score.
  *
  *   ECE = Σ over bins  n_b / n · | accuracy_b − mean score_b |
  *
  * Guo et al. (2017), "On calibration of modern neural networks", ICML.
  */
-const BINS = 10
+const BINS = 15
 
 /** Per bin: answers, right ones, the sum of their scores. */
 export type BinsState = readonly (readonly [count: number, correct: number, sum: number])[]
@@ -14,8 +14,10 @@ export type BinsState = readonly (readonly [count: number, correct: number, sum:
 export class CalibrationBins {
   readonly #bins: [number, number, number][]
 
+  /** Bins of another width say nothing of these. */
   constructor(state: BinsState = []) {
-    this.#bins = Array.from({ length: BINS }, (_, at) => [...(state[at] ?? ([0, 0, 0] as const))])
+    const kept = state.length === BINS ? state : []
+    this.#bins = Array.from({ length: BINS }, (_, at) => [...(kept[at] ?? ([0, 0, 0] as const))])
   }
 
   observe(confidence: number, isRight: boolean): void {
@@ -42,7 +44,11 @@ export class CalibrationBins {
       accuracy: count === 0 ? 0 : correct / count,
     }))
     const gaps = bins.map(({ count, score, accuracy }) => count * Math.abs(accuracy - score))
-    return { ece: total === 0 ? 0 : gaps.reduce((sum, gap) => sum + gap, 0) / total, bins }
+    return {
+      count: total,
+      ece: total === 0 ? 0 : gaps.reduce((sum, gap) => sum + gap, 0) / total,
+      bins,
+    }
   }
 
   snapshot(): BinsState {

@@ -4,7 +4,7 @@
  */
 import type { Json } from '../contracts/core.ts'
 import type { SliceGap } from '../contracts/release.ts'
-import type { Example, Score, Task, TaskQuality } from '../contracts/task.ts'
+import type { Example, Score, Task, TaskFacts, TaskQuality } from '../contracts/task.ts'
 import type { QualityReport } from './contract.ts'
 import { ratio } from './running-accuracy.ts'
 import { widestGap } from './slice-gap.ts'
@@ -55,6 +55,11 @@ export class Quality {
 
   get sliceGap(): SliceGap | undefined {
     return widestGap(this.#slices.states(), this.#sliceExamples)
+  }
+
+  /** What a version needs of it to answer. */
+  get facts(): TaskFacts {
+    return this.#ofTask.facts?.() ?? {}
   }
 
   report(): QualityReport {

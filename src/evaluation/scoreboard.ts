@@ -4,7 +4,7 @@
  */
 import type { Stateful } from '../contracts/core.ts'
 import type { Scores, SliceGap } from '../contracts/release.ts'
-import type { Example, Score, Task } from '../contracts/task.ts'
+import type { Example, Score, Task, TaskFacts } from '../contracts/task.ts'
 import type { QualityReport } from './contract.ts'
 import { defaultQualityLimits, Quality, type QualityLimits, type QualityState } from './quality.ts'
 import type { LossSum } from './loss-gap.ts'
@@ -42,6 +42,11 @@ export class Scoreboard implements Stateful<ScoreboardState> {
 
   get sliceGap(): SliceGap | undefined {
     return this.#quality.sliceGap
+  }
+
+  /** What a version needs of it to answer. */
+  get facts(): TaskFacts {
+    return this.#quality.facts
   }
 
   quality(): QualityReport {

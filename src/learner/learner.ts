@@ -10,7 +10,7 @@ import type { TrainableState } from '../contracts/adapter.ts'
 import type { Decision, ExampleKey, Tensor, Tensors } from '../contracts/core.ts'
 import type { Alarm, AlarmCount } from '../contracts/policy.ts'
 import type { LossGapReport, RollbackDecision, Scores, SliceGap } from '../contracts/release.ts'
-import type { Example, Head, Remembered, Score } from '../contracts/task.ts'
+import type { Example, Head, Remembered, Score, TaskFacts } from '../contracts/task.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
 import type { MemoryShape } from '../versions/contract.ts'
 import { boundUpdate } from '../optim/update-bound.ts'
@@ -135,6 +135,11 @@ export class Learner {
   /** The outputs of the head, now and after the next update. */
   get head(): Head {
     return this.#pending.head
+  }
+
+  /** The task's part of the manifest of a version made now. */
+  get facts(): TaskFacts {
+    return { ...this.#parts.task.facts(this.head), ...this.#scoreboard.facts }
   }
 
   /** Throws a coded error for a target that cannot be learned. */

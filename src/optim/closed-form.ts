@@ -22,10 +22,10 @@ import type { Classes, Head, Task } from '../contracts/task.ts'
 import { checkTensors } from '../adapters/adapter.ts'
 import { failure, invariant } from '../platform/errors.ts'
 import { softmax } from '../nn/softmax.ts'
+import { Temperature } from '../nn/temperature.ts'
 import { ClassMoments } from './class-moments.ts'
 import { headOf } from './closed-form-head.ts'
 import { embed, type EmbedderParts } from './embedder.ts'
-import { Temperature } from './temperature.ts'
 import { copied } from './weights.ts'
 
 export interface ClosedFormParts extends EmbedderParts {
@@ -42,13 +42,15 @@ export function openClosedForm(parts: ClosedFormParts): Trainable {
 }
 
 const TEMPERATURE = 'temperature'
+/** The solved logits have a mean margin of 1 at the class means: β starts in the right order of magnitude for every method. */
+const FIRST = { inverse: 10, memory: 1000 }
 const DROPPED: StepResult = { loss: NaN, gradientNorm: NaN, dropped: true }
 
 class ClosedFormTrainable implements Trainable {
   readonly learnsOnce = true
   readonly #parts: ClosedFormParts
   readonly #moments: ClassMoments
-  readonly #temperature = new Temperature()
+  readonly #temperature = new Temperature(FIRST)
   readonly #classes: Classes
   #head: Head
   #solved: Tensors

@@ -5,15 +5,17 @@
  *   n, s, G ← λ·(n, s, G) + the example      Λ = ((1 − ε)·Σ + ε·tr(Σ)/d·I)⁻¹      ε = d / (n + d)
  *   z_c = β·(w_c·x − ½ μ_c·Λ·μ_c + log n_c)      w_c = Λ·μ_c
  *
- * λ = 1 keeps everything. β is fitted to answers on examples that were not learned yet (temperature.ts).
+ * λ = 1 keeps everything. β is fitted to answers on examples that were not learned yet (nn/temperature.ts).
  */
 import { solve, startOf } from '../adapters/closed-form/cholesky.ts'
 import { classMeans, halfNorms } from '../adapters/closed-form/class-means.ts'
 import type { Tensors } from '../contracts/core.ts'
 import { ClassMoments } from './class-moments.ts'
-import { Temperature } from './temperature.ts'
+import { Temperature } from '../nn/temperature.ts'
 
 const TEMPERATURE = 'temperature'
+/** Logits of a discriminant are near probabilities already. */
+const FIRST = { inverse: 1, memory: 1000 }
 /** Of a class that the sums have forgotten, or have not met: it has no share. */
 const UNSEEN = -1e4
 const FORGOTTEN = 1e-4
@@ -28,7 +30,7 @@ export class Discriminant {
   readonly #width: number
   readonly #fading: number
   #moments: ClassMoments
-  #temperature = new Temperature(0)
+  #temperature = new Temperature(FIRST)
   #solved: SolvedHead | undefined
 
   /** `window`: examples after which one has faded; 0 = never. */
@@ -71,7 +73,7 @@ export class Discriminant {
 
   reset(): void {
     this.#moments = new ClassMoments(this.#width, 0, true)
-    this.#temperature = new Temperature(0)
+    this.#temperature = new Temperature(FIRST)
     this.#solved = undefined
   }
 

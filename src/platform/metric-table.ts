@@ -493,6 +493,30 @@ export const metricTable = {
     labels: ['model'],
     help: 'Expected calibration error of recent answers: how far the scores are from the share of correct answers.',
   },
+  uncalibratedError: {
+    kind: 'gauge',
+    name: 'antikythera_uncalibrated_error_ratio',
+    labels: ['model'],
+    help: 'The same for the scores as the weights have them, without the temperature.',
+  },
+  temperature: {
+    kind: 'gauge',
+    name: 'antikythera_temperature',
+    labels: ['model'],
+    help: 'The temperature that logits are divided by so that scores are probabilities; the next version has it.',
+  },
+  sureAnswers: {
+    kind: 'gauge',
+    name: 'antikythera_sure_answers_ratio',
+    labels: ['model'],
+    help: 'Share of recent answers with a score of at least `unsure`; absent where the config has none.',
+  },
+  sureAccuracy: {
+    kind: 'gauge',
+    name: 'antikythera_sure_accuracy_ratio',
+    labels: ['model'],
+    help: 'Share of these answers that were right.',
+  },
   labelPrecision: {
     kind: 'gauge',
     name: 'antikythera_label_precision_ratio',

@@ -81,7 +81,9 @@ test('a model classifies unless it says otherwise, and a number needs no labels'
     'models: { a: { labels: [x, y] }, b: { task: regression }, c: { task: { regression: { loss: squared } } } }',
     '/srv',
   )
-  expect(config.models.a?.task).toBe('classification')
+  expect(config.models.a?.task).toEqual({
+    classification: { calibration: 'temperature', unsure: 0 },
+  })
   expect(config.models.b?.task).toEqual({ regression: { loss: 'huber', huber_delta: 1 } })
   expect(config.models.c?.task).toEqual({ regression: { loss: 'squared', huber_delta: 1 } })
 })

@@ -121,6 +121,18 @@ test.each([
     'TASK_WITHOUT_CLASSES',
     ['/models/m/memory/policy is knn', 'none'],
   ],
+  [
+    'a threshold for a number, which has no score',
+    'models: { m: { task: { regression: { unsure: 0.6 } } } }',
+    'CONFIG_UNKNOWN_KEY',
+    ['/models/m/task/regression/unsure', 'it belongs to task: { classification: { unsure: … } }'],
+  ],
+  [
+    'a threshold beside the task',
+    'models: { m: { labels: [a, b], unsure: 0.6 } }',
+    'CONFIG_UNKNOWN_KEY',
+    ['/models/m/unsure', 'it belongs to task: { classification: { unsure: … } }'],
+  ],
   ['one closed label', 'models: { m: { labels: [a] } }', 'CONFIG_INVALID', ['at least 2 entries']],
   [
     'labels twice',

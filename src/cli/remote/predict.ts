@@ -27,6 +27,7 @@ interface Prediction {
   readonly label?: string | null
   readonly code?: string
   readonly score?: number
+  readonly unsure?: true
   /** Of a regression. */
   readonly value?: number
   readonly tokens?: { readonly kept: number; readonly dropped: number }
@@ -92,9 +93,10 @@ function linesOf(answer: JsonObject, inputs: readonly Json[]): string[] {
   })
 }
 
-function answerOf({ label, code, score = 0, value }: Prediction): string {
+function answerOf({ label, code, score = 0, unsure, value }: Prediction): string {
   if (value !== undefined) return short(value)
-  return `${label ?? `(${code ?? 'no label'})`}  ${percent(score)}`
+  const shown = `${label ?? `(${code ?? 'no label'})`}  ${percent(score)}`
+  return unsure === true ? `${shown} (unsure)` : shown
 }
 
 /** The answer is of the beginning of a text that is too long. */

@@ -101,6 +101,22 @@ function overall({ accuracy, accuracy_recent, ...quality }: Quality): string[][]
     ['  majority label', percent(majority.accuracy), percent(majority.accuracy_recent)],
     ['  last label', percent(last_label.accuracy), percent(last_label.accuracy_recent)],
     ['calibration error', '', percent(quality.calibration.ece)],
+    ...calibrationRows(quality),
+  ]
+}
+
+function calibrationRows({ calibration, sure }: Pick<Quality, 'calibration' | 'sure'>): string[][] {
+  const { ece_uncalibrated: raw, temperature } = calibration as Partial<typeof calibration>
+  return [
+    // A daemon of an earlier version does not say it.
+    ...(raw === undefined ? [] : [['  without temperature', '', percent(raw)]]),
+    ...(temperature === undefined ? [] : [['  temperature', '', short(temperature)]]),
+    ...(sure === undefined
+      ? []
+      : [
+          [`sure answers (score ≥ ${sure.threshold})`, '', percent(sure.coverage)],
+          ['  right', '', shareOf(sure.accuracy)],
+        ]),
   ]
 }
 

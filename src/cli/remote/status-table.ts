@@ -11,6 +11,8 @@ export interface StatusRow {
     readonly accuracy_recent_by_source: number
     /** Of a classification. */
     readonly majority_recent?: number
+    readonly ece?: number
+    readonly sure?: { readonly coverage: number; readonly accuracy: number | null }
     /** Of a regression. */
     readonly mae_recent?: number
     readonly running_mean_mae_recent?: number
@@ -93,6 +95,20 @@ const heldOutColumn: Column = {
   cell: count('held_out'),
 }
 
+/** Where answers may be unsure. */
+const sureColumn: Column = {
+  head: 'sure',
+  meaning: 'share of the recent answers that are not unsure, and how many of these were right',
+  cell: ({ quality }) => sureOf(quality?.sure),
+}
+
+/** Where scores are probabilities. */
+const calibrationColumn: Column = {
+  head: 'ece',
+  meaning: 'calibration error: how far scores are from the share of right answers',
+  cell: ({ quality }) => (quality?.ece === undefined ? '-' : percent(quality.ece)),
+}
+
 /** Where the defence is on. */
 const quarantineColumn: Column = {
   head: 'quarantined',
@@ -125,9 +141,13 @@ export function statusLegend(rows: readonly StatusRow[]): string[] {
 function columnsOf(rows: readonly StatusRow[]): readonly Column[] {
   const holdsOut = rows.some(({ counts }) => counts.held_out !== undefined)
   const isDefended = rows.some(({ counts }) => counts.quarantined !== undefined)
+  const hasScores = rows.some(({ quality }) => quality?.ece !== undefined)
+  const isSure = rows.some(({ quality }) => quality?.sure !== undefined)
   const isFleet = rows.some(({ lease }) => lease !== null)
   return [
     ...columns,
+    ...(hasScores ? [calibrationColumn] : []),
+    ...(isSure ? [sureColumn] : []),
     ...(holdsOut ? [heldOutColumn] : []),
     ...(isDefended ? [quarantineColumn] : []),
     ...(isFleet ? fleetColumns : []),
@@ -137,6 +157,12 @@ function columnsOf(rows: readonly StatusRow[]): readonly Column[] {
 function shareOrError(share: number | undefined, mae: number | undefined): string {
   if (mae !== undefined) return `MAE ${short(mae)}`
   return share === undefined ? '-' : percent(share)
+}
+
+function sureOf(sure: NonNullable<StatusRow['quality']>['sure']): string {
+  if (sure === undefined) return '-'
+  const { coverage, accuracy } = sure
+  return accuracy === null ? percent(coverage) : `${percent(coverage)} (${percent(accuracy)})`
 }
 
 function leftOf({

@@ -8,7 +8,7 @@ import type { Settings, ValueOf, SettingsOf } from '../../contracts/core.ts'
 import { bases, defaults, methods } from '../../plugins.ts'
 import type { BasePlugin } from '../../contracts/network.ts'
 import type { PluginTable } from '../plugins/plugin-table.ts'
-import { taskChoices, type TaskChoice } from './task-choice.ts'
+import { taskChoices, taskSettings, type TaskChoice } from './task-choice.ts'
 import { choiceByKey, choiceByName, section } from './parts.ts'
 import { defenceSchema } from './defence.ts'
 import { schemaOf, schemasOf } from '../plugins/setting-schema.ts'
@@ -399,6 +399,6 @@ export function modelSchemaOf({ sources, sinks, policies }: PluginTable) {
         description: 'run this model in a separate trainer process',
       }),
     },
-    { additionalProperties: false },
+    { additionalProperties: false, elsewhere: taskSettings },
   )
 }

@@ -36,7 +36,7 @@ function settleObject(schema: Schema, value: unknown, path: Path, to: Settling):
   if (!isRecord(value)) return wrongType('a mapping', value, path, to)
   if (schema.patternProperties) return settleRecord(schema, value, path, to)
   const properties = schema.properties ?? {}
-  reportUnknownKeys(Object.keys(value), Object.keys(properties), path, to)
+  reportUnknownKeys(Object.keys(value), schema, path, to)
   const entries = Object.entries(properties).flatMap(([key, inner]) => {
     const present = Object.hasOwn(value, key) ? value[key] : undefined
     const isOptional = !schema.required?.includes(key)
@@ -48,14 +48,17 @@ function settleObject(schema: Schema, value: unknown, path: Path, to: Settling):
 
 function reportUnknownKeys(
   given: readonly string[],
-  known: readonly string[],
+  { properties = {}, elsewhere = {} }: Schema,
   path: Path,
   to: Settling,
 ) {
+  const known = Object.keys(properties)
   for (const key of given.filter((key) => !known.includes(key))) {
     const near = nearest(key, known)
-    const hint =
+    const isKnown = Object.hasOwn(elsewhere, key)
+    const other =
       near === undefined ? `known keys: ${known.join(', ') || 'none'}` : `did you mean "${near}"?`
+    const hint = isKnown ? `it belongs to ${elsewhere[key] ?? ''}` : other
     to.report({
       path: [...path, key],
       at: 'key',

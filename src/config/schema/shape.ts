@@ -9,6 +9,8 @@ export interface Schema {
   readonly choice?: 'name'
   readonly discriminator?: { readonly propertyName: string }
   readonly properties?: Readonly<Record<string, Schema>>
+  /** Where a key stands that does not stand here. */
+  readonly elsewhere?: Readonly<Record<string, string>>
   readonly patternProperties?: Readonly<Record<string, Schema>>
   readonly required?: readonly string[]
   readonly items?: Schema

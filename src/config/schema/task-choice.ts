@@ -9,11 +9,18 @@ export type TaskName = keyof typeof tasks
 export type TaskChoice =
   TaskName | Readonly<Partial<Record<TaskName, Readonly<Record<string, unknown>>>>>
 
+/** Each setting of a task, with the task that has it. */
+export const taskSettings: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(tasks).flatMap(([task, { settings }]) =>
+    Object.keys(settings).map((name) => [name, `task: { ${task}: { ${name}: … } }`]),
+  ),
+)
+
 export const taskChoices: Readonly<Record<string, TSchema | null>> = Object.fromEntries(
   Object.entries(tasks).map(([name, { settings }]) => [
     name,
     Object.keys(settings).length === 0
       ? null
-      : Type.Object(schemasOf(settings), { additionalProperties: false }),
+      : Type.Object(schemasOf(settings), { additionalProperties: false, elsewhere: taskSettings }),
   ]),
 )

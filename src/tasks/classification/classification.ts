@@ -1,6 +1,7 @@
 /** Classification: one column of the head per label. All code that knows about labels is in this folder. */
 import type { Json } from '../../contracts/core.ts'
 import type { Task, TaskFacts } from '../../contracts/task.ts'
+import { temperatureIn, usualAnswers, type AnswerSettings } from './answering.ts'
 import { openClasses } from './classes.ts'
 import { broughtBy, namedBy, sharedStart, spelledBy, unionOf } from './growth.ts'
 import { classificationHead } from './head.ts'
@@ -14,7 +15,10 @@ import { decode, scoreOf, type Answer } from './score.ts'
 import { classificationView } from './view.ts'
 import { checkLearnable, targetOf, type LabelTarget } from './target.ts'
 
-export function openClassification(rules: LabelRules): Task<LabelTarget, Answer> {
+export function openClassification(
+  rules: LabelRules,
+  answering: AnswerSettings = usualAnswers,
+): Task<LabelTarget, Answer> {
   const { known, open, retired, renamed } = rules
   return {
     ...classificationHead,
@@ -63,9 +67,17 @@ export function openClassification(rules: LabelRules): Task<LabelTarget, Answer>
     },
     present(facts) {
       const { labels, retired } = presentNames(facts, rules)
-      return { labels, ...(facts.retired !== undefined && { retired }) }
+      return {
+        labels,
+        ...(facts.retired !== undefined && { retired }),
+        ...(facts.calibration !== undefined && { calibration: facts.calibration }),
+      }
     },
-    decode: (outputs, facts) => decode(outputs, presentNames(facts, rules)),
+    decode: (outputs, facts) =>
+      decode(outputs, presentNames(facts, rules), {
+        temperature: temperatureIn(facts),
+        unsure: answering.unsure,
+      }),
 
     stratum: ({ label }) => label,
     silent: retired,
@@ -83,7 +95,7 @@ export function openClassification(rules: LabelRules): Task<LabelTarget, Answer>
       return { what: 'labels', saved: lost.join(', '), present: known.join(', ') }
     },
     renaming: (head) => renamingOf(labelsIn(head), renamed),
-    openQuality: (most) => new ClassificationQuality(most),
+    openQuality: (most) => new ClassificationQuality(most, answering),
   }
 }
 

@@ -1,5 +1,7 @@
 /** Classification in the table of plug-ins. Its labels are a key of the model. */
+import type { SettingsOf } from '../../contracts/core.ts'
 import type { TaskPlugin } from '../../contracts/task.ts'
+import { answerSettings } from './answering.ts'
 import { openClassification } from './classification.ts'
 import { classificationHead } from './head.ts'
 import type { LabelRules } from './rules.ts'
@@ -7,8 +9,9 @@ import type { LabelRules } from './rules.ts'
 export const classification = {
   ...classificationHead,
   summary: 'a label with scores; learns labels, corrections and ratings',
-  settings: {},
+  settings: answerSettings,
   keys: ['labels'],
   // The schema of the key has the shape of the rules.
-  open: (_settings, { labels }) => openClassification(labels as LabelRules),
+  open: (settings: SettingsOf<typeof answerSettings>, { labels }) =>
+    openClassification(labels as LabelRules, settings),
 } satisfies TaskPlugin

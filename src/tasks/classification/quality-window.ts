@@ -3,6 +3,7 @@
  * the newer is full. Counts stay exact, and a confusion that no longer happens disappears.
  */
 import { CalibrationBins, type BinsState } from '../../evaluation/calibration.ts'
+import { SureAnswers, type SureState } from './sure-answers.ts'
 
 const BLOCK = 5000
 /** Each block holds no more: a stream of made-up labels must not fill the checkpoint. */
@@ -28,26 +29,44 @@ type Row = readonly [label: string, support: number, predicted: number, correct:
 type Pair = readonly [label: number, answer: number, count: number]
 
 export interface BlockState {
-  readonly [key: string]: number | readonly Row[] | readonly Pair[] | BinsState
+  readonly [key: string]: number | readonly Row[] | readonly Pair[] | BinsState | SureState | null
   readonly count: number
   readonly rows: readonly Row[]
   readonly pairs: readonly Pair[]
+  /** Of the scores as the weights have them, and as they are served. Absent in a checkpoint from before there were two. */
   readonly bins: BinsState
+  readonly served?: BinsState
+  readonly sure?: SureState | null
+}
+
+/** How sure an answer was. */
+export interface Promised {
+  /** As the weights have it. */
+  readonly raw: number
+  /** With the temperature. */
+  readonly served: number
 }
 
 export type WindowState = readonly [now: BlockState, before: BlockState | null]
 
 export class QualityWindow {
-  #now = new Block()
+  readonly #unsure: number
+  #now: Block
   #before: Block | undefined
 
-  observe(label: string, answer: string, confidence: number | undefined): void {
+  /** `unsure`: the score below which an answer is unsure; 0 = none is. */
+  constructor(unsure: number) {
+    this.#unsure = unsure
+    this.#now = new Block(unsure)
+  }
+
+  observe(label: string, answer: string, promised: Promised | undefined): void {
     if (this.#now.count >= BLOCK) {
       this.#before = this.#now
-      this.#now = new Block()
+      this.#now = new Block(this.#unsure)
     }
     this.#now.observe(label, answer)
-    if (confidence !== undefined) this.#now.bins.observe(confidence, label === answer)
+    if (promised !== undefined) this.#now.promise(promised, label === answer)
   }
 
   get count(): number {
@@ -56,6 +75,16 @@ export class QualityWindow {
 
   get bins(): CalibrationBins {
     return this.#blocks.reduce((sum, { bins }) => sum.plus(bins), new CalibrationBins())
+  }
+
+  get served(): CalibrationBins {
+    return this.#blocks.reduce((sum, { served }) => sum.plus(served), new CalibrationBins())
+  }
+
+  /** Undefined where no answer is unsure. */
+  get sure(): SureAnswers | undefined {
+    const [first, ...rest] = this.#blocks.flatMap(({ sure }) => sure ?? [])
+    return first && rest.reduce((sum, each) => sum.plus(each), first)
   }
 
   labels(): ReadonlyMap<string, LabelCounts> {
@@ -74,8 +103,8 @@ export class QualityWindow {
   }
 
   restore([now, before]: WindowState): void {
-    this.#now = new Block(now)
-    this.#before = before === null ? undefined : new Block(before)
+    this.#now = new Block(this.#unsure, now)
+    this.#before = before === null ? undefined : new Block(this.#unsure, before)
   }
 
   get #blocks(): readonly Block[] {
@@ -101,13 +130,17 @@ interface OwnRow {
 class Block {
   readonly rows = new Map<string, OwnRow>()
   readonly bins: CalibrationBins
+  readonly served: CalibrationBins
+  readonly sure: SureAnswers | undefined
   /** `label:answer` by their places. */
   readonly #pairs = new Map<string, number>()
   count: number
 
-  constructor(state?: BlockState) {
+  constructor(unsure: number, state?: BlockState) {
     this.count = state?.count ?? 0
     this.bins = new CalibrationBins(state?.bins)
+    this.served = new CalibrationBins(state?.served)
+    this.sure = unsure === 0 ? undefined : new SureAnswers(unsure, state?.sure)
     for (const [label, support, predicted, correct] of state?.rows ?? [])
       this.rows.set(label, { at: this.rows.size, support, predicted, correct })
     for (const [label, answer, count] of state?.pairs ?? [])
@@ -122,6 +155,12 @@ class Block {
     if (own === undefined) return
     if (own === answered) own.correct += 1
     else this.#confuse(`${own.at}:${answered?.at ?? -1}`)
+  }
+
+  promise({ raw, served }: Promised, isRight: boolean): void {
+    this.bins.observe(raw, isRight)
+    this.served.observe(served, isRight)
+    this.sure?.observe(served, isRight)
   }
 
   named(): readonly PairCount[] {
@@ -140,7 +179,11 @@ class Block {
       predicted,
       correct,
     ])
-    return { count: this.count, rows, pairs: this.#listed(), bins: this.bins.snapshot() }
+    return {
+      ...{ count: this.count, rows, pairs: this.#listed() },
+      ...{ bins: this.bins.snapshot(), served: this.served.snapshot() },
+      ...(this.sure && { sure: this.sure.snapshot() }),
+    }
   }
 
   #listed(): readonly Pair[] {

@@ -1,5 +1,7 @@
 /** A classification's report about its answers, label by label. */
 import type { QualityReport } from '../../evaluation/contract.ts'
+import type { CalibrationFacts } from './answering.ts'
+import type { SureReport } from './sure-answers.ts'
 
 /**
  * The quality of a model's answers, each given before its example was learned. Labels and confusion cover the last
@@ -12,15 +14,16 @@ export interface ClassificationReport {
   readonly accuracy_recent: number
   readonly baselines: { readonly majority: Baseline; readonly last_label: Baseline }
   readonly window_events: number
-  readonly calibration: {
-    readonly ece: number
-    /** From score 0 to 1, of equal width. */
+  readonly calibration: CalibrationFacts & {
+    /** Of the scores as they are served. From score 0 to 1, of equal width. */
     readonly bins: readonly {
       readonly count: number
       readonly score: number
       readonly accuracy: number
     }[]
   }
+  /** Absent where no answer says that it is unsure. */
+  readonly sure?: SureReport
   /** Most examples first, at most `limits.quality_labels`. */
   readonly labels: readonly LabelQuality[]
   /** All that are not named. */

@@ -16,12 +16,37 @@ const Baseline = Type.Object({
   accuracy: Score,
   accuracy_recent: Score,
 })
+const calibration = {
+  ece: Type.Number({
+    description:
+      'expected calibration error of recent scores: 0 = a score of 0.8 is right in 80 of 100',
+  }),
+  ece_uncalibrated: Type.Number({ description: 'the same without the temperature' }),
+  temperature: Type.Number({ description: 'logits are divided by it: above 1, scores are lower' }),
+  events: Type.Integer({ description: 'number of recent answers that this is known from' }),
+}
+const Calibration = Type.Object(calibration, {
+  description: 'how the scores were made probabilities; absent = they are as the weights have them',
+})
+const Sure = Type.Object(
+  {
+    threshold: Score,
+    coverage: Type.Number({ description: 'share of recent answers with at least this score' }),
+    accuracy: Maybe(Type.Number({ description: 'share of these that were right' })),
+  },
+  { description: 'answers that are not unsure; absent = the config has no `unsure`' },
+)
 
 export const classificationSchemas: TaskSchemas = {
   answer: Type.Object({
     label: Maybe(Type.String({ description: 'null while the model has no label: see code' })),
     score: Score,
     scores: Shares,
+    unsure: Type.Optional(
+      Type.Literal(true, {
+        description: 'the score is below `unsure` of the config: a person should look at it',
+      }),
+    ),
     code: Type.Optional(Type.String({ description: 'NO_LABELS: why there is no label' })),
     message: Type.Optional(Type.String()),
   }),
@@ -37,6 +62,7 @@ export const classificationSchemas: TaskSchemas = {
         description: 'retired labels, which it knows and does not answer',
       }),
     ),
+    calibration: Type.Optional(Calibration),
   }),
   stratum: Type.Object({ label: Type.Optional(Type.String({ minLength: 1 })) }),
   quality: Type.Object({
@@ -54,9 +80,12 @@ export const classificationSchemas: TaskSchemas = {
         'number of recent examples for calibration, labels and confusion: at most 10,000',
     }),
     calibration: Type.Object({
-      ece: Type.Number({ description: 'expected calibration error: 0 = a score is a chance' }),
-      bins: Type.Array(Type.Object({ count: Count, score: Score, accuracy: Score })),
+      ...calibration,
+      bins: Type.Array(Type.Object({ count: Count, score: Score, accuracy: Score }), {
+        description: 'of the scores as they are served, in 15 steps of the score',
+      }),
     }),
+    sure: Type.Optional(Sure),
     labels: Type.Array(
       Type.Object({
         label: Type.String(),
@@ -91,5 +120,12 @@ export const classificationSchemas: TaskSchemas = {
       },
     ),
   }),
-  brief: Type.Object({ majority_recent: Score, last_label_recent: Score, ece: Type.Number() }),
+  brief: Type.Object({
+    majority_recent: Score,
+    last_label_recent: Score,
+    ece: Type.Number(),
+    ece_uncalibrated: Type.Number(),
+    temperature: Type.Number(),
+    sure: Type.Optional(Sure),
+  }),
 }

@@ -4,6 +4,10 @@
  * it.
  *
  * A retired label is not among the possible answers: the softmax runs over the others.
+ *
+ *   scores = softmax(logits / temperature)
+ *
+ * The temperature changes no answer, and no loss: training reads the weights as they are.
  */
 import type { Score } from '../../contracts/task.ts'
 import { logSumExp, softmax } from '../../nn/softmax.ts'
@@ -16,6 +20,8 @@ export type Answer = {
   readonly label: string
   readonly score: number
   readonly scores: Readonly<Record<string, number>>
+  /** Its score is below the threshold of the settings. */
+  readonly unsure?: true
 }
 
 export interface AnsweringLabels {
@@ -29,18 +35,26 @@ export function scoreOf(all: Float32Array, target: LabelTarget, known: Answering
   const { label: answer, score: confidence } = answerOf(logits, labels)
   const isRight = (answer === target.label) === (target.kind === 'label')
   const loss = target.kind === 'label' ? lossOf(logits, at) : lossOfNot(logits, at)
-  return { answer, confidence, error: isRight ? 0 : 1, loss }
+  const score = { answer, confidence, error: isRight ? 0 : 1, loss }
+  return labels.length === 0 ? score : { ...score, evidence: { outputs: logits, right: at } }
 }
 
-export function decode(all: Float32Array, known: AnsweringLabels): Answer {
+/** `unsure`: the score below which an answer says that it is unsure. */
+export function decode(
+  all: Float32Array,
+  known: AnsweringLabels,
+  { temperature, unsure }: { readonly temperature: number; readonly unsure: number },
+): Answer {
   const { logits, labels } = among(all, known)
-  return answerOf(logits, labels)
+  const answer = answerOf(logits, labels, temperature)
+  const isUnsure = answer.label !== '' && answer.score < unsure
+  return isUnsure ? { ...answer, unsure: true } : answer
 }
 
-function answerOf(logits: Float32Array, labels: readonly string[]): Answer {
-  const shares = softmax(logits)
+function answerOf(logits: Float32Array, labels: readonly string[], temperature = 1): Answer {
+  const shares = softmax(temperature === 1 ? logits : Array.from(logits, (z) => z / temperature))
   const scores = Object.fromEntries(labels.map((label, at) => [label, shares[at] ?? 0]))
-  const best = Math.max(0, shares.indexOf(Math.max(...shares))) // the first of equals
+  const best = Math.max(0, logits.indexOf(Math.max(...logits))) // the first of equals
   return { label: labels[best] ?? '', score: shares[best] ?? 0, scores }
 }
 

@@ -14,22 +14,33 @@ export const classificationView: TaskView<Answer> = {
   answer: (answer) => (answer.label === '' ? { ...answer, ...silence() } : answer),
   served: ({ label }) => ({ text: label, shown: { label } }),
   facts(facts) {
-    const { retired } = facts
-    return { labels: answering(facts), ...(retired !== undefined && { retired }) }
+    const { retired, calibration } = facts
+    return {
+      labels: answering(facts),
+      ...(retired !== undefined && { retired }),
+      ...(calibration !== undefined && { calibration }),
+    }
   },
   stratum: (label) => ({ label }),
   brief(report) {
-    const { baselines, calibration } = labelled(report)
+    const { baselines, calibration, sure } = labelled(report)
     return {
       majority_recent: baselines.majority.accuracy_recent,
       last_label_recent: baselines.last_label.accuracy_recent,
       ece: calibration.ece,
+      ece_uncalibrated: calibration.ece_uncalibrated,
+      temperature: calibration.temperature,
+      ...(sure && { sure: { ...sure } }),
     }
   },
   gauges: ['labelPrecision', 'labelRecall', 'labelSupport', 'labelForgetting'],
   measure(report, gauge) {
-    const { baselines, calibration, labels } = labelled(report)
+    const { baselines, calibration, labels, sure } = labelled(report)
     gauge('calibrationError', {}, calibration.ece)
+    gauge('uncalibratedError', {}, calibration.ece_uncalibrated)
+    gauge('temperature', {}, calibration.temperature)
+    if (sure !== undefined) gauge('sureAnswers', {}, sure.coverage)
+    if (typeof sure?.accuracy === 'number') gauge('sureAccuracy', {}, sure.accuracy)
     for (const [baseline, { accuracy_recent }] of Object.entries(baselines))
       gauge('baselineAccuracy', { baseline }, accuracy_recent)
     for (const { label, support, precision, recall, forgetting } of labels) {

@@ -134,7 +134,7 @@ function draftOf(
     parent: progress.state.parent,
     base: identityOf(loop.encoding.base),
     task: loop.task.kind,
-    facts: loop.task.facts(learner.head),
+    facts: learner.facts,
     ...(memory && { memory }),
     adapter: recordedConfig(loop.adapter.config),
     span: spanSince(learnedNow, { progress }),

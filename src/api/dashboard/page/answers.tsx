@@ -141,10 +141,26 @@ export interface Quality {
   readonly labels?: readonly Stratum[]
   /** The mean over labels. */
   readonly forgetting?: number
+  readonly calibration?: Calibration
+  readonly sure?: Sure
   readonly confusion?: {
     readonly labels: readonly string[]
     readonly counts: readonly (readonly number[])[]
   }
+}
+
+/** Of the scores of recent answers. */
+export interface Calibration {
+  readonly ece: number
+  readonly ece_uncalibrated?: number
+  readonly temperature?: number
+}
+
+/** `accuracy` is null where no answer was sure. */
+export interface Sure {
+  readonly threshold: number
+  readonly coverage: number
+  readonly accuracy: number | null
 }
 
 export interface Letter extends Partial<Coded> {

@@ -1,5 +1,5 @@
 /** How good the answers are: each label, what is confused with what, each source. */
-import type { Quality, SliceGap } from './answers.tsx'
+import type { Calibration, Quality, SliceGap, Sure } from './answers.tsx'
 import { Refusal, textOf } from './client.tsx'
 import { number, share, whole } from './format.tsx'
 
@@ -28,6 +28,8 @@ export function QualityPanel({ quality, error }: Props) {
           ) : (
             <Strata strata={quality.labels} forgetting={quality.forgetting} />
           )}
+          {quality.calibration !== undefined && <p>{calibrationText(quality.calibration)}</p>}
+          {quality.sure !== undefined && <p>{sureText(quality.sure)}</p>}
           {quality.confusion !== undefined && <Confusion {...quality.confusion} />}
           {quality.slices !== undefined && quality.slices.length > 0 && (
             <Shares
@@ -194,6 +196,19 @@ function Shares({ what, rows }: SharesProps) {
 export function gapText({ best, worst, points, low, high }: SliceGap): string {
   const span = `${low.toFixed(1)} to ${high.toFixed(1)}`
   return `${worst} is ${points.toFixed(1)} points below ${best} (${span}${low > 0 ? '' : ', may be chance'}).`
+}
+
+function calibrationText({ ece, ece_uncalibrated: raw, temperature }: Calibration): string {
+  const without =
+    raw === undefined || temperature === undefined
+      ? ''
+      : ` (${share(raw)} without the temperature of ${number(temperature)})`
+  return `Scores differ from the share of right answers by ${share(ece)}${without}.`
+}
+
+function sureText({ threshold, coverage, accuracy }: Sure): string {
+  const right = accuracy === null ? '' : `; ${share(accuracy)} of these are right`
+  return `${share(coverage)} of the answers have a score of at least ${number(threshold)}${right}.`
 }
 
 /** A task without labels: its numbers as they are. */

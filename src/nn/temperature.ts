@@ -1,31 +1,37 @@
 /**
- * The confidence of a closed form's answers: one factor on all logits, fitted online on examples that the head has not
- * learned yet (test, then train), by damped Newton steps on its logarithm.
+ * Temperature scaling: one factor on all logits makes scores probabilities. It is fitted online on examples that the
+ * head has not learned yet (test, then train), by damped Newton steps on its logarithm, and leaves the order of the
+ * answers as it is.
  *
- *   z = β·r      L = −log softmax(z)_y      dL/dlnβ = E_p[z] − z_y      d²L/dlnβ² ≈ Var_p[z]
+ *   z = β·r      L = −log softmax(z)_y      dL/dlnβ = E_p[z] − z_y      d²L/dlnβ² ≈ Var_p[z]      β = 1 / temperature
  *
- * r are logits with a mean margin of 1 at the class means, so that β starts in the right order of magnitude for every
- * method. The curvature fades, because the evaluated head changes: about a thousand examples count.
+ * The curvature fades, because the evaluated head changes: `memory` examples count.
  *
  * Guo et al. (2017), "On calibration of modern neural networks", ICML; there on a held-out set at the end.
  */
-import { softmax } from '../nn/softmax.ts'
+import { softmax } from './softmax.ts'
 import type { Tensor } from '../contracts/core.ts'
 
-const START = Math.log(10)
-const FADING = 0.999
 /** As if so much curvature had been seen before; and no example moves lnβ further than this. */
 const PRIOR = 10
 const FARTHEST = 0.25
 const [LEAST, MOST] = [Math.log(0.1), Math.log(1000)]
 
+export interface TemperatureStart {
+  /** β before the first example. */
+  readonly inverse: number
+  /** Examples that count, about. */
+  readonly memory: number
+}
+
 export class Temperature {
+  readonly #fading: number
   #logarithm: number
   #curvature = 0
 
-  /** `start`: lnβ before the first example. */
-  constructor(start = START) {
-    this.#logarithm = Math.fround(start)
+  constructor({ inverse, memory }: TemperatureStart) {
+    this.#logarithm = Math.fround(Math.log(inverse))
+    this.#fading = 1 - 1 / memory
   }
 
   /** β */
@@ -42,7 +48,7 @@ export class Temperature {
       square += (shares[at] ?? 0) * logit * logit
     }
     const gradient = mean - (logits[right] ?? 0)
-    const curvature = FADING * this.#curvature + weight * Math.max(0, square - mean * mean)
+    const curvature = this.#fading * this.#curvature + weight * Math.max(0, square - mean * mean)
     const step = (weight * gradient) / (curvature + PRIOR)
     const moved = this.#logarithm - Math.max(-FARTHEST, Math.min(FARTHEST, step))
     this.#logarithm = Math.fround(Math.max(LEAST, Math.min(MOST, moved)))
