@@ -50,7 +50,7 @@ export async function measure({ data, seeds, run, runs }) {
   return tableOf(runs())
 }
 
-function validationOf(data, dataset) {
+export function validationOf(data, dataset) {
   const train = readTexts(data, dataset, 'train')
   if (dataset === 'clinc150') return { train, test: readTexts(data, dataset, 'val') }
   const isHeldOut = new Set(heldOut(train).map(({ key }) => key))

@@ -26,17 +26,17 @@ export function registerBench(program: Command): void {
     .description('measure this machine')
     .argument(
       '[names...]',
-      `of ${BENCHES.join(', ')}; absent = all of these, about half an hour; or continual with one of ${TABLES.join(', ')}; or compare with another built checkout and names`,
+      `of ${BENCHES.join(', ')}; absent = all of these, about half an hour; or continual with one of ${TABLES.join(', ')}; or poison, calibration, or compare with another built checkout and names`,
     )
     .option('--json', 'accepted for consistency: it always prints one JSON object per line')
-    .option('--data <folder>', 'continual only: the folder of its datasets')
-    .option('--seeds <count>', 'continual only: repetitions of each run')
-    .option('--only <words...>', 'continual only: only runs with one of these in their name')
+    .option('--data <folder>', 'continual and calibration: the folder of the datasets')
+    .option('--seeds <count>', 'continual, poison and calibration: repetitions of each run')
+    .option('--only <words...>', 'of these only runs with one of these words in their name')
     .option(
       '--results <folder>',
       'continual only: the folder of the results, absent = test/bench/results',
     )
-    .option('--fresh', 'of continual: measure every run again')
+    .option('--fresh', 'of these: measure every run again')
     .option('--rounds <count>', 'of compare: how often each build is measured')
     .action(async (names: readonly string[], { json: _, ...flags }: Flags) => {
       const { runBench } = await import('../local/run-bench.ts')
