@@ -140,7 +140,7 @@ test('scores that promise more than they keep are a calibration error', () => {
   const { ece, bins } = reportOf(after([...sure, ...wrong])).calibration
   expect(ece).toBeCloseTo(0.4, 9)
   expect(bins).toHaveLength(15)
-  expect(bins.at(-1)).toMatchObject({ count: 100, accuracy: 0.5 })
+  expect(bins.at(-2)).toMatchObject({ count: 100, accuracy: 0.5 })
   const nothing = reportOf(after([{ label: 'a', answer: 'a', confidence: NaN }]))
   expect(nothing.calibration.ece).toBe(0)
 })
