@@ -31,6 +31,13 @@ export interface Memorised extends MemoryItem {
   readonly timeMs?: number
 }
 
+/** Of the learner's state, what is about its memory. */
+interface MemoryState {
+  readonly wrong?: number
+  readonly stale?: boolean
+  readonly published?: number
+}
+
 /** What the head alone says about an example. */
 export interface HeadAnswer {
   readonly latent: Latent
@@ -50,6 +57,8 @@ export class KnnMemory {
   readonly mixture: Mixture | undefined
   /** Wrong answers since the last version. */
   #wrong = 0
+  /** The place of the last item that a version has; a server answers without later ones. */
+  #published = -1
   /** The last version contains an item that was retracted. */
   #isStale = false
 
@@ -78,6 +87,10 @@ export class KnnMemory {
       ...{ slots: slotsFor(this.#items.length), items: this.#items.length },
       ...(this.mixture && { mixture: true }),
     }
+  }
+
+  get publishedAt(): number {
+    return this.#published
   }
 
   get isStale(): boolean {
@@ -110,7 +123,11 @@ export class KnnMemory {
     const { policy } = this.#parts
     const { key, target, weight, predictionId, timeMs } = example
     const vector = this.#vectorOf(answer.latent)
-    const { score, mixed } = this.#test(target, vector, answer)
+    // Experts are judged by what a server answers now; a correction that is published at once counts at once.
+    const known = this.mixture
+      ? this.#items.filter((item) => item.at <= this.#published)
+      : undefined
+    const { score, mixed } = this.#test(target, vector, answer, known)
     if (mixed !== undefined) this.mixture?.observe(mixed, target, answer.head)
     const wasRight = score.error === 0
     if (!wasRight) this.#wrong += 1
@@ -144,6 +161,7 @@ export class KnnMemory {
   published(): void {
     this.#wrong = 0
     this.#isStale = false
+    this.#published = this.#items.at(-1)?.at ?? -1
   }
 
   parameters(head: Head): Tensors {
@@ -153,9 +171,10 @@ export class KnnMemory {
   }
 
   /** Within the bounds of today. */
-  restore(items: readonly Memorised[], wrong: number, isStale = false): void {
+  restore(items: readonly Memorised[], { wrong = 0, stale = false, published }: MemoryState): void {
     this.#wrong = wrong
-    this.#isStale = isStale
+    this.#isStale = stale
+    this.#published = published ?? items.reduce((last, { at }) => Math.max(last, at), -1)
     this.#hold([])
     for (const item of items.toSorted((a, b) => a.at - b.at))
       this.#take(item, this.#parts.policy.offer(item, this.#items, { wasRight: false }))

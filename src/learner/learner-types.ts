@@ -110,6 +110,8 @@ export interface LearnerState {
   readonly wrong?: number
   /** The live version's memory contains an item that was retracted. */
   readonly stale?: boolean
+  /** The place of the last item of memory that a version has; absent: all are in it. */
+  readonly published?: number
   /** Where kept examples are one of several experts: how these are weighed. */
   readonly mixture?: MixtureWeights
   readonly scoreboard: ScoreboardState

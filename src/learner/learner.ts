@@ -360,7 +360,10 @@ export class Learner {
       ...(this.#judge.looksAtScores && { live: this.#judge.snapshot() }),
       ...(this.#knnMemory && { wrong: this.#knnMemory.wrong }),
       ...(this.#knnMemory?.isStale === true && { stale: true }),
-      ...(this.#mixture && { mixture: this.#mixture.snapshot() }),
+      ...(this.#mixture && {
+        mixture: this.#mixture.snapshot(),
+        published: this.#knnMemory?.publishedAt ?? -1,
+      }),
       scoreboard: this.#scoreboard.snapshot(),
       ...(lossGap && { lossGap }),
       ...this.progress,
@@ -379,7 +382,7 @@ export class Learner {
     this.#memory.restore(learnerState.memory, remembered, weights.head)
     this.#mixture?.restoreLearned(weights.tensors)
     this.#mixture?.restore(learnerState.mixture)
-    this.#knnMemory?.restore(memorised, learnerState.wrong ?? 0, learnerState.stale)
+    this.#knnMemory?.restore(memorised, learnerState)
     this.#parts.rate.restore(learnerState.rate ?? null)
     this.#parts.rollback.restore(learnerState.rollback)
     this.#judge.restore(learnerState.live)

@@ -42,12 +42,13 @@ export interface MixtureWeights {
   readonly answers: number
 }
 
-const PREFIX = 'mixture/'
+/** Of the names of its tensors beside those of the adapter. */
+export const MIXTURE_TENSORS = 'mixture/'
 const names = {
-  fast: `${PREFIX}fast`,
-  closedForm: `${PREFIX}closed_form/`,
-  statistics: `${PREFIX}statistics/`,
-  learned: `${PREFIX}learned`,
+  fast: `${MIXTURE_TENSORS}fast`,
+  closedForm: `${MIXTURE_TENSORS}closed_form/`,
+  statistics: `${MIXTURE_TENSORS}statistics/`,
+  learned: `${MIXTURE_TENSORS}learned`,
 }
 
 /** Of a probability, which no expert can be sure of: one wrong answer must not silence it. */

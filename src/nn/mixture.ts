@@ -122,6 +122,18 @@ export function mixtureTensors(
   ])
 }
 
+/** A mixture in which only the adapter has a weight, with room for as much. `before` says which columns may answer. */
+export function adapterAlone(plan: MemoryPlan, outputs: number, before: Tensors): Tensors {
+  const specs = mixtureSpecs(plan, outputs).map(({ name, shape }): [string, Tensor] => [
+    name,
+    { shape, data: new Float32Array(shape.reduce((product, size) => product * size, 1)) },
+  ])
+  const tensors = new Map(specs)
+  tensors.get('memory.experts')?.data.fill(1, 0, 1)
+  const among = before.get('votes.among')
+  return among === undefined ? tensors : tensors.set('votes.among', among)
+}
+
 /** logits [b, 1, k] of the adapter's head and what is compared [b, 1, width] → the logits of the mixture. */
 export function withMixture<T>(ops: Ops<T>, logits: T, x: T): T {
   const barred = ops.mul(ops.sub(ops.param('votes.among'), ops.scalar(1)), ops.scalar(-NEVER))

@@ -167,6 +167,31 @@ describe('a version of before a feature was added', () => {
     expect(parameters.get('head.weight')!.shape).toEqual([now.network.width, 2])
   })
 
+  it('goes on by its adapter alone where it is a mixture', () => {
+    const version = versionOn(before, full)
+    const memory = { slots: 32, items: 3, mixture: true } as const
+    const plan = labelledPlan({ base: before, method: full, config: version.manifest.adapter }, [
+      'a',
+      'b',
+    ])
+    const mixed = { ...plan, memory: { base: before, ...memory } }
+    const { parameters } = randomVersion(mixed, openRandom(2, 'mixture'))
+    const manifest = { ...version.manifest, memory }
+    const files = openBundle({ base: before, ...parts }).write({ manifest, parameters })
+    const here = openBundle({ base: now, ...parts }).read(files, manifest)
+    expect([...here.get('memory.experts')!.data]).toEqual([1, 0, 0, 0])
+    expect(here.get('memory.keys')!.shape).toEqual([now.network.compared!.width, 32])
+    const { graph } = prepareAdapter({ base: now, ...parts }, 'k', { manifest, parameters: here })
+    const plain = prepareAdapter({ base: now, ...parts }, 'k', {
+      manifest: version.manifest,
+      parameters: openBundle({ base: now, ...parts }).read(
+        openBundle({ base: before, ...parts }).write(version),
+        version.manifest,
+      ),
+    })
+    expect(graph.key).not.toBe(plain.graph.key)
+  })
+
   it('is of another base where it cannot, with its code', () => {
     const { manifest, parameters } = versionOn(before, lora)
     const origin = { model: manifest.model, base: now, task: manifest.task }

@@ -23,6 +23,7 @@ import {
 import { carriedOver } from '../carried.ts'
 import { toFloat32 } from '../../nn/containers/floats.ts'
 import { isOfMemory } from '../../nn/memory.ts'
+import { adapterAlone } from '../../nn/mixture.ts'
 import { readSafetensors, writeSafetensors } from '../../nn/containers/safetensors.ts'
 import { configOfRecord, foreignSetting } from '../recorded-config.ts'
 import { viewOf } from '../view.ts'
@@ -43,7 +44,7 @@ export interface DescribedAdapter {
   readonly facts: TaskFacts
   /** As recorded. */
   readonly adapter: AdapterConfig
-  readonly memory?: { readonly slots: number }
+  readonly memory?: { readonly slots: number; readonly mixture?: true }
 }
 
 export interface AdapterBundle {
@@ -101,8 +102,12 @@ function readHere(
   const succession = successionOf(parts, manifest)
   if (succession === undefined) return read(planOf(parts, manifest), files, parts)
   const before = read(planOf({ ...parts, base: succession.base }, manifest), files, parts)
-  const tensors = succession.tensors(before)
-  checkTensors(specsOf(planOf(parts, manifest)), tensors)
+  const plan = planOf(parts, manifest)
+  // Examples and heads of the other base say nothing here: of a mixture, the adapter answers by itself.
+  const own = new Map([...before].filter(([name]) => !isOfMemory(name)))
+  const memory = plan.memory ? adapterAlone(plan.memory, plan.outputs, before) : []
+  const tensors = new Map([...succession.tensors(own), ...memory])
+  checkTensors(specsOf(plan), tensors)
   return tensors
 }
 
@@ -115,7 +120,8 @@ function checkSettings({ methods }: BundleParts, { version, adapter }: Described
 }
 
 function successionOf(parts: BundleParts, manifest: DescribedAdapter) {
-  if (manifest.base.hash === parts.base.hash || manifest.memory !== undefined) return undefined
+  if (manifest.base.hash === parts.base.hash) return undefined
+  if (manifest.memory !== undefined && manifest.memory.mixture !== true) return undefined
   const { base, method, config } = planOf(parts, manifest)
   return carriedOver({ base, method, config }, manifest.base)
 }
@@ -162,7 +168,10 @@ function planOf({ base, methods, tasks }: BundleParts, manifest: DescribedAdapte
     return {
       base: seen,
       ...{ method, task, config, outputs },
-      memory: memory && { base: seen.published ?? base, slots: memory.slots },
+      memory: memory && {
+        base: seen.published ?? base,
+        ...{ slots: memory.slots, mixture: memory.mixture },
+      },
     }
   }
   const message = `${manifest.version} is a ${config.method} adapter for ${manifest.task}, which this daemon does not have`

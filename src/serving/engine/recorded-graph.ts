@@ -23,7 +23,7 @@ const known = new WeakMap<Base, WeakMap<TaskHead, Map<string, string>>>()
 /** `frozen` is the base that the engine serves; `parts.base` is a method's view of it. */
 export function recordedGraph(parts: ServingParts, frozen: Base): RecordedGraph {
   const keys = keysOf(parts)
-  const asked = digestOf([parts.config as unknown as Json, parts.memory !== undefined])
+  const asked = digestOf([parts.config as unknown as Json, memoryOf(parts)])
   const remembered = keys.get(asked)
   if (remembered !== undefined) return { key: remembered, model: () => recordServing(parts) }
   const graph = servingGraph(parts)
@@ -31,6 +31,11 @@ export function recordedGraph(parts: ServingParts, frozen: Base): RecordedGraph 
   if (keys.size >= REMEMBERED) keys.clear()
   keys.set(asked, key)
   return { key, model: () => graph.layOut() }
+}
+
+function memoryOf({ memory }: ServingParts): string {
+  if (memory === undefined) return 'none'
+  return memory.mixture === true ? 'mixture' : 'examples'
 }
 
 function keysOf({ base, task }: ServingParts): Map<string, string> {

@@ -5,7 +5,10 @@
  * The resulting version is the same knowledge on the present base, so it is published immediately: servers use this
  * base too, and their version belongs to the other.
  */
+import type { TrainableState } from '../../contracts/adapter.ts'
+import type { Tensors } from '../../contracts/core.ts'
 import type { Succession } from '../../contracts/network.ts'
+import { MIXTURE_TENSORS } from '../../learner/mixture.ts'
 import { publishAgain } from '../updates/candidate.ts'
 import type { RestoreVersion } from './restore-version.ts'
 import { withExamples } from '../../checkpoint/rewritten.ts'
@@ -57,9 +60,14 @@ function moved(
       },
       adapter: isCarried ? state.identity.adapter : '',
     },
-    weights: isCarried ? { ...weights, tensors: succession.tensors(weights.tensors) } : weights,
+    weights: isCarried ? { ...weights, tensors: succession.tensors(ofAdapter(weights)) } : weights,
     ...(memorised !== undefined && { memorised: [] }),
   }
+}
+
+/** Other experts have learned where inputs of the earlier base lie. */
+function ofAdapter({ tensors }: TrainableState): Tensors {
+  return new Map([...tensors].filter(([name]) => !name.startsWith(MIXTURE_TENSORS)))
 }
 
 export async function publishMoved(

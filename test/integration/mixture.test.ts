@@ -1,0 +1,59 @@
+/** The default model for tables in the daemon as a user starts it: what a mixture learned is served, also after kill -9. */
+import { expect, test } from 'vitest'
+import { openRandom } from '../../src/platform/random.ts'
+import { oneDaemon } from './one-daemon.ts'
+
+const daemon = oneDaemon(`server: { port: 0 }
+log: { level: warn }
+models:
+  m:
+    base: { features: { size: 3 } }
+    labels: { open: true }
+    trigger: { policy: count, every: 8, rest: 100ms }
+  number:
+    task: regression
+    base: { features: { size: 3 } }
+`)
+const { get, post } = daemon
+
+interface Answers {
+  readonly version: string
+  readonly predictions: readonly { readonly label: string; readonly score: number }[]
+}
+
+const random = openRandom(1, 'points')
+const pointOf = (at: number) => {
+  const centre = [at % 4, (at * 2) % 3, -(at % 2)]
+  return { features: centre.map((x) => x + 0.1 * random.normal()), label: `l${at % 12}` }
+}
+const points = Array.from({ length: 48 }, (_, at) => pointOf(at))
+const inputs = points.slice(0, 12).map(({ features }) => ({ features }))
+const answersNow = () => post<Answers>('m/predict', { inputs })
+
+test('labels that came a few times are served, and the weights of the experts are shown', async () => {
+  for (const [at, { features, label }] of points.entries())
+    await post('m/feedback', { id: `e-${at}`, input: { features }, label })
+  const right = async () => {
+    const { predictions } = await answersNow()
+    return predictions.filter(({ label }, at) => label === points[at]!.label).length
+  }
+  await expect.poll(right, { timeout: 30_000 }).toBeGreaterThanOrEqual(11)
+  const metrics = await (await fetch(`${daemon.url}/metrics`)).text()
+  const weights = [...metrics.matchAll(/^antikythera_expert_weight\{model="m",.*\} (\S+)$/gm)]
+  expect(weights).toHaveLength(4)
+  expect(weights.reduce((sum, [, weight]) => sum + Number(weight), 0)).toBeCloseTo(1, 6)
+  expect(metrics).not.toContain('antikythera_expert_weight{model="number"')
+})
+
+test('a daemon that was killed answers with the same version as before', async () => {
+  await expect
+    .poll(() => get('m'), { timeout: 30_000 })
+    .toMatchObject({ counts: { learned: 48 }, pending: 0 })
+  const before = await answersNow()
+  await daemon.kill()
+  await daemon.start()
+  expect(await answersNow()).toMatchObject({
+    version: before.version,
+    predictions: before.predictions.map(({ label, score }) => ({ label, score })),
+  })
+})
