@@ -4,7 +4,7 @@ import { Type, type Static } from 'typebox'
 import type { Services } from '../../serving/services/services.ts'
 
 const EarlierQuery = Type.Object({ model: Type.String() }, { additionalProperties: false })
-/** More cannot be told apart on the line. */
+/** More would lie on top of each other on the line. */
 const MOST = 100
 
 export function addEarlierRoute(scope: FastifyInstance, services: Services): void {

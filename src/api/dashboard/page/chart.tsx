@@ -28,7 +28,7 @@ interface Props {
   readonly score: string
   readonly samples: readonly Sample[]
   readonly moves: readonly Live[]
-  /** What there is to be told apart. */
+  /** The kinds of parts that have lines of their own. */
   readonly kinds: readonly Exclude<By, 'all'>[]
   /** Whether more may be asked for: what is seen first comes first. */
   readonly isSettled: boolean
