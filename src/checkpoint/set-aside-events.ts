@@ -171,6 +171,9 @@ export class SetAside {
       this.#entries.set(entry.key, { ...entry, isDue: true })
       this.#due.push(entry.key)
     }
+    // In the order that a restart gives them (law 2).
+    const placeOf = (key: ExampleKey) => this.#entries.get(key)?.at ?? 0
+    this.#due.sort((one, other) => placeOf(one) - placeOf(other))
     return selected.length
   }
 

@@ -66,6 +66,13 @@ export type LatentMap = ReadonlyMap<ExampleKey, Latent>
 /** Yields the examples that it needs latents of, and returns the result. */
 export type Update = Generator<readonly Example[], Outcome, LatentMap>
 
+export interface UpdateOptions {
+  /** Rows that nothing trains on: early stopping watches them. */
+  readonly heldOut?: readonly Example[]
+  /** The weights begin again from what is kept, because they have learned what must not stay. */
+  readonly isRelearned?: boolean
+}
+
 export interface Outcome {
   /** `rollback`: the block was scored, the policy wants the version before, and nothing was learned. */
   readonly verdict: 'learned' | 'rollback'

@@ -26,6 +26,7 @@ import type {
   Outcome,
   TriggerState,
   Update,
+  UpdateOptions,
 } from './learner-types.ts'
 import { ReplayBuffer } from './replay-buffer.ts'
 import { Pending } from './pending.ts'
@@ -228,11 +229,11 @@ export class Learner {
   }
 
   /** `live` is the live version; without it the rollback policy is not called. */
-  *update(live?: LiveVersion, heldOut: readonly Example[] = []): Update {
+  *update(live?: LiveVersion, { heldOut = [], isRelearned = false }: UpdateOptions = {}): Update {
     const block = this.pending
     // Test, then train: one forward pass does both where nothing has to be decided between them.
     this.#tested = []
-    const testsInStep = this.#testsInStep(block)
+    const testsInStep = !isRelearned && this.#testsInStep(block)
     if (testsInStep) this.#testedHead = this.#parts.trainable.head
     // With kNN memory each example was tested on arrival: by now memory knows it.
     else if (this.#knnMemory === undefined) yield* this.#test(block)
@@ -242,6 +243,7 @@ export class Learner {
     if (judged?.verdict === 'rollback') return rolledBack(judged)
     const before = this.progress
     const alarm = this.#respondToAlarm()
+    if (isRelearned && this.#fresh === undefined) yield* this.#relearnKept()
     this.#training.begin(block.length, { raised: isRaised(alarm) })
     this.extend(this.#pending.grownFor(block))
     if (this.#fresh !== undefined) yield* this.#relearnAll(block, this.#fresh)
@@ -472,6 +474,17 @@ export class Learner {
     trainable.restore(fresh)
     this.extend(head)
     yield* this.#training.learnAll()
+  }
+
+  /** Fresh weights learn what is kept, as often as a stream of it would have been rehearsed. */
+  *#relearnKept(): Generator<readonly Example[], void, LatentMap> {
+    const { trainable, freshParameters, train } = this.#parts
+    const { head } = trainable
+    trainable.restore({ head, tensors: freshParameters(head), steps: 0 })
+    const isOnce = trainable.learnsOnce === true
+    const passes = isOnce ? 1 : Math.ceil((train.batch + train.replay_batch) / train.batch)
+    this.#training.beginPass(passes * this.#memory.examples.length)
+    yield* this.#training.learnAll(passes)
   }
 
   /** Outputs that are new in this block were unknown to the tested head. */

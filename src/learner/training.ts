@@ -177,9 +177,8 @@ export class Training {
   }
 
   /** From the weights as they are now, which are fresh, over all that is kept. */
-  *learnAll(): Story<void> {
+  *learnAll(passes = this.#parts.memory.rehearsal.passes ?? 0): Story<void> {
     const { memory } = this.#parts
-    const { passes = 0 } = memory.rehearsal
     yield* this.count(memory.examples)
     for (let pass = 0; pass < passes; pass += 1) yield* this.pass(memory.shuffled())
   }

@@ -16,6 +16,7 @@ export const defences = {
 
 const nothing = { kind: 'vector', values: new Float32Array() }
 const RECENT = 200
+const TAINTED = 0.05
 
 /** `defence`: settings, or undefined for none. The steps of the trainer's admission, in their order, without its shell. */
 export function poisonTrial({ engine, base, settings, seed, events, latents, defence: chosen }) {
@@ -60,7 +61,8 @@ class Trial {
     this.#consult()
     const score = () => ({ error: answer === label ? 0 : 1 })
     const judgement = defence.judge({ example, latent, score, timeMs: 0 }, learner.head)
-    if (judgement.verdict === 'learn') return this.#learn(entry)
+    if (judgement.verdict === 'learn')
+      return this.#learn({ ...entry, example: { ...example, weight: judgement.weight } })
     this.#tally.kept_back += 1
     if (!isWrong) this.#tally.right_kept_back += 1
     this.#quarantine.push({ ...entry, why: judgement.why })
@@ -71,15 +73,32 @@ class Trial {
     if (isWrong) this.#tally.wrong_learned += 1
     if (learner.accept(example, this.#known, 0).verdict !== 'update') return
     this.#consult()
+    const isRelearned = defence !== undefined && this.#removeConvicted()
     const before = trainable.snapshot()
-    update(learner, this.#known)
+    update(learner, this.#known, { isRelearned })
     if (defence === undefined) return
-    learner.boundUpdate(before, defences.maxUpdate)
+    if (!isRelearned) learner.boundUpdate(before, defences.maxUpdate)
     defence.keptChanged()
     for (const entry of this.#released()) {
       defence.taught(entry.example.source, 0)
       this.#learn(entry)
     }
+  }
+
+  /** What sources taught that are recognised now; whether the weights have to begin again. */
+  #removeConvicted() {
+    const { defence, learner } = this.#parts
+    const sources = new Set(defence.convict())
+    if (sources.size === 0) return false
+    const isTheirs = ({ source }) => sources.has(source)
+    const kept = learner.remembered
+    const learned = kept.filter(isTheirs)
+    const pending = learner.pending.filter(isTheirs)
+    const taken = [...learned, ...(pending.length < learner.pendingCount ? pending : [])]
+    learner.retract(taken.map(({ key }) => key))
+    for (const example of taken)
+      this.#quarantine.push({ at: (this.#places += 1), example, why: 'hostile' })
+    return learned.length > TAINTED * kept.length
   }
 
   #consult() {

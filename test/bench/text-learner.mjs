@@ -67,8 +67,8 @@ function knnMemoryOf({ engine: { tf, baseTensors }, base, config, memory }) {
 }
 
 /** Learns what is pending. */
-export function update(learner, latents) {
-  const story = learner.update()
+export function update(learner, latents, options) {
+  const story = learner.update(undefined, options)
   let told = story.next()
   while (told.done !== true) told = story.next(latents)
 }

@@ -2,6 +2,8 @@
 import { describe, expect, test, vi } from 'vitest'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import type { DefenceSettings } from '../../src/learner/defence/settings.ts'
+import { SetAside } from '../../src/checkpoint/set-aside-events.ts'
+import type { ExampleKey } from '../../src/contracts/core.ts'
 import { runWithCrashes } from '../simulation/lives.ts'
 import { finalState } from './final-state.ts'
 import { poisoned, type PoisonPlan } from './poison-events.ts'
@@ -45,6 +47,29 @@ describe('one hostile source', () => {
     expect(counts.accepted).toBe(1600)
   })
 
+  test('loses what it taught before it was recognised, and the weights begin again without it', async () => {
+    const world = worldOf({ honest: 160, hostile: 9 })
+    await runToEnd(world, settingOf())
+    expect(learnedOf(world, 'hostile')).toBe(0)
+    const reasons = [...world.registry.versions.values()].map(({ manifest }) => manifest.reason)
+    const began = reasons.findIndex((reason) => reason.includes('began again'))
+    expect(began).toBeGreaterThan(0)
+    expect(reasons.filter((reason) => reason.includes('began again'))).toHaveLength(1)
+    const states = [...saved(world).setAside].filter(({ key }) => key.startsWith('hostile'))
+    expect(new Set(states.map(({ was }) => was)).has('hostile')).toBe(true)
+  })
+
+  test('teaches no more than an equal part while nothing can judge it', async () => {
+    const world = worldOf({ honest: 40, sources: 3, hostile: 9 })
+    await runToEnd(world, settingOf())
+    const early = learnedOf(world, 'hostile')
+    expect(early).toBeGreaterThan(0)
+    expect(early).toBeLessThan(25)
+    const alone = worldOf({ honest: 40, sources: 1 })
+    await runToEnd(alone, settingOf())
+    expect(learnedOf(alone, 's0')).toBe(40)
+  })
+
   test('is contained among two sources where the other one is trusted', async () => {
     const world = worldOf({ honest: 160, sources: 1, hostile: 9 })
     const { defence: report } = await runToEnd(world, settingOf({ trusted: ['s0'] }))
@@ -66,7 +91,7 @@ test('without poison nearly nothing is kept back, and what was over a share is l
 
 test('when the labels of all sources turn, what they say now is learned', async () => {
   const surprised = await runToEnd(worldOf({ honest: 360, turnsAt: 300 }), settingOf())
-  expect(surprised.counts.quarantined).toBeGreaterThan(30)
+  expect(surprised.counts.quarantined).toBeGreaterThan(15)
   const world = worldOf({ honest: 500, turnsAt: 300 })
   const { counts } = await runToEnd(world, settingOf())
   expect(counts.quarantined).toBeLessThan(70)
@@ -153,6 +178,25 @@ describe('a person', () => {
     const { counts } = await runToEnd(world, setting)
     expect(counts).toMatchObject({ quarantined: 0, learned: 40 })
   })
+})
+
+test('what is released has the same order after a restart: that in which it was kept back', () => {
+  const aside = new SetAside({ events: 9, bytes: 1e6 })
+  const add = (id: string) =>
+    aside.add({
+      key: id as ExampleKey,
+      was: 'over-share',
+      what: {
+        kind: 'example',
+        example: { encoded: { kind: 'vector', values: new Float32Array(1) } },
+      },
+    } as Parameters<SetAside['add']>[0])
+  for (const id of ['a', 'b', 'c']) add(id)
+  aside.release(aside.entries.filter(({ key }) => key !== 'a'))
+  aside.release(aside.entries.filter(({ key }) => key === 'a'))
+  const again = new SetAside({ events: 9, bytes: 1e6 })
+  again.restore(structuredClone(aside.entries), 3)
+  for (const each of [aside, again]) expect(each.nextDue()?.key).toBe('a')
 })
 
 test('a trainer that dies at random instants keeps back and learns the same', async () => {

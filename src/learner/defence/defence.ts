@@ -12,6 +12,7 @@ import type { Example, Head, Score, Task } from '../../contracts/task.ts'
 import { DriftGuard, type DriftGuardState } from './drift-guard.ts'
 import { RecentSources, type RecentSourcesState } from './recent-sources.ts'
 import { evenly } from './evenly.ts'
+import { Noise, type NoiseState } from './noise.ts'
 import { Reference } from './reference.ts'
 import type { DefenceSettings, Suspicion } from './settings.ts'
 
@@ -19,6 +20,8 @@ export interface DefenceState {
   readonly [key: string]: Json
   readonly sources: RecentSourcesState
   readonly guard: DriftGuardState
+  /** Absent in checkpoints of releases that had none. */
+  readonly noise?: NoiseState
   /** The last day, as days since 1970, and the events of sources that are not trusted on it. */
   readonly day: readonly [day: number, events: number]
   readonly judged: readonly [examples: number, outliers: number]
@@ -70,6 +73,10 @@ export interface Judged extends Kept {
 const CLEARLY = 0.2
 /** The same for one of the examples that the reference was made of, which speaks for itself there. */
 const OWN_PART = 0
+/** Events after which an equal part is no limit where there is no reference to judge by. */
+const BEGINNING = 500
+/** A label is an outlier when it is more likely wrong than right. */
+const MORE_LIKELY = 0.5
 /** The most examples that a reference is made of: it needs the latents of all. */
 const MOST_CONSULTED = 2048
 /** Examples that the share of outliers speaks for. */
@@ -82,6 +89,7 @@ export class Defence {
   readonly #trusted: ReadonlySet<string>
   readonly #sources: RecentSources
   readonly #guard: DriftGuard
+  readonly #noise = new Noise()
   #day: DefenceState['day'] = [0, 0]
   /** Faded: of judged examples, and of these the outliers. */
   #judged: DefenceState['judged'] = [0, 0]
@@ -107,6 +115,13 @@ export class Defence {
   readonly #trustIn = (source: string): number => {
     if (this.#trusted.has(source) || !this.#settings.quarantines) return 1
     return this.#sources.trust(source, this.#isWitness)
+  }
+
+  /** Sources that now surely contradict the others: what they taught has to go. Once before each update. */
+  convict(): readonly string[] {
+    if (!this.#settings.quarantines) return []
+    const convicted = this.#sources.convict(this.#isWitness)
+    return convicted.filter((source) => !this.#trusted.has(source))
   }
 
   /** What was learned, or an outlier of the reference, has changed since the reference was made. */
@@ -179,13 +194,16 @@ export class Defence {
     const opinion = this.#reference?.opinion(example, judged.latent, head, this.#task)
     const stratum = this.#task.stratum(example.target)
     if (opinion !== undefined) {
-      this.#sources.judged(source, opinion.against <= 0, opinion.chance)
+      const isAgainst = opinion.against > 0
+      const sureness = Math.abs(opinion.against)
+      this.#sources.judged(source, !isAgainst, opinion.chance, this.#noise.error(sureness))
+      if (this.#trustIn(source) > 0) this.#noise.saw(sureness, isAgainst)
       this.#guard.saw(stratum, source, opinion.against > CLEARLY)
     }
+    const wrong = opinion === undefined ? 0 : this.#wrong(source, opinion.against)
     const isTrusted = this.#trusted.has(source)
     const hasChanged = this.#guard.hasChanged(stratum)
-    const isContradicted = opinion !== undefined && opinion.against > CLEARLY
-    const isOutlier = isContradicted && judged.score().error > 0
+    const isOutlier = wrong > MORE_LIKELY && judged.score().error > 0
     const why = isTrusted ? undefined : this.#suspicion(judged, hasChanged)
     if (why !== undefined) return { verdict: 'keep-back', why }
     // A flood from a hostile source says nothing about the share of outliers in the rest.
@@ -221,6 +239,7 @@ export class Defence {
     return {
       sources: this.#sources.snapshot(),
       guard: this.#guard.snapshot(),
+      noise: this.#noise.snapshot(),
       day: this.#day,
       judged: this.#judged,
       keptBack: this.#keptBack,
@@ -228,9 +247,10 @@ export class Defence {
     }
   }
 
-  restore({ sources, guard, day, judged, keptBack, basis }: DefenceState): void {
+  restore({ sources, guard, noise, day, judged, keptBack, basis }: DefenceState): void {
     this.#sources.restore(sources)
     this.#guard.restore(guard)
+    this.#noise.restore(noise)
     this.#day = day
     this.#judged = judged
     this.#keptBack = keptBack
@@ -267,6 +287,14 @@ export class Defence {
     return this.#dayOf(timeMs)[1] >= unreviewedDaily ? 'over-daily' : undefined
   }
 
+  /** How likely its label is wrong. */
+  #wrong(source: string, against: number): number {
+    if (against <= 0) return 0
+    const error = this.#noise.error(against)
+    const share = this.#sources.wrong(source, this.#noise.share)
+    return (share * (1 - error)) / (share * (1 - error) + (1 - share) * error)
+  }
+
   /** Undefined: none applies. */
   #shareOf(source: string): number | undefined {
     const { maxShare, fromSources } = this.#settings
@@ -274,7 +302,15 @@ export class Defence {
     if (this.#trusted.size > 0) return maxShare
     const { recent } = this.#sources
     // Fewer than 1 / maxShare sources cannot all keep to it: then each may have an equal part.
-    return recent >= fromSources ? Math.max(maxShare, 1 / recent) : undefined
+    if (recent >= fromSources) return Math.max(maxShare, 1 / recent)
+    return this.#isUnknown(source) ? 1 / recent : undefined
+  }
+
+  /** Nothing says yet whether it is right: then its volume must not decide what is learned. */
+  #isUnknown(source: string): boolean {
+    if (!this.#settings.quarantines) return false
+    if (this.#reference === undefined) return this.#sources.events < BEGINNING
+    return !this.#sources.isProven(source)
   }
 
   /** Days never go back: an old time counts for the present day. */

@@ -17,8 +17,12 @@ const HORIZON = 500
 const MEMORY = 100
 /** One-sided 95 % of a normal distribution. */
 const Z = 1.64
+/** One-sided 99.9 %. */
+const Z_SURE = 3.1
 /** Below this edge over guessing the others say nothing. */
 const FAINT = 0.1
+/** The usual share of wrong labels counts as this many of its own. */
+const USUAL = 20
 /** A cap on a share says nothing about a handful of events. */
 const HANDFUL = 3
 /** Standard deviations by which a source that keeps to its share may be over it by chance. */
@@ -35,6 +39,9 @@ interface Row {
   judged: number
   agreed: number
   guessed: number
+  /** Contradictions expected if all were right. */
+  errors: number
+  isConvicted: boolean
 }
 
 export interface RecentSourcesState {
@@ -69,12 +76,18 @@ export class RecentSources {
   }
 
   /** `guess`: how probable agreement was by chance. */
-  judged(source: string, agrees: boolean, guess: number): void {
+  judged(source: string, agrees: boolean, guess: number, error: number): void {
     const row = this.#row(source)
     const kept = 1 - 1 / MEMORY
     row.judged = row.judged * kept + 1
     row.agreed = row.agreed * kept + (agrees ? 1 : 0)
     row.guessed = row.guessed * kept + guess
+    row.errors = row.errors * kept + error
+  }
+
+  /** Seen so far, of all sources. */
+  get events(): number {
+    return this.#events
   }
 
   /** Sources of about the last 1,500 events. */
@@ -97,16 +110,50 @@ export class RecentSources {
   trust(source: string, isWitness: (source: string) => boolean): number {
     const row = this.#rows.get(source)
     if (row === undefined || row.judged < 1) return 1
+    const edge = this.#edgeOfOthers(source, isWitness)
+    if (edge <= FAINT) return 1
+    return Math.max(0, Math.min(1, (2 * upperEdge(row, Z)) / edge))
+  }
+
+  /** Surely better than guessing, by what it agrees with. */
+  isProven(source: string): boolean {
+    const row = this.#rows.get(source)
+    return row !== undefined && row.judged >= 1 && upperEdge(row, -Z) > 0
+  }
+
+  /**
+   * The sources that are surely worse than guessing since the last call, where the others are better: for this much more
+   * is asked than for no trust. Each is named once, until it may be better again.
+   */
+  convict(isWitness: (source: string) => boolean): readonly string[] {
+    const convicted: string[] = []
+    for (const [source, row] of this.#rows) {
+      if (row.judged < 1) continue
+      if (row.isConvicted) row.isConvicted = upperEdge(row, Z) <= 0
+      else if (upperEdge(row, Z_SURE) <= 0 && this.#edgeOfOthers(source, isWitness) > FAINT) {
+        row.isConvicted = true
+        convicted.push(source)
+      }
+    }
+    return convicted
+  }
+
+  /** How much better than guessing the others are: the median of them. */
+  #edgeOfOthers(source: string, isWitness: (source: string) => boolean): number {
     const edges = [...this.#rows]
       .filter(([name, other]) => name !== source && other.judged >= 1 && isWitness(name))
       .map(([, other]) => (other.agreed - other.guessed) / other.judged)
       .toSorted((a, b) => a - b)
     // Of two sources that contradict each other, either may be wrong: the edge of the other one decides.
-    const edge = edges[Math.floor(edges.length / 2)] ?? 0
-    if (edge <= FAINT) return 1
-    const own = (row.agreed - row.guessed) / row.judged
-    const doubt = Z * Math.sqrt(0.25 / row.judged)
-    return Math.max(0, Math.min(1, (2 * (own + doubt)) / edge))
+    return edges[Math.floor(edges.length / 2)] ?? 0
+  }
+
+  /** The share of its labels that is wrong; `usual` is that of all. */
+  wrong(source: string, usual: number): number {
+    const { judged = 0, agreed = 0, errors = 0 } = this.#rows.get(source) ?? {}
+    const contradicted = judged - agreed
+    const own = (USUAL * usual + contradicted - errors) / (USUAL + judged - 2 * errors)
+    return Math.max(0, Math.min(1, own))
   }
 
   /** The sources that `trust` gives less than 1. */
@@ -117,8 +164,8 @@ export class RecentSources {
 
   snapshot(): RecentSourcesState {
     const rows = [...this.#rows].map(
-      ([source, { seen, learned, at, judged, agreed, guessed }]) =>
-        [source, seen, learned, at, judged, agreed, guessed] as const,
+      ([source, { seen, learned, at, judged, agreed, guessed, errors, isConvicted }]) =>
+        [source, seen, learned, at, judged, agreed, guessed, errors, Number(isConvicted)] as const,
     )
     return { events: this.#events, learned: this.#learned, rows }
   }
@@ -127,14 +174,42 @@ export class RecentSources {
     this.#events = events
     this.#learned = learned
     this.#rows.clear()
-    for (const [source, seen = 0, own = 0, at = 0, judged = 0, agreed = 0, guessed = 0] of rows)
-      this.#rows.set(source, { seen, learned: own, at, judged, agreed, guessed })
+    for (const [
+      source,
+      seen = 0,
+      own = 0,
+      at = 0,
+      judged = 0,
+      agreed = 0,
+      guessed = 0,
+      errors = 0,
+      convicted = 0,
+    ] of rows)
+      this.#rows.set(source, {
+        seen,
+        learned: own,
+        at,
+        judged,
+        agreed,
+        guessed,
+        errors,
+        isConvicted: convicted === 1,
+      })
   }
 
   /** As of now. The map is in the order of the last events. */
   #row(source: string): Row {
     const known = this.#rows.get(source)
-    const row = known ?? { seen: 0, learned: 0, at: this.#events, judged: 0, agreed: 0, guessed: 0 }
+    const row = known ?? {
+      seen: 0,
+      learned: 0,
+      at: this.#events,
+      judged: 0,
+      agreed: 0,
+      guessed: 0,
+      errors: 0,
+      isConvicted: false,
+    }
     const kept = fading(this.#events - row.at)
     row.seen *= kept
     row.learned *= kept
@@ -142,6 +217,11 @@ export class RecentSources {
     renew(this.#rows, source, row, this.#limit)
     return row
   }
+}
+
+/** The most that it may be better than guessing; the least where `z` is negative. */
+function upperEdge({ judged, agreed, guessed }: Row, z: number): number {
+  return (agreed - guessed) / judged + z * Math.sqrt(0.25 / judged)
 }
 
 function fading(events: number): number {

@@ -85,12 +85,15 @@ function fitted(said: readonly Said[], { share, trust }: ReferenceParts): Refere
     heard.filter(({ column }) => columns.has(column)),
     room,
   )
-  if (columns.size < 2 || rows.length < FEWEST_ROWS) return undefined
+  if (columns.size < 2) return undefined
   const says = equalSay(
     rows.map(({ source }) => source),
     share,
     trust,
   )
+  // Many rows of one source are few voices.
+  if (rows.reduce((sum, { source }) => sum + (says.get(source) ?? 0), 0) < FEWEST_ROWS)
+    return undefined
   const ridgeRows = rows.map(({ column, values, source }): RidgeRow => ({
     values,
     column: columns.get(column) ?? 0,

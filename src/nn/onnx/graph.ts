@@ -26,7 +26,6 @@ export class OnnxGraph {
   readonly #inputs = new Map<string, Wire>()
   readonly #outputs: Wire[] = []
   readonly #used = new Set<string>()
-  readonly #domains = new Set<string>()
 
   input(name: string, type: ElementType, shape: readonly (number | string)[]): Value {
     this.#inputs.set(name, valueInfo(name, type, shape))
@@ -77,15 +76,13 @@ export class OnnxGraph {
     return this.#constant(`ints/${values.join()}`, 'int64', [values.length], raw)
   }
 
-  /** `domain`: of an operator that ONNX itself lacks. */
   op(
     type: string,
     inputs: readonly Value[],
     attributes: Readonly<Record<string, Attribute>> = {},
-    domain = '',
   ): Value {
     const name = `value/${this.#nodes.length}`
-    this.#add(type, inputs, name, attributes, domain)
+    this.#add(type, inputs, name, attributes)
     return { name, frozen: inputs.every((input) => input.frozen) }
   }
 
@@ -120,7 +117,6 @@ export class OnnxGraph {
       initializers: this.#usedOf(initializers),
       inputs: this.#usedOf(this.#inputs),
       outputs: this.#outputs,
-      domains: [...this.#domains],
     })
   }
 
@@ -134,12 +130,10 @@ export class OnnxGraph {
     inputs: readonly Value[],
     output: string,
     attributes: Readonly<Record<string, Attribute>>,
-    domain = '',
   ): void {
-    if (domain !== '') this.#domains.add(domain)
     const names = inputs.map(({ name }) => name)
     for (const name of names) this.#used.add(name)
-    this.#nodes.push(node(type, names, output, attributes, domain))
+    this.#nodes.push(node(type, names, output, attributes))
   }
 
   #usedOf(declared: ReadonlyMap<string, Wire>): readonly Wire[] {

@@ -23,8 +23,6 @@ export interface ModelParts {
   readonly initializers: readonly Wire[]
   readonly inputs: readonly Wire[]
   readonly outputs: readonly Wire[]
-  /** Besides ONNX's own: of operators that only the runtime has. */
-  readonly domains: readonly string[]
 }
 
 export function model(parts: ModelParts): Uint8Array<SharedArrayBuffer> {
@@ -36,11 +34,8 @@ export function model(parts: ModelParts): Uint8Array<SharedArrayBuffer> {
     ...parts.inputs.map((input) => message(11, input)),
     ...parts.outputs.map((output) => message(12, output)),
   )
-  const opsets = [
-    ...message(8, text(1, ''), integer(2, OPSET)),
-    ...parts.domains.flatMap((domain) => message(8, text(1, domain), integer(2, 1))),
-  ]
-  return layOut([...integer(1, IR_VERSION), ...text(2, 'antikythera'), ...graph, ...opsets])
+  const opset = message(8, text(1, ''), integer(2, OPSET))
+  return layOut([...integer(1, IR_VERSION), ...text(2, 'antikythera'), ...graph, ...opset])
 }
 
 export function node(
@@ -48,7 +43,6 @@ export function node(
   inputs: readonly string[],
   output: string,
   attributes: Readonly<Record<string, Attribute>>,
-  domain = '',
 ): Wire {
   return [
     ...inputs.flatMap((name) => text(1, name)),
@@ -56,7 +50,6 @@ export function node(
     ...text(3, output),
     ...text(4, type),
     ...Object.entries(attributes).flatMap(([name, value]) => message(5, attribute(name, value))),
-    ...(domain === '' ? [] : text(7, domain)),
   ]
 }
 

@@ -26,6 +26,7 @@ export interface Candidate extends Pick<Outcome, 'learned' | 'alarm'> {
   readonly cause?: string
   /** What is left of an update that went too far. */
   readonly scaledBack?: number | undefined
+  readonly isRelearned?: boolean | undefined
   /** The facts that the promotion policy decides on. */
   readonly facts: Omit<PromotionFacts, 'version'>
   /** What it has cost, if that is measured. */
@@ -46,7 +47,7 @@ export interface Publishing {
 
 /** Idempotent: after a crash the same candidate is made again and published again, which is a success. */
 export async function publishCandidate(
-  { learned, alarm, cause, scaledBack, facts, compute, block, trace }: Candidate,
+  { learned, alarm, cause, scaledBack, isRelearned, facts, compute, block, trace }: Candidate,
   parts: Publishing,
   signal: AbortSignal,
 ): Promise<Published> {
@@ -60,6 +61,7 @@ export async function publishCandidate(
     span: spanSince(learned, state),
     cause: cause ?? (alarm === undefined ? cut : undefined),
     scaledBack,
+    isRelearned,
     before: scored ?? undefined,
     after: scores.count === 0 ? undefined : scores.accuracy_recent,
   })

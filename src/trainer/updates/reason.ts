@@ -9,6 +9,8 @@ export interface Change {
   readonly cause?: string | undefined
   /** What is left of an update that went too far. */
   readonly scaledBack?: number | undefined
+  /** The weights began again, because what was learned of a source had to go. */
+  readonly isRelearned?: boolean | undefined
   /** Recent prequential accuracy at the version before and at this one; absent = nothing was scored. */
   readonly before?: number | undefined
   readonly after?: number | undefined
@@ -18,11 +20,13 @@ export interface Change {
 const SPANS = 3
 
 /** `16 events (http 0..16), 16 of 16 examples are pending; accuracy_recent .81 → .84` */
-export function changeText({ learned, span, cause, scaledBack, before, after }: Change): string {
+export function changeText({ learned, span, cause, ...change }: Change): string {
+  const { scaledBack, isRelearned = false, before, after } = change
   const events = learned === 0 ? [] : [`${counted(learned)}${spanText(span)}`]
   const made = [...events, ...(cause === undefined ? [] : [cause])].join(', ')
   const scaled = scaledBack === undefined ? '' : `scaled back to ${short(scaledBack)} of its length`
-  return [made, scaled, scoreText(before, after)].filter((text) => text !== '').join('; ')
+  const again = isRelearned ? 'began again without what a contrary source had taught' : ''
+  return [made, scaled, again, scoreText(before, after)].filter((text) => text !== '').join('; ')
 }
 
 function counted(events: number): string {

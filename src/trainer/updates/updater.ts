@@ -24,6 +24,7 @@ import { putAside } from '../routing/put-aside.ts'
 import { receivedOfExample } from '../routing/set-aside-letters.ts'
 import { consultKept, outliersIn, releaseKeptBack } from '../admission/quarantine.ts'
 import type { TrainerState } from '../state.ts'
+import { removeConvicted } from './convict.ts'
 import type { ComputeMeter } from './compute-meter.ts'
 import type { UpdateClock } from './update-times.ts'
 import { UpdateTrace } from './update-trace.ts'
@@ -64,12 +65,14 @@ export class Updater {
     const cost = meter.begin()
     await consultKept(this.#parts, signal)
     const startMs = loop.clock.monotonicMs()
+    const isRelearned = await removeConvicted(this.#parts, signal)
     const before = state.presentLearner()
     const block = state.learner.pending
     const trace = this.#trace(block)
     const earlier = state.progress.state.live?.previous ?? undefined
     const live = await liveVersion(this.#parts, signal)
-    const outcome = await drive(state.learner.update(live, this.#watched), latents, signal)
+    const options = { heldOut: this.#watched, isRelearned }
+    const outcome = await drive(state.learner.update(live, options), latents, signal)
     times.finished(loop.clock.monotonicMs() - startMs, outcome)
     cost.trained()
     const target = outcome.to ?? earlier
@@ -80,8 +83,11 @@ export class Updater {
     }
     this.#leaveOut(outcome)
     const { maxUpdate } = loop.defence ?? {}
+    // Weights that begin again have to move.
     const scaledBack =
-      maxUpdate === undefined ? undefined : state.learner.boundUpdate(before.weights, maxUpdate)
+      maxUpdate === undefined || isRelearned
+        ? undefined
+        : state.learner.boundUpdate(before.weights, maxUpdate)
     if (scaledBack !== undefined) times.scaledBack()
     state.learnerChanged()
     latents.keepOnly(this.#wantedRows)
@@ -94,7 +100,15 @@ export class Updater {
     const evaluated = state.progress.state.next
     const left = new Set(outcome.unlearned?.map(({ key }) => key))
     const learnedNow = block.filter(({ key }) => !left.has(key))
-    const candidate = { ...outcome, scaledBack, facts, compute, block: learnedNow, trace }
+    const candidate = {
+      ...outcome,
+      scaledBack,
+      isRelearned,
+      facts,
+      compute,
+      block: learnedNow,
+      trace,
+    }
     const publishing = publishCandidate(candidate, this.#parts, signal)
     const published = await unlessNotFinite(trace?.publishing(publishing) ?? publishing)
     if (published instanceof CodedError) {

@@ -40,19 +40,55 @@ describe('what is remembered of sources', () => {
     for (let at = 0; at < 60; at += 1)
       for (const source of ['a', 'b', 'bad']) {
         sources.saw(source)
-        sources.judged(source, source !== 'bad' && at % 5 > 0, 0.5)
+        sources.judged(source, source !== 'bad' && at % 5 > 0, 0.5, 0.2)
       }
     expect(sources.trust('a', everyone)).toBe(1)
     expect(sources.trust('bad', everyone)).toBe(0)
-    for (let at = 0; at < 200; at += 1) sources.judged('bad', true, 0.5)
+    for (let at = 0; at < 200; at += 1) sources.judged('bad', true, 0.5, 0.2)
     expect(sources.trust('bad', everyone)).toBe(1)
+  })
+
+  test('a source that surely contradicts the others is named once, until it has agreed again', () => {
+    const sources = new RecentSources(10)
+    const everyone = () => true
+    const hear = (isBad: boolean) => {
+      for (const source of ['a', 'b', 'bad']) {
+        sources.saw(source)
+        sources.judged(source, source !== 'bad' || !isBad, 0.5, 0.2)
+      }
+    }
+    for (let at = 0; at < 5; at += 1) hear(true)
+    expect(sources.convict(everyone), 'of five nothing is sure').toEqual([])
+    for (let at = 0; at < 40; at += 1) hear(true)
+    expect(sources.convict(everyone)).toEqual(['bad'])
+    const again = new RecentSources(10)
+    again.restore(structuredClone(sources.snapshot()))
+    for (const each of [sources, again]) expect(each.convict(everyone)).toEqual([])
+    for (let at = 0; at < 200; at += 1) hear(false)
+    expect(sources.convict(everyone)).toEqual([])
+    for (let at = 0; at < 200; at += 1) hear(true)
+    expect(sources.convict(everyone)).toEqual(['bad'])
+  })
+
+  test('the share of wrong labels of a source is the usual one until it has shown its own', () => {
+    const sources = new RecentSources(10)
+    expect(sources.wrong('new', 0.2)).toBe(0.2)
+    for (let at = 0; at < 200; at += 1) {
+      sources.saw('clean')
+      sources.judged('clean', at % 5 > 0, 0.5, 0.2)
+      sources.saw('noisy')
+      sources.judged('noisy', at % 5 > 1, 0.5, 0.2)
+    }
+    expect(sources.wrong('clean', 0.2)).toBeLessThan(0.08)
+    expect(sources.wrong('noisy', 0.2)).toBeGreaterThan(0.25)
   })
 
   test('noise that all share costs none of them its trust', () => {
     const random = openRandom(3, 'noise')
     const sources = new RecentSources(10)
     for (let at = 0; at < 200; at += 1)
-      for (const source of ['a', 'b', 'c']) sources.judged(source, random.uniform() < 0.65, 0.5)
+      for (const source of ['a', 'b', 'c'])
+        sources.judged(source, random.uniform() < 0.65, 0.5, 0.2)
     for (const source of ['a', 'b', 'c']) expect(sources.trust(source, () => true)).toBe(1)
   })
 
@@ -84,7 +120,7 @@ describe('what is remembered of sources', () => {
     for (const each of [one, other]) {
       each.saw('s3')
       each.learned('s3')
-      each.judged('s3', true, 0.5)
+      each.judged('s3', true, 0.5, 0.2)
     }
     expect(other.snapshot()).toEqual(one.snapshot())
   })

@@ -1,6 +1,6 @@
 /** The lines of a chart: which points are seen, how high they are, and the path through them. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { Sample } from './answers.tsx'
+import type { Sample, Version } from './answers.tsx'
 
 export interface Point {
   readonly timeMs: number
@@ -35,11 +35,21 @@ export function useWidth() {
   return { box, width }
 }
 
-/** `earlier`: from before the first sample. */
-export function pointsOf(samples: readonly Sample[], earlier: readonly Point[]): readonly Point[] {
+export function pointsOf(
+  samples: readonly Sample[],
+  versions: readonly Version[],
+): readonly Point[] {
   const live = samples.filter(({ count }) => count > 0)
   const first = live[0]?.timeMs ?? Infinity
-  return [...earlier.filter(({ timeMs }) => timeMs < first), ...live]
+  const older = versions
+    .filter(({ scores }) => scores.count > 0)
+    .map(({ created, scores }) => ({
+      timeMs: Date.parse(created),
+      accuracy: scores.accuracy_recent,
+    }))
+    .filter(({ timeMs }) => timeMs < first)
+    .reverse()
+  return [...older, ...live]
 }
 
 /** Those in the range, and the last one before it, moved to its edge. */

@@ -2,10 +2,9 @@
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
-import { namedModel } from '../../../serving/services/named-model.ts'
-import { describeModel, listedModel } from '../describe-model.ts'
+import { describeModel } from '../describe-model.ts'
 import { InsistHeaders } from '../min-generation.ts'
-import { ModelParams, oneModelAnswer } from '../schemas.ts'
+import { modelAnswer, ModelParams } from '../schemas.ts'
 import { freshnessIn, WaitQuery } from '../wait-for.ts'
 import { nameLive } from './version-headers.ts'
 
@@ -16,17 +15,16 @@ export function addModelRoute(app: FastifyInstance, services: Services): void {
     params: ModelParams,
     headers: InsistHeaders,
     querystring: WaitQuery,
-    response: { 200: oneModelAnswer(services), ...problems },
+    response: { 200: modelAnswer(services), ...problems },
   }
   app.get<{ Params: ModelParams; Querystring: WaitQuery }>(
     '/models/:model',
     { schema, config: { role: 'read' } },
     async ({ params, query, headers, over }, reply) => {
-      const { model, version } = namedModel(services, params.model)
-      if (version !== undefined) await model.versions.find(version)
+      const model = services.model(params.model)
       await model.predictions.until(freshnessIn(headers, query), over)
       nameLive(reply, model)
-      return { ...describeModel(model), ...listedModel(model, params.model) }
+      return describeModel(model)
     },
   )
 }

@@ -1,0 +1,48 @@
+/**
+ * Before an update: what a source taught that surely contradicts the others leaves the replay buffer and the held-out
+ * rows, and goes into quarantine. Where it was more than a little, the weights have learned it too, and begin again from
+ * what is left in the buffer: that is bounded, and unlike going back to an earlier version it loses nothing that the
+ * other sources taught.
+ */
+import type { Remembered } from '../../contracts/task.ts'
+import { keepBack } from '../admission/quarantine.ts'
+import type { LoopParts } from '../parts.ts'
+import type { LatentProvider } from '../sources/latent-provider.ts'
+import type { TrainerState } from '../state.ts'
+
+/** Of the replay buffer. A smaller part is soon outweighed by the rest. */
+const TAINTED = 0.05
+
+export interface ConvictParts {
+  readonly loop: LoopParts
+  readonly state: TrainerState
+  readonly latents: LatentProvider
+}
+
+/** Whether the weights have to begin again. */
+export async function removeConvicted(parts: ConvictParts, signal: AbortSignal): Promise<boolean> {
+  const { state, loop, latents } = parts
+  const { learner, heldOut, defence } = state
+  const sources = new Set(defence?.convict())
+  if (sources.size === 0) return false
+  const isTheirs = ({ source }: { readonly source: string }) => sources.has(source)
+  const kept = learner.remembered
+  const learned = kept.filter(isTheirs)
+  const pending = learner.pending.filter(isTheirs)
+  const rows: readonly Remembered[] = [
+    ...learned,
+    ...heldOut.rows.filter(isTheirs),
+    // An update has to learn something: in a block that is all theirs, they weigh nothing.
+    ...(pending.length < learner.pendingCount ? pending : []),
+  ]
+  const subtracted = learner.unlearnable(rows.map(({ key }) => key))
+  const found = await latents.all(subtracted, signal)
+  state.retract({ keys: rows.map(({ key }) => key), predictions: [] }, found)
+  const { setAside, log, letters, progress } = state
+  const places = { setAside, log, letters, progress, task: loop.task }
+  for (const { logits: _, ...example } of rows) keepBack(example, 'hostile', places)
+  const isRelearned = subtracted.length === 0 && learned.length > TAINTED * kept.length
+  const details = { sources: [...sources], rows: rows.length, relearned: isRelearned }
+  loop.log.warn(details, 'what sources taught that contradict the others was taken out')
+  return isRelearned
+}
