@@ -61,7 +61,7 @@ function settingsOf([{ features: first }], settings) {
   return { base, adapter, train: all, replay }
 }
 
-function hyperplane(seed) {
+export function hyperplane(seed) {
   const random = openRandom(seed, 'chosen-tables/hyperplane')
   const weights = Array.from({ length: 10 }, () => random.uniform())
   const pace = weights.map((_, at) => (at < 3 ? 0.001 * (random.uniform() < 0.5 ? -1 : 1) : 0))
@@ -75,7 +75,7 @@ function hyperplane(seed) {
   })
 }
 
-function rbf(seed) {
+export function rbf(seed) {
   const random = openRandom(seed, 'chosen-tables/rbf')
   const centres = Array.from({ length: 15 }, (_, at) => ({
     label: `c${at % 5}`,
