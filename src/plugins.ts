@@ -63,6 +63,7 @@ import { ranpac } from './adapters/closed-form/ranpac.ts'
 import { slda } from './adapters/closed-form/slda.ts'
 import type { SurfacePlugin } from './api/surface.ts'
 import { dashboard } from './api/dashboard/plugin.ts'
+import { openai } from './api/openai/plugin.ts'
 import { v1 } from './api/v1/plugin.ts'
 import { bert } from './bases/bert/plugin.ts'
 import { causal } from './bases/causal/plugin.ts'
@@ -134,7 +135,7 @@ export const sinks = {
 }
 
 /** HTTP APIs; the daemon serves all of them. */
-export const surfaces = { v1, dashboard } satisfies Readonly<Record<string, SurfacePlugin>>
+export const surfaces = { v1, openai, dashboard } satisfies Readonly<Record<string, SurfacePlugin>>
 
 /** By the key of the config that chooses one: `trigger: { policy: count }`. */
 export const policies = {

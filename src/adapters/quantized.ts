@@ -1,5 +1,5 @@
 /**
- * A text base whose trunk is computed in 8 bits, about three times as fast. Its embeddings differ a little from the
+ * A text base whose trunk is computed in 8 bits, about twice as fast. Its embeddings differ a little from the
  * published ones, so it is a base of its own: versions and examples of the float32 one are foreign to it.
  *
  * Only the trunk: trainer and server compute its activations in the same engine. Gradients go through the tail, in

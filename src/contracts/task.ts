@@ -106,6 +106,12 @@ export interface TaskSchemas {
 /** Sets a gauge of the table of metrics, for one model. */
 export type Gauge = (name: string, by: Readonly<Record<string, string>>, value: number) => void
 
+export interface Message {
+  readonly text: string
+  /** Probabilities by text. */
+  readonly likelihoods?: Readonly<Record<string, number>>
+}
+
 export interface ScoreName {
   readonly name: string
   readonly meaning: string
@@ -122,6 +128,8 @@ export interface TaskView<Output = Json> {
   example(facts: TaskFacts): Fields
   /** An answer, also one that says nothing yet. */
   answer(output: Output): Fields
+  /** An answer as a message of a chat: its text, and how likely each text is, where the task says. */
+  message(answer: Fields): Message
   /** What is kept of a served answer: its text ('' = nothing), and what a sink writes of it. */
   served(output: Output): { readonly text: string; readonly shown: Fields }
   facts(facts: TaskFacts): Fields

@@ -27,8 +27,12 @@ test('a model is shown as the server and its trainer know it', async () => {
     counts: { accepted: 10, duplicates: 1, learned: 8, rejected: 4, waiting: 5 },
     prequential: { count: 8, accuracy: 0.75, accuracy_recent: 0.8, loss: 0.5 },
   }
-  expect((await app.inject('/v1/models/m')).json()).toEqual(expected)
-  expect((await app.inject('/v1/models')).json()).toEqual({ models: [expected] })
+  const created = Math.floor(Date.parse(expected.live.since) / 1000)
+  const listed = { id: 'm', object: 'model', created, owned_by: 'antikythera' }
+  expect((await app.inject('/v1/models/m')).json()).toEqual({ ...expected, ...listed })
+  expect((await app.inject('/v1/models')).json()).toEqual({
+    ...{ models: [expected], object: 'list', data: [listed] },
+  })
 })
 
 test('a trainer that failed is shown with its code, and the server stays ready', async () => {

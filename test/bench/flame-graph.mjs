@@ -94,7 +94,7 @@ function nameOf({ functionName, url, lineNumber }) {
 function drawnFrame({ node, x, width, depth }, all, height) {
   const y = height - (depth + 1) * ROW
   const share = ((100 * node.count) / Math.max(1, all)).toFixed(1)
-  const label = node.name.slice(0, Math.floor((width - 4) / 6.6))
+  const label = node.name.slice(0, Math.max(0, Math.floor((width - 4) / 6.6)))
   const text =
     label.length < 3 ? '' : `<text x="${(x + 2).toFixed(1)}" y="${y + 12}">${escaped(label)}</text>`
   return `<g><title>${escaped(node.name)}: ${node.count} samples, ${share} %</title><rect x="${x.toFixed(1)}" y="${y}" width="${width.toFixed(1)}" height="${ROW - 1}" fill="${colour(node.name)}"/>${text}</g>`

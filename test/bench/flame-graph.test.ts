@@ -28,6 +28,14 @@ test('frames are as wide as their share of the samples, without idle time', () =
   expect(svg).not.toMatch(/href|<script/)
 })
 
+test('a frame too narrow for a name has none', () => {
+  const samples = [...Array.from({ length: 400 }, () => 3), 4]
+  const svg = flameGraph({ ...profile, samples }, '')
+  expect(svg).toContain('<title>(anonymous): 1 samples, 0.2 %</title>')
+  expect(svg).not.toMatch(/<text[^>]*>\(anon/)
+  expect(svg).toMatch(/<text[^>]*>matMul&lt;T&gt;<\/text>/)
+})
+
 test('the hottest functions are those with the most samples of their own', () => {
   expect(hottest(profile, 2)).toEqual([
     { name: 'matMul<T>', share: 0.6 },

@@ -22,8 +22,14 @@ export function load(kind, options) {
   })
 }
 
-async function closedLoop({ port, model, clients, texts, durationMs }) {
-  const requests = texts.map((text) => postOf(`/v1/models/${model}/predict`, { inputs: [text] }))
+/** Requests go around the texts, and around `models` where there are several. */
+async function closedLoop({ port, model, models = [model], clients, texts, durationMs }) {
+  const count = Math.max(texts.length, models.length)
+  const requests = Array.from({ length: count }, (_, at) =>
+    postOf(`/v1/models/${models[at % models.length]}/predict`, {
+      inputs: [texts[at % texts.length]],
+    }),
+  )
   const raw = await Promise.all(Array.from({ length: clients }, () => openRawClient(port)))
   const latencies = []
   let failed = 0

@@ -5,6 +5,7 @@
 import type { Services } from '../../serving/services/services.ts'
 import { problemFormat } from '../http/problem.ts'
 import type { Surface } from '../surface.ts'
+import { addEarlierRoute } from './earlier.ts'
 import { addEventsRoute } from './events.ts'
 import { addPageRoute } from './page-route.ts'
 import { addPartsRoute } from './parts.ts'
@@ -17,6 +18,7 @@ export function openDashboard(services: Services): Surface {
       addPageRoute(scope)
       addEventsRoute(scope, services)
       addPartsRoute(scope, services)
+      addEarlierRoute(scope, services)
     },
   }
 }

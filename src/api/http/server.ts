@@ -59,12 +59,19 @@ async function build(context: HttpContext): Promise<FastifyInstance> {
   // The description sees the routes of its scope, and no others.
   await app.register(async (scope) => {
     await addDescription(scope, { version, surfaces })
-    for (const surface of surfaces.filter(isDescribed)) await addSurface(scope, surface, context)
+    const prefixes = new Set([''])
+    for (const surface of surfaces.filter(isDescribed)) {
+      // Of surfaces below one prefix, the first answers for its unknown routes.
+      const unknown = !prefixes.has(surface.prefix)
+      await addSurface(scope, surface, context, unknown)
+      prefixes.add(surface.prefix)
+    }
     const refuseOtherMethods = watchMethods(scope)
     addOperations(scope, context)
     refuseOtherMethods()
   })
-  for (const surface of surfaces) if (!isDescribed(surface)) await addSurface(app, surface, context)
+  for (const surface of surfaces)
+    if (!isDescribed(surface)) await addSurface(app, surface, context, surface.prefix !== '')
   await app.ready()
   return app
 }
@@ -73,9 +80,10 @@ async function addSurface(
   parent: FastifyInstance,
   surface: Surface,
   context: HttpContext,
+  unknown: boolean,
 ): Promise<void> {
   const add = async (scope: FastifyInstance) => {
-    answerErrors(scope, surface.errors, context, { unknown: surface.prefix !== '' })
+    answerErrors(scope, surface.errors, context, { unknown })
     const refuseOtherMethods = watchMethods(scope)
     await surface.addTo(scope)
     refuseOtherMethods()

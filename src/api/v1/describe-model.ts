@@ -49,6 +49,12 @@ export function describeModel(model: ModelServices): ModelAnswer {
   }
 }
 
+/** A model as clients of the OpenAI API list it. `id`: as it was asked for. */
+export function listedModel(model: ModelServices, id = model.name) {
+  const created = Math.floor((model.status().live?.pointer.sinceMs ?? 0) / 1000)
+  return { id, object: 'model' as const, created, owned_by: 'antikythera' }
+}
+
 export function describePointer(pointer: Routing): Static<typeof LiveAnswer> {
   const {
     live: { version, digest },

@@ -36,8 +36,8 @@ export function sendInPieces(
   return reply.send(Readable.from(pieces(head, predictions)))
 }
 
-export function shown({ id, answer, ...rest }: Answered) {
-  return { id, ...answer, ...rest }
+export function shown({ id, answer, truncated, tokens }: Answered) {
+  return { id, ...answer, ...(truncated && { truncated }), ...(tokens && { tokens }) }
 }
 
 async function* pieces(

@@ -443,6 +443,20 @@ const Brief = Type.Object(
 
 export type ModelAnswer = Static<typeof Model>
 
+/** A model as clients of the OpenAI API know it. */
+const listed = {
+  id: Type.String({ description: 'as it was asked for: model, model@version or model@live' }),
+  object: Type.Literal('model'),
+  created: Type.Integer({ description: 'seconds since 1970 when the live version went live' }),
+  owned_by: Type.String(),
+}
+
+/** One model alone says that too. */
+export function oneModelAnswer(services: Services) {
+  const also = { properties: listed, required: Object.keys(listed) }
+  return extended(modelAnswer(services) as unknown as typeof Model, [also], 'model')
+}
+
 export function modelAnswer(services: Services) {
   const quality = Type.Optional(extended(Brief, partsOf(services, 'brief')))
   const model = extended(Model, partsOf(services, 'facts'), 'task')
@@ -450,7 +464,11 @@ export function modelAnswer(services: Services) {
 }
 
 export function modelsAnswer(services: Services) {
-  return Type.Object({ models: Type.Array(modelAnswer(services)) })
+  return Type.Object({
+    models: Type.Array(modelAnswer(services)),
+    object: Type.String({ description: 'list: with data, what clients of the OpenAI API read' }),
+    data: Type.Array(Type.Object(listed)),
+  })
 }
 
 const Version = Type.Object({

@@ -11,8 +11,7 @@ export const minilm = {
 } satisfies BasePlugin
 
 export const smollm2 = {
-  summary:
-    'SmolLM2-135M-Instruct, a small language model (0.6 GB in memory), after `antikythera models pull smollm2`',
+  summary: 'SmolLM2-135M-Instruct, a small language model, after `antikythera models pull smollm2`',
   settings: {},
   open: async () => openNamed('smollm2'),
   shape: async () => shapeOfNamed('smollm2'),

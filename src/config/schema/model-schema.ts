@@ -332,7 +332,7 @@ export function modelSchemaOf({ sources, sinks, policies }: PluginTable) {
           enum: ['none', 'int8'],
           default: 'none',
           description:
-            'int8: the layers below the adapter are computed in 8 bits, about three times as fast and a little less exact; a base of its own, so choose it before the first version',
+            'int8: the layers below the adapter are computed in 8 bits, about twice as fast and a little less exact; a base of its own, so choose it before the first version',
         }),
       ),
       task: Type.Unsafe<TaskChoice>(

@@ -26,6 +26,7 @@ export class OnnxGraph {
   readonly #inputs = new Map<string, Wire>()
   readonly #outputs: Wire[] = []
   readonly #used = new Set<string>()
+  readonly #domains = new Set<string>()
 
   input(name: string, type: ElementType, shape: readonly (number | string)[]): Value {
     this.#inputs.set(name, valueInfo(name, type, shape))
@@ -76,13 +77,15 @@ export class OnnxGraph {
     return this.#constant(`ints/${values.join()}`, 'int64', [values.length], raw)
   }
 
+  /** `domain`: of an operator that ONNX itself lacks. */
   op(
     type: string,
     inputs: readonly Value[],
     attributes: Readonly<Record<string, Attribute>> = {},
+    domain = '',
   ): Value {
     const name = `value/${this.#nodes.length}`
-    this.#add(type, inputs, name, attributes)
+    this.#add(type, inputs, name, attributes, domain)
     return { name, frozen: inputs.every((input) => input.frozen) }
   }
 
@@ -117,6 +120,7 @@ export class OnnxGraph {
       initializers: this.#usedOf(initializers),
       inputs: this.#usedOf(this.#inputs),
       outputs: this.#outputs,
+      domains: [...this.#domains],
     })
   }
 
@@ -130,10 +134,12 @@ export class OnnxGraph {
     inputs: readonly Value[],
     output: string,
     attributes: Readonly<Record<string, Attribute>>,
+    domain = '',
   ): void {
+    if (domain !== '') this.#domains.add(domain)
     const names = inputs.map(({ name }) => name)
     for (const name of names) this.#used.add(name)
-    this.#nodes.push(node(type, names, output, attributes))
+    this.#nodes.push(node(type, names, output, attributes, domain))
   }
 
   #usedOf(declared: ReadonlyMap<string, Wire>): readonly Wire[] {

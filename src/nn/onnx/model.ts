@@ -23,6 +23,8 @@ export interface ModelParts {
   readonly initializers: readonly Wire[]
   readonly inputs: readonly Wire[]
   readonly outputs: readonly Wire[]
+  /** Besides ONNX's own: of operators that only the runtime has. */
+  readonly domains: readonly string[]
 }
 
 export function model(parts: ModelParts): Uint8Array<SharedArrayBuffer> {
@@ -34,8 +36,11 @@ export function model(parts: ModelParts): Uint8Array<SharedArrayBuffer> {
     ...parts.inputs.map((input) => message(11, input)),
     ...parts.outputs.map((output) => message(12, output)),
   )
-  const opset = message(8, text(1, ''), integer(2, OPSET))
-  return layOut([...integer(1, IR_VERSION), ...text(2, 'antikythera'), ...graph, ...opset])
+  const opsets = [
+    ...message(8, text(1, ''), integer(2, OPSET)),
+    ...parts.domains.flatMap((domain) => message(8, text(1, domain), integer(2, 1))),
+  ]
+  return layOut([...integer(1, IR_VERSION), ...text(2, 'antikythera'), ...graph, ...opsets])
 }
 
 export function node(
@@ -43,6 +48,7 @@ export function node(
   inputs: readonly string[],
   output: string,
   attributes: Readonly<Record<string, Attribute>>,
+  domain = '',
 ): Wire {
   return [
     ...inputs.flatMap((name) => text(1, name)),
@@ -50,6 +56,7 @@ export function node(
     ...text(3, output),
     ...text(4, type),
     ...Object.entries(attributes).flatMap(([name, value]) => message(5, attribute(name, value))),
+    ...(domain === '' ? [] : text(7, domain)),
   ]
 }
 

@@ -1,5 +1,5 @@
 /**
- * A frozen matrix product in 8-bit integers, about three times as fast as in float32:
+ * A frozen matrix product in 8-bit integers, about twice as fast as in float32:
  *
  *   q = round(x / s) + 128      s = max|x| / 127 of each row of x [b, s, in]
  *   y = ((q − 128) · Q) · s · t      Q = round(W / t), t = max|W| / 127 of each column of W [in, out]
@@ -12,7 +12,6 @@
  */
 import type { Tensor } from '../../contracts/core.ts'
 import type { OnnxGraph, Value } from './graph.ts'
-import { elementType } from './model.ts'
 import { LEAST, STEPS } from './quantized-matrix.ts'
 
 /** x · W for the base's matrices, in one graph: products of one x share its quantisation. */
@@ -22,9 +21,9 @@ export function quantizedProducts(graph: OnnxGraph): (x: Value, w: BaseMatrix) =
     const { steps, scale } = rows.get(x.name) ?? quantizeRows(graph, x)
     rows.set(x.name, { steps, scale })
     const { matrix, columns } = graph.quantizedWeight(w.matrix.name, w.matrix.tensor)
-    const sums = graph.op('MatMulInteger', [steps, matrix, graph.byte(128)])
-    const floats = graph.op('Cast', [sums], { to: { int: elementType.float32 } })
-    return graph.op('Mul', [graph.op('Mul', [floats, scale]), columns])
+    const inputs = [steps, matrix, graph.float(1), columns, graph.byte(128)]
+    const product = graph.op('MatMulIntegerToFloat', inputs, {}, 'com.microsoft')
+    return graph.op('Mul', [product, scale])
   }
 }
 
@@ -35,11 +34,12 @@ export interface BaseMatrix extends Value {
 
 function quantizeRows(graph: OnnxGraph, x: Value) {
   const most = graph.op('ReduceMax', [graph.op('Abs', [x]), graph.ints(-1)])
-  const scale = graph.op('Div', [graph.op('Max', [most, graph.float(LEAST)]), graph.float(STEPS)])
+  const bounded = graph.op('Max', [most, graph.float(LEAST)])
   const steps = graph.op('QuantizeLinear', [
-    graph.op('Div', [x, scale]),
+    // A product takes a third of the time of a quotient, over all of x.
+    graph.op('Mul', [x, graph.op('Div', [graph.float(STEPS), bounded])]),
     graph.float(1),
     graph.byte(128),
   ])
-  return { steps, scale }
+  return { steps, scale: graph.op('Div', [bounded, graph.float(STEPS)]) }
 }

@@ -28,6 +28,8 @@ export interface Answered {
   readonly id: string
   /** What the task says. */
   readonly answer: Fields
+  /** Tokens or numbers of its input, those that were cut off among them. */
+  readonly size: number
   /** The text was longer than `max_tokens`, and this answer is of its beginning. */
   readonly truncated?: true
   readonly tokens?: { readonly kept: number; readonly dropped: number }
@@ -88,7 +90,12 @@ export async function answer(
       const what = { id, input, answer: text, shown, version, timeMs }
       served.push({ ...what, ...trial, ...named, ...traced })
     }
-    return { id, answer: task.view.answer(output), ...truncation(rows[index]) }
+    return {
+      id,
+      answer: task.view.answer(output),
+      size: sizeOf(rows[index]),
+      ...truncation(rows[index]),
+    }
   })
   return { answers, rows, served }
 }
@@ -100,6 +107,11 @@ function encode(predictor: Predictor, input: Input, index: number): Encoded {
     if (!(error instanceof CodedError)) throw error
     throw withDetails(error, { index }, `inputs[${index}]: ${error.message}`)
   }
+}
+
+function sizeOf(row: Encoded | undefined): number {
+  if (row?.kind === 'tokens') return row.ids.length + (row.dropped ?? 0)
+  return row?.values.length ?? 0
 }
 
 function truncation(row: Encoded | undefined): Pick<Answered, 'truncated' | 'tokens'> {

@@ -12,6 +12,10 @@ export const classificationView: TaskView<Answer> = {
   score: { name: 'accuracy', meaning: 'share of the answers that were right' },
   example: (facts) => ({ label: answering(facts)[0] ?? 'positive' }),
   answer: (answer) => (answer.label === '' ? { ...answer, ...silence() } : answer),
+  message({ label, scores }) {
+    const text = typeof label === 'string' ? label : ''
+    return { text, likelihoods: (scores ?? {}) as Readonly<Record<string, number>> }
+  },
   served: ({ label }) => ({ text: label, shown: { label } }),
   facts(facts) {
     const { retired, calibration } = facts

@@ -56,6 +56,7 @@ export const regressionView: TaskView<{ readonly value: number }> = {
   score: { name: 'closeness', meaning: closeness },
   example: () => ({ value: 3.2 }),
   answer: (answer) => answer,
+  message: ({ value }) => ({ text: typeof value === 'number' ? String(value) : '' }),
   served: ({ value }) => ({ text: String(value), shown: { value } }),
   facts: () => ({}),
   stratum: () => ({}),

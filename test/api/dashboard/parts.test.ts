@@ -1,5 +1,6 @@
-/** The lines of slices and sources, as the page asks for them. */
+/** What the page asks for to draw its lines: slices, sources, and what was before. */
 import { expect, test } from 'vitest'
+import { openFakeRegistry } from '../../serving/fake-registry.ts'
 import { openPage } from './open-dashboard.ts'
 
 const shares = { count: 4, accuracy: 0.5, accuracy_recent: 0.75 }
@@ -38,4 +39,16 @@ test('how many points are kept is a metric', async () => {
   const { app } = await openPage()
   const { body } = await app.inject('/metrics')
   expect(body).toMatch(/^antikythera_part_samples\{model="m"\} 0$/m)
+})
+
+test('the line begins with the scores of the newest hundred versions, the oldest of them first', async () => {
+  const { app } = await openPage({ live: { registry: openFakeRegistry('m', 150) } })
+  const answer = await app.inject('/dashboard/earlier?model=m')
+  expect(answer.headers['cache-control']).toBe('no-store')
+  const { points } = answer.json<{ points: object[] }>()
+  expect(points).toHaveLength(100)
+  expect(points[0]).toEqual({ timeMs: Date.parse('2026-11-24T10:00:00.000Z'), accuracy: 0.8 })
+  expect((await app.inject('/dashboard/earlier?model=x')).json()).toMatchObject({
+    code: 'MODEL_UNKNOWN',
+  })
 })

@@ -3,8 +3,7 @@
  * walked through with the slider below: that is the way of the keyboard, of a finger and of a screen reader.
  */
 import { useState } from 'preact/hooks'
-import type { Live, PartLines, Sample, Version } from './answers.tsx'
-import { modelPath } from './client.tsx'
+import type { Live, PartLines, Sample } from './answers.tsx'
 import { clockTime, share } from './format.tsx'
 import { useFresh } from './fresh.tsx'
 import { alarmsOf, MarkLine, marksOf, namedOf, thinned, type Mark } from './marks.tsx'
@@ -29,7 +28,7 @@ interface Props {
   readonly score: string
   readonly samples: readonly Sample[]
   readonly moves: readonly Live[]
-  /** What there is to be told apart. */
+  /** The kinds of parts that have lines of their own. */
   readonly kinds: readonly Exclude<By, 'all'>[]
   /** Whether more may be asked for: what is seen first comes first. */
   readonly isSettled: boolean
@@ -49,16 +48,17 @@ export function Chart({ name, score, samples, moves, kinds, isSettled, onWhy }: 
   const [by, setBy] = useState<By>('all')
   const isBegun = samples[0] !== undefined && samples[0].timeMs <= Date.now() - range
   // The line begins with the scores of versions from before this server started.
-  const earlier = useFresh<{ versions: readonly Version[] }>(
-    isSettled && !isBegun ? modelPath(name, '/versions') : undefined,
+  const query = `model=${encodeURIComponent(name)}`
+  const earlier = useFresh<{ points: readonly Point[] }>(
+    isSettled && !isBegun ? `dashboard/earlier?${query}` : undefined,
     name,
   )
   const answer = useFresh<PartLines>(
-    by === 'all' ? undefined : `dashboard/parts?model=${encodeURIComponent(name)}&by=${by}`,
+    by === 'all' ? undefined : `dashboard/parts?${query}&by=${by}`,
     samples.at(-1)?.count,
   )
   const parts = useParts(answer.answer, by)
-  const points = pointsOf(samples, earlier.answer?.versions ?? [])
+  const points = pointsOf(samples, earlier.answer?.points ?? [])
   const endMs = Math.max(Date.now(), points.at(-1)?.timeMs ?? 0)
   const startMs = Math.max(points[0]?.timeMs ?? endMs - 1000, endMs - range)
   const shown = within(points, startMs)

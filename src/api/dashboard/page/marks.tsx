@@ -9,7 +9,7 @@ export interface Mark extends Live {
   readonly isByPerson: boolean
 }
 
-/** Marks of the trainer that are nearer than this cannot be told apart. */
+/** Marks of the trainer that are nearer than this look like one. */
 const NEAR_PX = 8
 /** Room for the name of a mark. */
 const NAME_PX = 70

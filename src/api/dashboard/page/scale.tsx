@@ -1,6 +1,6 @@
 /** The lines of a chart: which points are seen, how high they are, and the path through them. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { Sample, Version } from './answers.tsx'
+import type { Sample } from './answers.tsx'
 
 export interface Point {
   readonly timeMs: number
@@ -35,21 +35,11 @@ export function useWidth() {
   return { box, width }
 }
 
-export function pointsOf(
-  samples: readonly Sample[],
-  versions: readonly Version[],
-): readonly Point[] {
+/** `earlier`: from before the first sample. */
+export function pointsOf(samples: readonly Sample[], earlier: readonly Point[]): readonly Point[] {
   const live = samples.filter(({ count }) => count > 0)
   const first = live[0]?.timeMs ?? Infinity
-  const older = versions
-    .filter(({ scores }) => scores.count > 0)
-    .map(({ created, scores }) => ({
-      timeMs: Date.parse(created),
-      accuracy: scores.accuracy_recent,
-    }))
-    .filter(({ timeMs }) => timeMs < first)
-    .reverse()
-  return [...older, ...live]
+  return [...earlier.filter(({ timeMs }) => timeMs < first), ...live]
 }
 
 /** Those in the range, and the last one before it, moved to its edge. */

@@ -2,9 +2,10 @@
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
-import { describeModel } from '../describe-model.ts'
+import { namedModel } from '../../../serving/services/named-model.ts'
+import { describeModel, listedModel } from '../describe-model.ts'
 import { InsistHeaders } from '../min-generation.ts'
-import { modelAnswer, ModelParams } from '../schemas.ts'
+import { ModelParams, oneModelAnswer } from '../schemas.ts'
 import { freshnessIn, WaitQuery } from '../wait-for.ts'
 import { nameLive } from './version-headers.ts'
 
@@ -15,16 +16,17 @@ export function addModelRoute(app: FastifyInstance, services: Services): void {
     params: ModelParams,
     headers: InsistHeaders,
     querystring: WaitQuery,
-    response: { 200: modelAnswer(services), ...problems },
+    response: { 200: oneModelAnswer(services), ...problems },
   }
   app.get<{ Params: ModelParams; Querystring: WaitQuery }>(
     '/models/:model',
     { schema, config: { role: 'read' } },
     async ({ params, query, headers, over }, reply) => {
-      const model = services.model(params.model)
+      const { model, version } = namedModel(services, params.model)
+      if (version !== undefined) await model.versions.find(version)
       await model.predictions.until(freshnessIn(headers, query), over)
       nameLive(reply, model)
-      return describeModel(model)
+      return { ...describeModel(model), ...listedModel(model, params.model) }
     },
   )
 }

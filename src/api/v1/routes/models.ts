@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
-import { describeModel } from '../describe-model.ts'
+import { describeModel, listedModel } from '../describe-model.ts'
 import { modelsAnswer } from '../schemas.ts'
 
 export function addModelsRoute(app: FastifyInstance, services: Services): void {
@@ -13,5 +13,7 @@ export function addModelsRoute(app: FastifyInstance, services: Services): void {
   }
   app.get('/models', { schema, config: { role: 'read' } }, async () => ({
     models: services.models.map((model) => describeModel(model)),
+    object: 'list',
+    data: services.models.map((model) => listedModel(model)),
   }))
 }

@@ -1,13 +1,10 @@
 /** Predictions; each answer names the exact version that made it. */
 import type { FastifyInstance } from 'fastify'
-import { CodedError, type Json } from '../../../contracts/core.ts'
-import type { Input } from '../../../contracts/stream.ts'
-import { readInput } from '../../../intake/events/input.ts'
 import { failure } from '../../../platform/errors.ts'
 import { eventLoop } from '../../../platform/slices.ts'
-import type { ModelServices } from '../../../serving/services/model-services.ts'
 import type { PastTime } from '../../../serving/services/prediction-service.ts'
 import type { PredictRequest } from '../../../serving/live/predict.ts'
+import { requestInput } from '../../../serving/services/request-input.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
 import { traceOf } from '../../http/trace-requests.ts'
@@ -35,7 +32,7 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
       const trace = traceOf(request)
       const model = services.model(params.model)
       const inputs = await eventLoop.each(body.inputs, (value, at) =>
-        inputOf(model, services.limits, value, at),
+        requestInput(model.base, services.limits, value, `/inputs/${at}`),
       )
       const { manifest, generation, arm, predictions } = await model.predictions.predict({
         ...freshnessIn(headers, query),
@@ -76,20 +73,4 @@ function pastIn(
   // A leap second passes the schema, and no clock here has it.
   if (Number.isNaN(atMs)) throw failure('REQUEST_INVALID', 'at is a time that no clock shows')
   return { version: versions[0], atMs }
-}
-
-/** The rules for an event's input, with the error codes of a request. */
-function inputOf(
-  { base }: ModelServices,
-  limits: Services['limits'],
-  value: Json,
-  index: number,
-): Input {
-  try {
-    return readInput(value, limits, `/inputs/${index}`, base.inputKind)
-  } catch (error) {
-    const isShape = error instanceof CodedError && error.code === 'EVENT_INVALID'
-    if (!isShape) throw error
-    throw failure('REQUEST_INVALID', error.message, { details: error.details, cause: error })
-  }
 }

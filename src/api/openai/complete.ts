@@ -1,0 +1,87 @@
+/** From a text to what both kinds of completion are made of. */
+import type { FastifyRequest } from 'fastify'
+import type { Json } from '../../contracts/core.ts'
+import type { Input } from '../../contracts/stream.ts'
+import type { Message } from '../../contracts/task.ts'
+import { parseJson } from '../../intake/events/json-guard.ts'
+import { failure } from '../../platform/errors.ts'
+import { eventLoop } from '../../platform/slices.ts'
+import type { Answered } from '../../serving/live/predict.ts'
+import type { ModelServices } from '../../serving/services/model-services.ts'
+import { namedModel } from '../../serving/services/named-model.ts'
+import { requestInput } from '../../serving/services/request-input.ts'
+import type { Services } from '../../serving/services/services.ts'
+import { traceOf } from '../http/trace-requests.ts'
+
+export interface Asked {
+  readonly model: string
+  /** Texts with the field of the request that each stands in. */
+  readonly texts: readonly { readonly text: string; readonly param: string }[]
+  /** The same user stays on the same side of a canary. */
+  readonly user: string | undefined
+}
+
+export interface Completed {
+  readonly id: string
+  /** `sentiment@v12`. */
+  readonly model: string
+  readonly created: number
+  readonly system_fingerprint: string
+  readonly answers: readonly (Message & { readonly id: string })[]
+  readonly usage: Usage
+}
+
+interface Usage {
+  readonly prompt_tokens: number
+  readonly completion_tokens: number
+  readonly total_tokens: number
+}
+
+export async function complete(
+  services: Services,
+  request: FastifyRequest,
+  { model: name, texts, user }: Asked,
+): Promise<Completed> {
+  const { model, version } = namedModel(services, name)
+  const inputs = await eventLoop.each(texts, ({ text, param }) =>
+    inputOf(services, model, text, param),
+  )
+  const trace = traceOf(request)
+  const { manifest, predictions } = await model.predictions.predict({
+    ...{ inputs, version, key: user, signal: request.over },
+    traceparent: typeof trace === 'object' ? trace.traceparent : trace,
+  })
+  return {
+    id: predictions[0]?.id ?? '',
+    model: `${model.name}@${manifest.version}`,
+    created: Math.floor((model.status().live?.pointer.sinceMs ?? 0) / 1000),
+    system_fingerprint: manifest.digest,
+    answers: predictions.map(({ id, answer }) => ({ id, ...model.task.view.message(answer) })),
+    usage: usageOf(predictions),
+  }
+}
+
+/** A model of numbers reads them as JSON in the text. */
+function inputOf(services: Services, model: ModelServices, text: string, param: string): Input {
+  const { base } = model
+  const isText = base.inputKind === 'text'
+  const value: Json = isText ? text : { features: featuresIn(text, param, services) }
+  return requestInput(base, services.limits, value, `/${param.replaceAll('.', '/')}`)
+}
+
+function featuresIn(text: string, param: string, { limits }: Services): Json {
+  try {
+    const size = { bytes: limits.body_bytes, depth: limits.json_depth }
+    return parseJson(Buffer.from(text), size, 'BODY')
+  } catch (cause) {
+    const what = 'is not JSON: this model reads features, such as {"a": 1} or [1, 2]'
+    throw failure('REQUEST_INVALID', `${param} ${what}`, { details: { param }, cause })
+  }
+}
+
+/** An answer counts as one token. */
+function usageOf(predictions: readonly Answered[]): Usage {
+  const sum = predictions.reduce((total, { size }) => total + size, 0)
+  const { length } = predictions
+  return { prompt_tokens: sum, completion_tokens: length, total_tokens: sum + length }
+}

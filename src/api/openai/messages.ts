@@ -1,0 +1,36 @@
+/** The text of a conversation that a model without memory of it answers: the last message of the user. */
+import { failure } from '../../platform/errors.ts'
+
+/** Of every part that a message may have, text alone is read. */
+export interface ChatMessage {
+  readonly role: string
+  readonly content?: string | readonly { readonly type: string; readonly text?: string }[] | null
+}
+
+const roles: readonly string[] = ['system', 'developer', 'user', 'assistant', 'tool', 'function']
+
+/** Throws `REQUEST_INVALID` for an unknown role, for no message of a user, and for images and the like. */
+export function lastOfUser(messages: readonly ChatMessage[]): { text: string; param: string } {
+  for (const [at, { role }] of messages.entries())
+    if (!roles.includes(role))
+      throw invalid(
+        `messages.${at}.role`,
+        `${JSON.stringify(role.slice(0, 40))}, not ${roles.join(', ')}`,
+      )
+  const at = messages.findLastIndex(({ role }) => role === 'user')
+  if (at < 0) throw invalid('messages', 'without a message of the role user')
+  return { text: textOf(messages[at]?.content ?? '', at), param: `messages.${at}.content` }
+}
+
+function textOf(content: NonNullable<ChatMessage['content']>, at: number): string {
+  if (typeof content === 'string') return content
+  const texts = content.map(({ type, text }, part) => {
+    if (type === 'text' && text !== undefined) return text
+    throw invalid(`messages.${at}.content.${part}.type`, `${type}; only text can be read`)
+  })
+  return texts.join('\n')
+}
+
+function invalid(param: string, what: string): Error {
+  return failure('REQUEST_INVALID', `${param} is ${what}`, { details: { param } })
+}

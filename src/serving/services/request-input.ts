@@ -1,0 +1,22 @@
+/** The input of a request, by the rules for an event's input and with the error codes of a request. */
+import { CodedError, type Json } from '../../contracts/core.ts'
+import type { Base } from '../../contracts/network.ts'
+import type { Input } from '../../contracts/stream.ts'
+import { readInput, type InputLimits } from '../../intake/events/input.ts'
+import { failure } from '../../platform/errors.ts'
+
+/** `pointer`: where the value stands in the body. */
+export function requestInput(
+  base: Pick<Base, 'inputKind'>,
+  limits: InputLimits,
+  value: Json,
+  pointer: string,
+): Input {
+  try {
+    return readInput(value, limits, pointer, base.inputKind)
+  } catch (error) {
+    const isShape = error instanceof CodedError && error.code === 'EVENT_INVALID'
+    if (!isShape) throw error
+    throw failure('REQUEST_INVALID', error.message, { details: error.details, cause: error })
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * Serving against its peers and against itself: npm run bench -- speed serve [--only in-process|adapters|int8|http|tenants]
+ * [--rounds 15] [--data <folder>].
+ *
+ * MiniLM, one thread each. Within a round all sides take turns, so that a busy machine slows all of them; ratios are medians
+ * over the rounds. Each part is kept in results/speed-serve.json as soon as it is measured.
+ */
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { machine } from './figures.mjs'
+import { openResults } from './results.mjs'
+import { adaptersMixed, againstPeers, int8Accuracy } from './speed-serve-engine.mjs'
+import { overHttp, tenantsMixed } from './speed-serve-http.mjs'
+
+const file = fileURLToPath(new URL('results/speed-serve.json', import.meta.url))
+
+const parts = {
+  'in-process': againstPeers,
+  adapters: adaptersMixed,
+  int8: int8Accuracy,
+  http: overHttp,
+  tenants: tenantsMixed,
+}
+
+export async function measure(words) {
+  const { values } = parseArgs({
+    args: words,
+    options: {
+      only: { type: 'string', multiple: true },
+      rounds: { type: 'string', default: '15' },
+      data: { type: 'string' },
+      fresh: { type: 'boolean', default: false },
+    },
+  })
+  const results = openResults(file, { machine: machine(), fresh: values.fresh })
+  const settings = { rounds: Number(values.rounds), threads: 1 }
+  const figures = {}
+  for (const [name, work] of Object.entries(parts)) {
+    const made = await results.run(
+      name,
+      settings,
+      () => work({ ...settings, data: values.data }),
+      values.only,
+    )
+    if (made !== undefined) figures[name] = made
+  }
+  results.show(figures)
+  return { table: figures }
+}

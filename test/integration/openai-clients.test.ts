@@ -1,0 +1,175 @@
+/** The real client of OpenAI against a real daemon: classification and numbers, feedback on what it answered. */
+import OpenAI, { type APIError, AuthenticationError, NotFoundError } from 'openai'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { oneDaemon } from './one-daemon.ts'
+
+const TOKEN = 'a-token-of-this-test-only-1234567890'
+
+const daemon = oneDaemon(`
+server: { port: 0, auth: { tokens: [${TOKEN}] } }
+data_dir: ./data
+models:
+  sentiment: { labels: [positive, negative], adapter: { method: head } }
+  price: { task: regression, base: { features: { size: 2 } } }
+`)
+
+let client: OpenAI
+beforeAll(() => {
+  client = new OpenAI({ apiKey: TOKEN, baseURL: `${daemon.url}/v1`, maxRetries: 0 })
+})
+
+const question = [
+  { role: 'system', content: 'You are a helpful assistant.' },
+  { role: 'user', content: 'what a lovely phone' },
+] as const
+
+const refusal = async (work: Promise<unknown>) =>
+  work.then(
+    () => undefined,
+    (error: unknown) => error as APIError,
+  )
+
+describe('the client of OpenAI', () => {
+  test('lists the models, and finds one by its name, its live version or an older one', async () => {
+    const models = await client.models.list()
+    expect(models.data.map(({ id, object }) => [id, object])).toEqual([
+      ['sentiment', 'model'],
+      ['price', 'model'],
+    ])
+    for (const id of ['sentiment', 'sentiment@live', 'sentiment@v0'])
+      expect(await client.models.retrieve(id)).toMatchObject({ id, object: 'model' })
+    for (const id of ['none', 'sentiment@v99'])
+      expect(await refusal(client.models.retrieve(id))).toBeInstanceOf(NotFoundError)
+  })
+
+  test('gets the answer as content, its scores as log-probabilities, version and digest by name', async () => {
+    const completion = await client.chat.completions.create({
+      model: 'sentiment',
+      messages: [...question],
+      logprobs: true,
+      top_logprobs: 5,
+    })
+    const [choice] = completion.choices
+    expect(['positive', 'negative']).toContain(choice?.message.content)
+    expect(choice?.finish_reason).toBe('stop')
+    const [scores] = choice?.logprobs?.content ?? []
+    expect(scores?.token).toBe(choice?.message.content)
+    const sum = scores?.top_logprobs.reduce((sum, { logprob }) => sum + Math.exp(logprob), 0)
+    expect(sum).toBeCloseTo(1, 5)
+    expect(completion.model).toMatch(/^sentiment@v\d+$/)
+    expect(completion).toMatchObject({
+      system_fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+    })
+    expect(completion.usage?.prompt_tokens).toBeGreaterThan(3)
+    const stated = await client.chat.completions.create({
+      model: 'sentiment@v0',
+      messages: [...question],
+    })
+    expect(stated.model).toBe('sentiment@v0')
+    expect(stated.choices[0]?.logprobs).toBeNull()
+  })
+
+  test('reads the same answer as a stream', async () => {
+    const stream = await client.chat.completions.create({
+      model: 'sentiment@v0',
+      messages: [{ role: 'user', content: [{ type: 'text', text: 'what a lovely phone' }] }],
+      stream: true,
+      stream_options: { include_usage: true },
+    })
+    let content = ''
+    let finished: string | null | undefined
+    let total: number | undefined
+    for await (const chunk of stream) {
+      content += chunk.choices[0]?.delta.content ?? ''
+      finished ??= chunk.choices[0]?.finish_reason
+      total = chunk.usage?.total_tokens ?? total
+    }
+    const whole = await client.chat.completions.create({
+      model: 'sentiment@v0',
+      messages: [...question],
+    })
+    expect(content).toBe(whole.choices[0]?.message.content)
+    expect(finished).toBe('stop')
+    expect(total).toBe(whole.usage?.total_tokens)
+  })
+
+  test('completes prompts, one or several, each choice with the id of its prediction', async () => {
+    const completion = await client.completions.create({
+      model: 'sentiment',
+      prompt: ['what a lovely phone', 'it broke'],
+      logprobs: 2,
+    })
+    expect(completion.object).toBe('text_completion')
+    expect(completion.choices.map(({ index }) => index)).toEqual([0, 1])
+    const [choice] = completion.choices
+    expect(choice?.logprobs?.tokens).toEqual([choice?.text])
+    expect(Object.keys(choice?.logprobs?.top_logprobs?.[0] ?? {})).toHaveLength(2)
+    const ids = completion.choices.map((each) => (each as unknown as { id: string }).id)
+    expect(new Set(ids).size).toBe(2)
+    expect(ids[0]).toBe(completion.id)
+  })
+
+  test('reads numbers as JSON from the text, and gets a number back', async () => {
+    const messages = (content: string) => [{ role: 'user', content }] as const
+    const completion = await client.chat.completions.create({
+      model: 'price',
+      messages: [...messages('[1, 2]')],
+    })
+    expect(Number.isFinite(Number(completion.choices[0]?.message.content))).toBe(true)
+    const error = await refusal(
+      client.chat.completions.create({ model: 'price', messages: [...messages('two rooms')] }),
+    )
+    expect(error).toMatchObject({ status: 400, param: 'messages.0.content' })
+  })
+
+  test('feedback that names the completion is learned', async () => {
+    const { id } = await client.chat.completions.create({
+      model: 'sentiment',
+      messages: [...question],
+    })
+    const sent = await fetch(`${daemon.url}/v1/models/sentiment/feedback`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${TOKEN}` },
+      body: JSON.stringify({ prediction_id: id, label: 'positive' }),
+    })
+    const { position } = (await sent.json()) as { position: string }
+    const learned = await fetch(`${daemon.url}/v1/models/sentiment?wait_for=${position}`, {
+      headers: { authorization: `Bearer ${TOKEN}` },
+    })
+    expect(((await learned.json()) as { counts: object }).counts).toMatchObject({ learned: 1 })
+  })
+
+  test('hears what is wrong in the form that it knows', async () => {
+    const wrong = new OpenAI({ apiKey: 'wrong', baseURL: `${daemon.url}/v1`, maxRetries: 0 })
+    const ask = (body: object, by = client) =>
+      refusal(
+        by.chat.completions.create({
+          model: 'sentiment',
+          messages: [...question],
+          ...body,
+        }),
+      )
+    expect(await ask({}, wrong)).toBeInstanceOf(AuthenticationError)
+    const image = [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }]
+    const cases: readonly [body: object, status: number, code: string, param: string | null][] = [
+      [{ model: 'none' }, 404, 'MODEL_UNKNOWN', 'model'],
+      [{ model: 'sentiment@v99' }, 404, 'VERSION_UNKNOWN', 'model'],
+      [{ messages: [] }, 400, 'REQUEST_INVALID', null],
+      [{ messages: [question[0]] }, 400, 'REQUEST_INVALID', 'messages'],
+      [{ messages: [{ role: 'robot', content: 'a' }] }, 400, 'REQUEST_INVALID', 'messages.0.role'],
+      [{ messages: image }, 400, 'REQUEST_INVALID', 'messages.0.content.0.type'],
+      [{ messages: [{ role: 'user', content: ' ' }] }, 400, 'INPUT_EMPTY', 'messages.0.content'],
+      [{ n: 2 }, 400, 'REQUEST_INVALID', null],
+    ]
+    for (const [body, status, code, param] of cases) {
+      const error = await ask(body)
+      expect(error, JSON.stringify(body)).toMatchObject({ status, code })
+      if (param !== null) expect(error?.param, JSON.stringify(body)).toBe(param)
+      expect(error?.message).toContain('(')
+    }
+    const missing = await fetch(`${daemon.url}/v1/audio/speech`, {
+      headers: { authorization: `Bearer ${TOKEN}` },
+    })
+    expect(missing.status).toBe(404)
+  })
+})
