@@ -16,8 +16,8 @@ test('the live version of the registry answers, named with its digest and genera
   expect(answer.manifest).toMatchObject({ version: 'v2', digest: 'digest-v2' })
   expect(answer.generation).toBe(1)
   expect(answer.predictions).toEqual([
-    { id: 'p-1', answer: { label: 'no', score: 2, scores: { row: 65 } } },
-    { id: 'p-2', answer: { label: 'no', score: 2, scores: { row: 66 } } },
+    { id: 'p-1', size: 1, answer: { label: 'no', score: 2, scores: { row: 65 } } },
+    { id: 'p-2', size: 1, answer: { label: 'no', score: 2, scores: { row: 66 } } },
   ])
   expect(served).toEqual([
     {
