@@ -139,8 +139,10 @@ test('models list shows what a config can name', async () => {
   expect(Object.keys((json() as { bases: object }).bases)).toEqual([
     'use-lite',
     'minilm',
+    'smollm2',
     'pulled',
     'bert',
+    'causal',
     'features',
   ])
 })

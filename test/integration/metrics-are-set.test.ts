@@ -39,6 +39,7 @@ models:
     labels: [no, yes]
     adapter: { method: head }
     trigger: { policy: adwin }
+    task: { classification: { unsure: 0.6 } }
 `
 
 const daemon = oneDaemon(settings)
