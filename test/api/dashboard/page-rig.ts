@@ -71,7 +71,10 @@ export async function startRig(): Promise<Rig> {
       const path = `/v1/models/${model}`
       const response = await post(`${path}/feedback`, { events })
       const { position } = (await response.json()) as { position: string }
-      await get(`${path}?wait_for=${position}`)
+      // One request waits as long as the daemon lets it; a busy machine may take several.
+      const isLearned = async () =>
+        (await fetch(`${url}${path}?wait_for=${position}`, { headers })).ok
+      await vi.waitUntil(isLearned, { timeout: 90_000, interval: 10 })
     },
     async close() {
       daemon.kill('SIGKILL')
