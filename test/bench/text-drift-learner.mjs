@@ -1,0 +1,80 @@
+/**
+ * The product's learner on a stream of domains, by the config that a user would write: every setting that a way leaves
+ * out is the product's default. An answer counts before its label is learned, in blocks of the trigger's size.
+ */
+import { adapterOf, methodOf } from '../../dist/src/config/model-parts.js'
+import { parseConfig } from '../../dist/src/config/config.js'
+import { cutOf } from '../../dist/src/adapters/target-modules.js'
+import { viewOf } from '../../dist/src/adapters/view.js'
+import { cpuTime, mean, round } from './figures.mjs'
+import { openTabularLearner } from './tabular-learner.mjs'
+import { answers, learn } from './text-learner.mjs'
+import { encodedOf, latentsOf } from './text-latents.mjs'
+import { allRows } from './text-drift-stream.mjs'
+import { labelled } from './task.mjs'
+
+/** As the labels appear: the sentences have these two. */
+export const LABELS = ['negative', 'positive']
+
+const every = 16
+
+export function configOf(base, settings) {
+  const model = {
+    base,
+    labels: LABELS,
+    trigger: { policy: 'count', every, rest: 0 },
+    ...settings,
+  }
+  return parseConfig(JSON.stringify({ models: { m: model } }), '/').models.m
+}
+
+/** `whole` is the open base that `model` names. */
+export async function domainRun({ tf, whole, model, seed, parts: { stream, tests } }) {
+  const base = viewOf(whole, methodOf(model), adapterOf(model))
+  const latents = await latentsOf(
+    base,
+    cutOf(model.adapter.tail_layers, base.network.layers),
+    allRows(),
+  )
+  const { learner, trainable } = openTabularLearner(model, base, { tf, seed, limit: 64 })
+  const used = cpuTime()
+  const heldOut = []
+  let learning = 0
+  for (const [at, rows] of stream.entries()) {
+    const before = used()
+    learn(
+      learner,
+      rows.map((row) => labelled(row.key, encodedOf(base, row), row.label)),
+      latents,
+    )
+    learning += used() - before
+    heldOut.push(tests.slice(0, at + 1).map((rows) => accuracyOn(trainable, rows, latents)))
+  }
+  const { accuracy } = learner.scores
+  const { steps, dropped } = learner.progress
+  trainable.dispose()
+  return {
+    ...figuresOf(100 * accuracy, heldOut),
+    steps,
+    dropped,
+    cpuSeconds: round(learning / 1000, 1),
+  }
+}
+
+/** `heldOut`: after each domain, the accuracy in % on each of those so far. */
+export function figuresOf(prequential, heldOut) {
+  const last = heldOut.at(-1)
+  const drops = last
+    .slice(0, -1)
+    .map((accuracy, site) => Math.max(...heldOut.slice(site).map((some) => some[site])) - accuracy)
+  return {
+    prequential: round(prequential),
+    heldOut: round(mean(last)),
+    forgetting: round(mean(drops)),
+  }
+}
+
+function accuracyOn(trainable, rows, latents) {
+  const right = answers(trainable, rows, latents, LABELS).filter(({ all }) => all)
+  return (100 * right.length) / rows.length
+}
