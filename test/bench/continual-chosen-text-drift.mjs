@@ -13,31 +13,22 @@ const SITES = ['amazon', 'imdb', 'yelp']
 
 const lora = (adapter) => ({ adapter: { method: 'lora', ...adapter } })
 const deep = lora({ tail_layers: 'all' })
-/** What each differs in from the product's default. */
+const averaged = (average, train) => ({ train: { average, ...train } })
+const top = lora({ tail_layers: 2 })
+/** What differs from the product's settings for an adapter that a config names; by base, since use-lite has two layers. */
 export const candidates = {
-  'tail_layers 2': lora({ tail_layers: 2 }),
-  'tail_layers 3': lora({ tail_layers: 3 }),
-  'tail_layers 4': lora({ tail_layers: 4 }),
-  'tail_layers all': deep,
-  'tail_layers all, q and v': lora({ tail_layers: 'all', target_modules: ['query', 'value'] }),
-  'tail_layers 2, rate 0.002': { ...lora({ tail_layers: 2 }), train: { learning_rate: 0.002 } },
-  'tail_layers 2, rate 0.0005': {
-    ...lora({ tail_layers: 2 }),
-    train: { learning_rate: 0.0005, head_learning_rate: 0.01 },
+  MiniLM: {
+    '2 layers': top,
+    '4 layers': lora({ tail_layers: 4 }),
+    'all 6 layers': deep,
+    'all 6 layers, averaged 0.9': { ...deep, ...averaged(0.9) },
+    'all 6 layers, averaged 0.95': { ...deep, ...averaged(0.95) },
+    'all 6 layers, averaged 0.9, two passes': { ...deep, ...averaged(0.9, { epochs: 2 }) },
   },
-  'tail_layers 2, head rate 0.003': {
-    ...lora({ tail_layers: 2 }),
-    train: { head_learning_rate: 0.003 },
-  },
-  'tail_layers 2, averaged 0.9': { ...lora({ tail_layers: 2 }), train: { average: 0.9 } },
-  'tail_layers 2, averaged 0.95': { ...lora({ tail_layers: 2 }), train: { average: 0.95 } },
-  'tail_layers 2, two passes': { ...lora({ tail_layers: 2 }), train: { epochs: 2 } },
-  'tail_layers 2, steps of 8': { ...lora({ tail_layers: 2 }), train: { batch: 8 } },
-  'tail_layers 2, 32 replayed': { ...lora({ tail_layers: 2 }), train: { replay_batch: 32 } },
-  'tail_layers all, averaged 0.9': { ...deep, train: { average: 0.9 } },
-  'tail_layers all, rate 0.0005': {
-    ...deep,
-    train: { learning_rate: 0.0005, head_learning_rate: 0.01 },
+  'use-lite': {
+    'both layers': top,
+    'both layers, averaged 0.9': { ...top, ...averaged(0.9) },
+    'both layers, two passes': { ...top, train: { epochs: 2 } },
   },
 }
 
@@ -51,7 +42,7 @@ export async function measure({ seeds, run }) {
       if (figures !== undefined) found.set(name, [...(found.get(name) ?? []), figures])
     }
     for (const [base, choose] of Object.entries(bases))
-      for (const [way, settings] of Object.entries(candidates)) {
+      for (const [way, settings] of Object.entries(candidates[base])) {
         const model = configOf(choose(), settings)
         await measured(`${base} · ${way}`, learning(model), async () =>
           domainRun({ tf, whole: await openBase(model.base), model, seed, parts }),

@@ -16,10 +16,20 @@ const SITES = ['yelp', 'amazon', 'imdb']
 /** Seeds of the report, apart from those that settings were chosen with. */
 const REPORT = 100
 
+/** Of the product: what an adapter's config has; the rest is the product's default. */
+const top = { adapter: { method: 'lora', tail_layers: 2 } }
+const deep = { adapter: { method: 'lora', tail_layers: 'all' } }
+const averaged = { ...deep, train: { average: 0.9 } }
 const slda = { adapter: { method: 'slda' } }
+/** use-lite has two layers. `most`: the seeds that are enough to show what averaging brings. */
 const ways = {
-  default: {},
-  SLDA: slda,
+  MiniLM: {
+    'LoRA on the top 2 layers': top,
+    'LoRA on all 6 layers': { ...deep, most: 2 },
+    'LoRA on all 6 layers, averaged': averaged,
+    SLDA: slda,
+  },
+  'use-lite': { 'LoRA on both layers': top, SLDA: slda },
 }
 
 /** Of the product: a base by its name in the table. */
@@ -32,7 +42,7 @@ const PEER = 'MiniLM · torch + peft: LoRA at full depth, reservoir of 500'
 
 export async function measure({ seeds, run }) {
   const { tf } = await openTensorFlow({ threads: 1 })
-  const found = new Map()
+  const [found, defaults] = [new Map(), new Set()]
   const keep = (name, figures) => {
     if (figures !== undefined) found.set(name, [...(found.get(name) ?? []), figures])
   }
@@ -41,8 +51,10 @@ export async function measure({ seeds, run }) {
     const measured = async (name, settings, work) =>
       keep(name, await run(`${name} · seed ${seed}`, settings, work))
     for (const [base, choose] of Object.entries(bases))
-      for (const [way, settings] of Object.entries(ways)) {
+      for (const [way, { most = seeds.length, ...settings }] of Object.entries(ways[base])) {
+        if (seed - REPORT > most) continue
         const model = configOf(choose(), settings)
+        if (isDefault(model)) defaults.add(`${base} · ${way}`)
         await measured(`${base} · ${way}`, learning(model), async () =>
           domainRun({ tf, whole: await openBase(model.base), model, seed, parts }),
         )
@@ -51,7 +63,12 @@ export async function measure({ seeds, run }) {
     for (const [name, guess] of Object.entries(guesses))
       await measured(name, {}, () => guess(parts))
   }
-  return tableOf(found)
+  return tableOf(found, defaults)
+}
+
+function isDefault(model) {
+  const open = configOf(model.base, {})
+  return JSON.stringify(learning(model)) === JSON.stringify(learning(open))
 }
 
 /** What a run depends on: the parts of the config that say how it learns. */
@@ -59,7 +76,8 @@ export function learning({ adapter, train, replay, rate, memory, trigger }) {
   return { adapter, train, replay, rate, memory, trigger }
 }
 
-export function tableOf(found) {
+/** `defaults`: names of what the product does where a config says nothing. */
+export function tableOf(found, defaults = new Set()) {
   return {
     columns: [
       'model',
@@ -73,7 +91,7 @@ export function tableOf(found) {
       const over = (figure) =>
         runs[0][figure] === undefined ? '' : spread(runs.map((run) => run[figure]))
       return [
-        name,
+        defaults.has(name) ? `${name} (default)` : name,
         over('prequential'),
         over('heldOut'),
         over('forgetting'),
