@@ -17,20 +17,21 @@ interface Parts {
 
 const moduleOf = (name: string) => JSON.stringify(new URL(name, import.meta.url).href)
 
-function answer<T>(code: string): T {
+function answer(code: string): unknown {
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
     encoding: 'utf8',
     maxBuffer: 2 ** 26,
   })
   expect(stdout, stderr).not.toBe('')
-  return JSON.parse(stdout) as T
+  return JSON.parse(stdout) as unknown
 }
 
 function domains(sites: readonly string[], seed: number, isDevelopment: boolean): Parts {
-  return answer(`
+  const parts = answer(`
     const { domainStream } = await import(${moduleOf('text-drift-stream.mjs')})
     const options = { isDevelopment: ${isDevelopment} }
     console.log(JSON.stringify(domainStream(${JSON.stringify(sites)}, ${seed}, options)))`)
+  return parts as Parts
 }
 
 const keysOf = (rows: readonly (readonly Row[])[]) => rows.flat().map(({ key }) => key)

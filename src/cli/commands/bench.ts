@@ -17,7 +17,7 @@ export const BENCHES = [
 ]
 export const TABLES = [
   ...['mnist', 'tabular', 'text', 'drift', 'cost', 'memory'],
-  ...['chosen-text', 'chosen-tables', 'mixture'],
+  ...['chosen-text', 'chosen-tables', 'mixture', 'text-drift', 'chosen-text-drift'],
 ]
 
 export function registerBench(program: Command): void {
