@@ -6,15 +6,12 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readSafetensors } from '../../nn/containers/safetensors.ts'
 import type { Base } from '../../contracts/network.ts'
-import type { Input } from '../../contracts/stream.ts'
 import { failure } from '../../platform/errors.ts'
 import { parseBertConfig } from './config.ts'
 import { bertNetwork } from './network.ts'
-import { openTokenizer } from '../tokenizer.ts'
 import { takeBertWeights } from './weights.ts'
 import { listedFolder, readJsonFile, refusePickles } from '../folder.ts'
-import { hashBase } from '../hash.ts'
-import { readText, tokensOf } from '../text.ts'
+import { openTextBase, shapeOfTextBase } from '../text-base.ts'
 
 const WEIGHTS = 'model.safetensors'
 const POOLING = '1_Pooling/config.json'
@@ -25,44 +22,19 @@ const EQUATIONS = 'bert/1'
 export async function openBert(folder: string): Promise<Base> {
   await checkFiles(folder)
   const config = parseBertConfig(await readJsonFile(folder, 'config.json'))
-  // The maximum length is given at each call; the file's own truncation and padding are ignored.
-  const definition = {
-    ...(await readJsonFile(folder, 'tokenizer.json')),
-    truncation: null,
-    padding: null,
-  }
-  const tokenizer = openTokenizer(definition, config.vocabulary)
+  const definition = await readJsonFile(folder, 'tokenizer.json')
   const { tensors } = readSafetensors(await readFile(join(folder, WEIGHTS)))
-  const weights = takeBertWeights(tensors, config)
-  return {
-    name: 'bert',
-    hash: hashBase({ equations: EQUATIONS, config: { ...config }, tokenizer: definition }, weights),
-    inputKind: 'text',
+  return openTextBase({
+    ...{ name: 'bert', equations: EQUATIONS, config: { ...config }, definition },
     network: bertNetwork(config),
-    weights,
-    encode(input: Input, maxTokens: number) {
-      // The server pads rows to multiples of 4, which must have positions too.
-      const most = config.positions - (config.positions % 4)
-      const { ids, dropped } = tokenizer.encode(readText(input), Math.min(maxTokens, most))
-      return tokensOf(ids, dropped)
-    },
-  }
+    weights: takeBertWeights(tensors, config),
+  })
 }
 
-/** The base without its weights, which take time to read: enough to validate a config. It encodes nothing. */
 export async function shapeOfBert(folder: string): Promise<Base> {
   await checkFiles(folder)
   const config = parseBertConfig(await readJsonFile(folder, 'config.json'))
-  return {
-    name: 'bert',
-    hash: '',
-    inputKind: 'text',
-    network: bertNetwork(config),
-    weights: new Map(),
-    encode: () => {
-      throw failure('BASE_INVALID', `${folder} was opened without its weights`)
-    },
-  }
+  return shapeOfTextBase('bert', bertNetwork(config), folder)
 }
 
 async function checkFiles(folder: string): Promise<void> {

@@ -6,13 +6,10 @@ import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Json, Tensors } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/network.ts'
-import type { Input } from '../../contracts/stream.ts'
 import { readGguf } from '../../nn/containers/gguf.ts'
 import { readSafetensors, type StoredTensor } from '../../nn/containers/safetensors.ts'
 import { failure } from '../../platform/errors.ts'
-import { hashBase } from '../hash.ts'
-import { readText, tokensOf } from '../text.ts'
-import { openTokenizer } from '../tokenizer.ts'
+import { openTextBase, shapeOfTextBase } from '../text-base.ts'
 import { listedFolder, readJsonFile, refusePickles } from '../folder.ts'
 import { causalConfigOf, parseCausalConfig, type CausalConfig } from './config.ts'
 import { causalNetwork } from './network.ts'
@@ -36,38 +33,19 @@ interface Parts {
 
 /** `path`: a folder, or a GGUF file. */
 export async function openCausal(path: string): Promise<Base> {
-  const { config, tokenizer: definition, weights } = await read(path)
-  const tokenizer = openTokenizer(definition, config.vocabulary)
-  return {
-    name: 'causal',
-    hash: hashBase({ equations: EQUATIONS, config: { ...config }, tokenizer: definition }, weights),
-    inputKind: 'text',
+  const { config, tokenizer, weights } = await read(path)
+  return openTextBase({
+    ...{ name: 'causal', equations: EQUATIONS, config: { ...config }, definition: tokenizer },
     network: causalNetwork(config),
     weights,
-    encode(input: Input, maxTokens: number) {
-      // The server pads rows to multiples of 4, which must have positions too.
-      const most = config.positions - (config.positions % 4)
-      const { ids, dropped } = tokenizer.encode(readText(input), Math.min(maxTokens, most))
-      return tokensOf(ids, dropped)
-    },
-  }
+  })
 }
 
-/** The base without its weights, which take time to read: enough to validate a config. It encodes nothing. */
 export async function shapeOfCausal(path: string): Promise<Base> {
   const config = (await isFile(path))
     ? causalConfigOf(readGguf(await readFile(path)))
     : parseCausalConfig(await readJsonFile(path, 'config.json'))
-  return {
-    name: 'causal',
-    hash: '',
-    inputKind: 'text',
-    network: causalNetwork(config),
-    weights: new Map(),
-    encode: () => {
-      throw failure('BASE_INVALID', `${path} was opened without its weights`)
-    },
-  }
+  return shapeOfTextBase('causal', causalNetwork(config), path)
 }
 
 async function read(path: string): Promise<Parts> {
@@ -81,11 +59,9 @@ async function read(path: string): Promise<Parts> {
     }
   }
   const config = parseCausalConfig(await readJsonFile(path, 'config.json'))
-  const definition = await readJsonFile(path, 'tokenizer.json')
   return {
     config,
-    // The maximum length is given at each call; the file's own truncation and padding are ignored.
-    tokenizer: withoutControls({ ...definition, truncation: null, padding: null }),
+    tokenizer: withoutControls(await readJsonFile(path, 'tokenizer.json')),
     weights: causalWeights(await readParts(path), config),
   }
 }
