@@ -1,29 +1,23 @@
 /**
- * The part of a trainable on the engine: the present parameters as tensors, and the two computations with them. Holds
- * one tensor per parameter between calls, and nothing else (law 8).
+ * The part of a trainable on TensorFlow: the present parameters as tensors, and the two computations with them, eager or
+ * compiled. Holds one tensor per parameter between calls, and nothing else (law 8).
  */
-import { headInput } from '../nn/head-input.ts'
 import type * as tfc from '@tensorflow/tfjs-core'
-import { type AdapterPlan, methodOf, sitesOf, statisticsOf } from '../adapters/adapter.ts'
-import { cutOf } from '../adapters/target-modules.ts'
-import type { Method, TrainRow } from '../contracts/adapter.ts'
+import { statisticsOf } from '../adapters/adapter.ts'
+import type { TrainRow } from '../contracts/adapter.ts'
 import type { Tensors } from '../contracts/core.ts'
-import type { Latent, TargetModule } from '../contracts/network.ts'
-import { openDropout, type Dropout } from '../nn/dropout.ts'
-import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
-import { tfjsOps } from '../nn/tfjs/ops.ts'
+import type { Latent } from '../contracts/network.ts'
+import { openDropout } from '../nn/dropout.ts'
 import { invariant } from '../platform/errors.ts'
-import type { BaseTensors } from './base-tensors.ts'
-import { padded } from './batch-input.ts'
+import { openCompiledPass, type Compiling } from './compiled-pass.ts'
+import { eagerPass, type Named, type Pass, type PassParts } from './eager-pass.ts'
 import { lengthGroups } from './length-groups.ts'
 import type { OutputLoss } from './loss.ts'
 
-interface EngineParts extends AdapterPlan {
-  readonly tf: TensorFlow
-  readonly baseTensors: BaseTensors
+interface EngineParts extends PassParts {
+  /** Absent = eager. */
+  readonly compiling?: Compiling | undefined
 }
-
-type Named = ReadonlyMap<string, tfc.Tensor>
 
 /** What computes for a trainable. Equal calls give equal bits. */
 export interface AdapterEngine {
@@ -52,17 +46,13 @@ export class EngineAdapter implements AdapterEngine {
   readonly #parts: EngineParts
   readonly #parameters = new Map<string, tfc.Tensor>()
 
-  readonly #method: Method
-  readonly #sites: readonly TargetModule[]
-  readonly #cut: number
+  readonly #pass: Pass
   /** Names of what no gradient moves. */
   readonly #nonTrainable: ReadonlySet<string>
 
   constructor(parts: EngineParts) {
     this.#parts = parts
-    this.#method = methodOf(parts)
-    this.#sites = sitesOf(parts)
-    this.#cut = cutOf(parts.config.tail_layers, parts.base.network.layers)
+    this.#pass = (parts.compiling && openCompiledPass(parts, parts.compiling)) ?? eagerPass(parts)
     this.#nonTrainable = new Set(statisticsOf(parts).map(({ name }) => name))
   }
 
@@ -93,8 +83,7 @@ export class EngineAdapter implements AdapterEngine {
       // Tidy walks what its function returns, number by number where that is an array: it must not see this one.
       this.#parts.tf.tidy(() => {
         const latents = group.map((row) => itemAt(rows, row))
-        const data = this.#forward(latents, parameters).dataSync<'float32'>()
-        spread(data, group, logits)
+        spread(this.#pass.outputs(latents, parameters), group, logits)
       })
     }
     return logits
@@ -104,47 +93,33 @@ export class EngineAdapter implements AdapterEngine {
   gradients(rows: readonly TrainRow[], lossOf: LossOf, seed: string): Gradients {
     const gradients = new Map<string, Float32Array>()
     const logits = rows.map((): Float32Array => new Float32Array())
+    const names = this.#learning()
     let loss = 0
     for (const [at, group] of this.#groups(rows.map(({ latent }) => latent)).entries()) {
       const chosen = group.map((row) => itemAt(rows, row))
       const dropout = openDropout(seed, at)
       this.#parts.tf.tidy(() => {
-        const grads = this.#differentiate(chosen, dropout, (outputs) => {
-          spread(outputs, group, logits)
-          const found = lossOf(chosen, outputs)
-          loss += found.loss
-          return found.gradient
-        })
-        for (const [at, name] of this.#learning().entries())
-          gradients.set(name, added(gradients.get(name), itemAt(grads, at).dataSync<'float32'>()))
+        const latents = chosen.map(({ latent }) => latent)
+        const found = this.#pass.gradients(
+          { latents, parameters: this.#parameters, names, dropout },
+          (outputs) => {
+            spread(outputs, group, logits)
+            const { loss: own, gradient } = lossOf(chosen, outputs)
+            loss += own
+            return gradient
+          },
+        )
+        for (const [at, name] of names.entries())
+          gradients.set(name, added(gradients.get(name), itemAt(found, at)))
       })
     }
     return { loss, gradients, logits }
   }
 
   dispose(): void {
+    this.#pass.close()
     for (const tensor of this.#parameters.values()) tensor.dispose()
     this.#parameters.clear()
-  }
-
-  /** `gradientOf` answers ∂L/∂z of the outputs z; Σ z · ∂L/∂z has the same gradient as L for everything below. */
-  #differentiate(
-    rows: readonly TrainRow[],
-    dropout: Dropout,
-    gradientOf: (outputs: Float32Array) => Float32Array,
-  ): readonly tfc.Tensor[] {
-    const { tf } = this.#parts
-    const names = this.#learning()
-    const latents = rows.map(({ latent }) => latent)
-    const product = (...values: tfc.Tensor[]) => {
-      const moved = names.map((name, at) => [name, itemAt(values, at)] as const)
-      const parameters = new Map([...this.#parameters, ...moved])
-      const logits = this.#forward(latents, parameters, dropout)
-      const gradient = gradientOf(logits.dataSync<'float32'>())
-      return tf.sum<tfc.Scalar>(tf.mul(logits, tf.tensor(gradient, logits.shape)))
-    }
-    const learning = [...this.#parameters].filter(([name]) => !this.#nonTrainable.has(name))
-    return tf.valueAndGrads(product)(learning.map(([, tensor]) => tensor)).grads
   }
 
   #learning(): readonly string[] {
@@ -153,24 +128,6 @@ export class EngineAdapter implements AdapterEngine {
 
   #groups(rows: readonly Latent[]): readonly number[][] {
     return lengthGroups(rows.map(({ positions }) => positions))
-  }
-
-  /** Tail, pooling and head → outputs [b, k]. */
-  #forward(rows: readonly Latent[], parameters: Named, dropout?: Dropout): tfc.Tensor2D {
-    const { tf, base, baseTensors, task } = this.#parts
-    const { network } = base
-    const ops = tfjsOps(tf, baseTensors, parameters, dropout)
-    const input = padded(rows)
-    const hidden = tf.tensor(input.hidden.data, [...input.hidden.shape])
-    const mask = tf.tensor(input.mask.data, [...input.mask.shape])
-    const adaptation = this.#method.adaptation(ops, this.#sites, false)
-    const embedding = headInput<tfc.Tensor>(ops, network, task.reads, {
-      hidden,
-      mask,
-      cut: this.#cut,
-      adaptation,
-    })
-    return tf.reshape(task.logits(ops, embedding, network.unit), [rows.length, -1])
   }
 }
 

@@ -26,6 +26,7 @@ import {
 import { invalidAdapter } from '../adapters/target-modules.ts'
 import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
 import type { BaseTensors } from './base-tensors.ts'
+import type { Compiling } from './compiled-pass.ts'
 import { openClosedForm } from './closed-form.ts'
 import { type AdapterEngine, EngineAdapter, type Gradients } from './engine-adapter.ts'
 import { isPlain, PlainAdapter } from './plain-adapter.ts'
@@ -48,6 +49,8 @@ export interface TrainableParts extends Omit<AdapterPlan, 'outputs'> {
   readonly head: Head
   readonly tf: TensorFlow
   readonly baseTensors: BaseTensors
+  /** Absent = steps run kernel by kernel. */
+  readonly compiling?: Compiling | undefined
   readonly hyperparameters: Hyperparameters
   readonly regularizer: Regularizer
   /** The initial parameters: `freshAdapter`, or those of a version. */

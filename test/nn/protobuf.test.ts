@@ -8,7 +8,7 @@ import {
   packed,
   text,
   type Wire,
-} from '../../src/nn/onnx/protobuf.ts'
+} from '../../src/nn/protobuf.ts'
 
 const hex = (wire: Wire) => Buffer.from(layOut(wire)).toString('hex')
 

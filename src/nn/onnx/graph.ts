@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import { model, node, tensor, valueInfo, type Attribute, type ElementType } from './model.ts'
-import { text, type Wire } from './protobuf.ts'
+import { text, type Wire } from '../protobuf.ts'
 import { quantizedMatrix } from './quantized-matrix.ts'
 
 /** A value of the graph. `frozen` ones are the same for every row: weights and constants. */

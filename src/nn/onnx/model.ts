@@ -3,7 +3,7 @@
  *
  * https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
  */
-import { bytes, float32, integer, layOut, message, packed, text, type Wire } from './protobuf.ts'
+import { bytes, float32, integer, layOut, message, packed, text, type Wire } from '../protobuf.ts'
 
 /** Opset 20 is the first with Gelu; version 9 of the file format belongs to it. */
 const OPSET = 20

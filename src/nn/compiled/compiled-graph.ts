@@ -1,0 +1,68 @@
+/**
+ * A recorded graph opened in TensorFlow: a session that runs any part of it in one call. Inputs and outputs are tensors of the
+ * eager engine, which share their memory with the session; results belong to the tidy of the caller.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type * as tfc from '@tensorflow/tfjs-core'
+import { failure, invariant } from '../../platform/errors.ts'
+import type { TensorFlow } from '../tfjs/tensorflow.ts'
+
+/** Node → tensor. */
+export type Feeds = ReadonlyMap<string, tfc.Tensor>
+
+export interface CompiledGraph {
+  /** The tensors of those nodes, in order. */
+  run(feeds: Feeds, fetches: readonly string[]): readonly tfc.Tensor[]
+  close(): void
+}
+
+/** The part of tfjs-node's backend that runs a SavedModel. */
+interface SessionBackend {
+  loadSavedModelMetaGraph(path: string, tags: string): number
+  deleteSavedModel(id: number): void
+  runSavedModel(
+    id: number,
+    inputs: readonly tfc.Tensor[],
+    infos: readonly { readonly name: string }[],
+    outputs: readonly string[],
+  ): tfc.Tensor[]
+}
+
+/** TensorFlow reads a SavedModel from a folder; the folder is gone when this returns. */
+export function openCompiledGraph(tf: TensorFlow, model: Uint8Array): CompiledGraph {
+  const backend = tf.backend() as unknown as SessionBackend
+  const folder = mkdtempSync(join(tmpdir(), 'antikythera-graph-'))
+  try {
+    writeFileSync(join(folder, 'saved_model.pb'), model)
+    const id = backend.loadSavedModelMetaGraph(folder, 'serve')
+    return {
+      run: (feeds, fetches) => run(backend, id, feeds, fetches),
+      close: () => {
+        backend.deleteSavedModel(id)
+      },
+    }
+  } catch (cause) {
+    throw failure('ENGINE_UNAVAILABLE', 'TensorFlow does not take the graph of a training step', {
+      cause,
+    })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** What is fed may be asked for as well, and a node more than once; TensorFlow itself refuses the first. */
+function run(backend: SessionBackend, id: number, feeds: Feeds, fetches: readonly string[]) {
+  const names = [...feeds.keys()].map((name) => ({ name: `${name}:0` }))
+  const computed = [...new Set(fetches)].filter((name) => !feeds.has(name))
+  const outputs = computed.map((name) => `${name}:0`)
+  const results =
+    outputs.length === 0 ? [] : backend.runSavedModel(id, [...feeds.values()], names, outputs)
+  const found = new Map(computed.map((name, at) => [name, results[at]]))
+  return fetches.map((name) => {
+    const tensor = feeds.get(name) ?? found.get(name)
+    invariant(tensor !== undefined, `the graph answers nothing for ${name}`)
+    return tensor
+  })
+}

@@ -1,0 +1,154 @@
+/**
+ * A TensorFlow graph under construction: nodes in recording order, each computed at most once, with shapes whose sizes may be
+ * named. A named size is read from an input while the graph runs, so one graph serves every batch.
+ */
+import { invariant } from '../../platform/errors.ts'
+import type { Attributes, DataType } from './graph-def.ts'
+import type { Shape } from './shape.ts'
+
+/** The first output of a node. */
+export interface GraphValue {
+  readonly name: string
+  readonly shape: Shape
+  readonly type: DataType
+  /** A trained parameter has a part in it, so gradients go through it. */
+  readonly moves: boolean
+}
+
+/** `given`: fed by the caller. `cheap`: no numbers are computed, so that a second run rather repeats it than is handed it. */
+export type NodeKind = 'given' | 'cheap' | 'computed'
+
+export interface GraphNode {
+  readonly name: string
+  readonly op: string
+  readonly inputs: readonly string[]
+  readonly attributes: Attributes
+  readonly kind: NodeKind
+}
+
+export interface NodeParts {
+  readonly shape: Shape
+  readonly type?: DataType
+  readonly kind?: NodeKind
+}
+
+export class TensorFlowGraph {
+  readonly #nodes = new Map<string, GraphNode>()
+  /** By what it computes. */
+  readonly #same = new Map<string, GraphValue>()
+  readonly #sizes = new Map<string, { readonly of: GraphValue; readonly axis: number }>()
+
+  /** Nodes recorded so far: what comes later has a greater number. */
+  get length(): number {
+    return this.#nodes.size
+  }
+
+  input(name: string, shape: Shape, options: { readonly moves: boolean }): GraphValue {
+    const value: GraphValue = { name: `in_${this.#nodes.size}`, shape, type: 'float32', ...options }
+    const sizes = shape.map((size) => (typeof size === 'number' ? size : -1))
+    const attributes: Attributes = { dtype: { type: 'float32' }, shape: { shape: sizes } }
+    invariant(!this.#nodes.has(value.name), `input ${name} is new`)
+    this.#add({ name: value.name, op: 'Placeholder', inputs: [], attributes, kind: 'given' })
+    for (const [axis, size] of shape.entries())
+      if (typeof size === 'string' && !this.#sizes.has(size))
+        this.#sizes.set(size, { of: value, axis })
+    return value
+  }
+
+  /** Equal constants are one node. */
+  constant(type: 'float32' | 'int32', values: readonly number[], shape: readonly number[]) {
+    const array = type === 'float32' ? Float32Array.from(values) : Int32Array.from(values)
+    const value = { type, shape, raw: new Uint8Array(array.buffer) }
+    const attributes: Attributes = { dtype: { type }, value: { value } }
+    const key = `${type} [${shape.join()}] ${array.join()}`
+    return this.#once(key, 'Const', [], attributes, { shape, type, kind: 'cheap' })
+  }
+
+  float(value: number): GraphValue {
+    return this.constant('float32', [value], [])
+  }
+
+  ints(...values: readonly number[]): GraphValue {
+    return this.constant('int32', values, [values.length])
+  }
+
+  /** A shape as a vector of the graph. Where `isForReshape`, one named size may be left for TensorFlow to find. */
+  sizes(shape: Shape, isForReshape = false): GraphValue {
+    const named = shape.filter((size) => typeof size === 'string').length
+    if (named === 0 || (isForReshape && named === 1))
+      return this.ints(...shape.map((size) => (typeof size === 'number' ? size : -1)))
+    const parts = shape.map((size) =>
+      typeof size === 'number' ? this.ints(size) : this.#size(size),
+    )
+    const attributes: Attributes = { N: { int: parts.length }, T: { type: 'int32' } }
+    const axis = this.constant('int32', [0], [])
+    return this.op('ConcatV2', [...parts, axis], attributes, {
+      ...{ shape: [shape.length], type: 'int32', kind: 'cheap' },
+    })
+  }
+
+  /** The same operation on the same values is one node. */
+  op(
+    op: string,
+    inputs: readonly GraphValue[],
+    attributes: Attributes,
+    parts: NodeParts,
+  ): GraphValue {
+    const key = `${op}(${inputs.map(({ name }) => name).join()}) ${JSON.stringify(attributes)}`
+    return this.#once(key, op, inputs, attributes, parts)
+  }
+
+  node(name: string): GraphNode {
+    const node = this.#nodes.get(name)
+    invariant(node !== undefined, `the graph has no node ${name}`)
+    return node
+  }
+
+  /** The number of the node in recording order. */
+  at(name: string): number {
+    return Number(name.slice(name.indexOf('_') + 1))
+  }
+
+  get nodes(): readonly GraphNode[] {
+    return [...this.#nodes.values()]
+  }
+
+  /** As a vector of one number. */
+  #size(name: string): GraphValue {
+    const size = this.#sizes.get(name)
+    invariant(size !== undefined, `no input has a size called ${name}`)
+    const shape = this.op(
+      'Shape',
+      [size.of],
+      { T: { type: 'float32' } },
+      {
+        ...{ shape: [size.of.shape.length], type: 'int32', kind: 'cheap' },
+      },
+    )
+    const attributes: Attributes = { T: { type: 'int32' }, Index: { type: 'int32' } }
+    return this.op('Slice', [shape, this.ints(size.axis), this.ints(1)], attributes, {
+      ...{ shape: [1], type: 'int32', kind: 'cheap' },
+    })
+  }
+
+  #once(
+    key: string,
+    op: string,
+    inputs: readonly GraphValue[],
+    attributes: Attributes,
+    { shape, type = 'float32', kind = 'computed' }: NodeParts,
+  ): GraphValue {
+    const known = this.#same.get(key)
+    if (known !== undefined) return known
+    const name = `n_${this.#nodes.size}`
+    const moves = inputs.some((input) => input.moves)
+    const value = { name, shape, type, moves }
+    this.#add({ name, op, inputs: inputs.map((input) => input.name), attributes, kind })
+    this.#same.set(key, value)
+    return value
+  }
+
+  #add(node: GraphNode): void {
+    this.#nodes.set(node.name, node)
+  }
+}

@@ -1,0 +1,152 @@
+/** TensorFlow's operators as functions on values of a graph, with the shapes of their results. No gradients here. */
+import type { Attributes } from './graph-def.ts'
+import type { GraphValue, NodeParts, TensorFlowGraph } from './graph.ts'
+import { broadcast, isSame, lastOf, summedAxes, type Shape } from './shape.ts'
+
+const FLOAT: Attributes = { T: { type: 'float32' } }
+
+export type Kernels = ReturnType<typeof kernelsOf>
+
+export function kernelsOf(graph: TensorFlowGraph) {
+  const unary = (op: string) => (x: GraphValue) => graph.op(op, [x], FLOAT, { shape: x.shape })
+  const binary = (op: string) => (a: GraphValue, b: GraphValue) =>
+    graph.op(op, [a, b], FLOAT, { shape: broadcast(a.shape, b.shape) })
+  return {
+    float: (value: number) => graph.float(value),
+    ...{ add: binary('AddV2'), sub: binary('Sub'), mul: binary('Mul'), div: binary('RealDiv') },
+    maximum: binary('Maximum'),
+    ...{ square: unary('Square'), sqrt: unary('Sqrt'), rsqrt: unary('Rsqrt'), exp: unary('Exp') },
+    ...{ log: unary('Log'), erf: unary('Erf'), tanh: unary('Tanh'), relu: unary('Relu') },
+    ...{ neg: unary('Neg'), softmax: unary('Softmax') },
+    /** The gradient `dy` through tanh, relu or √ with the result `y`. */
+    tanhGradient: (y: GraphValue, dy: GraphValue) => gradientOp(graph, 'TanhGrad', y, dy),
+    reluGradient: (y: GraphValue, dy: GraphValue) => gradientOp(graph, 'ReluGrad', dy, y),
+    sqrtGradient: (y: GraphValue, dy: GraphValue) => gradientOp(graph, 'SqrtGrad', y, dy),
+    ...products(graph),
+    ...reductions(graph),
+    ...layouts(graph),
+    ...comparisons(graph),
+  }
+}
+
+function gradientOp(graph: TensorFlowGraph, op: string, one: GraphValue, other: GraphValue) {
+  return graph.op(op, [one, other], FLOAT, { shape: one.shape })
+}
+
+function products(graph: TensorFlowGraph) {
+  return {
+    /** Of two matrices. */
+    matMul(a: GraphValue, b: GraphValue, turnA = false, turnB = false): GraphValue {
+      const shape = [a.shape[turnA ? 1 : 0] ?? 1, b.shape[turnB ? 0 : 1] ?? 1]
+      const turned = { transpose_a: { isSet: turnA }, transpose_b: { isSet: turnB } }
+      return graph.op('MatMul', [a, b], { ...FLOAT, ...turned }, { shape })
+    },
+    /** Of two stacks of matrices, of equal rank. */
+    batchMatMul(a: GraphValue, b: GraphValue, turnA = false, turnB = false): GraphValue {
+      const rows = a.shape.at(turnA ? -1 : -2) ?? 1
+      const columns = b.shape.at(turnB ? -2 : -1) ?? 1
+      const shape = [...broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2)), rows, columns]
+      const turned = { adj_x: { isSet: turnA }, adj_y: { isSet: turnB } }
+      return graph.op('BatchMatMulV2', [a, b], { ...FLOAT, ...turned }, { shape })
+    },
+  }
+}
+
+function reductions(graph: TensorFlowGraph) {
+  const reduce = (op: string, x: GraphValue, axes: readonly number[], keeps: boolean) => {
+    const shape = keeps
+      ? x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size))
+      : x.shape.filter((_, axis) => !axes.includes(axis))
+    const attributes = { ...FLOAT, keep_dims: { isSet: keeps } }
+    return graph.op(op, [x, graph.ints(...axes)], attributes, { shape })
+  }
+  const last = (x: GraphValue) => [x.shape.length - 1]
+  return {
+    sum: (x: GraphValue, axes: readonly number[]) => reduce('Sum', x, axes, true),
+    sumOfLast: (x: GraphValue) => reduce('Sum', x, last(x), true),
+    meanOfLast: (x: GraphValue) => reduce('Mean', x, last(x), true),
+    /** The gradient of something that was broadcast from `shape`. */
+    summedTo(gradient: GraphValue, shape: Shape): GraphValue {
+      const axes = summedAxes(gradient.shape, shape)
+      const summed = axes.length === 0 ? gradient : reduce('Sum', gradient, axes, false)
+      return reshape(graph, summed, shape)
+    },
+  }
+}
+
+function layouts(graph: TensorFlowGraph) {
+  const sliced: Attributes = { ...FLOAT, Index: { type: 'int32' } }
+  return {
+    reshape: (x: GraphValue, shape: Shape) => reshape(graph, x, shape),
+    /** [.., n] → [rows, n]. */
+    flat(x: GraphValue): GraphValue {
+      if (x.shape.length === 2) return x
+      const rows = x.shape.slice(0, -1)
+      const count = rows.reduce<number | string>(
+        (product, size) =>
+          typeof product === 'number' && typeof size === 'number'
+            ? product * size
+            : [product, size].filter((one) => one !== 1).join('·'),
+        1,
+      )
+      const last = lastOf(x.shape)
+      const to = graph.sizes([-1, last])
+      return graph.op('Reshape', [x, to], FLOAT, { shape: [count, last], kind: 'cheap' })
+    },
+    transpose(x: GraphValue, order: readonly number[]): GraphValue {
+      const shape = order.map((axis) => x.shape[axis] ?? 1)
+      return graph.op('Transpose', [x, graph.ints(...order)], FLOAT, { shape })
+    },
+    /** Columns [from, to) of the last axis. */
+    columns(x: GraphValue, from: number, to: number): GraphValue {
+      const before = x.shape.slice(0, -1)
+      const begin = graph.ints(...before.map(() => 0), from)
+      const size = graph.ints(...before.map(() => -1), to - from)
+      return graph.op('Slice', [x, begin, size], sliced, { shape: [...before, to - from] })
+    },
+    /** Zeros before and after the last axis, which becomes `width` long. */
+    padded(x: GraphValue, from: number, width: number): GraphValue {
+      const own = Number(lastOf(x.shape))
+      const before = x.shape.slice(0, -1)
+      const zeros = [...before.flatMap(() => [0, 0]), from, width - from - own]
+      const paddings = graph.constant('int32', zeros, [x.shape.length, 2])
+      return graph.op('Pad', [x, paddings], FLOAT, { shape: [...before, width] })
+    },
+    concat(parts: readonly GraphValue[], width: number): GraphValue {
+      const before = parts[0]?.shape.slice(0, -1) ?? []
+      const axis = graph.constant('int32', [before.length], [])
+      const attributes = { ...FLOAT, N: { int: parts.length } }
+      return graph.op('ConcatV2', [...parts, axis], attributes, { shape: [...before, width] })
+    },
+  }
+}
+
+function comparisons(graph: TensorFlowGraph) {
+  const compare = (op: string) => (a: GraphValue, b: GraphValue) => {
+    const bool: NodeParts = { shape: broadcast(a.shape, b.shape), type: 'bool' }
+    return { ...graph.op(op, [a, b], FLOAT, bool), moves: false }
+  }
+  return {
+    greater: compare('Greater'),
+    greaterEqual: compare('GreaterEqual'),
+    lessEqual: compare('LessEqual'),
+    or: (a: GraphValue, b: GraphValue) =>
+      graph.op('LogicalOr', [a, b], {}, { shape: a.shape, type: 'bool' }),
+    /** 1 where true. */
+    asFloat: (x: GraphValue) => {
+      const types: Attributes = { SrcT: { type: 'bool' }, DstT: { type: 'float32' } }
+      return graph.op('Cast', [x], types, { shape: x.shape })
+    },
+    /** Running sums along an axis, from either end. */
+    runningSum(x: GraphValue, axis: number, isReversed: boolean): GraphValue {
+      const attributes = { ...FLOAT, reverse: { isSet: isReversed } }
+      const along = graph.constant('int32', [axis], [])
+      return graph.op('Cumsum', [x, along], attributes, { shape: x.shape })
+    },
+  }
+}
+
+function reshape(graph: TensorFlowGraph, x: GraphValue, shape: Shape): GraphValue {
+  if (isSame(x.shape, shape)) return x
+  return graph.op('Reshape', [x, graph.sizes(shape, true)], FLOAT, { shape, kind: 'cheap' })
+}

@@ -1,0 +1,68 @@
+/**
+ * Ops that record a TensorFlow graph with its gradients. The equations are those of the eager engine (tfjs/), so that both take
+ * the same step up to rounding.
+ */
+import type { Ops } from '../../contracts/network.ts'
+import { attentionOps } from './attention.ts'
+import { elementwise } from './elementwise.ts'
+import type { GraphValue, TensorFlowGraph } from './graph.ts'
+import { kernelsOf } from './kernels.ts'
+import { linearAlgebra } from './linear-algebra.ts'
+import { normalizing } from './normalizing.ts'
+import { NotCompilable, type Shape } from './shape.ts'
+import { Tape } from './tape.ts'
+
+/** A mask of dropout that each training step brings. */
+export interface DropoutInput {
+  readonly input: GraphValue
+  readonly rate: number
+  readonly place: string
+}
+
+export interface GraphOpsParts {
+  readonly graph: TensorFlowGraph
+  /** Inputs of the graph; each is asked for when the network first reads it. */
+  readonly weight: (name: string) => GraphValue
+  readonly param: (name: string) => GraphValue
+  /** Absent = the network as it answers, without dropout. */
+  readonly dropouts?: DropoutInput[]
+}
+
+export interface RecordingOps {
+  readonly ops: Ops<GraphValue>
+  readonly tape: Tape
+}
+
+export function graphOps({ graph, weight, param, dropouts }: GraphOpsParts): RecordingOps {
+  const kernels = kernelsOf(graph)
+  const tape = new Tape(kernels)
+  const { note } = tape
+  const simple = elementwise(kernels, note)
+  const dropped = (shape: Shape, rate: number, place: string): GraphValue => {
+    const input = graph.input(`dropout of ${place}`, shape, { moves: false })
+    dropouts?.push({ input, rate, place })
+    return input
+  }
+  return {
+    tape,
+    ops: {
+      ...{ weight, param },
+      scalar: (value) => kernels.float(value),
+      dropout: (x, rate, place) =>
+        dropouts === undefined ? x : simple.mul(x, dropped(x.shape, rate, place)),
+      ...simple,
+      ...linearAlgebra(kernels, note),
+      ...normalizing(kernels, note, simple),
+      ...attentionOps(kernels, note),
+      gather: refuse('gather'),
+      positions: refuse('positions'),
+    },
+  }
+}
+
+/** The trunk embeds; a tail that did would have to check its ids before each call. */
+function refuse(name: string) {
+  return () => {
+    throw new NotCompilable(`it uses ${name} in its tail`)
+  }
+}

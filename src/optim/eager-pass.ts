@@ -1,0 +1,93 @@
+/** The network forward and backward on TensorFlow, kernel by kernel: the reference, and the way of what cannot be compiled. */
+import type * as tfc from '@tensorflow/tfjs-core'
+import { type AdapterPlan, methodOf, sitesOf } from '../adapters/adapter.ts'
+import { cutOf } from '../adapters/target-modules.ts'
+import type { Latent } from '../contracts/network.ts'
+import type { Dropout } from '../nn/dropout.ts'
+import { headInput } from '../nn/head-input.ts'
+import { tfjsOps } from '../nn/tfjs/ops.ts'
+import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
+import { invariant } from '../platform/errors.ts'
+import type { BaseTensors } from './base-tensors.ts'
+import { padded } from './batch-input.ts'
+
+export interface PassParts extends AdapterPlan {
+  readonly tf: TensorFlow
+  readonly baseTensors: BaseTensors
+}
+
+export type Named = ReadonlyMap<string, tfc.Tensor>
+
+export interface PassInput {
+  readonly latents: readonly Latent[]
+  readonly parameters: Named
+  /** Of the parameters that learn. */
+  readonly names: readonly string[]
+  readonly dropout: Dropout
+}
+
+/** Both are called inside a tidy. */
+export interface Pass {
+  /** Outputs row after row. */
+  outputs(latents: readonly Latent[], parameters: Named): Float32Array
+  /** `gradientOf` answers ∂L/∂z of the outputs z. Answers ∂L of each of `names`. */
+  gradients(input: PassInput, gradientOf: GradientOf): readonly Float32Array[]
+  close(): void
+}
+
+export type GradientOf = (outputs: Float32Array) => Float32Array
+
+export function eagerPass(parts: PassParts): Pass {
+  const { tf } = parts
+  return {
+    outputs: (latents, parameters) => forward(parts, latents, parameters).dataSync<'float32'>(),
+    /** Σ z · ∂L/∂z has the same gradient as L for everything below. */
+    gradients({ latents, parameters, names, dropout }, gradientOf) {
+      const product = (...values: tfc.Tensor[]) => {
+        const moved = names.map((name, at) => [name, tensorAt(values, at)] as const)
+        const logits = forward(parts, latents, new Map([...parameters, ...moved]), dropout)
+        const gradient = gradientOf(logits.dataSync<'float32'>())
+        return tf.sum<tfc.Scalar>(tf.mul(logits, tf.tensor(gradient, logits.shape)))
+      }
+      const learning = names.map((name) => presentOf(parameters, name))
+      const { grads } = tf.valueAndGrads(product)(learning)
+      return grads.map((gradient) => gradient.dataSync<'float32'>())
+    },
+    close() {
+      // Nothing is kept between calls.
+    },
+  }
+}
+
+/** Tail, pooling and head → outputs [b, k]. */
+function forward(
+  parts: PassParts,
+  rows: readonly Latent[],
+  parameters: Named,
+  dropout?: Dropout,
+): tfc.Tensor2D {
+  const { tf, base, baseTensors, task, config } = parts
+  const { network } = base
+  const ops = tfjsOps(tf, baseTensors, parameters, dropout)
+  const input = padded(rows)
+  const hidden = tf.tensor(input.hidden.data, [...input.hidden.shape])
+  const mask = tf.tensor(input.mask.data, [...input.mask.shape])
+  const adaptation = methodOf(parts).adaptation(ops, sitesOf(parts), false)
+  const embedding = headInput<tfc.Tensor>(ops, network, task.reads, {
+    ...{ hidden, mask, adaptation },
+    cut: cutOf(config.tail_layers, network.layers),
+  })
+  return tf.reshape(task.logits(ops, embedding, network.unit), [rows.length, -1])
+}
+
+export function presentOf(tensors: Pick<Named, 'get'>, name: string): tfc.Tensor {
+  const tensor = tensors.get(name)
+  invariant(tensor !== undefined, `there is no tensor ${name}`)
+  return tensor
+}
+
+export function tensorAt(tensors: readonly tfc.Tensor[], at: number): tfc.Tensor {
+  const tensor = tensors[at]
+  invariant(tensor !== undefined, `no tensor ${at} of ${tensors.length}`)
+  return tensor
+}

@@ -1,0 +1,140 @@
+/**
+ * The training step of one plan as a graph: tail, pooling and head forward, and the gradients of all that learns. Recorded once;
+ * rows, positions and outputs are free in it, so it serves every batch and every size of the head.
+ */
+import { headInput } from '../nn/head-input.ts'
+import { type AdapterPlan, methodOf, sitesOf, specsOf, statisticsOf } from '../adapters/adapter.ts'
+import { cutOf } from '../adapters/target-modules.ts'
+import { TensorFlowGraph, type GraphValue } from '../nn/compiled/graph.ts'
+import { kernelsOf } from '../nn/compiled/kernels.ts'
+import { graphOps, type DropoutInput } from '../nn/compiled/ops.ts'
+import type { Shape } from '../nn/compiled/shape.ts'
+import { invariant } from '../platform/errors.ts'
+import { savedModel } from '../nn/compiled/graph-def.ts'
+import { inputsOf, splitGraph, type SplitGraph } from '../nn/compiled/split.ts'
+
+/** Names of nodes. */
+export interface RecordedStep {
+  readonly model: Uint8Array
+  readonly hidden: string
+  readonly mask: string
+  readonly weights: ReadonlyMap<string, string>
+  readonly parameters: ReadonlyMap<string, string>
+  /** The network as it answers. */
+  readonly answer: { readonly inputs: readonly string[]; readonly outputs: string }
+  readonly forward: {
+    readonly inputs: readonly string[]
+    readonly outputs: string
+    readonly dropouts: readonly DropoutInput[]
+  }
+  readonly backward: Pick<SplitGraph, 'given' | 'kept'> & {
+    /** ∂L/∂outputs, in their shape. */
+    readonly gradient: string
+    /** Parameters that a gradient arrives at, in the order of the results. */
+    readonly learned: readonly string[]
+    readonly results: readonly string[]
+  }
+}
+
+/** Throws NotCompilable where the network uses something that the compiled engine does not have. */
+export function recordStep(plan: AdapterPlan): RecordedStep {
+  const graph = new TensorFlowGraph()
+  const inputs = openInputs(plan, graph)
+  const answer = forward(plan, graph, inputs)
+  const dropouts: DropoutInput[] = []
+  const taught = forward(plan, graph, inputs, dropouts)
+  const from = graph.length
+  const gradient = graph.input('gradient of the outputs', taught.outputs.shape, { moves: false })
+  const kernels = kernelsOf(graph)
+  taught.tape.backward(taught.logits, kernels.reshape(gradient, taught.logits.shape))
+  const gradients = new Map<string, string>()
+  for (const [name, value] of inputs.parameters) {
+    const found = value.moves ? taught.tape.gradientOf(value) : undefined
+    if (found !== undefined) gradients.set(name, found.name)
+  }
+  const { nodes, results, ...handed } = splitGraph(graph, from, [...gradients.values()])
+  const learned = [...gradients.keys()]
+  const names = (values: ReadonlyMap<string, GraphValue>) =>
+    new Map([...values].map(([name, value]) => [name, value.name]))
+  return {
+    model: savedModel(nodes),
+    hidden: inputs.hidden.name,
+    mask: inputs.mask.name,
+    weights: names(inputs.weights),
+    parameters: names(inputs.parameters),
+    answer: { inputs: inputsOf(graph, [answer.outputs.name]), outputs: answer.outputs.name },
+    forward: {
+      inputs: inputsOf(graph, [taught.outputs.name, ...handed.kept.keys()]),
+      outputs: taught.outputs.name,
+      dropouts,
+    },
+    backward: { ...handed, gradient: gradient.name, learned, results },
+  }
+}
+
+interface StepInputs {
+  readonly hidden: GraphValue
+  readonly mask: GraphValue
+  readonly weights: Map<string, GraphValue>
+  readonly parameters: ReadonlyMap<string, GraphValue>
+  readonly weight: (name: string) => GraphValue
+}
+
+function openInputs(plan: AdapterPlan, graph: TensorFlowGraph): StepInputs {
+  const { base } = plan
+  const width = base.network.latentWidth(cutOf(plan.config.tail_layers, base.network.layers))
+  const counted = new Set(statisticsOf(plan).map(({ name }) => name))
+  const weights = new Map<string, GraphValue>()
+  const fixed = { moves: false }
+  return {
+    hidden: graph.input('hidden', ['rows', 'positions', width], fixed),
+    mask: graph.input('mask', ['rows', 'positions'], fixed),
+    weights,
+    parameters: new Map(
+      [...freeShapes(plan)].map(([name, shape]) => [
+        name,
+        graph.input(name, shape, { moves: !counted.has(name) }),
+      ]),
+    ),
+    weight(name) {
+      const shape = base.weights.get(name)?.shape
+      invariant(shape !== undefined, `the network asks for the weight ${name}, which is not there`)
+      const value = weights.get(name) ?? graph.input(name, shape, fixed)
+      weights.set(name, value)
+      return value
+    },
+  }
+}
+
+/** Shapes of the parameters; the size that a head of more outputs has larger is `outputs`. */
+function freeShapes(plan: AdapterPlan): ReadonlyMap<string, Shape> {
+  const [one, two] = [1, 2].map((outputs) => specsOf({ ...plan, outputs }))
+  const larger = new Map((two ?? []).map(({ name, shape }) => [name, shape]))
+  return new Map(
+    (one ?? []).map(({ name, shape }) => [
+      name,
+      shape.map((size, axis) => (larger.get(name)?.[axis] === size ? size : 'outputs')),
+    ]),
+  )
+}
+
+function forward(
+  plan: AdapterPlan,
+  graph: TensorFlowGraph,
+  { hidden, mask, parameters, weight }: StepInputs,
+  dropouts?: DropoutInput[],
+) {
+  const { base, task } = plan
+  const param = (name: string): GraphValue => {
+    const value = parameters.get(name)
+    invariant(value !== undefined, `the network asks for the parameter ${name}, which is not there`)
+    return value
+  }
+  const { ops, tape } = graphOps({ graph, weight, param, ...(dropouts && { dropouts }) })
+  const adaptation = methodOf(plan).adaptation(ops, sitesOf(plan), false)
+  const cut = cutOf(plan.config.tail_layers, base.network.layers)
+  const place = { hidden, mask, cut, adaptation }
+  const embedding = headInput(ops, base.network, task.reads, place)
+  const logits = task.logits(ops, embedding, base.network.unit)
+  return { tape, logits, outputs: kernelsOf(graph).flat(logits) }
+}
