@@ -85,7 +85,7 @@ function runCompiled(opCase: OpCase, sample: Sample, sizes: Sizes): Found {
   const { nodes, given, kept, results } = splitGraph(graph, from, gradients)
   const open = openCompiledGraph(tf, savedModel(nodes))
   try {
-    return tf.tidy(() => {
+    return tidied(() => {
       const fed = new Map<string, tfc.Tensor>()
       for (const [name, { name: node }] of places)
         fed.set(node, tf.tensor(sample.get(name)!.data, [...sample.get(name)!.shape]))
@@ -107,7 +107,7 @@ function runCompiled(opCase: OpCase, sample: Sample, sizes: Sizes): Found {
 }
 
 function runEager(opCase: OpCase, sample: Sample, sizes: Sizes): Found {
-  return tf.tidy(() => {
+  return tidied(() => {
     const run = (...replaced: tfc.Tensor[]) =>
       runTfjs(tf, opCase, sample, sizes, new Map(opCase.slopes.map((n, at) => [n, replaced[at]!])))
     const inputs = opCase.slopes.map((name) => {
@@ -121,6 +121,13 @@ function runEager(opCase: OpCase, sample: Sample, sizes: Sizes): Found {
       gradients: new Map(opCase.slopes.map((name, at) => [name, found[at]!.dataSync<'float32'>()])),
     }
   })
+}
+
+/** Tidy walks what its function returns: it must not see this. */
+function tidied(run: () => Found): Found {
+  const found: Found[] = []
+  tf.tidy(() => void found.push(run()))
+  return found[0]!
 }
 
 /** No two numbers alike, so that no two gradients cancel by symmetry. */

@@ -94,7 +94,7 @@ describe('the parts of a loss', () => {
     { ...usual, momentum: 0, weight_decay: 0.1, weight_decay_steps: 10 },
     { ...adam, average: 0.9, clip_norm: 0.01 },
     { ...adam, weight_decay: 0.1 },
-  ])('with the optimizer settings %o', (hyperparameters) => {
+  ] as const)('with the optimizer settings %o', (hyperparameters) => {
     expectEqualSteps({ plan: plain, rows: parts, hyperparameters })
   })
 
@@ -181,9 +181,7 @@ describe('a compiled trainable', () => {
 })
 
 /** Adam divides a gradient by its own size: where it is near 0, a difference in the last bit becomes one of the whole step. */
-const usual = {
-  ...{ learning_rate: 1e-2, optimizer: 'sgd', momentum: 0.9, clip_norm: 1 },
-} as const
+const usual = { learning_rate: 1e-2, optimizer: 'sgd', momentum: 0.9, clip_norm: 1 } as const
 const adam = { ...usual, learning_rate: 1e-3, optimizer: 'adam' } as const
 
 /** The whole of use-lite takes seconds. */
