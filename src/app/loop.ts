@@ -44,7 +44,9 @@ import { openKnnEngine } from '../learner/knn-engine.ts'
 import { eraseEvents } from '../intake/erase-events.ts'
 import { eraseShared } from '../intake/erase-shared.ts'
 import { certify } from './certify.ts'
+import type { Compiling } from '../optim/compiled-pass.ts'
 import { openTrainable } from '../optim/step.ts'
+import { failure } from '../platform/errors.ts'
 import { watchedBase } from '../trainer/admission/watched-base.ts'
 
 export async function openModelLoop(
@@ -297,6 +299,7 @@ function learning(site: TrainerContext, model: string, base: Base) {
           ...start,
           tf,
           baseTensors: site.baseTensors(plan.base),
+          compiling: compilingOf(site, model),
           hyperparameters: settings.train,
           // Its state belongs to one line of weights.
           regularizer: openPolicy('regularizer', policies.regularizer, settings.regularizer),
@@ -311,6 +314,23 @@ function learning(site: TrainerContext, model: string, base: Base) {
       rollback: jointRollback(openPolicies('rollback', policies.rollback, settings.rollback)),
     },
   } satisfies Partial<LoopParts>
+}
+
+/** Steps are compiled where TensorFlow is native, and the method has nothing that only the eager engine can do. */
+function compilingOf(
+  { config, engine, log }: TrainerContext,
+  model: string,
+): Compiling | undefined {
+  const { compiled } = config.trainer
+  const onEager = (reason: string) => {
+    if (compiled === 'on')
+      throw failure('ENGINE_UNAVAILABLE', `training steps are not compiled: ${reason}`)
+    log.warn({ model, reason }, 'training steps are not compiled')
+  }
+  if (compiled === 'off') return undefined
+  if (engine === 'tensorflow') return { onEager }
+  onEager('they need native TensorFlow')
+  return undefined
 }
 
 /** Examples are compared by the base's own embedding, not by the method's view. */

@@ -26,14 +26,31 @@ const setting: Setting = {
   train: { batch: 4, replay_batch: 4, epochs: 1 },
   freshParameters: (head) =>
     freshAdapter(planOf({ config: adapter, head }), openRandom(1, 'adapter')),
-  openTrainable: (start) => open({ config: adapter, ...start }),
 }
+
+function refuse(reason: string): never {
+  throw new Error(`not compiled: ${reason}`)
+}
+
+const engines = [
+  { engine: 'eager', compiling: undefined },
+  { engine: 'compiled', compiling: { onEager: refuse } },
+]
 
 const stream = Array.from({ length: 40 }, (_, at) =>
   event({ id: `${at % 37}`, text: `word ${at} of the text`, label: ['a', 'b', 'c'][at % 3] }),
 )
 
-test('weights, Adam, memory and versions are byte-equal after any number of crashes', async () => {
+test.each(engines)(
+  'weights, Adam, memory and versions are byte-equal after any number of crashes, $engine',
+  async ({ compiling }) => {
+    const openTrainable: Setting['openTrainable'] = (start) =>
+      open({ config: adapter, ...start, compiling })
+    await expectSameEnds({ ...setting, openTrainable })
+  },
+)
+
+async function expectSameEnds(setting: Setting) {
   const reference = openWorld({ s: stream })
   await runToEnd(reference, setting)
   expect(finalState(reference)).toMatchObject({ head: ['a', 'b', 'c'], steps: 10 })
@@ -44,4 +61,4 @@ test('weights, Adam, memory and versions are byte-equal after any number of cras
     expect(finalState(world), `seed ${seed}`).toEqual(finalState(reference))
   }
   expect(tf.memory().numTensors).toBe(before)
-})
+}

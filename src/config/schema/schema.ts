@@ -113,6 +113,11 @@ export function configSchemaOf(plugins: PluginTable) {
             default: 1,
             description: 'threads of TensorFlow; more leave fewer for serving',
           }),
+          compiled: Type.Enum(['auto', 'on', 'off'], {
+            default: 'auto',
+            description:
+              'training steps as one recorded graph instead of kernel by kernel; on = refuse to train a model otherwise',
+          }),
         },
         'the trainer process',
       ),

@@ -3,7 +3,7 @@
  * backward part needs of the forward part is handed over as tensors, which copies nothing.
  *
  * The backward part reads placeholders of its own. To feed a node in the middle of a graph is allowed, but TensorFlow's optimizer
- * goes past such a node where it can fold it into the next, and then asks for inputs that nobody feeds.
+ * goes past such a node where it can fold it into the next, and then asks for inputs that are not fed.
  */
 import type { GraphNode, TensorFlowGraph } from './graph.ts'
 

@@ -1,0 +1,115 @@
+/**
+ * A training step at equal work: MiniLM, 32 texts of 32 tokens from their activations at the cut, loss, gradients, clipping and
+ * Adam; our compiled step, our eager step, and torch with PEFT. Processes take turns, so that a busy machine slows all of them
+ * alike, and count CPU time of all their threads.
+ *
+ *   npm run bench -- speed step [--rounds 5] [--steps 4] [--fresh] [--only <words>]
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { peftPython } from '../../deploy/bootstrap/peft.mjs'
+import { machine, median, round, say } from './figures.mjs'
+import { openResults } from './results.mjs'
+
+const here = (name) => fileURLToPath(new URL(name, import.meta.url))
+
+export const SHAPES = {
+  'LoRA r 8 on q, v of the top two layers': 'qv2',
+  'LoRA r 8 on every map of the top two': 'every2',
+  'LoRA r 8 on q, v of all six layers': 'qv6',
+  'full on the top two layers': 'full2',
+}
+
+export async function measure(words) {
+  const { values } = parseArgs({
+    args: words,
+    options: {
+      rounds: { type: 'string', default: '5' },
+      steps: { type: 'string', default: '4' },
+      fresh: { type: 'boolean', default: false },
+      only: { type: 'string', multiple: true },
+    },
+  })
+  const [rounds, steps] = [Number(values.rounds), Number(values.steps)]
+  const results = openResults(here('results/speed-step.json'), {
+    machine: machine(),
+    fresh: values.fresh,
+  })
+  const rows = []
+  for (const threads of [1, 2])
+    for (const [name, shape] of Object.entries(SHAPES)) {
+      const settings = { rows: 32, tokens: 32, threads, rounds, steps }
+      const work = () => compared(shape, threads, rounds, steps)
+      const figures = await results.run(`${shape}, ${threads} threads`, settings, work, values.only)
+      if (figures !== undefined) rows.push({ shape: name, threads, ...figures })
+    }
+  results.show(rows)
+  return { rows }
+}
+
+/** Of each engine: the median of its rounds, in milliseconds a step. */
+async function compared(shape, threads, rounds, steps) {
+  const python = peftPython()
+  const node = (engine) => [process.execPath, [here('speed-step-child.mjs'), engine]]
+  const engines = { compiled: node('compiled'), eager: node('eager') }
+  if (python === undefined) say('torch is not measured: no PEFT in the cache, see npm run setup')
+  else engines.torch = [python, [here('speed-step.py')]]
+  const opened = []
+  for (const [name, [program, words]] of Object.entries(engines))
+    opened.push([name, await openChild(program, [...words, shape, String(threads)])])
+  const cpu = Object.fromEntries(opened.map(([name]) => [name, []]))
+  const wall = Object.fromEntries(opened.map(([name]) => [name, []]))
+  for (let at = 0; at < rounds; at += 1)
+    for (const [name, child] of opened) {
+      const found = await child.run(steps)
+      cpu[name].push(found.cpuMs / steps)
+      wall[name].push(found.wallMs / steps)
+    }
+  const facts = Object.fromEntries(opened.map(([name, { facts }]) => [name, facts]))
+  for (const [, child] of opened) child.stop()
+  return figuresOf(cpu, wall, facts)
+}
+
+function figuresOf(cpu, wall, facts) {
+  const medians = (times) =>
+    Object.fromEntries(Object.entries(times).map(([name, all]) => [name, round(median(all), 1)]))
+  const [cpuMs, wallMs] = [medians(cpu), medians(wall)]
+  const times = (one, other) => (one && other ? round(one / other) : undefined)
+  return {
+    cpuMs,
+    wallMs,
+    samplesPerCpuSecond: Object.fromEntries(
+      Object.entries(cpuMs).map(([name, ms]) => [name, round(32_000 / ms, 0)]),
+    ),
+    overEager: times(cpuMs.eager, cpuMs.compiled),
+    overTorch: times(cpuMs.torch, cpuMs.compiled),
+    overTorchOnTheClock: times(wallMs.torch, wallMs.compiled),
+    facts,
+  }
+}
+
+/** A process that says what it is in its first line, and answers each line, a number of steps, with one line of JSON. */
+async function openChild(program, words) {
+  const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'ignore'] })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const next = async () => {
+    const { value, done } = await lines.next()
+    if (done) throw new Error(`${program} ${words.join(' ')} ended`)
+    return value.startsWith('{') ? JSON.parse(value) : next()
+  }
+  const facts = await next()
+  return {
+    facts,
+    run: async (steps) => {
+      child.stdin.write(`${steps}\n`)
+      return next()
+    },
+    stop: () => {
+      child.stdin.end()
+      void once(child, 'exit')
+    },
+  }
+}
