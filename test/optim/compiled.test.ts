@@ -5,6 +5,7 @@ import { methodOf, specsOf } from '../../src/adapters/adapter.ts'
 import { cutOf } from '../../src/adapters/target-modules.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { openBert } from '../../src/bases/bert/bert.ts'
+import { openCausal } from '../../src/bases/causal/causal.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
 import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
@@ -25,7 +26,8 @@ const STEPS = 20
 const labels = ['a', 'b', 'c']
 const bases = [
   await openUseLite(),
-  await openBert(fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url))),
+  await openBert(reference('tiny-bert/half')),
+  await openCausal(reference('tiny-causal/llama')),
   // Large enough that plain JavaScript leaves it to the engine.
   openFeatures({ size: 3, hidden: [190, 180], window: 4, bins: 2 }),
 ]
@@ -68,6 +70,9 @@ test('every method that takes steps is tried on every kind of base', () => {
     for (const base of ['use-lite', 'bert']) expect(names).toContain(`${base} ${method} `)
   for (const method of ['lora', 'dora', 'ia3', 'bitfit', 'full'])
     expect(names).toContain(`features ${method} `)
+  // Its maps have no bias.
+  for (const method of ['lora', 'dora', 'ia3', 'loreft', 'bottleneck', 'full'])
+    expect(names).toContain(`causal ${method} `)
 })
 
 test.each(plans)('$name', ({ plan }) => {
@@ -153,28 +158,24 @@ describe('a compiled trainable', () => {
 
   it('says why where it has to stay eager, and learns all the same', () => {
     const reasons: string[] = []
+    const table = { name: 'table', shape: [128, 16], start: 'zeros' } as const
     const odd: MethodPlugin = {
       ...methods.bitfit,
       open: (config) => {
         const method = methods.bitfit.open(config)
         return {
           ...method,
+          parameters: (sites) => [...method.parameters(sites), table],
           adaptation: (ops, sites, folded) => ({
             ...method.adaptation(ops, sites, folded),
-            output: (_, h, mask) => (ops.positions(ops.weight('table'), mask), h),
+            output: (_, h, mask) => ops.add(h, ops.positions(ops.param(table.name), mask)),
           }),
         }
       },
     }
-    const { base } = plain
-    const table = { shape: [128, 16], data: new Float32Array(128 * 16) }
-    const plan = {
-      ...planOf(bases[1]!, methods.bitfit, 'all'),
-      base: { ...base, weights: new Map([...base.weights, ['table', table]]) },
-      method: odd,
-    }
+    const plan = { ...planOf(bases[1]!, methods.bitfit, 'all'), method: odd }
     const { compiled, dispose } = both({ plan, onEager: (reason) => reasons.push(reason) })
-    expect(reasons).toEqual(['it uses positions in its tail'])
+    expect(reasons).toEqual(['it learns a table of positions'])
     expect(compiled.step(rowsOf(plan)).dropped).toBe(false)
     dispose()
   })
@@ -235,6 +236,10 @@ function expectClose(compiled: ReturnType<typeof both>['compiled'], eager: typeo
     // Moments add up what twenty gradients differ by; a relu that a last bit turns over is the most of it.
     expect(far, name).toBeLessThan(name.startsWith('optimizer/') ? 1e-3 : 1e-5)
   }
+}
+
+function reference(name: string): string {
+  return fileURLToPath(new URL(`../reference/${name}`, import.meta.url))
 }
 
 function refuse(reason: string): never {

@@ -35,6 +35,12 @@ export function elementwise(k: Kernels, note: Note) {
       const y = k.sqrt(x)
       return note(y, [x], (dy) => k.sqrtGradient(y, dy))
     },
+    /** y = x · s, s = sigmoid(x); dx = dy · (s + y · (1 − s)). */
+    silu(x: GraphValue) {
+      const s = k.sigmoid(x)
+      const y = k.mul(x, s)
+      return note(y, [x], (dy) => k.mul(dy, k.add(s, k.mul(y, k.sub(k.float(1), s)))))
+    },
     log: (x: GraphValue) => note(k.log(x), [x], (dy) => k.div(dy, x)),
     gelu: (x: GraphValue) => gelu(k, note, x),
   }

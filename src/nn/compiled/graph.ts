@@ -15,8 +15,8 @@ export interface GraphValue {
   readonly moves: boolean
 }
 
-/** `given`: fed by the caller. `cheap`: no numbers are computed, so that a second run rather repeats it than is handed it. */
-export type NodeKind = 'given' | 'cheap' | 'computed'
+/** `given`: fed by the caller. `repeated`: computed again by the backward part, which is cheaper than to hand it over. */
+export type NodeKind = 'given' | 'repeated' | 'computed'
 
 export interface GraphNode {
   readonly name: string
@@ -61,7 +61,7 @@ export class TensorFlowGraph {
     const value = { type, shape, raw: new Uint8Array(array.buffer) }
     const attributes: Attributes = { dtype: { type }, value: { value } }
     const key = `${type} [${shape.join()}] ${array.join()}`
-    return this.#once(key, 'Const', [], attributes, { shape, type, kind: 'cheap' })
+    return this.#once(key, 'Const', [], attributes, { shape, type, kind: 'repeated' })
   }
 
   float(value: number): GraphValue {
@@ -80,10 +80,11 @@ export class TensorFlowGraph {
     const parts = shape.map((size) =>
       typeof size === 'number' ? this.ints(size) : this.#size(size),
     )
+    if (parts.length === 1 && parts[0] !== undefined) return parts[0]
     const attributes: Attributes = { N: { int: parts.length }, T: { type: 'int32' } }
     const axis = this.constant('int32', [0], [])
     return this.op('ConcatV2', [...parts, axis], attributes, {
-      ...{ shape: [shape.length], type: 'int32', kind: 'cheap' },
+      ...{ shape: [shape.length], type: 'int32', kind: 'repeated' },
     })
   }
 
@@ -122,12 +123,12 @@ export class TensorFlowGraph {
       [size.of],
       { T: { type: 'float32' } },
       {
-        ...{ shape: [size.of.shape.length], type: 'int32', kind: 'cheap' },
+        ...{ shape: [size.of.shape.length], type: 'int32', kind: 'repeated' },
       },
     )
     const attributes: Attributes = { T: { type: 'int32' }, Index: { type: 'int32' } }
     return this.op('Slice', [shape, this.ints(size.axis), this.ints(1)], attributes, {
-      ...{ shape: [1], type: 'int32', kind: 'cheap' },
+      ...{ shape: [1], type: 'int32', kind: 'repeated' },
     })
   }
 

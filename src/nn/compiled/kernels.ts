@@ -1,7 +1,7 @@
 /** TensorFlow's operators as functions on values of a graph, with the shapes of their results. No gradients here. */
 import type { Attributes } from './graph-def.ts'
 import type { GraphValue, NodeParts, TensorFlowGraph } from './graph.ts'
-import { broadcast, isSame, lastOf, summedAxes, type Shape } from './shape.ts'
+import { broadcast, isSame, lastOf, summedAxes, type Shape, type Size } from './shape.ts'
 
 const FLOAT: Attributes = { T: { type: 'float32' } }
 
@@ -18,6 +18,9 @@ export function kernelsOf(graph: TensorFlowGraph) {
     ...{ square: unary('Square'), sqrt: unary('Sqrt'), rsqrt: unary('Rsqrt'), exp: unary('Exp') },
     ...{ log: unary('Log'), erf: unary('Erf'), tanh: unary('Tanh'), relu: unary('Relu') },
     ...{ neg: unary('Neg'), softmax: unary('Softmax') },
+    /** TensorFlow fuses x · sigmoid(x), and then has no sigmoid to hand over. */
+    sigmoid: (x: GraphValue) =>
+      graph.op('Sigmoid', [x], FLOAT, { shape: x.shape, kind: 'repeated' }),
     /** The gradient `dy` through tanh, relu or √ with the result `y`. */
     tanhGradient: (y: GraphValue, dy: GraphValue) => gradientOp(graph, 'TanhGrad', y, dy),
     reluGradient: (y: GraphValue, dy: GraphValue) => gradientOp(graph, 'ReluGrad', dy, y),
@@ -91,7 +94,7 @@ function layouts(graph: TensorFlowGraph) {
       )
       const last = lastOf(x.shape)
       const to = graph.sizes([-1, last])
-      return graph.op('Reshape', [x, to], FLOAT, { shape: [count, last], kind: 'cheap' })
+      return graph.op('Reshape', [x, to], FLOAT, { shape: [count, last], kind: 'repeated' })
     },
     transpose(x: GraphValue, order: readonly number[]): GraphValue {
       const shape = order.map((axis) => x.shape[axis] ?? 1)
@@ -112,6 +115,15 @@ function layouts(graph: TensorFlowGraph) {
       const paddings = graph.constant('int32', zeros, [x.shape.length, 2])
       return graph.op('Pad', [x, paddings], FLOAT, { shape: [...before, width] })
     },
+    /** Rows [0, count) of a matrix. */
+    firstRows(x: GraphValue, count: Size): GraphValue {
+      const size = graph.sizes([count, -1])
+      return graph.op('Slice', [x, graph.ints(0, 0), size], sliced, {
+        shape: [count, lastOf(x.shape)],
+      })
+    },
+    ones: (count: Size) =>
+      graph.op('Fill', [graph.sizes([count]), graph.float(1)], FLOAT, { shape: [count] }),
     concat(parts: readonly GraphValue[], width: number): GraphValue {
       const before = parts[0]?.shape.slice(0, -1) ?? []
       const axis = graph.constant('int32', [before.length], [])
@@ -148,5 +160,5 @@ function comparisons(graph: TensorFlowGraph) {
 
 function reshape(graph: TensorFlowGraph, x: GraphValue, shape: Shape): GraphValue {
   if (isSame(x.shape, shape)) return x
-  return graph.op('Reshape', [x, graph.sizes(shape, true)], FLOAT, { shape, kind: 'cheap' })
+  return graph.op('Reshape', [x, graph.sizes(shape, true)], FLOAT, { shape, kind: 'repeated' })
 }

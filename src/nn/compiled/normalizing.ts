@@ -15,6 +15,8 @@ export function normalizing(k: Kernels, note: Note, { add, mul }: Elementwise) {
     },
     layerNorm: (x: GraphValue, scale: GraphValue, bias: GraphValue, eps: number) =>
       add(mul(normalize(k, note, x, eps), scale), bias),
+    rmsNorm: (x: GraphValue, scale: GraphValue, eps: number) =>
+      mul(normalizeRms(k, note, x, eps), scale),
     /** y = x / n, n = max(‖x‖, 1e-6); dx = (dy − y · ⟨dy, y⟩) / n, and at the bound dy / n. */
     unit(x: GraphValue): GraphValue {
       const least = k.float(SMALLEST_NORM)
@@ -43,4 +45,16 @@ function normalize(k: Kernels, note: Note, x: GraphValue, eps: number): GraphVal
     const along = k.mul(y, k.meanOfLast(k.mul(dy, y)))
     return k.mul(r, k.sub(k.sub(dy, k.meanOfLast(dy)), along))
   })
+}
+
+/**
+ *   y = x · r,   r = 1 / √(mean(x²) + eps)
+ *   dx = r · (dy − y · mean(dy · y))
+ *
+ * Zhang, Sennrich (2019), "Root mean square layer normalization".
+ */
+function normalizeRms(k: Kernels, note: Note, x: GraphValue, eps: number): GraphValue {
+  const r = k.rsqrt(k.add(k.meanOfLast(k.square(x)), k.float(eps)))
+  const y = k.mul(x, r)
+  return note(y, [x], (dy) => k.mul(r, k.sub(dy, k.mul(y, k.meanOfLast(k.mul(dy, y))))))
 }

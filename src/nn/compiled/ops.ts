@@ -55,7 +55,6 @@ export function graphOps({ graph, weight, param, dropouts }: GraphOpsParts): Rec
       ...normalizing(kernels, note, simple),
       ...attentionOps(kernels, note),
       gather: refuse('gather'),
-      positions: refuse('positions'),
     },
   }
 }
