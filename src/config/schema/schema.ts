@@ -114,9 +114,9 @@ export function configSchemaOf(plugins: PluginTable) {
             description: 'threads of TensorFlow; more leave fewer for serving',
           }),
           compiled: Type.Enum(['auto', 'on', 'off'], {
-            default: 'auto',
+            default: 'off',
             description:
-              'training steps as one recorded graph instead of kernel by kernel; on = refuse to train a model otherwise',
+              'training steps as one recorded graph instead of kernel by kernel; auto = where that is possible, on = refuse to train a model otherwise',
           }),
         },
         'the trainer process',
