@@ -32,6 +32,6 @@ export function predictionMessage(served: ServedPrediction, model: string): Outg
 }
 
 /** In the form of an event, ready for a label to be added. */
-function plain(input: ServedPrediction['input']) {
-  return input.kind === 'text' ? { text: input.text } : { features: input.features }
+function plain({ kind, ...input }: ServedPrediction['input']) {
+  return input
 }

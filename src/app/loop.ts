@@ -25,6 +25,7 @@ import { jointRollback } from '../evaluation/joint-rollback.ts'
 import { openSharedRegistry } from './model.ts'
 import { feedbackStream, predictionKey } from '../fleet/keys.ts'
 import { sourcesOf } from './streams.ts'
+import { inputKindOf } from '../intake/events/input.ts'
 import { recordParser } from '../intake/events/record-parser.ts'
 import type { TrainerContext } from './context.ts'
 import type { Base } from '../contracts/network.ts'
@@ -100,7 +101,7 @@ async function loopParts(
   site.atEnd(async () => registry.close())
   const parse = recordParser({
     limits,
-    inputKind: base.inputKind,
+    inputKind: inputKindOf(base),
     signals: openTask(settings, limits).view.signals,
     onUnknownKey: () => (unknownKeys += 1),
     signed: signedSourcesOf(settings),

@@ -20,6 +20,7 @@ import { openSharedRegistry } from './model.ts'
 import { join } from 'node:path'
 import { methods, tasks } from '../plugins.ts'
 import type { CodedError } from '../contracts/core.ts'
+import { inputKindOf } from '../intake/events/input.ts'
 import { deadLettersFile } from '../intake/dead-letters/dead-letters.ts'
 import { inboxFile } from '../intake/inbox/schema.ts'
 import { watchPlaces } from '../platform/store/watch-places.ts'
@@ -315,7 +316,7 @@ async function openFeedback(
     check: eventCheck({
       model: name,
       source: httpSourceName,
-      inputKind: base.inputKind,
+      inputKind: inputKindOf(base),
       limits: config.limits,
       task: openTask(modelOf(config, name), config.limits),
       ...(signed && { signed: { sources: signed, clock } }),

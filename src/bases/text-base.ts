@@ -1,10 +1,11 @@
 /** A network in Hugging Face's layout, with its tokenizer: what encoders and decoders have in common as bases. */
 import type { Json, Tensors } from '../contracts/core.ts'
-import type { Base, Network } from '../contracts/network.ts'
+import type { Base, Encoded, LanguageModel, Network } from '../contracts/network.ts'
+import type { ChatMessage } from '../contracts/stream.ts'
 import { failure } from '../platform/errors.ts'
 import { hashBase } from './hash.ts'
 import { readText, tokensOf } from './text.ts'
-import { openTokenizer } from './tokenizer.ts'
+import { openTokenizer, type TextTokenizer } from './tokenizer.ts'
 
 export interface TextBaseParts {
   readonly name: string
@@ -18,23 +19,41 @@ export interface TextBaseParts {
   readonly definition: Readonly<Record<string, Json>>
   readonly network: Network
   readonly weights: Tensors
+  /** Makes a language model of it. */
+  readonly language?: (tokenizer: TextTokenizer) => ChatLanguage | undefined
+}
+
+/** A language model that also gives the tokens of a conversation alone, which a classifier reads. */
+export interface ChatLanguage extends LanguageModel {
+  /** Without an open turn. */
+  conversation(messages: readonly ChatMessage[]): Int32Array
 }
 
 export function openTextBase({ name, equations, config, ...parts }: TextBaseParts): Base {
   const { network, weights } = parts
   const definition = { ...parts.definition, truncation: null, padding: null }
   const tokenizer = openTokenizer(definition, config.vocabulary)
+  const language = parts.language?.(tokenizer)
   return {
     ...{ name, network, weights },
     hash: hashBase({ equations, config, tokenizer: definition }, weights),
     inputKind: 'text',
+    ...(language && { language }),
     encode(input, maxTokens) {
       // The server pads rows to multiples of 4, which must have positions too.
-      const most = config.positions - (config.positions % 4)
-      const { ids, dropped } = tokenizer.encode(readText(input), Math.min(maxTokens, most))
+      const most = Math.min(maxTokens, config.positions - (config.positions % 4))
+      if (input.kind === 'messages' && language !== undefined)
+        return lastOf(language.conversation(input.messages), most)
+      const { ids, dropped } = tokenizer.encode(readText(input), most)
       return tokensOf(ids, dropped)
     },
   }
+}
+
+/** Of a conversation the end is kept: an answer depends on it most. */
+function lastOf(ids: Int32Array, most: number): Encoded {
+  const dropped = Math.max(0, ids.length - most)
+  return { kind: 'tokens', ids: ids.slice(dropped), ...(dropped > 0 && { dropped }) }
 }
 
 /** Without its weights, which take time to read: enough to validate a config. It encodes nothing. */

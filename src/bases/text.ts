@@ -22,7 +22,7 @@ export function readText(input: Input): string {
  * At most 30 marks per character: more are not real text, and sorting thousands of them by class takes quadratic time.
  * Unicode Standard Annex 15, "Stream-Safe Text Format".
  */
-function streamSafe(text: string): string {
+export function streamSafe(text: string): string {
   return text.replace(/(\p{M}{30})\p{M}+/gu, '$1')
 }
 

@@ -9,6 +9,12 @@ import { failure } from '../platform/errors.ts'
 export interface TextTokenizer {
   /** `dropped`: tokens of the text beyond the limit. */
   encode(text: string, limit: number): { readonly ids: readonly number[]; readonly dropped: number }
+  /** The markers that begin a text. */
+  readonly before: readonly number[]
+  /** Without markers. `inside`: other text or a control token is in front of it. */
+  words(text: string, place?: 'first' | 'inside'): readonly number[]
+  /** Ids that it has no token for are left out. */
+  text(ids: readonly number[]): string
 }
 
 /** The part of it that we use, typed here: its published types do not resolve under Node's module rules. */
@@ -18,6 +24,11 @@ interface Tokenizer {
     options?: { readonly add_special_tokens: boolean },
   ): { readonly ids: readonly number[] }
   get_vocab(): ReadonlyMap<string, number>
+  decode(
+    ids: readonly number[],
+    options: { readonly clean_up_tokenization_spaces: boolean },
+  ): string
+  id_to_token(id: number): string | undefined
 }
 const library = huggingface as unknown as {
   readonly Tokenizer: new (definition: Json, config: object) => Tokenizer
@@ -28,7 +39,19 @@ export function openTokenizer(definition: Json, vocabulary: number): TextTokeniz
   const tokenizer = create(definition)
   checkIds(tokenizer, vocabulary)
   const { before, after } = markers(tokenizer)
+  let inner: Tokenizer | undefined
   return {
+    before,
+    words(text, place = 'first') {
+      if (place === 'first') return bare(tokenizer, text)
+      inner ??= isPrefixed(definition) ? create(inside(definition)) : tokenizer
+      return bare(inner, text)
+    },
+    text(ids) {
+      const known = ids.filter((id) => tokenizer.id_to_token(id) !== undefined)
+      if (known.length === 0) return ''
+      return tokenizer.decode(known, { clean_up_tokenization_spaces: false })
+    },
     encode(text, limit) {
       const room = Math.max(0, limit - before.length - after.length)
       const words = bare(tokenizer, text)
@@ -38,6 +61,23 @@ export function openTokenizer(definition: Json, vocabulary: number): TextTokeniz
       }
     },
   }
+}
+
+/** Whether it puts a space in front of a text's beginning, and of no other part of it. */
+const PREFIX = '"prepend_scheme":"first"'
+
+function isPrefixed(definition: Json): boolean {
+  return JSON.stringify(partsOf(definition)).includes(PREFIX)
+}
+
+function inside(definition: Json): Json {
+  const parts = JSON.stringify(partsOf(definition)).replaceAll(PREFIX, '"prepend_scheme":"never"')
+  return { ...(definition as object), ...(JSON.parse(parts) as object) }
+}
+
+function partsOf(definition: Json) {
+  const { pre_tokenizer } = definition as { readonly pre_tokenizer?: Json }
+  return { pre_tokenizer: pre_tokenizer ?? null }
 }
 
 function create(definition: Json): Tokenizer {

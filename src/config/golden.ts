@@ -3,6 +3,7 @@ import type { Base } from '../contracts/network.ts'
 import type { PromotionNeeds } from '../contracts/release.ts'
 import type { Task } from '../contracts/task.ts'
 import { goldenRows, type GoldenRow } from '../evaluation/golden-rows.ts'
+import { inputKindOf } from '../intake/events/input.ts'
 import { recordParser } from '../intake/events/record-parser.ts'
 import type { Config, ModelConfig } from './config.ts'
 
@@ -14,14 +15,14 @@ export function goldenOf(
     task,
     limits,
   }: {
-    readonly base: Pick<Base, 'inputKind' | 'encode'>
+    readonly base: Pick<Base, 'inputKind' | 'language' | 'encode'>
     readonly task: Task
     readonly limits: Config['limits']
   },
 ): readonly GoldenRow[] {
   const parse = recordParser({
     limits,
-    inputKind: base.inputKind,
+    inputKind: inputKindOf(base),
     signals: task.view.signals,
     onUnknownKey: () => undefined,
   })

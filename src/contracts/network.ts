@@ -165,6 +165,14 @@ export interface Network {
   pool<T>(ops: Ops<T>, positions: T, mask: T, adaptation: Adaptation<T>): T
   /** Present where the base has statistics: what kept examples are compared by in a mixture. */
   readonly compared?: ComparedInput
+  /** Present where what the tail returns says how likely each next token is. */
+  readonly vocabulary?: Vocabulary
+}
+
+/** Logits of the next token = tail(…) · Eᵀ, without a bias. `weight` names E, [size, width], among the base's weights. */
+export interface Vocabulary {
+  readonly size: number
+  readonly weight: string
 }
 
 /** An input as examples are compared by it: standardised, before any layer. */
@@ -245,7 +253,9 @@ export interface Base {
   readonly trunk?: string
   /** The published base, built on that other trunk; absent = any trunk of the base will do. */
   readonly published?: Base
-  readonly inputKind: Input['kind']
+  readonly inputKind: Exclude<Input['kind'], 'messages'>
+  /** Present where it is a language model: it also takes messages, and continues texts. */
+  readonly language?: LanguageModel
   /** The matrices of its trunk are computed in 8 bits, in the trainer and in the server; its tail never is. */
   readonly quantize?: 'int8'
   readonly network: Network
@@ -262,6 +272,26 @@ export interface Base {
    * and `dropped` reports it.
    */
   encode(input: Input, maxTokens: number): Encoded
+}
+
+/**
+ * Text and token ids of a language model. No text of a user's becomes a control token, whatever it holds: only the chat
+ * template writes those.
+ */
+export interface LanguageModel {
+  /**
+   * What an answer continues: a conversation as the chat template writes it, with the assistant's turn opened, or a raw text.
+   * Not truncated. Throws a coded error for a conversation that the template refuses.
+   */
+  prompt(input: Input): Int32Array
+  /** A text that follows others, such as an answer: no markers, no control tokens. */
+  tokens(text: string): Int32Array
+  /** Without control tokens; incomplete characters at its ends become U+FFFD. */
+  text(ids: Int32Array | readonly number[]): string
+  /** Tokens that end an answer; the first one ends those that are learned. Never empty. */
+  readonly ends: readonly number[]
+  /** How many tokens prompt and answer may have together. */
+  readonly positions: number
 }
 
 /**

@@ -182,6 +182,15 @@ export type Input =
       /** A name that is absent is missing. */
       readonly features: readonly number[] | Readonly<Record<string, number | string | boolean>>
     }
+  /** A conversation, oldest first: the base writes it as its chat template says. */
+  | { readonly kind: 'messages'; readonly messages: readonly ChatMessage[] }
+
+export type ChatRole = 'system' | 'user' | 'assistant'
+
+export interface ChatMessage {
+  readonly role: ChatRole
+  readonly content: string
+}
 
 /** The content of an event. `label` also carries a correction; a rating judges the answer that was served. */
 export type FeedbackSignal =

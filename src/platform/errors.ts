@@ -233,12 +233,27 @@ export const errorTable = {
   INPUT_TOO_LONG: {
     status: 413,
     exit: 65,
-    fix: 'shorten the input, or raise limits.text_characters or limits.features',
+    fix: 'shorten the input, or raise limits.text_characters, limits.messages or limits.features',
   },
   INPUT_WRONG_KIND: {
     status: 400,
     exit: 65,
-    fix: "send the kind of input that the model's base reads: text or features",
+    fix: "send the kind of input that the model's base reads: text, features, or messages for a language model",
+  },
+  MESSAGES_INVALID: {
+    status: 400,
+    exit: 65,
+    fix: 'send messages as a list of { role, content }, with the role system, user or assistant and a text as content',
+  },
+  CHAT_TEMPLATE_MISSING: {
+    status: 400,
+    exit: 65,
+    fix: 'send { text }, which is continued as it is, or add chat_template.jinja to the folder of the base',
+  },
+  CHAT_TEMPLATE_FAILED: {
+    status: 400,
+    exit: 65,
+    fix: 'send a conversation that the template of the base takes: most want user and assistant in turns',
   },
   FEATURES_INVALID: {
     status: 400,

@@ -52,6 +52,13 @@ export const limitTable = {
     reason:
       'tokenising takes time proportional to the length; a base reads only a few hundred tokens',
   },
+  messages: {
+    default: 256,
+    least: 1,
+    most: 65_536,
+    reason:
+      'a conversation is written out whole by the chat template; text_characters bounds all its messages together',
+  },
   features: {
     default: 4096,
     least: 1,

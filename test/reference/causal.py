@@ -139,6 +139,7 @@ def sizes(tokenizer, **more):
         intermediate_size=64,
         max_position_embeddings=64,
         initializer_range=0.3,
+        tie_word_embeddings=True,
         attention_dropout=0.0,
         **more,
     )

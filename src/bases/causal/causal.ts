@@ -12,7 +12,9 @@ import { failure } from '../../platform/errors.ts'
 import { openTextBase, shapeOfTextBase } from '../text-base.ts'
 import { listedFolder, readJsonFile, refusePickles } from '../folder.ts'
 import { causalConfigOf, parseCausalConfig, type CausalConfig } from './config.ts'
-import { causalNetwork } from './network.ts'
+import { languageOf, type LanguageParts } from './language.ts'
+import { languageIn, languageInGguf } from './language-files.ts'
+import { causalNetwork, HEAD, WORDS } from './network.ts'
 import { tokenizerOf, withoutControls } from './tokenizer.ts'
 import { causalWeights, causalWeightsOf } from './weights.ts'
 
@@ -29,41 +31,56 @@ interface Parts {
   readonly config: CausalConfig
   readonly tokenizer: Fields
   readonly weights: Tensors
+  readonly language: LanguageParts
 }
 
 /** `path`: a folder, or a GGUF file. */
 export async function openCausal(path: string): Promise<Base> {
-  const { config, tokenizer, weights } = await read(path)
+  const { config, tokenizer, weights, language } = await read(path)
+  // A chat template is no part of the hash: the same network and tokens can be spoken to in another form.
   return openTextBase({
-    ...{ name: 'causal', equations: EQUATIONS, config: { ...config }, definition: tokenizer },
-    network: causalNetwork(config),
+    ...{ name: 'causal', equations: EQUATIONS, config: { ...config } },
+    definition: withoutControls(tokenizer),
+    network: causalNetwork(
+      config,
+      [HEAD, WORDS].find((name) => weights.has(name)),
+    ),
     weights,
+    language: (tokens) => languageOf(language, config, tokens),
   })
 }
 
 export async function shapeOfCausal(path: string): Promise<Base> {
-  const config = (await isFile(path))
-    ? causalConfigOf(readGguf(await readFile(path)))
-    : parseCausalConfig(await readJsonFile(path, 'config.json'))
-  return shapeOfTextBase('causal', causalNetwork(config), path)
+  if (await isFile(path)) {
+    const file = readGguf(await readFile(path))
+    const head = file.tensors.has('output.weight') ? HEAD : WORDS
+    return shapeOfTextBase('causal', causalNetwork(causalConfigOf(file), head), path)
+  }
+  const fields = await readJsonFile(path, 'config.json')
+  const network = causalNetwork(parseCausalConfig(fields), isTied(fields) ? WORDS : HEAD)
+  return shapeOfTextBase('causal', network, path)
 }
 
 async function read(path: string): Promise<Parts> {
   if (await isFile(path)) {
     const file = readGguf(await readFile(path))
-    const config = causalConfigOf(file)
-    return {
-      config,
-      tokenizer: withoutControls(tokenizerOf(file)),
-      weights: causalWeightsOf(file, config),
-    }
+    const [config, tokenizer] = [causalConfigOf(file), tokenizerOf(file)]
+    const weights = causalWeightsOf(file, config)
+    return { config, tokenizer, weights, language: languageInGguf(file, tokenizer) }
   }
-  const config = parseCausalConfig(await readJsonFile(path, 'config.json'))
+  const fields = await readJsonFile(path, 'config.json')
+  const config = parseCausalConfig(fields)
+  const tokenizer = await readJsonFile(path, 'tokenizer.json')
   return {
-    config,
-    tokenizer: withoutControls(await readJsonFile(path, 'tokenizer.json')),
-    weights: causalWeights(await readParts(path), config),
+    ...{ config, tokenizer },
+    weights: causalWeights(await readParts(path), config, isTied(fields)),
+    language: await languageIn(path, tokenizer),
   }
+}
+
+/** Whether the embeddings of its tokens are also what their logits are computed by. */
+function isTied({ tie_word_embeddings: tied }: Fields): boolean {
+  return tied === true
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -22,15 +22,19 @@ import { rotated, ROTARY_COS, ROTARY_SIN } from './rotary.ts'
 
 /** Brings the last token's vector to the length ten, what a text base's unit vector times the scale of its head has. */
 export const POOL_SCALE = 'pool.scale'
-const WORDS = 'model.embed_tokens.weight'
+export const WORDS = 'model.embed_tokens.weight'
+/** Present where it is not `WORDS` that logits are computed by. */
+export const HEAD = 'lm_head.weight'
 const LAST_NORM = 'model.norm'
 
-export function causalNetwork(config: CausalConfig): Network {
+/** `head`: the weight that logits of the next token are computed by; absent in a model without a head. */
+export function causalNetwork(config: CausalConfig, head?: string): Network {
   const { layers, width } = config
   return {
     layers,
     width,
     unit: false,
+    ...(head !== undefined && { vocabulary: { size: config.vocabulary, weight: head } }),
     latentWidth: () => width,
 
     sites: (cut) => [

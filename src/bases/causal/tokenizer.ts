@@ -20,6 +20,25 @@ export function withoutControls(definition: Definition): Definition {
   return { ...definition, added_tokens: added.filter((token) => !isControl(token)) }
 }
 
+/** A token that only a chat template writes. */
+export interface ControlToken {
+  readonly id: number
+  readonly content: string
+  /** Whether it takes the white space at its left, or right. */
+  readonly lstrip: boolean
+  readonly rstrip: boolean
+}
+
+export function controlsOf({ added_tokens: added }: Definition): readonly ControlToken[] {
+  if (!isList(added)) return []
+  return added.flatMap((token) => {
+    if (typeof token !== 'object' || token === null || isList(token)) return []
+    const { id, content, special, lstrip, rstrip } = token as Definition
+    if (special !== true || typeof content !== 'string' || typeof id !== 'number') return []
+    return [{ id, content, lstrip: lstrip === true, rstrip: rstrip === true }]
+  })
+}
+
 const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true }
 const digits = { type: 'Digits', individual_digits: true }
 /** The published expression of Qwen2. */

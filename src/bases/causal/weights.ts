@@ -1,6 +1,6 @@
 /**
  * The tensors of a decoder in the form of the network: matrices [in, out], where both file formats store [out, in].
- * Tensors that the network does not read (an untied head, rotary buffers) are ignored.
+ * Tensors that the network does not read (such as rotary buffers) are ignored.
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import { toFloat32 } from '../../nn/containers/floats.ts'
@@ -9,7 +9,7 @@ import { dequantized } from '../../nn/containers/gguf-blocks.ts'
 import type { StoredTensor } from '../../nn/containers/safetensors.ts'
 import { failure } from '../../platform/errors.ts'
 import type { CausalConfig } from './config.ts'
-import { POOL_SCALE } from './network.ts'
+import { HEAD, POOL_SCALE, WORDS } from './network.ts'
 import { rotaryTables } from './rotary.ts'
 
 /** The product of a unit vector and the scale of a head on it (`tasks/classification`). */
@@ -22,8 +22,10 @@ type Find = (name: string) => Tensor | undefined
 export function causalWeights(
   stored: ReadonlyMap<string, StoredTensor>,
   config: CausalConfig,
+  isTied: boolean,
 ): Tensors {
   return takeWeights((name) => {
+    if (isTied && name === HEAD) return undefined
     // A bare `LlamaModel` has no prefix.
     const found = [name, name.replace(/^model\./, '')].find((known) => stored.has(known))
     const tensor = found === undefined ? undefined : stored.get(found)
@@ -63,7 +65,8 @@ const ggufNames: Readonly<Record<string, string>> = {
 }
 
 function ggufName(name: string): string {
-  if (name === 'model.embed_tokens.weight') return 'token_embd.weight'
+  if (name === WORDS) return 'token_embd.weight'
+  if (name === HEAD) return 'output.weight'
   if (name === 'model.norm.weight') return 'output_norm.weight'
   const [, , layer = '', ...rest] = name.split('.')
   const kind = rest.pop() ?? ''
@@ -103,8 +106,9 @@ function takeWeights(find: Find, config: CausalConfig): Tensors {
     weights.set(`${name}.weight`, transposed(take(`${name}.weight`, outSize, inSize)))
     if (hasBias) weights.set(`${name}.bias`, take(`${name}.bias`, outSize))
   }
-  const words = 'model.embed_tokens.weight'
-  weights.set(words, take(words, vocabulary, width))
+  weights.set(WORDS, take(WORDS, vocabulary, width))
+  // A row for each token, as in the embedding, so not transposed.
+  if (find(HEAD) !== undefined) weights.set(HEAD, take(HEAD, vocabulary, width))
   for (let layer = 0; layer < layers; layer += 1) {
     const at = `model.layers.${layer}`
     norm(`${at}.input_layernorm`)

@@ -40,6 +40,7 @@ function isList(features: object): features is readonly number[] {
 function inputText(input: Input | undefined): string {
   if (input === undefined) return ''
   if (input.kind === 'text') return input.text
+  if (input.kind === 'messages') return JSON.stringify(input.messages)
   const { features } = input
   return isList(features) ? features.join() : canonicalJson(features)
 }

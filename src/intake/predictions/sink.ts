@@ -1,6 +1,6 @@
 /** Sends served predictions to a sink, such as a Kafka topic, to be joined, audited or labelled elsewhere. */
 import type { Clock, Logger } from '../../contracts/core.ts'
-import type { ServedPrediction, Sink } from '../../contracts/stream.ts'
+import type { Input, ServedPrediction, Sink } from '../../contracts/stream.ts'
 import type { PredictionCopies } from './fleet-predictions.ts'
 import { openWriteBehind } from './write-behind.ts'
 import { closeAll } from '../../platform/closers.ts'
@@ -19,7 +19,7 @@ export function openPredictionSink(options: PredictionSinkOptions): PredictionCo
   const queue = openWriteBehind<ServedPrediction>({
     ...options,
     what: 'served predictions to the sink',
-    sizeOf: ({ input }) => 300 + (input.kind === 'text' ? 2 * input.text.length : sizeOf(input)),
+    sizeOf: ({ input }) => 300 + sizeOf(input),
     write: async (items) => sink.write(items),
   })
   return {
@@ -32,6 +32,10 @@ export function openPredictionSink(options: PredictionSinkOptions): PredictionCo
   }
 }
 
-function sizeOf({ features }: Extract<ServedPrediction['input'], { kind: 'features' }>): number {
+function sizeOf(input: Input): number {
+  if (input.kind === 'text') return 2 * input.text.length
+  if (input.kind === 'messages')
+    return input.messages.reduce((sum, { content }) => sum + 64 + 2 * content.length, 0)
+  const { features } = input
   return Array.isArray(features) ? 8 * features.length : 64 * Object.keys(features).length
 }

@@ -2,18 +2,18 @@
 import { CodedError, type Json } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/network.ts'
 import type { Input } from '../../contracts/stream.ts'
-import { readInput, type InputLimits } from '../../intake/events/input.ts'
+import { inputKindOf, readInput, type InputLimits } from '../../intake/events/input.ts'
 import { failure } from '../../platform/errors.ts'
 
 /** `pointer`: where the value stands in the body. */
 export function requestInput(
-  base: Pick<Base, 'inputKind'>,
+  base: Pick<Base, 'inputKind' | 'language'>,
   limits: InputLimits,
   value: Json,
   pointer: string,
 ): Input {
   try {
-    return readInput(value, limits, pointer, base.inputKind)
+    return readInput(value, limits, pointer, inputKindOf(base))
   } catch (error) {
     const isShape = error instanceof CodedError && error.code === 'EVENT_INVALID'
     if (!isShape) throw error

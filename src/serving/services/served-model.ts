@@ -15,7 +15,7 @@ import type { Position } from './feedback/position.ts'
 
 export interface ServedModel {
   readonly name: string
-  readonly base: Pick<Base, 'name' | 'inputKind'>
+  readonly base: Pick<Base, 'name' | 'inputKind' | 'language'>
   /** The adapter method of the config; versions in the registry may have been made by another. */
   readonly method: string
   readonly live: LiveModel
