@@ -32,7 +32,7 @@ import { openServer } from '../api/http/server.ts'
 import { surfaces } from '../plugins.ts'
 import { openSourceLimit } from '../serving/services/feedback/source-limit.ts'
 import { watchScrapes } from '../serving/services/metrics/scrape.ts'
-import { openServices } from '../serving/services/services.ts'
+import { openServices, type Services } from '../serving/services/services.ts'
 import { openSupervisor, type Supervisor } from '../trainer/process/supervisor.ts'
 import { probeBlobs } from '../versions/blobs/probe.ts'
 import { daemonVersion } from '../version.ts'
@@ -98,6 +98,10 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
     side,
     url: () => later.url,
     training: (model) => statusHere(later.supervisor, model),
+    knownEvent: async ({ model, ...event }) => {
+      if (later.services === undefined) throw failure('NOT_READY', 'this daemon starts')
+      return later.services.model(model).receipts.here(event)
+    },
   })
   const { models, served } = side
   const silent = role === 'server' ? answeringOnly : unknownStatus
@@ -128,6 +132,7 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
     limits: config.limits,
     ...{ audit, clock },
   })
+  later.services = services
   watchScrapes({
     models: served,
     trainer,
@@ -191,6 +196,7 @@ function openSpans(site: DaemonContext, instance: string) {
 /** Values that exist only once the parts that use them exist. */
 interface Later {
   url?: string
+  services?: Services
   supervisor?: Supervisor | undefined
 }
 

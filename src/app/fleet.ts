@@ -15,6 +15,9 @@ import type { ServedModel } from '../serving/services/served-model.ts'
 import type { Clock, Logger } from '../contracts/core.ts'
 import type { CheckpointCopies } from '../fleet/contract.ts'
 import { feedbackStream, forwardedKey } from '../fleet/keys.ts'
+import { openFleetQuestions } from '../fleet/questions.ts'
+import type { KnownEvent, ReceiptQuestion } from '../serving/services/feedback/receipts.ts'
+import type { Metrics } from '../platform/metrics.ts'
 import { openFairLeases, type FairLeases } from '../fleet/fair-leases.ts'
 import { openCheckpointCopies } from '../fleet/checkpoint-copies.ts'
 import { openRedisLeases } from '../fleet/redis-leases.ts'
@@ -127,16 +130,22 @@ interface Self {
   /** Its URL, once it answers. */
   readonly url: () => string | undefined
   readonly training: (model: string) => TrainerStatus | undefined
+  /** What it knows of an event of feedback, for another daemon. */
+  readonly knownEvent: (question: ReceiptQuestion) => Promise<KnownEvent>
 }
 
 interface Joining extends Pick<TrainerNeeds, 'clock' | 'log' | 'atEnd'> {
   readonly config: Config
   readonly sharing?: Sharing | undefined
+  readonly metrics: Metrics
 }
+
+/** A receipt is a few reads of files; the other daemon may be busy. */
+const ANSWER_MS = 2000
 
 /** Undefined for a single daemon. */
 export function joinFleet(context: Joining, self: Self): Membership | undefined {
-  const { sharing, clock, log, config } = context
+  const { sharing, clock, log, config, metrics } = context
   if (sharing === undefined) return undefined
   const { redis, replica } = sharing
   const { role } = config
@@ -156,12 +165,25 @@ export function joinFleet(context: Joining, self: Self): Membership | undefined 
   context.atEnd(() => {
     heard.close()
   })
+  const others = () => heard.members().filter((each) => each.replica !== replica)
+  const receipts = openFleetQuestions<ReceiptQuestion, KnownEvent>({
+    ...{ redis, replica, clock, log },
+    others: () => others().map((each) => each.replica),
+    answer: self.knownEvent,
+    most: () => config.limits.fleet_questions,
+    waitMs: ANSWER_MS,
+    onAsked: (result) => metrics.count('fleetQuestions', { result }),
+  })
+  context.atEnd(() => {
+    receipts.close()
+  })
   return {
     fleet: {
       members: async () => (await members.list()).map(fleetMember),
       lease: async (model) => leases.view(model),
+      askReceipts: (question) => receipts.ask(question, ({ fate }) => fate !== undefined),
     },
-    others: () => heard.members().filter((each) => each.replica !== replica),
+    others,
     call: () => void members.call(),
   }
 }

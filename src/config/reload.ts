@@ -30,6 +30,7 @@ const patterns: readonly (readonly [pattern: string, where: Where])[] = [
   ['limits.min_generation_ms', 'server'],
   ['limits.wait_for_ms', 'server'],
   ['limits.rate_limited_names', 'server'],
+  ['limits.fleet_questions', 'server'],
   ['limits.trainer_silence_ms', 'server'],
   ['limits.body_events', 'server'],
   // Read by the server and by the trainer, for each event.

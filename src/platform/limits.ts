@@ -324,6 +324,13 @@ export const limitTable = {
     reason:
       'reserved for /livez and /readyz when all other connections are taken, so that a flood does not cause a restart',
   },
+  fleet_questions: {
+    default: 100,
+    least: 1,
+    most: 10_000,
+    reason:
+      'receipts that wait for another daemon of the fleet; one that does not answer holds each for two seconds',
+  },
   rate_limited_names: {
     default: 10_000,
     least: 1,

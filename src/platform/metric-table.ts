@@ -329,6 +329,12 @@ export const metricTable = {
     labels: ['model'],
     help: 'Accepted feedback that this replica has forwarded to the stream of the fleet.',
   },
+  fleetQuestions: {
+    kind: 'counter',
+    name: 'antikythera_fleet_questions_total',
+    labels: ['result'],
+    help: 'Receipts that this replica asked the other daemons for: answered, silent (not all answered in time), or refused (more than limits.fleet_questions waited).',
+  },
   sinkWritten: {
     kind: 'counter',
     name: 'antikythera_sink_written_total',

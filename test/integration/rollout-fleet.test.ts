@@ -22,6 +22,11 @@ interface Model {
   readonly trial?: { readonly version: string; readonly candidate: { readonly judged: number } }
 }
 
+interface Receipt {
+  readonly state?: string
+  readonly code?: string
+}
+
 interface Predicted {
   readonly version: string
   readonly generation: number
@@ -89,6 +94,20 @@ async function usersUntil(
   throw new Error(`not so after 1000 users: ${JSON.stringify(await model(daemons[0]!))}`)
 }
 
+/** Both daemons say the same of an event that one of them took in. */
+async function expectOneReceipt(daemons: readonly OneDaemon[]): Promise<void> {
+  const input = { features: [1, 1] }
+  await daemons[0]!.post('m/feedback', { id: 'asked', input, label: 'yes' })
+  const receipts = async (id: string) =>
+    Promise.all(daemons.map(async ({ get }) => get<Receipt>(`m/feedback/${id}`)))
+  await until(async () => {
+    const [one, two] = await receipts('asked')
+    return one!.state === two!.state && ['waiting', 'learned'].includes(one!.state!)
+  })
+  const unknown = await receipts('never')
+  expect(unknown.map(({ code }) => code)).toEqual(['FEEDBACK_UNKNOWN', 'FEEDBACK_UNKNOWN'])
+}
+
 test(
   'two daemons follow one canary, and a successor finishes the trial',
   { timeout: 300_000 },
@@ -108,6 +127,7 @@ test(
     const isStandby = async (daemon: OneDaemon) => (await model(daemon)).trainer.state === 'standby'
     const [trainer, other] = (await isStandby(one)) ? [two, one] : [one, two]
     const { trial, live } = await model(trainer)
+    await expectOneReceipt([other, trainer])
     await trainer.kill()
     await until(async () => !(await isStandby(other)) && (await model(other)).trial !== undefined)
     expect((await model(other)).live.version).toBe(live.version)

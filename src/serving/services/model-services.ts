@@ -10,7 +10,7 @@ import type { FailedSwap, LiveAdapter } from '../live/live-model.ts'
 import type { Degraded } from './degraded.ts'
 import { faultsOf } from './faults.ts'
 import { openFeedbackGate, type FeedbackGate } from './feedback/feedback-gate.ts'
-import { openReceipts, type ReceiptService } from './feedback/receipts.ts'
+import { openReceipts, type AskReceipts, type ReceiptService } from './feedback/receipts.ts'
 import { openForgetService, type ForgetService } from './forget-service.ts'
 import { openLearningService, type LearningService } from './learning-service.ts'
 import { promote, rollBack, type Moved } from './moves.ts'
@@ -59,6 +59,8 @@ interface Around {
   readonly trainer: TrainerView
   readonly limits: Limits
   readonly clock: Clock
+  /** Absent for a single daemon. */
+  readonly askFleet?: AskReceipts | undefined
 }
 
 export function openModelServices(model: ServedModel, around: Around): ModelServices {
@@ -70,7 +72,7 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
     ...(model.example && { example: model.example }),
     predictions: openPredictionService({ model: name, live, versions, ...around }),
     feedback: openFeedbackGate({ model: name, feedback, trainer, trigger: () => model.trigger }),
-    receipts: openReceipts(model.receipts, trainer),
+    receipts: openReceipts(model.receipts, around),
     learning: openLearningService(model, trainer),
     forgetting: openForgetService(model, around),
     deadLetters: openDeadLetterService(model.deadLetters, async (messages) =>

@@ -28,8 +28,9 @@ export interface ServicesOptions extends FleetOptions {
 }
 
 export function openServices(options: ServicesOptions): Services {
-  const { trainer, limits, audit, clock } = options
-  const models = options.models.map((model) => openModelServices(model, { trainer, limits, clock }))
+  const { trainer, limits, audit, clock, fleet } = options
+  const around = { trainer, limits, clock, askFleet: fleet?.askReceipts }
+  const models = options.models.map((model) => openModelServices(model, around))
   const byName = new Map(models.map((model) => [model.name, model]))
   return {
     models,

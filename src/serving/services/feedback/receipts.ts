@@ -1,6 +1,7 @@
 /**
  * Receipts: what became of one event of feedback, in exactly one state. What the trainer has read is in its checkpoint;
- * before that an event is durable in the inbox. The newest signal under an id counts.
+ * before that an event is durable in the inbox. The newest signal under an id counts. In a fleet the checkpoint is on
+ * the daemon that trains the model, and the event may be in the inbox of any: the others are asked.
  */
 import type { LoggedReceipt, ReceiptReader } from '../../../checkpoint/event-log/receipts.ts'
 import { refusedAs } from '../../../checkpoint/event-log/states.ts'
@@ -30,7 +31,7 @@ export type Fate =
 export interface ReceiptService {
   /**
    * `source`: absent = the one of feedback over HTTP. `sources`: those that the asker may speak for; absent = all. Throws
-   * `FEEDBACK_UNKNOWN`, `SOURCE_REFUSED`, `TRAINED_ELSEWHERE`.
+   * `FEEDBACK_UNKNOWN`, `SOURCE_REFUSED`, `TRAINED_ELSEWHERE`, `TRAINER_BUSY`.
    */
   find(
     id: string,
@@ -39,7 +40,27 @@ export interface ReceiptService {
       readonly sources?: readonly string[] | undefined
     },
   ): Promise<Receipt>
+  /** What this daemon alone knows of an event: its part of the answer to another one. */
+  here(event: EventIdentity): Promise<KnownEvent>
 }
+
+/** What one daemon of a fleet knows of an event; plain JSON. */
+export interface KnownEvent {
+  /** It trains the model: no other daemon knows a fate. */
+  readonly trains: boolean
+  /** The newest signal is in its inbox, and the trainer has not read it. */
+  readonly isUnread: boolean
+  /** It has accepted the event. */
+  readonly isAccepted: boolean
+  readonly fate?: Fate
+}
+
+export interface ReceiptQuestion extends EventIdentity {
+  readonly model: string
+}
+
+/** Asks the other daemons of the fleet; ends at the first answer with a fate. */
+export type AskReceipts = (question: ReceiptQuestion) => Promise<readonly KnownEvent[]>
 
 export interface ReceiptOptions {
   readonly model: string
@@ -54,20 +75,34 @@ interface TrainerStates {
   status(model: string): Pick<TrainerStatus, 'state' | 'lease'>
 }
 
-export function openReceipts(
-  options: ReceiptOptions | undefined,
-  trainer: TrainerStates,
-): ReceiptService {
+interface Around {
+  readonly trainer: TrainerStates
+  /** Absent for a single daemon. */
+  readonly askFleet?: AskReceipts | undefined
+}
+
+const NOTHING: KnownEvent = { trains: false, isUnread: false, isAccepted: false }
+
+export function openReceipts(options: ReceiptOptions | undefined, around: Around): ReceiptService {
+  const here = async (event: EventIdentity) =>
+    options === undefined ? NOTHING : knownHere(options, around, event)
   return {
+    here,
     async find(id, { source, sources } = {}) {
       if (options === undefined) throw failure('FEEDBACK_UNKNOWN', 'no feedback is taken in here')
-      checkHere(options.model, trainer)
       const event = { source: source ?? options.source, id }
       const refused = refusedSource(event.source, sources)
       if (refused !== undefined) throw refused
-      const fate = isUnread(options, event) ? undefined : await options.reader.find(event)
-      if (fate !== undefined) return { ...event, ...fateOf(fate) }
-      if (options.inbox?.offsetOf(event) !== undefined) return { ...event, state: 'received' }
+      const own = await here(event)
+      if (own.isUnread) return { ...event, state: 'received' }
+      if (own.fate !== undefined) return { ...event, ...own.fate }
+      const others = (await around.askFleet?.({ model: options.model, ...event })) ?? []
+      const known = [own, ...others]
+      const fate = known.find((each) => each.fate !== undefined)?.fate
+      if (fate !== undefined) return { ...event, ...fate }
+      if (known.some(({ isUnread }) => isUnread)) return { ...event, state: 'received' }
+      if (!known.some(({ trains }) => trains)) throw unanswered(options.model, around)
+      if (known.some(({ isAccepted }) => isAccepted)) return { ...event, state: 'received' }
       throw failure('FEEDBACK_UNKNOWN', `no event ${id} of the source ${event.source} is known`, {
         details: { ...event },
       })
@@ -75,19 +110,41 @@ export function openReceipts(
   }
 }
 
-/** In a fleet the checkpoint is on the daemon that trains the model. */
-function checkHere(model: string, trainer: TrainerStates): void {
-  const { state, lease } = trainer.status(model)
-  if (state !== 'standby') return
-  const holder = lease?.holder ?? 'another daemon'
-  throw failure('TRAINED_ELSEWHERE', `${model} is trained by ${holder}`, { details: { holder } })
+async function knownHere(
+  options: ReceiptOptions,
+  around: Around,
+  event: EventIdentity,
+): Promise<KnownEvent> {
+  const trains = trainsHere(options.model, around)
+  const isAccepted = options.inbox?.offsetOf(event) !== undefined
+  const isUnread = isAccepted && isUnreadHere(options, event, trains)
+  const found = trains && !isUnread ? await options.reader.find(event) : undefined
+  return { trains, isUnread, isAccepted, ...(found && { fate: fateOf(found) }) }
+}
+
+/** The checkpoint of a daemon that trained the model earlier is old; so may be that of one that starts in a fleet. */
+function trainsHere(model: string, { trainer, askFleet }: Around): boolean {
+  const { state } = trainer.status(model)
+  return state !== 'standby' && (askFleet === undefined || state !== 'starting')
+}
+
+/** The trainer's part of the answer is missing: without shared state it cannot be asked, else it was silent. */
+function unanswered(model: string, { trainer, askFleet }: Around): Error {
+  const holder = trainer.status(model).lease?.holder ?? 'another daemon'
+  const text = `${model} is trained by ${holder}`
+  if (askFleet === undefined) return failure('TRAINED_ELSEWHERE', text, { details: { holder } })
+  return failure('TRAINER_BUSY', `${text}, which did not answer in time`, { details: { holder } })
 }
 
 /** The newest signal of this event is one that the last checkpoint has not read. */
-function isUnread({ inbox, reader, source }: ReceiptOptions, event: EventIdentity): boolean {
+function isUnreadHere(
+  { inbox, reader, source }: ReceiptOptions,
+  event: EventIdentity,
+  trains: boolean,
+): boolean {
   const offset = inbox?.offsetOf(event)
   if (offset === undefined) return false
-  const position = reader.readTo(source)
+  const position = trains ? reader.readTo(source) : undefined
   // In a fleet positions are those of the stream that all inboxes go into.
   if (position !== undefined && /^\d+$/.test(position)) return offset >= Number(position)
   return offset >= (inbox?.marks().consumed ?? 0)

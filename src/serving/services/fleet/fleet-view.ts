@@ -3,6 +3,7 @@
  * /v1/fleet; if the shared store is away, the answer covers only this daemon and says so.
  */
 import type { LeaseView } from '../../../fleet/contract.ts'
+import type { AskReceipts } from '../feedback/receipts.ts'
 
 export interface FleetMember {
   readonly replica: string
@@ -29,4 +30,6 @@ export interface Fleet {
   members(): Promise<readonly FleetMember[]>
   /** Undefined if no daemon holds it. Rejects likewise. */
   lease(model: string): Promise<LeaseView | undefined>
+  /** Absent where the others cannot be asked. */
+  readonly askReceipts?: AskReceipts
 }

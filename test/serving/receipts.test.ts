@@ -1,0 +1,96 @@
+/** Receipts in a fleet: what one daemon says of an event from its own files and from the answers of the others. */
+import { expect, test } from 'vitest'
+import type { LoggedReceipt } from '../../src/checkpoint/event-log/receipts.ts'
+import {
+  openReceipts,
+  type KnownEvent,
+  type ReceiptOptions,
+} from '../../src/serving/services/feedback/receipts.ts'
+import type { TrainerStatus } from '../../src/trainer/contract.ts'
+import { rejection } from '../coded.ts'
+
+interface Here {
+  readonly state?: TrainerStatus['state']
+  readonly logged?: LoggedReceipt
+  /** In its own inbox, at this offset; everything below 10 is in the stream of the fleet. */
+  readonly offset?: number
+  /** Undefined = no fleet. */
+  readonly others?: readonly KnownEvent[]
+}
+
+function receiptsOf({ state = 'standby', logged, offset, others }: Here) {
+  const options: ReceiptOptions = {
+    ...{ model: 'm', source: 'http' },
+    reader: { find: async () => logged, readTo: () => undefined, close: () => undefined },
+    inbox: { offsetOf: () => offset, marks: () => ({ begin: 0, end: 20, consumed: 10 }) },
+  }
+  const trainer = {
+    status: () => ({ state, lease: { holder: 'two', epoch: 3, expiresMs: 0 } }),
+  }
+  const askFleet = others && (async () => others)
+  return openReceipts(options, { trainer, askFleet })
+}
+
+const nothing = { trains: false, isUnread: false, isAccepted: false }
+const trainerThere = { ...nothing, trains: true }
+const learned = { state: 'learned', version: 'v3', weight: 1 } as const
+
+test.each<[why: string, here: Here, receipt: object]>([
+  [
+    'the fate is the one that the training daemon knows',
+    { others: [nothing, { ...trainerThere, fate: learned }] },
+    learned,
+  ],
+  [
+    'this daemon trains: nothing that others say is needed',
+    { state: 'idle', logged: learned, others: [] },
+    learned,
+  ],
+  [
+    'this daemon trained earlier: its old checkpoint says nothing',
+    { logged: learned, others: [{ ...trainerThere, fate: { state: 'forgotten' } }] },
+    { state: 'forgotten' },
+  ],
+  [
+    'this daemon starts in a fleet: its checkpoint may be old',
+    {
+      state: 'starting',
+      logged: learned,
+      others: [{ ...trainerThere, fate: { state: 'set_aside' } }],
+    },
+    { state: 'set_aside' },
+  ],
+  [
+    'not yet in the stream of the fleet, whatever was learned under the id before',
+    { offset: 12, others: [{ ...trainerThere, fate: learned }] },
+    { state: 'received' },
+  ],
+  [
+    'in the stream, and not read by the trainer',
+    { offset: 4, others: [trainerThere] },
+    { state: 'received' },
+  ],
+  [
+    'in the inbox of a third daemon',
+    { state: 'idle', others: [{ ...nothing, isAccepted: true, isUnread: true }] },
+    { state: 'received' },
+  ],
+  [
+    'durable in an inbox: no trainer need answer',
+    { others: [{ ...nothing, isAccepted: true, isUnread: true }] },
+    { state: 'received' },
+  ],
+])('a receipt in a fleet: %s', async (_why, here, receipt) => {
+  expect(await receiptsOf(here).find('e-1')).toEqual({ source: 'http', id: 'e-1', ...receipt })
+})
+
+test.each<[why: string, here: Here, code: string]>([
+  ['there is no fleet to ask', {}, 'TRAINED_ELSEWHERE'],
+  ['the training daemon is silent', { others: [nothing] }, 'TRAINER_BUSY'],
+  ['the same, for an event that was accepted here', { offset: 4, others: [] }, 'TRAINER_BUSY'],
+  ['no daemon knows it', { others: [trainerThere, nothing] }, 'FEEDBACK_UNKNOWN'],
+])('no receipt: %s', async (_why, here, code) => {
+  const error = await rejection(receiptsOf(here).find('e-1'))
+  expect(error.code).toBe(code)
+  if (code.startsWith('TRAINE')) expect(error.details).toEqual({ holder: 'two' })
+})
