@@ -84,6 +84,7 @@ import type { Promotion, Rollback, Rollout } from './contracts/release.ts'
 import type { ServedPrediction, SinkPlugin, SourcePlugin } from './contracts/stream.ts'
 import type { TaskPlugin } from './contracts/task.ts'
 import { classification } from './tasks/classification/plugin.ts'
+import { generation } from './tasks/generation/plugin.ts'
 import { regression } from './tasks/regression/plugin.ts'
 
 /** Under `base:`. */
@@ -113,7 +114,7 @@ export const methods = {
 } satisfies Readonly<Record<string, MethodPlugin>>
 
 /** Under `task:`. */
-export const tasks = { classification, regression } satisfies Readonly<Record<string, TaskPlugin>>
+export const tasks = { classification, regression, generation } satisfies Readonly<Record<string, TaskPlugin>>
 
 /** Under `sources:`. */
 export const sources = {

@@ -142,6 +142,7 @@ async function loopParts(
         onCut: () => (truncated += 1),
       }),
       maxTokens: settings.max_tokens,
+      onCut: () => (truncated += 1),
       trunk,
     },
     ...learned,

@@ -4,6 +4,7 @@ import type { ExampleKey } from '../contracts/core.ts'
 import type { Encoded } from '../contracts/network.ts'
 import type { Example, Target } from '../contracts/task.ts'
 import { failure } from '../platform/errors.ts'
+import { encodedOf, kindText } from './encoded-kind.ts'
 
 export interface ExamplePack {
   /** JSON: of each example all but its numbers, and how many these are. */
@@ -14,7 +15,8 @@ export interface ExamplePack {
 
 type Entry = readonly [
   key: ExampleKey,
-  kind: Encoded['kind'],
+  /** `kindText`. */
+  kind: string,
   length: number,
   target: Target,
   weight: number,
@@ -30,7 +32,7 @@ export function packExamples(examples: readonly Example[]): ExamplePack {
   let length = 0
   for (const { key, encoded, target, weight, predictionId = null, timeMs, slice } of examples) {
     const numbers = numbersOf(encoded)
-    const entry = [key, encoded.kind, numbers.length, target, weight, predictionId] as const
+    const entry = [key, kindText(encoded), numbers.length, target, weight, predictionId] as const
     if (slice !== undefined) entries.push([...entry, timeMs ?? null, slice])
     else entries.push(timeMs === undefined ? entry : [...entry, timeMs])
     length += numbers.length
@@ -81,10 +83,4 @@ export function factsOfExamples(header: string) {
 
 export function numbersOf(encoded: Encoded): Int32Array | Float32Array {
   return encoded.kind === 'tokens' ? encoded.ids : encoded.values
-}
-
-export function encodedOf(kind: string, buffer: ArrayBuffer): Encoded {
-  return kind === 'tokens'
-    ? { kind, ids: new Int32Array(buffer) }
-    : { kind: 'vector', values: new Float32Array(buffer) }
 }

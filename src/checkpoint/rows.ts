@@ -7,7 +7,8 @@ import { headersOf, plainHeaders, type PlainHeaders } from '../intake/events/hea
 import type { WaitingEvent } from '../intake/join.ts'
 import type { Row, Value } from '../platform/store/row.ts'
 import { checkRow, summedValues } from './row-sum.ts'
-import { encodedOf, numbersOf } from './example-pack.ts'
+import { encodedOf, kindText } from './encoded-kind.ts'
+import { numbersOf } from './example-pack.ts'
 
 /** The columns of `examples`, in their order. */
 export function exampleValues(example: Example): readonly Value[] {
@@ -17,7 +18,7 @@ export function exampleValues(example: Example): readonly Value[] {
   const prediction = predictionId === undefined ? null : JSON.stringify(predictionId)
   const part = slice === undefined ? null : JSON.stringify(slice)
   const facts = [JSON.stringify(target), weight, prediction, timeMs, part]
-  return [bytesOf(key), encoded.kind, bytes, ...facts]
+  return [bytesOf(key), kindText(encoded), bytes, ...facts]
 }
 
 /** `time_ms` and `slice` are later than the sums. */

@@ -3,6 +3,7 @@ import type { Base } from '../contracts/network.ts'
 import type { PromotionNeeds } from '../contracts/release.ts'
 import type { Task } from '../contracts/task.ts'
 import { goldenRows, type GoldenRow } from '../evaluation/golden-rows.ts'
+import { encodeExample } from '../intake/encode-example.ts'
 import { inputKindOf } from '../intake/events/input.ts'
 import { recordParser } from '../intake/events/record-parser.ts'
 import type { Config, ModelConfig } from './config.ts'
@@ -15,7 +16,7 @@ export function goldenOf(
     task,
     limits,
   }: {
-    readonly base: Pick<Base, 'inputKind' | 'language' | 'encode'>
+    readonly base: Pick<Base, 'name' | 'inputKind' | 'encode' | 'language'>
     readonly task: Task
     readonly limits: Config['limits']
   },
@@ -28,7 +29,7 @@ export function goldenOf(
   })
   return goldenRows(golden, {
     task,
-    encode: (input) => base.encode(input, model.max_tokens),
+    encode: (input, target) => encodeExample({ input, target }, task, base, model.max_tokens),
     parse: (text) => parse(recordOf(text), 'golden'),
   })
 }

@@ -23,6 +23,7 @@ import { failure } from '../platform/errors.ts'
 import { CodedError } from '../contracts/core.ts'
 import type { Base, Encoded } from '../contracts/network.ts'
 import { goldenOf } from './golden.ts'
+import { withoutLanguage } from '../intake/encode-example.ts'
 import type { Path, Problem } from './problem.ts'
 import type { Config, ModelConfig } from './config.ts'
 
@@ -77,6 +78,7 @@ async function problemsOf(
   const found = [
     ...policy,
     ...problemIn(['quantize'], () => checkQuantize(model, base)),
+    ...problemIn(['base'], () => checkLanguage(model, base)),
     ...problemIn(['adapter'], () => checkAdapter(model, base)),
   ]
   // A policy that cannot be opened has been reported.
@@ -98,6 +100,11 @@ function checkQuantize(model: ModelConfig, base: Base): void {
   if (cutOf(reach, base.network.layers) > 0) return
   const what = `no layer lies below the adapter, which reaches all ${base.network.layers}: lower adapter.tail_layers`
   throw failure('CONFIG_INVALID', what)
+}
+
+function checkLanguage(model: ModelConfig, base: Base): void {
+  const { texts } = openTask(model, { labels: Infinity })
+  if (texts !== undefined && base.network.vocabulary === undefined) throw withoutLanguage(base)
 }
 
 /** The steps of a trainer before it needs an engine. */

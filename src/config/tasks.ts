@@ -37,16 +37,25 @@ export function classProblems(model: ModelConfig): readonly Problem[] {
     path,
     at: 'value',
     code: 'TASK_WITHOUT_CLASSES',
-    message: `is ${chosen}, which works with classes; a number needs another, such as ${instead}`,
+    message: `is ${chosen}, which works with classes; this task needs another, such as ${instead}`,
   })
   const { adapter, replay, memory } = model
   return [
     ...(isClosedForm(adapter)
       ? [refuse(['adapter', 'method'], adapter.method, 'lora or head')]
       : []),
+    ...headProblems(model),
     ...(ofClasses.includes(replay.policy)
       ? [refuse(['replay', 'policy'], replay.policy, 'reservoir')]
       : []),
     ...(memory.policy === 'none' ? [] : [refuse(['memory', 'policy'], memory.policy, 'none')]),
   ]
+}
+
+/** A task without a head learns by its adapter alone. */
+function headProblems(model: ModelConfig): readonly Problem[] {
+  const { parameters } = tasks[taskNameOf(model)]
+  if (model.adapter.method !== 'head' || parameters(1, 1).length > 0) return []
+  const message = 'is head, and this task has none to learn; choose another, such as lora'
+  return [{ path: ['adapter', 'method'], at: 'value', message }]
 }

@@ -123,8 +123,20 @@ export type Encoded =
       readonly ids: Int32Array
       /** How many tokens of a longer text were cut off; absent = none. Not part of a checkpoint. */
       readonly dropped?: number
+      /** `ids` are these texts, one after the other, each computed by itself; absent = one text. */
+      readonly sequences?: readonly TokenSequence[]
+      /** Its answers are compared with those of the base without an adapter. */
+      readonly isCompared?: true
     }
   | { readonly kind: 'vector'; readonly values: Float32Array }
+
+/** A prompt and the answer that follows it. */
+export interface TokenSequence {
+  /** Tokens of both. */
+  readonly length: number
+  /** The place of the answer's first token: at least 1, and less than `length`. */
+  readonly answerFrom: number
+}
 
 /**
  * The trunk's activations for one row at the cut: [positions, width], row-major. This is the latent that replay stores.
@@ -133,6 +145,19 @@ export interface Latent {
   readonly positions: number
   readonly width: number
   readonly data: Float32Array
+  /** Of a row of several sequences: `positions` are theirs, one after the other. */
+  readonly sequences?: readonly LatentSequence[]
+  /** As its `Encoded` says. */
+  readonly isCompared?: true
+}
+
+/** A sequence without its last token, which has nothing to predict. */
+export interface LatentSequence {
+  readonly positions: number
+  /** The first position that predicts a token of the answer; each one after it predicts the next. */
+  readonly from: number
+  /** The answer's tokens. */
+  readonly answer: Int32Array
 }
 
 /**

@@ -197,6 +197,10 @@ export type FeedbackSignal =
   | { readonly kind: 'label'; readonly label: string }
   | { readonly kind: 'value'; readonly value: number }
   | { readonly kind: 'rating'; readonly rating: 1 | -1 }
+  /** What the answer should be; `corrects`: instead of the answer that was served, if it names one. */
+  | { readonly kind: 'completion'; readonly text: string; readonly corrects?: true }
+  /** Two answers to one input, of which one is better. */
+  | { readonly kind: 'preference'; readonly chosen: string; readonly rejected: string }
   | {
       readonly kind: 'retract'
       /** Absent if the event names no source. */

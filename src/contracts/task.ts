@@ -6,8 +6,8 @@
  * settings, the tensors of its head and their place in the graph, are `TaskHead`.
  */
 import type { EventIdentity, ExampleKey, Json, Plugin, Tensor, Tensors } from './core.ts'
-import type { Encoded, Ops, ParameterSpec } from './network.ts'
-import type { FeedbackSignal } from './stream.ts'
+import type { Encoded, LanguageModel, Ops, ParameterSpec } from './network.ts'
+import type { FeedbackSignal, Input } from './stream.ts'
 
 /** What the outputs of a head mean; only its task reads it. A list of classes, or nothing where no output has a name. */
 export type Head = Json
@@ -49,11 +49,16 @@ export interface LossRow<Target> {
 /** The tensors of a head, and how they become outputs. The same for every model of the task. */
 export interface TaskHead<Target = Json> {
   readonly kind: string
-  /** Which output of the network it reads: the pooled embedding [b, 1, width], or every position [b, s, width]. */
-  readonly reads: 'pooled' | 'positions'
+  /**
+   * Which output of the network it reads: the pooled embedding [b, 1, width], or every position [b, s, width]. `answers`: it
+   * learns from the log-probability of each token of an answer, `answersIn`; it has no head, and `logits` gets the embedding.
+   */
+  readonly reads: 'pooled' | 'positions' | 'answers'
   /** The head of a version, as it was written. */
   headIn(facts: TaskFacts): Head
-  /** How many outputs. With 0 the head answers nothing yet: it is neither computed nor served. */
+  /**
+   * How many outputs. With 0 the head answers nothing yet: it is neither computed nor served. Infinity: as many as the row has.
+   */
   outputs(head: Head): number
   /** `head.weight` [width, outputs] and `head.bias` [outputs]; they start at zero, and the trainer learns them faster. */
   parameters(width: number, outputs: number): readonly ParameterSpec[]
@@ -205,6 +210,9 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
   /** The stratum that was served and the right one, where both are known: rows and columns of a confusion matrix. */
   confused?(served: string, target: Target): readonly [said: string, right: string] | undefined
 
+  /** Where answers are texts: what its examples hold besides their inputs. */
+  readonly texts?: TextTask<Target>
+
   // ── Answering ──
 
   /** Facts of a version under the names of today. */
@@ -255,6 +263,30 @@ export interface TaskPlugin
   extends TaskHead, Plugin<Task, [own: Readonly<Record<string, unknown>>]> {
   /** Keys of a model that it needs, and that no other task takes. */
   readonly keys: readonly string[]
+}
+
+/** What a task with `reads: 'answers'` learns from. */
+export interface TextTask<Target = Json> {
+  /**
+   * The input and each answer to learn from, as sequences. Throws a coded error where they do not fit into `maxTokens`; an
+   * answer that is too long is cut, and `dropped` reports it.
+   */
+  encode(input: Input, target: Target, to: TextLimits): Encoded
+  /** How a request is answered that does not say. */
+  readonly usual: TextSettings
+}
+
+export interface TextLimits {
+  readonly language: LanguageModel
+  readonly maxTokens: number
+}
+
+/** How a text is answered, token by token. */
+export interface TextSettings {
+  readonly maxTokens: number
+  /** 0 = always the likeliest token. */
+  readonly temperature: number
+  readonly topP: number
 }
 
 /** Columns of the head as classes. */

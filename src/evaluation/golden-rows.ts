@@ -6,7 +6,7 @@ import { CodedError, type ExampleKey } from '../contracts/core.ts'
 import type { GoldenExample } from '../contracts/release.ts'
 import type { Encoded } from '../contracts/network.ts'
 import type { FeedbackEvent, Input } from '../contracts/stream.ts'
-import type { Example, Task } from '../contracts/task.ts'
+import type { Example, Target, Task } from '../contracts/task.ts'
 
 export interface GoldenRow {
   readonly file: string
@@ -16,7 +16,7 @@ export interface GoldenRow {
 
 export interface GoldenParts {
   readonly parse: (text: string) => FeedbackEvent
-  readonly encode: (input: Input) => Encoded
+  readonly encode: (input: Input, target: Target) => Encoded
   readonly task: Pick<Task, 'target' | 'isTest' | 'start' | 'grown' | 'check'>
 }
 
@@ -48,7 +48,7 @@ function exampleIn({ file, line, text }: GoldenExample, { parse, encode, task }:
   // Never the key of an event: those are a source and an id.
   const key = `golden ${file}:${line}` as ExampleKey
   const { source, id, weight } = event
-  return { key, source, id, weight, target, encoded: encode(event.input) } satisfies Example
+  return { key, source, id, weight, target, encoded: encode(event.input, target) } satisfies Example
 }
 
 function unusable(why: string): CodedError {

@@ -39,10 +39,11 @@ export interface WaitingLimits {
   readonly bytes?: number
 }
 
-/** Whether the prediction must be looked up: its input is needed, or the answer that a rating judges. */
-export function needsPrediction(event: FeedbackEvent): boolean {
-  if (event.predictionId === undefined) return false
-  return event.input === undefined || event.signal.kind === 'rating'
+/** Whether the prediction must be looked up: its input is needed, or the answer that a rating or a correction judges. */
+export function needsPrediction({ predictionId, input, signal }: FeedbackEvent): boolean {
+  if (predictionId === undefined) return false
+  const judges = signal.kind === 'rating' || (signal.kind === 'completion' && signal.corrects)
+  return input === undefined || judges === true
 }
 
 export class PendingJoins {

@@ -12,6 +12,7 @@ import { NotCompilable } from '../nn/compiled/shape.ts'
 import { padded } from './batch-input.ts'
 import {
   presentOf,
+  rowsOf,
   tensorAt,
   type GradientOf,
   type Named,
@@ -49,10 +50,10 @@ class CompiledPass implements Pass {
     this.#graph = graph
   }
 
-  outputs(latents: readonly Latent[], parameters: Named): Float32Array {
+  outputs(latents: readonly Latent[], parameters: Named): readonly Float32Array[] {
     const { inputs, outputs } = this.#step.answer
     const feeds = pick(this.#inputs(latents, parameters), inputs)
-    return tensorAt(this.#graph.run(feeds, [outputs]), 0).dataSync<'float32'>()
+    return rowsOf(tensorAt(this.#graph.run(feeds, [outputs]), 0))
   }
 
   gradients(input: PassInput, gradientOf: GradientOf): readonly Float32Array[] {
@@ -65,7 +66,7 @@ class CompiledPass implements Pass {
       ...backward.kept.keys(),
     ])
     const outputs = tensorAt(results, 0)
-    const gradient = gradientOf(outputs.dataSync<'float32'>())
+    const gradient = gradientOf(rowsOf(outputs))
     all.set(backward.gradient, this.#parts.tf.tensor(gradient, outputs.shape))
     for (const [at, name] of kept.entries()) all.set(name, tensorAt(results, at + 1))
     const feeds = pick(all, [...backward.given, ...kept])

@@ -28,25 +28,25 @@ export interface PassInput {
 
 /** Both are called inside a tidy. */
 export interface Pass {
-  /** Outputs row after row. */
-  outputs(latents: readonly Latent[], parameters: Named): Float32Array
-  /** `gradientOf` answers ∂L/∂z of the outputs z. Answers ∂L of each of `names`. */
+  /** Outputs of each row. */
+  outputs(latents: readonly Latent[], parameters: Named): readonly Float32Array[]
+  /** `gradientOf` answers ∂L/∂z of the outputs z, row after row. Answers ∂L of each of `names`. */
   gradients(input: PassInput, gradientOf: GradientOf): readonly Float32Array[]
   close(): void
 }
 
-export type GradientOf = (outputs: Float32Array) => Float32Array
+export type GradientOf = (outputs: readonly Float32Array[]) => Float32Array
 
 export function eagerPass(parts: PassParts): Pass {
   const { tf } = parts
   return {
-    outputs: (latents, parameters) => forward(parts, latents, parameters).dataSync<'float32'>(),
+    outputs: (latents, parameters) => rowsOf(forward(parts, latents, parameters)),
     /** Σ z · ∂L/∂z has the same gradient as L for everything below. */
     gradients({ latents, parameters, names, dropout }, gradientOf) {
       const product = (...values: tfc.Tensor[]) => {
         const moved = names.map((name, at) => [name, tensorAt(values, at)] as const)
         const logits = forward(parts, latents, new Map([...parameters, ...moved]), dropout)
-        const gradient = gradientOf(logits.dataSync<'float32'>())
+        const gradient = gradientOf(rowsOf(logits))
         return tf.sum<tfc.Scalar>(tf.mul(logits, tf.tensor(gradient, logits.shape)))
       }
       const learning = names.map((name) => presentOf(parameters, name))
@@ -78,6 +78,13 @@ function forward(
     cut: cutOf(config.tail_layers, network.layers),
   })
   return tf.reshape(task.logits(ops, embedding, network.unit), [rows.length, -1])
+}
+
+export function rowsOf(outputs: tfc.Tensor): readonly Float32Array[] {
+  const [rows = 0] = outputs.shape
+  const data = outputs.dataSync<'float32'>()
+  const width = data.length / rows
+  return Array.from({ length: rows }, (_, row) => data.slice(row * width, (row + 1) * width))
 }
 
 export function presentOf(tensors: Pick<Named, 'get'>, name: string): tfc.Tensor {

@@ -9,6 +9,7 @@ import type { Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
 import { openDropout } from '../nn/dropout.ts'
 import { invariant } from '../platform/errors.ts'
+import { answerPass } from './answer-pass.ts'
 import { openCompiledPass, type Compiling } from './compiled-pass.ts'
 import { eagerPass, type Named, type Pass, type PassParts } from './eager-pass.ts'
 import { lengthGroups } from './length-groups.ts'
@@ -39,8 +40,8 @@ export interface Gradients {
   readonly logits: readonly Float32Array[]
 }
 
-/** Of some rows of the step and their outputs, row after row. */
-export type LossOf = (rows: readonly TrainRow[], outputs: Float32Array) => OutputLoss
+/** Of some rows of the step and the outputs of each. */
+export type LossOf = (rows: readonly TrainRow[], outputs: readonly Float32Array[]) => OutputLoss
 
 export class EngineAdapter implements AdapterEngine {
   readonly #parts: EngineParts
@@ -52,7 +53,7 @@ export class EngineAdapter implements AdapterEngine {
 
   constructor(parts: EngineParts) {
     this.#parts = parts
-    this.#pass = (parts.compiling && openCompiledPass(parts, parts.compiling)) ?? eagerPass(parts)
+    this.#pass = openPass(parts)
     this.#nonTrainable = new Set(statisticsOf(parts).map(({ name }) => name))
   }
 
@@ -83,7 +84,8 @@ export class EngineAdapter implements AdapterEngine {
       // Tidy walks what its function returns, number by number where that is an array: it must not see this one.
       this.#parts.tf.tidy(() => {
         const latents = group.map((row) => itemAt(rows, row))
-        spread(this.#pass.outputs(latents, parameters), group, logits)
+        for (const [at, row] of this.#pass.outputs(latents, parameters).entries())
+          logits[group[at] ?? 0] = row
       })
     }
     return logits
@@ -103,7 +105,7 @@ export class EngineAdapter implements AdapterEngine {
         const found = this.#pass.gradients(
           { latents, parameters: this.#parameters, names, dropout },
           (outputs) => {
-            spread(outputs, group, logits)
+            for (const [at, row] of outputs.entries()) logits[group[at] ?? 0] = row
             const { loss: own, gradient } = lossOf(chosen, outputs)
             loss += own
             return gradient
@@ -127,14 +129,20 @@ export class EngineAdapter implements AdapterEngine {
   }
 
   #groups(rows: readonly Latent[]): readonly number[][] {
-    return lengthGroups(rows.map(({ positions }) => positions))
+    return lengthGroups(rows.map(longestOf))
   }
 }
 
-/** Rows of a group to their places in the batch. */
-function spread(data: Float32Array, group: readonly number[], logits: Float32Array[]): void {
-  const width = data.length / group.length
-  for (const [at, row] of group.entries()) logits[row] = data.slice(at * width, (at + 1) * width)
+function openPass(parts: EngineParts): Pass {
+  if (parts.task.reads === 'answers') return answerPass(parts)
+  return (parts.compiling && openCompiledPass(parts, parts.compiling)) ?? eagerPass(parts)
+}
+
+/** Positions of its longest sequence: what the row is padded to a group by. */
+function longestOf({ positions, sequences }: Latent): number {
+  return sequences === undefined
+    ? positions
+    : Math.max(...sequences.map((sequence) => sequence.positions))
 }
 
 /** A loop, because `map` takes three times as long, and with `full` there are millions of numbers in each step. */

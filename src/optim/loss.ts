@@ -32,20 +32,21 @@ export interface OutputLoss {
   readonly gradient: Float32Array
 }
 
-/** `batch`: the rows of the whole step; `rows` may be some of them. */
+/** `batch`: the rows of the whole step; `rows` may be some of them, with the outputs of each. */
 export function lossOf(
   rows: readonly TrainRow[],
-  outputs: Float32Array,
+  outputs: readonly Float32Array[],
   batch: number,
   { task, head, statistics, taught }: LossStep,
 ): OutputLoss {
-  const gradient = new Float32Array(outputs.length)
-  const width = outputs.length / rows.length
+  const gradient = new Float32Array(outputs.reduce((sum, { length }) => sum + length, 0))
   let loss = 0
+  let from = 0
   for (const [at, row] of rows.entries()) {
     const { target, weight, part, logits: kept } = row
-    const z = outputs.subarray(at * width, (at + 1) * width)
-    const to = gradient.subarray(at * width, (at + 1) * width)
+    const z = outputs[at] ?? NONE
+    const to = gradient.subarray(from, from + z.length)
+    from += z.length
     const share = part?.target ?? weight / batch
     loss += task.loss({ target, outputs: z, share, among: part?.among }, head, to, statistics)
     if (kept !== undefined && part?.logits !== undefined) loss += pull(z, kept, part.logits, to)
@@ -56,6 +57,8 @@ export function lossOf(
   }
   return { loss, gradient }
 }
+
+const NONE = new Float32Array()
 
 /** `outputs` are the teacher's for each of the new `rows`. */
 export function taughtBy(

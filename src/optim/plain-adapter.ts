@@ -50,13 +50,14 @@ export class PlainAdapter implements AdapterEngine {
     const tape = this.#tape(this.#parameters, openDropout(seed))
     const latents = rows.map(({ latent }) => latent)
     const output = this.#forward(tape, latents)
-    const { loss, gradient } = lossOf(rows, output.data)
+    const logits = rowsOf(output, rows.length)
+    const { loss, gradient } = lossOf(rows, logits)
     tape.backward(output, gradient)
     const gradients = new Map<string, Float32Array>()
     for (const [name, { data }] of this.#parameters)
       if (!this.#nonTrainable.has(name))
         gradients.set(name, tape.gradientOf(name) ?? new Float32Array(data.length))
-    return { loss, gradients, logits: rowsOf(output, rows.length) }
+    return { loss, gradients, logits }
   }
 
   dispose(): void {

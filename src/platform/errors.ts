@@ -406,6 +406,11 @@ export const errorTable = {
     fix: 'remove the key, or use the nearest known one',
   },
   USAGE: { status: 400, exit: 64, fix: 'antikythera --help' },
+  BASE_WITHOUT_LANGUAGE: {
+    status: 500,
+    exit: 78,
+    fix: 'choose a language model as base (smollm2, or causal: ./folder), or task: classification',
+  },
   TASK_WITHOUT_CLASSES: {
     status: 500,
     exit: 78,

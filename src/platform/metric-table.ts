@@ -487,6 +487,36 @@ export const metricTable = {
     labels: ['model', 'window'],
     help: 'Mean distance of answers from the values that were right, each before it was learned; window is all or recent.',
   },
+  tokenLoss: {
+    kind: 'gauge',
+    name: 'antikythera_token_loss',
+    labels: ['model', 'window'],
+    help: 'Mean of -log p of the tokens of completions, each before it was learned; window is all or recent.',
+  },
+  rewardAccuracy: {
+    kind: 'gauge',
+    name: 'antikythera_reward_accuracy',
+    labels: ['model', 'window'],
+    help: 'Share of pairs of answers with the higher reward on the chosen side, each before it was learned.',
+  },
+  ratingsUp: {
+    kind: 'gauge',
+    name: 'antikythera_ratings_up',
+    labels: ['model', 'window'],
+    help: 'Share of the ratings of answers that are 1.',
+  },
+  answerCharacters: {
+    kind: 'gauge',
+    name: 'antikythera_answer_characters',
+    labels: ['model'],
+    help: 'Mean length of recent answers that were rated or corrected.',
+  },
+  answerRepetition: {
+    kind: 'gauge',
+    name: 'antikythera_answer_repetition',
+    labels: ['model'],
+    help: 'Share of the runs of three words in these answers that occurred before in the same answer.',
+  },
   baselineAbsoluteError: {
     kind: 'gauge',
     name: 'antikythera_baseline_absolute_error',

@@ -119,8 +119,10 @@ export interface Erasing {
 
 /** From an input to what is learned of it. */
 export interface EncodingParts {
-  readonly base: Pick<Base, 'name' | 'hash' | 'settings' | 'encode'>
+  readonly base: Pick<Base, 'name' | 'hash' | 'settings' | 'encode' | 'language'>
   readonly maxTokens: number
+  /** An answer to learn was cut at `maxTokens`; a base reports by itself what it cuts. */
+  readonly onCut?: () => void
   readonly trunk: TrunkEngine
 }
 

@@ -47,7 +47,7 @@ describe('the plain engine', () => {
     plain.load(parameters)
     for (const rows of [rowsOf(plan.base), partedRows(plan.base)]) {
       const step = { task: plan.task, head: labels, statistics: new Map() }
-      const loss = (some: readonly TrainRow[], outputs: Float32Array) =>
+      const loss = (some: readonly TrainRow[], outputs: readonly Float32Array[]) =>
         lossOf(some, outputs, rows.length, step)
       const [one, other] = [plain, engine].map((each) => each.gradients(rows, loss, 'seed')) as [
         Gradients,

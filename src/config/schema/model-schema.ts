@@ -322,10 +322,10 @@ export function modelSchemaOf({ sources, sinks, policies }: PluginTable) {
       base: baseChoice,
       max_tokens: Type.Integer({
         minimum: 1,
-        maximum: 512,
+        maximum: 8192,
         default: 256,
         description:
-          'longer text is truncated, and the answer says so; a base may read less: use-lite reads 256',
+          'longer text is truncated, and the answer says so; a base may read less: use-lite reads 256; for a generation: of a prompt and its answer',
       }),
       quantize: Type.Unsafe<'none' | 'int8'>(
         Type.String({
@@ -336,7 +336,7 @@ export function modelSchemaOf({ sources, sinks, policies }: PluginTable) {
         }),
       ),
       task: Type.Unsafe<TaskChoice>(
-        choiceByName(taskChoices, 'what it answers: a label, or a number', 'classification'),
+        choiceByName(taskChoices, 'what it answers: a label, a number, or a text', 'classification'),
       ),
       labels: Type.Optional(labels),
       adapter: Type.Unsafe<ChosenMethod>(

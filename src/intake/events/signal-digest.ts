@@ -27,6 +27,8 @@ export function signalDigest({
 }
 
 function said(signal: FeedbackSignal): string | number | false {
+  if (signal.kind === 'completion') return canonicalJson([signal.text, signal.corrects ?? false])
+  if (signal.kind === 'preference') return canonicalJson([signal.chosen, signal.rejected])
   if (signal.kind === 'label') return signal.label
   if (signal.kind === 'value') return signal.value
   return signal.kind === 'rating' && signal.rating

@@ -13,6 +13,7 @@ import { feedsOf, paddedPositions, positionsOf } from './feeds.ts'
 import { proveInt8 } from './prove-int8.ts'
 import { openOrtPool, type OrtPool, type OrtPoolOptions } from './pool.ts'
 import { recordTrunk } from '../record.ts'
+import { latentOfRow } from '../sequences.ts'
 import { RunsByLength } from './runs-by-length.ts'
 
 /** Threads that compute latents: by far the most that an event costs, and nothing that has to come in order. */
@@ -34,7 +35,7 @@ export async function openTrunkEngine(
     })
   const runs = new RunsByLength((rows) => latentsOf(pool, rows, base.quantize !== undefined))
   return {
-    encode: (rows) => Promise.all(rows.map((row) => runs.add(row))),
+    encode: (rows) => Promise.all(rows.map((row) => latentOfRow(row, (each) => runs.add(each)))),
     close: () => pool.close(),
   }
 }

@@ -47,7 +47,7 @@ export function openClassification(
     admit(signal) {
       // What a rating means is known only when its prediction is: the trainer looks.
       const { kind } = signal
-      if (kind === 'label' || kind === 'value') targetOf(signal, undefined, known, rules)
+      if (kind !== 'rating' && kind !== 'retract') targetOf(signal, undefined, known, rules)
     },
     supersedes: ({ kind }) => kind === 'label',
     topic: (signal) => (signal.kind === 'label' ? signal.label : undefined),

@@ -17,8 +17,8 @@ export function targetOf(
   rules: LabelRules,
 ): LabelTarget {
   invariant(signal.kind !== 'retract', 'a retraction has no target')
-  if (signal.kind === 'value')
-    throw failure('SIGNAL_UNSUPPORTED', 'a classification learns labels, not values')
+  if (signal.kind !== 'label' && signal.kind !== 'rating')
+    throw failure('SIGNAL_UNSUPPORTED', `a classification learns labels, not a ${signal.kind}`)
   const { open, retired, renamed } = rules
   const target =
     signal.kind === 'label'

@@ -32,7 +32,7 @@ export function openRegression(settings: LossSettings): Task<number, Answer> {
     },
     admit(signal) {
       const { kind } = signal
-      if (kind === 'label' || kind === 'rating') throw unsupported(kind)
+      if (kind !== 'value' && kind !== 'retract') throw unsupported(kind)
     },
     supersedes: ({ kind }) => kind === 'value',
 

@@ -12,6 +12,7 @@ import { CodedError, type Decision, type ExampleKey } from '../../contracts/core
 import type { FeedbackEvent, Input, ServedPrediction } from '../../contracts/stream.ts'
 import type { Example } from '../../contracts/task.ts'
 import type { Seen } from '../../intake/dedupe/dedupe.ts'
+import { encodeExample } from '../../intake/encode-example.ts'
 import { keyOf } from '../../intake/events/event-key.ts'
 import { needsPrediction, type Received, type WaitingEvent } from '../../intake/join.ts'
 import { signalDigest } from '../../intake/events/signal-digest.ts'
@@ -61,7 +62,7 @@ export class Admission {
       parse: ({ record, connector }) => parts.loop.intake.parse(record, connector),
       isKnown: (event) => this.#look(event) === 'same',
       encode: (event) =>
-        event.input && this.#isOurs(event) ? this.#encoded(event.input) : undefined,
+        event.input && this.#isOurs(event) ? this.#encoded(event.input, event) : undefined,
       compute: (encoded) => parts.latents.ahead(encoded),
     })
     this.#count = parts.progress.state.triedAgain
@@ -364,7 +365,7 @@ export class Admission {
         key,
         source: event.source,
         id: event.id,
-        encoded: prefetched?.encoded ?? this.#encoded(event.input ?? served?.input),
+        encoded: prefetched?.encoded ?? this.#encoded(event.input ?? served?.input, event, served),
         target: this.#target(event, served),
         weight: event.weight,
         ...(predictionId !== undefined && { predictionId }),
@@ -377,10 +378,19 @@ export class Admission {
     }
   }
 
-  #encoded(input: Input | undefined): Example['encoded'] {
-    const { base, maxTokens } = this.#parts.loop.encoding
+  #encoded(
+    input: Input | undefined,
+    event: FeedbackEvent,
+    served?: ServedPrediction,
+  ): Example['encoded'] {
+    const { encoding, task } = this.#parts.loop
+    const { base, maxTokens, onCut } = encoding
     if (input === undefined) throw failure('EVENT_INVALID', 'neither input nor prediction_id')
-    return base.encode(input, maxTokens)
+    if (task.texts === undefined) return base.encode(input, maxTokens)
+    const target = this.#target(event, served)
+    const encoded = encodeExample({ input, target }, task, base, maxTokens)
+    if (encoded.kind === 'tokens' && encoded.dropped !== undefined) onCut?.()
+    return encoded
   }
 
   #target(event: FeedbackEvent, served: ServedPrediction | undefined): Example['target'] {

@@ -18,6 +18,7 @@ export function watchedBase(base: Base, { names, log, onCut }: Watch): EncodingP
   const look = names && undeclaredNames(names, log)
   return {
     ...identityOf(base),
+    ...(base.language && { language: base.language }),
     encode(input, maxTokens) {
       look?.(input)
       const encoded = base.encode(input, maxTokens)

@@ -8,6 +8,7 @@
 import type { ExampleKey } from '../../contracts/core.ts'
 import type { Encoded, Latent, TrunkEngine } from '../../contracts/network.ts'
 import type { Example } from '../../contracts/task.ts'
+import { kindText } from '../../checkpoint/encoded-kind.ts'
 import { invariant } from '../../platform/errors.ts'
 
 export class LatentCache {
@@ -125,7 +126,11 @@ interface Kept {
 function isSame(one: Encoded, other: Encoded): boolean {
   const a = dataOf(one)
   const b = dataOf(other)
-  return one.kind === other.kind && a.length === b.length && a.every((value, at) => value === b[at])
+  return (
+    kindText(one) === kindText(other) &&
+    a.length === b.length &&
+    a.every((value, at) => value === b[at])
+  )
 }
 
 function dataOf(encoded: Encoded): Int32Array | Float32Array {

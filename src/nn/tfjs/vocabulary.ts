@@ -1,0 +1,62 @@
+/**
+ * How likely given tokens are after given positions, without ever holding the logits of all of them: the vocabulary is by far the
+ * widest matrix of a language model.
+ *
+ *   log π = h·E[t] − log Σⱼ exp(h·Eⱼ)      ∂ log π / ∂h = E[t] − softmax(h·Eᵀ)·E
+ *
+ * The slope is computed in the same pass, since no later gradient changes it: nothing of the size of the vocabulary is kept.
+ */
+import type * as tfc from '@tensorflow/tfjs-core'
+import type { TensorFlow } from './tensorflow.ts'
+
+export interface TokenLogs {
+  /** log π of each token. */
+  readonly logs: Float32Array
+  /** ∂ log π / ∂h, [tokens, width]; absent unless it was asked for. */
+  readonly slopes?: tfc.Tensor2D
+}
+
+/** Logits at a time: 32 MiB, a few such tensors at once. */
+const MOST_LOGITS = 2 ** 23
+
+/** h [tokens, width] predicts `tokens`; E [vocabulary, width]. The result belongs to the caller's tidy. */
+export function tokenLogs(
+  tf: TensorFlow,
+  {
+    h,
+    tokens,
+    E,
+  }: { readonly h: tfc.Tensor2D; readonly tokens: Int32Array; readonly E: tfc.Tensor2D },
+  { withSlopes = false } = {},
+): TokenLogs {
+  const size = Math.max(1, Math.floor(MOST_LOGITS / E.shape[0]))
+  const logs = new Float32Array(tokens.length)
+  const slopes: tfc.Tensor2D[] = []
+  for (let from = 0; from < tokens.length; from += size) {
+    const some = tokens.slice(from, from + size)
+    const slope = tf.tidy(() => {
+      const rows = tf.slice(h, [from, 0], [some.length, -1])
+      const logits = tf.matMul(rows, E, false, true)
+      const most = tf.max(logits, 1, true)
+      const shares = tf.exp(tf.sub(logits, most))
+      const sum = tf.sum(shares, 1, true)
+      const own = tf.gather(tf.reshape(logits, [-1]), placesOf(some, E.shape[0]))
+      const found = tf.sub(own, tf.reshape(tf.add(most, tf.log(sum)), [-1]))
+      logs.set(found.dataSync<'float32'>(), from)
+      if (!withSlopes) return undefined
+      const mean = tf.div(tf.matMul(shares, E), sum)
+      return tf.sub<tfc.Tensor2D>(tf.gather(E, some), mean)
+    })
+    if (slope !== undefined) slopes.push(slope)
+  }
+  if (!withSlopes) return { logs }
+  return {
+    logs,
+    slopes: slopes.length === 1 ? (slopes[0] as tfc.Tensor2D) : tf.concat2d(slopes, 0),
+  }
+}
+
+/** Each token's place in rows of the vocabulary's size, one after the other. */
+function placesOf(tokens: Int32Array, vocabulary: number): Int32Array {
+  return tokens.map((token, row) => row * vocabulary + token)
+}

@@ -1,0 +1,80 @@
+/** What a generation adds to the JSON that people see. */
+import { Type } from 'typebox'
+import type { TaskSchemas } from '../../contracts/task.ts'
+
+const Count = Type.Integer({ minimum: 0 })
+const Share = Type.Number({ description: 'between 0 and 1' })
+const Loss = Type.Number({ description: '−log p of a token of a completion, the mean' })
+const Perplexity = Type.Number({ description: 'e to the power of the loss of a token' })
+
+export const meaning =
+  'mean over examples: of a completion the geometric mean of its tokens’ probabilities, of a pair whether it is in the right order'
+
+export const generationSchemas: TaskSchemas = {
+  answer: Type.Object({
+    text: Type.String(),
+    finish_reason: Type.Unsafe<'stop' | 'length'>({
+      type: 'string',
+      enum: ['stop', 'length'],
+      description: 'length: max_tokens was reached',
+    }),
+  }),
+  event: Type.Object({
+    completion: Type.Optional(
+      Type.String({ description: 'the right answer; or correction, chosen and rejected, rating' }),
+    ),
+    correction: Type.Optional(
+      Type.String({ description: 'the same, instead of the answer that was served' }),
+    ),
+    chosen: Type.Optional(Type.String({ description: 'an answer that is better than `rejected`' })),
+    rejected: Type.Optional(Type.String()),
+    rating: Type.Optional(Type.Integer({ description: '1 or -1, of the answer that was served' })),
+  }),
+  facts: Type.Object({}),
+  stratum: Type.Object({}),
+  quality: Type.Object({
+    events: Type.Integer({ description: 'examples, each answered before it was learned' }),
+    accuracy: Type.Number({ description: meaning }),
+    accuracy_recent: Share,
+    completions: Type.Object({
+      events: Count,
+      token_loss: Loss,
+      token_loss_recent: Loss,
+      perplexity: Perplexity,
+      perplexity_recent: Perplexity,
+    }),
+    pairs: Type.Object({
+      events: Count,
+      reward_accuracy: Type.Number({
+        description: 'share of pairs with the higher reward on the chosen side',
+      }),
+      reward_accuracy_recent: Share,
+      margin_recent: Type.Number({
+        description: 'by how much the rewards log π − log ρ differ, the mean',
+      }),
+    }),
+    ratings: Type.Object({
+      events: Count,
+      up: Type.Number({ description: 'share of the ratings that are 1' }),
+      up_recent: Share,
+    }),
+    answers: Type.Object(
+      {
+        events: Count,
+        characters_recent: Type.Number({ description: 'length, the mean' }),
+        repetition_recent: Type.Number({
+          description: 'share of the runs of three words that occurred before in the answer',
+        }),
+      },
+      { description: 'served answers that were rated or corrected' },
+    ),
+  }),
+  brief: Type.Object({
+    token_loss_recent: Loss,
+    perplexity_recent: Perplexity,
+    reward_accuracy_recent: Share,
+    ratings_up_recent: Share,
+    characters_recent: Type.Number(),
+    repetition_recent: Share,
+  }),
+}

@@ -1,0 +1,42 @@
+/**
+ * How well an example was answered before it was learned.
+ *
+ *   completion, correction   error = 1 − exp(¹⁄ₙ Σ log π)      the geometric mean of its tokens' probabilities
+ *   preference               error = 0 where the chosen answer has the higher reward, 1 where it has not, ½ where they are equal
+ *   rating                   error = 1 − σ(±β·r)               the loss of a rating whose answers have not moved
+ */
+import type { Score } from '../../contracts/task.ts'
+import { answersIn, sumOf } from '../../nn/answer-outputs.ts'
+import { rewardOf, textLoss } from './loss.ts'
+import type { GenerationSettings } from './settings.ts'
+import type { TextTarget } from './target.ts'
+
+/** What quality reads of a score. A type: it is JSON. */
+export type TextScore = {
+  /** −log π per token; null where the target names no completion. */
+  readonly tokenLoss: number | null
+  /** Of a pair: r(chosen) − r(rejected). */
+  readonly margin: number | null
+}
+
+export function scoreOf(
+  outputs: Float32Array,
+  target: TextTarget,
+  settings: GenerationSettings,
+): Score {
+  const [first, second] = answersIn(outputs)
+  if (first === undefined)
+    return { error: 1, loss: Infinity, answer: { tokenLoss: null, margin: null } }
+  const loss = textLoss({ target, outputs, share: 1 }, settings, new Float32Array(outputs.length))
+  const says = target.kind === 'completion' || target.kind === 'correction'
+  const tokenLoss = says ? -sumOf(first.logs) / first.logs.length : null
+  const isPair = second !== undefined && first.reference.length > 0
+  const margin = isPair ? rewardOf(first) - rewardOf(second) : null
+  return { error: errorOf({ tokenLoss, margin }, loss), loss, answer: { tokenLoss, margin } }
+}
+
+function errorOf({ tokenLoss, margin }: TextScore, loss: number): number {
+  if (tokenLoss !== null) return 1 - Math.exp(-tokenLoss)
+  if (margin !== null) return margin === 0 ? 0.5 : Number(margin < 0)
+  return Math.max(0, Math.min(1, loss))
+}

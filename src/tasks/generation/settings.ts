@@ -1,0 +1,53 @@
+/** How a generation learns, and how it answers a request that does not say. */
+import type { Settings, SettingsOf } from '../../contracts/core.ts'
+
+const weight = { type: 'number', minimum: 0, maximum: 100, default: 1 } as const
+
+export const generationSettings = {
+  beta: {
+    type: 'number',
+    exclusiveMinimum: 0,
+    maximum: 100,
+    default: 0.1,
+    description:
+      'how far ratings and pairs may move the answers from those of the base: larger = less far (β of DPO and KTO)',
+  },
+  up_weight: { ...weight, description: 'what an answer rated 1 counts for in the loss' },
+  down_weight: { ...weight, description: 'what an answer rated -1 counts for in the loss' },
+  correction_weight: {
+    ...weight,
+    description:
+      'what counts of a correction beside its text: that it is better than the answer that was served; 0 = the text alone',
+  },
+  kl: {
+    type: 'number',
+    minimum: 0,
+    maximum: 100,
+    default: 0,
+    description:
+      'holds the tokens of completions near the probabilities of the base: added is this times half the squared difference of the logarithms',
+  },
+  max_tokens: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 8192,
+    default: 256,
+    description: 'most tokens of an answer, where the request does not say',
+  },
+  temperature: {
+    type: 'number',
+    minimum: 0,
+    maximum: 2,
+    default: 1,
+    description: 'the same for its temperature: 0 = always the likeliest token',
+  },
+  top_p: {
+    type: 'number',
+    exclusiveMinimum: 0,
+    maximum: 1,
+    default: 1,
+    description: 'the same for the share of probability that tokens are drawn from',
+  },
+} as const satisfies Settings
+
+export type GenerationSettings = SettingsOf<typeof generationSettings>

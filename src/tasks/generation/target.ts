@@ -1,0 +1,50 @@
+/** From a feedback signal to the texts that an example teaches. */
+import type { FeedbackSignal } from '../../contracts/stream.ts'
+import { failure, invariant } from '../../platform/errors.ts'
+import { isVisible } from '../../platform/visible-text.ts'
+
+export type TextTarget =
+  | { readonly kind: 'completion'; readonly completion: string }
+  /** The completion, and that it is better than the answer that was served. */
+  | { readonly kind: 'correction'; readonly completion: string; readonly rejected: string }
+  | { readonly kind: 'preference'; readonly chosen: string; readonly rejected: string }
+  /** `completion` is the answer that was served. */
+  | { readonly kind: 'rating'; readonly rating: 1 | -1; readonly completion: string }
+
+export function targetOf(signal: FeedbackSignal, served: string | undefined): TextTarget {
+  invariant(signal.kind !== 'retract', 'a retraction has no target')
+  checkTexts(signal)
+  if (signal.kind === 'preference') return signal
+  if (signal.kind === 'completion') {
+    const { text, corrects } = signal
+    return corrects === undefined || served === undefined || served === '' || served === text
+      ? { kind: 'completion', completion: text }
+      : { kind: 'correction', completion: text, rejected: served }
+  }
+  invariant(signal.kind === 'rating', 'other signals were refused')
+  if (served === undefined || served === '')
+    throw failure('RATING_NEEDS_PREDICTION', 'the rating refers to an answer that was not served')
+  return { ...signal, completion: served }
+}
+
+/** Refuses what teaches nothing, whatever was served. */
+export function checkTexts(signal: FeedbackSignal): void {
+  if (signal.kind === 'label' || signal.kind === 'value')
+    throw failure('SIGNAL_UNSUPPORTED', `a generation learns nothing from a ${signal.kind}`, {
+      fix: 'send a completion, chosen and rejected, a correction or a rating',
+    })
+  if (signal.kind === 'completion' && !isVisible(signal.text))
+    throw failure('EVENT_INVALID', 'the completion has no visible character')
+  if (signal.kind !== 'preference') return
+  for (const side of ['chosen', 'rejected'] as const)
+    if (!isVisible(signal[side]))
+      throw failure('EVENT_INVALID', `the ${side} answer has no visible character`)
+  if (signal.chosen === signal.rejected)
+    throw failure('EVENT_INVALID', 'chosen and rejected are the same text')
+}
+
+/** In the order of the sequences: the better one first. */
+export function textsOf(target: TextTarget): readonly string[] {
+  if (target.kind === 'preference') return [target.chosen, target.rejected]
+  return target.kind === 'correction' ? [target.completion, target.rejected] : [target.completion]
+}

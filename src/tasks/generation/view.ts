@@ -1,0 +1,46 @@
+/** A text as people see it, and how good the texts are. */
+import type { TaskView } from '../../contracts/task.ts'
+import type { TextReport } from './quality.ts'
+import { generationSchemas, meaning } from './schemas.ts'
+
+/** A type: it is JSON. */
+export type TextAnswer = Readonly<{ text: string; finish_reason: 'stop' | 'length' }>
+
+export const generationView: TaskView<TextAnswer> = {
+  signals: ['completion', 'preference', 'rating'],
+  schemas: generationSchemas,
+  score: { name: 'likelihood', meaning },
+  example: () => ({ completion: 'Thank you for telling us. We are on it.' }),
+  answer: (answer) => answer,
+  message: ({ text }) => ({ text: typeof text === 'string' ? text : '' }),
+  served: ({ text, finish_reason }) => ({ text, shown: { text, finish_reason } }),
+  facts: () => ({}),
+  stratum: (stratum) => ({ kind: stratum }),
+  brief(report) {
+    const { completions, pairs, ratings, answers } = textsIn(report)
+    return {
+      token_loss_recent: completions.token_loss_recent,
+      perplexity_recent: completions.perplexity_recent,
+      reward_accuracy_recent: pairs.reward_accuracy_recent,
+      ratings_up_recent: ratings.up_recent,
+      characters_recent: answers.characters_recent,
+      repetition_recent: answers.repetition_recent,
+    }
+  },
+  gauges: [],
+  measure(report, gauge) {
+    const { completions, pairs, ratings, answers } = textsIn(report)
+    gauge('tokenLoss', { window: 'all' }, completions.token_loss)
+    gauge('tokenLoss', { window: 'recent' }, completions.token_loss_recent)
+    gauge('rewardAccuracy', { window: 'all' }, pairs.reward_accuracy)
+    gauge('rewardAccuracy', { window: 'recent' }, pairs.reward_accuracy_recent)
+    gauge('ratingsUp', { window: 'all' }, ratings.up)
+    gauge('ratingsUp', { window: 'recent' }, ratings.up_recent)
+    gauge('answerCharacters', {}, answers.characters_recent)
+    gauge('answerRepetition', {}, answers.repetition_recent)
+  },
+}
+
+function textsIn(report: object): TextReport {
+  return report as TextReport
+}
