@@ -114,7 +114,9 @@ export const methods = {
 } satisfies Readonly<Record<string, MethodPlugin>>
 
 /** Under `task:`. */
-export const tasks = { classification, regression, generation } satisfies Readonly<Record<string, TaskPlugin>>
+export const tasks = { classification, regression, generation } satisfies Readonly<
+  Record<string, TaskPlugin>
+>
 
 /** Under `sources:`. */
 export const sources = {

@@ -336,7 +336,11 @@ export function modelSchemaOf({ sources, sinks, policies }: PluginTable) {
         }),
       ),
       task: Type.Unsafe<TaskChoice>(
-        choiceByName(taskChoices, 'what it answers: a label, a number, or a text', 'classification'),
+        choiceByName(
+          taskChoices,
+          'what it answers: a label, a number, or a text',
+          'classification',
+        ),
       ),
       labels: Type.Optional(labels),
       adapter: Type.Unsafe<ChosenMethod>(

@@ -90,7 +90,10 @@ class OnnxServingEngine implements ServingEngine {
     invariant(logits?.data instanceof Float32Array, 'a run without logits')
     const stride = logits.data.length / rows.length
     for (const [at, { place }] of rows.entries())
-      answers[place] = logits.data.slice(at * stride, at * stride + Math.min(stride, outputs[at] ?? 0))
+      answers[place] = logits.data.slice(
+        at * stride,
+        at * stride + Math.min(stride, outputs[at] ?? 0),
+      )
   }
 
   #find(key: string) {
