@@ -78,7 +78,7 @@ function labelOf(sentimentClass: number | null): string | null {
 }
 
 /** Fisher and Yates (1938). */
-function shuffled<Item>(items: readonly Item[], random: Random): readonly Item[] {
+export function shuffled<Item>(items: readonly Item[], random: Random): readonly Item[] {
   const order = [...items]
   for (let last = order.length - 1; last > 0; last -= 1) {
     const other = random.below(last + 1)
