@@ -72,6 +72,26 @@ export interface Ops<T> {
    * each step and `place`; everywhere else it returns x.
    */
   dropout(x: T, rate: number, place: string): T
+  /** Present where the engine keeps the keys and values of a row's earlier positions, and is given only its new ones. */
+  readonly cachedAttention?: (parts: CachedAttention<T>) => T
+}
+
+/**
+ * Causal attention of the new positions to the earlier ones and to each other, with rotary positions (Su et al. 2021)
+ * → [b, s, heads · d]. Key and value heads are shared by `heads / keyHeads` heads of queries each.
+ */
+export interface CachedAttention<T> {
+  /** [b, s, heads · d], not turned yet. */
+  readonly query: T
+  /** [b, s, keyHeads · d], not turned yet. */
+  readonly key: T
+  readonly value: T
+  readonly heads: number
+  readonly keyHeads: number
+  readonly headSize: number
+  /** Tables [positions, d]: both halves of a row are equal. */
+  readonly cos: T
+  readonly sin: T
 }
 
 /** A named place in the tail where an adapter can act. */

@@ -56,6 +56,43 @@ export const metricTable = {
     labels: ['model'],
     help: 'Inputs answered.',
   },
+  generatedTokens: {
+    kind: 'counter',
+    name: 'antikythera_generated_tokens_total',
+    labels: ['model'],
+    help: 'Tokens written in answers of a language model.',
+  },
+  promptTokens: {
+    kind: 'counter',
+    name: 'antikythera_prompt_tokens_total',
+    labels: ['model'],
+    help: 'Tokens read in prompts of a language model.',
+  },
+  firstTokenSeconds: {
+    kind: 'histogram',
+    name: 'antikythera_first_token_seconds',
+    labels: ['model'],
+    help: 'Time from the request to the first token of its answer, the time in the queue included.',
+    buckets: FAST_SECONDS,
+  },
+  generationRunning: {
+    kind: 'gauge',
+    name: 'antikythera_generation_running',
+    labels: ['model'],
+    help: 'Answers of a language model that are being written; at most limits.generation_texts for each base.',
+  },
+  generationWaiting: {
+    kind: 'gauge',
+    name: 'antikythera_generation_waiting',
+    labels: ['model'],
+    help: 'Answers of a language model that wait to be written; at most limits.generation_queue for each base.',
+  },
+  generationCacheBytes: {
+    kind: 'gauge',
+    name: 'antikythera_generation_cache_bytes',
+    labels: ['base'],
+    help: 'Keys and values kept of the answers that are being written; at most limits.generation_cache_bytes for each base.',
+  },
   armPredictions: {
     kind: 'counter',
     name: 'antikythera_arm_predictions_total',

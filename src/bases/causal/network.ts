@@ -69,11 +69,7 @@ interface Pass<T> {
 function transform<T>(pass: Pass<T>, hidden: T, mask: T, from: number, to: number): T {
   if (from === to) return hidden
   const { ops } = pass
-  const shared = {
-    bias: ops.causalBias(mask),
-    cos: ops.positions(ops.weight(ROTARY_COS), mask),
-    sin: ops.positions(ops.weight(ROTARY_SIN), mask),
-  }
+  const shared = ops.cachedAttention ? undefined : sharedOf(ops, mask)
   let x = hidden
   for (let layer = from; layer < to; layer += 1) {
     const at = `model.layers.${layer}`
@@ -90,9 +86,19 @@ interface Shared<T> {
   readonly sin: T
 }
 
+function sharedOf<T>(ops: Ops<T>, mask: T): Shared<T> {
+  return {
+    bias: ops.causalBias(mask),
+    cos: ops.positions(ops.weight(ROTARY_COS), mask),
+    sin: ops.positions(ops.weight(ROTARY_SIN), mask),
+  }
+}
+
 /** softmax(q kᵀ / √d + bias) v, where a head of keys and values serves several heads of queries. */
-function attend<T>(pass: Pass<T>, layer: string, x: T, { bias, cos, sin }: Shared<T>): T {
+function attend<T>(pass: Pass<T>, layer: string, x: T, shared: Shared<T> | undefined): T {
   const { config, ops } = pass
+  if (shared === undefined) return attendCached(pass, layer, x)
+  const { bias, cos, sin } = shared
   const { heads, keyHeads, headSize, hasBiases } = config
   const at = `${layer}.self_attn`
   const split = (role: string, count: number) =>
@@ -108,6 +114,28 @@ function attend<T>(pass: Pass<T>, layer: string, x: T, { bias, cos, sin }: Share
   const weights = ops.softmax(ops.add(ops.batchMatMul(query, key, true), bias))
   const merged = ops.mergeHeads(ops.batchMatMul(weights, value))
   return linear(pass, `${at}.o_proj`, merged)
+}
+
+/** The same where the engine keeps the keys and values of earlier positions. */
+function attendCached<T>(pass: Pass<T>, layer: string, x: T): T {
+  const { config, ops } = pass
+  const { heads, keyHeads, headSize, hasBiases, hasHeadNorms } = config
+  invariant(ops.cachedAttention, 'an engine that keeps no keys was asked for them')
+  const at = `${layer}.self_attn`
+  const map = (role: string) => linear(pass, `${at}.${role}_proj`, x, hasBiases)
+  const normed = (role: 'q' | 'k', count: number) =>
+    hasHeadNorms
+      ? ops.mergeHeads(norm(pass, `${at}.${role}_norm`, ops.splitHeads(map(role), count)))
+      : map(role)
+  const attended = ops.cachedAttention({
+    query: normed('q', heads),
+    key: normed('k', keyHeads),
+    value: map('v'),
+    ...{ heads, keyHeads, headSize },
+    cos: ops.weight(ROTARY_COS),
+    sin: ops.weight(ROTARY_SIN),
+  })
+  return linear(pass, `${at}.o_proj`, attended)
 }
 
 /** [b, keyHeads, s, d] → [b, heads, s, d]: each head as often as queries share it. */

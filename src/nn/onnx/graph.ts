@@ -77,6 +77,12 @@ export class OnnxGraph {
     return this.#constant(`ints/${values.join()}`, 'int64', [values.length], raw)
   }
 
+  /** A place along an axis, which the result then lacks. */
+  index(at: number): Value {
+    const raw = new Uint8Array(BigInt64Array.of(BigInt(at)).buffer)
+    return this.#constant(`index/${at}`, 'int64', [], raw)
+  }
+
   /** `domain`: of an operator that ONNX itself lacks. */
   op(
     type: string,
@@ -85,12 +91,26 @@ export class OnnxGraph {
     domain = '',
   ): Value {
     const name = `value/${this.#nodes.length}`
-    this.#add(type, inputs, name, attributes, domain)
+    this.#add(type, inputs, [name], attributes, domain)
     return { name, frozen: inputs.every((input) => input.frozen) }
   }
 
+  /** One with further outputs, which are outputs of the graph under the names in `also`: memory of the caller's may hold them. */
+  opWith(
+    also: readonly string[],
+    type: string,
+    inputs: readonly Value[],
+    attributes: Readonly<Record<string, Attribute>>,
+    domain = '',
+  ): Value {
+    const name = `value/${this.#nodes.length}`
+    this.#add(type, inputs, [name, ...also], attributes, domain)
+    for (const output of also) this.#outputs.push(valueInfo(output, 'float32'))
+    return { name, frozen: false }
+  }
+
   output(name: string, value: Value): void {
-    this.#add('Identity', [value], name, {})
+    this.#add('Identity', [value], [name], {})
     this.#outputs.push(valueInfo(name, 'float32'))
   }
 
@@ -132,14 +152,14 @@ export class OnnxGraph {
   #add(
     type: string,
     inputs: readonly Value[],
-    output: string,
+    outputs: readonly [string, ...string[]],
     attributes: Readonly<Record<string, Attribute>>,
     domain = '',
   ): void {
     if (domain !== '') this.#domains.add(domain)
     const names = inputs.map(({ name }) => name)
     for (const name of names) this.#used.add(name)
-    this.#nodes.push(node(type, names, output, attributes, domain))
+    this.#nodes.push(node(type, names, outputs, attributes, domain))
   }
 
   #usedOf(declared: ReadonlyMap<string, Wire>): readonly Wire[] {

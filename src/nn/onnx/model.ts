@@ -46,14 +46,14 @@ export function model(parts: ModelParts): Uint8Array<SharedArrayBuffer> {
 export function node(
   type: string,
   inputs: readonly string[],
-  output: string,
+  outputs: readonly [string, ...string[]],
   attributes: Readonly<Record<string, Attribute>>,
   domain = '',
 ): Wire {
   return [
     ...inputs.flatMap((name) => text(1, name)),
-    ...text(2, output),
-    ...text(3, output),
+    ...outputs.flatMap((name) => text(2, name)),
+    ...text(3, outputs[0]),
     ...text(4, type),
     ...Object.entries(attributes).flatMap(([name, value]) => message(5, attribute(name, value))),
     ...(domain === '' ? [] : text(7, domain)),

@@ -7,6 +7,7 @@
  */
 import { failure } from '../../platform/errors.ts'
 import type { Feeds } from './session.ts'
+import type { DecodeRun } from '../decoding/decode-run.ts'
 import type { AdapterTensors, OrtRequest, OrtRun } from './protocol.ts'
 import { OrtThread, ThreadGone } from './thread.ts'
 import type { OnnxModel } from '../record.ts'
@@ -19,6 +20,10 @@ export interface OrtPool {
   /** Runs that were sent before still find it. */
   drop(key: string): void
   run(run: OrtRun): Promise<Feeds>
+  /** A step of texts, all of one thread. */
+  decode(run: DecodeRun): Promise<Feeds>
+  /** Releases what is kept of texts. */
+  forget(sequences: readonly number[]): void
   /** The same run on every thread. */
   warm(run: OrtRun): Promise<void>
   /** Refuses new calls, waits for those in flight, and ends the threads. */
@@ -79,6 +84,23 @@ class ThreadPool implements OrtPool {
 
   run(run: OrtRun): Promise<Feeds> {
     return this.#tracked(this.#retried(() => this.#leastBusy(), { kind: 'run', ...run }))
+  }
+
+  /** Not tried again: a thread that died has lost what it kept of the texts. */
+  decode(run: DecodeRun): Promise<Feeds> {
+    const call = async () => {
+      try {
+        return await this.#call(() => this.#threadAt(0), { kind: 'decode', ...run })
+      } catch (error) {
+        if (!(error instanceof ThreadGone)) throw error
+        throw failure('ENGINE_FAILED', `the thread died: ${error.message}`, { cause: error })
+      }
+    }
+    return this.#tracked(call())
+  }
+
+  forget(sequences: readonly number[]): void {
+    if (!this.#closed) this.#everywhere({ kind: 'forget', sequences }).catch(() => undefined)
   }
 
   warm(run: OrtRun): Promise<void> {

@@ -1,6 +1,7 @@
 /** What a pool and its worker threads say to each other. Every request but the last, `end`, is answered, in order. */
 import type { Feeds } from './session.ts'
 import type { OnnxModel } from '../record.ts'
+import type { DecodeRun } from '../decoding/decode-run.ts'
 
 export type OrtRequest =
   | { readonly kind: 'session'; readonly session: string; readonly model: OnnxModel }
@@ -8,6 +9,10 @@ export type OrtRequest =
   | ({ readonly kind: 'hold'; readonly key: string } & AdapterTensors)
   | { readonly kind: 'drop'; readonly key: string }
   | ({ readonly kind: 'run' } & OrtRun)
+  /** A step of texts that are continued. */
+  | ({ readonly kind: 'decode' } & DecodeRun)
+  /** These texts are not continued: what is kept of them is released. */
+  | { readonly kind: 'forget'; readonly sequences: readonly number[] }
   /** After all that was sent before it, the thread ends by itself. */
   | { readonly kind: 'end' }
 

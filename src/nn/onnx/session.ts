@@ -21,7 +21,11 @@ export type OrtTensor = Tensor
 export interface OnnxSession {
   /** What the graph reads; other feeds are ignored. */
   readonly inputNames: readonly string[]
-  run(feeds: Readonly<Record<string, OrtTensor>>): Promise<Feeds>
+  /** `into`: outputs that are written into memory of the caller's, and not answered. */
+  run(
+    feeds: Readonly<Record<string, OrtTensor>>,
+    into?: Readonly<Record<string, OrtTensor>>,
+  ): Promise<Feeds>
   close(): Promise<void>
 }
 
@@ -34,12 +38,14 @@ export async function openSession(model: Uint8Array): Promise<OnnxSession> {
     logSeverityLevel: 3,
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   })
-  const { inputNames } = session
+  const { inputNames, outputNames } = session
   return {
     inputNames,
-    async run(feeds) {
+    async run(feeds, into = {}) {
       const wanted = inputNames.filter((name) => name in feeds)
-      const outputs = await session.run(pick(feeds, wanted))
+      const fresh = outputNames.filter((name) => !(name in into))
+      const fetches = { ...into, ...Object.fromEntries(fresh.map((name) => [name, null])) }
+      const outputs = pick(await session.run(pick(feeds, wanted), fetches), fresh)
       return Object.fromEntries(
         Object.entries(outputs).map(([name, value]) => [name, plain(value)]),
       )

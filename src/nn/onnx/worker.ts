@@ -1,6 +1,7 @@
 /** The program of a worker thread: ONNX sessions and the adapters that they are fed with. A run blocks this thread and no other. */
 import { parentPort } from 'node:worker_threads'
 import { invariant } from '../../platform/errors.ts'
+import { DecodeLanes, type DecodeRun } from '../decoding/decode-run.ts'
 import { openHeldAdapters } from './held-adapters.ts'
 import { ROW_ADAPTER } from './ops.ts'
 import { openSession, ortTensor, type Feeds, type FeedTensor, type OnnxSession } from './session.ts'
@@ -8,6 +9,7 @@ import type { OrtCall, OrtReply, OrtRequest, OrtRun } from './protocol.ts'
 
 const sessions = new Map<string, OnnxSession>()
 const adapters = openHeldAdapters()
+const lanes = new DecodeLanes()
 
 async function answer(request: OrtRequest): Promise<Feeds> {
   switch (request.kind) {
@@ -22,6 +24,11 @@ async function answer(request: OrtRequest): Promise<Feeds> {
       return {}
     case 'run':
       return run(request)
+    case 'decode':
+      return decode(request)
+    case 'forget':
+      lanes.end(request.sequences)
+      return {}
     case 'end':
       parentPort?.close()
       return {}
@@ -35,9 +42,20 @@ async function addSession(id: string, model: Uint8Array): Promise<void> {
   sessions.set(id, await openSession(Uint8Array.from(model)))
 }
 
-async function run({ session: id, feeds, held }: OrtRun): Promise<Feeds> {
+function sessionOf(id: string): OnnxSession {
   const session = sessions.get(id)
   invariant(session, `the session ${id} was never added`)
+  return session
+}
+
+async function decode(request: DecodeRun): Promise<Feeds> {
+  const { session, held } = request
+  const stacked = held === undefined ? undefined : adapters.stack(held)
+  return lanes.run(sessionOf(session), request, stacked?.tensors ?? {}, stacked?.places ?? [])
+}
+
+async function run({ session: id, feeds, held }: OrtRun): Promise<Feeds> {
+  const session = sessionOf(id)
   const stacked = held === undefined ? undefined : adapters.stack(held)
   const own = Object.entries(feeds).map(([name, tensor]) => [name, ortTensor(tensor)] as const)
   const rows = feeds[ROW_ADAPTER]

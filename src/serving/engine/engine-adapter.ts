@@ -25,8 +25,8 @@ export interface EngineParts {
   readonly tasks: Readonly<Record<string, TaskHead>>
 }
 
-export interface PreparedAdapter {
-  readonly graph: RecordedGraph
+export interface PreparedAdapter<Graph = RecordedGraph> {
+  readonly graph: Graph
   /** The graph, and the shape of every tensor: rows of one family share a run. Of big adapters, each is its own. */
   readonly family: string
   /** It is the only one of its family. */
@@ -44,9 +44,19 @@ export interface PreparedAdapter {
 const OUTPUT_STEP = 16
 
 export function prepareAdapter(parts: EngineParts, key: string, version: Version): PreparedAdapter {
+  return prepareWith(recordedGraph, parts, key, version)
+}
+
+/** The same for an engine that records other graphs. */
+export function prepareWith<Graph extends RecordedGraph>(
+  record: (parts: ServingParts, frozen: Base) => Graph,
+  parts: EngineParts,
+  key: string,
+  version: Version,
+): PreparedAdapter<Graph> {
   const plan = planOf(parts, version)
   checkTensors(specsOf(plan), version.parameters)
-  const graph = recordedGraph(recordingOf(plan), parts.base)
+  const graph = record(recordingOf(plan), parts.base)
   const tensors = tensorsOf(plan, version)
   const alone = methodOf(plan).alone === true
   return {

@@ -9,6 +9,8 @@ export interface FairQueue<Item> {
   /** Items of one `request` keep their order. */
   push(key: string, request: object, item: Item): void
   take(): Item | undefined
+  /** Removes one item, and answers whether it was there. */
+  discard(key: string, item: Item): boolean
   /** Removes every item of a request. */
   remove(key: string, request: object): void
 }
@@ -53,6 +55,19 @@ export function openFairQueue<Item>(): FairQueue<Item> {
       if (line.size > 0) lines.set(key, line)
       count(key, -1)
       return item
+    },
+    discard(key, item) {
+      const line = lines.get(key)
+      for (const [request, items] of line ?? []) {
+        const at = items.indexOf(item)
+        if (at < 0) continue
+        items.splice(at, 1)
+        if (items.length === 0) line?.delete(request)
+        if (line?.size === 0) lines.delete(key)
+        count(key, -1)
+        return true
+      }
+      return false
     },
     remove(key, request) {
       const line = lines.get(key)

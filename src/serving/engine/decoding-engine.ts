@@ -1,0 +1,173 @@
+/**
+ * The engine of a language model: continues texts of any of its adapters, in one worker thread.
+ *
+ * It replaces the engine that answers rows at once, rather than running beside it: the weights of such a base are by far
+ * the most memory of a daemon.
+ */
+import { CodedError } from '../../contracts/core.ts'
+import type { Base } from '../../contracts/network.ts'
+import type { Version } from '../../versions/contract.ts'
+import type { CacheShape } from '../../nn/decoding/cached-attention.ts'
+import type { DecodeRow, DecodeRun } from '../../nn/decoding/decode-run.ts'
+import type { Drawn } from '../../nn/decoding/sample.ts'
+import { decodingGraph } from '../../nn/decoding/record.ts'
+import { proveInt8 } from '../../nn/onnx/prove-int8.ts'
+import { openOrtPool, type OrtPool, type OrtPoolOptions } from '../../nn/onnx/pool.ts'
+import type { ServingParts } from '../../nn/record.ts'
+import type { Json } from '../../contracts/core.ts'
+import { digestOf } from '../../platform/canonical-json.ts'
+import { failure, invariant } from '../../platform/errors.ts'
+import type { ServingEngine } from './contract.ts'
+import { prepareWith, type EngineParts, type PreparedAdapter } from './engine-adapter.ts'
+import type { RecordedGraph } from './recorded-graph.ts'
+
+/** A row of a step, with the key of its adapter. */
+export type SequenceRow = Omit<DecodeRow, 'adapter'> & { readonly adapter: string }
+
+export interface DecodingEngine extends Pick<ServingEngine, 'load' | 'unload' | 'close'> {
+  /** Adapters of one lane share a batch. */
+  laneOf(adapter: string): string
+  /** What one position of a text takes in memory. */
+  positionBytes(adapter: string): number
+  /** Several rows with one token each, or a part of one prompt: all of one lane. Tokens in order; −1 where none was asked for. */
+  step(rows: readonly SequenceRow[]): Promise<DecodedStep>
+  /** Releases what is kept of a text. */
+  forget(sequences: readonly number[]): void
+}
+
+export interface DecodedStep {
+  readonly drawn: readonly Drawn[]
+  /** Of the keys and values of all texts. */
+  readonly cacheBytes: number
+}
+
+export type DecodingEngineOptions = EngineParts & Omit<OrtPoolOptions, 'workers'>
+
+interface Recorded extends RecordedGraph {
+  readonly cache: CacheShape
+}
+
+export function openDecodingEngine(options: DecodingEngineOptions): DecodingEngine {
+  return new OnnxDecodingEngine(options)
+}
+
+class OnnxDecodingEngine implements DecodingEngine {
+  readonly #parts: EngineParts
+  readonly #pool: OrtPool
+  readonly #recorded = new Map<string, Omit<Recorded, 'model'>>()
+  readonly #loaded = new Map<string, { readonly adapter: PreparedAdapter<Recorded>; holders: number }>()
+  #isProven = false
+  #warmings = 0
+
+  constructor(options: DecodingEngineOptions) {
+    this.#parts = options
+    this.#pool = openOrtPool({ ...options, workers: 1 })
+  }
+
+  async load(key: string, version: Version): Promise<void> {
+    await this.#prove()
+    const record = (parts: ServingParts, frozen: Base) => this.#record(parts, frozen)
+    const adapter = prepareWith(record, this.#parts, key, version)
+    await this.#pool.addSession(adapter.graph.key, () => adapter.graph.model())
+    try {
+      await this.#pool.hold(key, adapter.tensors, adapter.alone)
+      await this.#warm(key, adapter)
+    } catch (error) {
+      if (!this.#loaded.has(key)) this.#pool.drop(key)
+      throw error
+    }
+    const holders = this.#loaded.get(key)?.holders ?? 0
+    this.#loaded.set(key, { adapter, holders: holders + 1 })
+  }
+
+  unload(key: string): void {
+    const loaded = this.#find(key)
+    loaded.holders -= 1
+    if (loaded.holders > 0) return
+    this.#loaded.delete(key)
+    this.#pool.drop(key)
+  }
+
+  laneOf(adapter: string): string {
+    return this.#find(adapter).adapter.family
+  }
+
+  positionBytes(adapter: string): number {
+    const { layers, keyHeads, headSize } = this.#find(adapter).adapter.graph.cache
+    return layers * 2 * keyHeads * headSize * 4
+  }
+
+  async step(rows: readonly SequenceRow[]): Promise<DecodedStep> {
+    const keys = [...new Set(rows.map(({ adapter }) => adapter))].sort()
+    const [first] = keys
+    invariant(first !== undefined, 'a step without rows')
+    const run = runOf(keys, this.#find(first).adapter, rows)
+    const { tokens, logprobs, bytes } = await this.#pool.decode(run)
+    invariant(tokens && logprobs && bytes, 'a step without an answer')
+    const drawn = rows.map((_, at) => ({
+      token: tokens.data[at] ?? -1,
+      logProbability: logprobs.data[at] ?? NaN,
+    }))
+    return { drawn, cacheBytes: bytes.data[0] ?? 0 }
+  }
+
+  forget(sequences: readonly number[]): void {
+    this.#pool.forget(sequences)
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close()
+  }
+
+  async #prove(): Promise<void> {
+    if (this.#isProven || this.#parts.base.quantize === undefined) return
+    await proveInt8(this.#pool)
+    this.#isProven = true
+  }
+
+  /** Recording takes many milliseconds, and a model loads many versions of one configuration. */
+  #record(parts: ServingParts, frozen: Base): Recorded {
+    const asked = digestOf(parts.config as unknown as Json)
+    const model = () => decodingGraph(parts).graph.layOut()
+    const known = this.#recorded.get(asked)
+    if (known !== undefined) return { ...known, model }
+    const { graph, cache } = decodingGraph(parts)
+    const key = graph.digest(frozen.weights)
+    this.#recorded.set(asked, { key, cache })
+    return { key, cache, model: () => graph.layOut() }
+  }
+
+  async #warm(key: string, adapter: PreparedAdapter<Recorded>): Promise<void> {
+    const { example } = adapter
+    invariant(example.kind === 'tokens', 'a language model reads tokens')
+    this.#warmings -= 1
+    const sequence = this.#warmings
+    const row = { sequence, adapter: key, from: 0, ids: example.ids }
+    const lane = `warm/${sequence}`
+    await this.#pool.decode({ ...runOf([key], adapter, [row]), lane })
+    this.#pool.forget([sequence])
+  }
+
+  #find(key: string) {
+    const loaded = this.#loaded.get(key)
+    invariant(loaded, `the adapter ${key} is not loaded`)
+    return loaded
+  }
+}
+
+function runOf(
+  held: readonly string[],
+  { graph, family }: PreparedAdapter<Recorded>,
+  rows: readonly SequenceRow[],
+): DecodeRun {
+  return {
+    ...{ session: graph.key, cache: graph.cache, lane: family, held },
+    rows: rows.map((row) => ({ ...row, adapter: held.indexOf(row.adapter) })),
+  }
+}
+
+/** What a text is told when a step of it fails. */
+export function stepFailure(error: unknown): Error {
+  if (error instanceof CodedError) return error
+  return failure('ENGINE_FAILED', String(error), { cause: error })
+}

@@ -1,0 +1,75 @@
+/**
+ * From tokens to the pieces of a text as a reader sees them: whole characters only, and nothing that may still become part
+ * of a stop text, which ends the answer and is not in it. Joined, the pieces are the text.
+ *
+ * A piece is the difference of two decodings from the piece before it on, since a token may read otherwise at the
+ * beginning of a text than within it.
+ */
+import type { LanguageModel } from '../../contracts/network.ts'
+
+const INCOMPLETE = '\uFFFD'
+
+export class TextPieces {
+  readonly #language: Pick<LanguageModel, 'text'>
+  readonly #stops: readonly string[]
+  readonly #ids: number[] = []
+  /** Where the piece before the next one begins, and where the next one does. */
+  #before = 0
+  #next = 0
+  /** Read and not yet given, for it may begin a stop text. */
+  #held = ''
+  #isStopped = false
+
+  constructor(language: Pick<LanguageModel, 'text'>, stops: readonly string[]) {
+    this.#language = language
+    this.#stops = stops.filter((stop) => stop !== '')
+  }
+
+  /** A stop text has come. */
+  get isStopped(): boolean {
+    return this.#isStopped
+  }
+
+  /** What may be given after this token. */
+  push(id: number): string {
+    this.#ids.push(id)
+    const text = this.#decoded()
+    return text.endsWith(INCOMPLETE) ? '' : this.#given(text)
+  }
+
+  /** The rest of an answer that ends without a stop text. */
+  end(): string {
+    if (this.#isStopped) return ''
+    const rest = this.#given(this.#decoded()) + (this.#isStopped ? '' : this.#held)
+    this.#held = ''
+    return rest
+  }
+
+  /** What the tokens since the last piece add. */
+  #decoded(): string {
+    const before = this.#language.text(this.#ids.slice(this.#before, this.#next))
+    return this.#language.text(this.#ids.slice(this.#before)).slice(before.length)
+  }
+
+  #given(text: string): string {
+    this.#before = this.#next
+    this.#next = this.#ids.length
+    const whole = this.#held + text
+    const starts = this.#stops.map((stop) => whole.indexOf(stop)).filter((at) => at >= 0)
+    if (starts.length > 0) {
+      this.#isStopped = true
+      this.#held = ''
+      return whole.slice(0, Math.min(...starts))
+    }
+    const kept = Math.max(0, ...this.#stops.map((stop) => overlap(whole, stop)))
+    this.#held = whole.slice(whole.length - kept)
+    return whole.slice(0, whole.length - kept)
+  }
+}
+
+/** The length of the longest end of `text` that is a beginning of `stop`. */
+function overlap(text: string, stop: string): number {
+  for (let length = Math.min(text.length, stop.length - 1); length > 0; length -= 1)
+    if (text.endsWith(stop.slice(0, length))) return length
+  return 0
+}
