@@ -110,12 +110,6 @@ export const limitTable = {
     most: 65_536,
     reason: 'answered rows that wait for a shadow; beyond it they are not compared',
   },
-  answer_tokens: {
-    default: 4096,
-    least: 1,
-    most: 1_000_000,
-    reason: 'the most tokens that a request may ask for: an answer computes as many steps',
-  },
   generation_texts: {
     default: 8,
     least: 1,
@@ -132,13 +126,15 @@ export const limitTable = {
     default: 65_536,
     least: 1,
     most: 100_000_000,
-    reason: 'tokens that waiting requests may have together, of prompts and answers: the time that they will take',
+    reason:
+      'tokens that waiting requests may have together, of prompts and answers: the time that they will take',
   },
   generation_cache_bytes: {
     default: 1024 * MiB,
     least: MiB,
     most: 1024 * 1024 * MiB,
-    reason: 'keys and values of the answers that are being written, of one base; one answer may always run',
+    reason:
+      'keys and values of the answers that are being written, of one base; one answer may always run',
   },
   spans: {
     default: 4096,

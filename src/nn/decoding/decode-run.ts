@@ -102,7 +102,9 @@ function rowFeeds(
   const added = rows[0]?.ids.length ?? 0
   const shape = [rows.length, added]
   const lengths = rows.map(({ sequence }) => lane.length(sequence))
-  const at = lengths.flatMap((length) => Array.from({ length: added }, (_, index) => length + index))
+  const at = lengths.flatMap((length) =>
+    Array.from({ length: added }, (_, index) => length + index),
+  )
   return {
     ids: { shape, data: Int32Array.from(rows.flatMap(({ ids }) => [...ids])) },
     mask: { shape, data: new Float32Array(rows.length * added).fill(1) },

@@ -24,7 +24,9 @@ export function decodingGraph({ base, cut, method: plugin, config }: ServingPart
   const graph = new OnnxGraph()
   const attention = new AttentionRecorder(graph)
   const { alone } = method
-  const paramRanks = new Map(method.parameters(sites).map(({ name, shape }) => [name, shape.length]))
+  const paramRanks = new Map(
+    method.parameters(sites).map(({ name, shape }) => [name, shape.length]),
+  )
   const opsOf = (quantized: typeof quantize): Ops<Value> => ({
     ...onnxOps({ graph, weights, paramRanks, alone, quantize: quantized }),
     cachedAttention: (parts) => attention.record(parts),

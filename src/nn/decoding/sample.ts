@@ -35,7 +35,8 @@ export function sampleToken(
 
 function likeliest(logits: Float32Array): number {
   let best = 0
-  for (let at = 1; at < logits.length; at += 1) if ((logits[at] ?? 0) > (logits[best] ?? 0)) best = at
+  for (let at = 1; at < logits.length; at += 1)
+    if ((logits[at] ?? 0) > (logits[best] ?? 0)) best = at
   return best
 }
 

@@ -55,7 +55,10 @@ class OnnxDecodingEngine implements DecodingEngine {
   readonly #parts: EngineParts
   readonly #pool: OrtPool
   readonly #recorded = new Map<string, Omit<Recorded, 'model'>>()
-  readonly #loaded = new Map<string, { readonly adapter: PreparedAdapter<Recorded>; holders: number }>()
+  readonly #loaded = new Map<
+    string,
+    { readonly adapter: PreparedAdapter<Recorded>; holders: number }
+  >()
   #isProven = false
   #warmings = 0
 
