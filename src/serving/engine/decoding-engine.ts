@@ -169,7 +169,7 @@ function runOf(
   }
 }
 
-/** What a text is told when a step of it fails. */
+/** The error of a text when a step of it fails. */
 export function stepFailure(error: unknown): Error {
   if (error instanceof CodedError) return error
   return failure('ENGINE_FAILED', String(error), { cause: error })
