@@ -6,6 +6,8 @@
  *
  *   hold  ⇔  k wrong > lose  and  P(K ≥ k) ≤ alpha,   K ~ Poisson(1/20 + Σ wᵢ)
  *
+ * The reason of a hold names the newest live version before that would pass: the one to go back to.
+ *
  * An example that turned wrong a few versions ago is still counted as wrong, and its wᵢ rises slowly, so examples that a
  * slow poison turns one by one add up. With `alpha: 1` any wrong one holds.
  *
@@ -71,23 +73,34 @@ export const golden: PolicyKind<Promotion, GoldenSettings> = {
 }
 
 function decide(
-  { golden: outcomes = [] }: PromotionFacts,
+  { golden: outcomes = [], goldenVersions: earlier = [] }: PromotionFacts,
   { file, secure, alpha, lose }: GoldenSettings,
 ) {
   const own = outcomes.filter((each) => each.file === file)
   const secured = own.filter(({ answers, wrong }) => answers >= secure && wrong <= 0.5)
   const lost = secured.filter(({ error }) => error >= 0.5)
   const expected = secured.reduce((sum, { wrong }) => sum + wrong, UNSEEN)
-  if (lost.length > lose && atLeast(lost.length, expected) <= alpha) {
+  const fails = (count: number) => count > lose && atLeast(count, expected) <= alpha
+  if (fails(lost.length)) {
     const lines = lost.slice(0, 5).map(({ line }) => line)
     const which = `line${lines.length === 1 ? '' : 's'} ${lines.join(', ')}`
     const more = lost.length > lines.length ? ', …' : ''
-    const reason = `golden: ${lost.length} of ${secured.length} examples are wrong now (${which}${more})`
-    return { verdict: 'hold', reason } as const
+    const wrongIn = (version: string) =>
+      secured.filter((each) => each.wrongIn?.includes(version) === true).length
+    const better = earlier.find((version) => !fails(wrongIn(version)))
+    const reason = `golden: ${lost.length} of ${secured.length} examples are wrong now (${which}${more})${passing(better, earlier)}`
+    return { verdict: 'hold', reason, ...(better !== undefined && { better }) } as const
   }
   const right = secured.length - lost.length
   const reason = `golden: ${right} of ${secured.length} examples are right (of ${own.length} in the file)`
   return { verdict: 'promote', reason } as const
+}
+
+/** Where a person may go back to. */
+function passing(better: string | undefined, earlier: readonly string[]): string {
+  if (better !== undefined) return `; ${better} would pass`
+  if (earlier.length === 0) return ''
+  return `; none of the last ${earlier.length} live versions would pass`
 }
 
 /** P(K ≥ k) of a Poisson distribution. */

@@ -48,6 +48,8 @@ export interface GoldenOutcome {
   readonly answers: number
   /** The share of its last answers that was wrong: a fading mean, about of the last twenty. */
   readonly wrong: number
+  /** Of `PromotionFacts.goldenVersions`: those that answer it wrong; absent = none. */
+  readonly wrongIn?: readonly string[]
 }
 
 /** The widest difference of accuracy between two slices that have enough examples, in percentage points. */
@@ -95,6 +97,8 @@ export interface PromotionFacts {
   readonly periods?: readonly PastPeriod[]
   /** Of the policies' own examples. */
   readonly golden?: readonly GoldenOutcome[]
+  /** Live versions before this one that have answered them and that the line can go back to, newest first. */
+  readonly goldenVersions?: readonly string[]
 }
 
 /** What a promotion policy cannot decide without. */
@@ -212,6 +216,14 @@ export interface Rollout extends Stateful {
   observe(answer: JudgedAnswer): RolloutDecision
   /** Absent = a stage may last for ever. */
   readonly bound?: RolloutBound | undefined
+  /** Absent = a stage that no events reach may last for ever. */
+  readonly expiry?: RolloutExpiry | undefined
+}
+
+/** What ends a stage by the clock of a server, however few events come: so long after it began. */
+export interface RolloutExpiry {
+  readonly afterMs: number
+  readonly verdict: 'promote' | 'stop'
 }
 
 /** What ends a stage that feedback never judges: so many accepted events since it began. */

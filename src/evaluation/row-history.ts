@@ -29,6 +29,8 @@ interface RowState {
   readonly streak: number
   /** Of the live versions that have answered it: their number, and the share that was wrong, which fades. */
   readonly seen?: Seen
+  /** Of the last live versions: those that answer it wrong. Only of rows that are followed; absent = none. */
+  readonly wrongIn?: readonly number[]
 }
 
 type Seen = readonly [answers: number, wrong: number]
@@ -48,7 +50,12 @@ export interface RowHistoryState {
   readonly head: string
   readonly periods: readonly PeriodState[]
   readonly rows: readonly (readonly [key: string, row: RowState])[]
+  /** The last live versions, oldest first; absent in a checkpoint of an earlier release. */
+  readonly lately?: readonly number[]
 }
+
+/** Live versions whose answers are known one by one. */
+const LATELY = 32
 
 /** The past is cut into this many periods. */
 export const PERIODS = 8
@@ -61,6 +68,7 @@ const empty: RowHistoryState = { head: '', periods: [], rows: [] }
 export class RowHistory implements Stateful<RowHistoryState> {
   #head = ''
   #periods: readonly PeriodState[] = []
+  #lately: readonly number[] = []
   readonly #rows = new Map<string, RowState>()
   #shown: RowHistoryState | undefined
 
@@ -107,6 +115,16 @@ export class RowHistory implements Stateful<RowHistoryState> {
     return { answers, wrong }
   }
 
+  /** The last live versions, newest first. */
+  get lately(): readonly string[] {
+    return this.#lately.map((version) => `v${version}`).toReversed()
+  }
+
+  /** Of a row that is followed: those of `lately` that answer it wrong. */
+  wrongIn(key: string): readonly string[] {
+    return (this.#rows.get(key)?.wrongIn ?? []).map((version) => `v${version}`)
+  }
+
   /** Before a candidate is scored: only these rows stay, and the past only if the head has the same outputs. */
   begin(head: string, keys: readonly string[]): void {
     if (head !== this.#head) this.#forgetPeriods()
@@ -117,21 +135,29 @@ export class RowHistory implements Stateful<RowHistoryState> {
   }
 
   answered(key: string, version: number, outcome: Outcome): void {
-    const { live = null, past = [], streak = 0, seen } = this.#rows.get(key) ?? {}
-    const line = answerOf(version, outcome)
-    this.#set(key, { line, live, past, streak, ...(seen && { seen }) })
+    const before = this.#rows.get(key) ?? { live: null, past: [], streak: 0 }
+    this.#set(key, { ...before, line: answerOf(version, outcome) })
   }
 
   answeredLive(key: string, version: number, outcome: Outcome): void {
     const before = this.#rows.get(key)
     const live = answerOf(version, outcome)
-    const { line, past = [], streak = 0, seen } = before ?? {}
-    this.#set(key, { line: line ?? live, live, past, streak, ...(seen && { seen }) })
+    const kept = before ?? { past: [], streak: 0 }
+    this.#set(key, { ...kept, line: before?.line ?? live, live })
   }
 
-  /** The candidate is going to be live: its answers are the past of the next one. `perPeriod` versions make a period. */
-  promoted(version: number, events: number, perPeriod: number): void {
+  /**
+   * The candidate is going to be live: its answers are the past of the next one. `perPeriod` versions make a period.
+   * `followed`: rows whose answers by the last live versions are known one by one.
+   */
+  promoted(
+    version: number,
+    events: number,
+    perPeriod: number,
+    followed: readonly string[] = [],
+  ): void {
     const period = this.#periodFor(version, events, perPeriod)
+    this.#follow(version, followed)
     for (const [key, row] of this.#rows) {
       if (row.line?.[0] !== version) continue
       const past = period === undefined ? [] : withError(row.past, period, row.line[1])
@@ -154,6 +180,7 @@ export class RowHistory implements Stateful<RowHistoryState> {
       const line = row.line !== null && row.line[0] <= number ? row.line : live
       this.#set(key, { ...row, line, live })
     }
+    this.#lately = this.#lately.filter((version) => version <= number)
     this.#dropOldPast()
   }
 
@@ -173,16 +200,33 @@ export class RowHistory implements Stateful<RowHistoryState> {
       head: this.#head,
       periods: this.#periods,
       rows: [...this.#rows],
+      ...(this.#lately.length > 0 && { lately: this.#lately }),
     }
     return this.#shown
   }
 
-  restore({ head, periods, rows }: RowHistoryState): void {
+  restore({ head, periods, rows, lately = [] }: RowHistoryState): void {
     this.#head = head
     this.#periods = periods
+    this.#lately = lately
     this.#rows.clear()
     for (const [key, row] of rows) this.#rows.set(key, row)
     this.#shown = undefined
+  }
+
+  /** A row that this version has not answered counts as the newest version that has. */
+  #follow(version: number, keys: readonly string[]): void {
+    if (keys.length === 0) return
+    this.#lately = [...this.#lately, version].slice(-LATELY)
+    const known = new Set(this.#lately)
+    for (const key of keys) {
+      const row = this.#rows.get(key)
+      if (row === undefined) continue
+      const { wrongIn = [], ...rest } = row
+      const isWrong = (row.line?.[1] ?? 0) >= 0.5
+      const wrong = [...wrongIn.filter((each) => known.has(each)), ...(isWrong ? [version] : [])]
+      this.#set(key, { ...rest, ...(wrong.length > 0 && { wrongIn: wrong }) })
+    }
   }
 
   #periodFor(version: number, events: number, perPeriod: number): PeriodState | undefined {

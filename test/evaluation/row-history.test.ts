@@ -48,6 +48,26 @@ describe('the history of rows', () => {
     expect(history.line('a', 3)).toBeUndefined()
   })
 
+  it('knows of followed rows which of the last live versions answered them wrong, over a restart and a way back', () => {
+    const history = new RowHistory()
+    for (let version = 1; version <= 40; version += 1) {
+      answered(history, version, { a: version % 3 === 0 ? wrong : right })
+      if (version % 2 === 0) history.promoted(version, 16 * version, 1, ['a', 'gone'])
+    }
+    const restored = new RowHistory()
+    restored.restore(JSON.parse(JSON.stringify(history.snapshot())) as never)
+    expect(restored.lately.slice(0, 3)).toEqual(['v40', 'v38', 'v36'])
+    expect(restored.wrongIn('a')).toEqual(['v6', 'v12', 'v18', 'v24', 'v30', 'v36'])
+    restored.goTo('v24')
+    expect(restored.lately[0]).toBe('v24')
+    for (let version = 41; version <= 120; version += 1) {
+      answered(restored, version, { a: right })
+      restored.promoted(version, 16 * version, 1, ['a'])
+    }
+    expect(restored.lately).toHaveLength(32)
+    expect(restored.wrongIn('a')).toEqual([])
+  })
+
   it('starts again when the head has other outputs', () => {
     const history = new RowHistory()
     answered(history, 1, { a: right })

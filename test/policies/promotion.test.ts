@@ -321,6 +321,21 @@ describe('golden', () => {
     expect(decide(outcomes, { secure: 5, alpha: 1 }).reason).toMatch(/3 of 4 .*lines 3, 5, 4/)
   })
 
+  it('names the newest earlier version that would pass, which is the one to go back to', () => {
+    const wrongIn = ['v9', 'v8', 'v4']
+    const outcomes = [1, 2, 3].map((line) => ({ ...outcome(line, 1, 300), wrongIn }))
+    const against = (goldenVersions: readonly string[]) =>
+      open('golden', { file: write('{"text":"a","label":"yes"}\n') }).decide({
+        ...compared(0.7, 0.7),
+        ...{ golden: outcomes, goldenVersions },
+      })
+    const { better, reason } = against(['v9', 'v8', 'v7', 'v6', 'v4'])
+    expect(better).toBe('v7')
+    expect(reason).toMatch(/^golden: 3 of 3 examples are wrong now .*; v7 would pass$/)
+    expect(against(['v9', 'v4']).reason).toMatch(/; none of the last 2 live versions would pass$/)
+    expect(against(['v9', 'v4'])).not.toHaveProperty('better')
+  })
+
   it('takes for chance as many as usually waver, and not more', () => {
     const wrong = (count: number) =>
       decide(Array.from({ length: 40 }, (_, at) => outcome(at, at < count ? 1 : 0, 60, 0.05)))

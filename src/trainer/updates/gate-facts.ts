@@ -88,6 +88,7 @@ export async function promotionFacts(
   state.compared.begin(canonicalJson(state.learner.head), keys)
   await answer(rows, compared, parts, signal)
   const scores = scoresOn(rows, parts)
+  const kept = state.compared.lately.filter((version) => state.checkpoint.hasSnapshot(version))
   return {
     ...(scores ?? { rows: 0, candidate: none }),
     from,
@@ -97,15 +98,20 @@ export async function promotionFacts(
     golden: golden.flatMap(({ file, line, example: { key } }) => {
       const own = state.compared.line(key, numberOf(parts))
       const streak = state.compared.streak(key)
-      return own ? [{ file, line, error: own.error, streak, ...state.compared.seen(key) }] : []
+      const wrongIn = state.compared.wrongIn(key)
+      const seen = { ...state.compared.seen(key), ...(wrongIn.length > 0 && { wrongIn }) }
+      return own ? [{ file, line, error: own.error, streak, ...seen }] : []
     }),
+    goldenVersions: kept,
   }
 }
 
 /** The candidate that these facts are of has become live. */
 export function promoteCompared({ loop, state }: RestoreVersion, number: number): void {
   const { versions = 0 } = loop.policies.promotion.needs ?? {}
-  state.compared.promoted(number, state.learner.progress.learned, Math.ceil(versions / PERIODS))
+  const { learned } = state.learner.progress
+  const golden = (loop.comparison?.golden ?? []).map(({ example }) => example.key)
+  state.compared.promoted(number, learned, Math.ceil(versions / PERIODS), golden)
 }
 
 /** The number of the next version. */
