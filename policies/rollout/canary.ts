@@ -14,9 +14,10 @@ import type {
   Rollout,
   RolloutBound,
   RolloutDecision,
+  RolloutExpiry,
   TrialStage,
 } from '../../src/contracts/release.ts'
-import { boundOf, HarmTest, harmSettings, type HarmSettings } from './harm.ts'
+import { boundOf, expiryOf, HarmTest, harmSettings, type HarmSettings } from './harm.ts'
 
 type CanarySettings = HarmSettings & Readonly<Record<'share' | 'factor', number>>
 
@@ -56,6 +57,10 @@ class Canary implements Rollout {
 
   get bound(): RolloutBound | undefined {
     return boundOf(this.#settings, () => this.#waiting().reason)
+  }
+
+  get expiry(): RolloutExpiry | undefined {
+    return expiryOf(this.#settings)
   }
 
   begin(): TrialStage {

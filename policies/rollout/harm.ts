@@ -10,7 +10,7 @@
  * a shadow each answer is a block.
  */
 import type { Json, Setting, SettingsOf } from '../../src/contracts/core.ts'
-import type { JudgedAnswer, RolloutBound } from '../../src/contracts/release.ts'
+import type { JudgedAnswer, RolloutBound, RolloutExpiry } from '../../src/contracts/release.ts'
 import { SequentialTest } from '../sequential-test.ts'
 
 export const harmSettings = {
@@ -43,6 +43,14 @@ export const harmSettings = {
     description:
       'accepted events after which a stage ends undecided, because too little feedback names its prediction; 0 = never',
   },
+  max_time: {
+    type: 'duration',
+    minimum: 1000,
+    maximum: 31_536_000_000,
+    default: '0',
+    description:
+      'time after which the server ends a stage undecided, also if no events come: 12h, 2m; 0 = never, so that the same stream always gives the same versions',
+  },
   undecided: {
     type: 'choice',
     options: ['promote', 'stop'],
@@ -61,6 +69,14 @@ export function boundOf(
   if (events === 0) return undefined
   const reason = () => `undecided after ${events} events, ${progress()}: ${verdict}`
   return { events, decide: () => ({ verdict, reason: reason() }) }
+}
+
+/** Ends a stage after `max_time`. */
+export function expiryOf({
+  max_time: afterMs,
+  undecided,
+}: HarmSettings): RolloutExpiry | undefined {
+  return afterMs === 0 ? undefined : { afterMs, verdict: undecided }
 }
 
 interface Sum {

@@ -10,9 +10,10 @@ import type {
   Rollout,
   RolloutBound,
   RolloutDecision,
+  RolloutExpiry,
   TrialStage,
 } from '../../src/contracts/release.ts'
-import { boundOf, HarmTest, harmSettings, type HarmSettings } from './harm.ts'
+import { boundOf, expiryOf, HarmTest, harmSettings, type HarmSettings } from './harm.ts'
 
 export const shadow: PolicyKind<Rollout, HarmSettings> = {
   summary: 'computed and compared first, and live when a sequential test shows no harm',
@@ -32,6 +33,10 @@ class Shadow implements Rollout {
 
   get bound(): RolloutBound | undefined {
     return boundOf(this.#settings, () => this.#waiting().reason)
+  }
+
+  get expiry(): RolloutExpiry | undefined {
+    return expiryOf(this.#settings)
   }
 
   begin(): TrialStage {

@@ -32,6 +32,7 @@ import { openServer } from '../api/http/server.ts'
 import { surfaces } from '../plugins.ts'
 import { openSourceLimit } from '../serving/services/feedback/source-limit.ts'
 import { watchScrapes } from '../serving/services/metrics/scrape.ts'
+import { runTrialExpiry } from '../serving/services/trial-expiry.ts'
 import { openServices, type Services } from '../serving/services/services.ts'
 import { openSupervisor, type Supervisor } from '../trainer/process/supervisor.ts'
 import { probeBlobs } from '../versions/blobs/probe.ts'
@@ -136,15 +137,16 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
   watchScrapes({
     models: served,
     trainer,
-    series: services.series,
-    metrics,
+    ...{ services, metrics, clock },
     version: daemonVersion,
   })
   const ending = new AbortController()
   const sampling = services.series.run(ending.signal)
+  const sinceMs = (model: string) => services.model(model).trials.sinceMs()
+  const expiring = runTrialExpiry({ models: served, trainer, sinceMs, clock, log }, ending.signal)
   site.atEnd(async () => {
     ending.abort()
-    await sampling
+    await Promise.all([sampling, expiring])
   })
   const server = await openServer({
     surfaces: await Promise.all(Object.values(surfaces).map((each) => each.open({}, services))),

@@ -11,7 +11,7 @@ import {
   openBaseOf,
   openTask,
 } from '../config/model-parts.ts'
-import { openPolicies, triggerHint } from '../config/plugins/open-policy.ts'
+import { openPolicies, openPolicy, triggerHint } from '../config/plugins/open-policy.ts'
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import { jointWatch } from '../evaluation/joint-rollback.ts'
 import { ErrorWatch } from '../serving/services/error-watch.ts'
@@ -242,6 +242,11 @@ async function serve(
       ...{ model: name, source: httpSourceName, inbox: model.inbox },
       reader: receiptReader(site, name),
     },
+    trialExpiry: openPolicy(
+      'rollout',
+      pluginsOf(site.config).policies.rollout,
+      modelOf(site.config, name).rollout,
+    ).expiry,
     get trigger() {
       return triggerHint(modelOf(site.config, name).trigger)
     },

@@ -25,14 +25,17 @@ export async function writeCertificate(
 
 /** The newest first: names begin with a time. */
 export function certificatesIn(folder: string, count: number): readonly Certificate[] {
-  const names = filesIn(join(folder, FOLDER)).flatMap((file) => {
-    const name = file.endsWith('.json') ? file.slice(0, -'.json'.length) : ''
-    return namePattern.test(name) ? [name] : []
-  })
-  const newest = names.toSorted().toReversed().slice(0, count)
+  const newest = certificateNames(folder).toSorted().toReversed().slice(0, count)
   return newest
     .map((name) => readCertificate(folder, name))
     .filter((certificate) => certificate !== undefined)
+}
+
+export function certificateNames(folder: string): string[] {
+  return filesIn(join(folder, FOLDER)).flatMap((file) => {
+    const name = file.endsWith('.json') ? file.slice(0, -'.json'.length) : ''
+    return namePattern.test(name) ? [name] : []
+  })
 }
 
 export function readCertificate(folder: string, request: string): Certificate | undefined {

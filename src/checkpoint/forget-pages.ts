@@ -6,7 +6,12 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { CodedError } from '../contracts/core.ts'
 import { openStore } from '../platform/store/store.ts'
-import { certificatesIn, readCertificate, type Certificate } from './certificates.ts'
+import {
+  certificateNames,
+  certificatesIn,
+  readCertificate,
+  type Certificate,
+} from './certificates.ts'
 import type { ForgetTask, ForgettingState } from './forgetting.ts'
 import { checkpointMigrations } from './schema.ts'
 import { fact } from './states.ts'
@@ -17,6 +22,8 @@ export interface ForgetPages {
   /** The newest first. */
   certificates(count: number): readonly Certificate[]
   certificate(request: string): Certificate | undefined
+  /** Of certificates. */
+  count(): number
 }
 
 /** `folder`: of the model. */
@@ -25,6 +32,7 @@ export function openForgetPages(folder: string): ForgetPages {
     tasks: () => tasksIn(join(folder, 'state.db')),
     certificates: (count) => certificatesIn(folder, count),
     certificate: (request) => readCertificate(folder, request),
+    count: () => certificateNames(folder).length,
   }
 }
 

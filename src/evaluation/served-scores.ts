@@ -3,6 +3,8 @@
  * however late it comes. Counted apart from the learner, so that a rollback takes none of it back. Of an answer that is
  * judged again the newest judgement counts, among the last ones; the versions and the answers that are known are bounded.
  */
+import type { SliceGap } from '../contracts/release.ts'
+import { servedGap } from './slice-gap.ts'
 import {
   ServedParts,
   type JudgedPart,
@@ -23,6 +25,8 @@ export interface ServedScore {
   readonly count: number
   /** Of the versions that were judged last. */
   readonly parts?: ServedPartScores
+  /** Between the slices of these. */
+  readonly sliceGap?: SliceGap
   /** Their mean error in the task's terms: 0 = all right; where answers are right or wrong, the share of wrong ones. */
   readonly error: number
 }
@@ -110,7 +114,9 @@ export class ServedScores {
       .reverse()
       .map(({ version, count, errors }, at) => {
         const parts = at < VERSIONS_IN_PARTS ? this.#parts.get(version)?.scores : undefined
-        return { version, count, error: errors / count, ...(parts && { parts }) }
+        const sliceGap = parts && servedGap(parts.slices)
+        const error = errors / count
+        return { version, count, error, ...(parts && { parts }), ...(sliceGap && { sliceGap }) }
       })
     return this.#shown
   }

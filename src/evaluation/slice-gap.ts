@@ -13,6 +13,7 @@
  */
 import type { SliceGap } from '../contracts/release.ts'
 import { fading, ratio, type AccuracyState } from './running-accuracy.ts'
+import { OTHER_PART, type PartScore } from './served-parts.ts'
 
 const ALPHA = 0.05
 
@@ -27,7 +28,30 @@ export function widestGap(
   slices: readonly (readonly [slice: string, state: AccuracyState])[],
   least: number,
 ): SliceGap | undefined {
-  const parts = slices.flatMap(([slice, state]) => (state[0] < least ? [] : [partOf(slice, state)]))
+  return gapOf(slices.flatMap(([slice, state]) => (state[0] < least ? [] : [partOf(slice, state)])))
+}
+
+/** Judged answers of a slice that its accuracy needs. */
+const LEAST_JUDGED = 30
+
+/**
+ * The same of answers that were served: plain means. Undefined also where errors are distances, which no difference of
+ * shares describes.
+ */
+export function servedGap(slices: readonly PartScore[]): SliceGap | undefined {
+  if (slices.some(({ error, count }) => !isShare(error * count, count))) return undefined
+  const judged = slices.filter(({ count, name }) => count >= LEAST_JUDGED && name !== OTHER_PART)
+  return gapOf(
+    judged.map(({ name, error, count }) => ({ slice: name, accuracy: 1 - error, count })),
+  )
+}
+
+/** Each error is 0 or 1 where the sum is whole: distances add up to a fraction. */
+function isShare(errors: number, count: number): boolean {
+  return errors <= count + 1e-6 && Math.abs(errors - Math.round(errors)) < 1e-6
+}
+
+function gapOf(parts: readonly Part[]): SliceGap | undefined {
   const sorted = parts.toSorted(
     (one, other) => other.accuracy - one.accuracy || (one.slice < other.slice ? -1 : 1),
   )

@@ -638,6 +638,12 @@ export const metricTable = {
     labels: ['model', 'by', 'name'],
     help: 'The same by stratum, slice and source: `by` says which, and `name` is its name; at most 64 of each, and `other`.',
   },
+  servedSliceGap: {
+    kind: 'gauge',
+    name: 'antikythera_served_slice_gap_ratio',
+    labels: ['model', 'bound'],
+    help: 'Widest difference of the share of right answers that the live version served between two slices with at least 30 judged answers: bound is point, low or high. Absent until there are two, and where errors are distances.',
+  },
   servedError: {
     kind: 'gauge',
     name: 'antikythera_served_error',
@@ -655,6 +661,24 @@ export const metricTable = {
     name: 'antikythera_scored_versions',
     labels: ['model'],
     help: 'Versions with scores of the answers they served; at most limits.scored_versions.',
+  },
+  trialSeconds: {
+    kind: 'gauge',
+    name: 'antikythera_trial_seconds',
+    labels: ['model'],
+    help: 'How long the present stage of the trial has lasted; absent where no version is on trial. Without feedback a stage ends only by max_events, max_time or a person.',
+  },
+  forgetRequests: {
+    kind: 'gauge',
+    name: 'antikythera_forget_requests',
+    labels: ['model', 'state'],
+    help: 'Requests to forget that are not done: asked, rebuilding, or blocked (the trainer has failed). Set by the replica that trains the model.',
+  },
+  forgetCertificates: {
+    kind: 'gauge',
+    name: 'antikythera_forget_certificates',
+    labels: ['model'],
+    help: 'Requests to forget that are done: certificates on the disk of this replica.',
   },
   trialJudged: {
     kind: 'gauge',

@@ -106,6 +106,8 @@ export interface TrainerStatus {
     /** The version that goes on trial next. */
     readonly waiting?: string
   }
+  /** Requests to forget that are not done; absent in the report of an older daemon. */
+  readonly forgetting?: { readonly asked: number; readonly rebuilding: number }
   /** Reported at most once a second. */
   readonly quality?: QualityReport
   /** In a fleet: the lease under which it trains, or the holder while this one is on standby. */

@@ -4,6 +4,7 @@ import type { BacklogProgress } from './backlog-progress.ts'
 import type { FeedbackProgress, TrainerStatus } from './contract.ts'
 import type { Trial } from '../evaluation/trial.ts'
 import type { LoopParts } from './parts.ts'
+import type { ForgetTask } from '../checkpoint/forgetting.ts'
 import type { TrainerState } from './state.ts'
 import type { Assembly } from './start/assembly.ts'
 
@@ -51,11 +52,18 @@ export function statusOf(
     ...(learner.alarms && { alarms: learner.alarms }),
     ...(trials.trial && { trial: trialShown(trials.trial, trials.waiting?.version) }),
     ...(kept && { kept: { versions: kept.versions, bytes: kept.bytes } }),
+    forgetting: openRequests(state.forgetting.tasks),
     forgottenIds: dedupe.forgotten,
     updates: times.shown,
     ...(compute && { compute }),
     ...(learner.lossGap && { lossGap: learner.lossGap }),
   }
+}
+
+function openRequests(tasks: readonly Pick<ForgetTask, 'stage'>[]) {
+  const inStage = (stage: ForgetTask['stage']) =>
+    tasks.filter((each) => each.stage === stage).length
+  return { asked: inStage('asked'), rebuilding: inStage('rebuilding') }
 }
 
 function trialShown(

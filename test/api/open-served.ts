@@ -73,6 +73,7 @@ export interface ServedOptions {
   readonly example?: NonNullable<ServedModel['example']>
   readonly forgotten?: NonNullable<ServedModel['forgotten']>
   readonly setAside?: NonNullable<ServedModel['setAside']>
+  readonly forgets?: NonNullable<ServedModel['forgets']>
   readonly storeBytes?: NonNullable<ServedModel['storeBytes']>
   /** Beside v1. */
   readonly surfaces?: (services: Services) => readonly Surface[]
@@ -135,6 +136,7 @@ export async function openServed(options: ServedOptions = {}) {
     ...(options.example && { example: options.example }),
     ...(options.forgotten && { forgotten: options.forgotten }),
     ...(options.setAside && { setAside: options.setAside }),
+    ...(options.forgets && { forgets: options.forgets }),
     ...(options.storeBytes && { storeBytes: options.storeBytes }),
     waitingRows: () => live.batcher.waiting('m'),
   }
@@ -151,8 +153,8 @@ export async function openServed(options: ServedOptions = {}) {
     fleet: options.fleet,
     clock: systemClock,
   })
-  const { series } = services
-  watchScrapes({ models, trainer, series, metrics: live.metrics, version: '0.1.0' })
+  const scraped = { models, trainer, services, metrics: live.metrics, clock: systemClock }
+  watchScrapes({ ...scraped, version: '0.1.0' })
   const server = await openServer({
     surfaces: [openV1(services), ...(options.surfaces?.(services) ?? [])],
     ...{ services, limits },

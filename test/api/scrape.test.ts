@@ -110,3 +110,35 @@ test('a backlog’s rate and the time that it takes stand in the model’s descr
   const quiet = await openServed()
   expect((await quiet.app.inject('/v1/models')).json()).not.toHaveProperty('models.0.progress')
 })
+
+test('requests to forget are counted by state, also those that a failed trainer blocks; certificates are those of this disk', async () => {
+  const forgets = {
+    tasks: () => [],
+    certificates: () => [],
+    certificate: () => undefined,
+    count: () => 3,
+  }
+  const forgetting = { asked: 2, rebuilding: 1 }
+  const ofState = async (state: 'idle' | 'failed' | 'standby') => {
+    const { app } = await openServed({ forgets, trainer: { state, forgetting } })
+    const { body } = await app.inject('/metrics')
+    expect(body).toContain('antikythera_forget_certificates{model="m"} 3\n')
+    return [...body.matchAll(/forget_requests\{model="m",state="(\w+)"\} (\d+)/g)].map(
+      ([, state, count]) => `${state} ${count}`,
+    )
+  }
+  expect(await ofState('idle')).toEqual(['asked 2', 'rebuilding 1', 'blocked 0'])
+  expect(await ofState('failed')).toEqual(['asked 0', 'rebuilding 0', 'blocked 3'])
+  expect(await ofState('standby')).toEqual([])
+})
+
+test('the widest gap between slices of what the live version served is shown with its bounds', async () => {
+  const sliceGap = { best: 'a', worst: 'b', points: 20, low: 5, high: 31, slices: 2 }
+  const parts = { strata: [], slices: [], sources: [], confusion: [] }
+  const served = [{ version: 'v1', count: 90, error: 0.2, parts, sliceGap }]
+  const { app } = await openServed({ trainer: { served } })
+  const { body } = await app.inject('/metrics')
+  expect(body).toContain('antikythera_served_slice_gap_ratio{model="m",bound="low"} 0.05\n')
+  const { json } = await app.inject('/v1/models/m')
+  expect(json()).toMatchObject({ served: { parts: { slice_gap: sliceGap } } })
+})

@@ -7,7 +7,7 @@ import {
   type AccuracyState,
 } from '../../src/evaluation/running-accuracy.ts'
 import { Quality } from '../../src/evaluation/quality.ts'
-import { widestGap } from '../../src/evaluation/slice-gap.ts'
+import { servedGap, widestGap } from '../../src/evaluation/slice-gap.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
 
@@ -140,5 +140,27 @@ describe('the quality of a model', () => {
     const { slices: _slices, ...old } = state
     restored.restore(old)
     expect(restored.report()).not.toHaveProperty('slices')
+  })
+})
+
+describe('the gap of the answers that were served', () => {
+  const part = (name: string, count: number, wrong: number) => ({
+    name,
+    count,
+    error: wrong / count,
+  })
+
+  test('is between slices with enough judged answers', () => {
+    const slices = [part('north', 60, 6), part('south', 40, 20), part('new', 29, 29)]
+    const gap = servedGap([...slices, part('other', 50, 50)])
+    expect(gap).toMatchObject({ best: 'north', worst: 'south', slices: 2 })
+    expect(gap!.points).toBeCloseTo(40)
+    expect([gap!.low > 0, gap!.high < 100]).toEqual([true, true])
+    expect(servedGap(slices.slice(0, 1))).toBeUndefined()
+  })
+
+  test('is not given where errors are distances, which have no shares', () => {
+    expect(servedGap([part('a', 50, 12.34), part('b', 50, 20)])).toBeUndefined()
+    expect(servedGap([part('a', 50, 70), part('b', 50, 20)])).toBeUndefined()
   })
 })

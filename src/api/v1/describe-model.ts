@@ -38,7 +38,7 @@ export function describeModel(model: ModelServices): ModelAnswer {
     ...(trainer.alarms && { drift: describeDrift(trainer.alarms) }),
     ...(trainer.quality && { quality: describeQuality(trainer.quality, task) }),
     ...(served && { served: describeServed(served) }),
-    ...(trainer.trial && { trial: describeTrial(trainer.trial) }),
+    ...(trainer.trial && { trial: describeTrial(trainer.trial, model.trials.sinceMs()) }),
     ...(trainer.compute && { compute: describeCompute(trainer.compute) }),
     ...(trainer.lossGap && { loss_gap: trainer.lossGap }),
     ...(trainer.quality?.slice_gap && { slice_gap: trainer.quality.slice_gap }),

@@ -3,9 +3,10 @@ import type { TrainerReport } from '../../serving/services/served-model.ts'
 
 type ServedScore = NonNullable<TrainerReport['served']>[number]
 
-export function describeServed({ count, error, parts }: ServedScore) {
+export function describeServed({ count, error, parts, sliceGap }: ServedScore) {
   if (parts === undefined) return { count, error }
   const { strata, slices, sources, confusion } = parts
   const copied = { strata: [...strata], slices: [...slices], sources: [...sources] }
-  return { count, error, parts: { ...copied, confusion: [...confusion] } }
+  const gap = sliceGap && { slice_gap: sliceGap }
+  return { count, error, parts: { ...copied, confusion: [...confusion], ...gap } }
 }

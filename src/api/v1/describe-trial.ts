@@ -2,7 +2,7 @@
 import { Type, type Static } from 'typebox'
 import type { TrainerReport } from '../../serving/services/served-model.ts'
 import type { Routing } from '../../versions/contract.ts'
-import { Count, Name } from '../schema-parts.ts'
+import { Count, Name, Time } from '../schema-parts.ts'
 
 const Share = Type.Number({ description: 'of the requests, between 0 and 1' })
 
@@ -37,6 +37,7 @@ export const TrialAnswer = Type.Object(
       description: 'policy: the rollout policy decides; person: a person ends the trial',
     }),
     reason: Type.String(),
+    since: Type.Optional({ ...Time, description: 'when its present stage began' }),
     candidate: Arm,
     live: Arm,
     compared: Type.Optional(
@@ -63,11 +64,13 @@ export function describeRouted({ canary, shadow }: Routing) {
 
 export function describeTrial(
   trial: NonNullable<TrainerReport['trial']>,
+  sinceMs: number | undefined,
 ): Static<typeof TrialAnswer> {
   const { version, stage, by, reason, compared, agreed, waiting } = trial
   return {
     ...{ version, kind: stage.kind, by, reason },
     ...(stage.kind === 'canary' ? { share: stage.share } : { compared, agreed }),
+    ...(sinceMs !== undefined && { since: new Date(sinceMs).toISOString() }),
     candidate: arm(trial.candidate),
     live: arm(trial.live),
     ...(waiting !== undefined && { waiting }),

@@ -362,6 +362,7 @@ const Served = Type.Object(
             Type.Object({ said: Type.String(), right: Type.String(), count: Count }),
             { description: 'what was answered, and what was right; a classification' },
           ),
+          slice_gap: Type.Optional(SliceGap),
         },
         { description: 'most answers first; of the versions judged last' },
       ),

@@ -1,5 +1,7 @@
 /** How good the answers were that the live version has served: by stratum, slice and source, and what was said in place of what. */
 import { short, table } from '../print.ts'
+import type { SliceGap } from '../../contracts/release.ts'
+import { gapText } from './gap-text.ts'
 
 interface Part {
   readonly name: string
@@ -15,6 +17,7 @@ export interface Served {
     readonly strata: readonly Part[]
     readonly slices: readonly Part[]
     readonly sources: readonly Part[]
+    readonly slice_gap?: SliceGap
     readonly confusion: readonly {
       readonly said: string
       readonly right: string
@@ -28,7 +31,13 @@ const MOST = 10
 
 export function servedLines(served: Served | undefined): string[] {
   if (served === undefined) return []
-  const { strata = [], slices = [], sources = [], confusion = [] } = served.parts ?? {}
+  const {
+    strata = [],
+    slices = [],
+    sources = [],
+    confusion = [],
+    slice_gap: gap,
+  } = served.parts ?? {}
   const wrong = confusion.filter(({ said, right }) => said !== right).slice(0, MOST)
   const parts = [
     ...partRows('stratum', strata),
@@ -38,6 +47,7 @@ export function servedLines(served: Served | undefined): string[] {
   return [
     `answers that the live version has served: ${served.count} judged, error ${short(served.error)}`,
     ...table([['by', 'name', 'judged', 'error'], ...parts]),
+    ...(gap === undefined ? [] : [gapText(gap)]),
     ...(wrong.length === 0
       ? []
       : ['', ...table([['said', 'right', 'times'], ...wrong.map(confusedRow)])]),

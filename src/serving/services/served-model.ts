@@ -1,6 +1,7 @@
 /** The server's view of a model: the parts that its routes use, each behind the smallest interface. */
 import type { CodedError, Json } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/network.ts'
+import type { RolloutExpiry } from '../../contracts/release.ts'
 import type { TrainerStatus } from '../../trainer/contract.ts'
 import type { ForgetForecast } from '../../trainer/forgetting/forecast.ts'
 import type { ForgetRequest, Registry } from '../../versions/contract.ts'
@@ -32,6 +33,8 @@ export interface ServedModel {
   readonly forgets?: ForgetPages
   /** Where receipts are looked up; absent = nowhere. */
   readonly receipts?: ReceiptOptions
+  /** When the rollout policy of the config ends a trial by the clock; absent = never. */
+  readonly trialExpiry?: RolloutExpiry | undefined
   /** When pending feedback is learned, if a count determines it. */
   readonly trigger?: TriggerHint
   /** Entries removed by limits since the model was created: ids of the inbox, dead letters. */

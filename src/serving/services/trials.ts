@@ -7,6 +7,7 @@ import { failure } from '../../platform/errors.ts'
 import type { Routing } from '../../versions/contract.ts'
 import { openVersions, type NextMove } from '../../versions/service.ts'
 import type { ServedModel } from './served-model.ts'
+import { TrialAge } from './trial-age.ts'
 
 type Tried = Pick<ServedModel, 'name' | 'registry' | 'live'>
 
@@ -21,11 +22,15 @@ export interface TrialService {
   shadow(version: string, why: Why): Promise<Routing>
   /** Learning goes on where it is. Of one that does not run: a success. */
   end(kind: 'canary' | 'shadow', why: Why): Promise<Routing>
+  /** When the present stage began; undefined: no version is on trial here. */
+  sinceMs(): number | undefined
 }
 
 export function openTrialService(model: Tried): TrialService {
   const { registry, live } = model
+  const age = new TrialAge()
   return {
+    sinceMs: () => age.sinceMs(live.live()?.pointer),
     async canary(version, share, why) {
       await live.prove(version)
       return move(model, { ...why, by: 'canary', canary: { version, share }, shadow: null })

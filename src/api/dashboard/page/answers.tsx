@@ -33,6 +33,7 @@ export interface Trial {
   /** `policy`: it decides. `person`: a person ends it. */
   readonly by: string
   readonly reason: string
+  readonly since?: string
   readonly candidate: Arm
   readonly live: Arm
   readonly compared?: number
@@ -65,6 +66,8 @@ export interface Model {
   readonly prequential: Scores
   /** Absent until its trainer has reported it. */
   readonly quality?: object
+  /** Of the answers of the live version; absent until one is judged. */
+  readonly served?: { readonly parts?: { readonly slice_gap?: SliceGap } }
 }
 
 export interface Scores {

@@ -163,7 +163,11 @@ function ModelView({ name, listed, round }: ModelViewProps) {
               versions.reload()
             }}
           />
-          <QualityPanel quality={quality.answer} error={quality.error} />
+          <QualityPanel
+            quality={quality.answer}
+            error={quality.error}
+            servedGap={shown.served?.parts?.slice_gap}
+          />
         </div>
         <div>
           <TryIt model={shown} />

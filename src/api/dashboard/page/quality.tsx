@@ -6,12 +6,14 @@ import { number, share, whole } from './format.tsx'
 interface Props {
   readonly quality: Quality | undefined
   readonly error: unknown
+  /** Between slices, of what the live version answered. */
+  readonly servedGap: SliceGap | undefined
 }
 
 /** More columns than this do not fit. */
 const MOST_CONFUSED = 10
 
-export function QualityPanel({ quality, error }: Props) {
+export function QualityPanel({ quality, error, servedGap }: Props) {
   const isEarly = error instanceof Refusal && error.code === 'NOT_READY'
   return (
     <section aria-labelledby="quality-title">
@@ -38,6 +40,7 @@ export function QualityPanel({ quality, error }: Props) {
             />
           )}
           {quality.slice_gap !== undefined && <p>{gapText(quality.slice_gap)}</p>}
+          {servedGap !== undefined && <p>Of the answers served: {gapText(servedGap)}</p>}
           {quality.sources.length > 1 && (
             <Shares
               what="source"

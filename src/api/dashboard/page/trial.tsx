@@ -1,6 +1,6 @@
 /** The version on trial: what it answers, how it does beside the live one, and how the trial ends. */
 import type { Arm, Live, Trial } from './answers.tsx'
-import { share, whole } from './format.tsx'
+import { age, share, whole } from './format.tsx'
 import type { Move } from './move.tsx'
 
 interface Props {
@@ -24,6 +24,7 @@ export function TrialPanel({ trial, live, onMove }: Props) {
           : `Canary: it answers ${Number((100 * canary.share).toPrecision(3))} % of the requests.`}{' '}
         {trial !== undefined &&
           (trial.by === 'person' ? 'A person ends the trial.' : 'Its policy decides.')}
+        {trial?.since !== undefined && ` This stage is ${age(trial.since)} old.`}
       </p>
       {trial !== undefined && (
         <table>

@@ -1,6 +1,7 @@
 /**
  * Quality of the answers, as gauges. Series that are no longer reported are removed, so that their number stays small.
  */
+import type { SliceGap } from '../../../contracts/release.ts'
 import type { Metrics, NameOf } from '../../../platform/metrics.ts'
 import type { ServedModel, TrainerReport } from '../served-model.ts'
 
@@ -13,7 +14,11 @@ export function forgetQuality(
   for (const name of ofTasks) metrics.reset(name as NameOf<'gauge'>)
   metrics.reset('eventSourceAccuracy')
   metrics.reset('servedPartError')
-  for (const name of ['servedError', 'servedJudged', 'trialError', 'trialJudged'] as const)
+  metrics.reset('servedSliceGap')
+  for (const name of [
+    ...(['servedError', 'servedJudged', 'trialError', 'trialJudged'] as const),
+    ...(['trialSeconds', 'forgetRequests'] as const),
+  ])
     metrics.reset(name)
   metrics.reset('sliceAccuracy')
   metrics.reset('sliceGap')
@@ -36,10 +41,14 @@ export function showQuality(
     metrics.gauge('eventSourceAccuracy', { model, source }, accuracy_recent)
   for (const { slice, accuracy_recent } of quality.slices ?? [])
     metrics.gauge('sliceAccuracy', { model, slice }, accuracy_recent)
-  if (quality.slice_gap === undefined) return
-  const { points, low, high } = quality.slice_gap
-  for (const [bound, value] of Object.entries({ point: points, low, high }))
+  for (const [bound, value] of boundsOf(quality.slice_gap))
     metrics.gauge('sliceGap', { model, bound }, value / 100)
+}
+
+function boundsOf(gap: SliceGap | undefined): readonly (readonly [string, number])[] {
+  return gap === undefined
+    ? []
+    : Object.entries({ point: gap.points, low: gap.low, high: gap.high })
 }
 
 /** How well the weights fit rows that they have learned, and rows that they have not. */
@@ -63,6 +72,8 @@ export function showServed(
   if (judged === undefined) return
   metrics.gauge('servedError', { model }, judged.error)
   metrics.gauge('servedJudged', { model }, judged.count)
+  for (const [bound, value] of boundsOf(judged.sliceGap))
+    metrics.gauge('servedSliceGap', { model, bound }, value / 100)
   const { strata = [], slices = [], sources = [] } = judged.parts ?? {}
   for (const [by, rows] of Object.entries({ stratum: strata, slice: slices, source: sources }))
     for (const { name, error } of rows) metrics.gauge('servedPartError', { model, by, name }, error)

@@ -1,21 +1,24 @@
 /** Gauges that are cheaper to read than to keep up to date: set before each scrape from the server and the trainers. */
+import type { Clock } from '../../../contracts/core.ts'
 import type { Metrics } from '../../../platform/metrics.ts'
 import { Rising } from './rising.ts'
 import type { ServedModel, TrainerReport, TrainerView } from '../served-model.ts'
-import type { SeriesService } from '../series/series-service.ts'
+import type { Services } from '../services.ts'
 import { forgetQuality, showFit, showQuality, showServed, showTrial } from './scrape-quality.ts'
 
 export interface ScrapeOptions {
   readonly models: readonly ServedModel[]
   readonly trainer: TrainerView
-  readonly series: Pick<SeriesService, 'watchers' | 'size'>
+  readonly services: Pick<Services, 'series' | 'model'>
+  readonly clock: Pick<Clock, 'nowMs'>
   readonly metrics: Metrics
   /** Of the daemon, for `build_info`. */
   readonly version: string
 }
 
 export function watchScrapes(options: ScrapeOptions): void {
-  const { models, trainer, series, metrics, version } = options
+  const { models, trainer, services, metrics, version } = options
+  const { series } = services
   metrics.gauge('buildInfo', { version, node: process.version }, 1)
   const rising = new Rising(metrics)
   const seen = new Map<string, number>()
@@ -35,6 +38,8 @@ export function watchScrapes(options: ScrapeOptions): void {
       showFit(metrics, model.name, report)
       showServed(metrics, model, report)
       showTrial(metrics, model.name, report)
+      showTrialAge(model.name, options)
+      showForgetting(metrics, model, report)
       showSources(metrics, rising, model.name, report)
       showForgotten(rising, model, report)
       if (report.memorised !== undefined)
@@ -98,6 +103,29 @@ function showTrainer(metrics: Metrics, model: string, report: TrainerReport): vo
   metrics.gauge('loss', { model }, prequential.loss)
   metrics.gauge('accuracy', { model, window: 'all' }, prequential.accuracy)
   metrics.gauge('accuracy', { model, window: 'recent' }, prequential.accuracy_recent)
+}
+
+/** While a version is on trial. */
+function showTrialAge(model: string, { metrics, services, clock }: ScrapeOptions): void {
+  const since = services.model(model).trials.sinceMs()
+  if (since !== undefined)
+    metrics.gauge('trialSeconds', { model }, Math.max(0, clock.nowMs() - since) / 1000)
+}
+
+/** Requests on their way are the trainer's; certificates are files here. */
+function showForgetting(
+  metrics: Metrics,
+  { name: model, forgets }: ServedModel,
+  { forgetting, state: trainer }: TrainerReport,
+): void {
+  if (forgetting !== undefined && trainer !== 'standby') {
+    const { asked, rebuilding } = forgetting
+    const isBlocked = trainer === 'failed'
+    metrics.gauge('forgetRequests', { model, state: 'asked' }, isBlocked ? 0 : asked)
+    metrics.gauge('forgetRequests', { model, state: 'rebuilding' }, isBlocked ? 0 : rebuilding)
+    metrics.gauge('forgetRequests', { model, state: 'blocked' }, isBlocked ? asked + rebuilding : 0)
+  }
+  if (forgets !== undefined) metrics.gauge('forgetCertificates', { model }, forgets.count())
 }
 
 function showSources(

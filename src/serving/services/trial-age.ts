@@ -1,0 +1,23 @@
+/**
+ * When the present stage of a trial began, by the moves of the live pointer: commands such as a pause move it too and
+ * begin no stage. After a restart of this server it may look younger, by such a command.
+ */
+import type { Routing } from '../../versions/contract.ts'
+
+export class TrialAge {
+  #stage = ''
+  #sinceMs = 0
+
+  /** Of the routing that holds now; undefined: no version is on trial. */
+  sinceMs(routing: Routing | undefined): number | undefined {
+    const stage = routing === undefined ? '' : stageOf(routing)
+    if (stage !== this.#stage) this.#sinceMs = routing?.sinceMs ?? 0
+    this.#stage = stage
+    return stage === '' ? undefined : this.#sinceMs
+  }
+}
+
+function stageOf({ canary, shadow }: Routing): string {
+  if (canary !== undefined) return `canary ${canary.version} ${canary.share}`
+  return shadow === undefined ? '' : `shadow ${shadow.version}`
+}
