@@ -226,7 +226,7 @@ export const errorTable = {
   EVENT_INVALID: {
     status: 400,
     exit: 65,
-    fix: 'send input or prediction_id, and one of label, value, rating, correction, retract',
+    fix: 'send input or prediction_id, and one of the signals that the model learns from, such as label, value, completion, rating, correction or retract',
   },
   EVENT_WRONG_MODEL: { status: 400, exit: 65, fix: 'send the event to the model that it names' },
   INPUT_EMPTY: { status: 400, exit: 65, fix: 'send text with at least one visible character' },
@@ -269,6 +269,16 @@ export const errorTable = {
     status: 400,
     exit: 65,
     fix: 'send null for a missing value, scale the feature, or raise limits.feature_magnitude',
+  },
+  COMPLETION_INVALID: {
+    status: 400,
+    exit: 65,
+    fix: 'send the answer as a text with at least one visible character, or raise limits.text_characters',
+  },
+  PREFERENCE_INVALID: {
+    status: 400,
+    exit: 65,
+    fix: 'send chosen and rejected together, two answers that differ; what has no worse one is a completion',
   },
   LABEL_UNKNOWN: {
     status: 400,

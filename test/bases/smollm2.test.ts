@@ -5,6 +5,7 @@ import { POOL_SCALE } from '../../src/bases/causal/network.ts'
 import { pullBase } from '../../src/bases/pulled/pull.ts'
 import { pulledFolder } from '../../src/bases/pulled/pulled.ts'
 import type { Base } from '../../src/contracts/network.ts'
+import type { ChatMessage } from '../../src/contracts/stream.ts'
 import { openOnnxEmbedder, type Embedder } from './embed.ts'
 
 interface Row {
@@ -35,6 +36,17 @@ describe('SmolLM2 from its wheel', () => {
       return encoded.kind === 'tokens' ? [...encoded.ids] : []
     })
     expect(tokens).toEqual(rows.map(({ ids }) => ids))
+  })
+
+  it('has the ids of apply_chat_template on each conversation', () => {
+    const { conversations, smollm2 } = JSON.parse(
+      readFileSync(new URL('../reference/chats.json', import.meta.url), 'utf8'),
+    ) as { conversations: ChatMessage[][]; smollm2: [number[], number[]][] }
+    const own = conversations.map((messages) => [
+      ...base.language!.prompt({ kind: 'messages', messages }),
+    ])
+    expect(own).toEqual(smollm2.map(([, open]) => open))
+    expect(base.language).toMatchObject({ ends: [2], positions: 8192 })
   })
 
   it('has the logits of PyTorch within 1e-3 on 50 texts', async () => {

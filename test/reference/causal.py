@@ -10,6 +10,9 @@ others, from the weights that the GGUF file holds, in float32. Control tokens in
 
 tiny-causal/ has random decoders of two layers: llama, qwen2 (biases), qwen3 (norms of heads) in Hugging Face layout, and one llama
 as GGUF with a tensor of each storage that we read. reference.json: the last hidden state of the last token (after the norm).
+
+chats.json: conversations, and for each tokenizer their ids as `apply_chat_template` has them, closed and with the assistant's
+turn opened; null where the template refuses one. Each tiny decoder has another template, in another place.
 """
 
 import base64
@@ -87,6 +90,71 @@ TEXTS = [
     "Ich habe heute keine",
     "…—–“”‘’",
 ]
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+# As TinyLlama has it: roles are plain text.
+ROLES_AS_TEXT = """{% for message in messages %}
+{% if message['role'] == 'user' %}
+{{ '<|user|>\n' + message['content'] + eos_token }}
+{% elif message['role'] == 'system' %}
+{{ '<|system|>\n' + message['content'] + eos_token }}
+{% elif message['role'] == 'assistant' %}
+{{ '<|assistant|>\n' + message['content'] + eos_token }}
+{% endif %}
+{% if loop.last and add_generation_prompt %}
+{{ '<|assistant|>' }}
+{% endif %}
+{% endfor %}
+"""
+# As Gemma and Mistral: turns alternate, contents are trimmed, and there is a token in front.
+STRICT = """{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}
+{%- for message in messages %}
+    {%- if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}
+        {{- raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}
+    {%- endif %}
+    {%- set role = 'model' if message['role'] == 'assistant' else message['role'] %}
+    {{- '<|im_start|>' + role + '\n' + message['content'] | trim + '<|im_end|>\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|im_start|>model\n' }}
+{%- endif %}"""
+
+
+def chat(*contents, system=None):
+    turns = [{"role": "user" if at % 2 == 0 else "assistant", "content": text} for at, text in enumerate(contents)]
+    return ([] if system is None else [{"role": "system", "content": system}]) + turns
+
+
+CONVERSATIONS = [
+    chat("Hi"),
+    chat("What is the capital of France?"),
+    chat("Where is my parcel?", "It is on its way.", "When?"),
+    chat("Be brief", "Yes.", "Thanks!", "You are welcome.", "Bye"),
+    chat("Hello", system="You are a polite clerk."),
+    chat("Hello", system=""),
+    chat("Hello", "Hi, how can I help?", "I want my money back.", system="Answer in one sentence."),
+    chat("  spaces around  "),
+    chat("\n\nlines\n\n"),
+    chat("tabs\tand\r\nCRLF"),
+    chat("Ünïcödé àccents, ça va?"),
+    chat("日本語のテキスト and 中文"),
+    chat("😀 faces 👩‍👩‍👧 and ☃"),
+    chat("e\u0301 and \u00e9"),
+    chat("1234567890 3.14159 1,000,000"),
+    chat("$5.99 (was: $7.50) -- 20% off; <b>bold</b> & so on"),
+    chat("a < b and b > a, a <| b |> c"),
+    chat("{{ messages }} and {% if x %}"),
+    chat('{"key": [1, 2, {"nested": null}]}'),
+    chat("def add(a, b):\n    return a + b\n"),
+    chat("", "What would you like to know?", "Nothing."),
+    chat("don't, can't, it's: 'quoted' \"twice\""),
+    chat("x" * 60),
+    chat("A question", "An answer"),
+    [{"role": "assistant", "content": "I begin."}, {"role": "user", "content": "And I go on."}],
+    [{"role": "user", "content": "One."}, {"role": "user", "content": "Two."}],
+]
 SHORT = ["the phone is lovely.", "good, good", "bad", "the phone is bad, the phone is good, the phone is lovely"]
 
 
@@ -117,6 +185,17 @@ def smollm2(path):
         yield {"text": text, "ids": ids, "tokens": tokens, "logits": base(logits[tokens])}
 
 
+def chat_ids(tokenizer, messages, is_open):
+    try:
+        return tokenizer.apply_chat_template(messages, add_generation_prompt=is_open, tokenize=True, return_dict=False)
+    except Exception:
+        return None
+
+
+def chats_of(tokenizer):
+    return [[chat_ids(tokenizer, messages, is_open) for is_open in (False, True)] for messages in CONVERSATIONS]
+
+
 def tiny_tokenizer():
     raw = Tokenizer(models.BPE())
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -137,7 +216,7 @@ def sizes(tokenizer, **more):
         num_attention_heads=4,
         num_key_value_heads=2,
         intermediate_size=64,
-        max_position_embeddings=64,
+        max_position_embeddings=256,
         initializer_range=0.3,
         tie_word_embeddings=True,
         attention_dropout=0.0,
@@ -162,7 +241,7 @@ def perturbed(model):
     return model.eval()
 
 
-def tiny(name, kind, config):
+def tiny(name, kind, config, template, fields):
     torch.manual_seed(20260101)
     tokenizer = tiny_tokenizer()
     model = perturbed(kind(config(tokenizer)))
@@ -170,7 +249,13 @@ def tiny(name, kind, config):
     shutil.rmtree(folder, ignore_errors=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    (folder / "tokenizer_config.json").unlink()
+    if isinstance(template, Path):
+        (folder / template).write_text(ROLES_AS_TEXT, encoding="utf-8")
+    else:
+        fields = {**fields, "chat_template": template}
+    (folder / "tokenizer_config.json").write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+    # A class of the family would replace the normalizer of the file by its own.
+    CHATS[name] = chats_of(PreTrainedTokenizerFast.from_pretrained(folder))
     write(folder / "reference.json", references(tokenizer, model))
     return tokenizer, model
 
@@ -206,6 +291,7 @@ def tiny_gguf(tokenizer, model):
     writer.add_token_types([3 if token.startswith("<|") else 1 for token, _ in vocabulary])
     writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in inner])
     writer.add_eos_token_id(0)
+    writer.add_chat_template(CHATML)
     kinds = gguf.GGMLQuantizationType
     storages = {
         "self_attn.q_proj": ("attn_q", kinds.Q8_0),
@@ -246,7 +332,16 @@ def tiny_gguf(tokenizer, model):
     write(folder / "reference.json", references(tokenizer, model))
 
 
-write(HERE / "smollm2.json", smollm2(Path(sys.argv[1]).absolute()))
-tiny("qwen2", Qwen2Model, lambda t: Qwen2Config(**sizes(t)))
-tiny("qwen3", Qwen3Model, lambda t: Qwen3Config(**sizes(t, head_dim=16)))
-tiny_gguf(*tiny("llama", LlamaModel, lambda t: LlamaConfig(**sizes(t))))
+GGUF = Path(sys.argv[1]).absolute()
+CHATS = {"smollm2": chats_of(AutoTokenizer.from_pretrained(GGUF.parent, gguf_file=GGUF.name))}
+write(HERE / "smollm2.json", smollm2(GGUF))
+FAST = {"tokenizer_class": "PreTrainedTokenizerFast"}
+ENDS = {**FAST, "bos_token": "<|endoftext|>", "eos_token": "<|im_end|>"}
+ROLES = {**FAST, "eos_token": {"__type": "AddedToken", "content": "<|endoftext|>"}}
+tiny("qwen2", Qwen2Model, lambda t: Qwen2Config(**sizes(t)), Path("chat_template.jinja"), ROLES)
+tiny("qwen3", Qwen3Model, lambda t: Qwen3Config(**sizes(t, head_dim=16)), STRICT, ENDS)
+tiny_gguf(*tiny("llama", LlamaModel, lambda t: LlamaConfig(**sizes(t)), CHATML, ENDS))
+lines = [json.dumps(messages, ensure_ascii=False) for messages in CONVERSATIONS]
+rows = [f'  "{name}": {json.dumps(ids, separators=(",", ":"))}' for name, ids in CHATS.items()]
+body = ",\n".join(["  \"conversations\": [\n    " + ",\n    ".join(lines) + "\n  ]", *rows])
+(HERE / "chats.json").write_text("{\n" + body + "\n}\n", encoding="utf-8")

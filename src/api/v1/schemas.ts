@@ -24,8 +24,12 @@ export type CompareParams = Static<typeof CompareParams>
 
 /** Loose on purpose: a wrong input is reported with its own code and place. */
 export const InputValue = Type.Unsafe<Json>({
-  description: 'a text, {"text": …} or {"features": [numbers] | {name: value}}, as the base reads',
-  examples: ['what a lovely phone', { text: 'what a lovely phone' }, { features: [0.5, 1] }],
+  description:
+    'a text, {"text": …}, {"features": [numbers] | {name: value}} or, for a language model, {"messages": [{role, content}]}, as the base reads',
+  examples: [
+    ...['what a lovely phone', { text: 'what a lovely phone' }, { features: [0.5, 1] }],
+    { messages: [{ role: 'user', content: 'Where is my parcel?' }] },
+  ],
 })
 
 export function predictBody(mostInputs: number) {

@@ -52,6 +52,8 @@ function checkedHeader(cells: readonly string[]): readonly string[] {
 
 const ownColumns: ReadonlySet<string> = new Set(['label', 'id'])
 const EVENT = 'event.'
+/** Fields of an event that are texts, also where one looks like a number. */
+const texts: ReadonlySet<string> = new Set(['completion', 'chosen', 'rejected'])
 
 function rowOf(header: readonly string[], cells: readonly string[]) {
   const fields: Fields = {}
@@ -62,12 +64,16 @@ function rowOf(header: readonly string[], cells: readonly string[]) {
     if (cell === '') continue
     if (name === 'text') text = cell
     else if (ownColumns.has(name)) fields[name] = cell
-    else if (name.startsWith(EVENT)) fields[name.slice(EVENT.length)] = valueOf(cell)
+    else if (name.startsWith(EVENT)) setField(fields, name.slice(EVENT.length), cell)
     else features[name] = valueOf(cell)
   }
   const hasFeatures = Object.keys(features).length > 0
   const input = text === undefined ? (hasFeatures ? { features } : undefined) : { text }
   return { fields, input }
+}
+
+function setField(fields: Fields, name: string, cell: string): void {
+  fields[name] = texts.has(name) ? cell : valueOf(cell)
 }
 
 /** As JSON writes a number: 01234 is a code, and stays text. */

@@ -15,6 +15,10 @@ export interface FeedbackFlags extends ClientFlags {
   readonly label?: string
   readonly value?: number
   readonly correction?: string
+  readonly messages?: string
+  readonly completion?: string
+  readonly chosen?: string
+  readonly rejected?: string
   readonly rating?: number
   readonly retract?: boolean
   readonly weight?: number

@@ -1,4 +1,5 @@
 /** Sends one event that was given as flags. */
+import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { featuresOf } from './features-flag.ts'
 import { modelPath } from '../remote/client.ts'
@@ -25,40 +26,50 @@ export async function sendEvent(flags: FeedbackFlags): Promise<void> {
   ])
 }
 
+/** Flags that are fields of the event, under its names. */
+const fields = [
+  'label',
+  'value',
+  'completion',
+  'correction',
+  'chosen',
+  'rejected',
+  'rating',
+] as const
+const others = ['weight', 'slice', 'id', 'source'] as const
+
 /** The daemon validates the event; only a command without any event is refused here. */
 function eventOf(flags: FeedbackFlags) {
-  const {
-    text,
-    features,
-    predictionId,
-    label,
-    value,
-    correction,
-    rating,
-    retract,
-    weight,
-    slice,
-    id,
-    source,
-  } = flags
-  const isEmpty = text === undefined && features === undefined && predictionId === undefined
-  if (isEmpty && retract !== true)
+  const { predictionId, retract } = flags
+  const input = inputOf(flags)
+  if (input === undefined && predictionId === undefined && retract !== true)
     throw failure(
       'USAGE',
-      'give --file, or --text, --features or --prediction-id, and a --label or a --value',
+      'give --file, or --text, --messages, --features or --prediction-id, and what is right, such as a --label',
     )
+  const given = [...fields, ...others].flatMap((name) =>
+    flags[name] === undefined ? [] : [[name, flags[name]] as const],
+  )
   return {
-    ...(text !== undefined && { input: { text } }),
-    ...(features !== undefined && { input: featuresOf(features) }),
+    ...(input !== undefined && { input }),
     ...(predictionId !== undefined && { prediction_id: predictionId }),
-    ...(label !== undefined && { label }),
-    ...(value !== undefined && { value }),
-    ...(correction !== undefined && { correction }),
-    ...(rating !== undefined && { rating }),
     ...(retract === true && { retract }),
-    ...(weight !== undefined && { weight }),
-    ...(slice !== undefined && { slice }),
-    ...(id !== undefined && { id }),
-    ...(source !== undefined && { source }),
+    ...Object.fromEntries(given),
+  }
+}
+
+function inputOf({ text, messages, features }: FeedbackFlags): Json | undefined {
+  if (features !== undefined) return featuresOf(features)
+  if (messages !== undefined) return { messages: messagesOf(messages) }
+  return text === undefined ? undefined : { text }
+}
+
+function messagesOf(json: string): Json {
+  try {
+    return JSON.parse(json) as Json
+  } catch (cause) {
+    throw failure('USAGE', '--messages is no JSON: give [{"role": "user", "content": "…"}]', {
+      cause,
+    })
   }
 }

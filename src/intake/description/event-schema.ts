@@ -7,17 +7,18 @@
 import type { TaskView } from '../../contracts/task.ts'
 import type { Limits } from '../../platform/limits.ts'
 import { HEAVIEST, IDENTITY_CHARACTERS, SLICE_CHARACTERS } from '../events/fields.ts'
-import { wordsOf } from '../events/signal.ts'
+import { ROLES } from '../events/messages.ts'
+import { waysOf, wordsOf } from '../events/signal.ts'
 
 export type DescribedLimits = Pick<
   Limits,
-  'text_characters' | 'features' | 'feature_magnitude' | 'label_characters'
+  'text_characters' | 'messages' | 'features' | 'feature_magnitude' | 'label_characters'
 >
 export type JsonSchema = Readonly<Record<string, unknown>>
 export type DescribedTask = Pick<TaskView, 'signals' | 'schemas'>
 
 export function eventSchema(task: DescribedTask, limits: DescribedLimits): JsonSchema {
-  const words = wordsOf(task.signals)
+  const [ways, words] = [waysOf(task.signals), wordsOf(task.signals)]
   const others = wordsOf().filter((word) => !words.includes(word))
   return {
     type: 'object',
@@ -35,7 +36,7 @@ export function eventSchema(task: DescribedTask, limits: DescribedLimits): JsonS
       time: { ...time, description: 'when it was said; absent: when the connector got it' },
       input: inputSchema(limits),
       prediction_id: { ...identity, description: 'instead of input: the prediction to join' },
-      ...signalsOf(task.schemas.event.properties, limits),
+      ...signalsOf(task, limits),
       retract: {
         const: true,
         description: 'retracts the event with this id, or without an id everything from the source',
@@ -50,14 +51,14 @@ export function eventSchema(task: DescribedTask, limits: DescribedLimits): JsonS
       },
     },
     // Exactly one signal …
-    oneOf: words.map((word) => ({ required: [word] })),
+    oneOf: ways.map((required) => ({ required })),
     // … and what it refers to.
-    allOf: [{ anyOf: words.map((word) => ({ required: [word], anyOf: subjectsOf(word) })) }],
+    allOf: [{ anyOf: ways.map((required) => ({ required, anyOf: subjectsOf(required) })) }],
     ...(others.length > 0 && { not: { anyOf: others.map((word) => ({ required: [word] })) } }),
   }
 }
 
-function subjectsOf(word: string): readonly JsonSchema[] {
+function subjectsOf([word]: readonly string[]): readonly JsonSchema[] {
   const subjects =
     word === 'rating'
       ? ['prediction_id']
@@ -68,15 +69,17 @@ function subjectsOf(word: string): readonly JsonSchema[] {
 }
 
 function signalsOf(
-  properties: Readonly<Record<string, object>>,
-  { label_characters, feature_magnitude }: DescribedLimits,
+  { signals, schemas }: DescribedTask,
+  { text_characters, label_characters, feature_magnitude }: DescribedLimits,
 ): Readonly<Record<string, JsonSchema>> {
   return Object.fromEntries(
-    Object.entries(properties).map(([word, schema]): [string, JsonSchema] => {
+    Object.entries(schemas.event.properties).map(([word, schema]): [string, JsonSchema] => {
       const { type } = schema as { readonly type?: string }
       const most = { minimum: -feature_magnitude, maximum: feature_magnitude }
       if (word === 'rating') return [word, { ...schema, enum: [1, -1] }]
       if (type === 'number') return [word, { ...schema, ...most }]
+      if (signals.includes('completion'))
+        return [word, { ...schema, maxLength: text_characters, ...visible }]
       return [word, { ...schema, maxLength: label_characters, allOf: [printable, visible] }]
     }),
   )
@@ -93,19 +96,32 @@ function inputSchema(limits: DescribedLimits): JsonSchema {
     ...{ type: 'object', minProperties: 1, maxProperties: features },
     additionalProperties: { anyOf: [...value, category] },
   }
-  const only = (name: string, schema: JsonSchema, other: string) => ({
+  const only = (name: string, schema: JsonSchema, ...others: readonly string[]) => ({
     ...{ type: 'object', properties: { [name]: schema }, required: [name] },
-    not: { required: [other] },
+    not: { anyOf: others.map((other) => ({ required: [other] })) },
   })
   return {
-    description: 'as the base of the model reads it: text or features',
-    examples: ['what a lovely phone', { text: 'what a lovely phone' }, { features: [0.5, 1] }],
+    description:
+      'as the base of the model reads it: text, features, or messages for a language model',
+    examples: [
+      ...['what a lovely phone', { text: 'what a lovely phone' }, { features: [0.5, 1] }],
+      { messages: [{ role: 'user', content: 'Where is my parcel?' }] },
+    ],
     oneOf: [
       text,
-      only('text', text, 'features'),
-      only('features', { oneOf: [list, named] }, 'text'),
+      only('text', text, 'features', 'messages'),
+      only('features', { oneOf: [list, named] }, 'text', 'messages'),
+      only('messages', messagesSchema(limits), 'text', 'features'),
     ],
   }
+}
+
+/** Intake counts the characters of all contents together. */
+function messagesSchema({ messages, text_characters }: DescribedLimits): JsonSchema {
+  const content = { type: 'string', maxLength: text_characters, ...visible }
+  const properties = { role: { enum: [...ROLES] }, content }
+  const items = { type: 'object', properties, required: ['role', 'content'] }
+  return { type: 'array', minItems: 1, maxItems: messages, items }
 }
 
 const printable = { pattern: String.raw`^[^\p{Cc}\p{Cs}]*$` }

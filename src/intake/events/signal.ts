@@ -1,21 +1,37 @@
-/** The signal of an event: exactly one of label, correction, rating, retract. */
+/**
+ * The signal of an event: exactly one of those that the task of its model learns from, such as a label, a completion or a
+ * rating, or a retraction. A pair of answers is one signal of two keys.
+ */
 import type { Json } from '../../contracts/core.ts'
 import type { FeedbackSignal } from '../../contracts/stream.ts'
 import { labelForm } from '../../tasks/classification/label-form.ts'
 import type { Limits } from '../../platform/limits.ts'
 import { given, hasUnprintable, isLonger, type JsonObject } from './fields.ts'
 import { below, refuse } from './refuse.ts'
+import { readCompletion, readPair, type TextLimits } from './text-signal.ts'
 
 export type SignalKind = Exclude<FeedbackSignal['kind'], 'retract'>
-export type SignalLimits = Pick<Limits, 'label_characters' | 'feature_magnitude'>
+export type SignalLimits = Pick<Limits, 'label_characters' | 'feature_magnitude'> & TextLimits
 
 /** What a model learns from unless its task says otherwise. */
 const USUAL: readonly SignalKind[] = ['label', 'rating']
 
+const PAIR = ['chosen', 'rejected'] as const
+
+/** The keys of each way to teach a model of these signals. */
+export function waysOf(signals: readonly SignalKind[] = USUAL): readonly (readonly string[])[] {
+  const own = signals.filter((kind) => kind !== 'rating')
+  return [
+    ...own.map((kind) => (kind === 'preference' ? PAIR : [kind])),
+    ['correction'],
+    ...(signals.includes('rating') ? [['rating']] : []),
+    ['retract'],
+  ]
+}
+
 /** The keys of an event that may teach a model of these signals. */
 export function wordsOf(signals: readonly SignalKind[] = USUAL): readonly string[] {
-  const own = signals.filter((kind) => kind !== 'rating')
-  return [...own, 'correction', ...(signals.includes('rating') ? ['rating'] : []), 'retract']
+  return waysOf(signals).flat()
 }
 
 export function readSignal(
@@ -29,8 +45,9 @@ export function readSignal(
   const said = [...new Set([...words, ...wordsOf()])].filter(
     (word) => given(event, word) !== undefined && event[word] !== false,
   )
-  const [word, second] = said
+  const [word, ...others] = said
   if (word === undefined) throw nothingSaid(event, pointer, words)
+  const second = others.find((other) => !(word === PAIR[0] && other === PAIR[1]))
   if (second !== undefined) {
     throw refuse(
       'EVENT_INVALID',
@@ -46,6 +63,11 @@ export function readSignal(
   if (word === 'retract') {
     if (value !== true) throw refuse('EVENT_INVALID', place, 'true, or leave it out')
     return { kind: 'retract' }
+  }
+  if (word === PAIR[0] || word === PAIR[1]) return readPair(event, limits, pointer)
+  if (signals.includes('completion')) {
+    const text = readCompletion(value, limits, place)
+    return { kind: 'completion', text, ...(word === 'correction' && { corrects: true }) }
   }
   return signals.includes('value')
     ? { kind: 'value', value: readNumber(value, limits, place) }
