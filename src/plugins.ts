@@ -15,6 +15,8 @@ import { ewcOnline } from '../policies/regularizer/ewc-online.ts'
 import { l2Anchor } from '../policies/regularizer/l2-anchor.ts'
 import { lwf } from '../policies/regularizer/lwf.ts'
 import { none as noPenalty } from '../policies/regularizer/none.ts'
+import { contrastive } from '../policies/few-shot/contrastive.ts'
+import { none as noFewShot } from '../policies/few-shot/none.ts'
 import { knn } from '../policies/memory/knn.ts'
 import { mixture } from '../policies/memory/mixture.ts'
 import { none as noMemory } from '../policies/memory/none.ts'
@@ -73,6 +75,7 @@ import { useLite } from './bases/use-lite/plugin.ts'
 import type { MethodPlugin } from './contracts/adapter.ts'
 import type { BasePlugin } from './contracts/network.ts'
 import type {
+  FewShot,
   LearningRateSchedule,
   Memory,
   PolicyTable,
@@ -175,6 +178,7 @@ export const policies = {
     'warmup-cosine': warmupCosine,
     'drift-reset': driftReset,
   } satisfies PolicyTable<LearningRateSchedule>,
+  few_shot: { none: noFewShot, contrastive } satisfies PolicyTable<FewShot>,
   promotion: {
     always,
     manual,
@@ -202,6 +206,7 @@ export const defaults = {
     memory: 'none',
     trigger: 'count',
     rate: 'drift-reset',
+    few_shot: 'none',
     promotion: 'always',
     rollout: 'immediate',
     rollback: 'never',

@@ -311,6 +311,7 @@ function learning(site: TrainerContext, model: string, base: Base) {
       replay: openPolicy('replay', policies.replay, replay),
       trigger: openPolicy('trigger', policies.trigger, settings.trigger),
       rate: openPolicy('rate', policies.rate, settings.rate),
+      fewShot: openPolicy('few_shot', policies.few_shot, settings.few_shot),
       promotion,
       rollout: openPolicy('rollout', policies.rollout, settings.rollout),
       rollback: jointRollback(openPolicies('rollback', policies.rollback, settings.rollback)),

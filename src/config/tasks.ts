@@ -39,7 +39,7 @@ export function classProblems(model: ModelConfig): readonly Problem[] {
     code: 'TASK_WITHOUT_CLASSES',
     message: `is ${chosen}, which works with classes; this task needs another, such as ${instead}`,
   })
-  const { adapter, replay, memory } = model
+  const { adapter, replay, memory, few_shot: fewShot } = model
   return [
     ...(isClosedForm(adapter)
       ? [refuse(['adapter', 'method'], adapter.method, 'lora or head')]
@@ -48,6 +48,7 @@ export function classProblems(model: ModelConfig): readonly Problem[] {
     ...(ofClasses.includes(replay.policy)
       ? [refuse(['replay', 'policy'], replay.policy, 'reservoir')]
       : []),
+    ...(fewShot.policy === 'none' ? [] : [refuse(['few_shot', 'policy'], fewShot.policy, 'none')]),
     ...(memory.policy === 'none' ? [] : [refuse(['memory', 'policy'], memory.policy, 'none')]),
   ]
 }

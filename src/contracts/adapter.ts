@@ -1,7 +1,7 @@
 /** Adapter methods, and one adapter under training. */
 import type { Json, Settings, SettingsOf, Tensors } from './core.ts'
 import type { Adaptation, Base, Latent, Ops, ParameterSpec, TargetModule } from './network.ts'
-import type { LossPart } from './policy.ts'
+import type { EmbeddedRow, EmbeddingLoss, LossPart } from './policy.ts'
 import type { Head, Target } from './task.ts'
 
 /**
@@ -156,6 +156,8 @@ export interface Trainable {
   observe?(rows: readonly TrainRow[]): readonly Latent[]
   /** Unlearns rows, where that is possible: closed forms, for rows with a right class. */
   forget?(rows: readonly Pick<TrainRow, 'latent' | 'target' | 'weight'>[]): void
+  /** Absent where the embedding is always the same, where the base counts its inputs, and where the task has no classes. */
+  readonly embedding?: EmbeddingTraining
   /** `head` begins with the current one; what is new starts at zero. */
   grow(head: Head): void
   /** Trainable tensors only, as a version stores them: averaged if the hyperparameters ask for it. */
@@ -166,6 +168,20 @@ export interface Trainable {
   snapshot(): TrainableState
   restore(state: TrainableState): void
   dispose(): void
+}
+
+/** Steps on the embedding itself, and a head that fits it. */
+export interface EmbeddingTraining {
+  /** Of each row, under the current weights. */
+  of(rows: readonly Latent[]): readonly Float32Array[]
+  /** One step of the adapter alone. `lossOf` gets the embeddings of all rows. */
+  step(
+    rows: readonly Latent[],
+    lossOf: (embeddings: readonly Float32Array[]) => EmbeddingLoss,
+    rateFactor: number,
+  ): StepResult
+  /** Ends these steps: replaces the head by the one that answers `rows` best. Optimizer state starts again. */
+  fitHead(rows: readonly EmbeddedRow[]): void
 }
 
 export interface TrainableState {

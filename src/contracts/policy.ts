@@ -191,6 +191,38 @@ export interface LearningRateSchedule extends Stateful {
   factor(step: number): number
 }
 
+/**
+ * How the first labelled examples are learned, when there are too few for ordinary steps. Where an update is due, it
+ * starts from fresh weights: `passes` over all kept examples, each step on the `loss` of the embeddings of up to `batch`
+ * of them; then the head is fitted to the embeddings. Stateless, and only for tasks with classes.
+ */
+export interface FewShot {
+  /** Off: it is never due. */
+  readonly isOff?: true
+  readonly passes: number
+  readonly batch: number
+  /** Whether to learn so in an update that takes the number of learned examples from `before` to `after`. */
+  isDue(learned: { readonly before: number; readonly after: number }): boolean
+  /** On the learning rate, in each of `steps` steps, which count from 0. */
+  factor(step: number, steps: number): number
+  /** Called once a step; plain numbers in, plain numbers out. */
+  loss(rows: readonly EmbeddedRow[]): EmbeddingLoss
+}
+
+/** An example with the embedding that the head would read. */
+export interface EmbeddedRow {
+  readonly embedding: Float32Array
+  /** Its class. */
+  readonly column: number
+  readonly weight: number
+}
+
+export interface EmbeddingLoss {
+  readonly loss: number
+  /** ∂L/∂embedding of each row, in the same order. */
+  readonly gradients: readonly Float32Array[]
+}
+
 /** A stored example that can answer at once: its embedding and its right label. */
 export interface MemoryItem {
   /** The identity of its event. */

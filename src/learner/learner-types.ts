@@ -2,7 +2,7 @@
 import type { Trainable, TrainableState } from '../contracts/adapter.ts'
 import type { ExampleKey, Json, Random, Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
-import type { Alarm, LearningRateSchedule, Trigger } from '../contracts/policy.ts'
+import type { Alarm, FewShot, LearningRateSchedule, Trigger } from '../contracts/policy.ts'
 import type { Rollback } from '../contracts/release.ts'
 import type { Example, Head, Task } from '../contracts/task.ts'
 import type { ReplayBufferParts, ReplayBufferState } from './replay-buffer.ts'
@@ -25,6 +25,8 @@ export interface LearnerParts {
   /** The zero-initialised adapter, for an alarm that asks for it. */
   readonly freshParameters: (head: Head) => Tensors
   readonly train: TrainPlan
+  /** Absent = the first examples are learned like all others. */
+  readonly fewShot?: FewShot | undefined
   /** Absent = the head alone answers. */
   readonly knnMemory?: KnnMemoryParts | undefined
   readonly quality?: QualityLimits | undefined
@@ -91,6 +93,8 @@ export interface Outcome {
   readonly unlearned?: readonly Example[]
   /** Keys of examples, replayed ones too, that made steps fail: they are forgotten. */
   readonly poison?: readonly ExampleKey[]
+  /** The weights began again: how far they are from those before says nothing. */
+  readonly hasRestarted?: boolean
   /** The trigger's observation, if it led to an action. */
   readonly alarm?: Alarm
 }

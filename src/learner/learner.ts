@@ -31,6 +31,7 @@ import type {
 import { ReplayBuffer } from './replay-buffer.ts'
 import { Pending } from './pending.ts'
 import { KnnMemory, type Memorised } from './knn-memory.ts'
+import { learnFewShot, usable } from './few-shot.ts'
 import { LiveJudge } from './live-judge.ts'
 import type { Mixture } from './mixture.ts'
 import { latentOf } from './rehearsal.ts'
@@ -233,7 +234,8 @@ export class Learner {
     const block = this.pending
     // Test, then train: one forward pass does both where nothing has to be decided between them.
     this.#tested = []
-    const testsInStep = !isRelearned && this.#testsInStep(block)
+    const isFewShot = this.#isFewShotDue(block)
+    const testsInStep = !isRelearned && !isFewShot && this.#testsInStep(block)
     if (testsInStep) this.#testedHead = this.#parts.trainable.head
     // With kNN memory each example was tested on arrival: by now memory knows it.
     else if (this.#knnMemory === undefined) yield* this.#test(block)
@@ -243,11 +245,17 @@ export class Learner {
     if (judged?.verdict === 'rollback') return rolledBack(judged)
     const before = this.progress
     const alarm = this.#respondToAlarm()
-    if (isRelearned && this.#fresh === undefined) yield* this.#relearnKept()
+    if (isRelearned && this.#fresh === undefined && !isFewShot) yield* this.#relearnKept()
+    let hasRestarted = false
     this.#training.begin(block.length, { raised: isRaised(alarm) })
     this.extend(this.#pending.grownFor(block))
     if (this.#fresh !== undefined) yield* this.#relearnAll(block, this.#fresh)
-    else this.#remember(yield* this.#training.learn(block, testsInStep, heldOut))
+    else {
+      const learned = isFewShot ? yield* this.#learnFewShot(block) : undefined
+      hasRestarted = learned !== undefined
+      if (isRelearned && isFewShot && !hasRestarted) yield* this.#relearnKept()
+      this.#remember(learned ?? (yield* this.#training.learn(block, testsInStep, heldOut)))
+    }
     const { poison } = this.#training
     for (const key of poison) this.#forgetPoison(key)
     yield* this.#learnMixture(block)
@@ -264,6 +272,7 @@ export class Learner {
       steps: steps - before.steps,
       dropped: dropped - before.dropped,
       ...(this.#training.isStopped && { isStopped: true }),
+      ...(hasRestarted && { hasRestarted }),
       ...(dropped > before.dropped && { droppedKeys: this.#training.droppedKeys }),
       ...(alarm && { alarm }),
     }
@@ -474,6 +483,45 @@ export class Learner {
     trainable.restore(fresh)
     this.extend(head)
     yield* this.#training.learnAll()
+  }
+
+  #isFewShotDue(block: readonly Example[]): boolean {
+    const { fewShot, trainable } = this.#parts
+    if (fewShot?.isOff === true || trainable.embedding === undefined) return false
+    if (this.#fresh !== undefined) return false
+    const learned = { before: this.#learned, after: this.#learned + block.length }
+    return fewShot?.isDue(learned) === true
+  }
+
+  /** Fresh weights, from all that is kept and the block. Undefined, and nothing has changed, where that is not possible. */
+  *#learnFewShot(
+    block: readonly Example[],
+  ): Generator<readonly Example[], Learned | undefined, LatentMap> {
+    const { trainable, freshParameters, fewShot: policy, task, trust } = this.#parts
+    const { embedding, head } = trainable
+    const inBlock = new Set(block.map(({ key }) => key))
+    const kept = this.#memory.examples.filter(({ key }) => !inBlock.has(key))
+    const all = [...kept, ...block]
+    const chosen = usable(all, { task, trainable })
+    const strata = new Set(chosen.map(({ target }) => task.stratum(target)))
+    if (policy === undefined || embedding === undefined || strata.size < 2) return undefined
+    const before = trainable.snapshot()
+    trainable.restore({ head, tensors: freshParameters(head), steps: 0 })
+    const isLearned = yield* learnFewShot(chosen, {
+      ...{ policy, trainable, embedding, task, trust },
+      shuffle: (items) => this.#memory.shuffle(items),
+      onStep: (examples, result) => {
+        this.#training.made(examples, result)
+      },
+    })
+    // Ordinary steps find the examples that are at fault.
+    if (!isLearned) trainable.restore(before)
+    if (!isLearned) return undefined
+    const taught = new Set(chosen.map(({ key }) => key))
+    const isOwn = ({ key, target }: Remembered) =>
+      !taught.has(key) && (inBlock.has(key) || !task.silent.includes(task.stratum(target)))
+    yield* this.#training.pass(all.filter(isOwn))
+    return { block, logits: new Map() }
   }
 
   /** Fresh weights learn what is kept, as often as a stream of it would have been rehearsed. */

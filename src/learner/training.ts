@@ -79,6 +79,11 @@ export class Training {
     return [...this.#droppedKeys]
   }
 
+  /** Counts a step that was made elsewhere. */
+  made(examples: readonly Example[], result: StepResult): void {
+    this.#count(examples, result)
+  }
+
   restore({ steps, dropped }: { readonly steps: number; readonly dropped: number }): void {
     this.#steps = steps
     this.#dropped = dropped

@@ -18,6 +18,8 @@ import type { OutputLoss } from './loss.ts'
 interface EngineParts extends PassParts {
   /** Absent = eager. */
   readonly compiling?: Compiling | undefined
+  /** The loss of a step compares its rows with each other, so they go through the network as one group. */
+  readonly isJoint?: true
 }
 
 /** What computes for a trainable. Equal calls give equal bits. */
@@ -97,7 +99,11 @@ export class EngineAdapter implements AdapterEngine {
     const logits = rows.map((): Float32Array => new Float32Array())
     const names = this.#learning()
     let loss = 0
-    for (const [at, group] of this.#groups(rows.map(({ latent }) => latent)).entries()) {
+    const groups =
+      this.#parts.isJoint === true
+        ? [[...rows.keys()]]
+        : this.#groups(rows.map(({ latent }) => latent))
+    for (const [at, group] of groups.entries()) {
       const chosen = group.map((row) => itemAt(rows, row))
       const dropout = openDropout(seed, at)
       this.#parts.tf.tidy(() => {

@@ -14,10 +14,11 @@ import type {
 } from '../contracts/adapter.ts'
 import type { Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
-import type { Regularizer } from '../contracts/policy.ts'
+import type { EmbeddedRow, Regularizer } from '../contracts/policy.ts'
 import type { Head, Task } from '../contracts/task.ts'
 import {
   type AdapterPlan,
+  areFinite,
   checkTensors,
   methodOf,
   specsOf,
@@ -27,12 +28,14 @@ import { invalidAdapter } from '../adapters/target-modules.ts'
 import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
 import type { BaseTensors } from './base-tensors.ts'
 import type { Compiling } from './compiled-pass.ts'
+import { AdapterEmbedding } from './embedding-training.ts'
 import { openClosedForm } from './closed-form.ts'
 import { type AdapterEngine, EngineAdapter, type Gradients } from './engine-adapter.ts'
 import { isPlain, PlainAdapter } from './plain-adapter.ts'
 import { globalNorm, type Optimizer } from './optimizer.ts'
 import { optimizerOf } from './optimizer-of.ts'
 import { lossOf, type Taught, taughtBy } from './loss.ts'
+import { logisticHead } from './logistic-head.ts'
 import {
   averaged,
   copied,
@@ -78,6 +81,7 @@ class AdapterTrainable implements Trainable {
   readonly #engine: AdapterEngine
   readonly observe?: NonNullable<Trainable['observe']>
   readonly testAndStep?: NonNullable<Trainable['testAndStep']>
+  readonly embedding?: AdapterEmbedding
   #head: Head
   #weights: Weights
   /** What base and task count, apart from what steps move. */
@@ -97,6 +101,10 @@ class AdapterTrainable implements Trainable {
     // Averaged weights score in place of those that learn, and without dropout.
     if ((parts.hyperparameters.average ?? 0) === 0 && this.#method.isRandomInSteps !== true)
       this.testAndStep = (rows, rateFactor) => this.#step(rows, rateFactor)
+    const isMoved = [...learning.keys()].some((name) => !name.startsWith('head.'))
+    const hasClasses = parts.task.classes !== undefined && parts.task.reads === 'pooled'
+    if (isMoved && hasClasses && statisticsOf(parts).length === 0)
+      this.embedding = this.#openEmbedding()
     if (statisticsOf(parts).length > 0)
       this.observe = (rows) => {
         const seen = rows.map((row) => this.#count(row))
@@ -171,17 +179,50 @@ class AdapterTrainable implements Trainable {
     const loss = batch.loss + (penalty?.loss ?? 0)
     const gradients = penalty ? sum(batch.gradients, penalty.gradients) : batch.gradients
     const gradientNorm = globalNorm(gradients.values())
-    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) return DROPPED
-    const { hyperparameters } = this.#parts
-    const free = stepped(this.#weights, this.#optimizer, gradients, gradientNorm, {
-      ...hyperparameters,
-      rateFactor,
-    })
-    if (free === undefined) return DROPPED
-    const next = retracted(free, this.#optimizer, this.#method)
-    this.#use(next)
-    this.#parts.regularizer.observe(next.parameters, shaped(batch.gradients, next.parameters))
+    if (!Number.isFinite(loss) || !this.#move(gradients, gradientNorm, rateFactor)) return DROPPED
+    const { parameters } = this.#weights
+    this.#parts.regularizer.observe(parameters, shaped(batch.gradients, parameters))
     return { loss, gradientNorm, dropped: false }
+  }
+
+  /** Whether every number is finite; if not, nothing moves. */
+  #move(gradients: Gradients['gradients'], norm: number, rateFactor: number): boolean {
+    if (!Number.isFinite(norm)) return false
+    const by = { ...this.#parts.hyperparameters, rateFactor }
+    const free = stepped(this.#weights, this.#optimizer, gradients, norm, by)
+    if (free !== undefined) this.#use(retracted(free, this.#optimizer, this.#method))
+    return free !== undefined
+  }
+
+  #openEmbedding(): AdapterEmbedding {
+    return new AdapterEmbedding({
+      plan: this.#parts,
+      present: () => this.#all(),
+      seed: () => `${this.#weights.steps}/embedding`,
+      learn: (own, { loss, rateFactor }) => {
+        const still = [...this.#weights.parameters].map(
+          ([name, { data }]) => [name, new Float32Array(data.length)] as const,
+        )
+        const norm = globalNorm(own.values())
+        const isMade =
+          Number.isFinite(loss) && this.#move(new Map([...still, ...own]), norm, rateFactor)
+        return isMade ? { loss, gradientNorm: norm, dropped: false } : DROPPED
+      },
+      setHead: (rows) => {
+        this.#setHead(rows)
+      },
+    })
+  }
+
+  /** What the optimizer remembers is of another loss. */
+  #setHead(rows: readonly EmbeddedRow[]): void {
+    const { base, task } = this.#parts
+    const { width, unit } = base.network
+    const scale = task.scale(unit)
+    const fitted = logisticHead(rows, { width, outputs: this.#outputs, scale })
+    const parameters = new Map([...this.#weights.parameters, ...fitted])
+    if ([...fitted.values()].every(({ data }) => areFinite(data)))
+      this.#use({ parameters, slots: new Map(), steps: 0 })
   }
 
   grow(head: Head): void {
@@ -238,6 +279,7 @@ class AdapterTrainable implements Trainable {
   }
 
   dispose(): void {
+    this.embedding?.close()
     this.#engine.dispose()
   }
 

@@ -2,7 +2,7 @@
 import type { AdapterConfig, Trainable } from '../contracts/adapter.ts'
 import type { Clock, ExampleKey, Logger, Random, Tensors } from '../contracts/core.ts'
 import type { Base, BaseIdentity, TrunkEngine } from '../contracts/network.ts'
-import type { LearningRateSchedule, Replay, Trigger } from '../contracts/policy.ts'
+import type { FewShot, LearningRateSchedule, Replay, Trigger } from '../contracts/policy.ts'
 import type { Promotion, Rollback, Rollout } from '../contracts/release.ts'
 import type { FeedbackEvent, Sink, Source, SourceRecord } from '../contracts/stream.ts'
 import type { Head, Task } from '../contracts/task.ts'
@@ -141,6 +141,7 @@ export interface LoopPolicies {
   readonly replay: Replay
   readonly trigger: Trigger
   readonly rate: LearningRateSchedule
+  readonly fewShot?: FewShot
   readonly promotion: Promotion
   readonly rollout: Rollout
   readonly rollback: Rollback

@@ -9,6 +9,7 @@ const decides = {
   memory: 'what answers along with the head before it is learned',
   trigger: 'when pending examples are learned',
   rate: 'how fast it learns, as a factor on both learning rates',
+  few_shot: 'how the first labelled examples are learned',
   promotion: 'whether a finished candidate becomes live',
   rollout: 'how a released version goes live: at once, or on trial first',
   rollback: 'whether the live version goes back by itself',

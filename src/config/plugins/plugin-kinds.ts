@@ -11,6 +11,7 @@ const members = {
   'policy.memory': ['voice', 'every', 'offer'],
   'policy.trigger': ['needsScore', 'observe', 'snapshot', 'restore'],
   'policy.rate': ['begin', 'factor', 'snapshot', 'restore'],
+  'policy.few_shot': ['passes', 'batch', 'isDue', 'factor', 'loss'],
   'policy.promotion': ['decide'],
   'policy.rollout': ['begin', 'observe', 'snapshot', 'restore'],
   'policy.rollback': ['decide', 'snapshot', 'restore'],

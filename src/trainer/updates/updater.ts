@@ -85,7 +85,7 @@ export class Updater {
     const { maxUpdate } = loop.defence ?? {}
     // Weights that begin again have to move.
     const scaledBack =
-      maxUpdate === undefined || isRelearned
+      maxUpdate === undefined || isRelearned || outcome.hasRestarted === true
         ? undefined
         : state.learner.boundUpdate(before.weights, maxUpdate)
     if (scaledBack !== undefined) times.scaledBack()

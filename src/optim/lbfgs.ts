@@ -1,0 +1,107 @@
+/**
+ * L-BFGS with backtracking: the minimum of a smooth convex function of some thousand numbers, in plain memory.
+ *
+ *   θ ← θ − t·H·g,   H from the last differences of θ and g;   t = the first of 1, ½, ¼, … with f(θ − t·H·g) ≤ f(θ) − c·t·gᵀHg
+ *
+ * Nocedal & Wright (2006), "Numerical optimization", algorithms 7.4 and 3.1.
+ */
+
+export interface Slope {
+  readonly value: number
+  readonly gradient: Float64Array
+}
+
+interface Difference {
+  readonly s: Float64Array
+  readonly y: Float64Array
+  /** 1 / (s·y) */
+  readonly rho: number
+}
+
+const MOST_STEPS = 100
+const MEMORY = 10
+const HALVINGS = 20
+/** c: the part of the fall along the slope that a step must bring. */
+const ENOUGH = 1e-4
+/** Of the largest element of the gradient at the start. */
+const TOLERANCE = 1e-4
+
+export function minimise(of: (at: Float64Array) => Slope, start: Float64Array): Float64Array {
+  let at = start
+  let here = of(at)
+  const small = TOLERANCE * largest(here.gradient)
+  const differences: Difference[] = []
+  for (let step = 0; step < MOST_STEPS && largest(here.gradient) > small; step += 1) {
+    const direction = directionOf(here.gradient, differences)
+    // The first step knows nothing of the curvature.
+    const length = step === 0 ? 1 / Math.max(1, Math.sqrt(dot(direction, direction))) : 1
+    const next = search({ of, at, here, direction, length })
+    if (next === undefined) break
+    const s = minus(next.at, at)
+    const y = minus(next.slope.gradient, here.gradient)
+    const curvature = dot(s, y)
+    if (curvature > 1e-12) differences.push({ s, y, rho: 1 / curvature })
+    if (differences.length > MEMORY) differences.shift()
+    at = next.at
+    here = next.slope
+  }
+  return at
+}
+
+/** H·g by two loops over the differences. */
+function directionOf(gradient: Float64Array, differences: readonly Difference[]): Float64Array {
+  const direction = gradient.slice()
+  const factors = new Float64Array(differences.length)
+  for (const [back, { s, y, rho }] of [...differences.entries()].reverse()) {
+    factors[back] = rho * dot(s, direction)
+    add(direction, y, -(factors[back] ?? 0))
+  }
+  const last = differences.at(-1)
+  if (last !== undefined) {
+    const factor = 1 / (last.rho * dot(last.y, last.y))
+    for (let i = 0; i < direction.length; i += 1) direction[i] = factor * (direction[i] ?? 0)
+  }
+  for (const [place, { s, y, rho }] of differences.entries())
+    add(direction, s, (factors[place] ?? 0) - rho * dot(y, direction))
+  return direction
+}
+
+interface Search {
+  readonly of: (at: Float64Array) => Slope
+  readonly at: Float64Array
+  readonly here: Slope
+  readonly direction: Float64Array
+  readonly length: number
+}
+
+/** Undefined where no step is long enough to matter and short enough to help. */
+function search({ of, at, here, direction, length: first }: Search) {
+  const fall = dot(here.gradient, direction)
+  let length = first
+  for (let halving = 0; halving < HALVINGS; halving += 1) {
+    const next = at.slice()
+    add(next, direction, -length)
+    const slope = of(next)
+    if (slope.value <= here.value - ENOUGH * length * fall) return { at: next, slope }
+    length /= 2
+  }
+  return undefined
+}
+
+function minus(one: Float64Array, other: Float64Array): Float64Array {
+  return one.map((value, i) => value - (other[i] ?? 0))
+}
+
+function add(to: Float64Array, what: Float64Array, factor: number): void {
+  for (let i = 0; i < to.length; i += 1) to[i] = (to[i] ?? 0) + factor * (what[i] ?? 0)
+}
+
+function dot(one: Float64Array, other: Float64Array): number {
+  let sum = 0
+  for (let i = 0; i < one.length; i += 1) sum += (one[i] ?? 0) * (other[i] ?? 0)
+  return sum
+}
+
+function largest(values: Float64Array): number {
+  return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+}
