@@ -6,7 +6,7 @@
 import type { EmbeddingTraining, StepResult } from '../contracts/adapter.ts'
 import type { Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
-import type { EmbeddedRow } from '../contracts/policy.ts'
+import type { EmbeddedRow, EmbeddingLoss } from '../contracts/policy.ts'
 import type { TaskHead } from '../contracts/task.ts'
 import { type AdapterPlan, specsOf } from '../adapters/adapter.ts'
 import type { Compiling } from './compiled-pass.ts'
@@ -54,7 +54,7 @@ export class AdapterEmbedding implements EmbeddingTraining {
     const rows = latents.map((latent) => ({ latent, target: null, weight: 1 }))
     const { loss, gradients } = this.#loaded().gradients(
       rows,
-      (_, outputs) => joint(outputs, latents.length, lossOf),
+      (_, outputs) => joint(lossOf(outputs)),
       seed,
     )
     return this.#parts.learn(gradients, { loss, rateFactor })
@@ -94,17 +94,10 @@ function embeddingTask({ task }: Pick<AdapterPlan, 'task'>): TaskHead {
   }
 }
 
-function joint(
-  outputs: Float32Array,
-  rows: number,
-  lossOf: Parameters<EmbeddingTraining['step']>[1],
-) {
-  const width = outputs.length / rows
-  const embeddings = Array.from({ length: rows }, (_, row) =>
-    outputs.slice(row * width, (row + 1) * width),
-  )
-  const { loss, gradients } = lossOf(embeddings)
-  const gradient = new Float32Array(outputs.length)
+/** The gradients of all rows, one after another. */
+function joint({ loss, gradients }: EmbeddingLoss) {
+  const width = gradients[0]?.length ?? 0
+  const gradient = new Float32Array(gradients.length * width)
   for (const [row, own] of gradients.entries()) gradient.set(own, row * width)
   return { loss, gradient }
 }
