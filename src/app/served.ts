@@ -20,11 +20,14 @@ import { openSharedRegistry } from './model.ts'
 import { join } from 'node:path'
 import { methods, tasks } from '../plugins.ts'
 import type { CodedError } from '../contracts/core.ts'
+import type { Task } from '../contracts/task.ts'
+import { failure, invariant } from '../platform/errors.ts'
 import { inputKindOf } from '../intake/events/input.ts'
 import { deadLettersFile } from '../intake/dead-letters/dead-letters.ts'
 import { inboxFile } from '../intake/inbox/schema.ts'
 import { watchPlaces } from '../platform/store/watch-places.ts'
 import { openEngines, type EngineOfBase } from '../serving/engine/engine-set.ts'
+import { openWriters, type WriterOfBase } from '../serving/engine/writers.ts'
 import { brokenLive } from '../serving/live/broken-live.ts'
 import { openFollowedModel } from '../serving/live/followed-model.ts'
 import { feedbackElsewhere, brokenFeedback } from '../serving/services/feedback/no-feedback.ts'
@@ -75,17 +78,21 @@ async function openAnswering(
   const models = await Promise.all(names.map(async (name) => openModel(site, name)))
   const { config, clock, log, metrics } = site
   const { workers, batch_rows: rowsPerRun, batch_wait_ms: waitMs } = config.server
-  const bases = models.map(({ base }) => base)
-  const engines = await openEngines(bases, {
+  const basesOf = (writes: boolean) =>
+    models.filter(({ name }) => writesTexts(site, name) === writes).map(({ base }) => base)
+  const atEnd = (close: () => Promise<void>) => site.atEnd(close)
+  const writers = openWriters(basesOf(true), {
+    ...{ methods, tasks, limits: config.limits, clock, log, metrics, atEnd },
+  })
+  const engines = await openEngines(basesOf(false), {
     engine: { methods, tasks, workers },
     batcher: { rowsPerRun, waitMs, queue: config.limits.queue },
     responseCacheBytes: config.limits.response_cache_bytes,
-    ...{ clock, log, metrics },
-    atEnd: (close) => site.atEnd(close),
+    ...{ clock, log, metrics, atEnd },
   })
   const served = await Promise.all(
     models.map(async (model) =>
-      serve(site, model, engines, () => {
+      serve(site, model, { engines, writers }, () => {
         model.forwarder?.wake()
         onAppended(model.name)
       }),
@@ -205,16 +212,37 @@ async function openModel(site: DaemonContext, name: string): Promise<OpenModel> 
   return { ...known, inbox, predictions: everywhere, forwarder: shared?.forwarder }
 }
 
+type Serving = Pick<LiveModelOptions, 'engine' | 'batcher'>
+
+interface Engines {
+  readonly engines: ReadonlyMap<Base, EngineOfBase>
+  readonly writers: ReadonlyMap<Base, WriterOfBase>
+}
+
+function writesTexts({ config }: DaemonContext, model: string): boolean {
+  return openTask(modelOf(config, model), config.limits).texts !== undefined
+}
+
+/** Its texts take many steps: no batch of rows answers. */
+function writingOnly({ engine, scheduler }: WriterOfBase): Serving {
+  const refuse = async () =>
+    Promise.reject(failure('REQUEST_INVALID', 'this model writes texts, and answers nothing else'))
+  return { engine, batcher: { run: refuse, waiting: (model) => scheduler.waiting(model) } }
+}
+
+const predictionId = () => `p-${randomUUID()}`
+
 const dayMs = 24 * 60 * 60 * 1000
 
 async function serve(
   site: DaemonContext,
   model: OpenModel,
-  all: ReadonlyMap<Base, EngineOfBase>,
+  all: Engines,
   onAppended: () => void,
 ): Promise<ServedModel> {
   const { name, base, registry } = model
-  const serving = all.get(base)
+  const writer = writesTexts(site, name) ? all.writers.get(base) : undefined
+  const serving = writer === undefined ? all.engines.get(base) : writingOnly(writer)
   if (serving === undefined) throw new Error(`no engine for the base of ${name}`)
   const { faults } = model
   const task = openTask(modelOf(site.config, name), site.config.limits)
@@ -253,7 +281,16 @@ async function serve(
     forgotten: () => ({ ids: model.inbox.forgotten(), deadLetters: model.deadLetters.gone() }),
     storeBytes: () => storeSizes(folderOf(site.config, name)),
     waitingRows: () => serving.batcher.waiting(name),
+    ...(writer && { texts: textsOf(model, writer, task) }),
   }
+}
+
+/** How a language model answers requests that ask for a text. */
+function textsOf({ base, predictions }: OpenModel, { scheduler }: WriterOfBase, task: Task) {
+  const { language } = base
+  invariant(language && task.texts, 'a model that writes texts on a base without tokens to end one')
+  const { usual } = task.texts
+  return { language, usual, scheduler, predictions, predictionId }
 }
 
 function openErrorWatch({ config, metrics, log }: DaemonContext, model: string): ErrorWatch {
@@ -274,7 +311,7 @@ function receiptReader(site: DaemonContext, name: string): ReceiptReader {
 async function openLive(
   site: DaemonContext,
   model: OpenModel,
-  serving: EngineOfBase,
+  serving: Serving,
   onAttempt: LiveModelOptions['onAttempt'] & {},
 ): Promise<LiveModel> {
   const { config, clock, log, metrics } = site
@@ -285,7 +322,7 @@ async function openLive(
     maxTokens: modelOf(config, model.name).max_tokens,
     batcher: serving.batcher,
     predictions: model.predictions,
-    predictionId: () => `p-${randomUUID()}`,
+    predictionId,
     registry: model.registry,
     engine: serving.engine,
     onAttempt,

@@ -110,6 +110,12 @@ export const limitTable = {
     most: 65_536,
     reason: 'answered rows that wait for a shadow; beyond it they are not compared',
   },
+  answer_tokens: {
+    default: 4096,
+    least: 1,
+    most: 1_000_000,
+    reason: 'the most tokens that a request may ask for: an answer computes as many steps',
+  },
   generation_texts: {
     default: 8,
     least: 1,

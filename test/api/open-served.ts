@@ -75,6 +75,8 @@ export interface ServedOptions {
   readonly setAside?: NonNullable<ServedModel['setAside']>
   readonly forgets?: NonNullable<ServedModel['forgets']>
   readonly storeBytes?: NonNullable<ServedModel['storeBytes']>
+  /** It writes texts, with what the metrics and the predictions of the live model are. */
+  readonly texts?: (live: Awaited<ReturnType<typeof openLive>>) => ServedModel['texts'] & object
   /** Beside v1. */
   readonly surfaces?: (services: Services) => readonly Surface[]
 }
@@ -133,6 +135,7 @@ export async function openServed(options: ServedOptions = {}) {
     registry: live.registry,
     feedback,
     deadLetters: deadLetters.pages,
+    ...(options.texts && { texts: options.texts(live) }),
     ...(options.example && { example: options.example }),
     ...(options.forgotten && { forgotten: options.forgotten }),
     ...(options.setAside && { setAside: options.setAside }),

@@ -9,50 +9,11 @@ import {
   type SchedulerLimits,
   type TextRequest,
 } from '../../src/serving/engine/decode-scheduler.ts'
-import type { DecodedStep, SequenceRow } from '../../src/serving/engine/decoding-engine.ts'
 import { rejection, thrown } from '../coded.ts'
 import { openFakeClock, settled } from './fake-clock.ts'
+import { openFakeDecoder } from './fake-decoder.ts'
 
 const END = 0
-
-/** Counts up from the last token: a text is known from its prompt. Adapters of one letter share a lane. */
-function openFakeDecoder() {
-  const steps: (readonly SequenceRow[])[] = []
-  const forgotten: number[] = []
-  let waiting: (() => void)[] = []
-  let isHeld = false
-  let fault: Error | undefined
-  const answer = (rows: readonly SequenceRow[]): DecodedStep => ({
-    drawn: rows.map(({ adapter, ids, sampling }) => ({
-      token: sampling === undefined ? -1 : (ids.at(-1)! + 1) % 100,
-      logProbability: adapter === 'broken' ? NaN : -1,
-    })),
-    cacheBytes: rows.length,
-  })
-  return {
-    steps,
-    forgotten,
-    hold: () => (isHeld = true),
-    fail: (error: Error | undefined) => (fault = error),
-    async finish(count = 1) {
-      for (let step = 0; step < count; step += 1) {
-        const [first, ...rest] = waiting
-        waiting = rest
-        first?.()
-        await settled()
-      }
-    },
-    laneOf: (adapter: string) => adapter[0]!,
-    positionBytes: () => 1024,
-    async step(rows: readonly SequenceRow[]) {
-      steps.push(rows.map((row) => ({ ...row, ids: row.ids.slice() })))
-      if (isHeld) await new Promise<void>((resolve) => waiting.push(resolve))
-      if (fault !== undefined) throw fault
-      return answer(rows)
-    },
-    forget: (sequences: readonly number[]) => forgotten.push(...sequences),
-  }
-}
 
 const ample: SchedulerLimits = {
   generation_texts: 8,

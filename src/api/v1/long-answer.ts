@@ -36,8 +36,12 @@ export function sendInPieces(
   return reply.send(Readable.from(pieces(head, predictions)))
 }
 
-export function shown({ id, answer, truncated, tokens }: Answered) {
-  return { id, ...answer, ...(truncated && { truncated }), ...(tokens && { tokens }) }
+export function shown({ id, answer, truncated, tokens, size, completionTokens }: Answered) {
+  const usage = { prompt_tokens: size, completion_tokens: completionTokens ?? 0 }
+  return {
+    ...{ id, ...answer, ...(truncated && { truncated }), ...(tokens && { tokens }) },
+    ...(completionTokens !== undefined && { usage }),
+  }
 }
 
 async function* pieces(

@@ -32,6 +32,41 @@ export const InputValue = Type.Unsafe<Json>({
   ],
 })
 
+const Generate = Type.Object(
+  {
+    max_tokens: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description: 'most tokens of a text; at most limits.answer_tokens',
+      }),
+    ),
+    temperature: Type.Optional(
+      Type.Number({ minimum: 0, maximum: 2, description: '0 = always the likeliest token' }),
+    ),
+    top_p: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 1,
+        description: 'the share of probability that tokens are drawn from',
+      }),
+    ),
+    seed: Type.Optional(
+      Type.Integer({ description: 'the same seed gives the same text of the same version' }),
+    ),
+    stop: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 256 }), {
+        maxItems: 16,
+        description: 'texts that end an answer, and are not in it',
+      }),
+    ),
+  },
+  {
+    ...Strict,
+    description:
+      'how a model with task: generation writes; absent: as the settings of its task say',
+  },
+)
+
 export function predictBody(mostInputs: number) {
   return Type.Object(
     {
@@ -53,6 +88,7 @@ export function predictBody(mostInputs: number) {
             'of the user or session: the same key stays on the same side of a canary; also as x-antikythera-key',
         }),
       ),
+      generate: Type.Optional(Generate),
     },
     Strict,
   )
@@ -70,6 +106,12 @@ const Prediction = Type.Object({
     Type.Object(
       { kept: Count, dropped: Count },
       { description: 'of a truncated text, as the base counts them' },
+    ),
+  ),
+  usage: Type.Optional(
+    Type.Object(
+      { prompt_tokens: Count, completion_tokens: Count },
+      { description: 'of a text that was written, the token that ended it included' },
     ),
   ),
 })

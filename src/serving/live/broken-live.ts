@@ -9,6 +9,7 @@ export function brokenLive(error: CodedError): LiveModel {
     failedSwap: () => undefined,
     until: refuse,
     predict: refuse,
+    hold: refuse,
     settled: async () => Promise.resolve(),
     swap: refuse,
     prove: refuse,

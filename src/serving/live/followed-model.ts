@@ -41,6 +41,7 @@ export async function openFollowedModel(options: FollowedModelOptions): Promise<
     until: (generation, limits) => generations.until(generation, limits),
     swap: follow,
     predict: refuse,
+    hold: refuse,
     settled: async () => Promise.resolve(),
     prove: refuse,
     close: async () => {

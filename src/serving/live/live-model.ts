@@ -45,6 +45,8 @@ export interface LiveModel {
     limits: { readonly waitMs: number; readonly signal?: AbortSignal },
   ): Promise<boolean>
   predict(request: PredictRequest): Promise<Prediction>
+  /** The version that a request uses from here on, even if the pointer moves, for an answer of many steps. */
+  hold(request: Pick<PredictRequest, 'version' | 'key'>): Promise<HeldVersion>
   /** Resolves when every answer that was given before is handed to the predictions, with that of a shadow. */
   settled(): Promise<void>
   /** Resolves when this pointer, or a later one, answers; rejects if its version cannot be loaded. */
@@ -74,6 +76,18 @@ export interface Prediction {
   /** The canary answered. */
   readonly arm?: 'canary'
   readonly predictions: readonly Answered[]
+}
+
+/** It stays loaded until `release`. */
+export interface HeldVersion extends Pick<Prediction, 'manifest' | 'generation' | 'arm'> {
+  /** The canary that has a share of the requests meanwhile. */
+  readonly canary?: string
+  /** Counts it: answered, or failed as `error` says. */
+  ended(
+    request: Pick<PredictRequest, 'inputs' | 'signal'>,
+    failed?: { readonly error: unknown },
+  ): void
+  release(): void
 }
 
 export interface LiveModelOptions extends Predictor {
@@ -169,14 +183,32 @@ class SwappingModel implements LiveModel {
       const { answers, rows, served } = await this.#answer(begun, request)
       this.#record(begun, { rows, served })
       const { model, metrics } = this.#options
-      metrics.count('predictions', { model }, answers.length)
-      metrics.count('armPredictions', { model, arm: arm ?? 'named' }, answers.length)
+      this.#count(begun, answers.length)
       const truncated = answers.filter((each) => each.truncated).length
       metrics.count('truncated', { model, by: 'server' }, truncated)
       return { manifest, generation, ...(arm === 'canary' && { arm }), predictions: answers }
     } finally {
       adapter.release()
       begun.shadow?.release()
+    }
+  }
+
+  /** Of a shadow nothing is computed: a text would take as long as the answer itself. */
+  async hold(request: Pick<PredictRequest, 'version' | 'key'>): Promise<HeldVersion> {
+    const begun = await this.#begin(request)
+    const { adapter, generation, arm, canary } = begun
+    begun.shadow?.release()
+    return {
+      ...{ manifest: adapter.manifest, generation },
+      ...(arm === 'canary' && { arm }),
+      ...(canary !== undefined && { canary }),
+      ended: (asked, failed) => {
+        if (failed === undefined) {
+          this.#attempted(begun, asked)
+          this.#count(begun, asked.inputs.length)
+        } else this.#failedWith(begun, asked, failed.error)
+      },
+      release: () => adapter.release(),
     }
   }
 
@@ -187,15 +219,29 @@ class SwappingModel implements LiveModel {
       this.#attempted(begun, request)
       return answered
     } catch (error) {
-      const fault = faultOf(error, request.signal)
-      if (fault !== undefined) this.#attempted(begun, request, { fault, error })
+      this.#failedWith(begun, request, error)
       throw error
     }
   }
 
+  #failedWith(
+    begun: Begun,
+    request: Pick<PredictRequest, 'inputs' | 'signal'>,
+    error: unknown,
+  ): void {
+    const fault = faultOf(error, request.signal)
+    if (fault !== undefined) this.#attempted(begun, request, { fault, error })
+  }
+
+  #count({ arm }: Begun, answers: number): void {
+    const { model, metrics } = this.#options
+    metrics.count('predictions', { model }, answers)
+    metrics.count('armPredictions', { model, arm: arm ?? 'named' }, answers)
+  }
+
   #attempted(
     { adapter, arm, generation }: Begun,
-    { inputs }: PredictRequest,
+    { inputs }: Pick<PredictRequest, 'inputs'>,
     failed: Pick<Attempt, 'fault' | 'error'> = {},
   ): void {
     if (arm === undefined || generation === undefined) return
@@ -232,7 +278,7 @@ class SwappingModel implements LiveModel {
   }
 
   /** The adapter that the request uses from here to its end, even if the pointer moves. */
-  async #begin({ version, key }: PredictRequest): Promise<Begun> {
+  async #begin({ version, key }: Pick<PredictRequest, 'version' | 'key'>): Promise<Begun> {
     if (version !== undefined) {
       return { adapter: await this.#adapterCache.hold(version, 'bounded'), generation: undefined }
     }

@@ -33,6 +33,8 @@ export interface Answered {
   /** The text was longer than `max_tokens`, and this answer is of its beginning. */
   readonly truncated?: true
   readonly tokens?: { readonly kept: number; readonly dropped: number }
+  /** Tokens of a text that was written, the one that ended it included. */
+  readonly completionTokens?: number
 }
 
 /** Stores served predictions after the answer: `record` costs the request nothing. */

@@ -12,6 +12,7 @@ import { faultsOf } from './faults.ts'
 import { openFeedbackGate, type FeedbackGate } from './feedback/feedback-gate.ts'
 import { openReceipts, type AskReceipts, type ReceiptService } from './feedback/receipts.ts'
 import { openForgetService, type ForgetService } from './forget-service.ts'
+import { openGenerationService, type GenerationService } from './generation-service.ts'
 import { openLearningService, type LearningService } from './learning-service.ts'
 import { promote, rollBack, type Moved } from './moves.ts'
 import { openPredictionService, type PredictionService } from './prediction-service.ts'
@@ -23,6 +24,8 @@ export interface ModelServices extends Pick<
   'name' | 'base' | 'method' | 'task' | 'example'
 > {
   readonly predictions: PredictionService
+  /** Where its answers are texts: `predictions` then answers nothing. */
+  readonly generation?: GenerationService
   readonly feedback: FeedbackGate
   readonly receipts: ReceiptService
   readonly learning: LearningService
@@ -67,10 +70,17 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
   const { name, base, method, live, feedback, registry } = model
   const { trainer } = around
   const versions = openVersions(registry)
+  const predictions = openPredictionService({ model: name, live, versions, ...around })
   return {
     ...{ name, base, method, task: model.task },
     ...(model.example && { example: model.example }),
-    predictions: openPredictionService({ model: name, live, versions, ...around }),
+    predictions,
+    ...(model.texts && {
+      generation: openGenerationService({
+        ...{ ...model.texts, ...around, model: name, task: model.task, live, versions },
+        until: predictions.until,
+      }),
+    }),
     feedback: openFeedbackGate({ model: name, feedback, trainer, trigger: () => model.trigger }),
     receipts: openReceipts(model.receipts, around),
     learning: openLearningService(model, trainer),

@@ -12,6 +12,7 @@ import type { Fields, Task } from '../../contracts/task.ts'
 import type { FeedbackService } from './feedback/feedback-service.ts'
 import type { ReceiptOptions } from './feedback/receipts.ts'
 import type { LiveModel } from '../live/live-model.ts'
+import type { TextWriting } from './generation-service.ts'
 import type { Position } from './feedback/position.ts'
 
 export interface ServedModel {
@@ -22,6 +23,8 @@ export interface ServedModel {
   readonly live: LiveModel
   /** With the settings of the model. */
   readonly task: Pick<Task, 'kind' | 'present' | 'view'>
+  /** Where its answers are texts that are written in many steps. */
+  readonly texts?: TextWriting
   readonly registry: Registry
   readonly feedback: FeedbackService
   /** For /docs: an input that it reads, and what an event may say of it. */

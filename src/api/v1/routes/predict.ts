@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { failure } from '../../../platform/errors.ts'
 import { eventLoop } from '../../../platform/slices.ts'
 import type { PastTime } from '../../../serving/services/prediction-service.ts'
+import type { TextOptions } from '../../../serving/services/generation-service.ts'
 import type { PredictRequest } from '../../../serving/live/predict.ts'
 import { requestInput } from '../../../serving/services/request-input.ts'
 import type { Services } from '../../../serving/services/services.ts'
@@ -34,14 +35,19 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
       const inputs = await eventLoop.each(body.inputs, (value, at) =>
         requestInput(model.base, services.limits, value, `/inputs/${at}`),
       )
-      const { manifest, generation, arm, predictions } = await model.predictions.predict({
+      const asked = {
         ...freshnessIn(headers, query),
         inputs,
         ...pastIn(body, query),
         key: body.key ?? keyIn(headers),
         signal: over,
         traceparent: typeof trace === 'object' ? trace.traceparent : trace,
-      })
+      }
+      const answered =
+        model.generation === undefined
+          ? await model.predictions.predict(withoutOptions(asked, body))
+          : await model.generation.answer(asked, optionsIn(body))
+      const { manifest, generation, arm, predictions } = answered
       const { version, digest } = manifest
       nameVersion(reply, { version, digest, generation })
       const head = {
@@ -55,6 +61,19 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
       return sendInPieces(reply, head, predictions)
     },
   )
+}
+
+/** How a text is written. */
+function optionsIn({ generate = {} }: PredictBody): TextOptions {
+  const { max_tokens: maxTokens, top_p: topP, ...options } = generate
+  return { ...options, maxTokens, topP }
+}
+
+function withoutOptions<Asked>(asked: Asked, { generate }: PredictBody): Asked {
+  if (generate === undefined) return asked
+  throw failure('REQUEST_INVALID', 'generate is for a model with task: generation', {
+    details: { pointer: '/generate' },
+  })
 }
 
 /** By the query or by the body, a version or a time: at most one of them. */

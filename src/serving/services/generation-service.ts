@@ -1,0 +1,315 @@
+/**
+ * Texts for every surface: written by the live version, or by one by name, piece by piece or whole. A request finishes on
+ * the version that it began with. Each text has an id of its own and is stored when it is done, so that feedback can name it.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Clock } from '../../contracts/core.ts'
+import type { LanguageModel } from '../../contracts/network.ts'
+import type { Input, ServedPrediction } from '../../contracts/stream.ts'
+import type { Fields, Task, TextSettings } from '../../contracts/task.ts'
+import type { Drawn } from '../../nn/decoding/sample.ts'
+import { failure } from '../../platform/errors.ts'
+import type { Limits } from '../../platform/limits.ts'
+import { openRandom } from '../../platform/random.ts'
+import { eventLoop } from '../../platform/slices.ts'
+import type { VersionService } from '../../versions/service.ts'
+import type { DecodeScheduler } from '../engine/decode-scheduler.ts'
+import { TokenStream } from '../engine/token-stream.ts'
+import type { HeldVersion, LiveModel, Prediction } from '../live/live-model.ts'
+import type { Answered, PredictionLog, PredictRequest } from '../live/predict.ts'
+import { TextPieces } from '../live/text-pieces.ts'
+import type { Freshness, PastTime, PredictionService } from './prediction-service.ts'
+
+/** What the task's settings say stands where one is absent. */
+export interface TextOptions {
+  /** At most limits.answer_tokens, and what the prompt leaves of the base's positions. */
+  readonly maxTokens?: number | undefined
+  readonly temperature?: number | undefined
+  readonly topP?: number | undefined
+  /** The same seed gives the same text of the same version, whatever else is being written. */
+  readonly seed?: number | undefined
+  /** Texts that end an answer, and are not in it. */
+  readonly stop?: readonly string[] | undefined
+  /** With the log-probability of each token. */
+  readonly logprobs?: boolean | undefined
+}
+
+export type AnswerTexts = Omit<PredictRequest, 'signal'> &
+  PastTime &
+  Freshness & { readonly signal: AbortSignal }
+
+export type GenerateRequest = Omit<AnswerTexts, 'inputs'> &
+  TextOptions & {
+    readonly input: Input
+    /** How many texts. */
+    readonly n: number
+  }
+
+export type Finish = 'stop' | 'length'
+
+/** One token, as text. Incomplete characters are U+FFFD. */
+export interface TokenLikelihood {
+  readonly token: string
+  readonly logprob: number
+}
+
+export interface TextPart {
+  /** Which of the choices. */
+  readonly index: number
+  readonly text: string
+  /** Of its tokens, where asked for. */
+  readonly logprobs?: readonly TokenLikelihood[]
+  /** In the last part of a choice. */
+  readonly finish?: Finish
+  /** The same: how many tokens were written, the one that ended it included. */
+  readonly completionTokens?: number
+}
+
+export interface Generation extends Pick<Prediction, 'manifest' | 'generation' | 'arm'> {
+  /** In order of `TextPart.index`. */
+  readonly choices: readonly { readonly id: string }[]
+  readonly promptTokens: number
+  /** For one reader. It fails with the request; a reader that stops early ends the texts, which are then not stored. */
+  readonly parts: AsyncIterableIterator<TextPart>
+}
+
+export interface GenerationService {
+  /** Throws what a prediction throws, `QUEUE_FULL`, and `INPUT_TOO_LONG` for a prompt that leaves no room. */
+  generate(request: GenerateRequest): Promise<Generation>
+  /** One whole text for each input. */
+  answer(request: AnswerTexts, options: TextOptions): Promise<Prediction>
+}
+
+/** What a model needs to write texts. */
+export interface TextWriting {
+  readonly language: LanguageModel
+  /** For a request that does not say. */
+  readonly usual: TextSettings
+  readonly scheduler: Pick<DecodeScheduler, 'run'>
+  readonly predictions: PredictionLog
+  readonly predictionId: () => string
+}
+
+export interface GenerationOptions extends TextWriting {
+  readonly model: string
+  readonly task: { readonly view: Pick<Task['view'], 'served' | 'answer'> }
+  readonly live: Pick<LiveModel, 'hold'>
+  readonly until: PredictionService['until']
+  readonly versions: Pick<VersionService, 'liveAt'>
+  readonly limits: Pick<Limits, 'answer_tokens'>
+  readonly clock: Clock
+}
+
+export function openGenerationService(options: GenerationOptions): GenerationService {
+  return new TextWriter(options)
+}
+
+/** Of one input: its prompt, and the ids of its texts. */
+interface Prompt {
+  readonly input: Input
+  readonly ids: Int32Array
+  readonly choices: readonly string[]
+}
+
+/** One text as it is written. */
+interface Writing {
+  readonly index: number
+  readonly id: string
+  readonly input: Input
+  readonly tokens: AsyncIterableIterator<Drawn>
+}
+
+interface Written {
+  readonly id: string
+  readonly answer: Fields
+  readonly completionTokens: number
+}
+
+class TextWriter implements GenerationService {
+  readonly #options: GenerationOptions
+
+  constructor(options: GenerationOptions) {
+    this.#options = options
+  }
+
+  async generate({ input, n, ...request }: GenerateRequest): Promise<Generation> {
+    const asked = { ...request, inputs: [input] }
+    const ended = new AbortController()
+    const parts = new TokenStream<TextPart>(() => {
+      ended.abort(failure('REQUEST_INVALID', 'the reader has stopped'))
+    })
+    const signal = AbortSignal.any([request.signal, ended.signal])
+    const begun = await this.#begin({ ...asked, signal }, request, n)
+    const { held, prompts, writings } = begun
+    void this.#written({ ...asked, signal }, request, begun, parts).then(
+      () => parts.end(),
+      (error: unknown) => {
+        ended.abort(error)
+        parts.fail(error)
+      },
+    )
+    return {
+      ...shown(held),
+      choices: writings.map(({ id }) => ({ id })),
+      promptTokens: prompts[0]?.ids.length ?? 0,
+      parts,
+    }
+  }
+
+  async answer(request: AnswerTexts, options: TextOptions): Promise<Prediction> {
+    const begun = await this.#begin(request, options, 1)
+    const written = await this.#written(request, options, begun, undefined)
+    const predictions = written.map(({ id, answer, completionTokens }, at): Answered => {
+      const size = begun.prompts[at]?.ids.length ?? 0
+      return { id, answer, size, completionTokens }
+    })
+    return { ...shown(begun.held), predictions }
+  }
+
+  /** The caller reads every writing to its end, and then releases what is held. */
+  async #begin(request: AnswerTexts, options: TextOptions, n: number) {
+    const { until, versions, live, predictionId } = this.#options
+    const { version: named, atMs, key, signal, generation, position } = request
+    const prompts = await eventLoop.each(request.inputs, (input): Prompt => {
+      const ids = this.#promptOf(input)
+      return { input, ids, choices: Array.from({ length: n }, predictionId) }
+    })
+    this.#checkLimits(options)
+    await until({ generation, position }, signal)
+    const past = atMs === undefined ? undefined : await versions.liveAt(atMs)
+    const held = await live.hold({ version: past?.live.version ?? named, key })
+    try {
+      return { held, prompts, writings: this.#run(held, prompts, options, signal) }
+    } catch (error) {
+      held.release()
+      throw error
+    }
+  }
+
+  #promptOf(input: Input): Int32Array {
+    const { language } = this.#options
+    const ids = language.prompt(input)
+    if (ids.length === 0) throw failure('INPUT_EMPTY', 'the prompt has no tokens')
+    if (ids.length < language.positions) return ids
+    const message = `the prompt has ${ids.length} tokens of at most ${language.positions}, which leaves none for an answer`
+    throw failure('INPUT_TOO_LONG', message, { fix: 'shorten the conversation' })
+  }
+
+  #checkLimits({ maxTokens }: TextOptions): void {
+    const most = this.#options.limits.answer_tokens
+    if (maxTokens === undefined || maxTokens <= most) return
+    const message = `max_tokens is ${maxTokens}, and an answer has at most ${most}`
+    const details = { param: 'max_tokens', most }
+    throw failure('REQUEST_INVALID', message, {
+      details,
+      fix: 'ask for fewer, or raise limits.answer_tokens',
+    })
+  }
+
+  #run(
+    held: HeldVersion,
+    prompts: readonly Prompt[],
+    options: TextOptions,
+    signal: AbortSignal,
+  ): readonly Writing[] {
+    const { model, language, scheduler, usual } = this.#options
+    const { maxTokens = usual.maxTokens, temperature = usual.temperature } = options
+    const { topP = usual.topP, seed = randomUUID() } = options
+    const writings: Writing[] = []
+    for (const { input, ids, choices } of prompts) {
+      const streams = scheduler.run({
+        model,
+        adapter: held.manifest.digest,
+        prompt: ids,
+        maxTokens: Math.min(maxTokens, language.positions - ids.length),
+        sampling: { temperature, topP },
+        ends: language.ends,
+        draws: choices.map((_, choice) => openRandom(seed, `text/${choice}`)),
+        signal,
+      })
+      for (const [at, tokens] of streams.entries())
+        writings.push({ index: writings.length, id: choices[at] ?? '', input, tokens })
+    }
+    return writings
+  }
+
+  /** The texts whole, and their parts on the way. The first that fails ends all of them. */
+  async #written(
+    request: AnswerTexts,
+    options: TextOptions,
+    { held, writings }: { readonly held: HeldVersion; readonly writings: readonly Writing[] },
+    parts: TokenStream<TextPart> | undefined,
+  ): Promise<readonly Written[]> {
+    try {
+      const outcomes = await Promise.allSettled(
+        writings.map(async (writing) => this.#write(writing, request, options, held, parts)),
+      )
+      const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+      if (failed !== undefined) throw failed.reason
+      held.ended(request)
+      return outcomes.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+    } catch (error) {
+      held.ended(request, { error })
+      throw error
+    } finally {
+      held.release()
+    }
+  }
+
+  async #write(
+    { index, id, input, tokens }: Writing,
+    request: AnswerTexts,
+    { stop = [], logprobs }: TextOptions,
+    held: HeldVersion,
+    parts: TokenStream<TextPart> | undefined,
+  ): Promise<Written> {
+    const { language, task } = this.#options
+    const pieces = new TextPieces(language, stop)
+    let [text, completionTokens, finish]: [string, number, Finish] = ['', 0, 'length']
+    for await (const { token, logProbability } of tokens) {
+      completionTokens += 1
+      if (language.ends.includes(token)) {
+        finish = 'stop'
+        break
+      }
+      const piece = pieces.push(token)
+      text += piece
+      const likelihood = { token: language.text([token]), logprob: logProbability }
+      const likelihoods = logprobs === true && { logprobs: [likelihood] }
+      if (piece !== '' || likelihoods) parts?.push({ index, text: piece, ...likelihoods })
+      if (pieces.isStopped) {
+        finish = 'stop'
+        break
+      }
+    }
+    const rest = pieces.end()
+    text += rest
+    if (pieces.isStopped) finish = 'stop'
+    parts?.push({ index, text: rest, finish, completionTokens })
+    const output = { text, finish_reason: finish }
+    this.#record({ id, input }, output, request, held)
+    return { id, answer: task.view.answer(output), completionTokens }
+  }
+
+  #record(
+    { id, input }: Pick<ServedPrediction, 'id' | 'input'>,
+    output: Fields,
+    { version, traceparent }: AnswerTexts,
+    { manifest, canary }: HeldVersion,
+  ): void {
+    const { task, predictions, clock } = this.#options
+    const { text, shown } = task.view.served(output)
+    predictions.record([
+      {
+        ...{ id, input, answer: text, shown, version: manifest.version, timeMs: clock.nowMs() },
+        ...(canary !== undefined && { canary }),
+        ...(version !== undefined && { pinned: true }),
+        ...(traceparent !== undefined && { traceparent }),
+      },
+    ])
+  }
+}
+
+function shown({ manifest, generation, arm }: HeldVersion) {
+  return { manifest, generation, ...(arm !== undefined && { arm }) }
+}

@@ -1,0 +1,207 @@
+/** Texts as the surfaces get them: in parts and whole, on the version that they began with, stored when they are done. */
+import { expect, onTestFinished, test } from 'vitest'
+import { failure } from '../../src/platform/errors.ts'
+import {
+  openGenerationService,
+  type GenerateRequest,
+  type TextPart,
+} from '../../src/serving/services/generation-service.ts'
+import { rejection } from '../coded.ts'
+import { openFakeClock, settled } from './fake-clock.ts'
+import { openFakeWriting } from './fake-writing.ts'
+import { openLive } from './open-live.ts'
+
+async function open(more: { live?: Parameters<typeof openLive>[0] } = {}) {
+  const parts = await openLive(more.live)
+  const { live, registry, clock, metrics, served } = parts
+  await live.swap(await registry.promote('v1'))
+  onTestFinished(() => metrics.close())
+  const { decoder, scheduler, ...writing } = openFakeWriting({ clock, metrics })
+  let ids = 0
+  const service = openGenerationService({
+    ...{ ...writing, model: 'm', scheduler },
+    live,
+    predictions: { record: (more) => void served.push(...more) },
+    predictionId: () => `p-${(ids += 1)}`,
+    until: async () => Promise.resolve(),
+    versions: { liveAt: async () => (await registry.history(1))[0]! },
+    limits: { answer_tokens: 50 },
+    clock: openFakeClock(),
+  })
+  return { ...parts, decoder, scheduler, service }
+}
+
+const signal = () => new AbortController().signal
+const ask = (text: string, more: Partial<GenerateRequest> = {}): GenerateRequest => ({
+  ...{ input: { kind: 'text', text }, n: 1, signal: signal() },
+  ...more,
+})
+
+async function read(parts: AsyncIterable<TextPart>): Promise<readonly TextPart[]> {
+  const all: TextPart[] = []
+  for await (const part of parts) all.push(part)
+  return all
+}
+
+test('a text comes in parts, and is stored whole under its id when it is done', async () => {
+  const { service, served } = await open()
+  const { manifest, generation, choices, promptTokens, parts } = await service.generate(
+    ask('hi', { traceparent: '00-trace' }),
+  )
+  expect([manifest.version, generation, promptTokens, choices]).toEqual([
+    'v1',
+    1,
+    2,
+    [{ id: 'p-1' }],
+  ])
+  const all = await read(parts)
+  expect(all.map(({ text }) => text)).toEqual(['a', 'b', 'c', 'd', ''])
+  expect(all.at(-1)).toEqual({ index: 0, text: '', finish: 'length', completionTokens: 4 })
+  expect(served).toEqual([
+    {
+      ...{ id: 'p-1', input: { kind: 'text', text: 'hi' }, answer: 'abcd', version: 'v1' },
+      shown: { text: 'abcd', finish_reason: 'length' },
+      timeMs: expect.any(Number),
+      traceparent: '00-trace',
+    },
+  ])
+})
+
+test('a token that ends a text and a stop text end it, and are not in it', async () => {
+  const { service } = await open()
+  const end = await read((await service.generate(ask('end'))).parts)
+  expect(end.at(-1)).toEqual({ index: 0, text: '', finish: 'stop', completionTokens: 2 })
+  expect(end.map(({ text }) => text).join('')).toBe('1')
+  const stop = await read((await service.generate(ask('hi', { stop: ['cd', 'zz'] }))).parts)
+  expect(stop.map(({ text }) => text).join('')).toBe('ab')
+  expect(stop.at(-1)).toMatchObject({ finish: 'stop', completionTokens: 4 })
+})
+
+test('each choice has an id and a stream of random numbers of its own, by the seed', async () => {
+  const { service, decoder, served } = await open()
+  const run = async (seed: number) => {
+    decoder.steps.length = 0
+    const { choices, parts } = await service.generate(ask('hi', { n: 2, seed, logprobs: true }))
+    const all = await read(parts)
+    const draws = decoder.steps.flat().map(({ sampling }) => sampling!.draw)
+    return { ids: choices.map(({ id }) => id), all, draws: [...draws].sort() }
+  }
+  const [first, again, other] = [await run(1), await run(1), await run(2)]
+  expect(first.draws).toEqual(again.draws)
+  expect(first.draws).not.toEqual(other.draws)
+  expect(new Set(first.draws).size).toBe(8)
+  expect(first.ids).toEqual(['p-1', 'p-2'])
+  expect(first.all.filter(({ index }) => index === 1).map(({ logprobs }) => logprobs?.[0])).toEqual(
+    [...['a', 'b', 'c', 'd'].map((token) => ({ token, logprob: -1 })), undefined],
+  )
+  expect(served.map(({ id }) => id).sort()).toEqual(['p-1', 'p-2', 'p-3', 'p-4', 'p-5', 'p-6'])
+})
+
+test('a swap in the middle of a text neither changes it nor unloads its version before its end', async () => {
+  const { service, decoder, live, registry, engine } = await open()
+  decoder.hold()
+  const before = await service.generate(ask('end'))
+  const reading = read(before.parts)
+  await settled()
+  for (const version of ['v2', 'v3', 'v4', 'v5']) await live.swap(await registry.promote(version))
+  expect(engine.loaded.has('digest-v1')).toBe(true)
+  const after = await service.generate(ask('end'))
+  expect([before.manifest.version, after.manifest.version]).toEqual(['v1', 'v5'])
+  await decoder.finish(10)
+  expect((await reading).map(({ text }) => text).join('')).toBe('1')
+  await read(after.parts)
+  expect(engine.loaded.has('digest-v1')).toBe(false)
+})
+
+test('whole texts, one for each input, and options that stand above the settings', async () => {
+  const { service } = await open()
+  const inputs = ['hi', 'end'].map((text) => ({ kind: 'text' as const, text }))
+  const { manifest, predictions } = await service.answer(
+    { inputs, version: 'v3', signal: signal() },
+    { maxTokens: 2 },
+  )
+  expect(manifest.version).toBe('v3')
+  expect(predictions).toEqual([
+    { id: 'p-1', answer: { text: 'ab', finish_reason: 'length' }, size: 2, completionTokens: 2 },
+    { id: 'p-2', answer: { text: '3', finish_reason: 'stop' }, size: 3, completionTokens: 2 },
+  ])
+})
+
+test('a text is as long as its base has positions for, and a prompt that leaves none is refused', async () => {
+  const { service } = await open()
+  const { parts } = await service.generate(ask('x'.repeat(38), { maxTokens: 30 }))
+  expect((await read(parts)).at(-1)).toMatchObject({ finish: 'length', completionTokens: 2 })
+  const refused = async (request: GenerateRequest) => rejection(service.generate(request))
+  expect(await refused(ask('x'.repeat(40)))).toMatchObject({ code: 'INPUT_TOO_LONG' })
+  expect(await refused(ask(''))).toMatchObject({ code: 'INPUT_EMPTY' })
+  expect(await refused(ask('hi', { maxTokens: 51 }))).toMatchObject({
+    code: 'REQUEST_INVALID',
+    details: { param: 'max_tokens' },
+  })
+})
+
+test('a client that goes away ends its texts, which are not stored, and frees its version', async () => {
+  const { service, decoder, scheduler, served, live, registry, engine } = await open()
+  decoder.hold()
+  const gone = new AbortController()
+  const { parts } = await service.generate(ask('hi', { n: 2, signal: gone.signal }))
+  const reading = rejection(read(parts))
+  await settled()
+  await live.swap(await registry.promote('v2'))
+  await live.swap(await registry.promote('v3'))
+  gone.abort(failure('CLIENT_GONE', 'gone'))
+  await decoder.finish(3)
+  expect(await reading).toMatchObject({ code: 'CLIENT_GONE' })
+  expect([scheduler.running('m'), scheduler.waiting('m'), served]).toEqual([0, 0, []])
+  expect(engine.loaded.has('digest-v1')).toBe(false)
+
+  const { parts: some } = await service.generate(ask('hi'))
+  for (let step = 0; step < 3; step += 1) void decoder.finish(1)
+  for await (const _ of some) break
+  await decoder.finish(3)
+  expect([scheduler.running('m'), served]).toEqual([0, []])
+})
+
+test('a step that fails is a failed attempt of the version, and what the caller did is none', async () => {
+  const attempts: unknown[] = []
+  const onAttempt = (attempt: unknown) => attempts.push(attempt)
+  const { service, decoder } = await open({ live: { live: { onAttempt } } })
+  decoder.fail(new Error('out of memory'))
+  const { parts } = await service.generate(ask('hi'))
+  expect(await rejection(read(parts))).toMatchObject({ code: 'ENGINE_FAILED' })
+  decoder.fail(undefined)
+  await read((await service.generate(ask('hi'))).parts)
+  const gone = new AbortController()
+  decoder.hold()
+  const { parts: lost } = await service.generate(ask('hi', { signal: gone.signal }))
+  gone.abort(failure('CLIENT_GONE', 'gone'))
+  await decoder.finish(2)
+  await rejection(read(lost))
+  expect(attempts).toMatchObject([{ version: 'v1', fault: 'engine' }, { version: 'v1' }])
+  expect(attempts).toHaveLength(2)
+})
+
+test('a canary writes for the keys of its share, and is named in what is stored', async () => {
+  const { service, live, registry, served } = await open()
+  const { generation } = (await registry.live())!
+  const canary = { version: 'v2', share: 0.5 }
+  const moved = {
+    version: 'v1',
+    canary,
+    expect: generation,
+    reason: 'trial',
+    by: 'canary' as const,
+  }
+  await live.swap(await registry.point(moved))
+  const arms = new Map<string, string>()
+  for (const key of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) {
+    const { arm, manifest, parts } = await service.generate(ask('end', { key }))
+    await read(parts)
+    arms.set(key, manifest.version)
+    expect(arm === 'canary').toBe(manifest.version === 'v2')
+    expect((await service.generate(ask('end', { key }))).manifest.version).toBe(arms.get(key))
+  }
+  expect(new Set(arms.values())).toEqual(new Set(['v1', 'v2']))
+  await settled()
+  expect(new Set(served.map((each) => each.canary))).toEqual(new Set(['v2']))
+})
