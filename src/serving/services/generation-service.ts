@@ -4,20 +4,19 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../contracts/core.ts'
-import type { LanguageModel } from '../../contracts/network.ts'
 import type { Input, ServedPrediction } from '../../contracts/stream.ts'
-import type { Fields, Task, TextSettings } from '../../contracts/task.ts'
+import type { Fields, Task } from '../../contracts/task.ts'
 import type { Drawn } from '../../nn/decoding/sample.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Limits } from '../../platform/limits.ts'
 import { openRandom } from '../../platform/random.ts'
 import { eventLoop } from '../../platform/slices.ts'
 import type { VersionService } from '../../versions/service.ts'
-import type { DecodeScheduler } from '../engine/decode-scheduler.ts'
 import { TokenStream } from '../engine/token-stream.ts'
 import type { HeldVersion, LiveModel, Prediction } from '../live/live-model.ts'
-import type { Answered, PredictionLog, PredictRequest } from '../live/predict.ts'
+import type { Answered, PredictRequest } from '../live/predict.ts'
 import { TextPieces } from '../live/text-pieces.ts'
+import type { TextWriting } from '../live/text-writing.ts'
 import type { Freshness, PastTime, PredictionService } from './prediction-service.ts'
 
 /** What the task's settings say stands where one is absent. */
@@ -78,16 +77,6 @@ export interface GenerationService {
   generate(request: GenerateRequest): Promise<Generation>
   /** One whole text for each input. */
   answer(request: AnswerTexts, options: TextOptions): Promise<Prediction>
-}
-
-/** What a model needs to write texts. */
-export interface TextWriting {
-  readonly language: LanguageModel
-  /** For a request that does not say. */
-  readonly usual: TextSettings
-  readonly scheduler: Pick<DecodeScheduler, 'run'>
-  readonly predictions: PredictionLog
-  readonly predictionId: () => string
 }
 
 export interface GenerationOptions extends TextWriting {

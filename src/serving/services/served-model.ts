@@ -12,7 +12,7 @@ import type { Fields, Task } from '../../contracts/task.ts'
 import type { FeedbackService } from './feedback/feedback-service.ts'
 import type { ReceiptOptions } from './feedback/receipts.ts'
 import type { LiveModel } from '../live/live-model.ts'
-import type { TextWriting } from './generation-service.ts'
+import type { TextWriting } from '../live/text-writing.ts'
 import type { Position } from './feedback/position.ts'
 
 export interface ServedModel {

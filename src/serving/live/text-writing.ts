@@ -1,0 +1,14 @@
+/** What a model needs to write texts. */
+import type { LanguageModel } from '../../contracts/network.ts'
+import type { TextSettings } from '../../contracts/task.ts'
+import type { DecodeScheduler } from '../engine/decode-scheduler.ts'
+import type { PredictionLog } from './predict.ts'
+
+export interface TextWriting {
+  readonly language: LanguageModel
+  /** For a request that does not say. */
+  readonly usual: TextSettings
+  readonly scheduler: Pick<DecodeScheduler, 'run'>
+  readonly predictions: PredictionLog
+  readonly predictionId: () => string
+}
