@@ -13,11 +13,13 @@ export class Unsaved {
   readonly #waitingBytes: () => number
   #isDirty = false
   #records = 0
-  #savedMs = 0
+  /** A start counts as a save: the clock's zero is long ago, and would make the first turn due. */
+  #savedMs: number
 
   constructor(parts: Pick<LoopParts, 'clock' | 'limits'>, waitingBytes: () => number) {
     this.#parts = parts
     this.#waitingBytes = waitingBytes
+    this.#savedMs = parts.clock.monotonicMs()
   }
 
   /** Something was consumed or changed that the checkpoint does not have. */
