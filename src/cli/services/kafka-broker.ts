@@ -8,7 +8,7 @@ import { mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
-import { classPath, format, heap, log4j } from './kafka-java.ts'
+import { classArchive, classPath, format, heap, log4j } from './kafka-java.ts'
 import { layOut, type Layout } from './kafka-properties.ts'
 
 export interface KafkaBroker {
@@ -125,8 +125,10 @@ class LocalKafka implements KafkaBroker {
 function spawnBroker({ file }: Layout, folder: string, detached: boolean): ChildProcess {
   const log = openSync(logFile(folder), 'a')
   try {
-    const args = [...heap, log4j(folder), '-cp', classPath(), 'kafka.Kafka', file]
-    return spawn('java', args, { cwd: folder, stdio: ['ignore', log, log], detached })
+    const archive = classArchive('broker')
+    const args = [...heap, ...archive.args, log4j(folder), '-cp', classPath(), 'kafka.Kafka', file]
+    const child = spawn('java', args, { cwd: folder, stdio: ['ignore', log, log], detached })
+    return child.once('exit', (_code, signal) => archive.ended(signal === null))
   } finally {
     closeSync(log)
   }
