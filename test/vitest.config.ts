@@ -1,26 +1,56 @@
 /**
  * One configuration for every test. Processes rather than threads, because native TensorFlow and SQLite belong to a
- * process; two at a time, because each may hold a base of several hundred megabytes.
+ * process; three at a time on the two cores of CI, because a third of them waits for brokers, browsers and daemons. Most
+ * files of a worker share its modules: to load them again takes longer than such a file does.
  */
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { SlowFirst } from './slow-first.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** Each with a process to itself, and why. */
+const alone = [
+  // They are about processes, their environment and their memory.
+  'test/{bench,bootstrap,cli,deploy,fleet,integration,services}/**/*.test.ts',
+  'test/versions/blobs/s3.test.ts',
+  // A process has one engine, and this is another.
+  'test/nn/ops-wasm.test.ts',
+]
+
+/** What a run, a project of it and the quick run have in common. */
+export const common = {
+  environment: 'node',
+  pool: 'forks',
+  maxWorkers: 3,
+  // A first load of TensorFlow or a base on a busy machine takes seconds.
+  testTimeout: 90_000,
+  hookTimeout: 120_000,
+  teardownTimeout: 10_000,
+  // What is waited for is never what is measured: only something broken takes this long.
+  expect: { poll: { timeout: 30_000 } },
+  env: { TF_CPP_MIN_LOG_LEVEL: '2' },
+} as const
 
 // The house rule against default exports ends at a tool's own interface: vitest reads this one.
 export default defineConfig({
-  root: fileURLToPath(new URL('..', import.meta.url)),
+  root,
   test: {
-    include: ['test/**/*.test.ts'],
-    environment: 'node',
+    ...common,
     globalSetup: ['test/services/kafka-on-demand.ts'],
-    pool: 'forks',
-    maxWorkers: 2,
-    // A first load of TensorFlow or a base on a busy machine takes seconds.
-    testTimeout: 90_000,
-    hookTimeout: 120_000,
-    teardownTimeout: 10_000,
-    // What is waited for is never what is measured: only something broken takes this long.
-    expect: { poll: { timeout: 30_000 } },
-    sequence: { seed: 20260101 },
-    env: { TF_CPP_MIN_LOG_LEVEL: '2' },
+    sequence: { seed: 20260101, sequencer: SlowFirst },
+    projects: [
+      { root, test: { ...common, name: 'alone', include: alone } },
+      {
+        root,
+        test: {
+          ...common,
+          name: 'shared',
+          include: ['test/**/*.test.ts'],
+          exclude: alone,
+          isolate: false,
+        },
+      },
+    ],
   },
 })
