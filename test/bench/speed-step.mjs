@@ -5,12 +5,10 @@
  *
  *   npm run bench -- speed step [--rounds 5] [--steps 4] [--fresh] [--only <words>]
  */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { peftPython } from '../../deploy/bootstrap/peft.mjs'
+import { openChild } from './children.mjs'
 import { machine, median, round, say } from './figures.mjs'
 import { openResults } from './results.mjs'
 
@@ -69,7 +67,7 @@ async function compared(shape, threads, rounds, steps) {
       wall[name].push(found.wallMs / steps)
     }
   const facts = Object.fromEntries(opened.map(([name, { facts }]) => [name, facts]))
-  for (const [, child] of opened) child.stop()
+  for (const [, child] of opened) await child.stop()
   return figuresOf(cpu, wall, facts)
 }
 
@@ -88,28 +86,5 @@ function figuresOf(cpu, wall, facts) {
     overTorch: times(cpuMs.torch, cpuMs.compiled),
     overTorchOnTheClock: times(wallMs.torch, wallMs.compiled),
     facts,
-  }
-}
-
-/** A process that says what it is in its first line, and answers each line, a number of steps, with one line of JSON. */
-async function openChild(program, words) {
-  const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'ignore'] })
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const next = async () => {
-    const { value, done } = await lines.next()
-    if (done) throw new Error(`${program} ${words.join(' ')} ended`)
-    return value.startsWith('{') ? JSON.parse(value) : next()
-  }
-  const facts = await next()
-  return {
-    facts,
-    run: async (steps) => {
-      child.stdin.write(`${steps}\n`)
-      return next()
-    },
-    stop: () => {
-      child.stdin.end()
-      void once(child, 'exit')
-    },
   }
 }

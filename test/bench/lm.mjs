@@ -1,0 +1,12 @@
+/** Tables of language models against peers, one by its name: npm run bench -- lm train, after npm run setup. */
+import { finish, machine } from './figures.mjs'
+
+const TABLES = ['train']
+const [table, ...words] = process.argv.slice(2)
+if (!TABLES.includes(table)) {
+  process.stderr.write(`npm run bench -- lm <table>; tables: ${TABLES.join(', ')}\n`)
+  process.exit(64)
+}
+const startedOn = machine()
+const { measure } = await import(`./lm-${table}.mjs`)
+finish(`lm-${table}`, startedOn, await measure(words))
