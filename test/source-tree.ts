@@ -53,7 +53,18 @@ function read(path: string): string | undefined {
   }
 }
 
+/** By path: several files of tests in one process ask for the same trees. */
+const parsed = new Map<string, SourceFile>()
+
 export function sourceFile(path: string, text: string): SourceFile {
+  const known = parsed.get(path)
+  if (known?.text === text) return known
+  const made = parse(path, text)
+  parsed.set(path, made)
+  return made
+}
+
+function parse(path: string, text: string): SourceFile {
   const tree = ts.createSourceFile(path, text, ts.ScriptTarget.ES2022, true)
   return { path, text, tree, imports: importsOf(path, tree) }
 }

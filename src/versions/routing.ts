@@ -3,21 +3,9 @@
  * before there was anything else, so that a file, a Redis and a daemon of an earlier release read it too.
  */
 import { failure } from '../platform/errors.ts'
-import type { Asked, Manifest, Mover, RoutedVersion, Routing, RoutingMove } from './contract.ts'
+import type { Manifest, Mover, RoutedVersion, Routing, RoutingMove } from './contract.ts'
 
-export interface StoredRouting extends RoutedVersion {
-  readonly canary?: NonNullable<Routing['canary']>
-  readonly shadow?: RoutedVersion
-  readonly generation: number
-  readonly sinceMs: number
-  readonly previous: string | null
-  readonly reason: string
-  readonly by: Mover
-  readonly asks?: Asked
-  readonly actor?: string
-  readonly hash?: string
-  readonly prior?: string
-}
+export type StoredRouting = RoutedVersion & Omit<Routing, 'live'>
 
 export function storedOf({ live, ...rest }: Routing): StoredRouting {
   return { ...live, ...rest }

@@ -5,13 +5,8 @@ import { describeSources } from './describe-sources.ts'
 import type { Routing } from '../../versions/contract.ts'
 import type { PastRouting } from '../../versions/service.ts'
 import type { FailedSwap } from '../../serving/live/live-model.ts'
-import type {
-  FailedSwapAnswer,
-  LiveAnswer,
-  ModelAnswer,
-  PastMoveAnswer,
-  TrainerAnswer,
-} from './schemas.ts'
+import type { LiveAnswer, PastMoveAnswer } from './move-schemas.ts'
+import type { FailedSwapAnswer, ModelAnswer, TrainerAnswer } from './schemas.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 import { describeServed } from './describe-served.ts'
 import type { TrainerReport } from '../../serving/services/served-model.ts'

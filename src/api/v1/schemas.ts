@@ -1,18 +1,19 @@
-/** The schemas of requests and answers: they validate input, serialise output, and generate /openapi.json. */
+/**
+ * The schemas of requests and answers, here those of predictions, feedback and models: they validate input, serialise
+ * output, and generate /openapi.json.
+ */
 import { Type, type Static } from 'typebox'
 import type { Json } from '../../contracts/core.ts'
-import type { Fields } from '../../contracts/task.ts'
 import type { Services } from '../../serving/services/services.ts'
-import type { Asked } from '../../versions/contract.ts'
 import { FaultAnswer } from '../http/schemas.ts'
 import { NDJSON_TYPES } from './body-types.ts'
 import { SourcesAnswer } from './describe-sources.ts'
-import { routedParts, TrialAnswer } from './describe-trial.ts'
-import { Next } from './page.ts'
+import { TrialAnswer } from './describe-trial.ts'
+import { LiveAnswer } from './move-schemas.ts'
+import { Compute, Drift, LossGap, Score, Scores, Served, SliceGap } from './quality-schemas.ts'
 import { extended, partsOf } from './task-schemas.ts'
 import { Count, Maybe, Name, Time } from '../schema-parts.ts'
 
-const Score = Type.Number({ description: 'between 0 and 1' })
 const Strict = { additionalProperties: false }
 
 export const ModelParams = Type.Object({ model: Type.String() })
@@ -248,135 +249,6 @@ export const ReceiptAnswer = Type.Object({
   ),
 })
 
-const Drift = Type.Object(
-  { alarms: Count, last: Maybe(Type.String()) },
-  { description: 'for a drift trigger: alarms since the model was created' },
-)
-
-const Compute = Type.Object(
-  {
-    cpu_seconds: Type.Number({ description: 'of updates, evaluation included' }),
-    evaluation_cpu_seconds: Type.Number(),
-    last_hour_cpu_seconds: Type.Optional(Type.Number()),
-    budget_cpu_seconds_per_hour: Type.Optional(Type.Number()),
-    room_at: Type.Optional(
-      Type.String({ description: 'while the budget is spent: when the next update starts' }),
-    ),
-  },
-  { description: 'CPU time of the trainer' },
-)
-
-const LossGap = Type.Object(
-  {
-    trained: Type.Number({ description: 'loss of replayed rows after the last updates' }),
-    unseen: Type.Number({ description: 'loss of rows that no update had learned' }),
-    gap: Type.Number(),
-    from: Type.String({
-      description: 'what is unseen: held-out, or prequential where nothing is held out',
-    }),
-    updates: Type.Integer({ description: 'in a row with a gap that is too large' }),
-    warning: Type.Optional(Type.String({ description: 'after too many of them, and what to do' })),
-  },
-  { description: 'overfitting: how much better the model knows the examples it has learned' },
-)
-
-const SliceGap = Type.Object(
-  {
-    best: Type.String(),
-    worst: Type.String(),
-    points: Type.Number({ description: 'percentage points between their recent accuracies' }),
-    low: Type.Number({ description: 'the lower bound of its interval: above 0 it is no chance' }),
-    high: Type.Number(),
-    slices: Type.Integer({ description: 'slices with enough examples' }),
-  },
-  {
-    description:
-      'the widest difference of accuracy between two slices; absent: not enough examples',
-  },
-)
-
-/** What every task's report has. */
-const Quality = Type.Object({
-  model: Name,
-  accuracy_recent_by_source: Type.Number({
-    description: 'mean over sources, each with the same weight',
-  }),
-  sources: Type.Array(
-    Type.Object({
-      source: Type.String(),
-      count: Count,
-      accuracy: Score,
-      accuracy_recent: Score,
-    }),
-    { description: 'most examples first, at most limits.quality_sources, then other' },
-  ),
-  slices: Type.Optional(
-    Type.Array(
-      Type.Object({
-        slice: Type.String(),
-        count: Count,
-        accuracy: Score,
-        accuracy_recent: Score,
-      }),
-      { description: 'parts of the population, at most limits.quality_slices, then other' },
-    ),
-  ),
-  slice_gap: Type.Optional(SliceGap),
-  drift: Maybe(Drift),
-})
-
-export function qualityAnswer(services: Services) {
-  return extended(Quality, partsOf(services, 'quality'), 'model')
-}
-
-const Scores = Type.Object({
-  count: Count,
-  accuracy: Score,
-  accuracy_recent: Score,
-  loss: Type.Number(),
-})
-
-export const LiveAnswer = Type.Object({
-  version: Name,
-  digest: Type.String(),
-  generation: Count,
-  since: Time,
-  previous: Maybe(Name),
-  by: Type.String({
-    description: 'what moved the pointer, such as start, trainer, rollback, promote or canary',
-  }),
-  actor: Type.Optional(
-    Type.String({ description: 'of a person, if the daemon has keys: the name of the key' }),
-  ),
-  ...routedParts,
-  reason: Type.String({ description: 'reason for the move' }),
-})
-
-export const PastMoveAnswer = Type.Object({
-  ...LiveAnswer.properties,
-  until: Type.Optional(Type.String({ format: 'date-time', description: 'absent: it holds now' })),
-  asks: Type.Optional(
-    // Without properties here, so that all of it is written.
-    Type.Unsafe<Asked>({ description: 'what the move asks of the trainer' }),
-  ),
-  hash: Type.Optional(
-    Type.String({ description: 'sha256 of this move and of prior; antikythera history --verify' }),
-  ),
-  prior: Type.Optional(Type.String({ description: 'the hash of the move before' })),
-})
-
-export const HistoryAnswer = Type.Object({ moves: Type.Array(PastMoveAnswer), next: Next })
-
-export const PinsAnswer = Type.Object({
-  pins: Type.Array(Name, { description: 'at most limits.pins' }),
-})
-
-export const PinAnswer = Type.Object({
-  version: Name,
-  pinned: Type.Boolean(),
-  pins: Type.Array(Name, { description: 'all pinned versions of the model' }),
-})
-
 export const FailedSwapAnswer = Type.Object(
   { version: Name, code: Type.String(), message: Type.String(), since: Time },
   { description: 'the version that the live pointer names, if it could not be loaded' },
@@ -390,32 +262,6 @@ export const TrainerAnswer = Type.Object({
   code: Type.Optional(Type.String()),
   message: Type.Optional(Type.String()),
 })
-
-const ServedParts = Type.Array(
-  Type.Object({ name: Type.String(), count: Count, error: Type.Number() }),
-)
-
-/** Scores of a version from the answers it really served. */
-const Served = Type.Object(
-  {
-    count: Type.Integer({ description: 'answers that feedback judged' }),
-    error: Type.Number({ description: '0 = all right, 1 = all wrong; for numbers the distance' }),
-    parts: Type.Optional(
-      Type.Object(
-        {
-          ...{ strata: ServedParts, slices: ServedParts, sources: ServedParts },
-          confusion: Type.Array(
-            Type.Object({ said: Type.String(), right: Type.String(), count: Count }),
-            { description: 'what was answered, and what was right; a classification' },
-          ),
-          slice_gap: Type.Optional(SliceGap),
-        },
-        { description: 'most answers first; of the versions judged last' },
-      ),
-    ),
-  },
-  { description: 'of the answers it served; absent: none is judged, or another daemon trains it' },
-)
 
 const Model = Type.Object({
   model: Name,
@@ -517,124 +363,3 @@ export function modelsAnswer(services: Services) {
     data: Type.Array(Type.Object(listed)),
   })
 }
-
-const Version = Type.Object({
-  version: Name,
-  digest: Type.String(),
-  parent: Maybe(Type.String()),
-  created: Time,
-  events: Count,
-  events_new: Count,
-  steps: Count,
-  memory: Type.Optional(
-    Type.Integer({ description: 'stored examples that vote along with the head' }),
-  ),
-  scores: Scores,
-  served: Type.Optional(Served),
-  decision: Type.String(),
-  reason: Type.String(),
-  learned_from: Type.Optional(
-    Type.Object(
-      {
-        sources: Type.Array(Type.Object({ source: Type.String(), count: Count })),
-        strata: Type.Array(
-          Type.Unsafe<Fields & { readonly count: number }>({
-            description: 'a count, and what names the stratum',
-          }),
-        ),
-      },
-      { description: 'its new events, the largest counts first, at most twenty of each' },
-    ),
-  ),
-  verdicts: Type.Optional(
-    Type.Array(
-      Type.Object({ policy: Type.String(), verdict: Type.String(), reason: Type.String() }),
-      { description: 'what each promotion policy said of it' },
-    ),
-  ),
-  compute: Type.Optional(Compute),
-  trace: Type.Optional(
-    Type.Object(
-      { traceparent: Type.String(), links: Type.Array(Type.String()) },
-      {
-        description:
-          'the span that published it, and those that sent the events it has learned (W3C Trace Context)',
-      },
-    ),
-  ),
-  loss_gap: Type.Optional(LossGap),
-  slice_gap: Type.Optional(SliceGap),
-  live: Type.Boolean(),
-  removed: Type.Boolean({ description: 'its bytes were removed by keep' }),
-  pinned: Type.Boolean({ description: 'its bytes stay until it is unpinned' }),
-})
-
-export type VersionAnswer = Static<typeof Version>
-
-export function versionAnswer(services: Services) {
-  return extended(Version, partsOf(services, 'facts'), 'steps')
-}
-
-export function versionsAnswer(services: Services) {
-  return Type.Object({ versions: Type.Array(versionAnswer(services)), next: Next })
-}
-
-export const ComparisonAnswer = Type.Object({
-  from: Name,
-  to: Name,
-  same: Type.Boolean({ description: 'both have the same files: they give the same answers' }),
-  differs: Type.Array(Type.String(), { description: 'fields of the manifest that differ' }),
-  events: Type.Integer({ description: 'learned in `to` minus those in `from`' }),
-  steps: Type.Integer(),
-  scores: Type.Record(Type.String(), Type.Number(), {
-    description: 'scores of `to` minus those of `from`',
-  }),
-})
-
-const Reason = Type.String({
-  minLength: 1,
-  maxLength: 1000,
-  description: 'recorded in the history',
-})
-export const RollbackBody = Type.Object(
-  {
-    to: Type.Optional(Type.String()),
-    reason: Reason,
-    hold: Type.Optional(Type.Boolean({ description: 'the same as then: hold' })),
-    then: Type.Optional(
-      Type.Union([Type.Literal('continue'), Type.Literal('skip'), Type.Literal('hold')], {
-        description:
-          'in place of after_rollback: learn the events after that version again in their order, set them aside, or also learn nothing until resumed',
-      }),
-    ),
-  },
-  Strict,
-)
-export type RollbackBody = Static<typeof RollbackBody>
-export const PromoteBody = Type.Object({ version: Type.String(), reason: Reason }, Strict)
-export type PromoteBody = Static<typeof PromoteBody>
-export const CanaryBody = Type.Object(
-  {
-    version: Type.String(),
-    share: Type.Number({
-      exclusiveMinimum: 0,
-      exclusiveMaximum: 1,
-      description: 'of the requests that it answers',
-    }),
-    reason: Reason,
-  },
-  Strict,
-)
-export type CanaryBody = Static<typeof CanaryBody>
-export const ShadowBody = Type.Object({ version: Type.String(), reason: Reason }, Strict)
-export type ShadowBody = Static<typeof ShadowBody>
-export const EndTrialBody = Type.Object({ reason: Reason }, Strict)
-export type EndTrialBody = Static<typeof EndTrialBody>
-export const RoutingAnswer = Type.Object({ live: Name, generation: Count, ...routedParts })
-export const MoveAnswer = Type.Object({
-  live: Name,
-  version: Name,
-  digest: Type.String(),
-  previous: Name,
-  generation: Count,
-})

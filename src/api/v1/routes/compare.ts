@@ -2,7 +2,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
-import { CompareParams, ComparisonAnswer } from '../schemas.ts'
+import { CompareParams } from '../schemas.ts'
+import { ComparisonAnswer } from '../version-schemas.ts'
 
 export function addCompareRoute(app: FastifyInstance, services: Services): void {
   const schema = {

@@ -2,7 +2,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
-import { ModelParams, PinAnswer, PinsAnswer, VersionParams } from '../schemas.ts'
+import { ModelParams, VersionParams } from '../schemas.ts'
+import { PinAnswer, PinsAnswer } from '../version-schemas.ts'
 
 export function addPinRoutes(app: FastifyInstance, services: Services): void {
   app.get<{ Params: ModelParams }>(

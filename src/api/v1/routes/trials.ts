@@ -5,7 +5,8 @@ import type { Routing } from '../../../versions/contract.ts'
 import { actorOf } from '../../http/auth.ts'
 import { problems } from '../../http/schemas.ts'
 import { describeRouted } from '../describe-trial.ts'
-import { CanaryBody, EndTrialBody, ModelParams, RoutingAnswer, ShadowBody } from '../schemas.ts'
+import { CanaryBody, EndTrialBody, RoutingAnswer, ShadowBody } from '../move-schemas.ts'
+import { ModelParams } from '../schemas.ts'
 
 const tags = ['versions']
 const response = { 200: RoutingAnswer, ...problems }

@@ -4,7 +4,8 @@ import type { Services } from '../../../serving/services/services.ts'
 import { describeVersion } from '../describe-version.ts'
 import { limitOf, nextOf, PageQuery } from '../page.ts'
 import { problems } from '../../http/schemas.ts'
-import { ModelParams, versionsAnswer } from '../schemas.ts'
+import { ModelParams } from '../schemas.ts'
+import { versionsAnswer } from '../version-schemas.ts'
 
 export function addVersionsRoute(app: FastifyInstance, services: Services): void {
   const schema = {

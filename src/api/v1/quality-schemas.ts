@@ -1,0 +1,121 @@
+/** Schemas of what is measured of a model and its versions: scores, what they served, drift, overfitting, compute. */
+import { Type } from 'typebox'
+import type { Services } from '../../serving/services/services.ts'
+import { Count, Maybe, Name } from '../schema-parts.ts'
+import { extended, partsOf } from './task-schemas.ts'
+
+export const Score = Type.Number({ description: 'between 0 and 1' })
+
+export const Drift = Type.Object(
+  { alarms: Count, last: Maybe(Type.String()) },
+  { description: 'for a drift trigger: alarms since the model was created' },
+)
+
+export const Compute = Type.Object(
+  {
+    cpu_seconds: Type.Number({ description: 'of updates, evaluation included' }),
+    evaluation_cpu_seconds: Type.Number(),
+    last_hour_cpu_seconds: Type.Optional(Type.Number()),
+    budget_cpu_seconds_per_hour: Type.Optional(Type.Number()),
+    room_at: Type.Optional(
+      Type.String({ description: 'while the budget is spent: when the next update starts' }),
+    ),
+  },
+  { description: 'CPU time of the trainer' },
+)
+
+export const LossGap = Type.Object(
+  {
+    trained: Type.Number({ description: 'loss of replayed rows after the last updates' }),
+    unseen: Type.Number({ description: 'loss of rows that no update had learned' }),
+    gap: Type.Number(),
+    from: Type.String({
+      description: 'what is unseen: held-out, or prequential where nothing is held out',
+    }),
+    updates: Type.Integer({ description: 'in a row with a gap that is too large' }),
+    warning: Type.Optional(Type.String({ description: 'after too many of them, and what to do' })),
+  },
+  { description: 'overfitting: how much better the model knows the examples it has learned' },
+)
+
+export const SliceGap = Type.Object(
+  {
+    best: Type.String(),
+    worst: Type.String(),
+    points: Type.Number({ description: 'percentage points between their recent accuracies' }),
+    low: Type.Number({ description: 'the lower bound of its interval: above 0 it is no chance' }),
+    high: Type.Number(),
+    slices: Type.Integer({ description: 'slices with enough examples' }),
+  },
+  {
+    description:
+      'the widest difference of accuracy between two slices; absent: not enough examples',
+  },
+)
+
+/** What every task's report has. */
+const Quality = Type.Object({
+  model: Name,
+  accuracy_recent_by_source: Type.Number({
+    description: 'mean over sources, each with the same weight',
+  }),
+  sources: Type.Array(
+    Type.Object({
+      source: Type.String(),
+      count: Count,
+      accuracy: Score,
+      accuracy_recent: Score,
+    }),
+    { description: 'most examples first, at most limits.quality_sources, then other' },
+  ),
+  slices: Type.Optional(
+    Type.Array(
+      Type.Object({
+        slice: Type.String(),
+        count: Count,
+        accuracy: Score,
+        accuracy_recent: Score,
+      }),
+      { description: 'parts of the population, at most limits.quality_slices, then other' },
+    ),
+  ),
+  slice_gap: Type.Optional(SliceGap),
+  drift: Maybe(Drift),
+})
+
+export function qualityAnswer(services: Services) {
+  return extended(Quality, partsOf(services, 'quality'), 'model')
+}
+
+export const Scores = Type.Object({
+  count: Count,
+  accuracy: Score,
+  accuracy_recent: Score,
+  loss: Type.Number(),
+})
+
+const ServedParts = Type.Array(
+  Type.Object({ name: Type.String(), count: Count, error: Type.Number() }),
+)
+
+/** Scores of a version from the answers it really served. */
+export const Served = Type.Object(
+  {
+    count: Type.Integer({ description: 'answers that feedback judged' }),
+    error: Type.Number({ description: '0 = all right, 1 = all wrong; for numbers the distance' }),
+    parts: Type.Optional(
+      Type.Object(
+        {
+          ...{ strata: ServedParts, slices: ServedParts, sources: ServedParts },
+          confusion: Type.Array(
+            Type.Object({ said: Type.String(), right: Type.String(), count: Count }),
+            { description: 'what was answered, and what was right; a classification' },
+          ),
+          slice_gap: Type.Optional(SliceGap),
+        },
+        { description: 'most answers first; of the versions judged last' },
+      ),
+    ),
+  },
+  { description: 'of the answers it served; absent: none is judged, or another daemon trains it' },
+)

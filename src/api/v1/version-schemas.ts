@@ -1,0 +1,91 @@
+/** Schemas of versions: one and all of them, two compared, and those that are pinned. */
+import { Type, type Static } from 'typebox'
+import type { Fields } from '../../contracts/task.ts'
+import type { Services } from '../../serving/services/services.ts'
+import { Count, Maybe, Name, Time } from '../schema-parts.ts'
+import { Next } from './page.ts'
+import { Compute, LossGap, Scores, Served, SliceGap } from './quality-schemas.ts'
+import { extended, partsOf } from './task-schemas.ts'
+
+const Version = Type.Object({
+  version: Name,
+  digest: Type.String(),
+  parent: Maybe(Type.String()),
+  created: Time,
+  events: Count,
+  events_new: Count,
+  steps: Count,
+  memory: Type.Optional(
+    Type.Integer({ description: 'stored examples that vote along with the head' }),
+  ),
+  scores: Scores,
+  served: Type.Optional(Served),
+  decision: Type.String(),
+  reason: Type.String(),
+  learned_from: Type.Optional(
+    Type.Object(
+      {
+        sources: Type.Array(Type.Object({ source: Type.String(), count: Count })),
+        strata: Type.Array(
+          Type.Unsafe<Fields & { readonly count: number }>({
+            description: 'a count, and what names the stratum',
+          }),
+        ),
+      },
+      { description: 'its new events, the largest counts first, at most twenty of each' },
+    ),
+  ),
+  verdicts: Type.Optional(
+    Type.Array(
+      Type.Object({ policy: Type.String(), verdict: Type.String(), reason: Type.String() }),
+      { description: 'what each promotion policy said of it' },
+    ),
+  ),
+  compute: Type.Optional(Compute),
+  trace: Type.Optional(
+    Type.Object(
+      { traceparent: Type.String(), links: Type.Array(Type.String()) },
+      {
+        description:
+          'the span that published it, and those that sent the events it has learned (W3C Trace Context)',
+      },
+    ),
+  ),
+  loss_gap: Type.Optional(LossGap),
+  slice_gap: Type.Optional(SliceGap),
+  live: Type.Boolean(),
+  removed: Type.Boolean({ description: 'its bytes were removed by keep' }),
+  pinned: Type.Boolean({ description: 'its bytes stay until it is unpinned' }),
+})
+
+export type VersionAnswer = Static<typeof Version>
+
+export function versionAnswer(services: Services) {
+  return extended(Version, partsOf(services, 'facts'), 'steps')
+}
+
+export function versionsAnswer(services: Services) {
+  return Type.Object({ versions: Type.Array(versionAnswer(services)), next: Next })
+}
+
+export const ComparisonAnswer = Type.Object({
+  from: Name,
+  to: Name,
+  same: Type.Boolean({ description: 'both have the same files: they give the same answers' }),
+  differs: Type.Array(Type.String(), { description: 'fields of the manifest that differ' }),
+  events: Type.Integer({ description: 'learned in `to` minus those in `from`' }),
+  steps: Type.Integer(),
+  scores: Type.Record(Type.String(), Type.Number(), {
+    description: 'scores of `to` minus those of `from`',
+  }),
+})
+
+export const PinsAnswer = Type.Object({
+  pins: Type.Array(Name, { description: 'at most limits.pins' }),
+})
+
+export const PinAnswer = Type.Object({
+  version: Name,
+  pinned: Type.Boolean(),
+  pins: Type.Array(Name, { description: 'all pinned versions of the model' }),
+})
