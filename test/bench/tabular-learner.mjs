@@ -60,7 +60,8 @@ export async function prequential(rows, { tf, settings, seed, limit = 1024 }) {
   }
 }
 
-export function openTabularLearner(model, base, { tf, seed, limit }) {
+/** `fewShot` is open; with `compiling` steps are compiled. */
+export function openTabularLearner(model, base, { tf, seed, limit, fewShot, compiling }) {
   const [method, config] = [methodOf(model), adapterOf(model)]
   const { open, known } = labelsOf(model)
   const task = classificationOf(known, { open, limit })
@@ -71,6 +72,7 @@ export function openTabularLearner(model, base, { tf, seed, limit }) {
   const trainable = openTrainable({
     ...{ ...plan, tf, head: known, parameters: fresh(known) },
     baseTensors,
+    ...(compiling && { compiling }),
     hyperparameters: model.train,
     regularizer: openPolicy('regularizer', policies.regularizer, model.regularizer),
   })
@@ -81,6 +83,7 @@ export function openTabularLearner(model, base, { tf, seed, limit }) {
     chosen: model,
     freshParameters: fresh,
     train: model.train,
+    ...(fewShot && { fewShot }),
     knnMemory: knnMemoryOf(model, { tf, base, baseTensors }),
   })
   return { learner, trainable }
