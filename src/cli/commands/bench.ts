@@ -17,7 +17,7 @@ export const BENCHES = [
 ]
 export const TABLES = [
   ...['mnist', 'tabular', 'text', 'drift', 'cost', 'memory'],
-  ...['chosen-text', 'chosen-tables', 'mixture', 'text-drift', 'chosen-text-drift'],
+  ...['chosen-text', 'chosen-tables', 'mixture', 'text-drift', 'chosen-text-drift', 'few-labels'],
 ]
 
 export function registerBench(program: Command): void {
