@@ -100,6 +100,8 @@ export interface TrainRow {
   readonly part?: LossPart
   /** Logits stored with the example; `part.logits` pulls towards them. */
   readonly logits?: Float32Array
+  /** Answered beside it to measure how far the adapter has moved; nothing learns from it. */
+  readonly beside?: Latent
 }
 
 export interface StepResult {

@@ -44,6 +44,8 @@ export interface LossRow<Target> {
   readonly share: number
   /** The columns that compete; absent = all. */
   readonly among?: readonly number[] | undefined
+  /** How far the adapter has moved from the base; absent = it is not measured. */
+  readonly drift?: number | undefined
 }
 
 /** The tensors of a head, and how they become outputs. The same for every model of the task. */
@@ -272,6 +274,12 @@ export interface TextTask<Target = Json> {
    * answer that is too long is cut, and `dropped` reports it.
    */
   encode(input: Input, target: Target, to: TextLimits): Encoded
+  /** Its loss depends on how far the adapter has moved from the base, measured on the answers of other rows of the step. */
+  isMeasured(target: Target): boolean
+  /** The prompt of one row of a single sequence with the answer of another, up to `maxTokens`. */
+  exchanged(prompt: Encoded, answer: Encoded, maxTokens: number): Encoded
+  /** How far it has moved, from the outputs of such rows. */
+  drift(outputs: readonly Float32Array[]): number
   /** How a request is answered that does not say. */
   readonly usual: TextSettings
 }

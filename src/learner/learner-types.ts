@@ -27,6 +27,8 @@ export interface LearnerParts {
   readonly train: TrainPlan
   /** Absent = the first examples are learned like all others. */
   readonly fewShot?: FewShot | undefined
+  /** Of a row of texts; absent = as many as it has. */
+  readonly maxTokens?: number
   /** Absent = the head alone answers. */
   readonly knnMemory?: KnnMemoryParts | undefined
   readonly quality?: QualityLimits | undefined

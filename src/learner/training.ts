@@ -6,6 +6,7 @@ import type { ExampleKey } from '../contracts/core.ts'
 import type { StepResult, Trainable, TrainableState, TrainRow } from '../contracts/adapter.ts'
 import type { Example } from '../contracts/task.ts'
 import { batches } from '../optim/batches.ts'
+import { latentsBeside, rowsBeside } from './beside.ts'
 import type { LatentMap, LearnerParts } from './learner-types.ts'
 import { EarlyStop, HeldOutStop } from '../optim/early-stop.ts'
 import { drawFor, latentOf, plainRows, stepRows } from './rehearsal.ts'
@@ -13,7 +14,7 @@ import type { ReplayBuffer } from './replay-buffer.ts'
 
 export interface TrainingParts extends Pick<
   LearnerParts,
-  'trainable' | 'task' | 'train' | 'rate' | 'trust'
+  'trainable' | 'task' | 'train' | 'rate' | 'trust' | 'maxTokens'
 > {
   readonly memory: ReplayBuffer
   /** The logits of new examples before their first step, if `learn` tests in that step. */
@@ -128,10 +129,11 @@ export class Training {
       for (const fresh of batches(seen, batch)) {
         const drawn = yield* drawFor(fresh, replay_batch, this.#parts)
         const examples = [...fresh, ...drawn.flat()]
-        const latents = yield examples
-        const plain = stepRows(fresh, drawn, latents, rehearsal, this.#seen)
-        const rows = epoch === 0 ? this.#counted(plain, fresh.length) : plain
-        learned.push(...fresh.map((example, at) => stamped(example, plain[at], rows[at])))
+        const beside = yield* latentsBeside(examples, this.#parts)
+        const plain = stepRows(fresh, drawn, beside.latents, rehearsal, this.#seen)
+        const counted = epoch === 0 ? this.#counted(plain, fresh.length) : plain
+        const rows = rowsBeside(counted, beside)
+        learned.push(...fresh.map((example, at) => stamped(example, plain[at], counted[at])))
         const isFirst = epoch === 0 && (isTest || rehearsal.keepsLogits === true)
         if (!isFirst) stop.saw(this.#step(examples, rows))
         else {
@@ -195,8 +197,11 @@ export class Training {
   }
 
   *pass(examples: readonly Example[]): Story<void> {
-    for (const batch of batches(examples, this.#size))
-      this.#step(batch, plainRows(batch, yield batch, { trust: this.#trust }))
+    for (const batch of batches(examples, this.#size)) {
+      const beside = yield* latentsBeside(batch, this.#parts)
+      const rows = plainRows(batch, beside.latents, { trust: this.#trust })
+      this.#step(batch, rowsBeside(rows, beside))
+    }
   }
 
   get #seen() {

@@ -18,6 +18,8 @@ export interface LossStep {
   /** What base and task count. */
   readonly statistics: Tensors
   readonly taught?: Taught | undefined
+  /** How far the adapter has moved from the base, where the task measures it. */
+  readonly drift?: number | undefined
 }
 
 /** A teacher's outputs for each new row. */
@@ -37,7 +39,7 @@ export function lossOf(
   rows: readonly TrainRow[],
   outputs: readonly Float32Array[],
   batch: number,
-  { task, head, statistics, taught }: LossStep,
+  { task, head, statistics, taught, drift }: LossStep,
 ): OutputLoss {
   const gradient = new Float32Array(outputs.reduce((sum, { length }) => sum + length, 0))
   let loss = 0
@@ -48,7 +50,12 @@ export function lossOf(
     const to = gradient.subarray(from, from + z.length)
     from += z.length
     const share = part?.target ?? weight / batch
-    loss += task.loss({ target, outputs: z, share, among: part?.among }, head, to, statistics)
+    loss += task.loss(
+      { target, outputs: z, share, among: part?.among, drift },
+      head,
+      to,
+      statistics,
+    )
     if (kept !== undefined && part?.logits !== undefined) loss += pull(z, kept, part.logits, to)
     const own = taught?.rows.get(row)
     if (taught === undefined || own === undefined) continue

@@ -144,7 +144,8 @@ class AdapterTrainable implements Trainable {
     const { regularizer, task } = this.#parts
     const fresh = rows.filter(({ isReplayed }) => isReplayed !== true)
     const taught = this.#taught(fresh)
-    const step = { task, head: this.#head, statistics: this.#statistics, taught }
+    const drift = this.#drift(rows)
+    const step = { task, head: this.#head, statistics: this.#statistics, taught, drift }
     const of = (some: readonly TrainRow[], part = 'all') =>
       this.#engine.gradients(
         some,
@@ -162,6 +163,13 @@ class AdapterTrainable implements Trainable {
       gradients: new Map([...followed].map(([name, { data }]) => [name, data])),
       logits: [...own.logits, ...other.logits],
     }
+  }
+
+  /** Not differentiated. */
+  #drift(rows: readonly TrainRow[]): number | undefined {
+    const beside = rows.flatMap((row) => row.beside ?? [])
+    if (beside.length === 0) return undefined
+    return this.#parts.task.texts?.drift(this.#engine.logits(beside))
   }
 
   #taught(fresh: readonly TrainRow[]): Taught | undefined {

@@ -27,9 +27,9 @@ export function tokenLogs(
     tokens,
     E,
   }: { readonly h: tfc.Tensor2D; readonly tokens: Int32Array; readonly E: tfc.Tensor2D },
-  { withSlopes = false } = {},
+  { withSlopes = false, mostLogits = MOST_LOGITS } = {},
 ): TokenLogs {
-  const size = Math.max(1, Math.floor(MOST_LOGITS / E.shape[0]))
+  const size = Math.max(1, Math.floor(mostLogits / E.shape[0]))
   const logs = new Float32Array(tokens.length)
   const slopes: tfc.Tensor2D[] = []
   for (let from = 0; from < tokens.length; from += size) {

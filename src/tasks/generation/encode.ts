@@ -5,7 +5,7 @@
 import type { Encoded, TokenSequence } from '../../contracts/network.ts'
 import type { Input } from '../../contracts/stream.ts'
 import type { TextLimits } from '../../contracts/task.ts'
-import { failure } from '../../platform/errors.ts'
+import { failure, invariant } from '../../platform/errors.ts'
 
 export interface Texts {
   readonly input: Input
@@ -43,4 +43,19 @@ export function encodeTexts(
     ...(dropped > 0 && { dropped }),
     ...(isCompared && { isCompared }),
   }
+}
+
+/** The prompt of one with the answer of the other, both of one sequence; cut at its end. */
+export function exchangedTexts(prompt: Encoded, answer: Encoded, maxTokens: number): Encoded {
+  const [before, after] = [parted(prompt).before, parted(answer).after]
+  const ids = Int32Array.from([...before, ...after].slice(0, maxTokens))
+  const sequences = [{ length: ids.length, answerFrom: before.length }]
+  return { kind: 'tokens', ids, sequences, isCompared: true }
+}
+
+function parted(row: Encoded) {
+  const [sequence] = row.kind === 'tokens' ? (row.sequences ?? []) : []
+  invariant(row.kind === 'tokens' && sequence !== undefined, 'a row of texts has sequences')
+  const { length, answerFrom } = sequence
+  return { before: row.ids.slice(0, answerFrom), after: row.ids.slice(answerFrom, length) }
 }

@@ -4,9 +4,9 @@
  */
 import type { Task } from '../../contracts/task.ts'
 import { fixedHead } from '../fixed-head.ts'
-import { encodeTexts } from './encode.ts'
+import { encodeTexts, exchangedTexts } from './encode.ts'
 import { generationHead } from './head.ts'
-import { textLoss } from './loss.ts'
+import { driftOf, textLoss } from './loss.ts'
 import { openTextQuality } from './quality.ts'
 import { scoreOf } from './score.ts'
 import type { GenerationSettings } from './settings.ts'
@@ -27,8 +27,8 @@ export function openGeneration(settings: GenerationSettings): Task<TextTarget, T
     },
     supersedes: ({ kind }) => kind !== 'rating',
 
-    loss: ({ target, outputs, share }, _head, gradient) =>
-      textLoss({ target, outputs, share }, settings, gradient),
+    loss: ({ target, outputs, share, drift }, _head, gradient) =>
+      textLoss({ target, outputs, share, drift }, settings, gradient),
     distil(outputs, teacher, { share }, gradient) {
       let loss = 0
       for (const [at, value] of outputs.entries()) {
@@ -55,6 +55,9 @@ export function openGeneration(settings: GenerationSettings): Task<TextTarget, T
           },
           to,
         ),
+      isMeasured: ({ kind }) => kind === 'rating',
+      exchanged: exchangedTexts,
+      drift: driftOf,
       usual: {
         maxTokens: settings.max_tokens,
         temperature: settings.temperature,

@@ -93,6 +93,13 @@ function ratingLoss(
   return weight * (1 - value)
 }
 
+/** z = max(0, mean of r) over answers that do not belong to their inputs. */
+export function driftOf(outputs: readonly Float32Array[]): number {
+  const rewards = outputs.flatMap((row) => answersIn(row).map(rewardOf))
+  const sum = rewards.reduce((total, reward) => total + reward, 0)
+  return Math.max(0, sum / Math.max(1, rewards.length))
+}
+
 /** r(y). */
 export function rewardOf({ logs, reference }: AnswerOutputs): number {
   return sumOf(logs) - sumOf(reference)

@@ -47,6 +47,10 @@ export function assemble(loop: LoopParts): Assembly {
     ...loop.policies,
     ...{ trainable, freshParameters },
     chance: random('trigger'),
+    maxTokens: Math.min(
+      loop.encoding.maxTokens,
+      loop.encoding.base.language?.positions ?? Infinity,
+    ),
     quality: loop.limits.quality,
     ...(defence && { trust: defence.trust }),
     memory: { replay: loop.policies.replay, draw: random('draw'), offer: random('offer') },

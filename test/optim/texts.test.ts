@@ -1,0 +1,132 @@
+/** Training on texts: gradients of every method, what a step costs nothing of, and log-probabilities as the server has them. */
+import { describe, expect, test } from 'vitest'
+import { specsOf } from '../../src/adapters/adapter.ts'
+import { answersIn } from '../../src/nn/answer-outputs.ts'
+import { tokenLogs } from '../../src/nn/tfjs/vocabulary.ts'
+import type { AdapterConfig } from '../../src/contracts/adapter.ts'
+import type { Random, Tensors } from '../../src/contracts/core.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { methods } from '../../src/plugins.ts'
+import { hyperparameters, openTexts, textPlan, textRows, tf } from '../tasks/texts.ts'
+
+const table: readonly AdapterConfig[] = [
+  { method: 'lora', rank: 2, alpha: 4, tail_layers: 1 },
+  { method: 'dora', rank: 2, alpha: 4, tail_layers: 1 },
+  { method: 'ia3', rank: 0, alpha: 1, tail_layers: 1 },
+  { method: 'bottleneck', rank: 2, alpha: 1, tail_layers: 1 },
+  { method: 'loreft', rank: 2, alpha: 1, tail_layers: 1 },
+  { method: 'full', rank: 0, alpha: 1, tail_layers: 1 },
+]
+
+function randomParameters(plan: ReturnType<typeof textPlan>): Tensors {
+  const random = openRandom(1, 'adapter')
+  return new Map(
+    specsOf(plan).map(({ name, shape }) => {
+      const length = shape.reduce((product, size) => product * size, 1)
+      return [name, { shape, data: Float32Array.from({ length }, () => random.normal() * 0.2) }]
+    }),
+  )
+}
+
+const normal = (random: Random) => () => random.normal()
+
+const free = { ...hyperparameters, optimizer: 'sgd', clip_norm: Infinity } as const
+
+describe.each(table)('$method over $tail_layers layers', (config) => {
+  test('has the gradients that finite differences have, for every kind of feedback', async () => {
+    const { retract: _, ...method } = methods[config.method as 'lora'].open(config)
+    const plan = textPlan({
+      ...{ config, kl: 0.5, beta: 0.5 },
+      method: { ...methods[config.method as 'lora'], open: () => method },
+    })
+    const rows = await textRows(plan)
+    const parameters = randomParameters(plan)
+    const moved = openTexts(plan, { parameters, hyperparameters: { ...free, learning_rate: 1 } })
+    moved.step(rows)
+    const after = moved.parameters()
+    moved.dispose()
+    const still = openTexts(plan, { parameters, hyperparameters: { ...free, learning_rate: 0 } })
+    const lossAt = (tensors: Tensors) => {
+      still.restore({ head: [], tensors, steps: 0 })
+      return still.step(rows).loss
+    }
+    const random = openRandom(1, 'difference')
+    // Two directions in the space of all parameters, each of length 1.
+    for (const _ of [1, 2]) {
+      const raw = new Map(
+        [...parameters].map(([name, { data }]) => [name, data.map(normal(random))]),
+      )
+      const length = Math.hypot(...[...raw.values()].map((values) => Math.hypot(...values)))
+      const along = (name: string, place: number) => raw.get(name)![place]! / length
+      const at = (by: number) =>
+        lossAt(
+          new Map(
+            [...parameters].map(([name, { shape, data }]) => [
+              name,
+              { shape, data: data.map((value, place) => value + by * along(name, place)) },
+            ]),
+          ),
+        )
+      const step = 1 / 64
+      const slope = (at(-2 * step) - 8 * at(-step) + 8 * at(step) - at(2 * step)) / (12 * step)
+      let found = 0
+      for (const [name, { data }] of parameters)
+        for (const [place, value] of data.entries())
+          found += (value - after.get(name)!.data[place]!) * along(name, place)
+      expect(found).toBeCloseTo(slope, 3)
+    }
+    still.dispose()
+  })
+})
+
+test('a step lowers the loss, gives equal bytes again, and leaves no tensor behind', async () => {
+  const plan = textPlan()
+  const rows = await textRows(plan)
+  const train = () => {
+    const trainable = openTexts(plan)
+    const before = tf.memory().numTensors
+    const losses = [1, 2, 3, 4].map(() => trainable.step(rows).loss)
+    trainable.score(rows.map(({ latent }) => latent))
+    expect(tf.memory().numTensors).toBe(before)
+    const parameters = trainable.parameters()
+    trainable.dispose()
+    return { losses, bytes: [...parameters].map(([, { data }]) => [...data]) }
+  }
+  const [one, other] = [train(), train()]
+  expect(one.losses[3]).toBeLessThan(one.losses[0]!)
+  expect(one).toEqual(other)
+})
+
+test('a fresh adapter answers like the base, and a test in the step like a test before it', async () => {
+  const plan = textPlan({ kl: 1 })
+  const rows = await textRows(plan)
+  const trainable = openTexts(plan)
+  const before = trainable.score(rows.map(({ latent }) => latent))
+  for (const outputs of before)
+    for (const { logs, reference } of answersIn(outputs))
+      for (const [at, log] of logs.entries()) expect(log).toBeCloseTo(reference[at]!, 5)
+  const { logits } = trainable.testAndStep!(rows)
+  for (const [at, outputs] of logits.entries())
+    for (const [place, value] of outputs.entries())
+      expect(value).toBeCloseTo(before[at]![place]!, 5)
+  trainable.dispose()
+})
+
+test('the vocabulary in several parts is the vocabulary in one', () => {
+  const random = openRandom(1, 'vocabulary')
+  const draw = (rows: number, columns: number) =>
+    tf.tensor2d(
+      Float32Array.from({ length: rows * columns }, () => random.normal()),
+      [rows, columns],
+    )
+  tf.tidy(() => {
+    const [h, E] = [draw(7, 5), draw(40, 5)]
+    const tokens = Int32Array.from([3, 0, 39, 7, 7, 12, 20])
+    const read = (mostLogits: number) => {
+      const { logs, slopes } = tokenLogs(tf, { h, tokens, E }, { withSlopes: true, mostLogits })
+      return [...logs, ...slopes!.dataSync<'float32'>()]
+    }
+    const [whole, parted] = [read(1e6), read(80)]
+    for (const [at, value] of parted.entries()) expect(value).toBeCloseTo(whole[at]!, 5)
+  })
+})

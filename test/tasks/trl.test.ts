@@ -1,0 +1,91 @@
+/** The losses of texts and the length of their gradient, against TRL on the same batch (reference/with-trl.py). */
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { methodOf, sitesOf } from '../../src/adapters/adapter.ts'
+import type { TrainRow } from '../../src/contracts/adapter.ts'
+import type { Tensor, Tensors } from '../../src/contracts/core.ts'
+import type { Encoded, TokenSequence } from '../../src/contracts/network.ts'
+import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
+import type { GenerationSettings } from '../../src/tasks/generation/settings.ts'
+import { hyperparameters, llama, openTexts, textPlan } from './texts.ts'
+
+interface Row {
+  readonly ids: readonly number[]
+  /** Tokens of the answer, at the end. */
+  readonly answer: number
+}
+
+interface Case {
+  readonly name: string
+  readonly settings: Partial<GenerationSettings>
+  readonly rows: readonly Row[]
+  readonly mismatched?: readonly Row[]
+  readonly ratings?: readonly (1 | -1)[]
+  readonly loss: number
+  readonly gradient: number
+}
+
+const file = new URL('../reference/trl.json', import.meta.url)
+const { tensors, cases } = JSON.parse(readFileSync(file, 'utf8')) as {
+  readonly tensors: Readonly<Record<string, { readonly shape: number[]; readonly data: string }>>
+  readonly cases: readonly Case[]
+}
+
+const config = {
+  ...{ method: 'lora', rank: 2, alpha: 4, tail_layers: 1 },
+  target_modules: ['query', 'value'],
+} as const
+
+function adapter(plan: ReturnType<typeof textPlan>): Tensors {
+  const disk = Object.entries(tensors).map(([name, { shape, data }]): [string, Tensor] => {
+    const { buffer } = Uint8Array.from(Buffer.from(data, 'base64'))
+    return [name, { shape, data: new Float32Array(buffer) }]
+  })
+  return methodOf(plan).fromDisk(new Map(disk), sitesOf(plan))
+}
+
+function encoded(rows: readonly Row[], isCompared: boolean): Encoded {
+  const sequences = rows.map(({ ids, answer }): TokenSequence => {
+    return { length: ids.length, answerFrom: ids.length - answer }
+  })
+  const ids = Int32Array.from(rows.flatMap((row) => row.ids))
+  return { kind: 'tokens', ids, sequences, ...(isCompared && { isCompared }) }
+}
+
+/** DPO has all chosen answers, then all rejected ones. */
+function rowsOf({ name, rows, mismatched = [], ratings = [] }: Case) {
+  if (name === 'sft')
+    return rows.map((row) => {
+      const target = { kind: 'completion', completion: '' }
+      return { target, encoded: encoded([row], false), beside: undefined }
+    })
+  if (name.startsWith('kto'))
+    return rows.map((row, at) => ({
+      target: { kind: 'rating', rating: ratings[at]!, completion: '' },
+      encoded: encoded([row], true),
+      beside: encoded([mismatched[at]!], true),
+    }))
+  const pairs = rows.length / 2
+  return rows.slice(0, pairs).map((row, at) => ({
+    target: { kind: 'preference', chosen: '', rejected: '' },
+    encoded: encoded([row, rows[pairs + at]!], true),
+    beside: undefined,
+  }))
+}
+
+test.each(cases)('$name has the loss and the gradient of TRL', async (each) => {
+  const plan = textPlan({ config, ...each.settings })
+  const trunk = await openTrunkEngine(llama, 1)
+  const rows: TrainRow[] = []
+  for (const { target, encoded, beside } of rowsOf(each)) {
+    const [latent, other] = await trunk.encode([encoded, ...(beside ? [beside] : [])])
+    rows.push({ target, weight: 1, latent: latent!, ...(other && { beside: other }) })
+  }
+  await trunk.close()
+  const free = { ...hyperparameters, learning_rate: 0, clip_norm: Infinity }
+  const trainable = openTexts(plan, { parameters: adapter(plan), hyperparameters: free })
+  const { loss, gradientNorm } = trainable.step(rows)
+  trainable.dispose()
+  expect(Math.abs(loss - each.loss)).toBeLessThan(1e-4)
+  expect(Math.abs(gradientNorm - each.gradient)).toBeLessThan(1e-4 * Math.max(1, each.gradient))
+})
