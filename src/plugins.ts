@@ -23,6 +23,7 @@ import { none as noMemory } from '../policies/memory/none.ts'
 import { always } from '../policies/promotion/always.ts'
 import { golden } from '../policies/promotion/golden.ts'
 import { heldOut } from '../policies/promotion/held-out.ts'
+import { kl } from '../policies/promotion/kl.ts'
 import { manual } from '../policies/promotion/manual.ts'
 import { margin } from '../policies/promotion/margin.ts'
 import { retention } from '../policies/promotion/retention.ts'
@@ -187,6 +188,7 @@ export const policies = {
     retention,
     golden,
     'slice-gap': sliceGap,
+    kl,
   } satisfies PolicyTable<Promotion>,
   rollout: { immediate, canary, shadow } satisfies PolicyTable<Rollout>,
   rollback: {

@@ -142,6 +142,8 @@ export interface Trainable {
   score(rows: readonly Latent[]): readonly Float32Array[]
   /** `rateFactor` multiplies both learning rates for this step; absent = 1. */
   step(rows: readonly TrainRow[], rateFactor?: number): StepResult
+  /** Of rows of texts: KL of the next token to that of the base without an adapter, the mean over each row's answers, in nats. */
+  divergences?(rows: readonly Latent[]): readonly number[]
   /**
    * The same step, which also returns the logits of each row before it. Absent when the forward pass of the step does
    * not yield them for free.

@@ -77,6 +77,15 @@ export interface LossGapReport {
   readonly warning?: string
 }
 
+/** How far a version's texts are from those of its base without an adapter. A type: checkpoints keep it as JSON. */
+export type KlReport = {
+  /** KL(version ‖ base) of the next token, the mean over the tokens of right answers, in nats. */
+  readonly per_token: number
+  readonly rows: number
+  /** Which rows: those that nothing trains on, else kept ones, else the new ones. */
+  readonly from: 'held-out' | 'replay' | 'new'
+}
+
 /** What is known of a finished candidate. */
 export interface PromotionFacts {
   readonly version: string
@@ -91,6 +100,8 @@ export interface PromotionFacts {
   readonly prequential: Scores
   /** Of recent examples of the stream, each before it was learned; absent where fewer than two slices have enough. */
   readonly sliceGap?: SliceGap
+  /** Where the task answers with texts. */
+  readonly kl?: KlReport
   /** Row by row, in an order that is random and stays the same; absent = as for no rows. */
   readonly outcomes?: readonly RowOutcome[]
   /** Oldest first; kept as far as a policy's `needs` ask for them. */

@@ -3,7 +3,7 @@ import type { Trainable, TrainableState } from '../contracts/adapter.ts'
 import type { ExampleKey, Json, Random, Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
 import type { Alarm, FewShot, LearningRateSchedule, Trigger } from '../contracts/policy.ts'
-import type { Rollback } from '../contracts/release.ts'
+import type { KlReport, Rollback } from '../contracts/release.ts'
 import type { Example, Head, Task } from '../contracts/task.ts'
 import type { ReplayBufferParts, ReplayBufferState } from './replay-buffer.ts'
 import type { KnnMemoryParts, Memorised } from './knn-memory.ts'
@@ -130,6 +130,8 @@ export interface LearnerState {
   readonly scoreboard: ScoreboardState
   /** Absent where it is not measured. */
   readonly lossGap?: LossGapState
+  /** Of the last update; absent where answers are no texts. */
+  readonly kl?: KlReport
   readonly learned: number
   readonly steps: number
   readonly dropped: number

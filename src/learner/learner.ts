@@ -9,7 +9,13 @@
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Decision, ExampleKey, Tensor, Tensors } from '../contracts/core.ts'
 import type { Alarm, AlarmCount } from '../contracts/policy.ts'
-import type { LossGapReport, RollbackDecision, Scores, SliceGap } from '../contracts/release.ts'
+import type {
+  KlReport,
+  LossGapReport,
+  RollbackDecision,
+  Scores,
+  SliceGap,
+} from '../contracts/release.ts'
 import type { Example, Head, Remembered, Score, TaskFacts } from '../contracts/task.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
 import type { MemoryShape } from '../versions/contract.ts'
@@ -56,6 +62,7 @@ export class Learner {
   #dueReason: string | undefined
   readonly #training: Training
   readonly #lossGap: LossGap | undefined
+  #kl: KlReport | undefined
   /** The head before the update that tests in its first step. */
   #testedHead: Head
   #learned = 0
@@ -119,6 +126,11 @@ export class Learner {
   /** Between rows that were trained on and rows that were not. */
   get lossGap(): LossGapReport | undefined {
     return this.#lossGap?.report
+  }
+
+  /** How far the weights are from the base, after the last update. */
+  get kl(): KlReport | undefined {
+    return this.#kl
   }
 
   get sliceGap(): SliceGap | undefined {
@@ -310,6 +322,22 @@ export class Learner {
     return this.#scoring.lossOn(examples)
   }
 
+  /** Once after each update, where the task answers with texts. */
+  *measureKl(
+    examples: readonly Example[],
+    from: KlReport['from'],
+  ): Generator<readonly Example[], void, LatentMap> {
+    const { trainable, train } = this.#parts
+    if (trainable.divergences === undefined || examples.length === 0) return
+    let sum = 0
+    for (const batch of batches(examples, train.batch)) {
+      const latents = yield batch
+      const found = trainable.divergences(batch.map(({ key }) => latentOf(key, latents)))
+      sum += found.reduce((total, value) => total + value, 0)
+    }
+    this.#kl = { per_token: sum / examples.length, rows: examples.length, from }
+  }
+
   /** Once after each update. */
   observeLosses(losses: { readonly trained: LossSum; readonly heldOut?: LossSum }): void {
     this.#lossGap?.observe({ ...losses, prequential: this.#scoreboard.losses })
@@ -377,6 +405,7 @@ export class Learner {
       }),
       scoreboard: this.#scoreboard.snapshot(),
       ...(lossGap && { lossGap }),
+      ...(this.#kl && { kl: this.#kl }),
       ...this.progress,
     }
   }
@@ -399,6 +428,7 @@ export class Learner {
     this.#judge.restore(learnerState.live)
     this.#scoreboard.restore(learnerState.scoreboard)
     this.#lossGap?.restore(learnerState.lossGap ?? null)
+    this.#kl = learnerState.kl
     this.#training.restore(learnerState)
     this.#learned = learnerState.learned
   }

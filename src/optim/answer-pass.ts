@@ -13,6 +13,7 @@ import { unadapted } from '../nn/unadapted.ts'
 import {
   answerRows,
   behindAnswers,
+  divergencesOf,
   logsOf,
   rowOutputs,
   tokenGradient,
@@ -44,6 +45,12 @@ export function answerPass(parts: PassParts): Pass {
       const learning = names.map((name) => presentOf(parameters, name))
       const { grads } = tf.valueAndGrads(loss)(learning)
       return grads.map((gradient) => gradient.dataSync<'float32'>())
+    },
+    divergences(latents, parameters) {
+      const rows = answerRows(latents)
+      const h = forward(parts, rows, tfjsOps(tf, baseTensors, parameters), adapted)
+      const other = forward(parts, rows, tfjsOps(tf, baseTensors, new Map()), unadapted)
+      return divergencesOf(parts, latents, h, other)
     },
     close() {
       // Nothing is kept between calls.

@@ -6,7 +6,7 @@ import type * as tfc from '@tensorflow/tfjs-core'
 import type { Latent } from '../contracts/network.ts'
 import { answerOutputs } from '../nn/answer-outputs.ts'
 import { sequencesOf } from '../nn/sequences.ts'
-import { tokenLogs, type TokenLogs } from '../nn/tfjs/vocabulary.ts'
+import { divergences, tokenLogs, type TokenLogs } from '../nn/tfjs/vocabulary.ts'
 import { invariant } from '../platform/errors.ts'
 import { padded } from './batch-input.ts'
 import { presentOf, type PassParts } from './eager-pass.ts'
@@ -53,6 +53,23 @@ export function logsOf(
   invariant(vocabulary !== undefined, 'a task of texts is on a language model')
   const E = presentOf(baseTensors, vocabulary.weight) as tfc.Tensor2D
   return tokenLogs(tf, { h, tokens, E }, options)
+}
+
+/** KL of the adapter's next token to the base's, behind each token of the answers; of each row the mean. */
+export function divergencesOf(
+  { tf, base, baseTensors }: PassParts,
+  latents: readonly Latent[],
+  h: tfc.Tensor2D,
+  other: tfc.Tensor2D,
+): readonly number[] {
+  const E = presentOf(baseTensors, base.network.vocabulary?.weight ?? '') as tfc.Tensor2D
+  const all = divergences(tf, { h, other, E })
+  let at = 0
+  return latents.map((latent) => {
+    const count = sum(lengthsOf(latent))
+    at += count
+    return sum([...all.subarray(at - count, at)]) / Math.max(1, count)
+  })
 }
 
 /** Outputs of each row. `reference`: log ρ of the rows that are compared, in their order. */

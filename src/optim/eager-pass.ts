@@ -32,6 +32,8 @@ export interface Pass {
   outputs(latents: readonly Latent[], parameters: Named): readonly Float32Array[]
   /** `gradientOf` answers ∂L/∂z of the outputs z, row after row. Answers ∂L of each of `names`. */
   gradients(input: PassInput, gradientOf: GradientOf): readonly Float32Array[]
+  /** Of rows of texts: how far each answer's tokens are from those of the base, KL per token in nats. */
+  divergences?(latents: readonly Latent[], parameters: Named): readonly number[]
   close(): void
 }
 

@@ -30,6 +30,8 @@ export interface AdapterEngine {
   logits(rows: readonly Latent[]): readonly Float32Array[]
   /** With weights other than the present ones, and a head that may have fewer outputs; the base's statistics stay. */
   logitsWith(parameters: Tensors, rows: readonly Latent[]): readonly Float32Array[]
+  /** Of rows of texts, with these weights or the present ones: KL to the base per token. */
+  divergences?(rows: readonly Latent[], parameters?: Tensors): readonly number[]
   /** The loss of the batch, and its gradient for every parameter that learns by gradients. `seed` is that of dropout. */
   gradients(rows: readonly TrainRow[], lossOf: LossOf, seed: string): Gradients
   dispose(): void
@@ -69,14 +71,33 @@ export class EngineAdapter implements AdapterEngine {
   }
 
   logitsWith(parameters: Tensors, rows: readonly Latent[]): readonly Float32Array[] {
+    return this.#with(parameters, (all) => this.logits(rows, all))
+  }
+
+  divergences(rows: readonly Latent[], other?: Tensors): readonly number[] {
+    const found = rows.map(() => 0)
+    const measure = (parameters: Named) => {
+      for (const group of this.#groups(rows))
+        this.#parts.tf.tidy(() => {
+          const latents = group.map((row) => itemAt(rows, row))
+          const values = this.#pass.divergences?.(latents, parameters) ?? []
+          for (const [at, value] of values.entries()) found[group[at] ?? 0] = value
+        })
+    }
+    if (other === undefined) measure(this.#parameters)
+    else this.#with(other, measure)
+    return found
+  }
+
+  #with<Result>(parameters: Tensors, work: (all: Named) => Result): Result {
     const { tf } = this.#parts
     const uploaded = new Map(
       [...parameters].map(([name, { shape, data }]) => [name, tf.tensor(data, [...shape])]),
     )
     const nonTrainable = [...this.#parameters].filter(([name]) => this.#nonTrainable.has(name))
-    const logits = this.logits(rows, new Map([...nonTrainable, ...uploaded]))
+    const result = work(new Map([...nonTrainable, ...uploaded]))
     for (const tensor of uploaded.values()) tensor.dispose()
-    return logits
+    return result
   }
 
   /** Logits of each row. */

@@ -82,6 +82,7 @@ class AdapterTrainable implements Trainable {
   readonly observe?: NonNullable<Trainable['observe']>
   readonly testAndStep?: NonNullable<Trainable['testAndStep']>
   readonly embedding?: AdapterEmbedding
+  readonly divergences?: NonNullable<Trainable['divergences']>
   #head: Head
   #weights: Weights
   /** What base and task count, apart from what steps move. */
@@ -105,6 +106,8 @@ class AdapterTrainable implements Trainable {
     const hasClasses = parts.task.classes !== undefined && parts.task.reads === 'pooled'
     if (isMoved && hasClasses && statisticsOf(parts).length === 0)
       this.embedding = this.#openEmbedding()
+    if (parts.task.reads === 'answers')
+      this.divergences = (rows) => this.#engine.divergences?.(rows, this.#averaged()) ?? []
     if (statisticsOf(parts).length > 0)
       this.observe = (rows) => {
         const seen = rows.map((row) => this.#count(row))

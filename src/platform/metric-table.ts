@@ -530,6 +530,12 @@ export const metricTable = {
     labels: ['model', 'window'],
     help: 'Mean of -log p of the tokens of completions, each before it was learned; window is all or recent.',
   },
+  klToBase: {
+    kind: 'gauge',
+    name: 'antikythera_kl_to_base',
+    labels: ['model'],
+    help: 'KL of the next token to that of the base without an adapter after the last update, the mean over answers, in nats.',
+  },
   rewardAccuracy: {
     kind: 'gauge',
     name: 'antikythera_reward_accuracy',

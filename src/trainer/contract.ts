@@ -1,6 +1,6 @@
 /** The trainer's report to the server about its model. */
 import type { AlarmCount } from '../contracts/policy.ts'
-import type { LossGapReport, Scores } from '../contracts/release.ts'
+import type { KlReport, LossGapReport, Scores } from '../contracts/release.ts'
 import type { DefenceReport } from '../learner/defence/defence.ts'
 import type { Positions, SourceStatus } from '../contracts/stream.ts'
 import type { Trial } from '../evaluation/trial.ts'
@@ -120,6 +120,8 @@ export interface TrainerStatus {
   readonly compute?: ComputeReport
   /** After the last update; absent where it is not measured. */
   readonly lossGap?: LossGapReport
+  /** The same; absent where answers are no texts. */
+  readonly kl?: KlReport
 }
 
 /** CPU seconds of the updates of a model since it was created. */

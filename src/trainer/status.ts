@@ -57,6 +57,7 @@ export function statusOf(
     updates: times.shown,
     ...(compute && { compute }),
     ...(learner.lossGap && { lossGap: learner.lossGap }),
+    ...(learner.kl && { kl: learner.kl }),
   }
 }
 

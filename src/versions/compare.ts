@@ -28,6 +28,7 @@ const own = new Set(
     'compute',
     'trace',
     'loss_gap',
+    'kl',
     'slice_gap',
     'files',
   ].concat(['events', 'events_new', 'steps', 'scores']),

@@ -2,7 +2,7 @@
 import type { AdapterConfig } from '../contracts/adapter.ts'
 import type { Json, Tensors } from '../contracts/core.ts'
 import type { BaseIdentity } from '../contracts/network.ts'
-import type { LossGapReport, Scores, SliceGap, Verdict } from '../contracts/release.ts'
+import type { KlReport, LossGapReport, Scores, SliceGap, Verdict } from '../contracts/release.ts'
 import type { TaskFacts } from '../contracts/task.ts'
 
 /** The size of a version's memory: `slots` is how many its tensors have room for, the head's own among them. */
@@ -49,6 +49,8 @@ export interface Manifest {
   readonly loss_gap?: LossGapReport
   /** Of recent examples before it; absent where fewer than two slices have enough. */
   readonly slice_gap?: SliceGap
+  /** How far its texts are from those of the base; absent where answers are no texts. */
+  readonly kl?: KlReport
   /** sha256 by file name. */
   readonly files: Readonly<Record<string, string>>
   readonly created: string

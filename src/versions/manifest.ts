@@ -190,6 +190,13 @@ const fields = {
       slices: count,
     }),
   ),
+  kl: Type.Optional(
+    closed({
+      per_token: Type.Number(),
+      rows: count,
+      from: Type.Enum(['held-out', 'replay', 'new']),
+    }),
+  ),
   // Plain names: nothing outside of the version's folder is ever read.
   files: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9._-]*$' }), hash, {
     additionalProperties: false,

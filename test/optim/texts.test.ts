@@ -130,3 +130,17 @@ test('the vocabulary in several parts is the vocabulary in one', () => {
     for (const [at, value] of parted.entries()) expect(value).toBeCloseTo(whole[at]!, 5)
   })
 })
+
+test('the distance from the base is the divergence of all next tokens, and 0 for a fresh adapter', async () => {
+  const plan = textPlan()
+  const latents = (await textRows(plan)).map(({ latent }) => latent)
+  const fresh = openTexts(plan)
+  for (const nats of fresh.divergences!(latents)) expect(nats).toBeCloseTo(0, 5)
+  fresh.dispose()
+  const moved = openTexts(plan, { parameters: randomParameters(plan) })
+  const found = moved.divergences!(latents)
+  for (const nats of found) expect(nats).toBeGreaterThan(1e-4)
+  // Of one row by itself the same.
+  expect(moved.divergences!(latents.slice(2, 3))[0]).toBeCloseTo(found[2]!, 5)
+  moved.dispose()
+})

@@ -36,6 +36,7 @@ export function describeModel(model: ModelServices): ModelAnswer {
     ...(trainer.trial && { trial: describeTrial(trainer.trial, model.trials.sinceMs()) }),
     ...(trainer.compute && { compute: describeCompute(trainer.compute) }),
     ...(trainer.lossGap && { loss_gap: trainer.lossGap }),
+    ...(trainer.kl && { kl: trainer.kl }),
     ...(trainer.quality?.slice_gap && { slice_gap: trainer.quality.slice_gap }),
     ...(trainer.sources && { sources: describeSources(trainer.sources) }),
     counts: trainer.counts,

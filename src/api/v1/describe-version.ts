@@ -34,6 +34,7 @@ export function describeVersion(
     ...(manifest.compute && { compute: manifest.compute }),
     ...(manifest.trace && { trace: { ...manifest.trace, links: [...manifest.trace.links] } }),
     ...(manifest.loss_gap && { loss_gap: manifest.loss_gap }),
+    ...(manifest.kl && { kl: manifest.kl }),
     ...(manifest.slice_gap && { slice_gap: manifest.slice_gap }),
     ...(manifest.learned_from && { learned_from: described(manifest.learned_from, view) }),
     ...(verdicts && { verdicts: [...verdicts] }),

@@ -38,6 +38,17 @@ export const LossGap = Type.Object(
   { description: 'overfitting: how much better the model knows the examples it has learned' },
 )
 
+export const Kl = Type.Object(
+  {
+    per_token: Type.Number({
+      description: 'KL of the next token to that of the base, the mean over answers, in nats',
+    }),
+    rows: Type.Integer(),
+    from: Type.String({ description: 'which rows: held-out, replay or new' }),
+  },
+  { description: 'how far the texts are from those of the base; absent: answers are no texts' },
+)
+
 export const SliceGap = Type.Object(
   {
     best: Type.String(),

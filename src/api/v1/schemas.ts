@@ -10,7 +10,7 @@ import { NDJSON_TYPES } from './body-types.ts'
 import { SourcesAnswer } from './describe-sources.ts'
 import { TrialAnswer } from './describe-trial.ts'
 import { LiveAnswer } from './move-schemas.ts'
-import { Compute, Drift, LossGap, Score, Scores, Served, SliceGap } from './quality-schemas.ts'
+import { Compute, Drift, Kl, LossGap, Score, Scores, Served, SliceGap } from './quality-schemas.ts'
 import { extended, partsOf } from './task-schemas.ts'
 import { Count, Maybe, Name, Time } from '../schema-parts.ts'
 
@@ -300,6 +300,7 @@ const Model = Type.Object({
   trial: Type.Optional(TrialAnswer),
   compute: Type.Optional(Compute),
   loss_gap: Type.Optional(LossGap),
+  kl: Type.Optional(Kl),
   slice_gap: Type.Optional(SliceGap),
   faults: Type.Optional(
     Type.Array(FaultAnswer, { description: 'problems while it keeps running; absent: none' }),

@@ -4,7 +4,7 @@ import type { Fields } from '../../contracts/task.ts'
 import type { Services } from '../../serving/services/services.ts'
 import { Count, Maybe, Name, Time } from '../schema-parts.ts'
 import { Next } from './page.ts'
-import { Compute, LossGap, Scores, Served, SliceGap } from './quality-schemas.ts'
+import { Compute, Kl, LossGap, Scores, Served, SliceGap } from './quality-schemas.ts'
 import { extended, partsOf } from './task-schemas.ts'
 
 const Version = Type.Object({
@@ -52,6 +52,7 @@ const Version = Type.Object({
     ),
   ),
   loss_gap: Type.Optional(LossGap),
+  kl: Type.Optional(Kl),
   slice_gap: Type.Optional(SliceGap),
   live: Type.Boolean(),
   removed: Type.Boolean({ description: 'its bytes were removed by keep' }),

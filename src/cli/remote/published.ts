@@ -39,6 +39,8 @@ export interface Published {
     readonly from: string
     readonly warning?: string
   }
+  /** How far its texts are from those of the base. */
+  readonly kl?: { readonly per_token: number; readonly rows: number; readonly from: string }
   readonly slice_gap?: SliceGap
   readonly live: boolean
   readonly removed: boolean

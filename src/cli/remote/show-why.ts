@@ -47,6 +47,7 @@ export async function showWhy(flags: WhyFlags): Promise<void> {
     ...costLines(chain[0]),
     ...traceLines(chain[0]),
     ...fitLines(chain[0]),
+    ...klLines(chain[0]),
     ...biasLines(chain[0]),
     ...legendOf(score),
   ])
@@ -126,6 +127,13 @@ function fitLines(version: Published | undefined): string[] {
   const rows = fit.from === 'held-out' ? 'held-out rows' : 'new examples before they are learned'
   const line = `  at ${version.version}: loss ${trained} of replayed rows, ${unseen} of ${rows}`
   return fit.warning === undefined ? [line] : [line, `    warning: ${fit.warning}`]
+}
+
+function klLines(version: Published | undefined): string[] {
+  const { kl } = version ?? {}
+  if (version === undefined || kl === undefined) return []
+  const [nats, from] = [kl.per_token.toFixed(4), `${kl.rows} ${kl.from} rows`]
+  return [`  at ${version.version}: ${nats} nats a token from the base, on ${from}`]
 }
 
 function biasLines(version: Published | undefined): string[] {

@@ -56,6 +56,33 @@ export function tokenLogs(
   }
 }
 
+/**
+ * KL(π ‖ ρ) = Σⱼ π(j)·(log π(j) − log ρ(j)) of the next token behind each of h and behind the same place of `other`, in nats.
+ */
+export function divergences(
+  tf: TensorFlow,
+  {
+    h,
+    other,
+    E,
+  }: { readonly h: tfc.Tensor2D; readonly other: tfc.Tensor2D; readonly E: tfc.Tensor2D },
+): Float32Array {
+  const [count] = h.shape
+  const size = Math.max(1, Math.floor(MOST_LOGITS / E.shape[0]))
+  const found = new Float32Array(count)
+  for (let from = 0; from < count; from += size)
+    tf.tidy(() => {
+      const logs = (rows: tfc.Tensor2D) => {
+        const some = tf.slice(rows, [from, 0], [Math.min(size, count - from), -1])
+        return tf.logSoftmax(tf.matMul(some, E, false, true))
+      }
+      const [own, base] = [logs(h), logs(other)]
+      const sums = tf.sum(tf.mul(tf.exp(own), tf.sub(own, base)), 1)
+      found.set(sums.dataSync<'float32'>(), from)
+    })
+  return found
+}
+
 /** Each token's place in rows of the vocabulary's size, one after the other. */
 function placesOf(tokens: Int32Array, vocabulary: number): Int32Array {
   return tokens.map((token, row) => row * vocabulary + token)

@@ -150,6 +150,7 @@ function draftOf(
     ...(compute && { compute: rounded(compute) }),
     ...(trace && { trace: trace.of(version) }),
     ...(learner.lossGap && { loss_gap: learner.lossGap }),
+    ...(learner.kl && { kl: learner.kl }),
     ...(learner.sliceGap && { slice_gap: learner.sliceGap }),
     ...(decision.verdicts && { verdicts: decision.verdicts }),
   }

@@ -77,8 +77,8 @@ export async function promotionFacts(
   signal: AbortSignal,
 ): Promise<Omit<PromotionFacts, 'version'>> {
   const { loop, state } = parts
-  const { scores: prequential, sliceGap } = state.learner
-  const ofLine = { prequential, ...(sliceGap && { sliceGap }) }
+  const { scores: prequential, sliceGap, kl } = state.learner
+  const ofLine = { prequential, ...(sliceGap && { sliceGap }), ...(kl && { kl }) }
   const none = { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 }
   if (loop.policies.promotion.looksAtScores === false)
     return { rows: 0, from: 'none', candidate: none, ...ofLine }

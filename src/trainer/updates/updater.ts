@@ -10,6 +10,7 @@ import { failure } from '../../platform/errors.ts'
 import { publishCandidate, type Published } from './candidate.ts'
 import type { LearnerSnapshot } from '../../checkpoint/saved.ts'
 import { drive } from '../drive.ts'
+import { measureKl } from './kl-turn.ts'
 import { measureLossGap } from './loss-gap-turn.ts'
 import { liveVersion, promoteCompared, promotionFacts } from './gate-facts.ts'
 import { restoreVersion } from '../start/restore-version.ts'
@@ -95,6 +96,7 @@ export class Updater {
     const size = sizeOf(outcome, loop.train)
     const compared = { before: before.weights, block, size }
     await measureLossGap(compared, this.#parts, signal)
+    await measureKl(compared, this.#parts, signal)
     const facts = await promotionFacts(compared, this.#parts, signal)
     const compute = cost.ended()
     const evaluated = state.progress.state.next

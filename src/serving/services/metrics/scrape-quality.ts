@@ -52,7 +52,8 @@ function boundsOf(gap: SliceGap | undefined): readonly (readonly [string, number
 }
 
 /** How well the weights fit rows that they have learned, and rows that they have not. */
-export function showFit(metrics: Metrics, model: string, { lossGap }: TrainerReport): void {
+export function showFit(metrics: Metrics, model: string, { lossGap, kl }: TrainerReport): void {
+  if (kl !== undefined) metrics.gauge('klToBase', { model }, kl.per_token)
   if (lossGap === undefined) return
   const { trained, unseen, from, warning } = lossGap
   metrics.gauge('fitLoss', { model, rows: 'trained' }, trained)
