@@ -52,7 +52,7 @@ describe.each(table)('$method over $tail_layers layers', (config) => {
     }
     const random = openRandom(1, 'difference')
     // Two directions in the space of all parameters, each of length 1.
-    for (const _ of [1, 2]) {
+    for (let direction = 0; direction < 2; direction += 1) {
       const raw = new Map(
         [...parameters].map(([name, { data }]) => [name, data.map(normal(random))]),
       )

@@ -49,11 +49,9 @@ export function tokenLogs(
     })
     if (slope !== undefined) slopes.push(slope)
   }
-  if (!withSlopes) return { logs }
-  return {
-    logs,
-    slopes: slopes.length === 1 ? (slopes[0] as tfc.Tensor2D) : tf.concat2d(slopes, 0),
-  }
+  const [only, ...others] = slopes
+  if (only === undefined) return { logs }
+  return { logs, slopes: others.length === 0 ? only : tf.concat2d(slopes, 0) }
 }
 
 /**
