@@ -3,7 +3,7 @@
  *
  *   hold  ⇔  KL(candidate ‖ base) > most      of the next token, the mean over the tokens of right answers, in nats
  *
- * A model that learns from preferences can raise its reward by leaving what it knew; the distance tells (Gao, Schulman & Hilton 2023,
+ * A model that learns from preferences can raise its reward by leaving what it knew; this distance shows it (Gao, Schulman & Hilton 2023,
  * "Scaling laws for reward model overoptimization", ICML). Learning goes on while candidates are held: a smaller learning rate, or `kl`
  * in the settings of the task, brings the next ones nearer.
  */

@@ -1,6 +1,12 @@
 /** The losses of texts and the length of their gradient, against TRL on the same batch (reference/with-trl.py). */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { identityOf } from '../../src/adapters/base-identity.ts'
+import { openBundle } from '../../src/adapters/peft/bundle.ts'
+import { recordedConfig } from '../../src/adapters/recorded-config.ts'
+import { toFloat32 } from '../../src/nn/containers/floats.ts'
+import { readSafetensors } from '../../src/nn/containers/safetensors.ts'
+import { methods } from '../../src/plugins.ts'
 import { methodOf, sitesOf } from '../../src/adapters/adapter.ts'
 import type { TrainRow } from '../../src/contracts/adapter.ts'
 import type { Tensor, Tensors } from '../../src/contracts/core.ts'
@@ -72,6 +78,31 @@ function rowsOf({ name, rows, mismatched = [], ratings = [] }: Case) {
     beside: undefined,
   }))
 }
+
+test('a version has the files that PEFT writes for a model of texts', () => {
+  const plan = textPlan({ config })
+  const bundle = openBundle({ base: llama, methods, tasks: { generation: plan.task } })
+  const manifest = {
+    ...{ version: 'v1', base: identityOf(llama), task: 'generation', facts: {} },
+    adapter: recordedConfig(config),
+  }
+  const parameters = adapter(plan)
+  const files = bundle.write({ manifest, parameters })
+  const written = JSON.parse(new TextDecoder().decode(files.get('adapter_config.json'))) as object
+  expect(written).toMatchObject({ task_type: 'CAUSAL_LM', peft_type: 'LORA', r: 2, lora_alpha: 4 })
+  const inFile = readSafetensors(files.get('adapter_model.safetensors')!).tensors
+  const theirs = Object.entries(tensors).map(([name, { shape, data }]) => [name, shape, data])
+  const ours = [...inFile].map(([name, tensor]) => {
+    const { data } = toFloat32(tensor, name)
+    return [
+      name,
+      tensor.shape,
+      Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'),
+    ]
+  })
+  expect(ours.sort()).toEqual(theirs.sort())
+  expect(bundle.read(files, manifest)).toEqual(parameters)
+})
 
 test.each(cases)('$name has the loss and the gradient of TRL', async (each) => {
   const plan = textPlan({ config, ...each.settings })

@@ -62,6 +62,8 @@ export interface Setting extends Partial<Replaced> {
   readonly comparison?: LoopParts['comparison']
   readonly adapter?: LoopParts['adapter']['config']
   readonly labels?: Partial<LabelRules>
+  /** In place of a classification with these labels. */
+  readonly task?: LoopParts['task']
   readonly every?: number
   readonly capacity?: number
   readonly seed?: number
@@ -184,7 +186,7 @@ export function partsIn(
       maxTokens: 64,
       trunk: setting.trunk ?? tinyTrunk,
     },
-    task: classificationOf(setting.labels ?? { known: ['no', 'yes'], limit: 8 }),
+    task: setting.task ?? classificationOf(setting.labels ?? { known: ['no', 'yes'], limit: 8 }),
     adapter: {
       config: setting.adapter ?? { method: 'head', rank: 1, alpha: 1, tail_layers: 0 },
       ...(setting.goesOn && { goesOn: setting.goesOn }),

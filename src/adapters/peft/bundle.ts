@@ -73,7 +73,11 @@ export function openBundle(parts: BundleParts): AdapterBundle {
 
 function write(plan: AdapterPlan, parameters: Tensors): ReadonlyMap<string, Uint8Array> {
   const sites = sitesOf(plan)
-  const config = methodOf(plan).peftConfig(sites, plan.base)
+  const config = {
+    ...methodOf(plan).peftConfig(sites, plan.base),
+    // PEFT puts an adapter of texts on the model with its vocabulary.
+    ...(plan.task.reads === 'answers' && { task_type: 'CAUSAL_LM' }),
+  }
   const heads = headNames(plan)
   const some = (isIn: (name: string) => boolean) =>
     new Map([...parameters].filter(([name]) => isIn(name)))

@@ -1,0 +1,70 @@
+/**
+ * Law 2 for texts: a trainer of a decoder on real engines that dies at random instants, and computes its latents again, ends byte for
+ * byte where one ends that never died. Completions, pairs, corrections, ratings and retractions.
+ */
+import { afterAll, expect, test } from 'vitest'
+import { freshAdapter } from '../../src/adapters/adapter.ts'
+import type { ServedPrediction, SourceRecord } from '../../src/contracts/stream.ts'
+import type { FeedbackEvent, FeedbackSignal } from '../../src/contracts/stream.ts'
+import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { llama, openTexts, textPlan } from '../tasks/texts.ts'
+import { openWorld, type Setting, type World } from '../trainer/world.ts'
+import { expectSameEnd, seedsBelow } from './random-deaths.ts'
+
+const plan = textPlan({ kl: 0.1 })
+const trunk = await openTrunkEngine(llama, 1)
+afterAll(() => trunk.close())
+
+const words = ['late', 'lost', 'broken', 'kind', 'soon', 'sorry']
+const some = (below: (bound: number) => number) =>
+  `${words[below(6)]} ${words[below(6)]} ${words[below(6)]}`
+
+function signalOf(below: (bound: number) => number): FeedbackSignal {
+  const kind = below(5)
+  if (kind === 0) return { kind: 'preference', chosen: some(below), rejected: `no ${some(below)}` }
+  if (kind === 1) return { kind: 'completion', text: some(below), corrects: true }
+  if (kind < 4) return { kind: 'rating', rating: below(2) === 0 ? 1 : -1 }
+  return { kind: 'completion', text: some(below) }
+}
+
+function eventOf(at: number, below: (bound: number) => number): string {
+  const id = `e-${below(3) === 0 ? below(at + 1) : at}`
+  const signal: FeedbackSignal = below(12) === 0 ? { kind: 'retract' } : signalOf(below)
+  const isAbout = signal.kind === 'rating' || below(3) === 0
+  const about = isAbout
+    ? { predictionId: `p-${below(6)}` }
+    : { input: { kind: 'text', text: some(below) } }
+  return JSON.stringify({ id, source: 'desk', ...about, signal, weight: 1 })
+}
+
+function worldOf(seed: number): World {
+  const { below } = openRandom(seed, 'stream')
+  const world = openWorld({ s: Array.from({ length: 24 }, (_, at) => eventOf(at, below)) })
+  for (let at = 0; at < 5; at += 1)
+    world.predictions.set(`p-${at}`, {
+      ...{ id: `p-${at}`, version: 'v0', answer: some(below), timeMs: 0 },
+      input: { kind: 'text', text: some(below) },
+    } satisfies ServedPrediction)
+  return world
+}
+
+const settingOf = (seed: number): Setting => ({
+  ...{ seed, base: llama, trunk: { ...trunk, close: async () => {} }, task: plan.task },
+  ...{ adapter: plan.config, every: 5, capacity: 6 },
+  parse: ({ value }: SourceRecord) => JSON.parse(new TextDecoder().decode(value)) as FeedbackEvent,
+  train: { batch: 3, replay_batch: 2, epochs: 1 },
+  limits: { latentBytes: 8192 },
+  freshParameters: () => freshAdapter(plan, openRandom(1, 'fresh')),
+  openTrainable: (start) => openTexts(plan, start),
+})
+
+test('a trainer of texts that dies at random instants ends like one that never died', async () => {
+  for (const seed of seedsBelow(2)) {
+    const world = await expectSameEnd('texts.test.ts', seed, worldOf, settingOf)
+    const { versions } = world.registry
+    expect(versions.size).toBeGreaterThan(2)
+    const last = [...versions.values()].at(-1)!
+    expect(last.manifest.kl?.per_token).toBeGreaterThan(0)
+  }
+})
