@@ -1,8 +1,12 @@
 /** Texts continued with kept keys and values, against the whole network computed again for each token. */
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { lora } from '../../src/adapters/lora.ts'
+import { loreft } from '../../src/adapters/loreft.ts'
+import { quantized } from '../../src/adapters/quantized.ts'
 import type { Base } from '../../src/contracts/network.ts'
 import { KeyValues } from '../../src/nn/decoding/key-values.ts'
+import { decodingGraph } from '../../src/nn/decoding/record.ts'
 import { sampleToken } from '../../src/nn/decoding/sample.ts'
 import { openSession, ortTensor, type OnnxSession } from '../../src/nn/onnx/session.ts'
 import { paramInput } from '../../src/nn/onnx/ops.ts'
@@ -13,7 +17,8 @@ import {
   type DecodingEngine,
 } from '../../src/serving/engine/decoding-engine.ts'
 import type { Version } from '../../src/versions/contract.ts'
-import { config, openTiny, parts, versionOfTiny } from './tiny-language.ts'
+import { thrown } from '../coded.ts'
+import { config, openTiny, parts, versionOfTiny, writing } from './tiny-language.ts'
 
 const greedy = { temperature: 0, topP: 1, draw: 0 }
 const prompts = [[5, 9, 33, 70, 2, 8, 100, 250, 3, 17], [7, 8, 9], [11]]
@@ -26,10 +31,11 @@ async function openWhole(base: Base, { parameters }: Version) {
     weights: base.weights,
     paramRanks: new Map(method.parameters(sites).map(({ name, shape }) => [name, shape.length])),
     alone: true,
-    build(ops, graph) {
+    quantize: base.quantize,
+    build(ops, graph, trunkOps) {
       const mask = graph.input('mask', 'float32', ['batch', 'positions'])
       const ids = graph.input('ids', 'int32', ['batch', 'positions'])
-      const hidden = base.network.trunk(ops, { ids, mask }, 1)
+      const hidden = base.network.trunk(trunkOps, { ids, mask }, 1)
       const adaptation = method.adaptation(ops, sites, true)
       const positions = base.network.tail(ops, hidden, mask, 1, adaptation)
       const words = ops.transpose(ops.weight(base.network.vocabulary!.weight))
@@ -109,6 +115,58 @@ test.each(['llama', 'qwen2', 'qwen3'] as const)(
     await whole.session.close()
   },
 )
+
+test.each(['llama', 'qwen2', 'qwen3'] as const)(
+  'without an adapter the next token is the one of Hugging Face transformers: %s',
+  async (name) => {
+    const other = await openTiny(name)
+    const own = openDecodingEngine({ base: other, ...parts })
+    const { manifest, parameters } = versionOfTiny(other, 1)
+    const zeros = [...parameters].map(([key, { shape, data }]) => {
+      return [key, { shape, data: new Float32Array(data.length) }] as const
+    })
+    await own.load('key', { manifest, parameters: new Map(zeros) })
+    const path = new URL(`../reference/tiny-causal/${name}/reference.json`, import.meta.url)
+    const rows = JSON.parse(readFileSync(path, 'utf8')) as { ids: number[]; hidden: string }[]
+    for (const { ids, hidden } of rows) {
+      const last = new Float32Array(Uint8Array.from(Buffer.from(hidden, 'base64')).buffer)
+      const { shape, data } = other.weights.get(other.network.vocabulary!.weight)!
+      const logits = Float32Array.from({ length: shape[0]! }, (_, word) =>
+        last.reduce((sum, value, at) => sum + value * data[word * shape[1]! + at]!, 0),
+      )
+      expect(await continueKept(own, 'key', ids, 1)).toEqual([sampleToken(logits, greedy, 0).token])
+    }
+    await own.close()
+  },
+)
+
+test('an adapter that edits the last positions of a text is refused', () => {
+  const edits = { method: 'loreft', rank: 2, alpha: 2, tail_layers: 1, positions: { last: 1 } }
+  const record = () => decodingGraph({ base, cut: 1, method: loreft, config: edits, task: writing })
+  expect(thrown(record)).toMatchObject({ code: 'ADAPTER_INVALID' })
+})
+
+// A last bit of difference before a rounding is a whole step behind it, so that only most of the tokens are equal.
+test('a trunk in 8 bits writes what it says when computed whole', async () => {
+  const eight = quantized(base)
+  const own = openDecodingEngine({ base: eight, ...parts })
+  const version = versionOfTiny(eight, 1)
+  await own.load('key', version)
+  const whole = await openWhole(eight, version)
+  let equal = 0
+  for (const prompt of prompts)
+    for (let from = 1; from <= prompt.length; from += 1) {
+      const some = prompt.slice(0, from)
+      const [kept, expected] = [
+        await continueKept(own, 'key', some, 1),
+        await continueWhole(whole, some, 1),
+      ]
+      equal += Number(kept[0] === expected[0])
+    }
+  expect(equal).toBeGreaterThanOrEqual(13)
+  await own.close()
+  await whole.session.close()
+})
 
 test('a prompt in parts, one token at a time or whole gives the same text', async () => {
   const [prompt] = prompts

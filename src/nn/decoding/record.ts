@@ -3,7 +3,7 @@
  * graph here, and the keys and values of earlier positions are its inputs.
  */
 import type { Ops } from '../../contracts/network.ts'
-import { invariant } from '../../platform/errors.ts'
+import { failure, invariant } from '../../platform/errors.ts'
 import { OnnxGraph, type Value } from '../onnx/graph.ts'
 import { onnxOps } from '../onnx/ops.ts'
 import type { ServingParts } from '../record.ts'
@@ -13,6 +13,9 @@ export interface DecodingGraph {
   readonly graph: OnnxGraph
   readonly cache: CacheShape
 }
+
+const endless =
+  'the adapter edits the last positions of a text, which has no last one while it is written'
 
 /** Inputs `ids` [b, s], and those of cached-attention.ts; output `logits` [b, vocabulary]. */
 export function decodingGraph({ base, cut, method: plugin, config }: ServingParts): DecodingGraph {
@@ -30,6 +33,9 @@ export function decodingGraph({ base, cut, method: plugin, config }: ServingPart
   const opsOf = (quantized: typeof quantize): Ops<Value> => ({
     ...onnxOps({ graph, weights, paramRanks, alone, quantize: quantized }),
     cachedAttention: (parts) => attention.record(parts),
+    ends: () => {
+      throw failure('ADAPTER_INVALID', endless, { fix: 'leave out adapter.positions' })
+    },
   })
   const ops = opsOf(undefined)
   const ids = graph.input('ids', 'int32', ['batch', 'positions'])

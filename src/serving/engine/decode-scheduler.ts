@@ -173,6 +173,7 @@ class ContinuousBatching implements DecodeScheduler {
         await this.#continueTexts(lane)
       }
     }
+    this.#options.metrics.gauge('generationCacheBytes', { base: this.#options.base }, 0)
     this.#loop = undefined
   }
 
