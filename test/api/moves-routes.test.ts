@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import type { Mover, Routing } from '../../src/versions/contract.ts'
 import { failure } from '../../src/platform/errors.ts'
-import { versionsBefore } from '../../src/serving/live/version-before.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { reachesBack, versionsBefore } from '../../src/serving/live/version-before.ts'
 import { openServed } from './open-served.ts'
 
 async function open() {
@@ -200,4 +201,25 @@ test('relearn and discard refuse to begin from a version that never was, and mov
     expect(response.json()).toMatchObject({ code: 'VERSION_UNKNOWN' })
   }
   expect(await registry.live()).toEqual(before)
+})
+
+test('the newest part of a history has the same targets first, unless a rollback in it went back beyond it', () => {
+  const random = openRandom(1, 'moves')
+  const bys: readonly Mover[] = ['trainer', 'trainer', 'trainer', 'promote', 'pause', 'rollback']
+  let [beyond, same] = [0, 0]
+  for (let round = 0; round < 500; round += 1) {
+    const history = Array.from({ length: 60 }, () => {
+      const by = bys[random.below(bys.length)]!
+      return { by, live: { version: `v${random.below(4)}`, digest: '' } } as Routing
+    })
+    const newest = history.slice(0, 20)
+    if (reachesBack(newest)) {
+      beyond += 1
+      continue
+    }
+    same += 1
+    const targets = versionsBefore(newest)
+    expect(versionsBefore(history).slice(0, targets.length)).toEqual(targets)
+  }
+  expect(Math.min(beyond, same)).toBeGreaterThan(20)
 })

@@ -10,7 +10,7 @@ import type { Input } from '../../contracts/stream.ts'
 import type { Asked, Routing, Registry } from '../../versions/contract.ts'
 import { openVersions, type NextMove } from '../../versions/service.ts'
 import { failure } from '../../platform/errors.ts'
-import { versionsBefore } from '../live/version-before.ts'
+import { reachesBack, versionsBefore } from '../live/version-before.ts'
 import type { ServedModel } from './served-model.ts'
 
 export interface Moved {
@@ -18,8 +18,9 @@ export interface Moved {
   readonly previous: string
 }
 
-/** What a rollback may go to. */
+/** What a rollback may go to, and the newest part of it that says enough in most cases. */
 const HISTORY = 1000
+const NEWEST = 64
 
 export type Movable = Pick<ServedModel, 'name' | 'registry' | 'live' | 'feedback'>
 
@@ -96,8 +97,13 @@ async function canaryless({ registry }: Movable): Promise<string | undefined> {
 }
 
 async function defaultTarget({ name, registry }: Movable): Promise<string> {
-  for (const version of versionsBefore(await registry.history(HISTORY)))
-    if (await isThere(registry, version)) return version
+  for (const count of [NEWEST, HISTORY]) {
+    const history = await registry.history(count)
+    if (count === NEWEST && reachesBack(history)) continue
+    for (const version of versionsBefore(history))
+      if (await isThere(registry, version)) return version
+    if (history.length < count) break
+  }
   throw failure('ROLLBACK_IMPOSSIBLE', `model ${name} has no earlier live version`)
 }
 
