@@ -153,11 +153,14 @@ class ModelLoop implements Loop {
     if (this.#updates.isPutOff() || (await this.#relearn(admission, signal))) return
     // The version of a rollback may have to be published again with the present settings.
     await this.#updates.act(false, signal)
+    const { next } = this.#assembly.state.progress.state
     for (let read = 0; read < this.#parts.limits.records; read += 1) {
       const received = stream.take() ?? (await stream.next(signal))
       if (received === undefined) return this.#rest(stream, admission, signal)
       await this.#take(received, stream, admission, signal)
       if (signal.aborted || this.#isInterrupted) break
+      // An update takes long: a person may have moved the pointer meanwhile.
+      if (this.#assembly.state.progress.state.next !== next) break
     }
     this.#backlog.look(this.#consumed, stream.lag)
     if (signal.aborted || this.#unsaved.isDue) await this.#save(signal)
