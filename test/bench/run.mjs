@@ -18,6 +18,7 @@ const all = [
   'versions',
   'page',
   'slow-poison',
+  'harm',
 ]
 const ALONE = ['continual', 'compare', 'poison', 'calibration', 'profile', 'speed', 'lm']
 const words = process.argv.slice(2)

@@ -1,12 +1,14 @@
 /**
  * A year of history and 160,000 versions: lists, pages of the history, a version of the past and rollbacks through HTTP, and
- * how long the event loop of the server stands still meanwhile (in CPU time, see loop-cpu.mjs; and on the clock).
+ * how long the event loop of the server stands still meanwhile (in CPU time, see loop-cpu.mjs; and on the clock). `workMs` is
+ * the CPU time of all threads of the daemon for one request, its idle work included: on a busy machine it says what the
+ * time on the clock would be on a quiet one.
  *
  *   node test/bench/versions.mjs [versions] [folders]
  *
  * `folders`: how many versions have bytes; the others are manifests. Each version was live once, three minutes long.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
@@ -79,6 +81,16 @@ function retireTime(ledger, { draft, files }) {
   return round(median(times))
 }
 
+/** User and system time so far, in steps of 10 ms: `man 5 proc`, /proc/pid/stat. */
+function cpuMsOf({ pid }) {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+  return 10 * (Number(user) + Number(system))
+}
+
 async function measure() {
   const { http } = daemon
   const named = (at) => `v${firstNumber + Math.floor(at)}`
@@ -108,10 +120,13 @@ async function measure() {
     const delays = []
     await loop.longestCpuMs(daemon)
     await loop.longestDelayMs(daemon)
+    let workMs = 0
     for (let at = 0; at < rounds; at += 1) {
+      const workedMs = cpuMsOf(daemon)
       const beganMs = performance.now()
       const { status, body } = await ask()
       times.push(performance.now() - beganMs)
+      workMs += cpuMsOf(daemon) - workedMs
       if (status !== 200) throw new Error(`${kind}: ${status} ${JSON.stringify(body)}`)
       steps.push(await loop.longestCpuMs(daemon))
       delays.push(await loop.longestDelayMs(daemon))
@@ -120,6 +135,7 @@ async function measure() {
     found[kind] = {
       p50: round(median(times)),
       most: round(Math.max(...times)),
+      workMs: round(workMs / rounds),
       cpuMs: round(median(steps)),
       mostCpuMs: round(Math.max(...steps)),
       clockMs: round(median(delays)),

@@ -14,6 +14,7 @@ export const BENCHES = [
   'versions',
   'page',
   'slow-poison',
+  'harm',
 ]
 export const TABLES = [
   ...['mnist', 'tabular', 'text', 'drift', 'cost', 'memory'],
