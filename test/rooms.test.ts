@@ -265,6 +265,7 @@ const acquainted: Readonly<Record<string, string>> = {
   'src/app/model.ts → src/bases/pulled/': 'the same',
   'src/antikythera.ts → src/tasks/classification/': 'types of answers',
   'src/cli/remote/show-quality.ts → src/tasks/classification/': 'prints a report',
+  'src/cli/remote/show-quality.ts → src/tasks/generation/': 'the same',
   'src/cli/remote/show-quality.ts → src/tasks/regression/': 'the same',
   'src/config/labels.ts → src/tasks/classification/': 'labels',
   'src/config/schema/task-choice.ts → src/tasks/regression/': 'settings of a task',

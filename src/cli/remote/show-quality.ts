@@ -2,6 +2,7 @@
 import { CodedError } from '../../contracts/core.ts'
 import type { SliceGap } from '../../contracts/release.ts'
 import type { LabelledReport } from '../../tasks/classification/report.ts'
+import type { TextReport } from '../../tasks/generation/quality.ts'
 import type { ErrorReport } from '../../tasks/regression/view.ts'
 import { modelPath, type Client, type JsonObject } from './client.ts'
 import { clientOf } from './connect.ts'
@@ -23,6 +24,8 @@ interface OfModel {
 }
 type Quality = LabelledReport & OfModel
 type NumberQuality = ErrorReport & OfModel
+type TextQuality = TextReport & OfModel
+type AnyQuality = Quality | NumberQuality | TextQuality
 
 export async function showQuality(flags: ClientFlags): Promise<void> {
   const client = clientOf(flags)
@@ -37,7 +40,7 @@ async function namesOf(client: Client): Promise<readonly string[]> {
 }
 
 /** Null while its trainer has not reported. */
-async function qualityOf(client: Client, model: string): Promise<Quality | NumberQuality | null> {
+async function qualityOf(client: Client, model: string): Promise<AnyQuality | null> {
   try {
     const quality = (await client.get(modelPath(model, 'quality'))) as unknown as Quality
     const { served } = (await client.get(modelPath(model))) as { readonly served?: Served }
@@ -48,9 +51,10 @@ async function qualityOf(client: Client, model: string): Promise<Quality | Numbe
   }
 }
 
-function linesOf(model: string, quality: Quality | NumberQuality | null): string[] {
+function linesOf(model: string, quality: AnyQuality | null): string[] {
   if (quality === null) return [`${model}: the trainer has not reported its quality yet`, '']
   if ('mae' in quality) return numberLines(model, quality)
+  if ('completions' in quality) return textLines(model, quality)
   return [
     `${model}: ${quality.events} examples with a label`,
     ...table(overall(quality)),
@@ -80,6 +84,45 @@ function numberLines(model: string, quality: NumberQuality): string[] {
     ...table([SOURCE_HEAD, ...quality.sources.map(sourceRow)]),
     ...sliceLines(quality),
     '',
+  ]
+}
+
+/** Means of nothing are left out. */
+function textLines(model: string, quality: TextQuality): string[] {
+  const { completions, pairs, ratings, answers } = quality
+  const row = (events: number, ...cells: string[]) => (events === 0 ? [] : [cells])
+  return [
+    `${model}: ${quality.events} examples`,
+    ...table([
+      ['', 'all', 'recent'],
+      ...row(
+        completions.events,
+        'loss of a token of a completion',
+        short(completions.token_loss),
+        short(completions.token_loss_recent),
+      ),
+      ...row(
+        completions.events,
+        '  perplexity',
+        short(completions.perplexity),
+        short(completions.perplexity_recent),
+      ),
+      ...row(
+        pairs.events,
+        'pairs in the right order',
+        percent(pairs.reward_accuracy),
+        percent(pairs.reward_accuracy_recent),
+      ),
+      ...row(ratings.events, 'ratings that are 1', percent(ratings.up), percent(ratings.up_recent)),
+      ...row(answers.events, 'characters of an answer', '', short(answers.characters_recent)),
+      ...row(answers.events, '  repeated', '', percent(answers.repetition_recent)),
+    ]),
+    ...driftLine(quality),
+    '',
+    ...table([SOURCE_HEAD, ...quality.sources.map(sourceRow)]),
+    ...sliceLines(quality),
+    '',
+    ...servedLines(quality.served),
   ]
 }
 

@@ -16,6 +16,8 @@ export interface StatusRow {
     /** Of a regression. */
     readonly mae_recent?: number
     readonly running_mean_mae_recent?: number
+    /** Of a generation. */
+    readonly token_loss_recent?: number
   } | null
   readonly counts: Readonly<Record<string, number | undefined>>
   readonly lag: number
@@ -48,8 +50,11 @@ const columns: readonly Column[] = [
   {
     head: 'accuracy',
     meaning:
-      'share of the last examples that were answered right, each before it was learned; of numbers the mean absolute error',
-    cell: ({ quality }) => shareOrError(quality?.accuracy_recent, quality?.mae_recent),
+      'share of the last examples that were answered right, each before it was learned; of numbers the mean absolute error, of texts the loss of a token',
+    cell: ({ quality }) =>
+      quality?.token_loss_recent === undefined
+        ? shareOrError(quality?.accuracy_recent, quality?.mae_recent)
+        : `loss ${short(quality.token_loss_recent)}`,
   },
   {
     head: 'by source',

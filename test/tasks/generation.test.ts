@@ -1,0 +1,151 @@
+/** Generation as a task: what feedback means, what is refused, how examples become tokens, and what is reported. */
+import { describe, expect, test } from 'vitest'
+import type { FeedbackSignal } from '../../src/contracts/stream.ts'
+import type { Score } from '../../src/contracts/task.ts'
+import { answerOutputs } from '../../src/nn/answer-outputs.ts'
+import { openGeneration } from '../../src/tasks/generation/generation.ts'
+import { repetitionOf } from '../../src/tasks/generation/repetition.ts'
+import type { TextTarget } from '../../src/tasks/generation/target.ts'
+import { thrown } from '../coded.ts'
+import { asked, llama, settings } from './texts.ts'
+
+const task = openGeneration(settings)
+const to = (maxTokens: number) => ({ language: llama.language!, maxTokens })
+const idsOf = (text: string) => [...llama.language!.tokens(text)]
+
+test.each<[string, FeedbackSignal, string | undefined, TextTarget]>([
+  [
+    'a completion',
+    { kind: 'completion', text: 'Yes.' },
+    undefined,
+    { kind: 'completion', completion: 'Yes.' },
+  ],
+  [
+    'a correction of a served answer',
+    { kind: 'completion', text: 'Yes.', corrects: true },
+    'No.',
+    { kind: 'correction', completion: 'Yes.', rejected: 'No.' },
+  ],
+  [
+    'a correction that says the same',
+    { kind: 'completion', text: 'Yes.', corrects: true },
+    'Yes.',
+    { kind: 'completion', completion: 'Yes.' },
+  ],
+  [
+    'a correction of nothing that is known',
+    { kind: 'completion', text: 'Yes.', corrects: true },
+    undefined,
+    { kind: 'completion', completion: 'Yes.' },
+  ],
+  [
+    'a rating',
+    { kind: 'rating', rating: -1 },
+    'No.',
+    { kind: 'rating', rating: -1, completion: 'No.' },
+  ],
+])('%s', (_name, signal, served, target) => {
+  expect(task.target(signal, served, [])).toEqual(target)
+})
+
+test.each<[FeedbackSignal, string]>([
+  [{ kind: 'label', label: 'a' }, 'SIGNAL_UNSUPPORTED'],
+  [{ kind: 'value', value: 1 }, 'SIGNAL_UNSUPPORTED'],
+  [{ kind: 'completion', text: ' \n' }, 'EVENT_INVALID'],
+  [{ kind: 'preference', chosen: 'a', rejected: 'a' }, 'EVENT_INVALID'],
+  [{ kind: 'preference', chosen: 'a', rejected: '' }, 'EVENT_INVALID'],
+])('%o is refused on arrival with %s', (signal, code) => {
+  expect(thrown(() => task.admit(signal)).code).toBe(code)
+})
+
+test('a rating of an answer that was not served is refused', () => {
+  const error = thrown(() => task.target({ kind: 'rating', rating: 1 }, undefined, []))
+  expect(error.code).toBe('RATING_NEEDS_PREDICTION')
+})
+
+describe('tokens', () => {
+  const prompt = [...llama.language!.prompt(asked('Hello'))]
+  const end = llama.language!.ends[0]!
+
+  test('are the prompt and each answer with its end', () => {
+    const target = { kind: 'preference', chosen: 'Yes.', rejected: 'No, never.' } as const
+    const row = task.texts!.encode(asked('Hello'), target, to(64))
+    const [one, other] = [
+      [...prompt, ...idsOf('Yes.'), end],
+      [...prompt, ...idsOf('No, never.'), end],
+    ]
+    expect(row).toEqual({
+      kind: 'tokens',
+      ids: Int32Array.from([...one, ...other]),
+      sequences: [one, other].map((ids) => ({ length: ids.length, answerFrom: prompt.length })),
+      isCompared: true,
+    })
+  })
+
+  test('of a long answer are cut at its end, and a prompt without room is refused', () => {
+    const target = { kind: 'completion', completion: 'a b c d e f g h' } as const
+    const row = task.texts!.encode(asked('Hello'), target, to(prompt.length + 3))
+    expect(row).toMatchObject({ dropped: idsOf(target.completion).length + 1 - 3 })
+    expect(row.kind === 'tokens' && row.ids.length).toBe(prompt.length + 3)
+    const refused = thrown(() => task.texts!.encode(asked('Hello'), target, to(prompt.length)))
+    expect(refused.code).toBe('INPUT_TOO_LONG')
+  })
+
+  test('of a prompt with another answer are the one before the other', () => {
+    const rated = (input: string, completion: string) =>
+      task.texts!.encode(asked(input), { kind: 'rating', rating: 1, completion }, to(64))
+    const row = task.texts!.exchanged(rated('Hello', 'Yes.'), rated('Why', 'No, never.'), 64)
+    expect(row.kind === 'tokens' && [...row.ids]).toEqual([...prompt, ...idsOf('No, never.'), end])
+  })
+})
+
+describe('the report', () => {
+  const row = (logs: readonly number[][], reference: readonly number[][] = []) =>
+    answerOutputs(
+      logs.map(({ length }) => length),
+      Float32Array.from([...logs, ...reference].flat()),
+    )
+  const said: readonly (readonly [TextTarget, Float32Array])[] = [
+    [{ kind: 'completion', completion: 'a' }, row([[-1, -3]])],
+    [{ kind: 'preference', chosen: 'a', rejected: 'b' }, row([[-1], [-2]], [[-2], [-2]])],
+    [
+      { kind: 'correction', completion: 'a', rejected: 'so so so so so' },
+      row([[-4], [-1]], [[-1], [-1]]),
+    ],
+    [{ kind: 'rating', rating: 1, completion: 'fine' }, row([[-1]], [[-1]])],
+    [{ kind: 'rating', rating: -1, completion: 'poor' }, row([[-1]], [[-1]])],
+  ]
+  const scores = said.map(([target, outputs]): readonly [Score, TextTarget] => [
+    task.score(outputs, target, []),
+    target,
+  ])
+
+  test('has the loss of completions, the order of pairs, the ratings and the answers', () => {
+    const quality = task.openQuality(8)
+    for (const [score, target] of scores) quality.observe(score, target)
+    expect(quality.report()).toMatchObject({
+      events: 5,
+      completions: { events: 2, token_loss: 3 },
+      pairs: { events: 2, reward_accuracy: 0.5 },
+      ratings: { events: 2, up: 0.5 },
+      answers: { events: 3 },
+    })
+  })
+
+  test('goes on from a snapshot that is restored twice', () => {
+    const [one, other] = [task.openQuality(8), task.openQuality(8)]
+    for (const [score, target] of scores) one.observe(score, target)
+    const state = JSON.parse(JSON.stringify(one.snapshot())) as ReturnType<typeof one.snapshot>
+    other.restore(state)
+    other.restore(state)
+    for (const quality of [one, other])
+      for (const [score, target] of scores) quality.observe(score, target)
+    expect(other.report()).toEqual(one.report())
+  })
+})
+
+test('a text repeats itself by the runs of three words that it has said before', () => {
+  expect(repetitionOf('one two three four five')).toBe(0)
+  expect(repetitionOf('no no no no no no')).toBe(0.75)
+  expect(repetitionOf('')).toBe(0)
+})
