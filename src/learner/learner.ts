@@ -265,7 +265,11 @@ export class Learner {
     else {
       const learned = isFewShot ? yield* this.#learnFewShot(block) : undefined
       hasRestarted = learned !== undefined
-      if (isRelearned && isFewShot && !hasRestarted) yield* this.#relearnKept()
+      if (isFewShot && !hasRestarted) {
+        if (isRelearned) yield* this.#relearnKept()
+        // What its steps taught was undone.
+        this.#training.begin(block.length, { raised: isRaised(alarm) })
+      }
       this.#remember(learned ?? (yield* this.#training.learn(block, testsInStep, heldOut)))
     }
     const { poison } = this.#training
