@@ -1,5 +1,6 @@
 /**
- * Examples that must stay right: a candidate is held when it answers more of them wrong than wavering explains.
+ * Examples that must stay right: a candidate is held when it answers more of them wrong than wavering explains, or when it
+ * finds what is right of a label clearly less probable than live versions did.
  *
  * An example counts once `secure` live versions have answered it, while at most half of its last answers were wrong. With
  * wᵢ the share of them that was, the number of wrong ones is about Poisson distributed:
@@ -11,6 +12,11 @@
  * An example that turned wrong a few versions ago is still counted as wrong, and its wᵢ rises slowly, so examples that a
  * slow poison turns one by one add up. With `alpha: 1` any wrong one holds.
  *
+ * The probability of the right answer falls long before the answer turns, and for all examples of a poisoned label at once,
+ * so a few examples show it. With pᵢ the probability now, and uᵢ about the highest that live versions have given lately:
+ *
+ *   hold  ⇔  for some stratum (a label, for a classification):  mean (uᵢ − pᵢ) > confidence/100
+ *
  * The file has one event per line, as it would be sent: `{"input": {"text": "…"}, "label": "…"}`. It is read when the
  * daemon starts. Nothing is learned from it, and no feedback can change it, so this is the strongest guard against
  * labels that are poisoned slowly.
@@ -18,7 +24,12 @@
 import { readFileSync, statSync } from 'node:fs'
 import { CodedError } from '../../src/contracts/core.ts'
 import type { PolicyKind } from '../../src/contracts/policy.ts'
-import type { GoldenExample, Promotion, PromotionFacts } from '../../src/contracts/release.ts'
+import type {
+  GoldenExample,
+  GoldenOutcome,
+  Promotion,
+  PromotionFacts,
+} from '../../src/contracts/release.ts'
 
 export interface GoldenSettings {
   readonly [setting: string]: number | string
@@ -26,10 +37,16 @@ export interface GoldenSettings {
   readonly secure: number
   readonly alpha: number
   readonly lose: number
+  readonly confidence: number
 }
 
 /** What the means do not know: as if one of the last twenty answers of one more example had been wrong. */
 const UNSEEN = 1 / 20
+
+/** Examples of a stratum: the mean of fewer wavers. */
+const FEWEST = 5
+/** A smaller fall of the probability is not worth a word. */
+const NOTICED = 0.01
 
 /** Each is answered by candidates: what an update pays for is shared with the held-out rows. */
 const MOST_EXAMPLES = 1000
@@ -65,6 +82,14 @@ export const golden: PolicyKind<Promotion, GoldenSettings> = {
       default: 0,
       description: 'number of such examples that a candidate may answer wrong',
     },
+    confidence: {
+      type: 'number',
+      minimum: 0,
+      maximum: 100,
+      default: 10,
+      description:
+        'percentage points that the mean probability of what is right may fall for the examples of one label; 100 = any',
+    },
   },
   open(settings) {
     const examples = examplesIn(settings.file)
@@ -74,7 +99,7 @@ export const golden: PolicyKind<Promotion, GoldenSettings> = {
 
 function decide(
   { golden: outcomes = [], goldenVersions: earlier = [] }: PromotionFacts,
-  { file, secure, alpha, lose }: GoldenSettings,
+  { file, secure, alpha, lose, confidence }: GoldenSettings,
 ) {
   const own = outcomes.filter((each) => each.file === file)
   const secured = own.filter(({ answers, wrong }) => answers >= secure && wrong <= 0.5)
@@ -91,8 +116,18 @@ function decide(
     const reason = `golden: ${lost.length} of ${secured.length} examples are wrong now (${which}${more})${passing(better, earlier)}`
     return { verdict: 'hold', reason, ...(better !== undefined && { better }) } as const
   }
+  const [worst] = falls(own.filter(({ answers }) => answers >= secure))
+  const fallen =
+    worst !== undefined &&
+    worst.mean >= NOTICED &&
+    `what is right of “${worst.stratum}” is ${shown(worst.mean)} points less probable`
+  if (fallen !== false && worst.mean > confidence / 100)
+    return {
+      verdict: 'hold',
+      reason: `golden: ${fallen} on ${worst.count} examples than it was`,
+    } as const
   const right = secured.length - lost.length
-  const reason = `golden: ${right} of ${secured.length} examples are right (of ${own.length} in the file)`
+  const reason = `golden: ${right} of ${secured.length} examples are right (of ${own.length} in the file)${fallen === false ? '' : `; ${fallen}`}`
   return { verdict: 'promote', reason } as const
 }
 
@@ -101,6 +136,26 @@ function passing(better: string | undefined, earlier: readonly string[]): string
   if (better !== undefined) return `; ${better} would pass`
   if (earlier.length === 0) return ''
   return `; none of the last ${earlier.length} live versions would pass`
+}
+
+/** How much probability each stratum has lost, the worst first. */
+function falls(outcomes: readonly GoldenOutcome[]) {
+  const strata = new Map<string, number[]>()
+  for (const { stratum, likelihood, usual } of outcomes)
+    if (usual !== undefined)
+      strata.set(stratum, [...(strata.get(stratum) ?? []), usual - likelihood])
+  return [...strata]
+    .map(([stratum, drops]) => ({ stratum, count: drops.length, mean: meanOf(drops) }))
+    .filter(({ count }) => count >= FEWEST)
+    .toSorted((one, other) => other.mean - one.mean)
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
+function shown(probability: number): string {
+  return (100 * probability).toFixed(0)
 }
 
 /** P(K ≥ k) of a Poisson distribution. */

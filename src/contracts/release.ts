@@ -50,6 +50,12 @@ export interface GoldenOutcome {
   readonly wrong: number
   /** Of `PromotionFacts.goldenVersions`: those that answer it wrong; absent = none. */
   readonly wrongIn?: readonly string[]
+  /** The part of the examples that it belongs to: its label, for a classification. */
+  readonly stratum: string
+  /** How probable the candidate finds what is right: exp(−loss), between 0 and 1. */
+  readonly likelihood: number
+  /** About the highest that live versions have given: it rises at once and falls slowly. Absent = none has answered it. */
+  readonly usual?: number
 }
 
 /** The widest difference of accuracy between two slices that have enough examples, in percentage points. */

@@ -31,6 +31,8 @@ interface RowState {
   readonly seen?: Seen
   /** Of the last live versions: those that answer it wrong. Only of rows that are followed; absent = none. */
   readonly wrongIn?: readonly number[]
+  /** How probable live versions have found what is right: rises at once, falls slowly. */
+  readonly usual?: number
 }
 
 type Seen = readonly [answers: number, wrong: number]
@@ -62,6 +64,9 @@ export const PERIODS = 8
 
 /** How much of the share of wrong answers an answer keeps: it is about that of the last twenty. */
 const KEPT = 0.95
+
+/** What of a likelihood above, and below the usual one, becomes part of it with each answer. */
+const [RISE, FALL] = [0.2, 0.01]
 
 const empty: RowHistoryState = { head: '', periods: [], rows: [] }
 
@@ -125,6 +130,11 @@ export class RowHistory implements Stateful<RowHistoryState> {
     return (this.#rows.get(key)?.wrongIn ?? []).map((version) => `v${version}`)
   }
 
+  /** exp(−loss) of live versions: about the highest lately. Undefined before any has answered it. */
+  usual(key: string): number | undefined {
+    return this.#rows.get(key)?.usual
+  }
+
   /** Before a candidate is scored: only these rows stay, and the past only if the head has the same outputs. */
   begin(head: string, keys: readonly string[]): void {
     if (head !== this.#head) this.#forgetPeriods()
@@ -163,7 +173,8 @@ export class RowHistory implements Stateful<RowHistoryState> {
       const past = period === undefined ? [] : withError(row.past, period, row.line[1])
       const streak = row.line[1] < 0.5 ? row.streak + 1 : 0
       const seen = seenWith(row.seen, row.line[1])
-      this.#set(key, { ...row, live: row.line, past, streak, seen })
+      const usual = usualWith(row.usual, Math.exp(-row.line[2]))
+      this.#set(key, { ...row, live: row.line, past, streak, seen, usual })
     }
   }
 
@@ -270,6 +281,12 @@ function withError(past: RowState['past'], { id }: PeriodState, error: number): 
 function seenWith([answers, wrong]: Seen = [0, 0], error: number): Seen {
   const kept = Math.min(KEPT, answers / (answers + 1))
   return [answers + 1, Number((kept * wrong + (1 - kept) * error).toPrecision(6))]
+}
+
+function usualWith(usual: number | undefined, likelihood: number): number {
+  if (usual === undefined) return Number(likelihood.toPrecision(6))
+  const part = likelihood > usual ? RISE : FALL
+  return Number((usual + part * (likelihood - usual)).toPrecision(6))
 }
 
 function outcomeOf([, error, loss]: Answer): Outcome {

@@ -57,7 +57,8 @@ export async function learnStream({ tf, events, golden, test, model: settings, s
           stop.abort(new Error('read everything'))
       },
       onPointer: (_, { live, by, reason }) => {
-        moves.push({ at: loop.status().counts.accepted, version: live.version, by, reason })
+        const at = loop.status().counts.accepted
+        moves.push({ at, version: live.version, by, reason, timeMs: Date.now() })
       },
     }
     const loop = await openModelLoop(site, MODEL)

@@ -84,6 +84,7 @@ function tableOf(runs) {
       cell(({ firstHarm }) => firstHarm ?? 'none'),
       cell(({ firstReturn }) => firstReturn ?? 'never'),
       cell(between),
+      cell(({ backSeconds = [] }) => (backSeconds.length === 0 ? '–' : Math.max(...backSeconds))),
       cell(({ servedAtEnd }) => servedAtEnd),
       spared.length === 0
         ? 'not measured'
@@ -93,6 +94,7 @@ function tableOf(runs) {
   return {
     columns: [
       ...['guard', 'accuracy before', 'first harm at', 'first return at', 'events between'],
+      'seconds from the first held candidate to the return, at most',
       ...['accuracy served at the end', 'good versions held on the clean stream'],
     ],
     rows,
@@ -103,6 +105,17 @@ function tableOf(runs) {
 function between({ firstHarm, firstReturn }) {
   if (firstHarm === null || firstReturn === null) return '–'
   return firstReturn - firstHarm
+}
+
+/** From the first of the held candidates that led to a move until the trainer has made it. */
+function secondsBack({ timeMs }, versions, earlier) {
+  const made = versions
+    .map(({ created, decision }) => ({ atMs: Date.parse(created), decision }))
+    .filter(({ atMs }) => atMs <= timeMs && atMs > (earlier?.timeMs ?? 0))
+    .toSorted((one, other) => other.atMs - one.atMs)
+  const before = made.findIndex(({ decision }) => decision !== 'hold')
+  const first = made[(before === -1 ? made.length : before) - 1]
+  return first === undefined ? null : round((timeMs - first.atMs) / 1000, 2)
 }
 
 function total(values) {
@@ -148,6 +161,7 @@ async function run({ seed, stream, guard }) {
     versions: versions.length,
     heldShare: round((100 * held.length) / versions.length, 2),
     setAside: counts.set_aside,
+    backSeconds: returns.map((move, at) => secondsBack(move, versions, returns[at - 1])),
     why: returns[0]?.reason,
   }
 }

@@ -68,7 +68,7 @@ function rowByRow(
     golden: [
       {
         ...{ file: 'golden.jsonl', line: 1, error: errors.candidate },
-        ...{ streak: 20, answers: 20, wrong: 0 },
+        ...{ streak: 20, answers: 20, wrong: 0, stratum: 'yes', likelihood: 0.9, usual: 0.9 },
       },
     ],
   }

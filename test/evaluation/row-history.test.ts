@@ -106,6 +106,24 @@ describe('the history of rows', () => {
     expect(other.seen('a')).toEqual(history.seen('a'))
   })
 
+  it('keeps how probable live versions found what is right: a rise at once, a fall slowly', () => {
+    const history = new RowHistory()
+    const answer = (from: number, count: number, likelihood: number) => {
+      for (let at = from; at < from + count; at += 1) {
+        answered(history, at, { a: { error: 0, loss: -Math.log(likelihood) } })
+        history.promoted(at, at, 0)
+      }
+      return history.usual('a')
+    }
+    expect(history.usual('a')).toBeUndefined()
+    expect(answer(0, 1, 0.5)).toBeCloseTo(0.5, 5)
+    expect(answer(1, 20, 0.9)).toBeGreaterThan(0.89)
+    expect(answer(21, 20, 0.4)).toBeGreaterThan(0.79)
+    const other = new RowHistory()
+    other.restore(history.snapshot())
+    expect(other.usual('a')).toBe(history.usual('a'))
+  })
+
   it('keeps only the rows of the comparison, and none that was taken back', () => {
     const history = new RowHistory()
     answered(history, 1, { a: right, b: right })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openRandom } from '../../src/platform/random.ts'
-import type { RowOutcome } from '../../src/contracts/release.ts'
+import type { GoldenOutcome, RowOutcome } from '../../src/contracts/release.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import type { Promotion, PromotionFacts, Scores } from '../../src/contracts/release.ts'
@@ -293,9 +293,9 @@ describe('golden', () => {
   }
   const outcome = (line: number, error: number, answers: number, wrong = 0) => ({
     ...{ file, line, error, answers, wrong },
-    streak: wrong > 0 ? 0 : answers,
+    ...{ streak: wrong > 0 ? 0 : answers, stratum: 'a', likelihood: 0.5 },
   })
-  const decide = (golden: ReturnType<typeof outcome>[], settings = {}) =>
+  const decide = (golden: readonly GoldenOutcome[], settings = {}) =>
     open('golden', { file: write('{"text":"a","label":"yes"}\n'), ...settings }).decide({
       ...compared(0.7, 0.7),
       golden,
@@ -353,6 +353,36 @@ describe('golden', () => {
       'hold',
       'hold',
     ])
+  })
+
+  describe('the probability of what is right', () => {
+    const fallen = (drops: readonly number[], { stratum = 'b', answers = 30 } = {}) =>
+      drops.map((drop, line) => ({
+        ...outcome(line, 0, answers),
+        ...{ stratum, likelihood: 0.9 - drop, usual: 0.9 },
+      }))
+    const steady = fallen([0, 0.02, -0.02, 0.01, 0, 0.03], { stratum: 'a' })
+
+    it('holds when it has fallen for one label, though every answer is right', () => {
+      const drops = [0.3, 0.2, 0.25, 0.3, 0.2, 0.25]
+      expect(decide([...steady, ...fallen(drops)])).toEqual({
+        verdict: 'hold',
+        reason: 'golden: what is right of “b” is 25 points less probable on 6 examples than it was',
+      })
+      expect(decide(fallen(drops), { confidence: 30 }).verdict).toBe('promote')
+      expect(decide(fallen(drops), { confidence: 100 }).verdict).toBe('promote')
+    })
+
+    it('lets waver a few examples, or new ones, and all a little', () => {
+      const few = [0.3, 0.2, 0.25, 0.3]
+      const little = [0.3, 0, 0.1, 0.1, 0, 0]
+      const decided = [few, little].map((drops) => decide([...steady, ...fallen(drops)]))
+      decided.push(decide(fallen([...few, ...few], { answers: 9 })))
+      expect(decided.map(({ verdict }) => verdict)).toEqual(['promote', 'promote', 'promote'])
+      expect(decided[1]?.reason).toBe(
+        'golden: 12 of 12 examples are right (of 12 in the file); what is right of “b” is 8 points less probable',
+      )
+    })
   })
 
   it('does not count an example that is mostly wrong', () => {

@@ -1,9 +1,10 @@
 /** The facts of release decisions that the trainer has to compute: answers of other versions than the learner's. */
 import type { TrainableState } from '../../contracts/adapter.ts'
 import { CodedError } from '../../contracts/core.ts'
-import type { PromotionFacts } from '../../contracts/release.ts'
+import type { GoldenOutcome, PromotionFacts } from '../../contracts/release.ts'
 import type { Example } from '../../contracts/task.ts'
 import { gateRows, nextRows, rowBudget, type UpdateSize } from '../../evaluation/gate-rows.ts'
+import type { GoldenRow } from '../../evaluation/golden-rows.ts'
 import { PERIODS, type Outcome as RowAnswer } from '../../evaluation/row-history.ts'
 import { noSums, scoresOf, withScore } from '../../evaluation/running-scores.ts'
 import type { LiveVersion, VersionState } from '../../learner/learner-types.ts'
@@ -95,13 +96,7 @@ export async function promotionFacts(
     ...ofLine,
     outcomes: rows.flatMap((row) => outcomeOf(row, parts)),
     periods: state.compared.periods,
-    golden: golden.flatMap(({ file, line, example: { key } }) => {
-      const own = state.compared.line(key, numberOf(parts))
-      const streak = state.compared.streak(key)
-      const wrongIn = state.compared.wrongIn(key)
-      const seen = { ...state.compared.seen(key), ...(wrongIn.length > 0 && { wrongIn }) }
-      return own ? [{ file, line, error: own.error, streak, ...seen }] : []
-    }),
+    golden: golden.flatMap((row) => goldenOutcome(row, parts) ?? []),
     goldenVersions: kept,
   }
 }
@@ -189,6 +184,24 @@ function scoresOn(
 function summed(answers: readonly RowAnswer[]) {
   const sums = answers.reduce((sums, each) => withScore(sums, { ...each, answer: null }), noSums)
   return scoresOf(sums)
+}
+
+function goldenOutcome(
+  { file, line, example: { key, target } }: GoldenRow,
+  parts: GateParts,
+): GoldenOutcome | undefined {
+  const { loop, state } = parts
+  const own = state.compared.line(key, numberOf(parts))
+  if (own === undefined) return undefined
+  const usual = state.compared.usual(key)
+  const wrongIn = state.compared.wrongIn(key)
+  return {
+    ...{ file, line, error: own.error, stratum: loop.task.stratum(target) },
+    ...{ streak: state.compared.streak(key), ...state.compared.seen(key) },
+    likelihood: Math.exp(-own.loss),
+    ...(usual !== undefined && { usual }),
+    ...(wrongIn.length > 0 && { wrongIn }),
+  }
 }
 
 function outcomeOf({ key, target, slice }: Example, parts: GateParts) {
