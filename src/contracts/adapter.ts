@@ -94,6 +94,8 @@ export interface TrainRow {
   readonly latent: Latent
   readonly target: Target
   readonly weight: number
+  /** How likely its target is wrong; absent = 0. */
+  readonly doubt?: number
   /** A replayed row, not a new one. */
   readonly isReplayed?: boolean
   /** Absent: its target counts for weight / rows of the step, and it has no other part in the loss. */

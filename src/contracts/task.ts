@@ -42,6 +42,8 @@ export interface LossRow<Target> {
   readonly outputs: Float32Array
   /** What its target counts for in the loss of the step. */
   readonly share: number
+  /** How likely its target is wrong; absent = 0. A task may ignore it. */
+  readonly doubt?: number | undefined
   /** The columns that compete; absent = all. */
   readonly among?: readonly number[] | undefined
   /** How far the adapter has moved from the base; absent = it is not measured. */

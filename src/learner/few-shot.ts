@@ -6,7 +6,7 @@ import type { EmbeddingTraining, StepResult, Trainable } from '../contracts/adap
 import type { EmbeddedRow, FewShot } from '../contracts/policy.ts'
 import type { Example, Task } from '../contracts/task.ts'
 import { batches } from '../optim/batches.ts'
-import type { LatentMap } from './learner-types.ts'
+import type { LatentMap, Trust } from './learner-types.ts'
 import { latentOf } from './rehearsal.ts'
 
 export interface FewShotParts {
@@ -14,7 +14,7 @@ export interface FewShotParts {
   readonly trainable: Trainable
   readonly embedding: EmbeddingTraining
   readonly task: Task
-  readonly trust?: ((example: Pick<Example, 'key' | 'source'>) => number) | undefined
+  readonly trust?: ((example: Example) => Trust) | undefined
   readonly shuffle: <Item>(items: readonly Item[]) => readonly Item[]
   readonly onStep: (examples: readonly Example[], result: StepResult) => void
 }
@@ -96,6 +96,11 @@ function embeddedRows(
   return batch.map((example, at) => ({
     embedding: embeddings[at] ?? new Float32Array(),
     column: task.classes?.column(example.target, trainable.head).at ?? -1,
-    weight: (trust?.(example) ?? 1) * example.weight,
+    weight: believed(trust?.(example)) * example.weight,
   }))
+}
+
+/** A pair has no soft label: what may be wrong weighs less, and what is more likely wrong than right says nothing. */
+function believed({ weight, doubt }: Trust = { weight: 1, doubt: 0 }): number {
+  return weight * Math.max(0, 1 - 2 * doubt)
 }

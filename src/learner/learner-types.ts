@@ -34,8 +34,15 @@ export interface LearnerParts {
   readonly quality?: QualityLimits | undefined
   /** Absent = it is not measured. */
   readonly lossGap?: LossGapLimits | undefined
-  /** A factor on the weight of an example in a step, when it is new and when it is replayed; absent = 1. */
-  readonly trust?: ((example: Pick<Example, 'key' | 'source'>) => number) | undefined
+  /** Of an example in a step, when it is new and when it is replayed; absent = whole. */
+  readonly trust?: ((example: Example, latent?: Latent) => Trust) | undefined
+}
+
+export interface Trust {
+  /** A factor on its weight. */
+  readonly weight: number
+  /** How likely its target is wrong. */
+  readonly doubt: number
 }
 
 export interface TrainPlan {

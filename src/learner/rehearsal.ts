@@ -8,7 +8,7 @@ import type { Latent } from '../contracts/network.ts'
 import type { LossPart, Rehearsal, StepRow } from '../contracts/policy.ts'
 import type { Example, Head, Remembered, Task } from '../contracts/task.ts'
 import { invariant } from '../platform/errors.ts'
-import type { LatentMap } from './learner-types.ts'
+import type { LatentMap, Trust } from './learner-types.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'
 
 export interface RehearsalParts {
@@ -18,8 +18,8 @@ export interface RehearsalParts {
 }
 
 export interface Weighing {
-  /** A factor on the weight of an example's row; absent = 1. */
-  readonly trust?: ((example: Pick<Example, 'key' | 'source'>) => number) | undefined
+  /** Absent = all is trusted. */
+  readonly trust?: ((example: Example, latent?: Latent) => Trust) | undefined
 }
 
 type Asking<Result> = Generator<readonly Example[], Result, LatentMap>
@@ -47,16 +47,17 @@ export function stepRows(
   rehearsal: Rehearsal,
   { trust, ...seen }: Weighing & { readonly task: Pick<Task, 'classes'>; readonly head: Head },
 ): readonly TrainRow[] {
-  const facts = (example: Remembered) => factsOf(weighed(example, trust), seen)
+  const weigh = (example: Remembered) => weighed(example, latents, trust)
+  const facts = (example: Remembered) => factsOf(weigh(example), seen)
   const counted = rehearsal.parts?.({
     fresh: fresh.map(facts),
     replayed: drawn.map((draw) => draw.map(facts)),
   })
   return [
-    ...fresh.map((example, at) => rowOf(weighed(example, trust), latents, counted?.fresh[at])),
+    ...fresh.map((example, at) => rowOf(weigh(example), latents, counted?.fresh[at])),
     ...drawn.flatMap((draw, of) =>
       draw.map((example, at) => ({
-        ...rowOf(weighed(example, trust), latents, counted?.replayed[of]?.[at]),
+        ...rowOf(weigh(example), latents, counted?.replayed[of]?.[at]),
         isReplayed: true,
       })),
     ),
@@ -69,14 +70,18 @@ export function plainRows(
   latents: LatentMap,
   { trust }: Weighing = {},
 ): readonly TrainRow[] {
-  return examples.map((example) => rowOf(weighed(example, trust), latents))
+  return examples.map((example) => rowOf(weighed(example, latents, trust), latents))
 }
 
-/** What is stored keeps its own weight: trust in a source changes. */
-function weighed(example: Remembered, trust: Weighing['trust']): Remembered {
-  const factor = trust?.(example) ?? 1
-  return factor === 1 ? example : { ...example, weight: factor * example.weight }
+/** What is stored keeps its own weight: trust in a source, and in an example, changes. */
+function weighed(example: Remembered, latents: LatentMap, trust: Weighing['trust']): Weighed {
+  const found = trust?.(example, latents.get(example.key))
+  if (found === undefined) return example
+  const { weight, doubt } = found
+  return { ...example, weight: weight * example.weight, ...(doubt > 0 && { doubt }) }
 }
+
+type Weighed = Remembered & Pick<TrainRow, 'doubt'>
 
 /**
  * Maximally interfered retrieval: of the candidates, those that a step on the new examples alone would make worse
@@ -116,14 +121,19 @@ function factsOf(
   return { column: at, isRight, weight, hasLogits: logits !== undefined }
 }
 
-function rowOf({ key, target, weight, logits }: Remembered, latents: LatentMap, part?: LossPart) {
+function rowOf(
+  { key, target, weight, doubt, logits }: Weighed,
+  latents: LatentMap,
+  part?: LossPart,
+): TrainRow {
   return {
     latent: latentOf(key, latents),
     target,
     weight,
+    ...(doubt !== undefined && { doubt }),
     ...(part !== undefined && { part }),
     ...(logits !== undefined && { logits }),
-  } satisfies TrainRow
+  }
 }
 
 export function latentOf(key: ExampleKey, latents: LatentMap): Latent {

@@ -45,17 +45,13 @@ export function lossOf(
   let loss = 0
   let from = 0
   for (const [at, row] of rows.entries()) {
-    const { target, weight, part, logits: kept } = row
+    const { target, weight, doubt, part, logits: kept } = row
     const z = outputs[at] ?? NONE
     const to = gradient.subarray(from, from + z.length)
     from += z.length
     const share = part?.target ?? weight / batch
-    loss += task.loss(
-      { target, outputs: z, share, among: part?.among, drift },
-      head,
-      to,
-      statistics,
-    )
+    const facts = { target, outputs: z, share, doubt, among: part?.among, drift }
+    loss += task.loss(facts, head, to, statistics)
     if (kept !== undefined && part?.logits !== undefined) loss += pull(z, kept, part.logits, to)
     const own = taught?.rows.get(row)
     if (taught === undefined || own === undefined) continue

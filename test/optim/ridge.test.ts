@@ -41,6 +41,28 @@ describe('the ridge', () => {
     expect(scores.indexOf(Math.max(...scores))).toBe(2)
   })
 
+  test('leaves the say of a row out of its score, about as if it had been fitted without it', () => {
+    const rows = cloud(120, 0.2)
+    const ridge = fitRidge(rows, 2)
+    const far = rows.map(({ values }, at) => {
+      const without = fitRidge(rows.toSpliced(at, 1), 2).scores(values)[0] ?? 0
+      const [own = 0, left = 0] = [ridge.scores(values)[0], ridge.leftOut(at)[0]]
+      return { plain: Math.abs(own - without), left: Math.abs(left - without) }
+    })
+    const mean = (of: 'plain' | 'left') => far.reduce((sum, each) => sum + each[of], 0) / far.length
+    expect(mean('left')).toBeLessThan(0.5 * mean('plain'))
+  })
+
+  test('fits the same rows again with other weights', () => {
+    const rows = cloud(200, 0.3)
+    const believed = rows.map((_, at) => (at % 100 < 30 ? 0 : 1))
+    const again = fitRidge(rows, 2).reweighted(Float64Array.from(believed))
+    const test = cloud(100)
+    expect(rightOf(test, again)).toBeGreaterThan(0.97)
+    const [first] = rows
+    expect([...again.leftOut(0)]).toEqual([...again.scores(first!.values)])
+  })
+
   test('a number that is missing, and one that never changes, say nothing', () => {
     const rows = cloud(200).map(({ values, ...row }) => ({
       ...row,

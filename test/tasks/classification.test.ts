@@ -142,16 +142,22 @@ describe('a score', () => {
   })
 })
 
+interface LossFacts {
+  readonly retired?: readonly string[]
+  readonly among?: number[]
+  readonly doubt?: number
+}
+
 /** What a row of share 1 adds. */
 function lossAt(
   outputs: Float32Array,
   target: Target,
   head: readonly string[],
-  { retired = [], among }: { readonly retired?: readonly string[]; readonly among?: number[] } = {},
+  { retired = [], among, doubt }: LossFacts = {},
 ) {
   const gradient = new Float32Array(outputs.length)
   const of = classificationOf({ known: head, retired })
-  const loss = of.loss({ target, outputs, share: 1, among }, head, gradient, new Map())
+  const loss = of.loss({ target, outputs, share: 1, doubt, among }, head, gradient, new Map())
   return { loss, gradient: [...gradient] }
 }
 
@@ -165,6 +171,8 @@ describe('the loss of a row', () => {
     ['a label that competes with one other', label('a'), { among: [0, 2] }],
     ['a label whose competition lacks it', label('a'), { among: [1, 2] }],
     ['a label beside a retired one', label('a'), { retired: ['c'] }],
+    ['a label that may be wrong', label('b'), { doubt: 0.3 }],
+    ['an answer that may have been right', not('b'), { doubt: 0.3 }],
     ['an answer that was wrong, of two that are left', not('a'), { retired: ['b'] }],
   ])('of %s has the gradient that it says', (_, target, more) => {
     const { gradient } = lossAt(outputs, target, head, more)
@@ -182,6 +190,17 @@ describe('the loss of a row', () => {
         task.score(outputs, target, head).loss,
         12,
       )
+  })
+
+  it('of a label that may be wrong is lowest where the answer is as sure as the label', () => {
+    const slopeAt = (z: number) =>
+      lossAt(row(z, 0), label('a'), ['a', 'b'], { doubt: 0.2 }).gradient[0]!
+    expect(slopeAt(Math.log(4))).toBeCloseTo(0, 6)
+    expect(slopeAt(1)).toBeLessThan(0)
+    expect(slopeAt(2)).toBeGreaterThan(0)
+    const certain = (doubt: number) => lossAt(outputs, label('b'), head, { doubt })
+    expect(certain(0)).toEqual(lossAt(outputs, label('b'), head))
+    expect(certain(1)).toEqual(lossAt(outputs, not('b'), head))
   })
 
   it('counts for its share', () => {

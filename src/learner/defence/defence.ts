@@ -9,10 +9,10 @@
 import type { ExampleKey, Json } from '../../contracts/core.ts'
 import type { Latent } from '../../contracts/network.ts'
 import type { Example, Head, Score, Task } from '../../contracts/task.ts'
+import type { Trust } from '../learner-types.ts'
 import { DriftGuard, type DriftGuardState } from './drift-guard.ts'
 import { RecentSources, type RecentSourcesState } from './recent-sources.ts'
 import { evenly } from './evenly.ts'
-import { Noise, type NoiseState } from './noise.ts'
 import { Reference } from './reference.ts'
 import type { DefenceSettings, Suspicion } from './settings.ts'
 
@@ -20,8 +20,6 @@ export interface DefenceState {
   readonly [key: string]: Json
   readonly sources: RecentSourcesState
   readonly guard: DriftGuardState
-  /** Absent in checkpoints of releases that had none. */
-  readonly noise?: NoiseState
   /** The last day, as days since 1970, and the events of sources that are not trusted on it. */
   readonly day: readonly [day: number, events: number]
   readonly judged: readonly [examples: number, outliers: number]
@@ -71,8 +69,6 @@ export interface Judged extends Kept {
 
 /** How clearly the other examples must contradict: an answer that is nearly as good is no contradiction. */
 const CLEARLY = 0.2
-/** The same for one of the examples that the reference was made of, which speaks for itself there. */
-const OWN_PART = 0
 /** Events after which an equal part is no limit where there is no reference to judge by. */
 const BEGINNING = 500
 /** A label is an outlier when it is more likely wrong than right. */
@@ -89,12 +85,13 @@ export class Defence {
   readonly #trusted: ReadonlySet<string>
   readonly #sources: RecentSources
   readonly #guard: DriftGuard
-  readonly #noise = new Noise()
   #day: DefenceState['day'] = [0, 0]
   /** Faded: of judged examples, and of these the outliers. */
   #judged: DefenceState['judged'] = [0, 0]
   #reference: Reference | undefined
-  #doubted: ReadonlySet<ExampleKey> = new Set()
+  /** How far the reference is against the kept examples, and the head that it was made for. */
+  #against: ReadonlyMap<ExampleKey, number> = new Map()
+  #head: Head = []
   #keptBack: DefenceState['keptBack'] = {}
   #basis: Basis | undefined
   /** The reference is that of the basis. */
@@ -108,9 +105,21 @@ export class Defence {
     this.#guard = new DriftGuard(settings.sources)
   }
 
-  /** What an example weighs in a step, also when it is replayed: it may have been learned before others contradicted it. */
-  readonly trust = ({ key, source }: Pick<Example, 'key' | 'source'>): number =>
-    this.#doubted.has(key) ? 0 : this.#trustIn(source)
+  /** Of an example in a step, also when it is replayed: it may have been learned before others contradicted it. */
+  readonly trust = (example: Example, latent?: Latent): Trust => ({
+    weight: this.#trustIn(example.source),
+    doubt: this.#doubtOf(example, latent),
+  })
+
+  #doubtOf(example: Example, latent: Latent | undefined): number {
+    const { key, source, target } = example
+    if (this.#trusted.has(source)) return 0
+    const kept = this.#against.get(key)
+    if (kept !== undefined) return this.#wrong(source, kept)
+    if (latent === undefined || this.#guard.hasChanged(this.#task.stratum(target))) return 0
+    const opinion = this.#reference?.opinion(example, latent, this.#head, this.#task)
+    return opinion === undefined ? 0 : this.#wrong(source, opinion.against)
+  }
 
   readonly #trustIn = (source: string): number => {
     if (this.#trusted.has(source) || !this.#settings.quarantines) return 1
@@ -160,12 +169,12 @@ export class Defence {
     const reference = Reference.of(kept, head, parts)
     this.#reference = reference
     this.#isReady = true
-    const isDoubted = ({ example, latent }: Kept) => {
-      if (isTrusted(example.source)) return false
+    this.#head = head
+    const against = kept.flatMap(({ example, latent }) => {
       const opinion = reference?.opinion(example, latent, head, this.#task)
-      return (opinion?.against ?? -1) > OWN_PART
-    }
-    this.#doubted = new Set(kept.filter(isDoubted).map(({ example }) => example.key))
+      return opinion === undefined ? [] : [[example.key, opinion.against] as const]
+    })
+    this.#against = new Map(against)
   }
 
   /** For people. */
@@ -196,8 +205,8 @@ export class Defence {
     if (opinion !== undefined) {
       const isAgainst = opinion.against > 0
       const sureness = Math.abs(opinion.against)
-      this.#sources.judged(source, !isAgainst, opinion.chance, this.#noise.error(sureness))
-      if (this.#trustIn(source) > 0) this.#noise.saw(sureness, isAgainst)
+      const error = this.#reference?.noise.error(sureness) ?? 0.5
+      this.#sources.judged(source, !isAgainst, opinion.chance, error)
       this.#guard.saw(stratum, source, opinion.against > CLEARLY)
     }
     const wrong = opinion === undefined ? 0 : this.#wrong(source, opinion.against)
@@ -239,7 +248,6 @@ export class Defence {
     return {
       sources: this.#sources.snapshot(),
       guard: this.#guard.snapshot(),
-      noise: this.#noise.snapshot(),
       day: this.#day,
       judged: this.#judged,
       keptBack: this.#keptBack,
@@ -247,10 +255,9 @@ export class Defence {
     }
   }
 
-  restore({ sources, guard, noise, day, judged, keptBack, basis }: DefenceState): void {
+  restore({ sources, guard, day, judged, keptBack, basis }: DefenceState): void {
     this.#sources.restore(sources)
     this.#guard.restore(guard)
-    this.#noise.restore(noise)
     this.#day = day
     this.#judged = judged
     this.#keptBack = keptBack
@@ -289,10 +296,9 @@ export class Defence {
 
   /** How likely its label is wrong. */
   #wrong(source: string, against: number): number {
-    if (against <= 0) return 0
-    const error = this.#noise.error(against)
-    const share = this.#sources.wrong(source, this.#noise.share)
-    return (share * (1 - error)) / (share * (1 - error) + (1 - share) * error)
+    const noise = this.#reference?.noise
+    if (noise === undefined) return 0
+    return noise.wrong(-against, this.#sources.wrong(source, noise.share))
   }
 
   /** Undefined: none applies. */

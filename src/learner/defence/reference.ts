@@ -6,11 +6,13 @@
  * Wrong labels move it far less than they move a head that is trained in steps, because it averages over all examples at
  * once; the head's own loss would call its memorised mistakes right.
  */
+import type { ExampleKey } from '../../contracts/core.ts'
 import type { Latent } from '../../contracts/network.ts'
 import type { Example, Head, Task } from '../../contracts/task.ts'
 import { fitRidge, type Ridge, type RidgeRow } from '../../optim/ridge.ts'
 import { equalSay } from './equal-say.ts'
 import { evenly } from './evenly.ts'
+import { TargetNoise } from './target-noise.ts'
 
 export interface ReferenceParts {
   readonly task: Pick<Task, 'classes'>
@@ -28,12 +30,17 @@ const FEWEST_ROWS = 48
 const FEWEST_OF_CLASS = 8
 
 export class Reference {
+  readonly noise: TargetNoise
   readonly #ridge: Ridge
   readonly #columns: ReadonlyMap<number, number>
+  /** The places of the examples that it was made of. */
+  readonly #rows: ReadonlyMap<ExampleKey, number>
 
-  constructor(ridge: Ridge, columns: ReadonlyMap<number, number>) {
+  constructor({ ridge, columns, rows, noise }: Fitted) {
+    this.noise = noise
     this.#ridge = ridge
     this.#columns = columns
+    this.#rows = new Map(rows.map(({ key }, at) => [key, at]))
   }
 
   /**
@@ -48,29 +55,38 @@ export class Reference {
     const known = kept.flatMap(({ example, latent }) => {
       const column = parts.task.classes?.column(example.target, head)
       const isSaid = column !== undefined && column.isRight && column.at >= 0
-      return isSaid ? [{ source: example.source, column: column.at, values: meanOf(latent) }] : []
+      const { key, source } = example
+      return isSaid ? [{ key, source, column: column.at, values: meanOf(latent) }] : []
     })
     const isHeard = ({ source }: Said) => parts.isTrusted?.(source) ?? true
     return fitted(known.filter(isHeard), parts)
   }
 
-  /** Undefined where it knows too little of the class. */
+  /** Without what the example itself says. Undefined where it knows too little of the class. */
   opinion(example: Example, latent: Latent, head: Head, task: Pick<Task, 'classes'>) {
     const said = task.classes?.column(example.target, head)
     const own = said && this.#columns.get(said.at)
     if (said === undefined || own === undefined) return undefined
-    const scores = this.#ridge.scores(meanOf(latent))
-    const others = scores.filter((_, at) => at !== own)
-    const gap = Math.max(...others) - (scores[own] ?? 0)
+    const row = this.#rows.get(example.key)
+    const scores = row === undefined ? this.#ridge.scores(meanOf(latent)) : this.#ridge.leftOut(row)
+    const gap = -marginOf(scores, own)
     const chance = 1 / this.#columns.size
     return said.isRight ? { against: gap, chance } : { against: -gap, chance: 1 - chance }
   }
 }
 
 interface Said {
+  readonly key: ExampleKey
   readonly source: string
   readonly column: number
   readonly values: Float32Array
+}
+
+interface Fitted {
+  readonly ridge: Ridge
+  readonly columns: ReadonlyMap<number, number>
+  readonly rows: readonly Said[]
+  readonly noise: TargetNoise
 }
 
 function fitted(said: readonly Said[], { share, trust }: ReferenceParts): Reference | undefined {
@@ -99,7 +115,34 @@ function fitted(said: readonly Said[], { share, trust }: ReferenceParts): Refere
     column: columns.get(column) ?? 0,
     weight: says.get(source) ?? 0,
   }))
-  return new Reference(fitRidge(ridgeRows, columns.size), columns)
+  const ridge = fitRidge(ridgeRows, columns.size)
+  const plain = marginsOf(ridge, ridgeRows)
+  const doubt = TargetNoise.of(plain, weightsOf(ridgeRows))
+  const second = ridge.reweighted(plain.map((margin) => believed(doubt.wrong(margin))))
+  const noise = TargetNoise.of(marginsOf(second, ridgeRows), weightsOf(ridgeRows))
+  return new Reference({ ridge: second, columns, rows, noise })
+}
+
+/**
+ * What an example weighs that is wrong with this probability. Of the loss of a label y that is turned with probability p, the
+ * gradient at the boundary is that of (1 − 2p)·loss(y). What is more likely wrong than right says nothing.
+ */
+function believed(wrong: number): number {
+  return Math.max(0, 1 - 2 * wrong)
+}
+
+function weightsOf(rows: readonly RidgeRow[]): Float64Array {
+  return Float64Array.from(rows, ({ weight }) => weight)
+}
+
+function marginsOf(ridge: Ridge, rows: readonly RidgeRow[]): Float64Array {
+  return Float64Array.from(rows, ({ column }, at) => marginOf(ridge.leftOut(at), column))
+}
+
+/** Of a class over the best of the others. */
+function marginOf(scores: Float64Array, own: number): number {
+  const others = scores.filter((_, at) => at !== own)
+  return (scores[own] ?? 0) - Math.max(...others)
 }
 
 /** Over its positions. */

@@ -3,6 +3,10 @@
  *
  *   L = −log p_y            dL/dz = p − onehot(y)       of a label y
  *   L = −log(1 − p_y)       dL/dz = p − r               of an answer y that was wrong; r = softmax without it
+ *   L = −(1 − w)·log p_y − w·log(1 − p_y)               of a label y that is wrong with probability w
+ *
+ * The last is soft labels of the classes y and not y: no step makes the model surer than the label is (Reed et al. 2015,
+ * "Training deep neural networks on noisy labels with bootstrapping", ICLR workshop).
  *
  * p = softmax(z) over the labels that the row may answer: those that are not retired, and among which it competes.
  */
@@ -17,7 +21,7 @@ const NEVER = -1e9
 
 /** Adds its share of the gradient; returns its share of the loss. A retired label teaches nothing. */
 export function rowLoss(
-  { target: { kind, label }, outputs, share, among }: LossRow<LabelTarget>,
+  { target: { kind, label }, outputs, share, doubt = 0, among }: LossRow<LabelTarget>,
   { labels, retired }: AnsweringLabels,
   gradient: Float32Array,
 ): number {
@@ -30,9 +34,11 @@ export function rowLoss(
     competing?.includes(column) !== false && !retired.includes(labels[column] ?? '')
   const isPlain = competing === undefined && retired.length === 0
   const z = isPlain ? outputs : outputs.map((logit, k) => (takesPart(k) ? logit : logit + NEVER))
-  if (kind === 'label') return share * raise(z, at, share, gradient)
   const others = labels.length - labels.filter((known) => retired.includes(known)).length - 1
-  return others < 1 ? 0 : share * lower(z, at, share, gradient)
+  const wrong = kind === 'not' ? 1 - doubt : doubt
+  const [up, down] = [share * (1 - wrong), others < 1 ? 0 : share * wrong]
+  const raised = up > 0 ? up * raise(z, at, up, gradient) : 0
+  return down > 0 ? raised + down * lower(z, at, down, gradient) : raised
 }
 
 /** −log softmax(z)[y]; adds `factor` times its gradient. */
