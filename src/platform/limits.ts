@@ -116,6 +116,12 @@ export const limitTable = {
     most: 1_000_000,
     reason: 'the most tokens that a request may ask for: an answer computes as many steps',
   },
+  choices: {
+    default: 8,
+    least: 1,
+    most: 1024,
+    reason: 'texts that one request may ask for (n): each is written like an answer of its own',
+  },
   generation_texts: {
     default: 8,
     least: 1,

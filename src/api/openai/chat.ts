@@ -1,5 +1,8 @@
-/** `/chat/completions`: the last message of the user is the input, and the answer one message. */
-import type { FastifyInstance } from 'fastify'
+/**
+ * `/chat/completions`: a language model continues the conversation; of any other model the last message of the user is the
+ * input, and its answer the one message.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { Json } from '../../contracts/core.ts'
 import type { Fields } from '../../contracts/task.ts'
@@ -7,40 +10,51 @@ import type { Services } from '../../serving/services/services.ts'
 import { complete, type Completed } from './complete.ts'
 import { sendEvents } from './event-stream.ts'
 import { likeliest, ofAnswer } from './log-probabilities.ts'
-import { lastOfUser } from './messages.ts'
-import { AnyAnswer, Common, errors } from './schemas.ts'
+import { lastOfUser, plainMessages } from './messages.ts'
+import { AnyAnswer, commonOf, errors } from './schemas.ts'
+import { beginTexts, writesTexts } from './written.ts'
+import { chatChunks, writtenChat } from './written-chat.ts'
 
 const MOST_ALTERNATIVES = 20
 
-const ChatBody = Type.Object({
-  ...Common,
-  messages: Type.Array(
-    Type.Object({
-      role: Type.String(),
-      content: Type.Optional(
-        Type.Union([
-          Type.String(),
-          Type.Null(),
-          Type.Array(Type.Object({ type: Type.String(), text: Type.Optional(Type.String()) })),
-        ]),
-      ),
-    }),
-    { minItems: 1, description: 'the last one of the role user is answered' },
-  ),
-  logprobs: Type.Optional(
-    Type.Union([Type.Boolean(), Type.Null()], { description: 'true: with the scores' }),
-  ),
-  top_logprobs: Type.Optional(
-    Type.Union([Type.Integer({ minimum: 0, maximum: MOST_ALTERNATIVES }), Type.Null()]),
-  ),
-})
-type ChatBody = Static<typeof ChatBody>
+function bodyOf(mostAnswers: number) {
+  return Type.Object({
+    ...commonOf(mostAnswers),
+    max_completion_tokens: Type.Optional(
+      Type.Union([Type.Integer({ minimum: 1 }), Type.Null()], { description: 'as max_tokens' }),
+    ),
+    messages: Type.Array(
+      Type.Object({
+        role: Type.String(),
+        content: Type.Optional(
+          Type.Union([
+            Type.String(),
+            Type.Null(),
+            Type.Array(Type.Object({ type: Type.String(), text: Type.Optional(Type.String()) })),
+          ]),
+        ),
+      }),
+      {
+        minItems: 1,
+        description:
+          'a language model answers the conversation, any other model the last one of the role user',
+      },
+    ),
+    logprobs: Type.Optional(
+      Type.Union([Type.Boolean(), Type.Null()], { description: 'true: with the scores' }),
+    ),
+    top_logprobs: Type.Optional(
+      Type.Union([Type.Integer({ minimum: 0, maximum: MOST_ALTERNATIVES }), Type.Null()]),
+    ),
+  })
+}
+type ChatBody = Static<ReturnType<typeof bodyOf>>
 
 export function addChatRoute(app: FastifyInstance, services: Services): void {
   const schema = {
     summary: 'answer a conversation with a model',
     tags: ['openai'],
-    body: ChatBody,
+    body: bodyOf(services.limits.choices),
     response: { 200: AnyAnswer, ...errors },
   }
   app.post<{ Body: ChatBody }>(
@@ -48,10 +62,12 @@ export function addChatRoute(app: FastifyInstance, services: Services): void {
     { schema, config: { role: 'predict' } },
     async (request, reply) => {
       const { body } = request
+      if (writesTexts(services, body.model)) return write(services, request, reply)
       const completed = await complete(services, request, {
         model: body.model,
         texts: [lastOfUser(body.messages)],
         user: body.user ?? undefined,
+        n: body.n,
       })
       if (body.stream === true) return sendEvents(reply, chunksOf(completed, body))
       const { answers, usage, ...head } = completed
@@ -66,6 +82,25 @@ export function addChatRoute(app: FastifyInstance, services: Services): void {
       }
     },
   )
+}
+
+async function write(
+  services: Services,
+  request: FastifyRequest<{ Body: ChatBody }>,
+  reply: FastifyReply,
+) {
+  const { body } = request
+  const shown = {
+    logprobs: body.logprobs === true,
+    includesUsage: body.stream_options?.include_usage === true,
+  }
+  const value = { messages: plainMessages(body.messages) }
+  const begun = await beginTexts(services, request, body, {
+    ...{ inputs: [{ value, pointer: '' }], logprobs: shown.logprobs },
+  })
+  return body.stream === true
+    ? sendEvents(reply, chatChunks(begun, shown))
+    : writtenChat(begun, shown)
 }
 
 /** The role, the content, the end, and the usage where it is asked for. */

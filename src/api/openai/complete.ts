@@ -19,6 +19,7 @@ export interface Asked {
   readonly texts: readonly { readonly text: string; readonly param: string }[]
   /** The same user stays on the same side of a canary. */
   readonly user: string | undefined
+  readonly n: number | null | undefined
 }
 
 export interface Completed {
@@ -40,9 +41,13 @@ interface Usage {
 export async function complete(
   services: Services,
   request: FastifyRequest,
-  { model: name, texts, user }: Asked,
+  { model: name, texts, user, n }: Asked,
 ): Promise<Completed> {
   const { model, version } = namedModel(services, name)
+  if ((n ?? 1) > 1)
+    throw failure('REQUEST_INVALID', `the model ${name} gives one answer`, {
+      details: { param: 'n' },
+    })
   const inputs = await eventLoop.each(texts, ({ text, param }) =>
     inputOf(services, model, text, param),
   )

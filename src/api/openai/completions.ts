@@ -1,20 +1,22 @@
-/** `/completions`: each prompt is an input, and each choice its answer. */
-import type { FastifyInstance } from 'fastify'
+/** `/completions`: a language model continues each prompt as it is; to any other model a prompt is an input. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { Services } from '../../serving/services/services.ts'
 import { complete, type Completed } from './complete.ts'
 import { sendEvents } from './event-stream.ts'
 import { likeliest, ofAnswer } from './log-probabilities.ts'
-import { AnyAnswer, Common, errors } from './schemas.ts'
+import { AnyAnswer, commonOf, errors } from './schemas.ts'
+import { beginTexts, writesTexts } from './written.ts'
+import { completionChunks, writtenCompletions } from './written-completions.ts'
 
 const MOST_ALTERNATIVES = 20
 
-function bodyOf(mostInputs: number) {
+function bodyOf({ inputs, choices }: Services['limits']) {
   return Type.Object({
-    ...Common,
+    ...commonOf(choices),
     prompt: Type.Union([
       Type.String(),
-      Type.Array(Type.String(), { minItems: 1, maxItems: mostInputs }),
+      Type.Array(Type.String(), { minItems: 1, maxItems: inputs }),
     ]),
     logprobs: Type.Optional(
       Type.Union([Type.Integer({ minimum: 0, maximum: MOST_ALTERNATIVES }), Type.Null()]),
@@ -27,7 +29,7 @@ export function addCompletionsRoute(app: FastifyInstance, services: Services): v
   const schema = {
     summary: 'answer prompts with a model',
     tags: ['openai'],
-    body: bodyOf(services.limits.inputs),
+    body: bodyOf(services.limits),
     response: { 200: AnyAnswer, ...errors },
   }
   app.post<{ Body: Body }>(
@@ -37,10 +39,12 @@ export function addCompletionsRoute(app: FastifyInstance, services: Services): v
       const { body } = request
       const prompts = [body.prompt].flat()
       const isOne = typeof body.prompt === 'string'
+      if (writesTexts(services, body.model)) return write(services, request, reply)
       const completed = await complete(services, request, {
         model: body.model,
         texts: prompts.map((text, at) => ({ text, param: isOne ? 'prompt' : `prompt.${at}` })),
         user: body.user ?? undefined,
+        n: body.n,
       })
       const answer = shown(completed, body)
       if (body.stream !== true) return answer
@@ -51,6 +55,27 @@ export function addCompletionsRoute(app: FastifyInstance, services: Services): v
       return sendEvents(reply, [...chunks, ...last])
     },
   )
+}
+
+async function write(
+  services: Services,
+  request: FastifyRequest<{ Body: Body }>,
+  reply: FastifyReply,
+) {
+  const { body } = request
+  const prompts = [body.prompt].flat()
+  const place = typeof body.prompt === 'string' ? () => '/prompt' : (at: number) => `/prompt/${at}`
+  const shown = {
+    logprobs: typeof body.logprobs === 'number',
+    includesUsage: body.stream_options?.include_usage === true,
+  }
+  const begun = await beginTexts(services, request, body, {
+    inputs: prompts.map((value, at) => ({ value, pointer: place(at) })),
+    logprobs: shown.logprobs,
+  })
+  return body.stream === true
+    ? sendEvents(reply, completionChunks(begun, shown))
+    : writtenCompletions(begun, shown)
 }
 
 /** Feedback on one of several prompts names the id in its choice. */

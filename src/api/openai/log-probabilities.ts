@@ -21,7 +21,10 @@ export function ofAnswer({ text, likelihoods = {} }: Message): LogProbability {
   return entry(text, likelihoods[text] ?? 1)
 }
 
+export function tokenEntry(token: string, logprob: number): LogProbability {
+  return { token, logprob: Math.max(LEAST, logprob), bytes: [...Buffer.from(token)] }
+}
+
 function entry(token: string, likelihood: number): LogProbability {
-  const logprob = likelihood > 0 ? Math.max(LEAST, Math.log(likelihood)) : LEAST
-  return { token, logprob, bytes: [...Buffer.from(token)] }
+  return tokenEntry(token, likelihood > 0 ? Math.log(likelihood) : LEAST)
 }

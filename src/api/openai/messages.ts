@@ -1,4 +1,5 @@
-/** The text of a conversation that a model without memory of it answers: the last message of the user. */
+/** Conversations of the API: all of one for a language model, its last message of the user for any other model. */
+import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 
 /** Of every part that a message may have, text alone is read. */
@@ -8,6 +9,14 @@ export interface ChatMessage {
 }
 
 const roles: readonly string[] = ['system', 'developer', 'user', 'assistant', 'tool', 'function']
+
+/** As an input has them. Instructions of a developer are those of the system. Throws `REQUEST_INVALID` for images and the like. */
+export function plainMessages(messages: readonly ChatMessage[]): Json {
+  return messages.map(({ role, content }, at) => ({
+    role: role === 'developer' ? 'system' : role,
+    content: textOf(content ?? '', at),
+  }))
+}
 
 /** Throws `REQUEST_INVALID` for an unknown role, for no message of a user, and for images and the like. */
 export function lastOfUser(messages: readonly ChatMessage[]): { text: string; param: string } {

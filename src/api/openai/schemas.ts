@@ -1,21 +1,48 @@
 /** What both kinds of completion have in common. Clients send many fields that change nothing here: they are accepted. */
-import { Type } from 'typebox'
+import { Type, type Static } from 'typebox'
 
 const Optional = <Schema extends Parameters<typeof Type.Optional>[0]>(schema: Schema) =>
   Type.Optional(Type.Union([schema, Type.Null()]))
 
-export const Common = {
-  model: Type.String({ description: 'a model, model@version, or model@live' }),
-  stream: Optional(Type.Boolean({ description: 'true: the answer as server-sent events' })),
-  stream_options: Optional(Type.Object({ include_usage: Type.Optional(Type.Boolean()) })),
-  n: Optional(Type.Integer({ minimum: 1, maximum: 1, description: 'a model gives one answer' })),
-  user: Optional(
-    Type.String({
-      maxLength: 256,
-      description: 'the same user stays on the same side of a canary',
-    }),
-  ),
+const STOPS = 16
+
+/** `mostAnswers`: limits.choices. */
+export function commonOf(mostAnswers: number) {
+  const Stop = Type.String({ minLength: 1, maxLength: 256 })
+  return {
+    model: Type.String({ description: 'a model, model@version, or model@live' }),
+    stream: Optional(Type.Boolean({ description: 'true: the answer as server-sent events' })),
+    stream_options: Optional(Type.Object({ include_usage: Type.Optional(Type.Boolean()) })),
+    n: Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: mostAnswers,
+        description: 'answers; a model that writes no texts gives one',
+      }),
+    ),
+    user: Optional(
+      Type.String({
+        maxLength: 256,
+        description: 'the same user stays on the same side of a canary',
+      }),
+    ),
+    // Of a model that writes texts; others have nothing to set by them.
+    max_tokens: Optional(Type.Integer({ minimum: 1, description: 'at most limits.answer_tokens' })),
+    temperature: Optional(Type.Number({ minimum: 0, maximum: 2 })),
+    top_p: Optional(Type.Number({ minimum: 0, maximum: 1 })),
+    seed: Optional(
+      Type.Integer({ description: 'the same seed gives the same text of the same version' }),
+    ),
+    stop: Optional(
+      Type.Union([Stop, Type.Array(Stop, { maxItems: STOPS })], {
+        description: 'texts that end an answer, and are not in it',
+      }),
+    ),
+  }
 }
+
+const Common = Type.Object(commonOf(1))
+export type Common = Static<typeof Common>
 
 /** The clients have it typed. */
 export const AnyAnswer = Type.Object(

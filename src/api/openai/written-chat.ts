@@ -1,0 +1,63 @@
+/** Texts of a language model as chat completions, whole and as chunks. */
+import type { Json } from '../../contracts/core.ts'
+import type { Fields } from '../../contracts/task.ts'
+import type { TokenLikelihood } from '../../serving/services/generation-service.ts'
+import { tokenEntry } from './log-probabilities.ts'
+import { wholeTexts, type BegunTexts } from './written.ts'
+
+interface Shown {
+  readonly logprobs: boolean
+  readonly includesUsage: boolean
+}
+
+export async function writtenChat(begun: BegunTexts, { logprobs }: Pick<Shown, 'logprobs'>) {
+  const { texts, usage } = await wholeTexts(begun)
+  const choices = texts.map(({ id, text, finish, logprobs: tokens }, index) => ({
+    ...{ index, id, message: { role: 'assistant', content: text, refusal: null } },
+    logprobs: logprobs ? contentOf(tokens) : null,
+    finish_reason: finish,
+  }))
+  return { ...begun.head, object: 'chat.completion', choices, usage }
+}
+
+/** Of each choice: its role, its pieces as they are written, and how it ended; then the usage where it is asked for. */
+export async function* chatChunks(
+  begun: BegunTexts,
+  { logprobs: isScored, includesUsage }: Shown,
+): AsyncGenerator<Json> {
+  const head = { ...begun.head, object: 'chat.completion.chunk' }
+  const chunk = (index: number, delta: Fields, finish: string | null, logprobs: Json = null) => ({
+    ...head,
+    choices: [
+      { index, id: begun.choices[index]?.id ?? '', delta, logprobs, finish_reason: finish },
+    ],
+    ...(includesUsage && { usage: null }),
+  })
+  for (const index of begun.choices.keys())
+    yield chunk(index, { role: 'assistant', content: '', refusal: null }, null)
+  const parts = begun.parts()
+  try {
+    for (;;) {
+      const { done, value } = await parts.next()
+      if (done === true) {
+        if (includesUsage) yield { ...head, choices: [], usage: { ...value } }
+        return
+      }
+      const { index, text, logprobs = [], finish } = value
+      const scores = isScored && logprobs.length > 0 ? contentOf(logprobs) : null
+      if (text !== '' || scores !== null) yield chunk(index, { content: text }, null, scores)
+      if (finish !== undefined) yield chunk(index, {}, finish)
+    }
+  } finally {
+    await parts.return({ prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 })
+  }
+}
+
+/** Only the token that was written has a log-probability: `top_logprobs` names no others. */
+function contentOf(tokens: readonly TokenLikelihood[]): Fields {
+  const content = tokens.map(({ token, logprob }) => {
+    const entry = tokenEntry(token, logprob)
+    return { ...entry, top_logprobs: [{ ...entry }] }
+  })
+  return { content, refusal: null }
+}

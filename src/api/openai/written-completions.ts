@@ -1,0 +1,64 @@
+/** Texts of a language model as completions of prompts, whole and as chunks. */
+import type { Json } from '../../contracts/core.ts'
+import type { Fields } from '../../contracts/task.ts'
+import type { TokenLikelihood } from '../../serving/services/generation-service.ts'
+import { wholeTexts, type BegunTexts } from './written.ts'
+
+interface Shown {
+  readonly logprobs: boolean
+  readonly includesUsage: boolean
+}
+
+export async function writtenCompletions(begun: BegunTexts, { logprobs }: Pick<Shown, 'logprobs'>) {
+  const { texts, usage } = await wholeTexts(begun)
+  const choices = texts.map(({ id, text, finish, logprobs: tokens }, index) => ({
+    ...{ index, text, finish_reason: finish, id },
+    logprobs: logprobs ? scoresOf(tokens, 0) : null,
+  }))
+  return { ...begun.head, object: 'text_completion', choices, usage }
+}
+
+export async function* completionChunks(
+  begun: BegunTexts,
+  { logprobs: isScored, includesUsage }: Shown,
+): AsyncGenerator<Json> {
+  const head = { ...begun.head, object: 'text_completion' }
+  const written = begun.choices.map(() => 0)
+  const parts = begun.parts()
+  try {
+    for (;;) {
+      const { done, value } = await parts.next()
+      if (done === true) {
+        if (includesUsage) yield { ...head, choices: [], usage: { ...value } }
+        return
+      }
+      const { index, text, logprobs = [], finish } = value
+      const offset = written[index] ?? 0
+      written[index] = offset + text.length
+      const choice = {
+        ...{ index, text, id: begun.choices[index]?.id ?? '' },
+        logprobs: isScored && logprobs.length > 0 ? scoresOf(logprobs, offset) : null,
+        finish_reason: finish ?? null,
+      }
+      yield { ...head, choices: [choice], ...(includesUsage && { usage: null }) }
+    }
+  } finally {
+    await parts.return({ prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 })
+  }
+}
+
+/** Only the token that was written has a log-probability: `top_logprobs` names no others. */
+function scoresOf(tokens: readonly TokenLikelihood[], offset: number): Fields {
+  let at = offset
+  const offsets = tokens.map(({ token }) => {
+    const here = at
+    at += token.length
+    return here
+  })
+  return {
+    tokens: tokens.map(({ token }) => token),
+    token_logprobs: tokens.map(({ logprob }) => logprob),
+    top_logprobs: tokens.map(({ token, logprob }) => ({ [token]: logprob })),
+    text_offset: offsets,
+  }
+}

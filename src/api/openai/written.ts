@@ -1,0 +1,180 @@
+/** Texts of a language model as both kinds of completion have them: whole, or piece by piece as they are written. */
+import type { FastifyRequest } from 'fastify'
+import type { Json } from '../../contracts/core.ts'
+import { failure } from '../../platform/errors.ts'
+import type {
+  Generation,
+  GenerationService,
+  TextPart,
+} from '../../serving/services/generation-service.ts'
+import { namedModel } from '../../serving/services/named-model.ts'
+import { requestInput } from '../../serving/services/request-input.ts'
+import type { Services } from '../../serving/services/services.ts'
+import { traceOf } from '../http/trace-requests.ts'
+import type { Common } from './schemas.ts'
+
+export type AskedTexts = Omit<Common, 'n'> & {
+  readonly n?: number | null
+  readonly max_completion_tokens?: number | null
+}
+
+/** An input of the request, and the field that it stands in. */
+export interface AskedInput {
+  readonly value: Json
+  readonly pointer: string
+}
+
+export interface Usage {
+  readonly prompt_tokens: number
+  readonly completion_tokens: number
+  readonly total_tokens: number
+}
+
+/** One choice, whole. */
+export interface WrittenText {
+  readonly id: string
+  readonly text: string
+  readonly finish: NonNullable<TextPart['finish']>
+  readonly logprobs: NonNullable<TextPart['logprobs']>
+}
+
+export interface Writing {
+  readonly id: string
+  /** `support@v12`. */
+  readonly model: string
+  readonly created: number
+  readonly system_fingerprint: string
+}
+
+/** Texts on their way: `n` of the first input, then `n` of the next. */
+export interface BegunTexts {
+  readonly head: Writing
+  readonly choices: readonly { readonly id: string }[]
+  /** For one reader; `index` counts over all choices. Reading to the end gives the usage. */
+  parts(): AsyncGenerator<TextPart, Usage>
+}
+
+/** Whether the model of this name writes texts. */
+export function writesTexts(services: Services, name: string): boolean {
+  return namedModel(services, name).model.generation !== undefined
+}
+
+export async function beginTexts(
+  services: Services,
+  request: FastifyRequest,
+  body: AskedTexts,
+  asked: { readonly inputs: readonly AskedInput[]; readonly logprobs: boolean },
+): Promise<BegunTexts> {
+  const { model, version } = namedModel(services, body.model)
+  const { generation: service } = model
+  if (service === undefined) throw failure('INTERNAL', `${model.name} writes no texts`)
+  const n = body.n ?? 1
+  if (n * asked.inputs.length > services.limits.choices) throw tooMany(services, n, asked.inputs)
+  const inputs = asked.inputs.map(({ value, pointer }) =>
+    requestInput(model.base, services.limits, value, pointer),
+  )
+  const trace = traceOf(request)
+  const options = {
+    ...optionsIn(body),
+    ...{ n, version, key: body.user ?? undefined, logprobs: asked.logprobs, signal: request.over },
+    traceparent: typeof trace === 'object' ? trace.traceparent : trace,
+  }
+  const begun = await beginAll(service, inputs, options)
+  const [first] = begun
+  if (first === undefined) throw failure('REQUEST_INVALID', 'there is no prompt')
+  return {
+    head: {
+      id: first.choices[0]?.id ?? '',
+      model: `${model.name}@${first.manifest.version}`,
+      created: Math.floor((model.status().live?.pointer.sinceMs ?? 0) / 1000),
+      system_fingerprint: first.manifest.digest,
+    },
+    choices: begun.flatMap(({ choices }) => choices),
+    parts: () => partsOf(begun, n),
+  }
+}
+
+/** All texts, each whole. */
+export async function wholeTexts(begun: BegunTexts) {
+  const texts = begun.choices.map(({ id }) => ({
+    ...{ id, text: '', finish: 'length' as WrittenText['finish'] },
+    logprobs: [] as WrittenText['logprobs'][number][],
+  }))
+  const parts = begun.parts()
+  for (;;) {
+    const { done, value } = await parts.next()
+    if (done === true) return { texts: texts as readonly WrittenText[], usage: value }
+    const choice = texts[value.index]
+    if (choice === undefined) continue
+    choice.text += value.text
+    choice.finish = value.finish ?? choice.finish
+    choice.logprobs.push(...(value.logprobs ?? []))
+  }
+}
+
+function tooMany({ limits }: Services, n: number, { length }: readonly AskedInput[]): Error {
+  const what = `${n * length} texts are asked for, at most ${limits.choices} by one request`
+  return failure('REQUEST_INVALID', what, {
+    details: { param: 'n' },
+    fix: 'ask for fewer, or raise limits.choices',
+  })
+}
+
+function optionsIn({
+  max_completion_tokens,
+  max_tokens,
+  temperature,
+  top_p,
+  seed,
+  stop,
+}: AskedTexts) {
+  return {
+    maxTokens: max_completion_tokens ?? max_tokens ?? undefined,
+    temperature: temperature ?? undefined,
+    // 0 means the likeliest token alone.
+    topP: typeof top_p === 'number' ? Math.max(top_p, Number.EPSILON) : undefined,
+    seed: seed ?? undefined,
+    stop: stop === null || stop === undefined ? undefined : [stop].flat(),
+  }
+}
+
+type Options = Omit<Parameters<GenerationService['generate']>[0], 'input'>
+
+/** One that is refused ends the others. */
+async function beginAll(
+  service: GenerationService,
+  inputs: readonly Parameters<GenerationService['generate']>[0]['input'][],
+  options: Options,
+): Promise<readonly Generation[]> {
+  const begun: Generation[] = []
+  try {
+    for (const input of inputs) begun.push(await service.generate({ ...options, input }))
+    return begun
+  } catch (error) {
+    await endAll(begun)
+    throw error
+  }
+}
+
+async function* partsOf(begun: readonly Generation[], n: number): AsyncGenerator<TextPart, Usage> {
+  let completion = 0
+  try {
+    for (const [at, { parts }] of begun.entries())
+      for await (const part of parts) {
+        completion += part.completionTokens ?? 0
+        yield { ...part, index: at * n + part.index }
+      }
+  } finally {
+    // A client that goes has not read all of them.
+    await endAll(begun)
+  }
+  const prompt = begun.reduce((sum, { promptTokens }) => sum + promptTokens, 0)
+  return {
+    ...{ prompt_tokens: prompt, completion_tokens: completion },
+    total_tokens: prompt + completion,
+  }
+}
+
+async function endAll(begun: readonly Generation[]): Promise<void> {
+  for (const { parts } of begun) await parts.return?.()
+}
