@@ -26,6 +26,7 @@ import { inputKindOf } from '../intake/events/input.ts'
 import { deadLettersFile } from '../intake/dead-letters/dead-letters.ts'
 import { inboxFile } from '../intake/inbox/schema.ts'
 import { watchPlaces } from '../platform/store/watch-places.ts'
+import { lazyEmbeddings } from '../serving/engine/embedding-engine.ts'
 import { openEngines, type EngineOfBase } from '../serving/engine/engine-set.ts'
 import { openWriters, type WriterOfBase } from '../serving/engine/writers.ts'
 import { brokenLive } from '../serving/live/broken-live.ts'
@@ -90,9 +91,18 @@ async function openAnswering(
     responseCacheBytes: config.limits.response_cache_bytes,
     ...{ clock, log, metrics, atEnd },
   })
+  const embeddings = embeddersOf(
+    models.map(({ base }) => base),
+    {
+      engine: { methods },
+      batcher: { rowsPerRun, waitMs, queue: config.limits.queue },
+      responseCacheBytes: 0,
+      ...{ clock, log, metrics, atEnd },
+    },
+  )
   const served = await Promise.all(
     models.map(async (model) =>
-      serve(site, model, { engines, writers }, () => {
+      serve(site, model, { engines, writers, embeddings }, () => {
         model.forwarder?.wake()
         onAppended(model.name)
       }),
@@ -217,6 +227,13 @@ type Serving = Pick<LiveModelOptions, 'engine' | 'batcher'>
 interface Engines {
   readonly engines: ReadonlyMap<Base, EngineOfBase>
   readonly writers: ReadonlyMap<Base, WriterOfBase>
+  /** Of bases of text. */
+  readonly embeddings: ReadonlyMap<Base, () => Promise<EngineOfBase>>
+}
+
+function embeddersOf(bases: readonly Base[], options: Parameters<typeof lazyEmbeddings>[1]) {
+  const texts = bases.filter(({ inputKind }) => inputKind === 'text')
+  return new Map([...new Set(texts)].map((base) => [base, lazyEmbeddings(base, options)]))
 }
 
 function writesTexts({ config }: DaemonContext, model: string): boolean {
@@ -244,6 +261,7 @@ async function serve(
   const writer = writesTexts(site, name) ? all.writers.get(base) : undefined
   const serving = writer === undefined ? all.engines.get(base) : writingOnly(writer)
   if (serving === undefined) throw new Error(`no engine for the base of ${name}`)
+  const embedder = all.embeddings.get(base)
   const { faults } = model
   const task = openTask(modelOf(site.config, name), site.config.limits)
   const { method } = modelOf(site.config, name).adapter
@@ -282,6 +300,9 @@ async function serve(
     storeBytes: () => storeSizes(folderOf(site.config, name)),
     waitingRows: () => serving.batcher.waiting(name),
     ...(writer && { texts: textsOf(model, writer, task) }),
+    ...(embedder && {
+      embeddings: { engine: embedder, base, maxTokens: modelOf(site.config, name).max_tokens },
+    }),
   }
 }
 

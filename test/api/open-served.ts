@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest'
 import type { DeadLetter } from '../../src/contracts/stream.ts'
 import { openAuditLog } from '../../src/platform/audit/audit-log.ts'
 import { openDeadLetters } from '../../src/intake/dead-letters/dead-letters.ts'
+import { inputKindOf } from '../../src/intake/events/input.ts'
 import { openInboxReader } from '../../src/intake/inbox/reader.ts'
 import { openInbox, type InboxOptions } from '../../src/intake/inbox/inbox.ts'
 import { defaultLimits, type Limits } from '../../src/platform/limits.ts'
@@ -99,13 +100,15 @@ export async function openServed(options: ServedOptions = {}) {
   const known = ['no', 'yes']
   const task =
     options.task ?? classificationOf({ known, open: options.open ?? false, retired: ['old'] })
+  const texts = options.texts?.(live)
+  const base = { ...fakeBase, ...(texts && { language: texts.language }) }
   const feedback = openFeedbackService({
     model: 'm',
     source: 'http',
     check: eventCheck({
       model: 'm',
       source: 'http',
-      inputKind: 'text',
+      inputKind: inputKindOf(base),
       limits,
       task,
     }),
@@ -129,13 +132,13 @@ export async function openServed(options: ServedOptions = {}) {
   const model: ServedModel = {
     name: 'm',
     task,
-    base: fakeBase,
+    base,
     method: 'lora',
     live: live.live,
     registry: live.registry,
     feedback,
     deadLetters: deadLetters.pages,
-    ...(options.texts && { texts: options.texts(live) }),
+    ...(texts && { texts }),
     ...(options.example && { example: options.example }),
     ...(options.forgotten && { forgotten: options.forgotten }),
     ...(options.setAside && { setAside: options.setAside }),

@@ -1,9 +1,13 @@
 /** The real client of OpenAI against a real daemon: classification and numbers, feedback on what it answered. */
+import { fileURLToPath } from 'node:url'
 import OpenAI, { type APIError, AuthenticationError, NotFoundError } from 'openai'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { oneDaemon } from './one-daemon.ts'
 
 const TOKEN = 'a-token-of-this-test-only-1234567890'
+
+/** Random weights: it writes nonsense. */
+const decoder = fileURLToPath(new URL('../reference/tiny-causal/llama', import.meta.url))
 
 const daemon = oneDaemon(`
 server: { port: 0, auth: { tokens: [${TOKEN}] } }
@@ -11,6 +15,7 @@ data_dir: ./data
 models:
   sentiment: { labels: [positive, negative], adapter: { method: head } }
   price: { task: regression, base: { features: { size: 2 } } }
+  support: { task: { generation: { max_tokens: 6 } }, base: { causal: ${JSON.stringify(decoder)} } }
 `)
 
 let client: OpenAI
@@ -35,6 +40,7 @@ describe('the client of OpenAI', () => {
     expect(models.data.map(({ id, object }) => [id, object])).toEqual([
       ['sentiment', 'model'],
       ['price', 'model'],
+      ['support', 'model'],
     ])
     for (const id of ['sentiment', 'sentiment@live', 'sentiment@v0'])
       expect(await client.models.retrieve(id)).toMatchObject({ id, object: 'model' })
@@ -137,6 +143,76 @@ describe('the client of OpenAI', () => {
       headers: { authorization: `Bearer ${TOKEN}` },
     })
     expect(((await learned.json()) as { counts: object }).counts).toMatchObject({ learned: 1 })
+  })
+
+  test('a language model answers a conversation, whole and token by token, one or several', async () => {
+    const asked = { model: 'support', messages: [...question], seed: 7, temperature: 1 }
+    const whole = await client.chat.completions.create({ ...asked, n: 2, logprobs: true })
+    expect(whole.choices).toHaveLength(2)
+    for (const { finish_reason, logprobs } of whole.choices) {
+      expect(['stop', 'length']).toContain(finish_reason)
+      expect(logprobs?.content?.length).toBeGreaterThan(0)
+    }
+    expect(whole.usage?.completion_tokens).toBeLessThanOrEqual(12)
+    let content = ''
+    const stream = client.chat.completions.stream({ ...asked, n: 1, stream: true })
+    for await (const { choices } of stream) content += choices[0]?.delta.content ?? ''
+    const final = await stream.finalChatCompletion()
+    expect(final.choices[0]?.message.content ?? '').toBe(content)
+    expect(content).toBe(whole.choices[0]?.message.content)
+    const prompt = await client.completions.create({ model: 'support', prompt: 'the phone' })
+    expect(prompt.usage?.completion_tokens).toBeLessThanOrEqual(6)
+  })
+
+  test('a client that goes stops the text, and the next one is answered', async () => {
+    const stream = await client.chat.completions.create({
+      ...{ model: 'support', messages: [...question], max_completion_tokens: 200, stream: true },
+    })
+    for await (const chunk of stream) if (chunk.choices[0]?.delta.content) break
+    stream.controller.abort()
+    const next = await client.chat.completions.create({ model: 'support', messages: [...question] })
+    expect(next.choices).toHaveLength(1)
+  })
+
+  test('a correction of a completion is learned', async () => {
+    const { id } = await client.chat.completions.create({
+      model: 'support',
+      messages: [...question],
+    })
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${TOKEN}` }
+    const sent = await fetch(`${daemon.url}/v1/models/support/feedback`, {
+      ...{ method: 'POST', headers },
+      body: JSON.stringify({ prediction_id: id, correction: 'Thank you!' }),
+    })
+    const { position } = (await sent.json()) as { position: string }
+    const learned = await fetch(`${daemon.url}/v1/models/support?wait_for=${position}`, { headers })
+    expect(((await learned.json()) as { counts: object }).counts).toMatchObject({ learned: 1 })
+  })
+
+  test('embeds texts in the two formats, shortened where asked, and has none of numbers', async () => {
+    const input = ['what a lovely phone', 'it broke']
+    for (const model of ['sentiment', 'sentiment@v0', 'support']) {
+      // The client itself asks for base64.
+      const packed = await client.embeddings.create({ model, input })
+      const plain = await client.embeddings.create({ model, input, encoding_format: 'float' })
+      expect(packed.data).toHaveLength(2)
+      expect(packed.model).toMatch(new RegExp(`^${model.split('@')[0]}@v\\d+$`))
+      for (const [at, { embedding }] of packed.data.entries()) {
+        expect(Math.hypot(...embedding)).toBeCloseTo(1, 5)
+        for (const [place, value] of (plain.data[at]?.embedding ?? []).entries())
+          expect(embedding[place]).toBeCloseTo(value, 5)
+      }
+      expect(packed.usage.prompt_tokens).toBeGreaterThan(5)
+      const [short] = (await client.embeddings.create({ model, input, dimensions: 8 })).data
+      expect(short?.embedding).toHaveLength(8)
+      expect(Math.hypot(...(short?.embedding ?? []))).toBeCloseTo(1, 5)
+    }
+    for (const body of [{ model: 'price' }, { model: 'support', dimensions: 33 }])
+      expect(await refusal(client.embeddings.create({ input, ...body }))).toMatchObject({
+        status: 400,
+        code: 'REQUEST_INVALID',
+        param: Object.keys(body).at(-1),
+      })
   })
 
   test('hears what is wrong in the form that it knows', async () => {

@@ -41,8 +41,7 @@ export function commonOf(mostAnswers: number) {
   }
 }
 
-const Common = Type.Object(commonOf(1))
-export type Common = Static<typeof Common>
+export type Common = Static<ReturnType<typeof Type.Object<ReturnType<typeof commonOf>>>>
 
 /** The clients have it typed. */
 export const AnyAnswer = Type.Object(

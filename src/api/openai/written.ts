@@ -97,7 +97,7 @@ export async function beginTexts(
 /** All texts, each whole. */
 export async function wholeTexts(begun: BegunTexts) {
   const texts = begun.choices.map(({ id }) => ({
-    ...{ id, text: '', finish: 'length' as WrittenText['finish'] },
+    ...{ id, text: '', finish: 'length' },
     logprobs: [] as WrittenText['logprobs'][number][],
   }))
   const parts = begun.parts()

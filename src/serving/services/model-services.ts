@@ -11,6 +11,7 @@ import type { Degraded } from './degraded.ts'
 import { faultsOf } from './faults.ts'
 import { openFeedbackGate, type FeedbackGate } from './feedback/feedback-gate.ts'
 import { openReceipts, type AskReceipts, type ReceiptService } from './feedback/receipts.ts'
+import { openEmbeddingService, type EmbeddingService } from './embedding-service.ts'
 import { openForgetService, type ForgetService } from './forget-service.ts'
 import { openGenerationService, type GenerationService } from './generation-service.ts'
 import { openLearningService, type LearningService } from './learning-service.ts'
@@ -26,6 +27,8 @@ export interface ModelServices extends Pick<
   readonly predictions: PredictionService
   /** Where its answers are texts: `predictions` then answers nothing. */
   readonly generation?: GenerationService
+  /** On a base of text. */
+  readonly embeddings?: EmbeddingService
   readonly feedback: FeedbackGate
   readonly receipts: ReceiptService
   readonly learning: LearningService
@@ -78,8 +81,11 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
     ...(model.texts && {
       generation: openGenerationService({
         ...{ ...model.texts, ...around, model: name, task: model.task, live, versions },
-        until: predictions.until,
+        until: async (fresh, signal) => predictions.until(fresh, signal),
       }),
+    }),
+    ...(model.embeddings && {
+      embeddings: openEmbeddingService({ ...model.embeddings, model: name, live, registry }),
     }),
     feedback: openFeedbackGate({ model: name, feedback, trainer, trigger: () => model.trigger }),
     receipts: openReceipts(model.receipts, around),

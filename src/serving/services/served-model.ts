@@ -13,6 +13,7 @@ import type { FeedbackService } from './feedback/feedback-service.ts'
 import type { ReceiptOptions } from './feedback/receipts.ts'
 import type { LiveModel } from '../live/live-model.ts'
 import type { TextWriting } from '../live/text-writing.ts'
+import type { EmbeddingOptions } from './embedding-service.ts'
 import type { Position } from './feedback/position.ts'
 
 export interface ServedModel {
@@ -25,6 +26,8 @@ export interface ServedModel {
   readonly task: Pick<Task, 'kind' | 'present' | 'view'>
   /** Where its answers are texts that are written in many steps. */
   readonly texts?: TextWriting
+  /** On a base of text. */
+  readonly embeddings?: Pick<EmbeddingOptions, 'engine' | 'base' | 'maxTokens'>
   readonly registry: Registry
   readonly feedback: FeedbackService
   /** For /docs: an input that it reads, and what an event may say of it. */

@@ -1,0 +1,268 @@
+/** The OpenAI surface of a model that writes texts: whole, as events, several, and what is refused. */
+import { expect, test } from 'vitest'
+import { chatChunks } from '../../src/api/openai/written-chat.ts'
+import { openOpenai } from '../../src/api/openai/surface.ts'
+import type { Json } from '../../src/contracts/core.ts'
+import type { Input } from '../../src/contracts/stream.ts'
+import { failure } from '../../src/platform/errors.ts'
+import type { TextPart } from '../../src/serving/services/generation-service.ts'
+import { openFakeWriting } from '../serving/fake-writing.ts'
+import { openServed } from './open-served.ts'
+
+const textOf = (input: Input) =>
+  input.kind === 'messages'
+    ? input.messages.map(({ role, content }) => `${role[0]}${content}`).join('')
+    : input.kind === 'text'
+      ? input.text
+      : ''
+
+/** It writes the alphabet, at most four letters unless asked; a prompt that ends with "d" is answered by "1". */
+async function open(more: Parameters<typeof openServed>[0] = {}) {
+  const prompts: string[] = []
+  const served = await openServed({
+    ...more,
+    surfaces: (services) => [openOpenai(services)],
+    texts: ({ clock, metrics, served: stored }) => {
+      const { scheduler, language, usual } = openFakeWriting({ clock, metrics })
+      let ids = 0
+      return {
+        ...{ scheduler, usual },
+        language: {
+          ...language,
+          prompt(input) {
+            prompts.push(textOf(input))
+            if (textOf(input).includes('rude')) throw failure('CHAT_TEMPLATE_FAILED', 'be polite')
+            return language.tokens(textOf(input))
+          },
+        },
+        predictions: { record: (texts) => void stored.push(...texts) },
+        predictionId: () => `p-${(ids += 1)}`,
+      }
+    },
+    task: openFakeWriting({ clock: undefined as never, metrics: undefined as never }).task,
+  })
+  const post = async (path: string, payload: object) => {
+    const answer = await served.app.inject({
+      method: 'POST',
+      url: `/v1/${path}`,
+      payload: { model: 'm', ...payload },
+    })
+    return { status: answer.statusCode, body: answer.body, headers: answer.headers }
+  }
+  const chat = async (payload: object) => post('chat/completions', { messages: hi, ...payload })
+  return { ...served, prompts, post, chat }
+}
+
+const hi = [{ role: 'user', content: 'hi' }]
+const json = ({ body }: { body: string }) => JSON.parse(body) as Record<string, Json>
+const events = ({ body }: { body: string }) =>
+  body
+    .split('\n\n')
+    .filter((line) => line !== '')
+    .map((line) => line.replace('data: ', ''))
+const chunksIn = (answer: { body: string }) => {
+  const all = events(answer)
+  expect(all.at(-1)).toBe('[DONE]')
+  return all.slice(0, -1).map((event) => JSON.parse(event) as Chunk)
+}
+interface Chunk {
+  readonly choices: readonly {
+    readonly index: number
+    readonly delta?: { readonly content?: string }
+    readonly text?: string
+    readonly finish_reason: string | null
+    readonly logprobs?: unknown
+  }[]
+  readonly usage?: unknown
+}
+
+test('a conversation is answered as a whole, with system messages, usage and the id of its prediction', async () => {
+  const { chat, prompts, served } = await open()
+  const messages = [
+    { role: 'developer', content: 'Be kind.' },
+    { role: 'user', content: [{ type: 'text', text: 'Hello' }] },
+    { role: 'assistant', content: 'Hi' },
+    { role: 'user', content: 'and' },
+  ]
+  const answer = await chat({ messages, max_tokens: 3 })
+  expect(json(answer)).toMatchObject({
+    ...{ id: 'p-1', object: 'chat.completion', model: 'm@v1' },
+    choices: [
+      {
+        ...{ index: 0, id: 'p-1', message: { role: 'assistant', content: '1' } },
+        ...{ finish_reason: 'stop', logprobs: null },
+      },
+    ],
+    usage: { prompt_tokens: 22, completion_tokens: 2, total_tokens: 24 },
+  })
+  expect(prompts).toEqual(['sBe kind.uHelloaHiuand'])
+  expect(served).toMatchObject([{ id: 'p-1', answer: '1', input: { kind: 'messages' } }])
+})
+
+test('a stream has the role, a chunk for each piece, the end, and the usage where it is asked for', async () => {
+  const { chat } = await open()
+  const answer = await chat({ stream: true, stream_options: { include_usage: true } })
+  expect(answer.headers['content-type']).toContain('text/event-stream')
+  const chunks = chunksIn(answer)
+  const pieces = chunks.flatMap(({ choices }) => choices.map(({ delta }) => delta?.content))
+  expect(pieces).toEqual(['', 'a', 'b', 'c', 'd', undefined])
+  expect(chunks.at(-2)?.choices[0]?.finish_reason).toBe('length')
+  expect(chunks.at(-1)).toMatchObject({
+    choices: [],
+    usage: { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7 },
+  })
+})
+
+test('several choices have ids of their own, whole and as a stream', async () => {
+  const { chat, served } = await open()
+  const whole = json(await chat({ n: 3, stop: 'c', seed: 7, temperature: 0, top_p: 0 }))
+  expect(whole.choices).toMatchObject(
+    [0, 1, 2].map((index) => ({ index, id: `p-${index + 1}`, message: { content: 'ab' } })),
+  )
+  expect(served.map(({ id }) => id).toSorted()).toEqual(['p-1', 'p-2', 'p-3'])
+  const texts = ['', '']
+  for (const { choices } of chunksIn(await chat({ n: 2, stream: true })))
+    for (const { index, delta } of choices) texts[index] = `${texts[index]}${delta?.content ?? ''}`
+  expect(texts).toEqual(['abcd', 'abcd'])
+})
+
+test('log-probabilities are those of the tokens that were written', async () => {
+  const { chat, post } = await open()
+  const answer = json(await chat({ logprobs: true, max_completion_tokens: 2 }))
+  const [choice] = answer.choices as unknown as {
+    logprobs: { content: { token: string; logprob: number; bytes: number[] }[] }
+  }[]
+  expect(choice?.logprobs.content.map(({ token, bytes }) => [token, bytes])).toEqual([
+    ['a', [97]],
+    ['b', [98]],
+  ])
+  for (const { logprob } of choice?.logprobs.content ?? []) expect(logprob).toBeLessThanOrEqual(0)
+  const text = json(await post('completions', { prompt: 'x', logprobs: 1, max_tokens: 2 }))
+  expect(text.choices).toMatchObject([
+    { text: 'ab', logprobs: { tokens: ['a', 'b'], text_offset: [0, 1] } },
+  ])
+})
+
+test('prompts are continued as they are: one, or several with all their choices', async () => {
+  const { post, prompts } = await open()
+  const both = json(await post('completions', { prompt: ['x', 'and'], n: 2 }))
+  expect(both.choices).toMatchObject(
+    ['abcd', 'abcd', '1', '1'].map((text, index) => ({ index, text, id: `p-${index + 1}` })),
+  )
+  expect(both.usage).toEqual({ prompt_tokens: 4, completion_tokens: 12, total_tokens: 16 })
+  expect(prompts).toEqual(['x', 'and'])
+  const texts = ['', '']
+  const streamed = chunksIn(await post('completions', { prompt: ['x', 'and'], stream: true }))
+  for (const { choices } of streamed)
+    for (const { index, text } of choices) texts[index] = `${texts[index]}${text ?? ''}`
+  expect(texts).toEqual(['abcd', '1'])
+  expect(streamed.map(({ choices }) => choices[0]?.finish_reason).filter(Boolean)).toEqual([
+    'length',
+    'stop',
+  ])
+})
+
+test('an older version and the live one answer by name', async () => {
+  const { chat } = await open()
+  expect(json(await chat({ model: 'm@v0' })).model).toBe('m@v0')
+  expect(json(await chat({ model: 'm@live' })).model).toBe('m@v1')
+})
+
+test('feedback names the id of a completion', async () => {
+  const { chat, app, journal } = await open()
+  const { id } = json(await chat({}))
+  const sent = await app.inject({
+    method: 'POST',
+    url: '/v1/models/m/feedback',
+    payload: { prediction_id: id, correction: 'Good day.' },
+  })
+  expect(sent.statusCode).toBe(202)
+  expect(journal()).toMatchObject([{ prediction_id: 'p-1', correction: 'Good day.' }])
+})
+
+const long = 'x'.repeat(41)
+const cases: readonly [what: string, body: object, status: number, code: string, param: unknown][] =
+  [
+    ['too many choices', { n: 9 }, 400, 'REQUEST_INVALID', null],
+    ['no choice', { n: 0 }, 400, 'REQUEST_INVALID', null],
+    ['too many tokens', { max_tokens: 5000 }, 400, 'REQUEST_INVALID', 'max_tokens'],
+    ['a temperature of 3', { temperature: 3 }, 400, 'REQUEST_INVALID', null],
+    ['17 stop texts', { stop: Array(17).fill('a') }, 400, 'REQUEST_INVALID', null],
+    ['no message', { messages: [] }, 400, 'REQUEST_INVALID', null],
+    [
+      'an unknown role',
+      { messages: [{ role: 'robot', content: 'a' }] },
+      400,
+      'MESSAGES_INVALID',
+      'messages.0.role',
+    ],
+    [
+      'a tool',
+      { messages: [{ role: 'tool', content: 'a' }] },
+      400,
+      'MESSAGES_INVALID',
+      'messages.0.role',
+    ],
+    [
+      'nothing visible',
+      { messages: [{ role: 'user', content: ' ' }] },
+      400,
+      'INPUT_EMPTY',
+      'messages',
+    ],
+    [
+      'an image',
+      { messages: [{ role: 'user', content: [{ type: 'image_url' }] }] },
+      400,
+      'REQUEST_INVALID',
+      'messages.0.content.0.type',
+    ],
+    [
+      'a prompt that leaves no room',
+      { messages: [{ role: 'user', content: long }] },
+      413,
+      'INPUT_TOO_LONG',
+      null,
+    ],
+    [
+      'what the template refuses',
+      { messages: [{ role: 'user', content: 'rude' }] },
+      400,
+      'CHAT_TEMPLATE_FAILED',
+      null,
+    ],
+    ['an unknown version', { model: 'm@v99' }, 404, 'VERSION_UNKNOWN', 'model'],
+  ]
+test('what is refused has its code, field and fix, as a stream too, and the next request is answered', async () => {
+  const { chat } = await open()
+  for (const stream of [false, true])
+    for (const [what, body, status, code, param] of cases) {
+      const answer = await chat({ stream, ...body })
+      expect([answer.status, json(answer).error], what).toMatchObject([status, { code, param }])
+    }
+  expect((await chat({})).status).toBe(200)
+})
+
+const part = (text: string): TextPart => ({ index: 0, text })
+const begun = (parts: () => AsyncGenerator<TextPart, never>) => ({
+  head: { id: 'p', model: 'm@v1', created: 0, system_fingerprint: '' },
+  choices: [{ id: 'p' }],
+  parts,
+})
+
+test('a reader that goes ends what is being written', async () => {
+  let ended = false
+  async function* endless(): AsyncGenerator<TextPart, never> {
+    try {
+      for (;;) yield await Promise.resolve(part('a'))
+    } finally {
+      ended = true
+    }
+  }
+  const chunks = chatChunks(begun(endless), { logprobs: false, includesUsage: false })
+  await chunks.next()
+  await chunks.next()
+  expect(ended).toBe(false)
+  await chunks.return(undefined)
+  expect(ended).toBe(true)
+})
