@@ -1,6 +1,6 @@
 /**
- * `/embeddings`: vectors of unit length, of the base with the adapter of the version that answers. The clients ask for base64 unless
- * they are told otherwise: float32 numbers, little-endian.
+ * `/embeddings`: vectors of unit length, of the base with the adapter of the version that answers. The clients ask for base64 by
+ * default: float32 numbers, little-endian.
  */
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
