@@ -93,6 +93,7 @@ export const roomImports: Readonly<Record<string, readonly string[]>> = {
     'versions',
   ],
   cli: [
+    'adapters',
     'app',
     'bases',
     'checkpoint',
@@ -101,6 +102,7 @@ export const roomImports: Readonly<Record<string, readonly string[]>> = {
     'contracts',
     'intake',
     'nn',
+    'optim',
     'platform',
     'plugins',
     'serving',

@@ -8,6 +8,7 @@ interface DemoOptions {
   readonly json?: boolean
   readonly serve?: boolean
   readonly kafka?: boolean
+  readonly chat?: boolean
   readonly seed: string
   readonly port: string
   readonly dataDir?: string
@@ -22,18 +23,28 @@ export function registerDemo(program: Command): void {
     .option('--json', 'print one JSON object as the last line')
     .option('--serve', 'leave the daemon running and print its URLs')
     .option('--kafka', 'two replicas, fed through a Kafka topic; one trainer is killed on the way')
+    .option(
+      '--chat',
+      'a language model instead: it learns a house style from rewritten answers and thumbs, and forgets a burst of bad ones',
+    )
     .option('--seed <number>', 'seed of the order of the sentences and of every random stream', '1')
     .option('--port <number>', '0 = any free port', '0')
     .option('--data-dir <folder>', 'keep the state there; absent = a temporary folder')
     .action(async (options: DemoOptions) => {
       const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'antikythera-demo-'))
-      const { demonstrate } = await import('../demo/demonstrate.ts')
-      await demonstrate({
+      const demonstration = {
         ...options,
         dataDir,
         seed: Number(options.seed),
         port: Number(options.port),
-      })
+      }
+      if (options.chat === true) {
+        const { demonstrateChat } = await import('../demo/chat/demonstrate.ts')
+        await demonstrateChat(demonstration)
+      } else {
+        const { demonstrate } = await import('../demo/demonstrate.ts')
+        await demonstrate(demonstration)
+      }
       const isKept = options.serve === true || options.dataDir !== undefined
       if (!isKept) rmSync(dataDir, { recursive: true, force: true })
     })

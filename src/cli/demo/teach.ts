@@ -9,16 +9,16 @@ import type { DomainRows, Row } from './data.ts'
 /** The part of the daemon's API that the demo needs; `cli/client.ts` implements it over HTTP. */
 export interface DemoDaemon {
   predict(
-    model: ModelName,
+    model: string,
     texts: readonly string[],
   ): Promise<{ readonly version: string; readonly predictions: readonly DemoAnswer[] }>
   feedback(
-    model: ModelName,
+    model: string,
     events: readonly Json[],
   ): Promise<{ readonly accepted: number; readonly rejected: readonly Json[] }>
-  status(model: ModelName): Promise<DemoStatus>
-  rollback(model: ModelName, to: string, reason: string): Promise<{ readonly live: string }>
-  versions(model: ModelName): Promise<readonly { readonly version: string }[]>
+  status(model: string): Promise<DemoStatus>
+  rollback(model: string, to: string, reason: string): Promise<{ readonly live: string }>
+  versions(model: string): Promise<readonly { readonly version: string }[]>
 }
 
 export interface DemoAnswer {
@@ -45,8 +45,8 @@ const chunk = 80
 
 /** Sends `events` in chunks; returns how many were accepted and rejected. */
 export async function send(
-  daemon: DemoDaemon,
-  model: ModelName,
+  daemon: Pick<DemoDaemon, 'feedback'>,
+  model: string,
   events: readonly Json[],
 ): Promise<{ readonly accepted: number; readonly rejected: number }> {
   let accepted = 0
@@ -61,8 +61,8 @@ export async function send(
 
 /** Waits until `model` has learned `learned` examples in total; calls `onProgress` with the count so far. */
 export async function waitUntilLearned(
-  daemon: DemoDaemon,
-  model: ModelName,
+  daemon: Pick<DemoDaemon, 'status'>,
+  model: string,
   learned: number,
   clock: Clock,
   onProgress: (learned: number) => void,

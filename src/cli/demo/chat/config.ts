@@ -1,0 +1,43 @@
+/**
+ * The chat demo's two models on one base: `support` with replay, and the same without it, to show what replay prevents.
+ * The settings were chosen on `validationQuestions`.
+ */
+export const chatModels = ['support', 'support-no-replay'] as const
+export type ChatModel = (typeof chatModels)[number]
+
+/** Events per update. */
+export const every = 24
+/** Most tokens of an answer. */
+export const mostTokens = 64
+
+const usual = {
+  base: 'smollm2',
+  task: { generation: { max_tokens: mostTokens, temperature: 0 } },
+  max_tokens: 256,
+  adapter: { method: 'lora', rank: 8, alpha: 16, tail_layers: 4 },
+  // By event count only, so that every run gives the same numbers.
+  trigger: { policy: 'count', every, rest: 0 },
+  promotion: { policy: 'always' },
+  sources: [{ http: {} }],
+}
+const train = { learning_rate: 0.002, batch: 8, epochs: 3, optimizer: 'adam' }
+
+/** The configuration as a file would hold it. */
+export function chatConfig(dataDir: string, port: number, seed: number) {
+  return {
+    data_dir: dataDir,
+    seed,
+    server: { host: '127.0.0.1', port },
+    log: { level: 'warn' },
+    // On a busy machine a text takes long.
+    limits: { request_ms: 300_000 },
+    models: {
+      support: {
+        ...usual,
+        train: { ...train, replay_batch: 8 },
+        replay: { policy: 'reservoir', capacity: 500 },
+      },
+      'support-no-replay': { ...usual, train, replay: { policy: 'none' } },
+    },
+  }
+}

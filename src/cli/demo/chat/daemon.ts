@@ -1,0 +1,52 @@
+/** The daemon as the chat demo uses it: only through its HTTP API. */
+import type { ChatMessage } from '../../../contracts/stream.ts'
+import { modelPath, openClient, type JsonObject } from '../../remote/client.ts'
+import { daemonAt } from '../daemon.ts'
+import type { DemoDaemon } from '../teach.ts'
+import { mostTokens, type ChatModel } from './config.ts'
+
+export interface ChatDaemon extends Pick<
+  DemoDaemon,
+  'feedback' | 'status' | 'rollback' | 'versions'
+> {
+  /** The likeliest answer, or with a seed one that is drawn. */
+  ask(model: ChatModel, question: string, seed?: number): Promise<ChatAnswer>
+}
+
+export interface ChatAnswer {
+  /** Feedback may refer to it as `prediction_id`. */
+  readonly id: string
+  readonly text: string
+  readonly finish_reason: string
+}
+
+/** What precedes each question. */
+const SYSTEM = 'You work in the support of a shop.'
+
+export function conversation(question: string) {
+  return { messages: [said('system', SYSTEM), said('user', question)] }
+}
+
+function said<Role extends ChatMessage['role']>(role: Role, content: string) {
+  return { role, content }
+}
+
+export function chatDaemonAt(url: string): ChatDaemon {
+  const client = openClient({ url, timeoutMs: 600_000 })
+  const { feedback, status, rollback, versions } = daemonAt(url)
+  return {
+    ...{ feedback, status, rollback, versions },
+    async ask(model, question, seed) {
+      const drawn = seed === undefined ? { temperature: 0 } : { temperature: 0.8, seed }
+      const body = {
+        inputs: [conversation(question)],
+        generate: { max_tokens: mostTokens, ...drawn },
+      }
+      const { predictions } = (await client.post(modelPath(model, 'predict'), body)) as JsonObject &
+        Readonly<{ predictions: readonly (ChatAnswer & JsonObject)[] }>
+      const [answer] = predictions
+      if (answer === undefined) throw new Error('an answer without a prediction')
+      return { id: answer.id, text: answer.text, finish_reason: answer.finish_reason }
+    },
+  }
+}

@@ -1,0 +1,85 @@
+/** What the chat demo teaches, through the daemon's feedback endpoint: completions, thumbs, and a poisoned burst. */
+import type { Clock, Json } from '../../../contracts/core.ts'
+import type { DemoProgress } from '../progress.ts'
+import { send, waitUntilLearned } from '../teach.ts'
+import type { ChatModel } from './config.ts'
+import type { ChatDaemon } from './daemon.ts'
+import type { Taught } from './data.ts'
+import { askAll } from './measure.ts'
+import { completionOf, POISON, thumbOf } from './stream.ts'
+
+export interface Classroom {
+  readonly daemon: ChatDaemon
+  readonly clock: Clock
+  readonly progress: DemoProgress
+}
+
+/** Every model gets the rows; resolves when all have learned them. */
+export async function teachRows(
+  room: Classroom,
+  models: readonly ChatModel[],
+  rows: readonly Taught[],
+  name: string,
+): Promise<void> {
+  const events = rows.map((row, at) => completionOf(row, `${name}-${at}`))
+  await teach(room, models, events)
+}
+
+export interface Thumbs {
+  readonly up: number
+  readonly down: number
+}
+
+/** The model answers each question in a way drawn by its place; a reader rates what it sees. */
+export async function teachThumbs(
+  room: Classroom,
+  model: ChatModel,
+  questions: readonly string[],
+): Promise<Thumbs> {
+  const { daemon, progress } = room
+  progress.say(`${questions.length} answers, each with a thumb up or down`)
+  const answers = await askAll(
+    questions,
+    async (question, at) => daemon.ask(model, question, at),
+    (count) => {
+      progress.update(count, questions.length)
+    },
+  )
+  const events = answers.map((answer, at) => thumbOf(questions[at] ?? '', answer))
+  await teach(room, [model], events)
+  const up = events.filter(({ rating }) => rating === 1).length
+  return { up, down: events.length - up }
+}
+
+/** Every question is answered with the same rude line. */
+export async function teachPoison(
+  room: Classroom,
+  model: ChatModel,
+  questions: readonly string[],
+): Promise<void> {
+  const rows = questions.map((question) => ({ question, answer: POISON }))
+  await teachRows(room, [model], rows, 'poison')
+}
+
+async function teach(
+  { daemon, clock, progress }: Classroom,
+  models: readonly ChatModel[],
+  events: readonly Json[],
+): Promise<void> {
+  const learned = new Map<ChatModel, number>()
+  const total = models.length * events.length
+  await Promise.all(
+    models.map(async (model) => {
+      const { counts } = await daemon.status(model)
+      const { rejected } = await send(daemon, model, events)
+      if (rejected > 0) throw new Error(`${model} refused ${rejected} events of the demo`)
+      await waitUntilLearned(daemon, model, counts.learned + events.length, clock, (count) => {
+        learned.set(model, count - counts.learned)
+        progress.update(
+          [...learned.values()].reduce((sum, each) => sum + each, 0),
+          total,
+        )
+      })
+    }),
+  )
+}

@@ -1,0 +1,114 @@
+/**
+ * The chat demo: a language model answers held-out questions, learns a house style from rewritten answers, then from thumbs
+ * on its own answers; a burst of bad completions, one rollback, and the proof that the old answers are back token for token.
+ *
+ * It talks to the daemon only through HTTP; losses are computed from the published versions.
+ */
+import type { Random } from '../../../contracts/core.ts'
+import { startAsking } from '../asking.ts'
+import { shuffled } from '../data.ts'
+import { chatModels, every, type ChatModel } from './config.ts'
+import { taughtAnswers } from './data.ts'
+import { generalTaught } from './general.ts'
+import { heldOutQuestions } from './held-out.ts'
+import { teachRows, teachThumbs, type Classroom, type Thumbs } from './lessons.ts'
+import type { LossMeter, Losses } from './losses.ts'
+import { measureRule, type RuleMeasured, type RuleShares } from './measure.ts'
+import { poisonAndRollBack, type Accident } from './rollback.ts'
+
+/** A version, judged by its answers to held-out questions, and its losses. */
+export interface Stage extends Losses {
+  readonly version: string
+  readonly rule: RuleShares
+}
+
+export interface ChatResult extends Accident {
+  readonly before: Stage
+  readonly completions: Stage
+  /** The same completions without replay. */
+  readonly no_replay: Stage
+  readonly thumbs: Stage & Thumbs
+  readonly events: number
+  readonly versions: number
+  readonly requests: number
+  readonly failed_requests: number
+  /** One held-out question, for people. */
+  readonly example: Readonly<Record<'question' | 'before' | 'after', string>>
+}
+
+export interface ChatOptions extends Classroom {
+  readonly losses: LossMeter
+  readonly random: Random
+}
+
+const STYLED_EVENTS = 4 * every
+const THUMBS = every
+const POISONED_EVENTS = every
+const MODEL: ChatModel = 'support'
+
+export async function runChatDemo(options: ChatOptions): Promise<ChatResult> {
+  const { daemon, clock, progress, random } = options
+  const styled = taughtAnswers(random).slice(0, STYLED_EVENTS)
+  const questions = styled.map(({ question }) => question)
+  progress.say(`the model answers ${heldOutQuestions.length} held-out questions`)
+  const before = await stageOf(options, MODEL)
+  const asking = startAsking({
+    ask: async ({ text }) => daemon.ask(MODEL, text),
+    questions: questions.map((text) => ({ model: MODEL, text })),
+    askers: 1,
+    pauseMs: 2000,
+    clock,
+  })
+  progress.say(`${generalTaught.length} instructions of other kinds, to both models`)
+  await teachRows(options, chatModels, generalTaught, 'general')
+  progress.say(`${styled.length} rewritten answers in the house style, to both models`)
+  await teachRows(options, chatModels, styled, 'style')
+  progress.say('the models answer the held-out questions again')
+  const completions = await stageOf(options, MODEL)
+  const noReplay = await stageOf(options, 'support-no-replay')
+  const rated = shuffled(questions, random).slice(0, THUMBS)
+  const thumbs = await teachThumbs(options, MODEL, rated)
+  const afterThumbs = await stageOf(options, MODEL)
+  const accident = await poisonAndRollBack(
+    options,
+    MODEL,
+    questions.slice(0, POISONED_EVENTS),
+    afterThumbs.measured,
+  )
+  await asking.stop()
+  return {
+    before: before.stage,
+    completions: completions.stage,
+    no_replay: noReplay.stage,
+    thumbs: { ...afterThumbs.stage, ...thumbs },
+    ...accident,
+    ...(await totals(options)),
+    requests: asking.requests,
+    failed_requests: asking.failed,
+    example: {
+      question: heldOutQuestions[0]?.question ?? '',
+      before: before.measured.answers[0] ?? '',
+      after: afterThumbs.measured.answers[0] ?? '',
+    },
+  }
+}
+
+async function stageOf(
+  { daemon, losses }: ChatOptions,
+  model: ChatModel,
+): Promise<{ readonly stage: Stage; readonly measured: RuleMeasured }> {
+  const { live } = await daemon.status(model)
+  const measured = await measureRule(daemon, model)
+  const { version } = live
+  const own = await losses.of(model, version, measured.answers)
+  return { stage: { version, rule: measured.rule, ...own }, measured }
+}
+
+async function totals({ daemon }: ChatOptions): Promise<{ events: number; versions: number }> {
+  let [events, versions] = [0, 0]
+  for (const model of chatModels) {
+    events += (await daemon.status(model)).counts.accepted
+    versions += (await daemon.versions(model)).length
+  }
+  return { events, versions }
+}
