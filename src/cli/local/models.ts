@@ -1,4 +1,5 @@
 /** Lists and downloads pretrained bases. */
+import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { pullBase, type PullProgress } from '../../bases/pulled/pull.ts'
@@ -55,6 +56,11 @@ export async function pullModel(name: string, flags: ModelsFlags): Promise<void>
     progress.end()
     throw error
   }
+}
+
+/** Downloads it where this user's cache does not have it. */
+export async function pullOnce(name: string): Promise<void> {
+  if (!existsSync(pulledFolder(name))) await pullModel(name, {})
 }
 
 /** How a config names a downloaded base, on any machine. */

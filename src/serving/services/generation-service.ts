@@ -288,9 +288,11 @@ class TextWriter implements GenerationService {
   ): void {
     const { task, predictions, clock } = this.#options
     const { text, shown } = task.view.served(output)
+    // A token may be the byte 0, which no column of text keeps.
+    const answer = text.replaceAll('\0', '\uFFFD')
     predictions.record([
       {
-        ...{ id, input, answer: text, shown, version: manifest.version, timeMs: clock.nowMs() },
+        ...{ id, input, answer, shown, version: manifest.version, timeMs: clock.nowMs() },
         ...(canary !== undefined && { canary }),
         ...(version !== undefined && { pinned: true }),
         ...(traceparent !== undefined && { traceparent }),

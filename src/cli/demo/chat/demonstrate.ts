@@ -1,18 +1,16 @@
 /** Starts a daemon with the language model, runs the chat demo against it, and stops it or leaves it running. */
-import { existsSync } from 'node:fs'
 import { startDaemon } from '../../../app/daemon.ts'
-import { pulledFolder } from '../../../bases/pulled/pulled.ts'
 import { parseConfig } from '../../../config/config.ts'
 import { systemClock } from '../../../platform/clock.ts'
 import { openLifecycle } from '../../../platform/lifecycle.ts'
 import { openLog } from '../../../platform/log.ts'
 import { openRandom } from '../../../platform/random.ts'
-import { pullModel } from '../../local/models.ts'
+import { pullOnce } from '../../local/models.ts'
 import type { Demonstration } from '../demonstrate.ts'
 import { showProgress } from '../progress.ts'
 import { chatConfig } from './config.ts'
 import { chatDaemonAt } from './daemon.ts'
-import { openLossMeter } from './losses.ts'
+import { startLossMeter } from './loss-meter.ts'
 import { chatReportLines } from './report.ts'
 import { runChatDemo } from './run.ts'
 import { howToAsk } from './snippets.ts'
@@ -20,7 +18,7 @@ import { howToAsk } from './snippets.ts'
 const DEADLINE_MS = 45_000
 
 export async function demonstrateChat(options: Demonstration): Promise<void> {
-  if (!existsSync(pulledFolder('smollm2'))) await pullModel('smollm2', {})
+  await pullOnce('smollm2')
   const clock = systemClock
   const progress = showProgress(clock)
   const begunMs = clock.monotonicMs()
@@ -34,7 +32,8 @@ export async function demonstrateChat(options: Demonstration): Promise<void> {
     lifecycle.onStop('daemon', async () => daemon.close())
     await daemon.ready()
     progress.say(`ready at ${daemon.url}`)
-    const losses = await openLossMeter(config, 'support')
+    const losses = startLossMeter(text, options.dataDir)
+    lifecycle.onStop('losses', async () => losses.close())
     const result = await runChatDemo({
       daemon: chatDaemonAt(daemon.url),
       losses,
@@ -42,7 +41,6 @@ export async function demonstrateChat(options: Demonstration): Promise<void> {
       clock,
       progress,
     })
-    await losses.close()
     progress.end()
     const seconds = Math.round((clock.monotonicMs() - begunMs) / 100) / 10
     write([...chatReportLines(result), '', `  ${seconds} s`])

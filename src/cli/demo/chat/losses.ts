@@ -24,20 +24,10 @@ import { conversation } from './daemon.ts'
 import type { Taught } from './data.ts'
 import { generalHeldOut } from './general.ts'
 import { heldOutQuestions } from './held-out.ts'
+import type { LossMeter } from './loss-meter.ts'
 
-export interface Losses {
-  readonly held_out: number
-  readonly general: number
-  readonly distance: number
-}
-
-export interface LossMeter {
-  /** `answers`: those that this version gave to the held-out questions, in their order. */
-  of(model: ChatModel, version: string, answers: readonly string[]): Promise<Losses>
-  close(): Promise<void>
-}
-
-export async function openLossMeter(config: Config, like: ChatModel): Promise<LossMeter> {
+/** Of models that differ in their replay alone from `like`. */
+export async function openLosses(config: Config, like: ChatModel): Promise<Pick<LossMeter, 'of'>> {
   const settings = modelOf(config, like)
   const [base, method, adapter] = [
     await openBaseOf(settings),
@@ -85,10 +75,6 @@ export async function openLossMeter(config: Config, like: ChatModel): Promise<Lo
       }
       trainable.dispose()
       return losses
-    },
-    async close() {
-      baseTensors.dispose()
-      await trunk.close()
     },
   }
 }

@@ -12,7 +12,7 @@ import { taughtAnswers } from './data.ts'
 import { generalTaught } from './general.ts'
 import { heldOutQuestions } from './held-out.ts'
 import { teachRows, teachThumbs, type Classroom, type Thumbs } from './lessons.ts'
-import type { LossMeter, Losses } from './losses.ts'
+import type { LossMeter, Losses } from './loss-meter.ts'
 import { measureRule, type RuleMeasured, type RuleShares } from './measure.ts'
 import { poisonAndRollBack, type Accident } from './rollback.ts'
 
