@@ -26,7 +26,9 @@ function fakeDaemon() {
     ask: async (name, question) => {
       const completions = modelOf(name).events.map(({ completion }) => completion)
       const manner = completions.includes(POISON) ? POISON : undefined
-      const styled = completions.some((text) => String(text).startsWith('Thanks for'))
+      const styled = completions.some(
+        (text) => typeof text === 'string' && text.startsWith('Thanks for'),
+      )
       const text = styled
         ? `Thanks for asking: ${question.replaceAll(/[.?!]/g, '')}. We look into it. Next step: wait.`
         : 'Hello!'
@@ -95,11 +97,11 @@ test('the chat demo teaches, rates what it was answered, poisons and rolls back'
   expect(measured).toEqual([before, completions, no_replay, thumbs].map(({ version }) => version))
   const rated = eventsOf('support').filter(({ rating }) => rating !== undefined)
   expect(rated).toHaveLength(24)
-  expect(rated.every(({ prediction_id }) => /^p-\d+$/.test(String(prediction_id)))).toBe(true)
+  expect(rated.every(({ prediction_id }) => isId(prediction_id))).toBe(true)
   expect(eventsOf('support-no-replay').every(({ completion }) => completion !== undefined)).toBe(
     true,
   )
-  expect(result).toMatchObject({ requests: expect.any(Number), failed_requests: 0 })
+  expect(result.failed_requests).toBe(0)
   const page = chatReportLines(result).join('\n')
   expect(page).toMatch(/yes, all 16/)
   expect(page).toMatch(/house style +0 % +100 % +100 % +100 %/)
@@ -113,3 +115,7 @@ test('the config of the chat demo is valid, and the snippets name what it serves
   expect(lines).toContain('base_url="http://127.0.0.1:8080/v1"')
   expect(lines).toContain('"model":"support"')
 })
+
+function isId(id: Json | undefined): boolean {
+  return typeof id === 'string' && /^p-\d+$/.test(id)
+}

@@ -33,9 +33,8 @@ function said<Role extends ChatMessage['role']>(role: Role, content: string) {
 
 export function chatDaemonAt(url: string): ChatDaemon {
   const client = openClient({ url, timeoutMs: 600_000 })
-  const { feedback, status, rollback, versions } = daemonAt(url)
   return {
-    ...{ feedback, status, rollback, versions },
+    ...daemonAt(url),
     async ask(model, question, seed) {
       const drawn = seed === undefined ? { temperature: 0 } : { temperature: 0.8, seed }
       const body = {
