@@ -83,7 +83,7 @@ async function openAnswering(
     models.filter(({ name }) => writesTexts(site, name) === writes).map(({ base }) => base)
   const atEnd = (close: () => Promise<void>) => site.atEnd(close)
   const writers = openWriters(basesOf(true), {
-    ...{ methods, tasks, limits: config.limits, clock, log, metrics, atEnd },
+    ...{ methods, tasks, threads: workers, limits: config.limits, clock, log, metrics, atEnd },
   })
   const engines = await openEngines(basesOf(false), {
     engine: { methods, tasks, workers },

@@ -4,7 +4,7 @@
  *
  *   npm run bench -- lm decode [--rounds 3] [--tokens 24] [--only base,top,all,int8] [--fresh]
  *
- * CPU time is what a busy machine changes least; tokens per second are of the wall clock, the best round. The peer is installed
+ * CPU time is what a busy machine changes least; of both clocks it is the best round. The peer is installed
  * into the cache of benches, and is no dependency.
  */
 import { execFileSync } from 'node:child_process'
@@ -22,7 +22,7 @@ import { openRandom } from '../../dist/src/platform/random.js'
 import { methods, tasks } from '../../dist/src/plugins.js'
 import { PROMPT_PART } from '../../dist/src/serving/engine/decode-scheduler.js'
 import { openDecodingEngine } from '../../dist/src/serving/engine/decoding-engine.js'
-import { cpuTime, machine, median, round, say } from './figures.mjs'
+import { cpuTime, machine, round, say } from './figures.mjs'
 import { openResults } from './results.mjs'
 
 const PEER = '3.21.1'
@@ -78,8 +78,8 @@ async function compared(base, side, { rounds, tokens }) {
   const [ours, peer] = [await openOurs(base, side), await openPeer()]
   const figures = { ours: [], peer: [] }
   for (let at = 0; at < rounds; at += 1) {
-    figures.ours.push(await round1(ours, prompts, tokens))
-    figures.peer.push(await round1(peer, prompts, tokens))
+    figures.ours.push(await measured(ours, prompts, tokens))
+    figures.peer.push(await measured(peer, prompts, tokens))
     say(
       `round ${at + 1}: ${JSON.stringify({ ours: figures.ours.at(-1), peer: figures.peer.at(-1) })}`,
     )
@@ -91,29 +91,29 @@ async function compared(base, side, { rounds, tokens }) {
 }
 
 /** Milliseconds: of a token within one text and within eight, and until the first token of a short and a long prompt. */
-async function round1(side, [short, long], tokens) {
-  const one = await timed(() => side.write([short], tokens + 1))
-  const eight = await timed(() =>
-    side.write(
-      Array.from({ length: 8 }, () => short),
-      tokens + 1,
-    ),
-  )
-  const [first, firstLong] = [
-    await timed(() => side.write([short], 1)),
-    await timed(() => side.write([long], 1)),
-  ]
-  const each = (whole, prompts) => ({
-    cpuMs: (whole.cpuMs - prompts * first.cpuMs) / (tokens * prompts),
-    wallMs: (whole.wallMs - prompts * first.wallMs) / (tokens * prompts),
-  })
+async function measured(side, [short, long], tokens) {
   return {
-    one: each(one, 1),
-    eight: each(eight, 8),
-    first,
-    firstLong,
+    one: await steps(side, [short], tokens),
+    eight: await steps(
+      side,
+      Array.from({ length: 8 }, () => short),
+      tokens,
+    ),
+    first: await timed(() => side.write([short], 1)),
+    firstLong: await timed(() => side.write([long], 1)),
     promptTokens: [short.length, long.length],
   }
+}
+
+/** Of a token, from where every text has its first one. */
+async function steps(side, prompts, tokens) {
+  let [cpu, started, begun, count] = [cpuTime(), 0, 0, 0]
+  const onFirst = () => {
+    begun += 1
+    if (begun === prompts.length) [cpu, started, count] = [cpuTime(), performance.now(), 0]
+  }
+  await side.write(prompts, tokens + 1, onFirst, () => (count += 1))
+  return { cpuMs: cpu() / count, wallMs: (performance.now() - started) / count }
 }
 
 async function timed(work) {
@@ -124,7 +124,7 @@ async function timed(work) {
 
 function summed(rounds) {
   const of = (key) => ({
-    cpuMs: round(median(rounds.map((each) => each[key].cpuMs))),
+    cpuMs: round(Math.min(...rounds.map((each) => each[key].cpuMs))),
     wallMs: round(Math.min(...rounds.map((each) => each[key].wallMs))),
   })
   const [one, eight] = [of('one'), of('eight')]
@@ -162,7 +162,7 @@ async function openOurs(plain, { config, isQuantized }) {
   return {
     close: () => engine.close(),
     /** As the scheduler does: prompts in parts, then all texts together. Answers the tokens of the first. */
-    async write(prompts, tokens) {
+    async write(prompts, tokens, onFirst = () => {}, onToken = () => {}) {
       const texts = prompts.map((prompt) => ({ prompt, sequence: (sequences += 1), said: [] }))
       const step = async (some, idsOf, draws) => {
         const rows = some.map((text) => ({
@@ -172,7 +172,10 @@ async function openOurs(plain, { config, isQuantized }) {
         const { drawn } = await engine.step(rows)
         for (const [at, text] of some.entries()) {
           text.from = rows[at].from + rows[at].ids.length
-          if (draws) text.said.push(drawn[at].token)
+          if (!draws) continue
+          if (text.said.length === 0) onFirst()
+          else onToken()
+          text.said.push(drawn[at].token)
         }
       }
       for (const text of texts)
@@ -206,7 +209,7 @@ async function openPeer() {
   const free = Array.from({ length: 8 }, () => context.getSequence())
   return {
     close: () => llama.dispose(),
-    async write(prompts, tokens) {
+    async write(prompts, tokens, onFirst = () => {}, onToken = () => {}) {
       await Promise.all(
         prompts.map(async (prompt, at) => {
           const sequence = free[at]
@@ -216,6 +219,8 @@ async function openPeer() {
             temperature: 0,
             yieldEogToken: true,
           })) {
+            if (left === tokens) onFirst()
+            else onToken()
             left -= 1
             if (left === 0) break
           }

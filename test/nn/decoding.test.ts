@@ -91,7 +91,8 @@ let base: Base
 let engine: DecodingEngine
 beforeAll(async () => {
   base = await openTiny()
-  engine = openDecodingEngine({ base, ...parts })
+  // The bits do not depend on the number of threads.
+  engine = openDecodingEngine({ base, ...parts, threads: 2 })
   await engine.load('one', versionOfTiny(base, 1))
   await engine.load('two', versionOfTiny(base, 2))
   await engine.load('wide', versionOfTiny(base, 3, 16))

@@ -50,7 +50,8 @@ const server = section(
       minimum: 1,
       maximum: 64,
       default: 1,
-      description: 'engine threads per base',
+      description:
+        'engine threads per base; of a language model, the threads of each step of its texts',
     }),
     batch_rows: Type.Integer({
       minimum: 1,

@@ -32,6 +32,8 @@ export interface OrtPool {
 
 export interface OrtPoolOptions {
   readonly workers: number
+  /** Of one run, besides; absent = 1. */
+  readonly threads?: number
   /** Called for each thread that died, before it is replaced. */
   readonly onCrash?: (fault: Error) => void
   /** Called for each thread that was started. */
@@ -63,7 +65,7 @@ class ThreadPool implements OrtPool {
   async addSession(id: string, record: () => OnnxModel): Promise<void> {
     const known = this.#sessions.get(id)
     if (known) return known.ready
-    const ready = this.#everywhere({ kind: 'session', session: id, model: record() })
+    const ready = this.#everywhere(this.#added(id, record))
     this.#sessions.set(id, { record, ready })
     await ready.catch((error: unknown) => {
       this.#sessions.delete(id)
@@ -158,16 +160,17 @@ class ThreadPool implements OrtPool {
     return threads.reduce((best, thread) => (thread.load < best.load ? thread : best))
   }
 
+  #added(session: string, record: () => OnnxModel) {
+    const { threads = 1 } = this.#options
+    return { kind: 'session' as const, session, model: record(), threads }
+  }
+
   /** What a thread is sent first it has done before anything that comes after. */
   #start(at: number): OrtThread {
     const thread = new OrtThread((fault) => this.#replace(at, thread, fault))
     this.#slots[at] = thread
     const known = [
-      ...[...this.#sessions].map(([session, { record }]) => ({
-        kind: 'session' as const,
-        session,
-        model: record(),
-      })),
+      ...[...this.#sessions].map(([session, { record }]) => this.#added(session, record)),
       ...[...this.#held].map(([key, held]) => ({ kind: 'hold' as const, key, ...held })),
     ]
     // A call that needs what failed here fails by itself, with the reason.

@@ -4,7 +4,12 @@ import type { OnnxModel } from '../record.ts'
 import type { DecodeRun } from '../decoding/decode-run.ts'
 
 export type OrtRequest =
-  | { readonly kind: 'session'; readonly session: string; readonly model: OnnxModel }
+  | {
+      readonly kind: 'session'
+      readonly session: string
+      readonly model: OnnxModel
+      readonly threads: number
+    }
   /** Keeps an adapter's tensors in the worker, so that runs name it instead of sending it. */
   | ({ readonly kind: 'hold'; readonly key: string } & AdapterTensors)
   | { readonly kind: 'drop'; readonly key: string }

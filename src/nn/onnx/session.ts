@@ -2,8 +2,8 @@
  * One ONNX Runtime session: the only file that imports onnxruntime-node. `run` blocks the thread that calls it, so sessions live in
  * worker threads (ort-worker.ts).
  *
- * One thread a session and no spinning: idle threads that spin starve a training that shares the cores, and sums that come out in one
- * order give the same bits every time.
+ * One thread a session, unless more are asked for, and no spinning: idle threads that spin starve a training that shares the cores,
+ * and sums that come out in one order give the same bits every time.
  */
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 
@@ -29,9 +29,10 @@ export interface OnnxSession {
   close(): Promise<void>
 }
 
-export async function openSession(model: Uint8Array): Promise<OnnxSession> {
+/** `threads` of one run. */
+export async function openSession(model: Uint8Array, threads = 1): Promise<OnnxSession> {
   const session = await InferenceSession.create(model, {
-    intraOpNumThreads: 1,
+    intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',

@@ -14,7 +14,7 @@ const lanes = new DecodeLanes()
 async function answer(request: OrtRequest): Promise<Feeds> {
   switch (request.kind) {
     case 'session':
-      await addSession(request.session, request.model)
+      await addSession(request)
       return {}
     case 'hold':
       adapters.hold(request.key, request.tensors, request.alone)
@@ -35,11 +35,13 @@ async function answer(request: OrtRequest): Promise<Feeds> {
   }
 }
 
+type AddedSession = Extract<OrtRequest, { kind: 'session' }>
+
 /** Adding twice happens after a crash: once from the pool's memory, once from the call that was tried again. */
-async function addSession(id: string, model: Uint8Array): Promise<void> {
+async function addSession({ session: id, model, threads }: AddedSession): Promise<void> {
   if (sessions.has(id)) return
   // Copied, because the runtime does not read shared memory.
-  sessions.set(id, await openSession(Uint8Array.from(model)))
+  sessions.set(id, await openSession(Uint8Array.from(model), threads))
 }
 
 function sessionOf(id: string): OnnxSession {

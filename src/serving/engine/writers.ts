@@ -20,7 +20,7 @@ export interface WriterOfBase {
 
 export interface WritersOptions
   extends
-    Pick<DecodingEngineOptions, 'methods' | 'tasks'>,
+    Pick<DecodingEngineOptions, 'methods' | 'tasks' | 'threads'>,
     Pick<SchedulerOptions, 'limits' | 'clock'> {
   readonly log: Logger
   readonly metrics: Metrics
@@ -29,14 +29,14 @@ export interface WritersOptions
 
 export function openWriters(
   bases: Iterable<Base>,
-  { methods, tasks, limits, clock, log, metrics, atEnd }: WritersOptions,
+  { limits, clock, log, metrics, atEnd, ...parts }: WritersOptions,
 ): ReadonlyMap<Base, WriterOfBase> {
   const writers = new Map<Base, WriterOfBase>()
   for (const base of new Set(bases)) {
     const onCrash = (err: Error) => {
       log.error({ err, base: base.name }, 'a decoding thread died; another takes its place')
     }
-    const engine = openDecodingEngine({ base, methods, tasks, onCrash })
+    const engine = openDecodingEngine({ ...parts, base, onCrash })
     const scheduler = openDecodeScheduler({ base: base.name, engine, limits, clock, metrics })
     atEnd(async () => engine.close())
     atEnd(async () => scheduler.close())
