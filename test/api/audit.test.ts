@@ -48,11 +48,16 @@ test('each action is in the log before its answer: which key, what, from where, 
     ...{ key: 'anna', method: 'POST', path: '/v1/models/m/rollback', body },
     ...{ from: '192.0.2.7', forwarded_for: '10.1.2.3', status: 200 },
   })
-  await as('token-of-16-bytes', 'PUT', '/v1/models/m/versions/v0/pin')
+  const pin = '/v1/models/m/versions/v0/pin'
+  await as('token-of-16-bytes', 'PUT', pin)
+  const reason = { reason: 'the one before the audit' }
+  await as('anna', 'DELETE', pin, reason)
+  expect((await records())[0]).toMatchObject({ method: 'DELETE', path: pin, body: reason })
   await as('anna', 'POST', '/v1/models/m/promote', { version: 'v99', reason: 'r' })
   expect(await records()).toMatchObject([
     { key: 'anna', status: 404, code: 'VERSION_UNKNOWN', body: { version: 'v99' } },
-    { key: 'token-1', method: 'PUT', path: '/v1/models/m/versions/v0/pin', status: 200 },
+    { key: 'anna', method: 'DELETE', status: 200 },
+    { key: 'token-1', method: 'PUT', path: pin, status: 200 },
     { key: 'anna', status: 200 },
   ])
 })

@@ -105,7 +105,7 @@ test('a version can be pinned and unpinned, with the model or without', async ()
   expect((await cli('pin', 'v3')).stdout).toBe(
     'v3 keeps its bytes until you unpin it\npinned: v3\n',
   )
-  const { stdout } = await cli('pin', 'm', 'v1')
+  const { stdout } = await cli('pin', 'm', 'v1', '--reason', 'the one of March')
   expect(stdout).toContain('pinned: v1, v3')
   expect((await cli('versions')).stdout).toMatch(/^\* {2}v1 \(pinned\)/m)
   expect((await cli('pins')).stdout).toBe('v1\nv3\n')

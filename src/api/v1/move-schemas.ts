@@ -75,6 +75,11 @@ export const CanaryBody = Type.Object(
 export type CanaryBody = Static<typeof CanaryBody>
 export const ShadowBody = Type.Object({ version: Type.String(), reason: Reason }, Strict)
 export type ShadowBody = Static<typeof ShadowBody>
+/** No body at all is one too. */
+export const PinBody = Type.Union(
+  [Type.Object({ reason: Type.Optional(Reason) }, Strict), Type.Null()],
+  { description: 'the reason stands in the audit log' },
+)
 export const EndTrialBody = Type.Object({ reason: Reason }, Strict)
 export type EndTrialBody = Static<typeof EndTrialBody>
 export const RoutingAnswer = Type.Object({ live: Name, generation: Count, ...routedParts })

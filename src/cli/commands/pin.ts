@@ -1,6 +1,7 @@
 /** `antikythera pin`, `unpin` and `pins`: whether a version keeps its bytes regardless of `keep`. */
 import type { Command } from 'commander'
 import { aboutModel, withClient, withModel, type ClientFlags } from '../flags.ts'
+import type { PinFlags } from '../remote/change-pin.ts'
 
 const verbs = {
   pin: 'keep the bytes of a version, whatever the keep setting says',
@@ -19,7 +20,8 @@ export function registerPin(program: Command): void {
       .argument('<model>', 'optional if the daemon serves only one')
       .argument('[version]')
       .usage('[options] [model] <version>')
-      .action(async (...args: [string, string | undefined, ClientFlags]) => {
+      .option('--reason <text>', 'recorded in the audit log')
+      .action(async (...args: [string, string | undefined, PinFlags]) => {
         const [first, second, flags] = args
         const { changePin } = await import('../remote/change-pin.ts')
         const model = second === undefined ? undefined : first

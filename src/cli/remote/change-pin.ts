@@ -4,6 +4,10 @@ import { connectModel } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
 import { print } from '../print.ts'
 
+export interface PinFlags extends ClientFlags {
+  readonly reason?: string
+}
+
 export async function listPins(flags: ClientFlags): Promise<void> {
   const { client, model } = await connectModel(flags)
   const answer = await client.get(modelPath(model, 'pins'))
@@ -14,11 +18,13 @@ export async function listPins(flags: ClientFlags): Promise<void> {
 export async function changePin(
   verb: 'pin' | 'unpin',
   version: string,
-  flags: ClientFlags,
+  flags: PinFlags,
 ): Promise<void> {
   const { client, model } = await connectModel(flags)
   const path = modelPath(model, 'versions', version, 'pin')
-  const answer = await (verb === 'pin' ? client.put(path) : client.delete(path))
+  const { reason } = flags
+  const body = reason === undefined ? undefined : { reason }
+  const answer = await (verb === 'pin' ? client.put(path, body) : client.delete(path, body))
   print(flags.json, answer, () => {
     const { pins } = answer as JsonObject & { readonly pins: readonly string[] }
     const done = verb === 'pin' ? 'keeps its bytes until you unpin it' : 'is no longer pinned'

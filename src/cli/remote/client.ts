@@ -15,8 +15,8 @@ export interface ClientOptions {
 export interface Client {
   get(path: string): Promise<JsonObject>
   post(path: string, body: Json): Promise<JsonObject>
-  put(path: string): Promise<JsonObject>
-  delete(path: string): Promise<JsonObject>
+  put(path: string, body?: Json): Promise<JsonObject>
+  delete(path: string, body?: Json): Promise<JsonObject>
   /** NDJSON: one event per line. */
   postLines(path: string, lines: readonly string[]): Promise<JsonObject>
 }
@@ -28,8 +28,8 @@ export function openClient(options: ClientOptions): Client {
   return {
     get: (path) => call(options, path, { method: 'GET' }),
     post: (path, body) => call(options, path, post('application/json', JSON.stringify(body))),
-    put: (path) => call(options, path, { method: 'PUT' }),
-    delete: (path) => call(options, path, { method: 'DELETE' }),
+    put: (path, body) => call(options, path, withBody('PUT', body)),
+    delete: (path, body) => call(options, path, withBody('DELETE', body)),
     postLines: (path, lines) => call(options, path, post('application/x-ndjson', lines.join('\n'))),
   }
 }
@@ -38,6 +38,11 @@ export function modelPath(model: string, ...rest: readonly string[]): string {
   return ['/v1/models', model, ...rest]
     .map((part, index) => (index === 0 ? part : encodeURIComponent(part)))
     .join('/')
+}
+
+function withBody(method: string, body: Json | undefined): RequestInit {
+  if (body === undefined) return { method }
+  return { ...post('application/json', JSON.stringify(body)), method }
 }
 
 function post(type: string, body: string): RequestInit {

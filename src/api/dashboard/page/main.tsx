@@ -150,7 +150,6 @@ function ModelView({ name, listed, round }: ModelViewProps) {
         <div>
           <TrialPanel trial={shown.trial} live={shown.live} onMove={setMove} />
           <VersionsPanel
-            name={name}
             page={page.current}
             isFirst={before.length === 0}
             live={shown.live}
@@ -158,10 +157,6 @@ function ModelView({ name, listed, round }: ModelViewProps) {
             onBack={() => setBefore(before.slice(0, -1))}
             onMove={setMove}
             onWhy={setWhy}
-            onPinned={(text) => {
-              say(text)
-              versions.reload()
-            }}
           />
           <QualityPanel
             quality={quality.answer}

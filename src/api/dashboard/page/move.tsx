@@ -1,4 +1,4 @@
-/** Another version is made to answer, for all or on trial, with a reason. */
+/** Another version is made to answer, for all or on trial, or is pinned, with a reason. */
 import { useState } from 'preact/hooks'
 import type { Live } from './answers.tsx'
 import { modelPath, send, textOf } from './client.tsx'
@@ -7,7 +7,7 @@ import { Dialog } from './dialog.tsx'
 export type Move =
   /** `version` absent: a canary ends, or else the version that answered before the present one. */
   | { readonly kind: 'rollback'; readonly version?: string }
-  | { readonly kind: 'promote' | 'canary' | 'shadow'; readonly version: string }
+  | { readonly kind: 'promote' | 'canary' | 'shadow' | 'pin' | 'unpin'; readonly version: string }
   | { readonly kind: 'end'; readonly of: 'canary' | 'shadow'; readonly version: string }
 
 interface Props {
@@ -53,6 +53,17 @@ function shown(move: Move, live: Live | null): Shown {
         button: 'Make it live',
         path: '/promote',
       }
+    case 'pin':
+    case 'unpin':
+      return {
+        title: kind === 'pin' ? `Pin ${version}` : `Unpin ${version}`,
+        note:
+          kind === 'pin'
+            ? 'Its files stay, whatever else is removed.'
+            : 'Its files may be removed when it is old.',
+        button: kind === 'pin' ? 'Pin' : 'Unpin',
+        path: `/versions/${version}/pin`,
+      }
     case 'canary':
     case 'shadow':
       return {
@@ -80,12 +91,8 @@ export function MoveDialog({ name, move, live, onClose, onDone }: Props) {
   const submit = async () => {
     try {
       const body = { reason, ...bodyOf(move, hold, Number(percent) / 100) }
-      const moved = await send<{ live: string }>('POST', modelPath(name, path), body)
-      onDone(
-        move.kind === 'canary' || move.kind === 'shadow'
-          ? `${move.version} is on trial`
-          : `${moved.live} answers now`,
-      )
+      const moved = await send<{ live?: string }>(methodOf(move), modelPath(name, path), body)
+      onDone(doneText(move, moved.live))
       onClose()
     } catch (error) {
       setFault(textOf(error))
@@ -150,6 +157,24 @@ export function MoveDialog({ name, move, live, onClose, onDone }: Props) {
   )
 }
 
+function methodOf({ kind }: Move) {
+  if (kind === 'pin') return 'PUT'
+  return kind === 'unpin' ? 'DELETE' : 'POST'
+}
+
+function doneText({ kind, version = '' }: Move, live = ''): string {
+  switch (kind) {
+    case 'canary':
+    case 'shadow':
+      return `${version} is on trial`
+    case 'pin':
+    case 'unpin':
+      return `${version} is ${kind}ned`
+    default:
+      return `${live} answers now`
+  }
+}
+
 function bodyOf(move: Move, hold: boolean, share: number): object {
   switch (move.kind) {
     case 'rollback':
@@ -163,6 +188,8 @@ function bodyOf(move: Move, hold: boolean, share: number): object {
     case 'shadow':
       return { version: move.version }
     case 'end':
+    case 'pin':
+    case 'unpin':
       return {}
   }
 }

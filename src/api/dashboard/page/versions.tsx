@@ -1,11 +1,9 @@
 /** The versions, newest first, a page at a time: what each scored, why it was promoted or held, and what can be done. */
 import type { Live, Page, Version } from './answers.tsx'
-import { modelPath, send, textOf } from './client.tsx'
 import { age, share, whole } from './format.tsx'
 import type { Move } from './move.tsx'
 
 interface Props {
-  readonly name: string
   readonly page: Page<Version> | undefined
   readonly isFirst: boolean
   readonly live: Live | null
@@ -13,19 +11,10 @@ interface Props {
   readonly onBack: () => void
   readonly onMove: (move: Move) => void
   readonly onWhy: (version: string) => void
-  readonly onPinned: (said: string) => void
 }
 
-export function VersionsPanel({ name, page, isFirst, live, ...on }: Props) {
+export function VersionsPanel({ page, isFirst, live, ...on }: Props) {
   const { next } = page ?? {}
-  const pin = async ({ version, pinned }: Version) => {
-    try {
-      await send(pinned ? 'DELETE' : 'PUT', modelPath(name, `/versions/${version}/pin`))
-      on.onPinned(pinned ? `${version} is unpinned` : `${version} is pinned`)
-    } catch (error) {
-      on.onPinned(textOf(error))
-    }
-  }
   const liveAt = page?.items.findIndex((each) => each.live) ?? -1
   /** Behind the live one in the list is older; where that is on an earlier page, all of this one is. */
   const isOlder = (at: number) => (liveAt === -1 ? !isFirst : at > liveAt)
@@ -80,7 +69,9 @@ export function VersionsPanel({ name, page, isFirst, live, ...on }: Props) {
                     aria-pressed={each.pinned}
                     aria-label={`${each.pinned ? 'Pinned' : 'Pin'} ${each.version}`}
                     title="keep its files for good"
-                    onClick={() => void pin(each)}
+                    onClick={() =>
+                      on.onMove({ kind: each.pinned ? 'unpin' : 'pin', version: each.version })
+                    }
                   >
                     {each.pinned ? 'Pinned' : 'Pin'}
                   </button>

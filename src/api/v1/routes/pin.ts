@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
+import { PinBody } from '../move-schemas.ts'
 import { ModelParams, VersionParams } from '../schemas.ts'
 import { PinAnswer, PinsAnswer } from '../version-schemas.ts'
 
@@ -23,6 +24,7 @@ export function addPinRoutes(app: FastifyInstance, services: Services): void {
   const schema = {
     tags: ['versions'],
     params: VersionParams,
+    body: PinBody,
     response: { 200: PinAnswer, ...problems },
   }
   app.put<{ Params: VersionParams }>(
