@@ -48,7 +48,14 @@ const bases = [
 const inEightBits = bases.filter(({ inputKind }) => inputKind === 'text').map(quantized)
 const { tf } = await openTensorFlow()
 const uploaded = new Map<Base, BaseTensors>()
-afterAll(() => uploaded.forEach((tensors) => tensors.dispose()))
+/** Each is opened once, because that takes longer than a case: one for the hash of a base, one for a view of it and a cut. */
+const engines = new Map<string, ReturnType<typeof openServingEngine>>()
+const trunks = new Map<Base, Map<number, ReturnType<typeof openTrunkEngine>>>()
+afterAll(async () => {
+  uploaded.forEach((tensors) => tensors.dispose())
+  const views = [...trunks.values()].flatMap((cuts) => [...cuts.values()])
+  for (const opened of [...engines.values(), ...views]) await (await opened).close()
+})
 
 const plans = bases.flatMap((base) =>
   Object.values<MethodPlugin>(methods).flatMap((method) =>
@@ -103,14 +110,14 @@ test.each([...bases, ...inEightBits].map((base) => ({ base, ...nameOfBase(base) 
   'rows of all methods on $name $bits, mixed in one batch, have the logits of their own adapter',
   async ({ base }) => {
     const own = table.filter(({ plan }) => plan.base.hash === base.hash)
-    const engine = await openServingEngine({ base, methods, tasks, workers: 1 })
+    const engine = await engineOf(base)
     for (const [at, { plan }] of own.entries()) await engine.load(`v${at}`, versionOf(plan))
     const rows = rowsOf(base)
     const mixed = rows.flatMap((encoded) =>
       own.map((_, at) => ({ adapter: `v${at}`, encoded, at })),
     )
     const served = await engine.run(mixed)
-    await engine.close()
+    for (const at of own.keys()) engine.unload(`v${at}`)
     for (const [place, { at, encoded }] of mixed.entries()) {
       const trained = (await trainedBy(own[at]!.plan))[rows.indexOf(encoded)]!
       for (const [label, logit] of served[place]!.entries())
@@ -141,6 +148,8 @@ test('8 bits change the embedding a little, and the same way in any company', as
 
 /** Two examples near the rows, one of a retired label, and one that nothing is like. */
 const memorable = table.filter(({ reach, plan }) => reach !== 0 && !plan.base.statistics)
+/** Each has a name of its own in the engine of its base. */
+let cases = 0
 const trainedLogits = new Map<LabelledPlan, Promise<readonly Float32Array[]>>()
 
 test.each(memorable)(
@@ -153,9 +162,8 @@ test.each(memorable)(
     const baseTensors = tensorsOf(published)
     const engine = openKnnEngine({ tf, base: published, baseTensors, cut })
     const rows = rowsOf(base)
-    const trunk = await openTrunkEngine(plan.base, cut)
+    const trunk = await trunkOf(plan.base, cut)
     const places = (await trunk.encode(rows)).map((latent) => engine.embed(latent))
-    await trunk.close()
     const labels = ['c', 'b', 'a', 'not in the head']
     const items = labels.map((label, at) => ({
       key: asKey(label),
@@ -268,7 +276,7 @@ function rowsOf(base: Base): readonly Encoded[] {
 
 async function trainerLogits(plan: LabelledPlan, version: Version, rows: readonly Encoded[]) {
   const { base, config } = plan
-  const trunk = await openTrunkEngine(base, cutOf(config.tail_layers, base.network.layers))
+  const trunk = await trunkOf(base, cutOf(config.tail_layers, base.network.layers))
   const trainable = openTrainable({
     ...plan,
     tf,
@@ -279,7 +287,6 @@ async function trainerLogits(plan: LabelledPlan, version: Version, rows: readonl
   })
   const logits = trainable.score(await trunk.encode(rows))
   trainable.dispose()
-  await trunk.close()
   return logits
 }
 
@@ -290,9 +297,25 @@ function tensorsOf(base: Base): BaseTensors {
 }
 
 async function serverLogits({ base }: AdapterPlan, version: Version, rows: readonly Encoded[]) {
-  const engine = await openServingEngine({ base, methods, tasks, workers: 1 })
-  await engine.load('v1', version)
-  const logits = await engine.run(rows.map((encoded) => ({ adapter: 'v1', encoded })))
-  await engine.close()
+  const engine = await engineOf(base)
+  const key = `of ${(cases += 1)}`
+  await engine.load(key, version)
+  const logits = await engine.run(rows.map((encoded) => ({ adapter: key, encoded })))
+  engine.unload(key)
   return logits
+}
+
+function engineOf({ hash }: Base): ReturnType<typeof openServingEngine> {
+  const base = [...bases, ...inEightBits].find((of) => of.hash === hash)!
+  const engine = engines.get(hash) ?? openServingEngine({ base, methods, tasks, workers: 1 })
+  engines.set(hash, engine)
+  return engine
+}
+
+function trunkOf(base: Base, cut: number): ReturnType<typeof openTrunkEngine> {
+  const cuts = trunks.get(base) ?? new Map<number, ReturnType<typeof openTrunkEngine>>()
+  trunks.set(base, cuts)
+  const trunk = cuts.get(cut) ?? openTrunkEngine(base, cut)
+  cuts.set(cut, trunk)
+  return trunk
 }
