@@ -5,7 +5,7 @@ import { loadConfig } from '../../src/config/config.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { runCli } from './run-cli.ts'
 
-test.each(['text', 'intents', 'tables', 'numbers'])(
+test.each(['text', 'intents', 'tables', 'numbers', 'chat'])(
   'init %s writes a configuration that starts, and says what to do next',
   async (kind) => {
     const path = join(scratchFolder(), 'antikythera.yaml')
@@ -28,6 +28,11 @@ test('init names the command that fetches a base which is not there', async () =
     models: ['intents'],
     next: ['antikythera models pull minilm', expect.anything()],
   })
+  const chat = await runCli('init', 'chat', '--to', path, '--force', '--json')
+  expect(chat.json()).toMatchObject({
+    models: ['support'],
+    next: ['antikythera models pull smollm2', expect.anything()],
+  })
 })
 
 test('init replaces nothing unless it is asked to, and refuses an unknown kind', async () => {
@@ -38,6 +43,6 @@ test('init replaces nothing unless it is asked to, and refuses an unknown kind',
   expect(refused.stderr).toContain('--force')
   expect((await runCli('init', '--to', path, '--force')).code).toBe(0)
   expect((await runCli('init', 'images', '--to', path)).stderr).toContain(
-    'text, intents, tables, numbers',
+    'text, intents, tables, numbers, chat',
   )
 })

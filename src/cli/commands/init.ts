@@ -1,4 +1,4 @@
-/** `antikythera init`: writes a first configuration, with comments, for one of four use cases. */
+/** `antikythera init`: writes a first configuration, with comments, for one of five use cases. */
 import { Argument, type Command } from 'commander'
 import type { InitFlags } from '../local/init.ts'
 
@@ -9,9 +9,9 @@ export function registerInit(program: Command): void {
     .addArgument(
       new Argument(
         '[kind]',
-        'text: a text classifier; intents: labels that appear later; tables: rows; numbers: rows with a number',
+        'text: a text classifier; intents: labels that appear later; tables: rows; numbers: rows with a number; chat: answers as texts',
       )
-        .choices(['text', 'intents', 'tables', 'numbers'])
+        .choices(['text', 'intents', 'tables', 'numbers', 'chat'])
         .default('text'),
     )
     .option('--to <path>', 'file to write', 'antikythera.yaml')

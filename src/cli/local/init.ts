@@ -61,7 +61,7 @@ interface MissingBase {
 
 function missingBases({ models }: Config): readonly MissingBase[] {
   const names = Object.values(models).flatMap(({ base }) => {
-    if (base === 'minilm') return [base]
+    if (base === 'minilm' || base === 'smollm2') return [base]
     return typeof base === 'object' && 'pulled' in base ? [base.pulled] : []
   })
   return [...new Set(names)]

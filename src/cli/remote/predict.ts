@@ -30,6 +30,8 @@ interface Prediction {
   readonly unsure?: true
   /** Of a regression. */
   readonly value?: number
+  /** Of a generation. */
+  readonly text?: string
   readonly tokens?: { readonly kept: number; readonly dropped: number }
 }
 
@@ -93,7 +95,8 @@ function linesOf(answer: JsonObject, inputs: readonly Json[]): string[] {
   })
 }
 
-function answerOf({ label, code, score = 0, unsure, value }: Prediction): string {
+function answerOf({ label, code, score = 0, unsure, value, text }: Prediction): string {
+  if (text !== undefined) return text
   if (value !== undefined) return short(value)
   const shown = `${label ?? `(${code ?? 'no label'})`}  ${percent(score)}`
   return unsure === true ? `${shown} (unsure)` : shown
