@@ -340,5 +340,7 @@ function bytesOf({ bytesPerPosition }: Lane, texts: readonly Text[]): number {
 }
 
 function full(what: string, details: Record<string, number>): Error {
-  return failure('QUEUE_FULL', what, { details })
+  const fix =
+    'wait as long as Retry-After says, or raise limits.generation_queue or limits.generation_queue_tokens'
+  return failure('QUEUE_FULL', what, { details, fix })
 }
