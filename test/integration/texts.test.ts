@@ -1,0 +1,91 @@
+/** Texts through the whole daemon: a house style taught over HTTP, thumbs, a corrected answer, kill -9, and an adapter for PEFT. */
+import { fileURLToPath } from 'node:url'
+import { expect, test, vi } from 'vitest'
+import { oneDaemon } from './one-daemon.ts'
+import { runCli } from '../cli/run-cli.ts'
+
+const base = fileURLToPath(new URL('../reference/tiny-causal/llama', import.meta.url))
+const daemon = oneDaemon(`
+server: { port: 0 }
+log: { level: warn }
+models:
+  support:
+    base: { causal: ${base} }
+    task: { generation: { temperature: 0, max_tokens: 12 } }
+    adapter: { method: lora, rank: 8, alpha: 16, tail_layers: all }
+    train: { learning_rate: 0.02, batch: 4, replay_batch: 4, epochs: 4 }
+    trigger: { policy: count, every: 4 }
+    promotion: { policy: kl, most: 100 }
+`)
+const { post, get } = daemon
+
+interface Predicted {
+  readonly version: string
+  readonly predictions: readonly { readonly id: string; readonly text: string }[]
+}
+
+interface Model {
+  readonly quality: { readonly token_loss_recent: number; readonly ratings_up_recent: number }
+  readonly kl: { readonly per_token: number }
+}
+
+const ask = async (content: string, position?: string) => {
+  const path = position === undefined ? 'predict' : `predict?wait_for=${position}`
+  const inputs = [{ messages: [{ role: 'user', content }] }]
+  const answer = await post<Predicted>(`support/${path}`, { inputs })
+  expect(answer).toHaveProperty('predictions')
+  return { version: answer.version, ...answer.predictions[0]! }
+}
+
+/** However busy the machine is: a request waits ten seconds at most. */
+const answered = async (content: string, position: string) =>
+  vi.waitFor(() => ask(content, position), { timeout: 60_000 })
+
+const teach = async (events: readonly object[]) => {
+  const receipt = await post<{ accepted: number; position: string }>('support/feedback', { events })
+  expect(receipt.accepted).toBe(events.length)
+  return receipt.position
+}
+
+let count = 0
+
+const completion = (content: string) => ({
+  id: `c-${(count += 1)}`,
+  input: { messages: [{ role: 'user', content }] },
+  completion: 'Sure!',
+})
+
+test('completions change the answers, and everything says how far', async () => {
+  const before = await ask('Hello')
+  let position = ''
+  for (let batch = 0; batch < 10; batch += 1)
+    position = await teach(['Hello', 'Help', 'Where is it?', 'Why?'].map(completion))
+  const after = await answered('Hello', position)
+  expect(after.version).not.toBe(before.version)
+  expect(after.text).toBe('Sure!')
+  const model = await get<Model>('support')
+  expect(model.kl.per_token).toBeGreaterThan(0.1)
+  expect(model.quality.token_loss_recent).toBeLessThan(5)
+  const { stdout } = await runCli('status', 'support', '--labels', '--url', daemon.url)
+  expect(stdout).toContain('loss of a token of a completion')
+  const metrics = await (await fetch(`${daemon.url}/metrics`)).text()
+  expect(metrics).toMatch(/antikythera_kl_to_base\{model="support"\} \d/)
+  expect(metrics).toMatch(/antikythera_token_loss\{model="support",window="recent"\} \d/)
+})
+
+test('thumbs, a corrected answer and a choice are learned, also after kill -9', async () => {
+  const [one, other] = [await ask('Hello'), await ask('Why?')]
+  await teach([
+    { prediction_id: one.id, rating: 1 },
+    { prediction_id: other.id, rating: -1 },
+  ])
+  await daemon.kill()
+  await daemon.start()
+  const position = await teach([
+    { prediction_id: other.id, correction: 'No.' },
+    { input: 'Why?', chosen: 'No.', rejected: 'Sure!' },
+  ])
+  const after = await answered('Hello', position)
+  expect(after.version).not.toBe(one.version)
+  await vi.waitUntil(async () => (await get<Model>('support')).quality.ratings_up_recent > 0)
+})
