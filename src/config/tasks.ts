@@ -55,8 +55,8 @@ export function classProblems(model: ModelConfig): readonly Problem[] {
 
 /** A task without a head learns by its adapter alone. */
 function headProblems(model: ModelConfig): readonly Problem[] {
-  const { parameters } = tasks[taskNameOf(model)]
-  if (model.adapter.method !== 'head' || parameters(1, 1).length > 0) return []
+  const task = tasks[taskNameOf(model)]
+  if (model.adapter.method !== 'head' || task.parameters(1, 1).length > 0) return []
   const message = 'is head, and this task has none to learn; choose another, such as lora'
   return [{ path: ['adapter', 'method'], at: 'value', message }]
 }

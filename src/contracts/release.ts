@@ -84,13 +84,13 @@ export interface LossGapReport {
 }
 
 /** How far a version's texts are from those of its base without an adapter. A type: checkpoints keep it as JSON. */
-export type KlReport = {
+export type KlReport = Readonly<{
   /** KL(version ‖ base) of the next token, the mean over the tokens of right answers, in nats. */
-  readonly per_token: number
-  readonly rows: number
+  per_token: number
+  rows: number
   /** Which rows: those that nothing trains on, else kept ones, else the new ones. */
-  readonly from: 'held-out' | 'replay' | 'new'
-}
+  from: 'held-out' | 'replay' | 'new'
+}>
 
 /** What is known of a finished candidate. */
 export interface PromotionFacts {

@@ -39,7 +39,7 @@ export function behindAnswers(
   { places }: AnswerRows,
 ): tfc.Tensor2D {
   const width = hidden.shape.at(-1) ?? 0
-  return tf.gather(tf.reshape(hidden, [-1, width]) as tfc.Tensor2D, places)
+  return tf.gather(tf.reshape<tfc.Rank.R2>(hidden, [-1, width]), places)
 }
 
 /** h [answer tokens, width]. */

@@ -8,7 +8,7 @@ async function openWriting(limits: Partial<SchedulerLimits> = {}) {
   const { task } = openFakeWriting({} as never)
   let writing: ReturnType<typeof openFakeWriting> | undefined
   const opened = await openServed({
-    task: task as never,
+    task,
     texts: ({ clock, metrics, served }) => {
       writing = openFakeWriting({ clock, metrics }, limits)
       let ids = 0

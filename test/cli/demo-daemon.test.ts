@@ -1,11 +1,10 @@
 import { expect, test } from 'vitest'
 import { daemonAt } from '../../src/cli/demo/daemon.ts'
-import type { ModelName } from '../../src/cli/demo/config.ts'
 import { openFakeRegistry } from '../serving/fake-registry.ts'
 import { openServed } from '../api/open-served.ts'
 
 test('the demo counts every version, of however many pages', async () => {
   const { server } = await openServed({ live: { registry: openFakeRegistry('m', 130) } })
   const { url } = await server.listen({ host: '127.0.0.1', port: 0 })
-  expect(await daemonAt(url).versions('m' as ModelName)).toHaveLength(130)
+  expect(await daemonAt(url).versions('m')).toHaveLength(130)
 })

@@ -38,8 +38,8 @@ const few = { policy: 'contrastive', first: 16, last: 40, batch: 8, passes: 2 }
 function openLearner() {
   const trainable = open(plan)
   const fresh = () => freshAdapter(plan, openRandom(1, 'fresh'))
-  const policy = <Kind extends keyof typeof policies>(kind: Kind, chosen: object) =>
-    openPolicy(kind, policies[kind] as never, chosen as never) as never
+  const policy = (kind: keyof typeof policies, chosen: object): never =>
+    openPolicy<never>(kind, policies[kind] as never, chosen as never)
   const learner = new Learner({
     trainable,
     task: plan.task,

@@ -26,7 +26,7 @@ const prompts = [[5, 9, 33, 70, 2, 8, 100, 250, 3, 17], [7, 8, 9], [11]]
 /** All positions at once, with the attention that training computes. */
 async function openWhole(base: Base, { parameters }: Version) {
   const sites = base.network.sites(1)
-  const method = lora.open({ ...config() } as never)
+  const method = lora.open({ ...config() })
   const model = recordGraph({
     weights: base.weights,
     paramRanks: new Map(method.parameters(sites).map(({ name, shape }) => [name, shape.length])),

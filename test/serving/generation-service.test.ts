@@ -61,7 +61,7 @@ test('a text comes in parts, and is stored whole under its id when it is done', 
     {
       ...{ id: 'p-1', input: { kind: 'text', text: 'hi' }, answer: 'abcd', version: 'v1' },
       shown: { text: 'abcd', finish_reason: 'length' },
-      timeMs: expect.any(Number),
+      timeMs: expect.any(Number) as number,
       traceparent: '00-trace',
     },
   ])
@@ -157,7 +157,10 @@ test('a client that goes away ends its texts, which are not stored, and frees it
 
   const { parts: some } = await service.generate(ask('hi'))
   for (let step = 0; step < 3; step += 1) void decoder.finish(1)
-  for await (const _ of some) break
+  for await (const { index } of some) {
+    expect(index).toBe(0)
+    break
+  }
   await decoder.finish(3)
   expect([scheduler.running('m'), served]).toEqual([0, []])
 })

@@ -51,7 +51,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const heldOut = stream.flatMap((domain) => domain.heldOut)
   const taughtRows = stream.flatMap((domain) => domain.taught)
   const asking = startAsking({
-    ask: async ({ model, text }) => asked.predict(model as ModelName, [text]),
+    ask: async ({ model, text }) => asked.predict(model, [text]),
     questions: questionsFrom(heldOut),
     askers: 2,
     pauseMs: 60,

@@ -226,7 +226,7 @@ class ContinuousBatching implements DecodeScheduler {
     const isLast = text.length + ids.length === prompt.length
     const step = await this.#step([{ text, ids, draws: isLast }])
     text.length += ids.length
-    if (step === undefined || text.isOver || !isLast) return
+    if (step === undefined || hasEnded(text) || !isLast) return
     lane.filling = undefined
     lane.texts.push(text)
     const { clock, metrics } = this.#options
@@ -343,4 +343,9 @@ function full(what: string, details: Record<string, number>): Error {
   const fix =
     'wait as long as Retry-After says, or raise limits.generation_queue or limits.generation_queue_tokens'
   return failure('QUEUE_FULL', what, { details, fix })
+}
+
+/** Asked after a step: it may have ended meanwhile. */
+function hasEnded({ isOver }: Text): boolean {
+  return isOver
 }

@@ -40,7 +40,7 @@ export class TextPieces {
   /** The rest of an answer that ends without a stop text. */
   end(): string {
     if (this.#isStopped) return ''
-    const rest = this.#given(this.#decoded()) + (this.#isStopped ? '' : this.#held)
+    const rest = this.#given(this.#decoded()) + (this.isStopped ? '' : this.#held)
     this.#held = ''
     return rest
   }

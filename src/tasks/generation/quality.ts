@@ -30,30 +30,30 @@ type State = Readonly<Record<Part, AccuracyState>>
 const empty = Object.fromEntries(parts.map((part) => [part, noAccuracy])) as State
 
 /** The report. A type: it is JSON. */
-export type TextReport = {
-  readonly events: number
-  readonly accuracy: number
-  readonly accuracy_recent: number
-  readonly completions: {
+export type TextReport = Readonly<{
+  events: number
+  accuracy: number
+  accuracy_recent: number
+  completions: {
     readonly events: number
     readonly token_loss: number
     readonly token_loss_recent: number
     readonly perplexity: number
     readonly perplexity_recent: number
   }
-  readonly pairs: {
+  pairs: {
     readonly events: number
     readonly reward_accuracy: number
     readonly reward_accuracy_recent: number
     readonly margin_recent: number
   }
-  readonly ratings: { readonly events: number; readonly up: number; readonly up_recent: number }
-  readonly answers: {
+  ratings: { readonly events: number; readonly up: number; readonly up_recent: number }
+  answers: {
     readonly events: number
     readonly characters_recent: number
     readonly repetition_recent: number
   }
-}
+}>
 
 export function openTextQuality(): TaskQuality<TextTarget> {
   let state = empty

@@ -12,12 +12,12 @@ import type { GenerationSettings } from './settings.ts'
 import type { TextTarget } from './target.ts'
 
 /** What quality reads of a score. A type: it is JSON. */
-export type TextScore = {
+export type TextScore = Readonly<{
   /** −log π per token; null where the target names no completion. */
-  readonly tokenLoss: number | null
+  tokenLoss: number | null
   /** Of a pair: r(chosen) − r(rejected). */
-  readonly margin: number | null
-}
+  margin: number | null
+}>
 
 export function scoreOf(
   outputs: Float32Array,
