@@ -161,7 +161,10 @@ export class EngineAdapter implements AdapterEngine {
 }
 
 function openPass(parts: EngineParts): Pass {
-  if (parts.task.reads === 'answers') return answerPass(parts)
+  if (parts.task.reads === 'answers') {
+    parts.compiling?.onEager('steps of a task whose answers are texts run kernel by kernel')
+    return answerPass(parts)
+  }
   return (parts.compiling && openCompiledPass(parts, parts.compiling)) ?? eagerPass(parts)
 }
 
