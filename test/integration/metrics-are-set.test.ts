@@ -1,5 +1,6 @@
 /** Every metric that Grafana and the alarms ask for is one that a running daemon sets, not only one that is declared. */
 import { createHash } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
 import { expect, test, vi } from 'vitest'
 import { openRandom } from '../../src/platform/random.ts'
 import { oneDaemon } from './one-daemon.ts'
@@ -16,6 +17,8 @@ const model = (more: string) => `
     adapter: { method: head }
     trigger: { policy: count, every: 20, rest: 0 }
 ${more}`
+
+const language = fileURLToPath(new URL('../reference/tiny-causal/llama', import.meta.url))
 
 /** Each part that has metrics of its own is on in one of the models. */
 const settings = `
@@ -40,6 +43,10 @@ models:
     adapter: { method: head }
     trigger: { policy: adwin }
     task: { classification: { unsure: 0.6 } }
+  writing:
+    base: { causal: ${language} }
+    task: { generation: { max_tokens: 4 } }
+    adapter: { method: lora, rank: 2, tail_layers: 1 }
 `
 
 const daemon = oneDaemon(settings)
@@ -93,6 +100,7 @@ test('each metric of the dashboard and of the alarms is set by a daemon with tra
   await ask('/v1/models/canary/feedback', { events: wrong })
   const everySet = async () => {
     for (const name of ['canary', 'shadow', 'guarded', 'drifting']) await traffic(name)
+    await ask('/v1/models/writing/predict', { inputs: ['Hello'] })
     // A shadow answers what fits in its queue and is not judged at once.
     await ask('/v1/models/shadow/predict', { inputs: [{ features: [1, 1] }] })
     const set = await isSet()

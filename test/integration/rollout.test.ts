@@ -195,8 +195,8 @@ test(
     )
     expect(begun.stdout).toMatch(/^v1 \+ v0 at 40 % \(generation \d+\)/)
     const isShown = async () =>
-      (await cli('status', 'poisoned', '--sample', '0.1')).stdout.includes(
-        'poisoned: v0 is the canary at 40 %, a person decides',
+      /poisoned: v0 is the canary at 40 % since \S+, a person decides/.test(
+        (await cli('status', 'poisoned', '--sample', '0.1')).stdout,
       )
     await until(isShown)
     const shadow = await cli('shadow', 'poisoned', '--version', 'v0', '--reason', 'a check')
