@@ -7,6 +7,7 @@
  */
 import { ortTensor, type OrtTensor } from '../onnx/session.ts'
 import { cacheName, newCacheName, type CacheShape } from './cached-attention.ts'
+import { capacityFor, rowsFor } from './cache-sizes.ts'
 
 export type CacheTensors = Readonly<Record<string, OrtTensor>>
 
@@ -14,17 +15,6 @@ export type CacheTensors = Readonly<Record<string, OrtTensor>>
 export interface CacheView {
   readonly feeds: CacheTensors
   readonly into: CacheTensors
-}
-
-const LEAST_CAPACITY = 64
-
-/** Rows and positions that are allocated for so many: powers of two, so that growing copies seldom. */
-export function rowsFor(sequences: number): number {
-  return sequences === 0 ? 0 : 2 ** Math.ceil(Math.log2(sequences))
-}
-
-export function capacityFor(positions: number): number {
-  return positions === 0 ? 0 : Math.max(LEAST_CAPACITY, 2 ** Math.ceil(Math.log2(positions)))
 }
 
 export class KeyValues {

@@ -10,7 +10,7 @@
  * batching); Agrawal et al. (2024), "Sarathi-Serve", OSDI (prompts in parts).
  */
 import type { Clock, Random } from '../../contracts/core.ts'
-import { capacityFor, rowsFor } from '../../nn/decoding/key-values.ts'
+import { capacityFor, rowsFor } from '../../nn/decoding/cache-sizes.ts'
 import type { Drawn, Sampling } from '../../nn/decoding/sample.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import type { Metrics } from '../../platform/metrics.ts'
