@@ -13,11 +13,14 @@ import { openRandom } from '../../src/platform/random.ts'
 
 type Event = Readonly<Record<string, Json>>
 
-/** Answers in house style once it has learned a completion in it, and rudely once it has learned the rude one. */
+/**
+ * Answers in house style once it has learned a completion in it, and rudely once it has learned the rude one. As on a busy
+ * machine, events count as learned at once, and no version with them answers before the demo has waited for it.
+ */
 function fakeDaemon() {
-  const models = new Map<string, { events: Event[]; version: number }>()
+  const models = new Map<string, { events: Event[]; waiting: Event[]; version: number }>()
   const modelOf = (name: string) => {
-    const model = models.get(name) ?? { events: [], version: 0 }
+    const model = models.get(name) ?? { events: [], waiting: [], version: 0 }
     models.set(name, model)
     return model
   }
@@ -40,18 +43,24 @@ function fakeDaemon() {
     },
     feedback: async (name, events) => {
       const model = modelOf(name)
-      model.events.push(...(events as Event[]))
+      model.waiting.push(...(events as Event[]))
+      return Promise.resolve({ accepted: events.length, rejected: [], position: 'http:1' })
+    },
+    untilServed: async (name) => {
+      const model = modelOf(name)
+      model.events.push(...model.waiting.splice(0))
       model.version += 1
-      return Promise.resolve({ accepted: events.length, rejected: [] })
+      return Promise.resolve()
     },
     status: async (name) => {
-      const { events, version } = modelOf(name)
+      const { events, waiting, version } = modelOf(name)
+      const learned = events.length + waiting.length
       return Promise.resolve({
         live: { version: `v${version}`, generation: version },
         trainer: {},
         lag: 0,
         pending: 0,
-        counts: { accepted: events.length, learned: events.length, rejected: 0 },
+        counts: { accepted: learned, learned, rejected: 0 },
         prequential: { count: 0, accuracy: 0 },
       })
     },

@@ -15,7 +15,11 @@ export interface DemoDaemon {
   feedback(
     model: string,
     events: readonly Json[],
-  ): Promise<{ readonly accepted: number; readonly rejected: readonly Json[] }>
+  ): Promise<{
+    readonly accepted: number
+    readonly rejected: readonly Json[]
+    readonly position?: string
+  }>
   status(model: string): Promise<DemoStatus>
   rollback(model: string, to: string, reason: string): Promise<{ readonly live: string }>
   versions(model: string): Promise<readonly { readonly version: string }[]>
@@ -43,20 +47,22 @@ export interface DemoStatus {
 
 const chunk = 80
 
-/** Sends `events` in chunks; returns how many were accepted and rejected. */
+/** Sends `events` in chunks; returns how many were accepted and rejected, and the position of the last one. */
 export async function send(
   daemon: Pick<DemoDaemon, 'feedback'>,
   model: string,
   events: readonly Json[],
-): Promise<{ readonly accepted: number; readonly rejected: number }> {
+): Promise<{ readonly accepted: number; readonly rejected: number; readonly position?: string }> {
   let accepted = 0
   let rejected = 0
+  let position: string | undefined
   for (let from = 0; from < events.length; from += chunk) {
     const answer = await daemon.feedback(model, events.slice(from, from + chunk))
     accepted += answer.accepted
     rejected += answer.rejected.length
+    position = answer.position ?? position
   }
-  return { accepted, rejected }
+  return { accepted, rejected, ...(position !== undefined && { position }) }
 }
 
 /** Waits until `model` has learned `learned` examples in total; calls `onProgress` with the count so far. */

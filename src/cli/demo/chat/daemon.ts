@@ -1,6 +1,7 @@
 /** The daemon as the chat demo uses it: only through its HTTP API. */
 import type { ChatMessage } from '../../../contracts/stream.ts'
 import { modelPath, openClient, type JsonObject } from '../../remote/client.ts'
+import { waitForLearned } from '../../remote/wait-for.ts'
 import { daemonAt } from '../daemon.ts'
 import type { DemoDaemon } from '../teach.ts'
 import { mostTokens, type ChatModel } from './config.ts'
@@ -11,6 +12,8 @@ export interface ChatDaemon extends Pick<
 > {
   /** The likeliest answer, or with a seed one that is drawn. */
   ask(model: ChatModel, question: string, seed?: number): Promise<ChatAnswer>
+  /** Resolves when the version that has learned the event at `position` answers. */
+  untilServed(model: ChatModel, position: string): Promise<void>
 }
 
 export interface ChatAnswer {
@@ -19,6 +22,8 @@ export interface ChatAnswer {
   readonly text: string
   readonly finish_reason: string
 }
+
+const LONGEST_SECONDS = 600
 
 /** What precedes each question. */
 const SYSTEM = 'You work in the support of a shop.'
@@ -32,7 +37,7 @@ function said<Role extends ChatMessage['role']>(role: Role, content: string) {
 }
 
 export function chatDaemonAt(url: string): ChatDaemon {
-  const client = openClient({ url, timeoutMs: 600_000 })
+  const client = openClient({ url, timeoutMs: 1000 * LONGEST_SECONDS })
   return {
     ...daemonAt(url),
     async ask(model, question, seed) {
@@ -46,6 +51,9 @@ export function chatDaemonAt(url: string): ChatDaemon {
       const [answer] = predictions
       if (answer === undefined) throw new Error('an answer without a prediction')
       return { id: answer.id, text: answer.text, finish_reason: answer.finish_reason }
+    },
+    async untilServed(model, position) {
+      await waitForLearned({ client, model }, position, LONGEST_SECONDS)
     },
   }
 }

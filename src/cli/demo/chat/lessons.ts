@@ -14,7 +14,7 @@ export interface Classroom {
   readonly progress: DemoProgress
 }
 
-/** Every model gets the rows; resolves when all have learned them. */
+/** Every model gets the rows; resolves when all answer with the version that has learned them. */
 export async function teachRows(
   room: Classroom,
   models: readonly ChatModel[],
@@ -71,7 +71,7 @@ async function teach(
   await Promise.all(
     models.map(async (model) => {
       const { counts } = await daemon.status(model)
-      const { rejected } = await send(daemon, model, events)
+      const { rejected, position } = await send(daemon, model, events)
       if (rejected > 0) throw new Error(`${model} refused ${rejected} events of the demo`)
       await waitUntilLearned(daemon, model, counts.learned + events.length, clock, (count) => {
         learned.set(model, count - counts.learned)
@@ -80,6 +80,8 @@ async function teach(
           total,
         )
       })
+      // An example counts as learned before the version that has learned it is served.
+      if (position !== undefined) await daemon.untilServed(model, position)
     }),
   )
 }
