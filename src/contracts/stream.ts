@@ -199,7 +199,7 @@ export type FeedbackSignal =
   | { readonly kind: 'rating'; readonly rating: 1 | -1 }
   /** What the answer should be; `corrects`: instead of the answer that was served, if it names one. */
   | { readonly kind: 'completion'; readonly text: string; readonly corrects?: true }
-  /** Two answers to one input, of which one is better. */
+  /** Two answers to one input, a better and a worse one. */
   | { readonly kind: 'preference'; readonly chosen: string; readonly rejected: string }
   | {
       readonly kind: 'retract'

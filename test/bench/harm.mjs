@@ -1,6 +1,6 @@
 /**
  * How long a harmful version answers after the evidence against it is in: from the 202 of the feedback that decides to the
- * first answer of the version gone back to, with nobody acting.
+ * first answer of the version gone back to, without any person acting.
  *
  *   node test/bench/harm.mjs [rounds] [--models features,text]
  *

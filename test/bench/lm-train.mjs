@@ -1,5 +1,5 @@
 /**
- * Training of a language model at equal work: SmolLM2-135M, LoRA r 8 on the top four layers, 8 rows × 128 tokens of which 64 are
+ * Training of a language model at equal work: SmolLM2-135M, LoRA r 8 on the top four layers, 8 rows × 128 tokens, 64 of them
  * answers, beside torch with PEFT from the same weights; samples per second of CPU time, and the loss of each step.
  *
  *   npm run bench -- lm train [--rounds 5] [--steps 2] [--threads 1,2] [--fresh]

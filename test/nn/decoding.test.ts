@@ -185,7 +185,7 @@ test('a prompt in parts, one token at a time or whole gives the same text', asyn
   }
 })
 
-test('a text has the bits that it has alone, whatever versions and lengths are in the batch, and whoever leaves it', async () => {
+test('a text has the bits that it has alone, whatever versions and lengths are in the batch, and whichever text leaves it', async () => {
   const rows = prompts.map((prompt, at) => ({
     sequence: (sequences += 1),
     adapter: at === 1 ? 'two' : 'one',

@@ -3,12 +3,7 @@ import type { Json } from '../../contracts/core.ts'
 import type { Fields } from '../../contracts/task.ts'
 import type { TokenLikelihood } from '../../serving/services/generation-service.ts'
 import { tokenEntry } from './log-probabilities.ts'
-import { wholeTexts, type BegunTexts } from './written.ts'
-
-interface Shown {
-  readonly logprobs: boolean
-  readonly includesUsage: boolean
-}
+import { wholeTexts, writtenChunks, type BegunTexts, type Shown } from './written.ts'
 
 export async function writtenChat(begun: BegunTexts, { logprobs }: Pick<Shown, 'logprobs'>) {
   const { texts, usage } = await wholeTexts(begun)
@@ -35,22 +30,12 @@ export async function* chatChunks(
   })
   for (const index of begun.choices.keys())
     yield chunk(index, { role: 'assistant', content: '', refusal: null }, null)
-  const parts = begun.parts()
-  try {
-    for (;;) {
-      const { done, value } = await parts.next()
-      if (done === true) {
-        if (includesUsage) yield { ...head, choices: [], usage: { ...value } }
-        return
-      }
-      const { index, text, logprobs = [], finish } = value
-      const scores = isScored && logprobs.length > 0 ? contentOf(logprobs) : null
-      if (text !== '' || scores !== null) yield chunk(index, { content: text }, null, scores)
-      if (finish !== undefined) yield chunk(index, {}, finish)
-    }
-  } finally {
-    await parts.return({ prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 })
-  }
+  yield* writtenChunks(begun, head, { includesUsage }, function* (part) {
+    const { index, text, logprobs = [], finish } = part
+    const scores = isScored && logprobs.length > 0 ? contentOf(logprobs) : null
+    if (text !== '' || scores !== null) yield chunk(index, { content: text }, null, scores)
+    if (finish !== undefined) yield chunk(index, {}, finish)
+  })
 }
 
 /** Only the token that was written has a log-probability: `top_logprobs` names no others. */

@@ -2,12 +2,7 @@
 import type { Json } from '../../contracts/core.ts'
 import type { Fields } from '../../contracts/task.ts'
 import type { TokenLikelihood } from '../../serving/services/generation-service.ts'
-import { wholeTexts, type BegunTexts } from './written.ts'
-
-interface Shown {
-  readonly logprobs: boolean
-  readonly includesUsage: boolean
-}
+import { wholeTexts, writtenChunks, type BegunTexts, type Shown } from './written.ts'
 
 export async function writtenCompletions(begun: BegunTexts, { logprobs }: Pick<Shown, 'logprobs'>) {
   const { texts, usage } = await wholeTexts(begun)
@@ -18,33 +13,23 @@ export async function writtenCompletions(begun: BegunTexts, { logprobs }: Pick<S
   return { ...begun.head, object: 'text_completion', choices, usage }
 }
 
-export async function* completionChunks(
+export function completionChunks(
   begun: BegunTexts,
   { logprobs: isScored, includesUsage }: Shown,
 ): AsyncGenerator<Json> {
   const head = { ...begun.head, object: 'text_completion' }
   const written = begun.choices.map(() => 0)
-  const parts = begun.parts()
-  try {
-    for (;;) {
-      const { done, value } = await parts.next()
-      if (done === true) {
-        if (includesUsage) yield { ...head, choices: [], usage: { ...value } }
-        return
-      }
-      const { index, text, logprobs = [], finish } = value
-      const offset = written[index] ?? 0
-      written[index] = offset + text.length
-      const choice = {
-        ...{ index, text, id: begun.choices[index]?.id ?? '' },
-        logprobs: isScored && logprobs.length > 0 ? scoresOf(logprobs, offset) : null,
-        finish_reason: finish ?? null,
-      }
-      yield { ...head, choices: [choice], ...(includesUsage && { usage: null }) }
+  return writtenChunks(begun, head, { includesUsage }, (part) => {
+    const { index, text, logprobs = [], finish } = part
+    const offset = written[index] ?? 0
+    written[index] = offset + text.length
+    const choice = {
+      ...{ index, text, id: begun.choices[index]?.id ?? '' },
+      logprobs: isScored && logprobs.length > 0 ? scoresOf(logprobs, offset) : null,
+      finish_reason: finish ?? null,
     }
-  } finally {
-    await parts.return({ prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 })
-  }
+    return [{ ...head, choices: [choice], ...(includesUsage && { usage: null }) }]
+  })
 }
 
 /** Only the token that was written has a log-probability: `top_logprobs` names no others. */

@@ -112,6 +112,34 @@ export async function wholeTexts(begun: BegunTexts) {
   }
 }
 
+/** How each kind of completion shows what was written. */
+export interface Shown {
+  readonly logprobs: boolean
+  readonly includesUsage: boolean
+}
+
+/** What `chunksOf` makes of each piece, then the usage where it is asked for. A reader that stops ends the writing. */
+export async function* writtenChunks(
+  begun: BegunTexts,
+  head: Readonly<Record<string, Json>>,
+  { includesUsage }: Pick<Shown, 'includesUsage'>,
+  chunksOf: (part: TextPart) => Iterable<Json>,
+): AsyncGenerator<Json> {
+  const parts = begun.parts()
+  try {
+    for (;;) {
+      const { done, value } = await parts.next()
+      if (done !== true) yield* chunksOf(value)
+      else {
+        if (includesUsage) yield { ...head, choices: [], usage: { ...value } }
+        return
+      }
+    }
+  } finally {
+    await parts.return({ prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 })
+  }
+}
+
 function tooMany({ limits }: Services, n: number, { length }: readonly AskedInput[]): Error {
   const what = `${n * length} texts are asked for, at most ${limits.choices} by one request`
   return failure('REQUEST_INVALID', what, {

@@ -74,7 +74,7 @@ function namedIn(fields: Fields): NamedTokens {
   return Object.fromEntries(texts)
 }
 
-/** One text, or a list of { name, template } of which `default` is meant. */
+/** One text, or the text named `default` in a list of { name, template }. */
 function templateIn(value: Json | undefined): string | undefined {
   if (typeof value === 'string') return value
   const list: readonly Json[] = Array.isArray(value) ? value : []

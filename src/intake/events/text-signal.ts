@@ -1,4 +1,4 @@
-/** Answers that an event gives as texts: a completion, or two of which one is better. As long as an input may be. */
+/** Answers that an event gives as texts: a completion, or a better and a worse one. Each may be as long as an input. */
 import type { Json } from '../../contracts/core.ts'
 import type { FeedbackSignal } from '../../contracts/stream.ts'
 import type { Limits } from '../../platform/limits.ts'

@@ -9,7 +9,7 @@
  * not. Dempster, Laird & Rubin (1977), JRSS B 39(1).
  */
 
-/** Of the share: labels of which half are wrong would mean the opposite. */
+/** Most of the share: if half of the labels were wrong, they would mean the opposite. */
 const [LEAST, MOST] = [0.005, 0.45]
 const START = 0.1
 const STEPS = 60

@@ -19,6 +19,7 @@ import { digestOf } from '../../platform/canonical-json.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import type { ServingEngine } from './contract.ts'
 import { prepareWith, type EngineParts, type PreparedAdapter } from './engine-adapter.ts'
+import { LoadedAdapters } from './loaded-adapters.ts'
 import type { RecordedGraph } from './recorded-graph.ts'
 
 /** A row of a step, with the key of its adapter. */
@@ -55,48 +56,33 @@ class OnnxDecodingEngine implements DecodingEngine {
   readonly #parts: EngineParts
   readonly #pool: OrtPool
   readonly #recorded = new Map<string, Omit<Recorded, 'model'>>()
-  readonly #loaded = new Map<
-    string,
-    { readonly adapter: PreparedAdapter<Recorded>; holders: number }
-  >()
+  readonly #loaded: LoadedAdapters<Recorded>
   #isProven = false
   #warmings = 0
 
   constructor(options: DecodingEngineOptions) {
     this.#parts = options
     this.#pool = openOrtPool({ ...options, workers: 1 })
+    this.#loaded = new LoadedAdapters(this.#pool)
   }
 
   async load(key: string, version: Version): Promise<void> {
     await this.#prove()
     const record = (parts: ServingParts, frozen: Base) => this.#record(parts, frozen)
     const adapter = prepareWith(record, this.#parts, key, version)
-    await this.#pool.addSession(adapter.graph.key, () => adapter.graph.model())
-    try {
-      await this.#pool.hold(key, adapter.tensors, adapter.alone)
-      await this.#warm(key, adapter)
-    } catch (error) {
-      if (!this.#loaded.has(key)) this.#pool.drop(key)
-      throw error
-    }
-    const holders = this.#loaded.get(key)?.holders ?? 0
-    this.#loaded.set(key, { adapter, holders: holders + 1 })
+    await this.#loaded.load(key, adapter, async () => this.#warm(key, adapter))
   }
 
   unload(key: string): void {
-    const loaded = this.#find(key)
-    loaded.holders -= 1
-    if (loaded.holders > 0) return
-    this.#loaded.delete(key)
-    this.#pool.drop(key)
+    this.#loaded.unload(key)
   }
 
   laneOf(adapter: string): string {
-    return this.#find(adapter).adapter.family
+    return this.#loaded.find(adapter).family
   }
 
   positionBytes(adapter: string): number {
-    const { layers, keyHeads, headSize } = this.#find(adapter).adapter.graph.cache
+    const { layers, keyHeads, headSize } = this.#loaded.find(adapter).graph.cache
     return layers * 2 * keyHeads * headSize * 4
   }
 
@@ -104,7 +90,7 @@ class OnnxDecodingEngine implements DecodingEngine {
     const keys = [...new Set(rows.map(({ adapter }) => adapter))].sort()
     const [first] = keys
     invariant(first !== undefined, 'a step without rows')
-    const run = runOf(keys, this.#find(first).adapter, rows)
+    const run = runOf(keys, this.#loaded.find(first), rows)
     const { tokens, logprobs, bytes } = await this.#pool.decode(run)
     invariant(tokens && logprobs && bytes, 'a step without an answer')
     const drawn = rows.map((_, at) => ({
@@ -149,12 +135,6 @@ class OnnxDecodingEngine implements DecodingEngine {
     const lane = `warm/${sequence}`
     await this.#pool.decode({ ...runOf([key], adapter, [row]), lane })
     this.#pool.forget([sequence])
-  }
-
-  #find(key: string) {
-    const loaded = this.#loaded.get(key)
-    invariant(loaded, `the adapter ${key} is not loaded`)
-    return loaded
   }
 }
 

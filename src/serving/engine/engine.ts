@@ -13,6 +13,7 @@ import { proveInt8 } from '../../nn/onnx/prove-int8.ts'
 import { openOrtPool, type OrtPool, type OrtPoolOptions } from '../../nn/onnx/pool.ts'
 import { invariant } from '../../platform/errors.ts'
 import { prepareAdapter, type EngineParts, type PreparedAdapter } from './engine-adapter.ts'
+import { LoadedAdapters } from './loaded-adapters.ts'
 import { planRuns, type PlannedRow, type PlannedRun } from './engine-plan.ts'
 
 export type ServingEngineOptions = EngineParts & OrtPoolOptions
@@ -33,11 +34,12 @@ export async function openServingEngine(options: ServingEngineOptions): Promise<
 class OnnxServingEngine implements ServingEngine {
   readonly #parts: EngineParts
   readonly #pool: OrtPool
-  readonly #loaded = new Map<string, { readonly adapter: PreparedAdapter; holders: number }>()
+  readonly #loaded: LoadedAdapters
 
   constructor(options: ServingEngineOptions) {
     this.#parts = options
     this.#pool = openOrtPool(options)
+    this.#loaded = new LoadedAdapters(this.#pool)
   }
 
   proved(): Promise<void> {
@@ -46,30 +48,17 @@ class OnnxServingEngine implements ServingEngine {
 
   async load(key: string, version: Version): Promise<void> {
     const adapter = prepareAdapter(this.#parts, key, version)
-    await this.#pool.addSession(adapter.graph.key, () => adapter.graph.model())
-    try {
-      await this.#pool.hold(key, adapter.tensors, adapter.alone)
-      await this.#pool.warm(warmingRun(key, adapter))
-    } catch (error) {
-      if (!this.#loaded.has(key)) this.#pool.drop(key)
-      throw error
-    }
-    const holders = this.#loaded.get(key)?.holders ?? 0
-    this.#loaded.set(key, { adapter, holders: holders + 1 })
+    await this.#loaded.load(key, adapter, async () => this.#pool.warm(warmingRun(key, adapter)))
   }
 
   unload(key: string): void {
-    const loaded = this.#find(key)
-    loaded.holders -= 1
-    if (loaded.holders > 0) return
-    this.#loaded.delete(key)
-    this.#pool.drop(key)
+    this.#loaded.unload(key)
   }
 
   /** Settles when no worker is busy with any of the rows any more, also when one of them failed. */
   async run(rows: readonly PlannedRow[]): Promise<readonly Float32Array[]> {
     const answers = new Array<Float32Array>(rows.length)
-    const runs = planRuns(rows, (key) => this.#find(key).adapter.family)
+    const runs = planRuns(rows, (key) => this.#loaded.find(key).family)
     const outcomes = await Promise.allSettled(runs.map((run) => this.#answer(run, answers)))
     const failed = outcomes.find((outcome) => outcome.status === 'rejected')
     if (failed) throw failed.reason
@@ -82,10 +71,10 @@ class OnnxServingEngine implements ServingEngine {
 
   async #answer({ rows, positions }: PlannedRun, answers: Float32Array[]): Promise<void> {
     const keys = [...new Set(rows.map(({ adapter }) => adapter))].sort()
-    const outputs = rows.map(({ adapter }) => this.#find(adapter).adapter.outputs)
+    const outputs = rows.map(({ adapter }) => this.#loaded.find(adapter).outputs)
     const [first] = rows
     invariant(first, 'a run without rows')
-    const { graph } = this.#find(first.adapter).adapter
+    const { graph } = this.#loaded.find(first.adapter)
     const { logits } = await this.#pool.run(runOf(graph.key, keys, rows, positions))
     invariant(logits?.data instanceof Float32Array, 'a run without logits')
     const stride = logits.data.length / rows.length
@@ -94,12 +83,6 @@ class OnnxServingEngine implements ServingEngine {
         at * stride,
         at * stride + Math.min(stride, outputs[at] ?? 0),
       )
-  }
-
-  #find(key: string) {
-    const loaded = this.#loaded.get(key)
-    invariant(loaded, `the adapter ${key} is not loaded`)
-    return loaded
   }
 }
 

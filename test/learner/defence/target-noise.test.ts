@@ -1,4 +1,4 @@
-/** How likely a label is wrong, on margins of which the truth is known. */
+/** How likely a label is wrong, on margins with a known truth. */
 import { expect, test } from 'vitest'
 import { TargetNoise } from '../../../src/learner/defence/target-noise.ts'
 import { openRandom } from '../../../src/platform/random.ts'
