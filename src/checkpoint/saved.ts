@@ -102,6 +102,8 @@ export interface Progress {
   readonly retired: Json
   /** An update that the clock has started at these positions and that is not finished: it is made again after a crash. */
   readonly cut?: string | undefined
+  /** Steps on kept examples that a rest of the stream has started at these positions, likewise. */
+  readonly rehearsal?: number | undefined
   /** Absent in a checkpoint from before there were any. */
   readonly barrier?: Barrier | null
   /** A person paused learning. */

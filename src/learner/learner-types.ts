@@ -54,6 +54,8 @@ export interface TrainPlan {
   readonly patience?: number
   /** Steps without a lower loss of held-out rows after which the rest are left out; 0 or absent = none is. */
   readonly early_stop?: { readonly patience: number }
+  /** Steps on kept examples alone, once for what was learned before the stream rested; 0 or absent = none. */
+  readonly rest_steps?: number
 }
 
 /** What of a version answers. */
@@ -140,6 +142,8 @@ export interface LearnerState {
   /** Of the last update; absent where answers are no texts. */
   readonly kl?: KlReport
   readonly learned: number
+  /** The count of learned examples at the last rehearsal of a stream at rest; absent = 0. */
+  readonly rehearsed?: number
   readonly steps: number
   readonly dropped: number
 }

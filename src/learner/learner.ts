@@ -66,6 +66,8 @@ export class Learner {
   /** The head before the update that tests in its first step. */
   #testedHead: Head
   #learned = 0
+  /** The count of learned examples at the last rehearsal. */
+  #rehearsedAt = 0
   /** Of the block of this update, where it was tested as a whole. */
   #tested: readonly Score[] = []
 
@@ -272,25 +274,57 @@ export class Learner {
       }
       this.#remember(learned ?? (yield* this.#training.learn(block, testsInStep, heldOut)))
     }
-    const { poison } = this.#training
-    for (const key of poison) this.#forgetPoison(key)
+    const outcome = this.#outcomeSince(before)
     yield* this.#learnMixture(block)
     this.#knnMemory?.published()
-    const { steps, dropped } = this.progress
     const unlearned = block.filter((example) => !this.#isLearned(example))
     const learned = block.length - unlearned.length
     return {
-      verdict: 'learned',
+      ...outcome,
       reason: `${learned} examples`,
       learned,
       ...(unlearned.length > 0 && { unlearned }),
-      ...(poison.size > 0 && { poison: [...poison] }),
-      steps: steps - before.steps,
-      dropped: dropped - before.dropped,
       ...(this.#training.isStopped && { isStopped: true }),
       ...(hasRestarted && { hasRestarted }),
-      ...(dropped > before.dropped && { droppedKeys: this.#training.droppedKeys }),
       ...(alarm && { alarm }),
+    }
+  }
+
+  /** So many steps on kept examples alone, while the stream rests; what is pending stays so. */
+  *rehearse(steps: number): Update {
+    const before = this.progress
+    yield* this.#training.rehearse(steps)
+    this.leaveRehearsal()
+    this.#knnMemory?.published()
+    return this.#outcomeSince(before)
+  }
+
+  /** There is none until something more was learned. */
+  leaveRehearsal(): void {
+    this.#rehearsedAt = this.#learned
+  }
+
+  /** Steps on kept examples that a stream at rest leaves time for: none where all that was learned was rehearsed so. */
+  get restSteps(): number {
+    const { train, trainable } = this.#parts
+    const isNew = this.#learned > this.#rehearsedAt && this.#pending.size === 0
+    // Sums count an example once, and a policy that learns from the buffer alone has made its passes over it.
+    const isPossible = trainable.learnsOnce !== true && this.#fresh === undefined
+    return isNew && isPossible ? (train.rest_steps ?? 0) : 0
+  }
+
+  #outcomeSince(before: Learner['progress']): Outcome {
+    const { poison, droppedKeys } = this.#training
+    for (const key of poison) this.#forgetPoison(key)
+    const steps = this.progress.steps - before.steps
+    const dropped = this.progress.dropped - before.dropped
+    return {
+      verdict: 'learned',
+      reason: `${steps} steps on kept examples`,
+      learned: 0,
+      ...{ steps, dropped },
+      ...(poison.size > 0 && { poison: [...poison] }),
+      ...(dropped > 0 && { droppedKeys }),
     }
   }
 
@@ -410,6 +444,7 @@ export class Learner {
       scoreboard: this.#scoreboard.snapshot(),
       ...(lossGap && { lossGap }),
       ...(this.#kl && { kl: this.#kl }),
+      ...(this.#rehearsedAt > 0 && { rehearsed: this.#rehearsedAt }),
       ...this.progress,
     }
   }
@@ -435,6 +470,7 @@ export class Learner {
     this.#kl = learnerState.kl
     this.#training.restore(learnerState)
     this.#learned = learnerState.learned
+    this.#rehearsedAt = learnerState.rehearsed ?? 0
   }
 
   triggerState(): TriggerState {

@@ -98,6 +98,10 @@ export class Training {
     const stepsPerPass = Math.ceil((memory.examples.length + count) / (batch + replay_batch))
     const steps = passes === undefined ? epochs * Math.ceil(count / batch) : passes * stepsPerPass
     rate.begin({ steps, raised })
+    this.#forgetLast()
+  }
+
+  #forgetLast(): void {
     this.#rateFrom = this.#steps
     this.#droppedKeys = new Set()
     this.#poison = new Set()
@@ -201,6 +205,23 @@ export class Training {
       const beside = yield* latentsBeside(batch, this.#parts)
       const rows = plainRows(batch, beside.latents, { trust: this.#trust })
       this.#step(batch, rowsBeside(rows, beside))
+    }
+  }
+
+  /** Steps on kept examples alone, as many a step as one with new examples has rows; none where nothing is kept. */
+  *rehearse(steps: number): Story<void> {
+    const { rate, memory } = this.#parts
+    const { draws = 1 } = memory.rehearsal
+    rate.begin({ steps, raised: false })
+    this.#forgetLast()
+    for (let step = 0; step < steps; step += 1) {
+      const count = Math.ceil(this.#size / draws)
+      const drawn = Array.from({ length: draws }, () => memory.draw(count))
+      const examples = drawn.flat()
+      if (examples.length === 0) return
+      const beside = yield* latentsBeside(examples, this.#parts)
+      const rows = stepRows([], drawn, beside.latents, memory.rehearsal, this.#seen)
+      this.#step(examples, rowsBeside(rows, beside))
     }
   }
 

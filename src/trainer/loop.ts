@@ -296,6 +296,7 @@ class ModelLoop implements Loop {
     // A trigger that uses the clock is called here, because nothing else would wake it.
     const { verdict, reason } = state.learner.rest(this.#parts.clock.nowMs())
     if (verdict === 'update') await this.#updates.cut(reason, signal)
+    else await this.#updates.rehearse(signal)
     if (this.#updates.isPutOff()) return
     await this.#liftBarrier(stream, signal)
     await this.#save(signal)

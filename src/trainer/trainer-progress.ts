@@ -114,6 +114,7 @@ export class TrainerProgress {
       parent: `v${version}`,
       spanFrom: this.positions,
       cut: undefined,
+      rehearsal: undefined,
     })
   }
 
@@ -126,7 +127,12 @@ export class TrainerProgress {
 
   /** The clock starts an update here, and why; undefined: there is nothing to learn any more. */
   cut(reason: string | undefined): void {
-    this.#set({ cut: reason })
+    this.#set({ cut: reason, rehearsal: undefined })
+  }
+
+  /** A rest of the stream starts so many steps on kept examples here; undefined: they are not to be made any more. */
+  rehearse(steps: number | undefined): void {
+    this.#set({ rehearsal: steps })
   }
 
   /** What updates have cost so far. */
@@ -138,7 +144,13 @@ export class TrainerProgress {
   undone({ steps }: Outcome): void {
     const { steps: made, dropped } = this.#state
     const spanFrom = this.positions
-    this.#set({ steps: made + steps, dropped: dropped + steps, spanFrom, cut: undefined })
+    this.#set({
+      steps: made + steps,
+      dropped: dropped + steps,
+      spanFrom,
+      cut: undefined,
+      rehearsal: undefined,
+    })
   }
 
   /** The weights come from `version` now; version names keep rising from `next`. */

@@ -8,7 +8,7 @@ import { cutOf } from '../../dist/src/adapters/target-modules.js'
 import { viewOf } from '../../dist/src/adapters/view.js'
 import { cpuTime, mean, round } from './figures.mjs'
 import { openTabularLearner } from './tabular-learner.mjs'
-import { answers, learn } from './text-learner.mjs'
+import { answers, finish, update } from './text-learner.mjs'
 import { encodedOf, latentsOf } from './text-latents.mjs'
 import { allRows } from './text-drift-stream.mjs'
 import { labelled } from './task.mjs'
@@ -28,25 +28,34 @@ export function configOf(base, settings) {
   return parseConfig(JSON.stringify({ models: { m: model } }), '/').models.m
 }
 
-/** `whole` is the open base that `model` names. */
-export async function domainRun({ tf, whole, model, seed, parts: { stream, tests } }) {
+/** Steps are compiled as in the daemon; what is not compilable stays eager. */
+const compiling = { onEager: () => undefined }
+
+/** `whole` is the open base that `model` names; `rehearsal`: steps on kept examples that the stream leaves time for after a block. */
+export async function domainRun({ tf, whole, model, seed, parts, rehearsal = 0 }) {
+  const { stream, tests } = parts
   const base = viewOf(whole, methodOf(model), adapterOf(model))
   const latents = await latentsOf(
     base,
     cutOf(model.adapter.tail_layers, base.network.layers),
     allRows(),
   )
-  const { learner, trainable } = openTabularLearner(model, base, { tf, seed, limit: 64 })
+  const { learner, trainable } = openTabularLearner(model, base, {
+    ...{ tf, seed, compiling },
+    limit: 64,
+  })
   const used = cpuTime()
   const heldOut = []
   let learning = 0
   for (const [at, rows] of stream.entries()) {
     const before = used()
-    learn(
-      learner,
-      rows.map((row) => labelled(row.key, encodedOf(base, row), row.label)),
-      latents,
-    )
+    for (const row of rows) {
+      const example = labelled(row.key, encodedOf(base, row), row.label)
+      if (learner.accept(example, latents, 0).verdict === 'wait') continue
+      update(learner, latents)
+      if (rehearsal > 0) finish(learner.rehearse(rehearsal), latents)
+    }
+    if (learner.pendingCount > 0) update(learner, latents)
     learning += used() - before
     heldOut.push(tests.slice(0, at + 1).map((rows) => accuracyOn(trainable, rows, latents)))
   }

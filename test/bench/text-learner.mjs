@@ -68,7 +68,11 @@ function knnMemoryOf({ engine: { tf, baseTensors }, base, config, memory }) {
 
 /** Learns what is pending. */
 export function update(learner, latents, options) {
-  const story = learner.update(undefined, options)
+  finish(learner.update(undefined, options), latents)
+}
+
+/** Runs a story of the learner to its end. */
+export function finish(story, latents) {
   let told = story.next()
   while (told.done !== true) told = story.next(latents)
 }

@@ -148,6 +148,13 @@ const train = section(
       default: 1,
       description: 'passes over new examples',
     }),
+    rest_steps: Type.Integer({
+      minimum: 0,
+      maximum: 10_000,
+      default: 0,
+      description:
+        'steps on kept examples alone, made once after what was learned when the stream has nothing more; 0 = none. When it rests is not the same in each run',
+    }),
     patience: Type.Integer({
       minimum: 0,
       maximum: 100,

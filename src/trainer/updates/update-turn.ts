@@ -45,7 +45,8 @@ export class UpdateTurn {
 
   /** The next update is due and waits for its budget, or was due before a crash: nothing is read until it is made. */
   isPutOff(): boolean {
-    return this.#parts.assembly.state.progress.state.cut !== undefined
+    const { cut, rehearsal } = this.#parts.assembly.state.progress.state
+    return cut !== undefined || rehearsal !== undefined
   }
 
   /** While an update is put off only a trial may go on: a version that does harm must not wait for a budget. */
@@ -83,6 +84,20 @@ export class UpdateTurn {
     await this.#update(signal)
   }
 
+  /**
+   * The stream rests: steps on kept examples, once after what was learned. Another run would rest elsewhere, so the checkpoint
+   * records them before they are made.
+   */
+  async rehearse(signal: AbortSignal): Promise<void> {
+    const { state, meter } = this.#parts.assembly
+    const steps = state.learner.restSteps
+    if (steps === 0 || meter.isSpent) return
+    state.progress.rehearse(steps)
+    await state.save(signal)
+    this.#parts.unsaved.saved()
+    await this.#update(signal)
+  }
+
   #tellPutOff(reason: string): void {
     const { loop, meter } = this.#parts.assembly
     const { lastHour, perHour, roomAtMs = 0 } = meter.report ?? {}
@@ -94,7 +109,8 @@ export class UpdateTurn {
   /** A recorded update from before a crash. Pending examples may have been retracted since. */
   async finishCut(signal: AbortSignal): Promise<void> {
     const { state } = this.#parts.assembly
-    if (state.learner.pendingCount > 0) return this.#update(signal)
+    const isRehearsal = state.progress.state.rehearsal !== undefined
+    if (isRehearsal || state.learner.pendingCount > 0) return this.#update(signal)
     state.progress.cut(undefined)
     this.#parts.unsaved.changed()
   }

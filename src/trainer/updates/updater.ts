@@ -64,16 +64,22 @@ export class Updater {
   async update(signal: AbortSignal): Promise<void> {
     const { state, pointer, latents, times, meter, loop } = this.#parts
     const cost = meter.begin()
-    await consultKept(this.#parts, signal)
+    const { rehearsal } = state.progress.state
+    const isRehearsal = rehearsal !== undefined
+    if (!isRehearsal) await consultKept(this.#parts, signal)
     const startMs = loop.clock.monotonicMs()
-    const isRelearned = await removeConvicted(this.#parts, signal)
+    const isRelearned = !isRehearsal && (await removeConvicted(this.#parts, signal))
     const before = state.presentLearner()
-    const block = state.learner.pending
+    const block = isRehearsal ? [] : state.learner.pending
     const trace = this.#trace(block)
     const earlier = state.progress.state.live?.previous ?? undefined
-    const live = await liveVersion(this.#parts, signal)
-    const options = { heldOut: this.#watched, isRelearned }
-    const outcome = await drive(state.learner.update(live, options), latents, signal)
+    const story = isRehearsal
+      ? state.learner.rehearse(rehearsal)
+      : state.learner.update(await liveVersion(this.#parts, signal), {
+          heldOut: this.#watched,
+          isRelearned,
+        })
+    const outcome = await drive(story, latents, signal)
     times.finished(loop.clock.monotonicMs() - startMs, outcome)
     cost.trained()
     const target = outcome.to ?? earlier
@@ -110,6 +116,7 @@ export class Updater {
       compute,
       block: learnedNow,
       trace,
+      ...(isRehearsal && { cause: outcome.reason }),
     }
     const publishing = publishCandidate(candidate, this.#parts, signal)
     const published = await unlessNotFinite(trace?.publishing(publishing) ?? publishing)
@@ -220,6 +227,8 @@ export class Updater {
     const details = { err: error, code: error.code, count: block.length, events }
     loop.log.error(details, 'an update was undone: its result is not finite')
     state.restoreLearner(before)
+    // What is kept leads there again.
+    if (state.progress.state.rehearsal !== undefined) state.learner.leaveRehearsal()
     // What it answered is no past of anything.
     state.compared.goTo(`v${state.progress.state.next - 1}`)
     for (const example of block) this.#bury(example, error)
