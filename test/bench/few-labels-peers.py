@@ -1,5 +1,5 @@
 """
-Peers with few labels: python few-labels-peers.py <peer> <rows.json> <model folder> <seed>
+Peers with few labels: python few-labels-peers.py <peer> <rows.json> <model folder> <seed> [<SetFit's iterations>]
 The rows are {"taught": [{"text", "label"}], "tested": […]}. Each is used as its documentation shows it, on one thread.
 Prints {"accuracy" in %, "cpu_seconds", "seconds"}: learning alone.
 """
@@ -13,6 +13,7 @@ import torch
 MAX_TOKENS = 64
 
 peer, path, folder, seed = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+iterations = int(sys.argv[5]) if len(sys.argv) > 5 else 20
 torch.set_num_threads(1)
 torch.manual_seed(seed)
 with open(path) as file:
@@ -24,14 +25,14 @@ def pairs(part):
 
 
 def setfit(texts, labels):
-    """SetFit 1.2.0 with its defaults: one epoch over pairs, 20 iterations a text as in the paper, then logistic regression."""
+    """SetFit 1.2.0: one epoch over pairs, 20 iterations a text as in the paper or as many as are asked for, then logistic regression."""
     from datasets import Dataset
     from setfit import SetFitModel, Trainer, TrainingArguments
 
     model = SetFitModel.from_pretrained(folder)
     model.model_body.max_seq_length = MAX_TOKENS
     arguments = TrainingArguments(
-        batch_size=16, num_epochs=1, num_iterations=20, seed=seed, report_to="none", save_strategy="no", use_amp=False
+        batch_size=16, num_epochs=1, num_iterations=iterations, seed=seed, report_to="none", save_strategy="no", use_amp=False
     )
     data = Dataset.from_dict({"text": texts, "label": labels})
     Trainer(model=model, args=arguments, train_dataset=data).train()
