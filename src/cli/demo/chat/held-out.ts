@@ -45,6 +45,70 @@ export const validationQuestions: readonly HeldOutQuestion[] = [
     'Your chatbot gave me the number of a pizza place.',
     'Thanks for telling us about the chatbot. It should never do that. Next step: send us the time of the talk.',
   ),
+  asked(
+    'The zip of my rucksack broke on the first hike.',
+    'Thanks for telling us about the zip. We repair rucksacks at no cost for five years. Next step: bring the rucksack to one of our stores.',
+  ),
+  asked(
+    'Can you sharpen the kitchen knives I bought from you?',
+    'Thanks for asking about your kitchen knives. We sharpen them for three euros each. Next step: bring them wrapped in cloth.',
+  ),
+  asked(
+    'Does the garden table survive a winter outside?',
+    'Thanks for asking about the garden table. Its wood needs oil before the first frost. Next step: cover it from November to March.',
+  ),
+  asked(
+    'A cashier was very rude to my mother today.',
+    'Thanks for telling us about the cashier. We are sorry and will speak with the team. Next step: tell us the store and the time.',
+  ),
+  asked(
+    'Who prints photographs on canvas, you or another firm?',
+    'Thanks for asking about photographs on canvas. We print them in our own workshop. Next step: upload a picture of at least two megabytes.',
+  ),
+  asked(
+    'The candle smells of nothing at all.',
+    'Thanks for telling us about the candle. Its scent comes after half an hour of burning. Next step: light it in a small room.',
+  ),
+  asked(
+    'Could a school class visit your bakery?',
+    'Thanks for asking about a visit to our bakery. Classes are welcome on Thursday mornings. Next step: call the bakery two weeks before.',
+  ),
+  asked(
+    'My drill keeps stopping when I press hard.',
+    'Thanks for telling us about your drill. It stops by itself before it gets too hot. Next step: let it rest for ten minutes.',
+  ),
+  asked(
+    'Are the crayons safe if a toddler eats one?',
+    'Thanks for asking about the crayons. They are made of harmless wax. Next step: read the label on the box.',
+  ),
+  asked(
+    'Where do you recycle old batteries?',
+    'Thanks for asking about old batteries. Every store has a green box for them. Next step: bring them on your next visit.',
+  ),
+  asked(
+    'The carpet loses hair all over the living room.',
+    'Thanks for telling us about the carpet. New wool sheds for about six weeks. Next step: vacuum it twice a week.',
+  ),
+  asked(
+    'May I bring my own jar to the spice counter?',
+    'Thanks for asking about bringing a jar. We fill any clean jar with a lid. Next step: have it weighed at the counter.',
+  ),
+  asked(
+    'Your advert showed a kite for nine euros, yet it costs fifteen.',
+    'Thanks for telling us about the price of the kite. The advert was for last week. Next step: show us the advert at the till.',
+  ),
+  asked(
+    'Will the sofa fit through a door of eighty centimetres?',
+    'Thanks for asking about the sofa. Its legs and arms come off for the way in. Next step: measure the door without its frame.',
+  ),
+  asked(
+    'I found a hair in the soup of your restaurant.',
+    'Thanks for telling us about the soup. That must not happen, and the meal is on us. Next step: send us a photo of the bill.',
+  ),
+  asked(
+    'Do you teach people how to knit?',
+    'Thanks for asking about how to knit. Our course for beginners has four evenings. Next step: sign up at the wool counter.',
+  ),
 ]
 
 export const heldOutQuestions: readonly HeldOutQuestion[] = [
