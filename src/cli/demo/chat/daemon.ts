@@ -11,9 +11,15 @@ export interface ChatDaemon extends Pick<
   'feedback' | 'status' | 'rollback' | 'versions'
 > {
   /** The likeliest answer, or with a seed one that is drawn. */
-  ask(model: ChatModel, question: string, seed?: number): Promise<ChatAnswer>
+  ask(model: ChatModel, question: string, how?: Asked): Promise<ChatAnswer>
   /** Resolves when the version that has learned the event at `position` answers. */
   untilServed(model: ChatModel, position: string): Promise<void>
+}
+
+export interface Asked {
+  readonly seed?: number
+  /** Most tokens of the answer; absent = as many as any answer may have. */
+  readonly tokens?: number
 }
 
 export interface ChatAnswer {
@@ -40,11 +46,11 @@ export function chatDaemonAt(url: string): ChatDaemon {
   const client = openClient({ url, timeoutMs: 1000 * LONGEST_SECONDS })
   return {
     ...daemonAt(url),
-    async ask(model, question, seed) {
+    async ask(model, question, { seed, tokens = mostTokens } = {}) {
       const drawn = seed === undefined ? { temperature: 0 } : { temperature: 0.8, seed }
       const body = {
         inputs: [conversation(question)],
-        generate: { max_tokens: mostTokens, ...drawn },
+        generate: { max_tokens: tokens, ...drawn },
       }
       const { predictions } = (await client.post(modelPath(model, 'predict'), body)) as JsonObject &
         Readonly<{ predictions: readonly (ChatAnswer & JsonObject)[] }>

@@ -40,7 +40,7 @@ export async function teachThumbs(
   progress.say(`${questions.length} answers, each with a thumb up or down`)
   const answers = await askAll(
     questions,
-    async (question, at) => daemon.ask(model, question, at),
+    async (question, at) => daemon.ask(model, question, { seed: at }),
     (count) => {
       progress.update(count, questions.length)
     },

@@ -7,8 +7,8 @@ import { judge, type Verdict } from './judge.ts'
 /** Shares of the questions. */
 export type RuleShares = Readonly<Record<keyof Verdict, number>>
 
-/** Questions at a time: the daemon batches them. */
-const AT_ONCE = 8
+/** Questions at a time: the daemon writes them side by side, and each step reads the weights once for all of them. */
+const AT_ONCE = 16
 
 export interface RuleMeasured {
   readonly rule: RuleShares
