@@ -7,7 +7,10 @@ import { methods, tasks } from '../../dist/src/plugins.js'
 
 export const TOP = 4
 const config = { method: 'lora', rank: 8, alpha: 16, tail_layers: TOP }
-const SETTINGS = { beta: 0.1, up_weight: 1, down_weight: 1, correction_weight: 1, kl: 0 }
+const SETTINGS = {
+  ...{ beta: 0.1, up_weight: 1, down_weight: 1 },
+  ...{ liked_weight: 0, correction_weight: 1, kl: 0 },
+}
 
 export async function lmPlan() {
   const method = methods.lora

@@ -25,7 +25,14 @@ const language: LanguageModel = {
   positions: 40,
 }
 
-const settings = { max_tokens: 4, temperature: 1, top_p: 1, kl: 0, correction_weight: 1 }
+const settings = {
+  max_tokens: 4,
+  temperature: 1,
+  top_p: 1,
+  kl: 0,
+  liked_weight: 0,
+  correction_weight: 1,
+}
 
 export function openFakeWriting(
   parts: { readonly clock: Clock; readonly metrics: Metrics },

@@ -63,6 +63,26 @@ test('a rating of an answer that was not served is refused', () => {
   expect(error.code).toBe('RATING_NEEDS_PREDICTION')
 })
 
+test.each([
+  [1, 2.5],
+  [-1, 0],
+] as const)('of an answer rated %i, its text counts %d times as a completion', (rating, part) => {
+  const outputs = answerOutputs([2], Float32Array.from([-1, -3, -2, -2]))
+  const learned = (target: TextTarget, liked_weight: number) => {
+    const gradient = new Float32Array(outputs.length)
+    const of = openGeneration({ ...settings, liked_weight })
+    const loss = of.loss({ target, outputs, share: 0.5 }, [], gradient, new Map())
+    return { numbers: [loss, ...gradient], error: of.score(outputs, target, []).error }
+  }
+  const rated = { kind: 'rating', rating, completion: 'a' } as const
+  const alone = learned(rated, 0)
+  const text = learned({ kind: 'completion', completion: 'a' }, 0)
+  const both = learned(rated, 2.5)
+  for (const [at, number] of both.numbers.entries())
+    expect(number).toBeCloseTo(alone.numbers[at]! + part * text.numbers[at]!, 6)
+  expect(both.error).toBe(alone.error)
+})
+
 describe('tokens', () => {
   const prompt = [...llama.language!.prompt(asked('Hello'))]
   const end = llama.language!.ends[0]!

@@ -21,7 +21,7 @@ import type { GenerationSettings } from '../../src/tasks/generation/settings.ts'
 export const { tf } = await openTensorFlow()
 
 export const settings: GenerationSettings = {
-  ...{ beta: 0.1, up_weight: 1, down_weight: 1, correction_weight: 1, kl: 0 },
+  ...{ beta: 0.1, up_weight: 1, down_weight: 1, liked_weight: 0, correction_weight: 1, kl: 0 },
   ...{ max_tokens: 16, temperature: 1, top_p: 1 },
 }
 

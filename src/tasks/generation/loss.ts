@@ -4,7 +4,7 @@
  *
  *   completion   −¹⁄ₙ Σ log π            + kl · ¹⁄ₙ Σ ½·(log π − log ρ)²
  *   preference   −log σ(β·(r(chosen) − r(rejected)))
- *   rating  1    up_weight · (1 − σ(β·(r(y) − z)))
+ *   rating  1    up_weight · (1 − σ(β·(r(y) − z)))   + liked_weight · completion
  *   rating −1    down_weight · (1 − σ(β·(z − r(y))))
  *   correction   completion + correction_weight · preference
  *
@@ -36,7 +36,13 @@ export function textLoss(
   invariant(first !== undefined, 'a row without an answer')
   const { kind } = target
   if (kind === 'completion') return likelihoodLoss(first, share, settings.kl, gradient)
-  if (kind === 'rating') return ratingLoss(first, { share, target, drift }, settings, gradient)
+  if (kind === 'rating') {
+    const liked = target.rating === 1 ? share * settings.liked_weight : 0
+    return (
+      ratingLoss(first, { share, target, drift }, settings, gradient) +
+      (liked === 0 ? 0 : likelihoodLoss(first, liked, settings.kl, gradient))
+    )
+  }
   invariant(second !== undefined, 'a pair of one answer')
   if (kind === 'preference') return pairLoss([first, second], share, settings.beta, gradient)
   const { correction_weight: weight } = settings

@@ -7,7 +7,7 @@
  */
 import type { Score } from '../../contracts/task.ts'
 import { answersIn, sumOf } from '../../nn/answer-outputs.ts'
-import { rewardOf, textLoss } from './loss.ts'
+import { rewardOf, textLoss, type TextLoss } from './loss.ts'
 import type { GenerationSettings } from './settings.ts'
 import type { TextTarget } from './target.ts'
 
@@ -32,11 +32,18 @@ export function scoreOf(
   const tokenLoss = says ? -sumOf(first.logs) / first.logs.length : null
   const isPair = second !== undefined && first.reference.length > 0
   const margin = isPair ? rewardOf(first) - rewardOf(second) : null
-  return { error: errorOf({ tokenLoss, margin }, loss), loss, answer: { tokenLoss, margin } }
+  const error =
+    errorOf({ tokenLoss, margin }) ?? ratingError({ target, outputs, share: 1 }, settings)
+  return { error, loss, answer: { tokenLoss, margin } }
 }
 
-function errorOf({ tokenLoss, margin }: TextScore, loss: number): number {
+function errorOf({ tokenLoss, margin }: TextScore): number | undefined {
   if (tokenLoss !== null) return 1 - Math.exp(-tokenLoss)
   if (margin !== null) return margin === 0 ? 0.5 : Number(margin < 0)
-  return Math.max(0, Math.min(1, loss))
+  return undefined
+}
+
+function ratingError(row: TextLoss, settings: GenerationSettings): number {
+  const free = new Float32Array(row.outputs.length)
+  return Math.max(0, Math.min(1, textLoss(row, { ...settings, liked_weight: 0 }, free)))
 }

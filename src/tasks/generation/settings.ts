@@ -14,6 +14,12 @@ export const generationSettings = {
   },
   up_weight: { ...weight, description: 'what an answer rated 1 counts for in the loss' },
   down_weight: { ...weight, description: 'what an answer rated -1 counts for in the loss' },
+  liked_weight: {
+    ...weight,
+    default: 0,
+    description:
+      'what counts of an answer rated 1 beside its rating: its text, learned as a completion; 0 = the rating alone',
+  },
   correction_weight: {
     ...weight,
     description:
