@@ -13,17 +13,16 @@ export const generationSettings = {
       'how far ratings and pairs may move the answers from those of the base: larger = less far (β of DPO and KTO)',
   },
   up_weight: { ...weight, description: 'what an answer rated 1 counts for in the loss' },
-  down_weight: { ...weight, description: 'what an answer rated -1 counts for in the loss' },
   liked_weight: {
     ...weight,
     default: 0,
-    description:
-      'what counts of an answer rated 1 beside its rating: its text, learned as a completion; 0 = the rating alone',
+    description: 'the same for its text, learned as a completion beside the rating',
   },
+  down_weight: { ...weight, description: 'what an answer rated -1 counts for in the loss' },
   correction_weight: {
     ...weight,
     description:
-      'what counts of a correction beside its text: that it is better than the answer that was served; 0 = the text alone',
+      'what counts of a correction beside its text: that it is better than the served answer; 0 = the text alone',
   },
   kl: {
     type: 'number',
@@ -31,7 +30,7 @@ export const generationSettings = {
     maximum: 100,
     default: 0,
     description:
-      'holds the tokens of completions near the probabilities of the base: added is this times half the squared difference of the logarithms',
+      'holds tokens of completions near the base: times half the squared difference of log probabilities',
   },
   max_tokens: {
     type: 'integer',
