@@ -50,12 +50,16 @@ export const SETUP_ERRORS = {
     fix: 'Read its message above; it needs root and the Debian archive. `npm test` also runs without these packages: it skips what it cannot test and says so.',
   },
   SETUP_JAVA_MISSING: {
-    what: 'The Kafka broker needs Java 17 or newer, and Maven to fetch it',
+    what: 'Kafka and Flink need Java 17 or newer, and Maven to fetch them',
     fix: 'Install both (Debian: apt-get install default-jre-headless maven), then run the same command again.',
   },
   SETUP_KAFKA_FAILED: {
     what: 'Maven could not fetch the Kafka broker',
     fix: 'Read its message above. Mostly its repository is out of reach: set your mirror or proxy in ~/.m2/settings.xml, then run the same command again.',
+  },
+  SETUP_FLINK_FAILED: {
+    what: 'Maven could not fetch Flink for the tests',
+    fix: 'Read its message above. Mostly its repository is out of reach: set your mirror or proxy in ~/.m2/settings.xml, then run the same command again. `npm test` also runs without it: it skips what it cannot test and says so.',
   },
   SETUP_PYTHON_MISSING: {
     what: 'The tests against Hugging Face PEFT and S3 need python3 with venv and pip',

@@ -6,6 +6,7 @@
  */
 import { aptStep } from './apt.mjs'
 import { buildStep } from './build.mjs'
+import { flinkStep } from './flink.mjs'
 import { kafkaStep } from './kafka.mjs'
 import { motoStep } from './moto.mjs'
 import { nativeStep } from './native.mjs'
@@ -30,6 +31,7 @@ export const STEPS = [
     }),
   },
   { when: 'services', ...kafkaStep },
+  { when: 'all', ...flinkStep },
   { when: 'all', ...motoStep },
   { when: 'all', ...peftStep },
   { when: 'all', ...nodeVersionsStep },

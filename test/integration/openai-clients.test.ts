@@ -1,7 +1,8 @@
-/** The real client of OpenAI against a real daemon: classification and numbers, feedback on what it answered. */
+/** Real clients of the OpenAI API against a real daemon: OpenAI's own for npm, and Flink SQL. */
 import { fileURLToPath } from 'node:url'
 import OpenAI, { type APIError, AuthenticationError, NotFoundError } from 'openai'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { mlPredict, needsFlink } from '../services/flink/flink.ts'
 import { oneDaemon } from './one-daemon.ts'
 
 const TOKEN = 'a-token-of-this-test-only-1234567890'
@@ -248,4 +249,20 @@ describe('the client of OpenAI', () => {
     })
     expect(missing.status).toBe(404)
   })
+})
+
+test('Flink SQL asks a classifier and a language model with ML_PREDICT', async (context) => {
+  needsFlink(context)
+  const models = ['sentiment@v0', 'support']
+  const texts = ['what a lovely phone', "it's broken"]
+  const endpoint = `${daemon.url}/v1/chat/completions`
+  const rows = await mlPredict({ endpoint, key: TOKEN, models, texts })
+  const pairs = models.flatMap((model) => texts.map((text) => `${model}: ${text}`))
+  expect(rows.map(([model, text]) => `${model}: ${text}`).sort()).toEqual(pairs.sort())
+  for (const [model, content, answer] of rows) {
+    if (model !== 'sentiment@v0' || content === undefined) continue
+    const messages = [{ role: 'user', content }] as const
+    const { choices } = await client.chat.completions.create({ model, messages: [...messages] })
+    expect(answer).toBe(choices[0]?.message.content)
+  }
 })
