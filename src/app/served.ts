@@ -299,7 +299,7 @@ async function serve(
     forgotten: () => ({ ids: model.inbox.forgotten(), deadLetters: model.deadLetters.gone() }),
     storeBytes: () => storeSizes(folderOf(site.config, name)),
     waitingRows: () => serving.batcher.waiting(name),
-    ...(writer && { texts: textsOf(model, writer, task) }),
+    ...(writer && { texts: textsOf(site, model, writer, task) }),
     ...(embedder && {
       embeddings: { engine: embedder, base, maxTokens: modelOf(site.config, name).max_tokens },
     }),
@@ -307,11 +307,16 @@ async function serve(
 }
 
 /** How a language model answers requests that ask for a text. */
-function textsOf({ base, predictions }: OpenModel, { scheduler }: WriterOfBase, task: Task) {
+function textsOf(
+  { metrics }: DaemonContext,
+  { base, predictions }: OpenModel,
+  { scheduler }: WriterOfBase,
+  task: Task,
+) {
   const { language } = base
   invariant(language && task.texts, 'a model that writes texts on a base without tokens to end one')
   const { usual } = task.texts
-  return { language, usual, scheduler, predictions, predictionId }
+  return { language, usual, scheduler, predictions, predictionId, metrics }
 }
 
 function openErrorWatch({ config, metrics, log }: DaemonContext, model: string): ErrorWatch {

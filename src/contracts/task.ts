@@ -272,8 +272,8 @@ export interface TaskPlugin
 /** What a task with `reads: 'answers'` learns from. */
 export interface TextTask<Target = Json> {
   /**
-   * The input and each answer to learn from, as sequences. Throws a coded error where they do not fit into `maxTokens`; an
-   * answer that is too long is cut, and `dropped` reports it.
+   * The input and each answer to learn from, as sequences. Throws a coded error where they do not fit into `maxTokens`; what
+   * is cut of an answer, or by the settings of the input, is reported in `dropped`.
    */
   encode(input: Input, target: Target, to: TextLimits): Encoded
   /** Its loss depends on how far the adapter has moved from the base, measured on the answers of other rows of the step. */
@@ -297,7 +297,11 @@ export interface TextSettings {
   /** 0 = always the likeliest token. */
   readonly temperature: number
   readonly topP: number
+  readonly overflow: ContextOverflow
 }
+
+/** A prompt that leaves no room for an answer is refused, or loses its oldest turns. */
+export type ContextOverflow = 'refuse' | 'truncate'
 
 /** Columns of the head as classes. */
 export interface Classes<Target = Json> {

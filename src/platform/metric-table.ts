@@ -145,7 +145,7 @@ export const metricTable = {
     kind: 'counter',
     name: 'antikythera_truncated_texts_total',
     labels: ['model', 'by'],
-    help: 'Texts longer than max_tokens that were truncated: by the server for an answer, by the trainer for an event.',
+    help: 'Texts longer than max_tokens, and prompts longer than a language model reads, that were truncated: by the server for an answer, by the trainer for an event.',
   },
   batcherQueue: {
     kind: 'gauge',

@@ -6,6 +6,7 @@ import type { Json } from '../../src/contracts/core.ts'
 import type { Input } from '../../src/contracts/stream.ts'
 import { failure } from '../../src/platform/errors.ts'
 import type { TextPart } from '../../src/serving/services/generation-service.ts'
+import type { ServedModel } from '../../src/serving/services/served-model.ts'
 import { openFakeWriting } from '../serving/fake-writing.ts'
 import { openServed } from './open-served.ts'
 
@@ -17,7 +18,10 @@ const textOf = (input: Input) =>
       : ''
 
 /** It writes the alphabet, at most four letters unless asked; a prompt that ends with "d" is answered by "1". */
-async function open(more: Parameters<typeof openServed>[0] = {}) {
+async function open(
+  more: Parameters<typeof openServed>[0] = {},
+  writing: Partial<ServedModel['texts'] & object> = {},
+) {
   const prompts: string[] = []
   const served = await openServed({
     ...more,
@@ -26,7 +30,7 @@ async function open(more: Parameters<typeof openServed>[0] = {}) {
       const { scheduler, language, usual } = openFakeWriting({ clock, metrics })
       let ids = 0
       return {
-        ...{ scheduler, usual },
+        ...{ scheduler, usual, metrics, ...writing },
         language: {
           ...language,
           prompt(input) {
@@ -160,6 +164,21 @@ test('prompts are continued as they are: one, or several with all their choices'
     'length',
     'stop',
   ])
+})
+
+test('a conversation that loses its oldest turns is answered, and says so, whole and as a stream', async () => {
+  const usual = { maxTokens: 4, temperature: 0, topP: 1, overflow: 'truncate' } as const
+  const { chat, prompts } = await open({}, { usual })
+  const turns = ['one', 'two', 'three'].map((word) => ({ role: 'user', content: word.repeat(4) }))
+  const messages = [{ role: 'system', content: 'Be kind.' }, ...turns]
+  const usage = { prompt_tokens: 30, completion_tokens: 4, dropped_prompt_tokens: 26 }
+  expect(json(await chat({ messages }))).toMatchObject({ truncated: true, usage })
+  expect(prompts).toContain('sBe kind.uthreethreethreethree')
+  const stream_options = { include_usage: true }
+  const chunks = chunksIn(await chat({ messages, stream: true, stream_options }))
+  expect(chunks[0]).toMatchObject({ truncated: true })
+  expect(chunks.at(-1)).toMatchObject({ usage })
+  expect(json(await chat({}))).not.toHaveProperty('truncated')
 })
 
 test('an older version and the live one answer by name', async () => {

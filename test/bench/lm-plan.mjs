@@ -16,7 +16,7 @@ export async function lmPlan() {
   const method = methods.lora
   const base = viewOf(await openBase('smollm2'), method, config)
   const task = tasks.generation.open(
-    { ...SETTINGS, max_tokens: 64, temperature: 0, top_p: 1 },
+    { ...SETTINGS, max_tokens: 64, temperature: 0, top_p: 1, overflow: 'refuse' },
     { labels: { open: false, known: [], retired: [], limit: 1 } },
   )
   const plan = { base, method, config, task, outputs: task.outputs(task.start) }

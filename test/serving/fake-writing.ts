@@ -29,10 +29,11 @@ const settings = {
   max_tokens: 4,
   temperature: 1,
   top_p: 1,
+  overflow: 'refuse',
   kl: 0,
   liked_weight: 0,
   correction_weight: 1,
-}
+} as const
 
 export function openFakeWriting(
   parts: { readonly clock: Clock; readonly metrics: Metrics },
@@ -52,5 +53,5 @@ export function openFakeWriting(
     ...{ ...parts, base: 'tiny', engine: decoder, limits: { ...ample, ...limits } },
   })
   const task = openGeneration({ ...settings, beta: 1, up_weight: 1, down_weight: 1 })
-  return { decoder, scheduler, language, task, usual: task.texts!.usual }
+  return { decoder, scheduler, language, task, usual: task.texts!.usual, metrics: parts.metrics }
 }

@@ -4,6 +4,7 @@ import { failure } from '../../src/platform/errors.ts'
 import {
   openGenerationService,
   type GenerateRequest,
+  type GenerationOptions,
   type TextPart,
 } from '../../src/serving/services/generation-service.ts'
 import { rejection } from '../coded.ts'
@@ -11,7 +12,12 @@ import { openFakeClock, settled } from './fake-clock.ts'
 import { openFakeWriting } from './fake-writing.ts'
 import { openLive } from './open-live.ts'
 
-async function open(more: { live?: Parameters<typeof openLive>[0] } = {}) {
+interface Opened {
+  readonly live?: Parameters<typeof openLive>[0]
+  readonly writing?: Partial<GenerationOptions>
+}
+
+async function open(more: Opened = {}) {
   const parts = await openLive(more.live)
   const { live, registry, clock, metrics, served } = parts
   await live.swap(await registry.promote('v1'))
@@ -27,6 +33,8 @@ async function open(more: { live?: Parameters<typeof openLive>[0] } = {}) {
     versions: { liveAt: async () => (await registry.history(1))[0]! },
     limits: { answer_tokens: 50 },
     clock: openFakeClock(),
+    metrics,
+    ...more.writing,
   })
   return { ...parts, decoder, scheduler, service }
 }
@@ -138,6 +146,23 @@ test('a text is as long as its base has positions for, and a prompt that leaves 
     code: 'REQUEST_INVALID',
     details: { param: 'max_tokens' },
   })
+})
+
+test('a prompt that is too long loses its beginning where the settings say so, and the answer says how much', async () => {
+  const usual = { maxTokens: 4, temperature: 1, topP: 1, overflow: 'truncate' } as const
+  const { service, metrics } = await open({ writing: { usual } })
+  const { promptTokens, droppedTokens, parts } = await service.generate(ask('x'.repeat(50)))
+  expect([promptTokens, droppedTokens]).toEqual([36, 14])
+  expect((await read(parts)).at(-1)).toMatchObject({ finish: 'length', completionTokens: 4 })
+  const inputs = ['x'.repeat(41), 'hi'].map((text) => ({ kind: 'text' as const, text }))
+  const { predictions } = await service.answer({ inputs, signal: signal() }, {})
+  expect(predictions).toMatchObject([
+    { size: 36, truncated: true, tokens: { kept: 36, dropped: 5 } },
+    { size: 2 },
+  ])
+  expect(predictions[1]).not.toHaveProperty('truncated')
+  const truncated = 'antikythera_truncated_texts_total{model="m",by="server"} 2'
+  expect(await metrics.text()).toContain(truncated)
 })
 
 test('a client that goes away ends its texts, which are not stored, and frees its version', async () => {

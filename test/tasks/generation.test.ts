@@ -111,6 +111,25 @@ describe('tokens', () => {
     expect(refused.code).toBe('INPUT_TOO_LONG')
   })
 
+  test('of a conversation that is too long lack its oldest turns where the settings say so', () => {
+    const said = (role: 'user' | 'assistant', content: string) => ({ role, content })
+    const messages = [said('user', 'one two three'), said('assistant', 'four'), said('user', 'Why')]
+    const input = { kind: 'messages', messages } as const
+    const target = { kind: 'completion', completion: 'Yes.' } as const
+    const [whole, kept] = [messages, messages.slice(2)].map((some) =>
+      llama.language!.prompt({ kind: 'messages', messages: some }),
+    )
+    const truncating = openGeneration({ ...settings, overflow: 'truncate' })
+    const most = whole!.length
+    const row = truncating.texts!.encode(input, target, to(most))
+    const expected = [...kept!, ...idsOf('Yes.'), end]
+    expect(row).toMatchObject({
+      ids: Int32Array.from(expected),
+      dropped: whole!.length - kept!.length,
+    })
+    expect(thrown(() => task.texts!.encode(input, target, to(most))).code).toBe('INPUT_TOO_LONG')
+  })
+
   test('of a prompt with another answer are the one before the other', () => {
     const rated = (input: string, completion: string) =>
       task.texts!.encode(asked(input), { kind: 'rating', rating: 1, completion }, to(64))

@@ -49,6 +49,11 @@ export const AnyAnswer = Type.Object(
     id: Type.String({ description: 'feedback may refer to it as prediction_id' }),
     model: Type.String({ description: 'the model, and the version that answered' }),
     system_fingerprint: Type.String({ description: 'the digest of that version' }),
+    truncated: Type.Optional(
+      Type.Boolean({
+        description: 'true: a prompt lost its oldest turns; usage.dropped_prompt_tokens counts them',
+      }),
+    ),
   },
   { additionalProperties: true },
 )

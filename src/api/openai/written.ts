@@ -25,9 +25,12 @@ export interface AskedInput {
 }
 
 export interface Usage {
+  /** As the model reads them. */
   readonly prompt_tokens: number
   readonly completion_tokens: number
   readonly total_tokens: number
+  /** Of the oldest turns, which the model has not read: the prompt was longer than it reads. */
+  readonly dropped_prompt_tokens?: number
 }
 
 /** One choice, whole. */
@@ -44,6 +47,8 @@ export interface Writing {
   readonly model: string
   readonly created: number
   readonly system_fingerprint: string
+  /** A prompt lost its oldest turns. */
+  readonly truncated?: true
 }
 
 /** Texts on their way: `n` of the first input, then `n` of the next. */
@@ -88,6 +93,7 @@ export async function beginTexts(
       model: `${model.name}@${first.manifest.version}`,
       created: Math.floor((model.status().live?.pointer.sinceMs ?? 0) / 1000),
       system_fingerprint: first.manifest.digest,
+      ...(droppedIn(begun) > 0 && { truncated: true }),
     },
     choices: begun.flatMap(({ choices }) => choices),
     parts: () => partsOf(begun, n),
@@ -197,10 +203,16 @@ async function* partsOf(begun: readonly Generation[], n: number): AsyncGenerator
     await endAll(begun)
   }
   const prompt = begun.reduce((sum, { promptTokens }) => sum + promptTokens, 0)
+  const dropped = droppedIn(begun)
   return {
     ...{ prompt_tokens: prompt, completion_tokens: completion },
     total_tokens: prompt + completion,
+    ...(dropped > 0 && { dropped_prompt_tokens: dropped }),
   }
+}
+
+function droppedIn(begun: readonly Generation[]): number {
+  return begun.reduce((sum, { droppedTokens }) => sum + droppedTokens, 0)
 }
 
 async function endAll(begun: readonly Generation[]): Promise<void> {

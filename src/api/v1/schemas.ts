@@ -100,7 +100,8 @@ const Prediction = Type.Object({
   id: Type.String({ description: 'feedback may refer to it as prediction_id' }),
   truncated: Type.Optional(
     Type.Boolean({
-      description: 'true: the text is longer than max_tokens and was truncated',
+      description:
+        'true: the text is longer than max_tokens and was truncated, or the prompt lost its oldest turns',
     }),
   ),
   tokens: Type.Optional(

@@ -1,6 +1,7 @@
 /** What a model needs to write texts. */
 import type { LanguageModel } from '../../contracts/network.ts'
 import type { TextSettings } from '../../contracts/task.ts'
+import type { Metrics } from '../../platform/metrics.ts'
 import type { DecodeScheduler } from '../engine/decode-scheduler.ts'
 import type { PredictionLog } from './predict.ts'
 
@@ -11,4 +12,5 @@ export interface TextWriting {
   readonly scheduler: Pick<DecodeScheduler, 'run'>
   readonly predictions: PredictionLog
   readonly predictionId: () => string
+  readonly metrics: Pick<Metrics, 'count'>
 }

@@ -7,6 +7,7 @@ import type { Clock } from '../../contracts/core.ts'
 import type { Input, ServedPrediction } from '../../contracts/stream.ts'
 import type { Fields, Task } from '../../contracts/task.ts'
 import type { Drawn } from '../../nn/decoding/sample.ts'
+import { fittedPrompt, type FittedPrompt } from '../../nn/fitted-prompt.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Limits } from '../../platform/limits.ts'
 import { openRandom } from '../../platform/random.ts'
@@ -67,7 +68,10 @@ export interface TextPart {
 export interface Generation extends Pick<Prediction, 'manifest' | 'generation' | 'arm'> {
   /** In order of `TextPart.index`. */
   readonly choices: readonly { readonly id: string }[]
+  /** As the model reads it. */
   readonly promptTokens: number
+  /** Tokens of its oldest turns, which it has lost; only where the settings say so. */
+  readonly droppedTokens: number
   /** For one reader. It fails with the request; a reader that stops early ends the texts, which are then not stored. */
   readonly parts: AsyncIterableIterator<TextPart>
 }
@@ -94,9 +98,8 @@ export function openGenerationService(options: GenerationOptions): GenerationSer
 }
 
 /** Of one input: its prompt, and the ids of its texts. */
-interface Prompt {
+interface Prompt extends FittedPrompt {
   readonly input: Input
-  readonly ids: Int32Array
   readonly choices: readonly string[]
 }
 
@@ -141,6 +144,7 @@ class TextWriter implements GenerationService {
       ...shown(held),
       choices: writings.map(({ id }) => ({ id })),
       promptTokens: prompts[0]?.ids.length ?? 0,
+      droppedTokens: prompts[0]?.dropped ?? 0,
       parts,
     }
   }
@@ -149,21 +153,25 @@ class TextWriter implements GenerationService {
     const begun = await this.#begin(request, options, 1)
     const written = await this.#written(request, options, begun, undefined)
     const predictions = written.map(({ id, answer, completionTokens }, at): Answered => {
-      const size = begun.prompts[at]?.ids.length ?? 0
-      return { id, answer, size, completionTokens }
+      const { ids, dropped } = begun.prompts[at] ?? { ids: [], dropped: 0 }
+      const tokens = { kept: ids.length, dropped }
+      const cut = dropped > 0 && ({ truncated: true, tokens } as const)
+      return { id, answer, size: ids.length, completionTokens, ...cut }
     })
     return { ...shown(begun.held), predictions }
   }
 
   /** The caller reads every writing to its end, and then releases what is held. */
   async #begin(request: AnswerTexts, options: TextOptions, n: number) {
-    const { until, versions, live, predictionId } = this.#options
+    const { until, versions, live, predictionId, metrics, model } = this.#options
     const { version: named, atMs, key, signal, generation, position } = request
-    const prompts = await eventLoop.each(request.inputs, (input): Prompt => {
-      const ids = this.#promptOf(input)
-      return { input, ids, choices: Array.from({ length: n }, predictionId) }
-    })
     this.#checkLimits(options)
+    const prompts = await eventLoop.each(request.inputs, (input): Prompt => {
+      const choices = Array.from({ length: n }, predictionId)
+      return { input, choices, ...this.#promptOf(input, options) }
+    })
+    const truncated = prompts.filter(({ dropped }) => dropped > 0).length
+    metrics.count('truncated', { model, by: 'server' }, truncated)
     await until({ generation, position }, signal)
     const past = atMs === undefined ? undefined : await versions.liveAt(atMs)
     const held = await live.hold({ version: past?.live.version ?? named, key })
@@ -175,13 +183,12 @@ class TextWriter implements GenerationService {
     }
   }
 
-  #promptOf(input: Input): Int32Array {
-    const { language } = this.#options
-    const ids = language.prompt(input)
-    if (ids.length === 0) throw failure('INPUT_EMPTY', 'the prompt has no tokens')
-    if (ids.length < language.positions) return ids
-    const message = `the prompt has ${ids.length} tokens of at most ${language.positions}, which leaves none for an answer`
-    throw failure('INPUT_TOO_LONG', message, { fix: 'shorten the conversation' })
+  #promptOf(input: Input, { maxTokens }: TextOptions): FittedPrompt {
+    const { language, usual } = this.#options
+    return fittedPrompt(language, input, {
+      ...{ most: language.positions, answer: maxTokens ?? usual.maxTokens },
+      overflow: usual.overflow,
+    })
   }
 
   #checkLimits({ maxTokens }: TextOptions): void {

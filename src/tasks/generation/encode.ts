@@ -1,36 +1,34 @@
 /**
  * The tokens of an example: the prompt, and behind it each answer with the token that ends it. An answer that does not fit is
- * cut at its end, and then nothing ends it; a prompt that leaves no room for an answer is refused.
+ * cut at its end, and then nothing ends it; a prompt that leaves no room for one is refused, or loses its oldest turns.
  */
 import type { Encoded, TokenSequence } from '../../contracts/network.ts'
 import type { Input } from '../../contracts/stream.ts'
-import type { TextLimits } from '../../contracts/task.ts'
-import { failure, invariant } from '../../platform/errors.ts'
+import type { ContextOverflow, TextLimits } from '../../contracts/task.ts'
+import { fittedPrompt } from '../../nn/fitted-prompt.ts'
+import { invariant } from '../../platform/errors.ts'
 
 export interface Texts {
   readonly input: Input
   readonly answers: readonly string[]
   readonly isCompared: boolean
+  readonly overflow: ContextOverflow
 }
 
 export function encodeTexts(
-  { input, answers, isCompared }: Texts,
+  { input, answers, isCompared, overflow }: Texts,
   { language, maxTokens }: TextLimits,
 ): Encoded {
-  const prompt = language.prompt(input)
   const most = Math.min(maxTokens, language.positions)
+  const wholes = answers.map((answer) => [...language.tokens(answer), ...language.ends.slice(0, 1)])
+  const longest = Math.max(...wholes.map(({ length }) => length))
+  const fitted = fittedPrompt(language, input, { most, answer: longest, overflow })
+  const prompt = fitted.ids
   const room = most - prompt.length
-  if (prompt.length === 0) throw failure('INPUT_EMPTY', 'the prompt has no tokens')
-  if (room < 1) {
-    const fix = 'shorten the conversation, or raise max_tokens of the model'
-    const message = `the prompt has ${prompt.length} tokens of at most ${most}, which leaves none for an answer`
-    throw failure('INPUT_TOO_LONG', message, { fix })
-  }
   const ids: number[] = []
   const sequences: TokenSequence[] = []
-  let dropped = 0
-  for (const answer of answers) {
-    const whole = [...language.tokens(answer), ...language.ends.slice(0, 1)]
+  let { dropped } = fitted
+  for (const whole of wholes) {
     const kept = whole.slice(0, room)
     dropped += whole.length - kept.length
     ids.push(...prompt, ...kept)

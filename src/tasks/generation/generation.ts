@@ -52,6 +52,7 @@ export function openGeneration(settings: GenerationSettings): Task<TextTarget, T
             input,
             answers: textsOf(target),
             isCompared: target.kind !== 'completion' || settings.kl > 0,
+            overflow: settings.overflow,
           },
           to,
         ),
@@ -62,6 +63,7 @@ export function openGeneration(settings: GenerationSettings): Task<TextTarget, T
         maxTokens: settings.max_tokens,
         temperature: settings.temperature,
         topP: settings.top_p,
+        overflow: settings.overflow,
       },
     },
 

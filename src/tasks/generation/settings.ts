@@ -53,6 +53,13 @@ export const generationSettings = {
     default: 1,
     description: 'the same for the share of probability that tokens are drawn from',
   },
+  overflow: {
+    type: 'choice',
+    options: ['refuse', 'truncate'],
+    default: 'refuse',
+    description:
+      'a conversation that leaves no room for its answer, in requests and in feedback: refuse = INPUT_TOO_LONG; truncate = without its oldest turns, and the answer says so',
+  },
 } as const satisfies Settings
 
 export type GenerationSettings = SettingsOf<typeof generationSettings>
