@@ -256,19 +256,15 @@ test('kept keys survive growing, and sequences that leave before others', () => 
   const cache = new KeyValues(shape)
   const write = (sequence: number, count: number) => {
     cache.reserve(sequence, count)
-    const { feeds } = cache.view(cache.place(sequence), 1)
-    const { data, dims } = feeds['cache/0/key']!
-    for (let head = 0; head < 2; head += 1)
-      for (let at = cache.length(sequence); at < cache.length(sequence) + count; at += 1)
-        (data as Float32Array).fill(
-          sequence * 1000 + at,
-          (head * dims[2]! + at) * 3,
-          (head * dims[2]! + at + 1) * 3,
-        )
-    cache.advance(sequence, count)
+    const data = Float32Array.from(
+      { length: count * 6 },
+      (_, at) => sequence * 1000 + cache.length(sequence) + Math.floor(at / 6),
+    )
+    const made = { shape: [1, count, 6], data }
+    cache.write(cache.place(sequence), 1, { 'new/cache/0/key': made, 'new/cache/0/value': made })
   }
   const read = (sequence: number) => {
-    const { data, dims } = cache.view(cache.place(sequence), 1).feeds['cache/0/key']!
+    const { data, dims } = cache.view(cache.place(sequence), 1)['cache/0/key']!
     return [0, 1].map((head) =>
       Array.from(
         { length: cache.length(sequence) },

@@ -1,7 +1,9 @@
 /**
- * The attention of a decode graph: ONNX Runtime's operator that turns queries and keys by their positions, writes new keys
- * and values behind the earlier ones, and attends. The earlier ones are inputs and outputs of the graph; when both are the
- * same memory, nothing is copied.
+ * The attention of a decode graph: ONNX Runtime's operators that turn queries and keys by their positions, and attend to the
+ * earlier keys and values, which are inputs, and to the new ones, which are outputs.
+ *
+ * The attention can also write the new ones behind the earlier ones in place, but those would then be outputs as well, and
+ * onnxruntime-node copies every output as a whole: with room for 1,024 positions that takes as long as a third of a step.
  */
 import type { CachedAttention } from '../../contracts/network.ts'
 import { invariant } from '../../platform/errors.ts'
@@ -17,14 +19,14 @@ export interface CacheShape {
 
 /** Int32 [b]: the last position of each row, from 0. */
 export const LAST_POSITIONS = 'last_positions'
-/** Int32 [b, s]: the positions of the new tokens. Only read where heads are of an odd size. */
+/** Int32 [b, s]: the positions of the new tokens. */
 export const PLACES = 'places'
 /** Int32 []: the most positions of a row, the new ones among them. */
 export const MOST_POSITIONS = 'most_positions'
 
 export type CachePart = 'key' | 'value'
 
-/** The graph's input; the output has `new/` before it. */
+/** The graph's input, [b, keyHeads, capacity, headSize]; the output of the new ones, [b, s, keyHeads · headSize], has `new/` before it. */
 export function cacheName(layer: number, part: CachePart): string {
   return `cache/${layer}/${part}`
 }
@@ -38,6 +40,7 @@ export class AttentionRecorder {
   readonly #graph: OnnxGraph
   readonly #halves = new Map<string, Value>()
   #shape: CacheShape | undefined
+  #places: Value | undefined
   #layers = 0
 
   constructor(graph: OnnxGraph) {
@@ -57,25 +60,23 @@ export class AttentionRecorder {
     const { keyHeads: known, headSize: size } = this.#shape
     invariant(known === keyHeads && size === headSize, 'layers with different heads')
     const graph = this.#graph
-    const cache = (part: CachePart) =>
+    const kept = (part: CachePart) =>
       graph.input(cacheName(layer, part), 'float32', ['batch', keyHeads, 'capacity', headSize])
     const tables = [this.#half(parts.cos, headSize), this.#half(parts.sin, headSize)] as const
-    // The operator turns heads of multiples of 16 itself.
-    const turns = headSize % 16 === 0
-    const turned = (x: Value, count: number) => (turns ? x : this.#turned(x, count, tables))
-    return graph.opWith(
-      [newCacheName(layer, 'key'), newCacheName(layer, 'value')],
+    const turnedKey = this.#turned(key, keyHeads, tables)
+    graph.output(newCacheName(layer, 'key'), turnedKey)
+    graph.output(newCacheName(layer, 'value'), value)
+    return graph.firstOf(
+      2,
       'GroupQueryAttention',
       [
-        ...[turned(query, heads), turned(key, keyHeads), value, cache('key'), cache('value')],
+        ...[this.#turned(query, heads, tables), turnedKey, value, kept('key'), kept('value')],
         graph.input(LAST_POSITIONS, 'int32', ['batch']),
         graph.input(MOST_POSITIONS, 'int32', []),
-        ...(turns ? tables : []),
       ],
       {
         num_heads: { int: heads },
         kv_num_heads: { int: keyHeads },
-        do_rotary: { int: turns ? 1 : 0 },
         scale: { float: 1 / Math.sqrt(headSize) },
       },
       'com.microsoft',
@@ -84,11 +85,12 @@ export class AttentionRecorder {
 
   #turned(x: Value, heads: number, tables: readonly [cos: Value, sin: Value]): Value {
     const graph = this.#graph
-    const places = graph.input(PLACES, 'int32', ['batch', 'positions'])
-    const long = graph.op('Cast', [places], { to: { int: elementType.int64 } })
+    this.#places ??= graph.op('Cast', [graph.input(PLACES, 'int32', ['batch', 'positions'])], {
+      to: { int: elementType.int64 },
+    })
     return graph.op(
       'RotaryEmbedding',
-      [x, long, ...tables],
+      [x, this.#places, ...tables],
       { num_heads: { int: heads }, rotary_embedding_dim: { int: 0 } },
       'com.microsoft',
     )

@@ -55,13 +55,13 @@ export class DecodeLanes {
       }),
       'the rows of a step lie apart',
     )
-    const { feeds, into } = lane.view(from, ordered.length)
-    const { logits } = await session.run(
-      { ...stack, ...feeds, ...ortFeeds(rowFeeds(ordered, lane, places)) },
-      into,
-    )
+    const { logits, ...made } = await session.run({
+      ...stack,
+      ...lane.view(from, ordered.length),
+      ...ortFeeds(rowFeeds(ordered, lane, places)),
+    })
     invariant(logits?.data instanceof Float32Array, 'a step without logits')
-    for (const { sequence, ids } of ordered) lane.advance(sequence, ids.length)
+    lane.write(from, ordered.length, made)
     return this.#drawn(run.rows, ordered, logits.data)
   }
 

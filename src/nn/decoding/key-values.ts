@@ -1,21 +1,16 @@
 /**
- * The keys and values of the sequences of one batch, in plain memory that the session reads and writes in place.
+ * The keys and values of the sequences of one batch, in plain memory that the session reads in place.
  *
  * Each buffer is [rows, keyHeads, capacity, headSize], one for the keys and one for the values of every layer. Sequences lie
  * behind one another without gaps, so that a run over all of them reads one piece of memory: another takes the place of
  * one that ends. The last stays the last: it may still read its prompt.
  */
-import { ortTensor, type OrtTensor } from '../onnx/session.ts'
-import { cacheName, newCacheName, type CacheShape } from './cached-attention.ts'
+import { invariant } from '../../platform/errors.ts'
+import { ortTensor, type Feeds, type OrtTensor } from '../onnx/session.ts'
+import { cacheName, newCacheName, type CachePart, type CacheShape } from './cached-attention.ts'
 import { capacityFor, rowsFor } from './cache-sizes.ts'
 
 export type CacheTensors = Readonly<Record<string, OrtTensor>>
-
-/** Of one run: what goes in, and the same memory as what comes out. */
-export interface CacheView {
-  readonly feeds: CacheTensors
-  readonly into: CacheTensors
-}
 
 export class KeyValues {
   readonly #shape: CacheShape
@@ -26,7 +21,7 @@ export class KeyValues {
   #rows = 0
   #capacity = 0
   /** Until the buffers are replaced. */
-  readonly #views = new Map<string, CacheView>()
+  readonly #views = new Map<string, CacheTensors>()
 
   constructor(shape: CacheShape) {
     this.#shape = shape
@@ -60,9 +55,27 @@ export class KeyValues {
     if (this.#sequences.length > this.#rows || positions > this.#capacity) this.#grow(positions)
   }
 
-  /** After a run has written them. */
-  advance(sequence: number, added: number): void {
-    this.#lengths.set(sequence, this.length(sequence) + added)
+  /** The new keys and values that a run over `count` sequences from a place on has made, [count, added, keyHeads · headSize]. */
+  write(from: number, count: number, made: Feeds): void {
+    const { keyHeads, headSize } = this.#shape
+    const width = keyHeads * headSize
+    let added = 0
+    for (const [at, buffer] of this.#buffers.entries()) {
+      const data = made[newCacheName(layerOf(at), partOf(at))]?.data
+      invariant(data instanceof Float32Array, 'a step without new keys')
+      added = data.length / width / count
+      for (let row = 0; row < count; row += 1) {
+        const length = this.length(this.#sequences[from + row] ?? 0)
+        for (let step = 0; step < added; step += 1)
+          for (let head = 0; head < keyHeads; head += 1) {
+            const read = (row * added + step) * width + head * headSize
+            const to = ((from + row) * keyHeads + head) * this.#capacity + length + step
+            buffer.set(data.subarray(read, read + headSize), to * headSize)
+          }
+      }
+    }
+    for (const sequence of this.#sequences.slice(from, from + count))
+      this.#lengths.set(sequence, this.length(sequence) + added)
   }
 
   remove(sequence: number): void {
@@ -77,27 +90,23 @@ export class KeyValues {
     if (this.isEmpty) this.#release()
   }
 
-  /** `count` sequences from a place on. */
-  view(from: number, count: number): CacheView {
+  /** What is fed of `count` sequences from a place on. */
+  view(from: number, count: number): CacheTensors {
     const name = `${from}/${count}`
     const view = this.#views.get(name) ?? this.#viewOf(from, count)
     this.#views.set(name, view)
     return view
   }
 
-  #viewOf(from: number, count: number): CacheView {
+  #viewOf(from: number, count: number): CacheTensors {
     const { keyHeads, headSize } = this.#shape
     const shape = [count, keyHeads, this.#capacity, headSize]
-    const [feeds, into]: [Record<string, OrtTensor>, Record<string, OrtTensor>] = [{}, {}]
+    const view: Record<string, OrtTensor> = {}
     for (const [at, buffer] of this.#buffers.entries()) {
-      const part = at % 2 === 0 ? 'key' : 'value'
-      const layer = Math.floor(at / 2)
       const data = buffer.subarray(from * this.#stride, (from + count) * this.#stride)
-      const tensor = ortTensor({ shape, data })
-      feeds[cacheName(layer, part)] = tensor
-      into[newCacheName(layer, part)] = tensor
+      view[cacheName(layerOf(at), partOf(at))] = ortTensor({ shape, data })
     }
-    return { feeds, into }
+    return view
   }
 
   get #stride(): number {
@@ -138,4 +147,13 @@ export class KeyValues {
     this.#capacity = 0
     this.#views.clear()
   }
+}
+
+/** Keys and values of a layer lie side by side. */
+function layerOf(buffer: number): number {
+  return Math.floor(buffer / 2)
+}
+
+function partOf(buffer: number): CachePart {
+  return buffer % 2 === 0 ? 'key' : 'value'
 }

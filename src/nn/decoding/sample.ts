@@ -40,37 +40,65 @@ function likeliest(logits: Float32Array): number {
   return best
 }
 
+// Loops over indices: these run over the whole vocabulary, once or more for each token.
+
 function mass(logits: Float32Array, most: number): number {
   let sum = 0
-  for (const logit of logits) sum += Math.exp(logit - most)
+  for (let at = 0; at < logits.length; at += 1) sum += Math.exp((logits[at] ?? 0) - most)
   return sum
 }
 
 /** Probabilities, not normalised. */
 function scaled(logits: Float32Array, most: number, temperature: number): Float64Array {
-  return Float64Array.from(logits, (logit) => Math.exp((logit - most) / temperature))
+  const shares = new Float64Array(logits.length)
+  for (let at = 0; at < logits.length; at += 1)
+    shares[at] = Math.exp(((logits[at] ?? 0) - most) / temperature)
+  return shares
 }
 
 function drawn(shares: Float64Array, topP: number, draw: number): number {
-  const total = shares.reduce((sum, share) => sum + share, 0)
-  const tokens = topP < 1 ? nucleus(shares, topP, total) : Array.from(shares.keys())
-  const kept = topP < 1 ? tokens.reduce((sum, token) => sum + (shares[token] ?? 0), 0) : total
-  let left = draw * kept
-  for (const token of tokens) {
-    left -= shares[token] ?? 0
-    if (left < 0) return token
-  }
-  // Rounding may leave a rest: the last one that can come at all.
-  return tokens.findLast((token) => (shares[token] ?? 0) > 0) ?? 0
+  let total = 0
+  for (let at = 0; at < shares.length; at += 1) total += shares[at] ?? 0
+  if (topP >= 1) return among(shares, draw * total)
+  const tokens = nucleus(shares, topP, total)
+  const own = Float64Array.from(tokens, (token) => shares[token] ?? 0)
+  const kept = own.reduce((sum, share) => sum + share, 0)
+  return tokens[among(own, draw * kept)] ?? 0
 }
 
-/** Likeliest first. All tokens below the floor have less than 1 − topP together, so that none of them is in it. */
+/** The first place where the shares up to it exceed `left`. */
+function among(shares: Float64Array, left: number): number {
+  let rest = left
+  for (let at = 0; at < shares.length; at += 1) {
+    rest -= shares[at] ?? 0
+    if (rest < 0) return at
+  }
+  // Rounding may leave a rest: the last one that can come at all.
+  return Math.max(
+    0,
+    shares.findLastIndex((share) => share > 0),
+  )
+}
+
+/** Likeliest first. Only tokens above a bound are sorted: the highest bound whose tokens have `topP` together. */
 function nucleus(shares: Float64Array, topP: number, total: number): readonly number[] {
+  // All tokens below it have less than 1 − topP together, so that none of them is in it. The likeliest has the share 1.
   const floor = ((1 - topP) * total) / shares.length
-  const candidates: number[] = []
-  for (const [token, share] of shares.entries()) if (share >= floor) candidates.push(token)
-  candidates.sort((a, b) => (shares[b] ?? 0) - (shares[a] ?? 0) || a - b)
+  const bounds = [0.1, 0.01, 0.001].filter((each) => each > floor)
+  const bound = bounds.find((each) => sumAbove(shares, each) >= topP * total) ?? floor
+  const tokens: number[] = []
+  for (let at = 0; at < shares.length; at += 1) if ((shares[at] ?? 0) >= bound) tokens.push(at)
+  tokens.sort((a, b) => (shares[b] ?? 0) - (shares[a] ?? 0) || a - b)
   let sum = 0
-  const end = candidates.findIndex((token) => (sum += shares[token] ?? 0) >= topP * total)
-  return end < 0 ? candidates : candidates.slice(0, end + 1)
+  const end = tokens.findIndex((token) => (sum += shares[token] ?? 0) >= topP * total)
+  return end < 0 ? tokens : tokens.slice(0, end + 1)
+}
+
+function sumAbove(shares: Float64Array, bound: number): number {
+  let sum = 0
+  for (let at = 0; at < shares.length; at += 1) {
+    const share = shares[at] ?? 0
+    if (share >= bound) sum += share
+  }
+  return sum
 }

@@ -95,17 +95,17 @@ export class OnnxGraph {
     return { name, frozen: inputs.every((input) => input.frozen) }
   }
 
-  /** One with further outputs, which are outputs of the graph under the names in `also`: memory of the caller's may hold them. */
-  opWith(
-    also: readonly string[],
+  /** The first output of an operator that must have `unused` further ones. */
+  firstOf(
+    unused: number,
     type: string,
     inputs: readonly Value[],
     attributes: Readonly<Record<string, Attribute>>,
     domain = '',
   ): Value {
     const name = `value/${this.#nodes.length}`
-    this.#add(type, inputs, [name, ...also], attributes, domain)
-    for (const output of also) this.#outputs.push(valueInfo(output, 'float32'))
+    const further = Array.from({ length: unused }, (_, at) => `${name}/${at + 1}`)
+    this.#add(type, inputs, [name, ...further], attributes, domain)
     return { name, frozen: false }
   }
 

@@ -139,6 +139,8 @@ function normalizing(graph: OnnxGraph) {
       return graph.op('Add', [graph.op('Mul', [normalize(graph, x, eps), scale]), bias])
     },
     rmsNorm(x: Value, scale: Value, eps: number) {
+      const attributes = { ...lastAxis, epsilon: { float: eps } }
+      if (scale.frozen) return graph.op('SimplifiedLayerNormalization', [x, scale], attributes)
       const square = graph.op('ReduceMean', [graph.op('Mul', [x, x]), graph.ints(-1)])
       const size = graph.op('Sqrt', [graph.op('Add', [square, graph.float(eps)])])
       return graph.op('Mul', [graph.op('Div', [x, size]), scale])

@@ -21,11 +21,7 @@ export type OrtTensor = Tensor
 export interface OnnxSession {
   /** What the graph reads; other feeds are ignored. */
   readonly inputNames: readonly string[]
-  /** `into`: outputs that are written into memory of the caller's, and not answered. */
-  run(
-    feeds: Readonly<Record<string, OrtTensor>>,
-    into?: Readonly<Record<string, OrtTensor>>,
-  ): Promise<Feeds>
+  run(feeds: Readonly<Record<string, OrtTensor>>): Promise<Feeds>
   close(): Promise<void>
 }
 
@@ -39,14 +35,12 @@ export async function openSession(model: Uint8Array, threads = 1): Promise<OnnxS
     logSeverityLevel: 3,
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   })
-  const { inputNames, outputNames } = session
+  const { inputNames } = session
   return {
     inputNames,
-    async run(feeds, into = {}) {
+    async run(feeds) {
       const wanted = inputNames.filter((name) => name in feeds)
-      const fresh = outputNames.filter((name) => !(name in into))
-      const fetches = { ...into, ...Object.fromEntries(fresh.map((name) => [name, null])) }
-      const outputs = pick(await session.run(pick(feeds, wanted), fetches), fresh)
+      const outputs = await session.run(pick(feeds, wanted))
       return Object.fromEntries(
         Object.entries(outputs).map(([name, value]) => [name, plain(value)]),
       )
