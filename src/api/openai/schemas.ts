@@ -51,7 +51,8 @@ export const AnyAnswer = Type.Object(
     system_fingerprint: Type.String({ description: 'the digest of that version' }),
     truncated: Type.Optional(
       Type.Boolean({
-        description: 'true: a prompt lost its oldest turns; usage.dropped_prompt_tokens counts them',
+        description:
+          'true: a prompt lost its oldest turns; usage.dropped_prompt_tokens counts them',
       }),
     ),
   },
