@@ -1,10 +1,10 @@
 /**
- * How fast answers are written: SmolLM2-135M, one text and eight at once, with and without LoRA, beside node-llama-cpp on the file
- * that the weights come from (4 bits there, widened to float32 here). All with one thread; the sides take turns.
+ * How fast answers are written: SmolLM2-135M, one text and eight at once, with and without LoRA, beside node-llama-cpp on the same
+ * weights in a like width: float32 beside float32, 8 bits beside Q8_0. All with one thread; the sides take turns.
  *
  *   npm run bench -- lm decode [--rounds 3] [--tokens 24] [--only base,top,all,int8] [--fresh]
  *
- * CPU time is what a busy machine changes least; of both clocks it is the best round. The peer is installed
+ * CPU time is what a busy machine changes least; of both clocks it is the median of the rounds. The peer is installed
  * into the cache of benches, and is no dependency.
  */
 import { execFileSync } from 'node:child_process'
@@ -22,7 +22,8 @@ import { openRandom } from '../../dist/src/platform/random.js'
 import { methods, tasks } from '../../dist/src/plugins.js'
 import { PROMPT_PART } from '../../dist/src/serving/engine/decode-scheduler.js'
 import { openDecodingEngine } from '../../dist/src/serving/engine/decoding-engine.js'
-import { cpuTime, machine, round, say } from './figures.mjs'
+import { cpuTime, machine, median, round, say } from './figures.mjs'
+import { ggufOf } from './lm-gguf.mjs'
 import { openResults } from './results.mjs'
 
 const PEER = '3.21.1'
@@ -39,7 +40,7 @@ const sides = {
   base: { config: { method: 'head', tail_layers: 0 } },
   top: { config: lora(4) },
   all: { config: lora('all', ['query', 'value']) },
-  int8: { config: lora(4), isQuantized: true },
+  int8: { config: lora(4), isQuantized: true, width: 'q8_0' },
 }
 
 export async function measure(words) {
@@ -75,7 +76,7 @@ async function compared(base, side, { rounds, tokens }) {
   const prompts = [QUESTION, LONG].map((content) =>
     base.language.prompt({ kind: 'messages', messages: [{ role: 'user', content }] }),
   )
-  const [ours, peer] = [await openOurs(base, side), await openPeer()]
+  const [ours, peer] = [await openOurs(base, side), await openPeer(side.width ?? 'f32')]
   const figures = { ours: [], peer: [] }
   for (let at = 0; at < rounds; at += 1) {
     figures.ours.push(await measured(ours, prompts, tokens))
@@ -87,7 +88,7 @@ async function compared(base, side, { rounds, tokens }) {
   const text = base.language.text(await ours.write([prompts[0]], tokens))
   await Promise.all([ours.close(), peer.close()])
   const [our, its] = [summed(figures.ours), summed(figures.peer)]
-  return { ours: our, peer: its, cpuRatio: ratios(our, its), text }
+  return { ours: our, peer: its, speedRatio: ratios(our, its), batchGain: gain(our), text }
 }
 
 /** Milliseconds: of a token within one text and within eight, and until the first token of a short and a long prompt. */
@@ -124,8 +125,8 @@ async function timed(work) {
 
 function summed(rounds) {
   const of = (key) => ({
-    cpuMs: round(Math.min(...rounds.map((each) => each[key].cpuMs))),
-    wallMs: round(Math.min(...rounds.map((each) => each[key].wallMs))),
+    cpuMs: round(median(rounds.map((each) => each[key].cpuMs))),
+    wallMs: round(median(rounds.map((each) => each[key].wallMs))),
   })
   const [one, eight] = [of('one'), of('eight')]
   const perSecond = ({ wallMs }) => round(1000 / wallMs, 1)
@@ -140,9 +141,15 @@ function summed(rounds) {
   }
 }
 
+/** How many times as fast as the peer, by CPU time. */
 function ratios(ours, peer) {
   const keys = ['one', 'eight', 'firstToken', 'firstTokenLong']
-  return Object.fromEntries(keys.map((key) => [key, round(ours[key].cpuMs / peer[key].cpuMs)]))
+  return Object.fromEntries(keys.map((key) => [key, round(peer[key].cpuMs / ours[key].cpuMs)]))
+}
+
+/** Tokens of eight texts at once in the CPU time of one token of a single text. */
+function gain({ one, eight }) {
+  return round(one.cpuMs / eight.cpuMs)
 }
 
 async function openOurs(plain, { config, isQuantized }) {
@@ -191,7 +198,8 @@ async function openOurs(plain, { config, isQuantized }) {
   }
 }
 
-async function openPeer() {
+/** `width`: f32 or q8_0. */
+async function openPeer(width) {
   const { getLlama, LlamaLogLevel } = await import(pathToFileURL(peerModule()).href)
   const llama = await getLlama({
     gpu: false,
@@ -199,7 +207,7 @@ async function openPeer() {
     build: 'never',
     logLevel: LlamaLogLevel.error,
   })
-  const model = await llama.loadModel({ modelPath: FILE })
+  const model = await llama.loadModel({ modelPath: ggufOf(FILE, width) })
   const context = await model.createContext({
     contextSize: 1024,
     sequences: 8,

@@ -66,7 +66,7 @@ export class AttentionRecorder {
     const turnedKey = this.#turned(key, keyHeads, tables)
     graph.output(newCacheName(layer, 'key'), turnedKey)
     graph.output(newCacheName(layer, 'value'), value)
-    return graph.firstOf(
+    const [attended] = graph.several(
       2,
       'GroupQueryAttention',
       [
@@ -81,6 +81,7 @@ export class AttentionRecorder {
       },
       'com.microsoft',
     )
+    return attended
   }
 
   #turned(x: Value, heads: number, tables: readonly [cos: Value, sin: Value]): Value {

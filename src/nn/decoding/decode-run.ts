@@ -5,6 +5,7 @@ import { ortTensor, type Feeds, type FeedTensor, type OnnxSession } from '../onn
 import type { Stack } from '../onnx/adapter-stack.ts'
 import { LAST_POSITIONS, MOST_POSITIONS, PLACES, type CacheShape } from './cached-attention.ts'
 import { KeyValues } from './key-values.ts'
+import { readLogits } from './next-logits.ts'
 import { sampleToken, type Sampling } from './sample.ts'
 
 export interface DecodeRow {
@@ -55,14 +56,14 @@ export class DecodeLanes {
       }),
       'the rows of a step lie apart',
     )
-    const { logits, ...made } = await session.run({
+    const outputs = await session.run({
       ...stack,
       ...lane.view(from, ordered.length),
       ...ortFeeds(rowFeeds(ordered, lane, places)),
     })
-    invariant(logits?.data instanceof Float32Array, 'a step without logits')
-    lane.write(from, ordered.length, made)
-    return this.#drawn(run.rows, ordered, logits.data)
+    const { logits, rest } = readLogits(outputs)
+    lane.write(from, ordered.length, rest)
+    return this.#drawn(run.rows, ordered, logits)
   }
 
   end(sequences: readonly number[]): void {

@@ -8,6 +8,7 @@ import { OnnxGraph, type Value } from '../onnx/graph.ts'
 import { onnxOps } from '../onnx/ops.ts'
 import type { ServingParts } from '../record.ts'
 import { AttentionRecorder, type CacheShape } from './cached-attention.ts'
+import { recordLogits } from './next-logits.ts'
 
 export interface DecodingGraph {
   readonly graph: OnnxGraph
@@ -17,7 +18,7 @@ export interface DecodingGraph {
 const endless =
   'the adapter edits the last positions of a text, which has no last one while it is written'
 
-/** Inputs `ids` [b, s], and those of cached-attention.ts; output `logits` [b, vocabulary]. */
+/** Inputs `ids` [b, s], and those of cached-attention.ts; outputs those of next-logits.ts, and new keys and values. */
 export function decodingGraph({ base, cut, method: plugin, config }: ServingParts): DecodingGraph {
   const { network, weights, quantize } = base
   const { vocabulary } = network
@@ -43,7 +44,9 @@ export function decodingGraph({ base, cut, method: plugin, config }: ServingPart
   const hidden = network.trunk(quantize ? opsOf(quantize) : ops, { ids, mask }, cut)
   const positions = network.tail(ops, hidden, mask, cut, method.adaptation(ops, sites, true))
   const last = graph.op('Gather', [positions, graph.index(-1)], { axis: { int: 1 } })
-  const words = ops.weight(vocabulary.weight)
-  graph.output('logits', graph.op('Gemm', [last, words], { transB: { int: 1 } }))
+  recordLogits(graph, last, ops.weight(vocabulary.weight), {
+    size: vocabulary.size,
+    inEightBits: quantize !== undefined,
+  })
   return { graph, cache: attention.shape }
 }

@@ -42,16 +42,17 @@ export class OnnxGraph {
     return shape.length === 2 ? { ...value, matrix: { name, tensor } } : value
   }
 
-  /** The same matrix in 8 bits, and the scales of its columns. */
+  /** The same matrix in 8 bits, [in, out], and the scales of its columns. `isTurned`: the weight is [out, in]. */
   quantizedWeight(
     name: string,
     tensor: Tensor,
+    isTurned = false,
   ): { readonly matrix: Value; readonly columns: Value } {
     const [steps, columns] = [`int8/${name}`, `int8/${name}/scales`]
     if (!this.#initializers.has(steps)) {
-      const { data, scales } = quantizedMatrix(tensor)
+      const { shape, data, scales } = quantizedMatrix(tensor, isTurned)
       const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-      this.#constant(steps, 'int8', tensor.shape, raw)
+      this.#constant(steps, 'int8', shape, raw)
       this.#constant(columns, 'float32', [scales.length], new Uint8Array(scales.buffer))
       for (const made of [steps, columns]) this.#weights.set(made, { name, tensor })
     }
@@ -95,18 +96,19 @@ export class OnnxGraph {
     return { name, frozen: inputs.every((input) => input.frozen) }
   }
 
-  /** The first output of an operator that must have `unused` further ones. */
-  firstOf(
-    unused: number,
+  /** An operator with several outputs: all of them, the first one apart. */
+  several(
+    further: number,
     type: string,
     inputs: readonly Value[],
     attributes: Readonly<Record<string, Attribute>>,
     domain = '',
-  ): Value {
+  ): readonly [Value, ...Value[]] {
     const name = `value/${this.#nodes.length}`
-    const further = Array.from({ length: unused }, (_, at) => `${name}/${at + 1}`)
-    this.#add(type, inputs, [name, ...further], attributes, domain)
-    return { name, frozen: false }
+    const names = Array.from({ length: further }, (_, at) => `${name}/${at + 1}`)
+    this.#add(type, inputs, [name, ...names], attributes, domain)
+    const valueOf = (each: string): Value => ({ name: each, frozen: false })
+    return [valueOf(name), ...names.map(valueOf)]
   }
 
   output(name: string, value: Value): void {

@@ -20,16 +20,17 @@ export function quantizedProducts(graph: OnnxGraph): (x: Value, w: BaseMatrix) =
   return (x, w) => {
     const { steps, scale } = rows.get(x.name) ?? quantizeRows(graph, x)
     rows.set(x.name, { steps, scale })
-    const { matrix, columns } = graph.quantizedWeight(w.matrix.name, w.matrix.tensor)
+    const { name, tensor, isTurned } = w.matrix
+    const { matrix, columns } = graph.quantizedWeight(name, tensor, isTurned)
     const inputs = [steps, matrix, graph.float(1), columns, graph.byte(128)]
     const product = graph.op('MatMulIntegerToFloat', inputs, {}, 'com.microsoft')
     return graph.op('Mul', [product, scale])
   }
 }
 
-/** A matrix of the base, [in, out]. */
+/** A matrix of the base, [in, out]; [out, in] if it is turned. */
 export interface BaseMatrix extends Value {
-  readonly matrix: { readonly name: string; readonly tensor: Tensor }
+  readonly matrix: { readonly name: string; readonly tensor: Tensor; readonly isTurned?: boolean }
 }
 
 function quantizeRows(graph: OnnxGraph, x: Value) {

@@ -7,6 +7,8 @@ export const STEPS = 127
 export const LEAST = 1e-12
 
 export interface QuantizedMatrix {
+  /** [in, out]. */
+  readonly shape: readonly [number, number]
   readonly data: Int8Array
   /** One a column. */
   readonly scales: Float32Array
@@ -14,9 +16,9 @@ export interface QuantizedMatrix {
 
 const quantized = new WeakMap<Tensor, QuantizedMatrix>()
 
-/** Kept with the weight: every graph of a base has the same. */
-export function quantizedMatrix(weight: Tensor): QuantizedMatrix {
-  const known = quantized.get(weight) ?? quantizeColumns(weight)
+/** Kept with the weight: every graph of a base has the same. `isTurned`: the weight is [out, in]. */
+export function quantizedMatrix(weight: Tensor, isTurned: boolean): QuantizedMatrix {
+  const known = quantized.get(weight) ?? (isTurned ? quantizeRows : quantizeColumns)(weight)
   quantized.set(weight, known)
   return known
 }
@@ -33,5 +35,22 @@ function quantizeColumns({ shape, data }: Tensor): QuantizedMatrix {
   const steps = new Int8Array(rows * columns)
   for (let at = 0; at < data.length; at += 1)
     steps[at] = Math.round((data[at] ?? 0) / (scales[at % columns] ?? 1))
-  return { data: steps, scales }
+  return { shape: [rows, columns], data: steps, scales }
+}
+
+/** The rows of [out, in] as columns. */
+function quantizeRows({ shape, data }: Tensor): QuantizedMatrix {
+  const [columns = 0, rows = 0] = shape
+  const scales = new Float32Array(columns)
+  const steps = new Int8Array(rows * columns)
+  for (let column = 0; column < columns; column += 1) {
+    const from = column * rows
+    let most = LEAST
+    for (let row = 0; row < rows; row += 1) most = Math.max(most, Math.abs(data[from + row] ?? 0))
+    const scale = Math.fround(most / STEPS)
+    scales[column] = scale
+    for (let row = 0; row < rows; row += 1)
+      steps[row * columns + column] = Math.round((data[from + row] ?? 0) / scale)
+  }
+  return { shape: [rows, columns], data: steps, scales }
 }
