@@ -72,7 +72,7 @@ function withoutOldest(
   throw tooLong(`without its earlier turns the prompt still has ${best.length}`, most, fix)
 }
 
-/** Where a shorter conversation may begin: with a message of the user, or with the last message whoever wrote it. */
+/** Where a shorter conversation may begin: with a message of the user, or with the last message of all. */
 function cutsOf(messages: readonly ChatMessage[]): readonly number[] {
   const last = messages.length - 1
   return [...messages.keys()].filter((at) => messages[at]?.role === 'user' || at === last)

@@ -58,7 +58,7 @@ export const generationSettings = {
     options: ['refuse', 'truncate'],
     default: 'refuse',
     description:
-      'a conversation that leaves no room for its answer, in requests and in feedback: refuse = INPUT_TOO_LONG; truncate = without its oldest turns, and the answer says so',
+      'a conversation without room for its answer: refuse = INPUT_TOO_LONG; truncate = it loses its oldest turns',
   },
 } as const satisfies Settings
 
