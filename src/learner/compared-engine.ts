@@ -2,7 +2,7 @@
  * What the examples of a mixture are compared by. A base with statistics keeps the numbers of an input, and places them
  * by the statistics of the moment; any other keeps its embedding, which nothing changes.
  */
-import type { Tensors } from '../contracts/core.ts'
+import type { Tensor, Tensors } from '../contracts/core.ts'
 import type { Base, Latent } from '../contracts/network.ts'
 import { openTape } from '../nn/js/ops.ts'
 import { comparedWidth } from '../nn/mixture.ts'
@@ -34,26 +34,50 @@ export function openComparedEngine(
       place: (kept) => kept,
       statisticsOf: () => new Map(),
     }
+  let tape: ReturnType<typeof placing> | undefined
   const specs = counted?.parameters ?? []
+  const zeros = new Map<string, Tensor>()
   const statisticsOf = (statistics: Tensors): Tensors =>
     new Map(
       specs.map(({ name, shape }) => {
+        const known = statistics.get(name) ?? zeros.get(name)
         const size = shape.reduce((product, each) => product * each, 1)
-        return [name, statistics.get(name) ?? { shape, data: new Float32Array(size) }]
+        const tensor = known ?? { shape, data: new Float32Array(size) }
+        if (known === undefined) zeros.set(name, tensor)
+        return [name, tensor]
       }),
     )
   return {
     ...{ width, squareLength: width },
     keep: ({ data }) => data.slice(0, compared.numbers),
     place(kept, statistics) {
-      if (kept.length === 0) return []
-      const { numbers } = compared
-      const data = new Float32Array(kept.length * numbers)
-      for (const [row, vector] of kept.entries()) data.set(vector, row * numbers)
-      const { ops } = openTape(base.weights, statisticsOf(statistics))
-      const placed = compared.of(ops, { shape: [kept.length, 1, numbers], data, fixed: true })
-      return kept.map((_, row) => placed.data.slice(row * width, (row + 1) * width))
+      const counted = statisticsOf(statistics)
+      return kept.map((vector) => {
+        if (tape?.isValid() === true) tape.again(counted, vector)
+        else tape = placing(base, compared, counted, vector)
+        return tape.placed.data.slice()
+      })
     },
     statisticsOf,
+  }
+}
+
+/** One vector on a tape, which places the next ones too. */
+function placing(
+  base: Base,
+  compared: NonNullable<Base['network']['compared']>,
+  statistics: Tensors,
+  first: Float32Array,
+) {
+  const tape = openTape(base.weights, statistics)
+  const input = tape.input({ shape: [1, 1, compared.numbers], data: first })
+  const placed = compared.of(tape.ops, input)
+  return {
+    placed,
+    isValid: () => tape.isValid,
+    again(others: Tensors, vector: Float32Array) {
+      input.data.set(vector)
+      tape.again(others)
+    },
   }
 }

@@ -124,9 +124,7 @@ export class KnnMemory {
     const { key, target, weight, predictionId, timeMs } = example
     const vector = this.#vectorOf(answer.latent)
     // Experts are judged by what a server answers now; a correction that is published at once counts at once.
-    const known = this.mixture
-      ? this.#items.filter((item) => item.at <= this.#published)
-      : undefined
+    const known = this.mixture ? this.#publishedItems() : undefined
     const { score, mixed } = this.#test(target, vector, answer, known)
     if (mixed !== undefined) this.mixture?.observe(mixed, target, answer.head)
     const wasRight = score.error === 0
@@ -180,6 +178,11 @@ export class KnnMemory {
       this.#take(item, this.#parts.policy.offer(item, this.#items, { wasRight: false }))
   }
 
+  #publishedItems(): readonly Memorised[] {
+    const areAll = (this.#items.at(-1)?.at ?? -1) <= this.#published
+    return areAll ? this.#items : this.#items.filter((item) => item.at <= this.#published)
+  }
+
   #vectorOf(latent: Latent): Float32Array {
     return this.mixture?.vectorOf(latent) ?? this.#parts.engine.embed(latent)
   }
@@ -212,7 +215,12 @@ export class KnnMemory {
   #take(item: Memorised, gone: readonly ExampleKey[]): void {
     const out = new Set(gone)
     if (out.size === 1 && out.has(item.key)) return
-    this.#hold([...this.#items, item].filter(({ key }) => !out.has(key)))
+    // The oldest go first, nearly always.
+    const areOldest = this.#items.slice(0, out.size).every(({ key }) => out.has(key))
+    const kept = areOldest
+      ? this.#items.slice(out.size)
+      : this.#items.filter(({ key }) => !out.has(key))
+    this.#hold(out.has(item.key) ? kept : [...kept, item])
   }
 
   #hold(items: readonly Memorised[]): void {

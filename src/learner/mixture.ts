@@ -13,6 +13,7 @@ import { softmax } from '../nn/softmax.ts'
 import { Discriminant } from '../optim/discriminant.ts'
 import { FastHead } from '../optim/fast-head.ts'
 import type { ComparedEngine } from './compared-engine.ts'
+import { Voters } from './voters.ts'
 
 export interface MixtureParts {
   readonly policy: Memory & { readonly mixture: MixturePolicy }
@@ -74,6 +75,7 @@ export class Mixture {
   #learned = 0
   #statistics: Tensors = new Map()
   #places = new WeakMap<MemoryItem, Float32Array>()
+  #voters: { readonly head: Head; readonly outputs: number; readonly voters: Voters } | undefined
 
   constructor(parts: MixtureParts, classes: Classes) {
     this.#parts = parts
@@ -244,18 +246,37 @@ export class Mixture {
   }
 
   #votes(x: Float32Array, items: readonly MemoryItem[], head: Head, outputs: number) {
-    const voting = this.#voting(items, head, outputs)
-    const distances = voting.map(([item]) => squareDistance(x, this.#placeOf(item)))
-    const nearest = distances.reduce((least, each) => Math.min(least, each), Infinity)
+    const voters = this.#votersOf(items, head, outputs)
+    const count = Math.min(voters.size, mostVoting(outputs))
+    const distances = new Float64Array(count)
+    const nearest = voters.distances(x, distances)
+    const sharpness = this.#sharpness
     const votes = new Array<number>(outputs).fill(0)
     let total = 0
-    for (const [at, [, column]] of voting.entries()) {
-      const vote = Math.exp(-this.#sharpness * ((distances[at] ?? 0) - nearest))
+    for (let at = 0; at < count; at += 1) {
+      const column = voters.column(voters.size - count + at)
+      const vote = Math.exp(-sharpness * ((distances[at] ?? 0) - nearest))
       votes[column] = (votes[column] ?? 0) + vote
       total += vote
     }
     if (total > 0) for (const column of votes.keys()) votes[column] = (votes[column] ?? 0) / total
     return { votes, nearest: total > 0 ? nearest : undefined }
+  }
+
+  /** Made again where the head, or where examples lie, has changed. */
+  #votersOf(items: readonly MemoryItem[], head: Head, outputs: number): Voters {
+    if (this.#voters?.head !== head || this.#voters.outputs !== outputs) {
+      const columnOf = (vote: MemoryItem['vote']) => {
+        const column = this.#classes.voted(vote, head)
+        return column === undefined || column >= outputs ? undefined : column
+      }
+      const placeOf = (item: MemoryItem) => this.#placeOf(item)
+      const { width } = this.#parts.engine
+      this.#voters = { head, outputs, voters: new Voters({ width, columnOf, placeOf }) }
+    }
+    const { voters } = this.#voters
+    voters.hold(items)
+    return voters
   }
 
   /** The newest that can vote, oldest first, each with its column. */
@@ -287,6 +308,7 @@ export class Mixture {
   #place(statistics: Tensors): void {
     this.#statistics = new Map(statistics)
     this.#places = new WeakMap()
+    this.#voters = undefined
   }
 }
 
@@ -318,21 +340,14 @@ function linear(
   x: Float32Array,
   outputs: number,
 ): number[] {
-  return Array.from({ length: outputs }, (_, column) => {
+  const z = new Array<number>(outputs).fill(0)
+  for (let column = 0; column < outputs; column += 1) {
     let sum = bias[column] ?? 0
     for (let at = 0; at < x.length; at += 1)
       sum += (weight[column * x.length + at] ?? 0) * (x[at] ?? 0)
-    return sum
-  })
-}
-
-function squareDistance(one: Float32Array, other: Float32Array): number {
-  let sum = 0
-  for (let at = 0; at < one.length; at += 1) {
-    const difference = (one[at] ?? 0) - (other[at] ?? 0)
-    sum += difference * difference
+    z[column] = sum
   }
-  return sum
+  return z
 }
 
 function prefixed(prefix: string, tensors: Tensors): [string, Tensor][] {

@@ -71,9 +71,8 @@ export class AdapterEmbedding implements EmbeddingTraining {
   }
 
   #loaded(): AdapterEngine {
-    this.#engine ??= isPlain(this.#plan)
-      ? new PlainAdapter(this.#plan)
-      : new EngineAdapter({ ...this.#plan, isJoint: true })
+    const plan = { ...this.#plan, isJoint: true } as const
+    this.#engine ??= isPlain(plan) ? new PlainAdapter(plan) : new EngineAdapter(plan)
     const present = [...this.#parts.present()].filter(([name]) => this.#names.has(name))
     this.#engine.load(new Map(present))
     return this.#engine

@@ -25,8 +25,11 @@ function decaying(optimizer: Optimizer, decay: number, halfSteps: number): Optim
       const worn = halfSteps === 0 ? 1 : halfSteps / (halfSteps + at.step - 1)
       const shrink = at.rate * decay * worn
       const after = optimizer.update(before, gradient, at)
-      const weights = after.weights.map((value, i) => value - shrink * (before.weights[i] ?? 0))
-      return { ...after, weights }
+      // They are new arrays: nothing else refers to them yet.
+      const { weights } = after
+      for (let i = 0; i < weights.length; i += 1)
+        weights[i] = (weights[i] ?? 0) - shrink * (before.weights[i] ?? 0)
+      return after
     },
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The engine of a small network: forward and backward in plain JavaScript, equal to TensorFlow's up to rounding, and for a
- * linear model a hundred times as fast, because nothing is uploaded, started or downloaded.
+ * The engine of a small network: forward and backward without TensorFlow, equal to it up to rounding, and for a linear model a
+ * hundred times as fast, because nothing is uploaded, started or downloaded. The tape of each shape of batch is kept.
  */
 import { headInput } from '../nn/head-input.ts'
 import { type AdapterPlan, methodOf, sitesOf, specsOf, statisticsOf } from '../adapters/adapter.ts'
@@ -14,18 +14,35 @@ import { NotPlain, type PlainValue } from '../nn/js/value.ts'
 import { padded } from './batch-input.ts'
 import type { AdapterEngine, Gradients, LossOf } from './engine-adapter.ts'
 
-/** Numbers in the base's weights: from here on a batch is cheaper on the engine. */
+/** Numbers in the base's weights: from here on a batch is cheaper on TensorFlow. */
 const MOST_WEIGHTS = 2 ** 15
+/** Rows on one tape: larger batches take turns on it, so that its numbers stay in the processor's cache. */
+const MOST_ROWS = 64
+/** Tapes kept; a step has one of a few shapes, and one more each time that the head grows. */
+const MOST_TAPES = 64
+
+interface PlainPlan extends AdapterPlan {
+  /** The loss of a step compares its rows with each other, so they go through the network together. */
+  readonly isJoint?: true
+}
+
+interface Recorded {
+  readonly tape: PlainTape
+  readonly hidden: PlainValue
+  readonly mask: PlainValue
+  readonly output: PlainValue
+}
 
 export class PlainAdapter implements AdapterEngine {
-  readonly #plan: AdapterPlan
+  readonly #plan: PlainPlan
   readonly #method: Method
   readonly #sites: readonly TargetModule[]
   readonly #cut: number
   readonly #nonTrainable: ReadonlySet<string>
+  readonly #recorded = new Map<string, Recorded>()
   #parameters: Tensors = new Map()
 
-  constructor(plan: AdapterPlan) {
+  constructor(plan: PlainPlan) {
     this.#plan = plan
     this.#method = methodOf(plan)
     this.#sites = sitesOf(plan)
@@ -37,50 +54,97 @@ export class PlainAdapter implements AdapterEngine {
     this.#parameters = parameters
   }
 
-  logits(rows: readonly Latent[]): readonly Float32Array[] {
-    return rowsOf(this.#forward(this.#tape(), rows), rows.length)
+  logits(rows: readonly Latent[], parameters = this.#parameters): readonly Float32Array[] {
+    return groupsOf(rows, MOST_ROWS).flatMap((group) =>
+      rowsOf(this.#forward(group, parameters).output, group.length),
+    )
   }
 
   logitsWith(parameters: Tensors, rows: readonly Latent[]): readonly Float32Array[] {
-    const all = new Map([...this.#parameters, ...parameters])
-    return rowsOf(this.#forward(this.#tape(all), rows), rows.length)
+    return this.logits(rows, new Map([...this.#parameters, ...parameters]))
   }
 
   gradients(rows: readonly TrainRow[], lossOf: LossOf, seed: string): Gradients {
-    const tape = this.#tape(this.#parameters, openDropout(seed))
-    const latents = rows.map(({ latent }) => latent)
-    const output = this.#forward(tape, latents)
-    const logits = rowsOf(output, rows.length)
-    const { loss, gradient } = lossOf(rows, logits)
-    tape.backward(output, gradient)
     const gradients = new Map<string, Float32Array>()
-    for (const [name, { data }] of this.#parameters)
-      if (!this.#nonTrainable.has(name))
-        gradients.set(name, tape.gradientOf(name) ?? new Float32Array(data.length))
+    const logits: Float32Array[] = []
+    let loss = 0
+    const groups = groupsOf(rows, this.#plan.isJoint === true ? Infinity : MOST_ROWS)
+    for (const [at, group] of groups.entries()) {
+      const dropout = this.#method.isRandomInSteps === true ? openDropout(seed, at) : undefined
+      const latents = group.map(({ latent }) => latent)
+      const { tape, output } = this.#forward(latents, this.#parameters, dropout)
+      const outputs = rowsOf(output, group.length)
+      const found = lossOf(group, outputs)
+      tape.backward(output, found.gradient)
+      loss += found.loss
+      logits.push(...outputs)
+      this.#collect(tape, gradients)
+    }
     return { loss, gradients, logits }
   }
 
   dispose(): void {
     this.#parameters = new Map()
+    this.#recorded.clear()
   }
 
-  #tape(parameters = this.#parameters, dropout?: Dropout): PlainTape {
-    return openTape(this.#plan.base.weights, parameters, this.#nonTrainable, dropout)
+  /** Adds what the tape has found. */
+  #collect(tape: PlainTape, gradients: Map<string, Float32Array>): void {
+    for (const [name, { data }] of this.#parameters) {
+      if (this.#nonTrainable.has(name)) continue
+      const [sum, own] = [gradients.get(name), tape.gradientOf(name)]
+      if (sum === undefined) gradients.set(name, own?.slice() ?? new Float32Array(data.length))
+      else if (own !== undefined)
+        for (let at = 0; at < sum.length; at += 1) sum[at] = (sum[at] ?? 0) + (own[at] ?? 0)
+    }
   }
 
-  #forward(tape: PlainTape, rows: readonly Latent[]): PlainValue {
-    const { base, task } = this.#plan
+  /** Once more on the tape of this shape, where there is one. */
+  #forward(rows: readonly Latent[], parameters: Tensors, dropout?: Dropout): Recorded {
     const { hidden, mask } = padded(rows)
-    const adaptation = this.#method.adaptation(tape.ops, this.#sites, false)
-    const fixed = true
-    const embedding = headInput<PlainValue>(tape.ops, base.network, task.reads, {
-      hidden: { ...hidden, fixed },
-      mask: { ...mask, fixed },
-      cut: this.#cut,
-      adaptation,
-    })
-    return task.logits(tape.ops, embedding, base.network.unit)
+    const key = shapeOf(hidden, parameters, dropout !== undefined)
+    const known = this.#recorded.get(key)
+    if (known?.tape.isValid === true) {
+      known.hidden.data.set(hidden.data)
+      known.mask.data.set(mask.data)
+      known.tape.again(parameters, dropout)
+      return known
+    }
+    const recorded = this.#record({ hidden, mask }, parameters, dropout)
+    this.#recorded.delete(key)
+    this.#recorded.set(key, recorded)
+    const [oldest] = this.#recorded.keys()
+    if (this.#recorded.size > MOST_TAPES && oldest !== undefined) this.#recorded.delete(oldest)
+    return recorded
   }
+
+  #record(
+    input: { readonly hidden: Tensor; readonly mask: Tensor },
+    parameters: Tensors,
+    dropout?: Dropout,
+  ): Recorded {
+    const { base, task } = this.#plan
+    const tape = openTape(base.weights, parameters, this.#nonTrainable, dropout)
+    const [hidden, mask] = [tape.input(input.hidden), tape.input(input.mask)]
+    const adaptation = this.#method.adaptation(tape.ops, this.#sites, false)
+    const place = { hidden, mask, cut: this.#cut, adaptation }
+    const embedding = headInput<PlainValue>(tape.ops, base.network, task.reads, place)
+    return { tape, hidden, mask, output: task.logits(tape.ops, embedding, base.network.unit) }
+  }
+}
+
+/** Of one plan only the head's outputs change, so the count of all numbers distinguishes two shapes. */
+function shapeOf({ shape }: Tensor, parameters: Tensors, isRandom: boolean): string {
+  let numbers = 0
+  for (const { data } of parameters.values()) numbers += data.length
+  return `${shape.join()}/${numbers}/${isRandom}`
+}
+
+function groupsOf<Row>(rows: readonly Row[], most: number): readonly (readonly Row[])[] {
+  if (rows.length <= most) return [rows]
+  const groups: (readonly Row[])[] = []
+  for (let from = 0; from < rows.length; from += most) groups.push(rows.slice(from, from + most))
+  return groups
 }
 
 /** Small, and of operations that are here: found out by running it once. The size of the head makes no difference. */
@@ -105,6 +169,7 @@ function zeros(shape: readonly number[]): Tensor {
   return { shape, data: new Float32Array(shape.reduce((product, size) => product * size, 1)) }
 }
 
+/** Copied: the tape writes over them. */
 function rowsOf({ data }: PlainValue, rows: number): readonly Float32Array[] {
   const width = data.length / rows
   return Array.from({ length: rows }, (_, row) => data.slice(row * width, (row + 1) * width))

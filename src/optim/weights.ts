@@ -74,7 +74,10 @@ export function averaged(
   if (own < 0) return undefined
   return mapTensors(parameters, (name, { shape, data }) => {
     const offset = slots.get(name)?.[own]
-    return { shape, data: offset ? data.map((value, at) => value + (offset[at] ?? 0)) : data }
+    if (offset === undefined) return { shape, data }
+    const mean = new Float32Array(data.length)
+    for (let at = 0; at < mean.length; at += 1) mean[at] = (data[at] ?? 0) + (offset[at] ?? 0)
+    return { shape, data: mean }
   })
 }
 
@@ -134,7 +137,9 @@ export function copied(tensors: Tensors): Tensors {
 }
 
 function mapTensors(tensors: Tensors, change: (name: string, tensor: Tensor) => Tensor): Tensors {
-  return new Map([...tensors].map(([name, tensor]) => [name, change(name, tensor)]))
+  const changed = new Map<string, Tensor>()
+  for (const [name, tensor] of tensors) changed.set(name, change(name, tensor))
+  return changed
 }
 
 function slotName(optimizer: Optimizer, index: number, name: string): string {

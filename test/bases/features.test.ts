@@ -368,9 +368,10 @@ function embeddingOf(
 ): readonly number[] {
   const shape = [statistics?.length ?? 0]
   const params = new Map(statistics && [['features.statistics', { shape, data: statistics }]])
-  const { ops } = openTape(base.weights, params)
-  const input = { shape: [1, 1, values.length], data: values, fixed: true }
-  const mask = { shape: [1, 1], data: Float32Array.of(1), fixed: true }
+  const tape = openTape(base.weights, params)
+  const { ops } = tape
+  const input = tape.input({ shape: [1, 1, values.length], data: values })
+  const mask = tape.input({ shape: [1, 1], data: Float32Array.of(1) })
   const untouched = head.open().adaptation(ops, [], false)
   return [...base.network.tail(ops, input, mask, 0, untouched).data]
 }

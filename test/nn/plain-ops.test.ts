@@ -62,6 +62,39 @@ describe('plain operations', () => {
       expect(y.shape).toEqual([1, 1, 1])
   })
 
+  test('a tape played again with other numbers is equal to a new one, values and slopes', () => {
+    const random = openRandom(1, 'again')
+    const tensor = (...shape: number[]): Tensor => ({
+      shape,
+      data: Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => random.normal()),
+    })
+    const draw = () =>
+      new Map([
+        ['w', tensor(4, 3)],
+        ['b', tensor(3)],
+      ])
+    const compute = (tape: ReturnType<typeof openTape>, x: ReturnType<typeof tape.input>) => {
+      const { ops } = tape
+      return ops.relu(ops.add(ops.matMul(x, ops.param('w')), ops.param('b')))
+    }
+    const kept = openTape(new Map(), draw())
+    const input = kept.input(tensor(2, 1, 4))
+    const output = compute(kept, input)
+    kept.backward(output, tensor(2, 1, 3).data)
+    for (let time = 0; time < 3; time += 1) {
+      const [params, x, slope] = [draw(), tensor(2, 1, 4), tensor(2, 1, 3).data]
+      input.data.set(x.data)
+      kept.again(params)
+      kept.backward(output, slope)
+      const fresh = openTape(new Map(), params)
+      const expected = compute(fresh, fresh.input(x))
+      fresh.backward(expected, slope)
+      expect([...output.data]).toEqual([...expected.data])
+      for (const name of params.keys())
+        expect([...kept.gradientOf(name)!]).toEqual([...fresh.gradientOf(name)!])
+    }
+  })
+
   test('a value that no slope is wanted of gets none', () => {
     const tensor: Tensor = { shape: [2], data: Float32Array.of(1, 2) }
     const named = new Map([

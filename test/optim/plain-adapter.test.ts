@@ -1,11 +1,11 @@
 /** The plain engine against TensorFlow's, on the same adapters, rows and parts of a loss. */
 import { describe, expect, test } from 'vitest'
-import type { AdapterPlan } from '../../src/adapters/adapter.ts'
+import { methodOf, statisticsOf, type AdapterPlan } from '../../src/adapters/adapter.ts'
 import { head } from '../../src/adapters/head.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
 import { methods } from '../../src/plugins.ts'
-import type { MethodPlugin, TrainRow } from '../../src/contracts/adapter.ts'
+import type { Hyperparameters, MethodPlugin, TrainRow } from '../../src/contracts/adapter.ts'
 import type { Random } from '../../src/contracts/core.ts'
 import type { Base } from '../../src/contracts/network.ts'
 import type { LossPart } from '../../src/contracts/policy.ts'
@@ -14,6 +14,9 @@ import type { LabelTarget } from '../../src/tasks/classification/target.ts'
 import { EngineAdapter, type Gradients } from '../../src/optim/engine-adapter.ts'
 import { isPlain, PlainAdapter } from '../../src/optim/plain-adapter.ts'
 import { lossOf } from '../../src/optim/loss.ts'
+import { globalNorm } from '../../src/optim/optimizer.ts'
+import { optimizerOf } from '../../src/optim/optimizer-of.ts'
+import { stepped, type Weights } from '../../src/optim/weights.ts'
 import { labelledPlan, type LabelledPlan } from '../tasks/labelled-plan.ts'
 import { bert, randomAdapter, tensorsOf, tf } from '../trainer/rig.ts'
 import { nameOf } from '../adapters/name-of.ts'
@@ -27,6 +30,8 @@ const plans = [linear, deep]
 const table = plans
   .filter(isPlain)
   .map((plan) => ({ plan, method: plan.config.method, layers: plan.base.network.layers }))
+// A closed form learns its head here, like any other; once is enough.
+const learning = table.filter(({ plan }) => methodOf(plan).closedForm === undefined)
 
 describe('the plain engine', () => {
   test('computes the head alone and low ranks on hidden layers', () => {
@@ -63,6 +68,45 @@ describe('the plain engine', () => {
     }
     engine.dispose()
   })
+
+  test.each(learning)(
+    '$method over $layers layers is where TensorFlow is after 20 steps',
+    ({ plan }) => {
+      const engines = [
+        new PlainAdapter(plan),
+        new EngineAdapter({ ...plan, tf, baseTensors: tensorsOf(plan.base) }),
+      ]
+      const hyperparameters: Hyperparameters & { rateFactor: number } = {
+        ...{ optimizer: 'adam', momentum: 0.9, rateFactor: 1 },
+        ...{ learning_rate: 0.01, clip_norm: 1, weight_decay: 0.1, average: 0.9 },
+      }
+      const optimizer = optimizerOf(hyperparameters)
+      const counted = new Set(statisticsOf(plan).map(({ name }) => name))
+      const all = shifted(plan)
+      const statistics = new Map([...all].filter(([name]) => counted.has(name)))
+      const learning = new Map([...all].filter(([name]) => !counted.has(name)))
+      const batches = [rowsOf(plan.base), partedRows(plan.base), rowsOf(plan.base).slice(0, 2)]
+      const [plain, other] = engines.map((engine) => {
+        let weights: Weights = { parameters: learning, slots: new Map(), steps: 0 }
+        for (let step = 0; step < 20; step += 1) {
+          const rows = batches[step % batches.length]!
+          const of = { task: plan.task, head: labels, statistics: new Map() }
+          engine.load(new Map([...weights.parameters, ...statistics]))
+          const { gradients } = engine.gradients(
+            rows,
+            (some, outputs) => lossOf(some, outputs, rows.length, of),
+            `${step}`,
+          )
+          const norm = globalNorm(gradients.values())
+          weights = stepped(weights, optimizer, gradients, norm, hyperparameters)!
+        }
+        engine.dispose()
+        return weights.parameters
+      })
+      for (const [name, { data }] of plain!)
+        expect(distance(data, other!.get(name)!.data), name).toBeLessThan(1e-5)
+    },
+  )
 })
 
 function planOf(base: Base, method: MethodPlugin): LabelledPlan {

@@ -1,5 +1,6 @@
 /** Slices and concatenates columns of the last axis. */
-import { addScaled, gradientIn, type Note, type PlainValue } from './value.ts'
+import { gradientIn, type Note, PlainValue } from './value.ts'
+import { kernels } from './wasm/memory.ts'
 
 export function lastAxis(note: Note) {
   return {
@@ -10,42 +11,52 @@ export function lastAxis(note: Note) {
 
 function columns(x: PlainValue, from: number, to: number, note: Note): PlainValue {
   const width = x.shape.at(-1) ?? 0
-  const rows = x.data.length / width
+  const rows = x.size / width
   const size = to - from
-  const shape = [...x.shape.slice(0, -1), size]
-  const y: PlainValue = { shape, data: new Float32Array(rows * size), fixed: x.fixed }
-  for (let row = 0; row < rows; row += 1)
-    y.data.set(x.data.subarray(row * width + from, row * width + to), row * size)
-  note(y, (dy) => {
-    const gradient = gradientIn(x)
-    for (let row = 0; row < rows; row += 1)
-      addScaled(gradient, row * width + from, dy, row * size, size, 1)
-  })
+  const y = new PlainValue([...x.shape.slice(0, -1), size], x.fixed)
+  const [place, whole, part] = [4 * from, 4 * width, 4 * size]
+  note(
+    y,
+    () => {
+      kernels.copy(y.at, x.at + place, 0, rows, size, part, whole, 0)
+    },
+    (dy) => {
+      const to = gradientIn(x) + place
+      kernels.add(to, to, dy, rows, size, whole, whole, part)
+    },
+  )
   return y
 }
 
 function concat(parts: readonly PlainValue[], note: Note): PlainValue {
   const sizes = parts.map(({ shape }) => shape.at(-1) ?? 0)
   const width = sizes.reduce((sum, size) => sum + size, 0)
-  const rows = (parts[0]?.data.length ?? 0) / (sizes[0] ?? 1)
+  const rows = (parts[0]?.size ?? 0) / (sizes[0] ?? 1)
   const leading = parts[0]?.shape.slice(0, -1) ?? []
-  const fixed = parts.every((part) => part.fixed)
-  const y: PlainValue = { shape: [...leading, width], data: new Float32Array(rows * width), fixed }
-  const eachPart = (work: (part: PlainValue, size: number, row: number, place: number) => void) => {
-    let place = 0
-    for (const [index, part] of parts.entries()) {
-      const size = sizes[index] ?? 0
-      for (let row = 0; row < rows; row += 1) work(part, size, row, row * width + place)
-      place += size
-    }
-  }
-  eachPart((part, size, row, place) => {
-    y.data.set(part.data.subarray(row * size, (row + 1) * size), place)
+  const y = new PlainValue(
+    [...leading, width],
+    parts.every((part) => part.fixed),
+  )
+  const whole = 4 * width
+  let from = 0
+  const placed = parts.map((part, index) => {
+    const size = sizes[index] ?? 0
+    from += size
+    return { part, size, own: 4 * size, place: 4 * (from - size) }
   })
-  note(y, (dy) => {
-    eachPart((part, size, row, place) => {
-      if (!part.fixed) addScaled(gradientIn(part), row * size, dy, place, size, 1)
-    })
-  })
+  note(
+    y,
+    () => {
+      for (const { part, size, own, place } of placed)
+        kernels.copy(y.at + place, part.at, 0, rows, size, whole, own, 0)
+    },
+    (dy) => {
+      for (const { part, size, own, place } of placed) {
+        if (part.fixed) continue
+        const to = gradientIn(part)
+        kernels.add(to, to, dy + place, rows, size, own, own, whole)
+      }
+    },
+  )
   return y
 }

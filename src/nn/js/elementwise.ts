@@ -1,11 +1,23 @@
-/** Elementwise operations on one or two numbers: each rule gives the value and its partial derivatives. */
-import { NotPlain, gradientIn, type Note, type PlainValue } from './value.ts'
+/**
+ * Elementwise operations on one or two numbers. The smaller of two values repeats along the leading axes of the other, and what
+ * flows back to it is the sum over them.
+ */
+import { NotPlain, gradientIn, type Note, PlainValue } from './value.ts'
+import { floats, kernels } from './wasm/memory.ts'
 
-/** f and its two partial derivatives, at one pair of numbers. */
-interface Binary {
-  readonly f: (a: number, b: number) => number
-  readonly da: (a: number, b: number) => number
-  readonly db: (a: number, b: number) => number
+type BinaryName = 'add' | 'sub' | 'mul' | 'div' | 'max'
+/** The partial derivatives, at one pair of numbers. */
+type Slopes = readonly [
+  (a: number, b: number, dy: number) => number,
+  (a: number, b: number, dy: number) => number,
+]
+
+const slopes: Record<BinaryName, Slopes> = {
+  add: [(_, _b, dy) => dy, (_, _b, dy) => dy],
+  sub: [(_, _b, dy) => dy, (_, _b, dy) => -dy],
+  mul: [(_, b, dy) => dy * b, (a, _, dy) => dy * a],
+  div: [(_, b, dy) => dy / b, (a, b, dy) => (-dy * a) / (b * b)],
+  max: [(a, b, dy) => (a >= b ? dy : 0), (a, b, dy) => (a >= b ? 0 : dy)],
 }
 
 interface Unary {
@@ -14,70 +26,130 @@ interface Unary {
   readonly dx: (x: number, y: number) => number
 }
 
-const one = () => 1
-const add: Binary = { f: (a, b) => a + b, da: one, db: one }
-const sub: Binary = { f: (a, b) => a - b, da: one, db: () => -1 }
-const mul: Binary = { f: (a, b) => a * b, da: (_, b) => b, db: (a) => a }
-const div: Binary = { f: (a, b) => a / b, da: (_, b) => 1 / b, db: (a, b) => -a / (b * b) }
-const maximum: Binary = {
-  f: (a, b) => (a >= b ? a : b),
-  da: (a, b) => (a >= b ? 1 : 0),
-  db: (a, b) => (a >= b ? 0 : 1),
-}
-const relu: Unary = { f: (x) => (x > 0 ? x : 0), dx: (x) => (x > 0 ? 1 : 0) }
 const tanh: Unary = { f: Math.tanh, dx: (_, y) => 1 - y * y }
 const log: Unary = { f: Math.log, dx: (x) => 1 / x }
 const sqrt: Unary = { f: Math.sqrt, dx: (_, y) => 1 / (2 * y) }
 
 export function elementwise(note: Note) {
-  const binary = (rule: Binary) => (a: PlainValue, b: PlainValue) => pairwise(a, b, rule, note)
+  const binary = (name: BinaryName) => (a: PlainValue, b: PlainValue) => pairwise(name, a, b, note)
   const unary = (rule: Unary) => (x: PlainValue) => each(x, rule, note)
   return {
-    add: binary(add),
-    sub: binary(sub),
-    mul: binary(mul),
-    div: binary(div),
-    maximum: binary(maximum),
-    relu: unary(relu),
+    add: binary('add'),
+    sub: binary('sub'),
+    mul: binary('mul'),
+    div: binary('div'),
+    maximum: binary('max'),
+    relu: (x: PlainValue) => relu(x, note),
     tanh: unary(tanh),
     sqrt: unary(sqrt),
     log: unary(log),
   }
 }
 
-/** The smaller one repeats along the leading axes of the other. */
-function pairwise(a: PlainValue, b: PlainValue, { f, da, db }: Binary, note: Note): PlainValue {
-  const [extra, deeper] = [a.data.length - b.data.length, a.shape.length - b.shape.length]
+function pairwise(name: BinaryName, a: PlainValue, b: PlainValue, note: Note): PlainValue {
+  const pair = pairOf(a, b)
+  const y = new PlainValue(pair.shape, a.fixed && b.fixed)
+  const { rows, n, form } = pair
+  const [aStep, bStep] = pair.steps
+  const kernel = kernels[`${name}${form}`]
+  note(
+    y,
+    () => {
+      kernel(y.at, a.at, b.at, rows, n, 4 * n, aStep, bStep)
+    },
+    (dy) => {
+      for (const side of [0, 1] as const)
+        if (!(side === 0 ? a : b).fixed) flowBack(name, side, [a, b], pair, dy)
+    },
+  )
+  return y
+}
+
+type Pair = ReturnType<typeof pairOf>
+
+/** How the two lie beside each other: `rows` rows of `n` numbers, and bytes from row to row in each. */
+function pairOf(a: PlainValue, b: PlainValue) {
+  const [extra, deeper] = [a.size - b.size, a.shape.length - b.shape.length]
   const isFirst = extra > 0 || (extra === 0 && deeper >= 0)
-  const big = isFirst ? a : b
+  const { shape } = isFirst ? a : b
+  if (a.size === b.size || a.size === 1 || b.size === 1) {
+    const form = a.size === b.size ? '' : isFirst ? 'By' : 'From'
+    return { shape, form, rows: 1, n: Math.max(a.size, b.size), steps: [0, 0] } as const
+  }
   const small = isFirst ? b : a
   const tail = small.shape.slice(small.shape.findIndex((size) => size > 1))
-  const repeats = small.data.length === 1 || tail.join() === big.shape.slice(-tail.length).join()
-  if (!repeats) throw new NotPlain('broadcasting inside a shape')
-  const [m, n] = [a.data.length, b.data.length]
-  const data = new Float32Array(big.data.length)
-  for (let at = 0; at < data.length; at += 1) data[at] = f(a.data[at % m] ?? 0, b.data[at % n] ?? 0)
-  const y: PlainValue = { shape: big.shape, data, fixed: a.fixed && b.fixed }
-  note(y, (dy) => {
-    const toA = a.fixed ? undefined : gradientIn(a)
-    const toB = b.fixed ? undefined : gradientIn(b)
-    for (let at = 0; at < dy.length; at += 1) {
-      const gradient = dy[at] ?? 0
-      const left = a.data[at % m] ?? 0
-      const right = b.data[at % n] ?? 0
-      if (toA !== undefined) toA[at % m] = (toA[at % m] ?? 0) + gradient * da(left, right)
-      if (toB !== undefined) toB[at % n] = (toB[at % n] ?? 0) + gradient * db(left, right)
-    }
-  })
+  if (tail.join() !== shape.slice(-tail.length).join())
+    throw new NotPlain('broadcasting inside a shape')
+  const n = small.size
+  const steps: readonly [number, number] = isFirst ? [4 * n, 0] : [0, 4 * n]
+  return { shape, form: '', rows: (isFirst ? a : b).size / n, n, steps } as const
+}
+
+function flowBack(
+  name: BinaryName,
+  side: 0 | 1,
+  operands: readonly [PlainValue, PlainValue],
+  { rows, n, steps, form }: Pair,
+  dy: number,
+): void {
+  const [target, other] = side === 0 ? operands : [operands[1], operands[0]]
+  const to = gradientIn(target)
+  const isSummed = target.size === 1 && rows * n > 1
+  const [step, otherStep] = side === 0 ? steps : [steps[1], steps[0]]
+  if (name === 'div' || name === 'max' || isSummed)
+    slowly(slopes[name][side], to, operands, dy, { target, size: rows * n })
+  else if (name === 'mul') {
+    const kernel = form === '' ? kernels.addProduct : kernels.addProductBy
+    kernel(to, dy, other.at, rows, n, step, 4 * n, otherStep)
+  } else {
+    const kernel = name === 'sub' && side === 1 ? kernels.sub : kernels.add
+    kernel(to, to, dy, rows, n, step, step, 4 * n)
+  }
+}
+
+/** Number by number, for what no kernel does. */
+function slowly(
+  slope: Slopes[number],
+  at: number,
+  [a, b]: readonly [PlainValue, PlainValue],
+  dyAt: number,
+  { target, size }: { readonly target: PlainValue; readonly size: number },
+): void {
+  const to = floats(at, target.size)
+  const dy = floats(dyAt, size)
+  for (let i = 0; i < size; i += 1) {
+    const flow = slope(a.data[i % a.size] ?? 0, b.data[i % b.size] ?? 0, dy[i] ?? 0)
+    to[i % target.size] = (to[i % target.size] ?? 0) + flow
+  }
+}
+
+function relu(x: PlainValue, note: Note): PlainValue {
+  const y = new PlainValue(x.shape, x.fixed)
+  note(
+    y,
+    () => {
+      kernels.where(y.at, x.at, x.at, 1, x.size, 0, 0, 0)
+    },
+    (dy) => {
+      kernels.addWhere(gradientIn(x), dy, y.at, 1, x.size, 0, 0, 0)
+    },
+  )
   return y
 }
 
 function each(x: PlainValue, { f, dx }: Unary, note: Note): PlainValue {
-  const y: PlainValue = { shape: x.shape, data: x.data.map(f), fixed: x.fixed }
-  note(y, (dy) => {
-    const to = gradientIn(x)
-    for (let at = 0; at < dy.length; at += 1)
-      to[at] = (to[at] ?? 0) + (dy[at] ?? 0) * dx(x.data[at] ?? 0, y.data[at] ?? 0)
-  })
+  const y = new PlainValue(x.shape, x.fixed)
+  note(
+    y,
+    () => {
+      const [from, to] = [x.data, y.data]
+      for (let at = 0; at < to.length; at += 1) to[at] = f(from[at] ?? 0)
+    },
+    (dyAt) => {
+      const [to, dy] = [floats(gradientIn(x), x.size), floats(dyAt, x.size)]
+      for (let at = 0; at < to.length; at += 1)
+        to[at] = (to[at] ?? 0) + (dy[at] ?? 0) * dx(x.data[at] ?? 0, y.data[at] ?? 0)
+    },
+  )
   return y
 }

@@ -1,7 +1,7 @@
 /**
- * Ops in plain JavaScript, for networks so small that calling an engine costs more than computing: a TensorFlow kernel
- * takes 10–20 µs to start, a whole step of a linear model on twenty numbers less. Each operation records its backward
- * function, and `backward` walks the records in reverse: automatic differentiation on a tape.
+ * Ops without an engine, for networks so small that calling one costs more than computing: a TensorFlow kernel takes 10–20 µs to
+ * start, a whole step of a linear model on twenty numbers less. Each operation notes how to compute it and how its gradient flows
+ * back: automatic differentiation on a tape. A tape is recorded once for a shape and played again with other numbers.
  *
  * Wengert (1964), "A simple automatic derivative evaluation program", CACM 7(8).
  */
@@ -12,16 +12,23 @@ import type { Dropout } from '../dropout.ts'
 import { lastAxis } from './columns.ts'
 import { elementwise } from './elementwise.ts'
 import { matMul, transpose } from './products.ts'
-import { NotPlain, type Note, type PlainValue } from './value.ts'
+import { NotPlain, type Note, PlainValue, gradientIn } from './value.ts'
+import { beginTape, checkValid, end, isValid, kernels } from './wasm/memory.ts'
 
 type Named = Pick<ReadonlyMap<string, Tensor>, 'get'>
 
 export interface PlainTape {
   readonly ops: Ops<PlainValue>
-  /** From the gradient of `output` to the gradients of everything it depends on. */
+  /** A value without a gradient. */
+  input(tensor: Tensor): PlainValue
+  /** From the gradient of `output`, as long as it, to the gradients of everything it depends on. */
   backward(output: PlainValue, gradient: Float32Array): void
-  /** Undefined if no gradient reached it. */
+  /** Undefined if no gradient reached it. It changes with the next call of `backward`. */
   gradientOf(param: string): Float32Array | undefined
+  /** False once others have taken its memory: its inputs must not be written any more. */
+  readonly isValid: boolean
+  /** Computes every value once more, with these parameters and with what was written into the inputs. */
+  again(params: Named, dropout?: Dropout): void
 }
 
 /** `nonTrainable` parameters have no gradient; `dropout` is the mask of a training step. */
@@ -31,47 +38,114 @@ export function openTape(
   nonTrainable: ReadonlySet<string> = new Set(),
   dropout?: Dropout,
 ): PlainTape {
-  const notes: (() => void)[] = []
+  const begun = beginTape()
   const asked = new Map<string, PlainValue>()
-  const note: Note = (value, back) => {
-    if (value.fixed) return
-    notes.push(() => {
-      if (value.gradient !== undefined) back(value.gradient)
-    })
+  const forwards: (() => void)[] = []
+  const backs: { readonly value: PlainValue; readonly back: (gradientAt: number) => void }[] = []
+  const backward = openBackward(backs)
+  /** What was copied in last: tensors never change in place. */
+  const copied = new Map<string, Float32Array>()
+  let mask = dropout
+  const note: Note = (value, forward, back) => {
+    forward()
+    forwards.push(forward)
+    if (!value.fixed) backs.push({ value, back })
   }
   const rules = elementwise(note)
   return {
     ops: {
       ...refusing(),
-      weight: (name) => valueOf(weights, name, true),
+      weight: (name) => inputOf(tensorIn(weights, name), true),
       param(name) {
-        const value = asked.get(name) ?? valueOf(params, name, nonTrainable.has(name))
+        const known = asked.get(name)
+        if (known !== undefined) return known
+        const tensor = tensorIn(params, name)
+        const value = inputOf(tensor, nonTrainable.has(name))
         asked.set(name, value)
+        copied.set(name, tensor.data)
         return value
       },
-      scalar: (value) => ({ shape: [], data: Float32Array.of(value), fixed: true }),
+      scalar: (value) => inputOf({ shape: [], data: Float32Array.of(value) }, true),
       matMul: (x, w) => matMul(x, w, note),
       transpose: (w) => transpose(w, note),
       ...rules,
       dropout(x, rate, place) {
-        if (dropout === undefined) return x
-        const data = dropout(x.data.length, rate, place)
-        return rules.mul(x, { shape: x.shape, data, fixed: true })
+        if (mask === undefined) return x
+        const drawn = new PlainValue(x.shape, true)
+        note(
+          drawn,
+          () => {
+            if (mask !== undefined) drawn.data.set(mask(x.size, rate, place))
+          },
+          () => undefined,
+        )
+        return rules.mul(x, drawn)
       },
       ...lastAxis(note),
     },
+    input: (tensor) => inputOf(tensor, true),
     backward(output, gradient) {
-      output.gradient = gradient
-      for (const back of notes.reverse()) back()
+      checkValid(begun)
+      backward(output, gradient)
     },
     gradientOf: (param) => asked.get(param)?.gradient,
+    get isValid() {
+      return isValid(begun)
+    },
+    again(others, drawn) {
+      checkValid(begun)
+      mask = drawn
+      for (const [name, value] of asked) {
+        const { data } = tensorIn(others, name)
+        if (copied.get(name) === data) continue
+        value.data.set(data)
+        copied.set(name, data)
+      }
+      for (const forward of forwards) forward()
+    },
   }
 }
 
-function valueOf(named: Named, name: string, fixed: boolean): PlainValue {
+/** The first call finds out which values a gradient reaches; they stay the same. */
+function openBackward(
+  backs: readonly { readonly value: PlainValue; readonly back: (gradientAt: number) => void }[],
+) {
+  let from = 0
+  let bytes = 0
+  let reached: (() => void)[] | undefined
+  return (output: PlainValue, gradient: Float32Array) => {
+    if (reached !== undefined) {
+      kernels.zero(from, bytes)
+      output.gradient?.set(gradient)
+      for (const flow of reached) flow()
+      return
+    }
+    from = end()
+    gradientIn(output)
+    output.gradient?.set(gradient)
+    reached = []
+    for (const { value, back } of backs.toReversed()) {
+      const { gradientAt } = value
+      if (gradientAt === undefined) continue
+      back(gradientAt)
+      reached.push(() => {
+        back(gradientAt)
+      })
+    }
+    bytes = end() - from
+  }
+}
+
+function inputOf({ shape, data }: Tensor, fixed: boolean): PlainValue {
+  const value = new PlainValue(shape, fixed)
+  value.data.set(data)
+  return value
+}
+
+function tensorIn(named: Named, name: string): Tensor {
   const tensor = named.get(name)
   invariant(tensor, `the network reads ${name}, which does not exist`)
-  return { shape: tensor.shape, data: tensor.data, fixed }
+  return tensor
 }
 
 /** Operations that only large networks need. */

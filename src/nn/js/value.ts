@@ -1,33 +1,54 @@
-/** A value on the tape of the plain engine, and its operations. */
+/** A value on the tape of the plain engine: numbers in the memory of its kernels. */
+import { floats, kernels, take } from './wasm/memory.ts'
 
-/** A number without a gradient is `fixed`: results computed only from fixed numbers are never recorded. */
-export interface PlainValue {
+export class PlainValue {
   readonly shape: readonly number[]
-  readonly data: Float32Array
+  /** Its address, in bytes. */
+  readonly at: number
+  readonly size: number
+  /** A number without a gradient is fixed: nothing flows back to it. */
   readonly fixed: boolean
   /** Present once a gradient has reached it. */
-  gradient?: Float32Array
+  gradientAt: number | undefined
+  #data: Float32Array | undefined
+  #gradient: Float32Array | undefined
+
+  constructor(shape: readonly number[], fixed: boolean, at?: number) {
+    this.shape = shape
+    this.fixed = fixed
+    this.size = sizeOf(shape)
+    this.at = at ?? take(this.size)
+  }
+
+  get data(): Float32Array {
+    return (this.#data ??= floats(this.at, this.size))
+  }
+
+  get gradient(): Float32Array | undefined {
+    if (this.gradientAt !== undefined) this.#gradient ??= floats(this.gradientAt, this.size)
+    return this.#gradient
+  }
 }
 
-/** Records how the gradient of a value flows back to its inputs. */
-export type Note = (value: PlainValue, back: (gradient: Float32Array) => void) => void
+/** Runs `forward` now and with every repetition of the tape, and notes how the gradient of `value` flows back to its inputs. */
+export type Note = (
+  value: PlainValue,
+  forward: () => void,
+  back: (gradientAt: number) => void,
+) => void
 
 /** Thrown by an operation that only an engine supports. */
 export class NotPlain extends Error {}
 
-export function gradientIn(value: PlainValue): Float32Array {
-  return (value.gradient ??= new Float32Array(value.data.length))
+/** The address of its gradient, which is 0 when nothing has reached it yet. */
+export function gradientIn(value: PlainValue): number {
+  if (value.gradientAt === undefined) {
+    value.gradientAt = take(value.size)
+    kernels.zero(value.gradientAt, 4 * value.size)
+  }
+  return value.gradientAt
 }
 
-/** to[i] += factor · from[i] over a stretch of each. */
-export function addScaled(
-  to: Float32Array,
-  toAt: number,
-  from: Float32Array,
-  fromAt: number,
-  length: number,
-  factor: number,
-): void {
-  for (let at = 0; at < length; at += 1)
-    to[toAt + at] = (to[toAt + at] ?? 0) + factor * (from[fromAt + at] ?? 0)
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1)
 }

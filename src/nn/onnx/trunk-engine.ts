@@ -89,8 +89,8 @@ const identityEngine: TrunkEngine = {
   close: async () => Promise.resolve(),
 }
 
-/** A vector is one position. */
+/** A vector is one position. Neither is written to. */
 function asLatent(row: Encoded): Latent {
   invariant(row.kind === 'vector', 'only vectors go through a trunk without layers')
-  return { positions: 1, width: row.values.length, data: row.values.slice() }
+  return { positions: 1, width: row.values.length, data: row.values }
 }

@@ -10,13 +10,17 @@ export function openClasses(retired: readonly string[]): Classes<LabelTarget> {
       isRight: kind === 'label',
     }),
 
-    answering: (head) =>
-      labelsIn(head).flatMap((label, at) => (retired.includes(label) ? [] : [at])),
+    answering: (head) => answering(labelsIn(head), retired),
 
     vote: ({ kind, label }) => (kind === 'label' ? label : undefined),
 
     voted: (vote, head) => (retired.includes(vote as string) ? undefined : placeOf(vote, head)),
   }
+}
+
+function answering(labels: readonly string[], retired: readonly string[]): readonly number[] {
+  const all = [...labels.keys()]
+  return retired.length === 0 ? all : all.filter((at) => !retired.includes(labels[at] ?? ''))
 }
 
 function placeOf(vote: unknown, head: Head): number | undefined {

@@ -34,7 +34,8 @@ export function rowLoss(
     competing?.includes(column) !== false && !retired.includes(labels[column] ?? '')
   const isPlain = competing === undefined && retired.length === 0
   const z = isPlain ? outputs : outputs.map((logit, k) => (takesPart(k) ? logit : logit + NEVER))
-  const others = labels.length - labels.filter((known) => retired.includes(known)).length - 1
+  const gone = retired.length === 0 ? 0 : labels.filter((known) => retired.includes(known)).length
+  const others = labels.length - gone - 1
   const wrong = kind === 'not' ? 1 - doubt : doubt
   const [up, down] = [share * (1 - wrong), others < 1 ? 0 : share * wrong]
   const raised = up > 0 ? up * raise(z, at, up, gradient) : 0

@@ -1,0 +1,144 @@
+/**
+ * Writes WebAssembly: expressions are functions that return bytes, so that a kernel reads like the loop that it is, and no compiler
+ * is needed to build it.
+ *
+ * WebAssembly Core Specification 2.0 (2022), W3C, with its 128-bit vectors; binary format in section 5.
+ */
+
+export type Code = readonly number[]
+/** i32: numbers and addresses; f32: one number; v128: four. */
+export type Type = 'i32' | 'f32' | 'v128'
+
+const types: Record<Type, number> = { i32: 0x7f, f32: 0x7d, v128: 0x7b }
+
+export interface Kernel {
+  readonly name: string
+  /** All i32: addresses in bytes, and counts. */
+  readonly parameters: readonly string[]
+  readonly numbers?: readonly string[]
+  readonly locals: Readonly<Record<string, Type>>
+  /** By the name of a parameter, number or local, its index. */
+  readonly body: (local: (name: string) => number) => Code
+}
+
+/** A module that exports these kernels, and works on the memory `env.memory`, which is shared. */
+export function moduleOf(kernels: readonly Kernel[], pages: { first: number; most: number }) {
+  const section = (id: number, items: readonly Code[]): Code => {
+    const content = [...unsigned(items.length), ...items.flat()]
+    return [id, ...unsigned(content.length), ...content]
+  }
+  const kinds = kernels.map(({ parameters, numbers = [] }) => [
+    ...[0x60, ...unsigned(parameters.length + numbers.length)],
+    ...[...parameters.map(() => types.i32), ...numbers.map(() => types.f32), 0],
+  ])
+  const memory = [...text('env'), ...text('memory'), 2, 3]
+  return Uint8Array.from([
+    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...section(1, kinds),
+    ...section(2, [[...memory, ...unsigned(pages.first), ...unsigned(pages.most)]]),
+    ...section(
+      3,
+      kernels.map((_, at) => unsigned(at)),
+    ),
+    ...section(
+      7,
+      kernels.map(({ name }, at) => [...text(name), 0, ...unsigned(at)]),
+    ),
+    ...section(10, kernels.map(functionOf)),
+  ])
+}
+
+function functionOf({ parameters, numbers = [], locals, body }: Kernel): Code {
+  const names = [...parameters, ...numbers, ...Object.keys(locals)]
+  const index = (name: string) => {
+    const at = names.indexOf(name)
+    if (at < 0) throw new Error(`a kernel without ${name}`)
+    return at
+  }
+  const declared = Object.values(locals).map((type) => [1, types[type]])
+  const code = [...unsigned(declared.length), ...declared.flat(), ...body(index), 0x0b]
+  return [...unsigned(code.length), ...code]
+}
+
+export const get = (local: number): Code => [0x20, ...unsigned(local)]
+export const set = (local: number, value: Code): Code => [...value, 0x21, ...unsigned(local)]
+export const int = (value: number): Code => [0x41, ...signed(value)]
+
+const two =
+  (...op: number[]) =>
+  (a: Code, b: Code): Code => [...a, ...b, ...op]
+
+export const plus = two(0x6a)
+export const times = two(0x6c)
+/** Of signed integers. */
+export const isLess = two(0x48)
+export const isAtMost = two(0x4c)
+
+/** local += value */
+export const move = (local: number, value: Code): Code => set(local, plus(get(local), value))
+
+/** Runs `body` as long as `condition` holds. */
+export const repeat = (condition: Code, ...body: Code[]): Code => [
+  ...[0x02, 0x40, ...condition, 0x45, 0x0d, 0],
+  ...[0x03, 0x40, ...body.flat(), ...condition, 0x0d, 0, 0x0b],
+  0x0b,
+]
+
+/** One number: f32. */
+export const one = {
+  zero: [0x43, 0, 0, 0, 0] as Code,
+  load: (address: Code): Code => [...address, 0x2a, 2, 0],
+  store: (address: Code, value: Code): Code => [...address, ...value, 0x38, 2, 0],
+  add: two(0x92),
+  sub: two(0x93),
+  mul: two(0x94),
+  div: two(0x95),
+  sqrt: (x: Code): Code => [...x, 0x91],
+  /** a ≥ b ? a : b */
+  max: (a: Code, b: Code): Code => [...a, ...b, ...a, ...b, 0x60, 0x1b],
+  /** y > 0 ? x : 0 */
+  where: (x: Code, y: Code): Code => [...x, ...one.zero, ...y, ...one.zero, 0x5e, 0x1b],
+}
+
+const vector = (op: number): number[] => [0xfd, ...unsigned(op)]
+
+/** Four numbers: f32x4. */
+export const four = {
+  zero: [...vector(0x0c), ...new Array<number>(16).fill(0)] as Code,
+  load: (address: Code, offset = 0): Code => [...address, ...vector(0), 0, ...unsigned(offset)],
+  /** One number, four times. */
+  spread: (address: Code): Code => [...address, ...vector(0x09), 0, 0],
+  splat: (x: Code): Code => [...x, ...vector(0x13)],
+  store: (address: Code, value: Code, offset = 0): Code => [
+    ...[...address, ...value],
+    ...[...vector(0x0b), 0, ...unsigned(offset)],
+  ],
+  add: two(...vector(0xe4)),
+  sub: two(...vector(0xe5)),
+  mul: two(...vector(0xe6)),
+  div: two(...vector(0xe7)),
+  sqrt: (x: Code): Code => [...x, ...vector(0xe3)],
+  /** a ≥ b ? a : b, by the instruction for b < a ? a : b. */
+  max: (a: Code, b: Code): Code => [...b, ...a, ...vector(0xeb)],
+  /** y > 0 ? x : 0 */
+  where: (x: Code, y: Code): Code => [...x, ...y, ...four.zero, ...vector(0x44), ...vector(0x4e)],
+}
+
+/** memory[to, to + bytes) = 0 */
+export const zeroBytes = (to: Code, bytes: Code): Code => [
+  ...[...to, ...int(0), ...bytes],
+  ...[0xfc, 11, 0],
+]
+
+function unsigned(value: number): Code {
+  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)]
+}
+
+function signed(value: number): Code {
+  const isLast = value >= -64 && value < 64
+  return isLast ? [value & 0x7f] : [(value & 0x7f) | 0x80, ...signed(value >> 7)]
+}
+
+function text(value: string): Code {
+  return [...unsigned(value.length), ...Buffer.from(value)]
+}
