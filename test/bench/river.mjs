@@ -19,10 +19,16 @@ export async function riverOn(model, path, seed) {
 }
 
 async function python(args) {
+  return run(await riverPython(), args)
+}
+
+/** `RIVER_PYTHON`, or the one in the cache, which is installed if it is missing. */
+export async function riverPython() {
+  if (process.env.RIVER_PYTHON) return process.env.RIVER_PYTHON
   const folder = join(places().cache, `river-${RIVER_VERSION}`)
   const interpreter = join(folder, 'bin', 'python')
   if (!existsSync(interpreter)) await install(folder)
-  return run(interpreter, args)
+  return interpreter
 }
 
 async function install(folder) {
