@@ -36,8 +36,10 @@ const lora = (tail_layers, roles) => ({
   ...(roles && { target_modules: roles }),
 })
 
+/** Without an adapter; the layers that one would reach stay in float32. */
+const PLAIN = { method: 'head', tail_layers: 0 }
 const sides = {
-  base: { config: { method: 'head', tail_layers: 0 } },
+  base: { config: PLAIN },
   top: { config: lora(4) },
   all: { config: lora('all', ['query', 'value']) },
   int8: { config: lora(4), isQuantized: true, width: 'q8_0' },
@@ -79,7 +81,8 @@ async function compared(base, side, { rounds, tokens }) {
   const [ours, peer] = [await openOurs(base, side), await openPeer(side.width ?? 'f32')]
   const figures = { ours: [], peer: [] }
   for (let at = 0; at < rounds; at += 1) {
-    figures.ours.push(await measured(ours, prompts, tokens))
+    const plain = await steps(ours, [prompts[0]], tokens, 'plain')
+    figures.ours.push({ plain, ...(await measured(ours, prompts, tokens)) })
     figures.peer.push(await measured(peer, prompts, tokens))
     say(
       `round ${at + 1}: ${JSON.stringify({ ours: figures.ours.at(-1), peer: figures.peer.at(-1) })}`,
@@ -88,7 +91,11 @@ async function compared(base, side, { rounds, tokens }) {
   const text = base.language.text(await ours.write([prompts[0]], tokens))
   await Promise.all([ours.close(), peer.close()])
   const [our, its] = [summed(figures.ours), summed(figures.peer)]
-  return { ours: our, peer: its, speedRatio: ratios(our, its), batchGain: gain(our), text }
+  const adapterCost = round(our.one.cpuMs / median(figures.ours.map(({ plain }) => plain.cpuMs)))
+  return {
+    ...{ ours: our, peer: its, speedRatio: ratios(our, its) },
+    ...{ batchGain: gain(our), adapterCost, text },
+  }
 }
 
 /** Milliseconds: of a token within one text and within eight, and until the first token of a short and a long prompt. */
@@ -107,13 +114,13 @@ async function measured(side, [short, long], tokens) {
 }
 
 /** Of a token, from where every text has its first one. */
-async function steps(side, prompts, tokens) {
+async function steps(side, prompts, tokens, adapter) {
   let [cpu, started, begun, count] = [cpuTime(), 0, 0, 0]
   const onFirst = () => {
     begun += 1
     if (begun === prompts.length) [cpu, started, count] = [cpuTime(), performance.now(), 0]
   }
-  await side.write(prompts, tokens + 1, onFirst, () => (count += 1))
+  await side.write(prompts, tokens + 1, onFirst, () => (count += 1), adapter)
   return { cpuMs: cpu() / count, wallMs: (performance.now() - started) / count }
 }
 
@@ -154,26 +161,19 @@ function gain({ one, eight }) {
 
 async function openOurs(plain, { config, isQuantized }) {
   const base = isQuantized ? quantized(plain) : plain
-  const method = methods[config.method]
-  const task = tasks.generation
-  const plan = { base, method, config, task, outputs: Infinity }
-  const parameters = freshAdapter(plan, openRandom(1, 'bench'))
-  const manifest = {
-    ...{ format: 1, model: 'm', version: 'v1', digest: 'd', base: identityOf(base) },
-    ...{ task: 'generation', facts: {}, adapter: recordedConfig(config) },
-  }
   const engine = openDecodingEngine({ base, methods, tasks })
-  await engine.load('d', { parameters, manifest })
+  await engine.load('d', versionOf(base, config))
+  await engine.load('plain', versionOf(base, { ...PLAIN, tail_layers: config.tail_layers }))
   const sampling = { temperature: 0, topP: 1, draw: 0 }
   let sequences = 0
   return {
     close: () => engine.close(),
     /** As the scheduler does: prompts in parts, then all texts together. Answers the tokens of the first. */
-    async write(prompts, tokens, onFirst = () => {}, onToken = () => {}) {
+    async write(prompts, tokens, onFirst = () => {}, onToken = () => {}, adapter = 'd') {
       const texts = prompts.map((prompt) => ({ prompt, sequence: (sequences += 1), said: [] }))
       const step = async (some, idsOf, draws) => {
         const rows = some.map((text) => ({
-          ...{ sequence: text.sequence, adapter: 'd', from: text.from ?? 0, ids: idsOf(text) },
+          ...{ sequence: text.sequence, adapter, from: text.from ?? 0, ids: idsOf(text) },
           ...(draws && { sampling }),
         }))
         const { drawn } = await engine.step(rows)
@@ -196,6 +196,16 @@ async function openOurs(plain, { config, isQuantized }) {
       return texts[0].said
     },
   }
+}
+
+function versionOf(base, config) {
+  const method = methods[config.method]
+  const plan = { base, method, config, task: tasks.generation, outputs: Infinity }
+  const manifest = {
+    ...{ format: 1, model: 'm', version: 'v1', digest: 'd', base: identityOf(base) },
+    ...{ task: 'generation', facts: {}, adapter: recordedConfig(config) },
+  }
+  return { parameters: freshAdapter(plan, openRandom(1, 'bench')), manifest }
 }
 
 /** `width`: f32 or q8_0. */
