@@ -1,10 +1,13 @@
 /** GGUF files that lie about their sizes, counts and offsets. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { openCausal, shapeOfCausal } from '../../src/bases/causal/causal.ts'
 import { dequantized, storedBytes } from '../../src/nn/containers/gguf-blocks.ts'
 import { readGguf } from '../../src/nn/containers/gguf.ts'
 import { openRandom } from '../../src/platform/random.ts'
+import { scratchFolder } from '../scratch-folder.ts'
 
 const path = fileURLToPath(new URL('../reference/tiny-causal/gguf/tiny.gguf', import.meta.url))
 const whole = readFileSync(path)
@@ -83,6 +86,46 @@ describe('a GGUF file', () => {
       expect(['none', 'GGUF_INVALID', 'BASE_UNSUPPORTED'], `byte ${place}`).toContain(code(bytes))
     }
   })
+})
+
+describe('metadata that lies', () => {
+  /** The value of a key, which follows its type. */
+  const lying = (key: string, write: (view: DataView, at: number) => void): string => {
+    const at = whole.indexOf(Buffer.from(key)) + key.length + 4
+    expect(at).toBeGreaterThan(key.length + 4)
+    const file = join(scratchFolder(), 'lying.gguf')
+    writeFileSync(
+      file,
+      altered((view) => write(view, at)),
+    )
+    return file
+  }
+  const cases: readonly [key: string, value: number][] = [
+    ['llama.block_count', 0],
+    ['llama.block_count', 3],
+    ['llama.block_count', 2 ** 32 - 1],
+    ['llama.context_length', 0],
+    ['llama.context_length', 2 ** 32 - 1],
+    ['llama.embedding_length', 33],
+    ['llama.embedding_length', 2 ** 32 - 1],
+    ['llama.feed_forward_length', 1],
+    ['llama.attention.head_count', 0],
+    ['llama.attention.head_count', 2 ** 31],
+    ['llama.attention.head_count_kv', 3],
+  ]
+  it.each(cases)('%s = %i is refused, and little is allocated for it', async (key, value) => {
+    const file = lying(key, (view, at) => view.setUint32(at, value, true))
+    await expect(openCausal(file)).rejects.toMatchObject({ code: 'BASE_INVALID' })
+  })
+
+  it.each(['llama.rope.freq_base', 'llama.attention.layer_norm_rms_epsilon'])(
+    '%s = 0 is refused, since all answers would be no numbers',
+    async (key) => {
+      const file = lying(key, (view, at) => view.setFloat32(at, 0, true))
+      await expect(openCausal(file)).rejects.toMatchObject({ code: 'BASE_INVALID' })
+      await expect(shapeOfCausal(file)).rejects.toMatchObject({ code: 'BASE_INVALID' })
+    },
+  )
 })
 
 describe('blocks', () => {

@@ -107,11 +107,30 @@ function familyOf(field: string, value: unknown) {
   throw unsupported(field, value)
 }
 
+/** What a file may claim, before anything is allocated for it: far above what such models have. */
+const most = {
+  layers: 1024,
+  width: 1 << 16,
+  heads: 1024,
+  keyHeads: 1024,
+  headSize: 1024,
+  inner: 1 << 20,
+  positions: 1 << 20,
+  vocabulary: 1 << 22,
+} as const
+/** Of the tables of angles, in numbers. */
+const MOST_ANGLES = 1 << 27
+
 function checked(config: CausalConfig): CausalConfig {
-  const { heads, keyHeads, headSize } = config
-  for (const field of ['layers', 'width', 'heads', 'keyHeads', 'headSize', 'inner'] as const)
-    if (!Number.isSafeInteger(config[field]) || config[field] < 1)
-      throw invalid(field, `is ${config[field]}`)
+  const { heads, keyHeads, headSize, positions, epsilon, ropeBase } = config
+  for (const [field, limit] of Object.entries(most)) {
+    const value = config[field as keyof typeof most]
+    if (!Number.isSafeInteger(value) || value < 1 || value > limit)
+      throw invalid(field, `is ${value}, not from 1 to ${limit}`)
+  }
+  if (positions * headSize > MOST_ANGLES)
+    throw invalid('positions', `is ${positions}, too many for heads of ${headSize}`)
+  for (const [field, value] of Object.entries({ epsilon, ropeBase })) positive(field, value)
   if (heads % keyHeads !== 0)
     throw invalid('num_key_value_heads', `${keyHeads} does not divide ${heads}`)
   if (headSize % 2 !== 0) throw invalid('head_dim', `${headSize} is odd`)
