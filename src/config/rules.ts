@@ -6,7 +6,7 @@ import { isClosedForm } from './closed-form.ts'
 import { connectorProblems } from './connector-rules.ts'
 import type { PluginTable } from './plugins/plugin-table.ts'
 import type { Problem } from './problem.ts'
-import { classProblems } from './tasks.ts'
+import { classProblems, textProblems } from './tasks.ts'
 import { redisProblems } from './redis.ts'
 import type { Config, ModelConfig } from './schema/schema.ts'
 
@@ -99,6 +99,7 @@ const modelRules: readonly ModelRule[] = [
     return bare.map(([source]) => wrong(['defence', 'sources', source], message))
   },
   classProblems,
+  textProblems,
   function labelsAreUsable({ labels = [] }, { limits }) {
     const [known, path] =
       'open' in labels ? [labels.known, ['labels', 'known']] : [labels, ['labels']]

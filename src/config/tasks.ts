@@ -53,6 +53,14 @@ export function classProblems(model: ModelConfig): readonly Problem[] {
   ]
 }
 
+/** Parts that ask for an answer a second time, chosen for a model that writes texts. */
+export function textProblems(model: ModelConfig): readonly Problem[] {
+  if (tasks[taskNameOf(model)].reads !== 'answers' || model.rollout.policy !== 'shadow') return []
+  const message =
+    'is shadow, which compares a second answer to each request: texts are written once; choose another, such as canary'
+  return [{ path: ['rollout', 'policy'], at: 'value', message }]
+}
+
 /** A task without a head learns by its adapter alone. */
 function headProblems(model: ModelConfig): readonly Problem[] {
   const task = tasks[taskNameOf(model)]

@@ -58,6 +58,21 @@ test('what asks for too much is refused, and a full queue says when to come agai
   await decoder.finish(2)
 })
 
+test('a shadow of a model that writes is refused, and a canary is not', async () => {
+  const { app } = await openWriting()
+  const trial = async (kind: string, more: object) =>
+    app.inject({
+      ...{ method: 'POST', url: `/v1/models/m/${kind}` },
+      payload: { version: 'v3', reason: 'try it', ...more },
+    })
+  const shadow = await trial('shadow', {})
+  expect([shadow.statusCode, shadow.json<{ code: string }>().code]).toEqual([
+    400,
+    'REQUEST_INVALID',
+  ])
+  expect((await trial('canary', { share: 0.5 })).statusCode).toBe(200)
+})
+
 test('a model that does not write refuses to be asked how', async () => {
   const { app } = await openServed()
   const payload = { inputs: ['hi'], generate: { temperature: 0 } }

@@ -24,6 +24,7 @@ import { PROMPT_PART } from '../../dist/src/serving/engine/decode-scheduler.js'
 import { openDecodingEngine } from '../../dist/src/serving/engine/decoding-engine.js'
 import { cpuTime, machine, median, round, say } from './figures.mjs'
 import { ggufOf } from './lm-gguf.mjs'
+import { lossesOf } from './lm-loss.mjs'
 import { openResults } from './results.mjs'
 
 const PEER = '3.21.1'
@@ -64,9 +65,11 @@ export async function measure(words) {
   const rows = []
   for (const name of values.only.split(',')) {
     const settings = { rounds, tokens, threads: 1, peer: `node-llama-cpp ${PEER}` }
-    const figures = await results.run(name, settings, () =>
-      compared(base, sides[name], { rounds, tokens }),
-    )
+    const side = sides[name]
+    const figures = await results.run(name, settings, async () => ({
+      ...(await compared(base, side, { rounds, tokens })),
+      ...(side.isQuantized && { loss: await lossesOf(base, side.config) }),
+    }))
     rows.push({ name, ...figures })
   }
   results.show(rows)

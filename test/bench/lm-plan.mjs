@@ -12,13 +12,17 @@ const SETTINGS = {
   ...{ liked_weight: 0, correction_weight: 1, kl: 0 },
 }
 
-export async function lmPlan() {
-  const method = methods.lora
-  const base = viewOf(await openBase('smollm2'), method, config)
-  const task = tasks.generation.open(
+export function lmTask() {
+  return tasks.generation.open(
     { ...SETTINGS, max_tokens: 64, temperature: 0, top_p: 1, overflow: 'refuse' },
     { labels: { open: false, known: [], retired: [], limit: 1 } },
   )
+}
+
+export async function lmPlan() {
+  const method = methods.lora
+  const base = viewOf(await openBase('smollm2'), method, config)
+  const task = lmTask()
   const plan = { base, method, config, task, outputs: task.outputs(task.start) }
   return { ...plan, parameters: freshAdapter(plan, openRandom(1, 'bench')) }
 }

@@ -122,6 +122,12 @@ test.each([
     ['/models/m/memory/policy is knn', 'none'],
   ],
   [
+    'a shadow of texts, which are written once',
+    'models: { m: { base: smollm2, task: generation, rollout: { policy: shadow } } }',
+    'CONFIG_INVALID',
+    ['/models/m/rollout/policy is shadow', 'such as canary'],
+  ],
+  [
     'a threshold for a number, which has no score',
     'models: { m: { task: { regression: { unsure: 0.6 } } } }',
     'CONFIG_UNKNOWN_KEY',

@@ -9,7 +9,7 @@ import { openVersions, type NextMove } from '../../versions/service.ts'
 import type { ServedModel } from './served-model.ts'
 import { TrialAge } from './trial-age.ts'
 
-type Tried = Pick<ServedModel, 'name' | 'registry' | 'live'>
+type Tried = Pick<ServedModel, 'name' | 'registry' | 'live' | 'texts'>
 
 export interface Why {
   readonly reason: string
@@ -36,6 +36,10 @@ export function openTrialService(model: Tried): TrialService {
       return move(model, { ...why, by: 'canary', canary: { version, share }, shadow: null })
     },
     async shadow(version, why) {
+      if (model.texts !== undefined)
+        throw failure('REQUEST_INVALID', `${model.name} writes texts, which are written once`, {
+          fix: 'give the version a share of the requests: a canary',
+        })
       await live.prove(version)
       return move(model, { ...why, by: 'shadow', canary: null, shadow: version })
     },
