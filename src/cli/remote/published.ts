@@ -15,7 +15,11 @@ export interface Published {
     readonly accuracy_recent: number
   }
   /** Of the answers that it served and feedback judged. */
-  readonly served?: { readonly count: number; readonly error: number }
+  readonly served?: {
+    readonly count: number
+    readonly error: number
+    readonly parts?: { readonly strata: readonly ServedStratum[] }
+  }
   readonly decision: string
   readonly reason: string
   /** What each promotion policy said of it. */
@@ -45,6 +49,18 @@ export interface Published {
   readonly live: boolean
   readonly removed: boolean
   readonly pinned: boolean
+}
+
+interface ServedStratum {
+  readonly name: string
+  readonly count: number
+  readonly error: number
+}
+
+/** The share of the thumbs on its answers that are up; undefined without thumbs. */
+export function ratedUp({ served }: Published): number | undefined {
+  const rated = served?.parts?.strata.find(({ name }) => name === 'rating')
+  return rated === undefined || rated.count === 0 ? undefined : 1 - rated.error
 }
 
 /** What the task of the model calls its `accuracy`. */

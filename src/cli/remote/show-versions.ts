@@ -1,24 +1,49 @@
 /** The table of versions. */
 import type { ClientFlags } from '../flags.ts'
 import { connectModel } from './connect.ts'
-import { percent, print, table } from '../print.ts'
+import { percent, print, short, table } from '../print.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Comparison } from '../../versions/compare.ts'
 import { modelPath, type Client } from './client.ts'
-import { legendOf, publishedVersions, scoreName, type Published } from './published.ts'
+import { legendOf, publishedVersions, ratedUp, scoreName, type Published } from './published.ts'
 
 export interface VersionsFlags extends ClientFlags {
   readonly last: number
   readonly compare?: readonly string[]
 }
 
-const headOf = (score: string) => [
+/** A column that only versions of a language model fill. */
+interface TextColumn {
+  readonly head: string
+  readonly meaning: string
+  readonly cell: (published: Published) => string | undefined
+}
+
+const textColumns: readonly TextColumn[] = [
+  {
+    head: 'rated up',
+    meaning: 'share of the thumbs on its answers that are up',
+    cell: (published) => shown(ratedUp(published), percent),
+  },
+  {
+    head: 'kl',
+    meaning: 'how far its texts are from those of the base, a token',
+    cell: ({ kl }) => shown(kl?.per_token, short),
+  },
+]
+
+function shown(value: number | undefined, as: (value: number) => string): string | undefined {
+  return value === undefined ? undefined : as(value)
+}
+
+const headOf = (score: string, texts: readonly TextColumn[]) => [
   '',
   'version',
   'parent',
   'events',
   score,
   'recent',
+  ...texts.map(({ head }) => head),
   'created',
   'decision',
   'reason',
@@ -31,7 +56,12 @@ export async function showVersions(flags: VersionsFlags): Promise<void> {
   const score = await scoreName(client, model)
   print(flags.json, { model, versions }, () => {
     const more = hasMore ? [`… and earlier ones (--last ${2 * flags.last})`] : []
-    return [...table([headOf(score.name), ...versions.map(rowOf)]), ...more, ...legendOf(score)]
+    const texts = textColumns.filter(({ cell }) =>
+      versions.some((each) => cell(each) !== undefined),
+    )
+    const rows = versions.map((each) => rowOf(each, texts))
+    const legend = texts.map(({ head, meaning }) => `  ${head}: ${meaning}`)
+    return [...table([headOf(score.name, texts), ...rows]), ...more, ...legendOf(score), ...legend]
   })
 }
 
@@ -57,7 +87,7 @@ function signed(value: number): string {
   return `${value > 0 ? '+' : ''}${Number(value.toFixed(4))}`
 }
 
-function rowOf(published: Published): string[] {
+function rowOf(published: Published, texts: readonly TextColumn[]): string[] {
   const { version, parent, events, scores, created, decision, reason, live } = published
   const isScored = scores.count > 0
   return [
@@ -67,6 +97,7 @@ function rowOf(published: Published): string[] {
     String(events),
     isScored ? percent(scores.accuracy) : '-',
     isScored ? percent(scores.accuracy_recent) : '-',
+    ...texts.map(({ cell }) => cell(published) ?? '-'),
     created,
     decision,
     reason,

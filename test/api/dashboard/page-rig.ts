@@ -13,10 +13,14 @@ import { removed } from '../../scratch-folder.ts'
 
 const main = fileURLToPath(entryUrl('../../../src/cli/main.ts', import.meta.url))
 
+const tinyDecoder = fileURLToPath(new URL('../../reference/tiny-causal/llama', import.meta.url))
+
 export interface Rig {
   readonly url: string
   /** Sends so many rows, with this share of wrong labels, and resolves when they are learned. Ids: row-1, row-2, … */
   teach(count: number, wrong?: number, model?: string): Promise<void>
+  /** Sends events of any kind, and resolves when they are learned. */
+  send(events: readonly object[], model: string): Promise<void>
   get<Answer>(path: string): Promise<Answer>
   post(path: string, body: object): Promise<Response>
   close(): Promise<void>
@@ -33,7 +37,9 @@ export async function startRig(): Promise<Rig> {
     config,
     `server: { port: 0, ${auth} }\nlog: { level: warn }\nmodels:\n` +
       `  rows: { ${settings}, trigger: { policy: adwin, every: 20, on_drift: report } }\n` +
-      `  guarded: { ${settings}, defence: { enabled: true, unreviewed_daily: 20 } }\n`,
+      `  guarded: { ${settings}, defence: { enabled: true, unreviewed_daily: 20 } }\n` +
+      `  support: { base: { causal: ${tinyDecoder} }, task: { generation: { max_tokens: 6 } }, ` +
+      `adapter: { method: lora, rank: 2, tail_layers: 1 }, trigger: { policy: count, every: 4 } }\n`,
   )
   const args = [main, 'serve', '--config', config, '--json']
   const daemon = spawn(process.execPath, args, {
@@ -51,11 +57,21 @@ export async function startRig(): Promise<Rig> {
   const post = async (path: string, body: object) =>
     fetch(`${url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
   const random = openRandom(7, 'rows')
+  const send = async (events: readonly object[], model: string) => {
+    const path = `/v1/models/${model}`
+    const response = await post(`${path}/feedback`, { events })
+    const { position } = (await response.json()) as { position: string }
+    // One request waits as long as the daemon lets it; a busy machine may take several.
+    const isLearned = async () =>
+      (await fetch(`${url}${path}?wait_for=${position}`, { headers })).ok
+    await vi.waitUntil(isLearned, { timeout: 90_000, interval: 10 })
+  }
   let sent = 0
   return {
     url,
     get,
     post,
+    send,
     async teach(count, wrong = 0, model = 'rows') {
       const events = Array.from({ length: count }, () => {
         const features = [1, 2, 3].map(() => random.uniform() * 2 - 1)
@@ -68,13 +84,7 @@ export async function startRig(): Promise<Rig> {
           label: isYes ? 'yes' : 'no',
         }
       })
-      const path = `/v1/models/${model}`
-      const response = await post(`${path}/feedback`, { events })
-      const { position } = (await response.json()) as { position: string }
-      // One request waits as long as the daemon lets it; a busy machine may take several.
-      const isLearned = async () =>
-        (await fetch(`${url}${path}?wait_for=${position}`, { headers })).ok
-      await vi.waitUntil(isLearned, { timeout: 90_000, interval: 10 })
+      await send(events, model)
     },
     async close() {
       daemon.kill('SIGKILL')

@@ -334,3 +334,36 @@ test('the form for a key is clean too', async () => {
   await page.getByLabel('Key').waitFor()
   expect(await accessibilityFaults(page)).toEqual([])
 })
+
+test('a person sees how good the texts are, and which version got thumbs up', async () => {
+  const inputs = Array.from({ length: 4 }, (_, at) => ({
+    messages: [{ role: 'user', content: `question ${at}` }],
+  }))
+  const asked = await rig.post('/v1/models/support/predict', { inputs })
+  const { version, predictions } = (await asked.json()) as {
+    version: string
+    predictions: { id: string }[]
+  }
+  const thumbs = predictions.map(({ id }, at) => ({
+    ...{ id: `t-${at}`, prediction_id: id, rating: at === 0 ? -1 : 1 },
+  }))
+  const said = inputs.map((input, at) => ({ id: `c-${at}`, input, completion: 'Sure!' }))
+  const pair = { id: 'p', input: inputs[0], chosen: 'Sure!', rejected: 'No.' }
+  await rig.send([...thumbs, ...said, pair], 'support')
+  const { page, faults } = await openView(browser, `${rig.url}/#support`)
+  const cells = async (name: string) => {
+    const row = page.locator('#texts tr', { has: page.getByRole('rowheader', { name }) })
+    return row.locator('td').allTextContents()
+  }
+  await page.locator('#texts').waitFor()
+  expect((await cells('rated up')).slice(1)).toEqual(['.750', '4'])
+  expect(Number((await cells('loss of a token'))[0])).toBeGreaterThan(1)
+  expect((await cells('pairs in the right order')).at(-1)).toBe('1')
+  expect((await cells('repeated in an answer')).at(-1)).toBe('4')
+  await expect
+    .poll(async () => (await rowOf(page, version)).locator('.up').textContent())
+    .toBe('.750')
+  await screenshot(page, 'texts')
+  expect(await accessibilityFaults(page)).toEqual([])
+  expect(faults).toEqual([])
+})

@@ -89,13 +89,25 @@ export interface Version {
   readonly events_new: number
   readonly steps: number
   readonly scores: Scores & { readonly loss: number }
-  readonly served?: { readonly count: number; readonly error: number }
+  readonly served?: {
+    readonly count: number
+    readonly error: number
+    readonly parts?: { readonly strata: readonly ServedStratum[] }
+  }
+  /** How far its texts are from those of the base. */
+  readonly kl?: { readonly per_token: number }
   readonly slice_gap?: SliceGap
   readonly decision: string
   readonly reason: string
   readonly live: boolean
   readonly removed: boolean
   readonly pinned: boolean
+}
+
+export interface ServedStratum {
+  readonly name: string
+  readonly count: number
+  readonly error: number
 }
 
 export interface Page<Item> {
@@ -142,6 +154,11 @@ export interface Quality {
   readonly slices?: readonly Slice[]
   readonly slice_gap?: SliceGap
   readonly labels?: readonly Stratum[]
+  /** Of texts that are written. */
+  readonly completions?: TextLosses
+  readonly pairs?: PairOrder
+  readonly ratings?: { readonly events: number; readonly up: number; readonly up_recent: number }
+  readonly answers?: TextForms
   /** The mean over labels. */
   readonly forgetting?: number
   readonly calibration?: Calibration
@@ -150,6 +167,27 @@ export interface Quality {
     readonly labels: readonly string[]
     readonly counts: readonly (readonly number[])[]
   }
+}
+
+export interface TextLosses {
+  readonly events: number
+  readonly token_loss: number
+  readonly token_loss_recent: number
+  readonly perplexity: number
+  readonly perplexity_recent: number
+}
+
+export interface PairOrder {
+  readonly events: number
+  readonly reward_accuracy: number
+  readonly reward_accuracy_recent: number
+}
+
+/** Of the answers that feedback was about. */
+export interface TextForms {
+  readonly events: number
+  readonly characters_recent: number
+  readonly repetition_recent: number
 }
 
 /** Of the scores of recent answers. */

@@ -2,6 +2,7 @@
 import type { Calibration, Quality, SliceGap, Sure } from './answers.tsx'
 import { Refusal, textOf } from './client.tsx'
 import { number, share, whole } from './format.tsx'
+import { hasTexts, Texts } from './texts.tsx'
 
 interface Props {
   readonly quality: Quality | undefined
@@ -25,11 +26,7 @@ export function QualityPanel({ quality, error, servedGap }: Props) {
       )}
       {quality !== undefined && (
         <>
-          {quality.labels === undefined ? (
-            <Numbers quality={quality} />
-          ) : (
-            <Strata strata={quality.labels} forgetting={quality.forgetting} />
-          )}
+          <OfTask quality={quality} />
           {quality.calibration !== undefined && <p>{calibrationText(quality.calibration)}</p>}
           {quality.sure !== undefined && <p>{sureText(quality.sure)}</p>}
           {quality.confusion !== undefined && <Confusion {...quality.confusion} />}
@@ -51,6 +48,12 @@ export function QualityPanel({ quality, error, servedGap }: Props) {
       )}
     </section>
   )
+}
+
+function OfTask({ quality }: { readonly quality: Quality }) {
+  if (hasTexts(quality)) return <Texts quality={quality} />
+  if (quality.labels === undefined) return <Numbers quality={quality} />
+  return <Strata strata={quality.labels} forgetting={quality.forgetting} />
 }
 
 /** A fall of less than this is noise. */

@@ -1,6 +1,7 @@
 /** The versions, newest first, a page at a time: what each scored, why it was promoted or held, and what can be done. */
 import type { Live, Page, Version } from './answers.tsx'
 import { age, share, whole } from './format.tsx'
+import { ratedUp } from './texts.tsx'
 import type { Move } from './move.tsx'
 
 interface Props {
@@ -15,6 +16,8 @@ interface Props {
 
 export function VersionsPanel({ page, isFirst, live, ...on }: Props) {
   const { next } = page ?? {}
+  /** Of a language model. */
+  const hasThumbs = page?.items.some((each) => ratedUp(each) !== undefined) === true
   const liveAt = page?.items.findIndex((each) => each.live) ?? -1
   /** Behind the live one in the list is older; where that is on an earlier page, all of this one is. */
   const isOlder = (at: number) => (liveAt === -1 ? !isFirst : at > liveAt)
@@ -31,6 +34,11 @@ export function VersionsPanel({ page, isFirst, live, ...on }: Props) {
             <th scope="col" class="right">
               accuracy
             </th>
+            {hasThumbs && (
+              <th scope="col" class="right up" title="thumbs on its answers that are up">
+                rated up
+              </th>
+            )}
             <th scope="col" class="right events">
               events
             </th>
@@ -58,6 +66,7 @@ export function VersionsPanel({ page, isFirst, live, ...on }: Props) {
               </th>
               <td class="age">{age(each.created)}</td>
               <td class="right">{share(each.scores.accuracy_recent)}</td>
+              {hasThumbs && <td class="right up">{share(ratedUp(each))}</td>}
               <td class="right events">+{whole(each.events_new)}</td>
               <td class="reason" title={each.reason}>
                 {each.reason}
