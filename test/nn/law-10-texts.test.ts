@@ -31,7 +31,7 @@ const table = bases.flatMap((base, at) =>
     const config: AdapterConfig = {
       ...{ method: nameOf(method), rank: 2, alpha: 6, depth: 2, features: 32, tail_layers: 1 },
     }
-    if (method.closedForm !== undefined || config.method === 'head') return []
+    if (config.method === 'head') return []
     const plan = textPlan({ base, method, config })
     return isPossible(plan) ? [{ method: config.method, on: names[at], base, plan }] : []
   }),
