@@ -103,6 +103,10 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
       if (later.services === undefined) throw failure('NOT_READY', 'this daemon starts')
       return later.services.model(model).receipts.here(event)
     },
+    trainerPage: async ({ model, ...question }) => {
+      if (later.services === undefined) throw failure('NOT_READY', 'this daemon starts')
+      return later.services.model(model).pagesHere(question)
+    },
   })
   const { models, served } = side
   const silent = role === 'server' ? answeringOnly : unknownStatus

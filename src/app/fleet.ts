@@ -17,6 +17,7 @@ import type { CheckpointCopies } from '../fleet/contract.ts'
 import { feedbackStream, forwardedKey } from '../fleet/keys.ts'
 import { openFleetQuestions } from '../fleet/questions.ts'
 import type { KnownEvent, ReceiptQuestion } from '../serving/services/feedback/receipts.ts'
+import type { TrainerAnswer, TrainerQuestion } from '../serving/services/trainer-pages.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import { openFairLeases, type FairLeases } from '../fleet/fair-leases.ts'
 import { openCheckpointCopies } from '../fleet/checkpoint-copies.ts'
@@ -132,6 +133,8 @@ interface Self {
   readonly training: (model: string) => TrainerStatus | undefined
   /** What it knows of an event of feedback, for another daemon. */
   readonly knownEvent: (question: ReceiptQuestion) => Promise<KnownEvent>
+  /** What the checkpoint of a model says, where it trains the model. */
+  readonly trainerPage: (question: TrainerQuestion) => Promise<TrainerAnswer>
 }
 
 interface Joining extends Pick<TrainerNeeds, 'clock' | 'log' | 'atEnd'> {
@@ -141,7 +144,9 @@ interface Joining extends Pick<TrainerNeeds, 'clock' | 'log' | 'atEnd'> {
 }
 
 /** A receipt is a few reads of files; the other daemon may be busy. */
-const ANSWER_MS = 2000
+const RECEIPT_MS = 2000
+/** A forecast walks through the event log between two updates. */
+const PAGE_MS = 10_000
 
 /** Undefined for a single daemon. */
 export function joinFleet(context: Joining, self: Self): Membership | undefined {
@@ -166,22 +171,28 @@ export function joinFleet(context: Joining, self: Self): Membership | undefined 
     heard.close()
   })
   const others = () => heard.members().filter((each) => each.replica !== replica)
-  const receipts = openFleetQuestions<ReceiptQuestion, KnownEvent>({
+  const asking = {
     ...{ redis, replica, clock, log },
     others: () => others().map((each) => each.replica),
-    answer: self.knownEvent,
     most: () => config.limits.fleet_questions,
-    waitMs: ANSWER_MS,
-    onAsked: (result) => metrics.count('fleetQuestions', { result }),
+    onAsked: (result: string) => metrics.count('fleetQuestions', { result }),
+  }
+  const receipts = openFleetQuestions<ReceiptQuestion, KnownEvent>({
+    ...{ ...asking, answer: self.knownEvent, waitMs: RECEIPT_MS },
+  })
+  const pages = openFleetQuestions<TrainerQuestion, TrainerAnswer>({
+    ...{ ...asking, topic: 'pages', answer: self.trainerPage, waitMs: PAGE_MS },
   })
   context.atEnd(() => {
     receipts.close()
+    pages.close()
   })
   return {
     fleet: {
       members: async () => (await members.list()).map(fleetMember),
       lease: async (model) => leases.view(model),
       askReceipts: (question) => receipts.ask(question, ({ fate }) => fate !== undefined),
+      askTrainer: (question) => pages.ask(question, ({ trains }) => trains),
     },
     others,
     call: () => void members.call(),

@@ -19,6 +19,8 @@ export interface FleetQuestions<Question extends object, Answer extends object> 
 
 export interface FleetQuestionsOptions<Question, Answer> {
   readonly redis: Pick<Redis, 'key' | 'command' | 'subscribe'>
+  /** Each topic has channels of its own, so that a daemon of an earlier release hears only what it knows. */
+  readonly topic?: string
   /** The name of this daemon in the fleet. */
   readonly replica: string
   /** The names of the others that are there now. */
@@ -103,11 +105,13 @@ class Questions<Question extends object, Answer extends object> implements Fleet
   }
 
   #questions(): string {
-    return this.#options.redis.key('fleet', 'questions')
+    const { redis, topic } = this.#options
+    return redis.key('fleet', 'questions', ...(topic === undefined ? [] : [topic]))
   }
 
   #answersFor(replica: string): string {
-    return this.#options.redis.key('fleet', 'answers', replica)
+    const { redis, topic } = this.#options
+    return redis.key('fleet', 'answers', replica, ...(topic === undefined ? [] : [topic]))
   }
 
   #isComplete({ answers }: Waiting<Answer>): boolean {

@@ -367,7 +367,7 @@ export const limitTable = {
     least: 1,
     most: 10_000,
     reason:
-      'receipts that wait for another daemon of the fleet; one that does not answer holds each for two seconds',
+      'receipts and lists that wait for another daemon of the fleet; one that does not answer holds a receipt for two seconds, a list for ten',
   },
   rate_limited_names: {
     default: 10_000,

@@ -370,7 +370,7 @@ export const metricTable = {
     kind: 'counter',
     name: 'antikythera_fleet_questions_total',
     labels: ['result'],
-    help: 'Receipts that this replica asked the other daemons for: answered, silent (not all answered in time), or refused (more than limits.fleet_questions waited).',
+    help: 'Receipts and lists that this replica asked the other daemons for: answered, silent (not all answered in time), or refused (more than limits.fleet_questions waited).',
   },
   sinkWritten: {
     kind: 'counter',

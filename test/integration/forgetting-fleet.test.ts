@@ -15,8 +15,8 @@ afterEach(async () => {
   for (const daemon of daemons.splice(0)) await daemon.kill()
 })
 
-async function start(redis: string) {
-  const folder = join(scratchFolder(), 'one')
+async function start(redis: string, home: string, replica: string, role = 'all') {
+  const folder = join(home, replica)
   mkdirSync(folder)
   writeFileSync(join(folder, 'late.jsonl'), '')
   const model = `base: { features: { size: 2 } }, labels: [no, yes], adapter: { method: head }`
@@ -24,6 +24,8 @@ async function start(redis: string) {
   writeFileSync(
     join(folder, 'antikythera.yaml'),
     `server: { port: 0 }
+role: ${role}
+replica: ${replica}
 redis: { url: "${redis}" }
 fleet: { copy_seconds: 10 }
 log: { level: warn }
@@ -73,7 +75,8 @@ interface Certificate {
 test('Redis has no byte of it: stream, predictions and copy; the certificate counts them and names the rest', async (context) => {
   needsRedis(context)
   const server = await redisForTest()
-  const daemon = await start(server.url)
+  const home = scratchFolder()
+  const daemon = await start(server.url, home, 'one')
   const events = (source: string, count: number) =>
     Array.from({ length: count }, (_, at) => ({
       ...{ id: `${source}-${at}`, source },
@@ -120,4 +123,49 @@ test('Redis has no byte of it: stream, predictions and copy; the certificate cou
   const named = certificate.not_erased.find(({ what }) => what.includes('late.jsonl'))
   expect(Object.values(named?.before ?? {})).toHaveLength(1)
   expect(await stateOf('shop-3', 'shop')).toBe('learned')
+})
+
+/** What a daemon shows of what only the checkpoint of the training one has. */
+async function shownBy({ get }: OneDaemon) {
+  const { count, set_aside: aside } = await get<{ count: number; set_aside: { id: string }[] }>(
+    'm/set-aside',
+  )
+  const quarantine = await get('m/quarantine')
+  const { requests } = await get<{ requests: { request: string; state: string }[] }>('m/forget')
+  return { count, ids: aside.map(({ id }) => id), quarantine, requests }
+}
+
+test('a daemon that only answers shows and moves what the training one has set aside and forgotten', async (context) => {
+  needsRedis(context)
+  const server = await redisForTest()
+  const home = scratchFolder()
+  const trainer = await start(server.url, home, 'one')
+  const reader = await start(server.url, home, 'two', 'server')
+  const events = Array.from({ length: 40 }, (_, at) => ({ id: `e-${at}`, source: 's', ...point() }))
+  await trainer.post('m/feedback', { events })
+  const until = async (isSo: (daemon: OneDaemon) => Promise<boolean>) => {
+    for (const daemon of [trainer, reader])
+      await vi.waitUntil(async () => isSo(daemon), { timeout: 60_000, interval: 50 })
+  }
+  await until(
+    async ({ get }) => (await get<{ live: { version: string } }>('m')).live.version === 'v2',
+  )
+  await reader.post('m/rollback', { to: 'v0', reason: 'it was wrong' })
+  await until(async (daemon) => (await shownBy(daemon)).count === 40)
+  expect(await shownBy(reader)).toEqual(await shownBy(trainer))
+
+  const asked = { id: 'e-3', dry_run: true }
+  const forecast = await reader.post('m/forget', asked)
+  expect(forecast).toEqual(await trainer.post('m/forget', asked))
+  expect(forecast).toMatchObject({ dry_run: true, erased: { set_aside: 1 } })
+  const { request } = await reader.post<{ request: string }>('m/forget', { id: 'e-3' })
+  await until(async ({ get }) => {
+    const { requests } = await get<{ requests: { request: string; state: string }[] }>('m/forget')
+    return requests.some((each) => each.request === request && each.state === 'done')
+  })
+  const one = `m/forget/${request}`
+  expect(await reader.get(one)).toEqual(await trainer.get(one))
+  expect(await reader.get('m/forget/never')).toMatchObject({ code: 'FORGET_UNKNOWN' })
+  expect(await reader.post('m/discard', { source: 's' })).toMatchObject({ events: 39 })
+  await until(async (daemon) => (await shownBy(daemon)).count === 0)
 })

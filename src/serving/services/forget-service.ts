@@ -6,12 +6,12 @@ import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../contracts/core.ts'
 import type { Certificate } from '../../checkpoint/certificates.ts'
 import type { ForgetTask } from '../../checkpoint/forgetting.ts'
-import type { ForgetPages } from '../../checkpoint/forget-pages.ts'
 import type { ForgetForecast } from '../../trainer/forgetting/forecast.ts'
 import { failure } from '../../platform/errors.ts'
 import type { ForgetRequest } from '../../versions/contract.ts'
 import { command, type Commanded } from './learning-service.ts'
 import type { TrainerView } from './served-model.ts'
+import type { TrainerPages } from './trainer-pages.ts'
 
 export type { ForgetForecast }
 
@@ -26,7 +26,7 @@ export interface Forgotten {
 }
 
 export interface ForgetService {
-  /** Throws `FORGET_FULL`. */
+  /** Throws `FORGET_FULL`, and as `list` does. */
   ask(
     what: Omit<ForgetRequest, 'request'>,
     reason: string,
@@ -34,23 +34,24 @@ export interface ForgetService {
   ): Promise<{ readonly request: string; readonly generation: number }>
   /** What the same request would do, without doing it. Throws `TRAINED_ELSEWHERE`, `TRAINER_BUSY`. */
   forecast(what: Omit<ForgetRequest, 'request'>): Promise<ForgetForecast>
-  /** Those on their way, then certificates, the newest first. Throws `TRAINED_ELSEWHERE`. */
-  list(limit: number): readonly Forgotten[]
-  /** Throws `FORGET_UNKNOWN`, `TRAINED_ELSEWHERE`. */
-  find(request: string): Forgotten
+  /** Those on their way, then certificates, the newest first. Throws `TRAINED_ELSEWHERE`, `TRAINER_BUSY`. */
+  list(limit: number): Promise<readonly Forgotten[]>
+  /** Throws `FORGET_UNKNOWN`, and as `list` does. */
+  find(request: string): Promise<Forgotten>
 }
 
 /** Each is a piece of work for the trainer. */
 const MOST_WAITING = 100
 
 export function openForgetService(
-  model: Commanded & { readonly forgets?: ForgetPages },
-  { trainer, clock }: { readonly trainer: TrainerView; readonly clock: Clock },
+  model: Commanded,
+  pages: Omit<TrainerPages, 'setAside' | 'selected'>,
+  { trainer, clock }: { readonly trainer: Pick<TrainerView, 'status'>; readonly clock: Clock },
 ): ForgetService {
   const left = () => trainer.status(model.name).events?.states.relearning ?? 0
   return {
     async ask(what, reason, actor) {
-      const waiting = pagesOf(model, trainer).tasks().filter(isOpen).length
+      const waiting = (await pages.forgetTasks()).filter(isOpen).length
       if (waiting >= MOST_WAITING)
         throw failure('FORGET_FULL', `${waiting} requests to forget wait already`)
       const request = requestName(clock.nowMs())
@@ -58,42 +59,27 @@ export function openForgetService(
       const { generation } = await command(model, 'forget', reason, { asks, actor })
       return { request, generation }
     },
-    async forecast(what) {
-      pagesOf(model, trainer)
-      if (trainer.forecast === undefined) throw elsewhere(model.name, trainer)
-      return trainer.forecast(model.name, { ...what, request: '' })
-    },
-    list(limit) {
-      const pages = pagesOf(model, trainer)
-      const open = pages.tasks().filter(isOpen).toReversed()
-      const done = pages.certificates(limit).map((each) => doneOf(each, model))
+    forecast: async (what) => pages.forecast({ ...what, request: '' }),
+    async list(limit) {
+      const [tasks, certificates] = await Promise.all([
+        pages.forgetTasks(),
+        pages.certificates(limit),
+      ])
+      const open = tasks.filter(isOpen).toReversed()
+      const done = certificates.map((each) => doneOf(each, model))
       return [...open.map((task) => shownTask(task, left())), ...done].slice(0, limit)
     },
-    find(request) {
-      const pages = pagesOf(model, trainer)
-      const certificate = pages.certificate(request)
+    async find(request) {
+      const certificate = await pages.certificate(request)
       if (certificate !== undefined) return doneOf(certificate, model)
-      const task = pages.tasks().find(({ asked }) => asked.request === request)
+      const tasks = await pages.forgetTasks()
+      const task = tasks.find(({ asked }) => asked.request === request)
       if (task !== undefined) return shownTask(task, left())
       throw failure('FORGET_UNKNOWN', `there is no request to forget ${request}`, {
         details: { request },
       })
     },
   }
-}
-
-/** In a fleet the checkpoint is on the daemon that trains the model. */
-function pagesOf(
-  { name, forgets }: Parameters<typeof openForgetService>[0],
-  trainer: TrainerView,
-): ForgetPages {
-  if (forgets !== undefined && trainer.status(name).state !== 'standby') return forgets
-  throw elsewhere(name, trainer)
-}
-
-function elsewhere(name: string, trainer: TrainerView): Error {
-  const holder = trainer.status(name).lease?.holder ?? 'another daemon'
-  return failure('TRAINED_ELSEWHERE', `${name} is trained by ${holder}`, { details: { holder } })
 }
 
 function isOpen({ stage }: ForgetTask): boolean {

@@ -1,26 +1,27 @@
 /**
  * What a person says about learning: pause, resume, and what becomes of the events that rollbacks have set aside. The list
- * is on the disk of the daemon that trains; the commands reach the trainer from any daemon.
+ * is on the disk of the daemon that trains and shown by any; so do the commands reach the trainer from any daemon.
  */
 import type { TrainerStatus } from '../../trainer/contract.ts'
 import { failure } from '../../platform/errors.ts'
 import { pageOf, type Page } from '../../platform/page.ts'
-import type { SetAsidePages, ShownAside } from '../../checkpoint/set-aside-pages.ts'
+import type { ShownAside } from '../../checkpoint/set-aside-pages.ts'
 import type { Asked, Routing, Selection } from '../../versions/contract.ts'
 import { openVersions } from '../../versions/service.ts'
 import type { ServedModel, TrainerView } from './served-model.ts'
+import type { TrainerPages } from './trainer-pages.ts'
 
 export interface LearningService {
-  /** Newest first, with the count of all. Throws `TRAINED_ELSEWHERE`. */
+  /** Newest first, with the count of all. Throws `TRAINED_ELSEWHERE`, `TRAINER_BUSY`. */
   setAside(query: {
     readonly limit: number
     readonly before?: number | undefined
     /** What the defence keeps back, instead of what rollbacks have set aside. */
     readonly quarantined?: boolean
-  }): Page<ShownAside, number> & { readonly count: number }
+  }): Promise<Page<ShownAside, number> & { readonly count: number }>
   /** Sources that weigh less than others, because these contradict them. */
   distrusted(): NonNullable<TrainerStatus['defence']>['distrusted']
-  /** Learns what the selection means, or drops it for good. Throws `TRAINED_ELSEWHERE`, and `VERSION_UNKNOWN` for its `from`. */
+  /** Learns what the selection means, or drops it for good. Throws as `setAside` does, and `VERSION_UNKNOWN` for its `from`. */
   select(
     by: 'relearn' | 'discard',
     selection: Selection,
@@ -44,37 +45,27 @@ export type Commanded = Pick<ServedModel, 'name' | 'registry' | 'live'>
 type Command = 'pause' | 'resume' | 'relearn' | 'discard' | 'forget'
 
 export function openLearningService(
-  model: Commanded & { readonly setAside?: SetAsidePages },
-  trainer: TrainerView,
+  model: Commanded,
+  pages: Pick<TrainerPages, 'setAside' | 'selected'>,
+  trainer: Pick<TrainerView, 'status'>,
 ): LearningService {
   return {
-    setAside({ limit, before, quarantined }) {
+    async setAside({ limit, before, quarantined }) {
       const query = { limit: limit + 1, before, quarantined }
-      const { count, found } = pagesOf(model, trainer).page(query)
+      const { count, found } = await pages.setAside(query)
       return { count, ...pageOf(found, limit, ({ at }) => at) }
     },
     distrusted: () => trainer.status(model.name).defence?.distrusted ?? [],
     async select(by, selection, reason, actor) {
       // A misspelt version would select nothing and say so as if that were right.
       if (selection.from !== undefined) await model.registry.find(selection.from)
-      const events = pagesOf(model, trainer).count(selection)
+      const events = await pages.selected(selection)
       const { generation } = await command(model, by, reason, { asks: { selection }, actor })
       return { events, generation }
     },
     pause: async (reason, actor) => (await command(model, 'pause', reason, { actor })).generation,
     resume: async (reason, actor) => (await command(model, 'resume', reason, { actor })).generation,
   }
-}
-
-/** In a fleet the checkpoint is on the daemon that trains the model. */
-function pagesOf(
-  { name, setAside }: Parameters<typeof openLearningService>[0],
-  trainer: TrainerView,
-): SetAsidePages {
-  const { state, lease } = trainer.status(name)
-  if (setAside !== undefined && state !== 'standby') return setAside
-  const holder = lease?.holder ?? 'another daemon'
-  throw failure('TRAINED_ELSEWHERE', `${name} is trained by ${holder}`, { details: { holder } })
 }
 
 /**

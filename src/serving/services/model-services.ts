@@ -18,6 +18,7 @@ import { openLearningService, type LearningService } from './learning-service.ts
 import { promote, rollBack, type Moved } from './moves.ts'
 import { openPredictionService, type PredictionService } from './prediction-service.ts'
 import type { ServedModel, TrainerReport, TrainerView, WatchedAnswers } from './served-model.ts'
+import { openTrainerPages, type AskTrainer, type OpenTrainerPages } from './trainer-pages.ts'
 import { openTrialService, type TrialService } from './trials.ts'
 
 export interface ModelServices extends Pick<
@@ -33,6 +34,8 @@ export interface ModelServices extends Pick<
   readonly receipts: ReceiptService
   readonly learning: LearningService
   readonly forgetting: ForgetService
+  /** Its part of an answer to another daemon of the fleet. */
+  readonly pagesHere: OpenTrainerPages['here']
   readonly deadLetters: DeadLetterService
   readonly versions: VersionService
   readonly trials: TrialService
@@ -65,14 +68,16 @@ interface Around {
   readonly trainer: TrainerView
   readonly limits: Limits
   readonly clock: Clock
-  /** Absent for a single daemon. */
+  /** Absent for a single daemon, as `askTrainer` is. */
   readonly askFleet?: AskReceipts | undefined
+  readonly askTrainer?: AskTrainer | undefined
 }
 
 export function openModelServices(model: ServedModel, around: Around): ModelServices {
   const { name, base, method, live, feedback, registry } = model
   const { trainer } = around
   const versions = openVersions(registry)
+  const { pages, here } = openTrainerPages(model, around)
   const predictions = openPredictionService({ model: name, live, versions, ...around })
   return {
     ...{ name, base, method, task: model.task },
@@ -89,8 +94,9 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
     }),
     feedback: openFeedbackGate({ model: name, feedback, trainer, trigger: () => model.trigger }),
     receipts: openReceipts(model.receipts, around),
-    learning: openLearningService(model, trainer),
-    forgetting: openForgetService(model, around),
+    learning: openLearningService(model, pages, trainer),
+    forgetting: openForgetService(model, pages, around),
+    pagesHere: here,
     deadLetters: openDeadLetterService(model.deadLetters, async (messages) =>
       feedback.take(messages, { areLetters: true }),
     ),

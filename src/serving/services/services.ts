@@ -29,7 +29,8 @@ export interface ServicesOptions extends FleetOptions {
 
 export function openServices(options: ServicesOptions): Services {
   const { trainer, limits, audit, clock, fleet } = options
-  const around = { trainer, limits, clock, askFleet: fleet?.askReceipts }
+  const { askReceipts: askFleet, askTrainer } = fleet ?? {}
+  const around = { trainer, limits, clock, askFleet, askTrainer }
   const models = options.models.map((model) => openModelServices(model, around))
   const byName = new Map(models.map((model) => [model.name, model]))
   return {

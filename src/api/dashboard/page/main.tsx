@@ -171,9 +171,11 @@ function ModelView({ name, listed, round }: ModelViewProps) {
           <LettersPanel name={name} count={counts.rejected} onDone={say} />
           <ReceiptPanel name={name} onWhy={setWhy} />
           <ForgetPanel
-            // In a fleet, the daemon that trains the model knows.
-            {...{ name, round, isKnown: isSettled && shown.trainer.state !== 'standby' }}
-            now={last?.timeMs}
+            {...{ name, round, now: last?.timeMs }}
+            // Without a fleet there is no daemon to ask for what another one trains.
+            isKnown={
+              isSettled && (shown.trainer.state !== 'standby' || fleet.answer?.shared === true)
+            }
           />
           <AuditPanel changed={`${generation ?? ''} ${said}`} />
           <FleetPanel fleet={fleet.answer} />

@@ -127,9 +127,10 @@ function addList(app: FastifyInstance, services: Services): void {
   app.get<{ Params: ModelParams; Querystring: Query }>(
     '/models/:model/forget',
     { schema, config: { role: 'read' } },
-    async ({ params, query }) => ({
-      requests: services.model(params.model).forgetting.list(limitOf(query)).map(shown),
-    }),
+    async ({ params, query }) => {
+      const requests = await services.model(params.model).forgetting.list(limitOf(query))
+      return { requests: requests.map(shown) }
+    },
   )
 }
 
@@ -142,7 +143,7 @@ function addOne(app: FastifyInstance, services: Services): void {
   app.get<{ Params: ForgetParams }>(
     '/models/:model/forget/:request',
     { schema, config: { role: 'read' } },
-    async ({ params }) => shown(services.model(params.model).forgetting.find(params.request)),
+    async ({ params }) => shown(await services.model(params.model).forgetting.find(params.request)),
   )
 }
 

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { ShownAside } from '../../../checkpoint/set-aside-pages.ts'
 import type { ServedModel } from '../../../serving/services/served-model.ts'
 import type { Services } from '../../../serving/services/services.ts'
+import { actorOf } from '../../http/auth.ts'
 import { problems } from '../../http/schemas.ts'
 import { limitOf, nextOf, numberIn, PageQuery } from '../page.ts'
 import { ModelParams } from '../schemas.ts'
@@ -37,7 +38,7 @@ function addList(app: FastifyInstance, services: Services): void {
     async ({ params, query }) => {
       const { learning, task } = services.model(params.model)
       const asked = { limit: limitOf(query), before: numberIn(query), quarantined: true }
-      const page = learning.setAside(asked)
+      const page = await learning.setAside(asked)
       return {
         count: page.count,
         quarantine: page.items.map((item) => shown(item, task)),
@@ -70,10 +71,15 @@ function addSelecting(app: FastifyInstance, services: Services, by: keyof typeof
   app.post<{ Params: ModelParams; Body: SelectionBody }>(
     `/models/:model/quarantine/${by}`,
     { schema, config: { role: 'operate' } },
-    async ({ params, body: { reason = by, ...body } }, reply) => {
+    async ({ params, body: { reason = by, ...body }, caller }, reply) => {
       const { learning } = services.model(params.model)
       const selection = { ...selectionOf(body), quarantined: true }
-      const { events, generation } = await learning.select(commands[by], selection, reason)
+      const { events, generation } = await learning.select(
+        commands[by],
+        selection,
+        reason,
+        actorOf(caller),
+      )
       return reply.code(202).send({ events, generation })
     },
   )

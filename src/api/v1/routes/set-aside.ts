@@ -37,7 +37,7 @@ function addList(app: FastifyInstance, services: Services): void {
     { schema, config: { role: 'read' } },
     async ({ params, query }) => {
       const { learning, task } = services.model(params.model)
-      const page = learning.setAside({ limit: limitOf(query), before: numberIn(query) })
+      const page = await learning.setAside({ limit: limitOf(query), before: numberIn(query) })
       return {
         count: page.count,
         set_aside: page.items.map((item) => shown(item, task)),

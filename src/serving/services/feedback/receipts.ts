@@ -10,6 +10,7 @@ import { failure } from '../../../platform/errors.ts'
 import type { Inbox } from '../../../intake/inbox/inbox.ts'
 import { refusedSource } from './source-limit.ts'
 import type { TrainerStatus } from '../../../trainer/contract.ts'
+import { trainsHere, unanswered } from '../trained-elsewhere.ts'
 
 export type Receipt = EventIdentity & Fate
 
@@ -101,7 +102,8 @@ export function openReceipts(options: ReceiptOptions | undefined, around: Around
       const fate = known.find((each) => each.fate !== undefined)?.fate
       if (fate !== undefined) return { ...event, ...fate }
       if (known.some(({ isUnread }) => isUnread)) return { ...event, state: 'received' }
-      if (!known.some(({ trains }) => trains)) throw unanswered(options.model, around)
+      if (!known.some(({ trains }) => trains))
+        throw unanswered(options.model, around.trainer, around.askFleet !== undefined)
       if (known.some(({ isAccepted }) => isAccepted)) return { ...event, state: 'received' }
       throw failure('FEEDBACK_UNKNOWN', `no event ${id} of the source ${event.source} is known`, {
         details: { ...event },
@@ -115,25 +117,11 @@ async function knownHere(
   around: Around,
   event: EventIdentity,
 ): Promise<KnownEvent> {
-  const trains = trainsHere(options.model, around)
+  const trains = trainsHere(options.model, around.trainer, around.askFleet !== undefined)
   const isAccepted = options.inbox?.offsetOf(event) !== undefined
   const isUnread = isAccepted && isUnreadHere(options, event, trains)
   const found = trains && !isUnread ? await options.reader.find(event) : undefined
   return { trains, isUnread, isAccepted, ...(found && { fate: fateOf(found) }) }
-}
-
-/** The checkpoint of a daemon that trained the model earlier is old; so may be that of one that starts in a fleet. */
-function trainsHere(model: string, { trainer, askFleet }: Around): boolean {
-  const { state } = trainer.status(model)
-  return state !== 'standby' && (askFleet === undefined || state !== 'starting')
-}
-
-/** The trainer's part of the answer is missing: without shared state it cannot be asked, else it was silent. */
-function unanswered(model: string, { trainer, askFleet }: Around): Error {
-  const holder = trainer.status(model).lease?.holder ?? 'another daemon'
-  const text = `${model} is trained by ${holder}`
-  if (askFleet === undefined) return failure('TRAINED_ELSEWHERE', text, { details: { holder } })
-  return failure('TRAINER_BUSY', `${text}, which did not answer in time`, { details: { holder } })
 }
 
 /** The newest signal of this event is one that the last checkpoint has not read. */

@@ -4,6 +4,7 @@
  */
 import type { LeaseView } from '../../../fleet/contract.ts'
 import type { AskReceipts } from '../feedback/receipts.ts'
+import type { AskTrainer } from '../trainer-pages.ts'
 
 export interface FleetMember {
   readonly replica: string
@@ -30,6 +31,7 @@ export interface Fleet {
   members(): Promise<readonly FleetMember[]>
   /** Undefined if no daemon holds it. Rejects likewise. */
   lease(model: string): Promise<LeaseView | undefined>
-  /** Absent where the others cannot be asked. */
+  /** Absent where the others cannot be asked, as `askTrainer` is. */
   readonly askReceipts?: AskReceipts
+  readonly askTrainer?: AskTrainer
 }

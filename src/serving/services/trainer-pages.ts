@@ -1,0 +1,116 @@
+/**
+ * What the checkpoint of a model says to people: what is set aside, and the requests to forget. It lies on the disk of the
+ * daemon that trains the model and is read there; in a fleet the other daemons ask that one.
+ */
+import type { Certificate } from '../../checkpoint/certificates.ts'
+import type { ForgetPages } from '../../checkpoint/forget-pages.ts'
+import type { ForgetTask } from '../../checkpoint/forgetting.ts'
+import type { SetAsidePages } from '../../checkpoint/set-aside-pages.ts'
+import { CodedError } from '../../contracts/core.ts'
+import type { ForgetForecast } from '../../trainer/forgetting/forecast.ts'
+import type { ForgetRequest, Selection } from '../../versions/contract.ts'
+import type { TrainerView } from './served-model.ts'
+import { trainsHere, unanswered } from './trained-elsewhere.ts'
+
+/** Each throws `TRAINED_ELSEWHERE` where no other daemon can be asked, and `TRAINER_BUSY` where none answers in time. */
+export interface TrainerPages {
+  setAside(query: Parameters<SetAsidePages['page']>[0]): Promise<ReturnType<SetAsidePages['page']>>
+  selected(selection: Selection): Promise<number>
+  /** Requests to forget that are on their way, in their order, and some that are done. */
+  forgetTasks(): Promise<readonly ForgetTask[]>
+  /** The newest first. */
+  certificates(count: number): Promise<readonly Certificate[]>
+  certificate(request: string): Promise<Certificate | undefined>
+  forecast(asked: ForgetRequest): Promise<ForgetForecast>
+}
+
+/** One call of `TrainerPages`, as plain JSON. */
+export interface TrainerQuestion {
+  readonly model: string
+  readonly call: keyof TrainerPages
+  readonly asked: unknown
+}
+
+/** Plain JSON; `found` is absent for undefined. */
+export interface TrainerAnswer {
+  readonly trains: boolean
+  readonly found?: unknown
+  readonly problem?: Pick<CodedError, 'code' | 'message' | 'retriable' | 'details'>
+}
+
+/** Asks the other daemons of the fleet; ends at the answer of the one that trains. */
+export type AskTrainer = (question: TrainerQuestion) => Promise<readonly TrainerAnswer[]>
+
+export interface PagesModel {
+  readonly name: string
+  /** Of the checkpoint on this disk; absent where there is none. */
+  readonly setAside?: SetAsidePages
+  readonly forgets?: ForgetPages
+}
+
+export interface PagesAround {
+  readonly trainer: Pick<TrainerView, 'status' | 'forecast'>
+  /** Absent for a single daemon. */
+  readonly askTrainer?: AskTrainer | undefined
+}
+
+export interface OpenTrainerPages {
+  readonly pages: TrainerPages
+  /** What this daemon alone knows: its part of the answer to another one. */
+  here(question: Pick<TrainerQuestion, 'call' | 'asked'>): Promise<TrainerAnswer>
+}
+
+export function openTrainerPages(model: PagesModel, around: PagesAround): OpenTrainerPages {
+  const { trainer, askTrainer } = around
+  const { name } = model
+  const own = pagesHere(model, trainer) as Record<keyof TrainerPages, Ask>
+  const trains = () => trainsHere(name, trainer, askTrainer !== undefined)
+  const asking =
+    (call: keyof TrainerPages): Ask =>
+    async (asked) => {
+      if (trains()) return own[call](asked)
+      const answers = await askTrainer?.({ model: name, call, asked })
+      const answer = answers?.find((each) => each.trains)
+      if (answer === undefined) throw unanswered(name, trainer, askTrainer !== undefined)
+      if (answer.problem !== undefined) throw errorOf(answer.problem)
+      return answer.found
+    }
+  const calls = Object.keys(own) as (keyof TrainerPages)[]
+  return {
+    pages: Object.fromEntries(calls.map((call) => [call, asking(call)])) as unknown as TrainerPages,
+    async here({ call, asked }) {
+      if (!trains()) return { trains: false }
+      try {
+        return { trains: true, found: await own[call](asked) }
+      } catch (error) {
+        if (!(error instanceof CodedError)) throw error
+        const { code, message, retriable, details } = error
+        return { trains: true, problem: { code, message, retriable, details } }
+      }
+    },
+  }
+}
+
+type Ask = (asked: unknown) => Promise<unknown>
+
+function pagesHere(
+  { name, setAside, forgets }: PagesModel,
+  trainer: PagesAround['trainer'],
+): TrainerPages {
+  const here = <Part>(part: Part | undefined): Part => {
+    if (part === undefined) throw unanswered(name, trainer, false)
+    return part
+  }
+  return {
+    setAside: async (query) => here(setAside).page(query),
+    selected: async (selection) => here(setAside).count(selection),
+    forgetTasks: async () => here(forgets).tasks(),
+    certificates: async (count) => here(forgets).certificates(count),
+    certificate: async (request) => here(forgets).certificate(request),
+    forecast: async (asked) => here(trainer.forecast)(name, asked),
+  }
+}
+
+function errorOf({ code, message, ...more }: NonNullable<TrainerAnswer['problem']>): CodedError {
+  return new CodedError(code, message, more)
+}
