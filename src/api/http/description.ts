@@ -2,6 +2,7 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
+import { withChoices } from '../schema-parts.ts'
 import type { Surface } from '../surface.ts'
 
 export async function addDescription(
@@ -33,7 +34,7 @@ export async function addDescription(
       const description =
         'openapiObject' in document ? document.openapiObject : document.swaggerObject
       for (const part of described) part.complete(description.paths ?? {})
-      return description
+      return withChoices(description) as typeof description
     },
   })
   await scope.register(swaggerUi, { routePrefix: '/docs' })

@@ -108,6 +108,8 @@ function openFastify({ limits, log, clock }: HttpContext): FastifyInstance {
     routerOptions: { maxParamLength: MOST_HEADER_BYTES },
     return503OnClosing: false,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+    // At the first answer, what decides between the choices of its schema would hold up the event loop by 20 to 50 ms.
+    serializerOpts: { compileValidators: true },
     clientErrorHandler: answerSocketFault,
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
   })

@@ -225,7 +225,9 @@ export const ReceiptAnswer = Type.Object({
       'received: durable, and not read by the trainer; held_out: kept for comparing versions, and never learned; set_aside: a rollback has undone it, or came before it was learned; superseded: a newer signal took its place',
   }),
   waiting_for: Type.Optional(
-    Type.Union([Type.Literal('prediction'), Type.Literal('update')], {
+    Type.Unsafe<'prediction' | 'update'>({
+      type: 'string',
+      enum: ['prediction', 'update'],
       description: 'the prediction that it names, or the next update',
     }),
   ),

@@ -40,7 +40,12 @@ export class VersionFolders {
   }
 
   async manifest(version: string): Promise<Manifest> {
-    return readManifest(await this.#read(version, MANIFEST_FILE), version)
+    return readManifest(await this.manifestBytes(version), version)
+  }
+
+  /** Unchecked. */
+  manifestBytes(version: string): Promise<Uint8Array> {
+    return this.#read(version, MANIFEST_FILE)
   }
 
   /** Every file that the manifest names, with the very bytes that it was published with. */

@@ -5,10 +5,10 @@
  * serialised across processes. A removal is recorded first and then carried out; the next process that opens the
  * registry finishes it.
  */
-import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { CodedError } from '../../contracts/core.ts'
 import type { Kept, ListedVersion, Manifest, Retention, Routing } from '../contract.ts'
 import { failure } from '../../platform/errors.ts'
+import { eventLoop } from '../../platform/slices.ts'
 import type { Ledger } from './ledger.ts'
 import { readManifest } from '../manifest.ts'
 import { newestFirst } from '../order.ts'
@@ -18,8 +18,15 @@ import { VersionFolders } from './version-folder.ts'
 
 type Files = ReadonlyMap<string, Uint8Array>
 
-/** Each takes a tenth of a millisecond of a thread that serves predictions too. */
-export const BETWEEN_PAUSES = 20
+/** How many manifests are read at once. */
+const READ_AT_ONCE = 20
+
+interface UncheckedVersion {
+  readonly version: string
+  /** Of the manifest. */
+  readonly bytes: Uint8Array
+  readonly removed: boolean
+}
 
 /** What has a name already, and whether it could be loaded. */
 interface Holder {
@@ -101,18 +108,27 @@ export class Versions {
     for (let last = before; found.length < count;) {
       const names = this.#newest(count - found.length, last)
       if (names.length === 0) break
-      for (let from = 0; from < names.length; from += BETWEEN_PAUSES) {
-        // At once, because each waits for the disk; manifests of removed versions are read and checked without a pause.
-        const some = names.slice(from, from + BETWEEN_PAUSES)
-        for (const listed of await Promise.all(some.map((name) => intact(this.find(name))))) {
+      for (let from = 0; from < names.length; from += READ_AT_ONCE) {
+        const some = names.slice(from, from + READ_AT_ONCE)
+        const bytes = await Promise.all(some.map((name) => intact(this.#bytesOf(name))))
+        // In turns of the loop: to check one takes a millisecond until its code is compiled.
+        const read = await eventLoop.each(bytes, listedOf)
+        for (const listed of read) {
           if (!(listed instanceof CodedError)) found.push(listed)
           else if (listed.code === 'VERSION_CORRUPT') corrupt.push(listed)
         }
-        await yieldToEventLoop()
       }
       last = names.at(-1)
     }
     return { found, corrupt }
+  }
+
+  /** Of its manifest, unchecked. */
+  async #bytesOf(version: string): Promise<UncheckedVersion> {
+    const retired = this.#ledger.retired(version)
+    if (retired !== undefined) return { version, bytes: retired, removed: true }
+    this.checkPresent(version)
+    return { version, bytes: await this.#folders.manifestBytes(version), removed: false }
   }
 
   /** By the index: a folder that someone took away by hand is in it until a registry is opened. */
@@ -264,10 +280,26 @@ async function intact<Result>(reading: Promise<Result>): Promise<Result | CodedE
   try {
     return await reading
   } catch (error) {
-    if (!(error instanceof CodedError)) throw error
-    if (error.code === 'VERSION_CORRUPT' || error.code === 'VERSION_UNKNOWN') return error
-    throw error
+    return unreadable(error)
   }
+}
+
+function listedOf(unchecked: UncheckedVersion | CodedError): ListedVersion | CodedError {
+  if (unchecked instanceof CodedError) return unchecked
+  const { version, bytes, removed } = unchecked
+  try {
+    return { manifest: readManifest(bytes, version), removed }
+  } catch (error) {
+    return unreadable(error)
+  }
+}
+
+function unreadable(error: unknown): CodedError {
+  const isVersion =
+    error instanceof CodedError &&
+    (error.code === 'VERSION_CORRUPT' || error.code === 'VERSION_UNKNOWN')
+  if (isVersion) return error
+  throw error
 }
 
 function routedNames(routing: Routing): readonly string[] {

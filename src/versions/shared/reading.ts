@@ -1,15 +1,14 @@
 /** Reads versions on a replica: Redis decides which content a name has, and the bytes come from this disk if they match it. */
-import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { CodedError } from '../../contracts/core.ts'
 import type { ListedVersion, Manifest } from '../contract.ts'
 import { failure } from '../../platform/errors.ts'
+import { eventLoop } from '../../platform/slices.ts'
 import { isRedisFailure } from './away.ts'
 import type { Files } from './version-bytes.ts'
 import type { FleetParts, FleetRegistryOptions } from './parts.ts'
 import { absent, manifestOf } from './rows.ts'
 import type { FoundVersion } from './versions.ts'
 import { checkOrigin } from '../sealing.ts'
-import { BETWEEN_PAUSES } from '../local/versions.ts'
 
 export interface WholeVersion {
   readonly manifest: Manifest
@@ -136,10 +135,9 @@ export class FleetReading {
     const listed: ListedVersion[] = []
     for await (const { version, removed, row } of this.#parts.versions.list(before)) {
       if (listed.length === count) break
-      // Manifests are checked without a pause otherwise, on a thread that serves predictions too.
-      if (listed.length % BETWEEN_PAUSES === 0) await yieldToEventLoop()
       try {
-        listed.push({ manifest: manifestOf(row, version), removed })
+        const manifest = await eventLoop.run(() => manifestOf(row, version))
+        listed.push({ manifest, removed })
       } catch (error) {
         if (!isCorrupt(error)) throw error
         this.#leftOut(error)

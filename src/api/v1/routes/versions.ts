@@ -1,5 +1,6 @@
 /** Versions of a model, newest first, a page at a time, with their lineage, scores and why each was promoted or held back. */
 import type { FastifyInstance } from 'fastify'
+import { eventLoop } from '../../../platform/slices.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { describeVersion } from '../describe-version.ts'
 import { limitOf, nextOf, PageQuery } from '../page.ts'
@@ -24,10 +25,11 @@ export function addVersionsRoute(app: FastifyInstance, services: Services): void
       const { versions, task } = model
       const list = versions.list({ limit: limitOf(query), before: query.before })
       const [page, live, pins] = await Promise.all([list, versions.live(), versions.pins()])
-      const shown = page.items.map((entry) =>
-        describeVersion(entry, task, { live, pins, served: model.status().trainer.served }),
+      const { served } = model.status().trainer
+      const shown = await eventLoop.each(page.items, (entry) =>
+        describeVersion(entry, task, { live, pins, served }),
       )
-      return { versions: shown, ...nextOf(page) }
+      return { versions: [...shown], ...nextOf(page) }
     },
   )
 }
