@@ -40,7 +40,7 @@ import { daemonVersion } from '../version.ts'
 
 export interface Daemon {
   readonly url: string
-  /** Resolves when every model answers. */
+  /** Resolves when every model answers; rejects with `SHUTTING_DOWN` if it is closed before. */
   ready(): Promise<void>
   /** Applies the changes that are possible at run time; the others are logged and ignored. */
   reload(next: Config): void
@@ -171,14 +171,16 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
   membership?.call()
   const supervisor = startTrainers(shared, models, replica)
   later.supervisor = supervisor
+  const closing = new AbortController()
   // Both in parallel: the trainers save while the server answers requests in flight.
   site.atEnd(async () => {
+    closing.abort(failure('SHUTTING_DOWN', 'the daemon was closed before every model answered'))
     const deadlineMs = config.limits.shutdown_ms
     await Promise.all([server.drain(), supervisor?.stop({ deadlineMs })])
   })
   return {
     url,
-    ready: async () => untilServing(served, trainer, clock),
+    ready: async () => untilServing(served, trainer, clock, closing.signal),
     reload: (next) => {
       const parts = takeOver(config, next, log)
       if (parts.has('log')) supervisor?.setLevel(config.log.level)

@@ -194,6 +194,21 @@ test('a second daemon of the same side is refused', async () => {
   expect(await Promise.all(seconds)).toEqual([75, 75, 75])
 })
 
+test('a server that waits for its first version ends in order by a signal', async () => {
+  const args = [main, 'serve', '--config', config, '--json', '--role', 'server']
+  const waiting = spawn(process.execPath, [...args, '--data-dir', join(folder, 'new')], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  await firstLine(waiting)
+  const said: string[] = []
+  for (const stream of [waiting.stdout, waiting.stderr])
+    stream.on('data', (piece) => said.push(String(piece)))
+  waiting.kill('SIGTERM')
+  await ended(waiting)
+  expect([waiting.exitCode, said]).toEqual([0, []])
+})
+
 test('each ends in order by a signal', async () => {
   for (const one of started) one.process.kill('SIGTERM')
   for (const one of started) {

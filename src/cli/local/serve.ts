@@ -1,7 +1,8 @@
 /** Runs the daemon of a configuration until a signal stops it. */
-import { startDaemon } from '../../app/daemon.ts'
+import { startDaemon, type Daemon } from '../../app/daemon.ts'
 import type { Config } from '../../config/config.ts'
 import { secretsOf } from '../../config/secrets.ts'
+import { CodedError } from '../../contracts/core.ts'
 import { openLifecycle } from '../../platform/lifecycle.ts'
 import { openLog } from '../../platform/log.ts'
 import type { ConfigFlags } from '../flags.ts'
@@ -52,13 +53,24 @@ export async function serve(flags: ServeFlags): Promise<void> {
   print(flags.json, { url, models, role: config.role, pid: process.pid }, () => [
     `starting on ${url}: ${models.join(', ')}`,
   ])
-  await daemon.ready()
+  if (!(await isReady(daemon))) return
   if (flags.json !== true)
     print(false, null, () => [
       `listening on ${url} (${url}/docs)`,
       ...models.map((model) => `  ${url}/v1/models/${model}`),
     ])
   log.info({ url, models, role: config.role }, readyWords(config.role))
+}
+
+/** False where a signal ended it before every model answered. */
+async function isReady(daemon: Daemon): Promise<boolean> {
+  try {
+    await daemon.ready()
+    return true
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'SHUTTING_DOWN') return false
+    throw error
+  }
 }
 
 function readyWords(role: Config['role']): string {

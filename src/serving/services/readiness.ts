@@ -32,11 +32,16 @@ function isAwaited(model: ServedModel, trainer: TrainerView): boolean {
   return model.live.live() === undefined && !isBroken && !hasFailed(trainer.status(model.name))
 }
 
-/** Resolves when every model answers, except for those that never will: their problem has been logged. */
+/**
+ * Resolves when every model answers, except for those that never will: their problem has been logged. Rejects with the
+ * reason of `stop`, after which the models are not looked at.
+ */
 export async function untilServing(
   models: readonly ServedModel[],
   trainer: TrainerView,
   clock: Clock,
+  stop: AbortSignal,
 ): Promise<void> {
-  while (models.some((model) => isAwaited(model, trainer))) await clock.sleep(20)
+  stop.throwIfAborted()
+  while (models.some((model) => isAwaited(model, trainer))) await clock.sleep(20, stop)
 }
