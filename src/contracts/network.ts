@@ -73,14 +73,16 @@ export interface Ops<T> {
    */
   dropout(x: T, rate: number, place: string): T
   /** Present where the engine keeps the keys and values of a row's earlier positions, and is given only its new ones. */
-  readonly cachedAttention?: (parts: CachedAttention<T>) => T
+  readonly cachedAttention?: (parts: CausalAttention<T>) => T
+  /** Present where the engine has it in one operation. A row's positions with mask 0 come after the others. */
+  readonly causalAttention?: (parts: CausalAttention<T>) => T
 }
 
 /**
- * Causal attention of the new positions to the earlier ones and to each other, with rotary positions (Su et al. 2021)
+ * Causal attention of positions to earlier ones and to each other, with rotary positions (Su et al. 2021)
  * → [b, s, heads · d]. Key and value heads are shared by `heads / keyHeads` heads of queries each.
  */
-export interface CachedAttention<T> {
+export interface CausalAttention<T> {
   /** [b, s, heads · d], not turned yet. */
   readonly query: T
   /** [b, s, keyHeads · d], not turned yet. */

@@ -69,7 +69,8 @@ interface Pass<T> {
 function transform<T>(pass: Pass<T>, hidden: T, mask: T, from: number, to: number): T {
   if (from === to) return hidden
   const { ops } = pass
-  const shared = ops.cachedAttention ? undefined : sharedOf(ops, mask)
+  const isOne = ops.cachedAttention ?? ops.causalAttention
+  const shared = isOne ? undefined : sharedOf(ops, mask)
   let x = hidden
   for (let layer = from; layer < to; layer += 1) {
     const at = `model.layers.${layer}`
@@ -97,7 +98,7 @@ function sharedOf<T>(ops: Ops<T>, mask: T): Shared<T> {
 /** softmax(q kᵀ / √d + bias) v, where a head of keys and values serves several heads of queries. */
 function attend<T>(pass: Pass<T>, layer: string, x: T, shared: Shared<T> | undefined): T {
   const { config, ops } = pass
-  if (shared === undefined) return attendCached(pass, layer, x)
+  if (shared === undefined) return attendInOne(pass, layer, x)
   const { bias, cos, sin } = shared
   const { heads, keyHeads, headSize, hasBiases } = config
   const at = `${layer}.self_attn`
@@ -116,18 +117,19 @@ function attend<T>(pass: Pass<T>, layer: string, x: T, shared: Shared<T> | undef
   return linear(pass, `${at}.o_proj`, merged)
 }
 
-/** The same where the engine keeps the keys and values of earlier positions. */
-function attendCached<T>(pass: Pass<T>, layer: string, x: T): T {
+/** The same where the engine has it in one operation, and may keep the keys and values of earlier positions. */
+function attendInOne<T>(pass: Pass<T>, layer: string, x: T): T {
   const { config, ops } = pass
   const { heads, keyHeads, headSize, hasBiases, hasHeadNorms } = config
-  invariant(ops.cachedAttention, 'an engine that keeps no keys was asked for them')
+  const attention = ops.cachedAttention ?? ops.causalAttention
+  invariant(attention, 'an engine without attention was asked for it')
   const at = `${layer}.self_attn`
   const map = (role: string) => linear(pass, `${at}.${role}_proj`, x, hasBiases)
   const normed = (role: 'q' | 'k', count: number) =>
     hasHeadNorms
       ? ops.mergeHeads(norm(pass, `${at}.${role}_norm`, ops.splitHeads(map(role), count)))
       : map(role)
-  const attended = ops.cachedAttention({
+  const attended = attention({
     query: normed('q', heads),
     key: normed('k', keyHeads),
     value: map('v'),

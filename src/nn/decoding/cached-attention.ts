@@ -5,7 +5,7 @@
  * The attention can also write the new ones behind the earlier ones in place, but those would then be outputs as well, and
  * onnxruntime-node copies every output as a whole: with room for 1,024 positions that takes as long as a third of a step.
  */
-import type { CachedAttention } from '../../contracts/network.ts'
+import type { CausalAttention } from '../../contracts/network.ts'
 import { invariant } from '../../platform/errors.ts'
 import type { OnnxGraph, Value } from '../onnx/graph.ts'
 import { elementType } from '../onnx/model.ts'
@@ -52,7 +52,7 @@ export class AttentionRecorder {
     return { ...this.#shape, layers: this.#layers }
   }
 
-  record(parts: CachedAttention<Value>): Value {
+  record(parts: CausalAttention<Value>): Value {
     const { query, key, value, heads, keyHeads, headSize } = parts
     const layer = this.#layers
     this.#layers += 1

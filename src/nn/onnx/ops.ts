@@ -7,6 +7,7 @@
 import type { Tensors } from '../../contracts/core.ts'
 import type { Base, Ops } from '../../contracts/network.ts'
 import { invariant } from '../../platform/errors.ts'
+import { causalAttention } from './causal-attention.ts'
 import type { OnnxGraph, Value } from './graph.ts'
 import { elementType } from './model.ts'
 import { quantizedProducts } from './quantize.ts'
@@ -44,6 +45,7 @@ export function onnxOps({ graph, weights, paramRanks, alone, quantize }: OnnxOps
     ...normalizing(graph),
     ...shaping(graph),
     ...masking(graph),
+    causalAttention: causalAttention(graph),
   }
 }
 
