@@ -9,8 +9,9 @@ import type { Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
 import { openDropout } from '../nn/dropout.ts'
 import { invariant } from '../platform/errors.ts'
-import { answerPass } from './answer-pass.ts'
-import { openCompiledPass, type Compiling } from './compiled-pass.ts'
+import { openAnswerPass } from './answer-pass.ts'
+import type { Compiling } from './compiled-network.ts'
+import { openCompiledPass } from './compiled-pass.ts'
 import { eagerPass, type Named, type Pass, type PassParts } from './eager-pass.ts'
 import { lengthGroups } from './length-groups.ts'
 import type { OutputLoss } from './loss.ts'
@@ -161,10 +162,7 @@ export class EngineAdapter implements AdapterEngine {
 }
 
 function openPass(parts: EngineParts): Pass {
-  if (parts.task.reads === 'answers') {
-    parts.compiling?.onEager('steps of a task whose answers are texts run kernel by kernel')
-    return answerPass(parts)
-  }
+  if (parts.task.reads === 'answers') return openAnswerPass(parts, parts.compiling)
   return (parts.compiling && openCompiledPass(parts, parts.compiling)) ?? eagerPass(parts)
 }
 

@@ -1,8 +1,11 @@
 /**
  * The training step of one plan as a graph: tail, pooling and head forward, and the gradients of all that learns. Recorded once;
  * rows, positions and outputs are free in it, so it serves every batch and every size of the head.
+ *
+ * For a task of texts the outputs are hidden states, behind each token that predicts one of an answer.
  */
 import { headInput } from '../nn/head-input.ts'
+import { unadapted } from '../nn/unadapted.ts'
 import { type AdapterPlan, methodOf, sitesOf, specsOf, statisticsOf } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/target-modules.ts'
 import { TensorFlowGraph, type GraphValue } from '../nn/compiled/graph.ts'
@@ -18,13 +21,15 @@ export interface RecordedStep {
   readonly model: Uint8Array
   readonly hidden: string
   readonly mask: string
+  /** Of a task of texts: where those states are. */
+  readonly places?: string | undefined
   readonly weights: ReadonlyMap<string, string>
   readonly parameters: ReadonlyMap<string, string>
   /** The network as it answers. */
-  readonly answer: { readonly inputs: readonly string[]; readonly outputs: string }
-  readonly forward: {
-    readonly inputs: readonly string[]
-    readonly outputs: string
+  readonly answer: RecordedPart
+  /** Of a task of texts: the network without an adapter. */
+  readonly base?: RecordedPart | undefined
+  readonly forward: RecordedPart & {
     readonly dropouts: readonly DropoutInput[]
   }
   readonly backward: Pick<SplitGraph, 'given' | 'kept'> & {
@@ -36,13 +41,22 @@ export interface RecordedStep {
   }
 }
 
+export interface RecordedPart {
+  readonly inputs: readonly string[]
+  readonly outputs: string
+}
+
 /** Throws NotCompilable where the network uses something that the compiled engine does not have. */
 export function recordStep(plan: AdapterPlan): RecordedStep {
   const graph = new TensorFlowGraph()
   const inputs = openInputs(plan, graph)
-  const answer = forward(plan, graph, inputs)
+  const part = ({ outputs }: { readonly outputs: GraphValue }): RecordedPart => {
+    return { inputs: inputsOf(graph, [outputs.name]), outputs: outputs.name }
+  }
+  const answer = part(forward(plan, graph, inputs))
+  const base = inputs.places && part(forward(plan, graph, inputs, { isBase: true }))
   const dropouts: DropoutInput[] = []
-  const taught = forward(plan, graph, inputs, dropouts)
+  const taught = forward(plan, graph, inputs, { dropouts })
   const from = graph.length
   const gradient = graph.input('gradient of the outputs', taught.outputs.shape, { moves: false })
   const kernels = kernelsOf(graph)
@@ -60,9 +74,10 @@ export function recordStep(plan: AdapterPlan): RecordedStep {
     model: savedModel(nodes),
     hidden: inputs.hidden.name,
     mask: inputs.mask.name,
+    places: inputs.places?.name,
     weights: names(inputs.weights),
     parameters: names(inputs.parameters),
-    answer: { inputs: inputsOf(graph, [answer.outputs.name]), outputs: answer.outputs.name },
+    ...{ answer, base },
     forward: {
       inputs: inputsOf(graph, [taught.outputs.name, ...handed.kept.keys()]),
       outputs: taught.outputs.name,
@@ -75,6 +90,7 @@ export function recordStep(plan: AdapterPlan): RecordedStep {
 interface StepInputs {
   readonly hidden: GraphValue
   readonly mask: GraphValue
+  readonly places?: GraphValue | undefined
   readonly weights: Map<string, GraphValue>
   readonly parameters: ReadonlyMap<string, GraphValue>
   readonly weight: (name: string) => GraphValue
@@ -89,6 +105,10 @@ function openInputs(plan: AdapterPlan, graph: TensorFlowGraph): StepInputs {
   return {
     hidden: graph.input('hidden', ['rows', 'positions', width], fixed),
     mask: graph.input('mask', ['rows', 'positions'], fixed),
+    places:
+      plan.task.reads === 'answers'
+        ? graph.input('places', ['tokens'], { moves: false, type: 'int32' })
+        : undefined,
     weights,
     parameters: new Map(
       [...freeShapes(plan)].map(([name, shape]) => [
@@ -118,11 +138,16 @@ function freeShapes(plan: AdapterPlan): ReadonlyMap<string, Shape> {
   )
 }
 
+interface ForwardKind {
+  readonly dropouts?: DropoutInput[]
+  readonly isBase?: boolean
+}
+
 function forward(
   plan: AdapterPlan,
   graph: TensorFlowGraph,
-  { hidden, mask, parameters, weight }: StepInputs,
-  dropouts?: DropoutInput[],
+  { hidden, mask, places, parameters, weight }: StepInputs,
+  { dropouts, isBase }: ForwardKind = {},
 ) {
   const { base, task } = plan
   const param = (name: string): GraphValue => {
@@ -130,11 +155,15 @@ function forward(
     invariant(value !== undefined, `the network asks for the parameter ${name}, which is not there`)
     return value
   }
-  const { ops, tape } = graphOps({ graph, weight, param, ...(dropouts && { dropouts }) })
-  const adaptation = methodOf(plan).adaptation(ops, sitesOf(plan), false)
+  const { ops, tape, behind } = graphOps({ graph, weight, param, ...(dropouts && { dropouts }) })
+  const adaptation =
+    isBase === true ? unadapted<GraphValue>() : methodOf(plan).adaptation(ops, sitesOf(plan), false)
   const cut = cutOf(plan.config.tail_layers, base.network.layers)
-  const place = { hidden, mask, cut, adaptation }
-  const embedding = headInput(ops, base.network, task.reads, place)
+  if (places !== undefined) {
+    const states = behind(base.network.tail(ops, hidden, mask, cut, adaptation), places)
+    return { tape, logits: states, outputs: states }
+  }
+  const embedding = headInput(ops, base.network, task.reads, { hidden, mask, cut, adaptation })
   const logits = task.logits(ops, embedding, base.network.unit)
   return { tape, logits, outputs: kernelsOf(graph).flat(logits) }
 }

@@ -27,7 +27,7 @@ import {
 import { invalidAdapter } from '../adapters/target-modules.ts'
 import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
 import type { BaseTensors } from './base-tensors.ts'
-import type { Compiling } from './compiled-pass.ts'
+import type { Compiling } from './compiled-network.ts'
 import { AdapterEmbedding } from './embedding-training.ts'
 import { openClosedForm } from './closed-form.ts'
 import { type AdapterEngine, EngineAdapter, type Gradients } from './engine-adapter.ts'

@@ -97,14 +97,6 @@ test('a step lowers the loss, gives equal bytes again, and leaves no tensor behi
   expect(one).toEqual(other)
 })
 
-test('says why its steps are not compiled', () => {
-  const reasons: string[] = []
-  const config = { method: 'lora', rank: 2, alpha: 4, tail_layers: 1 }
-  const onEager = (reason: string) => reasons.push(reason)
-  openTexts(textPlan({ config }), { compiling: { onEager } }).dispose()
-  expect(reasons).toEqual([expect.stringContaining('kernel by kernel')])
-})
-
 test('a fresh adapter answers like the base, and a test in the step like a test before it', async () => {
   const plan = textPlan({ kl: 1 })
   const rows = await textRows(plan)

@@ -1,6 +1,6 @@
 /**
  * Law 2 for texts: a trainer of a decoder on real engines that dies at random instants, and computes its latents again, ends byte for
- * byte where one ends that never died. Completions, pairs, corrections, ratings and retractions.
+ * byte where one ends that never died. Completions, pairs, corrections, ratings and retractions; steps eager and compiled.
  */
 import { afterAll, expect, test } from 'vitest'
 import { freshAdapter } from '../../src/adapters/adapter.ts'
@@ -56,8 +56,13 @@ const settingOf = (seed: number): Setting => ({
   train: { batch: 3, replay_batch: 2, epochs: 1 },
   limits: { latentBytes: 8192 },
   freshParameters: () => freshAdapter(plan, openRandom(1, 'fresh')),
-  openTrainable: (start) => openTexts(plan, start),
+  openTrainable: (start) =>
+    openTexts(plan, { ...start, ...(seed % 2 === 1 && { compiling: { onEager: refuse } }) }),
 })
+
+function refuse(reason: string): never {
+  throw new Error(`stays eager: ${reason}`)
+}
 
 test('a trainer of texts that dies at random instants ends like one that never died', async () => {
   for (const seed of seedsBelow(2)) {

@@ -43,10 +43,14 @@ export class TensorFlowGraph {
     return this.#nodes.size
   }
 
-  input(name: string, shape: Shape, options: { readonly moves: boolean }): GraphValue {
-    const value: GraphValue = { name: `in_${this.#nodes.size}`, shape, type: 'float32', ...options }
+  input(
+    name: string,
+    shape: Shape,
+    { moves, type = 'float32' }: { readonly moves: boolean; readonly type?: 'float32' | 'int32' },
+  ): GraphValue {
+    const value: GraphValue = { name: `in_${this.#nodes.size}`, shape, type, moves }
     const sizes = shape.map((size) => (typeof size === 'number' ? size : -1))
-    const attributes: Attributes = { dtype: { type: 'float32' }, shape: { shape: sizes } }
+    const attributes: Attributes = { dtype: { type }, shape: { shape: sizes } }
     invariant(!this.#nodes.has(value.name), `input ${name} is new`)
     this.#add({ name: value.name, op: 'Placeholder', inputs: [], attributes, kind: 'given' })
     for (const [axis, size] of shape.entries())
@@ -88,6 +92,15 @@ export class TensorFlowGraph {
     })
   }
 
+  /** The product of sizes, as a vector of one number. */
+  count(shape: Shape): GraphValue {
+    const attributes: Attributes = { T: { type: 'int32' } }
+    const parts = { shape: [1], type: 'int32', kind: 'repeated' } as const
+    return shape
+      .map((size) => this.sizes([size]))
+      .reduce((one, other) => this.op('Mul', [one, other], attributes, parts))
+  }
+
   /** The same operation on the same values is one node. */
   op(
     op: string,
@@ -121,7 +134,7 @@ export class TensorFlowGraph {
     const shape = this.op(
       'Shape',
       [size.of],
-      { T: { type: 'float32' } },
+      { T: { type: size.of.type } },
       {
         ...{ shape: [size.of.shape.length], type: 'int32', kind: 'repeated' },
       },

@@ -122,6 +122,32 @@ function layouts(graph: TensorFlowGraph) {
         shape: [count, lastOf(x.shape)],
       })
     },
+    /** Those rows of a matrix, in their order: `places` [n] int32. */
+    rowsAt(x: GraphValue, places: GraphValue): GraphValue {
+      const types: Attributes = {
+        ...{ Tparams: { type: 'float32' }, Tindices: { type: 'int32' }, Taxis: { type: 'int32' } },
+      }
+      const shape = [places.shape[0] ?? 1, lastOf(x.shape)]
+      return graph.op('GatherV2', [x, places, graph.constant('int32', [0], [])], types, { shape })
+    },
+    /** The other way: a matrix of zeros with as many rows as the sizes say together, and these rows at their places. */
+    rowsTo(x: GraphValue, places: GraphValue, sizes: Shape): GraphValue {
+      const width = lastOf(x.shape)
+      const types: Attributes = { ...FLOAT, Tindices: { type: 'int32' } }
+      const shape = graph.op(
+        'ConcatV2',
+        [graph.count(sizes), graph.sizes([width]), graph.constant('int32', [0], [])],
+        { N: { int: 2 }, T: { type: 'int32' } },
+        { shape: [2], type: 'int32', kind: 'repeated' },
+      )
+      const at = graph.op(
+        'Reshape',
+        [places, graph.ints(-1, 1)],
+        { T: { type: 'int32' } },
+        { shape: [places.shape[0] ?? 1, 1], type: 'int32', kind: 'repeated' },
+      )
+      return graph.op('ScatterNd', [at, x, shape], types, { shape: [sizes.join('·'), width] })
+    },
     ones: (count: Size) =>
       graph.op('Fill', [graph.sizes([count]), graph.float(1)], FLOAT, { shape: [count] }),
     concat(parts: readonly GraphValue[], width: number): GraphValue {

@@ -31,6 +31,8 @@ export interface GraphOpsParts {
 export interface RecordingOps {
   readonly ops: Ops<GraphValue>
   readonly tape: Tape
+  /** x [rows, positions, width] → [n, width]: of all rows × positions, those at `places` [n] int32, each one once. */
+  readonly behind: (x: GraphValue, places: GraphValue) => GraphValue
 }
 
 export function graphOps({ graph, weight, param, dropouts }: GraphOpsParts): RecordingOps {
@@ -45,6 +47,10 @@ export function graphOps({ graph, weight, param, dropouts }: GraphOpsParts): Rec
   }
   return {
     tape,
+    behind: (x, places) =>
+      note(kernels.rowsAt(kernels.flat(x), places), [x], (dy) =>
+        kernels.reshape(kernels.rowsTo(dy, places, x.shape.slice(0, -1)), x.shape),
+      ),
     ops: {
       ...{ weight, param },
       scalar: (value) => kernels.float(value),

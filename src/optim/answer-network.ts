@@ -1,0 +1,82 @@
+/**
+ * What a task of texts needs of the network below the vocabulary: hidden states behind the answers' tokens, and gradients from
+ * theirs. Kernel by kernel, which is the reference, or compiled.
+ */
+import type * as tfc from '@tensorflow/tfjs-core'
+import { methodOf, sitesOf } from '../adapters/adapter.ts'
+import { cutOf } from '../adapters/target-modules.ts'
+import type { Adaptation, Ops } from '../contracts/network.ts'
+import { tfjsOps } from '../nn/tfjs/ops.ts'
+import { unadapted } from '../nn/unadapted.ts'
+import { behindAnswers, type AnswerRows } from './answer-rows.ts'
+import { openCompiledNetwork, type Compiling } from './compiled-network.ts'
+import { presentOf, tensorAt, type Named, type PassInput, type PassParts } from './eager-pass.ts'
+
+/** Called inside a tidy. */
+export interface AnswerNetwork {
+  /** h [answer tokens, width]; without parameters, of the base. */
+  hidden(rows: AnswerRows, parameters?: Named): tfc.Tensor2D
+  /** `slopeOf` answers ∂L/∂h. Answers ∂L of each of the input's names. */
+  gradients(
+    rows: AnswerRows,
+    input: PassInput,
+    slopeOf: (h: tfc.Tensor2D) => tfc.Tensor2D,
+  ): readonly Float32Array[]
+  close(): void
+}
+
+export function openAnswerNetwork(parts: PassParts, compiling?: Compiling): AnswerNetwork {
+  const compiled = compiling && openCompiledNetwork(parts, compiling)
+  return compiled === undefined
+    ? eagerNetwork(parts)
+    : {
+        hidden: (rows, parameters) => compiled.answer(rows, parameters) as tfc.Tensor2D,
+        gradients: (rows, input, slopeOf) =>
+          compiled.gradients(rows, input, (h) => slopeOf(h as tfc.Tensor2D)),
+        close: () => {
+          compiled.close()
+        },
+      }
+}
+
+function eagerNetwork(parts: PassParts): AnswerNetwork {
+  const { tf, baseTensors } = parts
+  const adapted: Adapting = (ops) => methodOf(parts).adaptation(ops, sitesOf(parts), false)
+  return {
+    hidden(rows, parameters) {
+      const ops = tfjsOps(tf, baseTensors, parameters ?? new Map())
+      return forward(parts, rows, ops, parameters === undefined ? unadapted : adapted)
+    },
+    gradients(rows, { parameters, names, dropout }, slopeOf) {
+      const loss = (...values: tfc.Tensor[]) => {
+        const moved = names.map((name, at) => [name, tensorAt(values, at)] as const)
+        const ops = tfjsOps(tf, baseTensors, new Map([...parameters, ...moved]), dropout)
+        return tf.customGrad<tfc.Scalar>((...inputs) => {
+          const [h, save] = inputs as [tfc.Tensor2D, tfc.GradSaveFunc]
+          save([slopeOf(h)])
+          return { value: tf.scalar(0), gradFunc: (_dy, saved) => tensorAt(saved, 0) }
+        })(forward(parts, rows, ops, adapted))
+      }
+      const { grads } = tf.valueAndGrads(loss)(names.map((name) => presentOf(parameters, name)))
+      return grads.map((gradient) => gradient.dataSync<'float32'>())
+    },
+    close() {
+      // Nothing is kept between calls.
+    },
+  }
+}
+
+type Adapting = (ops: Ops<tfc.Tensor>) => Adaptation<tfc.Tensor>
+
+function forward(
+  parts: PassParts,
+  rows: AnswerRows,
+  ops: Ops<tfc.Tensor>,
+  adapting: Adapting,
+): tfc.Tensor2D {
+  const { tf, base, config } = parts
+  const hidden = tf.tensor(rows.hidden.data, [...rows.hidden.shape])
+  const mask = tf.tensor(rows.mask.data, [...rows.mask.shape])
+  const cut = cutOf(config.tail_layers, base.network.layers)
+  return behindAnswers(parts, base.network.tail(ops, hidden, mask, cut, adapting(ops)), rows)
+}
