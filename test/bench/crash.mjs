@@ -3,7 +3,7 @@
  * events learned without any: the same versions with the same digests, the same weights to the last bit, none lost and
  * none doubled.
  *
- *   node test/bench/crash.mjs [events] [trainer kills] [daemon kills] [lora|head]
+ *   node test/bench/crash.mjs [events] [trainer kills] [daemon kills] [lora|head] [off|on: trainer.compiled]
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ import { finish, machine, round, say } from './figures.mjs'
 import { sentences } from './texts.mjs'
 
 const [events = 3000, trainerKills = 50, daemonKills = 20] = process.argv.slice(2, 5).map(Number)
-const method = process.argv[5] ?? 'lora'
+const [method = 'lora', compiled = 'off'] = process.argv.slice(5)
 const model = 'sentiment'
 const startedOn = machine()
 const random = openRandom(Number(process.env.SEED ?? 1), 'crash')
@@ -46,7 +46,7 @@ const kills = shuffled([
 const killed = await learn(kills)
 const same = quiet.versions.filter(({ digest }, at) => digest === killed.versions[at]?.digest)
 finish('crash', startedOn, {
-  ...{ method, events, kills: killed.kills },
+  ...{ method, compiled, events, kills: killed.kills },
   seconds: { without: quiet.seconds, with: killed.seconds },
   versions: {
     without: quiet.versions.length,
@@ -62,7 +62,7 @@ finish('crash', startedOn, {
 
 /** Sends the events in order, and after each share of them strikes at a random instant. */
 async function learn(strikes) {
-  const daemon = await startDaemon(models)
+  const daemon = await startDaemon(models, { trainer: { compiled } })
   const began = performance.now()
   const done = { trainer: 0, daemon: 0 }
   const share = Math.ceil(events / (strikes.length + 1))

@@ -2,7 +2,7 @@
  * 50,000 training steps: the count of tensors must not change, and resident memory not by more than 5 % after the first
  * 1,000. Law 8 over a long time. The rows differ in length from step to step, as a stream's do.
  *
- *   node test/bench/steps.mjs [steps] [tail_layers]
+ *   node test/bench/steps.mjs [steps] [tail_layers] [eager|compiled]
  */
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { cutOf } from '../../dist/src/adapters/target-modules.js'
@@ -20,6 +20,7 @@ import { sentences } from './texts.mjs'
 
 const steps = Number(process.argv[2] ?? 50_000)
 const tailLayers = Number(process.argv[3] ?? 1)
+const way = process.argv[4] ?? 'eager'
 const warmUp = 1000
 const rowsPerStep = 2
 const startedOn = machine()
@@ -39,6 +40,7 @@ const trainable = openTrainable({
   hyperparameters: { learning_rate: 1e-4, optimizer: 'adam', momentum: 0.9, clip_norm: 1 },
   regularizer: { penalty: () => undefined, observe() {}, snapshot: () => new Map(), restore() {} },
   parameters: freshAdapter(plan, openRandom(1, 'adapter')),
+  ...(way === 'compiled' && { compiling: { onEager: refuse } }),
 })
 const rows = await latentRows()
 const tensors = new Set()
@@ -57,7 +59,7 @@ for (let at = 0; at < steps; at += 1) {
 }
 const first = median(bytes.slice(0, 10))
 finish('steps', startedOn, {
-  ...{ steps, tailLayers, rowsPerStep, dropped, engine: { train: backend, threads: 1 } },
+  ...{ steps, tailLayers, way, rowsPerStep, dropped, engine: { train: backend, threads: 1 } },
   stepMs: round(median(times)),
   seconds: round((performance.now() - began) / 1000, 0),
   tensorCounts: [...tensors],
@@ -82,4 +84,8 @@ async function latentRows() {
     target: { kind: 'label', label: some[at].label },
     weight: 1,
   }))
+}
+
+function refuse(reason) {
+  throw new Error(`not compiled: ${reason}`)
 }
