@@ -1,6 +1,7 @@
 /**
  * Our side of `lm train`: node lm-train-child.mjs <plan.json> <threads> <way>; then a number of steps a line, answered with their
- * losses and times. `whole` computes the trunk in each step, `kept` has its activations as a trainer has them that replays.
+ * losses and times. `whole` computes the trunk in each step, `kept` has its activations as a trainer has them that replays; both
+ * in compiled steps, unless it is `eager`.
  */
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
@@ -22,6 +23,7 @@ const trainable = openTrainable({
   tf,
   baseTensors: new BaseTensors(tf, plan.base),
   hyperparameters: { learning_rate, optimizer: 'adam', momentum: 0.9, clip_norm: 1 },
+  ...(!/eager/.test(way) && { compiling: { onEager: refuse } }),
   regularizer: { penalty: () => undefined, observe() {}, snapshot: () => new Map(), restore() {} },
 })
 const encoded = batches.map((rows) =>
@@ -33,7 +35,7 @@ const encoded = batches.map((rows) =>
 )
 const target = { kind: 'completion', completion: '' }
 const latents = async (at) => trunk.encode(encoded[at])
-const kept = way === 'kept' ? await Promise.all(encoded.map((_, at) => latents(at))) : undefined
+const kept = /kept/.test(way) ? await Promise.all(encoded.map((_, at) => latents(at))) : undefined
 
 let taken = 0
 async function step() {
@@ -52,4 +54,8 @@ process.exit(0)
 
 function say(facts) {
   process.stdout.write(`${JSON.stringify(facts)}\n`)
+}
+
+function refuse(reason) {
+  throw new Error(`not compiled: ${reason}`)
 }

@@ -62,7 +62,7 @@ async function compared({ threads, rounds, steps }) {
   const folder = mkdtempSync(join(tmpdir(), 'antikythera-lm-'))
   const { plan, model, adapter } = await written(folder)
   const sides = {}
-  for (const way of ['whole', 'kept'])
+  for (const way of ['whole', 'kept', 'kept, eager'])
     sides[way] = [process.execPath, [here('lm-train-child.mjs'), plan, `${threads}`, way]]
   const python = peftPython()
   if (python === undefined) say('torch is not measured: no PEFT in the cache, see npm run setup')
