@@ -27,18 +27,15 @@ interface Case {
   readonly regularizer?: keyof typeof policies.regularizer
 }
 
-/** Each costs a second, so each has several of the parts. */
+/** Few, as each takes a second; every method is compiled over a decoder in compiled.test.ts. */
 const cases: readonly Case[] = [
   {
     config: { ...lora, tail_layers: 'all', dropout: 0.3, rslora: true },
     decoder: 'qwen3',
     task: { kl: 0.5, beta: 0.5 },
   },
-  { config: { ...lora, method: 'dora' }, regularizer: 'a-gem' },
-  { config: { ...lora, method: 'ia3', rank: 0 }, decoder: 'qwen2', regularizer: 'ewc-online' },
-  { config: { ...lora, method: 'bottleneck' } },
-  { config: { ...lora, method: 'loreft' } },
-  { config: { ...lora, method: 'full', rank: 0 } },
+  { config: { ...lora, method: 'bottleneck' }, regularizer: 'a-gem' },
+  { config: { ...lora, method: 'full', rank: 0 }, decoder: 'qwen2' },
 ]
 
 test.each(cases)('%o', async ({ config, decoder = 'llama', task, regularizer = 'none' }) => {
@@ -64,28 +61,32 @@ test.each(cases)('%o', async ({ config, decoder = 'llama', task, regularizer = '
   dispose()
 })
 
-test('a compiled step gives equal bytes again, and leaves no tensor behind', () => {
+test('a compiled step gives equal bytes after a restore, and leaves no tensor behind', () => {
   const plan = textPlan({ config: lora, kl: 0.1 })
   const rows = rowsOf(plan)
-  const train = () => {
-    const { compiled, dispose } = both(plan)
-    compiled.step(rows)
-    const before = tf.memory().numTensors
-    for (let at = 0; at < 4; at += 1) compiled.step(rows.slice(at))
+  const [one, other] = [both(plan), both(plan)]
+  one.compiled.step(rows)
+  const snapshot = one.compiled.snapshot()
+  const before = tf.memory().numTensors
+  for (const { compiled } of [one, other]) {
+    compiled.restore(snapshot)
+    for (let at = 0; at < 3; at += 1) compiled.step(rows.slice(at))
     compiled.score(rows.map(({ latent }) => latent))
-    expect(tf.memory().numTensors).toBe(before)
-    const bytes = bytesOf(compiled.snapshot().tensors)
-    dispose()
-    return bytes
   }
-  expect(train()).toEqual(train())
+  expect(tf.memory().numTensors).toBe(before)
+  expect(bytesOf(other.compiled.snapshot().tensors)).toEqual(
+    bytesOf(one.compiled.snapshot().tensors),
+  )
+  one.dispose()
+  other.dispose()
 })
 
 /** Of texts of unlike lengths, with latents that are drawn. */
 function rowsOf(plan: TextPlan): readonly TrainRow[] {
   const random = openRandom(3, 'rows')
   const { width } = plan.base.network
-  return said.map((each, at): TrainRow => {
+  return [0, 2, 3, 4].map((place, at): TrainRow => {
+    const each = said[place]!
     const { encoded, target } = encodedRow(plan, each)
     const sequences = encoded.kind === 'tokens' ? (encoded.sequences ?? []) : []
     let from = 0
@@ -101,7 +102,7 @@ function rowsOf(plan: TextPlan): readonly TrainRow[] {
     const data = Float32Array.from({ length: positions * width }, () => random.normal())
     const isCompared = encoded.kind === 'tokens' && encoded.isCompared === true
     const latent = { positions, width, data, sequences: parts, ...(isCompared && { isCompared }) }
-    return { latent, target, weight: 1 + at / 3, isReplayed: at > 3 }
+    return { latent, target, weight: 1 + at / 3, isReplayed: at > 2 }
   })
 }
 
