@@ -1,6 +1,6 @@
 /**
- * What a task of texts needs of the network below the vocabulary: hidden states behind the answers' tokens, and gradients from
- * theirs. Kernel by kernel, which is the reference, or compiled.
+ * What a task of texts needs of the network: hidden states behind the answers' tokens, gradients from theirs, and how likely those
+ * states make the tokens. Kernel by kernel, which is the reference, or compiled.
  */
 import type * as tfc from '@tensorflow/tfjs-core'
 import { methodOf, sitesOf } from '../adapters/adapter.ts'
@@ -8,8 +8,11 @@ import { cutOf } from '../adapters/target-modules.ts'
 import type { Adaptation, Ops } from '../contracts/network.ts'
 import { tfjsOps } from '../nn/tfjs/ops.ts'
 import { unadapted } from '../nn/unadapted.ts'
-import { behindAnswers, type AnswerRows } from './answer-rows.ts'
-import { openCompiledNetwork, type Compiling } from './compiled-network.ts'
+import { tokenLogs, type TokenLogs } from '../nn/tfjs/vocabulary.ts'
+import { openVocabulary } from '../nn/compiled/vocabulary.ts'
+import { invariant } from '../platform/errors.ts'
+import { behindAnswers, wordsOf, type AnswerRows } from './answer-rows.ts'
+import { openCompiledNetwork, type CompiledNetwork, type Compiling } from './compiled-network.ts'
 import { presentOf, tensorAt, type Named, type PassInput, type PassParts } from './eager-pass.ts'
 
 /** Called inside a tidy. */
@@ -22,21 +25,34 @@ export interface AnswerNetwork {
     input: PassInput,
     slopeOf: (h: tfc.Tensor2D) => tfc.Tensor2D,
   ): readonly Float32Array[]
+  /** log π of the rows' tokens. */
+  logs(h: tfc.Tensor2D, rows: AnswerRows, options?: { readonly withSlopes?: boolean }): TokenLogs
   close(): void
 }
 
 export function openAnswerNetwork(parts: PassParts, compiling?: Compiling): AnswerNetwork {
   const compiled = compiling && openCompiledNetwork(parts, compiling)
-  return compiled === undefined
-    ? eagerNetwork(parts)
-    : {
-        hidden: (rows, parameters) => compiled.answer(rows, parameters) as tfc.Tensor2D,
-        gradients: (rows, input, slopeOf) =>
-          compiled.gradients(rows, input, (h) => slopeOf(h as tfc.Tensor2D)),
-        close: () => {
-          compiled.close()
-        },
-      }
+  return compiled === undefined ? eagerNetwork(parts) : compiledNetwork(parts, compiled)
+}
+
+function compiledNetwork(parts: PassParts, network: CompiledNetwork): AnswerNetwork {
+  const vocabulary = openVocabulary(parts.tf, sizesOf(parts))
+  return {
+    hidden: (rows, parameters) => network.answer(rows, parameters) as tfc.Tensor2D,
+    gradients: (rows, input, slopeOf) =>
+      network.gradients(rows, input, (h) => slopeOf(h as tfc.Tensor2D)),
+    logs: (h, { tokens }, options) => vocabulary.tokenLogs(h, tokens, wordsOf(parts), options),
+    close: () => {
+      vocabulary.close()
+      network.close()
+    },
+  }
+}
+
+function sizesOf({ base }: PassParts): readonly [number, number] {
+  const { vocabulary, width } = base.network
+  invariant(vocabulary !== undefined, 'a task of texts is on a language model')
+  return [vocabulary.size, width]
 }
 
 function eagerNetwork(parts: PassParts): AnswerNetwork {
@@ -60,6 +76,7 @@ function eagerNetwork(parts: PassParts): AnswerNetwork {
       const { grads } = tf.valueAndGrads(loss)(names.map((name) => presentOf(parameters, name)))
       return grads.map((gradient) => gradient.dataSync<'float32'>())
     },
+    logs: (h, { tokens }, options) => tokenLogs(tf, { h, tokens, E: wordsOf(parts) }, options),
     close() {
       // Nothing is kept between calls.
     },

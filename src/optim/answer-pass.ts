@@ -7,7 +7,7 @@
 import type * as tfc from '@tensorflow/tfjs-core'
 import type { Latent } from '../contracts/network.ts'
 import { openAnswerNetwork } from './answer-network.ts'
-import { answerRows, divergencesOf, logsOf, rowOutputs, tokenGradient } from './answer-rows.ts'
+import { answerRows, divergencesOf, rowOutputs, tokenGradient } from './answer-rows.ts'
 import type { Compiling } from './compiled-network.ts'
 import { tensorAt, type Pass, type PassParts } from './eager-pass.ts'
 
@@ -19,19 +19,19 @@ export function openAnswerPass(parts: PassParts, compiling?: Compiling): Pass {
     const compared = latents.filter(({ isCompared }) => isCompared === true)
     if (compared.length === 0) return new Float32Array()
     const rows = answerRows(compared)
-    return logsOf(parts, network.hidden(rows), rows).logs
+    return network.logs(network.hidden(rows), rows).logs
   }
   return {
     outputs(latents, parameters) {
       const rows = answerRows(latents)
-      const { logs } = logsOf(parts, network.hidden(rows, parameters), rows)
+      const { logs } = network.logs(network.hidden(rows, parameters), rows)
       return rowOutputs(latents, logs, reference(latents))
     },
     gradients(input, gradientOf) {
       const { latents } = input
       const rows = answerRows(latents)
       return network.gradients(rows, input, (h) => {
-        const { logs, slopes } = logsOf(parts, h, rows, { withSlopes: true })
+        const { logs, slopes } = network.logs(h, rows, { withSlopes: true })
         const gradient = gradientOf(rowOutputs(latents, logs, reference(latents)))
         const by = tf.tensor(tokenGradient(latents, gradient), [logs.length, 1])
         return tf.mul<tfc.Tensor2D>(tensorAt(slopes ? [slopes] : [], 0), by)

@@ -6,7 +6,7 @@ import type * as tfc from '@tensorflow/tfjs-core'
 import type { Latent } from '../contracts/network.ts'
 import { answerOutputs } from '../nn/answer-outputs.ts'
 import { sequencesOf } from '../nn/sequences.ts'
-import { divergences, tokenLogs, type TokenLogs } from '../nn/tfjs/vocabulary.ts'
+import { divergences } from '../nn/tfjs/vocabulary.ts'
 import { invariant } from '../platform/errors.ts'
 import { padded } from './batch-input.ts'
 import { presentOf, type PassParts } from './eager-pass.ts'
@@ -42,28 +42,21 @@ export function behindAnswers(
   return tf.gather(tf.reshape<tfc.Rank.R2>(hidden, [-1, width]), places)
 }
 
-/** h [answer tokens, width]. */
-export function logsOf(
-  { tf, base, baseTensors }: PassParts,
-  h: tfc.Tensor2D,
-  { tokens }: AnswerRows,
-  options?: { readonly withSlopes: boolean },
-): TokenLogs {
+/** E [size, width]. */
+export function wordsOf({ base, baseTensors }: PassParts): tfc.Tensor2D {
   const { vocabulary } = base.network
   invariant(vocabulary !== undefined, 'a task of texts is on a language model')
-  const E = presentOf(baseTensors, vocabulary.weight) as tfc.Tensor2D
-  return tokenLogs(tf, { h, tokens, E }, options)
+  return presentOf(baseTensors, vocabulary.weight) as tfc.Tensor2D
 }
 
 /** KL of the adapter's next token to the base's, behind each token of the answers; of each row the mean. */
 export function divergencesOf(
-  { tf, base, baseTensors }: PassParts,
+  parts: PassParts,
   latents: readonly Latent[],
   h: tfc.Tensor2D,
   other: tfc.Tensor2D,
 ): readonly number[] {
-  const E = presentOf(baseTensors, base.network.vocabulary?.weight ?? '') as tfc.Tensor2D
-  const all = divergences(tf, { h, other, E })
+  const all = divergences(parts.tf, { h, other, E: wordsOf(parts) })
   let at = 0
   return latents.map((latent) => {
     const count = sum(lengthsOf(latent))

@@ -16,10 +16,18 @@ export interface TokenLogs {
   readonly slopes?: tfc.Tensor2D
 }
 
+/** h [tokens, width] predicts `tokens`; E [vocabulary, width]. The result belongs to the caller's tidy. */
+export type TokenLogsOf = (
+  h: tfc.Tensor2D,
+  tokens: Int32Array,
+  E: tfc.Tensor2D,
+  options?: { readonly withSlopes?: boolean },
+) => TokenLogs
+
 /** Logits at a time: 32 MiB, a few such tensors at once. */
 const MOST_LOGITS = 2 ** 23
 
-/** h [tokens, width] predicts `tokens`; E [vocabulary, width]. The result belongs to the caller's tidy. */
+/** As `TokenLogsOf`. */
 export function tokenLogs(
   tf: TensorFlow,
   {
