@@ -142,6 +142,7 @@ async function loopParts(
         onCut: () => (truncated += 1),
       }),
       maxTokens: settings.max_tokens,
+      latentPrecision: config.trainer.latents,
       onCut: () => (truncated += 1),
       trunk,
     },

@@ -264,6 +264,12 @@ export const metricTable = {
     labels: ['model'],
     help: 'Events kept for comparing versions, which nothing trains on.',
   },
+  latentBytes: {
+    kind: 'gauge',
+    name: 'antikythera_latent_bytes',
+    labels: ['model'],
+    help: 'Activations kept for replay, in memory; bounded by limits.latent_bytes.',
+  },
   retractionsAhead: {
     kind: 'gauge',
     name: 'antikythera_retractions_ahead',

@@ -73,6 +73,8 @@ export interface TrainerStatus {
   readonly droppedSteps: number
   readonly tensors: number
   readonly residentBytes: number
+  /** Activations kept for replay, `limits.latent_bytes` at most. */
+  readonly latentBytes?: number
   /** The training engine: `tensorflow` or `wasm`. */
   readonly engine?: string
   /** By the source's name. */

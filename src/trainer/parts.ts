@@ -1,4 +1,5 @@
 /** The parts of the trainer of one model. Plain interfaces: only the composition knows the implementations. */
+import type { LatentPrecision } from './sources/latent-cache.ts'
 import type { AdapterConfig, Trainable } from '../contracts/adapter.ts'
 import type { Clock, ExampleKey, Logger, Random, Tensors } from '../contracts/core.ts'
 import type { Base, BaseIdentity, TrunkEngine } from '../contracts/network.ts'
@@ -124,6 +125,8 @@ export interface EncodingParts {
   /** An answer to learn was cut at `maxTokens`; a base reports by itself what it cuts. */
   readonly onCut?: () => void
   readonly trunk: TrunkEngine
+  /** Absent = f32. */
+  readonly latentPrecision?: LatentPrecision
 }
 
 /** The adapter of the config, and how to begin and to train one. */

@@ -13,7 +13,7 @@ export function statusOf(
   state: TrainerState,
   stream: SourceMultiplexer | undefined,
   backlog: BacklogProgress,
-  { times, meter }: Pick<Assembly, 'times' | 'meter'>,
+  { times, meter, latents }: Pick<Assembly, 'times' | 'meter' | 'latents'>,
 ): Omit<TrainerStatus, 'state'> {
   const { learner, progress, waiting, setAside, defence, ahead, heldOut } = state
   const { dedupe, kept, log, trials } = state
@@ -41,6 +41,7 @@ export function statusOf(
     droppedSteps: dropped,
     tensors: tensors?.() ?? 0,
     residentBytes: process.memoryUsage.rss(),
+    latentBytes: latents.bytes,
     ...(engine !== undefined && { engine }),
     ...(stream && { sources: stream.sources }),
     ...(backlog.shown && { progress: backlog.shown }),

@@ -132,3 +132,25 @@ test('waiting for the engine ends with the signal', async () => {
   stop.abort(new Error('stopping'))
   await expect(waiting).rejects.toThrow('stopping')
 })
+
+test('in f16 twice as many fit, and a latent is the same before it is kept, from the cache, and computed again', async () => {
+  const { trunk } = countingTrunk()
+  const latents = new LatentCache(trunk, 8, 'f16')
+  const odd = example(1 / 3)
+  const [first] = (await latents.of([odd])).values()
+  expect(latents.bytes).toBe(4)
+  expect(first!.data).toEqual(Float32Array.of(0.333251953125, 0.66650390625))
+  const [again] = (await latents.of([odd])).values()
+  latents.forget(odd.key)
+  const ahead = await latents.ahead(odd.encoded)
+  latents.keep(odd, ahead)
+  for (const other of [again, ahead, latents.now(odd)]) expect(other).toEqual(first)
+})
+
+test('a latent with a number that f16 does not have stays as it is', async () => {
+  const { trunk } = countingTrunk()
+  const latents = new LatentCache(trunk, 100, 'f16')
+  const [large] = (await latents.of([example(40_000.1)])).values()
+  expect(large!.data).toEqual(Float32Array.of(40_000.1, 80_000.2))
+  expect(latents.bytes).toBe(8)
+})

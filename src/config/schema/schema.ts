@@ -119,6 +119,11 @@ export function configSchemaOf(plugins: PluginTable) {
             description:
               'training steps as one recorded graph instead of kernel by kernel; auto = where that is possible, on = refuse to train a model otherwise',
           }),
+          latents: Type.Enum(['f32', 'f16'], {
+            default: 'f32',
+            description:
+              'activations that are kept for replay; f16 = half of the memory, rounded to 11 bits, also where they are learned from for the first time',
+          }),
         },
         'the trainer process',
       ),

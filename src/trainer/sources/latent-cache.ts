@@ -1,7 +1,8 @@
 /**
  * Latent replay: the frozen trunk computes each example once, and training, scoring and replay start from the cached
  * activations at the cut. A cache, bounded in bytes, with least-recently-used eviction: an evicted latent is recomputed
- * with the same bytes, so the cache is not part of the checkpoint.
+ * with the same bytes, so the cache is not part of the checkpoint. In half precision twice as many fit; then every latent
+ * is rounded before its first use, so that it does not matter whether it comes from the cache (law 2).
  *
  * Pellegrini et al. (2020), "Latent replay for real-time continual learning", IROS.
  */
@@ -9,18 +10,24 @@ import type { ExampleKey } from '../../contracts/core.ts'
 import type { Encoded, Latent, TrunkEngine } from '../../contracts/network.ts'
 import type { Example } from '../../contracts/task.ts'
 import { kindText } from '../../checkpoint/encoded-kind.ts'
+import { fromHalves, toHalves } from '../../nn/half.ts'
 import { invariant } from '../../platform/errors.ts'
+
+/** A row with a number that f16 does not have stays in f32. */
+export type LatentPrecision = 'f32' | 'f16'
 
 export class LatentCache {
   readonly #trunk: TrunkEngine
   readonly #maxBytes: number
+  readonly #precision: LatentPrecision
   /** In order of use: a Map keeps insertion order, and a hit is inserted again. */
   readonly #kept = new Map<ExampleKey, Kept>()
   #bytes = 0
 
-  constructor(trunk: TrunkEngine, maxBytes: number) {
+  constructor(trunk: TrunkEngine, maxBytes: number, precision: LatentPrecision = 'f32') {
     this.#trunk = trunk
     this.#maxBytes = maxBytes
+    this.#precision = precision
   }
 
   get bytes(): number {
@@ -41,7 +48,7 @@ export class LatentCache {
   async ahead(encoded: Encoded): Promise<Latent> {
     const [latent] = await this.#trunk.encode([encoded])
     invariant(latent !== undefined, 'the trunk returns one latent per row')
-    return latent
+    return unpacked(this.#packed(latent))
   }
 
   /** The latent of each example, by key, all of them or a coded error of the engine. */
@@ -85,7 +92,7 @@ export class LatentCache {
     const kept = this.#kept.get(key)
     if (kept === undefined) return
     this.#kept.delete(key)
-    this.#bytes -= kept.latent.data.byteLength
+    this.#bytes -= kept.data.byteLength
   }
 
   async #compute(missing: readonly Example[], found: Map<ExampleKey, Latent>): Promise<void> {
@@ -93,9 +100,14 @@ export class LatentCache {
     missing.forEach((example, index) => {
       const latent = latents[index]
       invariant(latent !== undefined, 'the trunk returns one latent per row')
-      found.set(example.key, latent)
-      this.keep(example, latent)
+      const packed = this.#packed(latent)
+      found.set(example.key, unpacked(packed))
+      this.#keep(example, packed)
     })
+  }
+
+  #packed({ data, ...latent }: Latent): Packed {
+    return { latent, data: (this.#precision === 'f16' ? toHalves(data) : undefined) ?? data }
   }
 
   /** A key may come again with another input after it was refused. */
@@ -104,13 +116,17 @@ export class LatentCache {
     if (kept === undefined || !isSame(kept.encoded, encoded)) return undefined
     this.#kept.delete(key)
     this.#kept.set(key, kept)
-    return kept.latent
+    return unpacked(kept)
   }
 
-  keep({ key, encoded }: Example, latent: Latent): void {
+  keep(example: Example, latent: Latent): void {
+    this.#keep(example, this.#packed(latent))
+  }
+
+  #keep({ key, encoded }: Example, packed: Packed): void {
     this.forget(key)
-    this.#kept.set(key, { encoded, latent })
-    this.#bytes += latent.data.byteLength
+    this.#kept.set(key, { ...packed, encoded })
+    this.#bytes += packed.data.byteLength
     for (const oldest of this.#kept.keys()) {
       if (this.#bytes <= this.#maxBytes) return
       this.forget(oldest)
@@ -118,9 +134,17 @@ export class LatentCache {
   }
 }
 
-interface Kept {
+interface Packed {
+  readonly latent: Omit<Latent, 'data'>
+  readonly data: Float32Array | Uint16Array
+}
+
+interface Kept extends Packed {
   readonly encoded: Encoded
-  readonly latent: Latent
+}
+
+function unpacked({ latent, data }: Packed): Latent {
+  return { ...latent, data: data instanceof Uint16Array ? fromHalves(data) : data }
 }
 
 function isSame(one: Encoded, other: Encoded): boolean {

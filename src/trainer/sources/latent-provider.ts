@@ -25,6 +25,11 @@ export class LatentProvider {
     this.#retry = retry
   }
 
+  /** Of what is kept. */
+  get bytes(): number {
+    return this.#latents.bytes
+  }
+
   /** Whether there is never anything to wait for. */
   get isImmediate(): boolean {
     return this.#latents.isImmediate

@@ -35,7 +35,7 @@ export function assemble(loop: LoopParts): Assembly {
   const { clock, log, random } = loop
   const retry = new RetryPolicy({ clock, log, jitter: random('jitter') })
   const latents = new LatentProvider(
-    new LatentCache(loop.encoding.trunk, loop.limits.latentBytes),
+    new LatentCache(loop.encoding.trunk, loop.limits.latentBytes, loop.encoding.latentPrecision),
     retry,
   )
   const { start: head } = loop.task

@@ -93,6 +93,7 @@ function showTrainer(metrics: Metrics, model: string, report: TrainerReport): vo
   metrics.gauge('quarantined', { model }, counts.quarantined ?? 0)
   metrics.gauge('heldOut', { model }, counts.held_out ?? 0)
   if (report.events !== undefined) showEvents(metrics, model, report.events)
+  metrics.gauge('latentBytes', { model }, report.latentBytes ?? 0)
   metrics.gauge('retractionsAhead', { model }, report.retractionsAhead ?? 0)
   metrics.gauge('paused', { model }, report.state === 'paused' ? 1 : 0)
   for (const outcome of ['accepted', 'duplicates', 'learned', 'rejected'] as const)
