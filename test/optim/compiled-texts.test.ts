@@ -17,6 +17,8 @@ import {
 import { bytesOf, randomAdapter } from '../trainer/rig.ts'
 
 const STEPS = 20
+/** Many kernels, a few seconds of CPU: on cores that others share they may take minutes. */
+const PATIENT = { timeout: 300_000 }
 const lora = { method: 'lora', rank: 2, alpha: 4, tail_layers: 1 } as const
 const sgd = { learning_rate: 2e-3, optimizer: 'sgd', momentum: 0.9, clip_norm: 1 } as const
 
@@ -30,7 +32,7 @@ interface Case {
 /** Few, as each takes a second; every method is compiled over a decoder in compiled.test.ts. */
 const cases: readonly Case[] = [
   {
-    config: { ...lora, tail_layers: 'all', dropout: 0.3, rslora: true },
+    config: { ...lora, dropout: 0.3, rslora: true },
     decoder: 'qwen3',
     task: { kl: 0.5, beta: 0.5 },
   },
@@ -38,48 +40,56 @@ const cases: readonly Case[] = [
   { config: { ...lora, method: 'full', rank: 0 }, decoder: 'qwen2' },
 ]
 
-test.each(cases)('%o', async ({ config, decoder = 'llama', task, regularizer = 'none' }) => {
-  const base = await openTiny(decoder)
-  const method = methods[config.method as 'lora']
-  const plan = textPlan({ base, method, config, ...task })
-  const rows = rowsOf(plan)
-  const { eager, compiled, dispose } = both(plan, regularizer)
-  const latents = rows.map(({ latent }) => latent)
-  for (let at = 0; at < STEPS; at += 1) {
-    const some = at % 3 === 0 ? rows : rows.slice(at % 3)
-    const [one, other] = [eager.step(some), compiled.step(some)]
-    expect(other.dropped).toBe(false)
-    expect(Math.abs(other.loss - one.loss)).toBeLessThan(1e-5 * (1 + Math.abs(one.loss)))
-  }
-  expectClose(compiled.score(latents), eager.score(latents))
-  expectClose([compiled.divergences!(latents)], [eager.divergences!(latents)])
-  const [found, wanted] = [compiled.parameters(), eager.parameters()]
-  expectClose(
-    [...found.values()].map(({ data }) => data),
-    [...wanted.values()].map(({ data }) => data),
-  )
-  dispose()
-})
+test.each(cases)(
+  '%o',
+  PATIENT,
+  async ({ config, decoder = 'llama', task, regularizer = 'none' }) => {
+    const base = await openTiny(decoder)
+    const method = methods[config.method as 'lora']
+    const plan = textPlan({ base, method, config, ...task })
+    const rows = rowsOf(plan)
+    const { eager, compiled, dispose } = both(plan, regularizer)
+    const latents = rows.map(({ latent }) => latent)
+    for (let at = 0; at < STEPS; at += 1) {
+      const some = at % 3 === 0 ? rows : rows.slice(at % 3)
+      const [one, other] = [eager.step(some), compiled.step(some)]
+      expect(other.dropped).toBe(false)
+      expect(Math.abs(other.loss - one.loss)).toBeLessThan(1e-5 * (1 + Math.abs(one.loss)))
+    }
+    expectClose(compiled.score(latents), eager.score(latents))
+    expectClose([compiled.divergences!(latents)], [eager.divergences!(latents)])
+    const [found, wanted] = [compiled.parameters(), eager.parameters()]
+    expectClose(
+      [...found.values()].map(({ data }) => data),
+      [...wanted.values()].map(({ data }) => data),
+    )
+    dispose()
+  },
+)
 
-test('a compiled step gives equal bytes after a restore, and leaves no tensor behind', () => {
-  const plan = textPlan({ config: lora, kl: 0.1 })
-  const rows = rowsOf(plan)
-  const [one, other] = [both(plan), both(plan)]
-  one.compiled.step(rows)
-  const snapshot = one.compiled.snapshot()
-  const before = tf.memory().numTensors
-  for (const { compiled } of [one, other]) {
-    compiled.restore(snapshot)
-    for (let at = 0; at < 3; at += 1) compiled.step(rows.slice(at))
-    compiled.score(rows.map(({ latent }) => latent))
-  }
-  expect(tf.memory().numTensors).toBe(before)
-  expect(bytesOf(other.compiled.snapshot().tensors)).toEqual(
-    bytesOf(one.compiled.snapshot().tensors),
-  )
-  one.dispose()
-  other.dispose()
-})
+test(
+  'a compiled step gives equal bytes after a restore, and leaves no tensor behind',
+  PATIENT,
+  () => {
+    const plan = textPlan({ config: lora, kl: 0.1 })
+    const rows = rowsOf(plan)
+    const [one, other] = [both(plan), both(plan)]
+    one.compiled.step(rows)
+    const snapshot = one.compiled.snapshot()
+    const before = tf.memory().numTensors
+    for (const { compiled } of [one, other]) {
+      compiled.restore(snapshot)
+      for (let at = 0; at < 3; at += 1) compiled.step(rows.slice(at))
+      compiled.score(rows.map(({ latent }) => latent))
+    }
+    expect(tf.memory().numTensors).toBe(before)
+    expect(bytesOf(other.compiled.snapshot().tensors)).toEqual(
+      bytesOf(one.compiled.snapshot().tensors),
+    )
+    one.dispose()
+    other.dispose()
+  },
+)
 
 /** Of texts of unlike lengths, with latents that are drawn. */
 function rowsOf(plan: TextPlan): readonly TrainRow[] {
