@@ -14,8 +14,11 @@ import { NotPlain, type PlainValue } from '../nn/js/value.ts'
 import { padded } from './batch-input.ts'
 import type { AdapterEngine, Gradients, LossOf } from './engine-adapter.ts'
 
-/** Numbers in the base's weights: from here on a batch is cheaper on TensorFlow. */
-const MOST_WEIGHTS = 2 ** 15
+/**
+ * Numbers in the base's weights. An MLP 784-100-100-10 takes two thirds of the time of compiled TensorFlow for 10 rows and 1.2 times it for
+ * 128 (`npm run bench -- speed small`); larger ones are for TensorFlow.
+ */
+const MOST_WEIGHTS = 2 ** 17
 /** Rows on one tape: larger batches take turns on it, so that its numbers stay in the processor's cache. */
 const MOST_ROWS = 64
 /** Tapes kept; a step has one of a few shapes, and one more each time that the head grows. */

@@ -42,7 +42,7 @@ declare const WebAssembly: {
 
 const PAGE = 65_536
 const MOST_PAGES = 32_768
-const MOST_BYTES = 2 ** 27
+const MOST_BYTES = 2 ** 26
 /** Of a vector of four numbers. */
 const ALIGNED = 16
 
