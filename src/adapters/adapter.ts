@@ -88,14 +88,20 @@ export function checkTensors(
 }
 
 /**
- * A finite number times 0 is 0; any other gives NaN, which persists. Every swap waits for this; `every` takes ten times
- * as long.
+ * A finite number times 0 is 0; any other gives NaN, which persists. Every step and every swap waits for this: in four sums, which do
+ * not wait for each other; `every` takes many times as long.
  */
 export function areFinite(data: Float32Array): boolean {
-  let zero = 0
-  // eslint-disable-next-line @typescript-eslint/prefer-for-of -- an iterator is ten times as slow
-  for (let at = 0; at < data.length; at += 1) zero += (data[at] ?? 0) * 0
-  return zero === 0
+  let [a, b, c, d] = [0, 0, 0, 0]
+  const whole = data.length - (data.length % 4)
+  for (let at = 0; at < whole; at += 4) {
+    a += (data[at] ?? 0) * 0
+    b += (data[at + 1] ?? 0) * 0
+    c += (data[at + 2] ?? 0) * 0
+    d += (data[at + 3] ?? 0) * 0
+  }
+  for (let at = whole; at < data.length; at += 1) a += (data[at] ?? 0) * 0
+  return a + b + c + d === 0
 }
 
 function freshTensor({ shape, start }: ParameterSpec, random: Random, before: Before): Tensor {

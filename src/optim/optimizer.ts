@@ -94,14 +94,20 @@ export function globalNorm(gradients: Iterable<Float32Array>): number {
   return Math.sqrt(sum)
 }
 
+/** In four sums, which do not wait for each other. */
 function sumOfSquares(values: Float32Array): number {
-  let sum = 0
-  // eslint-disable-next-line @typescript-eslint/prefer-for-of -- an iterator takes four times as long
-  for (let at = 0; at < values.length; at += 1) {
-    const value = values[at] ?? 0
-    sum += value * value
+  let [a, b, c, d] = [0, 0, 0, 0]
+  const whole = values.length - (values.length % 4)
+  for (let at = 0; at < whole; at += 4) {
+    const [p, q] = [values[at] ?? 0, values[at + 1] ?? 0]
+    const [r, s] = [values[at + 2] ?? 0, values[at + 3] ?? 0]
+    a += p * p
+    b += q * q
+    c += r * r
+    d += s * s
   }
-  return sum
+  for (let at = whole; at < values.length; at += 1) a += (values[at] ?? 0) ** 2
+  return a + b + (c + d)
 }
 
 /**
