@@ -147,6 +147,22 @@ test('log-probabilities are those of the tokens that were written', async () => 
   ])
 })
 
+test('the likeliest tokens stand beside the one that was written, as many as are asked for', async () => {
+  const { chat, post } = await open()
+  const asked = { max_tokens: 1, logprobs: true, top_logprobs: 3 }
+  const top = ['a', 'b', 'c'].map((token, at) => ({ token, logprob: -1 - at }))
+  const content = [{ token: 'a', top_logprobs: top }]
+  expect(json(await chat(asked)).choices).toMatchObject([{ logprobs: { content } }])
+  const chunks = chunksIn(await chat({ ...asked, stream: true }))
+  expect(chunks.flatMap(({ choices }) => choices.map(({ logprobs }) => logprobs))).toContainEqual(
+    expect.objectContaining({ content: [expect.objectContaining({ token: 'a' })] }),
+  )
+  const none = json(await chat({ ...asked, top_logprobs: 0 }))
+  expect(none.choices).toMatchObject([{ logprobs: { content: [{ top_logprobs: [] }] } }])
+  const text = json(await post('completions', { prompt: 'x', logprobs: 2, max_tokens: 1 }))
+  expect(text.choices).toMatchObject([{ logprobs: { top_logprobs: [{ a: -1, b: -2 }] } }])
+})
+
 test('prompts are continued as they are: one, or several with all their choices', async () => {
   const { post, prompts } = await open()
   const both = json(await post('completions', { prompt: ['x', 'and'], n: 2 }))

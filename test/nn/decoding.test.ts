@@ -245,6 +245,29 @@ test('adapters of other shapes have a batch of their own, and what is kept of te
   engine.forget([other.sequence])
 })
 
+test('the likeliest tokens come in order for the rows that ask for them', async () => {
+  const rows = prompts.slice(0, 2).map((prompt, at) => ({
+    ...{ sequence: (sequences += 1), adapter: 'one', from: 0, ids: Int32Array.from(prompt) },
+    sampling: { ...greedy, likeliest: at === 0 ? 0 : 4 },
+  }))
+  const texts = []
+  for (const row of rows) texts.push((await engine.step([row])).drawn[0]!)
+  expect(texts[0]).not.toHaveProperty('likeliest')
+  const again = rows.map((row, at) => ({
+    ...{ ...row, from: row.ids.length, ids: Int32Array.of(texts[at]!.token) },
+    sampling: { ...greedy, likeliest: 4 + at },
+  }))
+  const { drawn } = await engine.step(again)
+  engine.forget(rows.map(({ sequence }) => sequence))
+  for (const [at, { token, logProbability, likeliest = [] }] of [texts[1]!, ...drawn].entries()) {
+    expect(likeliest).toHaveLength([4, 4, 5][at]!)
+    expect(likeliest[0]!.token).toBe(token)
+    expect(likeliest[0]!.logProbability).toBeCloseTo(logProbability, 5)
+    const logs = likeliest.map((each) => each.logProbability)
+    expect(logs).toEqual([...logs].sort((a, b) => b - a))
+  }
+})
+
 test('a text that the thread no longer has fails, rather than going on from nothing', async () => {
   const row = { sequence: (sequences += 1), adapter: 'one', from: 3, ids: Int32Array.of(1) }
   await expect(engine.step([row])).rejects.toMatchObject({ code: 'ENGINE_FAILED' })

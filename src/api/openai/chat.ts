@@ -97,6 +97,7 @@ async function write(
   const value = { messages: plainMessages(body.messages) }
   const begun = await beginTexts(services, request, body, {
     ...{ inputs: [{ value, pointer: '' }], logprobs: shown.logprobs },
+    likeliest: body.top_logprobs ?? 0,
   })
   return body.stream === true
     ? sendEvents(reply, chatChunks(begun, shown))

@@ -72,6 +72,7 @@ async function write(
   const begun = await beginTexts(services, request, body, {
     inputs: prompts.map((value, at) => ({ value, pointer: place(at) })),
     logprobs: shown.logprobs,
+    likeliest: body.logprobs ?? 0,
   })
   return body.stream === true
     ? sendEvents(reply, completionChunks(begun, shown))

@@ -38,11 +38,10 @@ export async function* chatChunks(
   })
 }
 
-/** Only the token that was written has a log-probability: `top_logprobs` names no others. */
 function contentOf(tokens: readonly TokenLikelihood[]): Fields {
-  const content = tokens.map(({ token, logprob }) => {
-    const entry = tokenEntry(token, logprob)
-    return { ...entry, top_logprobs: [{ ...entry }] }
-  })
+  const content = tokens.map(({ token, logprob, likeliest = [] }) => ({
+    ...tokenEntry(token, logprob),
+    top_logprobs: likeliest.map((each) => ({ ...tokenEntry(each.token, each.logprob) })),
+  }))
   return { content, refusal: null }
 }

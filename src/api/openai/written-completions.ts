@@ -32,7 +32,7 @@ export function completionChunks(
   })
 }
 
-/** Only the token that was written has a log-probability: `top_logprobs` names no others. */
+/** `top_logprobs` also names the token that was written, as the API says. */
 function scoresOf(tokens: readonly TokenLikelihood[], offset: number): Fields {
   let at = offset
   const offsets = tokens.map(({ token }) => {
@@ -43,7 +43,10 @@ function scoresOf(tokens: readonly TokenLikelihood[], offset: number): Fields {
   return {
     tokens: tokens.map(({ token }) => token),
     token_logprobs: tokens.map(({ logprob }) => logprob),
-    top_logprobs: tokens.map(({ token, logprob }) => ({ [token]: logprob })),
+    top_logprobs: tokens.map(({ token, logprob, likeliest = [] }) => ({
+      ...Object.fromEntries(likeliest.map((each) => [each.token, each.logprob])),
+      [token]: logprob,
+    })),
     text_offset: offsets,
   }
 }

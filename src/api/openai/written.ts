@@ -68,7 +68,12 @@ export async function beginTexts(
   services: Services,
   request: FastifyRequest,
   body: AskedTexts,
-  asked: { readonly inputs: readonly AskedInput[]; readonly logprobs: boolean },
+  asked: {
+    readonly inputs: readonly AskedInput[]
+    readonly logprobs: boolean
+    /** How many of the likeliest tokens are shown for each one. */
+    readonly likeliest: number
+  },
 ): Promise<BegunTexts> {
   const { model, version } = namedModel(services, body.model)
   const { generation: service } = model
@@ -81,7 +86,8 @@ export async function beginTexts(
   const trace = traceOf(request)
   const options = {
     ...optionsIn(body),
-    ...{ n, version, key: body.user ?? undefined, logprobs: asked.logprobs, signal: request.over },
+    ...{ n, version, key: body.user ?? undefined, signal: request.over },
+    ...{ logprobs: asked.logprobs, likeliest: asked.logprobs ? asked.likeliest : 0 },
     traceparent: typeof trace === 'object' ? trace.traceparent : trace,
   }
   const begun = await beginAll(service, inputs, options)

@@ -6,7 +6,7 @@ import type { Stack } from '../onnx/adapter-stack.ts'
 import { LAST_POSITIONS, MOST_POSITIONS, PLACES, type CacheShape } from './cached-attention.ts'
 import { KeyValues } from './key-values.ts'
 import { readLogits } from './next-logits.ts'
-import { sampleToken, type Sampling } from './sample.ts'
+import { likeliestOf, sampleToken, type Sampling } from './sample.ts'
 
 export interface DecodeRow {
   /** A number that no other sequence of the thread has. */
@@ -18,10 +18,17 @@ export interface DecodeRow {
   /** Its new tokens: a part of its prompt, or the one drawn last. */
   readonly ids: Int32Array
   /** Absent: the prompt goes on, and nothing is drawn. */
-  readonly sampling?: Sampling & { readonly draw: number }
+  readonly sampling?: Sampling & {
+    readonly draw: number
+    /** So many of the likeliest tokens are answered too; absent = none. */
+    readonly likeliest?: number
+  }
 }
 
-/** All rows have one new token, or there is one row. Outputs: `tokens` and `logprobs` [b], `bytes` of all caches. */
+/**
+ * All rows have one new token, or there is one row. Outputs: `tokens` and `logprobs` [b], `bytes` of all caches, and
+ * `likeliest` and `likeliest_logprobs` of the rows that ask for them, one after the other.
+ */
 export interface DecodeRun {
   readonly session: string
   /** Sequences that share it are in one batch: of one graph, and of equal shapes of adapters. */
@@ -87,7 +94,22 @@ export class DecodeLanes {
       return row.sampling && sampleToken(own, row.sampling, row.sampling.draw)
     })
     const shape = [rows.length]
+    const likeliest = rows.flatMap(({ sampling }, row) => {
+      const at = ordered.indexOf(rows[row] as DecodeRow)
+      const count = sampling?.likeliest ?? 0
+      return count === 0 ? [] : likeliestOf(logits.subarray(at * size, (at + 1) * size), count)
+    })
     return {
+      ...(likeliest.length > 0 && {
+        likeliest: {
+          shape: [likeliest.length],
+          data: Int32Array.from(likeliest, ({ token }) => token),
+        },
+        likeliest_logprobs: {
+          shape: [likeliest.length],
+          data: Float32Array.from(likeliest, ({ logProbability }) => logProbability),
+        },
+      }),
       tokens: { shape, data: Int32Array.from(drawn, (each) => each?.token ?? -1) },
       logprobs: { shape, data: Float32Array.from(drawn, (each) => each?.logProbability ?? 0) },
       bytes: { shape: [1], data: Float32Array.of(this.bytes) },

@@ -15,10 +15,15 @@ export interface Sampling {
   readonly topP: number
 }
 
-export interface Drawn {
+export interface Likely {
   readonly token: number
   /** As the model has it, whatever the temperature: natural logarithm. */
   readonly logProbability: number
+}
+
+export interface Drawn extends Likely {
+  /** The likeliest tokens, where they are asked for. */
+  readonly likeliest?: readonly Likely[]
 }
 
 /** `draw`: uniform in [0, 1). */
@@ -31,6 +36,21 @@ export function sampleToken(
   const most = logits[best] ?? 0
   const token = temperature === 0 ? best : drawn(scaled(logits, most, temperature), topP, draw)
   return { token, logProbability: (logits[token] ?? 0) - most - Math.log(mass(logits, most)) }
+}
+
+/** The `count` likeliest tokens, in order; of equal ones the first. */
+export function likeliestOf(logits: Float32Array, count: number): readonly Likely[] {
+  const best: number[] = []
+  for (let at = 0; at < logits.length; at += 1) {
+    const logit = logits[at] ?? 0
+    if (best.length === count && !(logit > (logits[best[count - 1] ?? 0] ?? 0))) continue
+    const place = best.findIndex((token) => logit > (logits[token] ?? 0))
+    best.splice(place < 0 ? best.length : place, 0, at)
+    if (best.length > count) best.pop()
+  }
+  const most = logits[best[0] ?? 0] ?? 0
+  const sum = most + Math.log(mass(logits, most))
+  return best.map((token) => ({ token, logProbability: (logits[token] ?? 0) - sum }))
 }
 
 function likeliest(logits: Float32Array): number {

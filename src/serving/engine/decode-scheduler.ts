@@ -26,6 +26,8 @@ export interface TextRequest {
   /** At least one. */
   readonly maxTokens: number
   readonly sampling: Sampling
+  /** Each token comes with so many of the likeliest; absent = none. */
+  readonly likeliest?: number | undefined
   /** Tokens that end a text. */
   readonly ends: readonly number[]
   /** One text for each stream of random numbers. */
@@ -257,7 +259,7 @@ class ContinuousBatching implements DecodeScheduler {
       const step = await engine.step(
         rows.map(({ text: { request, draw, sequence, length }, ids, draws }) => ({
           ...{ sequence, adapter: request.adapter, from: length, ids },
-          ...(draws && { sampling: { ...request.sampling, draw: draw.uniform() } }),
+          ...(draws && { sampling: samplingOf(request, draw) }),
         })),
       )
       metrics.gauge('generationCacheBytes', { base: this.#options.base }, step.cacheBytes)
@@ -327,6 +329,10 @@ class ContinuousBatching implements DecodeScheduler {
 
 function textsOf({ texts, filling }: Lane): readonly Text[] {
   return filling === undefined ? texts : [...texts, filling]
+}
+
+function samplingOf({ sampling, likeliest }: TextRequest, draw: Text['draw']) {
+  return { ...sampling, draw: draw.uniform(), ...(likeliest !== undefined && { likeliest }) }
 }
 
 /** The most that it may have. */

@@ -9,8 +9,9 @@ import type { Base } from '../../contracts/network.ts'
 import type { Version } from '../../versions/contract.ts'
 import type { CacheShape } from '../../nn/decoding/cached-attention.ts'
 import type { DecodeRow, DecodeRun } from '../../nn/decoding/decode-run.ts'
-import type { Drawn } from '../../nn/decoding/sample.ts'
+import type { Drawn, Likely } from '../../nn/decoding/sample.ts'
 import { decodingGraph } from '../../nn/decoding/record.ts'
+import type { FeedTensor } from '../../nn/onnx/session.ts'
 import { proveInt8 } from '../../nn/onnx/prove-int8.ts'
 import { openOrtPool, type OrtPool, type OrtPoolOptions } from '../../nn/onnx/pool.ts'
 import type { ServingParts } from '../../nn/record.ts'
@@ -91,12 +92,18 @@ class OnnxDecodingEngine implements DecodingEngine {
     const [first] = keys
     invariant(first !== undefined, 'a step without rows')
     const run = runOf(keys, this.#loaded.find(first), rows)
-    const { tokens, logprobs, bytes } = await this.#pool.decode(run)
+    const { tokens, logprobs, bytes, likeliest, likeliest_logprobs } = await this.#pool.decode(run)
     invariant(tokens && logprobs && bytes, 'a step without an answer')
-    const drawn = rows.map((_, at) => ({
-      token: tokens.data[at] ?? -1,
-      logProbability: logprobs.data[at] ?? NaN,
-    }))
+    const all = likelyIn(likeliest, likeliest_logprobs)
+    let taken = 0
+    const drawn = rows.map(({ sampling }, at): Drawn => {
+      const { likeliest: count = 0 } = sampling ?? {}
+      taken += count
+      return {
+        ...likelyAt(tokens, logprobs, at),
+        ...(count > 0 && { likeliest: all.slice(taken - count, taken) }),
+      }
+    })
     return { drawn, cacheBytes: bytes.data[0] ?? 0 }
   }
 
@@ -136,6 +143,15 @@ class OnnxDecodingEngine implements DecodingEngine {
     await this.#pool.decode({ ...runOf([key], adapter, [row]), lane })
     this.#pool.forget([sequence])
   }
+}
+
+function likelyIn(tokens: FeedTensor | undefined, logs: FeedTensor | undefined) {
+  if (tokens === undefined || logs === undefined) return []
+  return Array.from(tokens.data, (_, at) => likelyAt(tokens, logs, at))
+}
+
+function likelyAt(tokens: FeedTensor, logs: FeedTensor, at: number): Likely {
+  return { token: tokens.data[at] ?? -1, logProbability: logs.data[at] ?? NaN }
 }
 
 function runOf(

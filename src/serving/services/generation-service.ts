@@ -32,6 +32,8 @@ export interface TextOptions {
   readonly stop?: readonly string[] | undefined
   /** With the log-probability of each token. */
   readonly logprobs?: boolean | undefined
+  /** And so many of the likeliest in its place. */
+  readonly likeliest?: number | undefined
 }
 
 export type AnswerTexts = Omit<PredictRequest, 'signal'> &
@@ -51,6 +53,8 @@ export type Finish = 'stop' | 'length'
 export interface TokenLikelihood {
   readonly token: string
   readonly logprob: number
+  /** Likeliest first; where they are asked for. */
+  readonly likeliest?: readonly TokenLikelihood[]
 }
 
 export interface TextPart {
@@ -210,7 +214,7 @@ class TextWriter implements GenerationService {
   ): readonly Writing[] {
     const { model, language, scheduler, usual } = this.#options
     const { maxTokens = usual.maxTokens, temperature = usual.temperature } = options
-    const { topP = usual.topP, seed = randomUUID() } = options
+    const { topP = usual.topP, seed = randomUUID(), likeliest = 0 } = options
     const writings: Writing[] = []
     for (const { input, ids, choices } of prompts) {
       const streams = scheduler.run({
@@ -219,6 +223,7 @@ class TextWriter implements GenerationService {
         prompt: ids,
         maxTokens: Math.min(maxTokens, language.positions - ids.length),
         sampling: { temperature, topP },
+        ...(likeliest > 0 && { likeliest }),
         ends: language.ends,
         draws: choices.map((_, choice) => openRandom(seed, `text/${choice}`)),
         signal,
@@ -262,7 +267,8 @@ class TextWriter implements GenerationService {
     const { language, task } = this.#options
     const pieces = new TextPieces(language, stop)
     let [text, completionTokens, finish]: [string, number, Finish] = ['', 0, 'length']
-    for await (const { token, logProbability } of tokens) {
+    for await (const drawn of tokens) {
+      const { token } = drawn
       completionTokens += 1
       if (language.ends.includes(token)) {
         finish = 'stop'
@@ -270,8 +276,7 @@ class TextWriter implements GenerationService {
       }
       const piece = pieces.push(token)
       text += piece
-      const likelihood = { token: language.text([token]), logprob: logProbability }
-      const likelihoods = logprobs === true && { logprobs: [likelihood] }
+      const likelihoods = logprobs === true && { logprobs: [this.#likelihood(drawn)] }
       if (piece !== '' || likelihoods) parts?.push({ index, text: piece, ...likelihoods })
       if (pieces.isStopped) {
         finish = 'stop'
@@ -285,6 +290,13 @@ class TextWriter implements GenerationService {
     const output = { text, finish_reason: finish }
     this.#record({ id, input }, output, request, held)
     return { id, answer: task.view.answer(output), completionTokens }
+  }
+
+  #likelihood({ token, logProbability, likeliest }: Drawn): TokenLikelihood {
+    return {
+      ...{ token: this.#options.language.text([token]), logprob: logProbability },
+      ...(likeliest && { likeliest: likeliest.map((each) => this.#likelihood(each)) }),
+    }
   }
 
   #record(
