@@ -7,7 +7,7 @@ import { quantized } from '../../src/adapters/quantized.ts'
 import type { Base } from '../../src/contracts/network.ts'
 import { KeyValues } from '../../src/nn/decoding/key-values.ts'
 import { decodingGraph } from '../../src/nn/decoding/record.ts'
-import { sampleToken } from '../../src/nn/decoding/sample.ts'
+import { sampleToken, type Drawn } from '../../src/nn/decoding/sample.ts'
 import { openSession, ortTensor, type OnnxSession } from '../../src/nn/onnx/session.ts'
 import { paramInput } from '../../src/nn/onnx/ops.ts'
 import { recordGraph } from '../../src/nn/record.ts'
@@ -250,7 +250,7 @@ test('the likeliest tokens come in order for the rows that ask for them', async 
     ...{ sequence: (sequences += 1), adapter: 'one', from: 0, ids: Int32Array.from(prompt) },
     sampling: { ...greedy, likeliest: at === 0 ? 0 : 4 },
   }))
-  const texts = []
+  const texts: Drawn[] = []
   for (const row of rows) texts.push((await engine.step([row])).drawn[0]!)
   expect(texts[0]).not.toHaveProperty('likeliest')
   const again = rows.map((row, at) => ({
