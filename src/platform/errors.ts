@@ -348,7 +348,7 @@ export const errorTable = {
   SIGNATURE_INVALID: {
     status: 401,
     exit: 65,
-    fix: 'sign the message as in Standard Webhooks with the secret under defence.sources of the model: webhook-id, webhook-timestamp, webhook-signature',
+    fix: 'sign the message when it is sent, as in Standard Webhooks, with the secret under defence.sources of the model: webhook-id, webhook-timestamp, webhook-signature; if it was signed long before or after, check the clocks, or raise tolerance_seconds',
   },
   FORGET_UNKNOWN: {
     status: 404,

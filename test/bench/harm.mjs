@@ -21,9 +21,12 @@ const { values, positionals } = parseArgs({
 const rounds = Number(positionals[0] ?? 10)
 const TO_REACH_MS = 60_000
 const BLOCK = 16
-/** Blocks of a round: right labels first, and how many may pass until the daemon must have gone back. */
-const CLEAN = 10
-const MOST = 40
+/** Blocks of a round: right labels, then wrong ones, and how many may pass in all until the daemon must have gone back. */
+const blocks = {
+  features: { clean: 10, bad: 4, most: 40 },
+  // Sentences are hard: it takes more of them to learn something, and to unlearn it for more than a few updates.
+  text: { clean: 24, bad: 12, most: 60 },
+}
 const startedOn = machine()
 
 const rows = sentences().filter(({ text }) => text.length < 120)
@@ -54,7 +57,10 @@ for (const kind of values.models.split(',')) measured[kind] = await measure(kind
 const all = Object.values(measured)
 finish('harm', startedOn, {
   ...{ rounds, toReachMs: TO_REACH_MS },
-  isReached: all.every(({ fromDecidingFeedbackMs }) => fromDecidingFeedbackMs.most < TO_REACH_MS),
+  isReached: all.every(
+    ({ fromDecidingFeedbackMs: { most }, roundsWithoutRollback }) =>
+      most < TO_REACH_MS && roundsWithoutRollback === 0,
+  ),
   measured,
 })
 
@@ -76,6 +82,7 @@ async function measure(kind) {
 
 async function measureOn({ http }, kind) {
   const path = '/v1/models/m'
+  const { clean, bad, most } = blocks[kind]
   let sent = 0
   const event = (isWrong) => {
     const { label, input } = inputs[kind](sent, isWrong)
@@ -101,25 +108,24 @@ async function measureOn({ http }, kind) {
   const needed = []
   let without = 0
   for (let at = 0; at < rounds; at += 1) {
-    for (let clean = 0; clean < CLEAN; clean += 1) await teachAll(http, block(), path)
+    for (let at = 0; at < clean; at += 1) await teachAll(http, block(), path)
     const since = await generation()
     let deciding
     let first
-    let blocks = 0
+    let taught = 0
     let answered
-    for (; blocks < MOST && answered === undefined; blocks += 1) {
-      // Four bad updates, and good ones from then on.
-      deciding = await send(block(blocks < 4))
-      if (blocks === 4) first = deciding
+    for (; taught < most && answered === undefined; taught += 1) {
+      deciding = await send(block(taught < bad))
+      if (taught === bad) first = deciding
       answered = await settledOrBack()
     }
     if (answered === undefined) without += 1
     else {
       fromDeciding.push(answered - deciding)
       fromFirst.push(answered - (first ?? deciding))
-      needed.push(blocks * BLOCK)
+      needed.push(taught * BLOCK)
     }
-    say(`${kind} ${at + 1}: ${round(fromDeciding.at(-1) ?? 0)} ms after ${blocks} blocks`)
+    say(`${kind} ${at + 1}: ${round(fromDeciding.at(-1) ?? 0)} ms after ${taught} blocks`)
 
     /** The time of the first answer of the version gone back to; undefined: this block decides nothing. */
     async function settledOrBack() {
@@ -137,10 +143,10 @@ async function measureOn({ http }, kind) {
       }
     }
   }
-  const most = (values) => round(Math.max(0, ...values))
+  const largest = (values) => round(Math.max(0, ...values))
   return {
-    fromDecidingFeedbackMs: { ...latencyOf(fromDeciding), most: most(fromDeciding) },
-    fromFirstFeedbackMs: { ...latencyOf(fromFirst), most: most(fromFirst) },
+    fromDecidingFeedbackMs: { ...latencyOf(fromDeciding), most: largest(fromDeciding) },
+    fromFirstFeedbackMs: { ...latencyOf(fromFirst), most: largest(fromFirst) },
     eventsNeeded: latencyOf(needed).p50,
     roundsWithoutRollback: without,
   }

@@ -55,10 +55,7 @@ export function checkSignature(
   faults.set(signed, known)
   const fault = known.get(source)
   if (fault !== undefined)
-    throw failure(
-      'SIGNATURE_INVALID',
-      `events of ${source} must be signed, and this one is not: ${fault}`,
-    )
+    throw failure('SIGNATURE_INVALID', `events of ${source} need a valid signature: ${fault}`)
 }
 
 function includesName(bytes: Uint8Array): boolean {

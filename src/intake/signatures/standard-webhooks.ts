@@ -33,9 +33,12 @@ export function faultOf(
   if (id === undefined || timestamp === undefined || signatures === undefined)
     return `it has no ${signatureHeaders.filter((name) => headers[name] === undefined).join(', ')}`
   if (!/^\d{1,12}$/.test(timestamp)) return 'webhook-timestamp is not a number of seconds'
-  const ageMs = receivedMs === undefined ? 0 : Math.abs(receivedMs - 1000 * Number(timestamp))
-  if (ageMs > toleranceMs)
-    return `it was signed ${Math.round(ageMs / 1000)} s from its receipt, and ${toleranceMs / 1000} s are allowed`
+  const ageMs = receivedMs === undefined ? 0 : receivedMs - 1000 * Number(timestamp)
+  if (Math.abs(ageMs) > toleranceMs) {
+    const order = ageMs > 0 ? 'before' : 'after'
+    const away = `${Math.round(Math.abs(ageMs) / 1000)} s ${order} its receipt`
+    return `it was signed ${away}, and ${toleranceMs / 1000} s are allowed`
+  }
   const given = signatures
     .split(' ')
     .flatMap((each) => (each.startsWith('v1,') ? each.slice(3) : []))

@@ -35,7 +35,8 @@ export function openSourceLimit({ rates, names, clock, metrics }: SourceLimitOpt
     const refused = rate && limiter.take(source, rate)
     if (refused === undefined) return undefined
     const waitMs = Math.ceil(refused.waitMs)
-    const text = `${source} may send ${rate?.per_second} events per second: again in ${waitMs} ms`
+    const events = rate?.per_second === 1 ? '1 event' : `${rate?.per_second} events`
+    const text = `${source} may send ${events} per second: again in ${waitMs} ms`
     return failure('SOURCE_RATE_LIMITED', text, { details: { source, retry_after_ms: waitMs } })
   }
 }
