@@ -5,8 +5,8 @@ import type { Clock } from '../../contracts/core.ts'
 export interface DemoProgress {
   /** A separate line: the current step. */
   say(line: string): void
-  /** The progress of the present stage. */
-  update(done: number, total: number): void
+  /** The progress of the present stage; `what`: in a word, what was done to each. */
+  update(done: number, total: number, what?: string): void
 }
 
 export interface ShownProgress extends DemoProgress {
@@ -59,11 +59,11 @@ function lineProgress(say: (line: string) => void): ShownProgress {
       tenth = 0
       say(line)
     },
-    update(done, total) {
+    update(done, total, what = 'learned') {
       const now = Math.floor((10 * done) / total)
       if (now <= tenth) return
       tenth = now
-      say(`  ${done} of ${total} learned`)
+      say(`  ${done} of ${total} ${what}`)
     },
     end: () => undefined,
   }

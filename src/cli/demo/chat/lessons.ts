@@ -42,9 +42,10 @@ export async function teachThumbs(
     questions,
     async (question, at) => daemon.ask(model, question, { seed: at }),
     (count) => {
-      progress.update(count, questions.length)
+      progress.update(count, questions.length, 'answered')
     },
   )
+  progress.say(`${questions.length} thumbs, learned like the completions`)
   const events = answers.map((answer, at) => thumbOf(questions[at] ?? '', answer))
   await teach(room, [model], events)
   const up = events.filter(({ rating }) => rating === 1).length
