@@ -2,6 +2,8 @@
  * The chat demo's two models on one base: `support` with replay, and the same without it, to show what replay prevents.
  * The settings were chosen on `validationQuestions`.
  */
+import { heldOutQuestions } from './held-out.ts'
+
 export const chatModels = ['support', 'support-no-replay'] as const
 export type ChatModel = (typeof chatModels)[number]
 
@@ -29,8 +31,8 @@ export function chatConfig(dataDir: string, port: number, seed: number) {
     seed,
     server: { host: '127.0.0.1', port },
     log: { level: 'warn' },
-    // On a busy machine a text takes long.
-    limits: { request_ms: 300_000 },
+    // On a busy machine a text takes long. All held-out questions are answered at once, beside the client that asks all the time.
+    limits: { request_ms: 300_000, generation_texts: heldOutQuestions.length + 1 },
     models: {
       support: {
         ...usual,
