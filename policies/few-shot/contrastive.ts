@@ -14,7 +14,10 @@
 import type { EmbeddedRow, EmbeddingLoss, FewShot, PolicyKind } from '../../src/contracts/policy.ts'
 
 type Settings = Readonly<
-  Record<'first' | 'growth' | 'last' | 'passes' | 'batch' | 'temperature' | 'rate', number>
+  Record<
+    'first' | 'growth' | 'last' | 'passes' | 'batch' | 'temperature' | 'rate' | 'penalty',
+    number
+  >
 >
 
 /** Part of the steps in which the rate rises; then it falls to zero along a line. */
@@ -49,7 +52,7 @@ export const contrastive: PolicyKind<FewShot, Settings> = {
       type: 'integer',
       minimum: 1,
       maximum: 100,
-      default: 4,
+      default: 2,
       description: 'over all kept examples, from fresh weights',
     },
     batch: {
@@ -70,13 +73,21 @@ export const contrastive: PolicyKind<FewShot, Settings> = {
       type: 'number',
       exclusiveMinimum: 0,
       maximum: 100,
-      default: 1,
+      default: 2,
       description: 'its highest learning rate, as a factor on train.learning_rate',
     },
+    penalty: {
+      type: 'number',
+      minimum: 0.0001,
+      maximum: 10_000,
+      default: 1,
+      description: 'how much the head that is fitted afterwards is kept small',
+    },
   },
-  open: ({ first, growth, last, passes, batch, temperature, rate }) => ({
+  open: ({ first, growth, last, passes, batch, temperature, rate, penalty }) => ({
     passes,
     batch,
+    penalty,
     isDue: ({ before, after }) =>
       after <= last && stageOf(after, first, growth) > stageOf(before, first, growth),
     factor: (step, steps) => rate * rising(step, steps) * (1 - step / steps),

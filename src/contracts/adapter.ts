@@ -187,7 +187,7 @@ export interface EmbeddingTraining {
     rateFactor: number,
   ): StepResult
   /** Ends these steps: replaces the head by the one that answers `rows` best. Optimizer state starts again. */
-  fitHead(rows: readonly EmbeddedRow[]): void
+  fitHead(rows: readonly EmbeddedRow[], penalty?: number): void
 }
 
 export interface TrainableState {

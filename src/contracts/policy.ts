@@ -201,6 +201,8 @@ export interface FewShot {
   readonly isOff?: true
   readonly passes: number
   readonly batch: number
+  /** λ of the head's fit, Σ loss + ½λ‖W‖², with W as it multiplies the embedding; absent = 1. */
+  readonly penalty?: number
   /** Whether to learn so in an update that takes the number of learned examples from `before` to `after`. */
   isDue(learned: { readonly before: number; readonly after: number }): boolean
   /** On the learning rate, in each of `steps` steps, which count from 0. */

@@ -39,7 +39,7 @@ export function* learnFewShot(examples: readonly Example[], parts: FewShotParts)
     parts.onStep(batch, result)
     if (result.dropped) return false
   }
-  embedding.fitHead(yield* embedded(examples, parts))
+  embedding.fitHead(yield* embedded(examples, parts), policy.penalty)
   return true
 }
 
@@ -74,13 +74,14 @@ function lengthOf({ encoded }: Example): number {
   return encoded.kind === 'tokens' ? encoded.ids.length : 1
 }
 
-/** In the order of the examples. */
+/** Shortest first, so that little is padded. */
 function* embedded(
   examples: readonly Example[],
   parts: FewShotParts,
 ): Story<readonly EmbeddedRow[]> {
   const rows: EmbeddedRow[] = []
-  for (const batch of batches(examples, parts.policy.batch)) {
+  const sorted = [...examples].sort((a, b) => lengthOf(a) - lengthOf(b))
+  for (const batch of batches(sorted, SORTED * parts.policy.batch)) {
     const latents = yield batch
     const embeddings = parts.embedding.of(batch.map(({ key }) => latentOf(key, latents)))
     rows.push(...embeddedRows(batch, embeddings, parts))

@@ -23,7 +23,7 @@ export interface EmbeddingTrainingParts {
     gradients: ReadonlyMap<string, Float32Array>,
     at: { readonly loss: number; readonly rateFactor: number },
   ) => StepResult
-  readonly setHead: (rows: readonly EmbeddedRow[]) => void
+  readonly setHead: (rows: readonly EmbeddedRow[], penalty?: number) => void
   /** Of the next step's dropout. */
   readonly seed: () => string
 }
@@ -60,8 +60,8 @@ export class AdapterEmbedding implements EmbeddingTraining {
     return this.#parts.learn(gradients, { loss, rateFactor })
   }
 
-  fitHead(rows: readonly EmbeddedRow[]): void {
-    this.#parts.setHead(rows)
+  fitHead(rows: readonly EmbeddedRow[], penalty?: number): void {
+    this.#parts.setHead(rows, penalty)
     this.close()
   }
 

@@ -2,7 +2,7 @@
  * The head that answers some embeddings best: multinomial logistic regression, found by L-BFGS in plain memory. The loss is
  * strictly convex, so the answer depends on the rows alone, not on where a search begins.
  *
- *   min over W, b of  Σᵢ aᵢ · −log softmax(s·xᵢ·W + b)[yᵢ] + ½‖W‖²
+ *   min over W, b of  Σᵢ aᵢ · −log softmax(s·xᵢ·W + b)[yᵢ] + ½λ‖s·W‖²
  *
  * Liu & Nocedal (1989), "On the limited memory BFGS method for large scale optimization", Mathematical Programming 45.
  */
@@ -15,6 +15,8 @@ export interface LogisticShape {
   readonly outputs: number
   /** s: what the task multiplies embedding · weight by. */
   readonly scale: number
+  /** λ; absent = 1. */
+  readonly penalty?: number
 }
 
 /** Of an output that no row names: it is never the answer. */
@@ -22,9 +24,16 @@ const UNSEEN = -10
 
 /** `head.weight` [width, outputs] and `head.bias` [outputs]. */
 export function logisticHead(rows: readonly EmbeddedRow[], shape: LogisticShape): Tensors {
-  const { width, outputs, scale } = shape
+  const { width, outputs, scale, penalty = 1 } = shape
   const seen = [...new Set(rows.map(({ column }) => column))].sort((a, b) => a - b)
-  const problem = { rows, width, scale, places: new Map(seen.map((column, at) => [column, at])) }
+  const strength = penalty * scale ** 2
+  const problem = {
+    rows,
+    width,
+    scale,
+    strength,
+    places: new Map(seen.map((column, at) => [column, at])),
+  }
   const solved = minimise((at) => lossAt(at, problem), new Float64Array(seen.length * (width + 1)))
   const weight = new Float32Array(width * outputs)
   const bias = new Float32Array(outputs).fill(UNSEEN)
@@ -44,19 +53,21 @@ interface Problem {
   readonly rows: readonly EmbeddedRow[]
   readonly width: number
   readonly scale: number
+  /** λ·s² */
+  readonly strength: number
   /** Output → its place among the outputs that rows name. */
   readonly places: ReadonlyMap<number, number>
 }
 
 /** Class after class: its column of W, then its bias. */
-function lossAt(parameters: Float64Array, { rows, width, scale, places }: Problem) {
+function lossAt(parameters: Float64Array, { rows, width, scale, strength, places }: Problem) {
   const size = width + 1
   const gradient = new Float64Array(parameters.length)
   let value = 0
   for (let at = 0; at < parameters.length; at += 1) {
     if (at % size === width) continue
-    gradient[at] = parameters[at] ?? 0
-    value += (parameters[at] ?? 0) ** 2 / 2
+    gradient[at] = strength * (parameters[at] ?? 0)
+    value += (strength * (parameters[at] ?? 0) ** 2) / 2
   }
   const logits = new Float64Array(places.size)
   for (const { embedding, column, weight } of rows) {

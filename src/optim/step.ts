@@ -219,18 +219,21 @@ class AdapterTrainable implements Trainable {
           Number.isFinite(loss) && this.#move(new Map([...still, ...own]), norm, rateFactor)
         return isMade ? { loss, gradientNorm: norm, dropped: false } : DROPPED
       },
-      setHead: (rows) => {
-        this.#setHead(rows)
+      setHead: (rows, penalty) => {
+        this.#setHead(rows, penalty)
       },
     })
   }
 
   /** What the optimizer remembers is of another loss. */
-  #setHead(rows: readonly EmbeddedRow[]): void {
+  #setHead(rows: readonly EmbeddedRow[], penalty?: number): void {
     const { base, task } = this.#parts
     const { width, unit } = base.network
     const scale = task.scale(unit)
-    const fitted = logisticHead(rows, { width, outputs: this.#outputs, scale })
+    const fitted = logisticHead(rows, {
+      ...{ width, outputs: this.#outputs, scale },
+      ...(penalty !== undefined && { penalty }),
+    })
     const parameters = new Map([...this.#weights.parameters, ...fitted])
     if ([...fitted.values()].every(({ data }) => areFinite(data)))
       this.#use({ parameters, slots: new Map(), steps: 0 })

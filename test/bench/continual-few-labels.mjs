@@ -9,6 +9,7 @@ import { openBase } from '../../dist/src/config/model-parts.js'
 import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
 import { userCache } from '../../dist/src/platform/user-cache.js'
 import { spread } from './figures.mjs'
+import { learnedBy } from './text-drift-learner.mjs'
 import { fewConfig, fewRun } from './few-labels-learner.mjs'
 import { fewPeer, fewPeers } from './few-labels-peers.mjs'
 import { fewRows } from './few-labels-rows.mjs'
@@ -24,6 +25,10 @@ export const ways = {
     trigger: { policy: 'count', every: 16, rest: 0 },
   },
   'all layers, five passes': { ...deep, train: { epochs: 5 } },
+  '4 layers, few_shot: contrastive': {
+    adapter: { method: 'lora', tail_layers: 4 },
+    few_shot: { policy: 'contrastive', first: 50, last: 1000 },
+  },
   'all layers, few_shot: contrastive': {
     ...deep,
     few_shot: { policy: 'contrastive', first: 50, last: 1000 },
@@ -49,7 +54,8 @@ export async function measure({ seeds, run }) {
       }
       for (const [way, settings] of Object.entries(ways)) {
         const model = fewConfig(base, size, settings)
-        const { adapter, train, trigger, few_shot } = model
+        const { adapter, trigger, few_shot } = model
+        const train = learnedBy(model)
         await measured(way, { adapter, train, trigger, few_shot, compiled: true }, () =>
           fewRun({ tf, whole, model, seed, rows, compiling }),
         )

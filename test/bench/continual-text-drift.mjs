@@ -8,7 +8,7 @@ import { openBase } from '../../dist/src/config/model-parts.js'
 import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
 import { userCache } from '../../dist/src/platform/user-cache.js'
 import { spread } from './figures.mjs'
-import { configOf, domainRun } from './text-drift-learner.mjs'
+import { configOf, domainRun, learnedBy } from './text-drift-learner.mjs'
 import { guesses, peerRun, peerSettings } from './text-drift-peers.mjs'
 import { domainStream } from './text-drift-stream.mjs'
 
@@ -72,8 +72,9 @@ function isDefault(model) {
 }
 
 /** What a run depends on: the parts of the config that say how it learns. */
-export function learning({ adapter, train, replay, rate, memory, trigger }) {
-  return { adapter, train, replay, rate, memory, trigger }
+export function learning({ adapter, replay, rate, memory, trigger, ...model }) {
+  const train = learnedBy(model)
+  return { adapter, train, replay, rate, memory, trigger, compiled: true }
 }
 
 /** `defaults`: names of what the product does where a config says nothing. */

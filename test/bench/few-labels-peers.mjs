@@ -18,6 +18,10 @@ export function fewPeers() {
   if (python === undefined) say('SETFIT_PYTHON is not set: without SetFit and logistic regression')
   return {
     ...(python && {
+      'SetFit, 5 of its 20 iterations': {
+        ...{ peer: 'setfit', setfit: '1.2.0', threads },
+        iterations: 5,
+      },
       'SetFit, its defaults': { peer: 'setfit', setfit: '1.2.0', threads },
       'logistic regression on the frozen embedding': { peer: 'logistic', threads },
     }),
@@ -31,12 +35,13 @@ export function fewPeers() {
   }
 }
 
-export async function fewPeer({ peer }, rows, seed) {
+export async function fewPeer({ peer, iterations }, rows, seed) {
   const folder = mkdtempSync(join(tmpdir(), 'antikythera-few-'))
   const file = join(folder, 'rows.json')
   writeFileSync(file, JSON.stringify(rows))
   const model = join(userCache(), 'models', 'minilm')
-  const args = [program, peer, file, model, String(seed)]
+  const asked = iterations === undefined ? [] : [String(iterations)]
+  const args = [program, peer, file, model, String(seed), ...asked]
   const env = { ...process.env, OMP_NUM_THREADS: '1', TOKENIZERS_PARALLELISM: 'false' }
   const own = peer === 'lora' ? (peftPython() ?? python) : python
   const result = await runTool(own, args, { env, timeoutSeconds: 7200 })

@@ -60,8 +60,8 @@ export async function prequential(rows, { tf, settings, seed, limit = 1024 }) {
   }
 }
 
-/** `fewShot` is open; with `compiling` steps are compiled. */
-export function openTabularLearner(model, base, { tf, seed, limit, fewShot, compiling }) {
+/** `fewShot` is open; with `compiling` steps are compiled; latents are those at `cut`. */
+export function openTabularLearner(model, base, { tf, seed, limit, fewShot, compiling, cut = 0 }) {
   const [method, config] = [methodOf(model), adapterOf(model)]
   const { open, known } = labelsOf(model)
   const task = classificationOf(known, { open, limit })
@@ -84,16 +84,16 @@ export function openTabularLearner(model, base, { tf, seed, limit, fewShot, comp
     freshParameters: fresh,
     train: model.train,
     ...(fewShot && { fewShot }),
-    knnMemory: knnMemoryOf(model, { tf, base, baseTensors }),
+    knnMemory: knnMemoryOf(model, { tf, base, baseTensors, cut }),
   })
   return { learner, trainable }
 }
 
 /** As the daemon opens it. */
-function knnMemoryOf({ memory }, { tf, base, baseTensors }) {
+function knnMemoryOf({ memory }, { tf, base, baseTensors, cut }) {
   const policy = openPolicy('memory', policies.memory, memory)
   if (policy.keepsNothing === true) return undefined
-  const engine = openKnnEngine({ tf, base, baseTensors, cut: 0 })
+  const engine = openKnnEngine({ tf, base, baseTensors, cut })
   const compared = policy.mixture && openComparedEngine(base, engine)
   return { policy, engine, compared, width: base.network.width }
 }

@@ -71,10 +71,11 @@ export function update(learner, latents, options) {
   finish(learner.update(undefined, options), latents)
 }
 
-/** Runs a story of the learner to its end. */
+/** Runs a story of the learner to its end, and answers what it returns. */
 export function finish(story, latents) {
   let told = story.next()
   while (told.done !== true) told = story.next(latents)
+  return told.value
 }
 
 /** Learns all of these, in order; what is left at the end is an update too. */

@@ -33,7 +33,15 @@ function example(at: number, target: LabelTarget = labelled(known[at % 2]!)): Ex
   return { ...own, encoded, target, weight: 1 }
 }
 
-const few = { policy: 'contrastive', first: 16, last: 40, batch: 8, passes: 2 }
+const few = {
+  policy: 'contrastive',
+  first: 16,
+  last: 40,
+  batch: 8,
+  passes: 2,
+  rate: 1,
+  penalty: 0.01,
+}
 
 function openLearner() {
   const trainable = open(plan)

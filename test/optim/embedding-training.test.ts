@@ -99,8 +99,8 @@ describe('the head by logistic regression', () => {
   }))
   const shape = { width: 5, outputs: 4, scale: 2 }
 
-  it('is where its loss is flat: the pull of the rows equals that of the penalty', () => {
-    const head = logisticHead(cloud, shape)
+  it.each([1, 0.1])('is where its loss is flat: rows pull as a penalty of %d does', (penalty) => {
+    const head = logisticHead(cloud, { ...shape, penalty })
     const [weight, bias] = [head.get('head.weight')!.data, head.get('head.bias')!.data]
     const pull = new Float64Array(weight.length)
     for (const { embedding, column, weight: own } of cloud) {
@@ -114,7 +114,8 @@ describe('the head by logistic regression', () => {
         for (const [i, x] of embedding.entries())
           pull[i * 4 + k]! += own * 2 * x * (power / total - (k === column ? 1 : 0))
     }
-    for (const [at, value] of weight.entries()) expect(pull[at]! + value).toBeCloseTo(0, 1)
+    for (const [at, value] of weight.entries())
+      expect(pull[at]! + penalty * 4 * value).toBeCloseTo(0, 1)
   })
 
   it('never answers an output that no row names', () => {
