@@ -19,6 +19,9 @@ const top = lora({ tail_layers: 2 })
 export const candidates = {
   MiniLM: {
     '2 layers': top,
+    '2 layers, averaged 0.9': { ...top, ...averaged(0.9) },
+    '2 layers, averaged 0.95': { ...top, ...averaged(0.95) },
+    '2 layers, averaged 0.9, a step at rest': { ...top, ...averaged(0.9, { rest_steps: 1 }) },
     '4 layers': lora({ tail_layers: 4 }),
     'all 6 layers': deep,
     'all 6 layers, averaged 0.9': { ...deep, ...averaged(0.9) },

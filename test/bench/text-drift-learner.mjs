@@ -36,8 +36,8 @@ export function learnedBy({ train: { rest_steps, ...train } }) {
 /** Steps are compiled as in the daemon; what is not compilable stays eager. */
 const compiling = { onEager: () => undefined }
 
-/** `whole` is the open base that `model` names; `rehearsal`: steps on kept examples that the stream leaves time for after a block. */
-export async function domainRun({ tf, whole, model, seed, parts, rehearsal = 0 }) {
+/** `whole` is the open base that `model` names. The stream rests after each block, as long as `train.rest_steps` takes. */
+export async function domainRun({ tf, whole, model, seed, parts }) {
   const { stream, tests } = parts
   const base = viewOf(whole, methodOf(model), adapterOf(model))
   const cut = cutOf(model.adapter.tail_layers, base.network.layers)
@@ -55,7 +55,8 @@ export async function domainRun({ tf, whole, model, seed, parts, rehearsal = 0 }
     for (const example of rows.map(asExample)) {
       if (learner.accept(example, latents, 0).verdict === 'wait') continue
       update(learner, latents)
-      if (rehearsal > 0) finish(learner.rehearse(rehearsal), latents)
+      const { restSteps } = learner
+      if (restSteps > 0) finish(learner.rehearse(restSteps), latents)
     }
     if (learner.pendingCount > 0) update(learner, latents)
     learning += used() - before
