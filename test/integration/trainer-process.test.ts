@@ -193,6 +193,23 @@ describe('a supervisor', () => {
     expect(supervisor.status('m').pid).toBeUndefined()
   })
 
+  test('does not count silence in which a process waited for a processor', async () => {
+    const [before, after] = [new Map([['1', 500]]), new Map([['1', 60_500]])]
+    let looks = 0
+    const supervisor = openSupervisor({
+      children: [
+        { models: ['m'], program: transpile('test/integration/stuck-program.ts'), config: null },
+      ],
+      clock: systemClock,
+      log: silentLog,
+      silenceMs: 40,
+      waitsOf: () => ((looks += 1) === 1 ? before : after),
+    })
+    await until(() => looks === 12)
+    expect(supervisor.status('m').restarts).toBe(0)
+    await supervisor.stop({ deadlineMs: 100 })
+  })
+
   test('stops a trainer in order: what is pending is in the checkpoint', async () => {
     const folder = folderWith(['m'], linesOf(6))
     const supervisor = supervise(['m'], { models: ['m'], folder })

@@ -11,6 +11,11 @@ import type { ForgetForecast } from '../forgetting/forecast.ts'
 import type { ForgetRequest, Routing } from '../../versions/contract.ts'
 import { unknownStatus } from '../unknown-status.ts'
 import { openJitter } from '../../platform/random.ts'
+import {
+  longestWaitMs,
+  processorWaits,
+  type ProcessorWaits,
+} from '../../platform/processor-wait.ts'
 import { RetryPolicy } from '../../platform/retry.ts'
 import type { Span } from '../../platform/tracing/spans.ts'
 import { isAborted } from '../is-aborted.ts'
@@ -33,6 +38,8 @@ export interface ChildParts extends ChildPlan {
   readonly silenceMs: number
   /** A process that is silent for this long is reported as stalled. */
   readonly stalledMs: () => number
+  /** How long its threads have waited for a processor. */
+  readonly waitsOf?: (pid: number) => ProcessorWaits
   /** The status in the checkpoint of a model, until the process has reported. */
   readonly saved: (model: string) => TrainerStatus | undefined
   readonly onPointer: (model: string, pointer: Routing) => void
@@ -191,15 +198,24 @@ export class TrainerChild {
     return this.#parts.clock.monotonicMs() - this.#heardMs
   }
 
-  /** A process that hangs in native code can only be killed. */
+  /**
+   * A process that hangs in native code can only be killed. One that only waits for a processor is not stuck: to start it
+   * again would take more of them.
+   */
   async #watch(): Promise<void> {
-    const { clock, log, silenceMs } = this.#parts
+    const { clock, log, silenceMs, waitsOf = processorWaits } = this.#parts
     const { signal } = this.#stopping
+    let from: { readonly heardMs: number; readonly waits: ProcessorWaits } | undefined
     while (!signal.aborted) {
       await clock.sleep(silenceMs / 4, signal).catch(() => undefined)
-      const silentMs = clock.monotonicMs() - this.#heardMs
-      if (isAborted(signal) || this.#process === undefined || silentMs < silenceMs) continue
-      log.error({ pid: this.pid, silentMs }, 'a trainer process is silent; killing it')
+      const { pid } = this
+      if (isAborted(signal) || this.#process === undefined || pid === undefined) continue
+      const waits = waitsOf(pid)
+      if (from?.heardMs !== this.#heardMs) from = { heardMs: this.#heardMs, waits }
+      const silentMs = this.#silentMs()
+      const waitedMs = longestWaitMs(from.waits, waits)
+      if (silentMs - waitedMs < silenceMs) continue
+      log.error({ pid, silentMs, waitedMs }, 'a trainer process is silent; killing it')
       this.#process.kill('SIGKILL')
       this.#heardMs = clock.monotonicMs()
     }

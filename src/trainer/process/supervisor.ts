@@ -8,6 +8,7 @@ import type { ForgetForecast } from '../forgetting/forecast.ts'
 import type { ForgetRequest, Routing } from '../../versions/contract.ts'
 import { entryUrl } from '../../platform/entry.ts'
 import { failure } from '../../platform/errors.ts'
+import type { ProcessorWaits } from '../../platform/processor-wait.ts'
 import type { LogLevel } from './messages.ts'
 import type { Span } from '../../platform/tracing/spans.ts'
 import { TrainerChild, type ChildPlan } from './child.ts'
@@ -19,6 +20,8 @@ export interface SupervisorOptions {
   readonly log: Logger
   /** A process that is silent for this long is killed and started again. Longer than its longest step. */
   readonly silenceMs?: number
+  /** How long the threads of a process have waited for a processor: such silence does not count. */
+  readonly waitsOf?: (pid: number) => ProcessorWaits
   /** One that is silent for this long is reported as stalled. */
   readonly stalledMs?: () => number
   /** The status in the checkpoint of a model, until its trainer has reported. */
@@ -55,7 +58,7 @@ const stalledMsByDefault = 5_000
 
 export function openSupervisor(options: SupervisorOptions): Supervisor {
   const { clock, log, silenceMs = silenceMsByDefault, onRestart = () => undefined } = options
-  const { onSpan = () => undefined } = options
+  const { onSpan = () => undefined, waitsOf } = options
   const { stalledMs = () => stalledMsByDefault, saved = () => undefined } = options
   const entry = entryUrl('./process.ts', import.meta.url)
   const listeners = new Set<(model: string, pointer: Routing) => void>()
@@ -66,6 +69,7 @@ export function openSupervisor(options: SupervisorOptions): Supervisor {
     (plan) =>
       new TrainerChild({
         ...{ ...plan, entry, clock, log, silenceMs, stalledMs, saved },
+        ...(waitsOf && { waitsOf }),
         onPointer,
         onRestart,
         onSpan,
