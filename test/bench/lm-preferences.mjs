@@ -27,7 +27,7 @@ import { runTrl, TRL } from './lm-trl.mjs'
 
 /** Pairs a step; KTO learns both answers of each. */
 const SIZE = 8
-/** Best on the development pairs. */
+/** A first guess: `--choose` compares others on the development pairs. */
 const CHOSEN = {
   sft: { learning_rate: 1e-3 },
   dpo: { learning_rate: 1e-3, beta: 0.1 },

@@ -94,9 +94,9 @@ export class DecodeLanes {
       return row.sampling && sampleToken(own, row.sampling, row.sampling.draw)
     })
     const shape = [rows.length]
-    const likeliest = rows.flatMap(({ sampling }, row) => {
-      const at = ordered.indexOf(rows[row] as DecodeRow)
-      const count = sampling?.likeliest ?? 0
+    const likeliest = rows.flatMap((row) => {
+      const at = ordered.indexOf(row)
+      const count = row.sampling?.likeliest ?? 0
       return count === 0 ? [] : likeliestOf(logits.subarray(at * size, (at + 1) * size), count)
     })
     return {

@@ -60,11 +60,11 @@ function likeliest(logits: Float32Array): number {
   return best
 }
 
-// Loops over indices: these run over the whole vocabulary, once or more for each token.
+// Plain loops: these run over the whole vocabulary, once or more for each token.
 
 function mass(logits: Float32Array, most: number): number {
   let sum = 0
-  for (let at = 0; at < logits.length; at += 1) sum += Math.exp((logits[at] ?? 0) - most)
+  for (const logit of logits) sum += Math.exp(logit - most)
   return sum
 }
 
@@ -78,7 +78,7 @@ function scaled(logits: Float32Array, most: number, temperature: number): Float6
 
 function drawn(shares: Float64Array, topP: number, draw: number): number {
   let total = 0
-  for (let at = 0; at < shares.length; at += 1) total += shares[at] ?? 0
+  for (const share of shares) total += share
   if (topP >= 1) return among(shares, draw * total)
   const tokens = nucleus(shares, topP, total)
   const own = Float64Array.from(tokens, (token) => shares[token] ?? 0)
@@ -116,9 +116,6 @@ function nucleus(shares: Float64Array, topP: number, total: number): readonly nu
 
 function sumAbove(shares: Float64Array, bound: number): number {
   let sum = 0
-  for (let at = 0; at < shares.length; at += 1) {
-    const share = shares[at] ?? 0
-    if (share >= bound) sum += share
-  }
+  for (const share of shares) if (share >= bound) sum += share
   return sum
 }

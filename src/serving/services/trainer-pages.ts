@@ -57,7 +57,7 @@ export interface PagesAround {
 export interface OpenTrainerPages {
   readonly pages: TrainerPages
   /** What this daemon alone knows: its part of the answer to another one. */
-  here(question: Pick<TrainerQuestion, 'call' | 'asked'>): Promise<TrainerAnswer>
+  readonly here: (question: Pick<TrainerQuestion, 'call' | 'asked'>) => Promise<TrainerAnswer>
 }
 
 export function openTrainerPages(model: PagesModel, around: PagesAround): OpenTrainerPages {
