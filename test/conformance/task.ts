@@ -200,8 +200,18 @@ function zeros(shape: readonly number[]) {
 
 /** What of a value a declared part does not allow. */
 function faults({ properties, required = [] }: SchemaPart, value: Fields): readonly string[] {
-  const schema = { type: 'object', properties, required } as unknown as TSchema
+  const schema = withNull({ type: 'object', properties, required }) as TSchema
   return [...Compile(schema).Errors(value)].map(
     ({ instancePath, message }) => `${instancePath} ${message}`,
   )
+}
+
+/** `nullable` is the word of serialisers for a type that may also be null. */
+function withNull(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withNull)
+  if (typeof schema !== 'object' || schema === null) return schema
+  const inside = Object.fromEntries(
+    Object.entries(schema).map(([name, part]) => [name, withNull(part)]),
+  )
+  return inside.nullable === true ? { ...inside, type: [inside.type, 'null'] } : inside
 }
