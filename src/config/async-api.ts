@@ -1,6 +1,7 @@
 /** The AsyncAPI description of a config: each place where a model reads or writes events. */
 import { asyncApi, type AsyncApi, type DescribedChannel } from '../intake/description/async-api.ts'
 import type { ConnectorUse } from '../contracts/stream.ts'
+import { withChoices } from '../platform/nullable.ts'
 import { daemonVersion } from '../version.ts'
 import type { Config } from './config.ts'
 import { usesOf } from './connector-rules.ts'
@@ -18,7 +19,7 @@ export function asyncApiOf(config: Config): AsyncApi {
       return found.map((channel) => ({ model: name, connector, as: use.as, task, channel }))
     })
   })
-  return asyncApi({ version: daemonVersion, channels, limits })
+  return withChoices(asyncApi({ version: daemonVersion, channels, limits })) as AsyncApi
 }
 
 function tableOf({ sources, sinks }: PluginTable, { as }: ConnectorUse) {

@@ -1,6 +1,6 @@
 /** The first answer of a route costs no more than a later one: nothing is compiled while clients wait (law 7). */
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { withChoices } from '../../src/api/schema-parts.ts'
+import { withChoices } from '../../src/platform/nullable.ts'
 import { openServed } from './open-served.ts'
 
 test('no first answer of a route compiles a part of its schema', async () => {

@@ -9,6 +9,7 @@ import type { FeedbackSignal } from '../../src/contracts/stream.ts'
 import type { Fields, SchemaPart, Score, Target, Task } from '../../src/contracts/task.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { thrown } from '../coded.ts'
+import { withChoices } from '../../src/platform/nullable.ts'
 
 export interface TaskCase {
   readonly open: () => Task
@@ -200,18 +201,8 @@ function zeros(shape: readonly number[]) {
 
 /** What of a value a declared part does not allow. */
 function faults({ properties, required = [] }: SchemaPart, value: Fields): readonly string[] {
-  const schema = withNull({ type: 'object', properties, required }) as TSchema
+  const schema = withChoices({ type: 'object', properties, required }) as TSchema
   return [...Compile(schema).Errors(value)].map(
     ({ instancePath, message }) => `${instancePath} ${message}`,
   )
-}
-
-/** `nullable` is the word of serialisers for a type that may also be null. */
-function withNull(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(withNull)
-  if (typeof schema !== 'object' || schema === null) return schema
-  const inside = Object.fromEntries(
-    Object.entries(schema).map(([name, part]) => [name, withNull(part)]),
-  )
-  return inside.nullable === true ? { ...inside, type: [inside.type, 'null'] } : inside
 }

@@ -2,7 +2,7 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
-import { withChoices } from '../schema-parts.ts'
+import { withChoices } from '../../platform/nullable.ts'
 import type { Surface } from '../surface.ts'
 
 export async function addDescription(

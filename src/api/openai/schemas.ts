@@ -1,6 +1,6 @@
 /** What both kinds of completion have in common. Clients send many fields that change nothing here: they are accepted. */
 import { Type, type Static } from 'typebox'
-import { Maybe } from '../schema-parts.ts'
+import { nullable } from '../../platform/nullable.ts'
 
 const Optional = <Schema extends Parameters<typeof Type.Optional>[0]>(schema: Schema) =>
   Type.Optional(Type.Union([schema, Type.Null()]))
@@ -64,7 +64,7 @@ const Failed = Type.Object({
   error: Type.Object({
     message: Type.String(),
     type: Type.String(),
-    param: Maybe(Type.String()),
+    param: nullable(Type.String()),
     code: Type.String({ description: 'stable; see the table of errors' }),
   }),
 })

@@ -1,8 +1,9 @@
 /** The trainer's report about each source of a model, for /v1/models. */
 import { Type, type Static } from 'typebox'
 import type { SourceReset } from '../../contracts/stream.ts'
-import { Count, Maybe, Time } from '../schema-parts.ts'
+import { Count, Time } from '../schema-parts.ts'
 import type { TrainerReport } from '../../serving/services/served-model.ts'
+import { nullable } from '../../platform/nullable.ts'
 
 const ResetAnswer = Type.Object({
   at: Time,
@@ -10,7 +11,7 @@ const ResetAnswer = Type.Object({
   reason: Type.String(),
   from: Type.String({ description: 'position that was read up to' }),
   to: Type.String({ description: 'position where reading continued' }),
-  missing: Maybe(Count),
+  missing: nullable(Count),
 })
 
 export const SourcesAnswer = Type.Record(

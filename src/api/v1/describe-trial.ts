@@ -2,7 +2,8 @@
 import { Type, type Static } from 'typebox'
 import type { TrainerReport } from '../../serving/services/served-model.ts'
 import type { Routing } from '../../versions/contract.ts'
-import { Count, Maybe, Name, Time } from '../schema-parts.ts'
+import { Count, Name, Time } from '../schema-parts.ts'
+import { nullable } from '../../platform/nullable.ts'
 
 const Share = Type.Number({ description: 'of the requests, between 0 and 1' })
 
@@ -23,7 +24,7 @@ export const routedParts = {
 
 const Arm = Type.Object({
   judged: Type.Integer({ description: 'answers of this trial that feedback judged' }),
-  error: Maybe(
+  error: nullable(
     Type.Number({
       description: '0 = all right, 1 = all wrong; for numbers the distance; null: none is judged',
     }),

@@ -1,6 +1,7 @@
 /** The schema of /v1/fleet. */
 import { Type } from 'typebox'
-import { Count, Maybe, Name, Time } from '../schema-parts.ts'
+import { Count, Name, Time } from '../schema-parts.ts'
+import { nullable } from '../../platform/nullable.ts'
 
 const Member = Type.Object({
   replica: Type.String(),
@@ -22,7 +23,7 @@ export const FleetAnswer = Type.Object({
   replica: Type.String({ description: 'replica that answers' }),
   shared: Type.Boolean({ description: 'whether this daemon is part of a fleet' }),
   members: Type.Array(Member),
-  models: Type.Array(Type.Object({ model: Name, lease: Maybe(Lease) })),
+  models: Type.Array(Type.Object({ model: Name, lease: nullable(Lease) })),
   problem: Type.Optional(
     Type.Object(
       { code: Type.String(), message: Type.String() },

@@ -1,9 +1,10 @@
 /** Schemas of moves of the live pointer: what is asked for, where it points, and its history. */
 import { Type, type Static } from 'typebox'
 import type { Asked } from '../../versions/contract.ts'
-import { Count, Maybe, Name, Time } from '../schema-parts.ts'
+import { Count, Name, Time } from '../schema-parts.ts'
 import { routedParts } from './describe-trial.ts'
 import { Next } from './page.ts'
+import { nullable } from '../../platform/nullable.ts'
 
 const Strict = { additionalProperties: false }
 
@@ -12,7 +13,7 @@ export const LiveAnswer = Type.Object({
   digest: Type.String(),
   generation: Count,
   since: Time,
-  previous: Maybe(Name),
+  previous: nullable(Name),
   by: Type.String({
     description: 'what moved the pointer, such as start, trainer, rollback, promote or canary',
   }),

@@ -1,13 +1,14 @@
 /** Schemas of what is measured of a model and its versions: scores, what they served, drift, overfitting, compute. */
 import { Type } from 'typebox'
 import type { Services } from '../../serving/services/services.ts'
-import { Count, Maybe, Name } from '../schema-parts.ts'
+import { Count, Name } from '../schema-parts.ts'
 import { extended, partsOf } from './task-schemas.ts'
+import { nullable } from '../../platform/nullable.ts'
 
 export const Score = Type.Number({ description: 'between 0 and 1' })
 
 export const Drift = Type.Object(
-  { alarms: Count, last: Maybe(Type.String()) },
+  { alarms: Count, last: nullable(Type.String()) },
   { description: 'for a drift trigger: alarms since the model was created' },
 )
 
@@ -91,7 +92,7 @@ const Quality = Type.Object({
     ),
   ),
   slice_gap: Type.Optional(SliceGap),
-  drift: Maybe(Drift),
+  drift: nullable(Drift),
 })
 
 export function qualityAnswer(services: Services) {

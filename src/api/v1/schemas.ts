@@ -12,7 +12,8 @@ import { TrialAnswer } from './describe-trial.ts'
 import { LiveAnswer } from './move-schemas.ts'
 import { Compute, Drift, Kl, LossGap, Score, Scores, Served, SliceGap } from './quality-schemas.ts'
 import { extended, partsOf } from './task-schemas.ts'
-import { Count, Maybe, Name, Time } from '../schema-parts.ts'
+import { Count, Name, Time } from '../schema-parts.ts'
+import { nullable } from '../../platform/nullable.ts'
 
 const Strict = { additionalProperties: false }
 
@@ -275,7 +276,7 @@ const Model = Type.Object({
     { name: Type.String(), meaning: Type.String() },
     { description: 'what `accuracy` measures for this task' },
   ),
-  live: Maybe(LiveAnswer),
+  live: nullable(LiveAnswer),
   failed_swap: Type.Optional(FailedSwapAnswer),
   answers: Type.Optional(
     Type.Object(

@@ -2,15 +2,16 @@
 import { Type, type Static } from 'typebox'
 import type { Fields } from '../../contracts/task.ts'
 import type { Services } from '../../serving/services/services.ts'
-import { Count, Maybe, Name, Time } from '../schema-parts.ts'
+import { Count, Name, Time } from '../schema-parts.ts'
 import { Next } from './page.ts'
 import { Compute, Kl, LossGap, Scores, Served, SliceGap } from './quality-schemas.ts'
 import { extended, partsOf } from './task-schemas.ts'
+import { nullable } from '../../platform/nullable.ts'
 
 const Version = Type.Object({
   version: Name,
   digest: Type.String(),
-  parent: Maybe(Type.String()),
+  parent: nullable(Type.String()),
   created: Time,
   events: Count,
   events_new: Count,

@@ -1,10 +1,8 @@
 /** What a classification adds to the JSON that people see: labels with their scores. */
-import { Type, type Static, type TSchema } from 'typebox'
+import { Type } from 'typebox'
 import type { TaskSchemas } from '../../contracts/task.ts'
+import { nullable } from '../../platform/nullable.ts'
 
-/** Written without the search that a choice between two schemas costs; described as that choice. */
-const Maybe = <Schema extends TSchema>(schema: Schema) =>
-  Type.Unsafe<Static<Schema> | null>({ ...schema, nullable: true })
 const Count = Type.Integer({ minimum: 0 })
 const Score = Type.Number({ description: 'between 0 and 1' })
 const Shares = Type.Unsafe<Readonly<Record<string, number>>>({
@@ -12,9 +10,9 @@ const Shares = Type.Unsafe<Readonly<Record<string, number>>>({
   additionalProperties: { type: 'number' },
   description: 'score of each label',
 })
-const Share = Maybe(Type.Number({ description: 'null where there is nothing to divide by' }))
+const Share = nullable(Type.Number({ description: 'null where there is nothing to divide by' }))
 const Baseline = Type.Object({
-  label: Maybe(Type.String({ description: 'its present answer' })),
+  label: nullable(Type.String({ description: 'its present answer' })),
   accuracy: Score,
   accuracy_recent: Score,
 })
@@ -34,14 +32,14 @@ const Sure = Type.Object(
   {
     threshold: Score,
     coverage: Type.Number({ description: 'share of recent answers with at least this score' }),
-    accuracy: Maybe(Type.Number({ description: 'share of these that were right' })),
+    accuracy: nullable(Type.Number({ description: 'share of these that were right' })),
   },
   { description: 'answers that are not unsure; absent = the config has no `unsure`' },
 )
 
 export const classificationSchemas: TaskSchemas = {
   answer: Type.Object({
-    label: Maybe(Type.String({ description: 'null while the model has no label: see code' })),
+    label: nullable(Type.String({ description: 'null while the model has no label: see code' })),
     score: Score,
     scores: Shares,
     unsure: Type.Optional(

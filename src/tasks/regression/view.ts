@@ -1,14 +1,12 @@
 /** A number as people see it, and how far the numbers are off. */
-import { Type, type Static, type TSchema } from 'typebox'
+import { Type } from 'typebox'
 import type { TaskSchemas, TaskView } from '../../contracts/task.ts'
+import { nullable } from '../../platform/nullable.ts'
 
-/** Written without the search that a choice between two schemas costs; described as that choice. */
-const Maybe = <Schema extends TSchema>(schema: Schema) =>
-  Type.Unsafe<Static<Schema> | null>({ ...schema, nullable: true })
 const Score = Type.Number({ description: 'between 0 and 1' })
 const Distance = Type.Number({ description: 'mean absolute error, in the unit of the values' })
 const Baseline = Type.Object({
-  value: Maybe(Type.Number({ description: 'its present answer' })),
+  value: nullable(Type.Number({ description: 'its present answer' })),
   mae: Distance,
   mae_recent: Distance,
 })
