@@ -7,7 +7,7 @@
 import type { TrainRow } from '../contracts/adapter.ts'
 import type { ExampleKey } from '../contracts/core.ts'
 import type { Example, Task } from '../contracts/task.ts'
-import type { LatentMap, LearnerParts } from './learner-types.ts'
+import type { LatentMap, LatentRequests, LearnerParts } from './learner-types.ts'
 import { latentOf } from './rehearsal.ts'
 
 /** With what stands beside some examples, by their place. */
@@ -19,7 +19,7 @@ export interface Beside {
 export function* latentsBeside(
   examples: readonly Example[],
   { task: { texts }, maxTokens = Infinity }: Pick<LearnerParts, 'task' | 'maxTokens'>,
-): Generator<readonly Example[], Beside, LatentMap> {
+): LatentRequests<Beside> {
   if (texts === undefined) return { latents: yield examples, examples: NONE }
   const beside = turned(examples, texts, maxTokens)
   return { latents: yield [...examples, ...beside.values()], examples: beside }

@@ -6,7 +6,7 @@ import type { EmbeddingTraining, StepResult, Trainable } from '../contracts/adap
 import type { EmbeddedRow, FewShot } from '../contracts/policy.ts'
 import type { Example, Task } from '../contracts/task.ts'
 import { batches } from '../optim/batches.ts'
-import type { LatentMap, Trust } from './learner-types.ts'
+import type { LatentRequests, Trust } from './learner-types.ts'
 import { latentOf } from './rehearsal.ts'
 
 export interface FewShotParts {
@@ -19,13 +19,14 @@ export interface FewShotParts {
   readonly onStep: (examples: readonly Example[], result: StepResult) => void
 }
 
-type Story<Result> = Generator<readonly Example[], Result, LatentMap>
-
 /** Batches that are sorted by length together: rows of a batch are padded to its longest. */
 const SORTED = 8
 
 /** Whether it has learned them; false as soon as a step is dropped, with weights that must be restored. */
-export function* learnFewShot(examples: readonly Example[], parts: FewShotParts): Story<boolean> {
+export function* learnFewShot(
+  examples: readonly Example[],
+  parts: FewShotParts,
+): LatentRequests<boolean> {
   const { policy, embedding } = parts
   const passes = Array.from({ length: policy.passes }, () => batchesByLength(examples, parts))
   const all = passes.flat()
@@ -78,7 +79,7 @@ function lengthOf({ encoded }: Example): number {
 function* embedded(
   examples: readonly Example[],
   parts: FewShotParts,
-): Story<readonly EmbeddedRow[]> {
+): LatentRequests<readonly EmbeddedRow[]> {
   const rows: EmbeddedRow[] = []
   const sorted = [...examples].sort((a, b) => lengthOf(a) - lengthOf(b))
   for (const batch of batches(sorted, SORTED * parts.policy.batch)) {

@@ -16,7 +16,7 @@ import type { ScoreboardState } from '../evaluation/scoreboard.ts'
 export interface LearnerParts {
   readonly trainable: Trainable
   readonly task: Task
-  readonly memory: Omit<ReplayBufferParts, 'task'>
+  readonly replayBuffer: Omit<ReplayBufferParts, 'task'>
   readonly trigger: Trigger
   /** The trigger's own stream of chance. */
   readonly chance: Random
@@ -76,8 +76,8 @@ export interface LiveVersion {
 }
 
 export type LatentMap = ReadonlyMap<ExampleKey, Latent>
-/** Yields the examples that it needs latents of, and returns the result. */
-export type Update = Generator<readonly Example[], Outcome, LatentMap>
+/** Yields the examples that it needs latents of next, is resumed with them, and returns the result. */
+export type LatentRequests<Result = void> = Generator<readonly Example[], Result, LatentMap>
 
 export interface UpdateOptions {
   /** Rows that nothing trains on: early stopping watches them. */

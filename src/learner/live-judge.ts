@@ -3,7 +3,7 @@ import type { TrainableState } from '../contracts/adapter.ts'
 import type { Rollback, RollbackDecision, RollbackFacts, Scores } from '../contracts/release.ts'
 import type { Example, Score } from '../contracts/task.ts'
 import { LiveScores, type LiveScoresState } from '../evaluation/live-scores.ts'
-import type { LiveVersion } from './learner-types.ts'
+import type { LatentRequests, LiveVersion } from './learner-types.ts'
 import type { Scored, Scoring } from './scoring.ts'
 
 /** Before the block is learned. */
@@ -34,7 +34,7 @@ export class LiveJudge {
     if (this.looksAtScores) this.#live.observe(score)
   }
 
-  *judge(live: LiveVersion, tested: TestedBlock): Scored<RollbackDecision> {
+  *judge(live: LiveVersion, tested: TestedBlock): LatentRequests<RollbackDecision> {
     const { version, weights, memorised } = live
     const { block, line } = tested
     if (weights === 'unknown') this.#live.replaceBlock([])
@@ -62,7 +62,7 @@ export class LiveJudge {
   *#compared(
     { weights, reference }: LiveVersion,
     { block, tested }: TestedBlock,
-  ): Scored<RollbackFacts['reference']> {
+  ): LatentRequests<RollbackFacts['reference']> {
     if (reference === undefined || weights === 'unknown') return undefined
     const live = yield* this.#answers(block, tested, weights)
     const others = yield* this.#scoring.headOn(block, reference.weights)

@@ -2,20 +2,23 @@
  * Examples accepted but not learned yet, in order, and the head after they are learned: new outputs are announced here
  * and added at the update.
  */
+import type { Trainable } from '../contracts/adapter.ts'
 import type { ExampleKey } from '../contracts/core.ts'
 import type { Example, Head, Task } from '../contracts/task.ts'
 
 export class Pending {
-  readonly #task: Pick<Task, 'grown' | 'check'>
-  readonly #present: () => Head
+  readonly #task: Pick<Task, 'grown' | 'check' | 'union'>
+  readonly #trainable: Pick<Trainable, 'head' | 'grow'>
   readonly #examples = new Map<ExampleKey, Example>()
   /** Absent after a removal, which may have taken back an announcement. */
   #head: Head | undefined
 
-  /** `present` returns the present head. */
-  constructor(task: Pick<Task, 'grown' | 'check'>, present: () => Head) {
+  constructor(
+    task: Pick<Task, 'grown' | 'check' | 'union'>,
+    trainable: Pick<Trainable, 'head' | 'grow'>,
+  ) {
     this.#task = task
-    this.#present = present
+    this.#trainable = trainable
   }
 
   get size(): number {
@@ -39,7 +42,7 @@ export class Pending {
   /** The head that can learn these. */
   grownFor(examples: readonly Example[]): Head {
     return this.#task.grown(
-      this.#present(),
+      this.#trainable.head,
       examples.map(({ target }) => target),
     )
   }
@@ -64,6 +67,15 @@ export class Pending {
     this.#examples.clear()
     for (const example of examples) this.#examples.set(example.key, example)
     this.#head = undefined
+  }
+
+  /** Adds the outputs of `other` that the present head lacks; returns whether there were any. */
+  extend(other: Head): boolean {
+    const head = this.#task.union(this.#trainable.head, other)
+    const isLonger = head !== this.#trainable.head
+    if (isLonger) this.#trainable.grow(head)
+    this.headChanged()
+    return isLonger
   }
 
   /** The present head is another one than before. */

@@ -8,11 +8,11 @@ import type { Latent } from '../contracts/network.ts'
 import type { LossPart, Rehearsal, StepRow } from '../contracts/policy.ts'
 import type { Example, Head, Remembered, Task } from '../contracts/task.ts'
 import { invariant } from '../platform/errors.ts'
-import type { LatentMap, Trust } from './learner-types.ts'
+import type { LatentMap, LatentRequests, Trust } from './learner-types.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'
 
 export interface RehearsalParts {
-  readonly memory: ReplayBuffer
+  readonly replayBuffer: ReplayBuffer
   readonly trainable: Trainable
   readonly task: Task
 }
@@ -22,18 +22,16 @@ export interface Weighing {
   readonly trust?: ((example: Example, latent?: Latent) => Trust) | undefined
 }
 
-type Asking<Result> = Generator<readonly Example[], Result, LatentMap>
-
 /** Each draw's examples, up to `count` of them. */
 export function* drawFor(
   fresh: readonly Example[],
   count: number,
   parts: RehearsalParts,
-): Asking<readonly (readonly Remembered[])[]> {
-  const { draws = 1, candidates = 1 } = parts.memory.rehearsal
+): LatentRequests<readonly (readonly Remembered[])[]> {
+  const { draws = 1, candidates = 1 } = parts.replayBuffer.rehearsal
   const drawn: (readonly Remembered[])[] = []
   for (let draw = 0; draw < draws; draw += 1) {
-    const found = parts.memory.draw(count * candidates)
+    const found = parts.replayBuffer.draw(count * candidates)
     drawn.push(found.length <= count ? found : yield* mostHurt(fresh, found, count, parts))
   }
   return drawn
@@ -95,7 +93,7 @@ function* mostHurt(
   candidates: readonly Remembered[],
   count: number,
   { trainable, task }: RehearsalParts,
-): Asking<readonly Remembered[]> {
+): LatentRequests<readonly Remembered[]> {
   const latents = yield [...fresh, ...candidates]
   const losses = () => {
     const logits = trainable.score(candidates.map(({ key }) => latentOf(key, latents)))

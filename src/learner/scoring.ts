@@ -8,7 +8,7 @@ import type { LossSum } from '../evaluation/loss-gap.ts'
 import { noSums, withScore } from '../evaluation/running-scores.ts'
 import { batches } from '../optim/batches.ts'
 import type { HeadAnswer, KnnMemory, Memorised } from './knn-memory.ts'
-import type { LatentMap, VersionState } from './learner-types.ts'
+import type { LatentMap, LatentRequests, VersionState } from './learner-types.ts'
 import { latentOf } from './rehearsal.ts'
 
 export interface ScoringParts {
@@ -19,14 +19,21 @@ export interface ScoringParts {
   readonly knnMemory: KnnMemory | undefined
 }
 
-/** Yields the examples that it needs latents of. */
-export type Scored<Result = readonly Score[]> = Generator<readonly Example[], Result, LatentMap>
+export type Scored = LatentRequests<readonly Score[]>
 
 export class Scoring {
   readonly #parts: ScoringParts
 
   constructor(parts: ScoringParts) {
     this.#parts = parts
+  }
+
+  /** The present ones: the adapter's, and those that the experts beside it have learned. */
+  weights(): TrainableState {
+    const { trainable, knnMemory } = this.#parts
+    const state = trainable.snapshot()
+    const learned = knnMemory?.mixture?.learnedTensors() ?? []
+    return { ...state, tensors: new Map([...state.tensors, ...learned]) }
   }
 
   /** By the head alone. */
@@ -74,7 +81,7 @@ export class Scoring {
   }
 
   /** Of the present head alone. */
-  *lossOn(examples: readonly Example[]): Scored<LossSum> {
+  *lossOn(examples: readonly Example[]): LatentRequests<LossSum> {
     const { lossSum, lossCount } = (yield* this.headOn(examples)).reduce(withScore, noSums)
     return { sum: lossSum, count: lossCount }
   }
@@ -85,7 +92,7 @@ export class Scoring {
     score: (batch: readonly Example[], latents: LatentMap) => readonly Score[],
   ): Scored {
     const { batch: size } = this.#parts
-    const present = weights && this.#present()
+    const present = weights && this.weights()
     const scores: Score[] = []
     for (const batch of batches(examples, size)) {
       const latents = yield batch
@@ -94,13 +101,6 @@ export class Scoring {
       if (present !== undefined) this.#restore(present)
     }
     return scores
-  }
-
-  #present(): TrainableState {
-    const { trainable, knnMemory } = this.#parts
-    const state = trainable.snapshot()
-    const learned = knnMemory?.mixture?.learnedTensors() ?? []
-    return { ...state, tensors: new Map([...state.tensors, ...learned]) }
   }
 
   #restore(state: TrainableState): void {

@@ -7,7 +7,7 @@ import type { StepResult, Trainable, TrainableState, TrainRow } from '../contrac
 import type { Example } from '../contracts/task.ts'
 import { batches } from '../optim/batches.ts'
 import { latentsBeside, rowsBeside } from './beside.ts'
-import type { LatentMap, LearnerParts } from './learner-types.ts'
+import type { LatentRequests, LearnerParts } from './learner-types.ts'
 import { EarlyStop, HeldOutStop } from '../optim/early-stop.ts'
 import { drawFor, latentOf, plainRows, stepRows } from './rehearsal.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'
@@ -16,7 +16,7 @@ export interface TrainingParts extends Pick<
   LearnerParts,
   'trainable' | 'task' | 'train' | 'rate' | 'trust' | 'maxTokens'
 > {
-  readonly memory: ReplayBuffer
+  readonly replayBuffer: ReplayBuffer
   /** The logits of new examples before their first step, if `learn` tests in that step. */
   readonly onTested: (fresh: readonly Example[], logits: readonly Float32Array[]) => void
 }
@@ -26,8 +26,6 @@ export interface Learned {
   readonly block: readonly Example[]
   readonly logits: ReadonlyMap<ExampleKey, Float32Array>
 }
-
-type Story<Result> = Generator<readonly Example[], Result, LatentMap>
 
 export class Training {
   readonly #parts: TrainingParts
@@ -92,10 +90,10 @@ export class Training {
 
   /** Starts an update of `count` new examples. */
   begin(count: number, { raised }: { readonly raised: boolean }): void {
-    const { rate, memory, train } = this.#parts
+    const { rate, replayBuffer, train } = this.#parts
     const { epochs, batch, replay_batch } = train
-    const { passes } = memory.rehearsal
-    const stepsPerPass = Math.ceil((memory.examples.length + count) / (batch + replay_batch))
+    const { passes } = replayBuffer.rehearsal
+    const stepsPerPass = Math.ceil((replayBuffer.examples.length + count) / (batch + replay_batch))
     const steps = passes === undefined ? epochs * Math.ceil(count / batch) : passes * stepsPerPass
     rate.begin({ steps, raised })
     this.#forgetLast()
@@ -121,10 +119,10 @@ export class Training {
     block: readonly Example[],
     isTest: boolean,
     heldOut: readonly Example[] = [],
-  ): Story<Learned> {
+  ): LatentRequests<Learned> {
     const { batch, replay_batch, epochs, patience = 0, early_stop } = this.#parts.train
     const heldOutStop = new HeldOutStop(heldOut.length === 0 ? 0 : (early_stop?.patience ?? 0))
-    const { rehearsal } = this.#parts.memory
+    const { rehearsal } = this.#parts.replayBuffer
     const stop = new EarlyStop(patience)
     const logits = new Map<ExampleKey, Float32Array>()
     let seen = block
@@ -162,7 +160,7 @@ export class Training {
     return { block: seen, logits }
   }
 
-  *#look(heldOut: readonly Example[], stop: HeldOutStop): Story<void> {
+  *#look(heldOut: readonly Example[], stop: HeldOutStop): LatentRequests {
     const isLowest = stop.saw(yield* this.#lossOn(heldOut))
     if (isLowest) this.#best = this.#parts.trainable.snapshot()
     this.#isBest = isLowest
@@ -175,7 +173,7 @@ export class Training {
   }
 
   /** The mean loss of the present weights. */
-  *#lossOn(examples: readonly Example[]): Story<number> {
+  *#lossOn(examples: readonly Example[]): LatentRequests<number> {
     const { trainable, task, train } = this.#parts
     let sum = 0
     for (const batch of batches(examples, train.batch + train.replay_batch)) {
@@ -188,19 +186,19 @@ export class Training {
   }
 
   /** From the weights as they are now, which are fresh, over all that is kept. */
-  *learnAll(passes = this.#parts.memory.rehearsal.passes ?? 0): Story<void> {
-    const { memory } = this.#parts
-    yield* this.count(memory.examples)
-    for (let pass = 0; pass < passes; pass += 1) yield* this.pass(memory.shuffled())
+  *learnAll(passes = this.#parts.replayBuffer.rehearsal.passes ?? 0): LatentRequests {
+    const { replayBuffer } = this.#parts
+    yield* this.count(replayBuffer.examples)
+    for (let pass = 0; pass < passes; pass += 1) yield* this.pass(replayBuffer.shuffled())
   }
 
   /** Fresh weights have counted nothing yet, where anything is counted. */
-  *count(examples: readonly Example[]): Story<void> {
+  *count(examples: readonly Example[]): LatentRequests {
     for (const batch of batches(examples, this.#size))
       this.#counted(plainRows(batch, yield batch, { trust: this.#trust }), batch.length)
   }
 
-  *pass(examples: readonly Example[]): Story<void> {
+  *pass(examples: readonly Example[]): LatentRequests {
     for (const batch of batches(examples, this.#size)) {
       const beside = yield* latentsBeside(batch, this.#parts)
       const rows = plainRows(batch, beside.latents, { trust: this.#trust })
@@ -209,18 +207,18 @@ export class Training {
   }
 
   /** Steps on kept examples alone, as many a step as one with new examples has rows; none where nothing is kept. */
-  *rehearse(steps: number): Story<void> {
-    const { rate, memory } = this.#parts
-    const { draws = 1 } = memory.rehearsal
+  *rehearse(steps: number): LatentRequests {
+    const { rate, replayBuffer } = this.#parts
+    const { draws = 1 } = replayBuffer.rehearsal
     rate.begin({ steps, raised: false })
     this.#forgetLast()
     for (let step = 0; step < steps; step += 1) {
       const count = Math.ceil(this.#size / draws)
-      const drawn = Array.from({ length: draws }, () => memory.draw(count))
+      const drawn = Array.from({ length: draws }, () => replayBuffer.draw(count))
       const examples = drawn.flat()
       if (examples.length === 0) return
       const beside = yield* latentsBeside(examples, this.#parts)
-      const rows = stepRows([], drawn, beside.latents, memory.rehearsal, this.#seen)
+      const rows = stepRows([], drawn, beside.latents, replayBuffer.rehearsal, this.#seen)
       this.#step(examples, rowsBeside(rows, beside))
     }
   }

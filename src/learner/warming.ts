@@ -9,7 +9,7 @@
 import type { Trainable, TrainableState } from '../contracts/adapter.ts'
 import type { Example, Task } from '../contracts/task.ts'
 import { batches } from '../optim/batches.ts'
-import type { LatentMap, LearnerParts } from './learner-types.ts'
+import type { LatentRequests, LearnerParts } from './learner-types.ts'
 import { latentOf } from './rehearsal.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'
 import type { Training } from './training.ts'
@@ -25,7 +25,7 @@ export interface Warmed {
 export interface WarmingParts extends Pick<LearnerParts, 'task' | 'train'> {
   readonly trainable: Trainable
   readonly training: Training
-  readonly memory: ReplayBuffer
+  readonly replayBuffer: ReplayBuffer
 }
 
 const MOST_PASSES = 12
@@ -36,21 +36,19 @@ const SHARE = 5
 const MOST_HELD_OUT = 200
 const FEWEST_HELD_OUT = 10
 
-type Story<Result> = Generator<readonly Example[], Result, LatentMap>
-
 export function* warmUp(
   examples: readonly Example[],
   target: number,
   parts: WarmingParts,
-): Story<Warmed> {
-  const { training, trainable, memory } = parts
+): LatentRequests<Warmed> {
+  const { training, trainable, replayBuffer } = parts
   const { taught, held } = split(examples, parts.task)
   yield* training.count(taught)
   let best: Best | undefined
   let passes = 0
   while (passes < (trainable.learnsOnce === true ? 1 : MOST_PASSES)) {
     training.beginPass(taught.length)
-    yield* training.pass(memory.shuffle(taught))
+    yield* training.pass(replayBuffer.shuffle(taught))
     passes += 1
     if (held.length === 0) continue
     const tested = yield* test(held, parts)
@@ -97,7 +95,7 @@ function evenly<Item>(items: readonly Item[], most: number): readonly Item[] {
 function* test(
   held: readonly Example[],
   parts: WarmingParts,
-): Story<Pick<Best, 'accuracy' | 'loss'>> {
+): LatentRequests<Pick<Best, 'accuracy' | 'loss'>> {
   const { trainable, task, train } = parts
   let [right, loss] = [0, 0]
   for (const batch of batches(held, train.batch + train.replay_batch)) {

@@ -8,7 +8,7 @@ export function openLearner({ chosen, random, ...parts }) {
   const open = (kind, otherwise) => openPolicy(kind, policies[kind], chosen[kind] ?? otherwise)
   return new Learner({
     ...parts,
-    memory: { replay: open('replay'), draw: random('draw'), offer: random('offer') },
+    replayBuffer: { replay: open('replay'), draw: random('draw'), offer: random('offer') },
     trigger: open('trigger'),
     chance: random('trigger'),
     rate: open('rate', { policy: 'constant' }),

@@ -51,7 +51,7 @@ function openLearner() {
   const learner = new Learner({
     trainable,
     task: plan.task,
-    memory: {
+    replayBuffer: {
       replay: policy('replay', { policy: 'reservoir', capacity: 100 }),
       draw: openRandom(1, 'draw'),
       offer: openRandom(1, 'offer'),

@@ -30,7 +30,7 @@ export function openTiny(setting: LearnerSetting = {}) {
   const learner = new Learner({
     trainable,
     task,
-    memory: { replay, draw: openRandom(1, 'draw'), offer: openRandom(1, 'offer') },
+    replayBuffer: { replay, draw: openRandom(1, 'draw'), offer: openRandom(1, 'offer') },
     trigger:
       setting.trigger ?? openPolicy('trigger', policies.trigger, { policy: 'count', every: 4 }),
     chance: openRandom(1, 'trigger'),

@@ -45,7 +45,7 @@ export async function openTableLearner(size: number, settings: object, limit = 5
   const engine = openKnnEngine({ tf, base, baseTensors, cut: 0 })
   const learner = new Learner({
     ...{ trainable, task, freshParameters, train: model.train },
-    memory: {
+    replayBuffer: {
       replay: openPolicy('replay', policies.replay, model.replay),
       draw: openRandom(1, 'draw'),
       offer: openRandom(1, 'offer'),

@@ -143,7 +143,7 @@ async function openLearner(policy: string) {
   const learner = new Learner({
     trainable,
     task: plan.task,
-    memory: {
+    replayBuffer: {
       replay: openPolicy('replay', policies.replay, { policy, capacity: 10 }),
       draw: openRandom(1, 'draw'),
       offer: openRandom(1, 'offer'),

@@ -53,7 +53,7 @@ export function assemble(loop: LoopParts): Assembly {
     ),
     quality: loop.limits.quality,
     ...(defence && { trust: defence.trust }),
-    memory: { replay: loop.policies.replay, draw: random('draw'), offer: random('offer') },
+    replayBuffer: { replay: loop.policies.replay, draw: random('draw'), offer: random('offer') },
   })
   const state = new TrainerState({ loop, learner, retry, defence })
   const pointer = new Pointer({ loop, state, retry })

@@ -1,0 +1,136 @@
+/**
+ * Prequential evaluation (test, then train): scores each example before the learner learns it. That happens when the
+ * example arrives, with its block before an update, or in the update's first step. The scores go to the scoreboard and
+ * to the judgement of the live version.
+ *
+ * Dawid (1984), "Present position and potential developments: the prequential approach", JRSS A 147.
+ */
+import type { RollbackDecision } from '../contracts/release.ts'
+import type { Example, Head, Score } from '../contracts/task.ts'
+import { Scoreboard } from '../evaluation/scoreboard.ts'
+import { batches } from '../optim/batches.ts'
+import type { KnnMemory } from './knn-memory.ts'
+import type {
+  LatentMap,
+  LatentRequests,
+  LearnerParts,
+  LearnerState,
+  LiveVersion,
+} from './learner-types.ts'
+import { LiveJudge } from './live-judge.ts'
+import type { Scoring } from './scoring.ts'
+
+export interface PrequentialParts extends Pick<
+  LearnerParts,
+  'trainable' | 'task' | 'train' | 'trigger' | 'rollback' | 'quality'
+> {
+  readonly scoring: Scoring
+  readonly knnMemory: KnnMemory | undefined
+}
+
+export class Prequential {
+  readonly scoreboard: Scoreboard
+  readonly #parts: PrequentialParts
+  readonly #judge: LiveJudge
+  /** The head before the update that tests in its first step. */
+  #testedHead: Head
+
+  constructor(parts: PrequentialParts) {
+    this.#parts = parts
+    this.#testedHead = parts.trainable.head
+    this.scoreboard = new Scoreboard(parts.task, parts.quality)
+    this.#judge = new LiveJudge(parts.rollback, parts.scoring)
+  }
+
+  /** Scores an example that is never learned. */
+  test(example: Example, latents: LatentMap): void {
+    const [score] = this.#parts.scoring.withMemory([example], latents)
+    if (score !== undefined) this.#observe(score, example)
+  }
+
+  /**
+   * The score of a new example, if kNN memory or the trigger needs it now. Memory stores the example after the test.
+   */
+  onArrival(example: Example, latents: LatentMap): Score | undefined {
+    const { trigger, scoring, knnMemory } = this.#parts
+    if (knnMemory === undefined)
+      return trigger.needsScore ? scoring.byHead([example], latents)[0] : undefined
+    const score = knnMemory.testAndStore(example, scoring.answer(example, latents))
+    this.#observe(score, example)
+    return score
+  }
+
+  /**
+   * Whether the first step of an update on the present weights can test the block: the block is one batch, the engine
+   * returns the step's logits, and nothing needs the scores earlier.
+   */
+  canTestInStep(block: readonly Example[]): boolean {
+    const { trainable, train, knnMemory } = this.#parts
+    if (knnMemory !== undefined || this.#judge.looksAtScores) return false
+    const isOneBatch = block.length > 0 && block.length <= train.batch
+    return isOneBatch && trainable.testAndStep !== undefined && trainable.observe === undefined
+  }
+
+  /**
+   * Tests the block before the update, unless its first step does. Returns the decision about the live version;
+   * undefined without one.
+   */
+  *beforeUpdate(
+    block: readonly Example[],
+    {
+      testsInStep,
+      live,
+    }: { readonly testsInStep: boolean; readonly live: LiveVersion | undefined },
+  ): LatentRequests<RollbackDecision | undefined> {
+    let tested: readonly Score[] = []
+    if (testsInStep) this.#testedHead = this.#parts.trainable.head
+    // With kNN memory each example was tested on arrival: by now memory knows it.
+    else if (this.#parts.knnMemory === undefined) tested = yield* this.#testBlock(block)
+    const line = this.scoreboard.scores()
+    const decision = live && (yield* this.#judge.judge(live, { block, tested, line }))
+    this.#judge.closeBlock()
+    return decision
+  }
+
+  /** The logits of new examples in the first step. Outputs that are new in this block were unknown to the tested head. */
+  testedInStep(fresh: readonly Example[], logits: readonly Float32Array[]): void {
+    const { task } = this.#parts
+    const outputs = task.outputs(this.#testedHead)
+    for (const [row, example] of fresh.entries()) {
+      const known = logits[row]?.subarray(0, outputs) ?? new Float32Array()
+      this.#observe(task.score(known, example.target, this.#testedHead), example)
+    }
+  }
+
+  snapshot(): Pick<LearnerState, 'rollback' | 'live' | 'scoreboard'> {
+    return {
+      rollback: this.#parts.rollback.snapshot(),
+      ...(this.#judge.looksAtScores && { live: this.#judge.snapshot() }),
+      scoreboard: this.scoreboard.snapshot(),
+    }
+  }
+
+  restore({ rollback, live, scoreboard }: Pick<LearnerState, 'rollback' | 'live' | 'scoreboard'>) {
+    this.#parts.rollback.restore(rollback)
+    this.#judge.restore(live)
+    this.scoreboard.restore(scoreboard)
+  }
+
+  *#testBlock(block: readonly Example[]): LatentRequests<readonly Score[]> {
+    const tested: Score[] = []
+    for (const batch of batches(block, this.#parts.train.batch)) {
+      const scores = this.#parts.scoring.byHead(batch, yield batch)
+      for (const [row, example] of batch.entries()) {
+        const score = scores[row]
+        if (score !== undefined) this.#observe(score, example)
+      }
+      tested.push(...scores)
+    }
+    return tested
+  }
+
+  #observe(score: Score, example: Example): void {
+    this.scoreboard.observe(score, example)
+    this.#judge.observe(score)
+  }
+}

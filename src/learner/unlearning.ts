@@ -1,0 +1,73 @@
+/**
+ * Takes examples out of the learner: out of those that wait, out of the replay buffer and kNN memory, and out of weights
+ * that are sums. Other weights keep what they learned by gradients.
+ */
+import type { ExampleKey } from '../contracts/core.ts'
+import type { Remembered } from '../contracts/task.ts'
+import type { KnnMemory } from './knn-memory.ts'
+import type { LatentMap, LearnerParts, Retraction } from './learner-types.ts'
+import type { Pending } from './pending.ts'
+import type { ReplayBuffer } from './replay-buffer.ts'
+
+export interface UnlearningParts extends Pick<LearnerParts, 'trainable'> {
+  readonly pending: Pending
+  readonly replayBuffer: ReplayBuffer
+  readonly knnMemory: KnnMemory | undefined
+}
+
+export class Unlearning {
+  readonly #parts: UnlearningParts
+
+  constructor(parts: UnlearningParts) {
+    this.#parts = parts
+  }
+
+  /** Keys of what would be learned, rehearsed or answered from memory about a prediction. */
+  about(predictionId: string): readonly ExampleKey[] {
+    const { pending, knnMemory, replayBuffer } = this.#parts
+    const loose = [...pending.examples, ...(knnMemory?.items ?? [])]
+    const about = loose.filter((each) => each.predictionId === predictionId)
+    return [...new Set([...about.map(({ key }) => key), ...replayBuffer.about(predictionId)])]
+  }
+
+  /** Of these, the examples that the weights can forget: possible for sums, as long as replay has their terms. */
+  unlearnable(keys: readonly ExampleKey[]): readonly Remembered[] {
+    const { trainable, replayBuffer } = this.#parts
+    if (trainable.forget === undefined) return []
+    return keys.flatMap((key) => replayBuffer.get(key) ?? [])
+  }
+
+  /** `latents`: of the unlearnable ones, which are subtracted. Returns what has changed. */
+  retract(keys: readonly ExampleKey[], latents: LatentMap): Retraction {
+    const weights = this.#subtract(keys, latents)
+    let learnerState = false
+    for (const key of keys) {
+      this.#parts.pending.remove(key)
+      learnerState = this.forget(key) || learnerState
+    }
+    return { learnerState, weights }
+  }
+
+  /** Takes an example out of the replay buffer and kNN memory; returns whether one of them had it. */
+  forget(key: ExampleKey): boolean {
+    const wasReplayed = this.#parts.replayBuffer.forget(key)
+    const wasMemorised = this.#parts.knnMemory?.forget(key) === true
+    return wasReplayed || wasMemorised
+  }
+
+  /** Empties the replay buffer and kNN memory. */
+  clear(): void {
+    const { replayBuffer, knnMemory } = this.#parts
+    for (const { key } of replayBuffer.examples) replayBuffer.forget(key)
+    knnMemory?.clear()
+  }
+
+  #subtract(keys: readonly ExampleKey[], latents: LatentMap): boolean {
+    const rows = this.unlearnable(keys).flatMap(({ key, target, weight }) => {
+      const latent = latents.get(key)
+      return latent === undefined ? [] : [{ latent, target, weight }]
+    })
+    if (rows.length > 0) this.#parts.trainable.forget?.(rows)
+    return rows.length > 0
+  }
+}
