@@ -13,6 +13,9 @@ const heavy =
 const slow = [
   /^test\/simulation\//,
   /^test\/(integration|bootstrap)\//,
+  /^test\/trainer\/(quarantine|compared|forgetting|event-log|on-regression)\.test\.ts$/,
+  /^test\/(checkpoint\/damage|serving\/recorded-graph|policies\/sequential-test)\.test\.ts$/,
+  /^test\/cli\/(ask|send-file)\.test\.ts$/,
   /^test\/api\/(feedback|predict|model|moves|operations)-routes?\.test\.ts$/,
 ]
 

@@ -31,7 +31,7 @@ test.each<[string, Input, Partial<PromptRoom>, string, number]>([
   ['loses its oldest turn', chat('u1', 'a1', 'u2', 'a2', 'u3'), {}, 'u2a2u3', 4],
   ['keeps the system message', chat('s0', 'u1', 'a1', 'u2', 'a2', 'u3'), {}, 's0u2a2u3', 4],
   ['loses all but the last message', chat('u1', 'a1', 'u2345678'), {}, 'u2345678', 4],
-  ['keeps the last message of whoever wrote it', chat('u1', 'a2345678'), {}, 'a2345678', 2],
+  ['keeps the last message, also of the assistant', chat('u1', 'a2345678'), {}, 'a2345678', 2],
   [
     'takes the room of the answer rather than a message',
     chat('u1', 'u23456789'),

@@ -29,14 +29,19 @@ interface Case {
   readonly regularizer?: keyof typeof policies.regularizer
 }
 
-/** Few, as each takes a second; every method is compiled over a decoder in compiled.test.ts. */
+/** Every method; each takes a second, so several have another of the parts too. */
 const cases: readonly Case[] = [
+  { config: { ...lora, tail_layers: 'all' } },
   {
     config: { ...lora, dropout: 0.3, rslora: true },
     decoder: 'qwen3',
     task: { kl: 0.5, beta: 0.5 },
   },
+  { config: { ...lora, method: 'dora' } },
+  { config: { ...lora, method: 'ia3', rank: 0 }, decoder: 'qwen2', regularizer: 'ewc-online' },
   { config: { ...lora, method: 'bottleneck' }, regularizer: 'a-gem' },
+  { config: { ...lora, method: 'loreft' } },
+  { config: { ...lora, method: 'bitfit', rank: 0 }, decoder: 'qwen2' },
   { config: { ...lora, method: 'full', rank: 0 }, decoder: 'qwen2' },
 ]
 
