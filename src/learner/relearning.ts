@@ -89,7 +89,7 @@ export class Relearning {
       ...{ policy, trainable, embedding, task, trust },
       shuffle: (items) => replayBuffer.shuffle(items),
       onStep: (examples, result) => {
-        training.made(examples, result)
+        training.steps.count(examples, result)
       },
     })
     if (!isLearned) {

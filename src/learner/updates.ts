@@ -67,7 +67,7 @@ export class Updates {
   }
 
   get progress(): Progress {
-    return { learned: this.#learned, ...this.#training.progress }
+    return { learned: this.#learned, ...this.#training.steps.progress }
   }
 
   /** Learns what is pending; or returns a rollback, and learns nothing, if the rollback policy asks for one. */
@@ -139,7 +139,7 @@ export class Updates {
   /** Of the last update: up to `count` replayed rows, or rows of its block where none was replayed. */
   trainedOn(block: readonly Example[], count: number): readonly Example[] {
     const isNew = new Set(block.map(({ key }) => key))
-    const replayed = this.#training.taught.flatMap((key) =>
+    const replayed = [...this.#training.steps.taught].flatMap((key) =>
       isNew.has(key) ? [] : (this.#parts.replayBuffer.get(key) ?? []),
     )
     const rows = replayed.length > 0 ? replayed : block.filter((each) => this.#isLearned(each))
@@ -151,7 +151,7 @@ export class Updates {
   }
 
   restore(state: Progress & Pick<LearnerState, 'rehearsed'>): void {
-    this.#training.restore(state)
+    this.#training.steps.restore(state)
     this.#learned = state.learned
     this.#rehearsedAt = state.rehearsed ?? 0
   }
@@ -206,8 +206,9 @@ export class Updates {
 
   /** A policy that learns from replay alone learns it when it is kept there. */
   #isLearned({ key }: Example): boolean {
-    if (this.#training.poison.has(key)) return false
-    return this.#relearning.isFromBufferAlone || this.#training.hasTaught(key)
+    const { poison, taught } = this.#training.steps
+    if (poison.has(key)) return false
+    return this.#relearning.isFromBufferAlone || taught.has(key)
   }
 
   /** `logits`: those from before the examples were learned, where they are kept. */
@@ -223,7 +224,7 @@ export class Updates {
 
   /** Examples that made a step fail are forgotten: they would make later steps fail too. */
   #outcomeSince(before: Progress): Outcome {
-    const { poison, droppedKeys } = this.#training
+    const { poison, droppedKeys } = this.#training.steps
     for (const key of poison) this.#parts.unlearning.forget(key)
     const steps = this.progress.steps - before.steps
     const dropped = this.progress.dropped - before.dropped
