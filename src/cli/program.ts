@@ -1,5 +1,6 @@
 /** All commands, in the order in which a user meets them. */
-import { Command } from 'commander'
+import { Command, CommanderError } from 'commander'
+import { failure } from '../platform/errors.ts'
 import { daemonVersion } from '../version.ts'
 import { registerAudit } from './commands/audit.ts'
 import { registerBench } from './commands/bench.ts'
@@ -77,5 +78,16 @@ export function createProgram(): Command {
     // `predict --version v3` selects a version of the model, not of this program.
     .enablePositionalOptions()
   for (const register of commands) register(program)
+  for (const command of program.commands) namesItself(command)
   return program
+}
+
+/** A mistake in a command is fixed with the help of that command. */
+function namesItself(command: Command, before = 'antikythera'): void {
+  const name = `${before} ${command.name()}`
+  for (const part of command.commands) namesItself(part, name)
+  command.exitOverride((error: CommanderError) => {
+    if (error.exitCode === 0 || error.code === 'commander.help') throw error
+    throw failure('USAGE', error.message.replace(/^error: /, ''), { fix: `${name} --help` })
+  })
 }

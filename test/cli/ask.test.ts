@@ -155,6 +155,8 @@ test('rollback and promote move the pointer and keep the reason', async () => {
 test.each([
   [['rollback', '--to', 'v99', '--reason', 'x'], 66, 'VERSION_UNKNOWN'],
   [['why', '--version', 'v99'], 66, 'VERSION_UNKNOWN'],
+  [['feedback', 'nobody', '--text', 'x', '--label', 'yes'], 66, 'MODEL_UNKNOWN'],
+  [['receipt', 'nobody', 'e-1'], 66, 'MODEL_UNKNOWN'],
   [['predict', 'x', '--model', 'nobody'], 66, 'MODEL_UNKNOWN'],
   [['predict', ' '], 65, 'INPUT_EMPTY'],
   [['feedback', '--text', 'x', '--label', 'maybe'], 65, 'LABEL_UNKNOWN'],

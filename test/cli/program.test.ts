@@ -69,6 +69,8 @@ test.each([
   [['versions', '--url', 'localhost'], 'http://127.0.0.1:8080'],
   [['versions', '--timeout', '-1'], 'above 0'],
   [['feedback'], '--file'],
+  [['versions', 'm', 'v1', 'v2', 'v3'], 'antikythera versions --help'],
+  [['keys', 'new', '--bogus'], 'antikythera keys new --help'],
 ])('%j is a usage mistake: 64, and it says which', (args, words) => {
   const { status, stderr } = run(args)
   expect(status).toBe(64)

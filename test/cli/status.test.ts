@@ -74,6 +74,12 @@ test('a model is shown with its accuracy beside the baseline, and with what beca
     expect(stdout).toMatch(new RegExp(`^ +${name} {2,}\\S`, 'm'))
 })
 
+test('a model that has answered nothing yet has no accuracy, rather than none right', async () => {
+  const prequential = { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 }
+  const { stdout } = await status({ trainer: { quality, prequential } })
+  expect(stdout).toMatch(/^m +v1 \(2\) +idle +- +- +- +8 /m)
+})
+
 test('a daemon alone is shown without a lease', async () => {
   const { stdout, json } = await status({ trainer: { lag: 0 } }, '--json')
   expect(json()).toMatchObject({

@@ -1,12 +1,12 @@
 /** `antikythera feedback`: sends one event from flags, or a file of events, to the daemon or to its topic. */
 import { Option, type Command } from 'commander'
 import type { FeedbackFlags } from '../feedback/feedback-flags.ts'
-import { countOrZero, finiteNumber, positiveNumber, withClient } from '../flags.ts'
+import { aboutModel, countOrZero, finiteNumber, positiveNumber, withModel } from '../flags.ts'
 import type { KafkaFlags } from '../feedback/kafka-flags.ts'
 
 export function registerFeedback(program: Command): void {
   withKafka(
-    withClient(program.command('feedback').description('send feedback: one event, or a file'))
+    withModel(program.command('feedback').description('send feedback: one event, or a file'))
       .option('-f, --file <path>', 'JSONL, one event per line, or CSV with a header; - = stdin')
       .addOption(
         new Option(
@@ -74,7 +74,8 @@ function withKafka(command: Command): Command {
 
 type Flags = FeedbackFlags & Omit<KafkaFlags, 'file'>
 
-async function send(flags: Flags): Promise<void> {
+async function send(named: string | undefined, given: Flags): Promise<void> {
+  const flags = aboutModel(named, given)
   const { file } = flags
   const isKafka = flags.kafka !== undefined || flags.config !== undefined
   if (isKafka) {

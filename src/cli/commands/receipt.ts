@@ -1,6 +1,6 @@
 /** `antikythera receipt`: what has become of one event of feedback. */
 import type { Command } from 'commander'
-import { withClient } from '../flags.ts'
+import { aboutModel, withClient } from '../flags.ts'
 import type { ReceiptFlags } from '../remote/show-receipt.ts'
 
 export function registerReceipt(program: Command): void {
@@ -8,11 +8,16 @@ export function registerReceipt(program: Command): void {
     program
       .command('receipt')
       .description('what has become of one event of feedback')
-      .argument('<id>', 'its id'),
+      .argument(
+        '<id>',
+        'its id; or first the model, which is optional if the daemon serves only one',
+      )
+      .argument('[id]', 'after a model'),
   )
     .option('--source <name>', 'its source; absent = that of feedback over HTTP')
-    .action(async (id: string, flags: ReceiptFlags) => {
+    .action(async (first: string, second: string | undefined, flags: ReceiptFlags) => {
       const { showReceipt } = await import('../remote/show-receipt.ts')
-      await showReceipt(id, flags)
+      if (second === undefined) await showReceipt(first, flags)
+      else await showReceipt(second, aboutModel(first, flags))
     })
 }

@@ -25,6 +25,7 @@ interface Model {
   readonly pending: number
   readonly counts: StatusRow['counts']
   readonly quality?: NonNullable<StatusRow['quality']>
+  readonly prequential?: StatusRow['prequential']
   readonly faults?: readonly ShownFault[]
   readonly served?: { readonly count: number; readonly error: number }
   readonly answers?: { readonly version: string; readonly count: number; readonly failed: number }
@@ -130,6 +131,7 @@ function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | un
     model: model.model,
     trainer,
     quality,
+    prequential: model.prequential ?? null,
     counts,
     lag,
     pending,

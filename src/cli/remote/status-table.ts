@@ -19,6 +19,7 @@ export interface StatusRow {
     /** Of a generation. */
     readonly token_loss_recent?: number
   } | null
+  readonly prequential: { readonly count: number } | null
   readonly counts: Readonly<Record<string, number | undefined>>
   readonly lag: number
   readonly pending: number
@@ -51,22 +52,30 @@ const columns: readonly Column[] = [
     head: 'accuracy',
     meaning:
       'share of the last examples that were answered right, each before it was learned; of numbers the mean absolute error, of texts the loss of a token',
-    cell: ({ quality }) =>
-      quality?.token_loss_recent === undefined
+    cell: (row) => {
+      const quality = qualityOf(row)
+      return quality?.token_loss_recent === undefined
         ? shareOrError(quality?.accuracy_recent, quality?.mae_recent)
-        : `loss ${short(quality.token_loss_recent)}`,
+        : `loss ${short(quality.token_loss_recent)}`
+    },
   },
   {
     head: 'by source',
     meaning:
       'the same with equal weight for each event source; of numbers the mean of 1 / (1 + |error| / deviation)',
-    cell: ({ quality }) => (quality === null ? '-' : percent(quality.accuracy_recent_by_source)),
+    cell: (row) => {
+      const quality = qualityOf(row)
+      return quality === undefined ? '-' : percent(quality.accuracy_recent_by_source)
+    },
   },
   {
     head: 'baseline',
     meaning:
       'what the most frequent label, or the mean of the values, would have reached on the same examples',
-    cell: ({ quality }) => shareOrError(quality?.majority_recent, quality?.running_mean_mae_recent),
+    cell: (row) => {
+      const quality = qualityOf(row)
+      return shareOrError(quality?.majority_recent, quality?.running_mean_mae_recent)
+    },
   },
   { head: 'learned', meaning: 'examples that were learned', cell: count('learned') },
   {
@@ -157,6 +166,14 @@ function columnsOf(rows: readonly StatusRow[]): readonly Column[] {
     ...(isDefended ? [quarantineColumn] : []),
     ...(isFleet ? fleetColumns : []),
   ]
+}
+
+/** Undefined while nothing has been scored: nought would be a score. */
+function qualityOf({
+  quality,
+  prequential,
+}: StatusRow): NonNullable<StatusRow['quality']> | undefined {
+  return prequential?.count === 0 ? undefined : (quality ?? undefined)
 }
 
 function shareOrError(share: number | undefined, mae: number | undefined): string {
