@@ -38,7 +38,8 @@ export function slowPoison(options) {
     const chance = random.uniform()
     const isPoison = isPoisoned && label === victim && chance < share
     const wrong = random.uniform() < noise ? labels[random.below(labels.length)] : label
-    return { id: `e${at}`, input: { features }, label: isPoison ? named : wrong }
+    // Its source and id say whether it is held out; without a source it would be the file, in another folder each time.
+    return { id: `e${at}`, source: 'shop', input: { features }, label: isPoison ? named : wrong }
   })
   return { events, test: many(test), golden: many(golden) }
 }
