@@ -9,7 +9,7 @@ import { openWorld, type World } from '../trainer/world.ts'
 import { expectSameEnd, seedsBelow } from './random-deaths.ts'
 import { settingOf, streamsOf, predictionsOf } from './scenario.ts'
 
-const seeds = seedsBelow(150)
+const seeds = seedsBelow(100)
 
 test(
   'a trainer that dies at random instants ends like one that never died',

@@ -11,7 +11,7 @@ import { openWorld, type Setting, type World } from '../trainer/world.ts'
 import { expectSameEnd, seedsBelow } from './random-deaths.ts'
 import { settingOf } from './scenario.ts'
 
-const seeds = seedsBelow(40)
+const seeds = seedsBelow(25)
 
 test(
   'a trainer that dies at random instants decides each trial like one that never died',
