@@ -87,8 +87,17 @@ export interface ClosedForm {
    * weight [classes, width] and bias [classes] of the logits, up to a scale and a constant that the trainer chooses.
    * Every class has at least one example. Called at most once per version.
    */
-  solve(sums: ClassSums): { readonly weight: Float64Array; readonly bias: Float64Array }
+  solve(
+    sums: ClassSums,
+    solver?: RidgeSolver,
+  ): { readonly weight: Float64Array; readonly bias: Float64Array }
 }
+
+/**
+ * X [classes, width] of X·(G + λ·I) = S, for the `moments` G and the `sums` S. An engine's own way, for wide embeddings;
+ * undefined where it cannot, and then the method solves it itself.
+ */
+export type RidgeSolver = (sums: ClassSums, lambda: number) => Float64Array | undefined
 
 export interface TrainRow {
   readonly latent: Latent

@@ -16,6 +16,12 @@ const names = { counts: 'sums/counts', sums: 'sums/classes', moments: 'sums/mome
 /** Of a column; less is what rounding leaves. */
 const LEAST_COUNT = 1e-3
 
+export interface SharedExample {
+  readonly x: Float32Array
+  /** How much of the example each column gets. */
+  readonly shares: ReadonlyMap<number, number>
+}
+
 export class ClassMoments implements ClassSums {
   readonly width: number
   readonly #needsMoments: boolean
@@ -31,18 +37,16 @@ export class ClassMoments implements ClassSums {
     this.moments = new Float32Array(needsMoments ? startOf(width) : 0)
   }
 
-  /** `shares`: how much of the example each column gets. */
   add(x: Float32Array, shares: ReadonlyMap<number, number>): void {
-    invariant(x.length === this.width, 'an embedding of another width')
-    let weight = 0
-    for (const [column, share] of shares) {
-      weight += share
-      this.counts[column] = (this.counts[column] ?? NaN) + share
-      const start = column * this.width
-      for (let at = 0; at < x.length; at += 1)
-        this.sums[start + at] = (this.sums[start + at] ?? NaN) + share * (x[at] ?? 0)
+    this.addAll([{ x, shares }])
+  }
+
+  addAll(examples: readonly SharedExample[]): void {
+    for (const { x, shares } of examples) {
+      invariant(x.length === this.width, 'an embedding of another width')
+      for (const [column, share] of shares) this.#addToClass(x, column, share)
     }
-    if (this.#needsMoments) this.#addMoment(x, weight)
+    if (this.#needsMoments) this.#addMoments(examples)
   }
 
   /** Subtracts what was added; an emptied column becomes exactly zero, without rounding errors. */
@@ -107,15 +111,30 @@ export class ClassMoments implements ClassSums {
     return true
   }
 
-  #addMoment(x: Float32Array, weight: number): void {
-    const { moments } = this
-    for (let row = 0, at = 0; row < x.length; row += 1) {
-      const scaled = weight * (x[row] ?? 0)
-      // Half of the outputs of a ReLU are zero.
-      if (scaled === 0) at += row + 1
-      else
-        for (let column = 0; column <= row; column += 1, at += 1)
-          moments[at] = (moments[at] ?? 0) + scaled * (x[column] ?? 0)
+  #addToClass(x: Float32Array, column: number, share: number): void {
+    this.counts[column] = (this.counts[column] ?? NaN) + share
+    const start = column * this.width
+    for (let at = 0; at < x.length; at += 1)
+      this.sums[start + at] = (this.sums[start + at] ?? NaN) + share * (x[at] ?? 0)
+  }
+
+  /** Row by row of G, each for all examples while it lies in the cache: thousands of features take megabytes. */
+  #addMoments(examples: readonly SharedExample[]): void {
+    const { moments, width } = this
+    const weights = examples.map(({ shares }) => {
+      let weight = 0
+      for (const share of shares.values()) weight += share
+      return weight
+    })
+    for (let row = 0; row < width; row += 1) {
+      const start = startOf(row)
+      for (const [at, { x }] of examples.entries()) {
+        const scaled = (weights[at] ?? 0) * (x[row] ?? 0)
+        // Half of the outputs of a ReLU are zero.
+        if (scaled === 0) continue
+        for (let column = 0; column <= row; column += 1)
+          moments[start + column] = (moments[start + column] ?? 0) + scaled * (x[column] ?? 0)
+      }
     }
   }
 }

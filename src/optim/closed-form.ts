@@ -21,9 +21,10 @@ import type { Latent } from '../contracts/network.ts'
 import type { Classes, Head, Task } from '../contracts/task.ts'
 import { checkTensors } from '../adapters/adapter.ts'
 import { failure, invariant } from '../platform/errors.ts'
+import { ridgeSolverOf } from '../nn/compiled/ridge-solver.ts'
 import { softmax } from '../nn/softmax.ts'
 import { Temperature } from '../nn/temperature.ts'
-import { ClassMoments } from './class-moments.ts'
+import { ClassMoments, type SharedExample } from './class-moments.ts'
 import { headOf } from './closed-form-head.ts'
 import { embed, type EmbedderParts } from './embedder.ts'
 import { copied } from './weights.ts'
@@ -166,26 +167,27 @@ class ClosedFormTrainable implements Trainable {
     const isSound = rows.every(({ weight }, row) => canBeAdded(embeddings[row], weight))
     if (rows.length === 0 || !isSound) return { result: DROPPED, logits }
     let loss = 0
+    const learned: SharedExample[] = []
     for (const [row, { target, weight, isReplayed = false }] of rows.entries()) {
       const [x, z] = [embeddings[row], logits[row]]
       // Replayed examples were added when they were new.
       if (x === undefined || z === undefined || weight === 0 || isReplayed) continue
       loss += (weight / rows.length) * this.#parts.task.score(z, target, this.#head).loss
       const { at, isRight } = this.#classes.column(target, this.#head)
-      if (isRight) this.#add(x, z, at, weight)
-      else this.#moments.add(x, this.#others(z, at, weight))
+      if (isRight) this.#calibrate(z, at, weight)
+      learned.push({ x, shares: isRight ? new Map([[at, weight]]) : this.#others(z, at, weight) })
     }
+    this.#moments.addAll(learned)
     this.#isBehind = true
     this.#steps += 1
     return { result: { loss, gradientNorm: 0, dropped: false }, logits }
   }
 
-  #add(x: Float32Array, logits: Float32Array, column: number, weight: number): void {
+  #calibrate(logits: Float32Array, column: number, weight: number): void {
     const answering = this.#answering()
     const right = answering.indexOf(column)
     if (right >= 0 && answering.length > 1)
       this.#temperature.observe(among(logits, answering), right, weight)
-    this.#moments.add(x, new Map([[column, weight]]))
   }
 
   /** Columns of the classes that the head has seen and may answer. */
@@ -212,7 +214,12 @@ class ClosedFormTrainable implements Trainable {
     const sums = this.#moments.of(seen)
     const scale = task.scale(base.network.unit)
     const shape = { classes: this.#outputs, seen, scale }
-    this.#solved = headOf(closedForm.solve(sums), sums, this.#temperature.inverse, shape)
+    this.#solved = headOf(
+      closedForm.solve(sums, ridgeSolverOf(this.#parts.tf)),
+      sums,
+      this.#temperature.inverse,
+      shape,
+    )
     this.#known = seen
     this.#isBehind = false
   }

@@ -61,24 +61,28 @@ export const ranpac = {
 function closedForm(ridge: number): ClosedForm {
   return {
     needsMoments: true,
-    solve(sums) {
-      const weight = Float64Array.from(sums.sums)
-      solve(regularized(sums, ridge), sums.width, weight)
+    solve(sums, solver) {
+      const lambda = lambdaOf(sums, ridge)
+      const weight = solver?.(sums, lambda) ?? solveHere(sums, lambda)
       return { weight, bias: new Float64Array(sums.counts.length) }
     },
   }
 }
 
-/** The lower triangle of G + λ·I. */
-function regularized({ width, counts, moments }: ClassSums, ridge: number): Float64Array {
-  const triangle = Float64Array.from(moments)
+function lambdaOf({ width, counts, moments }: ClassSums, ridge: number): number {
   const total = counts.reduce((sum, count) => sum + count, 0)
   let trace = 0
-  for (let row = 0, at = 0; row < width; row += 1, at += row + 1) trace += triangle[at] ?? 0
-  const lambda = (ridge * trace) / (width * total)
+  for (let row = 0, at = 0; row < width; row += 1, at += row + 1) trace += moments[at] ?? 0
+  return (ridge * trace) / (width * total)
+}
+
+function solveHere({ width, moments, sums }: ClassSums, lambda: number): Float64Array {
+  const triangle = Float64Array.from(moments)
   for (let row = 0, at = 0; row < width; row += 1, at += row + 1)
     triangle[at] = (triangle[at] ?? 0) + lambda
-  return triangle
+  const weight = Float64Array.from(sums)
+  solve(triangle, width, weight)
+  return weight
 }
 
 const projected = memoized(project)

@@ -5,7 +5,7 @@
  */
 import { bytes, integer, layOut, message, text, type Wire } from '../protobuf.ts'
 
-export const dataType = { float32: 1, int32: 3, bool: 10 } as const
+export const dataType = { float32: 1, float64: 2, int32: 3, bool: 10 } as const
 export type DataType = keyof typeof dataType
 
 export type Attribute =
