@@ -1,0 +1,147 @@
+/**
+ * The end of admission: an example with its latents goes to the learner, to the held-out rows, or into quarantine, and
+ * replaces the older signals that it supersedes.
+ */
+import { eventStates } from '../../checkpoint/event-log/states.ts'
+import { CodedError, type Decision } from '../../contracts/core.ts'
+import type { ServedPrediction } from '../../contracts/stream.ts'
+import type { Example } from '../../contracts/task.ts'
+import { signalDigest } from '../../intake/events/signal-digest.ts'
+import type { WaitingEvent } from '../../intake/join.ts'
+import type { LatentMap } from '../../learner/learner-types.ts'
+import { latentOf } from '../../learner/rehearsal.ts'
+import type { AdmissionParts, Due } from './parts.ts'
+import { keepBack } from './quarantine.ts'
+import type { Refusals } from './refusals.ts'
+
+/** The source of the example, the place for its dead letter, and whether it was counted as accepted before. */
+export type Counted = Pick<WaitingEvent, 'key' | 'received' | 'isCounted'> & {
+  /** The answer that it judges. */
+  readonly served?: ServedPrediction
+} & (
+    | Pick<WaitingEvent, 'event'>
+    | { readonly event?: undefined; readonly digest: number | undefined }
+  )
+
+export class Acceptance {
+  readonly #parts: AdmissionParts
+  readonly #refusals: Refusals
+
+  constructor(parts: AdmissionParts, refusals: Refusals) {
+    this.#parts = parts
+    this.#refusals = refusals
+  }
+
+  /** `old`: latents of the examples that this one replaces, where they are subtracted from sums. */
+  accept(waiting: Counted, example: Example, latents: LatentMap, old?: LatentMap): Due {
+    try {
+      return this.#accept(waiting, example, latents, old).verdict === 'update'
+    } catch (error) {
+      return this.refuse(waiting, error)
+    }
+  }
+
+  /** Stopping, and defects of an engine, are no fault of the event. */
+  refuse({ received, key }: Counted, error: unknown): false {
+    if (!(error instanceof CodedError)) throw error
+    this.#refusals.reject(received, error, key)
+    return false
+  }
+
+  /** The terms to subtract from the sums when this example is learned. */
+  replaced({ key, event }: WaitingEvent, { predictionId }: Example): readonly Example[] {
+    const { learner, loop } = this.#parts
+    const about = loop.task.supersedes(event.signal) ? predictionId : undefined
+    return learner.unlearnable([...new Set([key, ...learner.about(about)])])
+  }
+
+  #accept(
+    counted: Counted,
+    said: Example,
+    latents: LatentMap,
+    old: LatentMap | undefined,
+  ): Decision<'wait' | 'update'> {
+    const { learner, heldOut, progress, dedupe, waiting, setAside, loop, onHoldOut } = this.#parts
+    const { log, traces } = this.#parts
+    const { isCounted, event, served } = counted
+    learner.check(said)
+    const example = this.#defended(counted, said, latents)
+    if (example === undefined) return { verdict: 'wait', reason: 'kept back' }
+    this.#supersede(counted, example, old)
+    const isHeldOut = heldOut.takes(example)
+    const decision = isHeldOut
+      ? onHoldOut(example, latents)
+      : learner.accept(example, latents, loop.clock.nowMs())
+    waiting.leave(example.key)
+    setAside.remove(example.key)
+    const state = isHeldOut ? eventStates.held_out : eventStates.pending
+    log.add({ key: example.key, example, state })
+    dedupe.add(example.key, event ? signalDigest(event) : counted.digest)
+    if (isCounted !== true) progress.count('accepted')
+    if (served !== undefined) this.#judge(served, example)
+    traces?.note(example.key, event?.traceparent ?? served?.traceparent)
+    return decision
+  }
+
+  /** As it is learned; undefined: it is in quarantine, and what it would have replaced stays. A person has judged what is released. */
+  #defended(counted: Counted, example: Example, latents: LatentMap): Example | undefined {
+    const { defence, learner, waiting, dedupe, progress, loop } = this.#parts
+    const { event, isCounted, received } = counted
+    if (defence === undefined) return example
+    const { timeMs } = received.record
+    if (isCounted === true) {
+      defence.taught(example.source, timeMs)
+      return example
+    }
+    const score = () => learner.scoreOf(example, latents)
+    const latent = latentOf(example.key, latents)
+    const judgement = defence.judge({ example, latent, score, timeMs }, learner.head)
+    if (judgement.verdict === 'learn') return { ...example, weight: judgement.weight }
+    waiting.leave(example.key)
+    keepBack(example, judgement.why, { ...this.#parts, task: loop.task })
+    dedupe.add(example.key, event ? signalDigest(event) : counted.digest)
+    progress.count('accepted')
+    return undefined
+  }
+
+  /** However late it comes: the version that answered is known with the answer. One that was asked for by name is not counted. */
+  #judge(prediction: ServedPrediction, example: Example): void {
+    const { served, trials, loop } = this.#parts
+    const { id, version, answer, pinned } = prediction
+    const { target, source, slice, timeMs = Infinity } = example
+    // Where the right answer was known before this one was given, it tests nothing.
+    if (pinned === true || timeMs < prediction.timeMs) return
+    const judge = (text: string) => loop.task.judge(text, target)
+    if (!served.knows(id)) trials.judge(prediction, judge)
+    const confused = loop.task.confused?.(answer, target)
+    served.judge(id, version, judge(answer), {
+      ...{ source, stratum: loop.task.stratum(target) },
+      ...(slice !== undefined && { slice }),
+      ...(confused && { confused }),
+    })
+  }
+
+  /**
+   * A different signal under the same id, or about the same prediction: the newer one replaces the older ones, in past
+   * states too.
+   */
+  #supersede(
+    { key, received, event }: Counted,
+    { predictionId }: Example,
+    old: LatentMap | undefined,
+  ): void {
+    const { learner, heldOut, dedupe, waiting, setAside, onSupersede, loop, log } = this.#parts
+    const about = event && loop.task.supersedes(event.signal) ? predictionId : undefined
+    const isKnown = dedupe.digestOf(key) !== undefined
+    const keys = [...(isKnown ? [key] : []), ...learner.about(about), ...heldOut.about(about)]
+    const older = about === undefined ? keys : [...keys, ...log.about(about)]
+    const waits = waiting.about(key, about).filter((held) => held.received !== received)
+    for (const held of waits) this.#refusals.drop(held)
+    const aside = about === undefined ? [] : setAside.about(key, about)
+    for (const each of aside) setAside.remove(each)
+    for (const each of [...older, ...waits.map((held) => held.key), ...aside])
+      if (each !== key) log.supersede(each)
+    const predictions = about === undefined ? [] : [about]
+    if (keys.length > 0) onSupersede({ keys, predictions }, old)
+  }
+}

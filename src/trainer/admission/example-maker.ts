@@ -1,0 +1,56 @@
+/** Makes the example of an event: what the network reads, and the target that its signal means for the task. */
+import type { FeedbackEvent, Input, ServedPrediction } from '../../contracts/stream.ts'
+import type { Encoded } from '../../contracts/network.ts'
+import type { Example } from '../../contracts/task.ts'
+import { encodeExample } from '../../intake/encode-example.ts'
+import type { WaitingEvent } from '../../intake/join.ts'
+import { failure } from '../../platform/errors.ts'
+import type { Prefetched } from '../sources/prefetcher.ts'
+import type { AdmissionParts } from './parts.ts'
+
+/** What accompanies an event. */
+export interface Known {
+  /** The answer that it judges. */
+  readonly served?: ServedPrediction
+  readonly prefetched?: Prefetched | undefined
+}
+
+export class ExampleMaker {
+  readonly #parts: Pick<AdmissionParts, 'loop' | 'learner'>
+
+  constructor(parts: Pick<AdmissionParts, 'loop' | 'learner'>) {
+    this.#parts = parts
+  }
+
+  /** Throws a coded error for an event that no example can be made of. */
+  of({ key, event, received }: WaitingEvent, { served, prefetched }: Known): Example {
+    const { predictionId, slice, timeMs = received.record.timeMs } = event
+    return {
+      key,
+      source: event.source,
+      id: event.id,
+      encoded: prefetched?.encoded ?? this.encode(event.input ?? served?.input, event, served),
+      target: this.#target(event, served),
+      weight: event.weight,
+      ...(predictionId !== undefined && { predictionId }),
+      ...(timeMs !== undefined && { timeMs }),
+      ...(slice !== undefined && { slice }),
+    }
+  }
+
+  encode(input: Input | undefined, event: FeedbackEvent, served?: ServedPrediction): Encoded {
+    const { encoding, task } = this.#parts.loop
+    const { base, maxTokens, onCut } = encoding
+    if (input === undefined) throw failure('EVENT_INVALID', 'neither input nor prediction_id')
+    if (task.texts === undefined) return base.encode(input, maxTokens)
+    const target = this.#target(event, served)
+    const encoded = encodeExample({ input, target }, task, base, maxTokens)
+    if (encoded.kind === 'tokens' && encoded.dropped !== undefined) onCut?.()
+    return encoded
+  }
+
+  #target(event: FeedbackEvent, served: ServedPrediction | undefined): Example['target'] {
+    const { loop, learner } = this.#parts
+    return loop.task.target(event.signal, served?.answer, learner.head)
+  }
+}

@@ -1,0 +1,40 @@
+/** Whether an event was seen before: learned, waiting for its prediction, or set aside by a rollback. */
+import type { ExampleKey } from '../../contracts/core.ts'
+import type { FeedbackEvent } from '../../contracts/stream.ts'
+import type { Seen } from '../../intake/dedupe/dedupe.ts'
+import { keyOf } from '../../intake/events/event-key.ts'
+import { signalDigest } from '../../intake/events/signal-digest.ts'
+import type { AdmissionParts } from './parts.ts'
+
+export class KnownEvents {
+  readonly #parts: Pick<AdmissionParts, 'dedupe' | 'waiting' | 'setAside'>
+
+  constructor(parts: Pick<AdmissionParts, 'dedupe' | 'waiting' | 'setAside'>) {
+    this.#parts = parts
+  }
+
+  /**
+   * A different signal supersedes set-aside and waiting events in the same way as learned ones. The same signal may come
+   * again where the event was never learned, or where the version gone back to has not learned it. After going back to a
+   * version without a snapshot it stays a duplicate: that version, made elsewhere, may have learned this very event.
+   */
+  look(event: FeedbackEvent): Seen {
+    const { dedupe, waiting, setAside } = this.#parts
+    const key = keyOf(event)
+    const digest = signalDigest(event)
+    const held = waiting.get(key)
+    if (held !== undefined) return signalDigest(held.event) === digest ? 'same' : 'other'
+    const seen = dedupe.see(key, digest)
+    const was = setAside.get(key)?.was
+    return seen === 'same' && was !== undefined && was !== 'undone' ? 'undone' : seen
+  }
+
+  /** Set aside with this very digest. */
+  isAside(key: ExampleKey, event: FeedbackEvent): boolean {
+    const { setAside, dedupe } = this.#parts
+    const what = setAside.get(key)?.what
+    if (what === undefined) return false
+    const digest = what.kind === 'event' ? signalDigest(what.event.event) : dedupe.digestOf(key)
+    return digest === signalDigest(event)
+  }
+}
