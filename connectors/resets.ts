@@ -1,6 +1,6 @@
 /** Counts and reports when a source finds content other than what it had read. */
 import type { Clock, Logger } from '../src/contracts/core.ts'
-import type { SourceReset, SourceStats } from '../src/contracts/stream.ts'
+import type { SourceReset, SourceStats } from '../src/contracts/source.ts'
 
 export class Resets {
   readonly #clock: Clock

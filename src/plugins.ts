@@ -74,7 +74,7 @@ import { features } from './bases/features/plugin.ts'
 import { minilm, pulled, smollm2 } from './bases/pulled/plugin.ts'
 import { useLite } from './bases/use-lite/plugin.ts'
 import type { MethodPlugin } from './contracts/adapter.ts'
-import type { BasePlugin } from './contracts/network.ts'
+import type { BasePlugin } from './contracts/base.ts'
 import type {
   FewShot,
   LearningRateSchedule,
@@ -85,7 +85,8 @@ import type {
   Trigger,
 } from './contracts/policy.ts'
 import type { Promotion, Rollback, Rollout } from './contracts/release.ts'
-import type { ServedPrediction, SinkPlugin, SourcePlugin } from './contracts/stream.ts'
+import type { SinkPlugin, SourcePlugin } from './contracts/connector.ts'
+import type { ServedPrediction } from './contracts/event.ts'
 import type { TaskPlugin } from './contracts/task.ts'
 import { classification } from './tasks/classification/plugin.ts'
 import { generation } from './tasks/generation/plugin.ts'

@@ -1,6 +1,6 @@
 /** Where a file would continue from a place that a person gives, and what that skips. */
 import { CodedError } from '../../src/contracts/core.ts'
-import type { Located } from '../../src/contracts/stream.ts'
+import type { Located } from '../../src/contracts/source.ts'
 import type { Followed } from './followed.ts'
 import { countLines } from './lines.ts'
 import { placeOf, placeText, printOf } from './place.ts'

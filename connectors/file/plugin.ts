@@ -5,7 +5,7 @@ import type {
   SinkPlugin,
   SourceNeeds,
   SourcePlugin,
-} from '../../src/contracts/stream.ts'
+} from '../../src/contracts/connector.ts'
 import { onReset } from '../on-reset.ts'
 
 const sourceSettings = {

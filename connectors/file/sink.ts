@@ -6,7 +6,7 @@
  */
 import { open, readFile, rename, type FileHandle } from 'node:fs/promises'
 import { CodedError } from '../../src/contracts/core.ts'
-import type { DeadLetter, Sink } from '../../src/contracts/stream.ts'
+import type { DeadLetter, Sink } from '../../src/contracts/connector.ts'
 
 export interface FileSinkOptions {
   readonly path: string

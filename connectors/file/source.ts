@@ -11,7 +11,7 @@ import type {
   Source,
   SourceRecord,
   SourceStats,
-} from '../../src/contracts/stream.ts'
+} from '../../src/contracts/source.ts'
 import { Resets } from '../resets.ts'
 import { Followed } from './followed.ts'
 import { countLines, Lines, type Line } from './lines.ts'

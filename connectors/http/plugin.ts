@@ -2,7 +2,8 @@
  * The source `http` as a plug-in: the feedback that came over HTTP. A single daemon reads its own journal; in a fleet
  * every replica adds its journal to one stream in Redis, which the trainer of the model reads.
  */
-import type { ConnectorUse, Source, SourceNeeds, SourcePlugin } from '../../src/contracts/stream.ts'
+import type { ConnectorUse, SourceNeeds, SourcePlugin } from '../../src/contracts/connector.ts'
+import type { Source } from '../../src/contracts/source.ts'
 
 export const httpSourcePlugin = {
   summary: 'feedback over HTTP, from the daemon’s own journal',

@@ -5,7 +5,7 @@
  * from the server process may be lost; a poll is one indexed read.
  */
 import { CodedError, type Clock } from '../../src/contracts/core.ts'
-import type { Journal, Positions, Source, SourceRecord } from '../../src/contracts/stream.ts'
+import type { Journal, Positions, Source, SourceRecord } from '../../src/contracts/source.ts'
 
 export interface HttpSourceOptions {
   readonly name: string

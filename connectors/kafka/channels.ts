@@ -1,5 +1,5 @@
 /** The topics of a model as /asyncapi.json describes them: brokers, names, and what the sinks write. */
-import type { ConnectorChannel, ConnectorUse } from '../../src/contracts/stream.ts'
+import type { ConnectorChannel, ConnectorUse } from '../../src/contracts/connector.ts'
 import { topicsOf, type KafkaSinkSettings, type KafkaSourceSettings } from './settings.ts'
 
 export function sourceChannels({ settings }: ConnectorUse): readonly ConnectorChannel[] {

@@ -2,7 +2,7 @@
  * Rules for Kafka that concern more than one key: addresses and names that the client cannot use, groups shared by two
  * sources, and models that would read their own output.
  */
-import type { ConnectorUse, UseFault } from '../../src/contracts/stream.ts'
+import type { ConnectorUse, UseFault } from '../../src/contracts/connector.ts'
 import {
   groupOf,
   topicsOf,

@@ -3,7 +3,7 @@
  * the newest counts, one is in flight at a time, and a failed one is repeated unless a newer one exists by then.
  */
 import type { Clock, Logger } from '../../src/contracts/core.ts'
-import type { Positions } from '../../src/contracts/stream.ts'
+import type { Positions } from '../../src/contracts/source.ts'
 import { within } from './deadline.ts'
 
 export interface CommitsOptions {

@@ -4,7 +4,7 @@
  */
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs'
 import type { Clock, CodedError, Logger } from '../../src/contracts/core.ts'
-import type { RetryDelays } from '../../src/contracts/stream.ts'
+import type { RetryDelays } from '../../src/contracts/source.ts'
 import { Assignment } from './assignment.ts'
 import type { Backlog } from './backlog.ts'
 import { Batches } from './batches.ts'

@@ -1,6 +1,6 @@
 /** Where partitions would continue from a place that a person gives, and what that skips. */
 import { CodedError } from '../../src/contracts/core.ts'
-import type { Located, Positions } from '../../src/contracts/stream.ts'
+import type { Located, Positions } from '../../src/contracts/source.ts'
 import type { Ends, EndsByPartition } from './ends.ts'
 import { placeOf, placeText } from './place.ts'
 

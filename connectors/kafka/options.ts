@@ -1,6 +1,6 @@
 /** The connection settings of a Kafka client: the same for the source and both sinks. */
 import type { Clock, Logger } from '../../src/contracts/core.ts'
-import type { OnReset, RetryDelays } from '../../src/contracts/stream.ts'
+import type { OnReset, RetryDelays } from '../../src/contracts/source.ts'
 
 export interface KafkaConnection {
   /** `host:port`, one or several of the cluster. */

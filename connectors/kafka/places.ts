@@ -4,7 +4,7 @@
  * continues from there, so that a restart skips nothing.
  */
 import { CodedError } from '../../src/contracts/core.ts'
-import type { OnReset, Positions } from '../../src/contracts/stream.ts'
+import type { OnReset, Positions } from '../../src/contracts/source.ts'
 import type { Resets } from '../resets.ts'
 import { nameOf, type Ends, type EndsByPartition, type EndsOfTopics } from './ends.ts'
 import { Partition } from './partition.ts'

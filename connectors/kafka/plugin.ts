@@ -4,8 +4,8 @@ import type {
   SinkPlugin,
   SourceNeeds,
   SourcePlugin,
-} from '../../src/contracts/stream.ts'
-import type { ServedPrediction } from '../../src/contracts/stream.ts'
+} from '../../src/contracts/connector.ts'
+import type { ServedPrediction } from '../../src/contracts/event.ts'
 import { letterChannels, predictionChannels, sourceChannels } from './channels.ts'
 import { kafkaFaults } from './check.ts'
 import {

@@ -1,5 +1,6 @@
 /** Served predictions as CloudEvents 1.0 in Kafka's binary mode: the envelope in headers, the answer as JSON. */
-import type { ServedPrediction, Sink } from '../../src/contracts/stream.ts'
+import type { Sink } from '../../src/contracts/connector.ts'
+import type { ServedPrediction } from '../../src/contracts/event.ts'
 import { Delivery, type KafkaSinkOptions, type Outgoing } from './delivery.ts'
 
 export function kafkaPredictionSink(

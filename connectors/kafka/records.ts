@@ -3,7 +3,7 @@
  * fetch, which would otherwise stay in memory as long as any of its records.
  */
 import { isUtf8 } from 'node:buffer'
-import type { SourceRecord } from '../../src/contracts/stream.ts'
+import type { SourceRecord } from '../../src/contracts/source.ts'
 import type { Fetched } from './backlog.ts'
 import type { FetchedRecord } from './record-batch.ts'
 import { placeText } from './place.ts'

@@ -1,6 +1,6 @@
 /** The settings of the Kafka connector, and what its client gets of them. */
 import type { Settings, SettingsOf } from '../../src/contracts/core.ts'
-import type { SourceNeeds } from '../../src/contracts/stream.ts'
+import type { SourceNeeds } from '../../src/contracts/connector.ts'
 import { onReset } from '../on-reset.ts'
 import type { KafkaConnection } from './options.ts'
 

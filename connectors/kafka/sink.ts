@@ -3,7 +3,7 @@
  * message key is the letter's key, so writing one twice is harmless: a reader recognises it, and a compacted topic
  * keeps one.
  */
-import type { DeadLetter, Sink } from '../../src/contracts/stream.ts'
+import type { DeadLetter, Sink } from '../../src/contracts/connector.ts'
 import { Delivery, type KafkaSinkOptions, type Outgoing } from './delivery.ts'
 
 export type { KafkaSinkOptions } from './delivery.ts'

@@ -8,7 +8,7 @@ import type {
   Source,
   SourceRecord,
   SourceStats,
-} from '../../src/contracts/stream.ts'
+} from '../../src/contracts/source.ts'
 import { Resets } from '../resets.ts'
 import { Backlog } from './backlog.ts'
 import { openClient } from './client.ts'

@@ -3,7 +3,7 @@
  * can be made to fail. Positions are indexes.
  */
 import { CodedError } from '../../src/contracts/core.ts'
-import type { Positions, Source, SourceRecord } from '../../src/contracts/stream.ts'
+import type { Positions, Source, SourceRecord } from '../../src/contracts/source.ts'
 
 export interface MemorySource extends Source {
   append(values: readonly (string | Uint8Array)[]): void

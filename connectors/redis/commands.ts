@@ -1,6 +1,6 @@
 /** Commands to Redis and their replies, with failures that a source may have. */
 import { CodedError } from '../../src/contracts/core.ts'
-import type { RedisCommands } from '../../src/contracts/stream.ts'
+import type { RedisCommands } from '../../src/contracts/connector.ts'
 
 export type Reply = null | number | Buffer | readonly Reply[]
 

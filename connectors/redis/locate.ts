@@ -1,6 +1,6 @@
 /** Where a stream would continue from a place that a person gives, and what that skips. */
 import { CodedError } from '../../src/contracts/core.ts'
-import type { Located } from '../../src/contracts/stream.ts'
+import type { Located } from '../../src/contracts/source.ts'
 import { placeOf, placeText, start, type Place } from './place.ts'
 import { lagAfter, type StreamInfo } from './stream.ts'
 

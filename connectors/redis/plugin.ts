@@ -1,6 +1,6 @@
 /** The source `redis` as a plug-in: one Redis stream. */
 import { CodedError, type Settings, type SettingsOf } from '../../src/contracts/core.ts'
-import type { ConnectorUse, SourceNeeds, SourcePlugin } from '../../src/contracts/stream.ts'
+import type { ConnectorUse, SourceNeeds, SourcePlugin } from '../../src/contracts/connector.ts'
 
 const settings = {
   stream: {

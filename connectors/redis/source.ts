@@ -4,6 +4,7 @@
  * know what they may trim.
  */
 import { CodedError, type Clock, type Logger } from '../../src/contracts/core.ts'
+import type { RedisCommands } from '../../src/contracts/connector.ts'
 import type {
   Located,
   Positions,
@@ -11,8 +12,7 @@ import type {
   SourceRecord,
   SourceReset,
   SourceStats,
-  RedisCommands,
-} from '../../src/contracts/stream.ts'
+} from '../../src/contracts/source.ts'
 import { Resets } from '../resets.ts'
 import { locate } from './locate.ts'
 import { placeOf, placeText, start, type Place } from './place.ts'

@@ -6,7 +6,8 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { CodedError, type Logger } from '../../src/contracts/core.ts'
-import type { SourceRecord, SourceReset, RedisCommands } from '../../src/contracts/stream.ts'
+import type { RedisCommands } from '../../src/contracts/connector.ts'
+import type { SourceRecord, SourceReset } from '../../src/contracts/source.ts'
 import { ask, evaluate, listOf, textOf, type Reply } from './commands.ts'
 import { compareIds, isStart, placeText, start, type Place } from './place.ts'
 import { commitScript, infoScript, readScript } from './scripts.ts'

@@ -11,7 +11,7 @@
  */
 import type { Json, Random, Setting, Stateful } from '../../src/contracts/core.ts'
 import type { Alarm, PolicyKind, Trigger } from '../../src/contracts/policy.ts'
-import type { Score } from '../../src/contracts/task.ts'
+import type { Score } from '../../src/contracts/example.ts'
 import { Rest, restSetting } from './rest.ts'
 
 /** A test for change on a stream of numbers. After a change it has restarted by the next number. */

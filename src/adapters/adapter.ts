@@ -3,7 +3,9 @@
  * fresh one leaves the base's output unchanged, because every method starts its addition at zero.
  */
 import type { AdapterConfig, Method, MethodPlugin } from '../contracts/adapter.ts'
-import type { Base, ParameterSpec, TargetModule } from '../contracts/network.ts'
+import type { Base } from '../contracts/base.ts'
+import type { TargetModule } from '../contracts/network.ts'
+import type { ParameterSpec } from '../contracts/ops.ts'
 import type { Random, Tensor, Tensors } from '../contracts/core.ts'
 import type { TaskHead } from '../contracts/task.ts'
 import { type ErrorCode, failure, invariant } from '../platform/errors.ts'

@@ -1,5 +1,5 @@
 /** The name of a base in manifests, registries and checkpoints. */
-import type { BaseIdentity } from '../contracts/network.ts'
+import type { BaseIdentity } from '../contracts/base.ts'
 
 export function identityOf({ name, hash, settings }: BaseIdentity): BaseIdentity {
   return { name, hash, ...(settings !== undefined && { settings }) }

@@ -1,6 +1,6 @@
 /** Whether an adapter from an earlier base is usable on the present one, and how to convert it. */
 import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
-import type { Base, BaseIdentity, Succession } from '../contracts/network.ts'
+import type { Base, BaseIdentity, Succession } from '../contracts/base.ts'
 import { methodOf, sitesOf } from './adapter.ts'
 
 export interface CarriedPlan {

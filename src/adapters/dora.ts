@@ -11,7 +11,9 @@
  * Liu et al. (2024), "DoRA: weight-decomposed low-rank adaptation", ICML, arXiv:2402.09353.
  */
 import type { Method, MethodPlugin } from '../contracts/adapter.ts'
-import type { Base, Ops, ParameterSpec, TargetModule } from '../contracts/network.ts'
+import type { Base } from '../contracts/base.ts'
+import type { TargetModule } from '../contracts/network.ts'
+import type { Ops, ParameterSpec } from '../contracts/ops.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
 import { unadapted } from '../nn/unadapted.ts'
 import { invariant } from '../platform/errors.ts'

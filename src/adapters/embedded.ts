@@ -3,7 +3,9 @@
  * example: its latent has one position where the text has many tokens, and a step starts at the head.
  */
 import { embeddingOf } from '../nn/head-input.ts'
-import type { Base, Network, NetworkInput, Ops } from '../contracts/network.ts'
+import type { Base } from '../contracts/base.ts'
+import type { Network, NetworkInput } from '../contracts/network.ts'
+import type { Ops } from '../contracts/ops.ts'
 import { unadapted } from '../nn/unadapted.ts'
 import { memoized } from './view.ts'
 

@@ -9,7 +9,8 @@
  * Howard & Ruder (2018), "Universal language model fine-tuning for text classification", ACL, arXiv:1801.06146.
  */
 import type { AdapterConfig, Method, MethodPlugin } from '../contracts/adapter.ts'
-import type { ParameterSpec, TargetModule } from '../contracts/network.ts'
+import type { TargetModule } from '../contracts/network.ts'
+import type { ParameterSpec } from '../contracts/ops.ts'
 import { unadapted } from '../nn/unadapted.ts'
 import { tailLayers, weightedModules, weightOf } from './target-modules.ts'
 import { fromStateDict, stateDictConfig, toStateDict } from './peft/state-dict.ts'

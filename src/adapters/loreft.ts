@@ -12,7 +12,8 @@
  * Wu et al. (2024), "ReFT: representation finetuning for language models", NeurIPS, arXiv:2404.03592.
  */
 import type { ConfigOf, Method, MethodPlugin } from '../contracts/adapter.ts'
-import type { Ops, ParameterSpec, TargetModule } from '../contracts/network.ts'
+import type { TargetModule } from '../contracts/network.ts'
+import type { Ops, ParameterSpec } from '../contracts/ops.ts'
 import type { Json, Settings, Tensor } from '../contracts/core.ts'
 import { unadapted } from '../nn/unadapted.ts'
 import { invariant } from '../platform/errors.ts'

@@ -7,7 +7,8 @@
  */
 import type { ConfigOf } from '../contracts/adapter.ts'
 import type { Settings } from '../contracts/core.ts'
-import type { Ops, ParameterSpec, TargetModule } from '../contracts/network.ts'
+import type { TargetModule } from '../contracts/network.ts'
+import type { Ops, ParameterSpec } from '../contracts/ops.ts'
 import {
   checkRank,
   invalidAdapter,

@@ -9,7 +9,9 @@
  * Tenney et al. (2019), "BERT rediscovers the classical NLP pipeline", ACL.
  */
 import { embeddingOf } from '../nn/head-input.ts'
-import type { Adaptation, Base, Network, NetworkInput, Ops } from '../contracts/network.ts'
+import type { Base } from '../contracts/base.ts'
+import type { Adaptation, Network, NetworkInput } from '../contracts/network.ts'
+import type { Ops } from '../contracts/ops.ts'
 import type { Setting } from '../contracts/core.ts'
 import { unadapted } from '../nn/unadapted.ts'
 import { embedded } from './embedded.ts'

@@ -6,7 +6,7 @@
  * another engine, and there a difference in the last bit before a rounding would be a whole step behind it (law 10).
  */
 import { createHash } from 'node:crypto'
-import type { Base } from '../contracts/network.ts'
+import type { Base } from '../contracts/base.ts'
 import { failure } from '../platform/errors.ts'
 
 /** Raised whenever the quantised trunk would give another output for the same weights. */

@@ -1,6 +1,6 @@
 /** The base as the head of a method sees it. */
 import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
-import type { Base } from '../contracts/network.ts'
+import type { Base } from '../contracts/base.ts'
 
 export function viewOf(base: Base, method: MethodPlugin, config: AdapterConfig): Base {
   return method.open(config).view?.(base) ?? base

@@ -1,7 +1,7 @@
 /** What the parts of a process share while it is put together: a daemon with the parts of each model, or a trainer process. */
 import type { Sharing, TrainerFleet } from './fleet.ts'
 import type { Clock, Logger } from '../contracts/core.ts'
-import type { Base, TrunkEngine } from '../contracts/network.ts'
+import type { Base, TrunkEngine } from '../contracts/base.ts'
 import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
 import type { BaseTensors } from '../optim/base-tensors.ts'
 import type { Hosting } from '../trainer/process/host.ts'

@@ -37,7 +37,7 @@ import { openForgetPages } from '../checkpoint/forget-pages.ts'
 import { openSetAsidePages } from '../checkpoint/set-aside-pages.ts'
 import { randomUUID } from 'node:crypto'
 import { predictionSink, sendLetters, shareModel } from './streams.ts'
-import type { Base } from '../contracts/network.ts'
+import type { Base } from '../contracts/base.ts'
 import { openDiskInbox, openDiskLetters, openDiskPredictions } from '../intake/disk/clients.ts'
 import { servedEverywhere } from '../intake/predictions/fleet-predictions.ts'
 import {

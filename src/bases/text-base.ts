@@ -1,7 +1,8 @@
 /** A network in Hugging Face's layout, with its tokenizer: what encoders and decoders have in common as bases. */
 import type { Json, Tensors } from '../contracts/core.ts'
-import type { Base, Encoded, LanguageModel, Network } from '../contracts/network.ts'
-import type { ChatMessage } from '../contracts/stream.ts'
+import type { Base, LanguageModel } from '../contracts/base.ts'
+import type { Encoded, Network } from '../contracts/network.ts'
+import type { ChatMessage } from '../contracts/event.ts'
 import { failure } from '../platform/errors.ts'
 import { hashBase } from './hash.ts'
 import { readText, tokensOf } from './text.ts'

@@ -3,7 +3,7 @@
  * and learning from it would add noise.
  */
 import type { Encoded } from '../contracts/network.ts'
-import type { Input } from '../contracts/stream.ts'
+import type { Input } from '../contracts/event.ts'
 import { failure } from '../platform/errors.ts'
 import { isVisible, wellFormed } from '../platform/visible-text.ts'
 

@@ -5,7 +5,7 @@
  */
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Json } from '../contracts/core.ts'
-import type { Positions } from '../contracts/stream.ts'
+import type { Positions } from '../contracts/source.ts'
 import type { IdRun } from '../intake/dedupe/dedupe.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 import { HASH_BYTES } from '../intake/dedupe/seen-ids.ts'

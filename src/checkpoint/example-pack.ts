@@ -2,7 +2,7 @@
 import { identityOf } from '../intake/events/event-key.ts'
 import type { ExampleKey } from '../contracts/core.ts'
 import type { Encoded } from '../contracts/network.ts'
-import type { Example, Target } from '../contracts/task.ts'
+import type { Example, Target } from '../contracts/example.ts'
 import { failure } from '../platform/errors.ts'
 import { encodedOf, kindText } from './encoded-kind.ts'
 

@@ -6,7 +6,7 @@
  * SQLite uses no index for an expression.
  */
 import type { ExampleKey } from '../contracts/core.ts'
-import type { Example, Remembered } from '../contracts/task.ts'
+import type { Example, Remembered } from '../contracts/example.ts'
 import type { Store } from '../platform/store/store.ts'
 import { insertRows } from './insert-rows.ts'
 import { retractedKeys } from './retraction.ts'

@@ -5,7 +5,7 @@
  */
 import { hash } from 'node:crypto'
 import type { EventIdentity } from '../contracts/core.ts'
-import type { Positions } from '../contracts/stream.ts'
+import type { Positions } from '../contracts/source.ts'
 import type { ForgetRequest, Routing } from '../versions/contract.ts'
 
 /** How many rows or files went, by what held them. */

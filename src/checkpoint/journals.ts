@@ -3,7 +3,7 @@
  * that were never learned, or learn others twice. So the journal's identity is saved with the positions, and a source
  * that reads another journal stops the trainer before anything is read.
  */
-import type { Positions, Source } from '../contracts/stream.ts'
+import type { Positions, Source } from '../contracts/source.ts'
 import { failure } from '../platform/errors.ts'
 
 /** By the source's name. A source without its own identity has none here. */

@@ -1,7 +1,7 @@
 /**
  * The positions of one source in a checkpoint that no process has open: reading them, and setting them for a person.
  */
-import type { Positions } from '../contracts/stream.ts'
+import type { Positions } from '../contracts/source.ts'
 import { failure } from '../platform/errors.ts'
 import type { Store } from '../platform/store/store.ts'
 import { fact, setFact, stampOf } from './states.ts'

@@ -3,7 +3,7 @@
  * and removed all together; if one is removed separately, because it was retracted or superseded, all are written
  * again.
  */
-import type { Example } from '../contracts/task.ts'
+import type { Example } from '../contracts/example.ts'
 import type { Store } from '../platform/store/store.ts'
 import { exampleOf } from './rows.ts'
 import { checkRow, rowSum } from './row-sum.ts'

@@ -1,5 +1,5 @@
 /** A checkpoint with each of its examples changed in one way, wherever it is kept. */
-import type { Example } from '../contracts/task.ts'
+import type { Example } from '../contracts/example.ts'
 import type { Saved } from './saved.ts'
 import type { SetAsideEntry } from './set-aside-events.ts'
 

@@ -1,8 +1,9 @@
 /** Rows of the checkpoint and what they mean, both ways. */
 import type { EventIdentity, ExampleKey } from '../contracts/core.ts'
 import { identityOf, shownKey } from '../intake/events/event-key.ts'
-import type { FeedbackEvent, SourceRecord } from '../contracts/stream.ts'
-import type { Example, Remembered, Target } from '../contracts/task.ts'
+import type { FeedbackEvent } from '../contracts/event.ts'
+import type { SourceRecord } from '../contracts/source.ts'
+import type { Example, Remembered, Target } from '../contracts/example.ts'
 import { headersOf, plainHeaders, type PlainHeaders } from '../intake/events/headers.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 import type { Row, Value } from '../platform/store/row.ts'

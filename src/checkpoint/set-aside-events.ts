@@ -8,7 +8,8 @@
  */
 import { identityOf } from '../intake/events/event-key.ts'
 import type { ExampleKey } from '../contracts/core.ts'
-import type { Example, Task } from '../contracts/task.ts'
+import type { Example } from '../contracts/example.ts'
+import type { Task } from '../contracts/task.ts'
 import type { Selection } from '../versions/contract.ts'
 import { numberOf } from '../versions/order.ts'
 import type { WaitingEvent } from '../intake/join.ts'

@@ -11,7 +11,7 @@ import type { LearnerState, TriggerState } from '../learner/learner-types.ts'
 import { checkRow, rowSum, summedValues } from './row-sum.ts'
 import { noStamp, type Change, type CheckpointLimits, type Stamp } from './saved.ts'
 import { packTensors, unpackTensors } from './tensor-pack.ts'
-import type { Head } from '../contracts/task.ts'
+import type { Head } from '../contracts/example.ts'
 import { oldHeadKey } from './schema.ts'
 
 export type SnapshotLimits = Pick<CheckpointLimits, 'snapshots' | 'snapshotBytes'>

@@ -1,6 +1,6 @@
 /** The AsyncAPI description of a config: each place where a model reads or writes events. */
 import { asyncApi, type AsyncApi, type DescribedChannel } from '../intake/description/async-api.ts'
-import type { ConnectorUse } from '../contracts/stream.ts'
+import type { ConnectorUse } from '../contracts/connector.ts'
 import { withChoices } from '../platform/nullable.ts'
 import { daemonVersion } from '../version.ts'
 import type { Config } from './config.ts'

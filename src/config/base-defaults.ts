@@ -1,5 +1,5 @@
 /** What the base of a model says of a config that leaves the adapter open; any key in the config stands. */
-import type { BasePlugin } from '../contracts/network.ts'
+import type { BasePlugin } from '../contracts/base.ts'
 import { bases } from '../plugins.ts'
 import { isRecord } from './schema/shape.ts'
 import { Unparsed } from './unparsed.ts'

@@ -1,5 +1,5 @@
 /** What the connectors themselves find wrong with how a config uses them. */
-import type { ConnectorUse } from '../contracts/stream.ts'
+import type { ConnectorUse } from '../contracts/connector.ts'
 import type { PluginTable } from './plugins/plugin-table.ts'
 import type { Path, Problem } from './problem.ts'
 import type { Config, ModelConfig } from './schema/schema.ts'

@@ -1,5 +1,5 @@
 /** The examples that promotion policies need, read for one model: at its start, and when a config is checked. */
-import type { Base } from '../contracts/network.ts'
+import type { Base } from '../contracts/base.ts'
 import type { PromotionNeeds } from '../contracts/release.ts'
 import type { Task } from '../contracts/task.ts'
 import { goldenRows, type GoldenRow } from '../evaluation/golden-rows.ts'

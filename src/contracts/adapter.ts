@@ -1,8 +1,10 @@
 /** Adapter methods, and one adapter under training. */
 import type { Json, Settings, SettingsOf, Tensors } from './core.ts'
-import type { Adaptation, Base, Latent, Ops, ParameterSpec, TargetModule } from './network.ts'
+import type { Base } from './base.ts'
+import type { Adaptation, Latent, TargetModule } from './network.ts'
+import type { Ops, ParameterSpec } from './ops.ts'
 import type { EmbeddedRow, EmbeddingLoss, LossPart } from './policy.ts'
-import type { Head, Target } from './task.ts'
+import type { Head, Target } from './example.ts'
 
 /**
  * A method with its settings, as a version's manifest keeps it. Beside the fields that every method has stand those that the

@@ -1,6 +1,6 @@
 /** Policies of learning: what to keep, what to protect, when to update, how fast to learn, and what to remember. */
 import type { Decision, ExampleKey, Json, Random, Setting, Stateful, Tensors } from './core.ts'
-import type { Score } from './task.ts'
+import type { Score } from './example.ts'
 
 /** The export of a policy's file: a plug-in with settings that are numbers and names. */
 export interface PolicyKind<

@@ -5,36 +5,12 @@
  * A task is opened with its settings (`open(settings) → Task`), so no other part carries them. The parts that need no
  * settings, the tensors of its head and their place in the graph, are `TaskHead`.
  */
-import type { EventIdentity, ExampleKey, Json, Plugin, Tensor, Tensors } from './core.ts'
-import type { Encoded, LanguageModel, Ops, ParameterSpec } from './network.ts'
-import type { FeedbackSignal, Input } from './stream.ts'
-
-/** What the outputs of a head mean; only its task reads it. A list of classes, or nothing where no output has a name. */
-export type Head = Json
-
-/** The task's part of a manifest, field by field as it is on disk. */
-export type TaskFacts = Readonly<Record<string, Json>>
-
-/** What one example should answer; only its task reads it. Checkpoints keep it as JSON. */
-export type Target = Json
-
-/** How an example was answered before it was learned. */
-export interface Score {
-  /** 0 = right, 1 = wrong; in between where a task knows degrees. */
-  readonly error: number
-  readonly loss: number
-  readonly answer: Json
-  /** Between 0 and 1, as the weights have it; absent where the task promises nothing. */
-  readonly confidence?: number
-  /** The outputs that it was answered from, and the place of the right one among them; only its task reads it. */
-  readonly evidence?: Evidence
-}
-
-export interface Evidence {
-  readonly outputs: Float32Array
-  /** −1: none of them. */
-  readonly right: number
-}
+import type { Json, Plugin, Tensor, Tensors } from './core.ts'
+import type { FeedbackSignal } from './event.ts'
+import type { Head, Score, TaskFacts } from './example.ts'
+import type { Ops, ParameterSpec } from './ops.ts'
+import type { TaskView } from './task-view.ts'
+import type { TextTask } from './text-task.ts'
 
 /** One row of a step. */
 export interface LossRow<Target> {
@@ -87,66 +63,6 @@ export interface TaskStatistics<Target = Json> {
     before: Tensors,
     rows: readonly { readonly target: Target; readonly weight: number }[],
   ): Tensors
-}
-
-/** Fields by name, as they go out in JSON. */
-export type Fields = Readonly<Record<string, Json>>
-
-/** A part of an object's JSON Schema. */
-export interface SchemaPart {
-  readonly properties: Readonly<Record<string, object>>
-  readonly required?: readonly string[] | undefined
-}
-
-/** What of each JSON object that people see is the business of a task. */
-export interface TaskSchemas {
-  readonly answer: SchemaPart
-  /** Keys of an event that not every task reads. */
-  readonly event: SchemaPart
-  /** Facts of a model and of a version. */
-  readonly facts: SchemaPart
-  /** What names a stratum, where examples are listed or chosen. */
-  readonly stratum: SchemaPart
-  readonly quality: SchemaPart
-  /** What of the quality a model's description shows. */
-  readonly brief: SchemaPart
-}
-
-/** Sets a gauge of the table of metrics, for one model. */
-export type Gauge = (name: string, by: Readonly<Record<string, string>>, value: number) => void
-
-export interface Message {
-  readonly text: string
-  /** Probabilities by text. */
-  readonly likelihoods?: Readonly<Record<string, number>>
-}
-
-export interface ScoreName {
-  readonly name: string
-  readonly meaning: string
-}
-
-/** A task as people see it: HTTP, metrics and sinks. The same for every model of the task; nothing here learns. */
-export interface TaskView<Output = Json> {
-  /** What an event may say. */
-  readonly signals: readonly Exclude<FeedbackSignal['kind'], 'retract'>[]
-  readonly schemas: TaskSchemas
-  /** What people call the mean of 1 − `Score.error`, and what it is. The JSON of every task calls it `accuracy`. */
-  readonly score: ScoreName
-  /** What /docs teaches with. `facts` are those of the settings. */
-  example(facts: TaskFacts): Fields
-  /** An answer, also one that says nothing yet. */
-  answer(output: Output): Fields
-  /** An answer as a message of a chat: its text, and how likely each text is, where the task says. */
-  message(answer: Fields): Message
-  /** What is kept of a served answer: its text ('' = nothing), and what a sink writes of it. */
-  served(output: Output): { readonly text: string; readonly shown: Fields }
-  facts(facts: TaskFacts): Fields
-  stratum(stratum: string): Fields
-  brief(report: object): Fields
-  /** Sets what `gauges` names, and others; those named are reset before each scrape, because their series may end. */
-  measure(report: object, gauge: Gauge): void
-  readonly gauges: readonly string[]
 }
 
 export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
@@ -269,40 +185,6 @@ export interface TaskPlugin
   readonly keys: readonly string[]
 }
 
-/** What a task with `reads: 'answers'` learns from. */
-export interface TextTask<Target = Json> {
-  /**
-   * The input and each answer to learn from, as sequences. Throws a coded error where they do not fit into `maxTokens`; what
-   * is cut of an answer, or by the settings of the input, is reported in `dropped`.
-   */
-  encode(input: Input, target: Target, to: TextLimits): Encoded
-  /** Its loss depends on how far the adapter has moved from the base, measured on the answers of other rows of the step. */
-  isMeasured(target: Target): boolean
-  /** The prompt of one row of a single sequence with the answer of another, up to `maxTokens`. */
-  exchanged(prompt: Encoded, answer: Encoded, maxTokens: number): Encoded
-  /** How far it has moved, from the outputs of such rows. */
-  drift(outputs: readonly Float32Array[]): number
-  /** How a request is answered that does not say. */
-  readonly usual: TextSettings
-}
-
-export interface TextLimits {
-  readonly language: LanguageModel
-  readonly maxTokens: number
-}
-
-/** How a text is answered, token by token. */
-export interface TextSettings {
-  readonly maxTokens: number
-  /** 0 = always the likeliest token. */
-  readonly temperature: number
-  readonly topP: number
-  readonly overflow: ContextOverflow
-}
-
-/** A prompt that leaves no room for an answer is refused, or loses its oldest turns. */
-export type ContextOverflow = 'refuse' | 'truncate'
-
 /** Columns of the head as classes. */
 export interface Classes<Target = Json> {
   /** The column that a target names (−1: the head has none), and whether it is right there or only not wrong elsewhere. */
@@ -335,23 +217,4 @@ export interface TaskQuality<Target = Json> {
   report(): Readonly<Record<string, Json>>
   snapshot(): Readonly<Record<string, Json>>
   restore(state: Readonly<Record<string, Json>>): void
-}
-
-/** One example as learner and replay hold it. Its latent is a cache, recomputed from `encoded` when missing. */
-export interface Example extends EventIdentity {
-  readonly key: ExampleKey
-  readonly encoded: Encoded
-  readonly target: Target
-  readonly weight: number
-  readonly predictionId?: string
-  /** The time of its event, or the time when the transport took it. */
-  readonly timeMs?: number
-  /** Of its event; absent = it belongs to none. */
-  readonly slice?: string
-}
-
-/** An example with the data stored beside it. */
-export interface Remembered extends Example {
-  /** For the outputs that the head had then, which are still its first ones. */
-  readonly logits?: Float32Array
 }

@@ -5,7 +5,7 @@
  * knows.
  */
 import type { RowOrigin } from '../contracts/release.ts'
-import type { Example } from '../contracts/task.ts'
+import type { Example } from '../contracts/example.ts'
 
 /** More rows add little precision, and each takes a forward pass. */
 const MOST_REPLAYED = 200

@@ -5,8 +5,9 @@
 import { CodedError, type ExampleKey } from '../contracts/core.ts'
 import type { GoldenExample } from '../contracts/release.ts'
 import type { Encoded } from '../contracts/network.ts'
-import type { FeedbackEvent, Input } from '../contracts/stream.ts'
-import type { Example, Target, Task } from '../contracts/task.ts'
+import type { FeedbackEvent, Input } from '../contracts/event.ts'
+import type { Example, Target } from '../contracts/example.ts'
+import type { Task } from '../contracts/task.ts'
 
 export interface GoldenRow {
   readonly file: string

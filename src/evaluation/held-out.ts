@@ -6,7 +6,8 @@
  */
 import { hash } from 'node:crypto'
 import type { ExampleKey } from '../contracts/core.ts'
-import type { Example, Task } from '../contracts/task.ts'
+import type { Example } from '../contracts/example.ts'
+import type { Task } from '../contracts/task.ts'
 
 export interface HeldOutLimits {
   /** Of all examples; 0 = none are held out. */

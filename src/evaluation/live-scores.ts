@@ -5,7 +5,7 @@
  */
 import type { Stateful } from '../contracts/core.ts'
 import type { Scores } from '../contracts/release.ts'
-import type { Score } from '../contracts/task.ts'
+import type { Score } from '../contracts/example.ts'
 import { noSums, scoresOf, withScore, type ScoreSums } from './running-scores.ts'
 
 export interface LiveScoresState {

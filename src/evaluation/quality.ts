@@ -4,7 +4,8 @@
  */
 import type { Json } from '../contracts/core.ts'
 import type { SliceGap } from '../contracts/release.ts'
-import type { Example, Score, Task, TaskFacts, TaskQuality } from '../contracts/task.ts'
+import type { Example, Score, TaskFacts } from '../contracts/example.ts'
+import type { Task, TaskQuality } from '../contracts/task.ts'
 import type { QualityReport } from './contract.ts'
 import { ratio } from './running-accuracy.ts'
 import { widestGap } from './slice-gap.ts'

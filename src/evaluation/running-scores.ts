@@ -8,7 +8,7 @@
  * Gama, Sebastião & Rodrigues (2013), "On evaluating stream learning algorithms", Machine Learning 90(3).
  */
 import type { Scores } from '../contracts/release.ts'
-import type { Score } from '../contracts/task.ts'
+import type { Score } from '../contracts/example.ts'
 import { fading, ratio } from './running-accuracy.ts'
 
 export interface ScoreSums {

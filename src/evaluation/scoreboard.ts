@@ -4,7 +4,8 @@
  */
 import type { Stateful } from '../contracts/core.ts'
 import type { Scores, SliceGap } from '../contracts/release.ts'
-import type { Example, Score, Task, TaskFacts } from '../contracts/task.ts'
+import type { Example, Score, TaskFacts } from '../contracts/example.ts'
+import type { Task } from '../contracts/task.ts'
 import type { QualityReport } from './contract.ts'
 import { defaultQualityLimits, Quality, type QualityLimits, type QualityState } from './quality.ts'
 import type { LossSum } from './loss-gap.ts'

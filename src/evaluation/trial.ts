@@ -4,7 +4,7 @@
  */
 import type { Json } from '../contracts/core.ts'
 import type { JudgedAnswer, TrialStage } from '../contracts/release.ts'
-import type { ServedPrediction } from '../contracts/stream.ts'
+import type { ServedPrediction } from '../contracts/event.ts'
 
 export interface Trial {
   readonly version: string

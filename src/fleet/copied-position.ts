@@ -2,7 +2,7 @@
  * Stores beside the feedback stream how far the newest copy of the checkpoint has learned. A successor starts from that
  * copy, however old it is, so the senders trim nothing after it.
  */
-import type { Positions } from '../contracts/stream.ts'
+import type { Positions } from '../contracts/source.ts'
 import type { Redis } from '../platform/redis/redis.ts'
 
 export interface WordKeys {

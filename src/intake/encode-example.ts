@@ -1,7 +1,9 @@
 /** What the network reads of an example: its input, and for a task of texts also the answers that it teaches. */
-import type { Base, Encoded } from '../contracts/network.ts'
-import type { Input } from '../contracts/stream.ts'
-import type { Target, Task } from '../contracts/task.ts'
+import type { Base } from '../contracts/base.ts'
+import type { Encoded } from '../contracts/network.ts'
+import type { Input } from '../contracts/event.ts'
+import type { Target } from '../contracts/example.ts'
+import type { Task } from '../contracts/task.ts'
 import { failure } from '../platform/errors.ts'
 
 export interface ExampleText {

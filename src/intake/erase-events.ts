@@ -7,7 +7,8 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { FeedbackEvent, SourceRecord } from '../contracts/stream.ts'
+import type { FeedbackEvent } from '../contracts/event.ts'
+import type { SourceRecord } from '../contracts/source.ts'
 import { openStore, type Store } from '../platform/store/store.ts'
 import { deadLettersFile, deadLettersMigrations } from './dead-letters/dead-letters.ts'
 import { headersOf, type PlainHeaders } from './events/headers.ts'

@@ -7,7 +7,8 @@
  * stream is idle.
  */
 import type { ExampleKey } from '../contracts/core.ts'
-import type { FeedbackEvent, ServedPrediction, SourceRecord } from '../contracts/stream.ts'
+import type { FeedbackEvent, ServedPrediction } from '../contracts/event.ts'
+import type { SourceRecord } from '../contracts/source.ts'
 
 /** Looks up served predictions. Called for each event that refers to one; a coded, retriable failure is retried. */
 export interface Predictions {

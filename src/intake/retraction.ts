@@ -3,7 +3,7 @@
  * Without a source it means the event of its connector, or otherwise that id from any source.
  */
 import type { ExampleKey } from '../contracts/core.ts'
-import type { FeedbackEvent } from '../contracts/stream.ts'
+import type { FeedbackEvent } from '../contracts/event.ts'
 import { identityOf, keyOf } from './events/event-key.ts'
 
 /** Of anything that is kept of an event. */

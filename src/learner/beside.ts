@@ -6,7 +6,8 @@
  */
 import type { TrainRow } from '../contracts/adapter.ts'
 import type { ExampleKey } from '../contracts/core.ts'
-import type { Example, Task } from '../contracts/task.ts'
+import type { Example } from '../contracts/example.ts'
+import type { Task } from '../contracts/task.ts'
 import type { LatentMap, LatentRequests, LearnerParts } from './learner-types.ts'
 import { latentOf } from './rehearsal.ts'
 

@@ -3,7 +3,8 @@
  * by the statistics of the moment; any other keeps its embedding, which nothing changes.
  */
 import type { Tensor, Tensors } from '../contracts/core.ts'
-import type { Base, Latent } from '../contracts/network.ts'
+import type { Base } from '../contracts/base.ts'
+import type { Latent } from '../contracts/network.ts'
 import { openTape } from '../nn/js/ops.ts'
 import { comparedWidth } from '../nn/mixture.ts'
 import type { KnnEngine } from './knn-engine.ts'

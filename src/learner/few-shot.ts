@@ -4,7 +4,8 @@
  */
 import type { EmbeddingTraining, StepResult, Trainable } from '../contracts/adapter.ts'
 import type { EmbeddedRow, FewShot } from '../contracts/policy.ts'
-import type { Example, Task } from '../contracts/task.ts'
+import type { Example } from '../contracts/example.ts'
+import type { Task } from '../contracts/task.ts'
 import { batches } from '../optim/batches.ts'
 import type { LatentRequests, Trust } from './learner-types.ts'
 import { latentOf } from './rehearsal.ts'

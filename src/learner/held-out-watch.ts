@@ -3,7 +3,7 @@
  * and the optimizer of the step with the lowest loss stay, however many steps came after it.
  */
 import type { TrainableState } from '../contracts/adapter.ts'
-import type { Example } from '../contracts/task.ts'
+import type { Example } from '../contracts/example.ts'
 import { batches } from '../optim/batches.ts'
 import { HeldOutStop } from '../optim/early-stop.ts'
 import type { LatentRequests, LearnerParts } from './learner-types.ts'

@@ -4,7 +4,8 @@
  */
 import { memoryEmbedding, withMemory } from '../nn/memory.ts'
 import type { Tensors } from '../contracts/core.ts'
-import type { Base, Latent } from '../contracts/network.ts'
+import type { Base } from '../contracts/base.ts'
+import type { Latent } from '../contracts/network.ts'
 import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
 import { tfjsOps } from '../nn/tfjs/ops.ts'
 import type { BaseTensors } from '../optim/base-tensors.ts'

@@ -1,7 +1,7 @@
 /** Whether the live version must be rolled back, by the rollback policy and how that version has answered the stream. */
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Rollback, RollbackDecision, RollbackFacts, Scores } from '../contracts/release.ts'
-import type { Example, Score } from '../contracts/task.ts'
+import type { Example, Score } from '../contracts/example.ts'
 import { LiveScores, type LiveScoresState } from '../evaluation/live-scores.ts'
 import type { LatentRequests, LiveVersion } from './learner-types.ts'
 import type { Scored, Scoring } from './scoring.ts'

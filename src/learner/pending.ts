@@ -4,7 +4,8 @@
  */
 import type { Trainable } from '../contracts/adapter.ts'
 import type { ExampleKey } from '../contracts/core.ts'
-import type { Example, Head, Task } from '../contracts/task.ts'
+import type { Example, Head } from '../contracts/example.ts'
+import type { Task } from '../contracts/task.ts'
 
 export class Pending {
   readonly #task: Pick<Task, 'grown' | 'check' | 'union'>

@@ -6,7 +6,7 @@
  * Dawid (1984), "Present position and potential developments: the prequential approach", JRSS A 147.
  */
 import type { RollbackDecision } from '../contracts/release.ts'
-import type { Example, Head, Score } from '../contracts/task.ts'
+import type { Example, Head, Score } from '../contracts/example.ts'
 import { Scoreboard } from '../evaluation/scoreboard.ts'
 import { batches } from '../optim/batches.ts'
 import type { KnnMemory } from './knn-memory.ts'

@@ -3,7 +3,7 @@
  * examples (few-shot), and after the weights have learned what must not stay.
  */
 import type { TrainableState } from '../contracts/adapter.ts'
-import type { Example } from '../contracts/task.ts'
+import type { Example } from '../contracts/example.ts'
 import { learnFewShot, usable } from './few-shot.ts'
 import type { LatentRequests, LearnerParts } from './learner-types.ts'
 import type { Pending } from './pending.ts'

@@ -4,7 +4,8 @@
  */
 import type { ExampleKey, Json, Random } from '../contracts/core.ts'
 import type { Rehearsal, Replay, ReplayItem } from '../contracts/policy.ts'
-import type { Example, Head, Remembered, Task } from '../contracts/task.ts'
+import type { Example, Head, Remembered } from '../contracts/example.ts'
+import type { Task } from '../contracts/task.ts'
 import { invariant } from '../platform/errors.ts'
 
 export interface ReplayBufferParts {

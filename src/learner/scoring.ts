@@ -3,7 +3,8 @@
  * learner's own are in place only while a batch is scored: while it waits for latents, the learner is unchanged.
  */
 import type { Trainable, TrainableState } from '../contracts/adapter.ts'
-import type { Example, Score, Task } from '../contracts/task.ts'
+import type { Example, Score } from '../contracts/example.ts'
+import type { Task } from '../contracts/task.ts'
 import type { LossSum } from '../evaluation/loss-gap.ts'
 import { noSums, withScore } from '../evaluation/running-scores.ts'
 import { batches } from '../optim/batches.ts'

@@ -4,7 +4,7 @@
  */
 import type { StepResult, Trainable, TrainRow } from '../contracts/adapter.ts'
 import type { ExampleKey } from '../contracts/core.ts'
-import type { Example } from '../contracts/task.ts'
+import type { Example } from '../contracts/example.ts'
 import type { LearnerParts } from './learner-types.ts'
 
 export class Steps {

@@ -4,7 +4,7 @@
  */
 import type { TrainRow } from '../contracts/adapter.ts'
 import type { ExampleKey } from '../contracts/core.ts'
-import type { Example } from '../contracts/task.ts'
+import type { Example } from '../contracts/example.ts'
 import { batches } from '../optim/batches.ts'
 import { EarlyStop } from '../optim/early-stop.ts'
 import { latentsBeside, rowsBeside } from './beside.ts'

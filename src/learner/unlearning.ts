@@ -3,7 +3,7 @@
  * that are sums. Other weights keep what they learned by gradients.
  */
 import type { ExampleKey } from '../contracts/core.ts'
-import type { Remembered } from '../contracts/task.ts'
+import type { Remembered } from '../contracts/example.ts'
 import type { KnnMemory } from './knn-memory.ts'
 import type { LatentMap, LearnerParts, Retraction } from './learner-types.ts'
 import type { Pending } from './pending.ts'

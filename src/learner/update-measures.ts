@@ -3,7 +3,7 @@
  * task answers with texts, how far the weights are from the base (KL divergence per token).
  */
 import type { KlReport, LossGapReport } from '../contracts/release.ts'
-import type { Example } from '../contracts/task.ts'
+import type { Example } from '../contracts/example.ts'
 import { LossGap, type SeenLosses } from '../evaluation/loss-gap.ts'
 import { batches } from '../optim/batches.ts'
 import type { LatentRequests, LearnerParts, LearnerState } from './learner-types.ts'

@@ -3,7 +3,7 @@
  */
 import type { Decision } from '../contracts/core.ts'
 import type { Alarm, AlarmCount } from '../contracts/policy.ts'
-import type { Score } from '../contracts/task.ts'
+import type { Score } from '../contracts/example.ts'
 import type { LearnerParts, TriggerState } from './learner-types.ts'
 
 export class UpdateTrigger {

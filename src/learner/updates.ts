@@ -7,7 +7,7 @@
 import type { Tensor } from '../contracts/core.ts'
 import type { Alarm } from '../contracts/policy.ts'
 import type { RollbackDecision } from '../contracts/release.ts'
-import type { Example } from '../contracts/task.ts'
+import type { Example } from '../contracts/example.ts'
 import { batches } from '../optim/batches.ts'
 import type { KnnMemory } from './knn-memory.ts'
 import type {

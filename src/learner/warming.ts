@@ -7,7 +7,8 @@
  *   accuracy(held out) ≥ prequential accuracy of the previous adapter,  or the best of `MOST_PASSES`
  */
 import type { Trainable, TrainableState } from '../contracts/adapter.ts'
-import type { Example, Task } from '../contracts/task.ts'
+import type { Example } from '../contracts/example.ts'
+import type { Task } from '../contracts/task.ts'
 import { batches } from '../optim/batches.ts'
 import type { LatentRequests, LearnerParts } from './learner-types.ts'
 import { latentOf } from './rehearsal.ts'

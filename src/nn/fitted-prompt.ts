@@ -4,9 +4,9 @@
  * System messages and the last message always stay, and turns go in pairs, so that a conversation still begins with a user.
  * Of a raw text the end stays.
  */
-import type { LanguageModel } from '../contracts/network.ts'
-import type { ChatMessage, Input } from '../contracts/stream.ts'
-import type { ContextOverflow } from '../contracts/task.ts'
+import type { LanguageModel } from '../contracts/base.ts'
+import type { ChatMessage, Input } from '../contracts/event.ts'
+import type { ContextOverflow } from '../contracts/text-task.ts'
 import { failure } from '../platform/errors.ts'
 
 export interface PromptRoom {

@@ -2,7 +2,8 @@
  * What a head reads of the network: every position of the tail, or the pooled embedding. Both engines, and every view of a base,
  * come through here, so that no two disagree about where pooling happens.
  */
-import type { Adaptation, Network, Ops } from '../contracts/network.ts'
+import type { Adaptation, Network } from '../contracts/network.ts'
+import type { Ops } from '../contracts/ops.ts'
 import type { TaskHead } from '../contracts/task.ts'
 
 interface Place<T> {

@@ -14,10 +14,12 @@
  */
 import { embeddingOf } from './head-input.ts'
 import { unadapted } from './unadapted.ts'
-import type { Base, Ops, ParameterSpec } from '../contracts/network.ts'
+import type { Base } from '../contracts/base.ts'
+import type { Ops, ParameterSpec } from '../contracts/ops.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
 import type { MemoryItem, MemoryVoice } from '../contracts/policy.ts'
-import type { Classes, Head } from '../contracts/task.ts'
+import type { Head } from '../contracts/example.ts'
+import type { Classes } from '../contracts/task.ts'
 
 export interface MemoryPlan {
   /** The published base, whatever view the method has of it. */

@@ -12,7 +12,8 @@
  * the input.
  */
 import type { Tensor, Tensors } from '../contracts/core.ts'
-import type { Base, Ops, ParameterSpec } from '../contracts/network.ts'
+import type { Base } from '../contracts/base.ts'
+import type { Ops, ParameterSpec } from '../contracts/ops.ts'
 import { experts } from '../contracts/policy.ts'
 import { LEAST, memoryEmbedding, type MemoryPlan, NEVER, slotsFor } from './memory.ts'
 

@@ -3,7 +3,7 @@
  * first reads it, so weights of the trunk, such as an embedding table, never are.
  */
 import type * as tfc from '@tensorflow/tfjs-core'
-import type { Base } from '../contracts/network.ts'
+import type { Base } from '../contracts/base.ts'
 import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
 
 export class BaseTensors {

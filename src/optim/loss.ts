@@ -10,7 +10,8 @@
 import type { TrainRow } from '../contracts/adapter.ts'
 import type { Tensors } from '../contracts/core.ts'
 import type { Teacher } from '../contracts/policy.ts'
-import type { Head, Task } from '../contracts/task.ts'
+import type { Head } from '../contracts/example.ts'
+import type { Task } from '../contracts/task.ts'
 
 export interface LossStep {
   readonly task: Pick<Task, 'loss' | 'distil'>

@@ -15,7 +15,8 @@ import type {
 import type { Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
 import type { EmbeddedRow, Regularizer } from '../contracts/policy.ts'
-import type { Head, Task } from '../contracts/task.ts'
+import type { Head } from '../contracts/example.ts'
+import type { Task } from '../contracts/task.ts'
 import {
   type AdapterPlan,
   areFinite,

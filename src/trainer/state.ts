@@ -5,7 +5,7 @@
 import { recordedConfig } from '../adapters/recorded-config.ts'
 import type { AdapterConfig, TrainableState } from '../contracts/adapter.ts'
 import { CodedError, type Decision, type ExampleKey } from '../contracts/core.ts'
-import type { Example, Remembered } from '../contracts/task.ts'
+import type { Example, Remembered } from '../contracts/example.ts'
 import type { Kept } from '../versions/contract.ts'
 import { Dedupe } from '../intake/dedupe/dedupe.ts'
 import { PendingJoins } from '../intake/join.ts'

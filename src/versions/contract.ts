@@ -1,9 +1,9 @@
 /** Versions of one model, the pointer to the live one, and the registry that keeps both. */
 import type { AdapterConfig } from '../contracts/adapter.ts'
 import type { Json, Tensors } from '../contracts/core.ts'
-import type { BaseIdentity } from '../contracts/network.ts'
+import type { BaseIdentity } from '../contracts/base.ts'
 import type { KlReport, LossGapReport, Scores, SliceGap, Verdict } from '../contracts/release.ts'
-import type { TaskFacts } from '../contracts/task.ts'
+import type { TaskFacts } from '../contracts/example.ts'
 
 /** The size of a version's memory: `slots` is how many its tensors have room for, the head's own among them. */
 export interface MemoryShape {

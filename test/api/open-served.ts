@@ -1,7 +1,7 @@
 /** A server on fakes: everything below HTTP at hand, nothing listening. */
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import type { DeadLetter } from '../../src/contracts/stream.ts'
+import type { DeadLetter } from '../../src/contracts/connector.ts'
 import { openAuditLog } from '../../src/platform/audit/audit-log.ts'
 import { openDeadLetters } from '../../src/intake/dead-letters/dead-letters.ts'
 import { inputKindOf } from '../../src/intake/events/input.ts'

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { toFloat32 } from '../../src/nn/containers/floats.ts'
 import { readSafetensors, writeSafetensors } from '../../src/nn/containers/safetensors.ts'
 import { openBert } from '../../src/bases/bert/bert.ts'
-import type { Base, Encoded } from '../../src/contracts/network.ts'
+import type { Base } from '../../src/contracts/base.ts'
+import type { Encoded } from '../../src/contracts/network.ts'
 import { distance, openOnnxEmbedder, openTfjsEmbedder } from './embed.ts'
 
 interface Row {

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openCausal, shapeOfCausal } from '../../src/bases/causal/causal.ts'
 import { POOL_SCALE } from '../../src/bases/causal/network.ts'
-import type { Base, Encoded } from '../../src/contracts/network.ts'
+import type { Base } from '../../src/contracts/base.ts'
+import type { Encoded } from '../../src/contracts/network.ts'
 import { distance, openOnnxEmbedder, openTfjsEmbedder } from './embed.ts'
 
 interface Row {

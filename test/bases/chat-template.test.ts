@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { openCausal } from '../../src/bases/causal/causal.ts'
 import { controlMarks } from '../../src/bases/causal/control-marks.ts'
-import type { Base, LanguageModel } from '../../src/contracts/network.ts'
-import type { ChatMessage } from '../../src/contracts/stream.ts'
+import type { Base, LanguageModel } from '../../src/contracts/base.ts'
+import type { ChatMessage } from '../../src/contracts/event.ts'
 import { thrown } from '../coded.ts'
 
 const tiny = fileURLToPath(new URL('../reference/tiny-causal', import.meta.url))

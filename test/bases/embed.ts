@@ -4,7 +4,9 @@
  */
 import { embeddingOf } from '../../src/nn/head-input.ts'
 import * as ort from 'onnxruntime-node'
-import type { Base, Encoded, Ops } from '../../src/contracts/network.ts'
+import type { Base } from '../../src/contracts/base.ts'
+import type { Encoded } from '../../src/contracts/network.ts'
+import type { Ops } from '../../src/contracts/ops.ts'
 import { recordGraph } from '../../src/nn/record.ts'
 import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
 import { tfjsOps } from '../../src/nn/tfjs/ops.ts'

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { pullBase } from '../../src/bases/pulled/pull.ts'
 import { pulledFolder } from '../../src/bases/pulled/pulled.ts'
-import type { Base } from '../../src/contracts/network.ts'
+import type { Base } from '../../src/contracts/base.ts'
 import { distance, openOnnxEmbedder, openTfjsEmbedder, type Embedder } from './embed.ts'
 
 interface Row {

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { POOL_SCALE } from '../../src/bases/causal/network.ts'
 import { pullBase } from '../../src/bases/pulled/pull.ts'
 import { pulledFolder } from '../../src/bases/pulled/pulled.ts'
-import type { Base } from '../../src/contracts/network.ts'
-import type { ChatMessage } from '../../src/contracts/stream.ts'
+import type { Base } from '../../src/contracts/base.ts'
+import type { ChatMessage } from '../../src/contracts/event.ts'
 import { openOnnxEmbedder, type Embedder } from './embed.ts'
 
 interface Row {

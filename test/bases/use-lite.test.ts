@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
-import type { Base, Encoded } from '../../src/contracts/network.ts'
+import type { Base } from '../../src/contracts/base.ts'
+import type { Encoded } from '../../src/contracts/network.ts'
 import { distance, openOnnxEmbedder, openTfjsEmbedder, type Embedder } from './embed.ts'
 
 interface Reference {

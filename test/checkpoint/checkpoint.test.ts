@@ -1,7 +1,7 @@
 import { asKey, identified } from '../example-key.ts'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import type { Example } from '../../src/contracts/task.ts'
+import type { Example } from '../../src/contracts/example.ts'
 import { Dedupe, hashOf } from '../../src/intake/dedupe/dedupe.ts'
 import type { WaitingEvent } from '../../src/intake/join.ts'
 import { openStore, type Store } from '../../src/platform/store/store.ts'

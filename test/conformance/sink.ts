@@ -1,6 +1,6 @@
 /** What every sink of dead letters must do. `read` gives the keys that it holds, in the order in which they came. */
 import { describe, expect, it } from 'vitest'
-import type { DeadLetter, Sink } from '../../src/contracts/stream.ts'
+import type { DeadLetter, Sink } from '../../src/contracts/connector.ts'
 
 export interface MadeSink {
   /** Opens it, also again over what it holds already. */

@@ -3,7 +3,7 @@
  * partitions may spread them, and is then checked partition by partition.
  */
 import { describe, expect, it } from 'vitest'
-import type { Positions, Source, SourceRecord } from '../../src/contracts/stream.ts'
+import type { Positions, Source, SourceRecord } from '../../src/contracts/source.ts'
 import { invariant } from '../../src/platform/errors.ts'
 
 export interface MadeSource {

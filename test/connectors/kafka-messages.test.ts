@@ -1,6 +1,7 @@
 /** Messages as producers of every kind write them, through a real broker and the same parser as everything else. */
 import { describe, expect, it } from 'vitest'
-import type { FeedbackEvent, SourceRecord } from '../../src/contracts/stream.ts'
+import type { FeedbackEvent } from '../../src/contracts/event.ts'
+import type { SourceRecord } from '../../src/contracts/source.ts'
 import { parseEvent } from '../../src/intake/events/validate.ts'
 import { defaultLimits } from '../../src/platform/limits.ts'
 import { thrown } from '../coded.ts'

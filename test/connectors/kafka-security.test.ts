@@ -14,7 +14,7 @@ import type { KafkaConnection, KafkaSasl } from '../../connectors/kafka/options.
 import { kafkaDeadLetterSink } from '../../connectors/kafka/sink.ts'
 import type { KafkaBroker } from '../../src/cli/services/kafka-broker.ts'
 import type { Logger } from '../../src/contracts/core.ts'
-import type { SourceRecord } from '../../src/contracts/stream.ts'
+import type { SourceRecord } from '../../src/contracts/source.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { errorTable } from '../../src/platform/errors.ts'
 import { rejection } from '../coded.ts'

@@ -1,7 +1,7 @@
 /** How the tests of the Kafka source make one: small limits, a group of its own, and no waiting for fresh ends. */
 import { kafkaSource, type KafkaSourceOptions } from '../../connectors/kafka/source.ts'
 import type { Logger } from '../../src/contracts/core.ts'
-import type { Positions, Source, SourceRecord } from '../../src/contracts/stream.ts'
+import type { Positions, Source, SourceRecord } from '../../src/contracts/source.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { RetryPolicy } from '../../src/platform/retry.ts'
 import { randomTopic } from '../services/kafka.ts'

@@ -1,7 +1,7 @@
 /** Scores of versions from the answers that they served: counted once an answer, bounded, and part of the checkpoint. */
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { ServedPrediction } from '../../src/contracts/stream.ts'
+import type { ServedPrediction } from '../../src/contracts/event.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { ServedTables } from '../../src/checkpoint/served-tables.ts'
 import { checkpointMigrations } from '../../src/checkpoint/schema.ts'

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { readKeyOf, redisSource } from '../../connectors/redis/source.ts'
-import type { Positions, Source } from '../../src/contracts/stream.ts'
+import type { Positions, Source } from '../../src/contracts/source.ts'
 import type { CheckpointCopies } from '../../src/fleet/contract.ts'
 import { noteCopiedPosition } from '../../src/fleet/copied-position.ts'
 import { openForwarder } from '../../src/intake/inbox/forwarder.ts'

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { DeadLetter } from '../../src/contracts/stream.ts'
+import type { DeadLetter } from '../../src/contracts/connector.ts'
 import { openDeadLetters } from '../../src/intake/dead-letters/dead-letters.ts'
 import { letter, sinkConformance } from '../conformance/sink.ts'
 import { scratchFolder } from '../scratch-folder.ts'

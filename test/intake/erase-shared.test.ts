@@ -1,7 +1,8 @@
 /** Events that are erased from what a fleet shares in Redis, while its reader goes on. */
 import { expect, onTestFinished, test } from 'vitest'
 import { redisSource } from '../../connectors/redis/source.ts'
-import type { FeedbackEvent, SourceRecord } from '../../src/contracts/stream.ts'
+import type { FeedbackEvent } from '../../src/contracts/event.ts'
+import type { SourceRecord } from '../../src/contracts/source.ts'
 import { eraseShared } from '../../src/intake/erase-shared.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { openRedis } from '../../src/platform/redis/redis.ts'

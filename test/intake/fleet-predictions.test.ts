@@ -1,7 +1,8 @@
 /** Predictions that one replica served, found by a trainer elsewhere, over a real Redis. */
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import type { Logger } from '../../src/contracts/core.ts'
-import type { ServedPrediction, Sink } from '../../src/contracts/stream.ts'
+import type { Sink } from '../../src/contracts/connector.ts'
+import type { ServedPrediction } from '../../src/contracts/event.ts'
 import { openPredictionSink } from '../../src/intake/predictions/sink.ts'
 import {
   openSharedPredictions,

@@ -1,6 +1,6 @@
 import { asKey } from '../example-key.ts'
 import { expect, test } from 'vitest'
-import type { FeedbackEvent } from '../../src/contracts/stream.ts'
+import type { FeedbackEvent } from '../../src/contracts/event.ts'
 import { needsPrediction, PendingJoins, type WaitingEvent } from '../../src/intake/join.ts'
 
 const about: FeedbackEvent = {

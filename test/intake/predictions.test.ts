@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Logger } from '../../src/contracts/core.ts'
-import type { ServedPrediction } from '../../src/contracts/stream.ts'
+import type { ServedPrediction } from '../../src/contracts/event.ts'
 import { openInboxReader } from '../../src/intake/inbox/reader.ts'
 import { inboxMigrations } from '../../src/intake/inbox/schema.ts'
 import { openPredictionTable } from '../../src/intake/predictions/table.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { DeadLetter } from '../../src/contracts/stream.ts'
+import type { DeadLetter } from '../../src/contracts/connector.ts'
 import { messageOf } from '../../src/intake/dead-letters/resend.ts'
 import { letter } from '../conformance/sink.ts'
 

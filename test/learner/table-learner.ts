@@ -3,7 +3,7 @@ import { openPolicies, openPolicy } from '../../src/config/plugins/open-policy.t
 import { policies } from '../../src/plugins.ts'
 import { freshAdapter } from '../../src/adapters/adapter.ts'
 import { adapterOf, methodOf, openBase } from '../../src/config/model-parts.ts'
-import type { Example, Head } from '../../src/contracts/task.ts'
+import type { Example, Head } from '../../src/contracts/example.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { jointRollback } from '../../src/evaluation/joint-rollback.ts'

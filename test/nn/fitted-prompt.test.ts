@@ -1,6 +1,6 @@
 /** Prompts that leave room for an answer: whole, without their oldest turns, or refused. */
 import { expect, test } from 'vitest'
-import type { ChatMessage, ChatRole, Input } from '../../src/contracts/stream.ts'
+import type { ChatMessage, ChatRole, Input } from '../../src/contracts/event.ts'
 import { fittedPrompt, type PromptRoom } from '../../src/nn/fitted-prompt.ts'
 import { thrown } from '../coded.ts'
 

@@ -1,5 +1,5 @@
 /** Every operation of Ops, with the inputs that it is tried on in both engines. */
-import type { Ops } from '../../src/contracts/network.ts'
+import type { Ops } from '../../src/contracts/ops.ts'
 
 /** The sizes of a sample, small and uneven. */
 export interface Sizes {

@@ -3,7 +3,7 @@ import { specsOf, type AdapterPlan } from '../../src/adapters/adapter.ts'
 import { recordedConfig } from '../../src/adapters/recorded-config.ts'
 import { identityOf } from '../../src/adapters/base-identity.ts'
 import type { Random, Tensor } from '../../src/contracts/core.ts'
-import type { TaskFacts } from '../../src/contracts/task.ts'
+import type { TaskFacts } from '../../src/contracts/example.ts'
 import type { Version } from '../../src/versions/contract.ts'
 
 export function randomVersion(

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import { lora } from '../../src/adapters/lora.ts'
 import { openCausal } from '../../src/bases/causal/causal.ts'
-import type { Base } from '../../src/contracts/network.ts'
+import type { Base } from '../../src/contracts/base.ts'
 import type { TaskHead } from '../../src/contracts/task.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import type { Version } from '../../src/versions/contract.ts'

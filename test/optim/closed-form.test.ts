@@ -26,7 +26,7 @@ import {
   grow,
   type LabelledRow,
 } from '../trainer/rig.ts'
-import type { Head } from '../../src/contracts/task.ts'
+import type { Head } from '../../src/contracts/example.ts'
 import { labelsIn } from '../../src/tasks/classification/rules.ts'
 import { openWorld, runToEnd, type World } from '../trainer/world.ts'
 import { nameOf } from '../adapters/name-of.ts'

@@ -1,6 +1,6 @@
 /** A base that reads text as the codes of its characters, and a task that says what the logits said. */
 import { tokensOf } from '../../src/bases/text.ts'
-import type { Base } from '../../src/contracts/network.ts'
+import type { Base } from '../../src/contracts/base.ts'
 import type { Task } from '../../src/contracts/task.ts'
 import type { Answer } from '../../src/tasks/classification/score.ts'
 import type { LabelTarget } from '../../src/tasks/classification/target.ts'

@@ -3,7 +3,7 @@
  * number of the version alone.
  */
 import type { Clock } from '../../src/contracts/core.ts'
-import type { LanguageModel } from '../../src/contracts/network.ts'
+import type { LanguageModel } from '../../src/contracts/base.ts'
 import { failure } from '../../src/platform/errors.ts'
 import type { Metrics } from '../../src/platform/metrics.ts'
 import {

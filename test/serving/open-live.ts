@@ -1,5 +1,5 @@
 /** A live model on fakes, all of them at hand. */
-import type { ServedPrediction } from '../../src/contracts/stream.ts'
+import type { ServedPrediction } from '../../src/contracts/event.ts'
 import { openMetrics } from '../../src/platform/metrics.ts'
 import { openBatcher, type BatcherOptions } from '../../src/serving/engine/batcher.ts'
 import { openLiveModel, type LiveModelOptions } from '../../src/serving/live/live-model.ts'

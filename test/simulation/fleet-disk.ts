@@ -3,7 +3,7 @@
  * checkpoint's own tables, written in the same transactions, stands the story of this line: in which order it consumed
  * its records, so that a run without faults can be told the same.
  */
-import type { SourceRecord } from '../../src/contracts/stream.ts'
+import type { SourceRecord } from '../../src/contracts/source.ts'
 import { openStore, type Store } from '../../src/platform/store/store.ts'
 import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
 import { fact, stampOf } from '../../src/checkpoint/states.ts'

@@ -1,7 +1,7 @@
 /** What one seed decides: the stream, what is configured, how the world treats the daemons, and what people do. */
 import type { Random } from '../../src/contracts/core.ts'
 import type { Promotion, Rollback } from '../../src/contracts/release.ts'
-import type { ServedPrediction } from '../../src/contracts/stream.ts'
+import type { ServedPrediction } from '../../src/contracts/event.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import type { Setting } from '../trainer/world.ts'
 import type { FaultRates } from './fleet-daemon.ts'

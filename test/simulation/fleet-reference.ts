@@ -2,7 +2,7 @@
  * The run without faults that a fleet's story is measured by: one trainer, one life, the same records in the same order,
  * and at the same places the versions that people went back to.
  */
-import type { Source, SourceRecord } from '../../src/contracts/stream.ts'
+import type { Source, SourceRecord } from '../../src/contracts/source.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { openLoop } from '../../src/trainer/loop.ts'
 import { memoryRegistry, type MemoryRegistry } from '../trainer/memory-registry.ts'

@@ -2,7 +2,7 @@
  * What the daemons of a simulated fleet share: the topic, the keeper of leases, copies of checkpoints, the registry, the
  * dead letters. Each refuses writes of an older epoch than was granted, as Redis does; what was accepted is written down.
  */
-import type { DeadLetter } from '../../src/contracts/stream.ts'
+import type { DeadLetter } from '../../src/contracts/connector.ts'
 import type { CheckpointCopies, CopyHead, Lease, LeaseView } from '../../src/fleet/contract.ts'
 import type { Registry } from '../../src/versions/contract.ts'
 import type { LeaseKeeper } from '../../src/fleet/lease-keeper.ts'

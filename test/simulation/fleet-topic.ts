@@ -3,7 +3,7 @@
  * into reads anywhere, with partitions that are taken away for a while when the group's members change.
  */
 import type { Random } from '../../src/contracts/core.ts'
-import type { Source, SourceRecord } from '../../src/contracts/stream.ts'
+import type { Source, SourceRecord } from '../../src/contracts/source.ts'
 import type { SimulatedTime } from './fleet-clock.ts'
 import type { Daemon } from './fleet-daemon.ts'
 

@@ -1,5 +1,5 @@
 /** A random but repeatable stream: lessons, duplicates, late and unknown predictions, retractions, poison. */
-import type { ServedPrediction } from '../../src/contracts/stream.ts'
+import type { ServedPrediction } from '../../src/contracts/event.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { tinyKnnMemory } from '../learner/tiny-knn-memory.ts'
 import type { Setting } from '../trainer/world.ts'

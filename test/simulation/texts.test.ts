@@ -4,8 +4,9 @@
  */
 import { afterAll, expect, test } from 'vitest'
 import { freshAdapter } from '../../src/adapters/adapter.ts'
-import type { ServedPrediction, SourceRecord } from '../../src/contracts/stream.ts'
-import type { FeedbackEvent, FeedbackSignal } from '../../src/contracts/stream.ts'
+import type { ServedPrediction } from '../../src/contracts/event.ts'
+import type { SourceRecord } from '../../src/contracts/source.ts'
+import type { FeedbackEvent, FeedbackSignal } from '../../src/contracts/event.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { llama, openTexts, textPlan } from '../tasks/texts.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Tensor } from '../../src/contracts/core.ts'
-import type { FeedbackSignal } from '../../src/contracts/stream.ts'
+import type { FeedbackSignal } from '../../src/contracts/event.ts'
 import type { LabelTarget as Target } from '../../src/tasks/classification/target.ts'
 import type { LabelRules } from '../../src/tasks/classification/rules.ts'
 import { thrown } from '../coded.ts'

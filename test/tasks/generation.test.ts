@@ -1,7 +1,7 @@
 /** Generation as a task: what feedback means, what is refused, how examples become tokens, and what is reported. */
 import { describe, expect, test } from 'vitest'
-import type { FeedbackSignal } from '../../src/contracts/stream.ts'
-import type { Score } from '../../src/contracts/task.ts'
+import type { FeedbackSignal } from '../../src/contracts/event.ts'
+import type { Score } from '../../src/contracts/example.ts'
 import { answerOutputs } from '../../src/nn/answer-outputs.ts'
 import { openGeneration } from '../../src/tasks/generation/generation.ts'
 import { repetitionOf } from '../../src/tasks/generation/repetition.ts'

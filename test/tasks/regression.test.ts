@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Tensors } from '../../src/contracts/core.ts'
-import type { Score } from '../../src/contracts/task.ts'
+import type { Score } from '../../src/contracts/example.ts'
 import { openErrors } from '../../src/tasks/regression/quality.ts'
 import { openRegression } from '../../src/tasks/regression/regression.ts'
 import { targetStatistics } from '../../src/tasks/regression/target-statistics.ts'

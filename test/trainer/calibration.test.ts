@@ -1,6 +1,6 @@
 /** The temperature of the scores: part of each version, of the checkpoint, and of what a rollback restores. */
 import { expect, test } from 'vitest'
-import type { Fields } from '../../src/contracts/task.ts'
+import type { Fields } from '../../src/contracts/task-view.ts'
 import { event } from './events.ts'
 import { finalState } from './final-state.ts'
 import { Crash, openWorld, runToEnd, type World } from './world.ts'

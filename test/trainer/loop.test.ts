@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { SourceRecord } from '../../src/contracts/stream.ts'
+import type { SourceRecord } from '../../src/contracts/source.ts'
 import { parseEvent } from '../../src/intake/events/validate.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { defaultLimits } from '../../src/platform/limits.ts'

@@ -1,7 +1,7 @@
 import { setImmediate as nextTick } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { memorySource } from '../../connectors/memory/source.ts'
-import type { Positions, Source } from '../../src/contracts/stream.ts'
+import type { Positions, Source } from '../../src/contracts/source.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { SourceMultiplexer } from '../../src/trainer/sources/multiplexer.ts'

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Encoded, Latent } from '../../src/contracts/network.ts'
-import type { FeedbackEvent, SourceRecord } from '../../src/contracts/stream.ts'
+import type { FeedbackEvent } from '../../src/contracts/event.ts'
+import type { SourceRecord } from '../../src/contracts/source.ts'
 import { failure } from '../../src/platform/errors.ts'
 import {
   type BufferedRecord,

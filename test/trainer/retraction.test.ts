@@ -1,6 +1,7 @@
 /** What is taken back: one event, an id of any source, all of a source; and what was taken back before it came. */
 import { describe, expect, test } from 'vitest'
-import type { FeedbackEvent, SourceRecord } from '../../src/contracts/stream.ts'
+import type { FeedbackEvent } from '../../src/contracts/event.ts'
+import type { SourceRecord } from '../../src/contracts/source.ts'
 import { defaultLimits } from '../../src/platform/limits.ts'
 import { parseEvent } from '../../src/intake/events/validate.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'

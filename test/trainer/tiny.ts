@@ -10,9 +10,10 @@ import type {
   TrainRow,
 } from '../../src/contracts/adapter.ts'
 import type { Tensor, Tensors } from '../../src/contracts/core.ts'
-import type { Base, Encoded, Latent, TrunkEngine } from '../../src/contracts/network.ts'
+import type { Base, TrunkEngine } from '../../src/contracts/base.ts'
+import type { Encoded, Latent } from '../../src/contracts/network.ts'
 import { failure } from '../../src/platform/errors.ts'
-import type { Head } from '../../src/contracts/task.ts'
+import type { Head } from '../../src/contracts/example.ts'
 import { classificationHead } from '../../src/tasks/classification/head.ts'
 import { labelsIn } from '../../src/tasks/classification/rules.ts'
 import type { LabelTarget } from '../../src/tasks/classification/target.ts'

@@ -1,5 +1,5 @@
 /** Served answers of a trial, and events that judge them. */
-import type { ServedPrediction } from '../../src/contracts/stream.ts'
+import type { ServedPrediction } from '../../src/contracts/event.ts'
 import { event } from './events.ts'
 import type { World } from './world.ts'
 

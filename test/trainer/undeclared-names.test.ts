@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Input } from '../../src/contracts/stream.ts'
+import type { Input } from '../../src/contracts/event.ts'
 import { undeclaredNames } from '../../src/trainer/admission/watched-base.ts'
 
 type Features = Extract<Input, { kind: 'features' }>['features']

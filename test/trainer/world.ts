@@ -9,13 +9,9 @@ import { policies } from '../../src/plugins.ts'
 import type { Clock, Logger } from '../../src/contracts/core.ts'
 import type { LearningRateSchedule, Replay, Trigger } from '../../src/contracts/policy.ts'
 import type { Promotion, Rollback } from '../../src/contracts/release.ts'
-import type {
-  DeadLetter,
-  FeedbackEvent,
-  ServedPrediction,
-  Source,
-  SourceRecord,
-} from '../../src/contracts/stream.ts'
+import type { DeadLetter } from '../../src/contracts/connector.ts'
+import type { FeedbackEvent, ServedPrediction } from '../../src/contracts/event.ts'
+import type { Source, SourceRecord } from '../../src/contracts/source.ts'
 import type { TrainerStatus } from '../../src/trainer/contract.ts'
 import type { Registry } from '../../src/versions/contract.ts'
 import { failure } from '../../src/platform/errors.ts'

@@ -18,7 +18,8 @@ import type {
   MethodPlugin,
 } from '../../contracts/adapter.ts'
 import type { Settings } from '../../contracts/core.ts'
-import type { Base, Network } from '../../contracts/network.ts'
+import type { Base } from '../../contracts/base.ts'
+import type { Network } from '../../contracts/network.ts'
 import { openRandom } from '../../platform/random.ts'
 import { solve } from './cholesky.ts'
 import { headOnly } from '../head.ts'

@@ -8,8 +8,9 @@
  */
 import type { AdapterConfig, MethodPlugin } from '../../contracts/adapter.ts'
 import type { Tensors } from '../../contracts/core.ts'
-import type { Base, BaseIdentity } from '../../contracts/network.ts'
-import type { TaskFacts, TaskHead } from '../../contracts/task.ts'
+import type { Base, BaseIdentity } from '../../contracts/base.ts'
+import type { TaskFacts } from '../../contracts/example.ts'
+import type { TaskHead } from '../../contracts/task.ts'
 import { canonicalJson } from '../../platform/canonical-json.ts'
 import { failure } from '../../platform/errors.ts'
 import {

@@ -3,7 +3,8 @@
  * names `base_model.model.<path>.weight`, matrices [out, in] as in torch, and the fields of LoraConfig.
  */
 import type { Json, Tensor, Tensors } from '../../contracts/core.ts'
-import type { Base, TargetModule } from '../../contracts/network.ts'
+import type { Base } from '../../contracts/base.ts'
+import type { TargetModule } from '../../contracts/network.ts'
 import { failure } from '../../platform/errors.ts'
 import type { LowRankConfig, LowRankSite } from '../low-rank.ts'
 

@@ -4,7 +4,7 @@
  * Hugging Face model accepts a version directly.
  */
 import type { Json, Tensors } from '../../contracts/core.ts'
-import type { Base } from '../../contracts/network.ts'
+import type { Base } from '../../contracts/base.ts'
 import { transpose } from './peft.ts'
 
 /** `<site>.weight` [in, out] → [out, in]. */

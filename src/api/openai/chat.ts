@@ -5,7 +5,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { Json } from '../../contracts/core.ts'
-import type { Fields } from '../../contracts/task.ts'
+import type { Fields } from '../../contracts/task-view.ts'
 import type { Services } from '../../serving/services/services.ts'
 import { complete, type Completed } from './complete.ts'
 import { sendEvents } from './event-stream.ts'

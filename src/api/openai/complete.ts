@@ -1,8 +1,8 @@
 /** From a text to what both kinds of completion are made of. */
 import type { FastifyRequest } from 'fastify'
 import type { Json } from '../../contracts/core.ts'
-import type { Input } from '../../contracts/stream.ts'
-import type { Message } from '../../contracts/task.ts'
+import type { Input } from '../../contracts/event.ts'
+import type { Message } from '../../contracts/task-view.ts'
 import { parseJson } from '../../intake/events/json-guard.ts'
 import { failure } from '../../platform/errors.ts'
 import { eventLoop } from '../../platform/slices.ts'

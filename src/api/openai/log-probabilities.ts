@@ -1,5 +1,5 @@
 /** Scores as log-probabilities: the likeliest texts first, each as if it were one token. */
-import type { Message } from '../../contracts/task.ts'
+import type { Message } from '../../contracts/task-view.ts'
 
 /** What the API says of a text that cannot come. */
 const LEAST = -9999

@@ -1,6 +1,6 @@
 /** Texts of a language model as completions of prompts, whole and as chunks. */
 import type { Json } from '../../contracts/core.ts'
-import type { Fields } from '../../contracts/task.ts'
+import type { Fields } from '../../contracts/task-view.ts'
 import type { TokenLikelihood } from '../../serving/services/generation-service.ts'
 import { wholeTexts, writtenChunks, type BegunTexts, type Shown } from './written.ts'
 

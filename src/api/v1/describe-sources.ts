@@ -1,6 +1,6 @@
 /** The trainer's report about each source of a model, for /v1/models. */
 import { Type, type Static } from 'typebox'
-import type { SourceReset } from '../../contracts/stream.ts'
+import type { SourceReset } from '../../contracts/source.ts'
 import { Count, Time } from '../schema-parts.ts'
 import type { TrainerReport } from '../../serving/services/served-model.ts'
 import { nullable } from '../../platform/nullable.ts'

@@ -1,6 +1,6 @@
 /** The schemas of events set aside by rollbacks, and of the commands to a trainer. */
 import { Type, type Static } from 'typebox'
-import type { Fields } from '../../contracts/task.ts'
+import type { Fields } from '../../contracts/task-view.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Selection as Selected } from '../../versions/contract.ts'
 import type { Services } from '../../serving/services/services.ts'

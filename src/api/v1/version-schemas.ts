@@ -1,6 +1,6 @@
 /** Schemas of versions: one and all of them, two compared, and those that are pinned. */
 import { Type, type Static } from 'typebox'
-import type { Fields } from '../../contracts/task.ts'
+import type { Fields } from '../../contracts/task-view.ts'
 import type { Services } from '../../serving/services/services.ts'
 import { Count, Name, Time } from '../schema-parts.ts'
 import { Next } from './page.ts'

@@ -2,7 +2,8 @@
  * The common parts of all transformers here. A linear map is a target module: its frozen weights are `<name>.weight`
  * [in, out] and `<name>.bias` [out], and the adaptation decides its output.
  */
-import type { Adaptation, Ops } from '../../contracts/network.ts'
+import type { Adaptation } from '../../contracts/network.ts'
+import type { Ops } from '../../contracts/ops.ts'
 
 /** x · W + b, or the adapter's replacement. */
 export function linear<T>(ops: Ops<T>, adaptation: Adaptation<T>, site: string, x: T): T {

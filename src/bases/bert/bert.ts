@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readSafetensors } from '../../nn/containers/safetensors.ts'
-import type { Base } from '../../contracts/network.ts'
+import type { Base } from '../../contracts/base.ts'
 import { failure } from '../../platform/errors.ts'
 import { parseBertConfig } from './config.ts'
 import { bertNetwork } from './network.ts'

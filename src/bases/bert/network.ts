@@ -7,13 +7,8 @@
  *
  * Devlin et al. (2019), "BERT", NAACL; Reimers and Gurevych (2019), "Sentence-BERT", EMNLP.
  */
-import type {
-  Adaptation,
-  Network,
-  NetworkInput,
-  Ops,
-  TargetModule,
-} from '../../contracts/network.ts'
+import type { Adaptation, Network, NetworkInput, TargetModule } from '../../contracts/network.ts'
+import type { Ops } from '../../contracts/ops.ts'
 import { unadapted } from '../../nn/unadapted.ts'
 import { invariant } from '../../platform/errors.ts'
 import { attention, linear } from './attention.ts'

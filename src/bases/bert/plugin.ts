@@ -1,6 +1,6 @@
 /** The base `bert` as a plug-in: an encoder in a folder of the user's. */
 import type { Settings, SettingsOf } from '../../contracts/core.ts'
-import type { BasePlugin } from '../../contracts/network.ts'
+import type { BasePlugin } from '../../contracts/base.ts'
 
 const settings = {
   folder: { type: 'path', required: true, description: 'folder in Hugging Face layout' },

@@ -5,7 +5,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Json, Tensors } from '../../contracts/core.ts'
-import type { Base } from '../../contracts/network.ts'
+import type { Base } from '../../contracts/base.ts'
 import { readGguf } from '../../nn/containers/gguf.ts'
 import { readSafetensors, type StoredTensor } from '../../nn/containers/safetensors.ts'
 import { failure } from '../../platform/errors.ts'

@@ -3,7 +3,7 @@
  * A template may raise an error for a conversation that its model was not trained for; that is the caller's to correct.
  */
 import { Template } from '@huggingface/jinja'
-import type { ChatMessage } from '../../contracts/stream.ts'
+import type { ChatMessage } from '../../contracts/event.ts'
 import { failure } from '../../platform/errors.ts'
 
 export interface ChatTemplate {

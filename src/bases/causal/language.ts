@@ -3,7 +3,7 @@
  * `apply_chat_template` in transformers, except that control tokens inside contents are read as text.
  */
 import type { Json } from '../../contracts/core.ts'
-import type { ChatMessage } from '../../contracts/stream.ts'
+import type { ChatMessage } from '../../contracts/event.ts'
 import { failure } from '../../platform/errors.ts'
 import { isVisible, wellFormed } from '../../platform/visible-text.ts'
 import { readText, streamSafe } from '../text.ts'

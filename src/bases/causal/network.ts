@@ -8,13 +8,8 @@
  * Touvron et al. (2023), "LLaMA: open and efficient foundation language models", arXiv:2302.13971; Ainslie et al. (2023),
  * "GQA: training generalized multi-query transformer models", EMNLP; Shazeer (2020), "GLU variants improve transformer".
  */
-import type {
-  Adaptation,
-  Network,
-  NetworkInput,
-  Ops,
-  TargetModule,
-} from '../../contracts/network.ts'
+import type { Adaptation, Network, NetworkInput, TargetModule } from '../../contracts/network.ts'
+import type { Ops } from '../../contracts/ops.ts'
 import { unadapted } from '../../nn/unadapted.ts'
 import { invariant } from '../../platform/errors.ts'
 import type { CausalConfig } from './config.ts'

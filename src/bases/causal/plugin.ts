@@ -1,6 +1,6 @@
 /** The base `causal` as a plug-in: a decoder in a folder or a file of the user's. */
 import type { Settings, SettingsOf } from '../../contracts/core.ts'
-import type { BasePlugin } from '../../contracts/network.ts'
+import type { BasePlugin } from '../../contracts/base.ts'
 
 const settings = {
   path: {

@@ -6,7 +6,7 @@
  * Su et al. (2021), "RoFormer: enhanced transformer with rotary position embedding", arXiv:2104.09864.
  */
 import type { Tensor } from '../../contracts/core.ts'
-import type { Ops } from '../../contracts/network.ts'
+import type { Ops } from '../../contracts/ops.ts'
 import type { CausalConfig } from './config.ts'
 
 export const ROTARY_COS = 'rotary.cos'

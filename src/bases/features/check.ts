@@ -2,7 +2,7 @@
  * What must hold between the settings of `features`, and between them and the model: a schema, or a size with or without
  * names, a vector within the limit, and numbers that stay unchanged where sums or distances depend on it.
  */
-import type { ModelFault, ModelOnBase } from '../../contracts/network.ts'
+import type { ModelFault, ModelOnBase } from '../../contracts/base.ts'
 import { columnsOf } from './columns.ts'
 import type { FeaturesSettings } from './settings.ts'
 

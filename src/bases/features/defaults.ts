@@ -6,7 +6,7 @@
  * Vectors that stay unchanged (`standardise: false`), embeddings for example, get the defaults of every other model
  * except for the adapter: the bare head, or all hidden layers if there are any. The same holds for a chosen adapter.
  */
-import type { ModelDefaults } from '../../contracts/network.ts'
+import type { ModelDefaults } from '../../contracts/base.ts'
 
 export const tableRecipe = {
   base: { hidden: [64], bins: 3, window: 30 },

@@ -4,8 +4,8 @@
  * seed, so equal settings are equal bases everywhere.
  */
 import type { Json, Tensor } from '../../contracts/core.ts'
-import type { Base, BaseIdentity } from '../../contracts/network.ts'
-import type { Input } from '../../contracts/stream.ts'
+import type { Base, BaseIdentity } from '../../contracts/base.ts'
+import type { Input } from '../../contracts/event.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import { openRandom } from '../../platform/random.ts'
 import { type FeaturesLayout, inputSize, vectorSize } from './layout.ts'

@@ -17,9 +17,9 @@ import type {
   ComparedInput,
   Network,
   NetworkInput,
-  Ops,
   TargetModule,
 } from '../../contracts/network.ts'
+import type { Ops } from '../../contracts/ops.ts'
 import { invariant } from '../../platform/errors.ts'
 import { type FeaturesLayout, inputSize, recentAt, vectorSize } from './layout.ts'
 import { CLIP, SMALLEST_VARIANCE, STATISTICS } from './statistics.ts'

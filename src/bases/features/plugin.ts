@@ -1,6 +1,6 @@
 /** The base `features` as a plug-in: numbers and categories. */
 import type { Json } from '../../contracts/core.ts'
-import type { BasePlugin, ModelOnBase } from '../../contracts/network.ts'
+import type { BasePlugin, ModelOnBase } from '../../contracts/base.ts'
 import { featuresFaults } from './check.ts'
 import { featuresDefaults } from './defaults.ts'
 import { settings, type FeaturesSettings } from './settings.ts'

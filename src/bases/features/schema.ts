@@ -6,7 +6,7 @@
  *
  * A missing number counts as the mean (its standardised value is 0), a missing category as none of its values.
  */
-import type { Input } from '../../contracts/stream.ts'
+import type { Input } from '../../contracts/event.ts'
 import { failure } from '../../platform/errors.ts'
 import { CATEGORY_COLUMNS } from './columns.ts'
 import { nearest } from '../../platform/nearest.ts'

@@ -19,7 +19,8 @@
  * of Mathematical Statistics 33(1), for winsorising.
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
-import type { Latent, Statistics } from '../../contracts/network.ts'
+import type { Statistics } from '../../contracts/base.ts'
+import type { Latent } from '../../contracts/network.ts'
 import { invariant } from '../../platform/errors.ts'
 import { type FeaturesLayout, recentAt } from './layout.ts'
 import { START, startBounds, startOf } from './start.ts'

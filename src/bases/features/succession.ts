@@ -6,7 +6,8 @@
  * so an adapter carries over only if it replaces the weights there (`replaced`).
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
-import type { Base, BaseIdentity, Encoded, Succession } from '../../contracts/network.ts'
+import type { Base, BaseIdentity, Succession } from '../../contracts/base.ts'
+import type { Encoded } from '../../contracts/network.ts'
 import { type FeaturesLayout, inputSize, recentAt, vectorSize } from './layout.ts'
 import { STATISTICS, statisticsRows } from './statistics.ts'
 

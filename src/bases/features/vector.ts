@@ -9,7 +9,7 @@
  *
  * Weinberger et al. (2009), "Feature hashing for large scale multitask learning", ICML.
  */
-import type { Input } from '../../contracts/stream.ts'
+import type { Input } from '../../contracts/event.ts'
 import { failure } from '../../platform/errors.ts'
 import { hashOf } from './hash.ts'
 

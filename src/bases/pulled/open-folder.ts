@@ -1,6 +1,6 @@
 /** Opens what a folder holds: a decoder in a GGUF file, or the encoder or decoder that its `config.json` names. */
 import { join } from 'node:path'
-import type { Base } from '../../contracts/network.ts'
+import type { Base } from '../../contracts/base.ts'
 import { openBert, shapeOfBert } from '../bert/bert.ts'
 import { openCausal, shapeOfCausal } from '../causal/causal.ts'
 import { isCausalType } from '../causal/config.ts'

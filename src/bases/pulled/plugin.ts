@@ -1,6 +1,6 @@
 /** Bases that `antikythera models pull` has fetched, as plug-ins: `minilm`, `smollm2`, and any by its owner and name. */
 import type { Settings, SettingsOf } from '../../contracts/core.ts'
-import type { BasePlugin } from '../../contracts/network.ts'
+import type { BasePlugin } from '../../contracts/base.ts'
 
 export const minilm = {
   summary:

@@ -5,7 +5,7 @@
  */
 import { mkdir, readdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Base } from '../../contracts/network.ts'
+import type { Base } from '../../contracts/base.ts'
 import { forget, renameSynced, temporaryPath } from '../../platform/store/atomic-file.ts'
 import { failure } from '../../platform/errors.ts'
 import { fetchFromHub } from './hub.ts'

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Base } from '../../contracts/network.ts'
+import type { Base } from '../../contracts/base.ts'
 import { failure } from '../../platform/errors.ts'
 import { userCache } from '../../platform/user-cache.ts'
 import { openFolder } from './open-folder.ts'

@@ -6,13 +6,8 @@
  *
  * Cer et al. (2018), "Universal Sentence Encoder", arXiv:1803.11175.
  */
-import type {
-  Adaptation,
-  Network,
-  NetworkInput,
-  Ops,
-  TargetModule,
-} from '../../contracts/network.ts'
+import type { Adaptation, Network, NetworkInput, TargetModule } from '../../contracts/network.ts'
+import type { Ops } from '../../contracts/ops.ts'
 import { unadapted } from '../../nn/unadapted.ts'
 import { invariant } from '../../platform/errors.ts'
 import { attention, linear } from '../bert/attention.ts'

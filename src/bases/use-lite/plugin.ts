@@ -1,5 +1,5 @@
 /** The base `use-lite` as a plug-in. */
-import type { BasePlugin } from '../../contracts/network.ts'
+import type { BasePlugin } from '../../contracts/base.ts'
 
 export const useLite = {
   summary: 'Universal Sentence Encoder Lite, which comes with the packages',

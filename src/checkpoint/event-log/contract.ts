@@ -1,5 +1,5 @@
 /** What the event log hands to the checkpoint with a save, and gets back at a start. */
-import type { Example } from '../../contracts/task.ts'
+import type { Example } from '../../contracts/example.ts'
 import type { LoggedRow } from './pack.ts'
 import type { LoggedVersion } from './version-tree.ts'
 

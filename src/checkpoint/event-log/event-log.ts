@@ -8,7 +8,7 @@
  * numbers a row; examples stay in the checkpoint until a rollback asks for them.
  */
 import type { ExampleKey } from '../../contracts/core.ts'
-import type { Example } from '../../contracts/task.ts'
+import type { Example } from '../../contracts/example.ts'
 import { hashesIn, SeenIds, type IdHash } from '../../intake/dedupe/seen-ids.ts'
 import { isMeant, type Meant } from '../../intake/retraction.ts'
 import { noLog, type LoadedLog, type LogChange } from './contract.ts'

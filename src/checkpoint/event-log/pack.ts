@@ -1,6 +1,6 @@
 /** Rows of the event log in one row of the checkpoint: their examples packed, and what else there is about some of them. */
 import type { ExampleKey } from '../../contracts/core.ts'
-import type { Example } from '../../contracts/task.ts'
+import type { Example } from '../../contracts/example.ts'
 import { failure } from '../../platform/errors.ts'
 import { factsOfExamples, packExamples, unpackExamples, type ExamplePack } from '../example-pack.ts'
 

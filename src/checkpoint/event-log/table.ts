@@ -7,7 +7,7 @@
 import type { ExampleKey } from '../../contracts/core.ts'
 import type { Row, Value } from '../../platform/store/row.ts'
 import type { Store } from '../../platform/store/store.ts'
-import type { Example } from '../../contracts/task.ts'
+import type { Example } from '../../contracts/example.ts'
 import { HASH_BYTES } from '../../intake/dedupe/seen-ids.ts'
 import { failure } from '../../platform/errors.ts'
 import { checkRow, rowSum, summed } from '../row-sum.ts'

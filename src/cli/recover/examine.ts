@@ -9,7 +9,7 @@ import {
   openBaseOf,
   rememberedBy,
 } from '../../config/model-parts.ts'
-import type { Base } from '../../contracts/network.ts'
+import type { Base } from '../../contracts/base.ts'
 import type { Routing, Manifest } from '../../versions/contract.ts'
 import { deadLettersFile, openDeadLetters } from '../../intake/dead-letters/dead-letters.ts'
 import { inboxFile } from '../../intake/inbox/schema.ts'

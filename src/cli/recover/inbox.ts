@@ -1,6 +1,6 @@
 /** What is left of an inbox: which journal it is, and what can still be read of a damaged one. */
 import { CodedError } from '../../contracts/core.ts'
-import type { FeedbackEvent } from '../../contracts/stream.ts'
+import type { FeedbackEvent } from '../../contracts/event.ts'
 import { openInboxReader } from '../../intake/inbox/reader.ts'
 import { inboxMigrations } from '../../intake/inbox/schema.ts'
 import { incomingEvent, openInbox, type InboxOptions } from '../../intake/inbox/inbox.ts'

@@ -1,5 +1,5 @@
 /** Plans the recovery before anything is changed, so that the plan can be shown first. */
-import type { Positions } from '../../contracts/stream.ts'
+import type { Positions } from '../../contracts/source.ts'
 import type { Manifest } from '../../versions/contract.ts'
 import { failure } from '../../platform/errors.ts'
 import { numberOf } from '../../versions/order.ts'

@@ -1,6 +1,6 @@
 /** The versions of a model that can answer, the one to continue from, and where it ended in the stream. */
-import type { Base } from '../../contracts/network.ts'
-import type { Positions } from '../../contracts/stream.ts'
+import type { Base } from '../../contracts/base.ts'
+import type { Positions } from '../../contracts/source.ts'
 import type { Routing, Manifest } from '../../versions/contract.ts'
 import { CodedError } from '../../contracts/core.ts'
 import type { Ledger } from '../../versions/local/ledger.ts'

@@ -1,6 +1,6 @@
 /** A choice by name in a config: its one key names the plug-in, and the value is that plug-in's settings. */
 import type { Plugin } from '../../contracts/core.ts'
-import type { BasePlugin } from '../../contracts/network.ts'
+import type { BasePlugin } from '../../contracts/base.ts'
 import { bases } from '../../plugins.ts'
 import { invariant } from '../../platform/errors.ts'
 import { openedWith } from './opened-with.ts'

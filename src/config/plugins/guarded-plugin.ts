@@ -1,6 +1,6 @@
 /** A user's plug-in as the daemon calls it: what `open` throws or forgets becomes a coded error that names the module. */
 import { CodedError } from '../../contracts/core.ts'
-import type { Source } from '../../contracts/stream.ts'
+import type { Source } from '../../contracts/source.ts'
 import { failure } from '../../platform/errors.ts'
 import { guardedSource } from './guarded-source.ts'
 import { missingMember } from './plugin-kinds.ts'

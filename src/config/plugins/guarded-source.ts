@@ -4,7 +4,7 @@
  * source is opened again later, as for a coded one.
  */
 import { CodedError } from '../../contracts/core.ts'
-import type { Source } from '../../contracts/stream.ts'
+import type { Source } from '../../contracts/source.ts'
 
 export function guardedSource(source: Source): Source {
   const within = async <Result>(work: () => Promise<Result>, signal?: AbortSignal) => {

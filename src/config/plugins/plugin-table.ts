@@ -1,5 +1,6 @@
 /** The plug-ins that a config may choose from: the built-in ones, and those that it loads by path. */
-import type { ServedPrediction, SinkPlugin, SourcePlugin } from '../../contracts/stream.ts'
+import type { SinkPlugin, SourcePlugin } from '../../contracts/connector.ts'
+import type { ServedPrediction } from '../../contracts/event.ts'
 import type { PolicyTable } from '../../contracts/policy.ts'
 import { policies, sinks, sources } from '../../plugins.ts'
 

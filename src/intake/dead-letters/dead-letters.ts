@@ -4,7 +4,7 @@
  * after a crash is harmless. Bounded: the oldest of the sender with the most is removed first, and removals are
  * counted.
  */
-import type { DeadLetter, Sink } from '../../contracts/stream.ts'
+import type { DeadLetter, Sink } from '../../contracts/connector.ts'
 import type { Row } from '../../platform/store/row.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { pagesIn, type DeadLetterPages } from './pages.ts'

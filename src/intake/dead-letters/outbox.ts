@@ -4,7 +4,7 @@
  * key.
  */
 import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
-import type { DeadLetter, Sink } from '../../contracts/stream.ts'
+import type { DeadLetter, Sink } from '../../contracts/connector.ts'
 import type { UnsentLetters } from './dead-letters.ts'
 import { openJitter } from '../../platform/random.ts'
 import { RetryPolicy } from '../../platform/retry.ts'

@@ -1,5 +1,5 @@
 /** Reads and removes dead letters, for people: pages newest first, one by its number, and removal by number or code. */
-import type { DeadLetter } from '../../contracts/stream.ts'
+import type { DeadLetter } from '../../contracts/connector.ts'
 import type { Row } from '../../platform/store/row.ts'
 import type { Store } from '../../platform/store/store.ts'
 

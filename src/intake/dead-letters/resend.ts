@@ -3,7 +3,7 @@
  * CloudEvent in binary mode, and the source, which is part of the event's identity.
  */
 import type { Json } from '../../contracts/core.ts'
-import type { DeadLetter } from '../../contracts/stream.ts'
+import type { DeadLetter } from '../../contracts/connector.ts'
 import { isObject } from '../events/fields.ts'
 
 export function messageOf({ value, headers = {}, connector }: DeadLetter): Uint8Array {

@@ -3,7 +3,7 @@
  * events takes space only from itself. Shared first by lane, which is the connector (HTTP refusals have a separate
  * lane), then by the `source` of the event: names cost nothing, but all of them share one lane.
  */
-import type { DeadLetter } from '../../contracts/stream.ts'
+import type { DeadLetter } from '../../contracts/connector.ts'
 import type { Store } from '../../platform/store/store.ts'
 import { hasUnprintable } from '../events/fields.ts'
 

@@ -1,5 +1,5 @@
 /** The AsyncAPI 3 description of what models read from and write to: one channel for each place that the config names. */
-import type { ConnectorChannel, ConnectorUse } from '../../contracts/stream.ts'
+import type { ConnectorChannel, ConnectorUse } from '../../contracts/connector.ts'
 import {
   cloudEventHeaders,
   cloudEventSchema,

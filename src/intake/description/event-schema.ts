@@ -4,7 +4,7 @@
  * It is stricter than intake in details that producers should not rely on, such as keys with the value null. A test
  * compares the two on thousands of combinations of fields.
  */
-import type { TaskView } from '../../contracts/task.ts'
+import type { TaskView } from '../../contracts/task-view.ts'
 import type { Limits } from '../../platform/limits.ts'
 import { HEAVIEST, IDENTITY_CHARACTERS, SLICE_CHARACTERS } from '../events/fields.ts'
 import { ROLES } from '../events/messages.ts'

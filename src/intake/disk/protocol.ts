@@ -3,7 +3,7 @@
  * commit.
  */
 import type { CodedError } from '../../contracts/core.ts'
-import type { DeadLetter } from '../../contracts/stream.ts'
+import type { DeadLetter } from '../../contracts/connector.ts'
 import type { DeadLetterLimits } from '../dead-letters/dead-letters.ts'
 import type { PredictionRow } from '../predictions/table.ts'
 

@@ -1,5 +1,5 @@
 /** Headers as JSON and back: text as it is, bytes as { base64 }, because a header need not be text. */
-import type { SourceRecord } from '../../contracts/stream.ts'
+import type { SourceRecord } from '../../contracts/source.ts'
 
 export type Headers = NonNullable<SourceRecord['headers']>
 export type PlainHeaders = Readonly<Record<string, string | { readonly base64: string }>>

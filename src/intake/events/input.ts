@@ -3,8 +3,8 @@
  * rules for both, so that every served input can be learned.
  */
 import type { Json } from '../../contracts/core.ts'
-import type { Base } from '../../contracts/network.ts'
-import type { Input } from '../../contracts/stream.ts'
+import type { Base } from '../../contracts/base.ts'
+import type { Input } from '../../contracts/event.ts'
 import type { Limits } from '../../platform/limits.ts'
 import { isVisible, wellFormed } from '../../platform/visible-text.ts'
 import { given, isLonger, isObject } from './fields.ts'

@@ -1,6 +1,6 @@
 /** The messages of a conversation. All contents together are as long as a text may be; a single one may be empty. */
 import type { Json } from '../../contracts/core.ts'
-import type { ChatMessage, ChatRole } from '../../contracts/stream.ts'
+import type { ChatMessage, ChatRole } from '../../contracts/event.ts'
 import type { Limits } from '../../platform/limits.ts'
 import { isVisible, wellFormed } from '../../platform/visible-text.ts'
 import { given, isLonger, isObject } from './fields.ts'

@@ -1,6 +1,7 @@
 /** Turns the records of a source into events. One topic may feed several models: admission skips what names another. */
 import { CodedError } from '../../contracts/core.ts'
-import type { FeedbackEvent, Input, SourceRecord } from '../../contracts/stream.ts'
+import type { FeedbackEvent, Input } from '../../contracts/event.ts'
+import type { SourceRecord } from '../../contracts/source.ts'
 import { checkSignature, openMessage, type SignedSources } from '../signatures/signed-sources.ts'
 import type { SignalKind } from './signal.ts'
 import { parseEvent, type EventLimits } from './validate.ts'

@@ -3,7 +3,7 @@
  * id. One in 2³² pairs of different signals is mistaken for a duplicate.
  */
 import { hash } from 'node:crypto'
-import type { FeedbackEvent, FeedbackSignal, Input } from '../../contracts/stream.ts'
+import type { FeedbackEvent, FeedbackSignal, Input } from '../../contracts/event.ts'
 import { canonicalJson } from '../../platform/canonical-json.ts'
 
 /** For an id accepted before digests were stored: any signal counts as the same. */

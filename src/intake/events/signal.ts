@@ -3,7 +3,7 @@
  * rating, or a retraction. A pair of answers is one signal of two keys.
  */
 import type { Json } from '../../contracts/core.ts'
-import type { FeedbackSignal } from '../../contracts/stream.ts'
+import type { FeedbackSignal } from '../../contracts/event.ts'
 import { labelForm } from '../../tasks/classification/label-form.ts'
 import type { Limits } from '../../platform/limits.ts'
 import { given, hasUnprintable, isLonger, type JsonObject } from './fields.ts'

@@ -1,6 +1,6 @@
 /** Answers that an event gives as texts: a completion, or a better and a worse one. Each may be as long as an input. */
 import type { Json } from '../../contracts/core.ts'
-import type { FeedbackSignal } from '../../contracts/stream.ts'
+import type { FeedbackSignal } from '../../contracts/event.ts'
 import type { Limits } from '../../platform/limits.ts'
 import { isVisible, wellFormed } from '../../platform/visible-text.ts'
 import { given, isLonger, type JsonObject } from './fields.ts'

@@ -6,7 +6,7 @@
  * its producer added one.
  */
 import { CodedError, type Json } from '../../contracts/core.ts'
-import type { FeedbackEvent, Input, FeedbackSignal } from '../../contracts/stream.ts'
+import type { FeedbackEvent, Input, FeedbackSignal } from '../../contracts/event.ts'
 import { digestOf } from '../../platform/canonical-json.ts'
 import { withDetails } from '../../platform/errors.ts'
 import type { Limits } from '../../platform/limits.ts'

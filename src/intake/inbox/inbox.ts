@@ -7,7 +7,7 @@
  * identity stays until `seenEvents` younger ones have come.
  */
 import type { Clock, EventIdentity } from '../../contracts/core.ts'
-import type { FeedbackEvent } from '../../contracts/stream.ts'
+import type { FeedbackEvent } from '../../contracts/event.ts'
 import { failure } from '../../platform/errors.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { hashOf } from '../dedupe/dedupe.ts'

@@ -4,7 +4,8 @@
  * old, and old events stay a while longer.
  */
 import type { ExampleKey } from '../../contracts/core.ts'
-import type { Input, Journal, ServedPrediction, ShadowAnswer } from '../../contracts/stream.ts'
+import type { Input, ServedPrediction, ShadowAnswer } from '../../contracts/event.ts'
+import type { Journal } from '../../contracts/source.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { hashOf } from '../dedupe/dedupe.ts'
 import type { Predictions } from '../join.ts'

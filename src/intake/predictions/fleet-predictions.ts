@@ -4,7 +4,7 @@
  * inbox first.
  */
 import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
-import type { Input, ServedPrediction } from '../../contracts/stream.ts'
+import type { Input, ServedPrediction } from '../../contracts/event.ts'
 import type { Redis } from '../../platform/redis/redis.ts'
 import type { Predictions } from '../join.ts'
 import type { PredictionStore } from './predictions.ts'

@@ -5,7 +5,7 @@
  * At most one batch is on its way; what comes meanwhile waits in a bounded buffer, and what does not fit is counted as dropped.
  */
 import type { Clock, Logger } from '../../contracts/core.ts'
-import type { ServedPrediction } from '../../contracts/stream.ts'
+import type { ServedPrediction } from '../../contracts/event.ts'
 import { rowOf, type PredictionRow } from './table.ts'
 
 export interface PredictionStore {

@@ -1,6 +1,7 @@
 /** Sends served predictions to a sink, such as a Kafka topic, to be joined, audited or labelled elsewhere. */
 import type { Clock, Logger } from '../../contracts/core.ts'
-import type { Input, ServedPrediction, Sink } from '../../contracts/stream.ts'
+import type { Sink } from '../../contracts/connector.ts'
+import type { Input, ServedPrediction } from '../../contracts/event.ts'
 import type { PredictionCopies } from './fleet-predictions.ts'
 import { openWriteBehind } from './write-behind.ts'
 import { closeAll } from '../../platform/closers.ts'

@@ -3,7 +3,7 @@
  * covers it. Bounded by count, bytes and age.
  */
 import type { Clock } from '../../contracts/core.ts'
-import type { ServedPrediction } from '../../contracts/stream.ts'
+import type { ServedPrediction } from '../../contracts/event.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { inboxMigrations } from '../inbox/schema.ts'
 

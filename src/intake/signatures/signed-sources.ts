@@ -7,7 +7,7 @@
  *   { "webhook-id": "…", "webhook-timestamp": "…", "webhook-signature": "v1,…", "body": "{\"id\":…}" }
  */
 import type { Json } from '../../contracts/core.ts'
-import type { FeedbackEvent } from '../../contracts/stream.ts'
+import type { FeedbackEvent } from '../../contracts/event.ts'
 import { failure } from '../../platform/errors.ts'
 import { isObject } from '../events/fields.ts'
 import { parseJson, type JsonLimits } from '../events/json-guard.ts'

@@ -8,7 +8,8 @@
  */
 import type { ExampleKey, Json } from '../../contracts/core.ts'
 import type { Latent } from '../../contracts/network.ts'
-import type { Example, Head, Score, Task } from '../../contracts/task.ts'
+import type { Example, Head, Score } from '../../contracts/example.ts'
+import type { Task } from '../../contracts/task.ts'
 import type { Trust } from '../learner-types.ts'
 import { DriftGuard, type DriftGuardState } from './drift-guard.ts'
 import { RecentSources, type RecentSourcesState } from './recent-sources.ts'

@@ -8,7 +8,8 @@
  */
 import type { ExampleKey } from '../../contracts/core.ts'
 import type { Latent } from '../../contracts/network.ts'
-import type { Example, Head, Task } from '../../contracts/task.ts'
+import type { Example, Head } from '../../contracts/example.ts'
+import type { Task } from '../../contracts/task.ts'
 import { fitRidge, type Ridge, type RidgeRow } from '../../optim/ridge.ts'
 import { equalSay } from './equal-say.ts'
 import { evenly } from './evenly.ts'

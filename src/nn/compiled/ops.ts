@@ -2,7 +2,7 @@
  * Ops that record a TensorFlow graph with its gradients. The equations are those of the eager engine (tfjs/), so that both take
  * the same step up to rounding.
  */
-import type { Ops } from '../../contracts/network.ts'
+import type { Ops } from '../../contracts/ops.ts'
 import { attentionOps } from './attention.ts'
 import { elementwise } from './elementwise.ts'
 import type { GraphValue, TensorFlowGraph } from './graph.ts'

@@ -5,7 +5,7 @@
  * The attention can also write the new ones behind the earlier ones in place, but those would then be outputs as well, and
  * onnxruntime-node copies every output as a whole: with room for 1,024 positions that takes as long as a third of a step.
  */
-import type { CausalAttention } from '../../contracts/network.ts'
+import type { CausalAttention } from '../../contracts/ops.ts'
 import { invariant } from '../../platform/errors.ts'
 import type { OnnxGraph, Value } from '../onnx/graph.ts'
 import { elementType } from '../onnx/model.ts'

@@ -2,7 +2,7 @@
  * The graph that continues texts: new tokens of each row → logits of the token after the last one. Trunk and tail are one
  * graph here, and the keys and values of earlier positions are its inputs.
  */
-import type { Ops } from '../../contracts/network.ts'
+import type { Ops } from '../../contracts/ops.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import { OnnxGraph, type Value } from '../onnx/graph.ts'
 import { onnxOps } from '../onnx/ops.ts'

@@ -6,7 +6,7 @@
  * Wengert (1964), "A simple automatic derivative evaluation program", CACM 7(8).
  */
 import type { Tensor } from '../../contracts/core.ts'
-import type { Ops } from '../../contracts/network.ts'
+import type { Ops } from '../../contracts/ops.ts'
 import { invariant } from '../../platform/errors.ts'
 import type { Dropout } from '../dropout.ts'
 import { lastAxis } from './columns.ts'

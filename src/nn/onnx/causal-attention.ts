@@ -3,7 +3,7 @@
  * values among queries, and computes no score that the mask would hide. Positions behind a row's last one are computed as if
  * they were real, which no earlier one sees.
  */
-import type { CausalAttention } from '../../contracts/network.ts'
+import type { CausalAttention } from '../../contracts/ops.ts'
 import type { OnnxGraph, Value } from './graph.ts'
 import { elementType } from './model.ts'
 

@@ -5,7 +5,8 @@
  * reads its stack of one as it is, and copies nothing.
  */
 import type { Tensors } from '../../contracts/core.ts'
-import type { Base, Ops } from '../../contracts/network.ts'
+import type { Base } from '../../contracts/base.ts'
+import type { Ops } from '../../contracts/ops.ts'
 import { invariant } from '../../platform/errors.ts'
 import { causalAttention } from './causal-attention.ts'
 import type { OnnxGraph, Value } from './graph.ts'

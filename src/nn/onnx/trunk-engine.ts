@@ -7,7 +7,9 @@
  * hundred times what an event's whole intake does.
  */
 import { availableParallelism } from 'node:os'
-import type { Base, Encoded, Latent, Ops, TrunkEngine } from '../../contracts/network.ts'
+import type { Base, TrunkEngine } from '../../contracts/base.ts'
+import type { Encoded, Latent } from '../../contracts/network.ts'
+import type { Ops } from '../../contracts/ops.ts'
 import { invariant } from '../../platform/errors.ts'
 import { feedsOf, paddedPositions, positionsOf } from './feeds.ts'
 import { proveInt8 } from './prove-int8.ts'

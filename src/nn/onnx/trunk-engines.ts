@@ -1,5 +1,5 @@
 /** The trunks of one process: models that cut the same base at the same place share one engine. */
-import type { Base, TrunkEngine } from '../../contracts/network.ts'
+import type { Base, TrunkEngine } from '../../contracts/base.ts'
 import { openTrunkEngine } from './trunk-engine.ts'
 
 export interface TrunkEngines {

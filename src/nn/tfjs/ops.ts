@@ -5,7 +5,7 @@
  * The caller tidies: nothing is disposed here, and every result belongs to the caller.
  */
 import type * as tfc from '@tensorflow/tfjs-core'
-import type { Ops } from '../../contracts/network.ts'
+import type { Ops } from '../../contracts/ops.ts'
 import { invariant } from '../../platform/errors.ts'
 import type { Dropout } from '../dropout.ts'
 import type { TensorFlow } from './tensorflow.ts'

@@ -5,7 +5,7 @@
  * the most memory of a daemon.
  */
 import { CodedError } from '../../contracts/core.ts'
-import type { Base } from '../../contracts/network.ts'
+import type { Base } from '../../contracts/base.ts'
 import type { Version } from '../../versions/contract.ts'
 import type { CacheShape } from '../../nn/decoding/cached-attention.ts'
 import type { DecodeRow, DecodeRun } from '../../nn/decoding/decode-run.ts'

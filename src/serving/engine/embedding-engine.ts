@@ -3,7 +3,7 @@
  * by an engine of their own, which is opened by the first request, since most daemons are never asked for one.
  */
 import type { Tensor } from '../../contracts/core.ts'
-import type { Base } from '../../contracts/network.ts'
+import type { Base } from '../../contracts/base.ts'
 import type { TaskHead } from '../../contracts/task.ts'
 import { isOfMemory } from '../../nn/memory.ts'
 import type { Version } from '../../versions/contract.ts'

@@ -1,6 +1,6 @@
 /** One engine and one queue for all models of a base. */
 import type { Clock, Logger } from '../../contracts/core.ts'
-import type { Base } from '../../contracts/network.ts'
+import type { Base } from '../../contracts/base.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { openBatcher, type Batcher, type BatcherOptions } from './batcher.ts'
 import type { ServingEngine } from './contract.ts'

@@ -3,7 +3,7 @@
  * changes no graph; one that changes the graph cannot be forgotten, because there is no hand-kept list.
  */
 import type { Json } from '../../contracts/core.ts'
-import type { Base } from '../../contracts/network.ts'
+import type { Base } from '../../contracts/base.ts'
 import type { TaskHead } from '../../contracts/task.ts'
 import { recordServing, servingGraph, type OnnxModel, type ServingParts } from '../../nn/record.ts'
 import { digestOf } from '../../platform/canonical-json.ts'

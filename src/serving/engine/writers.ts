@@ -1,6 +1,6 @@
 /** One decode engine and one scheduler for all language models of a base. */
 import type { Logger } from '../../contracts/core.ts'
-import type { Base } from '../../contracts/network.ts'
+import type { Base } from '../../contracts/base.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import {
   openDecodeScheduler,

@@ -11,7 +11,7 @@
 import { CodedError, type Logger } from '../../contracts/core.ts'
 import type { ServingEngine } from '../engine/contract.ts'
 import type { Routing, Manifest, Registry } from '../../versions/contract.ts'
-import type { RetryDelays } from '../../contracts/stream.ts'
+import type { RetryDelays } from '../../contracts/source.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { isRetriable } from '../../platform/retry.ts'

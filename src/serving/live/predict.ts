@@ -3,9 +3,11 @@
  * refer to them days later.
  */
 import { CodedError, type Clock } from '../../contracts/core.ts'
-import type { Base, Encoded } from '../../contracts/network.ts'
-import type { Input, ServedPrediction } from '../../contracts/stream.ts'
-import type { Fields, Task } from '../../contracts/task.ts'
+import type { Base } from '../../contracts/base.ts'
+import type { Encoded } from '../../contracts/network.ts'
+import type { Input, ServedPrediction } from '../../contracts/event.ts'
+import type { Task } from '../../contracts/task.ts'
+import type { Fields } from '../../contracts/task-view.ts'
 import type { Manifest } from '../../versions/contract.ts'
 import { withDetails } from '../../platform/errors.ts'
 import type { Batcher } from '../engine/batcher.ts'

@@ -7,7 +7,7 @@
  */
 import type { Clock, Logger } from '../../contracts/core.ts'
 import type { Encoded } from '../../contracts/network.ts'
-import type { ServedPrediction } from '../../contracts/stream.ts'
+import type { ServedPrediction } from '../../contracts/event.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { Batcher } from '../engine/batcher.ts'
 import type { HeldAdapter } from './adapter-cache.ts'

@@ -5,7 +5,7 @@
  * A piece is the difference of two decodings from the piece before it on, since a token may read otherwise at the
  * beginning of a text than within it.
  */
-import type { LanguageModel } from '../../contracts/network.ts'
+import type { LanguageModel } from '../../contracts/base.ts'
 
 const INCOMPLETE = '\uFFFD'
 

@@ -1,6 +1,6 @@
 /** What a model needs to write texts. */
-import type { LanguageModel } from '../../contracts/network.ts'
-import type { TextSettings } from '../../contracts/task.ts'
+import type { LanguageModel } from '../../contracts/base.ts'
+import type { TextSettings } from '../../contracts/text-task.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { DecodeScheduler } from '../engine/decode-scheduler.ts'
 import type { PredictionLog } from './predict.ts'

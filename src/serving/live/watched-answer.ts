@@ -3,7 +3,7 @@
  * caller did wrong, a full queue, a deadline or an aborted request: another version would have fared no better.
  */
 import { CodedError } from '../../contracts/core.ts'
-import type { Input } from '../../contracts/stream.ts'
+import type { Input } from '../../contracts/event.ts'
 import { failure } from '../../platform/errors.ts'
 
 export type AnswerFault = 'engine' | 'not_finite'

@@ -2,7 +2,8 @@
  * Embeddings of inputs for every surface: of the base with the adapter of the live version, or of one by name, as the head of that
  * version reads them. Nothing is stored: there is no answer that feedback could be about.
  */
-import type { Base, Encoded } from '../../contracts/network.ts'
+import type { Base } from '../../contracts/base.ts'
+import type { Encoded } from '../../contracts/network.ts'
 import type { Registry } from '../../versions/contract.ts'
 import type { Manifest } from '../../versions/contract.ts'
 import { eventLoop } from '../../platform/slices.ts'

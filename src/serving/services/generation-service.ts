@@ -4,8 +4,9 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../contracts/core.ts'
-import type { Input, ServedPrediction } from '../../contracts/stream.ts'
-import type { Fields, Task } from '../../contracts/task.ts'
+import type { Input, ServedPrediction } from '../../contracts/event.ts'
+import type { Task } from '../../contracts/task.ts'
+import type { Fields } from '../../contracts/task-view.ts'
 import type { Drawn } from '../../nn/decoding/sample.ts'
 import { fittedPrompt, type FittedPrompt } from '../../nn/fitted-prompt.ts'
 import { failure } from '../../platform/errors.ts'

@@ -6,7 +6,7 @@
  * It ends when this server answers with the target, or with the version of a later move.
  */
 import { CodedError } from '../../contracts/core.ts'
-import type { Input } from '../../contracts/stream.ts'
+import type { Input } from '../../contracts/event.ts'
 import type { Asked, Routing, Registry } from '../../versions/contract.ts'
 import { openVersions, type NextMove } from '../../versions/service.ts'
 import { failure } from '../../platform/errors.ts'

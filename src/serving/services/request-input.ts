@@ -1,7 +1,7 @@
 /** The input of a request, by the rules for an event's input and with the error codes of a request. */
 import { CodedError, type Json } from '../../contracts/core.ts'
-import type { Base } from '../../contracts/network.ts'
-import type { Input } from '../../contracts/stream.ts'
+import type { Base } from '../../contracts/base.ts'
+import type { Input } from '../../contracts/event.ts'
 import { inputKindOf, readInput, type InputLimits } from '../../intake/events/input.ts'
 import { failure } from '../../platform/errors.ts'
 

@@ -3,7 +3,7 @@
  * The temperature that a version needs is a fact of its manifest, so that every server of the version answers the same.
  */
 import type { Settings } from '../../contracts/core.ts'
-import type { TaskFacts } from '../../contracts/task.ts'
+import type { TaskFacts } from '../../contracts/example.ts'
 
 export interface AnswerSettings {
   readonly calibration: string

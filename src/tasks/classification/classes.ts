@@ -1,5 +1,6 @@
 /** Labels as columns of the head: for closed forms, for kNN memory, and where columns compete. */
-import type { Classes, Head } from '../../contracts/task.ts'
+import type { Head } from '../../contracts/example.ts'
+import type { Classes } from '../../contracts/task.ts'
 import { labelsIn } from './rules.ts'
 import type { LabelTarget } from './target.ts'
 

@@ -1,6 +1,7 @@
 /** Classification: one column of the head per label. All code that knows about labels is in this folder. */
 import type { Json } from '../../contracts/core.ts'
-import type { Task, TaskFacts } from '../../contracts/task.ts'
+import type { TaskFacts } from '../../contracts/example.ts'
+import type { Task } from '../../contracts/task.ts'
 import { temperatureIn, usualAnswers, type AnswerSettings } from './answering.ts'
 import { openClasses } from './classes.ts'
 import { broughtBy, namedBy, sharedStart, spelledBy, unionOf } from './growth.ts'

@@ -7,7 +7,7 @@
  * "NormFace"), and 1 for others. All columns start at zero, including those of new labels.
  */
 import type { Tensor } from '../../contracts/core.ts'
-import type { Ops } from '../../contracts/network.ts'
+import type { Ops } from '../../contracts/ops.ts'
 import type { TaskHead } from '../../contracts/task.ts'
 import { invariant } from '../../platform/errors.ts'
 import { labelsIn } from './rules.ts'

@@ -3,7 +3,8 @@
  * answered before it was learned.
  */
 import type { Json, Tensor } from '../../contracts/core.ts'
-import type { Score, TaskFacts, TaskQuality } from '../../contracts/task.ts'
+import type { Score, TaskFacts } from '../../contracts/example.ts'
+import type { TaskQuality } from '../../contracts/task.ts'
 import { softmax } from '../../nn/softmax.ts'
 import { Temperature } from '../../nn/temperature.ts'
 import {

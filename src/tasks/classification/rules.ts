@@ -1,6 +1,6 @@
 /** Which labels a model has: the settings of the task. */
 import type { Json } from '../../contracts/core.ts'
-import type { Head } from '../../contracts/task.ts'
+import type { Head } from '../../contracts/example.ts'
 import { failure } from '../../platform/errors.ts'
 
 export interface LabelRules {

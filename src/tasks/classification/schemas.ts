@@ -1,6 +1,6 @@
 /** What a classification adds to the JSON that people see: labels with their scores. */
 import { Type } from 'typebox'
-import type { TaskSchemas } from '../../contracts/task.ts'
+import type { TaskSchemas } from '../../contracts/task-view.ts'
 import { nullable } from '../../platform/nullable.ts'
 
 const Count = Type.Integer({ minimum: 0 })

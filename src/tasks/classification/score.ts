@@ -9,7 +9,7 @@
  *
  * The temperature changes no answer, and no loss: training reads the weights as they are.
  */
-import type { Score } from '../../contracts/task.ts'
+import type { Score } from '../../contracts/example.ts'
 import { logSumExp, softmax } from '../../nn/softmax.ts'
 import type { LabelTarget } from './target.ts'
 

@@ -1,5 +1,5 @@
 /** From a feedback signal to what the example should answer: a label, or only that one label is wrong. */
-import type { FeedbackSignal } from '../../contracts/stream.ts'
+import type { FeedbackSignal } from '../../contracts/event.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import { labelForm } from './label-form.ts'
 import { renamedLabel } from './renamed-labels.ts'

@@ -1,5 +1,6 @@
 /** A classification as people see it: labels and their scores, and metrics by label. */
-import type { Fields, TaskFacts, TaskView } from '../../contracts/task.ts'
+import type { TaskFacts } from '../../contracts/example.ts'
+import type { Fields, TaskView } from '../../contracts/task-view.ts'
 import { errorTable, failure } from '../../platform/errors.ts'
 import type { LabelledReport } from './report.ts'
 import { labelsIn } from './rules.ts'

@@ -3,8 +3,8 @@
  * cut at its end, and then nothing ends it; a prompt that leaves no room for one is refused, or loses its oldest turns.
  */
 import type { Encoded, TokenSequence } from '../../contracts/network.ts'
-import type { Input } from '../../contracts/stream.ts'
-import type { ContextOverflow, TextLimits } from '../../contracts/task.ts'
+import type { Input } from '../../contracts/event.ts'
+import type { ContextOverflow, TextLimits } from '../../contracts/text-task.ts'
 import { fittedPrompt } from '../../nn/fitted-prompt.ts'
 import { invariant } from '../../platform/errors.ts'
 

@@ -3,7 +3,8 @@
  * the ratings; and how long and how repetitive the answers were that feedback refers to.
  */
 import type { Json } from '../../contracts/core.ts'
-import type { Score, TaskQuality } from '../../contracts/task.ts'
+import type { Score } from '../../contracts/example.ts'
+import type { TaskQuality } from '../../contracts/task.ts'
 import {
   noAccuracy,
   observed,

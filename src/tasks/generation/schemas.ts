@@ -1,6 +1,6 @@
 /** What a generation adds to the JSON that people see. */
 import { Type } from 'typebox'
-import type { TaskSchemas } from '../../contracts/task.ts'
+import type { TaskSchemas } from '../../contracts/task-view.ts'
 
 const Count = Type.Integer({ minimum: 0 })
 const Share = Type.Number({ description: 'between 0 and 1' })

@@ -5,7 +5,7 @@
  *   preference               error = 0 where the chosen answer has the higher reward, 1 where it has not, ½ where they are equal
  *   rating                   error = 1 − σ(±β·r)               the loss of a rating whose answers have not moved
  */
-import type { Score } from '../../contracts/task.ts'
+import type { Score } from '../../contracts/example.ts'
 import { answersIn, sumOf } from '../../nn/answer-outputs.ts'
 import { rewardOf, textLoss, type TextLoss } from './loss.ts'
 import type { GenerationSettings } from './settings.ts'

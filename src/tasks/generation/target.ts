@@ -1,5 +1,5 @@
 /** From a feedback signal to the texts that an example teaches. */
-import type { FeedbackSignal } from '../../contracts/stream.ts'
+import type { FeedbackSignal } from '../../contracts/event.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import { isVisible } from '../../platform/visible-text.ts'
 

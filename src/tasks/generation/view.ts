@@ -1,5 +1,5 @@
 /** A text as people see it, and how good the texts are. */
-import type { TaskView } from '../../contracts/task.ts'
+import type { TaskView } from '../../contracts/task-view.ts'
 import type { TextReport } from './quality.ts'
 import { generationSchemas, meaning } from './schemas.ts'
 

@@ -1,6 +1,6 @@
 /** A number as people see it, and how far the numbers are off. */
 import { Type } from 'typebox'
-import type { TaskSchemas, TaskView } from '../../contracts/task.ts'
+import type { TaskSchemas, TaskView } from '../../contracts/task-view.ts'
 import { nullable } from '../../platform/nullable.ts'
 
 const Score = Type.Number({ description: 'between 0 and 1' })

@@ -4,8 +4,8 @@
  */
 import { eventStates } from '../../checkpoint/event-log/states.ts'
 import { CodedError, type Decision } from '../../contracts/core.ts'
-import type { ServedPrediction } from '../../contracts/stream.ts'
-import type { Example } from '../../contracts/task.ts'
+import type { ServedPrediction } from '../../contracts/event.ts'
+import type { Example } from '../../contracts/example.ts'
 import { signalDigest } from '../../intake/events/signal-digest.ts'
 import type { WaitingEvent } from '../../intake/join.ts'
 import type { LatentMap } from '../../learner/learner-types.ts'

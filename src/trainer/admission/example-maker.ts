@@ -1,7 +1,7 @@
 /** Makes the example of an event: what the network reads, and the target that its signal means for the task. */
-import type { FeedbackEvent, Input, ServedPrediction } from '../../contracts/stream.ts'
+import type { FeedbackEvent, Input, ServedPrediction } from '../../contracts/event.ts'
 import type { Encoded } from '../../contracts/network.ts'
-import type { Example } from '../../contracts/task.ts'
+import type { Example } from '../../contracts/example.ts'
 import { encodeExample } from '../../intake/encode-example.ts'
 import type { WaitingEvent } from '../../intake/join.ts'
 import { failure } from '../../platform/errors.ts'

@@ -1,6 +1,6 @@
 /** Whether an event was seen before: learned, waiting for its prediction, or set aside by a rollback. */
 import type { ExampleKey } from '../../contracts/core.ts'
-import type { FeedbackEvent } from '../../contracts/stream.ts'
+import type { FeedbackEvent } from '../../contracts/event.ts'
 import type { Seen } from '../../intake/dedupe/dedupe.ts'
 import { keyOf } from '../../intake/events/event-key.ts'
 import { signalDigest } from '../../intake/events/signal-digest.ts'

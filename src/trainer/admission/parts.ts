@@ -1,6 +1,6 @@
 /** The parts of admission that its files share. */
 import type { Decision, ExampleKey } from '../../contracts/core.ts'
-import type { Example } from '../../contracts/task.ts'
+import type { Example } from '../../contracts/example.ts'
 import type { Dedupe } from '../../intake/dedupe/dedupe.ts'
 import type { PendingJoins } from '../../intake/join.ts'
 import type { EventLog } from '../../checkpoint/event-log/event-log.ts'

@@ -4,7 +4,7 @@
  * crash changes no manifest.
  */
 import type { ExampleKey } from '../../contracts/core.ts'
-import type { Example } from '../../contracts/task.ts'
+import type { Example } from '../../contracts/example.ts'
 import type { TracedKey } from '../../checkpoint/saved.ts'
 import { readTraceparent } from '../../platform/tracing/traceparent.ts'
 

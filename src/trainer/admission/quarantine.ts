@@ -3,7 +3,8 @@
  * checkpoint, until a person or their turn releases them.
  */
 import type { ExampleKey } from '../../contracts/core.ts'
-import type { Example, Task } from '../../contracts/task.ts'
+import type { Example } from '../../contracts/example.ts'
+import type { Task } from '../../contracts/task.ts'
 import { isQuarantined, type SetAsideEntry } from '../../checkpoint/set-aside-events.ts'
 import { eventStates } from '../../checkpoint/event-log/states.ts'
 import type { KeptBack } from '../../learner/defence/defence.ts'

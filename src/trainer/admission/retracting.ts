@@ -3,7 +3,7 @@
  * as far as there is room, and the event is refused when it comes.
  */
 import type { ExampleKey } from '../../contracts/core.ts'
-import type { FeedbackEvent } from '../../contracts/stream.ts'
+import type { FeedbackEvent } from '../../contracts/event.ts'
 import { keyOf } from '../../intake/events/event-key.ts'
 import type { Received } from '../../intake/join.ts'
 import { RETRACTED } from '../../intake/events/signal-digest.ts'

@@ -1,8 +1,8 @@
 /** A base that reports what it encodes: features that no config declares, and texts that are cut. */
 import { identityOf } from '../../adapters/base-identity.ts'
 import type { Logger } from '../../contracts/core.ts'
-import type { Base } from '../../contracts/network.ts'
-import type { Input } from '../../contracts/stream.ts'
+import type { Base } from '../../contracts/base.ts'
+import type { Input } from '../../contracts/event.ts'
 import type { EncodingParts } from '../parts.ts'
 import { nearest } from '../../platform/nearest.ts'
 

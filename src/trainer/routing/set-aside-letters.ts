@@ -1,5 +1,6 @@
 /** Dead letters of events that were accepted before: with the record as it arrived, or with the part that is left. */
-import type { Example, Task } from '../../contracts/task.ts'
+import type { Example } from '../../contracts/example.ts'
+import type { Task } from '../../contracts/task.ts'
 import type { Received } from '../../intake/join.ts'
 import { failure } from '../../platform/errors.ts'
 import type { DeadLetterBuffer } from '../admission/dead-letter-buffer.ts'

@@ -5,7 +5,7 @@
  * Of the versions that are released during a trial only the newest waits: it has learned what the others have.
  */
 import type { Rollout } from '../../contracts/release.ts'
-import type { ServedPrediction } from '../../contracts/stream.ts'
+import type { ServedPrediction } from '../../contracts/event.ts'
 import type { Answering, Move } from '../../checkpoint/saved.ts'
 import {
   judgedIn,

@@ -5,7 +5,7 @@
  * because people fix such things.
  */
 import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
-import type { Positions, Source, SourceRecord, SourceStatus } from '../../contracts/stream.ts'
+import type { Positions, Source, SourceRecord, SourceStatus } from '../../contracts/source.ts'
 import type { BufferedRecord } from './prefetcher.ts'
 import { isLeaseLost, isRetriable, type RetryPolicy } from '../../platform/retry.ts'
 

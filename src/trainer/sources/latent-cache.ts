@@ -7,8 +7,9 @@
  * Pellegrini et al. (2020), "Latent replay for real-time continual learning", IROS.
  */
 import type { ExampleKey } from '../../contracts/core.ts'
-import type { Encoded, Latent, TrunkEngine } from '../../contracts/network.ts'
-import type { Example } from '../../contracts/task.ts'
+import type { TrunkEngine } from '../../contracts/base.ts'
+import type { Encoded, Latent } from '../../contracts/network.ts'
+import type { Example } from '../../contracts/example.ts'
 import { kindText } from '../../checkpoint/encoded-kind.ts'
 import { fromHalves, toHalves } from '../../nn/half.ts'
 import { invariant } from '../../platform/errors.ts'

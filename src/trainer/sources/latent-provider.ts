@@ -7,7 +7,7 @@
  */
 import { CodedError, type ExampleKey } from '../../contracts/core.ts'
 import type { Encoded, Latent } from '../../contracts/network.ts'
-import type { Example } from '../../contracts/task.ts'
+import type { Example } from '../../contracts/example.ts'
 import type { LatentCache } from './latent-cache.ts'
 import type { LatentMap } from '../../learner/learner-types.ts'
 import { isRetriable, type RetryPolicy } from '../../platform/retry.ts'

@@ -5,7 +5,7 @@
  */
 import type { BufferedRecord } from './prefetcher.ts'
 import type { Clock } from '../../contracts/core.ts'
-import type { Positions } from '../../contracts/stream.ts'
+import type { Positions } from '../../contracts/source.ts'
 import type { TrainerStatus } from '../contract.ts'
 import type { BufferedSource } from './buffered-source.ts'
 import { closeTogether } from '../../platform/closers.ts'

@@ -4,7 +4,7 @@
  * is repeated, and reported, at the record's turn.
  */
 import type { Encoded, Latent } from '../../contracts/network.ts'
-import type { FeedbackEvent } from '../../contracts/stream.ts'
+import type { FeedbackEvent } from '../../contracts/event.ts'
 import { needsPrediction, type Received } from '../../intake/join.ts'
 
 export interface Prefetched {

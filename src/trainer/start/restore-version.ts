@@ -13,7 +13,8 @@ import type { LearnerSnapshot } from '../../checkpoint/saved.ts'
 import type { AdapterStart, LoopParts } from '../parts.ts'
 import type { RetryPolicy } from '../../platform/retry.ts'
 import { adapterText, type TrainerState } from '../state.ts'
-import type { Head, Task } from '../../contracts/task.ts'
+import type { Head } from '../../contracts/example.ts'
+import type { Task } from '../../contracts/task.ts'
 
 export interface RestoreVersion {
   readonly loop: LoopParts

@@ -20,7 +20,8 @@ import { publishRevision } from './revision.ts'
 import { adapterText, type TrainerState } from '../state.ts'
 import { renamedIn } from './renaming.ts'
 import { movedToBase, publishMoved, type Moved } from './succession.ts'
-import type { Head, Task } from '../../contracts/task.ts'
+import type { Head } from '../../contracts/example.ts'
+import type { Task } from '../../contracts/task.ts'
 
 export async function resume(parts: Beginning, signal: AbortSignal): Promise<void> {
   const { state, loop } = parts

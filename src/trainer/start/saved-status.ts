@@ -3,7 +3,7 @@
  * a few rows, never weights or examples.
  */
 import { existsSync } from 'node:fs'
-import type { Positions } from '../../contracts/stream.ts'
+import type { Positions } from '../../contracts/source.ts'
 import type { TrainerStatus } from '../contract.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { checkpointMigrations } from '../../checkpoint/schema.ts'
@@ -11,7 +11,7 @@ import { fact } from '../../checkpoint/states.ts'
 import type { LearnerState } from '../../learner/learner-types.ts'
 import type { Progress } from '../../checkpoint/saved.ts'
 import { scoresOf } from '../../evaluation/running-scores.ts'
-import type { Head } from '../../contracts/task.ts'
+import type { Head } from '../../contracts/example.ts'
 
 /** Undefined if there is none or it is unreadable: the trainer reports the reason. */
 export function savedStatus(path: string, blank: TrainerStatus): TrainerStatus | undefined {

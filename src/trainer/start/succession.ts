@@ -7,7 +7,7 @@
  */
 import type { TrainableState } from '../../contracts/adapter.ts'
 import type { Tensors } from '../../contracts/core.ts'
-import type { Succession } from '../../contracts/network.ts'
+import type { Succession } from '../../contracts/base.ts'
 import { MIXTURE_TENSORS } from '../../learner/mixture.ts'
 import { publishAgain } from '../updates/candidate.ts'
 import type { RestoreVersion } from './restore-version.ts'

@@ -1,7 +1,7 @@
 /** From a finished update to a published version: its manifest, the decision about it, its name. */
 import { identityOf } from '../../adapters/base-identity.ts'
 import { recordedConfig } from '../../adapters/recorded-config.ts'
-import type { Example } from '../../contracts/task.ts'
+import type { Example } from '../../contracts/example.ts'
 import type { PromotionDecision, PromotionFacts } from '../../contracts/release.ts'
 import type { Manifest, ManifestDraft, VersionDraft } from '../../versions/contract.ts'
 import { CodedError } from '../../contracts/core.ts'

@@ -4,7 +4,7 @@
  * what is left in the buffer: that is bounded, and unlike going back to an earlier version it loses nothing that the
  * other sources taught.
  */
-import type { Remembered } from '../../contracts/task.ts'
+import type { Remembered } from '../../contracts/example.ts'
 import { keepBack } from '../admission/quarantine.ts'
 import type { LoopParts } from '../parts.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'

@@ -2,7 +2,7 @@
 import type { TrainableState } from '../../contracts/adapter.ts'
 import { CodedError } from '../../contracts/core.ts'
 import type { GoldenOutcome, PromotionFacts } from '../../contracts/release.ts'
-import type { Example } from '../../contracts/task.ts'
+import type { Example } from '../../contracts/example.ts'
 import { gateRows, nextRows, rowBudget, type UpdateSize } from '../../evaluation/gate-rows.ts'
 import type { GoldenRow } from '../../evaluation/golden-rows.ts'
 import { PERIODS, type Outcome as RowAnswer } from '../../evaluation/row-history.ts'

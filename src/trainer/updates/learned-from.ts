@@ -1,5 +1,6 @@
 /** What a version has learned since its parent, for its manifest: how many examples of each source and each stratum. */
-import type { Example, Task } from '../../contracts/task.ts'
+import type { Example } from '../../contracts/example.ts'
+import type { Task } from '../../contracts/task.ts'
 import type { LearnedFrom } from '../../versions/contract.ts'
 
 /** Of each list, the largest. */

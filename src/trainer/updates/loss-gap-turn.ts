@@ -2,7 +2,7 @@
  * Scores rows that the update has trained on and held-out rows, for the gap between their losses. Few rows: it may cost
  * a twentieth of the update, counted in rows, so that they are the same after a crash and on any machine.
  */
-import type { Example } from '../../contracts/task.ts'
+import type { Example } from '../../contracts/example.ts'
 import { rowBudget } from '../../evaluation/gate-rows.ts'
 import { drive } from '../drive.ts'
 import type { Compared, GateParts } from './gate-facts.ts'

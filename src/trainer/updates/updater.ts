@@ -4,7 +4,7 @@
  */
 import { shownKey } from '../../intake/events/event-key.ts'
 import { CodedError, type ExampleKey } from '../../contracts/core.ts'
-import type { Example } from '../../contracts/task.ts'
+import type { Example } from '../../contracts/example.ts'
 import { LET_AGAIN } from '../../intake/events/signal-digest.ts'
 import { failure } from '../../platform/errors.ts'
 import { publishCandidate, type Published } from './candidate.ts'

@@ -3,7 +3,7 @@
  * continues to train an export wants its labels back; otherwise a fresh one.
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
-import type { TaskFacts } from '../../contracts/task.ts'
+import type { TaskFacts } from '../../contracts/example.ts'
 import type { Version } from '../contract.ts'
 import { specsOf, statisticsOf, type AdapterPlan } from '../../adapters/adapter.ts'
 import { headOf } from '../../adapters/peft/head.ts'

@@ -1,5 +1,5 @@
 /** The daemon as the chat demo uses it: only through its HTTP API. */
-import type { ChatMessage } from '../../../contracts/stream.ts'
+import type { ChatMessage } from '../../../contracts/event.ts'
 import { modelPath, openClient, type JsonObject } from '../../remote/client.ts'
 import { waitForLearned } from '../../remote/wait-for.ts'
 import { daemonAt } from '../daemon.ts'

@@ -1,5 +1,5 @@
 /** The rules that feedback must pass on arrival: those of every stream, and what the model may learn. */
-import type { FeedbackEvent, Input } from '../../../contracts/stream.ts'
+import type { FeedbackEvent, Input } from '../../../contracts/event.ts'
 import type { Task } from '../../../contracts/task.ts'
 import type { Clock } from '../../../contracts/core.ts'
 import {

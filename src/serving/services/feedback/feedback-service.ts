@@ -6,7 +6,8 @@
  */
 import { createHash } from 'node:crypto'
 import { CodedError, type Clock } from '../../../contracts/core.ts'
-import type { DeadLetter, FeedbackEvent, Sink } from '../../../contracts/stream.ts'
+import type { DeadLetter, Sink } from '../../../contracts/connector.ts'
+import type { FeedbackEvent } from '../../../contracts/event.ts'
 import type { Routing } from '../../../versions/contract.ts'
 import { incomingEvent, type Inbox, type IncomingEvent } from '../../../intake/inbox/inbox.ts'
 import type { Metrics } from '../../../platform/metrics.ts'

@@ -4,7 +4,7 @@
  * caller in a trace, its span joins the trace of its first event, so that one trace goes from the prediction to what is
  * learned.
  */
-import type { FeedbackEvent } from '../../../contracts/stream.ts'
+import type { FeedbackEvent } from '../../../contracts/event.ts'
 import type { RequestTrace } from '../../../platform/tracing/request-trace.ts'
 import { readTraceparent } from '../../../platform/tracing/traceparent.ts'
 

@@ -1,0 +1,150 @@
+/** A base: a frozen pretrained network with its weights and its tokenizer or vectoriser. For authors of bases. */
+import type { Json, Plugin, Tensors } from './core.ts'
+import type { Input } from './event.ts'
+import type { Encoded, Latent, Network } from './network.ts'
+import type { ParameterSpec } from './ops.ts'
+
+/**
+ * Statistics that a base takes from the stream because it cannot know them beforehand, such as means. They are counted
+ * and never differentiated, but otherwise are parameters like any other: every version and every checkpoint holds them,
+ * so that the server answers with exactly the numbers that the trainer used.
+ */
+export interface Statistics {
+  readonly parameters: readonly ParameterSpec[]
+  /** The statistics after these inputs, in order. Called once for each new example, before the step that learns it. */
+  observe(before: Tensors, rows: readonly Latent[]): Tensors
+  /** Converts the statistics of an earlier release to the present form; leaves other entries of `tensors` unchanged. */
+  adopt?(tensors: Tensors): Tensors
+  /**
+   * Writes what the input is relative to (`before`) into the input itself, so that a much later replay sees the values
+   * of its own moment. Embedded with `before`, it equals the plain input. Only for bases with a trunk that returns its
+   * input.
+   */
+  stamp?(before: Tensors, row: Latent): Latent
+}
+
+/** How a version and a checkpoint name their base. */
+export interface BaseIdentity {
+  readonly name: string
+  readonly hash: string
+  /** The base's own numbers (such as its schema), where it has any. */
+  readonly settings?: string
+}
+
+/** Carries what was learned on an earlier base over to the present one. All of it copies. */
+export interface Succession {
+  /** The earlier base. */
+  readonly base: Base
+  /** Frozen weights that have changed: adapter tensors that depend on them are not carried over. */
+  readonly replaced: readonly string[]
+  /** Converts an input of the earlier base to an input of this one. */
+  row(row: Encoded): Encoded
+  /** Converts adapter tensors, and tensors that belong to one under a longer name (`optimizer/…`). */
+  tensors(tensors: Tensors): Tensors
+  /** The differences, as text for people. */
+  readonly told: string
+}
+
+/**
+ * A frozen pretrained network with its tokenizer or vectoriser. Opened once per process and shared by all models on it.
+ */
+export interface Base {
+  /** `use-lite`, `bert`, `features`. */
+  readonly name: string
+  /** sha256 over weights, config and tokenizer: bases with the same hash give the same output. */
+  readonly hash: string
+  /** The name of this view's trunk among the trunks of one hash, if it differs; absent = the base's own trunk. */
+  readonly trunk?: string
+  /** The published base, built on that other trunk; absent = any trunk of the base will do. */
+  readonly published?: Base
+  readonly inputKind: Exclude<Input['kind'], 'messages'>
+  /** Present where it is a language model: it also takes messages, and continues texts. */
+  readonly language?: LanguageModel
+  /** The matrices of its trunk are computed in 8 bits, in the trainer and in the server; its tail never is. */
+  readonly quantize?: 'int8'
+  readonly network: Network
+  /** Frozen weights under the names that `network` uses; matrices are [in, out]. */
+  readonly weights: Tensors
+  /** The statistics it takes from its inputs, if any. */
+  readonly statistics?: Statistics
+  /** The definition it was made from, as text; absent if a checkpoint cannot move from it to another base. */
+  readonly settings?: string
+  /** How to carry over what was learned on another base; undefined = impossible. */
+  successionFrom?(before: BaseIdentity): Succession | undefined
+  /**
+   * Tokenises or vectorises; throws a coded, non-retriable error for input that it cannot take. `maxTokens` truncates,
+   * and `dropped` reports it.
+   */
+  encode(input: Input, maxTokens: number): Encoded
+}
+
+/**
+ * Text and token ids of a language model. No text of a user's becomes a control token, whatever it holds: only the chat
+ * template writes those.
+ */
+export interface LanguageModel {
+  /**
+   * What an answer continues: a conversation as the chat template writes it, with the assistant's turn opened, or a raw text.
+   * Not truncated. Throws a coded error for a conversation that the template refuses.
+   */
+  prompt(input: Input): Int32Array
+  /** A text that follows others, such as an answer: no markers, no control tokens. */
+  tokens(text: string): Int32Array
+  /** Without control tokens; incomplete characters at its ends become U+FFFD. */
+  text(ids: Int32Array | readonly number[]): string
+  /** Tokens that end an answer; the first one ends those that are learned. Never empty. */
+  readonly ends: readonly number[]
+  /** How many tokens prompt and answer may have together. */
+  readonly positions: number
+}
+
+/**
+ * Trunk activations, one row at a time so that they do not depend on the other rows of a batch; runs off the JavaScript
+ * thread.
+ */
+export interface TrunkEngine {
+  encode(rows: readonly Encoded[]): Promise<readonly Latent[]>
+  /** The same, synchronously and without failure, when the trunk is so cheap that caching its latents would not pay. */
+  encodeNow?(row: Encoded): Latent
+  close(): Promise<void>
+}
+
+/** A base as a plug-in. */
+export interface BasePlugin extends Plugin<Promise<Base>> {
+  /** The one setting that stands in the place of the mapping: `{ bert: ./folder }`. */
+  readonly inline?: string
+  /** The same without its weights, where `open` takes long; `encode` is not called. */
+  shape?(settings: Readonly<Record<string, unknown>>): Promise<Base>
+  /** The defaults of a model on it if the config names no adapter, from the base's settings as they are written. */
+  defaults?(settings: Readonly<Record<string, unknown>>): ModelDefaults
+  /** What no single setting shows: what is wrong with a model on it. */
+  check?(settings: Readonly<Record<string, unknown>>, model: ModelOnBase): readonly ModelFault[]
+  /** An input, for the documentation of a model; absent = a text. */
+  example?(settings: Readonly<Record<string, unknown>>): Json
+}
+
+/** Each stands where the config says nothing. */
+export interface ModelDefaults {
+  /** Of the base's own settings. */
+  readonly base?: Readonly<Record<string, Json>>
+  readonly adapter: Readonly<Record<string, Json>>
+  readonly train?: Readonly<Record<string, Json>>
+  readonly replay?: Readonly<Record<string, Json>>
+  /** Only for a task with classes. */
+  readonly memory?: Readonly<Record<string, Json>>
+}
+
+export interface ModelOnBase {
+  /** Whether its head is computed from sums. */
+  readonly isClosedForm: boolean
+  /** Whether stored examples vote by embeddings that no statistics may change. */
+  readonly hasMemory: boolean
+  readonly limits: { readonly features: number }
+}
+
+export interface ModelFault {
+  /** Below the model. */
+  readonly path: readonly (string | number)[]
+  /** A clause that follows the place. */
+  readonly message: string
+}

@@ -1,0 +1,78 @@
+/** What the stream says: inputs, feedback events, and the served predictions that they refer to. */
+import type { Json } from './core.ts'
+
+export type Input =
+  | { readonly kind: 'text'; readonly text: string }
+  | {
+      readonly kind: 'features'
+      /** A name that is absent is missing. */
+      readonly features: readonly number[] | Readonly<Record<string, number | string | boolean>>
+    }
+  /** A conversation, oldest first: the base writes it as its chat template says. */
+  | { readonly kind: 'messages'; readonly messages: readonly ChatMessage[] }
+
+export type ChatRole = 'system' | 'user' | 'assistant'
+
+export interface ChatMessage {
+  readonly role: ChatRole
+  readonly content: string
+}
+
+/** The content of an event. `label` also carries a correction; a rating judges the answer that was served. */
+export type FeedbackSignal =
+  | { readonly kind: 'label'; readonly label: string }
+  | { readonly kind: 'value'; readonly value: number }
+  | { readonly kind: 'rating'; readonly rating: 1 | -1 }
+  /** What the answer should be; `corrects`: instead of the answer that was served, if it names one. */
+  | { readonly kind: 'completion'; readonly text: string; readonly corrects?: true }
+  /** Two answers to one input, a better and a worse one. */
+  | { readonly kind: 'preference'; readonly chosen: string; readonly rejected: string }
+  | {
+      readonly kind: 'retract'
+      /** Absent if the event names no source. */
+      readonly anySource?: true
+      /** Retracts everything from its source, since a time. */
+      readonly all?: { readonly sinceMs?: number }
+    }
+
+/** One message of the stream, validated. `source` + `id` is its identity, forever. */
+export interface FeedbackEvent {
+  readonly id: string
+  readonly source: string
+  readonly model?: string
+  readonly input?: Input
+  readonly predictionId?: string
+  readonly signal: FeedbackSignal
+  readonly weight: number
+  readonly timeMs?: number
+  /** The part of the population it speaks for, such as a region: scores and gates look at each part on its own. */
+  readonly slice?: string
+  /** The span that sent it (W3C Trace Context). No part of what it says; absent = it belongs to no trace. */
+  readonly traceparent?: string
+}
+
+/** A served prediction, kept so that feedback can join it days later. */
+export interface ServedPrediction {
+  readonly id: string
+  readonly input: Input
+  readonly version: string
+  /** The text of the answer, such as its label; '' where there was none. */
+  readonly answer: string
+  /** The answer as a sink writes it, such as { label }; absent where it was read back. */
+  readonly shown?: Readonly<Record<string, Json>>
+  readonly timeMs: number
+  /** The canary that had a share of the requests when it was made: `version` may be this one or the live one. */
+  readonly canary?: string
+  /** What the shadow would have answered; it was never returned. */
+  readonly shadow?: ShadowAnswer
+  /** The request chose the version, not the routing: feedback is learned, and judges no version. */
+  readonly pinned?: true
+  /** The span of its request (W3C Trace Context): feedback on it belongs to that trace. */
+  readonly traceparent?: string
+}
+
+export interface ShadowAnswer {
+  readonly version: string
+  /** As the `answer` of a served prediction. */
+  readonly answer: string
+}

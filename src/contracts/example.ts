@@ -1,0 +1,49 @@
+/** One example as learner and replay hold it, and how it was answered. Only its task reads a target, a head or an answer. */
+import type { EventIdentity, ExampleKey, Json } from './core.ts'
+import type { Encoded } from './network.ts'
+
+/** What the outputs of a head mean; only its task reads it. A list of classes, or nothing where no output has a name. */
+export type Head = Json
+
+/** The task's part of a manifest, field by field as it is on disk. */
+export type TaskFacts = Readonly<Record<string, Json>>
+
+/** What one example should answer; only its task reads it. Checkpoints keep it as JSON. */
+export type Target = Json
+
+/** How an example was answered before it was learned. */
+export interface Score {
+  /** 0 = right, 1 = wrong; in between where a task knows degrees. */
+  readonly error: number
+  readonly loss: number
+  readonly answer: Json
+  /** Between 0 and 1, as the weights have it; absent where the task promises nothing. */
+  readonly confidence?: number
+  /** The outputs that it was answered from, and the place of the right one among them; only its task reads it. */
+  readonly evidence?: Evidence
+}
+
+export interface Evidence {
+  readonly outputs: Float32Array
+  /** −1: none of them. */
+  readonly right: number
+}
+
+/** One example as learner and replay hold it. Its latent is a cache, recomputed from `encoded` when missing. */
+export interface Example extends EventIdentity {
+  readonly key: ExampleKey
+  readonly encoded: Encoded
+  readonly target: Target
+  readonly weight: number
+  readonly predictionId?: string
+  /** The time of its event, or the time when the transport took it. */
+  readonly timeMs?: number
+  /** Of its event; absent = it belongs to none. */
+  readonly slice?: string
+}
+
+/** An example with the data stored beside it. */
+export interface Remembered extends Example {
+  /** For the outputs that the head had then, which are still its first ones. */
+  readonly logits?: Float32Array
+}

@@ -1,0 +1,39 @@
+/** What a task that answers with texts adds. */
+import type { LanguageModel } from './base.ts'
+import type { Json } from './core.ts'
+import type { Input } from './event.ts'
+import type { Encoded } from './network.ts'
+
+/** What a task with `reads: 'answers'` learns from. */
+export interface TextTask<Target = Json> {
+  /**
+   * The input and each answer to learn from, as sequences. Throws a coded error where they do not fit into `maxTokens`; what
+   * is cut of an answer, or by the settings of the input, is reported in `dropped`.
+   */
+  encode(input: Input, target: Target, to: TextLimits): Encoded
+  /** Its loss depends on how far the adapter has moved from the base, measured on the answers of other rows of the step. */
+  isMeasured(target: Target): boolean
+  /** The prompt of one row of a single sequence with the answer of another, up to `maxTokens`. */
+  exchanged(prompt: Encoded, answer: Encoded, maxTokens: number): Encoded
+  /** How far it has moved, from the outputs of such rows. */
+  drift(outputs: readonly Float32Array[]): number
+  /** How a request is answered that does not say. */
+  readonly usual: TextSettings
+}
+
+export interface TextLimits {
+  readonly language: LanguageModel
+  readonly maxTokens: number
+}
+
+/** How a text is answered, token by token. */
+export interface TextSettings {
+  readonly maxTokens: number
+  /** 0 = always the likeliest token. */
+  readonly temperature: number
+  readonly topP: number
+  readonly overflow: ContextOverflow
+}
+
+/** A prompt that leaves no room for an answer is refused, or loses its oldest turns. */
+export type ContextOverflow = 'refuse' | 'truncate'
