@@ -56,6 +56,7 @@ export const configs = [
   ['ranpac · 1,024 features, 2 layers: the default', random(1024, 2)],
   ['ranpac · 2,048 features, 2 layers', { ...random(2048, 2), most: 1 }],
   ['ranpac · 3,072 features, 2 layers', random(3072, 2)],
+  ['ranpac · 3,072 features, 3 layers: of init intents', { ...random(3072, 3), most: 1 }],
   ...Object.entries(methods).flatMap(([name, settings]) => [
     [`${name} · none`, settings],
     ...replays.map((policy) => [`${name} · ${policy}`, { ...settings, replay: buffer(policy) }]),
