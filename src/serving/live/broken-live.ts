@@ -1,6 +1,6 @@
 /** A model with a registry that cannot be opened: each request is answered with the problem, while other models work. */
 import type { CodedError } from '../../contracts/core.ts'
-import type { LiveModel } from './live-model.ts'
+import type { LiveModel } from './contract.ts'
 
 export function brokenLive(error: CodedError): LiveModel {
   const refuse = async () => Promise.reject(error)

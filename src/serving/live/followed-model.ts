@@ -6,7 +6,7 @@ import type { Clock, CodedError, Logger } from '../../contracts/core.ts'
 import type { Routing, Registry } from '../../versions/contract.ts'
 import { failure } from '../../platform/errors.ts'
 import { openGenerations } from './generations.ts'
-import type { LiveAdapter, LiveModel } from './live-model.ts'
+import type { LiveAdapter, LiveModel } from './contract.ts'
 
 export interface FollowedModelOptions {
   readonly model: string

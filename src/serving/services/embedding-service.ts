@@ -9,7 +9,7 @@ import type { Manifest } from '../../versions/contract.ts'
 import { eventLoop } from '../../platform/slices.ts'
 import type { EngineOfBase } from '../engine/engine-set.ts'
 import { openAdapterCache, type AdapterCache } from '../live/adapter-cache.ts'
-import type { LiveModel } from '../live/live-model.ts'
+import type { LiveModel } from '../live/contract.ts'
 import type { PredictRequest } from '../live/predict.ts'
 
 export interface Embedded {

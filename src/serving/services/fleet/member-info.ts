@@ -1,7 +1,7 @@
 /** What a daemon reports of each of its models to the other daemons, and how another daemon's report reads. */
 import type { Member, MemberModel } from './members.ts'
 import type { TrainerStatus } from '../../../trainer/contract.ts'
-import type { LiveModel } from '../../live/live-model.ts'
+import type { LiveModel } from '../../live/contract.ts'
 import type { FleetMember } from './fleet-view.ts'
 import { intakeCounts, type ModelIntake } from '../feedback/intake-counts.ts'
 

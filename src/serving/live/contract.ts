@@ -1,0 +1,59 @@
+/** What the services see of a served model: predict with it, hold a version of it, move it, ask where it is. */
+import type { Manifest, Routing } from '../../versions/contract.ts'
+import type { Answered, PredictRequest } from './predict.ts'
+
+export interface LiveModel {
+  /** Undefined until the first version is loaded. */
+  live(): LiveAdapter | undefined
+  /** The version that the pointer names and that could not be loaded, while that is so. */
+  failedSwap(): FailedSwap | undefined
+  /** False when this generation, or a later one, does not answer within `waitMs`; rejects when aborted first. */
+  until(
+    generation: number,
+    limits: { readonly waitMs: number; readonly signal?: AbortSignal },
+  ): Promise<boolean>
+  predict(request: PredictRequest): Promise<Prediction>
+  /** The version that a request uses from here on, even if the pointer moves, for an answer of many steps. */
+  hold(request: Pick<PredictRequest, 'version' | 'key'>): Promise<HeldVersion>
+  /** Resolves when every answer that was given before is handed to the predictions, with that of a shadow. */
+  settled(): Promise<void>
+  /** Resolves when this pointer, or a later one, answers; rejects if its version cannot be loaded. */
+  swap(pointer: Routing): Promise<void>
+  /** Proves that a version can answer, from its bytes on disk to the engine, and keeps it warm for a while. */
+  prove(version: string): Promise<Manifest>
+  /** Follows the registry's pointer no longer, and unloads everything. The batcher has ended before. */
+  close(): Promise<void>
+}
+
+export interface LiveAdapter {
+  readonly manifest: Manifest
+  readonly pointer: Routing
+}
+
+export interface FailedSwap {
+  readonly version: string
+  readonly code: string
+  readonly message: string
+  readonly sinceMs: number
+}
+
+export interface Prediction {
+  readonly manifest: Manifest
+  /** Of the pointer that selected the version; absent if it was requested by name. */
+  readonly generation: number | undefined
+  /** The canary answered. */
+  readonly arm?: 'canary'
+  readonly predictions: readonly Answered[]
+}
+
+/** It stays loaded until `release`. */
+export interface HeldVersion extends Pick<Prediction, 'manifest' | 'generation' | 'arm'> {
+  /** The canary that has a share of the requests meanwhile. */
+  readonly canary?: string
+  /** Counts it: answered, or failed as `error` says. */
+  ended(
+    request: Pick<PredictRequest, 'inputs' | 'signal'>,
+    failed?: { readonly error: unknown },
+  ): void
+  release(): void
+}

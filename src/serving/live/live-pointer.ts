@@ -1,0 +1,207 @@
+/**
+ * Follows the pointer of the registry: each routing is loaded and warmed first, and only then answers. If its live version
+ * cannot be loaded, the old one stays; the failure is logged, counted, shown, and retried at the next move, or soon if it
+ * may pass.
+ *
+ * The pointer may also name a canary and a shadow. Each is loaded before the move is followed, like the live one.
+ */
+import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
+import type { RetryDelays } from '../../contracts/source.ts'
+import type { Metrics } from '../../platform/metrics.ts'
+import { isRetriable } from '../../platform/retry.ts'
+import type { SpanExporter } from '../../platform/tracing/exporter.ts'
+import type { Registry, Routing } from '../../versions/contract.ts'
+import type { AdapterCache, HeldAdapter } from './adapter-cache.ts'
+import type { FailedSwap, LiveAdapter, LiveModel } from './contract.ts'
+import { fallbacks } from './fallback.ts'
+import { openGenerations, type Generations } from './generations.ts'
+import { loadRouting, releaseRouting, type LoadedRouting } from './loaded-routing.ts'
+import { sendSwap, subjectOf, type Swapped } from './swap-span.ts'
+import { openSwaps, type Swaps } from './swaps.ts'
+
+export interface LivePointerOptions {
+  readonly model: string
+  readonly registry: Registry
+  /** When a version that failed for a passing reason is tried again. */
+  readonly retry: RetryDelays
+  /** This version answers from now on. */
+  readonly onAnswering?: (version: string) => void
+  readonly clock: Clock
+  readonly metrics: Pick<Metrics, 'count' | 'observe' | 'gauge'>
+  /** Where the spans of swaps go; absent = swaps are not traced. */
+  readonly spans?: Pick<SpanExporter, 'add'> | undefined
+  readonly log: Logger
+}
+
+/** The routing that answers, and its adapters. */
+export type Live = LiveAdapter & LoadedRouting
+type Traced = (ended: Pick<Swapped, 'manifest' | 'error'>) => void
+
+export class LivePointer {
+  readonly #options: LivePointerOptions
+  readonly #adapterCache: Pick<AdapterCache, 'hold'>
+  readonly #swaps: Swaps
+  #live: Live | undefined
+  #failed: FailedSwap | undefined
+  /** A failure is retried automatically. */
+  #isPassing = false
+  readonly #generations: Generations
+  readonly #closing = new AbortController()
+  #stopWatching: (() => void) | undefined
+
+  constructor(options: LivePointerOptions, adapterCache: Pick<AdapterCache, 'hold'>) {
+    this.#options = options
+    this.#adapterCache = adapterCache
+    this.#generations = openGenerations(options.clock)
+    this.#swaps = openSwaps((pointer) => this.#carryOut(pointer))
+  }
+
+  /** Undefined until the first version is loaded. */
+  get live(): Live | undefined {
+    return this.#live
+  }
+
+  /** The version that the pointer names and that could not be loaded, while that is so. */
+  get failed(): FailedSwap | undefined {
+    return this.#failed
+  }
+
+  async follow(): Promise<void> {
+    const pointer = await this.#options.registry.live()
+    if (pointer !== undefined) await this.#start(pointer)
+    this.#stopWatching = this.#options.registry.watch((moved) => void this.#tryTo(moved))
+  }
+
+  until(generation: number, limits: Parameters<LiveModel['until']>[1]): Promise<boolean> {
+    return this.#generations.until(generation, limits)
+  }
+
+  async swap(pointer: Routing): Promise<void> {
+    await this.#swaps.request(pointer)
+  }
+
+  /** Resolves when no swap is being carried out; none follows. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    this.#stopWatching?.()
+    await this.#swaps.idle()
+  }
+
+  /** With the live version, or with the best one that can be loaded instead. */
+  async #start(pointer: Routing): Promise<void> {
+    await this.#tryTo(pointer)
+    // What fails for a passing reason is tried again soon.
+    if (this.#live !== undefined || this.#failed === undefined || this.#isPassing) return
+    for (const other of await fallbacks(this.#options.registry, pointer)) {
+      const adapter = await this.#held(other.live.version)
+      if (adapter === undefined) continue
+      const { manifest } = adapter
+      this.#answerWith({
+        adapter,
+        manifest,
+        pointer: { ...other, live: { version: other.live.version, digest: manifest.digest } },
+      })
+      const { model, log } = this.#options
+      const { code, version: unusable } = this.#failed
+      const words = 'the live version is unusable: an older one answers'
+      log.error({ model, unusable, code, version: other.live.version }, words)
+      return
+    }
+  }
+
+  async #held(version: string): Promise<HeldAdapter | undefined> {
+    try {
+      return await this.#adapterCache.hold(version, 'urgent')
+    } catch (err) {
+      this.#options.log.warn(
+        { model: this.#options.model, version, err },
+        'cannot be served either',
+      )
+      return undefined
+    }
+  }
+
+  /** A swap without a waiting caller: its failure was reported where it happened. */
+  async #tryTo(pointer: Routing): Promise<void> {
+    await this.#swaps.request(pointer).catch(() => undefined)
+  }
+
+  async #carryOut(pointer: Routing): Promise<void> {
+    const startMs = this.#options.clock.monotonicMs()
+    const traced = this.#traced(pointer)
+    const { loaded, failed } = await this.#loaded(pointer, traced)
+    const before = this.#live?.manifest
+    this.#move({ ...loaded, pointer, manifest: loaded.adapter.manifest })
+    traced?.({ manifest: subjectOf(loaded, before) })
+    const { model, metrics, clock } = this.#options
+    metrics.observe('swapSeconds', { model }, (clock.monotonicMs() - startMs) / 1000)
+    const [other] = failed
+    if (other === undefined) return
+    // The live version answers for it, and it is tried again like a live one.
+    this.#stay(pointer, other.error, other.version)
+    throw other.error
+  }
+
+  /** Undefined where swaps are not traced. */
+  #traced(pointer: Routing): Traced | undefined {
+    const { spans, clock, model } = this.#options
+    if (spans === undefined) return undefined
+    const [startMs, isFirst] = [clock.nowMs(), this.#live === undefined]
+    return (ended) =>
+      sendSwap(spans, { model, pointer, isFirst, startMs, endMs: clock.nowMs(), ...ended })
+  }
+
+  async #loaded(pointer: Routing, traced: Traced | undefined): ReturnType<typeof loadRouting> {
+    try {
+      return await loadRouting(this.#adapterCache, pointer)
+    } catch (error) {
+      traced?.({ error })
+      this.#stay(pointer, error)
+      throw error
+    }
+  }
+
+  #move(next: Live): void {
+    const { model, metrics, log } = this.#options
+    const {
+      live: { version },
+      generation,
+      by,
+      reason,
+    } = next.pointer
+    this.#answerWith(next)
+    this.#failed = undefined
+    this.#generations.reach(generation)
+    metrics.count('swaps', { model, by })
+    metrics.gauge('liveGeneration', { model }, generation)
+    metrics.gauge('canaryShare', { model }, next.canary ? (next.pointer.canary?.share ?? 0) : 0)
+    log.info({ model, version, generation, by, reason }, 'live version')
+  }
+
+  #answerWith(next: Live): void {
+    const before = this.#live
+    this.#live = next
+    if (before !== undefined) releaseRouting(before)
+    this.#options.onAnswering?.(next.manifest.version)
+  }
+
+  #stay(pointer: Routing, error: unknown, version = pointer.live.version): void {
+    const { model, metrics, log, clock } = this.#options
+    const code = error instanceof CodedError ? error.code : 'INTERNAL'
+    const message = error instanceof Error ? error.message : String(error)
+    this.#failed = { version, code, message, sinceMs: clock.nowMs() }
+    metrics.count('swapFailures', { model, code })
+    const goesOn = this.#live?.pointer.live.version ?? null
+    log.error({ model, version, code, err: error, goesOn }, 'version cannot be served')
+    this.#isPassing = isRetriable(error)
+    if (this.#isPassing) void this.#tryLater(pointer)
+  }
+
+  async #tryLater(pointer: Routing): Promise<void> {
+    const { clock, retry } = this.#options
+    await clock.sleep(retry.delayMs(0), this.#closing.signal).then(
+      () => this.#tryTo(pointer),
+      () => undefined, // closed meanwhile
+    )
+  }
+}
