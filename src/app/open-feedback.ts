@@ -1,0 +1,71 @@
+/** Where a served model takes feedback over HTTP: checked, durable in the inbox, and joined with its predictions. */
+import { signedSourcesOf } from '../config/signed-sources.ts'
+import { folderOf, modelOf, openTask } from '../config/model-parts.ts'
+import type { DaemonContext, OpenModel } from './context.ts'
+import { join } from 'node:path'
+import { inputKindOf } from '../intake/events/input.ts'
+import { inboxFile } from '../intake/inbox/schema.ts'
+import { openPredictionTraces } from '../intake/predictions/traces.ts'
+import type { TraceOfPrediction } from '../serving/services/feedback/traced-events.ts'
+import { textOf } from '../serving/services/feedback/position.ts'
+import { eventCheck } from '../serving/services/feedback/event-check.ts'
+import {
+  openFeedbackService,
+  type FeedbackService,
+} from '../serving/services/feedback/feedback-service.ts'
+import type { LiveModel } from '../serving/live/contract.ts'
+import { watchUndone } from '../serving/services/feedback/undone-feedback.ts'
+
+export async function openFeedback(
+  site: DaemonContext,
+  model: OpenModel & { readonly live: LiveModel },
+  onAppended: () => void,
+): Promise<FeedbackService> {
+  const { name, base, inbox, predictions, deadLetters, live } = model
+  const { clock, metrics, config, log } = site
+  const { registry } = model
+  const signed = signedSourcesOf(modelOf(config, name))
+  const undone = await watchUndone({ registry, end: () => inbox.marks().end, log })
+  site.atEnd(() => undone.close())
+  return openFeedbackService({
+    undone,
+    model: name,
+    source: httpSourceName,
+    check: eventCheck({
+      model: name,
+      source: httpSourceName,
+      inputKind: inputKindOf(base),
+      limits: config.limits,
+      task: openTask(modelOf(config, name), config.limits),
+      ...(signed && { signed: { sources: signed, clock } }),
+      // Tokenising a text takes too long here, and never fails.
+      ...(base.inputKind === 'features' && { checkInput: (input) => void base.encode(input, 0) }),
+    }),
+    inbox,
+    positionOf: (offset) => textOf({ replica: site.sharing?.replica, offset }),
+    predictions: {
+      flush: async () => {
+        await live.settled()
+        await predictions.flush()
+      },
+      traceOf: tracesOf(site, model),
+    },
+    deadLetters,
+    metrics,
+    clock,
+    sourceLimit: site.sourceLimit,
+    onAppended,
+  })
+}
+
+/** Undefined where nothing is traced, or no prediction is kept. */
+function tracesOf(site: DaemonContext, { name, faults }: OpenModel): TraceOfPrediction | undefined {
+  if (site.spans === undefined || faults.of('inbox') !== undefined) return undefined
+  const traces = openPredictionTraces(join(folderOf(site.config, name), inboxFile))
+  site.atEnd(() => {
+    traces.close()
+  })
+  return (predictionId) => traces.of(predictionId)
+}
+
+export const httpSourceName = 'http'
