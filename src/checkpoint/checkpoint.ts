@@ -7,24 +7,19 @@ import type { TrainableState } from '../contracts/adapter.ts'
 import type { Json } from '../contracts/core.ts'
 import type { Positions } from '../contracts/source.ts'
 import type { IdRun } from '../intake/dedupe/dedupe.ts'
-import type { WaitingEvent } from '../intake/join.ts'
-import { HASH_BYTES } from '../intake/dedupe/seen-ids.ts'
 import type { Store } from '../platform/store/store.ts'
 import { EventLogTable } from './event-log/table.ts'
 import { ExampleTables } from './examples.ts'
 import { HeldOutTable } from './held-out.ts'
 import { MemoryTable } from './knn-items.ts'
 import { PendingTable } from './pending.ts'
-import { bytesOf, waitingOf, waitingValues } from './rows.ts'
 import { checkFacts, fact, setFact, stampOf, StateTables } from './states.ts'
-import type { RowHistoryState } from '../evaluation/row-history.ts'
-import type { AheadState } from '../intake/retractions-ahead.ts'
-import type { ForgettingState } from './forgetting.ts'
 import type { Journals } from './journals.ts'
 import { forgetRecovery, recoveryIn, type Recovery } from './recovery.ts'
-import { checkRow, rowSum, summed } from './row-sum.ts'
 import { ServedTables } from './served-tables.ts'
+import { optionalFacts, writeOptionalFacts, type OptionalFacts } from './optional-facts.ts'
 import { SetAsideTable } from './set-aside.ts'
+import { PositionsTable, SeenTable, WaitingTable } from './stream-tables.ts'
 import type {
   Change,
   CheckpointLimits,
@@ -32,17 +27,15 @@ import type {
   LearnerSnapshot,
   Progress,
   Saved,
-  TracedKey,
 } from './saved.ts'
 
-type LastSaved = Pick<
-  Change,
-  'weights' | 'learnerState' | 'positions' | 'ahead' | 'compared' | 'forgetting' | 'traces'
->
+type LastSaved = Pick<Change, 'weights' | 'learnerState' | 'positions' | keyof OptionalFacts>
 
 export class Checkpoint {
   readonly #store: Store
-  readonly #limits: CheckpointLimits
+  readonly #positions: PositionsTable
+  readonly #seen: SeenTable
+  readonly #waiting: WaitingTable
   readonly #examples: ExampleTables
   readonly #states: StateTables
   readonly #memory: MemoryTable
@@ -53,15 +46,15 @@ export class Checkpoint {
   /** The rows of the event log that are saved. */
   readonly log: EventLogTable
   #last: LastSaved | undefined
-  /** Key → which of the records with that key it is. */
-  #waiting: ReadonlyMap<string, string> = new Map()
   /** A save failed, and may have been committed anyway: read the stored state again. */
   #isUncertain = false
   #isRewritten = false
 
   constructor(store: Store, limits: CheckpointLimits) {
     this.#store = store
-    this.#limits = limits
+    this.#positions = new PositionsTable(store)
+    this.#seen = new SeenTable(store, limits.seen)
+    this.#waiting = new WaitingTable(store)
     this.#examples = new ExampleTables(store)
     this.#states = new StateTables(store, limits)
     this.#memory = new MemoryTable(store)
@@ -78,14 +71,7 @@ export class Checkpoint {
 
   /** Ids that were taken, oldest first. */
   seen(): readonly IdRun[] {
-    const sql = 'SELECT first, hashes, lessons, sum FROM seen_runs ORDER BY first'
-    return this.#store.all(sql).map((row) => {
-      const [first, hashes] = [row.number('first'), row.bytes('hashes')]
-      const digests = row.bytesOrNull('lessons')
-      const known = digests === null ? [] : [digests]
-      checkRow(row, { path: this.path, what: `the ids from ${first} on` }, first, hashes, ...known)
-      return { first, hashes, ...(digests !== null && { digests }) }
-    })
+    return this.#seen.load()
   }
 
   get recovery(): Recovery | undefined {
@@ -94,7 +80,7 @@ export class Checkpoint {
 
   /** Of a file that has nothing but these, for a recovery from a version. */
   get positions(): Readonly<Record<string, Positions>> {
-    return this.#positions()
+    return this.#positions.load()
   }
 
   get journals(): Journals {
@@ -113,21 +99,17 @@ export class Checkpoint {
       identity: identity as Identity,
       stamp: stampOf(this.#store),
       progress: fact(this.#store, 'progress') as unknown as Progress,
-      positions: this.#positions(),
+      positions: this.#positions.load(),
       journals: this.journals,
       pending: this.#pending.load(),
-      waiting: this.#waitingEvents(),
+      waiting: this.#waiting.load(),
       setAside: this.#setAside.load(),
       ...this.#heldOutRows(),
       ...this.#servedScores(),
-      ...this.#ahead(),
       ...this.#logged(),
-      ...this.#compared(),
-      ...this.#forgetting(),
-      ...this.#traces(),
+      ...optionalFacts(this.#store),
     }
-    this.#remember(saved)
-    if (instead !== undefined) this.#last = undefined
+    this.#last = instead === undefined ? saved : undefined
     return saved
   }
 
@@ -155,7 +137,8 @@ export class Checkpoint {
     this.#pending.saved()
     this.#setAside.saved()
     this.#heldOut.saved()
-    this.#remember(change)
+    this.#waiting.saved()
+    this.#last = change
     this.#isUncertain = this.#isRewritten = false
   }
 
@@ -173,11 +156,6 @@ export class Checkpoint {
     this.#store.close()
   }
 
-  #remember(saved: LastSaved & Pick<Saved, 'waiting'>): void {
-    this.#last = saved
-    this.#waiting = recordsOf(saved.waiting)
-  }
-
   /** Weights and positions are written once more. */
   #readAgain(): void {
     this.#examples.load()
@@ -185,7 +163,7 @@ export class Checkpoint {
     this.#pending.load()
     this.#setAside.load()
     this.#heldOut.load()
-    this.#waiting = recordsOf(this.#waitingEvents())
+    this.#waiting.load()
     this.#last = undefined
   }
 
@@ -195,10 +173,10 @@ export class Checkpoint {
     forgetRecovery(this.#store)
     setFact(this.#store, 'stamp', { ...change.stamp })
     setFact(this.#store, 'progress', change.progress as unknown as Json)
-    this.#writePositions(change.positions)
+    this.#positions.write(change.positions, this.#last?.positions)
     setFact(this.#store, 'journals', change.journals ?? {})
-    this.#writeSeen(change.seen)
-    this.#writeWaiting(change.waiting)
+    this.#seen.write(change.seen)
+    this.#waiting.write(change.waiting)
     this.#examples.retract(change.retracted)
     this.#memory.retract(change.retracted)
     this.#pending.write(change.pending)
@@ -206,15 +184,7 @@ export class Checkpoint {
     this.#heldOut.write(change.heldOut ?? [])
     if (change.served !== undefined) this.#served.write(change.served)
     if (change.log !== undefined) this.log.write(change.log)
-    const { ahead } = change
-    if (ahead !== undefined && ahead !== this.#last?.ahead) setFact(this.#store, 'ahead', ahead)
-    const { compared } = change
-    if (compared !== undefined && compared !== this.#last?.compared)
-      setFact(this.#store, 'compared', compared)
-    const { forgetting } = change
-    if (forgetting !== undefined && forgetting !== this.#last?.forgetting)
-      setFact(this.#store, 'forgetting', forgetting as unknown as Json)
-    this.#writeTraces(change.traces ?? [])
+    writeOptionalFacts(this.#store, change, this.#last)
     const isNewState = this.#writeState(change)
     const { snapshot, retired = [] } = change
     this.#states.retire(retired)
@@ -276,96 +246,4 @@ export class Checkpoint {
     if (fact(this.#store, 'event_log') === undefined) return {}
     return { log: this.log.load() }
   }
-
-  #ahead(): Pick<Saved, 'ahead'> {
-    const ahead = fact(this.#store, 'ahead')
-    return ahead === undefined ? {} : { ahead: ahead as unknown as AheadState }
-  }
-
-  #compared(): Pick<Saved, 'compared'> {
-    const compared = fact(this.#store, 'compared')
-    return compared === undefined ? {} : { compared: compared as unknown as RowHistoryState }
-  }
-
-  #forgetting(): Pick<Saved, 'forgetting'> {
-    const forgetting = fact(this.#store, 'forgetting')
-    return forgetting === undefined ? {} : { forgetting: forgetting as unknown as ForgettingState }
-  }
-
-  #traces(): Pick<Saved, 'traces'> {
-    const traces = fact(this.#store, 'traces')
-    return traces === undefined ? {} : { traces: traces as unknown as readonly TracedKey[] }
-  }
-
-  /** Most checkpoints have none, and nothing is written then. */
-  #writeTraces(traces: readonly TracedKey[]): void {
-    const { traces: before = [] } = this.#last ?? this.#traces()
-    if (JSON.stringify(traces) !== JSON.stringify(before)) setFact(this.#store, 'traces', traces)
-  }
-
-  #positions(): Record<string, Positions> {
-    const positions: Record<string, Record<string, string>> = {}
-    for (const row of this.#store.all('SELECT source, partition, next, sum FROM positions')) {
-      const [source, partition, next] = [
-        row.text('source'),
-        row.text('partition'),
-        row.text('next'),
-      ]
-      checkRow(row, { path: this.path, what: `the position of ${source}` }, source, partition, next)
-      const partitions = (positions[source] ??= {})
-      partitions[partition] = next
-    }
-    return positions
-  }
-
-  #writePositions(positions: Change['positions']): void {
-    const put =
-      'INSERT OR REPLACE INTO positions (source, partition, next, sum) VALUES (?, ?, ?, ?)'
-    for (const [source, partitions] of Object.entries(positions)) {
-      const before = this.#last?.positions[source]
-      for (const [partition, next] of Object.entries(partitions))
-        if (before?.[partition] !== next)
-          this.#store.run(put, source, partition, next, rowSum(source, partition, next))
-    }
-  }
-
-  /** A save that is repeated, because it may have failed, takes the place of itself. */
-  #writeSeen({ first, hashes, digests }: IdRun): void {
-    if (hashes.length === 0) return
-    const put = 'INSERT OR REPLACE INTO seen_runs (first, hashes, lessons, sum) VALUES (?, ?, ?, ?)'
-    const known = digests === undefined ? [] : [digests]
-    this.#store.run(put, first, hashes, digests ?? null, rowSum(first, hashes, ...known))
-    const end = first + hashes.length / HASH_BYTES
-    const old = 'DELETE FROM seen_runs WHERE first + length(hashes) / ? <= ?'
-    if (this.#limits.seen !== undefined) this.#store.run(old, HASH_BYTES, end - this.#limits.seen)
-  }
-
-  #waitingEvents(): readonly WaitingEvent[] {
-    const rows = this.#store.all(
-      'SELECT key, since, event, origin, value, sum FROM waiting ORDER BY seq',
-    )
-    return rows.map((row) => waitingOf(row, this.path))
-  }
-
-  #writeWaiting(waiting: readonly WaitingEvent[]): void {
-    const present = recordsOf(waiting)
-    for (const [key, record] of this.#waiting)
-      if (present.get(key) !== record)
-        this.#store.run('DELETE FROM waiting WHERE key = ?', bytesOf(key))
-    const put =
-      'INSERT INTO waiting (key, since, event, origin, value, sum) VALUES (?, ?, ?, ?, ?, ?)'
-    for (const event of waiting)
-      if (this.#waiting.get(event.key) !== present.get(event.key))
-        this.#store.run(put, ...summed(waitingValues(event)))
-  }
-}
-
-/** An event that was given up may come again, and wait again: another record, at another time. */
-function recordsOf(waiting: readonly WaitingEvent[]): ReadonlyMap<string, string> {
-  return new Map(
-    waiting.map(({ key, since, received: { connector, record } }) => [
-      key,
-      JSON.stringify([since, connector, record.partition, record.position]),
-    ]),
-  )
 }
