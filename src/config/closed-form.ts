@@ -1,7 +1,7 @@
 /** Whether the head of a chosen method is computed from sums, and how such a model trains and replays. */
 import type { MethodPlugin } from '../contracts/adapter.ts'
 import { methods, policies } from '../plugins.ts'
-import type { ChosenMethod } from './schema/model-schema.ts'
+import type { ChosenMethod } from './schema/choices.ts'
 import type { ModelConfig } from './schema/schema.ts'
 
 export function isClosedForm(adapter: ChosenMethod): boolean {

@@ -3,7 +3,7 @@ import type { Static } from 'typebox'
 import type { LeaseView } from '../../fleet/contract.ts'
 import type { FleetStatus } from '../../serving/services/fleet/fleet-service.ts'
 import type { FleetMember } from '../../serving/services/fleet/fleet-view.ts'
-import type { FleetAnswer } from './fleet-schemas.ts'
+import type { FleetAnswer } from './schemas/fleet.ts'
 
 type Answer = Static<typeof FleetAnswer>
 

@@ -3,7 +3,7 @@ import { describeServed } from './describe-served.ts'
 import type { TrainerReport } from '../../serving/services/served-model.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 import type { LearnedFrom, Routing, Manifest } from '../../versions/contract.ts'
-import type { VersionAnswer } from './version-schemas.ts'
+import type { VersionAnswer } from './schemas/versions.ts'
 
 export function describeVersion(
   { manifest, removed }: { readonly manifest: Manifest; readonly removed: boolean },

@@ -4,7 +4,7 @@ import type { BasePlugin } from '../../contracts/base.ts'
 import { bases } from '../../plugins.ts'
 import { invariant } from '../../platform/errors.ts'
 import { openedWith } from './opened-with.ts'
-import type { BaseChoice, NamedChoice } from '../schema/model-schema.ts'
+import type { BaseChoice, NamedChoice } from '../schema/choices.ts'
 import { isRecord } from '../schema/shape.ts'
 
 /** Opens the plug-in that a settled choice names. */

@@ -2,8 +2,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
-import { CompareParams } from '../schemas.ts'
-import { ComparisonAnswer } from '../version-schemas.ts'
+import { CompareParams } from '../schemas/params.ts'
+import { ComparisonAnswer } from '../schemas/versions.ts'
 
 export function addCompareRoute(app: FastifyInstance, services: Services): void {
   const schema = {

@@ -13,9 +13,9 @@ import {
   LetterChoiceBody,
   LettersAnswer,
   ResentAnswer,
-} from '../dead-letter-schemas.ts'
+} from '../schemas/dead-letters.ts'
 import { limitOf, nextOf, numberIn, PageQuery } from '../page.ts'
-import { ModelParams } from '../schemas.ts'
+import { ModelParams } from '../schemas/params.ts'
 
 const tags = ['dead letters']
 const LettersQuery = Type.Object(

@@ -13,7 +13,8 @@ import type { RawBody } from '../../http/bodies.ts'
 import { problems } from '../../http/schemas.ts'
 import { traceOf } from '../../http/trace-requests.ts'
 import { readFeedbackBody } from '../feedback-body.ts'
-import { FeedbackAnswer, feedbackBody, ModelParams } from '../schemas.ts'
+import { FeedbackAnswer, feedbackBody } from '../schemas/feedback.ts'
+import { ModelParams } from '../schemas/params.ts'
 import { nameLive } from './version-headers.ts'
 
 export function addFeedbackRoute(app: FastifyInstance, services: Services): void {

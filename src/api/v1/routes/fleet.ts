@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
 import { describeFleet } from '../describe-fleet.ts'
-import { FleetAnswer } from '../fleet-schemas.ts'
+import { FleetAnswer } from '../schemas/fleet.ts'
 
 export function addFleetRoute(app: FastifyInstance, services: Services): void {
   const schema = {

@@ -8,7 +8,7 @@ import { actorOf } from '../../http/auth.ts'
 import { problems } from '../../http/schemas.ts'
 import { Count, Time } from '../../schema-parts.ts'
 import { limitOf, PageQuery } from '../page.ts'
-import { ModelParams } from '../schemas.ts'
+import { ModelParams } from '../schemas/params.ts'
 
 const tags = ['learning']
 

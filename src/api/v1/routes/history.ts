@@ -5,8 +5,8 @@ import type { Services } from '../../../serving/services/services.ts'
 import { describePast } from '../describe-model.ts'
 import { limitOf, nextOf, numberIn, PageQuery } from '../page.ts'
 import { problems } from '../../http/schemas.ts'
-import { HistoryAnswer } from '../move-schemas.ts'
-import { ModelParams } from '../schemas.ts'
+import { HistoryAnswer } from '../schemas/moves.ts'
+import { ModelParams } from '../schemas/params.ts'
 
 const HistoryQuery = Type.Object(
   {

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
 import { describeModel, listedModel } from '../describe-model.ts'
-import { modelsAnswer } from '../schemas.ts'
+import { modelsAnswer } from '../schemas/models.ts'
 
 export function addModelsRoute(app: FastifyInstance, services: Services): void {
   const schema = {

@@ -2,9 +2,9 @@
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
-import { PinBody } from '../move-schemas.ts'
-import { ModelParams, VersionParams } from '../schemas.ts'
-import { PinAnswer, PinsAnswer } from '../version-schemas.ts'
+import { PinBody } from '../schemas/moves.ts'
+import { ModelParams, VersionParams } from '../schemas/params.ts'
+import { PinAnswer, PinsAnswer } from '../schemas/versions.ts'
 
 export function addPinRoutes(app: FastifyInstance, services: Services): void {
   app.get<{ Params: ModelParams }>(

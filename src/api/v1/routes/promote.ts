@@ -3,8 +3,8 @@ import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { actorOf } from '../../http/auth.ts'
 import { problems } from '../../http/schemas.ts'
-import { MoveAnswer, PromoteBody } from '../move-schemas.ts'
-import { ModelParams } from '../schemas.ts'
+import { MoveAnswer, PromoteBody } from '../schemas/moves.ts'
+import { ModelParams } from '../schemas/params.ts'
 import { sendMoved } from './moved.ts'
 
 export function addPromoteRoute(app: FastifyInstance, services: Services): void {

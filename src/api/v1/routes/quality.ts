@@ -3,8 +3,8 @@ import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
 import { describeDrift } from '../describe-model.ts'
-import { qualityAnswer } from '../quality-schemas.ts'
-import { ModelParams } from '../schemas.ts'
+import { qualityAnswer } from '../schemas/quality.ts'
+import { ModelParams } from '../schemas/params.ts'
 
 export function addQualityRoute(app: FastifyInstance, services: Services): void {
   const schema = {

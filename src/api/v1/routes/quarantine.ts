@@ -6,14 +6,14 @@ import type { Services } from '../../../serving/services/services.ts'
 import { actorOf } from '../../http/auth.ts'
 import { problems } from '../../http/schemas.ts'
 import { limitOf, nextOf, numberIn, PageQuery } from '../page.ts'
-import { ModelParams } from '../schemas.ts'
+import { ModelParams } from '../schemas/params.ts'
 import {
   quarantineAnswer,
   SelectedAnswer,
   selectionBody,
   selectionOf,
   type SelectionBody,
-} from '../set-aside-schemas.ts'
+} from '../schemas/set-aside.ts'
 
 const tags = ['learning']
 

@@ -6,7 +6,8 @@ import type { Receipt } from '../../../serving/services/feedback/receipts.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { entryOf } from '../../../platform/errors.ts'
 import { problems } from '../../http/schemas.ts'
-import { ModelParams, ReceiptAnswer } from '../schemas.ts'
+import { ModelParams } from '../schemas/params.ts'
+import { ReceiptAnswer } from '../schemas/feedback.ts'
 
 const ReceiptParams = Type.Intersect([
   ModelParams,

@@ -5,8 +5,8 @@ import { failure } from '../../../platform/errors.ts'
 import type { Asked } from '../../../versions/contract.ts'
 import { actorOf } from '../../http/auth.ts'
 import { problems } from '../../http/schemas.ts'
-import { MoveAnswer, RollbackBody } from '../move-schemas.ts'
-import { ModelParams } from '../schemas.ts'
+import { MoveAnswer, RollbackBody } from '../schemas/moves.ts'
+import { ModelParams } from '../schemas/params.ts'
 import { sendMoved } from './moved.ts'
 
 export function addRollbackRoute(app: FastifyInstance, services: Services): void {

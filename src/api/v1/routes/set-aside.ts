@@ -6,7 +6,7 @@ import type { Services } from '../../../serving/services/services.ts'
 import { actorOf } from '../../http/auth.ts'
 import { problems } from '../../http/schemas.ts'
 import { limitOf, nextOf, numberIn, PageQuery } from '../page.ts'
-import { ModelParams } from '../schemas.ts'
+import { ModelParams } from '../schemas/params.ts'
 import {
   PauseAnswer,
   PauseBody,
@@ -15,7 +15,7 @@ import {
   selectionOf,
   setAsideAnswer,
   type SelectionBody,
-} from '../set-aside-schemas.ts'
+} from '../schemas/set-aside.ts'
 
 const tags = ['learning']
 

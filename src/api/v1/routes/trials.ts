@@ -5,8 +5,8 @@ import type { Routing } from '../../../versions/contract.ts'
 import { actorOf } from '../../http/auth.ts'
 import { problems } from '../../http/schemas.ts'
 import { describeRouted } from '../describe-trial.ts'
-import { CanaryBody, EndTrialBody, RoutingAnswer, ShadowBody } from '../move-schemas.ts'
-import { ModelParams } from '../schemas.ts'
+import { CanaryBody, EndTrialBody, RoutingAnswer, ShadowBody } from '../schemas/moves.ts'
+import { ModelParams } from '../schemas/params.ts'
 
 const tags = ['versions']
 const response = { 200: RoutingAnswer, ...problems }

@@ -3,8 +3,8 @@ import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { describeVersion } from '../describe-version.ts'
 import { problems } from '../../http/schemas.ts'
-import { VersionParams } from '../schemas.ts'
-import { versionAnswer } from '../version-schemas.ts'
+import { VersionParams } from '../schemas/params.ts'
+import { versionAnswer } from '../schemas/versions.ts'
 
 export function addVersionRoute(app: FastifyInstance, services: Services): void {
   const schema = {

@@ -5,8 +5,8 @@ import type { Services } from '../../../serving/services/services.ts'
 import { describeVersion } from '../describe-version.ts'
 import { limitOf, nextOf, PageQuery } from '../page.ts'
 import { problems } from '../../http/schemas.ts'
-import { ModelParams } from '../schemas.ts'
-import { versionsAnswer } from '../version-schemas.ts'
+import { ModelParams } from '../schemas/params.ts'
+import { versionsAnswer } from '../schemas/versions.ts'
 
 export function addVersionsRoute(app: FastifyInstance, services: Services): void {
   const schema = {

@@ -1,12 +1,12 @@
 /** The schemas of events set aside by rollbacks, and of the commands to a trainer. */
 import { Type, type Static } from 'typebox'
-import type { Fields } from '../../contracts/task-view.ts'
-import { failure } from '../../platform/errors.ts'
-import type { Selection as Selected } from '../../versions/contract.ts'
-import type { Services } from '../../serving/services/services.ts'
-import { Next } from './page.ts'
-import { extended, partsOf } from './task-schemas.ts'
-import { Count, Time } from '../schema-parts.ts'
+import type { Fields } from '../../../contracts/task-view.ts'
+import { failure } from '../../../platform/errors.ts'
+import type { Selection as Selected } from '../../../versions/contract.ts'
+import type { Services } from '../../../serving/services/services.ts'
+import { Next } from '../page.ts'
+import { extended, partsOf } from './task.ts'
+import { Count, Time } from '../../schema-parts.ts'
 
 const Strict = { additionalProperties: false }
 const Reason = Type.Optional(

@@ -3,8 +3,8 @@
  * tasks, a field that not all of them have is optional.
  */
 import { Type, type Static, type TObject } from 'typebox'
-import type { SchemaPart, TaskSchemas } from '../../contracts/task-view.ts'
-import type { Services } from '../../serving/services/services.ts'
+import type { SchemaPart, TaskSchemas } from '../../../contracts/task-view.ts'
+import type { Services } from '../../../serving/services/services.ts'
 
 /** One part of the schemas of each task that this daemon has, each once. */
 export function partsOf({ models }: Services, part: keyof TaskSchemas): readonly SchemaPart[] {

@@ -1,10 +1,10 @@
 /** Schemas of moves of the live pointer: what is asked for, where it points, and its history. */
 import { Type, type Static } from 'typebox'
-import type { Asked } from '../../versions/contract.ts'
-import { Count, Name, Time } from '../schema-parts.ts'
-import { routedParts } from './describe-trial.ts'
-import { Next } from './page.ts'
-import { nullable } from '../../platform/nullable.ts'
+import type { Asked } from '../../../versions/contract.ts'
+import { Count, Name, Time } from '../../schema-parts.ts'
+import { routedParts } from '../describe-trial.ts'
+import { Next } from '../page.ts'
+import { nullable } from '../../../platform/nullable.ts'
 
 const Strict = { additionalProperties: false }
 

@@ -1,9 +1,9 @@
 /** Schemas of what is measured of a model and its versions: scores, what they served, drift, overfitting, compute. */
 import { Type } from 'typebox'
-import type { Services } from '../../serving/services/services.ts'
-import { Count, Name } from '../schema-parts.ts'
-import { extended, partsOf } from './task-schemas.ts'
-import { nullable } from '../../platform/nullable.ts'
+import type { Services } from '../../../serving/services/services.ts'
+import { Count, Name } from '../../schema-parts.ts'
+import { extended, partsOf } from './task.ts'
+import { nullable } from '../../../platform/nullable.ts'
 
 export const Score = Type.Number({ description: 'between 0 and 1' })
 

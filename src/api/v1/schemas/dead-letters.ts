@@ -1,9 +1,9 @@
 /** The schemas of dead letters over HTTP, and how one is shown. */
 import { Type, type Static } from 'typebox'
-import type { NumberedLetter } from '../../intake/dead-letters/pages.ts'
-import { entryOf } from '../../platform/errors.ts'
-import { Next } from './page.ts'
-import { Count, Time } from '../schema-parts.ts'
+import type { NumberedLetter } from '../../../intake/dead-letters/pages.ts'
+import { entryOf } from '../../../platform/errors.ts'
+import { Next } from '../page.ts'
+import { Count, Time } from '../../schema-parts.ts'
 
 export const LetterAnswer = Type.Object({
   id: Type.Integer({ minimum: 1 }),

@@ -1,12 +1,12 @@
 /** Schemas of versions: one and all of them, two compared, and those that are pinned. */
 import { Type, type Static } from 'typebox'
-import type { Fields } from '../../contracts/task-view.ts'
-import type { Services } from '../../serving/services/services.ts'
-import { Count, Name, Time } from '../schema-parts.ts'
-import { Next } from './page.ts'
-import { Compute, Kl, LossGap, Scores, Served, SliceGap } from './quality-schemas.ts'
-import { extended, partsOf } from './task-schemas.ts'
-import { nullable } from '../../platform/nullable.ts'
+import type { Fields } from '../../../contracts/task-view.ts'
+import type { Services } from '../../../serving/services/services.ts'
+import { Count, Name, Time } from '../../schema-parts.ts'
+import { Next } from '../page.ts'
+import { Compute, Kl, LossGap, Scores, Served, SliceGap } from './quality.ts'
+import { extended, partsOf } from './task.ts'
+import { nullable } from '../../../platform/nullable.ts'
 
 const Version = Type.Object({
   version: Name,

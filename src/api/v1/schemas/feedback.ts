@@ -1,0 +1,125 @@
+/** Feedback, what it is answered with, and the receipt of one event. */
+import { Type } from 'typebox'
+import type { Services } from '../../../serving/services/services.ts'
+import { NDJSON_TYPES } from '../body-types.ts'
+import { extended, partsOf } from './task.ts'
+import { Count, Time } from '../../schema-parts.ts'
+import { InputValue } from './predict.ts'
+
+/** Only for the description: `intake` validates events, each with its own code. */
+const FeedbackEvent = Type.Object({
+  id: Type.Optional(
+    Type.String({
+      description:
+        'with source the identity, learned at most once among the last limits.seen_events; made from the content if absent',
+    }),
+  ),
+  source: Type.Optional(Type.String()),
+  input: Type.Optional(InputValue),
+  prediction_id: Type.Optional(
+    Type.String({ description: 'instead of input: the prediction to join' }),
+  ),
+  retract: Type.Optional(
+    Type.Boolean({
+      description: 'retracts the event with this id, or without an id everything from the source',
+    }),
+  ),
+  since: Type.Optional(Time),
+  weight: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+  slice: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 128,
+      description: 'part of the population, such as a region: scores are shown for each',
+    }),
+  ),
+  time: Type.Optional(Time),
+})
+
+const ndjson = { schema: Type.String({ description: 'one event per line' }) }
+
+export function feedbackBody(services: Services) {
+  const event = extended(FeedbackEvent, partsOf(services, 'event'), 'prediction_id')
+  const events = Type.Object({ events: Type.Array(event) })
+  return {
+    content: {
+      'application/json': { schema: Type.Union([event, events]) },
+      ...Object.fromEntries(NDJSON_TYPES.slice(0, 1).map((type) => [type, ndjson])),
+    },
+  }
+}
+
+export const FeedbackAnswer = Type.Object({
+  accepted: Count,
+  duplicates: Count,
+  rejected: Type.Array(
+    Type.Object({
+      index: Count,
+      code: Type.String(),
+      message: Type.String(),
+      fix: Type.Optional(Type.String({ description: 'what to do about it' })),
+    }),
+  ),
+  retracted: Type.Optional(
+    Type.Integer({
+      description:
+        'how many of the accepted ones were retracted before they came, and will be refused when read',
+    }),
+  ),
+  position: Type.Optional(
+    Type.String({
+      description: 'position of the last event: pass it as wait_for to predict and to the model',
+    }),
+  ),
+  pending: Type.Optional(
+    Type.Integer({ description: 'events waiting for the next update, including these' }),
+  ),
+  trigger_every: Type.Optional(
+    Type.Integer({ description: 'pending events that start an update' }),
+  ),
+  trigger_rest_ms: Type.Optional(
+    Type.Integer({
+      description: 'idle time after which fewer pending events start an update; 0 = never',
+    }),
+  ),
+})
+
+export const ReceiptAnswer = Type.Object({
+  id: Type.String(),
+  source: Type.String(),
+  state: Type.Unsafe<string>({
+    type: 'string',
+    enum: [
+      ...['received', 'waiting', 'learned', 'held_out', 'rejected', 'set_aside'],
+      ...['quarantined', 'superseded', 'retracted', 'forgotten'],
+    ],
+    description:
+      'received: durable, and not read by the trainer; held_out: kept for comparing versions, and never learned; set_aside: a rollback has undone it, or came before it was learned; superseded: a newer signal took its place',
+  }),
+  waiting_for: Type.Optional(
+    Type.Unsafe<'prediction' | 'update'>({
+      type: 'string',
+      enum: ['prediction', 'update'],
+      description: 'the prediction that it names, or the next update',
+    }),
+  ),
+  version: Type.Optional(
+    Type.String({ description: 'the version that learned it; of one set aside, that was undone' }),
+  ),
+  weight: Type.Optional(Type.Number()),
+  slice: Type.Optional(Type.String()),
+  time: Type.Optional(Time),
+  code: Type.Optional(Type.String({ description: 'why it was rejected' })),
+  message: Type.Optional(Type.String()),
+  fix: Type.Optional(Type.String()),
+  rollback: Type.Optional(
+    Type.Object({
+      to: Type.String({ description: 'the version that it went back to' }),
+      since: Time,
+      reason: Type.String(),
+    }),
+  ),
+  details: Type.Optional(
+    Type.String({ description: 'no longer kept: the event fell out of limits.event_log' }),
+  ),
+})

@@ -1,0 +1,121 @@
+/** The request and the answer of a prediction. */
+import { Type, type Static } from 'typebox'
+import type { Json } from '../../../contracts/core.ts'
+import type { Services } from '../../../serving/services/services.ts'
+import { extended, partsOf } from './task.ts'
+import { Count, Name } from '../../schema-parts.ts'
+
+const Strict = { additionalProperties: false }
+
+/** Loose on purpose: a wrong input is reported with its own code and place. */
+export const InputValue = Type.Unsafe<Json>({
+  description:
+    'a text, {"text": …}, {"features": [numbers] | {name: value}} or, for a language model, {"messages": [{role, content}]}, as the base reads',
+  examples: [
+    ...['what a lovely phone', { text: 'what a lovely phone' }, { features: [0.5, 1] }],
+    { messages: [{ role: 'user', content: 'Where is my parcel?' }] },
+  ],
+})
+
+const Generate = Type.Object(
+  {
+    max_tokens: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description: 'most tokens of a text; at most limits.answer_tokens',
+      }),
+    ),
+    temperature: Type.Optional(
+      Type.Number({ minimum: 0, maximum: 2, description: '0 = always the likeliest token' }),
+    ),
+    top_p: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 1,
+        description: 'the share of probability that tokens are drawn from',
+      }),
+    ),
+    seed: Type.Optional(
+      Type.Integer({ description: 'the same seed gives the same text of the same version' }),
+    ),
+    stop: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 256 }), {
+        maxItems: 16,
+        description: 'texts that end an answer, and are not in it',
+      }),
+    ),
+  },
+  {
+    ...Strict,
+    description:
+      'how a model with task: generation writes; absent: as the settings of its task say',
+  },
+)
+
+export function predictBody(mostInputs: number) {
+  return Type.Object(
+    {
+      inputs: Type.Array(InputValue, { minItems: 1, maxItems: mostInputs }),
+      version: Type.Optional(
+        Type.String({ description: 'answer with this version instead of the live one' }),
+      ),
+      at: Type.Optional(
+        Type.String({
+          format: 'date-time',
+          description: 'answer with the version that was live at this time',
+        }),
+      ),
+      key: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: 256,
+          description:
+            'of the user or session: the same key stays on the same side of a canary; also as x-antikythera-key',
+        }),
+      ),
+      generate: Type.Optional(Generate),
+    },
+    Strict,
+  )
+}
+
+export type PredictBody = Static<ReturnType<typeof predictBody>>
+
+const Prediction = Type.Object({
+  id: Type.String({ description: 'feedback may refer to it as prediction_id' }),
+  truncated: Type.Optional(
+    Type.Boolean({
+      description:
+        'true: the text is longer than max_tokens and was truncated, or the prompt lost its oldest turns',
+    }),
+  ),
+  tokens: Type.Optional(
+    Type.Object(
+      { kept: Count, dropped: Count },
+      { description: 'of a truncated text, as the base counts them' },
+    ),
+  ),
+  usage: Type.Optional(
+    Type.Object(
+      { prompt_tokens: Count, completion_tokens: Count },
+      { description: 'of a text that was written, the token that ended it included' },
+    ),
+  ),
+})
+
+export function predictAnswer(services: Services) {
+  return Type.Object({
+    model: Name,
+    version: Name,
+    digest: Type.String(),
+    generation: Type.Optional(
+      Type.Integer({
+        description: 'generation of the live pointer; absent for a version requested by name',
+      }),
+    ),
+    arm: Type.Optional(
+      Type.String({ description: 'canary: a version on trial has answered; absent: it has not' }),
+    ),
+    predictions: Type.Array(extended(Prediction, partsOf(services, 'answer'), 'id')),
+  })
+}

@@ -1,0 +1,87 @@
+/** Choices among plug-ins: by a key (`{ policy: count, every: 16 }`) or by name (`{ kafka: { … } }`). */
+import { Type, type TProperties, type TSchema } from 'typebox'
+import type { AdapterConfig } from '../../contracts/adapter.ts'
+import type { Settings, ValueOf, SettingsOf } from '../../contracts/core.ts'
+import { bases, defaults } from '../../plugins.ts'
+import type { BasePlugin } from '../../contracts/base.ts'
+import { choiceByKey, choiceByName } from './parts.ts'
+import { schemaOf, schemasOf } from '../plugins/setting-schema.ts'
+
+/** What every method has; the rest is its own. */
+export type ChosenMethod = Pick<AdapterConfig, 'method' | 'tail_layers'> &
+  Readonly<Record<string, unknown>>
+
+/** A choice by a key among plug-ins; `{ policy: count, every: 16 }`. */
+export function choiceOf<Key extends string>(
+  key: Key,
+  table: Readonly<Record<string, { readonly settings: Settings }>>,
+  byDefault: string,
+  description: string,
+) {
+  const branches = Object.entries(table).map(([name, { settings }]) => [name, schemasOf(settings)])
+  const schema = choiceByKey(
+    key,
+    Object.fromEntries(branches) as Record<string, TProperties>,
+    byDefault,
+    description,
+  )
+  return Type.Unsafe<Readonly<Record<Key, string> & Record<string, unknown>>>(schema)
+}
+
+type ChosenPolicy = Readonly<Record<'policy', string> & Record<string, unknown>>
+
+/** `{ policy: margin }`, or a list of such mappings. */
+export function oneOrMore(one: TSchema, byDefault: string, description: string) {
+  const { description: _description, ...item } = one as Readonly<Record<string, unknown>>
+  return Type.Unsafe<ChosenPolicy | readonly ChosenPolicy[]>({
+    anyOf: [item, { type: 'array', items: item, minItems: 1, uniqueItems: true }],
+    default: { policy: byDefault },
+    description,
+  })
+}
+
+/** A choice by name among plug-ins: `{ kafka: { … } }`. */
+export function namedOf(
+  table: Readonly<Record<string, { readonly settings: Settings }>>,
+  what: string,
+) {
+  const branches = Object.entries(table).map(([name, { settings }]) => [
+    name,
+    Type.Object(schemasOf(settings), { additionalProperties: false }),
+  ])
+  const schema = choiceByName(Object.fromEntries(branches) as Record<string, TSchema>, what)
+  return Type.Unsafe<NamedChoice>(schema)
+}
+
+/** Its one key is the name of a plug-in, its value that plug-in's settings. */
+export type NamedChoice = Readonly<Record<string, Readonly<Record<string, unknown>>>>
+
+export const baseChoice = Type.Unsafe<BaseChoice>(
+  choiceByName(
+    Object.fromEntries(
+      Object.entries<BasePlugin>(bases).map(([name, plugin]) => [name, baseSchema(plugin)]),
+    ),
+    'the frozen network',
+    defaults.base,
+  ),
+)
+
+/** Null where the name alone says all. */
+function baseSchema({ settings, inline }: BasePlugin): TSchema | null {
+  if (Object.keys(settings).length === 0) return null
+  const only = inline === undefined ? undefined : settings[inline]
+  if (only !== undefined) return schemaOf(only)
+  return Type.Object(schemasOf(settings), { additionalProperties: false })
+}
+
+/** `use-lite`, `{ bert: ./folder }`, `{ features: { … } }`. */
+export type BaseChoice = {
+  [Name in keyof typeof bases]: (typeof bases)[Name] extends {
+    readonly inline: infer Inline
+    readonly settings: infer Table
+  }
+    ? Readonly<Record<Name, ValueOf<Table[Inline & keyof Table]>>>
+    : keyof (typeof bases)[Name]['settings'] extends never
+      ? Name
+      : Readonly<Record<Name, SettingsOf<(typeof bases)[Name]['settings']>>>
+}[keyof typeof bases]
