@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
 import { classArchive, classPath, format, heap, log4j } from './kafka-java.ts'
 import { layOut, type Layout } from './kafka-properties.ts'
+import { OwnProcess } from './own-process.ts'
 
 export interface KafkaBroker {
   /** `host:port` of the plain listener, for a client's `brokers`. */
@@ -73,27 +74,24 @@ class LocalKafka implements KafkaBroker {
   readonly listeners: Readonly<Record<string, string>>
   readonly pid: number
   readonly folder: string
-  readonly #child: ChildProcess
+  readonly #process: OwnProcess
   readonly #remove: () => void
-  readonly #onExit: () => void
 
   constructor(child: ChildProcess, layout: Layout, folder: string, remove: () => void) {
     this.brokers = [`127.0.0.1:${layout.port}`]
     this.port = layout.port
     this.listeners = layout.listeners
-    this.pid = child.pid ?? 0
     this.folder = folder
-    this.#child = child
+    this.#process = new OwnProcess(child)
+    this.pid = this.#process.pid
     this.#remove = remove
-    this.#onExit = () => child.kill('SIGKILL')
-    process.on('exit', this.#onExit)
   }
 
   /** Resolves when it answers as a complete cluster; rejects with its output if it ends before. */
   async ready(withinMs: number): Promise<void> {
     const untilMs = performance.now() + withinMs
     while (!(await answers(this.brokers))) {
-      if (this.#hasEnded()) throw new Error(`Kafka did not start: ${lastWords(this.folder)}`)
+      if (this.#process.hasEnded) throw new Error(`Kafka did not start: ${lastWords(this.folder)}`)
       if (performance.now() > untilMs)
         throw new Error(`Kafka is not ready after ${withinMs} ms: ${lastWords(this.folder)}`)
       await new Promise((resolve) => setTimeout(resolve, 100))
@@ -101,24 +99,12 @@ class LocalKafka implements KafkaBroker {
   }
 
   async stop(): Promise<void> {
-    await this.#end('SIGTERM')
+    await this.#process.end('SIGTERM')
     this.#remove()
   }
 
   kill(): Promise<void> {
-    return this.#end('SIGKILL')
-  }
-
-  async #end(signal: NodeJS.Signals): Promise<void> {
-    process.off('exit', this.#onExit)
-    if (this.#hasEnded()) return
-    const ended = new Promise((resolve) => this.#child.once('exit', resolve))
-    this.#child.kill(signal)
-    await ended
-  }
-
-  #hasEnded(): boolean {
-    return this.#child.exitCode !== null || this.#child.signalCode !== null
+    return this.#process.end('SIGKILL')
   }
 }
 

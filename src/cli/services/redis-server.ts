@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from './free-port.ts'
+import { OwnProcess } from './own-process.ts'
 
 export interface RedisServer {
   readonly url: string
@@ -73,45 +74,34 @@ class LocalRedis implements RedisServer {
   readonly port: number
   readonly pid: number
   readonly folder: string
-  readonly #child: ChildProcess
+  readonly #process: OwnProcess
   readonly #remove: () => void
-  readonly #onExit: () => void
 
   constructor(child: ChildProcess, port: number, folder: string, remove: () => void) {
     this.url = `redis://127.0.0.1:${port}`
     this.port = port
-    this.pid = child.pid ?? 0
     this.folder = folder
-    this.#child = child
+    this.#process = new OwnProcess(child)
+    this.pid = this.#process.pid
     this.#remove = remove
-    this.#onExit = () => child.kill('SIGKILL')
-    process.on('exit', this.#onExit)
   }
 
   async stop(): Promise<void> {
     this.resume()
-    await this.#end('SIGTERM')
+    await this.#process.end('SIGTERM')
     this.#remove()
   }
 
   kill(): Promise<void> {
-    return this.#end('SIGKILL')
+    return this.#process.end('SIGKILL')
   }
 
   pause(): void {
-    this.#child.kill('SIGSTOP')
+    this.#process.signal('SIGSTOP')
   }
 
   resume(): void {
-    this.#child.kill('SIGCONT')
-  }
-
-  async #end(signal: NodeJS.Signals): Promise<void> {
-    process.off('exit', this.#onExit)
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
-    const ended = new Promise((resolve) => this.#child.once('exit', resolve))
-    this.#child.kill(signal)
-    await ended
+    this.#process.signal('SIGCONT')
   }
 }
 

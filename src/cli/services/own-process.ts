@@ -1,0 +1,32 @@
+/** A server that this process has started: it is killed when this process exits, unless it was ended before. */
+import type { ChildProcess } from 'node:child_process'
+
+export class OwnProcess {
+  readonly pid: number
+  readonly #child: ChildProcess
+  readonly #onExit: () => void
+
+  constructor(child: ChildProcess) {
+    this.pid = child.pid ?? 0
+    this.#child = child
+    this.#onExit = () => child.kill('SIGKILL')
+    process.on('exit', this.#onExit)
+  }
+
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
+  }
+
+  /** Resolves when it has ended. */
+  async end(signal: NodeJS.Signals): Promise<void> {
+    process.off('exit', this.#onExit)
+    if (this.hasEnded) return
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve))
+    this.#child.kill(signal)
+    await ended
+  }
+}
