@@ -1,6 +1,6 @@
 /**
- * What the examples of a mixture are compared by. A base with statistics keeps the numbers of an input, and places them
- * by the statistics of the moment; any other keeps its embedding, which nothing changes.
+ * The vectors by which a mixture compares examples: for a base with statistics the numbers of the input, standardised
+ * by the statistics of the moment; for any other base the embedding, which nothing changes.
  */
 import type { Tensor, Tensors } from '../contracts/core.ts'
 import type { Base } from '../contracts/base.ts'

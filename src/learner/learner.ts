@@ -35,10 +35,10 @@ import { Prequential } from './prequential.ts'
 import { ReplayBuffer } from './replay-buffer.ts'
 import { Scoring, type Scored } from './scoring.ts'
 import { Unlearning } from './unlearning.ts'
-import { UpdateMeasures } from './update-measures.ts'
+import { UpdateMeasures } from './updates/update-measures.ts'
 import { UpdateTrigger } from './update-trigger.ts'
-import { Updates, type Progress } from './updates.ts'
-import type { Warmed } from './warming.ts'
+import { Updates, type Progress } from './updates/updates.ts'
+import type { Warmed } from './updates/warming.ts'
 
 export class Learner {
   readonly #parts: LearnerParts

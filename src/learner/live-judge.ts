@@ -1,4 +1,7 @@
-/** Whether the live version must be rolled back, by the rollback policy and how that version has answered the stream. */
+/**
+ * Asks the rollback policy whether the live version must be rolled back, with the scores of that version on the
+ * stream.
+ */
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Rollback, RollbackDecision, RollbackFacts, Scores } from '../contracts/release.ts'
 import type { Example, Score } from '../contracts/example.ts'

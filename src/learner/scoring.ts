@@ -10,7 +10,7 @@ import { noSums, withScore } from '../evaluation/running-scores.ts'
 import { batches } from '../optim/batches.ts'
 import type { HeadAnswer, KnnMemory, Memorised } from './knn-memory.ts'
 import type { LatentMap, LatentRequests, VersionState } from './learner-types.ts'
-import { latentOf } from './rehearsal.ts'
+import { latentOf } from './updates/rehearsal.ts'
 
 export interface ScoringParts {
   readonly trainable: Trainable

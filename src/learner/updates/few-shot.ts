@@ -2,12 +2,12 @@
  * The learner's side of `FewShot`: fresh weights learn the embedding of all that is kept, then the head is fitted to it.
  * A generator like the learner itself: it yields the examples that it needs latents of next.
  */
-import type { EmbeddingTraining, StepResult, Trainable } from '../contracts/adapter.ts'
-import type { EmbeddedRow, FewShot } from '../contracts/policy.ts'
-import type { Example } from '../contracts/example.ts'
-import type { Task } from '../contracts/task.ts'
-import { batches } from '../optim/batches.ts'
-import type { LatentRequests, Trust } from './learner-types.ts'
+import type { EmbeddingTraining, StepResult, Trainable } from '../../contracts/adapter.ts'
+import type { EmbeddedRow, FewShot } from '../../contracts/policy.ts'
+import type { Example } from '../../contracts/example.ts'
+import type { Task } from '../../contracts/task.ts'
+import { batches } from '../../optim/batches.ts'
+import type { LatentRequests, Trust } from '../learner-types.ts'
 import { latentOf } from './rehearsal.ts'
 
 export interface FewShotParts {

@@ -2,16 +2,16 @@
  * How an update passes over its examples: the new ones beside the draws of replay, or, for weights that begin again, all
  * that is kept. Generators that yield the examples that they need latents of.
  */
-import type { TrainRow } from '../contracts/adapter.ts'
-import type { ExampleKey } from '../contracts/core.ts'
-import type { Example } from '../contracts/example.ts'
-import { batches } from '../optim/batches.ts'
-import { EarlyStop } from '../optim/early-stop.ts'
+import type { TrainRow } from '../../contracts/adapter.ts'
+import type { ExampleKey } from '../../contracts/core.ts'
+import type { Example } from '../../contracts/example.ts'
+import { batches } from '../../optim/batches.ts'
+import { EarlyStop } from '../../optim/early-stop.ts'
 import { latentsBeside, rowsBeside } from './beside.ts'
 import { HeldOutWatch } from './held-out-watch.ts'
-import type { LatentRequests, LearnerParts } from './learner-types.ts'
+import type { LatentRequests, LearnerParts } from '../learner-types.ts'
 import { drawFor, plainRows, stepRows } from './rehearsal.ts'
-import type { ReplayBuffer } from './replay-buffer.ts'
+import type { ReplayBuffer } from '../replay-buffer.ts'
 import { Steps } from './steps.ts'
 
 export interface TrainingParts extends Pick<

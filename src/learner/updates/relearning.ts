@@ -2,12 +2,12 @@
  * Fresh weights learn what is kept: for a policy that learns from the replay buffer alone (GDumb), for the first labelled
  * examples (few-shot), and after the weights have learned what must not stay.
  */
-import type { TrainableState } from '../contracts/adapter.ts'
-import type { Example } from '../contracts/example.ts'
+import type { TrainableState } from '../../contracts/adapter.ts'
+import type { Example } from '../../contracts/example.ts'
 import { learnFewShot, usable } from './few-shot.ts'
-import type { LatentRequests, LearnerParts } from './learner-types.ts'
-import type { Pending } from './pending.ts'
-import type { ReplayBuffer } from './replay-buffer.ts'
+import type { LatentRequests, LearnerParts } from '../learner-types.ts'
+import type { Pending } from '../pending.ts'
+import type { ReplayBuffer } from '../replay-buffer.ts'
 import type { Training } from './training.ts'
 
 export interface RelearningParts extends Pick<

@@ -2,11 +2,11 @@
  * Early stopping by rows that nothing trains on: their loss is measured after the steps of an update, and the weights
  * and the optimizer of the step with the lowest loss stay, however many steps came after it.
  */
-import type { TrainableState } from '../contracts/adapter.ts'
-import type { Example } from '../contracts/example.ts'
-import { batches } from '../optim/batches.ts'
-import { HeldOutStop } from '../optim/early-stop.ts'
-import type { LatentRequests, LearnerParts } from './learner-types.ts'
+import type { TrainableState } from '../../contracts/adapter.ts'
+import type { Example } from '../../contracts/example.ts'
+import { batches } from '../../optim/batches.ts'
+import { HeldOutStop } from '../../optim/early-stop.ts'
+import type { LatentRequests, LearnerParts } from '../learner-types.ts'
 import { latentOf } from './rehearsal.ts'
 
 type WatchParts = Pick<LearnerParts, 'trainable' | 'task' | 'train'>

@@ -2,15 +2,15 @@
  * The replayed rows beside the new examples of a step, and the weight of each row: the learner's side of `Rehearsal`.
  * Written as generators, like the learner itself: they yield the examples that they need latents of next.
  */
-import type { ExampleKey } from '../contracts/core.ts'
-import type { Trainable, TrainRow } from '../contracts/adapter.ts'
-import type { Latent } from '../contracts/network.ts'
-import type { LossPart, Rehearsal, StepRow } from '../contracts/policy.ts'
-import type { Example, Head, Remembered } from '../contracts/example.ts'
-import type { Task } from '../contracts/task.ts'
-import { invariant } from '../platform/errors.ts'
-import type { LatentMap, LatentRequests, Trust } from './learner-types.ts'
-import type { ReplayBuffer } from './replay-buffer.ts'
+import type { ExampleKey } from '../../contracts/core.ts'
+import type { Trainable, TrainRow } from '../../contracts/adapter.ts'
+import type { Latent } from '../../contracts/network.ts'
+import type { LossPart, Rehearsal, StepRow } from '../../contracts/policy.ts'
+import type { Example, Head, Remembered } from '../../contracts/example.ts'
+import type { Task } from '../../contracts/task.ts'
+import { invariant } from '../../platform/errors.ts'
+import type { LatentMap, LatentRequests, Trust } from '../learner-types.ts'
+import type { ReplayBuffer } from '../replay-buffer.ts'
 
 export interface RehearsalParts {
   readonly replayBuffer: ReplayBuffer

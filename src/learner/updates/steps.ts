@@ -2,10 +2,10 @@
  * The steps of one learner: each is made at the rate of its schedule and counted, and a step that was dropped is made
  * again without the rows at fault.
  */
-import type { StepResult, Trainable, TrainRow } from '../contracts/adapter.ts'
-import type { ExampleKey } from '../contracts/core.ts'
-import type { Example } from '../contracts/example.ts'
-import type { LearnerParts } from './learner-types.ts'
+import type { StepResult, Trainable, TrainRow } from '../../contracts/adapter.ts'
+import type { ExampleKey } from '../../contracts/core.ts'
+import type { Example } from '../../contracts/example.ts'
+import type { LearnerParts } from '../learner-types.ts'
 
 export class Steps {
   readonly #parts: Pick<LearnerParts, 'trainable' | 'rate'>

@@ -6,13 +6,14 @@
  *
  *   accuracy(held out) ≥ prequential accuracy of the previous adapter,  or the best of `MOST_PASSES`
  */
-import type { Trainable, TrainableState } from '../contracts/adapter.ts'
-import type { Example } from '../contracts/example.ts'
-import type { Task } from '../contracts/task.ts'
-import { batches } from '../optim/batches.ts'
-import type { LatentRequests, LearnerParts } from './learner-types.ts'
+import type { Trainable, TrainableState } from '../../contracts/adapter.ts'
+import type { Example } from '../../contracts/example.ts'
+import type { Task } from '../../contracts/task.ts'
+import { batches } from '../../optim/batches.ts'
+import type { LatentRequests, LearnerParts } from '../learner-types.ts'
+import { evenly } from '../defence/evenly.ts'
 import { latentOf } from './rehearsal.ts'
-import type { ReplayBuffer } from './replay-buffer.ts'
+import type { ReplayBuffer } from '../replay-buffer.ts'
 import type { Training } from './training.ts'
 
 export interface Warmed {
@@ -85,12 +86,6 @@ function split(examples: readonly Example[], task: Task) {
   if (held.length < FEWEST_HELD_OUT) return { taught: usable, held: [] }
   const chosen = new Set(evenly(held, MOST_HELD_OUT))
   return { taught: usable.filter((each) => !chosen.has(each)), held: [...chosen] }
-}
-
-function evenly<Item>(items: readonly Item[], most: number): readonly Item[] {
-  const step = Math.max(1, items.length / most)
-  const places = Array.from({ length: Math.min(most, items.length) }, (_, at) => at * step)
-  return places.flatMap((place) => items[Math.floor(place)] ?? [])
 }
 
 function* test(

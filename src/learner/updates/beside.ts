@@ -1,14 +1,17 @@
 /**
- * What the loss of some rows is measured beside: for a rating, how the adapter answers another row's input with that answer. The rows of
- * a step are turned by one, so each answer of the step stands beside an input that it does not belong to. Nothing learns from these.
+ * Mismatched pairs, for losses that compare with them: for a rating, how the adapter answers another row's prompt
+ * with that answer (KTO's reference point). The answers of a step are shifted by one row, so that each stands beside
+ * a prompt that it does not belong to. Nothing learns from these pairs.
  *
  * Written as generators, like the learner: they yield the examples that they need latents of next.
+ *
+ * Ethayarajh et al. (2024), "KTO: model alignment as prospect theoretic optimization", ICML.
  */
-import type { TrainRow } from '../contracts/adapter.ts'
-import type { ExampleKey } from '../contracts/core.ts'
-import type { Example } from '../contracts/example.ts'
-import type { Task } from '../contracts/task.ts'
-import type { LatentMap, LatentRequests, LearnerParts } from './learner-types.ts'
+import type { TrainRow } from '../../contracts/adapter.ts'
+import type { ExampleKey } from '../../contracts/core.ts'
+import type { Example } from '../../contracts/example.ts'
+import type { Task } from '../../contracts/task.ts'
+import type { LatentMap, LatentRequests, LearnerParts } from '../learner-types.ts'
 import { latentOf } from './rehearsal.ts'
 
 /** With what stands beside some examples, by their place. */

@@ -4,12 +4,12 @@
  *
  * A generator: between its steps the process does other work.
  */
-import type { Tensor } from '../contracts/core.ts'
-import type { Alarm } from '../contracts/policy.ts'
-import type { RollbackDecision } from '../contracts/release.ts'
-import type { Example } from '../contracts/example.ts'
-import { batches } from '../optim/batches.ts'
-import type { KnnMemory } from './knn-memory.ts'
+import type { Tensor } from '../../contracts/core.ts'
+import type { Alarm } from '../../contracts/policy.ts'
+import type { RollbackDecision } from '../../contracts/release.ts'
+import type { Example } from '../../contracts/example.ts'
+import { batches } from '../../optim/batches.ts'
+import type { KnnMemory } from '../knn-memory.ts'
 import type {
   LatentRequests,
   LearnerParts,
@@ -17,15 +17,15 @@ import type {
   LiveVersion,
   Outcome,
   UpdateOptions,
-} from './learner-types.ts'
-import type { Pending } from './pending.ts'
-import type { Prequential } from './prequential.ts'
+} from '../learner-types.ts'
+import type { Pending } from '../pending.ts'
+import type { Prequential } from '../prequential.ts'
 import { latentOf } from './rehearsal.ts'
 import { Relearning } from './relearning.ts'
-import type { ReplayBuffer } from './replay-buffer.ts'
+import type { ReplayBuffer } from '../replay-buffer.ts'
 import { Training, type Learned } from './training.ts'
-import type { Unlearning } from './unlearning.ts'
-import type { UpdateTrigger } from './update-trigger.ts'
+import type { Unlearning } from '../unlearning.ts'
+import type { UpdateTrigger } from '../update-trigger.ts'
 import { warmUp, type Warmed } from './warming.ts'
 
 export interface UpdatesParts {

@@ -2,11 +2,11 @@
  * What is measured after each update: how much lower the loss is on rows that it trained on (overfitting), and, where the
  * task answers with texts, how far the weights are from the base (KL divergence per token).
  */
-import type { KlReport, LossGapReport } from '../contracts/release.ts'
-import type { Example } from '../contracts/example.ts'
-import { LossGap, type SeenLosses } from '../evaluation/loss-gap.ts'
-import { batches } from '../optim/batches.ts'
-import type { LatentRequests, LearnerParts, LearnerState } from './learner-types.ts'
+import type { KlReport, LossGapReport } from '../../contracts/release.ts'
+import type { Example } from '../../contracts/example.ts'
+import { LossGap, type SeenLosses } from '../../evaluation/loss-gap.ts'
+import { batches } from '../../optim/batches.ts'
+import type { LatentRequests, LearnerParts, LearnerState } from '../learner-types.ts'
 import { latentOf } from './rehearsal.ts'
 
 type MeasuresState = Pick<LearnerState, 'lossGap' | 'kl'>
