@@ -1,6 +1,6 @@
 /**
- * What one text yields, in order, to one reader: a queue that grows until the text ends, which is bounded by its tokens. A
- * reader that stops early cancels the text.
+ * A queue of the tokens of one text, in order, for one reader. It grows until the text ends, so the length of the
+ * text is its bound. A reader that stops early cancels the text.
  */
 export class TokenStream<Item> implements AsyncIterableIterator<Item> {
   readonly #items: Item[] = []

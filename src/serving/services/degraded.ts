@@ -1,4 +1,4 @@
-/** Models that answer while something is in the way of learning: a trainer that failed or is silent, a source that fails. */
+/** Models that answer but do not learn: their trainer has failed or is silent, or a source fails. */
 import { entryOf } from '../../platform/errors.ts'
 import type { FaultyPart, ServedModel, TrainerReport, TrainerView } from './served-model.ts'
 

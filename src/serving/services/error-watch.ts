@@ -1,6 +1,7 @@
 /**
- * Rolls back a live version, or ends a canary, that fails to answer, when a policy that watches the answers decides so. The version to go
- * back to must first answer the request that failed: if it cannot, the fault is not the version's, and nothing moves.
+ * Rolls back a live version that fails to answer, or ends such a canary, when a policy that watches the answers
+ * decides so. The version to go back to must first answer the request that failed: if it cannot, the fault is not the
+ * version's, and nothing moves.
  *
  * Its state is that of this process, and bounded: the counts of the live version, and those of the policy.
  */

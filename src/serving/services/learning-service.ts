@@ -1,6 +1,6 @@
 /**
- * What a person says about learning: pause, resume, and what becomes of the events that rollbacks have set aside. The list
- * is on the disk of the daemon that trains and shown by any; so do the commands reach the trainer from any daemon.
+ * A person's commands about learning: pause, resume, and what becomes of events that a rollback has set aside. The
+ * list is on the disk of the daemon that trains the model; any daemon shows it and passes commands on.
  */
 import type { TrainerStatus } from '../../trainer/contract.ts'
 import { failure } from '../../platform/errors.ts'

@@ -1,7 +1,7 @@
 /**
- * Ends a trial by the clock where no events come at all, so that their count never ends it. Asked for by `max_time` of
- * the rollout policy, and apart from the learner: to the trainer it is a move like that of a person, so learning
- * stays deterministic. Every daemon that answers looks; the compare-and-set lets one of them act.
+ * Ends a trial by the clock, for a model that gets too few events for a count to end it. The rollout policy asks for
+ * it with `max_time`. To the trainer this is a move like a person's, so learning stays deterministic. Every daemon
+ * that answers looks; the compare-and-set lets one of them act.
  */
 import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
 import type { RolloutExpiry } from '../../contracts/release.ts'

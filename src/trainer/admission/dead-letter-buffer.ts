@@ -1,4 +1,7 @@
-/** Dead letters of one model until the next checkpoint: written before it, so that no position ever passes one by (law 9). */
+/**
+ * Dead letters of one model until the next checkpoint. They are written before it, so that no saved position is ever
+ * past an unwritten one (law 9).
+ */
 import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
 import type { DeadLetter } from '../../contracts/connector.ts'
 import type { Received } from '../../intake/join.ts'

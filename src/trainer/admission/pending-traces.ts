@@ -1,7 +1,7 @@
 /**
- * The traces that the next update belongs to: of each the first of its events that waits. Part of the checkpoint, and
- * bounded; what comes when it is full is learned without being named. It depends on the order of events alone, so that a
- * crash changes no manifest.
+ * The traces that the next update will name: for each trace, the first of its events that waits. Part of the
+ * checkpoint, and bounded: when it is full, further events are learned without a trace. It depends only on the order
+ * of events, so that a crash changes no manifest.
  */
 import type { ExampleKey } from '../../contracts/core.ts'
 import type { Example } from '../../contracts/example.ts'

@@ -1,6 +1,6 @@
 /**
- * The defence against poisoned feedback at work in the trainer: examples that are kept back wait in quarantine, part of the
- * checkpoint, until a person or their turn releases them.
+ * Connects the defence against poisoned feedback to the trainer: examples that are kept back wait in quarantine, part
+ * of the checkpoint, until a person or their turn releases them.
  */
 import type { ExampleKey } from '../../contracts/core.ts'
 import type { Example } from '../../contracts/example.ts'

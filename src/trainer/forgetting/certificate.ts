@@ -1,4 +1,7 @@
-/** The certificate of a request to forget: what was asked, what went from where, what was rebuilt, and what is not ours. */
+/**
+ * The certificate of a request to forget: what was asked, what was removed from which store, what was rebuilt, and
+ * what lies outside this daemon.
+ */
 import { hash } from 'node:crypto'
 import type { Certificate } from '../../checkpoint/certificates.ts'
 import type { ForgetTask } from '../../checkpoint/forgetting.ts'

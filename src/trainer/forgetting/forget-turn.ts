@@ -1,12 +1,12 @@
 /**
- * Carries out what was asked to be forgotten, one request after the other, each in steps that a checkpoint lies between:
+ * Carries out requests to forget, one after the other, in steps with a checkpoint between them:
  *
- * 1. the state is without the events, the learner is back at a version that had not seen them, and routing moves there;
- * 2. the other stores lose them, and the versions that had learned from them their bytes;
- * 3. the rest of the event log is learned again, in its order, by the loop, as any events are;
- * 4. the certificate.
+ * 1. the state loses the events, the learner goes back to a version that had not seen them, and routing moves there;
+ * 2. the other stores lose the events, and the versions that had learned from them lose their bytes;
+ * 3. the loop learns the rest of the event log again, in its order, like any events;
+ * 4. the certificate is written.
  *
- * Each step may be repeated, so a crash at any instant goes on with it.
+ * Each step may be repeated, so that after a crash the trainer goes on with the step it was in.
  */
 import { FORGOTTEN } from '../../intake/events/signal-digest.ts'
 import type { ExampleKey } from '../../contracts/core.ts'

@@ -1,7 +1,7 @@
 /**
- * The learner without what is to be forgotten: as it was when the newest version was published that had not seen it,
- * with optimizer, replay, random streams and trigger. If no snapshot of one is left, the weights of one, with the rest
- * fresh; if none is left at all, a fresh adapter.
+ * Takes the learner back to before the events to forget: to the newest version that had not seen them, with its
+ * optimizer, replay, random streams and trigger. If no such version has a snapshot, to the weights of one, with the
+ * rest fresh; if there is no such version, to a fresh adapter.
  */
 import { CodedError } from '../../contracts/core.ts'
 import type { TriggerState } from '../../learner/learner-types.ts'

@@ -1,4 +1,4 @@
-/** The versions of the registry that have learned from what is to be forgotten: their bytes have to go. */
+/** The versions of the registry that have learned from what is to be forgotten: their bytes must be removed. */
 import type { ListedVersion } from '../../versions/contract.ts'
 import type { RestoreVersion } from '../start/restore-version.ts'
 import type { ForgetPlan } from './plan.ts'

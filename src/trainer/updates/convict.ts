@@ -1,8 +1,8 @@
 /**
- * Before an update: what a source taught that surely contradicts the others leaves the replay buffer and the held-out
- * rows, and goes into quarantine. Where it was more than a little, the weights have learned it too, and begin again from
- * what is left in the buffer: that is bounded, and unlike going back to an earlier version it loses nothing that the
- * other sources taught.
+ * Removes what a hostile source taught, before an update: if a source surely contradicts the others, its examples
+ * leave the replay buffer and the held-out rows and go into quarantine. If they were more than a few, the weights
+ * have learned them too, and start fresh from what is left in the buffer. That is bounded, and unlike going back to
+ * an earlier version it loses nothing that the other sources taught.
  */
 import type { Remembered } from '../../contracts/example.ts'
 import { keepBack } from '../admission/quarantine.ts'

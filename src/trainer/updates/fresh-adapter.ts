@@ -9,7 +9,7 @@ import { freshWeights, type RestoreVersion } from '../start/restore-version.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'
 import { isWorse } from '../../evaluation/release-bar.ts'
 import type { Saved } from '../../checkpoint/saved.ts'
-import type { Warmed } from '../../learner/warming.ts'
+import type { Warmed } from '../../learner/updates/warming.ts'
 
 export interface Beginning extends RestoreVersion {
   readonly latents: LatentProvider

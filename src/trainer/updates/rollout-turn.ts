@@ -1,7 +1,7 @@
 /**
- * Carries out what the trial of a version has come to: a larger share, live, or stopped; then the version that waits
- * begins its own trial. Each is decided at a place of the stream and is part of the checkpoint before the pointer moves,
- * so a crash repeats it.
+ * Carries out the outcome of a trial: the version gets a larger share, goes live, or is stopped; then the version
+ * that waits begins its own trial. Each outcome is decided at a place of the stream and is part of the checkpoint
+ * before the pointer moves, so a crash repeats it.
  */
 import type { Move } from '../../checkpoint/saved.ts'
 import type { LoopParts } from '../parts.ts'

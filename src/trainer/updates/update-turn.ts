@@ -1,6 +1,6 @@
 /**
- * What an event starts: an update, or a version with the new items of memory. The models of a process take turns. Knows
- * how far the feedback is settled meanwhile: an update settles it when it ends.
+ * Starts what an event makes due: an update, or a version with the new items of kNN memory. The models of a process
+ * take turns. It also reports how far feedback is settled: during an update, as far as before it.
  */
 import type { Assembly } from '../start/assembly.ts'
 import type { FeedbackProgress } from '../contract.ts'
