@@ -5,6 +5,7 @@ export const none: PolicyKind<Regularizer> = {
   summary: 'adds nothing to the loss',
   settings: {},
   open: () => ({
+    addsNothing: true,
     penalty: () => undefined,
     observe: () => undefined,
     snapshot: () => new Map(),

@@ -112,6 +112,8 @@ export interface LossPart {
  * loss alone (never with the penalty's). A head that grew has more columns than before; its new elements are free.
  */
 export interface Regularizer {
+  /** It never adds to a step and looks at none: `penalty` and `observe` need not be called. */
+  readonly addsNothing?: true
   penalty(parameters: Tensors): { readonly loss: number; readonly gradients: Tensors } | undefined
   observe(parameters: Tensors, gradients: Tensors): void
   /** Earlier weights; the answers that they give on the new rows should stay. */

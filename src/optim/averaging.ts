@@ -20,7 +20,7 @@ export function averaging(optimizer: Optimizer, keep: number): Optimizer {
     slots: [...optimizer.slots, OFFSET],
     update({ weights, slots }, gradient, at) {
       const after = optimizer.update({ weights, slots: slots.slice(0, own) }, gradient, at)
-      const kept = Math.min(keep, at.step / (at.step + 9))
+      const kept = keepAt(keep, at.step)
       const offset = slots[own]
       const next = new Float32Array(weights.length)
       for (let i = 0; i < next.length; i += 1)
@@ -28,4 +28,9 @@ export function averaging(optimizer: Optimizer, keep: number): Optimizer {
       return { weights: after.weights, slots: [...after.slots, next] }
     },
   }
+}
+
+/** κₜ */
+export function keepAt(keep: number, step: number): number {
+  return Math.min(keep, step / (step + 9))
 }

@@ -10,6 +10,18 @@ export function optimizerOf(hyperparameters: Hyperparameters): Optimizer {
   return average === 0 ? shrinking : averaging(shrinking, average)
 }
 
+/** η·λₜ: the part of a weight that goes with this step. */
+export function shrinkOf(
+  { weight_decay = 0, weight_decay_steps = 0 }: Hyperparameters,
+  { rate, step }: { readonly rate: number; readonly step: number },
+): number {
+  return rate * weight_decay * wornBy(weight_decay_steps, step)
+}
+
+function wornBy(halfSteps: number, step: number): number {
+  return halfSteps === 0 ? 1 : halfSteps / (halfSteps + step - 1)
+}
+
 /**
  * Weights shrink by themselves, apart from the gradient; what the data does not hold up, goes. A shrinking that wears off
  * is a prior: strong while examples are few, and outvoted later.
@@ -22,8 +34,7 @@ function decaying(optimizer: Optimizer, decay: number, halfSteps: number): Optim
   return {
     slots: optimizer.slots,
     update(before, gradient, at) {
-      const worn = halfSteps === 0 ? 1 : halfSteps / (halfSteps + at.step - 1)
-      const shrink = at.rate * decay * worn
+      const shrink = at.rate * decay * wornBy(halfSteps, at.step)
       const after = optimizer.update(before, gradient, at)
       // They are new arrays: nothing else refers to them yet.
       const { weights } = after

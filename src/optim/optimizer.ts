@@ -21,9 +21,9 @@ export function ruleOf({ optimizer, momentum }: Hyperparameters): Optimizer {
   return momentum === 0 ? plainSgd : sgd(momentum)
 }
 
-const BETA1 = 0.9
-const BETA2 = 0.999
-const EPSILON = 1e-8
+export const BETA1 = 0.9
+export const BETA2 = 0.999
+export const EPSILON = 1e-8
 
 /**
  *   m ← β₁·m + (1−β₁)·g          v ← β₂·v + (1−β₂)·g²

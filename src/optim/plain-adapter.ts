@@ -9,10 +9,11 @@ import type { Method, TrainRow } from '../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
 import type { Latent, TargetModule } from '../contracts/network.ts'
 import { openDropout, type Dropout } from '../nn/dropout.ts'
-import { openTape, type PlainTape } from '../nn/js/ops.ts'
+import { type Held, openTape, type PlainTape } from '../nn/js/ops.ts'
 import { NotPlain, type PlainValue } from '../nn/js/value.ts'
 import { padded } from './batch-input.ts'
 import type { AdapterEngine, Gradients, LossOf } from './engine-adapter.ts'
+import type { KernelWeights } from './kernel-weights.ts'
 
 /**
  * Numbers in the base's weights. An MLP 784-100-100-10 takes two thirds of the time of compiled TensorFlow for 10 rows and 1.2 times it for
@@ -29,6 +30,16 @@ interface PlainPlan extends AdapterPlan {
   readonly isJoint?: true
 }
 
+/** Which numbers a tape reads: copies, or those that learn or answer, where they lie. */
+type Read = 'copied' | 'learning' | 'answering'
+
+interface Chosen {
+  readonly read: Read
+  readonly parameters: ReadonlyMap<string, Tensor | Held>
+  /** Numbers in all of them. */
+  readonly size: number
+}
+
 interface Recorded {
   readonly tape: PlainTape
   readonly hidden: PlainValue
@@ -43,10 +54,14 @@ export class PlainAdapter implements AdapterEngine {
   readonly #cut: number
   readonly #nonTrainable: ReadonlySet<string>
   readonly #recorded = new Map<string, Recorded>()
+  readonly #weights: KernelWeights | undefined
   #parameters: Tensors = new Map()
+  #chosen: Partial<Record<Read, Chosen>> = {}
 
-  constructor(plan: PlainPlan) {
+  /** `weights`: those that learn, which lie in the memory of the kernels; then `load` gets all others. */
+  constructor(plan: PlainPlan, weights?: KernelWeights) {
     this.#plan = plan
+    this.#weights = weights
     this.#method = methodOf(plan)
     this.#sites = sitesOf(plan)
     this.#cut = cutOf(plan.config.tail_layers, plan.base.network.layers)
@@ -55,40 +70,69 @@ export class PlainAdapter implements AdapterEngine {
 
   load(parameters: Tensors): void {
     this.#parameters = parameters
+    this.#chosen = {}
   }
 
-  logits(rows: readonly Latent[], parameters = this.#parameters): readonly Float32Array[] {
-    return groupsOf(rows, MOST_ROWS).flatMap((group) =>
-      rowsOf(this.#forward(group, parameters).output, group.length),
-    )
+  /** The weights lie elsewhere. */
+  moved(): void {
+    this.#chosen = {}
+    this.#forgetTapes()
+  }
+
+  logits(rows: readonly Latent[]): readonly Float32Array[] {
+    return this.#outputs(rows, this.#choose('answering'))
   }
 
   logitsWith(parameters: Tensors, rows: readonly Latent[]): readonly Float32Array[] {
-    return this.logits(rows, new Map([...this.#parameters, ...parameters]))
+    return this.#outputs(rows, copiedFrom(new Map([...this.#parameters, ...parameters])))
   }
 
   gradients(rows: readonly TrainRow[], lossOf: LossOf, seed: string): Gradients {
-    const gradients = new Map<string, Float32Array>()
+    const sums = new Map<string, Float32Array>()
     const logits: Float32Array[] = []
     let loss = 0
     const groups = groupsOf(rows, this.#plan.isJoint === true ? Infinity : MOST_ROWS)
     for (const [at, group] of groups.entries()) {
       const dropout = this.#method.isRandomInSteps === true ? openDropout(seed, at) : undefined
       const latents = group.map(({ latent }) => latent)
-      const { tape, output } = this.#forward(latents, this.#parameters, dropout)
+      const { tape, output } = this.#forward(latents, this.#choose('learning'), dropout)
       const outputs = rowsOf(output, group.length)
       const found = lossOf(group, outputs)
-      tape.backward(output, found.gradient)
+      tape.backward(output, found.gradient, at > 0)
       loss += found.loss
       logits.push(...outputs)
-      this.#collect(tape, gradients)
+      if (this.#weights === undefined) this.#collect(tape, sums)
     }
-    return { loss, gradients, logits }
+    return { loss, gradients: this.#weights?.gradients ?? sums, logits }
   }
 
   dispose(): void {
     this.#parameters = new Map()
+    this.#chosen = {}
+    this.#forgetTapes()
+  }
+
+  #forgetTapes(): void {
+    for (const { tape } of this.#recorded.values()) tape.close()
     this.#recorded.clear()
+  }
+
+  #outputs(rows: readonly Latent[], chosen: Chosen): readonly Float32Array[] {
+    return groupsOf(rows, MOST_ROWS).flatMap((group) =>
+      rowsOf(this.#forward(group, chosen).output, group.length),
+    )
+  }
+
+  /** Made once until something is loaded. */
+  #choose(read: Exclude<Read, 'copied'>): Chosen {
+    const weights = this.#weights
+    if (weights === undefined) return (this.#chosen.copied ??= copiedFrom(this.#parameters))
+    const held = weights[read]
+    return (this.#chosen[read] ??= {
+      read: weights.learning === held ? 'learning' : read,
+      parameters: new Map<string, Tensor | Held>([...this.#parameters, ...held]),
+      size: sizeOf(this.#parameters) + weights.size,
+    })
   }
 
   /** Adds what the tape has found. */
@@ -103,27 +147,29 @@ export class PlainAdapter implements AdapterEngine {
   }
 
   /** Once more on the tape of this shape, where there is one. */
-  #forward(rows: readonly Latent[], parameters: Tensors, dropout?: Dropout): Recorded {
-    const { hidden, mask } = padded(rows)
-    const key = shapeOf(hidden, parameters, dropout !== undefined)
+  #forward(rows: readonly Latent[], chosen: Chosen, dropout?: Dropout): Recorded {
+    const positions = longest(rows)
+    const key = `${rows.length},${positions}/${chosen.size}/${chosen.read}/${dropout !== undefined}`
     const known = this.#recorded.get(key)
     if (known?.tape.isValid === true) {
-      known.hidden.data.set(hidden.data)
-      known.mask.data.set(mask.data)
-      known.tape.again(parameters, dropout)
+      write(rows, positions, known)
+      known.tape.again(chosen.parameters, dropout)
       return known
     }
-    const recorded = this.#record({ hidden, mask }, parameters, dropout)
+    const recorded = this.#record(padded(rows), chosen, dropout)
     this.#recorded.delete(key)
     this.#recorded.set(key, recorded)
-    const [oldest] = this.#recorded.keys()
-    if (this.#recorded.size > MOST_TAPES && oldest !== undefined) this.#recorded.delete(oldest)
+    const [oldest] = this.#recorded
+    if (this.#recorded.size > MOST_TAPES && oldest !== undefined) {
+      oldest[1].tape.close()
+      this.#recorded.delete(oldest[0])
+    }
     return recorded
   }
 
   #record(
     input: { readonly hidden: Tensor; readonly mask: Tensor },
-    parameters: Tensors,
+    { parameters }: Chosen,
     dropout?: Dropout,
   ): Recorded {
     const { base, task } = this.#plan
@@ -136,11 +182,30 @@ export class PlainAdapter implements AdapterEngine {
   }
 }
 
+function copiedFrom(parameters: Tensors): Chosen {
+  return { read: 'copied', parameters, size: sizeOf(parameters) }
+}
+
 /** Of one plan only the head's outputs change, so the count of all numbers distinguishes two shapes. */
-function shapeOf({ shape }: Tensor, parameters: Tensors, isRandom: boolean): string {
+function sizeOf(parameters: Tensors): number {
   let numbers = 0
   for (const { data } of parameters.values()) numbers += data.length
-  return `${shape.join()}/${numbers}/${isRandom}`
+  return numbers
+}
+
+function longest(rows: readonly Latent[]): number {
+  return rows.reduce((most, { positions }) => Math.max(most, positions), 0)
+}
+
+/** Into the inputs of a tape, what `padded` makes of the rows. */
+function write(rows: readonly Latent[], length: number, { hidden, mask }: Recorded): void {
+  for (const [row, { data, width, positions }] of rows.entries()) {
+    const from = row * length
+    hidden.data.set(data, from * width)
+    if (positions < length) hidden.data.fill(0, (from + positions) * width, (from + length) * width)
+    mask.data.fill(1, from, from + positions)
+    mask.data.fill(0, from + positions, from + length)
+  }
 }
 
 function groupsOf<Row>(rows: readonly Row[], most: number): readonly (readonly Row[])[] {
@@ -165,6 +230,8 @@ export function isPlain(some: AdapterPlan): boolean {
   } catch (error) {
     if (error instanceof NotPlain) return false
     throw error
+  } finally {
+    engine.dispose()
   }
 }
 

@@ -32,6 +32,7 @@ import type { Compiling } from './compiled-network.ts'
 import { AdapterEmbedding } from './embedding-training.ts'
 import { openClosedForm } from './closed-form.ts'
 import { type AdapterEngine, EngineAdapter, type Gradients } from './engine-adapter.ts'
+import { KernelWeights } from './kernel-weights.ts'
 import { isPlain, PlainAdapter } from './plain-adapter.ts'
 import { globalNorm, type Optimizer } from './optimizer.ts'
 import { optimizerOf } from './optimizer-of.ts'
@@ -80,12 +81,15 @@ class AdapterTrainable implements Trainable {
   readonly #method: Method
   readonly #optimizer: Optimizer
   readonly #engine: AdapterEngine
+  /** Where the plain engine's steps are made in place. */
+  readonly #inPlace: { readonly weights: KernelWeights; readonly engine: PlainAdapter } | undefined
   readonly observe?: NonNullable<Trainable['observe']>
   readonly testAndStep?: NonNullable<Trainable['testAndStep']>
   readonly embedding?: AdapterEmbedding
   readonly divergences?: NonNullable<Trainable['divergences']>
   #head: Head
-  #weights: Weights
+  /** Where steps are not made in place. */
+  #held: Weights = { parameters: new Map(), slots: new Map(), steps: 0 }
   /** What base and task count, apart from what steps move. */
   #statistics: Tensors
 
@@ -94,12 +98,17 @@ class AdapterTrainable implements Trainable {
     this.#parts = parts
     this.#method = methodOf(parts)
     this.#optimizer = optimizerOf(parts.hyperparameters)
-    this.#engine = isPlain(parts) ? new PlainAdapter(parts) : new EngineAdapter(parts)
+    const isInPlace = parts.regularizer.addsNothing === true && !this.#method.retract
+    const weights = isInPlace
+      ? new KernelWeights(this.#optimizer, parts.hyperparameters)
+      : undefined
+    const plain = isPlain(parts) ? new PlainAdapter(parts, weights) : undefined
+    this.#inPlace = plain && weights && { weights, engine: plain }
+    this.#engine = plain ?? new EngineAdapter(parts)
     this.#head = parts.head
     const { nonTrainable, learning } = this.#parted(parts.parameters)
     this.#statistics = nonTrainable
-    this.#weights = { parameters: learning, slots: new Map(), steps: 0 }
-    this.#load()
+    this.#use({ parameters: learning, slots: new Map(), steps: 0 })
     // Averaged weights score in place of those that learn, and without dropout.
     if ((parts.hyperparameters.average ?? 0) === 0 && this.#method.isRandomInSteps !== true)
       this.testAndStep = (rows, rateFactor) => this.#step(rows, rateFactor)
@@ -127,6 +136,7 @@ class AdapterTrainable implements Trainable {
 
   score(rows: readonly Latent[]): readonly Float32Array[] {
     if (rows.length === 0 || this.#outputs === 0) return rows.map(() => new Float32Array())
+    if (this.#inPlace !== undefined) return this.#engine.logits(rows)
     const mean = this.#averaged()
     return mean ? this.#engine.logitsWith(mean, rows) : this.#engine.logits(rows)
   }
@@ -138,7 +148,10 @@ class AdapterTrainable implements Trainable {
 
   #step(rows: readonly TrainRow[], rateFactor = 1) {
     if (rows.length === 0) return { ...DROPPED, logits: [] }
-    const penalty = this.#parts.regularizer.penalty(this.#weights.parameters)
+    const { regularizer } = this.#parts
+    const penalty = regularizer.addsNothing
+      ? undefined
+      : regularizer.penalty(this.#weights.parameters)
     const batch = this.#gradients(rows)
     return { ...this.#learn(batch, penalty, rateFactor), logits: batch.logits }
   }
@@ -154,7 +167,7 @@ class AdapterTrainable implements Trainable {
       this.#engine.gradients(
         some,
         (group, outputs) => lossOf(group, outputs, some.length, step),
-        `${this.#weights.steps}/${part}`,
+        `${this.#steps}/${part}`,
       )
     const replayed = rows.filter(({ isReplayed }) => isReplayed === true)
     if (regularizer.project === undefined || fresh.length === 0 || replayed.length === 0)
@@ -190,34 +203,42 @@ class AdapterTrainable implements Trainable {
   ): StepResult {
     const loss = batch.loss + (penalty?.loss ?? 0)
     const gradients = penalty ? sum(batch.gradients, penalty.gradients) : batch.gradients
-    const gradientNorm = globalNorm(gradients.values())
+    const gradientNorm = this.#norm(gradients)
     if (!Number.isFinite(loss) || !this.#move(gradients, gradientNorm, rateFactor)) return DROPPED
-    const { parameters } = this.#weights
-    this.#parts.regularizer.observe(parameters, shaped(batch.gradients, parameters))
+    const { regularizer } = this.#parts
+    if (regularizer.addsNothing !== true) {
+      const { parameters } = this.#weights
+      regularizer.observe(parameters, shaped(batch.gradients, parameters))
+    }
     return { loss, gradientNorm, dropped: false }
   }
 
   /** Whether every number is finite; if not, nothing moves. */
   #move(gradients: Gradients['gradients'], norm: number, rateFactor: number): boolean {
     if (!Number.isFinite(norm)) return false
+    if (this.#inPlace !== undefined) return this.#inPlace.weights.step(norm, rateFactor)
     const by = { ...this.#parts.hyperparameters, rateFactor }
     const free = stepped(this.#weights, this.#optimizer, gradients, norm, by)
     if (free !== undefined) this.#use(retracted(free, this.#optimizer, this.#method))
     return free !== undefined
   }
 
+  #norm(gradients: Gradients['gradients']): number {
+    return this.#inPlace?.weights.norm(gradients) ?? globalNorm(gradients.values())
+  }
+
   #openEmbedding(): AdapterEmbedding {
     return new AdapterEmbedding({
       plan: this.#parts,
       present: () => this.#all(),
-      seed: () => `${this.#weights.steps}/embedding`,
+      seed: () => `${this.#steps}/embedding`,
       learn: (own, { loss, rateFactor }) => {
         const still = [...this.#weights.parameters].map(
           ([name, { data }]) => [name, new Float32Array(data.length)] as const,
         )
-        const norm = globalNorm(own.values())
-        const isMade =
-          Number.isFinite(loss) && this.#move(new Map([...still, ...own]), norm, rateFactor)
+        const gradients = new Map([...still, ...own])
+        const norm = this.#norm(gradients)
+        const isMade = Number.isFinite(loss) && this.#move(gradients, norm, rateFactor)
         return isMade ? { loss, gradientNorm: norm, dropped: false } : DROPPED
       },
       setHead: (rows, penalty) => {
@@ -296,15 +317,25 @@ class AdapterTrainable implements Trainable {
   dispose(): void {
     this.embedding?.close()
     this.#engine.dispose()
+    this.#inPlace?.weights.close()
+  }
+
+  get #weights(): Weights {
+    return this.#inPlace?.weights.weights ?? this.#held
+  }
+
+  get #steps(): number {
+    return this.#inPlace?.weights.steps ?? this.#held.steps
   }
 
   #use(weights: Weights): void {
-    this.#weights = weights
+    if (this.#inPlace === undefined) this.#held = weights
+    else if (this.#inPlace.weights.load(weights)) this.#inPlace.engine.moved()
     this.#load()
   }
 
   #load(): void {
-    this.#engine.load(this.#all())
+    this.#engine.load(this.#inPlace === undefined ? this.#all() : this.#statistics)
   }
 
   #all(): Tensors {

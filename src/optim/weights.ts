@@ -148,6 +148,9 @@ function slotName(optimizer: Optimizer, index: number, name: string): string {
 }
 
 /** Heads start from zero and learn faster than what they read. */
-function rateOf(name: string, { learning_rate, head_learning_rate }: Hyperparameters): number {
+export function rateOf(
+  name: string,
+  { learning_rate, head_learning_rate }: Hyperparameters,
+): number {
   return name.startsWith('head.') ? (head_learning_rate ?? 10 * learning_rate) : learning_rate
 }

@@ -98,6 +98,11 @@ export const errorTable = {
     retriable: true,
     fix: 'wait as long as Retry-After says, or raise limits.queue',
   },
+  KERNEL_MEMORY_FULL: {
+    status: 500,
+    exit: 71,
+    fix: 'raise limits.kernel_memory_bytes, or let the model be smaller: fewer labels, fewer features, or fewer models in one trainer (isolate: true)',
+  },
   PINS_FULL: {
     status: 409,
     exit: 75,

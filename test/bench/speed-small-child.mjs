@@ -5,12 +5,13 @@
 import { createInterface } from 'node:readline'
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { openBase } from '../../dist/src/config/model-parts.js'
+import { openPolicy } from '../../dist/src/config/plugins/open-policy.js'
 import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
 import { BaseTensors } from '../../dist/src/optim/base-tensors.js'
 import { isPlain } from '../../dist/src/optim/plain-adapter.js'
 import { openTrainable } from '../../dist/src/optim/step.js'
 import { openRandom } from '../../dist/src/platform/random.js'
-import { methods } from '../../dist/src/plugins.js'
+import { methods, policies } from '../../dist/src/plugins.js'
 import { cpuTime } from './figures.mjs'
 import { classificationOf } from './task.mjs'
 import { smallStream, EVENTS } from './speed-small-streams.mjs'
@@ -51,12 +52,7 @@ async function steps({ base: features, labels: count, method: kind, optimizer },
   const trainable = openTrainable({
     ...{ ...plan, head: labels, tf, baseTensors: new BaseTensors(tf, base) },
     hyperparameters: { learning_rate: 1e-3, optimizer, momentum: 0, clip_norm: 1e6 },
-    regularizer: {
-      penalty: () => undefined,
-      observe() {},
-      snapshot: () => new Map(),
-      restore() {},
-    },
+    regularizer: openPolicy('regularizer', policies.regularizer, { policy: 'none' }),
     parameters: freshAdapter(plan, random),
     ...(engine === 'tensorflow' && { compiling: { onEager: refuse } }),
   })

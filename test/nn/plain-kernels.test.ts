@@ -1,9 +1,12 @@
 /** The kernels of the plain engine against loops, over sizes that fill no vector and sizes that fill several. */
 import { describe, expect, test } from 'vitest'
-import { beginTape, floats, isValid, kernels, take } from '../../src/nn/js/wasm/memory.ts'
+import { openBlocks } from '../../src/nn/js/wasm/blocks.ts'
+import { Arena, double, floats, kernelMemory, kernels } from '../../src/nn/js/wasm/memory.ts'
 import { openRandom } from '../../src/platform/random.ts'
 
 const random = openRandom(1, 'kernels')
+const arena = new Arena({ isTape: false })
+const take = (count: number) => arena.take(count)
 
 function drawn(count: number) {
   const at = take(count)
@@ -33,6 +36,11 @@ describe('the kernels of the plain engine', () => {
           c.view.set(before)
           kernels.product(c.at, turned.at, b.at, m, n, k, 4, 4 * m)
           expectNear(c.view, wanted)
+          kernels.productOver(c.at, turned.at, b.at, m, n, k, 4, 4 * m)
+          expectNear(
+            c.view,
+            wanted.map((value, place) => value - before[place]!),
+          )
         }
     },
   )
@@ -68,17 +76,64 @@ describe('the kernels of the plain engine', () => {
     expectNear(row.view, sums)
   })
 
-  test('views stay valid when the memory grows, and tapes begin again once all are too large', () => {
-    const begun = beginTape()
+  test('add squares up in double precision', () => {
+    const { at, view } = drawn(8)
+    view.set([1e20, 3, -4, 1e-20, 5, 0, 0, 1e20])
+    const sum = take(2)
+    kernels.squares(sum, at, 8)
+    expect(double(sum)[0]).toBe([...view].reduce((total, x) => total + x * x, 0))
+  })
+
+  test('views stay valid when the memory grows', () => {
     const { view, at } = drawn(4)
     const before = [...view]
-    const large = take(2 ** 25)
+    const large = take(2 ** 22)
     floats(large, 1)[0] = 1
     expect([...floats(at, 4)]).toEqual(before)
     expect([...view]).toEqual(before)
-    expect(isValid(begun)).toBe(true)
-    beginTape()
-    expect(isValid(begun)).toBe(false)
+  })
+
+  test('the oldest tapes give their memory to others beyond the limit, and weights never do', () => {
+    const before = kernelMemory.limitBytes
+    const [kept, first, second] = [false, true, true].map((isTape) => new Arena({ isTape }))
+    const used = kernelMemory.usedBytes
+    kernelMemory.limit(used + 3 * 2 ** 20)
+    for (const each of [kept!, first!, second!]) each.take(2 ** 18)
+    expect(kernelMemory.usedBytes).toBe(used + 3 * 2 ** 20)
+    first!.used()
+    const third = new Arena({ isTape: true })
+    third.take(2 ** 18)
+    expect([kept, first, second, third].map((each) => each!.isOpen)).toEqual([
+      true,
+      true,
+      false,
+      true,
+    ])
+    const message = expect.objectContaining({ code: 'KERNEL_MEMORY_FULL' })
+    expect(() => third.take(2 ** 20)).toThrow(message)
+    for (const each of [kept!, first!, third]) each.close()
+    expect(kernelMemory.usedBytes).toBe(used)
+    kernelMemory.limit(before)
+  })
+
+  test('free blocks are joined with their neighbours, in any order', () => {
+    const blocks = openBlocks(() => undefined)
+    blocks.limitBytes = 400
+    for (const order of [
+      [0, 1, 2, 3],
+      [3, 2, 1, 0],
+      [1, 3, 0, 2],
+      [2, 0, 3, 1],
+    ]) {
+      const taken = order.map(() => blocks.take(100)!)
+      expect(taken.toSorted((a, b) => a - b)).toEqual([0, 100, 200, 300])
+      expect(blocks.take(1)).toBeUndefined()
+      for (const at of order) blocks.free(taken[at]!, 100)
+      expect(blocks.usedBytes).toBe(0)
+      const whole = blocks.take(400)
+      expect(whole).toBe(0)
+      blocks.free(0, 400)
+    }
   })
 })
 

@@ -1,39 +1,39 @@
 /** Slices and concatenates columns of the last axis. */
-import { gradientIn, type Note, PlainValue } from './value.ts'
+import type { PlainValue, Recorder } from './value.ts'
 import { kernels } from './wasm/memory.ts'
 
-export function lastAxis(note: Note) {
+export function lastAxis(tape: Recorder) {
   return {
-    columns: (x: PlainValue, from: number, to: number) => columns(x, from, to, note),
-    concat: (parts: readonly PlainValue[]) => concat(parts, note),
+    columns: (x: PlainValue, from: number, to: number) => columns(x, from, to, tape),
+    concat: (parts: readonly PlainValue[]) => concat(parts, tape),
   }
 }
 
-function columns(x: PlainValue, from: number, to: number, note: Note): PlainValue {
+function columns(x: PlainValue, from: number, to: number, tape: Recorder): PlainValue {
   const width = x.shape.at(-1) ?? 0
   const rows = x.size / width
   const size = to - from
-  const y = new PlainValue([...x.shape.slice(0, -1), size], x.fixed)
+  const y = tape.value([...x.shape.slice(0, -1), size], x.fixed)
   const [place, whole, part] = [4 * from, 4 * width, 4 * size]
-  note(
+  tape.note(
     y,
     () => {
       kernels.copy(y.at, x.at + place, 0, rows, size, part, whole, 0)
     },
     (dy) => {
-      const to = gradientIn(x) + place
+      const to = tape.gradientIn(x) + place
       kernels.add(to, to, dy, rows, size, whole, whole, part)
     },
   )
   return y
 }
 
-function concat(parts: readonly PlainValue[], note: Note): PlainValue {
+function concat(parts: readonly PlainValue[], tape: Recorder): PlainValue {
   const sizes = parts.map(({ shape }) => shape.at(-1) ?? 0)
   const width = sizes.reduce((sum, size) => sum + size, 0)
   const rows = (parts[0]?.size ?? 0) / (sizes[0] ?? 1)
   const leading = parts[0]?.shape.slice(0, -1) ?? []
-  const y = new PlainValue(
+  const y = tape.value(
     [...leading, width],
     parts.every((part) => part.fixed),
   )
@@ -44,7 +44,7 @@ function concat(parts: readonly PlainValue[], note: Note): PlainValue {
     from += size
     return { part, size, own: 4 * size, place: 4 * (from - size) }
   })
-  note(
+  tape.note(
     y,
     () => {
       for (const { part, size, own, place } of placed)
@@ -53,7 +53,7 @@ function concat(parts: readonly PlainValue[], note: Note): PlainValue {
     (dy) => {
       for (const { part, size, own, place } of placed) {
         if (part.fixed) continue
-        const to = gradientIn(part)
+        const to = tape.gradientIn(part)
         kernels.add(to, to, dy + place, rows, size, own, own, whole)
       }
     },

@@ -2,7 +2,7 @@
  * Elementwise operations on one or two numbers. The smaller of two values repeats along the leading axes of the other, and what
  * flows back to it is the sum over them.
  */
-import { NotPlain, gradientIn, type Note, PlainValue } from './value.ts'
+import { NotPlain, type PlainValue, type Recorder } from './value.ts'
 import { floats, kernels } from './wasm/memory.ts'
 
 type BinaryName = 'add' | 'sub' | 'mul' | 'div' | 'max'
@@ -30,36 +30,36 @@ const tanh: Unary = { f: Math.tanh, dx: (_, y) => 1 - y * y }
 const log: Unary = { f: Math.log, dx: (x) => 1 / x }
 const sqrt: Unary = { f: Math.sqrt, dx: (_, y) => 1 / (2 * y) }
 
-export function elementwise(note: Note) {
-  const binary = (name: BinaryName) => (a: PlainValue, b: PlainValue) => pairwise(name, a, b, note)
-  const unary = (rule: Unary) => (x: PlainValue) => each(x, rule, note)
+export function elementwise(tape: Recorder) {
+  const binary = (name: BinaryName) => (a: PlainValue, b: PlainValue) => pairwise(name, a, b, tape)
+  const unary = (rule: Unary) => (x: PlainValue) => each(x, rule, tape)
   return {
     add: binary('add'),
     sub: binary('sub'),
     mul: binary('mul'),
     div: binary('div'),
     maximum: binary('max'),
-    relu: (x: PlainValue) => relu(x, note),
+    relu: (x: PlainValue) => relu(x, tape),
     tanh: unary(tanh),
     sqrt: unary(sqrt),
     log: unary(log),
   }
 }
 
-function pairwise(name: BinaryName, a: PlainValue, b: PlainValue, note: Note): PlainValue {
+function pairwise(name: BinaryName, a: PlainValue, b: PlainValue, tape: Recorder): PlainValue {
   const pair = pairOf(a, b)
-  const y = new PlainValue(pair.shape, a.fixed && b.fixed)
+  const y = tape.value(pair.shape, a.fixed && b.fixed)
   const { rows, n, form } = pair
   const [aStep, bStep] = pair.steps
   const kernel = kernels[`${name}${form}`]
-  note(
+  tape.note(
     y,
     () => {
       kernel(y.at, a.at, b.at, rows, n, 4 * n, aStep, bStep)
     },
     (dy) => {
       for (const side of [0, 1] as const)
-        if (!(side === 0 ? a : b).fixed) flowBack(name, side, [a, b], pair, dy)
+        if (!(side === 0 ? a : b).fixed) flowBack(name, side, [a, b], { ...pair, dy }, tape)
     },
   )
   return y
@@ -89,11 +89,11 @@ function flowBack(
   name: BinaryName,
   side: 0 | 1,
   operands: readonly [PlainValue, PlainValue],
-  { rows, n, steps, form }: Pair,
-  dy: number,
+  { rows, n, steps, form, dy }: Pair & { readonly dy: number },
+  tape: Recorder,
 ): void {
   const [target, other] = side === 0 ? operands : [operands[1], operands[0]]
-  const to = gradientIn(target)
+  const to = tape.gradientIn(target)
   const isSummed = target.size === 1 && rows * n > 1
   const [step, otherStep] = side === 0 ? steps : [steps[1], steps[0]]
   if (name === 'div' || name === 'max' || isSummed)
@@ -123,30 +123,30 @@ function slowly(
   }
 }
 
-function relu(x: PlainValue, note: Note): PlainValue {
-  const y = new PlainValue(x.shape, x.fixed)
-  note(
+function relu(x: PlainValue, tape: Recorder): PlainValue {
+  const y = tape.value(x.shape, x.fixed)
+  tape.note(
     y,
     () => {
       kernels.where(y.at, x.at, x.at, 1, x.size, 0, 0, 0)
     },
     (dy) => {
-      kernels.addWhere(gradientIn(x), dy, y.at, 1, x.size, 0, 0, 0)
+      kernels.addWhere(tape.gradientIn(x), dy, y.at, 1, x.size, 0, 0, 0)
     },
   )
   return y
 }
 
-function each(x: PlainValue, { f, dx }: Unary, note: Note): PlainValue {
-  const y = new PlainValue(x.shape, x.fixed)
-  note(
+function each(x: PlainValue, { f, dx }: Unary, tape: Recorder): PlainValue {
+  const y = tape.value(x.shape, x.fixed)
+  tape.note(
     y,
     () => {
       const [from, to] = [x.data, y.data]
       for (let at = 0; at < to.length; at += 1) to[at] = f(from[at] ?? 0)
     },
     (dyAt) => {
-      const [to, dy] = [floats(gradientIn(x), x.size), floats(dyAt, x.size)]
+      const [to, dy] = [floats(tape.gradientIn(x), x.size), floats(dyAt, x.size)]
       for (let at = 0; at < to.length; at += 1)
         to[at] = (to[at] ?? 0) + (dy[at] ?? 0) * dx(x.data[at] ?? 0, y.data[at] ?? 0)
     },

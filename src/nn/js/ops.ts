@@ -11,68 +11,103 @@ import { invariant } from '../../platform/errors.ts'
 import type { Dropout } from '../dropout.ts'
 import { lastAxis } from './columns.ts'
 import { elementwise } from './elementwise.ts'
+import { openGradients } from './gradients.ts'
 import { matMul, transpose } from './products.ts'
-import { NotPlain, type Note, PlainValue, gradientIn } from './value.ts'
-import { beginTape, checkValid, end, isValid, kernels } from './wasm/memory.ts'
+import { NotPlain, PlainValue, type Recorder, sizeOf } from './value.ts'
+import { Arena } from './wasm/memory.ts'
 
 type Named = Pick<ReadonlyMap<string, Tensor>, 'get'>
+
+/** A parameter that lies in the memory of the kernels already: its numbers, and its gradient, which is 0 where nothing flows. */
+export interface Held {
+  readonly shape: readonly number[]
+  /** Addresses in bytes. */
+  readonly at: number
+  readonly gradientAt: number
+}
+
+/** Copied into the tape when they have changed, or read where they lie. */
+export type Params = Pick<ReadonlyMap<string, Tensor | Held>, 'get'>
 
 export interface PlainTape {
   readonly ops: Ops<PlainValue>
   /** A value without a gradient. */
   input(tensor: Tensor): PlainValue
-  /** From the gradient of `output`, as long as it, to the gradients of everything it depends on. */
-  backward(output: PlainValue, gradient: Float32Array): void
+  /**
+   * From the gradient of `output`, as long as it, to the gradients of everything it depends on. `isAdded`: those of held
+   * parameters are added to what is there.
+   */
+  backward(output: PlainValue, gradient: Float32Array, isAdded?: boolean): void
   /** Undefined if no gradient reached it. It changes with the next call of `backward`. */
   gradientOf(param: string): Float32Array | undefined
   /** False once others have taken its memory: its inputs must not be written any more. */
   readonly isValid: boolean
   /** Computes every value once more, with these parameters and with what was written into the inputs. */
-  again(params: Named, dropout?: Dropout): void
+  again(params: Params, dropout?: Dropout): void
+  /** Gives its memory back. */
+  close(): void
 }
 
 /** `nonTrainable` parameters have no gradient; `dropout` is the mask of a training step. */
 export function openTape(
   weights: Named,
-  params: Named,
+  params: Params,
   nonTrainable: ReadonlySet<string> = new Set(),
   dropout?: Dropout,
 ): PlainTape {
-  const begun = beginTape()
+  const arena = new Arena({ isTape: true })
   const asked = new Map<string, PlainValue>()
   const forwards: (() => void)[] = []
-  const backs: { readonly value: PlainValue; readonly back: (gradientAt: number) => void }[] = []
-  const backward = openBackward(backs)
+  const gradients = openGradients(arena)
   /** What was copied in last: tensors never change in place. */
   const copied = new Map<string, Float32Array>()
   let mask = dropout
-  const note: Note = (value, forward, back) => {
-    forward()
-    forwards.push(forward)
-    if (!value.fixed) backs.push({ value, back })
+  const tape: Recorder = {
+    arena,
+    ...gradients,
+    value: (shape, fixed) => new PlainValue(shape, fixed, arena.take(sizeOf(shape))),
+    note(value, forward, back) {
+      forward()
+      forwards.push(forward)
+      if (!value.fixed) gradients.backs.push({ value, back })
+    },
   }
-  const rules = elementwise(note)
+  const inputOf = ({ shape, data }: Tensor) => {
+    const value = tape.value(shape, true)
+    value.data.set(data)
+    return value
+  }
+  const paramOf = (name: string) => {
+    const param = paramIn(params, name)
+    const isFixed = nonTrainable.has(name)
+    if ('at' in param) {
+      const value = new PlainValue(param.shape, isFixed, param.at)
+      if (!isFixed) gradients.held.set(value, param.gradientAt)
+      return value
+    }
+    const value = tape.value(param.shape, isFixed)
+    value.data.set(param.data)
+    copied.set(name, param.data)
+    return value
+  }
+  const rules = elementwise(tape)
   return {
     ops: {
       ...refusing(),
-      weight: (name) => inputOf(tensorIn(weights, name), true),
+      weight: (name) => inputOf(tensorIn(weights, name)),
       param(name) {
-        const known = asked.get(name)
-        if (known !== undefined) return known
-        const tensor = tensorIn(params, name)
-        const value = inputOf(tensor, nonTrainable.has(name))
+        const value = asked.get(name) ?? paramOf(name)
         asked.set(name, value)
-        copied.set(name, tensor.data)
         return value
       },
-      scalar: (value) => inputOf({ shape: [], data: Float32Array.of(value) }, true),
-      matMul: (x, w) => matMul(x, w, note),
-      transpose: (w) => transpose(w, note),
+      scalar: (value) => inputOf({ shape: [], data: Float32Array.of(value) }),
+      matMul: (x, w) => matMul(x, w, tape),
+      transpose: (w) => transpose(w, tape),
       ...rules,
       dropout(x, rate, place) {
         if (mask === undefined) return x
-        const drawn = new PlainValue(x.shape, true)
-        note(
+        const drawn = tape.value(x.shape, true)
+        tape.note(
           drawn,
           () => {
             if (mask !== undefined) drawn.data.set(mask(x.size, rate, place))
@@ -81,70 +116,46 @@ export function openTape(
         )
         return rules.mul(x, drawn)
       },
-      ...lastAxis(note),
+      ...lastAxis(tape),
     },
-    input: (tensor) => inputOf(tensor, true),
-    backward(output, gradient) {
-      checkValid(begun)
-      backward(output, gradient)
+    input: inputOf,
+    backward(output, gradient, isAdded = false) {
+      invariant(arena.isOpen, CLOSED)
+      gradients.backward(output, gradient, isAdded)
     },
     gradientOf: (param) => asked.get(param)?.gradient,
     get isValid() {
-      return isValid(begun)
+      return arena.isOpen
     },
     again(others, drawn) {
-      checkValid(begun)
+      invariant(arena.isOpen, CLOSED)
+      arena.used()
       mask = drawn
-      for (const [name, value] of asked) {
+      for (const [name, before] of copied) {
         const { data } = tensorIn(others, name)
-        if (copied.get(name) === data) continue
-        value.data.set(data)
+        if (before === data) continue
+        asked.get(name)?.data.set(data)
         copied.set(name, data)
       }
       for (const forward of forwards) forward()
     },
+    close() {
+      arena.close()
+    },
   }
 }
 
-/** The first call finds out which values a gradient reaches; they stay the same. */
-function openBackward(
-  backs: readonly { readonly value: PlainValue; readonly back: (gradientAt: number) => void }[],
-) {
-  let from = 0
-  let bytes = 0
-  let reached: (() => void)[] | undefined
-  return (output: PlainValue, gradient: Float32Array) => {
-    if (reached !== undefined) {
-      kernels.zero(from, bytes)
-      output.gradient?.set(gradient)
-      for (const flow of reached) flow()
-      return
-    }
-    from = end()
-    gradientIn(output)
-    output.gradient?.set(gradient)
-    reached = []
-    for (const { value, back } of backs.toReversed()) {
-      const { gradientAt } = value
-      if (gradientAt === undefined) continue
-      back(gradientAt)
-      reached.push(() => {
-        back(gradientAt)
-      })
-    }
-    bytes = end() - from
-  }
+const CLOSED = 'a tape is used after its memory was given to others'
+
+function paramIn(params: Params, name: string): Tensor | Held {
+  const param = params.get(name)
+  invariant(param, `the network reads ${name}, which does not exist`)
+  return param
 }
 
-function inputOf({ shape, data }: Tensor, fixed: boolean): PlainValue {
-  const value = new PlainValue(shape, fixed)
-  value.data.set(data)
-  return value
-}
-
-function tensorIn(named: Named, name: string): Tensor {
-  const tensor = named.get(name)
-  invariant(tensor, `the network reads ${name}, which does not exist`)
+function tensorIn(named: Params, name: string): Tensor {
+  const tensor = paramIn(named, name)
+  invariant('data' in tensor, `${name} was copied, and is held now`)
   return tensor
 }
 

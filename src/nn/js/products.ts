@@ -1,46 +1,52 @@
 /** Products: y = x·w for x [.., in], w [in, out], with dx = dy·wᵀ and dw = xᵀ·dy. */
 import { invariant } from '../../platform/errors.ts'
-import { NotPlain, gradientIn, type Note, PlainValue } from './value.ts'
-import { kernels, take } from './wasm/memory.ts'
+import { NotPlain, type PlainValue, type Recorder } from './value.ts'
+import { kernels } from './wasm/memory.ts'
 
-export function matMul(x: PlainValue, w: PlainValue, note: Note): PlainValue {
+export function matMul(x: PlainValue, w: PlainValue, tape: Recorder): PlainValue {
   const [inSize = 0, outSize = 0] = w.shape
   if (w.shape.length !== 2) throw new NotPlain('a product by more than a matrix')
   invariant(x.shape.at(-1) === inSize, 'matMul of sizes that do not fit')
   const rows = x.size / inSize
-  const y = new PlainValue([...x.shape.slice(0, -1), outSize], x.fixed && w.fixed)
+  const y = tape.value([...x.shape.slice(0, -1), outSize], x.fixed && w.fixed)
   const [wide, narrow] = [4 * inSize, 4 * outSize]
   let turned: number | undefined
-  note(
+  let [dw, dx]: (ReturnType<Recorder['gradientOver']> | undefined)[] = []
+  tape.note(
     y,
     () => {
-      kernels.zero(y.at, 4 * y.size)
-      kernels.product(y.at, x.at, w.at, rows, outSize, inSize, wide, 4)
+      kernels.productOver(y.at, x.at, w.at, rows, outSize, inSize, wide, 4)
     },
     (dy) => {
-      if (!w.fixed) kernels.product(gradientIn(w), x.at, dy, inSize, outSize, rows, 4, wide)
+      if (!w.fixed) {
+        dw ??= tape.gradientOver(w)
+        const product = dw.isFirst() ? kernels.productOver : kernels.product
+        product(dw.at, x.at, dy, inSize, outSize, rows, 4, wide)
+      }
       if (x.fixed) return
-      turned ??= take(w.size)
+      turned ??= tape.arena.take(w.size)
       kernels.transpose(turned, w.at, inSize, outSize)
-      kernels.product(gradientIn(x), dy, turned, rows, inSize, outSize, narrow, 4)
+      dx ??= tape.gradientOver(x)
+      const product = dx.isFirst() ? kernels.productOver : kernels.product
+      product(dx.at, dy, turned, rows, inSize, outSize, narrow, 4)
     },
   )
   return y
 }
 
-export function transpose(w: PlainValue, note: Note): PlainValue {
+export function transpose(w: PlainValue, tape: Recorder): PlainValue {
   const [rows = 0, columns = 0] = w.shape
-  const y = new PlainValue([columns, rows], w.fixed)
+  const y = tape.value([columns, rows], w.fixed)
   let turned: number | undefined
-  note(
+  tape.note(
     y,
     () => {
       kernels.transpose(y.at, w.at, rows, columns)
     },
     (dy) => {
-      turned ??= take(w.size)
+      turned ??= tape.arena.take(w.size)
       kernels.transpose(turned, dy, columns, rows)
-      const dw = gradientIn(w)
+      const dw = tape.gradientIn(w)
       kernels.add(dw, dw, turned, 1, w.size, 0, 0, 0)
     },
   )

@@ -1,5 +1,5 @@
 /** A value on the tape of the plain engine: numbers in the memory of its kernels. */
-import { floats, kernels, take } from './wasm/memory.ts'
+import { type Arena, floats } from './wasm/memory.ts'
 
 export class PlainValue {
   readonly shape: readonly number[]
@@ -13,11 +13,11 @@ export class PlainValue {
   #data: Float32Array | undefined
   #gradient: Float32Array | undefined
 
-  constructor(shape: readonly number[], fixed: boolean, at?: number) {
+  constructor(shape: readonly number[], fixed: boolean, at: number) {
     this.shape = shape
     this.fixed = fixed
     this.size = sizeOf(shape)
-    this.at = at ?? take(this.size)
+    this.at = at
   }
 
   get data(): Float32Array {
@@ -30,24 +30,23 @@ export class PlainValue {
   }
 }
 
-/** Runs `forward` now and with every repetition of the tape, and notes how the gradient of `value` flows back to its inputs. */
-export type Note = (
-  value: PlainValue,
-  forward: () => void,
-  back: (gradientAt: number) => void,
-) => void
+/** What an operation needs of the tape that it is on. */
+export interface Recorder {
+  readonly arena: Arena
+  value(shape: readonly number[], fixed: boolean): PlainValue
+  /** Runs `forward` now and with every repetition of the tape, and notes how the gradient of `value` flows back to its inputs. */
+  note(value: PlainValue, forward: () => void, back: (gradientAt: number) => void): void
+  /** The address of its gradient, which is 0 when nothing has reached it yet: what flows back is added to it. */
+  gradientIn(value: PlainValue): number
+  /**
+   * The same for a product: one that reaches the value first writes its gradient over whatever was there. `isFirst` is asked
+   * in each repetition.
+   */
+  gradientOver(value: PlainValue): { readonly at: number; isFirst(): boolean }
+}
 
 /** Thrown by an operation that only an engine supports. */
 export class NotPlain extends Error {}
-
-/** The address of its gradient, which is 0 when nothing has reached it yet. */
-export function gradientIn(value: PlainValue): number {
-  if (value.gradientAt === undefined) {
-    value.gradientAt = take(value.size)
-    kernels.zero(value.gradientAt, 4 * value.size)
-  }
-  return value.gradientAt
-}
 
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1)

@@ -6,7 +6,7 @@
  */
 
 export type Code = readonly number[]
-/** i32: numbers and addresses; f32: one number; v128: four. */
+/** i32: numbers and addresses; f32: one number; v128: four, or two in double precision. */
 export type Type = 'i32' | 'f32' | 'v128'
 
 const types: Record<Type, number> = { i32: 0x7f, f32: 0x7d, v128: 0x7b }
@@ -122,6 +122,28 @@ export const four = {
   max: (a: Code, b: Code): Code => [...b, ...a, ...vector(0xeb)],
   /** y > 0 ? x : 0 */
   where: (x: Code, y: Code): Code => [...x, ...y, ...four.zero, ...vector(0x44), ...vector(0x4e)],
+}
+
+/** Two numbers in double precision: f64x2. */
+export const two64 = {
+  zero: four.zero,
+  /** Two numbers as they are stored. */
+  load: (address: Code, offset = 0): Code => [
+    ...[...address, ...vector(0x5d), 0, ...unsigned(offset)],
+    ...vector(0x5f),
+  ],
+  add: two(...vector(0xf0)),
+  mul: two(...vector(0xf2)),
+  /** [a₁, a₀]: their sum is in both. */
+  turned: (x: Code): Code => [
+    ...[...x, ...x, ...vector(0x0d)],
+    ...[8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7],
+  ],
+  /** The first of the two. */
+  storeOne: (address: Code, value: Code): Code => [
+    ...[...address, ...value],
+    ...[...vector(0x5b), 0, 0, 0],
+  ],
 }
 
 /** memory[to, to + bytes) = 0 */

@@ -1,14 +1,16 @@
 /**
- * The kernels of the plain engine and the memory that they work on. Numbers are taken from its start to its end and never given
- * back one by one: what records a tape there keeps it for the next steps of its shape, and once all tapes together are larger than
- * `MOST_BYTES` they all begin again.
+ * The kernels of the plain engine and the memory that they work on, in arenas: each tape has one, and so have weights that are
+ * being trained. All of them together stay below a limit: beyond it the arenas of tapes go, the least recently used first,
+ * because a tape is recorded again in no time.
  *
  * The memory is shared, although one thread uses it: only then do views of it stay valid when it grows.
  */
-import { invariant } from '../../../platform/errors.ts'
+import { failure, invariant } from '../../../platform/errors.ts'
 import { moduleOf } from './assembler.ts'
 import { elementwise, type RuleName, zero } from './elementwise.ts'
-import { product, transpose } from './products.ts'
+import { openBlocks } from './blocks.ts'
+import { product, productOver, transpose } from './products.ts'
+import { squares, type Update, updates } from './updates.ts'
 
 /** to, a, b, rows, n, toStep, aStep, bStep: addresses and steps in bytes. */
 type RowKernel = (
@@ -26,9 +28,12 @@ export type Kernels = Readonly<
   Record<RuleName | `${RuleName}By` | `${RuleName}From`, RowKernel>
 > & {
   readonly product: RowKernel
+  readonly productOver: RowKernel
   readonly transpose: (to: number, from: number, m: number, n: number) => void
   readonly zero: (to: number, bytes: number) => void
-}
+  /** Writes Σ x² of `n` numbers, a multiple of four, as one double. */
+  readonly squares: (to: number, from: number, n: number) => void
+} & Readonly<Record<Update, (...words: number[]) => void>>
 
 // The types of Node do not have it.
 declare const WebAssembly: {
@@ -42,50 +47,118 @@ declare const WebAssembly: {
 
 const PAGE = 65_536
 const MOST_PAGES = 32_768
-const MOST_BYTES = 2 ** 26
 /** Of a vector of four numbers. */
 const ALIGNED = 16
+/** What an arena asks for at a time: its first block, and the largest that it asks for before it needs one. */
+const FIRST_BLOCK = 2 ** 14
+const LARGEST_BLOCK = 2 ** 18
 
 const memory = new WebAssembly.Memory({ initial: 16, maximum: MOST_PAGES, shared: true })
 const compiled = new WebAssembly.Module(
-  moduleOf([product, transpose, zero, ...elementwise], { first: 16, most: MOST_PAGES }),
+  moduleOf([product, productOver, transpose, zero, squares, ...updates, ...elementwise], {
+    first: 16,
+    most: MOST_PAGES,
+  }),
 )
 export const kernels = new WebAssembly.Instance(compiled, { env: { memory } }).exports as Kernels
 
-let top = 0
-let generation = 0
-
-/** The address of `count` numbers, which hold anything. */
-export function take(count: number): number {
-  const at = top
-  top += Math.ceil((4 * Math.max(1, count)) / ALIGNED) * ALIGNED
-  const missing = Math.ceil((top - memory.buffer.byteLength) / PAGE)
+const blocks = openBlocks((bytes) => {
+  const missing = Math.ceil((bytes - memory.buffer.byteLength) / PAGE)
   if (missing > 0) memory.grow(missing)
-  return at
+})
+/** Those of tapes, the least recently used first. */
+const tapes = new Set<Arena>()
+
+/** Bytes that arenas hold, and how many they may. */
+export const kernelMemory = {
+  get usedBytes(): number {
+    return blocks.usedBytes
+  },
+  get limitBytes(): number {
+    return blocks.limitBytes
+  },
+  limit(bytes: number): void {
+    blocks.limitBytes = Math.min(bytes, MOST_PAGES * PAGE)
+  },
+}
+
+/** Numbers that are taken one after the other and given back together. */
+export class Arena {
+  readonly #isTape: boolean
+  readonly #held: { readonly at: number; readonly bytes: number }[] = []
+  #top = 0
+  #end = 0
+  #isOpen = true
+
+  constructor({ isTape }: { readonly isTape: boolean }) {
+    this.#isTape = isTape
+    if (isTape) tapes.add(this)
+  }
+
+  /** False once it was closed, here or because others needed its memory. */
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
+  /** The address of `count` numbers, which hold anything. */
+  take(count: number): number {
+    invariant(this.#isOpen, 'numbers are taken from an arena that is closed')
+    const bytes = roundedUp(4 * Math.max(1, count))
+    if (this.#top + bytes > this.#end) this.#extend(bytes)
+    const at = this.#top
+    this.#top += bytes
+    return at
+  }
+
+  used(): void {
+    tapes.delete(this)
+    tapes.add(this)
+  }
+
+  close(): void {
+    for (const { at, bytes } of this.#held) blocks.free(at, bytes)
+    this.#held.length = 0
+    this.#isOpen = false
+    tapes.delete(this)
+  }
+
+  #extend(needed: number): void {
+    const last = this.#held.at(-1)?.bytes ?? FIRST_BLOCK / 2
+    const bytes = this.#isTape ? Math.max(needed, Math.min(2 * last, LARGEST_BLOCK)) : needed
+    const at = this.#blockOf(bytes)
+    this.#held.push({ at, bytes })
+    this.#top = at
+    this.#end = at + bytes
+  }
+
+  #blockOf(bytes: number): number {
+    for (;;) {
+      const at = blocks.take(bytes)
+      if (at !== undefined) return at
+      const oldest = [...tapes].find((other) => other !== this)
+      if (oldest === undefined) throw full(bytes)
+      oldest.close()
+    }
+  }
+}
+
+function full(bytes: number) {
+  const { usedBytes, limitBytes } = kernelMemory
+  return failure(
+    'KERNEL_MEMORY_FULL',
+    `training on features needs ${bytes} more bytes of memory, and ${usedBytes} of ${limitBytes} are taken`,
+    { details: { bytes, used: usedBytes, limit: limitBytes } },
+  )
+}
+
+function roundedUp(bytes: number): number {
+  return Math.ceil(bytes / ALIGNED) * ALIGNED
 }
 
 export function floats(at: number, count: number): Float32Array {
   return new Float32Array(memory.buffer, at, count)
 }
 
-/** Where the next number will lie. */
-export function end(): number {
-  return top
-}
-
-/** Before a tape is recorded. What it takes is valid as long as `isValid` says so of the result. */
-export function beginTape(): number {
-  if (top > MOST_BYTES) {
-    top = 0
-    generation += 1
-  }
-  return generation
-}
-
-export function isValid(begun: number): boolean {
-  return begun === generation
-}
-
-export function checkValid(begun: number): void {
-  invariant(isValid(begun), 'a tape is used after its memory was given to others')
+export function double(at: number): Float64Array {
+  return new Float64Array(memory.buffer, at, 1)
 }

@@ -1,5 +1,5 @@
 /**
- * The kernel of products: C += A · B for A [m, k], B [k, n] and C [m, n], B and C row after row, A with any strides, so that the same
+ * The kernels of products: C += A · B, and C = A · B, for A [m, k], B [k, n] and C [m, n], B and C row after row, A with any strides, so that the same
  * kernel takes A or its transpose. A block of 4 × 8 numbers of C stays in registers over all of k.
  *
  * Goto & van de Geijn (2008), "Anatomy of high-performance matrix multiplication", ACM TOMS 34(3): its inner kernel alone, because
@@ -29,46 +29,61 @@ const BLOCKS = [
   { rows: 1, widths: [4, 1] },
 ]
 
-/** `aRow`: bytes from one row of A to the next; `aStep`: from one column to the next. */
-export const product: Kernel = {
-  name: 'product',
-  parameters: ['c', 'a', 'b', 'm', 'n', 'k', 'aRow', 'aStep'],
-  locals: {
-    ...{ width: 'i32', j: 'i32', left: 'i32', pb: 'i32', pc: 'i32' },
-    ...named('pa', 4, 'i32'),
-    ...named('sum', 8, 'v128'),
-    ...named('row', 4, 'v128'),
-    ...named('one', 4, 'f32'),
-    ...{ factor: 'v128', number: 'f32' },
-  },
-  body: (of) => [
-    ...set(of('width'), times(get(of('n')), int(4))),
-    ...BLOCKS.flatMap(({ rows, widths }) =>
-      repeat(
-        isAtMost(int(rows), get(of('m'))),
-        set(of('j'), int(0)),
-        ...widths.map((vectors) =>
-          repeat(
-            isAtMost(plus(get(of('j')), int(16 * vectors)), get(of('width'))),
-            block(of, rows, vectors),
-            move(of('j'), int(16 * vectors)),
+export const product = productKernel('product', true)
+export const productOver = productKernel('productOver', false)
+
+/** `aRow`: bytes from one row of A to the next; `aStep`: from one column to the next. `isSum`: it adds to what is there. */
+function productKernel(name: string, isSum: boolean): Kernel {
+  return {
+    name,
+    parameters: ['c', 'a', 'b', 'm', 'n', 'k', 'aRow', 'aStep'],
+    locals: {
+      ...{ width: 'i32', j: 'i32', left: 'i32', pb: 'i32', pc: 'i32' },
+      ...named('pa', 4, 'i32'),
+      ...named('sum', 8, 'v128'),
+      ...named('row', 4, 'v128'),
+      ...named('one', 4, 'f32'),
+      ...{ factor: 'v128', number: 'f32' },
+    },
+    body: (of) => [
+      ...set(of('width'), times(get(of('n')), int(4))),
+      ...BLOCKS.flatMap(({ rows, widths }) =>
+        repeat(
+          isAtMost(int(rows), get(of('m'))),
+          set(of('j'), int(0)),
+          ...widths.map((vectors) =>
+            repeat(
+              isAtMost(plus(get(of('j')), int(16 * vectors)), get(of('width'))),
+              block(of, { rows, vectors, isSum }),
+              move(of('j'), int(16 * vectors)),
+            ),
           ),
+          repeat(
+            isLess(get(of('j')), get(of('width'))),
+            column(of, { rows, isSum }),
+            move(of('j'), int(4)),
+          ),
+          move(of('a'), times(get(of('aRow')), int(rows))),
+          move(of('c'), times(get(of('width')), int(rows))),
+          move(of('m'), int(-rows)),
         ),
-        repeat(isLess(get(of('j')), get(of('width'))), column(of, rows), move(of('j'), int(4))),
-        move(of('a'), times(get(of('aRow')), int(rows))),
-        move(of('c'), times(get(of('width')), int(rows))),
-        move(of('m'), int(-rows)),
       ),
-    ),
-  ],
+    ],
+  }
 }
 
 function named(name: string, count: number, type: 'i32' | 'f32' | 'v128') {
   return Object.fromEntries(Array.from({ length: count }, (_, at) => [`${name}${at}`, type]))
 }
 
+interface Block {
+  readonly rows: number
+  readonly vectors: number
+  readonly isSum: boolean
+}
+
 /** `rows` × 4·`vectors` numbers of C. */
-function block(of: Local, rows: number, vectors: number): Code {
+function block(of: Local, { rows, vectors, isSum }: Block): Code {
   const each = <Item>(count: number, item: (at: number) => Item) =>
     Array.from({ length: count }, (_, at) => item(at))
   const sum = (row: number, v: number) => of(`sum${row * vectors + v}`)
@@ -90,7 +105,7 @@ function block(of: Local, rows: number, vectors: number): Code {
       ...(v === 0 && row > 0 ? move(of('pc'), get(of('width'))) : []),
       ...four.store(
         get(of('pc')),
-        four.add(four.load(get(of('pc')), 16 * v), get(sum(row, v))),
+        isSum ? four.add(four.load(get(of('pc')), 16 * v), get(sum(row, v))) : get(sum(row, v)),
         16 * v,
       ),
     ]),
@@ -98,7 +113,7 @@ function block(of: Local, rows: number, vectors: number): Code {
 }
 
 /** `rows` numbers of one column of C. */
-function column(of: Local, rows: number): Code {
+function column(of: Local, { rows, isSum }: Omit<Block, 'vectors'>): Code {
   const each = (item: (row: number) => Code) =>
     Array.from({ length: rows }, (_, row) => item(row)).flat()
   return [
@@ -113,7 +128,10 @@ function column(of: Local, rows: number): Code {
     ]),
     ...each((row) => [
       ...(row > 0 ? move(of('pc'), get(of('width'))) : []),
-      ...one.store(get(of('pc')), one.add(one.load(get(of('pc'))), get(of(`one${row}`)))),
+      ...one.store(
+        get(of('pc')),
+        isSum ? one.add(one.load(get(of('pc'))), get(of(`one${row}`))) : get(of(`one${row}`)),
+      ),
     ]),
   ]
 }

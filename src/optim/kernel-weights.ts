@@ -1,0 +1,232 @@
+/**
+ * The numbers under training of a small network, in the memory of its kernels: weights, gradients, moments and their average stay
+ * there from step to step, and a step changes them in place. What comes in and goes out is copied.
+ *
+ * A step in place cannot be taken back, so it is made only where its numbers are certain to stay finite; any other goes through
+ * `stepped`, like those on TensorFlow.
+ */
+import type { Hyperparameters } from '../contracts/adapter.ts'
+import type { Tensor, Tensors } from '../contracts/core.ts'
+import type { Held } from '../nn/js/ops.ts'
+import { Arena, double, floats, kernels } from '../nn/js/wasm/memory.ts'
+import { OFFSET } from './averaging.ts'
+import { clipScale, type Optimizer } from './optimizer.ts'
+import { shrinkOf } from './optimizer-of.ts'
+import { KernelRule } from './kernel-rule.ts'
+import { rateOf, stepped, type Weights } from './weights.ts'
+
+interface Place {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly size: number
+  /** Rounded up to whole vectors; the numbers beyond `size` are 0. */
+  readonly padded: number
+  readonly held: Held
+  /** The gradient, as it lies. */
+  readonly gradient: Float32Array
+  readonly meanAt: number
+  /** Addresses of the optimizer's slots, in their order. */
+  readonly slots: readonly number[]
+}
+
+type Gradients = ReadonlyMap<string, Float32Array>
+
+export class KernelWeights {
+  readonly #optimizer: Optimizer
+  readonly #hyperparameters: Hyperparameters
+  readonly #rule: KernelRule
+  readonly #isAveraged: boolean
+  #arena: Arena | undefined
+  #places: readonly Place[] = []
+  /** Where a sum of squares is written. */
+  #sumAt = 0
+  #steps = 0
+  /** Before the first step there are none. */
+  #hasSlots = false
+  #isMeanDue = false
+  /** Copies of the numbers as they are now. */
+  #copied: Weights | undefined
+
+  constructor(optimizer: Optimizer, hyperparameters: Hyperparameters) {
+    this.#optimizer = optimizer
+    this.#hyperparameters = hyperparameters
+    this.#rule = new KernelRule(hyperparameters)
+    this.#isAveraged = optimizer.slots.includes(OFFSET)
+  }
+
+  get steps(): number {
+    return this.#steps
+  }
+
+  /** Numbers in all of them. */
+  get size(): number {
+    return this.#places.reduce((sum, { size }) => sum + size, 0)
+  }
+
+  /** Those that learn. Another object once other shapes were loaded. */
+  get learning(): ReadonlyMap<string, Held> {
+    return this.#learning
+  }
+
+  /** Those that answer: the average, where there is one. */
+  get answering(): ReadonlyMap<string, Held> {
+    if (!this.#isAveraged) return this.#learning
+    if (this.#isMeanDue) {
+      const own = this.#optimizer.slots.indexOf(OFFSET)
+      for (const { held, padded, meanAt, slots } of this.#places)
+        kernels.add(meanAt, held.at, slots[own] ?? 0, 1, padded, 0, 0, 0)
+      this.#isMeanDue = false
+    }
+    return this.#answering
+  }
+
+  /** By name, as they lie: the next step changes them. */
+  get gradients(): Gradients {
+    return this.#gradients
+  }
+
+  #learning: ReadonlyMap<string, Held> = new Map()
+  #answering: ReadonlyMap<string, Held> = new Map()
+  #gradients: Gradients = new Map()
+
+  /** Copied, once for each step. */
+  get weights(): Weights {
+    this.#copied ??= {
+      parameters: new Map(
+        this.#places.map(({ name, shape, size, held }) => [
+          name,
+          { shape, data: copyOf(held.at, size) },
+        ]),
+      ),
+      slots: new Map(
+        (this.#hasSlots ? this.#places : []).map(({ name, size, slots }) => [
+          name,
+          slots.map((at) => copyOf(at, size)),
+        ]),
+      ),
+      steps: this.#steps,
+    }
+    return this.#copied
+  }
+
+  /** Replaces all of them. Whether they lie elsewhere now, so that tapes must be recorded again. */
+  load(weights: Weights): boolean {
+    const isMoved = !this.#fits(weights.parameters)
+    if (isMoved) this.#place(weights.parameters)
+    for (const { name, size, held, slots } of this.#places) {
+      const { data } = tensorIn(weights.parameters, name)
+      floats(held.at, size).set(data)
+      const arrays = weights.slots.get(name)
+      for (const [at, address] of slots.entries()) {
+        const array = arrays?.[at]
+        if (array === undefined) kernels.zero(address, 4 * size)
+        else floats(address, size).set(array)
+      }
+    }
+    this.#steps = weights.steps
+    this.#hasSlots = weights.slots.size > 0
+    this.#isMeanDue = true
+    this.#copied = undefined
+    this.#rule.measure(weights, this.#optimizer)
+    return isMoved
+  }
+
+  /** Before gradients are written: those that are given already stay. */
+  norm(gradients: Gradients): number {
+    let sum = 0
+    const view = double(this.#sumAt)
+    for (const { name, size, padded, held, gradient } of this.#places) {
+      const given = gradients.get(name)
+      if (given !== gradient)
+        if (given === undefined) kernels.zero(held.gradientAt, 4 * size)
+        else gradient.set(given)
+      kernels.squares(this.#sumAt, held.gradientAt, padded)
+      sum += view[0] ?? 0
+    }
+    return Math.sqrt(sum)
+  }
+
+  /** With the gradients that `norm` has seen. Whether every number stayed finite; if not, nothing moves. */
+  step(norm: number, rateFactor: number): boolean {
+    const step = this.#steps + 1
+    const hyperparameters = this.#hyperparameters
+    const scale = clipScale(norm, hyperparameters.clip_norm)
+    const rates = this.#places.map(({ name }) => rateFactor * rateOf(name, hyperparameters))
+    const shrinks = rates.map((rate) => shrinkOf(hyperparameters, { rate, step }))
+    const largest = { rate: Math.max(...rates), shrink: Math.max(...shrinks) }
+    if (!this.#rule.isSafe({ ...largest, step, gradient: norm * scale }))
+      return this.#stepOutside(norm, rateFactor)
+    for (const [at, place] of this.#places.entries())
+      this.#rule.step(place, {
+        ...{ scale, step },
+        rate: rates[at] ?? 0,
+        shrink: shrinks[at] ?? 0,
+      })
+    this.#steps = step
+    this.#hasSlots = this.#optimizer.slots.length > 0
+    this.#isMeanDue = true
+    this.#copied = undefined
+    return true
+  }
+
+  close(): void {
+    this.#arena?.close()
+    this.#arena = undefined
+    this.#places = []
+  }
+
+  #stepOutside(norm: number, rateFactor: number): boolean {
+    const gradients = new Map(
+      this.#places.map(({ name, gradient }) => [name, Float32Array.from(gradient)]),
+    )
+    const by = { ...this.#hyperparameters, rateFactor }
+    const after = stepped(this.weights, this.#optimizer, gradients, norm, by)
+    if (after !== undefined) this.load(after)
+    return after !== undefined
+  }
+
+  #fits(parameters: Tensors): boolean {
+    if (this.#arena === undefined || parameters.size !== this.#places.length) return false
+    return this.#places.every(
+      ({ name, shape }) => parameters.get(name)?.shape.join() === shape.join(),
+    )
+  }
+
+  #place(parameters: Tensors): void {
+    this.#arena?.close()
+    const arena = new Arena({ isTape: false })
+    this.#arena = arena
+    const taken = (count: number) => {
+      const at = arena.take(count)
+      kernels.zero(at, 4 * count)
+      return at
+    }
+    this.#sumAt = arena.take(2)
+    this.#places = [...parameters].map(([name, { shape, data }]) => {
+      const size = data.length
+      const padded = Math.ceil(size / 4) * 4
+      const held = { shape, at: taken(padded), gradientAt: taken(padded) }
+      return {
+        ...{ name, shape, size, padded, held },
+        gradient: floats(held.gradientAt, size),
+        meanAt: this.#isAveraged ? taken(padded) : held.at,
+        slots: this.#optimizer.slots.map(() => taken(padded)),
+      }
+    })
+    const byName = <Item>(item: (place: Place) => Item) =>
+      new Map(this.#places.map((place) => [place.name, item(place)]))
+    this.#learning = byName(({ held }) => held)
+    this.#answering = byName(({ held, meanAt }) => ({ ...held, at: meanAt }))
+    this.#gradients = byName(({ gradient }) => gradient)
+  }
+}
+
+function tensorIn(tensors: Tensors, name: string): Tensor {
+  const tensor = tensors.get(name)
+  if (tensor === undefined) throw new Error(`there is no ${name}`)
+  return tensor
+}
+
+function copyOf(at: number, size: number): Float32Array {
+  return Float32Array.from(floats(at, size))
+}
