@@ -6,6 +6,7 @@ import { openModelLoop } from './loop.ts'
 import type { TrainerContext } from './context.ts'
 import type { Logger } from '../contracts/core.ts'
 import type { Base } from '../contracts/base.ts'
+import { kernelMemory } from '../nn/js/wasm/memory.ts'
 import { openTensorFlow, type TensorFlowEngine } from '../nn/tfjs/tensorflow.ts'
 import { openTrunkEngines } from '../nn/onnx/trunk-engines.ts'
 import { Closers } from '../platform/closers.ts'
@@ -63,6 +64,7 @@ async function openSite(
 ): Promise<TrainerContext> {
   const { log } = parts
   const clock = systemClock
+  kernelMemory.limit(config.limits.kernel_memory_bytes)
   const { tf, backend: engine } = await openEngine(config, log)
   const uploaded = new Map<Base, BaseTensors>()
   const fleet = await joinAsTrainer(config, { ...parts, clock, replica, models })

@@ -40,6 +40,7 @@ const patterns: readonly (readonly [pattern: string, where: Where])[] = [
   ['limits.label_characters', 'trainer'],
   ['limits.labels', 'trainer'],
   ['limits.latent_bytes', 'trainer'],
+  ['limits.kernel_memory_bytes', 'trainer'],
   ['limits.waiting_joins', 'trainer'],
   ['limits.waiting_join_seconds', 'trainer'],
   ['limits.waiting_join_bytes', 'trainer'],

@@ -304,6 +304,13 @@ export const limitTable = {
     most: 64 * 1024 * MiB,
     reason: 'cached activations save the trunk computation; without them it runs again',
   },
+  kernel_memory_bytes: {
+    default: 256 * MiB,
+    least: MiB,
+    most: 2048 * MiB,
+    reason:
+      'of all small networks that one trainer process trains: their weights and moments, and recorded steps, of which the oldest are recorded again',
+  },
   held_out_bytes: {
     default: 64 * MiB,
     least: MiB,

@@ -729,6 +729,12 @@ export const metricTable = {
     labels: ['process'],
     help: 'Resident memory of the server and of the trainer.',
   },
+  kernelMemoryBytes: {
+    kind: 'gauge',
+    name: 'antikythera_kernel_memory_bytes',
+    labels: ['process'],
+    help: 'Memory of the small networks that the trainer trains without TensorFlow; bounded by limits.kernel_memory_bytes.',
+  },
   connections: {
     kind: 'gauge',
     name: 'antikythera_connections',

@@ -73,6 +73,8 @@ export interface TrainerStatus {
   readonly droppedSteps: number
   readonly tensors: number
   readonly residentBytes: number
+  /** Of the plain engine in its process, `limits.kernel_memory_bytes` at most. */
+  readonly kernelBytes?: number
   /** Activations kept for replay, `limits.latent_bytes` at most. */
   readonly latentBytes?: number
   /** The training engine: `tensorflow` or `wasm`. */

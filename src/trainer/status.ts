@@ -1,4 +1,5 @@
 /** The trainer's report to the server about a model. */
+import { kernelMemory } from '../nn/js/wasm/memory.ts'
 import type { SourceMultiplexer } from './sources/multiplexer.ts'
 import type { BacklogProgress } from './backlog-progress.ts'
 import type { FeedbackProgress, TrainerStatus } from './contract.ts'
@@ -42,6 +43,7 @@ export function statusOf(
     tensors: tensors?.() ?? 0,
     residentBytes: process.memoryUsage.rss(),
     latentBytes: latents.bytes,
+    kernelBytes: kernelMemory.usedBytes,
     ...(engine !== undefined && { engine }),
     ...(stream && { sources: stream.sources }),
     ...(backlog.shown && { progress: backlog.shown }),

@@ -59,6 +59,8 @@ export function watchScrapes(options: ScrapeOptions): void {
     }
     const reports = models.map(({ name }) => trainer.status(name))
     metrics.gauge('residentBytes', { process: 'trainer' }, bytesOfAll(reports))
+    const kernels = reports.map((each) => ({ ...each, residentBytes: each.kernelBytes ?? 0 }))
+    metrics.gauge('kernelMemoryBytes', { process: 'trainer' }, bytesOfAll(kernels))
   })
 }
 
