@@ -6,18 +6,23 @@ import { keepAt, OFFSET } from './averaging.ts'
 import { BETA1, BETA2, EPSILON, type Optimizer } from './optimizer.ts'
 import type { Weights } from './weights.ts'
 
-export interface StepNumbers {
+/** Addresses of the weights, their gradient and the optimizer's slots, and how many numbers there are in whole vectors. */
+export interface KernelPlace {
+  readonly at: number
+  readonly gradientAt: number
+  readonly first: number
+  readonly second: number
+  readonly third: number
+  readonly padded: number
+}
+
+interface StepNumbers {
   readonly rate: number
-  readonly scale: number
   readonly shrink: number
   /** Counts from 1. */
   readonly step: number
-}
-
-interface Place {
-  readonly held: { readonly at: number; readonly gradientAt: number }
-  readonly slots: readonly number[]
-  readonly padded: number
+  /** The length of the gradient. */
+  readonly gradient: number
 }
 
 /** Of a number and of the root of a square, far from the largest of single precision, 3.4e38. */
@@ -27,9 +32,15 @@ const MOST_GRADIENT = 1e15
 export class KernelRule {
   readonly #hyperparameters: Hyperparameters
   readonly #name: RuleName
-  /** No number of the weights and of their average, and none of the first moment, is larger. */
+  /** No number of the weights, of their distance to the average, and of the moments is larger. */
   #weights = 0
+  #distance = 0
   #moment = 0
+  #scale = 1
+  #correction = 1
+  #inverse = 1
+  /** Negative: there is no average. */
+  #keep = -1
 
   constructor(hyperparameters: Hyperparameters) {
     const { optimizer, momentum } = hyperparameters
@@ -40,77 +51,73 @@ export class KernelRule {
   measure({ parameters, slots }: Weights, optimizer: Optimizer): void {
     const own = optimizer.slots.indexOf(OFFSET)
     this.#weights = 0
+    this.#distance = 0
     this.#moment = 0
     for (const { data } of parameters.values())
       this.#weights = Math.max(this.#weights, largestOf(data))
     for (const arrays of slots.values())
       for (const [at, array] of arrays.entries()) {
         const largest = largestOf(array)
-        if (at === own) this.#weights = Math.max(this.#weights, largest)
+        if (at === own) this.#distance = Math.max(this.#distance, largest)
         else this.#moment = Math.max(this.#moment, largest)
       }
   }
 
-  /** Whether every number is certain to stay finite; if so, the bounds are those after the step. `gradient`: its length. */
-  isSafe({
-    rate,
-    shrink,
-    step,
-    gradient,
-  }: Omit<StepNumbers, 'scale'> & { readonly gradient: number }): boolean {
+  /** Whether every number is certain to stay finite; if so, the bounds are those after the step. */
+  isSafe({ rate, shrink, step, gradient }: StepNumbers): boolean {
     const { momentum } = this.#hyperparameters
     const isAdam = this.#name === 'adam'
     const kept = isAdam ? BETA1 : momentum
     const moment = kept * this.#moment + gradient
     // m / (√v + ε) with v as small as it can be.
     const move = isAdam ? (rate / (1 - BETA1 ** step)) * (moment / EPSILON) : rate * moment
-    const weights = 2 * this.#weights * (1 + shrink) + move
-    if (!(gradient < MOST_GRADIENT && moment < MOST_GRADIENT ** 2 && weights < MOST)) return false
+    const weights = this.#weights * Math.abs(1 - shrink) + move
+    const distance = this.#distance + move + shrink * this.#weights
+    if (!(gradient < MOST_GRADIENT && Math.max(moment, weights, distance) < MOST)) return false
     this.#moment = moment
-    this.#weights = this.#weights * (1 + shrink) + move
+    this.#weights = weights
+    this.#distance = distance
     return true
   }
 
-  step(place: Place, { rate, scale, shrink, step }: StepNumbers): void {
+  /** What all weights of a step have in common. */
+  begin(step: number, scale: number): void {
     const { average = 0 } = this.#hyperparameters
-    calls[this.#name](place, {
-      ...{ scale, shrink, step },
-      rate: this.#name === 'adam' ? rate / (1 - BETA1 ** step) : rate,
-      momentum: this.#hyperparameters.momentum,
-      keep: average === 0 ? undefined : keepAt(average, step),
-    })
+    const isAdam = this.#name === 'adam'
+    this.#scale = scale
+    this.#correction = isAdam ? 1 - BETA1 ** step : 1
+    this.#inverse = isAdam ? 1 / (1 - BETA2 ** step) : 1
+    this.#keep = average === 0 ? -1 : keepAt(average, step)
+  }
+
+  /**
+   * Moves the weights of one place. With its words one by one, and without an object made for them: for a small network the call
+   * would cost more than the kernel.
+   */
+  step(place: KernelPlace, rate: number, shrink: number): void {
+    const { at, gradientAt, first, second, third, padded } = place
+    const [scale, keep] = [this.#scale, this.#keep]
+    if (this.#name === 'adam') {
+      const corrected = rate / this.#correction
+      const inverse = this.#inverse
+      // prettier-ignore
+      if (keep < 0) kernels.adam(at, gradientAt, first, second, padded, scale, shrink, corrected, BETA1, REST1, BETA2, REST2, inverse, EPSILON)
+      // prettier-ignore
+      else kernels.adamAveraged(at, gradientAt, first, second, third, padded, scale, shrink, corrected, BETA1, REST1, BETA2, REST2, inverse, EPSILON, keep)
+    } else if (this.#name === 'sgd') {
+      if (keep < 0) kernels.sgd(at, gradientAt, padded, scale, shrink, rate)
+      else kernels.sgdAveraged(at, gradientAt, first, padded, scale, shrink, rate, keep)
+    } else {
+      const { momentum } = this.#hyperparameters
+      if (keep < 0) kernels.momentum(at, gradientAt, first, padded, scale, shrink, rate, momentum)
+      // prettier-ignore
+      else kernels.momentumAveraged(at, gradientAt, first, second, padded, scale, shrink, rate, momentum, keep)
+    }
   }
 }
 
-interface Numbers extends StepNumbers {
-  readonly momentum: number
-  /** Undefined: there is no average. */
-  readonly keep: number | undefined
-}
-
-/** Each with its words one by one: the engine calls a kernel ten times as fast as with a list of them. */
-const calls: Record<RuleName, (place: Place, numbers: Numbers) => void> = {
-  sgd({ held: { at, gradientAt }, slots: [a = 0], padded }, { scale, shrink, rate, keep }) {
-    if (keep === undefined) kernels.sgd(at, gradientAt, padded, scale, shrink, rate)
-    else kernels.sgdAveraged(at, gradientAt, a, padded, scale, shrink, rate, keep)
-  },
-  momentum({ held: { at, gradientAt }, slots: [u = 0, a = 0], padded }, numbers) {
-    const { scale, shrink, rate, momentum, keep } = numbers
-    if (keep === undefined)
-      kernels.momentum(at, gradientAt, u, padded, scale, shrink, rate, momentum)
-    else kernels.momentumAveraged(at, gradientAt, u, a, padded, scale, shrink, rate, momentum, keep)
-  },
-  adam({ held: { at, gradientAt }, slots: [m = 0, v = 0, a = 0], padded }, numbers) {
-    const { scale, shrink, rate, step, keep } = numbers
-    const [inverse, rest1, rest2] = [1 / (1 - BETA2 ** step), 1 - BETA1, 1 - BETA2]
-    if (keep === undefined)
-      // prettier-ignore
-      kernels.adam(at, gradientAt, m, v, padded, scale, shrink, rate, BETA1, rest1, BETA2, rest2, inverse, EPSILON)
-    else
-      // prettier-ignore
-      kernels.adamAveraged(at, gradientAt, m, v, a, padded, scale, shrink, rate, BETA1, rest1, BETA2, rest2, inverse, EPSILON, keep)
-  },
-}
+const REST1 = 1 - BETA1
+const REST2 = 1 - BETA2
 
 function largestOf(data: Float32Array): number {
   let largest = 0

@@ -12,16 +12,14 @@ import { Arena, double, floats, kernels } from '../nn/js/wasm/memory.ts'
 import { OFFSET } from './averaging.ts'
 import { clipScale, type Optimizer } from './optimizer.ts'
 import { shrinkOf } from './optimizer-of.ts'
-import { KernelRule } from './kernel-rule.ts'
+import { type KernelPlace, KernelRule } from './kernel-rule.ts'
 import { rateOf, stepped, type Weights } from './weights.ts'
 
-interface Place {
+interface Place extends KernelPlace {
   readonly name: string
   readonly shape: readonly number[]
   readonly size: number
-  /** Rounded up to whole vectors; the numbers beyond `size` are 0. */
-  readonly padded: number
-  readonly held: Held
+  readonly rate: number
   /** The gradient, as it lies. */
   readonly gradient: Float32Array
   readonly meanAt: number
@@ -40,6 +38,7 @@ export class KernelWeights {
   #places: readonly Place[] = []
   /** Where a sum of squares is written. */
   #sumAt = 0
+  #sum = new Float64Array()
   #steps = 0
   /** Before the first step there are none. */
   #hasSlots = false
@@ -73,8 +72,8 @@ export class KernelWeights {
     if (!this.#isAveraged) return this.#learning
     if (this.#isMeanDue) {
       const own = this.#optimizer.slots.indexOf(OFFSET)
-      for (const { held, padded, meanAt, slots } of this.#places)
-        kernels.add(meanAt, held.at, slots[own] ?? 0, 1, padded, 0, 0, 0)
+      for (const { at, padded, meanAt, slots } of this.#places)
+        kernels.add(meanAt, at, slots[own] ?? 0, 1, padded, 0, 0, 0)
       this.#isMeanDue = false
     }
     return this.#answering
@@ -93,10 +92,7 @@ export class KernelWeights {
   get weights(): Weights {
     this.#copied ??= {
       parameters: new Map(
-        this.#places.map(({ name, shape, size, held }) => [
-          name,
-          { shape, data: copyOf(held.at, size) },
-        ]),
+        this.#places.map(({ name, shape, size, at }) => [name, { shape, data: copyOf(at, size) }]),
       ),
       slots: new Map(
         (this.#hasSlots ? this.#places : []).map(({ name, size, slots }) => [
@@ -113,12 +109,12 @@ export class KernelWeights {
   load(weights: Weights): boolean {
     const isMoved = !this.#fits(weights.parameters)
     if (isMoved) this.#place(weights.parameters)
-    for (const { name, size, held, slots } of this.#places) {
+    for (const { name, size, at, slots } of this.#places) {
       const { data } = tensorIn(weights.parameters, name)
-      floats(held.at, size).set(data)
+      floats(at, size).set(data)
       const arrays = weights.slots.get(name)
-      for (const [at, address] of slots.entries()) {
-        const array = arrays?.[at]
+      for (const [slot, address] of slots.entries()) {
+        const array = arrays?.[slot]
         if (array === undefined) kernels.zero(address, 4 * size)
         else floats(address, size).set(array)
       }
@@ -134,13 +130,12 @@ export class KernelWeights {
   /** Before gradients are written: those that are given already stay. */
   norm(gradients: Gradients): number {
     let sum = 0
-    const view = double(this.#sumAt)
-    for (const { name, size, padded, held, gradient } of this.#places) {
+    const view = this.#sum
+    for (const { name, size, padded, gradientAt, gradient } of this.#places) {
       const given = gradients.get(name)
-      if (given !== gradient)
-        if (given === undefined) kernels.zero(held.gradientAt, 4 * size)
-        else gradient.set(given)
-      kernels.squares(this.#sumAt, held.gradientAt, padded)
+      if (given === undefined) kernels.zero(gradientAt, 4 * size)
+      else if (given !== gradient) gradient.set(given)
+      kernels.squares(this.#sumAt, gradientAt, padded)
       sum += view[0] ?? 0
     }
     return Math.sqrt(sum)
@@ -151,17 +146,19 @@ export class KernelWeights {
     const step = this.#steps + 1
     const hyperparameters = this.#hyperparameters
     const scale = clipScale(norm, hyperparameters.clip_norm)
-    const rates = this.#places.map(({ name }) => rateFactor * rateOf(name, hyperparameters))
-    const shrinks = rates.map((rate) => shrinkOf(hyperparameters, { rate, step }))
-    const largest = { rate: Math.max(...rates), shrink: Math.max(...shrinks) }
-    if (!this.#rule.isSafe({ ...largest, step, gradient: norm * scale }))
+    let [rate, shrink] = [0, 0]
+    for (const place of this.#places) {
+      const own = rateFactor * place.rate
+      rate = Math.max(rate, own)
+      shrink = Math.max(shrink, shrinkOf(hyperparameters, own, step))
+    }
+    if (!this.#rule.isSafe({ rate, shrink, step, gradient: norm * scale }))
       return this.#stepOutside(norm, rateFactor)
-    for (const [at, place] of this.#places.entries())
-      this.#rule.step(place, {
-        ...{ scale, step },
-        rate: rates[at] ?? 0,
-        shrink: shrinks[at] ?? 0,
-      })
+    this.#rule.begin(step, scale)
+    for (const place of this.#places) {
+      const own = rateFactor * place.rate
+      this.#rule.step(place, own, shrinkOf(hyperparameters, own, step))
+    }
     this.#steps = step
     this.#hasSlots = this.#optimizer.slots.length > 0
     this.#isMeanDue = true
@@ -202,21 +199,24 @@ export class KernelWeights {
       return at
     }
     this.#sumAt = arena.take(2)
+    this.#sum = double(this.#sumAt)
     this.#places = [...parameters].map(([name, { shape, data }]) => {
       const size = data.length
       const padded = Math.ceil(size / 4) * 4
-      const held = { shape, at: taken(padded), gradientAt: taken(padded) }
+      const [at, gradientAt] = [taken(padded), taken(padded)]
+      const slots = this.#optimizer.slots.map(() => taken(padded))
+      const [first = 0, second = 0, third = 0] = slots
       return {
-        ...{ name, shape, size, padded, held },
-        gradient: floats(held.gradientAt, size),
-        meanAt: this.#isAveraged ? taken(padded) : held.at,
-        slots: this.#optimizer.slots.map(() => taken(padded)),
+        ...{ name, shape, size, padded, at, gradientAt, slots, first, second, third },
+        rate: rateOf(name, this.#hyperparameters),
+        gradient: floats(gradientAt, size),
+        meanAt: this.#isAveraged ? taken(padded) : at,
       }
     })
     const byName = <Item>(item: (place: Place) => Item) =>
       new Map(this.#places.map((place) => [place.name, item(place)]))
-    this.#learning = byName(({ held }) => held)
-    this.#answering = byName(({ held, meanAt }) => ({ ...held, at: meanAt }))
+    this.#learning = byName(({ shape, at, gradientAt }) => ({ shape, at, gradientAt }))
+    this.#answering = byName(({ shape, meanAt: at, gradientAt }) => ({ shape, at, gradientAt }))
     this.#gradients = byName(({ gradient }) => gradient)
   }
 }

@@ -13,7 +13,8 @@ export function optimizerOf(hyperparameters: Hyperparameters): Optimizer {
 /** η·λₜ: the part of a weight that goes with this step. */
 export function shrinkOf(
   { weight_decay = 0, weight_decay_steps = 0 }: Hyperparameters,
-  { rate, step }: { readonly rate: number; readonly step: number },
+  rate: number,
+  step: number,
 ): number {
   return rate * weight_decay * wornBy(weight_decay_steps, step)
 }

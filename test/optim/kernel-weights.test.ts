@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Hyperparameters } from '../../src/contracts/adapter.ts'
 import type { Tensors } from '../../src/contracts/core.ts'
+import { KernelRule } from '../../src/optim/kernel-rule.ts'
 import { KernelWeights } from '../../src/optim/kernel-weights.ts'
 import { globalNorm } from '../../src/optim/optimizer.ts'
 import { optimizerOf } from '../../src/optim/optimizer-of.ts'
@@ -90,6 +91,17 @@ describe('steps in place', () => {
     )
     if (name === 'sgd') expect(bytesOf(after)).toBe(before)
     inPlace.close()
+  })
+
+  test('stay in place for a million steps', () => {
+    const by = table['adam, with all that there is']!
+    const rule = new KernelRule(by)
+    const { parameters, slots } = startOf(openRandom(4, 'steps'))
+    rule.measure({ parameters, slots, steps: 0 }, optimizerOf(by))
+    let safe = true
+    for (let step = 1; safe && step <= 1e6; step += 1)
+      safe = rule.isSafe({ rate: 0.05, shrink: 0.05, step, gradient: 1 })
+    expect(safe).toBe(true)
   })
 
   test('other shapes lie elsewhere', () => {
