@@ -38,7 +38,7 @@ export class KernelWeights {
   #places: readonly Place[] = []
   /** Where a sum of squares is written. */
   #sumAt = 0
-  #sum = new Float64Array()
+  #sum: Float64Array = new Float64Array()
   #steps = 0
   /** Before the first step there are none. */
   #hasSlots = false
