@@ -15,7 +15,7 @@ export function optionalFacts(store: Store): OptionalFacts {
     const value = fact(store, name)
     return value === undefined ? [] : [[name, value] as const]
   })
-  return Object.fromEntries(found) as OptionalFacts
+  return Object.fromEntries(found)
 }
 
 /** `last`: those of the last save; undefined where it is unknown whether that was committed. */
