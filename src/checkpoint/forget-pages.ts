@@ -14,7 +14,7 @@ import {
 } from './certificates.ts'
 import type { ForgetTask, ForgettingState } from './forgetting.ts'
 import { checkpointMigrations } from './schema.ts'
-import { fact } from './states.ts'
+import { fact } from './tables/states.ts'
 
 export interface ForgetPages {
   /** Those that are not done, in their order, and some that are. */

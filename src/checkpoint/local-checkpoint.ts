@@ -10,7 +10,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { CodedError } from '../contracts/core.ts'
 import { openStore, type Store } from '../platform/store/store.ts'
 import { checkpointMigrations } from './schema.ts'
-import { fact, stampOf } from './states.ts'
+import { fact, stampOf } from './tables/states.ts'
 import type { AllPositions, Stamp } from './saved.ts'
 
 export interface LocalCheckpoint {

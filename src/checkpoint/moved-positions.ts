@@ -4,8 +4,8 @@
 import type { Positions } from '../contracts/source.ts'
 import { failure } from '../platform/errors.ts'
 import type { Store } from '../platform/store/store.ts'
-import { fact, setFact, stampOf } from './states.ts'
-import { checkRow, rowSum } from './row-sum.ts'
+import { fact, setFact, stampOf } from './tables/states.ts'
+import { checkRow, rowSum } from './tables/row-sum.ts'
 
 /** Throws CHECKPOINT_MISSING where no trainer has saved one yet. */
 export function savedPositions(store: Store, source: string): Positions {

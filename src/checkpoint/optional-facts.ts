@@ -2,7 +2,7 @@
 import type { Json } from '../contracts/core.ts'
 import type { Store } from '../platform/store/store.ts'
 import type { Saved } from './saved.ts'
-import { fact, setFact } from './states.ts'
+import { fact, setFact } from './tables/states.ts'
 
 export type OptionalFacts = Pick<Saved, 'ahead' | 'compared' | 'forgetting' | 'traces'>
 

@@ -7,8 +7,8 @@ import type { Registry } from '../versions/contract.ts'
 import { isByTrainer } from '../versions/routing.ts'
 import { failure } from '../platform/errors.ts'
 import type { Store } from '../platform/store/store.ts'
-import { fact, setFact } from './states.ts'
-import { rowSum } from './row-sum.ts'
+import { fact, setFact } from './tables/states.ts'
+import { rowSum } from './tables/row-sum.ts'
 
 export interface Recovery {
   readonly [key: string]: Json

@@ -1,7 +1,7 @@
 /** What a retraction of many means among the rows of the checkpoint, those of past states too. */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { Store } from '../platform/store/store.ts'
-import { keyIn } from './rows.ts'
+import { keyIn } from './tables/rows.ts'
 import { isMeant, type Meant } from '../intake/retraction.ts'
 
 export function retractedKeys(

@@ -9,7 +9,7 @@ import type { Task } from '../contracts/task.ts'
 import type { Selection } from '../versions/contract.ts'
 import type { Row, Value } from '../platform/store/row.ts'
 import { openStore, type Store } from '../platform/store/store.ts'
-import { keyIn } from './rows.ts'
+import { keyIn } from './tables/rows.ts'
 import { checkpointMigrations } from './schema.ts'
 import { selectedBy, suspicions, type Selected, type AsideFrom } from './set-aside-events.ts'
 

@@ -1,7 +1,7 @@
 /** The reservoir of held-out examples: drawn by hashes, bounded, even over strata, and equal after a restart. */
 import { describe, expect, test } from 'vitest'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
-import { HeldOutTable } from '../../src/checkpoint/held-out.ts'
+import { HeldOutTable } from '../../src/checkpoint/tables/held-out.ts'
 import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
 import type { Promotion, PromotionFacts } from '../../src/contracts/release.ts'
 import type { Example } from '../../src/contracts/example.ts'

@@ -6,7 +6,7 @@
 import type { SourceRecord } from '../../src/contracts/source.ts'
 import { openStore, type Store } from '../../src/platform/store/store.ts'
 import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
-import { fact, stampOf } from '../../src/checkpoint/states.ts'
+import { fact, stampOf } from '../../src/checkpoint/tables/states.ts'
 import type { LocalCheckpoint } from '../../src/checkpoint/local-checkpoint.ts'
 import type { Progress, Stamp } from '../../src/checkpoint/saved.ts'
 import type { Daemon } from './fleet-daemon.ts'

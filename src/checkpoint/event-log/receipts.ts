@@ -12,7 +12,7 @@ import { FORGOTTEN, LET_AGAIN, RETRACTED } from '../../intake/events/signal-dige
 import { eventLoop } from '../../platform/slices.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { checkpointMigrations } from '../schema.ts'
-import { stampOf } from '../states.ts'
+import { stampOf } from '../tables/states.ts'
 import type { EventNote } from './pack.ts'
 import { BLOCK, factOf, FACTS } from './row-facts.ts'
 import { eventStates, stateName, type EventStateName } from './states.ts'

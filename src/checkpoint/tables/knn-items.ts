@@ -2,16 +2,16 @@
  * The items of kNN memory in the checkpoint: each with the state it was added in and the state it was removed in, so
  * that a save writes only the changes and every snapshot still finds all of its own. `+gone`: as in `examples.ts`.
  */
-import type { ExampleKey } from '../contracts/core.ts'
-import type { Row } from '../platform/store/row.ts'
-import type { Store } from '../platform/store/store.ts'
+import type { ExampleKey } from '../../contracts/core.ts'
+import type { Row } from '../../platform/store/row.ts'
+import type { Store } from '../../platform/store/store.ts'
 import { bytesOf, keyIn, shown } from './rows.ts'
 import { insertRows } from './insert-rows.ts'
-import { retractedKeys } from './retraction.ts'
-import type { Memorised } from '../learner/knn-memory.ts'
+import { retractedKeys } from '../retraction.ts'
+import type { Memorised } from '../../learner/knn-memory.ts'
 import { checkRow, rowSum, summedValues } from './row-sum.ts'
-import type { Retracted } from './saved.ts'
-import type { Json } from '../contracts/core.ts'
+import type { Retracted } from '../saved.ts'
+import type { Json } from '../../contracts/core.ts'
 
 export class MemoryTable {
   readonly #store: Store

@@ -5,11 +5,11 @@
  * No checksum covers the index of `gone`, and a flipped bit there hides a row. So `+gone` in what must find every row:
  * SQLite uses no index for an expression.
  */
-import type { ExampleKey } from '../contracts/core.ts'
-import type { Example, Remembered } from '../contracts/example.ts'
-import type { Store } from '../platform/store/store.ts'
+import type { ExampleKey } from '../../contracts/core.ts'
+import type { Example, Remembered } from '../../contracts/example.ts'
+import type { Store } from '../../platform/store/store.ts'
 import { insertRows } from './insert-rows.ts'
-import { retractedKeys } from './retraction.ts'
+import { retractedKeys } from '../retraction.ts'
 import {
   bytesOf,
   EXAMPLE_COLUMNS_ADDED,
@@ -19,7 +19,7 @@ import {
   keyIn,
 } from './rows.ts'
 import { rowSum, summed, summedValues } from './row-sum.ts'
-import type { Retracted } from './saved.ts'
+import type { Retracted } from '../saved.ts'
 
 /** Key → how many logits are kept with it. */
 type RememberedKeys = ReadonlyMap<ExampleKey, number>

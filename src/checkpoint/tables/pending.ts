@@ -3,11 +3,11 @@
  * and removed all together; if one is removed separately, because it was retracted or superseded, all are written
  * again.
  */
-import type { Example } from '../contracts/example.ts'
-import type { Store } from '../platform/store/store.ts'
+import type { Example } from '../../contracts/example.ts'
+import type { Store } from '../../platform/store/store.ts'
 import { exampleOf } from './rows.ts'
 import { checkRow, rowSum } from './row-sum.ts'
-import { packExamples, unpackExamples } from './example-pack.ts'
+import { packExamples, unpackExamples } from '../example-pack.ts'
 
 /** Of one row, so that none is large. */
 const ROWS = 2048

@@ -1,6 +1,6 @@
 /** Many rows into a table, some dozens to a statement: the way into the library costs more than the row. */
-import type { Value } from '../platform/store/row.ts'
-import type { Store } from '../platform/store/store.ts'
+import type { Value } from '../../platform/store/row.ts'
+import type { Store } from '../../platform/store/store.ts'
 
 /** Of one length, so that there are two statements to prepare and not one for each count. */
 const ROWS = 32

@@ -1,12 +1,12 @@
 /** Set-aside events in the checkpoint: one row per event, written when it is added, changed or removed. */
-import type { Row, Value } from '../platform/store/row.ts'
-import { invariant } from '../platform/errors.ts'
-import type { Store } from '../platform/store/store.ts'
+import type { Row, Value } from '../../platform/store/row.ts'
+import { invariant } from '../../platform/errors.ts'
+import type { Store } from '../../platform/store/store.ts'
 import { bytesOf, keyIn, waitingOf, waitingValues } from './rows.ts'
-import { packExamples, unpackExamples } from './example-pack.ts'
+import { packExamples, unpackExamples } from '../example-pack.ts'
 import { insertRows } from './insert-rows.ts'
 import { checkRow, rowSum } from './row-sum.ts'
-import type { SetAsideEntry, AsideFrom } from './set-aside-events.ts'
+import type { SetAsideEntry, AsideFrom } from '../set-aside-events.ts'
 
 const columns =
   'at, key, whence, stratum, time_ms, due, header, data, since, event, origin, value, sum, gone_to'

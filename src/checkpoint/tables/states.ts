@@ -2,17 +2,17 @@
  * States of the learner in the checkpoint: the present one and those of versions for a rollback. Weights are one blob,
  * written only with an update, and shared by the states that have the same; weights without a snapshot are removed.
  */
-import type { TrainableState } from '../contracts/adapter.ts'
-import type { Json } from '../contracts/core.ts'
-import type { VersionLine } from '../intake/dedupe/version-line.ts'
-import { failure } from '../platform/errors.ts'
-import type { Store } from '../platform/store/store.ts'
-import type { LearnerState, TriggerState } from '../learner/learner-types.ts'
+import type { TrainableState } from '../../contracts/adapter.ts'
+import type { Json } from '../../contracts/core.ts'
+import type { VersionLine } from '../../intake/dedupe/version-line.ts'
+import { failure } from '../../platform/errors.ts'
+import type { Store } from '../../platform/store/store.ts'
+import type { LearnerState, TriggerState } from '../../learner/learner-types.ts'
 import { checkRow, rowSum, summedValues } from './row-sum.ts'
-import { noStamp, type Change, type CheckpointLimits, type Stamp } from './saved.ts'
-import { packTensors, unpackTensors } from './tensor-pack.ts'
-import type { Head } from '../contracts/example.ts'
-import { oldHeadKey } from './schema.ts'
+import { noStamp, type Change, type CheckpointLimits, type Stamp } from '../saved.ts'
+import { packTensors, unpackTensors } from '../tensor-pack.ts'
+import type { Head } from '../../contracts/example.ts'
+import { oldHeadKey } from '../schema.ts'
 
 export type SnapshotLimits = Pick<CheckpointLimits, 'snapshots' | 'snapshotBytes'>
 

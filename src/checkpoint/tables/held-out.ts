@@ -1,8 +1,8 @@
 /** Held-out examples in the checkpoint: one row each, written when it is added or replaced. Their order means nothing. */
-import type { ExampleKey } from '../contracts/core.ts'
-import type { Example } from '../contracts/example.ts'
-import type { Store } from '../platform/store/store.ts'
-import { packExamples, unpackExamples } from './example-pack.ts'
+import type { ExampleKey } from '../../contracts/core.ts'
+import type { Example } from '../../contracts/example.ts'
+import type { Store } from '../../platform/store/store.ts'
+import { packExamples, unpackExamples } from '../example-pack.ts'
 import { insertRows } from './insert-rows.ts'
 import { checkRow, summed } from './row-sum.ts'
 import { bytesOf, shown } from './rows.ts'

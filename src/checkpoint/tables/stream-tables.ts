@@ -2,11 +2,11 @@
  * The tables of what was read of the stream: the positions of each source, the ids that were taken, and the events that
  * wait for their prediction.
  */
-import type { Positions } from '../contracts/source.ts'
-import type { IdRun } from '../intake/dedupe/dedupe.ts'
-import { HASH_BYTES } from '../intake/dedupe/seen-ids.ts'
-import type { WaitingEvent } from '../intake/join.ts'
-import type { Store } from '../platform/store/store.ts'
+import type { Positions } from '../../contracts/source.ts'
+import type { IdRun } from '../../intake/dedupe/dedupe.ts'
+import { HASH_BYTES } from '../../intake/dedupe/seen-ids.ts'
+import type { WaitingEvent } from '../../intake/join.ts'
+import type { Store } from '../../platform/store/store.ts'
 import { checkRow, rowSum, summed } from './row-sum.ts'
 import { bytesOf, waitingOf, waitingValues } from './rows.ts'
 

@@ -6,8 +6,8 @@
  * checksums have none, and are taken as they are.
  */
 import { crc32 } from 'node:zlib'
-import { failure } from '../platform/errors.ts'
-import type { Row, Value } from '../platform/store/row.ts'
+import { failure } from '../../platform/errors.ts'
+import type { Row, Value } from '../../platform/store/row.ts'
 
 export function rowSum(...values: readonly Value[]): number {
   return values.reduce<number>((sum, value) => {

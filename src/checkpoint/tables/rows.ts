@@ -1,15 +1,15 @@
 /** Rows of the checkpoint and what they mean, both ways. */
-import type { EventIdentity, ExampleKey } from '../contracts/core.ts'
-import { identityOf, shownKey } from '../intake/events/event-key.ts'
-import type { FeedbackEvent } from '../contracts/event.ts'
-import type { SourceRecord } from '../contracts/source.ts'
-import type { Example, Remembered, Target } from '../contracts/example.ts'
-import { headersOf, plainHeaders, type PlainHeaders } from '../intake/events/headers.ts'
-import type { WaitingEvent } from '../intake/join.ts'
-import type { Row, Value } from '../platform/store/row.ts'
+import type { EventIdentity, ExampleKey } from '../../contracts/core.ts'
+import { identityOf, shownKey } from '../../intake/events/event-key.ts'
+import type { FeedbackEvent } from '../../contracts/event.ts'
+import type { SourceRecord } from '../../contracts/source.ts'
+import type { Example, Remembered, Target } from '../../contracts/example.ts'
+import { headersOf, plainHeaders, type PlainHeaders } from '../../intake/events/headers.ts'
+import type { WaitingEvent } from '../../intake/join.ts'
+import type { Row, Value } from '../../platform/store/row.ts'
 import { checkRow, summedValues } from './row-sum.ts'
-import { encodedOf, kindText } from './encoded-kind.ts'
-import { numbersOf } from './example-pack.ts'
+import { encodedOf, kindText } from '../encoded-kind.ts'
+import { numbersOf } from '../example-pack.ts'
 
 /** The columns of `examples`, in their order. */
 export function exampleValues(example: Example): readonly Value[] {
