@@ -9,10 +9,9 @@
  * 64. `--poison` runs each mode also with one message in a hundred that nothing can be learned from. `--backlog`
  * instead: one round of a million events, for the memory. `--kafka`: the same streams in topics of a real broker on this machine.
  */
-import { spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { trunkWorkers } from '../../dist/src/nn/onnx/trunk-engine.js'
+import { runOnce } from './intake-child.mjs'
 import { openKafka } from './intake-kafka.mjs'
 import { finish, machine, median, round, say } from './figures.mjs'
 
@@ -68,20 +67,6 @@ finish('intake', startedOn, {
     costOfPoison: Object.fromEntries(names.map((mode) => [mode, cost(mode)])),
   }),
 })
-
-function runOnce(plan) {
-  const program = fileURLToPath(new URL('intake-run.mjs', import.meta.url))
-  const child = spawn(process.execPath, ['--expose-gc', program, JSON.stringify(plan)], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  let output = ''
-  child.stdout.on('data', (chunk) => (output += chunk))
-  return new Promise((resolve, reject) =>
-    child.once('exit', (code) =>
-      code === 0 ? resolve(JSON.parse(output)) : reject(new Error(`a run ended with ${code}`)),
-    ),
-  )
-}
 
 /** Nothing lost, nothing doubled: every event is taken in, learned but for the last block, or a letter. */
 function check({ mode, events, every, poison }, { counts, letters, poisons }) {

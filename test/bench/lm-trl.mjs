@@ -1,14 +1,7 @@
-/**
- * TRL for benches: an environment in the cache of benches, on top of the one with torch and PEFT that set-up has fetched. It is made once,
- * and is no dependency.
- */
-import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+/** TRL for benches, which writes preferences with the torch and PEFT that set-up has fetched. */
+import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { peftPython } from '../../deploy/bootstrap/peft.mjs'
-import { userCache } from '../../dist/src/platform/user-cache.js'
-import { say } from './figures.mjs'
+import { pythonOnPeft } from './python-on-peft.mjs'
 
 export const TRL = '1.16.0'
 /** Without their own dependencies: the rest is there, and torch would ask for 2.5 GB of CUDA. */
@@ -35,25 +28,5 @@ export async function runTrl(folder, model, { threads = 2 } = {}) {
 }
 
 export function trlPython() {
-  const folder = join(userCache(), 'bench', `trl-${TRL}`)
-  const python = join(folder, 'bin', 'python')
-  if (existsSync(python)) return python
-  const peft = peftPython()
-  if (peft === undefined) throw new Error('no PEFT in the cache: npm run setup -- --tests')
-  say(`installing TRL ${TRL} into ${folder}`)
-  const work = `${folder}.work`
-  rmSync(work, { recursive: true, force: true })
-  mkdirSync(dirname(folder), { recursive: true })
-  execFileSync(peft, ['-m', 'venv', work])
-  const inWork = join(work, 'bin', 'python')
-  const words = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--only-binary=:all:']
-  execFileSync(inWork, [...words, ...PACKAGES], { stdio: ['ignore', 'inherit', 'inherit'] })
-  const packagesIn = (venv) => {
-    const [version] = readdirSync(join(venv, 'lib')).filter((name) => name.startsWith('python3'))
-    return join(venv, 'lib', version, 'site-packages')
-  }
-  const line = `import site; site.addsitedir(${JSON.stringify(packagesIn(dirname(dirname(peft))))})\n`
-  writeFileSync(join(packagesIn(work), 'peft.pth'), line)
-  renameSync(work, folder)
-  return python
+  return pythonOnPeft(`trl-${TRL}`, PACKAGES, ['--no-deps'])
 }

@@ -2,10 +2,11 @@
  * How the work for one event, or for one answer, grows with what a model has: events seen, labels, adapters served, examples kept for
  * replay. The exponent is the slope of log time over log size, from the largest two sizes and from all of them: 0 is no growth, 1 is linear.
  *
- *   npm run bench -- speed growth [--rounds 3] [--long] [--only events]
+ *   npm run bench -- speed growth [--rounds 3] [--long] [--only events] [--fresh]
  *
- * CPU time of all threads. `--long` adds 10⁶ events.
+ * CPU time of all threads. `--long` adds 10⁶ events. Each row is kept in results/speed-growth.json.
  */
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { openBase } from '../../dist/src/config/model-parts.js'
@@ -13,7 +14,9 @@ import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
 import { openRandom } from '../../dist/src/platform/random.js'
 import { methods, tasks } from '../../dist/src/plugins.js'
 import { openServingEngine } from '../../dist/src/serving/engine/engine.js'
-import { cpuTime, median, round, say } from './figures.mjs'
+import { cpuTime, machine, median, round } from './figures.mjs'
+import { runOnce } from './intake-child.mjs'
+import { openResults } from './results.mjs'
 import { modelFor, openTabularLearner } from './tabular-learner.mjs'
 import { labelled } from './task.mjs'
 
@@ -32,9 +35,12 @@ export async function measure(words) {
       rounds: { type: 'string', default: '3' },
       long: { type: 'boolean', default: false },
       only: { type: 'string', multiple: true },
+      fresh: { type: 'boolean', default: false },
     },
   })
   const rounds = Number(values.rounds)
+  const file = fileURLToPath(new URL('results/speed-growth.json', import.meta.url))
+  const results = openResults(file, { machine: machine(), fresh: values.fresh })
   const { tf } = await openTensorFlow({ threads: 1 })
   const tables = {
     /** Microseconds of all events together: linear is what may be reached. */
@@ -42,6 +48,13 @@ export async function measure(words) {
       sizes: values.long ? [1e3, 1e4, 1e5, 1e6] : [1e3, 1e4, 1e5],
       what: 'µs for all of so many events',
       work: (count) => usFor(tf, { count, labels: 2, capacity: 1000 }),
+    },
+    /** The whole trainer: validation, dedupe, event log, checkpoint, versions; updates of 1,024. */
+    intake: {
+      sizes: values.long ? [1e4, 1e5, 1e6] : [1e4, 1e5],
+      what: 'µs an event, from the source to the checkpoint',
+      work: async (events) =>
+        (await runOnce({ mode: 'features', events, every: 1024, batch: 256 })).cpuMicrosPerEvent,
     },
     labels: {
       sizes: [2, 10, 100, 1000],
@@ -56,20 +69,24 @@ export async function measure(words) {
     adapters: { sizes: [1, 10, 100, 1000], what: 'µs an answer, 32 a run', work: usOfAnswers },
   }
   const rows = []
-  for (const [name, { sizes, what, work }] of Object.entries(tables)) {
-    if (values.only?.includes(name) === false) continue
-    const found = sizes.map(() => [])
-    await work(sizes[0])
-    for (let at = 0; at < rounds; at += 1)
-      // The largest size is measured once: it takes as long as all others together.
-      for (const [place, size] of sizes.entries())
-        if (at === 0 || place < sizes.length - 1) found[place].push(await work(size))
-    const times = found.map((all) => round(median(all), 1))
-    const figures = { of: name, what, sizes, times, ...exponents(sizes, times) }
-    say(JSON.stringify(figures))
-    rows.push(figures)
+  for (const [name, table] of Object.entries(tables)) {
+    const settings = { sizes: table.sizes, rounds, threads: 1 }
+    const figures = await results.run(name, settings, () => rowOf(table, rounds), values.only)
+    if (figures !== undefined) rows.push({ of: name, ...figures })
   }
+  results.show(rows)
   return { threads: 1, rounds, rows }
+}
+
+async function rowOf({ sizes, what, work }, rounds) {
+  const found = sizes.map(() => [])
+  await work(sizes[0])
+  for (let at = 0; at < rounds; at += 1)
+    // The largest size is measured once: it takes as long as all others together.
+    for (const [place, size] of sizes.entries())
+      if (at === 0 || place < sizes.length - 1) found[place].push(await work(size))
+  const times = found.map((all) => round(median(all), 1))
+  return { what, sizes, times, ...exponents(sizes, times) }
 }
 
 /** Least squares over all sizes, and the last two alone. */

@@ -1,0 +1,53 @@
+/** The peer of speed-freshness as a process: torch and PEFT behind FastAPI, asked and taught over HTTP like the daemon. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { pulledFolder } from '../../dist/src/bases/pulled/pulled.js'
+import { freePort, wait } from './daemon.mjs'
+import { openHttp } from './http.mjs'
+import { pythonOnPeft } from './python-on-peft.mjs'
+import { treeCpuMs } from './tree-cpu.mjs'
+
+const FASTAPI = '0.165.0'
+const PACKAGES = [`fastapi==${FASTAPI}`, 'uvicorn[standard]==0.54.0']
+const program = fileURLToPath(new URL('speed-freshness.py', import.meta.url))
+
+/** `kind`: head or lora. `isKept`: events and versions are on disk before they count. */
+export async function openPeer(kind, { isKept }) {
+  const folder = isKept ? mkdtempSync(join(tmpdir(), 'antikythera-bench-')) : undefined
+  const port = await freePort()
+  const python = pythonOnPeft(`fastapi-${FASTAPI}`, PACKAGES)
+  const words = [program, kind, pulledFolder('minilm'), String(port), folder ?? '--']
+  const child = spawn(python, words, { stdio: ['ignore', 'ignore', 'inherit'] })
+  const http = openHttp(port)
+  const facts = await Promise.race([untilReady(http), ended(child)])
+  return {
+    facts,
+    ask: async (text) => (await http.post('/predict', { inputs: [text] })).body,
+    teach: (text, label) => http.post('/feedback', { text, label }),
+    cpuMs: () => treeCpuMs(child.pid),
+    async stop() {
+      const gone = once(child, 'exit')
+      child.kill('SIGTERM')
+      await gone
+      http.close()
+      if (folder !== undefined) rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+async function untilReady(http) {
+  for (;;) {
+    const response = await http.get('/facts').catch(() => undefined)
+    if (response?.status === 200) return response.body
+    await wait(100)
+  }
+}
+
+async function ended(child) {
+  const [code] = await once(child, 'exit')
+  throw new Error(`the peer ended with ${code}`)
+}

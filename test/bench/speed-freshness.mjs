@@ -1,0 +1,134 @@
+/**
+ * How soon an answer has learned a feedback: from the 202 of one event to the first answer of a version that has learned it, with an update
+ * after every event, 1 + 16 examples a step. Beside torch and PEFT behind FastAPI, one thread each for serving and for training.
+ * The asker asks again as soon as it is answered; the sides take turns.
+ *
+ *   npm run bench -- speed freshness [--rounds 5] [--events 10] [--only head] [--fresh]
+ */
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { startDaemon } from './daemon.mjs'
+import { latencyOf, machine, median, round, say } from './figures.mjs'
+import { openResults } from './results.mjs'
+import { openPeer } from './speed-freshness-peer.mjs'
+import { sentences } from './texts.mjs'
+import { treeCpuMs } from './tree-cpu.mjs'
+
+const WARM_UP = 40
+const lora = { method: 'lora', rank: 8, alpha: 16, tail_layers: 1 }
+const head = { method: 'head' }
+const ours = (base, adapter, compiled) => () => openOurs(base, adapter, compiled)
+const peers = (kind) => ({
+  'torch + peft': () => openPeer(kind, { isKept: false }),
+  'torch + peft, on disk': () => openPeer(kind, { isKept: true }),
+})
+const PARTS = {
+  'minilm, head': { antikythera: ours('minilm', head), ...peers('head') },
+  'minilm, lora': {
+    antikythera: ours('minilm', lora),
+    'antikythera, compiled': ours('minilm', lora, 'on'),
+    ...peers('lora'),
+  },
+  'use-lite, head': { antikythera: ours('use-lite', head) },
+  'use-lite, lora': {
+    antikythera: ours('use-lite', lora),
+    'antikythera, compiled': ours('use-lite', lora, 'on'),
+  },
+}
+
+export async function measure(words) {
+  const { values } = parseArgs({
+    args: words,
+    options: {
+      rounds: { type: 'string', default: '5' },
+      events: { type: 'string', default: '10' },
+      only: { type: 'string', multiple: true },
+      fresh: { type: 'boolean', default: false },
+    },
+  })
+  const settings = { rounds: Number(values.rounds), events: Number(values.events), replayed: 16 }
+  const file = fileURLToPath(new URL('results/speed-freshness.json', import.meta.url))
+  const results = openResults(file, { machine: machine(), fresh: values.fresh })
+  const rows = []
+  for (const [name, sides] of Object.entries(PARTS)) {
+    const work = () => compared(sides, settings)
+    const figures = await results.run(name, settings, work, values.only)
+    if (figures !== undefined) rows.push({ name, ...figures })
+  }
+  results.show(rows)
+  return { threads: { serving: 1, training: 1 }, ...settings, rows }
+}
+
+async function compared(sides, { rounds, events }) {
+  const texts = sentences().filter(({ text }) => text.length < 120)
+  const opened = []
+  for (const [name, open] of Object.entries(sides)) {
+    const side = { name, ...(await open()), rounds: [] }
+    for (const row of texts.slice(0, WARM_UP)) await timeOne(side, row)
+    opened.push(side)
+  }
+  for (let at = 0; at < rounds; at += 1) {
+    const from = WARM_UP + at * events
+    for (const side of opened) {
+      const cpuMs = side.cpuMs()
+      const times = []
+      for (const row of texts.slice(from, from + events)) times.push(await timeOne(side, row))
+      side.rounds.push({ times, cpuMs: (side.cpuMs() - cpuMs) / events })
+      say(`${side.name}: ${median(times.map(({ ms }) => ms)).toFixed(1)} ms`)
+    }
+  }
+  for (const side of opened) await side.stop()
+  return Object.fromEntries(opened.map((side) => [side.name, figuresOf(side, opened[0])]))
+}
+
+/** `asks`: answers until then; their CPU time is in that of an event. `ofOurs`: the first side's p50 over this one's. */
+function figuresOf({ rounds, facts }, first) {
+  const all = rounds.flatMap(({ times }) => times)
+  const p50 = (some) => median(some.times.map(({ ms }) => ms))
+  return {
+    ms: latencyOf(all.map(({ ms }) => ms)),
+    acceptMs: latencyOf(all.map(({ acceptMs }) => acceptMs)).p50,
+    answerMs: latencyOf(all.map(({ answerMs }) => answerMs)).p50,
+    asks: median(all.map(({ asks }) => asks)),
+    cpuMs: round(median(rounds.map(({ cpuMs }) => cpuMs)), 0),
+    ofOurs: round(median(rounds.map((each, at) => p50(first.rounds[at]) / p50(each)))),
+    ...(facts && { facts }),
+  }
+}
+
+async function timeOne({ ask, teach }, { text, label }) {
+  const asked = performance.now()
+  const before = await ask(text)
+  const sent = performance.now()
+  const { status, body } = await teach(text, label)
+  if (status !== 202) throw new Error(`feedback: ${status} ${JSON.stringify(body)}`)
+  const accepted = performance.now()
+  for (let asks = 1; ; asks += 1) {
+    const { version, predictions } = await ask(text)
+    const isLearned =
+      version !== before.version && predictions[0].score !== before.predictions[0].score
+    const [ms, acceptMs] = [performance.now() - accepted, accepted - sent]
+    if (isLearned) return { ms, acceptMs, answerMs: sent - asked, asks }
+  }
+}
+
+async function openOurs(base, adapter, compiled = 'off') {
+  const model = {
+    ...{ base, adapter, labels: ['negative', 'positive'] },
+    trigger: { policy: 'count', every: 1 },
+  }
+  const one = { server: { workers: 1 }, trainer: { threads: 1, compiled } }
+  const daemon = await startDaemon({ model }, one)
+  const path = '/v1/models/model'
+  let events = 0
+  return {
+    ask: async (text) => (await daemon.http.post(`${path}/predict`, { inputs: [text] })).body,
+    teach(text, label) {
+      events += 1
+      const event = { id: `e-${events}`, source: 'bench', input: { text }, label }
+      return daemon.http.post(`${path}/feedback`, event)
+    },
+    cpuMs: () => treeCpuMs(daemon.pid),
+    stop: () => daemon.stop(),
+  }
+}
