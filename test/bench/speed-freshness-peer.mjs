@@ -23,7 +23,9 @@ export async function openPeer(kind, { isKept }) {
   const words = [program, kind, pulledFolder('minilm'), String(port), folder ?? '--']
   const child = spawn(python, words, { stdio: ['ignore', 'ignore', 'inherit'] })
   const http = openHttp(port)
-  const facts = await Promise.race([untilReady(http), ended(child)])
+  const hasEnded = ended(child)
+  hasEnded.catch(() => undefined)
+  const facts = await Promise.race([untilReady(http), hasEnded])
   return {
     facts,
     ask: async (text) => (await http.post('/predict', { inputs: [text] })).body,

@@ -14,7 +14,8 @@ import { openPeer } from './speed-freshness-peer.mjs'
 import { sentences } from './texts.mjs'
 import { treeCpuMs } from './tree-cpu.mjs'
 
-const WARM_UP = 40
+/** From then on each step has its 16 replayed examples. */
+const WARM_UP = 20
 const lora = { method: 'lora', rank: 8, alpha: 16, tail_layers: 1 }
 const head = { method: 'head' }
 const ours = (base, adapter, compiled) => () => openOurs(base, adapter, compiled)

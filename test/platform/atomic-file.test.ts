@@ -31,6 +31,17 @@ test('a file that cannot be replaced is left as it was', async () => {
   expect(readdirSync(folder)).toEqual(['a'])
 })
 
+test('of files that are written together one that fails leaves none of them', async () => {
+  const folder = scratchFolder()
+  const files = new Map([
+    ['missing/a', bytes('1')],
+    ['b', new Uint8Array(8 * 1024 * 1024)],
+  ])
+  const failed = await rejection(writeTemporaryFolder(join(folder, 'v1'), files))
+  expect(failed.code).toBe('DATA_DIR_UNWRITABLE')
+  expect(readdirSync(folder)).toEqual([])
+})
+
 test('a temporary folder holds every file before it gets its name', async () => {
   const path = join(scratchFolder(), 'v1')
   const files = new Map([

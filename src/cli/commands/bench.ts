@@ -39,6 +39,8 @@ export function registerBench(program: Command): void {
     )
     .option('--fresh', 'of these: measure every run again')
     .option('--rounds <count>', 'of compare: how often each build is measured')
+    // Some programs have more, such as `speed growth --long`: they refuse what they do not know.
+    .allowUnknownOption()
     .action(async (names: readonly string[], { json: _, ...flags }: Flags) => {
       const { runBench } = await import('../local/run-bench.ts')
       await runBench([...names, ...wordsOf(flags)])

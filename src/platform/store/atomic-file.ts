@@ -31,7 +31,10 @@ export async function writeTemporaryFolder(
   const temporary = temporaryPath(path)
   try {
     await mkdir(temporary, { recursive: true })
-    for (const [name, bytes] of files) await writeSynced(join(temporary, name), bytes)
+    const writing = [...files].map(([name, bytes]) => writeSynced(join(temporary, name), bytes))
+    // Together they wait for the disk once. None may still be written when the folder is removed.
+    const failed = (await Promise.allSettled(writing)).find(({ status }) => status === 'rejected')
+    if (failed?.status === 'rejected') throw failed.reason
     syncFolder(temporary)
     return temporary
   } catch (error) {
@@ -54,13 +57,14 @@ export function makeFolder(path: string): void {
 export function renameSynced(from: string, to: string): void {
   try {
     renameSync(from, to)
+    inProgress.delete(from)
     syncFolder(dirname(to))
   } catch (error) {
     throw diskFailure(error, to, 'cannot rename to')
   }
 }
 
-/** Removes a temporary name from the list, whether it was renamed or not. */
+/** Removes a temporary file or folder, whether it was renamed or not. */
 export async function forget(temporary: string): Promise<void> {
   await rm(temporary, { recursive: true, force: true })
   inProgress.delete(temporary)

@@ -50,13 +50,12 @@ export class VersionFolders {
 
   /** Every file that the manifest names, with the very bytes that it was published with. */
   async files(manifest: Manifest): Promise<ReadonlyMap<string, Uint8Array>> {
-    const files = new Map<string, Uint8Array>()
-    for (const [file, hash] of Object.entries(manifest.files)) {
+    const files = Object.entries(manifest.files).map(async ([file, hash]) => {
       const bytes = await this.#read(manifest.version, file)
       if (sha256(bytes) !== hash) throw corrupt(manifest.version, file, 'its sha256 is another')
-      files.set(file, bytes)
-    }
-    return files
+      return [file, bytes] as const
+    })
+    return new Map(await Promise.all(files))
   }
 
   /** Size of all its files, one of which may be missing. */

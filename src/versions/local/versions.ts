@@ -205,14 +205,15 @@ export class Versions {
     const { version } = manifest
     this.#known.delete(version)
     const prepared = await this.#folders.prepare(manifest, files)
-    const temporaries = [prepared]
+    const temporaries = new Set([prepared])
     try {
       return this.#ledger.exclusively(() => {
         if (this.#folders.has(version)) {
           if (!replaces) return false
-          temporaries.push(this.#folders.takeAway(version))
+          temporaries.add(this.#folders.takeAway(version))
         }
         this.#folders.put(prepared, version)
+        temporaries.delete(prepared)
         this.#ledger.index.put(version)
         this.#ledger.unretire(version)
         return true
