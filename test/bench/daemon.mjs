@@ -12,9 +12,9 @@ const program = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.
 
 /**
  * `models` as in a config file. `restart` starts it again on the same data after it ended; `stop` ends it in order and
- * removes the data unless `keep` says otherwise.
+ * removes the data unless `keep` says otherwise. `env`: of its environment.
  */
-export async function startDaemon(models, { seed = 1, server = {}, ...rest } = {}) {
+export async function startDaemon(models, { seed = 1, server = {}, env = {}, ...rest } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'antikythera-bench-'))
   const port = await freePort()
   const config = {
@@ -28,7 +28,7 @@ export async function startDaemon(models, { seed = 1, server = {}, ...rest } = {
   const file = join(folder, 'antikythera.yaml')
   writeFileSync(file, stringify(config))
   const http = openHttp(port)
-  let child = await start(file, http)
+  let child = await start(file, http, env)
   return {
     folder,
     dataDir: config.data_dir,
@@ -46,7 +46,7 @@ export async function startDaemon(models, { seed = 1, server = {}, ...rest } = {
       await gone
     },
     async restart() {
-      child = await start(file, http)
+      child = await start(file, http, env)
     },
     async stop({ keep = false } = {}) {
       const gone = exited(child)
@@ -59,9 +59,10 @@ export async function startDaemon(models, { seed = 1, server = {}, ...rest } = {
   }
 }
 
-async function start(file, http) {
+async function start(file, http, env) {
   const child = spawn(process.execPath, [program, 'serve', '--config', file], {
     stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, ...env },
   })
   const ended = exited(child).then(() => {
     throw new Error(`the daemon ended with ${child.exitCode ?? child.signalCode}`)

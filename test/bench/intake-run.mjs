@@ -154,6 +154,7 @@ async function open() {
       rate: openPolicy('rate', policies.rate, { policy: 'constant' }),
       promotion: openPolicy('promotion', policies.promotion, { policy: 'always' }),
       rollback: openPolicy('rollback', policies.rollback, { policy: 'never' }),
+      rollout: openPolicy('rollout', policies.rollout, { policy: 'immediate' }),
     },
     store: openStore(join(folder, 'bench', 'state.db'), { migrations: checkpointMigrations }),
     registry,

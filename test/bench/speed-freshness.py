@@ -58,8 +58,6 @@ class Classifier(torch.nn.Module):
 
 
 def train(events, versions):
-    # Serving comes first, as in the daemon.
-    os.nice(10)
     model, chance, kept, seen = Classifier(), random.Random(1), [], 0
     groups = [
         {"params": list(model.head.parameters()), "lr": 1e-2},
