@@ -26,10 +26,16 @@ export async function openPeer(kind, { isKept }) {
   const hasEnded = ended(child)
   hasEnded.catch(() => undefined)
   const facts = await Promise.race([untilReady(http), hasEnded])
+  const ask = async (text) => (await http.post('/predict', { inputs: [text] })).body
+  const teach = ({ text, label }) => http.post('/feedback', { text, label })
   return {
     facts,
-    ask: async (text) => (await http.post('/predict', { inputs: [text] })).body,
-    teach: (text, label) => http.post('/feedback', { text, label }),
+    ask,
+    teach,
+    async warm(rows) {
+      for (const row of rows) await teach(row)
+      while ((await ask('warm')).version < rows.length) await wait(50)
+    },
     cpuMs: () => treeCpuMs(child.pid),
     async stop() {
       const gone = once(child, 'exit')

@@ -7,7 +7,7 @@
  */
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { startDaemon } from './daemon.mjs'
+import { startDaemon, teach as teachAll } from './daemon.mjs'
 import { latencyOf, machine, median, round, say } from './figures.mjs'
 import { openResults } from './results.mjs'
 import { openPeer } from './speed-freshness-peer.mjs'
@@ -63,7 +63,7 @@ async function compared(sides, { rounds, events }) {
   const opened = []
   for (const [name, open] of Object.entries(sides)) {
     const side = { name, ...(await open()), rounds: [] }
-    for (const row of texts.slice(0, WARM_UP)) await timeOne(side, row)
+    await side.warm(texts.slice(0, WARM_UP))
     opened.push(side)
   }
   for (let at = 0; at < rounds; at += 1) {
@@ -95,11 +95,12 @@ function figuresOf({ rounds, facts }, first) {
   }
 }
 
-async function timeOne({ ask, teach }, { text, label }) {
+async function timeOne({ ask, teach }, row) {
+  const { text } = row
   const asked = performance.now()
   const before = await ask(text)
   const sent = performance.now()
-  const { status, body } = await teach(text, label)
+  const { status, body } = await teach(row)
   if (status !== 202) throw new Error(`feedback: ${status} ${JSON.stringify(body)}`)
   const accepted = performance.now()
   for (let asks = 1; ; asks += 1) {
@@ -121,13 +122,20 @@ async function openOurs(base, adapter, compiled = 'off') {
   const daemon = await startDaemon({ model }, { ...one, env })
   const path = '/v1/models/model'
   let events = 0
+  const eventOf = ({ text, label }) => {
+    events += 1
+    return { id: `e-${events}`, source: 'bench', input: { text }, label }
+  }
   return {
-    ask: async (text) => (await daemon.http.post(`${path}/predict`, { inputs: [text] })).body,
-    teach(text, label) {
-      events += 1
-      const event = { id: `e-${events}`, source: 'bench', input: { text }, label }
-      return daemon.http.post(`${path}/feedback`, event)
+    async warm(rows) {
+      await teachAll(daemon.http, 'model', rows.slice(1).map(eventOf))
+      const { body } = await daemon.http.post(`${path}/feedback`, eventOf(rows[0]))
+      const learned = `${path}/predict?wait_for=${encodeURIComponent(body.position)}`
+      // The version of the last event answers, so that the next one to answer is that of the first measured event.
+      while ((await daemon.http.post(learned, { inputs: ['warm'] })).status !== 200);
     },
+    ask: async (text) => (await daemon.http.post(`${path}/predict`, { inputs: [text] })).body,
+    teach: (row) => daemon.http.post(`${path}/feedback`, eventOf(row)),
     cpuMs: () => treeCpuMs(daemon.pid),
     stop: () => daemon.stop(),
   }
