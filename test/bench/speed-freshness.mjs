@@ -48,12 +48,9 @@ export async function measure(words) {
   const settings = { rounds: Number(values.rounds), events: Number(values.events), replayed: 16 }
   const file = fileURLToPath(new URL('results/speed-freshness.json', import.meta.url))
   const results = openResults(file, { machine: machine(), fresh: values.fresh })
-  const rows = []
-  for (const [name, sides] of Object.entries(PARTS)) {
-    const work = () => compared(sides, settings)
-    const figures = await results.run(name, settings, work, values.only)
-    if (figures !== undefined) rows.push({ name, ...figures })
-  }
+  for (const [name, sides] of Object.entries(PARTS))
+    await results.run(name, settings, () => compared(sides, settings), values.only)
+  const rows = results.runs().map(({ name, figures }) => ({ name, ...figures }))
   results.show(rows)
   return { threads: { serving: 1, training: 1 }, ...settings, rows }
 }

@@ -68,12 +68,11 @@ export async function measure(words) {
     },
     adapters: { sizes: [1, 10, 100, 1000], what: 'µs an answer, 32 a run', work: usOfAnswers },
   }
-  const rows = []
   for (const [name, table] of Object.entries(tables)) {
     const settings = { sizes: table.sizes, rounds, threads: 1 }
-    const figures = await results.run(name, settings, () => rowOf(table, rounds), values.only)
-    if (figures !== undefined) rows.push({ of: name, ...figures })
+    await results.run(name, settings, () => rowOf(table, rounds), values.only)
   }
+  const rows = results.runs().map(({ name, figures }) => ({ of: name, ...figures }))
   results.show(rows)
   return { threads: 1, rounds, rows }
 }
