@@ -7,6 +7,7 @@ changed are copied into the serving model under a lock. With a folder, an event 
 answers; with `--` nothing outlives the process. Beneath a bare head nothing is trained, so its embeddings are kept instead of texts.
 """
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -144,7 +145,8 @@ def serve():
 
     context = multiprocessing.get_context("spawn")
     events, (versions, told) = context.SimpleQueue(), context.Pipe(duplex=False)
-    context.Process(target=train, args=(events, told), daemon=True).start()
+    trainer = context.Process(target=train, args=(events, told), daemon=True)
+    trainer.start()
     journal = None if KEPT == "--" else Journal(os.path.join(KEPT, "events.db"))
     model, lock, served = Classifier(), threading.Lock(), 0
     learned = model.learned()
@@ -160,7 +162,13 @@ def serve():
                 served = version
 
     threading.Thread(target=follow, daemon=True).start()
-    app = fastapi.FastAPI()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_):
+        yield
+        trainer.terminate()
+
+    app = fastapi.FastAPI(lifespan=lifespan)
 
     @app.get("/facts")
     def facts():
