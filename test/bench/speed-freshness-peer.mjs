@@ -13,6 +13,8 @@ import { treeCpuMs } from './tree-cpu.mjs'
 
 const FASTAPI = '0.165.0'
 const PACKAGES = [`fastapi==${FASTAPI}`, 'uvicorn[standard]==0.54.0']
+/** As often as the daemon looks for a client that waits. */
+const LOOK_MS = 25
 const program = fileURLToPath(new URL('speed-freshness.py', import.meta.url))
 
 /** `kind`: head or lora. `isKept`: events and versions are on disk before they count. */
@@ -28,13 +30,24 @@ export async function openPeer(kind, { isKept }) {
   const facts = await Promise.race([untilReady(http), hasEnded])
   const ask = async (text) => (await http.post('/predict', { inputs: [text] })).body
   const teach = ({ text, label }) => http.post('/feedback', { text, label })
+  const reached = async (version) => {
+    while ((await http.get('/version')).body.version < version) await wait(LOOK_MS)
+  }
   return {
     facts,
     ask,
     teach,
     async warm(rows) {
       for (const row of rows) await teach(row)
-      while ((await ask('warm')).version < rows.length) await wait(50)
+      await reached(rows.length)
+    },
+    async learn(row) {
+      const { version } = (await http.get('/version')).body
+      const sent = performance.now()
+      await teach(row)
+      const acceptMs = performance.now() - sent
+      await reached(version + 1)
+      return acceptMs
     },
     cpuMs: () => treeCpuMs(child.pid),
     async stop() {

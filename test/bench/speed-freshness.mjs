@@ -3,7 +3,9 @@
  * after every event, 1 + 16 examples a step. Beside torch and PEFT behind FastAPI, one thread each for serving and for training.
  * The asker asks again as soon as it is answered; the sides take turns. No trainer has a lower priority than its server here.
  *
- *   npm run bench -- speed freshness [--rounds 5] [--events 10] [--only head] [--fresh]
+ *   npm run bench -- speed freshness [--rounds 5] [--events 10] [--only head] [--calm] [--fresh]
+ *
+ * `--calm`: one question instead, which is answered when the event is learned: the CPU time is that of learning, and of two answers.
  */
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -42,20 +44,24 @@ export async function measure(words) {
       rounds: { type: 'string', default: '5' },
       events: { type: 'string', default: '10' },
       only: { type: 'string', multiple: true },
+      calm: { type: 'boolean', default: false },
       fresh: { type: 'boolean', default: false },
     },
   })
   const settings = { rounds: Number(values.rounds), events: Number(values.events), replayed: 16 }
   const file = fileURLToPath(new URL('results/speed-freshness.json', import.meta.url))
   const results = openResults(file, { machine: machine(), fresh: values.fresh })
-  for (const [name, sides] of Object.entries(PARTS))
-    await results.run(name, settings, () => compared(sides, settings), values.only)
+  const { calm } = values
+  for (const [name, sides] of Object.entries(PARTS)) {
+    const work = () => compared(sides, { ...settings, time: calm ? timeCalm : timeOne })
+    await results.run(calm ? `${name}, calm` : name, settings, work, values.only)
+  }
   const rows = results.runs().map(({ name, figures }) => ({ name, ...figures }))
   results.show(rows)
   return { threads: { serving: 1, training: 1 }, ...settings, rows }
 }
 
-async function compared(sides, { rounds, events }) {
+async function compared(sides, { rounds, events, time }) {
   const texts = sentences().filter(({ text }) => text.length < 120)
   const opened = []
   for (const [name, open] of Object.entries(sides)) {
@@ -68,7 +74,7 @@ async function compared(sides, { rounds, events }) {
     for (const side of opened) {
       const cpuMs = side.cpuMs()
       const times = []
-      for (const row of texts.slice(from, from + events)) times.push(await timeOne(side, row))
+      for (const row of texts.slice(from, from + events)) times.push(await time(side, row))
       side.rounds.push({ times, cpuMs: (side.cpuMs() - cpuMs) / events })
       say(`${side.name}: ${median(times.map(({ ms }) => ms)).toFixed(1)} ms`)
     }
@@ -109,6 +115,15 @@ async function timeOne({ ask, teach }, row) {
   }
 }
 
+async function timeCalm({ ask, learn }, row) {
+  const asked = performance.now()
+  await ask(row.text)
+  const sent = performance.now()
+  const acceptMs = await learn(row)
+  await ask(row.text)
+  return { ms: performance.now() - sent - acceptMs, acceptMs, answerMs: sent - asked, asks: 1 }
+}
+
 async function openOurs(base, adapter, compiled = 'off') {
   const model = {
     ...{ base, adapter, labels: ['negative', 'positive'] },
@@ -123,14 +138,21 @@ async function openOurs(base, adapter, compiled = 'off') {
     events += 1
     return { id: `e-${events}`, source: 'bench', input: { text }, label }
   }
+  const learn = async (row) => {
+    const sent = performance.now()
+    const { body } = await daemon.http.post(`${path}/feedback`, eventOf(row))
+    const acceptMs = performance.now() - sent
+    const learned = `${path}?wait_for=${encodeURIComponent(body.position)}`
+    while ((await daemon.http.get(learned)).status !== 200);
+    return acceptMs
+  }
   return {
     async warm(rows) {
       await teachAll(daemon.http, 'model', rows.slice(1).map(eventOf))
-      const { body } = await daemon.http.post(`${path}/feedback`, eventOf(rows[0]))
-      const learned = `${path}/predict?wait_for=${encodeURIComponent(body.position)}`
-      // The version of the last event answers, so that the next one to answer is that of the first measured event.
-      while ((await daemon.http.post(learned, { inputs: ['warm'] })).status !== 200);
+      // Its version answers then, so that the next one to answer is that of the first measured event.
+      await learn(rows[0])
     },
+    learn,
     ask: async (text) => (await daemon.http.post(`${path}/predict`, { inputs: [text] })).body,
     teach: (row) => daemon.http.post(`${path}/feedback`, eventOf(row)),
     cpuMs: () => treeCpuMs(daemon.pid),

@@ -175,6 +175,10 @@ def serve():
         packages = {each.__name__: each.__version__ for each in (torch, transformers, peft, fastapi, uvicorn)}
         return {**packages, "threads": torch.get_num_threads()}
 
+    @app.get("/version")
+    async def version():
+        return {"version": served}
+
     @app.post("/predict")
     def predict(asked: Asked):
         with lock, torch.inference_mode():
