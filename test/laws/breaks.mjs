@@ -3,7 +3,7 @@ export const breaks = [
   {
     law: 1,
     broken: 'an id that was seen is learned again',
-    file: 'src/trainer/admission/admission.ts',
+    file: 'src/trainer/admission/known-events.ts',
     find: 'const seen = dedupe.see(key, digest)',
     put: "const seen = dedupe.see(key, digest) === 'undone' ? 'undone' : 'new'",
     tests: ['test/trainer/loop.test.ts'],
@@ -21,7 +21,7 @@ export const breaks = [
     broken: 'positions are saved before the rest, by themselves',
     file: 'src/checkpoint/checkpoint.ts',
     find: '    this.#store.transaction(() => {\n      this.#write(change)',
-    put: '    this.#writePositions(change.positions)\n    this.#store.transaction(() => {\n      this.#write(change)',
+    put: '    this.#positions.write(change.positions, this.#last?.positions)\n    this.#store.transaction(() => {\n      this.#write(change)',
     tests: ['test/checkpoint/checkpoint.test.ts'],
   },
   {
@@ -45,7 +45,7 @@ export const breaks = [
     broken: 'an answer names the version that is live when it ends',
     file: 'src/serving/live/live-model.ts',
     find: "return { manifest, generation, ...(arm === 'canary' && { arm }), predictions: answers }",
-    put: 'return { manifest: this.#live?.manifest ?? manifest, generation, predictions: answers }',
+    put: 'return { manifest: this.#pointer.live?.manifest ?? manifest, generation, predictions: answers }',
     tests: ['test/serving/live-model.test.ts'],
   },
   {
