@@ -62,6 +62,8 @@ const CLOSEST = 0.002
 /** After so many examples statistics hardly move; before, they are taken over at each power of two. */
 const STEADY = 512
 const DIGIT = 2 ** 20
+/** exp(−x) is 0 in double precision: most of the kept examples are that far. */
+const SILENT = 746
 
 export class Mixture {
   readonly #parts: MixtureParts
@@ -255,8 +257,10 @@ export class Mixture {
     const votes = new Array<number>(outputs).fill(0)
     let total = 0
     for (let at = 0; at < count; at += 1) {
+      const farther = sharpness * ((distances[at] ?? 0) - nearest)
+      if (farther > SILENT) continue
       const column = voters.column(voters.size - count + at)
-      const vote = Math.exp(-sharpness * ((distances[at] ?? 0) - nearest))
+      const vote = Math.exp(-farther)
       votes[column] = (votes[column] ?? 0) + vote
       total += vote
     }
