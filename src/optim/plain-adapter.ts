@@ -199,9 +199,13 @@ function longest(rows: readonly Latent[]): number {
 
 /** Into the inputs of a tape, what `padded` makes of the rows. */
 function write(rows: readonly Latent[], length: number, { hidden, mask }: Recorded): void {
-  for (const [row, { data, width, positions }] of rows.entries()) {
+  let row = 0
+  for (const { data, width, positions } of rows) {
     const from = row * length
+    row += 1
     hidden.data.set(data, from * width)
+    // Rows of one position fill the mask, as they did when the tape was recorded.
+    if (length === 1) continue
     if (positions < length) hidden.data.fill(0, (from + positions) * width, (from + length) * width)
     mask.data.fill(1, from, from + positions)
     mask.data.fill(0, from + positions, from + length)

@@ -184,9 +184,10 @@ class AdapterTrainable implements Trainable {
 
   /** Not differentiated. */
   #drift(rows: readonly TrainRow[]): number | undefined {
+    if (this.#parts.task.texts === undefined) return undefined
     const beside = rows.flatMap((row) => row.beside ?? [])
     if (beside.length === 0) return undefined
-    return this.#parts.task.texts?.drift(this.#engine.logits(beside))
+    return this.#parts.task.texts.drift(this.#engine.logits(beside))
   }
 
   #taught(fresh: readonly TrainRow[]): Taught | undefined {
