@@ -16,8 +16,8 @@ import type { AdapterEngine, Gradients, LossOf } from './engine-adapter.ts'
 import type { KernelWeights } from './kernel-weights.ts'
 
 /**
- * Numbers in the base's weights. An MLP 784-100-100-10 takes two thirds of the time of compiled TensorFlow for 10 rows and 1.2 times it for
- * 128 (`npm run bench -- speed small`); larger ones are for TensorFlow.
+ * Numbers in the base's weights. An MLP 784-100-100-10 takes a sixth of the time of compiled TensorFlow for 10 rows and two thirds
+ * for 128 (`npm run bench -- speed small`); larger ones are for TensorFlow.
  */
 const MOST_WEIGHTS = 2 ** 17
 /** Rows on one tape: larger batches take turns on it, so that its numbers stay in the processor's cache. */
