@@ -2,7 +2,7 @@
  * Summaries of papers: SmolLM2 with LoRA r 8 on its top four layers learns ACLSum; ROUGE and the loss of a token on the test papers,
  * before and after, beside torch with PEFT from the same weights on the same batches in the same order.
  *
- *   npm run bench -- lm summaries [--steps 74] [--papers 33] [--source 224] [--choose] [--peer no] [--base tiny] [--fresh]
+ *   npm run bench -- lm summaries [--steps 37] [--papers 33] [--source 224] [--choose] [--peer no] [--base tiny] [--fresh]
  *
  * `--choose` measures settings by their loss on the validation papers, without a peer. Abstracts are cut to `source` tokens, answers to 48; they
  * are the likeliest tokens. Both sides begin with one adapter; TRL adds nothing to supervised fine-tuning but its wrapping.
@@ -35,7 +35,7 @@ export async function measure(words) {
   const { values } = parseArgs({
     args: words,
     options: {
-      steps: { type: 'string', default: '74' },
+      steps: { type: 'string', default: '37' },
       papers: { type: 'string', default: '33' },
       source: { type: 'string', default: '224' },
       choose: { type: 'boolean', default: false },
