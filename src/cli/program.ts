@@ -1,5 +1,5 @@
 /** All commands, in the order in which a user meets them. */
-import { Command, CommanderError } from 'commander'
+import { Command, type CommanderError } from 'commander'
 import { failure } from '../platform/errors.ts'
 import { daemonVersion } from '../version.ts'
 import { registerAudit } from './commands/audit.ts'

@@ -121,6 +121,6 @@ const REST2 = 1 - BETA2
 
 function largestOf(data: Float32Array): number {
   let largest = 0
-  for (let at = 0; at < data.length; at += 1) largest = Math.max(largest, Math.abs(data[at] ?? 0))
+  for (const value of data) largest = Math.max(largest, Math.abs(value))
   return largest
 }

@@ -109,7 +109,7 @@ describe('the kernels of the plain engine', () => {
       false,
       true,
     ])
-    const message = expect.objectContaining({ code: 'KERNEL_MEMORY_FULL' })
+    const message = expect.objectContaining({ code: 'KERNEL_MEMORY_FULL' }) as Error
     expect(() => third.take(2 ** 20)).toThrow(message)
     for (const each of [kept!, first!, third]) each.close()
     expect(kernelMemory.usedBytes).toBe(used)
