@@ -8,11 +8,17 @@ import { oneDaemon } from './one-daemon.ts'
 const [oldToken, newToken] = ['old-token-0123456789', 'new-token-0123456789']
 let log = ''
 
-function write(token: string, more: { top?: string; every: number }): void {
-  const model = `labels: [no, yes], adapter: { method: head }, trigger: { every: ${more.every}, rest: 0 }`
+/** A trainer that starts on a busy machine takes its time. */
+const patient = 'wait_for_ms: 60000'
+
+function write(
+  token: string,
+  { limits = patient, more = '', every }: { limits?: string; more?: string; every: number },
+): void {
+  const model = `labels: [no, yes], adapter: { method: head }, trigger: { every: ${every}, rest: 0 }`
   writeFileSync(
     config,
-    `server: { port: 0, auth: { tokens: [${token}] } }\n${more.top ?? ''}models: { m: { ${model} } }\n`,
+    `server: { port: 0, auth: { tokens: [${token}] } }\nlimits: { ${limits} }\n${more}models: { m: { ${model} } }\n`,
   )
 }
 
@@ -39,7 +45,8 @@ test('tokens, limits, level and trigger change; a port is refused by name; servi
   ).trainer
   write(newToken, {
     every: 2,
-    top: 'limits: { text_characters: 4, queue: 99 }\nlog: { level: debug }\n',
+    limits: `${patient}, text_characters: 4, queue: 99`,
+    more: 'log: { level: debug }\n',
   })
   daemon.process.kill('SIGHUP')
   await vi.waitUntil(() => log.includes('the configuration was read again'), { timeout: 60_000 })

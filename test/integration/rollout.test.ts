@@ -155,6 +155,8 @@ test(
       Array.from({ length: 400 }, () => lesson(part())),
     )
     await until(async () => (await model('poisoned')).trial?.version === 'v1')
+    // The trainer speaks of a trial before its move is written: a promotion in between would come first.
+    await until(async () => (await movesOf('poisoned')).some(({ canary }) => canary !== undefined))
     await post('poisoned', 'promote', { version: 'v1', reason: 'the test begins with it' })
     await until(async () => (await model('poisoned')).trial === undefined)
     await teach(
