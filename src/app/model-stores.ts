@@ -1,23 +1,23 @@
 /** What a daemon keeps of a model on this machine: its versions, its dead letters, and, where it serves, inbox and predictions. */
-import { folderOf, lettersLimits, modelOf, openBaseOf } from '../config/model-parts.ts'
-import type { DaemonContext, KnownModel, OpenModel } from './context.ts'
-import { openSharedRegistry } from './model.ts'
 import { join } from 'node:path'
-import { deadLettersFile } from '../intake/dead-letters/dead-letters.ts'
-import { inboxFile } from '../intake/inbox/schema.ts'
-import type { FaultyPart } from '../serving/services/served-model.ts'
-import { predictionSink, sendLetters, shareModel } from './streams.ts'
-import { openDiskInbox, openDiskLetters, openDiskPredictions } from '../intake/disk/clients.ts'
-import { servedEverywhere } from '../intake/predictions/fleet-predictions.ts'
+import { folderOf, lettersLimits, modelOf, openBaseOf } from '../config/model-parts.ts'
 import {
   brokenDeadLetters,
   guardedDeadLetters,
   probedDeadLetters,
 } from '../intake/dead-letters/broken.ts'
+import { deadLettersFile } from '../intake/dead-letters/dead-letters.ts'
+import { openDiskInbox, openDiskLetters, openDiskPredictions } from '../intake/disk/clients.ts'
 import { brokenInbox, guardedInbox, probedInbox } from '../intake/inbox/broken.ts'
+import { inboxFile } from '../intake/inbox/schema.ts'
+import { servedEverywhere } from '../intake/predictions/fleet-predictions.ts'
 import { predictionsNotKept } from '../intake/predictions/not-kept.ts'
 import { FaultLog } from '../platform/store/fault-log.ts'
+import type { FaultyPart } from '../serving/services/served-model.ts'
 import { brokenRegistry } from '../versions/broken.ts'
+import type { DaemonContext, KnownModel, OpenModel } from './context.ts'
+import { openSharedRegistry } from './model.ts'
+import { predictionSink, sendLetters, shareModel } from './streams.ts'
 
 export async function knowModel(site: DaemonContext, name: string): Promise<KnownModel> {
   const { config, clock, log, metrics, sharing } = site

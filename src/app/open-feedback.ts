@@ -1,20 +1,20 @@
 /** Where a served model takes feedback over HTTP: checked, durable in the inbox, and joined with its predictions. */
-import { signedSourcesOf } from '../config/signed-sources.ts'
-import { folderOf, modelOf, openTask } from '../config/model-parts.ts'
-import type { DaemonContext, OpenModel } from './context.ts'
 import { join } from 'node:path'
+import { folderOf, modelOf, openTask } from '../config/model-parts.ts'
+import { signedSourcesOf } from '../config/signed-sources.ts'
 import { inputKindOf } from '../intake/events/input.ts'
 import { inboxFile } from '../intake/inbox/schema.ts'
 import { openPredictionTraces } from '../intake/predictions/traces.ts'
-import type { TraceOfPrediction } from '../serving/services/feedback/traced-events.ts'
-import { textOf } from '../serving/services/feedback/position.ts'
+import type { LiveModel } from '../serving/live/contract.ts'
 import { eventCheck } from '../serving/services/feedback/event-check.ts'
 import {
   openFeedbackService,
   type FeedbackService,
 } from '../serving/services/feedback/feedback-service.ts'
-import type { LiveModel } from '../serving/live/contract.ts'
+import { textOf } from '../serving/services/feedback/position.ts'
+import type { TraceOfPrediction } from '../serving/services/feedback/traced-events.ts'
 import { watchUndone } from '../serving/services/feedback/undone-feedback.ts'
+import type { DaemonContext, OpenModel } from './context.ts'
 
 export async function openFeedback(
   site: DaemonContext,

@@ -1,13 +1,13 @@
 /** The engines of the bases: for rows, for texts that are written token by token, and for embeddings. */
 import { modelOf, openTask } from '../config/model-parts.ts'
-import type { DaemonContext, OpenModel } from './context.ts'
-import { methods, tasks } from '../plugins.ts'
+import type { Base } from '../contracts/base.ts'
 import { failure } from '../platform/errors.ts'
+import { methods, tasks } from '../plugins.ts'
 import { lazyEmbeddings } from '../serving/engine/embedding-engine.ts'
 import { openEngines, type EngineOfBase } from '../serving/engine/engine-set.ts'
 import { openWriters, type WriterOfBase } from '../serving/engine/writers.ts'
-import type { Base } from '../contracts/base.ts'
 import type { LiveModelOptions } from '../serving/live/live-model.ts'
+import type { DaemonContext, OpenModel } from './context.ts'
 
 export type Serving = Pick<LiveModelOptions, 'engine' | 'batcher'>
 

@@ -2,15 +2,15 @@
  * The server's side of each model, as the role of the daemon wants it: its stores on this machine, the engine of its base
  * and its live version; or, where it only trains, what is watched of it.
  */
-import { folderOf } from '../config/model-parts.ts'
-import type { DaemonContext, KnownModel, ServedModels } from './context.ts'
 import { join } from 'node:path'
+import { folderOf } from '../config/model-parts.ts'
 import type { CodedError } from '../contracts/core.ts'
 import { deadLettersFile } from '../intake/dead-letters/dead-letters.ts'
 import { inboxFile } from '../intake/inbox/schema.ts'
 import { watchPlaces } from '../platform/store/watch-places.ts'
-import { followOnly, serve } from './serve-model.ts'
+import type { DaemonContext, KnownModel, ServedModels } from './context.ts'
 import { knowModel, openModel } from './model-stores.ts'
+import { followOnly, serve } from './serve-model.ts'
 import { openAllEngines } from './served-engines.ts'
 
 /** `onAppended`: the model's trainer has something to read. */

@@ -2,16 +2,16 @@
  * What a trainer has set aside, as the server shows it: read from the checkpoint, which the trainer alone writes. One page
  * is looked at by the primary key.
  */
-import { identityOf, prefixOf } from '../intake/events/event-key.ts'
 import { existsSync } from 'node:fs'
 import { CodedError } from '../contracts/core.ts'
 import type { Task } from '../contracts/task.ts'
-import type { Selection } from '../versions/contract.ts'
+import { identityOf, prefixOf } from '../intake/events/event-key.ts'
 import type { Row, Value } from '../platform/store/row.ts'
 import { openStore, type Store } from '../platform/store/store.ts'
-import { keyIn } from './tables/rows.ts'
+import type { Selection } from '../versions/contract.ts'
 import { checkpointMigrations } from './schema.ts'
 import { selectedBy, suspicions, type Selected, type AsideFrom } from './set-aside-events.ts'
+import { keyIn } from './tables/rows.ts'
 
 /** Newest first. */
 export interface ShownAside {

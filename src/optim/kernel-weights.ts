@@ -9,6 +9,7 @@ import type { Hyperparameters } from '../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
 import type { Held } from '../nn/js/ops.ts'
 import { Arena, double, floats, kernels } from '../nn/js/wasm/memory.ts'
+import { invariant } from '../platform/errors.ts'
 import { OFFSET } from './averaging.ts'
 import { clipScale, type Optimizer } from './optimizer.ts'
 import { shrinkOf } from './optimizer-of.ts'
@@ -223,7 +224,7 @@ export class KernelWeights {
 
 function tensorIn(tensors: Tensors, name: string): Tensor {
   const tensor = tensors.get(name)
-  if (tensor === undefined) throw new Error(`there is no ${name}`)
+  invariant(tensor !== undefined, `the weights have no ${name}`)
   return tensor
 }
 

@@ -309,7 +309,7 @@ export const limitTable = {
     least: MiB,
     most: 2048 * MiB,
     reason:
-      'of all small networks that one trainer process trains: their weights and moments, and recorded steps, of which the oldest are recorded again',
+      'weights, moments and recorded steps of all small networks in one trainer process; steps beyond it are recorded again when they are needed',
   },
   held_out_bytes: {
     default: 64 * MiB,

@@ -1,7 +1,7 @@
 /** Everything that a model has on this disk, and its condition. Read only. */
-import { taskNameOf } from '../../config/tasks.ts'
 import { join } from 'node:path'
 import { bundleFor } from '../../app/model.ts'
+import type { Config } from '../../config/config.ts'
 import {
   folderOf,
   lettersLimits,
@@ -9,13 +9,13 @@ import {
   openBaseOf,
   rememberedBy,
 } from '../../config/model-parts.ts'
+import { taskNameOf } from '../../config/tasks.ts'
 import type { Base } from '../../contracts/base.ts'
-import type { Routing, Manifest } from '../../versions/contract.ts'
 import { deadLettersFile, openDeadLetters } from '../../intake/dead-letters/dead-letters.ts'
 import { inboxFile } from '../../intake/inbox/schema.ts'
-import { Ledger } from '../../versions/local/ledger.ts'
 import { systemClock } from '../../platform/clock.ts'
-import type { Config } from '../../config/config.ts'
+import type { Routing, Manifest } from '../../versions/contract.ts'
+import { Ledger } from '../../versions/local/ledger.ts'
 import { examineCheckpoint, type CheckpointState } from './checkpoint.ts'
 import { examineInbox, type Journal } from './inbox.ts'
 import { examine, type StoreState } from './stores.ts'

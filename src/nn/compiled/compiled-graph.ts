@@ -44,7 +44,7 @@ export function openCompiledGraph(tf: TensorFlow, model: Uint8Array): CompiledGr
       },
     }
   } catch (cause) {
-    throw failure('ENGINE_UNAVAILABLE', 'TensorFlow does not take the graph of a training step', {
+    throw failure('ENGINE_UNAVAILABLE', 'TensorFlow does not take a recorded graph', {
       cause,
     })
   } finally {

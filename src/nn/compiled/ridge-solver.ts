@@ -12,6 +12,9 @@ import { type Attributes, type Constant, type NodeDef, savedModel } from './grap
 /** Below it, plain loops take milliseconds too. */
 const LEAST_WIDTH = 512
 
+/** What TensorFlow says of a matrix that rounding has left without a factor; any other error is a fault. */
+const NO_FACTOR = 'Cholesky decomposition was not successful'
+
 const solvers = new WeakMap<TensorFlow, RidgeSolver>()
 
 /** One graph per engine, opened on first use. */
@@ -43,8 +46,9 @@ function solved(
     ])
     try {
       return graph.run(feeds, ['solved']).map((tensor) => tensor.dataSync<'float32'>())
-    } catch {
-      return []
+    } catch (error) {
+      if (error instanceof Error && error.message.includes(NO_FACTOR)) return []
+      throw error
     }
   })
   return result?.every(Number.isFinite) === true ? Float64Array.from(result) : undefined
