@@ -198,8 +198,8 @@ class ModelLoop implements Loop {
   /** Learns some of what followed events that were forgotten, before any record is read; whether there was any. */
   async #learnAgain(admission: Admission, signal: AbortSignal): Promise<boolean> {
     const { log } = this.#assembly.state
-    if (log.relearning === 0) return false
-    for (const row of log.nextAgain(this.#parts.limits.records)) {
+    if (log.again.size === 0) return false
+    for (const row of log.again.next(this.#parts.limits.records)) {
       if (signal.aborted || this.#updates.isPutOff()) break
       this.#enter('running')
       const isDue = await admission.learnAgain(row, signal)

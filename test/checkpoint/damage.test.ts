@@ -9,7 +9,8 @@ import { CodedError } from '../../src/contracts/core.ts'
 import { openStore, type Store } from '../../src/platform/store/store.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
-import { EventLog, type EventLogParts } from '../../src/checkpoint/event-log/event-log.ts'
+import { EventLog } from '../../src/checkpoint/event-log/event-log.ts'
+import type { EventRowsParts } from '../../src/checkpoint/event-log/event-rows.ts'
 import { eventStates } from '../../src/checkpoint/event-log/states.ts'
 import { Dedupe } from '../../src/intake/dedupe/dedupe.ts'
 import { openRandom } from '../../src/platform/random.ts'
@@ -86,7 +87,7 @@ function logged() {
   return log.change
 }
 
-function openLog(stored: EventLogParts['stored']): EventLog {
+function openLog(stored: EventRowsParts['stored']): EventLog {
   const dedupe = new Dedupe(() => [], Infinity)
   return new EventLog({
     limits: { events: 10, bytes: 1e6 },

@@ -71,7 +71,7 @@ export class ForgetTurn {
     const { state, loop } = this.#parts
     const task = state.forgetting.current
     if (task?.stage !== 'rebuilding' || state.progress.state.intended.length > 0) return false
-    const isRebuilt = state.log.relearning === 0
+    const isRebuilt = state.log.again.size === 0
     const waits = task.asked.keepServing === true && !isRebuilt
     if (!task.isErased && !waits) {
       if (loop.clock.monotonicMs() < this.#againAtMs) return false
@@ -124,10 +124,10 @@ export class ForgetTurn {
 
   #learnAgain(orders: readonly number[]): void {
     const { state } = this.#parts
-    state.log.learnAgain(orders)
+    state.log.again.start(orders)
     if (!state.heldOut.isOn) return
     const again = new Set<ExampleKey>()
-    for (const { key } of state.log.againRows()) again.add(key)
+    for (const { key } of state.log.again.known()) again.add(key)
     state.heldOut.remove([...again])
   }
 

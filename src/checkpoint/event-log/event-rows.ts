@@ -1,0 +1,255 @@
+/**
+ * The rows of the event log: a bounded list with a row for each accepted event, in the order in which they came.
+ *
+ * A row is found by the key of its event. An event that comes again gets a new row, and its newest row counts. The
+ * oldest rows fall out when there are too many rows or bytes. In memory are the hashes of the keys and four numbers a
+ * row; keys and examples stay in the checkpoint.
+ */
+import type { ExampleKey } from '../../contracts/core.ts'
+import type { Example } from '../../contracts/example.ts'
+import { hashesIn, SeenIds, type IdHash } from '../../intake/dedupe/seen-ids.ts'
+import type { LoadedLog, LogChange } from './contract.ts'
+import type { LoggedRow, RowTrace } from './pack.ts'
+import { PredictionIndex } from './prediction-index.ts'
+import { RowContents, type OrderedRow, type StoredRows } from './row-contents.ts'
+import { RowStates } from './row-states.ts'
+import { eventStates, type EventCounts, type EventState } from './states.ts'
+
+export interface EventLogLimits {
+  readonly events: number
+  readonly bytes: number
+}
+
+export interface EventRowsParts {
+  readonly limits: EventLogLimits
+  readonly hashOf: (key: ExampleKey) => IdHash
+  /** The bytes that the input and the target of an example take. */
+  readonly sizeOf: (example: Example) => number
+  /** Whether the event was accepted before, also if its row fell out. */
+  readonly isKnown: (key: ExampleKey) => boolean
+  readonly stored: StoredRows
+}
+
+export interface NewRow extends LoggedRow {
+  readonly state: EventState
+}
+
+/** A row without its content. */
+export interface KnownRow extends RowTrace {
+  readonly order: number
+  readonly state: EventState
+  /** The number of the version that learned it; 0 = none. */
+  readonly version: number
+}
+
+/** The bytes of a row without its example. */
+const ROW_BYTES = 128
+
+export class EventRows {
+  readonly #parts: EventRowsParts
+  readonly #states = new RowStates()
+  readonly #contents: RowContents
+  readonly #predictions: PredictionIndex
+  #ids: SeenIds
+  #begin = 0
+  #end = 0
+  #older = 0
+  /** The first row that may have a version: the rows before it have none, and never get one. */
+  #firstLearned = 0
+
+  constructor(parts: EventRowsParts) {
+    this.#parts = parts
+    this.#ids = new SeenIds(parts.limits.events)
+    this.#contents = new RowContents(parts.stored)
+    this.#predictions = new PredictionIndex(() => this.#contents.traces(this.#begin))
+  }
+
+  /** Rows [begin, end) are in the log. */
+  get begin(): number {
+    return this.#begin
+  }
+
+  get end(): number {
+    return this.#end
+  }
+
+  get size(): number {
+    return this.#end - this.#begin
+  }
+
+  get bytes(): number {
+    return this.#states.bytes
+  }
+
+  /** How many events have no row any more. */
+  get older(): number {
+    return this.#older
+  }
+
+  get counts(): EventCounts {
+    return this.#states.counts(this.#older)
+  }
+
+  count(state: EventState): number {
+    return this.#states.count(state)
+  }
+
+  /** The newest row of an event; undefined if it has none. */
+  orderOf(key: ExampleKey): number | undefined {
+    const order = this.#ids.find(this.#parts.hashOf(key))?.ordinal
+    return order === undefined || order < this.#begin ? undefined : order
+  }
+
+  stateOf(key: ExampleKey): EventState | undefined {
+    const order = this.orderOf(key)
+    return order === undefined ? undefined : this.#states.at(order)
+  }
+
+  at(order: number): EventState {
+    return this.#states.at(order)
+  }
+
+  /** The number of the version that learned it; 0 = none. */
+  versionOf(order: number): number {
+    return this.#states.versionOf(order)
+  }
+
+  /** Adds a row for an event. Call it before the event is known as accepted. */
+  add({ key, example, note, state }: NewRow): void {
+    const before = this.orderOf(key)
+    if (before !== undefined) this.#states.set(before, eventStates.replaced)
+    else if (this.#older > 0 && this.#parts.isKnown(key)) this.#older -= 1
+    const order = this.#end
+    this.#end += 1
+    this.#ids.add(this.#parts.hashOf(key), 0)
+    this.#contents.add({ key, ...(example && { example }), ...(note && { note }) })
+    const bytes = ROW_BYTES + key.length + (example ? this.#parts.sizeOf(example) : 0)
+    this.#states.add(this.#begin, order, state, bytes)
+    this.#predictions.add(example?.predictionId, order, this.size)
+    this.#overflow()
+  }
+
+  set(order: number, state: EventState): void {
+    this.#states.set(order, state)
+  }
+
+  /** Changes the state of an event; returns whether it has a row. */
+  mark(key: ExampleKey, state: EventState): boolean {
+    const order = this.orderOf(key)
+    if (order === undefined) return false
+    this.#states.set(order, state)
+    return true
+  }
+
+  /** The version with this number has learned all pending rows. */
+  learned(version: number): void {
+    this.#states.learned(version, this.#begin)
+  }
+
+  setAsideBy(key: ExampleKey, rollback: number): void {
+    const order = this.orderOf(key)
+    if (order !== undefined) this.#states.setAsideBy(order, rollback)
+  }
+
+  /** Removes the content of an event from all of its rows. */
+  erase(key: ExampleKey, state: EventState): void {
+    if (!this.mark(key, state)) this.add({ key, state })
+    for (const order of this.#ids.all(this.#parts.hashOf(key)))
+      if (order >= this.#begin) this.#contents.strip(order)
+  }
+
+  /** Removes content, key and note from these rows. An event is forgotten when its newest row is one of them. */
+  forget(orders: readonly number[]): void {
+    for (const order of orders) {
+      if (order < this.#begin) continue
+      if (this.#states.at(order) !== eventStates.replaced)
+        this.#states.set(order, eventStates.forgotten)
+      this.#contents.bare(order)
+    }
+  }
+
+  /** Rows from `from` on, oldest first, with their content. */
+  rows(from = this.#begin): Generator<OrderedRow> {
+    return this.#contents.rows(Math.max(from, this.#begin))
+  }
+
+  /** Every row, oldest first, without its content. */
+  *known(): Generator<KnownRow> {
+    for (const { key, predictionId, timeMs, order } of this.#contents.traces(this.#begin))
+      yield {
+        ...{ key, order, state: this.#states.at(order) },
+        ...(predictionId !== undefined && { predictionId }),
+        ...(timeMs !== undefined && { timeMs }),
+        version: this.#states.versionOf(order),
+      }
+  }
+
+  /** The events that speak of a prediction with their newest row. */
+  about(predictionId: string): readonly ExampleKey[] {
+    const orders = this.#predictions.about(predictionId, this.#begin)
+    return orders.flatMap((order) => {
+      const key = this.#contents.keyAt(order)
+      return key !== undefined && this.orderOf(key) === order ? [key] : []
+    })
+  }
+
+  /** The oldest version that a row was learned by. Rows are learned in order, so the first learned row has it. */
+  get oldestVersion(): number {
+    this.#firstLearned = Math.max(this.#firstLearned, this.#begin)
+    for (; this.#firstLearned < this.#end; this.#firstLearned += 1) {
+      const version = this.#states.versionOf(this.#firstLearned)
+      if (version !== 0) return version
+      if (this.#states.at(this.#firstLearned) === eventStates.pending) return 0
+    }
+    return 0
+  }
+
+  // ── The checkpoint ──
+
+  /** What has changed since the last save. */
+  get change(): Pick<LogChange, 'first' | 'fresh' | 'stripped' | 'bare' | 'hashes' | 'blocks'> {
+    const contents = this.#contents.change(this.#begin)
+    return {
+      ...contents,
+      hashes: this.#ids.bytesFrom(contents.first),
+      blocks: this.#states.blocks(this.#begin, this.#end),
+    }
+  }
+
+  saved(): void {
+    this.#contents.saved(this.#end)
+    this.#states.saved()
+  }
+
+  restore({ facts: { begin, end, older }, runs, blocks }: LoadedLog): void {
+    this.#begin = begin
+    this.#end = end
+    this.#older = older
+    this.#ids = this.#idsOf(runs)
+    this.#states.restore(blocks, begin, end)
+    this.#contents.restore(end)
+    this.#firstLearned = begin
+    this.#predictions.clear()
+    this.#overflow()
+  }
+
+  #idsOf(runs: LoadedLog['runs']): SeenIds {
+    const { events } = this.#parts.limits
+    let ids = new SeenIds(events, runs[0]?.first ?? this.#begin)
+    for (const { first, hashes } of runs) {
+      // More events came between two saves than are kept: the rows before the gap had already fallen out.
+      if (first > ids.end) ids = new SeenIds(events, first)
+      for (const id of hashesIn(hashes)) ids.add(id, 0)
+    }
+    return ids
+  }
+
+  /** Drops single rows and not whole runs, so that it does not depend on when the checkpoint was saved. */
+  #overflow(): void {
+    const { events, bytes } = this.#parts.limits
+    while (this.size > events || (this.bytes > bytes && this.size > 1)) {
+      if (this.#states.drop(this.#begin) !== eventStates.replaced) this.#older += 1
+      this.#begin += 1
+    }
+  }
+}
