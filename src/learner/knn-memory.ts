@@ -11,8 +11,8 @@ import type { MemoryShape } from '../versions/contract.ts'
 import { invariant } from '../platform/errors.ts'
 import { memoryTensors, slotsFor } from '../nn/memory.ts'
 import type { KnnEngine } from './knn-engine.ts'
-import type { ComparedEngine } from './compared-engine.ts'
-import { Mixture, type MixtureAnswer } from './mixture.ts'
+import type { ComparedEngine } from './mixture/compared-engine.ts'
+import { Mixture, type MixtureAnswer } from './mixture/mixture.ts'
 
 export interface KnnMemoryParts {
   readonly policy: Memory

@@ -29,7 +29,7 @@ import type {
   VersionState,
 } from './learner-types.ts'
 import { KnnMemory, type Memorised } from './knn-memory.ts'
-import type { Mixture } from './mixture.ts'
+import type { Mixture } from './mixture/mixture.ts'
 import { Pending } from './pending.ts'
 import { Prequential } from './prequential.ts'
 import { ReplayBuffer } from './replay-buffer.ts'

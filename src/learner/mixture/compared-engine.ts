@@ -2,12 +2,12 @@
  * The vectors by which a mixture compares examples: for a base with statistics the numbers of the input, standardised
  * by the statistics of the moment; for any other base the embedding, which nothing changes.
  */
-import type { Tensor, Tensors } from '../contracts/core.ts'
-import type { Base } from '../contracts/base.ts'
-import type { Latent } from '../contracts/network.ts'
-import { openTape } from '../nn/js/ops.ts'
-import { comparedWidth } from '../nn/mixture.ts'
-import type { KnnEngine } from './knn-engine.ts'
+import type { Tensor, Tensors } from '../../contracts/core.ts'
+import type { Base } from '../../contracts/base.ts'
+import type { Latent } from '../../contracts/network.ts'
+import { openTape } from '../../nn/js/ops.ts'
+import { comparedWidth } from '../../nn/mixture.ts'
+import type { KnnEngine } from '../knn-engine.ts'
 
 export interface ComparedEngine {
   readonly width: number

@@ -2,7 +2,7 @@
  * The stored examples of a mixture that vote, side by side in one block of numbers. Each example of the stream adds one at the end and
  * takes one away at the beginning, so the block follows the list instead of being made of it again.
  */
-import type { MemoryItem } from '../contracts/policy.ts'
+import type { MemoryItem } from '../../contracts/policy.ts'
 
 export interface VotersParts {
   readonly width: number

@@ -1,0 +1,233 @@
+/**
+ * The experts of a mixture beside the adapter, and the weight of each (nn/mixture.ts). The weights change with every
+ * tested example; the two linear experts learn with an update, like the adapter.
+ */
+import type { Tensor, Tensors } from '../../contracts/core.ts'
+import type { Latent } from '../../contracts/network.ts'
+import { experts, type Memory, type MemoryItem, type MixturePolicy } from '../../contracts/policy.ts'
+import type { Head, Target } from '../../contracts/example.ts'
+import type { Classes } from '../../contracts/task.ts'
+import { mixtureTensors } from '../../nn/mixture.ts'
+import { LEAST } from '../../nn/memory.ts'
+import { softmax } from '../../nn/softmax.ts'
+import type { ComparedEngine } from './compared-engine.ts'
+import { KernelVote, type VoteDistance } from './kernel-vote.ts'
+import { LinearExperts } from './linear-experts.ts'
+
+export interface MixtureParts {
+  readonly policy: Memory & { readonly mixture: MixturePolicy }
+  readonly engine: ComparedEngine
+}
+
+export interface MixtureAnswer {
+  /** Of all experts together. */
+  readonly logits: Float32Array
+  /** The probabilities of each expert, by column. */
+  readonly shares: readonly (readonly number[])[]
+  /** Squared distance to the nearest stored example; undefined if there is none. */
+  readonly nearest: number | undefined
+}
+
+export interface MixtureRow {
+  readonly latent: Latent
+  readonly target: Target
+  readonly weight: number
+}
+
+/** The state that every example changes; the rest changes with an update. */
+export interface MixtureWeights extends VoteDistance {
+  readonly [key: string]: readonly number[] | number
+  readonly weights: readonly number[]
+}
+
+/** Begins the names of its tensors, which lie beside those of the adapter. */
+export const MIXTURE_TENSORS = 'mixture/'
+const STATISTICS = 'statistics/'
+const LEARNED = 'learned'
+
+/** Taken from what an expert says: one sure and wrong answer must not silence it. */
+const DOUBT = 0.02
+/** After so many examples statistics hardly move; before, they are adopted at each power of two. */
+const STEADY = 512
+const DIGIT = 2 ** 20
+
+export class Mixture {
+  readonly #parts: MixtureParts
+  readonly #classes: Classes
+  readonly #votes: KernelVote
+  readonly #linear: LinearExperts
+  #weights: readonly number[] = even()
+  /** How many examples the linear experts have learned. */
+  #learned = 0
+
+  constructor(parts: MixtureParts, classes: Classes) {
+    const { engine, policy } = parts
+    this.#parts = parts
+    this.#classes = classes
+    this.#votes = new KernelVote({ engine, classes, sharpness: policy.voice.sharpness })
+    this.#linear = new LinearExperts(engine.width, policy.mixture)
+  }
+
+  /** By the name of the expert. */
+  get weights(): Readonly<Record<string, number>> {
+    return Object.fromEntries(experts.map((expert, at) => [expert, this.#weights[at] ?? 0]))
+  }
+
+  /** The vector that is stored of an example. */
+  vectorOf(latent: Latent): Float32Array {
+    return this.#parts.engine.keep(latent)
+  }
+
+  /** How all experts answer together. `logits`: of the adapter. */
+  answer(
+    vector: Float32Array,
+    logits: Float32Array,
+    items: readonly MemoryItem[],
+    head: Head,
+  ): MixtureAnswer {
+    const outputs = logits.length
+    const x = this.#votes.placed([vector])[0] ?? new Float32Array()
+    const answering = this.#classes.answering(head)
+    const among = (z: ArrayLike<number>) => sharesAmong(z, answering, outputs)
+    const { votes, nearest } = this.#votes.votes(x, items, head, outputs)
+    const { closedForm, fast } = this.#linear.logits(x, outputs)
+    const shares = [among(logits), votes, closedForm ? among(closedForm) : [], among(fast)]
+    const weights = this.#present(closedForm !== undefined)
+    const mixed = Float32Array.from({ length: outputs }, (_, column) => {
+      let sum = 0
+      for (const [expert, own] of shares.entries())
+        sum += (weights[expert] ?? 0) * (own[column] ?? 0)
+      return Math.log(Math.max(sum, LEAST))
+    })
+    return { logits: mixed, shares, nearest }
+  }
+
+  /** The answer was tested: the weights move towards the experts that were right. */
+  observe({ shares, nearest }: MixtureAnswer, target: Target, head: Head): void {
+    if (nearest !== undefined) this.#votes.observe(nearest)
+    const { at, isRight } = this.#classes.column(target, head)
+    const outputs = shares[0]?.length ?? 0
+    if (at < 0 || at >= outputs) return
+    const likelihoods = shares.map((own) => {
+      const share = own[at] ?? 0
+      return (1 - DOUBT) * (isRight ? share : 1 - share) + DOUBT / outputs
+    })
+    this.#weights = this.#parts.policy.mixture.reweigh(this.#weights, likelihoods)
+  }
+
+  /** Part of an update. `statistics`: those after it. */
+  learn(rows: readonly MixtureRow[], head: Head, statistics: Tensors, outputs: number): void {
+    const before = this.#learned
+    this.#learned += rows.length
+    if (before === 0 || isDue(before, this.#learned)) this.#votes.place(statistics)
+    const answering = this.#classes.answering(head)
+    const places = this.#votes.placed(rows.map(({ latent }) => this.vectorOf(latent)))
+    this.#linear.grow(outputs)
+    for (const [row, { target, weight }] of rows.entries()) {
+      const x = places[row]
+      const { at, isRight } = this.#classes.column(target, head)
+      // That one class is wrong says little about the others.
+      if (x?.every(Number.isFinite) !== true || !isRight || at < 0 || !(weight > 0)) continue
+      this.#linear.learn({ x, column: at, weight }, answering, outputs)
+    }
+  }
+
+  /** The tensors of a version that answers with these stored examples. */
+  tensors(items: readonly MemoryItem[], head: Head, outputs: number): Tensors {
+    const { engine } = this.#parts
+    const closedForm = this.#linear.closedForm(outputs)
+    return mixtureTensors(
+      {
+        kept: this.#votes.kept(items, head, outputs),
+        sharpness: this.#votes.sharpness,
+        weights: this.#present(closedForm !== undefined),
+        closedForm,
+        fast: this.#linear.fast(outputs),
+        statistics: engine.statisticsOf(this.#votes.statistics),
+        among: this.#classes.answering(head),
+      },
+      { width: engine.width, outputs, items: items.length },
+    )
+  }
+
+  snapshot(): MixtureWeights {
+    return { weights: [...this.#weights], ...this.#votes.snapshot() }
+  }
+
+  /** Undefined in the state of another policy, or of an earlier release. */
+  restore(state: MixtureWeights | undefined): void {
+    const fits = state?.weights.length === experts.length
+    this.#weights = fits ? [...state.weights] : even()
+    this.#votes.restore({ distance: state?.distance ?? 0, answers: state?.answers ?? 0 })
+  }
+
+  /** The state that changes with an update, beside the tensors of the adapter. */
+  learnedTensors(): Tensors {
+    const statistics = [...this.#votes.statistics]
+    const own: readonly (readonly [string, Tensor])[] = [
+      [LEARNED, { shape: [2], data: Float32Array.of(...digitsOf(this.#learned)) }],
+      ...this.#linear.snapshot(),
+      ...statistics.map(([name, tensor]) => [STATISTICS + name, tensor] as const),
+    ]
+    return new Map(own.map(([name, tensor]) => [MIXTURE_TENSORS + name, copied(tensor)]))
+  }
+
+  /** Restores `learnedTensors`; if they are missing or of another base, the linear experts start again. */
+  restoreLearned(tensors: Tensors): void {
+    const own = under(MIXTURE_TENSORS, tensors)
+    const learned = own.get(LEARNED)?.data
+    const fits = this.#linear.restore(own)
+    this.#learned = fits ? (learned?.[0] ?? 0) * DIGIT + (learned?.[1] ?? 0) : 0
+    this.#votes.place(fits ? under(STATISTICS, own) : new Map())
+  }
+
+  /** After an alarm that asks for a fresh start. */
+  clear(): void {
+    this.restore(undefined)
+    this.#learned = 0
+    this.#linear.reset()
+  }
+
+  /** An expert that cannot answer yet has no weight. */
+  #present(hasClosedForm: boolean): readonly number[] {
+    return this.#weights.map((weight, at) =>
+      experts[at] === 'closed_form' && !hasClosedForm ? 0 : weight,
+    )
+  }
+}
+
+/** Two digits, which float32 holds exactly. */
+function digitsOf(count: number): readonly [number, number] {
+  return [Math.floor(count / DIGIT), count % DIGIT]
+}
+
+function even(): readonly number[] {
+  return experts.map(() => 1 / experts.length)
+}
+
+/** Whether there is a power of two, or a multiple of STEADY, between them. */
+function isDue(before: number, after: number): boolean {
+  if (Math.floor(before / STEADY) !== Math.floor(after / STEADY)) return true
+  return after <= STEADY && Math.floor(Math.log2(before)) !== Math.floor(Math.log2(after))
+}
+
+/** softmax(z) over the columns that may answer; 0 for the others. */
+function sharesAmong(z: ArrayLike<number>, answering: readonly number[], outputs: number) {
+  const own = answering.filter((column) => column < outputs)
+  const shares = softmax(own.map((column) => z[column] ?? 0))
+  const all = new Array<number>(outputs).fill(0)
+  for (const [at, column] of own.entries()) all[column] = shares[at] ?? 0
+  return all
+}
+
+function copied({ shape, data }: Tensor): Tensor {
+  return { shape: [...shape], data: data.slice() }
+}
+
+function under(prefix: string, tensors: Tensors): Tensors {
+  return new Map(
+    [...tensors].flatMap(([name, tensor]) =>
+      name.startsWith(prefix) ? [[name.slice(prefix.length), tensor] as const] : [],
+    ),
+  )
+}
