@@ -6,44 +6,34 @@
  * Its state is part of the checkpoint and changes with each example, by count and by the time that the transport
  * recorded. A rollback does not change it: what is known of a source stays known.
  */
-import type { ExampleKey, Json } from '../../contracts/core.ts'
+import type { Json } from '../../contracts/core.ts'
 import type { Latent } from '../../contracts/network.ts'
 import type { Example, Head, Score } from '../../contracts/example.ts'
 import type { Task } from '../../contracts/task.ts'
 import type { Trust } from '../learner-types.ts'
+import {
+  CurrentReference,
+  type Basis,
+  type JudgedCount,
+  type Kept,
+  type KeptBack,
+} from './current-reference.ts'
+import { DailyCap, type DayCount } from './daily-cap.ts'
 import { DriftGuard, type DriftGuardState } from './drift-guard.ts'
 import { RecentSources, type RecentSourcesState } from './recent-sources.ts'
-import { evenly } from './evenly.ts'
-import { Reference } from './reference.ts'
 import type { DefenceSettings, Suspicion } from './settings.ts'
 
 export interface DefenceState {
   readonly [key: string]: Json
   readonly sources: RecentSourcesState
   readonly guard: DriftGuardState
-  /** The last day, as days since 1970, and the events of sources that are not trusted on it. */
-  readonly day: readonly [day: number, events: number]
-  readonly judged: readonly [examples: number, outliers: number]
-  /** Kept back so far, by reason. */
+  /** Of sources that are not trusted. */
+  readonly day: DayCount
+  readonly judged: JudgedCount
+  /** How many examples were kept back so far, by reason. */
   readonly keptBack: Readonly<Record<string, number>>
-  /** What the reference was made of; null: what is kept has changed since. */
+  /** What the reference was made of; null if its examples have changed since. */
   readonly basis: Basis | null
-}
-
-/** Enough to make the same reference again after a restart: counts go on changing after it was made. */
-export interface Basis {
-  readonly [key: string]: Json
-  /** Places of the outliers that were beside what is learned. */
-  readonly from: number
-  readonly to: number
-  /** Of sources that were not wholly trusted. */
-  readonly trust: readonly (readonly [source: string, trust: number])[]
-}
-
-/** An outlier that is kept back, and its place in the order in which they were. */
-export interface KeptBack {
-  readonly at: number
-  readonly example: Example
 }
 
 export interface DefenceReport {
@@ -56,15 +46,10 @@ export type Judgement =
   | { readonly verdict: 'learn'; readonly weight: number }
   | { readonly verdict: 'keep-back'; readonly why: Suspicion }
 
-export interface Kept {
-  readonly example: Example
-  readonly latent: Latent
-}
-
 export interface Judged extends Kept {
-  /** Under the present weights, where anyone asks. */
+  /** Under the present weights; computed only if it matters. */
   readonly score: () => Score
-  /** When the transport took it. */
+  /** When the transport received it. */
   readonly timeMs: number | undefined
 }
 
@@ -74,11 +59,6 @@ const CLEARLY = 0.2
 const BEGINNING = 500
 /** A label is an outlier when it is more likely wrong than right. */
 const MORE_LIKELY = 0.5
-/** The most examples that a reference is made of: it needs the latents of all. */
-const MOST_CONSULTED = 2048
-/** Examples that the share of outliers speaks for. */
-const MEMORY = 1000
-const DAY_MS = 86_400_000
 
 export class Defence {
   readonly #settings: DefenceSettings
@@ -86,27 +66,25 @@ export class Defence {
   readonly #trusted: ReadonlySet<string>
   readonly #sources: RecentSources
   readonly #guard: DriftGuard
-  #day: DefenceState['day'] = [0, 0]
-  /** Faded: of judged examples, and of these the outliers. */
-  #judged: DefenceState['judged'] = [0, 0]
-  #reference: Reference | undefined
-  /** How far the reference is against the kept examples, and the head that it was made for. */
-  #against: ReadonlyMap<ExampleKey, number> = new Map()
-  #head: Head = []
+  readonly #daily: DailyCap
+  readonly #current: CurrentReference
   #keptBack: DefenceState['keptBack'] = {}
-  #basis: Basis | undefined
-  /** The reference is that of the basis. */
-  #isReady = false
 
   constructor(settings: DefenceSettings, task: Pick<Task, 'classes' | 'stratum'>) {
+    const trusted = new Set(settings.trusted)
     this.#settings = settings
     this.#task = task
-    this.#trusted = new Set(settings.trusted)
+    this.#trusted = trusted
     this.#sources = new RecentSources(settings.sources)
     this.#guard = new DriftGuard(settings.sources)
+    this.#daily = new DailyCap(settings.unreviewedDaily ?? Infinity)
+    const distrusted = () => this.#sources.distrusted(this.#trustIn)
+    this.#current = new CurrentReference({
+      ...{ task, maxShare: settings.maxShare, trusted, distrusted },
+    })
   }
 
-  /** Of an example in a step, also when it is replayed: it may have been learned before others contradicted it. */
+  /** For an example in a step, also a replayed one: it may have been learned before others contradicted it. */
   readonly trust = (example: Example, latent?: Latent): Trust => ({
     weight: this.#trustIn(example.source),
     doubt: this.#doubtOf(example, latent),
@@ -115,11 +93,11 @@ export class Defence {
   #doubtOf(example: Example, latent: Latent | undefined): number {
     const { key, source, target } = example
     if (this.#trusted.has(source)) return 0
-    const kept = this.#against.get(key)
+    const kept = this.#current.againstKept(key)
     if (kept !== undefined) return this.#wrong(source, kept)
     if (latent === undefined || this.#guard.hasChanged(this.#task.stratum(target))) return 0
-    const opinion = this.#reference?.opinion(example, latent, this.#head, this.#task)
-    return opinion === undefined ? 0 : this.#wrong(source, opinion.against)
+    const against = this.#current.against(example, latent)
+    return against === undefined ? 0 : this.#wrong(source, against)
   }
 
   readonly #trustIn = (source: string): number => {
@@ -127,55 +105,31 @@ export class Defence {
     return this.#sources.trust(source, this.#isWitness)
   }
 
-  /** Sources that now surely contradict the others: what they taught has to go. Once before each update. */
+  /** Sources that now surely contradict the others: what they taught must be removed. Once before each update. */
   convict(): readonly string[] {
     if (!this.#settings.quarantines) return []
     const convicted = this.#sources.convict(this.#isWitness)
     return convicted.filter((source) => !this.#trusted.has(source))
   }
 
-  /** What was learned, or an outlier of the reference, has changed since the reference was made. */
+  /** What is learned has changed, or the outlier at this place: the reference has to be made again. */
   keptChanged(at?: number): void {
-    const { from = 0, to = 0 } = this.#basis ?? {}
-    if (at === undefined || (at >= from && at < to)) this.#basis = undefined
+    this.#current.keptChanged(at)
   }
 
   /** Whether `consult` has to come before the next `judge`, and before an update. */
   get isOutdated(): boolean {
-    return this.#settings.quarantines && (this.#basis === undefined || !this.#isReady)
+    return this.#settings.quarantines && this.#current.isOutdated
   }
 
   /** The examples that `consult` needs the latents of, in an order that a restart does not change. */
   consulted(learned: readonly Example[], keptBack: readonly KeptBack[]): readonly Example[] {
-    this.#basis ??= this.#basisOf(learned.length, keptBack)
-    this.#isReady = false
-    const { from, to } = this.#basis
-    const beside = keptBack.filter(({ at }) => at >= from && at < to)
-    const all = [...learned, ...beside.map(({ example }) => example)]
-    return evenly(
-      all.toSorted((a, b) => (a.key < b.key ? -1 : 1)),
-      MOST_CONSULTED,
-    )
+    return this.#current.consulted(learned, keptBack)
   }
 
-  /** With the latents of what `consulted` has named. */
+  /** Makes the reference. `kept`: the examples that `consulted` has named. */
   consult(kept: readonly Kept[], head: Head): void {
-    const isTrusted = (source: string) => this.#trusted.has(source)
-    const trusts = new Map(this.#basis?.trust)
-    const trust = (source: string) => trusts.get(source) ?? 1
-    const parts = {
-      ...{ task: this.#task, share: this.#settings.maxShare, trust },
-      ...(this.#trusted.size > 0 && { isTrusted }),
-    }
-    const reference = Reference.of(kept, head, parts)
-    this.#reference = reference
-    this.#isReady = true
-    this.#head = head
-    const against = kept.flatMap(({ example, latent }) => {
-      const opinion = reference?.opinion(example, latent, head, this.#task)
-      return opinion === undefined ? [] : [[example.key, opinion.against] as const]
-    })
-    this.#against = new Map(against)
+    this.#current.consult(kept, head)
   }
 
   /** For people. */
@@ -201,12 +155,12 @@ export class Defence {
     const { example } = judged
     const { source } = example
     this.#sources.saw(source)
-    const opinion = this.#reference?.opinion(example, judged.latent, head, this.#task)
+    const opinion = this.#current.opinion(example, judged.latent, head)
     const stratum = this.#task.stratum(example.target)
     if (opinion !== undefined) {
       const isAgainst = opinion.against > 0
       const sureness = Math.abs(opinion.against)
-      const error = this.#reference?.noise.error(sureness) ?? 0.5
+      const error = this.#current.reference?.noise.error(sureness) ?? 0.5
       this.#sources.judged(source, !isAgainst, opinion.chance, error)
       this.#guard.saw(stratum, source, opinion.against > CLEARLY)
     }
@@ -217,7 +171,7 @@ export class Defence {
     const why = isTrusted ? undefined : this.#suspicion(judged, hasChanged)
     if (why !== undefined) return { verdict: 'keep-back', why }
     // A flood from a hostile source says nothing about the share of outliers in the rest.
-    if (opinion !== undefined) this.#count(isOutlier)
+    if (opinion !== undefined) this.#current.count(isOutlier)
     if (isOutlier && !hasChanged) return { verdict: 'keep-back', why: 'outlier' }
     if (!hasChanged && this.roomOf(source) < 1) return { verdict: 'keep-back', why: 'over-share' }
     this.taught(source, judged.timeMs)
@@ -225,20 +179,18 @@ export class Defence {
     return { verdict: 'learn', weight: Math.min(example.weight, most) }
   }
 
-  /** An example is learned: after a judgement, or because a person or its turn has released it. */
+  /** An example is learned: after a judgement, or because it was released from the quarantine. */
   taught(source: string, timeMs: number | undefined): void {
     this.#sources.learned(source)
-    if (this.#trusted.has(source)) return
-    const [day, events] = this.#dayOf(timeMs)
-    this.#day = [day, events + 1]
+    if (!this.#trusted.has(source)) this.#daily.learned(timeMs)
   }
 
-  /** Whether most sources of a stratum are contradicted: what was kept back of it is right now. */
+  /** Whether most sources of a stratum are contradicted: then the model is wrong, and what was kept back is right. */
   hasChanged(stratum: string): boolean {
     return this.#guard.hasChanged(stratum)
   }
 
-  /** How many more of a source its share allows now. */
+  /** How many more examples of a source its share allows now. */
   roomOf(source: string): number {
     if (this.#trustIn(source) === 0) return 0
     const share = this.#shareOf(source)
@@ -246,83 +198,56 @@ export class Defence {
   }
 
   snapshot(): DefenceState {
+    const { judged, basis } = this.#current.snapshot()
     return {
       sources: this.#sources.snapshot(),
       guard: this.#guard.snapshot(),
-      day: this.#day,
-      judged: this.#judged,
+      day: this.#daily.snapshot(),
+      judged,
       keptBack: this.#keptBack,
-      basis: this.#basis ?? null,
+      basis,
     }
   }
 
   restore({ sources, guard, day, judged, keptBack, basis }: DefenceState): void {
     this.#sources.restore(sources)
     this.#guard.restore(guard)
-    this.#day = day
-    this.#judged = judged
+    this.#daily.restore(day)
     this.#keptBack = keptBack
-    this.#basis = basis ?? undefined
-    this.#isReady = false
-  }
-
-  /**
-   * As many of the newest outliers beside what is learned as the stream has, so that together they are a fair sample of
-   * it: otherwise the reference would only hear what it agrees with.
-   */
-  #basisOf(learned: number, keptBack: readonly KeptBack[]): Basis {
-    const [examples, outliers] = this.#judged
-    const share = examples === 0 ? 0 : outliers / examples
-    const beside = Math.round((learned * share) / Math.max(1 - share, 0.1))
-    const newest = beside === 0 ? [] : keptBack.slice(-beside)
-    const [from = 0, to = -1] = [newest[0]?.at, newest.at(-1)?.at]
-    return { from, to: to + 1, trust: this.#sources.distrusted(this.#trustIn) }
+    this.#current.restore({ judged, basis })
   }
 
   /** The sources that others are measured against. */
   readonly #isWitness = (source: string): boolean =>
     this.#trusted.size === 0 || this.#trusted.has(source)
 
-  #count(isOutlier: boolean): void {
-    const [examples, outliers] = this.#judged
-    const kept = 1 - 1 / MEMORY
-    this.#judged = [examples * kept + 1, outliers * kept + (isOutlier ? 1 : 0)]
-  }
-
   #suspicion({ example: { source }, timeMs }: Judged, hasChanged: boolean): Suspicion | undefined {
     if (!hasChanged && this.#trustIn(source) === 0) return 'hostile'
-    const { unreviewedDaily = Infinity } = this.#settings
-    return this.#dayOf(timeMs)[1] >= unreviewedDaily ? 'over-daily' : undefined
+    return this.#daily.isSpent(timeMs) ? 'over-daily' : undefined
   }
 
-  /** How likely its label is wrong. */
+  /** The probability that its label is wrong. */
   #wrong(source: string, against: number): number {
-    const noise = this.#reference?.noise
+    const noise = this.#current.reference?.noise
     if (noise === undefined) return 0
     return noise.wrong(-against, this.#sources.wrong(source, noise.share))
   }
 
-  /** Undefined: none applies. */
+  /** The largest share of a source; undefined if no limit applies. */
   #shareOf(source: string): number | undefined {
     const { maxShare, fromSources } = this.#settings
     if (this.#trusted.has(source) || maxShare >= 1) return undefined
     if (this.#trusted.size > 0) return maxShare
     const { recent } = this.#sources
-    // Fewer than 1 / maxShare sources cannot all keep to it: then each may have an equal part.
+    // With fewer than 1 / maxShare sources the shares would not add up to 1: then each may have an equal part.
     if (recent >= fromSources) return Math.max(maxShare, 1 / recent)
     return this.#isUnknown(source) ? 1 / recent : undefined
   }
 
-  /** Nothing says yet whether it is right: then its volume must not decide what is learned. */
+  /** Whether nothing shows yet that a source is right: then its volume must not decide what is learned. */
   #isUnknown(source: string): boolean {
     if (!this.#settings.quarantines) return false
-    if (this.#reference === undefined) return this.#sources.events < BEGINNING
+    if (this.#current.reference === undefined) return this.#sources.events < BEGINNING
     return !this.#sources.isProven(source)
-  }
-
-  /** Days never go back: an old time counts for the present day. */
-  #dayOf(timeMs: number | undefined): DefenceState['day'] {
-    const day = Math.max(this.#day[0], Math.floor((timeMs ?? 0) / DAY_MS))
-    return day === this.#day[0] ? this.#day : [day, 0]
   }
 }
