@@ -7,8 +7,8 @@ import {
   openDecodeScheduler,
   PROMPT_PART,
   type SchedulerLimits,
-  type TextRequest,
 } from '../../src/serving/engine/decode-scheduler.ts'
+import type { TextRequest } from '../../src/serving/engine/scheduled-text.ts'
 import { rejection, thrown } from '../coded.ts'
 import { openFakeClock, settled } from './fake-clock.ts'
 import { openFakeDecoder } from './fake-decoder.ts'

@@ -1,0 +1,75 @@
+/**
+ * The texts that run, in lanes: a step of the engine continues all texts of one lane, because their adapters share a
+ * graph. The key-value cache of a lane is reserved for the longest that its texts may become, so that no text that has
+ * begun must give way.
+ */
+import { capacityFor, rowsFor } from '../../nn/decoding/cache-sizes.ts'
+import { tokensOf, type Text } from './scheduled-text.ts'
+
+export interface DecodeLanesLimits {
+  readonly generation_texts: number
+  readonly generation_cache_bytes: number
+}
+
+export interface Lane {
+  readonly bytesPerPosition: number
+  readonly texts: Text[]
+  /** The text whose prompt is being read; one at a time. */
+  filling: Text | undefined
+}
+
+export class DecodeLanes {
+  readonly #limits: DecodeLanesLimits
+  readonly #lanes = new Map<string, Lane>()
+
+  constructor(limits: DecodeLanesLimits) {
+    this.#limits = limits
+  }
+
+  get all(): readonly Lane[] {
+    return [...this.#lanes.values()]
+  }
+
+  get texts(): readonly Text[] {
+    return this.all.flatMap(textsOf)
+  }
+
+  /** Begins a text in the lane of this name; false if there is no room now. */
+  begin(text: Text, name: string, bytesPerPosition: number): boolean {
+    const lane = this.#lanes.get(name) ?? { bytesPerPosition, texts: [], filling: undefined }
+    if (lane.filling !== undefined || !this.#hasRoom(lane, text)) return false
+    lane.filling = text
+    this.#lanes.set(name, lane)
+    return true
+  }
+
+  /** Returns whether it was in a lane. */
+  leave(text: Text): boolean {
+    for (const [name, lane] of this.#lanes) {
+      if (!textsOf(lane).includes(text)) continue
+      if (lane.filling === text) lane.filling = undefined
+      else lane.texts.splice(lane.texts.indexOf(text), 1)
+      if (textsOf(lane).length === 0) this.#lanes.delete(name)
+      return true
+    }
+    return false
+  }
+
+  #hasRoom(lane: Lane, text: Text): boolean {
+    const running = this.texts.length
+    if (running === 0) return true
+    if (running >= this.#limits.generation_texts) return false
+    const others = this.all.filter((other) => other !== lane)
+    const bytes = others.reduce((sum, other) => sum + bytesOf(other, textsOf(other)), 0)
+    return bytes + bytesOf(lane, [...textsOf(lane), text]) <= this.#limits.generation_cache_bytes
+  }
+}
+
+function textsOf({ texts, filling }: Lane): readonly Text[] {
+  return filling === undefined ? texts : [...texts, filling]
+}
+
+function bytesOf({ bytesPerPosition }: Lane, texts: readonly Text[]): number {
+  const positions = Math.max(0, ...texts.map(({ request }) => tokensOf(request)))
+  return rowsFor(texts.length) * capacityFor(positions) * bytesPerPosition
+}
