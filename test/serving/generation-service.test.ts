@@ -1,12 +1,11 @@
 /** Texts as the surfaces get them: in parts and whole, on the version that they began with, stored when they are done. */
 import { expect, onTestFinished, test } from 'vitest'
 import { failure } from '../../src/platform/errors.ts'
+import type { GenerateRequest, TextPart } from '../../src/serving/services/generation/contract.ts'
 import {
   openGenerationService,
-  type GenerateRequest,
   type GenerationOptions,
-  type TextPart,
-} from '../../src/serving/services/generation-service.ts'
+} from '../../src/serving/services/generation/generation-service.ts'
 import { rejection } from '../coded.ts'
 import { openFakeClock, settled } from './fake-clock.ts'
 import { openFakeWriting } from './fake-writing.ts'

@@ -1,7 +1,7 @@
 /** Texts of a language model as chat completions, whole and as chunks. */
 import type { Json } from '../../contracts/core.ts'
 import type { Fields } from '../../contracts/task-view.ts'
-import type { TokenLikelihood } from '../../serving/services/generation-service.ts'
+import type { TokenLikelihood } from '../../serving/services/generation/contract.ts'
 import { tokenEntry } from './log-probabilities.ts'
 import { wholeTexts, writtenChunks, type BegunTexts, type Shown } from './written.ts'
 

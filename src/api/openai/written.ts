@@ -6,7 +6,7 @@ import type {
   Generation,
   GenerationService,
   TextPart,
-} from '../../serving/services/generation-service.ts'
+} from '../../serving/services/generation/contract.ts'
 import { namedModel } from '../../serving/services/named-model.ts'
 import { requestInput } from '../../serving/services/request-input.ts'
 import type { Services } from '../../serving/services/services.ts'

@@ -14,8 +14,7 @@ import { failure, invariant } from '../errors.ts'
 import { checkPlace, type FilePlace, placeOf } from './file-place.ts'
 import { Row, type Value } from './row.ts'
 import { StoreSpace } from './store-space.ts'
-import { performance } from 'node:perf_hooks'
-import { CodedError } from '../../contracts/core.ts'
+import { isBusy, whileBusy } from './while-busy.ts'
 
 export interface Store {
   readonly path: string
@@ -27,8 +26,8 @@ export interface Store {
   /** BEGIN IMMEDIATE … COMMIT around synchronous work, all or nothing. Does not nest. */
   transaction<Result>(work: () => Result): Result
   /**
-   * Writes the file again without what was deleted from it, and empties the log: no byte of a deleted row is left in
-   * either. False while another connection reads it, and the log could not be emptied: ask again.
+   * Rewrites the file and empties the log, so that no byte of a deleted row is left in either. Returns false if the log
+   * could not be emptied because another connection reads it: call it again later.
    */
   compact(): boolean
   /** Idempotent. Folds the log into the file. */
@@ -85,7 +84,7 @@ class LibsqlStore implements Store {
   readonly #database: Database.Database
   readonly #statements = new Map<string, Prepared>()
   readonly #readonly: boolean
-  /** The statement, prepared once. */
+  /** Undefined in memory. */
   #place: FilePlace | undefined
   readonly #space: StoreSpace
   #inTransaction = false
@@ -279,29 +278,4 @@ function isValue(value: unknown): boolean {
   if (typeof value === 'string') return !value.includes('\0')
   if (typeof value === 'number') return Number.isFinite(value)
   return value === null || value instanceof Uint8Array
-}
-
-const pauseMs = 5
-
-/**
- * Retries a statement while another connection blocks it. SQLite's own waiting (`busy_timeout`) does not cover a read lock
- * that becomes a write lock: changing a new file to WAL answers "database is locked" at once. Blocks the thread, as SQLite
- * does; after `waitMs` the caller gets the error.
- */
-function whileBusy(waitMs: number, work: () => void): void {
-  const untilMs = performance.now() + waitMs
-  for (;;) {
-    try {
-      work()
-      return
-    } catch (error) {
-      if (!isBusy(error) || performance.now() >= untilMs) throw error
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs)
-    }
-  }
-}
-
-function isBusy(error: unknown): boolean {
-  const cause = error instanceof CodedError ? error.cause : error
-  return cause instanceof Error && 'code' in cause && String(cause.code).startsWith('SQLITE_BUSY')
 }

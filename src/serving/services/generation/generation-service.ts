@@ -1,92 +1,33 @@
 /**
- * Texts for every surface: written by the live version, or by one by name, piece by piece or whole. A request finishes on
- * the version that it began with. Each text has an id of its own and is stored when it is done, so that feedback can name it.
+ * Texts for every surface: written by the live version, or by one by name, in parts or whole. A request finishes on the
+ * version that it began with. Each text has an id of its own and is stored when it is done, so that feedback can name it.
  */
 import { randomUUID } from 'node:crypto'
-import type { Clock } from '../../contracts/core.ts'
-import type { Input, ServedPrediction } from '../../contracts/event.ts'
-import type { Task } from '../../contracts/task.ts'
-import type { Fields } from '../../contracts/task-view.ts'
-import type { Drawn } from '../../nn/decoding/sample.ts'
-import { fittedPrompt, type FittedPrompt } from '../../nn/fitted-prompt.ts'
-import { failure } from '../../platform/errors.ts'
-import type { Limits } from '../../platform/limits.ts'
-import { openRandom } from '../../platform/random.ts'
-import { eventLoop } from '../../platform/slices.ts'
-import type { VersionService } from '../../versions/service.ts'
-import { TokenStream } from '../engine/token-stream.ts'
-import type { HeldVersion, LiveModel, Prediction } from '../live/contract.ts'
-import type { Answered, PredictRequest } from '../live/predict.ts'
-import { TextPieces } from '../live/text-pieces.ts'
-import type { TextWriting } from '../live/text-writing.ts'
-import type { Freshness, PastTime, PredictionService } from './prediction-service.ts'
-
-/** What the task's settings say stands where one is absent. */
-export interface TextOptions {
-  /** At most limits.answer_tokens, and what the prompt leaves of the base's positions. */
-  readonly maxTokens?: number | undefined
-  readonly temperature?: number | undefined
-  readonly topP?: number | undefined
-  /** The same seed gives the same text of the same version, whatever else is being written. */
-  readonly seed?: number | undefined
-  /** Texts that end an answer, and are not in it. */
-  readonly stop?: readonly string[] | undefined
-  /** With the log-probability of each token. */
-  readonly logprobs?: boolean | undefined
-  /** And so many of the likeliest in its place. */
-  readonly likeliest?: number | undefined
-}
-
-export type AnswerTexts = Omit<PredictRequest, 'signal'> &
-  PastTime &
-  Freshness & { readonly signal: AbortSignal }
-
-export type GenerateRequest = Omit<AnswerTexts, 'inputs'> &
-  TextOptions & {
-    readonly input: Input
-    /** How many texts. */
-    readonly n: number
-  }
-
-export type Finish = 'stop' | 'length'
-
-/** One token, as text. Incomplete characters are U+FFFD. */
-export interface TokenLikelihood {
-  readonly token: string
-  readonly logprob: number
-  /** Likeliest first; where they are asked for. */
-  readonly likeliest?: readonly TokenLikelihood[]
-}
-
-export interface TextPart {
-  /** Which of the choices. */
-  readonly index: number
-  readonly text: string
-  /** Of its tokens, where asked for. */
-  readonly logprobs?: readonly TokenLikelihood[]
-  /** In the last part of a choice. */
-  readonly finish?: Finish
-  /** The same: how many tokens were written, the one that ended it included. */
-  readonly completionTokens?: number
-}
-
-export interface Generation extends Pick<Prediction, 'manifest' | 'generation' | 'arm'> {
-  /** In order of `TextPart.index`. */
-  readonly choices: readonly { readonly id: string }[]
-  /** As the model reads it. */
-  readonly promptTokens: number
-  /** Tokens of its oldest turns, which it has lost; only where the settings say so. */
-  readonly droppedTokens: number
-  /** For one reader. It fails with the request; a reader that stops early ends the texts, which are then not stored. */
-  readonly parts: AsyncIterableIterator<TextPart>
-}
-
-export interface GenerationService {
-  /** Throws what a prediction throws, `QUEUE_FULL`, and `INPUT_TOO_LONG` for a prompt that leaves no room. */
-  generate(request: GenerateRequest): Promise<Generation>
-  /** One whole text for each input. */
-  answer(request: AnswerTexts, options: TextOptions): Promise<Prediction>
-}
+import type { Clock } from '../../../contracts/core.ts'
+import type { Input, ServedPrediction } from '../../../contracts/event.ts'
+import type { Task } from '../../../contracts/task.ts'
+import type { Fields } from '../../../contracts/task-view.ts'
+import type { Drawn } from '../../../nn/decoding/sample.ts'
+import { fittedPrompt, type FittedPrompt } from '../../../nn/fitted-prompt.ts'
+import { failure } from '../../../platform/errors.ts'
+import type { Limits } from '../../../platform/limits.ts'
+import { openRandom } from '../../../platform/random.ts'
+import { eventLoop } from '../../../platform/slices.ts'
+import type { VersionService } from '../../../versions/service.ts'
+import { TokenStream } from '../../engine/token-stream.ts'
+import type { HeldVersion, LiveModel, Prediction } from '../../live/contract.ts'
+import type { Answered } from '../../live/predict.ts'
+import type { TextWriting } from '../../live/text-writing.ts'
+import type { PredictionService } from '../prediction-service.ts'
+import type {
+  AnswerTexts,
+  GenerateRequest,
+  Generation,
+  GenerationService,
+  TextOptions,
+  TextPart,
+} from './contract.ts'
+import { writeText } from './written-text.ts'
 
 export interface GenerationOptions extends TextWriting {
   readonly model: string
@@ -102,7 +43,7 @@ export function openGenerationService(options: GenerationOptions): GenerationSer
   return new TextWriter(options)
 }
 
-/** Of one input: its prompt, and the ids of its texts. */
+/** One input: its prompt, and the ids of its texts. */
 interface Prompt extends FittedPrompt {
   readonly input: Input
   readonly choices: readonly string[]
@@ -261,43 +202,18 @@ class TextWriter implements GenerationService {
   async #write(
     { index, id, input, tokens }: Writing,
     request: AnswerTexts,
-    { stop = [], logprobs }: TextOptions,
+    options: TextOptions,
     held: HeldVersion,
     parts: TokenStream<TextPart> | undefined,
   ): Promise<Written> {
     const { language, task } = this.#options
-    const pieces = new TextPieces(language, stop)
-    let [text, completionTokens, finish]: [string, number, Finish] = ['', 0, 'length']
-    for await (const drawn of tokens) {
-      const { token } = drawn
-      completionTokens += 1
-      if (language.ends.includes(token)) {
-        finish = 'stop'
-        break
-      }
-      const piece = pieces.push(token)
-      text += piece
-      const likelihoods = logprobs === true && { logprobs: [this.#likelihood(drawn)] }
-      if (piece !== '' || likelihoods) parts?.push({ index, text: piece, ...likelihoods })
-      if (pieces.isStopped) {
-        finish = 'stop'
-        break
-      }
+    const onPart = (part: Omit<TextPart, 'index'>) => {
+      parts?.push({ index, ...part })
     }
-    const rest = pieces.end()
-    text += rest
-    if (pieces.isStopped) finish = 'stop'
-    parts?.push({ index, text: rest, finish, completionTokens })
+    const { text, finish, completionTokens } = await writeText(tokens, language, options, onPart)
     const output = { text, finish_reason: finish }
     this.#record({ id, input }, output, request, held)
     return { id, answer: task.view.answer(output), completionTokens }
-  }
-
-  #likelihood({ token, logProbability, likeliest }: Drawn): TokenLikelihood {
-    return {
-      ...{ token: this.#options.language.text([token]), logprob: logProbability },
-      ...(likeliest && { likeliest: likeliest.map((each) => this.#likelihood(each)) }),
-    }
   }
 
   #record(

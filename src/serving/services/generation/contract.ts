@@ -1,0 +1,72 @@
+/** What a surface asks of a model that writes texts, and what it gets: a stream of parts, or whole answers. */
+import type { Input } from '../../../contracts/event.ts'
+import type { Prediction } from '../../live/contract.ts'
+import type { PredictRequest } from '../../live/predict.ts'
+import type { Freshness, PastTime } from '../prediction-service.ts'
+
+/** Where an option is absent, the task's settings decide. */
+export interface TextOptions {
+  /** At most limits.answer_tokens, and at most the positions that the prompt leaves. */
+  readonly maxTokens?: number | undefined
+  readonly temperature?: number | undefined
+  readonly topP?: number | undefined
+  /** The same seed gives the same text of the same version, whatever else is being written. */
+  readonly seed?: number | undefined
+  /** Texts that end an answer, and are not part of it. */
+  readonly stop?: readonly string[] | undefined
+  /** Whether each token comes with its log-probability. */
+  readonly logprobs?: boolean | undefined
+  /** How many of the likeliest tokens come with it. */
+  readonly likeliest?: number | undefined
+}
+
+export type AnswerTexts = Omit<PredictRequest, 'signal'> &
+  PastTime &
+  Freshness & { readonly signal: AbortSignal }
+
+export type GenerateRequest = Omit<AnswerTexts, 'inputs'> &
+  TextOptions & {
+    readonly input: Input
+    /** How many texts. */
+    readonly n: number
+  }
+
+export type Finish = 'stop' | 'length'
+
+/** One token, as text. Incomplete characters are U+FFFD. */
+export interface TokenLikelihood {
+  readonly token: string
+  readonly logprob: number
+  /** Likeliest first; present if asked for. */
+  readonly likeliest?: readonly TokenLikelihood[]
+}
+
+export interface TextPart {
+  /** Which of the choices. */
+  readonly index: number
+  readonly text: string
+  /** Of its tokens; present if asked for. */
+  readonly logprobs?: readonly TokenLikelihood[]
+  /** Only in the last part of a choice. */
+  readonly finish?: Finish
+  /** Only in the last part: how many tokens were written, including the one that ended the text. */
+  readonly completionTokens?: number
+}
+
+export interface Generation extends Pick<Prediction, 'manifest' | 'generation' | 'arm'> {
+  /** In order of `TextPart.index`. */
+  readonly choices: readonly { readonly id: string }[]
+  /** As the model reads the prompt. */
+  readonly promptTokens: number
+  /** Tokens of the oldest turns, which were left out; 0 unless the settings allow it. */
+  readonly droppedTokens: number
+  /** For one reader. It fails with the request; a reader that stops early ends the texts, which are then not stored. */
+  readonly parts: AsyncIterableIterator<TextPart>
+}
+
+export interface GenerationService {
+  /** Throws what a prediction throws, `QUEUE_FULL`, and `INPUT_TOO_LONG` for a prompt that leaves no room. */
+  generate(request: GenerateRequest): Promise<Generation>
+  /** One whole text for each input. */
+  answer(request: AnswerTexts, options: TextOptions): Promise<Prediction>
+}

@@ -1,0 +1,47 @@
+/** Writes one text: from the drawn tokens to pieces for the reader, and to the whole. */
+import type { LanguageModel } from '../../../contracts/base.ts'
+import type { Drawn } from '../../../nn/decoding/sample.ts'
+import { TextPieces } from '../../live/text-pieces.ts'
+import type { Finish, TextOptions, TextPart, TokenLikelihood } from './contract.ts'
+
+export interface WrittenText {
+  readonly text: string
+  readonly finish: Finish
+  readonly completionTokens: number
+}
+
+/** `onPart` gets each piece as soon as it is certain, and last a part that names the finish. */
+export async function writeText(
+  tokens: AsyncIterable<Drawn>,
+  language: LanguageModel,
+  { stop = [], logprobs }: Pick<TextOptions, 'stop' | 'logprobs'>,
+  onPart: (part: Omit<TextPart, 'index'>) => void,
+): Promise<WrittenText> {
+  const pieces = new TextPieces(language, stop)
+  let [text, completionTokens, finish]: [string, number, Finish] = ['', 0, 'length']
+  for await (const drawn of tokens) {
+    completionTokens += 1
+    if (language.ends.includes(drawn.token)) {
+      finish = 'stop'
+      break
+    }
+    const piece = pieces.push(drawn.token)
+    text += piece
+    const likelihoods = logprobs === true && { logprobs: [likelihoodOf(drawn, language)] }
+    if (piece !== '' || likelihoods) onPart({ text: piece, ...likelihoods })
+    if (pieces.isStopped) break
+  }
+  const rest = pieces.end()
+  text += rest
+  if (pieces.isStopped) finish = 'stop'
+  onPart({ text: rest, finish, completionTokens })
+  return { text, finish, completionTokens }
+}
+
+function likelihoodOf(drawn: Drawn, language: Pick<LanguageModel, 'text'>): TokenLikelihood {
+  const { token, logProbability, likeliest } = drawn
+  return {
+    ...{ token: language.text([token]), logprob: logProbability },
+    ...(likeliest && { likeliest: likeliest.map((each) => likelihoodOf(each, language)) }),
+  }
+}
