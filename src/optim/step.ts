@@ -5,7 +5,6 @@
  * tensors of a call are released when it returns. A step is dropped if its loss, gradient or new weights are not finite.
  */
 import type {
-  Method,
   StepResult,
   Trainable,
   TrainableState,
@@ -31,23 +30,13 @@ import type { BaseTensors } from './base-tensors.ts'
 import type { Compiling } from './compiled-network.ts'
 import { AdapterEmbedding } from './embedding-training.ts'
 import { openClosedForm } from './closed-form.ts'
-import { type AdapterEngine, EngineAdapter, type Gradients } from './engine-adapter.ts'
-import { KernelWeights } from './kernel-weights.ts'
-import { isPlain, PlainAdapter } from './plain-adapter.ts'
-import { globalNorm, type Optimizer } from './optimizer.ts'
-import { optimizerOf } from './optimizer-of.ts'
-import { lossOf, type Taught, taughtBy } from './loss.ts'
+import type { AdapterEngine, Gradients } from './engine-adapter.ts'
 import { logisticHead } from './logistic-head.ts'
-import {
-  averaged,
-  copied,
-  fromState,
-  grown,
-  retracted,
-  stepped,
-  toState,
-  type Weights,
-} from './weights.ts'
+import type { Optimizer } from './optimizer.ts'
+import { optimizerOf } from './optimizer-of.ts'
+import { PresentWeights } from './present-weights.ts'
+import { gradientsOf, shaped, withPenalty } from './step-gradients.ts'
+import { copied, fromState, grown, toState } from './weights.ts'
 
 export interface TrainableParts extends Omit<AdapterPlan, 'outputs'> {
   readonly task: Task
@@ -78,52 +67,33 @@ const DROPPED: StepResult = { loss: NaN, gradientNorm: NaN, dropped: true }
 
 class AdapterTrainable implements Trainable {
   readonly #parts: TrainableParts & AdapterPlan
-  readonly #method: Method
   readonly #optimizer: Optimizer
-  readonly #engine: AdapterEngine
-  /** Where the plain engine's steps are made in place. */
-  readonly #inPlace: { readonly weights: KernelWeights; readonly engine: PlainAdapter } | undefined
+  readonly #weights: PresentWeights
   readonly observe?: NonNullable<Trainable['observe']>
   readonly testAndStep?: NonNullable<Trainable['testAndStep']>
   readonly embedding?: AdapterEmbedding
   readonly divergences?: NonNullable<Trainable['divergences']>
   #head: Head
-  /** Where steps are not made in place. */
-  #held: Weights = { parameters: new Map(), slots: new Map(), steps: 0 }
-  /** What base and task count, apart from what steps move. */
-  #statistics: Tensors
 
   constructor(parts: TrainableParts & AdapterPlan) {
     checkTensors(specsOf(parts), parts.parameters)
     this.#parts = parts
-    this.#method = methodOf(parts)
     this.#optimizer = optimizerOf(parts.hyperparameters)
-    const isInPlace = parts.regularizer.addsNothing === true && !this.#method.retract
-    const weights = isInPlace
-      ? new KernelWeights(this.#optimizer, parts.hyperparameters)
-      : undefined
-    const plain = isPlain(parts) ? new PlainAdapter(parts, weights) : undefined
-    this.#inPlace = plain && weights && { weights, engine: plain }
-    this.#engine = plain ?? new EngineAdapter(parts)
+    this.#weights = new PresentWeights(parts, this.#optimizer)
     this.#head = parts.head
     const { nonTrainable, learning } = this.#parted(parts.parameters)
-    this.#statistics = nonTrainable
-    this.#use({ parameters: learning, slots: new Map(), steps: 0 })
+    this.#weights.use({ parameters: learning, slots: new Map(), steps: 0 }, nonTrainable)
+    const { task, hyperparameters } = parts
+    const counts = statisticsOf(parts).length > 0
     // Averaged weights score in place of those that learn, and without dropout.
-    if ((parts.hyperparameters.average ?? 0) === 0 && this.#method.isRandomInSteps !== true)
+    if ((hyperparameters.average ?? 0) === 0 && methodOf(parts).isRandomInSteps !== true)
       this.testAndStep = (rows, rateFactor) => this.#step(rows, rateFactor)
     const isMoved = [...learning.keys()].some((name) => !name.startsWith('head.'))
-    const hasClasses = parts.task.classes !== undefined && parts.task.reads === 'pooled'
-    if (isMoved && hasClasses && statisticsOf(parts).length === 0)
-      this.embedding = this.#openEmbedding()
-    if (parts.task.reads === 'answers')
-      this.divergences = (rows) => this.#engine.divergences?.(rows, this.#averaged()) ?? []
-    if (statisticsOf(parts).length > 0)
-      this.observe = (rows) => {
-        const seen = rows.map((row) => this.#count(row))
-        this.#load()
-        return seen
-      }
+    const hasClasses = task.classes !== undefined && task.reads === 'pooled'
+    if (isMoved && hasClasses && !counts) this.embedding = this.#openEmbedding()
+    if (task.reads === 'answers')
+      this.divergences = (rows) => this.#engine.divergences?.(rows, this.#weights.averaged()) ?? []
+    if (counts) this.observe = (rows) => this.#observe(rows)
   }
 
   get head(): Head {
@@ -131,13 +101,13 @@ class AdapterTrainable implements Trainable {
   }
 
   get statistics(): Tensors {
-    return this.#statistics
+    return this.#weights.statistics
   }
 
   score(rows: readonly Latent[]): readonly Float32Array[] {
     if (rows.length === 0 || this.#outputs === 0) return rows.map(() => new Float32Array())
-    if (this.#inPlace !== undefined) return this.#engine.logits(rows)
-    const mean = this.#averaged()
+    if (this.#weights.isInPlace) return this.#engine.logits(rows)
+    const mean = this.#weights.averaged()
     return mean ? this.#engine.logitsWith(mean, rows) : this.#engine.logits(rows)
   }
 
@@ -148,53 +118,16 @@ class AdapterTrainable implements Trainable {
 
   #step(rows: readonly TrainRow[], rateFactor = 1) {
     if (rows.length === 0) return { ...DROPPED, logits: [] }
-    const { regularizer } = this.#parts
+    const { task, regularizer } = this.#parts
     const penalty = regularizer.addsNothing
       ? undefined
-      : regularizer.penalty(this.#weights.parameters)
-    const batch = this.#gradients(rows)
+      : regularizer.penalty(this.#weights.present.parameters)
+    const batch = gradientsOf(rows, {
+      ...{ engine: this.#engine, task, regularizer, head: this.#head },
+      ...{ statistics: this.statistics, seed: this.#weights.steps },
+      parameters: () => this.#weights.present.parameters,
+    })
     return { ...this.#learn(batch, penalty, rateFactor), logits: batch.logits }
-  }
-
-  /** Of the loss alone. Where replayed rows only veto, theirs are computed by themselves. */
-  #gradients(rows: readonly TrainRow[]): Gradients {
-    const { regularizer, task } = this.#parts
-    const fresh = rows.filter(({ isReplayed }) => isReplayed !== true)
-    const taught = this.#taught(fresh)
-    const drift = this.#drift(rows)
-    const step = { task, head: this.#head, statistics: this.#statistics, taught, drift }
-    const of = (some: readonly TrainRow[], part = 'all') =>
-      this.#engine.gradients(
-        some,
-        (group, outputs) => lossOf(group, outputs, some.length, step),
-        `${this.#steps}/${part}`,
-      )
-    const replayed = rows.filter(({ isReplayed }) => isReplayed === true)
-    if (regularizer.project === undefined || fresh.length === 0 || replayed.length === 0)
-      return of(rows)
-    const [own, other] = [of(fresh, 'fresh'), of(replayed, 'replayed')]
-    const like = this.#weights.parameters
-    const followed = regularizer.project(shaped(own.gradients, like), shaped(other.gradients, like))
-    return {
-      loss: own.loss,
-      gradients: new Map([...followed].map(([name, { data }]) => [name, data])),
-      logits: [...own.logits, ...other.logits],
-    }
-  }
-
-  /** Not differentiated. */
-  #drift(rows: readonly TrainRow[]): number | undefined {
-    if (this.#parts.task.texts === undefined) return undefined
-    const beside = rows.flatMap((row) => row.beside ?? [])
-    if (beside.length === 0) return undefined
-    return this.#parts.task.texts.drift(this.#engine.logits(beside))
-  }
-
-  #taught(fresh: readonly TrainRow[]): Taught | undefined {
-    const teacher = this.#parts.regularizer.teacher?.()
-    if (teacher === undefined || fresh.length === 0) return undefined
-    const latents = fresh.map(({ latent }) => latent)
-    return taughtBy(teacher, fresh, this.#engine.logitsWith(teacher.parameters, latents))
   }
 
   #learn(
@@ -203,43 +136,30 @@ class AdapterTrainable implements Trainable {
     rateFactor: number,
   ): StepResult {
     const loss = batch.loss + (penalty?.loss ?? 0)
-    const gradients = penalty ? sum(batch.gradients, penalty.gradients) : batch.gradients
-    const gradientNorm = this.#norm(gradients)
-    if (!Number.isFinite(loss) || !this.#move(gradients, gradientNorm, rateFactor)) return DROPPED
+    const gradients = penalty ? withPenalty(batch.gradients, penalty.gradients) : batch.gradients
+    const gradientNorm = this.#weights.norm(gradients)
+    if (!Number.isFinite(loss) || !this.#weights.move(gradients, gradientNorm, rateFactor))
+      return DROPPED
     const { regularizer } = this.#parts
     if (regularizer.addsNothing !== true) {
-      const { parameters } = this.#weights
+      const { parameters } = this.#weights.present
       regularizer.observe(parameters, shaped(batch.gradients, parameters))
     }
     return { loss, gradientNorm, dropped: false }
   }
 
-  /** Whether every number is finite; if not, nothing moves. */
-  #move(gradients: Gradients['gradients'], norm: number, rateFactor: number): boolean {
-    if (!Number.isFinite(norm)) return false
-    if (this.#inPlace !== undefined) return this.#inPlace.weights.step(norm, rateFactor)
-    const by = { ...this.#parts.hyperparameters, rateFactor }
-    const free = stepped(this.#weights, this.#optimizer, gradients, norm, by)
-    if (free !== undefined) this.#use(retracted(free, this.#optimizer, this.#method))
-    return free !== undefined
-  }
-
-  #norm(gradients: Gradients['gradients']): number {
-    return this.#inPlace?.weights.norm(gradients) ?? globalNorm(gradients.values())
-  }
-
   #openEmbedding(): AdapterEmbedding {
     return new AdapterEmbedding({
       plan: this.#parts,
-      present: () => this.#all(),
-      seed: () => `${this.#steps}/embedding`,
+      present: () => this.#weights.all,
+      seed: () => `${this.#weights.steps}/embedding`,
       learn: (own, { loss, rateFactor }) => {
-        const still = [...this.#weights.parameters].map(
+        const still = [...this.#weights.present.parameters].map(
           ([name, { data }]) => [name, new Float32Array(data.length)] as const,
         )
         const gradients = new Map([...still, ...own])
-        const norm = this.#norm(gradients)
-        const isMade = Number.isFinite(loss) && this.#move(gradients, norm, rateFactor)
+        const norm = this.#weights.norm(gradients)
+        const isMade = Number.isFinite(loss) && this.#weights.move(gradients, norm, rateFactor)
         return isMade ? { loss, gradientNorm: norm, dropped: false } : DROPPED
       },
       setHead: (rows, penalty) => {
@@ -248,7 +168,7 @@ class AdapterTrainable implements Trainable {
     })
   }
 
-  /** What the optimizer remembers is of another loss. */
+  /** Fits the head to these embeddings. The optimizer starts again: its moments are those of another loss. */
   #setHead(rows: readonly EmbeddedRow[], penalty?: number): void {
     const { base, task } = this.#parts
     const { width, unit } = base.network
@@ -257,26 +177,26 @@ class AdapterTrainable implements Trainable {
       ...{ width, outputs: this.#outputs, scale },
       ...(penalty !== undefined && { penalty }),
     })
-    const parameters = new Map([...this.#weights.parameters, ...fitted])
+    const parameters = new Map([...this.#weights.present.parameters, ...fitted])
     if ([...fitted.values()].every(({ data }) => areFinite(data)))
-      this.#use({ parameters, slots: new Map(), steps: 0 })
+      this.#weights.use({ parameters, slots: new Map(), steps: 0 })
   }
 
   grow(head: Head): void {
     this.#head = head
-    this.#use(grown(this.#weights, this.#parts.task, this.#outputs))
+    this.#weights.use(grown(this.#weights.present, this.#parts.task, this.#outputs))
   }
 
   parameters(): Tensors {
-    const learned = this.#averaged() ?? this.#weights.parameters
-    return copied(new Map([...learned, ...this.#statistics]))
+    const learned = this.#weights.averaged() ?? this.#weights.present.parameters
+    return copied(new Map([...learned, ...this.statistics]))
   }
 
   snapshot(): TrainableState {
-    const state = toState(this.#weights, this.#optimizer, this.#head)
+    const state = toState(this.#weights.present, this.#optimizer, this.#head)
     const remembered = [...this.#parts.regularizer.snapshot()]
     const named = remembered.map(([name, tensor]) => [FORGETTING + name, tensor] as const)
-    const tensors = [...state.tensors, ...copied(this.#statistics), ...named]
+    const tensors = [...state.tensors, ...copied(this.statistics), ...named]
     return { ...state, tensors: new Map(tensors) }
   }
 
@@ -288,87 +208,46 @@ class AdapterTrainable implements Trainable {
     checkTensors(specs, own, 'CHECKPOINT_FOREIGN')
     const { nonTrainable, learning } = this.#parted(own)
     this.#head = state.head
-    this.#statistics = nonTrainable
-    this.#use(fromState(state, this.#optimizer, [...learning.keys()]))
+    this.#weights.use(fromState(state, this.#optimizer, [...learning.keys()]), nonTrainable)
     const remembered = [...state.tensors].filter(([name]) => name.startsWith(FORGETTING))
     this.#parts.regularizer.restore(
       new Map(remembered.map(([name, tensor]) => [name.slice(FORGETTING.length), tensor])),
     )
   }
 
+  dispose(): void {
+    this.embedding?.close()
+    this.#weights.dispose()
+  }
+
+  /** Counts rows for the statistics of base and task. Returns the latents to learn them from. */
+  #observe(rows: readonly TrainRow[]): readonly Latent[] {
+    const { base, task } = this.#parts
+    let statistics = this.statistics
+    const seen = rows.map(({ latent, target, weight }) => {
+      const stamped = base.statistics?.stamp?.(statistics, latent)
+      const ofBase = base.statistics?.observe(statistics, [latent])
+      const ofTask = task.statistics?.observe(statistics, [{ target, weight }])
+      statistics = new Map([...statistics, ...(ofBase ?? []), ...(ofTask ?? [])])
+      return stamped ?? latent
+    })
+    this.#weights.useStatistics(statistics)
+    return seen
+  }
+
+  get #engine(): AdapterEngine {
+    return this.#weights.engine
+  }
+
   get #outputs(): number {
     return this.#parts.task.outputs(this.#head)
   }
 
-  /** Returns the latent to learn it from. */
-  #count({ latent, target, weight }: TrainRow): Latent {
-    const { base, task } = this.#parts
-    const stamped = base.statistics?.stamp?.(this.#statistics, latent)
-    const ofBase = base.statistics?.observe(this.#statistics, [latent])
-    const ofTask = task.statistics?.observe(this.#statistics, [{ target, weight }])
-    this.#statistics = new Map([...this.#statistics, ...(ofBase ?? []), ...(ofTask ?? [])])
-    return stamped ?? latent
-  }
-
-  #averaged(): Tensors | undefined {
-    const mean = averaged(this.#weights, this.#optimizer)
-    return mean && (this.#method.retract?.(mean) ?? mean)
-  }
-
-  dispose(): void {
-    this.embedding?.close()
-    this.#engine.dispose()
-    this.#inPlace?.weights.close()
-  }
-
-  get #weights(): Weights {
-    return this.#inPlace?.weights.weights ?? this.#held
-  }
-
-  get #steps(): number {
-    return this.#inPlace?.weights.steps ?? this.#held.steps
-  }
-
-  #use(weights: Weights): void {
-    if (this.#inPlace === undefined) this.#held = weights
-    else if (this.#inPlace.weights.load(weights)) this.#inPlace.engine.moved()
-    this.#load()
-  }
-
-  #load(): void {
-    this.#engine.load(this.#inPlace === undefined ? this.#all() : this.#statistics)
-  }
-
-  #all(): Tensors {
-    return new Map([...this.#weights.parameters, ...this.#statistics])
-  }
-
-  /** Copied. */
+  /** Copies. */
   #parted(parameters: Tensors): { readonly nonTrainable: Tensors; readonly learning: Tensors } {
     const names = new Set(statisticsOf(this.#parts).map(({ name }) => name))
     const part = (isCounted: boolean) =>
       copied(new Map([...parameters].filter(([name]) => names.has(name) === isCounted)))
     return { nonTrainable: part(true), learning: part(false) }
   }
-}
-
-function sum(
-  gradients: ReadonlyMap<string, Float32Array>,
-  penalty: Tensors,
-): ReadonlyMap<string, Float32Array> {
-  return new Map(
-    [...gradients].map(([name, gradient]) => {
-      const added = penalty.get(name)?.data
-      if (added === undefined) return [name, gradient]
-      const total = gradient.slice()
-      for (let at = 0; at < total.length; at += 1) total[at] = (total[at] ?? 0) + (added[at] ?? 0)
-      return [name, total]
-    }),
-  )
-}
-
-function shaped(gradients: ReadonlyMap<string, Float32Array>, like: Tensors): Tensors {
-  return new Map(
-    [...gradients].map(([name, data]) => [name, { shape: like.get(name)?.shape ?? [], data }]),
-  )
 }
