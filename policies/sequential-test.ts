@@ -70,7 +70,7 @@ export class SequentialTest implements Stateful {
     return this.#count
   }
 
-  /** Of what was observed; 0 before anything was. */
+  /** The mean of the observations; 0 before the first. */
   get mean(): number {
     return this.#count === 0 ? 0 : this.#sum / this.#count
   }

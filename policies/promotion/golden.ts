@@ -40,7 +40,7 @@ export interface GoldenSettings {
   readonly confidence: number
 }
 
-/** What the means do not know: as if one of the last twenty answers of one more example had been wrong. */
+/** Allowance for what the means cannot know: as if one of the last twenty answers of one more example had been wrong. */
 const UNSEEN = 1 / 20
 
 /** Examples of a stratum: the mean of fewer wavers. */
@@ -131,7 +131,7 @@ function decide(
   return { verdict: 'promote', reason } as const
 }
 
-/** Where a person may go back to. */
+/** The versions that a person may go back to. */
 function passing(better: string | undefined, earlier: readonly string[]): string {
   if (better !== undefined) return `; ${better} would pass`
   if (earlier.length === 0) return ''

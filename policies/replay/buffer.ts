@@ -9,7 +9,7 @@ import type { Bounds } from './bounds.ts'
 import { StratifiedBuffer, type Entry } from './stratified-buffer.ts'
 
 export interface Keeping {
-  /** By age evicts the oldest; by chance evicts any with equal probability. */
+  /** `age` evicts the oldest; `chance` evicts any with equal probability. */
   readonly marks: 'age' | 'chance'
   /** Whether eviction takes from the largest class, whichever example arrives. */
   readonly isBalanced: boolean

@@ -9,7 +9,7 @@ import { makeFolder, replaceFile } from '../platform/store/atomic-file.ts'
 
 export type Certificate = Readonly<Record<string, Json>>
 
-/** Of `certificates/`. */
+/** The folder of the certificates, below `data_dir`. */
 const FOLDER = 'certificates'
 const namePattern = /^[a-z0-9][a-z0-9-]{0,63}$/
 

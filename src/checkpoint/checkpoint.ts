@@ -78,7 +78,7 @@ export class Checkpoint {
     return recoveryIn(this.#store)
   }
 
-  /** Of a file that has nothing but these, for a recovery from a version. */
+  /** The positions alone, for a recovery from a version when the rest of the file is damaged. */
   get positions(): Readonly<Record<string, Positions>> {
     return this.#positions.load()
   }

@@ -70,7 +70,7 @@ export function unpackExamples({ header, data }: ExamplePack): readonly Example[
   })
 }
 
-/** Of each example what its header says, without its input. */
+/** The facts in the header of each example, without its input. */
 export function factsOfExamples(header: string) {
   const entries = JSON.parse(header) as readonly Entry[]
   return entries.map(([key, , , , weight, predictionId, timeMs = null, slice]) => ({

@@ -22,7 +22,7 @@ export interface ForgetPages {
   /** The newest first. */
   certificates(count: number): readonly Certificate[]
   certificate(request: string): Certificate | undefined
-  /** Of certificates. */
+  /** How many certificates there are. */
   count(): number
 }
 

@@ -33,14 +33,14 @@ export interface ForgetTask {
   readonly again: number
   /** With `keepServing`: the version that becomes live at the end. */
   readonly released: string | null
-  /** What it ended with. */
+  /** The version that it ended with. */
   readonly rebuilt: string | null
   /** Events had fallen out of the log, so no version could be shown to be without them. */
   readonly isBeyondLog: boolean
   /** Then: how many events have fallen out, and are not learned again. */
   readonly lost?: number
   readonly doneMs: number | null
-  /** Of the routing that it ended with; absent until then. */
+  /** The generation of the routing that it ended with; absent until then. */
   readonly generation?: number
   /** How far the sources were read when it began; absent in a checkpoint of an earlier release. */
   readonly positions?: Readonly<Record<string, Positions>>

@@ -9,7 +9,7 @@ import { failure } from '../platform/errors.ts'
 /** By the source's name. A source without its own identity has none here. */
 export type Journals = Readonly<Record<string, string>>
 
-/** What to save from now on. Throws JOURNAL_FOREIGN. */
+/** Returns the journals to save from now on. Throws JOURNAL_FOREIGN. */
 export function checkJournals(
   sources: readonly Pick<Source, 'name' | 'journal'>[],
   saved: Journals,

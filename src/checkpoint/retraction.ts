@@ -1,4 +1,4 @@
-/** What a retraction of many means among the rows of the checkpoint, those of past states too. */
+/** Finds the rows of the checkpoint, past states included, that a retraction of many events means. */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { Store } from '../platform/store/store.ts'
 import { keyIn } from './tables/rows.ts'

@@ -1,4 +1,4 @@
-/** What a checkpoint keeps of a trainer, and what a save adds to it. */
+/** The content of a trainer's checkpoint, and what a save adds to it. */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { RolloutState } from '../evaluation/trial.ts'
 import type { ComputeState } from '../evaluation/compute-ledger.ts'
@@ -30,7 +30,7 @@ export type TracedKey = readonly [key: ExampleKey, traceparent: string]
 /** By source. */
 export type AllPositions = Readonly<Record<string, Positions>>
 
-/** What the state was made for. */
+/** The base, task and adapter that the state was made for. */
 export interface Identity {
   readonly [key: string]: string
   /** The base's hash. */
@@ -74,7 +74,7 @@ export interface Answering {
   readonly previous: string | null
 }
 
-/** What changes with almost every event, and is small. */
+/** The small state that changes with almost every event. */
 export interface Progress {
   readonly accepted: number
   readonly duplicates: number
@@ -116,11 +116,11 @@ export interface Progress {
   readonly holds?: number
   /** Recent accuracy at the version that the weights come from; null or absent = unknown. */
   readonly scored?: number | null
-  /** What versions of a fresh adapter have to reach before one of them becomes live; null or absent = nothing. */
+  /** The scores that a version of a fresh adapter must reach before it becomes live; null or absent = none. */
   readonly bar?: ReleaseBar | null
   /** The version on trial, and the one that waits for its trial; null or absent = none. */
   readonly rollout?: RolloutState | null
-  /** What is known of the sources; absent where nothing defends. */
+  /** The defence's knowledge of the sources; absent without a defence. */
   readonly defence?: DefenceState
   /** CPU seconds of the updates; absent where none were measured. */
   readonly compute?: ComputeState
@@ -145,7 +145,7 @@ export interface Saved extends LearnerSnapshot {
   readonly stamp: Stamp
   readonly progress: Progress
   readonly positions: AllPositions
-  /** What the positions point into; a checkpoint from before does not say. */
+  /** The journals that the positions point into; absent in older checkpoints. */
   readonly journals?: Journals
   readonly pending: readonly Example[]
   /** The traces of pending examples; absent where nothing is traced. */
@@ -156,13 +156,13 @@ export interface Saved extends LearnerSnapshot {
   readonly served?: ServedState
   /** Examples that nothing trains on; absent where none are held out. */
   readonly heldOut?: readonly Example[]
-  /** What became of each event; absent in a checkpoint from before it was kept. */
+  /** The event log; absent in older checkpoints. */
   readonly log?: LoadedLog
-  /** What each example of the log becomes, in this order, because the base or the names of outputs have changed. */
+  /** Rewrites each example of the log, in this order, because the base or the names of outputs have changed. */
   readonly rewrites?: readonly ((example: Example) => Example)[]
   /** Retractions that arrived before their events; absent in a checkpoint from before they were stored. */
   readonly ahead?: AheadState
-  /** What was asked to be forgotten; absent where nothing was. */
+  /** Requests to forget; absent if there were none. */
   readonly forgetting?: ForgettingState
   /** How versions answered the rows on which they are compared; absent where no policy compares any. */
   readonly compared?: RowHistoryState
@@ -191,7 +191,7 @@ export interface Change extends Omit<Saved, 'served' | 'log' | 'rewrites'> {
 export interface CheckpointLimits {
   /** Number of snapshots kept for rollbacks, besides the protected ones. */
   readonly snapshots: number
-  /** Of weights, optimizer and learner state in them together; absent = no bound. */
+  /** The most bytes of weights, optimizer and learner state in all snapshots together; absent = no bound. */
   readonly snapshotBytes?: number
   /** Ids kept for finding duplicates; absent = every one. */
   readonly seen?: number

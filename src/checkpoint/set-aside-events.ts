@@ -234,7 +234,7 @@ export class SetAside {
   }
 }
 
-/** What has no time is never meant by a selection that names one. */
+/** An event without a time is never selected by time. */
 export function isSelected(
   { key, stratum, timeMs, was, goneTo }: Omit<SetAsideEvent, 'what'>,
   selection: Selected,

@@ -7,12 +7,12 @@ import type { EmbeddedRow, EmbeddingLoss, LossPart } from './policy.ts'
 import type { Head, Target } from './example.ts'
 
 /**
- * A method with its settings, as a version's manifest keeps it. Beside the fields that every method has stand those that the
- * method declares, under their names in the config; an older version may lack some.
+ * A method with its settings, as a version's manifest keeps it: the fields that every method has, and the settings that
+ * the method declares, under their names in the config. An older version may lack some.
  */
 export interface AdapterConfig {
   readonly method: string
-  /** 0 where the method has none. */
+  /** 0 if the method has none. */
   readonly rank: number
   readonly alpha: number
   /** Upper layers that the adapter may reach; 'all' = every layer. */
@@ -42,11 +42,11 @@ export interface Method {
   /** The head is computed from sums, and a step only adds to the sums; absent = the head learns by gradients. */
   readonly closedForm?: ClosedForm
   /**
-   * Its tensors are as large as the base's, so giving each row of a batch its own would copy too much: the server never
+   * Its tensors are as large as those of the base, and one copy per row of a batch would be too much: the server never
    * runs rows of two such adapters together.
    */
   readonly alone?: true
-  /** Its steps leave out inputs at random, so that their forward pass is no test. */
+  /** Its steps drop inputs at random, so their forward pass cannot serve as a test. */
   readonly isRandomInSteps?: true
   /**
    * The base as the head of this method sees it: the same hash, possibly with another embedding, computed from more
@@ -96,8 +96,8 @@ export interface ClosedForm {
 }
 
 /**
- * X [classes, width] of X·(G + λ·I) = S, for the `moments` G and the `sums` S. An engine's own way, for wide embeddings;
- * undefined where it cannot, and then the method solves it itself.
+ * X [classes, width] of X·(G + λ·I) = S, for the `moments` G and the `sums` S. An engine may solve it in its own way,
+ * for wide embeddings; if it returns undefined, the method solves it itself.
  */
 export type RidgeSolver = (sums: ClassSums, lambda: number) => Float64Array | undefined
 
@@ -113,7 +113,7 @@ export interface TrainRow {
   readonly part?: LossPart
   /** Logits stored with the example; `part.logits` pulls towards them. */
   readonly logits?: Float32Array
-  /** Answered beside it to measure how far the adapter has moved; nothing learns from it. */
+  /** Answered with it to measure how far the adapter has moved from the base; nothing learns from it. */
   readonly beside?: Latent
 }
 
@@ -147,15 +147,18 @@ export interface Hyperparameters {
  */
 export interface Trainable {
   readonly head: Head
-  /** What base and task count, as of now; absent where they count nothing. */
+  /** The statistics of base and task now; absent if they have none. */
   readonly statistics?: Tensors
-  /** An example changes it for good and must come only once: it keeps sums instead of taking steps. */
+  /** It keeps sums instead of taking steps: an example changes it for good, and must come only once. */
   readonly learnsOnce?: true
   /** Outputs of each row under the current weights; none while the head has none. */
   score(rows: readonly Latent[]): readonly Float32Array[]
   /** `rateFactor` multiplies both learning rates for this step; absent = 1. */
   step(rows: readonly TrainRow[], rateFactor?: number): StepResult
-  /** Of rows of texts: KL of the next token to that of the base without an adapter, the mean over each row's answers, in nats. */
+  /**
+   * For rows of texts: KL divergence of the next token from the base without an adapter, the mean over each row's
+   * answers, in nats.
+   */
   divergences?(rows: readonly Latent[]): readonly number[]
   /**
    * The same step, which also returns the logits of each row before it. Absent when the forward pass of the step does
@@ -171,11 +174,11 @@ export interface Trainable {
    * there is nothing to update.
    */
   observe?(rows: readonly TrainRow[]): readonly Latent[]
-  /** Unlearns rows, where that is possible: closed forms, for rows with a right class. */
+  /** Unlearns rows. Only closed forms can, for rows with a right class. */
   forget?(rows: readonly Pick<TrainRow, 'latent' | 'target' | 'weight'>[]): void
-  /** Absent where the embedding is always the same, where the base counts its inputs, and where the task has no classes. */
+  /** Absent if the embedding never changes, if the base has statistics, or if the task has no classes. */
   readonly embedding?: EmbeddingTraining
-  /** `head` begins with the current one; what is new starts at zero. */
+  /** `head` begins with the current one; new outputs start at zero. */
   grow(head: Head): void
   /** Trainable tensors only, as a version stores them: averaged if the hyperparameters ask for it. */
   parameters(): Tensors
@@ -189,7 +192,7 @@ export interface Trainable {
 
 /** Steps on the embedding itself, and a head that fits it. */
 export interface EmbeddingTraining {
-  /** Of each row, under the current weights. */
+  /** The embedding of each row, under the current weights. */
   of(rows: readonly Latent[]): readonly Float32Array[]
   /** One step of the adapter alone. `lossOf` gets the embeddings of all rows. */
   step(

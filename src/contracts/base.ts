@@ -27,7 +27,7 @@ export interface Statistics {
 export interface BaseIdentity {
   readonly name: string
   readonly hash: string
-  /** The base's own numbers (such as its schema), where it has any. */
+  /** The base's own settings, such as its schema; absent if it has none. */
   readonly settings?: string
 }
 
@@ -39,7 +39,7 @@ export interface Succession {
   readonly replaced: readonly string[]
   /** Converts an input of the earlier base to an input of this one. */
   row(row: Encoded): Encoded
-  /** Converts adapter tensors, and tensors that belong to one under a longer name (`optimizer/…`). */
+  /** Converts adapter tensors, and those that belong to one under a longer name (`optimizer/…`). */
   tensors(tensors: Tensors): Tensors
   /** The differences, as text for people. */
   readonly told: string
@@ -58,7 +58,7 @@ export interface Base {
   /** The published base, built on that other trunk; absent = any trunk of the base will do. */
   readonly published?: Base
   readonly inputKind: Exclude<Input['kind'], 'messages'>
-  /** Present where it is a language model: it also takes messages, and continues texts. */
+  /** Present if it is a language model: it also takes messages, and continues texts. */
   readonly language?: LanguageModel
   /** The matrices of its trunk are computed in 8 bits, in the trainer and in the server; its tail never is. */
   readonly quantize?: 'int8'
@@ -79,13 +79,13 @@ export interface Base {
 }
 
 /**
- * Text and token ids of a language model. No text of a user's becomes a control token, whatever it holds: only the chat
- * template writes those.
+ * Text and token ids of a language model. Only the chat template writes control tokens: a user's text never becomes
+ * one, whatever it contains.
  */
 export interface LanguageModel {
   /**
-   * What an answer continues: a conversation as the chat template writes it, with the assistant's turn opened, or a raw text.
-   * Not truncated. Throws a coded error for a conversation that the template refuses.
+   * The tokens that an answer continues: a conversation as the chat template writes it, with the assistant's turn
+   * opened, or a raw text. Not truncated. Throws a coded error for a conversation that the template refuses.
    */
   prompt(input: Input): Int32Array
   /** A text that follows others, such as an answer: no markers, no control tokens. */
@@ -94,7 +94,7 @@ export interface LanguageModel {
   text(ids: Int32Array | readonly number[]): string
   /** Tokens that end an answer; the first one ends those that are learned. Never empty. */
   readonly ends: readonly number[]
-  /** How many tokens prompt and answer may have together. */
+  /** The most tokens that prompt and answer may have together. */
   readonly positions: number
 }
 
@@ -111,21 +111,21 @@ export interface TrunkEngine {
 
 /** A base as a plug-in. */
 export interface BasePlugin extends Plugin<Promise<Base>> {
-  /** The one setting that stands in the place of the mapping: `{ bert: ./folder }`. */
+  /** The one setting that may replace the mapping: `{ bert: ./folder }`. */
   readonly inline?: string
-  /** The same without its weights, where `open` takes long; `encode` is not called. */
+  /** The base without its weights, if `open` takes long; `encode` is not called. */
   shape?(settings: Readonly<Record<string, unknown>>): Promise<Base>
   /** The defaults of a model on it if the config names no adapter, from the base's settings as they are written. */
   defaults?(settings: Readonly<Record<string, unknown>>): ModelDefaults
-  /** What no single setting shows: what is wrong with a model on it. */
+  /** Finds problems of a model on this base that no single setting shows. */
   check?(settings: Readonly<Record<string, unknown>>, model: ModelOnBase): readonly ModelFault[]
   /** An input, for the documentation of a model; absent = a text. */
   example?(settings: Readonly<Record<string, unknown>>): Json
 }
 
-/** Each stands where the config says nothing. */
+/** Each applies if the config does not set it. */
 export interface ModelDefaults {
-  /** Of the base's own settings. */
+  /** Defaults of the base's own settings. */
   readonly base?: Readonly<Record<string, Json>>
   readonly adapter: Readonly<Record<string, Json>>
   readonly train?: Readonly<Record<string, Json>>

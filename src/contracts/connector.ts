@@ -1,4 +1,7 @@
-/** Sinks, and sources and sinks as plug-ins: what they get besides their settings, and the checks and channels that they declare. */
+/**
+ * Sinks, and the plug-ins of sources and sinks: what they get besides their settings, and the checks and channels that
+ * they declare.
+ */
 import type { Clock, Logger, Plugin } from './core.ts'
 import type { Journal, RetryDelays, Source } from './source.ts'
 
@@ -72,7 +75,7 @@ export type SinkPlugin<Item = DeadLetter> = Plugin<
 interface ConnectorRules {
   /** Finds problems that no single setting shows, from all uses of a connector in a config, as a source or a sink. */
   check?(uses: readonly ConnectorUse[], config: { readonly hasRedis: boolean }): readonly UseFault[]
-  /** What its messages travel through, for /asyncapi.json; without it a channel has no address there. */
+  /** The topics, streams or files of its messages, for /asyncapi.json; without it a channel has no address there. */
   channels?(use: ConnectorUse): readonly ConnectorChannel[]
 }
 
@@ -80,7 +83,7 @@ interface ConnectorRules {
 export interface ConnectorChannel {
   readonly protocol: string
   readonly address: string
-  /** host:port, where the settings name them. */
+  /** host:port, if the settings name them. */
   readonly hosts?: readonly string[]
   /** JSON Schema of the headers that it reads or writes. */
   readonly headers?: Readonly<Record<string, unknown>>

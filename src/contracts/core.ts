@@ -45,7 +45,7 @@ export interface Tensor {
 /** Named tensors. Iterate in sorted name order wherever bytes or digests depend on the order. */
 export type Tensors = ReadonlyMap<string, Tensor>
 
-/** Which event it is, for ever: who sent it, and its id there. */
+/** The identity of an event, for ever: its sender, and its id there. */
 export interface EventIdentity {
   readonly source: string
   readonly id: string
@@ -184,8 +184,8 @@ export type SettingsOf<Table> = {
 }
 
 /**
- * The one shape of a plug-in. `open` gets the settings of its table, checked and with their defaults, and what this kind of
- * plug-in needs besides. A plug-in names the type of its own settings: `open(settings: SettingsOf<typeof table>)`.
+ * The one shape of a plug-in. `open` gets the settings of its table, checked and with their defaults, and what else
+ * this kind of plug-in needs. A plug-in names the type of its own settings: `open(settings: SettingsOf<typeof table>)`.
  */
 export interface Plugin<Opened, Needs extends readonly unknown[] = []> {
   readonly summary: string

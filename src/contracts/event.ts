@@ -1,4 +1,4 @@
-/** What the stream says: inputs, feedback events, and the served predictions that they refer to. */
+/** The messages of the stream: inputs, feedback events, and the served predictions that they refer to. */
 import type { Json } from './core.ts'
 
 export type Input =
@@ -23,7 +23,7 @@ export type FeedbackSignal =
   | { readonly kind: 'label'; readonly label: string }
   | { readonly kind: 'value'; readonly value: number }
   | { readonly kind: 'rating'; readonly rating: 1 | -1 }
-  /** What the answer should be; `corrects`: instead of the answer that was served, if it names one. */
+  /** The right answer; `corrects`: it replaces the answer that was served, if the event names one. */
   | { readonly kind: 'completion'; readonly text: string; readonly corrects?: true }
   /** Two answers to one input, a better and a worse one. */
   | { readonly kind: 'preference'; readonly chosen: string; readonly rejected: string }
@@ -47,7 +47,7 @@ export interface FeedbackEvent {
   readonly timeMs?: number
   /** The part of the population it speaks for, such as a region: scores and gates look at each part on its own. */
   readonly slice?: string
-  /** The span that sent it (W3C Trace Context). No part of what it says; absent = it belongs to no trace. */
+  /** The span that sent it (W3C Trace Context). Not part of its content; absent = it belongs to no trace. */
   readonly traceparent?: string
 }
 
@@ -56,16 +56,19 @@ export interface ServedPrediction {
   readonly id: string
   readonly input: Input
   readonly version: string
-  /** The text of the answer, such as its label; '' where there was none. */
+  /** The text of the answer, such as its label; '' if there was none. */
   readonly answer: string
-  /** The answer as a sink writes it, such as { label }; absent where it was read back. */
+  /** The answer as a sink writes it, such as { label }; absent after it was read back from disk. */
   readonly shown?: Readonly<Record<string, Json>>
   readonly timeMs: number
   /** The canary that had a share of the requests when it was made: `version` may be this one or the live one. */
   readonly canary?: string
   /** What the shadow would have answered; it was never returned. */
   readonly shadow?: ShadowAnswer
-  /** The request chose the version, not the routing: feedback is learned, and judges no version. */
+  /**
+   * The request chose the version, not the routing: its feedback is learned, but does not count for or against a
+   * version.
+   */
   readonly pinned?: true
   /** The span of its request (W3C Trace Context): feedback on it belongs to that trace. */
   readonly traceparent?: string

@@ -2,22 +2,22 @@
 import type { EventIdentity, ExampleKey, Json } from './core.ts'
 import type { Encoded } from './network.ts'
 
-/** What the outputs of a head mean; only its task reads it. A list of classes, or nothing where no output has a name. */
+/** The meaning of a head's outputs; only its task reads it. A list of classes, or nothing if outputs have no names. */
 export type Head = Json
 
 /** The task's part of a manifest, field by field as it is on disk. */
 export type TaskFacts = Readonly<Record<string, Json>>
 
-/** What one example should answer; only its task reads it. Checkpoints keep it as JSON. */
+/** The right answer to one example; only its task reads it. Checkpoints keep it as JSON. */
 export type Target = Json
 
 /** How an example was answered before it was learned. */
 export interface Score {
-  /** 0 = right, 1 = wrong; in between where a task knows degrees. */
+  /** 0 = right, 1 = wrong; in between if the task has degrees. */
   readonly error: number
   readonly loss: number
   readonly answer: Json
-  /** Between 0 and 1, as the weights have it; absent where the task promises nothing. */
+  /** Between 0 and 1, not calibrated; absent if the task gives none. */
   readonly confidence?: number
   /** The outputs that it was answered from, and the place of the right one among them; only its task reads it. */
   readonly evidence?: Evidence
@@ -36,14 +36,17 @@ export interface Example extends EventIdentity {
   readonly target: Target
   readonly weight: number
   readonly predictionId?: string
-  /** The time of its event, or the time when the transport took it. */
+  /** The time of its event, or the time when the transport received it. */
   readonly timeMs?: number
-  /** Of its event; absent = it belongs to none. */
+  /** The slice of its event; absent = none. */
   readonly slice?: string
 }
 
 /** An example with the data stored beside it. */
 export interface Remembered extends Example {
-  /** For the outputs that the head had then, which are still its first ones. */
+  /**
+   * Logits from when it was first learned. The head may have more outputs since; those of then are still its first
+   * ones.
+   */
   readonly logits?: Float32Array
 }

@@ -1,4 +1,4 @@
-/** Networks, written once against `Ops`, what an adapter changes in them, and what goes in and comes out. */
+/** Networks, written once against `Ops`: their inputs and outputs, and what an adapter changes in them. */
 import type { Ops } from './ops.ts'
 
 /** A named place in the tail where an adapter can act. */
@@ -7,8 +7,8 @@ export interface TargetModule {
   readonly name: string
   readonly kind: 'linear' | 'output' | 'norm'
   /**
-   * The role, by which a config picks target modules: query key value attention-output intermediate output pooler norm
-   * …
+   * The role, by which a config selects target modules: query key value attention-output intermediate output pooler
+   * norm …
    */
   readonly role: string
   /** Layer index from 0, bottom first; the pooling map above the layers has index `layers`. */
@@ -20,7 +20,7 @@ export interface TargetModule {
    * `<name>.bias`.
    */
   readonly weight?: string
-  /** A map or norm of a network that has no bias there: no method may train one. */
+  /** The network has no bias here: no method may train one. */
   readonly hasBias?: false
 }
 
@@ -30,12 +30,12 @@ export interface TargetModule {
  */
 export interface Adaptation<T> {
   /**
-   * A linear map. `weight` [in, out] and `bias` are frozen handles (0 where the module has none), and `plain()` computes
+   * A linear map. `weight` [in, out] and `bias` are frozen handles (0 if the module has none), and `plain()` computes
    * x·weight + bias. The result replaces the output of the map; without an adapter it is `plain()`.
    */
   linear(site: string, x: T, weight: T, bias: T, plain: () => T): T
   /**
-   * A norm: `apply` computes it with the given scale and bias [width]; `scale` and `bias` are the frozen ones. Where the
+   * A norm: `apply` computes it with the given scale and bias [width]; `scale` and `bias` are the frozen ones. If the
    * module has no bias, `apply` ignores it.
    */
   norm(site: string, scale: T, bias: T, apply: (scale: T, bias: T) => T): T
@@ -50,7 +50,7 @@ export type Encoded =
       readonly ids: Int32Array
       /** How many tokens of a longer text were cut off; absent = none. Not part of a checkpoint. */
       readonly dropped?: number
-      /** `ids` are these texts, one after the other, each computed by itself; absent = one text. */
+      /** Present if `ids` holds several texts, one after the other, each computed by itself; absent = one text. */
       readonly sequences?: readonly TokenSequence[]
       /** Its answers are compared with those of the base without an adapter. */
       readonly isCompared?: true
@@ -72,7 +72,7 @@ export interface Latent {
   readonly positions: number
   readonly width: number
   readonly data: Float32Array
-  /** Of a row of several sequences: `positions` are theirs, one after the other. */
+  /** Present if the row has several sequences: `positions` counts theirs, one after the other. */
   readonly sequences?: readonly LatentSequence[]
   /** As its `Encoded` says. */
   readonly isCompared?: true
@@ -113,11 +113,11 @@ export interface Network {
   trunk<T>(ops: Ops<T>, input: NetworkInput<T>, cut: number): T
   /** → every position [b, s, w]; a task that reads positions takes these. */
   tail<T>(ops: Ops<T>, hidden: T, mask: T, cut: number, adaptation: Adaptation<T>): T
-  /** What the tail returned → embedding [b, 1, width], of unit length for text bases. */
+  /** The output of the tail → embedding [b, 1, width], of unit length for text bases. */
   pool<T>(ops: Ops<T>, positions: T, mask: T, adaptation: Adaptation<T>): T
-  /** Present where the base has statistics: what kept examples are compared by in a mixture. */
+  /** Present if the base has statistics: the vector by which a mixture compares stored examples. */
   readonly compared?: ComparedInput
-  /** Present where what the tail returns says how likely each next token is. */
+  /** Present if the output of the tail gives the probability of each next token. */
   readonly vocabulary?: Vocabulary
 }
 
@@ -129,7 +129,7 @@ export interface Vocabulary {
 
 /** An input as examples are compared by it: standardised, before any layer. */
 export interface ComparedInput {
-  /** Leading numbers of a latent that decide it, and how many it has itself. */
+  /** How many leading numbers of a latent it is computed from, and how many numbers it has itself. */
   readonly numbers: number
   readonly width: number
   /** A latent, or its leading numbers → [b, 1, width]. */

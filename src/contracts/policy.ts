@@ -231,7 +231,7 @@ export interface EmbeddingLoss {
 export interface MemoryItem {
   /** The identity of its event. */
   readonly key: ExampleKey
-  /** As the task has it: its label, where it classifies. */
+  /** Its right answer as the task stores it: the label, for a classification. */
   readonly vote: Json
   /** The base's embedding of it, of length 1. */
   readonly vector: Float32Array
@@ -244,7 +244,7 @@ export interface Memory {
   readonly voice: MemoryVoice
   /** Number of wrong answers after which a version is published without waiting for the next update; 0 = never. */
   readonly every: number
-  /** Present: kept examples are one of several experts, and each counts for what it was right about lately. */
+  /** Present if stored examples are one of several experts: each expert counts by how often it was right lately. */
   readonly mixture?: MixturePolicy
   /**
    * `item` is new, and `wasRight` says whether the answer before it was right. Returns which of `kept` (oldest first)
@@ -258,18 +258,21 @@ export interface Memory {
   ): readonly ExampleKey[]
 }
 
-/** What answers in a mixture, in this order. */
+/** The experts of a mixture, in this order. */
 export const experts = ['adapter', 'knn', 'closed_form', 'fast'] as const
 
-/** How experts are weighed, and how those learn that are no adapter. Stateless. */
+/** The weights of the experts, and how the other experts than the adapter learn. Stateless. */
 export interface MixturePolicy {
-  /** The weights, which sum to 1, after an answer; `likelihoods` is what each expert gave to the right output. */
+  /**
+   * The weights after an answer; they sum to 1. `likelihoods`: the probability that each expert gave to the right
+   * output.
+   */
   reweigh(weights: readonly number[], likelihoods: readonly number[]): readonly number[]
   /** Examples after which the closed form has forgotten one; 0 = never. */
   readonly window: number
-  /** Step of the fast head, as a part of the step that would fit the example exactly. */
+  /** The step of the fast head, as a fraction of the step that would fit the example exactly. */
   readonly rate: number
-  /** Numbers in an embedding above which there is no closed form: its cost rises with their cube. */
+  /** The widest embedding that has a closed form: its cost rises with the cube of the width. */
   readonly widest: number
 }
 

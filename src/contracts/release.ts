@@ -1,4 +1,4 @@
-/** Policies of release: whether a new version goes live, by what stages, and when it is taken back. */
+/** Policies of release: whether a new version goes live, in which stages, and when it is rolled back. */
 import type { Decision, Stateful } from './core.ts'
 
 export interface Scores {
@@ -14,22 +14,25 @@ export interface Scores {
  */
 export type RowOrigin = 'held-out' | 'replay' | 'none'
 
-/** One row of a comparison, as each version answers it: 0 = right, 1 = wrong, in between where the task has degrees. */
+/**
+ * One row of a comparison, and the error of each version on it: 0 = right, 1 = wrong, in between if the task has
+ * degrees.
+ */
 export interface RowOutcome {
-  /** Of its target, as the task has it. */
+  /** The stratum of its target, as the task names it. */
   readonly stratum: string
   /** As its event named it. */
   readonly slice?: string
-  /** By the candidate; where `isFresh` is false, by a version shortly before it in the same line. */
+  /** The error of the candidate; if `isFresh` is false, of a version shortly before it in the same line. */
   readonly candidate: number
   readonly isFresh: boolean
-  /** By the newest live version that has answered this row; absent = none has. */
+  /** The error of the newest live version that has answered this row; absent = none has. */
   readonly live?: number
-  /** The mean by the versions of each past period, in the order of `periods`; null = none of them has answered it. */
+  /** The mean error of the versions of each past period, in the order of `periods`; null = none of them has answered it. */
   readonly past: readonly (number | null)[]
 }
 
-/** Consecutive live versions, whose outcomes are averaged: single ones of an online learner vary too much. */
+/** Consecutive live versions. Their outcomes are averaged, because single versions of an online learner vary too much. */
 export interface PastPeriod {
   readonly first: string
   readonly last: string
@@ -46,15 +49,18 @@ export interface GoldenOutcome {
   readonly streak: number
   /** How many live versions have answered it. */
   readonly answers: number
-  /** The share of its last answers that was wrong: a fading mean, about of the last twenty. */
+  /** The share of its last answers that was wrong: a fading mean over about the last twenty. */
   readonly wrong: number
-  /** Of `PromotionFacts.goldenVersions`: those that answer it wrong; absent = none. */
+  /** Those of `PromotionFacts.goldenVersions` that answer it wrong; absent = none. */
   readonly wrongIn?: readonly string[]
   /** The part of the examples that it belongs to: its label, for a classification. */
   readonly stratum: string
-  /** How probable the candidate finds what is right: exp(−loss), between 0 and 1. */
+  /** The probability that the candidate gives to the right answer: exp(−loss), between 0 and 1. */
   readonly likelihood: number
-  /** About the highest that live versions have given: it rises at once and falls slowly. Absent = none has answered it. */
+  /**
+   * About the highest likelihood that live versions gave it: rises at once and falls slowly. Absent = none has answered
+   * it.
+   */
   readonly usual?: number
 }
 
@@ -63,7 +69,7 @@ export interface SliceGap {
   readonly best: string
   readonly worst: string
   readonly points: number
-  /** Its interval: below `low` it is at most by chance. */
+  /** The bounds of its confidence interval. With `low` 0 the gap may be chance. */
   readonly low: number
   readonly high: number
   /** How many slices were compared. */
@@ -75,11 +81,11 @@ export interface LossGapReport {
   readonly trained: number
   readonly unseen: number
   readonly gap: number
-  /** What the unseen rows are. */
+  /** The origin of the unseen rows. */
   readonly from: 'held-out' | 'prequential'
   /** Updates in a row with a gap above the limit. */
   readonly updates: number
-  /** Where there are too many of them. */
+  /** Present if there are too many such updates. */
   readonly warning?: string
 }
 
@@ -88,37 +94,40 @@ export type KlReport = Readonly<{
   /** KL(version ‖ base) of the next token, the mean over the tokens of right answers, in nats. */
   per_token: number
   rows: number
-  /** Which rows: those that nothing trains on, else kept ones, else the new ones. */
+  /** The origin of the rows: held-out ones if there are any, else replayed ones, else the new ones. */
   from: 'held-out' | 'replay' | 'new'
 }>
 
-/** What is known of a finished candidate. */
+/** The facts about a finished candidate. */
 export interface PromotionFacts {
   readonly version: string
   /** Examples on which candidate and live version are both scored; 0 = none exist, and `candidate` is meaningless. */
   readonly rows: number
   readonly from: RowOrigin
-  /** Of the weights after the update, together with its kNN memory where there is one, on these rows. */
+  /** The scores of the new weights on these rows, with kNN memory if the model has one. */
   readonly candidate: Scores
-  /** Of the live version on the same rows; absent where none is live, and where it has another adapter. */
+  /** The scores of the live version on the same rows; absent if none is live, or if it has another adapter. */
   readonly live?: Scores
-  /** Of the line of versions over the stream so far: each example before it was learned. */
+  /** The scores of the line of versions over the stream so far: each example is tested before it is learned. */
   readonly prequential: Scores
-  /** Of recent examples of the stream, each before it was learned; absent where fewer than two slices have enough. */
+  /**
+   * The gap on recent examples of the stream, each tested before it was learned; absent if fewer than two slices have
+   * enough.
+   */
   readonly sliceGap?: SliceGap
-  /** Where the task answers with texts. */
+  /** Present if the task answers with texts. */
   readonly kl?: KlReport
   /** Row by row, in an order that is random and stays the same; absent = as for no rows. */
   readonly outcomes?: readonly RowOutcome[]
   /** Oldest first; kept as far as a policy's `needs` ask for them. */
   readonly periods?: readonly PastPeriod[]
-  /** Of the policies' own examples. */
+  /** The policies' own examples. */
   readonly golden?: readonly GoldenOutcome[]
-  /** Live versions before this one that have answered them and that the line can go back to, newest first. */
+  /** Earlier live versions that have answered them and that can be restored, newest first. */
   readonly goldenVersions?: readonly string[]
 }
 
-/** What a promotion policy cannot decide without. */
+/** The facts that a promotion policy needs for its decision. */
 export interface PromotionNeeds {
   /** Rows that nothing trains on: `evaluation.held_out`. */
   readonly heldOut?: true
@@ -142,33 +151,39 @@ export interface Verdict extends Decision<'promote' | 'hold'> {
 }
 
 export interface PromotionDecision extends Decision<'promote' | 'hold'> {
-  /** Where several policies have decided together: each of them. */
+  /** Present if several policies have decided together: the verdict of each. */
   readonly verdicts?: readonly Verdict[]
-  /** It is held because of its scores, not only until a person decides. */
+  /** The candidate is held because of its scores, not only until a person decides. */
   readonly isHarmful?: true
-  /** An earlier live version that is shown to be better, where the policy knows one. */
+  /** An earlier live version that is shown to be better, if the policy knows one. */
   readonly better?: string
 }
 
 /** Whether a finished candidate becomes live. */
 export interface Promotion {
-  /** It never looks at scores on rows, so that none are computed. */
+  /** It never looks at scores on rows, so none are computed for it. */
   readonly looksAtScores?: false
   readonly needs?: PromotionNeeds
   decide(facts: PromotionFacts): PromotionDecision
 }
 
-/** What is known of the version that is live, after each scored block. */
+/** The facts about the live version, after each scored block. */
 export interface RollbackFacts {
   readonly version: string
-  /** Of this version, since it went live: each example before it was learned. A count of 0 = it could not be scored. */
+  /**
+   * The scores of this version since it went live, each example tested before it was learned. A count of 0 = it could
+   * not be scored.
+   */
   readonly scores: Scores
-  /** Of the line of versions over the stream so far. */
+  /** The scores of the line of versions over the stream so far. */
   readonly line: Scores
-  /** The version that `reference` named, and how it and the live one answer the block; absent = it is not there. */
+  /**
+   * The version that `reference` named, and how it and the live version answer the block; absent = that version no
+   * longer exists.
+   */
   readonly reference?: {
     readonly version: string
-    /** 0 = right, 1 = wrong, without kNN memory: that knows the block already. */
+    /** 0 = right, 1 = wrong. Without kNN memory, which already has the block. */
     readonly answers: readonly { readonly live: number; readonly reference: number }[]
   }
 }
@@ -178,7 +193,7 @@ export interface RollbackDecision extends Decision<'keep' | 'rollback'> {
   readonly to?: string
 }
 
-/** A computation of an answer by the live version, as a server saw it. */
+/** An attempt of the live version to compute an answer, as a server saw it. */
 export interface WatchedAnswer {
   readonly version: string
   /** The engine failed on it, or an output was not a finite number. */
@@ -197,21 +212,21 @@ export interface Rollback extends Stateful {
   readonly looksAtScores?: false
   /** A version whose answers to each block it compares with those of the live one. Its bytes are kept. */
   reference?(): string | undefined
-  /** For each server that answers with the model; the rest of the policy lives in the trainer. */
+  /** Opens a watch in each server that answers with the model; the rest of the policy runs in the trainer. */
   watchAnswers?(): AnswerWatch
   decide(facts: RollbackFacts): RollbackDecision
 }
 
 /**
- * What a version on trial does until it is live: it answers a share (between 0 and 1) of the requests, or it is computed
- * and compared, and answers none.
+ * What a version on trial does: it answers a share (between 0 and 1) of the requests, or it is computed and compared
+ * without answering any.
  */
 export type TrialStage =
   { readonly kind: 'canary'; readonly share: number } | { readonly kind: 'shadow' }
 
 /**
- * An answer of the trial that feedback has judged: 0 = right, 1 = wrong. Of a canary one of the two is there, by whether
- * the canary or the live version answered; with a shadow both, for the same example.
+ * An answer of the trial that feedback has judged: 0 = right, 1 = wrong. With a canary one field is set, for the
+ * version that answered; with a shadow both, for the same example.
  */
 export interface JudgedAnswer {
   readonly candidate?: number
@@ -224,9 +239,9 @@ export type RolloutDecision =
 
 /**
  * How a version that the promotion policy has released goes live. `begin` starts the trial of a version and returns its
- * first stage, or undefined where it goes live at once. `observe` is called for each judged answer of the trial, in the
- * order of the stream, until it decides `promote` or `stop`. A judgement that comes later, or changes an earlier one, is
- * not observed.
+ * first stage, or undefined if it goes live at once. `observe` is called for each judged answer of the trial, in the
+ * order of the stream, until it decides `promote` or `stop`. A judgement that comes later, or changes an earlier one,
+ * is not observed.
  */
 export interface Rollout extends Stateful {
   begin(): TrialStage | undefined
@@ -237,13 +252,13 @@ export interface Rollout extends Stateful {
   readonly expiry?: RolloutExpiry | undefined
 }
 
-/** What ends a stage by the clock of a server, however few events come: so long after it began. */
+/** Ends a stage by the clock of a server, however few events come. */
 export interface RolloutExpiry {
   readonly afterMs: number
   readonly verdict: 'promote' | 'stop'
 }
 
-/** What ends a stage that feedback never judges: so many accepted events since it began. */
+/** Ends a stage that feedback never judges, after a number of accepted events. */
 export interface RolloutBound {
   readonly events: number
   /** How the trial ends then, and why. */

@@ -19,7 +19,7 @@ export interface SourceRecord {
   readonly key?: Uint8Array
   /** Text if they were UTF-8, otherwise the bytes. */
   readonly headers?: Readonly<Record<string, string | Uint8Array>>
-  /** When the transport took it, ms since 1970. */
+  /** When the transport received it, ms since 1970. */
   readonly timeMs?: number
   /** Why this is not an event, if the transport already knows: intake makes it a dead letter. */
   readonly refused?: { readonly code: string; readonly reason: string }
@@ -151,6 +151,6 @@ export interface JournalMessage {
   readonly offset: number
   readonly value: Uint8Array
   readonly timeMs: number
-  /** Of the request that brought it (W3C Trace Context); absent = it belongs to no trace. */
+  /** The trace of the request that brought it (W3C Trace Context); absent = it belongs to no trace. */
   readonly traceparent?: string
 }

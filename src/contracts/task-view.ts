@@ -12,17 +12,17 @@ export interface SchemaPart {
   readonly required?: readonly string[] | undefined
 }
 
-/** What of each JSON object that people see is the business of a task. */
+/** The task's part of each JSON object that people see. */
 export interface TaskSchemas {
   readonly answer: SchemaPart
   /** Keys of an event that not every task reads. */
   readonly event: SchemaPart
   /** Facts of a model and of a version. */
   readonly facts: SchemaPart
-  /** What names a stratum, where examples are listed or chosen. */
+  /** The fields that name a stratum, to list or select examples. */
   readonly stratum: SchemaPart
   readonly quality: SchemaPart
-  /** What of the quality a model's description shows. */
+  /** The part of the quality that a model's description shows. */
   readonly brief: SchemaPart
 }
 
@@ -42,23 +42,23 @@ export interface ScoreName {
 
 /** A task as people see it: HTTP, metrics and sinks. The same for every model of the task; nothing here learns. */
 export interface TaskView<Output = Json> {
-  /** What an event may say. */
+  /** The kinds of feedback that it takes. */
   readonly signals: readonly Exclude<FeedbackSignal['kind'], 'retract'>[]
   readonly schemas: TaskSchemas
-  /** What people call the mean of 1 − `Score.error`, and what it is. The JSON of every task calls it `accuracy`. */
+  /** The usual name of the mean of 1 − `Score.error`, and its meaning. The JSON of every task calls it `accuracy`. */
   readonly score: ScoreName
-  /** What /docs teaches with. `facts` are those of the settings. */
+  /** An example for /docs. `facts` are those of the settings. */
   example(facts: TaskFacts): Fields
-  /** An answer, also one that says nothing yet. */
+  /** An answer, also of a version that cannot answer yet. */
   answer(output: Output): Fields
-  /** An answer as a message of a chat: its text, and how likely each text is, where the task says. */
+  /** An answer as a chat message: its text, and the probability of each text if the task gives one. */
   message(answer: Fields): Message
-  /** What is kept of a served answer: its text ('' = nothing), and what a sink writes of it. */
+  /** The parts of a served answer that are stored: its text ('' = none), and the fields for a sink. */
   served(output: Output): { readonly text: string; readonly shown: Fields }
   facts(facts: TaskFacts): Fields
   stratum(stratum: string): Fields
   brief(report: object): Fields
-  /** Sets what `gauges` names, and others; those named are reset before each scrape, because their series may end. */
+  /** Sets gauges. Those that `gauges` names are reset before each scrape, because their series may end. */
   measure(report: object, gauge: Gauge): void
   readonly gauges: readonly string[]
 }

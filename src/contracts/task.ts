@@ -20,7 +20,7 @@ export interface LossRow<Target> {
   readonly share: number
   /** How likely its target is wrong; absent = 0. A task may ignore it. */
   readonly doubt?: number | undefined
-  /** The columns that compete; absent = all. */
+  /** The outputs that compete; absent = all. */
   readonly among?: readonly number[] | undefined
   /** How far the adapter has moved from the base; absent = it is not measured. */
   readonly drift?: number | undefined
@@ -30,35 +30,40 @@ export interface LossRow<Target> {
 export interface TaskHead<Target = Json> {
   readonly kind: string
   /**
-   * Which output of the network it reads: the pooled embedding [b, 1, width], or every position [b, s, width]. `answers`: it
-   * learns from the log-probability of each token of an answer, `answersIn`; it has no head, and `logits` gets the embedding.
+   * Which output of the network it reads: the pooled embedding [b, 1, width], or every position [b, s, width].
+   * `answers`: it learns from the log-probability of each token of an answer; it has no head, and `logits` gets the
+   * embedding.
    */
   readonly reads: 'pooled' | 'positions' | 'answers'
   /** The head of a version, as it was written. */
   headIn(facts: TaskFacts): Head
   /**
-   * How many outputs. With 0 the head answers nothing yet: it is neither computed nor served. Infinity: as many as the row has.
+   * The number of outputs. With 0 the head answers nothing yet: it is neither computed nor served. Infinity: as many as
+   * the row has.
    */
   outputs(head: Head): number
   /** `head.weight` [width, outputs] and `head.bias` [outputs]; they start at zero, and the trainer learns them faster. */
   parameters(width: number, outputs: number): readonly ParameterSpec[]
-  /** A tensor as a head of more outputs has it: parameters, what is shaped like them (optimizer slots), and `votes.*`. */
+  /**
+   * Extends a tensor for a head with more outputs: a parameter, a tensor of the same shape (optimizer slots), or one of
+   * `votes.*`.
+   */
   grow(name: string, tensor: Tensor, outputs: number): Tensor
-  /** What it reads → outputs [b, 1, k] (or [b, s, k]). `unit` is the network's. Never called with zero outputs. */
+  /** The network's output → outputs [b, 1, k] (or [b, s, k]). `unit` is the network's. Never called with zero outputs. */
   logits<T>(ops: Ops<T>, embedding: T, unit: boolean): T
-  /** What those outputs multiply embedding · head.weight by, before head.bias is added. */
+  /** The factor on embedding · head.weight in those outputs, before head.bias is added. */
   scale(unit: boolean): number
-  /** What it counts of its targets, where it counts at all. */
+  /** The statistics of its targets, if it keeps any. */
   readonly statistics?: TaskStatistics<Target>
 }
 
 /**
- * What a task needs to know of the targets of a stream, such as their mean. Counted and never differentiated, but
- * otherwise parameters like any other: in every version and checkpoint. Names begin with `head.`.
+ * Statistics of the targets of a stream, such as their mean. They are counted and never differentiated, but otherwise
+ * are parameters like any other, in every version and checkpoint. Names begin with `head.`.
  */
 export interface TaskStatistics<Target = Json> {
   readonly parameters: readonly ParameterSpec[]
-  /** With these targets counted, in order. Called once for each new example, before the step that learns it. */
+  /** The statistics after these targets, in order. Called once for each new example, before the step that learns it. */
   observe(
     before: Tensors,
     rows: readonly { readonly target: Target; readonly weight: number }[],
@@ -70,19 +75,19 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
 
   // ── The head of a model, and how it grows. `union` and `grown` answer `head` itself when nothing is new. ──
 
-  /** Of a new model. */
+  /** The head of a new model. */
   readonly start: Head
-  /** The head that can learn these. */
+  /** The head, extended so that it can learn these targets. */
   grown(head: Head, targets: readonly Target[]): Head
-  /** `head`, and behind it what only `other` has. */
+  /** `head`, followed by the outputs that only `other` has. */
   union(head: Head, other: Head): Head
-  /** What the settings, and `also`, name beside `head`: as a head of its own. */
+  /** A head of the outputs that the settings or `also` name and that `head` lacks. */
   declared(head: Head, also?: Head): Head
-  /** What the targets name, as a head of its own; with `order`, what that has of it, in its order. */
+  /** A head of the outputs that the targets name; with `order`, only those of `order`, in its order. */
   named(targets: readonly Target[], order?: Head): Head
-  /** How many leading outputs mean the same in both: what logits kept with one say in the other. */
+  /** How many leading outputs mean the same in both heads, so that stored logits stay valid. */
   shared(one: Head, other: Head): number
-  /** Throws a coded error for a target that cannot be learned. `head` is `grown` with all that waits. */
+  /** Throws a coded error for a target that cannot be learned. `head` is already `grown` by all pending targets. */
   check(target: Target, head: Head): void
 
   // ── The manifest of a version ──
@@ -98,22 +103,22 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
    * task does not take. A retraction has no target and does not come here.
    */
   target(signal: FeedbackSignal, served: string | undefined, head: Head): Target
-  /** Refuses on arrival what no head can learn; what depends on the answer that was served passes. */
+  /** Refuses on arrival a signal that no head can learn. A signal that depends on the served answer passes. */
   admit(signal: FeedbackSignal): void
-  /** It says what is right: it takes the place of what was said before about the same answer. */
+  /** Whether it says what is right, and so replaces earlier feedback on the same answer. */
   supersedes(signal: FeedbackSignal): boolean
-  /** The stratum that it refers to, where that is known without the answer. */
+  /** The stratum that it refers to, if that is known without the served answer. */
   topic(signal: FeedbackSignal): string | undefined
   /** The stratum that a command names, in the task's own field; the core knows `source` and `sinceMs`. */
   selected(selection: object): string | undefined
 
   // ── Learning ──
 
-  /** Adds share · ∂L/∂outputs to `gradient`, and answers share · L. In plain memory, for every engine. */
+  /** Adds share · ∂L/∂outputs to `gradient`, and returns share · L. In plain memory, for every engine. */
   loss(row: LossRow<Target>, head: Head, gradient: Float32Array, statistics: Tensors): number
   /**
-   * The same for a pull towards a teacher's outputs, which may be fewer: share · D(teacher / temperature, outputs /
-   * temperature).
+   * The same for distillation towards a teacher's outputs, which may be fewer: share · D(teacher / temperature, outputs
+   * / temperature).
    */
   distil(
     outputs: Float32Array,
@@ -121,54 +126,57 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
     by: { readonly share: number; readonly temperature: number },
     gradient: Float32Array,
   ): number
-  /** `outputs` may be of a head that had fewer, or none. */
+  /** `outputs` may come from an earlier head with fewer outputs, or none. */
   score(outputs: Float32Array, target: Target, head: Head): Score
 
-  /** How wrong the answer was that was served: 0 = right; where answers are right or wrong, 1 = wrong; else the distance. */
+  /** The error of the served answer: 0 = right; 1 = wrong if answers are right or wrong, otherwise the distance. */
   judge(served: string, target: Target): number
 
-  /** The stratum that was served and the right one, where both are known: rows and columns of a confusion matrix. */
+  /** The stratum that was served and the right one, if both are known: rows and columns of a confusion matrix. */
   confused?(served: string, target: Target): readonly [said: string, right: string] | undefined
 
-  /** Where answers are texts: what its examples hold besides their inputs. */
+  /** Present if answers are texts. */
   readonly texts?: TextTask<Target>
 
   // ── Answering ──
 
-  /** Facts of a version under the names of today. */
+  /** Facts of a version under the present names. */
   present(facts: TaskFacts): TaskFacts
   /** Under the names of today. */
   decode(outputs: Float32Array, facts: TaskFacts): Output
 
   // ── What others need to know of a target ──
 
-  /** The stratum for balancing replay: examples of one stratum are interchangeable. */
+  /** The stratum for balancing replay. Examples of one stratum are interchangeable. */
   stratum(target: Target): string
-  /** Strata with examples that are kept and not rehearsed. */
+  /** Strata that are kept but not rehearsed. */
   readonly silent: readonly string[]
-  /** What keeping it takes, in characters. */
+  /** Its size in a checkpoint, in characters. */
   size(target: Target): number
-  /** It says what is right, so that an answer can be tested against it. */
+  /** Whether it says what is right, so that an answer can be tested against it. */
   isTest(target: Target): boolean
   /** For people. */
   shown(target: Target): Readonly<Record<string, Json>>
 
-  /** Where each output is a class. Absent: closed forms, kNN memory and competition among columns mean nothing. */
+  /** Present if each output is a class. Closed forms, kNN memory and competition among outputs need it. */
   readonly classes?: Classes<Target>
 
   // ── Settings that are others than when the checkpoint was written ──
 
-  /** Outputs that neither answer nor learn, as the settings have them. Kept in the checkpoint. */
+  /** The outputs that neither answer nor learn, by the settings. Kept in the checkpoint. */
   readonly retired: Json
-  /** The same of a version. */
+  /** The same for a version. */
   retiredIn(facts: TaskFacts): Json
-  /** Why the same weights answer otherwise than under `before`, which is an earlier `retired`; undefined when they do not. */
+  /**
+   * Why the same weights answer otherwise than under `before`, an earlier value of `retired`; undefined if they answer
+   * the same.
+   */
   revised(head: Head, before: Json): string | undefined
-  /** What of the head the settings no longer allow. */
+  /** The part of the head that the settings no longer allow. */
   foreign(
     head: Head,
   ): { readonly what: string; readonly saved: string; readonly present: string } | undefined
-  /** Where outputs have other names now. */
+  /** Present if outputs have been renamed. */
   renaming(head: Head): Renaming<Target> | undefined
 
   /** `most`: rows of a report. */
@@ -176,43 +184,46 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
 }
 
 /**
- * A task in the table of plug-ins. By its head alone the files and graphs of versions are read; `open` gets the settings of
- * `task: { name: … }`, and the values of those keys of the model that are the task's own.
+ * A task in the table of plug-ins. The files and graphs of versions need only its head. `open` gets the settings of
+ * `task: { name: … }`, and the values of the model's keys that belong to the task.
  */
 export interface TaskPlugin
   extends TaskHead, Plugin<Task, [own: Readonly<Record<string, unknown>>]> {
-  /** Keys of a model that it needs, and that no other task takes. */
+  /** The keys of a model that belong to this task alone. */
   readonly keys: readonly string[]
 }
 
 /** Columns of the head as classes. */
 export interface Classes<Target = Json> {
-  /** The column that a target names (−1: the head has none), and whether it is right there or only not wrong elsewhere. */
+  /**
+   * The column that a target names (−1: the head has none), and whether the target says that it is right, or only that
+   * it is wrong.
+   */
   column(target: Target, head: Head): { readonly at: number; readonly isRight: boolean }
   /** Columns that may answer. */
   answering(head: Head): readonly number[]
-  /** What an example votes for once it is kept to answer along with the head; undefined = it does not vote. */
+  /** The vote of a stored example in kNN memory; undefined = it does not vote. */
   vote(target: Target): Json | undefined
-  /** The column of a vote; undefined when the head has none that answers. */
+  /** The column of a vote; undefined if the head has none that answers. */
   voted(vote: Json, head: Head): number | undefined
 }
 
-/** From names of outputs in a checkpoint to those of today. */
+/** Renames the outputs of a checkpoint to their present names. */
 export interface Renaming<Target = Json> {
   readonly head: Head
-  /** What is different, for people. */
+  /** The difference, as text for people. */
   readonly reason: string
   target(target: Target): Target
   /** A stratum, or a vote. */
   name(name: Json): Json
-  /** Names anywhere in the state of a policy, of scores, or of the task itself. */
+  /** Renames outputs anywhere in the state of a policy, of scores, or of the task itself. */
   state(state: Json): Json
 }
 
-/** How good the answers are, as the task sees it. Bounded in what it keeps; its state is part of the checkpoint. */
+/** The quality of the answers, as the task measures it. Bounded; its state is part of the checkpoint. */
 export interface TaskQuality<Target = Json> {
   observe(score: Score, target: Target): void
-  /** What a version needs of it to answer, beside its head: more facts of the task for its manifest. */
+  /** Additional facts for the manifest of a version, which needs them to answer. */
   facts?(): TaskFacts
   report(): Readonly<Record<string, Json>>
   snapshot(): Readonly<Record<string, Json>>

@@ -1,14 +1,14 @@
-/** What a task that answers with texts adds. */
+/** The additions of a task that answers with texts. */
 import type { LanguageModel } from './base.ts'
 import type { Json } from './core.ts'
 import type { Input } from './event.ts'
 import type { Encoded } from './network.ts'
 
-/** What a task with `reads: 'answers'` learns from. */
+/** How a task with `reads: 'answers'` turns targets into sequences. */
 export interface TextTask<Target = Json> {
   /**
-   * The input and each answer to learn from, as sequences. Throws a coded error where they do not fit into `maxTokens`; what
-   * is cut of an answer, or by the settings of the input, is reported in `dropped`.
+   * The input and each answer to learn from, as sequences. Throws a coded error if they do not fit into `maxTokens`;
+   * `dropped` reports the tokens that were cut from an answer or, if the settings allow it, from the input.
    */
   encode(input: Input, target: Target, to: TextLimits): Encoded
   /** Its loss depends on how far the adapter has moved from the base, measured on the answers of other rows of the step. */
@@ -17,7 +17,7 @@ export interface TextTask<Target = Json> {
   exchanged(prompt: Encoded, answer: Encoded, maxTokens: number): Encoded
   /** How far it has moved, from the outputs of such rows. */
   drift(outputs: readonly Float32Array[]): number
-  /** How a request is answered that does not say. */
+  /** The settings for a request that names none. */
   readonly usual: TextSettings
 }
 
@@ -35,5 +35,5 @@ export interface TextSettings {
   readonly overflow: ContextOverflow
 }
 
-/** A prompt that leaves no room for an answer is refused, or loses its oldest turns. */
+/** Whether a prompt that leaves no room for an answer is refused, or loses its oldest turns. */
 export type ContextOverflow = 'refuse' | 'truncate'

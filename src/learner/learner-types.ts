@@ -28,14 +28,14 @@ export interface LearnerParts {
   readonly train: TrainPlan
   /** Absent = the first examples are learned like all others. */
   readonly fewShot?: FewShot | undefined
-  /** Of a row of texts; absent = as many as it has. */
+  /** The most tokens of a row of texts; absent = no limit. */
   readonly maxTokens?: number
   /** Absent = the head alone answers. */
   readonly knnMemory?: KnnMemoryParts | undefined
   readonly quality?: QualityLimits | undefined
   /** Absent = it is not measured. */
   readonly lossGap?: LossGapLimits | undefined
-  /** Of an example in a step, when it is new and when it is replayed; absent = whole. */
+  /** The trust in an example of a step, new or replayed; absent = full trust. */
   readonly trust?: ((example: Example, latent?: Latent) => Trust) | undefined
 }
 
@@ -59,7 +59,7 @@ export interface TrainPlan {
   readonly rest_steps?: number
 }
 
-/** What of a version answers. */
+/** The parts of a version that answer. */
 export interface VersionState {
   readonly weights: TrainableState
   /** The items of its kNN memory; absent = the present ones. */
@@ -72,7 +72,7 @@ export interface LiveVersion {
   readonly memorised?: readonly Memorised[] | undefined
   /** The version that the rollback policy compares it with. */
   readonly reference?: { readonly version: string; readonly weights: TrainableState } | undefined
-  /** Where the learner's own are of another version; `unknown`: they do not fit its adapter. */
+  /** Present if the learner's own weights are those of another version; `unknown`: they do not fit its adapter. */
   readonly weights?: TrainableState | 'unknown'
 }
 
@@ -91,7 +91,7 @@ export interface Outcome {
   /** `rollback`: the block was scored, the policy wants the version before, and nothing was learned. */
   readonly verdict: 'learned' | 'rollback'
   readonly reason: string
-  /** Of a rollback: where to; absent = the version that was live before. */
+  /** The target of a rollback; absent = the version that was live before. */
   readonly to?: string
   readonly learned: number
   /** Steps made, and how many of them were dropped. */
@@ -101,7 +101,7 @@ export interface Outcome {
   readonly isStopped?: boolean
   /** Keys of the examples in those, replayed ones too. */
   readonly droppedKeys?: readonly ExampleKey[]
-  /** Of the block, examples that no step has learned. */
+  /** Examples of the block that no step has learned. */
   readonly unlearned?: readonly Example[]
   /** Keys of examples, replayed ones too, that made steps fail: they are forgotten. */
   readonly poison?: readonly ExampleKey[]
@@ -111,7 +111,7 @@ export interface Outcome {
   readonly alarm?: Alarm
 }
 
-/** What a trigger is between two examples. */
+/** The state of a trigger between two examples. */
 export interface TriggerState {
   readonly [key: string]: Json
   readonly policy: Json
@@ -127,7 +127,7 @@ export interface LearnerState {
   /** Absent in a checkpoint from before there were learning-rate schedules. */
   readonly rate?: Json
   readonly rollback: Json
-  /** Where the rollback policy looks at scores: those of the version that is live. */
+  /** The scores of the live version; present if the rollback policy looks at them. */
   readonly live?: LiveScoresState
   /** Wrong answers since the last version, if memory counts them. */
   readonly wrong?: number
@@ -135,12 +135,12 @@ export interface LearnerState {
   readonly stale?: boolean
   /** The place of the last item of memory that a version has; absent: all are in it. */
   readonly published?: number
-  /** Where kept examples are one of several experts: how these are weighed. */
+  /** The weights of the experts; present if the memory is a mixture. */
   readonly mixture?: MixtureWeights
   readonly scoreboard: ScoreboardState
   /** Absent where it is not measured. */
   readonly lossGap?: LossGapState
-  /** Of the last update; absent where answers are no texts. */
+  /** KL of the last update; absent unless answers are texts. */
   readonly kl?: KlReport
   readonly learned: number
   /** The count of learned examples at the last rehearsal of a stream at rest; absent = 0. */
@@ -149,7 +149,7 @@ export interface LearnerState {
   readonly dropped: number
 }
 
-/** What a retraction has changed. */
+/** The changes that a retraction made. */
 export interface Retraction {
   /** Examples in replay or kNN memory. */
   readonly learnerState: boolean

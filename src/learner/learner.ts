@@ -76,7 +76,7 @@ export class Learner {
     this.#measures = new UpdateMeasures(parts)
   }
 
-  // What waits, what is kept, and what the head is.
+  // Pending and stored examples, and the head.
 
   get pending(): readonly Example[] {
     return this.#pending.examples
@@ -103,7 +103,7 @@ export class Learner {
     return this.#knnMemory?.shape
   }
 
-  /** By expert, where there are several. */
+  /** By the name of the expert; undefined unless the memory is a mixture. */
   get expertWeights(): Readonly<Record<string, number>> | undefined {
     return this.#mixture?.weights
   }
@@ -113,7 +113,7 @@ export class Learner {
     return this.#pending.head
   }
 
-  // How good it is, and how much it has learned.
+  // Quality and progress.
 
   get scores(): Scores {
     return this.#prequential.scoreboard.scores()
@@ -182,7 +182,7 @@ export class Learner {
     return this.#trigger.alarms
   }
 
-  /** The stream has nothing now: some triggers look at how long. */
+  /** The stream is idle; some triggers measure for how long. */
   rest(nowMs: number): Decision<'wait' | 'update'> {
     return this.#trigger.rest(this.#pending.size, nowMs)
   }
@@ -195,19 +195,25 @@ export class Learner {
     return dropped
   }
 
-  // What must not be learned after all.
+  // Retractions.
 
-  /** Keys of what would be learned, rehearsed or answered from memory about a prediction. */
+  /** Keys of the pending, replayed and memorised examples about a prediction. */
   about(predictionId: string | undefined): readonly ExampleKey[] {
     return predictionId === undefined ? [] : this.#unlearning.about(predictionId)
   }
 
-  /** Of these, the examples that can be subtracted from the weights again: possible for sums, as long as replay has their terms. */
+  /**
+   * Those of these examples that can be subtracted from the weights again. Only sums can, while replay still has the
+   * examples.
+   */
   unlearnable(keys: readonly ExampleKey[]): readonly Remembered[] {
     return this.#unlearning.unlearnable(keys)
   }
 
-  /** Forgets what waits and what would be rehearsed; weights keep what they learned by gradients. What has changed. */
+  /**
+   * Forgets pending, replayed and memorised examples; weights keep what they learned by gradients. Returns what has
+   * changed.
+   */
   retract(keys: readonly ExampleKey[], latents: LatentMap = new Map()): Retraction {
     return this.#unlearning.retract(keys, latents)
   }
@@ -219,27 +225,30 @@ export class Learner {
     return this.#updates.run(live, options)
   }
 
-  /** So many steps on kept examples alone, while the stream rests; what is pending stays so. */
+  /** Makes steps on stored examples alone while the stream is idle; pending examples stay pending. */
   rehearse(steps: number): LatentRequests<Outcome> {
     return this.#updates.rehearse(steps)
   }
 
-  /** There is none until something more was learned. */
+  /** Ends rehearsal until something new was learned. */
   leaveRehearsal(): void {
     this.#updates.leaveRehearsal()
   }
 
-  /** Steps on kept examples that a stream at rest leaves time for: none where all that was learned was rehearsed so. */
+  /** How many steps on stored examples to make while the stream is idle; 0 if everything was rehearsed. */
   get restSteps(): number {
     return this.#updates.restSteps
   }
 
-  /** Fresh weights learn what an earlier adapter remembered. The scores stay those of the stream. */
+  /** Fresh weights learn the replay buffer of an earlier adapter. The scores remain those of the stream. */
   warmUp(examples: readonly Example[]): LatentRequests<Warmed> {
     return this.#updates.warmUp(examples, this.scores.accuracy_recent)
   }
 
-  /** Scales an update back that has moved the weights by more than this part of their length; what is left of it. */
+  /**
+   * Scales an update down if it moved the weights by more than `most` of their length; returns the factor that it was
+   * scaled by.
+   */
   boundUpdate(before: TrainableState, most: number): number | undefined {
     const { trainable } = this.#parts
     if (trainable.learnsOnce === true) return undefined
@@ -248,22 +257,24 @@ export class Learner {
     return bound?.factor
   }
 
-  // What is measured of an update.
+  // Measurements of an update.
 
   /**
-   * How the present weights answer these examples, or another version, each together with its kNN memory. Nothing is
-   * learned.
+   * How these examples are answered by the present weights, or by another version, with kNN memory. Nothing is learned.
    */
   scoresOn(examples: readonly Example[], version?: VersionState): Scored {
     return this.#scoring.versionOn(examples, version)
   }
 
-  /** Of the last update: up to `count` replayed rows, or new ones where none was replayed. */
+  /** Up to `count` rows that the last update replayed, or new ones if none was replayed. */
   trainedOn(block: readonly Example[], count: number): readonly Example[] {
     return this.#updates.trainedOn(block, count)
   }
 
-  /** Of the present head alone: what memory answers is no sign of what the weights have learned. */
+  /**
+   * The loss of the present head without kNN memory, because memory's answers do not show what the weights have
+   * learned.
+   */
   lossOn(examples: readonly Example[]): LatentRequests<LossSum> {
     return this.#scoring.lossOn(examples)
   }
@@ -273,14 +284,14 @@ export class Learner {
     this.#measures.observeLosses({ ...losses, prequential: this.#prequential.scoreboard.losses })
   }
 
-  /** Once after each update, where the task answers with texts. */
+  /** Once after each update, if the task answers with texts. */
   measureKl(examples: readonly Example[], from: KlReport['from']): LatentRequests {
     return this.#measures.measureKl(examples, from)
   }
 
   // Versions made of it.
 
-  /** Why a version should be made of what memory has, before the next update; undefined when none should. */
+  /** Why memory should be published as a version before the next update; undefined if it should not. */
   get publicationDue(): string | undefined {
     return this.#knnMemory?.due
   }
@@ -290,7 +301,10 @@ export class Learner {
     this.#knnMemory?.markStale()
   }
 
-  /** Makes the learner what that version is. Whether weights have changed: the head gets the outputs that memory knows. */
+  /**
+   * Memory was published as a version. Returns whether weights have changed, because the head got the outputs that
+   * memory knows.
+   */
   memoryPublished(): boolean {
     this.#knnMemory?.published()
     return this.#pending.extend(this.#pending.head)

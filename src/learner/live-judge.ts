@@ -12,9 +12,9 @@ import type { Scored, Scoring } from './scoring.ts'
 /** Before the block is learned. */
 export interface TestedBlock {
   readonly block: readonly Example[]
-  /** By the head alone with the learner's own weights; of another length where the block was not tested as a whole. */
+  /** Scores by the head alone with the learner's own weights; of another length if the block was not tested as a whole. */
   readonly tested: readonly Score[]
-  /** Of the line of versions. */
+  /** The scores of the line of versions. */
   readonly line: Scores
 }
 
@@ -32,7 +32,7 @@ export class LiveJudge {
     return this.#rollback.looksAtScores !== false
   }
 
-  /** Of an example of the present block, by the learner's own weights. */
+  /** Adds the score of an example of the present block, by the learner's own weights. */
   observe(score: Score): void {
     if (this.looksAtScores) this.#live.observe(score)
   }

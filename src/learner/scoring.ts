@@ -49,7 +49,7 @@ export class Scoring {
     )
   }
 
-  /** What the head answers, for kNN memory to vote on. */
+  /** The answer of the head alone, as kNN memory needs it. */
   answer({ key }: Example, latents: LatentMap): HeadAnswer {
     const { trainable, task } = this.#parts
     const { head } = trainable

@@ -30,7 +30,7 @@ export class Unlearning {
     return [...new Set([...about.map(({ key }) => key), ...replayBuffer.about(predictionId)])]
   }
 
-  /** Of these, the examples that the weights can forget: possible for sums, as long as replay has their terms. */
+  /** Those of these examples that the weights can forget. Only sums can, while replay still has the examples. */
   unlearnable(keys: readonly ExampleKey[]): readonly Remembered[] {
     const { trainable, replayBuffer } = this.#parts
     if (trainable.forget === undefined) return []

@@ -12,7 +12,7 @@ import { padded } from './batch-input.ts'
 import { presentOf, type PassParts } from './eager-pass.ts'
 
 export interface AnswerRows extends ReturnType<typeof padded> {
-  /** Of all sequences × positions, those that predict a token of an answer. */
+  /** The places, among all sequences × positions, that predict a token of an answer. */
   readonly places: Int32Array
   /** The tokens that they predict. */
   readonly tokens: Int32Array
@@ -86,7 +86,7 @@ export function rowOutputs(
   })
 }
 
-/** Of a gradient for those outputs, row after row: its numbers for the tokens. */
+/** The gradient of the tokens, from a gradient of the outputs, row after row. */
 export function tokenGradient(latents: readonly Latent[], gradient: Float32Array): Float32Array {
   const counts = latents.map((latent) => sum(lengthsOf(latent)))
   const tokens = new Float32Array(sum(counts))

@@ -13,7 +13,7 @@ import { invariant } from '../platform/errors.ts'
 
 const names = { counts: 'sums/counts', sums: 'sums/classes', moments: 'sums/moments' }
 
-/** Of a column; less is what rounding leaves. */
+/** The least count of a column; anything less is rounding. */
 const LEAST_COUNT = 1e-3
 
 export interface SharedExample {

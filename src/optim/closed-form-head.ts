@@ -17,10 +17,10 @@ export interface Solution {
 }
 
 export interface HeadShape {
-  /** Of all classes, and the places of those that have been seen. */
+  /** The number of classes, and the places of those that have been seen. */
   readonly classes: number
   readonly seen: readonly number[]
-  /** What the task multiplies embedding · weight by. */
+  /** The task's factor on embedding · weight. */
   readonly scale: number
 }
 

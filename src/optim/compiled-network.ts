@@ -18,7 +18,7 @@ export interface Compiling {
 export interface NetworkBatch {
   readonly hidden: Tensor
   readonly mask: Tensor
-  /** Of a task of texts: of all rows × positions, those that predict a token of an answer. */
+  /** For a task of texts: the places, among all rows × positions, that predict a token of an answer. */
   readonly places?: Int32Array
 }
 

@@ -16,7 +16,7 @@ import { Temperature } from '../nn/temperature.ts'
 const TEMPERATURE = 'temperature'
 /** Logits of a discriminant are near probabilities already. */
 const FIRST = { inverse: 1, memory: 1000 }
-/** Of a class that the sums have forgotten, or have not met: it has no share. */
+/** The bias of a class that the sums have not met or have forgotten: it is never the answer. */
 const UNSEEN = -1e4
 const FORGOTTEN = 1e-4
 

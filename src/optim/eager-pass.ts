@@ -21,7 +21,7 @@ export type Named = ReadonlyMap<string, tfc.Tensor>
 export interface PassInput {
   readonly latents: readonly Latent[]
   readonly parameters: Named
-  /** Of the parameters that learn. */
+  /** The names of the parameters that learn. */
   readonly names: readonly string[]
   readonly dropout: Dropout
 }
@@ -32,7 +32,7 @@ export interface Pass {
   outputs(latents: readonly Latent[], parameters: Named): readonly Float32Array[]
   /** `gradientOf` answers ∂L/∂z of the outputs z, row after row. Answers ∂L of each of `names`. */
   gradients(input: PassInput, gradientOf: GradientOf): readonly Float32Array[]
-  /** Of rows of texts: how far each answer's tokens are from those of the base, KL per token in nats. */
+  /** For rows of texts: KL of each answer to the base, per token, in nats. */
   divergences?(latents: readonly Latent[], parameters: Named): readonly number[]
   close(): void
 }

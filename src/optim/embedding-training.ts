@@ -24,7 +24,7 @@ export interface EmbeddingTrainingParts {
     at: { readonly loss: number; readonly rateFactor: number },
   ) => StepResult
   readonly setHead: (rows: readonly EmbeddedRow[], penalty?: number) => void
-  /** Of the next step's dropout. */
+  /** The seed of the next step's dropout. */
   readonly seed: () => string
 }
 

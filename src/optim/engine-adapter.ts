@@ -1,6 +1,6 @@
 /**
- * The part of a trainable on TensorFlow: the present parameters as tensors, and the two computations with them, eager or
- * compiled. Holds one tensor per parameter between calls, and nothing else (law 8).
+ * The part of a trainable that runs on TensorFlow: the present parameters as tensors, and the forward and backward
+ * passes with them, eager or compiled. Holds one tensor per parameter between calls, and nothing else (law 8).
  */
 import type * as tfc from '@tensorflow/tfjs-core'
 import { statisticsOf } from '../adapters/adapter.ts'
@@ -23,15 +23,15 @@ interface EngineParts extends PassParts {
   readonly isJoint?: true
 }
 
-/** What computes for a trainable. Equal calls give equal bits. */
+/** The engine of a trainable. Equal calls give equal bits. */
 export interface AdapterEngine {
   /** Replaces the parameters. Their memory is shared, so they must never be written to again. */
   load(parameters: Tensors): void
   /** Logits of each row. */
   logits(rows: readonly Latent[]): readonly Float32Array[]
-  /** With weights other than the present ones, and a head that may have fewer outputs; the base's statistics stay. */
+  /** Logits by other weights than the present ones, with a head that may have fewer outputs; the base's statistics stay. */
   logitsWith(parameters: Tensors, rows: readonly Latent[]): readonly Float32Array[]
-  /** Of rows of texts, with these weights or the present ones: KL to the base per token. */
+  /** For rows of texts, with these weights or the present ones: KL to the base per token. */
   divergences?(rows: readonly Latent[], parameters?: Tensors): readonly number[]
   /** The loss of the batch, and its gradient for every parameter that learns by gradients. `seed` is that of dropout. */
   gradients(rows: readonly TrainRow[], lossOf: LossOf, seed: string): Gradients
@@ -41,11 +41,11 @@ export interface AdapterEngine {
 export interface Gradients {
   readonly loss: number
   readonly gradients: ReadonlyMap<string, Float32Array>
-  /** Of each row, from the forward pass. */
+  /** The logits of each row, from the forward pass. */
   readonly logits: readonly Float32Array[]
 }
 
-/** Of some rows of the step and the outputs of each. */
+/** The loss of some rows of the step, from the outputs of each. */
 export type LossOf = (rows: readonly TrainRow[], outputs: readonly Float32Array[]) => OutputLoss
 
 export class EngineAdapter implements AdapterEngine {
@@ -53,7 +53,7 @@ export class EngineAdapter implements AdapterEngine {
   readonly #parameters = new Map<string, tfc.Tensor>()
 
   readonly #pass: Pass
-  /** Names of what no gradient moves. */
+  /** Names of the parameters that no gradient moves. */
   readonly #nonTrainable: ReadonlySet<string>
 
   constructor(parts: EngineParts) {

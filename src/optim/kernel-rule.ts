@@ -25,7 +25,7 @@ interface StepNumbers {
   readonly gradient: number
 }
 
-/** Of a number and of the root of a square, far from the largest of single precision, 3.4e38. */
+/** The largest safe number and root of a square, far below the largest float32, 3.4e38. */
 const MOST = 1e30
 const MOST_GRADIENT = 1e15
 
@@ -80,7 +80,7 @@ export class KernelRule {
     return true
   }
 
-  /** What all weights of a step have in common. */
+  /** Sets the values that all weights of a step share. */
   begin(step: number, scale: number): void {
     const { average = 0 } = this.#hyperparameters
     const isAdam = this.#name === 'adam'

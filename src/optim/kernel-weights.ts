@@ -1,9 +1,9 @@
 /**
- * The numbers under training of a small network, in the memory of its kernels: weights, gradients, moments and their average stay
- * there from step to step, and a step changes them in place. What comes in and goes out is copied.
+ * The weights of a small network under training, in the memory of its kernels: weights, gradients, moments and average
+ * stay there from step to step, and a step changes them in place. Inputs and outputs are copied.
  *
- * A step in place cannot be taken back, so it is made only where its numbers are certain to stay finite; any other goes through
- * `stepped`, like those on TensorFlow.
+ * A step in place cannot be undone, so it is made only if its numbers are certain to stay finite; any other goes
+ * through `stepped`, as on TensorFlow.
  */
 import type { Hyperparameters } from '../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
@@ -21,7 +21,7 @@ interface Place extends KernelPlace {
   readonly shape: readonly number[]
   readonly size: number
   readonly rate: number
-  /** The gradient, as it lies. */
+  /** A view of the gradient. */
   readonly gradient: Float32Array
   readonly meanAt: number
   /** Addresses of the optimizer's slots, in their order. */
@@ -58,17 +58,17 @@ export class KernelWeights {
     return this.#steps
   }
 
-  /** Numbers in all of them. */
+  /** The count of all numbers. */
   get size(): number {
     return this.#places.reduce((sum, { size }) => sum + size, 0)
   }
 
-  /** Those that learn. Another object once other shapes were loaded. */
+  /** The weights that learn. Another object after other shapes were loaded. */
   get learning(): ReadonlyMap<string, Held> {
     return this.#learning
   }
 
-  /** Those that answer: the average, where there is one. */
+  /** The weights that answer: the average, if there is one. */
   get answering(): ReadonlyMap<string, Held> {
     if (!this.#isAveraged) return this.#learning
     if (this.#isMeanDue) {
@@ -80,7 +80,7 @@ export class KernelWeights {
     return this.#answering
   }
 
-  /** By name, as they lie: the next step changes them. */
+  /** Views of the gradients, by name: the next step changes them. */
   get gradients(): Gradients {
     return this.#gradients
   }
@@ -106,7 +106,7 @@ export class KernelWeights {
     return this.#copied
   }
 
-  /** Replaces all of them. Whether they lie elsewhere now, so that tapes must be recorded again. */
+  /** Replaces all weights. Returns whether they have moved in memory, so that tapes must be recorded again. */
   load(weights: Weights): boolean {
     const isMoved = !this.#fits(weights.parameters)
     if (isMoved) this.#place(weights.parameters)
@@ -128,7 +128,7 @@ export class KernelWeights {
     return isMoved
   }
 
-  /** Before gradients are written: those that are given already stay. */
+  /** The norm of the gradients. Copies them into the kernels' memory, unless they are there already. */
   norm(gradients: Gradients): number {
     let sum = 0
     const view = this.#sum
@@ -142,7 +142,10 @@ export class KernelWeights {
     return Math.sqrt(sum)
   }
 
-  /** With the gradients that `norm` has seen. Whether every number stayed finite; if not, nothing moves. */
+  /**
+   * One step with the gradients that `norm` has seen. Returns whether every number stayed finite; if not, nothing
+   * moves.
+   */
   step(norm: number, rateFactor: number): boolean {
     const step = this.#steps + 1
     const hyperparameters = this.#hyperparameters

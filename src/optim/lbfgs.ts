@@ -23,7 +23,7 @@ const MEMORY = 10
 const HALVINGS = 20
 /** c: the part of the fall along the slope that a step must bring. */
 const ENOUGH = 1e-4
-/** Of the largest element of the gradient at the start. */
+/** Stops at this fraction of the largest element of the first gradient. */
 const TOLERANCE = 1e-4
 
 export function minimise(of: (at: Float64Array) => Slope, start: Float64Array): Float64Array {

@@ -19,7 +19,7 @@ export interface LogisticShape {
   readonly penalty?: number
 }
 
-/** Of an output that no row names: it is never the answer. */
+/** The bias of an output that no row names: it is never the answer. */
 const UNSEEN = -10
 
 /** `head.weight` [width, outputs] and `head.bias` [outputs]. */

@@ -16,10 +16,10 @@ import type { Task } from '../contracts/task.ts'
 export interface LossStep {
   readonly task: Pick<Task, 'loss' | 'distil'>
   readonly head: Head
-  /** What base and task count. */
+  /** The statistics of base and task. */
   readonly statistics: Tensors
   readonly taught?: Taught | undefined
-  /** How far the adapter has moved from the base, where the task measures it. */
+  /** How far the adapter has moved from the base; absent if the task does not measure it. */
   readonly drift?: number | undefined
 }
 

@@ -186,7 +186,7 @@ function copiedFrom(parameters: Tensors): Chosen {
   return { read: 'copied', parameters, size: sizeOf(parameters) }
 }
 
-/** Of one plan only the head's outputs change, so the count of all numbers distinguishes two shapes. */
+/** Within one plan only the head's outputs change, so the count of all numbers distinguishes two shapes. */
 function sizeOf(parameters: Tensors): number {
   let numbers = 0
   for (const { data } of parameters.values()) numbers += data.length

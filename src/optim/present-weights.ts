@@ -25,7 +25,7 @@ export class PresentWeights {
   readonly #method: Method
   readonly #optimizer: Optimizer
   readonly #inPlace: { readonly weights: KernelWeights; readonly engine: PlainAdapter } | undefined
-  /** Where steps are not made in place. */
+  /** Used if steps are not made in place. */
   #held: Weights = { parameters: new Map(), slots: new Map(), steps: 0 }
   #statistics: Tensors = new Map()
 
@@ -52,7 +52,7 @@ export class PresentWeights {
     return this.#inPlace?.weights.steps ?? this.#held.steps
   }
 
-  /** What base and task count, which steps do not move. */
+  /** The statistics of base and task, which steps do not move. */
   get statistics(): Tensors {
     return this.#statistics
   }

@@ -21,13 +21,13 @@ export interface RecordedStep {
   readonly model: Uint8Array
   readonly hidden: string
   readonly mask: string
-  /** Of a task of texts: where those states are. */
+  /** For a task of texts: the places of those states. */
   readonly places?: string | undefined
   readonly weights: ReadonlyMap<string, string>
   readonly parameters: ReadonlyMap<string, string>
   /** The network as it answers. */
   readonly answer: RecordedPart
-  /** Of a task of texts: the network without an adapter. */
+  /** For a task of texts: the network without an adapter. */
   readonly base?: RecordedPart | undefined
   readonly forward: RecordedPart & {
     readonly dropouts: readonly DropoutInput[]

@@ -31,7 +31,7 @@ export interface Ridge {
 const LAMBDA = 3
 const STEPS = 12
 const MOST_LEVERAGE = 0.9
-/** Of a standardised number. */
+/** The largest standardised number. */
 const CLIP = 5
 
 /** `classes` ≥ 2, and at least one row of each. Rows are of equal width. */
@@ -51,7 +51,7 @@ interface RidgeParts {
   readonly columns: readonly number[]
   readonly classes: number
   readonly scale: (values: Float32Array) => Float32Array
-  /** Of a row of weight 1. */
+  /** The leverage of a row of weight 1. */
   readonly leverage: number
 }
 
@@ -116,7 +116,7 @@ function zero(width: number): Solution {
   return { bias: 0, weight: new Float64Array(width) }
 }
 
-/** From nothing, or in half as many steps from a solution that is near. */
+/** Starts from zero, or from a near solution with half as many steps. */
 function solve(
   { matrix, width, weights }: System,
   targets: Float64Array,

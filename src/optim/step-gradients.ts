@@ -18,11 +18,11 @@ export interface GradientParts {
   readonly statistics: Tensors
   /** The weights of the step. Read only where the regularizer projects, because reading may copy them. */
   readonly parameters: () => Tensors
-  /** Of the step's dropout. */
+  /** The seed of the step's dropout. */
   readonly seed: string | number
 }
 
-/** Of the loss alone: a penalty on the weights is not part of it. */
+/** The gradient of the loss alone, without a penalty on the weights. */
 export function gradientsOf(rows: readonly TrainRow[], parts: GradientParts): Gradients {
   const { engine, task, regularizer, head, statistics, seed } = parts
   const fresh = rows.filter(({ isReplayed }) => isReplayed !== true)

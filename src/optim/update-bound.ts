@@ -15,7 +15,7 @@ const FIRST_STEPS = 20
 
 export interface BoundUpdate {
   readonly state: TrainableState
-  /** What is left of the update: below 1. */
+  /** The factor that the update was scaled by, below 1. */
   readonly factor: number
 }
 

@@ -43,7 +43,7 @@ export function stepped(
   return { parameters, slots, steps: step }
 }
 
-/** With its parameters projected onto the method's set. The average stays, so its offset changes. */
+/** Projects the parameters onto the method's set. The average stays, so its offset changes. */
 export function retracted(
   weights: Weights,
   optimizer: Optimizer,
@@ -66,7 +66,7 @@ export function retracted(
   return { ...weights, parameters, slots }
 }
 
-/** Their average where the optimizer keeps one, the weights themselves before the first step. */
+/** The average that the optimizer keeps; before the first step, the weights themselves. Undefined if it keeps none. */
 export function averaged(
   { parameters, slots }: Weights,
   optimizer: Optimizer,

@@ -21,7 +21,7 @@ export function chained(move: Omit<Routing, 'hash' | 'prior'>, before: Routing |
   return { ...move, prior, hash: hashOf(move, prior) } satisfies Routing
 }
 
-/** What the next move names as the hash before it. */
+/** The hash that the next move names as the one before it. */
 export function linkOf(move: Routing | undefined): string {
   return move === undefined ? GENESIS : (move.hash ?? hashOf(move, GENESIS))
 }
@@ -47,7 +47,7 @@ export interface ChainChecked {
   readonly breaks: number
   /** In the order of time. */
   readonly firstBreak: ChainBreak | undefined
-  /** Of the newest move. */
+  /** The hash of the newest move. */
   readonly head: string | undefined
   /** Whether the wanted hash is that of one of the moves, or the one before the oldest. */
   readonly includesWanted: boolean

@@ -39,15 +39,15 @@ export interface Manifest {
   readonly reason: string
   /** The new events by source and by stratum, the largest counts first, at most twenty of each; absent where none is new. */
   readonly learned_from?: LearnedFrom
-  /** Of each promotion policy that was asked; absent where none was. */
+  /** The verdict of each promotion policy that was asked; absent if none was. */
   readonly verdicts?: readonly Verdict[]
-  /** What its update has cost in all, and the part that its evaluation has cost; absent = not measured. */
+  /** CPU time of its update, and the part of it that was evaluation; absent = not measured. */
   readonly compute?: { readonly cpu_seconds: number; readonly evaluation_cpu_seconds: number }
-  /** Of its publication; absent = it was not traced. */
+  /** The trace of its publication; absent = it was not traced. */
   readonly trace?: VersionTrace
   /** Between rows that the last updates trained on and unseen ones; absent where it is not measured. */
   readonly loss_gap?: LossGapReport
-  /** Of recent examples before it; absent where fewer than two slices have enough. */
+  /** The gap on recent examples before it; absent if fewer than two slices have enough. */
   readonly slice_gap?: SliceGap
   /** How far its texts are from those of the base; absent where answers are no texts. */
   readonly kl?: KlReport
@@ -92,7 +92,7 @@ export interface Retention {
   readonly bytes?: number
 }
 
-/** What `keep` removed, and what is left. */
+/** The versions that `keep` removed, and what is left. */
 export interface Kept {
   readonly removed: readonly string[]
   readonly versions: number
@@ -144,18 +144,18 @@ export interface Routing {
   readonly previous: string | null
   readonly reason: string
   readonly by: Mover
-  /** What the move asks of the trainer besides its version; a `pause` and similar commands keep the version. */
+  /** What the move asks of the trainer besides the version; `pause` and similar commands keep the version. */
   readonly asks?: Asked
-  /** Of a move by a person, if the daemon has keys: the name of the key. */
+  /** The name of the key of the person who made the move, if the daemon has keys. */
   readonly actor?: string
-  /** Of this move and of the one before it, see `chain.ts`; absent: made by a release that had no hashes. */
+  /** The hashes of this move and of the one before it, see `chain.ts`; absent in moves of releases without hashes. */
   readonly hash?: string
   readonly prior?: string
 }
 
 /** A move of the routing, as requested by a caller. */
 export interface RoutingMove {
-  /** What becomes live. */
+  /** The version that becomes live. */
   readonly version: string
   /** Absent = no version gets a share of the requests. */
   readonly canary?: { readonly version: string; readonly share: number } | undefined
@@ -182,9 +182,9 @@ export interface Asked {
   readonly selection?: Selection
   /** For `forget`: which events, and the number of the request. */
   readonly forget?: ForgetRequest
-  /** Of a policy's rollback, or of a step of a rollout: the count of accepted events at which it was decided. */
+  /** For a policy's rollback or a step of a rollout: the count of accepted events at which it was decided. */
   readonly place?: number
-  /** Of a policy's rollback: a server has decided it, and the trainer follows it as it follows a person's. */
+  /** For a policy's rollback: a server has decided it, and the trainer follows it as it follows a person's. */
   readonly follow?: true
 }
 
@@ -254,7 +254,7 @@ export interface Registry {
   retire(versions: readonly string[]): Promise<readonly string[]>
   /** A pinned version keeps its bytes until it is unpinned. `PINS_FULL` when there are too many. */
   pin(version: string): Promise<void>
-  /** Of one that is not pinned: a success. */
+  /** Succeeds too if the version is not pinned. */
   unpin(version: string): Promise<void>
   pins(): Promise<readonly string[]>
   close(): Promise<void>

@@ -87,7 +87,7 @@ function manifestIn(value: JsonObject): Manifest {
   return { ...core, facts } as unknown as Manifest
 }
 
-/** What the schema names, and what belongs to the task. */
+/** Splits a manifest into the fields of the schema and those of the task. */
 function partsOf(value: JsonObject): { readonly core: JsonObject; readonly facts: JsonObject } {
   const entries = Object.entries(value)
   return {
@@ -111,7 +111,10 @@ function closed<Properties extends TProperties>(properties: Properties) {
   return Type.Object(properties, { additionalProperties: false })
 }
 
-/** What every method has. The rest are settings of the method, which are held to its table where the version is read. */
+/**
+ * The fields that every method has. The others are settings of the method, checked against its table when the version
+ * is read.
+ */
 const adapter = Type.Object({
   method: Type.String(),
   rank: Type.Number(),

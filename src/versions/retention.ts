@@ -50,7 +50,10 @@ export function bytesOf(all: Iterable<Footprint>): number {
   return [...all].reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
-/** Of the newest `count` periods that have a version: hours and days of UTC in which nothing was learned do not count. */
+/**
+ * One version of each of the newest `count` periods: the newest promoted one, or else the newest. Hours and days (UTC)
+ * without a version do not count.
+ */
 function newestOfEach(
   all: readonly Footprint[],
   periodMs: number,

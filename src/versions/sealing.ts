@@ -13,7 +13,7 @@ export interface Bundle {
   goesOn?(manifest: Manifest): boolean
 }
 
-/** What a registry holds versions of. */
+/** The model that a registry holds versions of. */
 export interface Origin {
   readonly model: string
   readonly base: Manifest['base']
@@ -56,7 +56,7 @@ export function checkOrigin(
   })
 }
 
-/** What the files say, if it can answer: every tensor there, and finite. */
+/** Reads a version from its files. Throws unless it can answer: every tensor is there, and finite. */
 export function openVersion(
   { manifest, files }: SealedVersion,
   { bundle }: { readonly bundle: Pick<Bundle, 'read'> },

@@ -1,4 +1,4 @@
-/** What the event log hands to the checkpoint with a save, and gets back at a start. */
+/** The event log's part of a save, and what it gets back at a start. */
 import type { Example } from '../../contracts/example.ts'
 import type { LoggedRow } from './pack.ts'
 import type { LoggedVersion } from './version-tree.ts'
@@ -49,13 +49,13 @@ export interface LogChange {
   readonly blocks: LoadedLog['blocks']
   /** Orders of rows that are in the checkpoint and lose their content. */
   readonly stripped: readonly number[]
-  /** Of these, the ones that lose their keys and notes too. */
+  /** Those of `stripped` that lose their keys and notes too. */
   readonly bare: readonly number[]
   readonly versions: readonly LoggedVersion[]
   /** Versions with lower numbers go. */
   readonly versionsFrom: number
   /** Absent = those of before. */
   readonly rollbacks?: readonly LoggedRollback[]
-  /** What every stored example becomes. */
+  /** Rewrites every stored example. */
   readonly rewrite?: ((example: Example) => Example) | undefined
 }

@@ -12,7 +12,7 @@ export interface EventNote {
 
 export interface LoggedRow {
   readonly key: ExampleKey
-  /** Absent where it was never one, and where its content had to go. */
+  /** Absent if it never was an example, or if its content was removed. */
   readonly example?: Example
   readonly note?: EventNote
 }
@@ -49,7 +49,7 @@ export function unpackRows(count: number, pack: RowPack): readonly LoggedRow[] {
   })
 }
 
-/** What is known of an event without reading its input. */
+/** The facts of an event that are known without reading its input. */
 export interface RowTrace extends Pick<LoggedRow, 'key' | 'note'> {
   readonly predictionId?: string
   readonly timeMs?: number

@@ -52,7 +52,7 @@ class Reader implements ReceiptReader {
   readonly #path: string
   readonly #most: number
   #ids: SeenIds
-  /** Of the last run that is known, and of the line of saves that it belongs to. */
+  /** The last run that is known, and the line of saves that it belongs to. */
   #last = -1
   #epoch = -1
   #sequence = -1
@@ -181,7 +181,7 @@ function versionOf(store: Store, id: number): string | undefined {
   return store.get('SELECT version FROM event_versions WHERE id = ?', id)?.text('version')
 }
 
-/** By the digest of its signal: a retraction and a refusal left theirs. */
+/** Looks up an event that left the log by the digest of its signal: a retraction and a refusal left theirs. */
 function olderIn(
   store: Store,
   firsts: readonly number[],

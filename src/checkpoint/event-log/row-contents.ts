@@ -10,7 +10,7 @@ import { noKey } from './table.ts'
 export type OrderedRow = LoggedRow & { readonly order: number }
 export type OrderedTrace = RowTrace & { readonly order: number }
 
-/** Of the rows that are in the checkpoint. */
+/** Reads the rows that are in the checkpoint. */
 export interface StoredRows {
   rows(from: number, to: number): Iterable<OrderedRow>
   traces(from: number, to: number): Iterable<OrderedTrace>
@@ -31,7 +31,7 @@ export class RowContents {
     this.#fresh.push(row)
   }
 
-  /** The example of a row goes. */
+  /** Removes the example of a row. */
   strip(order: number): void {
     if (order < this.#savedEnd) this.#stripped.add(order)
     else {
@@ -41,7 +41,7 @@ export class RowContents {
     }
   }
 
-  /** The key and the note of a row go too. */
+  /** Removes key, note and example of a row. */
   bare(order: number): void {
     if (order >= this.#savedEnd) this.#fresh[order - this.#savedEnd] = { key: noKey }
     else {

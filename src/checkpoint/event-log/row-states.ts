@@ -53,7 +53,7 @@ export class RowStates {
     this.#changed(order, state)
   }
 
-  /** What waits for the update that made the version of this number has been learned. */
+  /** The version with this number has learned all pending rows. */
   learned(version: number, begin: number): void {
     for (const order of this.#pending) {
       if (order < begin || this.at(order) !== eventStates.pending) continue
@@ -63,12 +63,12 @@ export class RowStates {
     this.#pending = []
   }
 
-  /** By the number of the rollback. Its state changes with it. */
+  /** Records the rollback, by its number. Call it along with the change of state. */
   setAsideBy(order: number, rollback: number): void {
     this.#facts.set(order, factOf.rollback, rollback)
   }
 
-  /** The oldest row falls out. Returns the state that it had. */
+  /** Drops the oldest row; returns the state that it had. */
   drop(order: number): EventState {
     const state = this.at(order)
     this.#add(state, -1)

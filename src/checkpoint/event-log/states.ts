@@ -1,6 +1,6 @@
 /**
- * What has become of an event, as the log keeps it: one byte a row. The newest row of an event says it; an older row is
- * `replaced`. The numbers are in the checkpoint and never change their meaning.
+ * What became of an event, in one byte per row. The newest row of an event has its state; older rows are `replaced`.
+ * The numbers are in the checkpoint and never change their meaning.
  */
 export const eventStates = {
   replaced: 0,
@@ -16,23 +16,23 @@ export const eventStates = {
   forgotten: 10,
   /** Set aside, and then dropped by a person. */
   discarded: 11,
-  /** Set aside, and then there was no room. */
+  /** Set aside, and then dropped because there was no room. */
   crowded_out: 12,
-  /** The learner has gone back to before it, because something was forgotten, and learns it again. */
+  /** The learner went back to before it, because other data was forgotten, and will learn it again. */
   relearning: 13,
 } as const
 
 export type EventStateName = keyof typeof eventStates
 export type EventState = (typeof eventStates)[EventStateName]
 
-/** Why it was refused, where its state says so. */
+/** The code of the refusal, for states that imply one. */
 export const refusedAs = { discarded: 'DISCARDED', crowded_out: 'SET_ASIDE_FULL' } as const
 
 type Counted = Exclude<EventStateName, 'replaced' | 'discarded' | 'crowded_out'>
 
-/** Those that went after they had been set aside are rejected like others. */
+/** Discarded and crowded-out events count as rejected. */
 export type EventCounts = Readonly<Record<Counted, number>> & {
-  /** Of events that fell out of the log. */
+  /** How many events fell out of the log. */
   readonly older: number
 }
 
@@ -41,7 +41,7 @@ const open: ReadonlySet<EventState> = new Set([
   ...[eventStates.discarded, eventStates.crowded_out],
 ])
 
-/** Nothing of it is learned or kept to be learned: it may yet wait, or be refused. */
+/** Whether nothing of it is learned or stored for learning: it may still wait, or be refused. */
 export function isOpen(state: EventState): boolean {
   return open.has(state)
 }
@@ -51,7 +51,7 @@ const undone: ReadonlySet<EventState> = new Set([
   eventStates.relearning,
 ])
 
-/** A rollback took it away: a version that has learned it brings it back. */
+/** Whether a rollback took it away: going to a version that has learned it brings it back. */
 export function isUndone(state: EventState): boolean {
   return undone.has(state)
 }
@@ -61,7 +61,7 @@ const taught: ReadonlySet<EventState> = new Set([
   ...[eventStates.set_aside, eventStates.quarantined, eventStates.relearning],
 ])
 
-/** It counts for something that a newer signal may take the place of. */
+/** Whether it is learned or stored, so that a newer signal can replace it. */
 export function isHeld(state: EventState): boolean {
   return taught.has(state)
 }

@@ -23,10 +23,10 @@ import {
   type LoggedRollback,
 } from './contract.ts'
 
-/** Of a row that was forgotten: its hash alone says which event it was. */
+/** The key of a forgotten row: only its hash still identifies the event. */
 export const noKey = '' as ExampleKey
 
-/** Of one run, so that looking at one event unpacks few. */
+/** Rows of one run; few, so that reading one event unpacks few. */
 const ROWS = 512
 
 export class EventLogTable {

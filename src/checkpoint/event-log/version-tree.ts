@@ -83,7 +83,7 @@ export class VersionTree {
     }
   }
 
-  /** By their numbers, lowest first. `next`: of the next version, because the newest ones may be gone. */
+  /** `rows`: by number, lowest first. `next`: the number of the next version, because the newest ones may be gone. */
   restore(rows: readonly LoggedVersion[], next: number): void {
     this.#byId.clear()
     this.#byName.clear()

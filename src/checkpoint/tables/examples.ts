@@ -58,7 +58,7 @@ export class ExampleTables {
     return rows.map((row) => rememberedOf(row, this.#store.path))
   }
 
-  /** From `state` on exactly these are in the buffer. An example counts as another one if its logits were truncated. */
+  /** From `state` on, exactly these examples are in the buffer. One with truncated logits counts as a different example. */
   writeRemembered(examples: readonly Remembered[], state: number): void {
     const keys = new Map(examples.map(({ key, logits }) => [key, logits?.length ?? 0] as const))
     const before = this.#next ?? this.#remembered

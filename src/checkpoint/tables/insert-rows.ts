@@ -2,7 +2,7 @@
 import type { Value } from '../../platform/store/row.ts'
 import type { Store } from '../../platform/store/store.ts'
 
-/** Of one length, so that there are two statements to prepare and not one for each count. */
+/** Rows of one statement. A fixed number, so that two statements are prepared and not one for each count. */
 const ROWS = 32
 
 /** `head` ends before `VALUES`; each row has `columns` values. */

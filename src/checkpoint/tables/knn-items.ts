@@ -41,7 +41,7 @@ export class MemoryTable {
       .map((row) => memorisedOf(row, this.#store.path))
   }
 
-  /** From `state` on these are held, and no others. */
+  /** From `state` on, exactly these items are held. */
   write(items: readonly Memorised[], state: number): void {
     const present = this.#next ?? this.#present
     const next = new Map(items.map(({ key, at }) => [key, at]))

@@ -9,7 +9,7 @@ import { exampleOf } from './rows.ts'
 import { checkRow, rowSum } from './row-sum.ts'
 import { packExamples, unpackExamples } from '../example-pack.ts'
 
-/** Of one row, so that none is large. */
+/** Bytes of one row, so that none is large. */
 const ROWS = 2048
 
 export class PendingTable {
@@ -63,7 +63,7 @@ export class PendingTable {
     }
   }
 
-  /** Of a checkpoint from before they were kept in runs. */
+  /** Moves the rows of an older checkpoint, which had no runs. */
   #moveOld(): void {
     const old = this.#store
       .all(

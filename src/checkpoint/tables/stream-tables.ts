@@ -35,7 +35,7 @@ export class PositionsTable {
     return positions
   }
 
-  /** What is not as it was `before`, at the last save; all of it where that is unknown. */
+  /** Writes what has changed since `before`, the last save; everything if that is unknown. */
   write(positions: SourcePositions, before: SourcePositions | undefined): void {
     const put =
       'INSERT OR REPLACE INTO positions (source, partition, next, sum) VALUES (?, ?, ?, ?)'
@@ -83,7 +83,7 @@ export class SeenTable {
 
 export class WaitingTable {
   readonly #store: Store
-  /** Of the last save: key → which of the records with that key it is. */
+  /** The last save: key → which of the records with that key it is. */
   #saved: ReadonlyMap<string, string> = new Map()
   #written = this.#saved
 
@@ -113,7 +113,7 @@ export class WaitingTable {
     this.#written = present
   }
 
-  /** What was written last is committed. */
+  /** The last write was committed. */
   saved(): void {
     this.#saved = this.#written
   }

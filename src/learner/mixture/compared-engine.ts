@@ -11,13 +11,13 @@ import type { KnnEngine } from '../knn-engine.ts'
 
 export interface ComparedEngine {
   readonly width: number
-  /** Of what is compared, as it usually is. */
+  /** The usual |x|² of the compared vectors. */
   readonly squareLength: number
-  /** What is stored of an example. */
+  /** The vector that is stored of an example. */
   keep(latent: Latent): Float32Array
-  /** Where stored examples lie. */
+  /** The places of stored vectors, by these statistics. */
   place(kept: readonly Float32Array[], statistics: Tensors): readonly Float32Array[]
-  /** Those of the statistics that the place depends on; zeros before there are any. */
+  /** The statistics that places depend on; zeros before there are any. */
   statisticsOf(statistics: Tensors): Tensors
 }
 

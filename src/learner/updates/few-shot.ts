@@ -45,7 +45,7 @@ export function* learnFewShot(
   return true
 }
 
-/** What of these names its class: the rest rules out an answer, and is learned by ordinary steps. */
+/** The examples that name their class. The others only rule out an answer, and are learned by ordinary steps. */
 export function usable(
   examples: readonly Example[],
   { task, trainable }: Pick<FewShotParts, 'task' | 'trainable'>,

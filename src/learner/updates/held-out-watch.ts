@@ -42,7 +42,7 @@ export class HeldOutWatch {
     if (this.#best !== undefined && !this.#isBest) this.#parts.trainable.restore(this.#best)
   }
 
-  /** Of the present weights. */
+  /** The mean loss of the present weights. */
   *#meanLoss(): LatentRequests<number> {
     const { trainable, task, train } = this.#parts
     let sum = 0

@@ -71,7 +71,7 @@ export function plainRows(
   return examples.map((example) => rowOf(weighed(example, latents, trust), latents))
 }
 
-/** What is stored keeps its own weight: trust in a source, and in an example, changes. */
+/** Weighs an example by the present trust in it. The stored example keeps its own weight, because trust changes. */
 function weighed(example: Remembered, latents: LatentMap, trust: Weighing['trust']): Weighed {
   const found = trust?.(example, latents.get(example.key))
   if (found === undefined) return example

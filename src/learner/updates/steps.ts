@@ -65,7 +65,7 @@ export class Steps {
     return result.dropped ? this.#stepWithout(examples, rows, result) : result
   }
 
-  /** With the logits of the first `count` rows before the step. */
+  /** A step that also returns the logits of the first `count` rows before it. */
   testAndStep(
     examples: readonly Example[],
     rows: readonly TrainRow[],

@@ -119,7 +119,7 @@ export class Training {
     for (const [at, { key }] of fresh.entries()) setFinite(logits, key, this.#telling(found[at]))
   }
 
-  /** From the weights as they are now, which are fresh, over all that is kept. */
+  /** Passes over all stored examples, from the present weights, which are fresh. */
   *learnAll(passes = this.#parts.replayBuffer.rehearsal.passes ?? 0): LatentRequests {
     const { replayBuffer } = this.#parts
     yield* this.count(replayBuffer.examples)
@@ -188,7 +188,7 @@ export class Training {
   }
 }
 
-/** What the steps of one pass of an update share. */
+/** Shared by the steps of one pass of an update. */
 interface Pass {
   readonly epoch: number
   readonly isTest: boolean

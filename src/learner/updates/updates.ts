@@ -113,12 +113,12 @@ export class Updates {
     return this.#outcomeSince(before)
   }
 
-  /** There is none until something more was learned. */
+  /** Ends rehearsal until something new was learned. */
   leaveRehearsal(): void {
     this.#rehearsedAt = this.#learned
   }
 
-  /** Steps on kept examples that a stream at rest leaves time for: none where all that was learned was rehearsed so. */
+  /** How many steps on stored examples to make while the stream is idle; 0 if everything was rehearsed. */
   get restSteps(): number {
     const { learner, pending } = this.#parts
     const isNew = this.#learned > this.#rehearsedAt && pending.size === 0
@@ -136,7 +136,7 @@ export class Updates {
     return warmed
   }
 
-  /** Of the last update: up to `count` replayed rows, or rows of its block where none was replayed. */
+  /** Up to `count` rows that the last update replayed, or rows of its block if none was replayed. */
   trainedOn(block: readonly Example[], count: number): readonly Example[] {
     const isNew = new Set(block.map(({ key }) => key))
     const replayed = [...this.#training.steps.taught].flatMap((key) =>

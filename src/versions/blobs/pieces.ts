@@ -16,7 +16,7 @@ export function fromBytes(bytes: Uint8Array): Content {
   }
 }
 
-/** Of a file that does not change. Each piece is overwritten by the next. */
+/** The content of a file that does not change. Each piece is overwritten by the next. */
 export function fromFile(path: string): Content {
   return async function* pieces() {
     const file = await opened(path)

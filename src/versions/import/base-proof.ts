@@ -18,10 +18,10 @@ export interface BaseClaim {
   readonly isTrusted: boolean
 }
 
-/** What is known about the model's base besides its weights. */
+/** The facts about the model's base besides its weights. */
 export interface KnownBase {
   readonly base: Pick<Base, 'hash'>
-  /** What others call it, in small letters, without owner and folder. */
+  /** Its names elsewhere, in small letters, without owner and folder. */
   readonly names: readonly string[]
   /** The hash of the base in a folder, or the code of its problem. */
   readonly hashAt: (folder: string) => Promise<string>

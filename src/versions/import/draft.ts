@@ -14,7 +14,7 @@ import { chooseHead, together, type HeadKind } from './head-choice.ts'
 export interface ImportTarget extends KnownBase {
   readonly model: string
   readonly base: Base
-  /** With the labels of the config. */
+  /** The plan with the labels of the config. */
   readonly plan: AdapterPlan
   readonly labels: {
     readonly open: boolean
@@ -23,7 +23,7 @@ export interface ImportTarget extends KnownBase {
   }
 }
 
-/** What a person says of a folder. */
+/** What a person says about a folder. */
 export interface ImportChoices {
   /** Absent = the folder's if it has one, otherwise the live version's. */
   readonly head?: HeadKind | undefined

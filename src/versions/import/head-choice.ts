@@ -20,7 +20,7 @@ export interface ChosenHead {
   /** The head, and the base's statistics. */
   readonly tensors: Tensors
   readonly told: string
-  /** Where it comes from. */
+  /** The version that the head comes from. */
   readonly parent: Version | undefined
 }
 
@@ -29,7 +29,7 @@ export interface HeadQuestion {
   readonly ours: PeftFiles['ours']
   readonly adapter: PeftAdapter
   readonly live: Version | undefined
-  /** With a column for each of `labels`. */
+  /** The plan with a column for each of `labels`. */
   readonly plan: AdapterPlan
   /** The labels of the config. */
   readonly labels: readonly string[]

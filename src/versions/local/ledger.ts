@@ -56,7 +56,7 @@ export function mostRemoved({ removed, removedBytes = Infinity }: LedgerLimits, 
   return Math.min(removed, Math.floor(removedBytes / bytes))
 }
 
-/** With the content of each version that it names. */
+/** A move, with the digest of each version that it names. */
 export type Move = Omit<RoutingMove, 'version' | 'canary' | 'shadow'> &
   Pick<Routing, 'live' | 'canary' | 'shadow'>
 

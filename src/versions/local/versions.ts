@@ -23,12 +23,12 @@ const READ_AT_ONCE = 20
 
 interface UncheckedVersion {
   readonly version: string
-  /** Of the manifest. */
+  /** The bytes of its manifest. */
   readonly bytes: Uint8Array
   readonly removed: boolean
 }
 
-/** What has a name already, and whether it could be loaded. */
+/** The version that has a name already, and whether it could be loaded. */
 interface Holder {
   readonly manifest: Manifest | undefined
   readonly isWhole: boolean
@@ -37,7 +37,7 @@ interface Holder {
 export class Versions {
   readonly #folders: VersionFolders
   readonly #ledger: Ledger
-  /** Of those with bytes here, as far as they were checked. */
+  /** Footprints of the versions with bytes here, as far as they were checked. */
   #known = new Map<string, Footprint>()
 
   constructor(folder: string, ledger: Ledger) {
@@ -45,7 +45,7 @@ export class Versions {
     this.#ledger = ledger
   }
 
-  /** Finishes or undoes what processes that died had begun. */
+  /** Finishes or undoes what dead processes had begun. */
   async mend(): Promise<void> {
     await this.#folders.sweep()
     this.#ledger.exclusively(() => {
@@ -54,7 +54,7 @@ export class Versions {
     await this.#clear(this.#ledger.index.left)
   }
 
-  /** Same content again is a success, and heals a torn folder; other content under a taken name is VERSION_EXISTS. */
+  /** The same content again succeeds, and repairs a torn folder; other content under a taken name is VERSION_EXISTS. */
   async add(manifest: Manifest, files: Files): Promise<Manifest> {
     const holder = await this.#holder(manifest.version)
     if (holder?.manifest !== undefined) {
@@ -111,7 +111,7 @@ export class Versions {
       for (let from = 0; from < names.length; from += READ_AT_ONCE) {
         const some = names.slice(from, from + READ_AT_ONCE)
         const bytes = await Promise.all(some.map((name) => intact(this.#bytesOf(name))))
-        // In turns of the loop: to check one takes a millisecond until its code is compiled.
+        // In slices of the event loop: a check takes a millisecond until its code is compiled.
         const read = await eventLoop.each(bytes, listedOf)
         for (const listed of read) {
           if (!(listed instanceof CodedError)) found.push(listed)
@@ -123,7 +123,7 @@ export class Versions {
     return { found, corrupt }
   }
 
-  /** Of its manifest, unchecked. */
+  /** The bytes of its manifest, unchecked. */
   async #bytesOf(version: string): Promise<UncheckedVersion> {
     const retired = this.#ledger.retired(version)
     if (retired !== undefined) return { version, bytes: retired, removed: true }
@@ -131,7 +131,7 @@ export class Versions {
     return { version, bytes: await this.#folders.manifestBytes(version), removed: false }
   }
 
-  /** By the index: a folder that someone took away by hand is in it until a registry is opened. */
+  /** Reads the index. A folder that was removed by hand stays in it until a registry is opened. */
   #newest(count: number, before: string | undefined): readonly string[] {
     const { index } = this.#ledger
     const names = new Set([...index.folders(count, before), ...index.retired(count, before)])
@@ -146,7 +146,7 @@ export class Versions {
     return { removed, versions: left.length, bytes: bytesOf(left) }
   }
 
-  /** Of these versions, all but those that must stay; returns which. */
+  /** Removes these versions, except those that must stay; returns the removed ones. */
   async remove(
     versions: readonly string[],
     protectedVersions: readonly string[],
@@ -162,7 +162,10 @@ export class Versions {
     return removed
   }
 
-  /** For good, corrupt ones too, whatever wants to keep them but a routed or answering one; returns which are gone. */
+  /**
+   * Removes versions for good, corrupt and pinned ones too, except those that are routed or answering; returns the
+   * removed ones.
+   */
   async retire(versions: readonly string[], answering: readonly string[]) {
     const old: Manifest[] = []
     for (const version of versions) {
@@ -261,7 +264,7 @@ export class Versions {
     })
   }
 
-  /** Takes the folders of retired versions away; a version that was published again meanwhile stays. */
+  /** Removes the folders of retired versions; a version that was published again meanwhile stays. */
   async #clear(versions: readonly string[]): Promise<void> {
     const isGone = (version: string): boolean =>
       this.#ledger.retired(version) !== undefined && this.#folders.has(version)

@@ -1,4 +1,7 @@
-/** What the registry's Lua scripts share. Each is atomic, and takes the keys in the order of `scriptKeys`. */
+/**
+ * The shared beginning of the registry's Lua scripts. Each script is atomic, and takes the keys in the order of
+ * `scriptKeys`.
+ */
 import { redisScript } from '../../platform/redis/script.ts'
 import type { RedisScript } from '../../platform/redis/redis.ts'
 

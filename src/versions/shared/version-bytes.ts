@@ -20,7 +20,7 @@ export interface VersionBytesOptions {
   readonly blobs: BlobStore
   /** Whether `blobs` is the Redis of the registry: then its scripts look at the chunks too. */
   readonly isInRedis: boolean
-  /** Of all files of a version together. */
+  /** The most bytes of all files of a version together. */
   readonly versionBytes: number
 }
 
@@ -77,7 +77,7 @@ export class VersionBytes {
     return files
   }
 
-  /** Of all files together. */
+  /** The bytes of all files together. */
   async size(manifest: Manifest): Promise<number> {
     return Object.values(await this.#sizes(manifest)).reduce((sum, size) => sum + size, 0)
   }

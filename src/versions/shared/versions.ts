@@ -160,12 +160,15 @@ export class RedisVersions {
     }
   }
 
-  /** Of these, the bytes of all but the routed, the previous and the pinned; returns which. Asked of none too: LEASE_LOST. */
+  /**
+   * Removes the bytes of these versions, except routed, previous and pinned ones; returns the removed ones. Throws
+   * LEASE_LOST, even for an empty list.
+   */
   async remove(versions: ReadonlyMap<string, string>, epoch: Epoch): Promise<readonly string[]> {
     return this.#remove(removeVersions, versions, epoch)
   }
 
-  /** Of these, the bytes of all but the routed, for good. */
+  /** Removes the bytes of these versions for good, except routed ones. */
   async retire(versions: ReadonlyMap<string, string>, epoch: Epoch): Promise<readonly string[]> {
     return this.#remove(retireVersions, versions, epoch)
   }

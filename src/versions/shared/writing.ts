@@ -23,7 +23,7 @@ export class FleetWriting {
   readonly #parts: FleetParts
   readonly #reading: FleetReading
   readonly #options: FleetRegistryOptions
-  /** Of what Redis holds, by version and digest. */
+  /** Footprints of the versions in Redis, by version and digest. */
   #known = new Map<string, Footprint>()
   #sweptMs = -Infinity
 
