@@ -1,4 +1,7 @@
-/** What the parts of a process share while it is put together: a daemon with the parts of each model, or a trainer process. */
+/**
+ * Shared by the parts of a process while it is put together: of a daemon with the parts of each model, or of a trainer
+ * process.
+ */
 import type { Sharing, TrainerFleet } from './fleet.ts'
 import type { Clock, Logger } from '../contracts/core.ts'
 import type { Base, TrunkEngine } from '../contracts/base.ts'
@@ -26,7 +29,7 @@ export interface DaemonContext {
   readonly metrics: Metrics
   /** Writes to the stores on this machine. */
   readonly disk: Disk
-  /** Of events over HTTP. */
+  /** The rate limit of events over HTTP. */
   readonly sourceLimit: SourceLimit
   /** Absent = nothing is traced. */
   readonly spans?: SpanExporter | undefined
@@ -45,7 +48,7 @@ export interface KnownModel {
   readonly faults: FaultLog<FaultyPart>
 }
 
-/** With the served predictions stored on this machine. */
+/** A model with the served predictions that are stored on this machine. */
 export interface OpenModel extends KnownModel {
   readonly inbox: Inbox
   readonly predictions: PredictionStore
@@ -58,7 +61,7 @@ export interface ServedModels {
   readonly served: readonly ServedModel[]
 }
 
-/** What the models of one trainer process share while their loops are put together. */
+/** Shared by the models of one trainer process while their loops are put together. */
 export interface TrainerContext extends Hosting {
   readonly config: Config
   readonly clock: Clock

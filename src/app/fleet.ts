@@ -33,7 +33,7 @@ export interface Sharing {
   readonly redis: Redis
   /** The name of this daemon in the fleet. */
   readonly replica: string
-  /** Where the bytes lie; in Redis when absent. */
+  /** Where the bytes are stored; absent = in Redis. */
   readonly place?: BlobPlace | undefined
 }
 
@@ -131,9 +131,9 @@ interface Self {
   /** Its URL, once it answers. */
   readonly url: () => string | undefined
   readonly training: (model: string) => TrainerStatus | undefined
-  /** What it knows of an event of feedback, for another daemon. */
+  /** This daemon's knowledge of a feedback event, for another daemon. */
   readonly knownEvent: (question: ReceiptQuestion) => Promise<KnownEvent>
-  /** What the checkpoint of a model says, where it trains the model. */
+  /** Answers from the checkpoint of a model that this daemon trains. */
   readonly trainerPage: (question: TrainerQuestion) => Promise<TrainerAnswer>
 }
 

@@ -1,4 +1,4 @@
-/** What a model learns and how: its task, its adapter, its policies and its kNN memory, as the config names them. */
+/** How a model learns: its task, adapter, policies and kNN memory, from the config. */
 import { freshAdapter } from '../adapters/adapter.ts'
 import { goingOn } from '../adapters/carried.ts'
 import { cutOf } from '../adapters/target-modules.ts'
@@ -19,7 +19,7 @@ import { openRandom } from '../platform/random.ts'
 import type { LoopParts } from '../trainer/parts.ts'
 import type { TrainerContext } from './context.ts'
 
-/** What is learned and how: task, adapter and policies. */
+/** Opens task, adapter, policies and kNN memory of a model. */
 export function learning(site: TrainerContext, model: string, base: Base) {
   const { config, tf } = site
   const settings = modelOf(config, model)

@@ -68,7 +68,7 @@ function eventLogBytes({ redis, fleet, limits }: Config): number {
   return redis === undefined ? bytes : Math.min(bytes, fleet.copy_bytes / 8)
 }
 
-/** Of a policy that cannot decide without held-out rows, where the config does not say how many. */
+/** The share of held-out rows if a policy needs them and the config sets none. */
 const USUAL_SHARE = 0.1
 
 function heldOutShare({ evaluation }: ModelConfig, needs: PromotionNeeds = {}): number {

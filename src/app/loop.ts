@@ -167,7 +167,7 @@ async function loopParts(
   }
 }
 
-/** Of all threads of this process, those of the engines included. */
+/** CPU time of all threads of this process, including those of the engines. */
 function cpuSeconds(): number {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1e6

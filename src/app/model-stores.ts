@@ -1,4 +1,7 @@
-/** What a daemon keeps of a model on this machine: its versions, its dead letters, and, where it serves, inbox and predictions. */
+/**
+ * A model's data on this machine: its versions, its dead letters, and, if the daemon serves it, its inbox and
+ * predictions.
+ */
 import { join } from 'node:path'
 import { folderOf, lettersLimits, modelOf, openBaseOf } from '../config/model-parts.ts'
 import {

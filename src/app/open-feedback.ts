@@ -1,4 +1,4 @@
-/** Where a served model takes feedback over HTTP: checked, durable in the inbox, and joined with its predictions. */
+/** Feedback over HTTP for a served model: checked, made durable in the inbox, and joined with its predictions. */
 import { join } from 'node:path'
 import { folderOf, modelOf, openTask } from '../config/model-parts.ts'
 import { signedSourcesOf } from '../config/signed-sources.ts'

@@ -14,7 +14,7 @@ export type Serving = Pick<LiveModelOptions, 'engine' | 'batcher'>
 export interface Engines {
   readonly engines: ReadonlyMap<Base, EngineOfBase>
   readonly writers: ReadonlyMap<Base, WriterOfBase>
-  /** Of bases of text. */
+  /** Engines for embeddings, of the bases that read text. */
   readonly embeddings: ReadonlyMap<Base, () => Promise<EngineOfBase>>
 }
 

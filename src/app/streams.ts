@@ -130,7 +130,7 @@ function needsOf({ clock, log }: DaemonContext, model: string) {
 }
 
 interface Feedback {
-  /** Of this daemon's inbox. */
+  /** The journal of this daemon's inbox. */
   readonly journal: Journal
   readonly leaseTerm: LeaseTerm | undefined
 }

@@ -23,7 +23,7 @@ import type { TrainerProgram } from '../trainer/process/process.ts'
 export interface TrainerConfig {
   readonly config: Config
   readonly models: readonly string[]
-  /** What this daemon is called among others. */
+  /** The name of this daemon in the fleet. */
   readonly replica: string
   /** Whether the server's stderr is a terminal: this one is a pipe to it. */
   readonly isTerminal?: boolean

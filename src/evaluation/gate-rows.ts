@@ -11,7 +11,7 @@ import type { Example } from '../contracts/example.ts'
 const MOST_REPLAYED = 200
 const MOST_HELD_OUT = 1000
 
-/** Of the cost of its update, what comparing a candidate may cost. */
+/** The most that comparing a candidate may cost, as a fraction of the cost of its update. */
 const SHARE_OF_UPDATE = 0.2
 
 /** A step goes forward and backward, which takes about three times as long as forward alone. */
@@ -34,7 +34,7 @@ export function gateRows(
   return { from: rows.length > 0 ? 'replay' : 'none', rows }
 }
 
-/** What one row costs, in any unit: below the cut, which is computed once, and above it, for each version. */
+/** The cost of one row, in any unit: below the cut, which is computed once, and above it, for each version. */
 export interface RowCost {
   readonly trunk: number
   readonly tail: number

@@ -10,7 +10,7 @@ import type { Example } from '../contracts/example.ts'
 import type { Task } from '../contracts/task.ts'
 
 export interface HeldOutLimits {
-  /** Of all examples; 0 = none are held out. */
+  /** The share of all examples; 0 = none are held out. */
   readonly share: number
   readonly rows: number
   readonly bytes: number
@@ -117,7 +117,7 @@ export class HeldOut {
     this.#shown = undefined
   }
 
-  /** Of the largest stratum, the row with the highest hash. */
+  /** The row with the highest hash in the largest stratum. */
   #last(): Row | undefined {
     const [largest] = [...this.#strata].toSorted(
       ([one, its], [other, others]) => others.size - its.size || (one < other ? -1 : 1),

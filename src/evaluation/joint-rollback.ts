@@ -31,7 +31,7 @@ export function jointRollback(rollbacks: readonly NamedRollback[]): Rollback {
   }
 }
 
-/** What watches the answers of a server for these policies; undefined where none does. */
+/** Watches the answers of a server for these policies; undefined if none of them does. */
 export function jointWatch(rollbacks: readonly NamedRollback[]): AnswerWatch | undefined {
   const watches = rollbacks.flatMap(({ policy }) => policy.watchAnswers?.() ?? [])
   if (watches.length === 0) return undefined

@@ -11,7 +11,7 @@ import { noSums, scoresOf, withScore, type ScoreSums } from './running-scores.ts
 export interface LiveScoresState {
   readonly [key: string]: string | SumsState
   readonly version: string
-  /** With the block, without it, and of it alone. */
+  /** Sums with the block, without it, and of the block alone. */
   readonly all: SumsState
   readonly before: SumsState
   readonly block: SumsState
@@ -29,7 +29,7 @@ const none: LiveScoresState = {
 export class LiveScores implements Stateful<LiveScoresState> {
   #state = none
 
-  /** Of an example of the present block, by the learner's own weights. */
+  /** Adds the score of an example of the present block, by the learner's own weights. */
   observe(score: Score): void {
     const { all, block } = this.#state
     this.#state = {

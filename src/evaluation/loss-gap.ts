@@ -28,7 +28,7 @@ export interface SeenLosses {
   readonly trained: LossSum
   /** Absent where nothing is held out. */
   readonly heldOut?: LossSum
-  /** Of the whole stream so far, each example before it was learned. */
+  /** The loss over the whole stream so far, each example tested before it was learned. */
   readonly prequential: LossSum
 }
 
@@ -40,7 +40,7 @@ export interface LossGapState {
   readonly from: Origin
   readonly trained: Sums
   readonly unseen: Sums
-  /** Of the whole stream at the last update. */
+  /** Sums over the whole stream at the last update. */
   readonly stream: Sums
   readonly updates: number
 }

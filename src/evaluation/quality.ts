@@ -58,7 +58,7 @@ export class Quality {
     return widestGap(this.#slices.states(), this.#sliceExamples)
   }
 
-  /** What a version needs of it to answer. */
+  /** Facts for the manifest of a version, which needs them to answer. */
   get facts(): TaskFacts {
     return this.#ofTask.facts?.() ?? {}
   }

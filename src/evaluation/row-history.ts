@@ -9,7 +9,7 @@
 import type { Json, Stateful } from '../contracts/core.ts'
 import type { PastPeriod } from '../contracts/release.ts'
 
-/** Of one row by one version. */
+/** One version's answer to one row. */
 export interface Outcome {
   readonly error: number
   readonly loss: number
@@ -20,16 +20,16 @@ type Answer = readonly [version: number, error: number, loss: number]
 
 interface RowState {
   readonly [field: string]: Json
-  /** By the newest version of the line, held ones too; and by the newest live one, if any. */
+  /** The answer of the newest version of the line, held ones too; and of the newest live version, if any. */
   readonly line: Answer | null
   readonly live: Answer | null
-  /** By the id of the period: how many of its versions have answered, and the sum of their errors. */
+  /** For each period, by its id: how many of its versions have answered, and the sum of their errors. */
   readonly past: readonly (readonly [id: number, count: number, errors: number])[]
   /** How many live versions in a row have answered it right. */
   readonly streak: number
-  /** Of the live versions that have answered it: their number, and the share that was wrong, which fades. */
+  /** How many live versions have answered it, and the share that was wrong, which fades. */
   readonly seen?: Seen
-  /** Of the last live versions: those that answer it wrong. Only of rows that are followed; absent = none. */
+  /** Those of the last live versions that answer it wrong. Only for rows that are followed; absent = none. */
   readonly wrongIn?: readonly number[]
   /** How probable live versions have found what is right: rises at once, falls slowly. */
   readonly usual?: number
@@ -65,7 +65,7 @@ export const PERIODS = 8
 /** How much of the share of wrong answers an answer keeps: it is about that of the last twenty. */
 const KEPT = 0.95
 
-/** What of a likelihood above, and below the usual one, becomes part of it with each answer. */
+/** How fast the usual likelihood follows a higher and a lower one, as a fraction per answer. */
 const [RISE, FALL] = [0.2, 0.01]
 
 const empty: RowHistoryState = { head: '', periods: [], rows: [] }
@@ -125,7 +125,7 @@ export class RowHistory implements Stateful<RowHistoryState> {
     return this.#lately.map((version) => `v${version}`).toReversed()
   }
 
-  /** Of a row that is followed: those of `lately` that answer it wrong. */
+  /** Those of `lately` that answer a followed row wrong. */
   wrongIn(key: string): readonly string[] {
     return (this.#rows.get(key)?.wrongIn ?? []).map((version) => `v${version}`)
   }
@@ -200,7 +200,7 @@ export class RowHistory implements Stateful<RowHistoryState> {
     for (const key of keys) if (this.#rows.delete(key)) this.#shown = undefined
   }
 
-  /** What was right before does not count any more. */
+  /** Earlier answers do not count any more. */
   clear(): void {
     this.restore(empty)
   }

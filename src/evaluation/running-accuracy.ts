@@ -27,7 +27,7 @@ export function observed(
   ] as const
 }
 
-/** Of two parts of a stream together. */
+/** The accuracy of two parts of a stream together. */
 export function merged(one: AccuracyState, other: AccuracyState): AccuracyState {
   return [one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3]] as const
 }

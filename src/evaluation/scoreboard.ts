@@ -36,7 +36,7 @@ export class Scoreboard implements Stateful<ScoreboardState> {
     return scoresOf(this.#state)
   }
 
-  /** Of all losses so far. */
+  /** The sum of all losses so far. */
   get losses(): LossSum {
     return { sum: this.#state.lossSum, count: this.#state.lossCount }
   }
@@ -45,7 +45,7 @@ export class Scoreboard implements Stateful<ScoreboardState> {
     return this.#quality.sliceGap
   }
 
-  /** What a version needs of it to answer. */
+  /** Facts for the manifest of a version, which needs them to answer. */
   get facts(): TaskFacts {
     return this.#quality.facts
   }

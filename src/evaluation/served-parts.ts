@@ -3,10 +3,10 @@
  * confusion between strata. Bounded: what finds no row of its own is counted as `other`.
  */
 
-/** What a judged answer belongs to. */
+/** The parts that a judged answer belongs to. */
 export interface JudgedPart {
   readonly source: string
-  /** Of what was right. */
+  /** The stratum of the right answer. */
   readonly stratum: string
   readonly slice?: string
   /** The stratum that was answered, and the right one; absent where the task has none, or feedback did not say. */

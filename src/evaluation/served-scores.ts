@@ -23,7 +23,7 @@ export interface ServedScore {
   readonly version: string
   /** Answers that were judged. */
   readonly count: number
-  /** Of the versions that were judged last. */
+  /** Scores by part, of the versions that were judged last. */
   readonly parts?: ServedPartScores
   /** Between the slices of these. */
   readonly sliceGap?: SliceGap
@@ -54,7 +54,7 @@ export interface ServedState {
   readonly judgements: readonly Judgement[]
 }
 
-/** What a save has to write, and to remove. */
+/** The rows that a save has to write, and to remove. */
 export interface ServedChange {
   readonly versions: readonly VersionSum[]
   readonly goneVersions: readonly string[]

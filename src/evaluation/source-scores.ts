@@ -62,7 +62,7 @@ export class SourceScores {
     return this.#other[0] === 0 ? rows : [...rows, rowOf(OTHER, this.#other)]
   }
 
-  /** Of those with a row, in the order of `report`. */
+  /** The sources that have a row, in the order of `report`. */
   states(): readonly (readonly [source: string, state: AccuracyState])[] {
     return this.report().flatMap(({ source }) => {
       const row = this.#rows.get(source)

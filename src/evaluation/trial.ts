@@ -16,7 +16,7 @@ export interface Trial {
   readonly reason: string
   readonly candidate: TrialSum
   readonly live: TrialSum
-  /** Of a shadow: judged examples, and those to which both gave the same answer. */
+  /** For a shadow: judged examples, and those to which both gave the same answer. */
   readonly compared: number
   readonly agreed: number
   /** Accepted events when its stage began; absent in a checkpoint of an earlier release. */
@@ -41,7 +41,7 @@ export interface RolloutState {
   readonly trial: Trial | null
   /** The newest version that was released during the trial. */
   readonly waiting: { readonly version: string; readonly reason: string } | null
-  /** Of the rollout policy. */
+  /** The state of the rollout policy. */
   readonly policy: Json
 }
 
@@ -52,7 +52,7 @@ export interface Judged extends JudgedAnswer {
   readonly isSame?: boolean
 }
 
-/** What a judged answer says of the trial, in the task's terms; undefined = nothing. */
+/** The errors of a judged answer, for the trial; undefined if it says nothing about it. */
 export function judgedIn(
   { version, stage }: Pick<Trial, 'version' | 'stage'>,
   served: Pick<ServedPrediction, 'version' | 'answer' | 'canary' | 'shadow'>,

@@ -25,7 +25,7 @@ export interface CheckpointCopiesOptions {
   readonly log: Logger
   /** A bigger checkpoint is refused (`COPY_TOO_LARGE`), never cut. */
   readonly maxBytes: number
-  /** Where the bytes of a model's copies lie; in Redis itself when absent. */
+  /** Where the bytes of a model's copies are stored; absent = in Redis itself. */
   readonly blobsOf?: ((model: string) => BlobStore) | undefined
 }
 
@@ -40,7 +40,7 @@ interface FullHead extends CopyHead {
 const FILE = 'state.db'
 /** In Redis, where memory is expensive, a stalled upload is dropped soon. */
 const RESTING_MS = 60_000
-/** What no head names was given up, when it is older than this. */
+/** A copy that no head names was abandoned if it is older than this. */
 const ORPHAN_MS = 60 * 60 * 1000
 
 class SharedCopies implements CheckpointCopies {

@@ -33,7 +33,7 @@ export interface Leases {
   close(): Promise<void>
 }
 
-/** What a copied checkpoint is; the later one has the higher epoch, then the higher sequence. */
+/** Identifies a copied checkpoint; a later one has a higher epoch, or the same epoch and a higher sequence. */
 export interface CopyHead {
   readonly epoch: number
   readonly sequence: number

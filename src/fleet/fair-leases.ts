@@ -16,7 +16,7 @@ export interface FairLeasesOptions {
   readonly leases: Leases
   readonly redis: Redis
   readonly replica: string
-  /** Of this process among those of the replica, such as its pid. */
+  /** Identifies this process among those of the replica, such as its pid. */
   readonly instance: string
   /** The models that it can train now, without those that failed for good. */
   readonly models: () => readonly string[]

@@ -14,7 +14,7 @@ import type { LeaseView } from './contract.ts'
 export interface LeaseClaim {
   readonly model: string
   readonly holder: string
-  /** Of one acquisition, unique over the fleet and without spaces. */
+  /** Identifies one acquisition; unique over the fleet, without spaces. */
   readonly token: string
   readonly leaseMs: number
 }

@@ -27,7 +27,7 @@ export interface Present<Card extends object> {
 }
 
 export interface Membership<Card extends object> {
-  /** By name. Rejects while Redis is away. */
+  /** The present members, by name. Rejects while Redis is unreachable. */
   list(): Promise<readonly Present<Card>[]>
   /** Publishes immediately, because the information has changed; never rejects. */
   call(): Promise<void>

@@ -53,7 +53,7 @@ function byLoad(loads: ReadonlyMap<string, readonly string[]>): string[] {
   return [...loads].sort(([, a], [, b]) => a.length - b.length).map(([name]) => name)
 }
 
-/** From one with too many to one with too few: the most recent model. */
+/** Moves the most recent model of a daemon with too many to one with too few. */
 function moveOne(
   loads: ReadonlyMap<string, string[]>,
   able: ReadonlyMap<string, ReadonlySet<string>>,

@@ -59,21 +59,21 @@ export interface TrainerStatus {
   }
   /** Absent where nothing defends the model. */
   readonly defence?: DefenceReport
-  /** What became of the events that were read: each counts once. */
+  /** What became of the events that were read; each event counts once. */
   readonly events?: {
     readonly states: EventCounts
-    /** Of the event log. */
+    /** Rows of the event log. */
     readonly rows: number
     readonly bytes: number
   }
   readonly prequential: Scores
-  /** What its outputs mean, as its task reads it. */
+  /** The meaning of its outputs, for its task to read. */
   readonly head: Head
   readonly steps: number
   readonly droppedSteps: number
   readonly tensors: number
   readonly residentBytes: number
-  /** Of the plain engine in its process, `limits.kernel_memory_bytes` at most. */
+  /** Bytes of the plain engine in its process, at most `limits.kernel_memory_bytes`. */
   readonly kernelBytes?: number
   /** Activations kept for replay, `limits.latent_bytes` at most. */
   readonly latentBytes?: number
@@ -97,13 +97,16 @@ export interface TrainerStatus {
   readonly forgottenIds?: number
   /** Examples that answer along with the head. */
   readonly memorised?: number
-  /** What each expert of a mixture counts in an answer; absent without a mixture. */
+  /** The weight of each expert of a mixture; absent without a mixture. */
   readonly expertWeights?: Readonly<Record<string, number>>
   /** Retractions that arrived before their events. */
   readonly retractionsAhead?: number
-  /** Of a trigger that detects drift, since the model began. */
+  /** The alarms of a trigger that detects drift, since the model began. */
   readonly alarms?: AlarmCount
-  /** Of the answers that each version has served, the most recently judged first. Reported once a second at most. */
+  /**
+   * The scores of the answers that each version has served, the most recently judged first. Reported at most once a
+   * second.
+   */
   readonly served?: readonly ServedScore[]
   /** Absent where no version is on trial. */
   readonly trial?: Omit<Trial, 'due' | 'isGraded'> & {
@@ -148,6 +151,6 @@ export interface UpdateTimes {
   readonly earlyStops?: number
   /** Updates that went further than the defence lets one version go. */
   readonly scaledBack?: number
-  /** By policy and verdict: how often each promotion policy has decided so. */
+  /** How often each promotion policy gave each verdict. */
   readonly verdicts?: Readonly<Record<string, Readonly<Record<string, number>>>>
 }

@@ -15,7 +15,7 @@ import { RetryPolicy } from '../platform/retry.ts'
 import { isLater, noStamp, type Stamp } from '../checkpoint/saved.ts'
 import type { AllPositions } from '../checkpoint/saved.ts'
 
-/** What a model needs to be trained by one daemon of many. */
+/** The parts that a model needs to be trained by one daemon of many. */
 export interface FleetPart {
   readonly leases: Leases
   readonly copies: CheckpointCopies

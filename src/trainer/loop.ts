@@ -33,14 +33,14 @@ export interface Loop {
    * for a bug of ours. Call it once.
    */
   run(signal: AbortSignal): Promise<void>
-  /** There may be new records, or another live version. */
+  /** Tells the loop that there may be new records, or another live version. */
   wake(): void
   status(): TrainerStatus
-  /** Takes longer than a status, and is reported less often. */
+  /** Takes longer than `status`, and is reported less often. */
   quality(): QualityReport
-  /** The same, of the answers that each version has served. */
+  /** The scores of the answers that each version has served. */
   served(): readonly ServedScore[]
-  /** What a request to forget would do. Throws `TRAINER_BUSY`. */
+  /** Reports what a request to forget would do. Throws `TRAINER_BUSY`. */
   forecast(asked: ForgetRequest): Promise<ForgetForecast>
 }
 
@@ -48,10 +48,10 @@ export function openLoop(parts: LoopParts): Loop {
   return new ModelLoop({ ...parts, log: parts.log.child({ model: parts.model }) })
 }
 
-/** How many waiting events are tried again when the stream rests. */
+/** How many waiting events are retried when the stream is idle. */
 const triedAtRest = 100
 
-/** Between two looks at a pointer that is on the move. */
+/** The pause between two checks of a moving pointer. */
 const PAUSE_MS = 100
 
 class ModelLoop implements Loop {
@@ -167,8 +167,8 @@ class ModelLoop implements Loop {
   }
 
   /**
-   * The next update waits for its budget, a rollback has paused learning, or what it learns again comes before the records
-   * behind it.
+   * Whether reading must stop: the next update waits for its budget, a rollback has paused learning, or set-aside
+   * events must be learned before further records.
    */
   get #isInterrupted(): boolean {
     const { progress, setAside } = this.#assembly.state
@@ -195,7 +195,10 @@ class ModelLoop implements Loop {
     return true
   }
 
-  /** Learns some of what followed events that were forgotten, before any record is read; whether there was any. */
+  /**
+   * Before any record is read, learns some of the rows that came after forgotten events; returns whether there were
+   * any.
+   */
   async #learnAgain(admission: Admission, signal: AbortSignal): Promise<boolean> {
     const { log } = this.#assembly.state
     if (log.again.size === 0) return false
@@ -217,7 +220,7 @@ class ModelLoop implements Loop {
     return count > 0
   }
 
-  /** Answers how many there were; at most `most` of them. */
+  /** Learns at most `most` of the requested set-aside events; returns how many. */
   async #learnDue(admission: Admission, signal: AbortSignal, most = Infinity): Promise<number> {
     const { setAside, progress } = this.#assembly.state
     let count = 0
@@ -262,7 +265,7 @@ class ModelLoop implements Loop {
     await this.#updates.act(isDue, signal)
     this.#updates.end()
     await this.#tryAgain(admission, signal)
-    // What the defence releases with an update has its place before the next record, also after a crash (law 2).
+    // Events that the defence releases with an update come before the next record, also after a crash (law 2).
     if (this.#parts.defence !== undefined) await this.#learnDue(admission, signal)
   }
 
@@ -278,13 +281,13 @@ class ModelLoop implements Loop {
     if (progress.triedAgainUpTo !== before) this.#unsaved.changed()
   }
 
-  /** Nothing to read, and the pointer is on the move. */
+  /** There is nothing to read, and the pointer is moving. */
   async #pause(stream: SourceMultiplexer, signal: AbortSignal): Promise<void> {
     await this.#save(signal)
     await stream.rest(PAUSE_MS, signal)
   }
 
-  /** Nothing to read: late predictions get another chance, then wait. */
+  /** There is nothing to read: retries events that wait for a prediction, and then waits. */
   async #rest(stream: SourceMultiplexer, admission: Admission, signal: AbortSignal): Promise<void> {
     const { state } = this.#assembly
     for (const waiting of state.waiting.newest(triedAtRest)) {
@@ -328,12 +331,12 @@ class ModelLoop implements Loop {
 
   async #failed(error: unknown, signal: AbortSignal): Promise<void> {
     if (this.#isLost(error)) {
-      // Another daemon may have the model: it learns what is in memory here.
+      // Another daemon may have the model now, and will learn the events that are in memory here.
       this.#phase = { state: 'stopped' }
       return
     }
     if (signal.aborted) {
-      // State in the middle of an update is dropped: the stream delivers the events again.
+      // The state in the middle of an update is dropped, because the stream delivers the events again.
       if (!this.#updates.isUpdating) await this.#lastSave(signal)
       this.#phase = { state: 'stopped' }
       return
@@ -345,7 +348,10 @@ class ModelLoop implements Loop {
     if (!(error instanceof CodedError)) throw error
   }
 
-  /** What cannot be saved now, because the lease was lost or on an external failure, comes again from the stream. */
+  /**
+   * Saves once more. If that fails, because the lease is lost or for an external reason, the stream delivers the events
+   * again.
+   */
   async #lastSave(signal: AbortSignal): Promise<void> {
     try {
       await this.#save(signal)

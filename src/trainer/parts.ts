@@ -41,7 +41,7 @@ export interface LoopParts {
   readonly model: string
   readonly clock: Clock
   readonly log: Logger
-  /** A named stream of chance of this model. */
+  /** A named random stream of this model. */
   readonly random: (stream: string) => Random
 
   readonly intake: IntakeParts
@@ -83,13 +83,13 @@ export interface LoopParts {
 }
 
 export interface ComputeParts {
-  /** Of this process since its start. */
+  /** CPU time of this process since its start. */
   readonly cpuSeconds: () => number
-  /** What the updates of an hour may cost; absent = any amount. */
+  /** CPU seconds that the updates of an hour may cost; absent = no limit. */
   readonly perHour?: number
 }
 
-/** Where events come from, and where those go that cannot be learned from. */
+/** The sources, and the dead letters for events that cannot be learned. */
 export interface IntakeParts {
   readonly sources: readonly Source[]
   /** Parses the event in a record; throws a coded error if it is not one. `connector` is the source's name. */
@@ -112,7 +112,7 @@ export interface Erasure {
   readonly isComplete: boolean
 }
 
-/** What to erase: what was asked for, when, and predictions that the events were about. */
+/** What to erase: the request, its time, and the predictions that the events were about. */
 export interface Erasing {
   readonly asked: ForgetRequest
   readonly atMs: number
@@ -121,7 +121,7 @@ export interface Erasing {
   readonly isDryRun?: boolean
 }
 
-/** From an input to what is learned of it. */
+/** From an input to its latents. */
 export interface EncodingParts {
   readonly base: Pick<Base, 'name' | 'hash' | 'settings' | 'encode' | 'language'>
   readonly maxTokens: number
@@ -153,7 +153,7 @@ export interface LoopPolicies {
   readonly rollback: Rollback
 }
 
-/** What a candidate is compared on. */
+/** The rows that a candidate is compared on. */
 export interface ComparisonParts {
   /** The examples that the promotion policy needs, as rows. */
   readonly golden?: readonly GoldenRow[]
@@ -163,7 +163,7 @@ export interface ComparisonParts {
   readonly rowCost?: RowCost
 }
 
-/** What the server gets to know. */
+/** The reports to the server. */
 export interface ReportParts {
   readonly onStatus: (status: TrainerStatus) => void
   /** The trainer moved the live pointer. */
@@ -178,7 +178,7 @@ export interface ReportParts {
   readonly truncated?: () => number
 }
 
-/** What a trainer that may lose its model to another daemon needs. */
+/** The parts of a trainer that may lose its model to another daemon. */
 export interface LeaseTerm {
   readonly lease: Lease
   /** A checkpoint was saved. Waits only for the first copy: before it exists, no version may be visible. */
@@ -209,13 +209,13 @@ export interface LoopLimits {
   readonly waitingMs?: number
   readonly waitingBytes?: number
   readonly latentBytes: number
-  /** Of the snapshots in the checkpoint; absent = no bound. */
+  /** The most bytes of the snapshots in the checkpoint; absent = no bound. */
   readonly snapshotBytes?: number
   /** Limit of retractions that arrived before their events. */
   readonly ahead?: AheadLimits
   /** Kept of what rollbacks set aside; absent = all of it. */
   readonly setAside?: { readonly events: number; readonly bytes: number }
-  /** What is kept of what became of events; absent = the defaults. */
+  /** The limits of the event log; absent = the defaults. */
   readonly eventLog?: EventLogLimits
   /** Kept of what the defence keeps back; absent = all of it. */
   readonly quarantine?: { readonly events: number; readonly bytes: number }

@@ -82,11 +82,11 @@ export class TrainerState {
   readonly refused: ExampleKey[] = []
   /** Which source has the next turn; the loop knows. */
   turn = 0
-  /** What the registry has of versions, since it was tidied last. */
+  /** The versions and bytes in the registry, when it was cleaned last. */
   kept: Pick<Kept, 'versions' | 'bytes'> | undefined
-  /** Of the last save. */
+  /** The stamp of the last save. */
   stamp: Stamp = noStamp
-  /** What the positions of each source point into. */
+  /** The journals that the positions point into. */
   journals: Journals = {}
   readonly #parts: StateParts
   #weights: TrainableState
@@ -144,13 +144,13 @@ export class TrainerState {
     return { base: base.hash, settings, task: task.kind, adapter: adapterText(adapter.config) }
   }
 
-  /** The learner as it was after the last update or return. */
+  /** The learner after the last update or restore. */
   get learnerState(): LearnerSnapshot {
     const { remembered, memorised } = this.learner
     return { weights: this.#weights, learnerState: this.#learnerState, remembered, memorised }
   }
 
-  /** A copy of all that an update changes. */
+  /** A copy of everything that an update changes. */
   presentLearner(): LearnerSnapshot {
     const { remembered, memorised } = this.learnerState
     return {
@@ -161,7 +161,7 @@ export class TrainerState {
     }
   }
 
-  /** The learner's weights or memory are others than at the last save. */
+  /** The learner's weights or memory have changed since the last save. */
   learnerChanged(): void {
     this.defence?.keptChanged()
     this.#weights = this.learner.weights()
@@ -173,7 +173,7 @@ export class TrainerState {
     this.#learnerState = this.learner.learnerState()
   }
 
-  /** Goes back to where a checkpoint or a snapshot left the learner. */
+  /** Restores the learner from a checkpoint or a snapshot. */
   restoreLearner({ weights, learnerState, remembered, memorised }: LearnerSnapshot): void {
     this.learner.restore(weights, learnerState, remembered, memorised)
     this.defence?.keptChanged()
@@ -182,7 +182,7 @@ export class TrainerState {
     this.#learnerState = this.learner.learnerState()
   }
 
-  /** A damaged one is none: the version itself has its weights. */
+  /** Undefined too if the snapshot is damaged: the version itself has its weights. */
   #keptFor(version: string): LearnerSnapshot | undefined {
     try {
       return this.checkpoint.snapshot(version)
@@ -195,7 +195,7 @@ export class TrainerState {
     }
   }
 
-  /** In the form of the checkpoint, without events retracted since the last save. */
+  /** The snapshot of a version, without events that were retracted since the last save. */
   snapshot(version: string): LearnerSnapshot | undefined {
     const kept = this.#keptFor(version)
     const { keys, predictions, meant = [] } = this.#retracted
@@ -213,7 +213,10 @@ export class TrainerState {
     }
   }
 
-  /** Forgets these everywhere, snapshots of versions included. `latents`: of those to subtract from sums. */
+  /**
+   * Removes these events everywhere, also from the snapshots of versions. `latents`: of the events to subtract from
+   * sums.
+   */
   retract({ keys, predictions, meant = [] }: Retracted, latents?: LatentMap): void {
     const { learner } = this
     const changed = learner.retract(keys, latents)
@@ -231,13 +234,13 @@ export class TrainerState {
     }
   }
 
-  /** The stream means something else now: what was right before is no measure of what comes. */
+  /** The stream has changed its meaning: earlier answers are no measure of the next ones. */
   forgetCompared(): void {
     this.heldOut.restore([])
     this.compared.clear()
   }
 
-  /** It is scored like every example before it would be learned, and nothing learns it. */
+  /** The example is scored like any other, and then never learned. */
   holdOut(example: Example, latents: LatentMap): Decision<'wait'> {
     this.learner.test(example, latents)
     this.heldOut.offer(example)
@@ -271,7 +274,7 @@ export class TrainerState {
     const { pending } = learner
     const lease = this.#parts.loop.leaseTerm?.lease
     lease?.check()
-    // With memory each example changes it.
+    // With kNN memory, every example changes it.
     if (learner.memorised !== undefined) this.#learnerState = learner.learnerState()
     const stamp = { epoch: lease?.epoch ?? this.stamp.epoch, sequence: this.stamp.sequence + 1 }
     this.checkpoint.save({
@@ -307,7 +310,7 @@ export class TrainerState {
       protected: [
         ...[live?.version, live?.previous].flatMap((version) => version ?? []),
         ...this.trials.versions,
-        // A candidate that is shown to be worse than one of these may end in going back to it.
+        // If a candidate is shown to be worse than one of these, the line may go back to it.
         ...this.compared.periods.map(({ last }) => last),
       ],
       ...(snapshot !== undefined && {
@@ -327,7 +330,7 @@ export class TrainerState {
   }
 }
 
-/** Equal for equal adapters, recorded or not, in any order of the fields. Unset fields are ignored. */
+/** Equal for equal adapters, in any order of the fields. Unset fields are ignored. */
 export function adapterText(adapter: AdapterConfig): string {
   const set = Object.entries(recordedConfig(adapter)).filter(([, value]) => value !== undefined)
   return canonicalJson({ sites: null, ...Object.fromEntries(set) })

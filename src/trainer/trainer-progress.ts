@@ -135,7 +135,7 @@ export class TrainerProgress {
     this.#set({ rehearsal: steps })
   }
 
-  /** What updates have cost so far. */
+  /** The cost of all updates so far. */
   computed(compute: ComputeState): void {
     this.#set({ compute })
   }
@@ -220,7 +220,7 @@ export class TrainerProgress {
     this.#set({ generation, intended, live: { version, previous } })
   }
 
-  /** From the registry, for a checkpoint that does not have it. */
+  /** Takes the live version from the registry, for a checkpoint that does not have it. */
   learnedLive({ live: { version }, previous }: Routing): void {
     this.#set({ live: { version, previous } })
   }

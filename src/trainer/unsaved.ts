@@ -9,7 +9,7 @@ const MOST_BYTES = 4 * 1024 * 1024
 
 export class Unsaved {
   readonly #parts: Pick<LoopParts, 'clock' | 'limits'>
-  /** Of the dead letters that wait for the next checkpoint. */
+  /** The bytes of the dead letters that wait for the next checkpoint. */
   readonly #waitingBytes: () => number
   #isDirty = false
   #records = 0

@@ -29,7 +29,7 @@ export type SequenceRow = Omit<DecodeRow, 'adapter'> & { readonly adapter: strin
 export interface DecodingEngine extends Pick<ServingEngine, 'load' | 'unload' | 'close'> {
   /** Adapters of one lane share a batch. */
   laneOf(adapter: string): string
-  /** What one position of a text takes in memory. */
+  /** The bytes of memory that one position of a text takes. */
   positionBytes(adapter: string): number
   /** Several rows with one token each, or a part of one prompt: all of one lane. Tokens in order; −1 where none was asked for. */
   step(rows: readonly SequenceRow[]): Promise<DecodedStep>
@@ -39,7 +39,7 @@ export interface DecodingEngine extends Pick<ServingEngine, 'load' | 'unload' | 
 
 export interface DecodedStep {
   readonly drawn: readonly Drawn[]
-  /** Of the keys and values of all texts. */
+  /** The bytes of the keys and values of all texts. */
   readonly cacheBytes: number
 }
 

@@ -69,7 +69,10 @@ class CountedAdapterCache implements AdapterCache {
     return this.#take(version, this.#open(this.#options.registry.load(version)))
   }
 
-  /** What it has learned may have to be forgotten: loaded or not, it answers no more. An unreachable registry changes nothing. */
+  /**
+   * Stops a version that was removed because its data was forgotten, even if it is loaded. An unreachable registry
+   * changes nothing.
+   */
   async #checkThere(version: string): Promise<void> {
     const found = await this.#options.registry.find(version).catch(() => undefined)
     if (found?.removed !== true) return

@@ -1,4 +1,4 @@
-/** What the services see of a served model: predict with it, hold a version of it, move it, ask where it is. */
+/** A served model as the services see it: predict, hold a version, follow a move, report the state. */
 import type { Manifest, Routing } from '../../versions/contract.ts'
 import type { Answered, PredictRequest } from './predict.ts'
 
@@ -39,7 +39,7 @@ export interface FailedSwap {
 
 export interface Prediction {
   readonly manifest: Manifest
-  /** Of the pointer that selected the version; absent if it was requested by name. */
+  /** The generation of the pointer that selected the version; undefined if it was requested by name. */
   readonly generation: number | undefined
   /** The canary answered. */
   readonly arm?: 'canary'

@@ -42,7 +42,7 @@ export async function openLiveModel(options: LiveModelOptions): Promise<LiveMode
   return new AnsweringModel(options, adapterCache, pointer)
 }
 
-/** What answers a request. */
+/** The version that answers a request. */
 interface Begun {
   readonly adapter: HeldAdapter
   readonly generation: number | undefined
@@ -95,7 +95,7 @@ class AnsweringModel implements LiveModel {
     }
   }
 
-  /** Of a shadow nothing is computed: a text would take as long as the answer itself. */
+  /** Computes no shadow: its text would take as long as the answer itself. */
   async hold(request: Pick<PredictRequest, 'version' | 'key'>): Promise<HeldVersion> {
     const begun = await this.#begin(request)
     const { adapter, generation, arm, canary } = begun

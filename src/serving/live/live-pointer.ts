@@ -87,7 +87,7 @@ export class LivePointer {
     await this.#swaps.idle()
   }
 
-  /** With the live version, or with the best one that can be loaded instead. */
+  /** Starts with the live version, or with the best one that can be loaded instead. */
   async #start(pointer: Routing): Promise<void> {
     await this.#tryTo(pointer)
     // What fails for a passing reason is tried again soon.

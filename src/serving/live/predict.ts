@@ -18,17 +18,20 @@ export interface PredictRequest {
   readonly inputs: readonly Input[]
   /** A version by name instead of the live one. */
   readonly version?: string | undefined
-  /** Of the user or session: the same key stays on the same side of a canary. Absent: each request is on its own. */
+  /**
+   * Identifies the user or session: one key always gets the same side of a canary. Absent: each request is assigned
+   * alone.
+   */
   readonly key?: string | undefined
   readonly signal?: AbortSignal | undefined
-  /** Of the request's span (W3C Trace Context), for feedback on its answers; absent = it belongs to no trace. */
+  /** The request's span (W3C Trace Context), for feedback on its answers; absent = it belongs to no trace. */
   readonly traceparent?: string | undefined
 }
 
 export interface Answered {
   /** The prediction's id, which feedback may name. */
   readonly id: string
-  /** What the task says. */
+  /** The answer's fields, from the task. */
   readonly answer: Fields
   /** Tokens or numbers of its input, those that were cut off among them. */
   readonly size: number

@@ -21,7 +21,7 @@ export interface Swapped {
   readonly error?: unknown
 }
 
-/** What a swap is about: the live version, or, where that stays, the one on trial beside it. */
+/** The version that a swap is about: the live one, or, if that stays, the one on trial. */
 export function subjectOf(
   { adapter, canary, shadow }: LoadedRouting,
   before: Manifest | undefined,

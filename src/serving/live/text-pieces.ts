@@ -1,9 +1,9 @@
 /**
- * From tokens to the pieces of a text as a reader sees them: whole characters only, and nothing that may still become part
- * of a stop text, which ends the answer and is not in it. Joined, the pieces are the text.
+ * Turns tokens into the pieces of a text for a reader: whole characters only, and nothing that may still become part of
+ * a stop text. Joined, the pieces are the text.
  *
- * A piece is the difference of two decodings from the piece before it on, since a token may read otherwise at the
- * beginning of a text than within it.
+ * A piece is the difference of two decodings that begin at the piece before it, because a token may decode differently
+ * at the beginning of a text.
  */
 import type { LanguageModel } from '../../contracts/base.ts'
 
@@ -16,7 +16,7 @@ export class TextPieces {
   /** Where the piece before the next one begins, and where the next one does. */
   #before = 0
   #next = 0
-  /** Read and not yet given, for it may begin a stop text. */
+  /** Decoded and not yet returned, because it may begin a stop text. */
   #held = ''
   #isStopped = false
 
@@ -25,12 +25,12 @@ export class TextPieces {
     this.#stops = stops.filter((stop) => stop !== '')
   }
 
-  /** A stop text has come. */
+  /** Whether a stop text has come. */
   get isStopped(): boolean {
     return this.#isStopped
   }
 
-  /** What may be given after this token. */
+  /** Returns the piece that is certain after this token; '' if there is none. */
   push(id: number): string {
     this.#ids.push(id)
     const text = this.#decoded()
@@ -45,7 +45,7 @@ export class TextPieces {
     return rest
   }
 
-  /** What the tokens since the last piece add. */
+  /** The text that the tokens since the last piece add. */
   #decoded(): string {
     const before = this.#language.text(this.#ids.slice(this.#before, this.#next))
     return this.#language.text(this.#ids.slice(this.#before)).slice(before.length)

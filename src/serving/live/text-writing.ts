@@ -1,4 +1,4 @@
-/** What a model needs to write texts. */
+/** The parts that a model needs to write texts. */
 import type { LanguageModel } from '../../contracts/base.ts'
 import type { TextSettings } from '../../contracts/text-task.ts'
 import type { Metrics } from '../../platform/metrics.ts'
@@ -7,7 +7,7 @@ import type { PredictionLog } from './predict.ts'
 
 export interface TextWriting {
   readonly language: LanguageModel
-  /** For a request that does not say. */
+  /** The settings for a request that names none. */
   readonly usual: TextSettings
   readonly scheduler: Pick<DecodeScheduler, 'run'>
   readonly predictions: PredictionLog

@@ -13,7 +13,7 @@ export interface Attempt {
   readonly version: string
   /** It answered as the canary. */
   readonly isCanary?: true
-  /** Of the routing that selected it. */
+  /** The generation of the routing that selected it. */
   readonly generation: number
   readonly fault?: AnswerFault
   /** A run that fails several requests gives all of them the same one. */

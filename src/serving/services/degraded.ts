@@ -7,7 +7,7 @@ export interface Degraded {
   /** The broken part; absent: the trainer. */
   readonly part?: FaultyPart
   readonly state?: string
-  /** Where the part is a source: its name. */
+  /** The name of the source, if the part is a source. */
   readonly source?: string
   readonly code?: string
   readonly message?: string

@@ -14,7 +14,7 @@ import type { PredictRequest } from '../live/predict.ts'
 
 export interface Embedded {
   readonly manifest: Pick<Manifest, 'version' | 'digest'>
-  /** Of unit length, one for each input. */
+  /** One for each input, of unit length. */
   readonly vectors: readonly Float32Array[]
   /** Tokens of all inputs, those that were cut off among them. */
   readonly tokens: number

@@ -29,7 +29,7 @@ export class ErrorWatch {
   #movable: Movable | undefined
   #generation = 0
   #answers: WatchedAnswers | undefined
-  /** Of the newest canary. */
+  /** The watch of the newest canary. */
   #canary: { readonly version: string; readonly policy: AnswerWatch | undefined } | undefined
   /** One run of the engine may fail many requests: it counts once. */
   readonly #errors = new WeakSet()

@@ -20,7 +20,7 @@ export interface Forgotten {
   /** `asked`: the trainer has not begun it. `done`: this daemon answers with the rebuilt version, or a later one. */
   readonly state: 'asked' | 'rebuilding' | 'done'
   readonly task?: ForgetTask
-  /** Of those that have to be learned again. */
+  /** How many examples are still to be learned again. */
   readonly left?: number
   readonly certificate?: Certificate
 }
@@ -32,7 +32,7 @@ export interface ForgetService {
     reason: string,
     actor?: string,
   ): Promise<{ readonly request: string; readonly generation: number }>
-  /** What the same request would do, without doing it. Throws `TRAINED_ELSEWHERE`, `TRAINER_BUSY`. */
+  /** Reports what the same request would do, and changes nothing. Throws `TRAINED_ELSEWHERE`, `TRAINER_BUSY`. */
   forecast(what: Omit<ForgetRequest, 'request'>): Promise<ForgetForecast>
   /** Those on their way, then certificates, the newest first. Throws `TRAINED_ELSEWHERE`, `TRAINER_BUSY`. */
   list(limit: number): Promise<readonly Forgotten[]>

@@ -16,7 +16,7 @@ export interface LearningService {
   setAside(query: {
     readonly limit: number
     readonly before?: number | undefined
-    /** What the defence keeps back, instead of what rollbacks have set aside. */
+    /** Selects the quarantine of the defence instead of the events that rollbacks have set aside. */
     readonly quarantined?: boolean
   }): Promise<Page<ShownAside, number> & { readonly count: number }>
   /** Sources that weigh less than others, because these contradict them. */

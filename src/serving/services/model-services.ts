@@ -1,4 +1,4 @@
-/** What a surface may call of one model. */
+/** The services of one model, for every surface. */
 import type { Clock } from '../../contracts/core.ts'
 import type { QualityReport } from '../../evaluation/contract.ts'
 import { openDeadLetterService, type DeadLetterService } from '../../intake/dead-letters/service.ts'
@@ -27,7 +27,7 @@ export interface ModelServices extends Pick<
   'name' | 'base' | 'method' | 'task' | 'example'
 > {
   readonly predictions: PredictionService
-  /** Where its answers are texts: `predictions` then answers nothing. */
+  /** Present if its answers are texts; `predictions` then answers nothing. */
   readonly generation?: GenerationService
   /** On a base of text. */
   readonly embeddings?: EmbeddingService
@@ -52,7 +52,7 @@ export interface ModelServices extends Pick<
   quality(): { readonly quality: QualityReport; readonly alarms: TrainerReport['alarms'] }
 }
 
-/** What the server and what the trainer know of a model. */
+/** The state of a model, from the server and from the trainer. */
 export interface ModelStatus {
   /** The live version; undefined until the first one is loaded. */
   readonly live: LiveAdapter | undefined

@@ -18,7 +18,7 @@ export interface Moved {
   readonly previous: string
 }
 
-/** What a rollback may go to, and the newest part of it that says enough in most cases. */
+/** How many moves a rollback searches for its target, and how many of them are enough in most cases. */
 const HISTORY = 1000
 const NEWEST = 64
 
@@ -90,7 +90,7 @@ export async function endFailingCanary(model: Movable, failing: Failing): Promis
   return { pointer: routing, previous: version }
 }
 
-/** What a user of a canary comes back to. */
+/** The version that the users of a canary come back to. */
 async function canaryless({ registry }: Movable): Promise<string | undefined> {
   const routing = await registry.live()
   return routing?.canary && routing.live.version

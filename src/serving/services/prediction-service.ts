@@ -12,9 +12,9 @@ import { textOf, type Position } from './feedback/position.ts'
 import type { TrainerView } from './served-model.ts'
 import { explained, hasFailed } from './trainer-fault.ts'
 
-/** What must be reached before the answer. */
+/** The state that must be reached before the answer. */
 export interface Freshness {
-  /** Of the live pointer. */
+  /** The generation of the live pointer. */
   readonly generation?: number | undefined
   /** A feedback position: everything up to it has been learned, as far as it starts an update. */
   readonly position?: Position | undefined

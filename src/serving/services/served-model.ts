@@ -23,9 +23,9 @@ export interface ServedModel {
   /** The adapter method of the config; versions in the registry may have been made by another. */
   readonly method: string
   readonly live: LiveModel
-  /** With the settings of the model. */
+  /** The task, opened with the settings of the model. */
   readonly task: Pick<Task, 'kind' | 'present' | 'view'>
-  /** Where its answers are texts that are written in many steps. */
+  /** Present if its answers are texts that are written token by token. */
   readonly texts?: TextWriting
   /** On a base of text. */
   readonly embeddings?: Pick<EmbeddingOptions, 'engine' | 'base' | 'maxTokens'>
@@ -34,11 +34,11 @@ export interface ServedModel {
   /** For /docs: an input that it reads, and what an event may say of it. */
   readonly example?: { readonly input: Json; readonly says: Fields }
   readonly deadLetters: DeadLetterPages
-  /** Of the checkpoint on this disk; absent where there is none. */
+  /** Reads the checkpoint on this disk; absent if there is none. */
   readonly setAside?: SetAsidePages
   /** Requests to forget; absent where there is no checkpoint. */
   readonly forgets?: ForgetPages
-  /** Where receipts are looked up; absent = nowhere. */
+  /** How receipts are looked up; absent = there are none. */
   readonly receipts?: ReceiptOptions
   /** When the rollout policy of the config ends a trial by the clock; absent = never. */
   readonly trialExpiry?: RolloutExpiry | undefined
@@ -86,7 +86,7 @@ export interface TrainerView {
   status(model: string): TrainerReport
   /** Events that wait for an update, read or not; undefined where `pending` and `lag` are all that is known. */
   unlearned?(model: string): number | undefined
-  /** What a request to forget would do; absent where no trainer runs here. Throws `TRAINER_BUSY`. */
+  /** Reports what a request to forget would do; absent if no trainer runs here. Throws `TRAINER_BUSY`. */
   forecast?(model: string, asked: ForgetRequest): Promise<ForgetForecast>
   /**
    * The first generation with answers that include everything up to a position; undefined while the trainer has not reached

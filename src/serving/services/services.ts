@@ -1,4 +1,4 @@
-/** What an HTTP surface may call: the models by name, and this daemon among others. Typed, and without HTTP. */
+/** The services for every HTTP surface: the models by name, and this daemon in its fleet. Typed, and without HTTP. */
 import type { Clock } from '../../contracts/core.ts'
 import type { AuditLog } from '../../platform/audit/audit-log.ts'
 import { failure } from '../../platform/errors.ts'
@@ -17,7 +17,7 @@ export interface Services {
   /** How each model has been doing; empty until it is run. */
   readonly series: SeriesService
   readonly audit: Pick<AuditLog, 'page'>
-  /** What a request may hold. */
+  /** The limits of a request. */
   readonly limits: Limits
 }
 

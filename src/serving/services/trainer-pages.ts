@@ -43,7 +43,7 @@ export type AskTrainer = (question: TrainerQuestion) => Promise<readonly Trainer
 
 export interface PagesModel {
   readonly name: string
-  /** Of the checkpoint on this disk; absent where there is none. */
+  /** Reads the checkpoint on this disk; absent if there is none. */
   readonly setAside?: SetAsidePages
   readonly forgets?: ForgetPages
 }
@@ -56,7 +56,7 @@ export interface PagesAround {
 
 export interface OpenTrainerPages {
   readonly pages: TrainerPages
-  /** What this daemon alone knows: its part of the answer to another one. */
+  /** This daemon's own knowledge: its part of the answer to another daemon. */
   readonly here: (question: Pick<TrainerQuestion, 'call' | 'asked'>) => Promise<TrainerAnswer>
 }
 

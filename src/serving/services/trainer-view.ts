@@ -9,7 +9,7 @@ import type { TrainerReport, TrainerView } from './served-model.ts'
 
 export interface TrainerViewOptions {
   readonly models: readonly ModelIntake[]
-  /** From the trainers of this daemon. */
+  /** The report of this daemon's own trainer. */
   readonly own: (model: string) => TrainerReport
   /** Asks the trainers of this daemon. */
   readonly forecast?: NonNullable<TrainerView['forecast']>

@@ -8,7 +8,7 @@ export class TrialAge {
   #stage = ''
   #sinceMs = 0
 
-  /** Of the routing that holds now; undefined: no version is on trial. */
+  /** When the trial of the present routing began; undefined if no version is on trial. */
   sinceMs(routing: Routing | undefined): number | undefined {
     const stage = routing === undefined ? '' : stageOf(routing)
     if (stage !== this.#stage) this.#sinceMs = routing?.sinceMs ?? 0

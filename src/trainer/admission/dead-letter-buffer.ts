@@ -26,7 +26,7 @@ export class DeadLetterBuffer {
     return this.#unwritten
   }
 
-  /** Of the messages that are not written yet. */
+  /** The bytes of the messages that are not written yet. */
   get bytes(): number {
     return this.#bytes
   }

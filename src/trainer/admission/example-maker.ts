@@ -8,7 +8,7 @@ import { failure } from '../../platform/errors.ts'
 import type { Prefetched } from '../sources/prefetcher.ts'
 import type { AdmissionParts } from './parts.ts'
 
-/** What accompanies an event. */
+/** Facts that accompany an event. */
 export interface Known {
   /** The answer that it judges. */
   readonly served?: ServedPrediction

@@ -25,7 +25,7 @@ export class Refusals {
     progress.count('rejected')
   }
 
-  /** What was accepted under this id before stays what it is. */
+  /** Refuses an event; an event that was accepted under this id before stays accepted. */
   #refused(key: ExampleKey, reason: Reason): void {
     const { log, refused } = this.#parts
     refused.push(key)

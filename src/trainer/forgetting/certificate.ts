@@ -11,13 +11,13 @@ import { canonicalJson } from '../../platform/canonical-json.ts'
 export interface NotErased {
   readonly what: string
   readonly why: string
-  /** Where exactly: of a source, how far each of its partitions was read. */
+  /** The exact place: for each source, how far each of its partitions was read. */
   readonly before?: Readonly<Record<string, string>>
 }
 
 export interface CertificateFacts {
   readonly model: string
-  /** Of the version that the rest was learned in. */
+  /** The digest of the version that has learned the rest. */
   readonly digest: string | undefined
   readonly notErased: readonly NotErased[]
 }

@@ -1,4 +1,4 @@
-/** What a request to forget would do, before a person makes it: nothing changes. */
+/** What a request to forget would do. Computing it changes nothing. */
 import type { ErasedCounts } from '../../checkpoint/forgetting.ts'
 import type { ForgetRequest } from '../../versions/contract.ts'
 import type { RestoreVersion } from '../start/restore-version.ts'
@@ -7,7 +7,7 @@ import { planOf } from './plan.ts'
 import { taintedVersions } from './tainted.ts'
 
 export interface ForgetForecast {
-  /** By place, as in a certificate. */
+  /** Counts by place, as in a certificate. */
   readonly counts: ErasedCounts
   /** Nothing has learned from them: no version changes. */
   readonly isUnlearned: boolean

@@ -131,7 +131,7 @@ export class ForgetTurn {
     state.heldOut.remove([...again])
   }
 
-  /** With `keepServing`: what was released meanwhile becomes live now. */
+  /** With `keepServing`: the version that was released meanwhile becomes live now. */
   async #moveToReleased({ asked, released, from }: ForgetTask, signal: AbortSignal) {
     const { state, pointer } = this.#parts
     const { progress } = state

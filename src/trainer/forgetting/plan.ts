@@ -20,13 +20,13 @@ import type { TrainerState } from '../state.ts'
 export interface ForgetPlan {
   /** Rows of the log that lose their content. */
   readonly orders: readonly number[]
-  /** Events that nothing is left of. */
+  /** Events that will be removed completely. */
   readonly keys: readonly ExampleKey[]
-  /** How many there are in each place of the checkpoint; one event may be in several. */
+  /** How many of them are in each place of the checkpoint; one event may be in several. */
   readonly places: ErasedCounts
   /** The served predictions that they were about. */
   readonly predictions: readonly string[]
-  /** Something that the learner is now has learned from them. */
+  /** Whether the present learner has learned from them. */
   readonly isLearned: boolean
   /** The log may have lost some of them: no version can be shown to be without them. */
   readonly isBeyondLog: boolean
@@ -40,7 +40,7 @@ export interface ForgetPlan {
 
 type Traced = Pick<KnownRow, 'key' | 'timeMs'>
 
-/** What has no time is never meant by a request that names one. */
+/** Whether a request means an event. An event without a time is never meant by a request with a time. */
 export function isAsked(
   { source, id, beforeMs }: ForgetRequest,
   { key, timeMs = Infinity }: Traced,

@@ -153,7 +153,7 @@ export class TrainerChild {
     }
   }
 
-  /** From one start to its end. */
+  /** Runs the process from one start to its end. */
   async #once(): Promise<void> {
     const { entry, clock, log, program, config, models } = this.#parts
     const child = fork(entry, { stdio: ['ignore', 'inherit', 'pipe', 'ipc'], execArgv: [] })

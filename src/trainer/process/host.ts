@@ -34,12 +34,12 @@ export interface HostedModel {
 export interface HostedTrainers {
   readonly models: readonly HostedModel[]
   readonly log: Logger
-  /** Of the log, from now on. */
+  /** Sets the level of the log. */
   readonly setLevel?: (level: LogLevel) => void
   close(): Promise<void>
 }
 
-/** What the loops of a process share and call; for `LoopParts`. */
+/** Shared by the loops of a process; for `LoopParts`. */
 export interface Hosting {
   readonly trainingMutex: TrainingMutex
   readonly onStatus: (status: TrainerStatus) => void
@@ -58,7 +58,7 @@ export class TrainerHost {
   readonly #tell: (message: FromTrainer) => void
   readonly #loops = new Map<string, Loop>()
   readonly #leaseTerms = new Map<string, LeaseTerms>()
-  /** Of models that have no loop. */
+  /** The statuses of models that have no loop. */
   readonly #statuses = new Map<string, TrainerStatus>()
 
   constructor(clock: Clock, tell: (message: FromTrainer) => void) {

@@ -13,9 +13,9 @@ export type ToTrainer =
   | { readonly kind: 'start'; readonly program: string; readonly config: Json }
   /** There may be new feedback, or the live pointer moved. */
   | { readonly kind: 'wake'; readonly model: string }
-  /** Of the log. */
+  /** Sets the level of the log. */
   | { readonly kind: 'level'; readonly level: LogLevel }
-  /** What a request to forget would do; the answer has the same number. */
+  /** Asks what a request to forget would do; the answer has the same number. */
   | {
       readonly kind: 'forecast'
       readonly number: number

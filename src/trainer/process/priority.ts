@@ -17,7 +17,10 @@ export function keepHeapSmall(): void {
   setFlagsFromString('--heap-growing-percent=30')
 }
 
-/** Where a priority is each thread's own: those that V8 has started already, which collect its garbage. */
+/**
+ * The threads that V8 has started already, which collect its garbage, on systems where each thread has a priority of
+ * its own.
+ */
 function threads(): readonly number[] {
   try {
     return readdirSync('/proc/self/task').map(Number)

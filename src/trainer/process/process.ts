@@ -11,7 +11,7 @@ import { TrainerHost, type HostedTrainers, type Hosting } from './host.ts'
 import { lowerPriority } from './priority.ts'
 import type { FromTrainer, LogLevel, ToTrainer } from './messages.ts'
 
-/** What the module named by `start` exports. */
+/** The export of the module that `start` names. */
 export interface TrainerProgram {
   readonly openTrainerLoops: (config: Json, hosting: Hosting) => Promise<HostedTrainers>
 }

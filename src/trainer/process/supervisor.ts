@@ -42,11 +42,11 @@ export interface Supervisor {
   status(model: string): TrainerReport
   /** There is new feedback for it, or its live pointer moved. */
   wake(model: string): void
-  /** What a request to forget would do. Throws `MODEL_UNKNOWN`, `TRAINER_BUSY`. */
+  /** Reports what a request to forget would do. Throws `MODEL_UNKNOWN`, `TRAINER_BUSY`. */
   forecast(model: string, asked: ForgetRequest): Promise<ForgetForecast>
   /** Called when a trainer moved a live pointer; returns how to stop. */
   onPointer(callback: (model: string, pointer: Routing) => void): () => void
-  /** Of the log of every process, from now on. */
+  /** Sets the level of the log in every process. */
   setLevel(level: LogLevel): void
   /** Stops every process cleanly and restarts it, with the present config. Serving continues. */
   restart(options: { readonly deadlineMs: number }): void

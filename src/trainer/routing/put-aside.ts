@@ -30,7 +30,7 @@ export interface Followed {
   readonly isRelearned?: boolean
 }
 
-/** Where an event was, and to which version the rollback went. */
+/** The place of an event, and the version that the rollback went to. */
 interface Aside {
   readonly was: AsideFrom
   readonly goneTo?: string | undefined

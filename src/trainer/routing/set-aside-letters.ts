@@ -22,7 +22,7 @@ export function receivedOf({ at, what }: SetAsideEntry, task: Pick<Task, 'shown'
   return receivedOfExample(what.example, { partition: 'set-aside', position: String(at) }, task)
 }
 
-/** Of an example only the learned part is left: its target, and its encoded input. */
+/** An example has only its learned part left: its target, and its encoded input. */
 export function receivedOfExample(
   example: Example,
   place: { readonly partition: string; readonly position: string },

@@ -83,7 +83,7 @@ export class Trials {
     return [this.#stageMove(live, accepted, reason)]
   }
 
-  /** What waited is released when no trial runs any more. */
+  /** Releases the versions that waited, once no trial runs any more. */
   releaseWaiting(place: TrialPlace): readonly Move[] {
     if (this.#trial !== undefined || this.#waiting === undefined) return []
     return this.release(this.#waiting, place)
@@ -169,7 +169,7 @@ export class Trials {
     this.#waiting = undefined
   }
 
-  /** What a move of the pointer must name besides the live version. */
+  /** The canary or shadow that a move of the pointer must name besides the live version. */
   get routed(): Pick<Move, 'canary' | 'shadow'> {
     const trial = this.#trial
     if (trial === undefined) return {}

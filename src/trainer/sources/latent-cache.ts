@@ -45,7 +45,7 @@ export class LatentCache {
     return this.#trunk.encodeNow !== undefined
   }
 
-  /** Of a row that becomes an example later, or never: not kept here. */
+  /** The latent of a row that becomes an example later, or never: it is not cached. */
   async ahead(encoded: Encoded): Promise<Latent> {
     const [latent] = await this.#trunk.encode([encoded])
     invariant(latent !== undefined, 'the trunk returns one latent per row')

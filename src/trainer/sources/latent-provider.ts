@@ -25,7 +25,7 @@ export class LatentProvider {
     this.#retry = retry
   }
 
-  /** Of what is kept. */
+  /** The bytes of the cached latents. */
   get bytes(): number {
     return this.#latents.bytes
   }
@@ -35,7 +35,7 @@ export class LatentProvider {
     return this.#latents.isImmediate
   }
 
-  /** Of one example, when it needs no waiting. */
+  /** The latents of one example, if they need no waiting. */
   now(example: Example): LatentMap | undefined {
     const latent = this.#latents.now(example)
     return latent && new Map([[example.key, latent]])
@@ -53,7 +53,7 @@ export class LatentProvider {
     return new Map([[example.key, latent]])
   }
 
-  /** Of an example that is new here; throws a coded error that is not retriable for one that cannot be computed. */
+  /** The latents of a new example. Throws a coded error that is not retriable if they cannot be computed. */
   async first(example: Example, signal: AbortSignal): Promise<LatentMap> {
     let failures = 0
     const work = async () => {

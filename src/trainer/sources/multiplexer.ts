@@ -41,7 +41,7 @@ export class SourceMultiplexer {
     return this.lag === 0 && this.#lines.every((line) => line.isMeasured && line.pauseMs === 0)
   }
 
-  /** What each source has given, and how much it still has. */
+  /** The counters of each source, and its lag. */
   get sources(): NonNullable<TrainerStatus['sources']> {
     return Object.fromEntries(this.#lines.map((line) => [line.name, line.stats]))
   }

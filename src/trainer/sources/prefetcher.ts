@@ -16,7 +16,7 @@ export interface Prefetched {
 
 /** A record that waits for its turn. */
 export interface BufferedRecord extends Received {
-  /** What the prefetcher made of it; null = it looked and there is nothing; absent = not looked at yet. */
+  /** The result of the prefetcher; null = it looked and there is nothing; absent = not looked at yet. */
   prefetched?: Prefetched | null | undefined
 }
 

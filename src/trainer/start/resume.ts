@@ -49,7 +49,7 @@ export async function resume(parts: Beginning, signal: AbortSignal): Promise<voi
   await state.save(signal)
 }
 
-/** With the present features and output names of the config, if they have changed. */
+/** The saved state with the present features and output names of the config, if they have changed. */
 function movedTo(found: Saved, parts: RestoreVersion): Moved | undefined {
   const moved = movedToBase(found, parts)
   const renamed = renamedIn(moved?.saved ?? found, parts)

@@ -1,4 +1,4 @@
-/** From a finished update to a published version: its manifest, the decision about it, its name. */
+/** Publishes a finished update as a version: its manifest, its name, and the decision about it. */
 import { identityOf } from '../../adapters/base-identity.ts'
 import { recordedConfig } from '../../adapters/recorded-config.ts'
 import type { Example } from '../../contracts/example.ts'
@@ -24,14 +24,14 @@ export interface Published {
 
 export interface Candidate extends Pick<Outcome, 'learned' | 'alarm'> {
   readonly cause?: string
-  /** What is left of an update that went too far. */
+  /** The factor by which an update that went too far was scaled down. */
   readonly scaledBack?: number | undefined
   readonly isRelearned?: boolean | undefined
   /** The facts that the promotion policy decides on. */
   readonly facts: Omit<PromotionFacts, 'version'>
-  /** What it has cost, if that is measured. */
+  /** The cost of its update, if that is measured. */
   readonly compute?: Cost | undefined
-  /** What it has learned since its parent. */
+  /** The examples that it has learned since its parent. */
   readonly block?: readonly Example[] | undefined
   /** Absent = it is not traced. */
   readonly trace?: Pick<UpdateTrace, 'of'> | undefined

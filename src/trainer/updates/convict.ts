@@ -10,7 +10,7 @@ import type { LoopParts } from '../parts.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'
 import type { TrainerState } from '../state.ts'
 
-/** Of the replay buffer. A smaller part is soon outweighed by the rest. */
+/** A share of the replay buffer. A smaller one is soon outweighed by the rest. */
 const TAINTED = 0.05
 
 export interface ConvictParts {

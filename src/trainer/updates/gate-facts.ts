@@ -221,7 +221,7 @@ function outcomeOf({ key, target, slice }: Example, parts: GateParts) {
   ]
 }
 
-/** What of a version of this adapter answers; undefined if it has another. */
+/** The parts of a version that answer; undefined if it has another adapter. */
 async function versionState(
   version: string,
   { loop, state, retry }: RestoreVersion,

@@ -1,9 +1,9 @@
-/** What a version has learned since its parent, for its manifest: how many examples of each source and each stratum. */
+/** The examples that a version has learned since its parent, for its manifest: how many of each source and stratum. */
 import type { Example } from '../../contracts/example.ts'
 import type { Task } from '../../contracts/task.ts'
 import type { LearnedFrom } from '../../versions/contract.ts'
 
-/** Of each list, the largest. */
+/** Rows of each list, the largest counts first. */
 const MOST = 20
 
 export function learnedFrom(
@@ -18,7 +18,7 @@ export function learnedFrom(
   }
 }
 
-/** Of equal counts the first by name, so that the same examples always give the same list. */
+/** Equal counts are sorted by name, so that the same examples always give the same list. */
 function largest(names: readonly string[]): readonly (readonly [name: string, count: number])[] {
   const counts = new Map<string, number>()
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)

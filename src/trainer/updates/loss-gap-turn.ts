@@ -7,7 +7,7 @@ import { rowBudget } from '../../evaluation/gate-rows.ts'
 import { drive } from '../drive.ts'
 import type { Compared, GateParts } from './gate-facts.ts'
 
-/** Of the rows that comparing a candidate may cost, for each of the two kinds. */
+/** For each of the two kinds, this share of the rows that comparing a candidate may cost. */
 const SHARE_OF_ROWS = 1 / 8
 const MOST_ROWS = 16
 

@@ -5,9 +5,9 @@ export interface Change {
   /** Events learned since the version before. */
   readonly learned: number
   readonly span: Manifest['span']
-  /** What started the update: the trigger, the clock, an alarm, memory. */
+  /** The cause of the update: the trigger, the clock, an alarm, memory. */
   readonly cause?: string | undefined
-  /** What is left of an update that went too far. */
+  /** The factor by which an update that went too far was scaled down. */
   readonly scaledBack?: number | undefined
   /** The weights began again, because what was learned of a source had to go. */
   readonly isRelearned?: boolean | undefined

@@ -21,9 +21,9 @@ interface UpdateTraceParts {
   readonly model: string
   readonly clock: Clock
   readonly onSpan: (span: Span) => void
-  /** Of the events that are learned, each once, in their order. */
+  /** The traces of the learned events, each once, in their order. */
   readonly traceparents: readonly string[]
-  /** What distinguishes this update from the others of its model: positions, and what they point into. */
+  /** Distinguishes this update from the others of its model: the positions, and the journals that they point into. */
   readonly place: Json
 }
 

@@ -180,7 +180,7 @@ export class Updater {
     })
   }
 
-  /** Of the version that is made next. */
+  /** The name of the next version. */
   get #nextName(): string {
     return `v${this.#parts.state.progress.state.next}`
   }

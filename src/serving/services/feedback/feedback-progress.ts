@@ -23,7 +23,7 @@ export function unreadHere({ inbox, forwarder }: Feedback, { feedback }: Trainer
   return end - known
 }
 
-/** Of the replica that has the position. */
+/** The progress of the replica that has the position. */
 export type ForwardedUpTo = Pick<MemberModel, 'consumed' | 'heard'>
 
 /** Events that wait for an update: pending, or durable and not read. Both as the trainer reported last; undefined if it has not. */

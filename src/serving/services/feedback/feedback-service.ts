@@ -33,7 +33,7 @@ export interface TakeOptions {
   readonly areLetters?: boolean | undefined
   /** Event sources that their sender may name; absent = all. */
   readonly sources?: readonly string[] | undefined
-  /** What the request belongs to; a text: its caller's, where requests are not traced here. */
+  /** The trace of the request; a string is the caller's own, if this daemon does not trace requests. */
   readonly trace?: RequestTrace | string | undefined
 }
 
@@ -61,7 +61,7 @@ export interface FeedbackServiceOptions {
   /** Throws a coded error for what cannot be learned from. */
   readonly check: EventCheck
   readonly inbox: Pick<Inbox, 'append' | 'unread'>
-  /** What a receipt calls an offset of the inbox; absent = the offset. */
+  /** The position that a receipt shows for an offset of the inbox; absent = the offset itself. */
   readonly positionOf?: (offset: number) => string
   readonly predictions: { flush(): Promise<void>; readonly traceOf?: TraceOfPrediction | undefined }
   readonly deadLetters: Pick<Sink, 'write'>

@@ -41,11 +41,11 @@ export interface ReceiptService {
       readonly sources?: readonly string[] | undefined
     },
   ): Promise<Receipt>
-  /** What this daemon alone knows of an event: its part of the answer to another one. */
+  /** This daemon's own knowledge of an event: its part of the answer to another daemon. */
   here(event: EventIdentity): Promise<KnownEvent>
 }
 
-/** What one daemon of a fleet knows of an event; plain JSON. */
+/** One daemon's knowledge of an event; plain JSON. */
 export interface KnownEvent {
   /** It trains the model: no other daemon knows a fate. */
   readonly trains: boolean

@@ -8,7 +8,7 @@ import { failure } from '../../../platform/errors.ts'
 import type { Metrics } from '../../../platform/metrics.ts'
 
 export interface SourceRates {
-  /** Of each source that has none of its own; absent = no limit. */
+  /** The rate of each source that has none of its own; absent = no limit. */
   readonly source?: Rate | undefined
   readonly sources: Readonly<Record<string, Rate>>
 }

@@ -1,4 +1,4 @@
-/** What a daemon reports of each of its models to the other daemons, and how another daemon's report reads. */
+/** A daemon's report on its models to the other daemons: written here, and read here. */
 import type { Member, MemberModel } from './members.ts'
 import type { TrainerStatus } from '../../../trainer/contract.ts'
 import type { LiveModel } from '../../live/contract.ts'

@@ -39,7 +39,7 @@ export interface Member extends MemberInfo {
 }
 
 export interface Members {
-  /** By name, this one among them. Rejects while Redis is away. */
+  /** All members by name, including this one. Rejects while Redis is unreachable. */
   list(): Promise<readonly Member[]>
   /** Publishes immediately, because something changed. */
   call(): Promise<void>

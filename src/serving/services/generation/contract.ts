@@ -1,4 +1,4 @@
-/** What a surface asks of a model that writes texts, and what it gets: a stream of parts, or whole answers. */
+/** The request for texts and its result: a stream of parts, or whole answers. */
 import type { Input } from '../../../contracts/event.ts'
 import type { Prediction } from '../../live/contract.ts'
 import type { PredictRequest } from '../../live/predict.ts'
@@ -45,7 +45,7 @@ export interface TextPart {
   /** Which of the choices. */
   readonly index: number
   readonly text: string
-  /** Of its tokens; present if asked for. */
+  /** The log-probabilities of its tokens; present if asked for. */
   readonly logprobs?: readonly TokenLikelihood[]
   /** Only in the last part of a choice. */
   readonly finish?: Finish

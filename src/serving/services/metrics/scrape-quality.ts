@@ -61,7 +61,7 @@ export function showFit(metrics: Metrics, model: string, { lossGap, kl }: Traine
   metrics.gauge('overfitting', { model }, warning === undefined ? 0 : 1)
 }
 
-/** Of the answers that feedback judged: those of the version that answers here now. */
+/** Shows the judged answers of the version that answers here now. */
 export function showServed(
   metrics: Metrics,
   { name: model, live }: Pick<ServedModel, 'name' | 'live'>,

@@ -12,7 +12,7 @@ export interface ScrapeOptions {
   readonly services: Pick<Services, 'series' | 'model'>
   readonly clock: Pick<Clock, 'nowMs'>
   readonly metrics: Metrics
-  /** Of the daemon, for `build_info`. */
+  /** The version of the daemon, for `build_info`. */
   readonly version: string
 }
 

@@ -7,7 +7,7 @@ import { ThinnedSeries } from './thinned-series.ts'
 
 export type PartKind = 'slice' | 'source'
 
-/** Of one kind, the parts with the most examples first. */
+/** The lines of one kind of part, the parts with the most examples first. */
 export interface PartLines {
   readonly timesMs: readonly number[]
   readonly lines: readonly {

@@ -13,7 +13,7 @@ export interface Sample {
   /** Rises with each sample of the server, over all models. */
   readonly id: number
   readonly timeMs: number
-  /** Of recent examples, each answered before it was learned. */
+  /** The accuracy on recent examples, each answered before it was learned. */
   readonly accuracy: number
   /** Examples so far. */
   readonly count: number
@@ -24,7 +24,7 @@ export interface Sample {
   readonly generation: number | undefined
   /** Drift alarms since the model was created. */
   readonly alarms: number
-  /** Of the trainer. */
+  /** The state of the trainer. */
   readonly state: string
 }
 
