@@ -20,7 +20,7 @@ export interface AdapterPlan {
   readonly method: MethodPlugin
   readonly task: TaskHead
   readonly config: AdapterConfig
-  /** Of the head. */
+  /** The number of outputs of the head. */
   readonly outputs: number
   readonly memory?: MemoryPlan | undefined
 }

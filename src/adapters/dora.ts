@@ -125,7 +125,7 @@ function foldedGain(site: TargetModule, base: Base, folded: Tensors): Tensor {
 
 const measured = memoized(withNorms)
 
-/** With the lengths of the columns of every linear map, and a row of ones that sums up columns. */
+/** The base with the column lengths of every linear map, and with a row of ones that sums up columns. */
 function view(base: Base): Base {
   return base.weights.has(ONES) ? base : measured(base, undefined)
 }

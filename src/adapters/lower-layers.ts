@@ -28,7 +28,7 @@ export const depthSetting = {
   description: 'for text: the layers that form the embedding with their outputs, uppermost first',
 } as const satisfies Setting
 
-/** Of `layers` layers in total, or as many as there are. Equal arguments give the same object. */
+/** The base with `layers` layers in total, or as many as it has. Equal arguments give the same object. */
 export function withLowerLayers(base: Base, layers: number): Base {
   const count = Math.min(layers, base.network.layers + 1)
   if (base.inputKind !== 'text' || base.trunk !== undefined) return base

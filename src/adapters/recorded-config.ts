@@ -27,7 +27,7 @@ function renamed(config: AdapterConfig, nameOf: (name: string) => string | undef
   return Object.fromEntries(entries) as AdapterConfig
 }
 
-/** What the method itself does not declare, and every manifest has. */
+/** The fields that every manifest has, which methods do not declare. */
 const common: readonly string[] = ['method', 'rank', 'alpha', 'tail_layers']
 
 /**

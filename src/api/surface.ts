@@ -7,7 +7,7 @@ import type { CodedError, Json } from '../contracts/core.ts'
 import type { Services } from '../serving/services/services.ts'
 
 export interface Surface {
-  /** Of each of its routes, such as `/v1`; '' = at the root, where the server answers for unknown routes. */
+  /** The prefix of its routes, such as `/v1`; '' = the root, where the server answers for unknown routes. */
   readonly prefix: string
   readonly errors: ErrorFormat
   /** In /openapi.json; absent = it is not described there. */

@@ -51,7 +51,7 @@ export function openTextBase({ name, equations, config, ...parts }: TextBasePart
   }
 }
 
-/** Of a conversation the end is kept: an answer depends on it most. */
+/** Keeps the end of a conversation, because an answer depends on it most. */
 function lastOf(ids: Int32Array, most: number): Encoded {
   const dropped = Math.max(0, ids.length - most)
   return { kind: 'tokens', ids: ids.slice(dropped), ...(dropped > 0 && { dropped }) }

@@ -18,7 +18,7 @@ export interface Progress {
 
 export interface ProgressOptions {
   readonly clock: Clock
-  /** What is counted, e.g. `events`. */
+  /** The unit of the count, e.g. `events`. */
   readonly unit: string
   readonly isTerminal?: boolean
   readonly write?: (text: string) => void

@@ -1,4 +1,4 @@
-/** What the base of a model says of a config that leaves the adapter open; any key in the config stands. */
+/** The base's defaults for a model, if the config names no adapter. Keys in the config take precedence. */
 import type { BasePlugin } from '../contracts/base.ts'
 import { bases } from '../plugins.ts'
 import { isRecord } from './schema/shape.ts'

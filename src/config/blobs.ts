@@ -1,4 +1,4 @@
-/** Where the bytes of a fleet lie, `fleet.blobs`: its schema, and what is wrong with a choice. */
+/** The storage for the bytes of a fleet, `fleet.blobs`: its schema and its checks. */
 import { Type, type Static } from 'typebox'
 import { choiceByName, type Frozen } from './schema/parts.ts'
 import type { Path, Problem } from './problem.ts'

@@ -1,4 +1,4 @@
-/** What the connectors themselves find wrong with how a config uses them. */
+/** The problems that connectors themselves find in the way a config uses them. */
 import type { ConnectorUse } from '../contracts/connector.ts'
 import type { PluginTable } from './plugins/plugin-table.ts'
 import type { Path, Problem } from './problem.ts'

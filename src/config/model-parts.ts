@@ -1,4 +1,4 @@
-/** What one model of a config names, ready for use: its base, method and task, its labels, folder and limits. */
+/** The parts of one model of a config, ready for use: its base, method, task, labels, folder and limits. */
 import { join } from 'node:path'
 import { memoized } from '../adapters/view.ts'
 import { quantized } from '../adapters/quantized.ts'

@@ -41,7 +41,7 @@ function withNewKey(value: unknown, { under, old, next }: Renamed, path: Path, w
   )
 }
 
-/** Where the file may have the place of a problem: under the new name of a key, then under the old one. */
+/** Finds the place of a problem in the file: under the new name of a key, or else under its old name. */
 export function oldPath(path: Path): Path {
   const [root, model, ...keys] = path
   if (root !== 'models' || model === undefined) return path

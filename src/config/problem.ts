@@ -4,7 +4,7 @@ import type { CodedError } from '../contracts/core.ts'
 
 export type Path = readonly (string | number)[]
 
-/** What is wrong with a module of the user's own. */
+/** The codes for a broken module of the user's own. */
 export type PluginCode = 'PLUGIN_MISSING' | 'PLUGIN_BROKEN' | 'PLUGIN_INVALID' | 'PLUGIN_NAME_TAKEN'
 
 export interface Problem {

@@ -1,4 +1,4 @@
-/** What the network reads of an example: its input, and for a task of texts also the answers that it teaches. */
+/** Encodes an example for the network: its input, and for a task of texts also the answers that it teaches. */
 import type { Base } from '../contracts/base.ts'
 import type { Encoded } from '../contracts/network.ts'
 import type { Input } from '../contracts/event.ts'

@@ -19,7 +19,7 @@ export interface ErasedEvents {
   readonly source?: string
   readonly id?: string
   readonly beforeMs?: number
-  /** What came later is not meant. */
+  /** Events that came later are not erased. */
   readonly atMs: number
   /** Served predictions that such events were about. */
   readonly predictions: readonly string[]
@@ -123,7 +123,7 @@ function eraseMessage(store: Store, offset: number, isRead: boolean): void {
   store.run('UPDATE messages SET value = ? WHERE offset = ?', new Uint8Array(), offset)
 }
 
-/** Of a message over HTTP; undefined for what is no event. */
+/** Parses a message that came over HTTP; undefined if it is no event. */
 export function parsed(
   value: Uint8Array,
   timeMs: number,
@@ -189,7 +189,7 @@ function eraseLetters(store: Store, wanted: ErasedEvents): number {
   return found.length
 }
 
-/** What a message says of itself, even where it is no event: dead letters seldom are. */
+/** The identity in a message, even if the message is no valid event: dead letters seldom are. */
 function identityIn(
   value: Uint8Array,
   headers: SourceRecord['headers'] = {},

@@ -9,7 +9,7 @@ export interface SharedPlaces {
   readonly redis: Pick<Redis, 'bytes' | 'command'>
   /** The key of the feedback stream. */
   readonly stream: string
-  /** Of a prediction's id. */
+  /** The key of a prediction, by its id. */
   readonly keyOf: (id: string) => string
 }
 

@@ -56,7 +56,7 @@ export class PendingJoins {
   /** Prediction → keys of what waits for it. */
   readonly #about = new Map<string, Set<ExampleKey>>()
   #bytes = 0
-  /** Of the newest record that was seen. */
+  /** The time of the newest record that was seen. */
   #newestMs = 0
 
   constructor(limits: WaitingLimits) {

@@ -6,7 +6,7 @@ import type { ExampleKey } from '../contracts/core.ts'
 import type { FeedbackEvent } from '../contracts/event.ts'
 import { identityOf, keyOf } from './events/event-key.ts'
 
-/** Of anything that is kept of an event. */
+/** The identifying facts of anything that is stored of an event. */
 export interface Traced {
   readonly key: ExampleKey
   readonly predictionId?: string | undefined

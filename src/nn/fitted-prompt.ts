@@ -1,8 +1,8 @@
 /**
- * A prompt within the positions that a language model has: whole, or without its oldest turns, or refused.
+ * Fits a prompt into the positions of a language model: whole, without its oldest turns, or refused.
  *
- * System messages and the last message always stay, and turns go in pairs, so that a conversation still begins with a user.
- * Of a raw text the end stays.
+ * System messages and the last message always stay, and the rest still begins with a message of the user. A raw text
+ * loses its beginning.
  */
 import type { LanguageModel } from '../contracts/base.ts'
 import type { ChatMessage, Input } from '../contracts/event.ts'
@@ -12,7 +12,7 @@ import { failure } from '../platform/errors.ts'
 export interface PromptRoom {
   /** Tokens of prompt and answer together. */
   readonly most: number
-  /** Tokens that the answer should have, if the prompt can give way. It always has one. */
+  /** Tokens to leave for the answer, if the prompt can be shortened. At least one is always left. */
   readonly answer: number
   readonly overflow: ContextOverflow
 }
@@ -47,7 +47,7 @@ export function fittedPrompt(
   return { ids: kept, dropped: ids.length - kept.length }
 }
 
-/** As few turns fewer as fit: found by halving, since each length takes a rendering of the template. */
+/** Drops as few turns as possible: a binary search, because each length takes a rendering of the template. */
 function withoutOldest(
   language: Prompting,
   messages: readonly ChatMessage[],
@@ -72,7 +72,7 @@ function withoutOldest(
   throw tooLong(`without its earlier turns the prompt still has ${best.length}`, most, fix)
 }
 
-/** Where a shorter conversation may begin: with a message of the user, or with the last message of all. */
+/** The places where a shorter conversation may begin: at a message of the user, or at the last message. */
 function cutsOf(messages: readonly ChatMessage[]): readonly number[] {
   const last = messages.length - 1
   return [...messages.keys()].filter((at) => messages[at]?.role === 'user' || at === last)

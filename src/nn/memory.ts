@@ -95,7 +95,7 @@ export function memoryTensors(
 }
 
 export interface VoteParts {
-  /** Of an embedding. */
+  /** The width of an embedding. */
   readonly width: number
   readonly classes: Classes
   readonly head: Head

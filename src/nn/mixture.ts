@@ -20,7 +20,7 @@ import { LEAST, memoryEmbedding, type MemoryPlan, NEVER, slotsFor } from './memo
 /** Numbers in the votes of one version: with very many labels only the newest examples vote. */
 const MOST_VOTES = 2 ** 20
 
-/** Of what examples are compared by. */
+/** The width of the vectors that examples are compared by. */
 export function comparedWidth({ network }: Pick<Base, 'network'>): number {
   return network.compared?.width ?? network.width
 }
@@ -64,14 +64,14 @@ export interface LinearHead {
 }
 
 export interface MixtureState {
-  /** Where each voting example lies, and the column it votes for. */
+  /** The place of each voting example, and the column that it votes for. */
   readonly kept: readonly { readonly x: Float32Array; readonly column: number }[]
   /** s */
   readonly sharpness: number
   readonly weights: readonly number[]
   readonly closedForm: LinearHead | undefined
   readonly fast: LinearHead
-  /** What the base counted when the examples were placed. */
+  /** The base's statistics when the examples were placed. */
   readonly statistics: Tensors
   /** Columns that may answer. */
   readonly among: readonly number[]

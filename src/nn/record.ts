@@ -34,7 +34,7 @@ export interface ServingParts {
   readonly method: MethodPlugin
   readonly config: AdapterConfig
   readonly task: TaskHead
-  /** Where kept examples answer along with the head. */
+  /** Present if stored examples answer along with the head. */
   readonly memory?: MemoryPlan | undefined
 }
 

@@ -8,7 +8,7 @@ export function refusesNativeCode(): boolean {
   return process.env.ANTIKYTHERA_NATIVE === 'wasm'
 }
 
-/** With one thread, sums have one order, and the other cores stay free for serving. */
+/** Sets the number of threads. With one thread sums have a fixed order, and the other cores stay free for serving. */
 export function prepareForTensorFlow(threads: number): void {
   const count = String(threads)
   Object.assign(process.env, {

@@ -6,7 +6,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** Of each thread, by its id, in milliseconds; empty where the system does not say. */
+/** Milliseconds of waiting, by thread id; empty if the system does not report it. */
 export type ProcessorWaits = ReadonlyMap<string, number>
 
 export function processorWaits(pid: number): ProcessorWaits {

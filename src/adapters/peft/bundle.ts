@@ -37,7 +37,7 @@ export interface BundleParts {
   readonly headerBytes?: number
 }
 
-/** What a version's manifest says of its tensors. */
+/** A manifest's description of the tensors of a version. */
 export interface DescribedAdapter {
   readonly version: string
   readonly base: BaseIdentity

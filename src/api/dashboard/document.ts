@@ -16,7 +16,10 @@ export interface Document {
   readonly gzipped: Buffer
   /** Changes with each release that changes the page. */
   readonly etag: string
-  /** What the browser may load and run: what is in the document, named by its hash, and answers of this server. */
+  /**
+   * The content security policy: the browser may run the document's own scripts, named by their hash, and call this
+   * server.
+   */
   readonly policy: string
 }
 

@@ -72,7 +72,7 @@ function isRaw(request: FastifyRequest): boolean {
   return request.routeOptions.config.raw === true
 }
 
-/** What a form sends is what `curl -d` sends by default. */
+/** Refuses a form, which is what `curl -d` sends by default. */
 function refuseType({ headers }: FastifyRequest): never {
   const type = headers['content-type']?.slice(0, 100)
   const what =

@@ -63,7 +63,7 @@ class Deadlines {
     this.#stopAtEnd()
   }
 
-  /** What is not answered yet keeps its deadline. */
+  /** Requests that are not answered yet keep their deadline. */
   close(): void {
     this.#isClosing = true
     this.#stopAtEnd()

@@ -27,7 +27,7 @@ function nameIn(header: string): string {
   return header.trim().toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '')
 }
 
-/** With auth, a DNS-rebinding page has no token: every host name is accepted (undefined), unless some are named. */
+/** The accepted host names; undefined = any. With auth any is safe, because a DNS-rebinding page has no key. */
 export function answeredHosts(server: {
   readonly host: string
   readonly hosts: readonly string[]

@@ -1,4 +1,4 @@
-/** What the HTTP server is given. */
+/** The options of the HTTP server. */
 import type { Clock, Logger } from '../../contracts/core.ts'
 import type { Limits } from '../../platform/limits.ts'
 import type { Metrics } from '../../platform/metrics.ts'
@@ -21,7 +21,7 @@ export interface ServerOptions {
   readonly cors?: CorsOptions | undefined
   /** Who may use the API; undefined = it is open to all. Read at each request. */
   readonly auth: () => AuthSettings | undefined
-  /** Of each key that has no rate of its own; absent = no limit. */
+  /** The rate of each key that has none of its own; absent = no limit. */
   readonly keyRate?: () => Rate | undefined
   /** Absent = actions of operators are not recorded. */
   readonly audit?: AuditLog
@@ -32,7 +32,7 @@ export interface ServerOptions {
   readonly spans?: SpanExporter | undefined
   /** The description of the channels of events; absent = there is none. */
   readonly asyncApi?: Readonly<Record<string, unknown>>
-  /** Of the daemon, for the description. */
+  /** The version of the daemon, for the description. */
   readonly version: string
 }
 

@@ -5,7 +5,7 @@ import { invariant } from '../../platform/errors.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What a caller needs; a probe needs nothing. */
+    /** The role that a caller needs; a probe needs none. */
     readonly role?: RouteRole
   }
 }

@@ -46,7 +46,7 @@ export function traceRequests(
   })
 }
 
-/** Of a request that is not traced here, what its caller says: another process may trace what comes of it. */
+/** The trace of a request. If it is not traced here, the caller's own trace: another process may continue it. */
 export function traceOf({ trace, headers }: FastifyRequest): RequestTrace | string | undefined {
   return trace ?? plainTraceparent(headers.traceparent)
 }

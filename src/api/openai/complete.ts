@@ -1,4 +1,4 @@
-/** From a text to what both kinds of completion are made of. */
+/** Answers a text with the parts that both kinds of completion are made of. */
 import type { FastifyRequest } from 'fastify'
 import type { Json } from '../../contracts/core.ts'
 import type { Input } from '../../contracts/event.ts'

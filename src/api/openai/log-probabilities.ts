@@ -1,7 +1,7 @@
 /** Scores as log-probabilities: the likeliest texts first, each as if it were one token. */
 import type { Message } from '../../contracts/task-view.ts'
 
-/** What the API says of a text that cannot come. */
+/** The API's log-probability of a text that cannot occur. */
 const LEAST = -9999
 
 export interface LogProbability {

@@ -2,7 +2,7 @@
 import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 
-/** Of every part that a message may have, text alone is read. */
+/** A message. Of its parts only text is read. */
 export interface ChatMessage {
   readonly role: string
   readonly content?: string | readonly { readonly type: string; readonly text?: string }[] | null

@@ -1,4 +1,4 @@
-/** What both kinds of completion have in common. Clients send many fields that change nothing here: they are accepted. */
+/** Shared by both kinds of completion. Clients send many fields that change nothing here: they are accepted. */
 import { Type, type Static } from 'typebox'
 import { nullable } from '../../platform/nullable.ts'
 

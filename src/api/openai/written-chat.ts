@@ -15,7 +15,7 @@ export async function writtenChat(begun: BegunTexts, { logprobs }: Pick<Shown, '
   return { ...begun.head, object: 'chat.completion', choices, usage }
 }
 
-/** Of each choice: its role, its pieces as they are written, and how it ended; then the usage where it is asked for. */
+/** The chunks of each choice: its role, its pieces as they are written, and how it ended; then the usage, if asked for. */
 export async function* chatChunks(
   begun: BegunTexts,
   { logprobs: isScored, includesUsage }: Shown,

@@ -29,7 +29,7 @@ export interface Usage {
   readonly prompt_tokens: number
   readonly completion_tokens: number
   readonly total_tokens: number
-  /** Of the oldest turns, which the model has not read: the prompt was longer than it reads. */
+  /** Tokens of the oldest turns, which were dropped because the prompt was too long. */
   readonly dropped_prompt_tokens?: number
 }
 
@@ -130,7 +130,7 @@ export interface Shown {
   readonly includesUsage: boolean
 }
 
-/** What `chunksOf` makes of each piece, then the usage where it is asked for. A reader that stops ends the writing. */
+/** The chunks that `chunksOf` makes of each piece, then the usage, if asked for. If the reader stops, writing ends. */
 export async function* writtenChunks(
   begun: BegunTexts,
   head: Readonly<Record<string, Json>>,

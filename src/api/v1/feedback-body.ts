@@ -34,7 +34,7 @@ export async function readFeedbackBody(
   return { events: request ? events.map((event) => ({ ...event, request })) : events, single }
 }
 
-/** What a signature in its headers is over. */
+/** The content that a signature in the headers covers. */
 function requestOf(headers: IncomingHttpHeaders, body: Uint8Array): Signed | undefined {
   const own = signatureHeaders.map((name) => [name, headers[name]] as const)
   const texts = own.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : []))

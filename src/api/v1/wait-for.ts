@@ -24,7 +24,7 @@ export const PredictQuery = Type.Object({
 })
 export type PredictQuery = Static<typeof PredictQuery>
 
-/** What a request insists on, in its headers and in its query. */
+/** The freshness that a request demands in its headers and its query. */
 export function freshnessIn(headers: IncomingHttpHeaders, { wait_for }: WaitQuery): Freshness {
   const position = wait_for === undefined ? undefined : requiredPosition(wait_for)
   return { generation: generationIn(headers), position }

@@ -25,7 +25,7 @@ export interface CausalConfig {
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** What differs between the families. */
+/** The differences between the families. */
 const families: Readonly<Record<string, Pick<CausalConfig, 'hasBiases' | 'hasHeadNorms'>>> = {
   llama: { hasBiases: false, hasHeadNorms: false },
   qwen2: { hasBiases: true, hasHeadNorms: false },
@@ -46,7 +46,7 @@ export function isCausalType(modelType: unknown): boolean {
   return typeof modelType === 'string' && Object.hasOwn(families, modelType)
 }
 
-/** Of a Hugging Face folder. */
+/** Reads the config of a Hugging Face folder. */
 export function parseCausalConfig(fields: Fields): CausalConfig {
   const family = familyOf('model_type', fields.model_type)
   for (const [field, value] of Object.entries(fixed))
@@ -67,7 +67,7 @@ export function parseCausalConfig(fields: Fields): CausalConfig {
   })
 }
 
-/** Of a GGUF file. */
+/** Reads the config of a GGUF file. */
 export function causalConfigOf(file: GgufFile): CausalConfig {
   const family = file.metadata.get('general.architecture')
   const kind = familyOf('general.architecture', family)
@@ -107,7 +107,7 @@ function familyOf(field: string, value: unknown) {
   throw unsupported(field, value)
 }
 
-/** What a file may claim, before anything is allocated for it: far above what such models have. */
+/** Bounds on the sizes that a file may claim, checked before anything is allocated: far above those of real models. */
 const most = {
   layers: 1024,
   width: 1 << 16,
@@ -118,7 +118,7 @@ const most = {
   positions: 1 << 20,
   vocabulary: 1 << 22,
 } as const
-/** Of the tables of angles, in numbers. */
+/** The most numbers in the tables of angles. */
 const MOST_ANGLES = 1 << 27
 
 function checked(config: CausalConfig): CausalConfig {

@@ -18,7 +18,7 @@ const HEAD_LENGTH = 10
 /** Looks a tensor up by its name in `LlamaForCausalLM`, [out, in]; undefined where there is none. */
 type Find = (name: string) => Tensor | undefined
 
-/** Of the safetensors files of a Hugging Face folder. */
+/** Reads the safetensors files of a Hugging Face folder. */
 export function causalWeights(
   stored: ReadonlyMap<string, StoredTensor>,
   config: CausalConfig,
@@ -33,7 +33,7 @@ export function causalWeights(
   }, config)
 }
 
-/** Of a GGUF file. Only `llama` has its queries and keys in another order there. */
+/** Reads a GGUF file. Only `llama` has its queries and keys in another order there. */
 export function causalWeightsOf(file: GgufFile, config: CausalConfig): Tensors {
   const isPermuted = file.metadata.get('general.architecture') === 'llama'
   return takeWeights((name) => {

@@ -21,11 +21,11 @@ export interface FeaturesOptions {
    * Numbers in a vector: the named ones, or the whole list, and the columns that names and categories are hashed to.
    */
   readonly size?: number | undefined
-  /** With names, an input is an object: `names[i]` is the number at i, and the rest of `size` is for hashing. */
+  /** If there are names, an input is an object: `names[i]` is the number at i, and the rest of `size` is for hashing. */
   readonly names?: readonly string[] | undefined
   /** Instead of size and names: every feature with its type. */
   readonly schema?: FeatureSchema | undefined
-  /** With a schema, how to treat other names; absent = refuse. */
+  /** How to treat names that the schema lacks; absent = refuse. */
   readonly unknown?: 'refuse' | 'ignore' | undefined
   /** Widths of the hidden layers, first to last. Without any, the model is linear. */
   readonly hidden?: readonly number[] | undefined

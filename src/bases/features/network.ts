@@ -94,7 +94,7 @@ function embed<T>(ops: Ops<T>, values: T, layout: FeaturesLayout, adaptation: Ad
   return joined(ops, [...direct, ...recent, ...(hidden.length > 0 ? [h] : [])])
 }
 
-/** With the mean and variance at this place of the statistics. */
+/** Standardises by the mean and variance at this place of the statistics. */
 function standardiser<T>(ops: Ops<T>, values: T, layout: FeaturesLayout): (at: number) => T {
   const { standardised: n, asTheyAre } = layout
   const given = givenOf(ops, values, layout)

@@ -34,7 +34,7 @@ interface Place {
 }
 
 export interface SchemaPlan {
-  /** Of numbers and booleans, in their order. */
+  /** Names of numbers and booleans, in order. */
   readonly names: readonly string[]
   /** The meaning of each column after the numbers. */
   readonly hashed: readonly string[]

@@ -80,7 +80,7 @@ export function statisticsRows(layout: FeaturesLayout): number {
   return 2 * moments + 2 + START
 }
 
-/** With the beginning of the counting, as far as a tensor of an earlier release shows it. */
+/** Adds the beginning of the counting, as far as a tensor of an earlier release shows it. */
 function widened(tensors: Tensors, layout: FeaturesLayout): Tensors {
   const { standardised: n } = layout
   const { moments, rest, first, size } = places(layout)

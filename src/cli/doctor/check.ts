@@ -22,7 +22,7 @@ export interface Place {
   readonly host: string
   readonly port: number
   readonly workers: number
-  /** What the config names under `base:`, each once. */
+  /** The bases of the config, each once. */
   readonly bases: readonly ModelConfig['base'][]
   readonly config: Config | undefined
 }

@@ -1,4 +1,4 @@
-/** What `feedback` should send: a file, or the parts of one event. */
+/** The flags of `feedback`: a file, or the parts of one event. */
 import type { FileFormat } from './file-format.ts'
 import type { ClientFlags } from '../flags.ts'
 

@@ -47,7 +47,7 @@ export function kafkaPlace(flags: KafkaFlags): KafkaPlace {
 
 type Told = KafkaConnection & { readonly topics: readonly string[] }
 
-/** Of the named model, or of the first that reads from Kafka. */
+/** The Kafka source of the named model, or of the first model that has one. */
 function sourceOf({ model }: KafkaFlags, path: string): Told {
   const { models } = readConfig({ config: path })
   const wanted = Object.entries(models).filter(([name]) => model === undefined || name === model)

@@ -10,7 +10,7 @@ export interface Line {
   readonly text: string
 }
 
-/** With its size in the file. */
+/** A line with its size in the file. */
 export interface SizedLine extends Line {
   readonly bytes: number
 }

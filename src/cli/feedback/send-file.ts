@@ -25,7 +25,7 @@ interface Totals {
   accepted: number
   duplicates: number
   readonly rejected: Rejected[]
-  /** From the last answer. */
+  /** The position in the last answer. */
   position?: Json
   pending?: Json
   trigger_every?: Json

@@ -83,7 +83,7 @@ async function locate(source: Source, to: string, store: Store): Promise<readonl
   return source.locate(to, savedPositions(store, source.name), AbortSignal.timeout(60_000))
 }
 
-/** By its name, or by its kind if the model has only one of it. */
+/** Finds a source by its name, or by its kind if the model has only one of that kind. */
 function sourceNamed(sources: readonly Source[], name: string): Source {
   const ofKind = sources.filter((source) => source.name.split(':', 1)[0] === name)
   const found = sources.find((source) => source.name === name) ?? ofKind[0]

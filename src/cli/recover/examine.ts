@@ -30,7 +30,7 @@ export interface Examined {
   readonly letters: StoreState
   readonly checkpoint: CheckpointState
   readonly versions: readonly FoundVersion[]
-  /** Of versions without bytes. */
+  /** Manifests of versions without bytes. */
   readonly removed: readonly Manifest[]
   /** Newest first. */
   readonly history: readonly Routing[]

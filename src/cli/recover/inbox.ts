@@ -1,4 +1,4 @@
-/** What is left of an inbox: which journal it is, and what can still be read of a damaged one. */
+/** The remains of an inbox: its identity, and the messages that can still be read. */
 import { CodedError } from '../../contracts/core.ts'
 import type { FeedbackEvent } from '../../contracts/event.ts'
 import { openInboxReader } from '../../intake/inbox/reader.ts'

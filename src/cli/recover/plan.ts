@@ -164,7 +164,7 @@ function salvageAll({ inbox }: Examined): Pick<Plan, 'inbox'> {
   return inbox.kind === 'damaged' ? { inbox: { from: 0 } } : {}
 }
 
-/** Where to continue reading the inbox, if that has to change. */
+/** The new position in the inbox, if it has to change. */
 function journalPlan(
   found: Examined,
   decided: Readonly<Record<string, Positions>> | undefined,

@@ -1,4 +1,4 @@
-/** From a command's flags to a client and the selected model. */
+/** Opens a client for the flags of a command, and selects the model. */
 import { failure } from '../../platform/errors.ts'
 import { openClient, type Client, type JsonObject } from './client.ts'
 import type { ClientFlags } from '../flags.ts'

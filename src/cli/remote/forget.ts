@@ -16,7 +16,7 @@ export interface ForgetFlags extends ClientFlags {
   readonly show?: string
 }
 
-/** Of the daemon's answer. */
+/** The daemon's answer. */
 interface Request {
   readonly request: string
   readonly state: string

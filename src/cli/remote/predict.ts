@@ -23,14 +23,14 @@ const INPUTS_PER_REQUEST = 32
 
 interface Prediction {
   readonly id: string
-  /** Of a classification. */
+  /** Only for a classification. */
   readonly label?: string | null
   readonly code?: string
   readonly score?: number
   readonly unsure?: true
-  /** Of a regression. */
+  /** Only for a regression. */
   readonly value?: number
-  /** Of a generation. */
+  /** Only for a generation. */
   readonly text?: string
   readonly tokens?: { readonly kept: number; readonly dropped: number }
 }

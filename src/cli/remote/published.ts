@@ -14,7 +14,7 @@ export interface Published {
     readonly accuracy: number
     readonly accuracy_recent: number
   }
-  /** Of the answers that it served and feedback judged. */
+  /** The quality of its served answers that feedback judged. */
   readonly served?: {
     readonly count: number
     readonly error: number
@@ -22,7 +22,7 @@ export interface Published {
   }
   readonly decision: string
   readonly reason: string
-  /** What each promotion policy said of it. */
+  /** The verdict of each promotion policy. */
   readonly verdicts?: readonly {
     readonly policy: string
     readonly verdict: string
@@ -63,7 +63,7 @@ export function ratedUp({ served }: Published): number | undefined {
   return rated === undefined || rated.count === 0 ? undefined : 1 - rated.error
 }
 
-/** What the task of the model calls its `accuracy`. */
+/** The task's name for `accuracy`. */
 export interface NamedScore {
   readonly name: string
   readonly meaning?: string

@@ -19,7 +19,7 @@ interface OfModel {
   readonly sources: LabelledReport['sources']
   readonly slices?: readonly ({ readonly slice: string } & Omit<SourceRow, 'source'>)[]
   readonly slice_gap?: SliceGap
-  /** Of the live version; absent where no answer of it was judged. */
+  /** Quality of the live version; absent if none of its answers was judged. */
   readonly served?: Served
 }
 type Quality = LabelledReport & OfModel
@@ -126,7 +126,7 @@ function textLines(model: string, quality: TextQuality): string[] {
   ]
 }
 
-/** Where events name slices. */
+/** Lines about slices; none unless events name slices. */
 function sliceLines({ slices = [], slice_gap: gap }: OfModel): string[] {
   if (slices.length === 0) return []
   const rows = slices.map(({ slice, ...row }) => sourceRow({ source: slice, ...row }))

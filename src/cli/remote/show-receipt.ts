@@ -18,7 +18,7 @@ export async function showReceipt(id: string, flags: ReceiptFlags): Promise<void
   print(flags.json, receipt, () => [`${id}: ${sentenceOf(said)}`, ...detailsOf(said)])
 }
 
-/** Of the daemon's answer. */
+/** The daemon's answer. */
 interface Said {
   readonly source: string
   readonly state: string

@@ -53,7 +53,7 @@ export async function showWhy(flags: WhyFlags): Promise<void> {
   ])
 }
 
-/** From a version back to the first of its line, or as far as the registry has records; at most `count`. */
+/** The ancestors of a version, back to the first or as far as the registry has records; at most `count`. */
 async function chainOf(
   from: Published,
   count: number,
@@ -85,7 +85,7 @@ function liveLines(model: string, live: Live | null): string[] {
   ]
 }
 
-/** Of several policies: the reason of the version itself names only those that decided. */
+/** The verdicts of several policies; the version's own reason names only those that decided. */
 function verdictLines(version: Published | undefined): string[] {
   const { verdicts = [] } = version ?? {}
   if (version === undefined || verdicts.length < 2) return []
@@ -93,7 +93,7 @@ function verdictLines(version: Published | undefined): string[] {
   return [`  verdicts on ${version.version}:`, ...table(rows)]
 }
 
-/** What it learned since its parent, the largest counts first. */
+/** The examples that it learned since its parent, the largest counts first. */
 function learnedLines(version: Published | undefined): string[] {
   const { learned_from: from } = version ?? {}
   if (version === undefined || from === undefined) return []

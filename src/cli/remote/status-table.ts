@@ -9,14 +9,14 @@ export interface StatusRow {
   readonly quality: {
     readonly accuracy_recent: number
     readonly accuracy_recent_by_source: number
-    /** Of a classification. */
+    /** Only for a classification. */
     readonly majority_recent?: number
     readonly ece?: number
     readonly sure?: { readonly coverage: number; readonly accuracy: number | null }
-    /** Of a regression. */
+    /** Only for a regression. */
     readonly mae_recent?: number
     readonly running_mean_mae_recent?: number
-    /** Of a generation. */
+    /** Only for a generation. */
     readonly token_loss_recent?: number
   } | null
   readonly prequential: { readonly count: number } | null
@@ -102,28 +102,28 @@ const columns: readonly Column[] = [
   { head: 'left', meaning: 'time until the lag is gone at the present pace', cell: leftOf },
 ]
 
-/** Where examples are held out. */
+/** Shown if examples are held out. */
 const heldOutColumn: Column = {
   head: 'held out',
   meaning: 'kept for comparing versions, and never learned',
   cell: count('held_out'),
 }
 
-/** Where answers may be unsure. */
+/** Shown if answers may be unsure. */
 const sureColumn: Column = {
   head: 'sure',
   meaning: 'share of the recent answers that are not unsure, and how many of these were right',
   cell: ({ quality }) => sureOf(quality?.sure),
 }
 
-/** Where scores are probabilities. */
+/** Shown if scores are probabilities. */
 const calibrationColumn: Column = {
   head: 'ece',
   meaning: 'calibration error: how far scores are from the share of right answers',
   cell: ({ quality }) => (quality?.ece === undefined ? '-' : percent(quality.ece)),
 }
 
-/** Where the defence is on. */
+/** Shown if the defence is on. */
 const quarantineColumn: Column = {
   head: 'quarantined',
   meaning: 'kept back by the defence: antikythera quarantine list',

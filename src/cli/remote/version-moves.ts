@@ -1,4 +1,4 @@
-/** From when to when a version was live, and what began and ended it. */
+/** The times during which a version was live, and the moves that began and ended them. */
 import { modelPath, type Client, type JsonObject } from './client.ts'
 
 /** A move under which the version was live. */

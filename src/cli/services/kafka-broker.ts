@@ -27,7 +27,7 @@ export interface KafkaBroker {
 }
 
 export interface KafkaBrokerOptions {
-  /** Where it keeps its log; absent = a temporary folder, removed by `stop`. */
+  /** The folder of its log; absent = a temporary folder, removed by `stop`. */
   readonly folder?: string
   /** Absent = the previous port of this folder, or a free one. */
   readonly port?: number

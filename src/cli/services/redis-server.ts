@@ -25,7 +25,7 @@ export interface RedisServer {
 }
 
 export interface RedisServerOptions {
-  /** Where it writes; absent = a temporary folder, removed by `stop`. */
+  /** The folder that it writes to; absent = a temporary folder, removed by `stop`. */
   readonly folder?: string
   /** Absent = a free port. */
   readonly port?: number

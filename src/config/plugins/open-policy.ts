@@ -49,7 +49,7 @@ export function openPolicies<Policy>(
     .map((each) => ({ name: each.policy, policy: openPolicy(kind, table, each) }))
 }
 
-/** What a trigger says in numbers: how many events start an update, and after which rest fewer do. */
+/** A trigger in numbers: how many events start an update, and after which idle time fewer do. */
 export function triggerHint({
   every,
   most,

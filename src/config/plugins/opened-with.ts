@@ -1,4 +1,4 @@
-/** What a plug-in's `open` gets: every setting that has a default, and durations in milliseconds. */
+/** The settings for a plug-in's `open`: with all defaults, and durations in milliseconds. */
 import type { Setting, Settings } from '../../contracts/core.ts'
 import { invariant } from '../../platform/errors.ts'
 import { durationMs } from '../duration.ts'

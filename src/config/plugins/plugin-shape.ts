@@ -6,7 +6,7 @@ import { schemaOf } from './setting-schema.ts'
 import { settle } from '../schema/settle.ts'
 import { isRecord } from '../schema/shape.ts'
 
-/** What a module exports as `plugin`, or several of them as `plugins`. */
+/** The export of a module: one as `plugin`, or several as `plugins`. */
 export type OwnPlugin = Plugin<unknown, never[]> & {
   readonly kind: PluginKind
   /** As the config names it. */

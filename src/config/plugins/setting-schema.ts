@@ -1,4 +1,4 @@
-/** From the settings of a plug-in, which are data, to the schema that settles a configuration. */
+/** Makes the schema of a configuration from the settings of a plug-in, which are data. */
 import { Type, type TProperties, type TSchema } from 'typebox'
 import type { Setting, Settings } from '../../contracts/core.ts'
 import { durationPattern } from '../duration.ts'
@@ -57,7 +57,7 @@ export function schemaOf(setting: Setting): TSchema {
   }
 }
 
-/** What is left is a keyword of JSON Schema. */
+/** The remaining fields are keywords of JSON Schema. */
 function keywords<Of extends Setting>(setting: Of): Omit<Of, 'type' | 'required'> {
   const { type: _type, required: _required, ...rest } = setting
   return rest

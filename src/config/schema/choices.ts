@@ -7,7 +7,7 @@ import type { BasePlugin } from '../../contracts/base.ts'
 import { choiceByKey, choiceByName } from './parts.ts'
 import { schemaOf, schemasOf } from '../plugins/setting-schema.ts'
 
-/** What every method has; the rest is its own. */
+/** The settings that every method has; others are its own. */
 export type ChosenMethod = Pick<AdapterConfig, 'method' | 'tail_layers'> &
   Readonly<Record<string, unknown>>
 

@@ -160,7 +160,7 @@ export function configSchemaOf(plugins: PluginTable) {
   )
 }
 
-/** With the built-in plug-ins. */
+/** The schema with the built-in plug-ins. */
 export const configSchema = configSchemaOf(builtIn)
 
 export type Config = Frozen<Static<typeof configSchema>>

@@ -9,7 +9,7 @@ export interface Schema {
   readonly choice?: 'name'
   readonly discriminator?: { readonly propertyName: string }
   readonly properties?: Readonly<Record<string, Schema>>
-  /** Where a key stands that does not stand here. */
+  /** For keys that belong elsewhere: the right place. */
   readonly elsewhere?: Readonly<Record<string, string>>
   readonly patternProperties?: Readonly<Record<string, Schema>>
   readonly required?: readonly string[]
@@ -20,7 +20,7 @@ export interface Schema {
   readonly uniqueItems?: boolean
   readonly minLength?: number
   readonly format?: string
-  /** Of a duration. */
+  /** The least value of a duration. */
   readonly minimumMs?: number
   readonly maximumMs?: number
   readonly minimum?: number

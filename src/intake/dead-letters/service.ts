@@ -8,7 +8,7 @@ import { pageOf, type Page } from '../../platform/page.ts'
 import type { DeadLetterPages, LetterQuery, NumberedLetter } from './pages.ts'
 import { messageOf } from './resend.ts'
 
-/** By number, or a page of those with a code, or of all. */
+/** Dead letters by number, or a page of those with a code, or of all. */
 export type LetterChoice =
   | { readonly numbers: readonly number[] }
   | { readonly code?: string | undefined; readonly before?: number | undefined }

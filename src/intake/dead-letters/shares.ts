@@ -57,7 +57,7 @@ export function laneOf({ connector, position }: DeadLetter): string {
 
 const SENDER_CHARACTERS = 256
 
-/** From the bytes, if they contain it. */
+/** The source that the bytes name, if they name one. */
 export function senderOf({ value }: DeadLetter): string {
   try {
     const event: unknown = JSON.parse(new TextDecoder().decode(value))

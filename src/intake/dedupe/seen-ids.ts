@@ -103,7 +103,7 @@ export class SeenIds {
     this.#ring.set(hash, place * WORDS)
   }
 
-  /** Where it is, or the empty slot where it would be. */
+  /** The slot of a hash, or the empty slot where it would be. */
   #slotOf(hash: IdHash): number {
     const mask = this.#table.length - 1
     let slot = hash[0] & mask

@@ -83,7 +83,7 @@ const summaries = {
   predictions: 'each answer that was served, to be joined or labelled elsewhere',
 } as const satisfies Readonly<Record<ConnectorUse['as'], string>>
 
-/** From the side of the daemon, as AsyncAPI 3 has it: `receive` = the daemon reads. */
+/** The operation from the daemon's side, as in AsyncAPI 3: `receive` = the daemon reads. */
 function operationOf({ key, as }: Named) {
   return {
     action: as === 'source' ? 'receive' : 'send',

@@ -14,7 +14,7 @@ import { below, refuse } from './refuse.ts'
 
 export type InputLimits = FeatureLimits & Pick<Limits, 'text_characters' | 'messages'>
 
-/** What a base reads: a language model takes text beside messages. */
+/** The kinds of input of a base. A language model takes text and messages. */
 export type InputKind = Input['kind']
 
 export function inputKindOf({

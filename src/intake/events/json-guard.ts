@@ -31,7 +31,7 @@ export function parseJson(
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/** With its byte order mark, or without: ASCII has a zero in every other byte. */
+/** Checks for a byte order mark, or for a zero in every other byte, which ASCII has in UTF-16. */
 function looksLikeUtf16([first = 1, second = 1, third = 1, fourth = 1]: Uint8Array): boolean {
   const hasMark = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)
   return hasMark || (second === 0 && fourth === 0) || (first === 0 && third === 0)

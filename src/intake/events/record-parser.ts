@@ -9,7 +9,7 @@ import { parseEvent, type EventLimits } from './validate.ts'
 export interface RecordParserOptions {
   readonly limits: EventLimits
   readonly inputKind: Input['kind']
-  /** What the task of the model learns from. */
+  /** The kinds of feedback that the model's task learns from. */
   readonly signals: readonly SignalKind[]
   readonly onUnknownKey: () => void
   /** Absent = no source has to be signed. */

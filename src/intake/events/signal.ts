@@ -13,7 +13,7 @@ import { readCompletion, readPair, type TextLimits } from './text-signal.ts'
 export type SignalKind = Exclude<FeedbackSignal['kind'], 'retract'>
 export type SignalLimits = Pick<Limits, 'label_characters' | 'feature_magnitude'> & TextLimits
 
-/** What a model learns from unless its task says otherwise. */
+/** The kinds of feedback that a model learns from, unless its task says otherwise. */
 const USUAL: readonly SignalKind[] = ['label', 'rating']
 
 const PAIR = ['chosen', 'rejected'] as const

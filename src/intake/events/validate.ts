@@ -27,7 +27,7 @@ export interface EventContext {
   readonly model?: string
   /** The kind of input that the model's base reads. */
   readonly inputKind?: Input['kind']
-  /** What its task learns from; absent = a label or a rating. */
+  /** The kinds of feedback that its task learns from; absent = a label or a rating. */
   readonly signals?: readonly SignalKind[]
   readonly headers?: Headers
   /** When the transport received it. */

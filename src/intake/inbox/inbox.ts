@@ -23,7 +23,7 @@ export interface IncomingEvent {
   /** Whether a repetition is meaningful. */
   readonly isRepeatable?: boolean
   readonly bytes: Uint8Array
-  /** Of the request that brought it. */
+  /** The trace of the request that brought it. */
   readonly traceparent?: string
 }
 
@@ -67,7 +67,7 @@ export interface InboxCounts {
   marks(): { readonly end: number; readonly consumed: number }
   /** Duplicates so far. */
   duplicates(): number
-  /** Where the newest signal under an id is, or was; undefined where none is known. */
+  /** The offset of the newest signal under an id, even if it was removed; undefined if none is known. */
   offsetOf(event: EventIdentity): number | undefined
   /** Identities removed because of `seenEvents` so far. */
   forgotten(): number

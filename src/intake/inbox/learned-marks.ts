@@ -12,7 +12,7 @@ export class LearnedMarks {
     return this.#marks.at(-1)?.offset
   }
 
-  /** With many batches, the resolution is coarser. */
+  /** Adds a mark. With many marks the resolution becomes coarser. */
   add(id: string, offset: number): void {
     if (this.#marks.length >= MOST) this.#marks.pop()
     this.#marks.push({ id, offset })

@@ -10,7 +10,7 @@ import type { Predictions } from '../join.ts'
 import type { PredictionStore } from './predictions.ts'
 import { openWriteBehind } from './write-behind.ts'
 
-/** Where else served predictions go. `record` never waits, and drops rather than hold up an answer. */
+/** Copies of served predictions for the fleet. `record` never waits: it drops copies rather than delay an answer. */
 export interface PredictionCopies {
   record(predictions: readonly ServedPrediction[]): void
   waiting(): number
@@ -20,7 +20,7 @@ export interface PredictionCopies {
 
 export interface SharedPredictionsOptions {
   readonly redis: Pick<Redis, 'command'>
-  /** Of a prediction's id. */
+  /** The key of a prediction, by its id. */
   readonly keyOf: (id: string) => string
   readonly retentionMs: number
   readonly clock: Clock
@@ -127,7 +127,7 @@ function textOf(prediction: ServedPrediction): string {
   return JSON.stringify([input, version, answer, timeMs, ...(isPlain ? [] : [more])])
 }
 
-/** What is not ours is nothing. */
+/** Undefined for bytes that we did not write. */
 function predictionOf(id: string, text: string): ServedPrediction | undefined {
   const [input, version, answer, timeMs, more] = listIn(text)
   if (typeof version !== 'string' || typeof answer !== 'string' || typeof timeMs !== 'number')
@@ -136,7 +136,7 @@ function predictionOf(id: string, text: string): ServedPrediction | undefined {
   return { id, input: input as Input, version, answer, timeMs, ...(more as MoreOf) }
 }
 
-/** What only answers during a rollout, of a version by name, or in a trace, have. */
+/** Fields that only some answers have: during a rollout, by a version by name, or in a trace. */
 type MoreOf = Pick<ServedPrediction, 'canary' | 'shadow' | 'pinned' | 'traceparent'> | undefined
 
 function listIn(text: string): readonly unknown[] {

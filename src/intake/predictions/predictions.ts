@@ -33,7 +33,7 @@ export function openPredictionBuffer(options: PredictionBufferOptions): Predicti
 
 const WRITE_BEHIND_MS = 50
 const BATCH_ROWS = 256
-/** Of one batch, about: it is copied to another thread in one piece. */
+/** About the size of one batch, which is copied to another thread in one piece. */
 const BATCH_CHARACTERS = 512 * 1024
 /** Kept in memory while the disk refuses them. */
 const BUFFER_ROWS = 10_000

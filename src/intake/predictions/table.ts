@@ -25,7 +25,7 @@ export interface PredictionTable {
 
 export interface PredictionTableOptions {
   readonly count: number
-  /** Of their inputs; the oldest go first. Absent = no bound. */
+  /** The most bytes of their inputs; the oldest are removed first. Absent = no bound. */
   readonly bytes?: number
   readonly retentionMs: number
   readonly clock: Clock

@@ -7,7 +7,7 @@ import { openJitter } from '../../platform/random.ts'
 import { isRetriable, RetryPolicy } from '../../platform/retry.ts'
 
 export interface WriteBehindOptions<Item> {
-  /** What is written, for the log. */
+  /** A name of the data, for the log. */
   readonly what: string
   /** All or nothing, as far as it can tell; repeated when it fails in a way that may be tried again. */
   readonly write: (items: readonly Item[]) => Promise<void>

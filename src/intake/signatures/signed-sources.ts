@@ -13,7 +13,7 @@ import { isObject } from '../events/fields.ts'
 import { parseJson, type JsonLimits } from '../events/json-guard.ts'
 import { faultOf, signatureHeaders, type Signed, type SignatureRules } from './standard-webhooks.ts'
 
-/** By source; none of them is empty. */
+/** The rules of each source; never empty. */
 export type SignedSources = ReadonlyMap<string, SignatureRules>
 
 /** The event of a message, and what its signature is over. */

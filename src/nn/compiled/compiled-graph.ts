@@ -52,7 +52,10 @@ export function openCompiledGraph(tf: TensorFlow, model: Uint8Array): CompiledGr
   }
 }
 
-/** What is fed may be asked for as well, and a node more than once; TensorFlow itself refuses the first. */
+/**
+ * Runs the graph. A fed node may also be fetched, which TensorFlow itself refuses, and a node may be fetched more than
+ * once.
+ */
 function run(backend: SessionBackend, id: number, feeds: Feeds, fetches: readonly string[]) {
   const names = [...feeds.keys()].map((name) => ({ name: `${name}:0` }))
   const computed = [...new Set(fetches)].filter((name) => !feeds.has(name))

@@ -16,7 +16,7 @@ export function elementwise(k: Kernels, note: Note) {
       const y = k.div(a, b)
       return note(y, [a, b], (dy, at) => (at === 0 ? k.div(dy, b) : k.neg(k.div(k.mul(dy, y), b))))
     },
-    /** Where both are equal the gradient goes to `a`. */
+    /** If both are equal, the gradient goes to `a`. */
     maximum(a: GraphValue, b: GraphValue) {
       return note(k.maximum(a, b), [a, b], (dy, at) => {
         const fromA = k.asFloat(k.greaterEqual(a, b))

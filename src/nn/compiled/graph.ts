@@ -34,7 +34,7 @@ export interface NodeParts {
 
 export class TensorFlowGraph {
   readonly #nodes = new Map<string, GraphNode>()
-  /** By what it computes. */
+  /** Values by what they compute, so that equal ones are computed once. */
   readonly #same = new Map<string, GraphValue>()
   readonly #sizes = new Map<string, { readonly of: GraphValue; readonly axis: number }>()
 

@@ -38,13 +38,13 @@ function gradientOp(graph: TensorFlowGraph, op: string, one: GraphValue, other: 
 
 function products(graph: TensorFlowGraph) {
   return {
-    /** Of two matrices. */
+    /** The product of two matrices. */
     matMul(a: GraphValue, b: GraphValue, turnA = false, turnB = false): GraphValue {
       const shape = [a.shape[turnA ? 1 : 0] ?? 1, b.shape[turnB ? 0 : 1] ?? 1]
       const turned = { transpose_a: { isSet: turnA }, transpose_b: { isSet: turnB } }
       return graph.op('MatMul', [a, b], { ...FLOAT, ...turned }, { shape })
     },
-    /** Of two stacks of matrices, of equal rank. */
+    /** The products of two stacks of matrices of equal rank. */
     batchMatMul(a: GraphValue, b: GraphValue, turnA = false, turnB = false): GraphValue {
       const rows = a.shape.at(turnA ? -1 : -2) ?? 1
       const columns = b.shape.at(turnB ? -2 : -1) ?? 1

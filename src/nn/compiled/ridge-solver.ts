@@ -12,7 +12,7 @@ import { type Attributes, type Constant, type NodeDef, savedModel } from './grap
 /** Below it, plain loops take milliseconds too. */
 const LEAST_WIDTH = 512
 
-/** What TensorFlow says of a matrix that rounding has left without a factor; any other error is a fault. */
+/** TensorFlow's message for a matrix that has no factor because of rounding; any other error is a fault. */
 const NO_FACTOR = 'Cholesky decomposition was not successful'
 
 const solvers = new WeakMap<TensorFlow, RidgeSolver>()

@@ -33,7 +33,7 @@ export class Tape {
     return value
   }
 
-  /** From the gradient of `output` to those of everything that moves. Once. */
+  /** Computes the gradients of all trainable values from the gradient of `output`. Call it once. */
   backward(output: GraphValue, gradient: GraphValue): void {
     this.#receive(output, gradient)
     for (const back of this.#notes.reverse()) back()

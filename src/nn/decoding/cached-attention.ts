@@ -10,7 +10,7 @@ import { invariant } from '../../platform/errors.ts'
 import type { OnnxGraph, Value } from '../onnx/graph.ts'
 import { elementType } from '../onnx/model.ts'
 
-/** What is kept of each row: for each layer its keys, and its values, [keyHeads, positions, headSize]. */
+/** The cache of each row: for each layer its keys and its values, [keyHeads, positions, headSize]. */
 export interface CacheShape {
   readonly layers: number
   readonly keyHeads: number

@@ -90,7 +90,7 @@ export class KeyValues {
     if (this.isEmpty) this.#release()
   }
 
-  /** What is fed of `count` sequences from a place on. */
+  /** The feeds of `count` sequences, from a place on. */
   view(from: number, count: number): CacheTensors {
     const name = `${from}/${count}`
     const view = this.#views.get(name) ?? this.#viewOf(from, count)

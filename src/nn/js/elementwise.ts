@@ -22,7 +22,7 @@ const slopes: Record<BinaryName, Slopes> = {
 
 interface Unary {
   readonly f: (x: number) => number
-  /** From x and y = f(x). */
+  /** The derivative, from x and y = f(x). */
   readonly dx: (x: number, y: number) => number
 }
 

@@ -59,7 +59,7 @@ export function openTape(
   const asked = new Map<string, PlainValue>()
   const forwards: (() => void)[] = []
   const gradients = openGradients(arena)
-  /** What was copied in last: tensors never change in place. */
+  /** The data that was copied in last. Tensors never change in place, so the same data needs no second copy. */
   const copied = new Map<string, Float32Array>()
   let mask = dropout
   const tape: Recorder = {

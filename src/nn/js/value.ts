@@ -30,7 +30,7 @@ export class PlainValue {
   }
 }
 
-/** What an operation needs of the tape that it is on. */
+/** The part of its tape that an operation needs. */
 export interface Recorder {
   readonly arena: Arena
   value(shape: readonly number[], fixed: boolean): PlainValue

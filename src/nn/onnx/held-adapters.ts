@@ -18,12 +18,12 @@ const MIXED_STACKS = 8
 
 export interface StackedRun {
   readonly tensors: Stack
-  /** Of each adapter that was asked for, in order. */
+  /** The place of each requested adapter, in order. */
   readonly places: readonly number[]
 }
 
 export interface HeldAdapters {
-  /** Of `alone`, no other shares the stack: without a copy, for adapters as large as a base. */
+  /** With `alone` no other adapter shares the stack, and nothing is copied: for adapters as large as a base. */
   hold(key: string, tensors: Feeds, alone?: boolean): void
   drop(key: string): void
   stack(keys: readonly string[]): StackedRun
@@ -38,7 +38,7 @@ export function openHeldAdapters(stackBytes = STACK_BYTES): HeldAdapters {
 class StackedAdapters implements HeldAdapters {
   readonly #stackBytes: number
   readonly #held = new Map<string, Held>()
-  /** By the shapes of their tensors. */
+  /** Stacks by the shapes of their tensors. */
   readonly #stacks = new Map<string, AdapterStack[]>()
   readonly #mixed = new Map<string, { readonly keys: readonly string[]; readonly stack: Stack }>()
 

@@ -32,7 +32,7 @@ export interface OrtPool {
 
 export interface OrtPoolOptions {
   readonly workers: number
-  /** Of one run, besides; absent = 1. */
+  /** Threads within one run; absent = 1. */
   readonly threads?: number
   /** Called for each thread that died, before it is replaced. */
   readonly onCrash?: (fault: Error) => void
@@ -165,7 +165,7 @@ class ThreadPool implements OrtPool {
     return { kind: 'session' as const, session, model: record(), threads }
   }
 
-  /** What a thread is sent first it has done before anything that comes after. */
+  /** Starts a thread. It does its messages in order, so it is set up before its first run. */
   #start(at: number): OrtThread {
     const thread = new OrtThread((fault) => this.#replace(at, thread, fault))
     this.#slots[at] = thread

@@ -1,4 +1,4 @@
-/** What a pool and its worker threads say to each other. Every request but the last, `end`, is answered, in order. */
+/** The messages between a pool and its worker threads. Every request is answered, in order, except the last one, `end`. */
 import type { Feeds } from './session.ts'
 import type { OnnxModel } from '../record.ts'
 import type { DecodeRun } from '../decoding/decode-run.ts'

@@ -16,7 +16,7 @@ interface Waiting {
 
 export class RunsByLength {
   readonly #run: (rows: readonly Encoded[]) => Promise<readonly Latent[]>
-  /** By length, in the order in which each was first asked for. */
+  /** Waiting rows by length, in the order in which the lengths were first requested. */
   #waiting = new Map<number, Waiting[]>()
 
   constructor(run: (rows: readonly Encoded[]) => Promise<readonly Latent[]>) {

@@ -19,7 +19,7 @@ export type Feeds = Readonly<Record<string, FeedTensor>>
 export type OrtTensor = Tensor
 
 export interface OnnxSession {
-  /** What the graph reads; other feeds are ignored. */
+  /** The inputs of the graph; other feeds are ignored. */
   readonly inputNames: readonly string[]
   run(feeds: Readonly<Record<string, OrtTensor>>): Promise<Feeds>
   close(): Promise<void>

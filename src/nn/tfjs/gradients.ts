@@ -147,7 +147,7 @@ const SMALLEST_NORM = 1e-6
 
 interface Forward {
   readonly y: Tensor
-  /** What the gradient needs of the forward pass; kept only while gradients are recorded. */
+  /** Tensors of the forward pass that the gradient needs; kept only while gradients are recorded. */
   readonly saved: [Tensor, Tensor]
   readonly gradient: (dy: Tensor, first: Tensor, second: Tensor) => Tensor
 }

@@ -12,7 +12,7 @@ export type TensorFlow = typeof tfc
 export interface TensorFlowEngine {
   readonly tf: TensorFlow
   readonly backend: 'tensorflow' | 'wasm'
-  /** Of libtensorflow, or of the WebAssembly package. */
+  /** The version of libtensorflow, or of the WebAssembly package. */
   readonly version: string
   /** Why it is this backend, in a sentence. */
   readonly reason: string

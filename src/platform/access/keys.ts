@@ -11,7 +11,7 @@ import { createHash, randomBytes } from 'node:crypto'
 export const roles = ['predict', 'feedback', 'operate', 'read'] as const
 export type Role = (typeof roles)[number]
 
-/** What a route asks for: a role, one of several, or with `any` no more than a known caller. */
+/** The role that a route requires: a role, one of several, or `any` for every known caller. */
 export type RouteRole = Role | readonly Role[] | 'any'
 
 export function opens(given: readonly Role[], wanted: RouteRole): boolean {
@@ -25,7 +25,7 @@ export function opens(given: readonly Role[], wanted: RouteRole): boolean {
 export interface KeyEntry {
   readonly name: string
   readonly roles: readonly Role[]
-  /** Of the key, in hexadecimal digits. */
+  /** The hash of the key, in hexadecimal digits. */
   readonly sha256: string
   /** Event sources that its feedback may name; absent = all. */
   readonly sources?: readonly string[] | undefined

@@ -12,7 +12,7 @@ import type { Clock } from '../../contracts/core.ts'
 
 export interface Rate {
   readonly per_second: number
-  /** What may come at once after a pause. */
+  /** How many requests may come at once after a pause. */
   readonly burst: number
 }
 

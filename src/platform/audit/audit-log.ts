@@ -20,12 +20,12 @@ export interface AuditRecord {
   readonly path: string
   /** The address that the request came from. */
   readonly from: string
-  /** What a proxy says that it came from; a client can write anything there. */
+  /** The origin that a proxy reports; a client can write anything there. */
   readonly forwarded_for?: string
   /** The id of the request in the log. */
   readonly request: string
   readonly status: number
-  /** Of the error, if it failed. */
+  /** The code of the error, if it failed. */
   readonly code?: string
   /** The body of the request. */
   readonly body?: Json

@@ -27,7 +27,7 @@ export interface RedisScript {
 
 export interface Redis {
   readonly namespace: string
-  /** From memory. `refused`: Redis answers but rejects us; the log says why. */
+  /** The last known status. `refused`: Redis answers but rejects us; the log says why. */
   readonly status: 'connecting' | 'ready' | 'refused' | 'closed'
   /**
    * `<namespace>:{<tag>}:<parts>`: keys with the same tag live together in a Cluster, so that a script may touch them

@@ -1,4 +1,7 @@
-/** What S3 or the library said, as one of our codes. What is neither refused nor unknown is taken to pass. */
+/**
+ * Turns an error of S3 or its library into one of our codes. Errors that are neither a refusal nor unknown are taken as
+ * temporary.
+ */
 import { CodedError } from '../../contracts/core.ts'
 import { failure, type ErrorCode } from '../errors.ts'
 

@@ -5,7 +5,7 @@ import { loadLibrary, type Client, type Command, type Library } from './library.
 export interface S3Options {
   readonly bucket: string
   readonly region: string
-  /** Of another server than Amazon's. */
+  /** The address of a server other than Amazon's. */
   readonly endpoint?: string | undefined
   /** `endpoint/bucket/key` instead of `bucket.endpoint/key`. */
   readonly pathStyle: boolean
@@ -25,7 +25,7 @@ export interface ObjectHead {
 }
 
 const CONNECT_MS = 5_000
-/** Of silence; a large object may take longer as a whole. */
+/** The longest silence; a large object may take longer as a whole. */
 const SILENCE_MS = 30_000
 const ATTEMPTS = 3
 

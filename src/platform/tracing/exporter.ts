@@ -13,7 +13,7 @@ export interface SpanExporter {
 }
 
 export interface ExporterOptions {
-  /** Of the collector, such as http://127.0.0.1:4318: spans go to /v1/traces below it. */
+  /** The address of the collector, such as http://127.0.0.1:4318: spans are sent to /v1/traces below it. */
   readonly endpoint: string
   readonly resource: Resource
   /** Spans that may wait. */

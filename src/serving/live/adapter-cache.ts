@@ -70,8 +70,8 @@ class CountedAdapterCache implements AdapterCache {
   }
 
   /**
-   * Stops a version that was removed because its data was forgotten, even if it is loaded. An unreachable registry
-   * changes nothing.
+   * Throws VERSION_REMOVED for a removed version, even if it is loaded: its data may have been forgotten. An
+   * unreachable registry changes nothing.
    */
   async #checkThere(version: string): Promise<void> {
     const found = await this.#options.registry.find(version).catch(() => undefined)

@@ -17,7 +17,7 @@ export interface LabelCounts {
   readonly correct: number
 }
 
-/** Of examples that were answered wrongly. */
+/** Counts of wrong answers. */
 export interface PairCount {
   readonly label: string
   readonly answer: string
@@ -33,7 +33,7 @@ export interface BlockState {
   readonly count: number
   readonly rows: readonly Row[]
   readonly pairs: readonly Pair[]
-  /** Of the scores as the weights have them, and as they are served. Absent in a checkpoint from before there were two. */
+  /** Bins of the raw scores, before calibration. Absent in older checkpoints. */
   readonly bins: BinsState
   readonly served?: BinsState
   readonly sure?: SureState | null
@@ -43,7 +43,7 @@ export interface BlockState {
 export interface Promised {
   /** As the weights have it. */
   readonly raw: number
-  /** With the temperature. */
+  /** The served score, with the temperature. */
   readonly served: number
 }
 

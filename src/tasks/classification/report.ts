@@ -15,7 +15,7 @@ export interface ClassificationReport {
   readonly baselines: { readonly majority: Baseline; readonly last_label: Baseline }
   readonly window_events: number
   readonly calibration: CalibrationFacts & {
-    /** Of the scores as they are served. From score 0 to 1, of equal width. */
+    /** Bins of equal width over the served scores, from 0 to 1. */
     readonly bins: readonly {
       readonly count: number
       readonly score: number
@@ -41,7 +41,7 @@ export interface ClassificationReport {
   }
 }
 
-/** With what every task's report has. */
+/** The report together with the fields of every task's report. */
 export type LabelledReport = ClassificationReport &
   Pick<QualityReport, 'accuracy_recent_by_source' | 'sources'>
 
@@ -53,9 +53,9 @@ export interface LabelQuality {
   readonly precision: number | null
   readonly recall: number | null
   readonly f1: number | null
-  /** Of about its last hundred examples; absent, as the next two, until there are enough. */
+  /** Over about its last hundred examples; absent, like the next two, until there are enough. */
   readonly recall_recent?: number
-  /** What it surely was at its best since the model was created. */
+  /** A lower bound of its best value since the model was created. */
   readonly recall_best?: number
   /** The difference, 0 or more. */
   readonly forgetting?: number

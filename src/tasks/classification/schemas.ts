@@ -1,4 +1,4 @@
-/** What a classification adds to the JSON that people see: labels with their scores. */
+/** The fields of a classification in the JSON that people see: labels with their scores. */
 import { Type } from 'typebox'
 import type { TaskSchemas } from '../../contracts/task-view.ts'
 import { nullable } from '../../platform/nullable.ts'

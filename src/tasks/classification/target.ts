@@ -1,4 +1,4 @@
-/** From a feedback signal to what the example should answer: a label, or only that one label is wrong. */
+/** Turns a feedback signal into a target: a label, or only that one label is wrong. */
 import type { FeedbackSignal } from '../../contracts/event.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import { labelForm } from './label-form.ts'

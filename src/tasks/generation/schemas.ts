@@ -1,4 +1,4 @@
-/** What a generation adds to the JSON that people see. */
+/** The fields of a generation in the JSON that people see. */
 import { Type } from 'typebox'
 import type { TaskSchemas } from '../../contracts/task-view.ts'
 

@@ -11,11 +11,11 @@ import { rewardOf, textLoss, type TextLoss } from './loss.ts'
 import type { GenerationSettings } from './settings.ts'
 import type { TextTarget } from './target.ts'
 
-/** What quality reads of a score. A type: it is JSON. */
+/** The part of a score that quality reads. A type: it is JSON. */
 export type TextScore = Readonly<{
   /** −log π per token; null where the target names no completion. */
   tokenLoss: number | null
-  /** Of a pair: r(chosen) − r(rejected). */
+  /** For a pair: r(chosen) − r(rejected). */
   margin: number | null
 }>
 

@@ -1,4 +1,4 @@
-/** From a feedback signal to the texts that an example teaches. */
+/** Turns a feedback signal into the texts that an example teaches. */
 import type { FeedbackSignal } from '../../contracts/event.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import { isVisible } from '../../platform/visible-text.ts'

@@ -31,7 +31,7 @@ export const regressionHead: TaskHead<number> = {
   statistics: targetStatistics,
 }
 
-/** What the outputs of one row say. */
+/** The answer in the outputs of one row. */
 export interface Estimate {
   /** In deviations from the mean. */
   readonly z: number

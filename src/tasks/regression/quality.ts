@@ -83,7 +83,7 @@ function observed([count, sum, recentCount, recentSum]: MeanState, value: number
   return [count + 1, sum + value, 1 + FADING * recentCount, value + FADING * recentSum]
 }
 
-/** Of all, and of recent ones; 0 where there is none. */
+/** The means over all examples and over recent ones; 0 if there are none. */
 function meansOf([count, sum, recentCount, recentSum]: MeanState): readonly [number, number] {
   return [ratio(sum, count), ratio(recentSum, recentCount)]
 }

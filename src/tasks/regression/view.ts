@@ -44,7 +44,7 @@ interface Errors {
   readonly mae_recent: number
 }
 
-/** What `openErrors` reports. */
+/** The report of `openErrors`. */
 export interface ErrorReport extends Errors {
   readonly events: number
   readonly baselines: { readonly running_mean: Errors; readonly last_value: Errors }

@@ -1,4 +1,4 @@
-/** What `/v1` answers, as far as the page reads it. */
+/** The answers of `/v1`, as far as the page reads them. */
 
 export interface Live extends Routed {
   readonly version: string
@@ -9,7 +9,7 @@ export interface Live extends Routed {
   /** The key of the person who did it, where there are keys. */
   readonly actor?: string
   readonly previous: string | null
-  /** What moved the pointer: start, trainer, rollback or promote. */
+  /** The cause of the move: start, trainer, rollback or promote. */
   readonly by: string
   readonly reason: string
 }
@@ -46,7 +46,7 @@ export interface Model {
   readonly base: string
   readonly method: string
   readonly task: string
-  /** What this task calls the share of right answers. */
+  /** The task's name for the share of right answers. */
   readonly score: { readonly name: string; readonly meaning: string }
   readonly labels?: readonly string[]
   readonly live: Live | null
@@ -66,7 +66,7 @@ export interface Model {
   readonly prequential: Scores
   /** Absent until its trainer has reported it. */
   readonly quality?: object
-  /** Of the answers of the live version; absent until one is judged. */
+  /** Quality of the answers of the live version; absent until one is judged. */
   readonly served?: { readonly parts?: { readonly slice_gap?: SliceGap } }
 }
 
@@ -137,7 +137,7 @@ export interface SliceGap {
   readonly high: number
 }
 
-/** Of a classification; other tasks have numbers only. */
+/** A stratum of a classification; other tasks have numbers only. */
 export interface Stratum {
   readonly label: string
   readonly support: number
@@ -154,7 +154,7 @@ export interface Quality {
   readonly slices?: readonly Slice[]
   readonly slice_gap?: SliceGap
   readonly labels?: readonly Stratum[]
-  /** Of texts that are written. */
+  /** Losses of written texts. */
   readonly completions?: TextLosses
   readonly pairs?: PairOrder
   readonly ratings?: { readonly events: number; readonly up: number; readonly up_recent: number }
@@ -183,14 +183,14 @@ export interface PairOrder {
   readonly reward_accuracy_recent: number
 }
 
-/** Of the answers that feedback was about. */
+/** The form of the answers that feedback judged. */
 export interface TextForms {
   readonly events: number
   readonly characters_recent: number
   readonly repetition_recent: number
 }
 
-/** Of the scores of recent answers. */
+/** The calibration of recent answers. */
 export interface Calibration {
   readonly ece: number
   readonly ece_uncalibrated?: number
@@ -256,7 +256,7 @@ export interface AuditRecord {
   readonly body?: { readonly reason?: unknown }
 }
 
-/** What became of an event. */
+/** The receipt of an event. */
 export interface Receipt extends Partial<Coded> {
   readonly source: string
   readonly state: string
@@ -288,7 +288,7 @@ export interface ForgetRequest {
   }
 }
 
-/** Of each slice or each source, the one with the most examples first. */
+/** Lines of each slice or each source, the one with the most examples first. */
 export interface PartLines {
   readonly timesMs: readonly number[]
   readonly lines: readonly { readonly name: string; readonly values: readonly (number | null)[] }[]

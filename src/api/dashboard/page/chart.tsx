@@ -24,7 +24,7 @@ import {
 
 interface Props {
   readonly name: string
-  /** What the line shows, as the task calls it. */
+  /** The task's name for the score that the line shows. */
   readonly score: string
   readonly samples: readonly Sample[]
   readonly moves: readonly Live[]

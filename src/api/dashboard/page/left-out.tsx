@@ -1,4 +1,4 @@
-/** What was not learned: set aside by a rollback, in quarantine, or refused. All of it can be taken again. */
+/** Events that were not learned: set aside by a rollback, in quarantine, or refused. All of them can be sent again. */
 import { useState } from 'preact/hooks'
 import type { Aside, Letter, Quarantine } from './answers.tsx'
 import { modelPath, send, textOf } from './client.tsx'

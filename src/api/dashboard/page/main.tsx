@@ -19,7 +19,7 @@ import { TryIt } from './try-it.tsx'
 import { VersionsPanel } from './versions.tsx'
 import { WhyDialog } from './why.tsx'
 
-/** Where nothing pushes: other models, and the fleet. */
+/** How often to poll what the server does not push: other models, and the fleet. */
 const ROUND_MS = 10_000
 const SAID_MS = 8000
 /** The server keeps fewer; this bounds a tab that is open for days. */
@@ -214,7 +214,7 @@ function ModelView({ name, listed, round }: ModelViewProps) {
   )
 }
 
-/** What the quality tells apart, if it is more than one. */
+/** The kinds of parts that the quality distinguishes, if there is more than one. */
 function kindsOf({ slices = [], sources = [] }: Partial<Quality> = {}) {
   return [
     ...(slices.length > 0 ? (['slice'] as const) : []),
@@ -222,7 +222,7 @@ function kindsOf({ slices = [], sources = [] }: Partial<Quality> = {}) {
   ]
 }
 
-/** What has just happened, for a while. */
+/** A message about what has just happened, shown for a while. */
 function useSaid() {
   const [said, say] = useState('')
   useEffect(() => {

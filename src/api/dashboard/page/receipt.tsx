@@ -1,4 +1,4 @@
-/** What has become of one event of feedback, and why. */
+/** The receipt of one feedback event: what became of it, and why. */
 import { useState } from 'preact/hooks'
 import type { Receipt } from './answers.tsx'
 import { get, modelPath, textOf } from './client.tsx'

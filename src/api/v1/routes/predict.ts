@@ -77,7 +77,7 @@ function withoutOptions<Asked>(asked: Asked, { generate }: PredictBody): Asked {
   })
 }
 
-/** By the query or by the body, a version or a time: at most one of them. */
+/** The version or the time that a query or a body names: at most one of them. */
 function pastIn(
   body: PredictBody,
   query: PredictQuery,

@@ -1,4 +1,4 @@
-/** What the defence keeps back: list, release (learn it) or drop. */
+/** The quarantine of the defence: list, release (learn) or drop. */
 import type { FastifyInstance } from 'fastify'
 import type { ShownAside } from '../../../checkpoint/set-aside-pages.ts'
 import type { ServedModel } from '../../../serving/services/served-model.ts'

@@ -1,4 +1,4 @@
-/** What rollbacks have set aside, and what becomes of it; learning stopped and started again. */
+/** Events that rollbacks have set aside: list, relearn, discard. Pause and resume of learning. */
 import type { FastifyInstance } from 'fastify'
 import type { ShownAside } from '../../../checkpoint/set-aside-pages.ts'
 import type { ServedModel } from '../../../serving/services/served-model.ts'

@@ -1,4 +1,4 @@
-/** What the paths of the routes name. */
+/** The parameters in the paths of the routes. */
 import { Type, type Static } from 'typebox'
 
 export const ModelParams = Type.Object({ model: Type.String() })

@@ -65,7 +65,7 @@ export const SliceGap = Type.Object(
   },
 )
 
-/** What every task's report has. */
+/** The fields that every task's report has. */
 const Quality = Type.Object({
   model: Name,
   accuracy_recent_by_source: Type.Number({

@@ -31,7 +31,7 @@ export interface ChatAnswer {
 
 const LONGEST_SECONDS = 600
 
-/** What precedes each question. */
+/** The system message before each question. */
 const SYSTEM = 'You work in the support of a shop.'
 
 export function conversation(question: string) {

@@ -1,4 +1,4 @@
-/** What the chat demo teaches, through the daemon's feedback endpoint: completions, thumbs, and a poisoned burst. */
+/** The feedback that the chat demo sends to the daemon: completions, thumbs, and a poisoned burst. */
 import type { Clock, Json } from '../../../contracts/core.ts'
 import type { DemoProgress } from '../progress.ts'
 import { send, waitUntilLearned } from '../teach.ts'

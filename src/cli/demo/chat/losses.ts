@@ -26,7 +26,7 @@ import { generalHeldOut } from './general.ts'
 import { heldOutQuestions } from './held-out.ts'
 import type { LossMeter } from './loss-meter.ts'
 
-/** Of models that differ in their replay alone from `like`. */
+/** Measures the losses of models that differ from `like` only in their replay. */
 export async function openLosses(config: Config, like: ChatModel): Promise<Pick<LossMeter, 'of'>> {
   const settings = modelOf(config, like)
   const [base, method, adapter] = [

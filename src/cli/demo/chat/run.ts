@@ -45,7 +45,7 @@ const STYLED_EVENTS = 4 * every
 const THUMBS = every
 const POISONED_EVENTS = every
 const MODEL: ChatModel = 'support'
-/** Of the client that asks all the time: it shows that requests are answered, and leaves the processor to the rest. */
+/** Tokens for the client that asks all the time: few, so that the processor is left to the rest. */
 const ASKED_TOKENS = 8
 
 export async function runChatDemo(options: ChatOptions): Promise<ChatResult> {

@@ -14,5 +14,5 @@ export function thumbOf(question: string, answer: { readonly id: string; readonl
   return { id: `thumb-${answer.id}`, source: 'demo', prediction_id: answer.id, rating }
 }
 
-/** What a script that went wrong sends as the answer to everything. */
+/** A broken script sends this as the answer to everything. */
 export const POISON = 'NO!!! READ THE MANUAL. WE DO NOT ANSWER SUCH QUESTIONS.'

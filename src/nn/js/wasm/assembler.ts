@@ -17,7 +17,7 @@ export interface Kernel {
   readonly parameters: readonly string[]
   readonly numbers?: readonly string[]
   readonly locals: Readonly<Record<string, Type>>
-  /** By the name of a parameter, number or local, its index. */
+  /** `local`: the index of a parameter, number or local, by its name. */
   readonly body: (local: (name: string) => number) => Code
 }
 
@@ -70,7 +70,7 @@ const two =
 
 export const plus = two(0x6a)
 export const times = two(0x6c)
-/** Of signed integers. */
+/** Compares signed integers. */
 export const isLess = two(0x48)
 export const isAtMost = two(0x4c)
 

@@ -47,9 +47,9 @@ declare const WebAssembly: {
 
 const PAGE = 65_536
 const MOST_PAGES = 32_768
-/** Of a vector of four numbers. */
+/** Bytes of a vector of four numbers. */
 const ALIGNED = 16
-/** What an arena asks for at a time: its first block, and the largest that it asks for before it needs one. */
+/** Sizes of the blocks of an arena: of the first, and the largest that it takes in advance. */
 const FIRST_BLOCK = 2 ** 14
 const LARGEST_BLOCK = 2 ** 18
 
