@@ -49,7 +49,7 @@ export const errorTable = {
   FEEDBACK_UNKNOWN: {
     status: 404,
     exit: 66,
-    fix: 'give the source of the event (?source=, in the CLI --source); an event that was refused in the answer to it has no receipt, and receipts end with limits.seen_events',
+    fix: 'give the source of the event (?source=, or --source in the CLI); an event that was refused at once has no receipt, and receipts are kept for the last limits.seen_events events',
   },
   DEAD_LETTER_UNKNOWN: {
     status: 404,
@@ -69,12 +69,12 @@ export const errorTable = {
   TIME_BEFORE_HISTORY: {
     status: 404,
     exit: 66,
-    fix: 'name a later time; GET /v1/models/{model}/history shows the oldest move that is kept, and limits.moves how many are',
+    fix: 'name a later time: GET /v1/models/{model}/history shows the oldest move that is kept, and limits.moves sets how many are kept',
   },
   HISTORY_BROKEN: {
     status: 500,
     exit: 65,
-    fix: 'moves of the live pointer were changed or taken away after they were made: compare registry.db, or the Redis of the fleet, with a backup',
+    fix: 'moves of the live pointer were changed or removed after they were made: compare registry.db, or the Redis of the fleet, with a backup',
   },
   ROLLBACK_IMPOSSIBLE: {
     status: 409,
@@ -101,7 +101,7 @@ export const errorTable = {
   KERNEL_MEMORY_FULL: {
     status: 500,
     exit: 71,
-    fix: 'raise limits.kernel_memory_bytes, or let the model be smaller: fewer labels, fewer features, or fewer models in one trainer (isolate: true)',
+    fix: 'raise limits.kernel_memory_bytes, or make the model smaller: fewer labels, fewer features, or fewer models in one trainer (isolate: true)',
   },
   PINS_FULL: {
     status: 409,
@@ -189,19 +189,19 @@ export const errorTable = {
     status: 504,
     exit: 75,
     retriable: true,
-    fix: 'the trainer is not there yet: check its lag and state, try again, or raise limits.wait_for_ms',
+    fix: 'the trainer has not reached this position yet: check its lag and state, try again, or raise limits.wait_for_ms',
   },
   TRAINER_STALLED: {
     status: 503,
     exit: 75,
     retriable: true,
-    fix: 'its process hangs or gets no CPU time: it is killed and restarted after two minutes; check the load of the machine',
+    fix: 'the trainer process hangs or gets no CPU time: it is killed and restarted after two minutes; check the load of the machine',
   },
   TRAINER_BUSY: {
     status: 503,
     exit: 75,
     retriable: true,
-    fix: 'it is in an update, or starts: ask again in a minute; antikythera status shows its state',
+    fix: 'the trainer is starting, or in the middle of an update: ask again in a minute; antikythera status shows its state',
   },
   SHUTTING_DOWN: {
     status: 503,
@@ -258,7 +258,7 @@ export const errorTable = {
   CHAT_TEMPLATE_FAILED: {
     status: 400,
     exit: 65,
-    fix: 'send a conversation that the template of the base takes: most want user and assistant in turns',
+    fix: 'send a conversation that the template of the base accepts: most want user and assistant to alternate',
   },
   FEATURES_INVALID: {
     status: 400,
@@ -283,7 +283,7 @@ export const errorTable = {
   PREFERENCE_INVALID: {
     status: 400,
     exit: 65,
-    fix: 'send chosen and rejected together, two answers that differ; what has no worse one is a completion',
+    fix: 'send chosen and rejected together, as two different answers; send a single good answer as a completion',
   },
   LABEL_UNKNOWN: {
     status: 400,
@@ -308,7 +308,7 @@ export const errorTable = {
   SIGNAL_UNSUPPORTED: {
     status: 400,
     exit: 65,
-    fix: 'send what the task of this model learns from: GET /v1/models/{model} names the task',
+    fix: 'send feedback that the task of this model learns from: GET /v1/models/{model} names the task',
   },
   NO_LABELS: {
     status: 409,
@@ -338,7 +338,7 @@ export const errorTable = {
   STEP_DROPPED: {
     status: 400,
     exit: 65,
-    fix: 'check its numbers: features too large, or a learning rate too high; send it again after the fix',
+    fix: 'check whether its features are too large or the learning rate is too high, and send it again after the fix',
   },
   TRAINED_ELSEWHERE: {
     status: 409,
@@ -397,12 +397,12 @@ export const errorTable = {
   GOLDEN_INVALID: {
     status: 500,
     exit: 78,
-    fix: 'correct the file of `promotion: { policy: golden, file: … }` at this line: each line is an event with its input and what is right',
+    fix: 'correct the file of `promotion: { policy: golden, file: … }` at this line: each line is an event with its input and the right answer',
   },
   PLUGIN_MISSING: {
     status: 500,
     exit: 78,
-    fix: 'correct the path under plugins; it starts at the folder of the config file',
+    fix: 'correct the path under plugins; it is relative to the folder of the config file',
   },
   PLUGIN_BROKEN: {
     status: 500,
@@ -494,7 +494,7 @@ export const errorTable = {
   STORE_OUTDATED: {
     status: 500,
     exit: 78,
-    fix: 'start the daemon once with this data_dir in the newest version',
+    fix: 'start the newest version of the daemon once with this data_dir',
   },
   RECOVER_IMPOSSIBLE: {
     status: 500,
@@ -504,7 +504,7 @@ export const errorTable = {
   CHECKPOINT_FOREIGN: {
     status: 500,
     exit: 78,
-    fix: 'the state belongs to another base, task or method; choose another data_dir',
+    fix: 'the state belongs to another base, task or method: restore that setting, or choose another data_dir',
   },
 
   // bases and adapters
@@ -516,7 +516,7 @@ export const errorTable = {
   BASE_INVALID: {
     status: 500,
     exit: 65,
-    fix: 'it must be a folder with config.json, tokenizer.json and model.safetensors, of a BERT-family encoder (bert) or a Llama-family decoder (causal), or a GGUF file (causal)',
+    fix: 'name a folder with config.json, tokenizer.json and model.safetensors of a BERT-family encoder (bert) or a Llama-family decoder (causal), or a GGUF file (causal)',
   },
   BASE_UNSUPPORTED: { status: 500, exit: 65, fix: 'see the table of bases in README.md' },
   PICKLE_REFUSED: { status: 500, exit: 65, fix: 'convert the weights to model.safetensors' },
@@ -534,7 +534,7 @@ export const errorTable = {
   ADAPTER_TENSORS: {
     status: 500,
     exit: 65,
-    fix: 'the adapter does not fit this base, method or labels',
+    fix: 'use an adapter that was made for this base, method and labels',
   },
   IMPORT_REFUSED: {
     status: 409,
@@ -549,19 +549,19 @@ export const errorTable = {
   VERSION_EXISTS: {
     status: 409,
     exit: 65,
-    fix: 'this version id already exists with other content',
+    fix: 'choose another version id: this one already exists with other content',
   },
   VERSION_CORRUPT: {
     status: 500,
     exit: 65,
-    fix: 'the version folder is damaged; roll back to another version, or restore the folder',
+    fix: 'roll back to another version, or restore the version folder, which is damaged',
   },
   VERSION_NOT_FINITE: {
     status: 409,
     exit: 65,
-    fix: 'its numbers overflowed during training; choose another version',
+    fix: 'choose another version: the numbers of this one overflowed during training',
   },
-  VERSION_FOREIGN: { status: 409, exit: 65, fix: 'it was made for another base or task' },
+  VERSION_FOREIGN: { status: 409, exit: 65, fix: 'choose a version that was made for this base and task' },
   MODEL_PULL_FAILED: {
     status: 500,
     exit: 69,
@@ -630,16 +630,16 @@ export const errorTable = {
     exit: 70,
     fix: 'check whether something else uses the namespace, and see the cause in the log',
   },
-  // where a fleet keeps its bytes
+  // the bytes of a fleet
   BLOB_MISSING: {
     status: 500,
     exit: 74,
-    fix: 'a daemon that has it on its disk puts it back within seconds; otherwise roll back to another version. Nothing but Antikythera may remove what lies under fleet.blobs',
+    fix: 'a daemon that has a copy on its disk restores it within seconds; otherwise roll back to another version. Only Antikythera may remove files under fleet.blobs',
   },
   BLOB_CORRUPT: {
     status: 500,
     exit: 74,
-    fix: 'it was altered where fleet.blobs keeps it; a daemon that has it on its disk puts it back within seconds',
+    fix: 'it was changed under fleet.blobs; a daemon that has a copy on its disk restores it within seconds',
   },
   BLOBS_UNAVAILABLE: {
     status: 503,
@@ -710,7 +710,7 @@ export function isRetriable(code: ErrorCode): boolean {
   return entry.retriable === true
 }
 
-/** What to do about an error. */
+/** The fix for an error: its own, or else that of the table. */
 export function fixOf(error: CodedError): string {
   return error.fix ?? entryOf(error.code).fix
 }

@@ -71,7 +71,10 @@ function movesOf(before: readonly string[], now: readonly string[]): Moves {
   return now.map((name) => places.get(name) ?? -1)
 }
 
-/** Whether a layer's weights differ. The row of ones that spreads a flag differs only in its length. */
+/**
+ * Whether a weight of the layers has changed. The row of ones that spreads a flag is left out: only its length can
+ * change.
+ */
 function isOther(before: Tensors, now: Tensors, name: string): boolean {
   const [one, other] = [before.get(name), now.get(name)]
   if (!name.startsWith('hidden.') || one === undefined || other === undefined) return false

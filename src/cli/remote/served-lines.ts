@@ -9,7 +9,7 @@ interface Part {
   readonly error: number
 }
 
-/** The part of the daemon's description of a model. */
+/** Served answers in the daemon's description of a model. */
 export interface Served {
   readonly count: number
   readonly error: number

@@ -165,7 +165,7 @@ class ThreadPool implements OrtPool {
     return { kind: 'session' as const, session, model: record(), threads }
   }
 
-  /** Starts a thread. It does its messages in order, so it is set up before its first run. */
+  /** Starts a thread. It handles messages in order, so it has its sessions and adapters before its first run. */
   #start(at: number): OrtThread {
     const thread = new OrtThread((fault) => this.#replace(at, thread, fault))
     this.#slots[at] = thread

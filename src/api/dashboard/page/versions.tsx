@@ -16,7 +16,7 @@ interface Props {
 
 export function VersionsPanel({ page, isFirst, live, ...on }: Props) {
   const { next } = page ?? {}
-  /** Whether the model writes texts, and its versions have thumbs. */
+  /** Whether there is a column of thumbs: only models that write texts have them. */
   const hasThumbs = page?.items.some((each) => ratedUp(each) !== undefined) === true
   const liveAt = page?.items.findIndex((each) => each.live) ?? -1
   /** Behind the live one in the list is older; where that is on an earlier page, all of this one is. */
