@@ -1,5 +1,5 @@
 /**
- * The rows that are learned again after somebody's data was forgotten: the learner has gone back to a version without
+ * The rows that are learned again after data was forgotten: the learner has gone back to a version without
  * that data, and learns the rest in its old order. The state of each row is in the checkpoint; the queue only
  * remembers their order.
  */
