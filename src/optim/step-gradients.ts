@@ -59,10 +59,7 @@ function taughtIn(
 }
 
 /** How far the adapter has moved from the base, where the task measures it. Not differentiated. */
-function driftOf(
-  rows: readonly TrainRow[],
-  { engine, task }: GradientParts,
-): number | undefined {
+function driftOf(rows: readonly TrainRow[], { engine, task }: GradientParts): number | undefined {
   if (task.texts === undefined) return undefined
   const beside = rows.flatMap((row) => row.beside ?? [])
   return beside.length === 0 ? undefined : task.texts.drift(engine.logits(beside))

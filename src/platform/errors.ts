@@ -561,7 +561,11 @@ export const errorTable = {
     exit: 65,
     fix: 'choose another version: the numbers of this one overflowed during training',
   },
-  VERSION_FOREIGN: { status: 409, exit: 65, fix: 'choose a version that was made for this base and task' },
+  VERSION_FOREIGN: {
+    status: 409,
+    exit: 65,
+    fix: 'choose a version that was made for this base and task',
+  },
   MODEL_PULL_FAILED: {
     status: 500,
     exit: 69,

@@ -50,7 +50,7 @@ test('a trainer that ends before the first event comes leaves the first version 
   const world = openWorld({ s: [] })
   await runToEnd(world, setting)
   const restarted = logIn(world).log
-  expect(restarted.end).toBe(0)
+  expect(restarted.size).toBe(0)
   expect(restarted.versions.all).toEqual([{ id: 1, version: 'v0', parent: 0, end: 0 }])
 })
 

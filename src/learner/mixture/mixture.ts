@@ -4,7 +4,12 @@
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import type { Latent } from '../../contracts/network.ts'
-import { experts, type Memory, type MemoryItem, type MixturePolicy } from '../../contracts/policy.ts'
+import {
+  experts,
+  type Memory,
+  type MemoryItem,
+  type MixturePolicy,
+} from '../../contracts/policy.ts'
 import type { Head, Target } from '../../contracts/example.ts'
 import type { Classes } from '../../contracts/task.ts'
 import { mixtureTensors } from '../../nn/mixture.ts'
