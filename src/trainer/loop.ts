@@ -33,7 +33,7 @@ export interface Loop {
    * for a bug of ours. Call it once.
    */
   run(signal: AbortSignal): Promise<void>
-  /** Tells the loop that there may be new records, or another live version. */
+  /** Wakes the loop: there may be new records, or another live version. */
   wake(): void
   status(): TrainerStatus
   /** Takes longer than `status`, and is reported less often. */
