@@ -1,5 +1,5 @@
 /**
- * The one table of concrete parts: what each name in a config means. A new part is its own file or folder and a line here;
+ * The one table of concrete parts, by their names in a config. A new part is its own file or folder and a line here;
  * the config's schema, its defaults and the tables of the documentation follow from it. No other file names one.
  */
 import { fileDeadLetters, fileSourcePlugin } from '../connectors/file/plugin.ts'
@@ -131,7 +131,7 @@ export const sources = {
   redis: redisSourcePlugin,
 } satisfies Readonly<Record<string, SourcePlugin>>
 
-/** Under `sinks:`, by what goes there. */
+/** Under `sinks:`, by the kind of data. */
 export const sinks = {
   dead_letters: {
     file: fileDeadLetters,
@@ -199,7 +199,7 @@ export const policies = {
   } satisfies PolicyTable<Rollback>,
 }
 
-/** What a config means that names none. */
+/** The defaults of a config that names none. */
 export const defaults = {
   base: 'use-lite',
   method: 'lora',

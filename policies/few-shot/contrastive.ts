@@ -1,6 +1,6 @@
 /**
  * Contrastive learning for the first labelled examples: the embeddings of two examples of one class are pulled together,
- * those of different classes are pushed apart, and the head is fitted to what comes out. From n examples of a batch a step
+ * those of different classes are pushed apart, and the head is fitted to the result. From n examples of a batch a step
  * learns n² pairs, where cross-entropy learns n answers.
  *
  *   L = Σᵢ wᵢ/Σw · −1/|P(i)| · Σ_{p ∈ P(i)} log softmaxⱼ≠ᵢ(zᵢ·zⱼ/τ)ₚ,     z = x/‖x‖,  P(i) = others of the class of i

@@ -10,7 +10,7 @@
  * of the windows of a sound version end in a rollback.
  *
  * The server watches, because only the server sees answers that fail; the trainer follows its move as it follows a person's
- * rollback. What the caller did wrong, a full queue and an aborted request are no failures.
+ * rollback. Errors of the caller, a full queue and an aborted request are no failures.
  *
  * See `../sequential-test.ts` for the test and its reference.
  */

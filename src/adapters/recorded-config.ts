@@ -23,7 +23,7 @@ function nameOfRecorded(name: string): string | undefined {
 
 function renamed(config: AdapterConfig, nameOf: (name: string) => string | undefined) {
   const entries = Object.entries(config).map(([name, value]) => [nameOf(name) ?? name, value])
-  // What every method has keeps its name.
+  // Fields that every method has keep their name.
   return Object.fromEntries(entries) as AdapterConfig
 }
 

@@ -173,7 +173,10 @@ function cpuSeconds(): number {
   return (user + system) / 1e6
 }
 
-/** In layers: what lies below the cut, and what lies above it with the head, which is about a twentieth of a layer. */
+/**
+ * The cost of a row in layers: below the cut, and above it together with the head, which is about a twentieth of a
+ * layer.
+ */
 function rowCostOf({ adapter }: ModelConfig, { network }: Base): RowCost {
   const trunk = cutOf(adapter.tail_layers, network.layers)
   return { trunk, tail: network.layers - trunk + 0.05 }

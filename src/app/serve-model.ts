@@ -1,4 +1,4 @@
-/** One model as the server has it: its live version, its feedback, and what is shown of it. */
+/** The server's part of one model: its live version, its feedback, and its state for people. */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { openReceiptReader, type ReceiptReader } from '../checkpoint/event-log/receipts.ts'

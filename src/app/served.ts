@@ -1,6 +1,6 @@
 /**
  * The server's side of each model, as the role of the daemon wants it: its stores on this machine, the engine of its base
- * and its live version; or, where it only trains, what is watched of it.
+ * and its live version; or, if it only trains, the parts that it watches.
  */
 import { join } from 'node:path'
 import { folderOf } from '../config/model-parts.ts'

@@ -78,7 +78,7 @@ export function shareModel(
   return { forwarder, predictions }
 }
 
-/** Sends what lies in the file, and what comes. */
+/** Sends the messages in the file, and those that come later. */
 export async function sendLetters(
   site: DaemonContext,
   model: string,

@@ -1,4 +1,4 @@
-/** A network in Hugging Face's layout, with its tokenizer: what encoders and decoders have in common as bases. */
+/** A network in Hugging Face's layout with its tokenizer: the shared part of encoders and decoders as bases. */
 import type { Json, Tensors } from '../contracts/core.ts'
 import type { Base, LanguageModel } from '../contracts/base.ts'
 import type { Encoded, Network } from '../contracts/network.ts'

@@ -1,5 +1,5 @@
 /**
- * What was asked to be forgotten, and how far each request is. Part of the checkpoint, so that a crash at any place goes on
+ * Requests to forget, and the progress of each. Part of the checkpoint, so that a crash at any place goes on
  * with it. A rule remains of a request, with hashes instead of names: a record of before the request that is read again
  * later, from a Kafka topic for example, is refused.
  */
@@ -8,7 +8,7 @@ import type { EventIdentity } from '../contracts/core.ts'
 import type { Positions } from '../contracts/source.ts'
 import type { ForgetRequest, Routing } from '../versions/contract.ts'
 
-/** How many rows or files went, by what held them. */
+/** How many rows or files were removed, by place. */
 export type ErasedCounts = Readonly<Record<string, number>>
 
 export interface ForgetTask {

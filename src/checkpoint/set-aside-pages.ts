@@ -1,5 +1,5 @@
 /**
- * What a trainer has set aside, as the server shows it: read from the checkpoint, which the trainer alone writes. One page
+ * Reads the events that a trainer has set aside, for the server. Only the trainer writes the checkpoint. One page
  * is looked at by the primary key.
  */
 import { existsSync } from 'node:fs'

@@ -12,8 +12,8 @@ export function isClosedForm(adapter: ChosenMethod): boolean {
 type Rehearsal = Pick<ModelConfig, 'train' | 'replay'>
 
 /**
- * Sums count every example, and would count a replayed one twice: a closed form replays nothing, and keeps what it
- * needs to unlearn an example.
+ * Sums count every example, and would count a replayed one twice: a closed form replays nothing, but stores enough to
+ * unlearn an example.
  */
 export function rehearsalOf(settings: Rehearsal & Pick<ModelConfig, 'adapter'>): Rehearsal {
   if (!isClosedForm(settings.adapter)) return settings

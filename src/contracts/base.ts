@@ -16,9 +16,9 @@ export interface Statistics {
   /** Converts the statistics of an earlier release to the present form; leaves other entries of `tensors` unchanged. */
   adopt?(tensors: Tensors): Tensors
   /**
-   * Writes what the input is relative to (`before`) into the input itself, so that a much later replay sees the values
-   * of its own moment. Embedded with `before`, it equals the plain input. Only for bases with a trunk that returns its
-   * input.
+   * Writes the statistics that the input is relative to (`before`) into the input itself, so that a much later replay
+   * sees the values of its own moment. Embedded with `before`, it equals the plain input. Only for bases with a trunk
+   * that returns its input.
    */
   stamp?(before: Tensors, row: Latent): Latent
 }

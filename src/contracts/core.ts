@@ -1,6 +1,6 @@
 /**
- * What every contract shares: errors, tensors, decisions, and the clock, random streams and log that the core is given
- * instead of the machine's.
+ * Shared by all contracts: errors, tensors, decisions, and the clock, random streams and log that are handed to the
+ * core instead of the machine's.
  */
 
 export type Json =

@@ -210,7 +210,7 @@ export interface AnswerWatch {
 export interface Rollback extends Stateful {
   /** It never looks at scores, so a block may be tested by the same step that learns it. */
   readonly looksAtScores?: false
-  /** A version whose answers to each block it compares with those of the live one. Its bytes are kept. */
+  /** The version that it compares with the live one on each block. The bytes of that version are kept. */
   reference?(): string | undefined
   /** Opens a watch in each server that answers with the model; the rest of the policy runs in the trainer. */
   watchAnswers?(): AnswerWatch

@@ -16,7 +16,7 @@ import type { TextTask } from './text-task.ts'
 export interface LossRow<Target> {
   readonly target: Target
   readonly outputs: Float32Array
-  /** What its target counts for in the loss of the step. */
+  /** The weight of its target in the loss of the step. */
   readonly share: number
   /** How likely its target is wrong; absent = 0. A task may ignore it. */
   readonly doubt?: number | undefined

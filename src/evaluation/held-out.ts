@@ -137,7 +137,7 @@ function digestOf(text: string): string {
   return hash('sha256', `held out: ${text}`)
 }
 
-/** About what it takes in memory. */
+/** About its size in memory. */
 function bytesOf({ key, encoded, target }: Example): number {
   const numbers = encoded.kind === 'tokens' ? encoded.ids : encoded.values
   return numbers.byteLength + 2 * (key.length + JSON.stringify(target).length)

@@ -60,7 +60,7 @@ export class LossGap implements Stateful<LossGapState | null> {
     const from = heldOut === undefined ? 'prequential' : 'held-out'
     const stream = [prequential.sum, prequential.count] as const
     const before = this.#state?.from === from ? this.#state : undefined
-    // What the stream was before the first observation is unknown.
+    // The stream before the first observation is unknown.
     const block = before
       ? { sum: stream[0] - before.stream[0], count: stream[1] - before.stream[1] }
       : { sum: 0, count: 0 }

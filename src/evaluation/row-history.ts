@@ -1,7 +1,7 @@
 /**
- * How the versions of a line have answered the rows on which they are compared: what a release decision knows of the
- * past. An answered row is never computed again, and where an update is too small to pay for all rows, each candidate
- * answers the next part of them, so that the table stays nearly up to date.
+ * How the versions of a line have answered the rows on which they are compared: the past that a release decision knows.
+ * An answered row is never computed again, and where an update is too small to pay for all rows, each candidate answers
+ * the next part of them, so that the table stays nearly up to date.
  *
  * Outcomes of live versions are averaged over periods of consecutive versions, because single versions of an online
  * learner vary from update to update. Bounded: one entry per row, and at most PERIODS numbers in it.
@@ -31,7 +31,7 @@ interface RowState {
   readonly seen?: Seen
   /** Those of the last live versions that answer it wrong. Only for rows that are followed; absent = none. */
   readonly wrongIn?: readonly number[]
-  /** How probable live versions have found what is right: rises at once, falls slowly. */
+  /** The probability that live versions gave to the right answer: rises at once, falls slowly. */
   readonly usual?: number
 }
 
@@ -56,7 +56,7 @@ export interface RowHistoryState {
   readonly lately?: readonly number[]
 }
 
-/** Live versions whose answers are known one by one. */
+/** How many live versions have their answers stored one by one. */
 const LATELY = 32
 
 /** The past is cut into this many periods. */
@@ -158,7 +158,7 @@ export class RowHistory implements Stateful<RowHistoryState> {
 
   /**
    * The candidate is going to be live: its answers are the past of the next one. `perPeriod` versions make a period.
-   * `followed`: rows whose answers by the last live versions are known one by one.
+   * `followed`: rows for which the answers of the last live versions are stored one by one.
    */
   promoted(
     version: number,
@@ -178,7 +178,7 @@ export class RowHistory implements Stateful<RowHistoryState> {
     }
   }
 
-  /** The line continues from an earlier version: what later ones have answered is no past of it. */
+  /** The line continues from an earlier version: answers of later versions are not part of its past. */
   goTo(version: string): void {
     const number = Number(/^v(\d+)$/.exec(version)?.[1] ?? Number.NaN)
     if (Number.isNaN(number)) {

@@ -1,6 +1,6 @@
 /**
  * The scores of one version's served answers, part by part: by stratum of what was right, by slice and by source, and the
- * confusion between strata. Bounded: what finds no row of its own is counted as `other`.
+ * confusion between strata. Bounded: parts without a row of their own are counted as `other`.
  */
 
 /** The parts that a judged answer belongs to. */
@@ -107,7 +107,7 @@ function pairKey(said: string, right: string): string {
   return `${said}\0${right}`
 }
 
-/** A row stays when its count is zero, so that what was counted as other is never mistaken for it. */
+/** A row stays when its count is zero, so that counts of `other` are never mistaken for it. */
 function add(rows: Map<string, Row>, name: string, error: number, by: 1 | -1): void {
   const own = rows.has(name) || rows.size < MOST_ROWS ? name : OTHER_PART
   const [, count, errors] = rows.get(own) ?? [own, 0, 0]

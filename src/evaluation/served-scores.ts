@@ -1,7 +1,7 @@
 /**
  * How good each version's own answers were: feedback that names a served prediction judges the version that made it,
- * however late it comes. Counted apart from the learner, so that a rollback takes none of it back. Of an answer that is
- * judged again the newest judgement counts, among the last ones; the versions and the answers that are known are bounded.
+ * however late it comes. Counted apart from the learner, so that a rollback takes none of it back. If an answer is
+ * judged again, the newest judgement counts; the versions and the answers that are known are bounded.
  */
 import type { SliceGap } from '../contracts/release.ts'
 import { servedGap } from './slice-gap.ts'

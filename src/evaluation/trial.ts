@@ -1,5 +1,5 @@
 /**
- * The trial of a version before it goes live: what of it feedback has judged, as a rollout policy and a person see it.
+ * The trial of a version before it goes live: its judged answers, for a rollout policy and for people.
  * Only answers that were served during this trial count, each by its first judgement.
  */
 import type { Json } from '../contracts/core.ts'

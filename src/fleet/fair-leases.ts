@@ -26,7 +26,7 @@ export interface FairLeasesOptions {
 }
 
 export interface FairLeases extends Leases {
-  /** Resolves when another should have what this lease is for: save, copy, release. Rejects when aborted. */
+  /** Resolves when another daemon should have the model: save, copy, release. Rejects when aborted. */
   giveBack(lease: Lease, signal: AbortSignal): Promise<void>
 }
 

@@ -80,7 +80,7 @@ export class HeldLease implements Lease {
       if (sentMs >= this.#endsMs) break
       try {
         const isMine = await keeper.renew(this.#claim, this.epoch)
-        // An answer after the deadline is too late: what was refused meanwhile must stay refused.
+        // An answer after the deadline is too late: writes that were refused meanwhile must stay refused.
         if (isMine && clock.monotonicMs() < this.#endsMs) this.#endsMs = this.#endOf(sentMs)
         if (!isMine) this.#lose('was taken by another')
         pause = RENEW_AT

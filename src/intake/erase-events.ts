@@ -23,12 +23,12 @@ export interface ErasedEvents {
   readonly atMs: number
   /** Served predictions that such events were about. */
   readonly predictions: readonly string[]
-  /** Counts what would go, and changes nothing. */
+  /** Counts what would be removed, and changes nothing. */
   readonly isDryRun?: boolean
 }
 
 export interface Erased {
-  /** How many rows went, by what held them. */
+  /** How many rows were removed, by place. */
   readonly counts: Readonly<Record<'inbox' | 'predictions' | 'dead_letters', number>>
   /** False: a file was being read, and may still have bytes of them. */
   readonly isComplete: boolean

@@ -53,7 +53,7 @@ export class PendingJoins {
   readonly #events = new Map<ExampleKey, WaitingEvent>()
   /** Count of accepted events → the events to retry then. */
   readonly #retryAt = new Map<number, ExampleKey[]>()
-  /** Prediction → keys of what waits for it. */
+  /** Prediction → keys of the events that wait for it. */
   readonly #about = new Map<string, Set<ExampleKey>>()
   #bytes = 0
   /** The time of the newest record that was seen. */

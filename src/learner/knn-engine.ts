@@ -12,7 +12,7 @@ import type { BaseTensors } from '../optim/base-tensors.ts'
 import { padded } from '../optim/batch-input.ts'
 
 export interface KnnEngine {
-  /** Of length 1. One row at a time, so that it does not depend on its company. */
+  /** The embedding, of length 1. One row at a time, so that it does not depend on its company. */
   embed(latent: Latent): Float32Array
   /** The logits of a version with this head and memory. */
   mix(memory: Tensors, logits: Float32Array, embedding: Float32Array): Float32Array

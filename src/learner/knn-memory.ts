@@ -17,9 +17,9 @@ import { Mixture, type MixtureAnswer } from './mixture/mixture.ts'
 export interface KnnMemoryParts {
   readonly policy: Memory
   readonly engine: KnnEngine
-  /** Where examples are one of several experts. */
+  /** Present if examples are one of several experts. */
   readonly compared?: ComparedEngine | undefined
-  /** Of an embedding. */
+  /** The width of an embedding. */
   readonly width: number
 }
 
@@ -28,18 +28,18 @@ export interface Memorised extends MemoryItem {
   readonly at: number
   /** The prediction that its event refers to. */
   readonly predictionId?: string
-  /** Of its event. */
+  /** The time of its event. */
   readonly timeMs?: number
 }
 
-/** Of the learner's state, what is about its memory. */
+/** The memory's part of the learner's state. */
 interface MemoryState {
   readonly wrong?: number
   readonly stale?: boolean
   readonly published?: number
 }
 
-/** What the head alone says about an example. */
+/** The answer of the head alone to an example. */
 export interface HeadAnswer {
   readonly latent: Latent
   readonly logits: Float32Array
@@ -54,7 +54,7 @@ export class KnnMemory {
     | undefined
   readonly #task: Task
   readonly #classes: Classes
-  /** Where kept examples are one of several experts. */
+  /** Undefined unless stored examples are one of several experts. */
   readonly mixture: Mixture | undefined
   /** Wrong answers since the last version. */
   #wrong = 0
@@ -103,7 +103,7 @@ export class KnnMemory {
     this.#isStale = true
   }
 
-  /** Why there should be a version before the next update, if so. */
+  /** Why a version should be published before the next update; undefined if it should not. */
   get due(): string | undefined {
     const { every } = this.#parts.policy
     if (this.#isStale) return 'memory: an example was retracted'
@@ -143,7 +143,7 @@ export class KnnMemory {
     return score
   }
 
-  /** Whether it was there. */
+  /** Removes an item; returns whether it was there. */
   forget(key: ExampleKey): boolean {
     if (!this.#items.some((item) => item.key === key)) return false
     this.#isStale = true
@@ -169,7 +169,7 @@ export class KnnMemory {
     return this.#tensorsOf(this.#items, head)
   }
 
-  /** Within the bounds of today. */
+  /** Restores items, within the present bounds. */
   restore(items: readonly Memorised[], { wrong = 0, stale = false, published }: MemoryState): void {
     this.#wrong = wrong
     this.#isStale = stale

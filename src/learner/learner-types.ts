@@ -55,7 +55,7 @@ export interface TrainPlan {
   readonly patience?: number
   /** Steps without a lower loss of held-out rows after which the rest are left out; 0 or absent = none is. */
   readonly early_stop?: { readonly patience: number }
-  /** Steps on kept examples alone, once for what was learned before the stream rested; 0 or absent = none. */
+  /** Steps on stored examples alone, once after the stream became idle; 0 or absent = none. */
   readonly rest_steps?: number
 }
 
@@ -83,7 +83,7 @@ export type LatentRequests<Result = void> = Generator<readonly Example[], Result
 export interface UpdateOptions {
   /** Rows that nothing trains on: early stopping watches them. */
   readonly heldOut?: readonly Example[]
-  /** The weights begin again from what is kept, because they have learned what must not stay. */
+  /** The weights start again from the stored examples, because they have learned data that must not stay. */
   readonly isRelearned?: boolean
 }
 

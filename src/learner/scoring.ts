@@ -81,7 +81,7 @@ export class Scoring {
     return this.#under(weights, examples, (batch, latents) => this.byHead(batch, latents))
   }
 
-  /** Of the present head alone. */
+  /** The loss of the present head alone. */
   *lossOn(examples: readonly Example[]): LatentRequests<LossSum> {
     const { lossSum, lossCount } = (yield* this.headOn(examples)).reduce(withScore, noSums)
     return { sum: lossSum, count: lossCount }

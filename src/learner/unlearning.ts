@@ -22,7 +22,7 @@ export class Unlearning {
     this.#parts = parts
   }
 
-  /** Keys of what would be learned, rehearsed or answered from memory about a prediction. */
+  /** Keys of the pending, replayed and memorised examples about a prediction. */
   about(predictionId: string): readonly ExampleKey[] {
     const { pending, knnMemory, replayBuffer } = this.#parts
     const loose = [...pending.examples, ...(knnMemory?.items ?? [])]

@@ -1,5 +1,5 @@
 /**
- * What a head reads of the network: every position of the tail, or the pooled embedding. Both engines, and every view of a base,
+ * The input of a head: every position of the tail, or the pooled embedding. Both engines, and every view of a base,
  * come through here, so that no two disagree about where pooling happens.
  */
 import type { Adaptation, Network } from '../contracts/network.ts'

@@ -1,4 +1,4 @@
-/** The network as it is: what the trunk is computed with, and what a method leaves alone. */
+/** The network without an adapter: for the trunk, and for modules that a method leaves unchanged. */
 import type { Adaptation } from '../contracts/network.ts'
 
 export function unadapted<T>(): Adaptation<T> {

@@ -1,6 +1,6 @@
 /**
- * What a task of texts needs of the network: hidden states behind the answers' tokens, gradients from theirs, and how likely those
- * states make the tokens. Kernel by kernel, which is the reference, or compiled.
+ * The network as a task of texts needs it: hidden states at the answers' tokens, gradients from theirs, and the
+ * probabilities that these states give to the tokens. Kernel by kernel, which is the reference, or compiled.
  */
 import type * as tfc from '@tensorflow/tfjs-core'
 import { methodOf, sitesOf } from '../adapters/adapter.ts'

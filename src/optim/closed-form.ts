@@ -58,7 +58,7 @@ class ClosedFormTrainable implements Trainable {
   #solved: Tensors
   /** Columns of the classes that the head has seen. */
   #known: readonly number[] = []
-  /** The sums have what the head does not. */
+  /** The sums have classes that the head lacks. */
   #isBehind = false
   #steps = 0
 

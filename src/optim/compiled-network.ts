@@ -1,6 +1,6 @@
 /**
  * The recorded network of one plan, opened in TensorFlow: forward, and backward once the caller has turned its outputs into
- * their gradient. What feeds it is put together here; what the outputs mean is the business of the passes above it.
+ * their gradient. Builds its feeds; the passes above it interpret the outputs.
  */
 import type * as tfc from '@tensorflow/tfjs-core'
 import type { Tensor } from '../contracts/core.ts'

@@ -1,4 +1,7 @@
-/** The network forward and backward on TensorFlow, kernel by kernel: the reference, and the way of what cannot be compiled. */
+/**
+ * The network forward and backward on TensorFlow, kernel by kernel: the reference, and the fallback for networks that
+ * cannot be compiled.
+ */
 import type * as tfc from '@tensorflow/tfjs-core'
 import { type AdapterPlan, methodOf, sitesOf } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/target-modules.ts'

@@ -1,6 +1,6 @@
 /**
- * A linear head that follows the stream at once: one normalised gradient step for each example, and no replay. What it
- * learned fades as other examples come, which is its use beside slower experts.
+ * A linear head that follows the stream at once: one normalised gradient step for each example, and no replay. Its
+ * knowledge fades as other examples come, which is its use beside slower experts.
  *
  *   W ← W − η/(|x|² + 1)·(softmax(W·[x, 1]) − y)·[x, 1]ᵀ
  *

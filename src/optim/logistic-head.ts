@@ -13,7 +13,7 @@ import { minimise } from './lbfgs.ts'
 export interface LogisticShape {
   readonly width: number
   readonly outputs: number
-  /** s: what the task multiplies embedding · weight by. */
+  /** s: the task's factor on embedding · weight. */
   readonly scale: number
   /** λ; absent = 1. */
   readonly penalty?: number

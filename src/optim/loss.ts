@@ -78,7 +78,7 @@ export function taughtBy(
   return { temperature, rows: new Map(taught) }
 }
 
-/** a/k · Σ (z − h)² over what both have; adds its gradient. */
+/** a/k · Σ (z − h)² over the outputs that both have; adds its gradient. */
 function pull(z: Float32Array, h: Float32Array, a: number, to: Float32Array): number {
   const known = Math.min(h.length, z.length)
   const share = Math.fround(a / known)

@@ -24,7 +24,7 @@ function wornBy(halfSteps: number, step: number): number {
 }
 
 /**
- * Weights shrink by themselves, apart from the gradient; what the data does not hold up, goes. A shrinking that wears off
+ * Decoupled weight decay: weights shrink apart from the gradient. A shrinking that wears off
  * is a prior: strong while examples are few, and outvoted later.
  *
  *   θ ← θ − η·λₜ·θ + (the optimizer's step),      λₜ = λ · s / (s + t)         s = 0: λₜ = λ

@@ -135,7 +135,7 @@ export class PlainAdapter implements AdapterEngine {
     })
   }
 
-  /** Adds what the tape has found. */
+  /** Adds the gradients of the tape. */
   #collect(tape: PlainTape, gradients: Map<string, Float32Array>): void {
     for (const [name, { data }] of this.#parameters) {
       if (this.#nonTrainable.has(name)) continue
@@ -197,7 +197,7 @@ function longest(rows: readonly Latent[]): number {
   return rows.reduce((most, { positions }) => Math.max(most, positions), 0)
 }
 
-/** Into the inputs of a tape, what `padded` makes of the rows. */
+/** Writes the padded rows into the inputs of a tape. */
 function write(rows: readonly Latent[], length: number, { hidden, mask }: Recorded): void {
   let row = 0
   for (const { data, width, positions } of rows) {

@@ -58,7 +58,7 @@ interface RidgeParts {
 /** `near`: the solutions with other weights, where these are known. */
 function ridgeOf(parts: RidgeParts, near?: readonly Solution[]): Ridge {
   const { system, columns, classes, scale, leverage } = parts
-  // Of two classes the second is the first with the other sign.
+  // With two classes the second output is the first with the other sign.
   const solved = Array.from({ length: classes === 2 ? 1 : classes }, (_, column) =>
     solve(system, targetsOf(columns, column), near?.[column]),
   )
@@ -154,7 +154,7 @@ function solve(
   return { bias, weight }
 }
 
-/** Each number by its mean and deviation over the rows; what is missing, or always the same, says nothing. */
+/** Standardises each number over the rows; a number that is missing, or always the same, becomes 0. */
 function standardiser(
   rows: readonly RidgeRow[],
   width: number,

@@ -47,7 +47,7 @@ export function boundUpdate(
   return { state: { ...after, tensors }, factor }
 }
 
-/** An optimizer has moments of what it moves; statistics are counted, and stay as they are. */
+/** Parameters that the optimizer moves have moments; statistics have none, and stay as they are. */
 function learningNames({ tensors }: TrainableState): readonly string[] {
   const moved = [...tensors.keys()].flatMap(
     (name) => /^optimizer\/[^/]+\/(.+)$/.exec(name)?.[1] ?? [],

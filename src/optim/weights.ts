@@ -147,7 +147,7 @@ function slotName(optimizer: Optimizer, index: number, name: string): string {
   return `optimizer/${optimizer.slots[index] ?? ''}/${name}`
 }
 
-/** Heads start from zero and learn faster than what they read. */
+/** Heads start from zero and learn faster than the layers below. */
 export function rateOf(
   name: string,
   { learning_rate, head_learning_rate }: Hyperparameters,

@@ -53,7 +53,7 @@ export interface LoopParts {
   /** When the gap between the losses of learned and of unseen rows is worth a warning; absent = it is not measured. */
   readonly lossGap?: LossGapLimits
   readonly train: TrainPlan
-  /** Absent = what updates cost is not measured. */
+  /** Absent = the cost of updates is not measured. */
   readonly compute?: ComputeParts
   /** Absent = the head alone answers. */
   readonly knnMemory?: KnnMemoryParts | undefined
@@ -117,7 +117,7 @@ export interface Erasing {
   readonly asked: ForgetRequest
   readonly atMs: number
   readonly predictions: readonly string[]
-  /** Counts what would go, and changes nothing. */
+  /** Counts what would be removed, and changes nothing. */
   readonly isDryRun?: boolean
 }
 
@@ -213,11 +213,11 @@ export interface LoopLimits {
   readonly snapshotBytes?: number
   /** Limit of retractions that arrived before their events. */
   readonly ahead?: AheadLimits
-  /** Kept of what rollbacks set aside; absent = all of it. */
+  /** The limits of set-aside events; absent = no limit. */
   readonly setAside?: { readonly events: number; readonly bytes: number }
   /** The limits of the event log; absent = the defaults. */
   readonly eventLog?: EventLogLimits
-  /** Kept of what the defence keeps back; absent = all of it. */
+  /** The limits of the quarantine; absent = no limit. */
   readonly quarantine?: { readonly events: number; readonly bytes: number }
   /** Ids kept for finding duplicates; absent = every one. */
   readonly seenEvents?: number

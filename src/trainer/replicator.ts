@@ -75,7 +75,7 @@ export class CheckpointReplicator implements LeaseTerm {
     }
   }
 
-  /** Copies what no copy has. A failure costs nothing but the time that a successor needs to catch up. */
+  /** Copies the changes that no copy has. A failure costs nothing but the time that a successor needs to catch up. */
   async last(): Promise<void> {
     if (!this.#isBehind) return
     const { log, lease } = this.#parts

@@ -214,7 +214,7 @@ export class TrainerProgress {
   /** The pointer is at this line's position; `intended` is the move still to be made. */
   sawPointer({ live: { version }, generation, by }: Routing, intended: readonly Move[] = []): void {
     const { live } = this.#state
-    // A rollback never returns to what another rollback has just left.
+    // A rollback never returns to the version that another rollback has just left.
     const left = by === 'rollback' || by === 'policy' ? null : live?.version
     const previous = (live?.version === version ? live.previous : left) ?? null
     this.#set({ generation, intended, live: { version, previous } })

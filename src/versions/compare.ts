@@ -54,7 +54,7 @@ export function compareManifests(from: Manifest, to: Manifest): Comparison {
   }
 }
 
-/** As JSON by name; what the task adds stands beside the rest, as it does on disk. */
+/** As JSON by name; the task's fields stand beside the others, as on disk. */
 function fieldsOf({ facts, ...manifest }: Manifest): ReadonlyMap<string, string> {
   const all = Object.entries({ ...manifest, ...facts })
   return new Map(

@@ -248,8 +248,8 @@ export interface Registry {
   /** Removes the bytes of old versions, never of one that the routing names, the previous, a pinned or a protected one. */
   keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept>
   /**
-   * Removes the bytes of these versions for good, pinned ones and the one before the live one too; what is routed or
-   * answers stays. Returns those that have none any more: ask again for the others.
+   * Removes the bytes of these versions for good, also of pinned ones and of the one before the live one; versions that
+   * are routed or answering stay. Returns those that have none any more: ask again for the others.
    */
   retire(versions: readonly string[]): Promise<readonly string[]>
   /** A pinned version keeps its bytes until it is unpinned. `PINS_FULL` when there are too many. */

@@ -1,6 +1,7 @@
 /**
- * `manifest.json`: what a version is, in a form that proves itself. The digest covers every field but `created`,
- * `compute` and `trace`, which may be others each time the same version is made, (and itself), and through `files` every byte of the version.
+ * `manifest.json`: the description of a version, with a digest that covers it. The digest covers every field but
+ * `created`, `compute` and `trace`, which may be others each time the same version is made, (and itself), and through
+ * `files` every byte of the version.
  */
 import { Type, type TProperties, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'

@@ -56,7 +56,7 @@ export function retryAfterSeconds(error: CodedError): number | undefined {
   return typeof ms === 'number' ? Math.ceil(ms / 1000) : 1
 }
 
-/** The caller alone hears what the caller did wrong. */
+/** Errors of the caller are logged at debug level only. */
 function logFault(log: Logger, error: CodedError, thrown: unknown, request: FastifyRequest): void {
   const { code } = error
   const place = { request: request.id, method: request.method, path: pathOf(request), code }

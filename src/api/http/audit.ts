@@ -16,7 +16,7 @@ declare module 'fastify' {
   }
 }
 
-/** Refusals of one key that are recorded; more would push what was done out of the log. */
+/** How many refusals of one key are recorded; more would push actions out of the log. */
 const REFUSALS = { per_second: 1, burst: 100 }
 
 export function recordActions(

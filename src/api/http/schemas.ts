@@ -1,4 +1,4 @@
-/** The shapes of what belongs to no surface: probes, metrics, the description; and of an error as a problem. */
+/** The schemas that belong to no surface: probes, metrics, the description, and errors as problem details. */
 import { Type } from 'typebox'
 import { Name } from '../schema-parts.ts'
 

@@ -61,7 +61,7 @@ async function build(context: HttpContext): Promise<FastifyInstance> {
     await addDescription(scope, { version, surfaces })
     const prefixes = new Set([''])
     for (const surface of surfaces.filter(isDescribed)) {
-      // Of surfaces below one prefix, the first answers for its unknown routes.
+      // If several surfaces share a prefix, the first one answers for its unknown routes.
       const unknown = !prefixes.has(surface.prefix)
       await addSurface(scope, surface, context, unknown)
       prefixes.add(surface.prefix)
@@ -108,7 +108,8 @@ function openFastify({ limits, log, clock }: HttpContext): FastifyInstance {
     routerOptions: { maxParamLength: MOST_HEADER_BYTES },
     return503OnClosing: false,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
-    // At the first answer, what decides between the choices of its schema would hold up the event loop by 20 to 50 ms.
+    // Otherwise the validators of a schema with several choices are compiled at the first answer, which blocks the
+    // event loop for 20 to 50 ms.
     serializerOpts: { compileValidators: true },
     clientErrorHandler: answerSocketFault,
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply),

@@ -27,7 +27,7 @@ export function commonOf(mostAnswers: number) {
         description: 'the same user stays on the same side of a canary',
       }),
     ),
-    // Of a model that writes texts; others have nothing to set by them.
+    // Only for a model that writes texts; other models ignore them.
     max_tokens: Optional(Type.Integer({ minimum: 1, description: 'at most limits.answer_tokens' })),
     temperature: Optional(Type.Number({ minimum: 0, maximum: 2 })),
     top_p: Optional(Type.Number({ minimum: 0, maximum: 1 })),

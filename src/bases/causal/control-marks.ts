@@ -45,7 +45,7 @@ export function controlMarks(controls: readonly string[], texts: readonly string
     },
     split: (rendering) =>
       rendering.split(unmarked).flatMap((piece, at): readonly RenderedPart[] => {
-        // Pieces at odd places are what the expression captured.
+        // The pieces at odd places were captured by the expression.
         if (at % 2 === 1) return [{ kind: 'control', token: piece }]
         const text = piece.replaceAll(mark, '')
         return text === '' ? [] : [{ kind: 'text', text }]

@@ -15,7 +15,7 @@ import { invariant } from '../../platform/errors.ts'
 import type { CausalConfig } from './config.ts'
 import { rotated, ROTARY_COS, ROTARY_SIN } from './rotary.ts'
 
-/** Brings the last token's vector to the length ten, what a text base's unit vector times the scale of its head has. */
+/** Scales the last token's vector to length ten, as a text base's unit vector times the scale of its head. */
 export const POOL_SCALE = 'pool.scale'
 export const WORDS = 'model.embed_tokens.weight'
 /** Present where it is not `WORDS` that logits are computed by. */

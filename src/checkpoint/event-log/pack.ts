@@ -1,4 +1,4 @@
-/** Rows of the event log in one row of the checkpoint: their examples packed, and what else there is about some of them. */
+/** Rows of the event log in one row of the checkpoint: their examples packed, and additional facts about some of them. */
 import type { ExampleKey } from '../../contracts/core.ts'
 import type { Example } from '../../contracts/example.ts'
 import { failure } from '../../platform/errors.ts'

@@ -1,5 +1,5 @@
 /**
- * What the checkpoint says of one event, as the server shows it: the trainer alone writes the file. The hashes of the
+ * Reads the checkpoint's record of one event for the server. Only the trainer writes the file. The hashes of the
  * events are kept here between two questions, so that the second one reads only what came since; the answer is the last
  * save, so it is never one that a crash could take back.
  */

@@ -76,7 +76,7 @@ export class MemoryTable {
     this.#next = new Map([...this.#present].filter(([key]) => !gone.has(key)))
   }
 
-  /** Deletes what no state has any more. */
+  /** Deletes items that no state has any more. */
   collect(): void {
     this.#store.run(
       `DELETE FROM memorised WHERE gone IS NOT NULL AND NOT EXISTS

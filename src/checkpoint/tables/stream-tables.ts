@@ -1,6 +1,6 @@
 /**
- * The tables of what was read of the stream: the positions of each source, the ids that were taken, and the events that
- * wait for their prediction.
+ * The tables of the stream: the positions of each source, the accepted ids, and the events that wait for their
+ * prediction.
  */
 import type { Positions } from '../../contracts/source.ts'
 import type { IdRun } from '../../intake/dedupe/dedupe.ts'

@@ -1,4 +1,4 @@
-/** `antikythera quarantine`: what the defence keeps back. */
+/** `antikythera quarantine`: events that the defence keeps back. */
 import type { Command } from 'commander'
 import { aboutModel, wholeNumber, withModel, withSelection } from '../flags.ts'
 import type { AsideFlags, SelectionFlags } from '../remote/set-aside.ts'

@@ -66,7 +66,7 @@ function asJson(text: string): Json {
   }
 }
 
-/** Answers what is left to ask: nothing. */
+/** Returns the inputs that are left to ask: none. */
 async function askAll(
   { client, model }: Connected,
   inputs: readonly Json[],

@@ -1,4 +1,4 @@
-/** `feedback --wait`: until the trainer is through with what was sent, and its version answers. */
+/** `feedback --wait`: waits until the trainer has handled the sent events and the resulting version answers. */
 import { CodedError, type Json } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { modelPath, type JsonObject } from './client.ts'

@@ -1,4 +1,4 @@
-/** A user's plug-in as the daemon calls it: what `open` throws or forgets becomes a coded error that names the module. */
+/** Wraps a user's plug-in: if `open` throws or returns a wrong shape, the result is a coded error that names the module. */
 import { CodedError } from '../../contracts/core.ts'
 import type { Source } from '../../contracts/source.ts'
 import { failure } from '../../platform/errors.ts'

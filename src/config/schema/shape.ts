@@ -1,4 +1,4 @@
-/** The keywords of the config's schema, and what settling a value needs from outside. */
+/** The keywords of the config's schema, and the context that checking a value needs. */
 import type { Path, Problem } from '../problem.ts'
 
 export interface Schema {

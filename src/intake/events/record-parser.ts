@@ -1,4 +1,7 @@
-/** Turns the records of a source into events. One topic may feed several models: admission skips what names another. */
+/**
+ * Turns the records of a source into events. One topic may feed several models: admission skips events that name
+ * another model.
+ */
 import { CodedError } from '../../contracts/core.ts'
 import type { FeedbackEvent, Input } from '../../contracts/event.ts'
 import type { SourceRecord } from '../../contracts/source.ts'

@@ -32,7 +32,7 @@ export const inboxMigrations: readonly string[] = [
   countedBytes('messages', 'value') + countedBytes('predictions', 'input'),
   // Digests of signals; 0 if unknown, and any signal counts as the same.
   'ALTER TABLE identities ADD COLUMN lesson INTEGER NOT NULL DEFAULT 0;',
-  // Of answers while a rollout was running: the version on trial, and what a shadow would have answered.
+  // For answers during a rollout: the version on trial, and the shadow's answer.
   `ALTER TABLE predictions ADD COLUMN canary TEXT;
    ALTER TABLE predictions ADD COLUMN shadow TEXT;`,
   // 1: the request named the version.

@@ -36,7 +36,7 @@ export function openSharedPredictions(options: SharedPredictionsOptions): Predic
     what: 'served predictions in Redis',
     sizeOf: ({ id, text }) => 2 * (id.length + text.length) + 64,
     write: async (items) => {
-      // Sent in one go: the connection writes what comes together together.
+      // Sent in one turn of the event loop, so that the connection writes them together.
       const set = items.map(({ id, text }) =>
         redis.command('SET', keyOf(id), text, 'PX', retentionMs),
       )
@@ -52,7 +52,7 @@ export function openSharedPredictions(options: SharedPredictionsOptions): Predic
   }
 }
 
-/** The local store, which also hands what it is given to others. */
+/** The local store, which also sends its predictions to the fleet. */
 export function servedEverywhere(
   local: PredictionStore,
   others: readonly Pick<PredictionCopies, 'record'>[],
@@ -73,7 +73,10 @@ export interface PredictionSearch {
   readonly keyOf: (id: string) => string
   readonly clock: Clock
   readonly log: Logger
-  /** How long a Redis that is away is waited for; then what is not found here counts as not seen yet, and its feedback waits. */
+  /**
+   * How long to wait for an unreachable Redis. After that a prediction that is not found here counts as not seen yet,
+   * and its feedback waits.
+   */
   readonly awayMs?: number
 }
 
@@ -107,7 +110,7 @@ class FleetPredictions implements Predictions {
     }
   }
 
-  /** Throws what may be tried again, for a while. */
+  /** Throws errors that may be retried, for a while. */
   #missed(error: unknown): void {
     if (!(error instanceof CodedError)) throw error
     const { clock, log, awayMs = AWAY_MS } = this.#options

@@ -12,7 +12,7 @@ export interface PredictionStore {
   record(predictions: readonly ServedPrediction[]): void
   /** Resolves when everything recorded so far is readable by the trainer; rejects with a coded error when it cannot be. */
   flush(): Promise<void>
-  /** Tries to write what is left. */
+  /** Tries to write the rest. */
   close(): Promise<void>
 }
 
@@ -78,7 +78,7 @@ class PredictionBuffer implements PredictionStore {
     })
   }
 
-  /** Ends at the first failure; what is recorded next tries again. */
+  /** Ends at the first failure; the next record tries again. */
   async #drain(): Promise<void> {
     while (this.#rows.length > 0) {
       if (this.#rows.length < BATCH_ROWS || this.#failing) await this.#rest()

@@ -105,7 +105,7 @@ class Queue<Item> implements WriteBehind<Item> {
   }
 
   async #write(): Promise<void> {
-    // What comes in the same turn of the event loop goes out together.
+    // Items of the same turn of the event loop are written together.
     await Promise.resolve()
     while (this.#items.length > 0 && !this.#stop.signal.aborted) {
       const batch = this.#items.slice(0, this.#options.batchItems ?? BATCH_ITEMS)

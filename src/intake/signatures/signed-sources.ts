@@ -16,7 +16,7 @@ import { faultOf, signatureHeaders, type Signed, type SignatureRules } from './s
 /** The rules of each source; never empty. */
 export type SignedSources = ReadonlyMap<string, SignatureRules>
 
-/** The event of a message, and what its signature is over. */
+/** The event of a message, and the content that its signature covers. */
 export interface OpenedMessage {
   readonly bytes: Uint8Array
   readonly signed: Signed

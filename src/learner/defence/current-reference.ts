@@ -13,13 +13,13 @@ import type { Task } from '../../contracts/task.ts'
 import { evenly } from './evenly.ts'
 import { Reference } from './reference.ts'
 
-/** What the same reference can be made of again: counts go on changing after it was made. */
+/** Enough to make the same reference again: the counts that it came from have changed since. */
 export interface Basis {
   readonly [key: string]: Json
   /** It heard the outliers whose places are in [from, to). */
   readonly from: number
   readonly to: number
-  /** Of sources that were not wholly trusted. */
+  /** The sources that were not wholly trusted. */
   readonly trust: readonly (readonly [source: string, trust: number])[]
 }
 

@@ -4,7 +4,7 @@
  * for labels that both the model and the other examples contradict.
  *
  * Its state is part of the checkpoint and changes with each example, by count and by the time that the transport
- * recorded. A rollback does not change it: what is known of a source stays known.
+ * recorded. A rollback does not change it: knowledge about a source stays.
  */
 import type { Json } from '../../contracts/core.ts'
 import type { Latent } from '../../contracts/network.ts'
@@ -27,7 +27,7 @@ export interface DefenceState {
   readonly [key: string]: Json
   readonly sources: RecentSourcesState
   readonly guard: DriftGuardState
-  /** Of sources that are not trusted. */
+  /** The events of untrusted sources on the last day. */
   readonly day: DayCount
   readonly judged: JudgedCount
   /** How many examples were kept back so far, by reason. */

@@ -15,18 +15,18 @@ import { renew } from './renew.ts'
 
 /** Contradictions that noise may explain: 40 % wrong labels stay below it. */
 const ALLOWANCE = 0.5
-/** Of one source alone; of several, each needs less: √n times. */
+/** The threshold of a single source; with n sources each needs √n times less. */
 const THRESHOLD = 5
 const LEAST_THRESHOLD = 1.5
 const MOST = 8
-/** Of one stratum. */
+/** Sources with a voice in one stratum. */
 const SOURCES = 32
 /** Events of a stratum after which a silent source has no voice in it. */
 const SILENT = 200
 
 interface Voice {
   sum: number
-  /** Of the stratum's events. */
+  /** Its last event, as a count of the stratum's events. */
   at: number
 }
 

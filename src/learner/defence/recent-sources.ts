@@ -1,6 +1,6 @@
 /**
- * What is remembered of each source: how much of what was recently learned came from it, and how often the other
- * examples agreed with it. Sums fade with each event, so that they speak for about the last `HORIZON` events.
+ * The record of each source: its share of the recently learned examples, and how often the other examples agreed with
+ * it. Sums fade with each event, so that they speak for about the last `HORIZON` events.
  *
  *   trust(s) = 1                                   where its agreement may be half as good as that of the others
  *              → 0                                 where it is surely no better than guessing
@@ -35,7 +35,7 @@ interface Row {
   seen: number
   learned: number
   at: number
-  /** Of judged examples: their number, agreements and agreements expected by guessing. */
+  /** Judged examples: their number, the agreements, and the agreements expected by guessing. */
   judged: number
   agreed: number
   guessed: number
@@ -98,7 +98,7 @@ export class RecentSources {
     return count
   }
 
-  /** How many more of this source may be learned before its part of what is learned is larger than `share`. */
+  /** How many more examples of this source may be learned before it exceeds `share`. */
   room(source: string, share: number): number {
     const row = this.#rows.get(source)
     const learned = row === undefined ? 0 : row.learned * fading(this.#events - row.at)
@@ -115,7 +115,7 @@ export class RecentSources {
     return Math.max(0, Math.min(1, (2 * upperEdge(row, Z)) / edge))
   }
 
-  /** Surely better than guessing, by what it agrees with. */
+  /** Whether it is surely better than guessing, by its agreements. */
   isProven(source: string): boolean {
     const row = this.#rows.get(source)
     return row !== undefined && row.judged >= 1 && upperEdge(row, -Z) > 0
@@ -144,7 +144,7 @@ export class RecentSources {
       .filter(([name, other]) => name !== source && other.judged >= 1 && isWitness(name))
       .map(([, other]) => (other.agreed - other.guessed) / other.judged)
       .toSorted((a, b) => a - b)
-    // Of two sources that contradict each other, either may be wrong: the edge of the other one decides.
+    // If two sources contradict each other, either may be wrong: the edge of the other one decides.
     return edges[Math.floor(edges.length / 2)] ?? 0
   }
 

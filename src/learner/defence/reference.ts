@@ -1,6 +1,6 @@
 /**
- * What the kept examples together say about an example: a ridge regression over the replay buffer, in which each source
- * has an equal say. It is computed from what is kept and holds no state of its own, so that a retraction, a rollback
+ * The opinion of all stored examples about one example: a ridge regression over the replay buffer, in which each source
+ * has an equal say. It is computed from the stored examples and has no state of its own, so a retraction, a rollback
  * and a crash need nothing here.
  *
  * Wrong labels move it far less than they move a head that is trained in steps, because it averages over all examples at
@@ -17,14 +17,14 @@ import { TargetNoise } from './target-noise.ts'
 
 export interface ReferenceParts {
   readonly task: Pick<Task, 'classes'>
-  /** The most that a source may weigh among all, and what it weighs at all: 0 = nothing. */
+  /** The largest share of a source, and the trust in it: 0 = it has no say. */
   readonly share: number
   readonly trust: (source: string) => number
   /** Absent where none is. */
   readonly isTrusted?: ((source: string) => boolean) | undefined
 }
 
-/** Rows × width × classes: what one pass costs. */
+/** The most work of one pass: rows × width × classes. */
 const MOST_WORK = 2 ** 20
 /** Fewer examples prove nothing. */
 const FEWEST_ROWS = 48
@@ -45,8 +45,8 @@ export class Reference {
   }
 
   /**
-   * Undefined where too little is kept, or where outputs are no classes. Where sources are trusted, their rows alone
-   * count, however few they are.
+   * Undefined if there are too few examples, or if outputs are no classes. If there are trusted sources, only their
+   * rows count, however few they are.
    */
   static of(
     kept: readonly { readonly example: Example; readonly latent: Latent }[],
@@ -63,7 +63,7 @@ export class Reference {
     return fitted(known.filter(isHeard), parts)
   }
 
-  /** Without what the example itself says. Undefined where it knows too little of the class. */
+  /** The opinion, without the example itself. Undefined if there are too few examples of the class. */
   opinion(example: Example, latent: Latent, head: Head, task: Pick<Task, 'classes'>) {
     const said = task.classes?.column(example.target, head)
     const own = said && this.#columns.get(said.at)
@@ -125,8 +125,9 @@ function fitted(said: readonly Said[], { share, trust }: ReferenceParts): Refere
 }
 
 /**
- * What an example weighs that is wrong with this probability. Of the loss of a label y that is turned with probability p, the
- * gradient at the boundary is that of (1 − 2p)·loss(y). What is more likely wrong than right says nothing.
+ * The weight of an example that is wrong with probability p: at the boundary, the expected gradient of a label that is
+ * flipped with probability p is that of (1 − 2p)·loss(y). An example that is more likely wrong than right has no
+ * weight.
  */
 function believed(wrong: number): number {
   return Math.max(0, 1 - 2 * wrong)
@@ -140,13 +141,13 @@ function marginsOf(ridge: Ridge, rows: readonly RidgeRow[]): Float64Array {
   return Float64Array.from(rows, ({ column }, at) => marginOf(ridge.leftOut(at), column))
 }
 
-/** Of a class over the best of the others. */
+/** The margin of a class over the best of the others. */
 function marginOf(scores: Float64Array, own: number): number {
   const others = scores.filter((_, at) => at !== own)
   return (scores[own] ?? 0) - Math.max(...others)
 }
 
-/** Over its positions. */
+/** The mean over its positions. */
 function meanOf({ data, positions, width }: Latent): Float32Array {
   if (positions <= 1) return data
   const mean = new Float32Array(width)

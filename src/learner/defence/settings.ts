@@ -1,19 +1,22 @@
-/** What a config says about defences. All counts are of events, never of time, so that a crash can be replayed. */
+/** The settings of the defence. All counts are of events, never of time, so that a crash can be replayed. */
 export interface DefenceSettings {
-  /** No source gives more of what is learned; in force once `fromSources` were seen, or where sources are trusted. */
+  /**
+   * The largest share of one source in the learned examples; in force once `fromSources` sources were seen, or if there
+   * are trusted sources.
+   */
   readonly maxShare: number
   readonly fromSources: number
-  /** Sources that a person has reviewed: never capped, and where there are any, they say what is right. */
+  /** Sources that a person has reviewed. They are never capped, and if there are any, they decide what is right. */
   readonly trusted: readonly string[]
   /** Events a day that all other sources together may teach; absent = no cap. */
   readonly unreviewedDaily?: number | undefined
-  /** The most that one event of a source that is not trusted weighs. */
+  /** The largest weight of an event of an untrusted source. */
   readonly maxWeight: number
   /** Whether labels that the other examples and the model contradict are kept back. */
   readonly quarantines: boolean
-  /** The most that one version may move the weights, as a part of their length. */
+  /** The most that one version may move the weights, as a fraction of their length. */
   readonly maxUpdate: number
-  /** Sources with counts of their own; those that were silent longest are forgotten. */
+  /** How many sources have counts of their own; those that were silent longest are forgotten. */
   readonly sources: number
 }
 

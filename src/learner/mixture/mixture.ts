@@ -25,7 +25,7 @@ export interface MixtureParts {
 }
 
 export interface MixtureAnswer {
-  /** Of all experts together. */
+  /** The logits of all experts together. */
   readonly logits: Float32Array
   /** The probabilities of each expert, by column. */
   readonly shares: readonly (readonly number[])[]

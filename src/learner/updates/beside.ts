@@ -14,7 +14,7 @@ import type { Task } from '../../contracts/task.ts'
 import type { LatentMap, LatentRequests, LearnerParts } from '../learner-types.ts'
 import { latentOf } from './rehearsal.ts'
 
-/** With what stands beside some examples, by their place. */
+/** The rows beside some examples, by their place. */
 export interface Beside {
   readonly latents: LatentMap
   readonly examples: ReadonlyMap<number, Example>

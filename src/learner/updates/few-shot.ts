@@ -103,7 +103,7 @@ function embeddedRows(
   }))
 }
 
-/** A pair has no soft label: what may be wrong weighs less, and what is more likely wrong than right says nothing. */
+/** A pair has no soft label: a doubtful example weighs less, and one that is more likely wrong than right has no weight. */
 function believed({ weight, doubt }: Trust = { weight: 1, doubt: 0 }): number {
   return weight * Math.max(0, 1 - 2 * doubt)
 }

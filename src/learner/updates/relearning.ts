@@ -1,6 +1,6 @@
 /**
- * Fresh weights learn what is kept: for a policy that learns from the replay buffer alone (GDumb), for the first labelled
- * examples (few-shot), and after the weights have learned what must not stay.
+ * Fresh weights learn the stored examples: for a policy that learns only from the replay buffer (GDumb), for the first
+ * labelled examples (few-shot), and after the weights have learned data that must not stay.
  */
 import type { TrainableState } from '../../contracts/adapter.ts'
 import type { Example } from '../../contracts/example.ts'
@@ -51,7 +51,7 @@ export class Relearning {
     yield* training.learnAll()
   }
 
-  /** Learns what is kept as often as a stream of it would have been rehearsed. */
+  /** Learns the stored examples as often as a stream of them would have rehearsed them. */
   *kept(): LatentRequests {
     const { trainable, train, training, replayBuffer } = this.#parts
     this.restart()

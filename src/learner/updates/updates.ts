@@ -70,7 +70,7 @@ export class Updates {
     return { learned: this.#learned, ...this.#training.steps.progress }
   }
 
-  /** Learns what is pending; or returns a rollback, and learns nothing, if the rollback policy asks for one. */
+  /** Learns the pending examples; or returns a rollback, and learns nothing, if the rollback policy asks for one. */
   *run(
     live: LiveVersion | undefined,
     { heldOut = [], isRelearned = false }: UpdateOptions,
@@ -104,7 +104,7 @@ export class Updates {
     }
   }
 
-  /** So many steps on kept examples alone, while the stream rests; what is pending stays so. */
+  /** Makes steps on stored examples alone while the stream is idle; pending examples stay pending. */
   *rehearse(steps: number): LatentRequests<Outcome> {
     const before = this.progress
     yield* this.#training.rehearse(steps)
@@ -127,7 +127,7 @@ export class Updates {
     return isNew && isPossible ? (learner.train.rest_steps ?? 0) : 0
   }
 
-  /** Fresh weights learn what an earlier adapter remembered. `accuracy`: that of the earlier one. */
+  /** Fresh weights learn the replay buffer of an earlier adapter. `accuracy`: that of the earlier one. */
   *warmUp(examples: readonly Example[], accuracy: number): LatentRequests<Warmed> {
     const { learner, replayBuffer } = this.#parts
     const parts = { ...learner, training: this.#training, replayBuffer }
@@ -177,7 +177,7 @@ export class Updates {
     return alarm
   }
 
-  /** Whether the few-shot policy has learned the block, on fresh weights. If not, what its steps taught was undone. */
+  /** Whether the few-shot policy has learned the block, on fresh weights. If not, its steps were undone. */
   *#learnFewShot(block: readonly Example[], plan: Plan): LatentRequests<boolean> {
     this.#begin(block, plan)
     const isLearned = yield* this.#relearning.fewShot(block)

@@ -59,7 +59,7 @@ export function* warmUp(
     if (best.accuracy >= target && passes >= best.pass + PATIENCE) break
   }
   if (best !== undefined) trainable.restore(best.weights)
-  // Sums rehearse nothing later: what they are not taught now is lost.
+  // Sums rehearse nothing later: an example that they do not learn now is lost.
   if (trainable.learnsOnce === true) yield* training.pass(held)
   const learned = taught.length + (trainable.learnsOnce === true ? held.length : 0)
   return { learned, passes, heldOut: held.length, accuracy: best?.accuracy }
@@ -72,7 +72,7 @@ interface Best {
   readonly weights: TrainableState
 }
 
-/** Every fifth example of each stratum is held out. What says only that an answer is wrong is no test. */
+/** Every fifth example of each stratum is held out. An example that only says that an answer is wrong is no test. */
 function split(examples: readonly Example[], task: Task) {
   const usable = examples.filter(({ target }) => !task.silent.includes(task.stratum(target)))
   const counts = new Map<string, number>()

@@ -14,7 +14,7 @@ const [LOGITS, LIKELIEST, EXACT] = ['logits', 'likeliest', 'likeliest_logits'] a
 /** Tokens whose logits are exact. */
 const MOST_EXACT = 128
 
-/** `last` [b, width]; `words` the frozen matrix [size, width]. Outputs what `readLogits` reads. */
+/** `last` [b, width]; `words` the frozen matrix [size, width]. Writes the outputs that `readLogits` reads. */
 export function recordLogits(
   graph: OnnxGraph,
   last: Value,

@@ -100,7 +100,10 @@ function among(shares: Float64Array, left: number): number {
   )
 }
 
-/** Likeliest first. Only tokens above a bound are sorted: the highest bound whose tokens have `topP` together. */
+/**
+ * Likeliest first. Sorts only the tokens above a bound: the highest bound at which the tokens above it have `topP`
+ * together.
+ */
 function nucleus(shares: Float64Array, topP: number, total: number): readonly number[] {
   // All tokens below it have less than 1 − topP together, so that none of them is in it. The likeliest has the share 1.
   const floor = ((1 - topP) * total) / shares.length

@@ -107,7 +107,7 @@ function flowBack(
   }
 }
 
-/** Number by number, for what no kernel does. */
+/** Number by number, for operations without a kernel. */
 function slowly(
   slope: Slopes[number],
   at: number,

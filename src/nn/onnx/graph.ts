@@ -121,8 +121,8 @@ export class OnnxGraph {
   }
 
   /**
-   * Graphs with one digest compute the same: nodes, constants, inputs and outputs all count. Of the weights in `frozen`
-   * the name counts, which spares reading the whole base; of every other weight its numbers do.
+   * Graphs with one digest compute the same: nodes, constants, inputs and outputs all count. Weights in `frozen` count
+   * by name, which avoids reading the whole base; all others count by their numbers.
    */
   digest(frozen: Tensors): string {
     const named = [...this.#initializers].map(([name, wire]): [string, Wire] => {

@@ -22,7 +22,7 @@ export interface OrtPool {
   run(run: OrtRun): Promise<Feeds>
   /** A step of texts, all of one thread. */
   decode(run: DecodeRun): Promise<Feeds>
-  /** Releases what is kept of texts. */
+  /** Releases the caches of texts. */
   forget(sequences: readonly number[]): void
   /** The same run on every thread. */
   warm(run: OrtRun): Promise<void>
@@ -88,7 +88,7 @@ class ThreadPool implements OrtPool {
     return this.#tracked(this.#retried(() => this.#leastBusy(), { kind: 'run', ...run }))
   }
 
-  /** Not tried again: a thread that died has lost what it kept of the texts. */
+  /** Not retried: a thread that died has lost the caches of its texts. */
   decode(run: DecodeRun): Promise<Feeds> {
     const call = async () => {
       try {
@@ -173,7 +173,7 @@ class ThreadPool implements OrtPool {
       ...[...this.#sessions].map(([session, { record }]) => this.#added(session, record)),
       ...[...this.#held].map(([key, held]) => ({ kind: 'hold' as const, key, ...held })),
     ]
-    // A call that needs what failed here fails by itself, with the reason.
+    // A later call that needs what failed here fails with the reason.
     for (const request of known) thread.call(request).catch(() => undefined)
     this.#options.onStart?.(thread)
     return thread

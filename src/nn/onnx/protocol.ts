@@ -16,7 +16,7 @@ export type OrtRequest =
   | ({ readonly kind: 'run' } & OrtRun)
   /** A step of texts that are continued. */
   | ({ readonly kind: 'decode' } & DecodeRun)
-  /** These texts are not continued: what is kept of them is released. */
+  /** These texts have ended: release their caches. */
   | { readonly kind: 'forget'; readonly sequences: readonly number[] }
   /** After all that was sent before it, the thread ends by itself. */
   | { readonly kind: 'end' }

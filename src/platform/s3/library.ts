@@ -10,7 +10,7 @@
 import { createRequire } from 'node:module'
 import type { Readable } from 'node:stream'
 
-/** An answer with what we read of it; each command has its own. */
+/** The part of an answer that we read; each command has its own. */
 export interface Answers {
   readonly Put: unknown
   readonly Get: { readonly Body?: Readable }

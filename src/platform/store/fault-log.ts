@@ -43,7 +43,7 @@ export class FaultLog<Part extends string> {
     }
   }
 
-  /** The same for what is asked while it runs. */
+  /** The same for calls while it runs. */
   asking(part: Part): Ask {
     return (question, instead) => {
       try {

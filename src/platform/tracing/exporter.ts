@@ -8,7 +8,7 @@ import { exportRequest, type Resource, type Span } from './spans.ts'
 
 export interface SpanExporter {
   add(span: Span): void
-  /** Sends what is left, once. Idempotent. */
+  /** Sends the rest, once. Idempotent. */
   close(): Promise<void>
 }
 

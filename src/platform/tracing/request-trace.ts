@@ -22,7 +22,7 @@ export class RequestTrace {
     return this.#context
   }
 
-  /** For what comes of the request. */
+  /** The traceparent for everything that results from the request. */
   get traceparent(): string {
     return traceparentOf(this.#context)
   }

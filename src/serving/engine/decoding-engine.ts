@@ -33,7 +33,7 @@ export interface DecodingEngine extends Pick<ServingEngine, 'load' | 'unload' | 
   positionBytes(adapter: string): number
   /** Several rows with one token each, or a part of one prompt: all of one lane. Tokens in order; −1 where none was asked for. */
   step(rows: readonly SequenceRow[]): Promise<DecodedStep>
-  /** Releases what is kept of a text. */
+  /** Releases the cache of a text. */
   forget(sequences: readonly number[]): void
 }
 

@@ -1,6 +1,7 @@
 /**
- * The embeddings of a base with an adapter, for clients that ask for them instead of answers: what a head would read. They are computed
- * by an engine of their own, which is opened by the first request, since most daemons are never asked for one.
+ * The embeddings of a base with an adapter, for clients that ask for embeddings instead of answers: the vector that a
+ * head would read. They are computed by an engine of their own, which is opened by the first request, since most
+ * daemons are never asked for one.
  */
 import type { Tensor } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'

@@ -28,7 +28,7 @@ export interface EngineParts {
 
 export interface PreparedAdapter<Graph = RecordedGraph> {
   readonly graph: Graph
-  /** The graph, and the shape of every tensor: rows of one family share a run. Of big adapters, each is its own. */
+  /** The graph, and the shape of every tensor: rows of one family share a run. Each big adapter is a family of its own. */
   readonly family: string
   /** It is the only one of its family. */
   readonly alone: boolean

@@ -25,7 +25,7 @@ export class TokenStream<Item> implements AsyncIterableIterator<Item> {
     this.#wake?.()
   }
 
-  /** After what was pushed before. The first reason counts. */
+  /** The reader gets the error after the items that were pushed before. The first reason counts. */
   fail(reason: unknown): void {
     if (this.#isEnded) return
     this.#error = { reason }

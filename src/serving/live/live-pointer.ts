@@ -90,7 +90,7 @@ export class LivePointer {
   /** Starts with the live version, or with the best one that can be loaded instead. */
   async #start(pointer: Routing): Promise<void> {
     await this.#tryTo(pointer)
-    // What fails for a passing reason is tried again soon.
+    // Temporary failures are retried soon.
     if (this.#live !== undefined || this.#failed === undefined || this.#isPassing) return
     for (const other of await fallbacks(this.#options.registry, pointer)) {
       const adapter = await this.#held(other.live.version)

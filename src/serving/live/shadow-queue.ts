@@ -1,9 +1,9 @@
 /**
- * What a shadow would have answered, computed after the answer was sent. A served prediction is recorded once, together
+ * The shadow's answers, computed after the real answer was sent. A served prediction is recorded once, together
  * with the shadow's answer: what a trainer finds under its id never changes, so a crash changes no decision (law 2).
  *
- * The queue is bounded and works on a few rows at a time, while no request waits for the engine. What does not fit, or
- * takes too long when feedback arrives, is recorded without the shadow's answer and counted.
+ * The queue is bounded and works on a few rows at a time, while no request waits for the engine. A prediction that does
+ * not fit, or takes too long when feedback arrives, is recorded without the shadow's answer and counted.
  */
 import type { Clock, Logger } from '../../contracts/core.ts'
 import type { Encoded } from '../../contracts/network.ts'

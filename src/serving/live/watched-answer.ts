@@ -1,6 +1,6 @@
 /**
- * Which answers of the live version count as failed: the engine failed, or an output is not a finite number. Not what the
- * caller did wrong, a full queue, a deadline or an aborted request: another version would have fared no better.
+ * Which answers of the live version count as failed: the engine failed, or an output is not a finite number. Errors of
+ * the caller, a full queue, a deadline or an aborted request do not count: another version would have fared no better.
  */
 import { CodedError } from '../../contracts/core.ts'
 import type { Input } from '../../contracts/event.ts'

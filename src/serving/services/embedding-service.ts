@@ -34,7 +34,7 @@ export interface EmbeddingOptions {
   readonly registry: Pick<Registry, 'load' | 'find'>
 }
 
-/** Adapters that stay loaded, and that may be: beside the live one, what requests name. */
+/** How many adapters stay loaded, and how many may be: the live one, and those that requests name. */
 const [IDLE, MOST] = [2, 8]
 
 export function openEmbeddingService(options: EmbeddingOptions): EmbeddingService {

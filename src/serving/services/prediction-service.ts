@@ -73,7 +73,7 @@ async function untilGeneration(
   throw failure('GENERATION_NOT_REACHED', message, { details: { generation, wanted } })
 }
 
-/** Time between two looks at what the trainer has reported. */
+/** Time between two checks of the trainer's report. */
 const LOOK_MS = 25
 
 /**

@@ -1,5 +1,5 @@
 /**
- * What the checkpoint of a model says to people: what is set aside, and the requests to forget. It lies on the disk of the
+ * Pages from the checkpoint of a model: events that are set aside, and requests to forget. It lies on the disk of the
  * daemon that trains the model and is read there; in a fleet the other daemons ask that one.
  */
 import type { Certificate } from '../../checkpoint/certificates.ts'

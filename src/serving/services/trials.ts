@@ -20,7 +20,7 @@ export interface TrialService {
   /** `share`: between 0 and 1. A trial that is running ends, or gets the new share where it is of this version. */
   canary(version: string, share: number, why: Why): Promise<Routing>
   shadow(version: string, why: Why): Promise<Routing>
-  /** Learning goes on where it is. Of one that does not run: a success. */
+  /** Learning goes on where it is. Ending a trial that does not run succeeds. */
   end(kind: 'canary' | 'shadow', why: Why): Promise<Routing>
   /** When the present stage began; undefined: no version is on trial here. */
   sinceMs(): number | undefined

@@ -46,7 +46,7 @@ export function openClassification(
 
     target: (signal, served, head) => targetOf(signal, served, labelsIn(head), rules),
     admit(signal) {
-      // What a rating means is known only when its prediction is: the trainer looks.
+      // The meaning of a rating depends on its prediction, which the trainer looks up.
       const { kind } = signal
       if (kind !== 'rating' && kind !== 'retract') targetOf(signal, undefined, known, rules)
     },

@@ -27,7 +27,7 @@ export function targetOf(signal: FeedbackSignal, served: string | undefined): Te
   return { ...signal, completion: served }
 }
 
-/** Refuses what teaches nothing, whatever was served. */
+/** Refuses a signal that teaches nothing, whatever was served. */
 export function checkTexts(signal: FeedbackSignal): void {
   if (signal.kind === 'label' || signal.kind === 'value')
     throw failure('SIGNAL_UNSUPPORTED', `a generation learns nothing from a ${signal.kind}`, {

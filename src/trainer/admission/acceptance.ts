@@ -83,7 +83,10 @@ export class Acceptance {
     return decision
   }
 
-  /** As it is learned; undefined: it is in quarantine, and what it would have replaced stays. A person has judged what is released. */
+  /**
+   * The example as it is learned; undefined if it goes into quarantine, and then the example that it would have
+   * replaced stays. A released example was judged by a person.
+   */
   #defended(counted: Counted, example: Example, latents: LatentMap): Example | undefined {
     const { defence, learner, waiting, dedupe, progress, loop } = this.#parts
     const { event, isCounted, received } = counted

@@ -274,7 +274,7 @@ export class Admission {
     if (held?.received === waiting.received) return false
     if (held !== undefined) this.#refusals.drop(held)
     const state = log.stateOf(waiting.key)
-    // What was accepted under this id before stays what it is until this one is.
+    // An event that was accepted under this id before keeps its state until this one is accepted.
     if (state === undefined || isOpen(state))
       log.add({ key: waiting.key, state: eventStates.waiting })
     room.enter(waiting)

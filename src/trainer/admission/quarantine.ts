@@ -15,7 +15,7 @@ import { exampleAside } from '../routing/put-aside.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'
 import type { TrainerState } from '../state.ts'
 
-/** Outliers older than this many places behind the newest are not what the stream says now. */
+/** Outliers more than this many places behind the newest do not show the present stream. */
 const RECENT = 200
 
 /** The latents of these are needed again and again. */
@@ -69,8 +69,8 @@ export function keepBack(
 }
 
 /**
- * After an update: what was over the share of its source is learned as far as there is room again, and outliers of a
- * stratum that has changed are what it says now.
+ * After an update, examples over the share of their source are learned if there is room again, and outliers of a
+ * stratum that has changed are learned, because they show its new meaning.
  */
 export function releaseKeptBack(state: TrainerState): readonly ExampleKey[] {
   const { defence, setAside } = state

@@ -12,7 +12,7 @@ export async function taintedVersions(
 ): Promise<readonly string[]> {
   const { versions } = state.log
   const found: string[] = []
-  // What the log does not know was published before its rows, or elsewhere.
+  // A version that the log does not know was published before its rows, or elsewhere.
   const isTainted = ({ manifest: { version, events } }: ListedVersion) =>
     versions.idOf(version) === 0 ? plan.isBeyondLog && events > 0 : plan.isTainted(version)
   for (let before: string | undefined; ;) {

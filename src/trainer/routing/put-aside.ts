@@ -55,7 +55,7 @@ export function putAside(state: TrainerState, followed: Followed): void {
     if (event.isCounted !== true) progress.count('accepted')
     setAside(eventAside(event, { was: 'waiting', goneTo }, task), parts)
   }
-  // What was to be learned again already came after all this.
+  // Events that were already waiting to be learned again come after all of these.
   for (const { at: _at, isDue: _due, ...event } of due)
     if ((state.setAside.get(event.key)?.at ?? from) < from) setAside({ ...event, goneTo }, parts)
   if (isRelearned) state.setAside.relearnFrom(from)

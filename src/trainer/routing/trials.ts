@@ -158,12 +158,12 @@ export class Trials {
     if (names.every(({ version }) => version !== this.#trial?.version)) this.#trial = undefined
   }
 
-  /** Whether this version, once live, is an ancestor of what the learner is. */
+  /** Whether this version, once live, is an ancestor of the present learner. */
   isOwn(version: string): boolean {
     return this.#trial?.isOwn === true && this.#trial.version === version
   }
 
-  /** The learner went back: what was made after that version is not released. */
+  /** The learner went back: versions made after that one are not released. */
   drop(): void {
     this.#trial = undefined
     this.#waiting = undefined

@@ -103,7 +103,10 @@ function restore(
   if (learner.extend(loop.task.declared(learner.head, remembered))) state.learnerChanged()
 }
 
-/** It may have learned some of the set-aside events. No version has learned what is in quarantine, though it was accepted. */
+/**
+ * It may have learned some of the set-aside events. No version has learned the events in quarantine, though they were
+ * accepted.
+ */
 function forgetLearned({ setAside, dedupe, learner, log }: TrainerState, isKnown: boolean): void {
   const rehearsed = new Set(learner.remembered.map(({ key }) => key))
   for (const { key, was } of setAside.entries) {
@@ -131,7 +134,7 @@ function rehearsed({ weights, remembered }: LearnerSnapshot, task: Task): Head {
 export function weightsOf({ manifest, parameters }: Version, loop: LoopParts): TrainableState {
   const { version } = manifest
   const head = loop.task.headOf(manifest.facts)
-  // What memory held is not in the weights, and the present memory stays.
+  // Items of memory are not in the weights, and the present memory stays.
   const own = new Map([...parameters].filter(([name]) => !isOfMemory(name)))
   if (adapterText(manifest.adapter) === adapterText(loop.adapter.config))
     return freshWeights({ head, parameters: own }, loop)

@@ -118,7 +118,7 @@ function continueFrom(saved: Saved, { loop, state }: RestoreVersion): void {
   if (defence !== undefined) state.defence?.restore(defence)
 }
 
-/** A checkpoint from before there was a log: it begins with what is on its way. */
+/** For a checkpoint without an event log: the log begins with the events that are held, pending or waiting. */
 function beginLog(
   { pending, waiting, setAside, heldOut = [] }: Saved,
   { log }: TrainerState,

@@ -1,6 +1,6 @@
 /**
- * Measures what updates cost, and says when the budget of the last hour is spent. CPU time is that of the whole trainer
- * process during the update, all threads included; updates of its models take turns.
+ * Measures the cost of updates, and says when the budget of the last hour is spent. CPU time is that of the whole
+ * trainer process during the update, all threads included; updates of its models take turns.
  */
 import {
   hourOf,
@@ -18,7 +18,7 @@ type MeterParts = Pick<LoopParts, 'clock' | 'compute'>
 export interface UpdateCost {
   /** Training is done; what follows is evaluation. */
   trained(): void
-  /** The update is done: what it has cost is part of the next checkpoint. */
+  /** The update is done; its cost becomes part of the next checkpoint. */
   ended(): Cost | undefined
 }
 

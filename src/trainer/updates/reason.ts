@@ -9,7 +9,7 @@ export interface Change {
   readonly cause?: string | undefined
   /** The factor by which an update that went too far was scaled down. */
   readonly scaledBack?: number | undefined
-  /** The weights began again, because what was learned of a source had to go. */
+  /** The weights started again, because the examples of a source had to be unlearned. */
   readonly isRelearned?: boolean | undefined
   /** Recent prequential accuracy at the version before and at this one; absent = nothing was scored. */
   readonly before?: number | undefined

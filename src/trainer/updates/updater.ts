@@ -227,9 +227,9 @@ export class Updater {
     const details = { err: error, code: error.code, count: block.length, events }
     loop.log.error(details, 'an update was undone: its result is not finite')
     state.restoreLearner(before)
-    // What is kept leads there again.
+    // The same steps would fail again.
     if (state.progress.state.rehearsal !== undefined) state.learner.leaveRehearsal()
-    // What it answered is no past of anything.
+    // Its answers are not part of the past.
     state.compared.goTo(`v${state.progress.state.next - 1}`)
     for (const example of block) this.#bury(example, error)
     state.progress.undone(outcome)

@@ -88,7 +88,10 @@ export class RedisVersions {
     if (outcome !== 'OK') throw taken(manifest)
   }
 
-  /** Puts back what Redis lost; `force` also over another content, while its pointer is older than this generation. */
+  /**
+   * Restores versions that Redis lost; `force` also replaces other content, if its pointer is older than this
+   * generation.
+   */
   async restore(manifest: Manifest, files: Files, force?: number): Promise<Commit> {
     const how = force === undefined ? 'restore' : 'force'
     return this.#commit(manifest, files, '', how, force ?? 0)
@@ -231,7 +234,7 @@ export class RedisVersions {
     const { version, digest } = manifest
     const json = Buffer.from(manifestBytes(manifest))
     for (let upload = 1; upload <= UPLOADS; upload += 1) {
-      // What is restored may be present but altered.
+      // The files of a restored version may be present but altered.
       const overwrite = how !== 'publish' || upload > 1
       const uploaded = await this.#upload(manifest, files, overwrite)
       if (uploaded === undefined) continue

@@ -42,7 +42,7 @@ export class FleetWriting {
     const epoch = this.#epoch()
     const known = await versions.find(sealed.manifest.version)
     if (known !== undefined && known.digest !== sealed.manifest.digest) throw taken(sealed.manifest)
-    // Of the same content: only its date may differ, and the first one stays.
+    // The content is the same, so only the date can differ; the first manifest stays.
     const manifest = known?.manifest() ?? sealed.manifest
     if (known?.isKept !== true) await versions.publish(manifest, files, epoch)
     await this.#putHere(manifest, files)
@@ -150,7 +150,7 @@ export class FleetWriting {
     const { pointer, versions, registryReplica } = this.#parts
     const outcome = await pointer.move(move, epoch)
     if (outcome.kind === 'moved') return outcome.pointer
-    // Redis has lost the bytes, or the moves: restore what is known here first.
+    // Redis has lost the bytes or the moves: first restore what this replica has.
     if (outcome.kind === 'incomplete')
       for (const { manifest, files } of proved) await versions.restore(manifest, files)
     else if (!this.#isBehind(outcome)) throw await this.#stale(move.expect, outcome)

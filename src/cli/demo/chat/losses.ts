@@ -1,6 +1,6 @@
 /**
- * What a version gives to answers that it has not learned, computed from its files by the engine that trains: the daemon has
- * no route for the probability of a given text.
+ * The probability that a version gives to answers that it has not learned, computed from its files by the training
+ * engine, because the daemon has no route for the probability of a given text.
  *
  * With log π of a token under the version and log ρ under the base alone:
  *

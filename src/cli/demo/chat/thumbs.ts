@@ -1,6 +1,6 @@
 /**
  * The thumbs of the demo, as a reader who knows the house style gives them at a glance. They follow the rule of
- * `judge.ts` by code of their own, so that what is measured at the end was never what taught.
+ * `judge.ts` by code of their own, so that the final measurement is independent of the teaching.
  */
 export function thumb(question: string, answer: string): 1 | -1 {
   const sentences = answer.trim().split(/(?<=[.!?])\s+/)

@@ -40,7 +40,7 @@ export function eventCheck(options: EventCheckOptions): EventCheck {
       checkSignature(event, over, signed.sources, signed.clock.nowMs())
     }
     if (event.input !== undefined) checkInput?.(event.input)
-    // What a rating means is known only when its prediction is: the trainer looks.
+    // The meaning of a rating depends on its prediction, which the trainer looks up.
     task.admit(event.signal)
     return event
   }

@@ -58,7 +58,7 @@ export interface FeedbackServiceOptions {
   readonly model: string
   /** The name of the source that reads the inbox: it is part of an event's identity. */
   readonly source: string
-  /** Throws a coded error for what cannot be learned from. */
+  /** Throws a coded error for an event that cannot be learned. */
   readonly check: EventCheck
   readonly inbox: Pick<Inbox, 'append' | 'unread'>
   /** The position that a receipt shows for an offset of the inbox; absent = the offset itself. */

@@ -1,6 +1,7 @@
 /**
  * How many events of each source may come over HTTP: one that sends too many is asked to wait, and the others are not
- * disturbed. Of all models together, so that a source cannot use one model to get around the limit of another.
+ * disturbed. The limit counts all models together, so that a source cannot use one model to get around the limit of
+ * another.
  */
 import type { Clock, CodedError } from '../../../contracts/core.ts'
 import { RateLimiter, type Rate } from '../../../platform/access/rate-limiter.ts'

@@ -21,7 +21,7 @@ export function traceparentsOf(
 ): (event: Traced) => string | undefined {
   if (typeof trace !== 'object') return () => trace
   if (trace.parent !== undefined) return () => trace.traceparent
-  // Of one event alone: each look costs a read.
+  // Looks up one event only, because each look-up costs a read.
   const first = events.find((event) => event.traceparent ?? event.predictionId)
   const { predictionId } = first ?? {}
   const origin = readTraceparent(

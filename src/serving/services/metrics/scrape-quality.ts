@@ -34,7 +34,7 @@ export function showQuality(
   const window = 'recent_by_source'
   metrics.gauge('accuracy', { model, window }, quality.accuracy_recent_by_source)
   task.view.measure(quality, (name, by, value) => {
-    // The table of metrics has what tasks measure; a test compares them.
+    // The gauges of tasks are in the table of metrics; a test compares them.
     metrics.gauge(name as 'accuracy', { model, ...by } as { model: string; window: string }, value)
   })
   for (const { source, accuracy_recent } of quality.sources)
