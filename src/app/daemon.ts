@@ -26,6 +26,7 @@ import { openMetrics } from '../platform/metrics.ts'
 import { openSpanExporter } from '../platform/tracing/exporter.ts'
 import { failure } from '../platform/errors.ts'
 import { replicaName } from '../platform/replica-name.ts'
+import { isByTrainer } from '../versions/routing.ts'
 import { untilServing } from '../serving/services/readiness.ts'
 import { answeredHosts } from '../api/http/host-check.ts'
 import { openServer } from '../api/http/server.ts'
@@ -117,6 +118,7 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
       if (later.supervisor !== undefined) return later.supervisor.forecast(model, asked)
       throw failure('TRAINER_BUSY', 'no trainer runs in this daemon')
     },
+    onReport: (callback) => later.supervisor?.onReport(callback) ?? (() => undefined),
     others: () => membership?.others(),
   })
   // A server and a trainer that share the folder have a log each: they are two processes.
@@ -250,13 +252,13 @@ function startTrainers(
   return supervisor
 }
 
-/** Moves by a trainer are seen here at once, and moves by a person there. */
+/** Moves by a trainer are seen here at once, and moves by others there. */
 function follow(supervisor: Supervisor, models: readonly KnownModel[]): void {
   const registries = new Map(models.map(({ name, registry }) => [name, registry]))
   supervisor.onPointer((name) => registries.get(name)?.wake())
   for (const { name, registry } of models)
-    registry.watch(() => {
-      supervisor.wake(name)
+    registry.watch((pointer) => {
+      if (!isByTrainer(pointer)) supervisor.wake(name)
     })
 }
 

@@ -93,6 +93,7 @@ class ModelLoop implements Loop {
       this.#enter('running')
       await this.#tryAgain(admission, signal)
       while (!signal.aborted) await this.#turn(stream, admission, signal)
+      await this.#lastSave(signal)
       this.#phase = { state: 'stopped' }
     } catch (error) {
       await this.#failed(error, signal)
@@ -135,9 +136,7 @@ class ModelLoop implements Loop {
   async #turn(stream: SourceMultiplexer, admission: Admission, signal: AbortSignal): Promise<void> {
     // If nothing below has to wait, this is the only place where messages, timers and a stop are handled.
     await yieldToEventLoop()
-    const { pointer } = this.#assembly
-    if (!(await pointer.follow(signal, () => stream.isReady(signal))))
-      return this.#pause(stream, signal)
+    if (!(await this.#follow(stream, signal))) return this.#pause(stream, signal)
     await this.#forecasts.answer(async (asked) => forecastOf(asked, this.#assembly, signal))
     if (await this.#forget(signal)) return
     if (this.#assembly.state.progress.isPaused) return this.#standStill('paused', stream, signal)
@@ -164,6 +163,15 @@ class ModelLoop implements Loop {
     }
     this.#backlog.look(this.#consumed, stream.lag)
     if (signal.aborted || this.#unsaved.isDue) await this.#save(signal)
+  }
+
+  /** False while the pointer is on the move, and there is nothing to learn. */
+  async #follow(stream: SourceMultiplexer, signal: AbortSignal): Promise<boolean> {
+    const { pointer, state } = this.#assembly
+    const before = state.progress.state
+    const isFollowed = await pointer.follow(signal, () => stream.isReady(signal))
+    if (state.progress.state !== before) this.#unsaved.noted()
+    return isFollowed
   }
 
   /**
@@ -256,6 +264,7 @@ class ModelLoop implements Loop {
     const due = admission.admit(received, signal)
     const isDue = typeof due === 'boolean' ? due : await due
     const { state } = this.#assembly
+    admission.passAgain()
     this.#updates.begin()
     state.progress.consumed(received)
     state.turn = stream.turn
@@ -302,7 +311,7 @@ class ModelLoop implements Loop {
     else await this.#updates.rehearse(signal)
     if (this.#updates.isPutOff()) return
     await this.#liftBarrier(stream, signal)
-    await this.#save(signal)
+    if (this.#unsaved.isPressing) await this.#save(signal)
     await stream.measure(signal)
     this.#backlog.look(this.#consumed, stream.lag)
     if (stream.isMeasured) this.#enter('idle')

@@ -12,6 +12,7 @@ export class Unsaved {
   /** The bytes of the dead letters that wait for the next checkpoint. */
   readonly #waitingBytes: () => number
   #isDirty = false
+  #isNoted = false
   #records = 0
   /** A start counts as a save: the clock's zero is long ago, and would make the first turn due. */
   #savedMs: number
@@ -24,7 +25,12 @@ export class Unsaved {
 
   /** Something was consumed or changed that the checkpoint does not have. */
   get isDirty(): boolean {
-    return this.#isDirty
+    return this.#isDirty || this.#isNoted
+  }
+
+  /** Dirty, and a stream at rest is the time to save it. */
+  get isPressing(): boolean {
+    return this.#isDirty || (this.#isNoted && this.isDue)
   }
 
   get isDue(): boolean {
@@ -32,6 +38,11 @@ export class Unsaved {
     const { records, ms } = limits.unsaved ?? { records: 0, ms: 0 }
     if (this.#records >= records || this.#waitingBytes() >= MOST_BYTES) return true
     return clock.monotonicMs() - this.#savedMs >= ms
+  }
+
+  /** What a start would find out by itself, such as a move that was intended and is made: the next save is soon enough. */
+  noted(): void {
+    this.#isNoted = true
   }
 
   changed(): void {
@@ -45,6 +56,7 @@ export class Unsaved {
 
   saved(): void {
     this.#isDirty = false
+    this.#isNoted = false
     this.#records = 0
     this.#savedMs = this.#parts.clock.monotonicMs()
   }

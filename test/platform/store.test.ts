@@ -32,6 +32,21 @@ test('what was bound comes back with its type and its bytes', () => {
   expect(empty!.numberOrNull('at')).toBeNull()
 })
 
+test('only a transaction that asks for it does not wait for the disk', () => {
+  const store = open()
+  const synchronous = () => store.get('PRAGMA synchronous')!.number('synchronous')
+  const [normal, full] = [1, 2]
+  store.transaction(() => expect(synchronous()).toBe(full))
+  store.transaction(() => expect(synchronous()).toBe(normal), 'unsynced')
+  const failing = () =>
+    store.transaction(() => {
+      store.run(insert, 'x', null, null)
+      throw new Error('no')
+    }, 'unsynced')
+  expect(failing).toThrow('no')
+  expect([synchronous(), count(store)]).toEqual([full, 0])
+})
+
 test('a column of another type than expected is named, not cast', () => {
   const store = open()
   store.run(insert, 'x', null, null)

@@ -55,6 +55,23 @@ test('a version that is made again after a crash is the same one, whatever it co
   expect((await registry.load('v1')).manifest.compute?.cpu_seconds).toBe(1)
 })
 
+test('what was written here a moment ago is not read back before it is live, unless it was touched', async () => {
+  const folder = scratchFolder()
+  let reads = 0
+  const read: typeof plainBundle.read = (...of) => {
+    reads += 1
+    return plainBundle.read(...of)
+  }
+  const registry = await open(folder, { bundle: { ...plainBundle, read } })
+  await registry.publish(plainVersion('v1'))
+  await registry.point({ version: 'v1', expect: 0, ...by })
+  expect(reads).toBe(1)
+  await registry.publish(plainVersion('v2'))
+  appendFileSync(join(folder, 'versions', 'v2', 'adapter_model.bin'), 'x')
+  const error = await rejection(registry.point({ version: 'v2', expect: 1, ...by }))
+  expect(error.code).toBe('VERSION_CORRUPT')
+})
+
 describe('a version folder that was altered', () => {
   const files = ['manifest.json', 'adapter_config.json', 'adapter_model.bin']
 

@@ -4,9 +4,19 @@
  *
  * A temporary name contains the process id, which distinguishes leftovers of dead processes from work in progress.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync } from 'node:fs'
-import { mkdir, open, rm } from 'node:fs/promises'
+import {
+  closeSync,
+  fsync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  writeFile,
+  writeFileSync,
+} from 'node:fs'
+import { open, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { diskFailure } from './disk-failure.ts'
 
 /** Replaces the file at `path`, or leaves the previous one. */
@@ -30,12 +40,8 @@ export async function writeTemporaryFolder(
 ): Promise<string> {
   const temporary = temporaryPath(path)
   try {
-    await mkdir(temporary, { recursive: true })
-    const writing = [...files].map(([name, bytes]) => writeSynced(join(temporary, name), bytes))
-    // Together they wait for the disk once. None may still be written when the folder is removed.
-    const failed = (await Promise.allSettled(writing)).find(({ status }) => status === 'rejected')
-    if (failed?.status === 'rejected') throw failed.reason
-    syncFolder(temporary)
+    mkdirSync(temporary, { recursive: true })
+    await writeFiles(temporary, files)
     return temporary
   } catch (error) {
     await forget(temporary)
@@ -100,6 +106,31 @@ async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
     await file.close()
   }
 }
+
+/** Synced together, with the names in the folder: they wait for the disk once. */
+async function writeFiles(folder: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  const opened: number[] = []
+  try {
+    for (const [name, bytes] of files) {
+      const file = openSync(join(folder, name), 'w')
+      opened.push(file)
+      // A trip to a thread takes longer than to write a small file.
+      if (bytes.length <= AT_ONCE_BYTES) writeFileSync(file, bytes)
+      else await write(file, bytes)
+    }
+    opened.push(openSync(folder, 'r'))
+    // None may still be synced when it is closed.
+    const synced = await Promise.allSettled(opened.map((each) => sync(each)))
+    const failed = synced.find(({ status }) => status === 'rejected')
+    if (failed?.status === 'rejected') throw failed.reason
+  } finally {
+    for (const each of opened) closeSync(each)
+  }
+}
+
+const AT_ONCE_BYTES = 256 * 1024
+const sync = promisify(fsync)
+const write = promisify(writeFile)
 
 function syncFolder(folder: string): void {
   const descriptor = openSync(folder, 'r')

@@ -23,8 +23,11 @@ export interface Store {
   all(sql: string, ...values: readonly Value[]): readonly Row[]
   /** The first row. Write `LIMIT 1` if there may be many. */
   get(sql: string, ...values: readonly Value[]): Row | undefined
-  /** BEGIN IMMEDIATE … COMMIT around synchronous work, all or nothing. Does not nest. */
-  transaction<Result>(work: () => Result): Result
+  /**
+   * BEGIN IMMEDIATE … COMMIT around synchronous work, all or nothing. Does not nest. `unsynced`: does not wait for the disk,
+   * and until the next one has, a power cut may undo it.
+   */
+  transaction<Result>(work: () => Result, how?: 'unsynced'): Result
   /**
    * Rewrites the file and empties the log, so that no byte of a deleted row is left in either. Returns false if the log
    * could not be emptied because another connection reads it: call it again later.
@@ -84,6 +87,7 @@ class LibsqlStore implements Store {
   readonly #database: Database.Database
   readonly #statements = new Map<string, Prepared>()
   readonly #readonly: boolean
+  readonly #synchronous: 'FULL' | 'NORMAL'
   /** Undefined in memory. */
   #place: FilePlace | undefined
   readonly #space: StoreSpace
@@ -93,6 +97,7 @@ class LibsqlStore implements Store {
   constructor(path: string, options: StoreOptions) {
     this.path = path
     this.#readonly = options.readonly ?? false
+    this.#synchronous = options.synchronous ?? 'FULL'
     this.#database = openDatabase(path, this.#readonly)
     this.#space = new StoreSpace({
       exec: (sql) => this.#exec(sql),
@@ -120,11 +125,21 @@ class LibsqlStore implements Store {
     return this.all(sql, ...values)[0]
   }
 
-  transaction<Result>(work: () => Result): Result {
-    const result = this.#transact(work)
+  transaction<Result>(work: () => Result, how?: 'unsynced'): Result {
+    const result =
+      how === undefined ? this.#transact(work) : this.#unsynced(() => this.#transact(work))
     this.#checkPlace()
     this.#space.giveBack()
     return result
+  }
+
+  #unsynced<Result>(work: () => Result): Result {
+    this.#exec('PRAGMA synchronous=NORMAL')
+    try {
+      return work()
+    } finally {
+      this.#exec(`PRAGMA synchronous=${this.#synchronous}`)
+    }
   }
 
   #transact<Result>(work: () => Result): Result {
@@ -170,14 +185,14 @@ class LibsqlStore implements Store {
   }
 
   /** Settings and migrations. Several processes may do this to a new file at the same time. */
-  prepareFile({ busyTimeoutMs = 5_000, synchronous = 'FULL', migrations }: StoreOptions): void {
+  prepareFile({ busyTimeoutMs = 5_000, migrations }: StoreOptions): void {
     this.#exec(`PRAGMA busy_timeout=${String(busyTimeoutMs)}`)
     whileBusy(busyTimeoutMs, () => {
       if (!this.#readonly) {
         this.#space.prepare()
         this.#exec('PRAGMA journal_mode=WAL')
       }
-      this.#exec(`PRAGMA synchronous=${synchronous}`)
+      this.#exec(`PRAGMA synchronous=${this.#synchronous}`)
       this.#checkSchema()
       this.#migrate(migrations)
     })

@@ -15,7 +15,7 @@ export class LoadedAdapters<Graph extends RecordedGraph = RecordedGraph> {
     this.#pool = pool
   }
 
-  /** `warm`: a first run, which has to succeed. */
+  /** `warm`: a first run, which has to succeed. One of a loaded family has run before, with other numbers: all are finite. */
   async load(
     key: string,
     adapter: PreparedAdapter<Graph>,
@@ -24,7 +24,7 @@ export class LoadedAdapters<Graph extends RecordedGraph = RecordedGraph> {
     await this.#pool.addSession(adapter.graph.key, () => adapter.graph.model())
     try {
       await this.#pool.hold(key, adapter.tensors, adapter.alone)
-      await warm()
+      if (!this.#isFamiliar(adapter)) await warm()
     } catch (error) {
       if (!this.#loaded.has(key)) this.#pool.drop(key)
       throw error
@@ -43,6 +43,12 @@ export class LoadedAdapters<Graph extends RecordedGraph = RecordedGraph> {
 
   find(key: string): PreparedAdapter<Graph> {
     return this.#held(key).adapter
+  }
+
+  /** Whether another adapter with this graph and these shapes is loaded. */
+  #isFamiliar({ family }: PreparedAdapter<Graph>): boolean {
+    for (const { adapter } of this.#loaded.values()) if (adapter.family === family) return true
+    return false
   }
 
   #held(key: string) {

@@ -73,7 +73,7 @@ async function untilGeneration(
   throw failure('GENERATION_NOT_REACHED', message, { details: { generation, wanted } })
 }
 
-/** Time between two checks of the trainer's report. */
+/** Time between two checks of the report of a trainer elsewhere; one of this daemon is heard at once. */
 const LOOK_MS = 25
 
 /**
@@ -82,15 +82,16 @@ const LOOK_MS = 25
  * event that starts no update (too few are pending, and there is no idle update) it waits until the event is read.
  */
 async function untilLearned(
-  { model, live, trainer, limits, clock }: PredictionOptions,
+  options: PredictionOptions,
   position: Position,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  const { model, live, trainer, limits, clock } = options
   const untilMs = clock.monotonicMs() + limits.wait_for_ms
   const leftMs = () => Math.max(0, untilMs - clock.monotonicMs())
   let generation = trainer.reached?.(model, position)
   while (generation === undefined && leftMs() > 0 && !hasFailed(trainer.status(model))) {
-    await clock.sleep(Math.min(LOOK_MS, leftMs()), signal)
+    await untilReport(options, Math.min(LOOK_MS, leftMs()), signal)
     generation = trainer.reached?.(model, position)
   }
   if (generation !== undefined && (await live.until(generation, within(leftMs(), signal)))) return
@@ -104,6 +105,26 @@ async function untilLearned(
     ...(code !== undefined && { trainer_code: code }),
   }
   throw failure('POSITION_NOT_REACHED', message, { details })
+}
+
+/** Until the trainer reports again, at most `waitMs`. */
+async function untilReport(
+  { model, trainer, clock }: PredictionOptions,
+  waitMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const reported = new AbortController()
+  const stop = trainer.onReport?.((about) => {
+    if (about === model) reported.abort()
+  })
+  try {
+    const signals = signal === undefined ? [] : [signal]
+    await clock.sleep(waitMs, AbortSignal.any([reported.signal, ...signals]))
+  } catch (error) {
+    if (!reported.signal.aborted) throw error
+  } finally {
+    stop?.()
+  }
 }
 
 function within(waitMs: number, signal: AbortSignal | undefined) {

@@ -93,6 +93,8 @@ export interface TrainerView {
    * it.
    */
   reached?(model: string, position: Position): number | undefined
+  /** Calls back at each report of a trainer of this daemon, with its model; returns how to stop. */
+  onReport?(callback: (model: string) => void): () => void
 }
 
 export interface TrainerReport extends TrainerStatus {

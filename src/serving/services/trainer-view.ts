@@ -13,6 +13,7 @@ export interface TrainerViewOptions {
   readonly own: (model: string) => TrainerReport
   /** Asks the trainers of this daemon. */
   readonly forecast?: NonNullable<TrainerView['forecast']>
+  readonly onReport?: NonNullable<TrainerView['onReport']>
   /** The other daemons of the fleet; undefined for a single daemon. */
   readonly others: () => readonly Member[] | undefined
 }
@@ -44,6 +45,7 @@ export function trainerView(options: TrainerViewOptions): TrainerView {
       }
     },
     ...(options.forecast && { forecast: options.forecast }),
+    ...(options.onReport && { onReport: options.onReport }),
     unlearned(name) {
       const model = byName.get(name)
       if (model?.forwarder !== undefined) return undefined

@@ -149,6 +149,14 @@ export class Admission {
     if (wanted > 0) this.#prefetcher.look(stream.upcoming(wanted))
   }
 
+  /** Where nothing waits, what was accepted so far needs no other look: the next checkpoint has it as tried. */
+  passAgain(): void {
+    const { waiting, progress } = this.#parts
+    if (waiting.size > 0 || this.#again.length > 0) return
+    for (; this.#count < progress.accepted; this.#count += 1) waiting.due(this.#count + 1)
+    progress.triedAgain(this.#count)
+  }
+
   /** A waiting event to retry after the events accepted so far; call it until there is none. */
   nextAgain(): WaitingEvent | undefined {
     const { waiting, progress } = this.#parts

@@ -43,6 +43,8 @@ export interface ChildParts extends ChildPlan {
   /** The status in the checkpoint of a model, until the process has reported. */
   readonly saved: (model: string) => TrainerStatus | undefined
   readonly onPointer: (model: string, pointer: Routing) => void
+  /** A status has arrived. */
+  readonly onReport: (model: string) => void
   readonly onRestart: () => void
   readonly onSpan: (span: Span) => void
 }
@@ -234,6 +236,7 @@ export class TrainerChild {
     const before = this.#statuses.get(status.model)
     if (status.steps > (before?.steps ?? 0)) this.#failures = 0
     this.#statuses.set(status.model, before ? merged(before, status) : status)
+    this.#parts.onReport(status.model)
   }
 
   /** A process that is ending cannot receive messages, and needs none. */

@@ -46,6 +46,8 @@ export interface Supervisor {
   forecast(model: string, asked: ForgetRequest): Promise<ForgetForecast>
   /** Called when a trainer moved a live pointer; returns how to stop. */
   onPointer(callback: (model: string, pointer: Routing) => void): () => void
+  /** Called at each report about a model; returns how to stop. */
+  onReport(callback: (model: string) => void): () => void
   /** Sets the level of the log in every process. */
   setLevel(level: LogLevel): void
   /** Stops every process cleanly and restarts it, with the present config. Serving continues. */
@@ -65,12 +67,16 @@ export function openSupervisor(options: SupervisorOptions): Supervisor {
   const onPointer = (model: string, pointer: Routing) => {
     for (const listener of listeners) listener(model, pointer)
   }
+  const waiting = new Set<(model: string) => void>()
   const children = options.children.map(
     (plan) =>
       new TrainerChild({
         ...{ ...plan, entry, clock, log, silenceMs, stalledMs, saved },
         ...(waitsOf && { waitsOf }),
         onPointer,
+        onReport: (model) => {
+          for (const each of waiting) each(model)
+        },
         onRestart,
         onSpan,
       }),
@@ -94,6 +100,10 @@ export function openSupervisor(options: SupervisorOptions): Supervisor {
     onPointer(callback) {
       listeners.add(callback)
       return () => listeners.delete(callback)
+    },
+    onReport(callback) {
+      waiting.add(callback)
+      return () => waiting.delete(callback)
     },
     setLevel(level) {
       for (const child of children) child.setLevel(level)

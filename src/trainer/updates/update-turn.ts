@@ -136,7 +136,9 @@ export class UpdateTurn {
     this.#isUpdating = false
     this.#isActing = false
     unsaved.saved()
+    unsaved.noted()
     await commit(signal)
+    await assembly.updater.tidy(signal)
   }
 
   #feedbackNow(): FeedbackProgress | undefined {

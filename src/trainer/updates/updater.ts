@@ -55,6 +55,8 @@ const WATCHED_ROWS = 32
 
 export class Updater {
   readonly #parts: UpdaterParts
+  /** A version was published since old ones were removed. */
+  #isUntidy = false
 
   constructor(parts: UpdaterParts) {
     this.#parts = parts
@@ -139,7 +141,7 @@ export class Updater {
     releaseKeptBack(state)
     await state.save(signal, version)
     await pointer.carryOut(signal)
-    await this.#tidy(signal)
+    this.#isUntidy = true
   }
 
   /**
@@ -259,7 +261,7 @@ export class Updater {
     if (decision.verdict === 'promote') this.#release(version, decision)
     await state.save(signal, version)
     await pointer.carryOut(signal)
-    await this.#tidy(signal)
+    this.#isUntidy = true
   }
 
   /**
@@ -291,8 +293,10 @@ export class Updater {
     await pointer.carryOut(signal)
   }
 
-  /** Old bytes go; a failure leaves them for the next time. */
-  async #tidy(signal: AbortSignal): Promise<void> {
+  /** After an update, and when it was reported: old bytes go. A failure leaves them for the next time. */
+  async tidy(signal: AbortSignal): Promise<void> {
+    if (!this.#isUntidy) return
+    this.#isUntidy = false
     const { state, loop } = this.#parts
     const { registry, keepVersions, keep = { last: keepVersions }, log } = loop
     const { parent, live } = state.progress.state

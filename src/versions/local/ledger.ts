@@ -133,8 +133,9 @@ export class Ledger {
     return this.#store.get(sql, version)?.text('digest')
   }
 
-  exclusively<Result>(work: () => Result): Result {
-    return this.#store.transaction(work)
+  /** `unsynced`: only the index changes beside the folders, and its `follow` finds what a power cut has undone. */
+  exclusively<Result>(work: () => Result, how?: 'unsynced'): Result {
+    return this.#store.transaction(work, how)
   }
 
   /** Call it inside `exclusively`, like `move`. */

@@ -4,7 +4,7 @@
  * every byte verified, made for this base and task, or an error that names the file.
  */
 import { join } from 'node:path'
-import type { Clock, Logger } from '../../contracts/core.ts'
+import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
 import type {
   Kept,
   ListedVersion,
@@ -20,7 +20,14 @@ import { Answering } from './answering.ts'
 import { Ledger, type LedgerLimits } from './ledger.ts'
 import { PointerWatch } from '../pointer-watch.ts'
 import { checkMove, proveMove, routedVersions } from '../routing.ts'
-import { checkOrigin, openVersion, sealVersion, type Bundle, type Origin } from '../sealing.ts'
+import {
+  checkOrigin,
+  openVersion,
+  sealVersion,
+  type Bundle,
+  type Origin,
+  type SealedVersion,
+} from '../sealing.ts'
 import { Versions } from './versions.ts'
 import { closeAll } from '../../platform/closers.ts'
 
@@ -60,6 +67,8 @@ class FolderRegistry implements LocalRegistry {
   readonly #versions: Versions
   readonly #watch: PointerWatch
   readonly #answering: Answering
+  /** The last version that was written here, checked in memory, and its folder then. */
+  #written: { readonly manifest: Manifest; readonly stamp: string } | undefined
 
   constructor(options: LocalRegistryOptions) {
     this.#options = options
@@ -77,13 +86,36 @@ class FolderRegistry implements LocalRegistry {
   async publish(draft: VersionDraft): Promise<Manifest> {
     const { manifest, files } = sealVersion(draft, this.#options)
     checkOrigin(manifest, this.#options)
-    return this.#versions.add(manifest, files)
+    const opens = this.#opens({ manifest, files })
+    const added = await this.#versions.add(manifest, files)
+    // Of an older folder with this content the files are not known to be whole.
+    const isKnown = opens && added === manifest
+    this.#written = isKnown ? { manifest, stamp: this.#versions.stamp(manifest) } : undefined
+    return added
+  }
+
+  /** One that does not is refused when it is to become live. */
+  #opens(sealed: SealedVersion): boolean {
+    try {
+      openVersion(sealed, this.#options)
+      return true
+    } catch (error) {
+      if (error instanceof CodedError) return false
+      throw error
+    }
   }
 
   async load(version: string): Promise<Version> {
     const { manifest, files } = await this.#versions.read(version)
     checkOrigin(manifest, this.#options)
     return openVersion({ manifest, files }, this.#options)
+  }
+
+  /** What was written here a moment ago is not read back unless a file was touched since. */
+  async #proved(version: string): Promise<Pick<Version, 'manifest'>> {
+    const { manifest, stamp } = this.#written ?? {}
+    const isKnown = manifest?.version === version && this.#versions.stamp(manifest) === stamp
+    return isKnown ? { manifest } : this.load(version)
   }
 
   manifest(version: string): Promise<Manifest> {
@@ -107,7 +139,7 @@ class FolderRegistry implements LocalRegistry {
   async point(move: RoutingMove): Promise<Routing> {
     checkMove(move)
     const { expect, reason, by, asks, actor } = move
-    const { routed } = await proveMove(move, (version) => this.load(version))
+    const { routed } = await proveMove(move, (version) => this.#proved(version))
     const pointer = this.#ledger.exclusively(() => {
       for (const { version } of routedVersions(routed)) this.#versions.checkPresent(version)
       return this.#ledger.move({ ...routed, expect, reason, by, asks, actor })

@@ -2,7 +2,7 @@
  * `versions/<version>/` on disk: complete or absent, and every byte of it checked when it is read.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Manifest } from '../contract.ts'
@@ -65,6 +65,12 @@ export class VersionFolders {
     return sizes.reduce((sum, size) => sum + size, 0)
   }
 
+  /** What the file system knows of each file: another text when any of them was written, replaced or removed since. */
+  stamp({ version, files }: Manifest): string {
+    const names = [MANIFEST_FILE, ...Object.keys(files)]
+    return names.map((file) => stampOf(join(this.#path(version), file))).join()
+  }
+
   /** On disk under a temporary name, for `put` and then `drop`. */
   prepare(manifest: Manifest, files: ReadonlyMap<string, Uint8Array>): Promise<string> {
     const all = new Map([...files, [MANIFEST_FILE, manifestBytes(manifest)]])
@@ -118,6 +124,13 @@ export class VersionFolders {
   #path(version: string): string {
     return join(this.#folder, version)
   }
+}
+
+function stampOf(path: string): string {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false })
+  if (found === undefined) return 'missing'
+  const { dev, ino, size, mtimeNs, ctimeNs } = found
+  return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
 }
 
 async function sizeOf(path: string): Promise<number> {

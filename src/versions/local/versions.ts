@@ -10,7 +10,7 @@ import type { Kept, ListedVersion, Manifest, Retention, Routing } from '../contr
 import { failure } from '../../platform/errors.ts'
 import { eventLoop } from '../../platform/slices.ts'
 import type { Ledger } from './ledger.ts'
-import { readManifest } from '../manifest.ts'
+import { manifestBytes, readManifest } from '../manifest.ts'
 import { newestFirst } from '../order.ts'
 import { bytesOf, footprintOf, surplusOf, type Footprint } from '../retention.ts'
 import { namesOf, routedVersions } from '../routing.ts'
@@ -86,6 +86,11 @@ export class Versions {
       this.checkPresent(version)
       throw error
     }
+  }
+
+  /** See `VersionFolders.stamp`. */
+  stamp(manifest: Manifest): string {
+    return this.#folders.stamp(manifest)
   }
 
   /** Also of a version without bytes. */
@@ -209,6 +214,8 @@ export class Versions {
     this.#known.delete(version)
     const prepared = await this.#folders.prepare(manifest, files)
     const temporaries = new Set([prepared])
+    // One that was removed is only back when the ledger says so.
+    const how = this.#ledger.retired(version) === undefined ? 'unsynced' : undefined
     try {
       return this.#ledger.exclusively(() => {
         if (this.#folders.has(version)) {
@@ -219,8 +226,9 @@ export class Versions {
         temporaries.delete(prepared)
         this.#ledger.index.put(version)
         this.#ledger.unretire(version)
+        this.#known.set(version, footprintOf(manifest, sizeOf(manifest, files)))
         return true
-      })
+      }, how)
     } finally {
       for (const temporary of temporaries) await this.#folders.drop(temporary)
     }
@@ -236,11 +244,14 @@ export class Versions {
   async #footprints(): Promise<readonly Footprint[]> {
     const known = this.#known
     this.#known = new Map()
+    const all: Footprint[] = []
     for (const version of this.names()) {
       const footprint = known.get(version) ?? (await intact(this.#footprint(version)))
-      if (!(footprint instanceof CodedError)) this.#known.set(version, footprint)
+      if (footprint instanceof CodedError) continue
+      all.push(footprint)
+      this.#known.set(version, footprint)
     }
-    return [...this.#known.values()]
+    return all
   }
 
   async #footprint(version: string): Promise<Footprint> {
@@ -269,14 +280,22 @@ export class Versions {
     const isGone = (version: string): boolean =>
       this.#ledger.retired(version) !== undefined && this.#folders.has(version)
     if (!versions.some(isGone)) return
-    const trash = this.#ledger.exclusively(() =>
-      versions.filter(isGone).map((version) => {
-        this.#ledger.index.takeAway(version)
-        return this.#folders.takeAway(version)
-      }),
+    const trash = this.#ledger.exclusively(
+      () =>
+        versions.filter(isGone).map((version) => {
+          this.#ledger.index.takeAway(version)
+          return this.#folders.takeAway(version)
+        }),
+      'unsynced',
     )
     for (const temporary of trash) await this.#folders.drop(temporary)
   }
+}
+
+/** Of a version's folder. */
+function sizeOf(manifest: Manifest, files: Files): number {
+  const all = [manifestBytes(manifest), ...files.values()]
+  return all.reduce((sum, { byteLength }) => sum + byteLength, 0)
 }
 
 /** The result, or the VERSION_CORRUPT or VERSION_UNKNOWN that it ended with. */
