@@ -62,7 +62,7 @@ export const SETUP_ERRORS = {
     fix: 'Read its message above. Mostly its repository is out of reach: set your mirror or proxy in ~/.m2/settings.xml, then run the same command again. `npm test` also runs without it: it skips what it cannot test and says so.',
   },
   SETUP_PYTHON_MISSING: {
-    what: 'The tests against Hugging Face PEFT and S3 need python3 with venv and pip',
+    what: 'The tests against Hugging Face PEFT, S3 and Python clients need python3 with venv and pip',
     fix: 'Install them (Debian: apt-get install python3-venv), or run `npm test`, which skips what it cannot test and says so.',
   },
   SETUP_NODE_FAILED: {
@@ -75,6 +75,10 @@ export const SETUP_ERRORS = {
   },
   SETUP_MOTO_FAILED: {
     what: 'The environment for the tests against S3 could not be made',
+    fix: 'Read its message above. Mostly the Python package index is out of reach: check the network or your mirror (pip config list), then run the same command again; it goes on from here. `npm test` also runs without it: it skips what it cannot test and says so.',
+  },
+  SETUP_CLIENTS_FAILED: {
+    what: 'The environment for the tests with Python clients of the OpenAI API could not be made',
     fix: 'Read its message above. Mostly the Python package index is out of reach: check the network or your mirror (pip config list), then run the same command again; it goes on from here. `npm test` also runs without it: it skips what it cannot test and says so.',
   },
   SETUP_DISK_FULL: {

@@ -6,6 +6,7 @@
  */
 import { aptStep } from './apt.mjs'
 import { buildStep } from './build.mjs'
+import { clientsStep } from './clients.mjs'
 import { flinkStep } from './flink.mjs'
 import { kafkaStep } from './kafka.mjs'
 import { motoStep } from './moto.mjs'
@@ -32,6 +33,7 @@ export const STEPS = [
   },
   { when: 'services', ...kafkaStep },
   { when: 'all', ...flinkStep },
+  { when: 'all', ...clientsStep },
   { when: 'all', ...motoStep },
   { when: 'all', ...peftStep },
   { when: 'all', ...nodeVersionsStep },

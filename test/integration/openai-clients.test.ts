@@ -1,7 +1,8 @@
-/** Real clients of the OpenAI API against a real daemon: OpenAI's own for npm, and Flink SQL. */
+/** Real clients of the OpenAI API against a real daemon: OpenAI's own for npm and Python, LangChain, Hugging Face, and Flink SQL. */
 import { fileURLToPath } from 'node:url'
 import OpenAI, { type APIError, AuthenticationError, NotFoundError } from 'openai'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { askFromPython, needsClients } from '../services/clients/clients.ts'
 import { mlPredict, needsFlink } from '../services/flink/flink.ts'
 import { oneDaemon } from './one-daemon.ts'
 
@@ -249,6 +250,28 @@ describe('the client of OpenAI', () => {
     })
     expect(missing.status).toBe(404)
   })
+})
+
+test('the Python clients of OpenAI, LangChain and Hugging Face get the same answers, whole and as streams', async (context) => {
+  needsClients(context)
+  const [classifier, writer] = ['sentiment@v0', 'support@v0']
+  const asked = { url: `${daemon.url}/v1`, key: TOKEN, classifier, writer }
+  const { openai, langchain, hugging_face } = await askFromPython(asked)
+  const [label, text] = [openai.label, openai.texts[0]]
+  expect(['positive', 'negative']).toContain(label)
+  expect(openai).toMatchObject({
+    ...{ models: ['sentiment', 'price', 'support'], live: 'sentiment@live', scores: 2 },
+    ...{ texts: [text, text], streamed: text, continued: expect.any(String) as string },
+    refusals: [
+      ['NotFoundError', 404, 'MODEL_UNKNOWN'],
+      ['BadRequestError', 400, 'REQUEST_INVALID'],
+      ['AuthenticationError', 401, 'AUTH_REQUIRED'],
+    ],
+  })
+  const [size, difference] = openai.embedded
+  expect(difference).toBeLessThan(1e-5)
+  expect(langchain).toEqual({ label, text, streamed: text, embedded: [size, size] })
+  expect(hugging_face).toEqual({ label, text, streamed: text })
 })
 
 test('Flink SQL asks a classifier and a language model with ML_PREDICT', async (context) => {
