@@ -11,11 +11,14 @@ export interface TextTokenizer {
   encode(text: string, limit: number): { readonly ids: readonly number[]; readonly dropped: number }
   /** The markers that begin a text. */
   readonly before: readonly number[]
-  /** Without markers. `inside`: other text or a control token is in front of it. */
-  words(text: string, place?: 'first' | 'inside'): readonly number[]
+  /** Without markers. */
+  words(text: string, place?: Place): readonly number[]
   /** Ids that it has no token for are left out. */
   text(ids: readonly number[]): string
 }
+
+/** Where a text begins: at the beginning of all, behind a control token, or in the middle of other text. */
+export type Place = 'first' | 'piece' | 'inside'
 
 /** The part of it that we use, typed here: its published types do not resolve under Node's module rules. */
 interface Tokenizer {
@@ -39,14 +42,18 @@ export function openTokenizer(definition: Json, vocabulary: number): TextTokeniz
   const tokenizer = create(definition)
   checkIds(tokenizer, vocabulary)
   const { before, after } = markers(tokenizer)
-  let inner: Tokenizer | undefined
+  const others = new Map<Place, Tokenizer>()
+  const at = (place: Place): Tokenizer => {
+    const known = place === 'first' ? tokenizer : others.get(place)
+    if (known !== undefined) return known
+    const changed = withoutPrefix(definition, place)
+    const opened = changed === undefined ? tokenizer : create(changed)
+    others.set(place, opened)
+    return opened
+  }
   return {
     before,
-    words(text, place = 'first') {
-      if (place === 'first') return bare(tokenizer, text)
-      inner ??= isPrefixed(definition) ? create(inside(definition)) : tokenizer
-      return bare(inner, text)
-    },
+    words: (text, place = 'first') => bare(at(place), text),
     text(ids) {
       const known = ids.filter((id) => tokenizer.id_to_token(id) !== undefined)
       if (known.length === 0) return ''
@@ -63,21 +70,30 @@ export function openTokenizer(definition: Json, vocabulary: number): TextTokeniz
   }
 }
 
-/** Whether it puts a space in front of a text's beginning, and of no other part of it. */
-const PREFIX = '"prepend_scheme":"first"'
-
-function isPrefixed(definition: Json): boolean {
-  return JSON.stringify(partsOf(definition)).includes(PREFIX)
+/**
+ * What puts a space in front of a text: before the first piece alone, before each piece, or, as a normalizer, before each too.
+ * Without those that do not act at this place; undefined where none of them is in it.
+ */
+function withoutPrefix(definition: Json, place: Place): Json | undefined {
+  const { pre_tokenizer = null, normalizer = null } = definition as Readonly<Record<string, Json>>
+  const [cuts, rules] = [JSON.stringify(pre_tokenizer), JSON.stringify(normalizer)]
+  const never = '"prepend_scheme":"never"'
+  if (place === 'piece') {
+    const cut = cuts.replaceAll('"prepend_scheme":"first"', never)
+    return cut === cuts ? undefined : changedTo(definition, cut, rules)
+  }
+  const cut = cuts
+    .replaceAll(/"prepend_scheme":"(first|always)"/g, never)
+    .replaceAll('"add_prefix_space":true', '"add_prefix_space":false')
+  const rule = rules.replaceAll(/\{"type":"Prepend",[^{}]*\}/g, NO_CHANGE)
+  return cut === cuts && rule === rules ? undefined : changedTo(definition, cut, rule)
 }
 
-function inside(definition: Json): Json {
-  const parts = JSON.stringify(partsOf(definition)).replaceAll(PREFIX, '"prepend_scheme":"never"')
-  return { ...(definition as object), ...(JSON.parse(parts) as object) }
-}
+const NO_CHANGE = '{"type":"Sequence","normalizers":[]}'
 
-function partsOf(definition: Json) {
-  const { pre_tokenizer } = definition as { readonly pre_tokenizer?: Json }
-  return { pre_tokenizer: pre_tokenizer ?? null }
+function changedTo(definition: Json, cut: string, rule: string): Json {
+  const [pre_tokenizer, normalizer] = [cut, rule].map((text) => JSON.parse(text) as Json)
+  return { ...(definition as object), pre_tokenizer, normalizer } as Json
 }
 
 function create(definition: Json): Tokenizer {

@@ -96,6 +96,8 @@ export interface LanguageModel {
   readonly ends: readonly number[]
   /** The most tokens that prompt and answer may have together. */
   readonly positions: number
+  /** sha256 of the chat template, the special tokens that it names, and the token that ends an answer. */
+  readonly template: string
 }
 
 /**

@@ -255,6 +255,11 @@ export const errorTable = {
     exit: 65,
     fix: 'send { text }, which is continued as it is, or add chat_template.jinja to the folder of the base',
   },
+  CHAT_TEMPLATE_CHANGED: {
+    status: 409,
+    exit: 65,
+    fix: 'bring the earlier template of the base back, or teach the model again: what it publishes from now on is of this one',
+  },
   CHAT_TEMPLATE_FAILED: {
     status: 400,
     exit: 65,

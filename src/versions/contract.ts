@@ -51,6 +51,8 @@ export interface Manifest {
   readonly slice_gap?: SliceGap
   /** How far its texts are from those of the base; absent where answers are no texts. */
   readonly kl?: KlReport
+  /** `LanguageModel.template` of its base when it was made; absent where the base is no language model. */
+  readonly chat_template?: string
   /** sha256 by file name. */
   readonly files: Readonly<Record<string, string>>
   readonly created: string

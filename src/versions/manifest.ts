@@ -201,6 +201,7 @@ const fields = {
       from: Type.Enum(['held-out', 'replay', 'new']),
     }),
   ),
+  chat_template: Type.Optional(hash),
   // Plain names: nothing outside of the version's folder is ever read.
   files: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9._-]*$' }), hash, {
     additionalProperties: false,

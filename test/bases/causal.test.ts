@@ -3,11 +3,16 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, test } from 'vitest'
 import { openCausal, shapeOfCausal } from '../../src/bases/causal/causal.ts'
+import { tokenizerOf } from '../../src/bases/causal/gguf-tokenizer.ts'
 import { POOL_SCALE } from '../../src/bases/causal/network.ts'
+import { withoutControls } from '../../src/bases/causal/tokenizer.ts'
+import { openTokenizer } from '../../src/bases/tokenizer.ts'
 import type { Base } from '../../src/contracts/base.ts'
+import type { ChatMessage } from '../../src/contracts/event.ts'
 import type { Encoded } from '../../src/contracts/network.ts'
+import type { GgufValue } from '../../src/nn/containers/gguf.ts'
 import { distance, openOnnxEmbedder, openTfjsEmbedder } from './embed.ts'
 
 interface Row {
@@ -22,6 +27,7 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 
 const places = {
   llama: join(tiny, 'llama'),
+  tinyllama: join(tiny, 'tinyllama'),
   qwen2: join(tiny, 'qwen2'),
   qwen3: join(tiny, 'qwen3'),
   gguf: join(tiny, 'gguf', 'tiny.gguf'),
@@ -97,6 +103,46 @@ describe.each(Object.entries(places))('the tiny decoder %s', (name, place) => {
       expect(base.weights.has(`${name}.bias`), name).toBe(hasBias !== false)
     }
   })
+})
+
+test('the BPE of SentencePiece in a GGUF file, which has scores, is the tokenizer of the folder', async () => {
+  const text = readFileSync(join(places.tinyllama, 'tokenizer.json'), 'utf8')
+  const definition = JSON.parse(text) as {
+    readonly model: { readonly vocab: Readonly<Record<string, number>> }
+  }
+  const vocabulary = Object.entries(definition.model.vocab).sort(
+    ([, one], [, other]) => one - other,
+  )
+  const tokens = vocabulary.map(([token]) => token)
+  const [unknown, control, byte] = [2, 3, 6]
+  const types = tokens.map((token, id) =>
+    id === 0 ? unknown : id < 3 ? control : token.startsWith('<0x') ? byte : 1,
+  )
+  const metadata = new Map<string, GgufValue>([
+    ['tokenizer.ggml.model', 'llama'],
+    ['tokenizer.ggml.tokens', tokens],
+    ['tokenizer.ggml.scores', tokens.map((_, id) => -id)],
+    ['tokenizer.ggml.token_type', types],
+    ['tokenizer.ggml.bos_token_id', 1],
+  ])
+  const stored = tokenizerOf({ metadata, tensors: new Map() })
+  const [own, other] = [stored, definition as never].map((each) =>
+    openTokenizer(withoutControls(each), tokens.length),
+  )
+  const { conversations } = JSON.parse(readFileSync(join(tiny, '..', 'chats.json'), 'utf8')) as {
+    readonly conversations: readonly (readonly ChatMessage[])[]
+  }
+  for (const { content } of conversations.flat())
+    for (const place of ['first', 'piece', 'inside'] as const) {
+      const ids = own!.words(content, place)
+      expect([place, ids]).toEqual([place, other!.words(content, place)])
+      expect(own!.text(ids)).toBe(other!.text(ids))
+    }
+  expect(own!.encode('a b', 8)).toEqual(other!.encode('a b', 8))
+  metadata.set('tokenizer.ggml.scores', [0])
+  expect(() => tokenizerOf({ metadata, tensors: new Map() })).toThrow('scores')
+  metadata.set('tokenizer.ggml.model', 't5')
+  expect(() => tokenizerOf({ metadata, tensors: new Map() })).toThrow('t5')
 })
 
 describe('a decoder', () => {

@@ -41,7 +41,7 @@ function languageIn({ language }: Base): LanguageModel {
   return language
 }
 
-test.each(['llama', 'qwen2', 'qwen3'])(
+test.each(['llama', 'tinyllama', 'qwen2', 'qwen3'])(
   'the tiny decoder %s has the ids of apply_chat_template on each conversation',
   async (name) => {
     const base = await openCausal(join(tiny, name))
@@ -59,6 +59,17 @@ test.each(['llama', 'qwen2', 'qwen3'])(
         }),
       ).toEqual(closed)
     }
+  },
+)
+
+test.each(['llama', 'tinyllama', 'qwen2'])(
+  'an answer behind the prompt of %s has the ids that it has in the whole conversation',
+  async (name) => {
+    const at = conversations.findIndex(([first]) => first?.content === 'A question')
+    const [question, answer] = conversations[at]!
+    const { ends, prompt, tokens } = languageIn(await openCausal(join(tiny, name)))
+    const own = [...prompt(asked([question!])), ...tokens(answer!.content), ends[0]!]
+    expect(expected[name]![at]![0]!.slice(0, own.length)).toEqual(own)
   },
 )
 
@@ -159,6 +170,23 @@ describe('a template that cannot be used', () => {
       expect(base.encode({ kind: 'text', text: 'hi' }, 8).kind).toBe('tokens')
     },
   )
+
+  it('is another template by its digest, while the base stays the same', async () => {
+    const opened = async (fields: object) => {
+      const { hash, language } = await openCausal(withConfig(fields))
+      return { hash, template: language?.template }
+    }
+    const usual = { eos_token: '<|im_end|>', chat_template: '{{ messages }}' }
+    const before = await opened(usual)
+    expect(before.template).toMatch(/^[0-9a-f]{64}$/)
+    expect(await opened(usual)).toEqual(before)
+    const changes = [{ chat_template: '{{ messages }} ' }, { bos_token: '<|im_start|>' }]
+    for (const change of changes) {
+      const after = await opened({ ...usual, ...change })
+      expect(after.hash).toBe(before.hash)
+      expect(after.template).not.toBe(before.template)
+    }
+  })
 
   it('the tokenizer of another model is refused', async () => {
     const foreign = folderWith('llama', (folder) => {

@@ -8,8 +8,8 @@ against. To make them again (torch 2.15.0, transformers 5.24.0, gguf 0.19.0):
 smollm2.json has, for each of 50 texts, its token ids and the logits of the next token: of the 16 likeliest tokens and of 16
 others, from the weights that the GGUF file holds, in float32. Control tokens inside a text are read as text.
 
-tiny-causal/ has random decoders of two layers: llama, qwen2 (biases), qwen3 (norms of heads) in Hugging Face layout, and one llama
-as GGUF with a tensor of each storage that we read. reference.json: the last hidden state of the last token (after the norm).
+tiny-causal/ has random decoders of two layers: llama, tinyllama (a tokenizer of SentencePiece), qwen2 (biases), qwen3 (norms of
+heads) in Hugging Face layout, and one llama as GGUF with a tensor of each storage that we read. reference.json: the last hidden state of the last token (after the norm).
 
 chats.json: conversations, and for each tokenizer their ids as `apply_chat_template` has them, closed and with the assistant's
 turn opened; null where the template refuses one. Each tiny decoder has another template, in another place.
@@ -24,7 +24,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -167,8 +167,8 @@ def write(path, lines):
     path.write_text(f"[\n{body}\n]\n", encoding="utf-8")
 
 
-def plain_ids(tokenizer, text):
-    return tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+def plain_ids(tokenizer, text, marked=False):
+    return tokenizer(text, add_special_tokens=marked, split_special_tokens=True)["input_ids"]
 
 
 @torch.no_grad()
@@ -208,6 +208,24 @@ def tiny_tokenizer():
     return PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<|endoftext|>")
 
 
+def sentence_tokenizer():
+    """As SentencePiece makes them, in the form that transformers gives TinyLlama's."""
+    raw = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    raw.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    raw.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    octets = [f"<0x{octet:02X}>" for octet in range(256)]
+    specials = ["<unk>", "<s>", "</s>"]
+    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=specials + octets, limit_alphabet=60, show_progress=False)
+    raw.train_from_iterator(TEXTS, trainer)
+    fields = json.loads(raw.to_str())
+    fields["added_tokens"] = [token for token in fields["added_tokens"] if token["content"] in specials]
+    raw = Tokenizer.from_str(json.dumps(fields))
+    raw.post_processor = processors.TemplateProcessing("<s> $A", "<s> $A $B", [("<s>", 1)])
+    return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
+
+
 def sizes(tokenizer, **more):
     return dict(
         vocab_size=len(tokenizer),
@@ -227,7 +245,7 @@ def sizes(tokenizer, **more):
 @torch.no_grad()
 def references(tokenizer, model):
     for text in SHORT:
-        ids = plain_ids(tokenizer, text)
+        ids = plain_ids(tokenizer, text, marked=True)
         hidden = model(input_ids=torch.tensor([ids])).last_hidden_state[0, -1]
         yield {"text": text, "ids": ids, "hidden": base(hidden)}
 
@@ -241,9 +259,9 @@ def perturbed(model):
     return model.eval()
 
 
-def tiny(name, kind, config, template, fields):
+def tiny(name, kind, config, template, fields, made_by=tiny_tokenizer):
     torch.manual_seed(20260101)
-    tokenizer = tiny_tokenizer()
+    tokenizer = made_by()
     model = perturbed(kind(config(tokenizer)))
     folder = HERE / "tiny-causal" / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -339,6 +357,8 @@ FAST = {"tokenizer_class": "PreTrainedTokenizerFast"}
 ENDS = {**FAST, "bos_token": "<|endoftext|>", "eos_token": "<|im_end|>"}
 ROLES = {**FAST, "eos_token": {"__type": "AddedToken", "content": "<|endoftext|>"}}
 tiny("qwen2", Qwen2Model, lambda t: Qwen2Config(**sizes(t)), Path("chat_template.jinja"), ROLES)
+SENTENCES = {**FAST, "bos_token": "<s>", "eos_token": "</s>"}
+tiny("tinyllama", LlamaModel, lambda t: LlamaConfig(**sizes(t)), ROLES_AS_TEXT, SENTENCES, sentence_tokenizer)
 tiny("qwen3", Qwen3Model, lambda t: Qwen3Config(**sizes(t, head_dim=16)), STRICT, ENDS)
 tiny_gguf(*tiny("llama", LlamaModel, lambda t: LlamaConfig(**sizes(t)), CHATML, ENDS))
 lines = [json.dumps(messages, ensure_ascii=False) for messages in CONVERSATIONS]

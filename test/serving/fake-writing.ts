@@ -14,7 +14,7 @@ import { openGeneration } from '../../src/tasks/generation/generation.ts'
 import { openFakeDecoder } from './fake-decoder.ts'
 
 /** A token is a character; 33, "!", ends an answer. */
-const language: LanguageModel = {
+export const fakeLanguage: LanguageModel = {
   prompt: (input) => {
     if (input.kind !== 'text') throw failure('INPUT_WRONG_KIND', 'text')
     return Int32Array.from(input.text, (character) => character.charCodeAt(0))
@@ -23,6 +23,7 @@ const language: LanguageModel = {
   text: (ids) => String.fromCharCode(...ids),
   ends: [33],
   positions: 40,
+  template: '',
 }
 
 const settings = {
@@ -53,5 +54,12 @@ export function openFakeWriting(
     ...{ ...parts, base: 'tiny', engine: decoder, limits: { ...ample, ...limits } },
   })
   const task = openGeneration({ ...settings, beta: 1, up_weight: 1, down_weight: 1 })
-  return { decoder, scheduler, language, task, usual: task.texts!.usual, metrics: parts.metrics }
+  return {
+    decoder,
+    scheduler,
+    language: fakeLanguage,
+    task,
+    usual: task.texts!.usual,
+    metrics: parts.metrics,
+  }
 }

@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest'
 import { failure } from '../../src/platform/errors.ts'
 import { rejection } from '../coded.ts'
+import { fakeBase } from './fake-base.ts'
 import { settled } from './fake-clock.ts'
 import { openFakeEngine } from './fake-engine.ts'
 import { openFakeRegistry, versionOf } from './fake-registry.ts'
 import { openLive } from './open-live.ts'
+import { fakeLanguage } from './fake-writing.ts'
 
 const text = (words: string) => ({ kind: 'text' as const, text: words })
 
@@ -37,6 +39,20 @@ test('the live version of the registry answers, named with its digest and genera
       timeMs: 1_000_000,
     },
   ])
+})
+
+test('a version that was taught with another chat template answers, and the log says so once', async () => {
+  const language = { ...fakeLanguage, template: 'now' }
+  const registry = openFakeRegistry('m', 2)
+  for (const [version, chat_template] of Object.entries({ v7: 'before', v8: 'now' })) {
+    const { manifest, parameters } = versionOf('m', Number(version.slice(1)))
+    await registry.publish({ manifest: { ...manifest, chat_template }, parameters })
+  }
+  await registry.promote('v7')
+  const { live, log } = await openLive({ registry, live: { base: { ...fakeBase, language } } })
+  for (const version of ['v8', 'v1']) await live.swap(await registry.promote(version))
+  const warned = log.lines.filter(({ level }) => level === 'warn').map(({ details }) => details)
+  expect(warned).toMatchObject([{ version: 'v7', code: 'CHAT_TEMPLATE_CHANGED' }])
 })
 
 test('without a live version it is not ready, and becomes so by the first move', async () => {

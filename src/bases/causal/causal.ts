@@ -12,10 +12,11 @@ import { failure } from '../../platform/errors.ts'
 import { openTextBase, shapeOfTextBase } from '../text-base.ts'
 import { listedFolder, readJsonFile, refusePickles } from '../folder.ts'
 import { causalConfigOf, parseCausalConfig, type CausalConfig } from './config.ts'
+import { tokenizerOf } from './gguf-tokenizer.ts'
 import { languageOf, type LanguageParts } from './language.ts'
 import { languageIn, languageInGguf } from './language-files.ts'
 import { causalNetwork, HEAD, WORDS } from './network.ts'
-import { tokenizerOf, withoutControls } from './tokenizer.ts'
+import { withoutControls } from './tokenizer.ts'
 import { causalWeights, causalWeightsOf } from './weights.ts'
 
 /** Raised whenever the network or the tokenizer would give another output for the same files. */

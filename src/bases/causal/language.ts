@@ -4,6 +4,7 @@
  */
 import type { Json } from '../../contracts/core.ts'
 import type { ChatMessage } from '../../contracts/event.ts'
+import { digestOf } from '../../platform/canonical-json.ts'
 import { failure } from '../../platform/errors.ts'
 import { isVisible, wellFormed } from '../../platform/visible-text.ts'
 import { readText, streamSafe } from '../text.ts'
@@ -44,6 +45,7 @@ export function languageOf(
   return {
     positions,
     ends: all,
+    template: digestOf({ source: source ?? null, named, end: all[0] ?? null }),
     prompt: (input) =>
       input.kind === 'messages'
         ? chat(visible(input.messages), true)
@@ -91,7 +93,7 @@ function tokensOf(
     if (part.kind === 'control') return [tokens.get(part.token)?.id ?? 0]
     const left = controlAt(at - 1)?.rstrip === true ? part.text.trimStart() : part.text
     const text = controlAt(at + 1)?.lstrip === true ? left.trimEnd() : left
-    return tokenizer.words(text, at === 0 ? 'first' : 'inside')
+    return tokenizer.words(text, at === 0 ? 'first' : 'piece')
   })
   return Int32Array.from(ids)
 }

@@ -18,6 +18,7 @@ import { ShadowQueue } from './shadow-queue.ts'
 import { faultOf, type Attempt } from './watched-answer.ts'
 
 export interface LiveModelOptions extends Predictor, LivePointerOptions {
+  readonly base: Predictor['base'] & LivePointerOptions['base']
   readonly batcher: Pick<Batcher, 'run' | 'waiting'>
   /** The most rows that wait for a shadow. */
   readonly shadowRows: number

@@ -6,11 +6,13 @@
  * The pointer may also name a canary and a shadow. Each is loaded before the move is followed, like the live one.
  */
 import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
+import type { Base } from '../../contracts/base.ts'
 import type { RetryDelays } from '../../contracts/source.ts'
 import type { Metrics } from '../../platform/metrics.ts'
+import { failure } from '../../platform/errors.ts'
 import { isRetriable } from '../../platform/retry.ts'
 import type { SpanExporter } from '../../platform/tracing/exporter.ts'
-import type { Registry, Routing } from '../../versions/contract.ts'
+import type { Manifest, Registry, Routing } from '../../versions/contract.ts'
 import type { AdapterCache, HeldAdapter } from './adapter-cache.ts'
 import type { FailedSwap, LiveAdapter, LiveModel } from './contract.ts'
 import { fallbacks } from './fallback.ts'
@@ -21,6 +23,8 @@ import { openSwaps, type Swaps } from './swaps.ts'
 
 export interface LivePointerOptions {
   readonly model: string
+  /** As in `Predictor`. */
+  readonly base: Pick<Base, 'name' | 'language'>
   readonly registry: Registry
   /** When a version that failed for a passing reason is tried again. */
   readonly retry: RetryDelays
@@ -182,6 +186,7 @@ export class LivePointer {
     const before = this.#live
     this.#live = next
     if (before !== undefined) releaseRouting(before)
+    warnOfTemplate(next.manifest, this.#options)
     this.#options.onAnswering?.(next.manifest.version)
   }
 
@@ -204,4 +209,15 @@ export class LivePointer {
       () => undefined, // closed meanwhile
     )
   }
+}
+
+/** It answers nevertheless: its numbers are for these weights, and only the form of the conversations is new to it. */
+function warnOfTemplate(
+  { version, chat_template: taught }: Manifest,
+  { model, base: { name, language }, log }: LivePointerOptions,
+): void {
+  if (taught === undefined || taught === language?.template) return
+  const message = `${version} learned conversations in another form than the chat template of ${name} has now`
+  const err = failure('CHAT_TEMPLATE_CHANGED', message, { details: { version } })
+  log.warn({ model, version, code: err.code, err }, 'the chat template has changed')
 }

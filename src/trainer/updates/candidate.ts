@@ -130,11 +130,12 @@ function draftOf(
 ): VersionDraft {
   const { learned, steps } = learner.progress
   const memory = learner.memoryShape
+  const { base } = loop.encoding
   const manifest: ManifestDraft = {
     model: loop.model,
     version,
     parent: progress.state.parent,
-    base: identityOf(loop.encoding.base),
+    base: identityOf(base),
     task: loop.task.kind,
     facts: learner.facts,
     ...(memory && { memory }),
@@ -151,6 +152,7 @@ function draftOf(
     ...(trace && { trace: trace.of(version) }),
     ...(learner.lossGap && { loss_gap: learner.lossGap }),
     ...(learner.kl && { kl: learner.kl }),
+    ...(base.language && { chat_template: base.language.template }),
     ...(learner.sliceGap && { slice_gap: learner.sliceGap }),
     ...(decision.verdicts && { verdicts: decision.verdicts }),
   }
