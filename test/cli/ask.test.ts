@@ -159,6 +159,7 @@ test.each([
   [['receipt', 'nobody', 'e-1'], 66, 'MODEL_UNKNOWN'],
   [['predict', 'x', '--model', 'nobody'], 66, 'MODEL_UNKNOWN'],
   [['predict', ' '], 65, 'INPUT_EMPTY'],
+  [['predict', '--chat', 'a message'], 65, 'INPUT_WRONG_KIND'],
   [['feedback', '--text', 'x', '--label', 'maybe'], 65, 'LABEL_UNKNOWN'],
 ])('%j fails with the code of the server', async (args, exit, code) => {
   const { cli } = await listening()

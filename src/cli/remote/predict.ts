@@ -17,6 +17,8 @@ export interface PredictFlags extends ClientFlags {
   /** CSV with a header: one input a row. Otherwise one text a line. */
   readonly file?: string
   readonly format?: FileFormat
+  /** Each text is what a user says, and the model answers it, rather than a text that it continues. */
+  readonly chat?: boolean
 }
 
 const INPUTS_PER_REQUEST = 32
@@ -38,14 +40,19 @@ interface Prediction {
 export async function predict(texts: readonly string[], flags: PredictFlags): Promise<void> {
   const vectors = (flags.features ?? []).map(featuresOf)
   const connected = await connectModel(flags)
-  let block: Json[] = [...vectors, ...texts]
+  let block: Json[] = [...vectors, ...texts.map((text) => said(text, flags))]
   if (block.length === 0) {
     for await (const input of inputsOf(flags)) {
-      block.push(input)
+      block.push(said(input, flags))
       if (block.length === INPUTS_PER_REQUEST) block = await askAll(connected, block, flags)
     }
   }
   await askAll(connected, block, flags)
+}
+
+function said(input: Json, { chat }: PredictFlags): Json {
+  if (chat !== true || typeof input !== 'string') return input
+  return { messages: [{ role: 'user', content: input }] }
 }
 
 async function* inputsOf({ file = '-', format }: PredictFlags): AsyncGenerator<Json> {
