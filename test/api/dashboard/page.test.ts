@@ -367,3 +367,48 @@ test('a person sees how good the texts are, and which version got thumbs up', as
   expect(await accessibilityFaults(page)).toEqual([])
   expect(faults).toEqual([])
 })
+
+test('a person talks to a language model, rates and rewrites an answer, and picks one of two', async () => {
+  const { page, faults } = await openView(browser, `${rig.url}/#support`)
+  const button = (name: string) => page.getByRole('button', { name, exact: true })
+  /** Random weights write nothing now and then, or the same twice. */
+  const written = async (name: string, count: number) => {
+    for (let tries = 0; tries < 20; tries += 1) {
+      await button(name).click()
+      await expect.poll(async () => button(name).isEnabled()).toBe(true)
+      const texts = await page.locator('.written').allTextContents()
+      const visible = texts.map((text) => text.replace(/by v\d+$/, '').trim()).filter(Boolean)
+      if (new Set(visible).size === count) return
+    }
+    throw new Error(`no ${count} texts`)
+  }
+  const said = async (name: string) => {
+    const before = await page.getByRole('status').allTextContents()
+    await button(name).click()
+    await expect.poll(() => page.getByRole('status').allTextContents()).not.toEqual(before)
+  }
+  const counts = async () => (await rig.get<Told>('/v1/models/support')).quality
+  const { ratings, pairs } = await counts()
+  await page.getByLabel('Message').fill('Where is my parcel?')
+  await written('Answer', 1)
+  await said('Good')
+  await page.getByLabel('Better answer').fill('On its way.')
+  await button('Teach').click()
+  await written('Two answers', 2)
+  await said('The second is better')
+  expect(await accessibilityFaults(page)).toEqual([])
+  const more = [1, 2, 3, 4].map((at) => ({ id: `more-${at}`, input: 'Hello', completion: 'Hi.' }))
+  await rig.send(more, 'support')
+  await expect.poll(counts).toMatchObject({
+    ratings: { events: ratings.events + 1 },
+    pairs: { events: pairs.events + 2 },
+  })
+  expect(faults).toEqual([])
+})
+
+interface Told {
+  readonly quality: {
+    readonly ratings: { readonly events: number }
+    readonly pairs: { readonly events: number }
+  }
+}

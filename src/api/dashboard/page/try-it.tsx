@@ -1,9 +1,11 @@
 /** A box to try the model: what it answers, and feedback on that answer, up to the version that has learned it. */
 import { useState } from 'preact/hooks'
 import type { Model } from './answers.tsx'
-import { modelPath, get, send, textOf } from './client.tsx'
+import { modelPath, send, textOf } from './client.tsx'
 import { share } from './format.tsx'
 import { Bar } from './quality.tsx'
+import { teach } from './teach.tsx'
+import { TryTexts } from './try-texts.tsx'
 
 interface Answer {
   readonly id: string
@@ -19,6 +21,10 @@ interface Predicted {
 }
 
 export function TryIt({ model }: { readonly model: Model }) {
+  return model.task === 'generation' ? <TryTexts model={model} /> : <TryRow model={model} />
+}
+
+function TryRow({ model }: { readonly model: Model }) {
   const [input, setInput] = useState('')
   const [predicted, setPredicted] = useState<Predicted | undefined>()
   const [fault, setFault] = useState('')
@@ -123,31 +129,12 @@ interface FeedbackProps {
   readonly onLearned: () => void
 }
 
-interface Receipt {
-  readonly accepted: number
-  readonly position?: string
-  readonly pending?: number
-  readonly trigger_every?: number
-}
-
 function Feedback({ model, answer, onSaid, onLearned }: FeedbackProps) {
   const isNumber = answer.value !== undefined
   const [right, setRight] = useState(isNumber ? '' : (answer.label ?? ''))
   const submit = async () => {
     const target = isNumber ? { value: Number(right) } : { label: right }
-    const path = modelPath(model.model)
-    try {
-      const event = { prediction_id: answer.id, source: 'page', ...target }
-      const receipt = await send<Receipt>('POST', `${path}/feedback`, event)
-      onSaid(waitingOf(receipt))
-      if (receipt.position === undefined) return
-      const learned = await learnedAt(`${path}?wait_for=${receipt.position}`)
-      if (learned === undefined) return
-      onSaid(`Learned: ${learned} answers now.`)
-      onLearned()
-    } catch (error) {
-      onSaid(textOf(error))
-    }
+    if (await teach(model.model, { prediction_id: answer.id, ...target }, onSaid)) onLearned()
   }
   return (
     <form
@@ -176,20 +163,4 @@ function Feedback({ model, answer, onSaid, onLearned }: FeedbackProps) {
       <button>Teach</button>
     </form>
   )
-}
-
-/** Undefined where it is not learned within the time that the daemon lets one wait: what was said of it still holds. */
-async function learnedAt(path: string): Promise<string | undefined> {
-  try {
-    return (await get<Model>(path)).live?.version
-  } catch {
-    return undefined
-  }
-}
-
-function waitingOf({ accepted, pending, trigger_every: every }: Receipt): string {
-  if (accepted === 0) return 'This was known already.'
-  return pending === undefined || every === undefined
-    ? 'Accepted. It will be learned.'
-    : `Accepted: ${pending} of ${every} that start the next update.`
 }

@@ -1,0 +1,156 @@
+/**
+ * A box to talk to a language model: one answer, with thumbs and a better text for it, or two answers, one of which is picked. Each
+ * is feedback on what was served.
+ */
+import { useState } from 'preact/hooks'
+import type { Model } from './answers.tsx'
+import { modelPath, send, textOf } from './client.tsx'
+import { teach } from './teach.tsx'
+
+interface Written {
+  readonly id: string
+  readonly text: string
+}
+
+interface Answered {
+  readonly version: string
+  readonly predictions: readonly Written[]
+}
+
+export function TryTexts({ model }: { readonly model: Model }) {
+  const [message, setMessage] = useState('')
+  const [answered, setAnswered] = useState<Answered | undefined>()
+  const [fault, setFault] = useState('')
+  const [said, say] = useState('')
+  const [isBusy, setBusy] = useState(false)
+  const ask = async (count: 1 | 2) => {
+    setBusy(true)
+    say('')
+    try {
+      const input = { messages: [{ role: 'user', content: message }] }
+      const inputs = Array.from({ length: count }, () => input)
+      setAnswered(await send<Answered>('POST', modelPath(model.model, '/predict'), { inputs }))
+      setFault('')
+    } catch (error) {
+      setAnswered(undefined)
+      setFault(textOf(error))
+    }
+    setBusy(false)
+  }
+  const [first, second] = answered?.predictions ?? []
+  return (
+    <section aria-labelledby="try-title">
+      <h2 id="try-title">Try it</h2>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault()
+          void ask(1)
+        }}
+      >
+        <label class="field">
+          Message
+          <textarea
+            required
+            rows={2}
+            placeholder="Where is my parcel?"
+            value={message}
+            onInput={(event) => setMessage(event.currentTarget.value)}
+          />
+        </label>
+        <div class="buttons left">
+          <button disabled={isBusy}>Answer</button>
+          <button
+            type="button"
+            disabled={isBusy || message.trim() === ''}
+            onClick={() => void ask(2)}
+          >
+            Two answers
+          </button>
+        </div>
+      </form>
+      {fault !== '' && (
+        <p class="bad" role="alert">
+          {fault}
+        </p>
+      )}
+      <div aria-live="polite">
+        {answered?.predictions.map(({ id, text }) => (
+          <p key={id} class="written">
+            {text} <small>by {answered.version}</small>
+          </p>
+        ))}
+      </div>
+      {first !== undefined && (
+        <Judged
+          key={first.id}
+          first={first}
+          second={second}
+          onJudged={(event) => void teach(model.model, event, say)}
+        />
+      )}
+      <p class="note" role="status">
+        {said}
+      </p>
+    </section>
+  )
+}
+
+interface JudgedProps {
+  readonly first: Written
+  readonly second: Written | undefined
+  /** Without the source. */
+  readonly onJudged: (event: object) => void
+}
+
+function Judged({ first, second, onJudged }: JudgedProps) {
+  const [better, setBetter] = useState(first.text)
+  if (second !== undefined) return <Pick one={first} other={second} onJudged={onJudged} />
+  const rate = (rating: 1 | -1) => onJudged({ prediction_id: first.id, rating })
+  return (
+    <>
+      <div class="buttons left">
+        <button onClick={() => rate(1)}>Good</button>
+        <button onClick={() => rate(-1)}>Bad</button>
+      </div>
+      <form
+        class="inline"
+        onSubmit={(event) => {
+          event.preventDefault()
+          onJudged({ prediction_id: first.id, correction: better })
+        }}
+      >
+        <label class="field">
+          Better answer
+          <textarea
+            required
+            rows={3}
+            value={better}
+            onInput={(event) => setBetter(event.currentTarget.value)}
+          />
+        </label>
+        <button disabled={better === first.text}>Teach</button>
+      </form>
+    </>
+  )
+}
+
+interface PickProps {
+  readonly one: Written
+  readonly other: Written
+  readonly onJudged: JudgedProps['onJudged']
+}
+
+function Pick({ one, other, onJudged }: PickProps) {
+  if (one.text === other.text)
+    return (
+      <p class="note">Both are the same; a higher temperature of the task makes them differ.</p>
+    )
+  const pick = (chosen: Written, rejected: Written) =>
+    onJudged({ prediction_id: chosen.id, chosen: chosen.text, rejected: rejected.text })
+  return (
+    <div class="buttons left">
+      <button onClick={() => pick(one, other)}>The first is better</button>
+      <button onClick={() => pick(other, one)}>The second is better</button>
+    </div>
+  )
+}
