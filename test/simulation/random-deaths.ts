@@ -18,11 +18,12 @@ export async function expectSameEnd(
   seed: number,
   worldOf: (seed: number) => World,
   settingOf: (seed: number) => Setting,
+  limit?: Parameters<typeof runWithCrashes>[3],
 ): Promise<World> {
   const reference = worldOf(seed)
   await runToEnd(reference, settingOf(seed))
   const world = worldOf(seed)
-  const crashes = await runWithCrashes(world, settingOf(seed), seed)
+  const crashes = await runWithCrashes(world, settingOf(seed), seed, limit)
   const repeat = `SEED=${seed} npx vitest run test/simulation/${file} (${crashes} crashes)`
   expect(finalState(world), repeat).toEqual(finalState(reference))
   return reference

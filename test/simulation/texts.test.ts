@@ -39,9 +39,9 @@ function eventOf(at: number, below: (bound: number) => number): string {
   return JSON.stringify({ id, source: 'desk', ...about, signal, weight: 1 })
 }
 
-function worldOf(seed: number): World {
+function worldOf(seed: number, events = 24): World {
   const { below } = openRandom(seed, 'stream')
-  const world = openWorld({ s: Array.from({ length: 24 }, (_, at) => eventOf(at, below)) })
+  const world = openWorld({ s: Array.from({ length: events }, (_, at) => eventOf(at, below)) })
   for (let at = 0; at < 5; at += 1)
     world.predictions.set(`p-${at}`, {
       ...{ id: `p-${at}`, version: 'v0', answer: some(below), timeMs: 0 },
@@ -50,7 +50,7 @@ function worldOf(seed: number): World {
   return world
 }
 
-/** The fourth seed takes compiled steps: SEEDS=4. They open a graph in each life, which takes long. */
+/** The fourth seed takes compiled steps, which build a graph in each life. */
 const settingOf = (seed: number): Setting => ({
   ...{ seed, base: llama, trunk: { ...trunk, close: async () => {} }, task: plan.task },
   ...{ adapter: plan.config, every: 5, capacity: 6 },
@@ -74,4 +74,11 @@ test('a trainer of texts that dies at random instants ends like one that never d
     const last = [...versions.values()].at(-1)!
     expect(last.manifest.kl?.per_token).toBeGreaterThan(0)
   }
+})
+
+test('so does one with compiled steps, of a short stream and a few deaths', async () => {
+  const short = (seed: number) => worldOf(seed, 11)
+  const few = { crashes: 4, effects: 25 }
+  const world = await expectSameEnd('texts.test.ts', 3, short, settingOf, few)
+  expect(world.registry.versions.size).toBe(3)
 })
