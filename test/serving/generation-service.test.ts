@@ -104,6 +104,18 @@ test('each choice has an id and a stream of random numbers of its own, by the se
   expect(served.map(({ id }) => id).sort()).toEqual(['p-1', 'p-2', 'p-3', 'p-4', 'p-5', 'p-6'])
 })
 
+test('the same input twice in a request has two texts, and one by a seed', async () => {
+  const { service, decoder } = await open()
+  const drawn = async (options: { seed?: number }) => {
+    decoder.steps.length = 0
+    const { input } = ask('hi')
+    await service.answer({ inputs: [input, input], signal: signal() }, options)
+    return new Set(decoder.steps.flat().map(({ sampling }) => sampling!.draw)).size
+  }
+  expect(await drawn({})).toBe(8)
+  expect(await drawn({ seed: 1 })).toBe(4)
+})
+
 test('a swap in the middle of a text neither changes it nor unloads its version before its end', async () => {
   const { service, decoder, live, registry, engine } = await open()
   decoder.hold()

@@ -156,9 +156,11 @@ class TextWriter implements GenerationService {
   ): readonly Writing[] {
     const { model, language, scheduler, usual } = this.#options
     const { maxTokens = usual.maxTokens, temperature = usual.temperature } = options
-    const { topP = usual.topP, seed = randomUUID(), likeliest = 0 } = options
+    const { topP = usual.topP, likeliest = 0 } = options
     const writings: Writing[] = []
     for (const { input, ids, choices } of prompts) {
+      // Unlike with a seed, the same input twice may be answered in two ways.
+      const { seed = randomUUID() } = options
       const streams = scheduler.run({
         model,
         adapter: held.manifest.digest,
