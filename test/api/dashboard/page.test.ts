@@ -387,11 +387,13 @@ test('a person talks to a language model, rates and rewrites an answer, and pick
     await button(name).click()
     await expect.poll(() => page.getByRole('status').allTextContents()).not.toEqual(before)
   }
-  const counts = async () => (await rig.get<Told>('/v1/models/support')).quality
+  const counts = async () => rig.get<Told>('/v1/models/support/quality')
   const { ratings, pairs } = await counts()
   await page.getByLabel('Message').fill('Where is my parcel?')
   await written('Answer', 1)
   await said('Good')
+  // Of what is said of one answer, the last counts.
+  await written('Answer', 1)
   await page.getByLabel('Better answer').fill('On its way.')
   await button('Teach').click()
   await written('Two answers', 2)
@@ -407,8 +409,6 @@ test('a person talks to a language model, rates and rewrites an answer, and pick
 })
 
 interface Told {
-  readonly quality: {
-    readonly ratings: { readonly events: number }
-    readonly pairs: { readonly events: number }
-  }
+  readonly ratings: { readonly events: number }
+  readonly pairs: { readonly events: number }
 }
