@@ -14,7 +14,10 @@ export function registerPredict(program: Command): void {
         'format of --file; absent = by its name, otherwise texts',
       ).choices(['jsonl', 'csv']),
     )
-    .option('--chat', 'each text is a message to answer; absent = a text that a language model continues')
+    .option(
+      '--chat',
+      'each text is a message to answer; absent = a text that a language model continues',
+    )
     .option('--version <version>', 'answer with this version instead of the live one')
     .option('--at <time>', 'answer with the version that was live at this time (ISO 8601)')
     .action(async (texts: readonly string[], flags: PredictFlags) => {

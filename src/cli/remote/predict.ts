@@ -40,10 +40,10 @@ interface Prediction {
 export async function predict(texts: readonly string[], flags: PredictFlags): Promise<void> {
   const vectors = (flags.features ?? []).map(featuresOf)
   const connected = await connectModel(flags)
-  let block: Json[] = [...vectors, ...texts.map((text) => said(text, flags))]
+  let block: Json[] = [...vectors, ...texts]
   if (block.length === 0) {
     for await (const input of inputsOf(flags)) {
-      block.push(said(input, flags))
+      block.push(input)
       if (block.length === INPUTS_PER_REQUEST) block = await askAll(connected, block, flags)
     }
   }
@@ -83,7 +83,10 @@ async function askAll(
     const some = inputs.slice(from, from + INPUTS_PER_REQUEST)
     const { version, at } = flags
     const past = { ...(version !== undefined && { version }), ...(at !== undefined && { at }) }
-    const answer = await client.post(modelPath(model, 'predict'), { inputs: some, ...past })
+    const answer = await client.post(modelPath(model, 'predict'), {
+      inputs: some.map((input) => said(input, flags)),
+      ...past,
+    })
     print(flags.json, answer, () => linesOf(answer, some))
   }
   return []
