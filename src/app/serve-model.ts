@@ -9,6 +9,7 @@ import { openPolicies, openPolicy, triggerHint } from '../config/plugins/open-po
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import type { Task } from '../contracts/task.ts'
 import { jointWatch } from '../evaluation/joint-rollback.ts'
+import { withoutLanguage } from '../intake/encode-example.ts'
 import { invariant } from '../platform/errors.ts'
 import { RetryPolicy } from '../platform/retry.ts'
 import { storeSizes } from '../platform/store/store-space.ts'
@@ -106,7 +107,8 @@ function textsOf(
   task: Task,
 ) {
   const { language } = base
-  invariant(language && task.texts, 'a model that writes texts on a base without tokens to end one')
+  if (language === undefined) throw withoutLanguage(base)
+  invariant(task.texts, 'a model that writes texts without a task for them')
   const { usual } = task.texts
   return { language, usual, scheduler, predictions, predictionId, metrics }
 }

@@ -42,7 +42,7 @@ export function classProblems(model: ModelConfig): readonly Problem[] {
   const { adapter, replay, memory, few_shot: fewShot } = model
   return [
     ...(isClosedForm(adapter)
-      ? [refuse(['adapter', 'method'], adapter.method, 'lora or head')]
+      ? [refuse(['adapter', 'method'], adapter.method, hasHead(model) ? 'lora or head' : 'lora')]
       : []),
     ...headProblems(model),
     ...(ofClasses.includes(replay.policy)
@@ -63,8 +63,11 @@ export function textProblems(model: ModelConfig): readonly Problem[] {
 
 /** A task without a head learns by its adapter alone. */
 function headProblems(model: ModelConfig): readonly Problem[] {
-  const task = tasks[taskNameOf(model)]
-  if (model.adapter.method !== 'head' || task.parameters(1, 1).length > 0) return []
+  if (model.adapter.method !== 'head' || hasHead(model)) return []
   const message = 'is head, and this task has none to learn; choose another, such as lora'
   return [{ path: ['adapter', 'method'], at: 'value', message }]
+}
+
+function hasHead(model: ModelConfig): boolean {
+  return tasks[taskNameOf(model)].parameters(1, 1).length > 0
 }

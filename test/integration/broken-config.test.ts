@@ -1,4 +1,7 @@
 /** A model whose config can never start, beside one that can: refused where it is checked, and named where it runs. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { runCli } from '../cli/run-cli.ts'
 import { oneDaemon } from './one-daemon.ts'
@@ -39,4 +42,16 @@ test('the daemon is ready with the other one, and says what is wrong with it', a
   expect((await runCli('status', '--url', daemon.url)).stdout).toContain(
     'bad: trainer: ADAPTER_INVALID',
   )
+})
+
+test('a base that writes nothing is refused by its code, where a model on it should', async () => {
+  const encoder = fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url))
+  const mute = join(daemon.folder, 'mute.yaml')
+  const model = `base: { bert: ${JSON.stringify(encoder)} }, task: generation`
+  writeFileSync(mute, `data_dir: ./mute\nserver: { port: 0 }\nmodels: { mute: { ${model} } }\n`)
+  for (const command of [['serve'], ['config', 'check']]) {
+    const { code, stderr } = await runCli(...command, '--config', mute)
+    expect(code).toBe(78)
+    expect(stderr).toContain('the base bert continues no texts')
+  }
 })
