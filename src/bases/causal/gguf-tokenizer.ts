@@ -132,7 +132,7 @@ function mergesOf(tokens: readonly string[], scores: readonly number[]): readonl
 }
 
 function waysToCut(token: string): readonly (readonly [string, string])[] {
-  const characters = [...token]
+  const characters = Array.from(token)
   return characters.slice(1).map((_, at) => {
     const left = characters.slice(0, at + 1).join('')
     return [left, token.slice(left.length)] as const
