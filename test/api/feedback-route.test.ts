@@ -41,6 +41,19 @@ test('an event that comes again is a duplicate, in the same body and in a later 
   expect(journal().map(({ id }) => id)).toEqual(['e-1', 'e-2'])
 })
 
+test('an event without an id is told the one it got, which has its receipt, also when it comes again', async () => {
+  const { send } = await open()
+  const { id: _id, ...nameless } = event('')
+  const events = [event('e-1'), nameless, { ...nameless, label: 'maybe' }, { ...nameless, id: 'x' }]
+  const { ids } = (await send({ events })).json<{ ids: { index: number; id: string }[] }>()
+  expect(ids).toEqual([{ index: 1, id: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) as string }])
+  expect((await send(nameless)).json()).toMatchObject({
+    duplicates: 1,
+    ids: [{ index: 0, id: ids[0]!.id }],
+  })
+  expect((await send({ source: 'desk', retract: true })).json()).not.toHaveProperty('ids')
+})
+
 test('of many events the good are taken, and the bad are named and kept in the dead letters', async () => {
   const { send, journal, letters, metrics } = await open()
   const events = [event('e-1'), event('e-2', { label: 'maybe' }), 7, event('e-3')]

@@ -14,7 +14,8 @@ function serviceAt(live: { generation: number }, certificate: object) {
     certificate: async () => certificate,
   } as unknown as Pages
   const pointer = () => ({ pointer: live })
-  const model = { name: 'm', live: { live: pointer } } as unknown as Model
+  const registry = { history: async () => [] }
+  const model = { name: 'm', live: { live: pointer }, registry } as unknown as Model
   const trainer = { status: () => ({ state: 'idle' }) } as unknown as Around['trainer']
   return openForgetService(model, pages, { trainer, clock: systemClock })
 }
@@ -33,4 +34,46 @@ test('it is done here when the routing that it ended with, or a later one, answe
 test('a certificate of an earlier release, without a generation, is done', async () => {
   const service = serviceAt({ generation: 1 }, { request: 'r' })
   expect(await service.find('r')).toMatchObject({ state: 'done' })
+})
+
+function waiting({ tasks = [], status = { state: 'idle' } }: { tasks?: object[]; status?: object }) {
+  const move = (request: string) => ({ reason: 'a wish', asks: { forget: { request } } })
+  const moves = [
+    { reason: 'bad labels' },
+    move('20260102000000-c'),
+    move('20260101000000-b'),
+    move('20250101000000-a'),
+  ]
+  const pages = {
+    forgetTasks: async () => tasks,
+    certificates: async () => [{ request: '20250601000000-0' }],
+    certificate: async () => undefined,
+  } as unknown as Pages
+  const registry = { history: async () => moves }
+  const model = { name: 'm', live: { live: () => undefined }, registry } as unknown as Model
+  const trainer = { status: () => status } as unknown as Around['trainer']
+  return openForgetService(model, pages, { trainer, clock: systemClock })
+}
+
+test('it is shown as asked from the answer on, before the trainer has read it', async () => {
+  const service = waiting({ tasks: [{ asked: { request: '20260101000000-b' }, stage: 'done' }] })
+  const asked = { request: '20260102000000-c', state: 'asked', reason: 'a wish' }
+  expect(await service.find('20260102000000-c')).toEqual(asked)
+  expect((await service.list(9))[0]).toEqual(asked)
+  expect(await service.list(9)).toHaveLength(2)
+})
+
+test('one that was done long ago is not asked again where its certificate was removed', async () => {
+  await expect(waiting({}).find('20250101000000-a')).rejects.toMatchObject({
+    code: 'FORGET_UNKNOWN',
+  })
+})
+
+test('while the trainer has failed it says so, begun or not', async () => {
+  const tasks = [{ asked: { request: '20260101000000-b' }, stage: 'rebuilding' }]
+  const status = { state: 'failed', code: 'STORE_CORRUPT', message: 'a page is torn' }
+  const service = waiting({ tasks, status })
+  const blocked = { code: 'STORE_CORRUPT', message: 'a page is torn' }
+  expect(await service.find('20260102000000-c')).toMatchObject({ state: 'asked', blocked })
+  expect(await service.find('20260101000000-b')).toMatchObject({ state: 'rebuilding', blocked })
 })

@@ -23,7 +23,14 @@ export async function sendEvent(flags: FeedbackFlags): Promise<void> {
     answer.accepted === 1
       ? `accepted: it is durable and will be learned${waitingFor(answer)}`
       : 'already known',
+    ...madeId(answer),
   ])
+}
+
+/** Of an event that was sent without one. */
+function madeId({ ids }: Readonly<Record<string, Json>>): readonly string[] {
+  const [made] = (ids ?? []) as readonly { readonly id: string }[]
+  return made === undefined ? [] : [`what becomes of it: antikythera receipt ${made.id}`]
 }
 
 /** Flags that are fields of the event, under its names. */

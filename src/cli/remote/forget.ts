@@ -1,7 +1,10 @@
 /** Asks the daemon to forget events, follows it, and prints the certificate. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { CodedError } from '../../contracts/core.ts'
+import { systemClock } from '../../platform/clock.ts'
 import type { ClientFlags } from '../flags.ts'
 import { print, table } from '../print.ts'
+import { openProgress } from '../progress.ts'
 import { modelPath, type Client, type JsonObject } from './client.ts'
 import { connectModel } from './connect.ts'
 
@@ -20,6 +23,7 @@ export interface ForgetFlags extends ClientFlags {
 interface Request {
   readonly request: string
   readonly state: string
+  readonly blocked?: { readonly code: string; readonly message: string; readonly fix: string }
   readonly learned_again?: number
   readonly left?: number
   readonly events_lost?: number
@@ -112,14 +116,27 @@ function rebuiltFrom({ from, has_state }: Forecast): string {
 }
 
 async function done(client: Client, path: string): Promise<JsonObject> {
-  for (;;) {
-    const answer = await find(client, path)
-    if (answer?.state === 'done') return answer
-    await sleep(POLL_MS)
+  const progress = openProgress({ clock: systemClock, unit: 'events learned again' })
+  try {
+    for (;;) {
+      const answer = await find(client, path)
+      if (answer?.state === 'done') return answer
+      const { blocked, learned_again: total = 0, left = total } = (answer ?? {}) as Partial<Request>
+      if (blocked !== undefined) throw blockedBy(blocked)
+      if (total > 0) progress.update({ done: total - left, total, items: total - left })
+      await sleep(POLL_MS)
+    }
+  } finally {
+    progress.end()
   }
 }
 
-/** The trainer may not have read the command yet. */
+function blockedBy({ code, message, fix }: Required<Request>['blocked']): CodedError {
+  const why = `the request is kept, and goes on when its trainer works again: ${message}`
+  return new CodedError(code, why, { fix })
+}
+
+/** An earlier daemon does not know a request that its trainer has not read. */
 async function find(client: Client, path: string): Promise<JsonObject | undefined> {
   try {
     return await client.get(path)
@@ -141,12 +158,15 @@ async function list(client: Client, path: string, { json }: ForgetFlags): Promis
 }
 
 function said(answer: JsonObject, { json }: ForgetFlags): void {
-  const { request, state, certificate, ...more } = answer as unknown as Request
+  const { request, state, certificate, blocked, ...more } = answer as unknown as Request
   const { left = 0, learned_again = 0, events_lost = 0 } = more
   print(json, answer, () => {
     if (certificate === undefined)
       return [
-        `${request}: ${state}, ${left} of ${learned_again} events are still to be learned again`,
+        state === 'asked'
+          ? `${request}: asked; the trainer has not begun it`
+          : `${request}: ${state}, ${left} of ${learned_again} events are still to be learned again`,
+        ...(blocked ? [`  the trainer has failed: ${blocked.message}; fix: ${blocked.fix}`] : []),
         ...(events_lost === 0
           ? []
           : [`  on a fresh adapter: ${events_lost} events had fallen out of the event log`]),

@@ -109,10 +109,17 @@ function addressed(error: unknown, model: string | undefined): unknown {
   return withDetails(error, { model })
 }
 
+const OF_CONTENT = 'sha256:'
+
 /** An event without an id is identified by its content: the same content again is the same event. */
 function contentId(event: JsonObject): string {
   const content = Object.entries(event).filter(([key]) => key !== 'id')
-  return `sha256:${digestOf(Object.fromEntries(content))}`
+  return `${OF_CONTENT}${digestOf(Object.fromEntries(content))}`
+}
+
+/** Whether the event named none, so that its sender does not know it. */
+export function isContentId(id: string): boolean {
+  return id.startsWith(OF_CONTENT)
 }
 
 function readModel(event: JsonObject, pointer: string, addressed: string | undefined) {

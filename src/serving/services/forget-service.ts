@@ -8,9 +8,10 @@ import type { Certificate } from '../../checkpoint/certificates.ts'
 import type { ForgetTask } from '../../checkpoint/forgetting.ts'
 import type { ForgetForecast } from '../../trainer/forgetting/forecast.ts'
 import { failure } from '../../platform/errors.ts'
-import type { ForgetRequest } from '../../versions/contract.ts'
+import type { ForgetRequest, Routing } from '../../versions/contract.ts'
 import { command, type Commanded } from './learning-service.ts'
 import type { TrainerView } from './served-model.ts'
+import { hasFailed } from './trainer-fault.ts'
 import type { TrainerPages } from './trainer-pages.ts'
 
 export type { ForgetForecast }
@@ -20,6 +21,10 @@ export interface Forgotten {
   /** `asked`: the trainer has not begun it. `done`: this daemon answers with the rebuilt version, or a later one. */
   readonly state: 'asked' | 'rebuilding' | 'done'
   readonly task?: ForgetTask
+  /** Of one that the trainer has not read yet. */
+  readonly reason?: string
+  /** The trainer has failed: nothing goes on before that is fixed. */
+  readonly blocked?: { readonly code: string; readonly message: string }
   /** How many examples are still to be learned again. */
   readonly left?: number
   readonly certificate?: Certificate
@@ -42,16 +47,25 @@ export interface ForgetService {
 
 /** Each is a piece of work for the trainer. */
 const MOST_WAITING = 100
+/** Of the newest moves, among which a request is looked for that the trainer has not read. */
+const MOVES = 100
 
 export function openForgetService(
   model: Commanded,
   pages: Omit<TrainerPages, 'setAside' | 'selected'>,
   { trainer, clock }: { readonly trainer: Pick<TrainerView, 'status'>; readonly clock: Clock },
 ): ForgetService {
-  const left = () => trainer.status(model.name).events?.states.relearning ?? 0
+  const shown = (task: ForgetTask) => shownTask(task, trainer.status(model.name))
+  const unread = async (tasks: readonly ForgetTask[]) =>
+    unreadOf(tasks, await pages.certificates(1), await model.registry.history(MOVES))
+  const asked = (move: Asking): Forgotten => ({
+    ...{ request: move.asks.forget.request, state: 'asked', reason: move.reason },
+    ...blockedBy(trainer.status(model.name)),
+  })
   return {
     async ask(what, reason, actor) {
-      const waiting = (await pages.forgetTasks()).filter(isOpen).length
+      const tasks = await pages.forgetTasks()
+      const waiting = tasks.filter(isOpen).length + (await unread(tasks)).length
       if (waiting >= MOST_WAITING)
         throw failure('FORGET_FULL', `${waiting} requests to forget wait already`)
       const request = requestName(clock.nowMs())
@@ -67,14 +81,17 @@ export function openForgetService(
       ])
       const open = tasks.filter(isOpen).toReversed()
       const done = certificates.map((each) => doneOf(each, model))
-      return [...open.map((task) => shownTask(task, left())), ...done].slice(0, limit)
+      const asking = (await unread(tasks)).map(asked)
+      return [...asking, ...open.map(shown), ...done].slice(0, limit)
     },
     async find(request) {
       const certificate = await pages.certificate(request)
       if (certificate !== undefined) return doneOf(certificate, model)
       const tasks = await pages.forgetTasks()
-      const task = tasks.find(({ asked }) => asked.request === request)
-      if (task !== undefined) return shownTask(task, left())
+      const task = tasks.find((each) => each.asked.request === request)
+      if (task !== undefined) return shown(task)
+      const asking = (await unread(tasks)).find(({ asks }) => asks.forget.request === request)
+      if (asking !== undefined) return asked(asking)
       throw failure('FORGET_UNKNOWN', `there is no request to forget ${request}`, {
         details: { request },
       })
@@ -86,9 +103,44 @@ function isOpen({ stage }: ForgetTask): boolean {
   return stage !== 'done'
 }
 
-function shownTask(task: ForgetTask, left: number): Forgotten {
+type TrainerSays = ReturnType<TrainerView['status']>
+
+function shownTask(task: ForgetTask, trainer: TrainerSays): Forgotten {
   const { asked, stage } = task
-  return { request: asked.request, state: stage, task, ...(stage === 'rebuilding' && { left }) }
+  const left = trainer.events?.states.relearning ?? 0
+  return {
+    ...{ request: asked.request, state: stage, task },
+    ...(stage === 'rebuilding' && { left }),
+    ...(isOpen(task) && blockedBy(trainer)),
+  }
+}
+
+function blockedBy(trainer: TrainerSays): Pick<Forgotten, 'blocked'> {
+  const { code, message = '' } = trainer
+  return hasFailed(trainer) && code !== undefined ? { blocked: { code, message } } : {}
+}
+
+type Asking = Routing & { readonly asks: { readonly forget: ForgetRequest } }
+
+/** Given to the trainer as moves, and not in its checkpoint yet; the newest first. Names begin with a time. */
+function unreadOf(
+  tasks: readonly ForgetTask[],
+  newest: readonly Certificate[],
+  moves: readonly Routing[],
+): readonly Asking[] {
+  const read = [
+    ...tasks.map(({ asked }) => asked.request),
+    ...newest.flatMap(({ request }) => (typeof request === 'string' ? request : [])),
+  ]
+  const last = read.map(timeOf).toSorted().at(-1) ?? ''
+  return moves.filter(isAsking).filter(({ asks: { forget } }) => {
+    const { request } = forget
+    return !read.includes(request) && timeOf(request) >= last
+  })
+}
+
+function isAsking(move: Routing): move is Asking {
+  return move.asks?.forget !== undefined
 }
 
 /** The trainer has moved routing; the server swaps a moment later, when the version is loaded and warmed. */
@@ -105,4 +157,8 @@ function doneOf(certificate: Certificate, { live }: Pick<Commanded, 'live'>): Fo
 function requestName(nowMs: number): string {
   const time = new Date(nowMs).toISOString().slice(0, 19).replace(/[-:T]/g, '')
   return `${time}-${randomBytes(3).toString('hex')}`
+}
+
+function timeOf(request: string): string {
+  return request.split('-', 1)[0] ?? ''
 }

@@ -272,6 +272,7 @@ export interface Receipt extends Partial<Coded> {
 export interface ForgetRequest {
   readonly request: string
   readonly state: string
+  readonly blocked?: { readonly code: string }
   readonly events?: number
   readonly learned_again?: number
   readonly left?: number

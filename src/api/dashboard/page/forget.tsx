@@ -36,9 +36,11 @@ export function ForgetPanel({ name, isKnown, round, now }: Props) {
   )
 }
 
-function Progress({ request, events, learned_again: again = 0, left = again }: ForgetRequest) {
+function Progress(asked: ForgetRequest) {
+  const { request, blocked, events, learned_again: again = 0, left = again } = asked
   return (
     <>
+      {blocked !== undefined && <small>waits: the trainer has failed, {blocked.code} </small>}
       {events !== undefined && <small>{plural(events, 'event')} erased </small>}
       {again > 0 && (
         <>

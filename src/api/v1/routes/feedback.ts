@@ -54,7 +54,7 @@ export function addFeedbackRoute(app: FastifyInstance, services: Services): void
 }
 
 function shown(given: Awaited<ReturnType<FeedbackGate['give']>>) {
-  const { accepted, duplicates, rejected, retracted, position, pending, trigger } = given
+  const { accepted, duplicates, rejected, ids, retracted, position, pending, trigger } = given
   return {
     accepted,
     duplicates,
@@ -62,6 +62,7 @@ function shown(given: Awaited<ReturnType<FeedbackGate['give']>>) {
       ...{ index, code: error.code, message: error.message },
       fix: fixOf(error),
     })),
+    ...(ids && { ids: [...ids] }),
     ...(retracted !== undefined && { retracted }),
     ...(position !== undefined && { position }),
     ...(pending !== undefined && { pending }),

@@ -1,7 +1,7 @@
 /** Forgetting events for good, and the certificates of it. */
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
-import { failure } from '../../../platform/errors.ts'
+import { entryOf, failure } from '../../../platform/errors.ts'
 import type { ForgetForecast, Forgotten } from '../../../serving/services/forget-service.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { actorOf } from '../../http/auth.ts'
@@ -40,6 +40,12 @@ const Request = Type.Object({
   request: Type.String({ description: 'names the request and its certificate' }),
   state: Type.String({ description: 'asked, rebuilding or done' }),
   reason: Type.Optional(Type.String()),
+  blocked: Type.Optional(
+    Type.Object(
+      { code: Type.String(), message: Type.String(), fix: Type.String() },
+      { description: 'the trainer has failed: the request goes on once that is fixed' },
+    ),
+  ),
   from: Type.Optional(
     Type.String({ description: 'the version that the rest is learned again from' }),
   ),
@@ -159,9 +165,12 @@ function wantedOf({ source, id, before }: ForgetBody) {
   }
 }
 
-function shown({ request, state, task, left, certificate }: Forgotten): Static<typeof Request> {
+function shown(forgotten: Forgotten): Static<typeof Request> {
+  const { request, state, task, reason, blocked, left, certificate } = forgotten
   return {
     ...{ request, state },
+    ...(reason !== undefined && { reason }),
+    ...(blocked && { blocked: { ...blocked, fix: entryOf(blocked.code).fix } }),
     ...(task && { reason: task.reason, learned_again: task.again }),
     ...(typeof task?.from === 'string' && { from: task.from }),
     ...(task?.counts.events !== undefined && { events: task.counts.events }),

@@ -60,6 +60,11 @@ export const FeedbackAnswer = Type.Object({
       fix: Type.Optional(Type.String({ description: 'what to do about it' })),
     }),
   ),
+  ids: Type.Optional(
+    Type.Array(Type.Object({ index: Count, id: Type.String() }), {
+      description: 'of events that named none: GET …/feedback/{id} has their receipts',
+    }),
+  ),
   retracted: Type.Optional(
     Type.Integer({
       description:

@@ -15,6 +15,7 @@ import { isOfSender, refusedSource, type SourceLimit } from './source-limit.ts'
 import type { RequestTrace } from '../../../platform/tracing/request-trace.ts'
 import { traceparentsOf, type TraceOfPrediction } from './traced-events.ts'
 import type { Signed } from '../../../intake/signatures/standard-webhooks.ts'
+import { isContentId } from '../../../intake/events/validate.ts'
 import type { EventCheck } from './event-check.ts'
 import type { UndoneFeedback } from './undone-feedback.ts'
 import { eventLoop } from '../../../platform/slices.ts'
@@ -48,6 +49,8 @@ export interface FeedbackReceipt {
   readonly accepted: number
   readonly duplicates: number
   readonly rejected: readonly { readonly index: number; readonly error: CodedError }[]
+  /** Of the events that named none: a receipt is asked for with it. */
+  readonly ids?: readonly { readonly index: number; readonly id: string }[] | undefined
   /** How many of the accepted ones are refused later because they were retracted before they arrived. */
   readonly retracted?: number | undefined
   /** A trainer that has processed this position has seen everything accepted; absent if nothing has arrived so far. */
@@ -97,13 +100,24 @@ export function openFeedbackService(options: FeedbackServiceOptions): FeedbackSe
       const { accepted, end } = appended
       const position = end === undefined ? undefined : (options.positionOf ?? String)(end)
       const { retracted } = appended
+      const ids = madeIds(checked)
       return {
         ...{ accepted, duplicates, rejected },
+        ...(ids.length > 0 && { ids }),
         ...(retracted !== undefined && { retracted }),
         ...(position !== undefined && { position }),
       }
     },
   }
+}
+
+/** A retraction has no receipt, and its id is not that of its content. */
+function madeIds(checked: readonly (Checked | CodedError)[]) {
+  return checked.flatMap((outcome, index) =>
+    outcome instanceof CodedError || !isContentId(outcome.id) || outcome.isRepeatable !== undefined
+      ? []
+      : [{ index, id: outcome.id }],
+  )
 }
 
 type Checked = IncomingEvent & Pick<FeedbackEvent, 'predictionId' | 'traceparent'>
