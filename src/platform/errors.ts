@@ -64,7 +64,7 @@ export const errorTable = {
   VERSION_REMOVED: {
     status: 410,
     exit: 66,
-    fix: 'its bytes were removed by keep; choose a version from antikythera versions that is not removed, and pin versions that must stay',
+    fix: 'its bytes were removed, by keep or because it had learned what was forgotten; choose a version from antikythera versions that is not removed, and pin versions that must stay',
   },
   TIME_BEFORE_HISTORY: {
     status: 404,

@@ -1,5 +1,6 @@
 /** The defence in the trainer: what is kept back, what releases it, and that a crash changes nothing of it (law 2). */
 import { describe, expect, test, vi } from 'vitest'
+import { EventLogTable } from '../../src/checkpoint/event-log/table.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import type { DefenceSettings } from '../../src/learner/defence/settings.ts'
 import { SetAside } from '../../src/checkpoint/set-aside-events.ts'
@@ -96,6 +97,18 @@ test('when the labels of all sources turn, what they say now is learned', async 
   const { counts } = await runToEnd(world, settingOf())
   expect(counts.quarantined).toBeLessThan(70)
   expect(counts.learned).toBeGreaterThan(425)
+})
+
+test('the receipt of what is kept back says why', async () => {
+  const world = worldOf({ honest: 100 })
+  await runToEnd(world, settingOf({ unreviewedDaily: 40 }))
+  const note = {
+    code: 'over-daily',
+    message: 'sources that nobody has reviewed have taught all that they may today',
+  }
+  const rows = [...new EventLogTable(world.store).rows(0, 1000)]
+  expect(rows.filter((row) => row.note !== undefined)).toHaveLength(60)
+  expect(rows.at(-1)).toMatchObject({ note })
 })
 
 test('sources without a review teach as many events a day as the config says', async () => {

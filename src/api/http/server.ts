@@ -12,6 +12,7 @@ import { addHooks } from './hooks.ts'
 import type { HttpContext, ServerOptions } from './options.ts'
 import { watchMethods } from './other-methods.ts'
 import { problemFormat } from './problem.ts'
+import { requestFault } from './request-faults.ts'
 import { addOperations } from './routes/operations.ts'
 import { answerSocketFault } from './socket-fault.ts'
 import { traceRequests } from './trace-requests.ts'
@@ -107,6 +108,7 @@ function openFastify({ limits, log, clock }: HttpContext): FastifyInstance {
     // A name that is too long is treated as unknown.
     routerOptions: { maxParamLength: MOST_HEADER_BYTES },
     return503OnClosing: false,
+    schemaErrorFormatter: (errors, part) => requestFault(errors, part),
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
     // Otherwise the validators of a schema with several choices are compiled at the first answer, which blocks the
     // event loop for 20 to 50 ms.

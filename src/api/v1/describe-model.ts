@@ -33,7 +33,9 @@ export function describeModel(model: ModelServices): ModelAnswer {
     ...(trainer.alarms && { drift: describeDrift(trainer.alarms) }),
     ...(trainer.quality && { quality: describeQuality(trainer.quality, task) }),
     ...(served && { served: describeServed(served) }),
-    ...(trainer.trial && { trial: describeTrial(trainer.trial, model.trials.sinceMs()) }),
+    ...(trainer.trial && {
+      trial: describeTrial(trainer.trial, sinceOf(trainer.trial, model, live?.pointer)),
+    }),
     ...(trainer.compute && { compute: describeCompute(trainer.compute) }),
     ...(trainer.lossGap && { loss_gap: trainer.lossGap }),
     ...(trainer.kl && { kl: trainer.kl }),
@@ -43,6 +45,15 @@ export function describeModel(model: ModelServices): ModelAnswer {
     ...(trainer.events && { receipts: { received: trainer.lag, ...trainer.events.states } }),
     prequential: trainer.prequential,
   }
+}
+
+/** The trainer hears of a move a moment later: until then it speaks of another trial. */
+function sinceOf(
+  { version }: NonNullable<TrainerReport['trial']>,
+  { trials }: Pick<ModelServices, 'trials'>,
+  { canary, shadow }: Partial<Routing> = {},
+): number | undefined {
+  return (canary ?? shadow)?.version === version ? trials.sinceMs() : undefined
 }
 
 /** A model as clients of the OpenAI API list it. `id`: as it was asked for. */

@@ -27,6 +27,7 @@ interface Said {
   readonly weight?: number
   readonly slice?: string
   readonly time?: string
+  readonly why?: string
   readonly code?: string
   readonly message?: string
   readonly fix?: string
@@ -55,8 +56,8 @@ function sentenceOf({ state, waiting_for, version, code, details = '' }: Said): 
 }
 
 function detailsOf(said: Said): string[] {
-  const { source, version, weight, slice, time, message, fix, rollback } = said
-  const rows = Object.entries({ source, version, weight, slice, time, message, fix })
+  const { source, version, weight, slice, time, why, message, fix, rollback } = said
+  const rows = Object.entries({ source, version, weight, slice, time, why, message, fix })
   const shown = rows.flatMap(([name, value]) =>
     value === undefined ? [] : [[`  ${name}`, String(value)]],
   )

@@ -42,6 +42,15 @@ export async function consultKept(
   defence.consult(kept, learner.head)
 }
 
+/** For the receipt of the event. */
+const reasons: Readonly<Record<Suspicion, string>> = {
+  outlier: 'the model and the other examples contradict it',
+  hostile: 'its source contradicts the others more than it agrees with them',
+  'over-share':
+    'its source has given its share of what is learned; it is learned when there is room',
+  'over-daily': 'sources that nobody has reviewed have taught all that they may today',
+}
+
 /** Into the quarantine; the oldest go to the dead letters when there is no room. */
 export function keepBack(
   example: Example,
@@ -56,7 +65,8 @@ export function keepBack(
     readonly task: Pick<Task, 'shown' | 'stratum'>
   },
 ): void {
-  log.add({ key: example.key, example, state: eventStates.quarantined })
+  const note = { code: why, message: reasons[why] }
+  log.add({ key: example.key, example, note, state: eventStates.quarantined })
   for (const gone of setAside.add(exampleAside(example, { was: why }, task))) {
     const error = failure(
       'QUARANTINE_FULL',

@@ -49,6 +49,7 @@ export function addReceiptRoute(app: FastifyInstance, services: Services): void 
 interface Said extends Pick<LoggedReceipt, 'version' | 'weight' | 'slice' | 'timeMs'> {
   readonly state: string
   readonly for?: 'prediction' | 'update'
+  readonly why?: string
   readonly code?: string
   readonly message?: string
   readonly rollback?: LoggedReceipt['rollback']
@@ -58,7 +59,7 @@ interface Said extends Pick<LoggedReceipt, 'version' | 'weight' | 'slice' | 'tim
 function shown(receipt: Receipt): Static<typeof ReceiptAnswer> {
   const { id, source } = receipt
   const said: Said = receipt
-  const { state, version, weight, slice, timeMs, code, message, rollback } = said
+  const { state, version, weight, slice, timeMs, why, code, message, rollback } = said
   return {
     ...{ id, source, state },
     ...(said.for !== undefined && { waiting_for: said.for }),
@@ -66,6 +67,7 @@ function shown(receipt: Receipt): Static<typeof ReceiptAnswer> {
     ...(weight !== undefined && { weight }),
     ...(slice !== undefined && { slice }),
     ...(timeMs !== undefined && { time: isoOf(timeMs) }),
+    ...(why !== undefined && { why }),
     ...(code !== undefined && { code, fix: entryOf(code).fix }),
     ...(message !== undefined && { message }),
     ...(rollback && {

@@ -114,6 +114,11 @@ export const ReceiptAnswer = Type.Object({
   weight: Type.Optional(Type.Number()),
   slice: Type.Optional(Type.String()),
   time: Type.Optional(Time),
+  why: Type.Optional(
+    Type.String({
+      description: 'why it is in quarantine: outlier, hostile, over-share or over-daily',
+    }),
+  ),
   code: Type.Optional(Type.String({ description: 'why it was rejected' })),
   message: Type.Optional(Type.String()),
   fix: Type.Optional(Type.String()),

@@ -26,7 +26,8 @@ export type Fate =
   /** Without a code where it fell out of the log. */
   | { readonly state: 'rejected'; readonly code?: string; readonly message?: string }
   | (Learned & { readonly state: 'set_aside' } & Pick<LoggedReceipt, 'rollback'>)
-  | (Learned & { readonly state: 'quarantined'; readonly message: string })
+  /** Without `why` where an earlier release kept it back. */
+  | (Learned & { readonly state: 'quarantined'; readonly why?: string; readonly message: string })
   | { readonly state: 'superseded' | 'retracted' | 'forgotten' }
 
 export interface ReceiptService {
@@ -153,7 +154,10 @@ function fateOf(found: LoggedReceipt): Fate {
     case 'set_aside':
       return { state, ...learned, ...(rollback && { rollback }) }
     case 'quarantined':
-      return { state, ...learned, message: note?.message ?? 'it is in quarantine' }
+      return {
+        ...{ state, ...learned, message: note?.message ?? 'it is in quarantine' },
+        ...(note && { why: note.code }),
+      }
     case 'rejected':
       return { state, ...note }
     case 'discarded':
