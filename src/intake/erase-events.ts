@@ -172,7 +172,7 @@ function eraseLetters(store: Store, wanted: ErasedEvents): number {
     const rows = store.all(page, last, PAGE)
     for (const row of rows) {
       last = row.number('number')
-      const headers = headersOf(JSON.parse(row.text('headers')) as PlainHeaders)
+      const headers = headersOf(row.json('headers') as PlainHeaders)
       const said = identityIn(row.bytes('value'), headers)
       const event = {
         ...{ source: said.source ?? row.text('connector'), id: said.id ?? '' },

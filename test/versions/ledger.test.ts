@@ -109,3 +109,22 @@ test('the moves under which one version was live are found among the others, a p
   expect(generations(5)).toEqual([2])
   expect(ledger.history(2, undefined, 'v9')).toEqual([])
 })
+
+test('a move that was altered by hand is a damaged store, and not a bug of ours', () => {
+  const folder = scratchFolder()
+  const ledger = open(folder, {})
+  move(ledger, 0, 3)
+  const store = openStore(join(folder, 'registry.db'), { migrations: ledgerMigrations })
+  for (const column of ['asks', 'canary']) {
+    store.run(`UPDATE move SET ${column} = '{broken' WHERE generation = 2`)
+    expect(() => ledger.history(9)).toThrow(
+      expect.objectContaining({
+        code: 'STORE_CORRUPT',
+        message: expect.stringContaining(`${column} should be JSON`) as string,
+      }),
+    )
+    store.run(`UPDATE move SET ${column} = NULL WHERE generation = 2`)
+  }
+  expect(ledger.history(9)).toHaveLength(3)
+  store.close()
+})

@@ -161,7 +161,7 @@ function letterOf(row: Row): DeadLetter {
     partition: row.text('partition'),
     position: row.text('position'),
     value: row.bytes('value'),
-    headers: headersOf(JSON.parse(row.text('headers')) as PlainHeaders),
+    headers: headersOf(row.json('headers') as PlainHeaders),
     timeMs: row.number('time_ms'),
   }
 }

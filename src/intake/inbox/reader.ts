@@ -84,7 +84,7 @@ export function findPrediction(store: Store, id: string): ServedPrediction | und
   return {
     id: row.text('id'),
     // Written by `predictions.ts` from an Input.
-    input: JSON.parse(row.text('input')) as Input,
+    input: row.json('input') as unknown as Input,
     version: row.text('version'),
     answer: row.text('label'),
     timeMs: row.number('time_ms'),

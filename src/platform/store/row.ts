@@ -4,6 +4,7 @@
  * SQLite accepts any type in any column, so a wrong type means an altered file: an error that names the column, never a
  * cast.
  */
+import type { Json } from '../../contracts/core.ts'
 import { failure } from '../errors.ts'
 
 /** The values that a column holds and a statement binds. */
@@ -35,8 +36,21 @@ export class Row {
     return this.#refuse(column, 'bytes')
   }
 
+  json(column: string): Json {
+    const text = this.text(column)
+    try {
+      return JSON.parse(text) as Json
+    } catch {
+      return this.#refuse(column, 'JSON')
+    }
+  }
+
   textOrNull(column: string): string | null {
     return this.#columns[column] === null ? null : this.text(column)
+  }
+
+  jsonOrNull(column: string): Json {
+    return this.#columns[column] === null ? null : this.json(column)
   }
 
   numberOrNull(column: string): number | null {

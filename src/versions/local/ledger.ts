@@ -213,8 +213,8 @@ function jsonOrNull(value: unknown): string | null {
 
 function toRouting(row: Row): Routing {
   const parts = ['canary', 'shadow', 'asks'].flatMap((name) => {
-    const json = row.textOrNull(name)
-    return json === null ? [] : [[name, JSON.parse(json) as Json] as const]
+    const json = row.jsonOrNull(name)
+    return json === null ? [] : [[name, json] as const]
   })
   const texts = ['actor', 'hash', 'prior'].flatMap((name) => {
     const text = row.textOrNull(name)
