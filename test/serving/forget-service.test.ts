@@ -36,7 +36,13 @@ test('a certificate of an earlier release, without a generation, is done', async
   expect(await service.find('r')).toMatchObject({ state: 'done' })
 })
 
-function waiting({ tasks = [], status = { state: 'idle' } }: { tasks?: object[]; status?: object }) {
+function waiting({
+  tasks = [],
+  status = { state: 'idle' },
+}: {
+  tasks?: object[]
+  status?: object
+}) {
   const move = (request: string) => ({ reason: 'a wish', asks: { forget: { request } } })
   const moves = [
     { reason: 'bad labels' },
