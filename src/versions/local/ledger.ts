@@ -3,7 +3,7 @@
  * Its write lock serialises moves, removals and new folders across processes: every change of `versions/` happens
  * inside `exclusively`.
  */
-import type { Clock, CodedError, Json } from '../../contracts/core.ts'
+import type { Clock, CodedError } from '../../contracts/core.ts'
 import type { Manifest, Mover, Routing, RoutingMove } from '../contract.ts'
 import { manifestText } from '../manifest.ts'
 import { failure } from '../../platform/errors.ts'
