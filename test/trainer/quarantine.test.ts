@@ -104,7 +104,7 @@ test('the receipt of what is kept back says why', async () => {
   await runToEnd(world, settingOf({ unreviewedDaily: 40 }))
   const note = {
     code: 'over-daily',
-    message: 'sources that nobody has reviewed have taught all that they may today',
+    message: 'sources without a review have taught all that they may today',
   }
   const rows = [...new EventLogTable(world.store).rows(0, 1000)]
   expect(rows.filter((row) => row.note !== undefined)).toHaveLength(60)

@@ -48,7 +48,7 @@ const reasons: Readonly<Record<Suspicion, string>> = {
   hostile: 'its source contradicts the others more than it agrees with them',
   'over-share':
     'its source has given its share of what is learned; it is learned when there is room',
-  'over-daily': 'sources that nobody has reviewed have taught all that they may today',
+  'over-daily': 'sources without a review have taught all that they may today',
 }
 
 /** Into the quarantine; the oldest go to the dead letters when there is no room. */
