@@ -335,6 +335,45 @@ describe('what is to be forgotten', () => {
     expect(task).toMatchObject({ isBeyondLog: true, stage: 'done' })
     expect([...world.registry.versions.keys()]).not.toContain('v2')
     expect(savedIn(world).remembered.some(({ source }) => source === 'bad')).toBe(false)
+    // No version is left that has learned what fell out, so the next request finds out exactly.
+    await forget(world, { source: 'good', id: 'good-139' })
+    await runToEnd(world, own)
+    expect(taskIn(world)).toMatchObject({ isBeyondLog: false, counts: { events: 1 } })
+  })
+
+  test('may be an event that was corrected after its first signal had fallen out of the log', async () => {
+    const own = { ...setting, limits: { eventLog: { events: 24, bytes: 1e9 } } }
+    const lessons = good(60)
+    const corrected = event({ id: 'good-1', source: 'good', text: 'so bad it', label: 'no' })
+    const again = event({ id: 'good-1', source: 'good', text: 'so bad it', label: 'yes' })
+    for (const [events, isBeyondLog] of [
+      // The first signal fell out before the second one came, and while that one was in the log.
+      [[...lessons.slice(0, 40), corrected, ...lessons.slice(40)], true],
+      [[...lessons.slice(0, 40), corrected, again, ...lessons.slice(40)], true],
+      [[...lessons.slice(0, 10), corrected, ...lessons.slice(10, 26)], true],
+      [[...lessons.slice(0, 10), corrected, ...lessons.slice(10, 22)], false],
+    ] as const) {
+      const world = await ran(events, own)
+      await forget(world, { source: 'good', id: 'good-1' })
+      await runToEnd(world, own)
+      const task: ForgetTask = taskIn(world)
+      expect(task).toMatchObject({ isBeyondLog, stage: 'done' })
+    }
+  })
+
+  test('leaves the log able to say who taught what, though what was learned again has pushed rows out', async () => {
+    const own = { ...setting, limits: { eventLog: { events: 50, bytes: 1e9 } } }
+    const third = Array.from({ length: 4 }, (_, at) => lesson(300 + at, 'third'))
+    const events = [...mixed(36).slice(10), ...third]
+    const world = await ran(events, own)
+    await forget(world, { source: 'bad' })
+    await runToEnd(world, own)
+    await forget(world, { source: 'third' })
+    await runToEnd(world, own)
+    const task: ForgetTask = taskIn(world)
+    expect(task).toMatchObject({ isBeyondLog: false, stage: 'done', counts: { events: 4 } })
+    const rest = without(without(events, 'bad-'), 'third-')
+    expect(learned(world)).toEqual(learned(await ran(rest, own)))
   })
 
   test('is forgotten request by request', async () => {

@@ -11,6 +11,8 @@ export interface LogFacts {
   readonly end: number
   /** Events that fell out of it. */
   readonly older: number
+  /** How many rows fell out of the log that a version may have learned; absent in a checkpoint of an earlier release. */
+  readonly untraced?: number
   readonly nextVersion: number
   readonly nextRollback: number
   /** How often every example was rewritten, because the base or the names of outputs had changed. */
@@ -18,7 +20,7 @@ export interface LogFacts {
 }
 
 export const noLog: LogFacts = {
-  ...{ begin: 0, end: 0, older: 0, rewrites: 0 },
+  ...{ begin: 0, end: 0, older: 0, untraced: 0, rewrites: 0 },
   ...{ nextVersion: 1, nextRollback: 1 },
 }
 

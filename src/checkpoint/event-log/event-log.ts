@@ -38,9 +38,19 @@ export class EventLog {
     return this.#rows.bytes
   }
 
-  /** How many events fell out of it. */
-  get older(): number {
-    return this.#rows.older
+  /** How many rows fell out of it that a version may have learned. */
+  get untraced(): number {
+    return this.#rows.untraced
+  }
+
+  /** Whether an earlier row of an event fell out that a version may have learned. */
+  hasEarlier(key: ExampleKey): boolean {
+    return this.#rows.hasEarlier(key)
+  }
+
+  /** No version is left that has learned a row that fell out. */
+  nothingLearned(): void {
+    this.#rows.nothingLearned()
   }
 
   get counts(): EventCounts {
@@ -199,11 +209,11 @@ export class EventLog {
   // ── The checkpoint ──
 
   get change(): LogChange {
-    const { begin, end, older } = this.#rows
+    const { begin, end, older, untraced } = this.#rows
     const rollbacks = this.#rollbacks.change
     return {
       facts: {
-        ...{ begin, end, older },
+        ...{ begin, end, older, untraced },
         nextVersion: this.#versions.next,
         nextRollback: this.#rollbacks.next,
         rewrites: this.#rewrites,

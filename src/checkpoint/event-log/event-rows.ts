@@ -12,8 +12,9 @@ import type { LoadedLog, LogChange } from './contract.ts'
 import type { LoggedRow, RowTrace } from './pack.ts'
 import { PredictionIndex } from './prediction-index.ts'
 import { RowContents, type OrderedRow, type StoredRows } from './row-contents.ts'
+import { rowMarks } from './row-facts.ts'
 import { RowStates } from './row-states.ts'
-import { eventStates, type EventCounts, type EventState } from './states.ts'
+import { eventStates, isUntaught, type EventCounts, type EventState } from './states.ts'
 
 export interface EventLogLimits {
   readonly events: number
@@ -54,12 +55,13 @@ export class EventRows {
   #begin = 0
   #end = 0
   #older = 0
+  #untraced = 0
   /** The first row that may have a version: the rows before it have none, and never get one. */
   #firstLearned = 0
 
   constructor(parts: EventRowsParts) {
     this.#parts = parts
-    this.#ids = new SeenIds(parts.limits.events)
+    this.#ids = this.#newIds()
     this.#contents = new RowContents(parts.stored)
     this.#predictions = new PredictionIndex(() => this.#contents.traces(this.#begin))
   }
@@ -84,6 +86,24 @@ export class EventRows {
   /** How many events have no row any more. */
   get older(): number {
     return this.#older
+  }
+
+  /** How many rows fell out that a version may have learned, and that nothing can be said of any more. */
+  get untraced(): number {
+    return this.#untraced
+  }
+
+  /** Whether an earlier row of an event fell out that a version may have learned. */
+  hasEarlier(key: ExampleKey): boolean {
+    const order = this.orderOf(key)
+    return order !== undefined && this.#states.has(order, rowMarks.earlier)
+  }
+
+  /** No version is left that has learned a row: what fell out so far does not matter any more. */
+  nothingLearned(): void {
+    this.#untraced = 0
+    for (let order = this.#begin; order < this.#end; order += 1)
+      this.#states.unmark(order, rowMarks.earlier)
   }
 
   get counts(): EventCounts {
@@ -117,20 +137,29 @@ export class EventRows {
   /** Adds a row for an event. Call it before the event is known as accepted. */
   add({ key, example, note, state }: NewRow): void {
     const before = this.orderOf(key)
+    const isBack = before === undefined && this.#older > 0 && this.#parts.isKnown(key)
+    const hasEarlier = isBack || this.hasEarlier(key)
     if (before !== undefined) this.#states.set(before, eventStates.replaced)
-    else if (this.#older > 0 && this.#parts.isKnown(key)) this.#older -= 1
+    if (isBack) this.#older -= 1
     const order = this.#end
     this.#end += 1
     this.#ids.add(this.#parts.hashOf(key), 0)
     this.#contents.add({ key, ...(example && { example }), ...(note && { note }) })
     const bytes = ROW_BYTES + key.length + (example ? this.#parts.sizeOf(example) : 0)
     this.#states.add(this.#begin, order, state, bytes)
+    if (hasEarlier) this.#states.mark(order, rowMarks.earlier)
     this.#predictions.add(example?.predictionId, order, this.size)
     this.#overflow()
   }
 
   set(order: number, state: EventState): void {
     this.#states.set(order, state)
+  }
+
+  /** `isGone`: no version is left that has learned it. */
+  relearn(order: number, isGone: boolean): void {
+    this.#states.set(order, eventStates.relearning)
+    if (isGone) this.#states.mark(order, rowMarks.gone)
   }
 
   /** Changes the state of an event; returns whether it has a row. */
@@ -221,10 +250,11 @@ export class EventRows {
     this.#states.saved()
   }
 
-  restore({ facts: { begin, end, older }, runs, blocks }: LoadedLog): void {
+  restore({ facts: { begin, end, older, untraced = older }, runs, blocks }: LoadedLog): void {
     this.#begin = begin
     this.#end = end
     this.#older = older
+    this.#untraced = untraced
     this.#ids = this.#idsOf(runs)
     this.#states.restore(blocks, begin, end)
     this.#contents.restore(end)
@@ -233,12 +263,16 @@ export class EventRows {
     this.#overflow()
   }
 
+  /** One more than there are rows: the id of the row that falls out is asked for. */
+  #newIds(from = 0): SeenIds {
+    return new SeenIds(this.#parts.limits.events + 1, from)
+  }
+
   #idsOf(runs: LoadedLog['runs']): SeenIds {
-    const { events } = this.#parts.limits
-    let ids = new SeenIds(events, runs[0]?.first ?? this.#begin)
+    let ids = this.#newIds(runs[0]?.first ?? this.#begin)
     for (const { first, hashes } of runs) {
       // More events came between two saves than are kept: the rows before the gap had already fallen out.
-      if (first > ids.end) ids = new SeenIds(events, first)
+      if (first > ids.end) ids = this.#newIds(first)
       for (const id of hashesIn(hashes)) ids.add(id, 0)
     }
     return ids
@@ -248,8 +282,22 @@ export class EventRows {
   #overflow(): void {
     const { events, bytes } = this.#parts.limits
     while (this.size > events || (this.bytes > bytes && this.size > 1)) {
+      if (this.#mayHaveTaught(this.#begin)) this.#loseTrack(this.#begin)
       if (this.#states.drop(this.#begin) !== eventStates.replaced) this.#older += 1
       this.#begin += 1
     }
+  }
+
+  #mayHaveTaught(order: number): boolean {
+    const state = this.#states.at(order)
+    if (isUntaught(state) || this.#states.has(order, rowMarks.gone)) return false
+    return state !== eventStates.replaced || this.#states.versionOf(order) !== 0
+  }
+
+  /** The newest row of its event remembers that there was an earlier one. */
+  #loseTrack(order: number): void {
+    this.#untraced += 1
+    const newest = this.#ids.newestOf(order)
+    if (newest !== undefined && newest > order) this.#states.mark(newest, rowMarks.earlier)
   }
 }

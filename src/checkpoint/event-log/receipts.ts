@@ -14,7 +14,7 @@ import { openStore, type Store } from '../../platform/store/store.ts'
 import { checkpointMigrations } from '../schema.ts'
 import { stampOf } from '../tables/states.ts'
 import type { EventNote } from './pack.ts'
-import { BLOCK, factOf, FACTS } from './row-facts.ts'
+import { BLOCK, factOf, FACTS, rollbackIn } from './row-facts.ts'
 import { eventStates, stateName, type EventStateName } from './states.ts'
 import { blockOf, logFacts, noKey, rollbacksIn, runAt, runsAfter, runTraces } from './table.ts'
 
@@ -160,7 +160,9 @@ function receiptOf(store: Store, order: number, key: ExampleKey): LoggedReceipt 
   if (!isIt || words === undefined) return undefined
   const { key: _key, predictionId: _prediction, ...traced } = row
   const version = versionOf(store, words[factOf.version] ?? 0)
-  const rollback = rollbacksIn(store).find(({ id }) => id === words[factOf.rollback])
+  const rollback = rollbacksIn(store).find(
+    ({ id }) => id === rollbackIn(words[factOf.rollback] ?? 0),
+  )
   return {
     state: stateName(words[factOf.state] ?? 0),
     ...(version !== undefined && { version }),

@@ -20,9 +20,9 @@ export class RelearnQueue {
     return this.#rows.count(eventStates.relearning)
   }
 
-  /** `orders`: ascending. */
-  start(orders: readonly number[]): void {
-    for (const order of orders) this.#rows.set(order, eventStates.relearning)
+  /** `orders`: ascending. `isGone`: whether the version with this number was removed for good. */
+  start(orders: readonly number[], isGone: (version: number) => boolean): void {
+    for (const order of orders) this.#rows.relearn(order, isGone(this.#rows.versionOf(order)))
     this.#orders = [...orders]
   }
 

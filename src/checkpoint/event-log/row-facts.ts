@@ -12,9 +12,24 @@ export const factOf = {
   version: 1,
   /** Its size, as counted for `limits.event_log_bytes`. */
   bytes: 2,
-  /** The number of the rollback that set it aside; 0 = none. */
+  /** The number of the rollback that set it aside, 0 = none, and the marks of `rowMarks`. */
   rollback: 3,
 } as const
+
+/** Bits above every number of a rollback. */
+export const rowMarks = {
+  /** An earlier row of its event fell out of the log, and a version may have learned that one. */
+  earlier: 2 ** 31,
+  /** No version is left that has learned it: they were removed because something was forgotten. */
+  gone: 2 ** 30,
+} as const
+
+export type RowMark = (typeof rowMarks)[keyof typeof rowMarks]
+
+/** Without its marks. */
+export function rollbackIn(fact: number): number {
+  return fact % rowMarks.gone
+}
 
 type Fact = (typeof factOf)[keyof typeof factOf]
 

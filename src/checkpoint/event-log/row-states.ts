@@ -3,7 +3,7 @@
  * aside. Counts the rows in each state, and knows which blocks the next save has to write.
  */
 import type { LoadedLog } from './contract.ts'
-import { BLOCK, factOf, RowFacts } from './row-facts.ts'
+import { BLOCK, factOf, rollbackIn, RowFacts, type RowMark } from './row-facts.ts'
 import { countsOf, eventStates, type EventCounts, type EventState } from './states.ts'
 
 export class RowStates {
@@ -65,7 +65,24 @@ export class RowStates {
 
   /** Records the rollback, by its number. Call it along with the change of state. */
   setAsideBy(order: number, rollback: number): void {
-    this.#facts.set(order, factOf.rollback, rollback)
+    const before = this.#facts.get(order, factOf.rollback)
+    this.#facts.set(order, factOf.rollback, before - rollbackIn(before) + rollback)
+  }
+
+  has(order: number, mark: RowMark): boolean {
+    return (this.#facts.get(order, factOf.rollback) & mark) !== 0
+  }
+
+  mark(order: number, mark: RowMark): void {
+    if (this.has(order, mark)) return
+    this.#facts.set(order, factOf.rollback, this.#facts.get(order, factOf.rollback) + mark)
+    this.#dirty.add(Math.floor(order / BLOCK))
+  }
+
+  unmark(order: number, mark: RowMark): void {
+    if (!this.has(order, mark)) return
+    this.#facts.set(order, factOf.rollback, this.#facts.get(order, factOf.rollback) - mark)
+    this.#dirty.add(Math.floor(order / BLOCK))
   }
 
   /** Drops the oldest row; returns the state that it had. */

@@ -56,6 +56,15 @@ export function isUndone(state: EventState): boolean {
   return undone.has(state)
 }
 
+const untaught: ReadonlySet<EventState> = new Set([
+  ...[eventStates.waiting, eventStates.rejected, eventStates.quarantined, eventStates.forgotten],
+])
+
+/** No version has learned a row in this state, or none that is left. */
+export function isUntaught(state: EventState): boolean {
+  return untaught.has(state)
+}
+
 const taught: ReadonlySet<EventState> = new Set([
   ...[eventStates.pending, eventStates.learned, eventStates.held_out, eventStates.waiting],
   ...[eventStates.set_aside, eventStates.quarantined, eventStates.relearning],

@@ -63,6 +63,11 @@ export class SeenIds {
     return { ordinal: this.#end - 1 - before, digest: this.#digests[place] ?? 0 }
   }
 
+  /** The newest ordinal of the id that has this one; undefined if it is no longer kept. */
+  newestOf(ordinal: number): number | undefined {
+    return ordinal < this.#begin ? undefined : this.find(this.#at(ordinal))?.ordinal
+  }
+
   /** The ordinals of all its entries, oldest first. Looks at every id. */
   all(hash: IdHash): readonly number[] {
     const found: number[] = []

@@ -50,15 +50,16 @@ export class ForgetTurn {
     const target = plan.isLearned ? await targetOf(plan, this.#parts, signal) : undefined
     const snapshot = await this.#goTo(target, task, signal)
     const again = target === undefined ? [] : plan.again(target.version)
+    const lost = state.log.untraced
     this.#remove(plan)
-    this.#learnAgain(again)
+    this.#learnAgain(again, plan)
     state.retired.push(...retiring)
     const { parent } = state.progress.state
     state.forgetting.change(task, {
       ...{ stage: 'rebuilding', retiring, again: again.length, predictions: plan.predictions },
       ...{ counts: { events: plan.keys.length, ...plan.places }, isBeyondLog: plan.isBeyondLog },
       positions: state.progress.positions,
-      ...(plan.isBeyondLog && { lost: state.log.older }),
+      ...(plan.isBeyondLog && { lost }),
       ...(target !== undefined && { from: parent, released: parent }),
     })
     this.#tell(task, plan, again.length)
@@ -122,9 +123,10 @@ export class ForgetTurn {
     log.forget(orders)
   }
 
-  #learnAgain(orders: readonly number[]): void {
+  #learnAgain(orders: readonly number[], { isBeyondLog, isGone }: ForgetPlan): void {
     const { state } = this.#parts
-    state.log.again.start(orders)
+    state.log.again.start(orders, isGone)
+    if (isBeyondLog) state.log.nothingLearned()
     if (!state.heldOut.isOn) return
     const again = new Set<ExampleKey>()
     for (const { key } of state.log.again.known()) again.add(key)

@@ -32,6 +32,8 @@ export interface ForgetPlan {
   readonly isBeyondLog: boolean
   /** Whether a version that the log knows has learned from them. */
   readonly isTainted: (version: string) => boolean
+  /** The same by the number of the version in the log: such a version loses its bytes. */
+  readonly isGone: (version: number) => boolean
   /** Versions of the present line without them, the newest first, as far as the log knows them. */
   readonly clean: readonly string[]
   /** The rows to learn again from that version on, in their order; undefined: from a fresh adapter. */
@@ -62,7 +64,7 @@ export function planOf(asked: ForgetRequest, state: TrainerState): ForgetPlan {
   for (const row of log.known())
     if (isAsked(asked, row) || held.has(row.key)) rows.push(row)
     else if (isNew(row.state)) others.push(row)
-  const isBeyondLog = log.older > 0 && !isInLog(asked, state)
+  const isBeyondLog = log.untraced > 0 && !isInLog(asked, state)
   const tainted = taintedBy(rows, log)
   const waited = waitedAt(others, log)
   const isKnownTainted = (id: number) => isBeyondLog || tainted.has(id)
@@ -80,6 +82,7 @@ export function planOf(asked: ForgetRequest, state: TrainerState): ForgetPlan {
     predictions: [...new Set(rows.flatMap(({ predictionId }) => predictionId ?? []))],
     isLearned: isBeyondLog || isWaiting || line.some(({ id }) => isKnownTainted(id)),
     isBeyondLog,
+    isGone: isKnownTainted,
     isTainted: (version) => isKnownTainted(log.versions.idOf(version)),
     clean: clean.map(({ version }) => version),
     again: (from) => againFrom(from, others, log),
@@ -110,7 +113,7 @@ function placesOf(asked: ForgetRequest, state: TrainerState) {
 function isInLog({ source, id }: ForgetRequest, { log, dedupe }: TrainerState): boolean {
   if (source === undefined || id === undefined) return false
   const key = keyOf({ source, id })
-  if (log.stateOf(key) !== undefined) return true
+  if (log.stateOf(key) !== undefined) return !log.hasEarlier(key)
   return dedupe.forgotten === 0 && dedupe.digestOf(key) === undefined
 }
 
