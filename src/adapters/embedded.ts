@@ -19,6 +19,11 @@ export function embedded(base: Base): Base {
   return base.inputKind === 'text' && base.trunk === undefined ? viewed(base, 'embedding') : base
 }
 
+/** Whether nothing of the network is left for a step: the head reads what the trunk answers. */
+export function isEmbedded({ trunk }: Pick<Base, 'trunk'>): boolean {
+  return trunk === 'embedding'
+}
+
 function embedding(network: Network): Network {
   const { layers, width } = network
   return {

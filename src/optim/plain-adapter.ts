@@ -4,6 +4,7 @@
  */
 import { headInput } from '../nn/head-input.ts'
 import { type AdapterPlan, methodOf, sitesOf, specsOf, statisticsOf } from '../adapters/adapter.ts'
+import { isEmbedded } from '../adapters/embedded.ts'
 import { cutOf } from '../adapters/target-modules.ts'
 import type { Method, TrainRow } from '../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
@@ -224,7 +225,9 @@ export function isPlain(some: AdapterPlan): boolean {
   const plan = { ...some, outputs: 1 }
   const { base } = plan
   const numbers = [...base.weights.values()].reduce((sum, { data }) => sum + data.length, 0)
-  if (base.inputKind !== 'features' || numbers > MOST_WEIGHTS) return false
+  const isSmall = base.inputKind === 'features' && numbers <= MOST_WEIGHTS
+  const isHeadAlone = isEmbedded(base) && plan.task.reads === 'pooled'
+  if (!isSmall && !isHeadAlone) return false
   const width = base.network.latentWidth(0)
   const engine = new PlainAdapter(plan)
   engine.load(new Map(specsOf(plan).map(({ name, shape }) => [name, zeros(shape)])))
