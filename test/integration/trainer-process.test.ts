@@ -1,8 +1,8 @@
 /** The trainer as a process of its own: killed, hung, orphaned, stopped, and always back where it was. */
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Clock, Json } from '../../src/contracts/core.ts'
 import type { Routing } from '../../src/versions/contract.ts'
 import { systemClock } from '../../src/platform/clock.ts'
@@ -161,6 +161,20 @@ describe('a supervisor', () => {
     expect(supervisor.status('a')).toMatchObject({ restarts: 0, steps: 2, head: ['no', 'yes'] })
     await until(() => moves.length === 6)
     expect(moves.toSorted()).toEqual(['a v0', 'a v1', 'a v2', 'b v0', 'b v1', 'b v2'])
+  })
+
+  test('starts a trainer whose allocator gives large blocks back, unless the user wants another', async (context) => {
+    if (process.platform !== 'linux') context.skip('only glibc reads these, and /proc shows them')
+    vi.stubEnv('MALLOC_TRIM_THRESHOLD_', '65536')
+    const supervisor = supervise(['m'], { models: ['m'], folder: folderWith(['m'], linesOf(1)) })
+    await until(() => supervisor.status('m').pid !== undefined)
+    vi.unstubAllEnvs()
+    const environment = readFileSync(`/proc/${supervisor.status('m').pid}/environ`, 'utf8')
+    const values = environment.split('\0').filter((value) => value.startsWith('MALLOC_'))
+    expect(values.sort()).toEqual([
+      'MALLOC_MMAP_THRESHOLD_=4194304',
+      'MALLOC_TRIM_THRESHOLD_=65536',
+    ])
   })
 
   test('a model that cannot be opened is failed by its code, and the others learn', async () => {

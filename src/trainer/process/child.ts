@@ -52,6 +52,13 @@ export interface ChildParts extends ChildPlan {
 const AT_WORK: ReadonlySet<string> = new Set(['running', 'idle', 'standby', 'paused', 'budget'])
 const healthyAfterMs = 30_000
 
+/**
+ * Fixed thresholds of glibc's allocator, unless the user has set others. By itself it raises them with each large block that is freed,
+ * up to 32 MiB; from then on tensors of a step leave holes between others, and the process of a language model grows to more
+ * than twice what it needs. Other allocators ignore both.
+ */
+const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: '4194304', MALLOC_TRIM_THRESHOLD_: '4194304' }
+
 export class TrainerChild {
   readonly #parts: ChildParts
   readonly #statuses = new Map<string, TrainerStatus>()
@@ -158,7 +165,11 @@ export class TrainerChild {
   /** Runs the process from one start to its end. */
   async #once(): Promise<void> {
     const { entry, clock, log, program, config, models } = this.#parts
-    const child = fork(entry, { stdio: ['ignore', 'inherit', 'pipe', 'ipc'], execArgv: [] })
+    const child = fork(entry, {
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+      execArgv: [],
+      env: { ...ALLOCATOR, ...process.env },
+    })
     child.stderr?.pipe(withoutNativeNoise()).pipe(process.stderr, { end: false })
     this.#process = child
     this.#startedMs = clock.monotonicMs()
