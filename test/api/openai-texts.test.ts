@@ -218,12 +218,12 @@ test('feedback names the id of a completion', async () => {
 const long = 'x'.repeat(41)
 const cases: readonly [what: string, body: object, status: number, code: string, param: unknown][] =
   [
-    ['too many choices', { n: 9 }, 400, 'REQUEST_INVALID', null],
-    ['no choice', { n: 0 }, 400, 'REQUEST_INVALID', null],
+    ['too many choices', { n: 9 }, 400, 'REQUEST_INVALID', 'n'],
+    ['no choice', { n: 0 }, 400, 'REQUEST_INVALID', 'n'],
     ['too many tokens', { max_tokens: 5000 }, 400, 'REQUEST_INVALID', 'max_tokens'],
-    ['a temperature of 3', { temperature: 3 }, 400, 'REQUEST_INVALID', null],
-    ['17 stop texts', { stop: Array(17).fill('a') }, 400, 'REQUEST_INVALID', null],
-    ['no message', { messages: [] }, 400, 'REQUEST_INVALID', null],
+    ['a temperature of 3', { temperature: 3 }, 400, 'REQUEST_INVALID', 'temperature'],
+    ['17 stop texts', { stop: Array(17).fill('a') }, 400, 'REQUEST_INVALID', 'stop'],
+    ['no message', { messages: [] }, 400, 'REQUEST_INVALID', 'messages'],
     [
       'an unknown role',
       { messages: [{ role: 'robot', content: 'a' }] },
@@ -275,6 +275,8 @@ test('what is refused has its code, field and fix, as a stream too, and the next
       const answer = await chat({ stream, ...body })
       expect([answer.status, json(answer).error], what).toMatchObject([status, { code, param }])
     }
+  const { error } = json(await chat({ n: 9 })) as { error: { message: string } }
+  expect(error.message).toMatch(/^body\/n must be <= 8 \(/)
   expect((await chat({})).status).toBe(200)
 })
 

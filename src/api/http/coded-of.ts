@@ -8,6 +8,8 @@ import { failure, type ErrorCode } from '../../platform/errors.ts'
 export function codedOf(error: unknown): CodedError {
   if (error instanceof CodedError) return error
   const { code, statusCode, message } = asFastifyError(error)
+  const refused = refusedBody(error)
+  if (refused !== undefined) return refused
   const known = Object.hasOwn(FASTIFY_CODES, code) ? FASTIFY_CODES[code] : undefined
   if (known !== undefined) return failure(known, message, { cause: error })
   const isCallers = statusCode >= 400 && statusCode < 500
@@ -38,4 +40,28 @@ function asFastifyError(error: unknown): FastifyError {
     statusCode: typeof statusCode === 'number' ? statusCode : 500,
     message: typeof message === 'string' ? message : 'the request cannot be processed',
   }
+}
+
+interface SchemaFault {
+  readonly instancePath: string
+  readonly keyword: string
+  readonly message: string
+}
+
+/** A body that does not have its schema, with the first place. Of a field that may also be null, null is not mentioned. */
+function refusedBody(error: unknown): CodedError | undefined {
+  const { validation, validationContext } = Object(error) as {
+    readonly validation?: readonly SchemaFault[]
+    readonly validationContext?: string
+  }
+  if (validationContext !== 'body' || !Array.isArray(validation)) return undefined
+  const faults = validation as readonly SchemaFault[]
+  const own = faults.filter(({ keyword, message }) => {
+    return keyword !== 'anyOf' && message !== 'must be null'
+  })
+  const shown = own.length > 0 ? own : faults
+  const message = shown.map((fault) => `body${fault.instancePath} ${fault.message}`).join(', ')
+  const pointer = shown[0]?.instancePath ?? ''
+  const details = pointer === '' ? {} : { pointer }
+  return failure('REQUEST_INVALID', message, { cause: error, details })
 }
