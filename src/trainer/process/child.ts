@@ -10,6 +10,7 @@ import type { TrainerStatus } from '../contract.ts'
 import type { ForgetForecast } from '../forgetting/forecast.ts'
 import type { ForgetRequest, Routing } from '../../versions/contract.ts'
 import { unknownStatus } from '../unknown-status.ts'
+import { steadyAllocator } from '../../platform/allocator.ts'
 import { openJitter } from '../../platform/random.ts'
 import {
   longestWaitMs,
@@ -51,13 +52,6 @@ export interface ChildParts extends ChildPlan {
 
 const AT_WORK: ReadonlySet<string> = new Set(['running', 'idle', 'standby', 'paused', 'budget'])
 const healthyAfterMs = 30_000
-
-/**
- * Fixed thresholds of glibc's allocator, unless the user has set others. By itself it raises them with each large block that is freed,
- * up to 32 MiB; from then on tensors of a step leave holes between others, and the process of a language model grows to more
- * than twice what it needs. Other allocators ignore both.
- */
-const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: '4194304', MALLOC_TRIM_THRESHOLD_: '4194304' }
 
 export class TrainerChild {
   readonly #parts: ChildParts
@@ -168,7 +162,7 @@ export class TrainerChild {
     const child = fork(entry, {
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
       execArgv: [],
-      env: { ...ALLOCATOR, ...process.env },
+      env: steadyAllocator(),
     })
     child.stderr?.pipe(withoutNativeNoise()).pipe(process.stderr, { end: false })
     this.#process = child
