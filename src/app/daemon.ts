@@ -3,30 +3,25 @@
  * order matters: first the lock of the data folder, then the port, then the trainers; at the end the reverse.
  */
 import { join } from 'node:path'
-import { savedStatus } from '../trainer/start/saved-status.ts'
-import { entryUrl } from '../platform/entry.ts'
 import { asyncApiOf } from '../config/async-api.ts'
-import { folderOf, modelOf } from '../config/model-parts.ts'
-import type { TrainerConfig } from './trainer.ts'
-import { joinFleet, share, type Sharing } from './fleet.ts'
-import type { DaemonContext, KnownModel } from './context.ts'
+import { joinFleet, share, type Membership, type Sharing } from './fleet.ts'
+import type { DaemonContext, ServedModels } from './context.ts'
 import { takeOver } from '../config/reload.ts'
 import { openServedModels } from './served.ts'
+import { startTrainers, statusHere } from './trainers.ts'
 import { trainerView } from '../serving/services/trainer-view.ts'
 import { answeringOnly, unknownStatus } from '../trainer/unknown-status.ts'
-import { CodedError, type Clock, type Json, type Logger } from '../contracts/core.ts'
-import type { TrainerStatus } from '../trainer/contract.ts'
+import { CodedError, type Clock, type Logger } from '../contracts/core.ts'
 import { openDisk } from '../intake/disk/disk.ts'
 import { systemClock } from '../platform/clock.ts'
 import { Closers } from '../platform/closers.ts'
 import type { Config } from '../config/config.ts'
 import { lockDataFolder } from '../platform/store/data-folder.ts'
-import { openAuditLog } from '../platform/audit/audit-log.ts'
+import { openAuditLog, type AuditLog } from '../platform/audit/audit-log.ts'
 import { openMetrics } from '../platform/metrics.ts'
 import { openSpanExporter } from '../platform/tracing/exporter.ts'
 import { failure } from '../platform/errors.ts'
 import { replicaName } from '../platform/replica-name.ts'
-import { isByTrainer } from '../versions/routing.ts'
 import { untilServing } from '../serving/services/readiness.ts'
 import { answeredHosts } from '../api/http/host-check.ts'
 import { openServer } from '../api/http/server.ts'
@@ -35,7 +30,8 @@ import { openSourceLimit } from '../serving/services/feedback/source-limit.ts'
 import { watchScrapes } from '../serving/services/metrics/scrape.ts'
 import { runTrialExpiry } from '../serving/services/trial-expiry.ts'
 import { openServices, type Services } from '../serving/services/services.ts'
-import { openSupervisor, type Supervisor } from '../trainer/process/supervisor.ts'
+import type { ServedModel, TrainerView } from '../serving/services/served-model.ts'
+import type { Supervisor } from '../trainer/process/supervisor.ts'
 import { probeBlobs } from '../versions/blobs/probe.ts'
 import { daemonVersion } from '../version.ts'
 
@@ -81,97 +77,36 @@ export async function startDaemon(
 }
 
 async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 'reload'>> {
-  const { config, clock, log, metrics } = site
-  const { role } = config
-  // One daemon per side: a server and a trainer may share a folder, as their processes do in a daemon that is both.
-  const locks = [
-    ...(role === 'trainer' ? [] : ['daemon.lock']),
-    ...(role === 'server' ? [] : ['trainers.lock']),
-  ]
-  site.atEnd(await lockDataFolder(config.data_dir, locks, clock))
-  // Before the lock is released: another daemon may then open the same files.
-  site.atEnd(async () => site.disk.close())
+  const { config, clock, log } = site
+  await lockFolder(site)
   const replica = await replicaName(config)
   const spans = openSpans(site, replica)
   const shared = { ...site, spans, sharing: await joined(site, replica) }
   const later: Later = {}
   const side = await openServedModels(shared, (model) => later.supervisor?.wake(model))
-  const membership = joinFleet(shared, {
-    side,
-    url: () => later.url,
-    training: (model) => statusHere(later.supervisor, model),
-    knownEvent: async ({ model, ...event }) => {
-      if (later.services === undefined) throw failure('NOT_READY', 'this daemon starts')
-      return later.services.model(model).receipts.here(event)
-    },
-    trainerPage: async ({ model, ...question }) => {
-      if (later.services === undefined) throw failure('NOT_READY', 'this daemon starts')
-      return later.services.model(model).pagesHere(question)
-    },
-  })
-  const { models, served } = side
-  const silent = role === 'server' ? answeringOnly : unknownStatus
-  const trainer = trainerView({
-    models,
-    own: (model) => later.supervisor?.status(model) ?? { ...silent(model), restarts: 0 },
-    forecast: async (model, asked) => {
-      if (later.supervisor !== undefined) return later.supervisor.forecast(model, asked)
-      throw failure('TRAINER_BUSY', 'no trainer runs in this daemon')
-    },
-    onReport: (callback) => later.supervisor?.onReport(callback) ?? (() => undefined),
-    others: () => membership?.others(),
-  })
-  // A server and a trainer that share the folder have a log each: they are two processes.
-  const folder = join(config.data_dir, role === 'trainer' ? 'audit-trainer' : 'audit')
-  const audit = await openAuditLog({ folder, bytes: config.limits.audit_bytes })
-  site.atEnd(async () => audit.close())
+  const membership = joinFleet(shared, memberOf(side, later))
+  const trainer = trainersAsSeen(site, side, later, membership)
+  const audit = await openAudit(site)
   const services = openServices({
-    models: served,
+    models: side.served,
     trainer,
     identity: {
-      replica,
-      role,
+      ...{ replica, role: config.role },
       get url() {
         return later.url
       },
     },
     fleet: membership?.fleet,
-    limits: config.limits,
-    ...{ audit, clock },
+    ...{ limits: config.limits, audit, clock },
   })
   later.services = services
-  watchScrapes({
-    models: served,
-    trainer,
-    ...{ services, metrics, clock },
-    version: daemonVersion,
-  })
-  const ending = new AbortController()
-  const sampling = services.series.run(ending.signal)
-  const sinceMs = (model: string) => services.model(model).trials.sinceMs()
-  const expiring = runTrialExpiry({ models: served, trainer, sinceMs, clock, log }, ending.signal)
-  site.atEnd(async () => {
-    ending.abort()
-    await Promise.all([sampling, expiring])
-  })
-  const server = await openServer({
-    surfaces: await Promise.all(Object.values(surfaces).map((each) => each.open({}, services))),
-    services,
-    limits: config.limits,
-    hosts: answeredHosts(config.server),
-    cors: config.server.cors,
-    auth: () => config.server.auth,
-    audit,
-    keyRate: () => config.server.rate_limits?.key,
-    asyncApi: asyncApiOf(config),
-    spans,
-    ...{ log, metrics, clock, version: daemonVersion },
-  })
+  runInBackground(site, { served: side.served, trainer, services })
+  const server = await openHttp(shared, services, audit)
   site.atEnd(async () => server.close())
   const { url } = await server.listen(config.server)
   later.url = url
   membership?.call()
-  const supervisor = startTrainers(shared, models, replica)
+  const supervisor = startTrainers(shared, side.models, replica)
   later.supervisor = supervisor
   const closing = new AbortController()
   // Both in parallel: the trainers save while the server answers requests in flight.
@@ -182,13 +117,110 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
   })
   return {
     url,
-    ready: async () => untilServing(served, trainer, clock, closing.signal),
+    ready: async () => untilServing(side.served, trainer, clock, closing.signal),
     reload: (next) => {
       const parts = takeOver(config, next, log)
       if (parts.has('log')) supervisor?.setLevel(config.log.level)
       if (parts.has('trainer')) supervisor?.restart({ deadlineMs: config.limits.shutdown_ms })
     },
   }
+}
+
+/** Values that exist only once the parts that use them exist. */
+interface Later {
+  url?: string
+  services?: Services
+  supervisor?: Supervisor | undefined
+}
+
+/** One daemon per side: a server and a trainer may share a folder, as their processes do in a daemon that is both. */
+async function lockFolder(site: DaemonContext): Promise<void> {
+  const { role, data_dir: folder } = site.config
+  const locks = [
+    ...(role === 'trainer' ? [] : ['daemon.lock']),
+    ...(role === 'server' ? [] : ['trainers.lock']),
+  ]
+  site.atEnd(await lockDataFolder(folder, locks, site.clock))
+  // Before the lock is released: another daemon may then open the same files.
+  site.atEnd(async () => site.disk.close())
+}
+
+/** The answers of this daemon to the other members of the fleet. */
+function memberOf(side: ServedModels, later: Later): Parameters<typeof joinFleet>[1] {
+  const servicesOf = (model: string) => {
+    if (later.services === undefined) throw failure('NOT_READY', 'this daemon starts')
+    return later.services.model(model)
+  }
+  return {
+    side,
+    url: () => later.url,
+    training: (model) => statusHere(later.supervisor, model),
+    knownEvent: async ({ model, ...event }) => servicesOf(model).receipts.here(event),
+    trainerPage: async ({ model, ...question }) => servicesOf(model).pagesHere(question),
+  }
+}
+
+function trainersAsSeen(
+  { config }: DaemonContext,
+  { models }: ServedModels,
+  later: Later,
+  membership: Membership | undefined,
+): TrainerView {
+  const silent = config.role === 'server' ? answeringOnly : unknownStatus
+  return trainerView({
+    models,
+    own: (model) => later.supervisor?.status(model) ?? { ...silent(model), restarts: 0 },
+    forecast: async (model, asked) => {
+      if (later.supervisor !== undefined) return later.supervisor.forecast(model, asked)
+      throw failure('TRAINER_BUSY', 'no trainer runs in this daemon')
+    },
+    onReport: (callback) => later.supervisor?.onReport(callback) ?? (() => undefined),
+    others: () => membership?.others(),
+  })
+}
+
+/** A server and a trainer that share the folder have a log each: they are two processes. */
+async function openAudit({ config, atEnd }: DaemonContext): Promise<AuditLog> {
+  const folder = join(config.data_dir, config.role === 'trainer' ? 'audit-trainer' : 'audit')
+  const audit = await openAuditLog({ folder, bytes: config.limits.audit_bytes })
+  atEnd(async () => audit.close())
+  return audit
+}
+
+interface Watched {
+  readonly served: readonly ServedModel[]
+  readonly trainer: TrainerView
+  readonly services: Services
+}
+
+/** Gauges before each scrape, samples for the page, and trials that end by the clock. */
+function runInBackground(site: DaemonContext, { served, trainer, services }: Watched): void {
+  const { clock, log, metrics } = site
+  const watched = { models: served, trainer, clock }
+  watchScrapes({ ...watched, services, metrics, version: daemonVersion })
+  const ending = new AbortController()
+  const sampling = services.series.run(ending.signal)
+  const sinceMs = (model: string) => services.model(model).trials.sinceMs()
+  const expiring = runTrialExpiry({ ...watched, sinceMs, log }, ending.signal)
+  site.atEnd(async () => {
+    ending.abort()
+    await Promise.all([sampling, expiring])
+  })
+}
+
+async function openHttp(site: DaemonContext, services: Services, audit: AuditLog) {
+  const { config, clock, log, metrics, spans } = site
+  const { limits } = config
+  return openServer({
+    surfaces: await Promise.all(Object.values(surfaces).map((each) => each.open({}, services))),
+    services,
+    hosts: answeredHosts(config.server),
+    cors: config.server.cors,
+    auth: () => config.server.auth,
+    keyRate: () => config.server.rate_limits?.key,
+    asyncApi: asyncApiOf(config),
+    ...{ limits, audit, spans, log, metrics, clock, version: daemonVersion },
+  })
 }
 
 /** Closed after the server and the trainers, so that their last spans are in it. */
@@ -203,14 +235,7 @@ function openSpans(site: DaemonContext, instance: string) {
   return spans
 }
 
-/** Values that exist only once the parts that use them exist. */
-interface Later {
-  url?: string
-  services?: Services
-  supervisor?: Supervisor | undefined
-}
-
-/** A blob store that is away does not keep a daemon from starting; one that refuses us does. */
+/** An unreachable blob store does not prevent the start of a daemon; one that refuses us does. */
 async function joined(site: DaemonContext, replica: string): Promise<Sharing | undefined> {
   const sharing = await share(site.config, replica, site)
   if (sharing?.place === undefined) return sharing
@@ -221,57 +246,4 @@ async function joined(site: DaemonContext, replica: string): Promise<Sharing | u
     site.log.warn({ err: error }, 'the blob store does not answer yet: going on without')
   }
   return sharing
-}
-
-/** Undefined if another daemon trains the model, or none does. */
-function statusHere(supervisor: Supervisor | undefined, model: string): TrainerStatus | undefined {
-  const report = supervisor?.status(model)
-  return report === undefined || report.state === 'standby' ? undefined : report
-}
-
-/** Nothing for a daemon that only answers. */
-function startTrainers(
-  site: DaemonContext,
-  models: readonly KnownModel[],
-  replica: string,
-): Supervisor | undefined {
-  const { config, clock, log, metrics, spans } = site
-  if (config.role === 'server') return undefined
-  const supervisor = openSupervisor({
-    children: trainerPlans(config, replica),
-    clock,
-    log,
-    stalledMs: () => config.limits.trainer_silence_ms,
-    saved: (model) => savedStatus(join(folderOf(config, model), 'state.db'), unknownStatus(model)),
-    onRestart: () => {
-      metrics.count('trainerRestarts', {})
-    },
-    onSpan: (span) => spans?.add(span),
-  })
-  follow(supervisor, models)
-  return supervisor
-}
-
-/** Moves by a trainer are seen here at once, and moves by others there. */
-function follow(supervisor: Supervisor, models: readonly KnownModel[]): void {
-  const registries = new Map(models.map(({ name, registry }) => [name, registry]))
-  supervisor.onPointer((name) => registries.get(name)?.wake())
-  for (const { name, registry } of models)
-    registry.watch((pointer) => {
-      if (!isByTrainer(pointer)) supervisor.wake(name)
-    })
-}
-
-/** One process for all models, and one of its own for each that wants it. */
-function trainerPlans(config: Config, replica: string) {
-  const names = Object.keys(config.models)
-  const together = names.filter((name) => !modelOf(config, name).isolate)
-  const alone = names.filter((name) => modelOf(config, name).isolate)
-  const groups = [together, ...alone.map((name) => [name])].filter((models) => models.length > 0)
-  const program = entryUrl('./trainer.ts', import.meta.url).href
-  const isTerminal = process.stderr.isTTY
-  return groups.map((models) => {
-    const trainer: TrainerConfig = { config, models, replica, isTerminal }
-    return { models, program, config: trainer as unknown as Json }
-  })
 }

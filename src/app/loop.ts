@@ -5,39 +5,20 @@ import { viewOf } from '../adapters/view.ts'
 import { checkpointMigrations } from '../checkpoint/schema.ts'
 import type { ModelConfig } from '../config/config.ts'
 import { goldenOf } from '../config/golden.ts'
-import {
-  adapterOf,
-  folderOf,
-  lettersLimits,
-  methodOf,
-  modelOf,
-  openBaseOf,
-  openTask,
-} from '../config/model-parts.ts'
-import { signedSourcesOf } from '../config/signed-sources.ts'
+import { adapterOf, folderOf, methodOf, modelOf, openBaseOf } from '../config/model-parts.ts'
 import type { Base } from '../contracts/base.ts'
 import type { RowCost } from '../evaluation/gate-rows.ts'
-import { feedbackStream, predictionKey } from '../fleet/keys.ts'
-import { deadLettersFile, openDeadLetters } from '../intake/dead-letters/dead-letters.ts'
-import { eraseEvents } from '../intake/erase-events.ts'
-import { eraseShared } from '../intake/erase-shared.ts'
-import { inputKindOf } from '../intake/events/input.ts'
-import { recordParser } from '../intake/events/record-parser.ts'
-import { openInboxReader, type InboxReader } from '../intake/inbox/reader.ts'
-import { inboxFile } from '../intake/inbox/schema.ts'
-import { searchPredictions } from '../intake/predictions/fleet-predictions.ts'
 import { Closers } from '../platform/closers.ts'
 import { openRandom } from '../platform/random.ts'
 import { openStore } from '../platform/store/store.ts'
 import { watchedBase } from '../trainer/admission/watched-base.ts'
 import { openLoop, type Loop } from '../trainer/loop.ts'
 import type { LoopParts, LeaseTerm } from '../trainer/parts.ts'
-import { certify } from './certify.ts'
 import type { TrainerContext } from './context.ts'
 import { learning, knnMemoryOf } from './learning.ts'
+import { openIntake } from './loop-intake.ts'
 import { defenceOf, loopLimits } from './loop-limits.ts'
 import { openSharedRegistry } from './model.ts'
-import { sourcesOf } from './streams.ts'
 
 export async function openModelLoop(
   site: TrainerContext,
@@ -79,51 +60,19 @@ async function loopParts(
     ...{ clock, log, lease },
     sharing: fleet?.sharing,
   })
-  const deadLetters = openDeadLetters(join(folder, deadLettersFile), lettersLimits(config))
-  const inbox = openInboxReader(join(folder, inboxFile))
+  site.atEnd(async () => registry.close())
   let unknownKeys = 0
   let truncated = 0
-  site.atEnd(() => {
-    inbox.close()
-  })
-  site.atEnd(async () => deadLetters.close())
-  site.atEnd(async () => registry.close())
-  const parse = recordParser({
-    limits,
-    inputKind: inputKindOf(base),
-    signals: openTask(settings, limits).view.signals,
+  const intake = await openIntake(site, model, {
+    ...{ base, folder, registry, leaseTerm },
     onUnknownKey: () => (unknownKeys += 1),
-    signed: signedSourcesOf(settings),
-    checked: 'http',
   })
   return {
     model,
     clock,
     log,
     random: (stream) => openRandom(config.seed, `${model}/${stream}`),
-    intake: {
-      sources: await sourcesOf(site, model, { journal: inbox.journal, leaseTerm }),
-      parse,
-      predictions: predictionsOf(site, model, inbox),
-      deadLetters,
-      letAgain: (keys) => {
-        inbox.journal.forget(keys)
-      },
-      feedbackSource: 'http',
-      erase: async (what) => {
-        const asked = { ...what.asked, ...what }
-        const { counts, isComplete, about } = eraseEvents(folder, asked, parse)
-        if (fleet === undefined) return { counts, isComplete }
-        const { redis } = fleet.sharing
-        const places = {
-          ...{ redis, stream: feedbackStream(redis, model) },
-          keyOf: predictionKey(redis, model),
-        }
-        const shared = await eraseShared(places, { ...asked, predictions: about }, parse)
-        return { counts: { ...counts, ...shared }, isComplete }
-      },
-      certify: async (task) => certify(task, site, { model, folder, registry }),
-    },
+    intake,
     encoding: {
       base: watchedBase(base, {
         names: featureNames(settings),
@@ -184,15 +133,4 @@ function rowCostOf({ adapter }: ModelConfig, { network }: Base): RowCost {
 
 function featureNames({ base }: ModelConfig): readonly string[] | undefined {
   return typeof base === 'object' && 'features' in base ? base.features.names : undefined
-}
-
-/** Feedback may be learned on a daemon other than the one that served its prediction. */
-function predictionsOf(
-  { fleet, clock, log }: TrainerContext,
-  model: string,
-  { predictions: local }: InboxReader,
-): LoopParts['intake']['predictions'] {
-  if (fleet === undefined) return local
-  const { redis } = fleet.sharing
-  return searchPredictions({ local, redis, keyOf: predictionKey(redis, model), clock, log })
 }

@@ -78,31 +78,14 @@ export function Chart({ name, score, samples, moves, kinds, isSettled, onWhy }: 
       <div class="heading">
         <h2 id="chart-title">Recent {score}</h2>
         {kinds.length > 0 && (
-          <span role="group" aria-label="Lines">
-            {(['all', ...kinds] as const).map((each) => (
-              <button
-                key={each}
-                class="small"
-                aria-pressed={by === each}
-                onClick={() => setBy(each)}
-              >
-                {each === 'all' ? 'model' : `by ${each}`}
-              </button>
-            ))}
-          </span>
+          <Choices
+            label="Lines"
+            options={[['model', 'all'], ...kinds.map((kind) => [`by ${kind}`, kind] as const)]}
+            chosen={by}
+            onChoose={setBy}
+          />
         )}
-        <span role="group" aria-label="Time shown">
-          {RANGES.map(([label, ms]) => (
-            <button
-              key={label}
-              class="small"
-              aria-pressed={range === ms}
-              onClick={() => setRange(ms)}
-            >
-              {label}
-            </button>
-          ))}
-        </span>
+        <Choices label="Time shown" options={RANGES} chosen={range} onChoose={setRange} />
       </div>
       <div ref={box} class="chart">
         <svg
@@ -111,20 +94,7 @@ export function Chart({ name, score, samples, moves, kinds, isSettled, onWhy }: 
           role="img"
           aria-label={summaryOf(score, shown, marks, alarms.length)}
         >
-          {[low, (1 + low) / 2, 1].map((step) => (
-            <g key={step} class="axis">
-              <line x1={LEFT} x2={width - RIGHT} y1={y(step)} y2={y(step)} />
-              <text x={LEFT - 6} y={y(step) + 4} text-anchor="end">
-                {share(step).replace(/0+$/, '').replace(/\.$/, '')}
-              </text>
-            </g>
-          ))}
-          <text class="time" x={LEFT} y={HEIGHT - 4}>
-            {clockTime(startMs)}
-          </text>
-          <text class="time" x={width - RIGHT} y={HEIGHT - 4} text-anchor="end">
-            now
-          </text>
+          <Axes {...{ low, width, startMs, y }} />
           {thinned(marks, x).map((each) => (
             <MarkLine
               key={each.generation}
@@ -149,30 +119,100 @@ export function Chart({ name, score, samples, moves, kinds, isSettled, onWhy }: 
       {by !== 'all' && answer.answer !== undefined && <Legend {...parts} />}
       {shown.length === 0 && <p class="note">No feedback has come yet.</p>}
       {mark !== undefined && (
-        <div class="scrub">
-          <input
-            type="range"
-            min={0}
-            max={Math.max(0, marks.length - 1)}
-            disabled={marks.length === 0}
-            value={at === -1 ? marks.length - 1 : at}
-            aria-label="Changes of the version"
-            aria-valuetext={`${mark.version}, ${clockTime(mark.timeMs)}, ${mark.by}`}
-            onInput={(event) => setChosen(marks[Number(event.currentTarget.value)]?.generation)}
-          />
-          <p>
-            <button
-              class="link"
-              aria-label={`${mark.version}: why`}
-              onClick={() => onWhy(mark.version)}
-            >
-              {mark.version}
-            </button>{' '}
-            <time dateTime={mark.since}>{clockTime(mark.timeMs)}</time> by {mark.by}: {mark.reason}
-          </p>
-        </div>
+        <Scrubber
+          {...{ marks, mark, onWhy }}
+          at={at === -1 ? marks.length - 1 : at}
+          onChoose={setChosen}
+        />
       )}
     </section>
+  )
+}
+
+interface ChoicesProps<Value> {
+  readonly label: string
+  readonly options: readonly (readonly [name: string, value: Value])[]
+  readonly chosen: Value
+  readonly onChoose: (value: Value) => void
+}
+
+/** A group of buttons; one is pressed. */
+function Choices<Value>({ label, options, chosen, onChoose }: ChoicesProps<Value>) {
+  return (
+    <span role="group" aria-label={label}>
+      {options.map(([name, value]) => (
+        <button
+          key={name}
+          class="small"
+          aria-pressed={chosen === value}
+          onClick={() => onChoose(value)}
+        >
+          {name}
+        </button>
+      ))}
+    </span>
+  )
+}
+
+interface AxesProps {
+  readonly low: number
+  readonly width: number
+  readonly startMs: number
+  readonly y: (accuracy: number) => number
+}
+
+function Axes({ low, width, startMs, y }: AxesProps) {
+  return (
+    <g>
+      {[low, (1 + low) / 2, 1].map((step) => (
+        <g key={step} class="axis">
+          <line x1={LEFT} x2={width - RIGHT} y1={y(step)} y2={y(step)} />
+          <text x={LEFT - 6} y={y(step) + 4} text-anchor="end">
+            {share(step).replace(/0+$/, '').replace(/\.$/, '')}
+          </text>
+        </g>
+      ))}
+      <text class="time" x={LEFT} y={HEIGHT - 4}>
+        {clockTime(startMs)}
+      </text>
+      <text class="time" x={width - RIGHT} y={HEIGHT - 4} text-anchor="end">
+        now
+      </text>
+    </g>
+  )
+}
+
+interface ScrubberProps {
+  readonly marks: readonly Mark[]
+  readonly mark: Mark
+  /** The place of the mark; −1: there are none in the chart. */
+  readonly at: number
+  readonly onChoose: (generation: number | undefined) => void
+  readonly onWhy: (version: string) => void
+}
+
+/** The slider over the marks, and the chosen change in words. */
+function Scrubber({ marks, mark, at, onChoose, onWhy }: ScrubberProps) {
+  const { version, timeMs, since, by, reason } = mark
+  return (
+    <div class="scrub">
+      <input
+        type="range"
+        min={0}
+        max={Math.max(0, marks.length - 1)}
+        disabled={marks.length === 0}
+        value={at}
+        aria-label="Changes of the version"
+        aria-valuetext={`${version}, ${clockTime(timeMs)}, ${by}`}
+        onInput={(event) => onChoose(marks[Number(event.currentTarget.value)]?.generation)}
+      />
+      <p>
+        <button class="link" aria-label={`${version}: why`} onClick={() => onWhy(version)}>
+          {version}
+        </button>{' '}
+        <time dateTime={since}>{clockTime(timeMs)}</time> by {by}: {reason}
+      </p>
+    </div>
   )
 }
 

@@ -1,0 +1,99 @@
+/**
+ * The intake of one model's loop: its sources, the parser of events, served predictions to join, dead letters, and the
+ * erasure of events on request.
+ */
+import { join } from 'node:path'
+import { lettersLimits, modelOf, openTask } from '../config/model-parts.ts'
+import { signedSourcesOf } from '../config/signed-sources.ts'
+import type { Base } from '../contracts/base.ts'
+import { feedbackStream, predictionKey } from '../fleet/keys.ts'
+import { deadLettersFile, openDeadLetters } from '../intake/dead-letters/dead-letters.ts'
+import { eraseEvents } from '../intake/erase-events.ts'
+import { eraseShared } from '../intake/erase-shared.ts'
+import { inputKindOf } from '../intake/events/input.ts'
+import { recordParser } from '../intake/events/record-parser.ts'
+import { openInboxReader, type InboxReader } from '../intake/inbox/reader.ts'
+import { inboxFile } from '../intake/inbox/schema.ts'
+import { searchPredictions } from '../intake/predictions/fleet-predictions.ts'
+import type { IntakeParts, LeaseTerm } from '../trainer/parts.ts'
+import type { Registry } from '../versions/contract.ts'
+import { certify } from './certify.ts'
+import type { TrainerContext } from './context.ts'
+import { sourcesOf } from './streams.ts'
+
+interface IntakeOptions {
+  readonly base: Base
+  readonly folder: string
+  readonly registry: Registry
+  readonly leaseTerm?: LeaseTerm | undefined
+  readonly onUnknownKey: () => void
+}
+
+type Parse = IntakeParts['parse']
+type Erase = NonNullable<IntakeParts['erase']>
+
+export async function openIntake(
+  site: TrainerContext,
+  model: string,
+  { base, folder, registry, leaseTerm, onUnknownKey }: IntakeOptions,
+): Promise<IntakeParts> {
+  const { config } = site
+  const settings = modelOf(config, model)
+  const inbox = openInboxReader(join(folder, inboxFile))
+  site.atEnd(() => {
+    inbox.close()
+  })
+  const deadLetters = openDeadLetters(join(folder, deadLettersFile), lettersLimits(config))
+  site.atEnd(async () => deadLetters.close())
+  const parse = recordParser({
+    limits: config.limits,
+    inputKind: inputKindOf(base),
+    signals: openTask(settings, config.limits).view.signals,
+    onUnknownKey,
+    signed: signedSourcesOf(settings),
+    checked: 'http',
+  })
+  return {
+    sources: await sourcesOf(site, model, { journal: inbox.journal, leaseTerm }),
+    parse,
+    predictions: predictionsOf(site, model, inbox),
+    deadLetters,
+    letAgain: (keys) => {
+      inbox.journal.forget(keys)
+    },
+    feedbackSource: 'http',
+    erase: eraserOf(site, model, { folder, parse }),
+    certify: async (task) => certify(task, site, { model, folder, registry }),
+  }
+}
+
+/** Feedback may be learned on a daemon other than the one that served its prediction. */
+function predictionsOf(
+  { fleet, clock, log }: TrainerContext,
+  model: string,
+  { predictions: local }: InboxReader,
+): IntakeParts['predictions'] {
+  if (fleet === undefined) return local
+  const { redis } = fleet.sharing
+  return searchPredictions({ local, redis, keyOf: predictionKey(redis, model), clock, log })
+}
+
+/** Erases events on this machine, and in a fleet also in Redis. */
+function eraserOf(
+  { fleet }: TrainerContext,
+  model: string,
+  { folder, parse }: { readonly folder: string; readonly parse: Parse },
+): Erase {
+  return async (what) => {
+    const asked = { ...what.asked, ...what }
+    const { counts, isComplete, about } = eraseEvents(folder, asked, parse)
+    if (fleet === undefined) return { counts, isComplete }
+    const { redis } = fleet.sharing
+    const places = {
+      ...{ redis, stream: feedbackStream(redis, model) },
+      keyOf: predictionKey(redis, model),
+    }
+    const shared = await eraseShared(places, { ...asked, predictions: about }, parse)
+    return { counts: { ...counts, ...shared }, isComplete }
+  }
+}
