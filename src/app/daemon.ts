@@ -180,10 +180,11 @@ function trainersAsSeen(
 }
 
 /** A server and a trainer that share the folder have a log each: they are two processes. */
-async function openAudit({ config, atEnd }: DaemonContext): Promise<AuditLog> {
+async function openAudit(site: DaemonContext): Promise<AuditLog> {
+  const { config } = site
   const folder = join(config.data_dir, config.role === 'trainer' ? 'audit-trainer' : 'audit')
   const audit = await openAuditLog({ folder, bytes: config.limits.audit_bytes })
-  atEnd(async () => audit.close())
+  site.atEnd(async () => audit.close())
   return audit
 }
 
