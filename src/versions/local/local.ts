@@ -53,7 +53,7 @@ export interface LocalRegistry extends Registry {
 
 export async function openLocalRegistry(options: LocalRegistryOptions): Promise<LocalRegistry> {
   const registry = new FolderRegistry(options)
-  await registry.mend()
+  await registry.repair()
   return registry
 }
 
@@ -79,8 +79,8 @@ class FolderRegistry implements LocalRegistry {
     this.#watch = new PointerWatch({ read: () => this.#ledger.live(), clock, pollMs, log })
   }
 
-  mend(): Promise<void> {
-    return this.#versions.mend()
+  repair(): Promise<void> {
+    return this.#versions.repair()
   }
 
   async publish(draft: VersionDraft): Promise<Manifest> {

@@ -8,8 +8,9 @@
 import { CodedError } from '../../contracts/core.ts'
 import type { Kept, ListedVersion, Manifest, Retention, Routing } from '../contract.ts'
 import { failure } from '../../platform/errors.ts'
-import { eventLoop } from '../../platform/slices.ts'
+import { intact } from './intact.ts'
 import type { Ledger } from './ledger.ts'
+import { listVersions, type UncheckedVersion } from './listing.ts'
 import { manifestBytes, readManifest } from '../manifest.ts'
 import { newestFirst } from '../order.ts'
 import { bytesOf, footprintOf, surplusOf, type Footprint } from '../retention.ts'
@@ -17,16 +18,6 @@ import { namesOf, routedVersions } from '../routing.ts'
 import { VersionFolders } from './version-folder.ts'
 
 type Files = ReadonlyMap<string, Uint8Array>
-
-/** How many manifests are read at once. */
-const READ_AT_ONCE = 20
-
-interface UncheckedVersion {
-  readonly version: string
-  /** The bytes of its manifest. */
-  readonly bytes: Uint8Array
-  readonly removed: boolean
-}
 
 /** The version that has a name already, and whether it could be loaded. */
 interface Holder {
@@ -46,7 +37,7 @@ export class Versions {
   }
 
   /** Finishes or undoes what dead processes had begun. */
-  async mend(): Promise<void> {
+  async repair(): Promise<void> {
     await this.#folders.sweep()
     this.#ledger.exclusively(() => {
       this.#ledger.index.follow(this.#folders.names())
@@ -108,24 +99,8 @@ export class Versions {
 
   /** The newest `count` readable versions, and the problems of the unreadable ones among them. */
   async list(count: number, before?: string) {
-    const found: ListedVersion[] = []
-    const corrupt: CodedError[] = []
-    for (let last = before; found.length < count;) {
-      const names = this.#newest(count - found.length, last)
-      if (names.length === 0) break
-      for (let from = 0; from < names.length; from += READ_AT_ONCE) {
-        const some = names.slice(from, from + READ_AT_ONCE)
-        const bytes = await Promise.all(some.map((name) => intact(this.#bytesOf(name))))
-        // In slices of the event loop: a check takes a millisecond until its code is compiled.
-        const read = await eventLoop.each(bytes, listedOf)
-        for (const listed of read) {
-          if (!(listed instanceof CodedError)) found.push(listed)
-          else if (listed.code === 'VERSION_CORRUPT') corrupt.push(listed)
-        }
-      }
-      last = names.at(-1)
-    }
-    return { found, corrupt }
+    const read = async (version: string) => this.#bytesOf(version)
+    return listVersions(this.#ledger.index, read, count, before)
   }
 
   /** The bytes of its manifest, unchecked. */
@@ -134,13 +109,6 @@ export class Versions {
     if (retired !== undefined) return { version, bytes: retired, removed: true }
     this.checkPresent(version)
     return { version, bytes: await this.#folders.manifestBytes(version), removed: false }
-  }
-
-  /** Reads the index. A folder that was removed by hand stays in it until a registry is opened. */
-  #newest(count: number, before: string | undefined): readonly string[] {
-    const { index } = this.#ledger
-    const names = new Set([...index.folders(count, before), ...index.retired(count, before)])
-    return newestFirst(names).slice(0, count)
   }
 
   async keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept> {
@@ -292,37 +260,10 @@ export class Versions {
   }
 }
 
-/** Of a version's folder. */
+/** The bytes of a version's folder. */
 function sizeOf(manifest: Manifest, files: Files): number {
   const all = [manifestBytes(manifest), ...files.values()]
   return all.reduce((sum, { byteLength }) => sum + byteLength, 0)
-}
-
-/** The result, or the VERSION_CORRUPT or VERSION_UNKNOWN that it ended with. */
-async function intact<Result>(reading: Promise<Result>): Promise<Result | CodedError> {
-  try {
-    return await reading
-  } catch (error) {
-    return unreadable(error)
-  }
-}
-
-function listedOf(unchecked: UncheckedVersion | CodedError): ListedVersion | CodedError {
-  if (unchecked instanceof CodedError) return unchecked
-  const { version, bytes, removed } = unchecked
-  try {
-    return { manifest: readManifest(bytes, version), removed }
-  } catch (error) {
-    return unreadable(error)
-  }
-}
-
-function unreadable(error: unknown): CodedError {
-  const isVersion =
-    error instanceof CodedError &&
-    (error.code === 'VERSION_CORRUPT' || error.code === 'VERSION_UNKNOWN')
-  if (isVersion) return error
-  throw error
 }
 
 function routedNames(routing: Routing): readonly string[] {

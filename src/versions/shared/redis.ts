@@ -27,7 +27,7 @@ export type { FleetRegistryOptions } from './parts.ts'
 /** Opens also while Redis is away; the connection stays the caller's. */
 export async function openFleetRegistry(options: FleetRegistryOptions): Promise<LocalRegistry> {
   const parts = assembleFleet(options)
-  await parts.disk.mend()
+  await parts.disk.repair()
   parts.registryReplica.start()
   return new FleetRegistry(parts, options)
 }

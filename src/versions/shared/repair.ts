@@ -64,7 +64,7 @@ export class Repair {
     const { look, isBehind } = await this.#judged(first)
     const isOther = this.#seen !== undefined && look.incarnation !== this.#seen.incarnation
     if (isBehind || isOther || this.#isInDoubt || look.incarnation === '') {
-      await this.#heal(look, isBehind, isOther)
+      await this.#repair(look, isBehind, isOther)
     } else await this.#follow(look)
     if (look.damaged > 0) await restoring.damaged()
     this.#see(look)
@@ -82,7 +82,7 @@ export class Repair {
   }
 
   /** `isOther`: another replica was quicker, and may not have had everything that is here. */
-  async #heal(look: Look, isBehind: boolean, isOther: boolean): Promise<void> {
+  async #repair(look: Look, isBehind: boolean, isOther: boolean): Promise<void> {
     const { ledger, pointer, restoring, log } = this.#parts
     // Anything that becomes doubtful from here on is checked by the next run.
     this.#isInDoubt = false

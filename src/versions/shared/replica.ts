@@ -133,7 +133,7 @@ export class RegistryReplica {
   }
 
   /** Waits until Redis is as far as this replica, as far as that is possible now. */
-  async heal(): Promise<void> {
+  async repair(): Promise<void> {
     await this.#parts.repair.run(await this.#parts.pointer.look())
   }
 

@@ -154,7 +154,7 @@ export class FleetWriting {
     if (outcome.kind === 'incomplete')
       for (const { manifest, files } of proved) await versions.restore(manifest, files)
     else if (!this.#isBehind(outcome)) throw await this.#stale(move.expect, outcome)
-    else await registryReplica.heal()
+    else await registryReplica.repair()
     const again = await pointer.move(move, epoch)
     if (again.kind === 'moved') return again.pointer
     if (again.kind === 'stale' && !this.#isBehind(again))
