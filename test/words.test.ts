@@ -40,15 +40,6 @@ test('comments and messages use none of the old words', () => {
   expect(found).toEqual([])
 })
 
-test('no docstring begins with “Of”: it names the thing first', () => {
-  const found = readSources(['src', 'connectors', 'policies']).flatMap((source) =>
-    proseOf(source)
-      .filter((prose) => /^\/\*\*[\s*]*Of\b/.test(prose))
-      .map((prose) => `${source.path}: ${prose.trim().slice(0, 80)}`),
-  )
-  expect(found).toEqual([])
-})
-
 test('README files, set-up and deployments use none of the old words', () => {
   const found = trackedFiles()
     .filter((path) => path.endsWith('.md') || /^deploy\/.*\.(mjs|ya?ml|service)$/.test(path))
