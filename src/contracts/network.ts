@@ -106,6 +106,11 @@ export interface Network {
   readonly width: number
   /** Whether the embedding has unit length, as published text bases do; a task scales its logits accordingly. */
   readonly unit: boolean
+  /**
+   * In `tail` and `pool`, rows meet only in `splitHeads` … `mergeHeads` and in the operations that take a mask. Then a trainer may
+   * give it the positions of all rows end to end, [1, n, width], beside the mask [b, s]; absent = it needs [b, s, width].
+   */
+  readonly packs?: true
   /** Width of the latent at a cut. */
   latentWidth(cut: number): number
   /** All target modules of the tail, in the order in which the network reaches them. */

@@ -12,7 +12,8 @@ import { tfjsOps } from '../nn/tfjs/ops.ts'
 import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
 import { invariant } from '../platform/errors.ts'
 import type { BaseTensors } from './base-tensors.ts'
-import { padded } from './batch-input.ts'
+import { batchOf } from './packed-batch.ts'
+import { packedGroups } from './length-groups.ts'
 
 export interface PassParts extends AdapterPlan {
   readonly tf: TensorFlow
@@ -31,6 +32,8 @@ export interface PassInput {
 
 /** Both are called inside a tidy. */
 export interface Pass {
+  /** Cuts rows of these lengths into the groups that the other calls take; absent = `lengthGroups`. */
+  readonly groupsOf?: (lengths: readonly number[]) => readonly number[][]
   /** Outputs of each row. */
   outputs(latents: readonly Latent[], parameters: Named): readonly Float32Array[]
   /** `gradientOf` answers ∂L/∂z of the outputs z, row after row. Answers ∂L of each of `names`. */
@@ -45,6 +48,7 @@ export type GradientOf = (outputs: readonly Float32Array[]) => Float32Array
 export function eagerPass(parts: PassParts): Pass {
   const { tf } = parts
   return {
+    ...(isPacked(parts) && { groupsOf: packedGroups }),
     outputs: (latents, parameters) => rowsOf(forward(parts, latents, parameters)),
     /** Σ z · ∂L/∂z has the same gradient as L for everything below. */
     gradients({ latents, parameters, names, dropout }, gradientOf) {
@@ -73,16 +77,21 @@ function forward(
 ): tfc.Tensor2D {
   const { tf, base, baseTensors, task, config } = parts
   const { network } = base
-  const ops = tfjsOps(tf, baseTensors, parameters, dropout)
-  const input = padded(rows)
-  const hidden = tf.tensor(input.hidden.data, [...input.hidden.shape])
-  const mask = tf.tensor(input.mask.data, [...input.mask.shape])
+  const plain = tfjsOps(tf, baseTensors, parameters, dropout)
+  const { ops, hidden, mask } = batchOf(tf, plain, rows, isPacked(parts))
   const adaptation = methodOf(parts).adaptation(ops, sitesOf(parts), false)
   const embedding = headInput<tfc.Tensor>(ops, network, task.reads, {
     ...{ hidden, mask, adaptation },
     cut: cutOf(config.tail_layers, network.layers),
   })
   return tf.reshape(task.logits(ops, embedding, network.unit), [rows.length, -1])
+}
+
+/** Random numbers are drawn for rows side by side, as the compiled step draws them. */
+function isPacked(parts: PassParts): boolean {
+  const { base, task } = parts
+  const isRandom = methodOf(parts).isRandomInSteps === true
+  return base.network.packs === true && task.reads === 'pooled' && !isRandom
 }
 
 export function rowsOf(outputs: tfc.Tensor): readonly Float32Array[] {

@@ -8,8 +8,8 @@ import type { Latent } from '../contracts/network.ts'
 import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
 import { tfjsOps } from '../nn/tfjs/ops.ts'
 import type { BaseTensors } from './base-tensors.ts'
-import { padded } from './batch-input.ts'
-import { lengthGroups } from './length-groups.ts'
+import { lengthGroups, packedGroups } from './length-groups.ts'
+import { batchOf } from './packed-batch.ts'
 
 export interface EmbedderParts {
   readonly tf: TensorFlow
@@ -22,7 +22,8 @@ export interface EmbedderParts {
 /** One embedding a row, in the order of the rows. */
 export function embed(parts: EmbedderParts, rows: readonly Latent[]): readonly Float32Array[] {
   const embeddings = rows.map((): Float32Array => new Float32Array())
-  for (const group of lengthGroups(rows.map(({ positions }) => positions))) {
+  const groupsOf = parts.base.network.packs ? packedGroups : lengthGroups
+  for (const group of groupsOf(rows.map(({ positions }) => positions))) {
     const latents = group.flatMap((row) => rows[row] ?? [])
     // Tidy walks what its function returns, number by number where that is an array: it must not see this one.
     parts.tf.tidy(() => {
@@ -38,10 +39,8 @@ export function embed(parts: EmbedderParts, rows: readonly Latent[]): readonly F
 function forward(parts: EmbedderParts, latents: readonly Latent[]) {
   const { tf, base, method, baseTensors, config } = parts
   const { network } = base
-  const input = padded(latents)
-  const hidden = tf.tensor(input.hidden.data, [...input.hidden.shape])
-  const mask = tf.tensor(input.mask.data, [...input.mask.shape])
-  const ops = tfjsOps(tf, baseTensors, new Map())
+  const plain = tfjsOps(tf, baseTensors, new Map())
+  const { ops, hidden, mask } = batchOf(tf, plain, latents, network.packs === true)
   const cut = cutOf(config.tail_layers, network.layers)
   const adaptation = method.open(config).adaptation(ops, sitesOf(parts), false)
   return embeddingOf(ops, network, { hidden, mask, cut, adaptation }).dataSync<'float32'>()

@@ -157,7 +157,8 @@ export class EngineAdapter implements AdapterEngine {
   }
 
   #groups(rows: readonly Latent[]): readonly number[][] {
-    return lengthGroups(rows.map(longestOf))
+    const groupsOf = this.#pass.groupsOf ?? lengthGroups
+    return groupsOf(rows.map(longestOf))
   }
 }
 

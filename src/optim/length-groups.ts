@@ -2,7 +2,8 @@
  * Cuts a batch into groups of like length, because every row of a group is padded to its longest, and padding costs as
  * much as text. More groups pad less and start more kernels; the cheapest cut of the sorted rows is found exactly.
  *
- *   cost(groups) = Σ (START + rows · longest)      in positions
+ *   padded: cost(groups) = Σ (START + rows · longest)                  in positions
+ *   packed: cost(groups) = Σ (START + rows · longest² / SQUARE)        only attention is padded
  */
 /**
  * The cost of one more group, in positions: its kernels start and read all weights again. Measured on one core for LoRA
@@ -10,8 +11,23 @@
  */
 const START = 256
 
+/** So many entries of a row's attention cost as much as a position does elsewhere. */
+const SQUARE = 1024
+
 /** Row numbers, shortest group first. */
 export function lengthGroups(lengths: readonly number[]): readonly number[][] {
+  return cheapestCut(lengths, (rows, longest) => START + rows * longest)
+}
+
+/** For rows that are padded only in attention: fewer groups, and only one where all are short. */
+export function packedGroups(lengths: readonly number[]): readonly number[][] {
+  return cheapestCut(lengths, (rows, longest) => START + (rows * longest ** 2) / SQUARE)
+}
+
+function cheapestCut(
+  lengths: readonly number[],
+  costOf: (rows: number, longest: number) => number,
+): readonly number[][] {
   const order = lengths
     .map((_, row) => row)
     .sort((a, b) => at(lengths, a) - at(lengths, b) || a - b)
@@ -23,7 +39,7 @@ export function lengthGroups(lengths: readonly number[]): readonly number[][] {
     const longest = at(lengths, at(order, end - 1))
     let best = { cost: Infinity, from: 0 }
     for (let from = 0; from < end; from += 1) {
-      const cost = (cheapest[from]?.cost ?? 0) + START + (end - from) * longest
+      const cost = (cheapest[from]?.cost ?? 0) + costOf(end - from, longest)
       if (cost < best.cost) best = { cost, from }
     }
     cheapest.push(best)

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { lengthGroups } from '../../src/optim/length-groups.ts'
+import { lengthGroups, packedGroups } from '../../src/optim/length-groups.ts'
 import { fc } from '../properties.ts'
 
 const lengthsOf = (groups: readonly number[][], lengths: readonly number[]) =>
@@ -35,4 +35,10 @@ it('every row is in exactly one group, and no other cut into at most two groups 
     ),
     { seed: 1 },
   )
+})
+
+it('packed rows part only where attention over the longest would cost more than another group', () => {
+  expect(packedGroups([64, ...Array.from({ length: 30 }, () => 10), 60])).toHaveLength(1)
+  const mixed = [512, ...Array.from({ length: 30 }, () => 10)]
+  expect(lengthsOf(packedGroups(mixed), mixed)).toEqual([mixed.slice(1), [512]])
 })

@@ -20,6 +20,7 @@ export function bertNetwork(config: BertConfig): Network {
     layers,
     width,
     unit: true,
+    packs: true,
     latentWidth: () => width,
 
     sites: (cut) =>

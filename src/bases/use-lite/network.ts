@@ -29,6 +29,7 @@ export const useLiteNetwork: Network = {
   layers: LAYERS,
   width: WIDTH,
   unit: true,
+  packs: true,
   latentWidth: widthBelow,
 
   sites(cut) {
