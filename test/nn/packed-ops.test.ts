@@ -58,7 +58,7 @@ function outcome(
   return tf.tidy(() => {
     const mask = tf.tensor(input.mask.data, [...input.mask.shape])
     const { value, grad } = tf.valueAndGrad((x) => {
-      const y = tf.sin(run(ops, x as Tensor, mask))
+      const y = tf.sin(run(ops, x, mask))
       const isPadded = y.shape[0] === mask.shape[0] && y.shape[1] === mask.shape[1]
       return tf.sum(isPadded ? tf.mul(y, tf.expandDims(mask, 2)) : y)
     })(tf.tensor(input.hidden.data, [...input.hidden.shape]))
