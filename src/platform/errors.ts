@@ -363,7 +363,7 @@ export const errorTable = {
   FORGET_UNKNOWN: {
     status: 404,
     exit: 66,
-    fix: 'list the requests with GET /v1/models/{model}/forget; the trainer sees a new one within a second',
+    fix: 'list the requests with antikythera forget MODEL, or GET /v1/models/{model}/forget',
   },
   FORGET_FULL: {
     status: 429,

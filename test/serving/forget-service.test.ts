@@ -75,6 +75,18 @@ test('one that was done long ago is not asked again where its certificate was re
   })
 })
 
+test('while learning is paused, or waits for its budget, it says so', async () => {
+  const tasks = [{ asked: { request: '20260101000000-b' }, stage: 'rebuilding' }]
+  for (const [state, waitsFor] of [
+    ['paused', 'resume'],
+    ['budget', 'budget'],
+    ['running', undefined],
+  ]) {
+    const found = await waiting({ tasks, status: { state } }).find('20260101000000-b')
+    expect([found.state, found.waitsFor]).toEqual(['rebuilding', waitsFor])
+  }
+})
+
 test('while the trainer has failed it says so, begun or not', async () => {
   const tasks = [{ asked: { request: '20260101000000-b' }, stage: 'rebuilding' }]
   const status = { state: 'failed', code: 'STORE_CORRUPT', message: 'a page is torn' }

@@ -24,6 +24,7 @@ interface Request {
   readonly request: string
   readonly state: string
   readonly blocked?: { readonly code: string; readonly message: string; readonly fix: string }
+  readonly waiting_for?: string
   readonly learned_again?: number
   readonly left?: number
   readonly events_lost?: number
@@ -117,18 +118,28 @@ function rebuiltFrom({ from, has_state }: Forecast): string {
 
 async function done(client: Client, path: string): Promise<JsonObject> {
   const progress = openProgress({ clock: systemClock, unit: 'events learned again' })
+  let waited = false
   try {
     for (;;) {
       const answer = await find(client, path)
       if (answer?.state === 'done') return answer
-      const { blocked, learned_again: total = 0, left = total } = (answer ?? {}) as Partial<Request>
+      const { learned_again: total = 0, left = total, ...more } = (answer ?? {}) as Partial<Request>
+      const { blocked, waiting_for: wait } = more
       if (blocked !== undefined) throw blockedBy(blocked)
+      if (wait !== undefined && !waited) progress.say(waitingFor(wait))
+      waited = wait !== undefined
       if (total > 0) progress.update({ done: total - left, total, items: total - left })
       await sleep(POLL_MS)
     }
   } finally {
     progress.end()
   }
+}
+
+function waitingFor(what: string): string {
+  return what === 'budget'
+    ? 'learning again waits until the budget of the hour has room'
+    : 'learning again waits: learning is paused, antikythera resume goes on'
 }
 
 function blockedBy({ code, message, fix }: Required<Request>['blocked']): CodedError {
@@ -159,13 +170,14 @@ async function list(client: Client, path: string, { json }: ForgetFlags): Promis
 
 function said(answer: JsonObject, { json }: ForgetFlags): void {
   const { request, state, certificate, blocked, ...more } = answer as unknown as Request
-  const { left = 0, learned_again = 0, events_lost = 0 } = more
+  const { waiting_for: wait, left = 0, learned_again = 0, events_lost = 0 } = more
   print(json, answer, () => {
     if (certificate === undefined)
       return [
         state === 'asked'
           ? `${request}: asked; the trainer has not begun it`
           : `${request}: ${state}, ${left} of ${learned_again} events are still to be learned again`,
+        ...(wait === undefined ? [] : [`  ${waitingFor(wait)}`]),
         ...(blocked ? [`  the trainer has failed: ${blocked.message}; fix: ${blocked.fix}`] : []),
         ...(events_lost === 0
           ? []

@@ -25,6 +25,8 @@ export interface Forgotten {
   readonly reason?: string
   /** The trainer has failed: nothing goes on before that is fixed. */
   readonly blocked?: { readonly code: string; readonly message: string }
+  /** Learning is paused by a person, or until the budget of the hour has room. */
+  readonly waitsFor?: 'resume' | 'budget'
   /** How many examples are still to be learned again. */
   readonly left?: number
   readonly certificate?: Certificate
@@ -115,8 +117,10 @@ function shownTask(task: ForgetTask, trainer: TrainerSays): Forgotten {
   }
 }
 
-function blockedBy(trainer: TrainerSays): Pick<Forgotten, 'blocked'> {
-  const { code, message = '' } = trainer
+function blockedBy(trainer: TrainerSays): Pick<Forgotten, 'blocked' | 'waitsFor'> {
+  const { state, code, message = '' } = trainer
+  if (state === 'paused') return { waitsFor: 'resume' }
+  if (state === 'budget') return { waitsFor: 'budget' }
   return hasFailed(trainer) && code !== undefined ? { blocked: { code, message } } : {}
 }
 

@@ -273,6 +273,7 @@ export interface ForgetRequest {
   readonly request: string
   readonly state: string
   readonly blocked?: { readonly code: string }
+  readonly waiting_for?: string
   readonly events?: number
   readonly learned_again?: number
   readonly left?: number

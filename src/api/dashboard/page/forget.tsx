@@ -40,6 +40,8 @@ function Progress(asked: ForgetRequest) {
   const { request, blocked, events, learned_again: again = 0, left = again } = asked
   return (
     <>
+      {asked.waiting_for === 'resume' && <small>waits until learning is resumed </small>}
+      {asked.waiting_for === 'budget' && <small>waits for the budget of the hour </small>}
       {blocked !== undefined && <small>waits: the trainer has failed, {blocked.code} </small>}
       {events !== undefined && <small>{plural(events, 'event')} erased </small>}
       {again > 0 && (

@@ -46,6 +46,13 @@ const Request = Type.Object({
       { description: 'the trainer has failed: the request goes on once that is fixed' },
     ),
   ),
+  waiting_for: Type.Optional(
+    Type.Unsafe<'resume' | 'budget'>({
+      type: 'string',
+      enum: ['resume', 'budget'],
+      description: 'learning is paused, or the budget of the hour is spent',
+    }),
+  ),
   from: Type.Optional(
     Type.String({ description: 'the version that the rest is learned again from' }),
   ),
@@ -166,11 +173,12 @@ function wantedOf({ source, id, before }: ForgetBody) {
 }
 
 function shown(forgotten: Forgotten): Static<typeof Request> {
-  const { request, state, task, reason, blocked, left, certificate } = forgotten
+  const { request, state, task, reason, blocked, waitsFor, left, certificate } = forgotten
   return {
     ...{ request, state },
     ...(reason !== undefined && { reason }),
     ...(blocked && { blocked: { ...blocked, fix: entryOf(blocked.code).fix } }),
+    ...(waitsFor !== undefined && { waiting_for: waitsFor }),
     ...(task && { reason: task.reason, learned_again: task.again }),
     ...(typeof task?.from === 'string' && { from: task.from }),
     ...(task?.counts.events !== undefined && { events: task.counts.events }),
