@@ -138,6 +138,12 @@ export class Forgetting {
   }
 }
 
+/** Whether a request to forget may have meant an event that nothing else is known of. */
+export function mayMean(rules: readonly ForgetRule[], event: EventIdentity): boolean {
+  const [source, id] = [hashOf(event.source), hashOf(event.id)]
+  return rules.some((rule) => (rule.source ?? source) === source && (rule.id ?? id) === id)
+}
+
 function ruleOf({ source, id, beforeMs }: ForgetRequest, untilMs: number): ForgetRule {
   return {
     ...(source !== undefined && { source: hashOf(source) }),

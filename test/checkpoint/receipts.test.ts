@@ -1,6 +1,7 @@
 /** Receipts from the file that a trainer writes, as another process reads it. */
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { Forgetting } from '../../src/checkpoint/forgetting.ts'
 import { EventLog } from '../../src/checkpoint/event-log/event-log.ts'
 import { openReceiptReader } from '../../src/checkpoint/event-log/receipts.ts'
 import { eventStates } from '../../src/checkpoint/event-log/states.ts'
@@ -147,4 +148,18 @@ test('a damaged row is an error, and never another event', async () => {
   save()
   store.run(`UPDATE event_log SET header = replace(header, 'north', 'south')`)
   await expect(find('a')).rejects.toMatchObject({ code: 'STORE_CORRUPT' })
+})
+
+test('an event that nothing is left of may be one that was to be forgotten', () => {
+  const { store, save, reader } = open()
+  save()
+  const isForgotten = (source: string, id: string) => reader.mayBeForgotten({ source, id })
+  expect(isForgotten('desk', 'a')).toBe(false)
+  const forgetting = new Forgetting()
+  const routing = { sinceMs: 1, reason: 'r' } as Parameters<Forgetting['ask']>[1]
+  forgetting.ask({ request: 'one', source: 'desk', id: 'a' }, routing)
+  forgetting.ask({ request: 'two', source: 'shop' }, routing)
+  store.transaction(() => setFact(store, 'forgetting', forgetting.state))
+  expect([isForgotten('desk', 'a'), isForgotten('desk', 'b')]).toEqual([true, false])
+  expect([isForgotten('shop', 'z'), isForgotten('web', 'a')]).toEqual([true, false])
 })

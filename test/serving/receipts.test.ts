@@ -16,12 +16,18 @@ interface Here {
   readonly offset?: number
   /** Undefined = no fleet. */
   readonly others?: readonly KnownEvent[]
+  readonly isForgotten?: boolean
 }
 
-function receiptsOf({ state = 'standby', logged, offset, others }: Here) {
+function receiptsOf({ state = 'standby', logged, offset, others, isForgotten = false }: Here) {
   const options: ReceiptOptions = {
     ...{ model: 'm', source: 'http' },
-    reader: { find: async () => logged, readTo: () => undefined, close: () => undefined },
+    reader: {
+      find: async () => logged,
+      readTo: () => undefined,
+      mayBeForgotten: () => isForgotten,
+      close: () => undefined,
+    },
     inbox: { offsetOf: () => offset, marks: () => ({ begin: 0, end: 20, consumed: 10 }) },
   }
   const trainer = {
@@ -74,6 +80,16 @@ test.each<[why: string, here: Here, receipt: object]>([
     'in the inbox of a third daemon',
     { state: 'idle', others: [{ ...nothing, isAccepted: true, isUnread: true }] },
     { state: 'received' },
+  ],
+  [
+    'read, and erased before that: it is forgotten, and will not be learned',
+    { state: 'idle', offset: 4, isForgotten: true },
+    { state: 'forgotten' },
+  ],
+  [
+    'read, and refused so long ago that nothing is known of it',
+    { state: 'idle', offset: 4 },
+    { state: 'rejected' },
   ],
   [
     'durable in an inbox: no trainer need answer',

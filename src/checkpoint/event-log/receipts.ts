@@ -11,8 +11,9 @@ import { keyOf } from '../../intake/events/event-key.ts'
 import { FORGOTTEN, LET_AGAIN, RETRACTED } from '../../intake/events/signal-digest.ts'
 import { eventLoop } from '../../platform/slices.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
+import { mayMean, type ForgettingState } from '../forgetting.ts'
 import { checkpointMigrations } from '../schema.ts'
-import { stampOf } from '../tables/states.ts'
+import { fact, stampOf } from '../tables/states.ts'
 import type { EventNote } from './pack.ts'
 import { BLOCK, factOf, FACTS, rollbackIn } from './row-facts.ts'
 import { eventStates, stateName, type EventStateName } from './states.ts'
@@ -34,6 +35,8 @@ export interface LoggedReceipt {
 export interface ReceiptReader {
   /** Undefined where the trainer has read no such event, or forgotten it. */
   find(event: EventIdentity): Promise<LoggedReceipt | undefined>
+  /** Of an event that was read and that nothing is left of: whether a request to forget may have meant it. */
+  mayBeForgotten(event: EventIdentity): boolean
   /** Idempotent. */
   close(): void
   /** The position up to which the last save has read this source; undefined where it has read none. */
@@ -71,6 +74,11 @@ class Reader implements ReceiptReader {
         .get(`SELECT next FROM positions WHERE source = ? AND partition = '0'`, source)
         ?.text('next'),
     )
+  }
+
+  mayBeForgotten(event: EventIdentity): boolean {
+    const state = this.#look((store) => fact(store, 'forgetting')) as ForgettingState | undefined
+    return mayMean(state?.rules ?? [], event)
   }
 
   async find(event: EventIdentity): Promise<LoggedReceipt | undefined> {

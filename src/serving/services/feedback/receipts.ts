@@ -105,12 +105,19 @@ export function openReceipts(options: ReceiptOptions | undefined, around: Around
       if (known.some(({ isUnread }) => isUnread)) return { ...event, state: 'received' }
       if (!known.some(({ trains }) => trains))
         throw unanswered(options.model, around.trainer, around.askFleet !== undefined)
+      if (own.isAccepted && around.askFleet === undefined)
+        return { ...event, state: leftNothing(options.reader, event) }
       if (known.some(({ isAccepted }) => isAccepted)) return { ...event, state: 'received' }
       throw failure('FEEDBACK_UNKNOWN', `no event ${id} of the source ${event.source} is known`, {
         details: { ...event },
       })
     },
   }
+}
+
+/** It was read, and no word of it is kept: it was erased before that, or refused long ago. */
+function leftNothing(reader: ReceiptReader, event: EventIdentity): 'forgotten' | 'rejected' {
+  return reader.mayBeForgotten(event) ? 'forgotten' : 'rejected'
 }
 
 async function knownHere(
