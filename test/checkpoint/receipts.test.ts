@@ -8,6 +8,7 @@ import { eventStates } from '../../src/checkpoint/event-log/states.ts'
 import { EventLogTable } from '../../src/checkpoint/event-log/table.ts'
 import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
 import { setFact } from '../../src/checkpoint/tables/states.ts'
+import type { Json } from '../../src/contracts/core.ts'
 import type { Example } from '../../src/contracts/example.ts'
 import { Dedupe } from '../../src/intake/dedupe/dedupe.ts'
 import { RETRACTED } from '../../src/intake/events/signal-digest.ts'
@@ -159,7 +160,7 @@ test('an event that nothing is left of may be one that was to be forgotten', () 
   const routing = { sinceMs: 1, reason: 'r' } as Parameters<Forgetting['ask']>[1]
   forgetting.ask({ request: 'one', source: 'desk', id: 'a' }, routing)
   forgetting.ask({ request: 'two', source: 'shop' }, routing)
-  store.transaction(() => setFact(store, 'forgetting', forgetting.state))
+  store.transaction(() => setFact(store, 'forgetting', forgetting.state as unknown as Json))
   expect([isForgotten('desk', 'a'), isForgotten('desk', 'b')]).toEqual([true, false])
   expect([isForgotten('shop', 'z'), isForgotten('web', 'a')]).toEqual([true, false])
 })
