@@ -2,8 +2,10 @@
  * Converts anything thrown to one of our codes: Fastify's refusals by their own codes, unknown errors as internal
  * errors.
  */
+import type { FastifySchemaValidationError } from 'fastify'
 import { CodedError } from '../../contracts/core.ts'
 import { failure, type ErrorCode } from '../../platform/errors.ts'
+import { isTelling, requestFault } from './request-faults.ts'
 
 export function codedOf(error: unknown): CodedError {
   if (error instanceof CodedError) return error
@@ -42,26 +44,16 @@ function asFastifyError(error: unknown): FastifyError {
   }
 }
 
-interface SchemaFault {
-  readonly instancePath: string
-  readonly keyword: string
-  readonly message: string
-}
-
 /** A body that does not have its schema, with the first place. Of a field that may also be null, null is not mentioned. */
 function refusedBody(error: unknown): CodedError | undefined {
   const { validation, validationContext } = Object(error) as {
-    readonly validation?: readonly SchemaFault[]
+    readonly validation?: readonly FastifySchemaValidationError[]
     readonly validationContext?: string
   }
   if (validationContext !== 'body' || !Array.isArray(validation)) return undefined
-  const faults = validation as readonly SchemaFault[]
-  const own = faults.filter(({ keyword, message }) => {
-    return keyword !== 'anyOf' && message !== 'must be null'
-  })
-  const shown = own.length > 0 ? own : faults
-  const message = shown.map((fault) => `body${fault.instancePath} ${fault.message}`).join(', ')
-  const pointer = shown[0]?.instancePath ?? ''
+  const faults = validation as readonly FastifySchemaValidationError[]
+  const { message } = requestFault(faults, 'body')
+  const pointer = (faults.find(isTelling) ?? faults[0])?.instancePath ?? ''
   const details = pointer === '' ? {} : { pointer }
   return failure('REQUEST_INVALID', message, { cause: error, details })
 }

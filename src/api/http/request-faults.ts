@@ -14,7 +14,7 @@ export function requestFault(errors: readonly FastifySchemaValidationError[], pa
 }
 
 /** Not that a choice fits nowhere, nor that there might be nothing at all. */
-function isTelling({ keyword, params }: FastifySchemaValidationError): boolean {
+export function isTelling({ keyword, params }: FastifySchemaValidationError): boolean {
   return keyword !== 'anyOf' && !(keyword === 'type' && params.type === 'null')
 }
 
