@@ -56,6 +56,24 @@ describe('slice-gap', () => {
   })
 })
 
+describe('kl', () => {
+  it.each([
+    [0.4, 'promote'],
+    [0.5, 'promote'],
+    [0.6, 'hold'],
+  ])('of %d nats a token, where 0.5 are allowed, is a case to %s', (per_token, verdict) => {
+    const kl = { per_token, rows: 7, from: 'held-out' } as const
+    expect(open('kl').decide({ ...unknown, kl })).toEqual({
+      verdict,
+      reason: `kl: ${per_token.toFixed(4)} nats a token from the base on 7 rows, 0.5 are allowed`,
+    })
+  })
+
+  it('promotes where there is nothing to measure it on', () => {
+    expect(open('kl').decide(unknown).verdict).toBe('promote')
+  })
+})
+
 describe('manual', () => {
   it('holds every candidate, however good it is', () => {
     for (const facts of [unknown, compared(1, 0)])

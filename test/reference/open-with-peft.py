@@ -7,7 +7,8 @@ transformers 5.24.0, peft 0.21.2):
     python -m venv VENV && VENV/bin/pip install torch transformers peft
     npm run build && node test/reference/peft-adapters.mjs && VENV/bin/python test/reference/open-with-peft.py
 
-Each row has a text, its token ids and its embedding (base64 of little-endian float32) under the adapter.
+Each row has a text, its token ids and its embedding (base64 of little-endian float32) under the adapter. Adapters of decoders are opened
+on the class for sequences, whose classifier reads the last token, and on the one for texts; both give one embedding.
 """
 
 import base64
@@ -18,10 +19,11 @@ from pathlib import Path
 import torch
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors.torch import load_file
-from transformers import BertModel
+from transformers import BertModel, LlamaForCausalLM, LlamaForSequenceClassification
 
 HERE = Path(__file__).parent
 BASE = HERE / "tiny-bert" / "half"
+DECODER = HERE / "tiny-causal" / "llama"
 
 
 @torch.no_grad()
@@ -31,8 +33,15 @@ def embed(model, ids):
     return torch.nn.functional.normalize(hidden.mean(dim=1), dim=-1)[0]
 
 
-def opened(folder):
-    base = BertModel.from_pretrained(BASE, dtype=torch.float32)
+@torch.no_grad()
+def last(model, ids):
+    """What the classifier of `LlamaForSequenceClassification` reads, at unit length."""
+    decoder = model.base_model.model.model
+    return torch.nn.functional.normalize(decoder(input_ids=torch.tensor([ids])).last_hidden_state[0, -1], dim=-1)
+
+
+def opened(folder, load=lambda: BertModel.from_pretrained(BASE, dtype=torch.float32)):
+    base = load()
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         model = PeftModel.from_pretrained(base, folder).eval()
@@ -61,16 +70,36 @@ def model_of(folder):
     return loaded(folder) if kind in ("FULL", "BITFIT") else opened(folder)
 
 
-for folder in sorted(path for path in (HERE / "peft").iterdir() if path.is_dir()):
-    model = model_of(folder)
-    rows = [
-        {
-            "text": row["text"],
-            "ids": row["ids"],
-            "embedding": base64.b64encode(embed(model, row["ids"]).numpy().astype("<f4").tobytes()).decode(),
-        }
-        for row in json.loads((BASE / "reference.json").read_text(encoding="utf-8"))
-    ]
-    body = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
-    (folder / "peft.json").write_text(f"[\n{body}\n]\n", encoding="utf-8")
-    print(folder.name, "opened:", len(load_file(folder / "adapter_model.safetensors")), "tensors")
+def embedding_of(folder):
+    if folder.parent.name == "peft":
+        model = model_of(folder)
+        return lambda ids: embed(model, ids)
+    kinds = (LlamaForSequenceClassification, LlamaForCausalLM)
+    first, second = [opened(folder, lambda: kind.from_pretrained(DECODER, dtype=torch.float32)) for kind in kinds]
+
+    def same(ids):
+        one, other = last(first, ids), last(second, ids)
+        assert torch.equal(one, other)
+        return one
+
+    return same
+
+
+def write(place, base):
+    for folder in sorted(path for path in (HERE / place).iterdir() if path.is_dir()):
+        answer = embedding_of(folder)
+        rows = [
+            {
+                "text": row["text"],
+                "ids": row["ids"],
+                "embedding": base64.b64encode(answer(row["ids"]).numpy().astype("<f4").tobytes()).decode(),
+            }
+            for row in json.loads((base / "reference.json").read_text(encoding="utf-8"))
+        ]
+        body = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+        (folder / "peft.json").write_text(f"[\n{body}\n]\n", encoding="utf-8")
+        print(folder.name, "opened:", len(load_file(folder / "adapter_model.safetensors")), "tensors")
+
+
+write("peft", BASE)
+write("peft-decoders", DECODER)

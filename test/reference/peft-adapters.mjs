@@ -1,5 +1,5 @@
 /**
- * Writes the adapters of peft/: ours, with random weights, on tiny-bert/half. PEFT then opens them (open-with-peft.py) and its
+ * Writes the adapters of peft/ and peft-decoders/: ours, with random weights, on tiny-bert/half and tiny-causal/llama. PEFT then opens them (open-with-peft.py) and its
  * answers are what ours are held against. To make them again:
  *
  *   npm run build && node test/reference/peft-adapters.mjs && VENV/bin/python test/reference/open-with-peft.py
@@ -18,14 +18,13 @@ import { lora } from '../../dist/src/adapters/lora.js'
 import { recordedConfig } from '../../dist/src/adapters/recorded-config.js'
 import { viewOf } from '../../dist/src/adapters/view.js'
 import { openBert } from '../../dist/src/bases/bert/bert.js'
+import { openCausal } from '../../dist/src/bases/causal/causal.js'
 import { openRandom } from '../../dist/src/platform/random.js'
 import { classificationHead as task } from '../../dist/src/tasks/classification/head.js'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-const base = await openBert(join(here, 'tiny-bert', 'half'))
 const labels = ['bad', 'good']
 const methods = { head, lora, dora, ia3, bitfit, full }
-const bundle = openBundle({ base, methods, tasks: { classification: task } })
 
 const adapters = {
   head: { method: 'head', rank: 0, alpha: 1, tail_layers: 0 },
@@ -68,25 +67,36 @@ const adapters = {
   'full-top': { method: 'full', rank: 0, alpha: 1, tail_layers: 1 },
 }
 
-for (const [name, config] of Object.entries(adapters)) {
-  const random = openRandom(1, name)
-  const method = methods[config.method]
-  const view = viewOf(base, method, config)
-  const plan = { base: view, method, task, config, outputs: labels.length }
-  const parameters = new Map(
-    specsOf(plan).map((spec) => [
-      spec.name,
-      { shape: spec.shape, data: drawn(spec.shape, random) },
-    ]),
-  )
-  const folder = join(here, 'peft', name)
-  mkdirSync(folder, { recursive: true })
-  const adapter = recordedConfig(config)
-  const told = { adapter, labels, task: task.kind }
-  writeFileSync(join(folder, 'manifest.json'), `${JSON.stringify(told)}\n`)
-  const manifest = { adapter, facts: { labels }, task: task.kind }
-  for (const [file, bytes] of bundle.write({ manifest, parameters }))
-    writeFileSync(join(folder, file), bytes)
+const decoders = {
+  'lora-all': adapters['lora-all'],
+  'ia3-top': { method: 'ia3', rank: 0, alpha: 1, tail_layers: 1 },
+}
+
+write('peft', await openBert(join(here, 'tiny-bert', 'half')), adapters)
+write('peft-decoders', await openCausal(join(here, 'tiny-causal', 'llama')), decoders)
+
+function write(place, base, configs) {
+  const bundle = openBundle({ base, methods, tasks: { classification: task } })
+  for (const [name, config] of Object.entries(configs)) {
+    const random = openRandom(1, name)
+    const method = methods[config.method]
+    const view = viewOf(base, method, config)
+    const plan = { base: view, method, task, config, outputs: labels.length }
+    const parameters = new Map(
+      specsOf(plan).map((spec) => [
+        spec.name,
+        { shape: spec.shape, data: drawn(spec.shape, random) },
+      ]),
+    )
+    const folder = join(here, place, name)
+    mkdirSync(folder, { recursive: true })
+    const adapter = recordedConfig(config)
+    const told = { adapter, labels, task: task.kind }
+    writeFileSync(join(folder, 'manifest.json'), `${JSON.stringify(told)}\n`)
+    const manifest = { adapter, facts: { labels }, task: task.kind }
+    for (const [file, bytes] of bundle.write({ manifest, parameters }))
+      writeFileSync(join(folder, file), bytes)
+  }
 }
 
 function drawn(shape, random) {
