@@ -101,7 +101,7 @@ export async function withLocalVersions<Result>(
   return work(openVersions(registry), base).finally(() => registry.close())
 }
 
-/** Throws `REDIS_UNAVAILABLE` where a fleet cannot be asked. */
+/** Throws `REDIS_UNAVAILABLE` if a fleet cannot be asked. */
 export async function withVersions<Result>(
   config: Config,
   model: string,

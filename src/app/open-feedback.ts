@@ -58,7 +58,7 @@ export async function openFeedback(
   })
 }
 
-/** Undefined where nothing is traced, or no prediction is kept. */
+/** Undefined if nothing is traced, or no prediction is kept. */
 function tracesOf(site: DaemonContext, { name, faults }: OpenModel): TraceOfPrediction | undefined {
   if (site.spans === undefined || faults.of('inbox') !== undefined) return undefined
   const traces = openPredictionTraces(join(folderOf(site.config, name), inboxFile))

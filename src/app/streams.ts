@@ -102,7 +102,7 @@ export async function sendLetters(
   site.atEnd(async () => outbox.close())
 }
 
-/** Undefined where the config wants none. */
+/** Undefined if the config wants none. */
 export async function predictionSink(
   site: DaemonContext,
   model: string,

@@ -18,7 +18,7 @@ export async function listedFolder(folder: string): Promise<readonly string[]> {
 const WEIGHTS = 'model.safetensors'
 const PICKLE = /\.(bin|pt|pth|pkl|pickle|ckpt)$/
 
-/** Throws PICKLE_REFUSED where a folder holds its weights as pickles alone. */
+/** Throws PICKLE_REFUSED if a folder holds its weights as pickles alone. */
 export function refusePickles(folder: string, files: readonly string[]): void {
   const pickle = files.find((file) => PICKLE.test(file))
   if (files.some((file) => file.startsWith(WEIGHTS)) || pickle === undefined) return

@@ -72,7 +72,7 @@ export function openTokenizer(definition: Json, vocabulary: number): TextTokeniz
 
 /**
  * What puts a space in front of a text: before the first piece alone, before each piece, or, as a normalizer, before each too.
- * Without those that do not act at this place; undefined where none of them is in it.
+ * Without those that do not act at this place; undefined if none of them is in it.
  */
 function withoutPrefix(definition: Json, place: Place): Json | undefined {
   const { pre_tokenizer = null, normalizer = null } = definition as Readonly<Record<string, Json>>

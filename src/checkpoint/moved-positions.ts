@@ -7,7 +7,7 @@ import type { Store } from '../platform/store/store.ts'
 import { fact, setFact, stampOf } from './tables/states.ts'
 import { checkRow, rowSum } from './tables/row-sum.ts'
 
-/** Throws CHECKPOINT_MISSING where no trainer has saved one yet. */
+/** Throws CHECKPOINT_MISSING if no trainer has saved one yet. */
 export function savedPositions(store: Store, source: string): Positions {
   if (fact(store, 'identity') === undefined)
     throw failure('CHECKPOINT_MISSING', `${store.path} has no checkpoint: nothing was read yet`)

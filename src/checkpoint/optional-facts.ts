@@ -18,7 +18,7 @@ export function optionalFacts(store: Store): OptionalFacts {
   return Object.fromEntries(found)
 }
 
-/** `last`: those of the last save; undefined where it is unknown whether that was committed. */
+/** `last`: those of the last save; undefined if it is unknown whether that was committed. */
 export function writeOptionalFacts(
   store: Store,
   facts: OptionalFacts,

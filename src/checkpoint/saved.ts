@@ -122,7 +122,7 @@ export interface Progress {
   readonly rollout?: RolloutState | null
   /** The defence's knowledge of the sources; absent without a defence. */
   readonly defence?: DefenceState
-  /** CPU seconds of the updates; absent where none were measured. */
+  /** CPU seconds of the updates; absent if none were measured. */
   readonly compute?: ComputeState
   /** Positions at the last update: the start of the next version's span. */
   readonly spanFrom: AllPositions
@@ -148,13 +148,13 @@ export interface Saved extends LearnerSnapshot {
   /** The journals that the positions point into; absent in older checkpoints. */
   readonly journals?: Journals
   readonly pending: readonly Example[]
-  /** The traces of pending examples; absent where nothing is traced. */
+  /** The traces of pending examples; absent if nothing is traced. */
   readonly traces?: readonly TracedKey[]
   readonly waiting: readonly WaitingEvent[]
   readonly setAside: readonly SetAsideEntry[]
   /** How good the answers were that each version has served; absent in a checkpoint of before they were kept. */
   readonly served?: ServedState
-  /** Examples that nothing trains on; absent where none are held out. */
+  /** Examples that nothing trains on; absent if none are held out. */
   readonly heldOut?: readonly Example[]
   /** The event log; absent in older checkpoints. */
   readonly log?: LoadedLog
@@ -164,7 +164,7 @@ export interface Saved extends LearnerSnapshot {
   readonly ahead?: AheadState
   /** Requests to forget; absent if there were none. */
   readonly forgetting?: ForgettingState
-  /** How versions answered the rows on which they are compared; absent where no policy compares any. */
+  /** How versions answered the rows on which they are compared; absent if no policy compares any. */
   readonly compared?: RowHistoryState
 }
 

@@ -2,7 +2,7 @@
 import type { SignedSources } from '../intake/signatures/signed-sources.ts'
 import type { ModelConfig } from './config.ts'
 
-/** Undefined where no source has to be signed. */
+/** Undefined if no source has to be signed. */
 export function signedSourcesOf({ defence }: ModelConfig): SignedSources | undefined {
   const entries = Object.entries(defence.sources ?? {})
   if (entries.length === 0) return undefined

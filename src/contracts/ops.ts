@@ -70,9 +70,9 @@ export interface Ops<T> {
    * each step and `place`; everywhere else it returns x.
    */
   dropout(x: T, rate: number, place: string): T
-  /** Present where the engine keeps the keys and values of a row's earlier positions, and is given only its new ones. */
+  /** Present if the engine keeps the keys and values of a row's earlier positions, and is given only its new ones. */
   readonly cachedAttention?: (parts: CausalAttention<T>) => T
-  /** Present where the engine has it in one operation. A row's positions with mask 0 come after the others. */
+  /** Present if the engine has it in one operation. A row's positions with mask 0 come after the others. */
   readonly causalAttention?: (parts: CausalAttention<T>) => T
 }
 

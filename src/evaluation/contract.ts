@@ -10,9 +10,9 @@ export interface QualityReport {
   readonly accuracy_recent_by_source: number
   /** At most `limits.quality_sources`, and `other` for the rest. */
   readonly sources: readonly SourceQuality[]
-  /** At most `limits.quality_slices`, and `other` for the rest; absent where no event names one. */
+  /** At most `limits.quality_slices`, and `other` for the rest; absent if no event names one. */
   readonly slices?: readonly SliceQuality[]
-  /** Absent where fewer than two slices have enough examples. */
+  /** Absent if fewer than two slices have enough examples. */
   readonly slice_gap?: SliceGap
 }
 

@@ -26,7 +26,7 @@ export interface LossSum {
 
 export interface SeenLosses {
   readonly trained: LossSum
-  /** Absent where nothing is held out. */
+  /** Absent if nothing is held out. */
   readonly heldOut?: LossSum
   /** The loss over the whole stream so far, each example tested before it was learned. */
   readonly prequential: LossSum

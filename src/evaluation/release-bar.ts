@@ -22,7 +22,7 @@ export function isWorse(accuracy: number, heldOut: number, before: number): bool
   return accuracy < before - error
 }
 
-/** Undefined where the bar is reached. */
+/** Undefined if the bar is reached. */
 export function heldBy(bar: ReleaseBar, scores: Scores): Decision<'hold'> | undefined {
   const seen = scores.count - bar.since
   if (seen >= FEWEST_EVENTS && scores.accuracy_recent >= bar.accuracy) return undefined

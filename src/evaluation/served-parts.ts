@@ -9,7 +9,7 @@ export interface JudgedPart {
   /** The stratum of the right answer. */
   readonly stratum: string
   readonly slice?: string
-  /** The stratum that was answered, and the right one; absent where the task has none, or feedback did not say. */
+  /** The stratum that was answered, and the right one; absent if the task has none, or feedback did not say. */
   readonly confused?: readonly [said: string, right: string]
 }
 

@@ -23,7 +23,7 @@ interface Part {
   readonly count: number
 }
 
-/** Undefined where fewer than two slices have `least` examples. */
+/** Undefined if fewer than two slices have `least` examples. */
 export function widestGap(
   slices: readonly (readonly [slice: string, state: AccuracyState])[],
   least: number,

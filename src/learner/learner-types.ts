@@ -138,7 +138,7 @@ export interface LearnerState {
   /** The weights of the experts; present if the memory is a mixture. */
   readonly mixture?: MixtureWeights
   readonly scoreboard: ScoreboardState
-  /** Absent where it is not measured. */
+  /** Absent if it is not measured. */
   readonly lossGap?: LossGapState
   /** KL of the last update; absent unless answers are texts. */
   readonly kl?: KlReport

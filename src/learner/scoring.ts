@@ -58,7 +58,7 @@ export class Scoring {
     return { latent, logits, head }
   }
 
-  /** Together with kNN memory, where there is one; `items`: with these instead of the present ones. */
+  /** Together with kNN memory, if there is one; `items`: with these instead of the present ones. */
   withMemory(
     examples: readonly Example[],
     latents: LatentMap,

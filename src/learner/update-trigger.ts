@@ -29,7 +29,7 @@ export class UpdateTrigger {
     return this.#parts.trigger.alarms?.()
   }
 
-  /** After each new example. `score`: absent where it was not tested on arrival. */
+  /** After each new example. `score`: absent if it was not tested on arrival. */
   observe(pending: number, nowMs: number, score: Score | undefined): Decision<'wait' | 'update'> {
     const { trigger, chance } = this.#parts
     const seen = { pending, nowMs, random: chance }

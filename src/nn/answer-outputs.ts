@@ -10,7 +10,7 @@ import { invariant } from '../platform/errors.ts'
 export interface AnswerOutputs {
   /** log π of each token. */
   readonly logs: Float32Array
-  /** log ρ of each token; empty where the row is not compared. */
+  /** log ρ of each token; empty if the row is not compared. */
   readonly reference: Float32Array
   /** The place of `logs` in the outputs. */
   readonly at: number

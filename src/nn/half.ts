@@ -8,7 +8,7 @@ const LARGEST = 65504
 const asFloat = new Float32Array(1)
 const asBits = new Uint32Array(asFloat.buffer)
 
-/** Undefined where a number is too large, or not finite. */
+/** Undefined if a number is too large, or not finite. */
 export function toHalves(values: Float32Array): Uint16Array | undefined {
   const halves = new Uint16Array(values.length)
   for (let at = 0; at < values.length; at += 1) {

@@ -22,7 +22,7 @@ export interface NetworkBatch {
   readonly places?: Int32Array
 }
 
-/** Undefined where the plan uses something that the compiled engine does not have. */
+/** Undefined if the plan uses something that the compiled engine does not have. */
 export function openCompiledNetwork(
   parts: PassParts,
   { onEager }: Compiling,

@@ -9,7 +9,7 @@ import { padded } from './batch-input.ts'
 import { openCompiledNetwork, type Compiling } from './compiled-network.ts'
 import { rowsOf, type Pass, type PassParts } from './eager-pass.ts'
 
-/** Undefined where the plan uses something that the compiled engine does not have. */
+/** Undefined if the plan uses something that the compiled engine does not have. */
 export function openCompiledPass(parts: PassParts, compiling: Compiling): Pass | undefined {
   const network = openCompiledNetwork(parts, compiling)
   return (

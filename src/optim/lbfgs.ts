@@ -74,7 +74,7 @@ interface Search {
   readonly length: number
 }
 
-/** Undefined where no step is long enough to matter and short enough to help. */
+/** Undefined if no step is long enough to matter and short enough to help. */
 function search({ of, at, here, direction, length: first }: Search) {
   const fall = dot(here.gradient, direction)
   let length = first

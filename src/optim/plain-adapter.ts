@@ -147,7 +147,7 @@ export class PlainAdapter implements AdapterEngine {
     }
   }
 
-  /** Once more on the tape of this shape, where there is one. */
+  /** Once more on the tape of this shape, if there is one. */
   #forward(rows: readonly Latent[], chosen: Chosen, dropout?: Dropout): Recorded {
     const positions = longest(rows)
     const key = `${rows.length},${positions}/${chosen.size}/${chosen.read}/${dropout !== undefined}`

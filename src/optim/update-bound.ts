@@ -19,7 +19,7 @@ export interface BoundUpdate {
   readonly factor: number
 }
 
-/** Undefined where it is within the bound, and where the two cannot be compared: another adapter, or more outputs. */
+/** Undefined if it is within the bound, or if the two cannot be compared: another adapter, or more outputs. */
 export function boundUpdate(
   before: TrainableState,
   after: TrainableState,

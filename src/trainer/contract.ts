@@ -52,12 +52,12 @@ export interface TrainerStatus {
     readonly waiting: number
     /** Accepted before a rollback, and not learned unless a person asks. */
     readonly set_aside?: number
-    /** Kept back by the defence; absent where there is none. */
+    /** Kept back by the defence; absent if there is none. */
     readonly quarantined?: number
-    /** Kept for comparing versions and never learned; absent where nothing is held out. */
+    /** Kept for comparing versions and never learned; absent if nothing is held out. */
     readonly held_out?: number
   }
-  /** Absent where nothing defends the model. */
+  /** Absent if nothing defends the model. */
   readonly defence?: DefenceReport
   /** What became of the events that were read; each event counts once. */
   readonly events?: {
@@ -108,7 +108,7 @@ export interface TrainerStatus {
    * second.
    */
   readonly served?: readonly ServedScore[]
-  /** Absent where no version is on trial. */
+  /** Absent if no version is on trial. */
   readonly trial?: Omit<Trial, 'due' | 'isGraded'> & {
     /** The version that goes on trial next. */
     readonly waiting?: string
@@ -125,9 +125,9 @@ export interface TrainerStatus {
   readonly copyFault?: { readonly code: string; readonly message: string }
   readonly updates?: UpdateTimes
   readonly compute?: ComputeReport
-  /** After the last update; absent where it is not measured. */
+  /** After the last update; absent if it is not measured. */
   readonly lossGap?: LossGapReport
-  /** The same; absent where answers are no texts. */
+  /** The same; absent if answers are no texts. */
   readonly kl?: KlReport
 }
 

@@ -59,7 +59,7 @@ export class TrainerState {
   readonly dedupe: Dedupe
   readonly waiting: PendingJoins
   readonly setAside: SetAside
-  /** Absent where the config has no defence. */
+  /** Absent if the config has no defence. */
   readonly defence: Defence | undefined
   readonly ahead: Ahead
   readonly heldOut: HeldOut

@@ -37,7 +37,7 @@ export interface Manifest {
   readonly scores: Scores
   readonly decision: string
   readonly reason: string
-  /** The new events by source and by stratum, the largest counts first, at most twenty of each; absent where none is new. */
+  /** The new events by source and by stratum, the largest counts first, at most twenty of each; absent if none is new. */
   readonly learned_from?: LearnedFrom
   /** The verdict of each promotion policy that was asked; absent if none was. */
   readonly verdicts?: readonly Verdict[]
@@ -45,13 +45,13 @@ export interface Manifest {
   readonly compute?: { readonly cpu_seconds: number; readonly evaluation_cpu_seconds: number }
   /** The trace of its publication; absent = it was not traced. */
   readonly trace?: VersionTrace
-  /** Between rows that the last updates trained on and unseen ones; absent where it is not measured. */
+  /** Between rows that the last updates trained on and unseen ones; absent if it is not measured. */
   readonly loss_gap?: LossGapReport
   /** The gap on recent examples before it; absent if fewer than two slices have enough. */
   readonly slice_gap?: SliceGap
-  /** How far its texts are from those of the base; absent where answers are no texts. */
+  /** How far its texts are from those of the base; absent if answers are no texts. */
   readonly kl?: KlReport
-  /** `LanguageModel.template` of its base when it was made; absent where the base is no language model. */
+  /** `LanguageModel.template` of its base when it was made; absent if the base is no language model. */
   readonly chat_template?: string
   /** sha256 by file name. */
   readonly files: Readonly<Record<string, string>>

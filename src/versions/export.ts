@@ -14,7 +14,7 @@ import type { Version } from './contract.ts'
 import { MANIFEST_FILE, manifestBytes } from './manifest.ts'
 import type { Bundle } from './sealing.ts'
 
-/** Throws `USAGE` where something is there. */
+/** Throws `USAGE` if something is there. */
 export function checkNewFolder(folder: string): void {
   if (existsSync(folder)) throw failure('USAGE', `${folder} already exists: choose a new folder`)
 }

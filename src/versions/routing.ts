@@ -58,7 +58,7 @@ export function routedVersions({
   return [live, canary, shadow].filter((each) => each !== undefined)
 }
 
-/** Throws `ROUTING_INVALID` where the parts of a move contradict each other. */
+/** Throws `ROUTING_INVALID` if the parts of a move contradict each other. */
 export function checkMove({ version, canary, shadow }: Omit<RoutingMove, 'expect'>): void {
   const refuse = (message: string, details: Readonly<Record<string, string | number>>) => {
     throw failure('ROUTING_INVALID', message, { details })

@@ -10,7 +10,7 @@ import { plainTraceparent } from '../../platform/tracing/traceparent.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Undefined where requests are not traced. */
+    /** Undefined if requests are not traced. */
     trace: RequestTrace | undefined
   }
 }

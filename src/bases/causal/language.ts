@@ -22,7 +22,7 @@ export interface LanguageParts {
   readonly ends: readonly number[]
 }
 
-/** Throws BASE_INVALID for control tokens outside the vocabulary. Undefined where nothing ends an answer. */
+/** Throws BASE_INVALID for control tokens outside the vocabulary. Undefined if nothing ends an answer. */
 export function languageOf(
   { controls, template: source, named, ends }: LanguageParts,
   { positions, vocabulary }: { readonly positions: number; readonly vocabulary: number },
@@ -108,7 +108,7 @@ function endsOf(
   return [...new Set([...(written === undefined ? [] : [written]), ...ends])]
 }
 
-/** Undefined where the template has none, or takes no such conversation. */
+/** Undefined if the template has none, or takes no such conversation. */
 function writtenEnd(template: ChatTemplate, controls: readonly ControlToken[]): number | undefined {
   if (template.source === '') return undefined
   const [question, answer] = ['question', 'answer']

@@ -18,7 +18,7 @@ import { rotated, ROTARY_COS, ROTARY_SIN } from './rotary.ts'
 /** Scales the last token's vector to length ten, as a text base's unit vector times the scale of its head. */
 export const POOL_SCALE = 'pool.scale'
 export const WORDS = 'model.embed_tokens.weight'
-/** Present where it is not `WORDS` that logits are computed by. */
+/** Present if it is not `WORDS` that logits are computed by. */
 export const HEAD = 'lm_head.weight'
 const LAST_NORM = 'model.norm'
 

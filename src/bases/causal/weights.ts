@@ -15,7 +15,7 @@ import { rotaryTables } from './rotary.ts'
 /** The product of a unit vector and the scale of a head on it (`tasks/classification`). */
 const HEAD_LENGTH = 10
 
-/** Looks a tensor up by its name in `LlamaForCausalLM`, [out, in]; undefined where there is none. */
+/** Looks a tensor up by its name in `LlamaForCausalLM`, [out, in]; undefined if there is none. */
 type Find = (name: string) => Tensor | undefined
 
 /** Reads the safetensors files of a Hugging Face folder. */

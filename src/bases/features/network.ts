@@ -3,7 +3,7 @@
  * so that a head on it is never worse than a linear model. Without this shortcut it is only the hidden layer: the plain
  * MLP.
  *
- *   z = clip((x − μ) / σ, ±5)            r = the same with the recent μ, σ            0 where x is missing
+ *   z = clip((x − μ) / σ, ±5)            r = the same with the recent μ, σ            0 if x is missing
  *   e = [clip(B·(z − c_b), ±1)]          the B pieces of z between −1 and 1, c_b their middles
  *   h₀ = [z | e | hashed],  hₗ = relu(hₗ₋₁·Wₗ + bₗ)        embedding = [z | e | hashed | r | hₗ]
  *

@@ -17,7 +17,7 @@ export async function shapeOfFolder(folder: string): Promise<Base> {
   return decoder === undefined ? shapeOfBert(folder) : shapeOfCausal(decoder)
 }
 
-/** Where the decoder is; undefined where the folder holds none. */
+/** Where the decoder is; undefined if the folder holds none. */
 async function decoderIn(folder: string): Promise<string | undefined> {
   const files = await listedFolder(folder)
   const gguf = files.find((file) => file.endsWith('.gguf'))

@@ -22,7 +22,7 @@ export interface RowPack extends ExamplePack {
   readonly rest: string | null
 }
 
-/** The key is null where the row has an example. */
+/** The key is null if the row has an example. */
 type Rest = readonly [
   offset: number,
   key: ExampleKey | null,

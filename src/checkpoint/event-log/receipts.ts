@@ -33,13 +33,13 @@ export interface LoggedReceipt {
 }
 
 export interface ReceiptReader {
-  /** Undefined where the trainer has read no such event, or forgotten it. */
+  /** Undefined if the trainer has read no such event, or forgotten it. */
   find(event: EventIdentity): Promise<LoggedReceipt | undefined>
   /** Of an event that was read and that nothing is left of: whether a request to forget may have meant it. */
   mayBeForgotten(event: EventIdentity): boolean
   /** Idempotent. */
   close(): void
-  /** The position up to which the last save has read this source; undefined where it has read none. */
+  /** The position up to which the last save has read this source; undefined if it has read none. */
   readTo(source: string): string | undefined
 }
 
@@ -134,7 +134,7 @@ class Reader implements ReceiptReader {
     this.#open = undefined
   }
 
-  /** Undefined where there is no checkpoint, or one of an earlier release. */
+  /** Undefined if there is no checkpoint, or one of an earlier release. */
   #look<Answer>(read: (store: Store) => Answer): Answer | undefined {
     try {
       const store = this.#present()

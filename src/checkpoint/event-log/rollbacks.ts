@@ -27,7 +27,7 @@ export class Rollbacks {
     return id
   }
 
-  /** Undefined where they are those of the last save. */
+  /** Undefined if they are those of the last save. */
   get change(): readonly LoggedRollback[] | undefined {
     return this.#isChanged ? this.#all : undefined
   }

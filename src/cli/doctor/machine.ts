@@ -30,7 +30,7 @@ export const coresCheck: Check = {
 export const memoryCheck: Check = {
   name: 'memory',
   run() {
-    // A container's limit, where there is one; absurdly large where there is none.
+    // A container's limit, if there is one; otherwise absurdly large.
     const limitBytes = Math.min(totalmem(), process.constrainedMemory() || Infinity)
     const freeBytes = Math.min(availableBytes(), limitBytes)
     const detail = `${gibibytes(freeBytes)} free of ${gibibytes(limitBytes)}`

@@ -62,7 +62,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   log.info({ url, models, role: config.role }, readyWords(config.role))
 }
 
-/** False where a signal ended it before every model answered. */
+/** False if a signal ended it before every model answered. */
 async function isReady(daemon: Daemon): Promise<boolean> {
   try {
     await daemon.ready()

@@ -30,7 +30,7 @@ export interface StatusRow {
 
 interface Column {
   readonly head: string
-  /** Absent where the head says it. */
+  /** Absent if the head says it. */
   readonly meaning?: string
   readonly cell: (row: StatusRow) => string
 }

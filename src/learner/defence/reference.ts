@@ -20,7 +20,7 @@ export interface ReferenceParts {
   /** The largest share of a source, and the trust in it: 0 = it has no say. */
   readonly share: number
   readonly trust: (source: string) => number
-  /** Absent where none is. */
+  /** Absent if none is. */
   readonly isTrusted?: ((source: string) => boolean) | undefined
 }
 

@@ -31,7 +31,7 @@ export function ridgeSolverOf(tf: TensorFlow): RidgeSolver {
   return solver
 }
 
-/** Undefined where rounding has left G + λ·I without a factor. */
+/** Undefined if rounding has left G + λ·I without a factor. */
 function solved(
   tf: TensorFlow,
   graph: CompiledGraph,

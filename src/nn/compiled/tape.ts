@@ -39,7 +39,7 @@ export class Tape {
     for (const back of this.#notes.reverse()) back()
   }
 
-  /** Undefined where no gradient arrived. */
+  /** Undefined if no gradient arrived. */
   gradientOf(value: GraphValue): GraphValue | undefined {
     return this.#gradients.get(value.name)
   }

@@ -69,7 +69,7 @@ export function isStorage(type: number): type is GgufStorage {
   return Object.hasOwn(storages, type)
 }
 
-/** Undefined where the last axis is not made of whole blocks. */
+/** Undefined if the last axis is not made of whole blocks. */
 export function storedBytes(storage: GgufStorage, shape: readonly number[]): number | undefined {
   const { values, bytes } = storages[storage]
   const numbers = shape.reduce((product, size) => product * size, 1)

@@ -22,7 +22,7 @@ export interface Likely {
 }
 
 export interface Drawn extends Likely {
-  /** The likeliest tokens, where they are asked for. */
+  /** The likeliest tokens, if asked for. */
   readonly likeliest?: readonly Likely[]
 }
 

@@ -18,7 +18,7 @@ import { Arena } from './wasm/memory.ts'
 
 type Named = Pick<ReadonlyMap<string, Tensor>, 'get'>
 
-/** A parameter that lies in the memory of the kernels already: its numbers, and its gradient, which is 0 where nothing flows. */
+/** A parameter that lies in the memory of the kernels already: its numbers, and its gradient, which is 0 if nothing flows. */
 export interface Held {
   readonly shape: readonly number[]
   /** Addresses in bytes. */

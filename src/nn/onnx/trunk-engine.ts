@@ -59,7 +59,7 @@ async function latentsOf(
   const { data } = hidden
   const [stride, positions] = [given * width, given === fed ? real : given]
   const size = positions * width
-  // Copies, where there are several: each is kept for a time of its own.
+  // Copies, if there are several: each is kept for a time of its own.
   const part = (at: number) =>
     data.length === size ? data : data.slice(at * stride, at * stride + size)
   return rows.map((_, at) => ({ positions, width, data: part(at) }))

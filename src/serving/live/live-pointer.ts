@@ -146,7 +146,7 @@ export class LivePointer {
     throw other.error
   }
 
-  /** Undefined where swaps are not traced. */
+  /** Undefined if swaps are not traced. */
   #traced(pointer: Routing): Traced | undefined {
     const { spans, clock, model } = this.#options
     if (spans === undefined) return undefined

@@ -14,7 +14,7 @@ import type { WatchedAnswers } from './served-model.ts'
 
 export interface ErrorWatchParts {
   readonly model: string
-  /** Undefined where no policy watches: answers that fail are only counted. */
+  /** Undefined if no policy watches: answers that fail are only counted. */
   readonly policy: AnswerWatch | undefined
   /** Opens one for a canary, which is watched beside the live version; absent = a canary is not watched. */
   readonly forCanary?: () => AnswerWatch | undefined
@@ -78,7 +78,7 @@ export class ErrorWatch {
     })
   }
 
-  /** Undefined where no policy watches, and before the first answer. */
+  /** Undefined if no policy watches, and before the first answer. */
   get answers(): WatchedAnswers | undefined {
     return this.#answers
   }

@@ -36,7 +36,7 @@ export interface ServedModel {
   readonly deadLetters: DeadLetterPages
   /** Reads the checkpoint on this disk; absent if there is none. */
   readonly setAside?: SetAsidePages
-  /** Requests to forget; absent where there is no checkpoint. */
+  /** Requests to forget; absent if there is no checkpoint. */
   readonly forgets?: ForgetPages
   /** How receipts are looked up; absent = there are none. */
   readonly receipts?: ReceiptOptions
@@ -84,7 +84,7 @@ export interface TriggerHint {
 /** The trainers' reports: read at each GET and scrape, answered from memory. */
 export interface TrainerView {
   status(model: string): TrainerReport
-  /** Events that wait for an update, read or not; undefined where `pending` and `lag` are all that is known. */
+  /** Events that wait for an update, read or not; undefined if `pending` and `lag` are all that is known. */
   unlearned?(model: string): number | undefined
   /** Reports what a request to forget would do; absent if no trainer runs here. Throws `TRAINER_BUSY`. */
   forecast?(model: string, asked: ForgetRequest): Promise<ForgetForecast>

@@ -12,7 +12,7 @@ import type { ForgetRequest, Selection } from '../../versions/contract.ts'
 import type { TrainerView } from './served-model.ts'
 import { trainsHere, unanswered } from './trained-elsewhere.ts'
 
-/** Each throws `TRAINED_ELSEWHERE` where no other daemon can be asked, and `TRAINER_BUSY` where none answers in time. */
+/** Each throws `TRAINED_ELSEWHERE` if no other daemon can be asked, and `TRAINER_BUSY` if none answers in time. */
 export interface TrainerPages {
   setAside(query: Parameters<SetAsidePages['page']>[0]): Promise<ReturnType<SetAsidePages['page']>>
   selected(selection: Selection): Promise<number>

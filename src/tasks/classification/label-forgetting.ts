@@ -52,7 +52,7 @@ export class ForgettingByLabel {
     }
   }
 
-  /** The mean over labels; undefined where none has enough examples. */
+  /** The mean over labels; undefined if none has enough examples. */
   get mean(): number | undefined {
     const falls = [...this.#rows.keys()].flatMap((label) => this.of(label)?.forgetting ?? [])
     return falls.length === 0

@@ -81,7 +81,7 @@ export class QualityWindow {
     return this.#blocks.reduce((sum, { served }) => sum.plus(served), new CalibrationBins())
   }
 
-  /** Undefined where no answer is unsure. */
+  /** Undefined if no answer is unsure. */
   get sure(): SureAnswers | undefined {
     const [first, ...rest] = this.#blocks.flatMap(({ sure }) => sure ?? [])
     return first && rest.reduce((sum, each) => sum.plus(each), first)

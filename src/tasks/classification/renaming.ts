@@ -7,7 +7,7 @@ import type { Renaming } from '../../contracts/task.ts'
 import { renamedLabels, type Renamed } from './renamed-labels.ts'
 import type { LabelTarget } from './target.ts'
 
-/** Undefined where the head has no label of an old name. */
+/** Undefined if the head has no label of an old name. */
 export function renamingOf(
   labels: readonly string[],
   renamed: Renamed,

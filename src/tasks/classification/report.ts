@@ -22,7 +22,7 @@ export interface ClassificationReport {
       readonly accuracy: number
     }[]
   }
-  /** Absent where no answer says that it is unsure. */
+  /** Absent if no answer says that it is unsure. */
   readonly sure?: SureReport
   /** Most examples first, at most `limits.quality_labels`. */
   readonly labels: readonly LabelQuality[]

@@ -74,7 +74,7 @@ function lossOf(logits: Float32Array, at: number): number {
   return logSumExp(all) - (all[at < 0 ? all.length - 1 : at] ?? 0)
 }
 
-/** −log(1 − p), as a difference of logarithms so that p near 1 loses no digits. 0 where there is no other label. */
+/** −log(1 − p), as a difference of logarithms so that p near 1 loses no digits. 0 if there is no other label. */
 function lossOfNot(logits: Float32Array, at: number): number {
   if (at < 0 || logits.length < 2) return 0
   return logSumExp(logits) - logSumExp(logits.filter((_, label) => label !== at))

@@ -13,7 +13,7 @@ import type { TextTarget } from './target.ts'
 
 /** The part of a score that quality reads. A type: it is JSON. */
 export type TextScore = Readonly<{
-  /** −log π per token; null where the target names no completion. */
+  /** −log π per token; null if the target names no completion. */
   tokenLoss: number | null
   /** For a pair: r(chosen) − r(rejected). */
   margin: number | null

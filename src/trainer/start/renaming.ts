@@ -9,7 +9,7 @@ import { withExamples } from '../../checkpoint/rewritten.ts'
 import type { Saved } from '../../checkpoint/saved.ts'
 import type { Moved } from './succession.ts'
 
-/** Undefined where the head has no output of an old name. */
+/** Undefined if the head has no output of an old name. */
 export function renamedIn(saved: Saved, { loop }: Pick<RestoreVersion, 'loop'>): Moved | undefined {
   const renaming = loop.task.renaming(saved.weights.head)
   return renaming && { saved: renamed(saved, renaming), reason: renaming.reason }

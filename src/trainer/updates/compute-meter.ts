@@ -55,7 +55,7 @@ export class ComputeMeter {
     return perHour !== undefined && hourOf(this.#state, this.#nowMs) >= perHour
   }
 
-  /** Undefined where nothing is measured. */
+  /** Undefined if nothing is measured. */
   get report(): ComputeReport | undefined {
     const { compute } = this.#parts
     if (compute === undefined) return undefined

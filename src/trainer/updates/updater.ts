@@ -170,7 +170,7 @@ export class Updater {
     progress.intend([...left, ...moves])
   }
 
-  /** Undefined where nothing is traced. */
+  /** Undefined if nothing is traced. */
   #trace(block: readonly Example[]): UpdateTrace | undefined {
     const { loop, state } = this.#parts
     const { model, clock, onSpan } = loop

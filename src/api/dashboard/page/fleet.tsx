@@ -1,4 +1,4 @@
-/** The replicas, which version each answers with, and who trains. Hidden where this daemon is alone. */
+/** The replicas, which version each answers with, and who trains. Hidden if this daemon is alone. */
 import type { Fleet } from './answers.tsx'
 import { age } from './format.tsx'
 

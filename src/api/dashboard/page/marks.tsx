@@ -40,7 +40,7 @@ export function MarkLine(props: {
   )
 }
 
-/** Empty where a command changed no version, such as a pause. */
+/** Empty if a command changed no version, such as a pause. */
 function nameOf({ by, version, canary, shadow }: Mark): string {
   if (by === 'rollback') return `↩ ${version}`
   if (by === 'promote') return version

@@ -30,7 +30,7 @@ export async function teach(
   }
 }
 
-/** Undefined where it is not learned within the time that the daemon lets one wait: what was said of it still holds. */
+/** Undefined if it is not learned within the time that the daemon lets one wait: what was said of it still holds. */
 async function learnedAt(path: string): Promise<string | undefined> {
   try {
     return (await get<Model>(path)).live?.version

@@ -24,7 +24,7 @@ export function extended<Core extends TObject>(
     parts.every(({ required = [] }) => required.includes(name)),
   )
   const properties = Object.fromEntries([...own.slice(0, place), ...added, ...own.slice(place)])
-  // Absent where every property is optional, whatever its type says.
+  // Absent if every property is optional, whatever its type says.
   const { required: needed = [] } = core as { readonly required?: readonly string[] }
   const required = [...needed, ...common]
   return Type.Unsafe<Static<Core>>({ ...core, properties, required })

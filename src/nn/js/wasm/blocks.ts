@@ -9,7 +9,7 @@ import { invariant } from '../../../platform/errors.ts'
 export interface Blocks {
   limitBytes: number
   readonly usedBytes: number
-  /** Undefined where there is no room below the limit. */
+  /** Undefined if there is no room below the limit. */
   take(bytes: number): number | undefined
   free(at: number, bytes: number): void
 }

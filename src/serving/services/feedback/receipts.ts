@@ -69,7 +69,7 @@ export interface ReceiptOptions {
   /** The source of events that name none, which is also the one that reads the inbox. */
   readonly source: string
   readonly reader: ReceiptReader
-  /** Absent where feedback is not taken in. */
+  /** Absent if feedback is not taken in. */
   readonly inbox?: Pick<Inbox, 'offsetOf' | 'marks'> | undefined
 }
 

@@ -31,7 +31,7 @@ export interface Fleet {
   members(): Promise<readonly FleetMember[]>
   /** Undefined if no daemon holds it. Rejects likewise. */
   lease(model: string): Promise<LeaseView | undefined>
-  /** Absent where the others cannot be asked, as `askTrainer` is. */
+  /** Absent if the others cannot be asked, as `askTrainer` is. */
   readonly askReceipts?: AskReceipts
   readonly askTrainer?: AskTrainer
 }

@@ -5,7 +5,7 @@ import type { LiveModel } from '../../live/contract.ts'
 import type { FleetMember } from './fleet-view.ts'
 import { intakeCounts, type ModelIntake } from '../feedback/intake-counts.ts'
 
-/** `trainer`: undefined where another daemon trains the model. */
+/** `trainer`: undefined if another daemon trains the model. */
 export function modelInfo(
   live: Pick<LiveModel, 'live'>,
   intake: ModelIntake | undefined,

@@ -8,7 +8,7 @@ export interface MemberModel {
   readonly version: string | null
   readonly digest: string | null
   readonly generation: number
-  /** How it is trained here; null where another trains it. */
+  /** How it is trained here; null if another trains it. */
   readonly trainer: TrainerStatus | null
   /** Refused here, on arrival or by the trainer. */
   readonly rejected: number

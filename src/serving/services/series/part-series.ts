@@ -13,7 +13,7 @@ export interface PartLines {
   readonly lines: readonly {
     readonly name: string
     readonly count: number
-    /** At each time; null where it had no entry in the report. */
+    /** At each time; null if it had no entry in the report. */
     readonly values: readonly (number | null)[]
   }[]
 }
