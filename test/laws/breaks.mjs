@@ -28,7 +28,7 @@ export const breaks = [
     law: 4,
     broken: 'the pointer moves to a version that was not read',
     file: 'src/versions/local/local.ts',
-    find: 'proveMove(move, (version) => this.load(version))',
+    find: 'proveMove(move, (version) => this.#proved(version))',
     put: 'proveMove(move, async (version) => ({ manifest: await this.#versions.manifest(version) }))',
     tests: ['test/versions/local.test.ts'],
   },
