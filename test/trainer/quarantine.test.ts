@@ -6,6 +6,7 @@ import type { DefenceSettings } from '../../src/learner/defence/settings.ts'
 import { SetAside } from '../../src/checkpoint/set-aside-events.ts'
 import type { ExampleKey } from '../../src/contracts/core.ts'
 import { runWithCrashes } from '../simulation/lives.ts'
+import { event } from './events.ts'
 import { finalState } from './final-state.ts'
 import { poisoned, type PoisonPlan } from './poison-events.ts'
 import { openWorld, runToEnd, type Setting, type World } from './world.ts'
@@ -97,6 +98,15 @@ test('when the labels of all sources turn, what they say now is learned', async 
   const { counts } = await runToEnd(world, settingOf())
   expect(counts.quarantined).toBeLessThan(70)
   expect(counts.learned).toBeGreaterThan(425)
+})
+
+test('an event weighs no more than the config says, unless its source is trusted', async () => {
+  const weighty = (id: string, source: string) =>
+    event({ id, source, text: 'good fine', label: 'yes', weight: 50 })
+  const world = openWorld({ s: [weighty('a', 's0'), weighty('b', 's1'), weighty('c', 's2')] })
+  await runToEnd(world, settingOf({ trusted: ['s1'], maxShare: 1, maxWeight: 3 }))
+  const rows = [...new EventLogTable(world.store).rows(0, 9)]
+  expect(rows.map(({ example }) => example?.weight)).toEqual([3, 50, 3])
 })
 
 test('the receipt of what is kept back says why', async () => {

@@ -237,7 +237,7 @@ export function partsIn(
   }
 }
 
-/** `{"id","source"?,"text"?,"prediction_id"?,"label"|"rating"|"retract","slice"?,"traceparent"?}`, enough of the real event for these tests. */
+/** `{"id","source"?,"text"?,"prediction_id"?,"label"|"rating"|"retract","weight"?,"slice"?,"traceparent"?}`, enough of the real event for these tests. */
 function parse({ value }: SourceRecord, connector: string): FeedbackEvent {
   const text = new TextDecoder().decode(value)
   if (!text.startsWith('{')) throw failure('EVENT_MALFORMED', `no event: ${text}`)
@@ -250,6 +250,7 @@ function parse({ value }: SourceRecord, connector: string): FeedbackEvent {
     text: input,
     prediction_id: about,
     model,
+    weight = 1,
     slice,
     traceparent,
   } = event
@@ -265,7 +266,7 @@ function parse({ value }: SourceRecord, connector: string): FeedbackEvent {
         : rating !== undefined
           ? { kind: 'rating', rating: rating === 1 ? 1 : -1 }
           : { kind: 'retract' },
-    weight: 1,
+    weight: Number(weight),
     ...(slice !== undefined && { slice: String(slice) }),
     ...(traceparent !== undefined && { traceparent: String(traceparent) }),
   }
