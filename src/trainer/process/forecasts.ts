@@ -1,6 +1,6 @@
 /** Questions of the server to a trainer process about forgetting, each with a number and a deadline. */
 import { CodedError, type Clock } from '../../contracts/core.ts'
-import { failure } from '../../platform/errors.ts'
+import { entryOf, failure } from '../../platform/errors.ts'
 import type { ForgetRequest } from '../../versions/contract.ts'
 import type { ForgetForecast } from '../forgetting/forecast.ts'
 import type { FromTrainer, ToTrainer } from './messages.ts'
@@ -46,7 +46,10 @@ export class Forecasts {
 function forecastIn(answer: Answer | undefined, model: string): ForgetForecast {
   if (answer?.forecast !== undefined) return answer.forecast
   const { fault } = answer ?? {}
-  if (fault !== undefined) throw new CodedError(fault.code, fault.message)
+  if (fault !== undefined) {
+    const retriable = entryOf(fault.code).retriable === true
+    throw new CodedError(fault.code, fault.message, { retriable })
+  }
   const seconds = DEADLINE_MS / 1000
   throw failure('TRAINER_BUSY', `the trainer of ${model} has not answered for ${seconds} s`)
 }
