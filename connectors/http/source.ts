@@ -1,7 +1,7 @@
 /**
  * Feedback that came over HTTP, read from the daemon's own journal, where it is durable since its 202.
  *
- * The journal is the embedded topic: one partition, with offsets like Kafka's. It is polled, because a notification
+ * The journal is the embedded topic: one partition, with offsets like Kafka's. It is also polled, because a notification
  * from the server process may be lost; a poll is one indexed read.
  */
 import { CodedError, type Clock } from '../../src/contracts/core.ts'
@@ -11,7 +11,7 @@ export interface HttpSourceOptions {
   readonly name: string
   readonly journal: Journal
   readonly clock: Clock
-  /** How often to check a journal for more after its end. */
+  /** How often to check a journal for more after its end; absent = by whether it is announced. */
   readonly pollMs?: number
 }
 
@@ -20,6 +20,7 @@ export function httpSource(options: HttpSourceOptions): Source {
 }
 
 const POLL_MS = 20
+const ANNOUNCED_POLL_MS = 200
 
 class HttpSource implements Source {
   readonly name: string
@@ -51,7 +52,8 @@ class HttpSource implements Source {
     limits: { readonly records: number; readonly waitMs: number },
     signal: AbortSignal,
   ): Promise<readonly SourceRecord[]> {
-    const { clock, pollMs = POLL_MS } = this.#options
+    const { clock, journal } = this.#options
+    const { pollMs = journal.isAnnounced === true ? ANNOUNCED_POLL_MS : POLL_MS } = this.#options
     const untilMs = clock.monotonicMs() + limits.waitMs
     for (;;) {
       signal.throwIfAborted()

@@ -54,7 +54,11 @@ export async function openIntake(
     checked: 'http',
   })
   return {
-    sources: await sourcesOf(site, model, { journal: inbox.journal, leaseTerm }),
+    // The server of a daemon with both wakes its trainer.
+    sources: await sourcesOf(site, model, {
+      journal: { ...inbox.journal, isAnnounced: site.config.role === 'all' },
+      leaseTerm,
+    }),
     parse,
     predictions: predictionsOf(site, model, inbox),
     deadLetters,

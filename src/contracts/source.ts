@@ -132,6 +132,8 @@ export type OnReset = 'start' | 'end' | 'stop'
 export interface Journal {
   /** Identifies this file: another journal has another identity, and positions are not interchangeable. */
   readonly identity: string
+  /** The process that appends wakes the reader, so that it need not look often. */
+  readonly isAnnounced?: boolean
   /** Messages from offset `from` on, at most `count`, in order. Removed offsets are skipped. */
   read(from: number, count: number): readonly JournalMessage[]
   /** The offset that the next message will get. */

@@ -49,8 +49,15 @@ export function manifestText(manifest: Manifest): string {
 }
 
 export function manifestBytes(manifest: Manifest): Uint8Array {
-  return new TextEncoder().encode(`${JSON.stringify(written(manifest), null, 2)}\n`)
+  const known = bytesOfManifests.get(manifest)
+  if (known !== undefined) return known
+  const bytes = new TextEncoder().encode(`${JSON.stringify(written(manifest), null, 2)}\n`)
+  bytesOfManifests.set(manifest, bytes)
+  return bytes
 }
+
+/** A manifest is written, and then counted. */
+const bytesOfManifests = new WeakMap<Manifest, Uint8Array>()
 
 export function corrupt(version: string, file: string, why: string) {
   return failure('VERSION_CORRUPT', `${version}/${file}: ${why}`, { details: { version, file } })

@@ -18,8 +18,8 @@ export type SnapshotLimits = Pick<CheckpointLimits, 'snapshots' | 'snapshotBytes
 
 type SnapshotOf = NonNullable<Change['snapshot']>
 
-/** SQLite knows the length of a blob without reading it. */
-const SIZES = `SELECT version, weights, length(mind) AS mind, length(tensors) AS tensors FROM snapshots
+/** SQLite knows the bytes of a blob and of a text without reading them, but not the characters. */
+const SIZES = `SELECT version, weights, octet_length(mind) AS mind, length(tensors) AS tensors FROM snapshots
   JOIN states ON states.id = state JOIN weights ON weights.id = weights ORDER BY seq DESC`
 
 export class StateTables {

@@ -52,8 +52,10 @@ export function trainerView(options: TrainerViewOptions): TrainerView {
       return unlearnedHere(model ?? {}, reportOf(name, options))
     },
     reached(name, position) {
-      const there = others().find(({ replica }) => replica === position.replica)?.models[name]
-      const forwarded = there ?? intakeCounts(byName.get(name))
+      const { replica } = position
+      const there = others().find((other) => other.replica === replica)?.models[name]
+      const forwarded =
+        replica === undefined ? undefined : (there ?? intakeCounts(byName.get(name)))
       return reachedGeneration(position, reportOf(name, options), forwarded)
     },
   }
