@@ -106,7 +106,9 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
   const { url } = await server.listen(config.server)
   later.url = url
   membership?.call()
-  const supervisor = startTrainers(shared, side.models, replica)
+  const onComing = (name: string, version: string) =>
+    void side.served.find((model) => model.name === name)?.live.prepare?.(version)
+  const supervisor = startTrainers(shared, side.models, { replica, onComing })
   later.supervisor = supervisor
   const closing = new AbortController()
   // Both in parallel: the trainers save while the server answers requests in flight.

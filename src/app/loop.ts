@@ -108,6 +108,9 @@ async function loopParts(
       onPointer: (pointer) => {
         site.onPointer(model, pointer)
       },
+      onComing: (version) => {
+        site.onComing(model, version)
+      },
       engine: site.engine,
       tensors: () => site.tf.memory().numTensors,
       unknownKeys: () => unknownKeys,

@@ -5,7 +5,11 @@ import { folderOf, modelOf } from '../config/model-parts.ts'
 import type { Json } from '../contracts/core.ts'
 import { entryUrl } from '../platform/entry.ts'
 import type { TrainerStatus } from '../trainer/contract.ts'
-import { openSupervisor, type Supervisor } from '../trainer/process/supervisor.ts'
+import {
+  openSupervisor,
+  type Supervisor,
+  type SupervisorOptions,
+} from '../trainer/process/supervisor.ts'
 import { savedStatus } from '../trainer/start/saved-status.ts'
 import { unknownStatus } from '../trainer/unknown-status.ts'
 import { isByTrainer } from '../versions/routing.ts'
@@ -16,7 +20,7 @@ import type { TrainerConfig } from './trainer.ts'
 export function startTrainers(
   site: DaemonContext,
   models: readonly KnownModel[],
-  replica: string,
+  { replica, onComing }: { readonly replica: string } & Pick<SupervisorOptions, 'onComing'>,
 ): Supervisor | undefined {
   const { config, clock, log, metrics, spans } = site
   if (config.role === 'server') return undefined
@@ -30,6 +34,7 @@ export function startTrainers(
       metrics.count('trainerRestarts', {})
     },
     onSpan: (span) => spans?.add(span),
+    ...(onComing && { onComing }),
   })
   follow(supervisor, models)
   return supervisor

@@ -168,6 +168,8 @@ export interface ReportParts {
   readonly onStatus: (status: TrainerStatus) => void
   /** The trainer moved the live pointer. */
   readonly onPointer: (pointer: Routing) => void
+  /** This version is published, and will be live when the checkpoint is saved. */
+  readonly onComing?: (version: string) => void
   /** The training engine. */
   readonly engine?: string
   /** Tensors alive on it. */

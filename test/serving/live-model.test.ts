@@ -65,6 +65,24 @@ test('without a live version it is not ready, and becomes so by the first move',
   expect(live.live()?.manifest.version).toBe('v0')
 })
 
+test('a version that is coming is loaded before the pointer moves, and the swap does not read it again', async () => {
+  const registry = openFakeRegistry('m', 3)
+  const read: string[] = []
+  const load: typeof registry.load = async (version) => {
+    read.push(version)
+    return registry.load(version)
+  }
+  const { live, engine } = await openLive({ registry: { ...registry, load } })
+  await live.prepare?.('v1')
+  expect(engine.loaded).toEqual(new Set(['digest-v1']))
+  expect(live.live()).toBeUndefined()
+  await live.swap(await registry.promote('v1'))
+  expect(live.live()?.manifest.version).toBe('v1')
+  // What cannot be loaded shows at its swap.
+  await live.prepare?.('v9')
+  expect(read).toEqual(['v1', 'v9'])
+})
+
 test('a request finishes on the version it began with, which is unloaded only after it', async () => {
   const { live, registry, engine } = await openLive({ live: { idleVersions: 0 } })
   await live.swap(await registry.promote('v1'))

@@ -19,6 +19,8 @@ export interface LiveModel {
   settled(): Promise<void>
   /** Resolves when this pointer, or a later one, answers; rejects if its version cannot be loaded. */
   swap(pointer: Routing): Promise<void>
+  /** Loads a version that will be live in a moment, so that its swap is short; a failure shows at the swap. */
+  prepare?(version: string): Promise<void>
   /** Proves that a version can answer, from its bytes on disk to the engine, and keeps it warm for a while. */
   prove(version: string): Promise<Manifest>
   /** Follows the registry's pointer no longer, and unloads everything. The batcher has ended before. */

@@ -166,6 +166,15 @@ class AnsweringModel implements LiveModel {
     await this.#pointer.swap(pointer)
   }
 
+  async prepare(version: string): Promise<void> {
+    try {
+      const adapter = await this.#adapterCache.hold(version, 'urgent')
+      adapter.release()
+    } catch (err) {
+      this.#options.log.debug({ model: this.#options.model, version, err }, 'cannot be prepared')
+    }
+  }
+
   async prove(version: string): Promise<Manifest> {
     const adapter = await this.#adapterCache.prove(version)
     adapter.release()

@@ -44,6 +44,7 @@ export interface ChildParts extends ChildPlan {
   /** The status in the checkpoint of a model, until the process has reported. */
   readonly saved: (model: string) => TrainerStatus | undefined
   readonly onPointer: (model: string, pointer: Routing) => void
+  readonly onComing: (model: string, version: string) => void
   /** A status has arrived. */
   readonly onReport: (model: string) => void
   readonly onRestart: () => void
@@ -232,6 +233,7 @@ export class TrainerChild {
     this.#heardMs = this.#parts.clock.monotonicMs()
     if (message.kind === 'status') this.#hearStatus(message.status)
     else if (message.kind === 'pointer') this.#parts.onPointer(message.model, message.pointer)
+    else if (message.kind === 'coming') this.#parts.onComing(message.model, message.version)
     else if (message.kind === 'span') this.#parts.onSpan(message.span)
     else if (message.kind === 'forecast') this.#forecasts.answered(message)
     else this.#parts.log.error(message, 'a trainer process cannot continue')

@@ -44,6 +44,7 @@ export interface Hosting {
   readonly trainingMutex: TrainingMutex
   readonly onStatus: (status: TrainerStatus) => void
   readonly onPointer: (model: string, pointer: Routing) => void
+  readonly onComing: (model: string, version: string) => void
   readonly onSpan: (span: Span) => void
 }
 
@@ -68,6 +69,7 @@ export class TrainerHost {
       trainingMutex: new TrainingMutex(),
       onStatus: (status) => tell({ kind: 'status', status: this.#withLease(status) }),
       onPointer: (model, pointer) => tell({ kind: 'pointer', model, pointer }),
+      onComing: (model, version) => tell({ kind: 'coming', model, version }),
       onSpan: (span) => tell({ kind: 'span', span }),
     }
   }

@@ -27,6 +27,8 @@ export type ToTrainer =
 export type FromTrainer =
   | { readonly kind: 'status'; readonly status: TrainerStatus }
   | { readonly kind: 'pointer'; readonly model: string; readonly pointer: Routing }
+  /** The version will be live in a moment. */
+  | { readonly kind: 'coming'; readonly model: string; readonly version: string }
   /** The server sends it on: a daemon has one exporter. */
   | { readonly kind: 'span'; readonly span: Span }
   | {

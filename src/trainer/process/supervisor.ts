@@ -30,6 +30,8 @@ export interface SupervisorOptions {
   readonly onRestart?: () => void
   /** A process has finished a span of a trace. */
   readonly onSpan?: (span: Span) => void
+  /** A version was published that will be live in a moment. */
+  readonly onComing?: (model: string, version: string) => void
 }
 
 export interface TrainerReport extends TrainerStatus {
@@ -60,7 +62,7 @@ const stalledMsByDefault = 5_000
 
 export function openSupervisor(options: SupervisorOptions): Supervisor {
   const { clock, log, silenceMs = silenceMsByDefault, onRestart = () => undefined } = options
-  const { onSpan = () => undefined, waitsOf } = options
+  const { onSpan = () => undefined, onComing = () => undefined, waitsOf } = options
   const { stalledMs = () => stalledMsByDefault, saved = () => undefined } = options
   const entry = entryUrl('./process.ts', import.meta.url)
   const listeners = new Set<(model: string, pointer: Routing) => void>()
@@ -74,6 +76,7 @@ export function openSupervisor(options: SupervisorOptions): Supervisor {
         ...{ ...plan, entry, clock, log, silenceMs, stalledMs, saved },
         ...(waitsOf && { waitsOf }),
         onPointer,
+        onComing,
         onReport: (model) => {
           for (const each of waiting) each(model)
         },

@@ -138,6 +138,8 @@ export class Updater {
     const back = this.#restoringAfter(decision)
     if (back !== undefined) return this.goBack(back.version, back.reason, signal)
     this.#release(version, decision)
+    // The server loads it while the checkpoint waits for the disk.
+    if (state.progress.state.intended.at(-1)?.version === version) loop.reports.onComing?.(version)
     releaseKeptBack(state)
     await state.save(signal, version)
     await pointer.carryOut(signal)
