@@ -13,8 +13,6 @@ import { treeCpuMs } from './tree-cpu.mjs'
 
 const FASTAPI = '0.165.0'
 const PACKAGES = [`fastapi==${FASTAPI}`, 'uvicorn[standard]==0.54.0']
-/** As often as the daemon looks for a client that waits. */
-const LOOK_MS = 25
 const program = fileURLToPath(new URL('speed-freshness.py', import.meta.url))
 
 /** `kind`: head or lora. `isKept`: events and versions are on disk before they count. */
@@ -31,7 +29,7 @@ export async function openPeer(kind, { isKept }) {
   const ask = async (text) => (await http.post('/predict', { inputs: [text] })).body
   const teach = ({ text, label }) => http.post('/feedback', { text, label })
   const reached = async (version) => {
-    while ((await http.get('/version')).body.version < version) await wait(LOOK_MS)
+    while ((await http.get(`/version?reached=${version}`)).body.version < version);
   }
   return {
     facts,

@@ -149,7 +149,7 @@ def serve():
     trainer.start()
     journal = None if KEPT == "--" else Journal(os.path.join(KEPT, "events.db"))
     model, lock, served = Classifier(), threading.Lock(), 0
-    learned = model.learned()
+    learned, changed = model.learned(), threading.Condition()
     versions.recv()
 
     def follow():
@@ -160,6 +160,8 @@ def serve():
                 for name, tensor in tensors.items():
                     learned[name].copy_(torch.from_numpy(tensor))
                 served = version
+            with changed:
+                changed.notify_all()
 
     threading.Thread(target=follow, daemon=True).start()
 
@@ -176,7 +178,9 @@ def serve():
         return {**packages, "threads": torch.get_num_threads()}
 
     @app.get("/version")
-    async def version():
+    def version(reached: int = 0):
+        with changed:
+            changed.wait_for(lambda: served >= reached, timeout=30)
         return {"version": served}
 
     @app.post("/predict")
