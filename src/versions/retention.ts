@@ -46,20 +46,6 @@ export function surplusOf(
   return all.filter((each) => !kept.has(each)).map(({ version }) => version)
 }
 
-/**
- * Removing one version waits for the disk as often as removing several, so a long line removes a few at once. What is
- * above the limit of bytes goes immediately.
- */
-export function isWorthRemoving(
-  surplus: readonly string[],
-  all: Iterable<Footprint>,
-  { last, bytes = Infinity }: Retention,
-): boolean {
-  return surplus.length > last / REMOVED_TOGETHER || bytesOf(all) > bytes
-}
-
-const REMOVED_TOGETHER = 16
-
 export function bytesOf(all: Iterable<Footprint>): number {
   return [...all].reduce((sum, { bytes }) => sum + bytes, 0)
 }

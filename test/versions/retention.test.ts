@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Retention } from '../../src/versions/contract.ts'
-import { isWorthRemoving, surplusOf, type Footprint } from '../../src/versions/retention.ts'
+import { surplusOf, type Footprint } from '../../src/versions/retention.ts'
 
 const HOUR = 60 * 60 * 1000
 
@@ -76,13 +76,4 @@ test('what must stay and the newest stay, however large they are', () => {
   const all = versions(5, 1000)
   expect(kept(all, { last: 5, bytes: 1 }, ['v1'])).toEqual(['v4', 'v1'])
   expect(kept(all, { last: 5, bytes: 300 }, ['v1'])).toEqual(['v4', 'v3', 'v1'])
-})
-
-test('of a long line a few are removed together, and at once where the bytes are too many', () => {
-  const line = versions(40, 1000)
-  const surplus = (count: number) => line.slice(0, count).map((each) => each.version)
-  expect(isWorthRemoving(surplus(2), line, { last: 32 })).toBe(false)
-  expect(isWorthRemoving(surplus(3), line, { last: 32 })).toBe(true)
-  expect(isWorthRemoving(surplus(1), line, { last: 32, bytes: 1 })).toBe(true)
-  expect(isWorthRemoving(surplus(1), line, { last: 3 })).toBe(true)
 })

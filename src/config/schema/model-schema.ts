@@ -34,7 +34,7 @@ const keep = section(
       maximum: 100_000,
       default: 50,
       description:
-        'number of newest versions; a rollback to one of them also restores optimizer and replay. Up to a sixteenth more stay until they are removed together',
+        'number of newest versions; a rollback to one of them also restores optimizer and replay',
     }),
     hourly: Type.Integer({
       minimum: 0,

@@ -13,7 +13,7 @@ import type { Ledger } from './ledger.ts'
 import { listVersions, type UncheckedVersion } from './listing.ts'
 import { manifestBytes, readManifest } from '../manifest.ts'
 import { newestFirst } from '../order.ts'
-import { bytesOf, footprintOf, isWorthRemoving, surplusOf, type Footprint } from '../retention.ts'
+import { bytesOf, footprintOf, surplusOf, type Footprint } from '../retention.ts'
 import { namesOf, routedVersions } from '../routing.ts'
 import { VersionFolders } from './version-folder.ts'
 
@@ -114,9 +114,7 @@ export class Versions {
   async keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept> {
     const all = await this.#footprints()
     const stays = this.#staying(protectedVersions)
-    const surplus = surplusOf(all, retention, stays)
-    const isDue = isWorthRemoving(surplus, all, retention)
-    const removed = isDue ? await this.remove(surplus, protectedVersions) : []
+    const removed = await this.remove(surplusOf(all, retention, stays), protectedVersions)
     const left = all.filter(({ version }) => !removed.includes(version))
     return { removed, versions: left.length, bytes: bytesOf(left) }
   }
