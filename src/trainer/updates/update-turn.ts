@@ -138,7 +138,7 @@ export class UpdateTurn {
     unsaved.saved()
     unsaved.noted()
     await commit(signal)
-    await assembly.updater.tidy(signal)
+    await assembly.updater.tidy()
   }
 
   #feedbackNow(): FeedbackProgress | undefined {

@@ -296,7 +296,7 @@ export class Updater {
   }
 
   /** After an update, and when it was reported: old bytes go. A failure leaves them for the next time. */
-  async tidy(signal: AbortSignal): Promise<void> {
+  async tidy(): Promise<void> {
     if (!this.#isUntidy) return
     this.#isUntidy = false
     const { state, loop } = this.#parts
@@ -311,7 +311,8 @@ export class Updater {
       ...state.trials.versions,
       ...(reference === undefined ? [] : [reference]),
     ]
-    if (signal.aborted) return
+    // A stop waits for it, so that a run ends with the same versions wherever it is stopped (law 2).
+    if (loop.leaseTerm?.lease.signal.aborted === true) return
     try {
       const kept = await registry.keep(keep, wanted)
       state.kept = kept
