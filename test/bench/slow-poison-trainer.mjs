@@ -56,6 +56,7 @@ export async function learnStream({ tf, events, golden, test, model: settings, s
         if (state === 'idle' && lag === 0 && counts.accepted > 0)
           stop.abort(new Error('read everything'))
       },
+      onComing() {},
       onPointer: (_, { live, by, reason }) => {
         const at = loop.status().counts.accepted
         moves.push({ at, version: live.version, by, reason, timeMs: Date.now() })
