@@ -13,7 +13,10 @@ const inputs = batch.map(({ latent }) => latent)
 
 test('what is asked is answered without it', () => {
   const [one, other] = [open({ ...dropped, parameters }), open({ ...plain, parameters })]
-  expect(one.score(inputs)).toEqual(other.score(inputs))
+  const without = other.score(inputs)
+  // Its rows lie side by side, and the others end to end: the last bits differ.
+  for (const [row, logits] of one.score(inputs).entries())
+    for (const [at, logit] of logits.entries()) expect(logit).toBeCloseTo(without[row]![at]!, 5)
   one.dispose()
   other.dispose()
 })
