@@ -1,50 +1,23 @@
-/**
- * The real Hugging Face PEFT, which the tests of the exchange of adapters run against: a virtual environment in the
- * cache that all checkouts of this user share. Wanted in CI; 1.5 GB of disk.
- */
+/** The real Hugging Face PEFT, which the tests of the exchange of adapters run against. Wanted in CI; 1.5 GB of disk. */
 import { readdirSync, rmSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { SetupError } from './errors.mjs'
 import { findCompiler } from './native/compile.mjs'
 import { standIn } from './peft/cpu-torch.mjs'
-import { places as standardPlaces } from './places.mjs'
-import { makeVenv, venvPython } from './python-venv.mjs'
+import { pythonEnvironment } from './python-venv.mjs'
 
 /** Raised with anything in requirements.txt or cpu-torch.mjs. */
 export const PEFT_VERSION = '0.21.2-1'
 
-const REQUIREMENTS = join(dirname(fileURLToPath(import.meta.url)), 'peft', 'requirements.txt')
-const PROOF =
-  'import torch, transformers, peft; print(float((torch.ones(2, 2) @ torch.ones(2, 2)).sum()))'
-
-export const peftStep = {
-  name: `Hugging Face PEFT ${PEFT_VERSION} with torch, for its tests`,
-
-  done: ({ places }) => peftPython(places) !== undefined,
-
-  async run(context) {
-    const folder = folderIn(context.places)
-    await makeVenv(
-      {
-        folder,
-        requirements: REQUIREMENTS,
-        proof: PROOF,
-        finish: (work) => makeItRun(work, context),
-        code: 'SETUP_PEFT_FAILED',
-      },
-      context,
-    )
-    return folder
-  },
-}
-
-/** The interpreter that can import peft, or undefined where set-up has not fetched it. */
-export function peftPython(places = standardPlaces()) {
-  return venvPython(folderIn(places))
-}
-
-const folderIn = ({ cache }) => join(cache, `peft-${PEFT_VERSION}`)
+export const { step: peftStep, python: peftPython } = pythonEnvironment({
+  id: 'peft',
+  version: PEFT_VERSION,
+  title: `Hugging Face PEFT ${PEFT_VERSION} with torch, for its tests`,
+  proof:
+    'import torch, transformers, peft; print(float((torch.ones(2, 2) @ torch.ones(2, 2)).sum()))',
+  finish: makeItRun,
+  code: 'SETUP_PEFT_FAILED',
+})
 
 async function makeItRun(work, { places }) {
   if (process.platform !== 'linux') return

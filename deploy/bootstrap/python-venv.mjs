@@ -4,7 +4,9 @@
  */
 import { existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { SetupError } from './errors.mjs'
+import { places as standardPlaces } from './places.mjs'
 import { runTool, reasonLine } from './tool.mjs'
 import { which } from './which.mjs'
 
@@ -19,8 +21,28 @@ const PIP = [
   '--only-binary=:all:',
 ]
 
-/** `proof` is run at the end; `finish(work)` before it. A failure is the set-up error `code`. */
-export async function makeVenv({ folder, requirements, proof, finish, code }, context) {
+/**
+ * `<id>-<version>` in the cache, with the packages of `<id>/requirements.txt`: the step that makes it, and its interpreter, undefined
+ * if set-up has not made it. `proof` is Python that runs at the end, `finish(work, context)` runs before it, and a failure is the
+ * set-up error `code`.
+ */
+export function pythonEnvironment({ id, version, title, proof, finish, code }) {
+  const requirements = fileURLToPath(new URL(`${id}/requirements.txt`, import.meta.url))
+  const folderIn = ({ cache }) => join(cache, `${id}-${version}`)
+  const python = (places = standardPlaces()) => venvPython(folderIn(places))
+  const step = {
+    name: title,
+    done: ({ places }) => python(places) !== undefined,
+    async run(context) {
+      const folder = folderIn(context.places)
+      await makeVenv({ folder, requirements, proof, finish, code }, context)
+      return folder
+    },
+  }
+  return { step, python }
+}
+
+async function makeVenv({ folder, requirements, proof, finish, code }, context) {
   const python = which('python3', context.places.env)
   if (!python) throw new SetupError('SETUP_PYTHON_MISSING')
   // Kept when it is stopped: pip then passes over what is installed already.
@@ -29,13 +51,12 @@ export async function makeVenv({ folder, requirements, proof, finish, code }, co
   const tool = (command, args, doing) => run(command, args, { doing, code, ...context })
   if (!existsSync(inWork)) await tool(python, ['-m', 'venv', work], 'making the venv')
   await tool(inWork, [...PIP, '-r', requirements], 'pip install')
-  await finish?.(work)
+  await finish?.(work, context)
   await tool(inWork, ['-c', proof], 'loading it')
   renameSync(work, folder)
 }
 
-/** The interpreter of a finished environment, or undefined where set-up has not made it. */
-export function venvPython(folder) {
+function venvPython(folder) {
   const python = join(folder, 'bin', 'python')
   return existsSync(python) ? python : undefined
 }

@@ -41,7 +41,7 @@ test('an event that comes again is a duplicate, in the same body and in a later 
   expect(journal().map(({ id }) => id)).toEqual(['e-1', 'e-2'])
 })
 
-test('an event without an id is told the one it got, which has its receipt, also when it comes again', async () => {
+test('an event without an id gets one back, which has its receipt, also when it comes again', async () => {
   const { send } = await open()
   const { id: _id, ...nameless } = event('')
   const events = [event('e-1'), nameless, { ...nameless, label: 'maybe' }, { ...nameless, id: 'x' }]

@@ -4,12 +4,16 @@ import { openPolicy, type ChosenPolicy as Chosen } from '../../src/config/plugin
 import { policies } from '../../src/plugins.ts'
 import { lessons } from './events.ts'
 import { finalState } from './final-state.ts'
-import { Crash, openWorld, runToEnd, type Chaos, type World } from './world.ts'
+import { Crash, openInstantClock, openWorld, runToEnd, type Chaos, type World } from './world.ts'
 
 const rests: Chosen = { policy: 'count', every: 16, rest: '100ms' }
 
+/** Of this file alone: what a world of another file waits for starts no update here. */
+const clock = openInstantClock()
+
 function runUntil(world: World, learned: number, chaos: Chaos = () => {}, chosen = rests) {
   return runToEnd(world, {
+    clock,
     trigger: openPolicy('trigger', policies.trigger, chosen),
     chaos,
     until: ({ state, counts }) => state === 'idle' && counts.learned === learned,

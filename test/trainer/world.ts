@@ -359,7 +359,7 @@ function shakyRegistry(registry: Registry, chaos: Chaos): Registry {
 }
 
 /** Waiting takes no time, but other things happen meanwhile. */
-export const instantClock: Clock = (() => {
+export function openInstantClock(): Clock {
   let nowMs = 0
   return {
     nowMs: () => nowMs,
@@ -371,7 +371,10 @@ export const instantClock: Clock = (() => {
       signal?.throwIfAborted()
     },
   }
-})()
+}
+
+/** One for all worlds of a process: another world that waits moves it too. */
+export const instantClock = openInstantClock()
 
 export const silentLog: Logger = {
   debug: () => {},

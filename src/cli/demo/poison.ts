@@ -27,7 +27,9 @@ export async function poisonAndRollBack(
 ): Promise<{ accepted: number; accuracy: number; rollback: RolledBack }> {
   const before = await answers(daemon, 'sentiment', heldOut)
   const good = await daemon.status('sentiment')
-  progress.say(`a burst of ${poisonedEvents} flipped labels into sentiment`)
+  progress.say(
+    `a burst of ${poisonedEvents} flipped labels into sentiment, in updates of ${every}; ${waitingEvents} wait for the next`,
+  )
   const flipped = taught.slice(-poisonedEvents).map((row, index) => {
     const label = row.label === 'positive' ? 'negative' : 'positive'
     return eventOf({ ...row, label }, 'sentiment', `flipped-${index}`)

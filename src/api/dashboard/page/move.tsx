@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks'
 import type { Live } from './answers.tsx'
 import { modelPath, send, textOf } from './client.tsx'
 import { Dialog } from './dialog.tsx'
+import { Fault } from './fault.tsx'
 
 export type Move =
   /** `version` absent: a canary ends, or else the version that answered before the present one. */
@@ -141,11 +142,7 @@ export function MoveDialog({ name, move, live, onClose, onDone }: Props) {
             Learn nothing until resumed
           </label>
         )}
-        {fault !== '' && (
-          <p class="bad" role="alert">
-            {fault}
-          </p>
-        )}
+        <Fault message={fault} />
         <div class="buttons">
           <button type="button" onClick={onClose}>
             Cancel

@@ -6,6 +6,7 @@ import { share } from './format.tsx'
 import { Bar } from './quality.tsx'
 import { teach } from './teach.tsx'
 import { TryTexts } from './try-texts.tsx'
+import { Fault } from './fault.tsx'
 
 interface Answer {
   readonly id: string
@@ -63,11 +64,7 @@ function TryRow({ model }: { readonly model: Model }) {
         </label>
         <button>Predict</button>
       </form>
-      {fault !== '' && (
-        <p class="bad" role="alert">
-          {fault}
-        </p>
-      )}
+      <Fault message={fault} />
       <div aria-live="polite">
         {answer !== undefined && (
           <>

@@ -6,6 +6,7 @@ import { useState } from 'preact/hooks'
 import type { Model } from './answers.tsx'
 import { modelPath, send, textOf } from './client.tsx'
 import { teach } from './teach.tsx'
+import { Fault } from './fault.tsx'
 
 interface Written {
   readonly id: string
@@ -68,11 +69,7 @@ export function TryTexts({ model }: { readonly model: Model }) {
           </button>
         </div>
       </form>
-      {fault !== '' && (
-        <p class="bad" role="alert">
-          {fault}
-        </p>
-      )}
+      <Fault message={fault} />
       <div aria-live="polite">
         {answered?.predictions.map(({ id, text }) => (
           <p key={id} class="written">
