@@ -2,10 +2,11 @@
  * A closed form that can forget: linear discriminants from class means and one covariance, as in `slda`, with sums that
  * fade, and with the shares of the classes in them as prior.
  *
- *   n, s, G ← λ·(n, s, G) + the example      Λ = ((1 − ε)·Σ + ε·tr(Σ)/d·I)⁻¹      ε = d / (n + d)
+ *   n, s, G ← λ·(n, s, G) + the example      Λ = ((1 − ε)·Σ + max(ε·tr(Σ)/d, δ·tr(G)/n)·I)⁻¹      ε = d / (n + d)
  *   z_c = β·(w_c·x − ½ μ_c·Λ·μ_c + log n_c)      w_c = Λ·μ_c
  *
- * λ = 1 keeps everything. β is fitted to answers on examples that were not learned yet (nn/temperature.ts).
+ * λ = 1 keeps everything. δ is above the rounding error of the sums: Σ is what is left of G after the means, which is
+ * little where embeddings are nearly equal. β is fitted to answers on examples that were not learned yet (nn/temperature.ts).
  */
 import { solve, startOf } from '../adapters/closed-form/cholesky.ts'
 import { classMeans, halfNorms } from '../adapters/closed-form/class-means.ts'
@@ -19,6 +20,8 @@ const FIRST = { inverse: 1, memory: 1000 }
 /** The bias of a class that the sums have not met or have forgotten: it is never the answer. */
 const UNSEEN = -1e4
 const FORGOTTEN = 1e-4
+/** δ, as a part of the usual |x|². */
+const ROUNDING = 1e-5
 
 export interface SolvedHead {
   /** [outputs][width] and [outputs], at the present temperature. */
@@ -95,8 +98,9 @@ export class Discriminant {
     const width = this.#width
     const total = sums.counts.reduce((sum, count) => sum + count, 0)
     const means = classMeans(sums)
+    const least = (ROUNDING * trace(sums.moments, width)) / total
     const within = covariance(sums, means, total)
-    shrink(within, width, width / (total + width))
+    shrink(within, width, { epsilon: width / (total + width), least })
     const own = means.slice()
     solve(within, width, own)
     const halves = halfNorms(own, means, width)
@@ -130,14 +134,24 @@ function covariance(
   return triangle
 }
 
-/** (1 − ε)·Σ + ε·tr(Σ)/d·I, in place. */
-function shrink(triangle: Float64Array, width: number, epsilon: number): void {
-  let trace = 0
-  for (let row = 0; row < width; row += 1) trace += triangle[startOf(row + 1) - 1] ?? 0
-  const mean = Math.max(trace / width, 1e-6)
+/** (1 − ε)·Σ + max(ε·tr(Σ)/d, least)·I, in place. */
+function shrink(
+  triangle: Float64Array,
+  width: number,
+  { epsilon, least }: { readonly epsilon: number; readonly least: number },
+): void {
+  const mean = Math.max(trace(triangle, width) / width, 1e-6)
+  const added = Math.max(epsilon * mean, least)
   for (let at = 0; at < triangle.length; at += 1) triangle[at] = (1 - epsilon) * (triangle[at] ?? 0)
   for (let row = 0; row < width; row += 1) {
     const at = startOf(row + 1) - 1
-    triangle[at] = (triangle[at] ?? 0) + epsilon * mean
+    triangle[at] = (triangle[at] ?? 0) + added
   }
+}
+
+/** Of a lower triangle, packed row by row. */
+function trace(triangle: ArrayLike<number>, width: number): number {
+  let sum = 0
+  for (let row = 0; row < width; row += 1) sum += triangle[startOf(row + 1) - 1] ?? 0
+  return sum
 }
