@@ -24,7 +24,7 @@ const adapter = '{ rank: 2, alpha: 5, tail_layers: all, target_modules: [query, 
 const learning = ', trigger: { every: 4 }, train: { epochs: 5 }'
 const waiting = { timeout: 60_000, interval: 100 }
 
-const from = casesOfPeft()
+const from = casesOfPeft('list')
 
 interface Daemon {
   readonly child: ChildProcess

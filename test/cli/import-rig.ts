@@ -37,14 +37,14 @@ function needsPeft(context: TestContext): void {
 
 /**
  * Adapters that PEFT trains for the tests of this file, which are skipped where it is not installed. Answers the folder of a
- * case by its name, once tests run.
+ * case by its name, once tests run. `names` are all that the file needs; without, every case.
  */
-export function casesOfPeft(): (name: string) => string {
+export function casesOfPeft(...names: readonly string[]): (name: string) => string {
   let folder = ''
   beforeAll(async () => {
     if (peftPython() === undefined) return
     folder = mkdtempSync(join(tmpdir(), 'antikythera-peft-'))
-    await peft('train', folder)
+    await peft('train', folder, ...names)
   }, 300_000)
   afterAll(() => {
     if (folder !== '') rmSync(folder, { recursive: true })

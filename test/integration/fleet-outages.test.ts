@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { startKafkaBroker } from '../../src/cli/services/kafka-broker.ts'
-import { kafkaForTest, makeTopic, needsKafka, produce } from '../services/kafka.ts'
+import { kafkaForTest, makeTopic, needsKafka, produce, sharedKafka } from '../services/kafka.ts'
 import {
   ask,
   detach,
@@ -95,7 +95,7 @@ test('a broker that is killed and comes back', timeout, async (context) => {
 test('Redis killed, emptied, and replaced by a replica that lags', timeout, async (context) => {
   needsKafka(context)
   needsRedis(context)
-  const { brokers } = await kafkaForTest()
+  const brokers = await sharedKafka()
   const topic = await makeTopic(brokers)
   let redis = await redisForTest()
   const fleet = await startedFleet({ brokers, topics: [topic], redisUrl: redis.url })

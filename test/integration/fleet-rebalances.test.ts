@@ -7,7 +7,16 @@ import { expect, test } from 'vitest'
 import { openRandom } from '../../src/platform/random.ts'
 import { administer, kafkaClient, produce } from '../services/kafka.ts'
 import { latestOf } from './fleet-state.ts'
-import { acceptedBy, type Fleet, isFull, lessons, sleep, startFleet, until } from './fleet-world.ts'
+import {
+  acceptedBy,
+  type Fleet,
+  groupOf,
+  isFull,
+  lessons,
+  sleep,
+  startFleet,
+  until,
+} from './fleet-world.ts'
 
 const EVENTS = isFull ? 50_000 : 4000
 const REBALANCES = isFull ? 50 : 6
@@ -39,7 +48,7 @@ test(
     await until(async () => (await acceptedBy(fleet)) >= EVENTS, 200)
     await fleet.stop()
     const committed = await administer(brokers, (admin) =>
-      admin.fetchOffsets({ groupId: 'antikythera.m', topics: [topic] }),
+      admin.fetchOffsets({ groupId: groupOf([topic]), topics: [topic] }),
     )
     const { ids, positions } = latestOf(fleet.names.map((name) => join(fleet.folder, name)))
     expect(ids).toEqual({ count: EVENTS, distinct: EVENTS })
@@ -51,7 +60,7 @@ test(
 
 /** Reads nothing and commits nothing, but takes partitions while it is there. */
 async function strangerIn(brokers: readonly string[], topic: string, forMs: number): Promise<void> {
-  const stranger = kafkaClient(brokers).consumer({ groupId: 'antikythera.m' })
+  const stranger = kafkaClient(brokers).consumer({ groupId: groupOf([topic]) })
   await stranger.connect()
   await stranger.subscribe({ topics: [topic] })
   const joined = new Promise((resolve) => {

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { onTestFinished, type TestContext } from 'vitest'
 import { startReplica, type Replica } from '../../src/cli/services/replica.ts'
 import { scratchFolder } from '../scratch-folder.ts'
-import { kafkaForTest, makeTopic, needsKafka, type KafkaBroker } from '../services/kafka.ts'
+import { makeTopic, needsKafka, sharedKafka, type KafkaBroker } from '../services/kafka.ts'
 import { needsRedis, redisForTest, type RedisServer } from '../services/redis.ts'
 
 /** `ANTIKYTHERA_FAULTS=full`: the numbers of the README; otherwise what fits into every run of the tests. */
@@ -24,7 +24,7 @@ export interface FleetOptions {
   readonly every?: number
 }
 
-/** A new topic on a real broker, an empty Redis, and these daemons on them. */
+/** A new topic on the real broker of this run, an empty Redis, and these daemons on them. */
 export async function startFleet(
   context: TestContext,
   names: readonly string[],
@@ -32,7 +32,7 @@ export async function startFleet(
 ) {
   needsKafka(context)
   needsRedis(context)
-  const { brokers } = await kafkaForTest()
+  const brokers = await sharedKafka()
   const { partitions, ...rest } = options
   const topic = await makeTopic(brokers, partitions)
   const { url: redisUrl } = await redisForTest()
@@ -152,10 +152,15 @@ function configOf(options: FleetOptions, name: string, folder: string): object {
         replay: { policy: 'reservoir', capacity: 200 },
         trigger: { policy: 'count', every, rest: 0 },
         keep: { last: 5, hourly: 0, daily: 0 },
-        sources: [{ kafka: { brokers, topics } }],
+        sources: [{ kafka: { brokers, topics, group: groupOf(topics) } }],
       },
     },
   }
+}
+
+/** Other fleets are on the same broker: each has a group of its own. */
+export function groupOf(topics: readonly string[]): string {
+  return `antikythera.${topics.join('.')}`
 }
 
 /** What the replica that has read most has accepted. */
@@ -176,6 +181,9 @@ export function lessons(count: number, from = 0): string[] {
   return Array.from({ length: count }, (_, at) => lesson(from + at))
 }
 
+/** Often enough to meet every gap of a swap or an outage; the pauses leave the cores to the fleet, and to other tests. */
+const ASK_EVERY_MS = isFull ? 10 : 30
+
 /** Asks every replica all the time, those that are `up`. */
 export function startAsking(fleet: Fleet, isUp: (name: string) => boolean = () => true) {
   const stopped = new AbortController()
@@ -187,7 +195,7 @@ export function startAsking(fleet: Fleet, isUp: (name: string) => boolean = () =
         if (status === 200) told.answered += 1
         else if (isUp(name)) told.failures.push(`${name} ${status}`)
       }
-      await sleep(10)
+      await sleep(ASK_EVERY_MS)
     }
   })()
   return {
@@ -205,7 +213,7 @@ export async function sleep(ms: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, ms))
 }
 
-export async function until(truth: () => Promise<boolean> | boolean, everyMs = 50): Promise<void> {
+export async function until(truth: () => Promise<boolean> | boolean, everyMs = 100): Promise<void> {
   for (;;) {
     const isTrue = await Promise.resolve()
       .then(truth)

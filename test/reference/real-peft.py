@@ -1,8 +1,8 @@
 """
 The other side of the exchange of adapters, for tests that run against the real Hugging Face PEFT:
 
-    python real-peft.py train FOLDER      trains adapters on tiny-bert/half in several ways, as users write them
-    python real-peft.py open ADAPTER      opens an adapter of ours
+    python real-peft.py train FOLDER [CASE …]      trains adapters on tiny-bert/half in several ways, as users write them
+    python real-peft.py open ADAPTER               opens an adapter of ours
 
 `train` writes FOLDER/<case>, as `save_pretrained` leaves it, and FOLDER/<case>.json: for each text its embedding at unit
 length under the adapter and, where the case trained a classifier, its logits. Both are computed after the folder was opened
@@ -173,6 +173,6 @@ if __name__ == "__main__":
         model = opened(folder)
         print(json.dumps(rows_of(lambda ids: embed(model, ids))))
     else:
-        for name, make in CASES.items():
-            rows = make(folder / name)
+        for name in sys.argv[3:] or CASES:
+            rows = CASES[name](folder / name)
             (folder / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
