@@ -39,7 +39,11 @@ export function randomFrom(snapshot: string): Random {
 }
 
 function xoshiro128(state: Uint32Array): number {
-  const [s0 = 0, s1 = 0, s2 = 0, s3 = 0] = state
+  // By index: to destructure a typed array takes twice as long as the arithmetic.
+  const s0 = state[0] ?? 0
+  const s1 = state[1] ?? 0
+  const s2 = state[2] ?? 0
+  const s3 = state[3] ?? 0
   const result = Math.imul(rotateLeft(Math.imul(s1, 5), 7), 9) >>> 0
   const t2 = s2 ^ s0
   const t3 = s3 ^ s1

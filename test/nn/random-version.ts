@@ -5,6 +5,7 @@ import { identityOf } from '../../src/adapters/base-identity.ts'
 import type { Random, Tensor } from '../../src/contracts/core.ts'
 import type { TaskFacts } from '../../src/contracts/example.ts'
 import type { Version } from '../../src/versions/contract.ts'
+import { drawn } from '../drawn.ts'
 
 export function randomVersion(
   plan: AdapterPlan & { readonly labels?: readonly string[]; readonly facts?: TaskFacts },
@@ -12,8 +13,7 @@ export function randomVersion(
 ): Version {
   const draw = (shape: readonly number[]): Tensor => {
     const length = shape.reduce((product, size) => product * size, 1)
-    const data = Float32Array.from({ length }, () => random.normal() * 0.1)
-    return { shape, data }
+    return { shape, data: drawn(length, random, 0.1) }
   }
   const parameters = specsOf(plan).map(({ name, shape }) => [name, draw(shape)] as const)
   return {

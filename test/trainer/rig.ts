@@ -19,6 +19,7 @@ import type { LabelTarget } from '../../src/tasks/classification/target.ts'
 import { BaseTensors } from '../../src/optim/base-tensors.ts'
 import { openTrainable, type TrainableParts } from '../../src/optim/step.ts'
 import { nameOf } from '../adapters/name-of.ts'
+import { drawn } from '../drawn.ts'
 import { labelledPlan, type LabelledPlan } from '../tasks/labelled-plan.ts'
 
 export const { tf } = await openTensorFlow()
@@ -121,5 +122,5 @@ export function bytesOf(tensors: Tensors): string[] {
 
 function draw(shape: readonly number[], random: Random, size: number): Tensor {
   const length = shape.reduce((product, size) => product * size, 1)
-  return { shape, data: Float32Array.from({ length }, () => random.normal() * size) }
+  return { shape, data: drawn(length, random, size) }
 }
