@@ -1,6 +1,6 @@
 /**
- * A model that has learned for weeks, in seconds: real stores on disk around the smallest learner, with limits a hundredth of
- * the usual ones. Every file must have reached the size at which it stays.
+ * A model that has learned for weeks, in seconds: real stores on disk around the smallest learner, with limits a two-hundredth
+ * of the usual ones. Every file must have reached the size at which it stays.
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import Database from 'libsql'
@@ -25,10 +25,12 @@ import { openWorld, partsIn, silentLog } from '../trainer/world.ts'
 
 const stores = ['state', 'inbox', 'registry', 'dead-letters'] as const
 const ROUNDS = 20
-const EVENTS = 10_000
-const BODY = 1000
+const EVENTS = 5000
+const BODY = 500
+/** Of each body, so many events are about a prediction. */
+const SERVED = 25
 
-test('200,000 events later every store has levelled off', { timeout: 240_000 }, async () => {
+test('100,000 events later every store has levelled off', { timeout: 240_000 }, async () => {
   const { folder, round } = await openModel()
   const sizes: Readonly<Record<string, number>>[] = []
   for (let number = 0; number < ROUNDS; number += 1) {
@@ -64,9 +66,9 @@ async function openModel() {
   const inboxPath = join(folder, 'inbox.db')
   const bounds = { unreadEvents: 2 * EVENTS, seenEvents: EVENTS, retentionMs: 1000, clock }
   const inbox = openInbox(inboxPath, bounds)
-  const served = { count: 1e9, bytes: 100_000, retentionMs: 1e12, clock: systemClock }
+  const served = { count: 1e9, bytes: 50_000, retentionMs: 1e12, clock: systemClock }
   const predictions = openPredictionTable(inboxPath, served)
-  const letters = openDeadLetters(join(folder, 'dead-letters.db'), { count: 1e9, bytes: 10_000 })
+  const letters = openDeadLetters(join(folder, 'dead-letters.db'), { count: 1e9, bytes: 5000 })
   const reader = openInboxReader(inboxPath)
   const world = openWorld({})
   onTestFinished(async () => {
@@ -81,7 +83,7 @@ async function openModel() {
   async function round(number: number): Promise<void> {
     for (let from = 0; from < EVENTS; from += BODY) {
       const ids = Array.from({ length: BODY }, (_, at) => number * EVENTS + from + at)
-      predictions.write(ids.slice(0, 50).map((id) => rowOf(servedAs(id))))
+      predictions.write(ids.slice(0, SERVED).map((id) => rowOf(servedAs(id))))
       timeMs += 100
       await inbox.append(ids.map((id) => ({ source: 's', id: String(id), bytes: bytesOf(id) })))
     }
@@ -107,7 +109,10 @@ async function openModel() {
   return { folder, round }
 }
 
-const limits = { records: 512, waitingJoins: 50, waitingEvents: 1000, seenEvents: 5000 }
+const limits = {
+  ...{ records: 512, waitingJoins: 25, waitingEvents: 500, seenEvents: 2500 },
+  eventLog: { events: 2500, bytes: 1e6 },
+}
 
 const servedAs = (id: number) => ({
   ...{ id: `p-${id}`, version: 'v1', answer: 'no', timeMs: id },
@@ -118,7 +123,7 @@ const servedAs = (id: number) => ({
 function bytesOf(id: number): Uint8Array {
   const label = id % 3 === 0 ? 'yes' : 'no'
   const about = id % 100 === 2 ? { prediction_id: `never-${id}` } : { text: `event ${id}` }
-  const served = id % BODY < 50 && id % 10 === 5 ? { prediction_id: `p-${id}` } : about
+  const served = id % BODY < SERVED && id % 10 === 5 ? { prediction_id: `p-${id}` } : about
   const text =
     id % 100 === 1 ? `no event ${id}` : JSON.stringify({ id, source: 's', label, ...served })
   return new TextEncoder().encode(text)
