@@ -3,6 +3,7 @@ import { afterAll, expect, test } from 'vitest'
 import { freshAdapter } from '../../src/adapters/adapter.ts'
 import { cutOf } from '../../src/adapters/target-modules.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
+import type { Latent } from '../../src/contracts/network.ts'
 import type { Example, Score } from '../../src/contracts/example.ts'
 import { openKnnEngine } from '../../src/learner/knn-engine.ts'
 import { Learner } from '../../src/learner/learner.ts'
@@ -41,6 +42,8 @@ function finish<Result>(story: LatentRequests<Result>): Result {
   return next.value
 }
 
+let embedded = 0
+
 /** The rates are so small that the adapter stays as it was. */
 function openLearner(): Learner {
   const { task, head } = plan
@@ -52,7 +55,12 @@ function openLearner(): Learner {
     regularizer: openPolicy('regularizer', policies.regularizer, { policy: 'none' }),
   })
   const policy = openPolicy('memory', policies.memory, { policy: 'mixture' })
-  const engine = openKnnEngine({ tf, base: bert, baseTensors, cut })
+  const opened = openKnnEngine({ tf, base: bert, baseTensors, cut })
+  const embed = (latent: Latent) => {
+    embedded += 1
+    return opened.embed(latent)
+  }
+  const engine = { ...opened, embed }
   const compared = openComparedEngine(bert, engine)
   return new Learner({
     ...{ task, trainable, freshParameters: parameters, chance: openRandom(1, 'trigger') },
@@ -80,6 +88,10 @@ test('a mixture is right where its adapter alone is wrong, on the way and afterw
   expect(adapter).toBeGreaterThan(examples.length / 4)
   expect(errors(together)).toBeLessThan(2)
   expect(learner.scores.accuracy).toBeGreaterThan(0.85)
+})
+
+test('an example is embedded once to be tested, stored, learned and tested again', () => {
+  expect(embedded).toBe(examples.length)
 })
 
 test('a version of it answers in the server as in the trainer', async () => {

@@ -7,7 +7,7 @@ const width = 24
 
 /** Near one vector of length 1; classes differ in their first number by `apart`. */
 function nearlyEqual(count: number, apart: number, noise: number) {
-  const random = openRandom(1, 'alike')
+  const random = openRandom(1, 'nearly equal')
   return Array.from({ length: count }, (_, at) => {
     const column = at % 2
     const x = Float32Array.from({ length: width }, () => width ** -0.5 + noise * random.normal())

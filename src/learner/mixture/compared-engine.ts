@@ -31,7 +31,7 @@ export function openComparedEngine(
   if (compared === undefined)
     return {
       ...{ width, squareLength: 1 },
-      keep: embed,
+      keep: onceFor(embed),
       place: (kept) => kept,
       statisticsOf: () => new Map(),
     }
@@ -60,6 +60,16 @@ export function openComparedEngine(
       })
     },
     statisticsOf,
+  }
+}
+
+/** An example is tested and then learned, and an embedding is a forward pass of the tail. */
+function onceFor(embed: KnnEngine['embed']): KnnEngine['embed'] {
+  const known = new WeakMap<Latent, Float32Array>()
+  return (latent) => {
+    const found = known.get(latent) ?? embed(latent)
+    known.set(latent, found)
+    return found
   }
 }
 
