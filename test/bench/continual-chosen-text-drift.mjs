@@ -10,6 +10,8 @@ import { peerRun, peerSettings } from './text-drift-peers.mjs'
 import { domainStream } from './text-drift-stream.mjs'
 
 const SITES = ['amazon', 'imdb', 'yelp']
+/** The order of the report, on the sentences of development. */
+const reported = { sites: ['yelp', 'amazon', 'imdb'] }
 
 const lora = (adapter) => ({ adapter: { method: 'lora', ...adapter } })
 const deep = lora({ tail_layers: 'all' })
@@ -22,11 +24,29 @@ export const candidates = {
     '2 layers, averaged 0.9': { ...top, ...averaged(0.9) },
     '2 layers, averaged 0.95': { ...top, ...averaged(0.95) },
     '2 layers, averaged 0.9, a step at rest': { ...top, ...averaged(0.9, { rest_steps: 1 }) },
+    '2 layers, mixture': { ...top, memory: { policy: 'mixture' } },
     '4 layers': lora({ tail_layers: 4 }),
     'all 6 layers': deep,
     'all 6 layers, averaged 0.9': { ...deep, ...averaged(0.9) },
     'all 6 layers, averaged 0.95': { ...deep, ...averaged(0.95) },
     'all 6 layers, averaged 0.9, two passes': { ...deep, ...averaged(0.9, { epochs: 2 }) },
+    'yelp first, all 6 layers': { ...reported, ...deep },
+    'yelp first, all 6 layers, averaged 0.95': { ...reported, ...deep, ...averaged(0.95) },
+    'yelp first, all 6 layers, averaged 0.95, 32 replayed': {
+      ...reported,
+      ...deep,
+      ...averaged(0.95, { replay_batch: 32 }),
+    },
+    'yelp first, all 6 layers, averaged 0.95, rate 0.0005': {
+      ...reported,
+      ...deep,
+      ...averaged(0.95, { learning_rate: 0.0005 }),
+    },
+    'yelp first, query and value of all 6 layers, averaged 0.95': {
+      ...reported,
+      ...lora({ tail_layers: 'all', target_modules: ['query', 'value'] }),
+      ...averaged(0.95),
+    },
   },
   'use-lite': {
     'both layers': top,
@@ -39,16 +59,18 @@ export async function measure({ seeds, run }) {
   const { tf } = await openTensorFlow({ threads: 1 })
   const found = new Map()
   for (const seed of seeds.slice(0, 3)) {
-    const parts = domainStream(SITES, seed, { isDevelopment: true })
+    const streamOf = (sites) => domainStream(sites, seed, { isDevelopment: true })
+    const parts = streamOf(SITES)
     const measured = async (name, settings, work) => {
       const figures = await run(`${name} · seed ${seed}`, settings, work)
       if (figures !== undefined) found.set(name, [...(found.get(name) ?? []), figures])
     }
     for (const [base, choose] of Object.entries(bases))
-      for (const [way, settings] of Object.entries(candidates[base])) {
+      for (const [way, { sites, ...settings }] of Object.entries(candidates[base])) {
         const model = configOf(choose(), settings)
+        const own = sites ? streamOf(sites) : parts
         await measured(`${base} · ${way}`, learning(model), async () =>
-          domainRun({ tf, whole: await openBase(model.base), model, seed, parts }),
+          domainRun({ tf, whole: await openBase(model.base), model, seed, parts: own }),
         )
       }
     await measured('MiniLM · torch + peft', peerSettings, () => peerRun('lora', parts, seed))
