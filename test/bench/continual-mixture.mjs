@@ -69,7 +69,7 @@ function tableOf(runs) {
     runs.filter(({ name }) => name.startsWith(`${stream} · ${method} · seed`))
   const methods = [...Object.keys(ours), ...river]
   return {
-    columns: ['method', ...names, 'examples/s'],
+    columns: ['method', ...names, 'examples/s of CPU'],
     rows: methods.map((method) => {
       const all = names.map((stream) => of(stream, method).map(({ figures }) => figures))
       const cells = all.map((figures) =>
@@ -79,6 +79,6 @@ function tableOf(runs) {
       const speed = speeds.length === 0 ? '' : Math.round(mean(speeds))
       return [river.includes(method) ? `River \`${method}\`` : method, ...cells, speed]
     }),
-    note: `Prequential accuracy in %, an update for each event; one seed, none of those that settings were chosen with. River ${RIVER_VERSION} with its own defaults, in the same run. Examples a second on one core of a busy machine, the mean over the streams.`,
+    note: `Prequential accuracy in %, an update for each event; one seed, none of those that settings were chosen with. River ${RIVER_VERSION} with its own defaults, in the same run. Speeds are means over the streams, on one core of a busy machine.`,
   }
 }

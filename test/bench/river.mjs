@@ -11,7 +11,7 @@ export const RIVER_VERSION = '0.26.1'
 
 const program = fileURLToPath(new URL('river-stream.py', import.meta.url))
 
-/** Accuracy, test then train, and examples a second of one classifier on one stream. */
+/** Accuracy, test then train, and examples a second of CPU of one classifier on one stream. */
 export async function riverOn(model, path, seed) {
   const output = await python([program, model, path, String(seed)])
   const { accuracy, per_second: perSecond } = JSON.parse(output.trim().split('\n').at(-1))

@@ -12,6 +12,7 @@ import { BaseTensors } from '../../dist/src/optim/base-tensors.js'
 import { openTrainable } from '../../dist/src/optim/step.js'
 import { openComparedEngine } from '../../dist/src/learner/mixture/compared-engine.js'
 import { openKnnEngine } from '../../dist/src/learner/knn-engine.js'
+import { cpuTime } from './figures.mjs'
 import { openLearner } from './learner.mjs'
 import { classificationOf, labelled } from './task.mjs'
 
@@ -26,14 +27,15 @@ export function modelFor(size, { features = {}, ...settings } = {}) {
   return parseConfig(JSON.stringify({ models: { m: model } }), '/').models.m
 }
 
-/** Accuracy of each answer before its label was learned; a version for each update, as the daemon would make it. */
+/** Accuracy of each answer before its label was learned; a version for each update, as the daemon would make it. Examples a
+ * second of CPU. */
 export async function prequential(rows, { tf, settings, seed, limit = 1024 }) {
   const model = modelFor(rows[0].features.length, settings)
   const base = await openBase(model.base)
   const trunk = await openTrunkEngine(base, 0)
   const { learner } = openTabularLearner(model, base, { tf, seed, limit })
   let updates = 0
-  const started = performance.now()
+  const cpuMs = cpuTime()
   for (const [at, { features, label }] of rows.entries()) {
     const encoded = base.encode({ kind: 'features', features }, 0)
     const example = labelled(`stream\0${at}`, encoded, label)
@@ -44,7 +46,7 @@ export async function prequential(rows, { tf, settings, seed, limit = 1024 }) {
     for (let next = told.next(); next.done !== true;) next = told.next(latentsOf(next.value))
     updates += 1
   }
-  const seconds = (performance.now() - started) / 1000
+  const seconds = cpuMs() / 1000
   const { accuracy, count } = learner.scores
   await trunk.close()
   return {
