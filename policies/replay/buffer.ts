@@ -32,6 +32,28 @@ interface BufferState {
   readonly gone: readonly (readonly [string, number])[]
 }
 
+/** Below so many places a list is searched in less time than a set. */
+const FEW = 64
+
+/** `count` different places below `size`: Bentley & Floyd (1987), "A sample of brilliance", CACM 30(9). */
+function placesIn(size: number, count: number, random: Random): Iterable<number> {
+  const first = Math.max(0, size - count)
+  if (size - first > FEW) {
+    const places = new Set<number>()
+    for (let last = first; last < size; last += 1) {
+      const place = random.below(last + 1)
+      places.add(places.has(place) ? last : place)
+    }
+    return places
+  }
+  const places: number[] = []
+  for (let last = first; last < size; last += 1) {
+    const place = random.below(last + 1)
+    places.push(places.includes(place) ? last : place)
+  }
+  return places
+}
+
 /** Marks take few digits of a checkpoint, and two are hardly ever equal. */
 const MARKS = 2 ** 32
 
@@ -67,11 +89,7 @@ class Buffer implements Replay {
 
   draw(count: number, random: Random, without: readonly string[] = []): readonly ExampleKey[] {
     const keys = this.#keysWithout(without)
-    const places = new Set<number>()
-    for (let last = Math.max(0, keys.length - count); last < keys.length; last += 1) {
-      const place = random.below(last + 1)
-      places.add(places.has(place) ? last : place)
-    }
+    const places = placesIn(keys.length, count, random)
     // Drawn for every step: `flatMap` would take several times as long.
     const drawn: ExampleKey[] = []
     for (const place of places) {

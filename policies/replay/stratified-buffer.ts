@@ -22,6 +22,9 @@ interface Load {
   bytes: number
 }
 
+/** The name of the stratum where there is one for all. */
+const THE_ONE = JSON.stringify(['', ''])
+
 export class StratifiedBuffer {
   readonly #by: { readonly stratum: boolean; readonly source: boolean }
   readonly #keys: ExampleKey[] = []
@@ -66,6 +69,7 @@ export class StratifiedBuffer {
 
   /** The name of the stratum of an item. */
   groupOf({ stratum, source }: Pick<ReplayItem, 'stratum' | 'source'>): string {
+    if (!this.#by.stratum && !this.#by.source) return THE_ONE
     return JSON.stringify([this.#by.stratum ? stratum : '', this.#by.source ? source : ''])
   }
 

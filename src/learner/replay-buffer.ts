@@ -39,6 +39,10 @@ export class ReplayBuffer {
     return [...this.#examples.values()]
   }
 
+  get size(): number {
+    return this.#examples.size
+  }
+
   get rehearsal(): Rehearsal {
     return this.#parts.replay.rehearsal ?? {}
   }

@@ -61,7 +61,8 @@ export class ClassMoments implements ClassSums {
   fade(factor: number, least: number): void {
     for (const sums of [this.counts, this.sums, this.moments])
       for (let at = 0; at < sums.length; at += 1) sums[at] = factor * (sums[at] ?? 0)
-    for (const [column, count] of this.counts.entries()) {
+    for (let column = 0; column < this.counts.length; column += 1) {
+      const count = this.counts[column] ?? 0
       if (count === 0 || count >= least) continue
       this.counts[column] = 0
       this.sums.fill(0, column * this.width, (column + 1) * this.width)
@@ -78,7 +79,10 @@ export class ClassMoments implements ClassSums {
 
   /** Those classes alone that have been seen, by their place. */
   get seen(): readonly number[] {
-    return [...this.counts.keys()].filter((column) => (this.counts[column] ?? 0) > 0)
+    const seen: number[] = []
+    for (let column = 0; column < this.counts.length; column += 1)
+      if ((this.counts[column] ?? 0) > 0) seen.push(column)
+    return seen
   }
 
   of(classes: readonly number[]): ClassSums {

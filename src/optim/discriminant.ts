@@ -84,7 +84,8 @@ export class Discriminant {
     const known = this.#known()
     const right = known.indexOf(column)
     if (known.length < 2 || right < 0) return
-    const among = Float32Array.from(known, (at) => logits[at] ?? 0)
+    const among = new Float32Array(known.length)
+    for (let at = 0; at < known.length; at += 1) among[at] = logits[known[at] ?? 0] ?? 0
     this.#temperature.observe(among, right, weight)
   }
 

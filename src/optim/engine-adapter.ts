@@ -14,7 +14,7 @@ import type { Compiling } from './compiled-network.ts'
 import { openCompiledPass } from './compiled-pass.ts'
 import { eagerPass, type Named, type Pass, type PassParts } from './eager-pass.ts'
 import { lengthGroups } from './length-groups.ts'
-import type { OutputLoss } from './loss.ts'
+import type { OutputGradient, OutputLoss } from './loss.ts'
 
 interface EngineParts extends PassParts {
   /** Absent = eager. */
@@ -33,20 +33,35 @@ export interface AdapterEngine {
   logitsWith(parameters: Tensors, rows: readonly Latent[]): readonly Float32Array[]
   /** For rows of texts, with these weights or the present ones: KL to the base per token. */
   divergences?(rows: readonly Latent[], parameters?: Tensors): readonly number[]
-  /** The loss of the batch, and its gradient for every parameter that learns by gradients. `seed` is that of dropout. */
-  gradients(rows: readonly TrainRow[], lossOf: LossOf, seed: string): Gradients
+  /**
+   * The loss of the batch, and its gradient for every parameter that learns by gradients. `seed` is that of dropout.
+   * `needsLogits`: false if nobody reads them.
+   */
+  gradients(
+    rows: readonly TrainRow[],
+    lossOf: LossOf,
+    seed: string,
+    needsLogits?: boolean,
+  ): Gradients
   dispose(): void
 }
 
 export interface Gradients {
   readonly loss: number
   readonly gradients: ReadonlyMap<string, Float32Array>
-  /** The logits of each row, from the forward pass. */
+  /** The logits of each row, from the forward pass; maybe none if nobody needs them. */
   readonly logits: readonly Float32Array[]
 }
 
-/** The loss of some rows of the step, from the outputs of each. */
-export type LossOf = (rows: readonly TrainRow[], outputs: readonly Float32Array[]) => OutputLoss
+/**
+ * The loss of some rows of the step, from the outputs of each, which change with the next pass. `into`: room for the
+ * gradient, full of zeros.
+ */
+export type LossOf = (
+  rows: readonly TrainRow[],
+  outputs: readonly Float32Array[],
+  into?: OutputGradient,
+) => OutputLoss
 
 export class EngineAdapter implements AdapterEngine {
   readonly #parts: EngineParts

@@ -6,6 +6,9 @@ import { keepAt, OFFSET } from './averaging.ts'
 import { BETA1, BETA2, EPSILON, type Optimizer } from './optimizer.ts'
 import type { Weights } from './weights.ts'
 
+const { adam, adamAveraged, sgd, sgdAveraged } = kernels
+const { momentum: withMomentum, momentumAveraged: withMomentumAveraged } = kernels
+
 /** Addresses of the weights, their gradient and the optimizer's slots, and how many numbers there are in whole vectors. */
 export interface KernelPlace {
   readonly at: number
@@ -101,17 +104,17 @@ export class KernelRule {
       const corrected = rate / this.#correction
       const inverse = this.#inverse
       // prettier-ignore
-      if (keep < 0) kernels.adam(at, gradientAt, first, second, padded, scale, shrink, corrected, BETA1, REST1, BETA2, REST2, inverse, EPSILON)
+      if (keep < 0) adam(at, gradientAt, first, second, padded, scale, shrink, corrected, BETA1, REST1, BETA2, REST2, inverse, EPSILON)
       // prettier-ignore
-      else kernels.adamAveraged(at, gradientAt, first, second, third, padded, scale, shrink, corrected, BETA1, REST1, BETA2, REST2, inverse, EPSILON, keep)
+      else adamAveraged(at, gradientAt, first, second, third, padded, scale, shrink, corrected, BETA1, REST1, BETA2, REST2, inverse, EPSILON, keep)
     } else if (this.#name === 'sgd') {
-      if (keep < 0) kernels.sgd(at, gradientAt, padded, scale, shrink, rate)
-      else kernels.sgdAveraged(at, gradientAt, first, padded, scale, shrink, rate, keep)
+      if (keep < 0) sgd(at, gradientAt, padded, scale, shrink, rate)
+      else sgdAveraged(at, gradientAt, first, padded, scale, shrink, rate, keep)
     } else {
       const { momentum } = this.#hyperparameters
-      if (keep < 0) kernels.momentum(at, gradientAt, first, padded, scale, shrink, rate, momentum)
+      if (keep < 0) withMomentum(at, gradientAt, first, padded, scale, shrink, rate, momentum)
       // prettier-ignore
-      else kernels.momentumAveraged(at, gradientAt, first, second, padded, scale, shrink, rate, momentum, keep)
+      else withMomentumAveraged(at, gradientAt, first, second, padded, scale, shrink, rate, momentum, keep)
     }
   }
 }

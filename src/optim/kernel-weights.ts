@@ -16,6 +16,8 @@ import { shrinkOf } from './optimizer-of.ts'
 import { type KernelPlace, KernelRule } from './kernel-rule.ts'
 import { rateOf, stepped, type Weights } from './weights.ts'
 
+const { add, squares, zero } = kernels
+
 interface Place extends KernelPlace {
   readonly name: string
   readonly shape: readonly number[]
@@ -74,7 +76,7 @@ export class KernelWeights {
     if (this.#isMeanDue) {
       const own = this.#optimizer.slots.indexOf(OFFSET)
       for (const { at, padded, meanAt, slots } of this.#places)
-        kernels.add(meanAt, at, slots[own] ?? 0, 1, padded, 0, 0, 0)
+        add(meanAt, at, slots[own] ?? 0, 1, padded, 0, 0, 0)
       this.#isMeanDue = false
     }
     return this.#answering
@@ -116,7 +118,7 @@ export class KernelWeights {
       const arrays = weights.slots.get(name)
       for (const [slot, address] of slots.entries()) {
         const array = arrays?.[slot]
-        if (array === undefined) kernels.zero(address, 4 * size)
+        if (array === undefined) zero(address, 4 * size)
         else floats(address, size).set(array)
       }
     }
@@ -134,9 +136,9 @@ export class KernelWeights {
     const view = this.#sum
     for (const { name, size, padded, gradientAt, gradient } of this.#places) {
       const given = gradients.get(name)
-      if (given === undefined) kernels.zero(gradientAt, 4 * size)
+      if (given === undefined) zero(gradientAt, 4 * size)
       else if (given !== gradient) gradient.set(given)
-      kernels.squares(this.#sumAt, gradientAt, padded)
+      squares(this.#sumAt, gradientAt, padded)
       sum += view[0] ?? 0
     }
     return Math.sqrt(sum)
@@ -199,7 +201,7 @@ export class KernelWeights {
     this.#arena = arena
     const taken = (count: number) => {
       const at = arena.take(count)
-      kernels.zero(at, 4 * count)
+      zero(at, 4 * count)
       return at
     }
     this.#sumAt = arena.take(2)

@@ -35,21 +35,31 @@ export interface OutputLoss {
   readonly gradient: Float32Array
 }
 
-/** `batch`: the rows of the whole step; `rows` may be some of them, with the outputs of each. */
+/** A gradient for outputs: all of it, and the part of each row. */
+export interface OutputGradient {
+  readonly all: Float32Array
+  readonly rows: readonly Float32Array[]
+}
+
+/**
+ * `batch`: the rows of the whole step; `rows` may be some of them, with the outputs of each. `into`: room for the
+ * gradient, which is zero.
+ */
 export function lossOf(
   rows: readonly TrainRow[],
   outputs: readonly Float32Array[],
   batch: number,
   { task, head, statistics, taught, drift }: LossStep,
+  into = roomFor(outputs),
 ): OutputLoss {
-  const gradient = new Float32Array(outputs.reduce((sum, { length }) => sum + length, 0))
   let loss = 0
-  let from = 0
-  for (const [at, row] of rows.entries()) {
+  let at = -1
+  // Iterators of entries, and views made for each step, would take longer than the loss itself.
+  for (const row of rows) {
+    at += 1
     const { target, weight, doubt, part, logits: kept } = row
     const z = outputs[at] ?? NONE
-    const to = gradient.subarray(from, from + z.length)
-    from += z.length
+    const to = into.rows[at] ?? NONE
     const share = part?.target ?? weight / batch
     const facts = { target, outputs: z, share, doubt, among: part?.among, drift }
     loss += task.loss(facts, head, to, statistics)
@@ -59,7 +69,14 @@ export function lossOf(
     const by = { share: own.share, temperature: taught.temperature }
     loss += task.distil(z, own.outputs, by, to)
   }
-  return { loss, gradient }
+  return { loss, gradient: into.all }
+}
+
+function roomFor(outputs: readonly Float32Array[]): OutputGradient {
+  const all = new Float32Array(outputs.reduce((sum, { length }) => sum + length, 0))
+  let from = 0
+  const rows = outputs.map(({ length }) => all.subarray(from, (from += length)))
+  return { all, rows }
 }
 
 const NONE = new Float32Array()

@@ -20,24 +20,27 @@ export interface GradientParts {
   readonly parameters: () => Tensors
   /** The seed of the step's dropout. */
   readonly seed: string | number
+  /** Whether the logits of the step are read. */
+  readonly needsLogits: boolean
 }
 
 /** The gradient of the loss alone, without a penalty on the weights. */
 export function gradientsOf(rows: readonly TrainRow[], parts: GradientParts): Gradients {
-  const { engine, task, regularizer, head, statistics, seed } = parts
-  const fresh = rows.filter(({ isReplayed }) => isReplayed !== true)
-  const taught = taughtIn(fresh, parts)
+  const { engine, task, regularizer, head, statistics, seed, needsLogits } = parts
+  const taught = taughtIn(rows, parts)
   const drift = driftOf(rows, parts)
   const step = { task, head, statistics, taught, drift }
   const of = (some: readonly TrainRow[], part = 'all') =>
     engine.gradients(
       some,
-      (group, outputs) => lossOf(group, outputs, some.length, step),
+      (group, outputs, into) => lossOf(group, outputs, some.length, step, into),
       `${seed}/${part}`,
+      needsLogits,
     )
+  if (regularizer.project === undefined) return of(rows)
+  const fresh = freshOf(rows)
   const replayed = rows.filter(({ isReplayed }) => isReplayed === true)
-  if (regularizer.project === undefined || fresh.length === 0 || replayed.length === 0)
-    return of(rows)
+  if (fresh.length === 0 || replayed.length === 0) return of(rows)
   const [own, other] = [of(fresh, 'fresh'), of(replayed, 'replayed')]
   const like = parts.parameters()
   const followed = regularizer.project(shaped(own.gradients, like), shaped(other.gradients, like))
@@ -48,12 +51,18 @@ export function gradientsOf(rows: readonly TrainRow[], parts: GradientParts): Gr
   }
 }
 
+function freshOf(rows: readonly TrainRow[]): readonly TrainRow[] {
+  return rows.filter(({ isReplayed }) => isReplayed !== true)
+}
+
 function taughtIn(
-  fresh: readonly TrainRow[],
+  rows: readonly TrainRow[],
   { engine, regularizer }: GradientParts,
 ): Taught | undefined {
   const teacher = regularizer.teacher?.()
-  if (teacher === undefined || fresh.length === 0) return undefined
+  if (teacher === undefined) return undefined
+  const fresh = freshOf(rows)
+  if (fresh.length === 0) return undefined
   const latents = fresh.map(({ latent }) => latent)
   return taughtBy(teacher, fresh, engine.logitsWith(teacher.parameters, latents))
 }

@@ -87,7 +87,7 @@ class AdapterTrainable implements Trainable {
     const counts = statisticsOf(parts).length > 0
     // Averaged weights score in place of those that learn, and without dropout.
     if ((hyperparameters.average ?? 0) === 0 && methodOf(parts).isRandomInSteps !== true)
-      this.testAndStep = (rows, rateFactor) => this.#step(rows, rateFactor)
+      this.testAndStep = (rows, rateFactor) => this.#step(rows, rateFactor, true)
     const isMoved = [...learning.keys()].some((name) => !name.startsWith('head.'))
     const hasClasses = task.classes !== undefined && task.reads === 'pooled'
     if (isMoved && hasClasses && !counts) this.embedding = this.#openEmbedding()
@@ -112,11 +112,11 @@ class AdapterTrainable implements Trainable {
   }
 
   step(rows: readonly TrainRow[], rateFactor = 1): StepResult {
-    const { loss, gradientNorm, dropped } = this.#step(rows, rateFactor)
+    const { loss, gradientNorm, dropped } = this.#step(rows, rateFactor, false)
     return { loss, gradientNorm, dropped }
   }
 
-  #step(rows: readonly TrainRow[], rateFactor = 1) {
+  #step(rows: readonly TrainRow[], rateFactor = 1, needsLogits: boolean) {
     if (rows.length === 0) return { ...DROPPED, logits: [] }
     const { task, regularizer } = this.#parts
     const penalty = regularizer.addsNothing
@@ -124,7 +124,7 @@ class AdapterTrainable implements Trainable {
       : regularizer.penalty(this.#weights.present.parameters)
     const batch = gradientsOf(rows, {
       ...{ engine: this.#engine, task, regularizer, head: this.#head },
-      ...{ statistics: this.statistics, seed: this.#weights.steps },
+      ...{ statistics: this.statistics, seed: this.#weights.steps, needsLogits },
       parameters: () => this.#weights.present.parameters,
     })
     return { ...this.#learn(batch, penalty, rateFactor), logits: batch.logits }

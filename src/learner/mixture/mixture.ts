@@ -98,12 +98,13 @@ export class Mixture {
     const { closedForm, fast } = this.#linear.logits(x, outputs)
     const shares = [among(logits), votes, closedForm ? among(closedForm) : [], among(fast)]
     const weights = this.#present(closedForm !== undefined)
-    const mixed = Float32Array.from({ length: outputs }, (_, column) => {
+    const mixed = new Float32Array(outputs)
+    for (let column = 0; column < outputs; column += 1) {
       let sum = 0
-      for (const [expert, own] of shares.entries())
-        sum += (weights[expert] ?? 0) * (own[column] ?? 0)
-      return Math.log(Math.max(sum, LEAST))
-    })
+      for (let expert = 0; expert < shares.length; expert += 1)
+        sum += (weights[expert] ?? 0) * (shares[expert]?.[column] ?? 0)
+      mixed[column] = Math.log(Math.max(sum, LEAST))
+    }
     return { logits: mixed, shares, nearest }
   }
 
@@ -218,6 +219,8 @@ function isDue(before: number, after: number): boolean {
 
 /** softmax(z) over the columns that may answer; 0 for the others. */
 function sharesAmong(z: ArrayLike<number>, answering: readonly number[], outputs: number) {
+  const areAll = answering.length === outputs && z.length === outputs
+  if (areAll && answering.every((column, at) => column === at)) return softmax(z)
   const own = answering.filter((column) => column < outputs)
   const shares = softmax(own.map((column) => z[column] ?? 0))
   const all = new Array<number>(outputs).fill(0)

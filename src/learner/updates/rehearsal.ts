@@ -53,12 +53,18 @@ export function stepRows(
     replayed: drawn.map((draw) => draw.map(facts)),
   })
   const rows = fresh.map((example, at) => rowOf(weigh(example), latents, counted?.fresh[at]))
-  for (const [of, draw] of drawn.entries())
-    for (const [at, example] of draw.entries()) {
-      const row = rowOf(weigh(example), latents, counted?.replayed[of]?.[at])
+  // Plain loops, because this is every row of every step.
+  for (let of = 0; of < drawn.length; of += 1) {
+    const draw = drawn[of] ?? []
+    const parts = counted?.replayed[of]
+    for (let at = 0; at < draw.length; at += 1) {
+      const example = draw[at]
+      if (example === undefined) continue
+      const row = rowOf(weigh(example), latents, parts?.[at])
       row.isReplayed = true
       rows.push(row)
     }
+  }
   return rows
 }
 

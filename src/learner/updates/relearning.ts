@@ -57,7 +57,7 @@ export class Relearning {
     this.restart()
     const isOnce = trainable.learnsOnce === true
     const passes = isOnce ? 1 : Math.ceil((train.batch + train.replay_batch) / train.batch)
-    training.beginPass(passes * replayBuffer.examples.length)
+    training.beginPass(passes * replayBuffer.size)
     yield* training.learnAll(passes)
   }
 

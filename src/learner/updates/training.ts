@@ -4,7 +4,7 @@
  */
 import type { TrainRow } from '../../contracts/adapter.ts'
 import type { ExampleKey } from '../../contracts/core.ts'
-import type { Example } from '../../contracts/example.ts'
+import type { Example, Remembered } from '../../contracts/example.ts'
 import { batches } from '../../optim/batches.ts'
 import { EarlyStop } from '../../optim/early-stop.ts'
 import { latentsBeside, rowsBeside } from './beside.ts'
@@ -49,7 +49,7 @@ export class Training {
     const { replayBuffer, train } = this.#parts
     const { epochs, batch } = train
     const { passes } = replayBuffer.rehearsal
-    const stepsPerPass = Math.ceil((replayBuffer.examples.length + count) / this.#size)
+    const stepsPerPass = Math.ceil((replayBuffer.size + count) / this.#size)
     const steps = passes === undefined ? epochs * Math.ceil(count / batch) : passes * stepsPerPass
     this.steps.beginUpdate(steps, { raised })
     this.#isStopped = false
@@ -94,7 +94,7 @@ export class Training {
     const { train, replayBuffer } = this.#parts
     const { rehearsal } = replayBuffer
     const drawn = yield* drawFor(fresh, train.replay_batch, this.#parts)
-    const examples = [...fresh, ...drawn.flat()]
+    const examples = joined(fresh, drawn)
     const beside = yield* latentsBeside(examples, this.#parts)
     const plain = stepRows(fresh, drawn, beside.latents, rehearsal, this.#seen)
     const counted = pass.epoch === 0 ? this.#counted(plain, fresh.length) : plain
@@ -177,7 +177,13 @@ export class Training {
   /** The first `count` rows are new: updates the statistics, and writes time-dependent values into the rows. */
   #counted(rows: readonly TrainRow[], count: number): readonly TrainRow[] {
     const latents = this.#parts.trainable.observe?.(rows.slice(0, count))
-    return latents ? rows.map((row, at) => ({ ...row, latent: latents[at] ?? row.latent })) : rows
+    if (latents === undefined) return rows
+    const counted = [...rows]
+    for (const [at, latent] of latents.entries()) {
+      const row = rows[at]
+      if (row !== undefined) counted[at] = { ...row, latent }
+    }
+    return counted
   }
 
   /** Those of the outputs that say something of an example. */
@@ -186,6 +192,16 @@ export class Training {
     const count = task.shared(trainable.head, trainable.head)
     return outputs === undefined || outputs.length <= count ? outputs : outputs.slice(0, count)
   }
+}
+
+/** Made for every step: `flat` would take several times as long. */
+function joined(
+  fresh: readonly Example[],
+  drawn: readonly (readonly Remembered[])[],
+): readonly Remembered[] {
+  const examples: Remembered[] = [...fresh]
+  for (const draw of drawn) for (const example of draw) examples.push(example)
+  return examples
 }
 
 /** Shared by the steps of one pass of an update. */

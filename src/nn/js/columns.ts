@@ -2,6 +2,8 @@
 import type { PlainValue, Recorder } from './value.ts'
 import { kernels } from './wasm/memory.ts'
 
+const { add, copy } = kernels
+
 export function lastAxis(tape: Recorder) {
   return {
     columns: (x: PlainValue, from: number, to: number) => columns(x, from, to, tape),
@@ -18,11 +20,11 @@ function columns(x: PlainValue, from: number, to: number, tape: Recorder): Plain
   tape.note(
     y,
     () => {
-      kernels.copy(y.at, x.at + place, 0, rows, size, part, whole, 0)
+      copy(y.at, x.at + place, 0, rows, size, part, whole, 0)
     },
     (dy) => {
       const to = tape.gradientIn(x) + place
-      kernels.add(to, to, dy, rows, size, whole, whole, part)
+      add(to, to, dy, rows, size, whole, whole, part)
     },
   )
   return y
@@ -48,13 +50,13 @@ function concat(parts: readonly PlainValue[], tape: Recorder): PlainValue {
     y,
     () => {
       for (const { part, size, own, place } of placed)
-        kernels.copy(y.at + place, part.at, 0, rows, size, whole, own, 0)
+        copy(y.at + place, part.at, 0, rows, size, whole, own, 0)
     },
     (dy) => {
       for (const { part, size, own, place } of placed) {
         if (part.fixed) continue
         const to = tape.gradientIn(part)
-        kernels.add(to, to, dy + place, rows, size, own, own, whole)
+        add(to, to, dy + place, rows, size, own, own, whole)
       }
     },
   )

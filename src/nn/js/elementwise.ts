@@ -5,6 +5,8 @@
 import { NotPlain, type PlainValue, type Recorder } from './value.ts'
 import { floats, kernels } from './wasm/memory.ts'
 
+const { addWhere, where } = kernels
+
 type BinaryName = 'add' | 'sub' | 'mul' | 'div' | 'max'
 /** The partial derivatives, at one pair of numbers. */
 type Slopes = readonly [
@@ -52,14 +54,16 @@ function pairwise(name: BinaryName, a: PlainValue, b: PlainValue, tape: Recorder
   const { rows, n, form } = pair
   const [aStep, bStep] = pair.steps
   const kernel = kernels[`${name}${form}`]
+  const backs = ([0, 1] as const)
+    .filter((side) => !(side === 0 ? a : b).fixed)
+    .map((side) => flowsBack(name, side, [a, b], pair, tape))
   tape.note(
     y,
     () => {
       kernel(y.at, a.at, b.at, rows, n, 4 * n, aStep, bStep)
     },
     (dy) => {
-      for (const side of [0, 1] as const)
-        if (!(side === 0 ? a : b).fixed) flowBack(name, side, [a, b], { ...pair, dy }, tape)
+      for (const back of backs) back(dy)
     },
   )
   return y
@@ -85,24 +89,31 @@ function pairOf(a: PlainValue, b: PlainValue) {
   return { shape, form: '', rows: (isFirst ? a : b).size / n, n, steps } as const
 }
 
-function flowBack(
+/** How the gradient at `dy` flows back to one side. */
+function flowsBack(
   name: BinaryName,
   side: 0 | 1,
   operands: readonly [PlainValue, PlainValue],
-  { rows, n, steps, form, dy }: Pair & { readonly dy: number },
+  { rows, n, steps, form }: Pair,
   tape: Recorder,
-): void {
+): (dy: number) => void {
   const [target, other] = side === 0 ? operands : [operands[1], operands[0]]
-  const to = tape.gradientIn(target)
   const isSummed = target.size === 1 && rows * n > 1
   const [step, otherStep] = side === 0 ? steps : [steps[1], steps[0]]
   if (name === 'div' || name === 'max' || isSummed)
-    slowly(slopes[name][side], to, operands, dy, { target, size: rows * n })
-  else if (name === 'mul') {
+    return (dy) => {
+      const to = tape.gradientIn(target)
+      slowly(slopes[name][side], to, operands, dy, { target, size: rows * n })
+    }
+  if (name === 'mul') {
     const kernel = form === '' ? kernels.addProduct : kernels.addProductBy
-    kernel(to, dy, other.at, rows, n, step, 4 * n, otherStep)
-  } else {
-    const kernel = name === 'sub' && side === 1 ? kernels.sub : kernels.add
+    return (dy) => {
+      kernel(tape.gradientIn(target), dy, other.at, rows, n, step, 4 * n, otherStep)
+    }
+  }
+  const kernel = name === 'sub' && side === 1 ? kernels.sub : kernels.add
+  return (dy) => {
+    const to = tape.gradientIn(target)
     kernel(to, to, dy, rows, n, step, step, 4 * n)
   }
 }
@@ -128,10 +139,10 @@ function relu(x: PlainValue, tape: Recorder): PlainValue {
   tape.note(
     y,
     () => {
-      kernels.where(y.at, x.at, x.at, 1, x.size, 0, 0, 0)
+      where(y.at, x.at, x.at, 1, x.size, 0, 0, 0)
     },
     (dy) => {
-      kernels.addWhere(tape.gradientIn(x), dy, y.at, 1, x.size, 0, 0, 0)
+      addWhere(tape.gradientIn(x), dy, y.at, 1, x.size, 0, 0, 0)
     },
   )
   return y

@@ -5,6 +5,8 @@
 import type { PlainValue, Recorder } from './value.ts'
 import { type Arena, kernels } from './wasm/memory.ts'
 
+const { zero } = kernels
+
 interface Back {
   readonly value: PlainValue
   readonly back: (gradientAt: number) => void
@@ -35,7 +37,7 @@ export function openGradients(arena: Arena) {
     const region = { at, bytes: 4 * value.size }
     if (held.has(value)) others.push(region)
     else join(own, region)
-    if (!held.has(value) || !isAddedNow) kernels.zero(at, region.bytes)
+    if (!held.has(value) || !isAddedNow) zero(at, region.bytes)
     return at
   }
   const gradientOver = (value: PlainValue): ReturnType<Recorder['gradientOver']> => {
@@ -69,8 +71,8 @@ export function openGradients(arena: Arena) {
         flows = first()
         return
       }
-      for (const { at, bytes } of own) kernels.zero(at, bytes)
-      if (!isAdded) for (const { at, bytes } of others) kernels.zero(at, bytes)
+      for (const { at, bytes } of own) zero(at, bytes)
+      if (!isAdded) for (const { at, bytes } of others) zero(at, bytes)
       begin(output, gradient)
       for (const flow of flows) flow()
     },

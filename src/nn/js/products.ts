@@ -3,6 +3,8 @@ import { invariant } from '../../platform/errors.ts'
 import { NotPlain, type PlainValue, type Recorder } from './value.ts'
 import { kernels } from './wasm/memory.ts'
 
+const { add, product, productOver, transpose: turn } = kernels
+
 export function matMul(x: PlainValue, w: PlainValue, tape: Recorder): PlainValue {
   const [inSize = 0, outSize = 0] = w.shape
   if (w.shape.length !== 2) throw new NotPlain('a product by more than a matrix')
@@ -15,20 +17,20 @@ export function matMul(x: PlainValue, w: PlainValue, tape: Recorder): PlainValue
   tape.note(
     y,
     () => {
-      kernels.productOver(y.at, x.at, w.at, rows, outSize, inSize, wide, 4)
+      productOver(y.at, x.at, w.at, rows, outSize, inSize, wide, 4)
     },
     (dy) => {
       if (!w.fixed) {
         dw ??= tape.gradientOver(w)
-        const product = dw.isFirst() ? kernels.productOver : kernels.product
-        product(dw.at, x.at, dy, inSize, outSize, rows, 4, wide)
+        const into = dw.isFirst() ? productOver : product
+        into(dw.at, x.at, dy, inSize, outSize, rows, 4, wide)
       }
       if (x.fixed) return
       turned ??= tape.arena.take(w.size)
-      kernels.transpose(turned, w.at, inSize, outSize)
+      turn(turned, w.at, inSize, outSize)
       dx ??= tape.gradientOver(x)
-      const product = dx.isFirst() ? kernels.productOver : kernels.product
-      product(dx.at, dy, turned, rows, inSize, outSize, narrow, 4)
+      const into = dx.isFirst() ? productOver : product
+      into(dx.at, dy, turned, rows, inSize, outSize, narrow, 4)
     },
   )
   return y
@@ -41,13 +43,13 @@ export function transpose(w: PlainValue, tape: Recorder): PlainValue {
   tape.note(
     y,
     () => {
-      kernels.transpose(y.at, w.at, rows, columns)
+      turn(y.at, w.at, rows, columns)
     },
     (dy) => {
       turned ??= tape.arena.take(w.size)
-      kernels.transpose(turned, dy, columns, rows)
+      turn(turned, dy, columns, rows)
       const dw = tape.gradientIn(w)
-      kernels.add(dw, dw, turned, 1, w.size, 0, 0, 0)
+      add(dw, dw, turned, 1, w.size, 0, 0, 0)
     },
   )
   return y

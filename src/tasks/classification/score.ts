@@ -32,7 +32,7 @@ export interface AnsweringLabels {
 export function scoreOf(all: Float32Array, target: LabelTarget, known: AnsweringLabels): Score {
   const { logits, labels } = among(all, known)
   const at = labels.indexOf(target.label)
-  const { label: answer, score: confidence } = answerOf(logits, labels)
+  const { label: answer, score: confidence } = bestOf(logits, labels, softmax(logits))
   const isRight = (answer === target.label) === (target.kind === 'label')
   const loss = target.kind === 'label' ? lossOf(logits, at) : lossOfNot(logits, at)
   const score = { answer, confidence, error: isRight ? 0 : 1, loss }
@@ -54,8 +54,12 @@ export function decode(
 function answerOf(logits: Float32Array, labels: readonly string[], temperature = 1): Answer {
   const shares = softmax(temperature === 1 ? logits : Array.from(logits, (z) => z / temperature))
   const scores = Object.fromEntries(labels.map((label, at) => [label, shares[at] ?? 0]))
+  return { ...bestOf(logits, labels, shares), scores }
+}
+
+function bestOf(logits: Float32Array, labels: readonly string[], shares: readonly number[]) {
   const best = Math.max(0, logits.indexOf(Math.max(...logits))) // the first of equals
-  return { label: labels[best] ?? '', score: shares[best] ?? 0, scores }
+  return { label: labels[best] ?? '', score: shares[best] ?? 0 }
 }
 
 /** The labels that answer, and their logits. */
@@ -70,8 +74,8 @@ function among(logits: Float32Array, { labels, retired }: AnsweringLabels) {
 
 /** −log p; an unknown label is a column with logit 0. */
 function lossOf(logits: Float32Array, at: number): number {
-  const all = at < 0 ? [...logits, 0] : [...logits]
-  return logSumExp(all) - (all[at < 0 ? all.length - 1 : at] ?? 0)
+  if (at < 0) return logSumExp([...logits, 0])
+  return logSumExp(logits) - (logits[at] ?? 0)
 }
 
 /** −log(1 − p), as a difference of logarithms so that p near 1 loses no digits. 0 if there is no other label. */

@@ -66,8 +66,10 @@ const blocks = openBlocks((bytes) => {
   const missing = Math.ceil((bytes - memory.buffer.byteLength) / PAGE)
   if (missing > 0) memory.grow(missing)
 })
-/** Those of tapes, the least recently used first. */
+/** Those of tapes. */
 const tapes = new Set<Arena>()
+/** Rises with each use of one. */
+let uses = 0
 
 /** Bytes that arenas hold, and how many they may. */
 export const kernelMemory = {
@@ -89,6 +91,7 @@ export class Arena {
   #top = 0
   #end = 0
   #isOpen = true
+  #lastUse = (uses += 1)
 
   constructor({ isTape }: { readonly isTape: boolean }) {
     this.#isTape = isTape
@@ -111,8 +114,7 @@ export class Arena {
   }
 
   used(): void {
-    tapes.delete(this)
-    tapes.add(this)
+    this.#lastUse = uses += 1
   }
 
   close(): void {
@@ -131,11 +133,20 @@ export class Arena {
     this.#end = at + bytes
   }
 
+  /** The least recently used of the other tapes. */
+  #oldestOther(): Arena | undefined {
+    let oldest: Arena | undefined
+    for (const other of tapes)
+      if (other !== this && !(oldest !== undefined && oldest.#lastUse < other.#lastUse))
+        oldest = other
+    return oldest
+  }
+
   #blockOf(bytes: number): number {
     for (;;) {
       const at = blocks.take(bytes)
       if (at !== undefined) return at
-      const oldest = [...tapes].find((other) => other !== this)
+      const oldest = this.#oldestOther()
       if (oldest === undefined) throw full(bytes)
       oldest.close()
     }
