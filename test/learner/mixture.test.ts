@@ -5,6 +5,8 @@ import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { methods, policies, tasks } from '../../src/plugins.ts'
 import type { Example } from '../../src/contracts/example.ts'
 import type { LabelTarget } from '../../src/tasks/classification/target.ts'
+import { openComparedEngine } from '../../src/learner/mixture/compared-engine.ts'
+import { openFeatures } from '../../src/bases/features/features.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { openServingEngine } from '../../src/serving/engine/engine.ts'
 import { randomVersion } from '../nn/random-version.ts'
@@ -39,6 +41,29 @@ test('the log loss is above that of the best expert by no more than the bound of
   }
   const bound = Math.log(experts) - count * Math.log(1 - share)
   expect(own).toBeLessThanOrEqual(Math.min(...losses) + bound)
+})
+
+test('an example is where a fresh engine places it, whatever was placed before', () => {
+  const base = openFeatures({ size: 3, window: 5 })
+  const open = () => openComparedEngine(base, { embed: () => new Float32Array() })
+  const engine = open()
+  const random = openRandom(1, 'places')
+  const [first, second, third] = [0, 1, 2].map(() =>
+    Float32Array.from({ length: 3 }, () => random.normal()),
+  ) as [Float32Array, Float32Array, Float32Array]
+  const latent = (data: Float32Array) => ({ positions: 1, width: 3, data })
+  const counted = (rows: readonly Float32Array[]) =>
+    base.statistics!.observe(engine.statisticsOf(new Map()), rows.map(latent))
+  const [before, after] = [counted([first, third]), counted([second, third, first])]
+  for (const [vectors, statistics] of [
+    [[first], before],
+    [[first, second], before],
+    [[second, third, first], before],
+    [[first], after],
+    [[first, first.map((value) => -value)], after],
+    [[first], before],
+  ] as const)
+    expect(engine.place(vectors, statistics)).toEqual(open().place(vectors, statistics))
 })
 
 /** Clusters in runs: each of the labels comes for a while, and later again. */

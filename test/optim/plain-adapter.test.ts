@@ -12,7 +12,7 @@ import type { Base } from '../../src/contracts/base.ts'
 import type { LossPart } from '../../src/contracts/policy.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import type { LabelTarget } from '../../src/tasks/classification/target.ts'
-import { EngineAdapter, type Gradients } from '../../src/optim/engine-adapter.ts'
+import { EngineAdapter, type Gradients, type LossOf } from '../../src/optim/engine-adapter.ts'
 import { isPlain, PlainAdapter } from '../../src/optim/plain-adapter.ts'
 import { lossOf } from '../../src/optim/loss.ts'
 import { globalNorm } from '../../src/optim/optimizer.ts'
@@ -64,6 +64,9 @@ describe('the plain engine', () => {
       expect([...one.gradients.keys()].sort()).toEqual([...other.gradients.keys()].sort())
       for (const [name, gradient] of one.gradients)
         expect(distance(gradient, other.gradients.get(name)!), name).toBeLessThan(1e-5)
+      const ofRows: LossOf = (some, outputs, into) => lossOf(some, outputs, rows.length, step, into)
+      const inPlace = [1, 2].map(() => plain.gradients(rows, ofRows, 'seed', false))
+      expect(inPlace).toEqual([1, 2].map(() => ({ ...one, logits: [] })))
       const latents = rows.map(({ latent }) => latent)
       for (const [at, logits] of plain.logits(latents).entries())
         expect(distance(logits, engine.logits(latents)[at]!)).toBeLessThan(1e-5)

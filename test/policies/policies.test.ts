@@ -66,6 +66,22 @@ describe('the reservoir', () => {
     expect(narrowed).toBeLessThan(chiSquareLimit(counts.size - 1))
   })
 
+  it('draws the same places, whether few or many', () => {
+    const replay = reservoir(200)
+    const random = openRandom(1, 'offers')
+    for (let at = 0; at < 200; at += 1) replay.offer(item(at), random)
+    const [own, other] = [openRandom(2, 'draws'), openRandom(2, 'draws')]
+    for (const count of [1, 32, 64, 65, 150, 200, 300]) {
+      const places = new Set<number>()
+      for (let last = Math.max(0, 200 - count); last < 200; last += 1) {
+        const place = other.below(last + 1)
+        places.add(places.has(place) ? last : place)
+      }
+      const keys = replay.keys()
+      expect(replay.draw(count, own)).toEqual([...places].map((place) => keys[place]))
+    }
+  })
+
   it('draws each kept example equally often', () => {
     const replay = reservoir(10)
     const random = openRandom(1, 'draws')
