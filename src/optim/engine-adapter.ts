@@ -35,7 +35,7 @@ export interface AdapterEngine {
   divergences?(rows: readonly Latent[], parameters?: Tensors): readonly number[]
   /**
    * The loss of the batch, and its gradient for every parameter that learns by gradients. `seed` is that of dropout.
-   * `needsLogits`: false if nobody reads them.
+   * `needsLogits`: false if nothing reads them.
    */
   gradients(
     rows: readonly TrainRow[],
@@ -49,7 +49,7 @@ export interface AdapterEngine {
 export interface Gradients {
   readonly loss: number
   readonly gradients: ReadonlyMap<string, Float32Array>
-  /** The logits of each row, from the forward pass; maybe none if nobody needs them. */
+  /** The logits of each row, from the forward pass; maybe none if nothing needs them. */
   readonly logits: readonly Float32Array[]
 }
 

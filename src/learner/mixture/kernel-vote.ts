@@ -31,8 +31,8 @@ export interface VoteDistance {
 const FOLLOWING = 0.02
 /** Smallest d, as a fraction of the usual |x|²: two equal examples must not make the kernel infinitely sharp. */
 const CLOSEST = 0.002
-/** exp(−x) is 0 in double precision: most of the stored examples are that far. */
-const SILENT = 746
+/** Votes this much farther than the nearest add up to less than the last digit of its own: exp(−48)·16,384 < 2⁻⁵³. */
+const SILENT = 48
 
 export class KernelVote {
   readonly #parts: KernelVoteParts
