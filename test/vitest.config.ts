@@ -9,10 +9,14 @@ import { SlowFirst } from './slow-first.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Each with a process to itself, and why. */
+/** Each with a process to itself, which costs a second or two of CPU, and why. */
 const alone = [
-  // They are about processes, their environment and their memory.
-  'test/{bench,bootstrap,cli,deploy,fleet,integration,services}/**/*.test.ts',
+  // They are about their own process: its environment, signals, sockets, memory and children.
+  'test/{bootstrap,services}/**/*.test.ts',
+  'test/cli/{init,program,serve,serve-roles,up}.test.ts',
+  'test/deploy/docker.test.ts',
+  'test/fleet/{copies,fair-leases,leases,stopped-holder}.test.ts',
+  'test/integration/{damaged-stores,hostile,server-*,trainer-process}.test.ts',
   'test/versions/blobs/s3.test.ts',
   // A process has one engine, and this is another.
   'test/nn/ops-wasm.test.ts',

@@ -7,9 +7,9 @@ import { withoutFaults } from './fleet-reference.ts'
 import { latestOf } from './fleet-state.ts'
 import { acceptedBy, type Fleet, isFull, lessons, sleep, startFleet, until } from './fleet-world.ts'
 
-const EVENTS = isFull ? 20_000 : 3000
+const EVENTS = isFull ? 20_000 : 2400
 const EVERY = 64
-const KILLS = isFull ? 100 : 10
+const KILLS = isFull ? 100 : 8
 const SEED = Number(process.env.ANTIKYTHERA_SEED ?? 1)
 
 test(
