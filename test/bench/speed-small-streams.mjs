@@ -4,7 +4,8 @@ import { hyperplane } from './continual-chosen-tables.mjs'
 import { driftStream } from './drift-streams.mjs'
 import { labelStream } from './label-streams.mjs'
 
-export const EVENTS = 1000
+/** A process compiles its hot code in the first thousand. */
+export const EVENTS = 2000
 const SEED = 201
 
 const streams = {

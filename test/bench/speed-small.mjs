@@ -15,6 +15,7 @@ import { openChild } from './children.mjs'
 import { machine, median, round, say } from './figures.mjs'
 import { openResults } from './results.mjs'
 import { riverPython } from './river.mjs'
+import { EVENTS } from './speed-small-streams.mjs'
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 
@@ -57,7 +58,8 @@ export async function measure(words) {
   const table = []
   for (const [id, { name, unit, rows, ...kind }] of Object.entries(CASES)) {
     const work = () => compared(id, kind, { rows, rounds, ms })
-    const settings = { rows, rounds, ms, threads: 1 }
+    const events = kind.stream ? { events: EVENTS } : {}
+    const settings = { rows, rounds, ms, ...events, threads: 1 }
     const figures = await results.run(id, settings, work, values.only)
     if (figures !== undefined) table.push({ case: name, unit: `${unit}/s of CPU`, ...figures })
   }

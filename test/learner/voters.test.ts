@@ -20,7 +20,7 @@ function open() {
 
 function shown(voters: Voters) {
   const distances = new Float64Array(voters.size)
-  const least = voters.distances(Float32Array.of(0, 0), distances)
+  const least = voters.distances(Float32Array.of(0, 0), distances.length, distances)
   return {
     least,
     distances: [...distances],

@@ -38,6 +38,8 @@ export class KernelVote {
   readonly #parts: KernelVoteParts
   #distance = 0
   #answers = 0
+  /** Room for the distances of one answer. */
+  #distances = new Float64Array()
   /** What the base had counted when the examples were placed. */
   #statistics: Tensors = new Map()
   #places = new WeakMap<MemoryItem, Float32Array>()
@@ -73,8 +75,9 @@ export class KernelVote {
   votes(x: Float32Array, items: readonly MemoryItem[], head: Head, outputs: number) {
     const voters = this.#votersOf(items, head, outputs)
     const count = Math.min(voters.size, mostVoting(outputs))
-    const distances = new Float64Array(count)
-    const nearest = voters.distances(x, distances)
+    if (this.#distances.length < count) this.#distances = new Float64Array(2 * count)
+    const distances = this.#distances
+    const nearest = voters.distances(x, count, distances)
     const { sharpness } = this
     const votes = new Array<number>(outputs).fill(0)
     let total = 0

@@ -50,13 +50,13 @@ export class Voters {
     this.#items = items
   }
 
-  /** |x − xᵢ|² of the newest `into.length` voters; the smallest of them. */
-  distances(x: Float32Array, into: Float64Array): number {
+  /** |x − xᵢ|² of the newest `count` voters, at the beginning of `into`; the smallest of them. */
+  distances(x: Float32Array, count: number, into: Float64Array): number {
     const { width } = this.#parts
     const places = this.#places
     let least = Infinity
-    let place = (this.#to - into.length) * width
-    for (let at = 0; at < into.length; at += 1) {
+    let place = (this.#to - count) * width
+    for (let at = 0; at < count; at += 1) {
       let sum = 0
       for (let column = 0; column < width; column += 1, place += 1) {
         const difference = (x[column] ?? 0) - (places[place] ?? 0)

@@ -7,13 +7,19 @@ import type { ExampleKey } from '../../contracts/core.ts'
 import type { Example } from '../../contracts/example.ts'
 import type { LearnerParts } from '../learner-types.ts'
 
+/** Steps of an update whose examples are only noted. */
+const FEW = 8
+
 export class Steps {
   readonly #parts: Pick<LearnerParts, 'trainable' | 'rate'>
   #made = 0
   #dropped = 0
   /** The count of steps at the beginning of the schedule. */
   #rateFrom = 0
-  #taught = new Set<ExampleKey>()
+  /** The examples of the first steps of this update that were kept. */
+  #first: (readonly Pick<Example, 'key'>[])[] = []
+  /** Keys of all of them. An update of few steps hardly ever needs it. */
+  #taught: Set<ExampleKey> | undefined
   #poison = new Set<ExampleKey>()
   #droppedKeys = new Set<ExampleKey>()
 
@@ -28,7 +34,12 @@ export class Steps {
 
   /** Keys of the examples in steps of this update that were kept, in the order of the steps. */
   get taught(): ReadonlySet<ExampleKey> {
-    return this.#taught
+    return this.#allTaught()
+  }
+
+  /** Whether an example is one of them. The new ones come first in their step. */
+  hasTaught(key: ExampleKey): boolean {
+    return this.#first.some(([first]) => first?.key === key) || this.#allTaught().has(key)
   }
 
   /** Keys of examples, new and replayed, that made steps of this update fail. */
@@ -49,7 +60,8 @@ export class Steps {
   /** Starts an update of about `steps` steps. `raised`: an alarm asks for a higher rate. */
   beginUpdate(steps: number, { raised }: { readonly raised: boolean }): void {
     this.#schedule(steps, raised)
-    this.#taught = new Set()
+    this.#first = []
+    this.#taught = undefined
     this.#poison = new Set()
     this.#droppedKeys = new Set()
   }
@@ -86,8 +98,14 @@ export class Steps {
   count(examples: readonly Example[], { dropped }: StepResult): void {
     this.#made += 1
     if (dropped) this.#dropped += 1
-    const keys = dropped ? this.#droppedKeys : this.#taught
-    for (const { key } of examples) keys.add(key)
+    if (dropped) for (const { key } of examples) this.#droppedKeys.add(key)
+    else if (this.#taught === undefined && this.#first.length < FEW) this.#first.push(examples)
+    else for (const { key } of examples) this.#allTaught().add(key)
+  }
+
+  #allTaught(): Set<ExampleKey> {
+    this.#taught ??= new Set(this.#first.flatMap((examples) => examples.map(({ key }) => key)))
+    return this.#taught
   }
 
   #schedule(steps: number, raised: boolean): void {

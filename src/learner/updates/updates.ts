@@ -206,9 +206,9 @@ export class Updates {
 
   /** A policy that learns from replay alone learns it when it is kept there. */
   #isLearned({ key }: Example): boolean {
-    const { poison, taught } = this.#training.steps
-    if (poison.has(key)) return false
-    return this.#relearning.isFromBufferAlone || taught.has(key)
+    const { steps } = this.#training
+    if (steps.poison.has(key)) return false
+    return this.#relearning.isFromBufferAlone || steps.hasTaught(key)
   }
 
   /** `logits`: those from before the examples were learned, where they are kept. */
