@@ -113,6 +113,7 @@ async function loopParts(
       },
       engine: site.engine,
       tensors: () => site.tf.memory().numTensors,
+      residentBytes: () => process.memoryUsage.rss(),
       unknownKeys: () => unknownKeys,
       truncated: () => truncated,
     },

@@ -174,6 +174,8 @@ export interface ReportParts {
   readonly engine?: string
   /** Tensors alive on it. */
   readonly tensors?: () => number
+  /** Memory of this process. */
+  readonly residentBytes?: () => number
   /** Unknown keys of events, which `parse` ignored. */
   readonly unknownKeys?: () => number
   /** Texts that were cut at `maxTokens`. */

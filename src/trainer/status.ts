@@ -10,7 +10,7 @@ import type { TrainerState } from './state.ts'
 import type { Assembly } from './start/assembly.ts'
 
 export function statusOf(
-  { model, reports: { engine, tensors, unknownKeys, truncated } }: LoopParts,
+  { model, reports: { engine, tensors, residentBytes, unknownKeys, truncated } }: LoopParts,
   state: TrainerState,
   stream: SourceMultiplexer | undefined,
   backlog: BacklogProgress,
@@ -41,7 +41,7 @@ export function statusOf(
     steps,
     droppedSteps: dropped,
     tensors: tensors?.() ?? 0,
-    residentBytes: process.memoryUsage.rss(),
+    residentBytes: residentBytes?.() ?? 0,
     latentBytes: latents.bytes,
     kernelBytes: kernelMemory.usedBytes,
     ...(engine !== undefined && { engine }),
