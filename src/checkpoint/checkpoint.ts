@@ -122,6 +122,12 @@ export class Checkpoint {
     return { ...this.#learnerAt(id), ...(line && { line }), ...(trigger && { trigger }) }
   }
 
+  /** The weights of the snapshot alone: its examples take many times as long to read. */
+  weightsOf(version: string): TrainableState | undefined {
+    const id = this.#states.ofVersion(version)
+    return id === undefined ? undefined : this.#states.read(id).weights
+  }
+
   hasSnapshot(version: string): boolean {
     return this.#states.ofVersion(version) !== undefined
   }

@@ -11,11 +11,11 @@ import type { Example } from '../contracts/example.ts'
 const MOST_REPLAYED = 200
 const MOST_HELD_OUT = 1000
 
-/** The most that comparing a candidate may cost, as a fraction of the cost of its update. */
+/** The most that evaluating a candidate may cost, as a fraction of the cost of its update. */
 const SHARE_OF_UPDATE = 0.2
 
-/** A step goes forward and backward, which takes about three times as long as forward alone. */
-const STEP_COST = 3
+/** A step goes forward and backward: about twice the time of going forward alone where most weights are frozen. */
+const STEP_COST = 2
 
 export interface GateRows {
   readonly from: RowOrigin
@@ -34,41 +34,85 @@ export function gateRows(
   return { from: rows.length > 0 ? 'replay' : 'none', rows }
 }
 
-/** The cost of one row, in any unit: below the cut, which is computed once, and above it, for each version. */
+/** What going forward costs, in any unit. */
 export interface RowCost {
+  /** A row below the cut: computed once. */
   readonly trunk: number
+  /** A row above the cut, for each version. */
   readonly tail: number
+  /** A pass above the cut before its first row, in rows: the operators have to be called, however few rows there are. */
+  readonly start: number
 }
 
 export interface UpdateSize {
   /** New examples. */
   readonly learned: number
+  readonly steps: number
   /** Rows of all its steps, replayed ones too. */
   readonly stepRows: number
 }
 
-/** How many rows may go forward for a comparison: counted, so that it is the same after a crash and on any machine. */
-export function rowBudget({ learned, stepRows }: UpdateSize, cost: RowCost | undefined): number {
+/** How many rows may go forward, in one pass, to evaluate a candidate: counted, so the same after a crash and on any machine. */
+export function rowBudget(
+  { learned, steps, stepRows }: UpdateSize,
+  cost: RowCost | undefined,
+): number {
   if (cost === undefined) return Infinity
-  const update = STEP_COST * cost.tail * stepRows + cost.trunk * learned
-  return Math.max(1, Math.floor((SHARE_OF_UPDATE * update) / cost.tail))
+  const { trunk, tail, start } = cost
+  const update = STEP_COST * (stepRows + start * steps) + (trunk / tail) * learned
+  return Math.max(1, Math.floor(SHARE_OF_UPDATE * update - start))
 }
 
-/** The rows that may be answered now: first those with the oldest answers. `costOf` counts forward passes. */
+/** The first `budget` rows, at least one: first those with the oldest answers. */
 export function nextRows<Row>(
   rows: readonly Row[],
-  { budget, answeredBy }: { readonly budget: number; readonly answeredBy: (row: Row) => number },
-  costOf: (row: Row) => number = () => 1,
+  budget: number,
+  answeredBy: (row: Row) => number,
 ): readonly Row[] {
-  const oldestFirst = rows.toSorted((one, other) => answeredBy(one) - answeredBy(other))
-  const picked: Row[] = []
-  let left = budget
-  for (const row of oldestFirst) {
-    left -= costOf(row)
-    if (left < 0 && picked.length > 0) break
-    picked.push(row)
+  return oldestFirst(rows, answeredBy).slice(0, Math.max(1, budget))
+}
+
+function oldestFirst<Row>(rows: readonly Row[], answeredBy: (row: Row) => number): readonly Row[] {
+  const dated = rows.map((row) => ({ row, version: answeredBy(row) }))
+  return dated.toSorted((one, other) => one.version - other.version).map(({ row }) => row)
+}
+
+export interface Comparison<Row> {
+  /** The candidate answers them. */
+  readonly own: readonly Row[]
+  /** Those of them that the live version answers as well, in a pass of its own. */
+  readonly live: readonly Row[]
+}
+
+/**
+ * The rows of a comparison. Most have an answer of the live version from when it was a candidate. Where so few have that
+ * fewer rows could be compared otherwise, the live version answers now those that it never has.
+ */
+export function comparison<Row>(
+  rows: readonly Row[],
+  {
+    budget,
+    start,
+    answeredBy,
+    lacksLive,
+  }: {
+    readonly budget: number
+    readonly start: number
+    readonly answeredBy: (row: Row) => number
+    readonly lacksLive: (row: Row) => boolean
+  },
+): Comparison<Row> {
+  const sorted = oldestFirst(rows, answeredBy)
+  const own = sorted.slice(0, Math.max(1, budget))
+  const paired = own.filter((row) => !lacksLive(row)).length
+  const both: Row[] = []
+  let left = budget - start
+  for (const row of sorted) {
+    left -= lacksLive(row) ? 2 : 1
+    if (left < 0) break
+    both.push(row)
   }
-  return picked
+  return both.length > paired ? { own: both, live: both.filter(lacksLive) } : { own, live: [] }
 }
 
 /** Evenly over all of them, in an order that does not depend on how they were loaded. */

@@ -33,7 +33,7 @@ import type { Mixture } from './mixture/mixture.ts'
 import { Pending } from './pending.ts'
 import { Prequential } from './prequential.ts'
 import { ReplayBuffer } from './replay-buffer.ts'
-import { Scoring, type Scored } from './scoring.ts'
+import { Scoring, type EvaluatedRows, type EvaluatedScores, type Scored } from './scoring.ts'
 import { Unlearning } from './unlearning.ts'
 import { UpdateMeasures } from './updates/update-measures.ts'
 import { UpdateTrigger } from './update-trigger.ts'
@@ -58,7 +58,8 @@ export class Learner {
     const pending = new Pending(task, trainable)
     const replayBuffer = new ReplayBuffer({ ...parts.replayBuffer, task })
     const knnMemory = parts.knnMemory && new KnnMemory(parts.knnMemory, task)
-    const scoring = new Scoring({ trainable, task, batch: parts.train.batch, knnMemory })
+    const { batch, replay_batch } = parts.train
+    const scoring = new Scoring({ trainable, task, rows: batch + replay_batch, knnMemory })
     const prequential = new Prequential({ ...parts, scoring, knnMemory })
     const trigger = new UpdateTrigger(parts)
     const unlearning = new Unlearning({ trainable, pending, replayBuffer, knnMemory })
@@ -271,12 +272,9 @@ export class Learner {
     return this.#updates.trainedOn(block, count)
   }
 
-  /**
-   * The loss of the present head without kNN memory, because memory's answers do not show what the weights have
-   * learned.
-   */
-  lossOn(examples: readonly Example[]): LatentRequests<LossSum> {
-    return this.#scoring.lossOn(examples)
+  /** How the present weights answer these, each in its way. Nothing is learned. */
+  presentOn(rows: EvaluatedRows): LatentRequests<EvaluatedScores> {
+    return this.#scoring.presentOn(rows)
   }
 
   /** Once after each update. */

@@ -5,8 +5,6 @@
 import type { Trainable, TrainableState } from '../contracts/adapter.ts'
 import type { Example, Score } from '../contracts/example.ts'
 import type { Task } from '../contracts/task.ts'
-import type { LossSum } from '../evaluation/loss-gap.ts'
-import { noSums, withScore } from '../evaluation/running-scores.ts'
 import { batches } from '../optim/batches.ts'
 import type { HeadAnswer, KnnMemory, Memorised } from './knn-memory.ts'
 import type { LatentMap, LatentRequests, VersionState } from './learner-types.ts'
@@ -15,12 +13,22 @@ import { latentOf } from './updates/rehearsal.ts'
 export interface ScoringParts {
   readonly trainable: Trainable
   readonly task: Task
-  /** Examples a pass. */
-  readonly batch: number
+  /** The most examples of a pass: as many as a step has, which needs more memory. */
+  readonly rows: number
   readonly knnMemory: KnnMemory | undefined
 }
 
 export type Scored = LatentRequests<readonly Score[]>
+
+export interface EvaluatedRows {
+  readonly byHead: readonly Example[]
+  readonly withMemory: readonly Example[]
+}
+
+export interface EvaluatedScores {
+  readonly byHead: readonly Score[]
+  readonly withMemory: readonly Score[]
+}
 
 export class Scoring {
   readonly #parts: ScoringParts
@@ -81,10 +89,13 @@ export class Scoring {
     return this.#under(weights, examples, (batch, latents) => this.byHead(batch, latents))
   }
 
-  /** The loss of the present head alone. */
-  *lossOn(examples: readonly Example[]): LatentRequests<LossSum> {
-    const { lossSum, lossCount } = (yield* this.headOn(examples)).reduce(withScore, noSums)
-    return { sum: lossSum, count: lossCount }
+  /** By the present weights: some by the head alone, others together with kNN memory; in one pass where there is none. */
+  *presentOn({ byHead, withMemory }: EvaluatedRows): LatentRequests<EvaluatedScores> {
+    if (this.#parts.knnMemory === undefined) {
+      const scores = yield* this.headOn([...byHead, ...withMemory])
+      return { byHead: scores.slice(0, byHead.length), withMemory: scores.slice(byHead.length) }
+    }
+    return { byHead: yield* this.headOn(byHead), withMemory: yield* this.versionOn(withMemory) }
   }
 
   *#under(
@@ -92,10 +103,9 @@ export class Scoring {
     examples: readonly Example[],
     score: (batch: readonly Example[], latents: LatentMap) => readonly Score[],
   ): Scored {
-    const { batch: size } = this.#parts
     const present = weights && this.weights()
     const scores: Score[] = []
-    for (const batch of batches(examples, size)) {
+    for (const batch of batches(examples, this.#parts.rows)) {
       const latents = yield batch
       if (weights !== undefined) this.#restore(weights)
       scores.push(...score(batch, latents))

@@ -66,6 +66,8 @@ export class TrainerState {
   readonly compared = new RowHistory()
   /** The version that the rollback policy compares the live one with: a cache of what the checkpoint has. */
   reference: LiveVersion['reference']
+  /** The other version whose answers were compared last, without memory. */
+  compareTo: { readonly version: string; readonly weights: TrainableState } | undefined
   readonly served: ServedScores
   readonly trials: Trials
   readonly log: EventLog
@@ -183,9 +185,12 @@ export class TrainerState {
   }
 
   /** Undefined too if the snapshot is damaged: the version itself has its weights. */
-  #keptFor(version: string): LearnerSnapshot | undefined {
+  #kept<Part>(
+    version: string,
+    read: (checkpoint: Checkpoint) => Part | undefined,
+  ): Part | undefined {
     try {
-      return this.checkpoint.snapshot(version)
+      return read(this.checkpoint)
     } catch (error) {
       if (!(error instanceof CodedError) || error.code !== 'STORE_CORRUPT') throw error
       const words =
@@ -195,9 +200,14 @@ export class TrainerState {
     }
   }
 
+  /** The weights of a version whose snapshot is kept. */
+  weightsOf(version: string): TrainableState | undefined {
+    return this.#kept(version, (checkpoint) => checkpoint.weightsOf(version))
+  }
+
   /** The snapshot of a version, without events that were retracted since the last save. */
   snapshot(version: string): LearnerSnapshot | undefined {
-    const kept = this.#keptFor(version)
+    const kept = this.#kept(version, (checkpoint) => checkpoint.snapshot(version))
     const { keys, predictions, meant = [] } = this.#retracted
     if (kept === undefined || keys.length + meant.length === 0) return kept
     const gone = new Set(keys)

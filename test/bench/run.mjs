@@ -19,6 +19,7 @@ const all = [
   'page',
   'slow-poison',
   'harm',
+  'evaluation',
 ]
 const ALONE = ['continual', 'compare', 'poison', 'calibration', 'profile', 'speed', 'lm']
 const words = process.argv.slice(2)

@@ -7,8 +7,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 const TICK_MS = 10
 
 export function treeCpuMs(pid) {
-  const own = cpuMs(pid)
-  return childrenOf(pid).reduce((sum, child) => sum + treeCpuMs(child), own)
+  return cpuMs(pid) + childrenCpuMs(pid)
+}
+
+/** Without that of the process itself. */
+export function childrenCpuMs(pid) {
+  return childrenOf(pid).reduce((sum, child) => sum + treeCpuMs(child), 0)
 }
 
 function cpuMs(pid) {

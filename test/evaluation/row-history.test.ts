@@ -1,6 +1,6 @@
 /** What is known of how versions answered the rows of a comparison, and what a row may cost. */
 import { describe, expect, it } from 'vitest'
-import { nextRows, rowBudget } from '../../src/evaluation/gate-rows.ts'
+import { comparison, nextRows, rowBudget } from '../../src/evaluation/gate-rows.ts'
 import { PERIODS, RowHistory } from '../../src/evaluation/row-history.ts'
 
 const right = { error: 0, loss: 0.1 }
@@ -153,24 +153,26 @@ describe('the history of rows', () => {
 })
 
 describe('the rows of a comparison', () => {
-  it('cost at most a fifth of the update: forward once against forward and backward', () => {
-    // 32 rows forward and backward above the cut, 16 new ones below it.
-    const size = { learned: 16, stepRows: 32 }
+  it('cost at most a fifth of the update: one pass forward against steps forward and backward', () => {
+    // 32 rows forward and backward above the cut in two steps, 16 new ones below it.
+    const size = { learned: 16, steps: 2, stepRows: 32 }
     for (const cost of [
-      { trunk: 0, tail: 1 },
-      { trunk: 4, tail: 2 },
-      { trunk: 2, tail: 0.05 },
+      { trunk: 0, tail: 1, start: 0 },
+      { trunk: 4, tail: 2, start: 10 },
+      { trunk: 2, tail: 0.05, start: 0 },
     ]) {
       const rows = rowBudget(size, cost)
-      const update = 3 * 32 * cost.tail + 16 * cost.trunk
-      expect(rows * cost.tail).toBeLessThanOrEqual(0.2 * update)
-      expect((rows + 1) * cost.tail).toBeGreaterThan(0.2 * update)
+      const update = 2 * (32 + 2 * cost.start) * cost.tail + 16 * cost.trunk
+      const cpu = (rows: number) => (cost.start + rows) * cost.tail
+      expect(cpu(rows)).toBeLessThanOrEqual(0.2 * update)
+      expect(cpu(rows + 1)).toBeGreaterThan(0.2 * update)
     }
   })
 
   it('are at least one, and all where no cost is known', () => {
-    expect(rowBudget({ learned: 0, stepRows: 0 }, { trunk: 1, tail: 1 })).toBe(1)
-    expect(rowBudget({ learned: 0, stepRows: 0 }, undefined)).toBe(Infinity)
+    const none = { learned: 0, steps: 0, stepRows: 0 }
+    expect(rowBudget(none, { trunk: 1, tail: 1, start: 10 })).toBe(1)
+    expect(rowBudget(none, undefined)).toBe(Infinity)
   })
 
   it('take turns, so that each is answered after some updates, also while others come', () => {
@@ -178,7 +180,7 @@ describe('the rows of a comparison', () => {
     const answered = new Map<string, number>()
     const answeredBy = (row: string) => answered.get(row) ?? -1
     const taken = [1, 2, 3].map((version) => {
-      const next = nextRows(rows, { answeredBy, budget: 2 })
+      const next = nextRows(rows, 2, answeredBy)
       for (const row of next) answered.set(row, version)
       if (version === 1) rows.unshift('e')
       return next.join('')
@@ -186,9 +188,23 @@ describe('the rows of a comparison', () => {
     expect(taken).toEqual(['ab', 'ec', 'da'])
   })
 
-  it('that the live version has to answer too cost twice', () => {
-    const answeredBy = () => -1
-    const cost = (row: string) => (row === 'a' ? 2 : 1)
-    expect(nextRows(['a', 'b', 'c'], { answeredBy, budget: 3 }, cost)).toEqual(['a', 'b'])
+  describe('that the live version lacks', () => {
+    const compare = (lacking: string, budget: number) => {
+      const lacksLive = (row: string) => lacking.includes(row)
+      const { own, live } = comparison([...'abcdefgh'], {
+        ...{ budget, start: 2, answeredBy: () => -1, lacksLive },
+      })
+      return [own.join(''), live.join('')]
+    }
+
+    it('are answered by it where more can be compared so, for the price of its pass', () => {
+      expect(compare('abcdefgh', 8)).toEqual(['abc', 'abc'])
+      expect(compare('abcdefgh', Infinity)).toEqual(['abcdefgh', 'abcdefgh'])
+    })
+
+    it('wait where most have its answer already, or where nothing pays for its pass', () => {
+      expect(compare('ah', 8)).toEqual(['abcdefgh', ''])
+      expect(compare('abcdefgh', 3)).toEqual(['abc', ''])
+    })
   })
 })

@@ -1,39 +1,55 @@
-/**
- * Scores rows that the update has trained on and held-out rows, for the gap between their losses. Few rows: it may cost
- * a twentieth of the update, counted in rows, so that they are the same after a crash and on any machine.
- */
-import type { Example } from '../../contracts/example.ts'
-import { rowBudget } from '../../evaluation/gate-rows.ts'
-import { drive } from '../drive.ts'
-import type { Compared, GateParts } from './gate-facts.ts'
+/** The gap between the losses of rows that an update has trained on and of rows that none has: which rows, and what it says. */
+import type { Example, Score } from '../../contracts/example.ts'
+import type { LossSum } from '../../evaluation/loss-gap.ts'
+import { noSums, withScore } from '../../evaluation/running-scores.ts'
+import type { Compared, GateParts } from './gate-answers.ts'
 
-/** For each of the two kinds, this share of the rows that comparing a candidate may cost. */
+/** For each of the two kinds, this share of the rows that evaluating a candidate may cost. */
 const SHARE_OF_ROWS = 1 / 8
 const MOST_ROWS = 16
 
-export async function measureLossGap(
-  { block, size }: Omit<Compared, 'before'>,
-  { loop, state, latents }: GateParts,
-  signal: AbortSignal,
-): Promise<void> {
-  if (loop.lossGap === undefined) return
+export interface GapTurn {
+  readonly trained: readonly Example[]
+  /** Empty if nothing is held out. */
+  readonly unseen: readonly Example[]
+}
+
+/** Undefined if it is not measured. */
+export function gapTurn(
+  { block }: Pick<Compared, 'block'>,
+  budget: number,
+  { loop, state }: GateParts,
+): GapTurn | undefined {
+  if (loop.lossGap === undefined) return undefined
   const { learner, heldOut, progress } = state
-  const budget = Math.floor(SHARE_OF_ROWS * rowBudget(size, loop.comparison?.rowCost))
-  const count = Math.min(MOST_ROWS, Math.max(1, budget))
-  const trained = learner.trainedOn(block, count)
-  const unseen = nextOf(heldOut.rows, count, progress.state.next)
-  const losses = {
-    trained: await drive(learner.lossOn(trained), latents, signal),
-    ...(unseen.length > 0 && { heldOut: await drive(learner.lossOn(unseen), latents, signal) }),
+  const count = Math.min(MOST_ROWS, Math.max(1, Math.floor(SHARE_OF_ROWS * budget)))
+  return {
+    trained: learner.trainedOn(block, count),
+    unseen: nextOf(heldOut.rows, count, progress.state.next),
   }
+}
+
+export function observeGap(
+  scores: { readonly trained: readonly Score[]; readonly unseen: readonly Score[] },
+  { loop, state }: GateParts,
+): void {
+  const { learner } = state
   const isNew = learner.lossGap?.warning === undefined
-  learner.observeLosses(losses)
+  learner.observeLosses({
+    trained: lossOf(scores.trained),
+    ...(scores.unseen.length > 0 && { heldOut: lossOf(scores.unseen) }),
+  })
   state.learnerStateChanged()
   const { warning, from } = learner.lossGap ?? {}
   if (!isNew || warning === undefined) return
   // New examples of a stream that changes look the same as overfitting: only held-out rows tell them apart.
   const level = from === 'held-out' ? 'warn' : 'info'
   loop.log[level]({ ...learner.lossGap }, warning)
+}
+
+function lossOf(scores: readonly Score[]): LossSum {
+  const { lossSum, lossCount } = scores.reduce(withScore, noSums)
+  return { sum: lossSum, count: lossCount }
 }
 
 /** Each update scores the next ones, so that all have their turn. */

@@ -10,9 +10,9 @@ import { failure } from '../../platform/errors.ts'
 import { publishCandidate, type Published } from './candidate.ts'
 import type { LearnerSnapshot } from '../../checkpoint/saved.ts'
 import { drive } from '../drive.ts'
-import { measureKl } from './kl-turn.ts'
-import { measureLossGap } from './loss-gap-turn.ts'
-import { liveVersion, promoteCompared, promotionFacts } from './gate-facts.ts'
+import { evaluateCandidate } from './evaluation.ts'
+import { promoteCompared } from './gate-facts.ts'
+import { liveVersion } from './live-version.ts'
 import { restoreVersion } from '../start/restore-version.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'
 import type { UpdateSize } from '../../evaluation/gate-rows.ts'
@@ -103,9 +103,7 @@ export class Updater {
     if (outcome.alarm?.response.startsWith('fresh') === true) state.forgetCompared()
     const size = sizeOf(outcome, loop.train)
     const compared = { before: before.weights, block, size }
-    await measureLossGap(compared, this.#parts, signal)
-    await measureKl(compared, this.#parts, signal)
-    const facts = await promotionFacts(compared, this.#parts, signal)
+    const facts = await evaluateCandidate(compared, this.#parts, signal)
     const compute = cost.ended()
     const evaluated = state.progress.state.next
     const left = new Set(outcome.unlearned?.map(({ key }) => key))
@@ -247,8 +245,10 @@ export class Updater {
     if (state.learner.memoryPublished()) state.learnerChanged()
     const before = state.learnerState.weights
     const { batch, replay_batch } = this.#parts.loop.train
-    const size = { learned: batch, stepRows: batch + replay_batch }
-    const facts = await promotionFacts({ before, block: [], size }, this.#parts, signal)
+    const size = { learned: batch, steps: 1, stepRows: batch + replay_batch }
+    const facts = await evaluateCandidate({ before, block: [], size }, this.#parts, signal, {
+      isTrained: false,
+    })
     const evaluated = state.progress.state.next
     const candidate = { learned: 0, cause, facts, trace }
     const publishing = publishCandidate(candidate, this.#parts, signal)
@@ -341,7 +341,7 @@ export class Updater {
 }
 
 function sizeOf({ learned, steps }: Outcome, { epochs, replay_batch }: TrainPlan): UpdateSize {
-  return { learned, stepRows: learned * epochs + steps * replay_batch }
+  return { learned, steps, stepRows: learned * epochs + steps * replay_batch }
 }
 
 async function unlessNotFinite<Result>(publishing: Promise<Result>): Promise<Result | CodedError> {
