@@ -141,8 +141,10 @@ function rowCostOf({ adapter, base }: ModelConfig, { network }: Base): RowCost {
   const trunk = cutOf(adapter.tail_layers, layers)
   const outputs = vocabulary === undefined ? 0.05 : vocabulary.size / (SQUARES * width)
   const isOfTokens = typeof base === 'string' || !('features' in base)
-  const start = isOfTokens && layers > trunk ? PASS_START : 0
-  return { trunk, tail: layers - trunk + outputs, start }
+  // Backward there is the gradient of the activations alone, because most weights are frozen.
+  const layered = isOfTokens && layers > trunk
+  const [step, start] = layered ? [2, PASS_START] : [3, 0]
+  return { trunk, tail: layers - trunk + outputs, step, start }
 }
 
 function featureNames({ base }: ModelConfig): readonly string[] | undefined {

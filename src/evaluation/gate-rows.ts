@@ -14,9 +14,6 @@ const MOST_HELD_OUT = 1000
 /** The most that evaluating a candidate may cost, as a fraction of the cost of its update. */
 const SHARE_OF_UPDATE = 0.2
 
-/** A step goes forward and backward: about twice the time of going forward alone where most weights are frozen. */
-const STEP_COST = 2
-
 export interface GateRows {
   readonly from: RowOrigin
   readonly rows: readonly Example[]
@@ -40,6 +37,8 @@ export interface RowCost {
   readonly trunk: number
   /** A row above the cut, for each version. */
   readonly tail: number
+  /** A row of a step, which goes forward and backward, in rows that go forward. */
+  readonly step: number
   /** A pass above the cut before its first row, in rows: the operators have to be called, however few rows there are. */
   readonly start: number
 }
@@ -58,8 +57,8 @@ export function rowBudget(
   cost: RowCost | undefined,
 ): number {
   if (cost === undefined) return Infinity
-  const { trunk, tail, start } = cost
-  const update = STEP_COST * (stepRows + start * steps) + (trunk / tail) * learned
+  const { trunk, tail, step, start } = cost
+  const update = step * (stepRows + start * steps) + (trunk / tail) * learned
   return Math.max(1, Math.floor(SHARE_OF_UPDATE * update - start))
 }
 

@@ -157,12 +157,12 @@ describe('the rows of a comparison', () => {
     // 32 rows forward and backward above the cut in two steps, 16 new ones below it.
     const size = { learned: 16, steps: 2, stepRows: 32 }
     for (const cost of [
-      { trunk: 0, tail: 1, start: 0 },
-      { trunk: 4, tail: 2, start: 10 },
-      { trunk: 2, tail: 0.05, start: 0 },
+      { trunk: 0, tail: 1, step: 3, start: 0 },
+      { trunk: 4, tail: 2, step: 2, start: 10 },
+      { trunk: 2, tail: 0.05, step: 3, start: 0 },
     ]) {
       const rows = rowBudget(size, cost)
-      const update = 2 * (32 + 2 * cost.start) * cost.tail + 16 * cost.trunk
+      const update = cost.step * (32 + 2 * cost.start) * cost.tail + 16 * cost.trunk
       const cpu = (rows: number) => (cost.start + rows) * cost.tail
       expect(cpu(rows)).toBeLessThanOrEqual(0.2 * update)
       expect(cpu(rows + 1)).toBeGreaterThan(0.2 * update)
@@ -171,7 +171,7 @@ describe('the rows of a comparison', () => {
 
   it('are at least one, and all where no cost is known', () => {
     const none = { learned: 0, steps: 0, stepRows: 0 }
-    expect(rowBudget(none, { trunk: 1, tail: 1, start: 10 })).toBe(1)
+    expect(rowBudget(none, { trunk: 1, tail: 1, step: 2, start: 10 })).toBe(1)
     expect(rowBudget(none, undefined)).toBe(Infinity)
   })
 

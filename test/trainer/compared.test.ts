@@ -47,7 +47,7 @@ const setting = (): Setting => ({
   capacity: 12,
   train: { batch: 4, replay_batch: 3, epochs: 4 },
   promotion: gates(),
-  comparison: { golden, rowCost: { trunk: 1, tail: 1, start: 1 } },
+  comparison: { golden, rowCost: { trunk: 1, tail: 1, step: 2, start: 1 } },
   limits: { heldOut: { share: 0.2, rows: 12, bytes: 1e6 } },
 })
 
