@@ -15,12 +15,16 @@ const FASTAPI = '0.165.0'
 const PACKAGES = [`fastapi==${FASTAPI}`, 'uvicorn[standard]==0.54.0']
 const program = fileURLToPath(new URL('speed-freshness.py', import.meta.url))
 
-/** `kind`: head or lora. `isKept`: events and versions are on disk before they count. */
-export async function openPeer(kind, { isKept }) {
-  const folder = isKept ? mkdtempSync(join(tmpdir(), 'antikythera-bench-')) : undefined
+/**
+ * `kind`: head or lora. `isKept`: events and versions are on disk before they count. `isUsual`: as such a loop is mostly written, with
+ * LoRA on all layers, texts embedded at each step, and `hotswap_adapter`.
+ */
+export async function openPeer(kind, { isKept = false, isUsual = false }) {
+  const folder = isKept || isUsual ? mkdtempSync(join(tmpdir(), 'antikythera-bench-')) : undefined
   const port = await freePort()
   const python = pythonOnPeft(`fastapi-${FASTAPI}`, PACKAGES)
   const words = [program, kind, pulledFolder('minilm'), String(port), folder ?? '--']
+  if (isUsual) words.push('usual')
   const child = spawn(python, words, { stdio: ['ignore', 'ignore', 'inherit'] })
   const http = openHttp(port)
   const hasEnded = ended(child)

@@ -1,6 +1,7 @@
 /**
  * How soon an answer has learned a feedback: from the 202 of one event to the first answer of a version that has learned it, with an update
- * after every event, 1 + 16 examples a step. Beside torch and PEFT behind FastAPI, one thread each for serving and for training.
+ * after every event, 1 + 16 examples a step. Beside torch and PEFT behind FastAPI, one thread each for serving and for training: with
+ * what is trained as ours, in memory and on disk, and as such a loop is mostly written (speed-freshness.py).
  * The asker asks again as soon as it is answered; the sides take turns. No trainer has a lower priority than its server here.
  *
  *   npm run bench -- speed freshness [--rounds 5] [--events 10] [--only head] [--calm] [--fresh]
@@ -23,8 +24,9 @@ const lora = { method: 'lora', rank: 8, alpha: 16, tail_layers: 1 }
 const head = { method: 'head' }
 const ours = (base, adapter, compiled) => () => openOurs(base, adapter, compiled)
 const peers = (kind) => ({
-  'torch + peft': () => openPeer(kind, { isKept: false }),
+  'torch + peft': () => openPeer(kind, {}),
   'torch + peft, on disk': () => openPeer(kind, { isKept: true }),
+  'torch + peft, as usual': () => openPeer(kind, { isUsual: true }),
 })
 const PARTS = {
   'minilm, head': { antikythera: ours('minilm', head), ...peers('head') },

@@ -1,10 +1,13 @@
 """
-The peer of speed-freshness: python speed-freshness.py <head|lora> <model folder> <port> <folder, or -->
+The peer of speed-freshness: python speed-freshness.py <head|lora> <model folder> <port> <folder, or --> [usual]
 
 FastAPI over MiniLM with a linear head and, for `lora`, PEFT's LoRA r = 8 on query and value of the top layer. A process with a model of
 its own takes events from a queue: each is one step of AdamW beside 16 examples of a reservoir of 500, and the tensors that it has
 changed are copied into the serving model under a lock. With a folder, an event is on disk before its 202, and an adapter before it
 answers; with `--` nothing outlives the process. Beneath a bare head nothing is trained, so its embeddings are kept instead of texts.
+
+`usual`: as such a loop is mostly written. LoRA acts on all layers, as PEFT does where no layers are named; each step embeds its texts;
+the adapter is saved and the serving model takes it from its folder, by PEFT's `hotswap_adapter`, without waiting for the disk.
 """
 
 import contextlib
@@ -17,16 +20,19 @@ import sys
 import threading
 
 KIND, FOLDER, PORT, KEPT = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+IS_USUAL = sys.argv[5:] == ["usual"]
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import torch
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import save_file
+from peft.utils.hotswap import hotswap_adapter
+from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 
 REPLAY, RESERVOIR, MAX_TOKENS = 16, 500, 48
+KEEPS_EMBEDDINGS = KIND == "head" and not IS_USUAL
 LABELS = ["negative", "positive"]
 torch.set_num_threads(1)
 torch.manual_seed(1)
@@ -39,10 +45,9 @@ class Classifier(torch.nn.Module):
         encoder = AutoModel.from_pretrained(FOLDER, add_pooling_layer=False)
         for parameter in encoder.parameters():
             parameter.requires_grad = False
-        top = [encoder.config.num_hidden_layers - 1]
-        lora = LoraConfig(
-            r=8, lora_alpha=16, target_modules=["query", "value"], layers_to_transform=top, layers_pattern="layer"
-        )
+        layers = encoder.config.num_hidden_layers
+        where = {} if IS_USUAL else {"layers_to_transform": [layers - 1], "layers_pattern": "layer"}
+        lora = LoraConfig(r=8, lora_alpha=16, target_modules=["query", "value"], **where)
         self.encoder = get_peft_model(encoder, lora) if KIND == "lora" else encoder
         self.head = torch.nn.Linear(encoder.config.hidden_size, len(LABELS))
         # No dropout: a step would only be blurred by it.
@@ -70,14 +75,13 @@ def train(events, versions):
     while True:
         text, label = events.get()
         seen += 1
-        if KIND == "head":
+        row = (text, label)
+        if KEEPS_EMBEDDINGS:
             with torch.no_grad():
                 row = (model.embed([text]), label)
-        else:
-            row = (text, label)
         rows = [row, *chance.sample(kept, min(REPLAY, len(kept)))]
         inputs = [each for each, _ in rows]
-        logits = model.head(torch.cat(inputs) if KIND == "head" else model.embed(inputs))
+        logits = model.head(torch.cat(inputs) if KEEPS_EMBEDDINGS else model.embed(inputs))
         loss = torch.nn.functional.cross_entropy(logits, torch.tensor([label for _, label in rows]))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -87,9 +91,27 @@ def train(events, versions):
             kept.append(row)
         elif (place := chance.randrange(seen)) < RESERVOIR:
             kept[place] = row
+        if IS_USUAL:
+            versions.send((seen, saved_version(model, seen)))
+            continue
         if KEPT != "--":
             keep_version(model, seen)
         versions.send((seen, {name: tensor.detach().numpy() for name, tensor in learned.items()}))
+
+
+def saved_version(model, number):
+    folder = os.path.join(KEPT, f"v{number}")
+    os.makedirs(folder)
+    if KIND == "lora":
+        model.encoder.save_pretrained(folder)
+    save_file(dict(model.head.state_dict()), os.path.join(folder, "head.safetensors"))
+    return folder
+
+
+def swap_to(folder, model):
+    if KIND == "lora":
+        hotswap_adapter(model.encoder, folder, adapter_name="default")
+    model.head.load_state_dict(load_file(os.path.join(folder, "head.safetensors")))
 
 
 def keep_version(model, number):
@@ -147,7 +169,7 @@ def serve():
     events, (versions, told) = context.SimpleQueue(), context.Pipe(duplex=False)
     trainer = context.Process(target=train, args=(events, told), daemon=True)
     trainer.start()
-    journal = None if KEPT == "--" else Journal(os.path.join(KEPT, "events.db"))
+    journal = None if KEPT == "--" or IS_USUAL else Journal(os.path.join(KEPT, "events.db"))
     model, lock, served = Classifier(), threading.Lock(), 0
     learned, changed = model.learned(), threading.Condition()
     versions.recv()
@@ -155,10 +177,13 @@ def serve():
     def follow():
         nonlocal served
         while True:
-            version, tensors = versions.recv()
+            version, made = versions.recv()
             with lock, torch.no_grad():
-                for name, tensor in tensors.items():
-                    learned[name].copy_(torch.from_numpy(tensor))
+                if IS_USUAL:
+                    swap_to(made, model)
+                else:
+                    for name, tensor in made.items():
+                        learned[name].copy_(torch.from_numpy(tensor))
                 served = version
             with changed:
                 changed.notify_all()

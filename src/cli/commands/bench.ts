@@ -15,6 +15,7 @@ export const BENCHES = [
   'page',
   'slow-poison',
   'harm',
+  'evaluation',
 ]
 export const TABLES = [
   ...['mnist', 'tabular', 'text', 'drift', 'cost', 'memory'],
