@@ -191,7 +191,7 @@ describe('the rows of a comparison', () => {
   describe('that the live version lacks', () => {
     const compare = (lacking: string, budget: number) => {
       const lacksLive = (row: string) => lacking.includes(row)
-      const { own, live } = comparison([...'abcdefgh'], {
+      const { own, live } = comparison(Array.from('abcdefgh'), {
         ...{ budget, start: 2, answeredBy: () => -1, lacksLive },
       })
       return [own.join(''), live.join('')]
