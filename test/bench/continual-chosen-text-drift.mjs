@@ -42,6 +42,17 @@ export const candidates = {
       ...deep,
       ...averaged(0.95, { learning_rate: 0.0005 }),
     },
+    'yelp first, all 6 layers, averaged 0.95, rate 0.0005, dropout 0.1': {
+      ...reported,
+      ...lora({ tail_layers: 'all', dropout: 0.1 }),
+      ...averaged(0.95, { learning_rate: 0.0005 }),
+    },
+    'yelp first, query and value of all 6 layers, averaged 0.95, head and buffer of the peer': {
+      ...reported,
+      ...lora({ tail_layers: 'all', target_modules: ['query', 'value'] }),
+      ...averaged(0.95, { head_learning_rate: 0.001 }),
+      replay: { policy: 'reservoir', capacity: 500 },
+    },
     'yelp first, query and value of all 6 layers, averaged 0.95': {
       ...reported,
       ...lora({ tail_layers: 'all', target_modules: ['query', 'value'] }),

@@ -33,17 +33,20 @@ export function learnedBy({ train: { rest_steps, ...train } }) {
   return rest_steps === 0 ? train : { ...train, rest_steps }
 }
 
-/** Steps are compiled as in the daemon; what is not compilable stays eager. */
-const compiling = { onEager: () => undefined }
+/** What is not compilable stays eager. */
+const onEager = () => undefined
 
-/** `whole` is the open base that `model` names. The stream rests after each block, as long as `train.rest_steps` takes. */
-export async function domainRun({ tf, whole, model, seed, parts }) {
+/**
+ * `whole` is the open base that `model` names. The stream rests after each block, as long as `train.rest_steps` takes.
+ * Steps are compiled, as with `trainer: { compiled: auto }`; without `isCompiled` they are those of the daemon's default.
+ */
+export async function domainRun({ tf, whole, model, seed, parts, isCompiled = true }) {
   const { stream, tests } = parts
   const base = viewOf(whole, methodOf(model), adapterOf(model))
   const cut = cutOf(model.adapter.tail_layers, base.network.layers)
   const latents = await latentsOf(base, cut, allRows())
   const { learner, trainable } = openTabularLearner(model, base, {
-    ...{ tf, seed, compiling, cut },
+    ...{ tf, seed, cut, ...(isCompiled && { compiling: { onEager } }) },
     limit: 64,
   })
   const asExample = (row) => labelled(row.key, encodedOf(base, row), row.label)
