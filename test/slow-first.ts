@@ -11,12 +11,16 @@ import { root } from './source-tree.ts'
 
 /** Twenty seconds or more each; the order among them matters little. */
 const slow = [
+  'test/cli/import-daemon.test.ts',
   'test/connectors/kafka-groups.test.ts',
+  'test/connectors/kafka-security.test.ts',
   'test/api/dashboard/page.test.ts',
   'test/versions/redis-conformance.test.ts',
   'test/versions/processes.test.ts',
   'test/versions/redis-kills.test.ts',
   'test/optim/compiled.test.ts',
+  'test/bases/smollm2.test.ts',
+  'test/trainer/fresh-adapter.test.ts',
   'test/simulation/fleet.test.ts',
   'test/simulation/level-off.test.ts',
   'test/simulation/crash.test.ts',
