@@ -4,7 +4,8 @@
  *
  *   gap = held / unseen − trained / learned      with  S ← φ·S + Σ losses,  N ← φ·N + rows   after each update, φ = 0.9
  *
- * Few rows are scored after each update, so single updates say little; the fading means say more. Rows that no update
+ * Few rows are scored in each update, so single updates say little; the fading means say more. The rows trained on are those that
+ * it replays: before its step, which goes forward over them anyway, or where that does not show them, after it. Rows that no update
  * has learned are the held-out ones. Where nothing is held out, the examples of each block before they were learned
  * stand in for them: that loss is also high where the stream changes.
  */

@@ -267,6 +267,11 @@ export class Learner {
     return this.#scoring.versionOn(examples, version)
   }
 
+  /** The loss of the rows that the last update replayed, before it; undefined where its step did not show it. */
+  get replayedLoss(): LossSum | undefined {
+    return this.#updates.replayedLoss
+  }
+
   /** Up to `count` rows that the last update replayed, or new ones if none was replayed. */
   trainedOn(block: readonly Example[], count: number): readonly Example[] {
     return this.#updates.trainedOn(block, count)

@@ -7,6 +7,8 @@
  */
 import type { RollbackDecision } from '../contracts/release.ts'
 import type { Example, Head, Score } from '../contracts/example.ts'
+import type { LossSum } from '../evaluation/loss-gap.ts'
+import { noSums, withScore } from '../evaluation/running-scores.ts'
 import { Scoreboard } from '../evaluation/scoreboard.ts'
 import { batches } from '../optim/batches.ts'
 import type { KnnMemory } from './knn-memory.ts'
@@ -92,14 +94,26 @@ export class Prequential {
     return decision
   }
 
-  /** The logits of new examples in the first step. Outputs that are new in this block were unknown to the tested head. */
-  testedInStep(fresh: readonly Example[], logits: readonly Float32Array[]): void {
+  /**
+   * The logits of the examples of the first step: the `fresh` first ones are new, and tested; answers the loss of the others, if
+   * it has any. Outputs that are new in this block were unknown to the tested head.
+   */
+  testedInStep(
+    examples: readonly Example[],
+    fresh: number,
+    logits: readonly Float32Array[],
+  ): LossSum | undefined {
     const { task } = this.#parts
     const outputs = task.outputs(this.#testedHead)
-    for (const [row, example] of fresh.entries()) {
+    let replayed = noSums
+    for (const [row, example] of examples.slice(0, logits.length).entries()) {
       const known = logits[row]?.subarray(0, outputs) ?? new Float32Array()
-      this.#observe(task.score(known, example.target, this.#testedHead), example)
+      const score = task.score(known, example.target, this.#testedHead)
+      if (row < fresh) this.#observe(score, example)
+      else replayed = withScore(replayed, score)
     }
+    const { lossSum, lossCount } = replayed
+    return lossCount === 0 ? undefined : { sum: lossSum, count: lossCount }
   }
 
   snapshot(): Pick<LearnerState, 'rollback' | 'live' | 'scoreboard'> {

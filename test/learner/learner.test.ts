@@ -1,5 +1,6 @@
 import { asKey } from '../example-key.ts'
 import { describe, expect, test } from 'vitest'
+import type { TrainRow } from '../../src/contracts/adapter.ts'
 import type { Trigger } from '../../src/contracts/policy.ts'
 import type { Rollback } from '../../src/contracts/release.ts'
 import type { Score } from '../../src/contracts/example.ts'
@@ -13,6 +14,12 @@ const stream = [
   lesson('3', 'good good', 'yes'),
   lesson('4', 'awful', 'no'),
 ]
+
+/** −log of the softmax of one column. */
+function lossOf(logits: Float32Array, column: number): number {
+  const sum = logits.reduce((total, logit) => total + Math.exp(logit), 0)
+  return Math.log(sum) - logits[column]!
+}
 
 async function taught(count: number, setting = {}) {
   const tiny = openTiny(setting)
@@ -68,6 +75,31 @@ describe('test, then train', () => {
 
 describe('labels', () => {
   const open = { open: true, known: [], limit: 2 } as const
+
+  test('a step that tests the block also shows the loss of what it replays, before it', async () => {
+    const { learner, trainable } = openTiny({ train: { batch: 4, replay_batch: 2, epochs: 1 } })
+    const shown: number[] = []
+    const testAndStep = (rows: readonly TrainRow[], rate?: number) => {
+      const logits = trainable.score(rows.map(({ latent }) => latent))
+      const columns = rows.map(({ target }) =>
+        ['no', 'yes'].indexOf((target as { label: string }).label),
+      )
+      shown.push(...columns.slice(4).map((column, at) => lossOf(logits[4 + at]!, column)))
+      return { ...trainable.step(rows, rate), logits }
+    }
+    Object.assign(trainable, { testAndStep })
+    for (const round of ['a', 'b']) {
+      for (const example of stream)
+        await accept(learner, { ...example, key: asKey(`${round} ${example.key}`) })
+      await update(learner)
+      if (round === 'a') expect(learner.replayedLoss).toBeUndefined()
+    }
+    expect(shown).toHaveLength(2)
+    const { sum, count } = learner.replayedLoss!
+    expect(count).toBe(2)
+    expect(sum).toBeCloseTo(shown[0]! + shown[1]!, 5)
+    expect(learner.scores.count).toBe(8)
+  })
 
   test('a new label counts as wrong, then the head has it', async () => {
     const { learner, trainable } = openTiny({ labels: open })

@@ -77,7 +77,7 @@ export class Steps {
     return result.dropped ? this.#stepWithout(examples, rows, result) : result
   }
 
-  /** A step that also returns the logits of the first `count` rows before it. */
+  /** A step that also returns the logits of its rows before it: of all where they cost nothing, or else of the first `count`. */
   testAndStep(
     examples: readonly Example[],
     rows: readonly TrainRow[],
@@ -91,7 +91,7 @@ export class Steps {
     const { logits, ...result } = trainable.testAndStep(rows, this.#rateFactor())
     this.count(examples, result)
     const made = result.dropped ? this.#stepWithout(examples, rows, result) : result
-    return { ...made, logits: logits.slice(0, count) }
+    return { ...made, logits }
   }
 
   /** Counts a step that was made elsewhere. */

@@ -19,8 +19,12 @@ export interface TrainingParts extends Pick<
   'trainable' | 'task' | 'train' | 'rate' | 'trust' | 'maxTokens'
 > {
   readonly replayBuffer: ReplayBuffer
-  /** The logits of new examples before their first step, if `learn` tests in that step. */
-  readonly onTested: (fresh: readonly Example[], logits: readonly Float32Array[]) => void
+  /** The logits of examples before their first step, if `learn` tests in that step: of new ones, then of replayed ones. */
+  readonly onTested: (
+    examples: readonly Example[],
+    fresh: number,
+    logits: readonly Float32Array[],
+  ) => void
 }
 
 /** The block as it will be stored, and each example's logits before it was learned, if they are stored. */
@@ -114,7 +118,7 @@ export class Training {
   ): void {
     const { logits: found, ...result } = this.steps.testAndStep(examples, rows, fresh.length)
     stop.saw(result)
-    if (isTest) this.#parts.onTested(fresh, found)
+    if (isTest) this.#parts.onTested(examples, fresh.length, found)
     if (this.#parts.replayBuffer.rehearsal.keepsLogits !== true) return
     for (const [at, { key }] of fresh.entries()) setFinite(logits, key, this.#telling(found[at]))
   }

@@ -8,6 +8,7 @@ import type { Tensor } from '../../contracts/core.ts'
 import type { Alarm } from '../../contracts/policy.ts'
 import type { RollbackDecision } from '../../contracts/release.ts'
 import type { Example } from '../../contracts/example.ts'
+import type { LossSum } from '../../evaluation/loss-gap.ts'
 import { batches } from '../../optim/batches.ts'
 import type { KnnMemory } from '../knn-memory.ts'
 import type {
@@ -52,14 +53,15 @@ export class Updates {
   #learned = 0
   /** The count of learned examples at the last rehearsal. */
   #rehearsedAt = 0
+  #replayedLoss: LossSum | undefined
 
   constructor(parts: UpdatesParts) {
     this.#parts = parts
     const { learner, pending, replayBuffer, prequential } = parts
     this.#training = new Training({
       ...{ ...learner, replayBuffer },
-      onTested: (fresh, logits) => {
-        prequential.testedInStep(fresh, logits)
+      onTested: (examples, fresh, logits) => {
+        this.#replayedLoss = prequential.testedInStep(examples, fresh, logits)
       },
     })
     const training = this.#training
@@ -77,6 +79,7 @@ export class Updates {
   ): LatentRequests<Outcome> {
     const { pending, prequential, knnMemory } = this.#parts
     const block = pending.examples
+    this.#replayedLoss = undefined
     const isFewShot = this.#isFewShotDue(block)
     // One forward pass tests and trains where nothing has to be decided between them.
     const isFresh = isRelearned || isFewShot || this.#startsFresh
@@ -107,6 +110,7 @@ export class Updates {
   /** Makes steps on stored examples alone while the stream is idle; pending examples stay pending. */
   *rehearse(steps: number): LatentRequests<Outcome> {
     const before = this.progress
+    this.#replayedLoss = undefined
     yield* this.#training.rehearse(steps)
     this.leaveRehearsal()
     this.#parts.knnMemory?.published()
@@ -134,6 +138,11 @@ export class Updates {
     const warmed = yield* warmUp(examples, accuracy, parts)
     this.#learned = warmed.learned
     return warmed
+  }
+
+  /** The loss of the rows that the last update replayed, before it; undefined where its step did not show it. */
+  get replayedLoss(): LossSum | undefined {
+    return this.#replayedLoss
   }
 
   /** Up to `count` rows that the last update replayed, or rows of its block if none was replayed. */

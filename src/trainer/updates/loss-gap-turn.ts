@@ -9,6 +9,7 @@ const SHARE_OF_ROWS = 1 / 8
 const MOST_ROWS = 16
 
 export interface GapTurn {
+  /** Empty if the update's own step has shown the loss of the rows that it replayed. */
   readonly trained: readonly Example[]
   /** Empty if nothing is held out. */
   readonly unseen: readonly Example[]
@@ -24,7 +25,7 @@ export function gapTurn(
   const { learner, heldOut, progress } = state
   const count = Math.min(MOST_ROWS, Math.max(1, Math.floor(SHARE_OF_ROWS * budget)))
   return {
-    trained: learner.trainedOn(block, count),
+    trained: learner.replayedLoss === undefined ? learner.trainedOn(block, count) : [],
     unseen: nextOf(heldOut.rows, count, progress.state.next),
   }
 }
@@ -36,7 +37,7 @@ export function observeGap(
   const { learner } = state
   const isNew = learner.lossGap?.warning === undefined
   learner.observeLosses({
-    trained: lossOf(scores.trained),
+    trained: learner.replayedLoss ?? lossOf(scores.trained),
     ...(scores.unseen.length > 0 && { heldOut: lossOf(scores.unseen) }),
   })
   state.learnerStateChanged()
