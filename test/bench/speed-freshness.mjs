@@ -30,13 +30,14 @@ const peers = (kind) => ({
 })
 const PARTS = {
   'minilm, head': { antikythera: ours('minilm', head), ...peers('head') },
-  'minilm, lora': { antikythera: ours('minilm', lora), ...peers('lora') },
+  'minilm, lora': {
+    antikythera: ours('minilm', lora),
+    'antikythera, compiled': ours('minilm', lora, 'on'),
+    ...peers('lora'),
+  },
   'use-lite, head': { antikythera: ours('use-lite', head) },
   'use-lite, lora': { antikythera: ours('use-lite', lora) },
-  'both, compiled': {
-    'minilm, lora': ours('minilm', lora, 'on'),
-    'use-lite, lora': ours('use-lite', lora, 'on'),
-  },
+  'use-lite, lora, compiled': { antikythera: ours('use-lite', lora, 'on') },
 }
 
 export async function measure(words) {
