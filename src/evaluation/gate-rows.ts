@@ -11,8 +11,8 @@ import type { Example } from '../contracts/example.ts'
 const MOST_REPLAYED = 200
 const MOST_HELD_OUT = 1000
 
-/** The most that evaluating a candidate may cost, as a fraction of the cost of its update. */
-const SHARE_OF_UPDATE = 0.2
+/** The most that evaluating a candidate may cost, as a fraction of the cost of learning it. */
+const SHARE_OF_LEARNING = 0.2
 
 export interface GateRows {
   readonly from: RowOrigin
@@ -59,7 +59,7 @@ export function rowBudget(
   if (cost === undefined) return Infinity
   const { trunk, tail, step, start } = cost
   const update = step * (stepRows + start * steps) + (trunk / tail) * learned
-  return Math.max(1, Math.floor(SHARE_OF_UPDATE * update - start))
+  return Math.max(1, Math.floor(SHARE_OF_LEARNING * update - start))
 }
 
 /** The first `budget` rows, at least one: first those with the oldest answers. */

@@ -244,6 +244,13 @@ export class TrainerState {
     }
   }
 
+  /** These versions lose their snapshots with the next save, and no weights of them stay in memory. */
+  retire(versions: readonly string[]): void {
+    this.retired.push(...versions)
+    this.reference = undefined
+    this.compareTo = undefined
+  }
+
   /** The stream has changed its meaning: earlier answers are no measure of the next ones. */
   forgetCompared(): void {
     this.heldOut.restore([])

@@ -1,6 +1,6 @@
 /**
- * What the adapter of the recipe for tables is compared on, without the experts beside it: streams that are drawn, none of which the
- * table of real streams reports. Each setting is the recipe with one thing changed.
+ * What the adapter of the recipe for tables is compared on, without the experts beside it: drawn streams that the table
+ * of real streams does not report. Each setting is the recipe with one thing changed.
  *
  *   sine1, sea    as in drift-streams.mjs, with their change
  *   hyperplane    x in [0, 1]¹⁰, y = [w · x > ½ Σ w], w drifting        Hulten et al. (2001), "Mining time-changing data streams"

@@ -27,8 +27,7 @@ export function modelFor(size, { features = {}, ...settings } = {}) {
   return parseConfig(JSON.stringify({ models: { m: model } }), '/').models.m
 }
 
-/** Accuracy of each answer before its label was learned; a version for each update, as the daemon would make it. Examples a
- * second of CPU. */
+/** Accuracy of each answer before its label was learned, and examples a second of CPU; a version for each update, as in the daemon. */
 export async function prequential(rows, { tf, settings, seed, limit = 1024 }) {
   const model = modelFor(rows[0].features.length, settings)
   const base = await openBase(model.base)

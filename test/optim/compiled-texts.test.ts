@@ -16,7 +16,7 @@ import {
 } from '../tasks/texts.ts'
 import { bytesOf, randomAdapter } from '../trainer/rig.ts'
 
-const STEPS = 7
+const STEPS = 20
 /** Many kernels, a few seconds of CPU: on cores that others share they may take minutes. */
 const PATIENT = { timeout: 300_000 }
 const lora = { method: 'lora', rank: 2, alpha: 4, tail_layers: 1 } as const

@@ -53,7 +53,7 @@ export class ForgetTurn {
     const lost = state.log.untraced
     this.#remove(plan)
     this.#learnAgain(again, plan)
-    state.retired.push(...retiring)
+    state.retire(retiring)
     const { parent } = state.progress.state
     state.forgetting.change(task, {
       ...{ stage: 'rebuilding', retiring, again: again.length, predictions: plan.predictions },

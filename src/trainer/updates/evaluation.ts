@@ -1,14 +1,14 @@
 /**
  * Evaluates the candidate that an update has made: how much lower its loss is on rows that it trained on, what the promotion
  * policy compares and, where the task answers with texts, how far it is from the base. All of it together may cost a
- * fifth of the update, counted in rows that go forward; they share one pass, because each pass has a cost of its own.
+ * fifth of learning, counted in rows that go forward. All but that distance shares one pass, because each pass has a cost of its own.
  */
 import type { PromotionFacts } from '../../contracts/release.ts'
 import { rowBudget } from '../../evaluation/gate-rows.ts'
 import { drive } from '../drive.ts'
 import { gateTurn, storeAnswers, type Compared, type GateParts } from './gate-answers.ts'
 import { promotionFacts } from './gate-facts.ts'
-import { klRows, measureKl, ROW_COST as KL_COST } from './kl-turn.ts'
+import { KL_ROW_COST, klRows, measureKl } from './kl-turn.ts'
 import { gapTurn, observeGap } from './loss-gap-turn.ts'
 
 /** `isTrained: false`: only memory has changed, so neither gap nor distance has. */
@@ -23,17 +23,19 @@ export async function evaluateCandidate(
   const budget = rowBudget(compared.size, loop.comparison?.rowCost)
   const distant = isTrained ? klRows(compared, budget, parts) : undefined
   const gap = isTrained ? gapTurn(compared, budget, parts) : undefined
-  const spent = (gap?.trained.length ?? 0) + KL_COST * (distant?.rows.length ?? 0)
-  const gate = gateTurn(compared, Math.max(1, budget - spent), parts)
-  // Held-out rows that are answered for the policy also show what no update has learned; answers with memory do not.
-  const isShared = gate?.from === 'held-out' && learner.memorised === undefined
-  const unseen = isShared ? [] : (gap?.unseen ?? [])
   const trained = gap?.trained ?? []
+  // Held-out rows that are answered for the policy also show what no update has learned; answers with memory do not.
+  const isShared =
+    loop.policies.promotion.looksAtScores !== false && learner.memorised === undefined
+  const unseen = isShared ? [] : (gap?.unseen ?? [])
+  const spent = trained.length + unseen.length + KL_ROW_COST * (distant?.rows.length ?? 0)
+  const gate = gateTurn(compared, Math.max(1, budget - spent), parts)
   const asked = [...(gate?.held ?? []), ...(gate?.golden ?? [])]
   const rows = { byHead: [...trained, ...unseen], withMemory: asked }
   const scores = await drive(learner.presentOn(rows), latents, signal)
   if (gap !== undefined) {
-    const held = scores.withMemory.slice(0, gate?.held.length ?? 0)
+    const isHeldOut = isShared && gate?.from === 'held-out'
+    const held = isHeldOut ? scores.withMemory.slice(0, gate.held.length) : []
     const ofUnseen = isShared ? held : scores.byHead.slice(trained.length)
     observeGap({ trained: scores.byHead.slice(0, trained.length), unseen: ofUnseen }, parts)
   }

@@ -14,7 +14,7 @@ const [FEWEST_ROWS, MOST_ROWS] = [4, 32]
 const SHARE_OF_ROWS = 1 / 2
 
 /** The outputs of the base are computed beside its own. */
-export const ROW_COST = 2
+export const KL_ROW_COST = 2
 
 export interface KlTurn {
   readonly rows: readonly Example[]
@@ -31,7 +31,7 @@ export function klRows(
   const { learner, heldOut } = state
   const { from, rows } = gateRows(heldOut.rows, learner.remembered, block)
   const some = (from === 'none' ? block : rows).filter(({ target }) => loop.task.isTest(target))
-  const affordable = Math.floor((SHARE_OF_ROWS * budget) / ROW_COST)
+  const affordable = Math.floor((SHARE_OF_ROWS * budget) / KL_ROW_COST)
   const count = Math.min(MOST_ROWS, Math.max(FEWEST_ROWS, affordable))
   return { rows: some.slice(0, count), from: from === 'none' ? 'new' : from }
 }
