@@ -10,13 +10,18 @@ export function softmax(logits: ArrayLike<number>): number[] {
 
 /** log Σ exp(zⱼ); −∞ of nothing. In loops, because it is computed for every row of every step. */
 export function logSumExp(logits: ArrayLike<number>): number {
-  let top = -Infinity
-  // An iterator takes several times as long.
-  /* eslint-disable @typescript-eslint/prefer-for-of */
-  for (let at = 0; at < logits.length; at += 1) top = Math.max(top, logits[at] ?? 0)
+  const top = largestOf(logits)
   if (logits.length === 0) return top
   let sum = 0
+  // eslint-disable-next-line @typescript-eslint/prefer-for-of -- an iterator takes several times as long
   for (let at = 0; at < logits.length; at += 1) sum += Math.exp((logits[at] ?? 0) - top)
-  /* eslint-enable @typescript-eslint/prefer-for-of */
   return top + Math.log(sum)
+}
+
+/** −∞ of nothing; NaN if one is. */
+export function largestOf(logits: ArrayLike<number>): number {
+  let top = -Infinity
+  // eslint-disable-next-line @typescript-eslint/prefer-for-of -- an iterator takes several times as long
+  for (let at = 0; at < logits.length; at += 1) top = Math.max(top, logits[at] ?? 0)
+  return top
 }

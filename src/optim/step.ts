@@ -122,12 +122,19 @@ class AdapterTrainable implements Trainable {
     const penalty = regularizer.addsNothing
       ? undefined
       : regularizer.penalty(this.#weights.present.parameters)
+    // Spreads would take a twentieth of the step of a linear head.
     const batch = gradientsOf(rows, {
-      ...{ engine: this.#engine, task, regularizer, head: this.#head },
-      ...{ statistics: this.statistics, seed: this.#weights.steps, needsLogits },
+      engine: this.#engine,
+      task,
+      regularizer,
+      head: this.#head,
+      statistics: this.statistics,
+      seed: this.#weights.steps,
+      needsLogits,
       parameters: () => this.#weights.present.parameters,
     })
-    return { ...this.#learn(batch, penalty, rateFactor), logits: batch.logits }
+    const { loss, gradientNorm, dropped } = this.#learn(batch, penalty, rateFactor)
+    return { loss, gradientNorm, dropped, logits: batch.logits }
   }
 
   #learn(

@@ -46,6 +46,18 @@ describe('the kernels of the plain engine', () => {
     },
   )
 
+  test.each([[1], [3], [4], [15], [16], [37]])(
+    'multiply a column by a row of %i numbers, to the bits of the general product',
+    (n) => {
+      const m = 5
+      const [a, b, c, wanted] = [drawn(m), drawn(n), drawn(m * n), drawn(m * n)]
+      a.view[0] = -0
+      kernels.outerProduct(c.at, a.at, b.at, m, n)
+      kernels.productOver(wanted.at, a.at, b.at, m, n, 1, 4, 4 * m)
+      expect(bitsOf(c.view)).toEqual(bitsOf(wanted.view))
+    },
+  )
+
   test.each([[1], [3], [4], [6], [8], [13]])('go through rows of %i numbers', (n) => {
     const rows = 3
     const [a, b, row, to] = [drawn(rows * n), drawn(rows * n), drawn(n), drawn(rows * n)]
@@ -138,6 +150,10 @@ describe('the kernels of the plain engine', () => {
     }
   })
 })
+
+function bitsOf({ buffer, byteOffset, length }: Float32Array): readonly number[] {
+  return [...new Uint32Array(buffer, byteOffset, length)]
+}
 
 function expectNear(found: ArrayLike<number>, wanted: ArrayLike<number>): void {
   expect(found.length).toBe(wanted.length)

@@ -3,7 +3,7 @@ import { invariant } from '../../platform/errors.ts'
 import { NotPlain, type PlainValue, type Recorder } from './value.ts'
 import { kernels } from './wasm/memory.ts'
 
-const { add, product, productOver, transpose: turn } = kernels
+const { add, outerProduct, product, productOver, transpose: turn } = kernels
 
 export function matMul(x: PlainValue, w: PlainValue, tape: Recorder): PlainValue {
   const [inSize = 0, outSize = 0] = w.shape
@@ -22,8 +22,9 @@ export function matMul(x: PlainValue, w: PlainValue, tape: Recorder): PlainValue
     (dy) => {
       if (!w.fixed) {
         dw ??= tape.gradientOver(w)
-        const into = dw.isFirst() ? productOver : product
-        into(dw.at, x.at, dy, inSize, outSize, rows, 4, wide)
+        const isFirst = dw.isFirst()
+        if (isFirst && rows === 1) outerProduct(dw.at, x.at, dy, inSize, outSize)
+        else (isFirst ? productOver : product)(dw.at, x.at, dy, inSize, outSize, rows, 4, wide)
       }
       if (x.fixed) return
       turned ??= tape.arena.take(w.size)

@@ -12,7 +12,7 @@
  */
 import type { LossRow } from '../../contracts/task.ts'
 import { invariant } from '../../platform/errors.ts'
-import { logSumExp, softmax } from '../../nn/softmax.ts'
+import { largestOf, logSumExp, softmax } from '../../nn/softmax.ts'
 import type { AnsweringLabels } from './score.ts'
 import type { LabelTarget } from './target.ts'
 
@@ -25,15 +25,13 @@ export function rowLoss(
   { labels, retired }: AnsweringLabels,
   gradient: Float32Array,
 ): number {
-  const at = labels.indexOf(label)
-  invariant(at >= 0 || kind === 'not', `target "${label}" before the head grew to it`)
+  const at = placeOf(label, labels)
+  if (at < 0) invariant(kind === 'not', `target "${label}" before the head grew to it`)
   if (at < 0 || retired.includes(label)) return 0
   // A competition that lacks the target's own label is none.
   const competing = among?.includes(at) === true ? among : undefined
-  const takesPart = (column: number) =>
-    competing?.includes(column) !== false && !retired.includes(labels[column] ?? '')
   const isPlain = competing === undefined && retired.length === 0
-  const z = isPlain ? outputs : outputs.map((logit, k) => (takesPart(k) ? logit : logit + NEVER))
+  const z = isPlain ? outputs : limited(outputs, competing, { labels, retired })
   const gone = retired.length === 0 ? 0 : labels.filter((known) => retired.includes(known)).length
   const others = labels.length - gone - 1
   const wrong = kind === 'not' ? 1 - doubt : doubt
@@ -42,14 +40,46 @@ export function rowLoss(
   return down > 0 ? raised + down * lower(z, at, down, gradient) : raised
 }
 
+/** Only labels that compete and are not retired take part. */
+function limited(
+  outputs: Float32Array,
+  competing: readonly number[] | undefined,
+  { labels, retired }: AnsweringLabels,
+): Float32Array {
+  const takesPart = (column: number) =>
+    competing?.includes(column) !== false && !retired.includes(labels[column] ?? '')
+  return outputs.map((logit, k) => (takesPart(k) ? logit : logit + NEVER))
+}
+
+/** Places of labels, by list: to compare a label with dozens of others takes longer than its loss. */
+const places = new WeakMap<readonly string[], ReadonlyMap<string, number>>()
+
+/** −1 if it is not in the list. */
+function placeOf(label: string, labels: readonly string[]): number {
+  let known = places.get(labels)
+  if (known === undefined) {
+    known = new Map(labels.map((each, at) => [each, at]))
+    places.set(labels, known)
+  }
+  return known.get(label) ?? -1
+}
+
+/** exp(zⱼ − max z), kept from the sum for the gradient: exponentials take most of the time of a loss. */
+let exponentials = new Float64Array()
+
 /** −log softmax(z)[y]; adds `factor` times its gradient. */
 function raise(z: Float32Array, y: number, factor: number, gradient: Float32Array): number {
-  const total = logSumExp(z)
-  for (let at = 0; at < z.length; at += 1) {
-    const derivative = Math.exp((z[at] ?? 0) - total) - (at === y ? 1 : 0)
+  const { length } = z
+  if (exponentials.length < length) exponentials = new Float64Array(2 * length)
+  const parts = exponentials
+  const top = largestOf(z)
+  let sum = 0
+  for (let at = 0; at < length; at += 1) sum += parts[at] = Math.exp((z[at] ?? 0) - top)
+  for (let at = 0; at < length; at += 1) {
+    const derivative = (parts[at] ?? 0) / sum - (at === y ? 1 : 0)
     gradient[at] = (gradient[at] ?? 0) + factor * derivative
   }
-  return total - (z[y] ?? 0)
+  return top + Math.log(sum) - (z[y] ?? 0)
 }
 
 /** −log(1 − softmax(z)[y]) as a difference of logarithms; adds `factor` times its gradient. */

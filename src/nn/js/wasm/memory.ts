@@ -9,6 +9,7 @@ import { failure, invariant } from '../../../platform/errors.ts'
 import { moduleOf } from './assembler.ts'
 import { elementwise, type RuleName, zero } from './elementwise.ts'
 import { openBlocks } from './blocks.ts'
+import { outerProduct } from './outer-product.ts'
 import { product, productOver, transpose } from './products.ts'
 import { squares, type Update, updates } from './updates.ts'
 
@@ -29,6 +30,7 @@ export type Kernels = Readonly<
 > & {
   readonly product: RowKernel
   readonly productOver: RowKernel
+  readonly outerProduct: (c: number, a: number, b: number, m: number, n: number) => void
   readonly transpose: (to: number, from: number, m: number, n: number) => void
   readonly zero: (to: number, bytes: number) => void
   /** Writes Σ x² of `n` numbers, a multiple of four, as one double. */
@@ -55,10 +57,13 @@ const LARGEST_BLOCK = 2 ** 18
 
 const memory = new WebAssembly.Memory({ initial: 16, maximum: MOST_PAGES, shared: true })
 const compiled = new WebAssembly.Module(
-  moduleOf([product, productOver, transpose, zero, squares, ...updates, ...elementwise], {
-    first: 16,
-    most: MOST_PAGES,
-  }),
+  moduleOf(
+    [product, productOver, outerProduct, transpose, zero, squares, ...updates, ...elementwise],
+    {
+      first: 16,
+      most: MOST_PAGES,
+    },
+  ),
 )
 export const kernels = new WebAssembly.Instance(compiled, { env: { memory } }).exports as Kernels
 
