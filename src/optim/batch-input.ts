@@ -4,9 +4,10 @@
  */
 import type { Tensor } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
+import { packedPlaces } from '../nn/packed-places.ts'
 import { invariant } from '../platform/errors.ts'
 
-interface BatchInput {
+export interface BatchInput {
   readonly hidden: Tensor
   readonly mask: Tensor
 }
@@ -19,8 +20,13 @@ export function padded(rows: readonly Latent[]): BatchInput {
   return { hidden: { shape: [rows.length, length, width], data: hidden }, mask: maskOf(rows) }
 }
 
+export interface PackedInput extends BatchInput {
+  /** [n]: the place of each position among b · s. */
+  readonly places: Int32Array
+}
+
 /** hidden [1, n, width], n the positions of all rows; mask [b, s] as in `padded`. */
-export function packed(rows: readonly Latent[]): BatchInput {
+export function packed(rows: readonly Latent[]): PackedInput {
   const width = widthOf(rows)
   const count = rows.reduce((sum, { positions }) => sum + positions, 0)
   const hidden = new Float32Array(count * width)
@@ -29,7 +35,8 @@ export function packed(rows: readonly Latent[]): BatchInput {
     hidden.set(data, next)
     next += data.length
   }
-  return { hidden: { shape: [1, count, width], data: hidden }, mask: maskOf(rows) }
+  const places = packedPlaces(rows.map(({ positions }) => positions))
+  return { hidden: { shape: [1, count, width], data: hidden }, mask: maskOf(rows), places }
 }
 
 function maskOf(rows: readonly Latent[]): Tensor {

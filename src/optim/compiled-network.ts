@@ -14,11 +14,11 @@ export interface Compiling {
   readonly onEager: (reason: string) => void
 }
 
-/** Rows side by side, as `padded` has them. */
+/** Rows as `padded` or `packed` has them. */
 export interface NetworkBatch {
   readonly hidden: Tensor
   readonly mask: Tensor
-  /** For a task of texts: the places, among all rows × positions, that predict a token of an answer. */
+  /** Among all rows × positions: for a task of texts those that predict a token of an answer, of packed rows those of each position. */
   readonly places?: Int32Array
 }
 
@@ -26,9 +26,10 @@ export interface NetworkBatch {
 export function openCompiledNetwork(
   parts: PassParts,
   { onEager }: Compiling,
+  isPacked = false,
 ): CompiledNetwork | undefined {
   try {
-    const step = recordStep(parts)
+    const step = recordStep(parts, isPacked)
     return new CompiledNetwork(parts, step, openCompiledGraph(parts.tf, step.model))
   } catch (error) {
     if (!(error instanceof NotCompilable)) throw error

@@ -87,8 +87,8 @@ function forward(
   return tf.reshape(task.logits(ops, embedding, network.unit), [rows.length, -1])
 }
 
-/** Random numbers are drawn for rows side by side, as the compiled step draws them. */
-function isPacked(parts: PassParts): boolean {
+/** Random numbers are drawn for rows side by side. */
+export function isPacked(parts: PassParts): boolean {
   const { base, task } = parts
   const isRandom = methodOf(parts).isRandomInSteps === true
   return base.network.packs === true && task.reads === 'pooled' && !isRandom

@@ -21,7 +21,7 @@ export interface RecordedStep {
   readonly model: Uint8Array
   readonly hidden: string
   readonly mask: string
-  /** For a task of texts: the places of those states. */
+  /** The places, among rows × positions: of those states for a task of texts, of each position where rows are packed. */
   readonly places?: string | undefined
   readonly weights: ReadonlyMap<string, string>
   readonly parameters: ReadonlyMap<string, string>
@@ -46,15 +46,16 @@ export interface RecordedPart {
   readonly outputs: string
 }
 
-/** Throws NotCompilable where the network uses something that the compiled engine does not have. */
-export function recordStep(plan: AdapterPlan): RecordedStep {
+/** `isPacked`: it takes the positions of all rows end to end. Throws NotCompilable where the network uses something that the compiled engine does not have. */
+export function recordStep(plan: AdapterPlan, isPacked = false): RecordedStep {
   const graph = new TensorFlowGraph()
-  const inputs = openInputs(plan, graph)
+  const inputs = openInputs(plan, graph, isPacked)
   const part = ({ outputs }: { readonly outputs: GraphValue }): RecordedPart => {
     return { inputs: inputsOf(graph, [outputs.name]), outputs: outputs.name }
   }
   const answer = part(forward(plan, graph, inputs))
-  const base = inputs.places && part(forward(plan, graph, inputs, { isBase: true }))
+  const base =
+    plan.task.reads === 'answers' ? part(forward(plan, graph, inputs, { isBase: true })) : undefined
   const dropouts: DropoutInput[] = []
   const taught = forward(plan, graph, inputs, { dropouts })
   const from = graph.length
@@ -91,22 +92,24 @@ interface StepInputs {
   readonly hidden: GraphValue
   readonly mask: GraphValue
   readonly places?: GraphValue | undefined
+  readonly isPacked: boolean
   readonly weights: Map<string, GraphValue>
   readonly parameters: ReadonlyMap<string, GraphValue>
   readonly weight: (name: string) => GraphValue
 }
 
-function openInputs(plan: AdapterPlan, graph: TensorFlowGraph): StepInputs {
+function openInputs(plan: AdapterPlan, graph: TensorFlowGraph, isPacked: boolean): StepInputs {
   const { base } = plan
   const width = base.network.latentWidth(cutOf(plan.config.tail_layers, base.network.layers))
   const counted = new Set(statisticsOf(plan).map(({ name }) => name))
   const weights = new Map<string, GraphValue>()
   const fixed = { moves: false }
   return {
-    hidden: graph.input('hidden', ['rows', 'positions', width], fixed),
+    isPacked,
+    hidden: graph.input('hidden', isPacked ? [1, 'tokens', width] : ['rows', 'positions', width], fixed),
     mask: graph.input('mask', ['rows', 'positions'], fixed),
     places:
-      plan.task.reads === 'answers'
+      isPacked || plan.task.reads === 'answers'
         ? graph.input('places', ['tokens'], { moves: false, type: 'int32' })
         : undefined,
     weights,
@@ -146,7 +149,7 @@ interface ForwardKind {
 function forward(
   plan: AdapterPlan,
   graph: TensorFlowGraph,
-  { hidden, mask, places, parameters, weight }: StepInputs,
+  { hidden, mask, places, isPacked, parameters, weight }: StepInputs,
   { dropouts, isBase }: ForwardKind = {},
 ) {
   const { base, task } = plan
@@ -155,11 +158,14 @@ function forward(
     invariant(value !== undefined, `the network asks for the parameter ${name}, which is not there`)
     return value
   }
-  const { ops, tape, behind } = graphOps({ graph, weight, param, ...(dropouts && { dropouts }) })
+  const { ops, tape, behind } = graphOps({
+    ...{ graph, weight, param, ...(dropouts && { dropouts }) },
+    packedAt: isPacked ? places : undefined,
+  })
   const adaptation =
     isBase === true ? unadapted<GraphValue>() : methodOf(plan).adaptation(ops, sitesOf(plan), false)
   const cut = cutOf(plan.config.tail_layers, base.network.layers)
-  if (places !== undefined) {
+  if (places !== undefined && !isPacked) {
     const states = behind(base.network.tail(ops, hidden, mask, cut, adaptation), places)
     return { tape, logits: states, outputs: states }
   }

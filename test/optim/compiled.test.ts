@@ -175,7 +175,7 @@ describe('a compiled trainable', () => {
     }
     const plan = { ...planOf(bases[1]!, methods.bitfit, 'all'), method: odd }
     const { compiled, dispose } = both({ plan, onEager: (reason) => reasons.push(reason) })
-    expect(reasons).toEqual(['it learns a table of positions'])
+    expect(reasons).toEqual(['it has a table of positions in its tail'])
     expect(compiled.step(rowsOf(plan)).dropped).toBe(false)
     dispose()
   })

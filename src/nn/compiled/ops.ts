@@ -9,6 +9,7 @@ import type { GraphValue, TensorFlowGraph } from './graph.ts'
 import { kernelsOf } from './kernels.ts'
 import { linearAlgebra } from './linear-algebra.ts'
 import { normalizing } from './normalizing.ts'
+import { packedGraphOps } from './packed-ops.ts'
 import { NotCompilable, type Shape } from './shape.ts'
 import { Tape } from './tape.ts'
 
@@ -26,6 +27,8 @@ export interface GraphOpsParts {
   readonly param: (name: string) => GraphValue
   /** Absent = the network as it answers, without dropout. */
   readonly dropouts?: DropoutInput[]
+  /** Rows are packed, [1, tokens, w]: where each position lies among rows × positions, [tokens] int32. */
+  readonly packedAt?: GraphValue | undefined
 }
 
 export interface RecordingOps {
@@ -35,7 +38,8 @@ export interface RecordingOps {
   readonly behind: (x: GraphValue, places: GraphValue) => GraphValue
 }
 
-export function graphOps({ graph, weight, param, dropouts }: GraphOpsParts): RecordingOps {
+export function graphOps(parts: GraphOpsParts): RecordingOps {
+  const { graph, weight, param, dropouts, packedAt } = parts
   const kernels = kernelsOf(graph)
   const tape = new Tape(kernels)
   const { note } = tape
@@ -45,23 +49,24 @@ export function graphOps({ graph, weight, param, dropouts }: GraphOpsParts): Rec
     dropouts?.push({ input, rate, place })
     return input
   }
+  const ops: Ops<GraphValue> = {
+    ...{ weight, param },
+    scalar: (value) => kernels.float(value),
+    dropout: (x, rate, place) =>
+      dropouts === undefined ? x : simple.mul(x, dropped(x.shape, rate, place)),
+    ...simple,
+    ...linearAlgebra(kernels, note),
+    ...normalizing(kernels, note, simple),
+    ...attentionOps(kernels, note),
+    gather: refuse('gather'),
+  }
   return {
     tape,
+    ops: packedAt ? packedGraphOps({ kernels, note, ops, places: packedAt }) : ops,
     behind: (x, places) =>
       note(kernels.rowsAt(kernels.flat(x), places), [x], (dy) =>
         kernels.reshape(kernels.rowsTo(dy, places, x.shape.slice(0, -1)), x.shape),
       ),
-    ops: {
-      ...{ weight, param },
-      scalar: (value) => kernels.float(value),
-      dropout: (x, rate, place) =>
-        dropouts === undefined ? x : simple.mul(x, dropped(x.shape, rate, place)),
-      ...simple,
-      ...linearAlgebra(kernels, note),
-      ...normalizing(kernels, note, simple),
-      ...attentionOps(kernels, note),
-      gather: refuse('gather'),
-    },
   }
 }
 

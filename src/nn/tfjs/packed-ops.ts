@@ -6,6 +6,7 @@
  */
 import type * as tfc from '@tensorflow/tfjs-core'
 import type { Ops } from '../../contracts/ops.ts'
+import { packedPlaces } from '../packed-places.ts'
 import type { TensorFlow } from './tensorflow.ts'
 
 type Tensor = tfc.Tensor
@@ -61,16 +62,8 @@ function movesOf(tf: TensorFlow, lengths: readonly number[]) {
 
 /** `toPacked` [n]: the place of each position among [b · s]; `toPadded` [b · s]: the other way, n for padding. */
 function placesOf(lengths: readonly number[], longest: number) {
-  const count = lengths.reduce((sum, length) => sum + length, 0)
-  const toPacked = new Int32Array(count)
-  const toPadded = new Int32Array(lengths.length * longest).fill(count)
-  let next = 0
-  for (const [row, length] of lengths.entries())
-    for (let position = 0; position < length; position += 1) {
-      const place = row * longest + position
-      toPacked[next] = place
-      toPadded[place] = next
-      next += 1
-    }
+  const toPacked = packedPlaces(lengths)
+  const toPadded = new Int32Array(lengths.length * longest).fill(toPacked.length)
+  for (const [at, place] of toPacked.entries()) toPadded[place] = at
   return { toPacked, toPadded }
 }
