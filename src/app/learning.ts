@@ -71,7 +71,10 @@ export function learning(site: TrainerContext, model: string, base: Base) {
   } satisfies Partial<LoopParts>
 }
 
-/** Steps are compiled where TensorFlow is native, and the method has nothing that only the eager engine can do. */
+/**
+ * Steps are compiled where TensorFlow is native, and the method has nothing that only the eager engine can do. That TensorFlow is
+ * not native is in the log already.
+ */
 function compilingOf(
   { config, engine, log }: TrainerContext,
   model: string,
@@ -84,7 +87,7 @@ function compilingOf(
   }
   if (compiled === 'off') return undefined
   if (engine === 'tensorflow') return { onEager }
-  onEager('they need native TensorFlow')
+  if (compiled === 'on') onEager('they need native TensorFlow')
   return undefined
 }
 

@@ -106,7 +106,11 @@ function openInputs(plan: AdapterPlan, graph: TensorFlowGraph, isPacked: boolean
   const fixed = { moves: false }
   return {
     isPacked,
-    hidden: graph.input('hidden', isPacked ? [1, 'tokens', width] : ['rows', 'positions', width], fixed),
+    hidden: graph.input(
+      'hidden',
+      isPacked ? [1, 'tokens', width] : ['rows', 'positions', width],
+      fixed,
+    ),
     mask: graph.input('mask', ['rows', 'positions'], fixed),
     places:
       isPacked || plan.task.reads === 'answers'

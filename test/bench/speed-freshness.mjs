@@ -32,12 +32,15 @@ const PARTS = {
   'minilm, head': { antikythera: ours('minilm', head), ...peers('head') },
   'minilm, lora': {
     antikythera: ours('minilm', lora),
-    'antikythera, compiled': ours('minilm', lora, 'on'),
+    'antikythera, eager': ours('minilm', lora, 'off'),
     ...peers('lora'),
   },
   'use-lite, head': { antikythera: ours('use-lite', head) },
   'use-lite, lora': { antikythera: ours('use-lite', lora) },
-  'use-lite, lora, compiled': { antikythera: ours('use-lite', lora, 'on') },
+  'minilm, lora on all layers': {
+    antikythera: ours('minilm', { ...lora, tail_layers: 'all' }),
+    'torch + peft, as usual': () => openPeer('lora', { isUsual: true }),
+  },
 }
 
 export async function measure(words) {
@@ -127,7 +130,7 @@ async function timeCalm({ ask, learn }, row) {
   return { ms: performance.now() - sent - acceptMs, acceptMs, answerMs: sent - asked, asks: 1 }
 }
 
-async function openOurs(base, adapter, compiled = 'off') {
+async function openOurs(base, adapter, compiled = 'on') {
   const model = {
     ...{ base, adapter, labels: ['negative', 'positive'] },
     trigger: { policy: 'count', every: 1 },

@@ -43,7 +43,6 @@ export function demoConfig(
     seed,
     server: { host: '127.0.0.1', port },
     log: { level: 'warn' },
-    trainer: { compiled: 'auto' },
     models: {
       sentiment: { ...common, ...wide, labels: ['negative', 'positive'] },
       origin: { ...common, ...slim, labels: { open: true } },

@@ -115,9 +115,9 @@ export function configSchemaOf(plugins: PluginTable) {
             description: 'threads of TensorFlow; more leave fewer for serving',
           }),
           compiled: Type.Enum(['auto', 'on', 'off'], {
-            default: 'off',
+            default: 'auto',
             description:
-              'training steps as one recorded graph instead of kernel by kernel; auto = where that is possible, on = refuse to train a model otherwise',
+              'training steps as one recorded graph instead of kernel by kernel; auto = where that is possible, on = refuse to train a model otherwise, off = the last digits of releases before it',
           }),
           latents: Type.Enum(['f32', 'f16'], {
             default: 'f32',

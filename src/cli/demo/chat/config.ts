@@ -31,7 +31,6 @@ export function chatConfig(dataDir: string, port: number, seed: number) {
     seed,
     server: { host: '127.0.0.1', port },
     log: { level: 'warn' },
-    trainer: { compiled: 'auto' },
     // On a busy machine a text takes long. All held-out questions are answered at once, beside the client that asks all the time.
     limits: { request_ms: 300_000, generation_texts: heldOutQuestions.length + 1 },
     models: {
