@@ -3,6 +3,7 @@
  * process.
  */
 import type { Sharing, TrainerFleet } from './fleet.ts'
+import type { EngineOf } from './training-engine.ts'
 import type { Clock, Logger } from '../contracts/core.ts'
 import type { Base, TrunkEngine } from '../contracts/base.ts'
 import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
@@ -61,16 +62,24 @@ export interface ServedModels {
   readonly served: readonly ServedModel[]
 }
 
+/** What the steps of a model run on. */
+export interface TrainingEngine {
+  readonly tf: TensorFlow
+  /** `tensorflow`, `wasm`, or `javascript` for a model that needs neither. */
+  readonly engine: string
+  readonly baseTensors: (base: Base) => BaseTensors
+  /** Tensors that it holds. */
+  readonly tensors: () => number
+}
+
 /** Shared by the models of one trainer process while their loops are put together. */
 export interface TrainerContext extends Hosting {
   readonly config: Config
   readonly clock: Clock
   readonly log: Logger
-  readonly tf: TensorFlow
-  readonly engine: string
+  readonly engineOf: EngineOf
   /** Absent for a single daemon. */
   readonly fleet?: TrainerFleet | undefined
-  baseTensors(base: Base): BaseTensors
   /** One thread for all models that cut a base at the same place. */
   trunk(base: Base, cut: number): Promise<TrunkEngine>
   /** Runs at the end, last first. */

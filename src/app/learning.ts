@@ -3,6 +3,7 @@ import { freshAdapter } from '../adapters/adapter.ts'
 import { goingOn } from '../adapters/carried.ts'
 import { cutOf } from '../adapters/target-modules.ts'
 import { viewOf } from '../adapters/view.ts'
+import type { Config } from '../config/config.ts'
 import { rehearsalOf } from '../config/closed-form.ts'
 import { adapterOf, methodOf, modelOf, openTask } from '../config/model-parts.ts'
 import { openPolicies, openPolicy } from '../config/plugins/open-policy.ts'
@@ -12,26 +13,32 @@ import { jointPromotion } from '../evaluation/joint-promotion.ts'
 import { jointRollback } from '../evaluation/joint-rollback.ts'
 import { openComparedEngine } from '../learner/mixture/compared-engine.ts'
 import { openKnnEngine } from '../learner/knn-engine.ts'
+import type { Memory } from '../contracts/policy.ts'
 import type { Compiling } from '../optim/compiled-network.ts'
-import { openTrainable } from '../optim/step.ts'
+import { openTrainable, type TrainableParts } from '../optim/step.ts'
 import { failure } from '../platform/errors.ts'
 import { openRandom } from '../platform/random.ts'
 import type { LoopParts } from '../trainer/parts.ts'
-import type { TrainerContext } from './context.ts'
+import type { TrainerContext, TrainingEngine } from './context.ts'
 
-/** Opens task, adapter, policies and kNN memory of a model. */
-export function learning(site: TrainerContext, model: string, base: Base) {
+type Learning = Pick<TrainerContext, 'config' | 'log'> & TrainingEngine
+
+type Plan = Pick<TrainableParts, 'base' | 'method' | 'task' | 'config'>
+
+/** The adapter of a model on this base. */
+export function planOf(config: Config, model: string, base: Base): Plan {
+  const settings = modelOf(config, model)
+  const [method, adapter] = [methodOf(settings), adapterOf(settings)]
+  const task = openTask(settings, config.limits)
+  return { base: viewOf(base, method, adapter), method, task, config: adapter }
+}
+
+/** Opens task, adapter and policies of a model. */
+export function learning(site: Learning, model: string, base: Base, plan: Plan) {
   const { config, tf } = site
   const settings = modelOf(config, model)
   const { policies } = pluginsOf(config)
-  const [method, adapter] = [methodOf(settings), adapterOf(settings)]
-  const task = openTask(settings, config.limits)
-  const plan = {
-    base: viewOf(base, method, adapter),
-    method,
-    task,
-    config: adapter,
-  }
+  const { method, task, config: adapter } = plan
   const { train, replay } = rehearsalOf(settings)
   const promotion = jointPromotion(
     openPolicies('promotion', policies.promotion, settings.promotion),
@@ -75,10 +82,7 @@ export function learning(site: TrainerContext, model: string, base: Base) {
  * Steps are compiled where TensorFlow is native, and the method has nothing that only the eager engine can do. That TensorFlow is
  * not native is in the log already.
  */
-function compilingOf(
-  { config, engine, log }: TrainerContext,
-  model: string,
-): Compiling | undefined {
+function compilingOf({ config, engine, log }: Learning, model: string): Compiling | undefined {
   const { compiled } = config.trainer
   const onEager = (reason: string) => {
     if (compiled === 'on')
@@ -86,23 +90,29 @@ function compilingOf(
     log.warn({ model, reason }, 'training steps are not compiled')
   }
   if (compiled === 'off') return undefined
+  if (engine === 'javascript') return undefined
   if (engine === 'tensorflow') return { onEager }
   if (compiled === 'on') onEager('they need native TensorFlow')
   return undefined
 }
 
+/** What keeps examples that answer along with the head; undefined where nothing does. */
+export function memoryPolicyOf(config: Config, model: string): Memory | undefined {
+  const { policies } = pluginsOf(config)
+  const policy = openPolicy('memory', policies.memory, modelOf(config, model).memory)
+  return policy.keepsNothing === true ? undefined : policy
+}
+
 /** Examples are compared by the base's own embedding, not by the method's view. */
 export function knnMemoryOf(
-  site: TrainerContext,
+  { tf, config, baseTensors }: Learning,
   model: string,
   base: Base,
+  policy: Memory | undefined,
 ): LoopParts['knnMemory'] {
-  const { adapter, memory } = modelOf(site.config, model)
-  const { policies } = pluginsOf(site.config)
-  const policy = openPolicy('memory', policies.memory, memory)
-  if (policy.keepsNothing === true) return undefined
-  const cut = cutOf(adapter.tail_layers, base.network.layers)
-  const engine = openKnnEngine({ tf: site.tf, base, baseTensors: site.baseTensors(base), cut })
+  if (policy === undefined) return undefined
+  const cut = cutOf(modelOf(config, model).adapter.tail_layers, base.network.layers)
+  const engine = openKnnEngine({ tf, base, baseTensors: baseTensors(base), cut })
   const compared = policy.mixture && openComparedEngine(base, engine)
   return { policy, engine, compared, width: base.network.width }
 }

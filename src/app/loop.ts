@@ -1,11 +1,10 @@
 /** Puts the loop of one model together: once per process, or once for each lease term in a fleet. */
 import { join } from 'node:path'
 import { cutOf } from '../adapters/target-modules.ts'
-import { viewOf } from '../adapters/view.ts'
 import { checkpointMigrations } from '../checkpoint/schema.ts'
 import type { ModelConfig } from '../config/config.ts'
 import { goldenOf } from '../config/golden.ts'
-import { adapterOf, folderOf, methodOf, modelOf, openBaseOf } from '../config/model-parts.ts'
+import { folderOf, modelOf, openBaseOf } from '../config/model-parts.ts'
 import type { Base } from '../contracts/base.ts'
 import type { RowCost } from '../evaluation/gate-rows.ts'
 import { Closers } from '../platform/closers.ts'
@@ -15,7 +14,7 @@ import { watchedBase } from '../trainer/admission/watched-base.ts'
 import { openLoop, type Loop } from '../trainer/loop.ts'
 import type { LoopParts, LeaseTerm } from '../trainer/parts.ts'
 import type { TrainerContext } from './context.ts'
-import { learning, knnMemoryOf } from './learning.ts'
+import { knnMemoryOf, learning, memoryPolicyOf, planOf } from './learning.ts'
 import { openIntake } from './loop-intake.ts'
 import { defenceOf, loopLimits } from './loop-limits.ts'
 import { openSharedRegistry } from './model.ts'
@@ -49,8 +48,11 @@ async function loopParts(
   const { cpu_seconds_per_hour: perHour } = settings.budget
   const base = await openBaseOf(settings)
   const folder = folderOf(config, model)
-  const seen = viewOf(base, methodOf(settings), adapterOf(settings))
-  const learned = learning(site, model, base)
+  const plan = planOf(config, model, base)
+  const { base: seen } = plan
+  const memory = memoryPolicyOf(config, model)
+  const engine = await site.engineOf({ plan, hasMemory: memory !== undefined })
+  const learned = learning({ ...site, ...engine }, model, base, plan)
   const { promotion } = learned.policies
   const { task } = learned
   const golden = goldenOf(promotion.needs ?? {}, settings, { base, task, limits })
@@ -92,7 +94,7 @@ async function loopParts(
     },
     lossGap: settings.evaluation.overfitting,
     compute: { cpuSeconds, ...(perHour !== undefined && { perHour }) },
-    knnMemory: knnMemoryOf(site, model, seen.published ?? base),
+    knnMemory: knnMemoryOf({ ...site, ...engine }, model, seen.published ?? base, memory),
     store: openStore(join(folder, 'state.db'), { migrations: checkpointMigrations }),
     registry,
     keepVersions: settings.keep.last,
@@ -111,8 +113,8 @@ async function loopParts(
       onComing: (version) => {
         site.onComing(model, version)
       },
-      engine: site.engine,
-      tensors: () => site.tf.memory().numTensors,
+      engine: engine.engine,
+      tensors: engine.tensors,
       residentBytes: () => process.memoryUsage.rss(),
       unknownKeys: () => unknownKeys,
       truncated: () => truncated,

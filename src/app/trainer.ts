@@ -1,20 +1,17 @@
-/** Puts the trainers of one process together: TensorFlow once, a base once, turns shared by all models. */
+/** Puts the trainers of one process together: an engine once, a base once, turns shared by all models. */
 import { join } from 'node:path'
 import { folderOf } from '../config/model-parts.ts'
 import { forwardKeys, joinAsTrainer } from './fleet.ts'
 import { openModelLoop } from './loop.ts'
+import { trainingEngines } from './training-engine.ts'
 import type { TrainerContext } from './context.ts'
-import type { Logger } from '../contracts/core.ts'
-import type { Base } from '../contracts/base.ts'
 import { kernelMemory } from '../nn/js/wasm/memory.ts'
-import { openTensorFlow, type TensorFlowEngine } from '../nn/tfjs/tensorflow.ts'
 import { openTrunkEngines } from '../nn/onnx/trunk-engines.ts'
 import { Closers } from '../platform/closers.ts'
 import { systemClock } from '../platform/clock.ts'
 import { secretsOf } from '../config/secrets.ts'
 import type { Config } from '../config/config.ts'
 import { openLog, setLogLevel } from '../platform/log.ts'
-import { BaseTensors } from '../optim/base-tensors.ts'
 import type { HostedModel, Hosting } from '../trainer/process/host.ts'
 import { noteCopiedPosition } from '../fleet/copied-position.ts'
 import { localCheckpoint } from '../checkpoint/local-checkpoint.ts'
@@ -65,8 +62,6 @@ async function openSite(
   const { log } = parts
   const clock = systemClock
   kernelMemory.limit(config.limits.kernel_memory_bytes)
-  const { tf, backend: engine } = await openEngine(config, log)
-  const uploaded = new Map<Base, BaseTensors>()
   const fleet = await joinAsTrainer(config, { ...parts, clock, replica, models })
   const trunks = openTrunkEngines((err, { name: base }) => {
     log.error({ err, base }, 'the trunk thread died; another takes its place')
@@ -77,24 +72,10 @@ async function openSite(
     ...parts,
     config,
     clock,
-    tf,
-    engine,
+    engineOf: trainingEngines(config, log),
     fleet,
-    baseTensors(base) {
-      const tensors = uploaded.get(base) ?? new BaseTensors(tf, base)
-      uploaded.set(base, tensors)
-      return tensors
-    },
     trunk: trunks.open,
   }
-}
-
-async function openEngine(config: Config, log: Logger): Promise<TensorFlowEngine> {
-  const engine = await openTensorFlow({ threads: config.trainer.threads })
-  const { backend, version, reason } = engine
-  if (backend === 'tensorflow') log.info({ backend, version }, 'training engine')
-  else log.warn({ backend, version, reason }, 'training is slow: no native TensorFlow')
-  return engine
 }
 
 function hosted(site: TrainerContext, name: string): HostedModel {

@@ -2,9 +2,12 @@
  * The log: pino behind our `Logger`, written to stderr so that stdout is free for results. Readable lines on a
  * terminal, JSON otherwise. Values under secret-looking keys and all known secret values are masked.
  */
+import { createRequire } from 'node:module'
 import { pino, type DestinationStream } from 'pino'
-import { prettyFactory } from 'pino-pretty'
+import type * as pinoPretty from 'pino-pretty'
 import type { Logger } from '../contracts/core.ts'
+
+const require = createRequire(import.meta.url)
 
 export interface LogOptions {
   readonly level?: 'debug' | 'info' | 'warn' | 'error' | 'silent'
@@ -116,6 +119,8 @@ function withoutValues(stream: DestinationStream, secrets: readonly string[]): D
 
 /** Synchronous, not through a stream, so that the last line before a crash is written too. */
 function prettyInto(stream: DestinationStream, isTerminal: boolean): DestinationStream {
+  // A daemon that writes JSON does without it.
+  const { prettyFactory } = require('pino-pretty') as typeof pinoPretty
   const pretty = prettyFactory({ ignore: 'pid,hostname', colorize: isTerminal })
   return {
     write: (line) => {

@@ -77,7 +77,7 @@ export interface TrainerStatus {
   readonly kernelBytes?: number
   /** Activations kept for replay, `limits.latent_bytes` at most. */
   readonly latentBytes?: number
-  /** The training engine: `tensorflow` or `wasm`. */
+  /** The training engine: `tensorflow`, `wasm`, or `javascript` for a model that needs neither. */
   readonly engine?: string
   /** By the source's name. */
   readonly sources?: Readonly<Record<string, SourceStatus>>

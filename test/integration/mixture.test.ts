@@ -45,6 +45,13 @@ test('labels that came a few times are served, and the weights of the experts ar
   expect(metrics).not.toContain('antikythera_expert_weight{model="number"')
 })
 
+test('TensorFlow is for the model with a memory: the other learns in plain JavaScript', async () => {
+  const engineOf = async (model: string) =>
+    (await get<{ trainer: { engine?: string } }>(model)).trainer.engine
+  await expect.poll(() => engineOf('m'), { timeout: 30_000 }).toMatch(/^(tensorflow|wasm)$/)
+  await expect.poll(() => engineOf('number'), { timeout: 30_000 }).toBe('javascript')
+})
+
 test('a daemon that was killed answers with the same version as before', async () => {
   await expect
     .poll(() => get('m'), { timeout: 30_000 })

@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Surface } from '../surface.ts'
 import { answerErrors, errorAnswerer } from './answer-errors.ts'
 import { readJsonOnly } from './bodies.ts'
+import { schemaCompilers } from './compilers.ts'
 import { type Connections, watchConnections } from './connections.ts'
 import { addCors } from './cors.ts'
 import { addDeadline } from './deadline.ts'
@@ -109,6 +110,7 @@ function openFastify({ limits, log, clock }: HttpContext): FastifyInstance {
     routerOptions: { maxParamLength: MOST_HEADER_BYTES },
     return503OnClosing: false,
     schemaErrorFormatter: (errors, part) => requestFault(errors, part),
+    schemaController: { compilersFactory: schemaCompilers },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
     // Otherwise the validators of a schema with several choices are compiled at the first answer, which blocks the
     // event loop for 20 to 50 ms.

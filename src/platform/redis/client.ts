@@ -4,11 +4,12 @@
  */
 import { readFileSync } from 'node:fs'
 import type { ConnectionOptions } from 'node:tls'
-import { Cluster, Redis as Client } from 'ioredis'
+import type { Cluster, Redis as Client } from 'ioredis'
 import { systemClock } from '../clock.ts'
 import { failure } from '../errors.ts'
 import { openJitter } from '../random.ts'
 import { RetryPolicy } from '../retry.ts'
+import { redisLibrary } from './library.ts'
 import { guardRedisSockets } from './sockets.ts'
 
 export interface RedisAddress {
@@ -61,12 +62,14 @@ export function openRedisClient(options: RedisOptions): RedisClient {
   if (places.length !== 1) throw unsupported('give one of url, sentinel and cluster')
   if (options.cluster !== undefined) return openCluster(options, options.cluster)
   const { address, sentinel, db = 0 } = options
-  if (sentinel !== undefined) return new Client({ ...common(options), db, ...bySentinel(options) })
-  return new Client({ ...common(options), db, ...address, retryStrategy: backOff })
+  const { Redis } = redisLibrary()
+  if (sentinel !== undefined) return new Redis({ ...common(options), db, ...bySentinel(options) })
+  return new Redis({ ...common(options), db, ...address, retryStrategy: backOff })
 }
 
 function openCluster(options: RedisOptions, nodes: readonly RedisAddress[]): Cluster {
   if ((options.db ?? 0) !== 0) throw unsupported('a Cluster has no databases: db must be 0')
+  const { Cluster } = redisLibrary()
   return new Cluster([...nodes], {
     enableOfflineQueue: false,
     clusterRetryStrategy: backOff,
