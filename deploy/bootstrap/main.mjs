@@ -6,6 +6,7 @@
  *   --tests     also what only the tests need
  *   --services  also the Kafka broker, for `npm run up` and the demo with Kafka
  *   --all       also services from Debian packages, so that no test is skipped (for CI)
+ *   --downloads only what --all adds to --tests; it may run at the same time
  */
 import process from 'node:process'
 
@@ -25,10 +26,11 @@ async function main() {
   const progress = createProgress()
   const context = { places: places(), progress, retry: !flags.quiet && !flags.tests }
   const ran = await setUp(stepsFor(flags, context.places), context)
-  const reminder = nativeReminder(context.places)
+  const reminder = flags.downloads ? undefined : nativeReminder(context.places)
   if (reminder && !ran.includes('native TensorFlow')) progress.say(reminder)
   const seconds = ((Date.now() - started) / 1000).toFixed(1)
-  const { summary } = nativeReport(context.places)
+  // The other set-up may still be busy with TensorFlow.
+  const summary = flags.downloads ? 'services and peers' : nativeReport(context.places).summary
   if (ran.length > 0) progress.say(`Set-up is complete: ${summary}; ${seconds} s`)
   else if (!flags.quiet) progress.say(`Set-up: nothing to do (${summary}); ${seconds} s`)
 }
@@ -41,7 +43,7 @@ function checkNode(SetupError) {
 }
 
 function parseFlags(args, SetupError) {
-  const flags = { quiet: false, tests: false, services: false, all: false }
+  const flags = { quiet: false, tests: false, services: false, all: false, downloads: false }
   for (const arg of args) {
     const name = arg.replace(/^--/, '')
     if (!arg.startsWith('--') || !(name in flags)) throw new SetupError('SETUP_BAD_FLAG', arg)

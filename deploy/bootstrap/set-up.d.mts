@@ -17,6 +17,8 @@ export interface SetUpContext {
 export interface Step {
   readonly name: string
   readonly when?: 'always' | 'tests' | 'services' | 'all'
+  /** Absent = `set-up`. */
+  readonly lock?: string
   done(context: SetUpContext): boolean
   /** A string that it answers is printed as the result. */
   run(context: SetUpContext): string | void | Promise<string | void>

@@ -2,8 +2,9 @@
  * Walks a table of steps in order and runs those that are not done. When everything is done it takes no lock, writes
  * nothing and says nothing: that is the everyday case and must cost a fraction of a second.
  *
- * A step is `{ name, when, done(context), run(context) }`. `run` may be killed at any instant: it builds under a
- * temporary name and renames at the end, so that `done` is true only for a whole result.
+ * A step is `{ name, when, lock, done(context), run(context) }`. `run` may be killed at any instant: it builds under a
+ * temporary name and renames at the end, so that `done` is true only for a whole result. Steps of one lock run one after
+ * the other; those of another lock may run beside them, in another process.
  */
 import { join } from 'node:path'
 import { SetupError, asSetupError } from './errors.mjs'
@@ -11,9 +12,24 @@ import { takeLock } from './lock.mjs'
 
 /** Answers the names of the steps that ran. */
 export async function setUp(steps, context) {
+  const ran = []
+  for (const lock of new Set(steps.map(lockOf)))
+    ran.push(
+      ...(await setUpUnder(
+        lock,
+        steps.filter((step) => lockOf(step) === lock),
+        context,
+      )),
+    )
+  return ran
+}
+
+const lockOf = ({ lock = 'set-up' }) => lock
+
+async function setUpUnder(name, steps, context) {
   const { places, progress } = context
   if (!steps.some((step) => isToDo(step, context))) return []
-  const lock = await takeLock(join(places.cache, 'set-up.lock'), {
+  const lock = await takeLock(join(places.cache, `${name}.lock`), {
     onWait: (holder) => progress.doing(`Waiting for another set-up: ${holder}`),
   }).catch((error) => {
     throw asSetupError(error, 'lock')

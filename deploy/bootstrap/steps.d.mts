@@ -1,4 +1,9 @@
 import type { Step } from './set-up.mjs'
 
 export const STEPS: readonly Step[]
-export function stepsFor(flags: { tests?: boolean; services?: boolean; all?: boolean }): Step[]
+export function stepsFor(flags: {
+  tests?: boolean
+  services?: boolean
+  all?: boolean
+  downloads?: boolean
+}): Step[]

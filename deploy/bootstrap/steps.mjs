@@ -2,7 +2,8 @@
  * The table of set-up steps, in order. `when` says who needs the step: `always`, `checkout` (not a
  * package that npm installed, which is built and has its packages), `tests` (npm test and CI), `services`
  * (who starts a broker on this machine) or `all` (CI only, where every service is installed so that no test is
- * skipped). A new need of the project is a new row.
+ * skipped). What needs nothing of the checkout has a lock of its own, so that it can be fetched beside the packages and
+ * the build. A new need of the project is a new row.
  */
 import { aptStep } from './apt.mjs'
 import { buildStep } from './build.mjs'
@@ -16,6 +17,8 @@ import { npmStep } from './npm-packages.mjs'
 import { npxStep } from './npx-link.mjs'
 import { peftStep } from './peft.mjs'
 
+const lock = 'downloads'
+
 export const STEPS = [
   { when: 'checkout', ...npmStep },
   { when: 'checkout', ...npxStep },
@@ -23,6 +26,7 @@ export const STEPS = [
   { when: 'checkout', ...buildStep },
   {
     when: 'all',
+    lock,
     ...aptStep({
       'redis-server': 'redis-server',
       chromium: 'chromium',
@@ -31,15 +35,16 @@ export const STEPS = [
       openssl: 'openssl',
     }),
   },
-  { when: 'services', ...kafkaStep },
-  { when: 'all', ...flinkStep },
-  { when: 'all', ...clientsStep },
-  { when: 'all', ...motoStep },
-  { when: 'all', ...peftStep },
-  { when: 'all', ...nodeVersionsStep },
+  { when: 'services', lock, ...kafkaStep },
+  { when: 'all', lock, ...flinkStep },
+  { when: 'all', lock, ...clientsStep },
+  { when: 'all', lock, ...motoStep },
+  { when: 'all', lock, ...peftStep },
+  { when: 'all', lock, ...nodeVersionsStep },
 ]
 
-export function stepsFor({ tests, all, services }, { isCheckout = true } = {}) {
+export function stepsFor({ tests, all, services, downloads }, { isCheckout = true } = {}) {
+  if (downloads) return STEPS.filter((step) => step.lock === lock)
   const wanted = isCheckout ? ['always', 'checkout'] : ['always']
   if (tests || all) wanted.push('tests')
   if (services || all) wanted.push('services')

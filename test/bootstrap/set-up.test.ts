@@ -119,6 +119,14 @@ test('two set-ups at once run each step once', async () => {
   expect(runs).toBe(1)
 })
 
+test('steps of another lock do not wait for those of this one', async () => {
+  const checkout = makeCheckout()
+  const held = await takeLock(join(checkout.places.cache, 'set-up.lock'))
+  const step = { ...fileStep('beside'), lock: 'downloads' }
+  expect(await setUp([step], checkout)).toEqual(['beside'])
+  held.release()
+})
+
 test('a live holder keeps the lock, a silent one loses it', async () => {
   const path = join(makeCheckout().places.cache, 'set-up.lock')
   const held = await takeLock(path)
@@ -145,6 +153,8 @@ test('services are installed for CI only', () => {
   expect(names({ tests: true })).not.toMatch(/Debian|Kafka|PEFT/)
   expect(names({ services: true })).toContain('Kafka')
   expect(names({ services: true })).not.toMatch(/Debian|PEFT/)
+  const [tests, downloads] = [stepsFor({ tests: true }), stepsFor({ downloads: true })]
+  expect([...tests, ...downloads]).toEqual(stepsFor({ all: true }))
 })
 
 test('the real PEFT is there only when all of it is', () => {
