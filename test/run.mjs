@@ -13,15 +13,16 @@ import { fileURLToPath } from 'node:url'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const root = join(here, '..')
-/** Only the quick ones: no services, no processes. */
-const isUnit = process.argv.includes('--unit')
+/** `--unit`: only the quick ones, without services and processes. `--versions`: these, and what another Node.js may break. */
+const choices = { '--unit': 'vitest.unit.config.ts', '--versions': 'vitest.versions.config.ts' }
+const chosen = Object.keys(choices).find((flag) => process.argv.includes(flag))
 const isCi = Boolean(process.env.CI) && process.env.CI !== 'false'
 
 /** More broken files than this are no accident of load, and running them all again would only take time. */
 const MOST_RETRIED = 12
 
 async function main() {
-  const args = process.argv.slice(2).filter((arg) => arg !== '--unit')
+  const args = process.argv.slice(2).filter((arg) => arg !== chosen)
   const first = await vitest(args)
   const { files, flaky } = await retried(first, optionsOf(args))
   const skipped = files.flatMap((file) => file.skipped)
@@ -98,7 +99,7 @@ async function vitest(args) {
 
 function runVitest(args, report) {
   const program = join(root, 'node_modules', 'vitest', 'vitest.mjs')
-  const config = join(here, isUnit ? 'vitest.unit.config.ts' : 'vitest.config.ts')
+  const config = join(here, choices[chosen] ?? 'vitest.config.ts')
   const configured = existsSync(config) ? ['--config', config] : []
   const reporters = ['--reporter=default', `--reporter=${join(here, 'run-report.mjs')}`]
   const env = { ...process.env, ANTIKYTHERA_TEST_REPORT: report, TF_CPP_MIN_LOG_LEVEL: '2' }

@@ -36,6 +36,8 @@ export const common = {
   // What is waited for is never what is measured: only something broken takes this long.
   expect: { poll: { timeout: 30_000 } },
   env: { TF_CPP_MIN_LOG_LEVEL: '2' },
+  // A file that did not change is not transformed again, neither by another project nor by another run.
+  experimental: { fsModuleCache: true },
 } as const
 
 // The house rule against default exports ends at a tool's own interface: vitest reads this one.
