@@ -6,8 +6,6 @@ import type { Sharing, TrainerFleet } from './fleet.ts'
 import type { EngineOf } from './training-engine.ts'
 import type { Clock, Logger } from '../contracts/core.ts'
 import type { Base, TrunkEngine } from '../contracts/base.ts'
-import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
-import type { BaseTensors } from '../optim/base-tensors.ts'
 import type { Hosting } from '../trainer/process/host.ts'
 import type { Disk } from '../intake/disk/disk.ts'
 import type { DeadLetters } from '../intake/dead-letters/dead-letters.ts'
@@ -60,16 +58,6 @@ export interface OpenModel extends KnownModel {
 export interface ServedModels {
   readonly models: readonly (KnownModel & Partial<OpenModel>)[]
   readonly served: readonly ServedModel[]
-}
-
-/** What the steps of a model run on. */
-export interface TrainingEngine {
-  readonly tf: TensorFlow
-  /** `tensorflow`, `wasm`, or `javascript` for a model that needs neither. */
-  readonly engine: string
-  readonly baseTensors: (base: Base) => BaseTensors
-  /** Tensors that it holds. */
-  readonly tensors: () => number
 }
 
 /** Shared by the models of one trainer process while their loops are put together. */

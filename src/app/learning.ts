@@ -19,7 +19,8 @@ import { openTrainable, type TrainableParts } from '../optim/step.ts'
 import { failure } from '../platform/errors.ts'
 import { openRandom } from '../platform/random.ts'
 import type { LoopParts } from '../trainer/parts.ts'
-import type { TrainerContext, TrainingEngine } from './context.ts'
+import type { TrainerContext } from './context.ts'
+import type { TrainingEngine } from './training-engine.ts'
 
 type Learning = Pick<TrainerContext, 'config' | 'log'> & TrainingEngine
 

@@ -11,7 +11,16 @@ import { openTensorFlow, type TensorFlow } from '../nn/tfjs/tensorflow.ts'
 import { BaseTensors } from '../optim/base-tensors.ts'
 import { isPlain } from '../optim/plain-adapter.ts'
 import { invariant } from '../platform/errors.ts'
-import type { TrainingEngine } from './context.ts'
+
+/** What the steps of a model run on. */
+export interface TrainingEngine {
+  readonly tf: TensorFlow
+  /** `tensorflow`, `wasm`, or `javascript` for a model that needs neither. */
+  readonly engine: string
+  readonly baseTensors: (base: Base) => BaseTensors
+  /** Tensors that it holds. */
+  readonly tensors: () => number
+}
 
 /** The engine of one model: TensorFlow, opened once for all models of the process, or plain JavaScript. */
 export type EngineOf = (needs: {
