@@ -30,14 +30,14 @@ describe('the kernels of the plain engine', () => {
             for (let i = 0; i < k; i += 1) sum += a.view[row * k + i]! * b.view[i * n + column]!
             return sum
           })
-          kernels.product(c.at, a.at, b.at, m, n, k, 4 * k, 4)
+          kernels.product(c.at, a.at, b.at, m, n, k, 4 * k)
           expectNear(c.view, wanted)
           const turned = drawn(k * m)
           kernels.transpose(turned.at, a.at, m, k)
           c.view.set(before)
-          kernels.product(c.at, turned.at, b.at, m, n, k, 4, 4 * m)
+          kernels.turnedProduct(c.at, turned.at, b.at, m, n, k, 4 * m)
           expectNear(c.view, wanted)
-          kernels.productOver(c.at, turned.at, b.at, m, n, k, 4, 4 * m)
+          kernels.turnedProductOver(c.at, turned.at, b.at, m, n, k, 4 * m)
           expectNear(
             c.view,
             wanted.map((value, place) => value - before[place]!),
@@ -53,7 +53,7 @@ describe('the kernels of the plain engine', () => {
       const [a, b, c, wanted] = [drawn(m), drawn(n), drawn(m * n), drawn(m * n)]
       a.view[0] = -0
       kernels.outerProduct(c.at, a.at, b.at, m, n)
-      kernels.productOver(wanted.at, a.at, b.at, m, n, 1, 4, 4 * m)
+      kernels.turnedProductOver(wanted.at, a.at, b.at, m, n, 1, 4 * m)
       expect(bitsOf(c.view)).toEqual(bitsOf(wanted.view))
     },
   )

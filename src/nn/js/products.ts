@@ -4,6 +4,7 @@ import { NotPlain, type PlainValue, type Recorder } from './value.ts'
 import { kernels } from './wasm/memory.ts'
 
 const { add, outerProduct, product, productOver, transpose: turn } = kernels
+const { turnedProduct, turnedProductOver } = kernels
 
 export function matMul(x: PlainValue, w: PlainValue, tape: Recorder): PlainValue {
   const [inSize = 0, outSize = 0] = w.shape
@@ -17,21 +18,24 @@ export function matMul(x: PlainValue, w: PlainValue, tape: Recorder): PlainValue
   tape.note(
     y,
     () => {
-      productOver(y.at, x.at, w.at, rows, outSize, inSize, wide, 4)
+      productOver(y.at, x.at, w.at, rows, outSize, inSize, wide)
     },
     (dy) => {
       if (!w.fixed) {
         dw ??= tape.gradientOver(w)
         const isFirst = dw.isFirst()
         if (isFirst && rows === 1) outerProduct(dw.at, x.at, dy, inSize, outSize)
-        else (isFirst ? productOver : product)(dw.at, x.at, dy, inSize, outSize, rows, 4, wide)
+        else {
+          const into = isFirst ? turnedProductOver : turnedProduct
+          into(dw.at, x.at, dy, inSize, outSize, rows, wide)
+        }
       }
       if (x.fixed) return
       turned ??= tape.arena.take(w.size)
       turn(turned, w.at, inSize, outSize)
       dx ??= tape.gradientOver(x)
       const into = dx.isFirst() ? productOver : product
-      into(dx.at, dy, turned, rows, inSize, outSize, narrow, 4)
+      into(dx.at, dy, turned, rows, inSize, outSize, narrow)
     },
   )
   return y

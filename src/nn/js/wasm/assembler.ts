@@ -87,7 +87,7 @@ export const repeat = (condition: Code, ...body: Code[]): Code => [
 /** One number: f32. */
 export const one = {
   zero: [0x43, 0, 0, 0, 0] as Code,
-  load: (address: Code): Code => [...address, 0x2a, 2, 0],
+  load: (address: Code, offset = 0): Code => [...address, 0x2a, 2, ...unsigned(offset)],
   store: (address: Code, value: Code): Code => [...address, ...value, 0x38, 2, 0],
   add: two(0x92),
   sub: two(0x93),
@@ -107,7 +107,10 @@ export const four = {
   zero: [...vector(0x0c), ...new Array<number>(16).fill(0)] as Code,
   load: (address: Code, offset = 0): Code => [...address, ...vector(0), 0, ...unsigned(offset)],
   /** One number, four times. */
-  spread: (address: Code): Code => [...address, ...vector(0x09), 0, 0],
+  spread: (address: Code, offset = 0): Code => [
+    ...[...address, ...vector(0x09)],
+    ...[0, ...unsigned(offset)],
+  ],
   splat: (x: Code): Code => [...x, ...vector(0x13)],
   store: (address: Code, value: Code, offset = 0): Code => [
     ...[...address, ...value],

@@ -10,7 +10,7 @@ import { moduleOf } from './assembler.ts'
 import { elementwise, type RuleName, zero } from './elementwise.ts'
 import { openBlocks } from './blocks.ts'
 import { outerProduct } from './outer-product.ts'
-import { product, productOver, transpose } from './products.ts'
+import { products, transpose } from './products.ts'
 import { squares, type Update, updates } from './updates.ts'
 
 /** to, a, b, rows, n, toStep, aStep, bStep: addresses and steps in bytes. */
@@ -25,11 +25,21 @@ type RowKernel = (
   bStep: number,
 ) => void
 
+/** Of C [m, n] with A [m, k] and B [k, n]; `aWide`: bytes of a row of A as it lies, which is [k, m] where it is turned. */
+type ProductKernel = (
+  c: number,
+  a: number,
+  b: number,
+  m: number,
+  n: number,
+  k: number,
+  aWide: number,
+) => void
+
 export type Kernels = Readonly<
-  Record<RuleName | `${RuleName}By` | `${RuleName}From`, RowKernel>
+  Record<RuleName | `${RuleName}By` | `${RuleName}From`, RowKernel> &
+    Record<'product' | 'productOver' | 'turnedProduct' | 'turnedProductOver', ProductKernel>
 > & {
-  readonly product: RowKernel
-  readonly productOver: RowKernel
   readonly outerProduct: (c: number, a: number, b: number, m: number, n: number) => void
   readonly transpose: (to: number, from: number, m: number, n: number) => void
   readonly zero: (to: number, bytes: number) => void
@@ -57,13 +67,10 @@ const LARGEST_BLOCK = 2 ** 18
 
 const memory = new WebAssembly.Memory({ initial: 16, maximum: MOST_PAGES, shared: true })
 const compiled = new WebAssembly.Module(
-  moduleOf(
-    [product, productOver, outerProduct, transpose, zero, squares, ...updates, ...elementwise],
-    {
-      first: 16,
-      most: MOST_PAGES,
-    },
-  ),
+  moduleOf([...products, outerProduct, transpose, zero, squares, ...updates, ...elementwise], {
+    first: 16,
+    most: MOST_PAGES,
+  }),
 )
 export const kernels = new WebAssembly.Instance(compiled, { env: { memory } }).exports as Kernels
 

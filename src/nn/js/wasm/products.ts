@@ -1,6 +1,7 @@
 /**
- * The kernels of products: C += A · B, and C = A · B, for A [m, k], B [k, n] and C [m, n], B and C row after row, A with any strides, so that the same
- * kernel takes A or its transpose. A block of 4 × 8 numbers of C stays in registers over all of k.
+ * The kernels of products: C += A · B, and C = A · B, for A [m, k], B [k, n] and C [m, n], all of them row after row, or A as its
+ * transpose. A block of 4 × 8 numbers of C stays in registers over all of k, each number a sum in the order of k. Larger blocks and
+ * unrolled loops are slower: V8 loads all that a round reads before it computes, and runs out of registers.
  *
  * Goto & van de Geijn (2008), "Anatomy of high-performance matrix multiplication", ACM TOMS 34(3): its inner kernel alone, because
  * the matrices of small networks lie in the cache as they are.
@@ -26,22 +27,34 @@ type Local = (name: string) => number
 /** Rows of a block, and the vectors of four columns that it is wide, widest first. */
 const BLOCKS = [
   { rows: 4, widths: [2, 1] },
-  { rows: 1, widths: [4, 1] },
+  { rows: 2, widths: [4, 2, 1] },
+  { rows: 1, widths: [5, 2, 1] },
 ]
 
-export const product = productKernel('product', true)
-export const productOver = productKernel('productOver', false)
+interface Kind {
+  /** It adds to what is there. */
+  readonly isSum: boolean
+  /** A lies as its transpose [k, m]. */
+  readonly isTurned: boolean
+}
 
-/** `aRow`: bytes from one row of A to the next; `aStep`: from one column to the next. `isSum`: it adds to what is there. */
-function productKernel(name: string, isSum: boolean): Kernel {
+export const products = [
+  productKernel('product', { isSum: true, isTurned: false }),
+  productKernel('productOver', { isSum: false, isTurned: false }),
+  productKernel('turnedProduct', { isSum: true, isTurned: true }),
+  productKernel('turnedProductOver', { isSum: false, isTurned: true }),
+]
+
+/** `aWide`: bytes of a row of A as it lies. */
+function productKernel(name: string, kind: Kind): Kernel {
   return {
     name,
-    parameters: ['c', 'a', 'b', 'm', 'n', 'k', 'aRow', 'aStep'],
+    parameters: ['c', 'a', 'b', 'm', 'n', 'k', 'aWide'],
     locals: {
       ...{ width: 'i32', j: 'i32', left: 'i32', pb: 'i32', pc: 'i32' },
       ...named('pa', 4, 'i32'),
       ...named('sum', 8, 'v128'),
-      ...named('row', 4, 'v128'),
+      ...named('row', 5, 'v128'),
       ...named('one', 4, 'f32'),
       ...{ factor: 'v128', number: 'f32' },
     },
@@ -54,16 +67,16 @@ function productKernel(name: string, isSum: boolean): Kernel {
           ...widths.map((vectors) =>
             repeat(
               isAtMost(plus(get(of('j')), int(16 * vectors)), get(of('width'))),
-              block(of, { rows, vectors, isSum }),
+              block(of, { rows, vectors, ...kind }),
               move(of('j'), int(16 * vectors)),
             ),
           ),
           repeat(
             isLess(get(of('j')), get(of('width'))),
-            column(of, { rows, isSum }),
+            column(of, { rows, ...kind }),
             move(of('j'), int(4)),
           ),
-          move(of('a'), times(get(of('aRow')), int(rows))),
+          move(of('a'), kind.isTurned ? int(4 * rows) : times(get(of('aWide')), int(rows))),
           move(of('c'), times(get(of('width')), int(rows))),
           move(of('m'), int(-rows)),
         ),
@@ -76,25 +89,24 @@ function named(name: string, count: number, type: 'i32' | 'f32' | 'v128') {
   return Object.fromEntries(Array.from({ length: count }, (_, at) => [`${name}${at}`, type]))
 }
 
-interface Block {
+interface Block extends Kind {
   readonly rows: number
   readonly vectors: number
-  readonly isSum: boolean
 }
 
 /** `rows` × 4·`vectors` numbers of C. */
-function block(of: Local, { rows, vectors, isSum }: Block): Code {
+function block(of: Local, { rows, vectors, isSum, isTurned }: Block): Code {
   const each = <Item>(count: number, item: (at: number) => Item) =>
     Array.from({ length: count }, (_, at) => item(at))
   const sum = (row: number, v: number) => of(`sum${row * vectors + v}`)
   const places = each(rows, (row) => each(vectors, (v) => ({ row, v }))).flat()
   return [
-    ...start(of, rows),
+    ...start(of, rows, isTurned),
     ...places.flatMap(({ row, v }) => set(sum(row, v), four.zero)),
-    ...overK(of, rows, [
+    ...overK(of, { rows, isTurned }, [
       ...each(vectors, (v) => set(of(`row${v}`), four.load(get(of('pb')), 16 * v))).flat(),
       ...each(rows, (row) => [
-        ...set(of('factor'), four.spread(get(of(`pa${row}`)))),
+        ...set(of('factor'), four.spread(...placeOfA(of, row, isTurned))),
         ...each(vectors, (v) => {
           const term = four.mul(get(of('factor')), get(of(`row${v}`)))
           return set(sum(row, v), four.add(get(sum(row, v)), term))
@@ -113,16 +125,16 @@ function block(of: Local, { rows, vectors, isSum }: Block): Code {
 }
 
 /** `rows` numbers of one column of C. */
-function column(of: Local, { rows, isSum }: Omit<Block, 'vectors'>): Code {
+function column(of: Local, { rows, isSum, isTurned }: Omit<Block, 'vectors'>): Code {
   const each = (item: (row: number) => Code) =>
     Array.from({ length: rows }, (_, row) => item(row)).flat()
   return [
-    ...start(of, rows),
+    ...start(of, rows, isTurned),
     ...each((row) => set(of(`one${row}`), one.zero)),
-    ...overK(of, rows, [
+    ...overK(of, { rows, isTurned }, [
       ...set(of('number'), one.load(get(of('pb')))),
       ...each((row) => {
-        const term = one.mul(one.load(get(of(`pa${row}`))), get(of('number')))
+        const term = one.mul(one.load(...placeOfA(of, row, isTurned)), get(of('number')))
         return set(of(`one${row}`), one.add(get(of(`one${row}`)), term))
       }),
     ]),
@@ -136,25 +148,29 @@ function column(of: Local, { rows, isSum }: Omit<Block, 'vectors'>): Code {
   ]
 }
 
-function start(of: Local, rows: number): Code {
+/** The number of A in that row: the rows of a transpose lie side by side. */
+function placeOfA(of: Local, row: number, isTurned: boolean): [address: Code, offset: number] {
+  return isTurned ? [get(of('pa0')), 4 * row] : [get(of(`pa${row}`)), 0]
+}
+
+function start(of: Local, rows: number, isTurned: boolean): Code {
   return [
     ...set(of('pb'), plus(get(of('b')), get(of('j')))),
     ...set(of('pc'), plus(get(of('c')), get(of('j')))),
     ...set(of('left'), get(of('k'))),
-    ...Array.from({ length: rows }, (_, row) =>
-      set(
-        of(`pa${row}`),
-        row === 0 ? get(of('a')) : plus(get(of(`pa${row - 1}`)), get(of('aRow'))),
-      ),
+    ...set(of('pa0'), get(of('a'))),
+    ...Array.from({ length: isTurned ? 0 : rows - 1 }, (_, at) =>
+      set(of(`pa${at + 1}`), plus(get(of(`pa${at}`)), get(of('aWide')))),
     ).flat(),
   ]
 }
 
-function overK(of: Local, rows: number, body: Code): Code {
+function overK(of: Local, { rows, isTurned }: Pick<Block, 'rows' | 'isTurned'>, body: Code): Code {
+  const pointers = Array.from({ length: isTurned ? 1 : rows }, (_, row) => of(`pa${row}`))
   return repeat(
     isLess(int(0), get(of('left'))),
     body,
-    ...Array.from({ length: rows }, (_, row) => move(of(`pa${row}`), get(of('aStep')))),
+    ...pointers.map((pointer) => move(pointer, isTurned ? get(of('aWide')) : int(4))),
     move(of('pb'), get(of('width'))),
     move(of('left'), int(-1)),
   )
