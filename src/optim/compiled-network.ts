@@ -3,7 +3,7 @@
  * their gradient. Builds its feeds; the passes above it interpret the outputs.
  */
 import type * as tfc from '@tensorflow/tfjs-core'
-import type { Tensor } from '../contracts/core.ts'
+import { CodedError, type Tensor } from '../contracts/core.ts'
 import { openCompiledGraph, type CompiledGraph } from '../nn/compiled/compiled-graph.ts'
 import { NotCompilable } from '../nn/compiled/shape.ts'
 import { presentOf, tensorAt, type Named, type PassInput, type PassParts } from './eager-pass.ts'
@@ -32,10 +32,15 @@ export function openCompiledNetwork(
     const step = recordStep(parts, isPacked)
     return new CompiledNetwork(parts, step, openCompiledGraph(parts.tf, step.model))
   } catch (error) {
-    if (!(error instanceof NotCompilable)) throw error
+    if (!(error instanceof NotCompilable) && !isUnavailable(error)) throw error
     onEager(error.message)
     return undefined
   }
+}
+
+/** The plan may be compiled, but not here. */
+function isUnavailable(error: unknown): error is CodedError {
+  return error instanceof CodedError && error.code === 'ENGINE_UNAVAILABLE'
 }
 
 /** Every tensor that it returns belongs to the caller's tidy. */

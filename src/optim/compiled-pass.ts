@@ -3,7 +3,8 @@
  * every task and policy learns in the same way on either engine. Equal to the eager pass up to rounding.
  *
  * Whether a plan can be compiled, and whether its rows are packed, depends on the plan alone and is found out when it is opened:
- * the steps of one configuration are all compiled or all eager, so a restart changes no bit (law 2).
+ * the steps of one configuration are all compiled or all eager, so a restart changes no bit (law 2). They are eager as well where no
+ * folder can be written, which is a fault of the machine and said aloud.
  */
 import { packed, padded } from './batch-input.ts'
 import { openCompiledNetwork, type Compiling } from './compiled-network.ts'

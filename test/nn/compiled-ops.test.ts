@@ -1,4 +1,6 @@
 /** The operations of the compiled engine have the values and the gradients of the eager one. */
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type * as tfc from '@tensorflow/tfjs-core'
 import { expect, onTestFinished, test } from 'vitest'
 import { openCompiledGraph } from '../../src/nn/compiled/compiled-graph.ts'
@@ -59,6 +61,27 @@ test('one recording serves inputs of any size, and computes nothing twice', () =
       expect(found!.shape).toEqual([rows, positions, outputs])
       expect([...found!.dataSync()].every((value) => value === 2)).toBe(true)
     })
+})
+
+test('a graph is opened from another folder where one cannot be written, and says why from none', () => {
+  const graph = new TensorFlowGraph()
+  const x = graph.input('x', [1], { moves: false })
+  const y = graphOps({ graph, weight: () => x, param: () => x }).ops.add(x, x)
+  const open = (...parents: string[]) => openCompiledGraph(tf, savedModel(graph.nodes), parents)
+  const [missing, gone] = ['missing', 'gone'].map((name) => join(tmpdir(), name, 'folder'))
+  const opened = open(missing!, tmpdir())
+  const results = tf.tidy(() => [
+    ...opened.run(new Map([[x.name, tf.ones([1])]]), [y.name])[0]!.dataSync(),
+  ])
+  opened.close()
+  expect(results).toEqual([2])
+  expect(() => open(missing!, gone!)).toThrow(
+    expect.objectContaining({
+      code: 'ENGINE_UNAVAILABLE',
+      message: expect.stringMatching(/^no folder .*missing.*; .*gone/) as string,
+      fix: 'let TMPDIR name a folder that can be written',
+    }),
+  )
 })
 
 interface Found {

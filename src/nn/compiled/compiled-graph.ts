@@ -30,12 +30,21 @@ interface SessionBackend {
   ): tfc.Tensor[]
 }
 
-/** TensorFlow reads a SavedModel from a folder; the folder is gone when this returns. */
-export function openCompiledGraph(tf: TensorFlow, model: Uint8Array): CompiledGraph {
+/** Memory that Linux offers as a folder. */
+const MEMORY = '/dev/shm'
+
+/**
+ * TensorFlow reads a SavedModel from a folder in one of `parents`, the next where one is read-only or full; the folder is gone when
+ * this returns. Throws ENGINE_UNAVAILABLE.
+ */
+export function openCompiledGraph(
+  tf: TensorFlow,
+  model: Uint8Array,
+  parents: readonly string[] = [tmpdir(), MEMORY],
+): CompiledGraph {
   const backend = tf.backend() as unknown as SessionBackend
-  const folder = mkdtempSync(join(tmpdir(), 'antikythera-graph-'))
+  const folder = written(model, parents)
   try {
-    writeFileSync(join(folder, 'saved_model.pb'), model)
     const id = backend.loadSavedModelMetaGraph(folder, 'serve')
     return {
       run: (feeds, fetches) => run(backend, id, feeds, fetches),
@@ -50,6 +59,24 @@ export function openCompiledGraph(tf: TensorFlow, model: Uint8Array): CompiledGr
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+function written(model: Uint8Array, parents: readonly string[]): string {
+  const reasons: string[] = []
+  for (const parent of parents) {
+    let folder: string | undefined
+    try {
+      folder = mkdtempSync(join(parent, 'antikythera-graph-'))
+      writeFileSync(join(folder, 'saved_model.pb'), model)
+      return folder
+    } catch (error) {
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+      reasons.push(error instanceof Error ? error.message : String(error))
+    }
+  }
+  throw failure('ENGINE_UNAVAILABLE', `no folder takes a recorded graph: ${reasons.join('; ')}`, {
+    fix: 'let TMPDIR name a folder that can be written',
+  })
 }
 
 /**
