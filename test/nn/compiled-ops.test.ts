@@ -2,7 +2,7 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type * as tfc from '@tensorflow/tfjs-core'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { openCompiledGraph } from '../../src/nn/compiled/compiled-graph.ts'
 import { savedModel } from '../../src/nn/compiled/graph-def.ts'
 import { TensorFlowGraph, type GraphValue } from '../../src/nn/compiled/graph.ts'
@@ -82,6 +82,24 @@ test('a graph is opened from another folder where one cannot be written, and say
       fix: 'let TMPDIR name a folder that can be written',
     }),
   )
+})
+
+test('equal graphs share a session, which stays until the last of them is closed', () => {
+  const backend = tf.backend() as unknown as { deleteSavedModel(id: number): void }
+  const ended = vi.spyOn(backend, 'deleteSavedModel')
+  onTestFinished(() => ended.mockRestore())
+  const graph = new TensorFlowGraph()
+  const x = graph.input('x', [1], { moves: false })
+  const y = graphOps({ graph, weight: () => x, param: () => x }).ops.mul(x, x)
+  const [first, second] = [1, 2].map(() => openCompiledGraph(tf, savedModel(graph.nodes)))
+  first!.close()
+  expect(ended).not.toHaveBeenCalled()
+  tf.tidy(() => {
+    const [found] = second!.run(new Map([[x.name, tf.tensor([3])]]), [y.name])
+    expect([...found!.dataSync()]).toEqual([9])
+  })
+  second!.close()
+  expect(ended).toHaveBeenCalledOnce()
 })
 
 interface Found {

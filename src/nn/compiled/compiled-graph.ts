@@ -2,6 +2,7 @@
  * A recorded graph opened in TensorFlow: a session that runs any part of it in one call. Inputs and outputs are tensors of the
  * eager engine, which share their memory with the session; results belong to the tidy of the caller.
  */
+import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,9 +34,17 @@ interface SessionBackend {
 /** Memory that Linux offers as a folder. */
 const MEMORY = '/dev/shm'
 
+interface OpenSession {
+  readonly id: number
+  users: number
+}
+
+/** Of each engine, by the digest of the graph. */
+const sessions = new WeakMap<TensorFlow, Map<string, OpenSession>>()
+
 /**
- * TensorFlow reads a SavedModel from a folder in one of `parents`, the next where one is read-only or full; the folder is gone when
- * this returns. Throws ENGINE_UNAVAILABLE.
+ * Equal graphs share a session: weights are fed, so the models of one configuration differ in nothing that it keeps. It holds 5 MiB
+ * of a small network, and its first run takes several times as long as the others. Throws ENGINE_UNAVAILABLE.
  */
 export function openCompiledGraph(
   tf: TensorFlow,
@@ -43,15 +52,31 @@ export function openCompiledGraph(
   parents: readonly string[] = [tmpdir(), MEMORY],
 ): CompiledGraph {
   const backend = tf.backend() as unknown as SessionBackend
+  const own = sessions.get(tf) ?? new Map<string, OpenSession>()
+  sessions.set(tf, own)
+  const digest = createHash('sha256').update(model).digest('base64')
+  const session = own.get(digest) ?? { id: opened(backend, model, parents), users: 0 }
+  own.set(digest, session)
+  session.users += 1
+  return {
+    run: (feeds, fetches) => run(backend, session.id, feeds, fetches),
+    close() {
+      session.users -= 1
+      if (session.users > 0) return
+      own.delete(digest)
+      backend.deleteSavedModel(session.id)
+    },
+  }
+}
+
+/**
+ * TensorFlow reads a SavedModel from a folder in one of `parents`, the next where one is read-only or full; the folder is gone when
+ * this returns.
+ */
+function opened(backend: SessionBackend, model: Uint8Array, parents: readonly string[]): number {
   const folder = written(model, parents)
   try {
-    const id = backend.loadSavedModelMetaGraph(folder, 'serve')
-    return {
-      run: (feeds, fetches) => run(backend, id, feeds, fetches),
-      close: () => {
-        backend.deleteSavedModel(id)
-      },
-    }
+    return backend.loadSavedModelMetaGraph(folder, 'serve')
   } catch (cause) {
     throw failure('ENGINE_UNAVAILABLE', 'TensorFlow does not take a recorded graph', {
       cause,
