@@ -14,11 +14,13 @@ const slow = [
   /^test\/simulation\//,
   /^test\/(integration|bootstrap)\//,
   /^test\/trainer\/(quarantine|compared|forgetting|event-log|on-regression)\.test\.ts$/,
-  /^test\/trainer\/(after-rollback|overfitting|slice-gap)\.test\.ts$/,
-  /^test\/(checkpoint\/damage|serving\/recorded-graph|policies\/sequential-test)\.test\.ts$/,
-  /^test\/cli\/(ask|send-file|status)\.test\.ts$/,
+  /^test\/trainer\/(after-rollback|overfitting|slice-gap|on-errors|budget|gate-facts)\.test\.ts$/,
+  /^test\/evaluation\/(held-out|served-scores)\.test\.ts$/,
+  /^test\/(checkpoint\/damage|serving\/recorded-graph)\.test\.ts$/,
+  /^test\/policies\/(sequential-test|policies|on-errors)\.test\.ts$/,
+  /^test\/cli\/(ask|send-file|status|history)\.test\.ts$/,
   /^test\/api\/(feedback|predict|model|moves|operations|trials)-routes?\.test\.ts$/,
-  /^test\/api\/(audit|calibration|keys|min-generation|scrape|traces|wait-for)\.test\.ts$/,
+  /^test\/api\/(audit|browser|calibration|dashboard\/events|keys|min-generation|scrape|traces|wait-for)\.test\.ts$/,
 ]
 
 export function unitTests(): readonly string[] {
