@@ -3,7 +3,7 @@
  * events learned without any: the same versions with the same digests, the same weights to the last bit, none lost and
  * none doubled.
  *
- *   node test/bench/crash.mjs [events] [trainer kills] [daemon kills] [lora|head] [off|on: trainer.compiled]
+ *   node test/bench/crash.mjs [events] [trainer kills] [daemon kills] [lora|head] [auto|on|off: trainer.compiled]
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ import { finish, machine, round, say } from './figures.mjs'
 import { sentences } from './texts.mjs'
 
 const [events = 3000, trainerKills = 50, daemonKills = 20] = process.argv.slice(2, 5).map(Number)
-const [method = 'lora', compiled = 'off'] = process.argv.slice(5)
+const [method = 'lora', compiled = 'auto'] = process.argv.slice(5)
 const model = 'sentiment'
 const startedOn = machine()
 const random = openRandom(Number(process.env.SEED ?? 1), 'crash')
