@@ -122,7 +122,7 @@ class AdapterTrainable implements Trainable {
     const penalty = regularizer.addsNothing
       ? undefined
       : regularizer.penalty(this.#weights.present.parameters)
-    // Spreads would take a twentieth of the step of a linear head.
+    // Spreads would take a sixth of the step of a linear head.
     const batch = gradientsOf(rows, {
       engine: this.#engine,
       task,
