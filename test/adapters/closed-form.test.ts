@@ -105,6 +105,21 @@ describe('ranpac', () => {
       expect(weight[at]).toBeCloseTo(value, 6)
   })
 
+  it('divides the weight of a label by a power of its examples, from one on, where it is asked to', () => {
+    const examples: [number[], number][] = [
+      [[1, 0], 0],
+      ...Array.from({ length: 9 }, (): [number[], number] => [[0, 1], 1]),
+    ]
+    const sums = sumsOf(examples)
+    const solve = (balance: number) =>
+      ranpac.open({ ...asked, balance }).closedForm!.solve(sums).weight
+    const [plain, half] = [solve(0), solve(0.5)]
+    expect(half[0]! / plain[0]!).toBeCloseTo(Math.sqrt(5), 6)
+    expect(half[3]! / plain[3]!).toBeCloseTo(Math.sqrt(5 / 9), 6)
+    sums.counts[0] = 0.01
+    expect(solve(1)[0]! / solve(0)[0]!).toBeCloseTo(9.01 / 2, 5)
+  })
+
   it('views a base behind one projection for everybody, in as many dimensions as asked', () => {
     const seen = viewOf(base, ranpac, asked)
     expect(seen.network.width).toBe(64)

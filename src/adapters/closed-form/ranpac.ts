@@ -3,12 +3,16 @@
  * one-hot codes. The projection makes classes separable that no plane separates in the embedding. Only two sums are
  * learned, so the order of the stream makes no difference.
  *
- *   φ = relu(x·P), P [width, features] ~ N(0, 1)      W = (G + λ·I)⁻¹·S      G = Σ φ·φᵀ, S = Σ φ·yᵀ
+ *   φ = relu(x·P), P [width, features] random      W = (G + λ·I)⁻¹·S      G = Σ φ·φᵀ, S = Σ φ·yᵀ
  *
- * λ is `ridge` times the mean square of a feature. P belongs to the frozen network: it is drawn from one fixed seed,
- * never stored, and is a constant of the serving graph.
+ *   w_c ← w_c·(n̄ / n_c)^τ      n_c the examples of a label, n̄ their mean, τ the `balance`
  *
- * McDonnell et al. (2023), "RanPAC: random projections and pre-trained models for continual learning", NeurIPS.
+ * λ is `ridge` times the mean square of a feature. Ridge regression favours labels with many examples, and hardly ever
+ * answers one with few; τ takes this back. P belongs to the frozen network (projection.ts): it is never stored, and is a
+ * constant of the serving graph.
+ *
+ * McDonnell et al. (2023), "RanPAC: random projections and pre-trained models for continual learning", NeurIPS; τ, there of
+ * the norm of w_c: Kang et al. (2020), "Decoupling representation and classifier for long-tailed recognition", ICLR.
  */
 import type {
   ClassSums,
@@ -20,8 +24,8 @@ import type {
 import type { Settings } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { Network } from '../../contracts/network.ts'
-import { openRandom } from '../../platform/random.ts'
 import { solve } from './cholesky.ts'
+import { drawProjection, type ProjectionKind } from './projection.ts'
 import { headOnly } from '../head.ts'
 import { depthSetting, withLowerLayers } from '../lower-layers.ts'
 import { tailLayers } from '../target-modules.ts'
@@ -44,6 +48,19 @@ const settings = {
     default: 3,
     description: 'λ, in mean squares of a feature',
   },
+  projection: {
+    type: 'choice',
+    options: ['gaussian', 'orthogonal'],
+    description:
+      'gaussian: independent random directions; orthogonal: more accurate for as many features; absent = gaussian',
+  },
+  balance: {
+    type: 'number',
+    minimum: 0,
+    maximum: 1,
+    description:
+      'τ: a label with a quarter of the examples gets 4^τ times the weight, so it is answered after fewer; absent = 0',
+  },
   depth: depthSetting,
   tail_layers: tailLayers(0),
 } as const satisfies Settings
@@ -51,20 +68,32 @@ const settings = {
 export const ranpac = {
   summary: 'ridge regression behind a random projection',
   settings,
-  open: ({ features = 1024, ridge = 3, depth = 1 }: ConfigOf<typeof settings>): Method => ({
-    ...headOnly,
-    name: 'ranpac',
-    closedForm: closedForm(ridge),
-    view: (base) => view(base, features, depth),
-  }),
+  open({
+    features = 1024,
+    ridge = 3,
+    depth = 1,
+    projection = 'gaussian',
+    balance = 0,
+  }: ConfigOf<typeof settings>): Method {
+    return {
+      ...headOnly,
+      name: 'ranpac',
+      closedForm: closedForm(ridge, balance),
+      view(base) {
+        if (base.weights.has(PROJECTION)) return base
+        return projected[projection](withLowerLayers(base, depth), features)
+      },
+    }
+  },
 } satisfies MethodPlugin
 
-function closedForm(ridge: number): ClosedForm {
+function closedForm(ridge: number, balance: number): ClosedForm {
   return {
     needsMoments: true,
     solve(sums, solver) {
       const lambda = lambdaOf(sums, ridge)
       const weight = solver?.(sums, lambda) ?? solveHere(sums, lambda)
+      if (balance > 0) balanced(weight, sums, balance)
       return { weight, bias: new Float64Array(sums.counts.length) }
     },
   }
@@ -77,6 +106,16 @@ function lambdaOf({ width, counts, moments }: ClassSums, ridge: number): number 
   return (ridge * trace) / (width * total)
 }
 
+/** In place. Less than one example counts as one: what is wrong for one answer is divided among the others. */
+function balanced(weight: Float64Array, { width, counts }: ClassSums, tau: number): void {
+  const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length
+  for (const [label, count] of counts.entries()) {
+    const factor = (mean / Math.max(1, count)) ** tau
+    for (let at = label * width; at < (label + 1) * width; at += 1)
+      weight[at] = factor * (weight[at] ?? 0)
+  }
+}
+
 function solveHere({ width, moments, sums }: ClassSums, lambda: number): Float64Array {
   const triangle = Float64Array.from(moments)
   for (let row = 0, at = 0; row < width; row += 1, at += row + 1)
@@ -86,22 +125,20 @@ function solveHere({ width, moments, sums }: ClassSums, lambda: number): Float64
   return weight
 }
 
-const projected = memoized(project)
+const projected = {
+  gaussian: memoized(projectedBy('gaussian')),
+  orthogonal: memoized(projectedBy('orthogonal')),
+} satisfies Readonly<Record<ProjectionKind, unknown>>
 
-function view(base: Base, features: number, depth: number): Base {
-  if (base.weights.has(PROJECTION)) return base
-  return projected(withLowerLayers(base, depth), features)
-}
-
-function project(base: Base, features: number): Base {
-  const { width } = base.network
-  const random = openRandom('ranpac', `${width} × ${features}`)
-  const data = Float32Array.from({ length: width * features }, () => random.normal())
-  const projection = { shape: [width, features], data }
-  return {
-    ...base,
-    weights: new Map([...base.weights, [PROJECTION, projection]]),
-    network: projectedNetwork(base.network, features),
+function projectedBy(kind: ProjectionKind) {
+  return (base: Base, features: number): Base => {
+    const { width } = base.network
+    const projection = { shape: [width, features], data: drawProjection(kind, width, features) }
+    return {
+      ...base,
+      weights: new Map([...base.weights, [PROJECTION, projection]]),
+      network: projectedNetwork(base.network, features),
+    }
   }
 }
 
