@@ -17,11 +17,13 @@ const methods = {
 // Sums do not care how many examples an update has; solving for the head is what an update costs.
 const closed = (adapter) => ({ adapter, every: 256 })
 // Sums give the same whatever the order, which a second seed shows.
-const random = (features, depth) => ({
+const random = (features, depth, more) => ({
   most: 2,
-  adapter: { method: 'ranpac', features, depth },
+  adapter: { method: 'ranpac', features, depth, ...more },
   every: 1000,
 })
+// deploy/templates/intents.yaml
+const intents = { projection: 'orthogonal', balance: 0.5 }
 const replays = ['reservoir', 'class-balanced', 'der++', 'er-ace']
 
 // Many passes want a lower rate.
@@ -56,7 +58,8 @@ export const configs = [
   ['ranpac · 1,024 features, 2 layers: the default', random(1024, 2)],
   ['ranpac · 2,048 features, 2 layers', { ...random(2048, 2), most: 1 }],
   ['ranpac · 3,072 features, 2 layers', random(3072, 2)],
-  ['ranpac · 3,072 features, 3 layers: of init intents', { ...random(3072, 3), most: 1 }],
+  ['ranpac · 3,072 features, 3 layers', { ...random(3072, 3), most: 1 }],
+  ['ranpac · of init intents', { ...random(3072, 3, intents), most: 1 }],
   ...Object.entries(methods).flatMap(([name, settings]) => [
     [`${name} · none`, settings],
     ...replays.map((policy) => [`${name} · ${policy}`, { ...settings, replay: buffer(policy) }]),

@@ -2,10 +2,12 @@
 `ranpac` once more, in torch: what other draws of its projection give, which are one and the same in the product.
 Labels arrive one after another as in text-stream.mjs; sums do not depend on the order within.
 
-    python text-projections.py <data> <minilm folder> <cache folder> validation|test <dataset>:<layers>:<features>:<draw> …
+    python text-projections.py <data> <minilm folder> <cache folder> validation|test|folds|few <job> …
 
-Prints for each of these the accuracy at the end in %, and on the test set the forgetting. Embeddings are computed once and kept in the
-cache folder. Validation: that of clinc150, a fifth of each label of banking77's training texts.
+A job is <dataset>:<layers>:<features>:<draw>[:gaussian|orthogonal[:<ridge>[:<balance>]]]. Prints for each the accuracy at the end in %, and
+on the test set the forgetting. Embeddings are computed once and kept in the cache folder. Validation: that of clinc150, a fifth of each label of
+banking77's training texts. Folds: five-fold cross-validation over the training texts (clinc150: with the validation set), all labels at once. Few: on one of these
+folds, ten labels, three times drawn, have only so many training texts; the accuracy on their texts, and on those of the others.
 """
 import gzip
 import json
@@ -16,7 +18,7 @@ import numpy as np
 import torch
 
 TASK = {"banking77": 11, "clinc150": 10}
-RIDGE, MAX_TOKENS, BATCH = 3, 64, 128
+MAX_TOKENS, BATCH = 64, 128
 # Uppermost first.
 LAYERS = ["m6", "m5", "m4", "m3", "m2", "m1", "m0"]
 
@@ -72,19 +74,124 @@ def split_of(dataset):
             held[own[: round(len(own) / 5)]] = True
         part = lambda which: ({name: all[which] for name, all in means.items()}, labels[which])
         return part(~held), part(held), len(names)
-    part = "val" if stage == "validation" else "test"
+    if stage in ("folds", "few") and dataset == "banking77":
+        return (means, labels), (means, labels), len(names)
+    part = "test" if stage == "test" else "val"
     tested = rows_of(dataset, part)
     wanted = np.array([names.index(row["label"]) for row in tested])
     return (means, labels), (means_of(dataset, part, [row["text"] for row in tested]), wanted), len(names)
 
 
-def trial(dataset, layers, features, draw):
+def transformed(x, odd):
+    """The orthonormal transform of the product, of each row: Hadamard's on `odd` segments, a cosine transform across them."""
+    size = x.shape[1]
+    x = x.reshape(-1, size // odd)
+    half = 1
+    while half < size // odd:
+        pairs = x.reshape(len(x), -1, 2, half)
+        x = torch.stack([pairs[:, :, 0] + pairs[:, :, 1], pairs[:, :, 0] - pairs[:, :, 1]], 2).reshape(len(x), -1)
+        half *= 2
+    at = torch.arange(odd, dtype=torch.float64)
+    cosines = torch.cos(torch.pi * (at[None] + 0.5) * at[:, None] / odd) * (2 / odd) ** 0.5
+    cosines[0] /= 2**0.5
+    across = torch.einsum("kj,xjl->xkl", cosines, x.reshape(-1, odd, size // odd))
+    return across.reshape(-1, size) / (size // odd) ** 0.5
+
+
+def projection_of(width, features, draw, kind):
+    chance = torch.Generator().manual_seed(draw)
+    if kind == "gaussian":
+        return torch.randn(width, features, generator=chance)
+    odd = width // (width & -width)
+    assert odd <= 15, "a width that the product fills up"
+    blocks = []
+    for _ in range(-(-features // width)):
+        x = torch.eye(width, dtype=torch.float64)
+        for _ in range(3):
+            x = transformed(x * (torch.randint(0, 2, (width,), generator=chance) * 2 - 1), odd)
+        blocks.append(x * width**0.5)
+    return torch.cat(blocks, 1)[:, :features].float().contiguous()
+
+
+def solved(gram, sums, counts, ridge, balance):
+    regular = gram.clone()
+    regular.diagonal().add_(ridge * gram.diagonal().mean() / counts.sum())
+    return torch.cholesky_solve(sums.T, torch.linalg.cholesky(regular)) / torch.from_numpy(counts) ** balance
+
+
+def trial(dataset, layers, features, draw, kind="gaussian", ridge=3.0, balance=0.0):
     (taught, labels), (tested, wanted), classes = split_of(dataset)
     embeddings = [
         torch.from_numpy(np.concatenate([means[name] for name in LAYERS[:layers]], 1)) for means in (taught, tested)
     ]
-    projection = torch.randn(embeddings[0].shape[1], features, generator=torch.Generator().manual_seed(draw))
+    projection = projection_of(embeddings[0].shape[1], features, draw, kind)
     x, z = [(one @ projection).relu() for one in embeddings]
+    result = {"dataset": dataset, "layers": layers, "features": features, "draw": draw}
+    result |= {"kind": kind, "ridge": ridge, "balance": balance}
+    if stage in ("folds", "few"):
+        if dataset == "clinc150":
+            x, labels = torch.cat([x, z]), np.concatenate([labels, wanted])
+        by = folds if stage == "folds" else few
+        found = by(x, labels, classes, ridge, balance)
+    else:
+        found = one_after_another(dataset, (x, labels), (z, wanted), classes, ridge, balance)
+    print(json.dumps(result | found), flush=True)
+
+
+def folds_of(labels, classes):
+    chance, fold = np.random.default_rng(7), np.zeros(len(labels), int)
+    for label in range(classes):
+        own = np.where(labels == label)[0]
+        chance.shuffle(own)
+        fold[own] = (np.arange(len(own)) + chance.integers(5)) % 5
+    return fold
+
+
+def sums_of(x, labels, classes):
+    gram = torch.zeros(x.shape[1], x.shape[1], dtype=torch.float64)
+    for part in x.split(2048):
+        gram += (part.T @ part).double()
+    sums = torch.zeros(classes, x.shape[1], dtype=torch.float64)
+    return gram, sums.index_add_(0, torch.from_numpy(labels), x.double())
+
+
+def folds(x, labels, classes, ridge, balance):
+    fold, right = folds_of(labels, classes), np.zeros(len(labels), bool)
+    each = [sums_of(x[fold == at], labels[fold == at], classes) for at in range(5)]
+    for at in range(5):
+        own, others = fold == at, [each[other] for other in range(5) if other != at]
+        gram, sums = [sum(parts) for parts in zip(*others)]
+        counts = np.bincount(labels[~own], minlength=classes)
+        weights = solved(gram, sums, counts, ridge, balance)
+        right[own] = (x[own].double() @ weights).argmax(1).numpy() == labels[own]
+    of_labels = [right[labels == label].mean() for label in range(classes)]
+    return {"accuracy": round(100 * right.mean(), 2), "meanOfLabels": round(100 * np.mean(of_labels), 2)}
+
+
+def few(x, labels, classes, ridge, balance):
+    held, found = folds_of(labels, classes) == 0, {}
+    for count in (1, 2, 5, 10, 20):
+        new, old = [], []
+        for repeat in range(3):
+            chance, kept = np.random.default_rng(repeat), ~held
+            rare = chance.choice(classes, 10, replace=False)
+            for label in rare:
+                own = np.where((labels == label) & ~held)[0]
+                chance.shuffle(own)
+                kept[own[count:]] = False
+            counts = np.bincount(labels[kept], minlength=classes)
+            weights = solved(*sums_of(x[kept], labels[kept], classes), counts, ridge, balance)
+            right = (x[held].double() @ weights).argmax(1).numpy() == labels[held]
+            is_rare = np.isin(labels[held], rare)
+            new.append(right[is_rare].mean())
+            old.append(right[~is_rare].mean())
+        found[count] = [round(100 * np.mean(new), 1), round(100 * np.mean(old), 1)]
+    return {"few": found}
+
+
+def one_after_another(dataset, taught, tested, classes, ridge, balance):
+    (x, labels), (z, wanted) = taught, tested
+    features = x.shape[1]
     gram = torch.zeros(features, features, dtype=torch.float64)
     sums = torch.zeros(classes, features, dtype=torch.float64)
     size = TASK[dataset]
@@ -98,20 +205,19 @@ def trial(dataset, layers, features, draw):
         if stage == "validation" and task is not tasks[-1]:
             continue
         seen = task[-1] + 1
-        regular = gram.clone()
-        regular.diagonal().add_(RIDGE * gram.diagonal().mean() / int((labels < seen).sum()))
-        weights = torch.cholesky_solve(sums[:seen].T, torch.linalg.cholesky(regular))
+        counts = np.bincount(labels, minlength=classes)[:seen]
+        weights = solved(gram, sums[:seen], counts, ridge, balance)
         known = wanted < seen
         right = (z[known].double() @ weights).argmax(1).numpy() == wanted[known]
         for earlier in range(at + 1):
             curves[earlier].append(100 * right[np.isin(wanted[known], tasks[earlier])].mean())
-    result = {"dataset": dataset, "layers": layers, "features": features, "draw": draw}
-    result["accuracy"] = round(100 * right.mean(), 2)
+    found = {"accuracy": round(100 * right.mean(), 2)}
     if stage == "test":
-        result["forgetting"] = round(np.mean([max(curve) - curve[-1] for curve in curves[:-1]]), 2)
-    print(json.dumps(result), flush=True)
+        found["forgetting"] = round(np.mean([max(curve) - curve[-1] for curve in curves[:-1]]), 2)
+    return found
 
 
 for job in jobs:
-    dataset, *numbers = job.split(":")
-    trial(dataset, *map(int, numbers))
+    dataset, layers, features, draw, *asked = job.split(":")
+    kind, ridge, balance = [*asked, *["gaussian", "3", "0"][len(asked) :]]
+    trial(dataset, int(layers), int(features), int(draw), kind, float(ridge), float(balance))
