@@ -7,7 +7,7 @@ import { scratchFolder } from '../scratch-folder.ts'
 import { makeTopic, needsKafka, produce, sharedKafka } from '../services/kafka.ts'
 import { daemonIn } from './one-daemon.ts'
 
-const input = 'what a lovely phone'
+const input = { features: [1, 2] }
 
 interface Shown {
   readonly trace?: { readonly traceparent: string; readonly links: readonly string[] }
@@ -26,6 +26,7 @@ log: { level: warn }
 models:
   m:
     labels: [no, yes]
+    base: { features: { size: 2 } }
     adapter: { method: head }
     trigger: { policy: count, every: ${every}, rest: 0 }
 ${more}`,
@@ -105,7 +106,7 @@ test('after a kill the events that wait are still in their traces', async () => 
   await vi.waitUntil(isPending, { timeout: 60_000, interval: 50 })
   await daemon.kill()
   await daemon.start()
-  await send({ input: 'how awful', label: 'no' }, `00-${other}-b7ad6b7169203331-01`)
+  await send({ input: { features: [-1, -2] }, label: 'no' }, `00-${other}-b7ad6b7169203331-01`)
   const second = await spanOf(route, ({ traceId }) => traceId === other)
   const { update, swap } = await afterUpdate('v1')
   expect(first).toMatchObject({ traceId: one, parentSpanId: '00f067aa0ba902b7' })
