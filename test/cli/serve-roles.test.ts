@@ -68,7 +68,9 @@ async function serve(role: string, environment: NodeJS.ProcessEnv = {}): Promise
 
 beforeAll(async () => {
   mkdirSync(reports)
-  const model = '{ labels: [no, yes], adapter: { method: head }, trigger: { every: 4 } }'
+  // A head alone would learn without TensorFlow.
+  const adapter = '{ method: lora, rank: 2, tail_layers: 1 }'
+  const model = `{ labels: [no, yes], adapter: ${adapter}, trigger: { every: 4 } }`
   writeFileSync(config, `server: { port: 0 }\nlog: { level: warn }\nmodels: { m: ${model} }\n`)
   server = await serve('server')
   trainer = await serve('trainer', { ANTIKYTHERA_ROLE: 'trainer' })
