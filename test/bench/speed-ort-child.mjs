@@ -30,8 +30,11 @@ const text = { labels: 2, rows: 32, positions: 32 }
 const head = { features: { size: 384, standardise: false }, labels: 77 }
 const mlp = { features: { size: 784, standardise: false, hidden: [100, 100], shortcut: false } }
 const small = { rank: 0, alpha: 1, tail_layers: 'all' }
+const qv2 = { ...text, config: { ...lora, target_modules: ['query', 'value'] } }
 const CASES = {
-  qv2: { ...text, config: { ...lora, target_modules: ['query', 'value'] } },
+  qv2,
+  qv2few: { ...qv2, rows: 4 },
+  qv2some: { ...qv2, rows: 8 },
   every2: { ...text, config: lora },
   qv6: {
     ...text,

@@ -14,6 +14,8 @@ const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 
 const TEXTS = {
   qv2: 'MiniLM, LoRA r 8 on q, v of the top two layers, 32 × 32 tokens',
+  qv2some: 'the same, 8 × 32 tokens',
+  qv2few: 'the same, 4 × 32 tokens',
   every2: 'MiniLM, LoRA r 8 on every map of the top two, 32 × 32 tokens',
   qv6: 'MiniLM, LoRA r 8 on q, v of all six layers, 32 × 32 tokens',
   full2: 'MiniLM, full on the top two layers, 32 × 32 tokens',
