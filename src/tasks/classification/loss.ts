@@ -57,7 +57,7 @@ const places = new WeakMap<readonly string[], ReadonlyMap<string, number>>()
 /** −1 if it is not in the list. */
 function placeOf(label: string, labels: readonly string[]): number {
   let known = places.get(labels)
-  if (known === undefined) {
+  if (known?.size !== labels.length) {
     known = new Map(labels.map((each, at) => [each, at]))
     places.set(labels, known)
   }
