@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openModelLoop } from '../../dist/src/app/loop.js'
 import { openSharedRegistry } from '../../dist/src/app/model.js'
+import { trainingEngines } from '../../dist/src/app/training-engine.js'
 import { parseConfig } from '../../dist/src/config/config.js'
 import { adapterOf, methodOf, openBase } from '../../dist/src/config/model-parts.js'
 import { openTrunkEngines } from '../../dist/src/nn/onnx/trunk-engines.js'
@@ -50,7 +51,8 @@ export async function learnStream({ tf, events, golden, test, model: settings, s
     const moves = []
     const stop = new AbortController()
     const site = {
-      ...{ config, clock: systemClock, log, tf, engine: 'bench', baseTensors, trunk: trunks.open },
+      ...{ config, clock: systemClock, log, trunk: trunks.open },
+      engineOf: trainingEngines(config, log),
       trainingMutex: new TrainingMutex(),
       onStatus: ({ state, lag, counts }) => {
         if (state === 'idle' && lag === 0 && counts.accepted > 0)
