@@ -285,15 +285,16 @@ function tensorsOf(base: Base): BaseTensors {
   return tensors
 }
 
-/** Of unlike lengths, so that a step has more than one group. */
+/** Of unlike lengths, and on small bases so unlike that a step has more than one group. */
 function rowsOf(plan: Plan): readonly TrainRow[] {
   const random = openRandom(3, 'rows')
-  const { network, inputKind, trunk } = plan.base
+  const { name, network, inputKind, trunk } = plan.base
   const width = network.latentWidth(cutOf(plan.config.tail_layers, network.layers))
   const isVector = inputKind === 'features' || trunk !== undefined
   const targets = [...labels, ...labels].map(labelled)
   return [...targets, not('a'), not('b')].map((target, at) => {
-    const positions = isVector ? 1 : at === 7 ? 60 : 1 + ((at * 5) % 7)
+    const longest = name === 'use-lite' ? 9 : 60
+    const positions = isVector ? 1 : at === 7 ? longest : 1 + ((at * 5) % 7)
     return {
       latent: { positions, width, data: drawn(positions * width, random) },
       target,
