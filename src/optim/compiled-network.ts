@@ -18,7 +18,7 @@ export interface Compiling {
 export interface NetworkBatch {
   readonly hidden: Tensor
   readonly mask: Tensor
-  /** Among all rows × positions: for a task of texts those that predict a token of an answer, of packed rows those of each position. */
+  /** Places among rows × positions: for a task of texts those that predict a token of an answer, of packed rows all real ones. */
   readonly places?: Int32Array
 }
 

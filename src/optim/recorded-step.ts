@@ -46,7 +46,10 @@ export interface RecordedPart {
   readonly outputs: string
 }
 
-/** `isPacked`: it takes the positions of all rows end to end. Throws NotCompilable where the network uses something that the compiled engine does not have. */
+/**
+ * `isPacked`: it takes the positions of all rows end to end. Throws NotCompilable where the network uses something that the
+ * compiled engine does not have.
+ */
 export function recordStep(plan: AdapterPlan, isPacked = false): RecordedStep {
   const graph = new TensorFlowGraph()
   const inputs = openInputs(plan, graph, isPacked)

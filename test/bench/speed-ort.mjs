@@ -5,10 +5,9 @@
  *   npm run bench -- speed ort [--rounds 5] [--ms 400] [--fresh] [--only <words>]
  */
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { openChild } from './children.mjs'
-import { machine, median, round } from './figures.mjs'
-import { openResults } from './results.mjs'
+import { median, round } from './figures.mjs'
+import { openTurns } from './turns.mjs'
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 
@@ -28,24 +27,11 @@ const SMALL = {
 }
 
 export async function measure(words) {
-  const { values } = parseArgs({
-    args: words,
-    options: {
-      rounds: { type: 'string', default: '5' },
-      ms: { type: 'string', default: '400' },
-      fresh: { type: 'boolean', default: false },
-      only: { type: 'string', multiple: true },
-    },
-  })
-  const [rounds, ms] = [Number(values.rounds), Number(values.ms)]
-  const results = openResults(here('results/speed-ort.json'), {
-    machine: machine(),
-    fresh: values.fresh,
-  })
+  const { rounds, ms, only, results } = openTurns(words, here('results/speed-ort.json'))
   const rows = []
   for (const [id, name] of Object.entries({ ...TEXTS, ...SMALL })) {
     const work = () => compared(id, { rounds, ms })
-    const figures = await results.run(id, { rounds, ms, threads: 1 }, work, values.only)
+    const figures = await results.run(id, { rounds, ms, threads: 1 }, work, only)
     if (figures !== undefined) rows.push({ case: name, ...figures })
   }
   results.show(rows)

@@ -9,13 +9,12 @@
  * Vowpal Wabbit is measured if that Python has it.
  */
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { peftPython } from '../../deploy/bootstrap/peft.mjs'
 import { openChild } from './children.mjs'
-import { machine, median, round, say } from './figures.mjs'
-import { openResults } from './results.mjs'
+import { median, round, say } from './figures.mjs'
 import { riverPython } from './river.mjs'
 import { EVENTS } from './speed-small-streams.mjs'
+import { openTurns } from './turns.mjs'
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 
@@ -41,26 +40,13 @@ export const CASES = {
 }
 
 export async function measure(words) {
-  const { values } = parseArgs({
-    args: words,
-    options: {
-      rounds: { type: 'string', default: '5' },
-      ms: { type: 'string', default: '400' },
-      fresh: { type: 'boolean', default: false },
-      only: { type: 'string', multiple: true },
-    },
-  })
-  const [rounds, ms] = [Number(values.rounds), Number(values.ms)]
-  const results = openResults(here('results/speed-small.json'), {
-    machine: machine(),
-    fresh: values.fresh,
-  })
+  const { rounds, ms, only, results } = openTurns(words, here('results/speed-small.json'))
   const table = []
   for (const [id, { name, unit, rows, ...kind }] of Object.entries(CASES)) {
     const work = () => compared(id, kind, { rows, rounds, ms })
     const events = kind.stream ? { events: EVENTS } : {}
     const settings = { rows, rounds, ms, ...events, threads: 1 }
-    const figures = await results.run(id, settings, work, values.only)
+    const figures = await results.run(id, settings, work, only)
     if (figures !== undefined) table.push({ case: name, unit: `${unit}/s of CPU`, ...figures })
   }
   results.show(table)

@@ -1,6 +1,6 @@
 /** The compiled step is the eager one up to rounding: over every method, base, task, loss and policy that a step knows. */
 import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, it, test } from 'vitest'
+import { afterAll, describe, expect, it, onTestFinished, test, vi } from 'vitest'
 import { methodOf, specsOf } from '../../src/adapters/adapter.ts'
 import { cutOf } from '../../src/adapters/target-modules.ts'
 import { viewOf } from '../../src/adapters/view.ts'
@@ -113,8 +113,7 @@ describe('the parts of a loss', () => {
 
 describe('a compiled trainable', () => {
   it('needs no new graph for other batches, lengths and outputs', () => {
-    const { compiled, dispose } = both({ plan: plain })
-    const { eager } = both({ plan: plain })
+    const { eager, compiled, dispose } = both({ plan: plain })
     for (const trainable of [compiled, eager]) {
       trainable.step(rowsOf(plain).slice(0, 2))
       grow(trainable, 'd', 'e')
@@ -177,6 +176,22 @@ describe('a compiled trainable', () => {
     const { compiled, dispose } = both({ plan, onEager: (reason) => reasons.push(reason) })
     expect(reasons).toEqual(['it has a table of positions in its tail'])
     expect(compiled.step(rowsOf(plan)).dropped).toBe(false)
+    dispose()
+  })
+
+  it('is the eager one, and says so, where TensorFlow refuses its graph', () => {
+    const backend = tf.backend() as unknown as { loadSavedModelMetaGraph(): number }
+    const load = vi.spyOn(backend, 'loadSavedModelMetaGraph').mockImplementation(() => {
+      throw new Error('no memory')
+    })
+    onTestFinished(() => load.mockRestore())
+    const reasons: string[] = []
+    // One whose graph no other test has left open.
+    const plan = planOf(bases[1]!, methods.ia3, 'all', { rank: 1 })
+    const { eager, compiled, dispose } = both({ plan, onEager: (reason) => reasons.push(reason) })
+    expect(reasons).toEqual(['TensorFlow does not take a recorded graph: no memory'])
+    for (const trainable of [eager, compiled]) trainable.step(rowsOf(plan))
+    expect(bytesOf(compiled.parameters())).toEqual(bytesOf(eager.parameters()))
     dispose()
   })
 })

@@ -78,9 +78,13 @@ function opened(backend: SessionBackend, model: Uint8Array, parents: readonly st
   try {
     return backend.loadSavedModelMetaGraph(folder, 'serve')
   } catch (cause) {
-    throw failure('ENGINE_UNAVAILABLE', 'TensorFlow does not take a recorded graph', {
-      cause,
-    })
+    throw failure(
+      'ENGINE_UNAVAILABLE',
+      `TensorFlow does not take a recorded graph: ${reasonOf(cause)}`,
+      {
+        cause,
+      },
+    )
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -96,12 +100,16 @@ function written(model: Uint8Array, parents: readonly string[]): string {
       return folder
     } catch (error) {
       if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
-      reasons.push(error instanceof Error ? error.message : String(error))
+      reasons.push(reasonOf(error))
     }
   }
   throw failure('ENGINE_UNAVAILABLE', `no folder takes a recorded graph: ${reasons.join('; ')}`, {
     fix: 'let TMPDIR name a folder that can be written',
   })
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /**

@@ -18,11 +18,10 @@ export interface PackedParts {
 }
 
 export function packedGraphOps({ kernels: k, note, ops, places }: PackedParts): Ops<GraphValue> {
-  const sideBySide = (x: GraphValue) =>
-    k.reshape(k.rowsTo(k.flat(x), places, ['rows', 'positions']), [
-      ...['rows', 'positions'],
-      lastOf(x.shape),
-    ])
+  const sideBySide = (x: GraphValue) => {
+    const rows = ['rows', 'positions']
+    return k.reshape(k.rowsTo(k.flat(x), places, rows), [...rows, lastOf(x.shape)])
+  }
   const endToEnd = (x: GraphValue) =>
     k.reshape(k.rowsAt(k.flat(x), places), [1, 'tokens', lastOf(x.shape)])
   const spread = (x: GraphValue) => note(sideBySide(x), [x], endToEnd)
