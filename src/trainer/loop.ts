@@ -23,6 +23,7 @@ import type { ForgetRequest } from '../versions/contract.ts'
 import { isLeaseLost } from '../platform/retry.ts'
 import { BacklogProgress } from './backlog-progress.ts'
 import { statusOf } from './status.ts'
+import { StoredEvents } from './stored-events.ts'
 import { Unsaved } from './unsaved.ts'
 import { UpdateTurn } from './updates/update-turn.ts'
 
@@ -48,16 +49,20 @@ export function openLoop(parts: LoopParts): Loop {
   return new ModelLoop({ ...parts, log: parts.log.child({ model: parts.model }) })
 }
 
-/** How many waiting events are retried when the stream is idle. */
-const triedAtRest = 100
-
 /** The pause between two checks of a moving pointer. */
 const PAUSE_MS = 100
+
+/** What the loop reads, once its checkpoint is read. */
+interface Running {
+  readonly stream: SourceMultiplexer
+  readonly admission: Admission
+  readonly stored: StoredEvents
+}
 
 class ModelLoop implements Loop {
   readonly #parts: LoopParts
   readonly #assembly: Assembly
-  #running: { readonly stream: SourceMultiplexer; readonly admission: Admission } | undefined
+  #running: Running | undefined
   #phase: Pick<TrainerStatus, 'state' | 'code' | 'message'> = { state: 'starting' }
   readonly #unsaved: Unsaved
   readonly #updates: UpdateTurn
@@ -87,12 +92,11 @@ class ModelLoop implements Loop {
     try {
       await resume(this.#assembly, signal)
       this.#hasBegun = true
-      const stream = openStream(this.#assembly)
-      const admission = openAdmission(this.#assembly)
-      this.#running = { stream, admission }
+      const running = this.#open()
+      this.#running = running
       this.#enter('running')
-      await this.#tryAgain(admission, signal)
-      while (!signal.aborted) await this.#turn(stream, admission, signal)
+      await running.stored.retry(signal)
+      while (!signal.aborted) await this.#turn(running, signal)
       await this.#lastSave(signal)
       this.#phase = { state: 'stopped' }
     } catch (error) {
@@ -133,7 +137,19 @@ class ModelLoop implements Loop {
     return answer
   }
 
-  async #turn(stream: SourceMultiplexer, admission: Admission, signal: AbortSignal): Promise<void> {
+  #open(): Running {
+    const [assembly, updates, unsaved] = [this.#assembly, this.#updates, this.#unsaved]
+    const stream = openStream(assembly)
+    const admission = openAdmission(assembly)
+    const onLearning = () => {
+      this.#enter('running')
+    }
+    const stored = new StoredEvents({ assembly, admission, updates, unsaved, onLearning })
+    return { stream, admission, stored }
+  }
+
+  async #turn(running: Running, signal: AbortSignal): Promise<void> {
+    const { stream, stored } = running
     // If nothing below has to wait, this is the only place where messages, timers and a stop are handled.
     await yieldToEventLoop()
     if (!(await this.#follow(stream, signal))) return this.#pause(stream, signal)
@@ -146,23 +162,23 @@ class ModelLoop implements Loop {
         return this.#standStill('budget', stream, signal)
       }
       await this.#updates.finishCut(signal)
-      await this.#tryAgain(admission, signal)
+      await stored.retry(signal)
     }
-    if (this.#updates.isPutOff() || (await this.#learnAgain(admission, signal))) return
-    if (this.#updates.isPutOff() || (await this.#relearn(admission, signal))) return
+    if (this.#updates.isPutOff()) return
+    if (await stored.learn(signal)) return this.#saveIfDue(signal)
     // The version of a rollback may have to be published again with the present settings.
     await this.#updates.act(false, signal)
     const { next } = this.#assembly.state.progress.state
     for (let read = 0; read < this.#parts.limits.records; read += 1) {
       const received = stream.take() ?? (await stream.next(signal))
-      if (received === undefined) return this.#rest(stream, admission, signal)
-      await this.#take(received, stream, admission, signal)
+      if (received === undefined) return this.#rest(running, signal)
+      await this.#take(received, running, signal)
       if (signal.aborted || this.#isInterrupted) break
       // An update takes long: a person may have moved the pointer meanwhile.
       if (this.#assembly.state.progress.state.next !== next) break
     }
     this.#backlog.look(this.#consumed, stream.lag)
-    if (signal.aborted || this.#unsaved.isDue) await this.#save(signal)
+    await this.#saveIfDue(signal)
   }
 
   /** False while the pointer is on the move, and there is nothing to learn. */
@@ -203,47 +219,6 @@ class ModelLoop implements Loop {
     return true
   }
 
-  /**
-   * Before any record is read, learns some of the rows that came after forgotten events; returns whether there were
-   * any.
-   */
-  async #learnAgain(admission: Admission, signal: AbortSignal): Promise<boolean> {
-    const { log } = this.#assembly.state
-    if (log.again.size === 0) return false
-    for (const row of log.again.next(this.#parts.limits.records)) {
-      if (signal.aborted || this.#updates.isPutOff()) break
-      this.#enter('running')
-      const isDue = await admission.learnAgain(row, signal)
-      this.#unsaved.consumed()
-      await this.#updates.act(isDue, signal)
-    }
-    if (signal.aborted || this.#unsaved.isDue) await this.#save(signal)
-    return true
-  }
-
-  /** Learns some of the requested set-aside events before any record is read; returns whether there were any. */
-  async #relearn(admission: Admission, signal: AbortSignal): Promise<boolean> {
-    const count = await this.#learnDue(admission, signal, this.#parts.limits.records)
-    if (count > 0 && (signal.aborted || this.#unsaved.isDue)) await this.#save(signal)
-    return count > 0
-  }
-
-  /** Learns at most `most` of the requested set-aside events; returns how many. */
-  async #learnDue(admission: Admission, signal: AbortSignal, most = Infinity): Promise<number> {
-    const { setAside, progress } = this.#assembly.state
-    let count = 0
-    for (; count < most && !signal.aborted; count += 1) {
-      if (this.#updates.isPutOff() || progress.isPaused) break
-      const entry = setAside.nextDue()
-      if (entry === undefined) break
-      this.#enter('running')
-      const isDue = await admission.relearn(entry, signal)
-      this.#unsaved.consumed()
-      await this.#updates.act(isDue, signal)
-    }
-    return count
-  }
-
   /** Everything that existed at the rollback has been read. Saved before anything further is read. */
   async #liftBarrier(stream: SourceMultiplexer, signal: AbortSignal): Promise<void> {
     const { progress } = this.#assembly.state
@@ -256,8 +231,7 @@ class ModelLoop implements Loop {
 
   async #take(
     received: BufferedRecord,
-    stream: SourceMultiplexer,
-    admission: Admission,
+    { stream, admission, stored }: Running,
     signal: AbortSignal,
   ): Promise<void> {
     admission.lookAhead(stream)
@@ -273,21 +247,9 @@ class ModelLoop implements Loop {
     this.#enter('running')
     await this.#updates.act(isDue, signal)
     this.#updates.end()
-    await this.#tryAgain(admission, signal)
+    await stored.retry(signal)
     // Events that the defence releases with an update come before the next record, also after a crash (law 2).
-    if (this.#parts.defence !== undefined) await this.#learnDue(admission, signal)
-  }
-
-  /** Retries events with a missing prediction when they are due. */
-  async #tryAgain(admission: Admission, signal: AbortSignal): Promise<void> {
-    const { progress } = this.#assembly.state
-    const before = progress.triedAgainUpTo
-    while (!this.#updates.isPutOff()) {
-      const next = admission.nextAgain()
-      if (next === undefined) break
-      await this.#updates.act(await admission.again(next, signal), signal)
-    }
-    if (progress.triedAgainUpTo !== before) this.#unsaved.changed()
+    if (this.#parts.defence !== undefined) await stored.learnDue(signal)
   }
 
   /** There is nothing to read, and the pointer is moving. */
@@ -297,16 +259,12 @@ class ModelLoop implements Loop {
   }
 
   /** There is nothing to read: retries events that wait for a prediction, and then waits. */
-  async #rest(stream: SourceMultiplexer, admission: Admission, signal: AbortSignal): Promise<void> {
-    const { state } = this.#assembly
-    for (const waiting of state.waiting.newest(triedAtRest)) {
-      const isDue = await admission.again(waiting, signal)
-      if (!state.waiting.has(waiting.key)) this.#unsaved.changed()
-      await this.#updates.act(isDue, signal)
-      if (this.#updates.isPutOff()) return
-    }
+  async #rest({ stream, stored }: Running, signal: AbortSignal): Promise<void> {
+    const { learner } = this.#assembly.state
+    await stored.retryNewest(signal)
+    if (this.#updates.isPutOff()) return
     // A trigger that uses the clock is called here, because nothing else would wake it.
-    const { verdict, reason } = state.learner.rest(this.#parts.clock.nowMs())
+    const { verdict, reason } = learner.rest(this.#parts.clock.nowMs())
     if (verdict === 'update') await this.#updates.cut(reason, signal)
     else await this.#updates.rehearse(signal)
     if (this.#updates.isPutOff()) return
@@ -316,6 +274,10 @@ class ModelLoop implements Loop {
     this.#backlog.look(this.#consumed, stream.lag)
     if (stream.isMeasured) this.#enter('idle')
     await stream.rest(this.#parts.limits.idleMs, signal)
+  }
+
+  async #saveIfDue(signal: AbortSignal): Promise<void> {
+    if (signal.aborted || this.#unsaved.isDue) await this.#save(signal)
   }
 
   async #save(signal: AbortSignal): Promise<void> {

@@ -59,8 +59,9 @@ export function assemble(loop: LoopParts): Assembly {
   const pointer = new Pointer({ loop, state, retry })
   const times = new UpdateClock()
   const meter = new ComputeMeter(loop, state.progress)
-  const updater = new Updater({ loop, state, retry, latents, pointer, times, meter })
-  const rollout = new RolloutTurn({ loop, state, pointer, updater })
+  const updating = { loop, state, retry, latents, pointer, times, meter }
+  const updater = new Updater(updating)
+  const rollout = new RolloutTurn(updating)
   const forget = new ForgetTurn({ loop, state, retry, latents, pointer })
   const dispose = () => trainable.dispose()
   return { loop, state, retry, latents, pointer, updater, rollout, forget, times, meter, dispose }

@@ -4,22 +4,13 @@
  * before the pointer moves, so a crash repeats it.
  */
 import type { Move } from '../../checkpoint/saved.ts'
-import type { LoopParts } from '../parts.ts'
-import type { Pointer } from '../routing/pointer.ts'
-import type { TrainerState } from '../state.ts'
-import type { Updater } from './updater.ts'
-
-export interface RolloutParts {
-  readonly loop: Pick<LoopParts, 'log'>
-  readonly state: TrainerState
-  readonly pointer: Pointer
-  readonly updater: Pick<Updater, 'goBack'>
-}
+import { goBack } from './going-back.ts'
+import type { UpdaterParts } from './parts.ts'
 
 export class RolloutTurn {
-  readonly #parts: RolloutParts
+  readonly #parts: UpdaterParts
 
-  constructor(parts: RolloutParts) {
+  constructor(parts: UpdaterParts) {
     this.#parts = parts
   }
 
@@ -45,7 +36,7 @@ export class RolloutTurn {
     const { verdict, reason } = due
     this.#parts.loop.log.info({ version, verdict, reason }, 'rollout')
     if (verdict !== 'stop') return this.#move(trials.carryOut(due, progress), signal)
-    await this.#parts.updater.goBack(live, reason, signal)
+    await goBack(live, reason, this.#parts, signal)
   }
 
   async #move(moves: readonly Move[], signal: AbortSignal): Promise<void> {

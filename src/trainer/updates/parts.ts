@@ -1,0 +1,18 @@
+import type { LoopParts } from '../parts.ts'
+import type { RetryPolicy } from '../../platform/retry.ts'
+import type { Pointer } from '../routing/pointer.ts'
+import type { LatentProvider } from '../sources/latent-provider.ts'
+import type { TrainerState } from '../state.ts'
+import type { ComputeMeter } from './compute-meter.ts'
+import type { UpdateClock } from './update-times.ts'
+
+/** What an update and everything that may follow from it work with. */
+export interface UpdaterParts {
+  readonly loop: LoopParts
+  readonly state: TrainerState
+  readonly retry: RetryPolicy
+  readonly latents: LatentProvider
+  readonly pointer: Pointer
+  readonly times: UpdateClock
+  readonly meter: ComputeMeter
+}
