@@ -4,8 +4,8 @@
  */
 import { recordedConfig } from '../adapters/recorded-config.ts'
 import type { AdapterConfig, TrainableState } from '../contracts/adapter.ts'
-import { CodedError, type Decision, type ExampleKey } from '../contracts/core.ts'
-import type { Example, Remembered } from '../contracts/example.ts'
+import type { Decision, ExampleKey } from '../contracts/core.ts'
+import type { Example } from '../contracts/example.ts'
 import type { Kept } from '../versions/contract.ts'
 import { Dedupe } from '../intake/dedupe/dedupe.ts'
 import { PendingJoins } from '../intake/join.ts'
@@ -39,8 +39,9 @@ import type { RetryPolicy } from '../platform/retry.ts'
 import { RowHistory } from '../evaluation/row-history.ts'
 import { HeldOut } from '../evaluation/held-out.ts'
 import { ServedScores } from '../evaluation/served-scores.ts'
-import { isMeant } from '../intake/retraction.ts'
 import { Trials } from './routing/trials.ts'
+import { checkpointOf } from './saved-state.ts'
+import { Snapshots } from './snapshots.ts'
 import { TrainerProgress } from './trainer-progress.ts'
 
 export interface StateParts {
@@ -71,6 +72,7 @@ export class TrainerState {
   readonly served: ServedScores
   readonly trials: Trials
   readonly log: EventLog
+  readonly snapshots: Snapshots
   /** Absent = nothing is traced. */
   readonly traces: PendingTraces | undefined
   readonly forgetting = new Forgetting()
@@ -93,8 +95,6 @@ export class TrainerState {
   readonly #parts: StateParts
   #weights: TrainableState
   #learnerState: LearnerState
-  /** Since the last save. */
-  #retracted: Retracted = { keys: [], predictions: [] }
 
   constructor(parts: StateParts) {
     const { loop, learner } = parts
@@ -106,6 +106,7 @@ export class TrainerState {
       ...(limits.snapshotBytes !== undefined && { snapshotBytes: limits.snapshotBytes }),
       ...(limits.seenEvents !== undefined && { seen: limits.seenEvents }),
     })
+    this.snapshots = new Snapshots(this.checkpoint, loop.log)
     this.dedupe = new Dedupe(() => this.checkpoint.seen(), limits.seenEvents ?? Infinity)
     this.waiting = new PendingJoins({
       count: limits.waitingJoins,
@@ -184,45 +185,6 @@ export class TrainerState {
     this.#learnerState = this.learner.learnerState()
   }
 
-  /** Undefined too if the snapshot is damaged: the version itself has its weights. */
-  #kept<Part>(
-    version: string,
-    read: (checkpoint: Checkpoint) => Part | undefined,
-  ): Part | undefined {
-    try {
-      return read(this.checkpoint)
-    } catch (error) {
-      if (!(error instanceof CodedError) || error.code !== 'STORE_CORRUPT') throw error
-      const words =
-        'the state of this version is damaged in the checkpoint; going back to its weights alone'
-      this.#parts.loop.log.error({ version, err: error }, words)
-      return undefined
-    }
-  }
-
-  /** The weights of a version whose snapshot is kept. */
-  weightsOf(version: string): TrainableState | undefined {
-    return this.#kept(version, (checkpoint) => checkpoint.weightsOf(version))
-  }
-
-  /** The snapshot of a version, without events that were retracted since the last save. */
-  snapshot(version: string): LearnerSnapshot | undefined {
-    const kept = this.#kept(version, (checkpoint) => checkpoint.snapshot(version))
-    const { keys, predictions, meant = [] } = this.#retracted
-    if (kept === undefined || keys.length + meant.length === 0) return kept
-    const gone = new Set(keys)
-    const isThere = (traced: Pick<Remembered, 'key' | 'predictionId' | 'timeMs'>) => {
-      const { key, predictionId } = traced
-      if (gone.has(key) || meant.some((each) => isMeant(each, traced))) return false
-      return predictionId === undefined || !predictions.includes(predictionId)
-    }
-    return {
-      ...kept,
-      remembered: kept.remembered.filter(isThere),
-      memorised: kept.memorised?.filter(isThere),
-    }
-  }
-
   /**
    * Removes these events everywhere, also from the snapshots of versions. `latents`: of the events to subtract from
    * sums.
@@ -236,12 +198,7 @@ export class TrainerState {
     if (changed.learnerState) this.defence?.keptChanged()
     if (changed.learnerState) this.#learnerState = learner.learnerState()
     if (changed.weights) this.#weights = learner.weights()
-    const before = this.#retracted
-    this.#retracted = {
-      keys: [...before.keys, ...keys],
-      predictions: [...before.predictions, ...predictions],
-      meant: [...(before.meant ?? []), ...meant],
-    }
+    this.snapshots.retract({ keys, predictions, meant })
   }
 
   /** These versions lose their snapshots with the next save, and no weights of them stay in memory. */
@@ -286,63 +243,20 @@ export class TrainerState {
   }
 
   #save(snapshot: string | undefined): void {
-    const { learner, progress, waiting, setAside, dedupe, turn } = this
-    const { live } = progress.state
-    const { pending } = learner
+    const { learner, dedupe } = this
     const lease = this.#parts.loop.leaseTerm?.lease
     lease?.check()
     // With kNN memory, every example changes it.
-    if (learner.memorised !== undefined) this.#learnerState = learner.learnerState()
+    if (learner.memorised !== undefined) this.learnerStateChanged()
     const stamp = { epoch: lease?.epoch ?? this.stamp.epoch, sequence: this.stamp.sequence + 1 }
-    this.checkpoint.save({
-      identity: this.identity,
-      stamp,
-      progress: {
-        ...progress.state,
-        ...{
-          trigger: learner.triggerState(),
-          turn,
-          setAsideNext: setAside.next,
-          line: dedupe.line,
-          rollout: this.trials.state,
-          ...(this.defence && { defence: this.defence.snapshot() }),
-        },
-      },
-      positions: progress.positions,
-      journals: this.journals,
-      ...this.learnerState,
-      pending,
-      ...(this.traces && { traces: this.traces.state }),
-      waiting: waiting.events,
-      setAside: setAside.entries,
-      ahead: this.ahead.state,
-      ...(this.heldOut.isOn && { heldOut: this.heldOut.snapshot() }),
-      ...(loopCompares(this.#parts.loop) && { compared: this.compared.snapshot() }),
-      served: this.served.change,
-      log: this.log.change,
-      ...(this.forgetting.tasks.length > 0 && { forgetting: this.forgetting.state }),
-      ...(this.retired.length > 0 && { retired: this.retired }),
-      seen: dedupe.fresh,
-      retracted: this.#retracted,
-      protected: [
-        ...[live?.version, live?.previous].flatMap((version) => version ?? []),
-        ...this.trials.versions,
-        // If a candidate is shown to be worse than one of these, the line may go back to it.
-        ...this.compared.periods.map(({ last }) => last),
-      ],
-      ...(snapshot !== undefined && {
-        snapshot: {
-          version: snapshot,
-          line: dedupe.lineWithout(pending.map(({ key }) => key)),
-          trigger: learner.triggerState(),
-        },
-      }),
-    })
+    const { promotion } = this.#parts.loop.policies
+    const isCompared = promotion.looksAtScores !== false
+    this.checkpoint.save(checkpointOf(this, { stamp, snapshot, isCompared }))
     this.stamp = stamp
     dedupe.saved()
     this.served.saved()
     this.log.saved()
-    this.#retracted = { keys: [], predictions: [] }
+    this.snapshots.saved()
     this.retired.length = 0
   }
 }
@@ -351,8 +265,4 @@ export class TrainerState {
 export function adapterText(adapter: AdapterConfig): string {
   const set = Object.entries(recordedConfig(adapter)).filter(([, value]) => value !== undefined)
   return canonicalJson({ sites: null, ...Object.fromEntries(set) })
-}
-
-function loopCompares({ policies }: Pick<LoopParts, 'policies'>): boolean {
-  return policies.promotion.looksAtScores !== false
 }

@@ -76,7 +76,7 @@ export async function goBackTo(
   signal: AbortSignal,
 ): Promise<void> {
   const { state, loop, retry } = parts
-  const kept = version === undefined ? undefined : state.snapshot(version)
+  const kept = version === undefined ? undefined : state.snapshots.of(version)
   if (version !== undefined && kept !== undefined) {
     await restoreVersion(version, parts, signal, { undoes: true })
     restart(kept.trigger, parts)

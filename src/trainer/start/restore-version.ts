@@ -33,7 +33,7 @@ export async function restoreVersion(
   signal: AbortSignal,
   { undoes = false } = {},
 ): Promise<boolean> {
-  const snapshot = state.snapshot(version)
+  const snapshot = state.snapshots.of(version)
   if (snapshot !== undefined) {
     restore(snapshot, loop, state)
     await markStaleMemory(version, { loop, state, retry }, signal)

@@ -70,8 +70,8 @@ async function readVersion(
   signal: AbortSignal,
 ): Promise<VersionState | undefined> {
   const hasMemory = state.learner.memorised !== undefined
-  const snapshot = hasMemory ? state.snapshot(version) : undefined
-  const weights = snapshot?.weights ?? state.weightsOf(version)
+  const snapshot = hasMemory ? state.snapshots.of(version) : undefined
+  const weights = snapshot?.weights ?? state.snapshots.weightsOf(version)
   if (weights !== undefined) return { weights, memorised: snapshot?.memorised }
   const load = () => loop.registry.load(version)
   const loaded = await retry.run(`loading ${version}`, load, signal)

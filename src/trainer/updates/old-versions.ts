@@ -1,3 +1,4 @@
+/** Which versions a model keeps, after each update that published one. */
 import type { UpdaterParts } from './parts.ts'
 
 /** Removes the bytes of old versions that nothing may go back to. A failure leaves them for the next time. */

@@ -1,3 +1,4 @@
+/** What an update, and everything that may follow from it, works with. */
 import type { LoopParts } from '../parts.ts'
 import type { RetryPolicy } from '../../platform/retry.ts'
 import type { Pointer } from '../routing/pointer.ts'
@@ -6,7 +7,6 @@ import type { TrainerState } from '../state.ts'
 import type { ComputeMeter } from './compute-meter.ts'
 import type { UpdateClock } from './update-times.ts'
 
-/** What an update and everything that may follow from it work with. */
 export interface UpdaterParts {
   readonly loop: LoopParts
   readonly state: TrainerState

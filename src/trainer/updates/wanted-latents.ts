@@ -1,3 +1,4 @@
+/** Which examples keep their latents from one update to the next. */
 import { outliersIn } from '../admission/quarantine.ts'
 import type { UpdaterParts } from './parts.ts'
 
