@@ -10,7 +10,8 @@
  * Polyak & Juditsky (1992), "Acceleration of stochastic approximation by averaging", SIAM J. Control Optim. 30(4); for
  * learning without forgetting: Arani et al. (2022), "Learning fast, learning slow", ICLR.
  */
-import type { Optimizer } from './optimizer.ts'
+import { giveBack, lend, lent } from '../nn/js/wasm/lent.ts'
+import { FEWEST_LENT, type Optimizer } from './optimizer.ts'
 
 export const OFFSET = 'average'
 
@@ -18,14 +19,21 @@ export function averaging(optimizer: Optimizer, keep: number): Optimizer {
   const own = optimizer.slots.length
   return {
     slots: [...optimizer.slots, OFFSET],
-    update({ weights, slots }, gradient, at) {
-      const after = optimizer.update({ weights, slots: slots.slice(0, own) }, gradient, at)
+    update({ weights, slots }, gradient, at, into) {
+      const moved = { weights: into.weights, slots: into.slots.slice(0, own) }
+      optimizer.update({ weights, slots: slots.slice(0, own) }, gradient, at, moved)
       const kept = keepAt(keep, at.step)
-      const offset = slots[own]
-      const next = new Float32Array(weights.length)
-      for (let i = 0; i < next.length; i += 1)
-        next[i] = kept * ((offset?.[i] ?? 0) + (weights[i] ?? 0) - (after.weights[i] ?? 0))
-      return { weights: after.weights, slots: [...after.slots, next] }
+      const [offset, next] = [slots[own], into.slots[own]]
+      if (next === undefined) return
+      const { length } = weights
+      if (length >= FEWEST_LENT) {
+        const [offsetAt, beforeAt] = [lend(0, offset, length), lend(1, weights, length)]
+        lent.average(offsetAt, beforeAt, lend(2, moved.weights, length), length, kept)
+        giveBack(0, next)
+        return
+      }
+      for (let i = 0; i < length; i += 1)
+        next[i] = kept * ((offset?.[i] ?? 0) + (weights[i] ?? 0) - (moved.weights[i] ?? 0))
     },
   }
 }

@@ -1,7 +1,8 @@
 /** The optimizer that the hyperparameters select: an update rule, with weight decay and averaging around it. */
 import type { Hyperparameters } from '../contracts/adapter.ts'
+import { giveBack, lend, lent } from '../nn/js/wasm/lent.ts'
 import { averaging } from './averaging.ts'
-import { type Optimizer, ruleOf } from './optimizer.ts'
+import { FEWEST_LENT, type Optimizer, ruleOf } from './optimizer.ts'
 
 export function optimizerOf(hyperparameters: Hyperparameters): Optimizer {
   const { weight_decay = 0, weight_decay_steps = 0, average = 0 } = hyperparameters
@@ -34,14 +35,18 @@ function wornBy(halfSteps: number, step: number): number {
 function decaying(optimizer: Optimizer, decay: number, halfSteps: number): Optimizer {
   return {
     slots: optimizer.slots,
-    update(before, gradient, at) {
+    update(before, gradient, at, into) {
       const shrink = at.rate * decay * wornBy(halfSteps, at.step)
-      const after = optimizer.update(before, gradient, at)
-      // They are new arrays: nothing else refers to them yet.
-      const { weights } = after
-      for (let i = 0; i < weights.length; i += 1)
+      optimizer.update(before, gradient, at, into)
+      const { weights } = into
+      const { length } = weights
+      if (length >= FEWEST_LENT) {
+        lent.decay(lend(0, weights, length), lend(1, before.weights, length), length, shrink)
+        giveBack(0, weights)
+        return
+      }
+      for (let i = 0; i < length; i += 1)
         weights[i] = (weights[i] ?? 0) - shrink * (before.weights[i] ?? 0)
-      return after
     },
   }
 }

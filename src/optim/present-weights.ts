@@ -1,7 +1,7 @@
 /**
  * The weights under training, together with the engine that computes with them. On the plain engine they lie in the
  * memory of its kernels and a step changes them in place, unless something besides the gradient moves them; otherwise
- * each step makes new ones.
+ * each step makes new ones, in the memory of those before the last where nothing else keeps them.
  */
 import { type AdapterPlan, methodOf } from '../adapters/adapter.ts'
 import type { Hyperparameters, Method } from '../contracts/adapter.ts'
@@ -27,6 +27,10 @@ export class PresentWeights {
   readonly #inPlace: { readonly weights: KernelWeights; readonly engine: PlainAdapter } | undefined
   /** Used if steps are not made in place. */
   #held: Weights = { parameters: new Map(), slots: new Map(), steps: 0 }
+  /** Whether nothing else keeps weights of earlier steps: regularizers do. */
+  readonly #reuses: boolean
+  /** The weights before the last step, with room for the next ones. */
+  #spare: Weights | undefined
   #statistics: Tensors = new Map()
 
   constructor(parts: PresentWeightsParts, optimizer: Optimizer) {
@@ -34,6 +38,7 @@ export class PresentWeights {
     this.#method = methodOf(parts)
     this.#optimizer = optimizer
     const isGradientOnly = parts.regularizer.addsNothing === true && !this.#method.retract
+    this.#reuses = isGradientOnly
     const weights = isGradientOnly ? new KernelWeights(optimizer, parts.hyperparameters) : undefined
     const plain = isPlain(parts) ? new PlainAdapter(parts, weights) : undefined
     this.#inPlace = plain && weights && { weights, engine: plain }
@@ -69,6 +74,7 @@ export class PresentWeights {
 
   use(weights: Weights, statistics = this.#statistics): void {
     this.#statistics = statistics
+    this.#spare = undefined
     if (this.#inPlace === undefined) this.#held = weights
     else if (this.#inPlace.weights.load(weights)) this.#inPlace.engine.moved()
     this.#load()
@@ -88,9 +94,12 @@ export class PresentWeights {
     if (!Number.isFinite(norm)) return false
     if (this.#inPlace !== undefined) return this.#inPlace.weights.step(norm, rateFactor)
     const by = { ...this.#hyperparameters, rateFactor }
-    const free = stepped(this.#held, this.#optimizer, gradients, norm, by)
-    if (free !== undefined) this.use(retracted(free, this.#optimizer, this.#method))
-    return free !== undefined
+    const before = this.#held
+    const free = stepped(before, this.#optimizer, gradients, norm, by, this.#spare)
+    if (free === undefined) return false
+    this.use(retracted(free, this.#optimizer, this.#method))
+    if (this.#reuses) this.#spare = before
+    return true
   }
 
   dispose(): void {

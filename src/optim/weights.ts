@@ -2,14 +2,14 @@
  * The numbers under training, in plain memory: parameters, optimizer state, and the step count. A value that never
  * changes in place: a step returns new weights or none, and the last good ones still exist.
  */
-import { areFinite } from '../adapters/adapter.ts'
 import type { Method, TrainableState, Hyperparameters } from '../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
 import type { Head } from '../contracts/example.ts'
 import type { TaskHead } from '../contracts/task.ts'
+import { BLOCK, isFiniteBlock } from '../nn/js/wasm/lent.ts'
 import { invariant } from '../platform/errors.ts'
 import { OFFSET } from './averaging.ts'
-import { clipScale, type Optimizer } from './optimizer.ts'
+import { clipScale, type Moving, type Optimizer } from './optimizer.ts'
 
 export interface Weights {
   readonly parameters: Tensors
@@ -18,13 +18,17 @@ export interface Weights {
   readonly steps: number
 }
 
-/** The gradients' `norm` decides the clipping. Undefined when a new number is not finite. */
+/**
+ * The gradients' `norm` decides the clipping. Undefined when a new number is not finite. `into`: weights that nothing reads any more,
+ * of the same shapes; the new ones are written over them, so that a step of many numbers takes no new memory.
+ */
 export function stepped(
   weights: Weights,
   optimizer: Optimizer,
   gradients: ReadonlyMap<string, Float32Array>,
   norm: number,
   hyperparameters: Hyperparameters & { readonly rateFactor: number },
+  into?: Weights,
 ): Weights | undefined {
   const step = weights.steps + 1
   const scale = clipScale(norm, hyperparameters.clip_norm)
@@ -34,13 +38,46 @@ export function stepped(
     const gradient = gradients.get(name)
     invariant(gradient !== undefined, `no gradient of ${name}`)
     const before = { weights: data, slots: weights.slots.get(name) ?? [] }
+    const after = roomFor(name, data.length, optimizer, into)
     const rate = hyperparameters.rateFactor * rateOf(name, hyperparameters)
-    const after = optimizer.update(before, gradient, { rate, scale, step })
-    if (!areFinite(after.weights)) return undefined
+    for (let from = 0; from < data.length; from += BLOCK) {
+      const own = blockOf(after, from)
+      optimizer.update(
+        blockOf(before, from),
+        gradient.subarray(from, from + BLOCK),
+        { rate, scale, step },
+        own,
+      )
+      if (!isFiniteBlock(own.weights)) return undefined
+    }
     parameters.set(name, { shape, data: after.weights })
     slots.set(name, after.slots)
   }
   return { parameters, slots, steps: step }
+}
+
+function roomFor(
+  name: string,
+  length: number,
+  optimizer: Optimizer,
+  into: Weights | undefined,
+): Moving {
+  const room = (array: Float32Array | undefined) =>
+    array?.length === length ? array : new Float32Array(length)
+  const slots = into?.slots.get(name)
+  return {
+    weights: room(into?.parameters.get(name)?.data),
+    slots: optimizer.slots.map((_, at) => room(slots?.[at])),
+  }
+}
+
+function blockOf({ weights, slots }: Moving, from: number): Moving {
+  if (weights.length <= BLOCK) return { weights, slots }
+  const to = from + BLOCK
+  return {
+    weights: weights.subarray(from, to),
+    slots: slots.map((slot) => slot.subarray(from, to)),
+  }
 }
 
 /** Projects the parameters onto the method's set. The average stays, so its offset changes. */

@@ -38,7 +38,13 @@ const trainable = openTrainable({
   tf,
   baseTensors: new BaseTensors(tf, base),
   hyperparameters: { learning_rate: 1e-4, optimizer: 'adam', momentum: 0.9, clip_norm: 1 },
-  regularizer: { penalty: () => undefined, observe() {}, snapshot: () => new Map(), restore() {} },
+  regularizer: {
+    addsNothing: true,
+    penalty: () => undefined,
+    observe() {},
+    snapshot: () => new Map(),
+    restore() {},
+  },
   parameters: freshAdapter(plan, random),
   ...(engine === 'compiled' && { compiling: { onEager: refuse } }),
 })

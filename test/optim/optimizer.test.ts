@@ -1,11 +1,22 @@
 import { describe, expect, it } from 'vitest'
 import type { Hyperparameters } from '../../src/contracts/adapter.ts'
-import { clipScale, globalNorm } from '../../src/optim/optimizer.ts'
-import { averaged, stepped } from '../../src/optim/weights.ts'
+import { BLOCK } from '../../src/nn/js/wasm/lent.ts'
+import { clipScale, globalNorm, type Moving, type Optimizer } from '../../src/optim/optimizer.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { averaged, stepped, type Weights } from '../../src/optim/weights.ts'
 import { optimizerOf } from '../../src/optim/optimizer-of.ts'
 
 const hyperparameters = { learning_rate: 0.1, momentum: 0, clip_norm: 1 }
 const f32 = (...values: number[]): Float32Array => Float32Array.from(values)
+
+type At = Parameters<Optimizer['update']>[2]
+
+function updated(optimizer: Optimizer, before: Moving, gradient: Float32Array, at: At): Moving {
+  const room = () => new Float32Array(before.weights.length)
+  const into = { weights: room(), slots: optimizer.slots.map(room) }
+  optimizer.update(before, gradient, at, into)
+  return into
+}
 
 /** Runs gradients through an optimizer, from the weight 1, and answers the weight after each. */
 function course(
@@ -19,7 +30,7 @@ function course(
     slots: optimizer.slots.map(() => f32(0)) as readonly Float32Array[],
   }
   return gradients.map((gradient, at) => {
-    state = optimizer.update(state, f32(gradient), { rate, scale: 1, step: at + 1 })
+    state = updated(optimizer, state, f32(gradient), { rate, scale: 1, step: at + 1 })
     return state.weights[0]!
   })
 }
@@ -68,7 +79,7 @@ describe.each(['adam', 'sgd'] as const)('%s', (name) => {
     const optimizer = optimizerOf({ ...hyperparameters, optimizer: name })
     const before = { weights: f32(1, 2), slots: optimizer.slots.map(() => f32(3, 4)) }
     const gradient = f32(5, 6)
-    optimizer.update(before, gradient, { rate: 0.1, scale: 0.5, step: 1 })
+    updated(optimizer, before, gradient, { rate: 0.1, scale: 0.5, step: 1 })
     expect([before.weights, gradient]).toEqual([f32(1, 2), f32(5, 6)])
     for (const slot of before.slots) expect(slot).toEqual(f32(3, 4))
   })
@@ -81,7 +92,7 @@ describe.each(['adam', 'sgd'] as const)('%s', (name) => {
     }
     for (let step = 1; step <= 500; step += 1) {
       const gradient = f32(state.weights[0]! - 1, 10 * (state.weights[1]! - 1))
-      state = optimizer.update(state, gradient, { rate: 0.02, scale: 1, step })
+      state = updated(optimizer, state, gradient, { rate: 0.02, scale: 1, step })
     }
     expect(state.weights[0]).toBeCloseTo(1, 2)
     expect(state.weights[1]).toBeCloseTo(1, 2)
@@ -144,6 +155,82 @@ describe('averaging', () => {
       state = stepped(state, optimizer, gradient, Math.abs(slope), all) as typeof state
       return averaged(state, optimizer)!.get('w')!.data[0]!
     })
+  }
+})
+
+describe('a long array', () => {
+  const length = BLOCK + 77
+  const random = openRandom(5, 'test')
+  const numbers = (count: number, factor = 1) =>
+    Float32Array.from({ length: count }, (_, at) => (at % 9 === 0 ? -0 : factor * random.normal()))
+  const bits = (array: Float32Array) => new Int32Array(array.buffer, array.byteOffset, array.length)
+
+  it.each<[string, Partial<Hyperparameters>]>([
+    ['sgd', { optimizer: 'sgd' }],
+    ['sgd with momentum', { optimizer: 'sgd', momentum: 0.9, average: 0.9 }],
+    ['adam', { optimizer: 'adam' }],
+    ['adam with decay', { optimizer: 'adam', weight_decay: 0.3, weight_decay_steps: 2 }],
+    ['adam with all', { optimizer: 'adam', weight_decay: 0.3, average: 0.99 }],
+  ])('moves by %s to the same bits as its numbers in short ones', (_, config) => {
+    const all = { ...hyperparameters, optimizer: 'adam', rateFactor: 0.7, ...config } as const
+    const optimizer = optimizerOf(all)
+    const data = numbers(length)
+    let long: Weights = of('w', data)
+    let spare: Weights | undefined
+    const parts = Array.from({ length: Math.ceil(length / 50) }, (_, at) => 50 * at)
+    const cut = (array: Float32Array) =>
+      parts.map((from) => [`${from}`, array.slice(from, from + 50)] as const)
+    let short: Weights = {
+      ...{ slots: new Map(), steps: 0 },
+      parameters: new Map(cut(data).map(([name, part]) => [name, { shape: [], data: part }])),
+    }
+    for (const factor of [1, 1e-20, 30, 1e-3]) {
+      const gradient = numbers(length, factor)
+      const norm = globalNorm([gradient])
+      const next = stepped(long, optimizer, new Map([['w', gradient]]), norm, all, spare)!
+      short = stepped(short, optimizer, new Map(cut(gradient)), norm, all)!
+      spare = long
+      long = next
+      const joined = (read: (name: string) => Float32Array) =>
+        Float32Array.from(parts.flatMap((from) => [...read(`${from}`)]))
+      expect(bits(long.parameters.get('w')!.data)).toEqual(
+        bits(joined((name) => short.parameters.get(name)!.data)),
+      )
+      for (const [slot, array] of long.slots.get('w')!.entries())
+        expect(bits(array)).toEqual(bits(joined((name) => short.slots.get(name)![slot]!)))
+    }
+  })
+
+  it.each([0, BLOCK - 1, BLOCK, length - 1])(
+    'is refused for one number that is not finite, at %i, and stays as it was',
+    (place) => {
+      const optimizer = optimizerOf({ ...hyperparameters, optimizer: 'sgd' })
+      const data = numbers(length)
+      const before = data.slice()
+      const gradient = numbers(length)
+      gradient[place] = Infinity
+      const by = { ...hyperparameters, optimizer: 'sgd', rateFactor: 1 } as const
+      const room = of('w', new Float32Array(length))
+      expect(stepped(of('w', data), optimizer, new Map([['w', gradient]]), 1, by, room)).toBe(
+        undefined,
+      )
+      expect(bits(data)).toEqual(bits(before))
+    },
+  )
+
+  it('is as long as the sum of its squares says, in the order of four sums', () => {
+    for (const count of [64, 67, BLOCK, BLOCK + 3, length]) {
+      const values = numbers(count)
+      const sums = [0, 0, 0, 0]
+      const whole = count - (count % 4)
+      for (const [at, value] of values.entries()) sums[at < whole ? at % 4 : 0]! += value * value
+      const [a, b, c, d] = sums as [number, number, number, number]
+      expect(globalNorm([values])).toBe(Math.sqrt(a + b + (c + d)))
+    }
+  })
+
+  function of(name: string, data: Float32Array): Weights {
+    return { parameters: new Map([[name, { shape: [], data }]]), slots: new Map(), steps: 0 }
   }
 })
 

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { head } from '../../src/adapters/head.ts'
-import type { TrainRow } from '../../src/contracts/adapter.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
+import type { Trainable, TrainRow } from '../../src/contracts/adapter.ts'
 import type { Tensors } from '../../src/contracts/core.ts'
 import type { Regularizer } from '../../src/contracts/policy.ts'
 import { BaseTensors } from '../../src/optim/base-tensors.ts'
+import { policies } from '../../src/plugins.ts'
 import { thrown } from '../coded.ts'
 import { slopes } from './gradient-check.ts'
 import {
@@ -143,6 +145,31 @@ describe('a step', () => {
     expect(trainable.snapshot().steps).toBe(before.steps)
     expect(trainable.step(batch).dropped).toBe(false)
     trainable.dispose()
+  })
+
+  it('in the memory of an earlier one gives the same bits as in new memory', () => {
+    const none = openPolicy('regularizer', policies.regularizer, { policy: 'none' })
+    const { addsNothing: _, ...keeper } = none
+    const config = { ...hyperparameters, average: 0.9, weight_decay: 0.1 }
+    const [reused, fresh] = [none, keeper].map((regularizer) =>
+      open({ regularizer, hyperparameters: config }),
+    ) as [Trainable, Trainable]
+    const snapshots = Array.from({ length: 8 }, (_, at) => {
+      if (at === 5) grow(fresh, 'd')
+      if (at === 5) grow(reused, 'd')
+      const some = at === 3 ? [{ ...batch[0]!, weight: NaN }] : batch
+      expect(reused.step(some)).toEqual(fresh.step(some))
+      const state = reused.snapshot()
+      expect(bytesOf(state.tensors)).toEqual(bytesOf(fresh.snapshot().tensors))
+      expect(reused.score(inputs)).toEqual(fresh.score(inputs))
+      return { state, bytes: bytesOf(state.tensors) }
+    })
+    for (const { state, bytes } of snapshots) expect(bytesOf(state.tensors)).toEqual(bytes)
+    reused.restore(snapshots[2]!.state)
+    reused.step([{ ...batch[0]!, weight: NaN }])
+    reused.step(batch)
+    expect(bytesOf(reused.snapshot().tensors)).toEqual(snapshots[4]!.bytes)
+    for (const trainable of [reused, fresh]) trainable.dispose()
   })
 
   it('that would overflow the weights is dropped', () => {

@@ -6,36 +6,46 @@
  */
 
 export type Code = readonly number[]
-/** i32: numbers and addresses; f32: one number; v128: four, or two in double precision. */
-export type Type = 'i32' | 'f32' | 'v128'
+/** i32: numbers and addresses; f32, f64: one number; v128: four, or two in double precision. */
+export type Type = 'i32' | 'f32' | 'f64' | 'v128'
 
-const types: Record<Type, number> = { i32: 0x7f, f32: 0x7d, v128: 0x7b }
+const types: Record<Type, number> = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b }
 
 export interface Kernel {
   readonly name: string
   /** All i32: addresses in bytes, and counts. */
   readonly parameters: readonly string[]
   readonly numbers?: readonly string[]
+  /** Numbers in double precision, after the others. */
+  readonly doubles?: readonly string[]
   readonly locals: Readonly<Record<string, Type>>
   /** `local`: the index of a parameter, number or local, by its name. */
   readonly body: (local: (name: string) => number) => Code
 }
 
-/** A module that exports these kernels, and works on the memory `env.memory`, which is shared. */
-export function moduleOf(kernels: readonly Kernel[], pages: { first: number; most: number }) {
+export interface Pages {
+  readonly first: number
+  readonly most: number
+  /** Whether threads may share it. */
+  readonly isShared: boolean
+}
+
+/** A module that exports these kernels, and works on the memory `env.memory`. */
+export function moduleOf(kernels: readonly Kernel[], { first, most, isShared }: Pages) {
   const section = (id: number, items: readonly Code[]): Code => {
     const content = [...unsigned(items.length), ...items.flat()]
     return [id, ...unsigned(content.length), ...content]
   }
-  const kinds = kernels.map(({ parameters, numbers = [] }) => [
-    ...[0x60, ...unsigned(parameters.length + numbers.length)],
-    ...[...parameters.map(() => types.i32), ...numbers.map(() => types.f32), 0],
+  const kinds = kernels.map(({ parameters, numbers = [], doubles = [] }) => [
+    ...[0x60, ...unsigned(parameters.length + numbers.length + doubles.length)],
+    ...[...parameters.map(() => types.i32), ...numbers.map(() => types.f32)],
+    ...[...doubles.map(() => types.f64), 0],
   ])
-  const memory = [...text('env'), ...text('memory'), 2, 3]
+  const memory = [...text('env'), ...text('memory'), 2, isShared ? 3 : 1]
   return Uint8Array.from([
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, kinds),
-    ...section(2, [[...memory, ...unsigned(pages.first), ...unsigned(pages.most)]]),
+    ...section(2, [[...memory, ...unsigned(first), ...unsigned(most)]]),
     ...section(
       3,
       kernels.map((_, at) => unsigned(at)),
@@ -48,8 +58,8 @@ export function moduleOf(kernels: readonly Kernel[], pages: { first: number; mos
   ])
 }
 
-function functionOf({ parameters, numbers = [], locals, body }: Kernel): Code {
-  const names = [...parameters, ...numbers, ...Object.keys(locals)]
+function functionOf({ parameters, numbers = [], doubles = [], locals, body }: Kernel): Code {
+  const names = [...parameters, ...numbers, ...doubles, ...Object.keys(locals)]
   const index = (name: string) => {
     const at = names.indexOf(name)
     if (at < 0) throw new Error(`a kernel without ${name}`)
@@ -135,8 +145,25 @@ export const two64 = {
     ...[...address, ...vector(0x5d), 0, ...unsigned(offset)],
     ...vector(0x5f),
   ],
+  /** Both rounded to single precision, as they are stored. */
+  store: (address: Code, value: Code, offset = 0): Code => [
+    ...[...address, ...value, ...vector(0x5e)],
+    ...[...vector(0x5b), 0, ...unsigned(offset), 0],
+  ],
+  /** Two numbers in double precision. */
+  loadWide: (address: Code, offset = 0): Code => [
+    ...[...address, ...vector(0), 0, ...unsigned(offset)],
+  ],
+  storeWide: (address: Code, value: Code, offset = 0): Code => [
+    ...[...address, ...value],
+    ...[...vector(0x0b), 0, ...unsigned(offset)],
+  ],
+  splat: (x: Code): Code => [...x, ...vector(0x14)],
   add: two(...vector(0xf0)),
+  sub: two(...vector(0xf1)),
   mul: two(...vector(0xf2)),
+  div: two(...vector(0xf3)),
+  sqrt: (x: Code): Code => [...x, ...vector(0xef)],
   /** [a₁, a₀]: their sum is in both. */
   turned: (x: Code): Code => [
     ...[...x, ...x, ...vector(0x0d)],

@@ -6,9 +6,9 @@
  * The memory is shared, although one thread uses it: only then do views of it stay valid when it grows.
  */
 import { failure, invariant } from '../../../platform/errors.ts'
-import { moduleOf } from './assembler.ts'
 import { elementwise, type RuleName, zero } from './elementwise.ts'
 import { openBlocks } from './blocks.ts'
+import { openInstance, openMemory } from './instance.ts'
 import { outerProduct } from './outer-product.ts'
 import { products, transpose } from './products.ts'
 import { squares, type Update, updates } from './updates.ts'
@@ -47,16 +47,6 @@ export type Kernels = Readonly<
   readonly squares: (to: number, from: number, n: number) => void
 } & Readonly<Record<Update, (...words: number[]) => void>>
 
-// The types of Node do not have it.
-declare const WebAssembly: {
-  Memory: new (size: { initial: number; maximum: number; shared: boolean }) => {
-    readonly buffer: SharedArrayBuffer
-    grow(pages: number): number
-  }
-  Module: new (bytes: Uint8Array) => object
-  Instance: new (module: object, imports: object) => { readonly exports: unknown }
-}
-
 const PAGE = 65_536
 const MOST_PAGES = 32_768
 /** Bytes of a vector of four numbers. */
@@ -65,14 +55,13 @@ const ALIGNED = 16
 const FIRST_BLOCK = 2 ** 14
 const LARGEST_BLOCK = 2 ** 18
 
-const memory = new WebAssembly.Memory({ initial: 16, maximum: MOST_PAGES, shared: true })
-const compiled = new WebAssembly.Module(
-  moduleOf([...products, outerProduct, transpose, zero, squares, ...updates, ...elementwise], {
-    first: 16,
-    most: MOST_PAGES,
-  }),
-)
-export const kernels = new WebAssembly.Instance(compiled, { env: { memory } }).exports as Kernels
+const pages = { first: 16, most: MOST_PAGES, isShared: true }
+const memory = openMemory(pages)
+export const kernels = openInstance(
+  [...products, outerProduct, transpose, zero, squares, ...updates, ...elementwise],
+  pages,
+  memory,
+) as Kernels
 
 const blocks = openBlocks((bytes) => {
   const missing = Math.ceil((bytes - memory.buffer.byteLength) / PAGE)
