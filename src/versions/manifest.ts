@@ -4,7 +4,7 @@
  * `files` every byte of the version.
  */
 import { Type, type TProperties, type TSchema } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Compile } from 'typebox/schema'
 import type { Json } from '../contracts/core.ts'
 import type { Manifest, ManifestDraft } from './contract.ts'
 import { digestOf } from '../platform/canonical-json.ts'

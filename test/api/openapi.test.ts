@@ -1,3 +1,4 @@
+import { Ajv } from 'ajv'
 import { expect, test } from 'vitest'
 import { openServed } from './open-served.ts'
 
@@ -130,3 +131,23 @@ test('a client may insist on a generation where something is answered from the l
   )
   expect(insisting.sort()).toEqual(['get /v1/models/{model}', 'post /v1/models/{model}/predict'])
 })
+
+test('every schema is valid JSON Schema: the server does not ask at each start', async () => {
+  const { paths } = await describeApi()
+  const ajv = new Ajv({ strict: false })
+  const schemas = [...schemasIn(paths)]
+  expect(schemas.length).toBeGreaterThan(100)
+  for (const schema of schemas) {
+    void ajv.validateSchema(schema)
+    expect(ajv.errorsText(), JSON.stringify(schema)).toBe('No errors')
+  }
+})
+
+/** Those of parameters, requests and answers. */
+function* schemasIn(value: unknown): Generator<object> {
+  if (typeof value !== 'object' || value === null) return
+  for (const [name, inner] of Object.entries(value)) {
+    if (name === 'schema') yield inner as object
+    else yield* schemasIn(inner)
+  }
+}
