@@ -21,7 +21,7 @@ export function seal(
   const sealing = { model, version, digest: '', ...draft, files, created }
   const value = written({ format: 1, ...sealing })
   const sealed = { ...value, digest: contentDigest(value) }
-  const [wrong] = schema.Errors(partsOf(sealed).core)
+  const [, [wrong]] = schema.Errors(partsOf(sealed).core)
   invariant(wrong === undefined, `manifest${wrong?.instancePath ?? ''} ${wrong?.message ?? ''}`)
   return manifestIn(sealed)
 }
@@ -29,7 +29,7 @@ export function seal(
 /** The manifest in these bytes, if it is valid and matches its digest; otherwise VERSION_CORRUPT. */
 export function readManifest(bytes: Uint8Array, version: string): Manifest {
   const value = parse(bytes, version)
-  const [wrong] = schema.Errors(isObject(value) ? partsOf(value).core : value)
+  const [, [wrong]] = schema.Errors(isObject(value) ? partsOf(value).core : value)
   if (wrong !== undefined) {
     throw corrupt(version, MANIFEST_FILE, `${wrong.instancePath || '/'} ${wrong.message}`)
   }
