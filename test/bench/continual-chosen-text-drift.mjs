@@ -17,6 +17,8 @@ const lora = (adapter) => ({ adapter: { method: 'lora', ...adapter } })
 const deep = lora({ tail_layers: 'all' })
 const averaged = (average, train) => ({ train: { average, ...train } })
 const top = lora({ tail_layers: 2 })
+/** At each doubling from 50 examples on, the last time at 1,600. */
+const fewShot = { few_shot: { policy: 'contrastive', last: 3000 } }
 /** What differs from the product's settings for an adapter that a config names; by base, since use-lite has two layers. */
 export const candidates = {
   MiniLM: {
@@ -26,6 +28,13 @@ export const candidates = {
     '2 layers, averaged 0.9, a step at rest': { ...top, ...averaged(0.9, { rest_steps: 1 }) },
     '2 layers, mixture': { ...top, memory: { policy: 'mixture' } },
     '4 layers': lora({ tail_layers: 4 }),
+    '4 layers, few_shot': { ...lora({ tail_layers: 4 }), ...fewShot },
+    '4 layers, few_shot, averaged 0.9': {
+      ...lora({ tail_layers: 4 }),
+      ...fewShot,
+      ...averaged(0.9),
+    },
+    'all 6 layers, few_shot, averaged 0.9': { ...deep, ...fewShot, ...averaged(0.9) },
     'all 6 layers': deep,
     'all 6 layers, averaged 0.9': { ...deep, ...averaged(0.9) },
     'all 6 layers, averaged 0.95': { ...deep, ...averaged(0.95) },

@@ -72,9 +72,11 @@ function isDefault(model) {
 }
 
 /** What a run depends on: the parts of the config that say how it learns. */
-export function learning({ adapter, replay, rate, memory, trigger, ...model }) {
+export function learning({ adapter, replay, rate, memory, trigger, few_shot, ...model }) {
   const train = learnedBy(model)
-  return { adapter, train, replay, rate, memory, trigger, compiled: true }
+  const isFewShot = few_shot.policy !== 'none'
+  const settings = { adapter, train, replay, rate, memory, trigger, compiled: true }
+  return { ...settings, ...(isFewShot && { few_shot }) }
 }
 
 /** `defaults`: names of what the product does where a config says nothing. */

@@ -2,6 +2,8 @@
  * The product's learner on a stream of domains, by the config that a user would write: every setting that a way leaves
  * out is the product's default. An answer counts before its label is learned, in blocks of the trigger's size.
  */
+import { openPolicy } from '../../dist/src/config/plugins/open-policy.js'
+import { policies } from '../../dist/src/plugins.js'
 import { adapterOf, methodOf } from '../../dist/src/config/model-parts.js'
 import { parseConfig } from '../../dist/src/config/config.js'
 import { cutOf } from '../../dist/src/adapters/target-modules.js'
@@ -45,8 +47,9 @@ export async function domainRun({ tf, whole, model, seed, parts, isCompiled = tr
   const base = viewOf(whole, methodOf(model), adapterOf(model))
   const cut = cutOf(model.adapter.tail_layers, base.network.layers)
   const latents = await latentsOf(base, cut, allRows())
+  const fewShot = openPolicy('few_shot', policies.few_shot, model.few_shot)
   const { learner, trainable } = openTabularLearner(model, base, {
-    ...{ tf, seed, cut, ...(isCompiled && { compiling: { onEager } }) },
+    ...{ tf, seed, cut, fewShot, ...(isCompiled && { compiling: { onEager } }) },
     limit: 64,
   })
   const asExample = (row) => labelled(row.key, encodedOf(base, row), row.label)
