@@ -14,6 +14,8 @@ export interface Value {
   readonly frozen: boolean
   /** A matrix [1, 1, in, out] that all rows share and that is not a constant. */
   readonly isShared?: true
+  /** No number in it is smaller. */
+  readonly least?: number
   /** The base's matrix [in, out] that it is. */
   readonly matrix?: { readonly name: string; readonly tensor: Tensor }
 }

@@ -5,9 +5,9 @@
  */
 import { bytes, float32, integer, layOut, message, packed, text, type Wire } from '../protobuf.ts'
 
-/** Opset 20 is the first with Gelu; version 9 of the file format belongs to it. */
-const OPSET = 20
-const IR_VERSION = 9
+/** Opset 21 is the first that quantises in blocks; version 10 of the file format belongs to it. */
+const OPSET = 21
+const IR_VERSION = 10
 
 export const elementType = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7 } as const
 export type ElementType = keyof typeof elementType

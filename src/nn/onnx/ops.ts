@@ -120,14 +120,17 @@ function arithmetic(graph: OnnxGraph, quantized?: ReturnType<typeof quantizedPro
     mul: binary('Mul'),
     div: binary('Div'),
     maximum: binary('Max'),
-    relu: unary('Relu'),
+    relu: (x: Value) => ({ ...graph.op('Relu', [x]), least: 0 }),
     tanh: unary('Tanh'),
     sqrt: unary('Sqrt'),
     log: unary('Log'),
-    gelu: unary('Gelu'),
+    gelu: (x: Value) => ({ ...graph.op('Gelu', [x]), least: LEAST_GELU }),
     silu: (x: Value) => graph.op('Mul', [x, graph.op('Sigmoid', [x])]),
   }
 }
+
+/** Its smallest number is −0.16997, of −0.75179. */
+const LEAST_GELU = -0.17
 
 function normalizing(graph: OnnxGraph) {
   const lastAxis = { axis: { int: -1 } }

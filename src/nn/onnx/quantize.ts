@@ -1,8 +1,10 @@
 /**
- * A frozen matrix product in 8-bit integers, about twice as fast as in float32:
+ * A frozen matrix product in 8-bit integers, more than twice as fast as in float32:
  *
  *   q = round(x / s) + 128      s = max|x| / 127 of each row of x [b, s, in]
  *   y = ((q − 128) · Q) · s · t      Q = round(W / t), t = max|W| / 127 of each column of W [in, out]
+ *
+ * After GELU, whose numbers are −0.17 or more, max|x| is max(x), but at least 0.17: a pass over x less.
  *
  * The scale of x is each row's own, unlike that of ONNX's DynamicQuantizeLinear, so that an answer does not depend on
  * what else is in its run; and a sum of integers is exact in any order.
@@ -18,9 +20,10 @@ import { LEAST, STEPS } from './quantized-matrix.ts'
 export function quantizedProducts(graph: OnnxGraph): (x: Value, w: BaseMatrix) => Value {
   const rows = new Map<string, { readonly steps: Value; readonly scale: Value }>()
   return (x, w) => {
-    const { steps, scale } = rows.get(x.name) ?? quantizeRows(graph, x)
-    rows.set(x.name, { steps, scale })
     const { name, tensor, isTurned } = w.matrix
+    const width = tensor.shape[isTurned === true ? 1 : 0] ?? 0
+    const { steps, scale } = rows.get(x.name) ?? quantizeRows(graph, x, width)
+    rows.set(x.name, { steps, scale })
     const { matrix, columns } = graph.quantizedWeight(name, tensor, isTurned)
     const inputs = [steps, matrix, graph.float(1), columns, graph.byte(128)]
     const product = graph.op('MatMulIntegerToFloat', inputs, {}, 'com.microsoft')
@@ -33,14 +36,17 @@ export interface BaseMatrix extends Value {
   readonly matrix: { readonly name: string; readonly tensor: Tensor; readonly isTurned?: boolean }
 }
 
-function quantizeRows(graph: OnnxGraph, x: Value) {
-  const most = graph.op('ReduceMax', [graph.op('Abs', [x]), graph.ints(-1)])
-  const bounded = graph.op('Max', [most, graph.float(LEAST)])
-  const steps = graph.op('QuantizeLinear', [
-    // A product takes a third of the time of a quotient, over all of x.
-    graph.op('Mul', [x, graph.op('Div', [graph.float(STEPS), bounded])]),
-    graph.float(1),
-    graph.byte(128),
-  ])
-  return { steps, scale: graph.op('Div', [bounded, graph.float(STEPS)]) }
+function quantizeRows(graph: OnnxGraph, x: Value, width: number) {
+  const { least } = x
+  const sizes = least === undefined ? graph.op('Abs', [x]) : x
+  const most = graph.op('ReduceMax', [sizes, graph.ints(-1)])
+  const bounded = graph.op('Max', [most, graph.float(Math.max(LEAST, -(least ?? 0)))])
+  const scale = graph.op('Mul', [bounded, graph.float(1 / STEPS)])
+  // The operator wants a zero point for each scale: whatever the scale is, this is 128.
+  const zeros = graph.op('QuantizeLinear', [scale, graph.float(FAR_ABOVE), graph.byte(128)])
+  const perRow = { axis: { int: -1 }, block_size: { int: width } }
+  return { steps: graph.op('QuantizeLinear', [x, scale, zeros], perRow), scale }
 }
+
+/** Every scale divided by it rounds to 0. */
+const FAR_ABOVE = 1e38

@@ -33,7 +33,11 @@ export async function openSession(model: Uint8Array, threads = 1): Promise<OnnxS
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    extra: {
+      session: { intra_op: { allow_spinning: '0' } },
+      // GELU with the sum before it in one operator takes longer than the two by themselves.
+      optimization: { disable_specified_optimizers: 'BiasGeluFusion' },
+    },
   })
   const { inputNames } = session
   return {
