@@ -45,7 +45,7 @@ export default defineConfig({
   root,
   test: {
     ...common,
-    globalSetup: ['test/services/kafka-on-demand.ts'],
+    globalSetup: ['test/services/kafka-on-demand.ts', 'test/services/peft-on-demand.ts'],
     sequence: { seed: 20260101, sequencer: SlowFirst },
     projects: [
       { root, test: { ...common, name: 'alone', include: alone } },

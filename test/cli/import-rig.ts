@@ -1,11 +1,10 @@
 /** Adapters that the real PEFT trained on the tiny BERT (test/reference/real-peft.py), and models to import them into. */
-import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { afterAll, beforeAll, beforeEach, type TestContext } from 'vitest'
+import { afterAll, beforeAll, beforeEach, inject, type TestContext } from 'vitest'
 import { peftPython } from '../../deploy/bootstrap/peft.mjs'
 import { modelOf, openBase } from '../../src/config/model-parts.ts'
 import { openRegistry } from '../../src/app/model.ts'
@@ -18,8 +17,6 @@ import { openServingEngine } from '../../src/serving/engine/engine.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { runCli } from './run-cli.ts'
 
-const run = promisify(execFile)
-const script = fileURLToPath(new URL('../reference/real-peft.py', import.meta.url))
 export const tinyBert = fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url))
 
 export const labels = ['bad', 'good']
@@ -55,14 +52,18 @@ export function casesOfPeft(...names: readonly string[]): (name: string) => stri
 
 /** What the real PEFT answers with an adapter of ours. */
 export async function openedByPeft(adapter: string): Promise<readonly PeftRow[]> {
-  return JSON.parse(await peft('open', adapter)) as readonly PeftRow[]
+  return peft('open', adapter)
 }
 
-async function peft(...args: readonly string[]): Promise<string> {
-  const python = peftPython()
-  if (python === undefined) throw new Error('PEFT is not installed')
-  const { stdout } = await run(python, [script, ...args], { maxBuffer: 64 * 1024 * 1024 })
-  return stdout
+/** Asks the one PEFT of this run. */
+async function peft(...args: readonly string[]): Promise<readonly PeftRow[]> {
+  const asking = connect(inject('peftSocket'))
+  asking.write(`${JSON.stringify(args)}\n`)
+  let text = ''
+  for await (const chunk of asking) text += String(chunk)
+  const answer = JSON.parse(text) as { rows?: readonly PeftRow[]; error?: string }
+  if (answer.rows === undefined) throw new Error(answer.error)
+  return answer.rows
 }
 
 /** What PEFT answers with the adapter in that folder. */

@@ -1,12 +1,14 @@
 """
 The other side of the exchange of adapters, for tests that run against the real Hugging Face PEFT:
 
-    python real-peft.py train FOLDER [CASE …]      trains adapters on tiny-bert/half in several ways, as users write them
-    python real-peft.py open ADAPTER               opens an adapter of ours
+    train FOLDER [CASE …]      trains adapters on tiny-bert/half in several ways, as users write them
+    open ADAPTER               opens an adapter of ours
+
+`python real-peft.py serve` reads such requests, each a line with a list in JSON, and answers each with a line in JSON.
 
 `train` writes FOLDER/<case>, as `save_pretrained` leaves it, and FOLDER/<case>.json: for each text its embedding at unit
 length under the adapter and, where the case trained a classifier, its logits. Both are computed after the folder was opened
-again. `open` prints the same rows.
+again. `open` answers the same rows.
 """
 
 import json
@@ -167,12 +169,23 @@ def opened(folder):
         return PeftModel.from_pretrained(base, folder).eval()
 
 
-if __name__ == "__main__":
-    what, folder = sys.argv[1], Path(sys.argv[2])
+def answered(what, folder, *names):
     if what == "open":
-        model = opened(folder)
-        print(json.dumps(rows_of(lambda ids: embed(model, ids))))
-    else:
-        for name in sys.argv[3:] or CASES:
-            rows = CASES[name](folder / name)
-            (folder / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
+        model = opened(Path(folder))
+        return rows_of(lambda ids: embed(model, ids))
+    for name in names or CASES:
+        rows = CASES[name](Path(folder) / name)
+        (Path(folder) / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
+    return []
+
+
+if __name__ == "__main__":
+    if sys.argv[1] != "serve":
+        print(json.dumps(answered(*sys.argv[1:])))
+        sys.exit()
+    for line in sys.stdin:
+        try:
+            answer = {"rows": answered(*json.loads(line))}
+        except Exception as error:
+            answer = {"error": repr(error)}
+        print(json.dumps(answer), flush=True)
