@@ -1,13 +1,14 @@
 /**
- * Which tests are quick: those whose imports, followed to the end, start no process, no thread, no service and no engine. What
- * is imported only when it is called, as the table of plug-ins imports connectors, does not count.
+ * Which tests are quick: those whose imports, followed to the end, start no process, no thread, no service, no engine and no
+ * whole server, whose routes take longer to compile than such a file to run. What is imported only when it is called, as the
+ * table of plug-ins imports connectors, does not count.
  * `npm run test:unit` runs them in one process, for an answer while one types; `npm test` runs everything.
  */
 import { readSources } from './source-tree.ts'
 
 /** What a quick test does not reach. */
 const heavy =
-  /^(node:child_process|node:worker_threads|kafkajs|ioredis|onnxruntime-node|playwright-core|@tensorflow\/.*|src\/nn\/tfjs\/tensorflow\.ts|test\/services\/.*)$/
+  /^(node:child_process|node:worker_threads|kafkajs|ioredis|onnxruntime-node|playwright-core|@tensorflow\/.*|src\/nn\/tfjs\/tensorflow\.ts|test\/services\/.*|test\/api\/open-served\.ts)$/
 
 /** Many seeds, many requests or real sockets: quick by the rule, and seconds each. */
 const slow = [
@@ -16,11 +17,8 @@ const slow = [
   /^test\/trainer\/(quarantine|compared|forgetting|event-log|on-regression)\.test\.ts$/,
   /^test\/trainer\/(after-rollback|overfitting|slice-gap|on-errors|budget|gate-facts)\.test\.ts$/,
   /^test\/evaluation\/(held-out|served-scores)\.test\.ts$/,
-  /^test\/(checkpoint\/damage|serving\/recorded-graph)\.test\.ts$/,
+  /^test\/(checkpoint\/damage|serving\/recorded-graph|versions\/local)\.test\.ts$/,
   /^test\/policies\/(sequential-test|policies|on-errors)\.test\.ts$/,
-  /^test\/cli\/(ask|send-file|status|history)\.test\.ts$/,
-  /^test\/api\/(feedback|predict|model|moves|operations|trials)-routes?\.test\.ts$/,
-  /^test\/api\/(audit|browser|calibration|dashboard\/events|keys|min-generation|scrape|traces|wait-for)\.test\.ts$/,
 ]
 
 export function unitTests(): readonly string[] {
