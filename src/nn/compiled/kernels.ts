@@ -29,6 +29,7 @@ export function kernelsOf(graph: TensorFlowGraph) {
     ...reductions(graph),
     ...layouts(graph),
     ...comparisons(graph),
+    ...tokens(graph),
   }
 }
 
@@ -44,6 +45,9 @@ function products(graph: TensorFlowGraph) {
       const turned = { transpose_a: { isSet: turnA }, transpose_b: { isSet: turnB } }
       return graph.op('MatMul', [a, b], { ...FLOAT, ...turned }, { shape })
     },
+    /** x [n, w] and b [w]: TensorFlow adds it within the product that x is. */
+    biasAdd: (x: GraphValue, b: GraphValue) =>
+      graph.op('BiasAdd', [x, b], FLOAT, { shape: x.shape }),
     /** The products of two stacks of matrices of equal rank. */
     batchMatMul(a: GraphValue, b: GraphValue, turnA = false, turnB = false): GraphValue {
       const rows = a.shape.at(turnA ? -1 : -2) ?? 1
@@ -74,6 +78,39 @@ function reductions(graph: TensorFlowGraph) {
       const axes = summedAxes(gradient.shape, shape)
       const summed = axes.length === 0 ? gradient : reduce('Sum', gradient, axes, false)
       return reshape(graph, summed, shape)
+    },
+  }
+}
+
+/** Whole numbers that say where rows lie. The backward part computes them again. */
+function tokens(graph: TensorFlowGraph) {
+  const int: Attributes = { T: { type: 'int32' } }
+  const scalar = (value: number) => graph.constant('int32', [value], [])
+  const whole = (shape: Shape): NodeParts => ({ shape, type: 'int32', kind: 'repeated' })
+  const [zero, one] = [scalar(0), scalar(1)]
+  return {
+    /** `places` [n] int32 → of each of so many places 1 + the number of its token, 0 where there is none. */
+    numbersAt(places: GraphValue, sizes: Shape): GraphValue {
+      const [count = 1] = places.shape
+      const next = graph.op('Add', [graph.sizes([count]), one], int, whole([1]))
+      const end = graph.op('Reshape', [next, graph.ints()], int, whole([]))
+      const index: Attributes = { Tidx: { type: 'int32' } }
+      const numbers = graph.op('Range', [one, end, one], index, whole([count]))
+      const types: Attributes = { ...int, Tindices: { type: 'int32' } }
+      const at = graph.op('Reshape', [places, graph.ints(-1, 1)], int, whole([count, 1]))
+      const shape = [sizes.join('·')]
+      return graph.op('ScatterNd', [at, numbers, graph.count(sizes)], types, whole(shape))
+    },
+    /** Of such numbers the tokens, the first one where there is none. */
+    orFirst(numbers: GraphValue): GraphValue {
+      const before = graph.op('Sub', [numbers, one], int, whole(numbers.shape))
+      return graph.op('Maximum', [before, zero], int, whole(numbers.shape))
+    },
+    /** 1 where there is one. */
+    isAny(numbers: GraphValue): GraphValue {
+      const found = graph.op('Minimum', [numbers, one], int, whole(numbers.shape))
+      const types: Attributes = { SrcT: { type: 'int32' }, DstT: { type: 'float32' } }
+      return graph.op('Cast', [found], types, { shape: numbers.shape, kind: 'repeated' })
     },
   }
 }

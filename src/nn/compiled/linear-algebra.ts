@@ -1,15 +1,26 @@
 /** Products of matrices, and where numbers lie. */
+import type { Elementwise } from './elementwise.ts'
 import type { GraphValue } from './graph.ts'
 import type { Kernels } from './kernels.ts'
 import { fixedSize, lastOf } from './shape.ts'
 import type { Note } from './tape.ts'
 
-export function linearAlgebra(k: Kernels, note: Note) {
+export function linearAlgebra(k: Kernels, note: Note, { add }: Pick<Elementwise, 'add'>) {
+  /** Products by the name of what they became. */
+  const products = new Map<string, GraphValue>()
   return {
+    /** A bias goes into the product that it is added to: TensorFlow computes both in one pass. */
+    add(a: GraphValue, b: GraphValue): GraphValue {
+      const product = products.get(a.name)
+      if (product === undefined || b.shape.length !== 1) return add(a, b)
+      return note(k.reshape(k.biasAdd(product, b), a.shape), [a, b], (dy) => dy)
+    },
     /** One product over all positions of all rows: [b, s, in] · [in, out]. */
     matMul(x: GraphValue, w: GraphValue): GraphValue {
       const rows = k.flat(x)
-      const y = k.reshape(k.matMul(rows, w), [...x.shape.slice(0, -1), lastOf(w.shape)])
+      const product = k.matMul(rows, w)
+      const y = k.reshape(product, [...x.shape.slice(0, -1), lastOf(w.shape)])
+      products.set(y.name, product)
       return note(y, [x, w], (dy, at) => {
         const flat = k.flat(dy)
         return at === 0

@@ -55,7 +55,7 @@ export function graphOps(parts: GraphOpsParts): RecordingOps {
     dropout: (x, rate, place) =>
       dropouts === undefined ? x : simple.mul(x, dropped(x.shape, rate, place)),
     ...simple,
-    ...linearAlgebra(kernels, note),
+    ...linearAlgebra(kernels, note, simple),
     ...normalizing(kernels, note, simple),
     ...attentionOps(kernels, note),
     gather: refuse('gather'),

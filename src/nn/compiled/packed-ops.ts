@@ -1,6 +1,8 @@
 /**
  * Recording ops over packed rows, [1, tokens, w]: the equations of the eager engine's (../tfjs/packed-ops.ts). Attention and
  * pooling need rows side by side, [rows, positions, w]; rows are copied there and back, each the gradient of the other.
+ *
+ * Padding reads the first token: it is masked wherever rows are side by side, and anything finite will do. In a gradient it is zero.
  */
 import type { Ops } from '../../contracts/ops.ts'
 import type { GraphValue } from './graph.ts'
@@ -18,14 +20,16 @@ export interface PackedParts {
 }
 
 export function packedGraphOps({ kernels: k, note, ops, places }: PackedParts): Ops<GraphValue> {
-  const sideBySide = (x: GraphValue) => {
-    const rows = ['rows', 'positions']
-    return k.reshape(k.rowsTo(k.flat(x), places, rows), [...rows, lastOf(x.shape)])
-  }
+  const rows = ['rows', 'positions']
+  const tokens = k.numbersAt(places, rows)
+  const sideBySide = (x: GraphValue) =>
+    k.reshape(k.rowsAt(k.flat(x), k.orFirst(tokens)), [...rows, lastOf(x.shape)])
+  const slopesSideBySide = (dy: GraphValue) =>
+    k.mul(sideBySide(dy), k.reshape(k.isAny(tokens), [...rows, 1]))
   const endToEnd = (x: GraphValue) =>
     k.reshape(k.rowsAt(k.flat(x), places), [1, 'tokens', lastOf(x.shape)])
   const spread = (x: GraphValue) => note(sideBySide(x), [x], endToEnd)
-  const pack = (x: GraphValue) => note(endToEnd(x), [x], sideBySide)
+  const pack = (x: GraphValue) => note(endToEnd(x), [x], slopesSideBySide)
   return {
     ...ops,
     splitHeads: (x, heads) => ops.splitHeads(spread(x), heads),
