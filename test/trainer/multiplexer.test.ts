@@ -164,8 +164,9 @@ test('waiting ends when one source has something, and when somebody wakes it', a
 
 test('a source that does not wait as it should is waited for', async () => {
   const before = clock.monotonicMs()
-  await interleave([memorySource('a')]).rest(500, never)
-  expect(clock.monotonicMs() - before).toBeGreaterThanOrEqual(500)
+  await interleave([memorySource('a')]).rest(50, never)
+  // A timer of Node may end up to a millisecond early.
+  expect(clock.monotonicMs() - before).toBeGreaterThanOrEqual(49)
 })
 
 test('lag counts what exists and what was read but not consumed', async () => {
