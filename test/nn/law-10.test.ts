@@ -16,7 +16,7 @@ import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
 import { methods, tasks } from '../../src/plugins.ts'
 import type { AdapterConfig, MethodPlugin } from '../../src/contracts/adapter.ts'
 import type { Base } from '../../src/contracts/base.ts'
-import type { Encoded } from '../../src/contracts/network.ts'
+import type { Encoded, Latent } from '../../src/contracts/network.ts'
 import type { Version } from '../../src/versions/contract.ts'
 import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
@@ -96,7 +96,8 @@ test.each(table)(
   async ({ plan }) => {
     const rows = rowsOf(plan.base)
     const trained = await trainedBy(plan)
-    const served = await serverLogits(plan, versionOf(plan), rows)
+    const [engine, adapter] = [await engineOf(plan.base), await loadedAs(plan)]
+    const served = await engine.run(rows.map((encoded) => ({ adapter, encoded })))
     expect(served).toHaveLength(rows.length)
     for (const [at, row] of served.entries()) {
       expect(row).toHaveLength(plan.labels.length)
@@ -112,13 +113,15 @@ test.each([...bases, ...inEightBits].map((base) => ({ base, ...nameOfBase(base) 
   async ({ base }) => {
     const own = table.filter(({ plan }) => plan.base.hash === base.hash)
     const engine = await engineOf(base)
-    for (const [at, { plan }] of own.entries()) await engine.load(`v${at}`, versionOf(plan))
+    const adapters: string[] = []
+    for (const { plan } of own) adapters.push(await loadedAs(plan))
     const rows = rowsOf(base)
     const mixed = rows.flatMap((encoded) =>
-      own.map((_, at) => ({ adapter: `v${at}`, encoded, at })),
+      adapters.map((adapter, at) => ({ adapter, encoded, at })),
     )
     const served = await engine.run(mixed)
-    for (const at of own.keys()) engine.unload(`v${at}`)
+    for (const adapter of adapters) engine.unload(adapter)
+    for (const { plan } of own) loaded.delete(plan)
     for (const [place, { at, encoded }] of mixed.entries()) {
       const trained = (await trainedBy(own[at]!.plan))[rows.indexOf(encoded)]!
       for (const [label, logit] of served[place]!.entries())
@@ -156,6 +159,10 @@ const memorable = table.filter(
 /** Each has a name of its own in the engine of its base. */
 let cases = 0
 const trainedLogits = new Map<LabelledPlan, Promise<readonly Float32Array[]>>()
+/** Versions stay in the engine until the rows of all of them were mixed: to open their graphs takes longer than to run them. */
+const loaded = new Map<LabelledPlan, Promise<string>>()
+/** What the trunk of a base up to a cut makes of its rows. */
+const latents = new Map<Base, Map<number, Promise<readonly Latent[]>>>()
 
 test.each(memorable)(
   '$method $hyperparameters on $base of $layers layers, tail_layers $reach, with memory',
@@ -167,8 +174,7 @@ test.each(memorable)(
     const baseTensors = tensorsOf(published)
     const engine = openKnnEngine({ tf, base: published, baseTensors, cut })
     const rows = rowsOf(base)
-    const trunk = await trunkOf(plan.base, cut)
-    const places = (await trunk.encode(rows)).map((latent) => engine.embed(latent))
+    const places = (await latentsOf(plan.base, cut)).map((latent) => engine.embed(latent))
     const labels = ['c', 'b', 'a', 'not in the head']
     const items = labels.map((label, at) => ({
       key: asKey(label),
@@ -189,7 +195,7 @@ test.each(memorable)(
       parameters: new Map([...made.parameters, ...memory]),
     }
     const served = await serverLogits({ ...plan, base }, version, rows)
-    const head = await trainerLogits(plan, made, rows)
+    const head = await trainerLogits(plan, made)
     const trained = head.map((logits, at) => engine.mix(memory, logits, places[at]!))
     for (const [at, row] of served.entries())
       for (const [label, logit] of row.entries())
@@ -234,9 +240,21 @@ function versionOf(plan: LabelledPlan): Version {
   return randomVersion(plan, openRandom(1, JSON.stringify(namesOf(plan))))
 }
 
+/** The name in the engine of its base. */
+async function loadedAs(plan: LabelledPlan): Promise<string> {
+  const load = async () => {
+    const key = `of ${(cases += 1)}`
+    await (await engineOf(plan.base)).load(key, versionOf(plan))
+    return key
+  }
+  const name = loaded.get(plan) ?? load()
+  loaded.set(plan, name)
+  return name
+}
+
 /** Computed once a plan. */
 async function trainedBy(plan: LabelledPlan): Promise<readonly Float32Array[]> {
-  const trained = trainedLogits.get(plan) ?? trainerLogits(plan, versionOf(plan), rowsOf(plan.base))
+  const trained = trainedLogits.get(plan) ?? trainerLogits(plan, versionOf(plan))
   trainedLogits.set(plan, trained)
   return trained
 }
@@ -279,9 +297,8 @@ function rowsOf(base: Base): readonly Encoded[] {
   return [...texts.map((text) => base.encode({ kind: 'text', text }, 64)), empty]
 }
 
-async function trainerLogits(plan: LabelledPlan, version: Version, rows: readonly Encoded[]) {
+async function trainerLogits(plan: LabelledPlan, version: Version) {
   const { base, config } = plan
-  const trunk = await trunkOf(base, cutOf(config.tail_layers, base.network.layers))
   const trainable = openTrainable({
     ...plan,
     tf,
@@ -290,7 +307,8 @@ async function trainerLogits(plan: LabelledPlan, version: Version, rows: readonl
     regularizer: none.open({} as never),
     parameters: version.parameters,
   })
-  const logits = trainable.score(await trunk.encode(rows))
+  const cut = cutOf(config.tail_layers, base.network.layers)
+  const logits = trainable.score(await latentsOf(base, cut))
   trainable.dispose()
   return logits
 }
@@ -315,6 +333,15 @@ function engineOf({ hash }: Base): ReturnType<typeof openServingEngine> {
   const engine = engines.get(hash) ?? openServingEngine({ base, methods, tasks, workers: 1 })
   engines.set(hash, engine)
   return engine
+}
+
+async function latentsOf(base: Base, cut: number): Promise<readonly Latent[]> {
+  const cuts = latents.get(base) ?? new Map<number, Promise<readonly Latent[]>>()
+  latents.set(base, cuts)
+  const encode = async () => (await trunkOf(base, cut)).encode(rowsOf(base))
+  const encoded = cuts.get(cut) ?? encode()
+  cuts.set(cut, encoded)
+  return encoded
 }
 
 function trunkOf(base: Base, cut: number): ReturnType<typeof openTrunkEngine> {
