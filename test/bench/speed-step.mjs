@@ -1,7 +1,7 @@
 /**
  * A training step at equal work: MiniLM, 32 texts of 32 tokens from their activations at the cut, loss, gradients, clipping and
  * Adam; our compiled step, our eager step, and torch with PEFT. Processes take turns, so that a busy machine slows all of them
- * alike, and count CPU time of all their threads.
+ * alike, and count CPU time of all their threads. The table keeps the rows of each kind of processor.
  *
  *   npm run bench -- speed step [--rounds 5] [--steps 4] [--fresh] [--only <words>]
  */
@@ -13,6 +13,9 @@ import { machine, median, round, say } from './figures.mjs'
 import { openResults } from './results.mjs'
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
+
+/** Threads of torch that wait for each other sleep: on busy cores they would take several times as long by spinning. */
+const WAITING = { OMP_WAIT_POLICY: 'passive' }
 
 export const SHAPES = {
   'LoRA r 8 on q, v of the top two layers': 'qv2',
@@ -32,20 +35,29 @@ export async function measure(words) {
     },
   })
   const [rounds, steps] = [Number(values.rounds), Number(values.steps)]
+  const startedOn = machine()
   const results = openResults(here('results/speed-step.json'), {
-    machine: machine(),
+    machine: startedOn,
     fresh: values.fresh,
   })
-  const rows = []
   for (const threads of [1, 2])
-    for (const [name, shape] of Object.entries(SHAPES)) {
-      const settings = { rows: 32, tokens: 32, threads, rounds, steps }
-      const work = () => compared(shape, threads, rounds, steps)
-      const figures = await results.run(`${shape}, ${threads} threads`, settings, work, values.only)
-      if (figures !== undefined) rows.push({ shape: name, threads, ...figures })
+    for (const shape of Object.values(SHAPES)) {
+      const settings = { cpu: startedOn.cpu, shape, rows: 32, tokens: 32, threads, rounds, steps }
+      const name = `${shape}, ${threads} threads, ${startedOn.cpu}`
+      const work = async () => ({
+        machine: machine(),
+        ...(await compared(shape, threads, rounds, steps)),
+      })
+      await results.run(name, settings, work, values.only)
     }
+  const rows = results.runs().map(rowOf)
   results.show(rows)
   return { rows }
+}
+
+function rowOf({ settings: { cpu, shape, threads }, figures }) {
+  const name = Object.keys(SHAPES).find((each) => SHAPES[each] === shape)
+  return { cpu, shape: name, threads, ...figures }
 }
 
 /** Of each engine: the median of its rounds, in milliseconds a step. */
@@ -57,7 +69,7 @@ async function compared(shape, threads, rounds, steps) {
   else engines.torch = [python, [here('speed-step.py')]]
   const opened = []
   for (const [name, [program, words]] of Object.entries(engines))
-    opened.push([name, await openChild(program, [...words, shape, String(threads)])])
+    opened.push([name, await openChild(program, [...words, shape, String(threads)], WAITING)])
   const cpu = Object.fromEntries(opened.map(([name]) => [name, []]))
   const wall = Object.fromEntries(opened.map(([name]) => [name, []]))
   for (let at = 0; at < rounds; at += 1)

@@ -37,11 +37,17 @@ function gradientOp(graph: TensorFlowGraph, op: string, one: GraphValue, other: 
   return graph.op(op, [one, other], FLOAT, { shape: one.shape })
 }
 
+/** Numbers of a product Aᵀ·B from which on TensorFlow takes up to a quarter less time for it as a stack of one. */
+const LARGE_TURNED = 2 ** 18
+
 function products(graph: TensorFlowGraph) {
   return {
     /** The product of two matrices. */
     matMul(a: GraphValue, b: GraphValue, turnA = false, turnB = false): GraphValue {
       const shape = [a.shape[turnA ? 1 : 0] ?? 1, b.shape[turnB ? 0 : 1] ?? 1]
+      // A size that is not known gives NaN.
+      const isLarge = Number(shape[0]) * Number(shape[1]) >= LARGE_TURNED
+      if (turnA && isLarge) return this.batchMatMul(a, b, turnA, turnB)
       const turned = { transpose_a: { isSet: turnA }, transpose_b: { isSet: turnB } }
       return graph.op('MatMul', [a, b], { ...FLOAT, ...turned }, { shape })
     },
