@@ -32,6 +32,7 @@ const replay = { policy: 'reservoir', capacity: 2000 }
 const head = { adapter: { method: 'head' }, replay }
 const lora = { adapter: { method: 'lora', rank: 8, alpha: 16, tail_layers: 'all' }, replay }
 const ranpac = { adapter: { method: 'ranpac', features: 1024, depth: 2 }, every: 256 }
+const balanced = { ...ranpac, adapter: { ...ranpac.adapter, balance: 0.5 } }
 
 const { values } = parseArgs({
   options: {
@@ -67,7 +68,7 @@ if (values.data !== undefined) {
     'labels mixed': (random) => shuffled(train, random),
     'label after label': (random) => streamOf(train, tasksOf(train, 'banking77'), random).flat(),
   }
-  for (const [name, settings] of Object.entries({ head, ranpac }))
+  for (const [name, settings] of Object.entries({ head, ranpac, 'ranpac with balance': balanced }))
     for (const [order, ordered] of Object.entries(orders))
       await measured(`banking77 on MiniLM · ${name}, ${order}`, settings, (seed) => ({
         ...{ base, engine, heldOut: test },
