@@ -77,7 +77,7 @@ export class EngineAdapter implements AdapterEngine {
     this.#nonTrainable = new Set(statisticsOf(parts).map(({ name }) => name))
   }
 
-  /** Replaces the parameters. The engine shares their memory, so they must never be written to again. */
+  /** Replaces the parameters. The engine shares their memory: it must not be written to until the next ones have replaced them. */
   load(parameters: Tensors): void {
     const { tf } = this.#parts
     for (const [name, { shape, data }] of parameters) {

@@ -1,6 +1,6 @@
 /**
- * The numbers under training, in plain memory: parameters, optimizer state, and the step count. A value that never
- * changes in place: a step returns new weights or none, and the last good ones still exist.
+ * The numbers under training, in plain memory: parameters, optimizer state, and the step count. A step returns
+ * new weights or none and leaves the last good ones as they are; only memory that its caller gives up is written over.
  */
 import type { Method, TrainableState, Hyperparameters } from '../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'

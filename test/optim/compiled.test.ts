@@ -309,13 +309,8 @@ function rowsOf(plan: Plan): readonly TrainRow[] {
   const isVector = inputKind === 'features' || trunk !== undefined
   const targets = [...labels, ...labels].map(labelled)
   return [...targets, not('a'), not('b')].map((target, at) => {
-    const positions = isVector
-      ? 1
-      : name === 'use-lite'
-        ? 1 + (at % 3)
-        : at === 7
-          ? 60
-          : 1 + ((at * 5) % 7)
+    const unlike = name === 'use-lite' ? 1 + (at % 3) : at === 7 ? 60 : 1 + ((at * 5) % 7)
+    const positions = isVector ? 1 : unlike
     return {
       latent: { positions, width, data: drawn(positions * width, random) },
       target,

@@ -13,6 +13,7 @@ again. `open` answers the same rows.
 
 import json
 import sys
+import traceback
 import warnings
 from pathlib import Path
 
@@ -186,6 +187,6 @@ if __name__ == "__main__":
     for line in sys.stdin:
         try:
             answer = {"rows": answered(*json.loads(line))}
-        except Exception as error:
-            answer = {"error": repr(error)}
+        except Exception:
+            answer = {"error": traceback.format_exc()}
         print(json.dumps(answer), flush=True)

@@ -42,15 +42,15 @@ export async function setup(project: TestProject): Promise<() => void> {
 }
 
 function startPeft() {
-  const child = spawn(peftPython() ?? 'python', [script, 'serve'], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-  })
+  const child = spawn(peftPython() ?? 'python', [script, 'serve'])
+  let lastWords = ''
+  child.stderr.on('data', (chunk) => (lastWords = (lastWords + String(chunk)).slice(-2000)))
   const waiting: ((answer: string) => void)[] = []
   createInterface({ input: child.stdout }).on('line', (line) => waiting.shift()?.(line))
   const fail = (reason: unknown) => {
     for (const answer of waiting.splice(0)) answer(JSON.stringify({ error: String(reason) }))
   }
-  child.on('error', fail).on('exit', () => fail('PEFT has ended'))
+  child.on('error', fail).on('exit', () => fail(`PEFT has ended: ${lastWords}`))
   child.stdin.on('error', fail)
   return {
     child: child as ChildProcess,

@@ -24,12 +24,12 @@ export function packedGraphOps({ kernels: k, note, ops, places }: PackedParts): 
   const tokens = k.numbersAt(places, rows)
   const sideBySide = (x: GraphValue) =>
     k.reshape(k.rowsAt(k.flat(x), k.orFirst(tokens)), [...rows, lastOf(x.shape)])
-  const slopesSideBySide = (dy: GraphValue) =>
+  const gradientsSideBySide = (dy: GraphValue) =>
     k.mul(sideBySide(dy), k.reshape(k.isAny(tokens), [...rows, 1]))
   const endToEnd = (x: GraphValue) =>
     k.reshape(k.rowsAt(k.flat(x), places), [1, 'tokens', lastOf(x.shape)])
   const spread = (x: GraphValue) => note(sideBySide(x), [x], endToEnd)
-  const pack = (x: GraphValue) => note(endToEnd(x), [x], slopesSideBySide)
+  const pack = (x: GraphValue) => note(endToEnd(x), [x], gradientsSideBySide)
   return {
     ...ops,
     splitHeads: (x, heads) => ops.splitHeads(spread(x), heads),
