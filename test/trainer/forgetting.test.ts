@@ -7,6 +7,8 @@ import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { EventLog } from '../../src/checkpoint/event-log/event-log.ts'
 import { stateName } from '../../src/checkpoint/event-log/states.ts'
 import { Dedupe } from '../../src/intake/dedupe/dedupe.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
+import { policies } from '../../src/plugins.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { event } from './events.ts'
 import { finalState } from './final-state.ts'
@@ -134,6 +136,61 @@ describe('forgetting a source', () => {
     const at = world.registry.moves.length
     await runToEnd(world, setting)
     expect(world.registry.moves[at]).toMatchObject({ live: { version: 'v2' }, by: 'policy' })
+  })
+
+  describe('never releases a version', () => {
+    // v1 learned four events, v2 eight, v3 the bad one too; a person decides what is live.
+    const manual: Setting = {
+      ...setting,
+      promotion: openPolicy('promotion', policies.promotion, { policy: 'manual' }),
+    }
+    const events = [...good(8), lesson(8, 'bad'), ...good(3, 9)]
+    const promote = async (world: World, version: string) => {
+      const { moves } = world.registry
+      await world.registry.point({ version, expect: moves.length, reason: 'good', by: 'promote' })
+    }
+    const forgotten = async (world: World, own: Setting, asked: Partial<ForgetRequest> = {}) => {
+      const at = world.registry.moves.length
+      await forget(world, { source: 'bad', ...asked })
+      await runToEnd(world, own)
+      expect(taskIn(world)).toMatchObject({ stage: 'done', isErased: true, retiring: [] })
+      return world.registry.moves.slice(at + 1).map(({ live }) => live.version)
+    }
+
+    test.each([false, true])('while the live one had not seen it', async (keepServing) => {
+      const world = await ran(events, manual)
+      expect(world.registry.moves.at(-1)!.live.version).toBe('v0')
+      expect(await forgotten(world, manual, { keepServing })).toEqual([])
+      expect(learned(world)).toEqual(learned(await ran(without(events, 'bad-'), manual)))
+      expect(world.registry.versions.has('v3')).toBe(false)
+    })
+
+    test('but goes back to the last one that was live and had not', async () => {
+      const world = await ran(events.slice(0, 4), manual)
+      await promote(world, 'v1')
+      world.streams.get('s')!.push(...events.slice(4))
+      await runToEnd(world, manual)
+      await promote(world, 'v3')
+      await runToEnd(world, manual)
+      expect(await forgotten(world, manual)).toEqual(['v1'])
+    })
+
+    test.each([false, true])('and ends its trial', async (keepServing) => {
+      const trying: Setting = { ...setting, rollout: { policy: 'canary', judged: 1000 } }
+      const world = await ran(events.slice(0, 4), trying)
+      await promote(world, 'v1')
+      world.streams.get('s')!.push(...events.slice(4))
+      await runToEnd(world, { ...manual, rollout: trying.rollout! })
+      const { moves } = world.registry
+      const tried = { version: 'v3', share: 0.5 }
+      await world.registry.point({
+        ...{ version: 'v1', expect: moves.length, reason: 'try', by: 'canary', canary: tried },
+      })
+      await runToEnd(world, manual)
+      expect(await forgotten(world, manual, { keepServing })).toEqual(['v1'])
+      expect(moves.at(-1)!.canary).toBeUndefined()
+      expect(world.registry.versions.has('v3')).toBe(false)
+    })
   })
 
   test('that is to go on serving moves routing once, when the rest is rebuilt', async () => {

@@ -1,7 +1,8 @@
 /**
  * Carries out requests to forget, one after the other, in steps with a checkpoint between them:
  *
- * 1. the state loses the events, the learner goes back to a version that had not seen them, and routing moves there;
+ * 1. the state loses the events, the learner goes back to a version that had not seen them, and routing leaves
+ *    versions that had;
  * 2. the other stores lose the events, and the versions that had learned from them lose their bytes;
  * 3. the loop learns the rest of the event log again, in its order, like any events;
  * 4. the certificate is written.
@@ -15,7 +16,7 @@ import type { RestoreVersion } from '../start/restore-version.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'
 import type { Pointer } from '../routing/pointer.ts'
 import type { ForgetTask } from '../../checkpoint/forgetting.ts'
-import { goBackTo, targetOf, type Target } from './go-back.ts'
+import { goBackTo, routedOf, targetOf, type Target } from './go-back.ts'
 import { planOf, type ForgetPlan } from './plan.ts'
 import { taintedVersions } from './tainted.ts'
 
@@ -48,7 +49,11 @@ export class ForgetTurn {
     const plan = planOf(task.asked, state)
     const retiring = await taintedVersions(plan, this.#parts, signal)
     const target = plan.isLearned ? await targetOf(plan, this.#parts, signal) : undefined
+    const live = state.progress.state.live?.version
+    const routed = target && (await routedOf(plan, { live, retiring }, this.#parts, signal))
     const snapshot = await this.#goTo(target, task, signal)
+    const released = routed ?? state.progress.state.parent
+    if (target !== undefined) this.#route(released, task)
     const again = target === undefined ? [] : plan.again(target.version)
     const lost = state.log.untraced
     this.#remove(plan)
@@ -60,7 +65,7 @@ export class ForgetTurn {
       ...{ counts: { events: plan.keys.length, ...plan.places }, isBeyondLog: plan.isBeyondLog },
       positions: state.progress.positions,
       ...(plan.isBeyondLog && { lost }),
-      ...(target !== undefined && { from: parent, released: parent }),
+      ...(target !== undefined && { from: parent, released }),
     })
     this.#tell(task, plan, again.length)
     await state.save(signal, snapshot)
@@ -85,24 +90,26 @@ export class ForgetTurn {
   }
 
   /** Returns the version that the state is to be kept for. */
-  async #goTo(target: Target | undefined, { asked, reason }: ForgetTask, signal: AbortSignal) {
+  async #goTo(target: Target | undefined, { reason }: ForgetTask, signal: AbortSignal) {
     if (target === undefined) return undefined
-    const { state } = this.#parts
-    const { progress } = state
+    const { progress } = this.#parts.state
     await goBackTo(target, this.#parts, signal)
-    state.trials.drop()
     progress.cut(undefined)
-    let own: string | undefined
-    if (!target.isLoadable) {
-      const { number, version } = await publishAgain(reason, this.#parts, signal)
-      progress.wentTo(version, number + 1)
-      own = version
-    }
-    const version = own ?? target.version
+    if (target.isLoadable) return undefined
+    const { number, version } = await publishAgain(reason, this.#parts, signal)
+    progress.wentTo(version, number + 1)
+    return version
+  }
+
+  /** A trial ends, because the learner has gone back. */
+  #route(released: string | null, { asked, reason }: ForgetTask): void {
+    const { progress, trials } = this.#parts.state
+    const live = progress.state.live?.version ?? null
+    const version = asked.keepServing === true ? live : released
+    const isThere = version === live && trials.trial === undefined
+    trials.drop()
     const asks = { place: progress.accepted }
-    const stays = asked.keepServing === true || version === progress.state.live?.version
-    progress.intend(stays || version === undefined ? [] : [{ version, by: 'policy', reason, asks }])
-    return own
+    progress.intend(isThere || version === null ? [] : [{ version, by: 'policy', reason, asks }])
   }
 
   #remove({ keys, orders, predictions }: ForgetPlan): void {

@@ -31,6 +31,30 @@ export async function targetOf(
   return { version, isLoadable: version !== undefined }
 }
 
+/** Of the newest moves, among which a version is looked for that was live. */
+const MOVES = 1000
+
+/**
+ * The version to answer until the rest is learned again. It was live before, because going back must not release what a
+ * policy held, or what a person has not seen. Undefined: there is none.
+ */
+export async function routedOf(
+  plan: ForgetPlan,
+  { live, retiring }: { readonly live: string | undefined; readonly retiring: readonly string[] },
+  parts: RestoreVersion,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (live === undefined) return undefined
+  if (!retiring.includes(live)) return live
+  const { loop, retry } = parts
+  const read = () => loop.registry.history(MOVES)
+  const moves = await retry.run('reading the moves of the live pointer', read, signal)
+  const released = new Set(moves.map((move) => move.live.version))
+  for await (const version of cleanVersions(plan, parts, signal))
+    if (released.has(version) && (await isThere(version, parts, signal))) return version
+  return undefined
+}
+
 /** Ancestors that the log does not know were published before all of its rows. */
 const MOST_ANCESTORS = 1000
 
