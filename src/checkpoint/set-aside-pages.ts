@@ -12,6 +12,8 @@ import type { Selection } from '../versions/contract.ts'
 import { checkpointMigrations } from './schema.ts'
 import { selectedBy, suspicions, type Selected, type AsideFrom } from './set-aside-events.ts'
 import { keyIn } from './tables/rows.ts'
+import { fact } from './tables/states.ts'
+import type { Progress } from './saved.ts'
 
 /** Newest first. */
 export interface ShownAside {
@@ -36,6 +38,8 @@ export interface SetAsidePages {
   }
   /** How many a selection means. */
   count(selection: Selection): number
+  /** Moves of the live pointer up to this generation are in the checkpoint. */
+  generation(): number
 }
 
 /** `path`: of `state.db`, which need not be there. */
@@ -49,6 +53,11 @@ export function openSetAsidePages(path: string, task: Pick<Task, 'selected'>): S
         return { count: countIn(store, { isQuarantined: quarantined }), found }
       }),
     count: (selection) => look(path, 0, (store) => countIn(store, selectedBy(selection, task))),
+    generation: () =>
+      look(path, 0, (store) => {
+        const progress = fact(store, 'progress') as unknown as Pick<Progress, 'generation'>
+        return progress.generation
+      }),
   }
 }
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { openServed } from '../api/open-served.ts'
 import { runCli } from './run-cli.ts'
 
-const empty = { page: () => ({ count: 0, found: [] }), count: () => 0 }
+const empty = { page: () => ({ count: 0, found: [] }), count: () => 0, generation: () => Infinity }
 
 async function listening() {
   const { server } = await openServed({ setAside: empty })

@@ -1,5 +1,5 @@
 /** What the checkpoint says of a model, in a fleet: read where the model is trained, and asked of that daemon by the others. */
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { ForgetPages } from '../../src/checkpoint/forget-pages.ts'
 import type { SetAsidePages } from '../../src/checkpoint/set-aside-pages.ts'
 import { failure } from '../../src/platform/errors.ts'
@@ -8,9 +8,11 @@ import {
   type AskTrainer,
   type OpenTrainerPages,
   type PagesAround,
+  type PagesModel,
   type TrainerPages,
 } from '../../src/serving/services/trainer-pages.ts'
 import { rejection } from '../coded.ts'
+import { openInstantClock } from '../trainer/world.ts'
 
 const asides = [{ at: 7, source: 'http', id: 'e-7', was: 'learned', isDue: false }]
 const task = { asked: { request: 'r-1' }, stage: 'rebuilding' }
@@ -21,6 +23,7 @@ function daemonOf(state: string, count: number, askTrainer?: AskTrainer): OpenTr
   const setAside: SetAsidePages = {
     page: ({ limit }) => ({ count, found: asides.slice(0, limit) as never }),
     count: ({ source }) => (source === 'http' ? count : 0),
+    generation: () => 1,
   }
   const forgets = {
     tasks: () => [task],
@@ -34,8 +37,15 @@ function daemonOf(state: string, count: number, askTrainer?: AskTrainer): OpenTr
       return { again: count }
     },
   } as unknown as PagesAround['trainer']
-  return openTrainerPages({ name: 'm', setAside, forgets }, { trainer, askTrainer })
+  return openTrainerPages(
+    { name: 'm', setAside, forgets, live: liveAt(1) },
+    { trainer, askTrainer, clock: openInstantClock(), limits: { wait_for_ms: 1000 } },
+  )
 }
+
+const liveAt = (generation: number): PagesModel['live'] => ({
+  live: () => ({ pointer: { generation } }) as never,
+})
 
 /** What Redis does to a question and its answer. */
 const sent = <Value>(value: Value): Value => JSON.parse(JSON.stringify(value)) as Value
@@ -67,6 +77,37 @@ test.each(calls)(
     for (const { pages } of [trainer, reader, starting]) expect(await call(pages)).toEqual(said)
   },
 )
+
+describe('what was set aside, right after a rollback,', () => {
+  /** The rollback is move 3. The trainer has followed it when `looks` looks at its checkpoint have found it behind. */
+  function rolledBack(state: string, looks: number) {
+    let left = looks
+    const setAside: SetAsidePages = {
+      page: () => ({ count: left > 0 ? 0 : 1, found: [] }),
+      count: () => (left > 0 ? 0 : 1),
+      generation: () => (left-- > 0 ? 2 : 3),
+    }
+    const trainer = { status: () => ({ state }) } as unknown as PagesAround['trainer']
+    const clock = openInstantClock()
+    const around = { trainer, clock, limits: { wait_for_ms: 1000 } }
+    const { pages } = openTrainerPages({ name: 'm', setAside, live: liveAt(3) }, around)
+    return { pages, clock }
+  }
+
+  test.each(['running', 'idle', 'paused'])('waits for the trainer that is %s', async (state) => {
+    expect(await rolledBack(state, 5).pages.selected({})).toBe(1)
+    expect(await rolledBack(state, 5).pages.setAside({ limit: 9 })).toMatchObject({ count: 1 })
+  })
+
+  test('is as the checkpoint says where the trainer has failed, or is busy for long', async () => {
+    const failed = rolledBack('failed', 5)
+    expect(await failed.pages.selected({})).toBe(0)
+    expect(failed.clock.monotonicMs()).toBe(0)
+    const busy = rolledBack('running', 1e9)
+    expect(await busy.pages.selected({})).toBe(0)
+    expect(busy.clock.monotonicMs()).toBe(1000)
+  })
+})
 
 test('a refusal of the trainer is the answer of the daemon that asked', async () => {
   const busy = daemonOf('running', 0, asking())

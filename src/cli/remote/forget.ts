@@ -128,7 +128,7 @@ async function done(client: Client, path: string): Promise<JsonObject> {
       if (blocked !== undefined) throw blockedBy(blocked)
       if (wait !== undefined && !waited) progress.say(waitingFor(wait))
       waited = wait !== undefined
-      if (total > 0) progress.update({ done: total - left, total, items: total - left })
+      if (total > 0 && !waited) progress.update({ done: total - left, total, items: total - left })
       await sleep(POLL_MS)
     }
   } finally {
@@ -164,8 +164,13 @@ async function list(client: Client, path: string, { json }: ForgetFlags): Promis
   print(json, answer, () =>
     requests.length === 0
       ? ['nothing was asked to be forgotten']
-      : table([['request', 'state'], ...requests.map(({ request, state }) => [request, state])]),
+      : table([['request', 'state'], ...requests.map((each) => [each.request, stateOf(each)])]),
   )
+}
+
+function stateOf({ state, blocked, waiting_for: wait }: Request): string {
+  if (blocked !== undefined) return `${state}: the trainer has failed`
+  return wait === undefined ? state : `${state}: ${waitingFor(wait)}`
 }
 
 function said(answer: JsonObject, { json }: ForgetFlags): void {

@@ -6,9 +6,12 @@ import type { Certificate } from '../../checkpoint/certificates.ts'
 import type { ForgetPages } from '../../checkpoint/forget-pages.ts'
 import type { ForgetTask } from '../../checkpoint/forgetting.ts'
 import type { SetAsidePages } from '../../checkpoint/set-aside-pages.ts'
-import { CodedError } from '../../contracts/core.ts'
+import { CodedError, type Clock } from '../../contracts/core.ts'
+import type { Limits } from '../../platform/limits.ts'
+import type { TrainerStatus } from '../../trainer/contract.ts'
 import type { ForgetForecast } from '../../trainer/forgetting/forecast.ts'
 import type { ForgetRequest, Selection } from '../../versions/contract.ts'
+import type { LiveModel } from '../live/contract.ts'
 import type { TrainerView } from './served-model.ts'
 import { trainsHere, unanswered } from './trained-elsewhere.ts'
 
@@ -46,10 +49,13 @@ export interface PagesModel {
   /** Reads the checkpoint on this disk; absent if there is none. */
   readonly setAside?: SetAsidePages
   readonly forgets?: ForgetPages
+  readonly live: Pick<LiveModel, 'live'>
 }
 
 export interface PagesAround {
   readonly trainer: Pick<TrainerView, 'status' | 'forecast'>
+  readonly clock: Clock
+  readonly limits: Pick<Limits, 'wait_for_ms'>
   /** Absent for a single daemon. */
   readonly askTrainer?: AskTrainer | undefined
 }
@@ -63,7 +69,7 @@ export interface OpenTrainerPages {
 export function openTrainerPages(model: PagesModel, around: PagesAround): OpenTrainerPages {
   const { trainer, askTrainer } = around
   const { name } = model
-  const own = pagesHere(model, trainer) as Record<keyof TrainerPages, Ask>
+  const own = pagesHere(model, around) as Record<keyof TrainerPages, Ask>
   const trains = () => trainsHere(name, trainer, askTrainer !== undefined)
   const asking =
     (call: keyof TrainerPages): Ask =>
@@ -93,22 +99,44 @@ export function openTrainerPages(model: PagesModel, around: PagesAround): OpenTr
 
 type Ask = (asked: unknown) => Promise<unknown>
 
-function pagesHere(
-  { name, setAside, forgets }: PagesModel,
-  trainer: PagesAround['trainer'],
-): TrainerPages {
+function pagesHere(model: PagesModel, around: PagesAround): TrainerPages {
+  const { name, setAside, forgets } = model
+  const { trainer } = around
   const here = <Part>(part: Part | undefined): Part => {
     if (part === undefined) throw unanswered(name, trainer, false)
     return part
   }
   return {
-    setAside: async (query) => here(setAside).page(query),
-    selected: async (selection) => here(setAside).count(selection),
+    setAside: async (query) => (await followed(here(setAside), model, around)).page(query),
+    selected: async (selection) => (await followed(here(setAside), model, around)).count(selection),
     forgetTasks: async () => here(forgets).tasks(),
     certificates: async (count) => here(forgets).certificates(count),
     certificate: async (request) => here(forgets).certificate(request),
     forecast: async (asked) => here(trainer.forecast)(name, asked),
   }
+}
+
+/** Between two looks at the checkpoint. */
+const LOOK_MS = 50
+
+/**
+ * Once the trainer has followed the last move: what a rollback sets aside is in the checkpoint a moment after its
+ * answer. Where the trainer is busy for longer than `limits.wait_for_ms` or does not work, as the checkpoint is now.
+ */
+async function followed(
+  setAside: SetAsidePages,
+  { name, live }: PagesModel,
+  { trainer, clock, limits }: PagesAround,
+): Promise<SetAsidePages> {
+  const untilMs = clock.monotonicMs() + limits.wait_for_ms
+  const wanted = live.live()?.pointer.generation ?? 0
+  const isBehind = () => isAtWork(trainer.status(name)) && setAside.generation() < wanted
+  while (isBehind() && clock.monotonicMs() < untilMs) await clock.sleep(LOOK_MS)
+  return setAside
+}
+
+function isAtWork({ state }: Pick<TrainerStatus, 'state'>): boolean {
+  return state === 'running' || state === 'idle' || state === 'paused' || state === 'budget'
 }
 
 function errorOf({ code, message, ...more }: NonNullable<TrainerAnswer['problem']>): CodedError {
