@@ -222,14 +222,28 @@ test('no file of the serving, api, platform or config room leads to TensorFlow, 
 })
 
 test('the command line begins with commander alone, so that help comes at once', () => {
-  const packages = [...loadedBy('src/cli/main.ts', sources)].flatMap((path) =>
+  expect(packagesOf('src/cli/main.ts')).toEqual(['commander'])
+})
+
+test('a trainer starts without the packages that only some configurations need, and without YAML', () => {
+  expect(packagesOf('src/app/trainer.ts').sort()).toEqual([
+    '@huggingface/tokenizers',
+    'libsql',
+    'pino',
+    'typebox',
+  ])
+})
+
+/** The packages that a file loads at once, and all that it imports. */
+function packagesOf(start: string): string[] {
+  const packages = [...loadedBy(start, sources)].flatMap((path) =>
     (byPath.get(path)?.imports ?? [])
       .filter(({ isOurs, isType, isDynamic }) => !isOurs && !isType && !isDynamic)
       .map(({ target }) => target)
       .filter((target) => !target.startsWith('node:')),
   )
-  expect([...new Set(packages)]).toEqual(['commander'])
-})
+  return [...new Set(packages)]
+}
 
 test('the rooms know nothing of the files that put them together', () => {
   const knowing = sources

@@ -1,7 +1,7 @@
 /**
  * One configuration for every test. Processes rather than threads, because native TensorFlow and SQLite belong to a
- * process; three at a time on the two cores of CI, because a third of them waits for brokers, browsers and daemons. Most
- * files of a worker share its modules: to load them again takes longer than such a file does.
+ * process; four at a time on the two cores of CI, because half of them wait for brokers, browsers and daemons. Most files of
+ * a worker share its modules: to load them again takes longer than such a file does.
  */
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
@@ -28,7 +28,7 @@ const alone = [
 export const common = {
   environment: 'node',
   pool: 'forks',
-  maxWorkers: 3,
+  maxWorkers: 4,
   // A first load of TensorFlow or a base on a busy machine takes seconds.
   testTimeout: 90_000,
   hookTimeout: 120_000,

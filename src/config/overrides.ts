@@ -2,6 +2,7 @@
  * Values that override the file: environment variables (`ANTIKYTHERA_SERVER__PORT`), and above them flags (`--set
  * server.port=9090`). Both name one key and give text; the schema decides its type.
  */
+import { parse } from 'yaml'
 import type { Path } from './problem.ts'
 import { failure } from '../platform/errors.ts'
 import { editDistance, nearest } from '../platform/nearest.ts'
@@ -71,7 +72,7 @@ export function applyOverrides(tree: unknown, overrides: readonly Override[]): O
   let result = tree
   for (const override of overrides) {
     const path = realPath(result, override.segments)
-    result = withValue(result, path, new Unparsed(override.text))
+    result = withValue(result, path, new Unparsed(override.text, parse))
     decided.unshift({ path, override })
   }
   const isInside = (inner: Path, outer: Path) => outer.every((part, index) => inner[index] === part)

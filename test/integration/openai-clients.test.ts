@@ -7,6 +7,7 @@ import { mlPredict, needsFlink } from '../services/flink/flink.ts'
 import { oneDaemon } from './one-daemon.ts'
 
 const TOKEN = 'a-token-of-this-test-only-1234567890'
+const headers = { 'content-type': 'application/json', authorization: `Bearer ${TOKEN}` }
 
 /** Random weights: it writes nonsense. */
 const decoder = fileURLToPath(new URL('../reference/tiny-causal/llama', import.meta.url))
@@ -29,6 +30,12 @@ const question = [
   { role: 'system', content: 'You are a helpful assistant.' },
   { role: 'user', content: 'what a lovely phone' },
 ] as const
+
+/** One call waits for ten seconds at most, which a busy machine may need more than once: ask again. */
+const countsAfter = async (model: string, position: string) => {
+  const asked = await fetch(`${daemon.url}/v1/models/${model}?wait_for=${position}`, { headers })
+  return ((await asked.json()) as { counts?: object }).counts
+}
 
 const refusal = async (work: Promise<unknown>) =>
   work.then(
@@ -136,15 +143,11 @@ describe('the client of OpenAI', () => {
       messages: [...question],
     })
     const sent = await fetch(`${daemon.url}/v1/models/sentiment/feedback`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${TOKEN}` },
+      ...{ method: 'POST', headers },
       body: JSON.stringify({ prediction_id: id, label: 'positive' }),
     })
     const { position } = (await sent.json()) as { position: string }
-    const learned = await fetch(`${daemon.url}/v1/models/sentiment?wait_for=${position}`, {
-      headers: { authorization: `Bearer ${TOKEN}` },
-    })
-    expect(((await learned.json()) as { counts: object }).counts).toMatchObject({ learned: 1 })
+    await expect.poll(() => countsAfter('sentiment', position)).toMatchObject({ learned: 1 })
   })
 
   test('a language model answers a conversation, whole and token by token, one or several', async () => {
@@ -181,17 +184,12 @@ describe('the client of OpenAI', () => {
       model: 'support',
       messages: [...question],
     })
-    const headers = { 'content-type': 'application/json', authorization: `Bearer ${TOKEN}` }
     const sent = await fetch(`${daemon.url}/v1/models/support/feedback`, {
       ...{ method: 'POST', headers },
       body: JSON.stringify({ prediction_id: id, correction: 'Thank you!' }),
     })
     const { position } = (await sent.json()) as { position: string }
-    // One call waits for ten seconds at most, which a busy machine may need more than once.
-    const asked = async () =>
-      fetch(`${daemon.url}/v1/models/support?wait_for=${position}`, { headers })
-    const counts = async () => ((await (await asked()).json()) as { counts?: object }).counts
-    await expect.poll(counts).toMatchObject({ learned: 1 })
+    await expect.poll(() => countsAfter('support', position)).toMatchObject({ learned: 1 })
   })
 
   test('embeds texts in the two formats, shortened where asked, and has none of numbers', async () => {

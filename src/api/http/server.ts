@@ -116,11 +116,12 @@ function openFastify({ limits, log, clock }: HttpContext): FastifyInstance {
         ...{ coerceTypes: false, removeAdditional: false, useDefaults: false },
         // Ours are valid: a test of the description says so. To ask at each start takes half the time of compiling them.
         ...{ meta: false, validateSchema: false },
+        ...fasterToCompile,
       },
     },
     // Otherwise the validators of a schema with several choices are compiled at the first answer, which blocks the
     // event loop for 20 to 50 ms.
-    serializerOpts: { compileValidators: true },
+    serializerOpts: { compileValidators: true, ajv: fasterToCompile },
     clientErrorHandler: answerSocketFault,
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
   })
@@ -141,6 +142,9 @@ function watch(app: FastifyInstance, { limits, clock, metrics }: HttpContext): C
   })
   return connections
 }
+
+/** Ajv's pass over the code of a validator takes half of the time of compiling it, and makes it no faster: V8 does the same. */
+const fasterToCompile = { code: { optimize: false } } as const
 
 /** Longer than the minute after which load balancers commonly give up a connection. */
 const KEEP_ALIVE_MS = 72_000
