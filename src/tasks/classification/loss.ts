@@ -12,7 +12,7 @@
  */
 import type { LossRow } from '../../contracts/task.ts'
 import { invariant } from '../../platform/errors.ts'
-import { largestOf, logSumExp, softmax } from '../../nn/softmax.ts'
+import { exponentials, exponentiate, largestOf, logSumExp, softmax } from '../../nn/softmax.ts'
 import type { AnsweringLabels } from './score.ts'
 import type { LabelTarget } from './target.ts'
 
@@ -64,18 +64,12 @@ function placeOf(label: string, labels: readonly string[]): number {
   return known.get(label) ?? -1
 }
 
-/** exp(zⱼ − max z), kept from the sum for the gradient: exponentials take most of the time of a loss. */
-let exponentials = new Float64Array()
-
 /** −log softmax(z)[y]; adds `factor` times its gradient. */
 function raise(z: Float32Array, y: number, factor: number, gradient: Float32Array): number {
-  const { length } = z
-  if (exponentials.length < length) exponentials = new Float64Array(2 * length)
-  const parts = exponentials
   const top = largestOf(z)
-  let sum = 0
-  for (let at = 0; at < length; at += 1) sum += parts[at] = Math.exp((z[at] ?? 0) - top)
-  for (let at = 0; at < length; at += 1) {
+  const sum = exponentiate(z, top)
+  const { parts } = exponentials
+  for (let at = 0; at < z.length; at += 1) {
     const derivative = (parts[at] ?? 0) / sum - (at === y ? 1 : 0)
     gradient[at] = (gradient[at] ?? 0) + factor * derivative
   }

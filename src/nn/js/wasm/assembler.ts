@@ -113,6 +113,12 @@ export const one = {
 
 const vector = (op: number): number[] => [0xfd, ...unsigned(op)]
 
+/** One number in double precision: f64. */
+export const one64 = {
+  add: two(0xa0),
+  store: (address: Code, value: Code): Code => [address, value, 0x39, 3, 0],
+}
+
 /** Four numbers: f32x4. */
 export const four = {
   zero: [...vector(0x0c), ...new Array<number>(16).fill(0)] as Code,
@@ -165,6 +171,27 @@ export const two64 = {
   mul: two(...vector(0xf2)),
   div: two(...vector(0xf3)),
   sqrt: (x: Code): Code => [x, ...vector(0xef)],
+  abs: (x: Code): Code => [x, ...vector(0xec)],
+  /** Rounded towards 0. */
+  truncated: (x: Code): Code => [x, ...vector(0x7a)],
+  /** One constant, twice. */
+  both(value: number): Code {
+    const bytes = [...new Uint8Array(Float64Array.of(value).buffer)]
+    return [...vector(0x0c), ...bytes, ...bytes]
+  },
+  /** Bits that are all 1 where it holds, and 0 elsewhere. */
+  isBelow: two(...vector(0x49)),
+  isAtLeast: two(...vector(0x4c)),
+  and: two(...vector(0x4e)),
+  andNot: two(...vector(0x4f)),
+  /** Bits of a where those of `mask` are 1, else of b. */
+  choose: (a: Code, b: Code, mask: Code): Code => [a, b, mask, ...vector(0x52)],
+  /** The lowest bits, moved to where the exponent is. */
+  toExponent: (x: Code): Code => [x, ...int(52), ...vector(0xcb)],
+  /** The sum of their bits, as integers. */
+  addBits: two(...vector(0xce)),
+  first: (x: Code): Code => [x, ...vector(0x21), 0],
+  second: (x: Code): Code => [x, ...vector(0x21), 1],
   /** [a₁, a₀]: their sum is in both. */
   turned: (x: Code): Code => [
     ...[x, x, ...vector(0x0d)],

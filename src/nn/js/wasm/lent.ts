@@ -3,6 +3,7 @@
  * that never grows, changed there and copied back. A block stays in the processor's cache, so the copies cost little.
  */
 import { doubleUpdates } from './double-updates.ts'
+import { exponential } from './exponentials.ts'
 import { openInstance, openMemory } from './instance.ts'
 
 type Words = (...words: number[]) => void
@@ -15,9 +16,11 @@ const BYTES = 4 * BLOCK
 const pages = { first: 2, most: 2, isShared: false }
 const memory = openMemory(pages)
 
-type Rule = 'sgd' | 'momentum' | 'adam' | 'decay' | 'average' | 'squares' | 'zeros'
+type Rule = 'sgd' | 'momentum' | 'adam' | 'decay' | 'average' | 'squares' | 'zeros' | 'exponential'
 
-export const lent = openInstance(doubleUpdates, pages, memory) as Readonly<Record<Rule, Words>>
+export const lent = openInstance([...doubleUpdates, exponential], pages, memory) as Readonly<
+  Record<Rule, Words>
+>
 
 const places = Array.from(
   { length: PLACES },
@@ -26,6 +29,10 @@ const places = Array.from(
 const SUMS_AT = PLACES * BYTES
 const sums = new Float64Array(memory.buffer, SUMS_AT, 4)
 const products = new Float32Array(memory.buffer, SUMS_AT, 4)
+/** Over the last two places. */
+const EXPONENTIALS_AT = 2 * BYTES
+/** The last exponentials, until something else is lent. */
+export const lentExponentials = new Float64Array(memory.buffer, EXPONENTIALS_AT, BLOCK)
 
 /** Copies at most a block of numbers to a place; its address. Without numbers, `count` zeros. */
 export function lend(place: number, numbers: Float32Array | undefined, count: number): number {
@@ -48,6 +55,16 @@ export function sumsOfSquares(values: Float32Array, count: number): Float64Array
     lent.squares(SUMS_AT, lend(0, values.subarray(from, to), to - from), to - from)
   }
   return sums
+}
+
+/** exp(zᵢ − top) of at most a block of logits, none of them above `top`; the sum of these in the order of the logits. */
+export function exponentiateLent(logits: Float32Array, top: number): number {
+  const own = places[0]
+  const { length } = logits
+  own?.set(logits)
+  if (length % 2 === 1 && own !== undefined) own[length] = -Infinity
+  lent.exponential(EXPONENTIALS_AT, 0, SUMS_AT, length + (length % 2), top)
+  return sums[0] ?? 0
 }
 
 /** Of at most a block of numbers. */
