@@ -83,7 +83,8 @@ class Buffer implements Replay {
     this.#seen += 1
     const mark = this.#keeping.marks === 'age' ? -this.#seen : random.below(MARKS)
     if (!this.#admits(item, mark)) return [item.key]
-    this.#held.add({ ...item, mark })
+    const { key, stratum, source, bytes } = item
+    this.#held.add({ key, stratum, source, bytes, mark })
     return this.#makeRoom(item)
   }
 

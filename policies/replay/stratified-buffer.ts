@@ -75,11 +75,12 @@ export class StratifiedBuffer {
 
   add(entry: Entry): void {
     const name = this.groupOf(entry)
-    const { stratum, source } = entry
+    const { key, stratum, source, bytes, mark } = entry
     const group = this.#groups.get(name) ?? { stratum, source, heap: new Heap() }
     group.heap.add(entry)
     this.#groups.set(name, group)
-    this.#entries.set(entry.key, { ...entry, place: this.#keys.push(entry.key) - 1 })
+    const place = this.#keys.push(key) - 1
+    this.#entries.set(key, { key, stratum, source, bytes, mark, place })
     this.#count(entry, 1)
   }
 

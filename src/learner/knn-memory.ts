@@ -133,11 +133,14 @@ export class KnnMemory {
     const vote = this.#classes.vote(target)
     if (vote !== undefined && weight > 0 && vector.every(Number.isFinite)) {
       const at = (this.#items.at(-1)?.at ?? -1) + 1
-      const about = {
+      const item = {
+        key,
+        vote,
+        vector,
+        at,
         ...(predictionId !== undefined && { predictionId }),
         ...(timeMs !== undefined && { timeMs }),
       }
-      const item = { key, vote, vector, at, ...about }
       this.#take(item, policy.offer(item, this.#items, { wasRight }))
     }
     return score
@@ -218,9 +221,14 @@ export class KnnMemory {
     if (out.size === 1 && out.has(item.key)) return
     // The oldest go first, nearly always.
     const areOldest = this.#items.slice(0, out.size).every(({ key }) => out.has(key))
-    const kept = areOldest
-      ? this.#items.slice(out.size)
-      : this.#items.filter(({ key }) => !out.has(key))
+    if (areOldest && !out.has(item.key)) {
+      // One copy of the list, and not one for each of the two changes.
+      const items = this.#items.concat(item)
+      items.splice(0, out.size)
+      this.#hold(items)
+      return
+    }
+    const kept = this.#items.filter(({ key }) => !out.has(key))
     this.#hold(out.has(item.key) ? kept : [...kept, item])
   }
 

@@ -32,8 +32,8 @@ export class UpdateTrigger {
   /** After each new example. `score`: absent if it was not tested on arrival. */
   observe(pending: number, nowMs: number, score: Score | undefined): Decision<'wait' | 'update'> {
     const { trigger, chance } = this.#parts
-    const seen = { pending, nowMs, random: chance }
-    const decision = trigger.observe(score === undefined ? seen : { ...seen, score })
+    const seen = { pending, nowMs, random: chance, ...(score !== undefined && { score }) }
+    const decision = trigger.observe(seen)
     this.#alarm = decision.alarm ?? this.#alarm
     if (decision.verdict === 'update') this.#reason = decision.reason
     return decision

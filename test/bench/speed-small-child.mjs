@@ -59,8 +59,10 @@ async function steps({ base: features, labels: count, method: kind, optimizer },
   const width = features.size
   const batches = Array.from({ length: 16 }, () =>
     Array.from({ length: size }, () => ({
+      // In the order of the product: an object that begins with a spread has a shape of its own on Node 20.
       latent: {
-        ...{ positions: 1, width },
+        positions: 1,
+        width,
         data: Float32Array.from({ length: width }, () => random.normal()),
       },
       target: { kind: 'label', label: labels[random.below(count)] },

@@ -81,11 +81,16 @@ export function plainRows(
 function weighed(example: Remembered, latents: LatentMap, trust: Weighing['trust']): Weighed {
   const found = trust?.(example, latents.get(example.key))
   if (found === undefined) return example
-  const { weight, doubt } = found
-  return { ...example, weight: weight * example.weight, ...(doubt > 0 && { doubt }) }
+  const { key, target, logits } = example
+  const weight = found.weight * example.weight
+  const doubt = found.doubt > 0 ? found.doubt : undefined
+  return { key, target, weight, doubt, logits }
 }
 
-type Weighed = Remembered & Pick<TrainRow, 'doubt'>
+interface Weighed extends Pick<Remembered, 'key' | 'target' | 'weight'> {
+  readonly doubt?: number | undefined
+  readonly logits?: Float32Array | undefined
+}
 
 /**
  * Maximally interfered retrieval: of the candidates, those that a step on the new examples alone would make worse
@@ -118,7 +123,7 @@ function* mostHurt(
 }
 
 function factsOf(
-  { target, weight, logits }: Remembered,
+  { target, weight, logits }: Weighed,
   { task, head }: { readonly task: Pick<Task, 'classes'>; readonly head: Head },
 ): StepRow {
   const { at, isRight } = task.classes?.column(target, head) ?? { at: -1, isRight: false }

@@ -256,7 +256,11 @@ export class Updates {
     const learned = block.filter((example) => this.#isLearned(example))
     for (const batch of batches(learned, train.batch + train.replay_batch)) {
       const latents = yield batch
-      const rows = batch.map((each) => ({ ...each, latent: latentOf(each.key, latents) }))
+      const rows = batch.map(({ key, target, weight }) => ({
+        target,
+        weight,
+        latent: latentOf(key, latents),
+      }))
       mixture.learn(rows, head, statistics, task.outputs(head))
     }
   }

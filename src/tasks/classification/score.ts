@@ -35,8 +35,9 @@ export function scoreOf(all: Float32Array, target: LabelTarget, known: Answering
   const { label: answer, score: confidence } = bestOf(logits, labels, softmax(logits))
   const isRight = (answer === target.label) === (target.kind === 'label')
   const loss = target.kind === 'label' ? lossOf(logits, at) : lossOfNot(logits, at)
-  const score = { answer, confidence, error: isRight ? 0 : 1, loss }
-  return labels.length === 0 ? score : { ...score, evidence: { outputs: logits, right: at } }
+  const error = isRight ? 0 : 1
+  if (labels.length === 0) return { answer, confidence, error, loss }
+  return { answer, confidence, error, loss, evidence: { outputs: logits, right: at } }
 }
 
 /** `unsure`: the score below which an answer says that it is unsure. */
