@@ -13,6 +13,7 @@ import {
   root,
   sourceFile,
   trackedFiles,
+  untilLastImport,
   walk,
   type SourceFile,
 } from './source-tree.ts'
@@ -178,6 +179,19 @@ test('nothing is exported by default', () => {
   })
   expect(found).toEqual([])
 })
+
+test('no import stands below the part of a file that the choice of quick tests reads', () => {
+  const cut = sources.filter(({ text, tree }) => {
+    const last = tree.statements.filter(importsAtOnce).at(-1)
+    return last !== undefined && last.end > untilLastImport(text).length
+  })
+  expect(cut.map(({ path }) => path)).toEqual([])
+})
+
+function importsAtOnce(statement: ts.Statement): boolean {
+  if (ts.isImportDeclaration(statement)) return true
+  return ts.isExportDeclaration(statement) && statement.moduleSpecifier !== undefined
+}
 
 test('no file is a drawer for whatever fits nowhere else', () => {
   const drawers = trackedFiles().filter((path) =>

@@ -33,15 +33,25 @@ export function trackedFiles(): readonly string[] {
   return execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim().split('\n')
 }
 
-export function readSources(folders: readonly string[]): readonly SourceFile[] {
+/** Of each text `part`, all of it by default. */
+export function readSources(
+  folders: readonly string[],
+  part = (text: string) => text,
+): readonly SourceFile[] {
   return trackedFiles()
     .filter(
       (path) => path.endsWith('.ts') && folders.some((folder) => path.startsWith(`${folder}/`)),
     )
     .flatMap((path) => {
       const text = read(path)
-      return text === undefined ? [] : [sourceFile(path, text)]
+      return text === undefined ? [] : [sourceFile(path, part(text))]
     })
+}
+
+/** The text down to its last import that is not dynamic. To parse no more of every file takes a fifth of the time. */
+export function untilLastImport(text: string): string {
+  const last = [...text.matchAll(/^(import|export|\}).* from '.*'$|^import '.*'$/gm)].at(-1)
+  return last === undefined ? '' : text.slice(0, last.index + last[0].length)
 }
 
 function read(path: string): string | undefined {

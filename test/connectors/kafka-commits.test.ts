@@ -8,7 +8,8 @@ test('a commit that failed is sent again, by itself, and with the newer of two w
   const taken: Record<string, string>[] = []
   let refusals = 2
   const commits = new Commits({
-    clock: systemClock,
+    // A second between two commits, in a fiftieth of the time.
+    clock: { ...systemClock, sleep: async (ms, signal) => systemClock.sleep(ms / 50, signal) },
     log: openFakeLog(),
     send: async (positions) => {
       if (refusals > 0) {
