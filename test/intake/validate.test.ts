@@ -289,6 +289,28 @@ test('whatever the JSON, nothing but a coded error is thrown', () => {
   )
 })
 
+describe('a refusal says what to write instead:', () => {
+  test.each([
+    [{ input, lable: 'a' }, 'it has "lable": did you mean "label"?'],
+    [{ input, values: 3, lebal: 'a' }, 'it has "lebal": did you mean "label"?'],
+    [{ prediction_id: 'p-1', rate: 1 }, 'it has "rate": did you mean "rating"?'],
+  ])('%j', (event, hint) => {
+    expect(thrown(() => parse(event)).message).toContain(hint)
+  })
+
+  test('nothing where no key comes near', () => {
+    const many = Object.fromEntries(Array.from({ length: 9 }, (_, at) => [`key-${at}`, at]))
+    expect(thrown(() => parse({ input, ...many })).message).toMatch(/, retract$/)
+  })
+
+  test.each([
+    [{ input: { features: {} }, label: 'a' }, /one feature that is not null/],
+    [{ retract: true }, /its id or prediction_id/],
+  ])('%j', (event, fix) => {
+    expect(thrown(() => parse(event)).fix).toMatch(fix)
+  })
+})
+
 describe('a model that learns numbers', () => {
   const ofNumbers = { signals: ['value'] } as const
 

@@ -9,6 +9,8 @@ const inflaters = {
   deflate: promisify(inflate),
 }
 
+const FIX = 'send the body as it is, without content-encoding, or compressed with gzip or deflate'
+
 export async function inflated(
   bytes: Buffer,
   encoding: string | undefined,
@@ -18,15 +20,16 @@ export async function inflated(
   if (name === 'identity') return bytes
   const inflater = Object.entries(inflaters).find(([known]) => known === name)?.[1]
   if (inflater === undefined) {
-    const message = `content-encoding ${name.slice(0, 64)} is not supported: send gzip, deflate or none`
-    throw failure('BODY_TYPE_UNSUPPORTED', message)
+    const message = `content-encoding ${name.slice(0, 64)} is not supported`
+    throw failure('BODY_TYPE_UNSUPPORTED', message, { fix: FIX })
   }
   try {
     return await inflater(bytes, { maxOutputLength: mostBytes })
   } catch (cause) {
     if (codeOf(cause) === 'ERR_BUFFER_TOO_LARGE')
       throw failure('BODY_TOO_LARGE', `the body decompresses to more than ${mostBytes} bytes`)
-    throw failure('BODY_MALFORMED', `the body is not valid ${name}: ${String(cause)}`, { cause })
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw failure('BODY_MALFORMED', `the body is not valid ${name}: ${why}`, { cause, fix: FIX })
   }
 }
 

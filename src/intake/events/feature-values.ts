@@ -32,7 +32,13 @@ export function readFeatures(
 }
 
 function checkCount(count: number, limits: FeatureLimits, pointer: string): void {
-  if (count === 0) throw refuse('INPUT_EMPTY', pointer, 'no features')
+  if (count === 0)
+    throw refuse(
+      'INPUT_EMPTY',
+      pointer,
+      'no features',
+      'send at least one feature that is not null',
+    )
   if (count > limits.features) {
     throw refuse('INPUT_TOO_LONG', pointer, `${count} features, at most ${limits.features}`)
   }

@@ -7,6 +7,7 @@ import type { FeedbackSignal } from '../../contracts/event.ts'
 import { labelForm } from '../../tasks/classification/label-form.ts'
 import type { Limits } from '../../platform/limits.ts'
 import { given, hasUnprintable, isLonger, type JsonObject } from './fields.ts'
+import { nearest } from '../../platform/nearest.ts'
 import { below, refuse } from './refuse.ts'
 import { readCompletion, readPair, type TextLimits } from './text-signal.ts'
 
@@ -80,7 +81,22 @@ function nothingSaid(event: JsonObject, pointer: string, words: readonly string[
   if (words.includes('label') && (empty === 'label' || empty === 'correction')) {
     return refuse('LABEL_INVALID', below(pointer, empty), 'null is not a label')
   }
-  return refuse('EVENT_INVALID', pointer, `it has none of ${words.join(', ')}`)
+  return refuse(
+    'EVENT_INVALID',
+    pointer,
+    `it has none of ${words.join(', ')}${misspelt(event, words)}`,
+  )
+}
+
+/** Keys beyond these are not compared. */
+const COMPARED = { keys: 32, characters: 32 }
+
+function misspelt(event: JsonObject, words: readonly string[]): string {
+  for (const key of Object.keys(event).slice(0, COMPARED.keys)) {
+    const near = key.length > COMPARED.characters ? undefined : nearest(key, words)
+    if (near !== undefined && near !== key) return `; it has "${key}": did you mean "${near}"?`
+  }
+  return ''
 }
 
 function unsupported(word: string, place: string, words: readonly string[]) {

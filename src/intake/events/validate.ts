@@ -142,8 +142,8 @@ function checkSubject(read: FeedbackEvent, event: JsonObject, pointer: string): 
   }
   const isOne = kind !== 'retract' || read.signal.all === undefined
   if (kind === 'retract' && isOne && given(event, 'id') === undefined) {
-    const why = 'none of id, prediction_id and source'
-    throw refuse('EVENT_INVALID', below(pointer, 'retract'), why)
+    const fix = 'name the event by its id or prediction_id, or all events of a source by source'
+    throw refuse('EVENT_INVALID', below(pointer, 'retract'), 'it says nothing to retract', fix)
   }
 }
 
