@@ -599,7 +599,7 @@ export const errorTable = {
     status: 502,
     exit: 69,
     retriable: true,
-    fix: 'check that the daemon is running at this address',
+    fix: 'check that the daemon is running, and name another address with --url or ANTIKYTHERA_URL',
   },
   SOURCE_MISSING: {
     status: 500,

@@ -55,9 +55,7 @@ test('columns are as wide as their widest cell, and nothing trails', () => {
 })
 
 test('chunks hold every line that is not blank, once, in order, inside both limits', async () => {
-  const line = fc
-    .string({ unit: 'grapheme', maxLength: 12 })
-    .filter((text) => !/[\n\r\u2028\u2029]/.test(text))
+  const line = fc.string({ unit: 'grapheme', maxLength: 12 }).filter((text) => !/[\n\r]/.test(text))
   await fc.assert(
     fc.asyncProperty(fc.array(line, { maxLength: 40 }), async (texts) => {
       const limits = { lines: 5, bytes: 40 }

@@ -80,6 +80,12 @@ test('what is rejected is named by the line where an editor finds it', async () 
   expect(letters.map(({ code }) => code).sort()).toEqual(['EVENT_MALFORMED', 'LABEL_UNKNOWN'])
 })
 
+test('each fix is shown once, below the lines', async () => {
+  const { send } = await listening()
+  const { stdout } = await send([event('c', 'maybe'), event('d', 'perhaps')])
+  expect(stdout.match(/declare labels: { open: true }/g)).toHaveLength(1)
+})
+
 const wrong = (count: number, from = 0) =>
   Array.from({ length: count }, (_, at) => event(`w-${from + at}`, 'maybe'))
 

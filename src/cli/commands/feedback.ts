@@ -51,7 +51,10 @@ function withKafka(command: Command): Command {
     .option('--kafka <host:port,…>', 'send the file to these brokers instead of the daemon')
     .option('--topic <name>', 'of --kafka')
     .addOption(
-      new Option('--key <id|model>', 'topic of the messages')
+      new Option(
+        '--key <id|model>',
+        'key of the messages: the id of each event, or the name of the model',
+      )
         .choices(['id', 'model'])
         .default('id'),
     )

@@ -4,8 +4,7 @@
  * like a number or like true and false is converted.
  */
 import type { Json } from '../../contracts/core.ts'
-import { failure } from '../../platform/errors.ts'
-import { csvRows } from './csv.ts'
+import { csvRows, malformed } from './csv.ts'
 import type { SizedLine } from './read-lines.ts'
 
 type Fields = Record<string, Json>
@@ -27,11 +26,11 @@ export async function* tableRows(pieces: AsyncIterable<string>): AsyncGenerator<
       continue
     }
     if (cells.length !== header.length)
-      throw failure('USAGE', `line ${line} has ${cells.length} cells, the header ${header.length}`)
+      throw malformed(`line ${line} has ${cells.length} cells, the header ${header.length}`)
     yield { line, bytes, ...rowOf(header, cells) }
   }
   if (header === undefined)
-    throw failure('USAGE', 'the CSV has no header: add a line with the column names')
+    throw malformed('the CSV has no header: add a line with the column names')
 }
 
 /** As events of JSONL. */
@@ -44,9 +43,8 @@ export async function* tableLines(pieces: AsyncIterable<string>): AsyncGenerator
 
 function checkedHeader(cells: readonly string[]): readonly string[] {
   const twice = cells.find((name, at) => cells.indexOf(name) !== at)
-  if (twice !== undefined)
-    throw failure('USAGE', `the CSV has two columns ${JSON.stringify(twice)}`)
-  if (cells.includes('')) throw failure('USAGE', 'a column of the CSV has no name')
+  if (twice !== undefined) throw malformed(`the CSV has two columns ${JSON.stringify(twice)}`)
+  if (cells.includes('')) throw malformed('a column of the CSV has no name')
   return cells
 }
 

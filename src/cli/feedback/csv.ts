@@ -11,6 +11,12 @@ export interface CsvRow {
   readonly bytes: number
 }
 
+export function malformed(why: string): Error {
+  return failure('USAGE', why, {
+    fix: 'the first line names the columns, every row has as many cells, and a quote within a quoted cell is doubled',
+  })
+}
+
 /** Blank lines are skipped. */
 export async function* csvRows(pieces: AsyncIterable<string>): AsyncGenerator<CsvRow> {
   let text = ''
@@ -44,7 +50,7 @@ async function* recordsOf(pieces: AsyncIterable<string>): AsyncGenerator<string>
     }
     rest += piece.slice(from)
   }
-  if (isQuoted) throw failure('USAGE', 'the CSV ends inside a quoted cell')
+  if (isQuoted) throw malformed('the CSV ends inside a quoted cell')
   if (rest !== '') yield rest.replace(/\r$/, '')
 }
 
@@ -67,7 +73,7 @@ function cellsOf(text: string, separator: string, line: number): readonly string
     const end = closingQuote(text, at + 1)
     const next = text[end + 1]
     if (next !== undefined && next !== separator)
-      throw failure('USAGE', `line ${line}: a quoted cell is followed by ${JSON.stringify(next)}`)
+      throw malformed(`line ${line}: a quoted cell is followed by ${JSON.stringify(next)}`)
     cells.push(text.slice(at + 1, end).replaceAll('""', '"'))
     at = end + 2
   }

@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream'
 import { tableLines } from './csv-table.ts'
 import { jsonLines, type SizedLine } from './read-lines.ts'
+import { textOf } from './utf8-text.ts'
 
 export type FileFormat = 'jsonl' | 'csv'
 
@@ -11,9 +12,4 @@ export function formatOf(path: string, asked: FileFormat | undefined): FileForma
 
 export function eventLines(stream: Readable, format: FileFormat): AsyncGenerator<SizedLine> {
   return format === 'csv' ? tableLines(textOf(stream)) : jsonLines(stream)
-}
-
-export async function* textOf(stream: Readable): AsyncGenerator<string> {
-  stream.setEncoding('utf8')
-  for await (const piece of stream) yield String(piece)
 }

@@ -1,9 +1,9 @@
 /** The lines of a file or of stdin, numbered as in an editor, in chunks that fit into one request. */
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { failure } from '../../platform/errors.ts'
+import { textOf } from './utf8-text.ts'
 
 export interface Line {
   readonly number: number
@@ -28,23 +28,26 @@ export interface ChunkLimits {
 
 export async function openLines(path: string): Promise<LineSource> {
   if (path === '-') return { totalBytes: undefined, stream: process.stdin }
+  const fix = 'check the path of the file'
   const found = await stat(path).catch((cause: unknown) => {
-    throw failure('SOURCE_MISSING', `${path} cannot be read`, { cause })
+    throw failure('SOURCE_MISSING', `${path} cannot be read`, { cause, fix })
   })
-  if (!found.isFile()) throw failure('SOURCE_MISSING', `${path} is not a file`)
+  if (!found.isFile()) throw failure('SOURCE_MISSING', `${path} is not a file`, { fix })
   return { totalBytes: found.size, stream: createReadStream(path) }
 }
 
 /** The lines of JSONL; blank ones are skipped. */
 export async function* jsonLines(stream: Readable): AsyncGenerator<SizedLine> {
   let [number, skipped] = [0, 0]
-  for await (const text of createInterface({ input: stream, crlfDelay: Infinity })) {
-    number += 1
-    const bytes = Buffer.byteLength(text) + 1
-    if (text.trim() === '') skipped += bytes
-    else {
-      yield { number, text, bytes: bytes + skipped }
-      skipped = 0
+  for await (const lines of textOf(stream)) {
+    for (const text of lines.replace(/\n$/, '').split(/\r?\n|\r/)) {
+      number += 1
+      const bytes = Buffer.byteLength(text) + 1
+      if (text.trim() === '') skipped += bytes
+      else {
+        yield { number, text, bytes: bytes + skipped }
+        skipped = 0
+      }
     }
   }
 }

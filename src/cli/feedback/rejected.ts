@@ -4,6 +4,7 @@ export interface Rejected {
   readonly line: number
   readonly code: string
   readonly message: string
+  readonly fix?: string
 }
 
 const SHOWN = 20
@@ -15,5 +16,12 @@ export function rejectedLines(rejected: readonly Rejected[]): string[] {
       .slice(0, SHOWN)
       .map(({ line, code, message }) => `  line ${line}: ${code}: ${message}`),
     ...(rest > 0 ? [`  … and ${rest} more (--json lists them all)`] : []),
+    ...fixesOf(rejected),
   ]
+}
+
+/** Each once. */
+function fixesOf(rejected: readonly Rejected[]): string[] {
+  const fixes = new Map(rejected.map(({ code, fix }) => [fix, code]))
+  return [...fixes].flatMap(([fix, code]) => (fix === undefined ? [] : [`  ${code}: ${fix}`]))
 }

@@ -112,17 +112,17 @@ function add(totals: Totals, lines: readonly Line[], answer: JsonObject): readon
   const { accepted, duplicates, rejected } = answer as JsonObject & {
     accepted: number
     duplicates: number
-    rejected: readonly { readonly index: number; readonly code: string; readonly message: string }[]
+    rejected: readonly (Omit<Rejected, 'line'> & { readonly index: number })[]
   }
   const { position, pending, trigger_every, trigger_rest_ms } = answer
   Object.assign(totals, { position, pending, trigger_every, trigger_rest_ms })
   totals.accepted += accepted
   totals.duplicates += duplicates
   const waiting: Line[] = []
-  for (const { index, code, message } of rejected) {
+  for (const { index, ...refusal } of rejected) {
     const line = lines[index]
-    if (code === 'SOURCE_RATE_LIMITED' && line !== undefined) waiting.push(line)
-    else totals.rejected.push({ line: line?.number ?? 0, code, message })
+    if (refusal.code === 'SOURCE_RATE_LIMITED' && line !== undefined) waiting.push(line)
+    else totals.rejected.push({ line: line?.number ?? 0, ...refusal })
   }
   return waiting
 }

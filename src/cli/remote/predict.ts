@@ -6,9 +6,10 @@ import type { ClientFlags } from '../flags.ts'
 import { connectModel, type Connected } from './connect.ts'
 import { tableRows } from '../feedback/csv-table.ts'
 import { featuresOf } from '../feedback/features-flag.ts'
-import { formatOf, textOf, type FileFormat } from '../feedback/file-format.ts'
+import { formatOf, type FileFormat } from '../feedback/file-format.ts'
 import { percent, print, short } from '../print.ts'
 import { jsonLines, openLines } from '../feedback/read-lines.ts'
+import { textOf } from '../feedback/utf8-text.ts'
 
 export interface PredictFlags extends ClientFlags {
   readonly version?: string
