@@ -16,7 +16,10 @@ import { shrinkOf } from './optimizer-of.ts'
 import { type KernelPlace, KernelRule } from './kernel-rule.ts'
 import { rateOf, stepped, type Weights } from './weights.ts'
 
-const { add, squares, zero } = kernels
+const { add, flush, squares, zero } = kernels
+
+/** Numbers fade to a fraction of at most 2⁻¹⁶ in so many steps, unless they become 0 by themselves. */
+const STEPS_TO_FLUSH = 16
 
 interface Place extends KernelPlace {
   readonly name: string
@@ -165,6 +168,8 @@ export class KernelWeights {
       const own = rateFactor * place.rate
       this.#rule.step(place, own, shrinkOf(hyperparameters, own, step))
     }
+    if (step % STEPS_TO_FLUSH === 0)
+      for (const { slots, padded } of this.#places) for (const at of slots) flush(at, padded)
     this.#steps = step
     this.#hasSlots = this.#optimizer.slots.length > 0
     this.#isMeanDue = true

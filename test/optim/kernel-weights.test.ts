@@ -104,6 +104,27 @@ describe('steps in place', () => {
     expect(safe).toBe(true)
   })
 
+  test.each([['momentum, averaged'], ['adam, with all that there is']])(
+    '%s: what no gradient reaches any more fades to 0, and never to subnormal numbers',
+    (name) => {
+      const by = table[name]!
+      const random = openRandom(5, 'steps')
+      const inPlace = new KernelWeights(optimizerOf(by), by)
+      inPlace.load(startOf(random))
+      const numbers = () => [...inPlace.weights.slots.values()].flatMap(([first]) => [...first!])
+      inPlace.step(inPlace.norm(dataOf(drawn(random))), 1)
+      expect(numbers().every((each) => each !== 0)).toBe(true)
+      let least = Infinity
+      for (let at = 0; at < 1000; at += 1) {
+        inPlace.step(inPlace.norm(new Map()), 1)
+        for (const each of numbers()) if (each !== 0) least = Math.min(least, Math.abs(each))
+      }
+      expect(least).toBeGreaterThan(2 ** -120)
+      expect(numbers().every((each) => each === 0)).toBe(true)
+      inPlace.close()
+    },
+  )
+
   test('other shapes lie elsewhere', () => {
     const by = table.adam!
     const inPlace = new KernelWeights(optimizerOf(by), by)

@@ -140,6 +140,17 @@ export const four = {
   sqrt: (x: Code): Code => [x, ...vector(0xe3)],
   /** a ≥ b ? a : b, by the instruction for b < a ? a : b. */
   max: (a: Code, b: Code): Code => [b, a, ...vector(0xeb)],
+  abs: (x: Code): Code => [x, ...vector(0xe0)],
+  /** One constant, four times. */
+  all(value: number): Code {
+    const bytes = [...new Uint8Array(Float32Array.of(value).buffer)]
+    return [...vector(0x0c), ...bytes, ...bytes, ...bytes, ...bytes]
+  },
+  /** x < least ? 0 : y */
+  unlessBelow: (y: Code, x: Code, least: Code): Code => [
+    ...[y, x, least, ...vector(0x43)],
+    ...vector(0x4f),
+  ],
   /** y > 0 ? x : 0 */
   where: (x: Code, y: Code): Code => [x, y, four.zero, ...vector(0x44), ...vector(0x4e)],
 }

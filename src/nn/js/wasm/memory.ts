@@ -11,7 +11,7 @@ import { openBlocks } from './blocks.ts'
 import { openInstance, openMemory } from './instance.ts'
 import { outerProduct } from './outer-product.ts'
 import { products, transpose } from './products.ts'
-import { squares, type Update, updates } from './updates.ts'
+import { flush, squares, type Update, updates } from './updates.ts'
 
 /** to, a, b, rows, n, toStep, aStep, bStep: addresses and steps in bytes. */
 type RowKernel = (
@@ -45,6 +45,8 @@ export type Kernels = Readonly<
   readonly zero: (to: number, bytes: number) => void
   /** Writes Σ x² of `n` numbers, a multiple of four, as one double. */
   readonly squares: (to: number, from: number, n: number) => void
+  /** Sets numbers too small to matter to 0; `n`, a multiple of four. */
+  readonly flush: (at: number, n: number) => void
 } & Readonly<Record<Update, (...words: number[]) => void>>
 
 const PAGE = 65_536
@@ -58,7 +60,7 @@ const LARGEST_BLOCK = 2 ** 18
 const pages = { first: 16, most: MOST_PAGES, isShared: true }
 const memory = openMemory(pages)
 export const kernels = openInstance(
-  [...products, outerProduct, transpose, zero, squares, ...updates, ...elementwise],
+  [...products, outerProduct, transpose, zero, squares, flush, ...updates, ...elementwise],
   pages,
   memory,
 ) as Kernels
