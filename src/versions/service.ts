@@ -8,10 +8,17 @@ import { CodedError } from '../contracts/core.ts'
 import { failure } from '../platform/errors.ts'
 import { pageOf, type Page } from '../platform/page.ts'
 import { compareManifests, type Comparison } from './compare.ts'
-import type { ListedVersion, Registry, Routing, RoutingMove, Version } from './contract.ts'
+import type {
+  ListedVersion,
+  Manifest,
+  Registry,
+  Routing,
+  RoutingMove,
+  Version,
+} from './contract.ts'
 import { exportVersion } from './export.ts'
 import { draftImport, type ImportChoices, type ImportTarget } from './import/draft.ts'
-import { readPeftFiles } from './import/files.ts'
+import { readPeftFiles, type PeftFiles } from './import/files.ts'
 import { publishImport } from './import/publish.ts'
 import { liveAt } from './live-at.ts'
 import type { Bundle } from './sealing.ts'
@@ -144,7 +151,8 @@ export function openVersions(registry: Registry): VersionService {
       const pointer = await registry.live()
       const live = pointer && (await registry.load(pointer.live.version))
       const files = await readPeftFiles(folder)
-      const importing = { target, files, live, folder: basename(folder), ...choices }
+      const origin = await originOf(files, registry)
+      const importing = { target, files, live, origin, folder: basename(folder), ...choices }
       const { version, idle } = await draftImport(importing)
       return { version: await publishImport(registry, version), idle }
     },
@@ -152,6 +160,22 @@ export function openVersions(registry: Registry): VersionService {
       const version = await registry.load(name)
       return { version, files: await exportVersion(version, folder, bundle) }
     },
+  }
+}
+
+/** The version that a folder was exported from, if it is one of this registry: so it has learned the same events. */
+async function originOf(
+  { ours }: PeftFiles,
+  registry: Pick<Registry, 'find'>,
+): Promise<Manifest | undefined> {
+  if (ours === undefined) return undefined
+  const { version, digest } = ours.manifest
+  try {
+    const { manifest } = await registry.find(version)
+    return manifest.digest === digest ? manifest : undefined
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'VERSION_UNKNOWN') return undefined
+    throw error
   }
 }
 

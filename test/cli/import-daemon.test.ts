@@ -120,6 +120,8 @@ test('beside a running daemon it answers, goes on learning, is rolled back to, a
   for (const [at, { embedding }] of rows.entries())
     for (const [column, value] of embedding.entries())
       expect(Math.abs(ours[at]![column]! - value)).toBeLessThan(1e-4)
+  // So that a request to forget finds the copy.
+  expect(await imported(config, folder)).toMatchObject({ version: 'v1-import', parent: 'v1' })
 
   await daemon.cli('rollback', '--to', 'v0-import', '--reason', 'test')
   await expectToGoOnFromIt(daemon, config)

@@ -138,6 +138,44 @@ describe('forgetting a source', () => {
     expect(world.registry.moves[at]).toMatchObject({ live: { version: 'v2' }, by: 'policy' })
   })
 
+  describe('finds it in what was exported and imported again', () => {
+    const importOf = async (world: World, parent: string, version: string) => {
+      const { manifest, parameters } = world.registry.versions.get(parent)!
+      const draft = { ...manifest, version, parent, decision: 'imported' as const }
+      await world.registry.publish({ manifest: draft, parameters })
+    }
+
+    test('and leaves an import of a version that had not learned it', async () => {
+      const world = await ran(mixed(41))
+      await importOf(world, 'v12', 'v12-import')
+      await importOf(world, 'v12-import', 'v12-import-2')
+      await importOf(world, 'v1', 'v12-import-3')
+      await forget(world, { source: 'bad' })
+      await runToEnd(world, setting)
+      expect(taskIn(world).retired).toContain('v12-import-2')
+      expect([...world.registry.versions.keys()].filter((name) => name.includes('import'))).toEqual(
+        ['v12-import-3'],
+      )
+    })
+
+    test('and in every version that was trained from that', async () => {
+      const [events, later] = [mixed(41), good(14, 500)]
+      const world = await ran(events)
+      await importOf(world, 'v12', 'v12-import')
+      const { moves } = world.registry
+      const asks = { version: 'v12-import', expect: moves.length, reason: 'better' }
+      await world.registry.point({ ...asks, by: 'promote' })
+      world.streams.get('s')!.push(...later)
+      await runToEnd(world, setting)
+      expect(moves.at(-1)!.live.version).toBe('v16')
+      await forget(world, { source: 'bad' })
+      await runToEnd(world, setting)
+      expect(taskIn(world).retired).toEqual(expect.arrayContaining(['v12-import', 'v13', 'v16']))
+      const reference = await ran([...without(events, 'bad-'), ...later])
+      expect(learned(world)).toEqual(learned(reference))
+    })
+  })
+
   describe('never releases a version', () => {
     // v1 learned four events, v2 eight, v3 the bad one too; a person decides what is live.
     const manual: Setting = {

@@ -94,6 +94,11 @@ export class EventLog {
 
   // ── Versions ──
 
+  /** The learner continues from a version that was made elsewhere, from one that is known here. */
+  continuesFrom(version: string, parent: string | null): void {
+    this.#versions.join(version, parent)
+  }
+
   /** The versions that learned its rows. */
   get versions(): Pick<VersionTree, 'all' | 'get' | 'idOf' | 'ancestry' | 'lineOf' | 'endOf'> {
     return this.#versions

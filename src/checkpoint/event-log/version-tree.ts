@@ -29,6 +29,12 @@ export class VersionTree {
     this.#fresh.push(row)
   }
 
+  /** A version that was made elsewhere from one that is known here: an import of its export. It has learned the same. */
+  join(version: string, parent: string | null): void {
+    const end = parent === null ? undefined : this.endOf(parent)
+    if (end !== undefined) this.add(version, parent, end)
+  }
+
   idOf(version: string): number {
     return this.#byName.get(version)?.id ?? 0
   }

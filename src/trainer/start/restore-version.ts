@@ -40,6 +40,7 @@ export async function restoreVersion(
   } else {
     const load = () => loop.registry.load(version)
     const loaded = await retry.run(`loading ${version}`, load, signal)
+    state.log.continuesFrom(version, loaded.manifest.parent)
     const present = undoes ? withoutMemory(state.learnerState) : state.learnerState
     restore(
       { ...present, weights: weightsOf(loaded, loop) },

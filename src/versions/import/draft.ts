@@ -37,6 +37,8 @@ export interface Importing extends ImportChoices {
   readonly folder: string
   readonly files: PeftFiles
   readonly live: Version | undefined
+  /** The version that the folder was exported from. */
+  readonly origin: Manifest | undefined
 }
 
 export interface Draft {
@@ -46,7 +48,7 @@ export interface Draft {
 }
 
 export async function draftImport(importing: Importing): Promise<Draft> {
-  const { target, files, live, trustBase = false } = importing
+  const { target, files, live, origin, trustBase = false } = importing
   const { fields, ours } = files
   const { plan } = target
   if (methodOf(plan).closedForm !== undefined)
@@ -67,7 +69,7 @@ export async function draftImport(importing: Importing): Promise<Draft> {
   checkLabels(head.labels, target)
   const parameters = together({ ...plan, outputs: head.labels.length }, adapter, head)
   const reason = `imported from ${writerOf(importing)}, with ${head.told}; ${proof}`
-  const manifest = manifestOf(target, head.labels, head.parent?.manifest, reason)
+  const manifest = manifestOf(target, head.labels, head.parent?.manifest ?? origin, reason)
   return { version: { manifest, parameters }, idle: adapter.idle }
 }
 
