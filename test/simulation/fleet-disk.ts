@@ -5,10 +5,10 @@
  */
 import type { SourceRecord } from '../../src/contracts/source.ts'
 import { openStore, type Store } from '../../src/platform/store/store.ts'
-import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
 import { fact, stampOf } from '../../src/checkpoint/tables/states.ts'
 import type { LocalCheckpoint } from '../../src/checkpoint/local-checkpoint.ts'
 import type { Progress, Stamp } from '../../src/checkpoint/saved.ts'
+import { tablesAtOnce } from '../checkpoint/tables-at-once.ts'
 import type { Daemon } from './fleet-daemon.ts'
 
 const storyTable = `
@@ -35,7 +35,7 @@ export type Dump = readonly string[]
 
 export class Disk {
   readonly store: Store = openStore(':memory:', {
-    migrations: [...checkpointMigrations, storyTable],
+    migrations: [...tablesAtOnce, storyTable],
   })
   /** Read, and not yet known to be consumed. */
   #read: { readonly partition: string; readonly position: number }[] = []
@@ -140,9 +140,7 @@ export class Disk {
   }
 
   #dump(): Dump {
-    return tablesOf(this.store).flatMap((table) => {
-      const columns = this.store.all(`PRAGMA table_info("${table}")`).map((row) => row.text('name'))
-      const values = columns.map((column) => `quote("${column}")`).join(` || ',' || `)
+    return [...valuesOf(this.store)].flatMap(([table, values]) => {
       const rows = this.store.all(`SELECT ${values} AS sql FROM "${table}"`)
       return rows.map((row) => `INSERT INTO "${table}" VALUES (${row.text('sql')})`)
     })
@@ -150,11 +148,24 @@ export class Disk {
 
   #replace(dump: Dump): void {
     this.store.transaction(() => {
-      for (const table of tablesOf(this.store)) this.store.run(`DELETE FROM "${table}"`)
+      for (const table of valuesOf(this.store).keys()) this.store.run(`DELETE FROM "${table}"`)
       for (const sql of dump) this.store.run(sql.replaceAll('?', `'||char(63)||'`))
     })
   }
 }
+
+/** By table, the expression of a row's values as SQL. All disks have the same tables, so that one is asked. */
+function valuesOf(store: Store): ReadonlyMap<string, string> {
+  values ??= new Map(
+    tablesOf(store).map((table) => {
+      const columns = store.all(`PRAGMA table_info("${table}")`).map((row) => row.text('name'))
+      return [table, columns.map((column) => `quote("${column}")`).join(` || ',' || `)]
+    }),
+  )
+  return values
+}
+
+let values: ReadonlyMap<string, string> | undefined
 
 function tablesOf(store: Store): readonly string[] {
   const own = `name NOT LIKE 'sqlite~_%' ESCAPE '~' OR name = 'sqlite_sequence'`

@@ -18,8 +18,8 @@ import { failure } from '../../src/platform/errors.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { openStore, type Store } from '../../src/platform/store/store.ts'
 import type { LabelRules } from '../../src/tasks/classification/rules.ts'
+import { tablesAtOnce } from '../checkpoint/tables-at-once.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
-import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
 import { openLoop, type Loop } from '../../src/trainer/loop.ts'
 import type { LoopParts } from '../../src/trainer/parts.ts'
 import { TrainingMutex } from '../../src/trainer/training-mutex.ts'
@@ -88,7 +88,7 @@ export interface Setting extends Partial<Replaced> {
 }
 
 export function openWorld(streams: Readonly<Record<string, readonly string[]>>): World {
-  const store = openStore(':memory:', { migrations: checkpointMigrations })
+  const store = openStore(':memory:', { migrations: tablesAtOnce })
   onTestFinished(() => store.close())
   return {
     store,
