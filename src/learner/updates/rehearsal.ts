@@ -60,9 +60,7 @@ export function stepRows(
     for (let at = 0; at < draw.length; at += 1) {
       const example = draw[at]
       if (example === undefined) continue
-      const row = rowOf(weigh(example), latents, parts?.[at])
-      row.isReplayed = true
-      rows.push(row)
+      rows.push(rowOf(weigh(example), latents, parts?.[at], true))
     }
   }
   return rows
@@ -134,9 +132,13 @@ function rowOf(
   { key, target, weight, doubt, logits }: Weighed,
   latents: LatentMap,
   part?: LossPart,
-): Writable<TrainRow> {
+  isReplayed = false,
+): TrainRow {
+  const latent = latentOf(key, latents)
   // Made for every row of every step, so without the spreads that would be shorter.
-  const row: Writable<TrainRow> = { latent: latentOf(key, latents), target, weight }
+  const row: Writable<TrainRow> = isReplayed
+    ? { latent, target, weight, isReplayed }
+    : { latent, target, weight }
   if (doubt !== undefined) row.doubt = doubt
   if (part !== undefined) row.part = part
   if (logits !== undefined) row.logits = logits

@@ -32,12 +32,17 @@ export function rowLoss(
   const competing = among?.includes(at) === true ? among : undefined
   const isPlain = competing === undefined && retired.length === 0
   const z = isPlain ? outputs : limited(outputs, competing, { labels, retired })
-  const gone = retired.length === 0 ? 0 : labels.filter((known) => retired.includes(known)).length
-  const others = labels.length - gone - 1
+  const others = labels.length - goneOf(retired, labels) - 1
   const wrong = kind === 'not' ? 1 - doubt : doubt
-  const [up, down] = [share * (1 - wrong), others < 1 ? 0 : share * wrong]
+  const up = share * (1 - wrong)
+  const down = others < 1 ? 0 : share * wrong
   const raised = up > 0 ? up * raise(z, at, up, gradient) : 0
   return down > 0 ? raised + down * lower(z, at, down, gradient) : raised
+}
+
+/** How many of the labels are retired. */
+function goneOf(retired: readonly string[], labels: readonly string[]): number {
+  return retired.length === 0 ? 0 : labels.filter((known) => retired.includes(known)).length
 }
 
 /** Only labels that compete and are not retired take part. */
