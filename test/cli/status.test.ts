@@ -77,7 +77,14 @@ test('a model is shown with its accuracy beside the baseline, and with what beca
 test('a model that has answered nothing yet has no accuracy, rather than none right', async () => {
   const prequential = { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 }
   const { stdout } = await status({ trainer: { quality, prequential } })
-  expect(stdout).toMatch(/^m +v1 \(2\) +idle +- +- +- +8 /m)
+  expect(stdout).toMatch(/^m +v1 \(2\) +idle +- +- +- +8 .* -$/m)
+})
+
+test('quality of nothing is not shown as 0 %', async () => {
+  const none: QualityReport = Object.assign({}, quality, { events: 0 })
+  const { stdout } = await status({ trainer: { quality: none } }, '--labels')
+  expect(stdout).toContain('m: no example with a label yet')
+  expect(stdout).not.toContain('%')
 })
 
 test('a daemon alone is shown without a lease', async () => {

@@ -55,6 +55,8 @@ function linesOf(model: string, quality: AnyQuality | null): string[] {
   if (quality === null) return [`${model}: the trainer has not reported its quality yet`, '']
   if ('mae' in quality) return numberLines(model, quality)
   if ('completions' in quality) return textLines(model, quality)
+  if (quality.events === 0)
+    return [`${model}: no example with a label yet`, '', ...servedLines(quality.served)]
   return [
     `${model}: ${quality.events} examples with a label`,
     ...table(overall(quality)),
@@ -70,6 +72,7 @@ function linesOf(model: string, quality: AnyQuality | null): string[] {
 }
 
 function numberLines(model: string, quality: NumberQuality): string[] {
+  if (quality.events === 0) return [`${model}: no example with a value yet`, '']
   const { running_mean, last_value } = quality.baselines
   return [
     `${model}: ${quality.events} examples with a value`,

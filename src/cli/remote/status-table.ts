@@ -120,7 +120,10 @@ const sureColumn: Column = {
 const calibrationColumn: Column = {
   head: 'ece',
   meaning: 'calibration error: how far scores are from the share of right answers',
-  cell: ({ quality }) => (quality?.ece === undefined ? '-' : percent(quality.ece)),
+  cell: (row) => {
+    const ece = qualityOf(row)?.ece
+    return ece === undefined ? '-' : percent(ece)
+  },
 }
 
 /** Shown if the defence is on. */

@@ -365,6 +365,7 @@ test('a person sees how good the texts are, and which version got thumbs up', as
   await expect
     .poll(async () => (await rowOf(page, version)).locator('.up').textContent())
     .toBe('.750')
+  expect(await page.locator('.versions thead').textContent()).toContain('likelihood')
   await screenshot(page, 'texts')
   expect(await accessibilityFaults(page)).toEqual([])
   expect(faults).toEqual([])
@@ -407,6 +408,20 @@ test('a person talks to a language model, rates and rewrites an answer, and pick
     ratings: { events: ratings.events + 1 },
     pairs: { events: pairs.events + 2 },
   })
+  expect(faults).toEqual([])
+})
+
+test('after a rollback to a version that nothing has judged there is no score, and the line has ended', async () => {
+  const { page, faults } = await openView(browser, rig.url)
+  await rig.post('/v1/models/rows/rollback', { to: 'v0', reason: 'begin again' })
+  await expect.poll(async () => page.locator('#accuracy').textContent()).toBe('–')
+  expect(await (await rowOf(page, 'v0')).locator('td').nth(1).textContent()).toBe('–')
+  await page.getByRole('button', { name: 'all', exact: true }).click()
+  const end = async () =>
+    Number(/H([\d.]+)$/.exec((await page.locator('.line').getAttribute('d')) ?? '')?.[1])
+  const now = Number(await page.locator('.axis line').first().getAttribute('x2'))
+  await expect.poll(end).toBeLessThan(now - 1)
+  await expect.poll(async () => page.getByText('Scores differ').count()).toBe(0)
   expect(faults).toEqual([])
 })
 

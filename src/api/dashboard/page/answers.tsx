@@ -192,6 +192,8 @@ export interface TextForms {
 
 /** The calibration of recent answers. */
 export interface Calibration {
+  /** Answers that it was measured on. */
+  readonly events: number
   readonly ece: number
   readonly ece_uncalibrated?: number
   readonly temperature?: number

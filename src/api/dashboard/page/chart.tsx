@@ -12,6 +12,7 @@ import {
   BOTTOM,
   HEIGHT,
   LEFT,
+  lineEnd,
   lowest,
   pathOf,
   pointsOf,
@@ -61,7 +62,8 @@ export function Chart({ name, score, samples, moves, kinds, isSettled, onWhy }: 
   const points = pointsOf(samples, earlier.answer?.points ?? [])
   const endMs = Math.max(Date.now(), points.at(-1)?.timeMs ?? 0)
   const startMs = Math.max(points[0]?.timeMs ?? endMs - 1000, endMs - range)
-  const shown = within(points, startMs)
+  const lineEndMs = lineEnd(samples, endMs)
+  const shown = lineEndMs < startMs ? [] : within(points, startMs)
   const drawn = parts.lines.filter(({ slot }) => slot !== undefined)
   const low = lowest([...shown, ...drawn.flatMap((line) => within(line.points, startMs))])
   const x = (timeMs: number) =>
@@ -106,7 +108,10 @@ export function Chart({ name, score, samples, moves, kinds, isSettled, onWhy }: 
             />
           ))}
           {shown.length > 0 && (
-            <path class={by === 'all' ? 'line' : 'line behind'} d={pathOf(shown, endMs, x, y)} />
+            <path
+              class={by === 'all' ? 'line' : 'line behind'}
+              d={pathOf(shown, lineEndMs, x, y)}
+            />
           )}
           {by !== 'all' && <PartPaths {...{ lines: drawn, startMs, endMs, x, y }} />}
           {alarms.map((timeMs) => (

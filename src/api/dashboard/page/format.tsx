@@ -10,7 +10,9 @@ export function whole(value: number): string {
 
 export function number(value: unknown): string {
   if (typeof value !== 'number') return String(value)
-  return Number.isInteger(value) ? whole(value) : value.toPrecision(3)
+  return Number.isInteger(value) || Math.abs(value) >= 1000
+    ? whole(Math.round(value))
+    : value.toPrecision(3)
 }
 
 export function clockTime(time: number | string): string {

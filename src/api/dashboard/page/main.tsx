@@ -153,6 +153,7 @@ function ModelView({ name, listed, round }: ModelViewProps) {
             page={page.current}
             isFirst={before.length === 0}
             live={shown.live}
+            score={shown.score.name}
             onNext={(next) => setBefore([...before, next])}
             onBack={() => setBefore(before.slice(0, -1))}
             onMove={setMove}
@@ -160,6 +161,7 @@ function ModelView({ name, listed, round }: ModelViewProps) {
           />
           <QualityPanel
             quality={quality.answer}
+            score={shown.score.name}
             error={quality.error}
             servedGap={shown.served?.parts?.slice_gap}
           />
@@ -199,6 +201,7 @@ function ModelView({ name, listed, round }: ModelViewProps) {
         <WhyDialog
           name={name}
           version={why}
+          score={shown.score.name}
           onMove={(next) => {
             setWhy(undefined)
             setMove(next)

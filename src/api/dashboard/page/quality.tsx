@@ -6,6 +6,8 @@ import { hasTexts, Texts } from './texts.tsx'
 
 interface Props {
   readonly quality: Quality | undefined
+  /** The task's name for the score. */
+  readonly score: string
   readonly error: unknown
   /** Between slices, of what the live version answered. */
   readonly servedGap: SliceGap | undefined
@@ -14,7 +16,7 @@ interface Props {
 /** More columns than this do not fit. */
 const MOST_CONFUSED = 10
 
-export function QualityPanel({ quality, error, servedGap }: Props) {
+export function QualityPanel({ quality, score, error, servedGap }: Props) {
   const isEarly = error instanceof Refusal && error.code === 'NOT_READY'
   return (
     <section aria-labelledby="quality-title">
@@ -26,8 +28,10 @@ export function QualityPanel({ quality, error, servedGap }: Props) {
       )}
       {quality !== undefined && (
         <>
-          <OfTask quality={quality} />
-          {quality.calibration !== undefined && <p>{calibrationText(quality.calibration)}</p>}
+          <OfTask {...{ quality, score }} />
+          {quality.calibration !== undefined && quality.calibration.events > 0 && (
+            <p>{calibrationText(quality.calibration)}</p>
+          )}
           {quality.sure !== undefined && <p>{sureText(quality.sure)}</p>}
           {quality.confusion !== undefined && <Confusion {...quality.confusion} />}
           {quality.slices !== undefined && quality.slices.length > 0 && (
@@ -50,9 +54,14 @@ export function QualityPanel({ quality, error, servedGap }: Props) {
   )
 }
 
-function OfTask({ quality }: { readonly quality: Quality }) {
+interface OfTaskProps {
+  readonly quality: Quality
+  readonly score: string
+}
+
+function OfTask({ quality, score }: OfTaskProps) {
   if (hasTexts(quality)) return <Texts quality={quality} />
-  if (quality.labels === undefined) return <Numbers quality={quality} />
+  if (quality.labels === undefined) return <Numbers {...{ quality, score }} />
   return <Strata strata={quality.labels} forgetting={quality.forgetting} />
 }
 
@@ -218,14 +227,14 @@ function sureText({ threshold, coverage, accuracy }: Sure): string {
 }
 
 /** A task without labels: its numbers as they are. */
-function Numbers({ quality }: { readonly quality: Quality }) {
+function Numbers({ quality, score }: OfTaskProps) {
   const rows = Object.entries(quality).filter(([, value]) => typeof value === 'number')
   return (
     <table class="facts">
       <tbody>
         {rows.map(([name, value]) => (
           <tr key={name}>
-            <th scope="row">{name.replaceAll('_', ' ')}</th>
+            <th scope="row">{name.replace(/^accuracy/, score).replaceAll('_', ' ')}</th>
             <td>{number(value)}</td>
           </tr>
         ))}

@@ -42,6 +42,12 @@ export function pointsOf(samples: readonly Sample[], earlier: readonly Point[]):
   return [...earlier.filter(({ timeMs }) => timeMs < first), ...live]
 }
 
+/** There is no score after a rollback to a version that nothing has judged, until feedback comes. */
+export function lineEnd(samples: readonly Sample[], nowMs: number): number {
+  const last = samples.findLastIndex(({ count }) => count > 0)
+  return samples[last + 1]?.timeMs ?? nowMs
+}
+
 /** Those in the range, and the last one before it, moved to its edge. */
 export function within(points: readonly Point[], startMs: number): readonly Point[] {
   const before = points.findLast(({ timeMs }) => timeMs < startMs)

@@ -57,7 +57,9 @@ function TryRow({ model }: { readonly model: Model }) {
           <textarea
             required
             rows={2}
-            placeholder={isText ? 'what a lovely phone' : '{"features": [0.5, 1]}'}
+            placeholder={
+              isText ? 'what a lovely phone' : '{"features": {"age": 3}} or {"features": [0.5, 1]}'
+            }
             value={input}
             onInput={(event) => setInput(event.currentTarget.value)}
           />

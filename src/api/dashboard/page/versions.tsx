@@ -8,13 +8,15 @@ interface Props {
   readonly page: Page<Version> | undefined
   readonly isFirst: boolean
   readonly live: Live | null
+  /** The task's name for the score. */
+  readonly score: string
   readonly onNext: (before: string) => void
   readonly onBack: () => void
   readonly onMove: (move: Move) => void
   readonly onWhy: (version: string) => void
 }
 
-export function VersionsPanel({ page, isFirst, live, ...on }: Props) {
+export function VersionsPanel({ page, isFirst, live, score, ...on }: Props) {
   const { next } = page ?? {}
   /** Whether there is a column of thumbs: only models that write texts have them. */
   const hasThumbs = page?.items.some((each) => ratedUp(each) !== undefined) === true
@@ -32,7 +34,7 @@ export function VersionsPanel({ page, isFirst, live, ...on }: Props) {
               age
             </th>
             <th scope="col" class="right">
-              accuracy
+              {score}
             </th>
             {hasThumbs && (
               <th scope="col" class="right up" title="thumbs on its answers that are up">
@@ -65,7 +67,9 @@ export function VersionsPanel({ page, isFirst, live, ...on }: Props) {
                 {each.decision !== 'promote' && <b class="tag">{each.decision}</b>}
               </th>
               <td class="age">{age(each.created)}</td>
-              <td class="right">{share(each.scores.accuracy_recent)}</td>
+              <td class="right">
+                {share(each.scores.count === 0 ? null : each.scores.accuracy_recent)}
+              </td>
               {hasThumbs && <td class="right up">{share(ratedUp(each))}</td>}
               <td class="right events">+{whole(each.events_new)}</td>
               <td class="reason" title={each.reason}>

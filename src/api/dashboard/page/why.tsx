@@ -10,12 +10,14 @@ import { gapText } from './quality.tsx'
 interface Props {
   readonly name: string
   readonly version: string
+  /** The task's name for the score. */
+  readonly score: string
   readonly moves: readonly Live[]
   readonly onMove: (move: Move) => void
   readonly onClose: () => void
 }
 
-export function WhyDialog({ name, version, moves, onMove, onClose }: Props) {
+export function WhyDialog({ name, version, score, moves, onMove, onClose }: Props) {
   const { answer, error } = useFresh<Version>(modelPath(name, `/versions/${version}`), version)
   const own = moves.filter((move) => move.version === version)
   return (
@@ -35,10 +37,7 @@ export function WhyDialog({ name, version, moves, onMove, onClose }: Props) {
                 value={`${whole(answer.events)}, ${whole(answer.events_new)} of them new`}
               />
               <Row name="steps" value={whole(answer.steps)} />
-              <Row
-                name="accuracy"
-                value={`${share(answer.scores.accuracy_recent)} recent, ${share(answer.scores.accuracy)} in all`}
-              />
+              <Row name={score} value={scoreText(answer.scores)} />
               <Row name="loss" value={number(answer.scores.loss)} />
               {answer.slice_gap && <Row name="slices" value={gapText(answer.slice_gap)} />}
               {answer.served && (
@@ -73,6 +72,10 @@ export function WhyDialog({ name, version, moves, onMove, onClose }: Props) {
       </div>
     </Dialog>
   )
+}
+
+function scoreText({ count, accuracy_recent: recent, accuracy }: Version['scores']): string {
+  return count === 0 ? 'nothing is judged' : `${share(recent)} recent, ${share(accuracy)} in all`
 }
 
 function Row({ name, value }: { readonly name: string; readonly value: string }) {
