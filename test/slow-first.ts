@@ -17,6 +17,7 @@ const waiting = [
   'test/connectors/kafka-groups.test.ts',
   'test/connectors/kafka-security.test.ts',
   'test/api/dashboard/page.test.ts',
+  'test/fleet/leases.test.ts',
   'test/versions/redis-conformance.test.ts',
   'test/versions/processes.test.ts',
   'test/versions/redis-kills.test.ts',
