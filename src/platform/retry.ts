@@ -16,8 +16,14 @@ export interface RetryOptions {
   readonly limitMs?: number
   /** Gets the first failure in a row and the recovery from it. */
   readonly log?: Pick<Logger, 'info' | 'warn'>
-  /** Called before each wait. */
-  readonly onWait?: (wait: { readonly delayMs: number; readonly error: CodedError }) => void
+  /** Called before each wait. `what` names the work. */
+  readonly onWait?: (wait: {
+    readonly what: string
+    readonly delayMs: number
+    readonly error: CodedError
+  }) => void
+  /** Called when a work has succeeded or is given up. */
+  readonly onEnd?: (what: string) => void
 }
 
 export class RetryPolicy {
@@ -36,18 +42,23 @@ export class RetryPolicy {
     work: () => Promise<Result> | Result,
     signal?: AbortSignal,
   ): Promise<Result> {
-    const { clock, log } = this.#options
+    const { clock, log, onEnd } = this.#options
     const startedMs = clock.monotonicMs()
-    for (let failures = 0; ; failures += 1) {
-      try {
-        const result = await work()
-        if (failures > 0) log?.info({ what, failures }, 'works again')
-        return result
-      } catch (error) {
-        if (!isRetriable(error)) throw error
-        if (failures === 0) log?.warn({ what, err: error }, 'failed, trying again')
-        await this.#wait(error, failures, { startedMs, signal })
+    let failures = 0
+    try {
+      for (; ; failures += 1) {
+        try {
+          const result = await work()
+          if (failures > 0) log?.info({ what, failures }, 'works again')
+          return result
+        } catch (error) {
+          if (!isRetriable(error)) throw error
+          if (failures === 0) log?.warn({ what, err: error }, 'failed, trying again')
+          await this.#wait(error, { what, failures, startedMs, signal })
+        }
       }
+    } finally {
+      onEnd?.(what)
     }
   }
 
@@ -58,17 +69,20 @@ export class RetryPolicy {
     return Math.max(retryAfterMs(error), delayMs * (0.5 + 0.5 * jitter.uniform()))
   }
 
-  async #wait(
-    error: CodedError,
-    failures: number,
-    { startedMs, signal }: { readonly startedMs: number; readonly signal: AbortSignal | undefined },
-  ): Promise<void> {
+  async #wait(error: CodedError, { what, failures, startedMs, signal }: Waiting): Promise<void> {
     const { clock, limitMs = Infinity, onWait } = this.#options
     const delayMs = this.delayMs(failures, error)
     if (clock.monotonicMs() - startedMs + delayMs > limitMs) throw error
-    onWait?.({ delayMs, error })
+    onWait?.({ what, delayMs, error })
     await clock.sleep(delayMs, signal)
   }
+}
+
+interface Waiting {
+  readonly what: string
+  readonly failures: number
+  readonly startedMs: number
+  readonly signal: AbortSignal | undefined
 }
 
 /** A lost lease never comes back: another daemon has the model. */

@@ -117,6 +117,7 @@ class ModelLoop implements Loop {
     const { feedback } = this.#updates
     return {
       ...shown,
+      ...(this.#phase.state !== 'stopped' && this.#assembly.heldUp.shown),
       ...this.#phase,
       ...(feedback && { feedback }),
       ...(!this.#hasBegun && { isBlank: true }),

@@ -22,6 +22,13 @@ test('a model whose trainer has failed or is silent is named, with its fix, and 
   expect((await app.inject('/metrics')).body).toContain('antikythera_trainer_up{model="m"} 0\n')
 })
 
+test('so is one that works and cannot save', async () => {
+  const trainer = { state: 'running', code: 'DISK_FULL', message: 'no space left' } as const
+  const { app } = await openServed({ trainer })
+  const degraded = [{ model: 'm', ...trainer, fix: errorTable.DISK_FULL.fix }]
+  expect((await app.inject('/readyz')).json()).toEqual({ ready: true, degraded })
+})
+
 test('a checkpoint that cannot be copied to the fleet is named, with what makes it fit', async () => {
   const copyFault = { code: 'COPY_TOO_LARGE', message: 'it has 9 bytes' }
   const { app } = await openServed({ trainer: { copyFault } })

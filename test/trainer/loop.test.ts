@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { SourceRecord } from '../../src/contracts/source.ts'
 import { parseEvent } from '../../src/intake/events/validate.ts'
 import { failure } from '../../src/platform/errors.ts'
@@ -54,6 +54,30 @@ describe('learning', () => {
     })
     expect(status.updates?.stepSeconds).toHaveLength(2)
     expect(world.committed.get('s')).toEqual({ '0': '10' })
+  })
+
+  test('what cannot be saved now is named in the status, until it is', async () => {
+    const world = openWorld({ s: lessons(4) })
+    let isFull = true
+    const chaos = (effect: string) => {
+      if (isFull && effect === 'checkpoint') throw failure('DISK_FULL', 'no space left')
+    }
+    const running = startIn(world, { every: 4, chaos })
+    const held = { code: 'DISK_FULL', message: 'no space left' }
+    await vi.waitUntil(() => running.loop.status().code !== undefined)
+    expect(running.loop.status()).toMatchObject(held)
+    isFull = false
+    await vi.waitUntil(() => running.loop.status().state === 'idle')
+    expect(running.loop.status()).not.toHaveProperty('code')
+    isFull = true
+    world.streams.get('s')!.push(...lessons(8).slice(4))
+    await vi.waitUntil(() => running.loop.status().code !== undefined)
+    expect(running.loop.status()).toMatchObject({ state: 'running', ...held })
+    isFull = false
+    expect(await running.readAll()).toMatchObject({ state: 'idle', lag: 0 })
+    expect(running.loop.status()).not.toHaveProperty('code')
+    await running.stop()
+    expect(versionsOf(world)).toEqual(['v0', 'v1', 'v2'])
   })
 
   test('how reads are cut makes no difference', async () => {

@@ -1,4 +1,4 @@
-/** Models that answer but do not learn: their trainer has failed or is silent, or a source fails. */
+/** Models that answer but do not learn: their trainer has failed, is silent or cannot save, or a source fails. */
 import { entryOf } from '../../platform/errors.ts'
 import type { FaultyPart, ServedModel, TrainerReport, TrainerView } from './served-model.ts'
 
@@ -14,8 +14,8 @@ export interface Degraded {
   readonly fix?: string
 }
 
-function isDegraded({ state }: Pick<TrainerReport, 'state'>): boolean {
-  return state === 'failed' || state === 'stalled'
+function isDegraded({ state, code }: Pick<TrainerReport, 'state' | 'code'>): boolean {
+  return state === 'failed' || state === 'stalled' || code !== undefined
 }
 
 export function degraded(

@@ -7,6 +7,7 @@ import { consultKept } from '../admission/quarantine.ts'
 import { Defence } from '../../learner/defence/defence.ts'
 import { Learner } from '../../learner/learner.ts'
 import { BufferedSource } from '../sources/buffered-source.ts'
+import { HeldUp } from '../held-up.ts'
 import type { LoopParts } from '../parts.ts'
 import { RetryPolicy } from '../../platform/retry.ts'
 import { ForgetTurn } from '../forgetting/forget-turn.ts'
@@ -21,6 +22,7 @@ export interface Assembly {
   readonly loop: LoopParts
   readonly state: TrainerState
   readonly retry: RetryPolicy
+  readonly heldUp: HeldUp
   readonly latents: LatentProvider
   readonly pointer: Pointer
   readonly updater: Updater
@@ -33,7 +35,8 @@ export interface Assembly {
 
 export function assemble(loop: LoopParts): Assembly {
   const { clock, log, random } = loop
-  const retry = new RetryPolicy({ clock, log, jitter: random('jitter') })
+  const heldUp = new HeldUp()
+  const retry = new RetryPolicy({ clock, log, jitter: random('jitter'), ...heldUp.hooks })
   const latents = new LatentProvider(
     new LatentCache(loop.encoding.trunk, loop.limits.latentBytes, loop.encoding.latentPrecision),
     retry,
@@ -64,7 +67,8 @@ export function assemble(loop: LoopParts): Assembly {
   const rollout = new RolloutTurn(updating)
   const forget = new ForgetTurn({ loop, state, retry, latents, pointer })
   const dispose = () => trainable.dispose()
-  return { loop, state, retry, latents, pointer, updater, rollout, forget, times, meter, dispose }
+  const turns = { updater, rollout, forget }
+  return { loop, state, retry, heldUp, latents, pointer, ...turns, times, meter, dispose }
 }
 
 /** Call both when the state has been restored: positions, turn and waiting events are taken from it. */

@@ -432,6 +432,7 @@ test('after a rollback to a version that nothing has judged there is no score, a
     Number(/H([\d.]+)$/.exec((await page.locator('.line').getAttribute('d')) ?? '')?.[1])
   const now = Number(await page.locator('.axis line').first().getAttribute('x2'))
   await expect.poll(end).toBeLessThan(now - 1)
+  // The trainer reports its quality after its scores, and the page asks for it every ten seconds.
   await expect.poll(async () => page.getByText('Scores differ').count()).toBe(0)
   expect(faults).toEqual([])
 })

@@ -108,8 +108,8 @@ function ModelView({ name, listed, round }: ModelViewProps) {
   const isSettled = page.current !== undefined
   const quality = useFresh<Quality>(
     modelPath(name, '/quality'),
-    // Its trainer may report for the first time while nothing is learned.
-    `${last?.count ?? ''} ${shown?.quality === undefined}`,
+    // Its trainer may report for the first time while nothing is learned, and a little after a sample.
+    `${last?.count ?? ''} ${shown?.quality === undefined} ${round}`,
   )
   const fleet = useFresh<Fleet>('v1/fleet', round)
   useAnnounced(history.answer?.moves[0], say)
