@@ -31,10 +31,12 @@ export class LiveScores implements Stateful<LiveScoresState> {
 
   /** Adds the score of an example of the present block, by the learner's own weights. */
   observe(score: Score): void {
-    const { all, block } = this.#state
+    const { version, all, before, block } = this.#state
+    // For every example, so without the spread that would be shorter.
     this.#state = {
-      ...this.#state,
+      version,
       all: { ...withScore(all, score) },
+      before,
       block: { ...withScore(block, score) },
     }
   }
@@ -55,7 +57,8 @@ export class LiveScores implements Stateful<LiveScoresState> {
 
   /** Later examples belong to the next block. */
   closeBlock(): void {
-    this.#state = { ...this.#state, before: this.#state.all, block: none.block }
+    const { version, all } = this.#state
+    this.#state = { version, all, before: all, block: none.block }
   }
 
   snapshot(): LiveScoresState {
