@@ -296,3 +296,16 @@ describe('retired labels', () => {
     expect(isTaught(not('a'), ['old', 'b'])).toBe(false)
   })
 })
+
+describe('a label that selects events', () => {
+  it.each([
+    ['refund', 'refund'],
+    [' refund\t', 'refund'],
+    ['money_back', 'refund'],
+    ['cafe\u0301', 'caf\u00e9'],
+  ])('%j means %j', (label, meant) => {
+    const of = classificationOf({ known: ['refund', 'café'], renamed: { money_back: 'refund' } })
+    expect(of.selected({ label })).toBe(meant)
+    expect(of.selected({ source: label })).toBeUndefined()
+  })
+})

@@ -9,7 +9,7 @@ import { classificationHead } from './head.ts'
 import { labelForm } from './label-form.ts'
 import { distilled, rowLoss } from './loss.ts'
 import { ClassificationQuality } from './quality.ts'
-import { renamedLabels } from './renamed-labels.ts'
+import { renamedLabel, renamedLabels } from './renamed-labels.ts'
 import { renamingOf } from './renaming.ts'
 import { labelsIn, retiredAmong, revisedBy, type LabelRules } from './rules.ts'
 import { decode, scoreOf, type Answer } from './score.ts'
@@ -52,7 +52,11 @@ export function openClassification(
     },
     supersedes: ({ kind }) => kind === 'label',
     topic: (signal) => (signal.kind === 'label' ? signal.label : undefined),
-    selected: (selection) => ('label' in selection ? (selection.label as string) : undefined),
+    // As events spell it, under any of its names.
+    selected: (selection) =>
+      'label' in selection
+        ? renamedLabel(labelForm(selection.label as string), renamed)
+        : undefined,
 
     loss: (row, head, gradient) => rowLoss(row, { labels: labelsIn(head), retired }, gradient),
     distil: distilled,
