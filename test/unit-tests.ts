@@ -17,7 +17,7 @@ const slow = [
   /^test\/trainer\/(quarantine|compared|forgetting|event-log|on-regression)\.test\.ts$/,
   /^test\/trainer\/(after-rollback|overfitting|slice-gap|on-errors|budget|gate-facts)\.test\.ts$/,
   /^test\/evaluation\/(held-out|served-scores)\.test\.ts$/,
-  /^test\/(checkpoint\/damage|serving\/recorded-graph|versions\/local)\.test\.ts$/,
+  /^test\/(checkpoint\/damage|serving\/recorded-graph|versions\/(local|peft-bundle))\.test\.ts$/,
   /^test\/policies\/(sequential-test|policies|on-errors)\.test\.ts$/,
 ]
 
