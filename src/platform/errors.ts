@@ -123,7 +123,7 @@ export const errorTable = {
   AUTH_REQUIRED: {
     status: 401,
     exit: 77,
-    fix: 'send Authorization: Bearer <key>; antikythera keys new makes one',
+    fix: 'send Authorization: Bearer <key>, in commands --token or ANTIKYTHERA_TOKEN; antikythera keys new makes a key',
   },
   ROLE_MISSING: {
     status: 403,

@@ -277,10 +277,16 @@ test('a version that a person went back from answers only when nothing else can'
 })
 
 test('what has no version that can answer says why', async () => {
-  const registry = openFakeRegistry('m', 2)
+  const versions = ['v0', 'v1', 'v2', 'v3']
+  const registry = openFakeRegistry('m', 4)
   await registry.promote('v1')
-  for (const version of ['v0', 'v1']) registry.corrupt(version)
-  const { live } = await openLive({ registry })
+  for (const version of versions) registry.corrupt(version)
+  const { live, log } = await openLive({ registry })
   const error = await rejection(live.predict({ inputs: [text('A')] }))
   expect(error).toMatchObject({ code: 'NOT_READY', details: { cause: 'VERSION_CORRUPT' } })
+  // One line for all of them: a base that was changed fits none of thousands.
+  const warnings = log.lines.filter(({ level }) => level === 'warn')
+  expect(warnings).toMatchObject([
+    { details: { tried: 3 }, message: 'no older version can answer' },
+  ])
 })

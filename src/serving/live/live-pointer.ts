@@ -96,7 +96,8 @@ export class LivePointer {
     await this.#tryTo(pointer)
     // Temporary failures are retried soon.
     if (this.#live !== undefined || this.#failed === undefined || this.#isPassing) return
-    for (const other of await fallbacks(this.#options.registry, pointer)) {
+    const others = await fallbacks(this.#options.registry, pointer)
+    for (const other of others) {
       const adapter = await this.#held(other.live.version)
       if (adapter === undefined) continue
       const { manifest } = adapter
@@ -111,13 +112,16 @@ export class LivePointer {
       log.error({ model, unusable, code, version: other.live.version }, words)
       return
     }
+    const { model, log } = this.#options
+    if (others.length > 0) log.warn({ model, tried: others.length }, 'no older version can answer')
   }
 
   async #held(version: string): Promise<HeldAdapter | undefined> {
     try {
       return await this.#adapterCache.hold(version, 'urgent')
     } catch (err) {
-      this.#options.log.warn(
+      // With a base that was changed there are as many as there are versions.
+      this.#options.log.debug(
         { model: this.#options.model, version, err },
         'cannot be served either',
       )
