@@ -358,6 +358,27 @@ describe('a forecast', () => {
     expect(taskIn(world)).toMatchObject({ isBeyondLog: true, lost: 39 })
   })
 
+  test('counts an event that fell out once, however often it was learned again', async () => {
+    const own: Setting = {
+      ...setting,
+      afterRollback: 'continue',
+      limits: { eventLog: { events: 12, bytes: 1e9 } },
+    }
+    const world = await ran(good(40), own)
+    for (let times = 0; times < 3; times += 1) {
+      const { moves } = world.registry
+      const asks = { version: 'v8', expect: moves.length, reason: 'again' }
+      await world.registry.point({ ...asks, by: 'rollback' })
+      await runToEnd(world, own)
+    }
+    const running = startIn(world, own)
+    await running.readAll()
+    const { lost } = await running.loop.forecast({ request: '', source: 'bad' })
+    // Of the 12 rows in the log, four are older rows of the same events.
+    expect([lost, running.loop.status().events?.states.older]).toEqual([32, 32])
+    await running.stop()
+  })
+
   test('of what nothing has learned names no version', async () => {
     const world = await ran(mixed(20))
     const running = startIn(world, setting)

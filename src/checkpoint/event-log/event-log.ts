@@ -43,6 +43,11 @@ export class EventLog {
     return this.#rows.untraced
   }
 
+  /** How many events fell out that a version may have learned. One that was learned again had several rows. */
+  get lost(): number {
+    return Math.min(this.#rows.untraced, this.#rows.older)
+  }
+
   /** Whether an earlier row of an event fell out that a version may have learned. */
   hasEarlier(key: ExampleKey): boolean {
     return this.#rows.hasEarlier(key)

@@ -40,6 +40,6 @@ export async function forecastOf(
     hasState: version !== undefined && state.checkpoint.hasSnapshot(version),
     again: target === undefined ? 0 : plan.again(version).length,
     retiring: await taintedVersions(plan, parts, signal),
-    lost: isBeyondLog ? state.log.untraced : 0,
+    lost: isBeyondLog ? state.log.lost : 0,
   }
 }

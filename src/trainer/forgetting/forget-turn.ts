@@ -55,7 +55,7 @@ export class ForgetTurn {
     const released = routed ?? state.progress.state.parent
     if (target !== undefined) this.#route(released, task)
     const again = target === undefined ? [] : plan.again(target.version)
-    const lost = state.log.untraced
+    const { lost } = state.log
     this.#remove(plan)
     this.#learnAgain(again, plan)
     state.retire(retiring)
