@@ -168,5 +168,9 @@ test('the help of bench names the benchmarks that there are', () => {
     return [...list.matchAll(/'([a-z-]+)'/g)].map(([, word]) => word)
   }
   expect(BENCHES).toEqual(listOf('test/bench/run.mjs', 'all'))
-  expect(TABLES).toEqual(listOf('test/bench/continual.mjs', 'tables'))
+  expect(TABLES).toEqual({
+    continual: listOf('test/bench/continual.mjs', 'tables'),
+    speed: listOf('test/bench/speed.mjs', 'TABLES'),
+    lm: listOf('test/bench/lm.mjs', 'TABLES'),
+  })
 })

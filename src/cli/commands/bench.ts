@@ -1,7 +1,7 @@
 /** `antikythera bench`: the measurements of test/bench, in a checkout. */
 import type { Command } from 'commander'
 
-/** Those of test/bench/run.mjs and of test/bench/continual.mjs. */
+/** Those of test/bench/run.mjs. */
 export const BENCHES = [
   'serve-latency',
   'swap',
@@ -17,10 +17,19 @@ export const BENCHES = [
   'harm',
   'evaluation',
 ]
-export const TABLES = [
-  ...['mnist', 'tabular', 'text', 'drift', 'cost', 'memory'],
-  ...['chosen-text', 'chosen-tables', 'mixture', 'text-drift', 'chosen-text-drift', 'few-labels'],
-]
+/** The programs that are asked for with the name of a table, and their tables. */
+export const TABLES: Readonly<Record<string, readonly string[]>> = {
+  continual: [
+    ...['mnist', 'tabular', 'text', 'drift', 'cost', 'memory'],
+    ...['chosen-text', 'chosen-tables', 'mixture', 'text-drift', 'chosen-text-drift', 'few-labels'],
+  ],
+  speed: ['serve', 'step', 'ort', 'small', 'growth', 'freshness'],
+  lm: ['train', 'decode', 'preferences', 'thumbs', 'summaries', 'freshness'],
+}
+
+const oneTable = Object.entries(TABLES)
+  .map(([name, tables]) => `${name} with one of ${tables.join(', ')}`)
+  .join('; ')
 
 export function registerBench(program: Command): void {
   program
@@ -28,7 +37,7 @@ export function registerBench(program: Command): void {
     .description('measure this machine')
     .argument(
       '[names...]',
-      `of ${BENCHES.join(', ')}; absent = all of these, about half an hour; or continual with one of ${TABLES.join(', ')}; or poison, calibration, profile, or compare with another built checkout and names`,
+      `of ${BENCHES.join(', ')}; absent = all of these, about half an hour; or ${oneTable}; or poison, calibration, profile, or compare with another built checkout and names`,
     )
     .option('--json', 'accepted for consistency: it always prints one JSON object per line')
     .option('--data <folder>', 'continual and calibration: the folder of the datasets')
