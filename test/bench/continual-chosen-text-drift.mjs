@@ -35,12 +35,60 @@ export const candidates = {
       ...averaged(0.9),
     },
     'all 6 layers, few_shot, averaged 0.9': { ...deep, ...fewShot, ...averaged(0.9) },
+    '4 layers, averaged 0.9': { ...lora({ tail_layers: 4 }), ...averaged(0.9) },
+    '4 layers, averaged 0.9, decay 3': {
+      ...lora({ tail_layers: 4 }),
+      ...averaged(0.9, { weight_decay: 3 }),
+    },
+    'query and value of 4 layers, averaged 0.9, decay 3': {
+      ...lora({ tail_layers: 4, target_modules: ['query', 'value'] }),
+      ...averaged(0.9, { weight_decay: 3 }),
+    },
     'all 6 layers': deep,
     'all 6 layers, averaged 0.9': { ...deep, ...averaged(0.9) },
     'all 6 layers, averaged 0.95': { ...deep, ...averaged(0.95) },
+    'all 6 layers, averaged 0.95, decay 3': { ...deep, ...averaged(0.95, { weight_decay: 3 }) },
     'all 6 layers, averaged 0.9, two passes': { ...deep, ...averaged(0.9, { epochs: 2 }) },
     'yelp first, all 6 layers': { ...reported, ...deep },
     'yelp first, all 6 layers, averaged 0.95': { ...reported, ...deep, ...averaged(0.95) },
+    ...Object.fromEntries(
+      [1, 3, 10].map((weight_decay) => [
+        `yelp first, all 6 layers, averaged 0.95, decay ${weight_decay}`,
+        { ...reported, ...deep, ...averaged(0.95, { weight_decay }) },
+      ]),
+    ),
+    'yelp first, all 6 layers, averaged 0.98': { ...reported, ...deep, ...averaged(0.98) },
+    'yelp first, 4 layers, averaged 0.9': {
+      ...reported,
+      ...lora({ tail_layers: 4 }),
+      ...averaged(0.9),
+    },
+    'yelp first, 4 layers, averaged 0.9, decay 3': {
+      ...reported,
+      ...lora({ tail_layers: 4 }),
+      ...averaged(0.9, { weight_decay: 3 }),
+    },
+    'yelp first, query and value of 4 layers, averaged 0.9, decay 3': {
+      ...reported,
+      ...lora({ tail_layers: 4, target_modules: ['query', 'value'] }),
+      ...averaged(0.9, { weight_decay: 3 }),
+    },
+    'yelp first, all 6 layers, averaged 0.95, der++': {
+      ...reported,
+      ...deep,
+      ...averaged(0.95),
+      replay: { policy: 'der++' },
+    },
+    'yelp first, all 6 layers, averaged 0.95, rate 0.002': {
+      ...reported,
+      ...deep,
+      ...averaged(0.95, { learning_rate: 0.002 }),
+    },
+    'yelp first, every weight of all 6 layers, averaged 0.95': {
+      ...reported,
+      adapter: { method: 'full', tail_layers: 'all' },
+      ...averaged(0.95, { learning_rate: 0.0001, head_learning_rate: 0.01 }),
+    },
     'yelp first, all 6 layers, averaged 0.95, 32 replayed': {
       ...reported,
       ...deep,
