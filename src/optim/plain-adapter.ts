@@ -18,7 +18,7 @@ import type { KernelWeights } from './kernel-weights.ts'
 import type { OutputGradient } from './loss.ts'
 
 /**
- * Numbers in the base's weights. An MLP 784-100-100-10 takes a tenth of the time of compiled TensorFlow for 10 rows and three fifths
+ * Numbers in the base's weights. An MLP 784-100-100-10 takes a sixth of the time of compiled TensorFlow for 10 rows and four fifths
  * for 128 (`npm run bench -- speed small`); larger ones are for TensorFlow.
  */
 const MOST_WEIGHTS = 2 ** 17
