@@ -126,6 +126,16 @@ export interface Progress {
   readonly compute?: ComputeState
   /** Positions at the last update: the start of the next version's span. */
   readonly spanFrom: AllPositions
+  /** Lines whose replay another version was continued with; absent = none. */
+  readonly rehearsed?: readonly RehearsedLine[]
+}
+
+/** The learner went to `version` and kept the replay of the line of `of`. */
+export interface RehearsedLine {
+  readonly version: string
+  readonly of: string
+  /** The number in the event log of the first version that may have learned from it. */
+  readonly since: number
 }
 
 export interface LearnerSnapshot {

@@ -8,7 +8,7 @@ import type { Received } from '../intake/join.ts'
 import { behind, type Barrier } from '../checkpoint/barrier.ts'
 import type { ComputeState } from '../evaluation/compute-ledger.ts'
 import type { ReleaseBar } from '../evaluation/release-bar.ts'
-import type { AllPositions, Move, Progress } from '../checkpoint/saved.ts'
+import type { AllPositions, Move, Progress, RehearsedLine } from '../checkpoint/saved.ts'
 import type { Outcome } from '../learner/learner-types.ts'
 import type { Json } from '../contracts/core.ts'
 
@@ -156,6 +156,11 @@ export class TrainerProgress {
   /** The weights come from `version` now; version names keep rising from `next`. */
   wentTo(version: string, next = this.#state.next): void {
     this.#set({ parent: version, next, holds: 0 })
+  }
+
+  /** All lines whose replay another version was continued with. */
+  rehearses(lines: readonly RehearsedLine[]): void {
+    this.#set({ rehearsed: lines })
   }
 
   /** The quality of the version that the weights come from: the next one reports the change. */

@@ -176,6 +176,41 @@ describe('forgetting a source', () => {
     })
   })
 
+  describe('finds it where only the replay of another line had it', () => {
+    const promote = async (world: World, version: string) => {
+      const { moves } = world.registry
+      const asks = { version, expect: moves.length, reason: 'better', by: 'promote' as const }
+      await world.registry.point(asks)
+    }
+    /** The names of versions made elsewhere, which have no snapshot here. */
+    const made = async (world: World, ...names: readonly string[]) => {
+      for (const version of names)
+        await world.registry.publish({
+          manifest: { ...world.registry.versions.get('v1')!.manifest, version, parent: null },
+          parameters: world.registry.versions.get('v1')!.parameters,
+        })
+    }
+
+    test.each([[['one']], [['one', 'two']]])('after %j was promoted', async (names) => {
+      // Nothing waits for its update.
+      const world = await ran(mixed(38))
+      await made(world, ...names)
+      expect(savedIn(world).remembered.some(({ key }) => key.includes('bad-'))).toBe(true)
+      for (const name of names) {
+        await promote(world, name)
+        await runToEnd(world, setting)
+      }
+      world.streams.get('s')!.push(...good(8, 500))
+      await runToEnd(world, setting)
+      const since = [...world.registry.versions.keys()].slice(-2)
+      expect(since).not.toContain(names.at(-1))
+      await forget(world, { source: 'bad' })
+      await runToEnd(world, setting)
+      expect(taskIn(world).retired).toEqual(expect.arrayContaining(since))
+      for (const name of names) expect(taskIn(world).retired).not.toContain(name)
+    })
+  })
+
   describe('never releases a version', () => {
     // v1 learned four events, v2 eight, v3 the bad one too; a person decides what is live.
     const manual: Setting = {

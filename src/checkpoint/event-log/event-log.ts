@@ -105,7 +105,10 @@ export class EventLog {
   }
 
   /** The versions that learned its rows. */
-  get versions(): Pick<VersionTree, 'all' | 'get' | 'idOf' | 'ancestry' | 'lineOf' | 'endOf'> {
+  get versions(): Pick<
+    VersionTree,
+    'all' | 'get' | 'idOf' | 'ancestry' | 'lineOf' | 'endOf' | 'next'
+  > {
     return this.#versions
   }
 

@@ -2,12 +2,15 @@
  * What a request to forget means here: which rows of the event log, which versions have learned from them, from which
  * version on the rest has to be learned again.
  *
- *   v has learned from row r  ⇔  r's version is on v's line, or r was waiting for an update when v was published
+ *   v has learned from row r  ⇔  r's version is on v's line, or r was waiting for an update when v was published,
+ *                                or a version on v's line was made with the replay of another line, and r's is on that
  *
- * The second matters where a version is published without an update: kNN memory has what waits already.
+ * The second matters where a version is published without an update: kNN memory has what waits already. The third, after
+ * a person has promoted a version without a snapshot, such as an import.
  */
 import type { ExampleKey } from '../../contracts/core.ts'
 import type { ErasedCounts } from '../../checkpoint/forgetting.ts'
+import type { RehearsedLine } from '../../checkpoint/saved.ts'
 import { isQuarantined } from '../../checkpoint/set-aside-events.ts'
 import type { ForgetRequest } from '../../versions/contract.ts'
 import type { EventLog } from '../../checkpoint/event-log/event-log.ts'
@@ -65,7 +68,7 @@ export function planOf(asked: ForgetRequest, state: TrainerState): ForgetPlan {
     if (isAsked(asked, row) || held.has(row.key)) rows.push(row)
     else if (isNew(row.state)) others.push(row)
   const isBeyondLog = log.untraced > 0 && !isInLog(asked, state)
-  const tainted = taintedBy(rows, log)
+  const tainted = taintedBy(rows, log, progress.state.rehearsed)
   const waited = waitedAt(others, log)
   const isKnownTainted = (id: number) => isBeyondLog || tainted.has(id)
   const line = log.versions.ancestry(progress.state.parent ?? '')
@@ -133,14 +136,25 @@ function isNew(state: EventState): boolean {
   return state === learned || state === pending || state === relearning || state === held_out
 }
 
-function taintedBy(rows: readonly KnownRow[], log: EventLog): ReadonlySet<number> {
+function taintedBy(
+  rows: readonly KnownRow[],
+  log: EventLog,
+  rehearsed: readonly RehearsedLine[] = [],
+): ReadonlySet<number> {
+  const { versions } = log
   const direct = new Set([...rows.map(({ version }) => version), ...waitedAt(rows, log)])
   const first = Math.min(
     ...[Infinity, ...rows.filter((row) => row.version === 0 && isTaken(row.state)).map(orderOf)],
   )
   const tainted = new Set<number>()
-  for (const { id, parent, end } of log.versions.all)
-    if (direct.has(id) || tainted.has(parent) || end > first) tainted.add(id)
+  const isRehearsed = (id: number, parent: number) =>
+    rehearsed.some(
+      ({ version, of, since }) =>
+        id >= since && parent === versions.idOf(version) && tainted.has(versions.idOf(of)),
+    )
+  for (const { id, parent, end } of versions.all)
+    if (direct.has(id) || tainted.has(parent) || end > first || isRehearsed(id, parent))
+      tainted.add(id)
   return tainted
 }
 

@@ -41,6 +41,7 @@ export async function restoreVersion(
     const load = () => loop.registry.load(version)
     const loaded = await retry.run(`loading ${version}`, load, signal)
     state.log.continuesFrom(version, loaded.manifest.parent)
+    if (!undoes) keepLine(version, state)
     const present = undoes ? withoutMemory(state.learnerState) : state.learnerState
     restore(
       { ...present, weights: weightsOf(loaded, loop) },
@@ -117,6 +118,17 @@ function forgetLearned({ setAside, dedupe, learner, log }: TrainerState, isKnown
     setAside.remove(key)
     log.wasSetAside(key, eventStates.learned)
   }
+}
+
+/** Versions made from now on rehearse what the present line has learned, though `version` has not: a request to forget asks. */
+function keepLine(version: string, { log, progress }: TrainerState): void {
+  const { parent, rehearsed = [] } = progress.state
+  if (parent === null || parent === version) return
+  const known = rehearsed.filter(({ of }) => log.versions.idOf(of) !== 0)
+  const inherited = known.filter((each) => each.version === parent).map(({ of }) => of)
+  const since = log.versions.next
+  const own = [parent, ...inherited].map((of) => ({ version, of, since }))
+  progress.rehearses([...known, ...own])
 }
 
 function withoutMemory({ memorised, ...present }: LearnerSnapshot): LearnerSnapshot {
