@@ -37,7 +37,7 @@ const daemon = oneDaemon((folder) => {
 beforeAll(async () => {
   for (const model of Object.keys(recorded))
     await vi.waitUntil(async () => (await status(model)).trainer.state === 'idle', {
-      timeout: 60_000,
+      timeout: 110_000,
       interval: 100,
     })
 })

@@ -27,6 +27,9 @@ export interface OneDaemon {
   get<Answer>(path: string): Promise<Answer>
 }
 
+/** A request with `wait_for` waits for ten seconds, and a busy machine may need more: it is asked again so often. */
+const MOST_WAITS = 8
+
 /** Standard error is inherited, where a failed run should show it; `ignore` hides what the test causes on purpose. */
 type Stderr = 'inherit' | 'ignore' | 'pipe'
 
@@ -60,8 +63,14 @@ export function daemonIn(folder: string, stderr: Stderr = 'inherit'): OneDaemon 
     if (value === undefined) throw new Error('the daemon has not started')
     return value
   }
-  const ask = async (path: string, request?: RequestInit): Promise<unknown> =>
-    (await fetch(`${running(url)}/v1/models/${path}`, request)).json()
+  const ask = async (path: string, request?: RequestInit): Promise<unknown> => {
+    for (let waits = 1; ; waits += 1) {
+      const answer = (await (await fetch(`${running(url)}/v1/models/${path}`, request)).json()) as {
+        readonly code?: string
+      }
+      if (answer.code !== 'POSITION_NOT_REACHED' || waits === MOST_WAITS) return answer
+    }
+  }
   return {
     folder,
     config,

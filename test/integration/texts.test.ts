@@ -37,10 +37,6 @@ const ask = async (content: string, position?: string) => {
   return { version: answer.version, ...answer.predictions[0]! }
 }
 
-/** However busy the machine is: a request waits ten seconds at most. */
-const answered = async (content: string, position: string) =>
-  vi.waitFor(() => ask(content, position), { timeout: 60_000 })
-
 const teach = async (events: readonly object[]) => {
   const receipt = await post<{ accepted: number; position: string }>('support/feedback', { events })
   expect(receipt.accepted).toBe(events.length)
@@ -61,7 +57,7 @@ test('completions change the answers, and everything says how far', async () => 
   // One by one: examples that wait together, as for a trainer that is still starting, are all scored before it learns them.
   for (let batch = 0; batch < 10; batch += 1) {
     const position = await teach(['Hello', 'Help', 'Where is it?', 'Why?'].map(completion))
-    after = await answered('Hello', position)
+    after = await ask('Hello', position)
   }
   expect(after.version).not.toBe(before.version)
   expect(after.text).toBe('Sure!')
@@ -87,7 +83,7 @@ test('thumbs, a corrected answer and a choice are learned, also after kill -9', 
     { prediction_id: other.id, correction: 'No.' },
     { input: 'Why?', chosen: 'No.', rejected: 'Sure!' },
   ])
-  const after = await answered('Hello', position)
+  const after = await ask('Hello', position)
   expect(after.version).not.toBe(one.version)
   await vi.waitUntil(async () => (await get<Model>('support')).quality.ratings_up_recent > 0)
 })
