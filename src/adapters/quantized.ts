@@ -10,8 +10,9 @@ import type { Base } from '../contracts/base.ts'
 import { failure } from '../platform/errors.ts'
 
 /**
- * Raised when the formula of a quantised product changes. Another order of roundings or another least scale keeps it: it moves an embedding less than
- * 8 bits themselves do (a cosine of 1.0000 in the median, of .996 at the least, on banking77), and stored versions go on.
+ * Raised when the formula of a quantised product changes. Another order of roundings or another least scale keeps it: it moves
+ * an embedding less than 8 bits themselves do (a cosine of 1.0000 in the median, of .996 at the least, on banking77), and stored
+ * versions go on.
  */
 const EQUATIONS = 'int8/1'
 

@@ -57,6 +57,11 @@ async function forget(world: World, asked: Partial<ForgetRequest>, sinceMs = 100
   })
 }
 
+async function promote({ registry }: World, version: string): Promise<void> {
+  const expect = registry.moves.length
+  await registry.point({ version, expect, reason: 'better', by: 'promote' })
+}
+
 /** What learning has come to. */
 function learned(world: World) {
   const { weights, head, steps, learnerState, remembered, memorised, pending } = finalState(world)!
@@ -162,12 +167,10 @@ describe('forgetting a source', () => {
       const [events, later] = [mixed(41), good(14, 500)]
       const world = await ran(events)
       await importOf(world, 'v12', 'v12-import')
-      const { moves } = world.registry
-      const asks = { version: 'v12-import', expect: moves.length, reason: 'better' }
-      await world.registry.point({ ...asks, by: 'promote' })
+      await promote(world, 'v12-import')
       world.streams.get('s')!.push(...later)
       await runToEnd(world, setting)
-      expect(moves.at(-1)!.live.version).toBe('v16')
+      expect(world.registry.moves.at(-1)!.live.version).toBe('v16')
       await forget(world, { source: 'bad' })
       await runToEnd(world, setting)
       expect(taskIn(world).retired).toEqual(expect.arrayContaining(['v12-import', 'v13', 'v16']))
@@ -177,17 +180,13 @@ describe('forgetting a source', () => {
   })
 
   describe('finds it where only the replay of another line had it', () => {
-    const promote = async (world: World, version: string) => {
-      const { moves } = world.registry
-      const asks = { version, expect: moves.length, reason: 'better', by: 'promote' as const }
-      await world.registry.point(asks)
-    }
-    /** The names of versions made elsewhere, which have no snapshot here. */
+    /** Versions made elsewhere, which have no snapshot here. */
     const made = async (world: World, ...names: readonly string[]) => {
+      const { manifest, parameters } = world.registry.versions.get('v1')!
       for (const version of names)
         await world.registry.publish({
-          manifest: { ...world.registry.versions.get('v1')!.manifest, version, parent: null },
-          parameters: world.registry.versions.get('v1')!.parameters,
+          manifest: { ...manifest, version, parent: null },
+          parameters,
         })
     }
 
@@ -218,10 +217,6 @@ describe('forgetting a source', () => {
       promotion: openPolicy('promotion', policies.promotion, { policy: 'manual' }),
     }
     const events = [...good(8), lesson(8, 'bad'), ...good(3, 9)]
-    const promote = async (world: World, version: string) => {
-      const { moves } = world.registry
-      await world.registry.point({ version, expect: moves.length, reason: 'good', by: 'promote' })
-    }
     const forgotten = async (world: World, own: Setting, asked: Partial<ForgetRequest> = {}) => {
       const at = world.registry.moves.length
       await forget(world, { source: 'bad', ...asked })
