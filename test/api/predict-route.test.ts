@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { failure } from '../../src/platform/errors.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
 import { settled } from '../serving/fake-clock.ts'
+import type { FakeEngine } from '../serving/fake-engine.ts'
 import { openFakeRegistry, versionOf } from '../serving/fake-registry.ts'
 import { fakeTask } from '../serving/fake-base.ts'
 import { openServed, type ServedOptions } from './open-served.ts'
@@ -16,6 +17,11 @@ async function open(options?: ServedOptions) {
       payload,
     })
   return { ...served, ask }
+}
+
+/** The first request of an app takes as many turns as the framework likes. */
+async function runsOf({ runs }: Pick<FakeEngine, 'runs'>, count: number): Promise<void> {
+  await vi.waitUntil(() => runs.length === count, { timeout: 60_000, interval: 5 })
 }
 
 test('an answer names model, version, digest and generation, in body and headers', async () => {
@@ -218,14 +224,14 @@ test('a full queue says 429 and when to come again, and what waits is answered',
   const { ask, engine } = await open({ live: { batcher: { queue: 1 } } })
   engine.hold()
   const running = ask({ inputs: ['A'] })
-  await settled()
+  await runsOf(engine, 1)
   const waiting = ask({ inputs: ['B'] })
   await settled()
   const refused = await ask({ inputs: ['C'] })
   expect(refused.json()).toMatchObject({ status: 429, code: 'QUEUE_FULL' })
   expect(refused.headers['retry-after']).toBe('1')
   engine.finish()
-  await settled()
+  await runsOf(engine, 2)
   engine.finish()
   expect([(await running).statusCode, (await waiting).statusCode]).toEqual([200, 200])
 })
@@ -266,7 +272,7 @@ test('a fault of ours is 500 without its text, and logged once with it', async (
   const { ask, engine, log } = await open()
   engine.hold()
   const asked = ask({ inputs: ['A'] })
-  await settled()
+  await runsOf(engine, 1)
   engine.finish(new Error('segmentation fault at 0xdead'))
   const response = await asked
   expect(response.json()).toMatchObject({ status: 500, code: 'INTERNAL' })
@@ -280,7 +286,7 @@ test('an engine that fails for a while says so with its own code', async () => {
   const { ask, engine } = await open()
   engine.hold()
   const asked = ask({ inputs: ['A'] })
-  await settled()
+  await runsOf(engine, 1)
   engine.finish(failure('ENGINE_FAILED', 'the worker ended'))
   expect((await asked).json()).toMatchObject({ status: 500, code: 'ENGINE_FAILED' })
 })
