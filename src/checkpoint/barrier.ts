@@ -1,14 +1,14 @@
 /**
  * Which records already existed at a rollback: they are set aside unread. Decided by the transport's time of a record,
- * which is the same after a restart and for every partition; for a source without times, by the number of records it
- * had when the trainer followed the rollback. Part of the checkpoint.
+ * which is the same after a restart and for every partition; for a record without one, by the number of records that
+ * its source had when the trainer followed the rollback. Part of the checkpoint.
  */
 import type { Received } from '../intake/join.ts'
 
 export interface Barrier {
   /** When the live pointer was moved. */
   readonly untilMs: number
-  /** Source → records without a time that are still to be set aside. */
+  /** Source → records that it had then and that are not read yet. */
   readonly left: Readonly<Record<string, number>>
   /** The version gone back to; absent in a checkpoint of an earlier release. */
   readonly goneTo?: string
@@ -20,8 +20,8 @@ export function isBefore({ connector, record }: Received, barrier: Barrier): boo
 }
 
 /** The barrier after a record was read. */
-export function behind({ connector, record }: Received, barrier: Barrier): Barrier {
+export function behind({ connector }: Received, barrier: Barrier): Barrier {
   const left = barrier.left[connector] ?? 0
-  if (record.timeMs !== undefined || left === 0) return barrier
+  if (left === 0) return barrier
   return { ...barrier, left: { ...barrier.left, [connector]: left - 1 } }
 }

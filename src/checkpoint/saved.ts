@@ -98,6 +98,8 @@ export interface Progress {
   readonly trigger: TriggerState | null
   /** The source that is read next. */
   readonly turn: number
+  /** The newest time of a record that was read; absent in a checkpoint of an earlier release. */
+  readonly newestMs?: number
   /** `retired` of the task when this line last published a version because of it. */
   readonly retired: Json
   /** An update that the clock has started at these positions and that is not finished: it is made again after a crash. */

@@ -19,7 +19,7 @@ export interface SourceRecord {
   readonly key?: Uint8Array
   /** Text if they were UTF-8, otherwise the bytes. */
   readonly headers?: Readonly<Record<string, string | Uint8Array>>
-  /** When the transport received it, ms since 1970. */
+  /** When the transport received it, ms since 1970. More than an hour ahead of the daemon's clock, it is ignored. */
   readonly timeMs?: number
   /** Why this is not an event, if the transport already knows: intake makes it a dead letter. */
   readonly refused?: { readonly code: string; readonly reason: string }

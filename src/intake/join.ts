@@ -71,6 +71,11 @@ export class PendingJoins {
     return [...this.#events.values()]
   }
 
+  /** The time of the stream. Part of the checkpoint: what waits does not tell it. */
+  get newestMs(): number {
+    return this.#newestMs
+  }
+
   has(key: ExampleKey): boolean {
     return this.#events.has(key)
   }
@@ -130,7 +135,8 @@ export class PendingJoins {
     return [...new Set([key, ...keys])].flatMap((each) => this.#events.get(each) ?? [])
   }
 
-  restore(events: readonly WaitingEvent[], accepted: number): void {
+  restore(events: readonly WaitingEvent[], accepted: number, newestMs = 0): void {
+    this.#newestMs = newestMs
     this.#events.clear()
     this.#retryAt.clear()
     this.#about.clear()

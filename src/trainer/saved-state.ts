@@ -63,6 +63,7 @@ export function checkpointOf(
       ...progress.state,
       trigger,
       turn: state.turn,
+      newestMs: state.waiting.newestMs,
       setAsideNext: state.setAside.next,
       line: dedupe.line,
       rollout: trials.state,

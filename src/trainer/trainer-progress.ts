@@ -15,7 +15,7 @@ import type { Json } from '../contracts/core.ts'
 type Count = 'accepted' | 'duplicates' | 'rejected'
 export type TrainerProgressState = Omit<
   Progress,
-  'trigger' | 'turn' | 'setAsideNext' | 'line' | 'rollout' | 'defence'
+  'trigger' | 'turn' | 'newestMs' | 'setAsideNext' | 'line' | 'rollout' | 'defence'
 >
 
 const empty: TrainerProgressState = {

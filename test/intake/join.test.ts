@@ -83,6 +83,16 @@ test('who waited too long by the time of later records gives up, also after a re
   expect(keys(room.expire(101))).toEqual(['c'])
 })
 
+test('a restart keeps the time of records that do not wait', () => {
+  const room = new PendingJoins({ count: 10, events: 100, ms: 1000 })
+  room.saw({ timeMs: 9000 })
+  const again = new PendingJoins({ count: 10, events: 100, ms: 1000 })
+  again.restore(room.events, 1, room.newestMs)
+  const { received, ...rest } = waiting('a', 1)
+  again.enter({ ...rest, received: { ...received, record: { ...received.record, timeMs: 8000 } } })
+  expect(keys(again.expire(1))).toEqual(['a'])
+})
+
 test('a room that is full in bytes lets the oldest go, and counts what left by itself', () => {
   const room = new PendingJoins({ count: 10, events: 100, bytes: 1000 })
   const heavy = (key: string, bytes: number): WaitingEvent => {

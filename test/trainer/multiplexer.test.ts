@@ -48,6 +48,28 @@ test('what is here already is taken in the same order, without asking a source',
   expect(read.join(' ')).toBe('a1 b1 c1 a2 c2 a3 a4')
 })
 
+test('a record from the future has no time; one that is a little ahead keeps its own', async () => {
+  const hourMs = 3_600_000
+  const timesMs = [0, clock.nowMs() + hourMs, clock.nowMs() + 100 * 365 * 24 * hourMs, undefined]
+  const source = memorySource('a', ['a1', 'a2', 'a3', 'a4'])
+  const stamped: Source = {
+    ...source,
+    name: 'a',
+    async read(limits, signal) {
+      const read = await source.read(limits, signal)
+      return read.map((record, at) => {
+        const timeMs = timesMs[at]
+        return { ...record, ...(timeMs !== undefined && { timeMs }) }
+      })
+    },
+  }
+  const stream = interleave([stamped], { records: 4 })
+  const read: (number | undefined)[] = []
+  for (let next = await stream.next(never); next; next = await stream.next(never))
+    read.push(next.record.timeMs)
+  expect(read).toEqual([...timesMs.slice(0, 2), undefined, undefined])
+})
+
 test('a look at what comes takes nothing', async () => {
   const stream = interleave(three(), { records: 100 })
   expect(stream.upcoming(10)).toEqual([])

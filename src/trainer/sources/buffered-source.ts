@@ -100,9 +100,9 @@ export class BufferedSource {
   async fill(waitMs: number, signal: AbortSignal): Promise<boolean> {
     if (!this.isEmpty) return true
     if (this.pauseMs > 0) return false
-    await this.#guarded(signal, async ({ source, records }) => {
+    await this.#guarded(signal, async ({ source, records, clock }) => {
       const read = await source.read({ records, waitMs }, signal)
-      this.#buffer = read
+      this.#buffer = believed(read, clock.nowMs())
       this.#seen = []
       this.#next = 0
       this.#records += read.length
@@ -179,6 +179,23 @@ export class BufferedSource {
     this.#failures = 0
     this.#fault = undefined
   }
+}
+
+/** As far ahead as a broker accepts by default (Kafka's `message.timestamp.after.max.ms`). */
+const MOST_AHEAD_MS = 60 * 60 * 1000
+
+/**
+ * A record from the future has no time. A producer with a wrong clock would otherwise end the wait of every event for
+ * its prediction, and use up the defence's events of every day until then.
+ */
+function believed(read: readonly SourceRecord[], nowMs: number): readonly SourceRecord[] {
+  const isAhead = ({ timeMs = 0 }: SourceRecord) => timeMs > nowMs + MOST_AHEAD_MS
+  if (!read.some(isAhead)) return read
+  return read.map((record) => {
+    if (!isAhead(record)) return record
+    const { timeMs: _, ...rest } = record
+    return rest
+  })
 }
 
 /** Checkpoint and journal do not belong together: feedback must be refused until a person has looked, not accepted meanwhile. */

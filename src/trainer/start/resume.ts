@@ -93,11 +93,20 @@ async function publishRecovered(
 
 function continueFrom(saved: Saved, { loop, state }: RestoreVersion): void {
   const { positions, pending, waiting, setAside } = saved
-  const { trigger, turn, setAsideNext = 0, line, rollout, defence, ...progress } = saved.progress
+  const {
+    trigger,
+    turn,
+    newestMs,
+    setAsideNext = 0,
+    line,
+    rollout,
+    defence,
+    ...progress
+  } = saved.progress
   state.progress.restore(progress, positions)
   state.turn = turn
   state.stamp = saved.stamp
-  state.waiting.restore(waiting, progress.triedAgain)
+  state.waiting.restore(waiting, progress.triedAgain, newestMs)
   state.setAside.restore(setAside, setAsideNext)
   state.ahead.restore(saved.ahead ?? [])
   state.heldOut.restore(saved.heldOut ?? [])
