@@ -31,6 +31,8 @@ export interface ForgetTask {
   readonly from: string | null
   /** Events that had to be learned again. */
   readonly again: number
+  /** Of these, the ones still to come, as of this save; absent before it has begun, and in one of an earlier release. */
+  readonly left?: number
   /** With `keepServing`: the version that becomes live at the end. */
   readonly released: string | null
   /** The version that it ended with. */
@@ -77,6 +79,13 @@ export class Forgetting {
 
   get tasks(): readonly ForgetTask[] {
     return this.#state.tasks
+  }
+
+  /** What a save keeps. `left`: events that are still to be learned again. */
+  saved(left: number): ForgettingState {
+    const task = this.current
+    if (task?.stage === 'rebuilding' && task.left !== left) this.change(task, { left })
+    return this.#state
   }
 
   /** One after the other. */

@@ -81,7 +81,7 @@ export function checkpointOf(
     ...(isCompared && { compared: compared.snapshot() }),
     served: state.served.change,
     log: state.log.change,
-    ...(forgetting.tasks.length > 0 && { forgetting: forgetting.state }),
+    ...(forgetting.tasks.length > 0 && { forgetting: forgetting.saved(state.log.again.size) }),
     ...(state.retired.length > 0 && { retired: state.retired }),
     seen: dedupe.fresh,
     retracted: state.snapshots.retracted,

@@ -75,6 +75,20 @@ test('one that was done long ago is not asked again where its certificate was re
   })
 })
 
+test('what is left is said by the checkpoint that says how far it is, not by a report of before', async () => {
+  const request = '20260101000000-b'
+  const status = { state: 'idle', events: { states: { relearning: 0 } } }
+  for (const [left, shown] of [
+    [undefined, 12],
+    [12, 12],
+    [3, 3],
+  ]) {
+    const task = { asked: { request }, stage: 'rebuilding', again: 12, left }
+    const found = await waiting({ tasks: [task], status }).find(request)
+    expect(found).toMatchObject({ state: 'rebuilding', left: shown })
+  }
+})
+
 test('while learning is paused, or waits for its budget, it says so', async () => {
   const tasks = [{ asked: { request: '20260101000000-b' }, stage: 'rebuilding' }]
   for (const [state, waitsFor] of [

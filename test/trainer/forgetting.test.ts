@@ -314,6 +314,7 @@ describe('forgetting a source', () => {
     const reference = await ran(without(events, 'bad-'))
     const effects = await effectsOf(events)
     expect(effects).toBeGreaterThan(20)
+    const lefts: number[] = []
     for (let at = 0; at < effects; at += 1) {
       const world = await ran(events)
       await forget(world, { source: 'bad' })
@@ -328,11 +329,17 @@ describe('forgetting a source', () => {
       await runToEnd(world, { ...setting, chaos }).catch((error: unknown) => {
         if (!(error instanceof Crash)) throw error
       })
+      const task = savedIn(world).forgetting?.tasks.at(-1)
+      if (task?.stage === 'rebuilding') lefts.push(task.again - (task.left ?? 0))
       await runToEnd(world, setting)
       expect(learned(world), `a crash at effect ${at}`).toEqual(learned(reference))
       expect(taskIn(world)).toMatchObject({ stage: 'done', retiring: [] })
       expect(world.registry.versions.has('v5')).toBe(false)
     }
+    // The checkpoint that begins it says that all is left.
+    expect(lefts[0]).toBe(0)
+    expect(lefts.at(-1)).toBeGreaterThan(lefts[0]!)
+    expect(lefts).toEqual(lefts.toSorted((one, other) => one - other))
   })
 })
 

@@ -108,8 +108,7 @@ function isOpen({ stage }: ForgetTask): boolean {
 type TrainerSays = ReturnType<TrainerView['status']>
 
 function shownTask(task: ForgetTask, trainer: TrainerSays): Forgotten {
-  const { asked, stage } = task
-  const left = trainer.events?.states.relearning ?? 0
+  const { asked, stage, again, left = again } = task
   return {
     ...{ request: asked.request, state: stage, task },
     ...(stage === 'rebuilding' && { left }),

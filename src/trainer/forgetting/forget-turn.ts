@@ -191,7 +191,13 @@ export class ForgetTurn {
     const { state, loop, retry } = this.#parts
     const rebuilt = task.from === null ? null : state.progress.state.parent
     const { generation } = state.progress.state
-    const done = { stage: 'done', rebuilt, doneMs: loop.clock.nowMs(), generation } as const
+    const done = {
+      stage: 'done',
+      left: 0,
+      rebuilt,
+      doneMs: loop.clock.nowMs(),
+      generation,
+    } as const
     const certify = async () => loop.intake.certify?.({ ...task, ...done })
     await retry.run('writing a certificate', certify, signal)
     state.forgetting.change(task, done)
