@@ -16,7 +16,10 @@ import { tableOf } from './cost-table.mjs'
 import { round } from './figures.mjs'
 import { sentences } from './texts.mjs'
 
-const setting = { rounds: 8, steps: 3, fresh: 16, texts: 320, tail_layers: 2, rank: 8 }
+const setting = {
+  ...{ rounds: 8, steps: 3, fresh: 16, texts: 320 },
+  ...{ compiled: true, tail_layers: 2, rank: 8 },
+}
 const tail = { tail_layers: setting.tail_layers, rank: setting.rank, alpha: 2 * setting.rank }
 const none = { tail_layers: 0, rank: 0, alpha: 1 }
 const kinds = {

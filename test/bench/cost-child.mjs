@@ -1,18 +1,18 @@
 /**
  * One adapter in a process of its own, driven by `continual-cost.mjs`: told what it is, it makes itself ready, steps when it
- * is asked to, and says at the end what that took. Trains as a trainer does: one thread, a small heap.
+ * is asked to, and says at the end what that took. Trains as a trainer does: compiled steps, one thread, a small heap.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freshAdapter, specsOf } from '../../dist/src/adapters/adapter.js'
 import { viewOf } from '../../dist/src/adapters/view.js'
-import { bundleFor } from '../../dist/src/app/model.js'
 import { openBase } from '../../dist/src/config/model-parts.js'
 import { methods, tasks } from '../../dist/src/plugins.js'
 import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
 import { openRandom } from '../../dist/src/platform/random.js'
 import { openServingEngine } from '../../dist/src/serving/engine/engine.js'
 import { BaseTensors } from '../../dist/src/optim/base-tensors.js'
+import { openBundle } from '../../dist/src/adapters/peft/bundle.js'
 import { keepHeapSmall } from '../../dist/src/trainer/process/priority.js'
 import { openTrainable } from '../../dist/src/optim/step.js'
 import { cpuTime, median } from './figures.mjs'
@@ -46,11 +46,11 @@ async function open({ folder, config, labels, rows, seed }) {
   const before = process.memoryUsage.rss()
   forgetPeak()
   const trainable = openTrainable({
-    ...{ ...plan, head: labels, tf, hyperparameters, regularizer },
+    ...{ ...plan, head: labels, tf, hyperparameters, regularizer, compiling: { onEager: refuse } },
     baseTensors: new BaseTensors(tf, plan.base),
     parameters: freshAdapter(plan, openRandom(seed, 'cost/adapter')),
   })
-  state = { base, plan, trainable, rows, before, at: 0 }
+  state = { base, plan, labels, trainable, rows, before, at: 0 }
   const sizeOf = (specs) =>
     specs.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
   const all = sizeOf(specsOf(plan))
@@ -74,7 +74,7 @@ function steps({ count, fresh, isCounted }) {
     if (isCounted) stepTimes.push(taken())
   }
   const taken = cpuTime()
-  state.files = bundleFor(state.base).write(version())
+  state.files = bundleOf(state.base).write(version())
   if (isCounted) versionTimes.push(taken())
   return {}
 }
@@ -105,9 +105,15 @@ async function swapIn() {
   return median(times)
 }
 
+function refuse(reason) {
+  throw new Error(`the step is not compiled: ${reason}`)
+}
+
+const bundleOf = (base) => openBundle({ base, methods, tasks })
+
 function version() {
-  const { base, plan, trainable } = state
-  const { config: adapter, labels } = plan
+  const { base, plan, labels, trainable } = state
+  const { config: adapter, task } = plan
   const manifest = {
     ...{ model: 'bench', version: 'v0', base: { name: base.name, hash: base.hash } },
     ...{ task: task.kind, facts: { labels }, adapter },

@@ -55,11 +55,7 @@ export async function openLmLearner({ threads = 2, maxTokens = 512, name = 'smol
   const trunk = await openTrunkEngine(base, cut, { workers: 1, threads })
   const { tf } = await openTensorFlow({ threads })
   const baseTensors = new BaseTensors(tf, base)
-  const taskOf = (settings) =>
-    tasks.generation.open(
-      { ...SETTINGS, ...settings },
-      { labels: { open: false, known: [], retired: [], limit: 1 } },
-    )
+  const taskOf = (settings) => tasks.generation.open({ ...SETTINGS, ...settings })
   const planOf = (settings) => ({
     base,
     method,
@@ -71,7 +67,7 @@ export async function openLmLearner({ threads = 2, maxTokens = 512, name = 'smol
   const bundle = openBundle({ base, methods, tasks })
   const manifest = {
     ...{ format: 1, model: 'm', version: 'v0', digest: 'd', base: identityOf(base) },
-    ...{ task: 'generation', facts: {}, adapter: recordedConfig(config, method) },
+    ...{ task: 'generation', facts: {}, adapter: recordedConfig(config) },
   }
   let decoding
 

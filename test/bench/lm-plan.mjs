@@ -13,10 +13,10 @@ const SETTINGS = {
 }
 
 export function lmTask() {
-  return tasks.generation.open(
-    { ...SETTINGS, max_tokens: 64, temperature: 0, top_p: 1, overflow: 'refuse' },
-    { labels: { open: false, known: [], retired: [], limit: 1 } },
-  )
+  return tasks.generation.open({
+    ...SETTINGS,
+    ...{ max_tokens: 64, temperature: 0, top_p: 1, overflow: 'refuse' },
+  })
 }
 
 export async function lmPlan() {

@@ -144,7 +144,7 @@ async function written(folder) {
       base: { name: base.name, hash: base.hash },
       task: task.kind,
       facts: task.facts(task.start),
-      adapter: recordedConfig(config, method),
+      adapter: recordedConfig(config),
     },
     parameters,
   })

@@ -4,9 +4,9 @@
  */
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { memoryTensors, slotsFor } from '../../dist/src/nn/memory.js'
-import { bundleFor } from '../../dist/src/app/model.js'
 import { methods, tasks } from '../../dist/src/plugins.js'
 import { openRandom } from '../../dist/src/platform/random.js'
+import { openBundle } from '../../dist/src/adapters/peft/bundle.js'
 import { openServingEngine } from '../../dist/src/serving/engine/engine.js'
 import { cpuTime, median, round } from './figures.mjs'
 import { classificationOf } from './task.mjs'
@@ -22,7 +22,7 @@ export async function answerCosts(base, ways, { labels, test }, most) {
   const bytes = {}
   for (const [way, settings] of Object.entries(ways)) {
     const version = versionOf(base, settings, labels, most)
-    const files = bundleFor(base).write(version)
+    const files = openBundle({ base, methods, tasks }).write(version)
     bytes[way] = [...files.values()].reduce((sum, { byteLength }) => sum + byteLength, 0)
     await engine.load(way, version)
   }
