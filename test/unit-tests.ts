@@ -14,6 +14,7 @@ const heavy =
 const slow = [
   /^test\/simulation\//,
   /^test\/(integration|bootstrap)\//,
+  /^test\/javascript\.test\.ts$/,
   /^test\/trainer\/(quarantine|compared|forgetting|event-log|on-regression)\.test\.ts$/,
   /^test\/trainer\/(after-rollback|overfitting|slice-gap|on-errors|budget|gate-facts)\.test\.ts$/,
   /^test\/evaluation\/(held-out|served-scores)\.test\.ts$/,

@@ -5,3 +5,5 @@ export class SetupError extends Error {
 }
 
 export const SETUP_ERRORS: Readonly<Record<string, { readonly what: string; readonly fix: string }>>
+
+export function asSetupError(error: unknown, stepName: string): SetupError
