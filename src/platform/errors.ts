@@ -509,7 +509,7 @@ export const errorTable = {
   CHECKPOINT_FOREIGN: {
     status: 500,
     exit: 78,
-    fix: 'the state belongs to another base, task or method: restore that setting, or choose another data_dir',
+    fix: 'restore the setting that the message names, or choose another data_dir; a label that is no longer wanted stays in labels.known and goes into labels.retired, and one with a new name into labels.renamed',
   },
 
   // bases and adapters
