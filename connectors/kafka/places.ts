@@ -70,6 +70,7 @@ export class Places {
         place.beginHere(committed.get(name) ?? this.#start(found.low, found.high), found.id)
       place.learnEnds(found)
     }
+    this.#dropGone(ends)
     this.#isPlaced = true
     return moved
   }
@@ -84,6 +85,28 @@ export class Places {
       const now = ids.get(topic)
       return id === undefined || now === undefined || id === now
     })
+  }
+
+  /**
+   * A topic that was created again may have fewer partitions. The others would refer to the old topic for good, and
+   * nothing that arrives would be taken for ours.
+   */
+  #dropGone(ends: EndsByPartition): void {
+    const ids = new Map([...ends].map(([name, { id }]) => [this.#named(name).topic, id]))
+    for (const { name, topic, id, expected = 0, missing = 0 } of this.all) {
+      const present = ids.get(topic)
+      if (ends.has(name) || id === undefined || present === undefined || id === present) continue
+      this.#partitions.delete(name)
+      if (missing === 0) continue
+      this.#options.resets.add({
+        ...{
+          partition: name,
+          reason: `Kafka: ${name} was deleted, and ${topic} created again without it`,
+        },
+        ...{ from: placeText({ offset: expected, id }), to: placeText({ offset: 0, id: present }) },
+        missing,
+      })
+    }
   }
 
   #named(name: string): Partition {

@@ -396,6 +396,25 @@ describe('a position that is not there any more', () => {
     await source.close()
   })
 
+  it('is gone where the topic was created again with fewer partitions, and the others are read', async (context) => {
+    needsKafka(context)
+    const brokers = await sharedKafka()
+    const topic = await makeTopic(brokers, 3)
+    await produce(brokers, topic, ids(0, 30))
+    const source = sourceOf(brokers, topic)
+    await source.open({}, never)
+    const before = await readSome(source, 30)
+    await makeTopicAgain(brokers, topic)
+    await produce(brokers, topic, ids(30, 40))
+    expectEachOnce(await readSome(source, 10), ids(30, 40))
+    await source.close()
+    const restarted = sourceOf(brokers, topic)
+    await restarted.open(positionsAfter(before), never)
+    expectEachOnce(await readSome(restarted, 10), ids(30, 40))
+    expect(await restarted.lag()).toBe(0)
+    await restarted.close()
+  })
+
   it('goes on at the end where the config says so', async (context) => {
     needsKafka(context)
     const brokers = await sharedKafka()
