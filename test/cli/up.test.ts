@@ -1,10 +1,13 @@
 /** `up` as a developer runs it: a process that starts the others, and takes them with it. */
 import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { afterAll, expect, test, vi } from 'vitest'
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
 import { parse } from 'yaml'
 import { redisServerVersion } from '../../src/cli/services/redis-server.ts'
 import { topicsOf, upConfig } from '../../src/cli/up/configs.ts'
@@ -35,6 +38,9 @@ interface Told {
 const config = join(folder, 'mine.yaml')
 const token = 'a-token-of-enough-length'
 
+const flagsIn = (folder: string) =>
+  ['--folder', join(folder, 'up'), '--config', config, '--port', '0', '--no-kafka'] as const
+
 async function up(): Promise<{ readonly child: ChildProcess; readonly told: Told }> {
   const model = '{ labels: [no, yes], base: { features: { size: 2 } }, adapter: { method: head } }'
   const auth = `{ tokens: [${token}] }`
@@ -42,8 +48,7 @@ async function up(): Promise<{ readonly child: ChildProcess; readonly told: Told
     config,
     `server: { auth: ${auth} }\nlog: { level: warn }\nmodels: { m: ${model} }\n`,
   )
-  const flags = ['--folder', join(folder, 'up'), '--config', config, '--port', '0', '--no-kafka']
-  const child = spawn(process.execPath, [main, 'up', '--json', ...flags], {
+  const child = spawn(process.execPath, [main, 'up', '--json', ...flagsIn(folder)], {
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   started.push(child)
@@ -71,6 +76,12 @@ test('it starts Redis and two replicas of a config, and one signal ends all of t
       models: [{ model: 'm' }],
     })
   }
+  const second = spawn(process.execPath, [main, 'up', '--json', ...flagsIn(folder)], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  started.push(second)
+  const { error } = JSON.parse(await text(second.stderr)) as { readonly error: object }
+  expect(error).toMatchObject({ code: 'DATA_DIR_LOCKED' })
   const written = readFileSync(join(folder, 'up/replica-1.yaml'), 'utf8')
   expect(parse(written)).toMatchObject({ replica: 'replica-1', redis: { url: told.redis } })
   expect(written).not.toContain(token)
@@ -79,6 +90,26 @@ test('it starts Redis and two replicas of a config, and one signal ends all of t
   expect(child.exitCode).toBe(0)
   expect(told.replicas.filter(({ pid }) => isAlive(pid))).toEqual([])
   await expect(fetch(told.redis.replace('redis:', 'http:'))).rejects.toThrow()
+})
+
+test('a replica that cannot start is refused with its own code', async (context) => {
+  if (redisServerVersion() === undefined) context.skip('redis-server is not installed')
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  onTestFinished(() => void taken.close())
+  const { port } = taken.address() as AddressInfo
+  const own = mkdtempSync(join(folder, 'taken-'))
+  const flags = [...flagsIn(own), '--port', String(port)]
+  const child = spawn(process.execPath, [main, 'up', '--json', ...flags], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  started.push(child)
+  const lines = (await text(child.stderr)).trim().split('\n')
+  const { error } = JSON.parse(lines.at(-1) ?? '') as { readonly error: object }
+  expect(error).toMatchObject({
+    code: 'PORT_IN_USE',
+    message: expect.stringContaining('replica-1'),
+  })
 })
 
 const places = { folder: '/data/up', port: 8080, redisUrl: 'redis://127.0.0.1:1' }

@@ -5,6 +5,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { CodedError } from '../../contracts/core.ts'
 import { entryUrl } from '../../platform/entry.ts'
 
 export interface Replica {
@@ -84,5 +85,18 @@ async function refused(
   lastWords: readonly string[],
 ): Promise<never> {
   const how = await ended
+  const reason = reasonIn(lastWords.at(-1))
+  if (reason !== undefined) throw new CodedError(reason.code, `${name}: ${reason.message}`, reason)
   throw new Error(`${name} ended with ${how}: ${lastWords.join('\n')}`)
+}
+
+type Reason = Pick<CodedError, 'code' | 'message' | 'details' | 'fix'>
+
+/** The refusal that `serve --json` ends with. */
+function reasonIn(line = ''): Reason | undefined {
+  try {
+    return (JSON.parse(line) as { readonly error?: Reason }).error
+  } catch {
+    return undefined
+  }
 }

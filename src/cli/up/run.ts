@@ -7,9 +7,11 @@ import { join, resolve } from 'node:path'
 import { styleText } from 'node:util'
 import { stringify } from 'yaml'
 import { loadConfig } from '../../config/config.ts'
+import { systemClock } from '../../platform/clock.ts'
 import { failure } from '../../platform/errors.ts'
 import { openLifecycle, type Lifecycle } from '../../platform/lifecycle.ts'
 import { openLog } from '../../platform/log.ts'
+import { lockDataFolder } from '../../platform/store/data-folder.ts'
 import { print } from '../print.ts'
 import { startKafkaBroker } from '../services/kafka-broker.ts'
 import { kafkaIsInstalled } from '../services/kafka-java.ts'
@@ -38,6 +40,7 @@ export async function up(flags: UpFlags): Promise<void> {
   // The terminal was closed.
   process.once('SIGHUP', () => void lifecycle.stop('SIGHUP').then((code) => process.exit(code)))
   try {
+    await lockFolder(flags, lifecycle)
     const places = await startServices(flags, lifecycle)
     const replicas = await startReplicas(flags, places, lifecycle)
     tell(flags, places, replicas)
@@ -56,6 +59,12 @@ function checkServices({ kafka }: UpFlags): void {
     throw failure('SERVICE_MISSING', 'no Kafka broker is installed: npm run up brings it', {
       details: { service: 'kafka' },
     })
+}
+
+/** A second Redis on the same folder would write into the file of the first. */
+async function lockFolder({ folder }: UpFlags, lifecycle: Lifecycle): Promise<void> {
+  const release = await lockDataFolder(resolve(folder), ['up.lock'], systemClock)
+  lifecycle.onStop('lock', release)
 }
 
 async function startServices(flags: UpFlags, lifecycle: Lifecycle): Promise<UpPlaces> {
