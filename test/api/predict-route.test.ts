@@ -221,12 +221,12 @@ test.each([
 })
 
 test('a full queue says 429 and when to come again, and what waits is answered', async () => {
-  const { ask, engine } = await open({ live: { batcher: { queue: 1 } } })
+  const { ask, engine, batcher } = await open({ live: { batcher: { queue: 1 } } })
   engine.hold()
   const running = ask({ inputs: ['A'] })
   await runsOf(engine, 1)
   const waiting = ask({ inputs: ['B'] })
-  await settled()
+  await expect.poll(() => batcher.waiting('m')).toBe(1)
   const refused = await ask({ inputs: ['C'] })
   expect(refused.json()).toMatchObject({ status: 429, code: 'QUEUE_FULL' })
   expect(refused.headers['retry-after']).toBe('1')
