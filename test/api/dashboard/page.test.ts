@@ -166,7 +166,7 @@ test('the keyboard alone is enough: roll back, change of mind, and the focus com
   await page.getByRole('dialog').waitFor()
   await page.keyboard.press('Escape')
   await page.getByRole('dialog').waitFor({ state: 'detached' })
-  expect(await focused()).toBe(true)
+  await expect.poll(focused).toBe(true)
   expect(await liveIn(page)).toBe(before)
 
   await page.keyboard.press('Enter')
@@ -178,13 +178,31 @@ test('the keyboard alone is enough: roll back, change of mind, and the focus com
   await page.keyboard.press('Enter')
   await expect.poll(async () => liveIn(page)).not.toBe(before)
 
-  // The marks of the line are walked through with a slider.
+  // The marks of the line are walked through with a slider. The page asks for them once it knows that the version has changed.
   const slider = page.getByRole('slider', { name: 'Changes of the version' })
+  const mark = async () => slider.getAttribute('aria-valuetext')
+  await expect.poll(mark).toContain('rollback')
   await slider.focus()
-  await page.keyboard.press('End')
-  expect(await slider.getAttribute('aria-valuetext')).toContain('rollback')
   await page.keyboard.press('ArrowLeft')
-  expect(await slider.getAttribute('aria-valuetext')).toContain('trainer')
+  await expect.poll(mark).toContain('trainer')
+  await page.keyboard.press('End')
+  await expect.poll(mark).toContain('rollback')
+})
+
+test('a rollback goes to the version that the person was shown, whatever is published meanwhile', async () => {
+  await rig.teach(20)
+  await rig.teach(20)
+  const { page } = await openView(browser, rig.url)
+  const before = await liveIn(page)
+  await page.getByRole('button', { name: 'Roll back…' }).click()
+  const dialog = page.getByRole('dialog')
+  const title = (await dialog.getByRole('heading').textContent())!
+  await dialog.getByLabel('Reason').fill('it was worse')
+  await rig.teach(20)
+  await expect.poll(async () => liveIn(page)).not.toBe(before)
+  expect(await dialog.getByRole('heading').textContent()).toBe(title)
+  await dialog.getByRole('button', { name: 'Roll back' }).click()
+  await expect.poll(async () => `Roll back to ${await liveIn(page)}`).toBe(title)
 })
 
 test('a person tries an older version as a canary and ends the trial, each with a reason', async () => {

@@ -83,7 +83,9 @@ function shown(move: Move, live: Live | null): Shown {
   }
 }
 
-export function MoveDialog({ name, move, live, onClose, onDone }: Props) {
+export function MoveDialog({ name, move: asked, live, onClose, onDone }: Props) {
+  // The version that the person saw, whatever the trainer publishes meanwhile.
+  const [move] = useState(() => withVersion(asked, live))
   const [reason, setReason] = useState('')
   const [hold, setHold] = useState(false)
   const [percent, setPercent] = useState('10')
@@ -152,6 +154,13 @@ export function MoveDialog({ name, move, live, onClose, onDone }: Props) {
       </form>
     </Dialog>
   )
+}
+
+/** A rollback without a version goes back to the one before, or else ends the canary. */
+function withVersion(move: Move, live: Live | null): Move {
+  const isOpen = move.kind === 'rollback' && move.version === undefined
+  const before = live?.canary === undefined ? live?.previous : undefined
+  return isOpen && before ? { ...move, version: before } : move
 }
 
 function methodOf({ kind }: Move) {
