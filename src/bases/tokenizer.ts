@@ -5,6 +5,7 @@
 import * as huggingface from '@huggingface/tokenizers'
 import type { Json } from '../contracts/core.ts'
 import { failure } from '../platform/errors.ts'
+import { tokenBytesOf } from './token-bytes.ts'
 
 export interface TextTokenizer {
   /** `dropped`: tokens of the text beyond the limit. */
@@ -15,6 +16,8 @@ export interface TextTokenizer {
   words(text: string, place?: Place): readonly number[]
   /** Ids that it has no token for are left out. */
   text(ids: readonly number[]): string
+  /** Of one token; none for an id that it has no token for. */
+  bytes(id: number): Uint8Array
 }
 
 /** Where a text begins: at the beginning of all, behind a control token, or in the middle of other text. */
@@ -43,6 +46,7 @@ export function openTokenizer(definition: Json, vocabulary: number): TextTokeniz
   checkIds(tokenizer, vocabulary)
   const { before, after } = markers(tokenizer)
   const others = new Map<Place, Tokenizer>()
+  const bytesOf = tokenBytesOf(definition)
   const at = (place: Place): Tokenizer => {
     const known = place === 'first' ? tokenizer : others.get(place)
     if (known !== undefined) return known
@@ -59,6 +63,7 @@ export function openTokenizer(definition: Json, vocabulary: number): TextTokeniz
       if (known.length === 0) return ''
       return tokenizer.decode(known, { clean_up_tokenization_spaces: false })
     },
+    bytes: (id) => bytesOf(tokenizer.id_to_token(id) ?? ''),
     encode(text, limit) {
       const room = Math.max(0, limit - before.length - after.length)
       const words = bare(tokenizer, text)

@@ -92,6 +92,8 @@ export interface LanguageModel {
   tokens(text: string): Int32Array
   /** Without control tokens; incomplete characters at its ends become U+FFFD. */
   text(ids: Int32Array | readonly number[]): string
+  /** What one token stands for in UTF-8, which may be a part of a character. Absent: the bytes of its text. */
+  bytes?(id: number): Uint8Array
   /** Tokens that end an answer; the first one ends those that are learned. Never empty. */
   readonly ends: readonly number[]
   /** The most tokens that prompt and answer may have together. */

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { chatChunks } from '../../src/api/openai/written-chat.ts'
 import { openOpenai } from '../../src/api/openai/surface.ts'
+import type { LanguageModel } from '../../src/contracts/base.ts'
 import type { Json } from '../../src/contracts/core.ts'
 import type { Input } from '../../src/contracts/event.ts'
 import { failure } from '../../src/platform/errors.ts'
@@ -21,6 +22,7 @@ const textOf = (input: Input) =>
 async function open(
   more: Parameters<typeof openServed>[0] = {},
   writing: Partial<ServedModel['texts'] & object> = {},
+  tokens: Partial<LanguageModel> = {},
 ) {
   const prompts: string[] = []
   const served = await openServed({
@@ -33,6 +35,7 @@ async function open(
         ...{ scheduler, usual, metrics, ...writing },
         language: {
           ...language,
+          ...tokens,
           prompt(input) {
             prompts.push(textOf(input))
             if (textOf(input).includes('rude')) throw failure('CHAT_TEMPLATE_FAILED', 'be polite')
@@ -145,6 +148,34 @@ test('log-probabilities are those of the tokens that were written', async () => 
   expect(text.choices).toMatchObject([
     { text: 'ab', logprobs: { tokens: ['a', 'b'], text_offset: [0, 1] } },
   ])
+})
+
+test('a token that is a part of a character has its own bytes, from which a client joins the character', async () => {
+  const cut = [0xf0, 0x9f, 0x8e, 0x89]
+  const language = {
+    text: (ids: Iterable<number>) => Buffer.from(Array.from(ids, (id) => cut[id - 97]!)).toString(),
+    bytes: (id: number) => Uint8Array.of(cut[id - 97]!),
+  }
+  const { chat } = await open({}, {}, language)
+  const asked = { logprobs: true, top_logprobs: 1, max_tokens: 4 }
+  const [choice] = json(await chat(asked)).choices as unknown as {
+    message: { content: string }
+    logprobs: { content: { bytes: number[]; top_logprobs: { bytes: number[] }[] }[] }
+  }[]
+  expect(choice?.message.content).toBe('🎉')
+  expect(choice?.logprobs.content.flatMap(({ bytes }) => bytes)).toEqual(cut)
+  expect(choice?.logprobs.content[1]?.top_logprobs[0]?.bytes).toHaveLength(1)
+})
+
+test('an answer says when it was given, not since when its version is live', async () => {
+  const { chat, post } = await open()
+  const now = () => Math.floor(Date.now() / 1000)
+  const before = now()
+  for (const answer of [await chat({}), await post('completions', { prompt: 'x' })]) {
+    const { created } = json(answer) as { created: number }
+    expect(created).toBeGreaterThanOrEqual(before)
+    expect(created).toBeLessThanOrEqual(now())
+  }
 })
 
 test('the likeliest tokens stand beside the one that was written, as many as are asked for', async () => {

@@ -153,6 +153,20 @@ describe('a decoder', () => {
     expect(encoded.kind === 'tokens' && encoded.ids.length).toBeGreaterThan(5)
   })
 
+  it('gives the bytes of each token, which together are the text, also where a character is cut', async () => {
+    const text = 'A naïve café: 🎉👩‍👧 日本語 \u00ad▁ end'
+    for (const place of Object.values(places)) {
+      const { language } = await openCausal(place)
+      const tokens = Array.from(language!.tokens(text))
+      const bytes = tokens.map((id) => language!.bytes!(id))
+      expect(Buffer.concat(bytes).toString().replaceAll('▁', ' '), place).toBe(
+        text.replaceAll('▁', ' '),
+      )
+      expect(bytes.some((each) => each.length === 1 && each[0]! > 127)).toBe(true)
+      expect(language!.bytes!(language!.ends[0]!)).toHaveLength(0)
+    }
+  })
+
   it('has a shape without its weights', async () => {
     for (const place of Object.values(places)) {
       const [shape, base] = [await shapeOfCausal(place), await openCausal(place)]

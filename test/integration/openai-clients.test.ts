@@ -209,6 +209,8 @@ describe('the client of OpenAI', () => {
       const [short] = (await client.embeddings.create({ model, input, dimensions: 8 })).data
       expect(short?.embedding).toHaveLength(8)
       expect(Math.hypot(...(short?.embedding ?? []))).toBeCloseTo(1, 5)
+      const unset = { dimensions: null, user: null } as object
+      expect((await client.embeddings.create({ model, input, ...unset })).data).toEqual(packed.data)
     }
     for (const body of [{ model: 'price' }, { model: 'support', dimensions: 33 }])
       expect(await refusal(client.embeddings.create({ input, ...body }))).toMatchObject({

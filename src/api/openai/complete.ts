@@ -26,6 +26,7 @@ export interface Completed {
   readonly id: string
   /** `sentiment@v12`. */
   readonly model: string
+  /** When it was answered, in seconds. */
   readonly created: number
   readonly system_fingerprint: string
   readonly answers: readonly (Message & { readonly id: string })[]
@@ -59,7 +60,7 @@ export async function complete(
   return {
     id: predictions[0]?.id ?? '',
     model: `${model.name}@${manifest.version}`,
-    created: Math.floor((model.status().live?.pointer.sinceMs ?? 0) / 1000),
+    created: Math.floor(services.clock.nowMs() / 1000),
     system_fingerprint: manifest.digest,
     answers: predictions.map(({ id, answer }) => ({ id, ...model.task.view.message(answer) })),
     usage: usageOf(predictions),

@@ -10,7 +10,7 @@ import { unit } from '../../serving/services/embedding-service.ts'
 import { namedModel } from '../../serving/services/named-model.ts'
 import { requestInput } from '../../serving/services/request-input.ts'
 import type { Services } from '../../serving/services/services.ts'
-import { errors } from './schemas.ts'
+import { errors, Optional } from './schemas.ts'
 
 function bodyOf(mostInputs: number) {
   return Type.Object({
@@ -19,14 +19,14 @@ function bodyOf(mostInputs: number) {
       Type.String(),
       Type.Array(Type.String(), { minItems: 1, maxItems: mostInputs }),
     ]),
-    encoding_format: Type.Optional(Type.Union([Type.Literal('float'), Type.Literal('base64')])),
-    dimensions: Type.Optional(
+    encoding_format: Optional(Type.Union([Type.Literal('float'), Type.Literal('base64')])),
+    dimensions: Optional(
       Type.Integer({
         minimum: 1,
         description: 'the first ones alone, brought to unit length again',
       }),
     ),
-    user: Type.Optional(Type.String({ maxLength: 256 })),
+    user: Optional(Type.String({ maxLength: 256 })),
   })
 }
 type Body = Static<ReturnType<typeof bodyOf>>
@@ -62,11 +62,14 @@ export function addEmbeddingsRoute(app: FastifyInstance, services: Services): vo
       const inputs = await eventLoop.each([body.input].flat(), (text, at) =>
         requestInput(model.base, services.limits, text, place(at)),
       )
-      const asked = { inputs, version, key: body.user, signal: over }
+      const asked = { inputs, version, key: body.user ?? undefined, signal: over }
       const { manifest, vectors, tokens } = await embeddings.embed(asked)
       const data = vectors.map((vector, index) => ({
         ...{ object: 'embedding' as const, index },
-        embedding: written(shortened(vector, body.dimensions), body.encoding_format),
+        embedding: written(
+          shortened(vector, body.dimensions ?? vector.length),
+          body.encoding_format,
+        ),
       }))
       return {
         ...{ object: 'list' as const, data, model: `${model.name}@${manifest.version}` },
@@ -76,7 +79,7 @@ export function addEmbeddingsRoute(app: FastifyInstance, services: Services): vo
   )
 }
 
-function shortened(vector: Float32Array, dimensions = vector.length): Float32Array {
+function shortened(vector: Float32Array, dimensions: number): Float32Array {
   if (dimensions <= vector.length) return unit(vector, dimensions)
   const what = `an embedding of this base has ${vector.length} numbers, not ${dimensions}`
   throw failure('REQUEST_INVALID', what, { details: { param: 'dimensions' } })

@@ -21,8 +21,12 @@ export function ofAnswer({ text, likelihoods = {} }: Message): LogProbability {
   return entry(text, likelihoods[text] ?? 1)
 }
 
-export function tokenEntry(token: string, logprob: number): LogProbability {
-  return { token, logprob: Math.max(LEAST, logprob), bytes: [...Buffer.from(token)] }
+export function tokenEntry(
+  token: string,
+  logprob: number,
+  bytes: readonly number[] = [...Buffer.from(token)],
+): LogProbability {
+  return { token, logprob: Math.max(LEAST, logprob), bytes }
 }
 
 function entry(token: string, likelihood: number): LogProbability {

@@ -2,7 +2,8 @@
 import { Type, type Static } from 'typebox'
 import { nullable } from '../../platform/nullable.ts'
 
-const Optional = <Schema extends Parameters<typeof Type.Optional>[0]>(schema: Schema) =>
+/** Clients send null for what is not set. */
+export const Optional = <Schema extends Parameters<typeof Type.Optional>[0]>(schema: Schema) =>
   Type.Optional(Type.Union([schema, Type.Null()]))
 
 const STOPS = 16

@@ -39,9 +39,11 @@ export async function* chatChunks(
 }
 
 function contentOf(tokens: readonly TokenLikelihood[]): Fields {
-  const content = tokens.map(({ token, logprob, likeliest = [] }) => ({
-    ...tokenEntry(token, logprob),
-    top_logprobs: likeliest.map((each) => ({ ...tokenEntry(each.token, each.logprob) })),
+  const content = tokens.map(({ token, logprob, bytes, likeliest = [] }) => ({
+    ...tokenEntry(token, logprob, bytes),
+    top_logprobs: likeliest.map((each) => ({
+      ...tokenEntry(each.token, each.logprob, each.bytes),
+    })),
   }))
   return { content, refusal: null }
 }

@@ -45,6 +45,7 @@ export interface Writing {
   readonly id: string
   /** `support@v12`. */
   readonly model: string
+  /** When it was begun, in seconds. */
   readonly created: number
   readonly system_fingerprint: string
   /** A prompt lost its oldest turns. */
@@ -97,7 +98,7 @@ export async function beginTexts(
     head: {
       id: first.choices[0]?.id ?? '',
       model: `${model.name}@${first.manifest.version}`,
-      created: Math.floor((model.status().live?.pointer.sinceMs ?? 0) / 1000),
+      created: Math.floor(services.clock.nowMs() / 1000),
       system_fingerprint: first.manifest.digest,
       ...(droppedIn(begun) > 0 && { truncated: true }),
     },

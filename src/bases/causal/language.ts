@@ -52,6 +52,7 @@ export function languageOf(
         : Int32Array.from([...tokenizer.before, ...tokenizer.words(readText(input))]),
     conversation: (all) => chat(visible(all), false),
     tokens: (text) => Int32Array.from(tokenizer.words(streamSafe(wellFormed(text)), 'inside')),
+    bytes: (id) => (isControl.has(id) ? new Uint8Array() : tokenizer.bytes(id)),
     text: (row) => tokenizer.text(Array.from(row).filter((id) => !isControl.has(id))),
   }
 }

@@ -19,6 +19,7 @@ export interface Services {
   readonly audit: Pick<AuditLog, 'page'>
   /** The limits of a request. */
   readonly limits: Limits
+  readonly clock: Pick<Clock, 'nowMs'>
 }
 
 export interface ServicesOptions extends FleetOptions {
@@ -37,6 +38,7 @@ export function openServices(options: ServicesOptions): Services {
     models,
     limits,
     audit,
+    clock,
     model(name) {
       const model = byName.get(name)
       if (model !== undefined) return model

@@ -36,6 +36,8 @@ export type Finish = 'stop' | 'length'
 /** One token, as text. Incomplete characters are U+FFFD. */
 export interface TokenLikelihood {
   readonly token: string
+  /** Its own bytes, also where it is a part of a character; absent: those of its text. */
+  readonly bytes?: readonly number[]
   readonly logprob: number
   /** Likeliest first; present if asked for. */
   readonly likeliest?: readonly TokenLikelihood[]

@@ -38,10 +38,16 @@ export async function writeText(
   return { text, finish, completionTokens }
 }
 
-function likelihoodOf(drawn: Drawn, language: Pick<LanguageModel, 'text'>): TokenLikelihood {
+function likelihoodOf(
+  drawn: Drawn,
+  language: Pick<LanguageModel, 'text' | 'bytes'>,
+): TokenLikelihood {
   const { token, logProbability, likeliest } = drawn
+  const bytes = language.bytes?.(token)
   return {
-    ...{ token: language.text([token]), logprob: logProbability },
+    token: bytes === undefined ? language.text([token]) : Buffer.from(bytes).toString(),
+    ...(bytes && { bytes: [...bytes] }),
+    logprob: logProbability,
     ...(likeliest && { likeliest: likeliest.map((each) => likelihoodOf(each, language)) }),
   }
 }
