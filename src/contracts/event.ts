@@ -31,6 +31,8 @@ export type FeedbackSignal =
       readonly kind: 'retract'
       /** Absent if the event names no source. */
       readonly anySource?: true
+      /** Then: sources that must sign, for which an event that names none does not speak. */
+      readonly exceptSources?: readonly string[]
       /** Retracts everything from its source, since a time. */
       readonly all?: { readonly sinceMs?: number }
     }

@@ -13,10 +13,10 @@ export interface Traced {
   readonly timeMs?: number | undefined
 }
 
-/** `id`: of any source. */
+/** `id`: of any source but some. */
 export type Meant =
   | { readonly kind: 'event'; readonly key: ExampleKey; readonly predictionId?: string | undefined }
-  | { readonly kind: 'id'; readonly id: string }
+  | { readonly kind: 'id'; readonly id: string; readonly except?: readonly string[] | undefined }
   | { readonly kind: 'source'; readonly source: string; readonly sinceMs?: number | undefined }
 
 /** `isTaken`: whether that key was ever taken. */
@@ -26,12 +26,15 @@ export function meantBy(event: FeedbackEvent, isTaken: (key: ExampleKey) => bool
   if (signal.kind !== 'retract') return { kind: 'event', key }
   if (signal.all !== undefined) return { kind: 'source', source, ...signal.all }
   if (signal.anySource === true && predictionId === undefined && !isTaken(key))
-    return { kind: 'id', id }
+    return { kind: 'id', id, ...(signal.exceptSources && { except: signal.exceptSources }) }
   return { kind: 'event', key, predictionId }
 }
 
 export function isMeant(meant: Meant, { key, predictionId, timeMs = -Infinity }: Traced): boolean {
-  if (meant.kind === 'id') return identityOf(key).id === meant.id
+  if (meant.kind === 'id') {
+    const { source, id } = identityOf(key)
+    return id === meant.id && meant.except?.includes(source) !== true
+  }
   if (meant.kind === 'source')
     return identityOf(key).source === meant.source && timeMs >= (meant.sinceMs ?? -Infinity)
   const isAbout = meant.predictionId !== undefined && meant.predictionId === predictionId

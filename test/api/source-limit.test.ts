@@ -118,3 +118,28 @@ test('a key speaks for its own sources: events that name another are refused, on
   expect((await send(other, { events: of('victim', 2, 9) })).json()).toMatchObject({ accepted: 2 })
   expect(journal()).toHaveLength(4)
 })
+
+test('a key with sources may not take back an event without naming its source: that reaches every source', async () => {
+  const key = newKey()
+  const own = {
+    name: 'own',
+    roles: ['feedback'],
+    sha256: digestOf(key),
+    sources: ['http'],
+  } as const
+  const { app } = await openServed({ auth: { tokens: [], keys: [own] } })
+  const send = async (payload: object) =>
+    app.inject({
+      ...{ method: 'POST', url: '/v1/models/m/feedback', payload },
+      headers: { authorization: `Bearer ${key}` },
+    })
+  const refused = await send({ id: 'e-1', retract: true })
+  expect(refused.statusCode).toBe(403)
+  expect(refused.json()).toMatchObject({
+    code: 'SOURCE_REFUSED',
+    fix: 'name the source of the event beside its id',
+  })
+  expect((await send({ id: 'e-1', source: 'http', retract: true })).statusCode).toBe(202)
+  // Whoever was given the prediction may take back what was said about it.
+  expect((await send({ prediction_id: 'p-1', retract: true })).statusCode).toBe(202)
+})

@@ -38,8 +38,15 @@ export function recordParser({ limits, signed, checked, ...options }: RecordPars
     const message = openMessage(value, lowerCased(texts), size)
     const event = parseEvent(message.bytes, limits, context)
     if (connector !== checked) checkSignature(event, message.signed, signed, timeMs)
-    return event
+    return withoutSigned(event, signed)
   }
+}
+
+/** A retraction that names no source passes no check of a signature: it reaches no event that needs one. */
+function withoutSigned(event: FeedbackEvent, signed: SignedSources): FeedbackEvent {
+  const { signal } = event
+  if (signal.kind !== 'retract' || signal.anySource !== true) return event
+  return { ...event, signal: { ...signal, exceptSources: [...signed.keys()] } }
 }
 
 function lowerCased(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

@@ -6,8 +6,10 @@ import {
   signatureOf,
   type Signed,
 } from '../../../src/intake/signatures/standard-webhooks.ts'
+import { isMeant, meantBy } from '../../../src/intake/retraction.ts'
 import { limitTable, type Limits } from '../../../src/platform/limits.ts'
 import { thrown } from '../../coded.ts'
+import { identified } from '../../example-key.ts'
 
 const secret = 'whsec_plJ3nmyCDGBKInavdOK15jsl'
 const example: Signed = {
@@ -103,6 +105,20 @@ describe('a stream with a signed source', () => {
     expect(parse(record(line), 'file')).toMatchObject({ source: 'partner', id: '1' })
     const forged = JSON.stringify({ ...signed(body), body: body.replace('yes', 'no') })
     expect(thrown(() => parse(record(forged), 'file')).code).toBe('SIGNATURE_INVALID')
+  })
+
+  test('keeps its events from a retraction that names no source, and so needs no signature', () => {
+    const reaches = (text: string, source: string, connector: string) => {
+      const meant = meantBy(parse(record(text), connector), () => false)
+      return isMeant(meant, identified(source, '1'))
+    }
+    const nameless = JSON.stringify({ id: '1', retract: true })
+    for (const connector of ['kafka', 'http']) {
+      expect(reaches(nameless, 'other', connector)).toBe(true)
+      expect(reaches(nameless, 'partner', connector)).toBe(false)
+    }
+    const named = JSON.stringify({ id: '1', source: 'partner', retract: true })
+    expect(thrown(() => parse(record(named), 'kafka')).code).toBe('SIGNATURE_INVALID')
   })
 
   test('asks nothing of other sources, nor of what was checked when it arrived', () => {

@@ -11,7 +11,7 @@ import type { FeedbackEvent } from '../../../contracts/event.ts'
 import type { Routing } from '../../../versions/contract.ts'
 import { incomingEvent, type Inbox, type IncomingEvent } from '../../../intake/inbox/inbox.ts'
 import type { Metrics } from '../../../platform/metrics.ts'
-import { isOfSender, refusedSource, type SourceLimit } from './source-limit.ts'
+import { isOfSender, refusedEvent, type SourceLimit } from './source-limit.ts'
 import type { RequestTrace } from '../../../platform/tracing/request-trace.ts'
 import { traceparentsOf, type TraceOfPrediction } from './traced-events.ts'
 import type { Signed } from '../../../intake/signatures/standard-webhooks.ts'
@@ -84,7 +84,7 @@ export function openFeedbackService(options: FeedbackServiceOptions): FeedbackSe
     moved: (pointer) => options.undone?.moved(pointer),
     async take(incoming, { areLetters = false, sources, trace } = {}) {
       const limit = areLetters ? undefined : options.sourceLimit
-      const refuse = (source: string) => refusedSource(source, sources) ?? limit?.(source)
+      const refuse = (event: FeedbackEvent) => refusedEvent(event, sources) ?? limit?.(event.source)
       const checked = await eventLoop.each(incoming, (event) =>
         checkOne(options, areLetters ? { ...event, request: 'vouched' } : event, refuse),
       )
@@ -128,11 +128,11 @@ function checkOne(
     bytes,
     request,
   }: Omit<IncomingFeedback, 'request'> & { readonly request?: Parameters<EventCheck>[1] },
-  refuse: SourceLimit,
+  refuse: (event: FeedbackEvent) => CodedError | undefined,
 ): Checked | CodedError {
   try {
     const event = check(bytes, request)
-    const refused = refuse(event.source)
+    const refused = refuse(event)
     if (refused !== undefined) return refused
     const { predictionId, traceparent } = event
     return {

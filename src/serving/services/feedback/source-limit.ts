@@ -4,6 +4,7 @@
  * another.
  */
 import type { Clock, CodedError } from '../../../contracts/core.ts'
+import type { FeedbackEvent } from '../../../contracts/event.ts'
 import { RateLimiter, type Rate } from '../../../platform/access/rate-limiter.ts'
 import { failure } from '../../../platform/errors.ts'
 import type { Metrics } from '../../../platform/metrics.ts'
@@ -63,4 +64,20 @@ export function refusedSource(
   if (allowed === undefined || allowed.includes(source)) return undefined
   const text = `this key may not send events of ${JSON.stringify(source)}, only of ${allowed.join(', ')}`
   return failure('SOURCE_REFUSED', text, { details: { source, sources: [...allowed] } })
+}
+
+/**
+ * `SOURCE_REFUSED` if the sender may not speak for what an event reaches: a retraction that names no source takes back
+ * the event of any source.
+ */
+export function refusedEvent(
+  { source, signal, predictionId }: Pick<FeedbackEvent, 'source' | 'signal' | 'predictionId'>,
+  allowed: readonly string[] | undefined,
+): CodedError | undefined {
+  const isOfAny = signal.kind === 'retract' && signal.anySource === true
+  if (allowed === undefined || !isOfAny || predictionId !== undefined)
+    return refusedSource(source, allowed)
+  const text = `this key may only retract events of ${allowed.join(', ')}, and the retraction names no source`
+  const fix = 'name the source of the event beside its id'
+  return failure('SOURCE_REFUSED', text, { details: { source, sources: [...allowed] }, fix })
 }
