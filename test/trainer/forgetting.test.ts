@@ -118,6 +118,24 @@ describe('forgetting a source', () => {
     expect(learned(world)).toEqual(learned(reference))
   })
 
+  test('learns nothing again that only a branch had learned which a person has left', async () => {
+    // In both runs nothing waits for its update when the person decides.
+    const events = [...mixed(36), ...good(2, 300)]
+    const run = async (keep: (events: readonly string[]) => readonly string[]) => {
+      const world = await ran(keep(events))
+      await promote(world, 'v2')
+      await runToEnd(world, setting)
+      world.streams.get('s')!.push(...keep([...good(9, 500), lesson(900, 'bad'), ...good(9, 600)]))
+      await runToEnd(world, setting)
+      return world
+    }
+    const world = await run((all) => all)
+    await forget(world, { source: 'bad' })
+    await runToEnd(world, setting)
+    expect(learned(world)).toEqual(learned(await run((all) => without(all, 'bad-'))))
+    expect(taskIn(world)).toMatchObject({ stage: 'done', retiring: [] })
+  })
+
   test('retires every version that had learned from it, and no other', async () => {
     const world = await ran(mixed(41))
     await forget(world, { source: 'bad' })

@@ -15,6 +15,7 @@ import { isQuarantined } from '../../checkpoint/set-aside-events.ts'
 import type { ForgetRequest } from '../../versions/contract.ts'
 import type { EventLog } from '../../checkpoint/event-log/event-log.ts'
 import type { KnownRow } from '../../checkpoint/event-log/event-rows.ts'
+import type { LoggedVersion } from '../../checkpoint/event-log/version-tree.ts'
 import { eventStates, type EventState } from '../../checkpoint/event-log/states.ts'
 import { noKey } from '../../checkpoint/event-log/table.ts'
 import { identityOf, keyOf } from '../../intake/events/event-key.ts'
@@ -88,7 +89,7 @@ export function planOf(asked: ForgetRequest, state: TrainerState): ForgetPlan {
     isGone: isKnownTainted,
     isTainted: (version) => isKnownTainted(log.versions.idOf(version)),
     clean: clean.map(({ version }) => version),
-    again: (from) => againFrom(from, others, log),
+    again: (from) => againFrom(from, others.filter(isOnLine(line, log)), log),
   }
 }
 
@@ -169,6 +170,21 @@ function waitedAt(rows: readonly KnownRow[], { versions }: EventLog): ReadonlySe
       id = before.parent
     }
   return found
+}
+
+/**
+ * A person who promotes an earlier version leaves what came after it. What only that branch has learned is learned
+ * no more, as without the request.
+ */
+function isOnLine(
+  line: readonly LoggedVersion[],
+  { versions }: EventLog,
+): (row: KnownRow) => boolean {
+  const present = new Set(line.map(({ id }) => id))
+  const left = new Set<number>()
+  for (const { id, parent } of versions.all)
+    if (!present.has(id) && (present.has(parent) || left.has(parent))) left.add(id)
+  return ({ state, version }) => state !== eventStates.learned || !left.has(version)
 }
 
 function againFrom(from: string | undefined, others: readonly KnownRow[], log: EventLog) {
