@@ -57,6 +57,7 @@ button.main { background: var(--main); border-color: var(--main); color: var(--o
 button.small { padding: .1rem .55rem; font-size: .87em; min-height: 1.75rem }
 button.small + .small { margin-left: .3rem }
 button[aria-pressed=true] { border-color: var(--main); color: var(--main) }
+@media (forced-colors: active) { button[aria-pressed=true] { outline: 2px solid } }
 button.link { border: 0; padding: 0; min-height: 0; color: var(--main); text-decoration: underline; text-underline-offset: 2px }
 .field { display: block; color: var(--quiet); font-size: .9em; margin: .5rem 0 }
 input:not([type=checkbox], [type=range]), textarea { display: block; width: 100%; margin-top: .2rem; font: inherit; font-size: 1rem; color: var(--text); background: var(--back); border: 1px solid var(--quiet); border-radius: 6px; padding: .4rem .55rem }
@@ -79,6 +80,7 @@ th, td { text-align: left; padding: .22rem .6rem .22rem 0; border-top: 1px solid
 thead th { color: var(--quiet); font-size: .85em; border: 0 }
 thead th, .confusion th { overflow-wrap: normal }
 th.right, td.right { text-align: right }
+td.right, td:has(> .bar) { white-space: nowrap }
 th:last-child, td:last-child { padding-right: 0 }
 tr.live > * { background: color-mix(in srgb, var(--main) 9%, transparent) }
 .tag { margin-left: .4rem; font-size: .8em; font-weight: 600; color: var(--main) }

@@ -37,6 +37,7 @@ export async function startRig(): Promise<Rig> {
     config,
     `server: { port: 0, ${auth} }\nlog: { level: warn }\nmodels:\n` +
       `  rows: { ${settings}, trigger: { policy: adwin, every: 20, on_drift: report } }\n` +
+      `  many: { base: { features: { size: 3 } }, labels: { open: true }, adapter: { method: head } }\n` +
       `  guarded: { ${settings}, defence: { enabled: true, unreviewed_daily: 20 } }\n` +
       `  support: { base: { causal: ${tinyDecoder} }, task: { generation: { max_tokens: 6 } }, ` +
       `adapter: { method: lora, rank: 2, tail_layers: 1 }, trigger: { policy: count, every: 4 } }\n`,

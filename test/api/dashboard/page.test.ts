@@ -328,6 +328,40 @@ test.each(views)('nothing is wrong for axe at $width px in $colorScheme', async 
   expect(faults).toEqual([])
 })
 
+test('numbers stay whole beside labels of any length and script, and labels that are not listed are counted', async () => {
+  const names = [
+    '<b>bold</b>',
+    'دفع',
+    'x'.repeat(120),
+    ...Array.from({ length: 37 }, (_, at) => `label ${at}`),
+  ]
+  const events = names.flatMap((label, at) =>
+    ['one', 'two'].map((id) => ({
+      ...{ id: `${id}-${at}`, source: at % 2 ? 'desk' : 'y'.repeat(100) },
+      ...{ input: { features: [at, 1, 0] }, label },
+    })),
+  )
+  await rig.send(events, 'many')
+  for (const width of [320, 1280]) {
+    const { page, faults } = await openView(browser, `${rig.url}/#many`, { width })
+    await page.getByText('8 more labels, with fewer examples.').waitFor()
+    await page.getByRole('rowheader', { name: 'y'.repeat(100) }).waitFor()
+    await screenshot(page, `labels-${width}`)
+    // A cell of numbers has one line: its bar, and text beside it.
+    const broken = `[...document.querySelectorAll('td.right, td:has(.bar)')].filter((cell) => {
+      const range = document.createRange()
+      range.selectNodeContents(cell)
+      const middles = [...range.getClientRects()].filter(({ width }) => width > 0)
+        .map(({ top, bottom }) => (top + bottom) / 2)
+      return Math.max(...middles) - Math.min(...middles) > 8
+    }).length`
+    expect(await page.evaluate(broken)).toBe(0)
+    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0)
+    expect(await accessibilityFaults(page)).toEqual([])
+    expect(faults).toEqual([])
+  }
+})
+
 test('with 10,000 versions a page shows ten, turns to the next ten, and has fetched little', async () => {
   const { server, series } = await openPage({ live: { registry: openFakeRegistry('m', 10_000) } })
   const { url } = await server.listen({ host: '127.0.0.1', port: 0 })

@@ -154,6 +154,7 @@ export interface Quality {
   readonly slices?: readonly Slice[]
   readonly slice_gap?: SliceGap
   readonly labels?: readonly Stratum[]
+  readonly other_labels?: { readonly labels: number }
   /** Losses of written texts. */
   readonly completions?: TextLosses
   readonly pairs?: PairOrder

@@ -62,13 +62,19 @@ interface OfTaskProps {
 function OfTask({ quality, score }: OfTaskProps) {
   if (hasTexts(quality)) return <Texts quality={quality} />
   if (quality.labels === undefined) return <Numbers {...{ quality, score }} />
-  return <Strata strata={quality.labels} forgetting={quality.forgetting} />
+  return (
+    <Strata
+      strata={quality.labels}
+      others={quality.other_labels?.labels ?? 0}
+      forgetting={quality.forgetting}
+    />
+  )
 }
 
 /** A fall of less than this is noise. */
 const LEAST_FALL = 0.02
 
-function Strata({ strata, forgetting }: StrataProps) {
+function Strata({ strata, others, forgetting }: StrataProps) {
   if (strata.length === 0) return <p class="note">No feedback has come yet.</p>
   return (
     <>
@@ -93,6 +99,7 @@ function Strata({ strata, forgetting }: StrataProps) {
           ))}
         </tbody>
       </table>
+      {others > 0 && <p class="note">{whole(others)} more labels, with fewer examples.</p>}
       {forgetting !== undefined && (
         <p class="note" id="forgetting">
           Forgetting {share(forgetting)}: how far a label is found less often now (▼) than at its
@@ -104,7 +111,10 @@ function Strata({ strata, forgetting }: StrataProps) {
 }
 
 interface StrataProps {
+  /** Those with the most examples. */
   readonly strata: NonNullable<Quality['labels']>
+  /** How many are not among them. */
+  readonly others: number
   readonly forgetting: number | undefined
 }
 

@@ -55,6 +55,7 @@ function TryRow({ model }: { readonly model: Model }) {
         <label class="field">
           Input
           <textarea
+            dir="auto"
             required
             rows={2}
             placeholder={

@@ -52,6 +52,7 @@ export function TryTexts({ model }: { readonly model: Model }) {
           Message
           <textarea
             required
+            dir="auto"
             rows={2}
             placeholder="Where is my parcel?"
             value={message}
@@ -72,7 +73,7 @@ export function TryTexts({ model }: { readonly model: Model }) {
       <Fault message={fault} />
       <div aria-live="polite">
         {answered?.predictions.map(({ id, text }) => (
-          <p key={id} class="written">
+          <p key={id} class="written" dir="auto">
             {text} <small>by {answered.version}</small>
           </p>
         ))}
@@ -120,6 +121,7 @@ function Judged({ first, second, onJudged }: JudgedProps) {
           Better answer
           <textarea
             required
+            dir="auto"
             rows={3}
             value={better}
             onInput={(event) => setBetter(event.currentTarget.value)}
