@@ -40,6 +40,10 @@ export const candidates = {
       ...lora({ tail_layers: 4 }),
       ...averaged(0.9, { weight_decay: 3 }),
     },
+    '3 layers, averaged 0.9, decay 3': {
+      ...lora({ tail_layers: 3 }),
+      ...averaged(0.9, { weight_decay: 3 }),
+    },
     'query and value of 4 layers, averaged 0.9, decay 3': {
       ...lora({ tail_layers: 4, target_modules: ['query', 'value'] }),
       ...averaged(0.9, { weight_decay: 3 }),
@@ -66,6 +70,11 @@ export const candidates = {
     'yelp first, 4 layers, averaged 0.9, decay 3': {
       ...reported,
       ...lora({ tail_layers: 4 }),
+      ...averaged(0.9, { weight_decay: 3 }),
+    },
+    'yelp first, 3 layers, averaged 0.9, decay 3': {
+      ...reported,
+      ...lora({ tail_layers: 3 }),
       ...averaged(0.9, { weight_decay: 3 }),
     },
     'yelp first, query and value of 4 layers, averaged 0.9, decay 3': {

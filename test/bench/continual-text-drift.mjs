@@ -20,10 +20,10 @@ const REPORT = 100
 const top = { adapter: { method: 'lora', tail_layers: 2 } }
 const deep = { adapter: { method: 'lora', tail_layers: 'all' } }
 const averaged = { ...deep, train: { average: 0.9 } }
-const decayed = {
-  adapter: { method: 'lora', tail_layers: 4 },
+const decayed = (layers) => ({
+  adapter: { method: 'lora', tail_layers: layers },
   train: { average: 0.9, weight_decay: 3 },
-}
+})
 const slda = { adapter: { method: 'slda' } }
 /** use-lite has two layers. `most`: the seeds that are enough to show what averaging brings. */
 const ways = {
@@ -31,7 +31,8 @@ const ways = {
     'LoRA on the top 2 layers': top,
     'LoRA on all 6 layers': { ...deep, most: 2 },
     'LoRA on all 6 layers, averaged': averaged,
-    'LoRA on the top 4 layers, averaged, with decay': decayed,
+    'LoRA on the top 4 layers, averaged, with decay': decayed(4),
+    'LoRA on the top 3 layers, averaged, with decay': decayed(3),
     SLDA: slda,
   },
   'use-lite': { 'LoRA on both layers': top, SLDA: slda },
