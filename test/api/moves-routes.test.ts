@@ -44,6 +44,19 @@ test('rollbacks in a row go further back, until there is nothing earlier', async
   expect(await registry.live()).toMatchObject({ live: { version: 'v0' }, generation: 5 })
 })
 
+test('a rollback from a version goes to the one before it, whatever is live by then, and twice is once', async () => {
+  const { post, registry } = await open()
+  await registry.promote('v4')
+  await registry.promote('v5')
+  const from = { from: 'v4', reason: 'r' }
+  expect((await post('rollback', from)).json()).toMatchObject({ live: 'v1', previous: 'v5' })
+  expect((await post('rollback', from)).json()).toMatchObject({ live: 'v1' })
+  const never = await post('rollback', { from: 'v3', reason: 'r' })
+  expect(never.json()).toMatchObject({ status: 409, code: 'ROLLBACK_IMPOSSIBLE' })
+  const both = await post('rollback', { from: 'v4', to: 'v1', reason: 'r' })
+  expect(both.json()).toMatchObject({ status: 400, code: 'REQUEST_INVALID' })
+})
+
 test('a rollback to a version by name goes there, also forward again', async () => {
   const { post } = await open()
   expect((await post('rollback', { to: 'v0', reason: 'r' })).json()).toMatchObject({ live: 'v0' })

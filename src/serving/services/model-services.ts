@@ -4,7 +4,6 @@ import type { QualityReport } from '../../evaluation/contract.ts'
 import { openDeadLetterService, type DeadLetterService } from '../../intake/dead-letters/service.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Limits } from '../../platform/limits.ts'
-import type { Asked } from '../../versions/contract.ts'
 import { openVersions, type VersionService } from '../../versions/service.ts'
 import type { FailedSwap, LiveAdapter } from '../live/contract.ts'
 import type { Degraded } from './degraded.ts'
@@ -16,7 +15,7 @@ import { openForgetService, type ForgetService } from './forget-service.ts'
 import type { GenerationService } from './generation/contract.ts'
 import { openGenerationService } from './generation/generation-service.ts'
 import { openLearningService, type LearningService } from './learning-service.ts'
-import { promote, rollBack, type Moved } from './moves.ts'
+import { promote, rollBack, type Moved, type RollbackOptions } from './moves.ts'
 import { openPredictionService, type PredictionService } from './prediction-service.ts'
 import type { ServedModel, TrainerReport, TrainerView, WatchedAnswers } from './served-model.ts'
 import { openTrainerPages, type AskTrainer, type OpenTrainerPages } from './trainer-pages.ts'
@@ -40,12 +39,8 @@ export interface ModelServices extends Pick<
   readonly deadLetters: DeadLetterService
   readonly versions: VersionService
   readonly trials: TrialService
-  /** `to` absent: a canary ends; without one, the version that was live before the present one. */
-  rollBack(
-    to: string | undefined,
-    reason: string,
-    more?: { readonly asks?: Asked | undefined; readonly actor?: string | undefined },
-  ): Promise<Moved>
+  /** `to` absent: to the version before `from`; without either a canary ends, or else to the version before the live one. */
+  rollBack(to: string | undefined, reason: string, more?: RollbackOptions): Promise<Moved>
   promote(version: string, reason: string, actor?: string): Promise<Moved>
   status(): ModelStatus
   /** Throws `NOT_READY` until its trainer has reported. */

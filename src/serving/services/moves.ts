@@ -24,14 +24,27 @@ const NEWEST = 64
 
 export type Movable = Pick<ServedModel, 'name' | 'registry' | 'live' | 'feedback'>
 
-/** `to` absent: a canary ends, and the live version stays; without one, the version before the live one. */
+export interface RollbackOptions {
+  /** The version that is rolled back, whatever has become live since; absent = the live one. */
+  readonly from?: string | undefined
+  readonly asks?: Asked | undefined
+  readonly actor?: string | undefined
+}
+
+/**
+ * `to` absent: to the version that was live before `from`. Without either a canary ends, and the live version stays;
+ * without one, to the version before the live one.
+ */
 export async function rollBack(
   model: Movable,
   to: string | undefined,
   reason: string,
-  { asks, actor }: { readonly asks?: Asked | undefined; readonly actor?: string | undefined } = {},
+  { from, asks, actor }: RollbackOptions = {},
 ): Promise<Moved> {
-  const version = to ?? (await canaryless(model)) ?? (await defaultTarget(model))
+  if (to !== undefined && from !== undefined)
+    throw failure('REQUEST_INVALID', 'a rollback names to or from, not both')
+  const ended = from === undefined ? await canaryless(model) : undefined
+  const version = to ?? ended ?? (await defaultTarget(model, from))
   return move(model, { version, reason, by: 'rollback', asks, actor })
 }
 
@@ -96,15 +109,19 @@ async function canaryless({ registry }: Movable): Promise<string | undefined> {
   return routing?.canary && routing.live.version
 }
 
-async function defaultTarget({ name, registry }: Movable): Promise<string> {
+async function defaultTarget({ name, registry }: Movable, from?: string): Promise<string> {
   for (const count of [NEWEST, HISTORY]) {
-    const history = await registry.history(count)
-    if (count === NEWEST && reachesBack(history)) continue
+    const newest = await registry.history(count)
+    const at = from === undefined ? 0 : newest.findIndex(({ live }) => live.version === from)
+    const history = at < 0 ? [] : newest.slice(at)
+    const isShort = history.length === 0 || reachesBack(history)
+    if (count === NEWEST && newest.length === count && isShort) continue
     for (const version of versionsBefore(history))
       if (await isThere(registry, version)) return version
-    if (history.length < count) break
+    if (newest.length < count) break
   }
-  throw failure('ROLLBACK_IMPOSSIBLE', `model ${name} has no earlier live version`)
+  const before = from === undefined ? '' : ` before ${from}`
+  throw failure('ROLLBACK_IMPOSSIBLE', `model ${name} has no earlier live version${before}`)
 }
 
 async function isThere(registry: Registry, version: string): Promise<boolean> {

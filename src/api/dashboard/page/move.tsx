@@ -6,8 +6,8 @@ import { Dialog } from './dialog.tsx'
 import { Fault } from './fault.tsx'
 
 export type Move =
-  /** `version` absent: a canary ends, or else the version that answered before the present one. */
-  | { readonly kind: 'rollback'; readonly version?: string }
+  /** `version` absent: to the one before `from`; without either a canary ends. */
+  | { readonly kind: 'rollback'; readonly version?: string; readonly from?: string }
   | { readonly kind: 'promote' | 'canary' | 'shadow' | 'pin' | 'unpin'; readonly version: string }
   | { readonly kind: 'end'; readonly of: 'canary' | 'shadow'; readonly version: string }
 
@@ -36,13 +36,10 @@ function shown(move: Move, live: Live | null): Shown {
   const { kind, version } = move
   switch (kind) {
     case 'rollback': {
-      const ended = version === undefined ? live?.canary : undefined
+      const to = move.from !== undefined ? 'To the version that was live before it, at' : 'At'
       return {
-        title:
-          ended === undefined
-            ? `Roll back to ${version ?? live?.previous ?? 'the version before'}`
-            : `Take back the canary ${ended.version}`,
-        note: 'At once. Events that are not learned then are set aside; you can relearn them later.',
+        title: rollbackTitle(move, live),
+        note: `${to} once. Events that are not learned then are set aside; you can relearn them later.`,
         button: 'Roll back',
         path: '/rollback',
       }
@@ -84,8 +81,8 @@ function shown(move: Move, live: Live | null): Shown {
 }
 
 export function MoveDialog({ name, move: asked, live, onClose, onDone }: Props) {
-  // The version that the person saw, whatever the trainer publishes meanwhile.
-  const [move] = useState(() => withVersion(asked, live))
+  // What the person saw, whatever the trainer publishes meanwhile.
+  const [move] = useState(() => withFrom(asked, live))
   const [reason, setReason] = useState('')
   const [hold, setHold] = useState(false)
   const [percent, setPercent] = useState('10')
@@ -156,11 +153,16 @@ export function MoveDialog({ name, move: asked, live, onClose, onDone }: Props) 
   )
 }
 
-/** A rollback without a version goes back to the one before, or else ends the canary. */
-function withVersion(move: Move, live: Live | null): Move {
-  const isOpen = move.kind === 'rollback' && move.version === undefined
-  const before = live?.canary === undefined ? live?.previous : undefined
-  return isOpen && before ? { ...move, version: before } : move
+/** A rollback without a version ends the canary; without one, it takes back the live version. */
+function withFrom(move: Move, live: Live | null): Move {
+  if (move.kind !== 'rollback' || move.version !== undefined || live === null) return move
+  return live.canary === undefined ? { ...move, from: live.version } : move
+}
+
+function rollbackTitle({ version, from }: Move & { readonly kind: 'rollback' }, live: Live | null) {
+  if (version !== undefined) return `Roll back to ${version}`
+  if (from !== undefined) return `Roll back ${from}`
+  return `Take back the canary ${live?.canary?.version ?? ''}`
 }
 
 function methodOf({ kind }: Move) {
@@ -186,6 +188,7 @@ function bodyOf(move: Move, hold: boolean, share: number): object {
     case 'rollback':
       return {
         ...(move.version !== undefined && { to: move.version }),
+        ...(move.from !== undefined && { from: move.from }),
         ...(hold && { hold }),
       }
     case 'canary':

@@ -13,7 +13,7 @@ export function addRollbackRoute(app: FastifyInstance, services: Services): void
   const schema = {
     summary: 'roll back to an earlier version',
     description:
-      'without "to": a canary ends; if there is none, the version that was live before the present one; events that it has not learned are set aside, or as "then" says',
+      'without "to" and "from": a canary ends; if there is none, the version that was live before the present one; events that it has not learned are set aside, or as "then" says',
     tags: ['versions'],
     params: ModelParams,
     body: RollbackBody,
@@ -24,11 +24,8 @@ export function addRollbackRoute(app: FastifyInstance, services: Services): void
     { schema, config: { role: 'operate' } },
     async ({ params, body, caller }, reply) => {
       const model = services.model(params.model)
-      const asks = asksOf(body)
-      return sendMoved(
-        reply,
-        await model.rollBack(body.to, body.reason, { asks, actor: actorOf(caller) }),
-      )
+      const more = { from: body.from, asks: asksOf(body), actor: actorOf(caller) }
+      return sendMoved(reply, await model.rollBack(body.to, body.reason, more))
     },
   )
 }

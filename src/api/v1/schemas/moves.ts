@@ -47,6 +47,13 @@ const Reason = Type.String({
 export const RollbackBody = Type.Object(
   {
     to: Type.Optional(Type.String()),
+    from: Type.Optional(
+      Type.String({
+        maxLength: 64,
+        description:
+          'in place of "to": the version that is rolled back, to the one that was live before it; absent: the live one. A request that is sent twice, or after the trainer has published, then goes to the same version',
+      }),
+    ),
     reason: Reason,
     hold: Type.Optional(Type.Boolean({ description: 'the same as then: hold' })),
     then: Type.Optional(
