@@ -110,6 +110,7 @@ test('a stream has the role, a chunk for each piece, the end, and the usage wher
   const { chat } = await open()
   const answer = await chat({ stream: true, stream_options: { include_usage: true } })
   expect(answer.headers['content-type']).toContain('text/event-stream')
+  expect(answer.headers['x-accel-buffering']).toBe('no')
   const chunks = chunksIn(answer)
   const pieces = chunks.flatMap(({ choices }) => choices.map(({ delta }) => delta?.content))
   expect(pieces).toEqual(['', 'a', 'b', 'c', 'd', undefined])

@@ -12,7 +12,10 @@ export function sendEvents(
   reply: FastifyReply,
   chunks: Iterable<Json> | AsyncIterable<Json>,
 ): FastifyReply {
-  void reply.type('text/event-stream; charset=utf-8').header('cache-control', 'no-store')
+  void reply
+    .type('text/event-stream; charset=utf-8')
+    // nginx would hold the tokens back until the answer is whole.
+    .headers({ 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
   return reply.send(Readable.from(eventsOf(chunks)))
 }
 
