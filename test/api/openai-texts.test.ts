@@ -25,11 +25,13 @@ async function open(
   tokens: Partial<LanguageModel> = {},
 ) {
   const prompts: string[] = []
+  const writers: Pick<ReturnType<typeof openFakeWriting>, 'decoder' | 'scheduler'>[] = []
   const served = await openServed({
     ...more,
     surfaces: (services) => [openOpenai(services)],
     texts: ({ clock, metrics, served: stored }) => {
-      const { scheduler, language, usual } = openFakeWriting({ clock, metrics })
+      const { scheduler, language, usual, decoder } = openFakeWriting({ clock, metrics })
+      writers.push({ decoder, scheduler })
       let ids = 0
       return {
         ...{ scheduler, usual, metrics, ...writing },
@@ -57,7 +59,7 @@ async function open(
     return { status: answer.statusCode, body: answer.body, headers: answer.headers }
   }
   const chat = async (payload: object) => post('chat/completions', { messages: hi, ...payload })
-  return { ...served, prompts, post, chat }
+  return { ...served, ...writers[0]!, prompts, post, chat }
 }
 
 const hi = [{ role: 'user', content: 'hi' }]
@@ -310,6 +312,25 @@ test('what is refused has its code, field and fix, as a stream too, and the next
   const { error } = json(await chat({ n: 9 })) as { error: { message: string } }
   expect(error.message).toMatch(/^body\/n must be <= 8 \(/)
   expect((await chat({})).status).toBe(200)
+})
+
+test('a stream that is not done when the server stops ends with an error that says so', async () => {
+  const { server, decoder, scheduler } = await open({ limits: { shutdown_ms: 100 } })
+  const { url } = await server.listen({ host: '127.0.0.1', port: 0 })
+  decoder.hold()
+  const ask = async (stream: boolean) =>
+    fetch(`${url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'm', messages: hi, stream }),
+    })
+  const streamed = await ask(true)
+  const whole = ask(false)
+  await expect.poll(() => scheduler.running('m') + scheduler.waiting('m')).toBe(2)
+  await server.drain()
+  const all = events({ body: await streamed.text() })
+  expect(all.slice(-2)).toEqual([expect.stringContaining('"code":"SHUTTING_DOWN"'), '[DONE]'])
+  expect((await whole).status).toBe(503)
 })
 
 const part = (text: string): TextPart => ({ index: 0, text })

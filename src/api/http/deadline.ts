@@ -10,19 +10,28 @@ import { failure } from '../../platform/errors.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Aborts when the answer is sent, or can no longer reach the client. */
+    /** Aborts when the answer is sent or can no longer reach the client, and when the server cannot wait for it. */
     over: AbortSignal
   }
 }
 
-export function addDeadline(app: FastifyInstance, limitMs: number, clock: Clock): void {
+/** The requests that are not over. */
+export interface OpenRequests {
+  /** Ends their work with this error: what has no answer yet is answered with it, and a stream ends with it. */
+  end(error: Error): void
+}
+
+export function addDeadline(app: FastifyInstance, limitMs: number, clock: Clock): OpenRequests {
+  const open = new Set<AbortController>()
   const deadlines = new Deadlines(limitMs, clock)
   app.decorateRequest('over')
   app.addHook('onRequest', async (request, reply) => {
     const over = new AbortController()
     request.over = over.signal
+    open.add(over)
     deadlines.add(reply)
     reply.raw.once('close', () => {
+      open.delete(over)
       deadlines.remove(reply)
       over.abort(gone)
     })
@@ -30,6 +39,11 @@ export function addDeadline(app: FastifyInstance, limitMs: number, clock: Clock)
   app.addHook('onClose', async () => {
     deadlines.close()
   })
+  return {
+    end(error) {
+      for (const over of open) over.abort(error)
+    },
+  }
 }
 
 /** One for all requests: every answer aborts its signal, and an error of its own would cost more than the rest of that. */

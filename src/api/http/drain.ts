@@ -4,18 +4,30 @@
  *
  * Fastify's `close` alone waits for ever for a keep-alive connection that had a request in flight, because it closes
  * only connections that are idle at that moment. So every answer from now on says `Connection: close`, and idle
- * connections are closed repeatedly. Connections left at the deadline are cut.
+ * connections are closed repeatedly. At the deadline the requests that are left end with SHUTTING_DOWN, a stream of tokens too,
+ * and connections that are still there after that are cut.
  */
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../../contracts/core.ts'
+import { failure } from '../../platform/errors.ts'
+import type { OpenRequests } from './deadline.ts'
 
 const SWEEP_MS = 50
 
+export interface Drained {
+  readonly app: FastifyInstance
+  readonly requests: OpenRequests
+}
+
 /** Resolves when no connection is left. */
-export async function drain(app: FastifyInstance, deadlineMs: number, clock: Clock): Promise<void> {
+export async function drain(
+  { app, requests }: Drained,
+  deadlineMs: number,
+  clock: Clock,
+): Promise<void> {
   const ended = new AbortController()
   const endMs = clock.monotonicMs() + deadlineMs
-  const sweeping = sweep(app, clock, endMs, ended.signal)
+  const sweeping = sweep({ app, requests }, clock, endMs, ended.signal)
   try {
     await app.close()
   } finally {
@@ -25,14 +37,17 @@ export async function drain(app: FastifyInstance, deadlineMs: number, clock: Clo
 }
 
 async function sweep(
-  app: FastifyInstance,
+  { app, requests }: Drained,
   clock: Clock,
   endMs: number,
   ended: AbortSignal,
 ): Promise<void> {
+  let isLate = false
   while (!ended.aborted) {
     await clock.sleep(SWEEP_MS, ended).catch(() => undefined)
-    if (clock.monotonicMs() < endMs) app.server.closeIdleConnections()
-    else app.server.closeAllConnections()
+    app.server.closeIdleConnections()
+    if (isLate) app.server.closeAllConnections()
+    isLate = clock.monotonicMs() >= endMs
+    if (isLate) requests.end(failure('SHUTTING_DOWN', 'the server stopped before this was done'))
   }
 }

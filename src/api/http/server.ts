@@ -8,7 +8,7 @@ import { type Connections, watchConnections } from './connections.ts'
 import { addCors } from './cors.ts'
 import { addDeadline } from './deadline.ts'
 import { addDescription } from './description.ts'
-import { drain } from './drain.ts'
+import { drain, type Drained } from './drain.ts'
 import { addHooks } from './hooks.ts'
 import type { HttpContext, ServerOptions } from './options.ts'
 import { watchMethods } from './other-methods.ts'
@@ -32,10 +32,11 @@ export interface Server {
 
 export async function openServer(options: ServerOptions): Promise<Server> {
   let draining = false
-  const app = await build({ ...options, isDraining: () => draining })
+  const built = await build({ ...options, isDraining: () => draining })
+  const { app } = built
   const end = async (deadlineMs: number) => {
     draining = true
-    await drain(app, deadlineMs, options.clock)
+    await drain(built, deadlineMs, options.clock)
   }
   return {
     app,
@@ -45,12 +46,12 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   }
 }
 
-async function build(context: HttpContext): Promise<FastifyInstance> {
+async function build(context: HttpContext): Promise<Drained> {
   const { surfaces, limits, clock, cors, version } = context
   const app = openFastify(context)
   readJsonOnly(app, limits)
   // Later than `requestTimeout`, so that a slow client gets the error that says so.
-  addDeadline(app, 2 * limits.request_ms, clock)
+  const requests = addDeadline(app, 2 * limits.request_ms, clock)
   const connections = watch(app, context)
   addCors(app, cors)
   // First: a request that is refused is traced too.
@@ -75,7 +76,7 @@ async function build(context: HttpContext): Promise<FastifyInstance> {
   for (const surface of surfaces)
     if (!isDescribed(surface)) await addSurface(app, surface, context, surface.prefix !== '')
   await app.ready()
-  return app
+  return { app, requests }
 }
 
 async function addSurface(
