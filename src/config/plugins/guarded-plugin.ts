@@ -1,6 +1,7 @@
 /** Wraps a user's plug-in: if `open` throws or returns a wrong shape, the result is a coded error that names the module. */
-import { CodedError } from '../../contracts/core.ts'
+import { CodedError, type Clock } from '../../contracts/core.ts'
 import type { Source } from '../../contracts/source.ts'
+import { systemClock } from '../../platform/clock.ts'
 import { failure } from '../../platform/errors.ts'
 import { guardedSource } from './guarded-source.ts'
 import { missingMember } from './plugin-kinds.ts'
@@ -16,9 +17,10 @@ export function guarded(plugin: OwnPlugin, path: string): object {
       cause,
     })
   }
-  const checked = (opened: unknown): unknown => {
+  const checked = (opened: unknown, clock: Clock): unknown => {
     const missing = missingMember(kind, opened)
-    if (missing === undefined) return kind === 'source' ? guardedSource(opened as Source) : opened
+    if (missing === undefined)
+      return kind === 'source' ? guardedSource(opened as Source, clock) : opened
     throw failure('PLUGIN_INVALID', `${path}: what ${name} opens has no ${missing}`, {
       details: { path, kind, name, missing },
     })
@@ -26,13 +28,17 @@ export function guarded(plugin: OwnPlugin, path: string): object {
   return {
     ...plugin,
     open(...given: Parameters<OwnPlugin['open']>): unknown {
+      const [, context = {}] = given as readonly unknown[]
+      const { clock = systemClock } = context as { readonly clock?: Clock }
       try {
         const opened = plugin.open(...given)
         return opened instanceof Promise
-          ? opened.then(checked).catch((cause: unknown) => {
-              throw broken(cause)
-            })
-          : checked(opened)
+          ? opened
+              .then((each) => checked(each, clock))
+              .catch((cause: unknown) => {
+                throw broken(cause)
+              })
+          : checked(opened, clock)
       } catch (cause) {
         throw broken(cause)
       }
