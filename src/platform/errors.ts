@@ -412,7 +412,7 @@ export const errorTable = {
   PLUGIN_BROKEN: {
     status: 500,
     exit: 78,
-    fix: 'run `node` on the module: it must load without an error and without a top-level await, and open without throwing',
+    fix: 'correct the module that the message names, and restart: it must load without an error and without a top-level await, open without throwing, and keep the contract of its kind in src/contracts',
   },
   PLUGIN_INVALID: {
     status: 500,
@@ -699,6 +699,20 @@ export const errorTable = {
 } as const satisfies Record<string, ErrorEntry>
 
 export type ErrorCode = keyof typeof errorTable
+
+/**
+ * A plug-in of a user's own broke its contract in the middle of work. No fault of an event, and not ours: it ends the
+ * work on its model.
+ */
+export class PluginFault extends Error {
+  readonly coded: CodedError
+
+  constructor(coded: CodedError) {
+    super(coded.message, { cause: coded })
+    this.name = 'PluginFault'
+    this.coded = coded
+  }
+}
 
 /** Makes the error for a code: `message` says what and where, in one sentence; the fix comes from the table. */
 export function failure(

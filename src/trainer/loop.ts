@@ -20,6 +20,7 @@ import type { LoopParts } from './parts.ts'
 import { forecastOf, type ForgetForecast } from './forgetting/forecast.ts'
 import { Questions } from './forgetting/questions.ts'
 import type { ForgetRequest } from '../versions/contract.ts'
+import { PluginFault } from '../platform/errors.ts'
 import { isLeaseLost } from '../platform/retry.ts'
 import { BacklogProgress } from './backlog-progress.ts'
 import { statusOf } from './status.ts'
@@ -301,7 +302,8 @@ class ModelLoop implements Loop {
     this.#parts.reports.onStatus(this.status())
   }
 
-  async #failed(error: unknown, signal: AbortSignal): Promise<void> {
+  async #failed(cause: unknown, signal: AbortSignal): Promise<void> {
+    const error = cause instanceof PluginFault ? cause.coded : cause
     if (this.#isLost(error)) {
       // Another daemon may have the model now, and will learn the events that are in memory here.
       this.#phase = { state: 'stopped' }

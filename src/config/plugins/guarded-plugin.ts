@@ -3,6 +3,7 @@ import { CodedError, type Clock } from '../../contracts/core.ts'
 import type { Source } from '../../contracts/source.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { failure } from '../../platform/errors.ts'
+import { guardedPolicy } from './guarded-policy.ts'
 import { guardedSource } from './guarded-source.ts'
 import { missingMember } from './plugin-kinds.ts'
 import type { OwnPlugin } from './plugin-shape.ts'
@@ -19,8 +20,10 @@ export function guarded(plugin: OwnPlugin, path: string): object {
   }
   const checked = (opened: unknown, clock: Clock): unknown => {
     const missing = missingMember(kind, opened)
-    if (missing === undefined)
-      return kind === 'source' ? guardedSource(opened as Source, clock) : opened
+    if (missing === undefined) {
+      if (kind === 'source') return guardedSource(opened as Source, clock)
+      return kind.startsWith('policy.') ? guardedPolicy(opened as object, plugin, path) : opened
+    }
     throw failure('PLUGIN_INVALID', `${path}: what ${name} opens has no ${missing}`, {
       details: { path, kind, name, missing },
     })
