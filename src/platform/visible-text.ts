@@ -8,6 +8,11 @@ export function isVisible(text: string): boolean {
   return VISIBLE.test(text)
 }
 
+/** Whether it has marks that show its characters in another order: it could be read as another text. */
+export function isReordered(text: string): boolean {
+  return /[\u202A-\u202E\u2066-\u2069]/u.test(text)
+}
+
 /** Half of a surrogate pair is not a character: it becomes U+FFFD, as a UTF-8 encoder would write it. */
 export function wellFormed(text: string): string {
   return text.replace(/\p{Cs}/gu, '\uFFFD')

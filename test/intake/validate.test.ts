@@ -120,6 +120,7 @@ describe('refused by code and place:', () => {
     ['a numeric label', { input, label: 1 }, 'LABEL_INVALID', '/label'],
     ['a long label', { input, label: 'a'.repeat(129) }, 'LABEL_INVALID', '/label'],
     ['a label with NUL', { input, label: 'a\0' }, 'LABEL_INVALID', '/label'],
+    ['a label that is shown reversed', { input, label: '\u202eevil' }, 'LABEL_INVALID', '/label'],
     ['half a surrogate pair in a label', { input, label: 'a\ud800' }, 'LABEL_INVALID', '/label'],
     ['two lessons', { ...labelled, rating: 1 }, 'EVENT_INVALID', '/rating'],
     ['rating 0', { prediction_id: 'p', rating: 0 }, 'EVENT_INVALID', '/rating'],
@@ -142,6 +143,7 @@ describe('refused by code and place:', () => {
     ['weight 1001', { ...labelled, weight: 1001 }, 'EVENT_INVALID', '/weight'],
     ['weight "1"', { ...labelled, weight: '1' }, 'EVENT_INVALID', '/weight'],
     ['a time without zone', { ...labelled, time: '2026-11-24T10:00:00' }, 'EVENT_INVALID', '/time'],
+    ['February 30', { ...labelled, time: '2026-02-30T10:00:00Z' }, 'EVENT_INVALID', '/time'],
     ['month 13', { ...labelled, time: '2026-13-24T10:00:00Z' }, 'EVENT_INVALID', '/time'],
     ['an input list', { input: [], label: 'a' }, 'EVENT_INVALID', '/input'],
     [

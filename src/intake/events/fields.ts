@@ -81,10 +81,17 @@ const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)
 /** ISO 8601 with its zone, to ms since 1970. */
 export function time(value: Json | undefined, pointer: string): number | undefined {
   if (value === undefined) return undefined
-  const timeMs = typeof value === 'string' && isoTime.test(value) ? Date.parse(value) : NaN
-  if (timeMs > EARLIEST_MS && timeMs < LATEST_MS) return timeMs
+  const iso = typeof value === 'string' && isoTime.test(value) ? value : ''
+  const timeMs = Date.parse(iso)
+  if (timeMs > EARLIEST_MS && timeMs < LATEST_MS && isOnCalendar(iso)) return timeMs
   throw refuse(
     ...['EVENT_INVALID' as const, pointer, 'a time such as 2026-11-24T10:00:00Z'],
     'write it in ISO 8601 with its time zone (not as a number of seconds), or leave time out',
   )
+}
+
+/** Date.parse reads the 30th of February as the 2nd of March. */
+function isOnCalendar(iso: string): boolean {
+  const day = iso.slice(0, 'yyyy-mm-dd'.length)
+  return new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)
 }

@@ -8,6 +8,7 @@ import { labelForm } from '../../tasks/classification/label-form.ts'
 import type { Limits } from '../../platform/limits.ts'
 import { given, hasUnprintable, isLonger, type JsonObject } from './fields.ts'
 import { nearest } from '../../platform/nearest.ts'
+import { isReordered } from '../../platform/visible-text.ts'
 import { below, refuse } from './refuse.ts'
 import { readCompletion, readPair, type TextLimits } from './text-signal.ts'
 
@@ -130,6 +131,7 @@ function readLabel(
   if (isLonger(label, limits.label_characters)) {
     throw refuse('LABEL_INVALID', pointer, `at most ${limits.label_characters} characters`)
   }
-  if (hasUnprintable(label)) throw refuse('LABEL_INVALID', pointer, 'printable characters only')
+  if (hasUnprintable(label) || isReordered(label))
+    throw refuse('LABEL_INVALID', pointer, 'printable characters only')
   return label
 }
