@@ -132,6 +132,14 @@ describe('a feature that is added to the schema', () => {
     expect(finalState(world)?.remembered.length).toBeGreaterThan(5)
   })
 
+  test('on a base without a definition, as one of texts is, is refused with a code', async () => {
+    const world = openWorld({ s: events(8) })
+    const { settings: _, ...indefinite } = openFeatures({ schema, hidden: [4], window: 5 })
+    await runToEnd(world, { ...(await under(schema)), base: { ...indefinite, hash: 'texts' } })
+    const status = await runToEnd(world, await under(wider))
+    expect(status).toMatchObject({ state: 'failed', code: 'CHECKPOINT_FOREIGN' })
+  })
+
   test('on layers of another shape is refused, as before', async () => {
     const world = openWorld({ s: events(8) })
     await runToEnd(world, await under(schema))

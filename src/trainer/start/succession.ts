@@ -26,8 +26,9 @@ export function movedToBase(saved: Saved, { loop, state }: RestoreVersion): Move
   const { base } = loop.encoding
   const { identity } = saved
   if (identity.base === base.hash || identity.task !== task.kind) return undefined
-  const { base: hash, settings = '' } = identity
-  const going = loop.adapter.goesOn?.({ name: base.name, hash, settings })
+  const { base: hash, settings } = identity
+  const isDefined = settings !== undefined && settings !== ''
+  const going = loop.adapter.goesOn?.({ name: base.name, hash, ...(isDefined && { settings }) })
   if (going === undefined) return undefined
   const { succession } = going
   const isCarried = going.isCarried && identity.adapter === state.identity.adapter
