@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { Forgetting } from '../../src/checkpoint/forgetting.ts'
+import { logAfter } from '../../src/checkpoint/event-log/contract.ts'
 import { EventLog } from '../../src/checkpoint/event-log/event-log.ts'
 import { openReceiptReader } from '../../src/checkpoint/event-log/receipts.ts'
 import { eventStates } from '../../src/checkpoint/event-log/states.ts'
@@ -134,7 +135,7 @@ test('a checkpoint of another line under the same path is read from its start', 
   // As a copy from another daemon: other rows under the same orders.
   for (const table of ['event_log', 'event_states', 'event_versions'])
     store.run(`DELETE FROM ${table}`)
-  log.restore()
+  log.restore(logAfter(0))
   take('x', 'b')
   save(1)
   expect(await find('x')).toMatchObject({ state: 'pending' })

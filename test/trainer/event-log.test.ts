@@ -31,7 +31,7 @@ function logIn(world: World, own = limits) {
     isKnown: () => false,
     stored: checkpoint.log,
   })
-  log.restore(saved.log)
+  log.restore(saved.log!)
   return { log, saved }
 }
 

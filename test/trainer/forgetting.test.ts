@@ -88,7 +88,7 @@ function stateOf(world: World, key: string) {
     isKnown: () => false,
     stored: checkpoint.log,
   })
-  log.restore(saved.log)
+  log.restore(saved.log!)
   const state = log.stateOf(key as ExampleKey)
   return state === undefined ? undefined : stateName(state)
 }
@@ -510,6 +510,25 @@ describe('what is to be forgotten', () => {
     await forget(world, { source: 'good', id: 'good-139' })
     await runToEnd(world, own)
     expect(taskIn(world)).toMatchObject({ isBeyondLog: false, counts: { events: 1 } })
+  })
+
+  test('may be older than the log: of a checkpoint that had none, or of versions without a checkpoint', async () => {
+    const upgraded = await ran(mixed(21))
+    for (const table of ['event_log', 'event_states', 'event_versions'])
+      upgraded.store.run(`DELETE FROM ${table}`)
+    upgraded.store.run(`DELETE FROM facts WHERE name = 'event_log'`)
+    const whole = await ran(mixed(21))
+    // A person has made it live, so the trainer goes on from it.
+    whole.registry.moves.splice(0)
+    await promote(whole, 'v4')
+    const bare: World = { ...openWorld({ s: [] }), registry: whole.registry }
+    await runToEnd(bare, setting)
+    for (const world of [upgraded, bare]) {
+      await forget(world, { source: 'bad' })
+      await runToEnd(world, setting)
+      expect(taskIn(world)).toMatchObject({ isBeyondLog: true, stage: 'done' })
+      expect([...world.registry.versions.keys()]).not.toContain('v4')
+    }
   })
 
   test('may be an event that was corrected after its first signal had fallen out of the log', async () => {

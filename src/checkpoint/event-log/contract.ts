@@ -61,3 +61,9 @@ export interface LogChange {
   /** Rewrites every stored example. */
   readonly rewrite?: ((example: Example) => Example) | undefined
 }
+
+/** A log that begins after so many events: versions may have learned them, and it cannot say which. */
+export function logAfter(events: number): LoadedLog {
+  const facts = { ...noLog, older: events, untraced: events }
+  return { facts, runs: [], blocks: [], versions: [], rollbacks: [] }
+}

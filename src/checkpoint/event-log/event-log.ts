@@ -6,7 +6,7 @@
 import type { ExampleKey } from '../../contracts/core.ts'
 import type { Example } from '../../contracts/example.ts'
 import { isMeant, type Meant } from '../../intake/retraction.ts'
-import { noLog, type LoadedLog, type LogChange } from './contract.ts'
+import type { LoadedLog, LogChange } from './contract.ts'
 import { EventRows, type EventRowsParts, type KnownRow, type NewRow } from './event-rows.ts'
 import type { EventNote, LoggedRow } from './pack.ts'
 import { RelearnQueue } from './relearn-queue.ts'
@@ -254,7 +254,7 @@ export class EventLog {
     this.#versions.saved()
   }
 
-  restore(loaded: LoadedLog = empty): void {
+  restore(loaded: LoadedLog): void {
     const { facts, versions, rollbacks } = loaded
     this.#rows.restore(loaded)
     this.#again.restore()
@@ -270,5 +270,3 @@ export class EventLog {
 function isLearnable(state: EventState): boolean {
   return state === eventStates.learned || state === eventStates.relearning
 }
-
-const empty: LoadedLog = { facts: noLog, runs: [], blocks: [], versions: [], rollbacks: [] }

@@ -6,6 +6,7 @@ import { failure } from '../../platform/errors.ts'
 import { publishAgain, publishFirst } from '../updates/candidate.ts'
 import { eventStates } from '../../checkpoint/event-log/states.ts'
 import type { Saved } from '../../checkpoint/saved.ts'
+import { logAfter } from '../../checkpoint/event-log/contract.ts'
 import { checkJournals } from '../../checkpoint/journals.ts'
 import {
   beginAdapter,
@@ -114,7 +115,7 @@ function continueFrom(saved: Saved, { loop, state }: RestoreVersion): void {
     state.compared.restore(saved.compared)
   if (saved.served !== undefined) state.served.restore(saved.served)
   state.trials.restore(rollout)
-  state.log.restore(saved.log)
+  state.log.restore(saved.log ?? logAfter(progress.learned))
   state.forgetting.restore(saved.forgetting)
   for (const change of saved.rewrites ?? []) state.log.rewrite(change)
   if (saved.log === undefined) beginLog(saved, state)
@@ -127,7 +128,7 @@ function continueFrom(saved: Saved, { loop, state }: RestoreVersion): void {
   if (defence !== undefined) state.defence?.restore(defence)
 }
 
-/** For a checkpoint without an event log: the log begins with the events that are held, pending or waiting. */
+/** For a checkpoint without an event log: its first rows are the events that are held, pending or waiting. */
 function beginLog(
   { pending, waiting, setAside, heldOut = [] }: Saved,
   { log }: TrainerState,
@@ -155,13 +156,14 @@ async function beginWithout(parts: RestoreVersion, signal: AbortSignal): Promise
     await checkNeverTrained(loop.registry, state.checkpoint.path)
   const { version } = pointer.live
   loop.log.warn({ version }, 'no checkpoint; going on from the live version')
+  const manifest = await manifestOf(version, parts, signal)
+  state.log.restore(logAfter(manifest.events))
   await restoreVersion(version, parts, signal)
   const next = await nextNumber(parts, signal)
   state.progress.wentTo(version, Math.max(next, recovery?.next ?? 0))
   state.progress.sawPointer(pointer)
   state.progress.learnedLive(pointer)
   if (isHolding(pointer, loop.afterRollback)) state.progress.pause(true)
-  const manifest = await manifestOf(version, parts, signal)
   state.progress.respects(loop.task.retiredIn(manifest.facts))
   const isFresh = adapterText(manifest.adapter) !== state.identity.adapter
   await publishRevision(parts, { isFresh }, signal)
