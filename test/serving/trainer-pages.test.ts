@@ -94,10 +94,13 @@ describe('what was set aside, right after a rollback,', () => {
     return { pages, clock }
   }
 
-  test.each(['running', 'idle', 'paused'])('waits for the trainer that is %s', async (state) => {
-    expect(await rolledBack(state, 5).pages.selected({})).toBe(1)
-    expect(await rolledBack(state, 5).pages.setAside({ limit: 9 })).toMatchObject({ count: 1 })
-  })
+  test.each(['running', 'idle', 'paused', 'starting', 'stalled'])(
+    'waits for the trainer that is %s',
+    async (state) => {
+      expect(await rolledBack(state, 5).pages.selected({})).toBe(1)
+      expect(await rolledBack(state, 5).pages.setAside({ limit: 9 })).toMatchObject({ count: 1 })
+    },
+  )
 
   test('is as the checkpoint says where the trainer has failed, or is busy for long', async () => {
     const failed = rolledBack('failed', 5)

@@ -135,8 +135,9 @@ async function followed(
   return setAside
 }
 
+/** A trainer that starts, or is silent on a busy machine, follows a moment later. */
 function isAtWork({ state }: Pick<TrainerStatus, 'state'>): boolean {
-  return state === 'running' || state === 'idle' || state === 'paused' || state === 'budget'
+  return state !== 'failed' && state !== 'stopped' && state !== 'standby'
 }
 
 function errorOf({ code, message, ...more }: NonNullable<TrainerAnswer['problem']>): CodedError {
