@@ -34,6 +34,24 @@ test('a character is given whole, and what stays incomplete comes at the end', (
   ])
 })
 
+test('bytes of no text are given as they come, and each token decodes few of those before it', () => {
+  let longest = 0
+  const language = {
+    text: (ids: Int32Array | readonly number[]) => {
+      longest = Math.max(longest, ids.length)
+      return bytes.text(ids)
+    },
+  }
+  const reader = new TextPieces(language, [])
+  const starts = Array.from({ length: 1000 }, () => reader.push(0xf0))
+  expect(starts.filter((piece) => piece !== '').length).toBeGreaterThan(50)
+  const after = [...new TextEncoder().encode('😀 ok')].map((byte) => reader.push(byte))
+  const text = [...starts, ...after, reader.end()].join('')
+  expect(text).not.toMatch(/\p{Surrogate}/u)
+  expect(text.endsWith('😀 ok')).toBe(true)
+  expect(longest).toBeLessThan(50)
+})
+
 test('a token that reads otherwise at the beginning of a text reads as it does within', () => {
   const reader = new TextPieces(words, [])
   expect([1, 2, 3].map((id) => reader.push(id))).toEqual(['w1', ' w2', ' w3'])

@@ -8,6 +8,11 @@
 import type { LanguageModel } from '../../contracts/base.ts'
 
 const INCOMPLETE = '\uFFFD'
+/**
+ * A character has four bytes. Where so many tokens are still incomplete, the bytes are none of a text: waiting for the end would
+ * decode all of them again with each token, and show nothing.
+ */
+const MOST_WAITING = 16
 
 export class TextPieces {
   readonly #language: Pick<LanguageModel, 'text'>
@@ -34,7 +39,12 @@ export class TextPieces {
   push(id: number): string {
     this.#ids.push(id)
     const text = this.#decoded()
-    return text.endsWith(INCOMPLETE) ? '' : this.#given(text)
+    if (!text.endsWith(INCOMPLETE)) return this.#given(text)
+    if (this.#ids.length - this.#next < MOST_WAITING) return ''
+    const piece = this.#given(text)
+    // The next piece must not complete what was given as incomplete.
+    this.#before = this.#next
+    return piece
   }
 
   /** The rest of an answer that ends without a stop text. */
