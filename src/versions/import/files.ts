@@ -55,7 +55,10 @@ async function listed(folder: string): Promise<readonly string[]> {
 
 async function bytesOf(folder: string, name: string, mostBytes: number): Promise<Uint8Array> {
   const path = join(folder, name)
-  const { size } = await stat(path)
+  const found = await stat(path).catch(() => undefined)
+  // Reading another thing than a file might never end.
+  if (found?.isFile() !== true) throw refuse('folder', folder, `a folder with a file ${name}`)
+  const { size } = found
   if (size > mostBytes) throw refuse(name, size, `at most ${mostBytes} bytes`)
   return readFile(path)
 }
