@@ -42,7 +42,7 @@ export function certificateOf(task: ForgetTask, facts: CertificateFacts): Certif
     erased: counts,
     learned_again: again,
     versions: {
-      retired: [...retired].sort(),
+      retired: [...retired].sort(byNumber),
       ...(from !== null && { from }),
       ...(rebuilt !== null && { rebuilt: { version: rebuilt, digest: facts.digest ?? '' } }),
     },
@@ -52,6 +52,9 @@ export function certificateOf(task: ForgetTask, facts: CertificateFacts): Certif
     not_erased: facts.notErased.map((each) => ({ ...each })),
   }
 }
+
+/** v2 before v10. */
+const byNumber = new Intl.Collator('en', { numeric: true }).compare
 
 export function timeOf(ms: number): string {
   return new Date(ms).toISOString()
