@@ -8,7 +8,15 @@ import { model, node, tensor, valueInfo } from '../../dist/src/nn/onnx/model.js'
 import { nodesOf } from './saved-model.mjs'
 
 const SAME = {
-  ...{ AddV2: 'Add', Sub: 'Sub', Mul: 'Mul', RealDiv: 'Div', Maximum: 'Max', Neg: 'Neg' },
+  ...{
+    AddV2: 'Add',
+    BiasAdd: 'Add',
+    Sub: 'Sub',
+    Mul: 'Mul',
+    RealDiv: 'Div',
+    Maximum: 'Max',
+    Neg: 'Neg',
+  },
   ...{ Sqrt: 'Sqrt', Exp: 'Exp', Log: 'Log', Erf: 'Erf', Tanh: 'Tanh', Relu: 'Relu' },
   ...{ Sigmoid: 'Sigmoid', Reshape: 'Reshape', Shape: 'Shape', LogicalOr: 'Or' },
   ...{ Greater: 'Greater', GreaterEqual: 'GreaterOrEqual', LessEqual: 'LessOrEqual' },
