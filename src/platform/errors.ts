@@ -197,6 +197,11 @@ export const errorTable = {
     retriable: true,
     fix: 'the trainer process hangs or gets no CPU time: it is killed and restarted after two minutes; check the load of the machine',
   },
+  TRAINER_LEFT_OUT: {
+    status: 503,
+    exit: 70,
+    fix: 'this is a bug in antikythera: report it with the log lines of the trainer process; restarting the daemon tries the model again, and isolate: true gives it a process of its own',
+  },
   TRAINER_BUSY: {
     status: 503,
     exit: 75,

@@ -55,6 +55,7 @@ export const openTrainerLoops: TrainerProgram['openTrainerLoops'] = (given, host
 }
 
 export async function openTinyLoop(folder: string, model: string, hooks: Hooks): Promise<Loop> {
+  if (model === 'faulty') throw new TypeError('a bug')
   if (model === 'broken') throw failure('BASE_MISSING', 'there is no such base')
   const clock = systemClock
   return openLoop({

@@ -189,6 +189,22 @@ describe('a supervisor', () => {
     )
   })
 
+  test('a model that ends the process by a bug is left out at last, and the others learn', async () => {
+    const models = ['faulty', 'good']
+    const folder = folderWith(models, linesOf(8))
+    const supervisor = supervise(models, { models, folder }, { clock: hasty })
+    await until(() => supervisor.status('faulty').state === 'failed')
+    await until(() => supervisor.status('good').restarts === 3)
+    await settled(supervisor, 'good', 8)
+    const { restarts } = supervisor.status('good')
+    expect(supervisor.status('faulty')).toMatchObject({
+      ...{ state: 'failed', code: 'TRAINER_LEFT_OUT', restarts: 3 },
+      message: 'its trainer ended the process of several models 3 times: a bug',
+    })
+    supervisor.restart({ deadlineMs: 60_000 })
+    await until(() => supervisor.status('faulty').restarts > restarts)
+  })
+
   test('kills and restarts a process that says nothing', async () => {
     const stuck = transpile('test/integration/stuck-program.ts')
     let restarts = 0

@@ -21,6 +21,7 @@ import { RetryPolicy } from '../../platform/retry.ts'
 import type { Span } from '../../platform/tracing/spans.ts'
 import { isAborted } from '../is-aborted.ts'
 import type { FromTrainer, LogLevel, ToTrainer } from './messages.ts'
+import { CrashBlame } from './crash-blame.ts'
 import { Forecasts } from './forecasts.ts'
 import { withoutNativeNoise } from './native-noise.ts'
 
@@ -60,6 +61,7 @@ export class TrainerChild {
   readonly #restart: RetryPolicy
   readonly #stopping = new AbortController()
   readonly #forecasts: Forecasts
+  readonly #blame: CrashBlame
   #process: ChildProcess | undefined
   #restarts = 0
   /** It was asked to end, to be started again. */
@@ -73,6 +75,7 @@ export class TrainerChild {
   constructor(parts: ChildParts) {
     this.#parts = parts
     this.#forecasts = new Forecasts(parts.clock, (message) => this.#say(message))
+    this.#blame = new CrashBlame(parts.models)
     const [clock, jitter] = [parts.clock, openJitter('restart')]
     this.#restart = new RetryPolicy({ clock, jitter, firstMs: 100, longestMs: 5_000 })
     for (const model of parts.models)
@@ -113,6 +116,7 @@ export class TrainerChild {
     const child = this.#process
     if (child === undefined) return
     this.#isPlanned = true
+    this.#blame.forgive()
     this.#say({ kind: 'stop' })
     void this.#parts.clock.sleep(deadlineMs, this.#stopping.signal).then(
       () => {
@@ -173,7 +177,7 @@ export class TrainerChild {
       // Its last message may arrive after its end.
       if (this.#process === child) this.#hear(message)
     })
-    this.#say({ kind: 'start', program, config })
+    this.#say({ kind: 'start', program, config, without: this.#blame.leftOut })
     const how = await endOf(child)
     this.#process = undefined
     if (this.#stopping.signal.aborted) return
@@ -236,12 +240,19 @@ export class TrainerChild {
     else if (message.kind === 'coming') this.#parts.onComing(message.model, message.version)
     else if (message.kind === 'span') this.#parts.onSpan(message.span)
     else if (message.kind === 'forecast') this.#forecasts.answered(message)
-    else this.#parts.log.error(message, 'a trainer process cannot continue')
+    else this.#hearEnd(message)
+  }
+
+  #hearEnd(message: Extract<FromTrainer, { readonly kind: 'fatal' }>): void {
+    const { model, message: why } = message
+    if (model !== undefined) this.#blame.ended(model, this.status(model).steps, why)
+    this.#parts.log.error(message, 'a trainer process cannot continue')
   }
 
   #hearStatus(status: TrainerStatus): void {
     const before = this.#statuses.get(status.model)
     if (status.steps > (before?.steps ?? 0)) this.#failures = 0
+    this.#blame.reported(status)
     this.#statuses.set(status.model, before ? merged(before, status) : status)
     this.#parts.onReport(status.model)
   }
@@ -253,7 +264,7 @@ export class TrainerChild {
 
   #setAll(phase: Pick<TrainerStatus, 'state'>): void {
     for (const [model, { code: _code, message: _message, ...status }] of this.#statuses)
-      this.#statuses.set(model, { ...status, ...phase })
+      this.#statuses.set(model, { ...status, ...phase, ...this.#blame.fault(model) })
   }
 }
 

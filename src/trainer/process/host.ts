@@ -3,7 +3,7 @@
  * status to the server, at least once a second.
  *
  * A model that cannot be opened, or has a loop that ended for good, is reported as failed while the others continue. A bug
- * ends the whole process: its state is in the checkpoints, and the supervisor restarts it.
+ * ends the whole process: its state is in the checkpoints, and the supervisor restarts it, in the end without the model.
  */
 import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
 import type { TrainerStatus } from '../contract.ts'
@@ -61,6 +61,7 @@ export class TrainerHost {
   readonly #leaseTerms = new Map<string, LeaseTerms>()
   /** The statuses of models that have no loop. */
   readonly #statuses = new Map<string, TrainerStatus>()
+  #faulty: string | undefined
 
   constructor(clock: Clock, tell: (message: FromTrainer) => void) {
     this.#clock = clock
@@ -72,6 +73,11 @@ export class TrainerHost {
       onComing: (model, version) => tell({ kind: 'coming', model, version }),
       onSpan: (span) => tell({ kind: 'span', span }),
     }
+  }
+
+  /** The model whose trainer has ended by a bug; undefined if none has. */
+  get faulty(): string | undefined {
+    return this.#faulty
   }
 
   wake(model: string): void {
@@ -114,7 +120,10 @@ export class TrainerHost {
       else await this.#runLeaseTerms(model, model.fleet, log, signal)
     } catch (error) {
       if (isAborted(signal)) return
-      if (!(error instanceof CodedError)) throw error
+      if (!(error instanceof CodedError)) {
+        this.#faulty ??= model.name
+        throw error
+      }
       log.error({ model: model.name, err: error, code: error.code }, 'the trainer cannot start')
       this.#set(model.name, { state: 'failed', code: error.code, message: error.message })
     } finally {

@@ -10,7 +10,13 @@ export type LogLevel = NonNullable<LogOptions['level']>
 
 /** `start` is the first message, and comes once. */
 export type ToTrainer =
-  | { readonly kind: 'start'; readonly program: string; readonly config: Json }
+  | {
+      readonly kind: 'start'
+      readonly program: string
+      readonly config: Json
+      /** Models of the config that are not trained: they have ended the process too often. */
+      readonly without: readonly string[]
+    }
   /** There may be new feedback, or the live pointer moved. */
   | { readonly kind: 'wake'; readonly model: string }
   /** Sets the level of the log. */
@@ -37,5 +43,10 @@ export type FromTrainer =
       readonly forecast?: ForgetForecast
       readonly fault?: { readonly code: string; readonly message: string }
     }
-  /** The process ends now, and why. */
-  | { readonly kind: 'fatal'; readonly code: string; readonly message: string }
+  /** The process ends now, and why; `model` if it was the trainer of one. */
+  | {
+      readonly kind: 'fatal'
+      readonly code: string
+      readonly message: string
+      readonly model?: string
+    }

@@ -16,6 +16,8 @@ export interface TrainerProgram {
   readonly openTrainerLoops: (config: Json, hosting: Hosting) => Promise<HostedTrainers>
 }
 
+type Start = Extract<ToTrainer, { readonly kind: 'start' }>
+
 const exitSoftware = 70
 /** When no parent exists to kill a process that does not end. */
 const orphanDeadlineMs = 10_000
@@ -26,7 +28,7 @@ const stop = new AbortController()
 const host = new TrainerHost(systemClock, tell)
 
 process.on('message', (message: ToTrainer) => {
-  if (message.kind === 'start') void live(message.program, message.config)
+  if (message.kind === 'start') void live(message)
   else if (message.kind === 'wake') host.wake(message.model)
   else if (message.kind === 'level') setLevel(message.level)
   else if (message.kind === 'forecast') void host.forecast(message)
@@ -44,12 +46,13 @@ process.on('unhandledRejection', die)
 
 let setLevel: (level: LogLevel) => void = () => undefined
 
-async function live(program: string, config: Json): Promise<void> {
+async function live({ program, config, without }: Start): Promise<void> {
   try {
     const { openTrainerLoops } = (await import(program)) as TrainerProgram
     const trainers = await openTrainerLoops(config, host.hosting)
     setLevel = trainers.setLevel ?? setLevel
-    await host.run(trainers, stop.signal)
+    const models = trainers.models.filter(({ name }) => !without.includes(name))
+    await host.run({ ...trainers, models }, stop.signal)
     await trainers.close()
     process.exit(0)
   } catch (error) {
@@ -65,8 +68,10 @@ function die(error: unknown): void {
   const code = error instanceof CodedError ? error.code : 'INTERNAL'
   const message = error instanceof Error ? error.message : String(error)
   process.stderr.write(`${JSON.stringify({ level: 'error', code, msg: stackOf(error) })}\n`)
+  const { faulty: model } = host
   // The message has to leave first.
-  tell({ kind: 'fatal', code, message }, () => process.exit(exitSoftware))
+  const last: FromTrainer = { kind: 'fatal', code, message, ...(model !== undefined && { model }) }
+  tell(last, () => process.exit(exitSoftware))
   setTimeout(() => process.exit(exitSoftware), lastWordsMs)
 }
 
