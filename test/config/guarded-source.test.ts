@@ -86,3 +86,23 @@ test('opened again, it reads from there: what an earlier read has answered since
   answers[1]!([])
   expect(await next).toEqual([])
 })
+
+test.each(['commit', 'lag', 'locate'] as const)(
+  'a %s that answers late holds up the reads until then, and no longer',
+  async (slow) => {
+    let answer = () => {}
+    const late = async () => new Promise<void>((resolve) => (answer = resolve))
+    const source = sourceWith({ [slow]: late })
+    const calls = {
+      commit: async () => source.commit({}),
+      lag: async () => source.lag(),
+      locate: async () => source.locate?.({ kind: 'end' } as never, {}, signal),
+    }
+    await rejection(calls[slow]())
+    expect((await rejection(source.read(limits, signal))).message).toBe(
+      `own: ${slow} does not answer`,
+    )
+    answer()
+    expect(await source.read(limits, signal)).toEqual([good])
+  },
+)

@@ -11,8 +11,14 @@ interface Running {
 
 const PATIENCE_MS = 5000
 
-/** After these, what was read before is not needed. */
-const resets: ReadonlySet<string> = new Set(['open', 'close'])
+/**
+ * Whether what an earlier call has answered too late is still needed when another comes: records that were read are,
+ * unless the source is opened again or closed, and so is that it is open.
+ */
+function isNeeded(earlier: string, next: string): boolean {
+  if (earlier === 'read') return next !== 'open' && next !== 'close'
+  return earlier === 'open' && next !== 'close'
+}
 
 export class Answers {
   readonly #clock: Clock
@@ -25,7 +31,7 @@ export class Answers {
 
   /** `waitMs`: how long the call itself may wait. Rejects when it does not answer in time, or another has not. */
   async of<Result>(call: string, work: () => Promise<Result>, waitMs: number): Promise<Result> {
-    if (this.#running !== undefined && resets.has(call)) await this.#passOver(this.#running)
+    if (this.#running !== undefined) await this.#passOver(this.#running, call)
     this.#running ??= { call, answer: work() }
     const { answer } = this.#running
     const isOwn = this.#running.call === call
@@ -38,8 +44,8 @@ export class Answers {
     return answer as Promise<Result>
   }
 
-  async #passOver({ call, answer }: Running): Promise<void> {
-    if (resets.has(call) || !(await this.#settles(answer, 0))) return
+  async #passOver({ call, answer }: Running, next: string): Promise<void> {
+    if (call === next || isNeeded(call, next) || !(await this.#settles(answer, 0))) return
     this.#running = undefined
     this.#isLate = false
   }
