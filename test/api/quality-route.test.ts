@@ -36,6 +36,18 @@ test('a trainer that has not reported yet is no quality of zero', async () => {
   expect(response.json()).toMatchObject({ code: 'NOT_READY' })
 })
 
+test('where nothing was scored yet, as after an upgrade from before quality was counted, no share is nought', async () => {
+  const prequential = { count: 100, accuracy: 0.9, accuracy_recent: 0.8, loss: 0.3 }
+  const { app } = await openServed({ trainer: { quality: qualityOf([]), prequential } })
+  const model = (await app.inject('/v1/models/m')).json<object>()
+  expect(model).not.toHaveProperty('quality')
+  expect(model).toMatchObject({ prequential })
+  const { body } = await app.inject('/metrics')
+  expect(body).toContain('accuracy_ratio{model="m",window="recent"} 0.8\n')
+  expect(body).not.toContain('window="recent_by_source"')
+  expect(body).not.toContain('antikythera_baseline_accuracy_ratio{')
+})
+
 test('metrics show the labels and sources of now, and those that left are gone', async () => {
   const trainer = { quality }
   const { app } = await openServed({ trainer })

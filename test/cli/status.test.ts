@@ -80,6 +80,14 @@ test('a model that has answered nothing yet has no accuracy, rather than none ri
   expect(stdout).toMatch(/^m +v1 \(2\) +idle +- +- +- +8 .* -$/m)
 })
 
+test('a model without an example scored by this release has no accuracy, however many were scored before', async () => {
+  const prequential = { count: 100, accuracy: 0.9, accuracy_recent: 0.8, loss: 0.3 }
+  const none = new Quality(classificationOf(), { rows: 10, sources: 10 }).report()
+  const { stdout } = await status({ trainer: { quality: none, prequential } })
+  expect(stdout).toMatch(/^m +v1 \(2\) +idle +- +- +- +8 .*$/m)
+  expect(stdout).not.toContain('%')
+})
+
 test('quality of nothing is not shown as 0 %', async () => {
   const none: QualityReport = Object.assign({}, quality, { events: 0 })
   const { stdout } = await status({ trainer: { quality: none } }, '--labels')

@@ -11,6 +11,8 @@ import type { ModelServices } from '../../serving/services/model-services.ts'
 import { describeServed } from './describe-served.ts'
 import type { TrainerReport } from '../../serving/services/served-model.ts'
 
+type Quality = NonNullable<TrainerReport['quality']>
+
 export function describeModel(model: ModelServices): ModelAnswer {
   const { task } = model
   const { live, failedSwap: failed, answers, trainer, faults } = model.status()
@@ -31,7 +33,7 @@ export function describeModel(model: ModelServices): ModelAnswer {
     ...(faults.length > 0 && { faults: [...faults] }),
     ...(trainer.progress && { progress: describeProgress(trainer.progress) }),
     ...(trainer.alarms && { drift: describeDrift(trainer.alarms) }),
-    ...(trainer.quality && { quality: describeQuality(trainer.quality, task) }),
+    ...(hasScored(trainer.quality) && { quality: describeQuality(trainer.quality, task) }),
     ...(served && { served: describeServed(served) }),
     ...(trainer.trial && {
       trial: describeTrial(trainer.trial, sinceOf(trainer.trial, model, live?.pointer)),
@@ -118,10 +120,12 @@ function toMs(seconds: number): number {
   return Math.round(1000 * seconds) / 1000
 }
 
-function describeQuality(
-  quality: NonNullable<TrainerReport['quality']>,
-  { view }: ModelServices['task'],
-) {
+/** Without a scored example, as in a checkpoint of a release that did not count quality yet, a nought would be a score. */
+function hasScored(quality: TrainerReport['quality']): quality is Quality {
+  return quality !== undefined && quality.sources.length > 0
+}
+
+function describeQuality(quality: Quality, { view }: ModelServices['task']) {
   const { accuracy_recent, accuracy_recent_by_source } = quality
   return { accuracy_recent, accuracy_recent_by_source, ...view.brief(quality) }
 }

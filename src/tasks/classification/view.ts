@@ -40,10 +40,12 @@ export const classificationView: TaskView<Answer> = {
   },
   gauges: ['labelPrecision', 'labelRecall', 'labelSupport', 'labelForgetting'],
   measure(report, gauge) {
-    const { baselines, calibration, labels, sure } = labelled(report)
+    const { events, baselines, calibration, labels, sure } = labelled(report)
+    gauge('temperature', {}, calibration.temperature)
+    // Without a scored example a nought would be a score.
+    if (events === 0) return
     gauge('calibrationError', {}, calibration.ece)
     gauge('uncalibratedError', {}, calibration.ece_uncalibrated)
-    gauge('temperature', {}, calibration.temperature)
     if (sure !== undefined) gauge('sureAnswers', {}, sure.coverage)
     if (typeof sure?.accuracy === 'number') gauge('sureAccuracy', {}, sure.accuracy)
     for (const [baseline, { accuracy_recent }] of Object.entries(baselines))

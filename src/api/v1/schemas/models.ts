@@ -74,7 +74,10 @@ const Model = Type.Object({
     rejected: Count,
     waiting: Count,
     set_aside: Type.Optional(
-      Type.Integer({ description: 'accepted before a rollback; relearn or discard them' }),
+      Type.Integer({
+        description:
+          'accepted before a rollback; relearn or discard them. Also a newer signal of an event whose older one is still learned: receipts count that event as learned',
+      }),
     ),
     quarantined: Type.Optional(
       Type.Integer({ description: 'kept back by the defence; release or drop them' }),
@@ -94,7 +97,10 @@ const Model = Type.Object({
 
 const Brief = Type.Object(
   { accuracy_recent: Score, accuracy_recent_by_source: Score },
-  { description: 'of recent examples; more of it at /v1/models/{model}/quality' },
+  {
+    description:
+      'of recent examples; absent until one was scored; more of it at /v1/models/{model}/quality',
+  },
 )
 
 export type ModelAnswer = Static<typeof Model>

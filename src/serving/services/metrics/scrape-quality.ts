@@ -32,7 +32,9 @@ export function showQuality(
 ): void {
   if (quality === undefined) return
   const window = 'recent_by_source'
-  metrics.gauge('accuracy', { model, window }, quality.accuracy_recent_by_source)
+  // Without a scored example a nought would be a score.
+  if (quality.sources.length > 0)
+    metrics.gauge('accuracy', { model, window }, quality.accuracy_recent_by_source)
   task.view.measure(quality, (name, by, value) => {
     // The gauges of tasks are in the table of metrics; a test compares them.
     metrics.gauge(name as 'accuracy', { model, ...by } as { model: string; window: string }, value)
