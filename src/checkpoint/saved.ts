@@ -132,9 +132,10 @@ export interface Progress {
   readonly rehearsed?: readonly RehearsedLine[]
 }
 
-/** The learner went to `version` and kept the replay of the line of `of`. */
+/** The learner went to `version`, or began a fresh adapter, and kept the replay of the line of `of`. */
 export interface RehearsedLine {
-  readonly version: string
+  /** Absent: a fresh adapter, whose first version has the number `since`. */
+  readonly version?: string
   readonly of: string
   /** The number in the event log of the first version that may have learned from it. */
   readonly since: number

@@ -415,6 +415,41 @@ describe('a forecast', () => {
     expect(taskIn(world)).toMatchObject({ isBeyondLog: true, lost: 39 })
   })
 
+  test('knows that a fresh adapter has learned what was in replay, though its method keeps none', async () => {
+    const before: Setting = {
+      ...{ every: 4, capacity: 60 },
+      adapter: { method: 'head', rank: 1, alpha: 1, tail_layers: 0 },
+    }
+    const after: Setting = {
+      ...before,
+      adapter: { method: 'head', rank: 2, alpha: 1, tail_layers: 0 },
+      replay: openPolicy('replay', policies.replay, { policy: 'none' }),
+    }
+    const world = await ran(mixed(41), before)
+    await runToEnd(world, after)
+    const fresh = world.registry.moves.at(-1)!.live.version
+    world.streams.get('s')!.push(...good(8, 300))
+    const running = startIn(world, after)
+    await running.readAll()
+    const forecast = await running.loop.forecast({ request: '', source: 'bad' })
+    await running.stop()
+    expect(world.registry.versions.get(fresh)!.manifest.parent).toBeNull()
+    const live = world.registry.moves.at(-1)!.live.version
+    expect(live).not.toBe(fresh)
+    expect(forecast).toMatchObject({ isUnlearned: false })
+    expect(forecast.retiring).toEqual(expect.arrayContaining([fresh, live]))
+    await forget(world, { source: 'bad' })
+    await runToEnd(world, after)
+    expect(taskIn(world).retired).toEqual(expect.arrayContaining([fresh, live]))
+    expect(world.registry.moves.at(-1)!.live.version).not.toBe(live)
+    // What nothing has taught retires nothing, the rebuilt versions neither.
+    const again = startIn(world, after)
+    await again.readAll()
+    const nobody = await again.loop.forecast({ request: '', source: 'bad' })
+    await again.stop()
+    expect(nobody).toMatchObject({ isUnlearned: true, retiring: [] })
+  })
+
   test('counts an event that fell out once, however often it was learned again', async () => {
     const own: Setting = {
       ...setting,

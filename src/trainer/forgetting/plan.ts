@@ -6,7 +6,8 @@
  *                                or a version on v's line was made with the replay of another line, and r's is on that
  *
  * The second matters where a version is published without an update: kNN memory has what waits already. The third, after
- * a person has promoted a version without a snapshot, such as an import.
+ * a person has promoted a version without a snapshot, such as an import, and after a change of method: the fresh adapter
+ * learns from replay.
  */
 import type { ExampleKey } from '../../contracts/core.ts'
 import type { ErasedCounts } from '../../checkpoint/forgetting.ts'
@@ -149,10 +150,11 @@ function taintedBy(
   )
   const tainted = new Set<number>()
   const isRehearsed = (id: number, parent: number) =>
-    rehearsed.some(
-      ({ version, of, since }) =>
-        id >= since && parent === versions.idOf(version) && tainted.has(versions.idOf(of)),
-    )
+    rehearsed.some(({ version, of, since }) => {
+      const continues =
+        version === undefined ? id === since : id >= since && parent === versions.idOf(version)
+      return continues && tainted.has(versions.idOf(of))
+    })
   for (const { id, parent, end } of versions.all)
     if (direct.has(id) || tainted.has(parent) || end > first || isRehearsed(id, parent))
       tainted.add(id)

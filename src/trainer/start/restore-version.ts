@@ -120,14 +120,24 @@ function forgetLearned({ setAside, dedupe, learner, log }: TrainerState, isKnown
   }
 }
 
-/** Versions made from now on rehearse what the present line has learned, though `version` has not: a request to forget asks. */
-function keepLine(version: string, { log, progress }: TrainerState): void {
+/**
+ * Versions made from now on rehearse what the present line has learned, though `version` (undefined: a fresh adapter) has
+ * not: a request to forget asks.
+ */
+export function keepLine(
+  version: string | undefined,
+  { log, progress }: Pick<TrainerState, 'log' | 'progress'>,
+): void {
   const { parent, rehearsed = [] } = progress.state
   if (parent === null || parent === version) return
   const known = rehearsed.filter(({ of }) => log.versions.idOf(of) !== 0)
   const inherited = known.filter((each) => each.version === parent).map(({ of }) => of)
   const since = log.versions.next
-  const own = [parent, ...inherited].map((of) => ({ version, of, since }))
+  const own = [parent, ...inherited].map((of) => ({
+    ...(version !== undefined && { version }),
+    of,
+    since,
+  }))
   progress.rehearses([...known, ...own])
 }
 

@@ -5,7 +5,7 @@
  */
 import { publishAgain } from './candidate.ts'
 import { drive } from '../drive.ts'
-import { freshWeights, type RestoreVersion } from '../start/restore-version.ts'
+import { freshWeights, keepLine, type RestoreVersion } from '../start/restore-version.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'
 import { isWorse } from '../../evaluation/release-bar.ts'
 import type { Saved } from '../../checkpoint/saved.ts'
@@ -28,6 +28,8 @@ export function beginAdapter(
   const weights = freshWeights({ head, parameters: loop.adapter.freshParameters(head) }, loop)
   const learnerState = { ...saved.learnerState, learned: 0, steps: 0, dropped: 0 }
   state.restoreLearner({ weights, learnerState, remembered: saved.remembered })
+  // The new method may keep no replay: then nothing else says that the fresh adapter has learned from it.
+  if (saved.remembered.length > 0) keepLine(undefined, state)
   state.progress.startedFresh()
 }
 
