@@ -201,11 +201,28 @@ describe('a trainer', () => {
   })
 
   test('counts no answer that was given after the right one was known', async () => {
+    const world = openWorld({
+      s: [
+        event({ id: 'f-1', prediction_id: 'p-1', label: 'no', time: 60_000 }),
+        event({ id: 'f-2', prediction_id: 'p-2', label: 'no', time: 180_000 }),
+      ],
+    })
+    for (const id of ['p-1', 'p-2']) {
+      const [, prediction] = predicted(id, 'v1', 'yes')
+      world.predictions.set(id, { ...prediction, timeMs: 120_000 })
+    }
+    const running = startIn(world, setting)
+    await running.readAll()
+    expect(plain(running.loop.served())).toEqual([{ version: 'v1', count: 1, error: 1 }])
+    await running.stop()
+  })
+
+  test('counts an answer of a replica with a clock ahead of the machine that took the feedback', async () => {
     const world = judged()
     world.predictions.set('p-3', { ...world.predictions.get('p-3')!, timeMs: 1e9 })
     const running = startIn(world, setting)
     await running.readAll()
-    expect(plain(running.loop.served())).toEqual([{ version: 'v1', count: 2, error: 0.5 }])
+    expect(plain(running.loop.served())).toEqual(expected)
     await running.stop()
   })
 

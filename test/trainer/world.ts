@@ -237,8 +237,8 @@ export function partsIn(
   }
 }
 
-/** `{"id","source"?,"text"?,"prediction_id"?,"label"|"rating"|"retract","weight"?,"slice"?,"traceparent"?}`, enough of the real event for these tests. */
-function parse({ value }: SourceRecord, connector: string): FeedbackEvent {
+/** `{"id","source"?,"text"?,"prediction_id"?,"label"|"rating"|"retract","weight"?,"slice"?,"traceparent"?,"time"?}`, enough of the real event for these tests. */
+function parse({ value, timeMs }: SourceRecord, connector: string): FeedbackEvent {
   const text = new TextDecoder().decode(value)
   if (!text.startsWith('{')) throw failure('EVENT_MALFORMED', `no event: ${text}`)
   const event = JSON.parse(text) as Readonly<Record<string, string | number | undefined>>
@@ -253,6 +253,7 @@ function parse({ value }: SourceRecord, connector: string): FeedbackEvent {
     weight = 1,
     slice,
     traceparent,
+    time = timeMs,
   } = event
   return {
     id: String(id),
@@ -269,6 +270,7 @@ function parse({ value }: SourceRecord, connector: string): FeedbackEvent {
     weight: Number(weight),
     ...(slice !== undefined && { slice: String(slice) }),
     ...(traceparent !== undefined && { traceparent: String(traceparent) }),
+    ...(time !== undefined && { timeMs: Number(time) }),
   }
 }
 

@@ -78,7 +78,7 @@ export class Acceptance {
     log.add({ key: example.key, example, state })
     dedupe.add(example.key, event ? signalDigest(event) : counted.digest)
     if (isCounted !== true) progress.count('accepted')
-    if (served !== undefined) this.#judge(served, example)
+    if (served !== undefined) this.#judge(served, example, saidMs(counted))
     traces?.note(example.key, event?.traceparent ?? served?.traceparent)
     return decision
   }
@@ -108,12 +108,12 @@ export class Acceptance {
   }
 
   /** However late it comes: the version that answered is known with the answer. One that was asked for by name is not counted. */
-  #judge(prediction: ServedPrediction, example: Example): void {
+  #judge(prediction: ServedPrediction, example: Example, stated: number): void {
     const { served, trials, loop } = this.#parts
     const { id, version, answer, pinned } = prediction
-    const { target, source, slice, timeMs = Infinity } = example
+    const { target, source, slice } = example
     // Where the right answer was known before this one was given, it tests nothing.
-    if (pinned === true || timeMs < prediction.timeMs) return
+    if (pinned === true || stated < prediction.timeMs) return
     const judge = (text: string) => loop.task.judge(text, target)
     if (!served.knows(id)) trials.judge(prediction, judge)
     const confused = loop.task.confused?.(answer, target)
@@ -147,4 +147,13 @@ export class Acceptance {
     const predictions = about === undefined ? [] : [about]
     if (keys.length > 0) onSupersede({ keys, predictions }, old)
   }
+}
+
+/**
+ * The time that the event itself states. The time of its record says nothing here: the record names the prediction, so it
+ * came later, even where the clock of the machine that took it is behind.
+ */
+function saidMs({ event, received: { record } }: Counted): number {
+  const timeMs = event?.timeMs
+  return timeMs === undefined || timeMs === record.timeMs ? Infinity : timeMs
 }
