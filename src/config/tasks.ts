@@ -57,7 +57,7 @@ export function classProblems(model: ModelConfig): readonly Problem[] {
 export function textProblems(model: ModelConfig): readonly Problem[] {
   if (tasks[taskNameOf(model)].reads !== 'answers' || model.rollout.policy !== 'shadow') return []
   const message =
-    'is shadow, which compares a second answer to each request: texts are written once; choose another, such as canary'
+    'is shadow, which compares two answers to each request and cannot compare texts; choose another, such as canary'
   return [{ path: ['rollout', 'policy'], at: 'value', message }]
 }
 

@@ -122,7 +122,7 @@ test.each([
     ['/models/m/memory/policy is knn', 'none'],
   ],
   [
-    'a shadow of texts, which are written once',
+    'a shadow of texts, which it cannot compare',
     'models: { m: { base: smollm2, task: generation, rollout: { policy: shadow } } }',
     'CONFIG_INVALID',
     ['/models/m/rollout/policy is shadow', 'such as canary'],

@@ -37,9 +37,13 @@ export function openTrialService(model: Tried): TrialService {
     },
     async shadow(version, why) {
       if (model.texts !== undefined)
-        throw failure('REQUEST_INVALID', `${model.name} writes texts, which are written once`, {
-          fix: 'give the version a share of the requests: a canary',
-        })
+        throw failure(
+          'REQUEST_INVALID',
+          `${model.name} writes texts: a shadow cannot compare them`,
+          {
+            fix: 'give the version a share of the requests: a canary',
+          },
+        )
       await live.prove(version)
       return move(model, { ...why, by: 'shadow', canary: null, shadow: version })
     },

@@ -286,6 +286,21 @@ test('the box answers, takes the right answer, and says which version has learne
   expect(faults.filter((fault) => !fault.includes('400'))).toEqual([])
 })
 
+test('the box says that the daemon does not answer only until the connection is back', async () => {
+  const { page } = await openView(browser, rig.url)
+  const gone = /\/(predict|events\?.*)$/
+  await page.route(gone, (route) => route.abort())
+  await page.reload()
+  await page.getByLabel('Input').fill('[0.9, 0.9, 0]')
+  await page.getByRole('button', { name: 'Predict' }).click()
+  const fault = page.getByText('the daemon does not answer', { exact: true })
+  await fault.waitFor()
+  await page.unroute(gone)
+  await fault.waitFor({ state: 'detached' })
+  await page.getByRole('button', { name: 'Predict' }).click()
+  await page.locator('#answer').waitFor()
+})
+
 test('a wrong key is refused in words, and a right one is kept for this tab alone', async () => {
   const { page } = await openView(browser, rig.url, { token: '' })
   await page.getByLabel('Key').fill('wrong')

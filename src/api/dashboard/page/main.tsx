@@ -167,7 +167,7 @@ function ModelView({ name, listed, round }: ModelViewProps) {
           />
         </div>
         <div>
-          <TryIt model={shown} />
+          <TryIt model={shown} lost={lost} />
           <QuarantinePanel name={name} count={counts.quarantined ?? 0} onDone={say} />
           <AsidePanel name={name} count={counts.set_aside ?? 0} onDone={say} />
           <LettersPanel name={name} count={counts.rejected} onDone={say} />

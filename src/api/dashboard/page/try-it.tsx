@@ -6,7 +6,7 @@ import { share } from './format.tsx'
 import { Bar } from './quality.tsx'
 import { teach } from './teach.tsx'
 import { TryTexts } from './try-texts.tsx'
-import { Fault } from './fault.tsx'
+import { Fault, useFault } from './fault.tsx'
 
 interface Answer {
   readonly id: string
@@ -21,14 +21,21 @@ interface Predicted {
   readonly predictions: readonly Answer[]
 }
 
-export function TryIt({ model }: { readonly model: Model }) {
-  return model.task === 'generation' ? <TryTexts model={model} /> : <TryRow model={model} />
+interface TryItProps {
+  readonly model: Model
+  /** Why the stream of samples is interrupted; undefined = it is not. */
+  readonly lost: unknown
 }
 
-function TryRow({ model }: { readonly model: Model }) {
+export function TryIt({ model, lost }: TryItProps) {
+  const Box = model.task === 'generation' ? TryTexts : TryRow
+  return <Box model={model} lost={lost} />
+}
+
+function TryRow({ model, lost }: TryItProps) {
   const [input, setInput] = useState('')
   const [predicted, setPredicted] = useState<Predicted | undefined>()
-  const [fault, setFault] = useState('')
+  const [fault, setFault] = useFault(lost)
   const [said, say] = useState('')
   const isText = model.base !== 'features'
   const answer = predicted?.predictions[0]

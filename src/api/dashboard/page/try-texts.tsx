@@ -6,7 +6,7 @@ import { useState } from 'preact/hooks'
 import type { Model } from './answers.tsx'
 import { modelPath, send, textOf } from './client.tsx'
 import { teach } from './teach.tsx'
-import { Fault } from './fault.tsx'
+import { Fault, useFault } from './fault.tsx'
 
 interface Written {
   readonly id: string
@@ -18,10 +18,16 @@ interface Answered {
   readonly predictions: readonly Written[]
 }
 
-export function TryTexts({ model }: { readonly model: Model }) {
+interface TryTextsProps {
+  readonly model: Model
+  /** Why the stream of samples is interrupted; undefined = it is not. */
+  readonly lost: unknown
+}
+
+export function TryTexts({ model, lost }: TryTextsProps) {
   const [message, setMessage] = useState('')
   const [answered, setAnswered] = useState<Answered | undefined>()
-  const [fault, setFault] = useState('')
+  const [fault, setFault] = useFault(lost)
   const [said, say] = useState('')
   const [isBusy, setBusy] = useState(false)
   const ask = async (count: 1 | 2) => {
