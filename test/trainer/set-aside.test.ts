@@ -137,6 +137,24 @@ describe('what a rollback leaves behind', () => {
     expect(saved(world).remembered).toEqual([])
   })
 
+  test('after a change of method only what came after the version is set aside, not all that the method before had learned', async () => {
+    const ranked = (rank: number): Setting => ({
+      ...setting,
+      adapter: { method: 'head', rank, alpha: 1, tail_layers: 0 },
+    })
+    const world = openWorld({ s: lessons(24) })
+    await runToEnd(world, ranked(1))
+    await runToEnd(world, ranked(2))
+    world.streams.get('s')!.push(...lessons(8, 24))
+    await runToEnd(world, ranked(2))
+    const [last, before] = [...world.registry.versions.keys()].reverse()
+    expect(world.registry.moves.at(-1)!.live.version).toBe(last)
+    await move(world, 'rollback', before)
+    const { counts } = await runToEnd(world, ranked(2))
+    expect(counts).toMatchObject({ learned: 32, set_aside: 4 })
+    expect(asideIn(world)).toEqual([28, 29, 30, 31].map((at) => `s e-${at} undone`))
+  })
+
   test('a promotion sets nothing aside', async () => {
     const world = await taught()
     await move(world, 'promote', 'v1')

@@ -138,9 +138,9 @@ export class EventLog {
         rows.set(order, eventStates.learned)
   }
 
-  /** The rows that were learned but not by `version` or its ancestors, oldest first. */
-  *learnedSince(version: string): Generator<OrderedRow> {
-    const line = this.#versions.lineOf(version)
+  /** The rows that were learned but not by `version`, `also` or their ancestors, oldest first. */
+  *learnedSince(version: string, also: readonly string[] = []): Generator<OrderedRow> {
+    const line = new Set([version, ...also].flatMap((each) => [...this.#versions.lineOf(each)]))
     const isLost = (order: number) =>
       isLearnable(this.#rows.at(order)) && !line.has(this.#rows.versionOf(order))
     let first = this.#rows.begin

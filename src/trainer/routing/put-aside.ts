@@ -71,16 +71,38 @@ function learnedSince(state: TrainerState, followed: Followed): readonly Example
   const kept = new Set(learner.remembered.map(({ key }) => key))
   // In an order that does not depend on how often the trainer was restarted.
   const isUndone = ({ key }: Remembered) => !kept.has(key) && (isUnknown || !dedupe.has(key))
-  const logged = loggedSince(to, log, followed.log).filter(({ key }) => !kept.has(key))
+  const lines = [to, ...linesBefore(to, state)]
+  const logged = loggedSince(lines, log, followed.log).filter(({ key }) => !kept.has(key))
   const replayed = before.filter((each) => isUndone(each) && log.stateOf(each.key) === undefined)
   return [...replayed.toSorted(byKey), ...logged]
 }
 
+/**
+ * The last versions of earlier methods, from whose replay the fresh adapters of its line began: a rollback among the
+ * versions of the new method undoes nothing of theirs.
+ */
+function linesBefore(to: string, { log, progress }: Pick<TrainerState, 'log' | 'progress'>) {
+  const found: string[] = []
+  const reached = new Set(log.versions.lineOf(to))
+  // The newest first: an earlier method may have begun from a still earlier one.
+  for (const { version, of, since } of (progress.state.rehearsed ?? []).toReversed()) {
+    if (version !== undefined || !reached.has(since)) continue
+    found.push(of)
+    for (const id of log.versions.lineOf(of)) reached.add(id)
+  }
+  return found
+}
+
 /** A damaged row costs the rows behind it, and never the rollback: replay still has the newest. */
-function loggedSince(to: string, log: EventLog, logger: Logger): readonly Example[] {
+function loggedSince(
+  [to = '', ...also]: readonly string[],
+  log: EventLog,
+  logger: Logger,
+): readonly Example[] {
   const found: Example[] = []
   try {
-    for (const { example } of log.learnedSince(to)) if (example !== undefined) found.push(example)
+    for (const { example } of log.learnedSince(to, also))
+      if (example !== undefined) found.push(example)
   } catch (error) {
     if (!(error instanceof CodedError) || error.code !== 'STORE_CORRUPT') throw error
     logger.error({ to, err: error }, 'the event log is damaged: a part of it is not set aside')
