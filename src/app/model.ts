@@ -132,7 +132,7 @@ export function importTarget(config: Config, model: string, base: Base): ImportT
     plan: {
       base: viewOf(base, method, adapter),
       method,
-      task: tasks.classification,
+      task: tasks[taskNameOf(settings)],
       config: adapter,
       outputs: labels.known.length,
     },

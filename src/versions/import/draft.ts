@@ -5,6 +5,7 @@ import { readPeft } from '../../adapters/peft/read.ts'
 import { recordedConfig } from '../../adapters/recorded-config.ts'
 import { refuse } from '../../adapters/peft/refuse.ts'
 import type { Base } from '../../contracts/base.ts'
+import type { TaskFacts } from '../../contracts/example.ts'
 import type { Manifest, ManifestDraft, Version, VersionDraft } from '../contract.ts'
 import { proveBase, type KnownBase } from './base-proof.ts'
 import type { PeftFiles } from './files.ts'
@@ -53,8 +54,12 @@ export async function draftImport(importing: Importing): Promise<Draft> {
   const { plan } = target
   if (methodOf(plan).closedForm !== undefined)
     throw refuse('adapter.method', plan.config.method, 'a method that learns by gradients')
-  if (plan.task.kind !== 'classification')
-    throw refuse('task', plan.task.kind, 'classification: PEFT has heads of classes')
+  if (plan.task.kind === 'regression')
+    throw refuse(
+      'task',
+      plan.task.kind,
+      'classification, generation: PEFT has heads of classes, or none',
+    )
   const adapter = readPeft(fields, files.adapter, plan)
   const claim = { fields, manifest: ours?.manifest, isTrusted: trustBase }
   const proof = await proveBase(claim, target)
@@ -75,19 +80,19 @@ export async function draftImport(importing: Importing): Promise<Draft> {
 
 /** The registry names it and seals it. */
 function manifestOf(
-  { model, base, plan, labels: rules }: ImportTarget,
+  target: ImportTarget,
   labels: readonly string[],
   parent: Manifest | undefined,
   reason: string,
 ): ManifestDraft {
-  const retired = labels.filter((label) => rules.retired.includes(label))
+  const { model, base, plan } = target
   return {
     model,
     version: 'import',
     parent: parent?.version ?? null,
     base: identityOf(base),
     task: plan.task.kind,
-    facts: { labels, ...(retired.length > 0 && { retired }) },
+    facts: factsOf(target, labels),
     adapter: recordedConfig(plan.config),
     span: {},
     events: parent?.events ?? 0,
@@ -97,6 +102,12 @@ function manifestOf(
     decision: 'imported',
     reason,
   }
+}
+
+function factsOf({ plan, labels: rules }: ImportTarget, labels: readonly string[]): TaskFacts {
+  if (plan.task.kind !== 'classification') return {}
+  const retired = labels.filter((label) => rules.retired.includes(label))
+  return { labels, ...(retired.length > 0 && { retired }) }
 }
 
 function checkLabels(labels: readonly string[], { labels: rules }: ImportTarget): void {

@@ -1,6 +1,6 @@
 /**
  * The head of an imported adapter: its own, if the folder has one; otherwise the live version's, because someone who
- * continues to train an export wants its labels back; otherwise a fresh one.
+ * continues to train an export wants its labels back; otherwise a fresh one. A language model has none.
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import type { TaskFacts } from '../../contracts/example.ts'
@@ -36,7 +36,8 @@ export interface HeadQuestion {
 }
 
 export function chooseHead(question: HeadQuestion): ChosenHead {
-  const { wanted, ours, adapter, live } = question
+  const { wanted, ours, adapter, live, plan } = question
+  if (hasNoHead(plan)) return { ...fresh(question), told: 'no head' }
   const kind = wanted ?? ((ours ?? adapter.classifier) ? 'folder' : live ? 'live' : 'fresh')
   if (kind === 'folder') return ofFolder(question)
   if (kind === 'fresh') return fresh(question)
@@ -48,6 +49,11 @@ export function chooseHead(question: HeadQuestion): ChosenHead {
     told: `the head of ${version}`,
     parent: live,
   }
+}
+
+/** A language model answers from its base's vocabulary. */
+function hasNoHead({ task, base, outputs }: AdapterPlan): boolean {
+  return task.parameters(base.network.width, outputs).length === 0
 }
 
 function ofFolder(question: HeadQuestion): ChosenHead {
