@@ -108,7 +108,7 @@ test('a replica that cannot start is refused with its own code', async (context)
   const { error } = JSON.parse(lines.at(-1) ?? '') as { readonly error: object }
   expect(error).toMatchObject({
     code: 'PORT_IN_USE',
-    message: expect.stringContaining('replica-1'),
+    message: expect.stringContaining('replica-1') as string,
   })
 })
 
