@@ -140,6 +140,6 @@ test('a key with sources may not take back an event without naming its source: t
     fix: 'name the source of the event beside its id',
   })
   expect((await send({ id: 'e-1', source: 'http', retract: true })).statusCode).toBe(202)
-  // Whoever was given the prediction may take back what was said about it.
+  // A client that was given the prediction may take back what was said about it.
   expect((await send({ prediction_id: 'p-1', retract: true })).statusCode).toBe(202)
 })

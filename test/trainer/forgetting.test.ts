@@ -446,9 +446,9 @@ describe('a forecast', () => {
     // What nothing has taught retires nothing, the rebuilt versions neither.
     const again = startIn(world, after)
     await again.readAll()
-    const nobody = await again.loop.forecast({ request: '', source: 'bad' })
+    const unlearned = await again.loop.forecast({ request: '', source: 'bad' })
     await again.stop()
-    expect(nobody).toMatchObject({ isUnlearned: true, retiring: [] })
+    expect(unlearned).toMatchObject({ isUnlearned: true, retiring: [] })
   })
 
   test('counts an event that fell out once, however often it was learned again', async () => {

@@ -120,7 +120,7 @@ function toMs(seconds: number): number {
   return Math.round(1000 * seconds) / 1000
 }
 
-/** Without a scored example, as in a checkpoint of a release that did not count quality yet, a nought would be a score. */
+/** Without a scored example, as in a checkpoint of a release that did not count quality yet, a zero would look like a score. */
 function hasScored(quality: TrainerReport['quality']): quality is Quality {
   return quality !== undefined && quality.sources.length > 0
 }

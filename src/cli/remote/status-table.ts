@@ -171,7 +171,7 @@ function columnsOf(rows: readonly StatusRow[]): readonly Column[] {
   ]
 }
 
-/** Undefined while nothing has been scored: nought would be a score. */
+/** Undefined while nothing has been scored: a zero would look like a score. */
 function qualityOf({
   quality,
   prequential,

@@ -42,7 +42,7 @@ export const classificationView: TaskView<Answer> = {
   measure(report, gauge) {
     const { events, baselines, calibration, labels, sure } = labelled(report)
     gauge('temperature', {}, calibration.temperature)
-    // Without a scored example a nought would be a score.
+    // Without a scored example a zero would look like a score.
     if (events === 0) return
     gauge('calibrationError', {}, calibration.ece)
     gauge('uncalibratedError', {}, calibration.ece_uncalibrated)

@@ -133,11 +133,12 @@ export function keepLine(
   const known = rehearsed.filter(({ of }) => log.versions.idOf(of) !== 0)
   const inherited = known.filter((each) => each.version === parent).map(({ of }) => of)
   const since = log.versions.next
-  const own = [parent, ...inherited].map((of) => ({
-    ...(version !== undefined && { version }),
-    of,
-    since,
-  }))
+  // A line that is kept already is so from an earlier version on: moving to and fro adds nothing.
+  const isKept = (of: string) =>
+    version !== undefined && known.some((each) => each.version === version && each.of === of)
+  const own = [...new Set([parent, ...inherited])]
+    .filter((of) => of !== version && !isKept(of))
+    .map((of) => ({ ...(version !== undefined && { version }), of, since }))
   progress.rehearses([...known, ...own])
 }
 

@@ -32,7 +32,7 @@ export function showQuality(
 ): void {
   if (quality === undefined) return
   const window = 'recent_by_source'
-  // Without a scored example a nought would be a score.
+  // Without a scored example a zero would look like a score.
   if (quality.sources.length > 0)
     metrics.gauge('accuracy', { model, window }, quality.accuracy_recent_by_source)
   task.view.measure(quality, (name, by, value) => {
