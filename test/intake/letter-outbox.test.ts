@@ -133,6 +133,23 @@ test('letters that were removed for space before they were sent are counted', as
   await expect.poll(() => unsendable).toEqual([2])
 })
 
+test('a letter that was written twice leaves no gap that counts as a lost one', async () => {
+  const letters = openedLetters()
+  await letters.write([letter('a')])
+  await letters.write([letter('a')])
+  await letters.write([letter('b')])
+  const { sink, got } = sinkOf(() => undefined)
+  const unsendable: number[] = []
+  const outbox = sending({
+    letters: letters.unsent,
+    sink,
+    onUnsendable: (count) => void unsendable.push(count),
+  })
+  await expect.poll(() => outbox.waiting()).toBe(0)
+  expect(got).toEqual(['a', 'b'])
+  expect(unsendable).toEqual([])
+})
+
 test('closing does not wait for a sink that does not answer', async () => {
   const letters = openedLetters()
   await letters.write([letter('a')])

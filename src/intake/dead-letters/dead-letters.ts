@@ -129,18 +129,19 @@ function writeAll(
 }
 
 function write(store: Store, letter: DeadLetter): void {
-  const insert = `INSERT OR IGNORE INTO letters
+  const key = printable(letter.key)
+  // An insert that a key refuses would take a number, and the letters sent are counted by their numbers.
+  const insert = `INSERT INTO letters
     (key, code, reason, connector, partition, position, value, headers, time_ms, lane, sender)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+    SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM letters WHERE key = ?)`
   const written = store.run(
     insert,
-    ...[letter.key, letter.code, letter.reason, letter.connector].map(printable),
+    ...[key, ...[letter.code, letter.reason, letter.connector].map(printable)],
     ...[letter.partition, letter.position].map(printable),
     letter.value,
     JSON.stringify(plainHeaders(letter.headers ?? {})),
     letter.timeMs,
-    printable(laneOf(letter)),
-    senderOf(letter),
+    ...[printable(laneOf(letter)), senderOf(letter), key],
   )
   const count = `INSERT INTO counts (code, count) VALUES (?, 1)
     ON CONFLICT (code) DO UPDATE SET count = count + 1`
