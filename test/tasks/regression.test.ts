@@ -89,6 +89,14 @@ test('before the first target there is an answer, and no loss', () => {
   expect(squared.score(new Float32Array(3), 5, [])).toMatchObject({ error: 1, loss: Infinity })
 })
 
+test('after a single target the next answer is eight deviations off at most, not a million', () => {
+  const [, mean = 0, deviation = 0] = countedOf([3]).read
+  const score = (task: typeof squared) => task.score(outputs(0, mean, deviation), 4, [])
+  expect(score(squared).loss).toBe(0.5 * 8 ** 2)
+  expect(score(huber).loss).toBe(8 - 0.5)
+  expect(score(huber).error).toBeCloseTo(1, 3)
+})
+
 test.each([
   ['label', { kind: 'label', label: 'a' }],
   ['rating', { kind: 'rating', rating: 1 }],

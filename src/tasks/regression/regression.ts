@@ -5,7 +5,8 @@
  *
  * The error is 0 for the right number and approaches 1 far from it, in any unit: a model that always answers the mean
  * has about 0.4. Triggers, schedules and gates read it; the mean absolute error in the report has the unit of the
- * targets.
+ * targets. In the loss of a score an answer is at most eight deviations off, as in the statistics: after one target
+ * the deviation is almost 0, and a mean of losses would show the second answer for ever.
  */
 import type { Task } from '../../contracts/task.ts'
 import { failure } from '../../platform/errors.ts'
@@ -13,6 +14,7 @@ import { fixedHead } from '../fixed-head.ts'
 import { estimateIn, regressionHead } from './head.ts'
 import { lossOf, type LossSettings } from './loss.ts'
 import { openErrors } from './quality.ts'
+import { CLIP } from './target-statistics.ts'
 import { regressionView } from './view.ts'
 
 export type Answer = Readonly<{ value: number }>
@@ -53,7 +55,8 @@ export function openRegression(settings: LossSettings): Task<number, Answer> {
       if (deviation === 0) return { error: 1, loss: Infinity, answer: value }
       const r = (value - target) / deviation
       const size = Math.abs(r)
-      return { error: size / (1 + size), loss: lossOf(r, settings).loss, answer: value }
+      const { loss } = lossOf(Math.min(size, CLIP), settings)
+      return { error: size / (1 + size), loss, answer: value }
     },
 
     // In the unit of the targets.

@@ -14,7 +14,8 @@ import type { Tensor, Tensors } from '../../contracts/core.ts'
 import type { TaskStatistics } from '../../contracts/task.ts'
 
 const HORIZON = 10_000
-const CLIP = 8
+/** Deviations. */
+export const CLIP = 8
 /** Before this many targets, none is an outlier. */
 const START = 8
 const RESOLUTION = 1e-6
