@@ -111,12 +111,10 @@ async function publish(
       state.log.published(version, draft.manifest.parent)
       return { number, version, decision }
     } catch (error) {
-      // Published before a crash, but the stream was different afterwards: a rollback came in between.
+      // Published before a crash, but the stream was different afterwards: a rollback came in between. Or the checkpoint
+      // comes from a backup and is older than the versions.
       if (!(error instanceof CodedError) || error.code !== 'VERSION_EXISTS') throw error
-      loop.log.warn(
-        { version },
-        'the name belongs to a version that never was live; taking the next',
-      )
+      loop.log.warn({ version }, 'the name belongs to another version; taking the next')
     }
   }
 }
