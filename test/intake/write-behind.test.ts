@@ -115,3 +115,26 @@ test('a flush does not wait for ever for a side that does not answer', async () 
   await queue.flush(1)
   expect(queue.waiting()).toBe(1)
 })
+
+test('a batch that was dropped for room while it was written counts once, and takes nothing with it', async () => {
+  let end: () => void = () => undefined
+  const slow = new Promise<void>((resolve) => (end = resolve))
+  const batches: (readonly number[])[] = []
+  const written: number[] = []
+  const write = async (items: readonly number[]) => {
+    batches.push(items)
+    await slow
+  }
+  const onWritten = (count: number) => {
+    written.push(count)
+  }
+  const { queue, dropped } = queueTo(write, { batchItems: 2, queueItems: 3, onWritten })
+  queue.add([1, 2])
+  await expect.poll(() => batches).toEqual([[1, 2]])
+  queue.add([3, 4, 5, 6])
+  end()
+  await expect.poll(() => queue.waiting()).toBe(0)
+  expect(batches.slice(1)).toEqual([[4, 5], [6]])
+  expect(written).toEqual([0, 2, 1])
+  expect(dropped).toEqual([3])
+})

@@ -110,18 +110,19 @@ class Queue<Item> implements WriteBehind<Item> {
     while (this.#items.length > 0 && !this.#stop.signal.aborted) {
       const batch = this.#items.slice(0, this.#options.batchItems ?? BATCH_ITEMS)
       const before = this.#gone
+      // Some of the batch, or all of it and more, may have been dropped for room meanwhile.
+      const left = () => Math.max(0, batch.length - (this.#gone - before))
       try {
         await this.#options.write(batch.map(({ item }) => item))
-        this.#written(batch.length - (this.#gone - before))
+        this.#written(left())
       } catch (error) {
-        await this.#failed(error, batch.length - (this.#gone - before))
+        await this.#failed(error, left())
       }
       this.#progressed()
     }
     this.#writing = undefined
   }
 
-  /** Some of a batch may have been dropped for room while it was written. */
   #written(left: number): void {
     if (this.#failures > 0) this.#options.log.info({}, `${this.#options.what}: written again`)
     this.#failures = 0
@@ -154,7 +155,7 @@ class Queue<Item> implements WriteBehind<Item> {
   }
 
   #remove(count: number): void {
-    const removed = this.#items.splice(0, Math.max(0, count))
+    const removed = this.#items.splice(0, count)
     this.#bytes -= removed.reduce((sum, { bytes }) => sum + bytes, 0)
     this.#gone += removed.length
   }
