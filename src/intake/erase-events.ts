@@ -7,11 +7,15 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Json } from '../contracts/core.ts'
 import type { FeedbackEvent } from '../contracts/event.ts'
 import type { SourceRecord } from '../contracts/source.ts'
 import { openStore, type Store } from '../platform/store/store.ts'
 import { deadLettersFile, deadLettersMigrations } from './dead-letters/dead-letters.ts'
+import { attributesIn, isEnvelope } from './events/cloud-event.ts'
+import { given, isObject, type JsonObject } from './events/fields.ts'
 import { headersOf, type PlainHeaders } from './events/headers.ts'
+import { contentId } from './events/validate.ts'
 import { inboxFile, inboxMigrations } from './inbox/schema.ts'
 
 /** Those that all of the fields describe. */
@@ -173,10 +177,10 @@ function eraseLetters(store: Store, wanted: ErasedEvents): number {
     for (const row of rows) {
       last = row.number('number')
       const headers = headersOf(row.json('headers') as PlainHeaders)
-      const said = identityIn(row.bytes('value'), headers)
+      const { source, id, timeMs } = identityIn(row.bytes('value'), headers)
       const event = {
-        ...{ source: said.source ?? row.text('connector'), id: said.id ?? '' },
-        timeMs: said.timeMs ?? row.number('time_ms'),
+        ...{ source: source ?? row.text('connector'), id },
+        timeMs: timeMs ?? row.number('time_ms'),
       }
       if (isWanted(wanted, event)) found.push(last)
     }
@@ -190,32 +194,39 @@ function eraseLetters(store: Store, wanted: ErasedEvents): number {
 }
 
 /** The identity in a message, even if the message is no valid event: dead letters seldom are. */
-function identityIn(
-  value: Uint8Array,
-  headers: SourceRecord['headers'] = {},
-): { readonly source?: string; readonly id?: string; readonly timeMs?: number } {
-  const body = objectIn(value)
-  const pick = (name: string) => {
-    const own = body[name]
-    if (typeof own === 'string') return own
-    const header = headers[`ce_${name}`] ?? headers[`ce-${name}`]
-    return header === undefined || typeof header === 'string'
-      ? header
-      : new TextDecoder().decode(header)
-  }
-  const [source, id, time] = [pick('source'), pick('id'), pick('time')]
-  const timeMs = time === undefined ? Number.NaN : Date.parse(time)
+function identityIn(value: Uint8Array, headers: NonNullable<SourceRecord['headers']>) {
+  const message = objectIn(value)
+  const event = isEnvelope(message) ? dataOf(message) : message
+  // Fields of the event win, as where it is parsed.
+  const places = [event, message, attributesIn(headers)]
+  const pick = (name: string) =>
+    places.map((place) => given(place, name)).find((found) => typeof found === 'string')
+  const timeMs = Date.parse(pick('time') ?? '')
   return {
-    ...(source !== undefined && { source }),
-    ...(id !== undefined && { id }),
-    ...(!Number.isNaN(timeMs) && { timeMs }),
+    source: pick('source'),
+    id: pick('id') ?? contentIdOf(event),
+    timeMs: Number.isNaN(timeMs) ? undefined : timeMs,
   }
 }
 
-function objectIn(value: Uint8Array): Readonly<Record<string, unknown>> {
+/** Of a message that is nested too deep there is none. */
+function contentIdOf(event: JsonObject): string {
   try {
-    const body: unknown = JSON.parse(new TextDecoder().decode(value))
-    return body instanceof Object ? (body as Readonly<Record<string, unknown>>) : {}
+    return contentId(event)
+  } catch {
+    return ''
+  }
+}
+
+function dataOf({ data, data_base64: binary }: JsonObject): JsonObject {
+  if (typeof binary === 'string') return objectIn(Buffer.from(binary, 'base64'))
+  return isObject(data) ? data : {}
+}
+
+function objectIn(value: Uint8Array): JsonObject {
+  try {
+    const body = JSON.parse(new TextDecoder().decode(value)) as Json
+    return isObject(body) ? body : {}
   } catch {
     return {}
   }

@@ -9,7 +9,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { CodedError, type Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { limitTable } from '../../platform/limits.ts'
-import { isObject } from '../../intake/events/fields.ts'
+import { attributesIn } from '../../intake/events/cloud-event.ts'
+import { isObject, type JsonObject } from '../../intake/events/fields.ts'
 import { checkDepth } from '../../intake/events/json-guard.ts'
 import { signatureHeaders, type Signed } from '../../intake/signatures/standard-webhooks.ts'
 import type { RawBody } from '../http/bodies.ts'
@@ -109,19 +110,7 @@ function serialised(event: Json): IncomingFeedback {
   return { bytes: new TextEncoder().encode(JSON.stringify(event)) }
 }
 
-/** `ce-id`, `ce-source`, … with their values percent-decoded (CloudEvents 1.0, HTTP binding 3.1). */
-function envelopeIn(headers: IncomingHttpHeaders): Readonly<Record<string, Json>> | undefined {
-  if (headers['ce-specversion'] === undefined) return undefined
-  const attributes = Object.entries(headers).flatMap(([name, value]) =>
-    name.startsWith('ce-') && typeof value === 'string' ? [[name.slice(3), decoded(value)]] : [],
-  )
-  return Object.fromEntries(attributes) as Readonly<Record<string, Json>>
-}
-
-function decoded(value: string): string {
-  try {
-    return decodeURIComponent(value)
-  } catch {
-    return value
-  }
+/** `ce-id`, `ce-source`, … (CloudEvents 1.0, HTTP binding 3.1). */
+function envelopeIn(headers: IncomingHttpHeaders): JsonObject | undefined {
+  return headers['ce-specversion'] === undefined ? undefined : attributesIn(headers)
 }

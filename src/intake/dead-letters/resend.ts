@@ -4,7 +4,8 @@
  */
 import type { Json } from '../../contracts/core.ts'
 import type { DeadLetter } from '../../contracts/connector.ts'
-import { isObject } from '../events/fields.ts'
+import { attributesIn } from '../events/cloud-event.ts'
+import { isObject, type JsonObject } from '../events/fields.ts'
 
 export function messageOf({ value, headers = {}, connector }: DeadLetter): Uint8Array {
   const event = parsed(value)
@@ -27,14 +28,7 @@ function bytesOf(event: Json): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(event))
 }
 
-/** `ce_id` (Kafka) or `ce-id` (HTTP). */
-function envelopeIn(headers: NonNullable<DeadLetter['headers']>) {
-  const attributes = Object.entries(headers).flatMap(([name, value]) => {
-    const attribute = /^ce[-_]([a-z0-9]{1,20})$/i.exec(name)?.[1]
-    return attribute !== undefined && typeof value === 'string'
-      ? [[attribute.toLowerCase(), value] as const]
-      : []
-  })
-  const envelope = Object.fromEntries(attributes) as Readonly<Record<string, Json>>
+function envelopeIn(headers: NonNullable<DeadLetter['headers']>): JsonObject | undefined {
+  const envelope = attributesIn(headers)
   return envelope.id !== undefined && envelope.source !== undefined ? envelope : undefined
 }

@@ -37,7 +37,8 @@ export function unwrap(message: Json, headers: Headers, limits: JsonLimits): Unw
   return { event: message, pointer: '', ...readEnvelope(attributes, '/headers') }
 }
 
-function isEnvelope(message: JsonObject): boolean {
+/** In structured mode. */
+export function isEnvelope(message: JsonObject): boolean {
   const hasData = Object.hasOwn(message, 'data') || Object.hasOwn(message, 'data_base64')
   return Object.hasOwn(message, 'specversion') && hasData
 }
@@ -67,12 +68,12 @@ function readEnvelope(envelope: JsonObject, pointer: string) {
   }
 }
 
-/** `ce_id`, `ce-id`, in any case. Over HTTP their values are percent-encoded. */
-function attributesIn(headers: Headers): JsonObject {
+/** `ce_id`, `ce-id`, in any case. Over HTTP their values are percent-encoded. Other headers are left out. */
+export function attributesIn(headers: Readonly<Record<string, unknown>>): JsonObject {
   const attributes: Record<string, string> = {}
   for (const [name, value] of Object.entries(headers)) {
     const match = /^ce([-_])([a-z0-9]{1,20})$/i.exec(name)
-    if (match?.[2] === undefined) continue
+    if (match?.[2] === undefined || typeof value !== 'string') continue
     attributes[match[2].toLowerCase()] = match[1] === '-' ? percentDecoded(value) : value
   }
   return attributes

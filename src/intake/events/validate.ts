@@ -112,7 +112,7 @@ function addressed(error: unknown, model: string | undefined): unknown {
 const OF_CONTENT = 'sha256:'
 
 /** An event without an id is identified by its content: the same content again is the same event. */
-function contentId(event: JsonObject): string {
+export function contentId(event: JsonObject): string {
   const content = Object.entries(event).filter(([key]) => key !== 'id')
   return `${OF_CONTENT}${digestOf(Object.fromEntries(content))}`
 }
