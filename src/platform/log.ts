@@ -111,10 +111,15 @@ function clean(value: unknown, depth: number): unknown {
 function withoutValues(stream: DestinationStream, secrets: readonly string[]): DestinationStream {
   return {
     write: (line) => {
-      const known = secrets.filter((secret) => secret !== '')
+      const known = secrets.filter((secret) => secret !== '').map(inJson)
       stream.write(known.reduce((text, secret) => text.replaceAll(secret, CENSORED), line))
     },
   }
+}
+
+/** As a line of JSON spells it: with quotes and backslashes escaped. */
+function inJson(text: string): string {
+  return JSON.stringify(text).slice(1, -1)
 }
 
 /** Synchronous, not through a stream, so that the last line before a crash is written too. */

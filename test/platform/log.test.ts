@@ -52,6 +52,14 @@ test.each(['json', 'pretty'] as const)('a known secret never reaches a %s line',
   expect(lines.join('')).toContain('redis://:[secret]@host')
 })
 
+test.each(['json', 'pretty'] as const)('nor one with quotes and backslashes', (format) => {
+  const secret = 'a"b\\c'
+  const { log, lines } = recorded({ format, secrets: [secret] })
+  log.info({ url: `redis://:${secret}@host` }, `connecting with ${secret}`)
+  for (const part of [secret, JSON.stringify(secret).slice(1, -1)])
+    expect(lines.join('')).not.toContain(part)
+})
+
 test('the format for people shows message and details without JSON', () => {
   const { log, lines } = recorded({ format: 'pretty' })
   log.info({ model: 'm' }, 'published')
