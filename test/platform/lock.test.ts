@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished, expect, test } from 'vitest'
 import type { Clock } from '../../src/contracts/core.ts'
@@ -86,4 +86,12 @@ test('a folder that cannot be made is named as unwritable', async () => {
   writeFileSync(file, '')
   const error = await rejection(acquireLock(join(file, 'daemon.lock'), atOnce))
   expect(error.code).toBe('DATA_DIR_UNWRITABLE')
+})
+
+test('a lock whose holder cannot be noted is given back', async () => {
+  const path = join(scratchFolder(), 'daemon.lock')
+  mkdirSync(`${path}.pid`)
+  expect((await rejection(acquireLock(path, atOnce))).code).toBe('DATA_DIR_UNWRITABLE')
+  rmdirSync(`${path}.pid`)
+  ;(await acquireLock(path, atOnce)).release()
 })

@@ -30,15 +30,17 @@ const RETRY_MS = 50
 export async function acquireLock(path: string, options: LockOptions): Promise<Lock> {
   const deadlineMs = options.clock.monotonicMs() + options.waitMs
   const database = open(path)
-  while (!tryLock(database, path)) {
-    const leftMs = deadlineMs - options.clock.monotonicMs()
-    if (leftMs <= 0) {
-      database.close()
-      throw held(path)
+  try {
+    while (!tryLock(database, path)) {
+      const leftMs = deadlineMs - options.clock.monotonicMs()
+      if (leftMs <= 0) throw held(path)
+      await options.clock.sleep(Math.min(RETRY_MS, leftMs), options.signal)
     }
-    await options.clock.sleep(Math.min(RETRY_MS, leftMs), options.signal)
+    noteHolder(path)
+  } catch (error) {
+    letGo(database)
+    throw error
   }
-  noteHolder(path)
   return new HeldLock(database, path)
 }
 
@@ -64,10 +66,14 @@ class HeldLock implements Lock {
     if (!this.#held) return
     this.#held = false
     rmSync(holderPath(this.#path), { force: true })
-    // Closing alone would keep the lock until the library's handle is garbage collected.
-    this.#database.exec('ROLLBACK')
-    this.#database.close()
+    letGo(this.#database)
   }
+}
+
+/** Closing alone would keep the lock until the library's handle is garbage collected. */
+function letGo(database: Database.Database): void {
+  if (database.inTransaction) database.exec('ROLLBACK')
+  database.close()
 }
 
 function open(path: string): Database.Database {
@@ -85,7 +91,6 @@ function tryLock(database: Database.Database, path: string): boolean {
     return true
   } catch (error) {
     if (error instanceof Database.SqliteError && error.code === 'SQLITE_BUSY') return false
-    database.close()
     throw diskFailure(error, path, 'cannot lock')
   }
 }
