@@ -8,7 +8,7 @@ import { exportRequest, type Resource, type Span } from './spans.ts'
 
 export interface SpanExporter {
   add(span: Span): void
-  /** Sends the rest, once. Idempotent. */
+  /** Sends the rest, up to the first failure. Idempotent. */
   close(): Promise<void>
 }
 
@@ -60,13 +60,15 @@ export function openSpanExporter(options: ExporterOptions): SpanExporter {
 
   const schedule = () => {
     if (isClosed || timer !== undefined || sending !== undefined || waiting.length === 0) return
+    // More than a batch has come while the last one was sent: the pause would limit how many are sent in a second.
+    const pauseMs = !isAway && waiting.length >= BATCH_SPANS ? 0 : PAUSE_MS
     timer = setTimeout(() => {
       timer = undefined
       sending = flush().finally(() => {
         sending = undefined
         schedule()
       })
-    }, PAUSE_MS)
+    }, pauseMs)
     timer.unref()
   }
 
@@ -87,7 +89,10 @@ export function openSpanExporter(options: ExporterOptions): SpanExporter {
       isClosed = true
       clearTimeout(timer)
       await sending
-      if (waiting.length > 0) await flush()
+      while (waiting.length > 0) {
+        await flush()
+        if (isAway) break
+      }
     },
   }
 }
