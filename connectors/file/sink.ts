@@ -4,7 +4,7 @@
  *
  * Bounded like a log: a file over `fileBytes` is renamed to `<path>.1`, replacing the previous one.
  */
-import { open, readFile, rename, type FileHandle } from 'node:fs/promises'
+import { open, readFile, rename, stat, type FileHandle } from 'node:fs/promises'
 import { CodedError } from '../../src/contracts/core.ts'
 import type { DeadLetter, Sink } from '../../src/contracts/connector.ts'
 
@@ -25,7 +25,6 @@ class FileSink implements Sink {
   readonly #fileBytes: number
   #file: FileHandle | undefined
   #bytes = 0
-  #isRead = false
   /** Keys of this file and of the previous one. */
   #known = new Set<string>()
   #before = new Set<string>()
@@ -40,11 +39,13 @@ class FileSink implements Sink {
     const text = await textOf(this.#path)
     this.#known = keysIn(text)
     this.#bytes = Buffer.byteLength(wholeLines(text))
-    this.#isRead = true
   }
 
   async write(letters: readonly DeadLetter[]): Promise<void> {
-    if (!this.#isRead) await coded(this.#path, () => this.#read())
+    await coded(this.#path, async () => {
+      if (await this.#isElsewhere()) await this.close()
+      if (this.#file === undefined) await this.#read()
+    })
     const fresh = new Map(letters.map((letter) => [letter.key, letter]))
     for (const key of fresh.keys()) {
       if (this.#known.has(key) || this.#before.has(key)) fresh.delete(key)
@@ -55,6 +56,13 @@ class FileSink implements Sink {
   async close(): Promise<void> {
     await this.#file?.close()
     this.#file = undefined
+  }
+
+  /** The open file was moved, removed or emptied, as by a tool that rotates logs: what is written to it would be lost. */
+  async #isElsewhere(): Promise<boolean> {
+    if (this.#file === undefined) return false
+    const [named, held] = await Promise.all([ifThere(stat(this.#path)), this.#file.stat()])
+    return named?.ino !== held.ino || named.dev !== held.dev || held.size < this.#bytes
   }
 
   async #append(letters: readonly DeadLetter[]): Promise<void> {
@@ -105,12 +113,14 @@ function wholeLines(text: string): string {
 }
 
 async function textOf(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return ''
+  return (await ifThere(readFile(path, 'utf8'))) ?? ''
+}
+
+async function ifThere<Value>(looking: Promise<Value>): Promise<Value | undefined> {
+  return looking.catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return undefined
     throw error
-  }
+  })
 }
 
 async function coded<Result>(path: string, work: () => Promise<Result>): Promise<Result> {

@@ -2,6 +2,7 @@ import {
   appendFileSync,
   readFileSync,
   renameSync,
+  rmSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -315,6 +316,22 @@ describe('the file sink', () => {
     const keys = (file: string) => [...readFileSync(file, 'utf8').matchAll(/"key":"(.)"/g)]
     expect(keys(path).map(([, key]) => key)).toEqual(['c'])
     expect(keys(`${path}.1`).map(([, key]) => key)).toEqual(['b'])
+  })
+
+  it.each([
+    ['removed', (path: string) => rmSync(path)],
+    ['moved', (path: string) => renameSync(path, `${path}.old`)],
+    ['emptied', (path: string) => truncateSync(path)],
+  ])('begins the file again after it was %s under it', async (_what, change) => {
+    const path = join(scratchFolder(), 'dead.jsonl')
+    const sink = fileDeadLetterSink({ path, fileBytes: 10 })
+    await sink.write([letter('a')])
+    change(path)
+    await sink.write([letter('b')])
+    expect(readFileSync(path, 'utf8')).toMatch(/^\{"key":"b",[^\n]*\}\n$/)
+    await sink.write([letter('c')])
+    await sink.close()
+    expect(readFileSync(path, 'utf8')).toMatch(/^\{"key":"c",[^\n]*\}\n$/)
   })
 
   it('names a place where it cannot write', async () => {
