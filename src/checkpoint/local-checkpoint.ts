@@ -6,7 +6,8 @@
  * of a database by its name, and a connection of an earlier life may do so late.
  */
 import { randomUUID } from 'node:crypto'
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { CodedError } from '../contracts/core.ts'
 import { openStore, type Store } from '../platform/store/store.ts'
 import { checkpointMigrations } from './schema.ts'
@@ -28,16 +29,17 @@ export interface LocalCheckpoint {
 }
 
 export function localCheckpoint(path: string): LocalCheckpoint {
+  const withFile = filesBeside(path)
   return {
     stamp: () => (existsSync(path) ? readable(path) : undefined),
     async snapshot(work) {
-      await withFile(`${path}.copy-`, async (copy) => {
+      await withFile(COPY, async (copy) => {
         const found = existsSync(path) ? snapshotTo(path, copy) : undefined
         if (found?.stamp !== undefined) await work(copy, found.stamp, found.positions)
       })
     },
     async replace(fetch) {
-      await withFile(`${path}.fetched-`, async (copy) => {
+      await withFile(FETCHED, async (copy) => {
         await fetch(copy)
         if (existsSync(path) && readable(path) === undefined) remove(path)
         replaceBy(path, copy)
@@ -46,14 +48,33 @@ export function localCheckpoint(path: string): LocalCheckpoint {
   }
 }
 
-/** A new name each time, because connections to removed files may linger. */
-async function withFile(prefix: string, work: (path: string) => Promise<void>): Promise<void> {
-  const path = prefix + randomUUID()
-  try {
-    await work(path)
-  } finally {
-    remove(path)
+const COPY = '.copy-'
+const FETCHED = '.fetched-'
+
+/**
+ * Files beside `path` for the time of their use. Each has a new name, because connections to removed files may linger.
+ * The first call removes those of a process that was killed.
+ */
+function filesBeside(path: string) {
+  let isFirst = true
+  return async (suffix: string, work: (path: string) => Promise<void>): Promise<void> => {
+    if (isFirst) removeLeftovers(path)
+    isFirst = false
+    const file = path + suffix + randomUUID()
+    try {
+      await work(file)
+    } finally {
+      remove(file)
+    }
   }
+}
+
+function removeLeftovers(path: string): void {
+  const [folder, name] = [dirname(path), basename(path)]
+  const found = existsSync(folder) ? readdirSync(folder) : []
+  const isLeftover = (file: string) =>
+    [COPY, FETCHED].some((suffix) => file.startsWith(name + suffix))
+  for (const file of found.filter(isLeftover)) rmSync(join(folder, file), { force: true })
 }
 
 function readable(path: string): Stamp | undefined {
