@@ -58,11 +58,11 @@ class FolderBlobs implements BlobStore {
     return (await measured(fromFile(path))).sha256 === blob.sha256
   }
 
+  /** A scope with nothing but an unfinished file too: its writer may have been killed, and only a listed one is removed. */
   async *list(): AsyncGenerator<StoredScope> {
     for await (const scope of entriesOf(this.place)) {
       let [bytes, addedMs] = [0, 0]
       for await (const name of entriesOf(join(this.place, scope))) {
-        if (name.startsWith(UNFINISHED)) continue
         const found = await statOf(join(this.place, scope, name))
         bytes += found?.size ?? 0
         addedMs = Math.max(addedMs, found?.mtimeMs ?? 0)

@@ -1,5 +1,5 @@
 /** Blobs in a folder: the suite of every store, and what is particular to a folder. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Blob } from '../../../src/versions/blobs/blob-store.ts'
@@ -40,4 +40,14 @@ test('a folder that cannot be written is a fault of the store that may pass', as
     openFolderBlobs(place).put(blobOf('v1', 'a.bin', bytes), fromBytes(bytes)),
   )
   expect(error).toMatchObject({ code: 'BLOBS_UNAVAILABLE', retriable: true })
+})
+
+test('a scope whose writer was killed on the way is listed, so that it can be removed', async () => {
+  const folder = scratchFolder()
+  mkdirSync(join(folder, 'c-1'))
+  writeFileSync(join(folder, 'c-1', '.unfinished-1'), 'half')
+  const blobs = openFolderBlobs(folder)
+  const listed: string[] = []
+  for await (const { scope, bytes } of blobs.list()) listed.push(`${scope}: ${bytes}`)
+  expect(listed).toEqual(['c-1: 4'])
 })
