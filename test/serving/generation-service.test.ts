@@ -6,6 +6,8 @@ import {
   openGenerationService,
   type GenerationOptions,
 } from '../../src/serving/services/generation/generation-service.ts'
+import type { Drawn } from '../../src/nn/decoding/sample.ts'
+import { TokenStream } from '../../src/serving/engine/token-stream.ts'
 import { rejection } from '../coded.ts'
 import { openFakeClock, settled } from './fake-clock.ts'
 import { openFakeWriting } from './fake-writing.ts'
@@ -14,6 +16,9 @@ import { openLive } from './open-live.ts'
 interface Opened {
   readonly live?: Parameters<typeof openLive>[0]
   readonly writing?: Partial<GenerationOptions>
+  readonly limits?: Parameters<typeof openFakeWriting>[1]
+  /** What stands before the first text of each request. */
+  readonly first?: (text: AsyncIterableIterator<Drawn>) => AsyncIterableIterator<Drawn>
 }
 
 async function open(more: Opened = {}) {
@@ -21,10 +26,14 @@ async function open(more: Opened = {}) {
   const { live, registry, clock, metrics, served } = parts
   await live.swap(await registry.promote('v1'))
   onTestFinished(() => metrics.close())
-  const { decoder, scheduler, ...writing } = openFakeWriting({ clock, metrics })
+  const { decoder, scheduler, ...writing } = openFakeWriting({ clock, metrics }, more.limits)
   let ids = 0
   const service = openGenerationService({
-    ...{ ...writing, model: 'm', scheduler },
+    ...{ ...writing, model: 'm' },
+    scheduler: {
+      run: (request) =>
+        scheduler.run(request).map((text, at) => (at === 0 ? (more.first?.(text) ?? text) : text)),
+    },
     live,
     predictions: { record: (more) => void served.push(...more) },
     predictionId: () => `p-${(ids += 1)}`,
@@ -218,6 +227,28 @@ test('a step that fails is a failed attempt of the version, and what the caller 
   await rejection(read(lost))
   expect(attempts).toMatchObject([{ version: 'v1', fault: 'engine' }, { version: 'v1' }])
   expect(attempts).toHaveLength(2)
+})
+
+test('a request that finds no room for all of its inputs leaves none of them behind', async () => {
+  const { service, scheduler, decoder, live, registry, engine } = await open({
+    limits: { generation_queue: 2 },
+  })
+  const inputs = ['a', 'b', 'c'].map((text) => ({ kind: 'text', text }) as const)
+  const error = await rejection(service.answer({ inputs, signal: signal() }, {}))
+  expect([error.code, scheduler.waiting('m')]).toEqual(['QUEUE_FULL', 0])
+  await live.swap(await registry.promote('v2'))
+  await live.swap(await registry.promote('v3'))
+  expect([engine.loaded.has('digest-v1'), decoder.steps]).toEqual([false, []])
+})
+
+test('the first text of a request that fails ends the others', async () => {
+  const broken = new TokenStream<Drawn>(() => undefined)
+  const { service, scheduler, decoder } = await open({ first: () => broken })
+  decoder.hold()
+  const { parts } = await service.generate(ask('hi', { n: 3 }))
+  broken.fail(failure('ENGINE_FAILED', 'broken'))
+  expect(await rejection(read(parts))).toMatchObject({ code: 'ENGINE_FAILED' })
+  expect([scheduler.running('m'), scheduler.waiting('m')]).toEqual([0, 0])
 })
 
 test('a canary writes for the keys of its share, and is named in what is stored', async () => {

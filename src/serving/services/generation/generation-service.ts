@@ -57,6 +57,15 @@ interface Writing {
   readonly tokens: AsyncIterableIterator<Drawn>
 }
 
+/** A request that is being written. */
+interface Begun {
+  readonly held: HeldVersion
+  readonly prompts: readonly Prompt[]
+  readonly writings: readonly Writing[]
+  /** Ends all of its texts. */
+  readonly ended: AbortController
+}
+
 interface Written {
   readonly id: string
   readonly answer: Fields
@@ -72,19 +81,14 @@ class TextWriter implements GenerationService {
 
   async generate({ input, n, ...request }: GenerateRequest): Promise<Generation> {
     const asked = { ...request, inputs: [input] }
-    const ended = new AbortController()
+    const begun = await this.#begin(asked, request, n)
+    const { held, prompts, writings, ended } = begun
     const parts = new TokenStream<TextPart>(() => {
       ended.abort(failure('REQUEST_INVALID', 'the reader has stopped'))
     })
-    const signal = AbortSignal.any([request.signal, ended.signal])
-    const begun = await this.#begin({ ...asked, signal }, request, n)
-    const { held, prompts, writings } = begun
-    void this.#written({ ...asked, signal }, request, begun, parts).then(
+    void this.#written(asked, request, begun, parts).then(
       () => parts.end(),
-      (error: unknown) => {
-        ended.abort(error)
-        parts.fail(error)
-      },
+      (error: unknown) => parts.fail(error),
     )
     return {
       ...shown(held),
@@ -108,7 +112,7 @@ class TextWriter implements GenerationService {
   }
 
   /** The caller reads every writing to its end, and then releases what is held. */
-  async #begin(request: AnswerTexts, options: TextOptions, n: number) {
+  async #begin(request: AnswerTexts, options: TextOptions, n: number): Promise<Begun> {
     const { until, versions, live, predictionId, metrics, model } = this.#options
     const { version: named, atMs, key, signal, generation, position } = request
     this.#checkLimits(options)
@@ -121,9 +125,13 @@ class TextWriter implements GenerationService {
     await until({ generation, position }, signal)
     const past = atMs === undefined ? undefined : await versions.liveAt(atMs)
     const held = await live.hold({ version: past?.live.version ?? named, key })
+    const ended = new AbortController()
     try {
-      return { held, prompts, writings: this.#run(held, prompts, options, signal) }
+      const all = AbortSignal.any([signal, ended.signal])
+      return { held, prompts, ended, writings: this.#run(held, prompts, options, all) }
     } catch (error) {
+      // Texts of the first inputs may wait already.
+      ended.abort(error)
       held.release()
       throw error
     }
@@ -182,12 +190,17 @@ class TextWriter implements GenerationService {
   async #written(
     request: AnswerTexts,
     options: TextOptions,
-    { held, writings }: { readonly held: HeldVersion; readonly writings: readonly Writing[] },
+    { held, writings, ended }: Begun,
     parts: TokenStream<TextPart> | undefined,
   ): Promise<readonly Written[]> {
     try {
       const outcomes = await Promise.allSettled(
-        writings.map(async (writing) => this.#write(writing, request, options, held, parts)),
+        writings.map(async (writing) =>
+          this.#write(writing, request, options, held, parts).catch((error: unknown) => {
+            ended.abort(error)
+            throw error
+          }),
+        ),
       )
       const failed = outcomes.find((outcome) => outcome.status === 'rejected')
       if (failed !== undefined) throw failed.reason
