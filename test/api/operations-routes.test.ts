@@ -164,6 +164,17 @@ test.each([
   expect((await app.inject(url)).json()).toMatchObject({ status: 400, code: 'REQUEST_INVALID' })
 })
 
+test.each(['dead-letters', 'set-aside', 'quarantine', 'history'])(
+  'a page of %s that begins at no number is the fault of who asks',
+  async (list) => {
+    const { app } = await openServed()
+    for (const before of ['x', '1e400', '1.5', '-1'])
+      expect((await app.inject(`/v1/models/m/${list}?before=${before}`)).json()).toMatchObject({
+        ...{ status: 400, code: 'REQUEST_INVALID' },
+      })
+  },
+)
+
 test.each(['resend', 'drop'])('a NUL in the code of letters to %s is refused', async (what) => {
   const { app } = await openServed()
   const url = `/v1/models/m/dead-letters/${what}`

@@ -20,10 +20,22 @@ export const PageQuery = Type.Object(
   { additionalProperties: false },
 )
 
+/** Where a list is numbered, by the number of its entries. */
+export const NumberedQuery = Type.Object(
+  {
+    ...PageQuery.properties,
+    before: Type.Optional(
+      Type.String({ pattern: '^[0-9]{1,15}$', description: 'the `next` of the previous page' }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
 export interface PageQuery {
   readonly limit?: string
   readonly before?: string
 }
+export type NumberedQuery = PageQuery
 
 export const Next = Type.Optional(
   Type.String({ description: 'if there is more: the `before` of the next page' }),
@@ -33,7 +45,7 @@ export function limitOf({ limit }: PageQuery): number {
   return limit === undefined ? MOST : Number(limit)
 }
 
-/** `before` where a list is numbered. */
+/** `before` of a `NumberedQuery`. */
 export function numberIn({ before }: PageQuery): number | undefined {
   return before === undefined ? undefined : Number(before)
 }

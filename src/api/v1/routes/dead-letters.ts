@@ -14,12 +14,12 @@ import {
   LettersAnswer,
   ResentAnswer,
 } from '../schemas/dead-letters.ts'
-import { limitOf, nextOf, numberIn, PageQuery } from '../page.ts'
+import { limitOf, nextOf, numberIn, NumberedQuery } from '../page.ts'
 import { ModelParams } from '../schemas/params.ts'
 
 const tags = ['dead letters']
 const LettersQuery = Type.Object(
-  { ...PageQuery.properties, code: Type.Optional(ErrorName) },
+  { ...NumberedQuery.properties, code: Type.Optional(ErrorName) },
   { additionalProperties: false },
 )
 const LetterParams = Type.Object({
@@ -29,7 +29,7 @@ const LetterParams = Type.Object({
 const ResendBody = Type.Object(
   {
     ...LetterChoiceBody.properties,
-    before: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$' })),
+    before: NumberedQuery.properties.before,
   },
   { additionalProperties: false, description: 'exactly one of ids, code and all' },
 )

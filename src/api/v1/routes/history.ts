@@ -3,15 +3,14 @@ import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { Services } from '../../../serving/services/services.ts'
 import { describePast } from '../describe-model.ts'
-import { limitOf, nextOf, numberIn, PageQuery } from '../page.ts'
+import { limitOf, nextOf, numberIn, NumberedQuery } from '../page.ts'
 import { problems } from '../../http/schemas.ts'
 import { HistoryAnswer } from '../schemas/moves.ts'
 import { ModelParams } from '../schemas/params.ts'
 
 const HistoryQuery = Type.Object(
   {
-    ...PageQuery.properties,
-    before: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$' })),
+    ...NumberedQuery.properties,
     version: Type.Optional(
       Type.String({ maxLength: 64, description: 'only moves under which it was live' }),
     ),

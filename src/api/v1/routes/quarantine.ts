@@ -5,7 +5,7 @@ import type { ServedModel } from '../../../serving/services/served-model.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { actorOf } from '../../http/auth.ts'
 import { problems } from '../../http/schemas.ts'
-import { limitOf, nextOf, numberIn, PageQuery } from '../page.ts'
+import { limitOf, nextOf, numberIn, NumberedQuery } from '../page.ts'
 import { ModelParams } from '../schemas/params.ts'
 import {
   quarantineAnswer,
@@ -29,10 +29,10 @@ function addList(app: FastifyInstance, services: Services): void {
   const schema = {
     summary: 'examples that the defence keeps back, newest first',
     description: 'not learned unless you release them, or their turn comes',
-    ...{ tags, params: ModelParams, querystring: PageQuery },
+    ...{ tags, params: ModelParams, querystring: NumberedQuery },
     response: { 200: quarantineAnswer(services), ...problems },
   }
-  app.get<{ Params: ModelParams; Querystring: PageQuery }>(
+  app.get<{ Params: ModelParams; Querystring: NumberedQuery }>(
     '/models/:model/quarantine',
     { schema, config: { role: 'read' } },
     async ({ params, query }) => {

@@ -5,7 +5,7 @@ import type { ServedModel } from '../../../serving/services/served-model.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { actorOf } from '../../http/auth.ts'
 import { problems } from '../../http/schemas.ts'
-import { limitOf, nextOf, numberIn, PageQuery } from '../page.ts'
+import { limitOf, nextOf, numberIn, NumberedQuery } from '../page.ts'
 import { ModelParams } from '../schemas/params.ts'
 import {
   PauseAnswer,
@@ -29,10 +29,10 @@ function addList(app: FastifyInstance, services: Services): void {
   const schema = {
     summary: 'events that rollbacks have set aside, newest first',
     description: 'accepted before a rollback, and not learned unless you ask for it',
-    ...{ tags, params: ModelParams, querystring: PageQuery },
+    ...{ tags, params: ModelParams, querystring: NumberedQuery },
     response: { 200: setAsideAnswer(services), ...problems },
   }
-  app.get<{ Params: ModelParams; Querystring: PageQuery }>(
+  app.get<{ Params: ModelParams; Querystring: NumberedQuery }>(
     '/models/:model/set-aside',
     { schema, config: { role: 'read' } },
     async ({ params, query }) => {
