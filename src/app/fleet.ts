@@ -12,7 +12,8 @@ import { fleetMember, modelInfo } from '../serving/services/fleet/member-info.ts
 import type { TrainerStatus } from '../trainer/contract.ts'
 import type { ModelIntake } from '../serving/services/feedback/intake-counts.ts'
 import type { ServedModel } from '../serving/services/served-model.ts'
-import type { Clock, Logger } from '../contracts/core.ts'
+import { configSums } from '../serving/services/fleet/config-sums.ts'
+import type { Clock, Json, Logger } from '../contracts/core.ts'
 import type { CheckpointCopies } from '../fleet/contract.ts'
 import { feedbackStream, forwardedKey } from '../fleet/keys.ts'
 import { openFleetQuestions } from '../fleet/questions.ts'
@@ -24,6 +25,7 @@ import { openCheckpointCopies } from '../fleet/checkpoint-copies.ts'
 import { openRedisLeases } from '../fleet/redis-leases.ts'
 import type { ForwardKeys } from '../intake/inbox/forwarder-options.ts'
 import type { Config } from '../config/config.ts'
+import { withoutSecrets } from '../config/secrets.ts'
 import { redisOptions } from '../config/redis.ts'
 import { openRedis, type Redis } from '../platform/redis/redis.ts'
 import { openBlobPlace, type BlobPlace } from '../versions/blobs/open.ts'
@@ -158,7 +160,7 @@ export function joinFleet(context: Joining, self: Self): Membership | undefined 
   const card = (): MemberInfo => ({
     ...{ pid: process.pid, host: hostname(), role, sinceMs },
     url: self.url() ?? null,
-    models: modelsOf(self),
+    models: modelsOf(config, self),
   })
   const members = openMembers({ redis, replica, clock, log, card })
   // It only looks: the trainers are those that ask for leases.
@@ -199,10 +201,13 @@ export function joinFleet(context: Joining, self: Self): Membership | undefined 
   }
 }
 
-function modelsOf({ side, training }: Self): MemberInfo['models'] {
+function modelsOf({ models }: Config, { side, training }: Self): MemberInfo['models'] {
   const intakes = new Map(side.models.map((model) => [model.name, model]))
   const infos = side.served.map(({ name, live }) => {
-    return [name, modelInfo(live, intakes.get(name), training(name))] as const
+    const info = modelInfo(live, intakes.get(name), training(name))
+    // Passwords are often given to each machine by itself.
+    const config = configSums(withoutSecrets(models[name] ?? {}) as Readonly<Record<string, Json>>)
+    return [name, { ...info, config }] as const
   })
   return Object.fromEntries(infos)
 }

@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest'
 import { failure } from '../../src/platform/errors.ts'
-import type { Fleet } from '../../src/serving/services/fleet/fleet-view.ts'
+import { configSums } from '../../src/serving/services/fleet/config-sums.ts'
+import type { Fleet, FleetMember } from '../../src/serving/services/fleet/fleet-view.ts'
 import { openServed } from './open-served.ts'
 
 interface Answer {
   readonly members: readonly { readonly replica: string; readonly seen: string }[]
+  readonly models: readonly { readonly config_differs?: readonly string[] }[]
 }
 
 const v1 = { version: 'v1', digest: 'digest-v1', generation: 2 }
@@ -48,6 +50,22 @@ test('a fleet shows every member once, this one as it is now, and who trains wha
       { model: 'm', lease: { holder: 'there', epoch: 7, expires: '1970-01-01T00:00:01.000Z' } },
     ],
   })
+})
+
+test('the keys of a model that the members configure differently are named', async () => {
+  const live = { m: v1 }
+  const member = (replica: string, rank: number) => ({
+    ...{ replica, role: 'all', seenMs: 0, live },
+    configs: { m: configSums({ base: '/opt/models/minilm', adapter: { rank } }) },
+  })
+  const old = { replica: 'old', role: 'all', seenMs: 0, live }
+  const differs = async (...members: FleetMember[]) => {
+    const { app } = await openServed({ fleet: { ...fleet, members: async () => members } })
+    const { models } = (await app.inject('/v1/fleet')).json<Answer>()
+    return models[0]?.config_differs
+  }
+  expect(await differs(member('here', 8), member('there', 16), old)).toEqual(['adapter'])
+  expect(await differs(member('here', 8), member('there', 8), old)).toBeUndefined()
 })
 
 test('while the others cannot be asked, it shows itself and says why', async () => {

@@ -8,12 +8,16 @@ import type { FleetAnswer } from './schemas/fleet.ts'
 type Answer = Static<typeof FleetAnswer>
 
 export function describeFleet(status: FleetStatus): Answer {
-  const { replica, isShared, members, leases, problem } = status
+  const { replica, isShared, members, leases, differing, problem } = status
   return {
     replica,
     shared: isShared,
     members: members.map(describeMember),
-    models: [...leases].map(([model, lease]) => ({ model, lease: describeLease(lease) })),
+    models: [...leases].map(([model, lease]) => {
+      const keys = differing.get(model) ?? []
+      const differs = keys.length > 0 && { config_differs: [...keys] }
+      return { model, lease: describeLease(lease), ...differs }
+    }),
     ...(problem && { problem: { code: problem.code, message: problem.message } }),
   }
 }

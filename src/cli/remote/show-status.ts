@@ -40,6 +40,7 @@ interface Fleet {
   readonly models: readonly {
     readonly model: string
     readonly lease: { readonly holder: string; readonly epoch: number } | null
+    readonly config_differs?: readonly string[]
   }[]
   readonly problem?: { readonly code: string; readonly message: string }
 }
@@ -68,6 +69,7 @@ export async function showStatus(flags: StatusFlags): Promise<void> {
     () => [
       ...statusTable(models),
       ...replicaTable(models),
+      ...models.flatMap(differenceLines),
       ...models.flatMap(faultLines),
       ...models.flatMap(driftLines),
       ...models.flatMap(answerLines),
@@ -122,7 +124,8 @@ async function paceOf(client: Client, before: readonly Model[], seconds: number)
 
 function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | undefined) {
   const { lag, pending, live, trainer, counts, quality = null } = model
-  const lease = fleet?.models.find((each) => each.model === model.model)?.lease ?? null
+  const shared = fleet?.models.find((each) => each.model === model.model)
+  const lease = shared?.lease ?? null
   const replicas = (fleet?.members ?? []).flatMap(({ models, ...member }) => {
     const here = models.find((each) => each.model === model.model)
     return [{ ...member, version: here?.version ?? null, generation: here?.generation ?? null }]
@@ -146,7 +149,14 @@ function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | un
     live: live && { version: live.version, generation: live.generation },
     lease: lease && { holder: lease.holder, epoch: lease.epoch },
     replicas,
+    config_differs: shared?.config_differs ?? [],
   }
+}
+
+/** Only if there are any: as during a rollout of a new configuration, or after one that was left half done. */
+function differenceLines({ model, config_differs: keys }: Shown): string[] {
+  if (keys.length === 0) return []
+  return ['', `${model}: the replicas differ in their configuration: ${keys.join(', ')}`]
 }
 
 /** Only if there was an alarm. */

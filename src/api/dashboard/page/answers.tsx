@@ -244,6 +244,7 @@ export interface Fleet {
   readonly models: readonly {
     readonly model: string
     readonly lease: { readonly holder: string } | null
+    readonly config_differs?: readonly string[]
   }[]
   readonly problem?: Coded
 }

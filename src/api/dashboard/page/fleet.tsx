@@ -10,6 +10,14 @@ export function FleetPanel({ fleet }: { readonly fleet: Fleet | undefined }) {
     <section aria-labelledby="fleet-title">
       <h2 id="fleet-title">Replicas</h2>
       {fleet.problem !== undefined && <p class="bad">{fleet.problem.message}</p>}
+      {fleet.models.map(
+        ({ model, config_differs: keys }) =>
+          keys !== undefined && (
+            <p key={model} class="bad">
+              {model}: the replicas differ in their configuration: {keys.join(', ')}
+            </p>
+          ),
+      )}
       <ul class="plain">
         {fleet.members.map(({ replica, role, seen, models }) => (
           <li key={replica}>

@@ -23,7 +23,17 @@ export const FleetAnswer = Type.Object({
   replica: Type.String({ description: 'replica that answers' }),
   shared: Type.Boolean({ description: 'whether this daemon is part of a fleet' }),
   members: Type.Array(Member),
-  models: Type.Array(Type.Object({ model: Name, lease: nullable(Lease) })),
+  models: Type.Array(
+    Type.Object({
+      model: Name,
+      lease: nullable(Lease),
+      config_differs: Type.Optional(
+        Type.Array(Type.String(), {
+          description: 'keys of its configuration in which the members differ; absent = none',
+        }),
+      ),
+    }),
+  ),
   problem: Type.Optional(
     Type.Object(
       { code: Type.String(), message: Type.String() },

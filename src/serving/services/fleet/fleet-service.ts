@@ -5,6 +5,7 @@
 import { CodedError, type Clock } from '../../../contracts/core.ts'
 import type { LeaseView } from '../../../fleet/contract.ts'
 import type { Fleet, FleetMember } from './fleet-view.ts'
+import { differingKeys } from './config-sums.ts'
 import type { ServedModel, TrainerView } from '../served-model.ts'
 
 export interface FleetStatus {
@@ -14,6 +15,8 @@ export interface FleetStatus {
   readonly isShared: boolean
   readonly members: readonly FleetMember[]
   readonly leases: ReadonlyMap<string, LeaseView | undefined>
+  /** By model: the keys of its configuration in which the members differ. */
+  readonly differing: ReadonlyMap<string, readonly string[]>
   /** Why nothing is known of the others now. */
   readonly problem?: CodedError
 }
@@ -35,7 +38,7 @@ export async function fleetStatus(options: FleetOptions): Promise<FleetStatus> {
   const { fleet, identity, models } = options
   const { replica } = identity
   const self = selfOf(options)
-  const alone = { replica, members: [self], leases: trainedHere(options) }
+  const alone = { replica, members: [self], leases: trainedHere(options), differing: new Map() }
   if (fleet === undefined) return { ...alone, isShared: false }
   try {
     const leasesOf = async () =>
@@ -43,11 +46,21 @@ export async function fleetStatus(options: FleetOptions): Promise<FleetStatus> {
     const [known, leases] = await Promise.all([fleet.members(), leasesOf()])
     const members = [self, ...known.filter((member) => member.replica !== replica)]
     members.sort((a, b) => (a.replica < b.replica ? -1 : 1))
-    return { replica, isShared: true, members, leases: new Map(leases) }
+    const differing = new Map(models.map(({ name }) => [name, differingIn(known, name)]))
+    return { replica, isShared: true, members, leases: new Map(leases), differing }
   } catch (error) {
     if (!(error instanceof CodedError)) throw error
     return { ...alone, isShared: true, problem: error }
   }
+}
+
+function differingIn(members: readonly FleetMember[], model: string): readonly string[] {
+  return differingKeys(
+    members.flatMap(({ configs }) => {
+      const sums = configs?.[model]
+      return sums === undefined ? [] : [sums]
+    }),
+  )
 }
 
 function selfOf({ identity, models, clock }: FleetOptions): FleetMember {

@@ -5,6 +5,7 @@
 import type { LeaseView } from '../../../fleet/contract.ts'
 import type { AskReceipts } from '../feedback/receipts.ts'
 import type { AskTrainer } from '../trainer-pages.ts'
+import type { ConfigSums } from './config-sums.ts'
 
 export interface FleetMember {
   readonly replica: string
@@ -15,6 +16,8 @@ export interface FleetMember {
   readonly seenMs: number
   /** By model. */
   readonly live: Readonly<Record<string, FleetLive>>
+  /** By model; absent for a model whose daemon is too old to report it. */
+  readonly configs?: Readonly<Record<string, ConfigSums>>
 }
 
 export interface FleetLive {

@@ -21,6 +21,13 @@ export function fleetMember({ replica, role, url, seenMs, models }: Member): Fle
   const live = Object.entries(models).flatMap(([model, { version, digest, generation }]) =>
     version === null || digest === null ? [] : [[model, { version, digest, generation }] as const],
   )
+  const configs = Object.entries(models).flatMap(([model, { config }]) =>
+    config === undefined ? [] : [[model, config] as const],
+  )
   const where = url === null ? {} : { url }
-  return { replica, role, seenMs, ...where, live: Object.fromEntries(live) }
+  return {
+    ...{ replica, role, seenMs, ...where },
+    live: Object.fromEntries(live),
+    configs: Object.fromEntries(configs),
+  }
 }

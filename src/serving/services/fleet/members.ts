@@ -3,6 +3,7 @@ import type { Clock, Logger } from '../../../contracts/core.ts'
 import type { TrainerStatus } from '../../../trainer/contract.ts'
 import type { Redis } from '../../../platform/redis/redis.ts'
 import { openMembership } from '../../../fleet/membership.ts'
+import type { ConfigSums } from './config-sums.ts'
 
 export interface MemberModel {
   readonly version: string | null
@@ -22,6 +23,8 @@ export interface MemberModel {
   readonly consumed?: number
   /** … and is at or before this id of the trainer's stream. */
   readonly heard?: string
+  /** Absent in the report of an older daemon. */
+  readonly config?: ConfigSums
 }
 
 export interface MemberInfo {
