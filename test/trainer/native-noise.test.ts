@@ -13,3 +13,10 @@ it('passes everything on but what libtensorflow says while it loads', async () =
   const passed = await text(Readable.from(said).pipe(withoutNativeNoise()))
   expect(passed).toBe('{"level":"warn","msg":"ours"}\nF0000 a fatal error\nno newline at the end')
 })
+
+it('keeps a character whose bytes arrive in two chunks', async () => {
+  const bytes = Buffer.from('{"level":"warn","msg":"source “Zürich” is unknown"}\nno newline: ü')
+  const chunks = Array.from({ length: bytes.length }, (_, at) => bytes.subarray(at, at + 1))
+  const passed = await text(Readable.from(chunks).pipe(withoutNativeNoise()))
+  expect(passed).toBe(bytes.toString())
+})
