@@ -479,3 +479,15 @@ test('what was said about a prediction goes from older states too, which alone r
   expect(checkpoint.snapshot('v1')?.remembered).toEqual([vector('2')])
   expect(count(store, 'examples')).toBe(1)
 })
+
+test('a save that rewrites every example keeps the items of kNN memory, as they are now', () => {
+  const { store, checkpoint } = openMemory()
+  const item = { key: asKey('desk\u00001'), at: 3, vector: Float32Array.of(1, 2) }
+  checkpoint.save(change({ memorised: [{ ...item, vote: 'wifi' }] }))
+  const next = new Checkpoint(store, { snapshots: 2 })
+  next.load()
+  next.rewrite()
+  const renamed = [{ ...item, vote: 'network' }]
+  next.save(change({ memorised: renamed }))
+  expect(reload(store)?.memorised).toEqual(renamed)
+})

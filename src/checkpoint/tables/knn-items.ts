@@ -72,8 +72,10 @@ export class MemoryTable {
     const others = meant.flatMap((each) => retractedKeys(this.#store, 'memorised', each))
     const keys = [...named, ...found.map((row) => keyIn(row.bytes('key'))), ...others]
     for (const key of keys) this.#store.run('DELETE FROM memorised WHERE key = ?', bytesOf(key))
+    if (keys.length === 0) return
     const gone = new Set(keys)
-    this.#next = new Map([...this.#present].filter(([key]) => !gone.has(key)))
+    const before = this.#next ?? this.#present
+    this.#next = new Map([...before].filter(([key]) => !gone.has(key)))
   }
 
   /** Deletes items that no state has any more. */
