@@ -102,8 +102,7 @@ export class ServedScores {
   withdraw(prediction: string): void {
     const known = this.#judgements.get(prediction)
     if (known === undefined) return
-    this.#judgements.delete(prediction)
-    this.#changedJudgements.add(prediction)
+    this.#forget(prediction)
     if (this.#versions.has(known.version)) this.#add(known, -1)
   }
 
@@ -177,11 +176,16 @@ export class ServedScores {
       this.#versions.delete(version)
       this.#parts.delete(version)
       this.#changedVersions.add(version)
+      // Should it be judged again, these are no part of its sums.
+      for (const { prediction, version: judged } of this.#judgements.values())
+        if (judged === version) this.#forget(prediction)
     }
-    for (const prediction of oldest(this.#judgements, answers)) {
-      this.#judgements.delete(prediction)
-      this.#changedJudgements.add(prediction)
-    }
+    for (const prediction of oldest(this.#judgements, answers)) this.#forget(prediction)
+  }
+
+  #forget(prediction: string): void {
+    this.#judgements.delete(prediction)
+    this.#changedJudgements.add(prediction)
   }
 }
 

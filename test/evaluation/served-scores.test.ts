@@ -29,7 +29,7 @@ test('the newest judgement of an answer counts, and one that is taken back does 
 })
 
 test('versions and answers that are known are bounded, the least recently judged go', () => {
-  const served = new ServedScores({ versions: 2, answers: 3 })
+  const served = new ServedScores({ versions: 2, answers: 2 })
   for (const [prediction, version] of ['a v1', 'b v2', 'c v1', 'd v3'].map((row) => row.split(' ')))
     served.judge(prediction!, version!, 1)
   expect(served.scores.map(({ version, count }) => [version, count])).toEqual([
@@ -39,6 +39,17 @@ test('versions and answers that are known are bounded, the least recently judged
   // `a` is not known any more: it counts once more.
   served.judge('a', 'v1', 0)
   expect(served.scores[0]).toEqual({ version: 'v1', count: 3, error: 2 / 3 })
+})
+
+test('a judgement that fell out with its version is not taken from the sums that it begins later', () => {
+  const served = new ServedScores({ versions: 1, answers: 9 })
+  const part = { source: 'desk', stratum: 'yes' }
+  served.judge('a', 'v1', 1, part)
+  served.judge('b', 'v2', 1, part)
+  served.judge('c', 'v1', 0, part)
+  served.withdraw('a')
+  const strata = [{ name: 'yes', count: 1, error: 0 }]
+  expect(served.scores).toMatchObject([{ version: 'v1', count: 1, error: 0, parts: { strata } }])
 })
 
 test('what is written is what is read, also after every single change', () => {
