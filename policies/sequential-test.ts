@@ -27,6 +27,9 @@ export interface SequentialTestSettings {
 /** Shares of the largest stake: small ones find small differences, large ones find large differences fast. */
 const STAKES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9] as const
 
+/** Between the bound of the hypothesis and the lowest possible mean. */
+const LEAST_ROOM = 1e-6
+
 export class SequentialTest implements Stateful {
   readonly #alpha: number
   readonly #atMost: number
@@ -47,7 +50,8 @@ export class SequentialTest implements Stateful {
     if (Number.isNaN(value)) return
     const bounded = Math.max(-1, Math.min(1, value))
     const above = bounded - this.#atMost
-    const largest = 1 / (1 + this.#atMost)
+    // No number is below −1, so there the largest stake would be without end.
+    const largest = 1 / Math.max(1 + this.#atMost, LEAST_ROOM)
     this.#logWealth = this.#logWealth.map(
       (log, at) => log + Math.log1p((STAKES[at] ?? 0) * largest * above),
     )

@@ -213,6 +213,9 @@ describe('held-out', () => {
       reason: expect.stringMatching(/not yet shown/) as string,
     })
     expect(same(400).verdict).toBe('promote')
+    // No candidate can be worse by more than that.
+    const any = { hold_on: 'doubt', points: 100 }
+    expect(decide(paired(20, { lost: 0, won: 0 }), any).verdict).toBe('promote')
   })
 })
 
