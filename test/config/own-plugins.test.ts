@@ -105,6 +105,11 @@ test.each([
     'settings.x has the default 9, which must be at most 3',
     plugin(`settings: { x: { type: 'integer', maximum: 3, default: 9 } }`),
   ],
+  [
+    'PLUGIN_INVALID',
+    'settings.x has the pattern "(", which is no regular expression',
+    plugin(`settings: { x: { type: 'text', pattern: '(' } }`),
+  ],
   ['PLUGIN_NAME_TAKEN', 'count is a policy.trigger already', plugin(`name: 'count'`)],
 ])('a module is refused with %s: %s', (code, message, text) => {
   const folder = folderWith(text === undefined ? {} : { 'mine.mjs': text })

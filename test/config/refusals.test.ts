@@ -493,6 +493,30 @@ test.each([
     ['origins'],
   ],
   [
+    'a collector that is no URL',
+    `telemetry: { otlp: 'localhost:4318' }\n${model('')}`,
+    'CONFIG_INVALID',
+    ['/telemetry/otlp', 'http://127.0.0.1:4318'],
+  ],
+  [
+    'a source with a name that is too long',
+    model(`defence: { trusted: [${'x'.repeat(257)}] }`),
+    'CONFIG_INVALID',
+    ['/models/m/defence/trusted/0', 'at most 256 characters'],
+  ],
+  [
+    'a pulled base without an owner',
+    model('base: { pulled: my-model }'),
+    'CONFIG_INVALID',
+    ['/models/m/base/pulled', 'of the form'],
+  ],
+  [
+    'more hidden layers than there may be',
+    model('base: { features: { size: 2, hidden: [1, 1, 1, 1, 1, 1, 1, 1, 1] } }'),
+    'CONFIG_INVALID',
+    ['/models/m/base/features/hidden', 'at most 8'],
+  ],
+  [
     'a host with a port',
     `server: { hosts: ['labels.example.com:8080'] }\n${model('')}`,
     'CONFIG_INVALID',

@@ -50,15 +50,26 @@ function innerFault(setting: Setting): string | undefined {
   if (setting.type === 'duration' && typeof setting.default !== 'string')
     return 'has no default such as 1s'
   if (setting.type === 'constant' && !('value' in setting)) return 'has no value'
+  if (setting.type === 'text') return patternFault(setting.pattern)
   if (setting.type === 'group') {
     if (!isRecord(setting.settings)) return 'has no settings'
     const faults = Object.values(setting.settings).map(settingFault)
     return faults.find((fault) => fault !== undefined)
   }
-  if (setting.type === 'list' || setting.type === 'map') return settingFault(setting.of)
+  if (setting.type === 'map') return patternFault(setting.names) ?? settingFault(setting.of)
+  if (setting.type === 'list') return settingFault(setting.of)
   if (setting.type !== 'either') return undefined
   if (!Array.isArray(setting.of)) return 'has no list of settings'
   return setting.of.map(settingFault).find((fault) => fault !== undefined)
+}
+
+function patternFault(pattern: string | undefined): string | undefined {
+  try {
+    new RegExp(pattern ?? '')
+    return undefined
+  } catch {
+    return `has the pattern ${JSON.stringify(pattern)}, which is no regular expression`
+  }
 }
 
 function defaultFault(setting: Setting): string | undefined {

@@ -28,6 +28,7 @@ const key = Type.Object(
     }),
     sha256: Type.String({
       pattern: '^[0-9a-f]{64}$',
+      form: 'the 64 hexadecimal digits of a SHA-256',
       description: 'of the key; antikythera keys new prints it',
     }),
     sources: Type.Optional(

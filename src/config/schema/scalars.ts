@@ -9,9 +9,19 @@ export function checkString(schema: Schema, value: unknown): string | undefined 
     return `must be text, not ${typeName(value)}${hint}`
   }
   if (schema.format === 'duration') return checkDuration(schema, value)
-  const least = schema.minLength ?? 0
-  if (value.length >= least) return undefined
-  return least === 1 ? 'must not be empty' : `must have at least ${least} characters`
+  return checkLength(schema, value) ?? checkForm(schema, value)
+}
+
+function checkLength({ minLength: least = 0, maxLength: most = Infinity }: Schema, value: string) {
+  if (value.length < least)
+    return least === 1 ? 'must not be empty' : `must have at least ${least} characters`
+  return Array.from(value).length > most ? `must have at most ${most} characters` : undefined
+}
+
+/** The value itself is not shown: it may be a secret. */
+function checkForm({ pattern, form }: Schema, value: string): string | undefined {
+  if (pattern === undefined || new RegExp(pattern).test(value)) return undefined
+  return `must be ${form ?? `of the form ${pattern}`}`
 }
 
 function checkDuration(schema: Schema, value: string): string | undefined {

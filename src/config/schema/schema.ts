@@ -12,9 +12,16 @@ import { limitTable } from '../../platform/limits.ts'
 
 const name = { pattern: '^[a-z0-9][a-z0-9._-]{0,63}$' }
 
+const origin = 'an origin such as https://labels.example.com, or "*"'
+
+const hostName = {
+  pattern: '^([A-Za-z0-9.-]+|\\[[0-9A-Fa-f:.]+\\])$',
+  form: 'a name without a port',
+}
+
 const cors = Type.Object(
   {
-    origins: Type.Array(Type.String({ pattern: '^(\\*|https?://[^/\\s*]+)$' }), {
+    origins: Type.Array(Type.String({ pattern: '^(\\*|https?://[^/\\s*]+)$', form: origin }), {
       minItems: 1,
       description:
         'such as https://labels.example.com, without a path; "*" = every page, requires auth',
@@ -40,7 +47,7 @@ const server = section(
     }),
     auth: Type.Optional(auth),
     rate_limits: Type.Optional(rateLimits),
-    hosts: Type.Array(Type.String({ pattern: '^([A-Za-z0-9.-]+|\\[[0-9A-Fa-f:.]+\\])$' }), {
+    hosts: Type.Array(Type.String(hostName), {
       default: [],
       description:
         'host names that requests may use besides localhost; without auth all others are refused, with auth only if this list is not empty',
@@ -139,6 +146,7 @@ export function configSchemaOf(plugins: PluginTable) {
           otlp: Type.Optional(
             Type.String({
               pattern: '^https?://[^\\s]+$',
+              form: 'a URL such as http://127.0.0.1:4318',
               description:
                 'OpenTelemetry collector that gets spans of requests, updates and swaps, such as http://127.0.0.1:4318; OTEL_EXPORTER_OTLP_ENDPOINT overrides it; absent = no traces',
             }),

@@ -93,9 +93,11 @@ function settleRecord(
 
 function settleArray(schema: Schema, value: unknown, path: Path, to: Settling): unknown {
   if (!Array.isArray(value)) return wrongType('a list', value, path, to)
-  const least = schema.minItems ?? 0
+  const { minItems: least = 0, maxItems: most = Infinity } = schema
   if (value.length < least)
     to.report({ path, at: 'value', message: `needs at least ${least} entries` })
+  if (value.length > most)
+    to.report({ path, at: 'value', message: `may have at most ${most} entries` })
   const items = value.map((item: unknown, index) =>
     settle(schema.items ?? {}, item, [...path, index], to),
   )

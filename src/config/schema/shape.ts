@@ -17,8 +17,13 @@ export interface Schema {
   readonly default?: unknown
   readonly minProperties?: number
   readonly minItems?: number
+  readonly maxItems?: number
   readonly uniqueItems?: boolean
   readonly minLength?: number
+  readonly maxLength?: number
+  readonly pattern?: string
+  /** What the pattern means, as a noun for a message; absent = the pattern is shown. */
+  readonly form?: string
   readonly format?: string
   /** The least value of a duration. */
   readonly minimumMs?: number
