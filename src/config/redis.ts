@@ -1,6 +1,7 @@
 /** The sections `redis` and `fleet`: their rules, and the connection they describe. */
 import { Type, type Static } from 'typebox'
 import { blobsSchema } from './blobs.ts'
+import { decoded } from './secrets.ts'
 import { section, type Frozen } from './schema/parts.ts'
 import type { Path, Problem } from './problem.ts'
 import type { RedisAddress, RedisOptions } from '../platform/redis/client.ts'
@@ -135,6 +136,9 @@ function urlFaults(redis: RedisConfig, url: string): readonly string[] {
     ...(/^\/?\d*$/.test(pathname) ? [] : ['may select a database only by its number']),
     ...(Number(pathname.slice(1)) > 0 && redis.db > 0 ? ['names a database, and db does too'] : []),
     ...(search + hash === '' ? [] : ['has parameters, and none is supported']),
+    ...([username, password].some((part) => decoded(part) === undefined)
+      ? ['has a % in its user or password that begins no character: write %25 for it']
+      : []),
     ...(isTwice ? ['names a user or password that is also given beside it'] : []),
   ]
 }
@@ -181,8 +185,8 @@ function ofUrl(text: string, usual: Omit<RedisOptions, 'address'>): Partial<Redi
   return {
     address: { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 6379) },
     db: db > 0 ? db : usual.db,
-    username: url.username === '' ? usual.username : decodeURIComponent(url.username),
-    password: url.password === '' ? usual.password : decodeURIComponent(url.password),
+    username: url.username === '' ? usual.username : decoded(url.username),
+    password: url.password === '' ? usual.password : decoded(url.password),
     tls: usual.tls ?? url.protocol === 'rediss:',
   }
 }

@@ -68,7 +68,16 @@ export function secretsOf(value: unknown): readonly string[] {
 function passwordsInUrl(text: string): readonly string[] {
   if (!text.includes('@') || !URL.canParse(text)) return []
   const { password } = new URL(text)
-  return password === '' ? [] : [password, decodeURIComponent(password)]
+  return password === '' ? [] : [password, decoded(password) ?? password]
+}
+
+/** A part of a URL without its percent signs; undefined if one of them begins no character. */
+export function decoded(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return undefined
+  }
 }
 
 /** The same for display, with its secrets masked. */

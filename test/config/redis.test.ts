@@ -78,6 +78,8 @@ test.each([
   ['{ url: redis://a/name }', ['only by its number']],
   ['{ url: redis://a/1, db: 2 }', ['db does too']],
   ['{ url: "redis://a?family=6" }', ['has parameters']],
+  ['{ url: "redis://u:hidden-word%off@a" }', ['/redis/url', 'write %25']],
+  ['{ url: redis://a, password: 20260401 }', ['/redis/password', 'must be text', 'quotes']],
   ['{ url: "redis://u:hidden-word@a", password: other-word }', ['also given beside it']],
   ['{ cluster: ["a"] }', ['/redis/cluster/0', 'host:port']],
   ['{ cluster: ["a:0"] }', ['host:port']],
@@ -92,7 +94,7 @@ test.each([
 ])('%s is refused', (redis, words) => {
   const error = refusal(redis, { environment: { P: 'p' } })
   for (const word of words) expect(error.message).toContain(word)
-  expect(error.message).not.toMatch(/hidden-word|other-word/)
+  expect(error.message).not.toMatch(/hidden-word|other-word|20260401/)
 })
 
 test('every secret is known to the log, and none is shown', () => {
@@ -102,4 +104,5 @@ test('every secret is known to the log, and none is shown', () => {
   const shown = JSON.stringify([withoutSecrets(config), withoutSecrets(other)])
   expect(shown).not.toMatch(/p%40ss|p@ss|deep-secret/)
   expect(shown).toContain('redis://u:***@a')
+  expect(secretsOf({ otlp: 'http://u:50%off@a' })).toContain('50%off')
 })

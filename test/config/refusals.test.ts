@@ -150,7 +150,7 @@ test.each([
     'labels that YAML reads as numbers',
     'models: { m: { labels: [0, 1] } }',
     'CONFIG_INVALID',
-    ['write it in quotes: "0"'],
+    ['write it in quotes'],
   ],
   [
     'an empty label',

@@ -5,7 +5,8 @@ import { typeName, type Schema } from './shape.ts'
 export function checkString(schema: Schema, value: unknown): string | undefined {
   if (typeof value !== 'string') {
     const quoted = typeof value === 'number' || typeof value === 'boolean'
-    const hint = quoted ? `; write it in quotes: "${value}"` : ''
+    // Without the value: it may be a secret.
+    const hint = quoted ? '; write it in quotes' : ''
     return `must be text, not ${typeName(value)}${hint}`
   }
   if (schema.format === 'duration') return checkDuration(schema, value)
