@@ -91,6 +91,12 @@ test.each(panels.map((panel) => [panel.title, panel] as const))(
   },
 )
 
+test('an alarm on a count lies between two counts, because increase() extrapolates', () => {
+  const counted = rules.map(({ expr }) => /increase\(.*> *([\d.]+)$/.exec(expr)?.[1])
+  const whole = counted.filter((count) => Number(count) > 0 && Number.isInteger(Number(count)))
+  expect(whole).toEqual([])
+})
+
 test('the choice of the dashboard is a label of a metric', () => {
   const [{ name, definition }] = dashboard.templating.list as [{ name: string; definition: string }]
   const [, metric = '', label = ''] = /^label_values\((\w+), (\w+)\)$/.exec(definition) ?? []
