@@ -1,5 +1,6 @@
 /** The file behind a path, and a check that it is still the file that was opened. */
-import { open, stat, type FileHandle } from 'node:fs/promises'
+import { open, readdir, stat, type FileHandle } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { CodedError } from '../../src/contracts/core.ts'
 import { newline } from './lines.ts'
 import { HEAD_BYTES, TAIL_BYTES, printOf, type Place } from './place.ts'
@@ -22,12 +23,32 @@ export class Followed {
     this.path = path
   }
 
-  async open(): Promise<void> {
-    const file = await open(this.path, 'r').catch((cause: unknown) => {
+  async open(path = this.path): Promise<void> {
+    const file = await open(path, 'r').catch((cause: unknown) => {
       throw this.missing('cannot be opened', cause)
     })
     await this.close()
     this.#file = file
+  }
+
+  /**
+   * Opens the file that was read up to `place`: the one at the path, or one beside it with a longer name (`f.jsonl.1`),
+   * to which it was renamed in the meantime. False if neither has that content; the file at the path is open then.
+   */
+  async openAt(place: Place): Promise<boolean> {
+    await this.open()
+    if (await this.has(place)) return true
+    // Without hashes, any file could be it.
+    const beside = place.print === undefined ? [] : await this.#beside()
+    for (const path of beside) {
+      const isOpen = await this.open(path).then(
+        () => true,
+        () => false,
+      )
+      if (isOpen && (await this.has(place).catch(() => false))) return true
+    }
+    await this.open()
+    return false
   }
 
   async close(): Promise<void> {
@@ -89,6 +110,14 @@ export class Followed {
   missing(what: string, cause?: unknown): CodedError {
     const options = { retriable: true, details: { path: this.path }, cause }
     return new CodedError('SOURCE_MISSING', `${this.path} ${what}`, options)
+  }
+
+  async #beside(): Promise<readonly string[]> {
+    const [folder, name] = [dirname(this.path), basename(this.path)]
+    const found = await readdir(folder, { withFileTypes: true }).catch(() => [])
+    return found
+      .filter((each) => each.isFile() && each.name.startsWith(name) && each.name !== name)
+      .map((each) => join(folder, each.name))
   }
 
   #opened(): FileHandle {

@@ -1,6 +1,7 @@
 /**
  * A JSONL file, followed as it grows. The position is a byte offset with a fingerprint of the content before it; a last
- * line without a newline waits for the rest. A rotated file is read to its end before the new one. If the content
+ * line without a newline waits for the rest. A rotated file is read to its end before the new one, also if it was
+ * rotated while the daemon was away and lies beside the new one under a longer name. If the content
  * before the position has changed (`copytruncate`, a new file), reading restarts as `onReset` says.
  */
 import { CodedError, type Clock, type Logger } from '../../src/contracts/core.ts'
@@ -73,10 +74,10 @@ class FileSource implements Source {
     const { path } = this.#options
     const place = placeOf(from['0'] ?? '0', path)
     this.#ready = []
-    await this.#file.open()
+    const isFound = await this.#file.openAt(place)
     this.#place = place
     this.#size = 0
-    if (await this.#file.has(place)) await this.#begin(place.offset)
+    if (isFound) await this.#begin(place.offset)
     else
       await this.#reset(
         `has content other than what was read up to byte ${place.offset}`,

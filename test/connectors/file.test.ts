@@ -207,6 +207,23 @@ describe('a file whose content is another', () => {
     await source.close()
   })
 
+  it('rotated while nobody followed it is read to its end too, before the new one', async () => {
+    const path = join(scratchFolder(), 'f.jsonl')
+    writeFileSync(path, linesOf(['one', 'two', 'three']))
+    const source = following(path)
+    await source.open({}, never)
+    const from = await positionsAfter(source, 1)
+    await source.close()
+    renameSync(path, `${path}-20261128`)
+    writeFileSync(`${path}.1`, linesOf(['another']))
+    writeFileSync(path, linesOf(['four']))
+    const again = following(path)
+    await again.open(from, never)
+    expect(await textsOf(again)).toEqual(['two', 'three', 'four'])
+    expect(again.stats?.()).toMatchObject({ resets: 1, missing: 0 })
+    await again.close()
+  })
+
   it('that was copied elsewhere and back, or was written again with the same beginning, goes on', async () => {
     const path = join(scratchFolder(), 'f.jsonl')
     writeFileSync(path, linesOf(numbered(0, 300)))
