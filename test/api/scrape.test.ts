@@ -101,6 +101,31 @@ test('a total that began anew is counted from its beginning', async () => {
   metrics.close()
 })
 
+test('a saved total that was not read yet, or is that of an older checkpoint, is not counted twice', async () => {
+  const metrics = openMetrics()
+  const rising = new Rising(metrics)
+  for (const total of [4, 9, 0, 8, 9, 10])
+    rising.raiseSaved('idsForgotten', { model: 'm', by: 'trainer' }, total)
+  const text = await metrics.text()
+  expect(text).toContain('antikythera_ids_forgotten_total{model="m",by="trainer"} 11\n')
+  metrics.close()
+})
+
+test('a restarted trainer counts the CPU time of its model once', async () => {
+  let training = 4
+  const { app } = await openServed({
+    trainer: {
+      get compute() {
+        return { training, evaluation: 1, lastHour: 5 }
+      },
+    },
+  })
+  await app.inject('/metrics')
+  training = 3.5
+  const { body } = await app.inject('/metrics')
+  expect(body).toContain('antikythera_update_cpu_seconds_total{model="m",part="training"} 4\n')
+})
+
 test('a backlog’s rate and the time that it takes stand in the model’s description', async () => {
   const progress = { ratePerSecond: 1234.5, etaSeconds: 8.1 }
   const { app } = await openServed({ trainer: { progress } })

@@ -1,7 +1,4 @@
-/**
- * Counters with totals that others keep: raised at each scrape by the difference since the last. A total that fell has
- * restarted, like a trainer's when its process restarts.
- */
+/** Counters with totals that others keep: raised at each scrape by the difference since the last. */
 import type { TagsOf, Metrics, NameOf } from '../../../platform/metrics.ts'
 
 export class Rising {
@@ -12,10 +9,26 @@ export class Rising {
     this.#metrics = metrics
   }
 
+  /** A total that begins at 0 with each process of a trainer: one that fell has begun again. */
   raise<Name extends NameOf<'counter'>>(name: Name, tags: TagsOf<Name>, total: number): void {
+    const before = this.#exchange(name, tags, total)
+    this.#metrics.count(name, tags, total < before ? total : total - before)
+  }
+
+  /**
+   * A total that is saved with the model. After a crash or a rollback it may be a little lower, and until the checkpoint
+   * is read it is 0: nothing is counted again.
+   */
+  raiseSaved<Name extends NameOf<'counter'>>(name: Name, tags: TagsOf<Name>, total: number): void {
+    const before = total === 0 ? 0 : this.#exchange(name, tags, total)
+    this.#metrics.count(name, tags, Math.max(0, total - before))
+  }
+
+  /** Returns the total of the last scrape. */
+  #exchange(name: string, tags: object, total: number): number {
     const key = JSON.stringify([name, tags])
     const before = this.#totals.get(key) ?? 0
     this.#totals.set(key, total)
-    this.#metrics.count(name, tags, total < before ? total : total - before)
+    return before
   }
 }

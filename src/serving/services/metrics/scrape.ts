@@ -54,8 +54,9 @@ export function watchScrapes(options: ScrapeOptions): void {
         metrics.gauge('versionsBytes', { model: model.name }, report.kept.bytes)
       }
       for (const [why, count] of Object.entries(report.defence?.keptBack ?? {}))
-        rising.raise('keptBack', { model: model.name, why }, count)
-      if (report.alarms) rising.raise('driftAlarms', { model: model.name }, report.alarms.count)
+        rising.raiseSaved('keptBack', { model: model.name, why }, count)
+      if (report.alarms)
+        rising.raiseSaved('driftAlarms', { model: model.name }, report.alarms.count)
     }
     const reports = models.map(({ name }) => trainer.status(name))
     metrics.gauge('residentBytes', { process: 'trainer' }, bytesOfAll(reports))
@@ -160,8 +161,8 @@ function showCompute(
 ): void {
   if (compute === undefined) return
   const { training, evaluation, lastHour, perHour } = compute
-  rising.raise('computeSeconds', { model, part: 'training' }, training)
-  rising.raise('computeSeconds', { model, part: 'evaluation' }, evaluation)
+  rising.raiseSaved('computeSeconds', { model, part: 'training' }, training)
+  rising.raiseSaved('computeSeconds', { model, part: 'evaluation' }, evaluation)
   if (perHour !== undefined) metrics.gauge('budgetUsed', { model }, lastHour / perHour)
 }
 
@@ -197,7 +198,7 @@ function showForgotten(
 ): void {
   const { name: model } = served
   const { ids = 0, deadLetters = 0 } = served.forgotten?.() ?? {}
-  rising.raise('idsForgotten', { model, by: 'inbox' }, ids)
-  rising.raise('idsForgotten', { model, by: 'trainer' }, forgottenIds)
-  rising.raise('deadLettersGone', { model }, deadLetters)
+  rising.raiseSaved('idsForgotten', { model, by: 'inbox' }, ids)
+  rising.raiseSaved('idsForgotten', { model, by: 'trainer' }, forgottenIds)
+  rising.raiseSaved('deadLettersGone', { model }, deadLetters)
 }
