@@ -37,9 +37,17 @@ export async function followOnly(site: DaemonContext, model: KnownModel): Promis
   const task = openTask(modelOf(config, name), config.limits)
   const setAside = openSetAsidePages(join(folderOf(config, name), 'state.db'), task)
   const shown = { name, base, method, task, live, registry, feedback, deadLetters, setAside }
+  const letterCounts = () => model.deadLetters.counts()
   const forgets = openForgetPages(folderOf(config, name))
   const receipts = { model: name, source: httpSourceName, reader: receiptReader(site, name) }
-  return { ...shown, forgets, receipts, faults: () => faults.all, waitingRows: () => 0 }
+  return {
+    ...shown,
+    letterCounts,
+    forgets,
+    receipts,
+    faults: () => faults.all,
+    waitingRows: () => 0,
+  }
 }
 
 const predictionId = () => `p-${randomUUID()}`
@@ -89,6 +97,7 @@ export async function serve(
     get trigger() {
       return triggerHint(modelOf(site.config, name).trigger)
     },
+    letterCounts: () => model.deadLetters.counts(),
     forgotten: () => ({ ids: model.inbox.forgotten(), deadLetters: model.deadLetters.gone() }),
     storeBytes: () => storeSizes(folderOf(site.config, name)),
     waitingRows: () => serving.batcher.waiting(name),

@@ -75,6 +75,7 @@ export interface ServedOptions {
   readonly forgotten?: NonNullable<ServedModel['forgotten']>
   readonly setAside?: NonNullable<ServedModel['setAside']>
   readonly forgets?: NonNullable<ServedModel['forgets']>
+  readonly letterCounts?: NonNullable<ServedModel['letterCounts']>
   readonly storeBytes?: NonNullable<ServedModel['storeBytes']>
   /** It writes texts, with what the metrics and the predictions of the live model are. */
   readonly texts?: (live: Awaited<ReturnType<typeof openLive>>) => ServedModel['texts'] & object
@@ -140,6 +141,7 @@ export async function openServed(options: ServedOptions = {}) {
     deadLetters: deadLetters.pages,
     ...(texts && { texts }),
     ...(options.example && { example: options.example }),
+    letterCounts: options.letterCounts ?? (() => deadLetters.counts()),
     ...(options.forgotten && { forgotten: options.forgotten }),
     ...(options.setAside && { setAside: options.setAside }),
     ...(options.forgets && { forgets: options.forgets }),

@@ -34,6 +34,15 @@ test('what limits let go and what nobody reads is counted', async () => {
   expect(body).toContain('antikythera_truncated_texts_total{model="m",by="trainer"} 9\n')
 })
 
+test('dead letters of the trainer are counted beside those of the requests', async () => {
+  let counts = { EVENT_MALFORMED: 3 }
+  const { app } = await openServed({ letterCounts: () => counts })
+  await app.inject('/metrics')
+  counts = { EVENT_MALFORMED: 5 }
+  const { body } = await app.inject('/metrics')
+  expect(body).toContain('antikythera_dead_letters_total{model="m",code="EVENT_MALFORMED"} 5\n')
+})
+
 test('what the registry keeps is shown in versions and in bytes', async () => {
   const { app } = await openServed({ trainer: { kept: { versions: 51, bytes: 12_345 } } })
   const { body } = await app.inject('/metrics')

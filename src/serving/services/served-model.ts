@@ -46,6 +46,8 @@ export interface ServedModel {
   readonly trigger?: TriggerHint
   /** Entries removed by limits since the model was created: ids of the inbox, dead letters. */
   forgotten?(): { readonly ids: number; readonly deadLetters: number }
+  /** Dead letters that were written here since the model was created, by code: those of its trainer too. */
+  letterCounts?(): Readonly<Record<string, number>>
   /** Size of its stores on this disk, by name; looked at with each scrape. */
   storeBytes?(): Readonly<Record<string, number>>
   /** The problems of its parts here; the trainer and the live version report their own. */

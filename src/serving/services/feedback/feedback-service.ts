@@ -212,6 +212,5 @@ function count(
   for (const { error } of rejected) {
     const { code } = error
     metrics.count('feedbackRejected', { model, code })
-    if (!isOfSender(error)) metrics.count('deadLetters', { model, code })
   }
 }

@@ -201,4 +201,6 @@ function showForgotten(
   rising.raiseSaved('idsForgotten', { model, by: 'inbox' }, ids)
   rising.raiseSaved('idsForgotten', { model, by: 'trainer' }, forgottenIds)
   rising.raiseSaved('deadLettersGone', { model }, deadLetters)
+  for (const [code, count] of Object.entries(served.letterCounts?.() ?? {}))
+    rising.raiseSaved('deadLetters', { model, code }, count)
 }
