@@ -28,8 +28,8 @@ interface BufferState {
   readonly seen: number
   readonly keys: readonly ExampleKey[]
   readonly marks: readonly number[]
-  /** Stratum or class → the smallest mark evicted there. */
-  readonly gone: readonly (readonly [string, number])[]
+  /** Names of a stratum or class, and the smallest mark evicted there; as JSON text in a checkpoint of an earlier release. */
+  readonly gone: readonly (readonly [names: readonly string[] | string, mark: number])[]
 }
 
 /** Below so many places a list is searched in less time than a set. */
@@ -119,7 +119,7 @@ class Buffer implements Replay {
       seen: this.#seen,
       keys,
       marks: keys.map((key) => this.#held.get(key)?.mark ?? 0),
-      gone: [...this.#gone],
+      gone: [...this.#gone].map(([group, mark]) => [JSON.parse(group) as readonly string[], mark]),
     }
   }
 
@@ -128,7 +128,12 @@ class Buffer implements Replay {
     const { seen, keys, marks, gone } = this.#ownState(state)
     this.#held = this.#empty()
     this.#seen = seen
-    this.#gone = new Map(gone)
+    this.#gone = new Map(
+      gone.map(([names, mark]) => [
+        typeof names === 'string' ? names : JSON.stringify(names),
+        mark,
+      ]),
+    )
     for (const [at, key] of keys.entries()) {
       const item = byKey.get(key)
       if (item !== undefined) this.#held.add({ ...item, mark: marks[at] ?? 0 })

@@ -66,6 +66,10 @@ describe('a label that the config renames', () => {
         .replaceAll('"majority",', '"most",')
         .replaceAll('"majority"]', '"most"]'),
     )
+    const { gone } = finalState(world)!.learnerState.memory.replay as unknown as {
+      readonly gone: readonly (readonly [names: readonly string[], mark: number])[]
+    }
+    expect(gone.flatMap(([groups]) => groups)).toContain('most')
     world.streams.get('s')!.push(...thirds(6, 14))
     const { counts } = await runToEnd(world, after())
     expect(counts).toMatchObject({ accepted: 20, rejected: 0 })

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import type { Tensor } from '../../src/contracts/core.ts'
 import type { FeedbackSignal } from '../../src/contracts/event.ts'
 import type { LabelTarget as Target } from '../../src/tasks/classification/target.ts'
@@ -308,4 +308,16 @@ describe('a label that selects events', () => {
     expect(of.selected({ label })).toBe(meant)
     expect(of.selected({ source: label })).toBeUndefined()
   })
+})
+
+test('renaming labels leaves a source and a slice with the name of a label as they are', () => {
+  const of = classificationOf({ known: ['refund'], renamed: { money_back: 'refund' } })
+  const rows = [['money_back', 1]] as const
+  expect(of.renaming(['money_back'])?.state({ rows, sources: { rows }, slices: { rows } })).toEqual(
+    {
+      rows: [['refund', 1]],
+      sources: { rows },
+      slices: { rows },
+    },
+  )
 })

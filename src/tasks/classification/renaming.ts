@@ -30,6 +30,9 @@ export function renamingOf(
 /** Where state is kept by label, labels stand in lists, or by themselves under these keys. Keys of events hold a NUL. */
 const SINGLE: ReadonlySet<string> = new Set(['majority', 'last'])
 
+/** Names of the users' own stand under these, and may be those of labels too. */
+const OTHERS: ReadonlySet<string> = new Set(['sources', 'slices'])
+
 function namedIn(value: Json, nameOf: (label: string) => string): Json {
   if (Array.isArray(value))
     return value.map((item: Json) =>
@@ -38,7 +41,12 @@ function namedIn(value: Json, nameOf: (label: string) => string): Json {
   if (typeof value !== 'object' || value === null) return value
   const entries = Object.entries(value).map(([key, item]: [string, Json]) => [
     key,
-    SINGLE.has(key) && typeof item === 'string' ? nameOf(item) : namedIn(item, nameOf),
+    renamedAt(key, item, nameOf),
   ])
   return Object.fromEntries(entries) as Json
+}
+
+function renamedAt(key: string, value: Json, nameOf: (label: string) => string): Json {
+  if (OTHERS.has(key)) return value
+  return SINGLE.has(key) && typeof value === 'string' ? nameOf(value) : namedIn(value, nameOf)
 }
