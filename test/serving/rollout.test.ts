@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { placeOf } from '../../src/serving/live/arms.ts'
 import type { RoutingMove } from '../../src/versions/contract.ts'
+import { failure } from '../../src/platform/errors.ts'
 import { rejection } from '../coded.ts'
 import { settled } from './fake-clock.ts'
 import { openFakeEngine } from './fake-engine.ts'
@@ -33,6 +34,29 @@ test('a canary answers about its share of the keys, the same ones each time, and
     for (const before of seen) expect([...before].filter((key) => !chosen.has(key))).toEqual([])
     seen.push(chosen)
   }
+})
+
+test('a canary that fails for a passing reason is tried again until it answers, which is no move of the pointer', async () => {
+  const engine = openFakeEngine()
+  const { live, registry, clock, log, metrics } = await openLive({ engine })
+  await live.swap(await registry.promote('v1'))
+  engine.failLoad(failure('ENGINE_FAILED', 'the worker ended'))
+  const canary = { version: 'v2', share: 0.5 }
+  await rejection(live.swap(await moved(registry, { canary })))
+  for (let time = 0; time < 3; time += 1) {
+    await clock.advance(5000)
+    await settled()
+  }
+  engine.failLoad(undefined)
+  await clock.advance(5000)
+  await settled()
+  expect(live.failedSwap()).toBeUndefined()
+  const arms = await Promise.all(
+    keys.slice(0, 20).map(async (key) => (await live.predict({ inputs: [text('A')], key })).arm),
+  )
+  expect(arms).toContain('canary')
+  expect(log.lines.filter(({ message }) => message === 'live version')).toHaveLength(2)
+  expect(await metrics.text()).toContain('antikythera_swaps_total{model="m",by="trainer"} 2')
 })
 
 test('the place of a key is the same in every daemon, and another for another canary', () => {

@@ -177,12 +177,15 @@ export class LivePointer {
       by,
       reason,
     } = next.pointer
+    // A canary or a shadow that could not be loaded is tried again, and the pointer is where it was.
+    const isAgain = this.#live?.pointer.generation === generation
     this.#answerWith(next)
     this.#failed = undefined
     this.#generations.reach(generation)
-    metrics.count('swaps', { model, by })
     metrics.gauge('liveGeneration', { model }, generation)
     metrics.gauge('canaryShare', { model }, next.canary ? (next.pointer.canary?.share ?? 0) : 0)
+    if (isAgain) return
+    metrics.count('swaps', { model, by })
     log.info({ model, version, generation, by, reason }, 'live version')
   }
 
