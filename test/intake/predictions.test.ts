@@ -13,6 +13,7 @@ import { systemClock } from '../../src/platform/clock.ts'
 import { openLog } from '../../src/platform/log.ts'
 import { openStore } from '../../src/platform/store/store.ts'
 import { scratchFolder } from '../scratch-folder.ts'
+import { openFakeClock } from '../serving/fake-clock.ts'
 
 const silent: Logger = openLog({ level: 'silent', format: 'json' })
 
@@ -70,6 +71,25 @@ describe('served predictions', () => {
     for (const prediction of kept)
       expect(await reader.predictions.find(prediction.id)).toEqual(prediction)
     reader.close()
+  })
+
+  it('are written whenever they come, also in the moment in which the last write ends', async () => {
+    for (let turns = 0; turns < 12; turns += 1) {
+      const written: unknown[] = []
+      const clock = openFakeClock()
+      const write = async (rows: readonly unknown[]) => {
+        written.push(...rows)
+        if (written.length > 1) return
+        void (async () => {
+          for (let turn = 0; turn < turns; turn += 1) await Promise.resolve()
+          store.record([served('p-2')])
+        })()
+      }
+      const store = openPredictionBuffer({ count: 9, log: silent, clock, write })
+      store.record([served('p-1')])
+      for (let time = 0; time < 3; time += 1) await clock.advance(1000)
+      expect(written, `${turns} turns later`).toHaveLength(2)
+    }
   })
 
   it('can be joined by the trainer once they are flushed', async () => {

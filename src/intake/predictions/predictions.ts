@@ -61,7 +61,7 @@ class PredictionBuffer implements PredictionStore {
     for (const prediction of predictions) this.#rows.push(rowOf(prediction))
     this.#recorded += predictions.length
     this.#dropOverflow()
-    this.#draining ??= this.#drain().finally(() => (this.#draining = undefined))
+    this.#draining ??= this.#drain()
     if (this.#rows.length >= BATCH_ROWS && !this.#failing) this.#resting?.abort()
   }
 
@@ -80,14 +80,16 @@ class PredictionBuffer implements PredictionStore {
 
   /** Ends at the first failure; the next record tries again. */
   async #drain(): Promise<void> {
-    while (this.#rows.length > 0) {
-      if (this.#rows.length < BATCH_ROWS || this.#failing) await this.#rest()
-      try {
+    try {
+      while (this.#rows.length > 0) {
+        if (this.#rows.length < BATCH_ROWS || this.#failing) await this.#rest()
         if (this.#rows.length > 0) await (this.#writing ?? this.#write())
-      } catch (error) {
-        this.#refused(error)
-        return
       }
+    } catch (error) {
+      this.#refused(error)
+    } finally {
+      // Not a moment later: what is recorded then would wait for the next record.
+      this.#draining = undefined
     }
   }
 
