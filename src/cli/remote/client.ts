@@ -50,25 +50,26 @@ function post(type: string, body: string): RequestInit {
 }
 
 async function call(options: ClientOptions, path: string, init: RequestInit): Promise<JsonObject> {
-  const response = await connect(options, path, init)
-  const text = await response.text()
+  const { response, text } = await connect(options, path, init)
   const body = parse(text)
   if (response.ok && body !== undefined) return body
   throw problemOf(response, body, text)
 }
 
+/** The whole answer: its connection may fail after its head has come, too. */
 async function connect(
   { url, token, timeoutMs = 60_000 }: ClientOptions,
   path: string,
   init: RequestInit,
-): Promise<Response> {
+): Promise<{ readonly response: Response; readonly text: string }> {
   const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` }
   try {
-    return await fetch(new URL(path, url), {
+    const response = await fetch(new URL(path, url), {
       ...init,
       headers: { ...(init.headers as Record<string, string> | undefined), ...authorization },
       signal: AbortSignal.timeout(timeoutMs),
     })
+    return { response, text: await response.text() }
   } catch (cause) {
     const why = reasonOf(cause)
     throw failure('CONNECTION_FAILED', `${url}: ${why}`, { details: { url }, cause })

@@ -4,6 +4,8 @@ import { systemClock } from '../../platform/clock.ts'
 import { modelPath, type JsonObject } from './client.ts'
 import type { Connected } from './connect.ts'
 
+const PAUSE_MS = 200
+
 /** The version that is live then; undefined when the receipt has no position. */
 export async function waitForLearned(
   { client, model }: Connected,
@@ -18,6 +20,8 @@ export async function waitForLearned(
       return versionOf(await client.get(path))
     } catch (error) {
       if (!isTooSoon(error) || systemClock.monotonicMs() >= untilMs) throw error
+      // A daemon may answer at once (limits.wait_for_ms: 0).
+      await systemClock.sleep(PAUSE_MS)
     }
   }
 }

@@ -1,0 +1,32 @@
+/** The client of the commands where its daemon answers badly, or too soon. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { openClient } from '../../src/cli/remote/client.ts'
+import { waitForLearned } from '../../src/cli/remote/wait-for.ts'
+import { failure } from '../../src/platform/errors.ts'
+import { rejection } from '../coded.ts'
+
+test('an answer whose connection breaks after its head is a failed connection, which may be tried again', async () => {
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'content-length': '100' })
+    response.write('{"accepted":', () => response.destroy())
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address() as AddressInfo
+  const client = openClient({ url: `http://127.0.0.1:${port}` })
+  const error = await rejection(client.get('/v1/models'))
+  expect(error).toMatchObject({ code: 'CONNECTION_FAILED', retriable: true })
+})
+
+test('feedback --wait asks a daemon that answers at once only now and then', async () => {
+  const get = vi.fn(async () => {
+    await Promise.resolve()
+    throw failure('POSITION_NOT_REACHED', 'not yet')
+  })
+  const client = { ...openClient({ url: 'http://127.0.0.1:1' }), get }
+  const error = await rejection(waitForLearned({ client, model: 'm' }, '5', 0.5))
+  expect(error).toMatchObject({ code: 'POSITION_NOT_REACHED' })
+  expect(get.mock.calls.length).toBeLessThan(5)
+})
