@@ -5,8 +5,16 @@ export function print(
   value: unknown,
   lines: () => readonly string[],
 ): void {
-  const shown = isJson === true ? [JSON.stringify(value)] : lines()
+  const shown = isJson === true ? [JSON.stringify(value)] : lines().map(harmless)
   process.stdout.write(shown.map((line) => `${line}\n`).join(''))
+}
+
+/** Escapes what a terminal would carry out: a dead letter, for example, holds the bytes of a stranger. */
+export function harmless(text: string): string {
+  return text.replaceAll(
+    /(?![\n\t])\p{Cc}/gu,
+    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 /** Columns as wide as their widest cell; the last one is not padded. */

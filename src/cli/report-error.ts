@@ -5,6 +5,7 @@
 import { CommanderError } from 'commander'
 import { CodedError } from '../contracts/core.ts'
 import { entryOf, failure, fixOf } from '../platform/errors.ts'
+import { harmless } from './print.ts'
 
 /** Reports the error and returns the exit code. */
 export function reportError(
@@ -18,7 +19,8 @@ export function reportError(
   const fix = fixOf(coded)
   const { code, message, details } = coded
   if (isJson) write(`${JSON.stringify({ error: { code, message, fix, details } })}\n`)
-  else write(`antikythera: ${message}\n  code: ${code}\n  fix:  ${fix}\n${traceOf(error)}`)
+  else
+    write(`antikythera: ${harmless(message)}\n  code: ${code}\n  fix:  ${fix}\n${traceOf(error)}`)
   return exit
 }
 
