@@ -58,6 +58,20 @@ describe('pulling a base', () => {
     expect(leftovers()).toEqual(['pulled'])
   })
 
+  it('asks for the files that tell how a decoder chats', async () => {
+    onlyPrograms({ hf: `echo "$@" > ${scratch}/asked; cp -r ${tiny} "$4"` })
+    await pullBase('some/decoder', folder, () => undefined)
+    const asked = readFileSync(join(scratch, 'asked'), 'utf8').trim().split(' ')
+    expect(asked).toEqual(
+      expect.arrayContaining([
+        'tokenizer_config.json',
+        'special_tokens_map.json',
+        'generation_config.json',
+        'chat_template.jinja',
+      ]),
+    )
+  })
+
   it('leaves nothing behind when what came cannot be opened', async () => {
     onlyPrograms({ hf: `cp -r ${tiny} "$4" && echo torn > "$4/model.safetensors"` })
     expect(await pull('some/encoder')).toMatchObject({ code: 'SAFETENSORS_INVALID' })

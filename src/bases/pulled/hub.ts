@@ -14,6 +14,11 @@ const files = [
   'model-*.safetensors',
   'model.safetensors.index.json',
   '1_Pooling/config.json',
+  // The language of a decoder: without these it cannot chat, and may not know where an answer ends.
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'generation_config.json',
+  'chat_template.jinja',
 ]
 
 const SNAPSHOT = [
