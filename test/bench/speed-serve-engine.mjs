@@ -5,9 +5,15 @@ import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { quantized } from '../../dist/src/adapters/quantized.js'
 import { pulledFolder } from '../../dist/src/bases/pulled/pulled.js'
 import { openBase } from '../../dist/src/config/model-parts.js'
+import { stackOf } from '../../dist/src/nn/onnx/adapter-stack.js'
+import { feedsOf } from '../../dist/src/nn/onnx/feeds.js'
+import { ROW_ADAPTER } from '../../dist/src/nn/onnx/ops.js'
+import { openSession, ortTensor } from '../../dist/src/nn/onnx/session.js'
 import { openTrunkEngine } from '../../dist/src/nn/onnx/trunk-engine.js'
 import { openRandom } from '../../dist/src/platform/random.js'
 import { methods, tasks } from '../../dist/src/plugins.js'
+import { prepareAdapter } from '../../dist/src/serving/engine/engine-adapter.js'
+import { planRuns } from '../../dist/src/serving/engine/engine-plan.js'
 import { openServingEngine } from '../../dist/src/serving/engine/engine.js'
 import { cpuTime, median, round, say } from './figures.mjs'
 import { openPeers } from './speed-serve-peers.mjs'
@@ -31,6 +37,7 @@ export async function againstPeers({ rounds }) {
     await openOurs('antikythera, LoRA on 2 layers', base, LORA),
     await openOurs('antikythera int8, head', quantized(base), HEAD),
     await openOurs('antikythera int8, LoRA on 2 layers', quantized(base), LORA),
+    await openSessionAlone('antikythera, head, the session alone', base, HEAD),
   ]
   const sides = [...ours, ...peers]
   const cosines = await agreement(base, peers)
@@ -80,6 +87,33 @@ async function openOurs(name, base, config) {
       return timed(times, () => engine.run(rows))
     },
     close: () => engine.close(),
+  }
+}
+
+/** The session of the engine in the thread that asks, with the same feeds every time: what the way to a worker's thread and back adds. */
+async function openSessionAlone(name, base, config) {
+  const adapter = prepareAdapter({ base, methods, tasks }, 'v1', versionOf(base, config, 1))
+  const session = await openSession(Uint8Array.from(adapter.graph.model()))
+  const stack = stackOf([adapter.tensors])
+  return {
+    name,
+    async run(batch, tokens, times) {
+      const rows = Array.from({ length: batch }, (_, at) => ({
+        adapter: 'v1',
+        encoded: rowOf(at, tokens),
+      }))
+      const runs = planRuns(rows, () => adapter.family).map((run) => {
+        const encoded = run.rows.map((row) => row.encoded)
+        const places = { shape: [encoded.length], data: new Int32Array(encoded.length) }
+        const own = { ...feedsOf(encoded, run.positions), [ROW_ADAPTER]: places }
+        const tensors = Object.entries(own).map(([key, tensor]) => [key, ortTensor(tensor)])
+        return { ...stack, ...Object.fromEntries(tensors) }
+      })
+      return timed(times, async () => {
+        for (const feeds of runs) await session.run(feeds)
+      })
+    },
+    close: () => session.close(),
   }
 }
 
