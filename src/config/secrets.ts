@@ -54,6 +54,17 @@ function withSecret(
   return { ...fields, [name]: secret }
 }
 
+/** The reverse, to write it down: a secret that a variable gives is again only named. */
+export function asNamed<Value>(value: Value): Value {
+  if (Array.isArray(value)) return value.map((item: unknown) => asNamed(item)) as Value
+  if (!isRecord(value)) return value
+  const given: ReadonlySet<string> = new Set(
+    FROM_ENVIRONMENT.filter((name) => value[`${name}_env`] !== undefined),
+  )
+  const kept = Object.entries(value).filter(([key]) => !given.has(key))
+  return Object.fromEntries(kept.map(([key, item]) => [key, asNamed(item)])) as Value
+}
+
 /** To be masked in the log. */
 export function secretsOf(value: unknown): readonly string[] {
   if (typeof value === 'string') return passwordsInUrl(value)

@@ -132,3 +132,19 @@ test('with a broker, the model also reads a topic there', () => {
     models: { sentiment: { sources: [{ http: {} }, { kafka: { brokers: ['127.0.0.1:9092'] } }] } },
   })
 })
+
+test('a user’s own model keeps a sink that is a file, and a secret that a variable gives stays out of the written config', () => {
+  const secret = 'a-secret-of-enough-length'
+  const environment = { CRM_SECRET: secret }
+  const sinks = '{ dead_letters: { file: { path: /letters.jsonl } } }'
+  const defence = '{ sources: { crm: { secret_env: CRM_SECRET } } }'
+  const model = `{ labels: [no, yes], defence: ${defence}, sinks: ${sinks} }`
+  const given = parseConfig(`models: { m: ${model} }`, '/', { environment })
+  for (const brokers of [undefined, ['127.0.0.1:9092']]) {
+    const config = upConfig(1, { ...places, brokers }, given)
+    expect(topicsOf(config)).toEqual([])
+    const written = JSON.stringify(config)
+    expect(written).not.toContain(secret)
+    expect(parseConfig(written, '/', { environment }).models.m).toEqual(given.models.m)
+  }
+})

@@ -2,6 +2,7 @@
  * The configurations of `up`: a default model or those of a user's file, with the broker and the Redis of this machine.
  */
 import type { Config } from '../../config/config.ts'
+import { asNamed } from '../../config/secrets.ts'
 
 export interface UpPlaces {
   /** For all replicas; each has a folder below it. */
@@ -40,7 +41,7 @@ export function upConfig(number: number, places: UpPlaces, given?: Config): obje
   const replica = `replica-${number}`
   // Secrets of the file are useless on loopback, and must not be copied into another file.
   const { auth: _, ...server } = given?.server ?? {}
-  return {
+  return asNamed({
     ...given,
     data_dir: `${folder}/${replica}`,
     replica,
@@ -48,14 +49,12 @@ export function upConfig(number: number, places: UpPlaces, given?: Config): obje
     redis: { url: redisUrl },
     log: { ...given?.log, format: 'pretty' },
     models: onBroker(given?.models ?? ownModels, places),
-  }
+  })
 }
 
 function onBroker(models: Models, { brokers }: UpPlaces): Models {
   const moved = Object.entries(models).map(([name, model]) => {
-    const sources = model.sources.flatMap((source) =>
-      'kafka' in source ? onOurs(source, brokers) : [source],
-    )
+    const sources = model.sources.flatMap((source) => onOurs(source, brokers))
     const sinks = Object.entries(model.sinks ?? {}).flatMap(([kind, sink]) =>
       onOurs(sink, brokers).map((ours) => [kind, ours]),
     )
@@ -65,9 +64,11 @@ function onBroker(models: Models, { brokers }: UpPlaces): Models {
   return Object.fromEntries(moved) as Models
 }
 
+/** A source or sink of another kind stays as it is. */
 function onOurs(part: object, brokers: UpPlaces['brokers']): readonly object[] {
+  if (!isKafka(part)) return [part]
   if (brokers === undefined) return []
-  const { sasl: _, tls: __, ...kafka } = kafkaOf(part)
+  const { sasl: _, tls: __, ...kafka } = part.kafka
   return [{ kafka: { ...kafka, brokers } }]
 }
 
@@ -75,10 +76,12 @@ function onOurs(part: object, brokers: UpPlaces['brokers']): readonly object[] {
 export function topicsOf(config: object): readonly string[] {
   const { models } = config as { readonly models: Models }
   const parts = Object.values(models).flatMap(({ sources, sinks = {} }) => [
-    ...sources.filter((source) => 'kafka' in source),
+    ...sources,
     ...Object.values(sinks),
   ])
-  const topics = parts.map(kafkaOf).flatMap(({ topics = [], topic }) => [topics, topic ?? []])
+  const topics = parts
+    .filter(isKafka)
+    .flatMap(({ kafka: { topics = [], topic } }) => [topics, topic ?? []])
   return [...new Set(topics.flat())]
 }
 
@@ -89,6 +92,6 @@ interface KafkaPart {
   readonly tls?: unknown
 }
 
-function kafkaOf(part: object): KafkaPart {
-  return (part as { readonly kafka: KafkaPart }).kafka
+function isKafka(part: object): part is { readonly kafka: KafkaPart } {
+  return 'kafka' in part
 }
