@@ -75,3 +75,10 @@ test('chunks hold every line that is not blank, once, in order, inside both limi
     { numRuns: runs(200) },
   )
 })
+
+test('a line has its number of the editor too where lines end as on Windows and come in pieces', async () => {
+  const numbers = []
+  const pieces = ['{}\r\n', '{}\r\n\r\n{}\r\n', '{}']
+  for await (const { number } of jsonLines(Readable.from(pieces))) numbers.push(number)
+  expect(numbers).toEqual([1, 2, 4, 5])
+})

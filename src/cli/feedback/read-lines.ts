@@ -40,7 +40,7 @@ export async function openLines(path: string): Promise<LineSource> {
 export async function* jsonLines(stream: Readable): AsyncGenerator<SizedLine> {
   let [number, skipped] = [0, 0]
   for await (const lines of textOf(stream)) {
-    for (const text of lines.replace(/\n$/, '').split(/\r?\n|\r/)) {
+    for (const text of lines.replace(/\r?\n$/, '').split(/\r?\n|\r/)) {
       number += 1
       const bytes = Buffer.byteLength(text) + 1
       if (text.trim() === '') skipped += bytes
