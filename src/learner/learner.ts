@@ -253,7 +253,8 @@ export class Learner {
   boundUpdate(before: TrainableState, most: number): number | undefined {
     const { trainable } = this.#parts
     if (trainable.learnsOnce === true) return undefined
-    const bound = boundUpdate(before, trainable.snapshot(), most)
+    const statistics = trainable.statistics?.keys()
+    const bound = boundUpdate(before, trainable.snapshot(), most, statistics)
     if (bound !== undefined) trainable.restore(bound.state)
     return bound?.factor
   }

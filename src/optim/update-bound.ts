@@ -19,14 +19,18 @@ export interface BoundUpdate {
   readonly factor: number
 }
 
-/** Undefined if it is within the bound, or if the two cannot be compared: another adapter, or more outputs. */
+/**
+ * Undefined if it is within the bound, or if the two cannot be compared: another adapter, or more outputs. `statistics`:
+ * names of tensors that no step moves; they stay as they are.
+ */
 export function boundUpdate(
   before: TrainableState,
   after: TrainableState,
   most: number,
+  statistics: Iterable<string> = [],
 ): BoundUpdate | undefined {
   if (before.steps < FIRST_STEPS || after.steps < before.steps) return undefined
-  const learning = learningNames(after)
+  const learning = learningNames(after, new Set(statistics))
   const pairs = learning.map((name) => [before.tensors.get(name), after.tensors.get(name)] as const)
   let [length, moved] = [0, 0]
   for (const [from, to] of pairs) {
@@ -47,12 +51,14 @@ export function boundUpdate(
   return { state: { ...after, tensors }, factor }
 }
 
-/** Parameters that the optimizer moves have moments; statistics have none, and stay as they are. */
-function learningNames({ tensors }: TrainableState): readonly string[] {
-  const moved = [...tensors.keys()].flatMap(
-    (name) => /^optimizer\/[^/]+\/(.+)$/.exec(name)?.[1] ?? [],
-  )
-  return [...new Set(moved)].filter((name) => tensors.has(name)).toSorted()
+/** Not what optimizer and regularizer remember. Plain SGD remembers nothing, so that no moments tell what it moves. */
+function learningNames(
+  { tensors }: TrainableState,
+  statistics: ReadonlySet<string>,
+): readonly string[] {
+  return [...tensors.keys()]
+    .filter((name) => !/^(optimizer|forgetting)\//.test(name) && !statistics.has(name))
+    .toSorted()
 }
 
 function between(from: Tensor, to: Tensor, factor: number): Tensor {
