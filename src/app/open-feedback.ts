@@ -24,19 +24,21 @@ export async function openFeedback(
   const { name, base, inbox, predictions, deadLetters, live } = model
   const { clock, metrics, config, log } = site
   const { registry } = model
-  const signed = signedSourcesOf(modelOf(config, name))
+  const settings = modelOf(config, name)
+  const signed = signedSourcesOf(settings)
   const undone = await watchUndone({ registry, end: () => inbox.marks().end, log })
   site.atEnd(() => undone.close())
   return openFeedbackService({
     undone,
     model: name,
     source: httpSourceName,
+    isRead: settings.sources.some((source) => httpSourceName in source),
     check: eventCheck({
       model: name,
       source: httpSourceName,
       inputKind: inputKindOf(base),
       limits: config.limits,
-      task: openTask(modelOf(config, name), config.limits),
+      task: openTask(settings, config.limits),
       ...(signed && { signed: { sources: signed, clock } }),
       // Tokenising a text takes too long here, and never fails.
       ...(base.inputKind === 'features' && { checkInput: (input) => void base.encode(input, 0) }),

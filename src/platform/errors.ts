@@ -350,6 +350,11 @@ export const errorTable = {
     exit: 65,
     fix: 'check whether its features are too large or the learning rate is too high, and send it again after the fix',
   },
+  FEEDBACK_NOT_READ: {
+    status: 409,
+    exit: 65,
+    fix: 'send it to a source of this model (GET /v1/models/{model} names them), or add http: {} to its sources and restart',
+  },
   TRAINED_ELSEWHERE: {
     status: 409,
     exit: 69,

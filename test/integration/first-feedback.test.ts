@@ -7,9 +7,17 @@ import { oneDaemon } from './one-daemon.ts'
 
 const model = `{ labels: [no, yes], adapter: { method: head } }`
 const late = `${model.slice(0, -2)}, sources: [{ http: {} }, { file: { path: late.jsonl } }] }`
-const daemon = oneDaemon(
-  `server: { port: 0 }\nlog: { level: warn }\nmodels:\n  first: ${model}\n  second: ${model}\n  late: ${late}\n`,
-)
+const filed = `${model.slice(0, -2)}, sources: [{ file: { path: filed.jsonl } }] }`
+const models = Object.entries({ first: model, second: model, late, filed })
+const daemon = oneDaemon((folder) => {
+  writeFileSync(
+    join(folder, 'filed.jsonl'),
+    `${JSON.stringify({ input: 'so so', label: 'maybe' })}\n`,
+  )
+  const lines = models.map(([name, each]) => `  ${name}: ${each}\n`).join('')
+  const config = `server: { port: 0 }\nlog: { level: warn }\nmodels:\n${lines}`
+  writeFileSync(join(folder, 'antikythera.yaml'), config)
+})
 const { folder, get } = daemon
 const post = daemon.post<Record<string, unknown>>
 
@@ -80,4 +88,16 @@ test('a source that is missing keeps no other waiting, is named, and is read whe
   writeFileSync(path, `${JSON.stringify({ id: 'l-1', input: 'how awful', label: 'no' })}\n`)
   await vi.waitUntil(async () => (await show()).counts.learned === 2, { timeout: 60_000 })
   expect((await show()).faults).toBeUndefined()
+})
+
+test('a model that reads no feedback over HTTP takes none that it would never learn, and keeps its dead letters', async () => {
+  const refused = { code: 'FEEDBACK_NOT_READ', status: 409 }
+  expect(await post('filed/feedback', { input, label: 'yes' })).toMatchObject(refused)
+  const letters = async () =>
+    get<{ dead_letters: { id: number; code: string }[] }>('filed/dead-letters')
+  await vi.waitUntil(async () => (await letters()).dead_letters.length > 0, { timeout: 60_000 })
+  const ids = (await letters()).dead_letters.map(({ id }) => id)
+  expect(await post('filed/dead-letters/resend', { ids })).toMatchObject(refused)
+  expect((await letters()).dead_letters).toMatchObject([{ code: 'LABEL_UNKNOWN' }])
+  expect(await get('filed')).toMatchObject({ lag: 0 })
 })

@@ -18,10 +18,11 @@ import type { Signed } from '../../../intake/signatures/standard-webhooks.ts'
 import { isContentId } from '../../../intake/events/validate.ts'
 import type { EventCheck } from './event-check.ts'
 import type { UndoneFeedback } from './undone-feedback.ts'
+import { failure } from '../../../platform/errors.ts'
 import { eventLoop } from '../../../platform/slices.ts'
 
 export interface FeedbackService {
-  /** Resolves when everything accepted, and everything rejected, is on disk. */
+  /** Resolves when everything accepted, and everything rejected, is on disk. Throws `FEEDBACK_NOT_READ`. */
   take(events: readonly IncomingFeedback[], options?: TakeOptions): Promise<FeedbackReceipt>
   /** The live pointer was moved here. */
   moved?(pointer: Routing): void
@@ -61,6 +62,8 @@ export interface FeedbackServiceOptions {
   readonly model: string
   /** The name of the source that reads the inbox: it is part of an event's identity. */
   readonly source: string
+  /** false: the model has no source that reads the inbox. */
+  readonly isRead?: boolean
   /** Throws a coded error for an event that cannot be learned. */
   readonly check: EventCheck
   readonly inbox: Pick<Inbox, 'append' | 'unread'>
@@ -83,6 +86,7 @@ export function openFeedbackService(options: FeedbackServiceOptions): FeedbackSe
     unread: () => options.inbox.unread(),
     moved: (pointer) => options.undone?.moved(pointer),
     async take(incoming, { areLetters = false, sources, trace } = {}) {
+      if (options.isRead === false) throw notRead(options.model)
       const limit = areLetters ? undefined : options.sourceLimit
       const refuse = (event: FeedbackEvent) => refusedEvent(event, sources) ?? limit?.(event.source)
       const checked = await eventLoop.each(incoming, (event) =>
@@ -109,6 +113,11 @@ export function openFeedbackService(options: FeedbackServiceOptions): FeedbackSe
       }
     },
   }
+}
+
+function notRead(model: string) {
+  const why = `${model} reads no feedback over HTTP: http is not among its sources`
+  return failure('FEEDBACK_NOT_READ', why, { details: { model } })
 }
 
 /** A retraction has no receipt, and its id is not that of its content. */
