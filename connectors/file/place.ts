@@ -26,10 +26,16 @@ export function placeText({ offset, print }: Place): string {
   return print === undefined || offset === 0 ? String(offset) : `${offset}@${print}`
 }
 
-export function placeOf(text: string, path: string): Place {
+/** Undefined for a position that is not one in a file. */
+export function placeIn(text: string): Place | undefined {
   const [, offset, print] = /^(\d{1,16})(?:@([\da-f]{12}\.[\da-f]{12}))?$/.exec(text) ?? []
-  if (offset !== undefined && Number.isSafeInteger(Number(offset)))
-    return { offset: Number(offset), print }
+  if (offset === undefined || !Number.isSafeInteger(Number(offset))) return undefined
+  return { offset: Number(offset), print }
+}
+
+export function placeOf(text: string, path: string): Place {
+  const place = placeIn(text)
+  if (place !== undefined) return place
   const details = { path, position: text }
   throw new CodedError('SOURCE_MISSING', `${path}: "${text}" is not a place in a file`, { details })
 }

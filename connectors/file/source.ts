@@ -17,7 +17,15 @@ import { Resets } from '../resets.ts'
 import { Followed } from './followed.ts'
 import { countLines, Lines, type Line } from './lines.ts'
 import { locate } from './locate.ts'
-import { HEAD_BYTES, TAIL_BYTES, placeOf, placeText, printOf, type Place } from './place.ts'
+import {
+  HEAD_BYTES,
+  TAIL_BYTES,
+  placeIn,
+  placeOf,
+  placeText,
+  printOf,
+  type Place,
+} from './place.ts'
 
 export interface FileSourceOptions {
   readonly name: string
@@ -67,6 +75,14 @@ class FileSource implements Source {
     this.#options = options
     this.#file = new Followed(path)
     this.#resets = new Resets(clock, log.child({ source: name }))
+  }
+
+  async continues({ '0': position = '' }: Positions): Promise<Positions> {
+    const place = placeIn(position)
+    // Without a fingerprint nothing says that it is the same content.
+    if (place?.print === undefined) return {}
+    await this.#file.open()
+    return (await this.#file.has(place)) ? { '0': position } : {}
   }
 
   async open(from: Positions): Promise<void> {

@@ -72,6 +72,15 @@ class KafkaSource implements Source {
     })
   }
 
+  /** Those of its topics. A position says by the topic's id which content it means. */
+  async continues(positions: Positions): Promise<Positions> {
+    const topics = new Set(this.#options.topics)
+    const own = Object.entries(positions).filter(([name]) =>
+      topics.has(name.slice(0, Math.max(0, name.lastIndexOf('/')))),
+    )
+    return Promise.resolve(Object.fromEntries(own))
+  }
+
   async open(from: Positions, signal: AbortSignal): Promise<void> {
     await this.close()
     this.#backlog.clear()

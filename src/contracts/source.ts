@@ -44,6 +44,12 @@ export interface Source {
    * with them.
    */
   readonly journal?: string
+  /**
+   * The part of another source's positions that holds here too, because the content is the same: of a file that was
+   * moved, of a topic that is read together with others now. Called before `open`, with positions of a source that the
+   * config no longer has; throws as `open` does. Absent = none.
+   */
+  continues?(positions: Positions, signal: AbortSignal): Promise<Positions>
   open(from: Positions, signal: AbortSignal): Promise<void>
   read(
     limits: { readonly records: number; readonly waitMs: number },

@@ -4,6 +4,7 @@
  */
 import type { Scores } from '../contracts/release.ts'
 import type { Routing } from '../versions/contract.ts'
+import type { Positions } from '../contracts/source.ts'
 import type { Received } from '../intake/join.ts'
 import { behind, type Barrier } from '../checkpoint/barrier.ts'
 import type { ComputeState } from '../evaluation/compute-ledger.ts'
@@ -101,6 +102,30 @@ export class TrainerProgress {
     partitions.set(record.partition, record.next)
     this.#positions.set(connector, partitions)
     this.#shownPositions = undefined
+  }
+
+  /** These positions of `source` are those of `to` from now on. */
+  movePositions(source: string, to: string, moved: Positions): void {
+    const from = this.#positions.get(source)
+    const into = this.#positions.get(to) ?? new Map<string, string>()
+    for (const [partition, position] of Object.entries(moved)) {
+      from?.delete(partition)
+      into.set(partition, position)
+    }
+    if (from?.size === 0) this.#positions.delete(source)
+    this.#positions.set(to, into)
+    this.#shownPositions = undefined
+    const { spanFrom, barrier } = this.#state
+    const isMoved = ([partition]: readonly [string, string]) => partition in moved
+    const span = Object.entries(spanFrom[source] ?? {})
+    const spans = {
+      [source]: Object.fromEntries(span.filter((each) => !isMoved(each))),
+      [to]: { ...spanFrom[to], ...Object.fromEntries(span.filter(isMoved)) },
+    }
+    this.#set({ spanFrom: { ...spanFrom, ...spans } })
+    const left = barrier?.left[source]
+    if (barrier && left !== undefined)
+      this.putBarrier({ ...barrier, left: { ...barrier.left, [to]: left } })
   }
 
   /** An update has made `version` from the events since the last one. */

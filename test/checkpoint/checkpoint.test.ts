@@ -168,12 +168,24 @@ test('between updates weights and remembered examples are not written again', ()
   store.run(
     `CREATE TRIGGER no_memory BEFORE INSERT ON remembered BEGIN SELECT RAISE(ABORT, 'no'); END`,
   )
-  checkpoint.save({ ...first, pending: [tokens('2')], positions: { s: { '0': '6' } } })
+  checkpoint.save({ ...first, pending: [tokens('2')], positions: { s: { '0': '6', '1': '9' } } })
   expect(reload(store)).toMatchObject({
     pending: [tokens('2')],
     positions: { s: { '0': '6', '1': '9' } },
   })
   expect(() => checkpoint.save({ ...first, weights: weights(2) })).toThrow()
+})
+
+test('a position that went to another source is no longer under the earlier name, also after a restart', () => {
+  const { store, checkpoint } = openMemory()
+  const first = change()
+  checkpoint.save(first)
+  const moved = { s: { '1': '9' }, t: { '0': '5' } }
+  checkpoint.save({ ...first, positions: moved })
+  expect(reload(store)?.positions).toEqual(moved)
+  const next = new Checkpoint(store, { snapshots: 2 })
+  next.save({ ...first, positions: { t: { '0': '5', '1': '9' } } })
+  expect(reload(store)?.positions).toEqual({ t: { '0': '5', '1': '9' } })
 })
 
 test('a save that ends at any of its statements leaves positions and learner as they were before', () => {

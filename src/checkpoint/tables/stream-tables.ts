@@ -37,6 +37,13 @@ export class PositionsTable {
 
   /** Writes what has changed since `before`, the last save; everything if that is unknown. */
   write(positions: SourcePositions, before: SourcePositions | undefined): void {
+    for (const [source, partitions] of Object.entries(before ?? this.load()))
+      for (const partition of Object.keys(partitions))
+        if (positions[source]?.[partition] === undefined)
+          this.#store.run(
+            'DELETE FROM positions WHERE source = ? AND partition = ?',
+            ...[source, partition],
+          )
     const put =
       'INSERT OR REPLACE INTO positions (source, partition, next, sum) VALUES (?, ?, ?, ?)'
     for (const [source, partitions] of Object.entries(positions))

@@ -12,6 +12,8 @@ import { isLeaseLost, isRetriable, type RetryPolicy } from '../../platform/retry
 export interface BufferedSourceParts {
   readonly source: Source
   readonly from: Positions
+  /** The positions that it takes over from another source; `places`: those it has itself. */
+  readonly takeOver?: (source: Source, places: Positions, signal: AbortSignal) => Promise<Positions>
   readonly records: number
   readonly clock: Clock
   readonly log: Logger
@@ -157,7 +159,9 @@ export class BufferedSource {
 
   async #open(signal: AbortSignal): Promise<void> {
     if (this.#isOpen) return
-    await this.#parts.source.open(this.#places, signal)
+    const { source, takeOver } = this.#parts
+    Object.assign(this.#places, await takeOver?.(source, this.#places, signal))
+    await source.open(this.#places, signal)
     this.#isOpen = true
   }
 

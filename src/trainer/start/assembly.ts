@@ -14,6 +14,7 @@ import { ForgetTurn } from '../forgetting/forget-turn.ts'
 import { Pointer } from '../routing/pointer.ts'
 import { TrainerState } from '../state.ts'
 import { ComputeMeter } from '../updates/compute-meter.ts'
+import { takingOver } from './moved-sources.ts'
 import { UpdateClock } from '../updates/update-times.ts'
 import { RolloutTurn } from '../updates/rollout-turn.ts'
 import { Updater } from '../updates/updater.ts'
@@ -74,9 +75,11 @@ export function assemble(loop: LoopParts): Assembly {
 /** Call both when the state has been restored: positions, turn and waiting events are taken from it. */
 export function openStream({ loop, state, retry, pointer }: Assembly): SourceMultiplexer {
   const { clock, log, limits } = loop
+  const takeOver = takingOver({ loop, state })
   const lines = loop.intake.sources.map((source) => {
     const from = state.progress.positions[source.name] ?? {}
-    return new BufferedSource({ source, from, records: limits.records, clock, log, retry })
+    const { records } = limits
+    return new BufferedSource({ source, from, takeOver, records, clock, log, retry })
   })
   const stream = new SourceMultiplexer(lines, state.turn, clock)
   pointer.unread = async (signal) => {

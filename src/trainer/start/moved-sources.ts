@@ -1,0 +1,35 @@
+/**
+ * Positions under the name of a source that the config no longer has: if a source has the same content under another
+ * name, it continues there. Otherwise everything would be read and learned again, because an event that names no source
+ * is identified by the name of the one that it came through.
+ */
+import type { Positions, Source } from '../../contracts/source.ts'
+import type { LoopParts } from '../parts.ts'
+import type { TrainerState } from '../state.ts'
+
+interface Moving {
+  readonly loop: Pick<LoopParts, 'intake' | 'log'>
+  readonly state: Pick<TrainerState, 'progress'>
+}
+
+/** Answers the positions that a source takes over; `places` are its own. */
+export function takingOver({ loop, state: { progress } }: Moving) {
+  const present = new Set(loop.intake.sources.map(({ name }) => name))
+  return async (source: Source, places: Positions, signal: AbortSignal): Promise<Positions> => {
+    const taken: Record<string, string> = {}
+    if (source.continues === undefined) return taken
+    for (const [name, positions] of Object.entries(progress.positions)) {
+      if (present.has(name)) continue
+      const found = Object.entries(await source.continues(positions, signal))
+      const moved = Object.fromEntries(
+        found.filter(([partition]) => !(partition in places) && !(partition in taken)),
+      )
+      if (Object.keys(moved).length === 0) continue
+      progress.movePositions(name, source.name, moved)
+      Object.assign(taken, moved)
+      const message = 'a source continues where another one with the same content was read to'
+      loop.log.info({ source: source.name, before: name, positions: moved }, message)
+    }
+    return taken
+  }
+}
