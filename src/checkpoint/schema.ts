@@ -139,6 +139,9 @@ export const checkpointMigrations: readonly string[] = [
   `
   ALTER TABLE snapshots ADD COLUMN trigger_state TEXT;
   `,
+  `
+  CREATE INDEX set_aside_keys ON set_aside (key);
+  `,
 ]
 
 /** The key that a state of an earlier release has for `memory.head`. */

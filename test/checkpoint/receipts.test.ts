@@ -8,6 +8,7 @@ import { openReceiptReader } from '../../src/checkpoint/event-log/receipts.ts'
 import { eventStates } from '../../src/checkpoint/event-log/states.ts'
 import { EventLogTable } from '../../src/checkpoint/event-log/table.ts'
 import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
+import { bytesOf } from '../../src/checkpoint/tables/rows.ts'
 import { setFact } from '../../src/checkpoint/tables/states.ts'
 import type { Json } from '../../src/contracts/core.ts'
 import type { Example } from '../../src/contracts/example.ts'
@@ -125,6 +126,25 @@ test('what fell out of the log is known by its id alone, also that it was retrac
   expect(await find('b')).toEqual({ state: 'retracted', isOlder: true })
   expect(await find('c')).toMatchObject({ state: 'pending' })
   expect(await find('never')).toBeUndefined()
+})
+
+test('what fell out of the log and is kept without being learned is not said to be learned', async () => {
+  const { take, save, find, store } = open(3)
+  const kept = ['aside', 'hostile', 'waits', 'held']
+  take(...kept, 'a')
+  save()
+  const [aside, hostile, waits, held] = kept.map((id) => bytesOf(example(id).key))
+  const setAside = 'INSERT INTO set_aside (at, key, whence, due) VALUES (?, ?, ?, 0)'
+  store.run(setAside, 1, aside!, 'undone')
+  store.run(setAside, 2, hostile!, 'hostile')
+  const waiting =
+    'INSERT INTO waiting (seq, key, since, event, origin, value) VALUES (1, ?, 1, ?, ?, ?)'
+  store.run(waiting, waits!, '{}', '{}', Uint8Array.of(1))
+  store.run('INSERT INTO held_out (key, header, data) VALUES (?, ?, ?)', held!, '{}', held!)
+  take('v', 'w', 'x', 'y')
+  save()
+  const states = await Promise.all([...kept, 'a'].map(async (id) => (await find(id))?.state))
+  expect(states).toEqual(['set_aside', 'quarantined', 'waiting', 'held_out', 'learned'])
 })
 
 test('a checkpoint of another line under the same path is read from its start', async () => {

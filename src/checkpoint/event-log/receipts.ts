@@ -13,6 +13,8 @@ import { eventLoop } from '../../platform/slices.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { mayMean, type ForgettingState } from '../forgetting.ts'
 import { checkpointMigrations } from '../schema.ts'
+import { isQuarantined, type AsideFrom } from '../set-aside-events.ts'
+import { bytesOf } from '../tables/rows.ts'
 import { fact, stampOf } from '../tables/states.ts'
 import type { EventNote } from './pack.ts'
 import { BLOCK, factOf, FACTS, rollbackIn } from './row-facts.ts'
@@ -85,7 +87,7 @@ class Reader implements ReceiptReader {
     const key = keyOf(event)
     const hash = hashOf(key)
     const found = this.#look((store) => this.#inLog(store, key, hash))
-    return found ?? (await this.#older(hash))
+    return found ?? this.#look((store) => heldIn(store, key)) ?? (await this.#older(hash))
   }
 
   #inLog(store: Store, key: ExampleKey, hash: Uint8Array): LoggedReceipt | undefined {
@@ -189,6 +191,20 @@ function factsAt(store: Store, order: number): Uint32Array | undefined {
 
 function versionOf(store: Store, id: number): string | undefined {
   return store.get('SELECT version FROM event_versions WHERE id = ?', id)?.text('version')
+}
+
+/** An event that left the log, and is kept without being learned. */
+function heldIn(store: Store, key: ExampleKey): LoggedReceipt | undefined {
+  if (logFacts(store).older === 0) return undefined
+  const bytes = bytesOf(key)
+  const is = (table: string) => store.get(`SELECT 1 FROM ${table} WHERE key = ?`, bytes)
+  const aside = store.get('SELECT whence FROM set_aside WHERE key = ?', bytes)
+  if (aside !== undefined) {
+    const was = aside.text('whence') as AsideFrom
+    return { state: isQuarantined({ was }) ? 'quarantined' : 'set_aside', isOlder: true }
+  }
+  if (is('waiting')) return { state: 'waiting', isOlder: true }
+  return is('held_out') && { state: 'held_out', isOlder: true }
 }
 
 /** Looks up an event that left the log by the digest of its signal: a retraction and a refusal left theirs. */
