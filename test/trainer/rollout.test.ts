@@ -43,6 +43,25 @@ async function goOn(world: World, setting: Setting, events: readonly string[]) {
   return runToEnd(world, setting)
 }
 
+test('a trial ends when the config has a policy that tries no versions, and later ones go live', async () => {
+  const world = await onTrial(patient)
+  await goOn(world, patient, lessons(8).slice(4))
+  expect([trialOf(world)?.version, waitingIn(world)]).toEqual(['v1', 'v2'])
+  const immediate: Setting = { every: 4 }
+  await goOn(world, immediate, [])
+  expect(movesOf(world).slice(-2)).toEqual(['v1 trainer', 'v2 trainer'])
+  await goOn(world, immediate, lessons(12).slice(8))
+  expect(movesOf(world).at(-1)).toBe('v3 trainer')
+})
+
+test('a trial that a person has begun goes on when the policy changes', async () => {
+  const world = await onTrial(patient)
+  await move(world, 'canary', { canary: { version: 'v1', share: 0.2 } })
+  await goOn(world, patient, [])
+  await goOn(world, { every: 4 }, lessons(8).slice(4))
+  expect(trialOf(world)).toMatchObject({ version: 'v1', by: 'person' })
+})
+
 describe('a trial that no feedback judges', () => {
   const bounded = (policy: string, undecided: string): Setting => ({
     every: 4,

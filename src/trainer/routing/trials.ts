@@ -63,7 +63,17 @@ export class Trials {
   restore(state: RolloutState | null | undefined): void {
     this.#trial = state?.trial ?? undefined
     this.#waiting = state?.waiting ?? undefined
+    const tries = this.#policy.begin() !== undefined
     this.#policy.restore(state?.policy ?? null)
+    if (!tries) this.#endTrial()
+  }
+
+  /** The present policy tries no version, so it would decide nothing: one that an earlier policy tries goes live. */
+  #endTrial(): void {
+    const trial = this.#trial
+    if (trial?.by !== 'policy' || trial.due !== undefined) return
+    const reason = 'the rollout policy tries no versions any more'
+    this.#trial = { ...trial, due: { verdict: 'promote', reason } }
   }
 
   /** The moves that release a version: none where it waits. */
