@@ -147,6 +147,18 @@ test('what fell out of the log and is kept without being learned is not said to 
   expect(states).toEqual(['set_aside', 'quarantined', 'waiting', 'held_out', 'learned'])
 })
 
+test('it is known whether ids have been dropped', () => {
+  const { take, save, store, reader } = open()
+  expect(reader.hasDroppedIds()).toBe(false)
+  take('a')
+  save()
+  take('b')
+  save()
+  expect(reader.hasDroppedIds()).toBe(false)
+  store.run('DELETE FROM seen_runs WHERE first = 0')
+  expect(reader.hasDroppedIds()).toBe(true)
+})
+
 test('a checkpoint of another line under the same path is read from its start', async () => {
   const { take, save, find, store, log } = open()
   take('a', 'b', 'c')

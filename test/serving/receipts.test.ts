@@ -17,15 +17,18 @@ interface Here {
   /** Undefined = no fleet. */
   readonly others?: readonly KnownEvent[]
   readonly isForgotten?: boolean
+  readonly hasDroppedIds?: boolean
 }
 
-function receiptsOf({ state = 'standby', logged, offset, others, isForgotten = false }: Here) {
+function receiptsOf({ state = 'standby', logged, offset, others, ...here }: Here) {
+  const { isForgotten = false, hasDroppedIds = false } = here
   const options: ReceiptOptions = {
     ...{ model: 'm', source: 'http' },
     reader: {
       find: async () => logged,
       readTo: () => undefined,
       mayBeForgotten: () => isForgotten,
+      hasDroppedIds: () => hasDroppedIds,
       close: () => undefined,
     },
     inbox: { offsetOf: () => offset, marks: () => ({ begin: 0, end: 20, consumed: 10 }) },
@@ -104,6 +107,11 @@ test.each<[why: string, here: Here, code: string]>([
   ['there is no fleet to ask', {}, 'TRAINED_ELSEWHERE'],
   ['the training daemon is silent', { others: [nothing] }, 'TRAINER_BUSY'],
   ['the same, for an event that was accepted here', { offset: 4, others: [] }, 'TRAINER_BUSY'],
+  [
+    'read, and so long ago that it may have been learned or refused',
+    { state: 'idle', offset: 4, hasDroppedIds: true },
+    'FEEDBACK_UNKNOWN',
+  ],
   ['no daemon knows it', { others: [trainerThere, nothing] }, 'FEEDBACK_UNKNOWN'],
 ])('no receipt: %s', async (_why, here, code) => {
   const error = await rejection(receiptsOf(here).find('e-1'))

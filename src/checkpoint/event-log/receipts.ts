@@ -39,6 +39,8 @@ export interface ReceiptReader {
   find(event: EventIdentity): Promise<LoggedReceipt | undefined>
   /** Of an event that was read and that nothing is left of: whether a request to forget may have meant it. */
   mayBeForgotten(event: EventIdentity): boolean
+  /** Some accepted events are so old that their ids are no longer known. */
+  hasDroppedIds(): boolean
   /** Idempotent. */
   close(): void
   /** The position up to which the last save has read this source; undefined if it has read none. */
@@ -81,6 +83,11 @@ class Reader implements ReceiptReader {
   mayBeForgotten(event: EventIdentity): boolean {
     const state = this.#look((store) => fact(store, 'forgetting')) as ForgettingState | undefined
     return mayMean(state?.rules ?? [], event)
+  }
+
+  hasDroppedIds(): boolean {
+    const oldest = this.#look((store) => store.get('SELECT min(first) AS first FROM seen_runs'))
+    return (oldest?.numberOrNull('first') ?? 0) > 0
   }
 
   async find(event: EventIdentity): Promise<LoggedReceipt | undefined> {

@@ -105,9 +105,10 @@ export function openReceipts(options: ReceiptOptions | undefined, around: Around
       if (known.some(({ isUnread }) => isUnread)) return { ...event, state: 'received' }
       if (!known.some(({ trains }) => trains))
         throw unanswered(options.model, around.trainer, around.askFleet !== undefined)
-      if (own.isAccepted && around.askFleet === undefined)
-        return { ...event, state: leftNothing(options.reader, event) }
-      if (known.some(({ isAccepted }) => isAccepted)) return { ...event, state: 'received' }
+      if (own.isAccepted && around.askFleet === undefined) {
+        const state = leftNothing(options.reader, event)
+        if (state !== undefined) return { ...event, state }
+      } else if (known.some(({ isAccepted }) => isAccepted)) return { ...event, state: 'received' }
       throw failure('FEEDBACK_UNKNOWN', `no event ${id} of the source ${event.source} is known`, {
         details: { ...event },
       })
@@ -115,9 +116,16 @@ export function openReceipts(options: ReceiptOptions | undefined, around: Around
   }
 }
 
-/** It was read, and no word of it is kept: it was erased before that, or refused long ago. */
-function leftNothing(reader: ReceiptReader, event: EventIdentity): 'forgotten' | 'rejected' {
-  return reader.mayBeForgotten(event) ? 'forgotten' : 'rejected'
+/**
+ * It was read, and no word of it is kept: it was erased before that, or refused long ago. Undefined if it may also have
+ * been learned, so long ago that its id is not known any more.
+ */
+function leftNothing(
+  reader: ReceiptReader,
+  event: EventIdentity,
+): 'forgotten' | 'rejected' | undefined {
+  if (reader.mayBeForgotten(event)) return 'forgotten'
+  return reader.hasDroppedIds() ? undefined : 'rejected'
 }
 
 async function knownHere(
