@@ -519,7 +519,7 @@ export const errorTable = {
   CHECKPOINT_FOREIGN: {
     status: 500,
     exit: 78,
-    fix: 'restore the setting that the message names, or choose another data_dir; a label that is no longer wanted stays in labels.known and goes into labels.retired, and one with a new name into labels.renamed',
+    fix: 'restore the setting that the message names (for a base: base, quantize, or the files in its folder), or give the model another name or data_dir; a label that is no longer wanted stays in labels.known and goes into labels.retired, and one with a new name into labels.renamed',
   },
 
   // bases and adapters
@@ -579,7 +579,7 @@ export const errorTable = {
   VERSION_FOREIGN: {
     status: 409,
     exit: 65,
-    fix: 'choose a version that was made for this base and task',
+    fix: 'choose a version that was made for this model, base (with the same quantize and files) and task; antikythera export and import take one to a model of another name',
   },
   MODEL_PULL_FAILED: {
     status: 500,
