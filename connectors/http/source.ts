@@ -36,6 +36,12 @@ class HttpSource implements Source {
     return this.#options.journal.identity
   }
 
+  /** After a fleet, which read the messages from a stream: the journal knows how far they were learned there. */
+  async continues(positions: Positions): Promise<Positions> {
+    const isOwn = '0' in positions || Object.keys(positions).length === 0
+    return Promise.resolve(isOwn ? {} : { '0': String(this.#options.journal.learned()) })
+  }
+
   async open(from: Positions): Promise<void> {
     const { journal } = this.#options
     this.#next = Number(from['0'] ?? '0')

@@ -45,9 +45,9 @@ export interface Source {
    */
   readonly journal?: string
   /**
-   * The part of another source's positions that holds here too, because the content is the same: of a file that was
-   * moved, of a topic that is read together with others now. Called before `open`, with positions of a source that the
-   * config no longer has; throws as `open` does. Absent = none.
+   * The positions that follow from others because the content is the same: of a file that was moved, of a topic that is
+   * read together with others now. Called before `open`, with the positions of each source that the config no longer
+   * has, and with its own, which stay as they are; throws as `open` does. Absent = none.
    */
   continues?(positions: Positions, signal: AbortSignal): Promise<Positions>
   open(from: Positions, signal: AbortSignal): Promise<void>
@@ -148,6 +148,8 @@ export interface Journal {
   begin(): number
   /** Everything below `offset` was learned and may be removed once it is old enough. */
   consumed(offset: number): void
+  /** The highest such offset so far, also of a fleet that the messages went to. */
+  learned(): number
   /**
    * Takes a new identity, because a position that was read no longer exists in it: new messages must not be mistaken
    * for it.

@@ -104,6 +104,12 @@ export class TrainerProgress {
     this.#shownPositions = undefined
   }
 
+  /** Nothing is read there any more. */
+  leavePosition(source: string, partition: string): void {
+    this.#positions.get(source)?.delete(partition)
+    this.#shownPositions = undefined
+  }
+
   /** These positions of `source` are those of `to` from now on. */
   movePositions(source: string, to: string, moved: Positions): void {
     const from = this.#positions.get(source)

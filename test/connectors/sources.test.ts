@@ -63,6 +63,7 @@ sourceConformance(
       disown: () => undefined,
       end: () => kept.length,
       consumed: () => undefined,
+      learned: () => 0,
     }
     return {
       source: () => httpSource({ name: 'http', journal, clock: systemClock }),

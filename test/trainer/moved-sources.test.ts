@@ -1,8 +1,9 @@
 /** A source under another name goes on where its content was read to: nothing of it is learned twice. */
 import { appendFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { fileSource } from '../../connectors/file/source.ts'
+import { httpSource } from '../../connectors/http/source.ts'
 import { memorySource } from '../../connectors/memory/source.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import type { Source } from '../../src/contracts/source.ts'
@@ -63,4 +64,61 @@ test('a source that cannot tell its content begins at its start', async () => {
   await live(world, memorySource('one', lessons(8)))
   const status = await live(world, memorySource('two', lessons(8)))
   expect(status).toMatchObject({ counts: { accepted: 16 } })
+})
+
+describe('feedback over HTTP', () => {
+  /** The stream of a fleet: the same events, other positions, and no journal. */
+  function streamed(values: readonly string[]): Source {
+    const source = memorySource('http', values)
+    return {
+      ...source,
+      open: async ({ stream, ...from }, signal) =>
+        source.open({ ...from, ...(stream !== undefined && { '0': stream }) }, signal),
+      read: async (limits, signal) =>
+        (await source.read(limits, signal)).map((record) => ({ ...record, partition: 'stream' })),
+    }
+  }
+
+  test('that a fleet has read and a rollback has set aside stays so when the daemon is alone again', async () => {
+    const world = openWorld({})
+    const journal = journalOf(lessons(16))
+    const alone = () => httpSource({ name: 'http', journal, clock: instantClock })
+    journal.end = () => 4
+    await live(world, alone())
+    // In the fleet the others go into the stream, and from there to the trainer.
+    await live(world, streamed(lessons(12, 4)))
+    journal.consumed(16)
+    await world.registry.point({
+      ...{ version: 'v1', expect: world.registry.moves.length, reason: 'bad', by: 'rollback' },
+    })
+    const gone = await live(world, streamed(lessons(12, 4)))
+    expect(gone.counts).toMatchObject({ accepted: 16, set_aside: 12 })
+    journal.end = () => 16
+    expect((await live(world, alone())).counts).toMatchObject({ accepted: 16, set_aside: 12 })
+    journal.end = () => 20
+    expect((await live(world, alone())).counts).toMatchObject({ accepted: 20, set_aside: 12 })
+    expect(
+      (await live(world, streamed([...lessons(12, 4), ...lessons(4, 100)]))).counts,
+    ).toMatchObject({ accepted: 20 })
+  })
+
+  function journalOf(values: readonly string[]) {
+    const kept = [...values, ...lessons(4, 100)].map((value) => new TextEncoder().encode(value))
+    let learned = 0
+    const journal = {
+      identity: 'j',
+      begin: () => 0,
+      end: () => kept.length,
+      disown: () => undefined,
+      learned: () => learned,
+      consumed: (offset: number) => {
+        learned = Math.max(learned, offset)
+      },
+      read: (from: number, count: number) =>
+        kept
+          .slice(from, Math.min(from + count, journal.end()))
+          .map((value, index) => ({ offset: from + index, value, timeMs: 1 })),
+    }
+    return journal
+  }
 })

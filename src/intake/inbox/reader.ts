@@ -12,8 +12,6 @@ import type { Predictions } from '../join.ts'
 import { inboxMigrations, newIdentity } from './schema.ts'
 
 export interface InboxJournal extends Journal {
-  /** Everything below it was learned. */
-  learned(): number
   /** Events that were refused may come again. */
   forget(keys: readonly ExampleKey[]): void
 }

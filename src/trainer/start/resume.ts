@@ -17,6 +17,7 @@ import {
 import { restoreVersion, weightsOf, type RestoreVersion } from './restore-version.ts'
 import { checkNeverTrained, type Recovery } from '../../checkpoint/recovery.ts'
 import { isHolding } from '../routing/commands.ts'
+import { leaveJournals } from './moved-sources.ts'
 import { publishRevision } from './revision.ts'
 import { adapterText, type TrainerState } from '../state.ts'
 import { renamedIn } from './renaming.ts'
@@ -34,7 +35,8 @@ export async function resume(parts: Beginning, signal: AbortSignal): Promise<voi
   const saved = moved?.saved ?? found
   checkIdentity(saved, parts)
   continueFrom(saved, parts)
-  state.journals = checkJournals(loop.intake.sources, saved.journals ?? {}, saved.positions)
+  const journals = leaveJournals(parts, saved.journals ?? {})
+  state.journals = checkJournals(loop.intake.sources, journals, saved.positions)
   if (state.learner.extend(loop.task.declared(state.learner.head))) state.learnerChanged()
   if (recovery !== undefined && state.learner.extend(remembered(saved, loop.task)))
     state.learnerChanged()
