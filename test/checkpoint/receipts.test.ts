@@ -147,6 +147,17 @@ test('what fell out of the log and is kept without being learned is not said to 
   expect(states).toEqual(['set_aside', 'quarantined', 'waiting', 'held_out', 'learned'])
 })
 
+test('all of a log that is longer than the present limit is found', async () => {
+  const { take, save, learn, path } = open()
+  take('a', 'b', 'c', 'd')
+  learn('v1', null)
+  save()
+  const shorter = openReceiptReader(path, 2)
+  onTestFinished(() => shorter.close())
+  const found = await shorter.find({ source: 'desk', id: 'a' })
+  expect(found).toMatchObject({ state: 'learned', version: 'v1' })
+})
+
 test('it is known whether ids have been dropped', () => {
   const { take, save, store, reader } = open()
   expect(reader.hasDroppedIds()).toBe(false)

@@ -113,9 +113,12 @@ class Reader implements ReceiptReader {
     this.#epoch = epoch
     this.#sequence = sequence
     const runs = runsAfter(store, this.#last)
+    const { begin, end } = logFacts(store)
+    // The trainer has not shortened it yet after a lower limit, or has failed.
+    const rows = Math.max(this.#most, end - begin)
     for (const { first, hashes } of runs) {
       // At the start, and behind a gap: rows before it had fallen out of the log.
-      if (this.#last === -1 || first > this.#ids.end) this.#ids = new SeenIds(this.#most, first)
+      if (this.#last === -1 || first > this.#ids.end) this.#ids = new SeenIds(rows, first)
       this.#last = first
       for (const id of hashesIn(hashes)) this.#ids.add(id, 0)
     }
