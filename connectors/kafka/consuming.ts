@@ -47,6 +47,8 @@ export class Consuming {
   readonly #assignment: Assignment
   readonly #batches: Batches
   #failures = 0
+  /** Of the last failure, while there is one. */
+  #fault: CodedError | undefined
   #refusals = 0
   #loop: Promise<void> | undefined
   #fatal: CodedError | undefined
@@ -66,6 +68,11 @@ export class Consuming {
 
   get #isClosing(): boolean {
     return this.#closing.signal.aborted
+  }
+
+  /** Why nothing is read now, while it is tried again. */
+  get fault(): CodedError | undefined {
+    return this.#fault
   }
 
   /** An error that waiting does not fix. */
@@ -192,6 +199,7 @@ export class Consuming {
     const failure = codedFailure(error, 'SOURCE_FAILED', `reading ${topics.join(', ')}`)
     if (this.#failures === 0) log.warn({ err: failure }, 'Kafka failed, retrying')
     this.#failures += 1
+    this.#fault = failure
     return failure
   }
 
@@ -199,6 +207,7 @@ export class Consuming {
     const failures = this.#failures
     if (failures > 0) this.#parts.log.info({ failures }, 'consuming from Kafka again')
     this.#failures = 0
+    this.#fault = undefined
     this.#refusals = 0
   }
 

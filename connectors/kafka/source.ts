@@ -126,7 +126,9 @@ class KafkaSource implements Source {
 
   stats(): SourceStats {
     const rebalances = this.#rebalancesBefore + (this.#consuming?.rebalances ?? 0)
-    return { ...this.#stats, rebalances, ...this.#resets.stats }
+    const { code, message } = this.#consuming?.fault ?? {}
+    const fault = code !== undefined && message !== undefined && { code, message }
+    return { ...this.#stats, rebalances, ...this.#resets.stats, ...fault }
   }
 
   async locate(to: string, from: Positions, signal: AbortSignal): Promise<readonly Located[]> {

@@ -111,6 +111,9 @@ export interface SourceStats {
   /** Records known to be lost before they were read; there may be more. */
   readonly missing?: number
   readonly lastReset?: SourceReset
+  /** Why it cannot be read now, if the source tries again by itself and its reads do not fail. */
+  readonly code?: string
+  readonly message?: string
 }
 
 /**

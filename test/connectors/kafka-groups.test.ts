@@ -194,6 +194,9 @@ describe('the Kafka source', () => {
     const writing = rejection(sink.write([letter('lost')]))
     // What was fetched is still handed out; then there is nothing, and no error.
     const meanwhile = await readSome(source, 1000, 5000)
+    // The statistics say why.
+    const codeNow = () => source.stats?.().code
+    await expect.poll(codeNow, { timeout: 30_000 }).toBe('SOURCE_FAILED')
     expect(await source.lag()).toBe(100 - before.length - meanwhile.length)
     expect(await writing).toMatchObject({ code: 'SINK_FAILED', retriable: true })
     const late = sourceOf(brokers, other)
@@ -205,6 +208,7 @@ describe('the Kafka source', () => {
     await produce(back.brokers, topic, ids(100, 200))
     const after = await readSome(source, 200 - 50 - meanwhile.length)
     expectEachOnce([...before, ...meanwhile, ...after], ids(0, 200))
+    expect(codeNow()).toBeUndefined()
     expect((await readSome(late, 1)).map(textOf)).toEqual(['a'])
     await Promise.all([source.close(), late.close()])
     await back.stop()
