@@ -20,6 +20,21 @@ test('an answer whose connection breaks after its head is a failed connection, w
   expect(error).toMatchObject({ code: 'CONNECTION_FAILED', retriable: true })
 })
 
+test('a daemon behind a proxy is asked below the path of its URL', async () => {
+  const asked: unknown[] = []
+  const server = createServer(({ url }, response) => {
+    asked.push(url)
+    response.end('{}')
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address() as AddressInfo
+  for (const path of ['', '/', '/ml', '/ml/'])
+    await openClient({ url: `http://127.0.0.1:${port}${path}` }).get('/v1/models?last=1')
+  const plain = '/v1/models?last=1'
+  expect(asked).toEqual([plain, plain, `/ml${plain}`, `/ml${plain}`])
+})
+
 test('feedback --wait asks a daemon that answers at once only now and then', async () => {
   const get = vi.fn(async () => {
     await Promise.resolve()

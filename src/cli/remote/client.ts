@@ -56,6 +56,12 @@ async function call(options: ClientOptions, path: string, init: RequestInit): Pr
   throw problemOf(response, body, text)
 }
 
+/** Behind a proxy a daemon may have a path of its own before those of its API. */
+function addressOf(url: string, path: string): URL {
+  const daemon = new URL(url)
+  return new URL(`${daemon.pathname.replace(/\/$/, '')}${path}`, daemon)
+}
+
 /** The whole answer: its connection may fail after its head has come, too. */
 async function connect(
   { url, token, timeoutMs = 60_000 }: ClientOptions,
@@ -64,7 +70,7 @@ async function connect(
 ): Promise<{ readonly response: Response; readonly text: string }> {
   const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` }
   try {
-    const response = await fetch(new URL(path, url), {
+    const response = await fetch(addressOf(url, path), {
       ...init,
       headers: { ...(init.headers as Record<string, string> | undefined), ...authorization },
       signal: AbortSignal.timeout(timeoutMs),
