@@ -23,6 +23,13 @@ test('a new key is printed once, and its entry as printed opens the daemon for i
   })
 })
 
+test.each(['7', 'null'])('the entry of a key with the name %s is text as printed', async (name) => {
+  const { stdout } = await runCli('keys', 'new', '--name', name, '--role', 'read')
+  const entry = stdout.split('\n')[3] ?? ''
+  const text = `server:\n  auth:\n    keys:\n    ${entry}\n${stringify({ models })}`
+  expect(parseConfig(text, '/').server.auth?.keys).toMatchObject([{ name }])
+})
+
 test('--json gives key and entry, and two keys differ', async () => {
   const make = async () =>
     (await runCli('keys', 'new', '--name', 'p', '--role', 'read', '--json')).json() as {

@@ -26,7 +26,7 @@ export function registerKeys(program: Command): void {
     )
     .option('--source <source...>', 'event sources that its feedback may name; absent = all')
     .option('--json', 'print one JSON document')
-    .action((flags: NewKeyFlags) => {
+    .action(async (flags: NewKeyFlags) => {
       const { name } = flags
       if (!NAME.test(name))
         throw failure('USAGE', `--name: ${name} is not of the form ${NAME.source}`)
@@ -37,7 +37,10 @@ export function registerKeys(program: Command): void {
         sha256: digestOf(key),
         ...(flags.source && { sources: [...new Set(flags.source)] }),
       }
-      print(flags.json, { key, entry }, () => linesOf(key, entry))
+      const { stringify } = await import('yaml')
+      // In quotes where YAML would read a number or null.
+      const inYaml = { ...entry, name: stringify(name).trimEnd() }
+      print(flags.json, { key, entry }, () => linesOf(key, inYaml))
     })
 }
 
