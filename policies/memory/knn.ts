@@ -95,9 +95,11 @@ export const knn: PolicyKind<Memory, Settings> = {
 /** Closer than rounding can distinguish. */
 const SAME = 0.99999
 
+/** For each kept item at each event, so without an iterator, which takes several times as long. */
 function isSamePlace({ vector }: MemoryItem, other: MemoryItem): boolean {
   let cosine = 0
-  for (const [at, value] of vector.entries()) cosine += value * (other.vector[at] ?? 0)
+  for (let at = 0; at < vector.length; at += 1)
+    cosine += (vector[at] ?? 0) * (other.vector[at] ?? 0)
   return cosine > SAME
 }
 

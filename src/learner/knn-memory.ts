@@ -177,9 +177,23 @@ export class KnnMemory {
     this.#wrong = wrong
     this.#isStale = stale
     this.#published = published ?? items.reduce((last, { at }) => Math.max(last, at), -1)
+    const oldestFirst = items.toSorted((a, b) => a.at - b.at)
+    if (this.#fit(oldestFirst)) {
+      this.#hold(oldestFirst)
+      return
+    }
     this.#hold([])
-    for (const item of items.toSorted((a, b) => a.at - b.at))
-      this.#take(item, this.#parts.policy.offer(item, this.#items, { wasRight: false }))
+    for (const item of oldestFirst) this.#take(item, this.#offer(item, this.#items))
+  }
+
+  /** Whether the policy keeps them all, as it did when they were saved. One by one, each is compared with all before it. */
+  #fit(items: readonly Memorised[]): boolean {
+    const last = items.at(-1)
+    return last === undefined || this.#offer(last, items.slice(0, -1)).length === 0
+  }
+
+  #offer(item: Memorised, kept: readonly Memorised[]): readonly ExampleKey[] {
+    return this.#parts.policy.offer(item, kept, { wasRight: false })
   }
 
   #publishedItems(): readonly Memorised[] {

@@ -6,6 +6,8 @@ import { finalState } from '../trainer/final-state.ts'
 import { tinyBase, TinyTrainable, tinyLatent } from '../trainer/tiny.ts'
 import { placeOf, tinyKnnMemory } from './tiny-knn-memory.ts'
 import { openWorld, runToEnd, startIn, type Setting, type World } from '../trainer/world.ts'
+import { KnnMemory } from '../../src/learner/knn-memory.ts'
+import type { ExampleKey } from '../../src/contracts/core.ts'
 import { labelsOf } from '../tasks/labels-of.ts'
 
 const lesson = (id: string, text: string, label: string) => event({ id, text, label })
@@ -166,4 +168,27 @@ test('a version of which only its files are left is promoted, and memory stays',
   world.streams.get('s')!.push(lesson('3', 'xxxx', 'yes'))
   await runToEnd(world, setting)
   expect(manifestOf(world)).toMatchObject({ parent: 'v1', memory: { items: 3 } })
+})
+
+test('a restart compares no stored example with the others, unless the policy keeps fewer now', () => {
+  const stored = Array.from({ length: 100 }, (_, at) => ({
+    ...{ key: `s ${at}` as ExampleKey, vote: 'yes', at },
+    vector: Float32Array.of(Math.cos(at / 40), Math.sin(at / 40)),
+  }))
+  const restored = (capacity: number) => {
+    const parts = tinyKnnMemory({ capacity })
+    let offers = 0
+    const policy: typeof parts.policy = {
+      ...parts.policy,
+      offer(...given) {
+        offers += 1
+        return parts.policy.offer(...given)
+      },
+    }
+    const memory = new KnnMemory({ ...parts, policy }, classificationOf())
+    memory.restore(stored.toReversed(), {})
+    return { offers, items: memory.items }
+  }
+  expect(restored(100)).toEqual({ offers: 1, items: stored })
+  expect(restored(60).items).toEqual(stored.slice(40))
 })
