@@ -1,10 +1,12 @@
 /** `import`, against what the real Hugging Face PEFT trained and saved. */
+import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import {
   casesOfPeft,
   configFor,
   imported,
+  labels,
   inRegistry,
   rowsOf,
   servedEmbeddings,
@@ -16,6 +18,7 @@ import { configOfRecord } from '../../src/adapters/recorded-config.ts'
 import { methods } from '../../src/plugins.ts'
 import type { MethodPlugin } from '../../src/contracts/adapter.ts'
 import { bytesOf, open, planOf, rows as rowsFor } from '../trainer/rig.ts'
+import { manifestBytes, readManifest, seal } from '../../src/versions/manifest.ts'
 import { runCli } from './run-cli.ts'
 import { labelsOf } from '../tasks/labels-of.ts'
 
@@ -208,6 +211,23 @@ describe('a folder that does not fit is refused with the field, its value and wh
     const texts = rows.map(({ text }) => text)
     expectClose(await servedEmbeddings(version, texts), rows, 'embedding')
   })
+})
+
+it('keeps the temperature of the scores with the head that it belongs to', async () => {
+  const config = configFor(queryValue)
+  await imported(config, from('list'), '--promote')
+  const exported = join(dirname(config), 'exported')
+  expect((await runCli('export', '--config', config, '--to', exported)).code).toBe(0)
+  const file = join(exported, 'manifest.json')
+  const manifest = readManifest(readFileSync(file), 'v0-import')
+  const calibration = { temperature: 1.7, ece: 0.02, ece_uncalibrated: 0.05, events: 400 }
+  const facts = { ...manifest.facts, calibration }
+  const calibrated = seal({ ...manifest, facts }, manifest.files, manifest.created)
+  writeFileSync(file, manifestBytes(calibrated))
+  const elsewhere = configFor(queryValue)
+  expect(await imported(elsewhere, exported)).toMatchObject({ code: 0 })
+  const { manifest: again } = await inRegistry(elsewhere, 'v0-import')
+  expect(again.facts).toEqual({ labels, calibration })
 })
 
 describe('labels of the config', () => {

@@ -9,7 +9,7 @@ import type { TaskFacts } from '../../contracts/example.ts'
 import type { Manifest, ManifestDraft, Version, VersionDraft } from '../contract.ts'
 import { proveBase, type KnownBase } from './base-proof.ts'
 import type { PeftFiles } from './files.ts'
-import { chooseHead, together, type HeadKind } from './head-choice.ts'
+import { chooseHead, together, type ChosenHead, type HeadKind } from './head-choice.ts'
 
 /** The model that a folder is imported into. */
 export interface ImportTarget extends KnownBase {
@@ -74,25 +74,26 @@ export async function draftImport(importing: Importing): Promise<Draft> {
   checkLabels(head.labels, target)
   const parameters = together({ ...plan, outputs: head.labels.length }, adapter, head)
   const reason = `imported from ${writerOf(importing)}, with ${head.told}; ${proof}`
-  const manifest = manifestOf(target, head.labels, head.parent?.manifest ?? origin, reason)
+  const manifest = manifestOf(target, head, origin, reason)
   return { version: { manifest, parameters }, idle: adapter.idle }
 }
 
 /** The registry names it and seals it. */
 function manifestOf(
   target: ImportTarget,
-  labels: readonly string[],
-  parent: Manifest | undefined,
+  head: ChosenHead,
+  origin: Manifest | undefined,
   reason: string,
 ): ManifestDraft {
   const { model, base, plan } = target
+  const parent = head.parent?.manifest ?? origin
   return {
     model,
     version: 'import',
     parent: parent?.version ?? null,
     base: identityOf(base),
     task: plan.task.kind,
-    facts: factsOf(target, labels),
+    facts: factsOf(target, head),
     adapter: recordedConfig(plan.config),
     span: {},
     events: parent?.events ?? 0,
@@ -104,10 +105,17 @@ function manifestOf(
   }
 }
 
-function factsOf({ plan, labels: rules }: ImportTarget, labels: readonly string[]): TaskFacts {
+function factsOf(
+  { plan, labels: rules }: ImportTarget,
+  { labels, calibration }: ChosenHead,
+): TaskFacts {
   if (plan.task.kind !== 'classification') return {}
   const retired = labels.filter((label) => rules.retired.includes(label))
-  return { labels, ...(retired.length > 0 && { retired }) }
+  return {
+    labels,
+    ...(retired.length > 0 && { retired }),
+    ...(calibration !== undefined && { calibration }),
+  }
 }
 
 function checkLabels(labels: readonly string[], { labels: rules }: ImportTarget): void {

@@ -2,7 +2,7 @@
  * The head of an imported adapter: its own, if the folder has one; otherwise the live version's, because someone who
  * continues to train an export wants its labels back; otherwise a fresh one. A language model has none.
  */
-import type { Tensor, Tensors } from '../../contracts/core.ts'
+import type { Json, Tensor, Tensors } from '../../contracts/core.ts'
 import type { TaskFacts } from '../../contracts/example.ts'
 import type { Version } from '../contract.ts'
 import { specsOf, statisticsOf, type AdapterPlan } from '../../adapters/adapter.ts'
@@ -19,6 +19,8 @@ export interface ChosenHead {
   readonly labels: readonly string[]
   /** The head, and the base's statistics. */
   readonly tensors: Tensors
+  /** How its scores become probabilities; it belongs to the head. */
+  readonly calibration?: Json | undefined
   readonly told: string
   /** The version that the head comes from. */
   readonly parent: Version | undefined
@@ -46,6 +48,7 @@ export function chooseHead(question: HeadQuestion): ChosenHead {
   return {
     labels: labelsOf(facts),
     tensors: live.parameters,
+    calibration: facts.calibration,
     told: `the head of ${version}`,
     parent: live,
   }
@@ -68,7 +71,8 @@ function ofFolder(question: HeadQuestion): ChosenHead {
   const { facts, version, model } = ours.manifest
   const labels = labelsOf(facts)
   const tensors = floatTensors(readSafetensors(ours.head))
-  return { labels, tensors, told: `the head of ${version} of ${model}`, parent }
+  const { calibration } = facts
+  return { labels, tensors, calibration, told: `the head of ${version} of ${model}`, parent }
 }
 
 /** As for a new model; the base's statistics so far stay. */
