@@ -13,7 +13,7 @@ import { planOf } from './fleet-plan.ts'
 /** Rare stories, beside those that come first: an event that is given up and waits again between two saves. */
 const telling = [7903, 8125]
 
-const { SEED, SEEDS = '250', FROM } = env
+const { SEED, SEEDS = '150', FROM } = env
 const range = Array.from({ length: Number(SEEDS) }, (_, at) => Number(FROM ?? 0) + at)
 const seeds =
   SEED === undefined ? [...(FROM === undefined ? telling : []), ...range] : [Number(SEED)]
