@@ -80,10 +80,7 @@ async function openOurs(name, base, config) {
   return {
     name,
     async run(batch, tokens, times) {
-      const rows = Array.from({ length: batch }, (_, at) => ({
-        adapter: 'v1',
-        encoded: rowOf(at, tokens),
-      }))
+      const rows = rowsOf(batch, tokens)
       return timed(times, () => engine.run(rows))
     },
     close: () => engine.close(),
@@ -98,11 +95,7 @@ async function openSessionAlone(name, base, config) {
   return {
     name,
     async run(batch, tokens, times) {
-      const rows = Array.from({ length: batch }, (_, at) => ({
-        adapter: 'v1',
-        encoded: rowOf(at, tokens),
-      }))
-      const runs = planRuns(rows, () => adapter.family).map((run) => {
+      const runs = planRuns(rowsOf(batch, tokens), () => adapter.family).map((run) => {
         const encoded = run.rows.map((row) => row.encoded)
         const places = { shape: [encoded.length], data: new Int32Array(encoded.length) }
         const own = { ...feedsOf(encoded, run.positions), [ROW_ADAPTER]: places }
@@ -233,6 +226,10 @@ async function timed(times, work) {
     ms.push(performance.now() - began)
   }
   return { ms, cpuMs: worked() / times }
+}
+
+function rowsOf(batch, tokens) {
+  return Array.from({ length: batch }, (_, at) => ({ adapter: 'v1', encoded: rowOf(at, tokens) }))
 }
 
 /** The same ids as the peers get. */

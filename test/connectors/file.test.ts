@@ -207,7 +207,7 @@ describe('a file whose content is another', () => {
     await source.close()
   })
 
-  it('rotated while nobody followed it is read to its end too, before the new one', async () => {
+  it('rotated while it was not followed is read to its end too, before the new one', async () => {
     const path = join(scratchFolder(), 'f.jsonl')
     writeFileSync(path, linesOf(['one', 'two', 'three']))
     const source = following(path)

@@ -16,8 +16,8 @@ export class Rising {
   }
 
   /**
-   * A total that is saved with the model. After a crash or a rollback it may be a little lower, and until the checkpoint
-   * is read it is 0: nothing is counted again.
+   * A total that is saved with the model. Until the checkpoint is read it is 0, and after a crash or a rollback it may be
+   * a little lower: only what comes after that is counted, the work that is done again included.
    */
   raiseSaved<Name extends NameOf<'counter'>>(name: Name, tags: TagsOf<Name>, total: number): void {
     const before = total === 0 ? 0 : this.#exchange(name, tags, total)
