@@ -6,6 +6,8 @@ import { modelOf, openBase } from '../../src/config/model-parts.ts'
 import { openRegistry } from '../../src/app/model.ts'
 import { incomingEvent, openInbox } from '../../src/intake/inbox/inbox.ts'
 import { openInboxReader } from '../../src/intake/inbox/reader.ts'
+import { inboxMigrations } from '../../src/intake/inbox/schema.ts'
+import { openPredictionTable } from '../../src/intake/predictions/table.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { acquireLock } from '../../src/platform/store/lock.ts'
 import { openLog } from '../../src/platform/log.ts'
@@ -202,6 +204,36 @@ test('of a damaged inbox every event that can be read, and was not learned, is k
     positions: { http: { '0': '0' } },
     journals: { http: identity },
   })
+})
+
+test('a value of a wrong type in an inbox costs only its own event or prediction', async () => {
+  const damaged = await prepared()
+  const path = damaged.file('inbox.db')
+  await accept(path, 10)
+  await checkpoint(damaged, 0)
+  const bounds = { count: 100, retentionMs: 1e9, clock: systemClock }
+  const table = openPredictionTable(path, bounds)
+  const prediction = {
+    input: '{"features":[1,2]}',
+    version: 'v3',
+    answer: 'yes',
+    timeMs: systemClock.nowMs(),
+  }
+  table.write(['p0', 'p1', 'p2'].map((id) => ({ ...prediction, id })))
+  table.close()
+  const store = openStore(path, { migrations: inboxMigrations })
+  store.run(`UPDATE marks SET value = 'many' WHERE name = 'identity'`)
+  store.run(`UPDATE messages SET value = 'text' WHERE offset = 4`)
+  store.run(`UPDATE predictions SET version = x'00' WHERE id = 'p1'`)
+  store.close()
+  const { json } = await recover(damaged)
+  expect(json).toMatchObject({ stores: { 'inbox.db': 'damaged' } })
+  expect(json.salvaged).toEqual({ events: 9, predictions: 2 })
+  expect(journal(path).ids).not.toContain('e4')
+  const reader = openInboxReader(path)
+  expect(await reader.predictions.find('p1')).toBeUndefined()
+  expect(await reader.predictions.find('p2')).toMatchObject({ version: 'v3' })
+  reader.close()
 })
 
 test('without registry.db the version that the checkpoint knows as live answers again', async () => {

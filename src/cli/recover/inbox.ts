@@ -5,6 +5,7 @@ import { openInboxReader } from '../../intake/inbox/reader.ts'
 import { inboxMigrations } from '../../intake/inbox/schema.ts'
 import { incomingEvent, openInbox, type InboxOptions } from '../../intake/inbox/inbox.ts'
 import { openPredictionTable, type PredictionTableOptions } from '../../intake/predictions/table.ts'
+import type { Row } from '../../platform/store/row.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { examine, type StoreState } from './stores.ts'
 
@@ -62,10 +63,10 @@ export async function salvage(parts: Salvage) {
   return { events: kept, predictions: rows.length }
 }
 
-function readable<Row>(
+function readable<Found>(
   path: string | undefined,
-  work: (store: Store) => readonly Row[],
-): readonly Row[] {
+  work: (store: Store) => readonly Found[],
+): readonly Found[] {
   if (path === undefined) return []
   try {
     const store = openStore(path, { migrations: inboxMigrations })
@@ -80,12 +81,12 @@ function readable<Row>(
   }
 }
 
-/** One after the other, so that a damaged page costs only its own content. */
+/** One after the other, so that a damaged page or value costs only its own event. */
 function messagesFrom(store: Store, next: number): readonly Uint8Array[] {
   const offsets = listOf(store, 'SELECT offset AS id FROM messages WHERE offset >= ?', next)
   return offsets.flatMap((offset) => {
-    const row = attempt(() => store.get('SELECT value FROM messages WHERE offset = ?', offset))
-    return row === undefined ? [] : [row.bytes('value')]
+    const sql = 'SELECT value FROM messages WHERE offset = ?'
+    return attempt(() => store.get(sql, offset)?.bytes('value')) ?? []
   })
 }
 
@@ -93,17 +94,19 @@ function predictionsOf(store: Store) {
   const numbers = listOf(store, 'SELECT number AS id FROM predictions WHERE number >= ?', 0)
   // Without its part in a rollout: a file of an earlier release has no such columns.
   const sql = 'SELECT id, input, version, label, time_ms FROM predictions WHERE number = ?'
-  return numbers.flatMap((number) => {
-    const row = attempt(() => store.get(sql, number))
-    if (row === undefined) return []
-    const [id, input, version, answer] = ['id', 'input', 'version', 'label'].map((name) =>
-      row.text(name),
-    )
-    const timeMs = row.number('time_ms')
-    return [
-      { id: id ?? '', input: input ?? '', version: version ?? '', answer: answer ?? '', timeMs },
-    ]
-  })
+  return numbers.flatMap((number) => attempt(() => predictionOf(store.get(sql, number))) ?? [])
+}
+
+function predictionOf(row: Row | undefined) {
+  return (
+    row && {
+      id: row.text('id'),
+      input: row.text('input'),
+      version: row.text('version'),
+      answer: row.text('label'),
+      timeMs: row.number('time_ms'),
+    }
+  )
 }
 
 /** As many ids as can be listed: from the front, and after a damaged place from the back. */
