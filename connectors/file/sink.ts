@@ -1,10 +1,13 @@
 /**
  * Dead letters as JSONL, one per line, flushed to disk before `write` resolves. Bytes are base64, so that they are
- * stored exactly as they arrived. A key that is already in the file is not written again, even after a restart.
+ * stored exactly as they arrived. A letter that is already in the file is not written again, even after a restart. Several
+ * models and the daemons of a fleet may write to one file: positions in the feedback of two models make the same keys, so
+ * a letter is known by its key and its bytes.
  *
  * Bounded like a log: a file over `fileBytes` is renamed to `<path>.1`, replacing the previous one.
  */
-import { open, readFile, rename, stat, type FileHandle } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { open, rename, stat, type FileHandle } from 'node:fs/promises'
 import { CodedError } from '../../src/contracts/core.ts'
 import type { DeadLetter, Sink } from '../../src/contracts/connector.ts'
 
@@ -25,7 +28,7 @@ class FileSink implements Sink {
   readonly #fileBytes: number
   #file: FileHandle | undefined
   #bytes = 0
-  /** Keys of this file and of the previous one. */
+  /** The letters of this file and of the previous one. */
   #known = new Set<string>()
   #before = new Set<string>()
 
@@ -34,28 +37,31 @@ class FileSink implements Sink {
     this.#fileBytes = fileBytes
   }
 
-  async #read(): Promise<void> {
-    this.#before = keysIn(await textOf(`${this.#path}.1`))
-    const text = await textOf(this.#path)
-    this.#known = keysIn(text)
-    this.#bytes = Buffer.byteLength(wholeLines(text))
-  }
-
   async write(letters: readonly DeadLetter[]): Promise<void> {
-    await coded(this.#path, async () => {
-      if (await this.#isElsewhere()) await this.close()
-      if (this.#file === undefined) await this.#read()
-    })
-    const fresh = new Map(letters.map((letter) => [letter.key, letter]))
-    for (const key of fresh.keys()) {
-      if (this.#known.has(key) || this.#before.has(key)) fresh.delete(key)
+    await coded(this.#path, () => this.#look())
+    const fresh = new Map(letters.map(lineOf).map((line) => [idOf(line), line]))
+    for (const id of fresh.keys()) {
+      if (this.#known.has(id) || this.#before.has(id)) fresh.delete(id)
     }
-    if (fresh.size > 0) await coded(this.#path, () => this.#append([...fresh.values()]))
+    if (fresh.size > 0) await coded(this.#path, () => this.#append([...fresh.values()].join('')))
   }
 
   async close(): Promise<void> {
     await this.#file?.close()
     this.#file = undefined
+  }
+
+  /** Reads what is at the path and not known yet: all of it at first, then what another writer has added. */
+  async #look(): Promise<void> {
+    if (await this.#isElsewhere()) await this.close()
+    if (this.#file === undefined) {
+      this.#before = new Set(idsIn(await textOf(`${this.#path}.1`)))
+      this.#known = new Set()
+      this.#bytes = 0
+    }
+    const text = await textOf(this.#path, this.#bytes)
+    for (const id of idsIn(text)) this.#known.add(id)
+    this.#bytes += Buffer.byteLength(wholeLines(text))
   }
 
   /** The open file was moved, removed or emptied, as by a tool that rotates logs: what is written to it would be lost. */
@@ -65,16 +71,21 @@ class FileSink implements Sink {
     return named?.ino !== held.ino || named.dev !== held.dev || held.size < this.#bytes
   }
 
-  async #append(letters: readonly DeadLetter[]): Promise<void> {
+  async #append(lines: string): Promise<void> {
     if (this.#bytes > this.#fileBytes) await this.#rotate()
-    const lines = Buffer.from(letters.map(lineOf).join(''))
     const file = this.#file ?? (this.#file = await open(this.#path, 'a'))
-    // A line torn by a crash or a full disk can be dropped: its writer was never promised that it is durable.
-    await file.truncate(this.#bytes)
+    await this.#dropTorn(file)
     await file.appendFile(lines)
     await file.sync()
-    this.#bytes += lines.length
-    for (const { key } of letters) this.#known.add(key)
+  }
+
+  /**
+   * A line torn by a crash or a full disk can be dropped: its writer was never promised that it is durable. Whole lines
+   * that another writer has added in the meantime stay.
+   */
+  async #dropTorn(file: FileHandle): Promise<void> {
+    const text = await textOf(this.#path, this.#bytes)
+    if (text !== '' && !text.includes('\n')) await file.truncate(this.#bytes)
   }
 
   async #rotate(): Promise<void> {
@@ -86,7 +97,7 @@ class FileSink implements Sink {
   }
 }
 
-/** The key comes first, where `keysIn` looks for it. */
+/** The key comes first, and the value last, where `idOf` looks for them. */
 function lineOf({ key, value, headers, ...letter }: DeadLetter): string {
   const plain = headers && { headers: plainHeaders(headers) }
   const line = { key, ...letter, ...plain, value: Buffer.from(value).toString('base64') }
@@ -102,18 +113,35 @@ function plainHeaders(headers: NonNullable<DeadLetter['headers']>) {
   return Object.fromEntries(plain) as Readonly<Record<string, unknown>>
 }
 
-function keysIn(text: string): Set<string> {
-  const lines = wholeLines(text).split('\n')
-  const keys = lines.map((line) => /^\{"key":("(?:[^"\\]|\\.)*").*\}$/.exec(line)?.[1])
-  return new Set(keys.flatMap((key) => (key === undefined ? [] : [JSON.parse(key) as string])))
+function idsIn(text: string): readonly string[] {
+  return wholeLines(text)
+    .split('\n')
+    .map(idOf)
+    .filter((id) => id !== '')
+}
+
+/** Empty for a line that is no letter. */
+function idOf(line: string): string {
+  const [, key, value] =
+    /^\{"key":("(?:[^"\\]|\\.)*").*"value":"([^"]*)"\}$/.exec(line.trimEnd()) ?? []
+  if (key === undefined || value === undefined) return ''
+  return `${createHash('sha256').update(value).digest('base64')} ${key}`
 }
 
 function wholeLines(text: string): string {
   return text.slice(0, text.lastIndexOf('\n') + 1)
 }
 
-async function textOf(path: string): Promise<string> {
-  return (await ifThere(readFile(path, 'utf8'))) ?? ''
+async function textOf(path: string, from = 0): Promise<string> {
+  const file = await ifThere(open(path, 'r'))
+  if (file === undefined) return ''
+  try {
+    const bytes = Buffer.alloc(Math.max(0, (await file.stat()).size - from))
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, from)
+    return bytes.toString('utf8', 0, bytesRead)
+  } finally {
+    await file.close()
+  }
 }
 
 async function ifThere<Value>(looking: Promise<Value>): Promise<Value | undefined> {

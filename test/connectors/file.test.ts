@@ -351,6 +351,21 @@ describe('the file sink', () => {
     expect(readFileSync(path, 'utf8')).toMatch(/^\{"key":"c",[^\n]*\}\n$/)
   })
 
+  it('keeps what another writer of the same file has added, and knows its keys', async () => {
+    const path = join(scratchFolder(), 'dead.jsonl')
+    const [one, other] = [fileDeadLetterSink({ path }), fileDeadLetterSink({ path })]
+    await one.write([letter('a')])
+    await other.write([letter('b')])
+    await one.write([letter('b'), letter('c')])
+    await other.write([letter('c'), letter('d')])
+    // The feedback of another model, at the same position.
+    await other.write([{ ...letter('d'), value: new Uint8Array([1]) }])
+    await Promise.all([one.close(), other.close()])
+    const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
+    const keys = lines.map((line) => (JSON.parse(line) as { key: string }).key)
+    expect(keys).toEqual(['a', 'b', 'c', 'd', 'd'])
+  })
+
   it('names a place where it cannot write', async () => {
     const path = join(scratchFolder(), 'nowhere', 'dead.jsonl')
     const error = await rejection(fileDeadLetterSink({ path }).write([letter('a')]))
