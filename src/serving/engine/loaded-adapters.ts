@@ -10,6 +10,8 @@ export class LoadedAdapters<Graph extends RecordedGraph = RecordedGraph> {
     string,
     { readonly adapter: PreparedAdapter<Graph>; holders: number }
   >()
+  /** How many loads of a key are under way: what one of them has sent to the workers stays there. */
+  readonly #loading = new Map<string, number>()
 
   constructor(pool: OrtPool) {
     this.#pool = pool
@@ -22,15 +24,16 @@ export class LoadedAdapters<Graph extends RecordedGraph = RecordedGraph> {
     warm: () => Promise<void>,
   ): Promise<void> {
     await this.#pool.addSession(adapter.graph.key, () => adapter.graph.model())
+    this.#count(key, 1)
     try {
       await this.#pool.hold(key, adapter.tensors, adapter.alone)
       if (!this.#isFamiliar(adapter)) await warm()
-    } catch (error) {
-      if (!this.#loaded.has(key)) this.#pool.drop(key)
-      throw error
+      const holders = this.#loaded.get(key)?.holders ?? 0
+      this.#loaded.set(key, { adapter, holders: holders + 1 })
+    } finally {
+      this.#count(key, -1)
+      this.#dropUnused(key)
     }
-    const holders = this.#loaded.get(key)?.holders ?? 0
-    this.#loaded.set(key, { adapter, holders: holders + 1 })
   }
 
   unload(key: string): void {
@@ -38,7 +41,7 @@ export class LoadedAdapters<Graph extends RecordedGraph = RecordedGraph> {
     loaded.holders -= 1
     if (loaded.holders > 0) return
     this.#loaded.delete(key)
-    this.#pool.drop(key)
+    this.#dropUnused(key)
   }
 
   find(key: string): PreparedAdapter<Graph> {
@@ -49,6 +52,16 @@ export class LoadedAdapters<Graph extends RecordedGraph = RecordedGraph> {
   #isFamiliar({ family }: PreparedAdapter<Graph>): boolean {
     for (const { adapter } of this.#loaded.values()) if (adapter.family === family) return true
     return false
+  }
+
+  #count(key: string, change: 1 | -1): void {
+    const loads = (this.#loading.get(key) ?? 0) + change
+    if (loads === 0) this.#loading.delete(key)
+    else this.#loading.set(key, loads)
+  }
+
+  #dropUnused(key: string): void {
+    if (!this.#loaded.has(key) && !this.#loading.has(key)) this.#pool.drop(key)
   }
 
   #held(key: string) {
