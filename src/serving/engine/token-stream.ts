@@ -49,8 +49,8 @@ export class TokenStream<Item> implements AsyncIterableIterator<Item> {
 
   return(): Promise<IteratorResult<Item>> {
     if (!this.#isEnded) this.#onCancel()
-    this.#isEnded = true
     this.#items.length = 0
+    this.end()
     return Promise.resolve({ value: undefined, done: true })
   }
 }
