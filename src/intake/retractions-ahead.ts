@@ -44,7 +44,7 @@ export class Ahead {
   add(key: ExampleKey, accepted: number): boolean {
     for (const [old, at] of this.#keys) {
       if (accepted - at < this.#limits.events) break
-      this.#keys.delete(old)
+      this.remove(old)
     }
     const { source } = identityOf(key)
     const own = [...this.#keys.keys()].filter((other) => identityOf(other).source === source).length
