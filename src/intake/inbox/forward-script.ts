@@ -17,12 +17,28 @@ export interface Standing {
   readonly last: string | undefined
   /** The id up to which the trainer has learned; '' if it has not reported yet. */
   readonly word: string
+  /** The offset of our first message after it in the stream; Infinity if there is none, undefined if that is unknown. */
+  readonly unlearned: number | undefined
 }
 
-export async function look(redis: Scripts, keys: readonly string[]): Promise<Standing> {
-  const [place, last, word] = textsOf(await redis.script(lookScript, keys, []))
-  return { place, last: last === '' ? undefined : last, word }
+/** `inbox` is the identity of the inbox: an entry of an earlier one under this name has offsets of its own. */
+export async function look(
+  redis: Scripts,
+  keys: readonly string[],
+  { replica, inbox }: { readonly replica: string; readonly inbox: string },
+): Promise<Standing> {
+  const reply = await redis.script(lookScript, keys, [replica, inbox, LOOKED_AT])
+  const [place, last, word, unlearned] = textsOf(reply)
+  return {
+    place,
+    last: last === '' ? undefined : last,
+    word,
+    unlearned: unlearned === '' ? undefined : Number(unlearned),
+  }
 }
+
+/** Entries after the trainer's mark among which ours is looked for. */
+const LOOKED_AT = 100
 
 export interface Batch {
   /** The expected position in Redis, and whether there is a stream; otherwise nothing happens. */
@@ -57,12 +73,16 @@ function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength)
 }
 
-function textsOf(reply: unknown): [string, string, string] {
-  const [first, second, third] = Array.isArray(reply) ? reply.map(String) : []
-  return [first ?? '', second ?? '', third ?? '']
+function textsOf(reply: unknown): [string, string, string, string] {
+  const [first, second, third, fourth] = Array.isArray(reply) ? reply.map(String) : []
+  return [first ?? '', second ?? '', third ?? '', fourth ?? '']
 }
 
-/** KEYS: stream, our position, the reader's mark. Returns our position, the stream's last id, the id of the mark. */
+/**
+ * KEYS: stream, our position, the reader's mark. ARGV: replica, inbox, how many entries to look at. Returns our
+ * position, the stream's last id, the id of the mark, and the offset of our first entry after it. An entry of an earlier
+ * release does not say its inbox.
+ */
 const lookScript = redisScript(
   'forward-look',
   `local last = ''
@@ -70,7 +90,21 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   local flat = redis.call('XINFO', 'STREAM', KEYS[1])
   for at = 1, #flat, 2 do if flat[at] == 'last-generated-id' then last = flat[at + 1] end end
 end
-return { redis.call('GET', KEYS[2]) or '', last, redis.call('HGET', KEYS[3], 'id') or '' }`,
+local word = redis.call('HGET', KEYS[3], 'id') or ''
+local function unlearned()
+  if word == '' then return '' end
+  local after = redis.call('XRANGE', KEYS[1], '(' .. word, '+', 'COUNT', ARGV[3])
+  for _, entry in ipairs(after) do
+    local fields = {}
+    for at = 1, #entry[2], 2 do fields[entry[2][at]] = entry[2][at + 1] end
+    if fields.replica == ARGV[1] then
+      if not fields.inbox then return '' end
+      if fields.inbox == ARGV[2] then return fields.offset end
+    end
+  end
+  return #after < tonumber(ARGV[3]) and 'Infinity' or ''
+end
+return { redis.call('GET', KEYS[2]) or '', last, word, unlearned() }`,
 )
 
 /**
@@ -115,11 +149,11 @@ if unread + messages > tonumber(ARGV[3]) then return { 'full', '', read[1] or ''
 -- An estimate, of a few nodes of the stream: what is learned and young counts too, because it is held as well.
 local bytes = redis.call('MEMORY', 'USAGE', stream) or 0
 if bytes > tonumber(ARGV[7]) then return { 'full', '', read[1] or '' } end
-local id = ''
+local id, inbox = '', string.match(ARGV[2], '^[^/]*')
 for at = 8, #ARGV, 4 do
   local trace = ARGV[at + 3] == '' and {} or { 'traceparent', ARGV[at + 3] }
   id = redis.call('XADD', stream, '*', 'event', ARGV[at], 'replica', ARGV[5], 'offset', ARGV[at + 1],
-    'time_ms', ARGV[at + 2], unpack(trace))
+    'time_ms', ARGV[at + 2], 'inbox', inbox, unpack(trace))
 end
 redis.call('SET', place, ARGV[2], 'PX', 604800000)
 return { 'sent', id, read[1] or '' }`,

@@ -126,10 +126,13 @@ class StreamForwarder implements Forwarder {
 
   /** The position in Redis. Messages that it lost after the trainer had learned them are not sent again. */
   async #look(): Promise<void> {
-    const { redis, journal } = this.#options
-    const standing = await look(redis, this.#keys)
+    const { redis, journal, replica } = this.#options
+    const standing = await look(redis, this.#keys, { replica, inbox: journal.identity })
     const sent = this.#mark(standing)
     this.#hear(standing.word)
+    // The marks of an earlier process are gone.
+    if (sent !== undefined && standing.unlearned !== undefined)
+      journal.consumed(Math.min(sent, standing.unlearned))
     const next = Math.max(sent ?? 0, journal.learned())
     if (next < this.#next) this.#tellBack(next)
     this.#next = next
@@ -204,6 +207,8 @@ class StreamForwarder implements Forwarder {
       this.#options.log.warn({ stream: keys.stream, unreadEntries }, message)
     }
     this.#isFull = isFull
+    // Checked again, to learn how far the trainer is.
+    if (isFull) this.#place = undefined
     return isFull ? 'full' : 'more'
   }
 
