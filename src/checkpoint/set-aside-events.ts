@@ -178,9 +178,17 @@ export class SetAside {
     return selected.length
   }
 
-  /** Returns the keys of those removed. */
+  /** None is due any longer: a rollback also ends what a person asked for before it. */
+  hold(): void {
+    for (const entry of this.#entries.values())
+      if (entry.isDue) this.#entries.set(entry.key, { ...entry, isDue: false })
+    this.#due = []
+  }
+
+  /** Those that are due stay, because a person has asked to learn them. Returns the keys of those removed. */
   discard(selection: Selected): readonly ExampleKey[] {
-    const keys = this.#selected(selection).map(({ key }) => key)
+    const selected = this.#selected(selection).filter(({ isDue }) => !isDue)
+    const keys = selected.map(({ key }) => key)
     for (const key of keys) this.remove(key)
     return keys
   }

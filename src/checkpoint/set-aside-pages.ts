@@ -36,7 +36,7 @@ export interface SetAsidePages {
     readonly count: number
     readonly found: readonly ShownAside[]
   }
-  /** How many a selection means. */
+  /** How many `relearn` or `discard` of a selection would take: those that are due already are left out. */
   count(selection: Selection): number
   /** Moves of the live pointer up to this generation are in the checkpoint. */
   generation(): number
@@ -52,7 +52,8 @@ export function openSetAsidePages(path: string, task: Pick<Task, 'selected'>): S
         const found = store.all(sql, before, limit).map(shownOf)
         return { count: countIn(store, { isQuarantined: quarantined }), found }
       }),
-    count: (selection) => look(path, 0, (store) => countIn(store, selectedBy(selection, task))),
+    count: (selection) =>
+      look(path, 0, (store) => countIn(store, selectedBy(selection, task), ['due = 0'])),
     generation: () =>
       look(path, 0, (store) => {
         const progress = fact(store, 'progress') as unknown as Pick<Progress, 'generation'>
@@ -85,8 +86,9 @@ function kindOf(isQuarantined: boolean): string {
 function countIn(
   store: Store,
   { source, stratum, sinceMs, id, fromVersion, isQuarantined = false }: Selected,
+  also: readonly string[] = [],
 ): number {
-  const wanted: [sql: string, ...values: Value[]][] = []
+  const wanted: [sql: string, ...values: Value[]][] = also.map((sql) => [sql])
   if (source !== undefined) {
     const prefix = prefixOf(source)
     wanted.push(['substr(key, 1, ?) = ?', prefix.byteLength, prefix])

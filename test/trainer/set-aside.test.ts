@@ -234,6 +234,26 @@ describe('what a person asks for', () => {
     })
   })
 
+  test('discard leaves what a person has asked to learn', async () => {
+    const world = await taught()
+    await move(world, 'rollback', 'v1')
+    await runToEnd(world, setting)
+    await move(world, 'relearn', undefined, { selection: { label: 'no' } })
+    await move(world, 'discard')
+    expect(await runToEnd(world, setting)).toMatchObject({ pending: 3, counts: { set_aside: 0 } })
+  })
+
+  test('a rollback also ends what a person asked to learn before it', async () => {
+    const world = await taught()
+    await move(world, 'rollback', 'v1')
+    await runToEnd(world, setting)
+    await move(world, 'relearn')
+    await move(world, 'rollback', 'v0')
+    const held = { pending: 0, counts: { learned: 8, set_aside: 10 } }
+    expect(await runToEnd(world, setting)).toMatchObject(held)
+    expect(await runToEnd(world, setting)).toMatchObject(held)
+  })
+
   test('an event that is sent again teaches, and is set aside no more', async () => {
     const world = await taught()
     await move(world, 'rollback', 'v1')

@@ -45,6 +45,7 @@ export function putAside(state: TrainerState, followed: Followed): void {
   const { to: goneTo, isRelearned = false } = followed
   const from = state.setAside.next
   const due = isRelearned ? state.setAside.entries.filter(({ isDue }) => isDue) : []
+  if (!isRelearned) state.setAside.hold()
   for (const example of undone)
     setAside(exampleAside(example, { was: 'undone', goneTo }, task), parts)
   for (const example of learner.dropPending())
