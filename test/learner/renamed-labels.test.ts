@@ -109,6 +109,28 @@ describe('a label that the config renames', () => {
       facts: { labels: ['yes', 'no', 'most'] },
     })
   })
+
+  test('is retired if the model has the new name too, and its later events count for that', async () => {
+    const merged = (): Setting => ({
+      ...balanced(),
+      labels: { open: false, limit: 8, known: ['yes', 'no'], renamed: { majority: 'no' } },
+    })
+    const world = openWorld({ s: thirds(14) })
+    await runToEnd(world, before())
+    await runToEnd(world, merged())
+    expect(newest(world).manifest).toMatchObject({
+      reason: 'retired: majority',
+      facts: { labels: ['yes', 'no', 'majority'], retired: ['majority'] },
+    })
+    const { version } = newest(world).manifest
+    await runToEnd(world, merged())
+    expect(newest(world).manifest.version).toBe(version)
+    world.streams.get('s')!.push(...thirds(6, 14))
+    const { counts } = await runToEnd(world, merged())
+    expect(counts).toMatchObject({ accepted: 20, rejected: 0 })
+    const learned = newest(world).manifest.learned_from?.strata.map(({ stratum }) => stratum)
+    expect(learned?.toSorted()).toEqual(['no', 'yes'])
+  })
 })
 
 test('a version of before answers with the present name', () => {
@@ -116,8 +138,8 @@ test('a version of before answers with the present name', () => {
   const { decode } = classificationOf({ renamed: { b: 'c' } })
   expect(decode(logits, { labels: ['a', 'b'] })).toMatchObject({ label: 'c' })
   expect(decode(logits, { labels: ['a', 'b'], retired: ['b'] })).toMatchObject({ label: 'a' })
-  // Both are there: each keeps its name.
-  expect(decode(Float32Array.of(0, 3, 1), { labels: ['a', 'b', 'c'] })).toMatchObject({
-    label: 'b',
-  })
+  // Both are there: each keeps its name, and a version of today leaves the old one out.
+  const [both, labels] = [Float32Array.of(0, 3, 1), ['a', 'b', 'c']]
+  expect(decode(both, { labels })).toMatchObject({ label: 'b' })
+  expect(decode(both, { labels, retired: ['b'] })).toMatchObject({ label: 'c' })
 })

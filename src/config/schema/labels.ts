@@ -18,7 +18,8 @@ export const labels = Type.Union(
         }),
         renamed: Type.Optional(
           Type.Record(Type.String({ pattern: '^[^\\u0000-\\u001f\\u007f]+$' }), label, {
-            description: 'old name → new name: the model keeps what it learned under the new name',
+            description:
+              'old name → new name: the model keeps what it learned under the new name; if it has both, the old one is retired',
           }),
         ),
       },

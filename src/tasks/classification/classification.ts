@@ -1,5 +1,4 @@
 /** Classification: one column of the head per label. All code that knows about labels is in this folder. */
-import type { Json } from '../../contracts/core.ts'
 import type { TaskFacts } from '../../contracts/example.ts'
 import type { Task } from '../../contracts/task.ts'
 import { temperatureIn, usualAnswers, type AnswerSettings } from './answering.ts'
@@ -11,15 +10,16 @@ import { distilled, rowLoss } from './loss.ts'
 import { ClassificationQuality } from './quality.ts'
 import { renamedLabel, renamedLabels } from './renamed-labels.ts'
 import { renamingOf } from './renaming.ts'
-import { labelsIn, retiredAmong, revisedBy, type LabelRules } from './rules.ts'
+import { labelsIn, retiredAmong, revisedBy, withOldNamesRetired, type LabelRules } from './rules.ts'
 import { decode, scoreOf, type Answer } from './score.ts'
 import { classificationView } from './view.ts'
 import { checkLearnable, targetOf, type LabelTarget } from './target.ts'
 
 export function openClassification(
-  rules: LabelRules,
+  settings: LabelRules,
   answering: AnswerSettings = usualAnswers,
 ): Task<LabelTarget, Answer> {
+  const rules = withOldNamesRetired(settings)
   const { known, open, retired, renamed } = rules
   return {
     ...classificationHead,
@@ -95,7 +95,8 @@ export function openClassification(
     retiredIn: (facts) => facts.retired ?? [],
     revised: (head, before) => revisedBy(labelsIn(head), retired, before),
     foreign(head) {
-      const lost = open ? [] : labelsIn(head).filter((label) => !known.includes(labelForm(label)))
+      const isLost = (label: string) => !known.includes(label) && !retired.includes(label)
+      const lost = open ? [] : labelsIn(head).filter((label) => isLost(labelForm(label)))
       if (lost.length === 0) return undefined
       return { what: 'labels', saved: lost.join(', '), present: known.join(', ') }
     },
@@ -105,6 +106,10 @@ export function openClassification(
 }
 
 function presentNames({ labels = [], retired = [] }: TaskFacts, { renamed }: LabelRules) {
-  const named = (names: Json) => renamedLabels(labelsIn(names), renamed)
-  return { labels: named(labels), retired: named(retired) }
+  const [before, gone] = [labelsIn(labels), labelsIn(retired)]
+  const names = renamedLabels(before, renamed)
+  return {
+    labels: names,
+    retired: names.filter((_, at) => gone.includes(before[at] ?? '')),
+  }
 }

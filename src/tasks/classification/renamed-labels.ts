@@ -6,7 +6,7 @@ export function renamedLabel(label: string, renamed: Renamed): string {
   return renamed !== undefined && Object.hasOwn(renamed, label) ? (renamed[label] ?? label) : label
 }
 
-/** One that would get the name of another keeps its own. */
+/** One that would get the name of another keeps its own, and is retired. */
 export function renamedLabels(labels: readonly string[], renamed: Renamed): readonly string[] {
   if (renamed === undefined) return labels
   return labels.map((label) => {

@@ -16,6 +16,15 @@ export interface LabelRules {
   readonly limit: number
 }
 
+/**
+ * With old names among the retired ones: only a head that has the new name too has still the column of an old one, and two
+ * names of one label must not both answer.
+ */
+export function withOldNamesRetired(rules: LabelRules): LabelRules {
+  const { retired, renamed = {} } = rules
+  return { ...rules, retired: [...new Set([...retired, ...Object.keys(renamed)])] }
+}
+
 /** The head of a classification is its labels, one for each column. */
 export function labelsIn(head: Head): readonly string[] {
   if (!isList(head)) throw failure('CHECKPOINT_FOREIGN', 'a head without labels')
