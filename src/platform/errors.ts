@@ -236,7 +236,7 @@ export const errorTable = {
   EVENT_INVALID: {
     status: 400,
     exit: 65,
-    fix: 'send input or prediction_id, and one of the signals that the model learns from, such as label, value, completion, rating, correction or retract',
+    fix: 'send prediction_id or input, such as {"input": {"text": "…"}}, and one of the signals that the model learns from, such as label, value, completion, rating, correction or retract',
   },
   EVENT_WRONG_MODEL: { status: 400, exit: 65, fix: 'send the event to the model that it names' },
   INPUT_EMPTY: { status: 400, exit: 65, fix: 'send text with at least one visible character' },
@@ -248,7 +248,7 @@ export const errorTable = {
   INPUT_WRONG_KIND: {
     status: 400,
     exit: 65,
-    fix: "send the kind of input that the model's base reads: text, features, or messages for a language model",
+    fix: "send the kind of input that the model's base reads: text, features, or messages for a language model; in a CSV the column `text` is a text, and every column without a meaning of its own is a feature",
   },
   MESSAGES_INVALID: {
     status: 400,

@@ -126,6 +126,17 @@ test('a CSV with a header is events, and what is refused is named by its line', 
   expect(journal().map(({ id }) => id)).toEqual(['a', 'c'])
 })
 
+test('a CSV with a fault further down says what was sent of it', async () => {
+  const { send } = await listening()
+  const rows = Array.from({ length: 120 }, (_, at) => `e-${at},text ${at},yes`)
+  const lines = ['id,text,label', ...rows, 'e-120,one,cell,more']
+  const result = await send(lines, '--format', 'csv')
+  expect(result.code).toBe(64)
+  expect(result.stderr).toContain(
+    'line 122 has 4 cells, the header 3 (sent before: 100 accepted, 0 already known, 0 rejected)',
+  )
+})
+
 test('line ends of Windows are no part of an event', async () => {
   const { send } = await listening()
   expect((await send([`${event('a')}\r`, `${event('b')}\r`])).stdout).toContain('2 accepted')

@@ -4,6 +4,7 @@
  */
 import { CodedError, type Json } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
+import { withDetails } from '../../platform/errors.ts'
 import { modelPath, type JsonObject } from '../remote/client.ts'
 import type { FeedbackFlags } from './feedback-flags.ts'
 import { connectModel, type Connected } from '../remote/connect.ts'
@@ -58,6 +59,8 @@ export async function sendFile(flags: FeedbackFlags & { readonly file: string })
       if (totals.stopped !== undefined) break
       if (totals.accepted > 0) limits.lines = CHUNK.lines
     }
+  } catch (error) {
+    throw withSent(error, totals)
   } finally {
     progress.end()
   }
@@ -66,6 +69,15 @@ export async function sendFile(flags: FeedbackFlags & { readonly file: string })
   const { straight: _straight, ...told } = totals
   print(flags.json, { model: connected.model, events: items, ...told }, () => summary(totals))
   if (totals.rejected.length > 0) process.exitCode = EXIT_DATA
+}
+
+/** A file may end in an error after a part of it was sent. */
+function withSent(error: unknown, totals: Totals): unknown {
+  const { accepted, duplicates, rejected } = totals
+  const isSent = accepted + duplicates + rejected.length > 0
+  if (!isSent || !(error instanceof CodedError)) return error
+  const message = `${error.message} (sent before: ${countsOf(totals)})`
+  return withDetails(error, { accepted, duplicates, rejected: rejected.length }, message)
 }
 
 /** Counted over chunks: `rejected` names lines, which increase. */
@@ -128,14 +140,18 @@ function add(totals: Totals, lines: readonly Line[], answer: JsonObject): readon
 }
 
 function summary(totals: Totals): string[] {
-  const { accepted, duplicates, rejected } = totals
-  const counts = `${accepted} accepted, ${duplicates} already known, ${rejected.length} rejected`
+  const { accepted, rejected } = totals
+  const counts = countsOf(totals)
   const next = totals.live === undefined ? waitingFor(totals) : `; learned: ${totals.live} is live`
   return [
     accepted > 0 ? `${counts}${next}` : counts,
     ...rejectedLines(rejected),
     ...stopLines(totals),
   ]
+}
+
+function countsOf({ accepted, duplicates, rejected }: Totals): string {
+  return `${accepted} accepted, ${duplicates} already known, ${rejected.length} rejected`
 }
 
 function stopLines({ stopped, straight, rejected }: Totals): string[] {
