@@ -74,6 +74,10 @@ test.each(rules.map((rule) => [rule.alert, rule] as const))(
   },
 )
 
+test.each(['antikythera_source_up', 'antikythera_trainer_up'])('an alarm watches %s', (metric) => {
+  expect(rules.filter(({ expr }) => expr.includes(metric))).not.toEqual([])
+})
+
 test('every alarm stands in the runbook', () => {
   const runbook = readText('README.md')
   expect(rules.map(({ alert }) => alert).filter((alert) => !runbook.includes(alert))).toEqual([])
