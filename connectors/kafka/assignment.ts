@@ -3,7 +3,7 @@
  * dropped, and each partition is sought to the position that was handed out.
  */
 import type { Consumer, OffsetsByTopicPartition } from 'kafkajs'
-import type { Clock, Logger } from '../../src/contracts/core.ts'
+import { CodedError, type Clock, type Logger } from '../../src/contracts/core.ts'
 import type { Backlog } from './backlog.ts'
 import type { News } from './news.ts'
 import type { Partition } from './partition.ts'
@@ -16,6 +16,9 @@ export interface AssignmentParts {
   readonly room: News
   readonly clock: Clock
   readonly log: Logger
+  readonly group: string
+  /** How long other members may have partitions of ours: the group hears late of one that died, and of a new partition. */
+  readonly settleMs: number
   /** Aborted when consuming ends. */
   readonly signal: AbortSignal
   /** Asks for the ends of the partitions. Returns whether they are known. */
@@ -23,12 +26,17 @@ export interface AssignmentParts {
 }
 
 const LOOK_AGAIN_MS = 200
+/** Partitions that a message names. */
+const SHOWN = 5
 
 export class Assignment {
   readonly #parts: AssignmentParts
   #consumer: Consumer | undefined
   #partitions: readonly Partition[] = []
   #generation = 0
+  /** Since when another member has had some of our partitions. */
+  #sharedMs: number | undefined
+  #fault: CodedError | undefined
 
   constructor(parts: AssignmentParts) {
     this.#parts = parts
@@ -37,6 +45,11 @@ export class Assignment {
   /** Rises with each assignment. */
   get generation(): number {
     return this.#generation
+  }
+
+  /** Another member of the group keeps partitions of ours, so that their events do not come here. */
+  get fault(): CodedError | undefined {
+    return this.#fault
   }
 
   /** kafkajs calls this while joining, before the first fetch of the new generation. */
@@ -61,6 +74,27 @@ export class Assignment {
   end(): void {
     this.#partitions = []
     this.#consumer = undefined
+    this.#sharedMs = undefined
+    this.#fault = undefined
+  }
+
+  /** The ends of all partitions are known: compares them with those that were assigned. */
+  compare(): void {
+    const { places, clock, settleMs, group, log } = this.#parts
+    const isOurs = (place: Partition) => this.#partitions.includes(place)
+    const others = [...places.all].filter((place) => place.missing !== undefined && !isOurs(place))
+    if (this.#consumer === undefined || others.length === 0) {
+      if (this.#fault !== undefined)
+        log.info({ group }, 'the group gives this source all partitions')
+      this.#sharedMs = undefined
+      this.#fault = undefined
+      return
+    }
+    const nowMs = clock.monotonicMs()
+    this.#sharedMs ??= nowMs
+    if (this.#fault !== undefined || nowMs - this.#sharedMs < settleMs) return
+    this.#fault = sharedGroup(group, others)
+    log.warn({ err: this.#fault }, 'events of other partitions do not come here')
   }
 
   /** Their next fetch must start elsewhere; without this the consumer would wait at its old position. */
@@ -118,6 +152,14 @@ export class Assignment {
 
 export function seek(consumer: Consumer, { topic, partition, expected }: Partition): void {
   if (expected !== undefined) consumer.seek({ topic, partition, offset: String(expected) })
+}
+
+function sharedGroup(group: string, others: readonly Partition[]): CodedError {
+  const names = others.map(({ name }) => name)
+  const shown = names.slice(0, SHOWN).join(', ') + (names.length > SHOWN ? ', …' : '')
+  const message = `Kafka: another member of the group ${group} was assigned ${shown}`
+  const details = { group, partitions: names.length }
+  return new CodedError('GROUP_SHARED', message, { retriable: true, details })
 }
 
 /** A Kafka commit carries no topic ids. */

@@ -55,7 +55,12 @@ export class Consuming {
 
   constructor(parts: ConsumingParts) {
     this.#parts = parts
-    const group = { ...parts, signal: this.#closing.signal, look: async () => this.look() }
+    const group = {
+      ...parts,
+      settleMs: parts.metadataMs + 2 * parts.sessionMs,
+      signal: this.#closing.signal,
+      look: async () => this.look(),
+    }
     this.#assignment = new Assignment(group)
     this.#batches = new Batches({ ...group, assignment: this.#assignment })
     takeOverDecoding()
@@ -70,9 +75,9 @@ export class Consuming {
     return this.#closing.signal.aborted
   }
 
-  /** Why nothing is read now, while it is tried again. */
+  /** Why nothing, or not everything, is read now, while it is tried again. */
   get fault(): CodedError | undefined {
-    return this.#fault
+    return this.#fault ?? this.#assignment.fault
   }
 
   /** An error that waiting does not fix. */
@@ -104,6 +109,7 @@ export class Consuming {
   async look(): Promise<boolean> {
     try {
       this.#assignment.seekAgain(await this.#parts.places.look())
+      this.#assignment.compare()
       return true
     } catch (error) {
       const failure = codedFailure(error, 'SOURCE_FAILED', 'asking for offsets')

@@ -689,6 +689,12 @@ export const errorTable = {
     exit: 77,
     fix: 'check sasl, tls and the rights of this user: the broker refused the connection, or its certificate was refused',
   },
+  GROUP_SHARED: {
+    status: 500,
+    exit: 69,
+    retriable: true,
+    fix: 'give this model a consumer group of its own (sources: kafka: group), unless these daemons are meant to be one fleet with one `redis`; and let no other program read with the group. Nothing is lost: the checkpoint has the positions',
+  },
   TOPIC_UNKNOWN: {
     status: 500,
     exit: 66,

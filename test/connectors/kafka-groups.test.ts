@@ -177,6 +177,31 @@ describe('the Kafka source', () => {
     expect((await committed()).get(theirs)).toBe('0')
   })
 
+  it('says so while another member of its group keeps partitions from it', async (context) => {
+    needsKafka(context)
+    const brokers = await sharedKafka()
+    const [topic, otherTopic] = [await makeTopic(brokers, 3), await makeTopic(brokers, 3)]
+    const group = `g-${topic}`
+    const more = { group, metadataMs: 1000 }
+    const first = sourceOf(brokers, otherTopic, more)
+    await first.open({}, never)
+    await produce(brokers, otherTopic, ids(0, 30))
+    await readSome(first, 30)
+    const source = sourceOf(brokers, topic, more)
+    await source.open({}, never)
+    const codeNow = async () => {
+      await source.lag()
+      return source.stats!().code
+    }
+    await vi.waitUntil(async () => (await codeNow()) === 'GROUP_SHARED', { timeout: 90_000 })
+    expect(source.stats!().message).toContain(`${group} was assigned ${topic}/`)
+    await first.close()
+    await produce(brokers, topic, ids(30, 60))
+    expectEachOnce(await readSome(source, 30), ids(30, 60))
+    await vi.waitUntil(async () => (await codeNow()) === undefined, { timeout: 30_000 })
+    await source.close()
+  })
+
   it('goes on by itself when the broker was killed and is back, as one does that was opened meanwhile', async (context) => {
     needsKafka(context)
     const broker = await kafkaForTest()
