@@ -62,7 +62,8 @@ export const fleetSchema = section(
       minimum: 1000,
       maximum: 600_000,
       default: 6000,
-      description: 'a trainer that is silent for this long loses its model to another',
+      description:
+        'a trainer that is silent for this long loses its model to another; one that gets little processor time takes up to ten times as long',
     }),
     copy_seconds: Type.Integer({
       minimum: 1,

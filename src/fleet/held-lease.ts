@@ -9,6 +9,7 @@
 import type { Clock, CodedError, Logger } from '../contracts/core.ts'
 import type { Lease } from './contract.ts'
 import { failure } from '../platform/errors.ts'
+import type { LeasePace } from './lease-pace.ts'
 import type { LeaseClaim, LeaseKeeper } from './lease-keeper.ts'
 
 /** The holder's own deadline is earlier by this part: clocks of two machines run at slightly different speeds. */
@@ -22,23 +23,31 @@ export interface Keeping {
   readonly log: Logger
 }
 
+/** Of one process. */
+export interface PacedKeeping extends Keeping {
+  readonly pace: LeasePace
+}
+
 export class HeldLease implements Lease {
   readonly model: string
   readonly epoch: number
   readonly #claim: LeaseClaim
-  readonly #with: Keeping
+  readonly #with: PacedKeeping
   readonly #lost = new AbortController()
   readonly #ended = new AbortController()
   #endsMs: number
+  /** When the next renewal should go; Infinity while one has no answer yet. */
+  #plannedMs = Infinity
+  #isSlow = false
   #release: Promise<void> | undefined
 
   /** `sentMs`: the monotonic time before the request. */
-  constructor(claim: LeaseClaim, epoch: number, sentMs: number, keeping: Keeping) {
+  constructor(claim: LeaseClaim, epoch: number, sentMs: number, keeping: PacedKeeping) {
     this.model = claim.model
     this.epoch = epoch
     this.#claim = claim
     this.#with = keeping
-    this.#endsMs = this.#endOf(sentMs)
+    this.#endsMs = endOf(sentMs, claim.leaseMs)
     void this.#renew()
     void this.#watch()
   }
@@ -53,8 +62,7 @@ export class HeldLease implements Lease {
   }
 
   check(): void {
-    if (!this.#isOver() && this.#with.clock.monotonicMs() >= this.#endsMs)
-      this.#lose('was not renewed in time')
+    this.#expire()
     if (this.#lost.signal.aborted) throw this.#lost.signal.reason
     if (this.#release !== undefined) throw this.#failure('was released')
   }
@@ -73,29 +81,61 @@ export class HeldLease implements Lease {
   }
 
   async #renew(): Promise<void> {
-    const { clock, keeper, log } = this.#with
-    let pause = RENEW_AT
-    while (await this.#slept(pause * this.#claim.leaseMs)) {
+    const { clock, keeper, log, pace } = this.#with
+    let pauseMs = pace.baseMs * RENEW_AT
+    while (await this.#paused(pauseMs)) {
       const sentMs = clock.monotonicMs()
       if (sentMs >= this.#endsMs) break
       try {
-        const isMine = await keeper.renew(this.#claim, this.epoch)
+        const { leaseMs } = pace
+        this.#noteSlow(leaseMs)
+        const isMine = await keeper.renew({ ...this.#claim, leaseMs }, this.epoch)
         // An answer after the deadline is too late: writes that were refused meanwhile must stay refused.
-        if (isMine && clock.monotonicMs() < this.#endsMs) this.#endsMs = this.#endOf(sentMs)
+        if (isMine && clock.monotonicMs() < this.#endsMs) this.#endsMs = endOf(sentMs, leaseMs)
         if (!isMine) this.#lose('was taken by another')
-        pause = RENEW_AT
+        pauseMs = pace.baseMs * RENEW_AT
       } catch (err) {
         log.debug({ err, model: this.model }, 'a renewal without an answer')
-        pause = RETRY_AT
+        pauseMs = pace.baseMs * RETRY_AT
       }
     }
+  }
+
+  /** False when there is nothing left to wait for. */
+  async #paused(pauseMs: number): Promise<boolean> {
+    this.#plannedMs = this.#with.clock.monotonicMs() + pauseMs
+    const goesOn = await this.#slept(pauseMs)
+    this.#noteLate()
+    return goesOn
+  }
+
+  #noteLate(): void {
+    this.#with.pace.ran(this.#with.clock.monotonicMs() - this.#plannedMs)
+    this.#plannedMs = Infinity
+  }
+
+  #noteSlow(leaseMs: number): void {
+    const isSlow = leaseMs > this.#with.pace.baseMs
+    if (isSlow && !this.#isSlow) {
+      const message = 'this process gets little processor time: it asks for longer leases'
+      this.#with.log.warn({ model: this.model, leaseMs }, message)
+    }
+    this.#isSlow = isSlow
   }
 
   /** Independent of the renewal, which may be waiting for an answer at the deadline. */
   async #watch(): Promise<void> {
     const { clock } = this.#with
-    while (await this.#slept(this.#endsMs - clock.monotonicMs()))
-      if (clock.monotonicMs() >= this.#endsMs) this.#lose('was not renewed in time')
+    while (await this.#slept(this.#endsMs - clock.monotonicMs())) this.#expire()
+  }
+
+  #expire(): void {
+    const lateMs = this.#with.clock.monotonicMs() - this.#endsMs
+    if (this.#isOver() || lateMs < 0) return
+    this.#noteLate()
+    // A renewal may have had no answer yet, and no time.
+    this.#with.pace.ran(lateMs)
+    this.#lose('was not renewed in time')
   }
 
   /** False when there is nothing left to wait for. */
@@ -120,8 +160,8 @@ export class HeldLease implements Lease {
       details: { model: this.model, epoch: this.epoch },
     })
   }
+}
 
-  #endOf(sentMs: number): number {
-    return sentMs + this.#claim.leaseMs * (1 - MARGIN)
-  }
+function endOf(sentMs: number, leaseMs: number): number {
+  return sentMs + leaseMs * (1 - MARGIN)
 }

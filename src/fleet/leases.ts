@@ -4,8 +4,9 @@
  * duration of one lease, in which a live holder restores its lease.
  */
 import type { Lease, LeaseView, Leases } from './contract.ts'
-import { HeldLease, type Keeping } from './held-lease.ts'
+import { HeldLease, type Keeping, type PacedKeeping } from './held-lease.ts'
 import type { Granting, LeaseClaim } from './lease-keeper.ts'
+import { LeasePace } from './lease-pace.ts'
 
 export interface LeasesOptions extends Keeping {
   /** The name of this holder, for people. */
@@ -24,11 +25,13 @@ export function openLeases(options: LeasesOptions): Leases {
 
 class KeptLeases implements Leases {
   readonly #options: LeasesOptions
+  readonly #pace: LeasePace
   readonly #held = new Set<HeldLease>()
   readonly #closed = new AbortController()
 
   constructor(options: LeasesOptions) {
     this.#options = options
+    this.#pace = new LeasePace(options.leaseMs)
   }
 
   async acquire(
@@ -37,9 +40,9 @@ class KeptLeases implements Leases {
   ): Promise<Lease> {
     const signal = AbortSignal.any([options.signal, this.#closed.signal])
     signal.throwIfAborted()
-    const { holder, leaseMs, token } = this.#options
-    const claim = { model, holder, leaseMs, token: token() }
-    const asking = new Asking(claim, options.floor, this.#options)
+    const { holder, token } = this.#options
+    const claim = { model, holder, token: token() }
+    const asking = new Asking(claim, options.floor, { ...this.#options, pace: this.#pace })
     const lease = await asking.untilGranted(signal)
     this.#held.add(lease)
     lease.ended.addEventListener('abort', () => this.#held.delete(lease), { once: true })
@@ -58,27 +61,29 @@ class KeptLeases implements Leases {
 }
 
 class Asking {
-  readonly #claim: LeaseClaim
-  readonly #with: Keeping
+  readonly #claim: Omit<LeaseClaim, 'leaseMs'>
+  readonly #with: PacedKeeping
   #floor: number
   #patientAtMs: number | undefined
   #isAway = false
 
-  constructor(claim: LeaseClaim, floor: number, keeping: Keeping) {
+  constructor(claim: Omit<LeaseClaim, 'leaseMs'>, floor: number, keeping: PacedKeeping) {
     this.#claim = claim
     this.#floor = floor
     this.#with = keeping
   }
 
   async untilGranted(signal: AbortSignal): Promise<HeldLease> {
-    const { clock, keeper } = this.#with
+    const { clock, keeper, pace } = this.#with
     let wake = new AbortController()
     const stop = keeper.onRelease(this.#claim.model, () => wake.abort())
     try {
       for (;;) {
         const sentMs = clock.monotonicMs()
-        const granting = await this.#ask()
-        if (granting?.kind === 'granted') return await this.#take(granting.epoch, sentMs, signal)
+        const claim = { ...this.#claim, leaseMs: pace.leaseMs }
+        const granting = await this.#ask(claim)
+        if (granting?.kind === 'granted')
+          return await this.#take(claim, granting.epoch, sentMs, signal)
         const delayMs = this.#pauseAfter(granting)
         await clock.sleep(delayMs, AbortSignal.any([signal, wake.signal])).catch(() => undefined)
         signal.throwIfAborted()
@@ -89,9 +94,9 @@ class Asking {
     }
   }
 
-  async #ask(): Promise<Granting | undefined> {
+  async #ask(claim: LeaseClaim): Promise<Granting | undefined> {
     try {
-      const granting = this.#isWaiting() ? await this.#look() : await this.#grant()
+      const granting = this.#isWaiting() ? await this.#look() : await this.#grant(claim)
       this.#isAway = false
       return granting
     } catch (err) {
@@ -107,9 +112,9 @@ class Asking {
     return this.#patientAtMs !== undefined && this.#with.clock.monotonicMs() < this.#patientAtMs
   }
 
-  #grant(): Promise<Granting> {
+  #grant(claim: LeaseClaim): Promise<Granting> {
     const patient = this.#patientAtMs !== undefined
-    return this.#with.keeper.grant(this.#claim, { floor: this.#floor, patient })
+    return this.#with.keeper.grant(claim, { floor: this.#floor, patient })
   }
 
   async #look(): Promise<Granting> {
@@ -121,15 +126,20 @@ class Asking {
   }
 
   /** The caller no longer wants it: release it immediately. */
-  async #take(epoch: number, sentMs: number, signal: AbortSignal): Promise<HeldLease> {
-    const lease = new HeldLease(this.#claim, epoch, sentMs, this.#with)
+  async #take(
+    claim: LeaseClaim,
+    epoch: number,
+    sentMs: number,
+    signal: AbortSignal,
+  ): Promise<HeldLease> {
+    const lease = new HeldLease(claim, epoch, sentMs, this.#with)
     if (!signal.aborted) return lease
     await lease.release()
     throw signal.reason
   }
 
   #pauseAfter(granting: Granting | undefined): number {
-    const { leaseMs } = this.#claim
+    const { baseMs: leaseMs } = this.#with.pace
     const patientAtMs = this.#with.clock.monotonicMs() + leaseMs
     if (granting === undefined) this.#patientAtMs = patientAtMs
     if (granting?.kind === 'forgot') this.#patientAtMs ??= patientAtMs

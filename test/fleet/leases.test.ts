@@ -152,6 +152,57 @@ test('after a stop of the whole process the holder knows before any timer has fi
   expect(thrown(() => lease.check()).code).toBe('LEASE_LOST')
 })
 
+/** Each process has its own time: `stop` is what happens to one that gets no processor time. */
+function openStoppable(keeper: MemoryKeeper, fake: ReturnType<typeof openFakeClock>) {
+  let aheadMs = 0
+  const own = { ...fake, monotonicMs: () => fake.monotonicMs() + aheadMs }
+  const leases = openMemoryLeases({ keeper, holder: 'a', leaseMs: 6000, clock: own, log })
+  return { leases, stop: (ms: number) => void (aheadMs += ms) }
+}
+
+test('a holder whose timers run late asks for a longer lease, and keeps it', async () => {
+  const fake = openFakeClock()
+  const { leases, stop } = openStoppable(new MemoryKeeper(fake), fake)
+  const lease = await leases.acquire('m', { floor: 0, signal: never })
+  stop(3000)
+  await fake.advance(2000)
+  // One step takes longer than the configured lease.
+  stop(10_000)
+  lease.check()
+  await fake.advance(2000)
+  lease.check()
+  const { expiresMs } = (await leases.view('m'))!
+  expect(expiresMs - fake.nowMs()).toBe(6000 + 4 * 10_000)
+  // With timers on time it is the configured one again.
+  for (let renewal = 0; renewal < 100; renewal += 1) await fake.advance(2000)
+  expect((await leases.view('m'))!.expiresMs - fake.nowMs()).toBe(6000)
+})
+
+test('a holder that was stopped for longer than its lease asks for a longer one the next time', async () => {
+  const fake = openFakeClock()
+  const { leases, stop } = openStoppable(new MemoryKeeper(fake), fake)
+  const lease = await leases.acquire('m', { floor: 0, signal: never })
+  stop(8000)
+  expect(thrown(() => lease.check()).code).toBe('LEASE_LOST')
+  await lease.release()
+  const again = await leases.acquire('m', { floor: 0, signal: never })
+  stop(8000)
+  again.check()
+})
+
+test('an outage of the keeper makes no lease longer', async () => {
+  const fake = openFakeClock()
+  const keeper = new MemoryKeeper(fake)
+  const { leases } = openStoppable(keeper, fake)
+  const lease = await leases.acquire('m', { floor: 0, signal: never })
+  keeper.fate = () => 'never arrived'
+  for (let turn = 0; turn < 60; turn += 1) await fake.advance(100)
+  expect(lease.signal.aborted).toBe(true)
+  keeper.fate = () => 'answered'
+  await leases.acquire('m', { floor: 0, signal: never })
+  expect((await leases.view('m'))!.expiresMs - fake.nowMs()).toBe(6000)
+})
+
 test('a wall clock that jumps changes nothing', async () => {
   const fake = openFakeClock()
   const wall = { aheadMs: 0 }
