@@ -68,7 +68,7 @@ export function readConfig(path: string): Config {
 
 /**
  * Starts the server in this process and its trainer in a child process, as `antikythera serve` does. Resolves when the
- * port is open; `ready` resolves when every model answers. Signal handling stays with your program: call `close` to
+ * port is open; `ready` resolves when every model answers, or never will: to the names of those. Signal handling stays with your program: call `close` to
  * stop. Without `log` only warnings and errors are printed.
  */
 export async function startDaemon(

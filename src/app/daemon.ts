@@ -37,8 +37,11 @@ import { daemonVersion } from '../version.ts'
 
 export interface Daemon {
   readonly url: string
-  /** Resolves when every model answers; rejects with `SHUTTING_DOWN` if it is closed before. */
-  ready(): Promise<void>
+  /**
+   * Resolves when every model answers, or never will: to the names of those. Rejects with `SHUTTING_DOWN` if it is closed
+   * before.
+   */
+  ready(): Promise<readonly string[]>
   /** Applies the changes that are possible at run time; the others are logged and ignored. */
   reload(next: Config): void
   /** Drains the server, stops the trainers, saves. Idempotent. */

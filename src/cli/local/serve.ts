@@ -53,22 +53,25 @@ export async function serve(flags: ServeFlags): Promise<void> {
   print(flags.json, { url, models, role: config.role, pid: process.pid }, () => [
     `starting on ${url}: ${models.join(', ')}`,
   ])
-  if (!(await isReady(daemon))) return
+  const silent = await silentOnes(daemon)
+  if (silent === undefined) return
+  const answering = models.filter((model) => !silent.includes(model))
   if (flags.json !== true)
     print(false, null, () => [
       `listening on ${url} (${url}/docs)`,
-      ...models.map((model) => `  ${url}/v1/models/${model}`),
+      ...answering.map((model) => `  ${url}/v1/models/${model}`),
     ])
-  log.info({ url, models, role: config.role }, readyWords(config.role))
+  const { role } = config
+  if (silent.length === 0) log.info({ url, models, role }, readyWords(role))
+  else log.warn({ url, models: answering, silent, role }, 'some models cannot answer')
 }
 
-/** False if a signal ended it before every model answered. */
-async function isReady(daemon: Daemon): Promise<boolean> {
+/** Models that will never answer. Undefined if a signal ended it before the others did. */
+async function silentOnes(daemon: Daemon): Promise<readonly string[] | undefined> {
   try {
-    await daemon.ready()
-    return true
+    return await daemon.ready()
   } catch (error) {
-    if (error instanceof CodedError && error.code === 'SHUTTING_DOWN') return false
+    if (error instanceof CodedError && error.code === 'SHUTTING_DOWN') return undefined
     throw error
   }
 }

@@ -33,15 +33,16 @@ function isAwaited(model: ServedModel, trainer: TrainerView): boolean {
 }
 
 /**
- * Resolves when every model answers, except for those that never will: their problem has been logged. Rejects with the
- * reason of `stop`, after which the models are not looked at.
+ * Resolves when every model answers, except for those that never will, to their names: their problem has been logged.
+ * Rejects with the reason of `stop`, after which the models are not looked at.
  */
 export async function untilServing(
   models: readonly ServedModel[],
   trainer: TrainerView,
   clock: Clock,
   stop: AbortSignal,
-): Promise<void> {
+): Promise<readonly string[]> {
   stop.throwIfAborted()
   while (models.some((model) => isAwaited(model, trainer))) await clock.sleep(20, stop)
+  return models.filter(({ live }) => live.live() === undefined).map(({ name }) => name)
 }
