@@ -121,6 +121,13 @@ describe.each(shapes)('%s goes on where a feature', (_, method, shape) => {
     }
   })
 
+  it('says that it is declared otherwise, if the names are the same', () => {
+    const names = Object.entries(schema).reverse()
+    const now = openFeatures({ ...shape, schema: Object.fromEntries(names) })
+    const succession = carriedOver(planOf(now), { ...before, name: 'features' })!
+    expect(succession.told).toBe('the same features, declared otherwise')
+  })
+
   it('is taken away, and is from then on what it was where it was missing', () => {
     const { age: _age, ...fewer } = schema
     const now = openFeatures({ ...shape, schema: fewer })

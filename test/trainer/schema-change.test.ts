@@ -147,6 +147,7 @@ describe('a feature that is added to the schema', () => {
     const other = { ...(await under(wider)), base, goesOn: () => undefined }
     const status = await runToEnd(world, other)
     expect(status).toMatchObject({ state: 'failed', code: 'CHECKPOINT_FOREIGN' })
+    expect(status.message).toMatch(/has base [\da-f]{64}, .*hidden: \[4\].*config .*hidden: \[7\]/)
   })
 })
 

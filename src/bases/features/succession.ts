@@ -165,7 +165,7 @@ function differenceOf(before: FeatureColumns, now: FeatureColumns): string {
   const lack = (some: readonly string[] = [], from: readonly string[] = []) =>
     some.filter((name) => !from.includes(name)).join(', ')
   const [added, removed] = [lack(present, old), lack(old, present)]
-  return [added && `features added: ${added}`, removed && `features removed: ${removed}`]
-    .filter((part) => part !== '')
-    .join('; ')
+  const parts = [added && `features added: ${added}`, removed && `features removed: ${removed}`]
+  const told = parts.filter((part) => part !== '').join('; ')
+  return told === '' ? 'the same features, declared otherwise' : told
 }

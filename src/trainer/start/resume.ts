@@ -2,6 +2,7 @@
  * How a trainer starts: from its checkpoint, if that belongs to this base, task and adapter; otherwise from the live
  * version of the registry; otherwise from a fresh adapter, which is published as the first version.
  */
+import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { publishAgain, publishFirst } from '../updates/candidate.ts'
 import { eventStates } from '../../checkpoint/event-log/states.ts'
@@ -194,11 +195,32 @@ async function nextNumber({ loop, retry }: RestoreVersion, signal: AbortSignal):
 }
 
 function checkIdentity({ identity, weights }: Saved, { loop, state }: RestoreVersion): void {
-  const { base, task } = state.identity
-  if (identity.base !== base) throw foreign(state, 'base', identity.base, base)
+  const { base, task, settings } = state.identity
+  if (identity.base !== base) {
+    const [saved, present] = [identity.settings, settings].map(fieldsOf)
+    const shown = (hash: string, own: Fields = {}, other: Fields = {}) =>
+      [hash, ...differences(own, other)].join(', ')
+    throw foreign(state, 'base', shown(identity.base, saved, present), shown(base, present, saved))
+  }
   if (identity.task !== task) throw foreign(state, 'task', identity.task, task)
   const lost = loop.task.foreign(weights.head)
   if (lost !== undefined) throw foreign(state, lost.what, lost.saved, lost.present)
+}
+
+type Fields = Readonly<Record<string, Json>>
+
+/** The definition of a base is JSON; one of text has none. */
+function fieldsOf(settings = ''): Fields {
+  return settings === '' ? {} : (JSON.parse(settings) as Fields)
+}
+
+/** The settings of one definition that another has otherwise. */
+function differences(own: Fields, other: Fields): readonly string[] {
+  if (Object.keys(other).length === 0) return []
+  const fields = Object.entries(own).map(([name, value]) => [name, JSON.stringify(value)] as const)
+  return fields
+    .filter(([name, text]) => text !== JSON.stringify(other[name]))
+    .map(([name, text]) => `${name}: ${text}`)
 }
 
 function foreign(state: TrainerState, what: string, saved: string, present: string) {
