@@ -236,7 +236,7 @@ export const errorTable = {
   EVENT_INVALID: {
     status: 400,
     exit: 65,
-    fix: 'send prediction_id or input, such as {"input": {"text": "…"}}, and one of the signals that the model learns from, such as label, value, completion, rating, correction or retract',
+    fix: 'send prediction_id or input, such as {"input": {"text": "…"}}, and one of the signals that the model learns from, such as label, value, completion, rating, correction or retract; in a CSV these are the columns label, event.value, event.completion and so on',
   },
   EVENT_WRONG_MODEL: { status: 400, exit: 65, fix: 'send the event to the model that it names' },
   INPUT_EMPTY: { status: 400, exit: 65, fix: 'send text with at least one visible character' },
@@ -278,7 +278,7 @@ export const errorTable = {
   FEATURE_UNKNOWN: {
     status: 400,
     exit: 65,
-    fix: 'correct the name, or declare it in base.features.schema and restart',
+    fix: 'correct the name, or declare it in base.features.schema, or leave out such names with base.features.unknown: ignore, and restart',
   },
   FEATURE_TOO_LARGE: {
     status: 400,

@@ -77,7 +77,11 @@ const columns: readonly Column[] = [
       return shareOrError(quality?.majority_recent, quality?.running_mean_mae_recent)
     },
   },
-  { head: 'learned', meaning: 'examples that were learned', cell: count('learned') },
+  {
+    head: 'learned',
+    meaning: 'examples that were learned, with those that a rollback has undone',
+    cell: count('learned'),
+  },
   {
     head: 'pending',
     meaning: 'read, and learned with the next update',
