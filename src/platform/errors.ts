@@ -519,7 +519,7 @@ export const errorTable = {
   CHECKPOINT_FOREIGN: {
     status: 500,
     exit: 78,
-    fix: 'restore the setting that the message names (for a base: base, quantize, or the files in its folder), or give the model another name or data_dir; a label that is no longer wanted stays in labels.known and goes into labels.retired, and one with a new name into labels.renamed',
+    fix: 'restore the setting that the message names (for a base: base, quantize, the files in its folder, or what it names of base.features, where an adapter section changes the defaults of hidden, bins and window), or give the model another name or data_dir; a label that is no longer wanted stays in labels.known and goes into labels.retired, and one with a new name into labels.renamed',
   },
 
   // bases and adapters

@@ -1,5 +1,8 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openServed, type ServedOptions } from '../api/open-served.ts'
+import { scratchFolder } from '../scratch-folder.ts'
 import { runCli } from './run-cli.ts'
 
 /** A real server on fakes, listening: one model `m`, versions v0 to v5, v1 live. */
@@ -39,6 +42,17 @@ test('predict asks many texts in several requests and prints each answer', async
       .split('\n')
       .map((line) => line.split('  ').at(-1)),
   ).toEqual(texts)
+})
+
+test('predict names the line of a file that cannot be asked, and the lines that hold nothing', async () => {
+  const { cli } = await listening()
+  const path = join(scratchFolder(), 'rows.csv')
+  const rows = Array.from({ length: 40 }, (_, at) => `${at},text ${at}`)
+  writeFileSync(path, ['id,text', ...rows, '40,', `41,\u200b`, ''].join('\n'))
+  const { code, stdout, stderr } = await cli('predict', '--file', path)
+  expect([code, stdout.trim().split('\n')]).toEqual([65, expect.objectContaining({ length: 32 })])
+  expect(stderr).toContain('line 42 has no input, and no answer\n')
+  expect(stderr).toContain('line 43: /inputs/8')
 })
 
 test('numbers that are none are a usage mistake and reach no server', async () => {

@@ -1,6 +1,6 @@
 /** Asks in requests of bounded size and prints the answers as they come, so that a long stdin streams through. */
-import type { Json } from '../../contracts/core.ts'
-import { failure } from '../../platform/errors.ts'
+import { CodedError, type Json } from '../../contracts/core.ts'
+import { failure, withDetails } from '../../platform/errors.ts'
 import { modelPath, type JsonObject } from './client.ts'
 import type { ClientFlags } from '../flags.ts'
 import { connectModel, type Connected } from './connect.ts'
@@ -24,6 +24,12 @@ export interface PredictFlags extends ClientFlags {
 
 const INPUTS_PER_REQUEST = 32
 
+interface Asked {
+  readonly input: Json
+  /** Of the file. */
+  readonly line?: number
+}
+
 interface Prediction {
   readonly id: string
   /** Only for a classification. */
@@ -41,10 +47,10 @@ interface Prediction {
 export async function predict(texts: readonly string[], flags: PredictFlags): Promise<void> {
   const vectors = (flags.features ?? []).map(featuresOf)
   const connected = await connectModel(flags)
-  let block: Json[] = [...vectors, ...texts]
+  let block: Asked[] = [...vectors, ...texts].map((input) => ({ input }))
   if (block.length === 0) {
-    for await (const input of inputsOf(flags)) {
-      block.push(input)
+    for await (const asked of inputsOf(flags)) {
+      block.push(asked)
       if (block.length === INPUTS_PER_REQUEST) block = await askAll(connected, block, flags)
     }
   }
@@ -56,41 +62,55 @@ function said(input: Json, { chat }: PredictFlags): Json {
   return { messages: [{ role: 'user', content: input }] }
 }
 
-async function* inputsOf({ file = '-', format }: PredictFlags): AsyncGenerator<Json> {
+async function* inputsOf({ file = '-', format }: PredictFlags): AsyncGenerator<Asked> {
   const { stream } = await openLines(file)
   if (formatOf(file, format) === 'csv') {
-    for await (const { input } of tableRows(textOf(stream))) if (input !== undefined) yield input
+    for await (const { input, line } of tableRows(textOf(stream)))
+      if (input === undefined) process.stderr.write(`line ${line} has no input, and no answer\n`)
+      else yield { input, line }
     return
   }
   const isJson = format === 'jsonl' || /\.(jsonl|ndjson)$/i.test(file)
-  for await (const { text } of jsonLines(stream)) yield isJson ? asJson(text) : text
+  for await (const { text, number: line } of jsonLines(stream))
+    yield { input: isJson ? asJson(text, line) : text, line }
 }
 
-function asJson(text: string): Json {
+function asJson(text: string, line: number): Json {
   try {
     return JSON.parse(text) as Json
   } catch (cause) {
-    throw failure('USAGE', `a line is no JSON: ${text.slice(0, 80)}`, { cause })
+    throw failure('USAGE', `line ${line} is no JSON: ${text.slice(0, 80)}`, { cause })
   }
 }
 
 /** Returns the inputs that are left to ask: none. */
 async function askAll(
   { client, model }: Connected,
-  inputs: readonly Json[],
+  asked: readonly Asked[],
   flags: PredictFlags,
-): Promise<Json[]> {
-  for (let from = 0; from < inputs.length; from += INPUTS_PER_REQUEST) {
-    const some = inputs.slice(from, from + INPUTS_PER_REQUEST)
+): Promise<Asked[]> {
+  for (let from = 0; from < asked.length; from += INPUTS_PER_REQUEST) {
+    const block = asked.slice(from, from + INPUTS_PER_REQUEST)
+    const inputs = block.map(({ input }) => input)
     const { version, at } = flags
     const past = { ...(version !== undefined && { version }), ...(at !== undefined && { at }) }
-    const answer = await client.post(modelPath(model, 'predict'), {
-      inputs: some.map((input) => said(input, flags)),
-      ...past,
-    })
-    print(flags.json, answer, () => linesOf(answer, some))
+    const body = { inputs: inputs.map((input) => said(input, flags)), ...past }
+    try {
+      const answer = await client.post(modelPath(model, 'predict'), body)
+      print(flags.json, answer, () => linesOf(answer, inputs))
+    } catch (error) {
+      throw atLine(error, block)
+    }
   }
   return []
+}
+
+/** The daemon counts the inputs of one request; a person looks for a line of the file. */
+function atLine(error: unknown, block: readonly Asked[]): unknown {
+  if (!(error instanceof CodedError)) return error
+  const [, at] = /^\/?inputs[/[](\d+)/.exec(error.message) ?? []
+  const { line } = block[Number(at)] ?? {}
+  return line === undefined ? error : withDetails(error, { line }, `line ${line}: ${error.message}`)
 }
 
 function linesOf(answer: JsonObject, inputs: readonly Json[]): string[] {
