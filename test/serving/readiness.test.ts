@@ -1,5 +1,7 @@
 /** When a daemon says that its models answer, and which of them never will. */
 import { expect, test } from 'vitest'
+import { failure } from '../../src/platform/errors.ts'
+import { explained } from '../../src/serving/services/trainer-fault.ts'
 import { untilServing } from '../../src/serving/services/readiness.ts'
 import type { ServedModel, TrainerView } from '../../src/serving/services/served-model.ts'
 import { openInstantClock } from '../trainer/world.ts'
@@ -18,4 +20,16 @@ test('a model that never will answer is not waited for, and named', async () => 
   const { signal } = new AbortController()
   const wait = untilServing([late, broken], trainer, openInstantClock(), signal)
   expect(await wait).toEqual(['broken'])
+})
+
+test('a model without an answer, with a trainer that has failed, says how to fix that and not to wait', () => {
+  const error = failure('NOT_READY', 'model m has no version loaded yet')
+  const report = { state: 'failed', code: 'BASE_MISSING', message: 'no such folder' } as const
+  expect(explained(error, 'm', report as never)).toMatchObject({
+    code: 'NOT_READY',
+    message: expect.stringMatching(
+      /yet, because its trainer has failed: .*no such folder$/,
+    ) as string,
+    fix: expect.stringContaining('models pull') as string,
+  })
 })

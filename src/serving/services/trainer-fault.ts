@@ -30,6 +30,6 @@ export function explained(
   if (!isNotReady || state !== 'failed' || code === undefined) return error
   const fix = entryOf(code).fix.replaceAll('MODEL', model)
   const details = { trainer_code: code, trainer_message: message ?? '', trainer_fix: fix }
-  const why = `${error.message}, because its trainer has failed: ${code}: ${message ?? ''}; fix: ${fix}`
-  return failure('NOT_READY', why, { details })
+  const why = `${error.message}, because its trainer has failed: ${code}: ${message ?? ''}`
+  return failure('NOT_READY', why, { details, fix })
 }
