@@ -22,6 +22,10 @@ test.each([
     'memory; accuracy_recent .50 → .00',
   ],
   [{ learned: 9, span: { 'file:f': { '0': ['7@ab.cd', '99@ab.ef'] } } }, '9 events (file:f 7..99)'],
+  [
+    { learned: 16, span: {}, hasRestarted: true, after: 0.5 },
+    '16 events; fresh weights learned all stored examples (few_shot); accuracy_recent .50',
+  ],
   [{ learned: 0, span: {} }, ''],
 ] as const)('%j reads %j', (change, text) => {
   expect(changeText(change)).toBe(text)

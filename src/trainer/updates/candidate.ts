@@ -22,7 +22,7 @@ export interface Published {
   readonly decision: PromotionDecision
 }
 
-export interface Candidate extends Pick<Outcome, 'learned' | 'alarm'> {
+export interface Candidate extends Pick<Outcome, 'learned' | 'alarm' | 'hasRestarted'> {
   readonly cause?: string
   /** The factor by which an update that went too far was scaled down. */
   readonly scaledBack?: number | undefined
@@ -47,7 +47,7 @@ export interface Publishing {
 
 /** Idempotent: after a crash the same candidate is made again and published again, which is a success. */
 export async function publishCandidate(
-  { learned, alarm, cause, scaledBack, isRelearned, facts, compute, block, trace }: Candidate,
+  { learned, alarm, cause, facts, compute, block, trace, ...how }: Candidate,
   parts: Publishing,
   signal: AbortSignal,
 ): Promise<Published> {
@@ -60,8 +60,9 @@ export async function publishCandidate(
     learned,
     span: spanSince(learned, state),
     cause: cause ?? (alarm === undefined ? cut : undefined),
-    scaledBack,
-    isRelearned,
+    scaledBack: how.scaledBack,
+    isRelearned: how.isRelearned,
+    hasRestarted: how.hasRestarted,
     before: scored ?? undefined,
     after: scores.count === 0 ? undefined : scores.accuracy_recent,
   })

@@ -11,6 +11,8 @@ export interface Change {
   readonly scaledBack?: number | undefined
   /** The weights started again, because the examples of a source had to be unlearned. */
   readonly isRelearned?: boolean | undefined
+  /** Fresh weights have learned all that is stored, by the few-shot policy. */
+  readonly hasRestarted?: boolean | undefined
   /** Recent prequential accuracy at the version before and at this one; absent = nothing was scored. */
   readonly before?: number | undefined
   readonly after?: number | undefined
@@ -21,12 +23,15 @@ const SPANS = 3
 
 /** `16 events (http 0..16), 16 of 16 examples are pending; accuracy_recent .81 → .84` */
 export function changeText({ learned, span, cause, ...change }: Change): string {
-  const { scaledBack, isRelearned = false, before, after } = change
+  const { scaledBack, isRelearned = false, hasRestarted = false, before, after } = change
   const events = learned === 0 ? [] : [`${counted(learned)}${spanText(span)}`]
   const made = [...events, ...(cause === undefined ? [] : [cause])].join(', ')
   const scaled = scaledBack === undefined ? '' : `scaled back to ${short(scaledBack)} of its length`
   const again = isRelearned ? 'began again without what a contrary source had taught' : ''
-  return [made, scaled, again, scoreText(before, after)].filter((text) => text !== '').join('; ')
+  const fewShot = hasRestarted ? 'fresh weights learned all stored examples (few_shot)' : ''
+  return [made, scaled, again, fewShot, scoreText(before, after)]
+    .filter((text) => text !== '')
+    .join('; ')
 }
 
 function counted(events: number): string {
