@@ -75,16 +75,18 @@ export interface Method {
 export interface ClassSums {
   readonly width: number
   /** n_c = Σ w, one per class. */
-  readonly counts: Float32Array
+  readonly counts: Float64Array
   /** s_c = Σ w·x, [classes, width]. */
-  readonly sums: Float32Array
+  readonly sums: Float64Array
   /** G = Σ w·x·xᵀ over all classes: the lower triangle, row by row. Empty unless the method needs it. */
-  readonly moments: Float32Array
+  readonly moments: Float32Array | Float64Array
 }
 
 /** A head that is computed from sums over the examples. */
 export interface ClosedForm {
   readonly needsMoments: boolean
+  /** It takes the means out of the moments, which leaves little of them: they are kept in more than single precision. */
+  readonly subtractsMeans?: true
   /**
    * weight [classes, width] and bias [classes] of the logits, up to a scale and a constant that the trainer chooses.
    * Every class has at least one example. Called at most once per version.

@@ -3,16 +3,22 @@
  *
  *   n_c += r_c      s_c += r_c·x      G += w·x·xᵀ      r the row's weight w, divided among the classes
  *
- * Single precision, in which a sum of n similar terms is off by about √n parts in 10⁷; after a billion events it stops
- * growing. The order of the stream affects only that rounding.
+ * Single precision alone would round a sum of a million equal terms by a percent, and stop at 2²⁴ ones. So what it rounds
+ * away is kept beside it, except of a G that no means are taken out of. The order of the stream affects only what is
+ * rounded away even so.
+ *
+ * Kahan (1965), "Further remarks on reducing truncation errors", CACM 8(1).
  */
-import type { ClassSums } from '../contracts/adapter.ts'
-import type { Tensor, Tensors } from '../contracts/core.ts'
 import { startOf } from '../adapters/closed-form/cholesky.ts'
+import type { ClassSums, ClosedForm } from '../contracts/adapter.ts'
+import type { Tensor, Tensors } from '../contracts/core.ts'
 import { invariant } from '../platform/errors.ts'
 
 const names = { counts: 'sums/counts', sums: 'sums/classes', moments: 'sums/moments' }
+/** A checkpoint from before these were kept has none. */
+const REST = '_rest'
 
+const ONE = Float32Array.of(1)
 /** The least count of a column; anything less is rounding. */
 const LEAST_COUNT = 1e-3
 
@@ -22,19 +28,34 @@ export interface SharedExample {
   readonly shares: ReadonlyMap<number, number>
 }
 
-export class ClassMoments implements ClassSums {
+/** The value of each is sum + rest. */
+interface Totals {
+  readonly sum: Float32Array
+  /** Empty if it is not kept. */
+  readonly rest: Float32Array
+}
+
+export class ClassMoments {
   readonly width: number
   readonly #needsMoments: boolean
-  counts: Float32Array
-  sums: Float32Array
-  moments: Float32Array
+  #counts: Totals
+  #sums: Totals
+  #moments: Totals
 
-  constructor(width: number, classes: number, needsMoments: boolean) {
+  constructor(
+    width: number,
+    classes: number,
+    { needsMoments, subtractsMeans }: Pick<ClosedForm, 'needsMoments' | 'subtractsMeans'>,
+  ) {
     this.width = width
     this.#needsMoments = needsMoments
-    this.counts = new Float32Array(classes)
-    this.sums = new Float32Array(classes * width)
-    this.moments = new Float32Array(needsMoments ? startOf(width) : 0)
+    this.#counts = zeros(classes)
+    this.#sums = zeros(classes * width)
+    this.#moments = zeros(needsMoments ? startOf(width) : 0, subtractsMeans === true)
+  }
+
+  get counts(): Float32Array {
+    return this.#counts.sum
   }
 
   add(x: Float32Array, shares: ReadonlyMap<number, number>): void {
@@ -53,28 +74,22 @@ export class ClassMoments implements ClassSums {
   subtract(x: Float32Array, column: number, weight: number): void {
     this.add(x, new Map([[column, -weight]]))
     if ((this.counts[column] ?? 0) > LEAST_COUNT) return
-    this.counts[column] = 0
-    this.sums.fill(0, column * this.width, (column + 1) * this.width)
+    this.#forget(column)
+    if (this.seen.length === 0) fill(this.#moments, 0)
   }
 
   /** Multiplies all sums; a class with less than `least` of an example left is forgotten. */
   fade(factor: number, least: number): void {
-    for (const sums of [this.counts, this.sums, this.moments])
-      for (let at = 0; at < sums.length; at += 1) sums[at] = factor * (sums[at] ?? 0)
+    for (const totals of [this.#counts, this.#sums, this.#moments]) scale(totals, factor)
     for (let column = 0; column < this.counts.length; column += 1) {
       const count = this.counts[column] ?? 0
-      if (count === 0 || count >= least) continue
-      this.counts[column] = 0
-      this.sums.fill(0, column * this.width, (column + 1) * this.width)
+      if (count !== 0 && count < least) this.#forget(column)
     }
   }
 
   grow(classes: number): void {
-    const [counts, sums] = [new Float32Array(classes), new Float32Array(classes * this.width)]
-    counts.set(this.counts)
-    sums.set(this.sums)
-    this.counts = counts
-    this.sums = sums
+    this.#counts = grown(this.#counts, classes)
+    this.#sums = grown(this.#sums, classes * this.width)
   }
 
   /** Those classes alone that have been seen, by their place. */
@@ -86,59 +101,133 @@ export class ClassMoments implements ClassSums {
   }
 
   of(classes: readonly number[]): ClassSums {
-    const counts = Float32Array.from(classes, (column) => this.counts[column] ?? 0)
-    const sums = new Float32Array(classes.length * this.width)
-    for (const [at, column] of classes.entries())
-      sums.set(this.sums.subarray(column * this.width, (column + 1) * this.width), at * this.width)
-    return { width: this.width, counts, sums, moments: this.moments }
+    const { width } = this
+    const counts = new Float64Array(classes.length)
+    const sums = new Float64Array(classes.length * width)
+    for (const [at, column] of classes.entries()) {
+      counts.set(valuesOf(this.#counts, column, column + 1), at)
+      sums.set(valuesOf(this.#sums, column * width, (column + 1) * width), at * width)
+    }
+    return { width, counts, sums, moments: valuesOf(this.#moments) }
   }
 
   snapshot(): Tensors {
-    const { width, counts, sums, moments } = this
-    const tensors: [string, Tensor][] = [
-      [names.counts, { shape: [counts.length], data: counts.slice() }],
-      [names.sums, { shape: [counts.length, width], data: sums.slice() }],
-      [names.moments, { shape: [moments.length], data: moments.slice() }],
-    ]
-    return new Map(tensors)
+    const { length } = this.counts
+    return new Map([
+      ...tensorsOf(names.counts, [length], this.#counts),
+      ...tensorsOf(names.sums, [length, this.width], this.#sums),
+      ...tensorsOf(names.moments, [this.#moments.sum.length], this.#moments),
+    ])
   }
 
   restore(tensors: Tensors, classes: number): boolean {
-    const [counts, sums, moments] = [names.counts, names.sums, names.moments].map(
-      (name) => tensors.get(name)?.data,
-    )
-    if (counts?.length !== classes || sums?.length !== classes * this.width) return false
-    if (moments?.length !== this.moments.length) return false
-    this.counts = counts.slice()
-    this.sums = sums.slice()
-    this.moments = moments.slice()
+    const counts = restored(tensors, names.counts, zeros(classes))
+    const sums = restored(tensors, names.sums, zeros(classes * this.width))
+    const { sum, rest } = this.#moments
+    const moments = restored(tensors, names.moments, zeros(sum.length, rest.length > 0))
+    if (counts === undefined || sums === undefined || moments === undefined) return false
+    this.#counts = counts
+    this.#sums = sums
+    this.#moments = moments
     return true
   }
 
+  #forget(column: number): void {
+    fill(this.#counts, column, column + 1)
+    fill(this.#sums, column * this.width, (column + 1) * this.width)
+  }
+
   #addToClass(x: Float32Array, column: number, share: number): void {
-    this.counts[column] = (this.counts[column] ?? NaN) + share
-    const start = column * this.width
-    for (let at = 0; at < x.length; at += 1)
-      this.sums[start + at] = (this.sums[start + at] ?? NaN) + share * (x[at] ?? 0)
+    addTo(this.#counts, column, ONE, share)
+    addTo(this.#sums, column * this.width, x, share)
   }
 
   /** Row by row of G, each for all examples while it lies in the cache: thousands of features take megabytes. */
   #addMoments(examples: readonly SharedExample[]): void {
-    const { moments, width } = this
     const weights = examples.map(({ shares }) => {
       let weight = 0
       for (const share of shares.values()) weight += share
       return weight
     })
-    for (let row = 0; row < width; row += 1) {
-      const start = startOf(row)
+    for (let row = 0; row < this.width; row += 1)
       for (const [at, { x }] of examples.entries()) {
         const scaled = (weights[at] ?? 0) * (x[row] ?? 0)
         // Half of the outputs of a ReLU are zero.
-        if (scaled === 0) continue
-        for (let column = 0; column <= row; column += 1)
-          moments[start + column] = (moments[start + column] ?? 0) + scaled * (x[column] ?? 0)
+        if (scaled !== 0) addTo(this.#moments, startOf(row), x, scaled, row + 1)
       }
-    }
   }
+}
+
+function zeros(length: number, keepsRest = true): Totals {
+  return { sum: new Float32Array(length), rest: new Float32Array(keepsRest ? length : 0) }
+}
+
+/** += factor · the first `count` of the values, from `start` on. */
+function addTo(
+  { sum, rest }: Totals,
+  start: number,
+  values: Float32Array,
+  factor: number,
+  count = values.length,
+): void {
+  if (rest.length === 0)
+    for (let at = 0; at < count; at += 1)
+      sum[start + at] = (sum[start + at] ?? NaN) + factor * (values[at] ?? 0)
+  else
+    for (let at = 0; at < count; at += 1) {
+      const total = (sum[start + at] ?? NaN) + (rest[start + at] ?? 0) + factor * (values[at] ?? 0)
+      sum[start + at] = total
+      rest[start + at] = total - (sum[start + at] ?? 0)
+    }
+}
+
+function scale({ sum, rest }: Totals, factor: number): void {
+  for (let at = 0; at < sum.length; at += 1) {
+    const total = factor * ((sum[at] ?? 0) + (rest.length === 0 ? 0 : (rest[at] ?? 0)))
+    sum[at] = total
+    if (rest.length > 0) rest[at] = total - (sum[at] ?? 0)
+  }
+}
+
+function fill({ sum, rest }: Totals, from: number, to?: number): void {
+  sum.fill(0, from, to)
+  rest.fill(0, from, to)
+}
+
+function grown({ sum, rest }: Totals, length: number): Totals {
+  const more = zeros(length)
+  more.sum.set(sum)
+  more.rest.set(rest)
+  return more
+}
+
+function valuesOf({ sum, rest }: Totals, from = 0, to = sum.length): Float32Array | Float64Array {
+  if (rest.length === 0) return sum.subarray(from, to)
+  const values = new Float64Array(to - from)
+  for (let at = 0; at < values.length; at += 1)
+    values[at] = (sum[from + at] ?? 0) + (rest[from + at] ?? 0)
+  return values
+}
+
+function tensorsOf(
+  name: string,
+  shape: readonly number[],
+  { sum, rest }: Totals,
+): readonly (readonly [string, Tensor])[] {
+  const tensor = { shape, data: sum.slice() }
+  return rest.length === 0
+    ? [[name, tensor]]
+    : [
+        [name, tensor],
+        [name + REST, { shape, data: rest.slice() }],
+      ]
+}
+
+/** Undefined if the tensors are of other sizes. */
+function restored(tensors: Tensors, name: string, { sum, rest }: Totals): Totals | undefined {
+  const [stored, kept] = [tensors.get(name), tensors.get(name + REST)]
+  if (stored?.data.length !== sum.length) return undefined
+  sum.set(stored.data)
+  if (kept?.data.length === rest.length) rest.set(kept.data)
+  return { sum, rest }
 }

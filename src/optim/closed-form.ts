@@ -72,7 +72,7 @@ class ClosedFormTrainable implements Trainable {
     this.#classes = task.classes
     this.#head = head
     this.#solved = copied(parameters)
-    this.#moments = new ClassMoments(width, outputs, closedForm.needsMoments)
+    this.#moments = new ClassMoments(width, outputs, closedForm)
   }
 
   get head(): Head {

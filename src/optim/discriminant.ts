@@ -15,6 +15,7 @@ import { ClassMoments } from './class-moments.ts'
 import { Temperature } from '../nn/temperature.ts'
 
 const TEMPERATURE = 'temperature'
+const MOMENTS = { needsMoments: true }
 /** Logits of a discriminant are near probabilities already. */
 const FIRST = { inverse: 1, memory: 1000 }
 /** The bias of a class that the sums have not met or have forgotten: it is never the answer. */
@@ -40,7 +41,7 @@ export class Discriminant {
   constructor(width: number, window: number) {
     this.#width = width
     this.#fading = window === 0 ? 1 : 1 - 1 / window
-    this.#moments = new ClassMoments(width, 0, true)
+    this.#moments = new ClassMoments(width, 0, MOMENTS)
   }
 
   /** Undefined before it has learned something. */
@@ -75,7 +76,7 @@ export class Discriminant {
   }
 
   reset(): void {
-    this.#moments = new ClassMoments(this.#width, 0, true)
+    this.#moments = new ClassMoments(this.#width, 0, MOMENTS)
     this.#temperature = new Temperature(FIRST)
     this.#solved = undefined
   }

@@ -6,6 +6,7 @@ import { slda } from '../../src/adapters/closed-form/slda.ts'
 import type { AdapterConfig, ClassSums, MethodPlugin } from '../../src/contracts/adapter.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
+import { ClassMoments } from '../../src/optim/class-moments.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { nameOf } from './name-of.ts'
 
@@ -88,6 +89,35 @@ describe('slda', () => {
   })
 })
 
+describe('slda, on sums in single precision', () => {
+  const random = openRandom(1, 'columns')
+  const draw = (label: number, more: (x: readonly number[]) => readonly number[]) => {
+    const x = [0, 1, 2].map((at) => 3 * Number(at === label) + random.normal())
+    return Float32Array.from([...x, ...more(x)])
+  }
+
+  it.each([
+    ['that never vary', () => [0.3, 0.7, 1.1, 5.3, 17.7, 1.7e9]],
+    [
+      'far from zero that say the same',
+      ([x = 0]: readonly number[]) => [1.7e9 + 1e4 * x, 1.7e9 + 1e4 * x],
+    ],
+  ])('tells labels apart by the other columns, beside some %s', (_, more) => {
+    const moments = new ClassMoments(draw(0, more).length, 3, slda.open(config(slda)).closedForm!)
+    for (let at = 0; at < 1000; at += 1) moments.add(draw(at % 3, more), new Map([[at % 3, 1]]))
+    const { weight, bias } = slda.open(config(slda)).closedForm!.solve(moments.of([0, 1, 2]))
+    let right = 0
+    for (let at = 0; at < 300; at += 1) {
+      const x = draw(at % 3, more)
+      const logits = [...bias].map((own, label) =>
+        x.reduce((sum, value, row) => sum + weight[label * x.length + row]! * value, own),
+      )
+      if (logits.indexOf(Math.max(...logits)) === at % 3) right += 1
+    }
+    expect(right).toBeGreaterThan(260)
+  })
+})
+
 describe('ranpac', () => {
   const base = openFeatures({ size: 2, standardise: false })
   const asked = { ...config(ranpac), features: 64, ridge: 1e-6 }
@@ -139,9 +169,9 @@ describe('ranpac', () => {
 function sumsOf(examples: readonly (readonly [readonly number[], number])[]): ClassSums {
   const width = examples[0]![0].length
   const labels = 1 + Math.max(...examples.map(([, label]) => label))
-  const counts = new Float32Array(labels)
-  const sums = new Float32Array(labels * width)
-  const moments = new Float32Array(startOf(width))
+  const counts = new Float64Array(labels)
+  const sums = new Float64Array(labels * width)
+  const moments = new Float64Array(startOf(width))
   for (const [x, label] of examples) {
     counts[label]! += 1
     for (const [at, value] of x.entries()) sums[label * width + at]! += value

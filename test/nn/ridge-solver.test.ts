@@ -30,7 +30,7 @@ it('leaves narrow embeddings, and sums without a factor, to plain loops', () => 
 /** Of 40 examples of three classes. */
 function sumsOf(width: number): ClassSums {
   const random = openRandom(1, 'ridge-solver')
-  const moments = new ClassMoments(width, 3, true)
+  const moments = new ClassMoments(width, 3, { needsMoments: true })
   for (let at = 0; at < 40; at += 1) {
     const x = Float32Array.from({ length: width }, () => Math.max(0, random.normal()))
     moments.add(x, new Map([[at % 3, 1]]))

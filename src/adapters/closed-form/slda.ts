@@ -1,10 +1,11 @@
 /**
  * Streaming linear discriminant analysis: running class means and one running covariance shared by all classes.
  *
- *   Σ = (G − Σ_c n_c·μ_c·μ_cᵀ) / n      Λ = ((1 − ε)·Σ + ε·I)⁻¹      w_c = Λ·μ_c      b_c = −½ μ_c·Λ·μ_c
+ *   Σ = (G − Σ_c n_c·μ_c·μ_cᵀ) / n      Λ = ((1 − ε)·Σ + max(ε, δ·G/n)·I)⁻¹      w_c = Λ·μ_c      b_c = −½ μ_c·Λ·μ_c
  *
  * The means and Σ are computed from sums, so the order of the stream makes no difference: on frozen features it never
- * forgets. ε is `shrinkage`, which keeps Λ bounded while there are fewer examples than dimensions.
+ * forgets. ε is `shrinkage`, which keeps Λ bounded while there are fewer examples than dimensions; δ is above the rounding
+ * error of the sums, of which a dimension that hardly varies leaves nothing else.
  *
  * Hayes & Kanan (2020), "Lifelong machine learning with deep streaming linear discriminant analysis", CVPR Workshops.
  */
@@ -34,6 +35,9 @@ const settings = {
   tail_layers: tailLayers(0),
 } as const satisfies Settings
 
+/** δ */
+const ROUNDING = 1e-8
+
 export const slda = {
   summary: 'linear discriminants from running means and one shared covariance',
   settings,
@@ -48,18 +52,32 @@ export const slda = {
 function closedForm(shrinkage: number): ClosedForm {
   return {
     needsMoments: true,
+    subtractsMeans: true,
     solve(sums) {
       const means = classMeans(sums)
       const weight = means.slice()
-      solve(shrunk(covariance(sums, means), sums.width, shrinkage), sums.width, weight)
+      solve(regular(sums, means, shrinkage), sums.width, weight)
       return { weight, bias: halfNorms(weight, means, sums.width) }
     },
   }
 }
 
-/** Within the classes: the lower triangle of Σ, row by row. */
-function covariance({ width, counts, moments }: ClassSums, means: Float64Array): Float64Array {
+/** The lower triangle, row by row, of (1 − ε)·Σ + max(ε, δ·G/n)·I. */
+function regular(sums: ClassSums, means: Float64Array, epsilon: number): Float64Array {
+  const { width, counts, moments } = sums
   const total = counts.reduce((sum, count) => sum + count, 0)
+  const triangle = scatter(sums, means)
+  for (let at = 0; at < triangle.length; at += 1)
+    triangle[at] = ((1 - epsilon) / total) * (triangle[at] ?? 0)
+  for (let row = 0, at = 0; row < width; row += 1, at += row + 1) {
+    const least = (ROUNDING / total) * (moments[at] ?? 0)
+    triangle[at] = (triangle[at] ?? 0) + Math.max(epsilon, least)
+  }
+  return triangle
+}
+
+/** n·Σ: within the classes. */
+function scatter({ width, counts, moments }: ClassSums, means: Float64Array): Float64Array {
   const triangle = Float64Array.from(moments)
   for (const [label, count] of counts.entries()) {
     const mean = means.subarray(label * width, (label + 1) * width)
@@ -70,13 +88,5 @@ function covariance({ width, counts, moments }: ClassSums, means: Float64Array):
         triangle[at] = (triangle[at] ?? 0) - scaled * (mean[column] ?? 0)
     }
   }
-  return triangle.map((value) => value / total)
-}
-
-/** (1 − ε)·Σ + ε·I */
-function shrunk(triangle: Float64Array, width: number, epsilon: number): Float64Array {
-  for (let at = 0; at < triangle.length; at += 1) triangle[at] = (1 - epsilon) * (triangle[at] ?? 0)
-  for (let row = 0, at = 0; row < width; row += 1, at += row + 1)
-    triangle[at] = (triangle[at] ?? 0) + epsilon
   return triangle
 }

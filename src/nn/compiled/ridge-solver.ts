@@ -42,7 +42,7 @@ function solved(
     const feeds: Feeds = new Map<string, Tensor>([
       ['moments', tf.tensor2d(lowerOf(moments, width), [width, width])],
       ['lambda', tf.scalar(lambda)],
-      ['sums', tf.tensor2d(sums, [counts.length, width])],
+      ['sums', tf.tensor2d(Float32Array.from(sums), [counts.length, width])],
     ])
     try {
       return graph.run(feeds, ['solved']).map((tensor) => tensor.dataSync<'float32'>())
@@ -55,7 +55,7 @@ function solved(
 }
 
 /** Zeros above the diagonal, which the factorization does not read. */
-function lowerOf(moments: Float32Array, width: number): Float32Array {
+function lowerOf(moments: Float32Array | Float64Array, width: number): Float32Array {
   const matrix = new Float32Array(width * width)
   for (let row = 0, from = 0; row < width; row += 1, from += row)
     matrix.set(moments.subarray(from, from + row + 1), row * width)
