@@ -210,7 +210,14 @@ class ClosedFormTrainable implements Trainable {
 
   #solve(): void {
     const seen = this.#moments.seen
-    if (!this.#isBehind || seen.length === 0) return
+    if (!this.#isBehind || (seen.length === 0 && this.#known.length === 0)) return
+    this.#isBehind = false
+    this.#known = seen
+    if (seen.length === 0) {
+      // Everything was taken back.
+      for (const { data } of this.#solved.values()) data.fill(0)
+      return
+    }
     const { closedForm, task, base } = this.#parts
     const sums = this.#moments.of(seen)
     const scale = task.scale(base.network.unit)
@@ -221,8 +228,6 @@ class ClosedFormTrainable implements Trainable {
       this.#temperature.inverse,
       shape,
     )
-    this.#known = seen
-    this.#isBehind = false
   }
 
   /** As the task has it: scale · x·W + b, zeros of x passed over. */

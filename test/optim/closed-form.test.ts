@@ -127,6 +127,18 @@ describe.each(methods)('$name', (method) => {
       expect(Math.max(...logits)).toBeGreaterThan(logits[2]!)
   })
 
+  it('answers as a fresh one once every example was taken back, and learns again', () => {
+    const trainable = open(method)
+    const rows = blobs(9)
+    learn(trainable, rows)
+    trainable.score([])
+    trainable.forget!(rows)
+    expect([...trainable.score([row('a', 1).latent])[0]!]).toEqual([0, 0, 0])
+    expect(bytesOf(trainable.parameters())).toEqual(bytesOf(open(method).parameters()))
+    learn(trainable, blobs(60))
+    expect(accuracy(trainable, blobs(30, 2))).toBeGreaterThan(0.9)
+  })
+
   it('drops a step with a number that is not finite or whose square is not, and goes on', () => {
     const trainable = open(method)
     trainable.step(blobs(8))
