@@ -57,13 +57,16 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     pauseMs: 60,
     clock,
   })
-  const taught = await teachAll(options, stream)
-  progress.say(`testing the last versions on ${heldOut.length} sentences they have never seen`)
-  const final = await accuracies(daemon, 'sentiment', stream, (row) => row.label)
-  const replay = await accuracy(daemon, 'origin', heldOut, (row) => row.domain)
-  const noReplay = await accuracy(daemon, 'origin-no-replay', heldOut, (row) => row.domain)
-  const poison = await poisonAndRollBack(options, taughtRows, heldOut)
-  await asking.stop()
+  const learn = async () => {
+    const taught = await teachAll(options, stream)
+    progress.say(`testing the last versions on ${heldOut.length} sentences they have never seen`)
+    const final = await accuracies(daemon, 'sentiment', stream, (row) => row.label)
+    const replay = await accuracy(daemon, 'origin', heldOut, (row) => row.domain)
+    const noReplay = await accuracy(daemon, 'origin-no-replay', heldOut, (row) => row.domain)
+    const poison = await poisonAndRollBack(options, taughtRows, heldOut)
+    return { taught, final, replay, noReplay, poison }
+  }
+  const { taught, final, replay, noReplay, poison } = await learn().finally(() => asking.stop())
   return {
     events: taught.accepted + poison.accepted,
     rejected: taught.rejected,

@@ -61,23 +61,28 @@ export async function runChatDemo(options: ChatOptions): Promise<ChatResult> {
     pauseMs: 2000,
     clock,
   })
-  progress.say(`${generalTaught.length} instructions of other kinds, to both models`)
-  await teachRows(options, chatModels, generalTaught, 'general')
-  progress.say(`${styled.length} rewritten answers in the house style, to both models`)
-  await teachRows(options, chatModels, styled, 'style')
-  progress.say('the models answer the held-out questions again')
-  const completions = await stageOf(options, MODEL)
-  const noReplay = await stageOf(options, 'support-no-replay')
-  const rated = shuffled(questions, random).slice(0, THUMBS)
-  const thumbs = await teachThumbs(options, MODEL, rated)
-  const afterThumbs = await stageOf(options, MODEL)
-  const accident = await poisonAndRollBack(
-    options,
-    MODEL,
-    questions.slice(0, POISONED_EVENTS),
-    afterThumbs.measured,
+  const learn = async () => {
+    progress.say(`${generalTaught.length} instructions of other kinds, to both models`)
+    await teachRows(options, chatModels, generalTaught, 'general')
+    progress.say(`${styled.length} rewritten answers in the house style, to both models`)
+    await teachRows(options, chatModels, styled, 'style')
+    progress.say('the models answer the held-out questions again')
+    const completions = await stageOf(options, MODEL)
+    const noReplay = await stageOf(options, 'support-no-replay')
+    const rated = shuffled(questions, random).slice(0, THUMBS)
+    const thumbs = await teachThumbs(options, MODEL, rated)
+    const afterThumbs = await stageOf(options, MODEL)
+    const accident = await poisonAndRollBack(
+      options,
+      MODEL,
+      questions.slice(0, POISONED_EVENTS),
+      afterThumbs.measured,
+    )
+    return { completions, noReplay, thumbs, afterThumbs, accident }
+  }
+  const { completions, noReplay, thumbs, afterThumbs, accident } = await learn().finally(() =>
+    asking.stop(),
   )
-  await asking.stop()
   return {
     before: await before.stage,
     completions: await completions.stage,
