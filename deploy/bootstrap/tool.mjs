@@ -42,7 +42,11 @@ export function runTool(command, args, options = {}) {
     if (seconds() > timeoutSeconds) stopped = `no end after ${timeoutSeconds} s`
     if (stallSeconds && seconds() - changedAt > stallSeconds)
       stopped = `no progress for ${stallSeconds} s`
-    if (stopped) child.kill('SIGKILL')
+    if (!stopped) return
+    child.kill('SIGKILL')
+    // What it has started may hold its output open for longer.
+    child.stdout.destroy()
+    child.stderr.destroy()
   }, TICK_MS)
 
   return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { deflateRawSync } from 'node:zlib'
 import { expect, test } from 'vitest'
@@ -55,3 +55,21 @@ test('an entry of another size than the directory says is torn', async () => {
 test('a file that is no zip is refused', async () => {
   await expect(extractFirst(Buffer.from('<html>blocked</html>'))).rejects.toThrow('not a zip file')
 })
+
+test.runIf(process.platform === 'linux')('a file that is refused is closed', async () => {
+  const path = join(makeCheckout().places.root, 'a.whl')
+  writeFileSync(path, 'no zip')
+  await expect(openZip(path)).rejects.toThrow('not a zip file')
+  expect(openFiles()).not.toContain(path)
+})
+
+function openFiles(): readonly string[] {
+  return readdirSync('/proc/self/fd').flatMap((file) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${file}`)]
+    } catch {
+      // The folder's own, which is closed by now.
+      return []
+    }
+  })
+}

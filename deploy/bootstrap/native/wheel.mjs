@@ -90,14 +90,17 @@ async function unpack(file, temporary, progress) {
   })
   const all = wanted.reduce((sum, { entry }) => sum + entry.size, 0)
   let before = 0
-  for (const { entry, part } of wanted) {
-    const target = join(temporary, part.startsWith('include/') ? '' : LIBRARIES, part)
-    await zip.extract(entry, target, (done) =>
-      progress.doing(`Unpacking: ${megabytes(before + done)} of ${megabytes(all)}`),
-    )
-    before += entry.size
+  try {
+    for (const { entry, part } of wanted) {
+      const target = join(temporary, part.startsWith('include/') ? '' : LIBRARIES, part)
+      await zip.extract(entry, target, (done) =>
+        progress.doing(`Unpacking: ${megabytes(before + done)} of ${megabytes(all)}`),
+      )
+      before += entry.size
+    }
+  } finally {
+    await zip.close()
   }
-  await zip.close()
 }
 
 /** Set-ups that were killed; the lock says that no other one is at work. */

@@ -20,7 +20,10 @@ const DEFLATED = 8
 
 export async function openZip(path) {
   const handle = await open(path)
-  const entries = parseDirectory(...(await readDirectory(handle)))
+  const entries = await entriesIn(handle).catch(async (error) => {
+    await handle.close()
+    throw error
+  })
   return {
     entries,
     close: () => handle.close(),
@@ -40,6 +43,10 @@ export async function openZip(path) {
         throw new Error(`error in the wheel: ${entry.name} is torn`)
     },
   }
+}
+
+async function entriesIn(handle) {
+  return parseDirectory(...(await readDirectory(handle)))
 }
 
 async function readDirectory(handle) {
