@@ -45,6 +45,7 @@ function barProgress(say: (line: string) => void): ShownProgress {
         startedMs = performance.now() - 1
         bar.start(total, done, { rate: '-', left: '-' })
       }
+      if (done === 0) return
       const rate = (1000 * done) / (performance.now() - startedMs)
       bar.update(done, { rate: rate.toFixed(0), left: `${((total - done) / rate).toFixed(0)} s` })
     },
