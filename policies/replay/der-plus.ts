@@ -1,6 +1,10 @@
 /**
  * DER++: dark experience replay, plus a second draw replayed by label, so that logits stored too early in learning
  * cannot mislead for long.
+ *
+ *   L = L(new) + α · ¹⁄ₙ Σᵢ ¹⁄ₖ ‖zᵢ − hᵢ‖² + β · L(second draw)
+ *
+ * Buzzega et al. (2020), "Dark experience for general continual learning: a strong, simple baseline", NeurIPS.
  */
 import type { PolicyKind, Replay } from '../../src/contracts/policy.ts'
 import { bounds, type Bounds } from './bounds.ts'

@@ -1,6 +1,10 @@
 /**
  * Dark experience replay: each example is stored with the logits that the learner gave before learning it, and replay
  * uses these instead of its label. Keeps a reservoir.
+ *
+ *   L = L(new) + α · ¹⁄ₙ Σᵢ ¹⁄ₖ ‖zᵢ − hᵢ‖²      over n replayed examples with k stored logits h; z the present ones
+ *
+ * Buzzega et al. (2020), "Dark experience for general continual learning: a strong, simple baseline", NeurIPS.
  */
 import type { Setting } from '../../src/contracts/core.ts'
 import type { LossPart, PolicyKind, Replay, StepRow } from '../../src/contracts/policy.ts'

@@ -1,6 +1,8 @@
 /**
  * Experience replay with asymmetric cross-entropy: new examples compete only among the classes of their own batch,
  * replayed ones among all. So a new class does not push down the logits of old ones, which is where forgetting begins.
+ *
+ * Caccia et al. (2022), "New insights on reducing abrupt representation change in online continual learning", ICLR.
  */
 import type { PolicyKind, Replay } from '../../src/contracts/policy.ts'
 import { bounds, type Bounds } from './bounds.ts'

@@ -1,6 +1,8 @@
 /**
  * GDumb: a greedy, balanced buffer, and a learner trained on nothing else. A label with less than its share accepts an
  * example, and the largest label gives one up for it. An update starts from fresh weights and learns only the buffer.
+ *
+ * Prabhu, Torr & Dokania (2020), "GDumb: a simple approach that questions our progress in continual learning", ECCV.
  */
 import type { PolicyKind, Replay } from '../../src/contracts/policy.ts'
 import { bounds, type Bounds } from './bounds.ts'
