@@ -91,7 +91,9 @@ class LocalKafka implements KafkaBroker {
   async ready(withinMs: number): Promise<void> {
     const untilMs = performance.now() + withinMs
     while (!(await answers(this.brokers))) {
-      if (this.#process.hasEnded) throw new Error(`Kafka did not start: ${lastWords(this.folder)}`)
+      const { hasEnded, fault } = this.#process
+      if (hasEnded)
+        throw new Error(`Kafka did not start: ${fault?.message ?? lastWords(this.folder)}`)
       if (performance.now() > untilMs)
         throw new Error(`Kafka is not ready after ${withinMs} ms: ${lastWords(this.folder)}`)
       await new Promise((resolve) => setTimeout(resolve, 100))

@@ -5,16 +5,24 @@ export class OwnProcess {
   readonly pid: number
   readonly #child: ChildProcess
   readonly #onExit: () => void
+  #fault: Error | undefined
 
   constructor(child: ChildProcess) {
     this.pid = child.pid ?? 0
     this.#child = child
     this.#onExit = () => child.kill('SIGKILL')
     process.on('exit', this.#onExit)
+    child.once('error', (fault) => (this.#fault = fault))
+  }
+
+  /** Why it could not be started. */
+  get fault(): Error | undefined {
+    return this.#fault
   }
 
   get hasEnded(): boolean {
-    return this.#child.exitCode !== null || this.#child.signalCode !== null
+    const { exitCode, signalCode } = this.#child
+    return this.#fault !== undefined || exitCode !== null || signalCode !== null
   }
 
   signal(signal: NodeJS.Signals): void {
