@@ -5,6 +5,7 @@
  *   padded: cost(groups) = Σ (START + rows · longest)                  in positions
  *   packed: cost(groups) = Σ (START + rows · longest² / SQUARE)        only attention is padded
  */
+
 /**
  * The cost of one more group, in positions: its kernels start and read all weights again. Measured on one core for LoRA
  * on every map of use-lite: 55 ms a group and 0.2 ms a position.

@@ -1,6 +1,6 @@
 /**
  * The head that answers some embeddings best: multinomial logistic regression, found by L-BFGS in plain memory. The loss is
- * strictly convex, so the answer depends on the rows alone, not on where a search begins.
+ * convex, and strictly so but for a number that all biases share, which stays 0 from the zeros that the search begins with.
  *
  *   min over W, b of  Σᵢ aᵢ · −log softmax(s·xᵢ·W + b)[yᵢ] + ½λ‖s·W‖²
  *

@@ -1,6 +1,6 @@
 /**
  * One ONNX Runtime session: the only file that imports onnxruntime-node. `run` blocks the thread that calls it, so sessions live in
- * worker threads (ort-worker.ts).
+ * worker threads (worker.ts).
  *
  * One thread a session, unless more are asked for, and no spinning: idle threads that spin starve a training that shares the cores,
  * and sums that come out in one order give the same bits every time.
