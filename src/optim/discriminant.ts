@@ -15,7 +15,7 @@ import { ClassMoments } from './class-moments.ts'
 import { Temperature } from '../nn/temperature.ts'
 
 const TEMPERATURE = 'temperature'
-const MOMENTS = { needsMoments: true }
+const MOMENTS = { needsMoments: true, subtractsMeans: true } as const
 /** Logits of a discriminant are near probabilities already. */
 const FIRST = { inverse: 1, memory: 1000 }
 /** The bias of a class that the sums have not met or have forgotten: it is never the answer. */

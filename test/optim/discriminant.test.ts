@@ -41,3 +41,31 @@ test.each([
   const right = examples.filter(({ x, column }) => rightOf(head, x) === column).length
   if (apart > 0) expect(right / count).toBeGreaterThan(0.9)
 })
+
+/** A category of six values, standardised, whose columns add up to nothing new, beside three numbers that tell. */
+test('a hundred thousand rows of a table with a category leave its head bounded', () => {
+  const random = openRandom(3, 'category')
+  const shares = [0.5, 0.25, 0.12, 0.08, 0.04, 0.01]
+  const drawn = () => {
+    let left = random.uniform()
+    return Math.max(
+      0,
+      shares.findIndex((share) => (left -= share) < 0),
+    )
+  }
+  const rowOf = (column: number) => {
+    const value = drawn()
+    const numbers = [0, 1, 2].map((at) => Number(at === column) + random.normal())
+    const category = shares.map(
+      (share, at) => (Number(at === value) - share) / Math.sqrt(share * (1 - share)),
+    )
+    return Float32Array.from([...category, ...numbers])
+  }
+  const discriminant = new Discriminant(shares.length + 3, 0)
+  discriminant.head(3)
+  const largest = () => Math.max(...discriminant.head(3)!.weight.map(Math.abs))
+  for (let at = 0; at < 100_000; at += 1) {
+    discriminant.learn(rowOf(at % 3), at % 3, 1)
+    if (at % 10_000 === 9999) expect(largest()).toBeLessThan(3)
+  }
+})
