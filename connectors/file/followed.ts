@@ -1,4 +1,5 @@
 /** The file behind a path, and a check that it is still the file that was opened. */
+import type { Stats } from 'node:fs'
 import { open, readdir, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { CodedError } from '../../src/contracts/core.ts'
@@ -14,6 +15,25 @@ export interface Seen {
 }
 
 const CHUNK_BYTES = 64 * 1024
+
+/** What was opened after a file that was read to its end. */
+export interface Next {
+  readonly path: string
+  /** Rotated files that come before it and cannot be read: they are compressed. */
+  readonly packed: readonly string[]
+}
+
+interface Rotated {
+  readonly path: string
+  /** What was appended to the name, whatever its digits. */
+  readonly kind: string
+  readonly ino: number
+  readonly modifiedMs: number
+  readonly isPacked: boolean
+}
+
+/** What a rotation appends to a name: a number or a time. */
+const ROTATED = /^([-._:T\d]*\d)(\.(?:gz|bz2|xz|zst|lz4|Z))?$/
 
 export class Followed {
   readonly path: string
@@ -51,16 +71,26 @@ export class Followed {
     return false
   }
 
+  /**
+   * Opens what follows the open file: the file at the path, or if there was more than one rotation meanwhile, the first
+   * that was written to after the open one.
+   */
+  async openNext(): Promise<Next> {
+    const later = await this.#rotatedLater()
+    const first = later.findIndex(({ isPacked }) => !isPacked)
+    const packed = (first === -1 ? later : later.slice(0, first)).map(({ path }) => path)
+    const path = later[first]?.path ?? this.path
+    await this.open(path)
+    return { path, packed }
+  }
+
   async close(): Promise<void> {
     await this.#file?.close()
     this.#file = undefined
   }
 
   async look(): Promise<Seen> {
-    const [named, held] = await Promise.all([
-      stat(this.path).catch(() => undefined),
-      this.#opened().stat(),
-    ])
+    const [named, held] = await Promise.all([this.#stat(this.path), this.#opened().stat()])
     const isSame = named?.ino === held.ino && named.dev === held.dev
     const path = named === undefined ? 'nothing' : isSame ? 'same' : 'other'
     return { size: held.size, modifiedMs: held.mtimeMs, path }
@@ -110,6 +140,28 @@ export class Followed {
   missing(what: string, cause?: unknown): CodedError {
     const options = { retriable: true, details: { path: this.path }, cause }
     return new CodedError('SOURCE_MISSING', `${this.path} ${what}`, options)
+  }
+
+  /** The oldest first. Only names of the kind that the open file has now, if it is still there. */
+  async #rotatedLater(): Promise<readonly Rotated[]> {
+    const [held, named] = await Promise.all([this.#opened().stat(), this.#stat(this.path)])
+    const rotated: Rotated[] = []
+    for (const path of await this.#beside()) {
+      const [, suffix, packed] = ROTATED.exec(path.slice(this.path.length)) ?? []
+      const found = suffix === undefined ? undefined : await this.#stat(path)
+      if (suffix === undefined || found === undefined || found.ino === named?.ino) continue
+      const { ino, mtimeMs } = found
+      const kind = suffix.replaceAll(/\d+/g, '0')
+      rotated.push({ path, kind, ino, modifiedMs: mtimeMs, isPacked: packed !== undefined })
+    }
+    const kind = rotated.find(({ ino }) => ino === held.ino)?.kind
+    return rotated
+      .filter((each) => each.modifiedMs > held.mtimeMs && (kind ?? each.kind) === each.kind)
+      .sort((one, other) => one.modifiedMs - other.modifiedMs)
+  }
+
+  async #stat(path: string): Promise<Stats | undefined> {
+    return stat(path).catch(() => undefined)
   }
 
   async #beside(): Promise<readonly string[]> {

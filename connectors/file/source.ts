@@ -1,7 +1,8 @@
 /**
  * A JSONL file, followed as it grows. The position is a byte offset with a fingerprint of the content before it; a last
  * line without a newline waits for the rest. A rotated file is read to its end before the new one, also if it was
- * rotated while the daemon was away and lies beside the new one under a longer name. If the content
+ * rotated while the daemon was away and lies beside the new one under a longer name; after several rotations every file
+ * is read. If the content
  * before the position has changed (`copytruncate`, a new file), reading restarts as `onReset` says.
  */
 import { CodedError, type Clock, type Logger } from '../../src/contracts/core.ts'
@@ -229,13 +230,14 @@ class FileSource implements Source {
   }
 
   async #switch(): Promise<number> {
-    await this.#file.open()
+    const { path, packed } = await this.#file.openNext()
     const { size, modifiedMs } = await this.#file.look()
     this.#size = size
     this.#modifiedMs = modifiedMs
     // The old file was read completely.
     if (await this.#file.has(this.#place)) await this.#begin(this.#place.offset)
-    else await this.#reset('was replaced by another file', 0)
+    else
+      await this.#reset(replacedBy(path, packed, this.#options), packed.length > 0 ? undefined : 0)
     return size
   }
 
@@ -266,4 +268,10 @@ class FileSource implements Source {
     this.#tail = tail
     this.#place = { offset, print: printOf(head, tail) }
   }
+}
+
+function replacedBy(next: string, packed: readonly string[], { path }: FileSourceOptions): string {
+  const before = packed.length === 0 ? '' : ` after ${packed.join(', ')}, compressed and never read`
+  const between = next === path ? '' : `, and ${next} comes before that`
+  return `was replaced by another file${between}${before}`
 }

@@ -147,6 +147,65 @@ describe('the file source', () => {
   })
 })
 
+describe('a file that is rotated faster than it is read', () => {
+  /** Three files of two lines each, of which the first line was read. The times are those of their last lines. */
+  async function rotatedTwice(names: readonly [string, string]) {
+    const path = join(scratchFolder(), 'f.jsonl')
+    const write = (texts: readonly string[], seconds: number) => {
+      writeFileSync(path, linesOf(texts))
+      utimesSync(path, seconds, seconds)
+    }
+    write(['a1', 'a2'], 1000)
+    const source = following(path)
+    await source.open({}, never)
+    const positions = await positionsAfter(source, 1)
+    renameSync(path, `${path}${names[0]}`)
+    write(['b1', 'b2'], 2000)
+    renameSync(path, `${path}${names[1]}`)
+    write(['c1', 'c2'], 3000)
+    // Neither is a rotated file.
+    writeFileSync(`${path}.swp`, 'x\n')
+    writeFileSync(`${path}-old.1`, 'x\n')
+    return { path, source, positions }
+  }
+
+  it.each([
+    ['numbers', ['.2', '.1']],
+    ['dates', ['-20261128', '-20261129']],
+    ['times', ['.2026-11-28T10:00', '.2026-11-28T11:00']],
+  ] as const)('is read to its end, whatever is in between: %s', async (_what, names) => {
+    const { source } = await rotatedTwice(names)
+    expect(await textsOf(source)).toEqual(['a2', 'b1', 'b2', 'c1', 'c2'])
+    expect(source.stats!()).toMatchObject({ resets: 2, missing: 0 })
+    await source.close()
+  })
+
+  it('is read also after a restart, in the first file or in the one in between', async () => {
+    const { path, source, positions } = await rotatedTwice(['.2', '.1'])
+    const inBetween = await positionsAfter(source, 2)
+    await source.close()
+    for (const [from, texts] of [
+      [positions, ['a2', 'b1', 'b2', 'c1', 'c2']],
+      [inBetween, ['b2', 'c1', 'c2']],
+    ] as const) {
+      const again = following(path)
+      await again.open(from, never)
+      expect(await textsOf(again)).toEqual(texts)
+      await again.close()
+    }
+  })
+
+  it('says which file it could not read because it was compressed', async () => {
+    const { source } = await rotatedTwice(['.2.gz', '.1.gz'])
+    expect(await textsOf(source)).toEqual(['a2', 'c1', 'c2'])
+    const { lastReset, resets } = source.stats!()
+    expect(resets).toBe(1)
+    expect(lastReset?.reason).toContain('f.jsonl.1.gz')
+    expect(lastReset).not.toHaveProperty('missing')
+    await source.close()
+  })
+})
+
 describe('a file whose content is another', () => {
   it.each([
     ['as long', 400],
