@@ -145,6 +145,19 @@ describe('an adapter of the bare network', () => {
 })
 
 describe('a folder that does not fit is refused with the field, its value and what is allowed', () => {
+  it('and a closed form, which goes on from sums, with the way to take it elsewhere', async () => {
+    expect(
+      await imported(configFor('{ method: ncm }', ', replay: { policy: none }'), from('list')),
+    ).toMatchObject({
+      code: 65,
+      error: {
+        code: 'IMPORT_REFUSED',
+        details: { field: 'adapter.method', value: 'ncm' },
+        fix: expect.stringContaining('copy the data_dir') as string,
+      },
+    })
+  })
+
   const allowed = expect.stringMatching(/./) as string
   it.each([
     ['expression', 'target_modules', '.*\\.layer\\.1\\..*\\.(query|value)'],

@@ -125,7 +125,7 @@ function fitLines(version: Published | undefined): string[] {
   if (version === undefined || fit === undefined) return []
   const [trained, unseen] = [fit.trained, fit.unseen].map((loss) => loss.toFixed(2))
   const rows = fit.from === 'held-out' ? 'held-out rows' : 'new examples before they are learned'
-  const line = `  at ${version.version}: loss ${trained} of replayed rows, ${unseen} of ${rows}`
+  const line = `  at ${version.version}: loss ${trained} of learned rows, ${unseen} of ${rows}`
   return fit.warning === undefined ? [line] : [line, `    warning: ${fit.warning}`]
 }
 

@@ -5,7 +5,9 @@ import { readPeft } from '../../adapters/peft/read.ts'
 import { recordedConfig } from '../../adapters/recorded-config.ts'
 import { refuse } from '../../adapters/peft/refuse.ts'
 import type { Base } from '../../contracts/base.ts'
+import type { CodedError } from '../../contracts/core.ts'
 import type { TaskFacts } from '../../contracts/example.ts'
+import { failure } from '../../platform/errors.ts'
 import type { Manifest, ManifestDraft, Version, VersionDraft } from '../contract.ts'
 import { proveBase, type KnownBase } from './base-proof.ts'
 import type { PeftFiles } from './files.ts'
@@ -52,8 +54,7 @@ export async function draftImport(importing: Importing): Promise<Draft> {
   const { target, files, live, origin, trustBase = false } = importing
   const { fields, ours } = files
   const { plan } = target
-  if (methodOf(plan).closedForm !== undefined)
-    throw refuse('adapter.method', plan.config.method, 'a method that learns by gradients')
+  if (methodOf(plan).closedForm !== undefined) throw withoutSums(plan.config.method)
   if (plan.task.kind === 'regression')
     throw refuse(
       'task',
@@ -127,4 +128,17 @@ function checkLabels(labels: readonly string[], { labels: rules }: ImportTarget)
 function writerOf({ folder, files }: Importing): string {
   const { peft_version: version } = files.fields
   return `${folder} (PEFT${typeof version === 'string' ? ` ${version}` : ''})`
+}
+
+/** Also of its own export: only a checkpoint has the sums that a closed form goes on from. */
+function withoutSums(method: string): CodedError {
+  const field = 'adapter.method'
+  return failure(
+    'IMPORT_REFUSED',
+    `${field} is ${method}, which goes on from sums that no folder has`,
+    {
+      details: { field, value: method, allowed: 'a method that learns by gradients' },
+      fix: 'copy the data_dir that the version comes from, or send the events again; or set a method that learns by gradients, such as lora',
+    },
+  )
 }
