@@ -46,7 +46,8 @@ function parseFlags(args, SetupError) {
   const flags = { quiet: false, tests: false, services: false, all: false, downloads: false }
   for (const arg of args) {
     const name = arg.replace(/^--/, '')
-    if (!arg.startsWith('--') || !(name in flags)) throw new SetupError('SETUP_BAD_FLAG', arg)
+    if (!arg.startsWith('--') || !Object.hasOwn(flags, name))
+      throw new SetupError('SETUP_BAD_FLAG', arg)
     flags[name] = true
   }
   return flags

@@ -16,11 +16,15 @@ function run(
   return { code: result.status, text: result.stdout + result.stderr, out: result.stdout }
 }
 
-test('an unknown flag is refused with the known ones', () => {
-  const { code, text } = run(join(real.root, 'deploy/bootstrap/main.mjs'), ['--fast'])
-  expect(code).toBe(1)
-  expect(text).toMatch(/SETUP_BAD_FLAG.*--fast[^]*--quiet, --tests, --services, --all/)
-})
+test.each(['--fast', '--toString'])(
+  'the unknown flag %s is refused with the known ones',
+  (flag) => {
+    const { code, text } = run(join(real.root, 'deploy/bootstrap/main.mjs'), [flag])
+    expect(code).toBe(1)
+    expect(text).toMatch(/SETUP_BAD_FLAG.*--\w+[^]*--quiet, --tests, --services, --all/)
+    expect(text).toContain(flag)
+  },
+)
 
 test('the command runs the built program with its arguments, and says how to build a missing one', () => {
   const { places, write } = makeCheckout()
