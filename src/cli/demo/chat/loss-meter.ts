@@ -29,6 +29,8 @@ export function startLossMeter(text: string, folder: string): LossMeter {
   const child = spawn(process.execPath, [program, text, folder], {
     stdio: ['pipe', 'pipe', 'ignore'],
   })
+  // A question to a process that has ended: its answer, which does not come, says so.
+  child.stdin.on('error', () => undefined)
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   return {
     async of(model, version, answers) {
