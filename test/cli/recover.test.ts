@@ -15,7 +15,14 @@ import { openStore } from '../../src/platform/store/store.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
 import type { Change } from '../../src/checkpoint/saved.ts'
-import { prepared, remove, spoil, start, type Damaged } from '../integration/damaged-rig.ts'
+import {
+  prepared,
+  publish,
+  remove,
+  spoil,
+  start,
+  type Damaged,
+} from '../integration/damaged-rig.ts'
 import { runCli } from './run-cli.ts'
 
 async function recover({ path }: Damaged, ...flags: readonly string[]) {
@@ -130,6 +137,23 @@ test('the position of a version is kept in the inbox that it was read from', asy
   expect(json.kept).toContain('inbox.db: 10 events after that place, which are learned again')
   const [{ to }] = json.aside as [{ to: string }]
   expect(readFileSync(to).byteLength).toBeGreaterThan(8000)
+})
+
+test('a daemon that has left a fleet reads its inbox from where the fleet had learned, not from a place of another inbox', async () => {
+  const damaged = await prepared()
+  const inbox = damaged.file('inbox.db')
+  await accept(inbox, 40)
+  // v3 ended at 30 in the inbox of the daemon that began the fleet.
+  await publish(damaged.config, 'a', 1, 4, () => ({
+    http: { 'ns:{a}:feedback': ['start', '1795908996619-43/24'] },
+  }))
+  const reader = openInboxReader(inbox)
+  reader.journal.consumed(24)
+  reader.close()
+  const { json } = await recover(damaged)
+  expect(json).toMatchObject({ goes_on: { version: 'v4' } })
+  expect(json.kept).toContain('inbox.db: 16 events after that place, which are learned again')
+  expect(opened(damaged).positions.http).toMatchObject({ '0': '24' })
 })
 
 test('damaged weights are taken from the version that they are the same as', async () => {

@@ -38,7 +38,13 @@ export async function prepared(models: readonly string[] = ['a', 'b']): Promise<
   return { config, path, file: (name) => join(config.data_dir, 'a', name) }
 }
 
-export async function publish(config: Config, name: string, count: number, from = 0) {
+export async function publish(
+  config: Config,
+  name: string,
+  count: number,
+  from = 0,
+  spanOf = spanInInbox,
+) {
   const settings = modelOf(config, name)
   const base = await openBase(settings.base)
   const parts = { clock: systemClock, log: silent }
@@ -52,7 +58,7 @@ export async function publish(config: Config, name: string, count: number, from 
       ...{ model: name, version, digest: '', parent: number === 0 ? null : `v${number - 1}` },
       base: { name: base.name, hash: base.hash },
       ...{ task: 'classification', facts: { labels }, adapter },
-      span: number === 0 ? {} : { http: { '0': [String(10 * (number - 1)), String(10 * number)] } },
+      span: number === 0 ? {} : spanOf(number),
       ...{ events: 10 * number, events_new: number === 0 ? 0 : 10, steps: number },
       scores: { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 },
       ...{ decision: 'promote', reason: 'always', files: {}, created: '' },
@@ -66,6 +72,10 @@ export async function publish(config: Config, name: string, count: number, from 
     await registry.point({ version, expect, reason: 'test', by })
   }
   await registry.close()
+}
+
+function spanInInbox(number: number): Manifest['span'] {
+  return { http: { '0': [String(10 * (number - 1)), String(10 * number)] } }
 }
 
 /** SQLite still knows the file and finds nonsense in it. */

@@ -174,9 +174,11 @@ function journalPlan(
   const saved = found.checkpoint.kind === 'whole' || found.checkpoint.kind === 'weights'
   const positions = saved ? savedOf(found)?.positions : decided
   if (positions === undefined) return salvageAll(found)
-  const next = Number(positions.http?.['0'] ?? 0)
   const known = savedOf(found)?.journals?.http
   const { journal } = inbox
+  // A fleet that this daemon has left marked in the inbox what it learned.
+  const ofFleet = positions.http === undefined || saved ? 0 : (journal?.consumed ?? 0)
+  const next = Number(positions.http?.['0'] ?? ofFleet)
   if (journal === undefined) {
     if (inbox.kind === 'missing' && known === undefined && next === 0) return {}
     lost.push(

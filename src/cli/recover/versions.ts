@@ -96,8 +96,11 @@ export function positionsAt(
   const positions: Record<string, Record<string, string>> = {}
   const before = manifests.filter(({ created }) => Date.parse(created) <= untilMs)
   for (const { span } of before.toSorted((a, b) => numberOf(a.version) - numberOf(b.version)))
-    for (const [source, partitions] of Object.entries(span))
+    for (const [source, partitions] of Object.entries(span)) {
+      // From the stream of a fleet since then: the place was one in the inbox of the daemon that had trained before.
+      if (source === 'http' && !('0' in partitions)) delete positions.http?.['0']
       for (const [partition, [, end]] of Object.entries(partitions))
         (positions[source] ??= {})[partition] = end
+    }
   return positions
 }
