@@ -1,7 +1,7 @@
 /** `antikythera demo`: the whole job on this machine, with only the npm packages. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 
 interface DemoOptions {
@@ -31,7 +31,7 @@ export function registerDemo(program: Command): void {
     .option('--port <number>', '0 = any free port', '0')
     .option('--data-dir <folder>', 'keep the state there; absent = a temporary folder')
     .action(async (options: DemoOptions) => {
-      const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'antikythera-demo-'))
+      const dataDir = resolve(options.dataDir ?? mkdtempSync(join(tmpdir(), 'antikythera-demo-')))
       const demonstration = {
         ...options,
         dataDir,
