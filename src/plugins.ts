@@ -45,6 +45,7 @@ import { immediate } from '../policies/rollout/immediate.ts'
 import { shadow } from '../policies/rollout/shadow.ts'
 import { constant } from '../policies/schedule/constant.ts'
 import { driftReset } from '../policies/schedule/drift-reset.ts'
+import { inverseSqrt } from '../policies/schedule/inverse-sqrt.ts'
 import { warmupCosine } from '../policies/schedule/warmup-cosine.ts'
 import { adwin } from '../policies/trigger/adwin.ts'
 import { count } from '../policies/trigger/count.ts'
@@ -178,6 +179,7 @@ export const policies = {
   rate: {
     constant,
     'warmup-cosine': warmupCosine,
+    'inverse-sqrt': inverseSqrt,
     'drift-reset': driftReset,
   } satisfies PolicyTable<LearningRateSchedule>,
   few_shot: { none: noFewShot, contrastive } satisfies PolicyTable<FewShot>,

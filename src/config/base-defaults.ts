@@ -15,23 +15,30 @@ export function withBaseDefaults(tree: unknown): unknown {
 function ofModel(model: unknown): unknown {
   if (!isRecord(model) || given(model.adapter) !== undefined) return model
   const base = given(model.base)
-  const [name = ''] = isRecord(base) ? Object.keys(base) : []
+  const { name, written } = settingsOf(base)
   const table: Readonly<Record<string, BasePlugin>> = bases
   const plugin = Object.hasOwn(table, name) ? table[name] : undefined
-  const written = isRecord(base) ? given(base[name]) : undefined
-  if (plugin?.defaults === undefined || !isRecord(base) || !isRecord(written)) return model
+  if (plugin?.defaults === undefined || !isRecord(written)) return model
   const entries = Object.entries(written).map(([key, value]) => [key, given(value)])
   const defaults = plugin.defaults(Object.fromEntries(entries) as Record<string, unknown>)
   const train = given(model.train) ?? {}
   return {
     ...model,
-    ...(defaults.base && { base: { ...base, [name]: over(defaults.base, written) } }),
+    ...(defaults.base && { base: { ...(isRecord(base) && base), [name]: over(defaults.base, written) } }),
     adapter: defaults.adapter,
     ...(defaults.train && { train: isRecord(train) ? over(defaults.train, train) : train }),
     ...(defaults.replay && { replay: given(model.replay) ?? defaults.replay }),
+    ...(defaults.rate && { rate: given(model.rate) ?? defaults.rate }),
     ...(defaults.memory &&
       hasClasses(given(model.task)) && { memory: given(model.memory) ?? defaults.memory }),
   }
+}
+
+/** `minilm`, or a mapping with one key: `{ features: … }`. */
+function settingsOf(base: unknown): { readonly name: string; readonly written: unknown } {
+  if (typeof base === 'string') return { name: base, written: {} }
+  const [name = ''] = isRecord(base) ? Object.keys(base) : []
+  return { name, written: isRecord(base) ? given(base[name]) : undefined }
 }
 
 /** Kept examples vote for classes. `task` as it is written: absent, a name, or a mapping from it. */

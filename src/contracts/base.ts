@@ -134,6 +134,7 @@ export interface ModelDefaults {
   readonly adapter: Readonly<Record<string, Json>>
   readonly train?: Readonly<Record<string, Json>>
   readonly replay?: Readonly<Record<string, Json>>
+  readonly rate?: Readonly<Record<string, Json>>
   /** Only for a task with classes. */
   readonly memory?: Readonly<Record<string, Json>>
 }

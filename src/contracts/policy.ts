@@ -186,7 +186,7 @@ export interface AlarmCount {
 /**
  * How fast to learn, as a factor on both learning rates. `begin` is called before each update with the number of steps
  * planned, and whether an alarm asks for faster learning; `factor` is called before each of these steps, which count
- * from 0.
+ * from 0. `restore(null)`: fresh weights begin.
  */
 export interface LearningRateSchedule extends Stateful {
   begin(update: { readonly steps: number; readonly raised: boolean }): void

@@ -17,6 +17,20 @@ const lora = (adapter) => ({ adapter: { method: 'lora', ...adapter } })
 const deep = lora({ tail_layers: 'all' })
 const averaged = (average, train) => ({ train: { average, ...train } })
 const top = lora({ tail_layers: 2 })
+/** Half the rate of the product's other adapters. */
+const slower = (tail_layers, order) => ({
+  [`${order ? 'yelp first, ' : ''}${tail_layers} layers, rate 0.0005, decay 3`]: {
+    ...order,
+    ...lora({ tail_layers }),
+    train: { learning_rate: 0.0005, weight_decay: 3 },
+  },
+})
+/** Rates that fall from the product's usual ones to half of them. */
+const falling = (tail_layers) => ({
+  ...lora({ tail_layers }),
+  train: { weight_decay: 3 },
+  rate: { policy: 'inverse-sqrt' },
+})
 /** At each doubling from 50 examples on, the last time at 1,600. */
 const fewShot = { few_shot: { policy: 'contrastive', last: 3000 } }
 /** What differs from the product's settings for an adapter that a config names; by base, since use-lite has two layers. */
@@ -44,6 +58,10 @@ export const candidates = {
       ...lora({ tail_layers: 3 }),
       ...averaged(0.9, { weight_decay: 3 }),
     },
+    ...slower(2),
+    '3 layers, decay 3': { ...lora({ tail_layers: 3 }), train: { weight_decay: 3 } },
+    ...slower(3),
+    '3 layers, falling rates, decay 3': falling(3),
     'query and value of 4 layers, averaged 0.9, decay 3': {
       ...lora({ tail_layers: 4, target_modules: ['query', 'value'] }),
       ...averaged(0.9, { weight_decay: 3 }),
@@ -77,6 +95,15 @@ export const candidates = {
       ...lora({ tail_layers: 3 }),
       ...averaged(0.9, { weight_decay: 3 }),
     },
+    'yelp first, 2 layers': { ...reported, ...top },
+    'yelp first, 3 layers, decay 3': {
+      ...reported,
+      ...lora({ tail_layers: 3 }),
+      train: { weight_decay: 3 },
+    },
+    ...slower(2, reported),
+    ...slower(3, reported),
+    'yelp first, 3 layers, falling rates, decay 3': { ...reported, ...falling(3) },
     'yelp first, query and value of 4 layers, averaged 0.9, decay 3': {
       ...reported,
       ...lora({ tail_layers: 4, target_modules: ['query', 'value'] }),
@@ -127,6 +154,10 @@ export const candidates = {
   },
   'use-lite': {
     'both layers': top,
+    'both layers, rate 0.0005, decay 3': {
+      ...top,
+      train: { learning_rate: 0.0005, weight_decay: 3 },
+    },
     'both layers, averaged 0.9': { ...top, ...averaged(0.9) },
     'both layers, two passes': { ...top, train: { epochs: 2 } },
   },

@@ -17,6 +17,11 @@ const head = (capacity, train) => ({
   replay: { policy: 'reservoir', capacity },
   ...(train && { train }),
 })
+const lora = (tail_layers, train) => ({
+  adapter: { method: 'lora', rank: 8, alpha: 16, tail_layers },
+  replay: { policy: 'reservoir', capacity: 2000 },
+  ...(train && { train }),
+})
 const rehearsed = { replay_batch: 128, epochs: 4, head_learning_rate: 0.001 }
 
 /** The first row of a group is the default of the product. */
@@ -25,6 +30,11 @@ const candidates = [
   ['head · reservoir, its rate 0.003', head(2000, { head_learning_rate: 0.003 })],
   ['head · reservoir, much rehearsed', head(2000, rehearsed)],
   ['head · reservoir of 20,000, much rehearsed', head(20_000, rehearsed)],
+  ['lora · 2 layers · reservoir', lora(2)],
+  [
+    'lora · 3 layers, half the rate, decay 3 · reservoir',
+    lora(3, { learning_rate: 0.0005, weight_decay: 3 }),
+  ],
   ['ncm', { adapter: { method: 'ncm' }, every: 1000 }],
   ['slda · 1 layer', slda(1)],
   ['slda · 2 layers (default)', slda(2)],
@@ -42,7 +52,7 @@ export async function measure({ data, seeds, run, runs }) {
   for (const [name, settings] of candidates)
     for (const dataset of Object.keys(datasets))
       // Closed forms give the same whatever the seed.
-      for (const seed of name.startsWith('head') ? seeds : [1])
+      for (const seed of /^(head|lora) /u.test(name) ? seeds : [1])
         await run(`${dataset} · ${name} · seed ${seed}`, settings, () => {
           const texts = validationOf(data, dataset)
           return trial({ base, engine, dataset, texts, settings, seed, isShort: true })

@@ -4,10 +4,8 @@
  * on frozen embeddings, and a guess. Everything runs on one thread. SETFIT_PYTHON names a Python that has setfit, peft and
  * scikit-learn; without it the peers that need them are left out.
  */
-import { join } from 'node:path'
 import { openBase } from '../../dist/src/config/model-parts.js'
 import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
-import { userCache } from '../../dist/src/platform/user-cache.js'
 import { spread } from './figures.mjs'
 import { learnedBy } from './text-drift-learner.mjs'
 import { fewConfig, fewRun } from './few-labels-learner.mjs'
@@ -21,7 +19,16 @@ const REPORT = 100
 const deep = { adapter: { method: 'lora', tail_layers: 'all' } }
 /** Of the product: what a config says; the rest is its default. */
 export const ways = {
-  'default: top 2 layers, one pass in blocks of 16': {
+  'default: top 3 layers, one pass in blocks of 16': {
+    trigger: { policy: 'count', every: 16, rest: 0 },
+  },
+  'top 2 layers, one pass in blocks of 16': {
+    adapter: { method: 'lora', tail_layers: 2 },
+    trigger: { policy: 'count', every: 16, rest: 0 },
+  },
+  'top 3 layers at half the rate, one pass in blocks of 16': {
+    adapter: { method: 'lora', tail_layers: 3 },
+    train: { learning_rate: 0.0005, weight_decay: 3 },
     trigger: { policy: 'count', every: 16, rest: 0 },
   },
   'all layers, five passes': { ...deep, train: { epochs: 5 } },
@@ -40,7 +47,7 @@ const compiling = { onEager: () => undefined }
 
 export async function measure({ seeds, run }) {
   const { tf } = await openTensorFlow({ threads: 1 })
-  const base = { bert: join(userCache(), 'models', 'minilm') }
+  const base = 'minilm'
   const whole = await openBase(base)
   const found = new Map()
   for (const seed of seeds.map((each) => REPORT + each))
@@ -54,11 +61,11 @@ export async function measure({ seeds, run }) {
       }
       for (const [way, settings] of Object.entries(ways)) {
         const model = fewConfig(base, size, settings)
-        const { adapter, trigger, few_shot } = model
+        const { adapter, trigger, few_shot, rate } = model
         const train = learnedBy(model)
-        await measured(way, { adapter, train, trigger, few_shot, compiled: true }, () =>
-          fewRun({ tf, whole, model, seed, rows, compiling }),
-        )
+        const changed = rate.policy === 'drift-reset' ? {} : { rate }
+        const made = { adapter, train, ...changed, trigger, few_shot, compiled: true }
+        await measured(way, made, () => fewRun({ tf, whole, model, seed, rows, compiling }))
       }
       for (const [name, peer] of Object.entries(fewPeers()))
         await measured(name, peer, () => fewPeer(peer, rows, seed))

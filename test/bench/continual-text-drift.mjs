@@ -3,10 +3,8 @@
  * product by its defaults on two bases, beside torch and peft with LoRA at full depth and a reservoir, SLDA on the
  * frozen embedding, and two guesses. A run of each takes its turn for every seed.
  */
-import { join } from 'node:path'
 import { openBase } from '../../dist/src/config/model-parts.js'
 import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
-import { userCache } from '../../dist/src/platform/user-cache.js'
 import { spread } from './figures.mjs'
 import { configOf, domainRun, learnedBy } from './text-drift-learner.mjs'
 import { guesses, peerRun, peerSettings } from './text-drift-peers.mjs'
@@ -24,6 +22,15 @@ const decayed = (layers) => ({
   adapter: { method: 'lora', tail_layers: layers },
   train: { average: 0.9, weight_decay: 3 },
 })
+const slower = {
+  adapter: { method: 'lora', tail_layers: 3 },
+  train: { learning_rate: 0.0005, weight_decay: 3 },
+}
+const falling = {
+  adapter: { method: 'lora', tail_layers: 3 },
+  train: { weight_decay: 3 },
+  rate: { policy: 'inverse-sqrt' },
+}
 const slda = { adapter: { method: 'slda' } }
 /** use-lite has two layers. `most`: the seeds that are enough to show what averaging brings. */
 const ways = {
@@ -33,6 +40,8 @@ const ways = {
     'LoRA on all 6 layers, averaged': averaged,
     'LoRA on the top 4 layers, averaged, with decay': decayed(4),
     'LoRA on the top 3 layers, averaged, with decay': decayed(3),
+    'LoRA on the top 3 layers, half the rate, with decay': slower,
+    'LoRA on the top 3 layers, falling rates, with decay': falling,
     SLDA: slda,
   },
   'use-lite': { 'LoRA on both layers': top, SLDA: slda },
@@ -40,7 +49,7 @@ const ways = {
 
 /** Of the product: a base by its name in the table. */
 export const bases = {
-  MiniLM: () => ({ bert: join(userCache(), 'models', 'minilm') }),
+  MiniLM: () => 'minilm',
   'use-lite': () => 'use-lite',
 }
 

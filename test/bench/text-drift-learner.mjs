@@ -38,12 +38,8 @@ export function learnedBy({ train: { rest_steps, ...train } }) {
 /** What is not compilable stays eager. */
 const onEager = () => undefined
 
-/**
- * `whole` is the open base that `model` names. The stream rests after each block, as long as `train.rest_steps` takes.
- * Steps are compiled, as with `trainer: { compiled: auto }`; without `isCompiled` they are those of the daemon's default.
- */
-export async function domainRun({ tf, whole, model, seed, parts, isCompiled = true }) {
-  const { stream, tests } = parts
+/** `seed`: of the learner. Steps are compiled, as with `trainer: { compiled: auto }`, unless `isCompiled` is false. */
+export async function openDomainLearner({ tf, whole, model, seed, isCompiled = true }) {
   const base = viewOf(whole, methodOf(model), adapterOf(model))
   const cut = cutOf(model.adapter.tail_layers, base.network.layers)
   const latents = await latentsOf(base, cut, allRows())
@@ -53,22 +49,34 @@ export async function domainRun({ tf, whole, model, seed, parts, isCompiled = tr
     limit: 64,
   })
   const asExample = (row) => labelled(row.key, encodedOf(base, row), row.label)
+  return { learner, trainable, latents, asExample }
+}
+
+/** Learns the rows in blocks of the trigger's size; what is left at their end is a block, too. */
+export function learnRows({ learner, latents, asExample }, rows) {
+  for (const example of rows.map(asExample)) {
+    if (learner.accept(example, latents, 0).verdict === 'wait') continue
+    update(learner, latents)
+    const { restSteps } = learner
+    if (restSteps > 0) finish(learner.rehearse(restSteps), latents)
+  }
+  if (learner.pendingCount > 0) update(learner, latents)
+}
+
+/**
+ * `whole` is the open base that `model` names. The stream rests after each block, as long as `train.rest_steps` takes.
+ */
+export async function domainRun({ parts: { stream, tests }, ...run }) {
+  const open = await openDomainLearner(run)
+  const { learner, trainable } = open
   const used = cpuTime()
   const heldOut = []
   let learning = 0
   for (const [at, rows] of stream.entries()) {
     const before = used()
-    for (const example of rows.map(asExample)) {
-      if (learner.accept(example, latents, 0).verdict === 'wait') continue
-      update(learner, latents)
-      const { restSteps } = learner
-      if (restSteps > 0) finish(learner.rehearse(restSteps), latents)
-    }
-    if (learner.pendingCount > 0) update(learner, latents)
+    learnRows(open, rows)
     learning += used() - before
-    heldOut.push(
-      tests.slice(0, at + 1).map((some) => accuracyOn(learner, some.map(asExample), latents)),
-    )
+    heldOut.push(tests.slice(0, at + 1).map((some) => accuracyOn(open, some)))
   }
   const { accuracy } = learner.scores
   const { steps, dropped } = learner.progress
@@ -94,8 +102,12 @@ export function figuresOf(prequential, heldOut) {
   }
 }
 
-/** As a version answers: with its memory, where there is one. */
-function accuracyOn(learner, examples, latents) {
-  const scores = finish(learner.scoresOn(examples), latents)
-  return (100 * scores.reduce((sum, { error }) => sum + 1 - error, 0)) / examples.length
+/** In %, as a version answers: with its memory, where there is one. */
+export function accuracyOn(open, rows) {
+  return 100 - 100 * mean(errorsOn(open, rows))
+}
+
+/** Of each row whether the answer is wrong: 0 or 1. */
+export function errorsOn({ learner, latents, asExample }, rows) {
+  return finish(learner.scoresOn(rows.map(asExample)), latents).map(({ error }) => error)
 }

@@ -208,4 +208,22 @@ describe('rates', () => {
     // Releases of Node round a power differently in the last bit.
     factors.forEach((factor, index) => expect(factor).toBeCloseTo(expected[index]!, 12))
   })
+
+  it('inverse-sqrt falls with the steps of all updates, down to its floor, and starts again after an alarm', () => {
+    const open = () =>
+      openPolicy('rate', policies.rate, { policy: 'inverse-sqrt', steps: 4, floor: 0.5 })
+    const rate = open()
+    rate.begin({ steps: 4, raised: false })
+    expect([rate.factor(0), rate.factor(3)]).toEqual([1, 1 / Math.sqrt(7 / 4)])
+    rate.begin({ steps: 9, raised: false })
+    expect([rate.factor(0), rate.factor(8), rate.factor(1000)]).toEqual([1 / Math.sqrt(2), 0.5, 0.5])
+    const restored = open()
+    restored.restore(rate.snapshot())
+    for (const each of [rate, restored]) each.begin({ steps: 1, raised: false })
+    expect(restored.factor(0)).toBe(rate.factor(0))
+    rate.begin({ steps: 2, raised: true })
+    expect(rate.factor(0)).toBe(1)
+    rate.begin({ steps: 2, raised: false })
+    expect(rate.factor(0)).toBe(1 / Math.sqrt(1.5))
+  })
 })

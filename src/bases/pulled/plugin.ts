@@ -1,11 +1,13 @@
 /** Bases that `antikythera models pull` has fetched, as plug-ins: `minilm`, `smollm2`, and any by its owner and name. */
 import type { Settings, SettingsOf } from '../../contracts/core.ts'
 import type { BasePlugin } from '../../contracts/base.ts'
+import { minilmRecipe } from './defaults.ts'
 
 export const minilm = {
   summary:
-    'all-MiniLM-L6-v2: better and slower than use-lite, after `antikythera models pull minilm`',
+    'all-MiniLM-L6-v2: better and slower than use-lite, after `antikythera models pull minilm`; if no adapter is chosen, LoRA on three layers, with weight decay and falling rates',
   settings: {},
+  defaults: () => minilmRecipe,
   open: async () => openNamed('minilm'),
   shape: async () => shapeOfNamed('minilm'),
 } satisfies BasePlugin

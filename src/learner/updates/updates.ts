@@ -178,9 +178,12 @@ export class Updates {
 
   /** Done once, also when the update is begun again on an earlier version. */
   #respondToAlarm(): Alarm | undefined {
-    const { trigger, unlearning } = this.#parts
+    const { trigger, unlearning, learner } = this.#parts
     const alarm = trigger.takeAlarm()
-    if (alarm?.response === 'fresh-adapter') this.#relearning.restart()
+    if (alarm?.response === 'fresh-adapter') {
+      this.#relearning.restart()
+      learner.rate.restore(null)
+    }
     if (alarm?.response === 'fresh-adapter' || alarm?.response === 'fresh-replay')
       unlearning.clear()
     return alarm

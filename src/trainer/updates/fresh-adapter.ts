@@ -22,11 +22,11 @@ export function beginAdapter(
 ) {
   const { head } = saved.weights
   loop.log.warn(
-    { adapter: loop.adapter.config.method },
+    { before: saved.identity.adapter, now: state.identity.adapter },
     'the adapter has changed; starting a fresh one',
   )
   const weights = freshWeights({ head, parameters: loop.adapter.freshParameters(head) }, loop)
-  const learnerState = { ...saved.learnerState, learned: 0, steps: 0, dropped: 0 }
+  const learnerState = { ...saved.learnerState, rate: null, learned: 0, steps: 0, dropped: 0 }
   state.restoreLearner({ weights, learnerState, remembered: saved.remembered })
   // The new method may keep no replay: then nothing else says that the fresh adapter has learned from it.
   if (saved.remembered.length > 0) keepLine(undefined, state)
