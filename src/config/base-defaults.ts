@@ -24,7 +24,9 @@ function ofModel(model: unknown): unknown {
   const train = given(model.train) ?? {}
   return {
     ...model,
-    ...(defaults.base && { base: { ...(isRecord(base) && base), [name]: over(defaults.base, written) } }),
+    ...(defaults.base && {
+      base: { ...(isRecord(base) && base), [name]: over(defaults.base, written) },
+    }),
     adapter: defaults.adapter,
     ...(defaults.train && { train: isRecord(train) ? over(defaults.train, train) : train }),
     ...(defaults.replay && { replay: given(model.replay) ?? defaults.replay }),

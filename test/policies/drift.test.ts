@@ -216,7 +216,11 @@ describe('rates', () => {
     rate.begin({ steps: 4, raised: false })
     expect([rate.factor(0), rate.factor(3)]).toEqual([1, 1 / Math.sqrt(7 / 4)])
     rate.begin({ steps: 9, raised: false })
-    expect([rate.factor(0), rate.factor(8), rate.factor(1000)]).toEqual([1 / Math.sqrt(2), 0.5, 0.5])
+    expect([rate.factor(0), rate.factor(8), rate.factor(1000)]).toEqual([
+      1 / Math.sqrt(2),
+      0.5,
+      0.5,
+    ])
     const restored = open()
     restored.restore(rate.snapshot())
     for (const each of [rate, restored]) each.begin({ steps: 1, raised: false })

@@ -83,6 +83,15 @@ test('with replay begun anew the weights go on, faster, and rehearse nothing fro
   expect(learner.parameters().get('head.bias')).not.toEqual(before.get('head.bias'))
 })
 
+test('fresh weights learn at the first rates of a schedule that falls', async () => {
+  const falling = { rate: openPolicy('rate', policies.rate, { policy: 'inverse-sqrt' }) }
+  const other = openTiny({ ...falling, train: { batch: 2, replay_batch: 2, epochs: 1 } }).learner
+  for (const example of block(3, 'no')) await accept(other, example)
+  await update(other)
+  const { learner } = await learned('fresh-adapter', 'inverse-sqrt')
+  expect(learner.parameters().get('head.bias')).toEqual(other.parameters().get('head.bias'))
+})
+
 test('a fresh adapter learns what came with the alarm, and only that', async () => {
   const { learner, outcome } = await learned('fresh-adapter')
   const other = openTiny().learner
