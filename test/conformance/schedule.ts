@@ -12,12 +12,21 @@ export function rateConformance(name: string, open: () => LearningRateSchedule):
         }
     })
 
-    it('leaves an update of one step at the configured rate while there was no alarm', () => {
+    it('makes the first update of one step at the configured rate, and without an alarm none above it', () => {
       const rate = open()
-      for (let update = 0; update < 5; update += 1) {
+      const factors = Array.from({ length: 5 }, () => {
         rate.begin({ steps: 1, raised: false })
-        expect(rate.factor(0)).toBe(1)
-      }
+        return rate.factor(0)
+      })
+      expect(factors[0]).toBe(1)
+      expect(Math.max(...factors)).toBe(1)
+    })
+
+    it('begins anew with fresh weights', () => {
+      const rate = open()
+      course(rate)
+      rate.restore(null)
+      expect(course(rate)).toEqual(course(open()))
     })
 
     it('goes on after a restore as if nothing had happened, also after the second restore', () => {

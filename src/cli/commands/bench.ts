@@ -21,7 +21,8 @@ export const BENCHES = [
 export const TABLES: Readonly<Record<string, readonly string[]>> = {
   continual: [
     ...['mnist', 'tabular', 'text', 'drift', 'cost', 'memory'],
-    ...['chosen-text', 'chosen-tables', 'mixture', 'text-drift', 'chosen-text-drift', 'few-labels'],
+    ...['chosen-text', 'chosen-tables', 'mixture', 'text-drift', 'chosen-text-drift'],
+    ...['few-labels', 'corrections'],
   ],
   speed: ['serve', 'step', 'ort', 'small', 'growth', 'freshness'],
   lm: ['train', 'decode', 'preferences', 'thumbs', 'summaries', 'freshness'],
