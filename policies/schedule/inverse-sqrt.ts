@@ -3,9 +3,9 @@
  *
  *   η_t / η = max(floor, 1/√(1 + t/steps))      t steps since the start, or since the update of the last alarm
  *
- * The first examples are learned quickly, and later ones disturb less of what is known. On a stream that stays the same
- * 1/√t is the best rate of online gradient descent: Zinkevich (2003), "Online convex programming and generalized
- * infinitesimal gradient ascent", ICML. The floor lets it follow a stream that changes.
+ * The first examples are learned quickly, and later ones disturb less of what is known. With rates that fall as 1/√t the
+ * regret of online gradient descent grows only as √T: Zinkevich (2003), "Online convex programming and generalized
+ * infinitesimal gradient ascent", ICML. That is against one fixed answer; the floor lets it follow a stream that changes.
  */
 import type { Json } from '../../src/contracts/core.ts'
 import type { PolicyKind, LearningRateSchedule } from '../../src/contracts/policy.ts'
