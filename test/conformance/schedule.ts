@@ -22,7 +22,7 @@ export function rateConformance(name: string, open: () => LearningRateSchedule):
       expect(Math.max(...factors)).toBe(1)
     })
 
-    it('begins anew with fresh weights', () => {
+    it('starts again with fresh weights', () => {
       const rate = open()
       course(rate)
       rate.restore(null)

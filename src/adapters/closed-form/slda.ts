@@ -5,7 +5,7 @@
  *
  * The means and Σ are computed from sums, so the order of the stream makes no difference: on frozen features it never
  * forgets. ε is `shrinkage`, which keeps Λ bounded while there are fewer examples than dimensions; δ is above the rounding
- * error of the sums, of which a dimension that hardly varies leaves nothing else.
+ * error of the sums: of a dimension that hardly varies nothing but that error is left.
  *
  * Hayes & Kanan (2020), "Lifelong machine learning with deep streaming linear discriminant analysis", CVPR Workshops.
  */
