@@ -24,6 +24,8 @@ export interface LossRow<Target> {
   readonly among?: readonly number[] | undefined
   /** How far the adapter has moved from the base; absent = it is not measured. */
   readonly drift?: number | undefined
+  /** The mean length of the completions of the step, in tokens; absent = as long as this one. */
+  readonly meanTokens?: number | undefined
 }
 
 /** The tensors of a head, and how they become outputs. The same for every model of the task. */

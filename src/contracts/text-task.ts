@@ -11,6 +11,8 @@ export interface TextTask<Target = Json> {
    * `dropped` reports the tokens that were cut from an answer or, if the settings allow it, from the input.
    */
   encode(input: Input, target: Target, to: TextLimits): Encoded
+  /** How much its first answer counts as a completion; 0 = not at all. Absent = no loss depends on the step's `meanTokens`. */
+  completes?(target: Target): number
   /** Its loss depends on how far the adapter has moved from the base, measured on the answers of other rows of the step. */
   isMeasured(target: Target): boolean
   /** The prompt of one row of a single sequence with the answer of another, up to `maxTokens`. */

@@ -5,7 +5,10 @@
  *   L = Σᵢ cᵢ · task(zᵢ; yᵢ) + Σᵢₖ aᵢ/kᵢ · (zᵢₖ − hᵢₖ)² + Σᵢ tᵢ · task.distil(zᵢ; gᵢ)
  *
  * z are the outputs, h those stored with a replayed row (k of them), g a teacher's. c are the rows' shares: by default
- * weight / rows of the whole batch, so that a row of weight 2 pulls like the same row twice.
+ * weight / rows of the whole batch, so that a row of weight 2 pulls like the same row twice. All tokens of the
+ * completions of a step count the same, as in PyTorch's mean over the tokens of a batch:
+ *
+ *   Σᵢ cᵢ/n̄ · Σₜ −log πᵢₜ,   n̄ = Σᵢ cᵢ·nᵢ / Σᵢ cᵢ   for completions of n tokens
  */
 import type { TrainRow } from '../contracts/adapter.ts'
 import type { Tensors } from '../contracts/core.ts'
@@ -21,6 +24,8 @@ export interface LossStep {
   readonly taught?: Taught | undefined
   /** How far the adapter has moved from the base; absent if the task does not measure it. */
   readonly drift?: number | undefined
+  /** That of `meanTokens`; absent if no row of the step is a completion. */
+  readonly meanTokens?: number | undefined
 }
 
 /** A teacher's outputs for each new row. */
@@ -49,7 +54,7 @@ export function lossOf(
   rows: readonly TrainRow[],
   outputs: readonly Float32Array[],
   batch: number,
-  { task, head, statistics, taught, drift }: LossStep,
+  { task, head, statistics, taught, drift, meanTokens }: LossStep,
   into = roomFor(outputs),
 ): OutputLoss {
   let loss = 0
@@ -57,11 +62,11 @@ export function lossOf(
   // Iterators of entries, and views made for each step, would take longer than the loss itself.
   for (const row of rows) {
     at += 1
-    const { target, weight, doubt, part, logits: kept } = row
+    const { target, doubt, part, logits: kept } = row
     const z = outputs[at] ?? NONE
     const to = into.rows[at] ?? NONE
-    const share = part?.target ?? weight / batch
-    const facts = { target, outputs: z, share, doubt, among: part?.among, drift }
+    const share = shareOf(row, batch)
+    const facts = { target, outputs: z, share, doubt, among: part?.among, drift, meanTokens }
     loss += task.loss(facts, head, to, statistics)
     if (kept !== undefined && part?.logits !== undefined) loss += pull(z, kept, part.logits, to)
     const own = taught?.rows.get(row)
@@ -70,6 +75,24 @@ export function lossOf(
     loss += task.distil(z, own.outputs, by, to)
   }
   return { loss, gradient: into.all }
+}
+
+/** The mean length of the completions among all rows of a step, each counted by its share; undefined without any. */
+export function meanTokens(
+  rows: readonly TrainRow[],
+  { texts }: Pick<Task, 'texts'>,
+): number | undefined {
+  let [shares, tokens] = [0, 0]
+  for (const row of texts?.completes === undefined ? [] : rows) {
+    const share = shareOf(row, rows.length) * (texts?.completes?.(row.target) ?? 0)
+    shares += share
+    tokens += share * (row.latent.sequences?.[0]?.answer.length ?? 0)
+  }
+  return shares > 0 ? tokens / shares : undefined
+}
+
+function shareOf({ part, weight }: TrainRow, batch: number): number {
+  return part?.target ?? weight / batch
 }
 
 function roomFor(outputs: readonly Float32Array[]): OutputGradient {

@@ -8,7 +8,7 @@ import type { Head } from '../contracts/example.ts'
 import type { Regularizer } from '../contracts/policy.ts'
 import type { Task } from '../contracts/task.ts'
 import type { AdapterEngine, Gradients } from './engine-adapter.ts'
-import { lossOf, type Taught, taughtBy } from './loss.ts'
+import { lossOf, meanTokens, type Taught, taughtBy } from './loss.ts'
 
 export interface GradientParts {
   readonly engine: AdapterEngine
@@ -29,14 +29,16 @@ export function gradientsOf(rows: readonly TrainRow[], parts: GradientParts): Gr
   const { engine, task, regularizer, head, statistics, seed, needsLogits } = parts
   const taught = taughtIn(rows, parts)
   const drift = driftOf(rows, parts)
-  const step = { task, head, statistics, taught, drift }
-  const of = (some: readonly TrainRow[], part = 'all') =>
-    engine.gradients(
+  const of = (some: readonly TrainRow[], part = 'all') => {
+    const mean = meanTokens(some, task)
+    const step = { task, head, statistics, taught, drift, meanTokens: mean }
+    return engine.gradients(
       some,
       (group, outputs, into) => lossOf(group, outputs, some.length, step, into),
       `${seed}/${part}`,
       needsLogits,
     )
+  }
   if (regularizer.project === undefined) return of(rows)
   const fresh = freshOf(rows)
   const replayed = rows.filter(({ isReplayed }) => isReplayed === true)

@@ -2,7 +2,7 @@
 The side of torch and PEFT in `lm summaries`: python lm-summaries.py <folder> <model folder>; then one line, answered with the losses of
 all steps, the loss of a token on the test rows, and the token ids of their likeliest answers.
 
-The same work as ours: hidden states at the cut are computed once a row, the loss is the mean over the tokens of an answer, then over the
+The same work as ours: hidden states at the cut are computed once a row, the loss of a step is the mean over the tokens of its
 rows; clipping to norm 1, Adam.
 """
 
@@ -56,8 +56,9 @@ def loss_of(row):
 def step(rows):
     optimizer.zero_grad(set_to_none=True)
     total = 0.0
+    tokens = sum(len(row["answer"]) for row in rows)
     for row in rows:
-        loss = loss_of(row) / len(rows)
+        loss = loss_of(row) * len(row["answer"]) / tokens
         loss.backward()
         total += loss.item()
     torch.nn.utils.clip_grad_norm_(learning, 1.0)

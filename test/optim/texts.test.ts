@@ -7,7 +7,8 @@ import type { AdapterConfig } from '../../src/contracts/adapter.ts'
 import type { Random, Tensors } from '../../src/contracts/core.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { methods } from '../../src/plugins.ts'
-import { hyperparameters, openTexts, textPlan, textRows, tf } from '../tasks/texts.ts'
+import { lengthGroups } from '../../src/optim/length-groups.ts'
+import { hyperparameters, openTexts, textPlan, textRows, tf, type Said } from '../tasks/texts.ts'
 
 const table: readonly AdapterConfig[] = [
   { method: 'lora', rank: 2, alpha: 4, tail_layers: 1 },
@@ -95,6 +96,39 @@ test('a step lowers the loss, gives equal bytes again, and leaves no tensor behi
   const [one, other] = [train(), train()]
   expect(one.losses[3]).toBeLessThan(one.losses[0]!)
   expect(one).toEqual(other)
+})
+
+test('every token of the completions of a step counts the same, in whatever groups they are learned', async () => {
+  const liked_weight = 0.5
+  const plan = textPlan({ liked_weight })
+  const few = 'Yes.'
+  const many = 'one two three four five six seven eight nine ten eleven twelve thirteen'
+  const about = (text: string): Said => ['Why?', { kind: 'completion', text }]
+  const pair: Said = ['Who?', { kind: 'preference', chosen: 'You and I.', rejected: 'No.' }]
+  const liked: Said = ['Who?', { kind: 'rating', rating: 1 }, 'You and I, and all of them.']
+  const said = [...Array.from({ length: 8 }, () => about(few)), about(many), pair, liked]
+  const rows = (await textRows(plan, said)).map((row, at) => ({ ...row, weight: 1 + (at % 3) }))
+  const lengths = rows.map(({ latent }) => Math.max(...latent.sequences!.map((s) => s.positions)))
+  expect(lengthGroups(lengths).length).toBeGreaterThan(1)
+
+  const trainable = openTexts(plan, { parameters: randomParameters(plan) })
+  const outputs = trainable.score(rows.map(({ latent }) => latent))
+  const { loss } = trainable.step(rows)
+  trainable.dispose()
+  let [nats, weights, tokens, others] = [0, 0, 0, 0]
+  for (const [at, { weight, target }] of rows.entries()) {
+    const [one, other] = answersIn(outputs[at]!)
+    const part = weight * (at < 9 ? 1 : at === 10 ? liked_weight : 0)
+    nats -= part * one!.logs.reduce((sum, log) => sum + log, 0)
+    weights += part
+    tokens += part * one!.logs.length
+    const alone = { target, outputs: outputs[at]!, share: weight / rows.length }
+    const { loss } = textPlan({ liked_weight: 0 }).task
+    if (other !== undefined || at === 10)
+      others += loss(alone, [], new Float32Array(outputs[at]!.length), new Map())
+  }
+  const share = weights / rows.length
+  expect(loss).toBeCloseTo((share * nats) / tokens + others, 4)
 })
 
 test('a fresh adapter answers like the base, and a test in the step like a test before it', async () => {

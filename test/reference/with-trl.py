@@ -110,15 +110,12 @@ def main():
         for name, value in network.named_parameters()
         if "lora_" in name
     }
-    completions = [{"prompt": each["prompt"], "completion": each["chosen"]} for each in PAIRS[:1]]
+    completions = [{"prompt": each["prompt"], "completion": each["chosen"]} for each in PAIRS]
     common = {"processing_class": TOKENIZER}
-    cases = [
-        case(
-            "sft",
-            SFTTrainer(model=model(), args=arguments(SFTConfig), train_dataset=Dataset.from_list(completions), **common),
-            {},
-        )
-    ]
+    cases = []
+    for name, some in (("sft", completions[:1]), ("sft of unequal answers", completions)):
+        trainer = SFTTrainer(model=model(), args=arguments(SFTConfig), train_dataset=Dataset.from_list(some), **common)
+        cases.append(case(name, trainer, {}))
     for beta in (0.1, 0.7):
         trainer = DPOTrainer(
             model=model(), args=arguments(DPOConfig, beta=beta), train_dataset=Dataset.from_list(PAIRS), **common

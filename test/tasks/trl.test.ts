@@ -60,7 +60,7 @@ function encoded(rows: readonly Row[], isCompared: boolean): Encoded {
 
 /** DPO has all chosen answers, then all rejected ones. */
 function rowsOf({ name, rows, mismatched = [], ratings = [] }: Case) {
-  if (name === 'sft')
+  if (name.startsWith('sft'))
     return rows.map((row) => {
       const target = { kind: 'completion', completion: '' }
       return { target, encoded: encoded([row], false), beside: undefined }

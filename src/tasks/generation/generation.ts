@@ -6,7 +6,7 @@ import type { Task } from '../../contracts/task.ts'
 import { fixedHead } from '../fixed-head.ts'
 import { encodeTexts, exchangedTexts } from './encode.ts'
 import { generationHead } from './head.ts'
-import { driftOf, textLoss } from './loss.ts'
+import { completionWeight, driftOf, textLoss } from './loss.ts'
 import { openTextQuality } from './quality.ts'
 import { scoreOf } from './score.ts'
 import type { GenerationSettings } from './settings.ts'
@@ -27,8 +27,7 @@ export function openGeneration(settings: GenerationSettings): Task<TextTarget, T
     },
     supersedes: ({ kind }) => kind !== 'rating',
 
-    loss: ({ target, outputs, share, drift }, _head, gradient) =>
-      textLoss({ target, outputs, share, drift }, settings, gradient),
+    loss: (row, _head, gradient) => textLoss(row, settings, gradient),
     distil(outputs, teacher, { share }, gradient) {
       let loss = 0
       for (const [at, value] of outputs.entries()) {
@@ -56,6 +55,7 @@ export function openGeneration(settings: GenerationSettings): Task<TextTarget, T
           },
           to,
         ),
+      completes: (target) => completionWeight(target, settings),
       isMeasured: ({ kind }) => kind === 'rating',
       exchanged: exchangedTexts,
       drift: driftOf,

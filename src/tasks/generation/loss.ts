@@ -2,11 +2,14 @@
  * What a generation learns from the log-probabilities of an answer's tokens: log π of the adapter, log ρ of the base without it.
  * With r(y) = Σ log π(y) − log ρ(y) over the tokens of an answer y:
  *
- *   completion   −¹⁄ₙ Σ log π            + kl · ¹⁄ₙ Σ ½·(log π − log ρ)²
+ *   completion   −¹⁄n̄ Σ log π            + kl · ¹⁄n̄ Σ ½·(log π − log ρ)²
  *   preference   −log σ(β·(r(chosen) − r(rejected)))
  *   rating  1    up_weight · (1 − σ(β·(r(y) − z)))   + liked_weight · completion
  *   rating −1    down_weight · (1 − σ(β·(z − r(y))))
  *   correction   completion + correction_weight · preference
+ *
+ * n̄ is the mean length of the completions of the step: the mean of completions that are learned together is one over their
+ * tokens, so a token of a long answer counts like one of a short answer.
  *
  * z estimates how far the adapter is from the base, from answers to other inputs, and is not differentiated.
  *
@@ -24,41 +27,46 @@ export interface TextLoss {
   readonly share: number
   /** z; absent = 0. */
   readonly drift?: number | undefined
+  /** n̄; absent = the tokens of this answer. */
+  readonly meanTokens?: number | undefined
 }
 
 /** Adds share · ∂L/∂outputs to `gradient`, and returns share · L. */
 export function textLoss(
-  { target, outputs, share, drift = 0 }: TextLoss,
+  { target, outputs, share, drift = 0, meanTokens }: TextLoss,
   settings: GenerationSettings,
   gradient: Float32Array,
 ): number {
   const [first, second] = answersIn(outputs)
   invariant(first !== undefined, 'a row without an answer')
   const { kind } = target
-  if (kind === 'completion') return likelihoodLoss(first, share, settings.kl, gradient)
-  if (kind === 'rating') {
-    const liked = target.rating === 1 ? share * settings.liked_weight : 0
-    return (
-      ratingLoss(first, { share, target, drift }, settings, gradient) +
-      (liked === 0 ? 0 : likelihoodLoss(first, liked, settings.kl, gradient))
-    )
-  }
+  const completed = share * completionWeight(target, settings)
+  const perToken = completed / (meanTokens ?? first.logs.length)
+  const likelihood = completed > 0 ? likelihoodLoss(first, perToken, settings.kl, gradient) : 0
+  if (kind === 'completion') return likelihood
+  if (kind === 'rating')
+    return likelihood + ratingLoss(first, { share, target, drift }, settings, gradient)
   invariant(second !== undefined, 'a pair of one answer')
-  if (kind === 'preference') return pairLoss([first, second], share, settings.beta, gradient)
-  const { correction_weight: weight } = settings
-  return (
-    likelihoodLoss(first, share, settings.kl, gradient) +
-    (weight === 0 ? 0 : pairLoss([first, second], share * weight, settings.beta, gradient))
-  )
+  const weight = kind === 'preference' ? 1 : settings.correction_weight
+  if (weight === 0) return likelihood
+  return likelihood + pairLoss([first, second], share * weight, settings.beta, gradient)
+}
+
+/** How much the first answer counts as a completion. */
+export function completionWeight(
+  target: TextTarget,
+  { liked_weight }: Pick<GenerationSettings, 'liked_weight'>,
+): number {
+  if (target.kind === 'rating') return target.rating === 1 ? liked_weight : 0
+  return target.kind === 'preference' ? 0 : 1
 }
 
 function likelihoodLoss(
   { logs, reference, at }: AnswerOutputs,
-  share: number,
+  part: number,
   kl: number,
   gradient: Float32Array,
 ): number {
-  const part = share / logs.length
   const isHeld = kl > 0 && reference.length > 0
   let loss = 0
   for (const [token, log] of logs.entries()) {
