@@ -11,13 +11,16 @@ import { sampleToken, type Drawn } from '../../src/nn/decoding/sample.ts'
 import { openSession, ortTensor, type OnnxSession } from '../../src/nn/onnx/session.ts'
 import { paramInput } from '../../src/nn/onnx/ops.ts'
 import { recordGraph } from '../../src/nn/record.ts'
+import { openMetrics } from '../../src/platform/metrics.ts'
 import { openRandom } from '../../src/platform/random.ts'
+import { openDecodeScheduler } from '../../src/serving/engine/decode-scheduler.ts'
 import {
   openDecodingEngine,
   type DecodingEngine,
 } from '../../src/serving/engine/decoding-engine.ts'
 import type { Version } from '../../src/versions/contract.ts'
 import { thrown } from '../coded.ts'
+import { openFakeClock } from '../serving/fake-clock.ts'
 import { config, openTiny, parts, versionOfTiny, writing } from './tiny-language.ts'
 
 const greedy = { temperature: 0, topP: 1, draw: 0 }
@@ -245,6 +248,47 @@ test('adapters of other shapes have a batch of their own, and what is kept of te
   engine.forget([other.sequence])
 })
 
+test('texts of all lengths and lanes keep no more keys and values than the limit says', async () => {
+  const limit = 8 * 64 * engine.positionBytes('one')
+  let most = 0
+  const measured: typeof engine.step = async (rows) => {
+    const step = await engine.step(rows.map((row) => ({ ...row, sequence: row.sequence + 1e6 })))
+    most = Math.max(most, step.cacheBytes)
+    return step
+  }
+  const metrics = openMetrics()
+  const scheduler = openDecodeScheduler({
+    ...{ base: 'tiny', metrics, clock: openFakeClock() },
+    engine: {
+      laneOf: (key) => engine.laneOf(key),
+      positionBytes: (key) => engine.positionBytes(key),
+      step: measured,
+      forget: (ended) => engine.forget(ended.map((sequence) => sequence + 1e6)),
+    },
+    limits: {
+      ...{ generation_texts: 8, generation_queue: 100, generation_queue_tokens: 1e6 },
+      generation_cache_bytes: limit,
+    },
+  })
+  const random = openRandom(5, 'cache')
+  const texts = Array.from({ length: 40 }, async (_, at) => {
+    const [stream] = scheduler.run({
+      ...{ model: 'm', adapter: at % 4 === 3 ? 'wide' : 'one', ends: [] },
+      prompt: Int32Array.from({ length: 1 + random.below(at % 5 === 0 ? 120 : 20) }, () => 7),
+      ...{ maxTokens: 1 + random.below(40), sampling: greedy, draws: [random] },
+      signal: new AbortController().signal,
+    })
+    let count = 0
+    for await (const { logProbability } of stream!) count += Number(logProbability <= 0)
+    return count
+  })
+  expect(Math.min(...(await Promise.all(texts)))).toBeGreaterThan(0)
+  expect(most).toBeGreaterThan(limit / 2)
+  expect(most).toBeLessThanOrEqual(limit)
+  await scheduler.close()
+  await metrics.close()
+})
+
 test('the likeliest tokens come in order for the rows that ask for them', async () => {
   const rows = prompts.slice(0, 2).map((prompt, at) => ({
     ...{ sequence: (sequences += 1), adapter: 'one', from: 0, ids: Int32Array.from(prompt) },
@@ -315,13 +359,30 @@ test('kept keys survive growing, and sequences that leave before others', () => 
   expect(cache.bytes).toBe(0)
 })
 
-test('the last sequence stays the last when another leaves', () => {
+test('the sequences of a run are moved side by side, with what is kept of them', () => {
   const cache = new KeyValues({ layers: 1, keyHeads: 1, headSize: 2 })
-  for (const sequence of [1, 2, 3, 4]) cache.reserve(sequence, 1)
-  cache.remove(1)
-  expect([2, 3, 4].map((sequence) => cache.place(sequence))).toEqual([1, 0, 2])
-  cache.remove(3)
-  expect([2, 4].map((sequence) => cache.place(sequence))).toEqual([0, 1])
+  for (const sequence of [1, 2, 3, 4, 5]) {
+    cache.reserve(sequence, 1)
+    const made = { shape: [1, 1, 2], data: Float32Array.of(sequence, -sequence) }
+    cache.write(cache.place(sequence), 1, { 'new/cache/0/key': made, 'new/cache/0/value': made })
+  }
+  const kept = (sequence: number) => [
+    ...cache.view(cache.place(sequence), 1)['cache/0/key']!.data.slice(0, 2),
+  ]
+  for (const run of [[2, 3], [4], [5, 1], [1, 4, 2], [3, 5, 4, 2]]) {
+    const from = cache.gather(run)
+    const places = run.map((sequence) => cache.place(sequence) - from).sort()
+    expect(places).toEqual(run.map((_, at) => at))
+    for (const each of [1, 2, 3, 4, 5]) expect(kept(each)).toEqual([each, -each])
+  }
+})
+
+test('memory is that of the sequences that are there', () => {
+  const cache = new KeyValues({ layers: 1, keyHeads: 1, headSize: 2 })
+  for (const sequence of [1, 2, 3, 4, 5, 6, 7, 8]) cache.reserve(sequence, 1)
+  for (const sequence of [1, 2, 3, 4, 5, 6, 7]) cache.remove(sequence)
+  cache.reserve(8, 640)
+  expect(cache.bytes).toBe(2 * 640 * 2 * 4)
 })
 
 // ── Sampling ──

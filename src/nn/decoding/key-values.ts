@@ -1,9 +1,9 @@
 /**
  * The keys and values of the sequences of one batch, in plain memory that the session reads in place.
  *
- * Each buffer is [rows, keyHeads, capacity, headSize], one for the keys and one for the values of every layer. Sequences lie
- * behind one another without gaps, so that a run over all of them reads one piece of memory: another takes the place of
- * one that ends. The last stays the last: it may still read its prompt.
+ * Each buffer is [rows, keyHeads, capacity, headSize], one for the keys and one for the values of every layer. The sequences of a
+ * run lie side by side, so that it reads one piece of memory. Rows and capacity are those of the sequences that are
+ * there: a sequence that leaves gives its memory back.
  */
 import { invariant } from '../../platform/errors.ts'
 import { ortTensor, type Feeds, type OrtTensor } from '../onnx/session.ts'
@@ -14,7 +14,7 @@ export type CacheTensors = Readonly<Record<string, OrtTensor>>
 
 export class KeyValues {
   readonly #shape: CacheShape
-  #buffers: readonly Float32Array[]
+  readonly #buffers: Float32Array[]
   /** Sequences in order of their places. */
   readonly #sequences: number[] = []
   readonly #lengths = new Map<number, number>()
@@ -51,8 +51,18 @@ export class KeyValues {
       this.#lengths.set(sequence, 0)
       this.#sequences.push(sequence)
     }
-    const positions = this.length(sequence) + added
-    if (this.#sequences.length > this.#rows || positions > this.#capacity) this.#grow(positions)
+    const capacity = capacityFor(this.length(sequence) + added)
+    this.#fit(Math.max(this.#capacity, capacity))
+  }
+
+  /** Moves these sequences side by side if they are not; returns the first place. */
+  gather(sequences: readonly number[]): number {
+    const places = sequences.map((sequence) => this.place(sequence)).sort((a, b) => a - b)
+    const [first = 0] = places
+    if (places.every((place, at) => place === first + at)) return first
+    const free = places.map((_, at) => at).filter((at) => !places.includes(at))
+    for (const place of places) if (place >= places.length) this.#swap(place, free.pop() ?? 0)
+    return 0
   }
 
   /** The new keys and values that a run over `count` sequences from a place on has made, [count, added, keyHeads · headSize]. */
@@ -83,11 +93,9 @@ export class KeyValues {
     if (place < 0) return
     this.#lengths.delete(sequence)
     const last = this.#sequences.length - 1
-    // The last one stays the last: it may still read its prompt. The one before it takes the free place.
-    if (place < last - 1) this.#move(last - 1, place)
-    if (place < last) this.#move(last, last - 1)
+    if (place < last) this.#move(last, place)
     this.#sequences.pop()
-    if (this.isEmpty) this.#release()
+    this.#fit(capacityFor(Math.max(0, ...this.#lengths.values())))
   }
 
   /** The feeds of `count` sequences, from a place on. */
@@ -121,31 +129,36 @@ export class KeyValues {
       buffer.copyWithin(to * stride, from * stride, (from + 1) * stride)
   }
 
-  #grow(positions: number): void {
-    const { keyHeads, headSize } = this.#shape
-    const before = { stride: this.#stride, capacity: this.#capacity }
-    const kept = Math.min(this.#rows, this.#sequences.length)
-    this.#rows = Math.max(this.#rows, rowsFor(this.#sequences.length))
-    this.#capacity = Math.max(this.#capacity, capacityFor(positions))
-    const stride = this.#stride
-    const [narrow, wide] = [before.capacity * headSize, this.#capacity * headSize]
-    this.#buffers = this.#buffers.map((buffer) => {
-      const grown = new Float32Array(this.#rows * stride)
-      for (let row = 0; row < kept; row += 1)
-        for (let head = 0; head < keyHeads; head += 1) {
-          const from = row * before.stride + head * narrow
-          grown.set(buffer.subarray(from, from + narrow), row * stride + head * wide)
-        }
-      return grown
-    })
-    this.#views.clear()
+  #swap(one: number, other: number): void {
+    const [sequence = 0, stride] = [this.#sequences[one], this.#stride]
+    const rows = this.#buffers.map((buffer) => buffer.slice(one * stride, (one + 1) * stride))
+    this.#move(other, one)
+    this.#sequences[other] = sequence
+    for (const [at, row] of rows.entries()) this.#buffers[at]?.set(row, other * stride)
   }
 
-  #release(): void {
-    this.#buffers = this.#buffers.map(() => new Float32Array())
-    this.#rows = 0
-    this.#capacity = 0
+  /** Gives the buffers this capacity, and the rows that the sequences need. */
+  #fit(capacity: number): void {
+    const { keyHeads, headSize } = this.#shape
+    const before = { rows: this.#rows, stride: this.#stride, capacity: this.#capacity }
+    this.#rows = rowsFor(this.#sequences.length)
+    this.#capacity = capacity
+    if (this.#rows === before.rows && this.#capacity === before.capacity) return
     this.#views.clear()
+    const stride = this.#stride
+    const kept = Math.min(this.#rows, before.rows)
+    const [from, to] = [before.capacity * headSize, this.#capacity * headSize]
+    const copied = Math.min(from, to)
+    for (const [at, buffer] of this.#buffers.entries()) {
+      const fitted = new Float32Array(this.#rows * stride)
+      for (let row = 0; row < kept; row += 1)
+        for (let head = 0; head < keyHeads; head += 1) {
+          const start = row * before.stride + head * from
+          fitted.set(buffer.subarray(start, start + copied), row * stride + head * to)
+        }
+      // One after the other, so that only one of them is there twice.
+      this.#buffers[at] = fitted
+    }
   }
 }
 
