@@ -97,6 +97,34 @@ test('a long prompt is read in parts, and the other texts go on between them', a
   ])
 })
 
+const promptOf = (length: number) => Array.from({ length }, () => 7)
+
+test('short prompts are answered while a long one is read', async () => {
+  const { scheduler, engine } = open()
+  const order: string[] = []
+  const run = async (name: string, prompt: readonly number[]) => {
+    await read(scheduler.run(asked(prompt, { maxTokens: 1 }))[0]!)
+    order.push(name)
+  }
+  const long = run('long', promptOf(PROMPT_PART * 40))
+  engine.hold()
+  await settled()
+  await engine.finish(2)
+  const others = [run('middle', promptOf(PROMPT_PART * 3)), run('short', [1])]
+  await engine.finish(60)
+  await Promise.all([long, ...others])
+  expect(order).toEqual(['short', 'middle', 'long'])
+})
+
+test('a long prompt is read to its end, however many short ones come', async () => {
+  const { scheduler, engine } = open({ generation_texts: 2 })
+  const long = read(scheduler.run(asked(promptOf(PROMPT_PART * 5), { maxTokens: 1 }))[0]!)
+  const short = Array.from({ length: 50 }, () => asked([1], { maxTokens: 1 }))
+  await Promise.all([long, ...short.map((request) => read(scheduler.run(request)[0]!))])
+  const parts = engine.steps.flatMap(([row], at) => (row!.sequence === 1 ? [at] : []))
+  expect(parts).toEqual([3, 7, 11, 15, 19])
+})
+
 test('models take turns in the queue', async () => {
   const { scheduler, engine } = open({ generation_texts: 1 })
   const order: number[] = []

@@ -14,8 +14,10 @@ export interface DecodeLanesLimits {
 export interface Lane {
   readonly bytesPerPosition: number
   readonly texts: Text[]
-  /** The text whose prompt is being read; one at a time. */
-  filling: Text | undefined
+  /** Texts whose prompts are being read, in order of arrival. */
+  readonly filling: Text[]
+  /** How many parts of prompts were read. */
+  parts: number
 }
 
 export class DecodeLanes {
@@ -36,9 +38,9 @@ export class DecodeLanes {
 
   /** Begins a text in the lane of this name; false if there is no room now. */
   begin(text: Text, name: string, bytesPerPosition: number): boolean {
-    const lane = this.#lanes.get(name) ?? { bytesPerPosition, texts: [], filling: undefined }
-    if (lane.filling !== undefined || !this.#hasRoom(lane, text)) return false
-    lane.filling = text
+    const lane = this.#lanes.get(name) ?? { bytesPerPosition, texts: [], filling: [], parts: 0 }
+    if (!this.#hasRoom(lane, text)) return false
+    lane.filling.push(text)
     this.#lanes.set(name, lane)
     return true
   }
@@ -46,9 +48,9 @@ export class DecodeLanes {
   /** Returns whether it was in a lane. */
   leave(text: Text): boolean {
     for (const [name, lane] of this.#lanes) {
-      if (!textsOf(lane).includes(text)) continue
-      if (lane.filling === text) lane.filling = undefined
-      else lane.texts.splice(lane.texts.indexOf(text), 1)
+      const place = [lane.filling, lane.texts].find((texts) => texts.includes(text))
+      if (place === undefined) continue
+      place.splice(place.indexOf(text), 1)
       if (textsOf(lane).length === 0) this.#lanes.delete(name)
       return true
     }
@@ -65,8 +67,24 @@ export class DecodeLanes {
   }
 }
 
+/**
+ * The prompt that is read next: the one with the least left, so that a short prompt need not wait for a long one. Each
+ * fourth part is of the prompt that came first, so that a long one ends, however many short ones come.
+ */
+export function nextPrompt({ filling, parts }: Lane): Text | undefined {
+  const [oldest] = filling
+  if (oldest === undefined || parts % TURNS === TURNS - 1) return oldest
+  return filling.reduce((best, text) => (unread(text) < unread(best) ? text : best))
+}
+
+const TURNS = 4
+
+function unread({ request, length }: Text): number {
+  return request.prompt.length - length
+}
+
 function textsOf({ texts, filling }: Lane): readonly Text[] {
-  return filling === undefined ? texts : [...texts, filling]
+  return [...texts, ...filling]
 }
 
 function bytesOf({ bytesPerPosition }: Lane, texts: readonly Text[]): number {

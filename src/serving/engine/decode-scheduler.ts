@@ -2,7 +2,7 @@
  * Continuous batching: each step continues every running text by a token, and texts join and leave between steps.
  *
  * Prompts are read in parts, one part between two steps, so that a long prompt delays the other texts a little and often
- * rather than much at once.
+ * rather than much at once; the prompts take turns for these parts.
  *
  * Yu et al. (2022), "Orca: a distributed serving system for transformer-based generative models", OSDI (continuous
  * batching); Agrawal et al. (2024), "Sarathi-Serve", OSDI (prompts in parts).
@@ -11,7 +11,7 @@ import type { Clock } from '../../contracts/core.ts'
 import type { Drawn } from '../../nn/decoding/sample.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import type { Metrics } from '../../platform/metrics.ts'
-import { DecodeLanes, type DecodeLanesLimits, type Lane } from './decode-lanes.ts'
+import { DecodeLanes, nextPrompt, type DecodeLanesLimits, type Lane } from './decode-lanes.ts'
 import { stepFailure, type DecodedStep, type DecodingEngine } from './decoding-engine.ts'
 import { samplingOf, type Text, type TextRequest } from './scheduled-text.ts'
 import { TextQueue, type TextQueueLimits } from './text-queue.ts'
@@ -134,15 +134,16 @@ class ContinuousBatching implements DecodeScheduler {
   }
 
   async #readPrompt(lane: Lane): Promise<void> {
-    const text = lane.filling
-    if (text === undefined || text.isOver) return
+    const text = nextPrompt(lane)
+    if (text === undefined) return
+    lane.parts += 1
     const { prompt } = text.request
     const ids = prompt.subarray(text.length, text.length + PROMPT_PART)
     const isLast = text.length + ids.length === prompt.length
     const step = await this.#step([{ text, ids, draws: isLast }])
     text.length += ids.length
     if (step === undefined || hasEnded(text) || !isLast) return
-    lane.filling = undefined
+    lane.filling.splice(lane.filling.indexOf(text), 1)
     lane.texts.push(text)
     const { clock, metrics } = this.#options
     const { model } = text.request
