@@ -1,5 +1,5 @@
 /** The OpenAI surface of a model that writes texts: whole, as events, several, and what is refused. */
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { chatChunks } from '../../src/api/openai/written-chat.ts'
 import { openOpenai } from '../../src/api/openai/surface.ts'
 import type { LanguageModel } from '../../src/contracts/base.ts'
@@ -210,10 +210,22 @@ test('prompts are continued as they are: one, or several with all their choices'
   for (const { choices } of streamed)
     for (const { index, text } of choices) texts[index] = `${texts[index]}${text ?? ''}`
   expect(texts).toEqual(['abcd', '1'])
-  expect(streamed.map(({ choices }) => choices[0]?.finish_reason).filter(Boolean)).toEqual([
-    'length',
-    'stop',
-  ])
+  const finished = streamed.flatMap(({ choices }) =>
+    choices.flatMap(({ index, finish_reason: why }) => (why === null ? [] : [`${index} ${why}`])),
+  )
+  expect(finished.sort()).toEqual(['0 length', '1 stop'])
+})
+
+test('all prompts of a request are continued by the version that the answer names', async () => {
+  const { post, live, registry } = await open()
+  const hold = live.hold.bind(live)
+  vi.spyOn(live, 'hold').mockImplementation(async (request) => {
+    const held = await hold(request)
+    await live.swap(await registry.promote('v2'))
+    return held
+  })
+  const { model, choices } = json(await post('completions', { prompt: ['and', 'end'] }))
+  expect([model, choices]).toMatchObject(['m@v1', [{ text: '1' }, { text: '1' }]])
 })
 
 test('a conversation that loses its oldest turns is answered, and says so, whole and as a stream', async () => {

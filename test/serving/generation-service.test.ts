@@ -49,7 +49,7 @@ async function open(more: Opened = {}) {
 
 const signal = () => new AbortController().signal
 const ask = (text: string, more: Partial<GenerateRequest> = {}): GenerateRequest => ({
-  ...{ input: { kind: 'text', text }, n: 1, signal: signal() },
+  ...{ inputs: [{ kind: 'text', text }], n: 1, signal: signal() },
   ...more,
 })
 
@@ -117,8 +117,8 @@ test('the same input twice in a request has two texts, and one by a seed', async
   const { service, decoder } = await open()
   const drawn = async (options: { seed?: number }) => {
     decoder.steps.length = 0
-    const { input } = ask('hi')
-    await service.answer({ inputs: [input, input], signal: signal() }, options)
+    const { inputs } = ask('hi')
+    await service.answer({ inputs: [...inputs, ...inputs], signal: signal() }, options)
     return new Set(decoder.steps.flat().map(({ sampling }) => sampling!.draw)).size
   }
   expect(await drawn({})).toBe(8)

@@ -2,11 +2,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
-import type {
-  Generation,
-  GenerationService,
-  TextPart,
-} from '../../serving/services/generation/contract.ts'
+import type { Generation, TextPart } from '../../serving/services/generation/contract.ts'
 import { namedModel } from '../../serving/services/named-model.ts'
 import { requestInput } from '../../serving/services/request-input.ts'
 import type { Services } from '../../serving/services/services.ts'
@@ -85,25 +81,22 @@ export async function beginTexts(
     requestInput(model.base, services.limits, value, pointer),
   )
   const trace = traceOf(request)
-  const options = {
+  const { manifest, choices, promptTokens, droppedTokens, parts } = await service.generate({
     ...optionsIn(body),
-    ...{ n, version, key: body.user ?? undefined, signal: request.over },
+    ...{ inputs, n, version, key: body.user ?? undefined, signal: request.over },
     ...{ logprobs: asked.logprobs, likeliest: asked.logprobs ? asked.likeliest : 0 },
     traceparent: typeof trace === 'object' ? trace.traceparent : trace,
-  }
-  const begun = await beginAll(service, inputs, options)
-  const [first] = begun
-  if (first === undefined) throw failure('REQUEST_INVALID', 'there is no prompt')
+  })
   return {
     head: {
-      id: first.choices[0]?.id ?? '',
-      model: `${model.name}@${first.manifest.version}`,
+      id: choices[0]?.id ?? '',
+      model: `${model.name}@${manifest.version}`,
       created: Math.floor(services.clock.nowMs() / 1000),
-      system_fingerprint: first.manifest.digest,
-      ...(droppedIn(begun) > 0 && { truncated: true }),
+      system_fingerprint: manifest.digest,
+      ...(droppedTokens > 0 && { truncated: true }),
     },
-    choices: begun.flatMap(({ choices }) => choices),
-    parts: () => partsOf(begun, n),
+    choices,
+    parts: () => partsOf({ parts, promptTokens, droppedTokens }),
   }
 }
 
@@ -179,49 +172,20 @@ function optionsIn({
   }
 }
 
-type Options = Omit<Parameters<GenerationService['generate']>[0], 'input'>
-
-/** One that is refused ends the others. */
-async function beginAll(
-  service: GenerationService,
-  inputs: readonly Parameters<GenerationService['generate']>[0]['input'][],
-  options: Options,
-): Promise<readonly Generation[]> {
-  const begun: Generation[] = []
-  try {
-    for (const input of inputs) begun.push(await service.generate({ ...options, input }))
-    return begun
-  } catch (error) {
-    await endAll(begun)
-    throw error
-  }
-}
-
-async function* partsOf(begun: readonly Generation[], n: number): AsyncGenerator<TextPart, Usage> {
+async function* partsOf({
+  parts,
+  promptTokens,
+  droppedTokens,
+}: Pick<Generation, 'parts' | 'promptTokens' | 'droppedTokens'>): AsyncGenerator<TextPart, Usage> {
   let completion = 0
-  try {
-    for (const [at, { parts }] of begun.entries())
-      for await (const part of parts) {
-        completion += part.completionTokens ?? 0
-        yield { ...part, index: at * n + part.index }
-      }
-  } finally {
-    // A client that goes has not read all of them.
-    await endAll(begun)
+  // A client that goes has not read all of them: leaving the loop ends the texts.
+  for await (const part of parts) {
+    completion += part.completionTokens ?? 0
+    yield part
   }
-  const prompt = begun.reduce((sum, { promptTokens }) => sum + promptTokens, 0)
-  const dropped = droppedIn(begun)
   return {
-    ...{ prompt_tokens: prompt, completion_tokens: completion },
-    total_tokens: prompt + completion,
-    ...(dropped > 0 && { dropped_prompt_tokens: dropped }),
+    ...{ prompt_tokens: promptTokens, completion_tokens: completion },
+    total_tokens: promptTokens + completion,
+    ...(droppedTokens > 0 && { dropped_prompt_tokens: droppedTokens }),
   }
-}
-
-function droppedIn(begun: readonly Generation[]): number {
-  return begun.reduce((sum, { droppedTokens }) => sum + droppedTokens, 0)
-}
-
-async function endAll(begun: readonly Generation[]): Promise<void> {
-  for (const { parts } of begun) await parts.return?.()
 }

@@ -1,5 +1,4 @@
 /** The request for texts and its result: a stream of parts, or whole answers. */
-import type { Input } from '../../../contracts/event.ts'
 import type { Prediction } from '../../live/contract.ts'
 import type { PredictRequest } from '../../live/predict.ts'
 import type { Freshness, PastTime } from '../prediction-service.ts'
@@ -24,10 +23,9 @@ export type AnswerTexts = Omit<PredictRequest, 'signal'> &
   PastTime &
   Freshness & { readonly signal: AbortSignal }
 
-export type GenerateRequest = Omit<AnswerTexts, 'inputs'> &
+export type GenerateRequest = AnswerTexts &
   TextOptions & {
-    readonly input: Input
-    /** How many texts. */
+    /** How many texts for each input. */
     readonly n: number
   }
 
@@ -56,9 +54,9 @@ export interface TextPart {
 }
 
 export interface Generation extends Pick<Prediction, 'manifest' | 'generation' | 'arm'> {
-  /** In order of `TextPart.index`. */
+  /** In order of `TextPart.index`: `n` of the first input, then `n` of the next. */
   readonly choices: readonly { readonly id: string }[]
-  /** As the model reads the prompt. */
+  /** Of all prompts, as the model reads them. */
   readonly promptTokens: number
   /** Tokens of the oldest turns, which were left out; 0 unless the settings allow it. */
   readonly droppedTokens: number

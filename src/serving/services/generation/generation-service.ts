@@ -79,22 +79,21 @@ class TextWriter implements GenerationService {
     this.#options = options
   }
 
-  async generate({ input, n, ...request }: GenerateRequest): Promise<Generation> {
-    const asked = { ...request, inputs: [input] }
-    const begun = await this.#begin(asked, request, n)
+  async generate({ n, ...request }: GenerateRequest): Promise<Generation> {
+    const begun = await this.#begin(request, request, n)
     const { held, prompts, writings, ended } = begun
     const parts = new TokenStream<TextPart>(() => {
       ended.abort(failure('REQUEST_INVALID', 'the reader has stopped'))
     })
-    void this.#written(asked, request, begun, parts).then(
+    void this.#written(request, request, begun, parts).then(
       () => parts.end(),
       (error: unknown) => parts.fail(error),
     )
     return {
       ...shown(held),
       choices: writings.map(({ id }) => ({ id })),
-      promptTokens: prompts[0]?.ids.length ?? 0,
-      droppedTokens: prompts[0]?.dropped ?? 0,
+      promptTokens: prompts.reduce((sum, { ids }) => sum + ids.length, 0),
+      droppedTokens: prompts.reduce((sum, { dropped }) => sum + dropped, 0),
       parts,
     }
   }
