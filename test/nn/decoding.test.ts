@@ -286,7 +286,7 @@ test('texts of all lengths and lanes keep no more keys and values than the limit
   expect(most).toBeGreaterThan(limit / 2)
   expect(most).toBeLessThanOrEqual(limit)
   await scheduler.close()
-  await metrics.close()
+  metrics.close()
 })
 
 test('the likeliest tokens come in order for the rows that ask for them', async () => {
