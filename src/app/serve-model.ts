@@ -74,7 +74,10 @@ export async function serve(
     broken === undefined
       ? await openFeedback(site, { ...model, live }, onAppended)
       : brokenFeedback(broken)
-  watch.begin({ name, registry, live, feedback })
+  const forgets = openForgetPages(folderOf(site.config, name))
+  // In a fleet the checkpoint here may be old; the trainer of the model undoes what it must.
+  const forgetTasks = site.sharing === undefined && { forgetTasks: async () => forgets.tasks() }
+  watch.begin({ name, registry, live, feedback, ...forgetTasks })
   site.atEnd(async () => watch.settled())
   return {
     ...{ name, base, method, live, registry, feedback },
@@ -84,7 +87,7 @@ export async function serve(
     deadLetters: model.deadLetters.pages,
     faults: () => faults.all,
     setAside: openSetAsidePages(join(folderOf(site.config, name), 'state.db'), task),
-    forgets: openForgetPages(folderOf(site.config, name)),
+    forgets,
     receipts: {
       ...{ model: name, source: httpSourceName, inbox: model.inbox },
       reader: receiptReader(site, name),

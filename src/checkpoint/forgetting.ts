@@ -29,11 +29,13 @@ export interface ForgetTask {
   readonly retired: readonly string[]
   /** The version that the rest is learned on from; null: nothing had learned from them. */
   readonly from: string | null
-  /** Events that had to be learned again. */
+  /** Events that have to be learned again. */
   readonly again: number
+  /** Of these, the ones that the learner took; absent in one of an earlier release. */
+  readonly learnedAgain?: number
   /** Of these, the ones still to come, as of this save; absent before it has begun, and in one of an earlier release. */
   readonly left?: number
-  /** With `keepServing`: the version that becomes live at the end. */
+  /** The version without them that answers at the end if no other is released; with `keepServing` it waits until then. */
   readonly released: string | null
   /** The version that it ended with. */
   readonly rebuilt: string | null
@@ -126,6 +128,25 @@ export class Forgetting {
     if (task?.stage !== 'rebuilding' || task.asked.keepServing !== true) return false
     this.change(task, { released: version })
     return true
+  }
+
+  /** The learner took an event that is learned again. */
+  tookAgain(): void {
+    const task = this.current
+    if (task?.stage === 'rebuilding')
+      this.change(task, { learnedAgain: (task.learnedAgain ?? 0) + 1 })
+  }
+
+  /** Versions that have learned what the request under way forgets. */
+  get tainted(): readonly string[] {
+    const task = this.current
+    return task?.stage === 'rebuilding' ? [...task.retiring, ...task.retired] : []
+  }
+
+  /** The version to go back to in place of one that has learned what the request under way forgets. */
+  untainted(version: string): string {
+    const isTainted = this.tainted.includes(version)
+    return isTainted ? (this.current?.released ?? version) : version
   }
 
   /** Whether it is a place that an event was erased from before it was read. */

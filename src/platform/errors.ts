@@ -81,6 +81,11 @@ export const errorTable = {
     exit: 65,
     fix: 'there is no earlier live version; name one with "to"',
   },
+  VERSION_TAINTED: {
+    status: 409,
+    exit: 65,
+    fix: 'choose a version from before what is being forgotten, or wait until antikythera forget MODEL shows the request as done',
+  },
   GENERATION_STALE: {
     status: 409,
     exit: 75,

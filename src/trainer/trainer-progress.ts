@@ -134,11 +134,11 @@ export class TrainerProgress {
       this.putBarrier({ ...barrier, left: { ...barrier.left, [to]: left } })
   }
 
-  /** An update has made `version` from the events since the last one. */
-  learned(outcome: Outcome, version: number): void {
+  /** An update has made `version` from the events since the last one; `again`: of them, the ones that are counted already. */
+  learned(outcome: Outcome, version: number, again: number): void {
     const { learned, steps, dropped } = this.#state
     this.#set({
-      learned: learned + outcome.learned,
+      learned: learned + Math.max(0, outcome.learned - again),
       steps: steps + outcome.steps,
       dropped: dropped + outcome.dropped,
       next: version + 1,

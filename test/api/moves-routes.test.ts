@@ -1,12 +1,12 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Mover, Routing } from '../../src/versions/contract.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { reachesBack, versionsBefore } from '../../src/serving/live/version-before.ts'
-import { openServed } from './open-served.ts'
+import { openServed, type ServedOptions } from './open-served.ts'
 
-async function open() {
-  const served = await openServed()
+async function open(options?: ServedOptions) {
+  const served = await openServed(options)
   const post = (path: string, payload: object) =>
     served.app.inject({ method: 'POST', url: `/v1/models/m/${path}`, payload })
   const live = async () => (await served.registry.live())?.live.version
@@ -55,6 +55,41 @@ test('a rollback from a version goes to the one before it, whatever is live by t
   expect(never.json()).toMatchObject({ status: 409, code: 'ROLLBACK_IMPOSSIBLE' })
   const both = await post('rollback', { from: 'v4', to: 'v1', reason: 'r' })
   expect(both.json()).toMatchObject({ status: 400, code: 'REQUEST_INVALID' })
+})
+
+describe('while events are forgotten', () => {
+  const tasks = [
+    { asked: { request: 'r' }, stage: 'rebuilding', retiring: ['v4', 'v3'], retired: ['v1'] },
+  ]
+  const forgets = { tasks: () => tasks } as unknown as NonNullable<ServedOptions['forgets']>
+
+  test.each([
+    ['rollback', { to: 'v3', reason: 'r' }],
+    ['promote', { version: 'v3', reason: 'r' }],
+    ['canary', { version: 'v3', share: 0.5, reason: 'r' }],
+    ['shadow', { version: 'v3', reason: 'r' }],
+  ])('a %s to a version that has learned them is refused', async (verb, body) => {
+    const { post, registry, live } = await open({ forgets })
+    await registry.promote('v4')
+    const { generation } = (await registry.live())!
+    const refused = (await post(verb, body)).json<object>()
+    expect(refused).toMatchObject({ status: 409, code: 'VERSION_TAINTED', version: 'v3' })
+    expect(await live()).toBe('v4')
+    expect((await registry.live())!.generation).toBe(generation)
+  })
+
+  test('a rollback that names none goes to the last one that has not', async () => {
+    const { post, registry } = await open({ forgets })
+    await registry.promote('v4')
+    expect((await post('rollback', { reason: 'r' })).json()).toMatchObject({ live: 'v0' })
+  })
+
+  test('the one that answers meanwhile may go on, without its canary', async () => {
+    const { post, registry } = await open({ forgets })
+    await registry.promote('v4')
+    await post('canary', { version: 'v5', share: 0.5, reason: 'r' })
+    expect((await post('rollback', { reason: 'r' })).json()).toMatchObject({ live: 'v4' })
+  })
 })
 
 test('a rollback to a version by name goes there, also forward again', async () => {

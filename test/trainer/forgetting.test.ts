@@ -1,9 +1,10 @@
 /** What is forgotten was never learned: the rest is as it is in a run that never had it. */
 import { describe, expect, test } from 'vitest'
 import type { ForgetTask } from '../../src/checkpoint/forgetting.ts'
-import type { ExampleKey } from '../../src/contracts/core.ts'
-import type { ForgetRequest } from '../../src/versions/contract.ts'
+import type { ExampleKey, Json } from '../../src/contracts/core.ts'
+import type { ForgetRequest, RoutingMove } from '../../src/versions/contract.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
+import { fact, setFact } from '../../src/checkpoint/tables/states.ts'
 import { EventLog } from '../../src/checkpoint/event-log/event-log.ts'
 import { stateName } from '../../src/checkpoint/event-log/states.ts'
 import { Dedupe } from '../../src/intake/dedupe/dedupe.ts'
@@ -106,6 +107,17 @@ describe('forgetting a source', () => {
     expect(learned(world).weights).not.toBe(before)
     expect(taskIn(world)).toMatchObject({ stage: 'done', from: 'v2', isErased: true, retiring: [] })
     expect(taskIn(world).counts).toMatchObject({ events: 14 })
+  })
+
+  test('counts what is learned again once', async () => {
+    const world = await ran(mixed(41))
+    const { counts } = world.statuses.at(-1)!
+    await forget(world, { source: 'bad' })
+    await runToEnd(world, setting)
+    world.streams.get('s')!.push(...good(4, 700))
+    const after = await runToEnd(world, setting)
+    expect(counts).toMatchObject({ accepted: 51, learned: 48 })
+    expect(after.counts).toMatchObject({ accepted: 55, learned: 53 })
   })
 
   test('goes on with the events that come later as that run would', async () => {
@@ -294,6 +306,98 @@ describe('forgetting a source', () => {
     expect(world.registry.versions.has('v12')).toBe(false)
   })
 
+  describe('while the versions of before go on answering', () => {
+    /** Moves the pointer when the first version without it is published. */
+    const movedMeanwhile = async (move: Partial<RoutingMove>, own: Setting = setting) => {
+      const world = await ran(mixed(41))
+      await forget(world, { source: 'bad', keepServing: true })
+      const { moves } = world.registry
+      let isMoved = false
+      const chaos: Chaos = (effect) => {
+        if (effect !== 'publish' || isMoved) return
+        isMoved = true
+        const asked = { version: 'v12', expect: moves.length, reason: 'a person', ...move }
+        void world.registry.point(asked as RoutingMove)
+      }
+      await runToEnd(world, { ...own, chaos })
+      expect(isMoved).toBe(true)
+      return world
+    }
+    const lineIn = ({ registry }: World, version: string | null) => {
+      const line: string[] = []
+      for (let at = version; at !== null; at = registry.versions.get(at)?.manifest.parent ?? null)
+        line.push(at)
+      return line
+    }
+
+    test.each<[string, Partial<RoutingMove>]>([
+      ['a rollback', { version: 'v11', by: 'rollback' }],
+      ['a promotion', { version: 'v11', by: 'promote' }],
+      ['the rollback of a server', { version: 'v11', by: 'policy', asks: { follow: true } }],
+      ['a canary', { by: 'canary', canary: { version: 'v11', share: 0.5 } }],
+      ['a shadow', { by: 'shadow', shadow: 'v11' }],
+    ])('%s to a version that has learned it is undone', async (_what, move) => {
+      const world = await movedMeanwhile(move)
+      const { retired, rebuilt, learnedAgain } = taskIn(world)
+      expect(taskIn(world)).toMatchObject({ stage: 'done', retiring: [] })
+      expect(lineIn(world, rebuilt).filter((version) => retired.includes(version))).toEqual([])
+      expect(lineIn(world, rebuilt).at(-1)).toBe('v0')
+      expect(world.registry.moves.at(-1)).toMatchObject({ live: { version: rebuilt } })
+      expect(world.registry.moves.at(-1)!.canary ?? world.registry.moves.at(-1)!.shadow).toBe(
+        undefined,
+      )
+      expect(learned(world)).toEqual(learned(await ran(without(mixed(41), 'bad-'))))
+      expect(learnedAgain).toBe(taskIn(world).again)
+    })
+
+    test('a line that has learned it after all is rebuilt from before it', async () => {
+      const world = await ran(mixed(41))
+      await forget(world, { source: 'bad', keepServing: true })
+      const chaos: Chaos = (effect) => {
+        if (effect === 'publish') throw new Crash()
+      }
+      await expect(runToEnd(world, { ...setting, chaos })).rejects.toThrow(Crash)
+      // As a release left it that followed a person to such a version.
+      const said = JSON.stringify(fact(world.store, 'forgetting'))
+      const more = said.replace('"retiring":[', '"retiring":["v2",')
+      setFact(world.store, 'forgetting', JSON.parse(more) as Json)
+      await runToEnd(world, setting)
+      const { retired, rebuilt, from } = taskIn(world)
+      expect(taskIn(world)).toMatchObject({ stage: 'done', from: 'v1', counts: { events: 14 } })
+      expect([from, retired.includes('v2'), world.registry.versions.has('v2')]).toEqual([
+        ...['v1', true, false],
+      ])
+      expect(lineIn(world, rebuilt)).not.toContain('v2')
+      expect(learned(world)).toEqual(learned(await ran(without(mixed(41), 'bad-'))))
+    })
+
+    test('an import of what goes, made meanwhile, goes too', async () => {
+      const world = await ran(mixed(41))
+      await forget(world, { source: 'bad', keepServing: true })
+      let isMade = false
+      const chaos: Chaos = (effect) => {
+        if (effect !== 'publish' || isMade) return
+        isMade = true
+        const { manifest, parameters } = world.registry.versions.get('v12')!
+        const draft = { ...manifest, version: 'v12-import', parent: 'v12', decision: 'imported' }
+        void world.registry.publish({ manifest: draft, parameters })
+      }
+      await runToEnd(world, { ...setting, chaos })
+      expect(taskIn(world).retired).toContain('v12-import')
+      expect(world.registry.versions.has('v12-import')).toBe(false)
+    })
+
+    test('a promotion of one that has not stays, and what it leaves is not learned again', async () => {
+      const world = await movedMeanwhile({ version: 'v1', by: 'promote' })
+      const { rebuilt, again, learnedAgain } = taskIn(world)
+      expect(taskIn(world)).toMatchObject({ stage: 'done', retiring: [] })
+      expect(lineIn(world, rebuilt)).toContain('v1')
+      expect(lineIn(world, rebuilt)).not.toContain('v2')
+      expect(world.registry.moves.at(-1)!.live.version).toBe(rebuilt)
+      expect(learnedAgain).toBe(again)
+    })
+  })
+
   test('leaves no word of it in the tables of the checkpoint but hashes', async () => {
     const world = await ran([
       ...mixed(41),
@@ -327,6 +431,19 @@ describe('forgetting a source', () => {
     world.streams.get('s')!.push(lesson(901, 'bad'))
     await runToEnd(world, setting)
     expect(stateOf(world, 'bad\0bad-901')).toBe('pending')
+  })
+
+  test('takes an empty place of the inbox for one that was erased, and an empty record of another source for no event', async () => {
+    for (const [feedbackSource, letters] of [
+      ['s', 0],
+      ['http', 1],
+    ] as const) {
+      const world = await ran(mixed(8))
+      await forget(world, { source: 'bad' })
+      world.streams.get('s')!.push('')
+      await runToEnd(world, { ...setting, feedbackSource })
+      expect(world.letters.size).toBe(letters)
+    }
   })
 
   test('a crash at any effect on the way changes nothing', async () => {

@@ -116,9 +116,9 @@ export class EventLog {
     this.#versions.add(version, parent, this.#rows.end)
   }
 
-  /** An update has made `version` from all pending rows. */
-  learned(version: string): void {
-    this.#rows.learned(this.#versions.idOf(version))
+  /** An update has made `version` from all pending rows. Returns how many of them an earlier version had learned. */
+  learned(version: string): number {
+    return this.#rows.learned(this.#versions.idOf(version))
   }
 
   /** The version that learned an event, even if a rollback has undone that since. */

@@ -33,6 +33,8 @@ export interface EventRowsParts {
 
 export interface NewRow extends LoggedRow {
   readonly state: EventState
+  /** The same signal as in its last row, which was set aside or is learned again. */
+  readonly isAgain?: boolean
 }
 
 /** A row without its content. */
@@ -135,10 +137,11 @@ export class EventRows {
   }
 
   /** Adds a row for an event. Call it before the event is known as accepted. */
-  add({ key, example, note, state }: NewRow): void {
+  add({ key, example, note, state, isAgain = false }: NewRow): void {
     const before = this.orderOf(key)
     const isBack = before === undefined && this.#older > 0 && this.#parts.isKnown(key)
     const hasEarlier = isBack || this.hasEarlier(key)
+    const isCounted = isAgain && before !== undefined && this.#wasLearned(before)
     if (before !== undefined) this.#states.set(before, eventStates.replaced)
     if (isBack) this.#older -= 1
     const order = this.#end
@@ -148,8 +151,13 @@ export class EventRows {
     const bytes = ROW_BYTES + key.length + (example ? this.#parts.sizeOf(example) : 0)
     this.#states.add(this.#begin, order, state, bytes)
     if (hasEarlier) this.#states.mark(order, rowMarks.earlier)
+    if (isCounted) this.#states.mark(order, rowMarks.counted)
     this.#predictions.add(example?.predictionId, order, this.size)
     this.#overflow()
+  }
+
+  #wasLearned(order: number): boolean {
+    return this.#states.versionOf(order) !== 0 || this.#states.has(order, rowMarks.counted)
   }
 
   set(order: number, state: EventState): void {
@@ -170,9 +178,9 @@ export class EventRows {
     return true
   }
 
-  /** The version with this number has learned all pending rows. */
-  learned(version: number): void {
-    this.#states.learned(version, this.#begin)
+  /** The version with this number has learned all pending rows. Returns how many of them an earlier version had learned. */
+  learned(version: number): number {
+    return this.#states.learned(version, this.#begin)
   }
 
   setAsideBy(key: ExampleKey, rollback: number): void {

@@ -22,13 +22,15 @@ export const rowMarks = {
   earlier: 2 ** 31,
   /** No version is left that has learned it: they were removed because something was forgotten. */
   gone: 2 ** 30,
+  /** An earlier row with the same signal was learned: learned again, it does not count again. */
+  counted: 2 ** 29,
 } as const
 
 export type RowMark = (typeof rowMarks)[keyof typeof rowMarks]
 
 /** Without its marks. */
 export function rollbackIn(fact: number): number {
-  return fact % rowMarks.gone
+  return fact % rowMarks.counted
 }
 
 type Fact = (typeof factOf)[keyof typeof factOf]

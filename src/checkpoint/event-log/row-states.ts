@@ -3,7 +3,7 @@
  * aside. Counts the rows in each state, and knows which blocks the next save has to write.
  */
 import type { LoadedLog } from './contract.ts'
-import { BLOCK, factOf, rollbackIn, RowFacts, type RowMark } from './row-facts.ts'
+import { BLOCK, factOf, rollbackIn, RowFacts, rowMarks, type RowMark } from './row-facts.ts'
 import { countsOf, eventStates, type EventCounts, type EventState } from './states.ts'
 
 export class RowStates {
@@ -53,14 +53,17 @@ export class RowStates {
     this.#changed(order, state)
   }
 
-  /** The version with this number has learned all pending rows. */
-  learned(version: number, begin: number): void {
+  /** The version with this number has learned all pending rows. Returns how many of them an earlier version had learned. */
+  learned(version: number, begin: number): number {
+    let again = 0
     for (const order of this.#pending) {
       if (order < begin || this.at(order) !== eventStates.pending) continue
       this.#facts.set(order, factOf.version, version)
+      if (this.has(order, rowMarks.counted)) again += 1
       this.set(order, eventStates.learned)
     }
     this.#pending = []
+    return again
   }
 
   /** Records the rollback, by its number. Call it along with the change of state. */

@@ -74,14 +74,17 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
   const { trainer } = around
   const versions = openVersions(registry)
   const { pages, here } = openTrainerPages(model, around)
+  const { texts } = model
+  const forgetTasks = async () => pages.forgetTasks()
+  const movable = { name, registry, live, feedback, forgetTasks, ...(texts && { texts }) }
   const predictions = openPredictionService({ model: name, live, versions, ...around })
   return {
     ...{ name, base, method, task: model.task },
     ...(model.example && { example: model.example }),
     predictions,
-    ...(model.texts && {
+    ...(texts && {
       generation: openGenerationService({
-        ...{ ...model.texts, ...around, model: name, task: model.task, live, versions },
+        ...{ ...texts, ...around, model: name, task: model.task, live, versions },
         until: async (fresh, signal) => predictions.until(fresh, signal),
       }),
     }),
@@ -97,9 +100,9 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
       feedback.take(messages, { areLetters: true }),
     ),
     versions,
-    trials: openTrialService(model),
-    rollBack: async (to, reason, more) => rollBack(model, to, reason, more),
-    promote: async (version, reason, actor) => promote(model, version, reason, actor),
+    trials: openTrialService(movable),
+    rollBack: async (to, reason, more) => rollBack(movable, to, reason, more),
+    promote: async (version, reason, actor) => promote(movable, version, reason, actor),
     status: () => ({
       live: live.live(),
       failedSwap: live.failedSwap(),

@@ -6,6 +6,7 @@
  * It ends when this server answers with the target, or with the version of a later move.
  */
 import { CodedError } from '../../contracts/core.ts'
+import type { ForgetTask } from '../../checkpoint/forgetting.ts'
 import type { Input } from '../../contracts/event.ts'
 import type { Asked, Routing, Registry } from '../../versions/contract.ts'
 import { openVersions, type NextMove } from '../../versions/service.ts'
@@ -22,7 +23,10 @@ export interface Moved {
 const HISTORY = 1000
 const NEWEST = 64
 
-export type Movable = Pick<ServedModel, 'name' | 'registry' | 'live' | 'feedback'>
+export interface Movable extends Pick<ServedModel, 'name' | 'registry' | 'live' | 'feedback'> {
+  /** Reads the requests to forget; absent = there are none. */
+  readonly forgetTasks?: () => Promise<readonly ForgetTask[]>
+}
 
 export interface RollbackOptions {
   /** The version that is rolled back, whatever has become live since; absent = the live one. */
@@ -109,7 +113,9 @@ async function canaryless({ registry }: Movable): Promise<string | undefined> {
   return routing?.canary && routing.live.version
 }
 
-async function defaultTarget({ name, registry }: Movable, from?: string): Promise<string> {
+async function defaultTarget(model: Movable, from?: string): Promise<string> {
+  const { name, registry } = model
+  const tainted = (await taintedBy(model))?.versions ?? []
   for (const count of [NEWEST, HISTORY]) {
     const newest = await registry.history(count)
     const at = from === undefined ? 0 : newest.findIndex(({ live }) => live.version === from)
@@ -117,11 +123,45 @@ async function defaultTarget({ name, registry }: Movable, from?: string): Promis
     const isShort = history.length === 0 || reachesBack(history)
     if (count === NEWEST && newest.length === count && isShort) continue
     for (const version of versionsBefore(history))
-      if (await isThere(registry, version)) return version
+      if (!tainted.includes(version) && (await isThere(registry, version))) return version
     if (newest.length < count) break
   }
   const before = from === undefined ? '' : ` before ${from}`
   throw failure('ROLLBACK_IMPOSSIBLE', `model ${name} has no earlier live version${before}`)
+}
+
+interface Tainted {
+  readonly request: string
+  readonly versions: readonly string[]
+}
+
+/**
+ * The versions that have learned what a request under way forgets. Where the trainer cannot be asked, it undoes such a move
+ * itself.
+ */
+async function taintedBy({
+  forgetTasks,
+}: Pick<Movable, 'forgetTasks'>): Promise<Tainted | undefined> {
+  try {
+    const task = (await forgetTasks?.())?.find(({ stage }) => stage === 'rebuilding')
+    return task && { request: task.asked.request, versions: [...task.retiring, ...task.retired] }
+  } catch (error) {
+    if (error instanceof CodedError) return undefined
+    throw error
+  }
+}
+
+/** `VERSION_TAINTED` if a request to forget removes this version, which does not answer already. */
+export async function refuseTainted(
+  version: string,
+  model: Pick<Movable, 'registry' | 'forgetTasks'>,
+): Promise<void> {
+  const tainted = await taintedBy(model)
+  if (tainted?.versions.includes(version) !== true) return
+  if ((await model.registry.live())?.live.version === version) return
+  const { request } = tainted
+  const text = `${version} has learned what the request ${request} forgets, and loses its bytes when that is done`
+  throw failure('VERSION_TAINTED', text, { details: { version, request } })
 }
 
 async function isThere(registry: Registry, version: string): Promise<boolean> {
@@ -134,11 +174,10 @@ async function isThere(registry: Registry, version: string): Promise<boolean> {
   }
 }
 
-async function move(
-  { name, registry, live, feedback }: Movable,
-  next: NextMove & { readonly version: string },
-): Promise<Moved> {
+async function move(model: Movable, next: NextMove & { readonly version: string }): Promise<Moved> {
+  const { name, registry, live, feedback } = model
   const { version } = next
+  await refuseTainted(version, model)
   await live.prove(version)
   if ((await registry.live()) === undefined)
     throw failure('NOT_READY', `model ${name} has no live version`)

@@ -6,10 +6,12 @@
 import { failure } from '../../platform/errors.ts'
 import type { Routing } from '../../versions/contract.ts'
 import { openVersions, type NextMove } from '../../versions/service.ts'
+import { refuseTainted, type Movable } from './moves.ts'
 import type { ServedModel } from './served-model.ts'
 import { TrialAge } from './trial-age.ts'
 
-type Tried = Pick<ServedModel, 'name' | 'registry' | 'live' | 'texts'>
+type Tried = Pick<ServedModel, 'name' | 'registry' | 'live' | 'texts'> &
+  Pick<Movable, 'forgetTasks'>
 
 export interface Why {
   readonly reason: string
@@ -32,6 +34,7 @@ export function openTrialService(model: Tried): TrialService {
   return {
     sinceMs: () => age.sinceMs(live.live()?.pointer),
     async canary(version, share, why) {
+      await refuseTainted(version, model)
       await live.prove(version)
       return move(model, { ...why, by: 'canary', canary: { version, share }, shadow: null })
     },
@@ -44,6 +47,7 @@ export function openTrialService(model: Tried): TrialService {
             fix: 'give the version a share of the requests: a canary',
           },
         )
+      await refuseTainted(version, model)
       await live.prove(version)
       return move(model, { ...why, by: 'shadow', canary: null, shadow: version })
     },

@@ -75,7 +75,7 @@ export class Acceptance {
     waiting.leave(example.key)
     setAside.remove(example.key)
     const state = isHeldOut ? eventStates.held_out : eventStates.pending
-    log.add({ key: example.key, example, state })
+    log.add({ key: example.key, example, state, isAgain: isCounted === true })
     dedupe.add(example.key, event ? signalDigest(event) : counted.digest)
     if (isCounted !== true) progress.count('accepted')
     if (served !== undefined) this.#judge(served, example, saidMs(counted))

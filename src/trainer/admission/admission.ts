@@ -66,7 +66,7 @@ export class Admission {
 
   #admit(received: BufferedRecord, signal: AbortSignal): Due | Promise<Due> {
     this.#parts.waiting.saw(received.record)
-    if (this.#parts.forgetting.isErased(received.record.value)) {
+    if (this.#wasErased(received)) {
       this.#parts.progress.count('duplicates')
       return false
     }
@@ -97,6 +97,12 @@ export class Admission {
       : this.#learn(waiting, { prefetched }, signal)
   }
 
+  /** The inbox leaves an empty place; an empty record of another source is the fault of its sender. */
+  #wasErased({ record, connector }: Received): boolean {
+    const { forgetting, loop } = this.#parts
+    return connector === loop.intake.feedbackSource && forgetting.isErased(record.value)
+  }
+
   #isForgotten(event: FeedbackEvent, { record }: Received): boolean {
     return this.#parts.forgetting.refuses(event, record.timeMs, event.timeMs ?? record.timeMs)
   }
@@ -110,13 +116,16 @@ export class Admission {
 
   /** An event that is learned again, because others were forgotten. */
   async learnAgain({ key, example, order }: OrderedRow, signal: AbortSignal): Promise<Due> {
-    const { log, loop, latents, dedupe } = this.#parts
+    const { log, loop, latents, dedupe, forgetting } = this.#parts
     log.mark(key, eventStates.waiting)
     if (example === undefined) return false
     const place = { partition: 'event-log', position: String(order) }
     const received = receivedOfExample(example, place, loop.task)
     const waiting = { key, received, digest: dedupe.digestOf(key), isCounted: true as const }
-    return this.#acceptance.accept(waiting, example, await latents.all([example], signal))
+    const due = this.#acceptance.accept(waiting, example, await latents.all([example], signal))
+    const state = log.stateOf(key)
+    if (state === eventStates.pending || state === eventStates.held_out) forgetting.tookAgain()
+    return due
   }
 
   /** A set-aside event that a person asked for; it is already counted as accepted. */

@@ -35,7 +35,7 @@ export interface AdmissionParts {
   readonly log: EventLog
   /** Absent = nothing is traced. */
   readonly traces?: Pick<PendingTraces, 'note'> | undefined
-  readonly forgetting: Pick<Forgetting, 'refuses' | 'isErased'>
+  readonly forgetting: Pick<Forgetting, 'refuses' | 'isErased' | 'tookAgain'>
   readonly letters: DeadLetterBuffer
   /** Keys of refused events are put here. */
   readonly refused: ExampleKey[]

@@ -23,8 +23,8 @@ export interface CertificateFacts {
 }
 
 export function certificateOf(task: ForgetTask, facts: CertificateFacts): Certificate {
-  const { asked, atMs, doneMs, reason, actor, counts, retired, from, rebuilt, again } = task
-  const { generation } = task
+  const { asked, atMs, doneMs, reason, actor, counts, retired, from, rebuilt } = task
+  const { generation, again, learnedAgain = again } = task
   const { source, id, beforeMs, request } = asked
   const meant = {
     ...(source !== undefined && { source }),
@@ -40,7 +40,7 @@ export function certificateOf(task: ForgetTask, facts: CertificateFacts): Certif
     ...(actor !== undefined && { by: actor }),
     ...(doneMs !== null && { completed_at: timeOf(doneMs) }),
     erased: counts,
-    learned_again: again,
+    learned_again: learnedAgain,
     versions: {
       retired: [...retired].sort(byNumber),
       ...(from !== null && { from }),

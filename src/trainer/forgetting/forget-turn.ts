@@ -18,7 +18,7 @@ import type { Pointer } from '../routing/pointer.ts'
 import type { ForgetTask } from '../../checkpoint/forgetting.ts'
 import { goBackTo, routedOf, targetOf, type Target } from './go-back.ts'
 import { planOf, type ForgetPlan } from './plan.ts'
-import { taintedVersions } from './tainted.ts'
+import { copiesOf, hasLearnedForgotten, taintedVersions } from './tainted.ts'
 
 export interface ForgetParts extends RestoreVersion {
   readonly latents: LatentProvider
@@ -46,7 +46,7 @@ export class ForgetTurn {
     const { state, pointer } = this.#parts
     const task = state.forgetting.current
     if (task?.stage !== 'asked') return
-    const plan = planOf(task.asked, state)
+    const plan = planOf(task.asked, state, [...task.retiring, ...task.retired])
     const retiring = await taintedVersions(plan, this.#parts, signal)
     const target = plan.isLearned ? await targetOf(plan, this.#parts, signal) : undefined
     const live = state.progress.state.live?.version
@@ -60,10 +60,15 @@ export class ForgetTurn {
     this.#learnAgain(again, plan)
     state.retire(retiring)
     const { parent } = state.progress.state
+    const isAgain = task.positions !== undefined
     state.forgetting.change(task, {
-      ...{ stage: 'rebuilding', retiring, again: again.length, predictions: plan.predictions },
-      ...{ counts: { events: plan.keys.length, ...plan.places }, isBeyondLog: plan.isBeyondLog },
-      positions: state.progress.positions,
+      ...{ stage: 'rebuilding', retiring, again: again.length, learnedAgain: 0 },
+      ...(!isAgain && {
+        predictions: plan.predictions,
+        counts: { events: plan.keys.length, ...plan.places },
+        positions: state.progress.positions,
+      }),
+      isBeyondLog: task.isBeyondLog || plan.isBeyondLog,
       ...(plan.isBeyondLog && { lost }),
       ...(target !== undefined && { from: parent, released }),
     })
@@ -78,6 +83,7 @@ export class ForgetTurn {
     const task = state.forgetting.current
     if (task?.stage !== 'rebuilding' || state.progress.state.intended.length > 0) return false
     const isRebuilt = state.log.again.size === 0
+    if (isRebuilt && (await this.#isTainted(signal))) return this.#beginAgain(task, signal)
     const waits = task.asked.keepServing === true && !isRebuilt
     if (!task.isErased && !waits) {
       if (loop.clock.monotonicMs() < this.#againAtMs) return false
@@ -85,7 +91,34 @@ export class ForgetTurn {
       return this.#erase(task, signal)
     }
     if (!isRebuilt) return false
+    if (await this.#findCopies(task, signal)) return true
     await this.#finish(task, signal)
+    return true
+  }
+
+  /** The proof: no version that has learned from them is on the line that goes on. */
+  async #isTainted(signal: AbortSignal): Promise<boolean> {
+    const { parent } = this.#parts.state.progress.state
+    return parent !== null && hasLearnedForgotten(parent, this.#parts, signal)
+  }
+
+  async #beginAgain(task: ForgetTask, signal: AbortSignal): Promise<true> {
+    const { state, loop } = this.#parts
+    const { request } = task.asked
+    loop.log.warn({ request }, 'the line has learned what is to be forgotten: it is rebuilt again')
+    state.forgetting.change(task, { stage: 'asked', isErased: false })
+    await state.save(signal)
+    return true
+  }
+
+  /** Imports of exports that were made in the meantime lose their bytes too. */
+  async #findCopies(task: ForgetTask, signal: AbortSignal): Promise<boolean> {
+    const { state } = this.#parts
+    const retiring = await copiesOf(task.retired, this.#parts, signal)
+    if (retiring.length === 0) return false
+    state.retire(retiring)
+    state.forgetting.change(task, { retiring, isErased: false })
+    await state.save(signal)
     return true
   }
 

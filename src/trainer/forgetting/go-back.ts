@@ -3,11 +3,11 @@
  * optimizer, replay, random streams and trigger. If no such version has a snapshot, to the weights of one, with the
  * rest fresh; if there is no such version, to a fresh adapter.
  */
-import { CodedError } from '../../contracts/core.ts'
 import type { TriggerState } from '../../learner/learner-types.ts'
 import { freshWeights, restoreVersion, weightsOf } from '../start/restore-version.ts'
 import type { RestoreVersion } from '../start/restore-version.ts'
 import type { ForgetPlan } from './plan.ts'
+import { isThere, MOST_ANCESTORS, parentOf } from './tainted.ts'
 
 /** `version` undefined: a fresh adapter. `isLoadable`: it can become live. */
 export interface Target {
@@ -55,9 +55,6 @@ export async function routedOf(
   return undefined
 }
 
-/** Ancestors that the log does not know were published before all of its rows. */
-const MOST_ANCESTORS = 1000
-
 async function* cleanVersions(
   { clean, isBeyondLog }: ForgetPlan,
   parts: RestoreVersion,
@@ -72,24 +69,6 @@ async function* cleanVersions(
   for (let at = 0; at < MOST_ANCESTORS && version !== null; at += 1) {
     version = await parentOf(version, parts, signal)
     if (version !== null) yield version
-  }
-}
-
-async function parentOf(version: string, parts: RestoreVersion, signal: AbortSignal) {
-  const found = await find(version, parts, signal)
-  return found?.manifest.parent ?? null
-}
-
-async function isThere(version: string, parts: RestoreVersion, signal: AbortSignal) {
-  return (await find(version, parts, signal))?.removed === false
-}
-
-async function find(version: string, { loop, retry }: RestoreVersion, signal: AbortSignal) {
-  try {
-    return await retry.run(`looking for ${version}`, () => loop.registry.find(version), signal)
-  } catch (error) {
-    if (error instanceof CodedError && error.code.startsWith('VERSION_')) return undefined
-    throw error
   }
 }
 

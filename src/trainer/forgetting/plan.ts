@@ -61,7 +61,12 @@ export function isAsked(
   )
 }
 
-export function planOf(asked: ForgetRequest, state: TrainerState): ForgetPlan {
+/** `gone`: versions that are known to have learned from them, though no row says so any more. */
+export function planOf(
+  asked: ForgetRequest,
+  state: TrainerState,
+  gone: readonly string[] = [],
+): ForgetPlan {
   const { log, progress } = state
   const places = placesOf(asked, state)
   const held = new Set(Object.values(places).flat())
@@ -70,7 +75,7 @@ export function planOf(asked: ForgetRequest, state: TrainerState): ForgetPlan {
     if (isAsked(asked, row) || held.has(row.key)) rows.push(row)
     else if (isNew(row.state)) others.push(row)
   const isBeyondLog = log.untraced > 0 && !isInLog(asked, state)
-  const tainted = taintedBy(rows, log, progress.state.rehearsed)
+  const tainted = taintedBy(rows, log, progress.state.rehearsed, gone)
   const waited = waitedAt(others, log)
   const isKnownTainted = (id: number) => isBeyondLog || tainted.has(id)
   const line = log.versions.ancestry(progress.state.parent ?? '')
@@ -142,9 +147,13 @@ function taintedBy(
   rows: readonly KnownRow[],
   log: EventLog,
   rehearsed: readonly RehearsedLine[] = [],
+  gone: readonly string[] = [],
 ): ReadonlySet<number> {
   const { versions } = log
-  const direct = new Set([...rows.map(({ version }) => version), ...waitedAt(rows, log)])
+  const direct = new Set([
+    ...[...rows.map(({ version }) => version), ...waitedAt(rows, log)],
+    ...gone.map((version) => versions.idOf(version)).filter((id) => id !== 0),
+  ])
   const first = Math.min(
     ...[Infinity, ...rows.filter((row) => row.version === 0 && isTaken(row.state)).map(orderOf)],
   )

@@ -99,6 +99,7 @@ export class Pointer {
       }
       if (verdict === 'ours') this.#moved(move, state.progress.state.intended.slice(1))
       else if (verdict === 'pass' || this.#wasAdopted(move)) this.#passed(move)
+      else if (verdict === 'refuse') await this.#refuse(move, signal)
       else if (verdict === 'apply') await this.#apply(move, signal)
       else if (verdict === 'finish') await this.#finish(move, signal)
       else if (this.#isOvertaken(move, moves[at + 1])) this.#overtaken(move)
@@ -152,6 +153,7 @@ export class Pointer {
     const before = state.learner.remembered
     const isKnown = await restoreVersion(version, this.#parts, signal, { undoes })
     state.trials.drop()
+    state.forgetting.withholds(version)
     if (undoes) {
       const { task, log } = loop
       const timeMs = live.sinceMs
@@ -176,6 +178,28 @@ export class Pointer {
     state.trials.saw(live)
     loop.log.info({ version: live.live.version, by, reason }, 'the version on trial is live now')
     this.#wentAlong(live)
+    await state.save(signal)
+  }
+
+  /**
+   * The version loses its bytes when the request to forget is done: the learner stays, and what answered before answers
+   * again. A server refuses such a move unless it came too early for it to know.
+   */
+  async #refuse(move: Routing, signal: AbortSignal): Promise<void> {
+    const { loop, state } = this.#parts
+    const { progress, trials, forgetting } = state
+    const { live, intended } = progress.state
+    const { by } = move
+    this.#passed(move)
+    // To the version that answers anyway, without its trial.
+    if (isFollowed(move) && move.live.version === live?.version) trials.saw(move)
+    else if (intended.length === 0 && live !== null) {
+      const reason = `${by}: the version has learned what ${forgetting.current?.asked.request ?? ''} forgets`
+      const asks = { place: progress.accepted }
+      progress.intend([{ version: live.version, by: 'policy', reason, asks, ...trials.routed }])
+    }
+    loop.log.warn({ by, version: move.live.version }, 'a move to what is being forgotten is undone')
+    this.#wentAlong(move)
     await state.save(signal)
   }
 

@@ -10,13 +10,15 @@ import type { Move } from '../../checkpoint/saved.ts'
 import type { Routing } from '../../versions/contract.ts'
 import { isFollowed, routedVersions } from '../../versions/routing.ts'
 import { isCommand } from './commands.ts'
+import { hasLearnedForgotten } from '../forgetting/tainted.ts'
 import type { RestoreVersion } from '../start/restore-version.ts'
 
 /**
  * `ours`: intended and done. `pass`: means nothing here. `adopt`: go there. `finish`: the version on trial
  * goes live, and learning goes on. `apply`: a command that keeps the version. `wait`: intend nothing until the line is there.
+ * `refuse`: the version has learned what a request under way forgets.
  */
-export type Verdict = 'ours' | 'pass' | 'adopt' | 'finish' | 'apply' | 'wait'
+export type Verdict = 'ours' | 'pass' | 'adopt' | 'finish' | 'apply' | 'wait' | 'refuse'
 
 export async function reconcilePointer(
   move: Routing,
@@ -28,6 +30,8 @@ export async function reconcilePointer(
   if (intended !== undefined && isSame(intended, move)) return 'ours'
   // The pointer is never moved back to versions that the line makes on its way there, no matter what moved it.
   if (routedVersions(move).some(({ version }) => progress.isAhead(version))) return 'wait'
+  const asked = askedVersion(move)
+  if (asked !== undefined && (await hasLearnedForgotten(asked, parts, signal))) return 'refuse'
   if (move.by === 'promote' && parts.state.trials.isOwn(move.live.version)) return 'finish'
   if (isFollowed(move)) return 'adopt'
   if (isCommand(move)) return 'apply'
@@ -36,6 +40,13 @@ export async function reconcilePointer(
   if (place !== undefined) return progress.accepted < place ? 'wait' : 'pass'
   if (move.by !== 'policy') return 'pass'
   return progress.isAhead(await newest(parts, signal)) ? 'wait' : 'pass'
+}
+
+/** The version that a person or a server asks for; undefined where the move only keeps what answers. */
+function askedVersion(move: Routing): string | undefined {
+  if (isFollowed(move)) return move.live.version
+  if (move.by === 'canary' || move.by === 'shadow') return (move.canary ?? move.shadow)?.version
+  return undefined
 }
 
 function isSame(intended: Move, { live, canary, shadow, by }: Routing): boolean {

@@ -11,16 +11,20 @@ import { keepWantedLatents } from './wanted-latents.ts'
  * nor what the version learned is learned again unless a person asks (law 11). Events after this place of the stream
  * are learned: the policy tests them too, and in a backlog no person would be there to ask.
  *
+ * A version that has learned what a request under way forgets is no way back: the learner goes to the one that the request
+ * releases.
+ *
  * To continue is to learn it all again in its order. That is done once for a version: where it ends at the same version
  * again, what came after it is set aside, because it would end there each time.
  */
 export async function goBack(
-  version: string,
+  wanted: string,
   reason: string,
   parts: UpdaterParts,
   signal: AbortSignal,
 ): Promise<void> {
   const { state, pointer, loop } = parts
+  const version = state.forgetting.untainted(wanted)
   const before = state.learner.remembered
   const isKnown = await restoreVersion(version, parts, signal, { undoes: true })
   state.trials.drop()

@@ -136,8 +136,7 @@ export class Updater {
     signal: AbortSignal,
   ): Promise<void> {
     const { state, pointer, loop } = this.#parts
-    state.progress.learned(outcome, number)
-    state.log.learned(version)
+    state.progress.learned(outcome, number, state.log.learned(version))
     state.progress.scored(state.learner.scores)
     const back = wayBack(decision, this.#parts)
     if (back !== undefined) return goBack(back.version, back.reason, this.#parts, signal)
