@@ -18,22 +18,34 @@ export interface Outcome {
 /** The number of its version, its error and its loss. */
 type Answer = readonly [version: number, error: number, loss: number]
 
-interface RowState {
+/** What live versions have made of a row. */
+type Standing = Readonly<{
+  /** How many live versions in a row have answered it right. */
+  streak: number
+  /** How many live versions have answered it, and the share that was wrong, which fades. */
+  seen?: Seen
+  /** The probability that live versions gave to the right answer: rises at once, falls slowly. */
+  usual?: number
+}>
+
+interface RowState extends Standing {
   readonly [field: string]: Json
   /** The answer of the newest version of the line, held ones too; and of the newest live version, if any. */
   readonly line: Answer | null
   readonly live: Answer | null
   /** For each period, by its id: how many of its versions have answered, and the sum of their errors. */
   readonly past: readonly (readonly [id: number, count: number, errors: number])[]
-  /** How many live versions in a row have answered it right. */
-  readonly streak: number
-  /** How many live versions have answered it, and the share that was wrong, which fades. */
-  readonly seen?: Seen
   /** Those of the last live versions that answer it wrong. Only for rows that are followed; absent = none. */
   readonly wrongIn?: readonly number[]
-  /** The probability that live versions gave to the right answer: rises at once, falls slowly. */
-  readonly usual?: number
+  /**
+   * The answers of the last live versions, and how the row stood before them, after live version `version`: so that it
+   * stands again as it did when the line goes back. Only for rows that are followed.
+   */
+  readonly answers?: readonly LiveAnswer[]
+  readonly before?: Standing & Readonly<{ version: number }>
 }
+
+type LiveAnswer = readonly [version: number, error: number, likelihood: number]
 
 type Seen = readonly [answers: number, wrong: number]
 
@@ -168,13 +180,14 @@ export class RowHistory implements Stateful<RowHistoryState> {
   ): void {
     const period = this.#periodFor(version, events, perPeriod)
     this.#follow(version, followed)
+    const isFollowed = new Set(followed)
     for (const [key, row] of this.#rows) {
       if (row.line?.[0] !== version) continue
       const past = period === undefined ? [] : withError(row.past, period, row.line[1])
-      const streak = row.line[1] < 0.5 ? row.streak + 1 : 0
-      const seen = seenWith(row.seen, row.line[1])
-      const usual = usualWith(row.usual, Math.exp(-row.line[2]))
-      this.#set(key, { ...row, live: row.line, past, streak, seen, usual })
+      const answer: LiveAnswer = [version, row.line[1], sixDigits(Math.exp(-row.line[2]))]
+      const answers = isFollowed.has(key) ? withAnswer(row, answer) : {}
+      const standing = standingWith(row, answer)
+      this.#set(key, { ...row, ...answers, ...standing, live: row.line, past })
     }
   }
 
@@ -189,7 +202,10 @@ export class RowHistory implements Stateful<RowHistoryState> {
     for (const [key, row] of this.#rows) {
       const live = row.live !== null && row.live[0] <= number ? row.live : null
       const line = row.line !== null && row.line[0] <= number ? row.line : live
-      this.#set(key, { ...row, line, live })
+      const { past, wrongIn, answers, before } = row
+      const newest = answers?.at(-1)?.[0] ?? before?.version ?? row.live?.[0] ?? -1
+      if (newest <= number) this.#set(key, { ...row, line, live })
+      else this.#set(key, { past, ...(wrongIn && { wrongIn }), line, live, ...backTo(number, row) })
     }
     this.#lately = this.#lately.filter((version) => version <= number)
     this.#dropOldPast()
@@ -277,23 +293,59 @@ function withError(past: RowState['past'], { id }: PeriodState, error: number): 
   return [...past.filter(([of]) => of !== id), [id, count + 1, errors + error]]
 }
 
-/** The mean of the first answers, then one that fades. Six digits are enough for a checkpoint. */
+function standingWith({ streak, seen, usual }: Standing, answer: LiveAnswer): Standing {
+  const [, error, likelihood] = answer
+  return {
+    streak: error < 0.5 ? streak + 1 : 0,
+    seen: seenWith(seen, error),
+    usual: usualWith(usual, likelihood),
+  }
+}
+
+/** The oldest answer beyond LATELY becomes part of how the row stood before. */
+function withAnswer(row: RowState, answer: LiveAnswer): Pick<RowState, 'answers' | 'before'> {
+  const { streak, seen, usual, live } = row
+  const standing = { streak, ...(seen && { seen }), ...(usual !== undefined && { usual }) }
+  const { answers = [], before = { ...standing, version: live?.[0] ?? -1 } } = row
+  const all = [...answers, answer]
+  const [oldest] = all
+  if (all.length <= LATELY || oldest === undefined) return { answers: all, before }
+  return {
+    answers: all.slice(1),
+    before: { ...standingWith(before, oldest), version: oldest[0] },
+  }
+}
+
+/** A row starts again if the answers of the later live versions are not known one by one. */
+function backTo(version: number, { answers, before }: RowState): Partial<RowState> & Standing {
+  if (answers === undefined || before === undefined || before.version > version)
+    return { streak: 0 }
+  const kept = answers.filter(([of]) => of <= version)
+  const { version: _, ...start } = before
+  return { ...kept.reduce<Standing>(standingWith, start), answers: kept, before }
+}
+
+/** The mean of the first answers, then one that fades. */
 function seenWith([answers, wrong]: Seen = [0, 0], error: number): Seen {
   const kept = Math.min(KEPT, answers / (answers + 1))
-  return [answers + 1, Number((kept * wrong + (1 - kept) * error).toPrecision(6))]
+  return [answers + 1, sixDigits(kept * wrong + (1 - kept) * error)]
 }
 
 function usualWith(usual: number | undefined, likelihood: number): number {
-  if (usual === undefined) return Number(likelihood.toPrecision(6))
+  if (usual === undefined) return sixDigits(likelihood)
   const part = likelihood > usual ? RISE : FALL
-  return Number((usual + part * (likelihood - usual)).toPrecision(6))
+  return sixDigits(usual + part * (likelihood - usual))
 }
 
 function outcomeOf([, error, loss]: Answer): Outcome {
   return { error, loss }
 }
 
-/** Six digits are enough, and the text of a checkpoint is shorter. */
 function answerOf(version: number, { error, loss }: Outcome): Answer {
-  return [version, error, Number(Math.min(loss, Number.MAX_VALUE).toPrecision(6))]
+  return [version, error, sixDigits(Math.min(loss, Number.MAX_VALUE))]
+}
+
+/** They are enough, and the text of a checkpoint is shorter. */
+function sixDigits(value: number): number {
+  return Number(value.toPrecision(6))
 }

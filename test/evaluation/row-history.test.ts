@@ -1,5 +1,6 @@
 /** What is known of how versions answered the rows of a comparison, and what a row may cost. */
 import { describe, expect, it } from 'vitest'
+import { openRandom } from '../../src/platform/random.ts'
 import { comparison, nextRows, rowBudget } from '../../src/evaluation/gate-rows.ts'
 import { PERIODS, RowHistory } from '../../src/evaluation/row-history.ts'
 
@@ -10,6 +11,8 @@ function answered(history: RowHistory, version: number, answers: Record<string, 
   history.begin('head', ['a', 'b'])
   for (const [key, outcome] of Object.entries(answers)) history.answered(key, version, outcome)
 }
+
+const fresh = [0, { answers: 0, wrong: 0 }, undefined]
 
 describe('the history of rows', () => {
   it('has the answer of the line and of the newest live version, which a held candidate does not change', () => {
@@ -66,6 +69,34 @@ describe('the history of rows', () => {
     }
     expect(restored.lately).toHaveLength(32)
     expect(restored.wrongIn('a')).toEqual([])
+  })
+
+  it('lets followed rows stand as they did when the line goes back, however often, and starts again far back', () => {
+    const history = new RowHistory()
+    const standing = () => [history.streak('a'), history.seen('a'), history.usual('a')]
+    const stood: unknown[] = []
+    const random = openRandom(1, 'answers')
+    for (let version = 0; version < 60; version += 1) {
+      const outcome = { error: random.below(3) === 0 ? 1 : 0, loss: random.uniform() }
+      answered(history, version, { a: outcome, b: outcome })
+      history.promoted(version, version, 0, ['a'])
+      stood.push(standing())
+    }
+    const saved = history.snapshot()
+    for (const version of [59, 58, 40, 28]) {
+      history.goTo(`v${version}`)
+      expect(standing()).toEqual(stood[version])
+    }
+    // A row that nobody follows, and one whose versions are too long ago.
+    expect([history.streak('b'), history.seen('b'), history.usual('b')]).toEqual(fresh)
+    history.goTo('v20')
+    expect(standing()).toEqual(fresh)
+    history.restore(saved)
+    history.goTo('v40')
+    answered(history, 60, { a: right })
+    history.promoted(60, 60, 0, ['a'])
+    history.goTo('v40')
+    expect(standing()).toEqual(stood[40])
   })
 
   it('starts again when the head has other outputs', () => {
