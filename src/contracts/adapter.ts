@@ -176,7 +176,10 @@ export interface Trainable {
    * there is nothing to update.
    */
   observe?(rows: readonly TrainRow[]): readonly Latent[]
-  /** Unlearns rows. Only closed forms can, for rows with a right class. */
+  /**
+   * Unlearns rows. Only closed forms can, for rows with a right class. Throws STEP_DROPPED, and changes nothing, if the
+   * result would not be finite.
+   */
   forget?(rows: readonly Pick<TrainRow, 'latent' | 'target' | 'weight'>[]): void
   /** Absent if the embedding never changes, if the base has statistics, or if the task has no classes. */
   readonly embedding?: EmbeddingTraining

@@ -30,11 +30,11 @@ export class Unlearning {
     return [...new Set([...about.map(({ key }) => key), ...replayBuffer.about(predictionId)])]
   }
 
-  /** Those of these examples that the weights can forget. Only sums can, while replay still has the examples. */
+  /** Those of these examples that the weights can forget, each once. Only sums can, while replay still has the examples. */
   unlearnable(keys: readonly ExampleKey[]): readonly Remembered[] {
     const { trainable, replayBuffer } = this.#parts
     if (trainable.forget === undefined) return []
-    return keys.flatMap((key) => replayBuffer.get(key) ?? [])
+    return [...new Set(keys)].flatMap((key) => replayBuffer.get(key) ?? [])
   }
 
   /** `latents`: of the unlearnable ones, which are subtracted. Returns what has changed. */

@@ -7,6 +7,11 @@
  * away is kept beside it, except of a G that no means are taken out of. The order of the stream affects only what is
  * rounded away even so.
  *
+ * After a subtraction the rounding errors of larger sums are left in smaller ones, and G may no longer be positive. The
+ * largest value p_i that G_ii had is kept, and G is read with more on its diagonal than these errors are:
+ *
+ *   G_ii + u·√(T·width)·(p_i − G_ii)      u the rounding error of 1, T = 2²⁰ terms
+ *
  * Kahan (1965), "Further remarks on reducing truncation errors", CACM 8(1).
  */
 import { startOf } from '../adapters/closed-form/cholesky.ts'
@@ -14,13 +19,20 @@ import type { ClassSums, ClosedForm } from '../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
 import { invariant } from '../platform/errors.ts'
 
-const names = { counts: 'sums/counts', sums: 'sums/classes', moments: 'sums/moments' }
+const names = {
+  ...{ counts: 'sums/counts', sums: 'sums/classes', moments: 'sums/moments' },
+  // Only after a subtraction.
+  ...{ mostCounts: 'sums/counts_peak', mostMoments: 'sums/moments_peak' },
+}
 /** A checkpoint from before these were kept has none. */
 const REST = '_rest'
 
 const ONE = Float32Array.of(1)
-/** The least count of a column; anything less is rounding. */
-const LEAST_COUNT = 1e-3
+/** A column with less than this part of the largest count that it had is empty: what is left is rounding. */
+const LEAST_PART = 1e-6
+/** u of sums with and without what is rounded away, and √T. */
+const ROUNDING = { withRest: 2 ** -48, alone: 2 ** -24 }
+const TERMS = 2 ** 10
 
 export interface SharedExample {
   readonly x: Float32Array
@@ -41,6 +53,9 @@ export class ClassMoments {
   #counts: Totals
   #sums: Totals
   #moments: Totals
+  /** The largest values before a subtraction: of each count, and of the diagonal of G. */
+  #mostCounts: Float32Array
+  #mostMoments: Float32Array
 
   constructor(
     width: number,
@@ -52,6 +67,8 @@ export class ClassMoments {
     this.#counts = zeros(classes)
     this.#sums = zeros(classes * width)
     this.#moments = zeros(needsMoments ? startOf(width) : 0, subtractsMeans === true)
+    this.#mostCounts = new Float32Array(classes)
+    this.#mostMoments = new Float32Array(needsMoments ? width : 0)
   }
 
   get counts(): Float32Array {
@@ -72,15 +89,22 @@ export class ClassMoments {
 
   /** Subtracts what was added; an emptied column becomes exactly zero, without rounding errors. */
   subtract(x: Float32Array, column: number, weight: number): void {
+    raise(this.#mostCounts, column, this.counts[column])
+    for (let row = 0; row < this.#mostMoments.length; row += 1)
+      raise(this.#mostMoments, row, this.#moments.sum[startOf(row + 1) - 1])
     this.add(x, new Map([[column, -weight]]))
-    if ((this.counts[column] ?? 0) > LEAST_COUNT) return
+    if ((this.counts[column] ?? 0) > LEAST_PART * (this.#mostCounts[column] ?? 0)) return
     this.#forget(column)
-    if (this.seen.length === 0) fill(this.#moments, 0)
+    if (this.seen.length > 0) return
+    fill(this.#moments, 0)
+    this.#mostMoments.fill(0)
   }
 
   /** Multiplies all sums; a class with less than `least` of an example left is forgotten. */
   fade(factor: number, least: number): void {
     for (const totals of [this.#counts, this.#sums, this.#moments]) scale(totals, factor)
+    for (const most of [this.#mostCounts, this.#mostMoments])
+      for (let at = 0; at < most.length; at += 1) most[at] = factor * (most[at] ?? 0)
     for (let column = 0; column < this.counts.length; column += 1) {
       const count = this.counts[column] ?? 0
       if (count !== 0 && count < least) this.#forget(column)
@@ -90,6 +114,9 @@ export class ClassMoments {
   grow(classes: number): void {
     this.#counts = grown(this.#counts, classes)
     this.#sums = grown(this.#sums, classes * this.width)
+    const most = this.#mostCounts
+    this.#mostCounts = new Float32Array(classes)
+    this.#mostCounts.set(most)
   }
 
   /** Those classes alone that have been seen, by their place. */
@@ -108,7 +135,23 @@ export class ClassMoments {
       counts.set(valuesOf(this.#counts, column, column + 1), at)
       sums.set(valuesOf(this.#sums, column * width, (column + 1) * width), at * width)
     }
-    return { width, counts, sums, moments: valuesOf(this.#moments) }
+    return { width, counts, sums, moments: this.#repaired() }
+  }
+
+  /** G, with the rounding errors that subtractions have left in it made harmless. */
+  #repaired(): Float32Array | Float64Array {
+    const moments = valuesOf(this.#moments)
+    if (!this.#mostMoments.some((most) => most > 0)) return moments
+    const { withRest, alone } = ROUNDING
+    const rounding = this.#moments.rest.length > 0 ? withRest : alone
+    const part = rounding * TERMS * Math.sqrt(this.width)
+    const repaired = moments.slice()
+    for (let row = 0; row < this.width; row += 1) {
+      const at = startOf(row + 1) - 1
+      const left = moments[at] ?? 0
+      repaired[at] = Math.max(0, left) + part * Math.max(0, (this.#mostMoments[row] ?? 0) - left)
+    }
+    return repaired
   }
 
   snapshot(): Tensors {
@@ -117,6 +160,8 @@ export class ClassMoments {
       ...tensorsOf(names.counts, [length], this.#counts),
       ...tensorsOf(names.sums, [length, this.width], this.#sums),
       ...tensorsOf(names.moments, [this.#moments.sum.length], this.#moments),
+      ...peaksOf(names.mostCounts, this.#mostCounts),
+      ...peaksOf(names.mostMoments, this.#mostMoments),
     ])
   }
 
@@ -129,12 +174,15 @@ export class ClassMoments {
     this.#counts = counts
     this.#sums = sums
     this.#moments = moments
+    this.#mostCounts = peaksIn(tensors, names.mostCounts, classes)
+    this.#mostMoments = peaksIn(tensors, names.mostMoments, this.#mostMoments.length)
     return true
   }
 
   #forget(column: number): void {
     fill(this.#counts, column, column + 1)
     fill(this.#sums, column * this.width, (column + 1) * this.width)
+    this.#mostCounts[column] = 0
   }
 
   #addToClass(x: Float32Array, column: number, share: number): void {
@@ -230,4 +278,18 @@ function restored(tensors: Tensors, name: string, { sum, rest }: Totals): Totals
   sum.set(stored.data)
   if (kept?.data.length === rest.length) rest.set(kept.data)
   return { sum, rest }
+}
+
+function raise(most: Float32Array, at: number, value = 0): void {
+  most[at] = Math.max(most[at] ?? 0, value)
+}
+
+function peaksOf(name: string, data: Float32Array): readonly (readonly [string, Tensor])[] {
+  return data.some((most) => most > 0) ? [[name, { shape: [data.length], data: data.slice() }]] : []
+}
+
+/** Zeros if nothing was subtracted. */
+function peaksIn(tensors: Tensors, name: string, length: number): Float32Array {
+  const stored = tensors.get(name)?.data
+  return stored?.length === length ? stored.slice() : new Float32Array(length)
 }

@@ -20,7 +20,7 @@ import type { Tensor, Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
 import type { Head } from '../contracts/example.ts'
 import type { Classes, Task } from '../contracts/task.ts'
-import { checkTensors } from '../adapters/adapter.ts'
+import { areFinite, checkTensors } from '../adapters/adapter.ts'
 import { failure, invariant } from '../platform/errors.ts'
 import { ridgeSolverOf } from '../nn/compiled/ridge-solver.ts'
 import { softmax } from '../nn/softmax.ts'
@@ -100,6 +100,7 @@ class ClosedFormTrainable implements Trainable {
       this.#parts,
       rows.map(({ latent }) => latent),
     )
+    const before = this.#moments.snapshot()
     for (const [row, { target, weight }] of rows.entries()) {
       const { at, isRight } = this.#classes.column(target, this.#head)
       const x = embeddings[row]
@@ -107,6 +108,11 @@ class ClosedFormTrainable implements Trainable {
       this.#moments.subtract(x, at, weight)
     }
     this.#isBehind = true
+    this.#solve()
+    if ([...this.#solved.values()].every(({ data }) => areFinite(data))) return
+    this.#moments.restore(before, this.#outputs)
+    this.#isBehind = true
+    throw failure('STEP_DROPPED', 'without it the sums have no head with finite numbers')
   }
 
   grow(head: Head): void {

@@ -119,6 +119,24 @@ describe.each(methods)('$name', (method) => {
         expect(Math.abs(value - never.get(name)!.data[at]!)).toBeLessThan(1e-3)
   })
 
+  it.each([1e3, 1e6, 1e9, 1e15])(
+    'answers and learns after a row at %d that weighed 1000 was taken back, between others or before them',
+    (far) => {
+      const heavy = { ...row('c', 1), weight: 1000 }
+      heavy.latent.data.set([far, -far, far / 3, 1])
+      for (const before of [0, 9]) {
+        const trainable = open(method)
+        learn(trainable, [...blobs(before), heavy, ...blobs(12, 3)])
+        trainable.forget!([heavy])
+        const { tensors } = trainable.snapshot()
+        for (const { data } of tensors.values()) expect(data.every(Number.isFinite)).toBe(true)
+        learn(trainable, blobs(60, 4))
+        for (const { data } of trainable.parameters().values())
+          expect(data.every(Number.isFinite)).toBe(true)
+      }
+    },
+  )
+
   it('knows nothing of a label whose every example was taken back', () => {
     const trainable = open(method)
     learn(trainable, [...blobs(30).filter(({ target }) => target.label !== 'c'), row('c', 1)])
@@ -324,3 +342,33 @@ function expectClose(one: Trainable, other: Trainable): void {
     for (const [at, value] of data.entries())
       expect(Math.abs(b.get(name)!.data[at]! - value)).toBeLessThan(1e-3 * (1 + Math.abs(value)))
 }
+
+it('takes nothing out of sums that would have no finite head without it, and stays usable', () => {
+  const plan = planFor(ncm)
+  const method: MethodPlugin = {
+    ...ncm,
+    open: () => {
+      const opened = ncm.open()
+      const { closedForm } = opened
+      return {
+        ...opened,
+        closedForm: {
+          ...closedForm!,
+          solve: (sums) => {
+            const solved = closedForm!.solve(sums)
+            // It has no answer for fewer than nine examples.
+            if (sums.counts.reduce((sum, count) => sum + count, 0) < 9) solved.weight.fill(NaN)
+            return solved
+          },
+        },
+      }
+    },
+  }
+  const own = { ...plan, method }
+  const parameters = freshAdapter(own, openRandom(1, 'fresh'))
+  const trainable = openOn({ ...own, parameters, baseTensors: new BaseTensors(tf, plan.base) })
+  learn(trainable, blobs(9))
+  const before = bytesOf(trainable.snapshot().tensors)
+  expect(thrown(() => trainable.forget!(blobs(1))).code).toBe('STEP_DROPPED')
+  expect(bytesOf(trainable.snapshot().tensors)).toEqual(before)
+})

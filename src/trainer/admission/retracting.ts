@@ -2,7 +2,7 @@
  * Retractions: their events are forgotten everywhere, here and in past states. The retraction of an unseen event is kept,
  * as far as there is room, and the event is refused when it comes.
  */
-import type { ExampleKey } from '../../contracts/core.ts'
+import { CodedError, type ExampleKey } from '../../contracts/core.ts'
 import type { FeedbackEvent } from '../../contracts/event.ts'
 import { keyOf } from '../../intake/events/event-key.ts'
 import type { Received } from '../../intake/join.ts'
@@ -14,13 +14,12 @@ import { eventStates } from '../../checkpoint/event-log/states.ts'
 import type { AdmissionParts, Due } from './parts.ts'
 import type { Refusals } from './refusals.ts'
 
-/** A retraction in progress, with the latents of the examples to subtract from the sums. */
+/** A retraction in progress. */
 interface Retracting {
   readonly event: FeedbackEvent
   readonly received: Received
   readonly meant: Meant
   readonly keys: readonly ExampleKey[]
-  readonly latents?: LatentMap
 }
 
 export class Retractions {
@@ -46,10 +45,22 @@ export class Retractions {
     if (unlearnable.length === 0) return this.#retracted({ event, received, meant, keys })
     return latents
       .all(unlearnable, signal)
-      .then((found) => this.#retracted({ event, received, meant, keys, latents: found }))
+      .then((found) => this.#subtracted({ event, received, meant, keys }, found))
   }
 
-  #retracted({ event, received, meant, keys, latents }: Retracting): false {
+  /** The sums first: where they cannot be without it, nothing else is changed. */
+  #subtracted(retracting: Retracting, latents: LatentMap): false {
+    try {
+      this.#parts.onRetract({ keys: retracting.keys, predictions: [] }, latents)
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error
+      this.#refusals.reject(retracting.received, error)
+      return false
+    }
+    return this.#retracted(retracting)
+  }
+
+  #retracted({ event, received, meant, keys }: Retracting): false {
     const { dedupe, progress, onRetract, log } = this.#parts
     const logged = log.meant(meant)
     const gone = [...new Set([...keys, ...this.#dropMeant(meant), ...logged])]
@@ -63,14 +74,11 @@ export class Retractions {
     progress.count('accepted')
     const { predictionId } = event
     const isMany = meant.kind !== 'event'
-    onRetract(
-      {
-        keys: isMany ? gone : [own, ...gone],
-        predictions: predictionId === undefined ? [] : [predictionId],
-        ...(isMany && { meant: [meant] }),
-      },
-      latents,
-    )
+    onRetract({
+      keys: isMany ? gone : [own, ...gone],
+      predictions: predictionId === undefined ? [] : [predictionId],
+      ...(isMany && { meant: [meant] }),
+    })
     return false
   }
 

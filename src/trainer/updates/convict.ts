@@ -4,7 +4,10 @@
  * have learned them too, and start fresh from what is left in the buffer. That is bounded, and unlike going back to
  * an earlier version it loses nothing that the other sources taught.
  */
+import type { Retracted } from '../../checkpoint/saved.ts'
+import { CodedError } from '../../contracts/core.ts'
 import type { Remembered } from '../../contracts/example.ts'
+import type { LatentMap } from '../../learner/learner-types.ts'
 import { keepBack } from '../admission/quarantine.ts'
 import type { LoopParts } from '../parts.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'
@@ -37,7 +40,7 @@ export async function removeConvicted(parts: ConvictParts, signal: AbortSignal):
   ]
   const subtracted = learner.unlearnable(rows.map(({ key }) => key))
   const found = await latents.all(subtracted, signal)
-  state.retract({ keys: rows.map(({ key }) => key), predictions: [] }, found)
+  takeOut({ keys: rows.map(({ key }) => key), predictions: [] }, found, parts)
   const { setAside, log, letters, progress } = state
   const places = { setAside, log, letters, progress, task: loop.task }
   for (const { logits: _, ...example } of rows) keepBack(example, 'hostile', places)
@@ -45,4 +48,15 @@ export async function removeConvicted(parts: ConvictParts, signal: AbortSignal):
   const details = { sources: [...sources], rows: rows.length, relearned: isRelearned }
   loop.log.warn(details, 'what sources taught that contradict the others was taken out')
   return isRelearned
+}
+
+/** What sums cannot be without stays in them, and nowhere else. */
+function takeOut(rows: Retracted, found: LatentMap, { state, loop }: ConvictParts): void {
+  try {
+    state.retract(rows, found)
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error
+    loop.log.warn({ err: error, code: error.code }, 'the sums keep what a source taught')
+    state.retract(rows)
+  }
 }
