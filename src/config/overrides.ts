@@ -75,11 +75,33 @@ export function applyOverrides(tree: unknown, overrides: readonly Override[]): O
     result = withValue(result, path, new Unparsed(override.text, parse))
     decided.unshift({ path, override })
   }
-  const isInside = (inner: Path, outer: Path) => outer.every((part, index) => inner[index] === part)
+  const isInside = (inner: Path, outer: Path) => sharedDepth(inner, outer) === outer.length
   return {
     tree: result,
-    overrideOf: (path) => decided.find((each) => isInside(path, each.path))?.override,
+    overrideOf: (path) => {
+      const depth = depthIn(tree, path)
+      const made = ({ path: own }: { readonly path: Path }) =>
+        sharedDepth(path, own) > depth || (depth === path.length && isInside(own, path))
+      return (decided.find((each) => isInside(path, each.path)) ?? decided.find(made))?.override
+    },
   }
+}
+
+/** How many parts of a path exist in the file: a problem in a section that only an override opened is the override's. */
+function depthIn(tree: unknown, path: Path): number {
+  let node = tree
+  const missing = path.findIndex((part) => {
+    node = isRecord(node) || Array.isArray(node) ? (node as Tree)[part] : undefined
+    return node === undefined
+  })
+  return missing < 0 ? path.length : missing
+}
+
+type Tree = Readonly<Record<string | number, unknown>>
+
+function sharedDepth(path: Path, other: Path): number {
+  const differs = path.findIndex((part, index) => String(other[index]) !== String(part))
+  return differs < 0 ? path.length : differs
 }
 
 /** Variables cannot contain dashes or dots: `my_model` finds the model `my-model` if the file has it. */
@@ -92,13 +114,19 @@ function realPath(tree: unknown, segments: readonly string[]): string[] {
       keys.find((each) => each === segment) ??
       keys.find((each) => plain(each) === segment) ??
       segment
-    node = isRecord(node) ? node[key] : undefined
+    node = isRecord(node) || Array.isArray(node) ? (node as Tree)[key] : undefined
     return key
   })
 }
 
 function withValue(tree: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
   if (key === undefined) return value
+  if (Array.isArray(tree) && /^\d+$/.test(key) && Number(key) <= tree.length)
+    return [
+      ...tree.slice(0, Number(key)),
+      withValue(tree[Number(key)], rest, value),
+      ...tree.slice(Number(key) + 1),
+    ]
   const fields = isRecord(tree) && !(tree instanceof Unparsed) ? tree : {}
   const inner = Object.hasOwn(fields, key) ? fields[key] : undefined
   return { ...fields, [key]: withValue(inner, rest, value) }

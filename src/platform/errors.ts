@@ -412,7 +412,7 @@ export const errorTable = {
   CONFIG_INVALID: {
     status: 500,
     exit: 78,
-    fix: 'see deploy/examples for tested configurations',
+    fix: 'correct the key that the message names; `antikythera config check` checks the file without starting',
   },
   GOLDEN_INVALID: {
     status: 500,

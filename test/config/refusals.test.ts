@@ -584,6 +584,18 @@ test.each([
   [{ flags: ['server.port'] }, 'USAGE', 'key.path=value'],
   [{ flags: ['server.host=::'] }, 'ADDRESS_NEEDS_AUTH', '--set server.host'],
   [{ flags: ['__proto__.port=1'] }, 'CONFIG_UNKNOWN_KEY', '/__proto__'],
+  [{ flags: ['evaluation.seed=1'] }, 'CONFIG_UNKNOWN_KEY', '--set evaluation.seed: /evaluation'],
+  [
+    { flags: ['models.n.base=use-lite'] },
+    'CONFIG_INVALID',
+    '--set models.n.base: /models/n/labels',
+  ],
+  [
+    { flags: ['models.m.labels.0='] },
+    'CONFIG_INVALID',
+    '--set models.m.labels.0: /models/m/labels/0',
+  ],
+  [{ flags: ['models.m.adapter.method=lorra'] }, 'CONFIG_INVALID', 'method is "lorra"'],
 ] as [ConfigContext, string, string][])(
   'a problem above the file is named as it was given: %j',
   (context, code, words) => {
@@ -592,6 +604,32 @@ test.each([
     expect(error.message).toContain(words)
   },
 )
+
+test.each([
+  [
+    'limits: { body_bytes: 1 }',
+    'correct limits.body_bytes, or leave it out: its default is 262144',
+  ],
+  ['log: { level: inf }', 'write info at log.level'],
+  ['dta_dir: x', 'write data_dir instead of dta_dir'],
+  ['zebra: 1', 'remove zebra'],
+  ['server: { auth: {} }', 'correct server.auth; `antikythera config check` checks it again'],
+])('the fix of %s is that of this fault', (line, fix) => {
+  expect(refusal(`${line}\n${model('')}`).fix).toBe(fix)
+})
+
+test('the fix of a missing key names it, and counts the other faults', () => {
+  const error = refusal('models: { m: {} }\nlog: { level: inf }\nserver: { port: x }\n')
+  expect(error.fix).toMatch(/; then the other 2$/)
+  expect(refusal('models: { m: {} }\n').fix).toBe('add models.m.labels')
+})
+
+test('a flag chooses a plug-in in a section that the file leaves out, and an entry of a list', () => {
+  const flags = ['models.m.adapter.method=head', 'models.m.labels.1=maybe']
+  const { models } = parseConfig(model(''), '/', { flags })
+  expect(models.m?.adapter).toMatchObject({ method: 'head' })
+  expect(models.m?.labels).toEqual(['a', 'maybe'])
+})
 
 test('a file that is not there, or is a folder, is CONFIG_MISSING with its path', () => {
   const folder = mkdtempSync(join(tmpdir(), 'antikythera-config-'))

@@ -6,6 +6,7 @@
 import type { Path } from '../problem.ts'
 import { isRecord, typeName, type Schema, type Settling } from './shape.ts'
 import { nearest } from '../../platform/nearest.ts'
+import { Unparsed } from '../unparsed.ts'
 
 export interface Chosen {
   readonly branch: Schema
@@ -29,7 +30,8 @@ function byKey(schema: Schema, key: string, value: unknown, path: Path, to: Sett
   if (!isRecord(value))
     return refuse(path, `must be a mapping with "${key}", not ${typeName(value)}`, to)
   const usual = isRecord(schema.default) ? schema.default[key] : undefined
-  const name = value[key] ?? usual
+  const given = value[key] instanceof Unparsed ? value[key].for({ type: 'string' }) : value[key]
+  const name = given ?? usual
   const nameOf = (branch: Schema) => branch.properties?.[key]?.const
   const branch = schema.anyOf?.find((each) => nameOf(each) === name)
   if (branch) return { branch, value: { ...value, [key]: name } }
@@ -85,10 +87,10 @@ function refuseName(
 ): Chosen | undefined {
   const near = nearest(String(name), known.map(String))
   const hint = near === undefined ? '' : `; did you mean "${near}"?`
-  return refuse(path, `is ${JSON.stringify(name)}; known: ${known.join(', ')}${hint}`, to)
+  return refuse(path, `is ${JSON.stringify(name)}; known: ${known.join(', ')}${hint}`, to, near)
 }
 
-function refuse(path: Path, message: string, to: Settling): Chosen | undefined {
-  to.report({ path, at: 'value', message })
+function refuse(path: Path, message: string, to: Settling, meant?: string): Chosen | undefined {
+  to.report({ path, at: 'value', message, ...(meant !== undefined && { meant }) })
   return undefined
 }

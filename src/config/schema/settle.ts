@@ -7,7 +7,7 @@
  */
 import { isAbsolute, resolve } from 'node:path'
 import { choose } from './choose.ts'
-import type { Path } from '../problem.ts'
+import { MISSING, type Path } from '../problem.ts'
 import { checkNumber, checkString } from './scalars.ts'
 import { isRecord, typeName, type Schema, type Settling } from './shape.ts'
 import { nearest } from '../../platform/nearest.ts'
@@ -19,14 +19,14 @@ export function settle(schema: Schema, given: unknown, path: Path, to: Settling)
   if (value === undefined || value === null) {
     if ('default' in schema) return settle(schema, structuredClone(schema.default), path, to)
     if (schema.type === 'object' && value === null) return settle(schema, {}, path, to)
-    to.report({ path, at: 'key', message: 'is missing' })
+    to.report({ path, at: 'key', message: MISSING })
     return undefined
   }
   if (schema.anyOf) {
     const chosen = choose(schema, value, path, to)
     return chosen && settle(chosen.branch, chosen.value, path, to)
   }
-  if (schema.enum) return settleEnum(schema.enum, value, path, to)
+  if (schema.enum) return settleEnum(schema, schema.enum, value, path, to)
   if (schema.type === 'object') return settleObject(schema, value, path, to)
   if (schema.type === 'array') return settleArray(schema, value, path, to)
   return settleScalar(schema, value, path, to)
@@ -64,6 +64,7 @@ function reportUnknownKeys(
       at: 'key',
       code: 'CONFIG_UNKNOWN_KEY',
       message: `is not a known key; ${hint}`,
+      ...(near !== undefined && !isKnown && { meant: near }),
     })
   }
 }
@@ -114,6 +115,7 @@ function reportTwice(items: readonly unknown[], path: Path, to: Settling): void 
 }
 
 function settleEnum(
+  { default: usual }: Schema,
   allowed: readonly unknown[],
   value: unknown,
   path: Path,
@@ -122,13 +124,14 @@ function settleEnum(
   if (allowed.includes(value)) return value
   const near = nearest(String(value), allowed.map(String))
   const hint = near === undefined ? '' : `; did you mean "${near}"?`
-  to.report({ path, at: 'value', message: `must be one of ${allowed.join(', ')}${hint}` })
+  const message = `must be one of ${allowed.join(', ')}${hint}`
+  to.report({ path, at: 'value', message, usual, ...(near !== undefined && { meant: near }) })
   return undefined
 }
 
 function settleScalar(schema: Schema, value: unknown, path: Path, to: Settling): unknown {
   const message = schema.type === 'string' ? checkString(schema, value) : checkNumber(schema, value)
-  if (message !== undefined) to.report({ path, at: 'value', message })
+  if (message !== undefined) to.report({ path, at: 'value', message, usual: schema.default })
   if (schema.format !== 'path' || typeof value !== 'string') return value
   return isAbsolute(value) ? value : resolve(to.folderOf(path), value)
 }
