@@ -2,7 +2,8 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 
 export interface ClientFlags {
-  readonly url: string
+  /** Absent = as the config of this folder says. */
+  readonly url?: string
   readonly token?: string
   readonly timeout: number
   readonly model?: string
@@ -21,7 +22,10 @@ export function withClient(command: Command): Command {
     .addOption(
       fromEnvironment(
         'ANTIKYTHERA_URL',
-        new Option('--url <url>', 'URL of the daemon').default('http://127.0.0.1:8080'),
+        new Option(
+          '--url <url>',
+          'URL of the daemon; absent = server.host and server.port of ./antikythera.yaml, otherwise http://127.0.0.1:8080',
+        ),
       ),
     )
     .addOption(

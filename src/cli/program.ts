@@ -87,7 +87,11 @@ function namesItself(command: Command, before = 'antikythera'): void {
   const name = `${before} ${command.name()}`
   for (const part of command.commands) namesItself(part, name)
   command.exitOverride((error: CommanderError) => {
-    if (error.exitCode === 0 || error.code === 'commander.help') throw error
-    throw failure('USAGE', error.message.replace(/^error: /, ''), { fix: `${name} --help` })
+    if (error.exitCode === 0) throw error
+    // A group without a verb: commander has shown its help.
+    const verbs = command.commands.map((part) => part.name()).join(', ')
+    const isHelp = error.code === 'commander.help'
+    const message = isHelp ? `${name} needs a verb: ${verbs}` : error.message
+    throw failure('USAGE', message.replace(/^error: /, ''), { fix: `${name} --help` })
   })
 }

@@ -121,12 +121,11 @@ function realPath(tree: unknown, segments: readonly string[]): string[] {
 
 function withValue(tree: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
   if (key === undefined) return value
-  if (Array.isArray(tree) && /^\d+$/.test(key) && Number(key) <= tree.length)
-    return [
-      ...tree.slice(0, Number(key)),
-      withValue(tree[Number(key)], rest, value),
-      ...tree.slice(Number(key) + 1),
-    ]
+  if (Array.isArray(tree) && /^\d+$/.test(key) && Number(key) <= tree.length) {
+    const items: unknown[] = [...(tree as readonly unknown[])]
+    items[Number(key)] = withValue(items[Number(key)], rest, value)
+    return items
+  }
   const fields = isRecord(tree) && !(tree instanceof Unparsed) ? tree : {}
   const inner = Object.hasOwn(fields, key) ? fields[key] : undefined
   return { ...fields, [key]: withValue(inner, rest, value) }

@@ -1,7 +1,7 @@
 /** Tables as events: what people and spreadsheets write. */
 import { describe, expect, it } from 'vitest'
 import { csvRows } from '../../src/cli/feedback/csv.ts'
-import { tableLines, tableRows } from '../../src/cli/feedback/csv-table.ts'
+import { mappedLines, tableLines, tableRows } from '../../src/cli/feedback/csv-table.ts'
 import { rejection } from '../coded.ts'
 
 async function* piecesOf(text: string, size: number): AsyncGenerator<string> {
@@ -146,6 +146,39 @@ describe('a table', () => {
     ).toEqual([
       [2, { label: '3', source: 'crm', weight: 2, slice: 'eu', input: { text: '12 good' } }],
     ])
+  })
+
+  it('has the columns that the caller names, and a class may be a number', async () => {
+    const text = 'nr,review,class,label\n7,12 good,1,x\n'
+    const columns = { text: 'review', label: 'class', id: 'nr' }
+    const [line] = await all(tableLines(piecesOf(text, 7), columns))
+    expect(JSON.parse(line?.text ?? '')).toEqual({
+      id: '7',
+      label: '1',
+      input: { text: '12 good' },
+    })
+    const error = await rejection(all(tableLines(piecesOf(text, 7), { text: 'body' })))
+    expect(error.code).toBe('USAGE')
+    expect(error.fix).toContain('nr, review, class')
+  })
+
+  it('may be JSON objects of any shape, where what is no object is left for the daemon to refuse', async () => {
+    const texts = [
+      '{"nr":7,"review":"so good","class":1}',
+      'no JSON',
+      '{"review":"x","class":null}',
+    ]
+    const lines = texts.map((text, at) => ({ number: at + 1, text, bytes: text.length + 1 }))
+    const source = (async function* () {
+      for (const line of lines) yield await Promise.resolve(line)
+    })()
+    const mapped = await all(mappedLines(source, { text: 'review', label: 'class' }))
+    expect(mapped.map(({ text }) => text)).toEqual([
+      '{"label":"1","input":{"text":"so good"}}',
+      'no JSON',
+      '{"input":{"text":"x"}}',
+    ])
+    expect(mapped.map(({ bytes }) => bytes)).toEqual(lines.map(({ bytes }) => bytes))
   })
 
   it('gives inputs alone to whoever asks for them', async () => {

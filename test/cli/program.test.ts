@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createProgram } from '../../src/cli/program.ts'
 import { reportError } from '../../src/cli/report-error.ts'
 import { failure } from '../../src/platform/errors.ts'
@@ -62,7 +62,26 @@ test('an empty variable counts as unset: the default is asked', () => {
 })
 
 test.each([
+  ['server: { port: 9191, host: 0.0.0.0 }', {}, 'http://127.0.0.1:9191: '],
+  ['server: { port: 9191 }', { ANTIKYTHERA_SERVER__PORT: '9292' }, 'http://127.0.0.1:9292: '],
+  ['server: { port: 9191 }', { ANTIKYTHERA_URL: 'http://127.0.0.1:7' }, 'http://127.0.0.1:7: '],
+  ['server: { host: "::1" }', {}, 'http://[::1]:8080: '],
+  ['server: { port: [', {}, 'http://127.0.0.1:8080: '],
+])('a client asks the daemon of the config beside it: %s %j', async (text, environment, url) => {
+  const path = join(scratchFolder(), 'antikythera.yaml')
+  writeFileSync(path, text)
+  vi.stubEnv('ANTIKYTHERA_CONFIG', path)
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const { stderr } = await runCli('predict', 'x', '--timeout', '0.001')
+  expect(stderr).toContain(url)
+})
+
+test.each([
   [[], 'name a command'],
+  [['models'], 'Usage: antikythera models'],
+  [['models'], 'antikythera models needs a verb: list, pull'],
+  [['quarantine'], 'fix:  antikythera quarantine --help'],
   [['predcit'], 'Did you mean predict?'],
   [['rollback'], '--reason'],
   [['versions', '--bogus'], '--bogus'],

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { digestOf } from '../../src/platform/access/keys.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { openServed, type ServedOptions } from '../api/open-served.ts'
 import { runCli } from './run-cli.ts'
@@ -10,7 +11,7 @@ import { runCli } from './run-cli.ts'
 async function listening(options?: ServedOptions) {
   const served = await openServed(options)
   const { url } = await served.server.listen({ host: '127.0.0.1', port: 0 })
-  return { ...served, send: sendTo(url) }
+  return { ...served, url, send: sendTo(url) }
 }
 
 function sendTo(url: string) {
@@ -43,6 +44,35 @@ test('a file larger than a request arrives whole and in order', async () => {
       .slice(0, 700)
       .map(({ id }) => id),
   ).toEqual(events(700).map((_, at) => `e-${at}`))
+})
+
+test('a dry run shows three rows as they are understood, names the columns that are missing, and sends nothing', async () => {
+  const { url, journal } = await listening()
+  const path = join(scratchFolder(), 'reviews.csv')
+  writeFileSync(path, 'review,mood\nso good,yes\nso bad,no\nwell,no\nlast,yes\n')
+  const plain = await runCli('feedback', '--file', path, '--dry-run', '--url', url)
+  expect(plain.stdout).toContain('line 2: {"input":{"features":{"review":"so good","mood":"yes"}}}')
+  expect(plain.stdout).toContain('--label-column')
+  const named = ['--file', path, '--text-column', 'review', '--label-column', 'mood', '--url', url]
+  const { stdout } = await runCli('feedback', ...named, '--dry-run')
+  expect(stdout.split('\n')).toEqual([
+    'line 2: {"label":"yes","input":{"text":"so good"}}',
+    'line 3: {"label":"no","input":{"text":"so bad"}}',
+    'line 4: {"label":"no","input":{"text":"well"}}',
+    'nothing was sent',
+    '',
+  ])
+  expect(journal()).toEqual([])
+  expect((await runCli('feedback', ...named)).stdout).toContain('4 accepted')
+})
+
+test('a key that may only send feedback says with --wait what was accepted', async () => {
+  const key = 'a key of sixteen letters'.replaceAll(' ', '-')
+  const keys = [{ name: 'desk', roles: ['feedback'] as const, sha256: digestOf(key) }]
+  const { send, journal } = await listening({ auth: { tokens: [], keys } })
+  const { code, stderr } = await send(events(3), '--wait', '--token', key, '-m', 'm')
+  expect([code, journal().length]).toEqual([77, 3])
+  expect(stderr).toContain('3 accepted, 0 already known, 0 rejected; waiting until it is learned:')
 })
 
 test('events of a source that sends too much are sent again until they are in', async () => {

@@ -14,6 +14,10 @@ export function registerFeedback(program: Command): void {
           'format of --file; absent = csv for .csv and .tsv, otherwise jsonl',
         ).choices(['jsonl', 'csv']),
       )
+      .option('--text-column <name>', 'column or JSON field of --file that is the text')
+      .option('--label-column <name>', 'the same for the label')
+      .option('--id-column <name>', 'the same for the id')
+      .option('--dry-run', 'show three rows of --file as they are understood, and send nothing')
       .option(
         '--stop-after <count>',
         'stop after this many refused events in a row; 0 = send all',
@@ -80,6 +84,11 @@ type Flags = FeedbackFlags & Omit<KafkaFlags, 'file'>
 async function send(named: string | undefined, given: Flags): Promise<void> {
   const flags = aboutModel(named, given)
   const { file } = flags
+  if (flags.dryRun === true) {
+    const { showRows } = await import('../feedback/show-rows.ts')
+    await showRows(flags)
+    return
+  }
   const isKafka = flags.kafka !== undefined || flags.config !== undefined
   if (isKafka) {
     const { sendToKafka } = await import('../feedback/send-to-kafka.ts')

@@ -1,13 +1,21 @@
 /**
- * A table as events and inputs. The header names the columns: `label`, `id` and `text` are fields of the event,
- * `event.<field>` any other field, and every other column is a feature. An empty cell is missing; a cell that looks
- * like a number or like true and false is converted.
+ * Rows of a table as events and inputs. The columns `label`, `id` and `text`, or those that the caller names instead, are
+ * fields of the event, `event.<field>` is any other field, and every other column is a feature. An empty cell is missing;
+ * a cell of a CSV that looks like a number or like true and false is converted.
  */
 import type { Json } from '../../contracts/core.ts'
+import { failure } from '../../platform/errors.ts'
 import { csvRows, malformed } from './csv.ts'
 import type { SizedLine } from './read-lines.ts'
 
 type Fields = Record<string, Json>
+
+/** The columns of a file under other names than the event's. */
+export interface Columns {
+  readonly text?: string | undefined
+  readonly label?: string | undefined
+  readonly id?: string | undefined
+}
 
 export interface TableRow {
   readonly line: number
@@ -18,27 +26,89 @@ export interface TableRow {
   readonly input: Json | undefined
 }
 
-export async function* tableRows(pieces: AsyncIterable<string>): AsyncGenerator<TableRow> {
+export async function* tableRows(
+  pieces: AsyncIterable<string>,
+  columns: Columns = {},
+): AsyncGenerator<TableRow> {
   let header: readonly string[] | undefined
   for await (const { line, cells, bytes } of csvRows(pieces)) {
     if (header === undefined) {
-      header = checkedHeader(cells)
+      header = renamed(checkedHeader(cells), columns, 'the CSV')
       continue
     }
     if (cells.length !== header.length)
       throw malformed(`line ${line} has ${cells.length} cells, the header ${header.length}`)
-    yield { line, bytes, ...rowOf(header, cells) }
+    const named = header.map((name, at) => [name, cells[at] ?? ''] as const)
+    yield {
+      line,
+      bytes,
+      ...rowOf(
+        named.filter(([, cell]) => cell !== ''),
+        valueOf,
+      ),
+    }
   }
   if (header === undefined)
     throw malformed('the CSV has no header: add a line with the column names')
 }
 
 /** As events of JSONL. */
-export async function* tableLines(pieces: AsyncIterable<string>): AsyncGenerator<SizedLine> {
-  for await (const { line, bytes, fields, input } of tableRows(pieces)) {
-    const event = { ...fields, ...(input !== undefined && { input }) }
-    yield { number: line, text: JSON.stringify(event), bytes }
+export async function* tableLines(
+  pieces: AsyncIterable<string>,
+  columns: Columns = {},
+): AsyncGenerator<SizedLine> {
+  for await (const { line, bytes, fields, input } of tableRows(pieces, columns))
+    yield { number: line, text: eventText(fields, input), bytes }
+}
+
+/** Objects of any shape, one a line: their fields are the columns. What is no object is sent as it is, and refused. */
+export async function* mappedLines(
+  lines: AsyncIterable<SizedLine>,
+  columns: Columns,
+): AsyncGenerator<SizedLine> {
+  for await (const line of lines) {
+    const object = objectIn(line.text)
+    if (object === undefined) yield line
+    else {
+      const names = renamed(Object.keys(object), columns, `line ${line.number}`)
+      const named = names.map((name, at) => [name, Object.values(object)[at] ?? null] as const)
+      const { fields, input } = rowOf(
+        named.filter(([, value]) => value !== null && value !== ''),
+        (value) => value,
+      )
+      yield { ...line, text: eventText(fields, input) }
+    }
   }
+}
+
+function eventText(fields: Readonly<Fields>, input: Json | undefined): string {
+  return JSON.stringify({ ...fields, ...(input !== undefined && { input }) })
+}
+
+export function objectIn(text: string): Readonly<Fields> | undefined {
+  try {
+    const value = JSON.parse(text) as Json
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Readonly<Fields>)
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** A column that has another one's name without being it is a feature of that name: `input.label`. */
+function renamed(names: readonly string[], columns: Columns, where: string): readonly string[] {
+  const wanted = Object.entries(columns).filter(([, column]) => column !== undefined)
+  for (const [role, column] of wanted)
+    if (!names.includes(column as string))
+      throw failure('USAGE', `${where} has no column ${JSON.stringify(column)}`, {
+        fix: `name one of its columns with --${role}-column: ${names.join(', ')}`,
+      })
+  return names.map((name) => {
+    const role = wanted.find(([, column]) => column === name)?.[0]
+    const isReplaced = wanted.some(([other]) => other === name)
+    return role ?? (isReplaced ? `column ${name}` : name)
+  })
 }
 
 function checkedHeader(cells: readonly string[]): readonly string[] {
@@ -53,25 +123,29 @@ const EVENT = 'event.'
 /** Fields of an event that are texts, also where one looks like a number. */
 const texts: ReadonlySet<string> = new Set(['completion', 'chosen', 'rejected'])
 
-function rowOf(header: readonly string[], cells: readonly string[]) {
+function rowOf<Cell extends Json>(
+  named: readonly (readonly [name: string, cell: Cell])[],
+  read: (cell: Cell) => Json,
+) {
   const fields: Fields = {}
   const features: Fields = {}
-  let text: string | undefined
-  for (const [at, name] of header.entries()) {
-    const cell = cells[at] ?? ''
-    if (cell === '') continue
+  let text: Json | undefined
+  for (const [name, cell] of named) {
     if (name === 'text') text = cell
-    else if (ownColumns.has(name)) fields[name] = cell
-    else if (name.startsWith(EVENT)) setField(fields, name.slice(EVENT.length), cell)
-    else features[name] = valueOf(cell)
+    else if (ownColumns.has(name)) fields[name] = asText(cell)
+    else if (name.startsWith(EVENT)) {
+      const field = name.slice(EVENT.length)
+      fields[field] = texts.has(field) ? cell : read(cell)
+    } else features[name] = read(cell)
   }
   const hasFeatures = Object.keys(features).length > 0
   const input = text === undefined ? (hasFeatures ? { features } : undefined) : { text }
   return { fields, input }
 }
 
-function setField(fields: Fields, name: string, cell: string): void {
-  fields[name] = texts.has(name) ? cell : valueOf(cell)
+/** A class that is a number in the file is the name of a label. */
+function asText(cell: Json): Json {
+  return typeof cell === 'number' || typeof cell === 'boolean' ? String(cell) : cell
 }
 
 /** As JSON writes a number: 01234 is a code, and stays text. */

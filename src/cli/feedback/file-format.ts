@@ -1,6 +1,6 @@
 /** The format of a file of events or inputs: by its name, or as a flag says. */
 import type { Readable } from 'node:stream'
-import { tableLines } from './csv-table.ts'
+import { mappedLines, tableLines, type Columns } from './csv-table.ts'
 import { jsonLines, type SizedLine } from './read-lines.ts'
 import { textOf } from './utf8-text.ts'
 
@@ -10,6 +10,14 @@ export function formatOf(path: string, asked: FileFormat | undefined): FileForma
   return asked ?? (/\.(csv|tsv)$/i.test(path) ? 'csv' : 'jsonl')
 }
 
-export function eventLines(stream: Readable, format: FileFormat): AsyncGenerator<SizedLine> {
-  return format === 'csv' ? tableLines(textOf(stream)) : jsonLines(stream)
+/** The events of a file; `columns` are those that its flags name. */
+export function eventLines(
+  stream: Readable,
+  format: FileFormat,
+  columns: Columns = {},
+): AsyncGenerator<SizedLine> {
+  if (format === 'csv') return tableLines(textOf(stream), columns)
+  const lines = jsonLines(stream)
+  const isMapped = Object.values(columns).some((column) => column !== undefined)
+  return isMapped ? mappedLines(lines, columns) : lines
 }

@@ -15,7 +15,8 @@ export async function sendEvent(flags: FeedbackFlags): Promise<void> {
   const { client, model } = connected
   const answer = await client.post(modelPath(model, 'feedback'), event)
   if (flags.wait === true) {
-    const live = await waitForLearned(connected, answer.position, flags.retrySeconds)
+    const accepted = answer.accepted === 1 ? 'accepted' : 'already known'
+    const live = await waitForLearned(connected, answer.position, flags.retrySeconds, accepted)
     print(flags.json, { ...answer, live: live ?? null }, () => [`learned: ${live} is live`])
     return
   }

@@ -6,7 +6,7 @@ import { CodedError, type Json } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { withDetails } from '../../platform/errors.ts'
 import { modelPath, type JsonObject } from '../remote/client.ts'
-import type { FeedbackFlags } from './feedback-flags.ts'
+import { columnsOf, type FeedbackFlags } from './feedback-flags.ts'
 import { connectModel, type Connected } from '../remote/connect.ts'
 import { print } from '../print.ts'
 import { openProgress } from '../progress.ts'
@@ -48,7 +48,7 @@ export async function sendFile(flags: FeedbackFlags & { readonly file: string })
   const most = flags.stopAfter
   // Small ones until something is accepted, so that an entirely wrong file does not send hundreds of events.
   const limits = { ...CHUNK, lines: most === 0 ? CHUNK.lines : Math.min(CHUNK.lines, most) }
-  const source = eventLines(stream, formatOf(flags.file, flags.format))
+  const source = eventLines(stream, formatOf(flags.file, flags.format), columnsOf(flags))
   try {
     for await (const { lines, bytes } of chunksOf(source, limits)) {
       await sendChunk(connected, lines, totals, sendingRetry(flags.retrySeconds, progress))
@@ -65,7 +65,12 @@ export async function sendFile(flags: FeedbackFlags & { readonly file: string })
     progress.end()
   }
   if (flags.wait === true)
-    totals.live = await waitForLearned(connected, totals.position, flags.retrySeconds)
+    totals.live = await waitForLearned(
+      connected,
+      totals.position,
+      flags.retrySeconds,
+      countsOf(totals),
+    )
   const { straight: _straight, ...told } = totals
   print(flags.json, { model: connected.model, events: items, ...told }, () => summary(totals))
   if (totals.rejected.length > 0) process.exitCode = EXIT_DATA

@@ -9,6 +9,7 @@ import { CodedError } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { failure } from '../../platform/errors.ts'
 import { openLog } from '../../platform/log.ts'
+import { columnsOf } from './feedback-flags.ts'
 import { kafkaPlace, type KafkaFlags } from './kafka-flags.ts'
 import { print } from '../print.ts'
 import { openProgress } from '../progress.ts'
@@ -33,7 +34,7 @@ export async function sendToKafka(flags: KafkaFlags): Promise<void> {
   let [done, sent] = [0, 0]
   try {
     for await (const { lines, bytes } of chunksOf(
-      eventLines(stream, formatOf(flags.file, flags.format)),
+      eventLines(stream, formatOf(flags.file, flags.format), columnsOf(flags)),
       CHUNK,
     )) {
       const outgoing = messagesOf(lines, flags, rejected)

@@ -1,4 +1,7 @@
 /** Opens a client for the flags of a command, and selects the model. */
+import { existsSync } from 'node:fs'
+import { readConfigFile } from '../../config/file.ts'
+import { isRecord } from '../../config/schema/shape.ts'
 import { failure } from '../../platform/errors.ts'
 import { openClient, type Client, type JsonObject } from './client.ts'
 import type { ClientFlags } from '../flags.ts'
@@ -8,7 +11,35 @@ export interface Connected {
   readonly model: string
 }
 
-export function clientOf({ url, token, timeout }: ClientFlags): Client {
+/** Addresses that a server listens on and no client can ask. */
+const anyAddress: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
+
+/**
+ * The address that the config of this folder gives `serve`. Only its two keys are read, so that a mistake elsewhere in the
+ * file does not keep a client from a daemon that is running.
+ */
+function localUrl(): string {
+  const { ANTIKYTHERA_CONFIG: path, ...environment } = process.env
+  const server = serverIn(path ?? 'antikythera.yaml')
+  const host = environment.ANTIKYTHERA_SERVER__HOST ?? server.host
+  const port = Number(environment.ANTIKYTHERA_SERVER__PORT ?? server.port)
+  const name = typeof host === 'string' && host !== '' ? (anyAddress[host] ?? host) : '127.0.0.1'
+  // Port 0 is any free one, which only the daemon knows.
+  const known = Number.isInteger(port) && port > 0 ? port : 8080
+  return `http://${name.includes(':') ? `[${name}]` : name}:${known}`
+}
+
+function serverIn(path: string): Readonly<Record<string, unknown>> {
+  if (!existsSync(path)) return {}
+  try {
+    const { tree } = readConfigFile(path)
+    return isRecord(tree) && isRecord(tree.server) ? tree.server : {}
+  } catch {
+    return {}
+  }
+}
+
+export function clientOf({ url = localUrl(), token, timeout }: ClientFlags): Client {
   if (!isHttpUrl(url))
     throw failure(
       'USAGE',

@@ -1,19 +1,44 @@
-/** `feedback --wait`: waits until the trainer has handled the sent events and the resulting version answers. */
+/**
+ * `feedback --wait`: waits until the trainer has handled the sent events and the resulting version answers, and shows
+ * meanwhile how much is left to learn.
+ */
 import { CodedError, type Json } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
+import { withDetails } from '../../platform/errors.ts'
+import { openProgress } from '../progress.ts'
 import { modelPath, type JsonObject } from './client.ts'
 import type { Connected } from './connect.ts'
 
 const PAUSE_MS = 200
+const LOOK_MS = 1000
 
-/** The version that is live then; undefined when the receipt has no position. */
+/**
+ * The version that is live then; undefined without a position. With `accepted`, which says what was, progress is shown, and
+ * an error begins with it: whatever becomes of the wait, it stays accepted.
+ */
 export async function waitForLearned(
-  { client, model }: Connected,
+  connected: Connected,
   position: Json | undefined,
   seconds: number,
+  accepted?: string,
 ): Promise<string | undefined> {
   if (typeof position !== 'string') return undefined
-  const untilMs = systemClock.monotonicMs() + 1000 * seconds
+  const shown = accepted === undefined ? undefined : showLag(connected)
+  try {
+    return await learned(connected, position, systemClock.monotonicMs() + 1000 * seconds)
+  } catch (error) {
+    if (!(error instanceof CodedError) || accepted === undefined) throw error
+    throw withDetails(error, {}, `${accepted}; waiting until it is learned: ${error.message}`)
+  } finally {
+    shown?.end()
+  }
+}
+
+async function learned(
+  { client, model }: Connected,
+  position: string,
+  untilMs: number,
+): Promise<string | undefined> {
   const path = `${modelPath(model)}?wait_for=${encodeURIComponent(position)}`
   for (;;) {
     try {
@@ -26,8 +51,32 @@ export async function waitForLearned(
   }
 }
 
+/** A look each second at how many accepted events are left; the wait itself reports what goes wrong. */
+function showLag({ client, model }: Connected): { end(): void } {
+  const progress = openProgress({ clock: systemClock, unit: 'events learned' })
+  let total = 0
+  const look = async () => {
+    const { lag } = await client.get(modelPath(model)).catch(() => ({ lag: undefined }))
+    if (typeof lag !== 'number') return
+    total = Math.max(total, lag)
+    progress.update({ done: total - lag, total, items: total - lag })
+  }
+  const timer = setInterval(() => void look(), LOOK_MS)
+  return {
+    end: () => {
+      clearInterval(timer)
+      progress.end()
+    },
+  }
+}
+
+/** A trainer that has failed learns nothing until somebody acts. */
 function isTooSoon(error: unknown): boolean {
-  return error instanceof CodedError && error.code === 'POSITION_NOT_REACHED'
+  return (
+    error instanceof CodedError &&
+    error.code === 'POSITION_NOT_REACHED' &&
+    error.details.trainer !== 'failed'
+  )
 }
 
 function versionOf({ live }: JsonObject): string | undefined {
