@@ -70,7 +70,7 @@ function showLag({ client, model }: Connected): { end(): void } {
   }
 }
 
-/** A trainer that has failed learns nothing until somebody acts. */
+/** A trainer that has failed learns nothing more by itself. */
 function isTooSoon(error: unknown): boolean {
   return (
     error instanceof CodedError &&
