@@ -9,6 +9,8 @@
  *
  * The reason of a hold names the newest live version before that would pass: the one to go back to.
  *
+ * That is for examples that turn wrong independently: where similar ones turn together, more sound candidates are held.
+ *
  * An example that turned wrong a few versions ago is still counted as wrong, and its wᵢ rises slowly, so examples that a
  * slow poison turns one by one add up. With `alpha: 1` any wrong one holds.
  *
@@ -73,7 +75,7 @@ export const golden: PolicyKind<Promotion, GoldenSettings> = {
       maximum: 1,
       default: 0.02,
       description:
-        'error rate: the largest share of sound candidates that are held; 1 = any wrong one',
+        'error rate: the largest share of sound candidates that are held while examples turn wrong one by one; 1 = any wrong one',
     },
     lose: {
       type: 'integer',

@@ -61,6 +61,12 @@ export function statisticsOf({
   return [...(base.statistics?.parameters ?? []), ...(task.statistics?.parameters ?? [])]
 }
 
+/** Tensors of an earlier release, with statistics in the present form. */
+export function adopted({ base, task }: Pick<AdapterPlan, 'base' | 'task'>, tensors: Tensors) {
+  const own = base.statistics?.adopt?.(tensors) ?? tensors
+  return task.statistics?.adopt?.(own) ?? own
+}
+
 /** Drawn in the order of `specsOf`. */
 export function freshAdapter(plan: AdapterPlan, random: Random): Tensors {
   const drawn = new Map<string, Tensor>()

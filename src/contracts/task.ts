@@ -70,6 +70,8 @@ export interface TaskStatistics<Target = Json> {
     before: Tensors,
     rows: readonly { readonly target: Target; readonly weight: number }[],
   ): Tensors
+  /** Converts the statistics of an earlier release to the present form; leaves other entries of `tensors` unchanged. */
+  adopt?(tensors: Tensors): Tensors
 }
 
 export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {

@@ -17,6 +17,7 @@ import type { EmbeddedRow, Regularizer } from '../contracts/policy.ts'
 import type { Head } from '../contracts/example.ts'
 import type { Task } from '../contracts/task.ts'
 import {
+  adopted,
   type AdapterPlan,
   areFinite,
   checkTensors,
@@ -211,7 +212,7 @@ class AdapterTrainable implements Trainable {
     const specs = specsOf({ ...this.#parts, outputs: this.#parts.task.outputs(state.head) })
     const names = specs.map(({ name }) => name)
     const found = new Map([...state.tensors].filter(([name]) => names.includes(name)))
-    const own = this.#parts.base.statistics?.adopt?.(found) ?? found
+    const own = adopted(this.#parts, found)
     checkTensors(specs, own, 'CHECKPOINT_FOREIGN')
     const { nonTrainable, learning } = this.#parted(own)
     this.#head = state.head

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Tensors } from '../../src/contracts/core.ts'
 import type { Score } from '../../src/contracts/example.ts'
+import { openRandom } from '../../src/platform/random.ts'
 import { openErrors } from '../../src/tasks/regression/quality.ts'
 import { openRegression } from '../../src/tasks/regression/regression.ts'
 import { targetStatistics } from '../../src/tasks/regression/target-statistics.ts'
@@ -40,6 +41,40 @@ describe('statistics of the targets', () => {
     const { read } = countedOf([1e12], countedOf(usual).after)
     expect(read[1]).toBeCloseTo(8 / 101, 2)
     expect(read[2]).toBeLessThan(2)
+  })
+
+  const usualTargets = (count: number, seed = 1) => {
+    const random = openRandom(seed, 'targets')
+    return Array.from({ length: count }, () => 50 + 10 * random.normal())
+  }
+
+  test.each([0, 1, 3, 7])('are not ruined by one outlier among the first eight, at %d', (at) => {
+    const targets = usualTargets(200)
+    const [, mean, deviation] = countedOf(targets.with(at, 9_999_999)).read
+    expect(Math.abs(mean! - 50)).toBeLessThan(5)
+    expect(deviation).toBeGreaterThan(8)
+    expect(deviation).toBeLessThan(20)
+  })
+
+  test('are not widened by a run of outliers, and follow a change that lasts', () => {
+    const before = countedOf(usualTargets(2000)).after
+    const run = Array.from({ length: 100 }, (_, at) => (at % 2 === 0 ? 1e15 : -1e15))
+    const { after, read } = countedOf(run, before)
+    expect(Math.abs(read[1]! - 50)).toBeLessThan(10)
+    expect(read[2]).toBeLessThan(60)
+    expect(countedOf(usualTargets(1200, 2), after).read[2]).toBeLessThan(60)
+    // Another unit.
+    const changed = usualTargets(900, 3).map((target) => 1000 * target)
+    expect(countedOf(changed, before).read[2]).toBeGreaterThan(10_000)
+  })
+
+  test('of an earlier release, without the last targets, count on', () => {
+    const { after } = countedOf(usualTargets(500))
+    const earlier = new Map([...after].filter(([name]) => name !== 'head.recent'))
+    const own = targetStatistics.adopt!(earlier)
+    expect(own.get('head.recent')!.shape).toEqual(after.get('head.recent')!.shape)
+    expect(countedOf([1e15, -1e15, 1e15], own).read[2]).toBeLessThan(20)
+    expect(targetStatistics.adopt!(after)).toBe(after)
   })
 
   test('do not change what they were given', () => {

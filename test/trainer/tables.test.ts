@@ -1,5 +1,5 @@
 /** The recipe for tables, as a config without an adapter gives it, learns what a linear model on the same numbers cannot. */
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { openRandom } from '../../src/platform/random.ts'
 import { openTableLearner, type Row } from '../learner/table-learner.ts'
 
@@ -30,11 +30,11 @@ it('compares with what was recent: above or below the last twenty, wherever thes
   expect(without).toBeLessThan(recent - 0.1)
 })
 
-/** A linear rule on eight numbers, and a sentinel in all of them at some of the 500 rows. */
-function linearRows(sentinels: Readonly<Record<number, number>>): readonly Row[] {
+/** A linear rule on eight numbers, and a sentinel in all of them at some of the rows. */
+function linearRows(sentinels: Readonly<Record<number, number>>, count = 500): readonly Row[] {
   const random = openRandom(3, 'linear')
   const rule = Array.from({ length: 8 }, () => random.normal())
-  return Array.from({ length: 500 }, (_, at): Row => {
+  return Array.from({ length: count }, (_, at): Row => {
     const z = rule.map(() => random.normal())
     const label = z.reduce((sum, x, place) => sum + x * rule[place]!, 0) > 0 ? 'yes' : 'no'
     return [at in sentinels ? z.map(() => sentinels[at]!) : z, label]
@@ -56,6 +56,32 @@ it('nor does it with hidden layers, pieces and a recent part', async () => {
   const clean = await lateAccuracy(linearRows({}), {})
   const found = await lateAccuracy(linearRows({ 1: 9999, 250: -999 }), {})
   expect(found).toBeGreaterThan(clean - 0.05)
+})
+
+describe('a stream of 1,500 rows', () => {
+  /** After row 900. */
+  const changed = (
+    change: (row: readonly number[], at: number) => readonly number[],
+    count: number,
+  ) =>
+    linearRows({}, 1500).map(([row, label], at): Row => {
+      const since = at - 900
+      return [since >= 0 && since < count ? change(row, since) : row, label]
+    })
+  const run = changed((row, at) => row.map(() => (at % 2 === 0 ? 1e15 : -1e15)), 100)
+  const otherUnits = changed((row) => row.map((x) => 1000 * x + 50_000), 600)
+
+  it.each([
+    ['a head alone nearly', { adapter: { method: 'head' } }, 0.15],
+    ['the default recipe', {}, 0.05],
+  ])('that has 100 rows at ±1e15 is learned as well afterwards: %s', async (_, settings, less) => {
+    const clean = await lateAccuracy(linearRows({}, 1500), {}, settings)
+    expect(await lateAccuracy(run, {}, settings)).toBeGreaterThan(clean - less)
+  })
+
+  it('that goes on in other units is learned in these', async () => {
+    expect(await lateAccuracy(otherUnits, {}, { adapter: { method: 'head' } })).toBeGreaterThan(0.7)
+  })
 })
 
 /** Of the answers to the last 200 rows, each given before its row was learned. */

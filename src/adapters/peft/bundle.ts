@@ -14,6 +14,7 @@ import type { TaskHead } from '../../contracts/task.ts'
 import { canonicalJson } from '../../platform/canonical-json.ts'
 import { failure } from '../../platform/errors.ts'
 import {
+  adopted,
   checkTensors,
   methodOf,
   sitesOf,
@@ -140,7 +141,7 @@ function read(
   const adapter = methodOf(plan).fromDisk(inFile(ADAPTER), sitesOf(plan))
   const memory = plan.memory ? inFile(MEMORY) : []
   const found = new Map([...adapter, ...inFile(HEAD), ...memory])
-  const tensors = plan.base.statistics?.adopt?.(found) ?? found
+  const tensors = adopted(plan, found)
   checkTensors(specsOf(plan), tensors)
   return tensors
 }

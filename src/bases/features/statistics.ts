@@ -6,13 +6,14 @@
  *   all: ρ = max(1/n, 1/10000)        recent: ρ = max(1/n, 1/window)
  *
  * A sentinel such as 9999 or −999 therefore counts as five deviations instead of its value. If almost all of some
- * twenty consecutive values are that far, the stream has changed, and they count unclipped. The first eight values have
- * no σ to compare with: they are stored, and counted again with each other's median and MAD (`start.ts`).
+ * twenty consecutive values are that far, the stream has changed, and they count unclipped, but never beyond the bounds of
+ * the quartiles of a window: a run of outliers does not widen what is far, and a change that lasts is followed. The
+ * first eight values have no σ to compare with: they are counted again with each other's median and MAD (`nn/outliers.ts`).
  *
  * Each column is counted separately, because a missing value says nothing about it. One float32 tensor holds [μ | σ² |
- * recent μ | recent σ² | n | the remainders of μ, σ², … beyond float32 | r | the first eight values], the recent ones
- * only with a window. r rises by 1 with each clipped value, and falls by 3 with each other one. Sums are computed in
- * double precision. Tensors that end after n come from an earlier release, and are widened on reading.
+ * recent μ | recent σ² | n | the remainders of μ, σ², … beyond float32 | r | the window of values | the place in its round],
+ * the recent ones only with a window. r rises by 1 with each clipped value, and falls by 3 with each other one. Sums are
+ * computed in double precision. Shorter tensors come from earlier releases, and are widened on reading.
  *
  * Welford (1962), "Note on a method for calculating corrected sums of squares and products", Technometrics 4(3); Finch
  * (2009), "Incremental calculation of weighted mean and variance"; Tukey (1962), "The future of data analysis", Annals
@@ -23,7 +24,15 @@ import type { Statistics } from '../../contracts/base.ts'
 import type { Latent } from '../../contracts/network.ts'
 import { invariant } from '../../platform/errors.ts'
 import { type FeaturesLayout, recentAt } from './layout.ts'
-import { START, startBounds, startOf } from './start.ts'
+import {
+  quartileBounds,
+  ROUND,
+  START,
+  startBounds,
+  WINDOW,
+  windowOf,
+  windowPlace,
+} from '../../nn/outliers.ts'
 
 export const STATISTICS = 'features.statistics'
 
@@ -33,6 +42,8 @@ export const SMALLEST_VARIANCE = 1e-12
 
 /** Events after which the statistics of all events have forgotten. */
 const HORIZON = 10_000
+
+const ANYTHING = [-Infinity, Infinity] as const
 
 /** The value of r from which clipped values are normal. */
 const CHANGED = 20
@@ -70,27 +81,33 @@ function places({ standardised: n, window }: FeaturesLayout) {
   const moments = window === undefined ? 2 * n : 4 * n
   const rest = moments + n
   const run = rest + moments
-  const first = run + n
-  return { moments, rest, run, first, size: first + START * n }
+  const kept = run + n
+  const tick = kept + WINDOW * n
+  return { moments, rest, run, kept, tick, size: tick + n }
 }
 
 /** Blocks of n columns each, one below the other. */
 export function statisticsRows(layout: FeaturesLayout): number {
   const moments = layout.window === undefined ? 2 : 4
-  return 2 * moments + 2 + START
+  return 2 * moments + 2 + WINDOW + 1
 }
 
-/** Adds the beginning of the counting, as far as a tensor of an earlier release shows it. */
+/** Adds the window of values, as far as a tensor of an earlier release shows it. */
 function widened(tensors: Tensors, layout: FeaturesLayout): Tensors {
   const { standardised: n } = layout
-  const { moments, rest, first, size } = places(layout)
+  const { moments, rest, kept, size } = places(layout)
   const found = tensors.get(STATISTICS)
-  if (found?.data.length !== rest || n === 0) return tensors
+  const hasStart = found?.data.length === kept + START * n
+  if (found === undefined || n === 0 || !(hasStart || found.data.length === rest)) return tensors
   const data = new Float32Array(size)
-  data.set(found.data)
+  data.set(found.data.subarray(0, hasStart ? kept : rest))
   for (let column = 0; column < n; column += 1) {
-    const start = startOf(data[column] ?? 0, data[n + column] ?? 0, data[moments + column] ?? 0)
-    for (const [at, value] of start.entries()) data[first + at * n + column] = value
+    const count = data[moments + column] ?? 0
+    const isStarting = hasStart && count <= START
+    const values = isStarting
+      ? Array.from({ length: count }, (_, at) => found.data[kept + at * n + column] ?? 0)
+      : windowOf(data[column] ?? 0, data[n + column] ?? 0, count)
+    for (const [at, value] of values.entries()) data[kept + at * n + column] = value
   }
   return new Map([...tensors, [STATISTICS, { shape: [size], data }]])
 }
@@ -103,9 +120,29 @@ function count(data: Float32Array, { data: values }: Latent, layout: FeaturesLay
     const x = Math.max(-FARTHEST, Math.min(FARTHEST, values[column] ?? 0))
     const seen = Math.min((data[moments + column] ?? 0) + 1, HORIZON)
     data[moments + column] = seen
+    keep(data, column, { x, seen }, layout)
     if (seen <= START) countStart(data, column, { x, seen }, layout)
     else countMoments(data, column, { x, seen }, layout)
   }
+}
+
+/** Stores the value in the window, if it has a place there. */
+function keep(data: Float32Array, column: number, { x, seen }: Seen, layout: FeaturesLayout) {
+  const { standardised: n } = layout
+  const { kept, tick } = places(layout)
+  const own = ((data[tick + column] ?? 0) + 1) % ROUND
+  data[tick + column] = own
+  const place = windowPlace(seen, own)
+  if (place >= 0) data[kept + place * n + column] = x
+}
+
+function keptOf(data: Float32Array, column: number, seen: number, layout: FeaturesLayout) {
+  const { standardised: n } = layout
+  const { kept } = places(layout)
+  return Array.from(
+    { length: Math.min(seen, WINDOW) },
+    (_, at) => data[kept + at * n + column] ?? 0,
+  )
 }
 
 interface Seen {
@@ -115,12 +152,11 @@ interface Seen {
 }
 
 /** The first values, always recomputed together, because only their comparison shows the outliers. */
-function countStart(data: Float32Array, column: number, { x, seen }: Seen, layout: FeaturesLayout) {
+function countStart(data: Float32Array, column: number, { seen }: Seen, layout: FeaturesLayout) {
   const { standardised: n } = layout
-  const { moments, rest, first } = places(layout)
-  data[first + (seen - 1) * n + column] = x
+  const { moments, rest } = places(layout)
   for (let at = column; at < moments; at += n) data[at] = data[rest + at] = 0
-  const values = Array.from({ length: seen }, (_, at) => data[first + at * n + column] ?? 0)
+  const values = keptOf(data, column, seen, layout)
   const [least, most] = startBounds(values, CLIP)
   for (const [at, value] of values.entries()) {
     const within = Math.max(least, Math.min(most, value))
@@ -131,7 +167,7 @@ function countStart(data: Float32Array, column: number, { x, seen }: Seen, layou
 function countMoments(
   data: Float32Array,
   column: number,
-  { x, seen }: Seen,
+  { x: given, seen }: Seen,
   layout: FeaturesLayout,
 ) {
   const { standardised: n, window } = layout
@@ -139,7 +175,9 @@ function countMoments(
   const all = { mean: column, variance: n + column, rest }
   const outliers = data[run + column] ?? 0
   const far = outliers < CHANGED ? farFor(data, all, seen) : Infinity
-  const isFar = Math.abs(x - sumAt(data, all.mean, rest)) > farFor(data, all, seen)
+  const isFar = Math.abs(given - sumAt(data, all.mean, rest)) > farFor(data, all, seen)
+  const [least, most] = isFar ? quartileBounds(keptOf(data, column, seen, layout)) : ANYTHING
+  const x = Math.max(least, Math.min(most, given))
   data[run + column] = Math.max(0, Math.min(CHANGED, isFar ? outliers + 1 : outliers - 3))
   move(data, all, x, { rate: 1 / seen, far })
   if (window === undefined) return
