@@ -1,8 +1,9 @@
 /** Writes the certificate of a request to forget, with what this daemon cannot erase. */
-import { writeCertificate } from '../checkpoint/certificates.ts'
+import { certificateHash, writeCertificate } from '../checkpoint/certificates.ts'
 import type { ForgetTask } from '../checkpoint/forgetting.ts'
 import { modelOf } from '../config/model-parts.ts'
 import { certificateOf, type NotErased } from '../trainer/forgetting/certificate.ts'
+import { wholeSource } from '../trainer/forgetting/forget-names.ts'
 import type { Registry } from '../versions/contract.ts'
 import type { TrainerContext } from './context.ts'
 
@@ -16,11 +17,12 @@ export async function certify(
   task: ForgetTask,
   { config }: Pick<TrainerContext, 'config'>,
   { model, folder, registry }: Certified,
-): Promise<void> {
+): Promise<string> {
   const manifest = task.rebuilt === null ? undefined : await registry.manifest(task.rebuilt)
   const notErased = notErasedOf(config, model, task)
   const certificate = certificateOf(task, { model, digest: manifest?.digest, notErased })
   await writeCertificate(folder, task.asked.request, certificate)
+  return certificateHash(certificate)
 }
 
 function notErasedOf(
@@ -38,10 +40,30 @@ function notErasedOf(
     ...(task.positions === undefined ? streams.map(unreadable) : readIn(task.positions)),
     ...sent,
     ...(config.redis === undefined ? [] : ofFleet(config, task)),
+    ...countsLeft(task),
     { what: 'backups and exported versions', why: 'they are out of reach of this daemon' },
     {
       what: 'this certificate, the history, log lines and the audit log',
       why: 'they name sources and ids, and hold no input',
+    },
+  ]
+}
+
+/** Sums over all events: one event is not taken out of them. */
+function countsLeft({ asked, retired }: ForgetTask): readonly NotErased[] {
+  const isWhole = wholeSource(asked) !== undefined
+  return [
+    ...(retired.length === 0
+      ? []
+      : [
+          {
+            what: 'the manifests of the retired versions',
+            why: 'lists and receipts show them: scores, the labels, and how many events by source and label each version learned; they hold no input and no id',
+          },
+        ]),
+    {
+      what: 'counts by label and slice in the scores of the versions that stay, in the quality and in the metrics',
+      why: `they are sums over all events; ${isWhole ? 'the scores of served answers and the defence do not have the name of the source any more' : 'the scores of served answers and the defence also count by the name of the source'}`,
     },
   ]
 }

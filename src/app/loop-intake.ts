@@ -65,6 +65,9 @@ export async function openIntake(
     letAgain: (keys) => {
       inbox.journal.forget(keys)
     },
+    refuseAgain: (keys) => {
+      inbox.journal.refuseAgain(keys)
+    },
     feedbackSource: 'http',
     erase: eraserOf(site, model, { folder, parse }),
     certify: async (task) => certify(task, site, { model, folder, registry }),

@@ -1,10 +1,12 @@
 /**
  * Certificates of what was forgotten, in `certificates/` of a model's folder: one JSON file a request, whole or absent.
- * They say what was asked and what became of it, and stay until a person removes them.
+ * They say what was asked and what became of it, and stay until a person removes them. The move that ends a request has
+ * the hash of its certificate, so that the chain of moves shows a later change of it.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Json } from '../contracts/core.ts'
+import { digestOf } from '../platform/canonical-json.ts'
 import { makeFolder, replaceFile } from '../platform/store/atomic-file.ts'
 
 export type Certificate = Readonly<Record<string, Json>>
@@ -21,6 +23,10 @@ export async function writeCertificate(
   makeFolder(join(folder, FOLDER))
   const bytes = new TextEncoder().encode(`${JSON.stringify(certificate, null, 2)}\n`)
   await replaceFile(join(folder, FOLDER, `${request}.json`), bytes)
+}
+
+export function certificateHash(certificate: Certificate): string {
+  return digestOf(certificate)
 }
 
 /** The newest first: names begin with a time. */

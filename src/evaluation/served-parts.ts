@@ -68,6 +68,11 @@ export class ServedParts {
     if (confused !== undefined) this.#confuse(confused, by)
   }
 
+  /** Returns whether it had a row. */
+  forgetSource(source: string): boolean {
+    return this.#sources.delete(source)
+  }
+
   get scores(): ServedPartScores {
     return {
       strata: scoresOf(this.#strata),

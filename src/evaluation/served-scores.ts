@@ -106,6 +106,20 @@ export class ServedScores {
     if (this.#versions.has(known.version)) this.#add(known, -1)
   }
 
+  /** These versions lose their bytes because they have learned what was forgotten. */
+  retire(versions: readonly string[]): void {
+    for (const version of versions) if (this.#versions.has(version)) this.#drop(version)
+  }
+
+  /** Judgements that named it are withdrawn, as far as they are known one by one, and its name goes. */
+  forgetSource(source: string): void {
+    for (const { prediction, part } of this.#judgements.values())
+      if (part?.source === source) this.withdraw(prediction)
+    for (const [version, parts] of this.#parts)
+      if (parts.forgetSource(source)) this.#changedVersions.add(version)
+    this.#shown = undefined
+  }
+
   /** The most recently judged first. The same array until something changes. */
   get scores(): readonly ServedScore[] {
     this.#shown ??= [...this.#versions.values()]
@@ -172,15 +186,18 @@ export class ServedScores {
 
   #forgetOldest(): void {
     const { versions, answers } = this.#limits
-    for (const version of oldest(this.#versions, versions)) {
-      this.#versions.delete(version)
-      this.#parts.delete(version)
-      this.#changedVersions.add(version)
-      // Should it be judged again, these are no part of its sums.
-      for (const { prediction, version: judged } of this.#judgements.values())
-        if (judged === version) this.#forget(prediction)
-    }
+    for (const version of oldest(this.#versions, versions)) this.#drop(version)
     for (const prediction of oldest(this.#judgements, answers)) this.#forget(prediction)
+  }
+
+  #drop(version: string): void {
+    this.#versions.delete(version)
+    this.#parts.delete(version)
+    this.#changedVersions.add(version)
+    this.#shown = undefined
+    // Should it be judged again, these are no part of its sums.
+    for (const { prediction, version: judged } of this.#judgements.values())
+      if (judged === version) this.#forget(prediction)
   }
 
   #forget(prediction: string): void {

@@ -100,8 +100,10 @@ export interface IntakeParts {
   readonly letAgain?: (keys: readonly ExampleKey[]) => void
   /** Erases events from the stores that others write: the inbox, predictions, dead letters. Repeating it is harmless. */
   readonly erase?: (what: Erasing) => Promise<Erasure>
-  /** Keeps the certificate of a request that is done. */
-  readonly certify?: (task: ForgetTask) => Promise<void>
+  /** Called with forgotten events: sent again, they are duplicates of which nothing is stored. */
+  readonly refuseAgain?: (keys: readonly ExampleKey[]) => void
+  /** Keeps the certificate of a request that is done, and returns its hash. */
+  readonly certify?: (task: ForgetTask) => Promise<string>
   /** The source of feedback over HTTP, for the status. */
   readonly feedbackSource?: string
 }

@@ -201,9 +201,10 @@ export class TrainerState {
     this.snapshots.retract({ keys, predictions, meant })
   }
 
-  /** These versions lose their snapshots with the next save, and no weights of them stay in memory. */
+  /** These versions lose their snapshots with the next save, and no weights and scores of them stay in memory. */
   retire(versions: readonly string[]): void {
     this.retired.push(...versions)
+    this.served.retire(versions)
     this.reference = undefined
     this.compareTo = undefined
   }

@@ -184,6 +184,8 @@ export interface Asked {
   readonly selection?: Selection
   /** For `forget`: which events, and the number of the request. */
   readonly forget?: ForgetRequest
+  /** For the move that ends a request to forget: the hash of its certificate. */
+  readonly certificate?: { readonly request: string; readonly hash: string }
   /** For a policy's rollback or a step of a rollout: the count of accepted events at which it was decided. */
   readonly place?: number
   /** For a policy's rollback: a server has decided it, and the trainer follows it as it follows a person's. */

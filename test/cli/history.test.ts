@@ -1,14 +1,15 @@
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { certificateHash, type Certificate } from '../../src/checkpoint/certificates.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { openStore } from '../../src/platform/store/store.ts'
 import { Ledger, ledgerMigrations } from '../../src/versions/local/ledger.ts'
-import { openServed } from '../api/open-served.ts'
+import { openServed, type ServedOptions } from '../api/open-served.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { runCli } from './run-cli.ts'
 
 /** A daemon with a history of several pages. */
-async function withMoves(count: number) {
+async function withMoves(count: number, options: ServedOptions = {}) {
   const file = join(scratchFolder(), 'registry.db')
   const ledger = new Ledger(file, systemClock)
   onTestFinished(() => ledger.close())
@@ -20,7 +21,7 @@ async function withMoves(count: number) {
       ledger.move({ live, canary, shadow: live, asks, reason: 'r', by: 'promote', expect })
     }
   })
-  const { server, registry } = await openServed()
+  const { server, registry } = await openServed(options)
   registry.history = async (most, before) => ledger.history(most, before)
   const { url } = await server.listen({ host: '127.0.0.1', port: 0 })
   const alter = (sql: string) => {
@@ -28,7 +29,7 @@ async function withMoves(count: number) {
     store.run(sql)
     store.close()
   }
-  return { ledger, alter, verify: (...more: string[]) => verified(url, more) }
+  return { ledger, url, alter, verify: (...more: string[]) => verified(url, more) }
 }
 
 const verified = async (url: string, more: readonly string[]) =>
@@ -53,6 +54,46 @@ test('history --verify names the first move that was changed, and fails', async 
   expect(stderr).toContain('m: move 40 is not what its hash was made of; 2 places in all')
   alter('DELETE FROM move WHERE generation = 17')
   expect((await verify()).stderr).toContain('m: move 17 is missing; 3 places in all')
+})
+
+test('history --verify and forget --show compare certificates with the moves that ended their requests', async () => {
+  const certificate = (request: string) => ({
+    ...{ request, generation: 1, erased: { events: 3 }, learned_again: 2, not_erased: [] },
+    versions: { retired: ['v3'] },
+  })
+  const made = ['r1', 'r2'].map(certificate)
+  const kept: Certificate[] = [...made]
+  const forgets = {
+    tasks: () => [],
+    certificates: () => kept,
+    certificate: (request: string) => kept.find((each) => each.request === request),
+    count: () => kept.length,
+  }
+  const { ledger, url, verify } = await withMoves(3, { forgets })
+  ledger.exclusively(() => {
+    for (const each of made) {
+      const recorded = { request: each.request, hash: certificateHash(each) }
+      const { generation: expect } = ledger.live()!
+      const live = { version: 'v2', digest: 'd2' }
+      ledger.move({ live, asks: { certificate: recorded }, reason: 'r', by: 'policy', expect })
+    }
+  })
+  const show = async (request: string, ...more: string[]) =>
+    runCli('forget', 'm', '--show', request, '--url', url, ...more)
+  expect((await verify()).stdout).toContain('2 certificates of forgetting are as they were made')
+  expect((await show('r2')).stdout).toContain('its hash is in the history of moves')
+  expect((await show('r2', '--json')).json()).toMatchObject({ proof: 'recorded' })
+  // Somebody writes one of his own, and another number into r2.
+  kept.splice(1, 1, { ...certificate('r2'), erased: { events: 30 } }, certificate('r9'))
+  expect((await show('r9')).stdout).toContain('no move proves it')
+  for (const { code, stderr } of [await show('r2'), await verify()]) {
+    expect(code).toBe(65)
+    expect(stderr).toContain('the certificate of r2 is not the one')
+  }
+  kept.splice(1, 1)
+  expect((await verify('--json')).json()).toMatchObject({
+    certificates: { recorded: 1, unrecorded: ['r9'] },
+  })
 })
 
 test('history --includes refuses a history without the hash that was noted', async () => {

@@ -113,6 +113,19 @@ test('a source is forgotten: the rest stays learned, the versions are gone, and 
   expect(gone.code).toBe('VERSION_REMOVED')
   expect(filesWith(Buffer.from('private-'))).toEqual([])
   expect(filesWith(asFloat)).toEqual([])
+  const shown = await runCli('forget', 'm', '--url', daemon.url, '--show', request)
+  expect(shown.stdout).toContain('its hash is in the history of moves')
+})
+
+test('nothing is stored of a forgotten event that is sent again, with another label either', async () => {
+  const again = { id: 'private-3', source: 'person', ...point(true) }
+  const events = [again, { ...again, label: again.label === 'yes' ? 'no' : 'yes' }]
+  const sent = await post<object>('m/feedback', { events })
+  expect(sent).toMatchObject({ accepted: 0, duplicates: 2 })
+  await readAll()
+  expect(await stateOf('private-3', 'person')).toBe('forgotten')
+  expect(filesWith(Buffer.from('private-'))).toEqual([])
+  expect(filesWith(asFloat)).toEqual([])
 })
 
 test('a dry run says what it would do, and does nothing', async () => {

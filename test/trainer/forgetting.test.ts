@@ -412,6 +412,56 @@ describe('forgetting a source', () => {
     expect(namedIn(world, 'bad-')).toEqual([])
   })
 
+  test('leaves no score of the versions that go, and its name in no count', async () => {
+    const own: Setting = {
+      ...setting,
+      defence: {
+        ...{ maxShare: 1, fromSources: 5, trusted: [], maxWeight: 1, maxUpdate: 1e9 },
+        ...{ quarantines: false, sources: 100 },
+      },
+    }
+    const world = openWorld({ s: mixed(20) })
+    await runToEnd(world, own)
+    for (const [at, version] of ['v1', 'v7'].entries()) {
+      const input = { kind: 'text', text: `so ${at}` } as const
+      const served = { id: `p${at}`, version, answer: 'yes', input, timeMs: 0 }
+      world.predictions.set(served.id, served)
+    }
+    const about = (at: number, source: string) =>
+      event({ id: `${source}-p${at}`, source, prediction_id: `p${at}`, label: 'no', slice: 'x' })
+    world.streams.get('s')!.push(about(0, 'bad'), about(1, 'good'))
+    await runToEnd(world, own)
+    const counts = () => {
+      const rows = world.store.all('SELECT version, parts FROM served_versions')
+      const { defence } = savedIn(world).progress
+      return {
+        versions: rows.map((row) => row.text('version')).toSorted(),
+        names: JSON.stringify([rows.map((row) => row.textOrNull('parts')), defence]),
+      }
+    }
+    expect(counts().versions).toEqual(['v1', 'v7'])
+    expect(counts().names).toContain('"bad"')
+    await forget(world, { source: 'bad' })
+    await runToEnd(world, own)
+    expect(taskIn(world).retired).toContain('v7')
+    expect(counts().versions).toEqual(['v1'])
+    expect(counts().names).not.toContain('"bad"')
+    expect(counts().names).toContain('"good"')
+  })
+
+  test('ends with a move that has the hash of the certificate', async () => {
+    const world = await ran(mixed(20))
+    await forget(world, { source: 'bad' })
+    await runToEnd(world, { ...setting, certify: async ({ rebuilt }) => `hash of ${rebuilt}` })
+    const { rebuilt, asked } = taskIn(world)
+    const certificate = { request: asked.request, hash: `hash of ${rebuilt}` }
+    const move = world.registry.moves.at(-1)!
+    expect(move).toMatchObject({ live: { version: rebuilt }, by: 'policy', asks: { certificate } })
+    // Nothing moves again.
+    await runToEnd(world, setting)
+    expect(world.registry.moves.at(-1)).toBe(move)
+  })
+
   test('refuses its events when the topic is read again, and learns new ones', async () => {
     const events = mixed(20)
     const world = await ran(events)

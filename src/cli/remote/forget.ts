@@ -1,10 +1,12 @@
 /** Asks the daemon to forget events, follows it, and prints the certificate. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CodedError } from '../../contracts/core.ts'
+import { failure } from '../../platform/errors.ts'
 import { systemClock } from '../../platform/clock.ts'
 import type { ClientFlags } from '../flags.ts'
 import { print, table } from '../print.ts'
 import { openProgress } from '../progress.ts'
+import { alteredFix, proofNear, type CertificateProof } from './certificates.ts'
 import { modelPath, type Client, type JsonObject } from './client.ts'
 import { connectModel } from './connect.ts'
 
@@ -53,7 +55,8 @@ export async function forget(flags: ForgetFlags): Promise<void> {
   const path = modelPath(model, 'forget')
   const { source, id, before, show } = flags
   if (show !== undefined) {
-    said(await client.get(`${path}/${encodeURIComponent(show)}`), flags)
+    const answer = await client.get(`${path}/${encodeURIComponent(show)}`)
+    said(answer, flags, await provenIn(client, model, answer))
     return
   }
   if (source === undefined && id === undefined && before === undefined)
@@ -173,10 +176,23 @@ function stateOf({ state, blocked, waiting_for: wait }: Request): string {
   return wait === undefined ? state : `${state}: ${waitingFor(wait)}`
 }
 
-function said(answer: JsonObject, { json }: ForgetFlags): void {
+/** `HISTORY_BROKEN` where the history has the hash of another certificate. */
+async function provenIn(client: Client, model: string, answer: JsonObject) {
+  const { certificate, request } = answer as unknown as Request
+  if (certificate === undefined) return undefined
+  const proof = await proofNear(client, model, answer.certificate as JsonObject)
+  if (proof !== 'altered') return proof
+  const text = `the certificate of ${request} is not the one that the history of ${model} has the hash of`
+  throw failure('HISTORY_BROKEN', text, {
+    details: { model, certificates: [request] },
+    fix: alteredFix,
+  })
+}
+
+function said(answer: JsonObject, { json }: ForgetFlags, proof?: CertificateProof): void {
   const { request, state, certificate, blocked, ...more } = answer as unknown as Request
   const { waiting_for: wait, left = 0, learned_again = 0, events_lost = 0 } = more
-  print(json, answer, () => {
+  print(json, { ...answer, ...(proof !== undefined && { proof }) }, () => {
     if (certificate === undefined)
       return [
         state === 'asked'
@@ -202,6 +218,13 @@ function said(answer: JsonObject, { json }: ForgetFlags): void {
       `  ${what}: ${why}`,
       ...Object.entries(before).map(([partition, position]) => `    ${partition}: ${position}`),
     ])
-    return [`${request}: ${state}`, ...table(rows), 'not erased:', ...kept]
+    const proofs = {
+      recorded: [
+        '  its hash is in the history of moves (antikythera history --verify checks that)',
+      ],
+      unrecorded: ['  no move proves it: an earlier release made it, or it is not the daemon’s'],
+    }
+    const proven = proof === undefined || proof === 'altered' ? [] : proofs[proof]
+    return [`${request}: ${state}`, ...proven, ...table(rows), 'not erased:', ...kept]
   })
 }

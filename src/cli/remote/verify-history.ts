@@ -2,13 +2,21 @@
  * Checks the hash chain of the moves in this process: the daemon shows the moves, and is not asked whether they are
  * right.
  */
-import type { Json } from '../../contracts/core.ts'
+import { CodedError, type Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { ChainCheck, type BreakKind, type ChainChecked } from '../../versions/chain.ts'
 import { routingOf, type StoredRouting } from '../../versions/routing.ts'
 import type { ClientFlags } from '../flags.ts'
 import { print } from '../print.ts'
 import { modelPath, type Client, type JsonObject } from './client.ts'
+import {
+  alteredFix,
+  nameOf,
+  certificateMoveIn,
+  proofOf,
+  shownCertificates,
+  type CertificateHashes,
+} from './certificates.ts'
 import { connectModel } from './connect.ts'
 
 export interface VerifyFlags extends ClientFlags {
@@ -26,12 +34,20 @@ const words = {
 /** `HISTORY_BROKEN` where the chain does not hold, or lacks the hash that it must include. */
 export async function verifyHistory(flags: VerifyFlags): Promise<void> {
   const { client, model } = await connectModel(flags)
-  const checked = await checkedHistory(client, model, flags.includes)
+  const { certified, ...checked } = await checkedHistory(client, model, flags.includes)
   const { chained, unchained, head } = checked
   refuseBroken(model, checked, flags.includes)
-  print(flags.json, { model, chained, unchained, head: head ?? null }, () => [
+  const certificates = await checkedCertificates(client, model, certified)
+  refuseAltered(model, certificates.altered)
+  const { recorded, unrecorded } = certificates
+  const shown = recorded + unrecorded.length > 0 && { certificates: { recorded, unrecorded } }
+  print(flags.json, { model, chained, unchained, head: head ?? null, ...shown }, () => [
     `${model}: ${chained} moves are unchanged since they were made`,
     ...(unchained > 0 ? [`${unchained} older ones were made before moves had hashes`] : []),
+    ...(recorded > 0 ? [`${recorded} certificates of forgetting are as they were made`] : []),
+    ...(unrecorded.length > 0
+      ? [`no move proves these certificates of forgetting: ${unrecorded.join(', ')}`]
+      : []),
     ...(head === undefined ? [] : [`newest hash: ${head} (note it; check later with --includes)`]),
   ])
 }
@@ -40,15 +56,43 @@ async function checkedHistory(
   client: Client,
   model: string,
   wanted: string | undefined,
-): Promise<ChainChecked> {
+): Promise<ChainChecked & { readonly certified: CertificateHashes }> {
   const check = new ChainCheck(wanted)
+  const certified = new Map<string, string>()
   for (let query = ''; ;) {
     const page = await client.get(`${modelPath(model, 'history')}${query}`)
-    for (const move of page.moves as readonly JsonObject[]) check.add(routingIn(move))
+    for (const move of page.moves as readonly JsonObject[]) {
+      check.add(routingIn(move))
+      for (const [request, hash] of certificateMoveIn(move)) certified.set(request, hash)
+    }
     const { next } = page
-    if (typeof next !== 'string') return check.result
+    if (typeof next !== 'string') return { ...check.result, certified }
     query = `?before=${encodeURIComponent(next)}`
   }
+}
+
+/** Where the certificates lie with a daemon that does not answer, the moves are checked all the same. */
+async function checkedCertificates(client: Client, model: string, certified: CertificateHashes) {
+  const found = { recorded: 0, altered: [] as string[], unrecorded: [] as string[] }
+  const shown = await shownCertificates(client, model).catch((error: unknown) => {
+    if (error instanceof CodedError && certified.size === 0) return []
+    throw error
+  })
+  for (const certificate of shown) {
+    const proof = proofOf(certificate, certified)
+    if (proof === 'recorded') found.recorded += 1
+    else found[proof].push(nameOf(certificate))
+  }
+  return found
+}
+
+function refuseAltered(model: string, altered: readonly string[]): void {
+  if (altered.length === 0) return
+  const text = `${model}: the certificate of ${altered.join(', ')} is not the one that the history has the hash of`
+  throw failure('HISTORY_BROKEN', text, {
+    details: { model, certificates: [...altered] },
+    fix: alteredFix,
+  })
 }
 
 function routingIn({ since, until: _until, ...move }: JsonObject) {

@@ -12,7 +12,7 @@ import { failure } from '../../platform/errors.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { hashOf } from '../dedupe/dedupe.ts'
 import { keyOf } from '../events/event-key.ts'
-import { signalDigest, UNKNOWN_SIGNAL } from '../events/signal-digest.ts'
+import { FORGOTTEN, signalDigest, UNKNOWN_SIGNAL } from '../events/signal-digest.ts'
 import { inboxMigrations } from './schema.ts'
 
 export interface IncomingEvent {
@@ -245,7 +245,8 @@ class SqliteInbox implements Inbox {
     const { digest = UNKNOWN_SIGNAL } = event
     const put = `INSERT INTO identities (hash, offset, lesson) VALUES (?, ?, ?)
       ON CONFLICT (hash) DO UPDATE SET offset = excluded.offset, lesson = excluded.lesson
-      WHERE offset < ? OR (excluded.lesson <> 0 AND lesson NOT IN (0, excluded.lesson))`
+      WHERE lesson <> ${FORGOTTEN} AND
+        (offset < ? OR (excluded.lesson <> 0 AND lesson NOT IN (0, excluded.lesson)))`
     const isNew = this.#store.run(put, hashOf(keyOf(event)), offset, digest, undone) > 0
     if (!isNew && event.isRepeatable !== true) return false
     const message = 'INSERT INTO messages (offset, value, time_ms, traceparent) VALUES (?, ?, ?, ?)'

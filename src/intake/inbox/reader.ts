@@ -8,12 +8,15 @@ import type { Input, ServedPrediction, ShadowAnswer } from '../../contracts/even
 import type { Journal } from '../../contracts/source.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { hashOf } from '../dedupe/dedupe.ts'
+import { FORGOTTEN } from '../events/signal-digest.ts'
 import type { Predictions } from '../join.ts'
 import { inboxMigrations, newIdentity } from './schema.ts'
 
 export interface InboxJournal extends Journal {
   /** Events that were refused may come again. */
   forget(keys: readonly ExampleKey[]): void
+  /** Events that were forgotten on request: whatever comes under their ids is a duplicate, and not stored. */
+  refuseAgain(keys: readonly ExampleKey[]): void
 }
 
 export interface InboxReader {
@@ -52,6 +55,14 @@ function journalOf(store: Store): InboxJournal {
     forget: (keys) => {
       store.transaction(() => {
         for (const key of keys) store.run('DELETE FROM identities WHERE hash = ?', hashOf(key))
+      })
+    },
+    refuseAgain: (keys) => {
+      const put = `INSERT INTO identities (hash, offset, lesson)
+        SELECT ?, value - 1, ${FORGOTTEN} FROM marks WHERE name = 'consumed' AND value > 0
+        ON CONFLICT (hash) DO UPDATE SET lesson = excluded.lesson`
+      store.transaction(() => {
+        for (const key of keys) store.run(put, hashOf(key))
       })
     },
     end: () => mark('end'),

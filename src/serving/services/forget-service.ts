@@ -87,10 +87,12 @@ export function openForgetService(
       return [...asking, ...open.map(shown), ...done].slice(0, limit)
     },
     async find(request) {
-      const certificate = await pages.certificate(request)
-      if (certificate !== undefined) return doneOf(certificate, model)
       const tasks = await pages.forgetTasks()
       const task = tasks.find((each) => each.asked.request === request)
+      // Until the checkpoint says that it is done, its certificate may be written again.
+      const certificate =
+        task === undefined || !isOpen(task) ? await pages.certificate(request) : undefined
+      if (certificate !== undefined) return doneOf(certificate, model)
       if (task !== undefined) return shown(task)
       const asking = (await unread(tasks)).find(({ asks }) => asks.forget.request === request)
       if (asking !== undefined) return asked(asking)

@@ -16,6 +16,7 @@ import type { RestoreVersion } from '../start/restore-version.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'
 import type { Pointer } from '../routing/pointer.ts'
 import type { ForgetTask } from '../../checkpoint/forgetting.ts'
+import { forgetNames } from './forget-names.ts'
 import { goBackTo, routedOf, targetOf, type Target } from './go-back.ts'
 import { planOf, type ForgetPlan } from './plan.ts'
 import { copiesOf, hasLearnedForgotten, taintedVersions } from './tainted.ts'
@@ -59,6 +60,7 @@ export class ForgetTurn {
     this.#remove(plan)
     this.#learnAgain(again, plan)
     state.retire(retiring)
+    forgetNames(task.asked, state)
     const { parent } = state.progress.state
     const isAgain = task.positions !== undefined
     state.forgetting.change(task, {
@@ -146,7 +148,7 @@ export class ForgetTurn {
   }
 
   #remove({ keys, orders, predictions }: ForgetPlan): void {
-    const { state, latents } = this.#parts
+    const { state, latents, loop } = this.#parts
     const { dedupe, waiting, setAside, ahead, progress, log, served } = state
     state.retract({ keys, predictions: [] })
     latents.forget(keys)
@@ -161,6 +163,7 @@ export class ForgetTurn {
     }
     for (const prediction of predictions) served.withdraw(prediction)
     log.forget(orders)
+    loop.intake.refuseAgain?.(keys)
   }
 
   #learnAgain(orders: readonly number[], { isBeyondLog, isGone }: ForgetPlan): void {
@@ -221,7 +224,7 @@ export class ForgetTurn {
   }
 
   async #finish(task: ForgetTask, signal: AbortSignal): Promise<void> {
-    const { state, loop, retry } = this.#parts
+    const { state, loop, retry, pointer } = this.#parts
     const rebuilt = task.from === null ? null : state.progress.state.parent
     const { generation } = state.progress.state
     const done = {
@@ -232,11 +235,23 @@ export class ForgetTurn {
       generation,
     } as const
     const certify = async () => loop.intake.certify?.({ ...task, ...done })
-    await retry.run('writing a certificate', certify, signal)
+    const hash = await retry.run('writing a certificate', certify, signal)
     state.forgetting.change(task, done)
+    if (hash !== undefined) this.#record(task, hash)
     const { request } = task.asked
     loop.log.info({ request, rebuilt, again: task.again }, 'forgotten')
     await state.save(signal)
+    await pointer.carryOut(signal)
+  }
+
+  /** The chain of moves shows a certificate that was changed later. */
+  #record({ asked: { request } }: ForgetTask, hash: string): void {
+    const { progress, trials } = this.#parts.state
+    const { live } = progress.state
+    if (live === null) return
+    const asks = { place: progress.accepted, certificate: { request, hash } }
+    const reason = `the request to forget ${request} is done`
+    progress.intend([{ version: live.version, by: 'policy', reason, asks, ...trials.routed }])
   }
 
   #tell({ asked, reason }: ForgetTask, plan: ForgetPlan, again: number): void {
