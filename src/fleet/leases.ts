@@ -75,8 +75,11 @@ class Asking {
 
   async untilGranted(signal: AbortSignal): Promise<HeldLease> {
     const { clock, keeper, pace } = this.#with
-    let wake = new AbortController()
-    const stop = keeper.onRelease(this.#claim.model, () => wake.abort())
+    // Not AbortSignal.any: Node 20 keeps something of each such signal for as long as its sources live.
+    let pause = new AbortController()
+    const wake = () => pause.abort()
+    const stop = keeper.onRelease(this.#claim.model, wake)
+    signal.addEventListener('abort', wake, { once: true })
     try {
       for (;;) {
         const sentMs = clock.monotonicMs()
@@ -85,12 +88,13 @@ class Asking {
         if (granting?.kind === 'granted')
           return await this.#take(claim, granting.epoch, sentMs, signal)
         const delayMs = this.#pauseAfter(granting)
-        await clock.sleep(delayMs, AbortSignal.any([signal, wake.signal])).catch(() => undefined)
+        await clock.sleep(delayMs, pause.signal).catch(() => undefined)
         signal.throwIfAborted()
-        if (wake.signal.aborted) wake = new AbortController()
+        if (pause.signal.aborted) pause = new AbortController()
       }
     } finally {
       stop()
+      signal.removeEventListener('abort', wake)
     }
   }
 

@@ -1,5 +1,6 @@
 /** Leases in memory and in Redis under one suite, and what only the one or the other can show. */
-import { afterAll, beforeAll, expect, onTestFinished, test, type TestContext } from 'vitest'
+import { getEventListeners } from 'node:events'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi, type TestContext } from 'vitest'
 import type { Leases } from '../../src/fleet/contract.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { openRedis, type Redis } from '../../src/platform/redis/redis.ts'
@@ -78,6 +79,29 @@ leasesConformance('in memory whose answers get lost', async () => {
     },
     close: async () => undefined,
   }
+})
+
+test('a daemon that waits for a lease leaves nothing behind at the signal of its stop', async () => {
+  const keeper = new MemoryKeeper(running)
+  await inMemory(keeper, 'holder').acquire('m', { floor: 0, signal: never })
+  const stop = new AbortController()
+  let pauses = 0
+  const sleep = async (_: number, signal?: AbortSignal) => {
+    pauses += 1
+    if (pauses === 100) stop.abort(new Error('stop'))
+    signal?.throwIfAborted()
+    await Promise.resolve()
+  }
+  const any = vi.spyOn(AbortSignal, 'any')
+  const standby = openMemoryLeases({
+    ...{ keeper, holder: 'standby', leaseMs: LEASE_MS, log },
+    clock: { ...running, sleep },
+  })
+  await expect(standby.acquire('m', { floor: 0, signal: stop.signal })).rejects.toThrow('stop')
+  expect(pauses).toBe(100)
+  expect(any.mock.calls.length).toBeLessThanOrEqual(1)
+  any.mockRestore()
+  expect(getEventListeners(stop.signal, 'abort')).toHaveLength(0)
 })
 
 const servers: RedisServer[] = []

@@ -82,32 +82,34 @@ export class SourceMultiplexer {
 
   /** Waits until a source has a record, `wake` is called, or `waitMs` have passed. */
   async rest(waitMs: number, signal: AbortSignal): Promise<void> {
-    if (this.#woken || signal.aborted) {
-      this.#woken = false
-      return
-    }
+    await this.#untilWoken(signal, async (resting) =>
+      Promise.all(this.#lines.map((line) => this.#wait(line, waitMs, resting))),
+    )
+  }
+
+  /** Waits the same, and reads nothing meanwhile. */
+  async pause(waitMs: number, signal: AbortSignal): Promise<void> {
+    await this.#untilWoken(signal, async (resting) =>
+      this.#clock.sleep(waitMs, resting.signal).catch(() => undefined),
+    )
+  }
+
+  /** `wake` before it counts, too. Not AbortSignal.any: Node 20 keeps something of each such signal while its sources live. */
+  async #untilWoken(
+    signal: AbortSignal,
+    wait: (resting: AbortController) => Promise<unknown>,
+  ): Promise<void> {
     const resting = new AbortController()
     const end = () => resting.abort()
     this.#resting = resting
     signal.addEventListener('abort', end, { once: true })
     try {
-      await Promise.all(this.#lines.map((line) => this.#wait(line, waitMs, resting)))
+      if (!this.#woken && !signal.aborted) await wait(resting)
     } finally {
       signal.removeEventListener('abort', end)
       this.#resting = undefined
       this.#woken = false
     }
-  }
-
-  /** Waits the same, and reads nothing meanwhile. */
-  async pause(waitMs: number, signal: AbortSignal): Promise<void> {
-    const resting = new AbortController()
-    this.#resting = resting
-    if (this.#woken) resting.abort()
-    const both = AbortSignal.any([signal, resting.signal])
-    await this.#clock.sleep(waitMs, both).catch(() => undefined)
-    this.#resting = undefined
-    this.#woken = false
   }
 
   wake(): void {
