@@ -88,6 +88,8 @@ export interface LanguageModel {
    * opened, or a raw text. Not truncated. Throws a coded error for a conversation that the template refuses.
    */
   prompt(input: Input): Int32Array
+  /** The ids that begin each raw text, such as BOS; a prompt that is cut keeps them. Absent: none. */
+  readonly before?: readonly number[]
   /** A text that follows others, such as an answer: no markers, no control tokens. */
   tokens(text: string): Int32Array
   /** Without control tokens; incomplete characters at its ends become U+FFFD. */

@@ -2,7 +2,7 @@
  * Fits a prompt into the positions of a language model: whole, without its oldest turns, or refused.
  *
  * System messages and the last message always stay, and the rest still begins with a message of the user. A raw text
- * loses its beginning.
+ * loses its beginning, behind the ids that begin every text (BOS).
  */
 import type { LanguageModel } from '../contracts/base.ts'
 import type { ChatMessage, Input } from '../contracts/event.ts'
@@ -23,7 +23,7 @@ export interface FittedPrompt {
   readonly dropped: number
 }
 
-type Prompting = Pick<LanguageModel, 'prompt'>
+type Prompting = Pick<LanguageModel, 'prompt' | 'before'>
 
 /** Throws `INPUT_EMPTY`, and `INPUT_TOO_LONG` for a prompt that leaves no room for an answer. */
 export function fittedPrompt(
@@ -43,8 +43,13 @@ export function fittedPrompt(
   const kept =
     input.kind === 'messages'
       ? withoutOldest(language, input.messages, { room, most })
-      : ids.slice(ids.length - room)
+      : withoutBeginning(ids, language.before ?? [], room)
   return { ids: kept, dropped: ids.length - kept.length }
+}
+
+function withoutBeginning(ids: Int32Array, before: readonly number[], room: number): Int32Array {
+  const kept = before.slice(0, room)
+  return Int32Array.from([...kept, ...ids.subarray(ids.length - room + kept.length)])
 }
 
 /** Drops as few turns as possible: a binary search, because each length takes a rendering of the template. */

@@ -61,6 +61,16 @@ test.each<[string, Input, Partial<PromptRoom>, string]>([
   expect(thrown(() => fitted(input, change)).code).toBe(code)
 })
 
+test('a text that is cut still begins as every text does', () => {
+  const marked = {
+    before: [60],
+    prompt: (input: Input) => Int32Array.of(60, ...language.prompt(input)),
+  }
+  const room = { most: 12, answer: 4, overflow: 'truncate' as const }
+  const { ids, dropped } = fittedPrompt(marked, text('0123456789'), room)
+  expect([String.fromCharCode(...ids), dropped]).toEqual(['<3456789', 3])
+})
+
 test('a long conversation is rendered a few times, not once for each turn', () => {
   let rendered = 0
   const counting = { prompt: (input: Input) => ((rendered += 1), language.prompt(input)) }

@@ -50,6 +50,7 @@ export function languageOf(
       input.kind === 'messages'
         ? chat(visible(input.messages), true)
         : Int32Array.from([...tokenizer.before, ...tokenizer.words(readText(input))]),
+    before: tokenizer.before,
     conversation: (all) => chat(visible(all), false),
     tokens: (text) => Int32Array.from(tokenizer.words(streamSafe(wellFormed(text)), 'inside')),
     bytes: (id) => (isControl.has(id) ? new Uint8Array() : tokenizer.bytes(id)),
