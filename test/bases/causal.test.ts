@@ -13,6 +13,7 @@ import type { Base } from '../../src/contracts/base.ts'
 import type { ChatMessage } from '../../src/contracts/event.ts'
 import type { Encoded } from '../../src/contracts/network.ts'
 import type { GgufValue } from '../../src/nn/containers/gguf.ts'
+import { thrown } from '../coded.ts'
 import { distance, openOnnxEmbedder, openTfjsEmbedder } from './embed.ts'
 
 interface Row {
@@ -139,6 +140,11 @@ test('the BPE of SentencePiece in a GGUF file, which has scores, is the tokenize
       expect(own!.text(ids)).toBe(other!.text(ids))
     }
   expect(own!.encode('a b', 8)).toEqual(other!.encode('a b', 8))
+  const long = [...tokens.slice(1), 'a'.repeat(20_000)]
+  metadata.set('tokenizer.ggml.tokens', long)
+  const refused = () => tokenizerOf({ metadata, tensors: new Map() })
+  expect(thrown(refused)).toMatchObject({ code: 'GGUF_INVALID' })
+  metadata.set('tokenizer.ggml.tokens', tokens)
   metadata.set('tokenizer.ggml.scores', [0])
   expect(() => tokenizerOf({ metadata, tensors: new Map() })).toThrow('scores')
   metadata.set('tokenizer.ggml.model', 't5')

@@ -13,6 +13,9 @@ const UNKNOWN = 2
 const CONTROL = 3
 const USER_DEFINED = 4
 
+/** Published vocabularies stay below a third of it. Each way to cut a token is tried, which is quadratic in its length. */
+const LONGEST_TOKEN = 512
+
 const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true }
 const digits = { type: 'Digits', individual_digits: true }
 /** The published expression of Qwen2. */
@@ -38,10 +41,13 @@ const cuts: Readonly<Record<string, { readonly cut: Json; readonly normalizer: J
   },
 }
 
-/** Throws BASE_UNSUPPORTED for a tokenizer other than byte-level BPE with a known cut, or the BPE of SentencePiece. */
+/** Throws GGUF_INVALID for a token that is too long, and BASE_UNSUPPORTED for a tokenizer other than byte-level BPE with a known cut, or the BPE of SentencePiece. */
 export function tokenizerOf(file: GgufFile): Definition {
   const model = file.metadata.get('tokenizer.ggml.model')
   const tokens = metadataTexts(file, 'tokenizer.ggml.tokens')
+  const long = tokens.findIndex(({ length }) => length > LONGEST_TOKEN)
+  if (long >= 0)
+    throw failure('GGUF_INVALID', `token ${long} has more than ${LONGEST_TOKEN} characters`)
   const kind =
     model === 'gpt2' ? byteLevelOf(file) : model === 'llama' ? sentencesOf(file, tokens) : undefined
   if (kind === undefined) throw unsupported('tokenizer.ggml.model', model, 'gpt2 or llama')
@@ -132,11 +138,13 @@ function mergesOf(tokens: readonly string[], scores: readonly number[]): readonl
 }
 
 function waysToCut(token: string): readonly (readonly [string, string])[] {
-  const characters = Array.from(token)
-  return characters.slice(1).map((_, at) => {
-    const left = characters.slice(0, at + 1).join('')
-    return [left, token.slice(left.length)] as const
-  })
+  const ways: (readonly [string, string])[] = []
+  let at = 0
+  for (const character of token) {
+    at += character.length
+    if (at < token.length) ways.push([token.slice(0, at), token.slice(at)])
+  }
+  return ways
 }
 
 function numbersIn({ metadata }: GgufFile, key: string, count: number): readonly number[] {
