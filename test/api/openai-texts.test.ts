@@ -153,6 +153,23 @@ test('log-probabilities are those of the tokens that were written', async () => 
   ])
 })
 
+test('a stop text is sent by no log-probability either, whole and as a stream', async () => {
+  const { chat, post } = await open()
+  const asked = { logprobs: true, stop: ['cd'] }
+  const [whole] = json(await chat(asked)).choices as unknown as {
+    message: { content: string }
+    logprobs: { content: { token: string }[] }
+  }[]
+  expect(whole?.message.content).toBe('ab')
+  expect(whole?.logprobs.content.map(({ token }) => token)).toEqual(['a', 'b'])
+  const streamed = (await chat({ ...asked, stream: true })).body
+  expect(streamed.match(/"token":"."/g)).toEqual(['"token":"a"', '"token":"b"'])
+  const unfinished = { prompt: 'x', logprobs: 0, stop: ['de'] }
+  expect(json(await post('completions', unfinished)).choices).toMatchObject([
+    { text: 'abcd', logprobs: { tokens: ['a', 'b', 'c', 'd'], text_offset: [0, 1, 2, 3] } },
+  ])
+})
+
 test('a token that is a part of a character has its own bytes, from which a client joins the character', async () => {
   const cut = [0xf0, 0x9f, 0x8e, 0x89]
   const language = {

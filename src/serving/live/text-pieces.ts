@@ -23,6 +23,7 @@ export class TextPieces {
   #next = 0
   /** Decoded and not yet returned, because it may begin a stop text. */
   #held = ''
+  #length = 0
   #isStopped = false
 
   constructor(language: Pick<LanguageModel, 'text'>, stops: readonly string[]) {
@@ -33,6 +34,11 @@ export class TextPieces {
   /** Whether a stop text has come. */
   get isStopped(): boolean {
     return this.#isStopped
+  }
+
+  /** How many characters the tokens have: those that were returned, and those that may begin a stop text. */
+  get length(): number {
+    return this.#length
   }
 
   /** Returns the piece that is certain after this token; '' if there is none. */
@@ -64,6 +70,7 @@ export class TextPieces {
   #given(text: string): string {
     this.#before = this.#next
     this.#next = this.#ids.length
+    this.#length += text.length
     const whole = this.#held + text
     const starts = this.#stops.map((stop) => whole.indexOf(stop)).filter((at) => at >= 0)
     if (starts.length > 0) {

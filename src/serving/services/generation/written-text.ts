@@ -10,7 +10,10 @@ export interface WrittenText {
   readonly completionTokens: number
 }
 
-/** `onPart` gets each piece as soon as it is certain, and last a part that names the finish. */
+/**
+ * `onPart` gets each piece as soon as it is certain, and last a part that names the finish. The log-probability of a token
+ * comes with the piece that its text begins in, so that those of a stop text never come.
+ */
 export async function writeText(
   tokens: AsyncIterable<Drawn>,
   language: LanguageModel,
@@ -19,22 +22,30 @@ export async function writeText(
 ): Promise<WrittenText> {
   const pieces = new TextPieces(language, stop)
   let [text, completionTokens, finish]: [string, number, Finish] = ['', 0, 'length']
+  let waiting: { readonly from: number; readonly drawn: Drawn }[] = []
+  const likelihoods = (isWhole = false) => {
+    const certain = isWhole ? waiting : waiting.filter(({ from }) => from < text.length)
+    waiting = waiting.slice(certain.length)
+    return (
+      certain.length > 0 && { logprobs: certain.map(({ drawn }) => likelihoodOf(drawn, language)) }
+    )
+  }
   for await (const drawn of tokens) {
     completionTokens += 1
     if (language.ends.includes(drawn.token)) {
       finish = 'stop'
       break
     }
+    if (logprobs === true) waiting.push({ from: pieces.length, drawn })
     const piece = pieces.push(drawn.token)
     text += piece
-    const likelihoods = logprobs === true && { logprobs: [likelihoodOf(drawn, language)] }
-    if (piece !== '' || likelihoods) onPart({ text: piece, ...likelihoods })
+    if (piece !== '') onPart({ text: piece, ...likelihoods() })
     if (pieces.isStopped) break
   }
   const rest = pieces.end()
   text += rest
   if (pieces.isStopped) finish = 'stop'
-  onPart({ text: rest, finish, completionTokens })
+  onPart({ text: rest, ...likelihoods(!pieces.isStopped), finish, completionTokens })
   return { text, finish, completionTokens }
 }
 
