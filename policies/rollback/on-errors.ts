@@ -3,6 +3,7 @@
  *
  *   rollback  ⇔  H₀: P(an answer fails) ≤ baseline + points/100  is rejected at level α
  *   baseline  =  the share of failed answers of the version before, as far as this server has seen it; otherwise 0
+ *   of a canary: the share of the live version beside it, (failed + 1) / (answers + 2)
  *
  * So a fault that the version before had too, such as a broken engine, is not blamed on the live one, and after a rollback
  * the target is compared with the version that was left. The test starts again with each version and after `window`
@@ -53,43 +54,51 @@ export const onErrors: PolicyKind<Rollback, OnErrorsSettings> = {
   }),
 }
 
-interface Counted {
+interface AnswerCounts {
   readonly version: string
   answers: number
   failed: number
 }
 
-/** Two counts and a test, however long it runs. */
+/** Three counts and a test, however long it runs. */
 class OnErrors implements AnswerWatch {
   readonly #settings: OnErrorsSettings
-  #before: Counted | undefined
-  #live: Counted | undefined
+  #before: AnswerCounts | undefined
+  #live: AnswerCounts | undefined
   #test: SequentialTest
+  /** Answers that failed since the test began. */
+  #failed = 0
 
   constructor(settings: OnErrorsSettings) {
     this.#settings = settings
     this.#test = this.#freshTest()
   }
 
-  observe({ version, failed }: WatchedAnswer): RollbackDecision {
+  observe({ version, failed, beside }: WatchedAnswer): RollbackDecision {
     const live = this.#countsOf(version)
     live.answers += 1
     if (failed) live.failed += 1
-    this.#test.observe(failed ? 1 : 0)
-    const { mean, count, isRejected, pValue } = this.#test
-    const seen = `${shown(mean)} of ${count} answers of ${version} failed`
+    if (failed) this.#failed += 1
+    const baseline = beside ? (beside.failed + 1) / (beside.answers + 2) : shareOf(this.#before)
+    this.#test.observe(Number(failed) - baseline)
+    const { count, isRejected, pValue } = this.#test
+    const seen = `${shown(this.#failed / count)} of ${count} answers of ${version} failed`
     if (isRejected) {
       this.#test = this.#freshTest()
-      const before = this.#before
-      const beside = before && `, ${shown(shareOf(before))} of ${before.version} before it`
-      const reason = `on-errors: ${seen}${beside ?? ''}, p ≤ ${pValue.toPrecision(2)}`
+      const reason = `on-errors: ${seen}${this.#compared(beside)}, p ≤ ${pValue.toPrecision(2)}`
       return { verdict: 'rollback', reason }
     }
     if (count >= this.#settings.window) this.#test = this.#freshTest()
     return { verdict: 'keep', reason: `on-errors: ${seen}` }
   }
 
-  #countsOf(version: string): Counted {
+  #compared(beside: WatchedAnswer['beside']): string {
+    if (beside !== undefined) return `, ${shown(shareOf(beside))} of the live version beside it`
+    const before = this.#before
+    return before === undefined ? '' : `, ${shown(shareOf(before))} of ${before.version} before it`
+  }
+
+  #countsOf(version: string): AnswerCounts {
     if (this.#live?.version === version) return this.#live
     this.#before = this.#live
     this.#live = { version, answers: 0, failed: 0 }
@@ -99,13 +108,13 @@ class OnErrors implements AnswerWatch {
 
   #freshTest(): SequentialTest {
     const { alpha, points } = this.#settings
-    const baseline = this.#before === undefined ? 0 : shareOf(this.#before)
-    return new SequentialTest({ alpha, atMost: Math.min(1, baseline + points / 100) })
+    this.#failed = 0
+    return new SequentialTest({ alpha, atMost: points / 100 })
   }
 }
 
-function shareOf({ answers, failed }: Counted): number {
-  return answers === 0 ? 0 : failed / answers
+function shareOf(counts: Pick<AnswerCounts, 'answers' | 'failed'> | undefined): number {
+  return counts === undefined || counts.answers === 0 ? 0 : counts.failed / counts.answers
 }
 
 function shown(share: number): string {

@@ -77,7 +77,8 @@ export async function serve(
   const forgets = openForgetPages(folderOf(site.config, name))
   // In a fleet the checkpoint here may be old; the trainer of the model undoes what it must.
   const forgetTasks = site.sharing === undefined && { forgetTasks: async () => forgets.tasks() }
-  watch.begin({ name, registry, live, feedback, ...forgetTasks })
+  const texts = writer && textsOf(site, model, writer, task)
+  watch.begin({ name, registry, live, feedback, ...forgetTasks, ...(texts && { texts }) })
   site.atEnd(async () => watch.settled())
   return {
     ...{ name, base, method, live, registry, feedback },
@@ -104,7 +105,7 @@ export async function serve(
     forgotten: () => ({ ids: model.inbox.forgotten(), deadLetters: model.deadLetters.gone() }),
     storeBytes: () => storeSizes(folderOf(site.config, name)),
     waitingRows: () => serving.batcher.waiting(name),
-    ...(writer && { texts: textsOf(site, model, writer, task) }),
+    ...(texts && { texts }),
     ...(embedder && {
       embeddings: { engine: embedder, base, maxTokens: modelOf(site.config, name).max_tokens },
     }),

@@ -198,6 +198,8 @@ export interface WatchedAnswer {
   readonly version: string
   /** The engine failed on it, or an output was not a finite number. */
   readonly failed: boolean
+  /** An answer of a canary: those that the live version gave beside it. */
+  readonly beside?: { readonly answers: number; readonly failed: number }
 }
 
 /** Watches the answers of one server. Its state is bounded and ends with the process. */

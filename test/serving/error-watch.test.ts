@@ -1,14 +1,18 @@
 /** A live version that fails to answer: the server goes back by itself, and only where that helps. */
 import { expect, test } from 'vitest'
 import { openPolicies } from '../../src/config/plugins/open-policy.ts'
+import type { AnswerWatch } from '../../src/contracts/release.ts'
 import { jointWatch } from '../../src/evaluation/joint-rollback.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { openMetrics } from '../../src/platform/metrics.ts'
+import { openRandom } from '../../src/platform/random.ts'
 import { policies } from '../../src/plugins.ts'
 import { ErrorWatch } from '../../src/serving/services/error-watch.ts'
 import type { Movable } from '../../src/serving/services/moves.ts'
+import { openGenerationService } from '../../src/serving/services/generation/generation-service.ts'
 import { openFakeEngine } from './fake-engine.ts'
 import { openFakeLog } from './fake-log.ts'
+import { openFakeWriting } from './fake-writing.ts'
 import { openFakeRegistry } from './fake-registry.ts'
 import { openLive } from './open-live.ts'
 
@@ -85,6 +89,36 @@ test('a canary that fails to answer is ended, and the live version stays', async
   expect(watch.answers).toMatchObject({ version: 'v2', failed: 0 })
 })
 
+test('a canary that fails as often as the live version stays, and one that fails more often is ended', async () => {
+  const rig = await opened()
+  const { registry, metrics, log } = rig
+  await registry.point({
+    ...{ version: 'v2', canary: { version: 'v3', share: 0.5 }, expect: 2 },
+    ...{ by: 'trainer', reason: 'on trial' },
+  })
+  const policy: AnswerWatch = { observe: () => ({ verdict: 'keep', reason: 'not the live one' }) }
+  const forCanary = () =>
+    jointWatch(openPolicies('rollback', policies.rollback, { policy: 'on-errors' }))
+  const watch = new ErrorWatch({ model: 'm', policy, forCanary, metrics, log })
+  watch.begin({ ...rig, name: 'm', feedback: {} } as unknown as Movable)
+  const random = openRandom(3, 'answers')
+  const observe = async (count: number, canaryFails: number) => {
+    for (let at = 0; at < count; at += 1)
+      for (const isCanary of [false, true]) {
+        const failed = random.uniform() < (isCanary ? canaryFails : 0.3)
+        const fault = failed && ({ fault: 'engine', error: broken() } as const)
+        const asked = { version: isCanary ? 'v3' : 'v2', generation: 3, inputs }
+        watch.observe({ ...asked, ...(isCanary && { isCanary }), ...fault })
+      }
+    await watch.settled()
+  }
+  await observe(500, 0.3)
+  expect(await registry.live()).toHaveProperty('canary')
+  await observe(200, 0.7)
+  expect(await registry.live()).not.toHaveProperty('canary')
+  expect((await registry.live())?.reason).toMatch(/of v3 failed, \d+\.\d % of the live version/)
+})
+
 test('a canary stays where the live version cannot answer either', async () => {
   const { engine, registry, live, ask, log } = await opened()
   const canary = { version: 'v3', share: 0.5 }
@@ -95,6 +129,42 @@ test('a canary stays where the live version cannot answer either', async () => {
   for (const version of ['v1', 'v2', 'v3']) engine.spoil(version, broken)
   await ask(60)
   expect(await registry.live()).toMatchObject({ canary, generation: 3 })
+  expect(log.lines.map(({ message }) => message)).toContain('a version fails to answer, and stays')
+})
+
+/** As a language model is served: its batcher answers nothing, and texts of the versions named here are no numbers. */
+async function openedTexts(...spoiled: readonly string[]) {
+  const { registry, metrics, watch, log } = await opened()
+  const batcher = { run: async () => Promise.reject(broken()), waiting: () => 0 }
+  const onAttempt = watch.observe.bind(watch)
+  const rig = await openLive({ registry, live: { onAttempt, batcher } })
+  const { scheduler: own, ...writing } = openFakeWriting({ clock: rig.clock, metrics })
+  const keyOf = (digest: string) => (spoiled.includes(digest) ? 'broken' : digest)
+  const run: typeof own.run = (asked) => own.run({ ...asked, adapter: keyOf(asked.adapter) })
+  const texts = { ...writing, scheduler: { run }, predictions: { record: () => undefined } }
+  const parts = { live: rig.live, predictionId: () => 'p', feedback: {} }
+  watch.begin({ ...parts, name: 'm', registry, texts } as unknown as Movable)
+  const service = openGenerationService({
+    ...{ ...texts, ...parts, model: 'm', clock: rig.clock, limits: { answer_tokens: 50 } },
+    until: async () => Promise.resolve(),
+    versions: { liveAt: async () => (await registry.history(1))[0]! },
+  })
+  for (let at = 0; at < 40; at += 1) {
+    const { signal } = new AbortController()
+    await service.answer({ inputs, signal }, {}).catch(() => undefined)
+    await watch.settled()
+  }
+  return { registry, log }
+}
+
+test('a version that writes no text is left for one that writes a token of it', async () => {
+  const { registry } = await openedTexts('digest-v2')
+  expect(await registry.live()).toMatchObject({ live: { version: 'v1' }, by: 'policy' })
+})
+
+test('where no version writes a text, nothing moves', async () => {
+  const { registry, log } = await openedTexts('digest-v1', 'digest-v2')
+  expect(await registry.live()).toMatchObject({ live: { version: 'v2' }, generation: 2 })
   expect(log.lines.map(({ message }) => message)).toContain('a version fails to answer, and stays')
 })
 

@@ -24,13 +24,24 @@ export interface ErrorWatchParts {
 
 type FailingMove = typeof rollBackFailing
 
+/** The newest canary. */
+interface WatchedCanary {
+  readonly version: string
+  readonly policy: AnswerWatch | undefined
+  /** Answers of the live version since the canary began, and as many as `BEFORE_CANARY` that stand for those before. */
+  answers: number
+  failed: number
+}
+
+/** So many answers of the live version from before a canary count beside it; more would hide that the engine fails since. */
+const BEFORE_CANARY = 100
+
 export class ErrorWatch {
   readonly #parts: ErrorWatchParts
   #movable: Movable | undefined
   #generation = 0
   #answers: WatchedAnswers | undefined
-  /** The watch of the newest canary. */
-  #canary: { readonly version: string; readonly policy: AnswerWatch | undefined } | undefined
+  #canary: WatchedCanary | undefined
   /** One run of the engine may fail many requests: it counts once. */
   readonly #errors = new WeakSet()
   #moving: Promise<void> | undefined
@@ -59,17 +70,28 @@ export class ErrorWatch {
     const { count, failed: before } =
       this.#answers?.version === version ? this.#answers : { count: 0, failed: 0 }
     this.#answers = { version, count: count + 1, failed: before + Number(failed) }
+    if (this.#canary !== undefined) {
+      this.#canary.answers += 1
+      this.#canary.failed += Number(failed)
+    }
     const { verdict, reason } = policy.observe({ version, failed })
     if (verdict === 'rollback' && failed) this.#move(rollBackFailing, { version, reason, inputs })
   }
 
   #observeCanary({ version, fault, inputs }: Attempt): void {
-    if (this.#canary?.version !== version)
-      this.#canary = { version, policy: this.#parts.forCanary?.() }
+    if (this.#canary?.version !== version) this.#canary = this.#canaryOf(version)
     const failed = fault !== undefined
-    const decision = this.#canary.policy?.observe({ version, failed })
+    const { policy, ...beside } = this.#canary
+    const decision = policy?.observe({ version, failed, beside })
     if (decision?.verdict !== 'rollback' || !failed) return
     this.#move(endFailingCanary, { version, reason: `canary: ${decision.reason}`, inputs })
+  }
+
+  #canaryOf(version: string): WatchedCanary {
+    const { count, failed } = this.#answers ?? { count: 0, failed: 0 }
+    const answers = Math.min(count, BEFORE_CANARY)
+    const policy = this.#parts.forCanary?.()
+    return { version, policy, answers, failed: count === 0 ? 0 : (failed / count) * answers }
   }
 
   #move(work: FailingMove, failing: Failing): void {

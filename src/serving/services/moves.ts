@@ -10,7 +10,9 @@ import type { ForgetTask } from '../../checkpoint/forgetting.ts'
 import type { Input } from '../../contracts/event.ts'
 import type { Asked, Routing, Registry } from '../../versions/contract.ts'
 import { openVersions, type NextMove } from '../../versions/service.ts'
+import { fittedPrompt } from '../../nn/fitted-prompt.ts'
 import { failure } from '../../platform/errors.ts'
+import { openRandom } from '../../platform/random.ts'
 import { reachesBack, versionsBefore } from '../live/version-before.ts'
 import type { ServedModel } from './served-model.ts'
 
@@ -23,7 +25,10 @@ export interface Moved {
 const HISTORY = 1000
 const NEWEST = 64
 
-export interface Movable extends Pick<ServedModel, 'name' | 'registry' | 'live' | 'feedback'> {
+export interface Movable extends Pick<
+  ServedModel,
+  'name' | 'registry' | 'live' | 'feedback' | 'texts'
+> {
   /** Reads the requests to forget; absent = there are none. */
   readonly forgetTasks?: () => Promise<readonly ForgetTask[]>
 }
@@ -76,7 +81,7 @@ export async function rollBackFailing(model: Movable, failing: Failing): Promise
   const { version: from, reason, inputs } = failing
   const { live, registry, feedback } = model
   const version = await defaultTarget(model)
-  await live.predict({ inputs, version })
+  await answerWith(model, version, inputs)
   const asks = { follow: true } as const
   const { routing } = await openVersions(registry).move({
     version,
@@ -97,7 +102,7 @@ export async function endFailingCanary(model: Movable, failing: Failing): Promis
   if (before?.canary?.version !== failing.version)
     throw failure('VERSION_UNKNOWN', `${failing.version} is no canary any more`)
   const { version } = before.live
-  await live.predict({ inputs: failing.inputs, version })
+  await answerWith(model, version, failing.inputs)
   const { reason } = failing
   const asks = { follow: true } as const
   const next = { version, from: version, reason, by: 'policy', asks } as const
@@ -105,6 +110,35 @@ export async function endFailingCanary(model: Movable, failing: Failing): Promis
   feedback.moved?.(routing)
   await live.swap(routing)
   return { pointer: routing, previous: version }
+}
+
+/** Fails if this version cannot answer the request either. Of a text the first token is written, and nothing is stored. */
+async function answerWith(
+  { name, live, texts }: Movable,
+  version: string,
+  inputs: readonly Input[],
+): Promise<void> {
+  if (texts === undefined) {
+    await live.predict({ inputs, version })
+    return
+  }
+  const { language, scheduler, usual } = texts
+  const held = await live.hold({ version })
+  try {
+    for (const input of inputs) {
+      const room = { most: language.positions, answer: 1, overflow: usual.overflow }
+      const [text] = scheduler.run({
+        ...{ model: name, adapter: held.manifest.digest },
+        ...{ prompt: fittedPrompt(language, input, room).ids, maxTokens: 1 },
+        ...{ sampling: { temperature: 0, topP: 1 }, ends: language.ends },
+        draws: [openRandom(0, 'proof')],
+        signal: new AbortController().signal,
+      })
+      await text?.next()
+    }
+  } finally {
+    held.release()
+  }
 }
 
 /** The version that the users of a canary come back to. */
