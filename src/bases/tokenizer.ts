@@ -5,6 +5,7 @@
 import * as huggingface from '@huggingface/tokenizers'
 import type { Json } from '../contracts/core.ts'
 import { failure } from '../platform/errors.ts'
+import { timeLimit } from '../platform/time-limit.ts'
 import { tokenBytesOf } from './token-bytes.ts'
 
 export interface TextTokenizer {
@@ -42,7 +43,8 @@ const library = huggingface as unknown as {
 
 /** `vocabulary`: the rows of the embedding table. */
 export function openTokenizer(definition: Json, vocabulary: number): TextTokenizer {
-  const tokenizer = create(definition)
+  checkGrowth(definition)
+  const tokenizer = limited(create(definition), definition)
   checkIds(tokenizer, vocabulary)
   const { before, after } = markers(tokenizer)
   const others = new Map<Place, Tokenizer>()
@@ -51,7 +53,7 @@ export function openTokenizer(definition: Json, vocabulary: number): TextTokeniz
     const known = place === 'first' ? tokenizer : others.get(place)
     if (known !== undefined) return known
     const changed = withoutPrefix(definition, place)
-    const opened = changed === undefined ? tokenizer : create(changed)
+    const opened = changed === undefined ? tokenizer : limited(create(changed), changed)
     others.set(place, opened)
     return opened
   }
@@ -107,6 +109,57 @@ function create(definition: Json): Tokenizer {
   } catch (cause) {
     throw failure('BASE_INVALID', 'tokenizer.json cannot be read', { cause })
   }
+}
+
+/** For one text. Thousands of words take milliseconds. */
+const MOST_MS = 500
+
+/** Only a definition with regular expressions of its own, which may backtrack for ever, is watched. */
+function limited(tokenizer: Tokenizer, definition: Json): Tokenizer {
+  const { normalizer, pre_tokenizer, decoder } = definition as Readonly<Record<string, Json>>
+  const watched = (parts: Json) =>
+    JSON.stringify(parts).includes('"Regex":')
+      ? timeLimit(MOST_MS, () =>
+          failure('BASE_INVALID', `tokenizer.json takes more than ${MOST_MS} ms for a text`, {
+            details: { file: 'tokenizer.json' },
+          }),
+        )
+      : undefined
+  const [encoding, decoding] = [
+    watched([normalizer ?? null, pre_tokenizer ?? null]),
+    watched(decoder ?? null),
+  ]
+  if (encoding === undefined && decoding === undefined) return tokenizer
+  const plainly = <Result>(work: () => Result) => work()
+  return {
+    encode: (text, options) => (encoding ?? plainly)(() => tokenizer.encode(text, options)),
+    decode: (ids, options) => (decoding ?? plainly)(() => tokenizer.decode(ids, options)),
+    get_vocab: () => tokenizer.get_vocab(),
+    id_to_token: (id) => tokenizer.id_to_token(id),
+  }
+}
+
+/** How many times longer the replacements together may make a text. */
+const MOST_GROWTH = 64
+
+function checkGrowth(definition: Json): void {
+  const { normalizer, pre_tokenizer, decoder } = definition as Readonly<Record<string, Json>>
+  for (const part of [normalizer, pre_tokenizer, decoder])
+    if (growthOf(part ?? null) > MOST_GROWTH)
+      throw failure('BASE_INVALID', `tokenizer.json makes texts over ${MOST_GROWTH} times longer`)
+}
+
+/** Each replacement multiplies: thirty of `a` by `aa` make a billion of one. */
+function growthOf(part: Json): number {
+  if (part === null || typeof part !== 'object') return 1
+  const { type, pattern, content, replacement, ...rest } = part as Readonly<Record<string, Json>>
+  const found = (pattern as Readonly<Record<string, Json>> | null | undefined)?.String
+  const length = typeof found === 'string' ? Math.max(1, found.length) : 1
+  const written = type === 'Replace' ? content : type === 'Metaspace' ? replacement : undefined
+  const own = typeof written === 'string' ? Math.max(1, written.length / length) : 1
+  return Object.values(rest)
+    .flat()
+    .reduce<number>((all, each) => all * growthOf(each), own)
 }
 
 /** An id outside the table would fail in one engine and be clamped silently by another. */

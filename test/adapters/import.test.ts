@@ -164,6 +164,16 @@ describe('is refused with the field, its value and what is allowed', () => {
     })
   })
 
+  const endless = '([a-z0-9.]+)+!'
+  it.each<PeftFields>([
+    { target_modules: endless },
+    { exclude_modules: endless },
+    { modules_to_save: [endless] },
+    { rank_pattern: { [endless]: 2 } },
+  ])('%j, which backtracks for ever', (change) => {
+    expect(refusal(() => read(change)).allowed).toContain('in less than')
+  })
+
   it.each<[string, (tensors: Map<string, Tensor>) => unknown, string, unknown, string]>([
     ['missing', (t) => t.delete(name), name, null, '[16,3]'],
     ['of another shape', (t) => t.set(name, matrix(16, 4)), name, [16, 4], '[16,3]'],

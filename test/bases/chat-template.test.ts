@@ -73,6 +73,51 @@ test.each(['llama', 'tinyllama', 'qwen2'])(
   },
 )
 
+test('a template that loops for ever fails its conversations, and texts are read as before', async () => {
+  const endless = `{% for a in range(300000000) %}{% for b in range(300000000) %}{% endfor %}{% endfor %}`
+  const folder = folderWith('llama', (at) =>
+    writeFileSync(join(at, 'chat_template.jinja'), endless),
+  )
+  const language = languageIn(await openCausal(folder))
+  for (let count = 0; count < 1000; count += 1) {
+    const error = thrown(() => language.prompt(asked(user('hi'))))
+    expect(error).toMatchObject({ code: 'CHAT_TEMPLATE_FAILED' })
+  }
+  expect(language.prompt({ kind: 'text', text: 'hi' }).length).toBeGreaterThan(0)
+})
+
+/** A folder with this tokenizer, changed. */
+const tokenizing = (change: (definition: Record<string, unknown>) => object) =>
+  folderWith('llama', (at) => {
+    const path = join(at, 'tokenizer.json')
+    const definition = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>
+    writeFileSync(path, JSON.stringify({ ...definition, ...change(definition) }))
+  })
+
+test('a tokenizer with an expression that backtracks for ever fails the text, and soon all texts at once', async () => {
+  const endless = {
+    type: 'Split',
+    pattern: { Regex: '(a+)+$' },
+    behavior: 'Isolated',
+    invert: false,
+  }
+  const folder = tokenizing(({ pre_tokenizer }) => ({
+    pre_tokenizer: { type: 'Sequence', pretokenizers: [endless, pre_tokenizer] },
+  }))
+  const base = await openCausal(folder)
+  expect(base.encode({ kind: 'text', text: 'a b' }, 8).kind).toBe('tokens')
+  const hostile = { kind: 'text', text: `${'a'.repeat(60)}b` } as const
+  for (let count = 0; count < 1000; count += 1)
+    expect(thrown(() => base.encode(hostile, 8))).toMatchObject({ code: 'BASE_INVALID' })
+})
+
+test('a tokenizer that makes texts longer and longer is refused', async () => {
+  const longer = { type: 'Replace', pattern: { String: 'a' }, content: 'aaaaaaaa' }
+  const normalizers = Array.from({ length: 30 }, () => longer)
+  const folder = tokenizing(() => ({ normalizer: { type: 'Sequence', normalizers } }))
+  await expect(openCausal(folder)).rejects.toMatchObject({ code: 'BASE_INVALID' })
+})
+
 test('a GGUF file brings its own template', async () => {
   const base = await openCausal(join(tiny, 'gguf', 'tiny.gguf'))
   const own = conversations.map((messages) => [...languageIn(base).prompt(asked(messages))])

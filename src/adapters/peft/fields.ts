@@ -6,6 +6,7 @@
 import type { Json } from '../../contracts/core.ts'
 import type { TargetModule } from '../../contracts/network.ts'
 import { canonicalJson } from '../../platform/canonical-json.ts'
+import { withinTime } from '../../platform/time-limit.ts'
 import type { AdapterPlan } from '../adapter.ts'
 import { methodOf, sitesOf } from '../adapter.ts'
 import { describeSites, suggestion } from './suggestion.ts'
@@ -48,7 +49,20 @@ export function checkFields(found: FoundFields, plan: AdapterPlan): void {
       start,
       harmlessStarts.map((each) => JSON.stringify(each)).join(', '),
     )
-  checkModules(found, expected, plan)
+  withinTime(
+    MOST_MS,
+    () => checkModules(found, expected, plan),
+    () => tooSlow(fields),
+  )
+}
+
+/** For all modules of a base together. Published selections take milliseconds. */
+const MOST_MS = 500
+
+function tooSlow(fields: PeftFields): Error {
+  const field = 'target_modules, exclude_modules, modules_to_save, rank_pattern or alpha_pattern'
+  const allowed = `expressions that match all modules in less than ${MOST_MS} ms`
+  return refuse(field, fields.target_modules, allowed)
 }
 
 function ofOurs(plan: AdapterPlan): PeftFields {

@@ -22,7 +22,10 @@ export interface LanguageParts {
   readonly ends: readonly number[]
 }
 
-/** Throws BASE_INVALID for control tokens outside the vocabulary. Undefined if nothing ends an answer. */
+/** Each of its beginnings and ends is looked for in each message. */
+const LONGEST_CONTROL = 512
+
+/** Throws BASE_INVALID for control tokens that are too long or outside the vocabulary. Undefined if nothing ends an answer. */
 export function languageOf(
   { controls, template: source, named, ends }: LanguageParts,
   { positions, vocabulary }: { readonly positions: number; readonly vocabulary: number },
@@ -36,6 +39,8 @@ export function languageOf(
       'BASE_INVALID',
       `tokenizer.json has the control token ${foreign}, outside the vocabulary of ${vocabulary}`,
     )
+  if (controls.some(({ content }) => content.length > LONGEST_CONTROL))
+    throw failure('BASE_INVALID', `a control token has more than ${LONGEST_CONTROL} characters`)
   const isControl = new Set(ids.values())
   const known = ends.filter((id) => id >= 0 && id < vocabulary)
   const all = endsOf(template, controls, known)
