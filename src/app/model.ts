@@ -12,6 +12,7 @@ import {
   modelOf,
   openBaseOf,
   rememberedBy,
+  openTask,
 } from '../config/model-parts.ts'
 import { taskNameOf } from '../config/tasks.ts'
 import { CodedError, type Clock, type Logger } from '../contracts/core.ts'
@@ -128,6 +129,10 @@ export function importTarget(config: Config, model: string, base: Base): ImportT
   const labels = labelsOf(settings)
   return {
     ...{ model, base, labels, hashAt: hashesFor(base) },
+    async tryAnswer(draft) {
+      const { tryAnswer } = await import('./import-trial.ts')
+      await tryAnswer(base, draft, openTask(settings, config.limits).texts !== undefined)
+    },
     names: namesOf(settings.base, base),
     plan: {
       base: viewOf(base, method, adapter),

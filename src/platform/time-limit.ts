@@ -34,15 +34,10 @@ export function timeLimit(limitMs: number, late: () => Error) {
   let restUntilMs = -Infinity
   return <Result>(work: () => Result): Result => {
     if (systemClock.monotonicMs() < restUntilMs) throw late()
-    let isLate = false
-    const first = () => {
-      isLate = true
-      return late()
-    }
     try {
-      return withinTime(limitMs, work, first)
+      return withinTime(limitMs, work, () => new Late())
     } catch (error) {
-      if (!isLate) throw error
+      if (!(error instanceof Late)) throw error
     }
     return withinTime(limitMs, work, () => {
       restUntilMs = systemClock.monotonicMs() + REST_MS
@@ -50,6 +45,8 @@ export function timeLimit(limitMs: number, late: () => Error) {
     })
   }
 }
+
+class Late extends Error {}
 
 function isTimeout(error: unknown): boolean {
   return (error as { code?: unknown } | null)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT'

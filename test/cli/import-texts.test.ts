@@ -17,7 +17,7 @@ import { runCli } from './run-cli.ts'
 const decoder = fileURLToPath(new URL('../reference/tiny-causal/llama', import.meta.url))
 
 /** Models `m` and `from` on a tiny decoder; `from` has published v0, of random weights. */
-async function published() {
+async function published(change = (value: number) => value) {
   const folder = scratchFolder()
   const path = join(folder, 'antikythera.yaml')
   const model = `{ base: { causal: ${JSON.stringify(decoder)} }, task: generation, adapter: { rank: 2, tail_layers: 1 } }`
@@ -27,20 +27,20 @@ async function published() {
   const { plan } = importTarget(config, 'from', base)
   const parts = { clock: systemClock, log: openLog({ level: 'silent' }) }
   const registry = await openRegistry(config, 'from', base, parts)
-  const parameters = randomAdapter(plan)
+  const parameters = randomAdapter(plan, change)
   const manifest = await registry.publish({ manifest: manifestOf(base, plan), parameters })
   await registry.point({ version: manifest.version, expect: 0, reason: 'test', by: 'trainer' })
   await registry.close()
   return { path, folder, parameters }
 }
 
-function randomAdapter(plan: AdapterPlan) {
+function randomAdapter(plan: AdapterPlan, change: (value: number) => number) {
   const random = openRandom(5, 'adapter')
   const fresh = freshAdapter(plan, random)
   return new Map(
     [...fresh].map(([name, { shape, data }]) => [
       name,
-      { shape, data: data.map(() => random.uniform() - 0.5) },
+      { shape, data: data.map(() => change(random.uniform() - 0.5)) },
     ]),
   )
 }
@@ -73,4 +73,14 @@ test('an exported adapter of a language model is imported by a second model with
   const { manifest, parameters: read } = await inRegistry(path, version)
   expect(manifest).toMatchObject({ task: 'generation', facts: {}, decision: 'imported' })
   expect(new Map(read)).toEqual(new Map(parameters))
+})
+
+test('weights that are finite and whose answers are not are refused, and nothing is published', async () => {
+  const { path, folder } = await published((value) => Math.sign(value) * 3e38)
+  const exported = join(folder, 'exported')
+  expect((await runCli('export', 'from', '--config', path, '--to', exported)).code).toBe(0)
+  const refused = await runCli('import', exported, '-m', 'm', '--config', path, '--promote')
+  expect(refused.code).toBe(65)
+  expect(refused.stderr).toContain('answers in finite numbers')
+  expect((await runCli('versions', 'm', '--config', path)).stdout).not.toContain('import')
 })

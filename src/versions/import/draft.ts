@@ -19,6 +19,8 @@ export interface ImportTarget extends KnownBase {
   readonly base: Base
   /** The plan with the labels of the config. */
   readonly plan: AdapterPlan
+  /** Throws IMPORT_REFUSED for a version that does not answer in finite numbers. */
+  readonly tryAnswer: (draft: VersionDraft) => Promise<void>
   readonly labels: {
     readonly open: boolean
     readonly known: readonly string[]
@@ -76,7 +78,9 @@ export async function draftImport(importing: Importing): Promise<Draft> {
   const parameters = together({ ...plan, outputs: head.labels.length }, adapter, head)
   const reason = `imported from ${writerOf(importing)}, with ${head.told}; ${proof}`
   const manifest = manifestOf(target, head, origin, reason)
-  return { version: { manifest, parameters }, idle: adapter.idle }
+  const version = { manifest, parameters }
+  await target.tryAnswer(version)
+  return { version, idle: adapter.idle }
 }
 
 /** The registry names it and seals it. */

@@ -1,0 +1,53 @@
+/**
+ * One answer by a version before it is published: finite weights may still give numbers that are not. A file of its own,
+ * loaded where it is used: commands that import nothing need no runtime of networks.
+ */
+import { refuse } from '../adapters/peft/refuse.ts'
+import type { Base } from '../contracts/base.ts'
+import type { Encoded } from '../contracts/network.ts'
+import { methods, tasks } from '../plugins.ts'
+import { openDecodingEngine } from '../serving/engine/decoding-engine.ts'
+import { openServingEngine } from '../serving/engine/engine.ts'
+import type { Version, VersionDraft } from '../versions/contract.ts'
+
+const KEY = 'trial'
+const TEXT = { kind: 'text', text: 'A first answer.' } as const
+
+/** Throws IMPORT_REFUSED if the answer is not made of finite numbers. `isText`: its task writes texts. */
+export async function tryAnswer(base: Base, draft: VersionDraft, isText: boolean): Promise<void> {
+  const sealing = { format: 1, digest: KEY, files: {}, created: '' } as const
+  const version: Version = { ...draft, manifest: { ...draft.manifest, ...sealing } }
+  const numbers = await (isText ? written : computed)(base, version)
+  if (numbers.every((number) => Number.isFinite(number))) return
+  const allowed = 'weights with which the base answers in finite numbers'
+  throw refuse('adapter_model.safetensors', 'an answer that is no number', allowed)
+}
+
+async function computed(base: Base, version: Version): Promise<readonly number[]> {
+  const engine = await openServingEngine({ base, methods, tasks, workers: 1 })
+  try {
+    await engine.load(KEY, version)
+    const [logits = []] = await engine.run([{ adapter: KEY, encoded: rowFor(base) }])
+    return [...logits]
+  } finally {
+    await engine.close()
+  }
+}
+
+async function written(base: Base, version: Version): Promise<readonly number[]> {
+  const engine = openDecodingEngine({ base, methods, tasks })
+  try {
+    await engine.load(KEY, version)
+    const ids = base.language?.prompt(TEXT) ?? new Int32Array()
+    const sampling = { temperature: 0, topP: 1, draw: 0 }
+    const { drawn } = await engine.step([{ sequence: 1, adapter: KEY, from: 0, ids, sampling }])
+    return drawn.map(({ logProbability }) => logProbability)
+  } finally {
+    await engine.close()
+  }
+}
+
+function rowFor(base: Base): Encoded {
+  if (base.inputKind === 'text') return base.encode(TEXT, 16)
+  return { kind: 'vector', values: new Float32Array(base.network.latentWidth(0)).fill(1) }
+}
