@@ -236,7 +236,7 @@ export const limitTable = {
     least: 1,
     most: 100_000,
     reason:
-      'the defence counts events and agreements for each source; those that were silent longest are forgotten',
+      'the defence counts events and agreements for each source; new ones take at most a tenth of it an hour, and of those without standing the longest silent are forgotten first',
   },
   event_log: {
     default: 100_000,

@@ -18,15 +18,19 @@ const nothing = { kind: 'vector', values: new Float32Array() }
 const RECENT = 200
 const TAINTED = 0.05
 
-/** `defence`: settings, or undefined for none. The steps of the trainer's admission, in their order, without its shell. */
-export function poisonTrial({ engine, base, settings, seed, events, latents, defence: chosen }) {
+/** `defence`: settings, or undefined for none. `tested`: rows to answer at the end. The steps of the trainer's admission, in their order, without its shell. */
+export function poisonTrial({ engine, base, settings, seed, latents, defence: chosen, ...stream }) {
+  const { events, tested = [] } = stream
   const task = classificationOf([], { open: true })
   const defence = chosen && new Defence(chosen, task)
   const opened = openTextLearner({ engine, base, settings, seed, trust: defence?.trust })
   const trial = new Trial({ ...opened, task, defence })
   for (const event of events) trial.take(event, latents.get(event.row.key))
+  const right = tested.filter(({ key, label }) => {
+    return answerOf(opened.trainable, latents.get(key)) === label
+  })
   opened.trainable.dispose()
-  return trial.result
+  return { ...trial.result, ...(tested.length > 0 && { tested: right.length / tested.length }) }
 }
 
 class Trial {
@@ -42,7 +46,12 @@ class Trial {
 
   get result() {
     const { honest, right, ...others } = this.#tally
-    return { served: right / honest, honest, ...others, quarantine: this.#quarantine.length }
+    const { learner, defence } = this.#parts
+    return {
+      ...{ served: right / honest, honest, ...others, quarantine: this.#quarantine.length },
+      recent: learner.scores.accuracy_recent,
+      ...(defence?.report.majority && { majority: defence.report.majority }),
+    }
   }
 
   take({ id, row, source, label, truth, isHonest }, latent) {
@@ -73,7 +82,7 @@ class Trial {
     if (isWrong) this.#tally.wrong_learned += 1
     if (learner.accept(example, this.#known, 0).verdict !== 'update') return
     this.#consult()
-    const isRelearned = defence !== undefined && this.#removeConvicted()
+    const isRelearned = defence !== undefined && this.#removeHostile()
     const before = trainable.snapshot()
     update(learner, this.#known, { isRelearned })
     if (defence === undefined) return
@@ -86,11 +95,11 @@ class Trial {
   }
 
   /** What sources taught that are recognised now; whether the weights have to begin again. */
-  #removeConvicted() {
+  #removeHostile() {
     const { defence, learner } = this.#parts
-    const sources = new Set(defence.convict())
-    if (sources.size === 0) return false
-    const isTheirs = ({ source }) => sources.has(source)
+    const isHostile = defence.takeHostile()
+    if (isHostile === undefined) return false
+    const isTheirs = ({ source }) => isHostile(source)
     const kept = learner.remembered
     const learned = kept.filter(isTheirs)
     const pending = learner.pending.filter(isTheirs)
@@ -116,7 +125,10 @@ class Trial {
     const room = new Map()
     const isDue = ({ why, at, example }) => {
       if (why === 'outlier')
-        return at >= this.#places - RECENT && defence.hasChanged(task.stratum(example.target))
+        return (
+          at >= this.#places - RECENT &&
+          defence.hasChanged(task.stratum(example.target), example.source)
+        )
       if (why !== 'over-share') return false
       const left = room.get(example.source) ?? defence.roomOf(example.source)
       room.set(example.source, left - 1)

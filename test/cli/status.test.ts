@@ -160,3 +160,11 @@ test('what became of the events is one line, and the quarantine a column where t
   expect(stdout).toMatch(/^model .* quarantined$/m)
   expect((await status({})).stdout).not.toMatch(/quarantined|what became/)
 })
+
+test('where nothing shows which of its sources are right, it says so in place of an accuracy', async () => {
+  const defence = { keptBack: {}, distrusted: [], majority: 'untrusted' } as const
+  const { stdout } = await status({ trainer: { ...report, quality, defence } })
+  expect(stdout).toMatch(/^m .* idle +untrusted majority /m)
+  const shown = await status({ trainer: { ...report, quality, defence } }, '--json')
+  expect(shown.json()).toMatchObject({ models: [{ judged_by: 'untrusted majority' }] })
+})

@@ -10,6 +10,8 @@ export interface PoisonPlan {
   readonly sources?: number
   /** Hostile events after each honest one, from event `from` on. */
   readonly hostile?: number
+  /** How many names the hostile source makes up, `x0` and so on; Infinity: a new one for each event; absent = `hostile`. */
+  readonly names?: number
   readonly from?: number
   /** The share of honest events whose label is wrong. */
   readonly flips?: number
@@ -21,6 +23,10 @@ export interface PoisonPlan {
 export function poisoned(plan: PoisonPlan): readonly string[] {
   const { honest, sources = 6, hostile = 0, from = 0, flips = 0, turnsAt = Infinity } = plan
   const random = openRandom(plan.seed ?? 1, 'poison')
+  const nameOf = (event: number) => {
+    if (plan.names === undefined) return 'hostile'
+    return `x${plan.names === Infinity ? event : event % plan.names}`
+  }
   const text = (label: 'yes' | 'no') =>
     `${words[label][random.below(3)]!} ${words[label][random.below(3)]!} ${random.below(99)}`
   return Array.from({ length: honest }, (_, at) => {
@@ -32,7 +38,8 @@ export function poisoned(plan: PoisonPlan): readonly string[] {
     })
     const bad = Array.from({ length: at >= from ? hostile : 0 }, (_each, each) => {
       const label = random.below(2) === 0 ? 'yes' : 'no'
-      const fields = { id: `x-${at}-${each}`, source: 'hostile', text: text(label) }
+      const source = nameOf(at * hostile + each)
+      const fields = { id: `x-${at}-${each}`, source, text: text(label) }
       return event({ ...fields, label: other[label] })
     })
     return [...bad, own]

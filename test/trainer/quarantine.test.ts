@@ -83,6 +83,45 @@ describe('one hostile source', () => {
   })
 })
 
+describe('made-up names', () => {
+  const wrongIn = (world: World) =>
+    saved(world).remembered.filter(({ source }) => source.startsWith('x')).length
+
+  test.each([1, 20, Infinity])(
+    'teach next to nothing beside a trusted source (%d of them)',
+    async (names) => {
+      const world = worldOf({ honest: 120, sources: 1, hostile: 9, names })
+      const { defence: report } = await runToEnd(world, settingOf({ trusted: ['s0'] }))
+      expect(learnedOf(world, 's0')).toBeGreaterThan(115)
+      expect(wrongIn(world)).toBe(0)
+      expect(report!.newcomers).toBe(0)
+      expect(report!.majority).toBeUndefined()
+    },
+  )
+
+  test.each([7, 20, Infinity])(
+    'do not outvote three sources that were there before (%d of them)',
+    async (names) => {
+      const world = worldOf({ honest: 150, sources: 3, hostile: 15, names, from: 90 })
+      const { defence: report } = await runToEnd(world, settingOf())
+      expect(wrongIn(world)).toBeLessThan(6)
+      expect(report!.newcomers).toBeLessThan(0.2)
+      expect(report!.distrusted.filter(({ source }) => source.startsWith('s'))).toEqual([])
+    },
+  )
+
+  test('that are most from the beginning are an untrusted majority, until a person trusts a source', async () => {
+    const plan = { honest: 120, sources: 3, hostile: 3, names: 7 }
+    const open = await runToEnd(worldOf(plan), settingOf())
+    expect(open.defence!.majority).toBe('untrusted')
+    const reviewed = worldOf(plan)
+    const trusted = ['s0', 's1']
+    const { defence: report } = await runToEnd(reviewed, settingOf({ trusted }))
+    expect(report!.majority).toBeUndefined()
+    expect(wrongIn(reviewed)).toBe(0)
+  })
+})
+
 test('without poison nearly nothing is kept back, and what was over a share is learned later', async () => {
   const world = worldOf({ honest: 600, sources: 5 })
   const { defence: report, counts } = await runToEnd(world, settingOf())
@@ -117,8 +156,9 @@ test('the receipt of what is kept back says why', async () => {
     message: 'sources without a review have taught all that they may today',
   }
   const rows = [...new EventLogTable(world.store).rows(0, 1000)]
-  expect(rows.filter((row) => row.note !== undefined)).toHaveLength(60)
-  expect(rows.at(-1)).toMatchObject({ note })
+  const late = rows.filter((row) => row.note?.code === 'over-daily')
+  expect(late.length).toBeGreaterThan(40)
+  expect(late.at(-1)).toMatchObject({ note })
 })
 
 test('sources without a review teach as many events a day as the config says', async () => {
@@ -166,13 +206,13 @@ describe('a person', () => {
   test('releases what is in quarantine, and it is learned', async () => {
     const world = worldOf({ honest: 100 })
     const setting = settingOf({ unreviewedDaily: 40 })
-    const before = await runToEnd(world, setting)
-    expect(before.counts.quarantined).toBe(60)
+    const before = (await runToEnd(world, setting)).counts.quarantined!
+    expect(before).toBeGreaterThan(50)
     await ask(world, 'relearn', {})
-    expect((await runToEnd(world, setting)).counts.quarantined).toBe(60)
+    expect((await runToEnd(world, setting)).counts.quarantined).toBe(before)
     await ask(world, 'relearn', { quarantined: true, source: 's1' })
     const after = await runToEnd(world, setting)
-    expect(after.counts.quarantined).toBeLessThan(60)
+    expect(after.counts.quarantined).toBeLessThan(before)
     expect(keptBackIn(world).filter(({ source }) => source === 's1')).toEqual([])
   })
 
@@ -224,7 +264,10 @@ test('what is released has the same order after a restart: that in which it was 
 
 test('a trainer that dies at random instants keeps back and learns the same', async () => {
   for (const seed of [1, 2, 3, 4, 5, 6]) {
-    const plan = { honest: 120, hostile: seed % 3, flips: 0.1, turnsAt: seed > 3 ? 70 : 999, seed }
+    const plan = {
+      ...{ honest: 120, hostile: seed % 3, flips: 0.1, turnsAt: seed > 3 ? 70 : 999, seed },
+      ...(seed > 2 && { names: seed === 5 ? Infinity : 20 }),
+    }
     const own = seed % 2 === 0 ? { maxUpdate: 0.05 } : { trusted: ['s1'], unreviewedDaily: 90 }
     const reference = worldOf(plan)
     await runToEnd(reference, settingOf(own))

@@ -46,6 +46,9 @@ export function describeModel(model: ModelServices): ModelAnswer {
     counts: trainer.counts,
     ...(trainer.events && { receipts: { received: trainer.lag, ...trainer.events.states } }),
     prequential: trainer.prequential,
+    ...(trainer.defence?.majority && {
+      judged_by: `${trainer.defence.majority} majority` as const,
+    }),
   }
 }
 

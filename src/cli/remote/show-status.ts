@@ -26,6 +26,7 @@ interface Model {
   readonly counts: StatusRow['counts']
   readonly quality?: NonNullable<StatusRow['quality']>
   readonly prequential?: StatusRow['prequential']
+  readonly judged_by?: string
   readonly faults?: readonly ShownFault[]
   readonly served?: { readonly count: number; readonly error: number }
   readonly answers?: { readonly version: string; readonly count: number; readonly failed: number }
@@ -135,6 +136,7 @@ function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | un
     trainer,
     quality,
     prequential: model.prequential ?? null,
+    judged_by: model.judged_by ?? null,
     counts,
     lag,
     pending,

@@ -20,6 +20,8 @@ export interface StatusRow {
     readonly token_loss_recent?: number
   } | null
   readonly prequential: { readonly count: number } | null
+  /** Present if nothing shows which of the sources are right. */
+  readonly judged_by?: string | null
   readonly counts: Readonly<Record<string, number | undefined>>
   readonly lag: number
   readonly pending: number
@@ -51,8 +53,9 @@ const columns: readonly Column[] = [
   {
     head: 'accuracy',
     meaning:
-      'share of the last examples that were answered right, each before it was learned; of numbers the mean absolute error, of texts the loss of a token',
+      'share of the last examples that were answered right, each before it was learned; of numbers the mean absolute error, of texts the loss of a token; untrusted majority: sources contradict each other, and defence.trusted names none',
     cell: (row) => {
+      if (typeof row.judged_by === 'string') return row.judged_by
       const quality = qualityOf(row)
       return quality?.token_loss_recent === undefined
         ? shareOrError(quality?.accuracy_recent, quality?.mae_recent)

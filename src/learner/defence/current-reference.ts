@@ -11,6 +11,7 @@ import type { Example, Head } from '../../contracts/example.ts'
 import type { Latent } from '../../contracts/network.ts'
 import type { Task } from '../../contracts/task.ts'
 import { evenly } from './evenly.ts'
+import { NEWCOMERS } from './recent-sources.ts'
 import { Reference } from './reference.ts'
 
 /** Enough to make the same reference again: the counts that it came from have changed since. */
@@ -21,6 +22,8 @@ export interface Basis {
   readonly to: number
   /** The sources that were not wholly trusted. */
   readonly trust: readonly (readonly [source: string, trust: number])[]
+  /** The sources that counted by themselves; empty where only trusted ones are heard. */
+  readonly standing: readonly string[]
 }
 
 /** An outlier that is kept back, and its place in the order in which they were. */
@@ -42,8 +45,14 @@ export interface CurrentReferenceParts {
   /** The largest share of a source. */
   readonly maxShare: number
   readonly trusted: ReadonlySet<string>
-  /** The sources that weigh less than 1 now. */
+  /** The sources that weigh less than 1 now, and those that count by themselves. */
   readonly distrusted: () => Basis['trust']
+  readonly standing: () => Basis['standing']
+}
+
+export interface CurrentReferenceState {
+  readonly judged: JudgedCount
+  readonly basis: (Pick<Basis, 'from' | 'to' | 'trust'> & Partial<Pick<Basis, 'standing'>>) | null
 }
 
 /** The most examples that a reference is made of: it needs the latents of all. */
@@ -99,8 +108,10 @@ export class CurrentReference {
   consult(kept: readonly Kept[], head: Head): void {
     const { task, maxShare, trusted } = this.#parts
     const trusts = new Map(this.#basis?.trust)
+    const standing = new Set(this.#basis?.standing)
     const reference = Reference.of(kept, head, {
       ...{ task, share: maxShare, trust: (source) => trusts.get(source) ?? 1 },
+      voice: (source) => (standing.has(source) || trusted.has(source) ? source : NEWCOMERS),
       ...(trusted.size > 0 && { isTrusted: (source: string) => trusted.has(source) }),
     })
     const against = kept.flatMap(({ example, latent }) => {
@@ -135,13 +146,14 @@ export class CurrentReference {
     this.#judged = [examples * kept + 1, outliers * kept + (isOutlier ? 1 : 0)]
   }
 
-  snapshot(): { readonly judged: JudgedCount; readonly basis: Basis | null } {
+  snapshot(): CurrentReferenceState & { readonly basis: Basis | null } {
     return { judged: this.#judged, basis: this.#basis ?? null }
   }
 
-  restore({ judged, basis }: { readonly judged: JudgedCount; readonly basis: Basis | null }): void {
+  restore({ judged, basis }: CurrentReferenceState): void {
     this.#judged = judged
-    this.#basis = basis ?? undefined
+    // A basis of an earlier release does not say who counted by themselves.
+    this.#basis = basis?.standing && { ...basis, standing: basis.standing }
     this.#isReady = false
   }
 
@@ -152,6 +164,7 @@ export class CurrentReference {
     const beside = Math.round((learned * share) / Math.max(1 - share, 0.1))
     const newest = beside === 0 ? [] : keptBack.slice(-beside)
     const [from = 0, to = -1] = [newest[0]?.at, newest.at(-1)?.at]
-    return { from, to: to + 1, trust: this.#parts.distrusted() }
+    const standing = this.#parts.trusted.size > 0 ? [] : this.#parts.standing()
+    return { from, to: to + 1, trust: this.#parts.distrusted(), standing }
   }
 }

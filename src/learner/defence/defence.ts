@@ -20,7 +20,7 @@ import {
 } from './current-reference.ts'
 import { DailyCap, type DayCount } from './daily-cap.ts'
 import { DriftGuard, type DriftGuardState } from './drift-guard.ts'
-import { RecentSources, type RecentSourcesState } from './recent-sources.ts'
+import { NEWCOMERS, RecentSources, type RecentSourcesState } from './recent-sources.ts'
 import type { DefenceSettings, Suspicion } from './settings.ts'
 
 export interface DefenceState {
@@ -40,6 +40,13 @@ export interface DefenceReport {
   readonly keptBack: Readonly<Record<string, number>>
   /** Sources that weigh less than 1, those that were silent longest first. */
   readonly distrusted: readonly { readonly source: string; readonly trust: number }[]
+  /** The trust in sources that have no standing yet, together; absent = 1. */
+  readonly newcomers?: number
+  /**
+   * Sources with standing contradict the rest, none is trusted, and they are too many to be wrong for sure: nothing shows
+   * which side is right, so accuracy says only how well the model follows one of them.
+   */
+  readonly majority?: 'untrusted'
 }
 
 export type Judgement =
@@ -59,6 +66,8 @@ const CLEARLY = 0.2
 const BEGINNING = 500
 /** A label is an outlier when it is more likely wrong than right. */
 const MORE_LIKELY = 0.5
+/** A part of the recent sources: if more contradict the others, either side may be wrong. */
+const DISPUTED = 0.2
 
 export class Defence {
   readonly #settings: DefenceSettings
@@ -75,12 +84,14 @@ export class Defence {
     this.#settings = settings
     this.#task = task
     this.#trusted = trusted
-    this.#sources = new RecentSources(settings.sources)
+    const { sources: limit, quarantines: isJudging } = settings
+    this.#sources = new RecentSources({ limit, trusted, isJudging })
     this.#guard = new DriftGuard(settings.sources)
     this.#daily = new DailyCap(settings.unreviewedDaily ?? Infinity)
-    const distrusted = () => this.#sources.distrusted(this.#trustIn)
     this.#current = new CurrentReference({
-      ...{ task, maxShare: settings.maxShare, trusted, distrusted },
+      ...{ task, maxShare: settings.maxShare, trusted },
+      standing: () => this.#sources.withStanding,
+      distrusted: () => this.#sources.distrusted(this.#trustIn),
     })
   }
 
@@ -95,21 +106,29 @@ export class Defence {
     if (this.#trusted.has(source)) return 0
     const kept = this.#current.againstKept(key)
     if (kept !== undefined) return this.#wrong(source, kept)
-    if (latent === undefined || this.#guard.hasChanged(this.#task.stratum(target))) return 0
+    if (latent === undefined || this.hasChanged(this.#task.stratum(target), source)) return 0
     const against = this.#current.against(example, latent)
     return against === undefined ? 0 : this.#wrong(source, against)
   }
 
   readonly #trustIn = (source: string): number => {
     if (this.#trusted.has(source) || !this.#settings.quarantines) return 1
-    return this.#sources.trust(source, this.#isWitness)
+    const own = this.#sources.trust(source)
+    const isNewcomer = source !== NEWCOMERS && this.#sources.isNewcomer(source)
+    return isNewcomer ? Math.min(own, this.#sources.trust(NEWCOMERS)) : own
   }
 
-  /** Sources that now surely contradict the others: what they taught must be removed. Once before each update. */
-  convict(): readonly string[] {
-    if (!this.#settings.quarantines) return []
-    const convicted = this.#sources.convict(this.#isWitness)
-    return convicted.filter((source) => !this.#trusted.has(source))
+  /**
+   * Sources that are found to be hostile: what they taught must be removed. Once before each update; undefined if there
+   * are none.
+   */
+  takeHostile(): ((source: string) => boolean) | undefined {
+    if (!this.#settings.quarantines) return undefined
+    const found = new Set(this.#sources.takeHostile())
+    if (found.size === 0) return undefined
+    const isOne = (source: string) =>
+      found.has(source) || (found.has(NEWCOMERS) && !this.#sources.hasStanding(source))
+    return (source) => !this.#trusted.has(source) && isOne(source)
   }
 
   /** What is learned has changed, or the outlier at this place: the reference has to be made again. */
@@ -134,11 +153,20 @@ export class Defence {
 
   /** For people. */
   get report(): DefenceReport {
-    const distrusted = this.#sources.distrusted(this.#trustIn)
+    const all = this.#sources.distrusted(this.#trustIn)
+    const distrusted = all.filter(([source]) => source !== NEWCOMERS)
+    const newcomers = all.find(([source]) => source === NEWCOMERS)?.[1]
     return {
       keptBack: this.#keptBack,
       distrusted: distrusted.map(([source, trust]) => ({ source, trust })),
+      ...(newcomers !== undefined && { newcomers }),
+      ...(this.#isDisputed && { majority: 'untrusted' }),
     }
+  }
+
+  get #isDisputed(): boolean {
+    const { recent, recentlyContradicting } = this.#sources
+    return this.#trusted.size === 0 && recentlyContradicting > DISPUTED * recent
   }
 
   /** Once for each new example, in order. */
@@ -152,9 +180,9 @@ export class Defence {
   }
 
   #judge(judged: Judged, head: Head): Judgement {
-    const { example } = judged
+    const { example, timeMs } = judged
     const { source } = example
-    this.#sources.saw(source)
+    this.#sources.saw(source, timeMs)
     const opinion = this.#current.opinion(example, judged.latent, head)
     const stratum = this.#task.stratum(example.target)
     if (opinion !== undefined) {
@@ -162,19 +190,19 @@ export class Defence {
       const sureness = Math.abs(opinion.against)
       const error = this.#current.reference?.noise.error(sureness) ?? 0.5
       this.#sources.judged(source, !isAgainst, opinion.chance, error)
-      this.#guard.saw(stratum, source, opinion.against > CLEARLY)
+      this.#guard.saw(stratum, this.#voiceOf(source), opinion.against > CLEARLY)
     }
     const wrong = opinion === undefined ? 0 : this.#wrong(source, opinion.against)
     const isTrusted = this.#trusted.has(source)
-    const hasChanged = this.#guard.hasChanged(stratum)
+    const hasChanged = this.hasChanged(stratum, source)
     const isOutlier = wrong > MORE_LIKELY && judged.score().error > 0
     const why = isTrusted ? undefined : this.#suspicion(judged, hasChanged)
     if (why !== undefined) return { verdict: 'keep-back', why }
     // A flood from a hostile source says nothing about the share of outliers in the rest.
-    if (opinion !== undefined) this.#current.count(isOutlier)
+    if (opinion !== undefined && this.#trustIn(source) > 0) this.#current.count(isOutlier)
     if (isOutlier && !hasChanged) return { verdict: 'keep-back', why: 'outlier' }
-    if (!hasChanged && this.roomOf(source) < 1) return { verdict: 'keep-back', why: 'over-share' }
-    this.taught(source, judged.timeMs)
+    if (!hasChanged && this.#room(source) < 1) return { verdict: 'keep-back', why: 'over-share' }
+    this.taught(source, timeMs)
     const most = isTrusted ? Infinity : this.#settings.maxWeight
     return { verdict: 'learn', weight: Math.min(example.weight, most) }
   }
@@ -185,16 +213,18 @@ export class Defence {
     if (!this.#trusted.has(source)) this.#daily.learned(timeMs)
   }
 
-  /** Whether most sources of a stratum are contradicted: then the model is wrong, and what was kept back is right. */
-  hasChanged(stratum: string): boolean {
-    return this.#guard.hasChanged(stratum)
+  /**
+   * Whether most sources with a voice are contradicted in a stratum, and this one has a voice: then the model is wrong, and
+   * what was kept back is right.
+   */
+  hasChanged(stratum: string, source: string): boolean {
+    return this.#voiceOf(source) !== undefined && this.#guard.hasChanged(stratum)
   }
 
-  /** How many more examples of a source its share allows now. */
+  /** How many examples that were kept back for the share of a source may be learned now. */
   roomOf(source: string): number {
-    if (this.#trustIn(source) === 0) return 0
-    const share = this.#shareOf(source)
-    return share === undefined ? Infinity : this.#sources.room(source, share)
+    // Of newcomers nothing shows yet which of them are right.
+    return this.#isFree(source) ? this.#room(source) : 0
   }
 
   snapshot(): DefenceState {
@@ -217,12 +247,18 @@ export class Defence {
     this.#current.restore({ judged, basis })
   }
 
-  /** The sources that others are measured against. */
-  readonly #isWitness = (source: string): boolean =>
-    this.#trusted.size === 0 || this.#trusted.has(source)
+  /**
+   * What a source counts as when it says that the world has changed; undefined if it has no voice: it is not trusted where
+   * others are, or it had not agreed with the rest before.
+   */
+  #voiceOf(source: string): string | undefined {
+    if (this.#trusted.size > 0) return this.#trusted.has(source) ? source : undefined
+    const voice = this.#sources.isNewcomer(source) ? NEWCOMERS : source
+    return this.#sources.isReliable(voice) ? voice : undefined
+  }
 
   #suspicion({ example: { source }, timeMs }: Judged, hasChanged: boolean): Suspicion | undefined {
-    if (!hasChanged && this.#trustIn(source) === 0) return 'hostile'
+    if (!hasChanged && this.#ownTrust(source) === 0) return 'hostile'
     return this.#daily.isSpent(timeMs) ? 'over-daily' : undefined
   }
 
@@ -233,7 +269,26 @@ export class Defence {
     return noise.wrong(-against, this.#sources.wrong(source, noise.share))
   }
 
-  /** The largest share of a source; undefined if no limit applies. */
+  #ownTrust(source: string): number {
+    return this.#settings.quarantines ? this.#sources.trust(source) : 1
+  }
+
+  /** Whether only its own share limits a source, and not that of all newcomers. */
+  #isFree(source: string): boolean {
+    return !this.#sources.isNewcomer(source) || this.#sources.isReliable(NEWCOMERS)
+  }
+
+  /** How many more examples of a source may be learned now. */
+  #room(source: string): number {
+    if (this.#trustIn(source) === 0) return 0
+    const counted = this.#isFree(source) ? source : NEWCOMERS
+    const share = this.#shareOf(counted)
+    // Before anything can be judged, an excess is what a wrong reference would be made of.
+    const isStrict = this.#settings.quarantines && this.#current.reference === undefined
+    return share === undefined ? Infinity : this.#sources.room(counted, share, { isStrict })
+  }
+
+  /** The largest share of a source, or of the newcomers; undefined if no limit applies. */
   #shareOf(source: string): number | undefined {
     const { maxShare, fromSources } = this.#settings
     if (this.#trusted.has(source) || maxShare >= 1) return undefined
@@ -241,13 +296,14 @@ export class Defence {
     const { recent } = this.#sources
     // With fewer than 1 / maxShare sources the shares would not add up to 1: then each may have an equal part.
     if (recent >= fromSources) return Math.max(maxShare, 1 / recent)
-    return this.#isUnknown(source) ? 1 / recent : undefined
+    return source === NEWCOMERS || this.#isUnknown(source) ? 1 / recent : undefined
   }
 
   /** Whether nothing shows yet that a source is right: then its volume must not decide what is learned. */
   #isUnknown(source: string): boolean {
     if (!this.#settings.quarantines) return false
-    if (this.#current.reference === undefined) return this.#sources.events < BEGINNING
+    if (this.#current.reference === undefined && !this.#sources.hasJudged)
+      return this.#sources.events < BEGINNING
     return !this.#sources.isProven(source)
   }
 }

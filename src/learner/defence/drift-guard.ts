@@ -53,7 +53,9 @@ export class DriftGuard {
     this.#limit = limit
   }
 
-  saw(stratum: string, source: string, isContradicted: boolean): void {
+  /** `source`: undefined if the event's has no voice. */
+  saw(stratum: string, source: string | undefined, isContradicted: boolean): void {
+    if (source === undefined) return
     const own = this.#strata.get(stratum) ?? { events: 0, voices: new Map<string, Voice>() }
     renew(this.#strata, stratum, own, this.#limit)
     own.events += 1

@@ -7,9 +7,17 @@
  *
  * A source is measured against the others, so that noise that all of them share, or a drift that all of them follow, costs none of
  * them its trust. An upper confidence bound gives a new source the benefit of the doubt.
+ *
+ * A name costs a sender nothing, so a source counts by itself only once it has standing: it has agreed with the others, or,
+ * before anything can be judged, has sent more than once. All others are together one source, the newcomers. A source keeps
+ * its standing through a drift, and loses it when it has no trust.
+ *
+ * Douceur (2002), "The Sybil attack", IPTPS.
  */
 import type { Json } from '../../contracts/core.ts'
-import { renew } from './renew.ts'
+
+/** Stands for all sources without standing. Names of sources have no NUL. */
+export const NEWCOMERS = '\0'
 
 /** Events after which a sum has faded to about a third. */
 const HORIZON = 500
@@ -27,8 +35,28 @@ const USUAL = 20
 const HANDFUL = 3
 /** Standard deviations by which a source that keeps to its share may be over it by chance. */
 const CHANCE = 1
+/** Above the rounding errors of faded counts. */
+const ROUNDING = 1e-6
 /** The faded count at which a source counts as recent: one event in about the last 1,500. */
 const RECENT = 0.05
+/** Judged examples from which a source may have or lose standing by them. */
+const FEW = 5
+/** Events that give standing where nothing can be judged. */
+const REPEATED = 2
+/** A source with less trust contradicts the others. */
+const HALF = 0.5
+/** The part of `limit` that new names may take within an hour. */
+const NEW_NAMES = 0.1
+const LEAST_NEW_NAMES = 20
+const HOUR_MS = 3_600_000
+/** Where records have no time, so many events count as an hour. */
+const HOUR_EVENTS = 1000
+
+/** `early`: it came before anything could be judged; `lost`: it did, or had standing, and contradicts the others. */
+const standings = { lost: -1, none: 0, early: 1, repeated: 2, proven: 3 } as const
+type Standing = (typeof standings)[keyof typeof standings]
+
+type Agreement = Pick<Row, 'judged' | 'agreed' | 'guessed'>
 
 interface Row {
   /** Faded counts, as of event `at`. */
@@ -41,48 +69,91 @@ interface Row {
   guessed: number
   /** Contradictions expected if all were right. */
   errors: number
-  isConvicted: boolean
+  isHostile: boolean
+  /** All its events, up to `REPEATED`. */
+  count: number
+  standing: Standing
 }
+
+type RowState = readonly [source: string, ...numbers: readonly number[]]
 
 export interface RecentSourcesState {
   readonly [key: string]: Json
   readonly events: number
   readonly learned: number
-  readonly rows: readonly (readonly [source: string, ...numbers: readonly number[]])[]
+  readonly rows: readonly RowState[]
+  /** Absent, like the last two numbers of a row, in a checkpoint of an earlier release. */
+  readonly newcomers?: RowState
+  /** The present hour, and the names that it brought. */
+  readonly hour?: readonly [hour: number, names: number]
+}
+
+export interface RecentSourcesParts {
+  /** Sources with a record of their own. */
+  readonly limit: number
+  /** If there are any, the others are measured against these alone. */
+  readonly trusted: ReadonlySet<string>
+  /** Whether agreement is judged. */
+  readonly isJudging: boolean
 }
 
 export class RecentSources {
-  readonly #limit: number
+  readonly #parts: RecentSourcesParts
+  /** In the order of their last events. */
   readonly #rows = new Map<string, Row>()
+  #newcomers = emptyRow(0)
   #events = 0
   /** Faded, of all sources. */
   #learned = 0
+  #hour: readonly [hour: number, names: number] = [0, 0]
+  /** How much better than guessing the voices are, in order; undefined when it has changed. */
+  #edges: readonly number[] | undefined
 
-  constructor(limit: number) {
-    this.#limit = limit
+  constructor(parts: RecentSourcesParts) {
+    this.#parts = parts
   }
 
   /** An event of this source arrived. */
-  saw(source: string): void {
+  saw(source: string, timeMs?: number): void {
     this.#events += 1
     this.#learned *= fading(1)
-    const row = this.#row(source)
-    row.seen += 1
+    const row = this.#rows.get(source) ?? this.#added(source, timeMs)
+    if (row !== undefined) {
+      this.#rows.delete(source)
+      this.#rows.set(source, row)
+      this.#fade(row)
+      row.seen += 1
+      row.count = Math.min(REPEATED, row.count + 1)
+      if (row.standing === standings.early && row.count >= REPEATED && !this.#needsProof)
+        this.#give(row, standings.repeated)
+    }
+    if (!this.isNewcomer(source)) return
+    this.#fade(this.#newcomers)
+    this.#newcomers.seen += 1
   }
 
   learned(source: string): void {
     this.#learned += 1
-    this.#row(source).learned += 1
+    for (const row of this.#rowsOf(source)) {
+      this.#fade(row)
+      row.learned += 1
+    }
   }
 
   /** `guess`: how probable agreement was by chance. */
   judged(source: string, agrees: boolean, guess: number, error: number): void {
-    const row = this.#row(source)
-    const kept = 1 - 1 / MEMORY
-    row.judged = row.judged * kept + 1
-    row.agreed = row.agreed * kept + (agrees ? 1 : 0)
-    row.guessed = row.guessed * kept + guess
-    row.errors = row.errors * kept + error
+    for (const row of this.#rowsOf(source)) {
+      const kept = 1 - 1 / MEMORY
+      row.judged = row.judged * kept + 1
+      row.agreed = row.agreed * kept + (agrees ? 1 : 0)
+      row.guessed = row.guessed * kept + guess
+      row.errors = row.errors * kept + error
+      this.#edges = undefined
+      if (row.judged < FEW) continue
+      if (upperEdge(row, -Z) > 0) this.#give(row, standings.proven)
+      else if (row.standing > standings.none && this.#trustOf(row) === 0)
+        this.#give(row, standings.lost)
+    }
   }
 
   /** Seen so far, of all sources. */
@@ -90,34 +161,70 @@ export class RecentSources {
     return this.#events
   }
 
-  /** Sources of about the last 1,500 events. */
-  get recent(): number {
-    let count = 0
-    for (const row of this.#rows.values())
-      if (row.seen * fading(this.#events - row.at) >= RECENT) count += 1
-    return count
+  /** Whether there was ever something to judge by, as far as the records go. */
+  get hasJudged(): boolean {
+    if (this.#newcomers.judged > 0) return true
+    for (const { judged } of this.#rows.values()) if (judged > 0) return true
+    return false
   }
 
-  /** How many more examples of this source may be learned before it exceeds `share`. */
-  room(source: string, share: number): number {
+  /** Sources of about the last 1,500 events; the newcomers are one. */
+  get recent(): number {
+    return this.#recent(({ standing }) => standing >= standings.repeated)
+  }
+
+  /** Sources of the same time that contradict the others, and came as early or had standing. */
+  get recentlyContradicting(): number {
+    const contradicts = (row: Row) =>
+      row.standing === standings.lost ||
+      (row.standing >= standings.early && this.#trustOf(row) < HALF)
+    return this.#recent(contradicts, { newcomers: false })
+  }
+
+  /** Whether a source counts by itself. */
+  hasStanding(source: string): boolean {
+    return this.#parts.trusted.has(source) || this.#standingOf(source) >= standings.repeated
+  }
+
+  /** Whether it has agreed with the others, and has kept its standing since. */
+  isReliable(source: string): boolean {
+    return this.#standingOf(source) === standings.proven
+  }
+
+  /** Without standing, and nothing shows that it has earned no trust. */
+  isNewcomer(source: string): boolean {
+    if (this.hasStanding(source)) return false
     const row = this.#rows.get(source)
+    return row === undefined || row.judged < FEW || this.#trustOf(row) > 0
+  }
+
+  /** Sources with standing by themselves. */
+  get withStanding(): readonly string[] {
+    return [...this.#rows].flatMap(([source, { standing }]) =>
+      standing >= standings.repeated ? [source] : [],
+    )
+  }
+
+  /** How many more examples of this source may be learned before it exceeds `share`; `isStrict`: chance gives it no more. */
+  room(source: string, share: number, { isStrict = false } = {}): number {
+    const row = this.#rowOf(source)
     const learned = row === undefined ? 0 : row.learned * fading(this.#events - row.at)
     const most = share * (this.#learned + 1)
-    return Math.floor(most + CHANCE * Math.sqrt(most * (1 - share)) + HANDFUL - learned)
+    const chance = CHANCE * Math.sqrt(most * (1 - share))
+    // Newcomers have no right to a handful: it would be that of a name.
+    const loose = source === NEWCOMERS ? ROUNDING : isStrict ? 1 : chance + HANDFUL
+    return Math.floor(most + loose - learned)
   }
 
-  /** Between 0 and 1. `isWitness`: the sources that it is measured against. */
-  trust(source: string, isWitness: (source: string) => boolean): number {
-    const row = this.#rows.get(source)
-    if (row === undefined || row.judged < 1) return 1
-    const edge = this.#edgeOfOthers(source, isWitness)
-    if (edge <= FAINT) return 1
-    return Math.max(0, Math.min(1, (2 * upperEdge(row, Z)) / edge))
+  /** Between 0 and 1, by its own record. */
+  trust(source: string): number {
+    const row = this.#rowOf(source)
+    return row === undefined ? 1 : this.#trustOf(row)
   }
 
-  /** Whether it is surely better than guessing, by its agreements. */
+  /** Whether it is surely better than guessing now, by its agreements. */
   isProven(source: string): boolean {
-    const row = this.#rows.get(source)
+    const row = this.#rowOf(source)
     return row !== undefined && row.judged >= 1 && upperEdge(row, -Z) > 0
   }
 
@@ -125,103 +232,198 @@ export class RecentSources {
    * The sources that are surely worse than guessing since the last call, where the others are better: for this much more
    * is asked than for no trust. Each is named once, until it may be better again.
    */
-  convict(isWitness: (source: string) => boolean): readonly string[] {
-    const convicted: string[] = []
-    for (const [source, row] of this.#rows) {
+  takeHostile(): readonly string[] {
+    const found: string[] = []
+    for (const [source, row] of [...this.#rows, [NEWCOMERS, this.#newcomers] as const]) {
       if (row.judged < 1) continue
-      if (row.isConvicted) row.isConvicted = upperEdge(row, Z) <= 0
-      else if (upperEdge(row, Z_SURE) <= 0 && this.#edgeOfOthers(source, isWitness) > FAINT) {
-        row.isConvicted = true
-        convicted.push(source)
+      if (row.isHostile) row.isHostile = upperEdge(row, Z) <= 0
+      else if (upperEdge(row, Z_SURE) <= 0 && this.#edgeOfOthers(row) > FAINT) {
+        row.isHostile = true
+        found.push(source)
       }
     }
-    return convicted
-  }
-
-  /** How much better than guessing the others are: the median of them. */
-  #edgeOfOthers(source: string, isWitness: (source: string) => boolean): number {
-    const edges = [...this.#rows]
-      .filter(([name, other]) => name !== source && other.judged >= 1 && isWitness(name))
-      .map(([, other]) => (other.agreed - other.guessed) / other.judged)
-      .toSorted((a, b) => a - b)
-    // If two sources contradict each other, either may be wrong: the edge of the other one decides.
-    return edges[Math.floor(edges.length / 2)] ?? 0
+    return found
   }
 
   /** The share of its labels that is wrong; `usual` is that of all. */
   wrong(source: string, usual: number): number {
-    const { judged = 0, agreed = 0, errors = 0 } = this.#rows.get(source) ?? {}
-    const contradicted = judged - agreed
-    const own = (USUAL * usual + contradicted - errors) / (USUAL + judged - 2 * errors)
-    return Math.max(0, Math.min(1, own))
+    const shared = this.isNewcomer(source) ? wrongIn(this.#newcomers, usual) : usual
+    return wrongIn(this.#rows.get(source), shared)
   }
 
-  /** The sources that `trust` gives less than 1. */
+  /** The sources that `trust` gives less than 1, and the newcomers. */
   distrusted(trust: (source: string) => number): readonly (readonly [string, number])[] {
-    const all = [...this.#rows.keys()].map((source) => [source, trust(source)] as const)
+    const names = [NEWCOMERS, ...this.#rows.keys()]
+    const all = names.map((source) => [source, trust(source)] as const)
     return all.filter(([, value]) => value < 1)
   }
 
   snapshot(): RecentSourcesState {
-    const rows = [...this.#rows].map(
-      ([source, { seen, learned, at, judged, agreed, guessed, errors, isConvicted }]) =>
-        [source, seen, learned, at, judged, agreed, guessed, errors, Number(isConvicted)] as const,
-    )
-    return { events: this.#events, learned: this.#learned, rows }
+    return {
+      events: this.#events,
+      learned: this.#learned,
+      rows: [...this.#rows].map(([source, row]) => stateOf(source, row)),
+      newcomers: stateOf(NEWCOMERS, this.#newcomers),
+      hour: this.#hour,
+    }
   }
 
-  restore({ events, learned, rows }: RecentSourcesState): void {
+  restore({ events, learned, rows, newcomers, hour = [0, 0] }: RecentSourcesState): void {
     this.#events = events
     this.#learned = learned
+    this.#hour = hour
+    this.#edges = undefined
     this.#rows.clear()
-    for (const [
-      source,
-      seen = 0,
-      own = 0,
-      at = 0,
-      judged = 0,
-      agreed = 0,
-      guessed = 0,
-      errors = 0,
-      convicted = 0,
-    ] of rows)
-      this.#rows.set(source, {
-        seen,
-        learned: own,
-        at,
-        judged,
-        agreed,
-        guessed,
-        errors,
-        isConvicted: convicted === 1,
-      })
+    for (const state of rows) this.#rows.set(state[0], rowOf(state))
+    this.#newcomers = newcomers === undefined ? emptyRow(events) : rowOf(newcomers)
   }
 
-  /** As of now. The map is in the order of the last events. */
-  #row(source: string): Row {
-    const known = this.#rows.get(source)
-    const row = known ?? {
-      seen: 0,
-      learned: 0,
-      at: this.#events,
-      judged: 0,
-      agreed: 0,
-      guessed: 0,
-      errors: 0,
-      isConvicted: false,
-    }
+  /** Undefined if the hour has brought enough new names: they are newcomers without a record. */
+  #added(source: string, timeMs: number | undefined): Row | undefined {
+    const { limit } = this.#parts
+    const stated = Math.floor(timeMs === undefined ? this.#events / HOUR_EVENTS : timeMs / HOUR_MS)
+    // Hours never go back.
+    const hour = Math.max(this.#hour[0], stated)
+    const names = hour === this.#hour[0] ? this.#hour[1] : 0
+    const isTrusted = this.#parts.trusted.has(source)
+    if (!isTrusted && names >= Math.max(LEAST_NEW_NAMES, NEW_NAMES * limit)) return undefined
+    this.#hour = [hour, names + 1]
+    if (this.#rows.size >= limit) this.#dropOldest()
+    return emptyRow(this.#events, this.#needsProof ? standings.none : standings.early)
+  }
+
+  /** Names that were made up must not drive out those with standing. */
+  #dropOldest(): void {
+    const rows = [...this.#rows]
+    const oldest = rows.find(([, { standing }]) => standing < standings.repeated) ?? rows[0]
+    if (oldest !== undefined) this.#rows.delete(oldest[0])
+    this.#edges = undefined
+  }
+
+  #give(row: Row, standing: Standing): void {
+    if (row.standing === standing) return
+    if (row !== this.#newcomers && row.standing < standings.repeated) this.#leaveNewcomers(row)
+    row.standing = standing
+    this.#edges = undefined
+  }
+
+  /** What it sent and taught as one of them was its own. */
+  #leaveNewcomers(row: Row): void {
+    const shared = this.#newcomers
+    for (const each of [row, shared]) this.#fade(each)
+    shared.seen = Math.max(0, shared.seen - row.seen)
+    shared.learned = Math.max(0, shared.learned - row.learned)
+  }
+
+  /** Once anything was judged, standing has to be earned; trusted sources judge from the start. */
+  get #needsProof(): boolean {
+    const { trusted, isJudging } = this.#parts
+    if (!isJudging) return false
+    return trusted.size > 0 || this.hasJudged
+  }
+
+  #recent(counts: (row: Row) => boolean, { newcomers = true } = {}): number {
+    const isRecent = ({ seen, at }: Row) => seen * fading(this.#events - at) >= RECENT
+    let count = newcomers && isRecent(this.#newcomers) ? 1 : 0
+    for (const [source, row] of this.#rows)
+      if (isRecent(row) && (counts(row) || (newcomers && this.#parts.trusted.has(source))))
+        count += 1
+    return count
+  }
+
+  #standingOf(source: string): Standing {
+    return this.#rowOf(source)?.standing ?? standings.none
+  }
+
+  #rowOf(source: string): Row | undefined {
+    return source === NEWCOMERS ? this.#newcomers : this.#rows.get(source)
+  }
+
+  /** Its own record, and that of the newcomers if it is one. */
+  #rowsOf(source: string): readonly Row[] {
+    const own = this.#rows.get(source)
+    const shared = this.isNewcomer(source) ? [this.#newcomers] : []
+    return own === undefined ? shared : [own, ...shared]
+  }
+
+  #trustOf(row: Row): number {
+    if (row.judged < 1) return 1
+    const edge = this.#edgeOfOthers(row)
+    if (edge <= FAINT) return 1
+    return Math.max(0, Math.min(1, (2 * upperEdge(row, Z)) / edge))
+  }
+
+  /** How much better than guessing the others are that a source is measured against: the median of them. */
+  #edgeOfOthers(row: Row): number {
+    this.#edges ??= this.#voices()
+      .map(edgeOf)
+      .toSorted((a, b) => a - b)
+    const edges = this.#edges
+    const own = edges.indexOf(edgeOf(row))
+    const isAmong = own >= 0 && this.#voices().includes(row)
+    const others = isAmong ? edges.toSpliced(own, 1) : edges
+    // If two sources contradict each other, either may be wrong: the edge of the other one decides.
+    return others[Math.floor(others.length / 2)] ?? 0
+  }
+
+  #voices(): readonly Row[] {
+    const { trusted } = this.#parts
+    const isVoice = ([source, { standing, judged }]: readonly [string, Row]) =>
+      judged >= 1 && (trusted.size === 0 ? standing >= standings.repeated : trusted.has(source))
+    const rows = [...this.#rows, [NEWCOMERS, this.#newcomers] as const]
+    return rows.filter(isVoice).map(([, row]) => row)
+  }
+
+  /** As of now. */
+  #fade(row: Row): void {
     const kept = fading(this.#events - row.at)
     row.seen *= kept
     row.learned *= kept
     row.at = this.#events
-    renew(this.#rows, source, row, this.#limit)
-    return row
   }
 }
 
+function emptyRow(at: number, standing: Standing = standings.none): Row {
+  return {
+    ...{ seen: 0, learned: 0, at, judged: 0, agreed: 0, guessed: 0, errors: 0 },
+    ...{ isHostile: false, count: 0, standing },
+  }
+}
+
+function stateOf(source: string, row: Row): RowState {
+  const { seen, learned, at, judged, agreed, guessed, errors, isHostile, count, standing } = row
+  const sums = [seen, learned, at, judged, agreed, guessed, errors] as const
+  return [source, ...sums, Number(isHostile), count, standing]
+}
+
+function rowOf([, ...numbers]: RowState): Row {
+  const [seen = 0, learned = 0, at = 0, judged = 0, agreed = 0, guessed = 0, errors = 0] = numbers
+  const [isHostile = 0, count = REPEATED, standing] = numbers.slice(7)
+  const row = { seen, learned, at, judged, agreed, guessed, errors, isHostile: isHostile === 1 }
+  const isKnown = Object.values(standings).find((each) => each === standing)
+  return { ...row, count, standing: isKnown ?? earlierStanding(row) }
+}
+
+/** A release that did not keep it let each source count by itself. */
+function earlierStanding(row: Omit<Row, 'count' | 'standing'>): Standing {
+  if (row.isHostile) return standings.none
+  return row.judged >= FEW && upperEdge(row, -Z) > 0 ? standings.proven : standings.repeated
+}
+
+function wrongIn(row: Row | undefined, usual: number): number {
+  const { judged = 0, agreed = 0, errors = 0 } = row ?? {}
+  const contradicted = judged - agreed
+  const own = (USUAL * usual + contradicted - errors) / (USUAL + judged - 2 * errors)
+  return Math.max(0, Math.min(1, own))
+}
+
+function edgeOf({ judged, agreed, guessed }: Agreement): number {
+  return (agreed - guessed) / judged
+}
+
 /** The most that it may be better than guessing; the least where `z` is negative. */
-function upperEdge({ judged, agreed, guessed }: Row, z: number): number {
-  return (agreed - guessed) / judged + z * Math.sqrt(0.25 / judged)
+function upperEdge(row: Agreement, z: number): number {
+  return edgeOf(row) + z * Math.sqrt(0.25 / row.judged)
 }
 
 function fading(events: number): number {

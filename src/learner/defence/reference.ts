@@ -20,6 +20,8 @@ export interface ReferenceParts {
   /** The largest share of a source, and the trust in it: 0 = it has no say. */
   readonly share: number
   readonly trust: (source: string) => number
+  /** What it counts as: sources of one voice have one share. */
+  readonly voice: (source: string) => string
   /** Absent if none is. */
   readonly isTrusted?: ((source: string) => boolean) | undefined
 }
@@ -90,8 +92,14 @@ interface Fitted {
   readonly noise: TargetNoise
 }
 
-function fitted(said: readonly Said[], { share, trust }: ReferenceParts): Reference | undefined {
-  const heard = said.filter(({ source }) => trust(source) > 0)
+function fitted(
+  said: readonly Said[],
+  { share, trust, voice }: ReferenceParts,
+): Reference | undefined {
+  const heard = said
+    .filter(({ source }) => trust(source) > 0)
+    .map((each) => ({ ...each, source: voice(each.source) }))
+    .filter(({ source }) => trust(source) > 0)
   const sizes = new Map<number, number>()
   for (const { column } of heard) sizes.set(column, (sizes.get(column) ?? 0) + 1)
   const frequent = [...sizes].filter(([, size]) => size >= FEWEST_OF_CLASS)
@@ -119,7 +127,7 @@ function fitted(said: readonly Said[], { share, trust }: ReferenceParts): Refere
   const ridge = fitRidge(ridgeRows, columns.size)
   const plain = marginsOf(ridge, ridgeRows)
   const doubt = TargetNoise.of(plain, weightsOf(ridgeRows))
-  const second = ridge.reweighted(plain.map((margin) => believed(doubt.wrong(margin))))
+  const second = ridge.reweighted(plain.map((margin) => rowWeight(doubt.wrong(margin))))
   const noise = TargetNoise.of(marginsOf(second, ridgeRows), weightsOf(ridgeRows))
   return new Reference({ ridge: second, columns, rows, noise })
 }
@@ -129,7 +137,7 @@ function fitted(said: readonly Said[], { share, trust }: ReferenceParts): Refere
  * flipped with probability p is that of (1 − 2p)·loss(y). An example that is more likely wrong than right has no
  * weight.
  */
-function believed(wrong: number): number {
+function rowWeight(wrong: number): number {
   return Math.max(0, 1 - 2 * wrong)
 }
 

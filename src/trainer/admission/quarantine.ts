@@ -47,7 +47,7 @@ const reasons: Readonly<Record<Suspicion, string>> = {
   outlier: 'the model and the other examples contradict it',
   hostile: 'its source contradicts the others more than it agrees with them',
   'over-share':
-    'its source has given its share of what is learned; it is learned when there is room',
+    'its source, or all new sources together, have given their share of what is learned; it is learned when there is room for its source',
   'over-daily': 'sources without a review have taught all that they may today',
 }
 
@@ -88,9 +88,10 @@ export function releaseKeptBack(state: TrainerState): readonly ExampleKey[] {
   const room = new Map<string, number>()
   const isDue = ({ was, at, what, stratum = '' }: SetAsideEntry) => {
     if (what.kind !== 'example') return false
-    if (was === 'outlier') return at >= setAside.next - RECENT && defence.hasChanged(stratum)
-    if (was !== 'over-share') return false
     const { source } = what.example
+    if (was === 'outlier')
+      return at >= setAside.next - RECENT && defence.hasChanged(stratum, source)
+    if (was !== 'over-share') return false
     const left = room.get(source) ?? defence.roomOf(source)
     room.set(source, left - 1)
     return left >= 1

@@ -10,7 +10,7 @@ import type { Outcome, TrainPlan } from '../../learner/learner-types.ts'
 import { consultKept, releaseKeptBack } from '../admission/quarantine.ts'
 import { drive } from '../drive.ts'
 import { publishCandidate, type Published } from './candidate.ts'
-import { removeConvicted } from './convict.ts'
+import { removeHostile } from './hostile-sources.ts'
 import { evaluateCandidate } from './evaluation.ts'
 import { promoteCompared } from './gate-facts.ts'
 import { goBack, wayBack } from './going-back.ts'
@@ -94,7 +94,7 @@ export class Updater {
     const { state } = this.#parts
     const { rehearsal } = state.progress.state
     const isRehearsal = rehearsal !== undefined
-    const isRelearned = !isRehearsal && (await removeConvicted(this.#parts, signal))
+    const isRelearned = !isRehearsal && (await removeHostile(this.#parts, signal))
     const before = state.presentLearner()
     const block = isRehearsal ? [] : state.learner.pending
     const earlier = state.progress.state.live?.previous ?? undefined

@@ -2,8 +2,11 @@
 import { describe, expect, test } from 'vitest'
 import { DriftGuard } from '../../../src/learner/defence/drift-guard.ts'
 import { equalSay } from '../../../src/learner/defence/equal-say.ts'
-import { RecentSources } from '../../../src/learner/defence/recent-sources.ts'
+import { NEWCOMERS, RecentSources } from '../../../src/learner/defence/recent-sources.ts'
 import { openRandom } from '../../../src/platform/random.ts'
+
+const recordOf = (limit: number, trusted: readonly string[] = []) =>
+  new RecentSources({ limit, trusted: new Set(trusted), isJudging: true })
 
 describe('an equal say', () => {
   const full = () => 1
@@ -35,22 +38,20 @@ describe('an equal say', () => {
 
 describe('what is remembered of sources', () => {
   test('trust falls to nothing for a source that contradicts the others, and comes back', () => {
-    const sources = new RecentSources(10)
-    const everyone = () => true
+    const sources = recordOf(10)
     for (let at = 0; at < 60; at += 1)
       for (const source of ['a', 'b', 'bad']) {
         sources.saw(source)
         sources.judged(source, source !== 'bad' && at % 5 > 0, 0.5, 0.2)
       }
-    expect(sources.trust('a', everyone)).toBe(1)
-    expect(sources.trust('bad', everyone)).toBe(0)
+    expect(sources.trust('a')).toBe(1)
+    expect(sources.trust('bad')).toBe(0)
     for (let at = 0; at < 200; at += 1) sources.judged('bad', true, 0.5, 0.2)
-    expect(sources.trust('bad', everyone)).toBe(1)
+    expect(sources.trust('bad')).toBe(1)
   })
 
   test('a source that surely contradicts the others is named once, until it has agreed again', () => {
-    const sources = new RecentSources(10)
-    const everyone = () => true
+    const sources = recordOf(10)
     const hear = (isBad: boolean) => {
       for (const source of ['a', 'b', 'bad']) {
         sources.saw(source)
@@ -58,20 +59,20 @@ describe('what is remembered of sources', () => {
       }
     }
     for (let at = 0; at < 5; at += 1) hear(true)
-    expect(sources.convict(everyone), 'of five nothing is sure').toEqual([])
+    expect(sources.takeHostile(), 'of five nothing is sure').toEqual([])
     for (let at = 0; at < 40; at += 1) hear(true)
-    expect(sources.convict(everyone)).toEqual(['bad'])
-    const again = new RecentSources(10)
+    expect(sources.takeHostile()).toEqual(['bad'])
+    const again = recordOf(10)
     again.restore(structuredClone(sources.snapshot()))
-    for (const each of [sources, again]) expect(each.convict(everyone)).toEqual([])
+    for (const each of [sources, again]) expect(each.takeHostile()).toEqual([])
     for (let at = 0; at < 200; at += 1) hear(false)
-    expect(sources.convict(everyone)).toEqual([])
+    expect(sources.takeHostile()).toEqual([])
     for (let at = 0; at < 200; at += 1) hear(true)
-    expect(sources.convict(everyone)).toEqual(['bad'])
+    expect(sources.takeHostile()).toEqual(['bad'])
   })
 
   test('the share of wrong labels of a source is the usual one until it has shown its own', () => {
-    const sources = new RecentSources(10)
+    const sources = recordOf(10)
     expect(sources.wrong('new', 0.2)).toBe(0.2)
     for (let at = 0; at < 200; at += 1) {
       sources.saw('clean')
@@ -85,15 +86,15 @@ describe('what is remembered of sources', () => {
 
   test('noise that all share costs none of them its trust', () => {
     const random = openRandom(3, 'noise')
-    const sources = new RecentSources(10)
+    const sources = recordOf(10)
     for (let at = 0; at < 200; at += 1)
       for (const source of ['a', 'b', 'c'])
         sources.judged(source, random.uniform() < 0.65, 0.5, 0.2)
-    for (const source of ['a', 'b', 'c']) expect(sources.trust(source, () => true)).toBe(1)
+    for (const source of ['a', 'b', 'c']) expect(sources.trust(source)).toBe(1)
   })
 
   test('the share of a source over a long time is that of the config, give or take chance', () => {
-    const sources = new RecentSources(100)
+    const sources = recordOf(100)
     let [big, all] = [0, 0]
     for (let at = 0; at < 4000; at += 1) {
       const source = at % 2 === 0 ? 'big' : `s${at % 31}`
@@ -107,14 +108,86 @@ describe('what is remembered of sources', () => {
     expect(big / all).toBeLessThan(0.15)
   })
 
+  const namesIn = (sources: RecentSources) => sources.snapshot().rows.map(([source]) => source)
+
   test('is bounded, and the one that was silent longest is forgotten', () => {
-    const sources = new RecentSources(3)
-    for (let at = 0; at < 50; at += 1) sources.saw(`s${at}`)
-    expect(sources.snapshot().rows.map(([source]) => source)).toEqual(['s47', 's48', 's49'])
+    const sources = recordOf(3)
+    for (let at = 0; at < 15; at += 1) sources.saw(`s${at}`)
+    expect(namesIn(sources)).toEqual(['s12', 's13', 's14'])
+  })
+
+  test('made-up names do not drive out a source with standing', () => {
+    const sources = recordOf(3)
+    for (const source of ['a', 'a', 'b', 'b']) sources.saw(source)
+    for (let at = 0; at < 15; at += 1) sources.saw(`x${at}`)
+    expect(namesIn(sources)).toEqual(['a', 'b', 'x14'])
+  })
+
+  test('an hour brings so many new names; the others are newcomers until the next one', () => {
+    const sources = recordOf(300)
+    for (let at = 0; at < 100; at += 1)
+      for (let twice = 0; twice < 2; twice += 1) sources.saw(`x${at}`, 0)
+    expect(namesIn(sources)).toHaveLength(30)
+    expect([sources.hasStanding('x29'), sources.hasStanding('x30')]).toEqual([true, false])
+    expect(sources.recent).toBe(31)
+    const again = recordOf(300)
+    again.restore(structuredClone(sources.snapshot()))
+    again.saw('x30', 3_599_999)
+    expect(namesIn(again)).toHaveLength(30)
+    again.saw('x30', 3_600_000)
+    again.saw('x30', 0)
+    expect(again.hasStanding('x30')).toBe(true)
+  })
+
+  test('names seen once are together one source, and one seen again counts by itself, until anything is judged', () => {
+    const sources = recordOf(100)
+    for (let at = 0; at < 10; at += 1) sources.saw(`x${at}`)
+    expect(sources.recent).toBe(1)
+    for (const source of ['x3', 'x4']) sources.saw(source)
+    expect(sources.recent).toBe(3)
+    for (let at = 0; at < 10; at += 1) sources.judged('x3', true, 0.5, 0.2)
+    for (let at = 0; at < 10; at += 1) sources.saw('late')
+    expect(sources.hasStanding('late')).toBe(false)
+    for (let at = 0; at < 10; at += 1) sources.judged('late', true, 0.5, 0.2)
+    expect(sources.hasStanding('late')).toBe(true)
+  })
+
+  test('among trusted sources a name has to prove itself from the start', () => {
+    const sources = recordOf(100, ['t'])
+    for (const source of ['t', 'x', 'x', 'x']) sources.saw(source)
+    expect([sources.hasStanding('t'), sources.hasStanding('x')]).toEqual([true, false])
+  })
+
+  test('newcomers lose their trust together, and a good one among them earns its own', () => {
+    const sources = recordOf(100, ['t'])
+    const hear = (source: string, agrees: boolean) => {
+      sources.saw(source)
+      sources.judged(source, agrees, 0.5, 0.2)
+    }
+    for (let at = 0; at < 30; at += 1) {
+      hear('t', true)
+      hear(`x${at}`, false)
+      hear('good', true)
+    }
+    expect(sources.trust(NEWCOMERS)).toBe(0)
+    expect(sources.takeHostile()).toEqual([NEWCOMERS])
+    expect(sources.isReliable('good')).toBe(true)
+    expect(sources.isNewcomer('x7')).toBe(true)
+  })
+
+  test('in a checkpoint of an earlier release each source counts by itself, except a hostile one', () => {
+    const sources = recordOf(100)
+    const row = (source: string, agreed: number, hostile: number) =>
+      [source, 5, 5, 90, 40, agreed, 20, 4, hostile] as const
+    const rows = [row('good', 36, 0), row('usual', 22, 0), row('bad', 2, 1)]
+    sources.restore({ events: 100, learned: 50, rows })
+    const standing = ['good', 'usual', 'bad'].map((source) => sources.hasStanding(source))
+    expect(standing).toEqual([true, true, false])
+    expect([sources.isReliable('good'), sources.isReliable('usual')]).toEqual([true, false])
   })
 
   test('goes on from a snapshot as if nothing had been', () => {
-    const [one, other] = [new RecentSources(5), new RecentSources(5)]
+    const [one, other] = [recordOf(5), recordOf(5)]
     for (let at = 0; at < 30; at += 1) one.saw(`s${at % 7}`)
     for (let twice = 0; twice < 2; twice += 1) other.restore(structuredClone(one.snapshot()))
     for (const each of [one, other]) {

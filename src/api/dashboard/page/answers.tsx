@@ -64,6 +64,7 @@ export interface Model {
     readonly quarantined?: number
   }
   readonly prequential: Scores
+  readonly judged_by?: string
   /** Absent until its trainer has reported it. */
   readonly quality?: object
   /** Quality of the answers of the live version; absent until one is judged. */

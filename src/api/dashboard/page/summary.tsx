@@ -13,7 +13,7 @@ interface Props {
 }
 
 export function Summary({ model, lost, onRollBack, onPause }: Props) {
-  const { live, prequential, trainer, faults = [], failed_swap: failed } = model
+  const { live, prequential, trainer, faults = [], failed_swap: failed, judged_by: judged } = model
   const isPaused = trainer.state === 'paused'
   const troubles = [
     ...(lost === undefined ? [] : [`not live: ${textOf(lost)}`]),
@@ -31,9 +31,9 @@ export function Summary({ model, lost, onRollBack, onPause }: Props) {
           </Fact>
           <Fact name={model.score.name} meaning={model.score.meaning}>
             <strong id="accuracy">
-              {prequential.count === 0 ? '–' : share(prequential.accuracy_recent)}
+              {prequential.count === 0 ? '–' : (judged ?? share(prequential.accuracy_recent))}
             </strong>
-            <small>recent</small>
+            <small>{judged === undefined ? 'recent' : 'trust a source to know'}</small>
           </Fact>
           <Fact name="learned">
             <strong>{whole(model.counts.learned)}</strong>

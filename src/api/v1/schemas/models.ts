@@ -93,6 +93,12 @@ const Model = Type.Object({
     }),
   ),
   prequential: Scores,
+  judged_by: Type.Optional(
+    Type.Literal('untrusted majority', {
+      description:
+        'sources contradict each other, and none is trusted: scores say only how well the model follows most of them; absent otherwise',
+    }),
+  ),
 })
 
 const Brief = Type.Object(

@@ -16,19 +16,25 @@ import type { TrainerState } from '../state.ts'
 /** A share of the replay buffer. A smaller one is soon outweighed by the rest. */
 const TAINTED = 0.05
 
-export interface ConvictParts {
+/** Sources that the log names: a sender may have made up thousands. */
+const NAMED = 20
+
+export interface HostileSourcesParts {
   readonly loop: LoopParts
   readonly state: TrainerState
   readonly latents: LatentProvider
 }
 
 /** Whether the weights have to begin again. */
-export async function removeConvicted(parts: ConvictParts, signal: AbortSignal): Promise<boolean> {
+export async function removeHostile(
+  parts: HostileSourcesParts,
+  signal: AbortSignal,
+): Promise<boolean> {
   const { state, loop, latents } = parts
   const { learner, heldOut, defence } = state
-  const sources = new Set(defence?.convict())
-  if (sources.size === 0) return false
-  const isTheirs = ({ source }: { readonly source: string }) => sources.has(source)
+  const isHostile = defence?.takeHostile()
+  if (isHostile === undefined) return false
+  const isTheirs = ({ source }: { readonly source: string }) => isHostile(source)
   const kept = learner.remembered
   const learned = kept.filter(isTheirs)
   const pending = learner.pending.filter(isTheirs)
@@ -45,13 +51,14 @@ export async function removeConvicted(parts: ConvictParts, signal: AbortSignal):
   const places = { setAside, log, letters, progress, task: loop.task }
   for (const { logits: _, ...example } of rows) keepBack(example, 'hostile', places)
   const isRelearned = subtracted.length === 0 && learned.length > TAINTED * kept.length
-  const details = { sources: [...sources], rows: rows.length, relearned: isRelearned }
+  const sources = [...new Set(rows.map(({ source }) => source))].slice(0, NAMED)
+  const details = { sources, rows: rows.length, relearned: isRelearned }
   loop.log.warn(details, 'what sources taught that contradict the others was taken out')
   return isRelearned
 }
 
 /** What sums cannot be without stays in them, and nowhere else. */
-function takeOut(rows: Retracted, found: LatentMap, { state, loop }: ConvictParts): void {
+function takeOut(rows: Retracted, found: LatentMap, { state, loop }: HostileSourcesParts): void {
   try {
     state.retract(rows, found)
   } catch (error) {
