@@ -247,16 +247,20 @@ export class Learner {
   }
 
   /**
-   * Scales an update down if it moved the weights by more than `most` of their length; returns the factor that it was
-   * scaled by.
+   * Scales an update down if it moved the weights, or an expert beside them, by more than `most` of their length; returns
+   * the least factor.
    */
   boundUpdate(before: TrainableState, most: number): number | undefined {
     const { trainable } = this.#parts
-    if (trainable.learnsOnce === true) return undefined
-    const statistics = trainable.statistics?.keys()
-    const bound = boundUpdate(before, trainable.snapshot(), most, statistics)
+    const after = trainable.snapshot()
+    const isBound = trainable.learnsOnce !== true
+    const bound = isBound
+      ? boundUpdate(before, after, most, trainable.statistics?.keys())
+      : undefined
     if (bound !== undefined) trainable.restore(bound.state)
-    return bound?.factor
+    const factors = [bound?.factor, this.#mixture?.boundUpdate(before, after, most)]
+    const least = Math.min(...factors.map((factor = 1) => factor))
+    return least < 1 ? least : undefined
   }
 
   // Measurements of an update.

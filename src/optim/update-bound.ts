@@ -29,11 +29,33 @@ export function boundUpdate(
   most: number,
   statistics: Iterable<string> = [],
 ): BoundUpdate | undefined {
-  if (before.steps < FIRST_STEPS || after.steps < before.steps) return undefined
   const learning = learningNames(after, new Set(statistics))
-  const pairs = learning.map((name) => [before.tensors.get(name), after.tensors.get(name)] as const)
+  const factor = factorOf(before, after, learning, most)
+  return factor === undefined ? undefined : scaled(before, after, learning, factor)
+}
+
+/** The same for sums that belong together: all of them are scaled as the one that moved furthest for its length. */
+export function boundSums(
+  before: TrainableState,
+  after: TrainableState,
+  most: number,
+): BoundUpdate | undefined {
+  const names = [...after.tensors.keys()]
+  const factors = names.flatMap((name) => factorOf(before, after, [name], most) ?? [])
+  return factors.length === 0 ? undefined : scaled(before, after, names, Math.min(...factors))
+}
+
+/** Undefined if these tensors are within the bound together, or cannot be compared. */
+function factorOf(
+  before: TrainableState,
+  after: TrainableState,
+  names: readonly string[],
+  most: number,
+): number | undefined {
+  if (before.steps < FIRST_STEPS || after.steps < before.steps) return undefined
   let [length, moved] = [0, 0]
-  for (const [from, to] of pairs) {
+  for (const name of names) {
+    const [from, to] = [before.tensors.get(name), after.tensors.get(name)]
     if (from?.data.length !== to?.data.length || from === undefined || to === undefined)
       return undefined
     for (const [at, value] of from.data.entries()) {
@@ -42,11 +64,20 @@ export function boundUpdate(
     }
   }
   const factor = moved === 0 ? 1 : (most * Math.sqrt(length)) / Math.sqrt(moved)
-  if (factor >= 1 || length === 0) return undefined
+  return factor >= 1 || length === 0 ? undefined : factor
+}
+
+function scaled(
+  before: TrainableState,
+  after: TrainableState,
+  names: readonly string[],
+  factor: number,
+): BoundUpdate {
   const tensors = new Map(after.tensors)
-  for (const [at, name] of learning.entries()) {
-    const [from, to] = pairs[at] ?? []
-    if (from !== undefined && to !== undefined) tensors.set(name, between(from, to, factor))
+  for (const name of names) {
+    const [from, to] = [before.tensors.get(name), after.tensors.get(name)]
+    if (from !== undefined && to?.data.length === from.data.length)
+      tensors.set(name, between(from, to, factor))
   }
   return { state: { ...after, tensors }, factor }
 }

@@ -1,6 +1,6 @@
 /** A mixture of experts on tables: what it is worth, what a version of it answers, and what a restart makes of it. */
-import { expect, test } from 'vitest'
-import { asKey } from '../example-key.ts'
+import { describe, expect, test } from 'vitest'
+import { asKey, identified } from '../example-key.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { methods, policies, tasks } from '../../src/plugins.ts'
 import type { Example } from '../../src/contracts/example.ts'
@@ -209,4 +209,60 @@ test('a retracted example no longer votes', async () => {
   expect(learner.memorised!.map((item) => item.key)).not.toContain(key)
   expect(learner.retract([asKey('unknown')]).learnerState).toBe(false)
   await model.close()
+})
+
+const told = (rows: readonly Row[], wrong: Readonly<Record<string, string>>) =>
+  rows.map(([features, label]): Row => [features, wrong[label] ?? label])
+const expertsOf = ({ learner }: Awaited<ReturnType<typeof openTableLearner>>) =>
+  ['fast', 'closed_form/sums/classes'].map(
+    (name) => learner.weights().tensors.get(`mixture/${name}`)!.data,
+  )
+const lengthOf = (values: ArrayLike<number>) => Math.hypot(...Array.from(values))
+
+describe('under the defence', () => {
+  const labels = { l0: 'l1', l1: 'l2', l2: 'l0' }
+
+  test('its experts forget with the weights: they are those of a model that never learned what was taken out', async () => {
+    const rows = runsOf(3, 90, 5)
+    const model = await openTableLearner(4, {})
+    const clean = await openTableLearner(4, {})
+    for (const each of [model, clean]) each.feed(rows)
+    model.feed(told(rows, labels), 1000)
+    model.learner.retract(rows.map((_, at) => identified('s', String(1000 + at)).key))
+    const next = model.exampleOf(rows[0]!, 'next')
+    for (const { learner, latentsOf } of [model, clean]) {
+      learner.accept(next, latentsOf([next]), 0)
+      const update = learner.update(undefined, { isRelearned: true })
+      for (let step = update.next(); step.done !== true;) step = update.next(latentsOf(step.value))
+    }
+    expect(expertsOf(model)).toEqual(expertsOf(clean))
+    expect(Object.values(model.learner.expertWeights!)).toEqual([0.25, 0.25, 0.25, 0.25])
+  })
+
+  test('its experts learn an example by the trust in it', async () => {
+    const rows = runsOf(3, 60, 6)
+    const trust = ({ id }: Example) =>
+      Number(id) < 60 ? { weight: 1, doubt: 0 } : Number(id) < 90 ? { weight: 0, doubt: 0 } : half
+    const half = { weight: 1, doubt: 0.5 }
+    const model = await openTableLearner(4, {}, { trust })
+    model.feed(rows)
+    const before = expertsOf(model)
+    model.feed(told(rows, labels))
+    expect(expertsOf(model)).toEqual(before)
+  })
+
+  test('an update moves none of its experts further than its bound', async () => {
+    const rows = runsOf(3, 60, 7)
+    const model = await openTableLearner(4, {})
+    model.feed(rows)
+    const [state, before] = [model.learner.weights(), expertsOf(model)]
+    model.feed(told(rows, labels))
+    const factor = model.learner.boundUpdate(state, 0.1)
+    expect(factor).toBeLessThan(1)
+    for (const [at, after] of expertsOf(model).entries()) {
+      const moved = lengthOf(after.map((value, place) => value - before[at]![place]!))
+      expect(moved).toBeLessThan(0.101 * lengthOf(before[at]!))
+    }
+    expect(model.learner.boundUpdate(state, 0.1001)).toBeUndefined()
+  })
 })

@@ -13,6 +13,7 @@ import { openTrainable } from '../../src/optim/step.ts'
 import { openComparedEngine } from '../../src/learner/mixture/compared-engine.ts'
 import { openKnnEngine } from '../../src/learner/knn-engine.ts'
 import { Learner } from '../../src/learner/learner.ts'
+import type { LearnerParts } from '../../src/learner/learner-types.ts'
 import { identified } from '../example-key.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
 import { tf } from '../trainer/rig.ts'
@@ -20,7 +21,11 @@ import { tf } from '../trainer/rig.ts'
 export type Row = readonly [features: readonly number[], label: string]
 
 /** `settings` are those of the model; nothing is known of the stream but the length of its vectors. */
-export async function openTableLearner(size: number, settings: object, limit = 50) {
+export async function openTableLearner(
+  size: number,
+  settings: object,
+  { limit = 50, trust }: { readonly limit?: number } & Pick<LearnerParts, 'trust'> = {},
+) {
   const { features = {}, ...others } = settings as { features?: object }
   const written = {
     trigger: { policy: 'count', every: 1 },
@@ -44,7 +49,7 @@ export async function openTableLearner(size: number, settings: object, limit = 5
   const memory = openPolicy('memory', policies.memory, model.memory)
   const engine = openKnnEngine({ tf, base, baseTensors, cut: 0 })
   const learner = new Learner({
-    ...{ trainable, task, freshParameters, train: model.train },
+    ...{ trainable, task, freshParameters, train: model.train, trust },
     replayBuffer: {
       replay: openPolicy('replay', policies.replay, model.replay),
       draw: openRandom(1, 'draw'),

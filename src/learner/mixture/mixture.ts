@@ -2,6 +2,7 @@
  * The experts of a mixture beside the adapter, and the weight of each (nn/mixture.ts). The weights change with every
  * tested example; the two linear experts learn with an update, like the adapter.
  */
+import type { TrainableState } from '../../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import type { Latent } from '../../contracts/network.ts'
 import {
@@ -15,6 +16,7 @@ import type { Classes } from '../../contracts/task.ts'
 import { mixtureTensors } from '../../nn/mixture.ts'
 import { LEAST } from '../../nn/memory.ts'
 import { softmax } from '../../nn/softmax.ts'
+import { boundSums } from '../../optim/update-bound.ts'
 import type { ComparedEngine } from './compared-engine.ts'
 import { KernelVote, type VoteDistance } from './kernel-vote.ts'
 import { LinearExperts } from './linear-experts.ts'
@@ -49,6 +51,8 @@ export interface MixtureWeights extends VoteDistance {
 export const MIXTURE_TENSORS = 'mixture/'
 const STATISTICS = 'statistics/'
 const LEARNED = 'learned'
+/** Begin the names of the tensors that an update moves, for each expert. */
+const bounded = ['fast', 'closed_form/sums/']
 
 /** Taken from what an expert says: one sure and wrong answer must not silence it. */
 const DOUBT = 0.02
@@ -187,7 +191,24 @@ export class Mixture {
     this.#votes.place(fits ? under(STATISTICS, own) : new Map())
   }
 
-  /** After an alarm that asks for a fresh start. */
+  /**
+   * The linear experts as they are bound by `most`, each by itself: an update that moved one further than that part of its
+   * length is scaled down. Returns the least factor; undefined if none was. `before`: with `learnedTensors`.
+   */
+  boundUpdate(before: TrainableState, after: TrainableState, most: number): number | undefined {
+    const learned = this.learnedTensors()
+    const bounds = bounded.flatMap((prefix) => {
+      const own = [...learned].filter(([name]) => name.startsWith(MIXTURE_TENSORS + prefix))
+      // What rounding has left of the sums is no length of its own, and too little to bound.
+      const values = new Map(own.filter(([name]) => !name.endsWith('_rest')))
+      return boundSums(before, { ...after, tensors: values }, most) ?? []
+    })
+    if (bounds.length === 0) return undefined
+    this.restoreLearned(new Map([...learned, ...bounds.flatMap(({ state }) => [...state.tensors])]))
+    return Math.min(...bounds.map(({ factor }) => factor))
+  }
+
+  /** After an alarm that asks for a fresh start, or because what was learned must not stay. */
   clear(): void {
     this.restore(undefined)
     this.#learned = 0

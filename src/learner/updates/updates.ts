@@ -6,6 +6,7 @@
  */
 import type { Tensor } from '../../contracts/core.ts'
 import type { Alarm } from '../../contracts/policy.ts'
+import type { Latent } from '../../contracts/network.ts'
 import type { RollbackDecision } from '../../contracts/release.ts'
 import type { Example } from '../../contracts/example.ts'
 import type { LossSum } from '../../evaluation/loss-gap.ts'
@@ -92,7 +93,7 @@ export class Updates {
     const hasRestarted = isFewShot && (yield* this.#learnFewShot(block, plan))
     if (!hasRestarted) yield* this.#learn(block, plan)
     const outcome = this.#outcomeSince(before)
-    yield* this.#learnMixture(block)
+    yield* this.#learnMixture(block, plan)
     knnMemory?.published()
     const unlearned = block.filter((example) => !this.#isLearned(example))
     const learned = block.length - unlearned.length
@@ -250,22 +251,31 @@ export class Updates {
     }
   }
 
-  /** The experts beside the adapter learn what it has learned. */
-  *#learnMixture(block: readonly Example[]): LatentRequests {
-    const mixture = this.#parts.knnMemory?.mixture
+  /** The experts beside the adapter learn what it has learned, and start again when it does. */
+  *#learnMixture(block: readonly Example[], { isRelearned }: Plan): LatentRequests {
+    const { knnMemory, replayBuffer, learner } = this.#parts
+    const mixture = knnMemory?.mixture
     if (mixture === undefined) return
-    const { trainable, task, train } = this.#parts.learner
+    const { trainable, task, train } = learner
     const { head, statistics = new Map<string, Tensor>() } = trainable
     const learned = block.filter((example) => this.#isLearned(example))
-    for (const batch of batches(learned, train.batch + train.replay_batch)) {
+    if (isRelearned) mixture.clear()
+    const isNew = new Set(learned.map(({ key }) => key))
+    const kept = isRelearned ? replayBuffer.examples.filter(({ key }) => !isNew.has(key)) : []
+    for (const batch of batches([...kept, ...learned], train.batch + train.replay_batch)) {
       const latents = yield batch
-      const rows = batch.map(({ key, target, weight }) => ({
-        target,
-        weight,
-        latent: latentOf(key, latents),
-      }))
+      const rows = batch.map((example) => {
+        const latent = latentOf(example.key, latents)
+        return { target: example.target, weight: this.#weightOf(example, latent), latent }
+      })
       mixture.learn(rows, head, statistics, task.outputs(head))
     }
+  }
+
+  /** By the present trust. A target that is wrong with probability p pulls with 1 − 2p of its weight. */
+  #weightOf(example: Example, latent: Latent): number {
+    const { weight = 1, doubt = 0 } = this.#parts.learner.trust?.(example, latent) ?? {}
+    return example.weight * weight * Math.max(0, 1 - 2 * doubt)
   }
 }
 

@@ -1,12 +1,13 @@
 /**
  * Removes what a hostile source taught, before an update: if a source surely contradicts the others, its examples
- * leave the replay buffer and the held-out rows and go into quarantine. If they were more than a few, the weights
+ * leave the replay buffer, kNN memory and the held-out rows and go into quarantine. If they were more than a few, the weights
  * have learned them too, and start fresh from what is left in the buffer. That is bounded, and unlike going back to
  * an earlier version it loses nothing that the other sources taught.
  */
 import type { Retracted } from '../../checkpoint/saved.ts'
 import { CodedError } from '../../contracts/core.ts'
 import type { Remembered } from '../../contracts/example.ts'
+import { identityOf } from '../../intake/events/event-key.ts'
 import type { LatentMap } from '../../learner/learner-types.ts'
 import { keepBack } from '../admission/quarantine.ts'
 import type { LoopParts } from '../parts.ts'
@@ -44,9 +45,11 @@ export async function removeHostile(
     // An update has to learn something: in a block that is all theirs, they weigh nothing.
     ...(pending.length < learner.pendingCount ? pending : []),
   ]
+  const memorised = learner.memorised?.filter(({ key }) => isTheirs(identityOf(key))) ?? []
+  const keys = [...new Set([...rows, ...memorised].map(({ key }) => key))]
   const subtracted = learner.unlearnable(rows.map(({ key }) => key))
   const found = await latents.all(subtracted, signal)
-  takeOut({ keys: rows.map(({ key }) => key), predictions: [] }, found, parts)
+  takeOut({ keys, predictions: [] }, found, parts)
   const { setAside, log, letters, progress } = state
   const places = { setAside, log, letters, progress, task: loop.task }
   for (const { logits: _, ...example } of rows) keepBack(example, 'hostile', places)
