@@ -114,29 +114,44 @@ function create(definition: Json): Tokenizer {
 /** For one text. Thousands of words take milliseconds. */
 const MOST_MS = 500
 
-/** Only a definition with regular expressions of its own, which may backtrack for ever, is watched. */
+/** A definition that is not plain, and may therefore take long for a text, is watched. */
 function limited(tokenizer: Tokenizer, definition: Json): Tokenizer {
-  const { normalizer, pre_tokenizer, decoder } = definition as Readonly<Record<string, Json>>
-  const watched = (parts: Json) =>
-    JSON.stringify(parts).includes('"Regex":')
-      ? timeLimit(MOST_MS, () =>
-          failure('BASE_INVALID', `tokenizer.json takes more than ${MOST_MS} ms for a text`, {
-            details: { file: 'tokenizer.json' },
-          }),
-        )
-      : undefined
-  const [encoding, decoding] = [
-    watched([normalizer ?? null, pre_tokenizer ?? null]),
-    watched(decoder ?? null),
-  ]
-  if (encoding === undefined && decoding === undefined) return tokenizer
-  const plainly = <Result>(work: () => Result) => work()
+  const { normalizer, pre_tokenizer, model, decoder } = definition as Readonly<Record<string, Json>>
+  const word = (model as { max_input_chars_per_word?: unknown } | null)?.max_input_chars_per_word
+  const isQuadratic = typeof word === 'number' && word > LONGEST_WORD
+  const reading = [normalizer ?? null, pre_tokenizer ?? null]
+  const encoding = isPlain(reading) && !isQuadratic ? plainly : timeLimit(MOST_MS, tooSlow)
+  const decoding = isPlain(decoder ?? null) ? plainly : timeLimit(MOST_MS, tooSlow)
   return {
-    encode: (text, options) => (encoding ?? plainly)(() => tokenizer.encode(text, options)),
-    decode: (ids, options) => (decoding ?? plainly)(() => tokenizer.decode(ids, options)),
+    encode: (text, options) => encoding(() => tokenizer.encode(text, options)),
+    decode: (ids, options) => decoding(() => tokenizer.decode(ids, options)),
     get_vocab: () => tokenizer.get_vocab(),
     id_to_token: (id) => tokenizer.id_to_token(id),
   }
+}
+
+const plainly = <Result>(work: () => Result) => work()
+
+/** WordPiece tries each end of a word. */
+const LONGEST_WORD = 1000
+const LONGEST_PLAIN = 500
+const PLAIN_GROWTH = 4
+
+/** Few rules, without regular expressions of its own, which may backtrack for ever, and without long replacements. */
+function isPlain(rules: Json): boolean {
+  const written = JSON.stringify(rules)
+  return (
+    written.length <= LONGEST_PLAIN &&
+    !written.includes('"Regex":') &&
+    growthOf(rules) <= PLAIN_GROWTH
+  )
+}
+
+function tooSlow(): Error {
+  return failure('BASE_INVALID', `tokenizer.json takes more than ${MOST_MS} ms for a text`, {
+    details: { file: 'tokenizer.json' },
+    fix: 'use a base with other rules in its tokenizer.json',
+  })
 }
 
 /** How many times longer the replacements together may make a text. */
