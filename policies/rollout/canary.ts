@@ -17,7 +17,7 @@ import type {
   RolloutExpiry,
   TrialStage,
 } from '../../src/contracts/release.ts'
-import { boundOf, expiryOf, HarmTest, harmSettings, type HarmSettings } from './harm.ts'
+import { blind, boundOf, expiryOf, HarmTest, harmSettings, type HarmSettings } from './harm.ts'
 
 type CanarySettings = HarmSettings & Readonly<Record<'share' | 'factor', number>>
 
@@ -52,11 +52,12 @@ class Canary implements Rollout {
 
   constructor(settings: CanarySettings) {
     this.#settings = settings
-    this.#harm = new HarmTest(settings)
+    this.#harm = new HarmTest(settings, 'canary')
   }
 
   get bound(): RolloutBound | undefined {
-    return boundOf(this.#settings, () => this.#waiting().reason)
+    // The test of wrong answers sees harm in any feedback.
+    return boundOf(this.#settings, () => this.#waiting().reason, false)
   }
 
   get expiry(): RolloutExpiry | undefined {
@@ -69,12 +70,10 @@ class Canary implements Rollout {
   }
 
   observe(answer: JudgedAnswer): RolloutDecision {
-    if (!this.#harm.observe(answer)) return this.#waiting()
-    this.#compared += 1
-    const { finding } = this.#harm
-    if (this.#harm.isShown) return { verdict: 'stop', reason: `canary: ${finding}` }
-    if (this.#compared < this.#settings.judged) return this.#waiting()
-    return this.#nextStage(`canary: no harm shown: ${finding}`)
+    if (this.#harm.observe(answer, this.#share)) this.#compared += 1
+    if (this.#harm.isShown) return { verdict: 'stop', reason: `canary: ${this.#harm.finding}` }
+    if (this.#compared < this.#settings.judged || this.#harm.isBlind) return this.#waiting()
+    return this.#nextStage(`canary: no harm shown: ${this.#harm.finding}`)
   }
 
   snapshot(): Json {
@@ -105,7 +104,7 @@ class Canary implements Rollout {
   #waiting(): RolloutDecision {
     const { judged } = this.#settings
     const reason = `canary at ${percent(this.#share)}: ${this.#compared} of ${judged} comparisons`
-    return { verdict: 'wait', reason }
+    return { verdict: 'wait', reason: this.#harm.isBlind ? `${reason}, ${blind}` : reason }
   }
 }
 

@@ -13,7 +13,7 @@ import type {
   RolloutExpiry,
   TrialStage,
 } from '../../src/contracts/release.ts'
-import { boundOf, expiryOf, HarmTest, harmSettings, type HarmSettings } from './harm.ts'
+import { blind, boundOf, expiryOf, HarmTest, harmSettings, type HarmSettings } from './harm.ts'
 
 export const shadow: PolicyKind<Rollout, HarmSettings> = {
   summary: 'computed and compared first, and live when a sequential test shows no harm',
@@ -28,11 +28,11 @@ class Shadow implements Rollout {
 
   constructor(settings: HarmSettings) {
     this.#settings = settings
-    this.#harm = new HarmTest(settings)
+    this.#harm = new HarmTest(settings, 'shadow')
   }
 
   get bound(): RolloutBound | undefined {
-    return boundOf(this.#settings, () => this.#waiting().reason)
+    return boundOf(this.#settings, () => this.#waiting().reason, this.#harm.isBlind)
   }
 
   get expiry(): RolloutExpiry | undefined {
@@ -47,16 +47,16 @@ class Shadow implements Rollout {
   observe(answer: JudgedAnswer): RolloutDecision {
     const { judged } = this.#settings
     if (this.#harm.observe(answer)) this.#compared += 1
-    const { finding } = this.#harm
-    if (this.#harm.isShown) return { verdict: 'stop', reason: `shadow: ${finding}` }
-    if (this.#compared >= judged)
-      return { verdict: 'promote', reason: `shadow: no harm shown: ${finding}` }
+    if (this.#harm.isShown) return { verdict: 'stop', reason: `shadow: ${this.#harm.finding}` }
+    if (this.#compared >= judged && !this.#harm.isBlind)
+      return { verdict: 'promote', reason: `shadow: no harm shown: ${this.#harm.finding}` }
     return this.#waiting()
   }
 
   #waiting(): RolloutDecision {
     const { judged } = this.#settings
-    return { verdict: 'wait', reason: `shadow: ${this.#compared} of ${judged} comparisons` }
+    const reason = `shadow: ${this.#compared} of ${judged} comparisons`
+    return { verdict: 'wait', reason: this.#harm.isBlind ? `${reason}, ${blind}` : reason }
   }
 
   snapshot(): Json {

@@ -65,6 +65,11 @@ export interface ServedPrediction {
   readonly timeMs: number
   /** The canary that had a share of the requests when it was made: `version` may be this one or the live one. */
   readonly canary?: string
+  /**
+   * During a trial, a hash of its request's key: the randomisation unit, such as a user. Absent = each request is one of its
+   * own.
+   */
+  readonly unit?: string
   /** What the shadow would have answered; it was never returned. */
   readonly shadow?: ShadowAnswer
   /**

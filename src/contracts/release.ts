@@ -227,12 +227,14 @@ export type TrialStage =
   { readonly kind: 'canary'; readonly share: number } | { readonly kind: 'shadow' }
 
 /**
- * An answer of the trial that feedback has judged: 0 = right, 1 = wrong. With a canary one field is set, for the
+ * An answer of the trial that feedback has judged: 0 = right, 1 = wrong. With a canary one error is set, for the
  * version that answered; with a shadow both, for the same example.
  */
 export interface JudgedAnswer {
   readonly candidate?: number
   readonly live?: number
+  /** The randomisation unit, such as a user: its answers depend on each other. Absent = a unit of its own. */
+  readonly unit?: string
 }
 
 /** `promote`: the trial was passed. `stop`: harm was shown. */

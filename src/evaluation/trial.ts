@@ -55,18 +55,19 @@ export interface Judged extends JudgedAnswer {
 /** The errors of a judged answer, for the trial; undefined if it says nothing about it. */
 export function judgedIn(
   { version, stage }: Pick<Trial, 'version' | 'stage'>,
-  served: Pick<ServedPrediction, 'version' | 'answer' | 'canary' | 'shadow'>,
+  served: Pick<ServedPrediction, 'version' | 'answer' | 'canary' | 'unit' | 'shadow'>,
   judge: (answer: string) => number,
 ): Judged | undefined {
   const { answer, canary, shadow } = served
+  const unit = served.unit === undefined ? {} : { unit: served.unit }
   if (stage.kind === 'canary') {
     if (canary !== version) return undefined
     const error = judge(answer)
-    return served.version === version ? { candidate: error } : { live: error }
+    return { ...(served.version === version ? { candidate: error } : { live: error }), ...unit }
   }
   if (shadow?.version !== version) return undefined
   const isSame = shadow.answer === answer
-  return { candidate: judge(shadow.answer), live: judge(answer), isSame }
+  return { candidate: judge(shadow.answer), live: judge(answer), isSame, ...unit }
 }
 
 /** The trial with one more judged answer, and that answer with errors between 0 and 1. */
@@ -88,6 +89,7 @@ export function withJudged(
     bounded: {
       ...(candidate !== undefined && { candidate: bounded(candidate, unit) }),
       ...(live !== undefined && { live: bounded(live, unit) }),
+      ...(answer.unit !== undefined && { unit: answer.unit }),
     },
   }
 }

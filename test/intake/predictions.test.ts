@@ -59,7 +59,7 @@ describe('served predictions', () => {
     const store = opened(path)
     const shadow = { version: 'v3', answer: 'negative' }
     const kept: ServedPrediction[] = [
-      { ...served('p-1'), canary: 'v2' },
+      { ...served('p-1'), canary: 'v2', unit: '0123456789ab' },
       { ...served('p-2'), shadow },
       served('p-3'),
       { ...served('p-4'), pinned: true },

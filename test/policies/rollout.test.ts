@@ -3,6 +3,7 @@ import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import type { JudgedAnswer, Rollout } from '../../src/contracts/release.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { policies } from '../../src/plugins.ts'
+import { placeOf, unitOf } from '../../src/serving/live/arms.ts'
 
 interface Errors {
   readonly candidate: number
@@ -105,4 +106,87 @@ test('a shadow has answered the same examples, so fewer answers show the same ha
     return random.uniform() < 0.5 ? { live } : { candidate }
   })
   expect(paired).toBeLessThan(split / 3)
+})
+
+interface People {
+  readonly users: number
+  /** Added to both rates of errors. */
+  readonly harder?: (user: number) => number
+  readonly candidate: number
+  readonly live: number
+  /** The share of right answers that somebody confirms; wrong ones are always corrected. */
+  readonly confirms: number
+}
+
+/** A trial among people: each has a key, so its answers come from one version. */
+function trialAmong(policy: string, settings: object, people: People, seed: number) {
+  const random = openRandom(seed, 'people')
+  const rollout = open(policy, { max_events: 4000, ...settings })
+  const version = `v${seed}`
+  const units = new Map<number, { readonly unit: string; readonly place: number }>()
+  let stage = rollout.begin()!
+  for (let events = 0; events < 4000; events += 1) {
+    const user = random.below(people.users)
+    const key = `u${user}`
+    const known = units.get(user) ?? { unit: unitOf(version, key), place: placeOf(version, key) }
+    units.set(user, known)
+    const drawn = random.uniform() - (people.harder?.(user) ?? 0)
+    const candidate = drawn < people.candidate ? 1 : 0
+    const live = drawn < people.live ? 1 : 0
+    const isCanary = stage.kind === 'canary' && known.place < stage.share
+    const shown = isCanary ? candidate : live
+    if (shown === 0 && random.uniform() >= people.confirms) continue
+    const { unit } = known
+    const one = isCanary ? { candidate } : { live }
+    const decision = rollout.observe({
+      ...(stage.kind === 'shadow' ? { candidate, live } : one),
+      unit,
+    })
+    if (decision.verdict === 'advance') stage = decision.stage
+    else if (decision.verdict !== 'wait') return decision
+  }
+  return rollout.bound!.decide()
+}
+
+const trialsAmong = (policy: string, settings: object, people: People, times: number) =>
+  Array.from({ length: times }, (_, seed) => trialAmong(policy, settings, people, seed))
+
+test('people who correct only wrong answers cannot promote a version that errs in 45 % over one with 5 %', () => {
+  const people = { users: 100_000, candidate: 0.45, live: 0.05, confirms: 0 }
+  expect(stopped(trialsAmong('canary', { share: 0.1 }, people, 20))).toBe(20)
+  const shadows = trialsAmong('shadow', {}, people, 20)
+  expect(stopped(shadows)).toBe(20)
+  expect(shadows[0]?.reason).toMatch(/right answers have to be judged too: stop$/)
+})
+
+test('corrections alone show no harm: a canary that is as good ends undecided, and says what is missing', () => {
+  const people = { users: 100_000, candidate: 0.2, live: 0.2, confirms: 0 }
+  const trials = trialsAmong('canary', { share: 0.1, judged: 20 }, people, 40)
+  expect(stopped(trials)).toBeLessThanOrEqual(5)
+  for (const { verdict, reason } of trials)
+    if (verdict === 'promote')
+      expect(reason).toMatch(/^undecided .*right answers have to be judged too: promote$/)
+})
+
+test('with keys a version that does no harm is stopped no more often than alpha says', () => {
+  // Forty people ask all the time, and half of them find nearly every answer wrong.
+  const harder = (user: number) => (user % 2 === 0 ? 0.9 : 0)
+  const people = { users: 40, candidate: 0.02, live: 0.02, confirms: 1, harder }
+  const trials = trialsAmong('canary', { share: 0.3, factor: 10, judged: 1000 }, people, 100)
+  // 100 · alpha, and three standard deviations.
+  expect(stopped(trials)).toBeLessThanOrEqual(11)
+})
+
+test('a trial goes on after a restart with the users that it has counted', () => {
+  const rollout = open('canary', { share: 0.5, judged: 3 })
+  rollout.begin()
+  rollout.observe({ candidate: 0, unit: 'a' })
+  rollout.observe({ live: 1, unit: 'b' })
+  const again = open('canary', { share: 0.5, judged: 3 })
+  again.restore(rollout.snapshot())
+  for (let times = 0; times < 5; times += 1) {
+    again.observe({ candidate: 0, unit: 'a' })
+    const { reason } = again.observe({ live: 1, unit: 'b' })
+    expect(reason).toBe('canary at 50 %: 1 of 3 comparisons')
+  }
 })

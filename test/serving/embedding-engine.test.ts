@@ -54,7 +54,13 @@ test('a version embeds as its base with its adapter, without its head, at unit l
     live: {
       hold: async ({ version = 'v1' }: { version?: string | undefined }) => {
         const { manifest } = await find(version)
-        return { manifest, generation: 1, ended: () => undefined, release: () => undefined }
+        return {
+          manifest,
+          generation: 1,
+          trial: {},
+          ended: () => undefined,
+          release: () => undefined,
+        }
       },
     },
   })

@@ -82,6 +82,8 @@ test('an answer names the version that made it, and both arms are stored with th
   }
   expect(new Set(served.map(({ version }) => version))).toEqual(new Set(['v1', 'v2']))
   expect(served.every(({ canary }) => canary === 'v2')).toBe(true)
+  expect(new Set(served.map(({ unit }) => unit)).size).toBe(50)
+  expect(served[0]?.unit).toMatch(/^[0-9a-f]{12}$/)
   const shown = await metrics.text()
   expect(shown).toContain('antikythera_canary_share{model="m"} 0.5')
   expect(shown).toMatch(/antikythera_arm_predictions_total\{model="m",arm="canary"\} \d+/)

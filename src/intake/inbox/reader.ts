@@ -84,12 +84,12 @@ function journalOf(store: Store): InboxJournal {
 export function findPrediction(store: Store, id: string): ServedPrediction | undefined {
   if (id.includes('\0')) return undefined
   const row = store.get(
-    'SELECT id, input, version, label, time_ms, canary, shadow, pinned, traceparent FROM predictions WHERE id = ?',
+    'SELECT id, input, version, label, time_ms, canary, unit, shadow, pinned, traceparent FROM predictions WHERE id = ?',
     id,
   )
   if (row === undefined) return undefined
   const [canary, shadow] = [row.textOrNull('canary'), row.textOrNull('shadow')]
-  const traceparent = row.textOrNull('traceparent')
+  const [unit, traceparent] = [row.textOrNull('unit'), row.textOrNull('traceparent')]
   return {
     id: row.text('id'),
     // Written by `predictions.ts` from an Input.
@@ -98,6 +98,7 @@ export function findPrediction(store: Store, id: string): ServedPrediction | und
     answer: row.text('label'),
     timeMs: row.number('time_ms'),
     ...(canary !== null && { canary }),
+    ...(unit !== null && { unit }),
     // Written by `table.ts`.
     ...(shadow !== null && { shadow: JSON.parse(shadow) as ShadowAnswer }),
     ...(row.numberOrNull('pinned') === 1 && { pinned: true }),

@@ -40,6 +40,8 @@ export const inboxMigrations: readonly string[] = [
   // The span of the request (W3C Trace Context).
   `ALTER TABLE messages ADD COLUMN traceparent TEXT;
    ALTER TABLE predictions ADD COLUMN traceparent TEXT;`,
+  // For answers during a trial: a hash of the key of the request.
+  'ALTER TABLE predictions ADD COLUMN unit TEXT;',
 ]
 
 /** Positions stored elsewhere no longer belong to this file. */

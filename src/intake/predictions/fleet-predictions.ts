@@ -124,8 +124,8 @@ class FleetPredictions implements Predictions {
 }
 
 function textOf(prediction: ServedPrediction): string {
-  const { input, version, answer, timeMs, canary, shadow, pinned, traceparent } = prediction
-  const more = { canary, shadow, pinned, traceparent }
+  const { input, version, answer, timeMs, canary, unit, shadow, pinned, traceparent } = prediction
+  const more = { canary, unit, shadow, pinned, traceparent }
   const isPlain = Object.values(more).every((value) => value === undefined)
   return JSON.stringify([input, version, answer, timeMs, ...(isPlain ? [] : [more])])
 }
@@ -140,7 +140,8 @@ function predictionOf(id: string, text: string): ServedPrediction | undefined {
 }
 
 /** Fields that only some answers have: during a rollout, by a version by name, or in a trace. */
-type MoreOf = Pick<ServedPrediction, 'canary' | 'shadow' | 'pinned' | 'traceparent'> | undefined
+type MoreOf =
+  Pick<ServedPrediction, 'canary' | 'unit' | 'shadow' | 'pinned' | 'traceparent'> | undefined
 
 function listIn(text: string): readonly unknown[] {
   try {

@@ -60,12 +60,12 @@ export function openPredictionTable(
 
 function write(store: Store, row: PredictionRow): void {
   const { id, input, version, answer, timeMs, canary = null, shadow, pinned } = row
-  const { traceparent = null } = row
-  const insert = `INSERT OR IGNORE INTO predictions (id, input, version, label, time_ms, canary, shadow, pinned, traceparent)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+  const { unit = null, traceparent = null } = row
+  const insert = `INSERT OR IGNORE INTO predictions (id, input, version, label, time_ms, canary, unit, shadow, pinned, traceparent)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
   const compared = shadow === undefined ? null : JSON.stringify(shadow)
   const named = pinned ? 1 : null
-  store.run(insert, id, input, version, answer, timeMs, canary, compared, named, traceparent)
+  store.run(insert, id, input, version, answer, timeMs, canary, unit, compared, named, traceparent)
 }
 
 /** Numbers rise with time, so that both bounds cut at the low end. */

@@ -17,6 +17,16 @@ export function isForCanary({ version, share }: CanaryShare, key: string): boole
 
 const BYTES = 6
 
+/** What a prediction keeps of a key: equal for equal keys of one trial, and no key can be read from it. */
+export function unitOf(trial: string, key: string): string {
+  return createHash('sha256')
+    .update(trial)
+    .update('\0')
+    .update(key)
+    .digest('hex')
+    .slice(0, 2 * BYTES)
+}
+
 /** Evenly over 0 ≤ place < 1. */
 export function placeOf(canary: string, key: string): number {
   const hash = createHash('sha256').update(canary).update('\0').update(key).digest()

@@ -1,6 +1,6 @@
 /** A served model as the services see it: predict, hold a version, follow a move, report the state. */
 import type { Manifest, Routing } from '../../versions/contract.ts'
-import type { Answered, PredictRequest } from './predict.ts'
+import type { Answered, PredictRequest, TrialMark } from './predict.ts'
 
 export interface LiveModel {
   /** Undefined until the first version is loaded. */
@@ -50,8 +50,7 @@ export interface Prediction {
 
 /** It stays loaded until `release`. */
 export interface HeldVersion extends Pick<Prediction, 'manifest' | 'generation' | 'arm'> {
-  /** The canary that has a share of the requests meanwhile. */
-  readonly canary?: string
+  readonly trial: TrialMark
   /** Counts it: answered, or failed as `error` says. */
   ended(
     request: Pick<PredictRequest, 'inputs' | 'signal'>,

@@ -10,10 +10,16 @@ import type { Manifest, Routing } from '../../versions/contract.ts'
 import type { Batcher } from '../engine/batcher.ts'
 import type { ServingEngine } from '../engine/contract.ts'
 import { openAdapterCache, type AdapterCache, type HeldAdapter } from './adapter-cache.ts'
-import { isForCanary } from './arms.ts'
+import { isForCanary, unitOf } from './arms.ts'
 import type { FailedSwap, HeldVersion, LiveAdapter, LiveModel, Prediction } from './contract.ts'
 import { LivePointer, type LivePointerOptions } from './live-pointer.ts'
-import { answer, type AnsweredRequest, type Predictor, type PredictRequest } from './predict.ts'
+import {
+  answer,
+  type AnsweredRequest,
+  type Predictor,
+  type PredictRequest,
+  type TrialMark,
+} from './predict.ts'
 import { ShadowQueue } from './shadow-queue.ts'
 import { faultOf, type Attempt } from './watched-answer.ts'
 
@@ -48,8 +54,7 @@ interface Begun {
   readonly adapter: HeldAdapter
   readonly generation: number | undefined
   readonly arm?: 'live' | 'canary'
-  /** The canary that has a share of the requests. */
-  readonly canary?: string
+  readonly trial: TrialMark
   readonly shadow?: HeldAdapter
 }
 
@@ -99,12 +104,11 @@ class AnsweringModel implements LiveModel {
   /** Computes no shadow: its text would take as long as the answer itself. */
   async hold(request: Pick<PredictRequest, 'version' | 'key'>): Promise<HeldVersion> {
     const begun = await this.#begin(request)
-    const { adapter, generation, arm, canary } = begun
+    const { adapter, generation, arm, trial } = begun
     begun.shadow?.release()
     return {
-      ...{ manifest: adapter.manifest, generation },
+      ...{ manifest: adapter.manifest, generation, trial },
       ...(arm === 'canary' && { arm }),
-      ...(canary !== undefined && { canary }),
       ended: (asked, failed) => {
         if (failed === undefined) {
           this.#attempted(begun, asked)
@@ -118,7 +122,7 @@ class AnsweringModel implements LiveModel {
   async #answer(begun: Begun, request: PredictRequest): Promise<AnsweredRequest> {
     const { manifest } = begun.adapter
     try {
-      const answered = await answer(this.#options, manifest, request, begun.canary)
+      const answered = await answer(this.#options, manifest, request, begun.trial)
       this.#attempted(begun, request)
       return answered
     } catch (error) {
@@ -190,14 +194,17 @@ class AnsweringModel implements LiveModel {
   /** The adapter that the request uses from here to its end, even if the pointer moves. */
   async #begin({ version, key }: Pick<PredictRequest, 'version' | 'key'>): Promise<Begun> {
     if (version !== undefined) {
-      return { adapter: await this.#adapterCache.hold(version, 'bounded'), generation: undefined }
+      const adapter = await this.#adapterCache.hold(version, 'bounded')
+      return { adapter, generation: undefined, trial: {} }
     }
     const { live } = this.#pointer
     if (live === undefined) throw this.#notReady()
     const { generation, canary: routed } = live.pointer
     // Only one that could be loaded.
     const canary = live.canary && routed
-    const of = { generation, ...(canary && { canary: canary.version }) }
+    const tried = canary?.version ?? live.shadow?.manifest.version
+    const unit = tried !== undefined && key !== undefined && { unit: unitOf(tried, key) }
+    const of = { generation, trial: { ...(canary && { canary: canary.version }), ...unit } }
     if (live.canary && canary && isForCanary(canary, key ?? this.#options.predictionId()))
       return { ...of, adapter: live.canary.again(), arm: 'canary' }
     const shadow = live.shadow && { shadow: live.shadow.again() }

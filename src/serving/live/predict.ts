@@ -58,6 +58,9 @@ export interface Predictor {
   readonly clock: Clock
 }
 
+/** What the record of an answer says of the trial that runs meanwhile; empty without one. */
+export type TrialMark = Pick<ServedPrediction, 'canary' | 'unit'>
+
 export interface AnsweredRequest {
   readonly answers: readonly Answered[]
   readonly rows: readonly Encoded[]
@@ -66,14 +69,13 @@ export interface AnsweredRequest {
 }
 
 /**
- * The caller holds the adapter of `manifest` until this settles. `canary`: the version that has a share of the requests
- * meanwhile.
+ * The caller holds the adapter of `manifest` until this settles.
  */
 export async function answer(
   predictor: Predictor,
   manifest: Manifest,
   request: PredictRequest,
-  canary?: string,
+  trial: TrialMark = {},
 ): Promise<AnsweredRequest> {
   const rows = await eventLoop.each(request.inputs, (input, index) =>
     encode(predictor, input, index),
@@ -90,7 +92,6 @@ export async function answer(
     const { text, shown } = task.view.served(output)
     if (input !== undefined) {
       const { version } = manifest
-      const trial = canary === undefined ? {} : { canary }
       const named = request.version === undefined ? {} : ({ pinned: true } as const)
       const { traceparent } = request
       const traced = traceparent === undefined ? {} : { traceparent }

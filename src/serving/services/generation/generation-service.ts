@@ -234,7 +234,7 @@ class TextWriter implements GenerationService {
     { id, input }: Pick<ServedPrediction, 'id' | 'input'>,
     output: Fields,
     { version, traceparent }: AnswerTexts,
-    { manifest, canary }: HeldVersion,
+    { manifest, trial }: HeldVersion,
   ): void {
     const { task, predictions, clock } = this.#options
     const { text, shown } = task.view.served(output)
@@ -243,7 +243,7 @@ class TextWriter implements GenerationService {
     predictions.record([
       {
         ...{ id, input, answer, shown, version: manifest.version, timeMs: clock.nowMs() },
-        ...(canary !== undefined && { canary }),
+        ...trial,
         ...(version !== undefined && { pinned: true }),
         ...(traceparent !== undefined && { traceparent }),
       },
