@@ -1,6 +1,7 @@
-/** The base's defaults for a model, if the config names no adapter. Keys in the config take precedence. */
+/** The defaults of base and task for a model, most of them only if the config names no adapter. Keys in the config take precedence. */
 import type { BasePlugin } from '../contracts/base.ts'
-import { bases } from '../plugins.ts'
+import type { TaskPlugin } from '../contracts/task.ts'
+import { bases, tasks } from '../plugins.ts'
 import { isRecord } from './schema/shape.ts'
 import { Unparsed } from './unparsed.ts'
 
@@ -12,41 +13,59 @@ export function withBaseDefaults(tree: unknown): unknown {
   return { ...tree, models: Object.fromEntries(models) as unknown }
 }
 
-function ofModel(model: unknown): unknown {
-  if (!isRecord(model) || given(model.adapter) !== undefined) return model
-  const base = given(model.base)
-  const { name, written } = settingsOf(base)
-  const table: Readonly<Record<string, BasePlugin>> = bases
-  const plugin = Object.hasOwn(table, name) ? table[name] : undefined
-  if (plugin?.defaults === undefined || !isRecord(written)) return model
-  const entries = Object.entries(written).map(([key, value]) => [key, given(value)])
-  const defaults = plugin.defaults(Object.fromEntries(entries) as Record<string, unknown>)
-  const train = given(model.train) ?? {}
+function ofModel(written: unknown): unknown {
+  if (!isRecord(written)) return written
+  const { name, settings } = chosenIn(given(written.base))
+  const task = chosenIn(given(written.task) ?? 'classification').name
+  const [plugin, taskPlugin] = [named<BasePlugin>(bases, name), named<TaskPlugin>(tasks, task)]
+  const ofBase =
+    given(written.adapter) === undefined && isRecord(settings)
+      ? plugin?.defaults?.(present(settings))
+      : undefined
+  const model = {
+    ...written,
+    ...trainOf(written, { ...plugin?.train, ...ofBase?.train, ...taskPlugin?.train }),
+  }
+  if (ofBase === undefined || !isRecord(settings)) return model
   return {
     ...model,
-    ...(defaults.base && {
-      base: { ...(isRecord(base) && base), [name]: over(defaults.base, written) },
+    ...(ofBase.base && {
+      base: {
+        ...(isRecord(written.base) && written.base),
+        [name]: over(ofBase.base, settings),
+      },
     }),
-    adapter: defaults.adapter,
-    ...(defaults.train && { train: isRecord(train) ? over(defaults.train, train) : train }),
-    ...(defaults.replay && { replay: given(model.replay) ?? defaults.replay }),
-    ...(defaults.rate && { rate: given(model.rate) ?? defaults.rate }),
-    ...(defaults.memory &&
-      hasClasses(given(model.task)) && { memory: given(model.memory) ?? defaults.memory }),
+    adapter: ofBase.adapter,
+    ...(ofBase.replay && { replay: given(written.replay) ?? ofBase.replay }),
+    ...(ofBase.rate && { rate: given(written.rate) ?? ofBase.rate }),
+    // Kept examples vote for classes.
+    ...(ofBase.memory &&
+      task === 'classification' && { memory: given(written.memory) ?? ofBase.memory }),
   }
 }
 
-/** `minilm`, or a mapping with one key: `{ features: … }`. */
-function settingsOf(base: unknown): { readonly name: string; readonly written: unknown } {
-  if (typeof base === 'string') return { name: base, written: {} }
-  const [name = ''] = isRecord(base) ? Object.keys(base) : []
-  return { name, written: isRecord(base) ? given(base[name]) : undefined }
+function named<Plugin>(table: Readonly<Record<string, Plugin>>, name: string): Plugin | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined
 }
 
-/** Kept examples vote for classes. `task` as it is written: absent, a name, or a mapping from it. */
-function hasClasses(task: unknown): boolean {
-  const [name] = isRecord(task) ? Object.keys(task) : [task ?? 'classification']
-  return name === 'classification'
+function trainOf(
+  model: Readonly<Record<string, unknown>>,
+  defaults: Readonly<Record<string, unknown>>,
+): { readonly train?: unknown } {
+  const train = given(model.train) ?? {}
+  if (!isRecord(train) || Object.keys(defaults).length === 0) return {}
+  return { train: over(defaults, train) }
+}
+
+/** `minilm`, or a mapping with one key: `{ features: … }`. */
+function chosenIn(written: unknown): { readonly name: string; readonly settings: unknown } {
+  if (typeof written === 'string') return { name: written, settings: {} }
+  const [name = ''] = isRecord(written) ? Object.keys(written) : []
+  return { name, settings: isRecord(written) ? given(written[name]) : undefined }
+}
+
+function present(settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, given(value)]))
 }
 
 /** Undefined also for a key without a value. */

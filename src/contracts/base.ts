@@ -121,6 +121,8 @@ export interface BasePlugin extends Plugin<Promise<Base>> {
   readonly inline?: string
   /** The base without its weights, if `open` takes long; `encode` is not called. */
   shape?(settings: Readonly<Record<string, unknown>>): Promise<Base>
+  /** Defaults of `train` for each model on it, also one with an adapter of its own. */
+  readonly train?: Readonly<Record<string, Json>>
   /** The defaults of a model on it if the config names no adapter, from the base's settings as they are written. */
   defaults?(settings: Readonly<Record<string, unknown>>): ModelDefaults
   /** Finds problems of a model on this base that no single setting shows. */

@@ -195,6 +195,8 @@ export interface TaskPlugin
   extends TaskHead, Plugin<Task, [own: Readonly<Record<string, unknown>>]> {
   /** The keys of a model that belong to this task alone. */
   readonly keys: readonly string[]
+  /** Defaults of `train` for each model of it. They count before those of the base. */
+  readonly train?: Readonly<Record<string, Json>>
 }
 
 /** Columns of the head as classes. */

@@ -47,10 +47,11 @@ export interface Trust {
 }
 
 export interface TrainPlan {
-  /** New examples a step, replayed examples beside them, and passes over each block. */
+  /** New examples a step, and replayed examples beside them. */
   readonly batch: number
   readonly replay_batch: number
-  readonly epochs: number
+  /** Passes over each block; absent = as many as `passesOver` says. */
+  readonly epochs?: number | undefined
   /** Passes without a lower loss after which the others are left out; 0 or absent = none is. */
   readonly patience?: number
   /** Steps without a lower loss of held-out rows after which the rest are left out; 0 or absent = none is. */
@@ -94,6 +95,8 @@ export interface Outcome {
   /** The target of a rollback; absent = the version that was live before. */
   readonly to?: string
   readonly learned: number
+  /** Passes over the block; 0 where nothing new was learned. */
+  readonly passes: number
   /** Steps made, and how many of them were dropped. */
   readonly steps: number
   readonly dropped: number

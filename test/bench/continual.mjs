@@ -16,7 +16,7 @@ import { render } from './render.mjs'
 const tables = [
   ...['mnist', 'tabular', 'text', 'drift', 'cost', 'memory'],
   ...['chosen-text', 'chosen-tables', 'mixture', 'text-drift', 'chosen-text-drift'],
-  ...['few-labels', 'corrections'],
+  ...['few-labels', 'corrections', 'first-labels'],
 ]
 const ours = fileURLToPath(new URL('results', import.meta.url))
 const { positionals, values } = parseArgs({

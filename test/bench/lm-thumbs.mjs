@@ -9,6 +9,7 @@
  * draws them, but not the same ones.
  */
 import { parseArgs } from 'node:util'
+import { parseConfig } from '../../dist/src/config/config.js'
 import { chatConfig, every, mostTokens } from '../../dist/src/cli/demo/chat/config.js'
 import { conversation } from '../../dist/src/cli/demo/chat/daemon.js'
 import { taughtAnswers } from '../../dist/src/cli/demo/chat/data.js'
@@ -71,7 +72,8 @@ export async function measure(words) {
 
 /** A model that has learned the completions of a seed, and the thumbs on answers of its own. */
 async function openSchool(learner, seed) {
-  const { train } = chatConfig('', 0, seed).models.support
+  const config = JSON.stringify(chatConfig('data', 1, seed))
+  const { train } = parseConfig(config, '/').models.support
   const input = (question) => ({ kind: 'messages', ...conversation(question) })
   const rowsOf = (all) =>
     learner.rows(

@@ -1,7 +1,7 @@
 /** Tables of language models against peers, one by its name: npm run bench -- lm train, after npm run setup. */
 import { finish, machine } from './figures.mjs'
 
-const TABLES = ['train', 'decode', 'preferences', 'thumbs', 'summaries', 'freshness']
+const TABLES = ['train', 'decode', 'preferences', 'thumbs', 'summaries', 'freshness', 'rules']
 const [table, ...words] = process.argv.slice(2)
 if (!TABLES.includes(table)) {
   process.stderr.write(`npm run bench -- lm <table>; tables: ${TABLES.join(', ')}\n`)

@@ -20,12 +20,14 @@ export const LABELS = ['negative', 'positive']
 
 const every = 16
 
+/** A block is learned in one pass where a way does not say: `epochs: null` is the product's default. */
 export function configOf(base, settings) {
   const model = {
     base,
     labels: LABELS,
     trigger: { policy: 'count', every, rest: 0 },
     ...settings,
+    train: { epochs: 1, ...settings.train },
   }
   return parseConfig(JSON.stringify({ models: { m: model } }), '/').models.m
 }
@@ -38,11 +40,11 @@ export function learnedBy({ train: { rest_steps, ...train } }) {
 /** What is not compilable stays eager. */
 const onEager = () => undefined
 
-/** `seed`: of the learner. Steps are compiled, as with `trainer: { compiled: auto }`, unless `isCompiled` is false. */
-export async function openDomainLearner({ tf, whole, model, seed, isCompiled = true }) {
+/** `seed`: of the learner; `rows`: those that it reads, absent = all of the domains. Steps are compiled, as with `trainer: { compiled: auto }`, unless `isCompiled` is false. */
+export async function openDomainLearner({ tf, whole, model, seed, rows, isCompiled = true }) {
   const base = viewOf(whole, methodOf(model), adapterOf(model))
   const cut = cutOf(model.adapter.tail_layers, base.network.layers)
-  const latents = await latentsOf(base, cut, allRows())
+  const latents = await latentsOf(base, cut, rows ?? allRows())
   const fewShot = openPolicy('few_shot', policies.few_shot, model.few_shot)
   const { learner, trainable } = openTabularLearner(model, base, {
     ...{ tf, seed, cut, fewShot, ...(isCompiled && { compiling: { onEager } }) },

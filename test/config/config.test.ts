@@ -42,7 +42,8 @@ test('the example with every key shows the defaults, and all of them', () => {
   const shown = loadConfig(join(examples, 'every-key.yaml'))
   const defaults = parseConfig('models: { sentiment: { labels: [negative, positive] } }', examples)
   const { sentiment } = shown.models
-  const { head_learning_rate: shownRate, ...train } = sentiment!.train
+  const { head_learning_rate: shownRate, epochs, ...train } = sentiment!.train
+  expect(epochs).toBe(1)
   expect(shownRate).toBeCloseTo(10 * train.learning_rate)
   expect({ ...shown, models: { sentiment: { ...sentiment, train } } }).toEqual(defaults)
   const written = parse(readFileSync(join(examples, 'every-key.yaml'), 'utf8')) as typeof shown

@@ -5,6 +5,8 @@ import type { Trigger } from '../../src/contracts/policy.ts'
 import type { Rollback } from '../../src/contracts/release.ts'
 import type { Score } from '../../src/contracts/example.ts'
 import type { LearnerState } from '../../src/learner/learner-types.ts'
+import type { Learner } from '../../src/learner/learner.ts'
+import { passesOver } from '../../src/learner/updates/training.ts'
 import { rejection } from '../coded.ts'
 import { accept, latentsOf, lesson, openTiny, update } from './learner-fixture.ts'
 
@@ -55,6 +57,31 @@ describe('test, then train', () => {
     expect(await update(learner)).toMatchObject({ learned: 4, steps: 4, verdict: 'learned' })
     expect(learner.progress).toEqual({ learned: 4, steps: 4, dropped: 0 })
     expect(learner.pending).toEqual([])
+  })
+
+  test('a young learner makes a step for every three examples, then fewer, to one pass', () => {
+    const passes = (count: number, learned: number, batch = 16) =>
+      passesOver(count, learned, { batch })
+    expect([16, 80, 8, 4, 1].map((count) => passes(count, 0))).toEqual([5, 5, 3, 1, 1])
+    expect([16, 24].map((count) => passes(count, 40, 8))).toEqual([3, 3])
+    expect([80, 96, 128, 160, 1e6].map((learned) => passes(16, learned))).toEqual([5, 4, 2, 1, 1])
+    expect(passes(1000, 0, 1000)).toBe(8)
+    expect(
+      [0, 80, 1e6].map((learned) => passesOver(16, learned, { batch: 16, epochs: 2 })),
+    ).toEqual([2, 2, 2])
+  })
+
+  test('how young it is comes back with its state', async () => {
+    const open = () => openTiny({ train: { batch: 12, replay_batch: 0 } }).learner
+    const stepsOf = async (learner: Learner, name: string) => {
+      for (let at = 0; at < 12; at += 1) await accept(learner, lesson(`${name}-${at}`, 'a', 'yes'))
+      return (await update(learner)).steps
+    }
+    const learner = open()
+    expect(await stepsOf(learner, 'first')).toBe(4)
+    const other = open()
+    other.restore(learner.weights(), { ...learner.learnerState(), learned: 1000 }, [])
+    expect(await stepsOf(other, 'second')).toBe(1)
   })
 
   test('replayed examples come from what was learned before, never from the block itself', async () => {

@@ -9,6 +9,8 @@ export const features = {
   summary: 'numbers and categories, standardised with what the stream has shown so far',
   settings,
   open: async (chosen: FeaturesSettings) => (await import('./features.ts')).openFeatures(chosen),
+  // Its network learns from its own random weights, not from pretrained ones that a few steps adapt.
+  train: { epochs: 1 },
   defaults: featuresDefaults,
   check: (chosen: FeaturesSettings, model: ModelOnBase) => featuresFaults(chosen, model),
   example: ({ size, names, schema }: FeaturesSettings): Json => {

@@ -15,6 +15,7 @@ export const minilm = {
 export const smollm2 = {
   summary: 'SmolLM2-135M-Instruct, a small language model, after `antikythera models pull smollm2`',
   settings: {},
+  defaults: () => ({ adapter: { method: 'lora', tail_layers: 4 } }),
   open: async () => openNamed('smollm2'),
   shape: async () => shapeOfNamed('smollm2'),
 } satisfies BasePlugin

@@ -22,10 +22,10 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
   continual: [
     ...['mnist', 'tabular', 'text', 'drift', 'cost', 'memory'],
     ...['chosen-text', 'chosen-tables', 'mixture', 'text-drift', 'chosen-text-drift'],
-    ...['few-labels', 'corrections'],
+    ...['few-labels', 'corrections', 'first-labels'],
   ],
   speed: ['serve', 'step', 'ort', 'small', 'growth', 'freshness'],
-  lm: ['train', 'decode', 'preferences', 'thumbs', 'summaries', 'freshness'],
+  lm: ['train', 'decode', 'preferences', 'thumbs', 'summaries', 'freshness', 'rules'],
 }
 
 const oneTable = Object.entries(TABLES)

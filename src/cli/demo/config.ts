@@ -19,6 +19,8 @@ const train = {
   batch: 16,
   replay_batch: 16,
   optimizer: 'adam',
+  // One pass, also over the first labels, keeps the demo short.
+  epochs: 1,
 }
 const usual = {
   base: 'use-lite',

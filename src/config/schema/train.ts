@@ -26,12 +26,14 @@ export const train = section(
       default: 16,
       description: 'replayed examples per step, beside the new ones',
     }),
-    epochs: Type.Integer({
-      minimum: 1,
-      maximum: 100,
-      default: 1,
-      description: 'passes over new examples',
-    }),
+    epochs: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 100,
+        description:
+          'passes over new examples; absent = a step for every three new examples until 80 were learned, then fewer, down to one pass',
+      }),
+    ),
     rest_steps: Type.Integer({
       minimum: 0,
       maximum: 10_000,

@@ -9,7 +9,7 @@ import { batches } from '../../optim/batches.ts'
 import { EarlyStop } from '../../optim/early-stop.ts'
 import { latentsBeside, rowsBeside } from './beside.ts'
 import { HeldOutWatch } from './held-out-watch.ts'
-import type { LatentRequests, LearnerParts } from '../learner-types.ts'
+import type { LatentRequests, LearnerParts, TrainPlan } from '../learner-types.ts'
 import { drawFor, plainRows, stepRows } from './rehearsal.ts'
 import type { ReplayBuffer } from '../replay-buffer.ts'
 import { Steps } from './steps.ts'
@@ -37,6 +37,8 @@ export class Training {
   readonly steps: Steps
   readonly #parts: TrainingParts
   #isStopped = false
+  /** Those of this update over its block. */
+  #passes = 1
 
   constructor(parts: TrainingParts) {
     this.#parts = parts
@@ -48,13 +50,22 @@ export class Training {
     return this.#isStopped
   }
 
-  /** Starts an update of `count` new examples. */
-  begin(count: number, { raised }: { readonly raised: boolean }): void {
+  /** Over the block of the last update. */
+  get passes(): number {
+    return this.#passes
+  }
+
+  /** Starts an update of `count` new examples. `learned`: examples that these weights have learned. */
+  begin(
+    count: number,
+    { learned, raised }: { readonly learned: number; readonly raised: boolean },
+  ): void {
     const { replayBuffer, train } = this.#parts
-    const { epochs, batch } = train
+    this.#passes = passesOver(count, learned, train)
     const { passes } = replayBuffer.rehearsal
     const stepsPerPass = Math.ceil((replayBuffer.size + count) / this.#size)
-    const steps = passes === undefined ? epochs * Math.ceil(count / batch) : passes * stepsPerPass
+    const own = this.#passes * Math.ceil(count / train.batch)
+    const steps = passes === undefined ? own : passes * stepsPerPass
     this.steps.beginUpdate(steps, { raised })
     this.#isStopped = false
   }
@@ -70,7 +81,8 @@ export class Training {
     isTest: boolean,
     heldOut: readonly Example[] = [],
   ): LatentRequests<Learned> {
-    const { batch, epochs, patience = 0 } = this.#parts.train
+    const { batch, patience = 0 } = this.#parts.train
+    const epochs = this.#passes
     const watch = new HeldOutWatch(heldOut, this.#parts)
     const stop = new EarlyStop(patience)
     const logits = new Map<ExampleKey, Float32Array>()
@@ -196,6 +208,29 @@ export class Training {
     const count = task.shared(trainable.head, trainable.head)
     return outputs === undefined || outputs.length <= count ? outputs : outputs.slice(0, count)
   }
+}
+
+/** A young adapter makes a step for every so many new examples. */
+const EXAMPLES_PER_STEP = 3
+/** It is young until it has learned so many. Then its steps become fewer, fast: many steps on a few hundred examples overfit. */
+const YOUNG = 80
+const MOST_PASSES = 8
+
+/**
+ * Passes over `count` new examples: `epochs`, or else as many as the steps of a young adapter take. Its first steps move it far, and
+ * it has few examples to make them with. Chosen on development data, in policies/results-first-labels.md.
+ *
+ *   passes = min(batch, count) / 3 · min(1, (80 / learned)²), from 1 to 8
+ */
+export function passesOver(
+  count: number,
+  learned: number,
+  { epochs, batch }: Pick<TrainPlan, 'epochs' | 'batch'>,
+): number {
+  if (epochs !== undefined) return epochs
+  const share = Math.min(1, (YOUNG / Math.max(1, learned)) ** 2)
+  const passes = Math.round((Math.min(batch, count) / EXAMPLES_PER_STEP) * share)
+  return Math.min(MOST_PASSES, Math.max(1, passes))
 }
 
 /** Made for every step: `flat` would take several times as long. */

@@ -101,6 +101,7 @@ export class Updates {
       ...outcome,
       reason: `${learned} examples`,
       learned,
+      passes: this.#training.passes,
       ...(unlearned.length > 0 && { unlearned }),
       ...(this.#training.isStopped && { isStopped: true }),
       ...(hasRestarted && { hasRestarted }),
@@ -213,7 +214,7 @@ export class Updates {
 
   #begin(block: readonly Example[], { raised }: Plan): void {
     const { pending } = this.#parts
-    this.#training.begin(block.length, { raised })
+    this.#training.begin(block.length, { raised, learned: this.#learned })
     pending.extend(pending.grownFor(block))
   }
 
@@ -244,8 +245,7 @@ export class Updates {
     return {
       verdict: 'learned',
       reason: `${steps} steps on kept examples`,
-      learned: 0,
-      ...{ steps, dropped },
+      ...{ learned: 0, passes: 0, steps, dropped },
       ...(poison.size > 0 && { poison: [...poison] }),
       ...(dropped > 0 && { droppedKeys }),
     }
@@ -291,6 +291,6 @@ function isRaised(alarm: Alarm | undefined): boolean {
 }
 
 function rolledBack({ reason, to }: RollbackDecision): Outcome {
-  const nothing = { learned: 0, steps: 0, dropped: 0 }
+  const nothing = { learned: 0, passes: 0, steps: 0, dropped: 0 }
   return { verdict: 'rollback', reason, ...(to !== undefined && { to }), ...nothing }
 }

@@ -233,8 +233,8 @@ function learnedOf(block: readonly Example[], { unlearned = [] }: Outcome): read
   return block.filter(({ key }) => !left.has(key))
 }
 
-function sizeOf({ learned, steps }: Outcome, { epochs, replay_batch }: TrainPlan): UpdateSize {
-  return { learned, steps, stepRows: learned * epochs + steps * replay_batch }
+function sizeOf({ learned, passes, steps }: Outcome, { replay_batch }: TrainPlan): UpdateSize {
+  return { learned, steps, stepRows: learned * passes + steps * replay_batch }
 }
 
 async function unlessNotFinite<Result>(publishing: Promise<Result>): Promise<Result | CodedError> {

@@ -1,0 +1,37 @@
+/** What base and task bring where a config says nothing: the passes of a young model, and the steps of a language model. */
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { parseConfig } from '../../src/config/config.ts'
+
+const modelOf = (model: object) =>
+  parseConfig(JSON.stringify({ models: { m: model } }), '/').models.m!
+
+test('a model on text has the passes that its age says, until its config says how many', () => {
+  const labels = ['a', 'b']
+  expect(modelOf({ labels }).train.epochs).toBeUndefined()
+  expect(modelOf({ labels, adapter: { method: 'lora' } }).train.epochs).toBeUndefined()
+  expect(modelOf({ labels, train: { epochs: null } }).train.epochs).toBeUndefined()
+  expect(modelOf({ labels, train: { epochs: 1 } }).train.epochs).toBe(1)
+})
+
+test('a generation learns in the steps that teach it, with whatever adapter, and as its config says', () => {
+  const taught = { learning_rate: 0.002, batch: 8, replay_batch: 8 }
+  const base = 'smollm2'
+  for (const task of ['generation', { generation: { max_tokens: 9 } }]) {
+    expect(modelOf({ base, task }).train).toMatchObject(taught)
+    const own = modelOf({ base, task, adapter: { method: 'lora' }, train: { batch: 3 } })
+    expect(own.train).toMatchObject({ ...taught, batch: 3 })
+  }
+  expect(modelOf({ base, labels: ['a', 'b'] }).train).toMatchObject({ learning_rate: 0.001 })
+})
+
+test('the template of a chat is the default of a generation', () => {
+  const file = new URL('../../deploy/templates/chat.yaml', import.meta.url)
+  const { models } = parse(readFileSync(file, 'utf8')) as { models: { support: object } }
+  const template = modelOf(models.support)
+  const byDefault = modelOf({ base: 'smollm2', task: 'generation' })
+  for (const key of ['adapter', 'train', 'trigger', 'replay', 'rate'] as const)
+    expect(template[key]).toEqual(byDefault[key])
+  expect(template.adapter).toMatchObject({ method: 'lora', rank: 8, tail_layers: 4 })
+})
