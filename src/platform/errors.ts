@@ -39,6 +39,11 @@ export const errorTable = {
     fix: 'use localhost or 127.0.0.1, add the name to server.hosts in the config, or set server.auth',
   },
   REQUEST_INVALID: { status: 400, exit: 64, fix: 'see /docs for the shape of this request' },
+  PARAMETER_UNSUPPORTED: {
+    status: 400,
+    exit: 64,
+    fix: 'leave it out; /docs has the parameters that are read',
+  },
   ROUTE_UNKNOWN: { status: 404, exit: 64, fix: 'see /docs for the routes' },
   METHOD_NOT_ALLOWED: { status: 405, exit: 64, fix: 'see /docs for the methods of this route' },
   MODEL_UNKNOWN: {

@@ -1,5 +1,11 @@
 /** Which document has which generated tables, and how a document gets them. */
 import { format, resolveConfig } from 'prettier'
+import {
+  chatParameters,
+  completionParameters,
+  embeddingParameters,
+  type Parameters,
+} from '../../src/api/openai/parameters.ts'
 import { bases, methods, policies, sinks, sources, tasks } from '../../src/plugins.ts'
 import { markdownTable, pluginRows, settingRows, type PluginTable } from './tables.ts'
 
@@ -23,6 +29,7 @@ export const documents: Readonly<Record<string, Readonly<Record<string, () => st
   'connectors/README.md': { settings: connectorSettings },
   'src/adapters/settings.md': { settings: methodSettings },
   'src/bases/settings.md': { bases: () => summaries('base', bases), settings: baseSettings },
+  'src/api/openai/parameters.md': { parameters: openaiParameters },
   'src/tasks/README.md': { settings: () => settingTable('task', tasks) },
 }
 
@@ -79,6 +86,33 @@ function methodSettings(): string {
 
 function baseSettings(): string {
   return settingTable('base', bases)
+}
+
+/** One row for all routes whose parameter of this name means the same. */
+function openaiParameters(): string {
+  const routes: Readonly<Record<string, Parameters>> = {
+    chat: chatParameters,
+    completions: completionParameters,
+    embeddings: embeddingParameters,
+  }
+  const rows = new Map<string, { readonly cells: readonly string[]; readonly routes: string[] }>()
+  for (const [route, parameters] of Object.entries(routes))
+    for (const [name, { fate, what, nothing = [] }] of Object.entries(parameters)) {
+      const values = nothing.map((each) => `\`${JSON.stringify(each)}\``).join(' or ')
+      const meaning = values === '' ? what : `${what}; may be ${values}`
+      const key = [name, fate, meaning].join()
+      const row = rows.get(key) ?? { cells: [`\`${name}\``, fate, meaning], routes: [] }
+      row.routes.push(route)
+      rows.set(key, row)
+    }
+  return markdownTable([
+    ['parameter', 'of', 'is', 'meaning or reason'],
+    ...[...rows.values()].map(({ cells: [name = '', ...rest], routes: of }) => [
+      name,
+      of.join(', '),
+      ...rest,
+    ]),
+  ])
 }
 
 function settingTable(what: string, table: PluginTable): string {

@@ -1,8 +1,11 @@
-/** Real clients of the OpenAI API against a real daemon: OpenAI's own for npm and Python, LangChain, Hugging Face, and Flink SQL. */
+/**
+ * Real clients of the OpenAI API against a real daemon: OpenAI's own for npm and Python, LangChain, Hugging Face, instructor, the AI SDK and
+ * Flink SQL.
+ */
 import { fileURLToPath } from 'node:url'
 import OpenAI, { type APIError, AuthenticationError, NotFoundError } from 'openai'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { askFromPython, needsClients } from '../services/clients/clients.ts'
+import { askFromAiSdk, askFromPython, needsClients } from '../services/clients/clients.ts'
 import { mlPredict, needsFlink } from '../services/flink/flink.ts'
 import { oneDaemon } from './one-daemon.ts'
 
@@ -259,7 +262,7 @@ test('the Python clients of OpenAI, LangChain and Hugging Face get the same answ
   needsClients(context)
   const [classifier, writer] = ['sentiment@v0', 'support@v0']
   const asked = { url: `${daemon.url}/v1`, key: TOKEN, classifier, writer }
-  const { openai, langchain, hugging_face } = await askFromPython(asked)
+  const { openai, langchain, hugging_face, structured } = await askFromPython(asked)
   const [label, text] = [openai.label, openai.texts[0]]
   expect(['positive', 'negative']).toContain(label)
   expect(openai).toMatchObject({
@@ -275,6 +278,24 @@ test('the Python clients of OpenAI, LangChain and Hugging Face get the same answ
   expect(difference).toBeLessThan(1e-5)
   expect(langchain).toEqual({ label, text, streamed: text, embedded: [size, size] })
   expect(hugging_face).toEqual({ label, text, streamed: text })
+  const objects = [{ mood: label }, { mood: label }]
+  expect(structured).toEqual({ openai: objects, instructor: objects, langchain: objects })
+})
+
+test('a classifier answers with the object that the client of OpenAI and the AI SDK ask for', async () => {
+  const model = 'sentiment@v0'
+  const asked = { model, messages: [...question] }
+  const { choices } = await client.chat.completions.create(asked)
+  const mood = choices[0]?.message.content
+  const property = { type: 'string', enum: ['positive', 'negative'] }
+  const schema = { type: 'object', properties: { mood: property }, required: ['mood'] }
+  const json_schema = { name: 'review', strict: true, schema }
+  const parsed = await client.chat.completions.parse({
+    ...{ ...asked, response_format: { type: 'json_schema', json_schema } },
+  })
+  expect(parsed.choices[0]?.message.parsed).toEqual({ mood })
+  const named = { url: `${daemon.url}/v1`, key: TOKEN, classifier: model }
+  expect(await askFromAiSdk(named)).toEqual([{ mood }, { mood }, { mood }, { mood }])
 })
 
 test('Flink SQL asks a classifier and a language model with ML_PREDICT', async (context) => {

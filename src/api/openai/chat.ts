@@ -9,9 +9,11 @@ import type { Fields } from '../../contracts/task-view.ts'
 import type { Services } from '../../serving/services/services.ts'
 import { complete, type Completed } from './complete.ts'
 import { sendEvents } from './event-stream.ts'
-import { likeliest, ofAnswer } from './log-probabilities.ts'
-import { lastOfUser, plainMessages } from './messages.ts'
-import { AnyAnswer, commonOf, errors } from './schemas.ts'
+import { likeliest, ofAnswer, tokenEntry } from './log-probabilities.ts'
+import { lastOfUser, plainMessages, refuseMessageFields } from './messages.ts'
+import { chatParameters, refuseUnsupported, unsupported } from './parameters.ts'
+import { envelopeIn, ResponseFormat } from './response-format.ts'
+import { AnyAnswer, commonOf, errors, Optional } from './schemas.ts'
 import { beginTexts, writesTexts } from './written.ts'
 import { chatChunks, writtenChat } from './written-chat.ts'
 
@@ -46,6 +48,15 @@ function bodyOf(mostAnswers: number) {
     top_logprobs: Type.Optional(
       Type.Union([Type.Integer({ minimum: 0, maximum: MOST_ALTERNATIVES }), Type.Null()]),
     ),
+    response_format: Optional(ResponseFormat),
+    safety_identifier: Optional(Type.String({ maxLength: 256, description: 'as user' })),
+    prompt_cache_key: Optional(Type.String({ maxLength: 256, description: 'has no effect' })),
+    metadata: Optional(
+      Type.Record(Type.String(), Type.String({ maxLength: 512 }), {
+        maxProperties: 16,
+        description: 'has no effect: completions are not stored',
+      }),
+    ),
   })
 }
 type ChatBody = Static<ReturnType<typeof bodyOf>>
@@ -59,20 +70,24 @@ export function addChatRoute(app: FastifyInstance, services: Services): void {
   }
   app.post<{ Body: ChatBody }>(
     '/chat/completions',
-    { schema, config: { role: 'predict' } },
+    { schema, config: { role: 'predict' }, preValidation: refuseUnsupported(chatParameters) },
     async (request, reply) => {
       const { body } = request
-      if (writesTexts(services, body.model)) return write(services, request, reply)
+      refuseMessageFields(body.messages)
+      if ((body.top_logprobs ?? 0) > 0 && body.logprobs !== true)
+        throw unsupported('top_logprobs', 'it needs logprobs: true')
+      const user = body.user ?? body.safety_identifier ?? undefined
+      if (writesTexts(services, body.model)) return write(services, request, reply, user)
       const completed = await complete(services, request, {
         model: body.model,
         texts: [lastOfUser(body.messages)],
-        user: body.user ?? undefined,
-        n: body.n,
+        ...{ user, n: body.n, stop: body.stop },
+        envelopeOf: envelopeIn(body.response_format),
       })
       if (body.stream === true) return sendEvents(reply, chunksOf(completed, body))
       const { answers, usage, ...head } = completed
-      const [answer = { text: '' }] = answers
-      const message = { role: 'assistant', content: answer.text, refusal: null }
+      const content = answers[0]?.content ?? ''
+      const message = { role: 'assistant', content, refusal: null }
       const choice = { index: 0, message, logprobs: scoresOf(completed, body) }
       return {
         ...head,
@@ -88,17 +103,25 @@ async function write(
   services: Services,
   request: FastifyRequest<{ Body: ChatBody }>,
   reply: FastifyReply,
+  user: string | undefined,
 ) {
   const { body } = request
+  if ((body.response_format ?? { type: 'text' }).type !== 'text')
+    throw unsupported('response_format', 'a language model answers with texts')
   const shown = {
     logprobs: body.logprobs === true,
     includesUsage: body.stream_options?.include_usage === true,
   }
   const value = { messages: plainMessages(body.messages) }
-  const begun = await beginTexts(services, request, body, {
-    ...{ inputs: [{ value, pointer: '' }], logprobs: shown.logprobs },
-    likeliest: body.top_logprobs ?? 0,
-  })
+  const begun = await beginTexts(
+    services,
+    request,
+    { ...body, user: user ?? null },
+    {
+      ...{ inputs: [{ value, pointer: '' }], logprobs: shown.logprobs },
+      likeliest: body.top_logprobs ?? 0,
+    },
+  )
   return body.stream === true
     ? sendEvents(reply, chatChunks(begun, shown))
     : writtenChat(begun, shown)
@@ -116,7 +139,7 @@ function chunksOf(completed: Completed, body: ChatBody) {
   })
   return [
     chunk({ role: 'assistant', content: '', refusal: null }, null),
-    chunk({ content: answers[0]?.text ?? '' }, null, scoresOf(completed, body)),
+    chunk({ content: answers[0]?.content ?? '' }, null, scoresOf(completed, body)),
     chunk({}, 'stop'),
     ...(includesUsage ? [{ ...head, choices: [], usage: { ...usage } }] : []),
   ]
@@ -127,6 +150,11 @@ function scoresOf(
   { logprobs, top_logprobs: most }: ChatBody,
 ): Fields | null {
   if (logprobs !== true || answer === undefined) return null
-  const top = likeliest(answer, most ?? 0).map((each) => ({ ...each }))
-  return { content: [{ ...ofAnswer(answer), top_logprobs: top }], refusal: null }
+  const { envelope } = answer
+  const written = envelope && JSON.stringify
+  const top_logprobs = likeliest(answer, most ?? 0, written).map((each) => ({ ...each }))
+  const entry = { ...ofAnswer(answer, written), top_logprobs }
+  const around = (text: string) => ({ ...tokenEntry(text, 0), top_logprobs: [] })
+  const content = envelope ? [around(envelope.start), entry, around(envelope.end)] : [entry]
+  return { content, refusal: null }
 }

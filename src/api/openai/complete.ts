@@ -12,6 +12,8 @@ import { namedModel } from '../../serving/services/named-model.ts'
 import { requestInput } from '../../serving/services/request-input.ts'
 import type { Services } from '../../serving/services/services.ts'
 import { traceOf } from '../http/trace-requests.ts'
+import type { Envelope, EnvelopeOf } from './response-format.ts'
+import type { Common } from './schemas.ts'
 
 export interface Asked {
   readonly model: string
@@ -20,6 +22,9 @@ export interface Asked {
   /** The same user stays on the same side of a canary. */
   readonly user: string | undefined
   readonly n: number | null | undefined
+  readonly stop: Common['stop']
+  /** Absent: the answer is a text. */
+  readonly envelopeOf?: EnvelopeOf | undefined
 }
 
 export interface Completed {
@@ -29,8 +34,15 @@ export interface Completed {
   /** When it was answered, in seconds. */
   readonly created: number
   readonly system_fingerprint: string
-  readonly answers: readonly (Message & { readonly id: string })[]
+  readonly answers: readonly CompletedAnswer[]
   readonly usage: Usage
+}
+
+export interface CompletedAnswer extends Message {
+  readonly id: string
+  /** The text as the client gets it. */
+  readonly content: string
+  readonly envelope?: Envelope | undefined
 }
 
 interface Usage {
@@ -42,7 +54,7 @@ interface Usage {
 export async function complete(
   services: Services,
   request: FastifyRequest,
-  { model: name, texts, user, n }: Asked,
+  { model: name, texts, user, n, stop, envelopeOf }: Asked,
 ): Promise<Completed> {
   const { model, version } = namedModel(services, name)
   if ((n ?? 1) > 1)
@@ -62,9 +74,20 @@ export async function complete(
     model: `${model.name}@${manifest.version}`,
     created: Math.floor(services.clock.nowMs() / 1000),
     system_fingerprint: manifest.digest,
-    answers: predictions.map(({ id, answer }) => ({ id, ...model.task.view.message(answer) })),
+    answers: predictions.map(({ id, answer }) => {
+      const message = model.task.view.message(answer)
+      const envelope = envelopeOf?.(message)
+      const { start, end } = envelope ?? { start: '', end: '' }
+      const text = envelope === undefined ? message.text : JSON.stringify(message.text)
+      return { ...message, id, content: beforeStop(start + text + end, stop), envelope }
+    }),
     usage: usageOf(predictions),
   }
+}
+
+function beforeStop(text: string, stop: Common['stop']): string {
+  const ends = [stop ?? []].flat().map((each) => text.indexOf(each))
+  return text.slice(0, Math.min(text.length, ...ends.filter((at) => at >= 0)))
 }
 
 /** A model of numbers reads them as JSON in the text. */

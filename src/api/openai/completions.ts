@@ -6,6 +6,7 @@ import { complete, type Completed } from './complete.ts'
 import { sendEvents } from './event-stream.ts'
 import { likeliest, ofAnswer } from './log-probabilities.ts'
 import { AnyAnswer, commonOf, errors } from './schemas.ts'
+import { completionParameters, refuseUnsupported } from './parameters.ts'
 import { beginTexts, writesTexts } from './written.ts'
 import { completionChunks, writtenCompletions } from './written-completions.ts'
 
@@ -34,7 +35,11 @@ export function addCompletionsRoute(app: FastifyInstance, services: Services): v
   }
   app.post<{ Body: Body }>(
     '/completions',
-    { schema, config: { role: 'predict' } },
+    {
+      schema,
+      config: { role: 'predict' },
+      preValidation: refuseUnsupported(completionParameters),
+    },
     async (request, reply) => {
       const { body } = request
       const prompts = [body.prompt].flat()
@@ -45,6 +50,7 @@ export function addCompletionsRoute(app: FastifyInstance, services: Services): v
         texts: prompts.map((text, at) => ({ text, param: isOne ? 'prompt' : `prompt.${at}` })),
         user: body.user ?? undefined,
         n: body.n,
+        stop: body.stop,
       })
       const answer = shown(completed, body)
       if (body.stream !== true) return answer
@@ -82,7 +88,7 @@ async function write(
 /** Feedback on one of several prompts names the id in its choice. */
 function shown({ answers, usage, ...head }: Completed, { logprobs }: Body) {
   const choices = answers.map((answer, index) => ({
-    ...{ index, text: answer.text, finish_reason: 'stop', id: answer.id },
+    ...{ index, text: answer.content, finish_reason: 'stop', id: answer.id },
     logprobs: typeof logprobs === 'number' ? scoresOf(answer, logprobs) : null,
   }))
   return { ...head, object: 'text_completion', choices, usage }

@@ -10,6 +10,7 @@ import { unit } from '../../serving/services/embedding-service.ts'
 import { namedModel } from '../../serving/services/named-model.ts'
 import { requestInput } from '../../serving/services/request-input.ts'
 import type { Services } from '../../serving/services/services.ts'
+import { embeddingParameters, refuseUnsupported } from './parameters.ts'
 import { errors, Optional } from './schemas.ts'
 
 function bodyOf(mostInputs: number) {
@@ -53,7 +54,11 @@ export function addEmbeddingsRoute(app: FastifyInstance, services: Services): vo
   }
   app.post<{ Body: Body }>(
     '/embeddings',
-    { schema, config: { role: 'predict' } },
+    {
+      schema,
+      config: { role: 'predict' },
+      preValidation: refuseUnsupported(embeddingParameters),
+    },
     async ({ body, over }) => {
       const { model, version } = namedModel(services, body.model)
       const { embeddings } = model

@@ -1,4 +1,7 @@
-/** Errors as the clients of the OpenAI API know them, with our stable code in `code` and the fix in the message. */
+/**
+ * Errors as the clients of the OpenAI API know them, with our stable code in `code` and the fix in the message. Clients look for
+ * `unsupported_parameter`, so that one has OpenAI's name.
+ */
 import type { CodedError } from '../../contracts/core.ts'
 import { entryOf, fixOf } from '../../platform/errors.ts'
 import type { ErrorFormat } from '../surface.ts'
@@ -15,8 +18,9 @@ export const openaiErrors: ErrorFormat = {
   render(error) {
     const { status } = entryOf(error.code)
     const type = types[status] ?? (status < 500 ? 'invalid_request_error' : 'server_error')
+    const code = error.code === 'PARAMETER_UNSUPPORTED' ? 'unsupported_parameter' : error.code
     const message = `${error.message} (${fixOf(error)})`
-    return { status, body: { error: { message, type, param: paramOf(error), code: error.code } } }
+    return { status, body: { error: { message, type, param: paramOf(error), code } } }
   },
 }
 

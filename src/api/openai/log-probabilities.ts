@@ -10,15 +10,23 @@ export interface LogProbability {
   readonly bytes: readonly number[]
 }
 
-export function likeliest({ likelihoods = {} }: Message, most: number): readonly LogProbability[] {
+/** `written`: how a text stands in the answer. */
+export function likeliest(
+  { likelihoods = {} }: Message,
+  most: number,
+  written = (text: string) => text,
+): readonly LogProbability[] {
   return Object.entries(likelihoods)
     .toSorted(([, a], [, b]) => b - a)
     .slice(0, most)
-    .map(([token, likelihood]) => entry(token, likelihood))
+    .map(([text, likelihood]) => entry(written(text), likelihood))
 }
 
-export function ofAnswer({ text, likelihoods = {} }: Message): LogProbability {
-  return entry(text, likelihoods[text] ?? 1)
+export function ofAnswer(
+  { text, likelihoods = {} }: Message,
+  written = (text: string) => text,
+): LogProbability {
+  return entry(written(text), likelihoods[text] ?? 1)
 }
 
 export function tokenEntry(

@@ -1,6 +1,7 @@
 /** Conversations of the API: all of one for a language model, its last message of the user for any other model. */
 import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
+import { unsupported } from './parameters.ts'
 
 /** A message. Of its parts only text is read. */
 export interface ChatMessage {
@@ -9,6 +10,25 @@ export interface ChatMessage {
 }
 
 const roles: readonly string[] = ['system', 'developer', 'user', 'assistant', 'tool', 'function']
+
+/** A field that is not read is refused, unless it is empty, as clients send back the answers that they got. */
+export function refuseMessageFields(messages: readonly object[]): void {
+  for (const [at, message] of messages.entries()) {
+    refuseFields(message, ['role', 'content'], `messages.${at}`)
+    const { content } = message as ChatMessage
+    if (!Array.isArray(content)) continue
+    for (const [index, part] of (content as readonly { readonly type: string }[]).entries())
+      if (part.type === 'text')
+        refuseFields(part, ['type', 'text'], `messages.${at}.content.${index}`)
+  }
+}
+
+function refuseFields(object: object, known: readonly string[], place: string): void {
+  for (const [name, value] of Object.entries(object as Readonly<Record<string, Json>>)) {
+    const isEmpty = value === null || value === '' || (Array.isArray(value) && value.length === 0)
+    if (!isEmpty && !known.includes(name)) throw unsupported(`${place}.${name}`, 'it is not read')
+  }
+}
 
 /** As an input has them. Instructions of a developer are those of the system. Throws `REQUEST_INVALID` for images and the like. */
 export function plainMessages(messages: readonly ChatMessage[]): Json {

@@ -1,4 +1,4 @@
-/** Shared by both kinds of completion. Clients send many fields that change nothing here: they are accepted. */
+/** Shared by both kinds of completion. */
 import { Type, type Static } from 'typebox'
 import { nullable } from '../../platform/nullable.ts'
 
@@ -14,7 +14,12 @@ export function commonOf(mostAnswers: number) {
   return {
     model: Type.String({ description: 'a model, model@version, or model@live' }),
     stream: Optional(Type.Boolean({ description: 'true: the answer as server-sent events' })),
-    stream_options: Optional(Type.Object({ include_usage: Type.Optional(Type.Boolean()) })),
+    stream_options: Optional(
+      Type.Object({
+        include_usage: Optional(Type.Boolean()),
+        include_obfuscation: Optional(Type.Literal(false)),
+      }),
+    ),
     n: Optional(
       Type.Integer({
         minimum: 1,
@@ -28,7 +33,7 @@ export function commonOf(mostAnswers: number) {
         description: 'the same user stays on the same side of a canary',
       }),
     ),
-    // Only for a model that writes texts; other models ignore them.
+    // How a language model writes; any other model gives its likeliest answer.
     max_tokens: Optional(Type.Integer({ minimum: 1, description: 'at most limits.answer_tokens' })),
     temperature: Optional(Type.Number({ minimum: 0, maximum: 2 })),
     top_p: Optional(Type.Number({ minimum: 0, maximum: 1 })),

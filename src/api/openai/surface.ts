@@ -11,6 +11,7 @@ import { addChatRoute } from './chat.ts'
 import { addCompletionsRoute } from './completions.ts'
 import { addEmbeddingsRoute } from './embeddings.ts'
 import { openaiErrors } from './errors.ts'
+import { addUnknownRoutes } from './unknown-routes.ts'
 
 export function openOpenai(services: Services): Surface {
   return {
@@ -24,6 +25,7 @@ export function openOpenai(services: Services): Surface {
       addChatRoute(scope, services)
       addCompletionsRoute(scope, services)
       addEmbeddingsRoute(scope, services)
+      addUnknownRoutes(scope)
     },
   }
 }

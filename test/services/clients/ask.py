@@ -1,15 +1,19 @@
 """
-Asks a daemon as users of three libraries do, and prints what they answer as JSON. Arguments: the address of its OpenAI API, a key,
+Asks a daemon as users of four libraries do, and prints what they answer as JSON. Arguments: the address of its OpenAI API, a key,
 and the names of a classifier and of a language model.
 """
 
+import enum
 import json
 import sys
+from typing import Literal
 
+import instructor
 import openai
 from huggingface_hub import InferenceClient
 from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
+from pydantic import BaseModel, Field
 
 url, key, classifier, writer = sys.argv[1:]
 TEXT = "what a lovely phone"
@@ -17,6 +21,38 @@ SYSTEM = "You are a helpful assistant."
 MESSAGES = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": TEXT}]
 #: One token after the other, the likeliest: the same text by every way of asking.
 PLAIN = {"temperature": 0, "max_tokens": 6}
+
+
+class Mood(enum.Enum):
+    positive = "positive"
+    negative = "negative"
+
+
+class Review(BaseModel):
+    """What a customer says."""
+
+    mood: Mood = Field(description="how it is meant")
+
+
+class Choice(BaseModel):
+    mood: Literal["positive", "negative"]
+
+
+def structured():
+    """The same answer as an object of each type, by each library."""
+    named = {"base_url": url, "api_key": key, "max_retries": 0}
+    client = openai.OpenAI(**named)
+    patched = instructor.from_openai(client, mode=instructor.Mode.JSON_SCHEMA)
+    asked = {"model": classifier, "messages": MESSAGES}
+    chain = ChatOpenAI(model=classifier, **named)
+    answers = {"openai": [], "instructor": [], "langchain": []}
+    for model in (Review, Choice):
+        completion = client.chat.completions.parse(response_format=model, **asked)
+        answers["openai"].append(completion.choices[0].message.parsed)
+        create = patched.chat.completions.create
+        answers["instructor"].append(create(response_model=model, max_retries=0, **asked))
+        answers["langchain"].append(chain.with_structured_output(model).invoke(TEXT))
+    return {name: [json.loads(each.model_dump_json()) for each in all] for name, all in answers.items()}
 
 
 def with_openai():
@@ -76,4 +112,13 @@ def with_hugging_face():
     }
 
 
-print(json.dumps({"openai": with_openai(), "langchain": with_langchain(), "hugging_face": with_hugging_face()}))
+print(
+    json.dumps(
+        {
+            "openai": with_openai(),
+            "langchain": with_langchain(),
+            "hugging_face": with_hugging_face(),
+            "structured": structured(),
+        }
+    )
+)

@@ -1,5 +1,5 @@
 /**
- * Python clients of the OpenAI API for tests. Where set-up has not fetched them, tests that need them are skipped with that
+ * Clients of the OpenAI API for tests: Python's, and the AI SDK of npm. Where set-up has not fetched them, tests that need them are skipped with that
  * reason.
  */
 import { execFile } from 'node:child_process'
@@ -40,6 +40,8 @@ export interface PythonAnswers {
     readonly text: string
     readonly streamed: string
   }
+  /** Objects by library. */
+  readonly structured: Readonly<Record<string, readonly object[]>>
 }
 
 export interface AskedByClients {
@@ -58,4 +60,15 @@ export async function askFromPython(asked: AskedByClients): Promise<PythonAnswer
   const args = [script, url, key, classifier, writer]
   const { stdout } = await run(clientsPython() ?? 'python3', args, { env })
   return JSON.parse(stdout) as PythonAnswers
+}
+
+/** What `ask.child.mjs` prints: the answer as an object, by each way of asking for one. */
+export async function askFromAiSdk({
+  url,
+  key,
+  classifier,
+}: Omit<AskedByClients, 'writer'>): Promise<readonly object[]> {
+  const script = join(import.meta.dirname, 'ask.child.mjs')
+  const { stdout } = await run(process.execPath, ['--no-warnings', script, url, key, classifier])
+  return JSON.parse(stdout) as readonly object[]
 }

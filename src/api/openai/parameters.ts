@@ -1,0 +1,143 @@
+/**
+ * Every parameter of the API, as the types of OpenAI's client have them, and what becomes of it here. Nothing is ignored: a
+ * parameter that is not in the table, or that asks for something this server cannot do, is refused by its name.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import type { FastifyRequest } from 'fastify'
+import type { Json } from '../../contracts/core.ts'
+import { isObject } from '../../intake/events/fields.ts'
+import { failure } from '../../platform/errors.ts'
+
+export interface Parameter {
+  /**
+   * `honoured`: the route reads it; `accepted`: no answer depends on it; `refused`: with `unsupported_parameter`, unless it is null or
+   * one of `nothing`.
+   */
+  readonly fate: 'honoured' | 'accepted' | 'refused'
+  readonly what: string
+  /** Values that ask for nothing: many clients send them. */
+  readonly nothing?: readonly Json[]
+  /** Of an object: the fields that are read. */
+  readonly fields?: readonly string[]
+}
+
+export type Parameters = Readonly<Record<string, Parameter>>
+
+const honoured = (what: string): Parameter => ({ fate: 'honoured', what })
+const accepted = (what: string): Parameter => ({ fate: 'accepted', what })
+const refused = (what: string, ...nothing: readonly Json[]): Parameter => ({
+  ...{ fate: 'refused', what },
+  ...(nothing.length > 0 && { nothing }),
+})
+
+const likeliest = 'any other model gives its likeliest answer whatever it says'
+
+/** Of both kinds of completion. */
+const common = {
+  model: honoured('a model, `model@version` or `model@live`'),
+  stream: honoured('the answer as server-sent events'),
+  stream_options: {
+    ...honoured('`include_usage`; `include_obfuscation` may be false'),
+    fields: ['include_usage', 'include_obfuscation'],
+  },
+  n: honoured('answers, at most `limits.choices`; a model that writes no texts gives one'),
+  user: honoured('the same user stays on the same side of a canary'),
+  max_tokens: honoured('at most `limits.answer_tokens`; the answer of a classifier is one token'),
+  temperature: honoured(`of a language model; ${likeliest}`),
+  top_p: honoured(`of a language model; ${likeliest}`),
+  seed: honoured('the same seed gives the same text of the same version'),
+  stop: honoured('texts that end an answer, and are not in it'),
+  frequency_penalty: refused('no answer is penalised', 0),
+  presence_penalty: refused('no answer is penalised', 0),
+  logit_bias: refused('tokens cannot be favoured', {}),
+}
+
+export const chatParameters = {
+  ...common,
+  messages: honoured(
+    '`role` and `content` of text; any other field that is not empty, such as `tool_calls`, is refused',
+  ),
+  max_completion_tokens: honoured('as `max_tokens`'),
+  logprobs: honoured('the scores of an answer as log-probabilities'),
+  top_logprobs: honoured('with `logprobs: true`; without it, only 0'),
+  safety_identifier: honoured('as `user`, where that is absent'),
+  response_format: honoured(
+    '`text`; of a classifier also `json_schema`: an object with one property, an `enum` or `const` that allows all of its answers',
+  ),
+  metadata: accepted('of stored completions, and none is stored'),
+  prompt_cache_key: accepted('prompts are cached by their own tokens'),
+  store: refused('completions are not stored', false),
+  tools: refused('no model calls tools', []),
+  tool_choice: refused('no model calls tools', 'none'),
+  parallel_tool_calls: refused('no model calls tools'),
+  functions: refused('no model calls functions', []),
+  function_call: refused('no model calls functions', 'none'),
+  prediction: refused('no text is predicted ahead'),
+  modalities: refused('answers are texts', ['text']),
+  audio: refused('answers are texts'),
+  moderation: refused('nothing is moderated'),
+  prompt_cache_options: refused('the cache has no options'),
+  prompt_cache_retention: refused('the cache is in memory', 'in_memory'),
+  reasoning_effort: refused('no model reasons first', 'none'),
+  service_tier: refused('there is one tier', 'auto', 'default'),
+  verbosity: refused('a model is as verbose as it learned to be', 'medium'),
+  web_search_options: refused('nothing is searched for'),
+} satisfies Parameters
+
+export const completionParameters = {
+  ...common,
+  prompt: honoured('one text or several; ids of tokens are refused'),
+  logprobs: honoured('the scores of an answer as log-probabilities'),
+  best_of: refused('every answer is returned; ask for several with `n`', 1),
+  echo: refused('the prompt is not repeated', false),
+  suffix: refused('texts are only continued', ''),
+} satisfies Parameters
+
+export const embeddingParameters = {
+  model: honoured('a model on a base of text, `model@version` or `model@live`'),
+  input: honoured('one text or several; ids of tokens are refused'),
+  dimensions: honoured('the first ones alone, brought to unit length again'),
+  encoding_format: honoured('`float` or `base64`'),
+  user: honoured('the same user stays on the same side of a canary'),
+} satisfies Parameters
+
+/** Runs before the schema, so that what is refused is named, whatever its value. */
+export function refuseUnsupported(parameters: Parameters) {
+  return async (request: FastifyRequest) => {
+    // A body of another kind is refused by the schema.
+    const body = request.body as Json | undefined
+    if (!isObject(body)) return
+    for (const [name, value] of Object.entries(body)) {
+      if (!isTaken(parameters, name, value)) throw unsupported(name, whyNot(parameters, name))
+      const { fields } = parameterIn(parameters, name) ?? {}
+      if (fields === undefined || !isObject(value)) continue
+      const inner = Object.keys(value).find((each) => !fields.includes(each))
+      if (inner !== undefined) throw unsupported(`${name}.${inner}`, UNKNOWN)
+    }
+  }
+}
+
+const UNKNOWN = 'it is unknown here'
+
+export function unsupported(param: string, why: string): Error {
+  return failure('PARAMETER_UNSUPPORTED', `${param} is not supported: ${why}`, {
+    details: { param },
+  })
+}
+
+function isTaken(parameters: Parameters, name: string, value: Json): boolean {
+  if (value === null) return true
+  const known = parameterIn(parameters, name)
+  if (known?.fate !== 'refused') return known !== undefined
+  return known.nothing?.some((each) => isDeepStrictEqual(each, value)) ?? false
+}
+
+function whyNot(parameters: Parameters, name: string): string {
+  const { what, nothing = [] } = parameterIn(parameters, name) ?? { what: UNKNOWN }
+  if (nothing.length === 0) return what
+  return `${what}; it may be ${nothing.map((each) => JSON.stringify(each)).join(' or ')}`
+}
+
+function parameterIn(parameters: Parameters, name: string): Parameter | undefined {
+  return Object.hasOwn(parameters, name) ? parameters[name] : undefined
+}
