@@ -25,7 +25,6 @@ export async function openFeedback(
   const { clock, metrics, config, log } = site
   const { registry } = model
   const settings = modelOf(config, name)
-  const signed = signedSourcesOf(settings)
   const undone = await watchUndone({ registry, end: () => inbox.marks().end, log })
   site.atEnd(() => undone.close())
   return openFeedbackService({
@@ -39,7 +38,7 @@ export async function openFeedback(
       inputKind: inputKindOf(base),
       limits: config.limits,
       task: openTask(settings, config.limits),
-      ...(signed && { signed: { sources: signed, clock } }),
+      signed: { sources: () => signedSourcesOf(modelOf(config, name)), clock },
       // Tokenising a text takes too long here, and never fails.
       ...(base.inputKind === 'features' && { checkInput: (input) => void base.encode(input, 0) }),
     }),

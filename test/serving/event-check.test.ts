@@ -13,7 +13,7 @@ const check = eventCheck({
   checkInput: (input) => void base.encode(input, 0),
 })
 const sent = (features: unknown, label = 'yes') =>
-  check(new TextEncoder().encode(JSON.stringify({ input: { features }, label })))
+  check(new TextEncoder().encode(JSON.stringify({ input: { features }, label }))).event
 
 test.each<[string, unknown, string, string]>([
   ['a misspelt name', { aeg: 3 }, 'FEATURE_UNKNOWN', 'did you mean "age"'],

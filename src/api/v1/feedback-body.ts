@@ -31,16 +31,20 @@ export async function readFeedbackBody(
 ): Promise<FeedbackBody> {
   if (raw === undefined) throw failure('REQUEST_INVALID', 'the request has no body')
   const { events, single } = await eventsIn(raw, headers, most)
-  const request = requestOf(headers, raw.bytes)
+  const request = requestOf(headers, raw.bytes, single)
   return { events: request ? events.map((event) => ({ ...event, request })) : events, single }
 }
 
 /** The content that a signature in the headers covers. */
-function requestOf(headers: IncomingHttpHeaders, body: Uint8Array): Signed | undefined {
+function requestOf(
+  headers: IncomingHttpHeaders,
+  body: Uint8Array,
+  isOne: boolean,
+): Signed | undefined {
   const own = signatureHeaders.map((name) => [name, headers[name]] as const)
   const texts = own.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : []))
   if (texts.length === 0) return undefined
-  return { headers: Object.fromEntries(texts) as Signed['headers'], body }
+  return { headers: Object.fromEntries(texts) as Signed['headers'], body, isOne }
 }
 
 async function eventsIn(

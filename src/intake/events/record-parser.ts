@@ -5,7 +5,12 @@
 import { CodedError } from '../../contracts/core.ts'
 import type { FeedbackEvent, Input } from '../../contracts/event.ts'
 import type { SourceRecord } from '../../contracts/source.ts'
-import { checkSignature, openMessage, type SignedSources } from '../signatures/signed-sources.ts'
+import {
+  checkSignature,
+  coveredEvent,
+  openMessage,
+  type SignedSources,
+} from '../signatures/signed-sources.ts'
 import type { SignalKind } from './signal.ts'
 import { parseEvent, type EventLimits } from './validate.ts'
 
@@ -37,8 +42,12 @@ export function recordParser({ limits, signed, checked, ...options }: RecordPars
     const size = { bytes: limits.event_bytes, depth: limits.json_depth }
     const message = openMessage(value, lowerCased(texts), size)
     const event = parseEvent(message.bytes, limits, context)
+    if (!signed.has(event.source)) return withoutSigned(event, signed)
     if (connector !== checked) checkSignature(event, message.signed, signed, timeMs)
-    return withoutSigned(event, signed)
+    const covered = coveredEvent(event, message.signed, (own) =>
+      parseEvent(message.bytes, limits, { ...context, ...own, headers: plain(texts) }),
+    )
+    return withoutSigned(covered, signed)
   }
 }
 
@@ -52,6 +61,11 @@ function withoutSigned(event: FeedbackEvent, signed: SignedSources): FeedbackEve
 function lowerCased(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const entries = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
   return Object.fromEntries(entries) as Readonly<Record<string, string>>
+}
+
+/** Without the envelope of a CloudEvent. */
+function plain(texts: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(texts).filter(([name]) => !/^ce[-_]/i.test(name)))
 }
 
 /** The envelope of a CloudEvent is text; other headers are only kept. */

@@ -30,6 +30,8 @@ export interface EventContext {
   /** The kinds of feedback that its task learns from; absent = a label or a rating. */
   readonly signals?: readonly SignalKind[]
   readonly headers?: Headers
+  /** The id of the message, where the event names none; a retraction does not name itself. */
+  readonly id?: string | undefined
   /** When the transport received it. */
   readonly timeMs?: number
   /** Called for each unknown key of the event. */
@@ -79,7 +81,7 @@ function readFields(event: JsonObject, reading: Reading): FeedbackEvent {
   const { pointer } = envelope
   const field = <Read>(name: string, reader: (value: Json | undefined, at: string) => Read) =>
     reader(given(event, name), below(pointer, name))
-  const id = field('id', identity) ?? envelope.id ?? contentId(event)
+  const named = field('id', identity) ?? envelope.id
   const source = field('source', identity) ?? envelope.source ?? context.source
   const timeMs = field('time', time) ?? envelope.timeMs ?? context.timeMs
   const input = field('input', (value, at) =>
@@ -87,6 +89,7 @@ function readFields(event: JsonObject, reading: Reading): FeedbackEvent {
   )
   const predictionId = field('prediction_id', identity)
   const signal = withScope(readSignal(event, limits, pointer, context.signals), event, envelope)
+  const id = named ?? (signal.kind === 'retract' ? undefined : context.id) ?? contentId(event)
   const read: Writable<FeedbackEvent> = { id, source, signal, weight: field('weight', weight) }
   if (timeMs !== undefined) read.timeMs = timeMs
   if (model !== undefined) read.model = model

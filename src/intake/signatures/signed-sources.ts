@@ -11,6 +11,7 @@ import type { FeedbackEvent } from '../../contracts/event.ts'
 import { failure } from '../../platform/errors.ts'
 import { isObject } from '../events/fields.ts'
 import { parseJson, type JsonLimits } from '../events/json-guard.ts'
+import { isContentId } from '../events/validate.ts'
 import { faultOf, signatureHeaders, type Signed, type SignatureRules } from './standard-webhooks.ts'
 
 /** The rules of each source; never empty. */
@@ -36,6 +37,26 @@ export function openMessage(
   if (own['webhook-signature'] === undefined) return plain
   const body = new TextEncoder().encode(message.body)
   return { bytes: body, signed: { headers: own, body } }
+}
+
+/**
+ * The event with nothing but what the signature covers: the headers of a CloudEvent are not, so that of these only the source counts,
+ * which has the secret. Its id is in the body, or else `webhook-id`. `parse` reads the body with these two. Throws `SIGNATURE_INVALID`.
+ */
+export function coveredEvent(
+  event: FeedbackEvent,
+  { headers }: Pick<Signed, 'headers'>,
+  parse: (own: { readonly source: string; readonly id: string | undefined }) => FeedbackEvent,
+): FeedbackEvent {
+  const { source } = event
+  const covered = parse({ source, id: headers['webhook-id'] })
+  // What a retraction takes back may depend on its source, which is in the headers.
+  if (covered.id === event.id || isContentId(event.id))
+    return event.signal.kind === 'retract' ? { ...covered, signal: event.signal } : covered
+  const why = 'the id in the headers of its CloudEvent is not covered by it'
+  throw failure('SIGNATURE_INVALID', `events of ${source} need a valid signature: ${why}`, {
+    fix: 'name the event by the id in its body, or give it the same webhook-id',
+  })
 }
 
 /** A body may carry a thousand events of one source: its hash is computed once. */

@@ -12,6 +12,8 @@ export interface Signed {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: Uint8Array
+  /** The body is one event. */
+  readonly isOne?: boolean
 }
 
 export interface SignatureRules {

@@ -121,6 +121,28 @@ describe('a stream with a signed source', () => {
     expect(thrown(() => parse(record(named), 'kafka')).code).toBe('SIGNATURE_INVALID')
   })
 
+  test('believes no header that the signature does not cover: one message is one event', () => {
+    const text = JSON.stringify({ input: 'x', label: 'yes' })
+    const ce = (id: string) => ({ ce_specversion: '1.0', ce_source: 'partner', ce_id: id })
+    const once = parse(record(text, { ...signed(text), ...ce('m1'), ce_slice: 'a' }), 'kafka')
+    expect(once).toMatchObject({ source: 'partner', id: 'm1' })
+    expect(once.slice).toBeUndefined()
+    for (const id of ['m2', 'm3'])
+      expect(thrown(() => parse(record(text, { ...signed(text), ...ce(id) }), 'kafka')).code).toBe(
+        'SIGNATURE_INVALID',
+      )
+    const own = JSON.stringify({ id: 'e-1', source: 'partner', input: 'x', label: 'yes' })
+    expect(parse(record(own, { ...signed(own), ...ce('m2') }), 'kafka').id).toBe('e-1')
+    const line = JSON.stringify({ source: 'partner', input: 'x', label: 'yes' })
+    for (const connector of ['file', 'http'])
+      expect(parse(record(JSON.stringify({ ...signed(line), body: line })), connector).id).toBe(
+        'm1',
+      )
+    // Who takes everything back does not name an event by that.
+    const all = JSON.stringify({ source: 'partner', retract: true })
+    expect(parse(record(all, signed(all)), 'kafka').signal).toEqual({ kind: 'retract', all: {} })
+  })
+
   test('asks nothing of other sources, nor of what was checked when it arrived', () => {
     expect(parse(record(event('other')), 'kafka').source).toBe('other')
     expect(parse(record(event('partner')), 'http').source).toBe('partner')

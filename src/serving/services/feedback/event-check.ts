@@ -2,8 +2,12 @@
 import type { FeedbackEvent, Input } from '../../../contracts/event.ts'
 import type { Task } from '../../../contracts/task.ts'
 import type { Clock } from '../../../contracts/core.ts'
+import { isEnvelope } from '../../../intake/events/cloud-event.ts'
+import { isObject } from '../../../intake/events/fields.ts'
+import { parseJson } from '../../../intake/events/json-guard.ts'
 import {
   checkSignature,
+  coveredEvent,
   openMessage,
   type SignedSources,
 } from '../../../intake/signatures/signed-sources.ts'
@@ -19,29 +23,67 @@ export interface EventCheckOptions {
   readonly task: Pick<Task, 'admit' | 'view'>
   /** Throws for an input that the base cannot take, where finding that out is cheap. */
   readonly checkInput?: ((input: Input) => void) | undefined
-  /** Absent = no source has to be signed. */
-  readonly signed?: { readonly sources: SignedSources; readonly clock: Clock } | undefined
+  /** `sources`, asked for each event: undefined = none has to be signed. */
+  readonly signed?:
+    { readonly sources: () => SignedSources | undefined; readonly clock: Clock } | undefined
+}
+
+/** `bytes`: the event as it is stored; read again, they give the same event. */
+export interface CheckedEvent {
+  readonly event: FeedbackEvent
+  readonly bytes: Uint8Array
 }
 
 /** `request`: what the signature in the headers is over; `vouched`: a person sends it again, and none is asked for. */
-export type EventCheck = (bytes: Uint8Array, request?: Signed | 'vouched') => FeedbackEvent
+export type EventCheck = (bytes: Uint8Array, request?: Signed | 'vouched') => CheckedEvent
 
 export function eventCheck(options: EventCheckOptions): EventCheck {
-  const { model, source, inputKind, limits, task, checkInput, signed } = options
-  const size = { bytes: limits.event_bytes, depth: limits.json_depth }
+  const { task, checkInput } = options
   return (bytes, request) => {
-    const { signals } = task.view
-    const context = { model, source, inputKind, signals }
-    const message = signed && openMessage(bytes, {}, size)
-    const event = parseEvent(message?.bytes ?? bytes, limits, context)
-    if (signed !== undefined && message !== undefined && request !== 'vouched') {
-      const isOwn = message.signed.headers['webhook-signature'] !== undefined
-      const over = isOwn ? message.signed : (request ?? message.signed)
-      checkSignature(event, over, signed.sources, signed.clock.nowMs())
-    }
+    const checked = signedEvent(options, bytes, request)
+    const { event } = checked
     if (event.input !== undefined) checkInput?.(event.input)
     // The meaning of a rating depends on its prediction, which the trainer looks up.
     task.admit(event.signal)
-    return event
+    return checked
   }
+}
+
+function signedEvent(
+  { model, source, inputKind, limits, task, signed }: EventCheckOptions,
+  bytes: Uint8Array,
+  request: Parameters<EventCheck>[1],
+): CheckedEvent {
+  const context = { model, source, inputKind, signals: task.view.signals }
+  const sources = signed?.sources()
+  if (signed === undefined || sources === undefined)
+    return { event: parseEvent(bytes, limits, context), bytes }
+  const message = openMessage(bytes, {}, { bytes: limits.event_bytes, depth: limits.json_depth })
+  const event = parseEvent(message.bytes, limits, context)
+  if (!sources.has(event.source)) return { event, bytes }
+  const isOwn = message.signed.headers['webhook-signature'] !== undefined
+  const isVouched = request === 'vouched'
+  const over = isOwn || isVouched ? message.signed : (request ?? message.signed)
+  if (!isVouched) checkSignature(event, over, sources, signed.clock.nowMs())
+  const covered = (body: Uint8Array) =>
+    coveredEvent(event, over, (own) => parseEvent(body, limits, { ...context, ...own }))
+  // The trainer opens the message again.
+  if (isOwn) return { event: covered(message.bytes), bytes }
+  if (over.isOne !== true) return { event, bytes }
+  const whole = covered(over.body)
+  return { event: whole, bytes: withIdentity(over.body, whole, limits) }
+}
+
+/** The headers of a request are not stored: what they say stands in the event. */
+function withIdentity(
+  body: Uint8Array,
+  { id, source, signal }: FeedbackEvent,
+  limits: EventLimits,
+): Uint8Array {
+  const event = parseJson(body, { bytes: limits.event_bytes, depth: limits.json_depth })
+  const isRetraction = signal.kind === 'retract'
+  if (!isObject(event) || isEnvelope(event) || (isRetraction && signal.anySource === true))
+    return body
+  const identity = isRetraction ? { source } : { id, source }
+  return new TextEncoder().encode(JSON.stringify({ ...event, ...identity }))
 }

@@ -140,12 +140,12 @@ function checkOne(
   refuse: (event: FeedbackEvent) => CodedError | undefined,
 ): Checked | CodedError {
   try {
-    const event = check(bytes, request)
+    const { event, bytes: stored } = check(bytes, request)
     const refused = refuse(event)
     if (refused !== undefined) return refused
     const { predictionId, traceparent } = event
     return {
-      ...incomingEvent(event, bytes),
+      ...incomingEvent(event, stored),
       ...(predictionId !== undefined && { predictionId }),
       ...(traceparent !== undefined && { traceparent }),
     }
