@@ -125,6 +125,7 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
     ready: async () => untilServing(side.served, trainer, clock, closing.signal),
     reload: (next) => {
       const parts = takeOver(config, next, log)
+      if (parts.has('server')) server.checkCallers()
       if (parts.has('log')) supervisor?.setLevel(config.log.level)
       if (parts.has('trainer')) supervisor?.restart({ deadlineMs: config.limits.shutdown_ms })
     },
@@ -220,7 +221,7 @@ async function openHttp(site: DaemonContext, services: Services, audit: AuditLog
   return openServer({
     surfaces: await Promise.all(Object.values(surfaces).map((each) => each.open({}, services))),
     services,
-    hosts: answeredHosts(config.server),
+    hosts: () => answeredHosts(config.server),
     cors: config.server.cors,
     auth: () => config.server.auth,
     keyRate: () => config.server.rate_limits?.key,

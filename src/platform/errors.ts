@@ -577,9 +577,9 @@ export const errorTable = {
     fix: 'choose another version id: this one already exists with other content',
   },
   VERSION_CORRUPT: {
-    status: 500,
+    status: 503,
     exit: 65,
-    fix: 'roll back to another version, or restore the version folder, which is damaged',
+    fix: 'name another version, which antikythera versions lists, or restore the version folder, which is damaged',
   },
   VERSION_NOT_FINITE: {
     status: 409,

@@ -214,7 +214,7 @@ export const metricTable = {
     kind: 'gauge',
     name: 'antikythera_lag_events',
     labels: ['model'],
-    help: 'Events in the sources that the trainer has not read.',
+    help: 'Events that the trainer has not read, in the sources that can be read.',
   },
   pending: {
     kind: 'gauge',

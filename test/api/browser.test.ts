@@ -34,6 +34,16 @@ const preflight = {
   headers: { origin, 'access-control-request-method': 'POST' },
 } as const
 
+test('the host is checked again once there are no keys any more', async () => {
+  const options = { hosts: [] as string[] }
+  const { app } = await openServed(options)
+  const ask = async () =>
+    (await app.inject({ url: '/v1/models', headers: { host: 'evil.example' } })).statusCode
+  expect(await ask()).toBe(200)
+  options.hosts = ['127.0.0.1']
+  expect(await ask()).toBe(421)
+})
+
 test('no page of another origin is let in unless the config names it', async () => {
   const { app } = await openServed()
   const response = await app.inject({ url, headers: { origin } })

@@ -45,6 +45,15 @@ test('a trainer that failed is shown with its code, and the server stays ready',
   expect((await app.inject('/readyz')).statusCode).toBe(200)
 })
 
+test('what waits in a source that cannot be read is unknown, not 0', async () => {
+  const counts = { records: 0, bytes: 0, rebalances: 0, refused: 0, lag: 0 }
+  const missing = { ...counts, code: 'SOURCE_MISSING', message: 'no such file' }
+  const { app } = await openServed({ trainer: { sources: { reviews: missing, more: counts } } })
+  expect((await app.inject('/v1/models/m')).json()).toMatchObject({ lag_unknown: ['reviews'] })
+  const well = await openServed({ trainer: { sources: { more: counts } } })
+  expect((await well.app.inject('/v1/models/m')).json()).not.toHaveProperty('lag_unknown')
+})
+
 test('a version that could not be served is shown, beside the one that goes on', async () => {
   const { app, registry, live } = await openServed()
   registry.corrupt('v3')

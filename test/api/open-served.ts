@@ -169,7 +169,7 @@ export async function openServed(options: ServedOptions = {}) {
     auth: () => options.auth ?? (options.tokens && { tokens: options.tokens }),
     audit,
     keyRate: () => options.keyRate,
-    hosts: options.hosts,
+    hosts: () => options.hosts,
     cors: options.cors,
     log: live.log,
     metrics: live.metrics,

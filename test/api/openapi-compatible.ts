@@ -92,6 +92,9 @@ export function inSchema(
 ): readonly string[] {
   if (now === undefined) return [`${at}: its schema is gone`]
   if (before.anyOf !== undefined) return inChoices(at, before.anyOf, now.anyOf ?? [now], direction)
+  // What clients send today is one of several choices.
+  if (direction === 'sent' && now.anyOf !== undefined)
+    return inChoices(at, [before], now.anyOf, direction)
   const typed = before.type === now.type ? [] : [`${at}: was ${before.type}, is ${now.type}`]
   const closed =
     direction === 'sent' &&

@@ -104,6 +104,36 @@ test('feedback is described as JSON and as NDJSON', async () => {
   expect(Object.keys(content)).toEqual(['application/json', 'application/x-ndjson'])
 })
 
+test('a body that may be left out is described so, and feedback that is answered fits its description', async () => {
+  const { app } = await openServed()
+  const { paths } = await describeApi()
+  const pin = '/v1/models/{model}/versions/{version}/pin'
+  for (const method of ['PUT', 'DELETE'] as const) {
+    expect(paths[pin]?.[method.toLowerCase()]?.requestBody).toMatchObject({ required: false })
+    const answer = await app.inject({ method, url: '/v1/models/m/versions/v1/pin' })
+    expect(answer.statusCode).toBe(200)
+  }
+  expect(paths['/v1/models/{model}/promote']?.post?.requestBody).toMatchObject({ required: true })
+  const content = paths['/v1/models/{model}/feedback']?.post?.requestBody?.content ?? {}
+  const { schema } = (content as Record<string, { schema: object }>)['application/json']!
+  const fits = new Ajv({ strict: false, validateFormats: false }).compile(schema)
+  const event = { input: 'good', label: 'yes' }
+  for (const [payload, status] of [
+    [{ events: [event, 7] }, 202],
+    [[event], 202],
+    [[null, 'x'], 202],
+    [event, 202],
+    [7, 400],
+    [null, 400],
+  ] as const) {
+    const headers = { 'content-type': 'application/json' }
+    const url = '/v1/models/m/feedback'
+    const asked = { method: 'POST', url, headers, payload: JSON.stringify(payload) } as const
+    expect((await app.inject(asked)).statusCode, JSON.stringify(payload)).toBe(status)
+    expect(fits(payload), JSON.stringify(payload)).toBe(status === 202)
+  }
+})
+
 test('the channels of events are described to those who may read, because brokers are named', async () => {
   const { app } = await openServed({ tokens: ['0123456789abcdef'] })
   expect((await app.inject('/asyncapi.json')).statusCode).toBe(401)
@@ -118,6 +148,18 @@ test('the page for people is there', async () => {
   const response = await app.inject('/docs/')
   expect(response.headers['content-type']).toContain('text/html')
   expect(response.statusCode).toBe(200)
+  for (const url of ['/docs/', '/docs/static/swagger-ui-bundle.js']) {
+    const { headers } = await app.inject(url)
+    expect(headers['content-security-policy'], url).toContain("frame-ancestors 'none'")
+    expect(headers['content-security-policy']).toContain("default-src 'self'")
+    expect(headers['x-content-type-options'], url).toBe('nosniff')
+  }
+})
+
+test('an error says that it is no other type', async () => {
+  const { app } = await openServed({ tokens: ['0123456789abcdef'] })
+  for (const url of ['/v1/models', '/none', '/%'])
+    expect((await app.inject(url)).headers['x-content-type-options'], url).toBe('nosniff')
 })
 
 test('a client may insist on a generation where something is answered from the live version', async () => {

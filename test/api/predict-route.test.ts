@@ -113,7 +113,7 @@ test('the version that was live at a time answers; before the first there is non
 test.each([
   ['unknown', 'v99', 404, 'VERSION_UNKNOWN'],
   ['removed', 'v2', 410, 'VERSION_REMOVED'],
-  ['altered', 'v3', 500, 'VERSION_CORRUPT'],
+  ['altered', 'v3', 503, 'VERSION_CORRUPT'],
 ])('a version that is %s is refused by its code', async (_what, version, status, code) => {
   const { ask, registry } = await open()
   registry.remove('v2')

@@ -107,7 +107,13 @@ test.each([
 test('a canary whose bytes are damaged is refused before anything moves', async () => {
   const { post, registry } = await open()
   registry.corrupt('v3')
-  expect((await post('canary', half)).json()).toMatchObject({ code: 'VERSION_CORRUPT' })
+  const torn = {
+    status: 503,
+    code: 'VERSION_CORRUPT',
+    fix: expect.stringContaining('another version') as string,
+  }
+  expect((await post('canary', half)).json()).toMatchObject(torn)
+  expect((await post('shadow', { version: 'v3', reason: 'r' })).json()).toMatchObject(torn)
   expect((await registry.live())?.generation).toBe(2)
 })
 

@@ -24,7 +24,7 @@ export function addEventsRoute(scope: FastifyInstance, services: Services): void
   scope.get<{ Querystring: Static<typeof EventsQuery> }>(
     '/dashboard/events',
     { schema: { querystring: EventsQuery }, config: { role: 'read' }, exposeHeadRoute: false },
-    async ({ query, headers }, reply) => {
+    async ({ query, headers, over }, reply) => {
       const { name } = services.model(query.model)
       const stream = new Readable({ read: () => undefined, encoding: 'utf8' })
       const send = (text: string) => {
@@ -38,6 +38,8 @@ export function addEventsRoute(scope: FastifyInstance, services: Services): void
       // A comment, so that neither end nor a proxy between them thinks that the connection is dead.
       const heartbeat = setInterval(() => send(':\n\n'), everyMs).unref()
       streams.add(stream)
+      // The key of the client is revoked, or it is gone.
+      over.addEventListener('abort', () => stream.push(null), { once: true })
       stream.once('close', () => {
         clearInterval(heartbeat)
         streams.delete(stream)

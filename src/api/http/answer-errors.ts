@@ -40,6 +40,7 @@ export function errorAnswerer(format: ErrorFormat, { log, clock }: Around): Erro
     if (unread.has(error.code)) await discardBody(request.raw, clock)
     const seconds = retryAfterSeconds(error)
     if (seconds !== undefined) void reply.header('retry-after', seconds)
+    void reply.header('x-content-type-options', 'nosniff')
     if (error.code === 'AUTH_REQUIRED') void reply.header('www-authenticate', 'Bearer')
     return reply.code(status).type(format.contentType).serializer(JSON.stringify).send(body)
   }

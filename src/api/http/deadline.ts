@@ -4,7 +4,7 @@
  * Fastify has both (`handlerTimeout`, `request.signal`), but ties them to the end of the request's body: on Node 20 its
  * timer is cleared, and its signal aborted, as soon as the body has been read.
  */
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 
@@ -19,16 +19,18 @@ declare module 'fastify' {
 export interface OpenRequests {
   /** Ends their work with this error: what has no answer yet is answered with it, and a stream ends with it. */
   end(error: Error): void
+  /** The same for each one that has an error. */
+  endIf(errorOf: (request: FastifyRequest) => Error | undefined): void
 }
 
 export function addDeadline(app: FastifyInstance, limitMs: number, clock: Clock): OpenRequests {
-  const open = new Set<AbortController>()
+  const open = new Map<AbortController, FastifyRequest>()
   const deadlines = new Deadlines(limitMs, clock)
   app.decorateRequest('over')
   app.addHook('onRequest', async (request, reply) => {
     const over = new AbortController()
     request.over = over.signal
-    open.add(over)
+    open.set(over, request)
     deadlines.add(reply)
     reply.raw.once('close', () => {
       open.delete(over)
@@ -39,9 +41,16 @@ export function addDeadline(app: FastifyInstance, limitMs: number, clock: Clock)
   app.addHook('onClose', async () => {
     deadlines.close()
   })
+  const endIf: OpenRequests['endIf'] = (errorOf) => {
+    for (const [over, request] of open) {
+      const error = errorOf(request)
+      if (error !== undefined) over.abort(error)
+    }
+  }
   return {
-    end(error) {
-      for (const over of open) over.abort(error)
+    endIf,
+    end: (error) => {
+      endIf(() => error)
     },
   }
 }

@@ -5,6 +5,36 @@ import type { FastifyInstance } from 'fastify'
 import { withChoices } from '../../platform/nullable.ts'
 import type { Surface } from '../surface.ts'
 
+/** Styles are set on elements by the scripts of the page. */
+const DOCS_POLICY = {
+  'default-src': "'self'",
+  'style-src': "'self' 'unsafe-inline'",
+  'img-src': "'self' data:",
+  'base-uri': "'none'",
+  'form-action': "'none'",
+  'frame-ancestors': "'none'",
+  'object-src': "'none'",
+}
+
+/** The plug-in describes every body as required; one that may be null may also be left out. */
+function optionalBodies(paths: object): void {
+  for (const operations of Object.values(paths) as readonly Readonly<Record<string, unknown>>[])
+    for (const operation of Object.values(operations)) {
+      const { requestBody: body } = Object(operation) as { requestBody?: RequestBody }
+      const choices = Object.values(body?.content ?? {}).flatMap(
+        ({ schema }) => schema?.anyOf ?? [],
+      )
+      if (body !== undefined && choices.some(({ type }) => type === 'null')) body.required = false
+    }
+}
+
+interface RequestBody {
+  required?: boolean
+  readonly content?: Readonly<
+    Record<string, { readonly schema?: { readonly anyOf?: readonly { readonly type?: string }[] } }>
+  >
+}
+
 export async function addDescription(
   scope: FastifyInstance,
   { version, surfaces }: { readonly version: string; readonly surfaces: readonly Surface[] },
@@ -34,8 +64,16 @@ export async function addDescription(
       const description =
         'openapiObject' in document ? document.openapiObject : document.swaggerObject
       for (const part of described) part.complete(description.paths ?? {})
+      optionalBodies(description.paths ?? {})
       return withChoices(description) as typeof description
     },
   })
-  await scope.register(swaggerUi, { routePrefix: '/docs' })
+  await scope.register(async (docs) => {
+    docs.addHook('onSend', async (_request, reply) => {
+      void reply.headers({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' })
+    })
+    // The page shows `/openapi.json` of this server, and sends nothing to others.
+    const uiConfig = { validatorUrl: null }
+    await docs.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_POLICY, uiConfig })
+  })
 }

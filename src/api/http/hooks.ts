@@ -5,6 +5,7 @@ import type { RouteRole } from '../../platform/access/keys.ts'
 import { RateLimiter } from '../../platform/access/rate-limiter.ts'
 import { recordActions } from './audit.ts'
 import { callerFinder, checkRole, type Caller } from './auth.ts'
+import { codedOf } from './coded-of.ts'
 import type { Connections } from './connections.ts'
 import type { HttpContext } from './options.ts'
 import { hostGuard } from './host-check.ts'
@@ -21,11 +22,11 @@ export function addHooks(
   app: FastifyInstance,
   context: HttpContext,
   connections: Pick<Connections, 'isReserve'>,
-): void {
+): CallerCheck {
   const { metrics } = context
   const callerOf = callerFinder(context.auth)
   const limitRate = rateGuard(context)
-  const guardHost = hostGuard(context.hosts ?? [])
+  const guardHost = hostGuard(context.hosts ?? (() => undefined))
 
   requireRoles(app)
   app.decorateRequest('caller', undefined)
@@ -64,7 +65,20 @@ export function addHooks(
     metrics.count('requests', { route, method, status: reply.statusCode })
     metrics.observe('requestSeconds', { route, method }, reply.elapsedTime / 1000)
   })
+
+  return (request) => {
+    if (request.caller === undefined) return undefined
+    try {
+      checkRole(callerOf(request.headers.authorization), roleOf(request))
+      return undefined
+    } catch (error) {
+      return codedOf(error)
+    }
+  }
 }
+
+/** Why the caller of an open request may not ask for it any more; undefined: it may. */
+export type CallerCheck = (request: FastifyRequest) => Error | undefined
 
 /** Unknown routes are reported to every known caller. */
 function roleOf({ routeOptions: { url, config } }: FastifyRequest): RouteRole {

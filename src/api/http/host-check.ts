@@ -5,10 +5,12 @@
  */
 import { failure } from '../../platform/errors.ts'
 
-/** Throws `HOST_REFUSED`. `names`: hosts without a port; none = every name is accepted. */
-export function hostGuard(names: readonly string[]): (host: string | undefined) => void {
-  const known = new Set(names.map((name) => name.toLowerCase()))
+/** Throws `HOST_REFUSED`. `names`, asked at each request: hosts without a port; none = every name is accepted. */
+export function hostGuard(
+  names: () => readonly string[] | undefined,
+): (host: string | undefined) => void {
   return (header) => {
+    const known = new Set((names() ?? []).map((name) => name.toLowerCase()))
     // A browser always sends one.
     if (known.size === 0 || header === undefined) return
     const host = nameIn(header)

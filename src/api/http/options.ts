@@ -15,8 +15,8 @@ export interface ServerOptions {
   /** For the probes. */
   readonly services: Pick<Services, 'readiness'>
   readonly limits: HttpLimits
-  /** Hosts that requests may name besides loopback; absent = all. */
-  readonly hosts?: readonly string[] | undefined
+  /** Hosts that requests may name besides loopback, read at each request; absent = all. */
+  readonly hosts?: () => readonly string[] | undefined
   /** Absent = no page of another origin may read an answer. */
   readonly cors?: CorsOptions | undefined
   /** Who may use the API; undefined = it is open to all. Read at each request. */

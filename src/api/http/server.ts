@@ -9,7 +9,7 @@ import { addCors } from './cors.ts'
 import { addDeadline } from './deadline.ts'
 import { addDescription } from './description.ts'
 import { drain, type Drained } from './drain.ts'
-import { addHooks } from './hooks.ts'
+import { addHooks, type CallerCheck } from './hooks.ts'
 import type { HttpContext, ServerOptions } from './options.ts'
 import { watchMethods } from './other-methods.ts'
 import { problemFormat } from './problem.ts'
@@ -26,6 +26,8 @@ export interface Server {
   listen(address: Address): Promise<Listening>
   /** No longer ready: answers requests in flight and refuses new ones. Resolves when no connection is left. */
   drain(): Promise<void>
+  /** Ends the requests, open streams included, of callers that may not ask any more. */
+  checkCallers(): void
   /** Cuts the remaining connections. Idempotent. */
   close(): Promise<void>
 }
@@ -41,12 +43,17 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   return {
     app,
     listen: (address) => listen(app, address),
+    checkCallers: () => {
+      built.requests.endIf(built.checkCaller)
+    },
     drain: () => end(options.limits.shutdown_ms),
     close: () => end(0),
   }
 }
 
-async function build(context: HttpContext): Promise<Drained> {
+async function build(
+  context: HttpContext,
+): Promise<Drained & { readonly checkCaller: CallerCheck }> {
   const { surfaces, limits, clock, cors, version } = context
   const app = openFastify(context)
   readJsonOnly(app, limits)
@@ -56,7 +63,7 @@ async function build(context: HttpContext): Promise<Drained> {
   addCors(app, cors)
   // First: a request that is refused is traced too.
   traceRequests(app, { spans: context.spans, clock })
-  addHooks(app, context, connections)
+  const checkCaller = addHooks(app, context, connections)
   answerErrors(app, problemFormat, context)
   const isDescribed = ({ description }: Surface) => description !== undefined
   // The description sees the routes of its scope, and no others.
@@ -76,7 +83,7 @@ async function build(context: HttpContext): Promise<Drained> {
   for (const surface of surfaces)
     if (!isDescribed(surface)) await addSurface(app, surface, context, surface.prefix !== '')
   await app.ready()
-  return { app, requests }
+  return { app, requests, checkCaller }
 }
 
 async function addSurface(

@@ -18,6 +18,7 @@ export function answerSocketFault(fault: Error & { readonly code?: string }, soc
   const head = [
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}`,
     `Content-Type: ${problemFormat.contentType}`,
+    'X-Content-Type-Options: nosniff',
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
   ]

@@ -29,6 +29,7 @@ export function describeModel(model: ModelServices): ModelAnswer {
     ...(answers && { answers }),
     trainer: describeTrainer(trainer),
     lag: trainer.lag,
+    ...unknownLag(trainer),
     pending: trainer.pending,
     ...(faults.length > 0 && { faults: [...faults] }),
     ...(trainer.progress && { progress: describeProgress(trainer.progress) }),
@@ -50,6 +51,12 @@ export function describeModel(model: ModelServices): ModelAnswer {
       judged_by: `${trainer.defence.majority} majority` as const,
     }),
   }
+}
+
+/** A source that cannot be read does not say what waits in it. */
+function unknownLag({ sources = {} }: TrainerReport): Pick<ModelAnswer, 'lag_unknown'> {
+  const failing = Object.keys(sources).filter((name) => sources[name]?.code !== undefined)
+  return failing.length > 0 ? { lag_unknown: failing } : {}
 }
 
 /** The trainer hears of a move a moment later: until then it speaks of another trial. */

@@ -22,6 +22,7 @@ interface Model {
   readonly live: { readonly version: string; readonly generation: number } | null
   readonly trainer: { readonly state: string; readonly code?: string; readonly message?: string }
   readonly lag: number
+  readonly lag_unknown?: readonly string[]
   readonly pending: number
   readonly counts: StatusRow['counts']
   readonly quality?: NonNullable<StatusRow['quality']>
@@ -139,6 +140,7 @@ function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | un
     judged_by: model.judged_by ?? null,
     counts,
     lag,
+    lag_unknown: model.lag_unknown ?? [],
     pending,
     faults: model.faults ?? [],
     drift: model.drift ?? null,

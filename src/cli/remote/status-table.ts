@@ -24,6 +24,7 @@ export interface StatusRow {
   readonly judged_by?: string | null
   readonly counts: Readonly<Record<string, number | undefined>>
   readonly lag: number
+  readonly lag_unknown?: readonly string[]
   readonly pending: number
   readonly drained_per_second: number | null
   readonly eta_seconds: number | null
@@ -105,7 +106,11 @@ const columns: readonly Column[] = [
     meaning: 'could not be learned from: antikythera dead-letters list',
     cell: count('rejected'),
   },
-  { head: 'lag', meaning: 'accepted and not read yet', cell: ({ lag }) => String(lag) },
+  {
+    head: 'lag',
+    meaning: 'accepted and not read yet; ?: a source cannot be read',
+    cell: ({ lag, lag_unknown: unknown = [] }) => `${lag}${unknown.length > 0 ? ' + ?' : ''}`,
+  },
   { head: 'left', meaning: 'time until the lag is gone at the present pace', cell: leftOf },
 ]
 

@@ -38,6 +38,22 @@ test('an open stream ends when the server drains, and does not hold it up', asyn
   expect(series.watchers()).toBe(0)
 })
 
+test('an open stream ends when its key is revoked, and that of another key goes on', async () => {
+  const tokens = ['token-that-is-kept', 'token-that-is-revoked']
+  const { server, events, series } = await open({ tokens })
+  series.sample()
+  const streams = await Promise.all(
+    tokens.map(async (token) => openEvents(events, { authorization: `Bearer ${token}` })),
+  )
+  for (const { next } of streams) await next()
+  server.checkCallers()
+  expect(series.watchers()).toBe(2)
+  tokens.pop()
+  server.checkCallers()
+  expect(await streams[1]!.next()).toBeUndefined()
+  await vi.waitUntil(() => series.watchers() === 1)
+})
+
 test('beyond limits.watchers a stream is refused, and counted while it is open', async () => {
   const { events, app } = await open({ limits: { watchers: 1 } })
   const { leave, next } = await openEvents(events)

@@ -53,6 +53,7 @@ export interface Model {
   readonly failed_swap?: Coded & { readonly version: string }
   readonly trainer: Partial<Coded> & { readonly state: string }
   readonly lag: number
+  readonly lag_unknown?: readonly string[]
   readonly pending: number
   readonly faults?: readonly Coded[]
   readonly trial?: Trial

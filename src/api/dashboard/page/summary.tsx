@@ -40,7 +40,10 @@ export function Summary({ model, lost, onRollBack, onPause }: Props) {
             <small>events</small>
           </Fact>
           <Fact name="lag">
-            <strong>{whole(model.lag)}</strong>
+            <strong>
+              {whole(model.lag)}
+              {model.lag_unknown !== undefined && ' + ?'}
+            </strong>
             <small>{whole(model.pending)} pending</small>
           </Fact>
           {model.drift !== undefined && (

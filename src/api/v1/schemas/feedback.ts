@@ -1,5 +1,6 @@
 /** Feedback, what it is answered with, and the receipt of one event. */
 import { Type } from 'typebox'
+import type { Json } from '../../../contracts/core.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { NDJSON_TYPES } from '../body-types.ts'
 import { extended, partsOf } from './task.ts'
@@ -40,10 +41,17 @@ const ndjson = { schema: Type.String({ description: 'one event per line' }) }
 
 export function feedbackBody(services: Services) {
   const event = extended(FeedbackEvent, partsOf(services, 'event'), 'prediction_id')
-  const events = Type.Object({ events: Type.Array(event) })
+  const list = Type.Array(
+    Type.Union([
+      event,
+      Type.Unsafe<Json>({
+        description: 'anything else is refused on its own, and the others are not',
+      }),
+    ]),
+  )
   return {
     content: {
-      'application/json': { schema: Type.Union([event, events]) },
+      'application/json': { schema: Type.Union([event, Type.Object({ events: list }), list]) },
       ...Object.fromEntries(NDJSON_TYPES.slice(0, 1).map((type) => [type, ndjson])),
     },
   }

@@ -46,6 +46,12 @@ const Model = Type.Object({
   ),
   trainer: TrainerAnswer,
   lag: Type.Integer({ description: 'accepted events that the trainer has not read' }),
+  lag_unknown: Type.Optional(
+    Type.Array(Type.String(), {
+      description:
+        'sources that cannot be read now: what waits in them is not known, and not part of lag',
+    }),
+  ),
   pending: Type.Integer({ description: 'events read and waiting for the next update' }),
   progress: Type.Optional(
     Type.Object(
