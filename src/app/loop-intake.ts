@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import { lettersLimits, modelOf, openTask } from '../config/model-parts.ts'
-import { signedSourcesOf } from '../config/signed-sources.ts'
+import { signedSourcesOf, sourceReach } from '../config/signed-sources.ts'
 import type { Base } from '../contracts/base.ts'
 import { feedbackStream, predictionKey } from '../fleet/keys.ts'
 import { deadLettersFile, openDeadLetters } from '../intake/dead-letters/dead-letters.ts'
@@ -61,6 +61,7 @@ export async function openIntake(
     }),
     parse,
     predictions: predictionsOf(site, model, inbox),
+    reaches: sourceReach(config, settings),
     deadLetters,
     letAgain: (keys) => {
       inbox.journal.forget(keys)

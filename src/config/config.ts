@@ -73,10 +73,15 @@ function configOf(file: ConfigFile, folder: string, context: ConfigContext): Con
   const plugins = ownPluginsIn(tree, folderOf, problems)
   const schema = plugins === builtIn ? configSchema : configSchemaOf(plugins)
   // typebox's types do not name the keywords of JSON Schema; its objects have them.
-  const settled = settle(schema as unknown as Schema, withBaseDefaults(tree), [], {
-    report: (problem) => problems.push(problem),
-    folderOf,
-  })
+  const settled = settle(
+    schema as unknown as Schema,
+    withAheadDefault(withBaseDefaults(tree)),
+    [],
+    {
+      report: (problem) => problems.push(problem),
+      folderOf,
+    },
+  )
   problems.push(...taskKeyProblems(settled as Partial<Config> | undefined))
   if (problems.length > 0) throw configFailure(problems, placeOf)
   // Without problems, the settled value has the shape of the schema.
@@ -115,6 +120,18 @@ function ownPluginsIn(
       return table
     }
   }, builtIn)
+}
+
+/**
+ * Without keys anyone could retract what others will send: then a retraction comes after its event, unless the
+ * config says otherwise.
+ */
+function withAheadDefault(tree: unknown): unknown {
+  if (!isRecord(tree)) return tree
+  const { server, limits = {} } = tree
+  const hasKeys = isRecord(server) && (server.auth ?? undefined) !== undefined
+  if (hasKeys || !isRecord(limits) || 'retractions_ahead' in limits) return tree
+  return { ...tree, limits: { ...limits, retractions_ahead: 0 } }
 }
 
 /** `token_env` keeps secrets out of files: the variable's value becomes an additional token. */

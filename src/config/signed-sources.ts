@@ -1,6 +1,7 @@
-/** The secrets of signed sources, as a config has them. */
+/** The secrets of signed sources, as a config has them, and whose feedback an event of a source may replace or take back. */
 import type { SignedSources } from '../intake/signatures/signed-sources.ts'
-import type { ModelConfig } from './config.ts'
+import type { Config, ModelConfig } from './config.ts'
+import type { SourceReach } from '../intake/retraction.ts'
 
 const known = new WeakMap<object, SignedSources>()
 
@@ -23,4 +24,19 @@ function mapOf(entries: [string, NonNullable<ModelConfig['defence']['sources']>[
       },
     ]),
   )
+}
+
+/**
+ * Feedback about a prediction reaches what other sources said about it, but never what a signed source said; and an event of a
+ * source that keys are restricted to reaches only what each of these keys may name.
+ */
+export function sourceReach(
+  { server }: Pick<Config, 'server'>,
+  settings: ModelConfig,
+): SourceReach {
+  const signed = signedSourcesOf(settings)
+  const lists = (server.auth?.keys ?? []).flatMap(({ sources }) => (sources ? [sources] : []))
+  const isAllowed = (from: string, to: string) =>
+    lists.every((list) => !list.includes(from) || list.includes(to))
+  return (from, to) => from === to || (signed?.has(to) !== true && isAllowed(from, to))
 }

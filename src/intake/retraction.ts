@@ -6,6 +6,9 @@ import type { ExampleKey } from '../contracts/core.ts'
 import type { FeedbackEvent } from '../contracts/event.ts'
 import { identityOf, keyOf } from './events/event-key.ts'
 
+/** Whether an event of one source may replace or take back what another one said about the same prediction. */
+export type SourceReach = (from: string, to: string) => boolean
+
 /** The identifying facts of anything that is stored of an event. */
 export interface Traced {
   readonly key: ExampleKey

@@ -40,6 +40,11 @@ export class Ahead {
     return at !== undefined && accepted - at < this.#limits.events
   }
 
+  /** Whether any is taken. */
+  get isOn(): boolean {
+    return this.#limits.perSource > 0
+  }
+
   /** False when there is no room. */
   add(key: ExampleKey, accepted: number): boolean {
     for (const [old, at] of this.#keys) {

@@ -204,7 +204,8 @@ export const limitTable = {
     default: 100,
     least: 0,
     most: 100_000,
-    reason: 'retractions that arrive before their events; made-up ids must not crowd out a source',
+    reason:
+      'retractions of a source that arrive before their events; made-up ids must not crowd out a source; without server.auth it is 0 unless it is set here',
   },
   set_aside: {
     default: 100_000,

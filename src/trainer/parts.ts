@@ -24,6 +24,7 @@ import type { GoingOn } from '../adapters/carried.ts'
 import type { Span } from '../platform/tracing/spans.ts'
 import type { Predictions } from '../intake/join.ts'
 import type { Store } from '../platform/store/store.ts'
+import type { SourceReach } from '../intake/retraction.ts'
 import type { AheadLimits } from '../intake/retractions-ahead.ts'
 import type { DefenceSettings } from '../learner/defence/settings.ts'
 import type { TrainPlan } from '../learner/learner-types.ts'
@@ -95,6 +96,8 @@ export interface IntakeParts {
   /** Parses the event in a record; throws a coded error if it is not one. `connector` is the source's name. */
   readonly parse: (record: SourceRecord, connector: string) => FeedbackEvent
   readonly predictions: Predictions
+  /** Absent = any source reaches any other. */
+  readonly reaches?: SourceReach
   readonly deadLetters: Sink
   /** Called with the ids of refused events, so that a duplicate check before the trainer accepts them again. */
   readonly letAgain?: (keys: readonly ExampleKey[]) => void

@@ -54,6 +54,21 @@ test('an event without an id gets one back, which has its receipt, also when it 
   expect((await send({ source: 'desk', retract: true })).json()).not.toHaveProperty('ids')
 })
 
+test('an event that was retracted before it came is told so at once', async () => {
+  const { send } = await open()
+  await send({ id: 'e-2', source: 'desk', retract: true })
+  const said = (id: string) => event(id, { source: 'desk' })
+  const fix = expect.stringContaining('another id') as string
+  const receipt = { index: 2, status: 'retracted', code: 'RETRACTED', fix }
+  const many = (await send({ events: [said('e-1'), 7, said('e-2')] })).json<object>()
+  expect(many).toMatchObject({ accepted: 2, retracted: 1, receipts: [receipt] })
+  expect(many).not.toHaveProperty('status')
+  const other = (await send(said('e-3'))).json<object>()
+  expect(other).not.toHaveProperty('status')
+  await send({ id: 'e-4', source: 'desk', retract: true })
+  expect((await send(said('e-4'))).json()).toMatchObject({ accepted: 1, status: 'retracted' })
+})
+
 test('of many events the good are taken, and the bad are named and kept in the dead letters', async () => {
   const { send, journal, letters, metrics } = await open()
   const events = [event('e-1'), event('e-2', { label: 'maybe' }), 7, event('e-3')]

@@ -235,3 +235,11 @@ test('keep_versions still counts, as the newest alone, and says how to write it 
   expect(model).not.toHaveProperty('keep_versions')
   expect(warnings.join()).toContain('{ last: 7, hourly: 0, daily: 0 }')
 })
+
+test('without keys no event is retracted before it comes, unless the config says so', () => {
+  const ahead = (more: string) => parseConfig(`${more}\n${minimal}`, '/').limits.retractions_ahead
+  expect(ahead('')).toBe(0)
+  expect(ahead('limits: { retractions_ahead: 7 }')).toBe(7)
+  expect(ahead('limits: { labels: 9 }')).toBe(0)
+  expect(ahead('server: { auth: { tokens: [0123456789abcdef] } }')).toBe(100)
+})

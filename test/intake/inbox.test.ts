@@ -171,7 +171,9 @@ describe('the inbox', () => {
     )
     const early = await inbox.append([{ ...retract, id: 'z\0retract' }])
     expect(early).not.toHaveProperty('retracted')
-    expect(await inbox.append([event('b'), { ...label, id: 'z' }])).toMatchObject({ retracted: 1 })
+    expect(await inbox.append([event('b'), { ...label, id: 'z' }])).toMatchObject({
+      retracted: [1],
+    })
     expect(await inbox.append([label, retract, retract])).toMatchObject({
       accepted: 2,
       duplicates: [2],

@@ -137,3 +137,48 @@ describe('an event that was taken back', () => {
     expect(heldIn(world)).not.toContain('desk e-5')
   })
 })
+
+describe('feedback about a prediction', () => {
+  const served = { id: 'p', version: 'v0', answer: 'yes', timeMs: 0 } as const
+  const about = (id: string, source: string, more: object) =>
+    event({ id, source, prediction_id: 'p', ...more })
+  const run = async (reaches: (from: string, to: string) => boolean, ...events: string[]) => {
+    const world = openWorld({ s: events })
+    world.predictions.set('p', { ...served, input: { kind: 'text', text: 'good' } })
+    await runToEnd(world, { ...setting, every: 99, reaches })
+    return world
+  }
+  const guarded = (from: string, to: string) => from === to || to !== 'signed'
+
+  test.each([
+    ['is not taken back', { retract: true }, ['RETRACTION_UNMATCHED'], ['signed a']],
+    ['is not replaced', { label: 'no' }, [], ['open b', 'signed a']],
+  ])('of a guarded source %s by another', async (_what, said, letters, left) => {
+    const own = about('a', 'signed', { label: 'yes' })
+    const world = await run(guarded, own, about('b', 'open', said))
+    expect(heldIn(world)).toEqual(left)
+    expect(codes(world)).toEqual(letters)
+    expect(heldIn(await run(() => true, own, about('b', 'open', said)))).not.toContain('signed a')
+    expect(heldIn(await run(guarded, own, about('b', 'signed', said)))).not.toContain('signed a')
+  })
+
+  test('of other sources is taken back beside it', async () => {
+    const both = [about('a', 'signed', { label: 'yes' }), about('c', 'open', { rating: 1 })]
+    const world = await run(guarded, ...both, about('b', 'desk', { retract: true }))
+    expect(heldIn(world)).toEqual(['signed a'])
+    expect(codes(world)).toEqual([])
+  })
+})
+
+test('an event may only be retracted after it came where there is no room for others, and then comes again', async () => {
+  const world = openWorld({ http: [event({ id: 'x', source: 'desk', retract: true }), ...said(1)] })
+  const again: string[] = []
+  const limits = { ahead: { perSource: 0, all: 0, events: 9 } }
+  const letAgain = (keys: readonly string[]) => void again.push(...keys)
+  await runToEnd(world, { ...setting, limits, letAgain })
+  expect(codes(world)).toEqual(['RETRACTION_UNMATCHED'])
+  expect(again).toEqual(['desk\0x\0retract'])
+  world.streams.get('http')!.push(...said(1).map((each) => each.replace('e-0', 'x')))
+  await runToEnd(world, { ...setting, limits })
+  expect(heldIn(world)).toEqual(['desk e-0', 'desk x'])
+})

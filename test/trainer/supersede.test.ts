@@ -1,6 +1,9 @@
 /** A newer lesson takes the place of an older one, everywhere; what was undone or refused may come again. */
 import { describe, expect, test } from 'vitest'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
+import type { SourceRecord } from '../../src/contracts/source.ts'
+import { parseEvent } from '../../src/intake/events/validate.ts'
+import { defaultLimits } from '../../src/platform/limits.ts'
 import { event, labelled, lessons } from './events.ts'
 import { tinyKnnMemory } from '../learner/tiny-knn-memory.ts'
 import type { LabelTarget } from '../../src/tasks/classification/target.ts'
@@ -134,4 +137,23 @@ test('an event that was refused can be sent again when the reason is gone', asyn
   world.streams.get('s')!.push(third)
   const labels = { open: false, known: ['no', 'yes', 'maybe'], limit: 8 }
   expect((await runToEnd(world, { ...setting, labels })).pending).toBe(1)
+})
+
+test('thumbs down after thumbs up on one answer, without ids, takes its place, and up again that', async () => {
+  const parse = ({ value }: SourceRecord) => parseEvent(value, defaultLimits, { source: 's' })
+  const thumb = (rating: 1 | -1) => JSON.stringify({ prediction_id: 'p', rating })
+  const world = openWorld({ s: [thumb(1)] })
+  const input = { kind: 'text', text: 'good' } as const
+  world.predictions.set('p', { id: 'p', version: 'v0', answer: 'yes', input, timeMs: 0 })
+  const kept = async (...more: string[]) => {
+    world.streams.get('s')!.push(...more)
+    const { counts } = await runToEnd(world, { ...setting, parse })
+    return { targets: saved(world).pending.map(({ target }) => target), ...counts }
+  }
+  const up = [{ kind: 'label', label: 'yes' }]
+  const down = [{ kind: 'label', label: 'no' }]
+  expect(await kept()).toMatchObject({ targets: up })
+  expect(await kept(thumb(-1))).toMatchObject({ targets: down })
+  expect(await kept(thumb(-1))).toMatchObject({ targets: down, duplicates: 1 })
+  expect(await kept(thumb(1))).toMatchObject({ targets: up, accepted: 3 })
 })

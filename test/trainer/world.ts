@@ -49,7 +49,7 @@ type Replaced = Pick<
   LoopParts,
   'lossGap' | 'compute' | 'train' | 'keepVersions' | 'trainingMutex' | 'knnMemory'
 > &
-  Pick<LoopParts['intake'], 'parse' | 'letAgain' | 'feedbackSource' | 'certify'> &
+  Pick<LoopParts['intake'], 'parse' | 'letAgain' | 'feedbackSource' | 'certify' | 'reaches'> &
   Pick<LoopParts['encoding'], 'base' | 'trunk'> &
   Pick<LoopParts['adapter'], 'goesOn' | 'freshParameters' | 'openTrainable'>
 
@@ -175,6 +175,7 @@ export function partsIn(
         close: async () => {},
       },
       ...(setting.letAgain && { letAgain: setting.letAgain }),
+      ...(setting.reaches && { reaches: setting.reaches }),
       ...(setting.certify && { certify: setting.certify }),
       ...(setting.feedbackSource !== undefined && { feedbackSource: setting.feedbackSource }),
     },

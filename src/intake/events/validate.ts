@@ -114,10 +114,15 @@ function addressed(error: unknown, model: string | undefined): unknown {
 
 const OF_CONTENT = 'sha256:'
 
-/** An event without an id is identified by its content: the same content again is the same event. */
+/**
+ * An event without an id is identified by its content: the same content again is the same event. A rating is identified by
+ * the answer that it judges: thumbs down after thumbs up takes its place.
+ */
 export function contentId(event: JsonObject): string {
+  const { prediction_id: about, rating } = event
+  const isRating = rating !== undefined && typeof about === 'string'
   const content = Object.entries(event).filter(([key]) => key !== 'id')
-  return `${OF_CONTENT}${digestOf(Object.fromEntries(content))}`
+  return `${OF_CONTENT}${digestOf(isRating ? { rating_of: about } : Object.fromEntries(content))}`
 }
 
 /** Whether the event named none, so that its sender does not know it. */

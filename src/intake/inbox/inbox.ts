@@ -43,8 +43,8 @@ export interface Appended {
   readonly accepted: number
   /** Indexes of events with known identities. */
   readonly duplicates: readonly number[]
-  /** How many of the accepted ones were retracted before: the trainer refuses them, unless that was long ago. */
-  readonly retracted?: number
+  /** Indexes of accepted ones that were retracted before: the trainer refuses them, unless that was long ago. */
+  readonly retracted?: readonly number[]
   /** All of them are below this offset. */
   readonly end: number
 }
@@ -208,14 +208,15 @@ class SqliteInbox implements Inbox {
       else duplicates.push(index)
     })
     this.#store.run(`UPDATE marks SET value = ? WHERE name = 'end'`, end)
-    const again = `UPDATE marks SET value = value + ? WHERE name = 'duplicates'`
-    if (duplicates.length > 0) this.#store.run(again, duplicates.length)
+    const counted = `UPDATE marks SET value = value + ? WHERE name = 'duplicates'`
+    if (duplicates.length > 0) this.#store.run(counted, duplicates.length)
     this.#sweep(end, end - from)
-    const retracted = events.filter(
-      (event, at) => !duplicates.includes(at) && this.#isRetracted(event),
+    const again = new Set(duplicates)
+    const retracted = events.flatMap((event, at) =>
+      !again.has(at) && this.#isRetracted(event) ? [at] : [],
     )
-    const { length } = retracted
-    return { accepted: end - from, duplicates, ...(length > 0 && { retracted: length }), end }
+    const isAny = retracted.length > 0
+    return { accepted: end - from, duplicates, ...(isAny && { retracted }), end }
   }
 
   /** Its id was retracted before it came. */

@@ -3,9 +3,10 @@
  * replaces the older signals that it supersedes.
  */
 import { eventStates } from '../../checkpoint/event-log/states.ts'
-import { CodedError, type Decision } from '../../contracts/core.ts'
+import { CodedError, type Decision, type ExampleKey } from '../../contracts/core.ts'
 import type { ServedPrediction } from '../../contracts/event.ts'
 import type { Example } from '../../contracts/example.ts'
+import { identityOf } from '../../intake/events/event-key.ts'
 import { signalDigest } from '../../intake/events/signal-digest.ts'
 import type { WaitingEvent } from '../../intake/join.ts'
 import type { LatentMap } from '../../learner/learner-types.ts'
@@ -52,7 +53,8 @@ export class Acceptance {
   replaced({ key, event }: WaitingEvent, { predictionId }: Example): readonly Example[] {
     const { learner, loop } = this.#parts
     const about = loop.task.supersedes(event.signal) ? predictionId : undefined
-    return learner.unlearnable([...new Set([key, ...learner.about(about)])])
+    const others = learner.about(about).filter((each) => this.#reaches(key, each))
+    return learner.unlearnable([...new Set([key, ...others])])
   }
 
   #accept(
@@ -81,6 +83,11 @@ export class Acceptance {
     if (served !== undefined) this.#judge(served, example, saidMs(counted))
     traces?.note(example.key, event?.traceparent ?? served?.traceparent)
     return decision
+  }
+
+  #reaches(from: ExampleKey, to: ExampleKey): boolean {
+    const { reaches } = this.#parts.loop.intake
+    return reaches?.(identityOf(from).source, identityOf(to).source) !== false
   }
 
   /**
@@ -136,16 +143,22 @@ export class Acceptance {
     const { learner, heldOut, dedupe, waiting, setAside, onSupersede, loop, log } = this.#parts
     const about = event && loop.task.supersedes(event.signal) ? predictionId : undefined
     const isKnown = dedupe.digestOf(key) !== undefined
-    const keys = [...(isKnown ? [key] : []), ...learner.about(about), ...heldOut.about(about)]
-    const older = about === undefined ? keys : [...keys, ...log.about(about)]
-    const waits = waiting.about(key, about).filter((held) => held.received !== received)
+    const isReached = (each: ExampleKey) => this.#reaches(key, each)
+    const said = [...learner.about(about), ...heldOut.about(about)]
+    const keys = [...(isKnown ? [key] : []), ...said.filter(isReached)]
+    const logged = about === undefined ? [] : log.about(about)
+    const older = [...keys, ...logged.filter(isReached)]
+    const waits = waiting
+      .about(key, about)
+      .filter((held) => held.received !== received && isReached(held.key))
     for (const held of waits) this.#refusals.drop(held)
-    const aside = about === undefined ? [] : setAside.about(key, about)
+    const aside = about === undefined ? [] : setAside.about(key, about).filter(isReached)
     for (const each of aside) setAside.remove(each)
     for (const each of [...older, ...waits.map((held) => held.key), ...aside])
       if (each !== key) log.supersede(each)
-    const predictions = about === undefined ? [] : [about]
-    if (keys.length > 0) onSupersede({ keys, predictions }, old)
+    const isWhole = logged.every(isReached)
+    const predictions = about === undefined || !isWhole ? [] : [about]
+    if (keys.length > 0) onSupersede({ keys: isWhole ? keys : older, predictions }, old)
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { CodedError, type ExampleKey } from '../../contracts/core.ts'
 import type { FeedbackEvent } from '../../contracts/event.ts'
-import { keyOf } from '../../intake/events/event-key.ts'
+import { identityOf, keyOf } from '../../intake/events/event-key.ts'
 import type { Received } from '../../intake/join.ts'
 import { RETRACTED } from '../../intake/events/signal-digest.ts'
 import { failure } from '../../platform/errors.ts'
@@ -40,7 +40,8 @@ export class Retractions {
     const meant = meantBy(event, (key) => dedupe.digestOf(key) !== undefined)
     const taught = [...learner.pending, ...learner.remembered, ...(learner.memorised ?? [])]
     const known = [...taught, ...heldOut.rows]
-    const keys = known.filter((each) => isMeant(meant, each)).map(({ key }) => key)
+    const all = known.filter((each) => isMeant(meant, each)).map(({ key }) => key)
+    const keys = all.filter((key) => this.#reaches(event, key))
     const unlearnable = learner.unlearnable([...new Set(keys)])
     if (unlearnable.length === 0) return this.#retracted({ event, received, meant, keys })
     return latents
@@ -62,9 +63,12 @@ export class Retractions {
 
   #retracted({ event, received, meant, keys }: Retracting): false {
     const { dedupe, progress, onRetract, log } = this.#parts
-    const logged = log.meant(meant)
-    const gone = [...new Set([...keys, ...this.#dropMeant(meant), ...logged])]
+    const all = log.meant(meant)
+    const logged = all.filter((key) => this.#reaches(event, key))
+    const gone = [...new Set([...keys, ...this.#dropMeant(event, meant), ...logged])]
     const own = keyOf(event)
+    const isWhole = logged.length === all.length
+    if (gone.length === 0 && !isWhole) return this.#refuseBeyond(event, received)
     if (gone.length === 0 && !this.#isAhead(event, meant, received)) return false
     for (const key of gone) {
       log.erase(key, eventStates.retracted)
@@ -76,20 +80,35 @@ export class Retractions {
     const isMany = meant.kind !== 'event'
     onRetract({
       keys: isMany ? gone : [own, ...gone],
-      predictions: predictionId === undefined ? [] : [predictionId],
+      predictions: predictionId === undefined || !isWhole ? [] : [predictionId],
       ...(isMany && { meant: [meant] }),
     })
     return false
   }
 
+  /** By its prediction a retraction means the feedback of other sources too. */
+  #reaches({ source, predictionId }: FeedbackEvent, key: ExampleKey): boolean {
+    const { reaches } = this.#parts.loop.intake
+    return predictionId === undefined || reaches?.(source, identityOf(key).source) !== false
+  }
+
+  #refuseBeyond({ source, predictionId = '' }: FeedbackEvent, received: Received): false {
+    const text = `${source} may not take back what other sources said about the prediction ${predictionId}`
+    this.#refusals.reject(received, failure('RETRACTION_UNMATCHED', text))
+    return false
+  }
+
   /** Removes it from waiting and set-aside events. */
-  #dropMeant(meant: Meant): readonly ExampleKey[] {
+  #dropMeant(by: FeedbackEvent, meant: Meant): readonly ExampleKey[] {
     const { waiting, setAside } = this.#parts
-    const waits = waiting.events.filter(({ key, event }) => isMeant(meant, { ...event, key }))
+    const waits = waiting.events.filter(
+      ({ key, event }) => isMeant(meant, { ...event, key }) && this.#reaches(by, key),
+    )
     for (const each of waits) this.#refusals.drop(each)
     const aside = setAside.entries.filter(({ what, ...each }) => {
       const said = what.kind === 'example' ? what.example : what.event.event
-      return isMeant(meant, { ...each, predictionId: said.predictionId })
+      const isSaid = isMeant(meant, { ...each, predictionId: said.predictionId })
+      return isSaid && this.#reaches(by, each.key)
     })
     for (const { key } of aside) setAside.remove(key)
     return [...waits, ...aside].map(({ key }) => key)
@@ -97,16 +116,28 @@ export class Retractions {
 
   /** It refers to nothing known. Returns whether it counts anyway. */
   #isAhead(event: FeedbackEvent, meant: Meant, received: Received): boolean {
-    const { ahead, progress, dedupe } = this.#parts
+    const { ahead, progress, dedupe, refused } = this.#parts
     if (meant.kind === 'source' || event.predictionId !== undefined) return true
     const key = keyOf(event)
     if (meant.kind === 'event' && dedupe.digestOf(key) !== undefined) return true
     if (meant.kind === 'event' && ahead.add(key, progress.accepted)) return true
-    const error =
-      meant.kind === 'id'
-        ? failure('RETRACTION_UNMATCHED', `no event ${event.id} of any source is known`)
-        : failure('RETRACTIONS_FULL', `too many unmatched retractions from ${event.source}`)
-    this.#refusals.reject(received, error)
+    // So that a later event is not said to have been retracted, and the retraction may come again.
+    refused.push(keyOf({ source: event.source, id: `${event.id}\0retract` }))
+    this.#refusals.reject(received, this.#unmatched(event, meant))
     return false
+  }
+
+  #unmatched({ id, source }: FeedbackEvent, meant: Meant) {
+    if (meant.kind === 'id')
+      return failure('RETRACTION_UNMATCHED', `no event ${id} of any source is known`)
+    if (this.#parts.ahead.isOn)
+      return failure('RETRACTIONS_FULL', `too many unmatched retractions from ${source}`)
+    return failure(
+      'RETRACTION_UNMATCHED',
+      `no event ${id} of ${source} is known, and none may be retracted before it comes`,
+      {
+        fix: 'send the retraction after its event; where events may come later, set limits.retractions_ahead: without keys (server.auth) it is 0',
+      },
+    )
   }
 }

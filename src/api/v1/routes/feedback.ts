@@ -4,7 +4,7 @@
  * event is refused as a whole.
  */
 import type { FastifyInstance } from 'fastify'
-import { fixOf, withDetails } from '../../../platform/errors.ts'
+import { entryOf, fixOf, withDetails } from '../../../platform/errors.ts'
 import { asksToWait } from '../../../serving/services/feedback/source-limit.ts'
 import { retryAfterSeconds } from '../../http/answer-errors.ts'
 import type { FeedbackGate } from '../../../serving/services/feedback/feedback-gate.ts'
@@ -39,7 +39,7 @@ export function addFeedbackRoute(app: FastifyInstance, services: Services): void
         sources: caller?.sources,
         trace: traceOf(request),
       })
-      const receipt = shown(given)
+      const receipt = shown(given, single)
       const [refused] = given.rejected
       // A client that reads receipts finds one in the refusal of a single event too.
       if (single && refused !== undefined) throw withDetails(refused.error, receipt)
@@ -53,7 +53,7 @@ export function addFeedbackRoute(app: FastifyInstance, services: Services): void
   )
 }
 
-function shown(given: Awaited<ReturnType<FeedbackGate['give']>>) {
+function shown(given: Awaited<ReturnType<FeedbackGate['give']>>, single: boolean) {
   const { accepted, duplicates, rejected, ids, retracted, position, pending, trigger } = given
   return {
     accepted,
@@ -63,9 +63,14 @@ function shown(given: Awaited<ReturnType<FeedbackGate['give']>>) {
       fix: fixOf(error),
     })),
     ...(ids && { ids: [...ids] }),
-    ...(retracted !== undefined && { retracted }),
+    ...(retracted && { retracted: retracted.length, receipts: retracted.map(retractedAt) }),
+    ...(retracted && single && { status: 'retracted' }),
     ...(position !== undefined && { position }),
     ...(pending !== undefined && { pending }),
     ...(trigger && { trigger_every: trigger.every, trigger_rest_ms: trigger.restMs }),
   }
+}
+
+function retractedAt(index: number) {
+  return { index, status: 'retracted', code: 'RETRACTED', fix: entryOf('RETRACTED').fix }
 }

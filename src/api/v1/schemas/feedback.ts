@@ -79,6 +79,17 @@ export const FeedbackAnswer = Type.Object({
         'how many of the accepted ones were retracted before they came, and will be refused when read',
     }),
   ),
+  receipts: Type.Optional(
+    Type.Array(
+      Type.Object({
+        ...{ index: Count, status: Type.String(), code: Type.String(), fix: Type.String() },
+      }),
+      { description: 'of those: their receipts, as they will be' },
+    ),
+  ),
+  status: Type.Optional(
+    Type.String({ description: 'of a single event that was retracted before it came: retracted' }),
+  ),
   position: Type.Optional(
     Type.String({
       description: 'position of the last event: pass it as wait_for to predict and to the model',

@@ -52,8 +52,8 @@ export interface FeedbackReceipt {
   readonly rejected: readonly { readonly index: number; readonly error: CodedError }[]
   /** Of the events that named none: a receipt is asked for with it. */
   readonly ids?: readonly { readonly index: number; readonly id: string }[] | undefined
-  /** How many of the accepted ones are refused later because they were retracted before they arrived. */
-  readonly retracted?: number | undefined
+  /** Indexes of accepted ones that are refused later because they were retracted before they arrived. */
+  readonly retracted?: readonly number[] | undefined
   /** A trainer that has processed this position has seen everything accepted; absent if nothing has arrived so far. */
   readonly position?: string | undefined
 }
@@ -98,12 +98,13 @@ export function openFeedbackService(options: FeedbackServiceOptions): FeedbackSe
       const letters = rejected.filter(({ error }) => !isOfSender(error))
       if (!areLetters) await bury(options, incoming, letters, trace)
       const events = checked.flatMap((outcome) => (outcome instanceof CodedError ? [] : [outcome]))
+      const places = [...checked.keys()].filter((at) => !(checked[at] instanceof CodedError))
       const appended = await keep(options, events, trace)
       const duplicates = appended.duplicates.length
       count(options, appended.accepted, duplicates, rejected)
       const { accepted, end } = appended
       const position = end === undefined ? undefined : (options.positionOf ?? String)(end)
-      const { retracted } = appended
+      const retracted = appended.retracted?.map((at) => places[at] ?? at)
       const ids = madeIds(checked)
       return {
         ...{ accepted, duplicates, rejected },
@@ -158,7 +159,7 @@ function checkOne(
 interface Kept {
   readonly accepted: number
   readonly duplicates: readonly number[]
-  readonly retracted?: number
+  readonly retracted?: readonly number[]
   readonly end?: number
 }
 
