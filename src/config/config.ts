@@ -86,7 +86,7 @@ function configOf(file: ConfigFile, folder: string, context: ConfigContext): Con
   if (problems.length > 0) throw configFailure(problems, placeOf)
   // Without problems, the settled value has the shape of the schema.
   const written = withoutOldKeys(settled as Config, warn)
-  const spelled = withLabelForms(written, problems)
+  const spelled = withLabelForms(written, problems, warn)
   const known = withToken(spelled, environment, problems)
   const config = withPasswords(known, environment, problems)
   problems.push(...checkRules(config, plugins))

@@ -5,24 +5,31 @@ import type { Problem } from './problem.ts'
 import type { Config, ModelConfig } from './schema/schema.ts'
 import { labelForm } from '../tasks/classification/label-form.ts'
 
-export function withLabelForms(config: Config, problems: Problem[]): Config {
+type Warn = (path: Problem['path'], message: string) => void
+
+export function withLabelForms(config: Config, problems: Problem[], warn: Warn): Config {
   const models = Object.entries(config.models).map(([name, model]) => [
     name,
     model.labels === undefined
       ? model
-      : { ...model, labels: formsOf(model.labels, ['models', name, 'labels'], problems) },
+      : { ...model, labels: formsOf(model.labels, ['models', name, 'labels'], { problems, warn }) },
   ])
   return { ...config, models: Object.fromEntries(models) as Config['models'] }
 }
 
 type Labels = NonNullable<ModelConfig['labels']>
 
-function formsOf(labels: Labels, path: Problem['path'], problems: Problem[]): Labels {
-  if (!('open' in labels)) return forms(labels, path, problems)
+interface Report {
+  readonly problems: Problem[]
+  readonly warn: Warn
+}
+
+function formsOf(labels: Labels, path: Problem['path'], to: Report): Labels {
+  if (!('open' in labels)) return forms(labels, path, to)
   return {
     ...labels,
-    known: forms(labels.known, [...path, 'known'], problems),
-    retired: forms(labels.retired, [...path, 'retired'], problems),
+    known: forms(labels.known, [...path, 'known'], to),
+    retired: forms(labels.retired, [...path, 'retired'], to),
     ...(labels.renamed && { renamed: renamedForms(labels.renamed) }),
   }
 }
@@ -32,11 +39,16 @@ function renamedForms(renamed: Readonly<Record<string, string>>): Record<string,
   return Object.fromEntries(pairs) as Record<string, string>
 }
 
-function forms(labels: readonly string[], path: Problem['path'], problems: Problem[]) {
+function forms(labels: readonly string[], path: Problem['path'], { problems, warn }: Report) {
   const all = labels.map(labelForm)
   for (const [index, label] of all.entries()) {
     const message = faultOf(label, all.indexOf(label) === index)
     if (message !== undefined) problems.push({ path: [...path, index], at: 'value', message })
+    const twin = all.find(
+      (other, at) => at < index && other !== label && other.toLowerCase() === label.toLowerCase(),
+    )
+    if (twin !== undefined)
+      warn([...path, index], `differs from ${JSON.stringify(twin)} only in case`)
   }
   return all
 }

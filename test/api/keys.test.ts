@@ -43,7 +43,7 @@ test('every route but the probes names its role in the description, and those th
       .filter(({ isOpen }) => isOpen)
       .map(({ path }) => path)
       .sort(),
-  ).toEqual(['/livez', '/openapi.json', '/readyz'])
+  ).toEqual(['/health', '/livez', '/openapi.json', '/readyz'])
   for (const { method, path, isOpen, roles: named } of all.filter((each) => !each.isOpen)) {
     expect(isOpen).toBe(false)
     expect(named.length, path).toBeGreaterThan(0)

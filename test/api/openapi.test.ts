@@ -23,6 +23,7 @@ async function describeApi() {
 const routes = [
   'delete /v1/models/{model}/versions/{version}/pin',
   'get /asyncapi.json',
+  'get /health',
   'get /livez',
   'get /metrics',
   'get /openapi.json',

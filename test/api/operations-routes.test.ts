@@ -7,7 +7,8 @@ import { openServed } from './open-served.ts'
 test('the process lives and is ready', async () => {
   const { app } = await openServed()
   expect((await app.inject('/livez')).json()).toEqual({ alive: true })
-  expect((await app.inject('/readyz')).json()).toEqual({ ready: true })
+  for (const path of ['/readyz', '/health'])
+    expect((await app.inject(path)).json()).toEqual({ ready: true })
 })
 
 test('a model whose trainer has failed or is silent is named, with its fix, and the daemon stays ready', async () => {

@@ -46,6 +46,13 @@ test('a file larger than a request arrives whole and in order', async () => {
   ).toEqual(events(700).map((_, at) => `e-${at}`))
 })
 
+test('labels of a file that differ only in case are named', async () => {
+  const { send } = await listening({ open: true })
+  const { stderr, stdout } = await send([event('a', 'Yes'), event('b', 'yes'), event('c', 'Yes')])
+  expect(stderr).toContain('warning: the labels “Yes” and “yes” differ only in case\n')
+  expect(stdout).toContain('3 accepted')
+})
+
 test('a dry run shows three rows as they are understood, names the columns that are missing, and sends nothing', async () => {
   const { url, journal } = await listening()
   const path = join(scratchFolder(), 'reviews.csv')

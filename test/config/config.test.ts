@@ -72,6 +72,13 @@ test('a model needs its labels and nothing else', () => {
   })
 })
 
+test('labels that differ only in case are accepted with a warning', () => {
+  const warnings: string[] = []
+  const warn = (message: string) => warnings.push(message)
+  parseConfig('models: { m: { labels: [Refund, other, refund] } }', '/', { warn })
+  expect(warnings).toEqual(['config:1:40: models.m.labels.2 differs from "Refund" only in case'])
+})
+
 test('forgetting, the old name of regularizer, is accepted with a warning', () => {
   const warnings: string[] = []
   const text = 'models:\n  m:\n    base: use-lite\n    labels: [a, b]\n    forgetting: '

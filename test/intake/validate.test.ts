@@ -296,13 +296,16 @@ describe('a refusal says what to write instead:', () => {
     [{ input, lable: 'a' }, 'it has "lable": did you mean "label"?'],
     [{ input, values: 3, lebal: 'a' }, 'it has "lebal": did you mean "label"?'],
     [{ prediction_id: 'p-1', rate: 1 }, 'it has "rate": did you mean "rating"?'],
+    [{ input, Label: 'a' }, 'it has "Label": did you mean "label"?'],
   ])('%j', (event, hint) => {
     expect(thrown(() => parse(event)).message).toContain(hint)
   })
 
   test('nothing where no key comes near', () => {
     const many = Object.fromEntries(Array.from({ length: 9 }, (_, at) => [`key-${at}`, at]))
-    expect(thrown(() => parse({ input, ...many })).message).toMatch(/, retract$/)
+    const webhook = { action: 'ANNOTATION_CREATED', annotation: {}, task: {}, project: {} }
+    for (const event of [{ input, ...many }, webhook])
+      expect(thrown(() => parse(event)).message).toMatch(/, retract$/)
   })
 
   test.each([

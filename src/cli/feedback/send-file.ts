@@ -6,9 +6,10 @@ import { CodedError, type Json } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { withDetails } from '../../platform/errors.ts'
 import { modelPath, type JsonObject } from '../remote/client.ts'
+import { objectIn } from './csv-table.ts'
 import { columnsOf, type FeedbackFlags } from './feedback-flags.ts'
 import { connectModel, type Connected } from '../remote/connect.ts'
-import { print } from '../print.ts'
+import { harmless, print } from '../print.ts'
 import { openProgress } from '../progress.ts'
 import { eventLines, formatOf } from './file-format.ts'
 import { chunksOf, openLines, type Line } from './read-lines.ts'
@@ -39,6 +40,29 @@ interface Totals {
   live?: string | undefined
 }
 
+/** More names than these are not compared. */
+const LABELS_COMPARED = 1024
+
+/** Labels of a file that differ only in case: to the daemon they are two. */
+class LabelNames {
+  readonly #byLowerCase = new Map<string, string>()
+  readonly #twins = new Set<string>()
+
+  read(lines: readonly Line[]): void {
+    for (const { text } of lines) {
+      const label = objectIn(text)?.label
+      if (typeof label !== 'string' || this.#byLowerCase.size >= LABELS_COMPARED) continue
+      const first = this.#byLowerCase.get(label.toLowerCase())
+      if (first === undefined) this.#byLowerCase.set(label.toLowerCase(), label)
+      else if (first !== label) this.#twins.add(`“${first}” and “${label}”`)
+    }
+  }
+
+  get warnings(): readonly string[] {
+    return [...this.#twins].map((pair) => `warning: the labels ${pair} differ only in case`)
+  }
+}
+
 export async function sendFile(flags: FeedbackFlags & { readonly file: string }): Promise<void> {
   const { totalBytes: total, stream } = await openLines(flags.file)
   const connected = await connectModel(flags)
@@ -48,10 +72,12 @@ export async function sendFile(flags: FeedbackFlags & { readonly file: string })
   const most = flags.stopAfter
   // Small ones until something is accepted, so that an entirely wrong file does not send hundreds of events.
   const limits = { ...CHUNK, lines: most === 0 ? CHUNK.lines : Math.min(CHUNK.lines, most) }
+  const names = new LabelNames()
   const source = eventLines(stream, formatOf(flags.file, flags.format), columnsOf(flags))
   try {
     for await (const { lines, bytes } of chunksOf(source, limits)) {
       await sendChunk(connected, lines, totals, sendingRetry(flags.retrySeconds, progress))
+      names.read(lines)
       done += bytes
       items += lines.length
       progress.update({ done, total, items })
@@ -64,6 +90,7 @@ export async function sendFile(flags: FeedbackFlags & { readonly file: string })
   } finally {
     progress.end()
   }
+  for (const warning of names.warnings) process.stderr.write(`${harmless(warning)}\n`)
   if (flags.wait === true)
     totals.live = await waitForLearned(
       connected,

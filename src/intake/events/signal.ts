@@ -95,7 +95,9 @@ const COMPARED = { keys: 32, characters: 32 }
 function misspelt(event: JsonObject, words: readonly string[]): string {
   for (const key of Object.keys(event).slice(0, COMPARED.keys)) {
     const near = key.length > COMPARED.characters ? undefined : nearest(key, words)
-    if (near !== undefined && near !== key) return `; it has "${key}": did you mean "${near}"?`
+    // Misspelt words begin right; `annotation` of another product's event is no `correction`.
+    if (near !== undefined && near !== key && near[0] === key[0]?.toLowerCase())
+      return `; it has "${key}": did you mean "${near}"?`
   }
   return ''
 }

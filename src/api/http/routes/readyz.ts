@@ -13,13 +13,16 @@ export function addReadyzRoute(app: FastifyInstance, context: HttpContext): void
     security: [],
     response: { 200: ReadyAnswer, ...problems },
   }
-  app.get('/readyz', { schema, config: { probe: true } }, async () => {
+  const answer = () => {
     if (context.isDraining()) throw failure('SHUTTING_DOWN', 'the server is stopping')
     const readiness = context.services.readiness()
     const { degraded } = readiness
     if (!readiness.isReady) throw notReady(readiness)
     return { ready: true, ...(degraded.length > 0 && { degraded }) }
-  })
+  }
+  // `/health` is what the checks of load balancers and of other model servers ask.
+  for (const path of ['/readyz', '/health'])
+    app.get(path, { schema, config: { probe: true } }, async () => answer())
 }
 
 function notReady({ silent, degraded }: Readiness): CodedError {
