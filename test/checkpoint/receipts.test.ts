@@ -1,6 +1,6 @@
 /** Receipts from the file that a trainer writes, as another process reads it. */
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { Forgetting } from '../../src/checkpoint/forgetting.ts'
 import { logAfter } from '../../src/checkpoint/event-log/contract.ts'
 import { EventLog } from '../../src/checkpoint/event-log/event-log.ts'
@@ -14,6 +14,7 @@ import type { Json } from '../../src/contracts/core.ts'
 import type { Example } from '../../src/contracts/example.ts'
 import { Dedupe } from '../../src/intake/dedupe/dedupe.ts'
 import { RETRACTED } from '../../src/intake/events/signal-digest.ts'
+import { eventLoop } from '../../src/platform/slices.ts'
 import { openStore } from '../../src/platform/store/store.ts'
 import { identified } from '../example-key.ts'
 import { scratchFolder } from '../scratch-folder.ts'
@@ -207,4 +208,25 @@ test('an event that nothing is left of may be one that was to be forgotten', () 
   store.transaction(() => setFact(store, 'forgetting', forgetting.state as unknown as Json))
   expect([isForgotten('desk', 'a'), isForgotten('desk', 'b')]).toEqual([true, false])
   expect([isForgotten('shop', 'z'), isForgotten('web', 'a')]).toEqual([true, false])
+})
+
+test('a full log is read in slices of the event loop, each run once, however many ask at the same time', async () => {
+  const { take, save, find } = open(10_000)
+  for (let run = 0; run < 40; run += 1) {
+    take(...Array.from({ length: 25 }, (_, at) => `e-${run}-${at}`))
+    save()
+  }
+  const slices = vi.spyOn(eventLoop, 'each')
+  onTestFinished(() => slices.mockRestore())
+  const ids = ['e-0-0', 'e-39-24', 'e-17-3', 'nobody']
+  const found = await Promise.all(ids.map(async (id) => find(id)))
+  expect(found.map((receipt) => receipt?.state)).toEqual([
+    'pending',
+    'pending',
+    'pending',
+    undefined,
+  ])
+  const read = slices.mock.calls.map(([runs]) => runs.length).filter((runs) => runs > 1)
+  expect(read.length).toBe(1)
+  expect(read[0]).toBeGreaterThan(10)
 })

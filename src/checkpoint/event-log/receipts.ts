@@ -63,6 +63,8 @@ class Reader implements ReceiptReader {
   #last = -1
   #epoch = -1
   #sequence = -1
+  /** Reads in their order: each goes on from the run where the one before ended. */
+  #catchingUp: Promise<void> = Promise.resolve()
   /** The file that is open, and which one it is. */
   #open: { readonly store: Store; readonly inode: number } | undefined
 
@@ -93,12 +95,15 @@ class Reader implements ReceiptReader {
   async find(event: EventIdentity): Promise<LoggedReceipt | undefined> {
     const key = keyOf(event)
     const hash = hashOf(key)
+    const mine = this.#catchingUp.then(async () => this.#catchUp())
+    // A damaged row is the error of this question; the next one tries again.
+    this.#catchingUp = mine.catch(() => undefined)
+    await mine
     const found = this.#look((store) => this.#inLog(store, key, hash))
     return found ?? this.#look((store) => heldIn(store, key)) ?? (await this.#older(hash))
   }
 
   #inLog(store: Store, key: ExampleKey, hash: Uint8Array): LoggedReceipt | undefined {
-    this.#catchUp(store)
     const [words] = hashesIn(hash)
     const order = words === undefined ? undefined : this.#ids.find(words)?.ordinal
     const { begin, end } = logFacts(store)
@@ -107,21 +112,28 @@ class Reader implements ReceiptReader {
   }
 
   /** A copy from another daemon, or a recovery, has other rows under the same orders. */
-  #catchUp(store: Store): void {
-    const { epoch, sequence } = stampOf(store)
-    if (epoch !== this.#epoch || sequence < this.#sequence) this.#last = -1
-    this.#epoch = epoch
-    this.#sequence = sequence
-    const runs = runsAfter(store, this.#last)
-    const { begin, end } = logFacts(store)
-    // The trainer has not shortened it yet after a lower limit, or has failed.
-    const rows = Math.max(this.#most, end - begin)
-    for (const { first, hashes } of runs) {
+  async #catchUp(): Promise<void> {
+    const more = this.#look((store) => {
+      const { epoch, sequence } = stampOf(store)
+      if (epoch !== this.#epoch || sequence < this.#sequence) this.#last = -1
+      this.#epoch = epoch
+      this.#sequence = sequence
+      const { begin, end } = logFacts(store)
+      // The trainer has not shortened it yet after a lower limit, or has failed.
+      return { runs: runsAfter(store, this.#last), rows: Math.max(this.#most, end - begin) }
+    })
+    if (more === undefined) return
+    const file = this.#open
+    let last = this.#last
+    // The first time it is the whole log, which takes longer than a turn of the event loop may.
+    await eventLoop.each(more.runs, ({ first, hashes }) => {
       // At the start, and behind a gap: rows before it had fallen out of the log.
-      if (this.#last === -1 || first > this.#ids.end) this.#ids = new SeenIds(rows, first)
-      this.#last = first
+      if (last === -1 || first > this.#ids.end) this.#ids = new SeenIds(more.rows, first)
+      last = first
       for (const id of hashesIn(hashes)) this.#ids.add(id, 0)
-    }
+    })
+    // Otherwise another file has taken its place meanwhile, and is read from its start.
+    if (this.#open === file) this.#last = last
   }
 
   /** Among all ids that were accepted, the newest first; with a pause between two looks. */

@@ -96,7 +96,7 @@ function misspelt(event: JsonObject, words: readonly string[]): string {
   for (const key of Object.keys(event).slice(0, COMPARED.keys)) {
     const near = key.length > COMPARED.characters ? undefined : nearest(key, words)
     // Misspelt words begin right; `annotation` of another product's event is no `correction`.
-    if (near !== undefined && near !== key && near[0] === key[0]?.toLowerCase())
+    if (near !== undefined && near !== key && key.toLowerCase().startsWith(near.slice(0, 1)))
       return `; it has "${key}": did you mean "${near}"?`
   }
   return ''
