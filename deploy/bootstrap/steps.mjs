@@ -33,6 +33,7 @@ export const STEPS = [
       java: 'default-jre-headless',
       mvn: 'maven',
       openssl: 'openssl',
+      'qemu-x86_64': 'qemu-user',
     }),
   },
   { when: 'services', lock, ...kafkaStep },

@@ -66,6 +66,19 @@ test('a skipped test is named with its reason, and counts as failed in CI', () =
   expect(run(runner, [], { CI: '' }).text).toMatch(/\n1 passed, 0 failed\n$/)
 })
 
+test('a test that needs an instruction this processor lacks is named, and does not fail in CI', () => {
+  const runner = runnerOf(
+    `import { test } from 'vitest'
+     test('turns', () => {})
+     test('meshes', (context) => context.skip('this processor lacks a third hand'))`,
+  )
+  const { code, text } = run(runner, [], { CI: 'true' })
+  expect(text).toMatch(
+    /1 SKIPPED\. CI=true: 0 of them[^]*meshes[^]*lacks a third hand[^]*\n1 passed, 0 failed\n$/,
+  )
+  expect(code).toBe(0)
+})
+
 /** Fails, or ends its process, in the first run; passes in the second. */
 const onceOnly = (fault: string) => `
   import { existsSync, writeFileSync } from 'node:fs'

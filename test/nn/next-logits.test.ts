@@ -45,6 +45,30 @@ test('the likeliest tokens and their log-probabilities are those of float32', as
   }
 })
 
+/** |x · W − rough| of a token is at most this: half a step of the row and half a step of its column for each number. */
+function mostError(row: Float32Array, word: Float32Array): number {
+  const [half, own] = [most(row) / 127 / 2, most(word) / 63 / 2]
+  return row.reduce(
+    (sum, x, at) => sum + Math.abs(x) * own + Math.abs(word[at]!) * half + half * own,
+    0,
+  )
+}
+
+const most = (data: Float32Array) => Math.max(...data.map(Math.abs))
+
+test('no rounding could have changed the likeliest token: every other one is further away than its largest error', async () => {
+  const [exact, eight] = [await logitsOf(sessions[0]!, lasts), await logitsOf(sessions[1]!, lasts)]
+  for (const [row, logits] of eight.entries()) {
+    const last = lasts.slice(row * width, (row + 1) * width)
+    const best = most(exact[row]!.map((value) => Math.max(0, value)))
+    for (const [token, rough] of logits.entries()) {
+      const allowed = mostError(last, words.data.slice(token * width, (token + 1) * width))
+      expect(Math.abs(rough - exact[row]![token]!)).toBeLessThanOrEqual(allowed + 1e-5)
+      if (Math.abs(rough - exact[row]![token]!) > 1e-5) expect(rough + allowed).toBeLessThan(best)
+    }
+  }
+})
+
 test('a row has the bits that it has alone', async () => {
   const all = await logitsOf(sessions[1]!, lasts)
   for (const [row, logits] of all.entries()) {

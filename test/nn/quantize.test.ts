@@ -54,6 +54,21 @@ test.each(Object.keys(cases))('a product of %s in 8 bits follows its formula', a
   }
 })
 
+/** Kernels of x86 without VNNI add the products of two neighbours in 16 bits. */
+test('no two products leave 16 bits, whatever a row and a matrix hold', () => {
+  const sizes = [1, 1e-30, 1e30]
+  for (const data of [
+    ...sizes.map((size) => new Float32Array(4).fill(size)),
+    ...sizes.map((size) => new Float32Array(4).fill(-size)),
+    ...Array.from({ length: 50 }, () => drawn(4)),
+  ])
+    for (const isTurned of [false, true]) {
+      const steps = quantizedMatrix({ shape: isTurned ? [2, 2] : [4, 1], data }, isTurned).data
+      const most = Math.max(...steps.map(Math.abs))
+      expect(2 * 255 * most).toBeLessThan(2 ** 15)
+    }
+})
+
 function formula(x: readonly number[], least: number): number[] {
   const { data, scales } = quantizedMatrix(weight, false)
   const scale = Math.fround(Math.max(least, ...x.map(Math.abs)) * Math.fround(1 / 127))

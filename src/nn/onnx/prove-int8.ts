@@ -1,6 +1,6 @@
 /**
- * Whether this processor computes 8-bit products exactly. Without VNNI, x86 adds two products in 16 bits and cuts off what
- * does not fit: the trainer and the server of a fleet would then disagree, silently.
+ * Whether 8-bit products are exact here. Some kernels add two products in 16 bits, which the range of the weights allows for
+ * (quantized-matrix.ts); one that cut off more would let the trainer and the server of a fleet disagree, silently.
  */
 import { failure } from '../../platform/errors.ts'
 import { recordGraph } from '../record.ts'
@@ -29,7 +29,7 @@ export async function proveInt8(pool: OrtPool): Promise<void> {
   if (sums?.data.every((sum) => Math.abs(sum - WIDTH) < 1e-3) === true) return
   throw failure(
     'BASE_UNSUPPORTED',
-    'quantize: int8 needs exact 8-bit products, which this processor does not compute (x86 without VNNI)',
+    'quantize: int8 needs exact 8-bit products, which ONNX Runtime does not compute on this processor',
     { details: { setting: 'quantize' } },
   )
 }

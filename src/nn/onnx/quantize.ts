@@ -2,7 +2,7 @@
  * A frozen matrix product in 8-bit integers, more than twice as fast as in float32:
  *
  *   q = round(x / s) + 128      s = max|x| / 127 of each row of x [b, s, in]
- *   y = ((q − 128) · Q) · s · t      Q = round(W / t), t = max|W| / 127 of each column of W [in, out]
+ *   y = ((q − 128) · Q) · s · t      Q = round(W / t), t = max|W| / 63 of each column of W [in, out]
  *
  * After GELU, whose numbers are −0.17 or more, max|x| is max(x), but at least 0.17: a pass over x less.
  *
@@ -14,7 +14,7 @@
  */
 import type { Tensor } from '../../contracts/core.ts'
 import type { OnnxGraph, Value } from './graph.ts'
-import { LEAST, STEPS } from './quantized-matrix.ts'
+import { LEAST } from './quantized-matrix.ts'
 
 /** x · W for the base's matrices, in one graph: products of one x share its quantisation. */
 export function quantizedProducts(graph: OnnxGraph): (x: Value, w: BaseMatrix) => Value {
@@ -41,12 +41,14 @@ function quantizeRows(graph: OnnxGraph, x: Value, width: number) {
   const sizes = least === undefined ? graph.op('Abs', [x]) : x
   const most = graph.op('ReduceMax', [sizes, graph.ints(-1)])
   const bounded = graph.op('Max', [most, graph.float(Math.max(LEAST, -(least ?? 0)))])
-  const scale = graph.op('Mul', [bounded, graph.float(1 / STEPS)])
+  const scale = graph.op('Mul', [bounded, graph.float(1 / ROW_STEPS)])
   // The operator wants a zero point for each scale: whatever the scale is, this is 128.
   const zeros = graph.op('QuantizeLinear', [scale, graph.float(FAR_ABOVE), graph.byte(128)])
   const perRow = { axis: { int: -1 }, block_size: { int: width } }
   return { steps: graph.op('QuantizeLinear', [x, scale, zeros], perRow), scale }
 }
 
+/** On either side of zero. */
+const ROW_STEPS = 127
 /** Every scale divided by it rounds to 0. */
 const FAR_ABOVE = 1e38
