@@ -3,7 +3,9 @@ import Fastify from 'fastify'
 import { expect, onTestFinished, test } from 'vitest'
 import { addDeadline } from '../../src/api/http/deadline.ts'
 import { CodedError } from '../../src/contracts/core.ts'
+import { limitTable } from '../../src/platform/limits.ts'
 import { openFakeClock, settled } from '../serving/fake-clock.ts'
+import { openServed } from './open-served.ts'
 
 const LIMIT_MS = 1000
 
@@ -80,4 +82,9 @@ test('a request that hangs while the server closes still gets its answer', async
   await clock.advance(LIMIT_MS)
   expect(await hanging).toBe('DEADLINE_EXCEEDED')
   await closing
+})
+
+test('a server opens with the longest limits.request_ms that there is', async () => {
+  const { app } = await openServed({ limits: { request_ms: limitTable.request_ms.most } })
+  expect(app.server.requestTimeout).toBe(600_000)
 })

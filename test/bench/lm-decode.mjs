@@ -9,7 +9,6 @@
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -19,6 +18,7 @@ import { quantized } from '../../dist/src/adapters/quantized.js'
 import { recordedConfig } from '../../dist/src/adapters/recorded-config.js'
 import { openBase } from '../../dist/src/config/model-parts.js'
 import { openRandom } from '../../dist/src/platform/random.js'
+import { userCache } from '../../dist/src/platform/user-cache.js'
 import { methods, tasks } from '../../dist/src/plugins.js'
 import { PROMPT_PART } from '../../dist/src/serving/engine/decode-scheduler.js'
 import { openDecodingEngine } from '../../dist/src/serving/engine/decoding-engine.js'
@@ -28,7 +28,7 @@ import { lossesOf } from './lm-loss.mjs'
 import { openResults } from './results.mjs'
 
 const PEER = '3.21.1'
-const cache = join(homedir(), '.cache', 'antikythera')
+const cache = userCache()
 const FILE = join(cache, 'models', 'smollm2', 'SmolLM2-135M-Instruct.Q4_1.gguf')
 const QUESTION = 'Explain in one paragraph how a tide comes about.'
 const LONG = `${'The moon pulls at the water of the sea, and the water follows it. '.repeat(16)}Sum it up.`

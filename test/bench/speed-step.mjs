@@ -1,13 +1,15 @@
 /**
  * A training step at equal work: MiniLM, 32 texts of 32 tokens from their activations at the cut, loss, gradients, clipping and
  * Adam; our compiled step, our eager step, and torch with PEFT. Processes take turns, so that a busy machine slows all of them
- * alike, and count CPU time of all their threads. The table keeps the rows of each kind of processor.
+ * alike, and count CPU time of all their threads. The table keeps the rows of each instruction set: a brand sells several.
  *
  *   npm run bench -- speed step [--rounds 5] [--steps 4] [--fresh] [--only <words>]
  */
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { peftPython } from '../../deploy/bootstrap/peft.mjs'
+import { userCache } from '../../dist/src/platform/user-cache.js'
 import { openChild } from './children.mjs'
 import { machine, median, round, say } from './figures.mjs'
 import { openResults } from './results.mjs'
@@ -15,7 +17,7 @@ import { openResults } from './results.mjs'
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 
 /** Threads of torch that wait for each other sleep: on busy cores they would take several times as long by spinning. */
-const WAITING = { OMP_WAIT_POLICY: 'passive' }
+const WAITING = { OMP_WAIT_POLICY: 'passive', MINILM: join(userCache(), 'models', 'minilm') }
 
 export const SHAPES = {
   'LoRA r 8 on q, v of the top two layers': 'qv2',
@@ -42,8 +44,16 @@ export async function measure(words) {
   })
   for (const threads of [1, 2])
     for (const shape of Object.values(SHAPES)) {
-      const settings = { cpu: startedOn.cpu, shape, rows: 32, tokens: 32, threads, rounds, steps }
-      const name = `${shape}, ${threads} threads, ${startedOn.cpu}`
+      const settings = {
+        cpu: startedOn.instructions,
+        shape,
+        rows: 32,
+        tokens: 32,
+        threads,
+        rounds,
+        steps,
+      }
+      const name = `${shape}, ${threads} threads, ${startedOn.instructions}`
       const work = async () => ({
         machine: machine(),
         ...(await compared(shape, threads, rounds, steps)),

@@ -24,7 +24,7 @@ torch.set_num_threads(threads)
 torch.set_num_interop_threads(1)
 torch.manual_seed(1)
 ROWS, TOKENS = 32, 32
-MODEL = os.environ.get("MINILM", os.path.expanduser("~/.cache/antikythera/models/minilm"))
+MODEL = os.environ["MINILM"]
 
 bert = BertModel.from_pretrained(MODEL, dtype=torch.float32, add_pooling_layer=False)
 count = bert.config.num_hidden_layers

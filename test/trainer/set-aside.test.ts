@@ -231,6 +231,7 @@ describe('what a person asks for', () => {
     expect(await runToEnd(world, setting)).toMatchObject({
       pending: 0,
       counts: { learned: 8, set_aside: 0 },
+      events: { states: { discarded: 6, rejected: 0 } },
     })
   })
 

@@ -109,7 +109,9 @@ function openFastify({ limits, log, clock }: HttpContext): FastifyInstance {
     requestTimeout: limits.request_ms,
     connectionTimeout: 4 * limits.request_ms,
     keepAliveTimeout: KEEP_ALIVE_MS,
+    // Node checks the two against each other when the server is made, and fastify sets its own afterwards.
     http: {
+      requestTimeout: limits.request_ms,
       headersTimeout: limits.request_ms,
       maxHeaderSize: MOST_HEADER_BYTES,
       connectionsCheckingInterval: Math.min(1000, limits.request_ms),

@@ -28,9 +28,9 @@ export type EventState = (typeof eventStates)[EventStateName]
 /** The code of the refusal, for states that imply one. */
 export const refusedAs = { discarded: 'DISCARDED', crowded_out: 'SET_ASIDE_FULL' } as const
 
-type Counted = Exclude<EventStateName, 'replaced' | 'discarded' | 'crowded_out'>
+type Counted = Exclude<EventStateName, 'replaced' | 'crowded_out'>
 
-/** Discarded and crowded-out events count as rejected. */
+/** Crowded-out events count as rejected: no person decided that. */
 export type EventCounts = Readonly<Record<Counted, number>> & {
   /** How many events fell out of the log. */
   readonly older: number
@@ -79,9 +79,9 @@ export function isHeld(state: EventState): boolean {
 export function countsOf(counts: readonly (number | undefined)[], older: number): EventCounts {
   const of = (...states: readonly EventState[]) =>
     states.reduce<number>((sum, state) => sum + (counts[state] ?? 0), 0)
-  const { replaced: _replaced, discarded, crowded_out, ...shown } = eventStates
+  const { replaced: _replaced, crowded_out, ...shown } = eventStates
   const each = Object.entries(shown).map(([name, state]) => [name, of(state as EventState)])
-  const rejected = of(eventStates.rejected, discarded, crowded_out)
+  const rejected = of(eventStates.rejected, crowded_out)
   return { ...Object.fromEntries(each), rejected, older } as EventCounts
 }
 
