@@ -6,7 +6,7 @@ import type { SliceGap } from '../contracts/release.ts'
 export interface QualityReport {
   readonly [ofTask: string]:
     Json | readonly SourceQuality[] | readonly SliceQuality[] | SliceGap | undefined
-  /** The mean over sources, in which each weighs the same. */
+  /** The mean over sources with at least 20 examples, in which each weighs the same; over all where none has that many. */
   readonly accuracy_recent_by_source: number
   /** At most `limits.quality_sources`, and `other` for the rest. */
   readonly sources: readonly SourceQuality[]

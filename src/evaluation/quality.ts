@@ -24,6 +24,8 @@ export interface QualityLimits {
 
 export const defaultQualityLimits: QualityLimits = { rows: 32, sources: 32 }
 const SLICE_EXAMPLES = 100
+/** Fewer answers of a source make no percentage: one wrong answer of three would weigh as much as a hundred of others. */
+const LEAST_JUDGED = 20
 
 export interface QualityState {
   readonly [key: string]: Json | SourcesState
@@ -67,10 +69,13 @@ export class Quality {
     const sources = this.#sources.report()
     const slices = this.#slices.report().map(({ source: slice, ...row }) => ({ slice, ...row }))
     const { sliceGap } = this
-    const recent = sources.reduce((sum, { accuracy_recent }) => sum + accuracy_recent, 0)
+    const judged = sources.filter(({ count }) => count >= LEAST_JUDGED)
+    // Where each source is small, together they still say something.
+    const equal = judged.length > 0 ? judged : sources
+    const recent = equal.reduce((sum, { accuracy_recent }) => sum + accuracy_recent, 0)
     return {
       ...this.#ofTask.report(),
-      accuracy_recent_by_source: ratio(recent, sources.length),
+      accuracy_recent_by_source: ratio(recent, equal.length),
       sources,
       ...(slices.length > 0 && { slices }),
       ...(sliceGap && { slice_gap: sliceGap }),

@@ -13,6 +13,8 @@ import { fading, ratio } from './running-accuracy.ts'
 
 export interface ScoreSums {
   readonly count: number
+  /** Examples that nothing could answer: not in `count`. */
+  readonly unanswered?: number
   readonly correct: number
   readonly recentCorrect: number
   readonly recentCount: number
@@ -34,6 +36,7 @@ export function withScore(was: ScoreSums, score: Score): ScoreSums {
   const right = 1 - score.error
   const hasLoss = Number.isFinite(score.loss)
   return {
+    ...(was.unanswered !== undefined && { unanswered: was.unanswered }),
     count: was.count + 1,
     correct: was.correct + right,
     recentCorrect: right + fading * was.recentCorrect,
@@ -41,6 +44,11 @@ export function withScore(was: ScoreSums, score: Score): ScoreSums {
     lossSum: was.lossSum + (hasLoss ? score.loss : 0),
     lossCount: was.lossCount + (hasLoss ? 1 : 0),
   }
+}
+
+/** An example that nothing could answer. */
+export function withUnanswered(was: ScoreSums): ScoreSums {
+  return { ...was, unanswered: (was.unanswered ?? 0) + 1 }
 }
 
 export function scoresOf(sums: ScoreSums): Scores {

@@ -9,7 +9,7 @@ import type { Task } from '../contracts/task.ts'
 import type { QualityReport } from './contract.ts'
 import { defaultQualityLimits, Quality, type QualityLimits, type QualityState } from './quality.ts'
 import type { LossSum } from './loss-gap.ts'
-import { noSums, scoresOf, withScore, type ScoreSums } from './running-scores.ts'
+import { noSums, scoresOf, withScore, withUnanswered, type ScoreSums } from './running-scores.ts'
 
 export interface ScoreboardState extends ScoreSums {
   readonly [key: string]: number | QualityState
@@ -30,6 +30,16 @@ export class Scoreboard implements Stateful<ScoreboardState> {
   observe(score: Score, example: Pick<Example, 'source' | 'target' | 'slice'>): void {
     this.#quality.observe(score, example)
     this.#state = withScore(this.#state, score)
+  }
+
+  /** An example that came while there was nothing to answer with: counted, and no part of any mean. */
+  leaveOut(): void {
+    this.#state = withUnanswered(this.#state)
+  }
+
+  /** How many were left out. */
+  get unanswered(): number {
+    return this.#state.unanswered ?? 0
   }
 
   scores(): Scores {

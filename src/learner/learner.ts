@@ -120,6 +120,11 @@ export class Learner {
     return this.#prequential.scoreboard.scores()
   }
 
+  /** Examples that came before anything could answer: no score has them. */
+  get unanswered(): number {
+    return this.#prequential.scoreboard.unanswered
+  }
+
   get sliceGap(): SliceGap | undefined {
     return this.#prequential.scoreboard.sliceGap
   }

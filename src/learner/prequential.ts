@@ -109,7 +109,7 @@ export class Prequential {
     for (const [row, example] of examples.slice(0, logits.length).entries()) {
       const known = logits[row]?.subarray(0, outputs) ?? new Float32Array()
       const score = task.score(known, example.target, this.#testedHead)
-      if (row < fresh) this.#observe(score, example)
+      if (row < fresh) this.#observe(score, example, this.#testedHead)
       else replayed = withScore(replayed, score)
     }
     const { lossSum, lossCount } = replayed
@@ -143,7 +143,12 @@ export class Prequential {
     return tested
   }
 
-  #observe(score: Score, example: Example): void {
+  /** A head without outputs gives no answer: before the first label there is no version that could be right or wrong. */
+  #observe(score: Score, example: Example, head = this.#parts.trainable.head): void {
+    if (this.#parts.task.outputs(head) === 0) {
+      this.scoreboard.leaveOut()
+      return
+    }
     this.scoreboard.observe(score, example)
     this.#judge.observe(score)
   }

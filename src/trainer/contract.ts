@@ -54,6 +54,8 @@ export interface TrainerStatus {
     readonly set_aside?: number
     /** Kept back by the defence; absent if there is none. */
     readonly quarantined?: number
+    /** Came before anything could answer, as before the first label: in no score; absent = none. */
+    readonly unanswered?: number
     /** Kept for comparing versions and never learned; absent if nothing is held out. */
     readonly held_out?: number
   }
@@ -67,6 +69,8 @@ export interface TrainerStatus {
     readonly bytes: number
   }
   readonly prequential: Scores
+  /** How the live version answers examples that nothing trains on; absent if none is held out and answered. */
+  readonly heldOut?: HeldOutScores
   /** The meaning of its outputs, for its task to read. */
   readonly head: Head
   readonly steps: number
@@ -130,6 +134,9 @@ export interface TrainerStatus {
   /** The same; absent if answers are no texts. */
   readonly kl?: KlReport
 }
+
+/** `count`: rows; the newest answer of a live version to each. */
+export type HeldOutScores = Pick<Scores, 'count' | 'accuracy' | 'loss'>
 
 /** CPU seconds of the updates of a model since it was created. */
 export interface ComputeReport {

@@ -8,6 +8,7 @@ import type { LoopParts } from './parts.ts'
 import type { ForgetTask } from '../checkpoint/forgetting.ts'
 import type { TrainerState } from './state.ts'
 import type { Assembly } from './start/assembly.ts'
+import { heldOutScores } from './updates/gate-facts.ts'
 
 export function statusOf(
   { model, reports: { engine, tensors, residentBytes, unknownKeys, truncated } }: LoopParts,
@@ -19,6 +20,7 @@ export function statusOf(
   const { learner, progress, waiting, setAside, defence, ahead, heldOut } = state
   const { dedupe, kept, log, trials } = state
   const { report: compute } = meter
+  const heldOutNow = heldOutScores(state)
   const { accepted, duplicates, learned, rejected, steps, dropped } = progress.state
   return {
     model,
@@ -32,10 +34,12 @@ export function statusOf(
       waiting: waiting.size,
       set_aside: setAside.size,
       ...(defence && { quarantined: setAside.quarantined }),
+      ...(learner.unanswered > 0 && { unanswered: learner.unanswered }),
       ...(heldOut.isOn && { held_out: heldOut.size }),
     },
     events: { states: log.counts, rows: log.size, bytes: log.bytes },
     prequential: learner.scores,
+    ...(heldOutNow && { heldOut: heldOutNow }),
     head: learner.head,
     ...(defence && { defence: defence.report }),
     steps,

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { failure } from '../../src/platform/errors.ts'
 import { percent } from '../../src/cli/print.ts'
 import { Quality } from '../../src/evaluation/quality.ts'
@@ -59,6 +59,7 @@ test('a model is shown with its accuracy beside the baseline, and with what beca
   const { stdout } = await status({
     trainer: {
       quality,
+      prequential: { count: 20, accuracy: 0.75, accuracy_recent: 0.8, loss: 0.5 },
       counts: { accepted: 10, duplicates: 1, learned: 8, rejected: 4, waiting: 5, set_aside: 6 },
     },
   })
@@ -67,6 +68,7 @@ test('a model is shown with its accuracy beside the baseline, and with what beca
   expect(cells).toMatchObject({
     accuracy: percent(quality.accuracy_recent),
     ...{ 'by source': '50.0 %', learned: '8', rejected: '4' },
+    ...{ 'since start': '75.0 %', now: '-' },
     baseline: percent(quality.baselines.majority.accuracy_recent),
     ...{ waiting: '5', 'set aside': '6', pending: '2', lag: '3' },
   })
@@ -77,14 +79,14 @@ test('a model is shown with its accuracy beside the baseline, and with what beca
 test('a model that has answered nothing yet has no accuracy, rather than none right', async () => {
   const prequential = { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 }
   const { stdout } = await status({ trainer: { quality, prequential } })
-  expect(stdout).toMatch(/^m +v1 \(2\) +idle +- +- +- +8 .* -$/m)
+  expect(stdout).toMatch(/^m +v1 \(2\) +idle +- +- +- +- +- +8 .* -$/m)
 })
 
 test('a model without an example scored by this release has no accuracy, however many were scored before', async () => {
   const prequential = { count: 100, accuracy: 0.9, accuracy_recent: 0.8, loss: 0.3 }
   const none = new Quality(classificationOf(), { rows: 10, sources: 10 }).report()
   const { stdout } = await status({ trainer: { quality: none, prequential } })
-  expect(stdout).toMatch(/^m +v1 \(2\) +idle +- +- +- +8 .*$/m)
+  expect(stdout).toMatch(/^m +v1 \(2\) +idle +- +- +- +- +- +8 .*$/m)
   expect(stdout).not.toContain('%')
 })
 
@@ -167,4 +169,39 @@ test('where nothing shows which of its sources are right, it says so in place of
   expect(stdout).toMatch(/^m .* idle +untrusted majority /m)
   const shown = await status({ trainer: { ...report, quality, defence } }, '--json')
   expect(shown.json()).toMatchObject({ models: [{ judged_by: 'untrusted majority' }] })
+})
+
+describe('how good it is now, beside how good it has been', () => {
+  const cellsOf = (stdout: string) => {
+    const [head, row] = stdout.split('\n').map((line) => line.split(/ {2,}/))
+    return Object.fromEntries(head!.map((name, at) => [name, row![at]]))
+  }
+  const served = (count: number, error: number) => [{ version: 'v1', count, error }]
+  const heldOut = { count: 40, accuracy: 1, loss: 0.1 }
+  const prequential = { count: 60, accuracy: 0.183, accuracy_recent: 0.2, loss: 2 }
+
+  test('is the score on held-out rows, or else of its own answers, or else unknown', async () => {
+    const shown = async (trainer: ServedOptions['trainer'] & object) =>
+      cellsOf((await status({ trainer: { quality, prequential, ...trainer } })).stdout)
+    expect(await shown({ heldOut, served: served(30, 0.5) })).toMatchObject({
+      now: '100.0 %',
+      'since start': '18.3 %',
+    })
+    expect(await shown({ served: served(30, 0.5) })).toMatchObject({ now: '50.0 %' })
+    expect(await shown({ served: served(19, 0.5) })).toMatchObject({ now: '-' })
+    expect(await shown({ served: [{ version: 'v0', count: 90, error: 0 }] })).toMatchObject({
+      now: '-',
+    })
+  })
+
+  test('what came before the first label is counted beside the scores', async () => {
+    const counts = { ...report.counts, unanswered: 256 }
+    expect(cellsOf((await status({ trainer: { counts } })).stdout).unanswered).toBe('256')
+    expect((await status({})).stdout).not.toContain('unanswered')
+  })
+
+  test('a source of few examples has no percentage', async () => {
+    const { stdout } = await status({ trainer: { quality } }, '--labels')
+    expect(stdout).toMatch(/^loud +3 +- +-$/m)
+  })
 })

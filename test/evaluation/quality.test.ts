@@ -48,6 +48,16 @@ describe('sources of events', () => {
     ])
   })
 
+  test('one of fewer than 20 examples does not weigh as much as one of hundreds', () => {
+    const seen = [
+      ...times(100, { label: 'a', answer: 'a', source: 'large' }),
+      ...times(19, { label: 'a', answer: 'b', source: 'small' }),
+    ]
+    expect(after(seen).report().accuracy_recent_by_source).toBe(1)
+    const more = [...seen, { label: 'a', answer: 'b', source: 'small' }]
+    expect(after(more).report().accuracy_recent_by_source).toBe(0.5)
+  })
+
   test('beyond the limit they are one, however many names a producer makes up', () => {
     const seen = Array.from({ length: 100 }, (_, at) => ({
       label: 'a',

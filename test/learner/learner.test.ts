@@ -128,14 +128,26 @@ describe('labels', () => {
     expect(learner.scores.count).toBe(8)
   })
 
-  test('a new label counts as wrong, then the head has it', async () => {
+  test('what comes before the first label is in no score, and counted', async () => {
     const { learner, trainable } = openTiny({ labels: open })
     for (const example of stream) await accept(learner, example)
     expect(trainable.head).toEqual([])
     expect(learner.head).toEqual(['yes', 'no'])
     await update(learner)
     expect(trainable.head).toEqual(['yes', 'no'])
-    expect(learner.scores).toMatchObject({ count: 4, accuracy: 0 })
+    expect(learner.scores).toEqual({ count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 })
+    expect(learner.unanswered).toBe(4)
+    expect(learner.quality()).toMatchObject({ events: 0, sources: [] })
+  })
+
+  test('a later label that the head does not have yet counts as wrong', async () => {
+    const { learner } = openTiny({ labels: open })
+    await accept(learner, stream[0]!)
+    await update(learner)
+    await accept(learner, stream[1]!)
+    await update(learner)
+    expect(learner.scores).toMatchObject({ count: 1, accuracy: 0 })
+    expect(learner.unanswered).toBe(1)
   })
 
   test('more labels than the limit are refused, and nothing has changed', async () => {

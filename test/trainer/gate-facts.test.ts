@@ -212,3 +212,28 @@ describe('a rollback policy', () => {
     }
   }, 60_000)
 })
+
+describe('the report of the trainer', () => {
+  const limits = { heldOut: { share: 0.3, rows: 100, bytes: 1e6 } }
+  const train = { batch: 4, replay_batch: 3, epochs: 4 }
+
+  test('says how the live version answers what is held out, whatever the promotion policy looks at', async () => {
+    const blind: Promotion = { ...watching(), looksAtScores: false }
+    for (const promotion of [blind, watching()]) {
+      const world = openWorld({ s: lessons(80) })
+      const status = await runToEnd(world, { ...setting, train, limits, promotion })
+      const { held_out: rows = 0 } = status.counts
+      const { count = 0, accuracy } = status.heldOut ?? {}
+      expect(rows).toBeGreaterThan(15)
+      // Rows since the last update are not answered yet.
+      expect(rows - count).toBeLessThan(6)
+      expect(accuracy).toBe(1)
+      expect(status.prequential.accuracy).toBeLessThan(0.95)
+    }
+  })
+
+  test('says nothing of it where nothing is held out', async () => {
+    const status = await runToEnd(openWorld({ s: lessons(12) }), setting)
+    expect(status).not.toHaveProperty('heldOut')
+  })
+})

@@ -35,6 +35,7 @@ export function describeModel(model: ModelServices): ModelAnswer {
     ...(trainer.progress && { progress: describeProgress(trainer.progress) }),
     ...(trainer.alarms && { drift: describeDrift(trainer.alarms) }),
     ...(hasScored(trainer.quality) && { quality: describeQuality(trainer.quality, task) }),
+    ...(trainer.heldOut && { held_out: trainer.heldOut }),
     ...(served && { served: describeServed(served) }),
     ...(trainer.trial && {
       trial: describeTrial(trainer.trial, sinceOf(trainer.trial, model, live?.pointer)),

@@ -10,6 +10,7 @@ import type { ClientFlags } from '../flags.ts'
 import { servedLines, type Served } from './served-lines.ts'
 import { gapText } from './gap-text.ts'
 import { percent, print, short, table } from '../print.ts'
+import { FEWEST } from './status-table.ts'
 
 type SourceRow = LabelledReport['sources'][number]
 
@@ -174,7 +175,12 @@ function driftLine({ drift }: Pick<OfModel, 'drift'>): string[] {
 const SOURCE_HEAD = ['source', 'examples', 'accuracy', 'recent']
 
 function sourceRow({ source, count, ...shares }: LabelledReport['sources'][number]): string[] {
-  return [source, String(count), percent(shares.accuracy), percent(shares.accuracy_recent)]
+  const isFew = count < FEWEST
+  return [
+    source,
+    String(count),
+    ...[shares.accuracy, shares.accuracy_recent].map((share) => (isFew ? '-' : percent(share))),
+  ]
 }
 
 const LABEL_HEAD = ['label', 'examples', 'precision', 'recall', 'f1']

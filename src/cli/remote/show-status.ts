@@ -30,6 +30,7 @@ interface Model {
   readonly judged_by?: string
   readonly faults?: readonly ShownFault[]
   readonly served?: { readonly count: number; readonly error: number }
+  readonly held_out?: NonNullable<StatusRow['held_out']>
   readonly answers?: { readonly version: string; readonly count: number; readonly failed: number }
   readonly trial?: ShownTrial
   readonly receipts?: Readonly<Record<string, number>>
@@ -147,6 +148,7 @@ function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | un
     answers: model.answers ?? null,
     trial: model.trial ?? null,
     served: model.served ?? null,
+    held_out: model.held_out ?? null,
     receipts: model.receipts ?? null,
     drained_per_second: perSecond ?? null,
     eta_seconds: perSecond !== undefined && perSecond > 0 ? lag / perSecond : null,

@@ -19,9 +19,17 @@ export interface StatusRow {
     /** Only for a generation. */
     readonly token_loss_recent?: number
   } | null
-  readonly prequential: { readonly count: number } | null
   /** Present if nothing shows which of the sources are right. */
   readonly judged_by?: string | null
+  readonly prequential: { readonly count: number; readonly accuracy: number } | null
+  /** Of the live version, on examples that nothing trains on. */
+  readonly held_out: {
+    readonly count: number
+    readonly accuracy: number
+    readonly loss: number
+  } | null
+  /** Answers of the live version that feedback judged. */
+  readonly served: { readonly count: number; readonly error: number } | null
   readonly counts: Readonly<Record<string, number | undefined>>
   readonly lag: number
   readonly lag_unknown?: readonly string[]
@@ -64,12 +72,28 @@ const columns: readonly Column[] = [
     },
   },
   {
+    head: 'now',
+    meaning:
+      'the live version alone: on held-out examples, otherwise on its own answers that feedback judged; - where these are fewer than 20',
+    cell: nowOf,
+  },
+  {
+    head: 'since start',
+    meaning: 'share of all examples since the model was created, each before it was learned',
+    cell: (row) => {
+      const { token_loss_recent: isText, mae_recent: isNumber } = qualityOf(row) ?? {}
+      const known = isText === undefined && isNumber === undefined && row.prequential !== null
+      return known && qualityOf(row) !== undefined ? percent(row.prequential.accuracy) : '-'
+    },
+  },
+  {
     head: 'by source',
     meaning:
-      'the same with equal weight for each event source; of numbers the mean of 1 / (1 + |error| / deviation)',
+      'accuracy with equal weight for each event source of 20 examples or more; of numbers the mean of 1 / (1 + |error| / deviation)',
     cell: (row) => {
       const quality = qualityOf(row)
-      return quality === undefined ? '-' : percent(quality.accuracy_recent_by_source)
+      const isFew = (row.prequential?.count ?? FEWEST) < FEWEST
+      return quality === undefined || isFew ? '-' : percent(quality.accuracy_recent_by_source)
     },
   },
   {
@@ -119,6 +143,13 @@ const heldOutColumn: Column = {
   head: 'held out',
   meaning: 'kept for comparing versions, and never learned',
   cell: count('held_out'),
+}
+
+/** Shown if any came too early. */
+const unansweredColumn: Column = {
+  head: 'unanswered',
+  meaning: 'came before the first label, when nothing could answer: learned, and in no score',
+  cell: count('unanswered'),
 }
 
 /** Shown if answers may be unsure. */
@@ -172,11 +203,13 @@ function columnsOf(rows: readonly StatusRow[]): readonly Column[] {
   const isDefended = rows.some(({ counts }) => counts.quarantined !== undefined)
   const hasScores = rows.some(({ quality }) => quality?.ece !== undefined)
   const isSure = rows.some(({ quality }) => quality?.sure !== undefined)
+  const isEarly = rows.some(({ counts }) => counts.unanswered !== undefined)
   const isFleet = rows.some(({ lease }) => lease !== null)
   return [
     ...columns,
     ...(hasScores ? [calibrationColumn] : []),
     ...(isSure ? [sureColumn] : []),
+    ...(isEarly ? [unansweredColumn] : []),
     ...(holdsOut ? [heldOutColumn] : []),
     ...(isDefended ? [quarantineColumn] : []),
     ...(isFleet ? fleetColumns : []),
@@ -189,6 +222,20 @@ function qualityOf({
   prequential,
 }: StatusRow): NonNullable<StatusRow['quality']> | undefined {
   return prequential?.count === 0 ? undefined : (quality ?? undefined)
+}
+
+/** Fewer make no percentage. */
+export const FEWEST = 20
+
+function nowOf(row: StatusRow): string {
+  const { held_out: held, served, quality } = row
+  const isText = quality?.token_loss_recent !== undefined
+  if (held !== null && held.count >= FEWEST)
+    return isText ? `loss ${short(held.loss)}` : percent(held.accuracy)
+  // A text or a number is not right or wrong.
+  if (isText || quality?.mae_recent !== undefined || served === null || served.count < FEWEST)
+    return '-'
+  return percent(1 - served.error)
 }
 
 function shareOrError(share: number | undefined, mae: number | undefined): string {

@@ -6,7 +6,13 @@
 import type { PromotionFacts } from '../../contracts/release.ts'
 import { rowBudget } from '../../evaluation/gate-rows.ts'
 import { drive } from '../drive.ts'
-import { gateTurn, storeAnswers, type Compared, type GateParts } from './gate-answers.ts'
+import {
+  comparesRows,
+  gateTurn,
+  storeAnswers,
+  type Compared,
+  type GateParts,
+} from './gate-answers.ts'
 import { promotionFacts } from './gate-facts.ts'
 import { KL_ROW_COST, klRows, measureKl } from './kl-turn.ts'
 import { gapTurn, observeGap } from './loss-gap-turn.ts'
@@ -25,8 +31,7 @@ export async function evaluateCandidate(
   const gap = isTrained ? gapTurn(compared, budget, parts) : undefined
   const trained = gap?.trained ?? []
   // Held-out rows that are answered for the policy also show what no update has learned; answers with memory do not.
-  const isShared =
-    loop.policies.promotion.looksAtScores !== false && learner.memorised === undefined
+  const isShared = comparesRows(parts) && learner.memorised === undefined
   const unseen = isShared ? [] : (gap?.unseen ?? [])
   const spent = trained.length + unseen.length + KL_ROW_COST * (distant?.rows.length ?? 0)
   const gate = gateTurn(compared, Math.max(1, budget - spent), parts)

@@ -38,14 +38,22 @@ export interface GateTurn {
   readonly lacking: readonly Example[]
 }
 
-/** Undefined if the promotion policy looks at no scores. `budget`: rows that may go forward. */
+/** Whether rows of a comparison are answered: for the promotion policy, and to report how good the live version is on held-out ones. */
+export function comparesRows({ loop, state }: GateParts): boolean {
+  return loop.policies.promotion.looksAtScores !== false || state.heldOut.size > 0
+}
+
+/** Undefined if no rows are compared. `budget`: rows that may go forward. */
 export function gateTurn(
   { block }: Pick<Compared, 'block'>,
   budget: number,
-  { loop, state }: GateParts,
+  parts: GateParts,
 ): GateTurn | undefined {
-  if (loop.policies.promotion.looksAtScores === false) return undefined
+  if (!comparesRows(parts)) return undefined
+  const { loop, state } = parts
   const { compared, heldOut, learner } = state
+  // Where nothing is decided by them, the live version keeps the answers that it gave as a candidate.
+  const isDecided = loop.policies.promotion.looksAtScores !== false
   const { from, rows } = gateRows(heldOut.rows, learner.remembered, block)
   const examples = (loop.comparison?.golden ?? []).map(({ example }) => example)
   compared.begin(
@@ -58,7 +66,7 @@ export function gateTurn(
     budget: budget - golden.length,
     start: loop.comparison?.rowCost?.start ?? 0,
     answeredBy,
-    lacksLive: ({ key }) => compared.live(key) === undefined,
+    lacksLive: ({ key }) => isDecided && compared.live(key) === undefined,
   })
   return { from, rows, held: own, golden, lacking: live }
 }

@@ -5,6 +5,7 @@ import type { GoldenRow } from '../../evaluation/golden-rows.ts'
 import { PERIODS, type Outcome as RowAnswer } from '../../evaluation/row-history.ts'
 import { noSums, scoresOf, withScore } from '../../evaluation/running-scores.ts'
 import type { RestoreVersion } from '../start/restore-version.ts'
+import type { HeldOutScores } from '../contract.ts'
 import { numberOf, type GateTurn } from './gate-answers.ts'
 
 /** How the candidate and the versions before it have answered the rows of the comparison; without a turn, none. */
@@ -30,6 +31,17 @@ export function promotionFacts(
     golden: golden.flatMap((row) => goldenOutcome(row, parts) ?? []),
     goldenVersions: state.compared.lately.filter(isKept),
   }
+}
+
+/** How live versions have answered the held-out rows, each by its newest answer; undefined where none is answered. */
+export function heldOutScores({
+  heldOut,
+  compared,
+}: Pick<RestoreVersion['state'], 'heldOut' | 'compared'>): HeldOutScores | undefined {
+  const answers = heldOut.rows.flatMap(({ key }) => compared.live(key) ?? [])
+  if (answers.length === 0) return undefined
+  const { count, accuracy, loss } = summed(answers)
+  return { count, accuracy, loss }
 }
 
 /** The candidate that these facts are of has become live. */

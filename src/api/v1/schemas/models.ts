@@ -63,6 +63,15 @@ const Model = Type.Object({
     ),
   ),
   drift: Type.Optional(Drift),
+  held_out: Type.Optional(
+    Type.Object(
+      { count: Count, accuracy: Score, loss: Type.Number() },
+      {
+        description:
+          'how the live version answers examples that nothing trains on; absent: none is held out (evaluation.held_out) and answered',
+      },
+    ),
+  ),
   served: Type.Optional(Served),
   trial: Type.Optional(TrialAnswer),
   compute: Type.Optional(Compute),
@@ -87,6 +96,11 @@ const Model = Type.Object({
     ),
     quarantined: Type.Optional(
       Type.Integer({ description: 'kept back by the defence; release or drop them' }),
+    ),
+    unanswered: Type.Optional(
+      Type.Integer({
+        description: 'came before anything could answer, as before the first label: in no score',
+      }),
     ),
     held_out: Type.Optional(
       Type.Integer({ description: 'kept for comparing versions, and never learned' }),

@@ -69,7 +69,8 @@ export const SliceGap = Type.Object(
 const Quality = Type.Object({
   model: Name,
   accuracy_recent_by_source: Type.Number({
-    description: 'mean over sources, each with the same weight',
+    description:
+      'mean over sources with at least 20 examples, each with the same weight; over all where none has as many',
   }),
   sources: Type.Array(
     Type.Object({
