@@ -10,6 +10,9 @@ export interface ClientFlags {
   readonly json?: boolean
 }
 
+/** The meaning of `--undone` of every command that makes a version answer. */
+export const UNDONE = 'also a version that a rollback has taken back'
+
 /** For commands that talk to a running daemon. */
 export function withClient(command: Command): Command {
   return command

@@ -91,6 +91,11 @@ export const errorTable = {
     exit: 65,
     fix: 'choose a version from before what is being forgotten, or wait until antikythera forget MODEL shows the request as done',
   },
+  VERSION_UNDONE: {
+    status: 409,
+    exit: 65,
+    fix: 'a rollback has taken it back because of what it had learned: choose another version, or say that you mean it: --undone, "undone": true',
+  },
   GENERATION_STALE: {
     status: 409,
     exit: 75,

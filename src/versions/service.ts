@@ -22,6 +22,7 @@ import { readPeftFiles, type PeftFiles } from './import/files.ts'
 import { publishImport } from './import/publish.ts'
 import { liveAt } from './live-at.ts'
 import type { Bundle } from './sealing.ts'
+import { UndoneVersions } from './undone.ts'
 
 /** The most that one page has. */
 export const PAGE_VERSIONS = 100
@@ -56,13 +57,17 @@ export interface VersionMoved {
   readonly previous: Routing | undefined
 }
 
-/** A move, and when the next one ended it; absent for the present one. */
-export type PastRouting = Routing & { readonly untilMs?: number }
+/** A move, and when the next one ended it; absent for the present one. `before`: what was live until then; null: nothing. */
+export type PastRouting = Routing & { readonly untilMs?: number; readonly before: string | null }
 
 export interface VersionService extends Pick<
   Registry,
   'publish' | 'load' | 'find' | 'live' | 'watch' | 'pin' | 'unpin' | 'pins'
 > {
+  /** The move that took a version back, see `UndoneVersions`; undefined if none did. */
+  undoneBy(version: Pick<Manifest, 'version' | 'parent'>): Promise<Routing | undefined>
+  /** `VERSION_UNDONE` if it was taken back, unless that is what the caller wants. */
+  refuseUndone(version: string, isWanted: boolean | undefined): Promise<void>
   /** Newest first. */
   list(wanted: PageWanted<string>): Promise<Page<ListedVersion, string>>
   /** Moves, newest first. */
@@ -88,7 +93,10 @@ export interface VersionService extends Pick<
 const TRIES = 10
 
 export function openVersions(registry: Registry): VersionService {
+  const undone = new UndoneVersions(registry)
   return {
+    undoneBy: async (version) => undone.by(version),
+    refuseUndone: async (version, isWanted) => undone.refuse(version, isWanted),
     publish: (draft) => registry.publish(draft),
     load: (version) => registry.load(version),
     find: (version) => registry.find(version),
@@ -104,7 +112,7 @@ export function openVersions(registry: Registry): VersionService {
     },
     async history({ limit, before }) {
       const most = bounded(limit)
-      // With the move after them, if there is one: it ended the newest of them.
+      // With the move after them, if there is one, which ended the newest of them, and the one before them.
       const found = await registry.history(most + 2, before === undefined ? before : before + 1)
       const isAfter = before !== undefined && found[0]?.generation === before
       const until = isAfter ? found[0]?.sinceMs : undefined
@@ -116,13 +124,14 @@ export function openVersions(registry: Registry): VersionService {
       // As a stranger may write it: a column of text ends at a NUL.
       const found = version.includes('\0') ? [] : await registry.history(most + 1, before, version)
       const moves: PastRouting[] = []
-      for (const move of found.slice(0, most)) {
-        const [next] = await registry.history(1, move.generation + 2)
-        moves.push(
-          ...periods([move], next?.generation === move.generation ? undefined : next?.sinceMs),
-        )
+      // One more shows that there is a next page.
+      for (const move of found) {
+        // The move after it, unless it is the newest, the move itself, and the one before it.
+        const around = await registry.history(3, move.generation + 2)
+        const at = around.findIndex(({ generation }) => generation === move.generation)
+        moves.push(...periods(around.slice(at, at + 2), around[at - 1]?.sinceMs).slice(0, 1))
       }
-      return pageOf([...moves, ...found.slice(most)], most, ({ generation }) => generation)
+      return pageOf(moves, most, ({ generation }) => generation)
     },
     liveAt: (timeMs) => liveAt(registry, timeMs),
     async move(next) {
@@ -190,10 +199,12 @@ function routedWith(
   }
 }
 
+/** The oldest of all that are kept has only its own word of what was live before it. */
 function periods(moves: readonly Routing[], untilMs: number | undefined): readonly PastRouting[] {
   return moves.map((move, at) => {
     const ended = at === 0 ? untilMs : moves[at - 1]?.sinceMs
-    return ended === undefined ? move : { ...move, untilMs: ended }
+    const before = moves[at + 1]?.live.version ?? move.previous
+    return { ...move, before, ...(ended !== undefined && { untilMs: ended }) }
   })
 }
 

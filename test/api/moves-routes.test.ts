@@ -95,7 +95,8 @@ describe('while events are forgotten', () => {
 test('a rollback to a version by name goes there, also forward again', async () => {
   const { post } = await open()
   expect((await post('rollback', { to: 'v0', reason: 'r' })).json()).toMatchObject({ live: 'v0' })
-  expect((await post('rollback', { to: 'v5', reason: 'r' })).json()).toMatchObject({ live: 'v5' })
+  const forward = { to: 'v5', reason: 'r', undone: true }
+  expect((await post('rollback', forward)).json()).toMatchObject({ live: 'v5' })
   expect((await post('rollback', { reason: 'r' })).json()).toMatchObject({ live: 'v0' })
 })
 
@@ -160,7 +161,7 @@ test('a target that the engine cannot load is refused before the pointer moves',
 test('concurrent rollbacks and promotions make one generation each', async () => {
   const { post, registry } = await open()
   const moves = ['v0', 'v2', 'v3', 'v4', 'v5', 'v0', 'v2', 'v3'].map((to) =>
-    post('rollback', { to, reason: 'r' }),
+    post('rollback', { to, reason: 'r', undone: true }),
   )
   const answers = (await Promise.all(moves)).map((response) => {
     expect(response.statusCode).toBe(200)
@@ -270,4 +271,96 @@ test('the newest part of a history has the same targets first, unless a rollback
     expect(versionsBefore(history).slice(0, targets.length)).toEqual(targets)
   }
   expect(Math.min(beyond, same)).toBeGreaterThan(20)
+})
+
+describe('a version that a rollback has taken back', () => {
+  async function poisoned() {
+    const opened = await open()
+    const { registry, post, app } = opened
+    for (const version of ['v2', 'v3']) await registry.promote(version)
+    expect((await post('rollback', { to: 'v1', reason: 'poison' })).statusCode).toBe(200)
+    const get = async (path: string) => {
+      const { body } = await app.inject(`/v1/models/m/${path}`)
+      return JSON.parse(body) as Record<string, unknown>
+    }
+    const undone = async (): Promise<string[]> => {
+      const { versions } = await get('versions')
+      return (versions as { version: string; undone_by?: object }[])
+        .filter(({ undone_by: by }) => by !== undefined)
+        .map(({ version }) => version)
+    }
+    return { ...opened, get, undone }
+  }
+
+  test('is marked in every list, also one that never was live, with the move and its reason', async () => {
+    const { undone, get } = await poisoned()
+    // v4 and v5 were held: they come after v3 in the same line.
+    expect(await undone()).toEqual(['v5', 'v4', 'v3', 'v2'])
+    expect(await get('versions/v3')).toMatchObject({
+      undone_by: { generation: 5, by: 'rollback', to: 'v1', reason: 'poison' },
+    })
+    expect(await get('versions/v1')).not.toHaveProperty('undone_by')
+  })
+
+  test.each([
+    ['promote', { version: 'v3' }],
+    ['rollback', { to: 'v3' }],
+    ['canary', { version: 'v4', share: 0.5 }],
+  ])('answers again by %s only where that is asked for', async (path, body) => {
+    const { post, live, undone } = await poisoned()
+    const refused = await post(path, { ...body, reason: 'r' })
+    expect(refused.json()).toMatchObject({ status: 409, code: 'VERSION_UNDONE' })
+    expect(refused.body).toContain('rollback, to v1: poison')
+    expect(await live()).toBe('v1')
+    expect((await post(path, { ...body, reason: 'r', undone: true })).statusCode).toBe(200)
+    if (path !== 'canary') expect(await undone()).toEqual([])
+  })
+
+  test('is also one that was a canary', async () => {
+    const { registry, post, undone } = await open().then(async (opened) => {
+      const versions = async () => {
+        const { body } = await opened.app.inject('/v1/models/m/versions/v2')
+        return JSON.parse(body) as object
+      }
+      return { ...opened, undone: versions }
+    })
+    await post('canary', { version: 'v2', share: 0.5, reason: 'r' })
+    expect(await undone()).not.toHaveProperty('undone_by')
+    await post('rollback', { reason: 'worse' })
+    expect((await registry.live())?.live.version).toBe('v1')
+    expect(await undone()).toMatchObject({ undone_by: { to: 'v1', reason: 'worse' } })
+  })
+
+  test('by a policy is one too, and what a later version learned again is not', async () => {
+    const { registry, undone, get, post } = await poisoned()
+    await registry.publish({
+      ...(await registry.load('v1')),
+      manifest: { ...(await registry.manifest('v1')), version: 'v6', parent: 'v1' },
+    })
+    await registry.promote('v6')
+    expect(await undone()).not.toContain('v6')
+    const { generation: expect_ } = (await registry.live())!
+    await registry.point({ version: 'v1', expect: expect_, reason: 'worse', by: 'policy' })
+    expect(await get('versions/v6')).toMatchObject({ undone_by: { by: 'policy' } })
+    await post('promote', { version: 'v6', undone: true, reason: 'r' })
+    expect(await undone()).toEqual(['v5', 'v4', 'v3', 'v2'])
+  })
+})
+
+test('the history names what was live until each move, also until one that kept it', async () => {
+  const { registry, post, app } = await open()
+  await registry.promote('v2')
+  await post('canary', { version: 'v3', share: 0.5, reason: 'r' })
+  await post('pause', { reason: 'r' })
+  await post('promote', { version: 'v4', reason: 'r' })
+  const before = async (query: string) => {
+    const { body } = await app.inject(`/v1/models/m/history${query}`)
+    const { moves } = JSON.parse(body) as { moves: { by: string; before: string | null }[] }
+    return moves.map(({ by, before }) => `${by} ${before}`)
+  }
+  const all = ['promote v2', 'pause v2', 'canary v2', 'trainer v1', 'trainer v0', 'trainer null']
+  expect(await before('')).toEqual(all)
+  expect(await before('?limit=2')).toEqual(all.slice(0, 2))
+  expect(await before('?limit=2&before=5')).toEqual(all.slice(2, 4))
+  expect(await before('?version=v2')).toEqual(all.slice(1, 4))
 })

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { runTrialExpiry, type Expiring } from '../../src/serving/services/trial-expiry.ts'
 import { openTrialService } from '../../src/serving/services/trials.ts'
+import { openVersions } from '../../src/versions/service.ts'
 import type { TrainerReport } from '../../src/serving/services/served-model.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
@@ -23,7 +24,7 @@ async function opened({ by = 'policy' as 'policy' | 'person', settings = {} }) {
   const { live } = await openLive({ registry })
   const [clock, log] = [openFakeClock(), openFakeLog()]
   const canary = { version: 'v3', share: 0.1 }
-  const trials = openTrialService({ name: 'm', registry, live })
+  const trials = openTrialService({ name: 'm', registry, live }, openVersions(registry))
   const point = async (by: 'trainer' | 'pause', expect: number) =>
     live.swap(await registry.point({ version: 'v2', canary, expect, by, reason: 'r' }))
   await point('trainer', 1)

@@ -95,9 +95,10 @@ export function describePointer(pointer: Routing): Static<typeof LiveAnswer> {
 }
 
 export function describePast(move: PastRouting): Static<typeof PastMoveAnswer> {
-  const { untilMs, asks, hash, prior } = move
+  const { untilMs, before, asks, hash, prior } = move
   return {
     ...describePointer(move),
+    before,
     ...(untilMs !== undefined && { until: new Date(untilMs).toISOString() }),
     ...(asks && { asks }),
     ...(hash !== undefined && { hash }),

@@ -12,6 +12,8 @@ export function describeVersion(
     readonly live: Routing | undefined
     readonly pins: readonly string[]
     readonly served: TrainerReport['served']
+    /** The move that took it back. */
+    readonly undoneBy: Routing | undefined
   },
 ): VersionAnswer {
   const { version, digest, parent, created, events, events_new, steps } = manifest
@@ -38,10 +40,17 @@ export function describeVersion(
     ...(manifest.slice_gap && { slice_gap: manifest.slice_gap }),
     ...(manifest.learned_from && { learned_from: described(manifest.learned_from, view) }),
     ...(verdicts && { verdicts: [...verdicts] }),
+    ...(now.undoneBy && { undone_by: describeUndoing(now.undoneBy) }),
     live: version === now.live?.live.version,
     removed,
     pinned: now.pins.includes(version),
   }
+}
+
+function describeUndoing({ generation, by, actor, live, sinceMs, reason }: Routing) {
+  const since = new Date(sinceMs).toISOString()
+  const mover = { by, ...(actor !== undefined && { actor }) }
+  return { generation, ...mover, to: live.version, since, reason }
 }
 
 function described({ sources, strata }: LearnedFrom, view: ModelServices['task']['view']) {

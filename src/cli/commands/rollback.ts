@@ -1,11 +1,12 @@
 /** `antikythera rollback`: makes an earlier version live again; the trainer continues from it. */
 import { Option, type Command } from 'commander'
-import { aboutModel, withModel, type ClientFlags } from '../flags.ts'
+import { aboutModel, UNDONE, withModel, type ClientFlags } from '../flags.ts'
 
 interface RollbackFlags extends ClientFlags {
   readonly to?: string
   readonly reason: string
   readonly hold?: boolean
+  readonly undone?: true
   readonly then?: string
 }
 
@@ -19,14 +20,16 @@ export function registerRollback(program: Command): void {
         'events after that version: learn them again in order, set them aside, or also stop learning; absent = after_rollback of the config',
       ).choices(['continue', 'skip', 'hold']),
     )
+    .option('--undone', UNDONE)
     .option('--hold', 'the same as --then hold')
     .action(async (model: string | undefined, flags: RollbackFlags) => {
-      const { to, reason, hold, then, ...rest } = flags
+      const { to, reason, hold, undone, then, ...rest } = flags
       const { movePointer } = await import('../remote/move-pointer.ts')
       const body = {
         reason,
         ...(to !== undefined && { to }),
         ...(hold === true && { hold }),
+        ...(undone && { undone }),
         ...(then !== undefined && { then }),
       }
       await movePointer('rollback', body, aboutModel(model, rest))

@@ -46,6 +46,15 @@ export interface Published {
   /** How far its texts are from those of the base. */
   readonly kl?: { readonly per_token: number; readonly rows: number; readonly from: string }
   readonly slice_gap?: SliceGap
+  /** The rollback that took it back. */
+  readonly undone_by?: {
+    readonly generation: number
+    readonly by: string
+    readonly actor?: string
+    readonly to: string
+    readonly since: string
+    readonly reason: string
+  }
   readonly live: boolean
   readonly removed: boolean
   readonly pinned: boolean

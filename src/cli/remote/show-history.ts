@@ -15,6 +15,8 @@ interface Move extends Routed {
   readonly generation: number
   readonly since: string
   readonly previous: string | null
+  /** A daemon of an earlier release does not say it. */
+  readonly before?: string | null
   readonly by: string
   readonly actor?: string
   readonly reason: string
@@ -33,7 +35,8 @@ export async function showHistory(flags: HistoryFlags): Promise<void> {
   })
 }
 
-function rowOf({ version, generation, since, previous, by, actor, reason, ...routed }: Move) {
+function rowOf({ version, generation, since, by, actor, reason, ...move }: Move) {
   const mover = actor === undefined ? by : `${by} (${actor})`
-  return [String(generation), since, version + trialText(routed), previous ?? '-', mover, reason]
+  const before = (move.before === undefined ? move.previous : move.before) ?? '-'
+  return [String(generation), since, version + trialText(move), before, mover, reason]
 }

@@ -104,7 +104,8 @@ function rowOf(published: Published, texts: readonly TextColumn[]): string[] {
   ]
 }
 
-function stateOf({ removed, pinned }: Published): string {
+function stateOf({ removed, pinned, undone_by: undone }: Published): string {
+  if (undone !== undefined) return removed ? ' (undone, removed)' : ' (undone)'
   if (removed) return ' (removed)'
   return pinned ? ' (pinned)' : ''
 }

@@ -37,6 +37,7 @@ export async function showWhy(flags: WhyFlags): Promise<void> {
     ...liveLines(model, live),
     ...moveLines(asked ?? '', moves),
     '',
+    ...undoneLines(chain[0]),
     ...(asked === undefined
       ? []
       : [`${asked} and the versions that it was trained from, newest first:`]),
@@ -82,6 +83,19 @@ function liveLines(model: string, live: Live | null): string[] {
     `${model} answers with ${version}${trialText(live)} since ${since}`,
     `  made live by ${by}: ${reason}`,
     `  move ${generation} of the live pointer${before}`,
+  ]
+}
+
+/** A version that was taken back stays in the list, and may be made live again by mistake. */
+function undoneLines(version: Published | undefined): string[] {
+  const { undone_by: undone } = version ?? {}
+  if (version === undefined || undone === undefined) return []
+  const { generation, by, actor, to, since, reason } = undone
+  const mover = actor === undefined ? by : `${by} (${actor})`
+  return [
+    `${version.version} is undone: move ${generation}, at ${since}, went back to ${to}`,
+    `  by ${mover}: ${reason}`,
+    '',
   ]
 }
 

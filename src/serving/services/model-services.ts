@@ -15,7 +15,7 @@ import { openForgetService, type ForgetService } from './forget-service.ts'
 import type { GenerationService } from './generation/contract.ts'
 import { openGenerationService } from './generation/generation-service.ts'
 import { openLearningService, type LearningService } from './learning-service.ts'
-import { promote, rollBack, type Moved, type RollbackOptions } from './moves.ts'
+import { promote, refuseTainted, rollBack, type Moved, type RollbackOptions } from './moves.ts'
 import { openPredictionService, type PredictionService } from './prediction-service.ts'
 import type { ServedModel, TrainerReport, TrainerView, WatchedAnswers } from './served-model.ts'
 import { openTrainerPages, type AskTrainer, type OpenTrainerPages } from './trainer-pages.ts'
@@ -41,10 +41,16 @@ export interface ModelServices extends Pick<
   readonly trials: TrialService
   /** `to` absent: to the version before `from`; without either a canary ends, or else to the version before the live one. */
   rollBack(to: string | undefined, reason: string, more?: RollbackOptions): Promise<Moved>
-  promote(version: string, reason: string, actor?: string): Promise<Moved>
+  promote(version: string, reason: string, more?: PromoteOptions): Promise<Moved>
   status(): ModelStatus
   /** Throws `NOT_READY` until its trainer has reported. */
   quality(): { readonly quality: QualityReport; readonly alarms: TrainerReport['alarms'] }
+}
+
+export interface PromoteOptions {
+  readonly actor?: string | undefined
+  /** Also a version that was taken back. */
+  readonly undone?: boolean | undefined
 }
 
 /** The state of a model, from the server and from the trainer. */
@@ -78,6 +84,10 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
   const forgetTasks = async () => pages.forgetTasks()
   const movable = { name, registry, live, feedback, forgetTasks, ...(texts && { texts }) }
   const predictions = openPredictionService({ model: name, live, versions, ...around })
+  const refuse = async (version: string, undone: boolean | undefined) => {
+    await refuseTainted(version, movable)
+    await versions.refuseUndone(version, undone)
+  }
   return {
     ...{ name, base, method, task: model.task },
     ...(model.example && { example: model.example }),
@@ -100,9 +110,15 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
       feedback.take(messages, { areLetters: true }),
     ),
     versions,
-    trials: openTrialService(movable),
-    rollBack: async (to, reason, more) => rollBack(movable, to, reason, more),
-    promote: async (version, reason, actor) => promote(movable, version, reason, actor),
+    trials: openTrialService(movable, versions),
+    async rollBack(to, reason, more) {
+      if (to !== undefined) await refuse(to, more?.undone)
+      return rollBack(movable, to, reason, more)
+    },
+    async promote(version, reason, { actor, undone } = {}) {
+      await refuse(version, undone)
+      return promote(movable, version, reason, actor)
+    },
     status: () => ({
       live: live.live(),
       failedSwap: live.failedSwap(),

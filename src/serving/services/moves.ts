@@ -38,6 +38,8 @@ export interface RollbackOptions {
   readonly from?: string | undefined
   readonly asks?: Asked | undefined
   readonly actor?: string | undefined
+  /** Also to a version that was taken back; otherwise one that is named is refused. */
+  readonly undone?: boolean | undefined
 }
 
 /**

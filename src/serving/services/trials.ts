@@ -5,7 +5,7 @@
  */
 import { failure } from '../../platform/errors.ts'
 import type { Routing } from '../../versions/contract.ts'
-import { openVersions, type NextMove } from '../../versions/service.ts'
+import { openVersions, type NextMove, type VersionService } from '../../versions/service.ts'
 import { refuseTainted, type Movable } from './moves.ts'
 import type { ServedModel } from './served-model.ts'
 import { TrialAge } from './trial-age.ts'
@@ -20,7 +20,14 @@ export interface Why {
 
 export interface TrialService {
   /** `share`: between 0 and 1. A trial that is running ends, or gets the new share where it is of this version. */
-  canary(version: string, share: number, why: Why): Promise<Routing>
+  canary(
+    version: string,
+    share: number,
+    why: Why & {
+      /** Also a version that was taken back. */
+      readonly undone?: boolean | undefined
+    },
+  ): Promise<Routing>
   shadow(version: string, why: Why): Promise<Routing>
   /** Learning goes on where it is. Ending a trial that does not run succeeds. */
   end(kind: 'canary' | 'shadow', why: Why): Promise<Routing>
@@ -28,13 +35,17 @@ export interface TrialService {
   sinceMs(): number | undefined
 }
 
-export function openTrialService(model: Tried): TrialService {
+export function openTrialService(
+  model: Tried,
+  versions: Pick<VersionService, 'refuseUndone'>,
+): TrialService {
   const { registry, live } = model
   const age = new TrialAge()
   return {
     sinceMs: () => age.sinceMs(live.live()?.pointer),
-    async canary(version, share, why) {
+    async canary(version, share, { undone, ...why }) {
       await refuseTainted(version, model)
+      await versions.refuseUndone(version, undone)
       await live.prove(version)
       return move(model, { ...why, by: 'canary', canary: { version, share }, shadow: null })
     },

@@ -9,6 +9,8 @@ export interface Live extends Routed {
   /** The key of the person who did it, where there are keys. */
   readonly actor?: string
   readonly previous: string | null
+  /** What was live until this move; only in the history. */
+  readonly before?: string | null
   /** The cause of the move: start, trainer, rollback or promote. */
   readonly by: string
   readonly reason: string
@@ -101,6 +103,8 @@ export interface Version {
   readonly slice_gap?: SliceGap
   readonly decision: string
   readonly reason: string
+  /** The rollback that took it back. */
+  readonly undone_by?: { readonly to: string; readonly since: string; readonly reason: string }
   readonly live: boolean
   readonly removed: boolean
   readonly pinned: boolean

@@ -1,7 +1,7 @@
 /** Another version is made to answer, for all or on trial, or is pinned, with a reason. */
 import { useState } from 'preact/hooks'
 import type { Live } from './answers.tsx'
-import { modelPath, send, textOf } from './client.tsx'
+import { modelPath, Refusal, send, textOf } from './client.tsx'
 import { Dialog } from './dialog.tsx'
 import { Fault } from './fault.tsx'
 
@@ -87,15 +87,19 @@ export function MoveDialog({ name, move: asked, live, onClose, onDone }: Props) 
   const [hold, setHold] = useState(false)
   const [percent, setPercent] = useState('10')
   const [fault, setFault] = useState('')
+  // A second click after the warning means it.
+  const [isWarned, setWarned] = useState(false)
   const { title, note, button, path } = shown(move, live)
   const submit = async () => {
     try {
-      const body = { reason, ...bodyOf(move, hold, Number(percent) / 100) }
+      const undone = isWarned && { undone: true }
+      const body = { reason, ...bodyOf(move, hold, Number(percent) / 100), ...undone }
       const moved = await send<{ live?: string }>(methodOf(move), modelPath(name, path), body)
       onDone(doneText(move, moved.live))
       onClose()
     } catch (error) {
       setFault(textOf(error))
+      setWarned(error instanceof Refusal && error.code === 'VERSION_UNDONE')
     }
   }
   return (
@@ -146,7 +150,7 @@ export function MoveDialog({ name, move: asked, live, onClose, onDone }: Props) 
           <button type="button" onClick={onClose}>
             Cancel
           </button>
-          <button class="main">{button}</button>
+          <button class="main">{isWarned ? `${button} all the same` : button}</button>
         </div>
       </form>
     </Dialog>

@@ -1,6 +1,6 @@
 /** The versions, newest first, a page at a time: what each scored, why it was promoted or held, and what can be done. */
 import type { Live, Page, Version } from './answers.tsx'
-import { age, share, whole } from './format.tsx'
+import { age, clockTime, share, whole } from './format.tsx'
 import { ratedUp } from './texts.tsx'
 import type { Move } from './move.tsx'
 
@@ -14,6 +14,11 @@ interface Props {
   readonly onBack: () => void
   readonly onMove: (move: Move) => void
   readonly onWhy: (version: string) => void
+}
+
+/** What took a version back, and why. */
+export function undoneText({ to, since, reason }: NonNullable<Version['undone_by']>): string {
+  return `taken back by the rollback to ${to}, ${clockTime(since)}: ${reason}`
 }
 
 export function VersionsPanel({ page, isFirst, live, score, ...on }: Props) {
@@ -64,6 +69,11 @@ export function VersionsPanel({ page, isFirst, live, score, ...on }: Props) {
                   {each.version}
                 </button>
                 {each.live && <b class="tag">live</b>}
+                {each.undone_by !== undefined && (
+                  <b class="tag undone" title={undoneText(each.undone_by)}>
+                    undone
+                  </b>
+                )}
                 {each.decision !== 'promote' && <b class="tag">{each.decision}</b>}
               </th>
               <td class="age">{age(each.created)}</td>

@@ -6,6 +6,7 @@ import { clockTime, number, share, whole } from './format.tsx'
 import { useFresh } from './fresh.tsx'
 import type { Move } from './move.tsx'
 import { gapText } from './quality.tsx'
+import { undoneText } from './versions.tsx'
 
 interface Props {
   readonly name: string
@@ -28,6 +29,9 @@ export function WhyDialog({ name, version, score, moves, onMove, onClose }: Prop
           <p>
             <b>{answer.decision}</b>: {answer.reason}
           </p>
+          {answer.undone_by !== undefined && (
+            <p class="bad">It was {undoneText(answer.undone_by)}</p>
+          )}
           <table class="facts">
             <tbody>
               <Row name="made" value={clockTime(answer.created)} />
@@ -56,7 +60,7 @@ export function WhyDialog({ name, version, score, moves, onMove, onClose }: Prop
           <li key={move.generation}>
             <time dateTime={move.since}>{clockTime(move.since)}</time>
             {move.until !== undefined && ` to ${clockTime(move.until)}`}, after{' '}
-            {move.previous ?? 'nothing'}, by {move.by}
+            {move.before ?? 'nothing'}, by {move.by}
             {move.actor !== undefined && ` (${move.actor})`}: {move.reason}
           </li>
         ))}

@@ -20,7 +20,8 @@ export function addPromoteRoute(app: FastifyInstance, services: Services): void 
     { schema, config: { role: 'operate' } },
     async ({ params, body, caller }, reply) => {
       const model = services.model(params.model)
-      return sendMoved(reply, await model.promote(body.version, body.reason, actorOf(caller)))
+      const more = { actor: actorOf(caller), undone: body.undone }
+      return sendMoved(reply, await model.promote(body.version, body.reason, more))
     },
   )
 }

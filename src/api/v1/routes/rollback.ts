@@ -24,7 +24,8 @@ export function addRollbackRoute(app: FastifyInstance, services: Services): void
     { schema, config: { role: 'operate' } },
     async ({ params, body, caller }, reply) => {
       const model = services.model(params.model)
-      const more = { from: body.from, asks: asksOf(body), actor: actorOf(caller) }
+      const { from, undone } = body
+      const more = { from, undone, asks: asksOf(body), actor: actorOf(caller) }
       return sendMoved(reply, await model.rollBack(body.to, body.reason, more))
     },
   )

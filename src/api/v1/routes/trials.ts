@@ -28,9 +28,10 @@ function addCanary(app: FastifyInstance, services: Services): void {
   app.post<{ Params: ModelParams; Body: CanaryBody }>(
     '/models/:model/canary',
     { schema, config },
-    async ({ params, body: { version, share, reason }, caller }) => {
+    async ({ params, body: { version, share, reason, undone }, caller }) => {
       const { trials } = services.model(params.model)
-      return shown(await trials.canary(version, share, { reason, actor: actorOf(caller) }))
+      const why = { reason, undone, actor: actorOf(caller) }
+      return shown(await trials.canary(version, share, why))
     },
   )
 }

@@ -22,7 +22,9 @@ export function addVersionRoute(app: FastifyInstance, services: Services): void 
       const { versions, task } = model
       const find = versions.find(params.version)
       const [found, live, pins] = await Promise.all([find, versions.live(), versions.pins()])
-      return describeVersion(found, task, { live, pins, served: model.status().trainer.served })
+      const undoneBy = await versions.undoneBy(found.manifest)
+      const { served } = model.status().trainer
+      return describeVersion(found, task, { live, pins, served, undoneBy })
     },
   )
 }

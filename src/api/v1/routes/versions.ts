@@ -26,8 +26,11 @@ export function addVersionsRoute(app: FastifyInstance, services: Services): void
       const list = versions.list({ limit: limitOf(query), before: query.before })
       const [page, live, pins] = await Promise.all([list, versions.live(), versions.pins()])
       const { served } = model.status().trainer
-      const shown = await eventLoop.each(page.items, (entry) =>
-        describeVersion(entry, task, { live, pins, served }),
+      const undone = await Promise.all(
+        page.items.map(async ({ manifest }) => versions.undoneBy(manifest)),
+      )
+      const shown = await eventLoop.each([...page.items.entries()], ([at, entry]) =>
+        describeVersion(entry, task, { live, pins, served, undoneBy: undone[at] }),
       )
       return { versions: [...shown], ...nextOf(page) }
     },

@@ -99,7 +99,7 @@ const Model = Type.Object({
     ),
     unanswered: Type.Optional(
       Type.Integer({
-        description: 'came before anything could answer, as before the first label: in no score',
+        description: 'came before anything could answer: learned, and in no score',
       }),
     ),
     held_out: Type.Optional(

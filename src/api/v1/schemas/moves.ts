@@ -26,6 +26,14 @@ export const LiveAnswer = Type.Object({
 
 export const PastMoveAnswer = Type.Object({
   ...LiveAnswer.properties,
+  before: Type.Optional(
+    nullable(
+      Type.String({
+        description:
+          'what was live until this move; the same where the move kept it, as a pause or a trial does',
+      }),
+    ),
+  ),
   until: Type.Optional(Type.String({ format: 'date-time', description: 'absent: it holds now' })),
   asks: Type.Optional(
     // Without properties here, so that all of it is written.
@@ -44,6 +52,11 @@ const Reason = Type.String({
   maxLength: 1000,
   description: 'recorded in the history',
 })
+const Undone = Type.Optional(
+  Type.Boolean({
+    description: 'also a version that a rollback has taken back; otherwise VERSION_UNDONE',
+  }),
+)
 export const RollbackBody = Type.Object(
   {
     to: Type.Optional(Type.String()),
@@ -55,6 +68,7 @@ export const RollbackBody = Type.Object(
       }),
     ),
     reason: Reason,
+    undone: Undone,
     hold: Type.Optional(Type.Boolean({ description: 'the same as then: hold' })),
     then: Type.Optional(
       Type.Union([Type.Literal('continue'), Type.Literal('skip'), Type.Literal('hold')], {
@@ -66,7 +80,10 @@ export const RollbackBody = Type.Object(
   Strict,
 )
 export type RollbackBody = Static<typeof RollbackBody>
-export const PromoteBody = Type.Object({ version: Type.String(), reason: Reason }, Strict)
+export const PromoteBody = Type.Object(
+  { version: Type.String(), reason: Reason, undone: Undone },
+  Strict,
+)
 export type PromoteBody = Static<typeof PromoteBody>
 export const CanaryBody = Type.Object(
   {
@@ -77,6 +94,7 @@ export const CanaryBody = Type.Object(
       description: 'of the requests that it answers',
     }),
     reason: Reason,
+    undone: Undone,
   },
   Strict,
 )

@@ -55,6 +55,19 @@ const Version = Type.Object({
   loss_gap: Type.Optional(LossGap),
   kl: Type.Optional(Kl),
   slice_gap: Type.Optional(SliceGap),
+  undone_by: Type.Optional(
+    Type.Object(
+      {
+        generation: Count,
+        by: Type.String(),
+        actor: Type.Optional(Type.String()),
+        to: Name,
+        since: Time,
+        reason: Type.String(),
+      },
+      { description: 'the rollback that took it back; absent: none did' },
+    ),
+  ),
   live: Type.Boolean(),
   removed: Type.Boolean({ description: 'its bytes were removed by keep' }),
   pinned: Type.Boolean({ description: 'its bytes stay until it is unpinned' }),
