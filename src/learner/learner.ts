@@ -148,6 +148,11 @@ export class Learner {
     return this.#updates.progress
   }
 
+  /** The step that comes next in this update, and of about how many. */
+  get underWay(): { readonly step: number; readonly of: number } {
+    return this.#updates.underWay
+  }
+
   /** The task's part of the manifest of a version made now. */
   get facts(): TaskFacts {
     return { ...this.#parts.task.facts(this.head), ...this.#prequential.scoreboard.facts }

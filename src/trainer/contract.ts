@@ -27,7 +27,8 @@ export interface FeedbackProgress {
 export interface TrainerStatus {
   readonly model: string
   /**
-   * `standby`: another daemon of the fleet trains this model. `stalled`: its process has been silent for a while.
+   * `standby`: another daemon of the fleet trains this model. `stalled`: its process has been silent for a while, in a
+   * step for ten times as long as the longest step so far.
    * `paused`: a person paused learning. `budget`: the next update waits because those of the last hour have cost too much.
    */
   readonly state:
@@ -40,6 +41,8 @@ export interface TrainerStatus {
     | 'stopped'
     | 'standby'
     | 'stalled'
+  /** While an update is under way: its step, of about how many, and for how long that has been made. */
+  readonly learning?: { readonly step: number; readonly of: number; readonly seconds?: number }
   readonly code?: string
   readonly message?: string
   readonly lag: number

@@ -83,6 +83,7 @@ class ModelLoop implements Loop {
     const commit = async (signal: AbortSignal) => this.#commit(signal)
     this.#updates = new UpdateTurn({ assembly, unsaved, commit })
     this.#backlog = new BacklogProgress(parts)
+    assembly.times.onStep = () => parts.reports.onStatus(this.status())
   }
 
   get model(): string {
@@ -116,10 +117,12 @@ class ModelLoop implements Loop {
     const stream = this.#running?.stream
     const shown = statusOf(this.#parts, state, stream, this.#backlog, this.#assembly)
     const { feedback } = this.#updates
+    const { learning } = this.#assembly.times
     return {
       ...shown,
       ...(this.#phase.state !== 'stopped' && this.#assembly.heldUp.shown),
       ...this.#phase,
+      ...(learning && { state: 'running', learning }),
       ...(feedback && { feedback }),
       ...(!this.#hasBegun && { isBlank: true }),
     }

@@ -33,6 +33,8 @@ export interface TinyConfig {
   readonly models: readonly string[]
   /** Each model has its folder and its `events.jsonl` in it. */
   readonly folder: string
+  /** Each step holds up the process for as long, as one of a language model does. */
+  readonly stepMs?: number
 }
 
 interface Hooks {
@@ -42,19 +44,33 @@ interface Hooks {
 }
 
 export const openTrainerLoops: TrainerProgram['openTrainerLoops'] = (given, hosting) => {
-  const { models, folder } = given as TinyConfig
+  const { models, folder, stepMs } = given as TinyConfig
   return Promise.resolve({
     log: quiet,
     models: models.map((name) => ({
       name,
       lockPath: join(folder, name, 'trainer.lock'),
-      open: () => openTinyLoop(join(folder, name), name, hosting),
+      open: () => openTinyLoop(join(folder, name), name, hosting, stepMs),
     })),
     close: () => Promise.resolve(),
   })
 }
 
-export async function openTinyLoop(folder: string, model: string, hooks: Hooks): Promise<Loop> {
+class SlowTrainable extends TinyTrainable {
+  stepMs = 0
+
+  override step(...asked: Parameters<TinyTrainable['step']>) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, this.stepMs)
+    return super.step(...asked)
+  }
+}
+
+export async function openTinyLoop(
+  folder: string,
+  model: string,
+  hooks: Hooks,
+  stepMs = 0,
+): Promise<Loop> {
   if (model === 'faulty') throw new TypeError('a bug')
   if (model === 'broken') throw failure('BASE_MISSING', 'there is no such base')
   const clock = systemClock
@@ -79,7 +95,7 @@ export async function openTinyLoop(folder: string, model: string, hooks: Hooks):
     adapter: {
       config: { method: 'head', rank: 1, alpha: 1, tail_layers: 0 },
       freshParameters: freshTiny,
-      openTrainable: (start) => new TinyTrainable(start),
+      openTrainable: (start) => Object.assign(new SlowTrainable(start), { stepMs }),
     },
     train: { batch: 4, replay_batch: 4, epochs: 1 },
     policies: {

@@ -115,6 +115,24 @@ test('a process that does not speak is stalled, and what was known of its model 
   expect(saved).toMatchObject({ state: 'starting', pending: 0, counts, head })
 })
 
+test('a process in a long step learns, and is not stalled: it says which step before it makes it', async () => {
+  const folder = folderWith(['m'], linesOf(8))
+  const config = { folder, models: ['m'], stepMs: 700 }
+  const supervisor = supervise(['m'], config, { stalledMs: () => 200 })
+  const states = new Set<string>()
+  const steps = new Set<string>()
+  await until(() => {
+    const { state, learning, counts } = supervisor.status('m')
+    if (counts.accepted > 0) states.add(state)
+    if (learning !== undefined) steps.add(`${learning.step} of ${learning.of}`)
+    return counts.learned >= 8
+  })
+  expect([...steps]).toEqual(['1 of 1'])
+  expect(states).toContain('running')
+  expect(states).not.toContain('stalled')
+  await until(() => supervisor.status('m').learning === undefined)
+})
+
 describe('kill -9', () => {
   test('of a learning trainer, again and again, loses nothing, doubles nothing and changes no byte', async () => {
     const folder = folderWith(['m'], linesOf(eventsFirst))

@@ -147,12 +147,13 @@ export function describeDrift({ count, last }: NonNullable<TrainerReport['alarms
 }
 
 function describeTrainer(trainer: TrainerReport): Static<typeof TrainerAnswer> {
-  const { state, pid, restarts, engine, code, message } = trainer
+  const { state, pid, restarts, engine, learning, code, message } = trainer
   return {
     state,
     restarts,
     ...(pid !== undefined && { pid }),
     ...(engine !== undefined && { engine }),
+    ...(learning && { learning }),
     ...(code !== undefined && { code }),
     ...(message !== undefined && { message }),
   }

@@ -20,7 +20,7 @@ export interface StatusFlags extends ClientFlags {
 interface Model {
   readonly model: string
   readonly live: { readonly version: string; readonly generation: number } | null
-  readonly trainer: { readonly state: string; readonly code?: string; readonly message?: string }
+  readonly trainer: StatusRow['trainer'] & { readonly message?: string }
   readonly lag: number
   readonly lag_unknown?: readonly string[]
   readonly pending: number

@@ -5,7 +5,11 @@ import { duration } from '../progress.ts'
 export interface StatusRow {
   readonly model: string
   readonly live: { readonly version: string; readonly generation: number } | null
-  readonly trainer: { readonly state: string; readonly code?: string }
+  readonly trainer: {
+    readonly state: string
+    readonly code?: string
+    readonly learning?: { readonly step: number; readonly of: number; readonly seconds?: number }
+  }
   readonly quality: {
     readonly accuracy_recent: number
     readonly accuracy_recent_by_source: number
@@ -46,7 +50,20 @@ interface Column {
   readonly cell: (row: StatusRow) => string
 }
 
-const count = (name: string) => (row: StatusRow) => String(row.counts[name] ?? 0)
+/** While a trainer starts, and its daemon has no checkpoint of its own, nothing is known: zeros would look like a loss. */
+function isUnknown({ trainer: { state }, counts }: StatusRow): boolean {
+  return state === 'starting' && (counts.learned ?? 0) === 0
+}
+
+const count = (name: string) => (row: StatusRow) =>
+  isUnknown(row) ? '-' : String(row.counts[name] ?? 0)
+
+function trainerText({ trainer: { state, code, learning } }: StatusRow): string {
+  if (code !== undefined) return `${state} (${code})`
+  if (learning === undefined) return state
+  const { step, of, seconds = 0 } = learning
+  return `learning, step ${step} of ${of}, ${duration(seconds)}`
+}
 
 const columns: readonly Column[] = [
   { head: 'model', cell: ({ model }) => model },
@@ -57,7 +74,7 @@ const columns: readonly Column[] = [
   },
   {
     head: 'trainer',
-    cell: ({ trainer: { state, code } }) => (code === undefined ? state : `${state} (${code})`),
+    cell: trainerText,
   },
   {
     head: 'accuracy',
@@ -113,7 +130,7 @@ const columns: readonly Column[] = [
   {
     head: 'pending',
     meaning: 'read, and learned with the next update',
-    cell: ({ pending }) => String(pending),
+    cell: (row) => (isUnknown(row) ? '-' : String(row.pending)),
   },
   {
     head: 'waiting',
@@ -133,7 +150,11 @@ const columns: readonly Column[] = [
   {
     head: 'lag',
     meaning: 'accepted and not read yet; ?: a source cannot be read',
-    cell: ({ lag, lag_unknown: unknown = [] }) => `${lag}${unknown.length > 0 ? ' + ?' : ''}`,
+    cell: (row) => {
+      const { lag, lag_unknown: unknown = [] } = row
+      if (isUnknown(row) && lag === 0) return '-'
+      return `${lag}${unknown.length > 0 ? ' + ?' : ''}`
+    },
   },
   { head: 'left', meaning: 'time until the lag is gone at the present pace', cell: leftOf },
 ]

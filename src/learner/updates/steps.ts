@@ -16,6 +16,9 @@ export class Steps {
   #dropped = 0
   /** The count of steps at the beginning of the schedule. */
   #rateFrom = 0
+  /** The count of steps at the beginning of the update, and how many it plans. */
+  #updateFrom = 0
+  #planned = 0
   /** The examples of the first steps of this update that were kept. */
   #first: (readonly Pick<Example, 'key'>[])[] = []
   /** Keys of all of them. An update of few steps hardly ever needs it. */
@@ -55,11 +58,21 @@ export class Steps {
   restore({ steps, dropped }: { readonly steps: number; readonly dropped: number }): void {
     this.#made = steps
     this.#dropped = dropped
+    this.#updateFrom = steps
+    this.#planned = 0
+  }
+
+  /** The step of this update that comes next, and of about how many. */
+  get underWay(): { readonly step: number; readonly of: number } {
+    const step = this.#made - this.#updateFrom + 1
+    return { step: Math.min(step, Math.max(1, this.#planned)), of: Math.max(1, this.#planned) }
   }
 
   /** Starts an update of about `steps` steps. `raised`: an alarm asks for a higher rate. */
   beginUpdate(steps: number, { raised }: { readonly raised: boolean }): void {
     this.#schedule(steps, raised)
+    this.#updateFrom = this.#made
+    this.#planned = steps
     this.#first = []
     this.#taught = undefined
     this.#poison = new Set()
@@ -69,6 +82,7 @@ export class Steps {
   /** Starts the schedule of `steps` more steps of the same update. */
   beginPass(steps: number): void {
     this.#schedule(steps, false)
+    this.#planned = this.#made - this.#updateFrom + steps
   }
 
   step(examples: readonly Example[], rows: readonly TrainRow[]): StepResult {

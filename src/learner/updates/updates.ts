@@ -69,6 +69,11 @@ export class Updates {
     this.#relearning = new Relearning({ ...learner, replayBuffer, training, pending })
   }
 
+  /** The step that comes next in this update, and of about how many. */
+  get underWay(): { readonly step: number; readonly of: number } {
+    return this.#training.steps.underWay
+  }
+
   get progress(): Progress {
     return { learned: this.#learned, ...this.#training.steps.progress }
   }

@@ -54,6 +54,10 @@ export interface ChildParts extends ChildPlan {
 
 const AT_WORK: ReadonlySet<string> = new Set(['running', 'idle', 'standby', 'paused', 'budget'])
 const healthyAfterMs = 30_000
+/** A step is stuck when it has taken as long as this many of the longest one so far. */
+const STEPS_STUCK = 10
+/** For a first step, which also compiles: nothing says how long one takes. */
+const FIRST_STEP_MS = 60_000
 
 export class TrainerChild {
   readonly #parts: ChildParts
@@ -71,6 +75,10 @@ export class TrainerChild {
   #startedMs = 0
   #heardMs = 0
   #running: Promise<void> | undefined
+  /** The step of each model that is being made, and since when. */
+  readonly #steps = new Map<string, { readonly step: number; readonly sinceMs: number }>()
+  /** The longest step of each model that has ended. */
+  readonly #longestMs = new Map<string, number>()
 
   constructor(parts: ChildParts) {
     this.#parts = parts
@@ -92,7 +100,18 @@ export class TrainerChild {
 
   status(model: string): TrainerStatus {
     const status = this.#statuses.get(model) ?? unknownStatus(model)
-    return this.#isStalled(status) ? { ...status, ...this.#silence() } : status
+    if (!this.#isStalled(status)) return this.#withSeconds(status)
+    const { learning: _learning, ...stalled } = status
+    return { ...stalled, ...this.#silence() }
+  }
+
+  /** For how long its present step has been made. */
+  #withSeconds(status: TrainerStatus): TrainerStatus {
+    const { model, learning } = status
+    const step = this.#steps.get(model)
+    if (learning === undefined || step === undefined) return status
+    const seconds = Math.floor((this.#parts.clock.monotonicMs() - step.sinceMs) / 1000)
+    return { ...status, learning: { ...learning, seconds } }
   }
 
   start(): void {
@@ -180,6 +199,7 @@ export class TrainerChild {
     this.#say({ kind: 'start', program, config, without: this.#blame.leftOut })
     const how = await endOf(child)
     this.#process = undefined
+    this.#steps.clear()
     if (this.#stopping.signal.aborted) return
     const details = { ...how, models, pid: child.pid }
     if (this.#isPlanned) log.info(details, 'restarting the trainer process with the new settings')
@@ -197,7 +217,26 @@ export class TrainerChild {
 
   /** A process that starts reports nothing yet, and a failed or ended one has been reported. */
   #isStalled({ state }: TrainerStatus): boolean {
-    return AT_WORK.has(state) && this.#silentMs() >= this.#parts.stalledMs()
+    return AT_WORK.has(state) && this.#silentMs() >= this.#quietMs()
+  }
+
+  /** How long it may be silent: a step of any of its models holds up all of them. */
+  #quietMs(): number {
+    const steps = [...this.#steps.keys()].map((model) => {
+      const longestMs = this.#longestMs.get(model)
+      return longestMs === undefined ? FIRST_STEP_MS : STEPS_STUCK * longestMs
+    })
+    return Math.max(this.#parts.stalledMs(), ...steps)
+  }
+
+  #timeStep({ model, learning }: TrainerStatus): void {
+    const before = this.#steps.get(model)
+    if (before !== undefined && before.step === learning?.step) return
+    const nowMs = this.#parts.clock.monotonicMs()
+    if (before !== undefined)
+      this.#longestMs.set(model, Math.max(this.#longestMs.get(model) ?? 0, nowMs - before.sinceMs))
+    if (learning === undefined) this.#steps.delete(model)
+    else this.#steps.set(model, { step: learning.step, sinceMs: nowMs })
   }
 
   #silence(): Pick<TrainerStatus, 'state' | 'code' | 'message'> {
@@ -253,6 +292,7 @@ export class TrainerChild {
     const before = this.#statuses.get(status.model)
     if (status.steps > (before?.steps ?? 0)) this.#failures = 0
     this.#blame.reported(status)
+    this.#timeStep(status)
     this.#statuses.set(status.model, before ? merged(before, status) : status)
     this.#parts.onReport(status.model)
   }
@@ -263,8 +303,10 @@ export class TrainerChild {
   }
 
   #setAll(phase: Pick<TrainerStatus, 'state'>): void {
-    for (const [model, { code: _code, message: _message, ...status }] of this.#statuses)
+    for (const [model, before] of this.#statuses) {
+      const { learning: _learning, code: _code, message: _message, ...status } = before
       this.#statuses.set(model, { ...status, ...phase, ...this.#blame.fault(model) })
+    }
   }
 }
 
@@ -273,11 +315,19 @@ function merged(before: TrainerStatus, { isBlank, ...said }: TrainerStatus): Tra
   const { quality, served } = before
   // A trainer reports its quality less often than its state.
   if (isBlank !== true) return { ...(quality && { quality }), ...(served && { served }), ...said }
-  const { code: _code, message: _message, lease: _lease, progress: _progress, ...known } = before
-  const { state, code, message, lease } = said
+  const {
+    learning: _learning,
+    code: _code,
+    message: _message,
+    lease: _lease,
+    progress: _progress,
+    ...known
+  } = before
+  const { state, code, message, lease, learning } = said
   return {
     ...known,
     state,
+    ...(learning && { learning }),
     ...(code !== undefined && { code }),
     ...(message !== undefined && { message }),
     ...(lease && { lease }),

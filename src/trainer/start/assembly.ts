@@ -61,7 +61,7 @@ export function assemble(loop: LoopParts): Assembly {
   })
   const state = new TrainerState({ loop, learner, retry, defence })
   const pointer = new Pointer({ loop, state, retry })
-  const times = new UpdateClock()
+  const times = new UpdateClock(clock)
   const meter = new ComputeMeter(loop, state.progress)
   const updating = { loop, state, retry, latents, pointer, times, meter }
   const updater = new Updater(updating)

@@ -3,6 +3,7 @@
  * then the old version answers. All of it derives from the checkpoint, so that after a crash it is repeated byte for
  * byte.
  */
+import type { UpdateClock } from './update-times.ts'
 import { publishAgain } from './candidate.ts'
 import { drive } from '../drive.ts'
 import { freshWeights, keepLine, type RestoreVersion } from '../start/restore-version.ts'
@@ -13,6 +14,7 @@ import type { Warmed } from '../../learner/updates/warming.ts'
 
 export interface Beginning extends RestoreVersion {
   readonly latents: LatentProvider
+  readonly times: UpdateClock
 }
 
 /** Changes the learner; keeps the scores of the previous adapter, with which new examples are compared. */
@@ -36,7 +38,7 @@ export function beginAdapter(
 /** Returns the differences as text; undefined if the buffer has nothing to learn from. */
 export async function warmUpAdapter(
   saved: Saved,
-  { loop, state, latents }: Beginning,
+  { loop, state, latents, times }: Beginning,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const { learner } = state
@@ -49,8 +51,9 @@ export async function warmUpAdapter(
     'the fresh adapter learns from replay',
   )
   const warmed = await loop.trainingMutex.take(() =>
-    drive(learner.warmUp(remembered), latents, signal),
+    drive(times.reported(learner.warmUp(remembered), learner), latents, signal),
   )
+  times.rested()
   state.learnerChanged()
   latents.keepOnly(learner.remembered)
   const { accuracy, heldOut } = warmed

@@ -49,6 +49,14 @@ export class Updater {
 
   /** When it rejects, the learner may be half changed: only the checkpoint may be trusted then. */
   async update(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#update(signal)
+    } finally {
+      this.#parts.times.rested()
+    }
+  }
+
+  async #update(signal: AbortSignal): Promise<void> {
     const { state, times, meter, loop } = this.#parts
     const cost = meter.begin()
     if (state.progress.state.rehearsal === undefined) await consultKept(this.#parts, signal)
@@ -102,13 +110,14 @@ export class Updater {
   }
 
   async #learn({ rehearsal, isRelearned }: Start, signal: AbortSignal): Promise<Outcome> {
-    const { learner } = this.#parts.state
+    const { state, times, latents } = this.#parts
+    const { learner } = state
     const options = { heldOut: this.#watched, isRelearned }
     const story =
       rehearsal === undefined
         ? learner.update(await liveVersion(this.#parts, signal), options)
         : learner.rehearse(rehearsal)
-    return drive(story, this.#parts.latents, signal)
+    return drive(times.reported(story, learner), latents, signal)
   }
 
   /** Returns the factor by which an update that went too far was scaled down. */

@@ -20,6 +20,12 @@ export const TrainerAnswer = Type.Object({
   pid: Type.Optional(Count),
   restarts: Count,
   engine: Type.Optional(Type.String()),
+  learning: Type.Optional(
+    Type.Object(
+      { step: Count, of: Count, seconds: Type.Optional(Count) },
+      { description: 'the step of an update that is being made, and for how long' },
+    ),
+  ),
   code: Type.Optional(Type.String()),
   message: Type.Optional(Type.String()),
 })
