@@ -81,6 +81,10 @@ export const SETUP_ERRORS = {
     what: 'The environment for the tests with Python clients of the OpenAI API could not be made',
     fix: 'Read its message above. Mostly the Python package index is out of reach: check the network or your mirror (pip config list), then run the same command again; it goes on from here. `npm test` also runs without it: it skips what it cannot test and says so.',
   },
+  SETUP_SCHEMATHESIS_FAILED: {
+    what: 'The environment for the tests of the API with Schemathesis could not be made',
+    fix: 'Read its message above. Mostly the Python package index is out of reach: check the network or your mirror (pip config list), then run the same command again; it goes on from here. `npm test` also runs without it: it skips what it cannot test and says so.',
+  },
   SETUP_DISK_FULL: {
     what: 'The disk is full',
     fix: 'Free 2 GB, or point XDG_CACHE_HOME at a larger disk, then run the same command again.',

@@ -16,6 +16,7 @@ import { nodeVersionsStep } from './node-versions.mjs'
 import { npmStep } from './npm-packages.mjs'
 import { npxStep } from './npx-link.mjs'
 import { peftStep } from './peft.mjs'
+import { schemathesisStep } from './schemathesis.mjs'
 
 const lock = 'downloads'
 
@@ -40,6 +41,7 @@ export const STEPS = [
   { when: 'all', lock, ...flinkStep },
   { when: 'all', lock, ...clientsStep },
   { when: 'all', lock, ...motoStep },
+  { when: 'all', lock, ...schemathesisStep },
   { when: 'all', lock, ...peftStep },
   { when: 'all', lock, ...nodeVersionsStep },
 ]
