@@ -1,7 +1,7 @@
 /**
  * The measurements, one after the other, each in its own process: node test/bench/run.mjs [name …] after npm run build.
  * Progress goes to stderr; each result is one line of JSON on stdout, and the last line holds them all. `continual`,
- * `compare`, `poison`, `calibration`, `profile`, `speed` and `lm` are asked for by themselves, and the words after them are their own.
+ * `compare`, `poison`, `sybil`, `calibration`, `profile`, `speed` and `lm` are asked for by themselves, and the words after them are their own.
  */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -21,7 +21,7 @@ const all = [
   'harm',
   'evaluation',
 ]
-const ALONE = ['continual', 'compare', 'poison', 'calibration', 'profile', 'speed', 'lm']
+const ALONE = ['continual', 'compare', 'poison', 'sybil', 'calibration', 'profile', 'speed', 'lm']
 const words = process.argv.slice(2)
 const own = ALONE.includes(words[0]) ? words.splice(1) : []
 const asked = words.filter((word) => !word.startsWith('--'))
