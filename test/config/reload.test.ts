@@ -31,6 +31,8 @@ ${model(', trigger: { every: 2 }, train: { learning_rate: 0.5, batch: 3 }, rate:
   ])
   expect([...refused].toSorted()).toEqual([
     'limits.queue',
+    // Its default depends on whether senders have keys.
+    'limits.retractions_ahead',
     'models.m.train.batch',
     'seed',
     'server.port',
