@@ -140,7 +140,8 @@ test('the history says which key moved the pointer, and without auth nothing of 
   const { as } = await open()
   await as('anna', 'POST', '/v1/models/m/rollback', { to: 'v0', reason: 'r' })
   await as('anna', 'POST', '/v1/models/m/pause', { reason: 'p' })
-  await as('token-of-16-bytes', 'POST', '/v1/models/m/promote', { version: 'v1', reason: 'q' })
+  const again = { version: 'v1', reason: 'q', undone: true }
+  await as('token-of-16-bytes', 'POST', '/v1/models/m/promote', again)
   const history = (await as('page', 'GET', '/v1/models/m/history?limit=4')).json<{
     moves: object[]
   }>()

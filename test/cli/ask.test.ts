@@ -158,7 +158,10 @@ test('rollback and promote move the pointer and keep the reason', async () => {
     by: 'rollback',
     reason: 'bad labels',
   })
-  await cli('promote', '--version', 'v4', '--reason', 'looked at it')
+  // v4 is of the line that was taken back.
+  const refused = await cli('promote', '--version', 'v4', '--reason', 'looked at it')
+  expect(refused.stderr).toContain('VERSION_UNDONE')
+  await cli('promote', '--version', 'v4', '--reason', 'looked at it', '--undone')
   expect(await registry.live()).toMatchObject({
     live: { version: 'v4' },
     by: 'promote',

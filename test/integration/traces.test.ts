@@ -82,7 +82,7 @@ test('one trace goes from a prediction through its feedback to the swap', async 
   expect(why.stdout).toContain(`  at v1: trace ${traceId}\n`)
   // A person's move comes long after: a trace of its own, with a link.
   await daemon.post('m/rollback', { reason: 'a wrong label' })
-  await daemon.post('m/promote', { version: 'v1', reason: 'it was right' })
+  await daemon.post('m/promote', { version: 'v1', reason: 'it was right', undone: true })
   const isPersons = (span: ReceivedSpan) => attributesOf(span)['antikythera.by'] === 'promote'
   const back = await spanOf('swap', isPersons)
   expect(back.traceId).not.toBe(traceId)
