@@ -49,7 +49,7 @@ test('the version before answers as it did, and a rollback forgets', async () =>
   expect(await labels('v0')).toEqual(['unsure', 'unsure', 'unsure'])
   await post('m/rollback', { reason: 'a wrong correction' })
   await expect.poll(() => labels()).toEqual(Array(3).fill('unsure'))
-  await post('m/promote', { version: 'v1', reason: 'it was right' })
+  await post('m/promote', { version: 'v1', reason: 'it was right', undone: true })
   await expect.poll(() => labels()).toEqual(['account', 'account', 'unsure'])
 })
 
