@@ -90,7 +90,7 @@ function startSwapping(versions) {
       if (!isOn(performance.timeOrigin + performance.now())) continue
       const began = performance.now()
       const version = versions[(turn += 1) % versions.length]
-      const move = { version, reason: 'bench' }
+      const move = { version, reason: 'bench', undone: true }
       const { status } = await daemon.http.post(`/v1/models/${model}/promote`, move)
       if (status === 200) took.push(performance.now() - began)
       else say(`a swap answered ${status}`)
