@@ -103,7 +103,7 @@ export interface IntakeParts {
   readonly letAgain?: (keys: readonly ExampleKey[]) => void
   /** Erases events from the stores that others write: the inbox, predictions, dead letters. Repeating it is harmless. */
   readonly erase?: (what: Erasing) => Promise<Erasure>
-  /** Called with forgotten events: sent again, they are duplicates of which nothing is stored. */
+  /** Called with forgotten events: sent again, they are duplicates, and nothing of them is stored. */
   readonly refuseAgain?: (keys: readonly ExampleKey[]) => void
   /** Keeps the certificate of a request that is done, and returns its hash. */
   readonly certify?: (task: ForgetTask) => Promise<string>

@@ -54,7 +54,7 @@ test('an event without an id gets one back, which has its receipt, also when it 
   expect((await send({ source: 'desk', retract: true })).json()).not.toHaveProperty('ids')
 })
 
-test('an event that was retracted before it came is told so at once', async () => {
+test('an event that was retracted before it came says so at once', async () => {
   const { send } = await open()
   await send({ id: 'e-2', source: 'desk', retract: true })
   const said = (id: string) => event(id, { source: 'desk' })

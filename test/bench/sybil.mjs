@@ -1,6 +1,6 @@
 /**
  * Made-up source names: a hostile sender with 90 % of the volume beside 150 honest events, under one name or many. The accuracy
- * at the end, of a head on use-lite with the defaults, on the sentences of the same site that nobody sent.
+ * at the end, of a head on use-lite with the defaults, on the sentences of the same site that no source sent.
  *
  *   node test/bench/sybil.mjs [--seeds 5] [--dev] [--only <words of a run's name>] [--fresh]
  *
