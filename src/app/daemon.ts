@@ -126,8 +126,8 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
     reload: (next) => {
       const parts = takeOver(config, next, log)
       if (parts.has('server')) server.checkCallers()
-      if (parts.has('log')) supervisor?.setLevel(config.log.level)
       if (parts.has('trainer')) supervisor?.restart({ deadlineMs: config.limits.shutdown_ms })
+      else supervisor?.reload()
     },
   }
 }

@@ -9,6 +9,7 @@ import { kernelMemory } from '../nn/js/wasm/memory.ts'
 import { openTrunkEngines } from '../nn/onnx/trunk-engines.ts'
 import { Closers } from '../platform/closers.ts'
 import { systemClock } from '../platform/clock.ts'
+import { applyChanges, changesBetween } from '../config/reload.ts'
 import { secretsOf } from '../config/secrets.ts'
 import type { Config } from '../config/config.ts'
 import { openLog, setLogLevel } from '../platform/log.ts'
@@ -43,8 +44,14 @@ export const openTrainerLoops: TrainerProgram['openTrainerLoops'] = async (given
     const site = await openSite(trainer, hosting, { log, atEnd })
     return {
       log,
-      setLevel: (level) => {
-        setLogLevel(root, level)
+      reload: (next) => {
+        const changes = changesBetween(config, (next as unknown as TrainerConfig).config)
+        // The others need another process.
+        applyChanges(
+          config,
+          changes.allowed.filter(({ where }) => where !== 'trainer'),
+        )
+        setLogLevel(root, config.log.level)
       },
       models: models.map((name) => hosted(site, name)),
       close: async () => closers.close(),

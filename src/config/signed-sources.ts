@@ -35,8 +35,9 @@ export function sourceReach(
   settings: ModelConfig,
 ): SourceReach {
   const signed = signedSourcesOf(settings)
-  const lists = (server.auth?.keys ?? []).flatMap(({ sources }) => (sources ? [sources] : []))
+  // Read for each event: keys change while the trainer runs.
+  const lists = () => (server.auth?.keys ?? []).flatMap(({ sources }) => (sources ? [sources] : []))
   const isAllowed = (from: string, to: string) =>
-    lists.every((list) => !list.includes(from) || list.includes(to))
+    lists().every((list) => !list.includes(from) || list.includes(to))
   return (from, to) => from === to || (signed?.has(to) !== true && isAllowed(from, to))
 }

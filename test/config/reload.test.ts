@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { applyChanges, changesBetween } from '../../src/config/reload.ts'
 import { parseConfig } from '../../src/config/config.ts'
+import { modelOf } from '../../src/config/model-parts.ts'
+import { sourceReach } from '../../src/config/signed-sources.ts'
 
 const read = (text: string) => parseConfig(text, '/')
 const model = (text = '') => `models: { m: { labels: [a, b]${text} } }`
@@ -40,6 +42,28 @@ ${model(', trigger: { every: 2 }, train: { learning_rate: 0.5, batch: 3 }, rate:
   applyChanges(before, allowed)
   expect(changesBetween(before, after)).toEqual({ allowed: [], refused })
   expect(before.models.m?.rate).toEqual({ policy: 'constant' })
+})
+
+test('keys that change while the trainer runs change which feedback an event may replace or take back', () => {
+  const secret = 'a-secret-of-sixteen-characters'
+  const signed = `, defence: { sources: { signed: { secret: ${secret} } } }`
+  const digest = (name: string) => (name === 'one' ? 'a' : 'b').repeat(64)
+  const key = (name: string, sources: string) =>
+    `{ name: ${name}, roles: [feedback], sha256: ${digest(name)}, sources: [${sources}] }`
+  const config = read(`server: { auth: { keys: [${key('one', 'desk, app')}] } }\n${model(signed)}`)
+  const reaches = sourceReach(config, modelOf(config, 'm'))
+  expect(reaches('desk', 'app')).toBe(true)
+  expect(reaches('desk', 'web')).toBe(false)
+  expect(reaches('web', 'desk')).toBe(true)
+  expect([reaches('web', 'signed'), reaches('signed', 'signed')]).toEqual([false, true])
+
+  const keys = `${key('one', 'desk')}, ${key('two', 'web, app')}`
+  const after = read(`server: { auth: { keys: [${keys}] } }\n${model(signed)}`)
+  applyChanges(config, changesBetween(config, after).allowed)
+  expect(reaches('desk', 'app')).toBe(false)
+  expect(reaches('web', 'desk')).toBe(false)
+  expect(reaches('web', 'app')).toBe(true)
+  expect([reaches('web', 'signed'), reaches('signed', 'signed')]).toEqual([false, true])
 })
 
 test('a model that came or went, and a key that is gone, are changes too', () => {

@@ -29,6 +29,17 @@ beforeAll(() => {
   daemon.process.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()))
 })
 
+async function get(path: string, token: string) {
+  const headers = { authorization: `Bearer ${token}` }
+  const response = await fetch(`${daemon.url}/v1/models/m/${path}`, { headers })
+  return (await response.json()) as Record<string, unknown>
+}
+
+async function predictions(token: string): Promise<readonly string[]> {
+  const { predictions } = await post('predict', { inputs: ['good'] }, token)
+  return (predictions as { id: string }[]).map(({ id }) => id)
+}
+
 async function post(path: string, body: object, token = newToken) {
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` }
   const request = { method: 'POST', headers, body: JSON.stringify(body) }
@@ -83,19 +94,22 @@ test('a configuration with a mistake changes nothing', async () => {
 
 test('keys with roles and rates are taken over too, and what an operator does is in the audit log', async () => {
   const keys = { anna: newKey(), labels: newKey() }
-  const entry = (name: keyof typeof keys, role: string) =>
-    `{ name: ${name}, roles: [${role}], sha256: ${digestOf(keys[name])} }`
-  const auth = `keys: [${entry('anna', 'operate')}, ${entry('labels', 'feedback')}]`
-  const rates = '{ source: { per_second: 0.001, burst: 1 } }'
-  const model = 'labels: [no, yes], adapter: { method: head }, trigger: { every: 2, rest: 0 }'
-  writeFileSync(
-    config,
-    `server: { port: 0, auth: { ${auth} }, rate_limits: ${rates} }\nmodels: { m: { ${model} } }\n`,
-  )
+  const entry = (name: keyof typeof keys, role: string, more = '') =>
+    `{ name: ${name}, roles: [${role}], sha256: ${digestOf(keys[name])}${more} }`
+  const rates = ', rate_limits: { source: { per_second: 0.001, burst: 1 } }'
   const times = () => log.split('the configuration was read again').length
-  const before = times()
-  daemon.process.kill('SIGHUP')
-  await vi.waitUntil(() => times() > before, { timeout: 60_000 })
+  const reload = async (labels: string, more = '') => {
+    const auth = `keys: [${entry('anna', 'predict, feedback, operate')}, ${labels}]`
+    const model = 'labels: [no, yes], adapter: { method: head }, trigger: { every: 2, rest: 0 }'
+    // As they are: the trainer goes on.
+    const limits = `${patient}, text_characters: 4`
+    const server = `{ port: 0, auth: { ${auth} }${more} }`
+    writeFileSync(config, `server: ${server}\nlimits: { ${limits} }\nmodels: { m: { ${model} } }\n`)
+    const before = times()
+    daemon.process.kill('SIGHUP')
+    await vi.waitUntil(() => times() > before, { timeout: 60_000 })
+  }
+  await reload(entry('labels', 'feedback'), rates)
 
   expect(await post('predict', { inputs: ['good'] }, newToken)).toMatchObject({ status: 401 })
   const refused = await post('predict', { inputs: ['good'] }, keys.labels)
@@ -105,6 +119,16 @@ test('keys with roles and rates are taken over too, and what an operator does is
     accepted: 1,
     rejected: [{ index: 1, code: 'SOURCE_RATE_LIMITED' }],
   })
+  await reload(entry('labels', 'feedback', ', sources: [desk]'))
+  const [answer] = await predictions(keys.anna)
+  const said = { prediction_id: answer, source: 'web', id: 'w-1', label: 'yes' }
+  expect(await post('feedback', said, keys.anna)).toMatchObject({ accepted: 1 })
+  const retraction = { prediction_id: answer, source: 'desk', id: 'd-1', retract: true }
+  await post('feedback', retraction, keys.labels)
+  const letters = async () => JSON.stringify(await get('dead-letters', keys.anna))
+  const isRefused = async () => (await letters()).includes('RETRACTION_UNMATCHED')
+  await vi.waitUntil(isRefused, { timeout: 20_000 })
+
   await post('pause', { reason: 'look' }, keys.anna)
   const lines = readFileSync(join(folder, 'data', 'audit', '1.jsonl'), 'utf8')
   expect(JSON.parse(lines)).toMatchObject({

@@ -20,7 +20,7 @@ import {
 import { RetryPolicy } from '../../platform/retry.ts'
 import type { Span } from '../../platform/tracing/spans.ts'
 import { isAborted } from '../is-aborted.ts'
-import type { FromTrainer, LogLevel, ToTrainer } from './messages.ts'
+import type { FromTrainer, ToTrainer } from './messages.ts'
 import { CrashBlame } from './crash-blame.ts'
 import { Forecasts } from './forecasts.ts'
 import { withoutNativeNoise } from './native-noise.ts'
@@ -126,8 +126,9 @@ export class TrainerChild {
     return this.#forecasts.ask(model, asked)
   }
 
-  setLevel(level: LogLevel): void {
-    this.#say({ kind: 'level', level })
+  /** Sends its config again: the daemon changes it in place. */
+  reload(): void {
+    this.#say({ kind: 'reload', config: this.#parts.config })
   }
 
   /** Lets the process save and end, so that the next one starts with the present config. */

@@ -5,7 +5,7 @@
  * A model that cannot be opened, or has a loop that ended for good, is reported as failed while the others continue. A bug
  * ends the whole process: its state is in the checkpoints, and the supervisor restarts it, in the end without the model.
  */
-import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
+import { CodedError, type Clock, type Json, type Logger } from '../../contracts/core.ts'
 import type { TrainerStatus } from '../contract.ts'
 import type { Routing } from '../../versions/contract.ts'
 import { acquireLock, type Lock } from '../../platform/store/lock.ts'
@@ -14,7 +14,7 @@ import { isAborted } from '../is-aborted.ts'
 import { unknownStatus } from '../unknown-status.ts'
 import type { Loop } from '../loop.ts'
 import { failure } from '../../platform/errors.ts'
-import type { FromTrainer, LogLevel, ToTrainer } from './messages.ts'
+import type { FromTrainer, ToTrainer } from './messages.ts'
 import type { LeaseTerm } from '../parts.ts'
 import { isRetriable } from '../../platform/retry.ts'
 import { LeaseTerms, type FleetPart } from '../lease-term.ts'
@@ -34,8 +34,8 @@ export interface HostedModel {
 export interface HostedTrainers {
   readonly models: readonly HostedModel[]
   readonly log: Logger
-  /** Sets the level of the log. */
-  readonly setLevel?: (level: LogLevel) => void
+  /** Takes over what may change in the config without a restart of the process. */
+  readonly reload?: (config: Json) => void
   close(): Promise<void>
 }
 

@@ -4,9 +4,6 @@ import type { TrainerStatus } from '../contract.ts'
 import type { Span } from '../../platform/tracing/spans.ts'
 import type { ForgetForecast } from '../forgetting/forecast.ts'
 import type { ForgetRequest, Routing } from '../../versions/contract.ts'
-import type { LogOptions } from '../../platform/log.ts'
-
-export type LogLevel = NonNullable<LogOptions['level']>
 
 /** `start` is the first message, and comes once. */
 export type ToTrainer =
@@ -19,8 +16,8 @@ export type ToTrainer =
     }
   /** There may be new feedback, or the live pointer moved. */
   | { readonly kind: 'wake'; readonly model: string }
-  /** Sets the level of the log. */
-  | { readonly kind: 'level'; readonly level: LogLevel }
+  /** The config of `start` as it is now: what needs no restart is taken over. */
+  | { readonly kind: 'reload'; readonly config: Json }
   /** Asks what a request to forget would do; the answer has the same number. */
   | {
       readonly kind: 'forecast'

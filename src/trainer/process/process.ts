@@ -9,7 +9,7 @@ import { CodedError, type Json } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { TrainerHost, type HostedTrainers, type Hosting } from './host.ts'
 import { lowerPriority } from './priority.ts'
-import type { FromTrainer, LogLevel, ToTrainer } from './messages.ts'
+import type { FromTrainer, ToTrainer } from './messages.ts'
 
 /** The export of the module that `start` names. */
 export interface TrainerProgram {
@@ -30,7 +30,7 @@ const host = new TrainerHost(systemClock, tell)
 process.on('message', (message: ToTrainer) => {
   if (message.kind === 'start') void live(message)
   else if (message.kind === 'wake') host.wake(message.model)
-  else if (message.kind === 'level') setLevel(message.level)
+  else if (message.kind === 'reload') reload(message.config)
   else if (message.kind === 'forecast') void host.forecast(message)
   else end('the server stops')
 })
@@ -44,13 +44,18 @@ process.on('SIGHUP', () => undefined)
 process.on('uncaughtException', die)
 process.on('unhandledRejection', die)
 
-let setLevel: (level: LogLevel) => void = () => undefined
+/** Until the trainers are open: kept for them. */
+let reload: (config: Json) => void = (config) => {
+  reloaded = config
+}
+let reloaded: Json | undefined
 
 async function live({ program, config, without }: Start): Promise<void> {
   try {
     const { openTrainerLoops } = (await import(program)) as TrainerProgram
     const trainers = await openTrainerLoops(config, host.hosting)
-    setLevel = trainers.setLevel ?? setLevel
+    reload = trainers.reload ?? reload
+    if (reloaded !== undefined) reload(reloaded)
     const models = trainers.models.filter(({ name }) => !without.includes(name))
     await host.run({ ...trainers, models }, stop.signal)
     await trainers.close()

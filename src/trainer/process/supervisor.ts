@@ -9,7 +9,6 @@ import type { ForgetRequest, Routing } from '../../versions/contract.ts'
 import { entryUrl } from '../../platform/entry.ts'
 import { failure } from '../../platform/errors.ts'
 import type { ProcessorWaits } from '../../platform/processor-wait.ts'
-import type { LogLevel } from './messages.ts'
 import type { Span } from '../../platform/tracing/spans.ts'
 import { TrainerChild, type ChildPlan } from './child.ts'
 
@@ -50,8 +49,8 @@ export interface Supervisor {
   onPointer(callback: (model: string, pointer: Routing) => void): () => void
   /** Called at each report about a model; returns how to stop. */
   onReport(callback: (model: string) => void): () => void
-  /** Sets the level of the log in every process. */
-  setLevel(level: LogLevel): void
+  /** Each process takes over what may change in its config without a restart. */
+  reload(): void
   /** Stops every process cleanly and restarts it, with the present config. Serving continues. */
   restart(options: { readonly deadlineMs: number }): void
   stop(options: { readonly deadlineMs: number }): Promise<void>
@@ -108,8 +107,8 @@ export function openSupervisor(options: SupervisorOptions): Supervisor {
       waiting.add(callback)
       return () => waiting.delete(callback)
     },
-    setLevel(level) {
-      for (const child of children) child.setLevel(level)
+    reload() {
+      for (const child of children) child.reload()
     },
     restart({ deadlineMs }) {
       for (const child of children) child.restart(deadlineMs)
