@@ -1,11 +1,17 @@
 /** When a request to forget counts as done on a daemon. */
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { openForgetService } from '../../src/serving/services/forget-service.ts'
-import { systemClock } from '../../src/platform/clock.ts'
+import { failure } from '../../src/platform/errors.ts'
+import { openInstantClock } from '../trainer/world.ts'
 
 type Model = Parameters<typeof openForgetService>[0]
 type Pages = Parameters<typeof openForgetService>[1]
 type Around = Parameters<typeof openForgetService>[2]
+
+const around = (trainer: Around['trainer'], clock = openInstantClock()): Around => ({
+  ...{ trainer, clock },
+  limits: { wait_for_ms: 1000 },
+})
 
 function serviceAt(live: { generation: number }, certificate: object) {
   const pages = {
@@ -17,7 +23,7 @@ function serviceAt(live: { generation: number }, certificate: object) {
   const registry = { history: async () => [] }
   const model = { name: 'm', live: { live: pointer }, registry } as unknown as Model
   const trainer = { status: () => ({ state: 'idle' }) } as unknown as Around['trainer']
-  return openForgetService(model, pages, { trainer, clock: systemClock })
+  return openForgetService(model, pages, around(trainer))
 }
 
 test('it is done here when the routing that it ended with, or a later one, answers here', async () => {
@@ -58,7 +64,7 @@ function waiting({
   const registry = { history: async () => moves }
   const model = { name: 'm', live: { live: () => undefined }, registry } as unknown as Model
   const trainer = { status: () => status } as unknown as Around['trainer']
-  return openForgetService(model, pages, { trainer, clock: systemClock })
+  return openForgetService(model, pages, around(trainer))
 }
 
 test('it is shown as asked from the answer on, before the trainer has read it', async () => {
@@ -108,4 +114,48 @@ test('while the trainer has failed it says so, begun or not', async () => {
   const blocked = { code: 'STORE_CORRUPT', message: 'a page is torn' }
   expect(await service.find('20260102000000-c')).toMatchObject({ state: 'asked', blocked })
   expect(await service.find('20260101000000-b')).toMatchObject({ state: 'rebuilding', blocked })
+})
+
+describe('where no daemon trains the model yet, as right after a restart,', () => {
+  /** It begins after `refusals` questions. */
+  function starting(refusals: number, state = 'starting') {
+    let left = refusals
+    const answer = <Value>(value: Value) => {
+      return async () => {
+        if (left-- > 0) throw failure('TRAINER_BUSY', 'm is trained by another daemon')
+        return value
+      }
+    }
+    const pages = {
+      forgetTasks: answer([]),
+      certificates: answer([]),
+      certificate: answer({ request: 'r' }),
+      forecast: answer({ again: 3 }),
+    } as unknown as Pages
+    const registry = { history: async () => [] }
+    const model = { name: 'm', live: { live: () => undefined }, registry } as unknown as Model
+    const trainer = { status: () => ({ state }) } as unknown as Around['trainer']
+    const clock = openInstantClock()
+    return { service: openForgetService(model, pages, around(trainer, clock)), clock }
+  }
+
+  test.each(['starting', 'standby'])('it waits for the trainer that is %s', async (state) => {
+    const { service } = starting(2, state)
+    expect(await service.forecast({ id: 'e' })).toEqual({ again: 3 })
+    expect(await starting(2, state).service.list(9)).toEqual([])
+    expect(await starting(2, state).service.find('r')).toMatchObject({ state: 'done' })
+  })
+
+  test('it says so after limits.wait_for_ms, and at once where none is coming', async () => {
+    for (const [state, waitedMs] of [
+      ['starting', 1000],
+      ['failed', 0],
+      ['running', 0],
+    ] as const) {
+      const { service, clock } = starting(Infinity, state)
+      const busy = { code: 'TRAINER_BUSY' }
+      await expect(service.ask({ id: 'e' }, 'a wish')).rejects.toMatchObject(busy)
+      expect(clock.monotonicMs()).toBe(waitedMs)
+    }
+  })
 })

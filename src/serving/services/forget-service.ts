@@ -3,11 +3,12 @@
  * certificate is written.
  */
 import { randomBytes } from 'node:crypto'
-import type { Clock } from '../../contracts/core.ts'
+import { CodedError, type Clock } from '../../contracts/core.ts'
 import type { Certificate } from '../../checkpoint/certificates.ts'
 import type { ForgetTask } from '../../checkpoint/forgetting.ts'
 import type { ForgetForecast } from '../../trainer/forgetting/forecast.ts'
 import { failure } from '../../platform/errors.ts'
+import type { Limits } from '../../platform/limits.ts'
 import type { ForgetRequest, Routing } from '../../versions/contract.ts'
 import { command, type Commanded } from './learning-service.ts'
 import type { TrainerView } from './served-model.ts'
@@ -30,6 +31,12 @@ export interface Forgotten {
   /** How many examples are still to be learned again. */
   readonly left?: number
   readonly certificate?: Certificate
+}
+
+interface ForgetAround {
+  readonly trainer: Pick<TrainerView, 'status'>
+  readonly clock: Clock
+  readonly limits: Pick<Limits, 'wait_for_ms'>
 }
 
 export interface ForgetService {
@@ -55,8 +62,11 @@ const MOVES = 100
 export function openForgetService(
   model: Commanded,
   pages: Omit<TrainerPages, 'setAside' | 'selected'>,
-  { trainer, clock }: { readonly trainer: Pick<TrainerView, 'status'>; readonly clock: Clock },
+  around: ForgetAround,
 ): ForgetService {
+  const { trainer, clock } = around
+  const patiently = <Answer>(question: () => Promise<Answer>) =>
+    untilTrained(question, model.name, around)
   const shown = (task: ForgetTask) => shownTask(task, trainer.status(model.name))
   const unread = async (tasks: readonly ForgetTask[]) =>
     unreadOf(tasks, await pages.certificates(1), await model.registry.history(MOVES))
@@ -66,8 +76,10 @@ export function openForgetService(
   })
   return {
     async ask(what, reason, actor) {
-      const tasks = await pages.forgetTasks()
-      const waiting = tasks.filter(isOpen).length + (await unread(tasks)).length
+      const waiting = await patiently(async () => {
+        const tasks = await pages.forgetTasks()
+        return tasks.filter(isOpen).length + (await unread(tasks)).length
+      })
       if (waiting >= MOST_WAITING)
         throw failure('FORGET_FULL', `${waiting} requests to forget wait already`)
       const request = requestName(clock.nowMs())
@@ -75,19 +87,18 @@ export function openForgetService(
       const { generation } = await command(model, 'forget', reason, { asks, actor })
       return { request, generation }
     },
-    forecast: async (what) => pages.forecast({ ...what, request: '' }),
+    forecast: async (what) => patiently(async () => pages.forecast({ ...what, request: '' })),
     async list(limit) {
-      const [tasks, certificates] = await Promise.all([
-        pages.forgetTasks(),
-        pages.certificates(limit),
-      ])
+      const [tasks, certificates] = await patiently(async () =>
+        Promise.all([pages.forgetTasks(), pages.certificates(limit)]),
+      )
       const open = tasks.filter(isOpen).toReversed()
       const done = certificates.map((each) => doneOf(each, model))
       const asking = (await unread(tasks)).map(asked)
       return [...asking, ...open.map(shown), ...done].slice(0, limit)
     },
     async find(request) {
-      const tasks = await pages.forgetTasks()
+      const tasks = await patiently(async () => pages.forgetTasks())
       const task = tasks.find((each) => each.asked.request === request)
       // Until the checkpoint says that it is done, its certificate may be written again.
       const certificate =
@@ -101,6 +112,34 @@ export function openForgetService(
       })
     },
   }
+}
+
+/** Between two questions to a trainer that starts. */
+const AGAIN_MS = 250
+
+/**
+ * Asks again while the trainer of the model starts, as after a restart or while its lease goes to another daemon: for at
+ * most `limits.wait_for_ms`.
+ */
+async function untilTrained<Answer>(
+  question: () => Promise<Answer>,
+  model: string,
+  { trainer, clock, limits }: ForgetAround,
+): Promise<Answer> {
+  const untilMs = clock.monotonicMs() + limits.wait_for_ms
+  for (;;)
+    try {
+      return await question()
+    } catch (error) {
+      const isBusy = error instanceof CodedError && error.code === 'TRAINER_BUSY'
+      const leftMs = untilMs - clock.monotonicMs()
+      if (!isBusy || leftMs <= 0 || !isComing(trainer.status(model))) throw error
+      await clock.sleep(Math.min(AGAIN_MS, leftMs))
+    }
+}
+
+function isComing({ state }: TrainerSays): boolean {
+  return state === 'starting' || state === 'standby'
 }
 
 function isOpen({ stage }: ForgetTask): boolean {
