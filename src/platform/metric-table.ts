@@ -214,7 +214,7 @@ export const metricTable = {
     kind: 'gauge',
     name: 'antikythera_lag_events',
     labels: ['model'],
-    help: 'Events that the trainer has not read, in the sources that can be read.',
+    help: 'Events that the trainer has not read; absent while one of its sources cannot be read.',
   },
   pending: {
     kind: 'gauge',
@@ -340,7 +340,7 @@ export const metricTable = {
     kind: 'gauge',
     name: 'antikythera_source_lag',
     labels: ['model', 'source'],
-    help: 'Records in a source that the trainer has not consumed.',
+    help: 'Records in a source that the trainer has not consumed; absent while it cannot be read.',
   },
   sourceUp: {
     kind: 'gauge',

@@ -21,6 +21,21 @@ test('a trainer’s sources are shown with what they gave and what they still ha
   expect(body).toContain(`antikythera_source_lag${labels} 70\n`)
 })
 
+test('the lag is not 0 while a source cannot be read, but unknown', async () => {
+  const failing = { ...stats, lag: 0, code: 'SOURCE_MISSING', message: 'no topic t' }
+  const sources: Record<string, typeof stats> = { 'kafka:t': stats, 'file:f': stats }
+  const { app } = await openServed({ trainer: { sources } })
+  const lags = async () => {
+    const { body } = await app.inject('/metrics')
+    return body.match(/^antikythera_(lag_events|source_lag).*$/gm) ?? []
+  }
+  expect(await lags()).toHaveLength(3)
+  sources['kafka:t'] = failing
+  expect(await lags()).toEqual(['antikythera_source_lag{model="m",source="file:f"} 70'])
+  sources['kafka:t'] = stats
+  expect(await lags()).toHaveLength(3)
+})
+
 test('what limits let go and what nobody reads is counted', async () => {
   const { app } = await openServed({
     trainer: { forgottenIds: 5, unknownKeys: 7, truncated: 9 },

@@ -24,6 +24,7 @@ export function watchScrapes(options: ScrapeOptions): void {
   const seen = new Map<string, number>()
   metrics.onScrape(() => {
     forgetQuality(metrics, models)
+    for (const name of ['lag', 'sourceLag'] as const) metrics.reset(name)
     metrics.gauge('watchers', {}, series.watchers())
     for (const model of models) {
       metrics.gauge('batcherQueue', { model: model.name }, model.waitingRows())
@@ -87,8 +88,10 @@ function showEvents(
 }
 
 function showTrainer(metrics: Metrics, model: string, report: TrainerReport): void {
-  const { counts, prequential } = report
-  metrics.gauge('lag', { model }, report.lag)
+  const { counts, prequential, sources = {} } = report
+  // A source that cannot be read does not say what waits in it: no series is better than a number that is too low.
+  if (Object.values(sources).every(({ code }) => code === undefined))
+    metrics.gauge('lag', { model }, report.lag)
   metrics.gauge('trainerUp', { model }, WORKING.has(report.state) ? 1 : 0)
   metrics.gauge('pending', { model }, report.pending)
   metrics.gauge('waitingJoins', { model }, counts.waiting)
@@ -146,7 +149,7 @@ function showSources(
     rising.raise('sourceRebalances', { model, source }, rebalances)
     rising.raise('sourceResets', { model, source }, resets)
     rising.raise('sourceMissing', { model, source }, missing)
-    metrics.gauge('sourceLag', { model, source }, lag)
+    if (code === undefined) metrics.gauge('sourceLag', { model, source }, lag)
     metrics.gauge('sourceUp', { model, source }, code === undefined ? 1 : 0)
   }
   rising.raise('unknownKeys', { model }, unknownKeys)
