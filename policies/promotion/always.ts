@@ -11,6 +11,6 @@ export const always: PolicyKind<Promotion> = {
   settings: {},
   open: () => ({
     looksAtScores: false,
-    decide: () => ({ verdict: 'promote', reason: 'promotion: always' }),
+    decide: () => ({ verdict: 'promote', reason: 'every version goes live', isUsual: true }),
   }),
 }

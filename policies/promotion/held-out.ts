@@ -47,14 +47,14 @@ function decide({ outcomes = [] }: PromotionFacts, { points, alpha, hold_on }: H
     isFresh && live !== undefined ? [candidate - live] : [],
   )
   if (differences.length === 0)
-    return { verdict: 'promote', reason: 'held-out: no rows on which to compare' } as const
+    return { verdict: 'promote', reason: 'held-out: no examples on which to compare' } as const
   const harm = new SequentialTest({ alpha, atMost: points / 100 })
   const proof = new SequentialTest({ alpha, atMost: -points / 100 })
   for (const difference of differences) {
     harm.observe(difference)
     proof.observe(-difference)
   }
-  const seen = `${shownPoints(-harm.mean)} points on ${harm.count} rows`
+  const seen = `${shownPoints(-harm.mean)} on ${harm.count} examples`
   if (harm.isRejected && harm.mean > points / 100)
     return { verdict: 'hold', reason: `held-out: ${seen}, p ≤ ${shown(harm.pValue)}` } as const
   if (hold_on === 'doubt' && !proof.isRejected) {
@@ -66,7 +66,7 @@ function decide({ outcomes = [] }: PromotionFacts, { points, alpha, hold_on }: H
 
 function shownPoints(difference: number): string {
   const points = 100 * difference
-  return `${points < 0 ? '−' : '+'}${Math.abs(points).toFixed(1)}`
+  return `${Math.abs(points).toFixed(1)} points ${points < 0 ? 'worse' : 'better'}`
 }
 
 function shown(pValue: number): string {

@@ -12,6 +12,6 @@ export const manual: PolicyKind<Promotion> = {
   settings: {},
   open: () => ({
     looksAtScores: false,
-    decide: () => ({ verdict: 'hold', reason: 'manual: held until a person promotes it' }),
+    decide: () => ({ verdict: 'hold', reason: 'held until a person promotes it' }),
   }),
 }

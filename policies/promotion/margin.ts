@@ -24,12 +24,12 @@ export const margin: PolicyKind<Promotion, { readonly points: number }> = {
   open: ({ points }) => ({
     decide({ candidate, live, rows }) {
       if (live === undefined || rows === 0 || live.count === 0)
-        return { verdict: 'promote', reason: 'margin: no rows on which to compare' }
+        return { verdict: 'promote', reason: 'margin: no examples on which to compare' }
       const difference = 100 * (candidate.accuracy - live.accuracy)
       // So that 0.7 − 0.6 is 10 points.
       const verdict = difference >= points - 1e-9 ? 'promote' : 'hold'
-      const shown = `${difference < 0 ? '−' : '+'}${Math.abs(difference).toFixed(1)}`
-      return { verdict, reason: `margin: ${shown} points on ${rows} rows, ${points} required` }
+      const shown = `${Math.abs(difference).toFixed(1)} points ${difference < 0 ? 'worse' : 'better'}`
+      return { verdict, reason: `margin: ${shown} on ${rows} examples, ${points} required` }
     },
   }),
 }

@@ -34,8 +34,10 @@ export const count: PolicyKind<Trigger, CountSettings> = {
       needsScore: false,
       observe({ pending, nowMs }) {
         rest.observe(nowMs)
-        const verdict = pending >= every ? 'update' : 'wait'
-        return { verdict, reason: `${pending} of ${every} examples are pending` }
+        const reason = `${pending} of ${every} examples are pending`
+        return pending < every
+          ? { verdict: 'wait', reason }
+          : { verdict: 'update', reason, isUsual: true }
       },
       ...(restMs > 0 && { rest: (seen) => rest.decide(seen) }),
       snapshot: () => null,

@@ -102,8 +102,8 @@ class DriftTrigger implements Trigger {
     const change = score && this.#detector.observe(watched[this.#kind.watches](score), random)
     if (change?.rose === true) return this.#raise(change)
     const verdict = pending >= every ? ('update' as const) : ('wait' as const)
-    const better = change ? `; ${change.reason}, which is no alarm` : ''
-    return { verdict, reason: `${counted}${better}` }
+    if (change) return { verdict, reason: `${change.reason}, which is no alarm` }
+    return { verdict, reason: counted, ...(verdict === 'update' && { isUsual: true as const }) }
   }
 
   rest(seen: Parameters<NonNullable<Trigger['rest']>>[0]) {

@@ -65,9 +65,11 @@ class IdleTrigger implements Trigger {
     // If the clock was set back, the idle time starts again.
     const sinceMs = this.#newestMs === null || nowMs < this.#newestMs ? nowMs : this.#newestMs
     this.#newestMs = sinceMs
-    const isDue = (waits && nowMs - sinceMs >= restMs) || pending >= most
+    if (waits && nowMs - sinceMs >= restMs)
+      return { verdict: 'update' as const, reason: 'after a pause' }
     const reason = `no event for ${nowMs - sinceMs} of ${restMs} ms; examples pending: ${pending}`
-    return { verdict: isDue ? ('update' as const) : ('wait' as const), reason }
+    if (pending < most) return { verdict: 'wait' as const, reason }
+    return { verdict: 'update' as const, reason: `without a pause, as ${pending} were pending` }
   }
 
   snapshot(): Json {

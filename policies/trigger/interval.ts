@@ -58,8 +58,11 @@ class IntervalTrigger implements Trigger {
     const passedMs = nowMs - this.#lastMs
     const isDue = pending > 0 && (passedMs >= everyMs || pending >= most)
     if (isDue) this.#lastMs = nowMs
-    const reason = `${passedMs} of ${everyMs} ms have passed; examples pending: ${pending}`
-    return { verdict: isDue ? ('update' as const) : ('wait' as const), reason }
+    const waiting = `${passedMs} of ${everyMs} ms have passed; examples pending: ${pending}`
+    if (!isDue) return { verdict: 'wait' as const, reason: waiting }
+    const early = `before the interval ended, as ${pending} were pending`
+    const reason = passedMs >= everyMs ? `after an interval of ${everyMs / 1000} s` : early
+    return { verdict: 'update' as const, reason }
   }
 
   snapshot(): Json {

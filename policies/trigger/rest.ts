@@ -41,8 +41,8 @@ export class Rest {
     const sinceMs = Math.min(this.#newestMs ?? nowMs, nowMs)
     this.#newestMs = sinceMs
     const isDue = restMs > 0 && pending > 0 && nowMs - sinceMs >= restMs
-    const verdict = isDue ? ('update' as const) : ('wait' as const)
+    if (isDue) return { verdict: 'update' as const, reason: 'after a pause' }
     const rested = `no event for ${nowMs - sinceMs} ms, and rest is ${restMs} ms`
-    return { verdict, reason: `${rested}; examples pending: ${pending}` }
+    return { verdict: 'wait' as const, reason: `${rested}; examples pending: ${pending}` }
   }
 }

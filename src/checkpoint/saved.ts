@@ -116,8 +116,10 @@ export interface Progress {
   readonly setAsideNext?: number
   /** Candidates in a row that were held because of their scores; absent = none. */
   readonly holds?: number
-  /** Recent accuracy at the version that the weights come from; null or absent = unknown. */
+  /** The task's headline at the version that the weights come from; null or absent = unknown. */
   readonly scored?: number | null
+  /** Its name, where it is not the score. */
+  readonly scoredAs?: string | undefined
   /** The scores that a version of a fresh adapter must reach before it becomes live; null or absent = none. */
   readonly bar?: ReleaseBar | null
   /** The version on trial, and the one that waits for its trial; null or absent = none. */

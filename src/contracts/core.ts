@@ -62,6 +62,8 @@ declare const exampleKey: unique symbol
 export interface Decision<Verdict extends string> {
   readonly verdict: Verdict
   readonly reason: string
+  /** The policy's rule, and nothing that a person has to know of this case: a version's reason leaves it out. */
+  readonly isUsual?: true
 }
 
 /** Milliseconds since 1970, and waiting. Code measures time only through this; tests pass their own. */

@@ -40,6 +40,22 @@ export interface ScoreName {
   readonly meaning: string
 }
 
+/** The measure by which people see at once how good a model is: of recent examples, each answered before it was learned. */
+export interface Headline {
+  /** Where that is not the score: its name, and its value in the task's report; undefined before there is one. */
+  readonly measure?: { readonly name: string; recent(report: object): number | undefined }
+  /** `86 %`, `3.84`. */
+  readonly figure: (value: number) => string
+  /** The figure with its name, in a sentence: `86 % right`, `loss 3.84`. */
+  readonly phrase: (figure: string) => string
+}
+
+/** `name`: absent where it is the score. */
+export interface HeadlineValue {
+  readonly name?: string
+  readonly value: number
+}
+
 /** A task as people see it: HTTP, metrics and sinks. The same for every model of the task; nothing here learns. */
 export interface TaskView<Output = Json> {
   /** The kinds of feedback that it takes. */
@@ -47,6 +63,8 @@ export interface TaskView<Output = Json> {
   readonly schemas: TaskSchemas
   /** The usual name of the mean of 1 − `Score.error`, and its meaning. The JSON of every task calls it `accuracy`. */
   readonly score: ScoreName
+  /** Absent: `score`, as it is. */
+  readonly headline?: Headline
   /** An example for /docs. `facts` are those of the settings. */
   example(facts: TaskFacts): Fields
   /** An answer, also of a version that cannot answer yet. */

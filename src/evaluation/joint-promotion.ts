@@ -31,11 +31,11 @@ export function jointPromotion(promotions: readonly NamedPromotion[]): Promotion
         ...(isHarmful && { isHarmful }),
         ...(better !== undefined && { better }),
       } as const
-      const [only] = verdicts
-      if (only !== undefined && verdicts.length === 1)
-        return { verdict: only.verdict, reason: only.reason, ...all }
+      const [only] = decisions
+      if (only !== undefined && decisions.length === 1) return { ...only, ...all }
       const holding = verdicts.filter(({ verdict }) => verdict === 'hold')
-      const named = holding.length > 0 ? holding : verdicts
+      const telling = verdicts.filter((_verdict, at) => decisions[at]?.isUsual !== true)
+      const named = holding.length > 0 ? holding : telling
       const reason = named.map(({ policy, reason }) => withName(policy, reason)).join('; ')
       return { verdict: holding.length > 0 ? 'hold' : 'promote', reason, ...all }
     },

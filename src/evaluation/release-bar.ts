@@ -23,10 +23,14 @@ export function isWorse(accuracy: number, heldOut: number, before: number): bool
 }
 
 /** Undefined if the bar is reached. */
-export function heldBy(bar: ReleaseBar, scores: Scores): Decision<'hold'> | undefined {
+export function heldBy(
+  bar: ReleaseBar,
+  scores: Scores,
+  name: string,
+): Decision<'hold'> | undefined {
   const seen = scores.count - bar.since
   if (seen >= FEWEST_EVENTS && scores.accuracy_recent >= bar.accuracy) return undefined
-  const now = `accuracy_recent ${scores.accuracy_recent.toFixed(3)} after ${seen} events`
+  const now = `${name} ${scores.accuracy_recent.toFixed(3)} after ${seen} events`
   return {
     verdict: 'hold',
     reason: `held until it is no worse than the previous adapter: ${now}, ${bar.accuracy.toFixed(3)} before`,

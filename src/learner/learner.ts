@@ -10,6 +10,7 @@ import type { TrainableState } from '../contracts/adapter.ts'
 import type { Decision, ExampleKey, Tensors } from '../contracts/core.ts'
 import type { AlarmCount } from '../contracts/policy.ts'
 import type { KlReport, LossGapReport, Scores, SliceGap } from '../contracts/release.ts'
+import type { HeadlineValue } from '../contracts/task-view.ts'
 import type { Example, Head, Remembered, Score, TaskFacts } from '../contracts/example.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
 import type { LossSum } from '../evaluation/loss-gap.ts'
@@ -133,6 +134,16 @@ export class Learner {
     return this.#prequential.scoreboard.quality()
   }
 
+  /** Undefined before anything was scored. */
+  get headline(): HeadlineValue | undefined {
+    const { count, accuracy_recent: score } = this.scores
+    const { measure } = this.#parts.task.view.headline ?? {}
+    if (count === 0) return undefined
+    if (measure === undefined) return { value: score }
+    const value = measure.recent(this.quality())
+    return value === undefined ? undefined : { name: measure.name, value }
+  }
+
   /** Between rows that were trained on and rows that were not. */
   get lossGap(): LossGapReport | undefined {
     return this.#measures.lossGap
@@ -184,7 +195,7 @@ export class Learner {
     this.#prequential.test(example, latents)
   }
 
-  /** Why the trigger asked for its last update. */
+  /** Why the trigger asked for its last update; undefined: for no other reason than always. */
   get dueReason(): string | undefined {
     return this.#trigger.reason
   }

@@ -15,7 +15,7 @@ export class UpdateTrigger {
     this.#parts = parts
   }
 
-  /** Why the trigger asked for its last update. */
+  /** Why the trigger asked for its last update; undefined: for no other reason than always. */
   get reason(): string | undefined {
     return this.#reason
   }
@@ -35,7 +35,8 @@ export class UpdateTrigger {
     const seen = { pending, nowMs, random: chance, ...(score !== undefined && { score }) }
     const decision = trigger.observe(seen)
     this.#alarm = decision.alarm ?? this.#alarm
-    if (decision.verdict === 'update') this.#reason = decision.reason
+    if (decision.verdict === 'update')
+      this.#reason = decision.isUsual === true ? undefined : decision.reason
     return decision
   }
 

@@ -2,7 +2,7 @@
  * The small part of a trainer's state that changes with almost every event: positions of the sources, event counts, the
  * next version's name and start.
  */
-import type { Scores } from '../contracts/release.ts'
+import type { HeadlineValue } from '../contracts/task-view.ts'
 import type { Routing } from '../versions/contract.ts'
 import type { Positions } from '../contracts/source.ts'
 import type { Received } from '../intake/join.ts'
@@ -195,8 +195,14 @@ export class TrainerProgress {
   }
 
   /** The quality of the version that the weights come from: the next one reports the change. */
-  scored({ count, accuracy_recent }: Scores): void {
-    this.#set({ scored: count === 0 ? null : accuracy_recent })
+  scored(headline: HeadlineValue | undefined): void {
+    this.#set({ scored: headline?.value ?? null, scoredAs: headline?.name })
+  }
+
+  get headline(): HeadlineValue | undefined {
+    const { scored, scoredAs: name } = this.#state
+    if (typeof scored !== 'number') return undefined
+    return { value: scored, ...(name !== undefined && { name }) }
   }
 
   /** Version names keep rising from `next`. */

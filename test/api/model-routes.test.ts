@@ -178,6 +178,7 @@ test('one version is shown with its lineage, its scores and why it was promoted'
     scores,
     decision: 'promote',
     reason: 'promotion: always',
+    span: [{ source: 'http', partition: '0', from: '0', to: '16' }],
     live: true,
     removed: false,
     pinned: false,

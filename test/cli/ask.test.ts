@@ -106,6 +106,7 @@ test('why tells who made the version live and its line back to the first', async
   expect(stdout).toMatch(
     /v1 and the versions that it was trained from, newest first:\n {2}v1 .*promotion: always\n {2}v0 /,
   )
+  expect(stdout).toContain('\n  positions of v1: http 0 to 16\n')
   const { json } = await cli('why', '--version', 'v3', '--json')
   const { chain } = json() as { chain: { version: string }[] }
   expect(chain.map(({ version }) => version)).toEqual(['v3', 'v2', 'v1', 'v0'])

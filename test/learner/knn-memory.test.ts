@@ -51,7 +51,7 @@ describe('one correction', () => {
       steps: 0,
       span: {},
       memory: { items: 1 },
-      reason: 'memory: wrong answers: 1; accuracy_recent .00; promotion: always',
+      reason: 'memory: wrong answers: 1; 0 % right now',
     })
   })
 

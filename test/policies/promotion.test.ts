@@ -96,7 +96,7 @@ describe('margin', () => {
   it('promotes where there is nothing to compare with', () => {
     expect(open('margin', { points: 5 }).decide(unknown)).toEqual({
       verdict: 'promote',
-      reason: 'margin: no rows on which to compare',
+      reason: 'margin: no examples on which to compare',
     })
   })
 })
@@ -109,11 +109,11 @@ describe('policies that decide together', () => {
     const decision = joint('always', 'margin').decide(compared(0.8, 0.7))
     expect(decision.verdict).toBe('promote')
     expect(decision.verdicts).toEqual([
-      { policy: 'always', verdict: 'promote', reason: 'promotion: always' },
+      { policy: 'always', verdict: 'promote', reason: 'every version goes live' },
       {
         policy: 'margin',
         verdict: 'promote',
-        reason: 'margin: +10.0 points on 100 rows, 0 required',
+        reason: 'margin: 10.0 points better on 100 examples, 0 required',
       },
     ])
   })
@@ -123,7 +123,7 @@ describe('policies that decide together', () => {
     expect(decision).toMatchObject({
       verdict: 'hold',
       reason:
-        'margin: −10.0 points on 100 rows, 0 required; manual: held until a person promotes it',
+        'margin: 10.0 points worse on 100 examples, 0 required; manual: held until a person promotes it',
     })
     expect(decision.verdicts?.map(({ verdict }) => verdict)).toEqual(['promote', 'hold', 'hold'])
   })
@@ -161,7 +161,8 @@ describe('policies that decide together', () => {
   it('a single one decides with its own reason', () => {
     expect(joint('always').decide(unknown)).toMatchObject({
       verdict: 'promote',
-      reason: 'promotion: always',
+      reason: 'every version goes live',
+      isUsual: true,
     })
   })
 })
@@ -187,7 +188,7 @@ describe('held-out', () => {
   it('holds what is shown to be worse, with the evidence in the reason', () => {
     const { verdict, reason } = decide(paired(200, { lost: 200, won: 20 }))
     expect(verdict).toBe('hold')
-    expect(reason).toMatch(/^held-out: −\d+\.\d points on 200 rows, p ≤ 0?\.\d|e-/)
+    expect(reason).toMatch(/^held-out: \d+\.\d points worse on 200 examples, p ≤ 0?\.\d|e-/)
   })
 
   it('holds at most a share alpha of the candidates that are no worse', () => {
@@ -201,7 +202,7 @@ describe('held-out', () => {
     const stale = paired(200, { lost: 300, won: 0 }).map((row) => ({ ...row, isFresh: false }))
     expect(decide(stale)).toMatchObject({
       verdict: 'promote',
-      reason: expect.stringMatching(/no rows/) as string,
+      reason: expect.stringMatching(/no examples/) as string,
     })
   })
 

@@ -123,7 +123,11 @@ test('an alarm stands in the version that it made, and in the status', async () 
   const world = openWorld({ s: lessons(40) })
   const status = await runToEnd(world, { trigger: alarmAt(7, 'raise-rate') })
   const reasons = [...world.registry.versions.values()].map(({ manifest }) => manifest.reason)
-  expect(reasons.filter((reason) => reason.startsWith('it changed (raise-rate); '))).toHaveLength(1)
+  expect(
+    reasons.filter((reason) =>
+      reason.startsWith('the stream has changed (it changed), so it learns faster; '),
+    ),
+  ).toHaveLength(1)
   expect(reasons.at(-1)).not.toContain('it changed')
   expect(status.alarms).toEqual({ count: 1 })
 })

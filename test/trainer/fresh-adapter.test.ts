@@ -154,7 +154,7 @@ describe('a fresh adapter that is worse', () => {
     ['it is worse than the adapter before', { accuracy: 0.9, since: 0 }, true],
     ['it is no worse, on enough events', { accuracy: 0.8, since: 50 }, false],
   ])('its next versions while %s', (_, bar, isHeld) => {
-    expect(heldBy(bar, scores) !== undefined).toBe(isHeld)
+    expect(heldBy(bar, scores, 'accuracy') !== undefined).toBe(isHeld)
   })
 
   test('one standard error on what was held out counts as no worse', () => {

@@ -144,7 +144,7 @@ describe('learning', () => {
     expect(world.registry.moves.map(({ live }) => live.version)).toEqual(['v0', 'v1', 'v3'])
     expect(world.registry.versions.get('v2')?.manifest).toMatchObject({
       decision: 'hold',
-      reason: '4 events (s 4..8), 4 of 4 examples are pending; accuracy_recent .50 → .75; not yet',
+      reason: '4 events learned; 50 % right before, 75 % now; not yet',
     })
     expect(world.registry.versions.get('v3')?.manifest.parent).toBe('v2')
   })

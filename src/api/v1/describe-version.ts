@@ -5,6 +5,9 @@ import type { ModelServices } from '../../serving/services/model-services.ts'
 import type { LearnedFrom, Routing, Manifest } from '../../versions/contract.ts'
 import type { VersionAnswer } from './schemas/versions.ts'
 
+/** A topic may have thousands. */
+const MOST_PARTITIONS = 20
+
 export function describeVersion(
   { manifest, removed }: { readonly manifest: Manifest; readonly removed: boolean },
   { view }: ModelServices['task'],
@@ -33,6 +36,7 @@ export function describeVersion(
     ...(judged && { served: describeServed(judged) }),
     decision,
     reason,
+    ...(events_new > 0 && { span: describeSpan(manifest.span) }),
     ...(manifest.compute && { compute: manifest.compute }),
     ...(manifest.trace && { trace: { ...manifest.trace, links: [...manifest.trace.links] } }),
     ...(manifest.loss_gap && { loss_gap: manifest.loss_gap }),
@@ -45,6 +49,18 @@ export function describeVersion(
     removed,
     pinned: now.pins.includes(version),
   }
+}
+
+/** Without the part of a position that identifies the source's content. */
+function describeSpan(span: Manifest['span']) {
+  const plain = (position: string) => position.replace(/@.*/, '')
+  return Object.entries(span)
+    .flatMap(([source, partitions]) =>
+      Object.entries(partitions).map(([partition, [from, to]]) => {
+        return { source, partition, from: plain(from), to: plain(to) }
+      }),
+    )
+    .slice(0, MOST_PARTITIONS)
 }
 
 function describeUndoing({ generation, by, actor, live, sinceMs, reason }: Routing) {

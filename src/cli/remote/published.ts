@@ -28,6 +28,13 @@ export interface Published {
     readonly verdict: string
     readonly reason: string
   }[]
+  /** The positions of its new events. */
+  readonly span?: readonly {
+    readonly source: string
+    readonly partition: string
+    readonly from: string
+    readonly to: string
+  }[]
   /** Its new events. */
   readonly learned_from?: {
     readonly sources: readonly { readonly source: string; readonly count: number }[]

@@ -44,6 +44,7 @@ export async function showWhy(flags: WhyFlags): Promise<void> {
     ...table(chain.map((version) => rowOf(version, score.name))),
     ...(earlier ? [`  … before it ${earlier}`] : []),
     ...learnedLines(chain[0]),
+    ...spanLines(chain[0]),
     ...verdictLines(chain[0]),
     ...costLines(chain[0]),
     ...traceLines(chain[0]),
@@ -116,6 +117,14 @@ function learnedLines(version: Published | undefined): string[] {
     ({ count = 0, ...named }) => `${Object.values(named).join()} ${count}`,
   )
   return [`  learned by ${version.version}: ${sources.join(', ')}; ${strata.join(', ')}`]
+}
+
+function spanLines(version: Published | undefined): string[] {
+  const { span = [] } = version ?? {}
+  const parts = span.map(({ source, partition, from, to }) => {
+    return `${partition === '0' ? source : `${source}/${partition}`} ${from || 'start'} to ${to}`
+  })
+  return parts.length === 0 ? [] : [`  positions of ${version?.version ?? ''}: ${parts.join(', ')}`]
 }
 
 function costLines(version: Published | undefined): string[] {

@@ -11,6 +11,7 @@ export const classificationView: TaskView<Answer> = {
   signals: ['label', 'rating'],
   schemas: classificationSchemas,
   score: { name: 'accuracy', meaning: 'share of the answers that were right' },
+  headline: { figure: percent, phrase: (figure) => `${figure} right` },
   example: (facts) => ({ label: answering(facts)[0] ?? 'positive' }),
   answer: (answer) => (answer.label === '' ? { ...answer, ...silence() } : answer),
   message({ label, scores }) {
@@ -68,6 +69,13 @@ function silence(): Fields {
 function answering({ labels = [], retired = [] }: TaskFacts): readonly string[] {
   const gone = labelsIn(retired)
   return labelsIn(labels).filter((label) => !gone.includes(label))
+}
+
+/** `86 %`; only all is 100, and only nothing is 0. */
+function percent(share: number): string {
+  const whole = Math.round(100 * share)
+  const isExact = (whole > 0 && whole < 100) || share === whole / 100
+  return `${isExact ? whole : (100 * share).toFixed(1)} %`
 }
 
 function labelled(report: object): LabelledReport {

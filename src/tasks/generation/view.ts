@@ -10,6 +10,17 @@ export const generationView: TaskView<TextAnswer> = {
   signals: ['completion', 'preference', 'rating'],
   schemas: generationSchemas,
   score: { name: 'likelihood', meaning },
+  headline: {
+    measure: {
+      name: 'loss',
+      recent(report) {
+        const { completions } = textsIn(report)
+        return completions.events === 0 ? undefined : completions.token_loss_recent
+      },
+    },
+    figure: (loss) => loss.toFixed(2),
+    phrase: (figure) => `loss ${figure}`,
+  },
   example: () => ({ completion: 'Thank you for telling us. We are on it.' }),
   answer: (answer) => answer,
   message: ({ text }) => ({ text: typeof text === 'string' ? text : '' }),

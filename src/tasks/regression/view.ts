@@ -54,6 +54,14 @@ export const regressionView: TaskView<{ readonly value: number }> = {
   signals: ['value'],
   schemas,
   score: { name: 'closeness', meaning: closeness },
+  headline: {
+    measure: {
+      name: 'mae',
+      recent: (report) => (errorsIn(report).events === 0 ? undefined : errorsIn(report).mae_recent),
+    },
+    figure: (error) => String(Number(error.toPrecision(3))),
+    phrase: (figure) => `off by ${figure} on average`,
+  },
   example: () => ({ value: 3.2 }),
   answer: (answer) => answer,
   message: ({ value }) => ({ text: typeof value === 'number' ? String(value) : '' }),

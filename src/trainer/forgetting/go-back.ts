@@ -101,7 +101,7 @@ export async function goBackTo(
   restart(undefined, parts)
   state.compared.clear()
   state.progress.setBar(undefined)
-  state.progress.scored(state.learner.scores)
+  state.progress.scored(state.learner.headline)
   if (version === undefined) state.progress.startedFresh()
   else {
     state.log.wentTo(version)

@@ -61,7 +61,7 @@ export async function restoreVersion(
   state.progress.wentTo(version)
   // A person has decided: later versions go live as usual.
   state.progress.setBar(undefined)
-  state.progress.scored(state.learner.scores)
+  state.progress.scored(state.learner.headline)
   return line !== undefined
 }
 

@@ -52,27 +52,20 @@ export async function publishCandidate(
   signal: AbortSignal,
 ): Promise<Published> {
   const { loop, state } = parts
-  const { scores, dueReason } = state.learner
-  const { cut = dueReason, scored } = state.progress.state
+  const { learner, progress } = state
+  const { cut = learner.dueReason } = progress.state
+  const { view } = loop.task
   // An alarm is the best explanation of a version, and it is why the trigger asked.
-  const alarmed = alarm && `${alarm.reason} (${alarm.response})`
-  const change = changeText({
-    learned,
-    span: spanSince(learned, state),
-    cause: cause ?? (alarm === undefined ? cut : undefined),
-    scaledBack: how.scaledBack,
-    isRelearned: how.isRelearned,
-    hasRestarted: how.hasRestarted,
-    before: scored ?? undefined,
-    after: scores.count === 0 ? undefined : scores.accuracy_recent,
-  })
-  const { bar } = state.progress
-  const held = bar && heldBy(bar, scores)
+  const causes = { alarm, cause: cause ?? (alarm === undefined ? cut : undefined) }
+  const headlines = { before: progress.headline, after: learner.headline }
+  const change = changeText({ learned, ...causes, ...how, ...headlines }, view)
+  const { bar } = progress
+  const held = bar && heldBy(bar, learner.scores, view.score.name)
   if (held === undefined) state.progress.setBar(undefined)
   return publish({ learned, compute, block, trace }, parts, signal, (version) => {
     const decided: PromotionDecision = held ?? loop.policies.promotion.decide({ ...facts, version })
-    const { verdict, reason, ...more } = decided
-    const parts = [alarmed ?? '', change, reason].filter((part) => part !== '')
+    const { verdict, reason, isUsual = false, ...more } = decided
+    const parts = [change, isUsual ? '' : reason].filter((part) => part !== '')
     return { ...more, verdict, reason: parts.join('; ') }
   })
 }

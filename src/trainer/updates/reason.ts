@@ -1,64 +1,72 @@
-/** Why a version was made and what it changed, as text for lists, `why` and the history. */
-import type { Manifest } from '../../versions/contract.ts'
+/** Why a version was made and what it changed, as a sentence for lists, `why` and the history. */
+import type { Alarm } from '../../contracts/policy.ts'
+import type { Headline, HeadlineValue, TaskView } from '../../contracts/task-view.ts'
 
 export interface Change {
   /** Events learned since the version before. */
   readonly learned: number
-  readonly span: Manifest['span']
-  /** The cause of the update: the trigger, the clock, an alarm, memory. */
+  /** The cause of the update, if it is none of every update: the trigger, the clock, memory. */
   readonly cause?: string | undefined
+  /** What the drift detector saw. */
+  readonly alarm?: Alarm | undefined
   /** The factor by which an update that went too far was scaled down. */
   readonly scaledBack?: number | undefined
   /** The weights started again, because the examples of a source had to be unlearned. */
   readonly isRelearned?: boolean | undefined
   /** Fresh weights have learned all that is stored, by the few-shot policy. */
   readonly hasRestarted?: boolean | undefined
-  /** Recent prequential accuracy at the version before and at this one; absent = nothing was scored. */
-  readonly before?: number | undefined
-  readonly after?: number | undefined
+  /** The task's headline at the version before and at this one; absent = nothing was scored. */
+  readonly before?: HeadlineValue | undefined
+  readonly after?: HeadlineValue | undefined
 }
 
-/** Partitions that are named; a topic may have thousands. */
-const SPANS = 3
+const responses: Readonly<Record<Alarm['response'], string>> = {
+  report: '',
+  'raise-rate': ', so it learns faster',
+  'fresh-replay': ', so it learns faster and replay starts empty',
+  'fresh-adapter': ', so everything starts again',
+}
 
-/** `16 events (http 0..16), 16 of 16 examples are pending; accuracy_recent .81 → .84` */
-export function changeText({ learned, span, cause, ...change }: Change): string {
+/** `16 events learned after a pause; 85 % right before, 86 % now` */
+export function changeText({ learned, cause, alarm, ...change }: Change, view: Words): string {
   const { scaledBack, isRelearned = false, hasRestarted = false, before, after } = change
-  const events = learned === 0 ? [] : [`${counted(learned)}${spanText(span)}`]
-  const made = [...events, ...(cause === undefined ? [] : [cause])].join(', ')
-  const scaled = scaledBack === undefined ? '' : `scaled back to ${short(scaledBack)} of its length`
-  const again = isRelearned ? 'began again without what a contrary source had taught' : ''
-  const fewShot = hasRestarted ? 'fresh weights learned all stored examples (few_shot)' : ''
-  return [made, scaled, again, fewShot, scoreText(before, after)]
-    .filter((text) => text !== '')
+  return [
+    alarm && `the stream has changed (${alarm.reason})${responses[alarm.response]}`,
+    learned === 0 ? cause : `${counted(learned)} learned${causeText(cause)}`,
+    scaledBack !== undefined && `scaled back to ${short(scaledBack)} of its length`,
+    isRelearned && 'began again without what a contrary source had taught',
+    hasRestarted && 'fresh weights learned all stored examples (few_shot)',
+    scoreText(before, after, view),
+  ]
+    .filter((text) => typeof text === 'string' && text !== '')
     .join('; ')
 }
+
+type Words = Pick<TaskView<never>, 'headline' | 'score'>
 
 function counted(events: number): string {
   return events === 1 ? '1 event' : `${events} events`
 }
 
-function spanText(span: Manifest['span']): string {
-  const parts = Object.entries(span).flatMap(([source, partitions]) =>
-    Object.entries(partitions).map(([partition, [from, to]]) => {
-      const name = partition === '0' ? source : `${source}/${partition}`
-      return `${name} ${plain(from) || 'start'}..${plain(to)}`
-    }),
-  )
-  if (parts.length === 0) return ''
-  const rest = parts.length > SPANS ? [`${parts.length - SPANS} more`] : []
-  return ` (${[...parts.slice(0, SPANS), ...rest].join(', ')})`
+/** A plug-in's own trigger may say anything. */
+function causeText(cause: string | undefined): string {
+  if (cause === undefined || cause === '') return ''
+  return /^(?:after|before|without) /.test(cause) ? ` ${cause}` : ` (${cause})`
 }
 
-/** Without the part that identifies the source's content. */
-function plain(position: string): string {
-  return position.replace(/@.*/, '')
+function scoreText(
+  before: HeadlineValue | undefined,
+  now: HeadlineValue | undefined,
+  view: Words,
+): string {
+  if (now === undefined) return ''
+  const { figure, phrase } = view.headline ?? headlineNamed(view.score.name)
+  if (before === undefined || before.name !== now.name) return `${phrase(figure(now.value))} now`
+  return `${phrase(figure(before.value))} before, ${figure(now.value)} now`
 }
 
-function scoreText(before: number | undefined, after: number | undefined): string {
-  if (after === undefined) return ''
-  const from = before === undefined ? '' : `${short(before)} → `
-  return `accuracy_recent ${from}${short(after)}`
+function headlineNamed(name: string): Headline {
+  return { figure: short, phrase: (figure) => `${name} ${figure}` }
 }
 
 function short(score: number): string {

@@ -61,7 +61,7 @@ export class UpdateTurn {
   async #learn(isDue: boolean, signal: AbortSignal): Promise<void> {
     const { loop, updater, state, meter } = this.#parts.assembly
     if (isDue && (loop.policies.trigger.readsClock === true || meter.isSpent))
-      return this.cut(state.learner.dueReason ?? 'the time has come', signal)
+      return this.cut(state.learner.dueReason ?? '', signal)
     if (isDue) return this.#update(signal)
     const cause = state.learner.publicationDue
     if (cause !== undefined)

@@ -146,7 +146,7 @@ export class Updater {
   ): Promise<void> {
     const { state, pointer, loop } = this.#parts
     state.progress.learned(outcome, number, state.log.learned(version))
-    state.progress.scored(state.learner.scores)
+    state.progress.scored(state.learner.headline)
     const back = wayBack(decision, this.#parts)
     if (back !== undefined) return goBack(back.version, back.reason, this.#parts, signal)
     this.#release(version, decision)
@@ -190,7 +190,7 @@ export class Updater {
     loop.log.info({ version, ...decision }, 'recalled')
     if (decision.verdict === 'promote') promoteCompared(this.#parts, evaluated)
     state.progress.wentTo(version, number + 1)
-    state.progress.scored(state.learner.scores)
+    state.progress.scored(state.learner.headline)
     if (decision.verdict === 'promote') this.#release(version, decision)
     await state.save(signal, version)
     await pointer.carryOut(signal)

@@ -23,6 +23,17 @@ const Version = Type.Object({
   served: Type.Optional(Served),
   decision: Type.String(),
   reason: Type.String(),
+  span: Type.Optional(
+    Type.Array(
+      Type.Object({
+        source: Type.String(),
+        partition: Type.String(),
+        from: Type.String({ description: 'empty: from its beginning' }),
+        to: Type.String(),
+      }),
+      { description: 'the positions of its new events, of at most twenty partitions' },
+    ),
+  ),
   learned_from: Type.Optional(
     Type.Object(
       {
