@@ -21,6 +21,8 @@ export interface Statistics {
    * that returns its input.
    */
   stamp?(before: Tensors, row: Latent): Latent
+  /** What an input counts in a step, from 0 to 1: less where it is so far from all others that it would decide the weights. */
+  weight?(present: Tensors, row: Latent): number
 }
 
 /** How a version and a checkpoint name their base. */

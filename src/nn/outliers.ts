@@ -13,6 +13,8 @@
  *
  *   bounds = [q₂ − 15·(q₂ − q₁), q₂ + 15·(q₃ − q₂)]      about ten deviations of a normal distribution
  *
+ * Where one quartile is the median the other side decides for both; where both are, most values are equal, and none is an outlier.
+ *
  * Hampel (1974), "The influence curve and its role in robust estimation", JASA 69(346).
  */
 
@@ -54,15 +56,56 @@ export function windowPlace(seen: number, tick: number): number {
   return tick % STRIDE === 0 ? tick / STRIDE : -1
 }
 
-/** Values of a window outside these bounds are outliers; on a side where a quartile is the median, none is. */
-export function quartileBounds(values: readonly number[]): readonly [number, number] {
+/** Values outside these bounds of a window are outliers. */
+function quartileBounds(values: readonly number[]): readonly [number, number] {
   const sorted = values.toSorted((a, b) => a - b)
   const at = (part: number) => sorted[Math.round(part * (sorted.length - 1))] ?? 0
   const [low, middle, high] = [at(0.25), at(0.5), at(0.75)]
-  return [
-    low < middle ? middle - QUARTILES * (middle - low) : -Infinity,
-    high > middle ? middle + QUARTILES * (high - middle) : Infinity,
-  ]
+  const [below, above] = [middle - low || high - middle, high - middle || middle - low]
+  if (below === 0) return [-Infinity, Infinity]
+  return [middle - QUARTILES * below, middle + QUARTILES * above]
+}
+
+/** Whether a value is an outlier of a window. */
+export function isBeyond(value: number, window: readonly number[]): boolean {
+  const [least, most] = quartileBounds(window)
+  return value < least || value > most
+}
+
+export interface Moments {
+  readonly mean: number
+  readonly variance: number
+}
+
+/**
+ * The moments after one more value, which counts as `far` from the mean at most.
+ *
+ *   d = clip(x − μ, ±far),  μ ← μ + ρ·d,  σ² ← (1 − ρ)·(σ² + ρ·d²)
+ *
+ * Finch (2009), "Incremental calculation of weighted mean and variance".
+ */
+export function counted(
+  { mean, variance }: Moments,
+  value: number,
+  { rate, far }: { readonly rate: number; readonly far: number },
+): Moments {
+  const distance = Math.max(-far, Math.min(far, value - mean))
+  return {
+    mean: mean + rate * distance,
+    variance: rate === 1 ? 0 : (1 - rate) * (variance + rate * distance * distance),
+  }
+}
+
+/**
+ * The moments of the values of a full window, where the deviation of the stream is beyond its bounds: a scale that outliers have
+ * ruined would need as many values again to come back by itself.
+ */
+export function renewed({ variance }: Moments, window: readonly number[]): Moments | undefined {
+  const [least, most] = quartileBounds(window)
+  if (2 * Math.sqrt(variance) <= most - least) return undefined
+  const values = window.filter((value) => value >= least && value <= most)
+  const mean = meanOf(values)
+  return { mean, variance: meanOf(values.map((value) => (value - mean) ** 2)) }
 }
 
 /** A window of values with about this mean and this variance, where none was kept. */
@@ -79,4 +122,8 @@ export function windowOf(mean: number, variance: number, count: number): readonl
 function medianOf(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[(sorted.length - 1) >> 1] ?? 0
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
 }

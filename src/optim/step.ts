@@ -124,7 +124,7 @@ class AdapterTrainable implements Trainable {
       ? undefined
       : regularizer.penalty(this.#weights.present.parameters)
     // Spreads would take a sixth of the step of a linear head.
-    const batch = gradientsOf(rows, {
+    const batch = gradientsOf(this.#weighed(rows), {
       engine: this.#engine,
       task,
       regularizer,
@@ -241,6 +241,20 @@ class AdapterTrainable implements Trainable {
     })
     this.#weights.useStatistics(statistics)
     return seen
+  }
+
+  /** `rows`, with less weight where the statistics of the base give it. */
+  #weighed(rows: readonly TrainRow[]): readonly TrainRow[] {
+    const { statistics } = this.#parts.base
+    if (statistics?.weight === undefined) return rows
+    const factors = rows.map(({ latent }) => statistics.weight?.(this.statistics, latent) ?? 1)
+    if (factors.every((factor) => factor === 1)) return rows
+    return rows.map((row, at) => {
+      const factor = factors[at] ?? 1
+      const { part } = row
+      const weight = row.weight * factor
+      return { ...row, weight, ...(part && { part: { ...part, target: part.target * factor } }) }
+    })
   }
 
   get #engine(): AdapterEngine {

@@ -2,7 +2,7 @@
 import { openPolicies, openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import { freshAdapter } from '../../src/adapters/adapter.ts'
-import { adapterOf, methodOf, openBase } from '../../src/config/model-parts.ts'
+import { adapterOf, methodOf, openBase, openTask } from '../../src/config/model-parts.ts'
 import type { Example, Head } from '../../src/contracts/example.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { parseConfig } from '../../src/config/config.ts'
@@ -15,10 +15,10 @@ import { openKnnEngine } from '../../src/learner/knn-engine.ts'
 import { Learner } from '../../src/learner/learner.ts'
 import type { LearnerParts } from '../../src/learner/learner-types.ts'
 import { identified } from '../example-key.ts'
-import { classificationOf } from '../tasks/classification-of.ts'
 import { tf } from '../trainer/rig.ts'
 
-export type Row = readonly [features: readonly number[], label: string]
+/** What is right is a label, or a number for `task: regression`. */
+export type Row = readonly [features: readonly number[], right: string | number]
 
 /** `settings` are those of the model; nothing is known of the stream but the length of its vectors. */
 export async function openTableLearner(
@@ -26,17 +26,17 @@ export async function openTableLearner(
   settings: object,
   { limit = 50, trust }: { readonly limit?: number } & Pick<LearnerParts, 'trust'> = {},
 ) {
-  const { features = {}, ...others } = settings as { features?: object }
+  const { features = {}, ...others } = settings as { features?: object; task?: string }
   const written = {
     trigger: { policy: 'count', every: 1 },
     ...others,
     base: { features: { size, ...features } },
-    labels: { open: true },
+    ...(others.task === undefined && { labels: { open: true } }),
   }
   const model = parseConfig(JSON.stringify({ models: { m: written } }), '/').models.m!
   const base = await openBase(model.base)
   const trunk = await openTrunkEngine(base, 0)
-  const task = classificationOf({ open: true, limit })
+  const task = openTask(model, { labels: limit })
   const plan = { base, method: methodOf(model), task, config: adapterOf(model) }
   const freshParameters = (head: Head) =>
     freshAdapter({ ...plan, outputs: task.outputs(head) }, openRandom(1, 'fresh'))
@@ -68,10 +68,10 @@ export async function openTableLearner(
   })
   const latentsOf = (examples: readonly Example[]) =>
     new Map(examples.map(({ key, encoded }) => [key, trunk.encodeNow!(encoded)]))
-  const exampleOf = ([features, label]: Row, id: string): Example => ({
+  const exampleOf = ([features, right]: Row, id: string): Example => ({
     ...identified('s', id),
     encoded: base.encode({ kind: 'features', features }, 0),
-    target: { kind: 'label', label },
+    target: typeof right === 'number' ? right : { kind: 'label', label: right },
     weight: 1,
   })
   let count = 0

@@ -1,6 +1,9 @@
 /** The recipe for tables, as a config without an adapter gives it, learns what a linear model on the same numbers cannot. */
 import { describe, expect, it } from 'vitest'
 import { openRandom } from '../../src/platform/random.ts'
+import { Defence } from '../../src/learner/defence/defence.ts'
+import { openRegression } from '../../src/tasks/regression/regression.ts'
+import { identified } from '../example-key.ts'
 import { openTableLearner, type Row } from '../learner/table-learner.ts'
 
 it('bends: inside and outside of a circle', async () => {
@@ -72,15 +75,96 @@ describe('a stream of 1,500 rows', () => {
   const otherUnits = changed((row) => row.map((x) => 1000 * x + 50_000), 600)
 
   it.each([
-    ['a head alone nearly', { adapter: { method: 'head' } }, 0.15],
-    ['the default recipe', {}, 0.05],
-  ])('that has 100 rows at ±1e15 is learned as well afterwards: %s', async (_, settings, less) => {
+    ['a head alone', { adapter: { method: 'head' } }],
+    ['the default recipe', {}],
+  ])('that has 100 rows at ±1e15 is learned as well afterwards: %s', async (_, settings) => {
     const clean = await lateAccuracy(linearRows({}, 1500), {}, settings)
-    expect(await lateAccuracy(run, {}, settings)).toBeGreaterThan(clean - less)
+    expect(await lateAccuracy(run, {}, settings)).toBeGreaterThan(clean - 0.03)
   })
 
   it('that goes on in other units is learned in these', async () => {
     expect(await lateAccuracy(otherUnits, {}, { adapter: { method: 'head' } })).toBeGreaterThan(0.7)
+  })
+})
+
+describe('numbers are answered as well, within a tenth of the mean error', () => {
+  const HELD_OUT = 200
+  const numberRows = (count: number) => {
+    const random = openRandom(3, 'numbers')
+    const rule = Array.from({ length: 6 }, () => random.normal())
+    return Array.from({ length: count + HELD_OUT }, (): readonly [number[], number] => {
+      const z = rule.map(() => random.normal())
+      const sum = z.reduce((all, x, place) => all + x * rule[place]!, 0)
+      return [z, 50 + 10 * sum + random.normal()]
+    })
+  }
+  /** Of answers to the last rows, which nothing learned, after all others. */
+  async function meanError(rows: readonly Row[], settings: object) {
+    const model = await openTableLearner(6, { task: 'regression', ...settings })
+    model.feed(rows.slice(0, -HELD_OUT))
+    const heldOut = rows.slice(-HELD_OUT)
+    const examples = heldOut.map((row, at) => model.exampleOf(row, `held out ${at}`))
+    const latents = model.latentsOf(examples)
+    const told = model.learner.scoresOn(examples)
+    let next = told.next()
+    while (next.done !== true) next = told.next(latents)
+    await model.close()
+    const off = next.value.map(({ answer }, at) =>
+      Math.abs(Number(answer) - Number(heldOut[at]![1])),
+    )
+    return off.reduce((sum, each) => sum + each, 0) / HELD_OUT
+  }
+  const head = { adapter: { method: 'head' } }
+  const outlying = (at: number) => (at % 2 === 0 ? 1e15 : -1e15)
+
+  it('with one 9999999 among the first eight targets', async () => {
+    const clean = await meanError(numberRows(400), head)
+    expect(clean).toBeLessThan(1)
+    for (const place of [0, 3, 7]) {
+      const rows = numberRows(400).map(([z, y], at) => [z, at === place ? 9_999_999 : y] as const)
+      expect(await meanError(rows, head), String(place)).toBeLessThan(1.1 * clean)
+    }
+  })
+
+  it.each([
+    ['a head alone', head, outlying],
+    ['a head alone, of one sign', head, () => 1e15],
+    ['the default recipe', {}, outlying],
+  ])('with a run of 100 targets at ±1e15: %s', async (_, settings, wrong) => {
+    const rows = numberRows(500)
+    const clean = await meanError(rows, settings)
+    const run = rows.map(([z, y], at) => [z, at >= 150 && at < 250 ? wrong(at) : y] as const)
+    expect(await meanError(run, settings)).toBeLessThan(1.1 * clean)
+  })
+
+  it('where one of six sources sends nine of ten targets, all of them at 1e15', async () => {
+    const settings = { maxShare: 0.1, fromSources: 5, trusted: [], maxWeight: 1, maxUpdate: 0.5 }
+    const task = openRegression({ loss: 'huber', huber_delta: 1 })
+    const encoded = { kind: 'vector', values: new Float32Array() } as const
+    const latent = { positions: 1, width: 0, data: encoded.values }
+    const defence = new Defence({ ...settings, quarantines: true, sources: 100 }, task)
+    const isLearned = (source: string, at: number) => {
+      const example = { ...identified(source, String(at)), encoded, target: 0, weight: 1 }
+      const judged = {
+        example,
+        latent,
+        score: () => ({ error: 0, loss: 0, answer: 0 }),
+        timeMs: at,
+      }
+      return defence.judge(judged, []).verdict === 'learn'
+    }
+    let hostile = 0
+    const rows = numberRows(400).flatMap(([z, y], at) => {
+      const isHeldOut = at >= 400
+      const flood = Array.from({ length: at < 60 || isHeldOut ? 0 : 9 }, () => [z, 1e15] as const)
+      const taught = flood.filter((_, each) => isLearned('x', 10 * at + each))
+      hostile += taught.length
+      return isHeldOut || isLearned(`s${at % 5}`, 10 * at + 9)
+        ? [...taught, [z, y] as const]
+        : taught
+    })
+    expect(hostile).toBeGreaterThan(20)
+    expect(await meanError(rows, head)).toBeLessThan(1.1 * (await meanError(numberRows(400), head)))
   })
 })
 

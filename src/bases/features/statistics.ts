@@ -5,10 +5,11 @@
  *
  *   all: ρ = max(1/n, 1/10000)        recent: ρ = max(1/n, 1/window)
  *
- * A sentinel such as 9999 or −999 therefore counts as five deviations instead of its value. If almost all of some
- * twenty consecutive values are that far, the stream has changed, and they count unclipped, but never beyond the bounds of
- * the quartiles of a window: a run of outliers does not widen what is far, and a change that lasts is followed. The
- * first eight values have no σ to compare with: they are counted again with each other's median and MAD (`nn/outliers.ts`).
+ * A far value therefore counts as five deviations, and one that is also beyond the bounds of a window (`nn/outliers.ts`), such
+ * as the sentinel 9999, as nothing: a run of outliers does not move what is far. If almost all of some twenty consecutive
+ * values are far, the stream has changed, and those within the bounds count unclipped; a change that lasts moves the window.
+ * The first eight values have no σ to compare with: they are counted again with each other's median and MAD. A row with a
+ * number beyond a hundred deviations weighs less in a step, because clipped it would still be farther out than all others.
  *
  * Each column is counted separately, because a missing value says nothing about it. One float32 tensor holds [μ | σ² |
  * recent μ | recent σ² | n | the remainders of μ, σ², … beyond float32 | r | the window of values | the place in its round],
@@ -25,7 +26,10 @@ import type { Latent } from '../../contracts/network.ts'
 import { invariant } from '../../platform/errors.ts'
 import { type FeaturesLayout, recentAt } from './layout.ts'
 import {
-  quartileBounds,
+  counted,
+  isBeyond,
+  type Moments,
+  renewed,
   ROUND,
   START,
   startBounds,
@@ -43,7 +47,8 @@ export const SMALLEST_VARIANCE = 1e-12
 /** Events after which the statistics of all events have forgotten. */
 const HORIZON = 10_000
 
-const ANYTHING = [-Infinity, Infinity] as const
+/** Its square: of n values none is more than √n deviations from their mean (Samuelson 1968). */
+const FARTHEST_COUNTED = HORIZON
 
 /** The value of r from which clipped values are normal. */
 const CHANGED = 20
@@ -64,6 +69,7 @@ export function featuresStatistics(layout: FeaturesLayout): Statistics {
     parameters: n === 0 ? [] : [{ name: STATISTICS, shape, start: 'zeros' }],
     observe,
     adopt: (tensors) => widened(tensors, layout),
+    ...(n > 0 && { weight: (present, row) => weightOf(statisticsIn(present).data, row, layout) }),
     ...(window !== undefined && {
       stamp: (before, row) => stamped(statisticsIn(before).data, row, layout),
     }),
@@ -90,6 +96,19 @@ function places({ standardised: n, window }: FeaturesLayout) {
 export function statisticsRows(layout: FeaturesLayout): number {
   const moments = layout.window === undefined ? 2 : 4
   return 2 * moments + 2 + WINDOW + 1
+}
+
+/** min(1, (100·σ / |x − μ|)²) of the column that is farthest out. */
+function weightOf(data: Float32Array, { data: values }: Latent, layout: FeaturesLayout): number {
+  const { standardised: n, hashed, flags } = layout
+  let most = FARTHEST_COUNTED
+  for (let column = 0; column < n; column += 1) {
+    if (flags > 0 && values[n + hashed + column] === 0) continue
+    const distance = (values[column] ?? 0) - (data[column] ?? 0)
+    const variance = Math.max(data[n + column] ?? 0, SMALLEST_VARIANCE)
+    most = Math.max(most, (distance * distance) / variance)
+  }
+  return FARTHEST_COUNTED / most
 }
 
 /** Adds the window of values, as far as a tensor of an earlier release shows it. */
@@ -120,20 +139,27 @@ function count(data: Float32Array, { data: values }: Latent, layout: FeaturesLay
     const x = Math.max(-FARTHEST, Math.min(FARTHEST, values[column] ?? 0))
     const seen = Math.min((data[moments + column] ?? 0) + 1, HORIZON)
     data[moments + column] = seen
-    keep(data, column, { x, seen }, layout)
+    const isKept = keep(data, column, { x, seen }, layout)
     if (seen <= START) countStart(data, column, { x, seen }, layout)
     else countMoments(data, column, { x, seen }, layout)
+    if (isKept && seen > WINDOW) renew(data, column, layout)
   }
 }
 
-/** Stores the value in the window, if it has a place there. */
-function keep(data: Float32Array, column: number, { x, seen }: Seen, layout: FeaturesLayout) {
+/** Stores the value in the window, if it has a place there, and answers whether it has. */
+function keep(
+  data: Float32Array,
+  column: number,
+  { x, seen }: Seen,
+  layout: FeaturesLayout,
+): boolean {
   const { standardised: n } = layout
   const { kept, tick } = places(layout)
   const own = ((data[tick + column] ?? 0) + 1) % ROUND
   data[tick + column] = own
   const place = windowPlace(seen, own)
   if (place >= 0) data[kept + place * n + column] = x
+  return place >= 0
 }
 
 function keptOf(data: Float32Array, column: number, seen: number, layout: FeaturesLayout) {
@@ -167,49 +193,61 @@ function countStart(data: Float32Array, column: number, { seen }: Seen, layout: 
 function countMoments(
   data: Float32Array,
   column: number,
-  { x: given, seen }: Seen,
+  { x, seen }: Seen,
   layout: FeaturesLayout,
 ) {
   const { standardised: n, window } = layout
-  const { rest, run } = places(layout)
-  const all = { mean: column, variance: n + column, rest }
+  const { run } = places(layout)
+  const all = { mean: column, variance: n + column }
+  const before = momentsAt(data, all, layout)
+  const isFar = Math.abs(x - before.mean) > farFor(before, seen)
   const outliers = data[run + column] ?? 0
-  const far = outliers < CHANGED ? farFor(data, all, seen) : Infinity
-  const isFar = Math.abs(given - sumAt(data, all.mean, rest)) > farFor(data, all, seen)
-  const [least, most] = isFar ? quartileBounds(keptOf(data, column, seen, layout)) : ANYTHING
-  const x = Math.max(least, Math.min(most, given))
   data[run + column] = Math.max(0, Math.min(CHANGED, isFar ? outliers + 1 : outliers - 3))
-  move(data, all, x, { rate: 1 / seen, far })
+  if (isFar && isBeyond(x, keptOf(data, column, seen, layout))) return
+  const far = outliers < CHANGED ? farFor(before, seen) : Infinity
+  put(data, all, counted(before, x, { rate: 1 / seen, far }), layout)
   if (window === undefined) return
-  const recent = { mean: 2 * n + column, variance: 3 * n + column, rest }
-  move(data, recent, x, { rate: Math.max(1 / seen, 1 / window), far: farFor(data, recent, seen) })
+  const own = { mean: 2 * n + column, variance: 3 * n + column }
+  const recent = momentsAt(data, own, layout)
+  const rate = Math.max(1 / seen, 1 / window)
+  put(data, own, counted(recent, x, { rate, far: farFor(recent, seen) }), layout)
 }
 
-interface Place {
+/** Gives moments up that the window shows to be wrong. */
+function renew(data: Float32Array, column: number, layout: FeaturesLayout): void {
+  const { standardised: n, window } = layout
+  const all = { mean: column, variance: n + column }
+  const kept = keptOf(data, column, WINDOW, layout)
+  const own = renewed(momentsAt(data, all, layout), kept)
+  if (own === undefined) return
+  put(data, all, own, layout)
+  if (window !== undefined)
+    put(data, { mean: 2 * n + column, variance: 3 * n + column }, own, layout)
+  data[places(layout).moments + column] = WINDOW
+}
+
+/** Places of two moments in the tensor. */
+interface MomentsPlace {
   readonly mean: number
   readonly variance: number
-  readonly rest: number
 }
 
 /**
  * The distance from the mean at which values are clipped. If all values were equal so far, there is no such distance.
  */
-function farFor(data: Float32Array, { variance, rest }: Place, seen: number): number {
-  const found = sumAt(data, variance, rest)
-  return seen > START && found > SMALLEST_VARIANCE ? CLIP * Math.sqrt(found) : Infinity
+function farFor({ variance }: Moments, seen: number): number {
+  return seen > START && variance > SMALLEST_VARIANCE ? CLIP * Math.sqrt(variance) : Infinity
 }
 
-function move(
-  data: Float32Array,
-  { mean, variance, rest }: Place,
-  x: number,
-  { rate, far }: { readonly rate: number; readonly far: number },
-): void {
-  const before = sumAt(data, mean, rest)
-  const spread = sumAt(data, variance, rest)
-  const delta = Math.max(-far, Math.min(far, x - before))
-  put(data, mean, rest, before + rate * delta)
-  put(data, variance, rest, rate === 1 ? 0 : (1 - rate) * (spread + rate * delta * delta))
+function momentsAt(data: Float32Array, at: MomentsPlace, layout: FeaturesLayout): Moments {
+  const { rest } = places(layout)
+  return { mean: sumAt(data, at.mean, rest), variance: sumAt(data, at.variance, rest) }
+}
+
+function put(data: Float32Array, at: MomentsPlace, moments: Moments, layout: FeaturesLayout): void {
+  const { rest } = places(layout)
+  putSum(data, at.mean, rest, moments.mean)
+  putSum(data, at.variance, rest, moments.variance)
 }
 
 /** In double precision, as the sum of two float32. */
@@ -217,7 +255,7 @@ function sumAt(data: Float32Array, at: number, rest: number): number {
   return (data[at] ?? 0) + (data[rest + at] ?? 0)
 }
 
-function put(data: Float32Array, at: number, rest: number, value: number): void {
+function putSum(data: Float32Array, at: number, rest: number, value: number): void {
   data[at] = value
   data[rest + at] = value - Math.fround(value)
 }

@@ -7,6 +7,9 @@
  * has about 0.4. Triggers, schedules and gates read it; the mean absolute error in the report has the unit of the
  * targets. In the loss of a score an answer is at most eight deviations off, as in the statistics: after one target
  * the deviation is almost 0, and a mean of losses would show the second answer for ever.
+ *
+ * A target beyond eight deviations weighs (8σ / |y − μ|)² in a step: the loss is linear there, and the outliers in the replay
+ * buffer would pull in every step.
  */
 import type { Task } from '../../contracts/task.ts'
 import { failure } from '../../platform/errors.ts'
@@ -40,9 +43,11 @@ export function openRegression(settings: LossSettings): Task<number, Answer> {
 
     loss({ target, outputs, share }, _head, gradient) {
       const { z, mean, deviation } = estimateIn(outputs)
-      const { loss, derivative } = lossOf(z - (target - mean) / deviation, settings)
-      gradient[0] = (gradient[0] ?? 0) + share * derivative
-      return share * loss
+      const distance = (target - mean) / deviation
+      const { loss, derivative } = lossOf(z - distance, settings)
+      const weight = share * Math.min(1, (CLIP / distance) ** 2)
+      gradient[0] = (gradient[0] ?? 0) + weight * derivative
+      return weight * loss
     },
     distil([z = 0], [teacher = 0], { share }, gradient) {
       const distance = z - teacher

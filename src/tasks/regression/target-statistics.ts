@@ -5,16 +5,17 @@
  *   d = clip(y − μ, ±8σ),  μ ← μ + ρ·d,  v ← (1 − ρ)·(v + ρ·d²),  ρ = max(1/n, 1/10000)
  *   σ = max(√v, 10⁻⁶·|μ|), or 1 where that is 0
  *
- * A far outlier counts as eight deviations, and never as more than the bounds of `nn/outliers.ts`, so that a run of them does
- * not widen what is far; the first eight targets are counted again with each other's median and MAD. A difference that a
- * float32 cannot represent counts as none. Before the first target σ is 0.
- *
- * Finch (2009), "Incremental calculation of weighted mean and variance".
+ * A target that is also beyond the bounds of a window (`nn/outliers.ts`) counts as nothing, so that a run of outliers does not
+ * move what is far; a change that lasts moves the window. The first eight targets are counted again with each other's median
+ * and MAD. A difference that a float32 cannot represent counts as none. Before the first target σ is 0.
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import type { TaskStatistics } from '../../contracts/task.ts'
 import {
-  quartileBounds,
+  counted,
+  isBeyond,
+  type Moments,
+  renewed,
   ROUND,
   START,
   startBounds,
@@ -60,55 +61,45 @@ export const targetStatistics: TaskStatistics<number> = {
   },
 }
 
-interface Moments {
+interface CountedMoments extends Moments {
   readonly count: number
-  readonly mean: number
-  readonly variance: number
 }
 
-const none: Moments = { count: 0, mean: 0, variance: 0 }
+const none: CountedMoments = { count: 0, mean: 0, variance: 0 }
 
-function momentsIn(tensors: Tensors): Moments {
+function momentsIn(tensors: Tensors): CountedMoments {
   const read = (name: string) => tensors.get(name)?.data[0] ?? 0
   return { count: read(COUNT), mean: read(MEAN), variance: read(VARIANCE) }
 }
 
 /** `recent` is changed in place. */
-function observed(before: Moments, recent: Float32Array, target: number): Moments {
+function observed(before: CountedMoments, recent: Float32Array, target: number): CountedMoments {
   const count = Math.min(before.count + 1, HORIZON)
   const tick = ((recent[WINDOW] ?? 0) + 1) % ROUND
   recent[WINDOW] = tick
   const place = windowPlace(count, tick)
   if (place >= 0) recent[place] = target
-  if (count > START) return counted(before, within(target, before, recent))
-  const first = [...recent.subarray(0, count)]
-  const [least, most] = startBounds(first, CLIP)
-  return first.reduce(
-    (moments, value) => counted(moments, Math.max(least, Math.min(most, value))),
-    none,
-  )
+  const window = () => [...recent.subarray(0, Math.min(count, WINDOW))]
+  if (count <= START) return started(window())
+  const far = before.variance > 0 ? CLIP * Math.sqrt(before.variance) : Infinity
+  const isOutlier = Math.abs(target - before.mean) > far && isBeyond(target, window())
+  const moments = isOutlier ? before : counted(before, target, { rate: 1 / count, far })
+  const own = place >= 0 && count > WINDOW ? renewed(moments, window()) : undefined
+  return own === undefined ? { ...moments, count } : { ...own, count: WINDOW }
 }
 
-/** The target, or the bound of the window where it is far beyond it. */
-function within(target: number, { count, mean, variance }: Moments, recent: Float32Array): number {
-  if (variance === 0 || Math.abs(target - mean) <= CLIP * Math.sqrt(variance)) return target
-  const [least, most] = quartileBounds([...recent.subarray(0, Math.min(count, WINDOW))])
-  return Math.max(least, Math.min(most, target))
-}
-
-function counted({ count: before, mean, variance }: Moments, target: number): Moments {
-  const count = Math.min(before + 1, HORIZON)
-  const far = count > START && variance > 0 ? CLIP * Math.sqrt(variance) : Infinity
-  const distance = Math.max(-far, Math.min(far, target - mean))
-  const rate = 1 / count
-  return {
-    count,
-    mean: mean + rate * distance,
-    variance: (1 - rate) * (variance + rate * distance * distance),
+/** The first targets are always counted together: only their comparison shows the outliers. */
+function started(targets: readonly number[]): CountedMoments {
+  const [least, most] = startBounds(targets, CLIP)
+  let moments: Moments = none
+  for (const [at, target] of targets.entries()) {
+    const within = Math.max(least, Math.min(most, target))
+    moments = counted(moments, within, { rate: 1 / (at + 1), far: Infinity })
   }
+  return { ...moments, count: targets.length }
 }
 
-function tensorsOf({ count, mean, variance }: Moments, recent: Float32Array): Tensors {
+function tensorsOf({ count, mean, variance }: CountedMoments, recent: Float32Array): Tensors {
   const deviation = Math.max(Math.sqrt(variance), RESOLUTION * Math.abs(mean)) || 1
   return new Map([
     [COUNT, scalar(count)],
