@@ -5,12 +5,13 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
 import { parse } from 'yaml'
 import { redisServerVersion } from '../../src/cli/services/redis-server.ts'
-import { topicsOf, upConfig } from '../../src/cli/up/configs.ts'
+import { topicReaders, topicsOf, upConfig } from '../../src/cli/up/configs.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { entryUrl } from '../../src/platform/entry.ts'
 import { ended, firstLine } from '../child.ts'
@@ -41,7 +42,11 @@ const token = 'a-token-of-enough-length'
 const flagsIn = (folder: string) =>
   ['--folder', join(folder, 'up'), '--config', config, '--port', '0', '--no-kafka'] as const
 
-async function up(): Promise<{ readonly child: ChildProcess; readonly told: Told }> {
+async function up(): Promise<{
+  readonly child: ChildProcess
+  readonly told: Told
+  readonly lines: readonly string[]
+}> {
   const model = '{ labels: [no, yes], base: { features: { size: 2 } }, adapter: { method: head } }'
   const auth = `{ tokens: [${token}] }`
   writeFileSync(
@@ -49,10 +54,12 @@ async function up(): Promise<{ readonly child: ChildProcess; readonly told: Told
     `server: { auth: ${auth} }\nlog: { level: warn }\nmodels: { m: ${model} }\n`,
   )
   const child = spawn(process.execPath, [main, 'up', '--json', ...flagsIn(folder)], {
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
   started.push(child)
-  return { child, told: JSON.parse(await firstLine(child)) as Told }
+  const lines: string[] = []
+  createInterface({ input: child.stderr }).on('line', (line) => lines.push(line))
+  return { child, told: JSON.parse(await firstLine(child)) as Told, lines }
 }
 
 const isAlive = (pid: number) => {
@@ -63,9 +70,9 @@ const isAlive = (pid: number) => {
   }
 }
 
-test('it starts Redis and two replicas of a config, and one signal ends all of them in order', async (context) => {
+test('it starts Redis and two replicas of a config, a killed one comes back at its address, and one signal ends all of them in order', async (context) => {
   if (redisServerVersion() === undefined) context.skip('redis-server is not installed')
-  const { child, told } = await up()
+  const { child, told, lines } = await up()
   expect(told.replicas.map(({ name }) => name)).toEqual(['replica-1', 'replica-2'])
   for (const { url } of told.replicas) {
     await vi.waitUntil(async () => (await fetch(`${url}/readyz`)).ok, {
@@ -85,9 +92,16 @@ test('it starts Redis and two replicas of a config, and one signal ends all of t
   const written = readFileSync(join(folder, 'up/replica-1.yaml'), 'utf8')
   expect(parse(written)).toMatchObject({ replica: 'replica-1', redis: { url: told.redis } })
   expect(written).not.toContain(token)
+  const [, killed] = told.replicas
+  process.kill(killed!.pid, 'SIGKILL')
+  const again = `replica-2 | runs again at ${killed!.url}`
+  await vi.waitUntil(() => lines.includes(again), { timeout: 60_000, interval: 100 })
+  expect(lines).toContain('replica-2 | ended: SIGKILL; it starts again in 1 s')
+  expect((await fetch(`${killed!.url}/livez`)).ok).toBe(true)
   child.kill('SIGINT')
   await ended(child)
   expect(child.exitCode).toBe(0)
+  for (const { url } of told.replicas) await expect(fetch(`${url}/livez`)).rejects.toThrow()
   expect(told.replicas.filter(({ pid }) => isAlive(pid))).toEqual([])
   await expect(fetch(told.redis.replace('redis:', 'http:'))).rejects.toThrow()
 })
@@ -125,8 +139,15 @@ test('each replica has a name, a port and a folder of its own, and all share one
   expect(first.models.sentiment?.sources).toEqual([{ http: {} }])
 })
 
-test('with a broker, the model also reads a topic there', () => {
-  const config = upConfig(1, { ...places, brokers: ['127.0.0.1:9092'] })
+test('with a broker, the model also reads a topic there, and a command that sends to it is shown', () => {
+  const broker = { ...places, brokers: ['127.0.0.1:9092'] }
+  const config = upConfig(1, broker)
+  const [reader] = topicReaders(broker)
+  expect(reader).toMatchObject({ topic: 'feedback', model: 'sentiment' })
+  expect(reader?.command).toMatch(
+    /^echo '\{"input":.*\| npx antikythera feedback sentiment --kafka 127.0.0.1:9092 --topic feedback --file -$/,
+  )
+  expect(topicReaders(places)).toEqual([])
   expect(topicsOf(config)).toEqual(['feedback'])
   expect(config).toMatchObject({
     models: { sentiment: { sources: [{ http: {} }, { kafka: { brokers: ['127.0.0.1:9092'] } }] } },

@@ -33,11 +33,19 @@ const ownModels: Models = {
   },
 }
 
+const OWN_EVENT = '{"input":"what a lovely phone","label":"positive"}'
+
 /**
  * The config of the replica with this number. `given`: a user's own configuration, in which the addresses are replaced.
+ * `port`: its own, where it differs from the planned one.
  */
-export function upConfig(number: number, places: UpPlaces, given?: Config): object {
-  const { folder, port, redisUrl } = places
+export function upConfig(
+  number: number,
+  places: UpPlaces,
+  given?: Config,
+  port = replicaPort(number, places),
+): object {
+  const { folder, redisUrl } = places
   const replica = `replica-${number}`
   // Secrets of the file are useless on loopback, and must not be copied into another file.
   const { auth: _, ...server } = given?.server ?? {}
@@ -45,11 +53,15 @@ export function upConfig(number: number, places: UpPlaces, given?: Config): obje
     ...given,
     data_dir: `${folder}/${replica}`,
     replica,
-    server: { ...server, host: '127.0.0.1', port: port === 0 ? 0 : port + number - 1 },
+    server: { ...server, host: '127.0.0.1', port },
     redis: { url: redisUrl },
     log: { ...given?.log, format: 'pretty' },
     models: onBroker(given?.models ?? ownModels, places),
   })
+}
+
+export function replicaPort(number: number, { port }: Pick<UpPlaces, 'port'>): number {
+  return port === 0 ? 0 : port + number - 1
 }
 
 function onBroker(models: Models, { brokers }: UpPlaces): Models {
@@ -70,6 +82,23 @@ function onOurs(part: object, brokers: UpPlaces['brokers']): readonly object[] {
   if (brokers === undefined) return []
   const { sasl: _, tls: __, ...kafka } = part.kafka
   return [{ kafka: { ...kafka, brokers } }]
+}
+
+/** The topics that each model reads, with a command that sends an event to it. */
+export function topicReaders(
+  places: UpPlaces,
+  given?: Config,
+): readonly { readonly topic: string; readonly model: string; readonly command: string }[] {
+  const { brokers = [] } = places
+  return Object.entries(onBroker(given?.models ?? ownModels, places)).flatMap(
+    ([model, { sources }]) =>
+      topicsOf({ models: { [model]: { sources } } }).map((topic) => {
+        const send = `npx antikythera feedback ${model} --kafka ${brokers.join(',')} --topic ${topic} --file`
+        const command =
+          given === undefined ? `echo '${OWN_EVENT}' | ${send} -` : `${send} rows.jsonl`
+        return { topic, model, command }
+      }),
+  )
 }
 
 /** Every topic that a source reads or a sink writes. */

@@ -6,18 +6,19 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { styleText } from 'node:util'
 import { stringify } from 'yaml'
-import { loadConfig } from '../../config/config.ts'
+import { loadConfig, type Config } from '../../config/config.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { failure } from '../../platform/errors.ts'
 import { openLifecycle, type Lifecycle } from '../../platform/lifecycle.ts'
 import { openLog } from '../../platform/log.ts'
 import { lockDataFolder } from '../../platform/store/data-folder.ts'
 import { print } from '../print.ts'
+import { ifFree } from '../services/free-port.ts'
 import { startKafkaBroker } from '../services/kafka-broker.ts'
 import { kafkaIsInstalled } from '../services/kafka-java.ts'
 import { redisServerVersion, startRedisServer } from '../services/redis-server.ts'
-import { startReplica, type Replica } from '../services/replica.ts'
-import { topicsOf, upConfig, type UpPlaces } from './configs.ts'
+import { replicaPort, topicReaders, topicsOf, upConfig, type UpPlaces } from './configs.ts'
+import { SupervisedReplica } from './replicas.ts'
 import { makeTopics } from './topics.ts'
 
 export interface UpFlags {
@@ -42,8 +43,12 @@ export async function up(flags: UpFlags): Promise<void> {
   try {
     await lockFolder(flags, lifecycle)
     const places = await startServices(flags, lifecycle)
-    const replicas = await startReplicas(flags, places, lifecycle)
-    tell(flags, places, replicas)
+    const given =
+      flags.config === undefined
+        ? undefined
+        : loadConfig(flags.config, { environment: process.env })
+    const replicas = await startReplicas(flags.replicas, places, lifecycle, given)
+    announce(flags.json, places, replicas, topicReaders(places, given))
   } catch (error) {
     await lifecycle.stop('it could not start')
     throw error
@@ -67,19 +72,32 @@ async function lockFolder({ folder }: UpFlags, lifecycle: Lifecycle): Promise<vo
   lifecycle.onStop('lock', release)
 }
 
+/** Where clients look for them by default. */
+const REDIS_PORT = 6379
+const KAFKA_PORT = 9092
+
 async function startServices(flags: UpFlags, lifecycle: Lifecycle): Promise<UpPlaces> {
   const folder = resolve(flags.folder)
   const place = (name: string) => {
     mkdirSync(join(folder, name), { recursive: true })
     return join(folder, name)
   }
+  // --port 0: any port for the services too. A taken port: any, or the one of the last start.
+  const usual = async (port: number) => {
+    const free = flags.port === 0 ? undefined : await ifFree(port)
+    return { ownGroup: true, ...(free !== undefined && { port: free }) }
+  }
   const keep = ['--appendonly', 'yes', '--maxmemory-policy', 'noeviction']
-  const redis = await startRedisServer({ folder: place('redis'), args: keep, ownGroup: true })
+  const redis = await startRedisServer({
+    ...(await usual(REDIS_PORT)),
+    folder: place('redis'),
+    args: keep,
+  })
   lifecycle.onStop('redis', async () => redis.stop())
   say('up', `redis at ${redis.url}`)
   const places = { folder, port: flags.port, redisUrl: redis.url }
   if (!flags.kafka) return places
-  const kafka = await startKafkaBroker({ folder: place('kafka'), ownGroup: true })
+  const kafka = await startKafkaBroker({ ...(await usual(KAFKA_PORT)), folder: place('kafka') })
   lifecycle.onStop('kafka', async () => kafka.stop())
   say('up', `kafka at ${kafka.brokers.join(',')}`)
   return { ...places, brokers: kafka.brokers }
@@ -87,46 +105,58 @@ async function startServices(flags: UpFlags, lifecycle: Lifecycle): Promise<UpPl
 
 /** One after the other: each start takes a core for a second or two. */
 async function startReplicas(
-  flags: UpFlags,
+  count: number,
   places: UpPlaces,
   lifecycle: Lifecycle,
-): Promise<readonly Replica[]> {
-  const given =
-    flags.config === undefined ? undefined : loadConfig(flags.config, { environment: process.env })
-  const replicas: Replica[] = []
+  given?: Config,
+): Promise<readonly SupervisedReplica[]> {
+  const replicas: SupervisedReplica[] = []
   lifecycle.onStop('replicas', async () => {
     await Promise.all(replicas.map(async (replica) => replica.stop()))
   })
-  for (let number = 1; number <= flags.replicas; number += 1) {
-    const config = upConfig(number, places, given)
-    if (number === 1 && places.brokers !== undefined)
-      await makeTopics(places.brokers, topicsOf(config))
+  if (places.brokers !== undefined)
+    await makeTopics(places.brokers, topicsOf(upConfig(1, places, given)))
+  for (let number = 1; number <= count; number += 1) {
     const name = `replica-${number}`
-    const configFile = join(places.folder, `${name}.yaml`)
-    writeFileSync(configFile, stringify(config))
-    const onLine = (line: string) => say(name, line)
-    const replica = await startReplica({ name, configFile, onLine, ownGroup: true })
-    void replica.ended.then((how) => say(name, `ended: ${how}`))
+    const replica = await SupervisedReplica.start({
+      name,
+      port: replicaPort(number, places),
+      configFile(port) {
+        const file = join(places.folder, `${name}.yaml`)
+        writeFileSync(file, stringify(upConfig(number, places, given, port)))
+        return file
+      },
+      say: (line) => say(name, line),
+    })
     say('up', `${name} at ${replica.url}`)
     replicas.push(replica)
   }
   return replicas
 }
 
-function tell(flags: UpFlags, places: UpPlaces, replicas: readonly Replica[]): void {
-  const { folder, redisUrl, brokers = [] } = places
-  const told = {
+function announce(
+  json: boolean | undefined,
+  { folder, redisUrl, brokers = [] }: UpPlaces,
+  replicas: readonly SupervisedReplica[],
+  readers: ReturnType<typeof topicReaders>,
+): void {
+  const summary = {
     folder,
     redis: redisUrl,
     brokers,
+    topics: readers,
     replicas: replicas.map(({ name, url, pid }) => ({ name, url, pid })),
     pid: process.pid,
   }
-  print(flags.json, told, () => [
-    `redis    ${redisUrl}`,
-    ...(brokers.length > 0 ? [`kafka    ${brokers.join(',')}`] : []),
+  print(json, summary, () => [
+    `redis      ${redisUrl}`,
+    ...(brokers.length > 0 ? [`kafka      ${brokers.join(',')}`] : []),
     ...replicas.map(({ name, url }) => `${name}  ${url}  (${url}/docs)`),
-    `files    ${folder}`,
+    `files      ${folder}`,
+    ...readers.flatMap(({ topic, model, command }) => [
+      `topic      ${topic}, read by ${model}; send to it with`,
+      `           ${command}`,
+    ]),
     'Ctrl-C stops all of it; what was learned is there again at the next start.',
   ])
 }
