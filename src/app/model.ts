@@ -24,7 +24,7 @@ import { connect, type Sharing } from './fleet.ts'
 import { viewOf } from '../adapters/view.ts'
 import { quantizedHash } from '../adapters/quantized.ts'
 import { openBert } from '../bases/bert/bert.ts'
-import { wheels } from '../bases/pulled/wheel.ts'
+import { hubName } from '../bases/pulled/pulled.ts'
 import type { Config, ModelConfig } from '../config/config.ts'
 import type { Base } from '../contracts/base.ts'
 import { systemClock } from '../platform/clock.ts'
@@ -161,11 +161,10 @@ async function hashAt(folder: string): Promise<string> {
   }
 }
 
-function namesOf(config: ModelConfig['base'], base: Base): readonly string[] {
-  if (typeof config === 'string' || !('bert' in config)) return [base.name]
-  const folder = nameAt(config.bert)
-  const pulled = Object.hasOwn(wheels, folder) ? wheels[folder]?.holds : undefined
-  return pulled === undefined ? [folder] : [folder, nameAt(pulled)]
+/** A folder of the user's may hold a network that is also downloaded by a name. */
+function namesOf(config: ModelConfig['base'], { name, hub }: Base): readonly string[] {
+  const folder = typeof config !== 'string' && 'bert' in config ? nameAt(config.bert) : name
+  return [...new Set([folder, hub ?? hubName(folder)].map(nameAt))]
 }
 
 function quietLog() {

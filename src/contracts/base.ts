@@ -51,8 +51,10 @@ export interface Succession {
  * A frozen pretrained network with its tokenizer or vectoriser. Opened once per process and shared by all models on it.
  */
 export interface Base {
-  /** `use-lite`, `bert`, `features`. */
+  /** As a config names it: `use-lite`, `minilm`, `features`; of a folder of the user's, its kind: `bert`, `causal`. */
   readonly name: string
+  /** The name on the Hugging Face hub, `owner/name`; absent where it is not known. */
+  readonly hub?: string
   /** sha256 over weights, config and tokenizer: bases with the same hash give the same output. */
   readonly hash: string
   /** The name of this view's trunk among the trunks of one hash, if it differs; absent = the base's own trunk. */

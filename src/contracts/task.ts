@@ -55,6 +55,11 @@ export interface TaskHead<Target = Json> {
   logits<T>(ops: Ops<T>, embedding: T, unit: boolean): T
   /** The factor on embedding · head.weight in those outputs, before head.bias is added. */
   scale(unit: boolean): number
+  /**
+   * A line of Python that prints the answer, for the README of an exported version: of the outputs `z` [b, k], the tensors
+   * `head` and the dictionary `manifest`.
+   */
+  readonly python?: string
   /** The statistics of its targets, if it keeps any. */
   readonly statistics?: TaskStatistics<Target>
 }

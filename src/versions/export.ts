@@ -23,11 +23,12 @@ export function checkNewFolder(folder: string): void {
 export async function exportVersion(
   version: Version,
   folder: string,
-  bundle: Pick<Bundle, 'write'>,
+  bundle: Pick<Bundle, 'write' | 'describe'>,
 ): Promise<readonly string[]> {
   checkNewFolder(folder)
   const files = new Map(bundle.write(version))
   files.set(MANIFEST_FILE, manifestBytes(version.manifest))
+  for (const [name, bytes] of bundle.describe?.(version) ?? []) files.set(name, bytes)
   makeFolder(dirname(folder))
   const temporary = await writeTemporaryFolder(folder, files)
   try {

@@ -9,6 +9,8 @@ import { sha256 } from './local/version-folder.ts'
 export interface Bundle {
   write(draft: VersionDraft): ReadonlyMap<string, Uint8Array>
   read(files: ReadonlyMap<string, Uint8Array>, manifest: Manifest): Tensors
+  /** More files for an exported version, such as its README; absent = none. */
+  describe?(version: Version): ReadonlyMap<string, Uint8Array>
   /** Whether `read` takes a version that was made on another base. */
   goesOn?(manifest: Manifest): boolean
 }

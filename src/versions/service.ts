@@ -85,7 +85,7 @@ export interface VersionService extends Pick<
   exportTo(
     folder: string,
     version: string,
-    bundle: Pick<Bundle, 'write'>,
+    bundle: Pick<Bundle, 'write' | 'describe'>,
   ): Promise<{ readonly version: Version; readonly files: readonly string[] }>
 }
 

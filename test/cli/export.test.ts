@@ -1,75 +1,51 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
-import { freshAdapter } from '../../src/adapters/adapter.ts'
+import { fileURLToPath } from 'node:url'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { viewOf } from '../../src/adapters/view.ts'
 import { adapterOf, folderOf, methodOf, modelOf, openBase } from '../../src/config/model-parts.ts'
 import { openRegistry } from '../../src/app/model.ts'
-import type { Manifest } from '../../src/versions/contract.ts'
+import { taskNameOf } from '../../src/config/tasks.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { openLog } from '../../src/platform/log.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import { labelledPlan } from '../tasks/labelled-plan.ts'
+import { tasks } from '../../src/plugins.ts'
+import { randomVersion } from '../nn/random-version.ts'
 import { scratchFolder } from '../scratch-folder.ts'
+import { inRegistry, needsPeft, printedByReadme, servedLogits } from './import-rig.ts'
 import { runCli } from './run-cli.ts'
 
-const labels = ['negative', 'positive']
+const sentiment = '{ labels: [negative, positive] }'
 
-/** A data folder with v0 and v1 of the model `m` on use-lite, v1 live. */
-async function published() {
+/** A data folder with v0 and v1 of the model `m`, of random weights, v1 live. */
+async function published(model = sentiment) {
   const folder = scratchFolder()
   const path = join(folder, 'antikythera.yaml')
-  writeFileSync(path, `models: { m: { labels: [${labels.join()}] } }`)
+  writeFileSync(path, `models: { m: ${model} }`)
   const config = loadConfig(path)
   const settings = modelOf(config, 'm')
   const base = await openBase(settings.base)
   const log = openLog({ level: 'silent' })
   const registry = await openRegistry(config, 'm', base, { clock: systemClock, log })
   const [method, adapter] = [methodOf(settings), adapterOf(settings)]
-  const plan = labelledPlan({ base, method, config: adapter }, labels)
-  for (const version of ['v0', 'v1']) {
-    const parameters = freshAdapter(plan, openRandom(version, 'adapter'))
-    const manifest = await registry.publish({
-      manifest: manifestOf(version, plan.config, base),
+  const task = tasks[taskNameOf(settings)]
+  const labels = task.kind === 'classification' ? ['negative', 'positive'] : []
+  const facts = labels.length > 0 ? { labels } : {}
+  const seen = viewOf(base, method, adapter)
+  const outputs = task.outputs(task.headIn(facts))
+  const plan = { base: seen, method, task, config: adapter, outputs, facts }
+  for (const name of ['v0', 'v1']) {
+    const { manifest, parameters } = randomVersion(plan, openRandom(name, 'adapter'))
+    const { version } = await registry.publish({
+      manifest: { ...manifest, model: 'm', version: name },
       parameters,
     })
-    const expected = (await registry.live())?.generation ?? 0
-    await registry.point({
-      version: manifest.version,
-      expect: expected,
-      reason: 'test',
-      by: 'trainer',
-    })
+    const expect = (await registry.live())?.generation ?? 0
+    await registry.point({ version, expect, reason: 'test', by: 'trainer' })
   }
   await registry.close()
   return { folder, path, versions: join(folderOf(config, 'm'), 'versions') }
-}
-
-function manifestOf(
-  version: string,
-  adapter: Manifest['adapter'],
-  base: Manifest['base'],
-): Manifest {
-  return {
-    format: 1,
-    model: 'm',
-    version,
-    digest: '',
-    parent: null,
-    base: { name: base.name, hash: base.hash },
-    task: 'classification',
-    facts: { labels },
-    adapter,
-    span: {},
-    events: 0,
-    events_new: 0,
-    steps: 0,
-    scores: { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 },
-    decision: 'promote',
-    reason: 'test',
-    files: {},
-    created: '',
-  }
 }
 
 test('the live version is written byte for byte as the registry keeps it, with what PEFT looks for', async () => {
@@ -79,16 +55,49 @@ test('the live version is written byte for byte as the registry keeps it, with w
   expect(code).toBe(0)
   expect(json()).toMatchObject({ model: 'm', version: 'v1', folder: to })
   const names = readdirSync(to).sort()
-  expect(names).toEqual(readdirSync(join(versions, 'v1')).sort())
-  expect(names).toEqual(
-    expect.arrayContaining(['adapter_config.json', 'adapter_model.safetensors']),
-  )
-  for (const name of names)
+  const kept = readdirSync(join(versions, 'v1'))
+  expect(kept).toEqual(expect.arrayContaining(['adapter_config.json', 'adapter_model.safetensors']))
+  expect(names).toEqual([...kept, 'README.md', 'head_config.json'].sort())
+  for (const name of kept)
     expect(readFileSync(join(to, name))).toEqual(readFileSync(join(versions, 'v1', name)))
   expect(JSON.parse(readFileSync(join(to, 'adapter_config.json'), 'utf8'))).toMatchObject({
     peft_type: 'LORA',
   })
+  expect(JSON.parse(readFileSync(join(to, 'head_config.json'), 'utf8'))).toEqual({
+    ...{ reads: 'pooled', scale: 10, unit: true },
+  })
+  expect(readFileSync(join(to, 'README.md'), 'utf8')).toContain('z = 10 · x · W + b')
 })
+
+const tinyBase = (name: string) => fileURLToPath(new URL(`../reference/${name}`, import.meta.url))
+
+test.for([
+  ['tiny-bert/half', sentiment],
+  ['tiny-causal/llama', '{ task: generation }'],
+] as const)(
+  'of a base of the hub, %s, the Python in the README prints an answer of the version',
+  async ([tiny, model], context) => {
+    needsPeft(context)
+    const cache = scratchFolder()
+    vi.stubEnv('XDG_CACHE_HOME', cache)
+    onTestFinished(() => void vi.unstubAllEnvs())
+    cpSync(tinyBase(tiny), join(cache, 'antikythera/models/', tiny.replace('/', '--')), {
+      recursive: true,
+    })
+    const { folder, path } = await published(
+      model.replace('{', `{ base: { pulled: ${tiny} }, adapter: { method: lora },`),
+    )
+    const to = join(folder, 'out')
+    expect((await runCli('export', '--config', path, '--to', to)).code).toBe(0)
+    const config = JSON.parse(readFileSync(join(to, 'adapter_config.json'), 'utf8')) as object
+    expect(config).toMatchObject({ base_model_name_or_path: tiny })
+    const printed = await printedByReadme(to, tiny, tinyBase(tiny))
+    if (model !== sentiment) return expect(printed.join('')).not.toBe('')
+    const [logits = []] = await servedLogits(await inRegistry(path, 'v1'), ['what a lovely phone'])
+    const best = logits[0]! > logits[1]! ? 'negative' : 'positive'
+    expect(printed).toEqual([`['${best}']`])
+  },
+)
 
 test('an earlier version may be asked for, and one that does not exist is VERSION_UNKNOWN', async () => {
   const { folder, path } = await published()

@@ -27,7 +27,7 @@ export interface PeftRow {
   readonly logits?: readonly number[]
 }
 
-function needsPeft(context: TestContext): void {
+export function needsPeft(context: TestContext): void {
   if (peftPython() === undefined)
     context.skip('Hugging Face PEFT is not installed (node deploy/bootstrap/main.mjs --all)')
 }
@@ -55,13 +55,18 @@ export async function openedByPeft(adapter: string): Promise<readonly PeftRow[]>
   return peft('open', adapter)
 }
 
+/** What the Python of an exported folder's README.md prints, with the folder `base` for the name `hub`. */
+export async function printedByReadme(folder: string, hub: string, base: string) {
+  return peft<string>('snippet', folder, hub, base)
+}
+
 /** Asks the one PEFT of this run. */
-async function peft(...args: readonly string[]): Promise<readonly PeftRow[]> {
+async function peft<Row = PeftRow>(...args: readonly string[]): Promise<readonly Row[]> {
   const asking = connect(inject('peftSocket'))
   asking.write(`${JSON.stringify(args)}\n`)
   let text = ''
   for await (const chunk of asking) text += String(chunk)
-  const answer = JSON.parse(text) as { rows?: readonly PeftRow[]; error?: string }
+  const answer = JSON.parse(text) as { rows?: readonly Row[]; error?: string }
   if (answer.rows === undefined) throw new Error(answer.error)
   return answer.rows
 }

@@ -3,6 +3,8 @@ The other side of the exchange of adapters, for tests that run against the real 
 
     train FOLDER [CASE …]      trains adapters on tiny-bert/half in several ways, as users write them
     open ADAPTER               opens an adapter of ours
+    snippet FOLDER HUB BASE    runs the Python of an exported version's README.md there, with the folder BASE for the
+                               name HUB; answers the lines that it prints
 
 `python real-peft.py serve` reads such requests, each a line with a list in JSON, and answers each with a line in JSON.
 
@@ -11,7 +13,10 @@ length under the adapter and, where the case trained a classifier, its logits. B
 again. `open` answers the same rows.
 """
 
+import contextlib
+import io
 import json
+import os
 import sys
 import traceback
 import warnings
@@ -170,7 +175,25 @@ def opened(folder):
         return PeftModel.from_pretrained(base, folder).eval()
 
 
+def printed(folder, hub, base):
+    code = (folder / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    # PEFT looks up the base in the file that names it.
+    config = folder / "adapter_config.json"
+    config.write_text(config.read_text(encoding="utf-8").replace(hub, base), encoding="utf-8")
+    lines = io.StringIO()
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        with contextlib.redirect_stdout(lines):
+            exec(code.replace(hub, base), {})
+    finally:
+        os.chdir(before)
+    return lines.getvalue().splitlines()
+
+
 def answered(what, folder, *names):
+    if what == "snippet":
+        return printed(Path(folder), *names)
     if what == "open":
         model = opened(Path(folder))
         return rows_of(lambda ids: embed(model, ids))

@@ -29,6 +29,7 @@ import { adapterAlone } from '../../nn/mixture.ts'
 import { readSafetensors, writeSafetensors } from '../../nn/containers/safetensors.ts'
 import { configOfRecord, foreignSetting } from '../recorded-config.ts'
 import { viewOf } from '../view.ts'
+import { modelCard } from './model-card.ts'
 
 export interface BundleParts {
   readonly base: Base
@@ -56,6 +57,8 @@ export interface AdapterBundle {
   }): ReadonlyMap<string, Uint8Array>
   /** An adapter from an earlier base is returned as converted to this one. */
   read(files: ReadonlyMap<string, Uint8Array>, manifest: DescribedAdapter): Tensors
+  /** What an exported version has besides its own files: a model card, and how its head is applied. */
+  describe(version: { readonly manifest: DescribedAdapter }): ReadonlyMap<string, Uint8Array>
   /** Whether a version from another base can be read. */
   goesOn(manifest: DescribedAdapter): boolean
 }
@@ -64,11 +67,14 @@ const CONFIG = 'adapter_config.json'
 const ADAPTER = 'adapter_model.safetensors'
 const HEAD = 'head.safetensors'
 const MEMORY = 'memory.safetensors'
+const CARD = 'README.md'
+const HEAD_CONFIG = 'head_config.json'
 
 export function openBundle(parts: BundleParts): AdapterBundle {
   return {
     write: ({ manifest, parameters }) => write(planOf(parts, manifest), parameters),
     read: (files, manifest) => readHere(parts, files, manifest),
+    describe: ({ manifest }) => describe(planOf(parts, manifest), manifest),
     goesOn: (manifest) => successionOf(parts, manifest) !== undefined,
   }
 }
@@ -96,6 +102,16 @@ function write(plan: AdapterPlan, parameters: Tensors): ReadonlyMap<string, Uint
     ],
   ])
   if (plan.memory) files.set(MEMORY, writeSafetensors(some(isOfMemory), { format: 'pt' }))
+  return files
+}
+
+function describe(plan: AdapterPlan, manifest: DescribedAdapter): ReadonlyMap<string, Uint8Array> {
+  const text = (value: string) => new TextEncoder().encode(value)
+  const files = new Map([[CARD, text(modelCard(plan, manifest))]])
+  const { reads, scale } = plan.task
+  // outputs = scale · embedding · head.weight + head.bias
+  const config = { reads, unit: plan.base.network.unit, scale: scale(plan.base.network.unit) }
+  if (reads === 'pooled') files.set(HEAD_CONFIG, text(`${canonicalJson(config)}\n`))
   return files
 }
 

@@ -124,7 +124,7 @@ function loraCommon(base: Base): Readonly<Record<string, Json>> {
 function common(base: Base): Readonly<Record<string, Json>> {
   return {
     task_type: 'FEATURE_EXTRACTION',
-    base_model_name_or_path: base.name,
+    base_model_name_or_path: base.hub ?? base.name,
     fan_in_fan_out: false,
     inference_mode: true,
     modules_to_save: null,

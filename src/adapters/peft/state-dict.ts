@@ -20,5 +20,5 @@ export const fromStateDict = toStateDict
  * base.
  */
 export function stateDictConfig(method: string, base: Base): Readonly<Record<string, Json>> {
-  return { peft_type: method.toUpperCase(), base_model_name_or_path: base.name }
+  return { peft_type: method.toUpperCase(), base_model_name_or_path: base.hub ?? base.name }
 }

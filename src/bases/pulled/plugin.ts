@@ -46,5 +46,5 @@ async function shapeOfNamed(name: string) {
     import('./pulled.ts'),
     import('./open-folder.ts'),
   ])
-  return shapeOfFolder(pulledFolder(name))
+  return { ...(await shapeOfFolder(pulledFolder(name))), name }
 }

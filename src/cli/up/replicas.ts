@@ -51,19 +51,26 @@ export class SupervisedReplica {
   }
 
   async #supervise(): Promise<void> {
-    const { signal } = this.#stopped
     let delayMs = FIRST_DELAY_MS
     let startedMs = performance.now()
     let how = await this.#running.ended
-    while (!signal.aborted) {
+    while (!this.#isStopping()) {
       if (performance.now() - startedMs > STABLE_MS) delayMs = FIRST_DELAY_MS
       this.#plan.say(`ended: ${how}; it starts again in ${delayMs / 1000} s`)
-      await sleep(delayMs, undefined, { signal }).catch(() => undefined)
-      if (signal.aborted) return
+      await this.#rest(delayMs)
+      if (this.#isStopping()) return
       startedMs = performance.now()
       how = await this.#run()
       delayMs = Math.min(2 * delayMs, LONGEST_DELAY_MS)
     }
+  }
+
+  #isStopping(): boolean {
+    return this.#stopped.signal.aborted
+  }
+
+  async #rest(delayMs: number): Promise<void> {
+    await sleep(delayMs, undefined, { signal: this.#stopped.signal }).catch(() => undefined)
   }
 
   /** Starts it at its old address; returns how it ended, or why it could not start. */
@@ -73,7 +80,7 @@ export class SupervisedReplica {
     } catch (error) {
       return error instanceof Error ? error.message : String(error)
     }
-    if (this.#stopped.signal.aborted) await this.#running.stop()
+    if (this.#isStopping()) await this.#running.stop()
     else this.#plan.say(`runs again at ${this.url}`)
     return this.#running.ended
   }

@@ -36,6 +36,8 @@ export const classificationHead: TaskHead = {
   },
 
   scale: (unit) => (unit ? UNIT_SCALE : 1),
+
+  python: 'print([manifest["labels"][best] for best in z.argmax(-1)])',
 }
 
 /** New columns of zeros at the end of the last axis. */

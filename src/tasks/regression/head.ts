@@ -28,6 +28,7 @@ export const regressionHead: TaskHead<number> = {
     return ops.concat([z, beside(MEAN), beside(DEVIATION)])
   },
   scale: () => 1,
+  python: `print(head["${MEAN}"] + head["${DEVIATION}"] * z)`,
   statistics: targetStatistics,
 }
 
