@@ -74,7 +74,7 @@ export function openBundle(parts: BundleParts): AdapterBundle {
   return {
     write: ({ manifest, parameters }) => write(planOf(parts, manifest), parameters),
     read: (files, manifest) => readHere(parts, files, manifest),
-    describe: ({ manifest }) => describe(planOf(parts, manifest), manifest),
+    describe: ({ manifest }) => describe(planOf(parts, manifest), manifest.version),
     goesOn: (manifest) => successionOf(parts, manifest) !== undefined,
   }
 }
@@ -105,9 +105,9 @@ function write(plan: AdapterPlan, parameters: Tensors): ReadonlyMap<string, Uint
   return files
 }
 
-function describe(plan: AdapterPlan, manifest: DescribedAdapter): ReadonlyMap<string, Uint8Array> {
+function describe(plan: AdapterPlan, version: string): ReadonlyMap<string, Uint8Array> {
   const text = (value: string) => new TextEncoder().encode(value)
-  const files = new Map([[CARD, text(modelCard(plan, manifest))]])
+  const files = new Map([[CARD, text(modelCard(plan, version))]])
   const { reads, scale } = plan.task
   // outputs = scale · embedding · head.weight + head.bias
   const config = { reads, unit: plan.base.network.unit, scale: scale(plan.base.network.unit) }

@@ -5,20 +5,18 @@
 import type { Base } from '../../contracts/base.ts'
 import type { TaskHead } from '../../contracts/task.ts'
 import { methodOf, sitesOf, type AdapterPlan } from '../adapter.ts'
-import type { DescribedAdapter } from './bundle.ts'
 
 /** The types that PEFT has itself. */
 const OPENED = new Set<unknown>(['LORA', 'IA3'])
 
-export function modelCard(plan: AdapterPlan, manifest: DescribedAdapter): string {
-  const { base, task } = plan
-  const { adapter, memory, version } = manifest
+export function modelCard(plan: AdapterPlan, version: string): string {
+  const { base, task, config, memory } = plan
   const { peft_type: type } = methodOf(plan).peftConfig(sitesOf(plan), base)
   const hub = OPENED.has(type) ? base.hub : undefined
   const snippet = hub === undefined ? undefined : snippetFor(hub, task, base)
   const paragraphs = [
     `# ${version}`,
-    `An adapter for ${task.kind} on ${hub ?? base.name}, method \`${adapter.method}\`, made by Antikythera.`,
+    `An adapter for ${task.kind} on ${hub ?? base.name}, method \`${config.method}\`, made by Antikythera.`,
     snippet ?? withoutPeft(task, base),
     memory !== undefined &&
       '`memory.safetensors` has examples that answer along with it in Antikythera; the tensors here answer without them.',

@@ -8,16 +8,11 @@ import type { Base } from '../../contracts/base.ts'
 import { failure } from '../../platform/errors.ts'
 import { userCache } from '../../platform/user-cache.ts'
 import { openFolder } from './open-folder.ts'
-import { wheels } from './wheel.ts'
+import { hubName } from './wheel.ts'
 
 /** Where `models pull` puts a base if no folder is given. */
 export function pulledFolder(name: string): string {
   return join(userCache(), 'models', name.replace('/', '--'))
-}
-
-/** A short name stands for a network in a wheel; any other is its name on the hub. */
-export function hubName(name: string): string {
-  return Object.hasOwn(wheels, name) ? (wheels[name]?.holds ?? name) : name
 }
 
 /** Throws BASE_MISSING, with the command that downloads it. */

