@@ -108,10 +108,11 @@ function write(plan: AdapterPlan, parameters: Tensors): ReadonlyMap<string, Uint
 function describe(plan: AdapterPlan, version: string): ReadonlyMap<string, Uint8Array> {
   const text = (value: string) => new TextEncoder().encode(value)
   const files = new Map([[CARD, text(modelCard(plan, version))]])
-  const { reads, scale } = plan.task
+  const { task, base } = plan
+  const { unit } = base.network
   // outputs = scale · embedding · head.weight + head.bias
-  const config = { reads, unit: plan.base.network.unit, scale: scale(plan.base.network.unit) }
-  if (reads === 'pooled') files.set(HEAD_CONFIG, text(`${canonicalJson(config)}\n`))
+  const config = { reads: task.reads, unit, scale: task.scale(unit) }
+  if (task.reads === 'pooled') files.set(HEAD_CONFIG, text(`${canonicalJson(config)}\n`))
   return files
 }
 
