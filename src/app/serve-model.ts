@@ -105,6 +105,9 @@ export async function serve(
     forgotten: () => ({ ids: model.inbox.forgotten(), deadLetters: model.deadLetters.gone() }),
     storeBytes: () => storeSizes(folderOf(site.config, name)),
     waitingRows: () => serving.batcher.waiting(name),
+    answering: {
+      ...{ base, batcher: serving.batcher, maxTokens: modelOf(site.config, name).max_tokens },
+    },
     ...(texts && { texts }),
     ...(embedder && {
       embeddings: { engine: embedder, base, maxTokens: modelOf(site.config, name).max_tokens },

@@ -8,6 +8,7 @@ import { registerConfig } from './commands/config.ts'
 import { registerDeadLetters } from './commands/dead-letters.ts'
 import { registerDemo } from './commands/demo.ts'
 import { registerDoctor } from './commands/doctor.ts'
+import { registerEvaluate } from './commands/evaluate.ts'
 import { registerExport } from './commands/export.ts'
 import { registerFeedback } from './commands/feedback.ts'
 import { registerForget } from './commands/forget.ts'
@@ -41,6 +42,7 @@ const commands = [
   registerUp,
   registerPredict,
   registerFeedback,
+  registerEvaluate,
   registerReceipt,
   registerStatus,
   registerDeadLetters,

@@ -139,6 +139,7 @@ export async function openServed(options: ServedOptions = {}) {
     registry: live.registry,
     feedback,
     deadLetters: deadLetters.pages,
+    answering: { base, batcher: live.batcher, maxTokens: 16 },
     ...(texts && { texts }),
     ...(options.example && { example: options.example }),
     letterCounts: options.letterCounts ?? (() => deadLetters.counts()),

@@ -50,6 +50,7 @@ const routes = [
   'post /v1/models/{model}/dead-letters/drop',
   'post /v1/models/{model}/dead-letters/resend',
   'post /v1/models/{model}/discard',
+  'post /v1/models/{model}/evaluate',
   'post /v1/models/{model}/feedback',
   'post /v1/models/{model}/forget',
   'post /v1/models/{model}/pause',

@@ -41,7 +41,7 @@ const program = `
 `
 
 const compilerOptions = {
-  ...{ strict: true, skipLibCheck: true, module: 'nodenext', target: 'es2023' },
+  ...{ strict: true, skipLibCheck: false, module: 'nodenext', target: 'es2023' },
   ...{ typeRoots: [join(real.nodeModules, '@types')], types: ['node'] },
 }
 

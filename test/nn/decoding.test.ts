@@ -312,6 +312,21 @@ test('the likeliest tokens come in order for the rows that ask for them', async 
   }
 })
 
+test('the tokens of a text that is known come with the likelihood that they would be drawn with', async () => {
+  const read = async (sequence: number, sampling: object, ids: readonly number[]) => {
+    const row = { sequence, adapter: 'two', from: 0, ids: Int32Array.from(ids) }
+    const { drawn } = await engine.step([{ ...row, sampling: { ...greedy, ...sampling } }])
+    engine.forget([sequence])
+    return drawn[0]!
+  }
+  const [, second] = (await read(9001, { likeliest: 2 }, [7, 8])).likeliest!
+  const { token, logProbability } = await read(9002, { given: second!.token }, [7, 8])
+  expect([token, logProbability]).toEqual([
+    second!.token,
+    expect.closeTo(second!.logProbability, 5),
+  ])
+})
+
 test('a text that the thread no longer has fails, rather than going on from nothing', async () => {
   const row = { sequence: (sequences += 1), adapter: 'one', from: 3, ids: Int32Array.of(1) }
   await expect(engine.step([row])).rejects.toMatchObject({ code: 'ENGINE_FAILED' })

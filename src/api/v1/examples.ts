@@ -12,6 +12,7 @@ function bodies({ example }: Pick<ModelServices, 'example'>): Readonly<Record<st
   return {
     [of('predict')]: { inputs: [input] },
     [of('feedback')]: { input, ...says },
+    [of('evaluate')]: { rows: [{ input, ...says }] },
     [of('rollback')]: { reason: 'bad batch of feedback' },
     [of('promote')]: { version: 'v0', reason: 'it answers better' },
     [of('canary')]: { version: 'v1', share: 0.1, reason: 'try it on a tenth of the users' },

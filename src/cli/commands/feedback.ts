@@ -1,22 +1,15 @@
 /** `antikythera feedback`: sends one event from flags, or a file of events, to the daemon or to its topic. */
 import { Option, type Command } from 'commander'
-import type { FeedbackFlags } from '../feedback/feedback-flags.ts'
+import { withRows, type FeedbackFlags } from '../feedback/feedback-flags.ts'
 import { aboutModel, countOrZero, finiteNumber, positiveNumber, withModel } from '../flags.ts'
 import type { KafkaFlags } from '../feedback/kafka-flags.ts'
 
 export function registerFeedback(program: Command): void {
   withKafka(
-    withModel(program.command('feedback').description('send feedback: one event, or a file'))
-      .option('-f, --file <path>', 'JSONL, one event per line, or CSV with a header; - = stdin')
-      .addOption(
-        new Option(
-          '--format <name>',
-          'format of --file; absent = csv for .csv and .tsv, otherwise jsonl',
-        ).choices(['jsonl', 'csv']),
-      )
-      .option('--text-column <name>', 'column or JSON field of --file that is the text')
-      .option('--label-column <name>', 'the same for the label')
-      .option('--id-column <name>', 'the same for the id')
+    withRows(
+      withModel(program.command('feedback').description('send feedback: one event, or a file')),
+      'keep this share of --file back, such as 20%; wait until the rest is learned, and evaluate it',
+    )
       .option('--dry-run', 'show three rows of --file as they are understood, and send nothing')
       .option(
         '--stop-after <count>',
@@ -94,9 +87,13 @@ async function send(named: string | undefined, given: Flags): Promise<void> {
     const { sendToKafka } = await import('../feedback/send-to-kafka.ts')
     const { failure } = await import('../../platform/errors.ts')
     if (file === undefined) throw failure('USAGE', '--kafka sends a --file')
+    if (flags.holdOut !== undefined)
+      throw failure('USAGE', '--hold-out waits for the daemon, which --kafka does not ask')
     await sendToKafka({ ...flags, file })
   } else if (file === undefined) {
     const { sendEvent } = await import('../feedback/send-event.ts')
+    const { failure } = await import('../../platform/errors.ts')
+    if (flags.holdOut !== undefined) throw failure('USAGE', '--hold-out keeps rows of a --file')
     await sendEvent(flags)
   } else {
     const { sendFile } = await import('../feedback/send-file.ts')

@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
+import { CodedError } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { textOf } from './utf8-text.ts'
 
@@ -74,4 +75,28 @@ export async function* chunksOf(
     size += more
   }
   if (lines.length > 0) yield { lines, bytes }
+}
+
+const tooMuch: ReadonlySet<string> = new Set(['BODY_TOO_LARGE', 'TOO_MANY_EVENTS'])
+
+/** Sends them; what is too much for the daemon is halved, and a single one that still is goes to `refuse`. */
+export async function inHalves<Item>(
+  items: readonly Item[],
+  send: (part: readonly Item[]) => Promise<void>,
+  refuse: (item: Item, error: CodedError) => void,
+): Promise<void> {
+  const [only] = items
+  if (only === undefined) return
+  try {
+    await send(items)
+  } catch (error) {
+    if (!(error instanceof CodedError) || !tooMuch.has(error.code)) throw error
+    if (items.length === 1) {
+      refuse(only, error)
+      return
+    }
+    const half = Math.ceil(items.length / 2)
+    await inHalves(items.slice(0, half), send, refuse)
+    await inHalves(items.slice(half), send, refuse)
+  }
 }

@@ -7,12 +7,13 @@ import { systemClock } from '../../platform/clock.ts'
 import { withDetails } from '../../platform/errors.ts'
 import { modelPath, type JsonObject } from '../remote/client.ts'
 import { objectIn } from './csv-table.ts'
-import { columnsOf, type FeedbackFlags } from './feedback-flags.ts'
+import { evaluateFile, evaluationLines, type FileEvaluation } from './evaluate-file.ts'
+import type { FeedbackFlags } from './feedback-flags.ts'
 import { connectModel, type Connected } from '../remote/connect.ts'
 import { harmless, print } from '../print.ts'
 import { openProgress } from '../progress.ts'
-import { eventLines, formatOf } from './file-format.ts'
-import { chunksOf, openLines, type Line } from './read-lines.ts'
+import { rowsFor } from './held-out-rows.ts'
+import { chunksOf, inHalves, openLines, type Line } from './read-lines.ts'
 import { rejectedLines, type Rejected } from './rejected.ts'
 import type { RetryPolicy } from '../../platform/retry.ts'
 import { waitForLearned } from '../remote/wait-for.ts'
@@ -63,7 +64,9 @@ class LabelNames {
   }
 }
 
-export async function sendFile(flags: FeedbackFlags & { readonly file: string }): Promise<void> {
+type FileFlags = FeedbackFlags & { readonly file: string }
+
+export async function sendFile(flags: FileFlags): Promise<void> {
   const { totalBytes: total, stream } = await openLines(flags.file)
   const connected = await connectModel(flags)
   const totals: Totals = { accepted: 0, duplicates: 0, rejected: [], straight: 0 }
@@ -73,7 +76,7 @@ export async function sendFile(flags: FeedbackFlags & { readonly file: string })
   // Small ones until something is accepted, so that an entirely wrong file does not send hundreds of events.
   const limits = { ...CHUNK, lines: most === 0 ? CHUNK.lines : Math.min(CHUNK.lines, most) }
   const names = new LabelNames()
-  const source = eventLines(stream, formatOf(flags.file, flags.format), columnsOf(flags))
+  const source = rowsFor('learning', stream, flags)
   try {
     for await (const { lines, bytes } of chunksOf(source, limits)) {
       await sendChunk(connected, lines, totals, sendingRetry(flags.retrySeconds, progress))
@@ -91,7 +94,7 @@ export async function sendFile(flags: FeedbackFlags & { readonly file: string })
     progress.end()
   }
   for (const warning of names.warnings) process.stderr.write(`${harmless(warning)}\n`)
-  if (flags.wait === true)
+  if (flags.wait === true || flags.holdOut !== undefined)
     totals.live = await waitForLearned(
       connected,
       totals.position,
@@ -99,8 +102,46 @@ export async function sendFile(flags: FeedbackFlags & { readonly file: string })
       countsOf(totals),
     )
   const { straight: _straight, ...told } = totals
-  print(flags.json, { model: connected.model, events: items, ...told }, () => summary(totals))
-  if (totals.rejected.length > 0) process.exitCode = EXIT_DATA
+  const heldOut =
+    flags.holdOut !== undefined && totals.stopped === undefined
+      ? await evaluateHeldOut(connected, flags, totals)
+      : undefined
+  const sent = { model: connected.model, events: items, ...told }
+  print(flags.json, { ...sent, ...(heldOut && { held_out: heldOut }) }, () => [
+    ...summary(totals),
+    ...(heldOut ? heldOutLines(heldOut, flags) : []),
+  ])
+  if (totals.rejected.length + (heldOut?.rejected.length ?? 0) > 0) process.exitCode = EXIT_DATA
+}
+
+/** By the version that has learned the rest. */
+async function evaluateHeldOut(
+  connected: Connected,
+  flags: FileFlags,
+  totals: Totals,
+): Promise<FileEvaluation & { readonly pending: number }> {
+  const { live: version } = totals
+  try {
+    const { pending } = await connected.client.get(modelPath(connected.model))
+    const found = await evaluateFile(connected, { ...flags, ...(version && { version }) })
+    return { ...found, pending: Number(pending ?? 0) }
+  } catch (error) {
+    throw withSent(error, totals)
+  }
+}
+
+function heldOutLines(
+  heldOut: FileEvaluation & { readonly pending: number },
+  { file, holdOut = 0 }: FileFlags,
+): string[] {
+  const { report, pending, model } = heldOut
+  const waits = `; ${pending} of those sent wait for the next update, and ${heldOut.version} lacks them`
+  return [
+    '',
+    `held out, and not sent: ${report.rows} rows${pending > 0 ? waits : ''}`,
+    ...evaluationLines(heldOut),
+    `  score another version on them: antikythera evaluate ${model} --file ${file} --hold-out ${holdOut}`,
+  ]
 }
 
 /** A file may end in an error after a part of it was sent. */
@@ -122,7 +163,6 @@ function stoppedAt(lines: readonly Line[], totals: Totals, most: number): number
   return undefined
 }
 
-/** A body that is too large for the daemon is halved; a single event that is too large is rejected. */
 async function sendChunk(
   { client, model }: Connected,
   lines: readonly Line[],
@@ -130,26 +170,17 @@ async function sendChunk(
   retry: RetryPolicy,
 ): Promise<void> {
   const path = modelPath(model, 'feedback')
-  try {
-    const texts = lines.map(({ text }) => text)
-    const send = async () => client.postLines(path, texts)
-    const waiting = add(totals, lines, await retry.run('sending feedback', send))
+  const send = async (part: readonly Line[]) => {
+    const texts = part.map(({ text }) => text)
+    const post = async () => client.postLines(path, texts)
+    const waiting = add(totals, part, await retry.run('sending feedback', post))
     // The daemon refuses them until their source may send again, and says when.
     if (waiting.length > 0) await sendChunk({ client, model }, waiting, totals, retry)
-  } catch (error) {
-    if (!(error instanceof CodedError) || !tooMuch.has(error.code)) throw error
-    const half = Math.ceil(lines.length / 2)
-    const [only] = lines
-    if (lines.length === 1 && only !== undefined) {
-      totals.rejected.push({ line: only.number, code: error.code, message: error.message })
-      return
-    }
-    for (const part of [lines.slice(0, half), lines.slice(half)])
-      await sendChunk({ client, model }, part, totals, retry)
   }
+  await inHalves(lines, send, ({ number: line }, { code, message }) => {
+    totals.rejected.push({ line, code, message })
+  })
 }
-
-const tooMuch: ReadonlySet<string> = new Set(['BODY_TOO_LARGE', 'TOO_MANY_EVENTS'])
 
 /** Returns the lines that must be sent again, because their source sends too many events per second. */
 function add(totals: Totals, lines: readonly Line[], answer: JsonObject): readonly Line[] {

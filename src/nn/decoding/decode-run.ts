@@ -22,6 +22,8 @@ export interface DecodeRow {
     readonly draw: number
     /** So many of the likeliest tokens are answered too; absent = none. */
     readonly likeliest?: number
+    /** The token, where the text is known: nothing is drawn. */
+    readonly given?: number
   }
 }
 
@@ -88,7 +90,7 @@ export class DecodeLanes {
     const drawn = rows.map((row) => {
       const at = ordered.indexOf(row)
       const own = logits.subarray(at * size, (at + 1) * size)
-      return row.sampling && sampleToken(own, row.sampling, row.sampling.draw)
+      return row.sampling && sampleToken(own, row.sampling, row.sampling.draw, row.sampling.given)
     })
     const shape = [rows.length]
     const likeliest = rows.flatMap((row) => {

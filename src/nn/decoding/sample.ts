@@ -26,15 +26,17 @@ export interface Drawn extends Likely {
   readonly likeliest?: readonly Likely[]
 }
 
-/** `draw`: uniform in [0, 1). */
+/** `draw`: uniform in [0, 1). `given`: the token, if it is not drawn but only asked how likely it is. */
 export function sampleToken(
   logits: Float32Array,
   { temperature, topP }: Sampling,
   draw: number,
+  given?: number,
 ): Drawn {
   const best = likeliest(logits)
   const most = logits[best] ?? 0
-  const token = temperature === 0 ? best : drawn(scaled(logits, most, temperature), topP, draw)
+  const token =
+    given ?? (temperature === 0 ? best : drawn(scaled(logits, most, temperature), topP, draw))
   return { token, logProbability: (logits[token] ?? 0) - most - Math.log(mass(logits, most)) }
 }
 

@@ -145,11 +145,14 @@ class ContinuousBatching implements DecodeScheduler {
     if (step === undefined || hasEnded(text) || !isLast) return
     lane.filling.splice(lane.filling.indexOf(text), 1)
     lane.texts.push(text)
-    const { clock, metrics } = this.#options
-    const { model } = text.request
-    metrics.observe('firstTokenSeconds', { model }, (clock.monotonicMs() - text.arrivedMs) / 1000)
-    metrics.count('promptTokens', { model }, prompt.length)
+    if (text.request.given === undefined) this.#countPrompt(text)
     this.#draw(text, step.drawn[0])
+  }
+
+  #countPrompt({ request: { model, prompt }, arrivedMs }: Text): void {
+    const { clock, metrics } = this.#options
+    metrics.observe('firstTokenSeconds', { model }, (clock.monotonicMs() - arrivedMs) / 1000)
+    metrics.count('promptTokens', { model }, prompt.length)
   }
 
   async #continueTexts({ texts }: Lane): Promise<void> {
@@ -185,13 +188,13 @@ class ContinuousBatching implements DecodeScheduler {
   }
 
   #draw(text: Text, drawn: Drawn | undefined): void {
-    const { model, ends, maxTokens } = text.request
+    const { model, ends, maxTokens, given } = text.request
     if (drawn === undefined || !Number.isFinite(drawn.logProbability)) {
       const details = { fault: 'not_finite' }
       this.#fail(text, failure('ENGINE_FAILED', 'a logit is not a finite number', { details }))
       return
     }
-    this.#options.metrics.count('generatedTokens', { model })
+    if (given === undefined) this.#options.metrics.count('generatedTokens', { model })
     text.last = drawn.token
     text.drawn += 1
     text.stream.push(drawn)

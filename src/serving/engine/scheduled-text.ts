@@ -13,6 +13,8 @@ export interface TextRequest {
   readonly sampling: Sampling
   /** How many of the likeliest tokens come with each token; absent = none. */
   readonly likeliest?: number | undefined
+  /** The text itself, of `maxTokens`: nothing is drawn, and each token comes with its likelihood. */
+  readonly given?: Int32Array | undefined
   /** Tokens that end a text. */
   readonly ends: readonly number[]
   /** One text for each stream of random numbers. */
@@ -39,6 +41,11 @@ export function tokensOf({ prompt, maxTokens }: TextRequest): number {
   return prompt.length + maxTokens
 }
 
-export function samplingOf({ request: { sampling, likeliest }, draw }: Text) {
-  return { ...sampling, draw: draw.uniform(), ...(likeliest !== undefined && { likeliest }) }
+export function samplingOf({ request: { sampling, likeliest, given }, draw, drawn }: Text) {
+  const token = given?.[drawn]
+  return {
+    ...{ ...sampling, draw: draw.uniform() },
+    ...(likeliest !== undefined && { likeliest }),
+    ...(token !== undefined && { given: token }),
+  }
 }

@@ -11,6 +11,7 @@ import { faultsOf } from './faults.ts'
 import { openFeedbackGate, type FeedbackGate } from './feedback/feedback-gate.ts'
 import { openReceipts, type AskReceipts, type ReceiptService } from './feedback/receipts.ts'
 import { openEmbeddingService, type EmbeddingService } from './embedding-service.ts'
+import { openEvaluationService, type EvaluationService } from './evaluation-service.ts'
 import { openForgetService, type ForgetService } from './forget-service.ts'
 import type { GenerationService } from './generation/contract.ts'
 import { openGenerationService } from './generation/generation-service.ts'
@@ -30,6 +31,8 @@ export interface ModelServices extends Pick<
   readonly generation?: GenerationService
   /** On a base of text. */
   readonly embeddings?: EmbeddingService
+  /** Absent if this daemon does not answer for the model. */
+  readonly evaluation?: EvaluationService
   readonly feedback: FeedbackGate
   readonly receipts: ReceiptService
   readonly learning: LearningService
@@ -100,6 +103,11 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
     }),
     ...(model.embeddings && {
       embeddings: openEmbeddingService({ ...model.embeddings, model: name, live, registry }),
+    }),
+    ...(model.answering && {
+      evaluation: openEvaluationService({
+        ...{ ...model.answering, ...around, model: name, task: model.task, live, texts },
+      }),
     }),
     feedback: openFeedbackGate({ model: name, feedback, trainer, trigger: () => model.trigger }),
     receipts: openReceipts(model.receipts, around),

@@ -12,6 +12,7 @@ import type { Task } from '../../contracts/task.ts'
 import type { Fields } from '../../contracts/task-view.ts'
 import type { FeedbackService } from './feedback/feedback-service.ts'
 import type { ReceiptOptions } from './feedback/receipts.ts'
+import type { Batcher } from '../engine/batcher.ts'
 import type { LiveModel } from '../live/contract.ts'
 import type { TextWriting } from '../live/text-writing.ts'
 import type { EmbeddingOptions } from './embedding-service.ts'
@@ -24,7 +25,9 @@ export interface ServedModel {
   readonly method: string
   readonly live: LiveModel
   /** The task, opened with the settings of the model. */
-  readonly task: Pick<Task, 'kind' | 'present' | 'view'>
+  readonly task: Task
+  /** Computes answers to rows; absent if this daemon does not answer for the model. */
+  readonly answering?: RowAnswering
   /** Present if its answers are texts that are written token by token. */
   readonly texts?: TextWriting
   /** On a base of text. */
@@ -74,6 +77,13 @@ export type FaultyPart =
 export interface Fault {
   readonly part: FaultyPart
   readonly error: Pick<CodedError, 'code' | 'message'>
+}
+
+/** What computes the answers of a model to rows. */
+export interface RowAnswering {
+  readonly base: Pick<Base, 'encode' | 'inputKind' | 'language'>
+  readonly maxTokens: number
+  readonly batcher: Pick<Batcher, 'run'>
 }
 
 export interface TriggerHint {

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { addAuditRoute } from './audit.ts'
 import { addDeadLetterRoutes } from './dead-letters.ts'
+import { addEvaluateRoute } from './evaluate.ts'
 import { addFeedbackRoute } from './feedback.ts'
 import { addFleetRoute } from './fleet.ts'
 import { addHistoryRoute } from './history.ts'
@@ -25,6 +26,7 @@ import { addVersionsRoute } from './versions.ts'
 const routes = [
   addPredictRoute,
   addFeedbackRoute,
+  addEvaluateRoute,
   addReceiptRoute,
   addModelsRoute,
   addModelRoute,

@@ -57,17 +57,18 @@ export function feedbackBody(services: Services) {
   }
 }
 
+/** One event of a body that was refused, or one row. */
+export const Rejected = Type.Object({
+  index: Count,
+  code: Type.String(),
+  message: Type.String(),
+  fix: Type.Optional(Type.String({ description: 'what to do about it' })),
+})
+
 export const FeedbackAnswer = Type.Object({
   accepted: Count,
   duplicates: Count,
-  rejected: Type.Array(
-    Type.Object({
-      index: Count,
-      code: Type.String(),
-      message: Type.String(),
-      fix: Type.Optional(Type.String({ description: 'what to do about it' })),
-    }),
-  ),
+  rejected: Type.Array(Rejected),
   ids: Type.Optional(
     Type.Array(Type.Object({ index: Count, id: Type.String() }), {
       description: 'of events that named none: GET …/feedback/{id} has their receipts',

@@ -1,0 +1,196 @@
+/**
+ * `evaluate`: the rows of a file in requests of bounded size. The daemon scores them; each request carries the tally of those
+ * before, and the report of the last answer is that of the file.
+ */
+import type { CodedError, Json } from '../../contracts/core.ts'
+import { systemClock } from '../../platform/clock.ts'
+import { failure } from '../../platform/errors.ts'
+import type { EvaluationReport } from '../../serving/services/evaluation-service.ts'
+import type { ClientFlags } from '../flags.ts'
+import { percent, print, short, table } from '../print.ts'
+import { openProgress } from '../progress.ts'
+import { modelPath, type JsonObject } from '../remote/client.ts'
+import { connectModel, type Connected } from '../remote/connect.ts'
+import type { RowFlags } from './feedback-flags.ts'
+import { rowsFor } from './held-out-rows.ts'
+import { chunksOf, inHalves, openLines, type Line } from './read-lines.ts'
+import { rejectedLines, type Rejected } from './rejected.ts'
+import { sendingRetry } from './sending-retry.ts'
+
+export interface EvaluateFlags extends ClientFlags, RowFlags {
+  readonly version?: string
+  readonly against?: string
+  readonly retrySeconds: number
+}
+
+type FileFlags = Omit<EvaluateFlags, 'file'> & { readonly file: string }
+
+export interface FileEvaluation {
+  readonly model: string
+  readonly version: string
+  readonly against?: string
+  readonly report: EvaluationReport
+  /** By line of the file. */
+  readonly rejected: readonly Rejected[]
+}
+
+const EXIT_DATA = 65
+/** A quarter of the default body limit: the tally needs room too. */
+const BYTES = 64 * 1024
+/** Rows of a request: few until it is known how long they take. A text takes seconds. */
+const ROWS = { first: 8, most: 128, quickMs: 1000, slowMs: 10_000 }
+
+export async function evaluate(flags: EvaluateFlags): Promise<void> {
+  const { file } = flags
+  if (file === undefined) throw failure('USAGE', 'evaluate scores the rows of a --file')
+  const connected = await connectModel(flags)
+  const found = await evaluateFile(connected, { ...flags, file })
+  print(flags.json, found, () => evaluationLines(found))
+  if (found.rejected.length > 0) process.exitCode = EXIT_DATA
+}
+
+export async function evaluateFile(
+  { client, model }: Connected,
+  flags: FileFlags,
+): Promise<FileEvaluation> {
+  const { totalBytes: total, stream } = await openLines(flags.file)
+  const progress = openProgress({ clock: systemClock, unit: 'rows' })
+  const path = modelPath(model, 'evaluate')
+  const rejected: Rejected[] = []
+  const { version, against } = flags
+  const named = { ...(version && { version }), ...(against && { against }) }
+  let answer: Answer | undefined
+  const limits = { lines: ROWS.first, bytes: BYTES }
+  let [done, items] = [0, 0]
+  const score = async (part: readonly Row[]) => {
+    const asked = answer === undefined ? named : { tally: answer.tally }
+    const body = { ...asked, rows: part.map(({ row }) => row) }
+    const retry = sendingRetry(flags.retrySeconds, progress)
+    answer = (await retry.run('evaluating rows', async () => client.post(path, body))) as Answer
+    for (const { index, ...refusal } of answer.rejected)
+      rejected.push({ line: part[index]?.line ?? 0, ...refusal })
+  }
+  try {
+    for await (const { lines, bytes } of chunksOf(rowsFor('evaluation', stream, flags), limits)) {
+      const begunMs = systemClock.monotonicMs()
+      await inHalves(rowsIn(lines, rejected), score, ({ line }, { code, message }) => {
+        rejected.push({ line, code, message })
+      })
+      const tookMs = systemClock.monotonicMs() - begunMs
+      if (tookMs < ROWS.quickMs) limits.lines = Math.min(ROWS.most, 2 * limits.lines)
+      else if (tookMs > ROWS.slowMs) limits.lines = Math.max(1, Math.floor(limits.lines / 2))
+      done += bytes
+      items += lines.length
+      progress.update({ done, total, items })
+    }
+  } finally {
+    progress.end()
+  }
+  if (answer === undefined) throw noRows(flags, rejected)
+  const { tally: _tally, ...found } = answer
+  return { ...found, rejected }
+}
+
+type Answer = JsonObject &
+  Omit<FileEvaluation, 'rejected'> & {
+    readonly rejected: readonly (Omit<Rejected, 'line'> & { readonly index: number })[]
+    readonly tally: Json
+  }
+
+interface Row {
+  readonly line: number
+  readonly row: Json
+}
+
+/** The daemon judges what is JSON. */
+function rowsIn(lines: readonly Line[], rejected: Rejected[]): readonly Row[] {
+  return lines.flatMap(({ number: line, text }) => {
+    try {
+      return [{ line, row: JSON.parse(text) as Json }]
+    } catch {
+      rejected.push({ line, code: 'EVENT_MALFORMED', message: 'it is no JSON' })
+      return []
+    }
+  })
+}
+
+function noRows({ file, holdOut }: FileFlags, rejected: readonly Rejected[]): CodedError {
+  const [first] = rejected
+  if (first !== undefined)
+    return failure('EVENT_MALFORMED', `line ${first.line} of ${file}: ${first.message}`)
+  const share = holdOut === undefined ? '' : ` among the ${100 * holdOut} % that are held out`
+  return failure('USAGE', `${file} has no row to evaluate${share}`)
+}
+
+/** More do not fit on a screen; `--json` has all. */
+const MOST = 20
+
+export function evaluationLines({ report, rejected }: FileEvaluation): string[] {
+  const { rows, version, against, difference, measure } = report
+  const of = measure === 'accuracy' ? percent : short
+  const scores = [version, against].flatMap((score) =>
+    score === undefined ? [] : [[score.version, of(score.mean), rangeOf(score, of), String(rows)]],
+  )
+  const head = [['version', names[measure], '95 % interval', 'rows']]
+  return [
+    ...(rows === 0 ? ['no row could be evaluated'] : table([...head, ...scores])),
+    ...(difference === undefined ? [] : differenceLines(report, difference)),
+    ...labelLines(version),
+    ...rejectedLines(rejected),
+  ]
+}
+
+const names = {
+  accuracy: 'accuracy',
+  absolute_error: 'mean absolute error',
+  loss: 'loss of a token',
+}
+
+type Score = EvaluationReport['version'] & {}
+
+function rangeOf({ low, high }: Pick<Score, 'low' | 'high'>, of: (value: number) => string) {
+  return low === undefined || high === undefined ? '-' : `${of(low)} to ${of(high)}`
+}
+
+function differenceLines(
+  { version, against, measure }: EvaluationReport,
+  { mean, better, worse, verdict, ...range }: EvaluationReport['difference'] & {},
+): string[] {
+  const isShare = measure === 'accuracy'
+  const of = (value: number) =>
+    `${value > 0 ? '+' : ''}${isShare ? (100 * value).toFixed(1) : short(value)}`
+  const unit = isShare ? ' points' : ''
+  const pair = `${version?.version} against ${against?.version}`
+  const verdicts = {
+    ...{ better: `${version?.version} is better`, worse: `${version?.version} is worse` },
+    undecided: 'these rows do not show which is better',
+  }
+  return [
+    `${pair}: ${of(mean)}${unit}, 95 % interval ${rangeOf(range, of)}: ${verdicts[verdict]}`,
+    `  better on ${better} rows, worse on ${worse}`,
+  ]
+}
+
+function labelLines(version: EvaluationReport['version']): string[] {
+  const { strata = [], confusion = [], unlisted = 0 } = version ?? {}
+  if (strata.length === 0) return []
+  const share = (value: number | null) => (value === null ? '-' : percent(value))
+  const rows = strata.map(({ name, count, precision, recall }) => [
+    ...[name, String(count), share(precision), share(recall)],
+  ])
+  const wrong = confusion.filter(({ said, right }) => said !== right)
+  const cells = wrong.map(({ said, right, count }) => [said || '(none)', right, String(count)])
+  const more = (all: readonly unknown[]) =>
+    all.length > MOST ? [`… and ${all.length - MOST} more (--json lists them all)`] : []
+  return [
+    ...[
+      '',
+      ...table([['label', 'rows', 'precision', 'recall'], ...rows.slice(0, MOST)]),
+      ...more(rows),
+    ],
+    ...(cells.length === 0
+      ? []
+      : ['', ...table([['said', 'right', 'times'], ...cells.slice(0, MOST)]), ...more(cells)]),
+    ...(unlisted > 0 ? [`${unlisted} more rows are in the accuracy only`] : []),
+  ]
+}

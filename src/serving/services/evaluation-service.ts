@@ -1,0 +1,271 @@
+/**
+ * Scores versions on rows with known right answers, for every surface. It teaches nothing: no answer is recorded, counted or
+ * shown to a policy, and nothing is sent to the stream.
+ */
+import { CodedError, type Json } from '../../contracts/core.ts'
+import type { Input } from '../../contracts/event.ts'
+import type { Head, Target } from '../../contracts/example.ts'
+import type { Encoded } from '../../contracts/network.ts'
+import type { Task } from '../../contracts/task.ts'
+import {
+  emptyTally,
+  reportOf,
+  tallied,
+  type EvaluationReport,
+  type Measure,
+  type RowVerdict,
+  type Tally,
+} from '../../evaluation/tally.ts'
+import { inputKindOf } from '../../intake/events/input.ts'
+import { parseEvent, type EventLimits } from '../../intake/events/validate.ts'
+import { answerOutputs } from '../../nn/answer-outputs.ts'
+import { failure, invariant } from '../../platform/errors.ts'
+import type { Limits } from '../../platform/limits.ts'
+import { eventLoop } from '../../platform/slices.ts'
+import type { Manifest } from '../../versions/contract.ts'
+import type { HeldVersion, LiveModel } from '../live/contract.ts'
+import { logitsOf } from '../live/predict.ts'
+import type { TextWriting } from '../live/text-writing.ts'
+import { areFinite, notFinite } from '../live/watched-answer.ts'
+import type { RowAnswering, TrainerView } from './served-model.ts'
+import { explained } from './trainer-fault.ts'
+
+export type { EvaluationReport, Tally } from '../../evaluation/tally.ts'
+
+export interface EvaluateRequest {
+  /** Events with an input and the right answer to it. */
+  readonly rows: readonly Json[]
+  /** Absent: that of the tally, or else the live one. */
+  readonly version?: string | undefined
+  /** To compare it with. */
+  readonly against?: string | undefined
+  /** Of the rows before. */
+  readonly tally?: Tally | undefined
+  readonly signal: AbortSignal
+}
+
+export interface Evaluation {
+  readonly tally: Tally
+  /** Of all rows of the tally. */
+  readonly report: EvaluationReport
+  readonly rejected: readonly { readonly index: number; readonly error: CodedError }[]
+}
+
+export interface EvaluationService {
+  evaluate(request: EvaluateRequest): Promise<Evaluation>
+}
+
+export interface EvaluationOptions extends RowAnswering {
+  readonly model: string
+  readonly task: Task
+  readonly texts?: Pick<TextWriting, 'language' | 'scheduler'> | undefined
+  readonly live: Pick<LiveModel, 'live' | 'hold'>
+  readonly trainer: Pick<TrainerView, 'status'>
+  readonly limits: EventLimits & Pick<Limits, 'inputs'>
+}
+
+interface Question {
+  readonly target: Target
+  readonly encoded: Encoded
+}
+
+export function openEvaluationService(options: EvaluationOptions): EvaluationService {
+  return new Evaluator(options)
+}
+
+/** Texts of one request that are read at the same time, so that answers to others keep their places. */
+const TEXTS_AT_ONCE = 4
+
+class Evaluator implements EvaluationService {
+  readonly #options: EvaluationOptions
+
+  constructor(options: EvaluationOptions) {
+    this.#options = options
+  }
+
+  async evaluate({ rows, tally, signal, ...named }: EvaluateRequest): Promise<Evaluation> {
+    const { model, trainer, limits, live } = this.#options
+    if (rows.length > limits.inputs) throw tooMany(limits.inputs)
+    const versions = sameVersions(named, tally)
+    const held: HeldVersion[] = []
+    try {
+      const version = versions.version ?? live.live()?.manifest.version
+      held.push(await live.hold({ version }))
+      if (versions.against !== undefined) held.push(await live.hold({ version: versions.against }))
+      const manifests = held.map(({ manifest }) => manifest)
+      const { questions, rejected } = await this.#questions(rows, manifests)
+      const verdicts = []
+      for (const manifest of manifests)
+        verdicts.push(await this.#verdicts(manifest, questions, signal))
+      const [own = [], other] = verdicts
+      const [first, second] = manifests
+      const before = tally ?? emptyTally(first?.version ?? '', second?.version)
+      const after = tallied(before, own, other)
+      return { tally: after, report: reportOf(this.#measure, after), rejected }
+    } catch (error) {
+      throw explained(error, model, trainer.status(model))
+    } finally {
+      for (const each of held) each.release()
+    }
+  }
+
+  get #measure(): Measure {
+    const { task } = this.#options
+    if (task.texts !== undefined) return 'loss'
+    return task.classes === undefined ? 'absolute_error' : 'accuracy'
+  }
+
+  async #questions(rows: readonly Json[], manifests: readonly Manifest[]) {
+    const { task } = this.#options
+    // A label is right also where one of the versions does not know it.
+    const head = manifests.reduce(
+      (all, { facts }) => task.union(all, task.headOf(facts)),
+      task.start,
+    )
+    const read = await eventLoop.each(rows, (row) => this.#tryQuestion(row, head))
+    const rejected = read.flatMap((each, index) =>
+      each instanceof CodedError ? [{ index, error: each }] : [],
+    )
+    return {
+      rejected,
+      questions: read.flatMap((each) => (each instanceof CodedError ? [] : [each])),
+    }
+  }
+
+  #tryQuestion(row: Json, head: Head): Question | CodedError {
+    try {
+      return this.#question(row, head)
+    } catch (error) {
+      if (error instanceof CodedError) return error
+      throw error
+    }
+  }
+
+  #question(row: Json, head: Head): Question {
+    const { model, task, base, limits } = this.#options
+    const bytes = new TextEncoder().encode(JSON.stringify(row))
+    const context = { source: 'evaluation', model, inputKind: inputKindOf(base) }
+    const { input, signal } = parseEvent(bytes, limits, {
+      ...context,
+      signals: task.view.signals,
+    })
+    if (input === undefined) throw notARow('it has no input')
+    if (signal.kind === 'retract' || signal.kind === 'rating')
+      throw notARow('it does not say what is right')
+    const target = task.target(signal, undefined, head)
+    const encoded = this.#encode(input, target)
+    if (encoded.kind === 'tokens' && (encoded.sequences?.length ?? 1) > 1)
+      throw notARow('it has two answers')
+    return { target, encoded }
+  }
+
+  #encode(input: Input, target: Target): Encoded {
+    const { task, texts, base, maxTokens } = this.#options
+    if (task.texts === undefined || texts === undefined) return base.encode(input, maxTokens)
+    return task.texts.encode(input, target, { language: texts.language, maxTokens })
+  }
+
+  async #verdicts(
+    manifest: Manifest,
+    questions: readonly Question[],
+    signal: AbortSignal,
+  ): Promise<readonly RowVerdict[]> {
+    const { task, model, batcher, texts } = this.#options
+    const rows = questions.map(({ encoded }) => encoded)
+    const outputs =
+      texts === undefined
+        ? await logitsOf({ model, task, batcher }, manifest, rows, signal)
+        : await this.#readTexts(texts, manifest.digest, rows, signal)
+    if (!areFinite(outputs)) throw notFinite(manifest.version)
+    return eventLoop.each(questions, ({ target }, at) => {
+      const output = outputs[at] ?? new Float32Array(0)
+      return texts === undefined
+        ? this.#judged(output, target, manifest)
+        : { error: task.score(output, target, task.headIn(manifest.facts)).loss }
+    })
+  }
+
+  #judged(output: Float32Array, target: Target, { facts }: Manifest): RowVerdict {
+    const { task } = this.#options
+    const { text } = task.view.served(task.decode(output, facts))
+    const error = task.judge(text, target)
+    if (task.classes === undefined) return { error }
+    const [said, right] = task.confused?.(text, target) ?? [text, task.stratum(target)]
+    return { error, cell: { said, right } }
+  }
+
+  /** The likelihood of each token of each answer. Settles when none is read any more, so that the adapter may go. */
+  async #readTexts(
+    texts: EvaluationOptions['texts'] & {},
+    adapter: string,
+    rows: readonly Encoded[],
+    signal: AbortSignal,
+  ): Promise<readonly Float32Array[]> {
+    const outputs: Float32Array[] = []
+    const failed = new AbortController()
+    const either = AbortSignal.any([signal, failed.signal])
+    const left = rows.entries()
+    const readers = Array.from({ length: TEXTS_AT_ONCE }, async () => {
+      try {
+        for (const [at, row] of left)
+          outputs[at] = await this.#readText(texts, adapter, row, either)
+      } catch (error) {
+        failed.abort(error)
+      }
+    })
+    await Promise.all(readers)
+    either.throwIfAborted()
+    return outputs
+  }
+
+  async #readText(
+    { scheduler }: EvaluationOptions['texts'] & {},
+    adapter: string,
+    row: Encoded,
+    signal: AbortSignal,
+  ): Promise<Float32Array> {
+    invariant(row.kind === 'tokens', 'a text has tokens')
+    const [sequence] = row.sequences ?? []
+    invariant(sequence, 'an answer is a sequence')
+    const given = row.ids.subarray(sequence.answerFrom, sequence.length)
+    const [stream] = scheduler.run({
+      ...{ model: this.#options.model, adapter, given, maxTokens: given.length, signal },
+      prompt: row.ids.subarray(0, sequence.answerFrom),
+      sampling: { temperature: 0, topP: 1 },
+      ends: [],
+      draws: [{ uniform: () => 0 }],
+    })
+    const logs: number[] = []
+    for await (const { logProbability } of stream ?? []) logs.push(logProbability)
+    return answerOutputs([logs.length], Float32Array.from(logs))
+  }
+}
+
+/** The versions of a tally go on, and a request that names others is a mistake. */
+function sameVersions(
+  named: Pick<EvaluateRequest, 'version' | 'against'>,
+  tally: Tally | undefined,
+): Pick<EvaluateRequest, 'version' | 'against'> {
+  if (tally === undefined) return named
+  const of = { version: tally.version.version, against: tally.against?.version }
+  for (const role of ['version', 'against'] as const)
+    if (named[role] !== undefined && named[role] !== of[role])
+      throw failure('REQUEST_INVALID', `the tally is not of ${role} ${named[role]}`, {
+        details: { pointer: '/tally' },
+        fix: 'leave the versions out where there is a tally, or begin without one',
+      })
+  return of
+}
+
+function tooMany(most: number): CodedError {
+  return failure('TOO_MANY_EVENTS', `a request evaluates at most ${most} rows`, {
+    details: { most },
+    fix: 'send the next rows in another request with the tally of this one, or raise limits.inputs',
+  })
+}
+
+function notARow(why: string): CodedError {
+  return failure('EVENT_INVALID', `no row to evaluate: ${why}`, {
+    fix: 'send an input and the right answer to it, as feedback has it',
+  })
+}
