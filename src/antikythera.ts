@@ -15,17 +15,19 @@ import { dirname } from 'node:path'
 import { folderOf, modelOf, openBaseOf, openTask } from './config/model-parts.ts'
 import { openRegistry } from './app/model.ts'
 import { methods, tasks } from './plugins.ts'
-import { startDaemon as start, type Daemon } from './app/daemon.ts'
-import type { Logger } from './contracts/core.ts'
-import type { Input } from './contracts/event.ts'
+import type { Daemon, EmbeddedConfig as Config } from './app/contract.ts'
+import { startDaemon as start } from './app/daemon.ts'
+import type { Json, Logger } from './contracts/core.ts'
+import type { ChatMessage, Input } from './contracts/event.ts'
 import { labelsIn } from './tasks/classification/rules.ts'
 import type { Answer } from './tasks/classification/score.ts'
 import type { Version } from './versions/contract.ts'
 import { systemClock } from './platform/clock.ts'
-import { loadConfig, parseConfig as parse, type Config } from './config/config.ts'
+import { loadConfig, parseConfig as parse, type Config as WholeConfig } from './config/config.ts'
 import { failure } from './platform/errors.ts'
 import { openLog } from './platform/log.ts'
 import { openServingEngine } from './serving/engine/engine.ts'
+import { requestInput } from './serving/services/request-input.ts'
 
 export type * from './contracts/adapter.ts'
 export type * from './contracts/core.ts'
@@ -47,8 +49,7 @@ export type * from './serving/engine/contract.ts'
 export type * from './trainer/contract.ts'
 export type * from './versions/contract.ts'
 export { CodedError } from './contracts/core.ts'
-export type { Config } from './config/config.ts'
-export type { Daemon } from './app/daemon.ts'
+export type { Daemon, EmbeddedConfig as Config } from './app/contract.ts'
 
 /**
  * Validates YAML or JSON and fills in every default. Relative paths start at `folder`. Throws CONFIG_MALFORMED,
@@ -75,8 +76,16 @@ export async function startDaemon(
   config: Config,
   { log = openLog({ level: 'warn' }) }: { readonly log?: Logger } = {},
 ): Promise<Daemon> {
-  return start(config, { log })
+  return start(whole(config), { log })
 }
+
+/** A text, or an input as requests and events have it: `{ text }`, `{ features }` or `{ messages }`. */
+export type PredictorInput =
+  | string
+  | Input
+  | { readonly text: string }
+  | { readonly features: Extract<Input, { kind: 'features' }>['features'] }
+  | { readonly messages: readonly ChatMessage[] }
 
 /** One version, loaded and ready to answer. A regression answers `{ value }`: `openPredictor<{ value: number }>(…)`. */
 export interface Predictor<Output = Answer> {
@@ -84,8 +93,8 @@ export interface Predictor<Output = Answer> {
   readonly version: string
   readonly digest: string
   readonly labels: readonly string[]
-  /** One answer per input, in order. Throws INPUT_INVALID for an input that the base cannot read. */
-  predict(inputs: readonly (string | Input)[]): Promise<readonly Output[]>
+  /** One answer per input, in order. Throws REQUEST_INVALID and other codes of a request for an input that the base cannot read. */
+  predict(inputs: readonly PredictorInput[]): Promise<readonly Output[]>
   /** Stops its threads. Idempotent. */
   close(): Promise<void>
 }
@@ -96,9 +105,10 @@ export interface Predictor<Output = Answer> {
  * VERSION_UNKNOWN, VERSION_CORRUPT, VERSION_FOREIGN, MODEL_UNKNOWN.
  */
 export async function openPredictor<Output = Answer>(
-  config: Config,
+  embedded: Config,
   options: { readonly model?: string; readonly version?: string; readonly threads?: number } = {},
 ): Promise<Predictor<Output>> {
+  const config = whole(embedded)
   const model = chosenModel(config, options.model)
   const settings = modelOf(config, model)
   const base = await openBaseOf(settings)
@@ -115,12 +125,13 @@ export async function openPredictor<Output = Answer>(
       labels: labelsIn(manifest.facts.labels ?? []),
     },
     async predict(inputs) {
-      const rows = inputs.map((input) => ({
-        adapter: manifest.digest,
-        encoded: base.encode(inputOf(input), settings.max_tokens),
-      }))
+      const rows = inputs.map((input, at) => {
+        const given = typeof input === 'object' && 'kind' in input ? input : undefined
+        const read = given ?? requestInput(base, config.limits, input as Json, `/inputs/${at}`)
+        return { adapter: manifest.digest, encoded: base.encode(read, settings.max_tokens) }
+      })
       const isSilent = task.outputs(task.headIn(manifest.facts)) === 0
-      const logits = isSilent ? [] : await engine.run(rows)
+      const logits = isSilent ? rows.map(() => new Float32Array(0)) : await engine.run(rows)
       // What the task of the model answers: the caller names its type.
       return logits.map((row) => task.decode(row, manifest.facts)) as Output[]
     },
@@ -128,11 +139,12 @@ export async function openPredictor<Output = Answer>(
   }
 }
 
-function inputOf(input: string | Input): Input {
-  return typeof input === 'string' ? { kind: 'text', text: input } : input
+/** It was made by `parseConfig` or `readConfig`, whose answers have all keys. */
+function whole(config: Config): WholeConfig {
+  return config as WholeConfig
 }
 
-function chosenModel({ models }: Config, name: string | undefined): string {
+function chosenModel({ models }: WholeConfig, name: string | undefined): string {
   const names = Object.keys(models)
   const chosen = name ?? (names.length === 1 ? names[0] : undefined)
   if (chosen !== undefined && Object.hasOwn(models, chosen)) return chosen
@@ -142,7 +154,7 @@ function chosenModel({ models }: Config, name: string | undefined): string {
   )
 }
 
-async function loadVersion(config: Config, model: string, wanted?: string): Promise<Version> {
+async function loadVersion(config: WholeConfig, model: string, wanted?: string): Promise<Version> {
   const folder = folderOf(config, model)
   if (!existsSync(folder))
     throw failure('VERSION_UNKNOWN', `${model} has not published a version in ${folder} yet`)

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import { asyncApiOf } from '../config/async-api.ts'
+import type { Daemon } from './contract.ts'
 import { joinFleet, share, type Membership, type Sharing } from './fleet.ts'
 import type { DaemonContext, ServedModels } from './context.ts'
 import { takeOver } from '../config/reload.ts'
@@ -35,23 +36,10 @@ import type { Supervisor } from '../trainer/process/supervisor.ts'
 import { probeBlobs } from '../versions/blobs/probe.ts'
 import { daemonVersion } from '../version.ts'
 
-export interface Daemon {
-  readonly url: string
-  /**
-   * Resolves when every model answers, or never will: to the names of those. Rejects with `SHUTTING_DOWN` if it is closed
-   * before.
-   */
-  ready(): Promise<readonly string[]>
-  /** Applies the changes that are possible at run time; the others are logged and ignored. */
-  reload(next: Config): void
-  /** Drains the server, stops the trainers, saves. Idempotent. */
-  close(): Promise<void>
-}
-
 export async function startDaemon(
   config: Config,
   options: { readonly log: Logger; readonly clock?: Clock },
-): Promise<Daemon> {
+): Promise<Daemon<Config>> {
   const { log, clock = systemClock } = options
   const closers = new Closers(log)
   const close = async () => closers.close()
@@ -79,7 +67,7 @@ export async function startDaemon(
   }
 }
 
-async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 'reload'>> {
+async function put(site: DaemonContext): Promise<Pick<Daemon<Config>, 'url' | 'ready' | 'reload'>> {
   const { config, clock, log } = site
   await lockFolder(site)
   const replica = await replicaName(config)

@@ -23,8 +23,6 @@ export interface TrainerConfig {
   readonly models: readonly string[]
   /** The name of this daemon in the fleet. */
   readonly replica: string
-  /** Whether the server's stderr is a terminal: this one is a pipe to it. */
-  readonly isTerminal?: boolean
 }
 
 /** The program of a trainer process: what `process.ts` looks for. */
@@ -32,9 +30,8 @@ export const openTrainerLoops: TrainerProgram['openTrainerLoops'] = async (given
   // Made by `trainerPlans` in the server from a config that was checked there.
   const trainer = given as unknown as TrainerConfig
   const { config, models } = trainer
-  const { isTerminal } = trainer
   const secrets = secretsOf(config)
-  const root = openLog({ ...config.log, secrets, isTerminal })
+  const root = openLog({ ...config.log, format: 'json', secrets })
   const log = root.child({ process: 'trainer' })
   const closers = new Closers(log)
   const atEnd: TrainerContext['atEnd'] = (step) => {

@@ -65,9 +65,8 @@ function trainerPlans(config: Config, replica: string) {
   const alone = names.filter((name) => modelOf(config, name).isolate)
   const groups = [together, ...alone.map((name) => [name])].filter((models) => models.length > 0)
   const program = entryUrl('./trainer.ts', import.meta.url).href
-  const isTerminal = process.stderr.isTTY
   return groups.map((models) => {
-    const trainer: TrainerConfig = { config, models, replica, isTerminal }
+    const trainer: TrainerConfig = { config, models, replica }
     return { models, program, config: trainer as unknown as Json }
   })
 }

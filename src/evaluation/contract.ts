@@ -29,3 +29,17 @@ export interface SourceQuality {
   readonly accuracy: number
   readonly accuracy_recent: number
 }
+
+/** Whom the defence believes. */
+export interface DefenceReport {
+  readonly keptBack: Readonly<Record<string, number>>
+  /** Sources that weigh less than 1, those that were silent longest first. */
+  readonly distrusted: readonly { readonly source: string; readonly trust: number }[]
+  /** The trust in sources that have no standing yet, together; absent = 1. */
+  readonly newcomers?: number
+  /**
+   * Sources with standing contradict the rest, none is trusted, and they are too many to be wrong for sure: nothing shows
+   * which side is right, so accuracy says only how well the model follows one of them.
+   */
+  readonly majority?: 'untrusted'
+}

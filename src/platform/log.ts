@@ -15,16 +15,11 @@ export interface LogOptions {
   /** Values that must never appear, such as the tokens of the config. Values added later are masked too. */
   readonly secrets?: readonly string[]
   readonly stream?: DestinationStream
-  /**
-   * Whether a person reads it on a terminal; absent = whether stderr is one. A child process with piped stderr gets the
-   * value of its parent.
-   */
-  readonly isTerminal?: boolean | undefined
 }
 
 export function openLog(options: LogOptions = {}): Logger {
   const stream = options.stream ?? pino.destination({ fd: 2, sync: true })
-  const isTerminal = options.isTerminal ?? process.stderr.isTTY
+  const isTerminal = process.stderr.isTTY
   const isPretty = options.format === 'pretty' || (options.format !== 'json' && isTerminal)
   const shown = isPretty ? prettyInto(stream, isTerminal) : stream
   const family = new Family()

@@ -1,11 +1,10 @@
 /** The trainer's report to the server about its model. */
 import type { AlarmCount } from '../contracts/policy.ts'
 import type { KlReport, LossGapReport, Scores } from '../contracts/release.ts'
-import type { DefenceReport } from '../learner/defence/defence.ts'
 import type { Positions, SourceStatus } from '../contracts/source.ts'
 import type { Trial } from '../evaluation/trial.ts'
 import type { ServedScore } from '../evaluation/served-scores.ts'
-import type { QualityReport } from '../evaluation/contract.ts'
+import type { DefenceReport, QualityReport } from '../evaluation/contract.ts'
 import type { EventCounts } from '../checkpoint/event-log/states.ts'
 import type { LeaseView } from '../fleet/contract.ts'
 import type { Head } from '../contracts/example.ts'

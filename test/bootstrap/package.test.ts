@@ -1,6 +1,13 @@
 /** The package as npm packs it: what is in it, and that a program elsewhere can import it with its types. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { scratchFolder } from '../scratch-folder.ts'
@@ -24,7 +31,7 @@ function installed(): string {
 
 const program = `
   import { CodedError, openPredictor, parseConfig, readConfig, startDaemon } from 'antikythera'
-  import type { Clock, Lease, Sink, Source, SourceRecord, Trigger } from 'antikythera'
+  import type { Clock, Lease, Predictor, Sink, Source, SourceRecord, Trigger } from 'antikythera'
 
   const config = parseConfig('models: { m: { labels: [a, b] } }', { folder: import.meta.dirname })
   export class Nothing implements Source {
@@ -36,10 +43,14 @@ const program = `
     async close(): Promise<void> {}
   }
   export type Seams = [Clock, Lease, Sink, Trigger]
+  export type Asked = Parameters<Predictor['predict']>[0]
+  export const inputs: Asked = ['a', { text: 'b' }, { features: { age: 3 } }, { kind: 'text', text: 'c' }]
+  export const models: readonly string[] = Object.keys(config.models)
   const error = await openPredictor(config).catch((error: unknown) => error)
   console.log(typeof startDaemon, typeof readConfig, error instanceof CodedError && error.code)
 `
 
+/** As strict as it gets, and it checks the declarations of the package too: under other options than our own. */
 const compilerOptions = {
   ...{ strict: true, skipLibCheck: false, module: 'nodenext', target: 'es2023' },
   ...{ typeRoots: [join(real.nodeModules, '@types')], types: ['node'] },
@@ -64,7 +75,35 @@ test('a program elsewhere imports the package with its types, and the command kn
   const command = join(folder, 'node_modules/antikythera/deploy/bootstrap/antikythera.mjs')
   const version = spawnSync(process.execPath, [command, '--version'], { encoding: 'utf8' })
   expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+  const home = join(folder, 'node_modules/antikythera')
+  const readme = readFileSync(join(home, 'README.md'), 'utf8')
+  const links = [...readme.matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, link = '']) => link)
+  const dead = links.filter((link) => !link.includes('://') && !existsSync(join(home, link)))
+  expect([links.length > 20, dead]).toEqual([true, []])
   // The page is compiled apart from the rest.
   const page = 'node_modules/antikythera/dist/src/api/dashboard/page'
   expect(readdirSync(join(folder, page))).toContain('main.js')
+})
+
+test('every package that a program gets with it works on the oldest Node, and on each later one that is maintained', () => {
+  const read = (name: string): unknown => JSON.parse(readFileSync(join(real.root, name), 'utf8'))
+  interface Locked {
+    readonly dev?: boolean
+    readonly engines?: { readonly node?: string }
+  }
+  const { packages } = read('package-lock.json') as {
+    packages: Readonly<Record<string, Locked>>
+  }
+  const runsOn = (range: string, major: number) =>
+    range.split('||').some((part) => {
+      const [, sign, number] = /^\s*(>=|\^|)\s*v?(\d+)/.exec(part) ?? [undefined, '>=', '0']
+      return sign === '>=' ? major >= Number(number) : major === Number(number)
+    })
+  const refusing = Object.entries(packages).filter(
+    ([, { dev, engines }]) =>
+      dev !== true && ![20, 22, 24].every((major) => runsOn(engines?.node ?? '*', major)),
+  )
+  expect(refusing).toEqual([])
+  // They hold in this checkout and for no program that installs the package.
+  expect(read('package.json')).not.toHaveProperty('overrides')
 })

@@ -1,5 +1,6 @@
 /** Runs the daemon of a configuration until a signal stops it. */
-import { startDaemon, type Daemon } from '../../app/daemon.ts'
+import type { Daemon } from '../../app/contract.ts'
+import { startDaemon } from '../../app/daemon.ts'
 import type { Config } from '../../config/config.ts'
 import { secretsOf } from '../../config/secrets.ts'
 import { CodedError } from '../../contracts/core.ts'

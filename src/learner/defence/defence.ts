@@ -9,6 +9,7 @@
 import type { Json } from '../../contracts/core.ts'
 import type { Latent } from '../../contracts/network.ts'
 import type { Example, Head, Score } from '../../contracts/example.ts'
+import type { DefenceReport } from '../../evaluation/contract.ts'
 import type { Task } from '../../contracts/task.ts'
 import type { Trust } from '../learner-types.ts'
 import {
@@ -34,19 +35,6 @@ export interface DefenceState {
   readonly keptBack: Readonly<Record<string, number>>
   /** What the reference was made of; null if its examples have changed since. */
   readonly basis: Basis | null
-}
-
-export interface DefenceReport {
-  readonly keptBack: Readonly<Record<string, number>>
-  /** Sources that weigh less than 1, those that were silent longest first. */
-  readonly distrusted: readonly { readonly source: string; readonly trust: number }[]
-  /** The trust in sources that have no standing yet, together; absent = 1. */
-  readonly newcomers?: number
-  /**
-   * Sources with standing contradict the rest, none is trusted, and they are too many to be wrong for sure: nothing shows
-   * which side is right, so accuracy says only how well the model follows one of them.
-   */
-  readonly majority?: 'untrusted'
 }
 
 export type Judgement =

@@ -23,7 +23,7 @@ import { isAborted } from '../is-aborted.ts'
 import type { FromTrainer, ToTrainer } from './messages.ts'
 import { CrashBlame } from './crash-blame.ts'
 import { Forecasts } from './forecasts.ts'
-import { withoutNativeNoise } from './native-noise.ts'
+import { withoutLog } from './output.ts'
 
 export interface ChildPlan {
   readonly models: readonly string[]
@@ -189,7 +189,7 @@ export class TrainerChild {
       execArgv: [],
       env: steadyAllocator(),
     })
-    child.stderr?.pipe(withoutNativeNoise()).pipe(process.stderr, { end: false })
+    child.stderr?.pipe(withoutLog(log)).pipe(process.stderr, { end: false })
     this.#process = child
     this.#startedMs = clock.monotonicMs()
     this.#heardMs = this.#startedMs
