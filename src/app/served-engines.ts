@@ -34,7 +34,6 @@ export async function openAllEngines(
   const engines = await openEngines(basesOf(false), {
     engine: { methods, tasks, workers },
     batcher: { rowsPerRun, waitMs, queue: config.limits.queue },
-    responseCacheBytes: config.limits.response_cache_bytes,
     ...{ clock, log, metrics, atEnd },
   })
   const embeddings = embeddersOf(
@@ -42,7 +41,6 @@ export async function openAllEngines(
     {
       engine: { methods },
       batcher: { rowsPerRun, waitMs, queue: config.limits.queue },
-      responseCacheBytes: 0,
       ...{ clock, log, metrics, atEnd },
     },
   )

@@ -97,13 +97,6 @@ export const limitTable = {
     most: 65_536,
     reason: 'rows that wait for the engine; beyond it, an immediate 429 is better than a long wait',
   },
-  response_cache_bytes: {
-    default: 0,
-    least: 0,
-    most: 64 * 1024 * MiB,
-    reason:
-      'answers are kept for inputs that come again while the same version is live; 0 = none are, for inputs seldom repeat',
-  },
   shadow_rows: {
     default: 256,
     least: 1,

@@ -117,18 +117,6 @@ export const metricTable = {
     labels: ['model', 'agrees'],
     help: 'Answers computed by a shadow, by whether the live version gave the same one.',
   },
-  responseCache: {
-    kind: 'counter',
-    name: 'antikythera_response_cache_total',
-    labels: ['model', 'result'],
-    help: 'Inputs that were looked up in the response cache: hit, or miss. Only with limits.response_cache_bytes above 0.',
-  },
-  responseCacheBytes: {
-    kind: 'gauge',
-    name: 'antikythera_response_cache_bytes',
-    labels: [],
-    help: 'Size of the response cache, at most limits.response_cache_bytes.',
-  },
   shadowQueue: {
     kind: 'gauge',
     name: 'antikythera_shadow_queue_rows',

@@ -40,7 +40,7 @@ test('a version embeds as its base with its adapter, without its head, at unit l
   const engine = lazyEmbeddings(base, {
     engine: { methods: { lora } },
     batcher: { rowsPerRun: 8, queue: 64, waitMs: 1000 },
-    ...{ responseCacheBytes: 0, clock: openFakeClock(), log: openFakeLog(), metrics },
+    ...{ clock: openFakeClock(), log: openFakeLog(), metrics },
     atEnd: (close) => void closers.push(close),
   })
   const versions = {

@@ -4,7 +4,6 @@ import type { Base } from '../../contracts/base.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { openBatcher, type Batcher, type BatcherOptions } from './batcher.ts'
 import type { ServingEngine } from './contract.ts'
-import { openResponseCache } from './response-cache.ts'
 import { openServingEngine, type ServingEngineOptions } from './engine.ts'
 
 export interface EngineOfBase {
@@ -15,8 +14,6 @@ export interface EngineOfBase {
 export interface EngineSetOptions {
   readonly engine: Omit<ServingEngineOptions, 'base' | 'onCrash'>
   readonly batcher: Pick<BatcherOptions, 'rowsPerRun' | 'queue' | 'waitMs'>
-  /** One for all bases; 0 = none. */
-  readonly responseCacheBytes: number
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: Metrics
@@ -28,8 +25,6 @@ export async function openEngines(
   { clock, log, metrics, atEnd, ...options }: EngineSetOptions,
 ): Promise<ReadonlyMap<Base, EngineOfBase>> {
   const engines = new Map<Base, EngineOfBase>()
-  const bytes = options.responseCacheBytes
-  const cache = bytes > 0 ? openResponseCache({ bytes, metrics }) : undefined
   for (const base of new Set(bases)) {
     const engine = await openServingEngine({
       ...options.engine,
@@ -42,7 +37,7 @@ export async function openEngines(
     const batcher = openBatcher({ ...options.batcher, engine, lanes, clock, metrics })
     atEnd(async () => engine.close())
     atEnd(async () => batcher.close())
-    engines.set(base, { engine, batcher: cache?.over(batcher, base.hash) ?? batcher })
+    engines.set(base, { engine, batcher })
   }
   return engines
 }
