@@ -13,7 +13,9 @@ export function toStateDict(parameters: Tensors): Tensors {
 }
 
 /** The inverse; the caller checks names and shapes. */
-export const fromStateDict = toStateDict
+export function fromStateDict(tensors: Tensors): Tensors {
+  return toStateDict(tensors)
+}
 
 /**
  * A type that PEFT refuses by name: if PEFT opened it as one of its own, such a version would silently be the bare
