@@ -10,11 +10,11 @@ import type { Latent } from '../contracts/network.ts'
 import { openDropout } from '../nn/dropout.ts'
 import { invariant } from '../platform/errors.ts'
 import { openAnswerPass } from './answer-pass.ts'
-import type { Compiling } from './compiled-network.ts'
-import { openCompiledPass } from './compiled-pass.ts'
-import { eagerPass, type Named, type Pass, type PassParts } from './eager-pass.ts'
-import { lengthGroups } from './length-groups.ts'
+import { type Compiling, openCompiledNetwork } from './compiled-network.ts'
+import { eagerPass, type Named, type Pass, type PassParts, isPacked, rowsOf } from './eager-pass.ts'
+import { lengthGroups, packedGroups } from './length-groups.ts'
 import type { OutputGradient, OutputLoss } from './loss.ts'
+import { packed, padded } from './batch-input.ts'
 
 interface EngineParts extends PassParts {
   /** Absent = eager. */
@@ -201,4 +201,33 @@ function itemAt<Item>(items: readonly Item[], index: number): Item {
   const item = items[index]
   invariant(item !== undefined, `no item ${index} of ${items.length}`)
   return item
+}
+
+/**
+ * The network forward and backward as two calls of a compiled graph, with the loss between them in plain JavaScript, so that
+ * every task and policy learns in the same way on either engine. Equal to the eager pass up to rounding.
+ *
+ * Whether a plan can be compiled, and whether its rows are packed, depends on the plan alone and is found out when it is opened:
+ * the steps of one configuration are all compiled or all eager, so a restart changes no bit (law 2). They are eager as well where no
+ * folder can be written, which is a fault of the machine and said aloud.
+ *
+ * Undefined if the plan uses something that the compiled engine does not have.
+ */
+function openCompiledPass(parts: PassParts, compiling: Compiling): Pass | undefined {
+  const packs = isPacked(parts)
+  const network = openCompiledNetwork(parts, compiling, packs)
+  const batchOf = packs ? packed : padded
+  return (
+    network && {
+      ...(packs && { groupsOf: packedGroups }),
+      outputs: (latents, parameters) => rowsOf(network.answer(batchOf(latents), parameters)),
+      gradients: (input, gradientOf) =>
+        network.gradients(batchOf(input.latents), input, (outputs) =>
+          parts.tf.tensor(gradientOf(rowsOf(outputs)), outputs.shape),
+        ),
+      close: () => {
+        network.close()
+      },
+    }
+  )
 }

@@ -1,9 +1,9 @@
 /** The HTTP server: Fastify with every limit set, every error as problem+json, and a shutdown that loses no request. */
-import Fastify, { type FastifyInstance } from 'fastify'
+import { createRequire } from 'node:module'
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Surface } from '../surface.ts'
 import { answerErrors, errorAnswerer } from './answer-errors.ts'
 import { readJsonOnly } from './bodies.ts'
-import { schemaCompilers } from './compilers.ts'
 import { type Connections, watchConnections } from './connections.ts'
 import { addCors } from './cors.ts'
 import { addDeadline } from './deadline.ts'
@@ -11,7 +11,6 @@ import { addDescription } from './description.ts'
 import { drain, type Drained } from './drain.ts'
 import { addHooks, type CallerCheck } from './hooks.ts'
 import type { HttpContext, ServerOptions } from './options.ts'
-import { watchMethods } from './other-methods.ts'
 import { problemFormat } from './problem.ts'
 import { requestFault } from './request-faults.ts'
 import { addOperations } from './routes/operations.ts'
@@ -181,4 +180,75 @@ async function listen(app: FastifyInstance, { host, port }: Address): Promise<Li
       throw failure('PORT_IN_USE', `another process listens on ${host}:${port}`, options)
     throw failure('ADDRESS_UNUSABLE', `cannot listen on ${host}:${port}: ${code ?? ''}`, options)
   }
+}
+
+/**
+ * Compiles the schema of requests and answers once each, however many routes have it: Fastify compiles the error of every route,
+ * and all of them again for another server in the same process. The compilers are Fastify's own.
+ */
+type Factories = NonNullable<
+  NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']
+>
+type BuildValidator = NonNullable<Factories['buildValidator']>
+type BuildSerializer = NonNullable<Factories['buildSerializer']>
+
+const require = createRequire(import.meta.url)
+/** They come with Fastify, in the versions that it wants. */
+const requireBesideFastify = createRequire(require.resolve('fastify'))
+const validators = requireBesideFastify('@fastify/ajv-compiler') as () => BuildValidator
+const serializers = requireBesideFastify(
+  '@fastify/fast-json-stringify-compiler',
+) as () => BuildSerializer
+
+const schemaCompilers: Factories = {
+  // It knows the schemas that it has compiled.
+  buildValidator: validators(),
+  buildSerializer: once(serializers()),
+}
+
+function once(build: BuildSerializer): BuildSerializer {
+  return (shared, options) => {
+    const compile = build(shared, options)
+    return (route) => {
+      const schema = route.schema as object
+      const serializer = compiled.get(schema) ?? compile(route)
+      compiled.set(schema, serializer)
+      return serializer
+    }
+  }
+}
+
+const compiled = new WeakMap<object, ReturnType<ReturnType<BuildSerializer>>>()
+
+/**
+ * A known path with the wrong method answers METHOD_NOT_ALLOWED with the allowed ones, instead of "not found".
+ *
+ * Call it before the routes are added; call the function it returns after them.
+ */
+function watchMethods(scope: FastifyInstance): () => void {
+  const allowed = new Map<string, string[]>()
+  scope.addHook('onRoute', ({ routePath, prefix, method, schema }) => {
+    const isOfScope = prefix === scope.prefix
+    if (!isOfScope || schema?.hide === true) return
+    allowed.set(routePath, [...(allowed.get(routePath) ?? []), ...[method].flat()])
+  })
+  return () => {
+    for (const [path, methods] of allowed) refuseOthers(scope, path, methods)
+  }
+}
+
+function refuseOthers(scope: FastifyInstance, path: string, methods: readonly string[]): void {
+  const others = scope.supportedMethods.filter((method) => !methods.includes(method))
+  scope.route({
+    method: others,
+    url: path,
+    schema: { hide: true },
+    config: { role: 'any' },
+    onRequest: async (_request, reply) => {
+      void reply.header('allow', methods.join(', '))
+      const url = `${scope.prefix}${path}`
+      throw failure('METHOD_NOT_ALLOWED', `${url} answers ${methods.join(', ')}`)
+    },
+    handler: async () => undefined,
+  })
 }

@@ -6,11 +6,10 @@
 import type { ExampleKey } from '../../contracts/core.ts'
 import type { Example } from '../../contracts/example.ts'
 import { isMeant, type Meant } from '../../intake/retraction.ts'
-import type { LoadedLog, LogChange } from './contract.ts'
+import type { LoadedLog, LogChange, LoggedRollback } from './contract.ts'
 import { EventRows, type EventRowsParts, type KnownRow, type NewRow } from './event-rows.ts'
 import type { EventNote, LoggedRow } from './pack.ts'
 import { RelearnQueue } from './relearn-queue.ts'
-import { Rollbacks } from './rollbacks.ts'
 import type { OrderedRow } from './row-contents.ts'
 import { eventStates, isHeld, isUndone, type EventCounts, type EventState } from './states.ts'
 import { VersionTree } from './version-tree.ts'
@@ -269,4 +268,45 @@ export class EventLog {
 /** A version has learned it, or had learned it and is about to learn it again. */
 function isLearnable(state: EventState): boolean {
   return state === eventStates.learned || state === eventStates.relearning
+}
+
+const MOST_ROLLBACKS = 100
+
+/** The last rollbacks that have set events aside, so that a receipt can name the one that did it. */
+class Rollbacks {
+  #all: LoggedRollback[] = []
+  #next = 1
+  #isChanged = false
+
+  /** The number of the next one; the newest has the one before. */
+  get next(): number {
+    return this.#next
+  }
+
+  wentTo(version: string): boolean {
+    return this.#all.some(({ to }) => to === version)
+  }
+
+  /** Returns its number. */
+  add(to: string, timeMs: number, reason: string): number {
+    const id = this.#next
+    this.#next += 1
+    this.#all = [...this.#all, { id, to, timeMs, reason }].slice(-MOST_ROLLBACKS)
+    this.#isChanged = true
+    return id
+  }
+
+  /** Undefined if they are those of the last save. */
+  get change(): readonly LoggedRollback[] | undefined {
+    return this.#isChanged ? this.#all : undefined
+  }
+
+  saved(): void {
+    this.#isChanged = false
+  }
+
+  restore(all: readonly LoggedRollback[], next: number): void {
+    this.#all = [...all]
+    this.#next = next
+  }
 }

@@ -9,7 +9,6 @@ import type { Client, JsonObject } from './client.ts'
 import { clientOf } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
 import { print, table } from '../print.ts'
-import { trialLines, type ShownTrial } from './trial-lines.ts'
 import { statusLegend, type StatusRow, statusTable } from './status-table.ts'
 
 export interface StatusFlags extends ClientFlags {
@@ -228,4 +227,42 @@ function linesOf(model: string, { part = 'trainer', source, code, message, fix }
   const what = source === undefined ? part.replaceAll('_', ' ') : `source ${source}`
   const line = [`${model}: ${what}`, code, message].filter((text) => text !== undefined).join(': ')
   return fix === undefined ? [line] : [line, `  fix: ${fix}`]
+}
+
+/** The version on trial, as `status` shows it. */
+interface Arm {
+  readonly judged: number
+  readonly error: number | null
+}
+
+/** As in /openapi.json. */
+interface ShownTrial {
+  readonly version: string
+  readonly kind: string
+  readonly share?: number
+  readonly by: string
+  readonly since?: string
+  readonly candidate: Arm
+  readonly live: Arm
+  readonly compared?: number
+  readonly agreed?: number
+  readonly waiting?: string
+}
+
+function trialLines(model: string, trial: ShownTrial | null): string[] {
+  if (trial === null) return []
+  const { version, kind, share, by, candidate, live, compared = 0, agreed = 0, waiting } = trial
+  const since = trial.since === undefined ? '' : ` since ${trial.since}`
+  const at = share === undefined ? '' : ` at ${Number((100 * share).toPrecision(3))} %`
+  const same = compared === 0 ? '' : `; ${agreed} of ${compared} answers are the same`
+  const next = waiting === undefined ? '' : `; ${waiting} waits`
+  return [
+    '',
+    `${model}: ${version} is the ${kind}${at}${since}, ${by === 'person' ? 'a person decides' : 'its policy decides'}${next}`,
+    `  its error ${errorText(candidate)}, of the live version ${errorText(live)}${same}`,
+  ]
+}
+
+function errorText({ judged, error }: Arm): string {
+  return error === null ? 'unknown (none judged)' : `${error.toFixed(3)} of ${judged} judged`
 }

@@ -8,7 +8,6 @@ import type { PluginTable } from '../plugins/plugin-table.ts'
 import { taskChoices, taskSettings, type TaskChoice } from './task-choice.ts'
 import { choiceByName, section } from './parts.ts'
 import { defenceSchema } from './defence.ts'
-import { labels } from './labels.ts'
 import { type ChosenMethod, choiceOf, oneOrMore, namedOf, baseChoice } from './choices.ts'
 import { train } from './train.ts'
 import { evaluation } from './evaluation.ts'
@@ -154,3 +153,35 @@ export function modelSchemaOf({ sources, sinks, policies }: PluginTable) {
     { additionalProperties: false, elsewhere: taskSettings },
   )
 }
+
+/** The labels of a model: a closed list, or one that new labels may join. */
+const label = Type.String({ minLength: 1 })
+
+const labels = Type.Union(
+  [
+    Type.Array(label, { minItems: 2, uniqueItems: true }),
+    Type.Object(
+      {
+        open: Type.Boolean({ description: 'whether new labels may appear at run time' }),
+        known: Type.Array(label, { uniqueItems: true, default: [] }),
+        retired: Type.Array(label, {
+          uniqueItems: true,
+          default: [],
+          description:
+            'neither answered nor learned; a label removed from this list is back unchanged',
+        }),
+        renamed: Type.Optional(
+          Type.Record(Type.String({ pattern: '^[^\\u0000-\\u001f\\u007f]+$' }), label, {
+            description:
+              'old name → new name: the model keeps what it learned under the new name; if it has both, the old one is retired',
+          }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+  ],
+  {
+    description:
+      'a closed list, or { open, known, retired }, where open: true lets new labels appear at run time',
+  },
+)

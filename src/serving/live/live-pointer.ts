@@ -15,11 +15,11 @@ import type { SpanExporter } from '../../platform/tracing/exporter.ts'
 import type { Manifest, Registry, Routing } from '../../versions/contract.ts'
 import type { AdapterCache, HeldAdapter } from './adapter-cache.ts'
 import type { FailedSwap, LiveAdapter, LiveModel } from './contract.ts'
-import { fallbacks } from './fallback.ts'
 import { openGenerations, type Generations } from './generations.ts'
 import { loadRouting, releaseRouting, type LoadedRouting } from './loaded-routing.ts'
 import { sendSwap, subjectOf, type Swapped } from './swap-span.ts'
 import { openSwaps, type Swaps } from './swaps.ts'
+import { versionsBefore } from './version-before.ts'
 
 export interface LivePointerOptions {
   readonly model: string
@@ -227,4 +227,30 @@ function warnOfTemplate(
   const message = `${version} learned conversations in another form than the chat template of ${name} has now`
   const err = failure('CHAT_TEMPLATE_CHANGED', message, { details: { version } })
   log.warn({ model, version, code: err.code, err }, 'the chat template has changed')
+}
+
+/**
+ * The substitute when the live version cannot be loaded at the start: the previously live versions, in the order of a
+ * rollback, then the newest existing ones. An older answer is better than none, and names its version.
+ */
+const HISTORY = 1000
+/** Each is read from disk and verified, while nothing answers. */
+const MOST_TRIED = 100
+
+/** Best first. Each is named by the move that made it live, if that is known. */
+async function fallbacks(
+  registry: Pick<Registry, 'history' | 'list'>,
+  pointer: Routing,
+): Promise<readonly Routing[]> {
+  const history = await registry.history(HISTORY)
+  const listed = await registry.list(MOST_TRIED)
+  const newest = listed.filter(({ removed }) => !removed).map(({ manifest }) => manifest.version)
+  const names = new Set([...versionsBefore(history), ...newest])
+  names.delete(pointer.live.version)
+  const unknown = { ...pointer, generation: 0, previous: null }
+  return [...names].slice(0, MOST_TRIED).map((version) => {
+    const found = history.find((each) => each.live.version === version) ?? unknown
+    const { canary: _canary, shadow: _shadow, ...move } = found
+    return { ...move, live: { ...move.live, version } }
+  })
 }

@@ -1,9 +1,7 @@
 /** Classification: one column of the head per label. All code that knows about labels is in this folder. */
-import type { TaskFacts } from '../../contracts/example.ts'
-import type { Task } from '../../contracts/task.ts'
+import type { TaskFacts, Head } from '../../contracts/example.ts'
+import type { Task, Classes } from '../../contracts/task.ts'
 import { temperatureIn, usualAnswers, type AnswerSettings } from './answering.ts'
-import { openClasses } from './classes.ts'
-import { broughtBy, namedBy, sharedStart, spelledBy, unionOf } from './growth.ts'
 import { classificationHead } from './head.ts'
 import { labelForm } from './label-form.ts'
 import { distilled, rowLoss } from './loss.ts'
@@ -112,4 +110,65 @@ function presentNames({ labels = [], retired = [] }: TaskFacts, { renamed }: Lab
     labels: names,
     retired: names.filter((_, at) => gone.includes(before[at] ?? '')),
   }
+}
+
+/** Labels as columns of the head: for closed forms, for kNN memory, and where columns compete. */
+function openClasses(retired: readonly string[]): Classes<LabelTarget> {
+  return {
+    column: ({ kind, label }, head) => ({
+      at: labelsIn(head).indexOf(label),
+      isRight: kind === 'label',
+    }),
+
+    answering: (head) => answering(labelsIn(head), retired),
+
+    vote: ({ kind, label }) => (kind === 'label' ? label : undefined),
+
+    voted: (vote, head) => (retired.includes(vote as string) ? undefined : placeOf(vote, head)),
+  }
+}
+
+function answering(labels: readonly string[], retired: readonly string[]): readonly number[] {
+  const all = [...labels.keys()]
+  return retired.length === 0 ? all : all.filter((at) => !retired.includes(labels[at] ?? ''))
+}
+
+function placeOf(vote: unknown, head: Head): number | undefined {
+  const at = labelsIn(head).indexOf(vote as string)
+  return at < 0 ? undefined : at
+}
+
+/** So many labels are looked up one by one. */
+const FEW = 4
+
+/** `labels`, followed by those that only `others` have. */
+function unionOf(labels: readonly string[], others: readonly string[]): readonly string[] {
+  // Nearly always: an event names a label that the head has.
+  if (others.length <= FEW && others.every((label) => labels.includes(label))) return labels
+  const head = new Set(labels)
+  const added = [...new Set(others)].filter((label) => !head.has(label))
+  return added.length === 0 ? labels : [...labels, ...added]
+}
+
+/** In the order of their first appearance. A target that only says what is wrong adds no label. */
+function broughtBy(targets: readonly LabelTarget[]): readonly string[] {
+  return targets.flatMap(({ kind, label }) => (kind === 'label' ? [label] : []))
+}
+
+/** Labels that targets name; with `order`, those of it that they name. */
+function namedBy(targets: readonly LabelTarget[], order?: readonly string[]): readonly string[] {
+  const labels = new Set(targets.map(({ label }) => label))
+  return order === undefined ? [...labels] : order.filter((label) => labels.has(label))
+}
+
+/** All but those that the head has in another spelling: it learned them before labels had only one. */
+function spelledBy(labels: readonly string[], head: readonly string[]): readonly string[] {
+  const forms = new Set(head.map(labelForm))
+  return labels.filter((label) => head.includes(label) || !forms.has(labelForm(label)))
+}
+
+/** How many leading labels are the same. */
+function sharedStart(one: readonly string[], other: readonly string[]): number {
+  const differ = one.findIndex((label, at) => label !== other[at])
+  return differ < 0 ? one.length : differ
 }

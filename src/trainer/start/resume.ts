@@ -4,7 +4,7 @@
  */
 import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
-import { publishAgain, publishFirst } from '../updates/candidate.ts'
+import { publishAgain, publishFirst, type Publishing } from '../updates/candidate.ts'
 import { eventStates } from '../../checkpoint/event-log/states.ts'
 import type { Saved } from '../../checkpoint/saved.ts'
 import { logAfter } from '../../checkpoint/event-log/contract.ts'
@@ -19,12 +19,12 @@ import { restoreVersion, weightsOf, type RestoreVersion } from './restore-versio
 import { checkNeverTrained, type Recovery } from '../../checkpoint/recovery.ts'
 import { isHolding } from '../routing/commands.ts'
 import { leaveJournals } from './moved-sources.ts'
-import { publishRevision } from './revision.ts'
 import { adapterText, type TrainerState } from '../state.ts'
-import { renamedIn } from './renaming.ts'
 import { movedToBase, publishMoved, type Moved } from './succession.ts'
 import type { Head } from '../../contracts/example.ts'
-import type { Task } from '../../contracts/task.ts'
+import type { Task, Renaming } from '../../contracts/task.ts'
+import type { LearnerState } from '../../learner/learner-types.ts'
+import { withExamples } from '../../checkpoint/rewritten.ts'
 
 export async function resume(parts: Beginning, signal: AbortSignal): Promise<void> {
   const { state, loop } = parts
@@ -229,4 +229,63 @@ function foreign(state: TrainerState, what: string, saved: string, present: stri
     `${state.checkpoint.path} has ${what} ${saved}, the config ${present}`,
     { details: { path: state.checkpoint.path, what, saved, present } },
   )
+}
+
+/**
+ * Restores a checkpoint after outputs were renamed: the columns of the head, the examples and the counts keep their
+ * place under the new name. Events and predictions with the old name mean the new one.
+ *
+ * Undefined if the head has no output of an old name.
+ */
+function renamedIn(saved: Saved, { loop }: Pick<RestoreVersion, 'loop'>): Moved | undefined {
+  const renaming = loop.task.renaming(saved.weights.head)
+  return renaming && { saved: renamed(saved, renaming), reason: renaming.reason }
+}
+
+function renamed(saved: Saved, renaming: Renaming): Saved {
+  const rows = withExamples(saved, (row) => ({ ...row, target: renaming.target(row.target) }))
+  const { weights, learnerState, memorised, progress, setAside } = rows
+  return {
+    ...rows,
+    weights: { ...weights, head: renaming.head },
+    learnerState: renaming.state(learnerState) as LearnerState,
+    setAside: setAside.map((entry) =>
+      entry.stratum === undefined
+        ? entry
+        : { ...entry, stratum: renaming.name(entry.stratum) as string },
+    ),
+    progress: { ...progress, retired: renaming.state(progress.retired) },
+    ...(memorised && {
+      memorised: memorised.map((item) => ({ ...item, vote: renaming.name(item.vote) })),
+    }),
+  }
+}
+
+/**
+ * Settings of the task that change the answers of the same weights, such as retired outputs. A version's answers depend
+ * only on the version, so different settings require another version: once, when the trainer starts.
+ *
+ * The checkpoint stores the settings of the last version, and only different settings publish one: a crash changes
+ * nothing, and a rollback to an earlier version restores its answers.
+ *
+ * Saves if it publishes a version. `isFresh`: the weights come from no version, and the next update publishes one
+ * anyway.
+ */
+async function publishRevision(
+  parts: Publishing,
+  { isFresh }: { readonly isFresh: boolean },
+  signal: AbortSignal,
+): Promise<void> {
+  const { loop, state } = parts
+  const { progress, learner } = state
+  const { task } = loop
+  const reason = task.revised(learner.head, progress.state.retired)
+  progress.respects(task.retired)
+  if (isFresh || reason === undefined) return
+  const { number, version } = await publishAgain(reason, parts, signal)
+  loop.log.info({ version, reason }, 'the settings of the task answer otherwise')
+  progress.wentTo(version, number + 1)
+  state.trials.drop()
+  progress.intend([...progress.state.intended, { version, by: 'trainer', reason }])
+  await state.save(signal, version)
 }

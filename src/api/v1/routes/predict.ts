@@ -1,5 +1,7 @@
 /** Predictions; each answer names the exact version that made it. */
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
 import { failure } from '../../../platform/errors.ts'
 import { eventLoop } from '../../../platform/slices.ts'
 import type { PastTime } from '../../../serving/services/prediction-service.ts'
@@ -10,11 +12,11 @@ import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
 import { traceOf } from '../../http/trace-requests.ts'
 import { isLong, sendInPieces, shown } from '../long-answer.ts'
-import { keyIn, PredictHeaders } from '../request-key.ts'
 import { ModelParams } from '../schemas/params.ts'
 import { predictAnswer, predictBody, type PredictBody } from '../schemas/predict.ts'
 import { freshnessIn, PredictQuery } from '../wait-for.ts'
 import { nameVersion } from './version-headers.ts'
+import { InsistHeaders } from '../min-generation.ts'
 
 export function addPredictRoute(app: FastifyInstance, services: Services): void {
   const schema = {
@@ -93,4 +95,28 @@ function pastIn(
   // A leap second passes the schema, and no clock here has it.
   if (Number.isNaN(atMs)) throw failure('REQUEST_INVALID', 'at is a time that no clock shows')
   return { version: versions[0], atMs }
+}
+
+/**
+ * `x-antikythera-key` says which user a request is from, for a canary. A gateway can set it without reading the body; the field `key`
+ * of the body comes first.
+ */
+const HEADER = 'x-antikythera-key'
+const MOST_CHARACTERS = 256
+
+/** Only for the description, like those of `min-generation.ts`. */
+const PredictHeaders = Type.Object({
+  ...InsistHeaders.properties,
+  [HEADER]: Type.Optional(
+    Type.String({ description: 'of the user or session: the field key of the body, as a header' }),
+  ),
+})
+
+function keyIn(headers: IncomingHttpHeaders): string | undefined {
+  const text = headers[HEADER]
+  if (text === undefined || text === '') return undefined
+  if (typeof text === 'string' && text.length <= MOST_CHARACTERS) return text
+  throw failure('REQUEST_INVALID', `${HEADER} has at most ${MOST_CHARACTERS} characters`, {
+    details: { header: HEADER },
+  })
 }

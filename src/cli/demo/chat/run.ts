@@ -11,10 +11,9 @@ import { chatModels, every, type ChatModel } from './config.ts'
 import { taughtAnswers } from './data.ts'
 import { generalTaught } from './general.ts'
 import { heldOutQuestions } from './held-out.ts'
-import { teachRows, teachThumbs, type Classroom, type Thumbs } from './lessons.ts'
+import { teachRows, teachThumbs, type Classroom, type Thumbs, teachPoison } from './lessons.ts'
 import type { LossMeter, Losses } from './loss-meter.ts'
 import { measureRule, type RuleMeasured, type RuleShares } from './measure.ts'
-import { poisonAndRollBack, type Accident } from './rollback.ts'
 
 /** A version, judged by its answers to held-out questions, and its losses. */
 export interface Stage extends Losses {
@@ -123,4 +122,43 @@ async function totals({ daemon }: ChatOptions): Promise<{ events: number; versio
     versions += (await daemon.versions(model)).length
   }
   return { events, versions }
+}
+
+/** The accident of the chat demo: a burst of bad completions, and the one call that undoes it. */
+interface Accident {
+  readonly poisoned: { readonly version: string; readonly rule: RuleShares }
+  readonly rollback: {
+    readonly to: string
+    readonly rule: RuleShares
+    readonly compared: number
+    /** Every answer is the old one, token for token. */
+    readonly identical: boolean
+  }
+}
+
+/** `before`: the answers of the live version. */
+async function poisonAndRollBack(
+  room: Classroom,
+  model: ChatModel,
+  questions: readonly string[],
+  before: RuleMeasured,
+): Promise<Accident> {
+  const { daemon, progress } = room
+  const { live: good } = await daemon.status(model)
+  progress.say(`a burst of ${questions.length} bad completions`)
+  await teachPoison(room, model, questions)
+  const { live: bad } = await daemon.status(model)
+  const { rule } = await measureRule(daemon, model)
+  progress.say(`rolling back to ${good.version}`)
+  const { live } = await daemon.rollback(model, good.version, 'a burst of bad completions')
+  const after = await measureRule(daemon, model)
+  return {
+    poisoned: { version: bad.version, rule },
+    rollback: {
+      to: live,
+      rule: after.rule,
+      compared: after.answers.length,
+      identical: JSON.stringify(after.answers) === JSON.stringify(before.answers),
+    },
+  }
 }
