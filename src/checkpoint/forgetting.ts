@@ -27,6 +27,10 @@ export interface ForgetTask {
   /** Versions that have learned from them: those that still have bytes, and those that lost them. */
   readonly retiring: readonly string[]
   readonly retired: readonly string[]
+  /** Of these, the ones that were pinned; absent = none, as in a request of an earlier release. */
+  readonly unpinned?: readonly string[]
+  /** The version that answers until the rest is learned again; absent: none answered, or an earlier release began it. */
+  readonly meanwhile?: string
   /** The version that the rest is learned on from; null: nothing had learned from them. */
   readonly from: string | null
   /** Events that have to be learned again. */

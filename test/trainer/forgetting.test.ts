@@ -572,6 +572,29 @@ describe('a forecast', () => {
     expect(counts).toMatchObject({ events: 14, event_log: 14, replay: 1, set_aside: 0 })
   })
 
+  test.each([false, true])(
+    'names the pins that go and the version that answers meanwhile, and so does the certificate',
+    async (keepServing) => {
+      const world = await ran(mixed(41))
+      const { moves } = world.registry
+      const live = moves.at(-1)!.live.version
+      for (const version of ['v1', 'v12']) await world.registry.pin(version)
+      const running = startIn(world, setting)
+      await running.readAll()
+      const asked = { request: '', source: 'bad', keepServing }
+      const forecast = await running.loop.forecast(asked)
+      await running.stop()
+      const meanwhile = keepServing ? live : 'v2'
+      expect(forecast).toMatchObject({ unpinning: ['v12'], meanwhile })
+      const at = moves.length
+      await forget(world, { source: 'bad', keepServing })
+      await runToEnd(world, setting)
+      if (!keepServing) expect(moves[at + 1]!.live.version).toBe('v2')
+      const { versions } = certificateOf(taskIn(world), { model: 'm', digest: '', notErased: [] })
+      expect(versions).toMatchObject({ unpinned: ['v12'], answered_meanwhile: meanwhile })
+    },
+  )
+
   test('warns of what has fallen out of the log, and so does the request', async () => {
     const own = { ...setting, limits: { eventLog: { events: 12, bytes: 1e9 } } }
     const { world, forecast } = await askedOf(own)

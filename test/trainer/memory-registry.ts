@@ -14,6 +14,7 @@ export interface MemoryRegistry extends Registry {
 
 export function memoryRegistry(): MemoryRegistry {
   const versions = new Map<string, Version>()
+  const pins = new Set<string>()
   const moves: Routing[] = []
   const live = () => moves.at(-1)
   const known = (version: string) => {
@@ -70,9 +71,9 @@ export function memoryRegistry(): MemoryRegistry {
       for (const name of names) if (name !== stays) versions.delete(name)
       return names.filter((name) => !versions.has(name))
     },
-    pin: async () => {},
-    unpin: async () => {},
-    pins: async () => [],
+    pin: async (version) => void pins.add(version),
+    unpin: async (version) => void pins.delete(version),
+    pins: async () => [...pins],
     close: async () => {},
   }
 }

@@ -30,6 +30,8 @@ interface Request {
   readonly learned_again?: number
   readonly left?: number
   readonly events_lost?: number
+  readonly unpinned?: readonly string[]
+  readonly answers_meanwhile?: string
   readonly certificate?: Certificate
 }
 
@@ -39,6 +41,8 @@ interface Certificate {
   readonly events_lost?: number
   readonly versions: {
     readonly retired: readonly string[]
+    readonly unpinned?: readonly string[]
+    readonly answered_meanwhile?: string
     readonly rebuilt?: { readonly version: string; readonly digest: string }
   }
   readonly not_erased: readonly {
@@ -61,18 +65,20 @@ export async function forget(flags: ForgetFlags): Promise<void> {
   }
   if (source === undefined && id === undefined && before === undefined)
     return list(client, path, flags)
-  const answer = await client.post(path, {
+  const asked = {
     ...(source !== undefined && { source }),
     ...(id !== undefined && { id }),
     ...(before !== undefined && { before }),
-    ...(flags.dryRun === true && { dry_run: true }),
     ...(flags.keepServing === true && { keep_serving: true }),
     ...(flags.reason !== undefined && { reason: flags.reason }),
-  })
+  }
+  const ahead = async () => client.post(path, { ...asked, dry_run: true })
   if (flags.dryRun === true) {
-    forecast(answer, flags)
+    forecast(await ahead(), flags)
     return
   }
+  if (flags.json !== true) await warn(ahead)
+  const answer = await client.post(path, asked)
   const { request } = answer as unknown as Request
   const own = `${path}/${request}`
   if (!flags.wait) {
@@ -90,11 +96,41 @@ interface Forecast {
   readonly learned_again: number
   readonly events_lost: number
   readonly retired: readonly string[]
+  readonly unpinned?: readonly string[]
+  readonly answers_meanwhile?: string
+}
+
+/** Before it is asked: the pins that it overrides, and the version that answers until the rest is learned again. */
+async function warn(ahead: () => Promise<JsonObject>): Promise<void> {
+  const expected = await ahead().catch((error: unknown) => {
+    // A busy trainer keeps no request from being made; its effects are in the certificate.
+    if (error instanceof CodedError && error.code === 'TRAINER_BUSY') return undefined
+    throw error
+  })
+  const {
+    learned,
+    unpinned = [],
+    answers_meanwhile: meanwhile,
+  } = (expected ?? {}) as Partial<Forecast>
+  const lines = [
+    ...(unpinned.length === 0
+      ? []
+      : [`pinned, and loses its bytes all the same: ${unpinned.join(', ')}`]),
+    ...(learned === true ? [`until the rest is learned again ${answers(meanwhile)}`] : []),
+  ]
+  if (lines.length > 0) process.stderr.write(`${lines.join('\n')}\n`)
+}
+
+function answers(meanwhile: string | undefined): string {
+  return meanwhile === undefined
+    ? 'a new version answers, without what is forgotten'
+    : `${meanwhile} answers`
 }
 
 function forecast(answer: JsonObject, { json }: ForgetFlags): void {
   const expected = answer as unknown as Forecast
   const { erased, learned, retired, learned_again, events_lost } = expected
+  const { unpinned = [], answers_meanwhile: meanwhile } = expected
   print(json, answer, () => [
     'dry run, nothing has changed:',
     ...table([
@@ -104,7 +140,9 @@ function forecast(answer: JsonObject, { json }: ForgetFlags): void {
       ]),
       ['  learned again', String(learned_again)],
       ['  versions to retire', retired.join(', ') || 'none'],
+      ...(unpinned.length === 0 ? [] : [['  of these pinned', unpinned.join(', ')]]),
       ['  rebuilt from', learned ? rebuiltFrom(expected) : 'nothing to rebuild'],
+      ...(learned ? [['  until then', answers(meanwhile)]] : []),
     ]),
     ...(events_lost === 0
       ? []
@@ -192,12 +230,15 @@ async function provenIn(client: Client, model: string, answer: JsonObject) {
 function said(answer: JsonObject, { json }: ForgetFlags, proof?: CertificateProof): void {
   const { request, state, certificate, blocked, ...more } = answer as unknown as Request
   const { waiting_for: wait, left = 0, learned_again = 0, events_lost = 0 } = more
+  const { unpinned = [], answers_meanwhile: meanwhile } = more
   print(json, { ...answer, ...(proof !== undefined && { proof }) }, () => {
     if (certificate === undefined)
       return [
         state === 'asked'
           ? `${request}: asked; the trainer has not begun it`
           : `${request}: ${state}, ${left} of ${learned_again} events are still to be learned again`,
+        ...(meanwhile === undefined ? [] : [`  until then ${answers(meanwhile)}`]),
+        ...(unpinned.length === 0 ? [] : [`  no longer pinned: ${unpinned.join(', ')}`]),
         ...(wait === undefined ? [] : [`  ${waitingFor(wait)}`]),
         ...(blocked ? [`  the trainer has failed: ${blocked.message}; fix: ${blocked.fix}`] : []),
         ...(events_lost === 0
@@ -209,6 +250,10 @@ function said(answer: JsonObject, { json }: ForgetFlags, proof?: CertificateProo
       ...Object.entries(erased).map(([store, count]) => [`  erased from ${store}`, String(count)]),
       ['  learned again', String(certificate.learned_again)],
       ['  versions retired', versions.retired.join(', ') || 'none'],
+      ...(versions.unpinned ? [['  of these pinned', versions.unpinned.join(', ')]] : []),
+      ...(versions.answered_meanwhile === undefined
+        ? []
+        : [['  answered meanwhile', versions.answered_meanwhile]]),
       ...(certificate.events_lost === undefined
         ? []
         : [['  lost, on a fresh adapter', String(certificate.events_lost)]]),

@@ -24,7 +24,7 @@ export interface CertificateFacts {
 
 export function certificateOf(task: ForgetTask, facts: CertificateFacts): Certificate {
   const { asked, atMs, doneMs, reason, actor, counts, retired, from, rebuilt } = task
-  const { generation, again, learnedAgain = again } = task
+  const { generation, again, learnedAgain = again, unpinned, meanwhile } = task
   const { source, id, beforeMs, request } = asked
   const meant = {
     ...(source !== undefined && { source }),
@@ -43,6 +43,8 @@ export function certificateOf(task: ForgetTask, facts: CertificateFacts): Certif
     learned_again: learnedAgain,
     versions: {
       retired: [...retired].sort(byNumber),
+      ...(unpinned && { unpinned: [...unpinned].sort(byNumber) }),
+      ...(meanwhile !== undefined && { answered_meanwhile: meanwhile }),
       ...(from !== null && { from }),
       ...(rebuilt !== null && { rebuilt: { version: rebuilt, digest: facts.digest ?? '' } }),
     },

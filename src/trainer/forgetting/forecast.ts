@@ -2,9 +2,9 @@
 import type { ErasedCounts } from '../../checkpoint/forgetting.ts'
 import type { ForgetRequest } from '../../versions/contract.ts'
 import type { RestoreVersion } from '../start/restore-version.ts'
-import { targetOf } from './go-back.ts'
+import { routedOf, targetOf } from './go-back.ts'
 import { planOf } from './plan.ts'
-import { taintedVersions } from './tainted.ts'
+import { pinnedOf, taintedVersions } from './tainted.ts'
 
 export interface ForgetForecast {
   /** Counts by place, as in a certificate. */
@@ -17,6 +17,10 @@ export interface ForgetForecast {
   readonly hasState: boolean
   readonly again: number
   readonly retiring: readonly string[]
+  /** Of these, the ones that are pinned; absent from an earlier release. */
+  readonly unpinning?: readonly string[]
+  /** The version that answers until the rest is learned again; absent: a new one, without what is forgotten. */
+  readonly meanwhile?: string
   /** Events that have fallen out of the event log and that would not be learned again. */
   readonly lost: number
 }
@@ -33,13 +37,19 @@ export async function forecastOf(
   const version = target?.version
   const atMs = loop.clock.nowMs()
   const erased = await loop.intake.erase?.({ asked, atMs, predictions, isDryRun: true })
+  const retiring = await taintedVersions(plan, parts, signal)
+  const unpinning = await pinnedOf(retiring, parts, signal)
+  const live = state.progress.state.live?.version
+  const stays = target === undefined || asked.keepServing === true
+  const routed = stays ? live : await routedOf(plan, { live, retiring }, parts, signal)
+  const meanwhile = routed ?? (target?.isLoadable === true ? version : undefined)
   return {
     counts: { events: plan.keys.length, ...plan.places, ...erased?.counts },
     isUnlearned: !isLearned,
     ...(version !== undefined && { from: version }),
     hasState: version !== undefined && state.checkpoint.hasSnapshot(version),
     again: target === undefined ? 0 : plan.again(version).length,
-    retiring: await taintedVersions(plan, parts, signal),
+    ...{ retiring, unpinning, ...(meanwhile !== undefined && { meanwhile }) },
     lost: isBeyondLog ? state.log.lost : 0,
   }
 }

@@ -19,7 +19,7 @@ import type { ForgetTask } from '../../checkpoint/forgetting.ts'
 import { forgetNames } from './forget-names.ts'
 import { goBackTo, routedOf, targetOf, type Target } from './go-back.ts'
 import { planOf, type ForgetPlan } from './plan.ts'
-import { copiesOf, hasLearnedForgotten, taintedVersions } from './tainted.ts'
+import { copiesOf, hasLearnedForgotten, pinnedOf, taintedVersions } from './tainted.ts'
 
 export interface ForgetParts extends RestoreVersion {
   readonly latents: LatentProvider
@@ -49,6 +49,9 @@ export class ForgetTurn {
     if (task?.stage !== 'asked') return
     const plan = planOf(task.asked, state, [...task.retiring, ...task.retired])
     const retiring = await taintedVersions(plan, this.#parts, signal)
+    const unpinned = [
+      ...new Set([...(task.unpinned ?? []), ...(await pinnedOf(retiring, this.#parts, signal))]),
+    ]
     const target = plan.isLearned ? await targetOf(plan, this.#parts, signal) : undefined
     const live = state.progress.state.live?.version
     const routed = target && (await routedOf(plan, { live, retiring }, this.#parts, signal))
@@ -63,6 +66,8 @@ export class ForgetTurn {
     forgetNames(task.asked, state)
     const { parent } = state.progress.state
     const isAgain = task.positions !== undefined
+    const stays = target === undefined || task.asked.keepServing === true
+    const meanwhile = stays ? live : (released ?? undefined)
     state.forgetting.change(task, {
       ...{ stage: 'rebuilding', retiring, again: again.length, learnedAgain: 0 },
       ...(!isAgain && {
@@ -73,6 +78,8 @@ export class ForgetTurn {
       isBeyondLog: task.isBeyondLog || plan.isBeyondLog,
       ...(plan.isBeyondLog && { lost }),
       ...(target !== undefined && { from: parent, released }),
+      ...(unpinned.length > 0 && { unpinned }),
+      ...(meanwhile !== undefined && { meanwhile }),
     })
     this.#tell(task, plan, again.length)
     await state.save(signal, snapshot)
@@ -119,7 +126,12 @@ export class ForgetTurn {
     const retiring = await copiesOf(task.retired, this.#parts, signal)
     if (retiring.length === 0) return false
     state.retire(retiring)
-    state.forgetting.change(task, { retiring, isErased: false })
+    const pinned = await pinnedOf(retiring, this.#parts, signal)
+    const unpinned = [...(task.unpinned ?? []), ...pinned]
+    state.forgetting.change(task, {
+      ...{ retiring, isErased: false },
+      ...(unpinned.length > 0 && { unpinned }),
+    })
     await state.save(signal)
     return true
   }

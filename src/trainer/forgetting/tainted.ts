@@ -26,6 +26,17 @@ export async function taintedVersions(
   return [...found]
 }
 
+/** Of the versions that lose their bytes, those that a person has pinned. */
+export async function pinnedOf(
+  retiring: readonly string[],
+  { loop, retry }: RestoreVersion,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (retiring.length === 0) return []
+  const pins = await retry.run('reading the pins', () => loop.registry.pins(), signal)
+  return retiring.filter((version) => pins.includes(version))
+}
+
 /** What was imported from versions that are gone, while the rest was learned again. */
 export async function copiesOf(
   gone: readonly string[],

@@ -56,6 +56,12 @@ const Request = Type.Object({
   from: Type.Optional(
     Type.String({ description: 'the version that the rest is learned again from' }),
   ),
+  unpinned: Type.Optional(
+    Type.Array(Type.String(), { description: 'versions that lose their bytes though pinned' }),
+  ),
+  answers_meanwhile: Type.Optional(
+    Type.String({ description: 'the version that answers until the rest is learned again' }),
+  ),
   events: Type.Optional(Type.Integer({ description: 'events that were forgotten' })),
   learned_again: Type.Optional(Type.Integer({ description: 'events to learn again' })),
   left: Type.Optional(Type.Integer({ description: 'of these, the ones still to come' })),
@@ -94,6 +100,15 @@ const Forecast = Type.Object({
     description: 'events that have fallen out of the event log and would not be learned again',
   }),
   retired: Type.Array(Type.String(), { description: 'versions that would lose their bytes' }),
+  unpinned: Type.Optional(
+    Type.Array(Type.String(), { description: 'of these, the ones that are pinned' }),
+  ),
+  answers_meanwhile: Type.Optional(
+    Type.String({
+      description:
+        'the version that would answer until the rest is learned again; absent: a new one, without what is forgotten',
+    }),
+  ),
 })
 
 const Query = Type.Pick(PageQuery, ['limit'])
@@ -181,6 +196,8 @@ function shown(forgotten: Forgotten): Static<typeof Request> {
     ...(waitsFor !== undefined && { waiting_for: waitsFor }),
     ...(task && { reason: task.reason, learned_again: task.again }),
     ...(typeof task?.from === 'string' && { from: task.from }),
+    ...(task?.unpinned && { unpinned: [...task.unpinned] }),
+    ...(task?.meanwhile !== undefined && { answers_meanwhile: task.meanwhile }),
     ...(task?.counts.events !== undefined && { events: task.counts.events }),
     ...(left !== undefined && { left }),
     ...(task?.isBeyondLog === true && { beyond_event_log: true }),
@@ -191,6 +208,7 @@ function shown(forgotten: Forgotten): Static<typeof Request> {
 
 function forecast(expected: ForgetForecast): Static<typeof Forecast> {
   const { counts, isUnlearned, from, hasState, again, lost, retiring } = expected
+  const { unpinning = [], meanwhile } = expected
   return {
     dry_run: true,
     erased: { ...counts },
@@ -200,5 +218,7 @@ function forecast(expected: ForgetForecast): Static<typeof Forecast> {
     learned_again: again,
     events_lost: lost,
     retired: [...retiring],
+    ...(unpinning.length > 0 && { unpinned: [...unpinning] }),
+    ...(meanwhile !== undefined && { answers_meanwhile: meanwhile }),
   }
 }
