@@ -4,6 +4,8 @@ import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { modelOf, openBase } from '../../src/config/model-parts.ts'
 import { openRegistry } from '../../src/app/model.ts'
+import { dataCheck } from '../../src/cli/doctor/data.ts'
+import { readConfig } from '../../src/cli/local/read-config.ts'
 import { incomingEvent, openInbox } from '../../src/intake/inbox/inbox.ts'
 import { openInboxReader } from '../../src/intake/inbox/reader.ts'
 import { inboxMigrations } from '../../src/intake/inbox/schema.ts'
@@ -105,6 +107,52 @@ async function whole(): Promise<Damaged> {
   await checkpoint(damaged, 30)
   return damaged
 }
+
+describe('doctor', () => {
+  const looked = async ({ path }: Damaged) => {
+    const config = readConfig({ config: path })
+    const place = { host: '', port: 0, workers: 1, bases: [], dataDir: config.data_dir, config }
+    return dataCheck.run(place)
+  }
+
+  test('shows the format, the sizes and the last checkpoint of a model, and changes nothing', async () => {
+    const damaged = await whole()
+    const before = readFileSync(damaged.file('state.db'))
+    const { verdict, detail } = await looked(damaged)
+    expect(verdict).toBe('ok')
+    expect(detail).toMatch(
+      /^a: format \d+, .*state \d+\.\d MiB.*, last checkpoint \d+ s ago, .* up to v3$/,
+    )
+    expect(readFileSync(damaged.file('state.db'))).toEqual(before)
+  })
+
+  test.each([
+    ['a weight with a flipped bit', flipWeights, /state.db is damaged: .*checksum/],
+    ['a file without sense', ({ file }: Damaged) => spoil(file('inbox.db')), /inbox.db is damaged/],
+  ])('finds %s', async (_what, damage, expected) => {
+    const damaged = await whole()
+    damage(damaged)
+    const { verdict, detail, fix } = await looked(damaged)
+    expect([verdict, fix]).toEqual(['failed', expect.stringContaining('antikythera recover a')])
+    expect(detail).toMatch(expected)
+  })
+
+  test('names what a newer release wrote, and what an older one did', async () => {
+    const damaged = await whole()
+    const store = openStore(damaged.file('state.db'), { migrations: checkpointMigrations })
+    store.run('PRAGMA user_version = 9')
+    store.close()
+    expect(await looked(damaged)).toMatchObject({
+      ...{ verdict: 'ok', detail: expect.stringContaining('an older format (state.db)') as string },
+    })
+    const newer = openStore(damaged.file('inbox.db'), { migrations: inboxMigrations })
+    newer.run('PRAGMA user_version = 999')
+    newer.close()
+    expect(await looked(damaged)).toMatchObject({
+      ...{ verdict: 'failed', detail: 'a: inbox.db was written by a newer release' },
+    })
+  })
+})
 
 test('a model that is whole is left alone', async () => {
   const damaged = await whole()

@@ -9,6 +9,7 @@ import {
   useLiteCheck,
 } from './bases.ts'
 import type { Check } from './check.ts'
+import { dataCheck } from './data.ts'
 import { fsyncCheck, spaceCheck, writableCheck } from './disk.ts'
 import { servingCheck, storeCheck, threadsCheck, trainingCheck } from './engines.ts'
 import { clockCheck, coresCheck, filesCheck, memoryCheck, nodeCheck } from './machine.ts'
@@ -33,6 +34,7 @@ export const checks: readonly Check[] = [
   writableCheck,
   fsyncCheck,
   spaceCheck,
+  dataCheck,
   blobsCheck,
   addressCheck,
 ]

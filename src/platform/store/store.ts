@@ -76,6 +76,21 @@ export function damageOf(path: string): string | undefined {
   }
 }
 
+/** How many migrations a file has had. */
+export function formatOf(path: string): number {
+  const database = openDatabase(path, true)
+  try {
+    const [row] = database.prepare('PRAGMA user_version').all() as readonly {
+      readonly user_version: number
+    }[]
+    return row?.user_version ?? 0
+  } catch (error) {
+    throw diskFailure(error, path, 'store')
+  } finally {
+    database.close()
+  }
+}
+
 interface Prepared {
   readonly statement: Database.Statement<[readonly Value[]]>
   readonly returnsRows: boolean

@@ -1,0 +1,119 @@
+/**
+ * What lies in the data folder, for each model: the format and the size of its stores, its last checkpoint, and damage. It
+ * only reads, so it may look beside a running daemon.
+ */
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { Checkpoint } from '../../checkpoint/checkpoint.ts'
+import { checkpointMigrations } from '../../checkpoint/schema.ts'
+import { CodedError } from '../../contracts/core.ts'
+import { deadLettersFile, deadLettersMigrations } from '../../intake/dead-letters/dead-letters.ts'
+import { inboxFile, inboxMigrations } from '../../intake/inbox/schema.ts'
+import { systemClock } from '../../platform/clock.ts'
+import { storeSizes } from '../../platform/store/store-space.ts'
+import { damageOf, formatOf, openStore } from '../../platform/store/store.ts'
+import { ledgerMigrations } from '../../versions/local/ledger.ts'
+import { failed, ok, type Check, type Finding, type Place } from './check.ts'
+
+const stateFile = 'state.db'
+const formats = {
+  [stateFile]: checkpointMigrations.length,
+  [inboxFile]: inboxMigrations.length,
+  [deadLettersFile]: deadLettersMigrations.length,
+  'registry.db': ledgerMigrations.length,
+}
+/** A larger file is not read from end to end: that takes minutes. */
+const READ_BYTES = 2 ** 30
+
+export const dataCheck: Check = {
+  name: 'data',
+  run(place) {
+    const models = modelsIn(place)
+    if (models.length === 0) return ok(`${place.dataDir} has no model yet`)
+    const found = models.map((model) => modelFinding(place, model))
+    const bad = found.filter(({ verdict }) => verdict === 'failed')
+    const { fix } = bad[0] ?? {}
+    const detail = (bad.length > 0 ? bad : found).map((each) => each.detail).join('; ')
+    return fix === undefined ? ok(detail) : failed(detail, fix)
+  },
+}
+
+function modelsIn({ dataDir, config }: Place): readonly string[] {
+  const names = config ? Object.keys(config.models) : foldersIn(dataDir)
+  return names.filter((name) => existsSync(join(dataDir, name, stateFile)))
+}
+
+function foldersIn(path: string): readonly string[] {
+  return existsSync(path) ? readdirSync(path) : []
+}
+
+function modelFinding({ dataDir }: Place, model: string): Finding {
+  const folder = join(dataDir, model)
+  const stores = Object.entries(formats).filter(([file]) => existsSync(join(folder, file)))
+  for (const [file, newest] of stores) {
+    const path = join(folder, file)
+    const why = damageIn(path)
+    if (why !== undefined)
+      return failed(
+        `${model}: ${file} is damaged: ${why}`,
+        `stop the daemon and run antikythera recover ${model}: it says what is intact and what is lost`,
+      )
+    if (formatOf(path) > newest)
+      return failed(
+        `${model}: ${file} was written by a newer release`,
+        'use that release, or the backup from before it',
+      )
+  }
+  const old = stores.filter(([file, newest]) => formatOf(join(folder, file)) < newest)
+  const format =
+    old.length === 0
+      ? `format ${checkpointMigrations.length}`
+      : `an older format (${old.map(([file]) => file).join(', ')}), changed at the next start`
+  return ok(`${model}: ${format}, ${sizes(folder)}, ${lastCheckpoint(folder)}`)
+}
+
+/** Undefined: none was found. */
+function damageIn(path: string): string | undefined {
+  try {
+    if (statSync(path).size <= READ_BYTES) {
+      const why = damageOf(path)
+      if (why !== undefined) return why
+    }
+    if (path.endsWith(stateFile)) readCheckpoint(path)
+    return undefined
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'STORE_CORRUPT') return error.message
+    throw error
+  }
+}
+
+/** Each row has a checksum, which is compared as it is read. One of an older format is read once it is changed. */
+function readCheckpoint(path: string) {
+  if (formatOf(path) !== checkpointMigrations.length) return undefined
+  const store = openStore(path, { migrations: checkpointMigrations, readonly: true })
+  try {
+    const checkpoint = new Checkpoint(store, { snapshots: 1 })
+    const saved = checkpoint.load()
+    checkpoint.seen()
+    return saved
+  } finally {
+    store.close()
+  }
+}
+
+function sizes(folder: string): string {
+  const stores = Object.entries(storeSizes(folder)).toSorted(([, a], [, b]) => b - a)
+  return stores.map(([name, bytes]) => `${name} ${(bytes / 2 ** 20).toFixed(1)} MiB`).join(', ')
+}
+
+function lastCheckpoint(folder: string): string {
+  const path = join(folder, stateFile)
+  const saved = readCheckpoint(path)
+  if (saved === undefined) return 'no checkpoint yet'
+  const files = [path, `${path}-wal`].filter((file) => existsSync(file))
+  const savedMs = Math.max(...files.map((file) => statSync(file).mtimeMs))
+  const seconds = Math.max(0, Math.round((systemClock.nowMs() - savedMs) / 1000))
+  const { parent, learned } = saved.progress
+  const version = parent === null ? '' : `, ${learned} events learned up to ${parent}`
+  return `last checkpoint ${seconds} s ago${version}`
+}
