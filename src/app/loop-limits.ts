@@ -12,7 +12,7 @@ export function loopLimits(
   const { limits } = config
   return {
     records: 512,
-    unsaved: { records: 8192, ms: 250 },
+    unsaved: { records: 8192, ms: 250, restMs: 50 },
     idleMs: 200,
     waitingJoins: limits.waiting_joins,
     waitingEvents: limits.waiting_joins,

@@ -274,6 +274,8 @@ class ModelLoop implements Loop {
     else await this.#updates.rehearse(signal)
     if (this.#updates.isPutOff()) return
     await this.#liftBarrier(stream, signal)
+    const { restMs } = this.#unsaved
+    if (restMs !== undefined) return stream.rest(restMs, signal)
     if (this.#unsaved.isPressing) await this.#save(signal)
     await stream.measure(signal)
     this.#backlog.look(this.#consumed, stream.lag)

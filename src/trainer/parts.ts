@@ -206,9 +206,10 @@ export interface LoopLimits {
   readonly records: number
   /**
    * Records consumed and time passed between two checkpoints without an update, whichever comes first; absent = a
-   * checkpoint after each `records`. After a crash they are read again; an idle stream or a stop saves immediately.
+   * checkpoint after each `records`. After a crash they are read again; a stop saves immediately, and so does an idle
+   * stream, but for `restMs` after the last time: events that come one by one share a checkpoint.
    */
-  readonly unsaved?: { readonly records: number; readonly ms: number }
+  readonly unsaved?: { readonly records: number; readonly ms: number; readonly restMs?: number }
   /** How long an idle loop waits before it looks at the live pointer again. */
   readonly idleMs: number
   /** Events that wait for their prediction: how many, and for how many accepted events. */

@@ -28,6 +28,13 @@ export class Unsaved {
     return this.#isDirty || this.#isNoted
   }
 
+  /** A stream at rest waits for so long before it is saved again; undefined: it is saved now. */
+  get restMs(): number | undefined {
+    const { limits, clock } = this.#parts
+    const leftMs = this.#savedMs + (limits.unsaved?.restMs ?? 0) - clock.monotonicMs()
+    return this.#isDirty && leftMs > 0 ? leftMs : undefined
+  }
+
   /** Dirty, and a stream at rest is the time to save it. */
   get isPressing(): boolean {
     return this.#isDirty || (this.#isNoted && this.isDue)

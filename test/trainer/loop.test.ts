@@ -8,7 +8,7 @@ import { event, labelled, lessons } from './events.ts'
 import { finalState } from './final-state.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { tinyTrunk } from './tiny.ts'
-import { instantClock, openIn, openWorld, runToEnd, startIn } from './world.ts'
+import { instantClock, openInstantClock, openIn, openWorld, runToEnd, startIn } from './world.ts'
 import { labelsOf } from '../tasks/labels-of.ts'
 
 const versionsOf = (world: ReturnType<typeof openWorld>) => [...world.registry.versions.keys()]
@@ -107,6 +107,37 @@ describe('learning', () => {
       await saves({ records: 1000, ms: 60_000 }),
     ]
     expect([each - rest, some - rest]).toEqual([9, 2])
+  })
+
+  test('events that come one by one share a checkpoint, and the last one gets its own', async () => {
+    const saves = async (restMs: number) => {
+      const world = openWorld({ s: lessons(1) })
+      const left = lessons(49, 1)
+      const time = openInstantClock()
+      // Each waits until the trainer rests after the one before, 5 ms later.
+      const clock = {
+        ...time,
+        async sleep(delayMs: number, signal?: AbortSignal) {
+          const next = left.shift()
+          if (next === undefined) return time.sleep(delayMs, signal)
+          world.streams.get('s')!.push(next)
+          await time.sleep(Math.min(delayMs, 5), signal)
+        },
+      }
+      let count = 0
+      await runToEnd(world, {
+        ...{ every: 1000, clock },
+        until: ({ state, counts }) => state === 'idle' && counts.accepted === 50,
+        limits: { records: 10, unsaved: { records: 1000, ms: 60_000, restMs } },
+        chaos: (effect) => void (count += effect === 'checkpoint' ? 1 / 3 : 0),
+      })
+      expect(left).toEqual([])
+      expect(world.committed.get('s')).toEqual({ '0': '50' })
+      return Math.round(count)
+    }
+    const [each, shared] = [await saves(0), await saves(50)]
+    expect(each).toBeGreaterThan(45)
+    expect(shared).toBeLessThan(10)
   })
 
   test('messages that are refused are written before they are many megabytes', async () => {
