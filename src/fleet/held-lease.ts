@@ -87,7 +87,7 @@ export class HeldLease implements Lease {
       const sentMs = clock.monotonicMs()
       if (sentMs >= this.#endsMs) break
       try {
-        const { leaseMs } = pace
+        const leaseMs = pace.leaseMs(sentMs)
         this.#noteSlow(leaseMs)
         const isMine = await keeper.renew({ ...this.#claim, leaseMs }, this.epoch)
         // An answer after the deadline is too late: writes that were refused meanwhile must stay refused.
@@ -110,7 +110,8 @@ export class HeldLease implements Lease {
   }
 
   #noteLate(): void {
-    this.#with.pace.ran(this.#with.clock.monotonicMs() - this.#plannedMs)
+    const nowMs = this.#with.clock.monotonicMs()
+    this.#with.pace.ran(nowMs - this.#plannedMs, nowMs)
     this.#plannedMs = Infinity
   }
 
@@ -130,11 +131,12 @@ export class HeldLease implements Lease {
   }
 
   #expire(): void {
-    const lateMs = this.#with.clock.monotonicMs() - this.#endsMs
+    const nowMs = this.#with.clock.monotonicMs()
+    const lateMs = nowMs - this.#endsMs
     if (this.#isOver() || lateMs < 0) return
     this.#noteLate()
     // A renewal may have had no answer yet, and no time.
-    this.#with.pace.ran(lateMs)
+    this.#with.pace.ran(lateMs, nowMs)
     this.#lose('was not renewed in time')
   }
 

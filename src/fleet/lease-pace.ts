@@ -5,31 +5,61 @@
  *
  *   lease = base, or base + 4 · lateness, at most 10 · base
  *
- * The lateness falls by a twentieth with each renewal in time. A process that is gone renews nothing, and its lease ends.
+ * Lateness counts for two leases of timers on time, and for ten if it has happened again within those ten: what stops a
+ * process once (a suspended machine, SIGSTOP) says nothing of the next step, and every other daemon would wait for the
+ * end of a long lease. A process that is gone renews nothing, and its lease ends.
  */
 export class LeasePace {
   /** The configured duration. Renewals and looks keep its rhythm. */
   readonly baseMs: number
-  #lateMs = 0
+  #delays: readonly Delay[] = []
 
   constructor(baseMs: number) {
     this.baseMs = baseMs
   }
 
-  get leaseMs(): number {
+  /** At `nowMs` of the monotonic clock. */
+  leaseMs(nowMs: number): number {
     const { baseMs } = this
-    if (this.#lateMs < baseMs * NOTICED_AT) return baseMs
-    return Math.round(Math.min(baseMs + FACTOR * this.#lateMs, baseMs * MOST))
+    const counting = this.#delays.filter(({ endMs, isRepeated }) =>
+      isWithin(isRepeated ? REPEATED : ONCE, endMs, { baseMs, nowMs }),
+    )
+    const lateMs = Math.max(0, ...counting.map((delay) => delay.lateMs))
+    return Math.round(Math.min(baseMs + FACTOR * lateMs, baseMs * MOST))
   }
 
-  /** How much later than planned something happened here. */
-  ran(lateMs: number): void {
-    this.#lateMs = Math.max(lateMs, this.#lateMs * DECAY)
+  /** How much later than planned something happened here, now. The leases of a process are late together: delays that overlap are one. */
+  ran(lateMs: number, nowMs: number): void {
+    const { baseMs } = this
+    if (lateMs < baseMs * NOTICED_AT) return
+    const known = this.#delays.filter(({ endMs }) => isWithin(REPEATED, endMs, { baseMs, nowMs }))
+    const last = known.at(-1)
+    const isSame = last !== undefined && nowMs - lateMs <= last.endMs
+    const delay = isSame
+      ? { ...last, lateMs: Math.max(lateMs, last.lateMs), endMs: nowMs }
+      : { lateMs, endMs: nowMs, isRepeated: last !== undefined }
+    this.#delays = [...(isSame ? known.slice(0, -1) : known), delay]
   }
+}
+
+interface Delay {
+  readonly lateMs: number
+  readonly endMs: number
+  /** There was one before it, not long ago. */
+  readonly isRepeated: boolean
+}
+
+function isWithin(
+  leases: number,
+  endMs: number,
+  { baseMs, nowMs }: { readonly baseMs: number; readonly nowMs: number },
+): boolean {
+  return nowMs - endMs < leases * baseMs
 }
 
 /** In parts of the configured duration. */
 const NOTICED_AT = 1 / 6
+const ONCE = 2
+const REPEATED = 10
 const MOST = 10
 const FACTOR = 4
-const DECAY = 0.95

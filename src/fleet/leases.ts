@@ -83,7 +83,7 @@ class Asking {
     try {
       for (;;) {
         const sentMs = clock.monotonicMs()
-        const claim = { ...this.#claim, leaseMs: pace.leaseMs }
+        const claim = { ...this.#claim, leaseMs: pace.leaseMs(sentMs) }
         const granting = await this.#ask(claim)
         if (granting?.kind === 'granted')
           return await this.#take(claim, granting.epoch, sentMs, signal)

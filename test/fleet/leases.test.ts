@@ -202,6 +202,30 @@ test('a holder whose timers run late asks for a longer lease, and keeps it', asy
   expect((await leases.view('m'))!.expiresMs - fake.nowMs()).toBe(6000)
 })
 
+test('a holder that was stopped once has the configured lease again after two leases on time, one that is late again and again has not', async () => {
+  const fake = openFakeClock()
+  const { leases, stop } = openStoppable(new MemoryKeeper(fake), fake)
+  await leases.acquire('m', { floor: 0, signal: never })
+  const leftMs = async () => (await leases.view('m'))!.expiresMs - fake.nowMs()
+  const onTime = async (renewals: number) => {
+    for (let renewal = 0; renewal < renewals; renewal += 1) await fake.advance(2000)
+  }
+  stop(3000)
+  await onTime(1)
+  expect(await leftMs()).toBe(6000 + 4 * 3000)
+  await onTime(7)
+  expect(await leftMs()).toBe(6000)
+
+  for (let step = 0; step < 4; step += 1) {
+    stop(3000)
+    await onTime(5)
+  }
+  await onTime(20)
+  expect(await leftMs()).toBe(6000 + 4 * 3000)
+  await onTime(12)
+  expect(await leftMs()).toBe(6000)
+})
+
 test('a holder that was stopped for longer than its lease asks for a longer one the next time', async () => {
   const fake = openFakeClock()
   const { leases, stop } = openStoppable(new MemoryKeeper(fake), fake)
