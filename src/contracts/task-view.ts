@@ -40,10 +40,15 @@ export interface ScoreName {
   readonly meaning: string
 }
 
-/** The measure by which people see at once how good a model is: of recent examples, each answered before it was learned. */
+/** The measure by which people see at once how good a model is: of examples, each answered before it was learned. */
 export interface Headline {
-  /** Where that is not the score: its name, and its value in the task's report; undefined before there is one. */
-  readonly measure?: { readonly name: string; recent(report: object): number | undefined }
+  /** Where that is not the score: an error or a loss, the lower the better. */
+  readonly measure?: ScoreName & {
+    /** In the task's report, of recent examples and of all; undefined before there is one. */
+    values(report: object): { readonly recent: number; readonly all: number } | undefined
+  }
+  /** What an answer without a model would have reached on recent examples, by the same measure. */
+  readonly baseline?: { readonly name: string; recent(report: object): number | undefined }
   /** `86 %`, `3.84`. */
   readonly figure: (value: number) => string
   /** The figure with its name, in a sentence: `86 % right`, `loss 3.84`. */

@@ -13,6 +13,7 @@ import type { KlReport, LossGapReport, Scores, SliceGap } from '../contracts/rel
 import type { HeadlineValue } from '../contracts/task-view.ts'
 import type { Example, Head, Remembered, Score, TaskFacts } from '../contracts/example.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
+import { headlineOf, headlineValue } from '../evaluation/headline.ts'
 import type { LossSum } from '../evaluation/loss-gap.ts'
 import type { MemoryShape } from '../versions/contract.ts'
 import { boundUpdate } from '../optim/update-bound.ts'
@@ -136,12 +137,7 @@ export class Learner {
 
   /** Undefined before anything was scored. */
   get headline(): HeadlineValue | undefined {
-    const { count, accuracy_recent: score } = this.scores
-    const { measure } = this.#parts.task.view.headline ?? {}
-    if (count === 0) return undefined
-    if (measure === undefined) return { value: score }
-    const value = measure.recent(this.quality())
-    return value === undefined ? undefined : { name: measure.name, value }
+    return headlineValue(headlineOf(this.#parts.task.view, this.scores, this.quality()))
   }
 
   /** Between rows that were trained on and rows that were not. */

@@ -35,6 +35,8 @@ export interface Manifest {
   readonly events_new: number
   readonly steps: number
   readonly scores: Scores
+  /** The task's headline when it was made, where that is not the score; absent = it had none yet. */
+  readonly headline?: { readonly name: string; readonly value: number }
   readonly decision: string
   readonly reason: string
   /** The new events by source and by stratum, the largest counts first, at most twenty of each; absent if none is new. */

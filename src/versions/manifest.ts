@@ -164,6 +164,7 @@ const fields = {
     accuracy_recent: Type.Number(),
     loss: Type.Number(),
   }),
+  headline: Type.Optional(closed({ name: Type.String(), value: Type.Number() })),
   decision: Type.String(),
   reason: Type.String(),
   learned_from: Type.Optional(

@@ -11,6 +11,10 @@ test('a model is shown as the server and its trainer know it', async () => {
     method: 'lora',
     task: 'classification',
     score: { name: 'accuracy', meaning: 'share of the answers that were right' },
+    headline: {
+      ...{ name: 'accuracy', meaning: 'share of the answers that were right' },
+      ...{ better: 'higher', recent: 0.8, all: 0.75 },
+    },
     labels: ['no', 'yes'],
     live: {
       version: 'v1',

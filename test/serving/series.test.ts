@@ -4,6 +4,7 @@ import { openSeries, type Sample } from '../../src/serving/services/series/serie
 import { ThinnedSeries } from '../../src/serving/services/series/thinned-series.ts'
 import type { TrainerReport } from '../../src/serving/services/served-model.ts'
 import { report } from '../api/open-served.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
 import { openFakeClock, settled } from './fake-clock.ts'
 
 test('a full series keeps its first sample and its newest ones, and is coarser the older it is', () => {
@@ -23,7 +24,10 @@ function open(options: { readonly watchers?: number } = {}) {
   const clock = openFakeClock()
   const limits = { samples: 100, part_samples: 10, watchers: options.watchers ?? 2 }
   let now: TrainerReport = report
-  const model = (name: string) => ({ name, live: { live: () => undefined } as never })
+  const model = (name: string) => ({
+    ...{ name, live: { live: () => undefined } as never },
+    task: classificationOf({ known: ['no', 'yes'] }),
+  })
   const models = [model('m'), model('n')]
   const series = openSeries({ models, trainer: { status: () => now }, limits, clock })
   const learned = (count: number) => {

@@ -23,7 +23,12 @@ export interface Document {
   readonly policy: string
 }
 
-const LIBRARIES = ['preact', 'preact/hooks', 'preact/jsx-runtime']
+const LIBRARIES = ['preact', 'preact/hooks']
+/** What the compiler writes for an element. Preact's own also has what only a server needs. */
+const JSX_RUNTIME = `export { Fragment } from "preact";
+import { h } from "preact";
+export const jsx = (type, props, key) => h(type, key === undefined ? props : { ...props, key });
+export { jsx as jsxs };`
 
 /** A gear, for the tab of the browser. */
 const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="none" stroke="#2f7d6d"><circle cx="16" cy="16" r="10" stroke-width="5"/><circle cx="16" cy="16" r="13.5" stroke-width="4" stroke-dasharray="5.3 5.3"/></svg>`
@@ -63,12 +68,13 @@ async function readModules(): Promise<ReadonlyMap<string, string>> {
   const folder = new URL('.', entryUrl('./page/main.ts', import.meta.url))
   const names = (await readdir(folder)).filter((name) => name.endsWith('.js'))
   const { resolve } = createRequire(import.meta.url)
-  return new Map(
+  const modules = new Map(
     await Promise.all([
       ...names.map(async (name) => [name, await readFile(new URL(name, folder), 'utf8')] as const),
       ...LIBRARIES.map(async (name) => [name, await readFile(resolve(name), 'utf8')] as const),
     ]),
   )
+  return modules.set('preact/jsx-runtime', JSX_RUNTIME)
 }
 
 function sourceOf(inline: string): string {

@@ -12,14 +12,17 @@ export function addEarlierRoute(scope: FastifyInstance, services: Services): voi
     '/dashboard/earlier',
     { schema: { querystring: EarlierQuery }, config: { role: 'read' } },
     async ({ query }, reply) => {
-      const { items } = await services.model(query.model).versions.list({ limit: MOST })
+      const { versions, task } = services.model(query.model)
+      const { items } = await versions.list({ limit: MOST })
+      const isScore = task.view.headline?.measure === undefined
       const points = items
         .map(({ manifest }) => manifest)
         .filter(({ scores }) => scores.count > 0)
-        .map(({ created, scores }) => ({
-          timeMs: Date.parse(created),
-          accuracy: scores.accuracy_recent,
-        }))
+        .flatMap(({ created, scores, headline }) => {
+          const value = isScore ? scores.accuracy_recent : headline?.value
+          const timeMs = Date.parse(created)
+          return value === undefined ? [] : [{ timeMs, value, count: scores.count }]
+        })
       void reply.header('cache-control', 'no-store')
       return { points: points.reverse() }
     },

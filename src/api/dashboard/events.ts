@@ -57,8 +57,9 @@ export function addEventsRoute(scope: FastifyInstance, services: Services): void
 /** Rows without names, because hundreds come first. `page/stream.tsx` reads them. */
 function eventOf(samples: readonly Sample[]): string {
   const rows = samples.map((sample) => [
-    ...[sample.timeMs, sample.accuracy, sample.count, sample.lag, sample.pending],
+    ...[sample.timeMs, sample.value, sample.count, sample.lag, sample.pending],
     ...[sample.version ?? null, sample.generation ?? null, sample.alarms, sample.state],
+    sample.baseline,
   ])
   const id = samples.at(-1)?.id
   return `${id === undefined ? '' : `id: ${id}\n`}event: samples\ndata: ${JSON.stringify(rows)}\n\n`

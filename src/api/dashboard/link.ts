@@ -13,6 +13,9 @@ const EXPORT_FROM = /export\s*\{([^}]*)\}\s*from\s*(["'])([^"']+)\2;?/g
 const EXPORT_LIST = /export\s*\{([^}]*)\};?/g
 const EXPORT_ONE = /^export ((?:async )?function\*?|class|const) (\w+)/gm
 const SOURCE_MAP = /^\/\/# sourceMappingURL=.*$/gm
+/** White space that no statement needs, and no text: none of the page has several lines. */
+const INDENTATION = /^ +/gm
+const NEEDLESS_BREAK = /(?<=[;{,([])\n|\n(?=[})\]])/g
 const LEFT = /(?:^|[;}])\s*(?:import|export)\b(?!\()[^\n]*/m
 
 interface Name {
@@ -48,6 +51,7 @@ function partOf(name: string, text: string, numberOf: (name: string) => number):
   const exported: string[] = []
   const body = text
     .replace(SOURCE_MAP, '')
+    .replace(INDENTATION, '')
     .replace(IMPORT, (_all, names: string, _quote, from: string) => {
       const fields = namesIn(names).map(({ local, other }) => fieldOf(local, other))
       return `const {${fields.join(',')}}=$${numberOf(posix.normalize(from))};`
@@ -70,7 +74,7 @@ function partOf(name: string, text: string, numberOf: (name: string) => number):
     left === null,
     `${name} imports or exports in a way that link.ts does not know: ${left?.[0] ?? ''}`,
   )
-  return `${body.trim()}\nreturn {${exported.join(',')}}`
+  return `${body.trim().replace(NEEDLESS_BREAK, '')}\nreturn {${exported.join(',')}}`
 }
 
 /** `a, b as c`. */

@@ -78,14 +78,15 @@ progress { accent-color: var(--main); width: 7rem; vertical-align: middle }
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; margin-bottom: .5rem }
 th, td { text-align: left; padding: .22rem .6rem .22rem 0; border-top: 1px solid var(--rule); font-weight: 400; vertical-align: middle; overflow-wrap: anywhere }
 thead th { color: var(--quiet); font-size: .85em; border: 0 }
-thead th, .confusion th { overflow-wrap: normal }
+thead th { overflow-wrap: normal }
 th.right, td.right { text-align: right }
 td.right, td:has(> .bar) { white-space: nowrap }
 th:last-child, td:last-child { padding-right: 0 }
 tr.live > * { background: color-mix(in srgb, var(--main) 9%, transparent) }
 .tag { margin-left: .4rem; font-size: .8em; font-weight: 600; color: var(--main) }
 .versions :is(th, td) { white-space: nowrap }
-.versions .reason { width: 45%; max-width: 0; overflow: hidden; text-overflow: ellipsis; color: var(--quiet) }
+.versions .reason { width: 45%; max-width: 0; white-space: normal; color: var(--quiet) }
+.versions td.reason span { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; font-size: .87em }
 @media (max-width: 1099px) { .versions .reason { display: none } }
 .facts th { color: var(--quiet); width: 9rem }
 .pages { text-align: right }
@@ -96,8 +97,10 @@ tr.live > * { background: color-mix(in srgb, var(--main) 9%, transparent) }
 .scroll { overflow-x: auto }
 .confusion { width: auto; text-align: center }
 .confusion caption { text-align: left; white-space: nowrap; color: var(--quiet); font-size: .85em; padding: .4rem 0 }
-.confusion td, .confusion th { padding: .3rem .7rem; text-align: center; border: 1px solid var(--rule) }
+.confusion td, .confusion th { padding: .3rem .5rem; text-align: center; border: 1px solid var(--rule) }
 .confusion thead td { border: 0 }
+.confusion thead th { writing-mode: vertical-rl; text-align: left }
+.confusion tbody th { position: sticky; left: 0; background: var(--card); text-align: right; min-width: 6rem; max-width: 12rem }
 .hit1 { background: rgb(var(--hit) / .08) } .hit2 { background: rgb(var(--hit) / .14) }
 .hit3 { background: rgb(var(--hit) / .2) } .hit4 { background: rgb(var(--hit) / .26) }
 .miss1 { background: rgb(var(--miss) / .08) } .miss2 { background: rgb(var(--miss) / .14) }
@@ -112,6 +115,7 @@ tr.live > * { background: color-mix(in srgb, var(--main) 9%, transparent) }
 .chart text { font-size: 11px; fill: var(--quiet) }
 .axis line { stroke: var(--rule) }
 .line { fill: none; stroke: var(--main); stroke-width: 2; stroke-linejoin: round }
+.baseline { fill: none; stroke: var(--quiet); stroke-width: 1.5; stroke-dasharray: 2 4 }
 .line.behind { stroke: var(--quiet); stroke-width: 1; opacity: .6 }
 .p0 { stroke: var(--p0) } .p1 { stroke: var(--p1); stroke-dasharray: 7 3 } .p2 { stroke: var(--p2); stroke-dasharray: 2 2 }
 .p3 { stroke: var(--p3); stroke-dasharray: 9 3 2 3 } .p4 { stroke: var(--p4); stroke-dasharray: 4 2 } .p5 { stroke: var(--p5); stroke-dasharray: 12 4 }

@@ -15,7 +15,7 @@ type Quality = NonNullable<TrainerReport['quality']>
 
 export function describeModel(model: ModelServices): ModelAnswer {
   const { task } = model
-  const { live, failedSwap: failed, answers, trainer, faults } = model.status()
+  const { live, failedSwap: failed, answers, trainer, headline, faults } = model.status()
   const served = trainer.served?.find(({ version }) => version === live?.manifest.version)
   return {
     model: model.name,
@@ -23,6 +23,7 @@ export function describeModel(model: ModelServices): ModelAnswer {
     method: model.method,
     task: task.kind,
     score: task.view.score,
+    headline,
     ...task.view.facts(task.present(live?.manifest.facts ?? {})),
     live: live === undefined ? null : describePointer(live.pointer),
     ...(failed !== undefined && { failed_swap: describeFailedSwap(failed) }),

@@ -33,6 +33,7 @@ export function describeVersion(
     ...view.facts(manifest.facts),
     ...(manifest.memory && { memory: manifest.memory.items }),
     scores,
+    ...(manifest.headline && { headline: manifest.headline }),
     ...(judged && { served: describeServed(judged) }),
     decision,
     reason,

@@ -7,6 +7,7 @@ import type { Limits } from '../../platform/limits.ts'
 import { openVersions, type VersionService } from '../../versions/service.ts'
 import type { FailedSwap, LiveAdapter } from '../live/contract.ts'
 import type { Degraded } from './degraded.ts'
+import { headlineOf, type HeadlineReport } from '../../evaluation/headline.ts'
 import { faultsOf } from './faults.ts'
 import { openFeedbackGate, type FeedbackGate } from './feedback/feedback-gate.ts'
 import { openReceipts, type AskReceipts, type ReceiptService } from './feedback/receipts.ts'
@@ -65,6 +66,7 @@ export interface ModelStatus {
   /** Its answers here, where a policy watches them. */
   readonly answers?: WatchedAnswers | undefined
   readonly trainer: TrainerReport
+  readonly headline: HeadlineReport
   /** Problems while the daemon keeps running. */
   readonly faults: readonly Degraded[]
 }
@@ -127,13 +129,17 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
       await refuse(version, undone)
       return promote(movable, version, reason, actor)
     },
-    status: () => ({
-      live: live.live(),
-      failedSwap: live.failedSwap(),
-      answers: model.answers?.(),
-      trainer: trainer.status(name),
-      faults: faultsOf(model, trainer),
-    }),
+    status() {
+      const report = trainer.status(name)
+      return {
+        live: live.live(),
+        failedSwap: live.failedSwap(),
+        answers: model.answers?.(),
+        trainer: report,
+        headline: headlineOf(model.task.view, report.prequential, report.quality),
+        faults: faultsOf(model, trainer),
+      }
+    },
     quality() {
       const { quality, alarms } = trainer.status(name)
       if (quality !== undefined) return { quality, alarms }

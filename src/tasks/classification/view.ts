@@ -11,7 +11,14 @@ export const classificationView: TaskView<Answer> = {
   signals: ['label', 'rating'],
   schemas: classificationSchemas,
   score: { name: 'accuracy', meaning: 'share of the answers that were right' },
-  headline: { figure: percent, phrase: (figure) => `${figure} right` },
+  headline: {
+    baseline: {
+      name: 'always the most frequent label',
+      recent: (report) => (report as Partial<LabelledReport>).baselines?.majority.accuracy_recent,
+    },
+    figure: percent,
+    phrase: (figure) => `${figure} right`,
+  },
   example: (facts) => ({ label: answering(facts)[0] ?? 'positive' }),
   answer: (answer) => (answer.label === '' ? { ...answer, ...silence() } : answer),
   message({ label, scores }) {

@@ -13,9 +13,10 @@ export const generationView: TaskView<TextAnswer> = {
   headline: {
     measure: {
       name: 'loss',
-      recent(report) {
-        const { completions } = textsIn(report)
-        return completions.events === 0 ? undefined : completions.token_loss_recent
+      meaning: 'how much a token of the right answer surprises the model: 0 = it is sure of each',
+      values(report) {
+        const { events, token_loss: all, token_loss_recent: recent } = textsIn(report).completions
+        return events === 0 ? undefined : { recent, all }
       },
     },
     figure: (loss) => loss.toFixed(2),

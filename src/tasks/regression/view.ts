@@ -56,8 +56,16 @@ export const regressionView: TaskView<{ readonly value: number }> = {
   score: { name: 'closeness', meaning: closeness },
   headline: {
     measure: {
-      name: 'mae',
-      recent: (report) => (errorsIn(report).events === 0 ? undefined : errorsIn(report).mae_recent),
+      name: 'mean error',
+      meaning: 'how far answers are from the right number, in its unit: 0 = always right',
+      values(report) {
+        const { events, mae: all, mae_recent: recent } = errorsIn(report)
+        return events === 0 ? undefined : { recent, all }
+      },
+    },
+    baseline: {
+      name: 'always the mean so far',
+      recent: (report) => (report as Partial<ErrorReport>).baselines?.running_mean.mae_recent,
     },
     figure: (error) => String(Number(error.toPrecision(3))),
     phrase: (figure) => `off by ${figure} on average`,

@@ -137,6 +137,7 @@ function draftOf(
     events_new: learnedNow,
     steps,
     scores: learner.scores,
+    ...headlineIn(learner),
     decision: decision.verdict,
     reason: decision.reason,
     ...(block.length > 0 && { learned_from: learnedFrom(block, loop.task) }),
@@ -149,6 +150,11 @@ function draftOf(
     ...(decision.verdicts && { verdicts: decision.verdicts }),
   }
   return { manifest, parameters: learner.parameters() }
+}
+
+function headlineIn({ headline }: TrainerState['learner']): Pick<ManifestDraft, 'headline'> {
+  const { name, value } = headline ?? {}
+  return name === undefined || value === undefined ? {} : { headline: { name, value } }
 }
 
 function rounded({ training, evaluation }: Cost): NonNullable<Manifest['compute']> {

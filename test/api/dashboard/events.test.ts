@@ -16,11 +16,11 @@ test('a page gets the samples so far, then each new one, and resumes after the l
   expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
   expect(response.headers.get('cache-control')).toBe('no-store')
   const before = (await next())!
-  expect(before.rows.map((row) => row.slice(1))).toEqual([[0.8, 8, 3, 2, 'v1', 2, 0, 'idle']])
+  expect(before.rows.map((row) => row.slice(1))).toEqual([[0.8, 8, 3, 2, 'v1', 2, 0, 'idle', null]])
   await live.swap(await registry.promote('v2'))
   series.sample()
   const [row] = (await next())!.rows
-  expect(row!.slice(5)).toEqual(['v2', 3, 0, 'idle'])
+  expect(row!.slice(5)).toEqual(['v2', 3, 0, 'idle', null])
   leave()
   await vi.waitUntil(() => series.watchers() === 0)
   const again = await openEvents(events, { 'last-event-id': before.id! })

@@ -31,7 +31,8 @@ beforeEach((context) => {
   needsChromium(context)
 })
 
-const accuracyIn = async (page: Page) => Number(await page.locator('#accuracy').textContent())
+const accuracyIn = async (page: Page) =>
+  parseFloat((await page.locator('#accuracy').textContent())!) / 100
 const liveIn = async (page: Page) => page.locator('#live').textContent()
 /** Turns the pages of the list until the version is there. */
 async function rowOf(page: Page, version: string) {
@@ -60,7 +61,7 @@ test('a person sees accuracy fall after a bad burst, rolls back with a reason, s
   const { page: later } = await openView(browser, rig.url)
   await expect.poll(async () => later.locator('.fall').count()).toBe(2)
   expect(await later.locator('.fall').first().getAttribute('title')).toMatch(
-    /^at its best it was \.[89]/,
+    /^at its best it was [89]\d\.\d %/,
   )
   await screenshot(page, 'path-2-fallen')
 
@@ -92,11 +93,70 @@ test('a person sees accuracy fall after a bad burst, rolls back with a reason, s
   expect(faults).toEqual([])
 })
 
+test('how good the model is stands there for recent examples, for the live version alone and since the start, beside the simplest answer', async () => {
+  const { page } = await openView(browser, rig.url)
+  const [model, { baselines }] = await Promise.all([
+    rig.get<Described>('/v1/models/rows'),
+    rig.get<{ baselines: { majority: { accuracy_recent: number } } }>('/v1/models/rows/quality'),
+  ])
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`
+  const { recent, all } = model.headline
+  expect(await page.locator('#accuracy').textContent()).toBe(percent(recent))
+  expect(await page.locator('#all').textContent()).toBe(percent(all))
+  const since = page.getByText('since the start').locator('..')
+  expect(await since.textContent()).toContain(`${model.prequential.count} judged`)
+  // Of its own answers too few are judged for a percentage.
+  expect(await page.locator('#now').textContent()).toBe('–')
+  expect(await page.locator('#baseline').textContent()).toContain(
+    `always the most frequent label: ${percent(baselines.majority.accuracy_recent)}`,
+  )
+  expect(await page.locator('path.baseline').count()).toBe(2)
+})
+
+test('the line goes by judged examples or by time, and a pause on it has its name', async () => {
+  await rig.post('/v1/models/rows/pause', { reason: 'lunch' })
+  await rig.post('/v1/models/rows/resume', { reason: 'back' })
+  const { page, faults } = await openView(browser, rig.url)
+  const axis = page.locator('.axis + text, .chart .time').first()
+  await expect.poll(async () => axis.textContent()).toMatch(/^\d+ examples? ago$/)
+  await page.getByRole('button', { name: 'by time' }).click()
+  await expect.poll(async () => axis.textContent()).toMatch(/^\d\d:\d\d:\d\d$/)
+  await page.locator('.mark text', { hasText: 'resumed' }).waitFor()
+  await page.getByRole('slider', { name: 'Changes of the version' }).press('ArrowLeft')
+  await page.locator('.scrub p', { hasText: 'by pause: lunch' }).waitFor()
+  await page.locator('.mark text', { hasText: 'paused' }).waitFor()
+  expect(faults).toEqual([])
+})
+
+test('while an update is made the page says which step, and a fault is said once, with what to do', async () => {
+  const { page } = await openView(browser, rig.url)
+  let more: object = { trainer: { state: 'running', learning: { step: 2, of: 6, seconds: 18 } } }
+  await page.route('**/v1/models/rows', async (route) => {
+    const answer = await route.fetch()
+    await route.fulfill({ json: { ...((await answer.json()) as object), ...more } })
+  })
+  await rig.teach(1)
+  const trainer = page.locator('#trainer')
+  await expect.poll(async () => trainer.textContent()).toBe('learning, step 2 of 6, 18 s')
+  const [code, message, fix] = ['CHECKPOINT_FOREIGN', 'the state is of another model', 'move it']
+  more = {
+    trainer: { state: 'failed', code, message },
+    failed_swap: { version: 'v9', code: 'VERSION_CORRUPT', message: 'v9 is torn' },
+    faults: [
+      { model: 'rows', state: 'failed', code, message, fix },
+      { model: 'rows', part: 'live', code: 'VERSION_CORRUPT', message: 'v9 is torn', fix: 'look' },
+    ],
+  }
+  await expect
+    .poll(async () => page.locator('.troubles li').allTextContents())
+    .toEqual([`${code}: ${message}. ${fix}`, 'VERSION_CORRUPT: v9 is torn. look'])
+})
+
 test('a person tells slices and sources apart on the line, and chooses which are drawn', async () => {
   const { page, faults } = await openView(browser, rig.url)
   await page.getByRole('button', { name: 'by slice' }).click()
   const legend = page.getByRole('group', { name: 'Lines shown' })
-  const us = legend.getByRole('button', { name: /^us-east \.\d/ })
+  const us = legend.getByRole('button', { name: /^us-east \d/ })
   await us.waitFor()
   const drawn = page.locator('.chart path.part')
   expect(await drawn.count()).toBe(2)
@@ -110,7 +170,7 @@ test('a person tells slices and sources apart on the line, and chooses which are
   await expect.poll(count).toBeGreaterThan(1)
   expect(await drawn.count()).toBe(1)
   await page.getByRole('button', { name: 'by source' }).click()
-  await legend.getByRole('button', { name: /^desk \.\d/ }).waitFor()
+  await legend.getByRole('button', { name: /^desk \d/ }).waitFor()
   expect(await drawn.count()).toBeGreaterThan(1)
   await screenshot(page, 'lines-by-source')
   expect(await accessibilityFaults(page)).toEqual([])
@@ -374,6 +434,12 @@ test('numbers stay whole beside labels of any length and script, and labels that
     const { page, faults } = await openView(browser, `${rig.url}/#many`, { width })
     await page.getByText('8 more labels, with fewer examples.').waitFor()
     await page.getByRole('rowheader', { name: 'y'.repeat(100) }).waitFor()
+    // The whole matrix, in a frame of its own: 32 labels by name, and what they do not cover.
+    expect(await page.locator('.confusion tbody tr').count()).toBe(33)
+    const cells = await page.locator('.confusion td:not(:empty)').allTextContents()
+    const { window_events } = await rig.get<{ window_events: number }>('/v1/models/many/quality')
+    expect(cells.reduce((sum, cell) => sum + Number(cell), 0)).toBe(window_events)
+    await page.locator('.confusion caption', { hasText: 'no answer yet' }).waitFor()
     await screenshot(page, `labels-${width}`)
     // A cell of numbers has one line: its bar, and text beside it.
     const broken = `[...document.querySelectorAll('td.right, td:has(.bar)')].filter((cell) => {
@@ -448,15 +514,23 @@ test('a person sees how good the texts are, and which version got thumbs up', as
   }
   await page.locator('#texts').waitFor()
   // The page asks again while the trainer goes on.
-  await expect.poll(async () => (await cells('rated up')).slice(1)).toEqual(['.750', '4'])
+  await expect.poll(async () => (await cells('rated up')).slice(1)).toEqual(['75.0 %', '4'])
   expect(Number((await cells('loss of a token'))[0])).toBeGreaterThan(1)
   const last = async (name: string) => (await cells(name)).at(-1)
   await expect.poll(() => last('pairs in the right order')).toBe('1')
   await expect.poll(() => last('repeated in an answer')).toBe('4')
   await expect
     .poll(async () => (await rowOf(page, version)).locator('.up').textContent())
-    .toBe('.750')
-  expect(await page.locator('.versions thead').textContent()).toContain('likelihood')
+    .toBe('75.0 %')
+  expect(await page.locator('.versions thead').textContent()).toContain('loss')
+  // The scale is that of a loss, and words say what it means.
+  const loss = Number(await page.locator('#accuracy').textContent())
+  expect(loss).toBeGreaterThan(1)
+  expect(await page.locator('#thumbs').textContent()).toMatch(/^\d+\.\d %$/)
+  const scale = (await page.locator('.axis text').allTextContents()).map(Number)
+  expect([Math.min(...scale) < loss, Math.max(...scale) > loss, ...scale]).not.toContain(false)
+  expect(scale).not.toContain(1)
+  await page.getByText(/lower is better. [\d.]+: as unsure as between .* tokens/).waitFor()
   await screenshot(page, 'texts')
   expect(await accessibilityFaults(page)).toEqual([])
   expect(faults).toEqual([])
@@ -507,15 +581,21 @@ test('after a rollback to a version that nothing has judged there is no score, a
   await rig.post('/v1/models/rows/rollback', { to: 'v0', reason: 'begin again' })
   await expect.poll(async () => page.locator('#accuracy').textContent()).toBe('–')
   expect(await (await rowOf(page, 'v0')).locator('td').nth(1).textContent()).toBe('–')
+  await page.getByRole('button', { name: 'by time' }).click()
   await page.getByRole('button', { name: 'all', exact: true }).click()
   const end = async () =>
     Number(/H([\d.]+)$/.exec((await page.locator('.line').getAttribute('d')) ?? '')?.[1])
   const now = Number(await page.locator('.axis line').first().getAttribute('x2'))
   await expect.poll(end).toBeLessThan(now - 1)
   // The trainer reports its quality after its scores, and the page asks for it every ten seconds.
-  await expect.poll(async () => page.getByText('Scores differ').count()).toBe(0)
+  await expect.poll(async () => page.getByText('The scores of answers').count()).toBe(0)
   expect(faults).toEqual([])
 })
+
+interface Described {
+  readonly headline: { readonly recent: number; readonly all: number }
+  readonly prequential: { readonly count: number }
+}
 
 interface Told {
   readonly ratings: { readonly events: number }

@@ -47,7 +47,11 @@ test('the line begins with the scores of the newest hundred versions, the oldest
   expect(answer.headers['cache-control']).toBe('no-store')
   const { points } = answer.json<{ points: object[] }>()
   expect(points).toHaveLength(100)
-  expect(points[0]).toEqual({ timeMs: Date.parse('2026-11-24T10:00:00.000Z'), accuracy: 0.8 })
+  expect(points[0]).toEqual({
+    timeMs: Date.parse('2026-11-24T10:00:00.000Z'),
+    value: 0.8,
+    count: 800,
+  })
   expect((await app.inject('/dashboard/earlier?model=x')).json()).toMatchObject({
     code: 'MODEL_UNKNOWN',
   })

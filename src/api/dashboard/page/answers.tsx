@@ -50,14 +50,17 @@ export interface Model {
   readonly task: string
   /** The task's name for the share of right answers. */
   readonly score: { readonly name: string; readonly meaning: string }
+  readonly headline: Headline
   readonly labels?: readonly string[]
   readonly live: Live | null
-  readonly failed_swap?: Coded & { readonly version: string }
-  readonly trainer: Partial<Coded> & { readonly state: string }
+  readonly trainer: Partial<Coded> & {
+    readonly state: string
+    readonly learning?: { readonly step: number; readonly of: number; readonly seconds?: number }
+  }
   readonly lag: number
   readonly lag_unknown?: readonly string[]
   readonly pending: number
-  readonly faults?: readonly Coded[]
+  readonly faults?: readonly (Partial<Coded> & { readonly fix?: string })[]
   readonly trial?: Trial
   readonly drift?: { readonly alarms: number; readonly last: string | null }
   readonly counts: {
@@ -65,13 +68,33 @@ export interface Model {
     readonly rejected: number
     readonly set_aside?: number
     readonly quarantined?: number
+    /** Came before the first label: in no score. */
+    readonly unanswered?: number
   }
   readonly prequential: Scores
   readonly judged_by?: string
   /** Absent until its trainer has reported it. */
   readonly quality?: object
+  /** Of the live version, on examples that nothing trains on. */
+  readonly held_out?: { readonly count: number; readonly accuracy: number; readonly loss: number }
   /** Quality of the answers of the live version; absent until one is judged. */
-  readonly served?: { readonly parts?: { readonly slice_gap?: SliceGap } }
+  readonly served?: {
+    readonly count: number
+    readonly error: number
+    readonly parts?: { readonly slice_gap?: SliceGap }
+  }
+}
+
+/** How good the model is in one number. */
+export interface Headline {
+  readonly name: string
+  readonly meaning: string
+  /** Higher: a share. Lower: an error or a loss. */
+  readonly better: 'higher' | 'lower'
+  /** Null until an example was judged. */
+  readonly recent: number | null
+  readonly all: number | null
+  readonly baseline?: { readonly name: string; readonly recent: number }
 }
 
 export interface Scores {
@@ -93,6 +116,15 @@ export interface Version {
   readonly events_new: number
   readonly steps: number
   readonly scores: Scores & { readonly loss: number }
+  /** Where the headline is not the score. */
+  readonly headline?: { readonly value: number }
+  /** Positions of its new events. */
+  readonly span?: readonly {
+    readonly source: string
+    readonly partition: string
+    readonly from: string
+    readonly to: string
+  }[]
   readonly served?: {
     readonly count: number
     readonly error: number
@@ -303,13 +335,19 @@ export interface ForgetRequest {
 /** Lines of each slice or each source, the one with the most examples first. */
 export interface PartLines {
   readonly timesMs: readonly number[]
-  readonly lines: readonly { readonly name: string; readonly values: readonly (number | null)[] }[]
+  readonly lines: readonly {
+    readonly name: string
+    readonly count: number
+    readonly values: readonly (number | null)[]
+  }[]
 }
 
-/** A point of the accuracy line. */
+/** A point of the line. */
 export interface Sample {
   readonly timeMs: number
-  readonly accuracy: number
+  /** The headline; null before there is one. */
+  readonly value: number | null
+  readonly baseline: number | null
   readonly count: number
   readonly lag: number
   readonly pending: number

@@ -1,21 +1,24 @@
 /**
- * Accuracy over time, with a mark where another version began to answer and where drift was found. The marks can be
- * walked through with the slider below: that is the way of the keyboard, of a finger and of a screen reader.
+ * The headline over the judged examples or over time, with a mark where another version began to answer and where drift was
+ * found. The marks can be walked through with the slider below: that is the way of the keyboard, of a finger and of a screen
+ * reader.
  */
 import { useState } from 'preact/hooks'
-import type { Live, PartLines, Sample } from './answers.tsx'
-import { clockTime, share } from './format.tsx'
+import type { Headline, Live, PartLines, Sample } from './answers.tsx'
+import { clockTime, figure, number, plural, whole } from './format.tsx'
 import { useFresh } from './fresh.tsx'
 import { alarmsOf, MarkLine, marksOf, namedOf, thinned, type Mark } from './marks.tsx'
 import { Legend, PartPaths, useParts, type By } from './parts.tsx'
 import {
   BOTTOM,
   HEIGHT,
+  judgedAt,
   LEFT,
   lineEnd,
-  lowest,
+  PAUSE_MS,
   pathOf,
   pointsOf,
+  rangeOf,
   RIGHT,
   TOP,
   useWidth,
@@ -25,7 +28,8 @@ import {
 
 interface Props {
   readonly name: string
-  /** The task's name for the score that the line shows. */
+  readonly headline: Headline
+  /** The task's name for the score, which the lines of parts show. */
   readonly score: string
   readonly samples: readonly Sample[]
   readonly moves: readonly Live[]
@@ -36,18 +40,38 @@ interface Props {
   readonly onWhy: (version: string) => void
 }
 
-const RANGES = [
-  ['10 min', 600_000],
-  ['1 h', 3_600_000],
-  ['all', Infinity],
+/** The widths of each axis: judged examples, or milliseconds. */
+const RANGES = {
+  events: [
+    ['100', 100],
+    ['1,000', 1000],
+    ['all', Infinity],
+  ],
+  time: [
+    ['10 min', 600_000],
+    ['1 h', 3_600_000],
+    ['all', Infinity],
+  ],
+} as const
+type Axis = keyof typeof RANGES
+
+const AXES = [
+  ['by example', 'events'],
+  ['by time', 'time'],
 ] as const
 
-export function Chart({ name, score, samples, moves, kinds, isSettled, onWhy }: Props) {
+export function Chart({ name, headline, score, samples, moves, kinds, isSettled, onWhy }: Props) {
   const { box, width } = useWidth()
-  const [range, setRange] = useState<number>(600_000)
+  const [axis, setAxis] = useState<Axis>('events')
+  const [ranges, setRanges] = useState<Readonly<Record<Axis, number>>>({
+    events: 1000,
+    time: 600_000,
+  })
   const [chosen, setChosen] = useState<number | undefined>()
   const [by, setBy] = useState<By>('all')
-  const isBegun = samples[0] !== undefined && samples[0].timeMs <= Date.now() - range
+  const range = ranges[axis]
+  const isBegun =
+    axis === 'time' && samples[0] !== undefined && samples[0].timeMs <= Date.now() - range
   // The line begins with the scores of versions from before this server started.
   const query = `model=${encodeURIComponent(name)}`
   const earlier = useFresh<{ points: readonly Point[] }>(
@@ -61,24 +85,42 @@ export function Chart({ name, score, samples, moves, kinds, isSettled, onWhy }: 
   const parts = useParts(answer.answer, by)
   const points = pointsOf(samples, earlier.answer?.points ?? [])
   const endMs = Math.max(Date.now(), points.at(-1)?.timeMs ?? 0)
-  const startMs = Math.max(points[0]?.timeMs ?? endMs - 1000, endMs - range)
+  const judged = judgedAt(points)
+  const isByTime = axis === 'time'
+  const place = isByTime ? (timeMs: number) => timeMs : judged
+  const first = isByTime
+    ? points.find(({ timeMs }) => timeMs >= endMs - range)
+    : points.find(({ timeMs }) => judged(timeMs) > judged(endMs) - range)
+  const startMs = isByTime
+    ? Math.max(points[0]?.timeMs ?? endMs - 1000, endMs - range)
+    : (first?.timeMs ?? endMs - 1000)
   const lineEndMs = lineEnd(samples, endMs)
   const shown = lineEndMs < startMs ? [] : within(points, startMs)
   const drawn = parts.lines.filter(({ slot }) => slot !== undefined)
-  const low = lowest([...shown, ...drawn.flatMap((line) => within(line.points, startMs))])
+  // The lines of parts are shares, whatever the headline is.
+  const isShare = headline.better === 'higher' || by !== 'all'
+  const isMain = headline.better === 'higher' || by === 'all'
+  const main = isMain ? shown : []
+  const baseline = by === 'all' ? within(baselineOf(samples), startMs) : []
+  const partPoints = drawn.flatMap((line) => within(line.points, startMs))
+  const values = [...main, ...baseline, ...partPoints].map(({ value }) => value)
+  const [low, high] = rangeOf(values, isShare)
+  const [from, to] = [place(startMs), place(endMs)]
   const x = (timeMs: number) =>
-    LEFT + ((timeMs - startMs) / Math.max(1, endMs - startMs)) * (width - LEFT - RIGHT)
-  const y = (accuracy: number) => TOP + ((1 - accuracy) / (1 - low)) * (HEIGHT - TOP - BOTTOM)
+    LEFT + ((place(timeMs) - from) / Math.max(1, to - from)) * (width - LEFT - RIGHT)
+  const y = (value: number) => TOP + ((high - value) / (high - low)) * (HEIGHT - TOP - BOTTOM)
+  const scale = { x, y, pauseMs: isByTime ? PAUSE_MS : Infinity }
   const marks = marksOf(moves, startMs)
   const at = chosen === undefined ? -1 : marks.findIndex((mark) => mark.generation === chosen)
   // Where nothing has changed for long, the last change is still why the live version is live.
   const mark = marks[at === -1 ? marks.length - 1 : at] ?? marksOf(moves.slice(0, 1), 0)[0]
   const names = namedOf(marks, mark?.generation, x)
   const alarms = alarmsOf(samples, startMs)
+  const shows = by === 'all' ? headline : ({ name: `${score} by ${by}`, better: 'higher' } as const)
   return (
     <section aria-labelledby="chart-title">
       <div class="heading">
-        <h2 id="chart-title">Recent {score}</h2>
+        <h2 id="chart-title">Recent {shows.name}</h2>
         {kinds.length > 0 && (
           <Choices
             label="Lines"
@@ -87,16 +129,28 @@ export function Chart({ name, score, samples, moves, kinds, isSettled, onWhy }: 
             onChoose={setBy}
           />
         )}
-        <Choices label="Time shown" options={RANGES} chosen={range} onChoose={setRange} />
+        <Choices label="Axis" options={AXES} chosen={axis} onChoose={setAxis} />
+        <Choices
+          label={isByTime ? 'Time shown' : 'Examples shown'}
+          options={RANGES[axis]}
+          chosen={range}
+          onChoose={(value) => setRanges({ ...ranges, [axis]: value })}
+        />
       </div>
       <div ref={box} class="chart">
         <svg
           width={width}
           height={HEIGHT}
           role="img"
-          aria-label={summaryOf(score, shown, marks, alarms.length)}
+          aria-label={summaryOf(shows, main, marks, alarms.length)}
         >
-          <Axes {...{ low, width, startMs, y }} />
+          <Axes
+            {...{ low, high, width, y }}
+            shown={(value) => figure(shows, value).replace('.0 %', ' %')}
+            start={
+              isByTime ? clockTime(startMs) : `${plural(Math.round(to - from), 'example')} ago`
+            }
+          />
           {thinned(marks, x).map((each) => (
             <MarkLine
               key={each.generation}
@@ -107,13 +161,14 @@ export function Chart({ name, score, samples, moves, kinds, isSettled, onWhy }: 
               onChoose={() => setChosen(each.generation)}
             />
           ))}
-          {shown.length > 0 && (
+          {baseline.length > 0 && <path class="baseline" d={pathOf(baseline, lineEndMs, scale)} />}
+          {main.length > 0 && (
             <path
               class={by === 'all' ? 'line' : 'line behind'}
-              d={pathOf(shown, lineEndMs, x, y)}
+              d={pathOf(main, lineEndMs, scale)}
             />
           )}
-          {by !== 'all' && <PartPaths {...{ lines: drawn, startMs, endMs, x, y }} />}
+          {by !== 'all' && <PartPaths {...{ lines: drawn, startMs, endMs, ...scale }} />}
           {alarms.map((timeMs) => (
             <path key={timeMs} class="alarm" d={`M${x(timeMs)},${HEIGHT - BOTTOM}l5,-9h-10z`}>
               <title>drift alarm, {clockTime(timeMs)}</title>
@@ -123,6 +178,7 @@ export function Chart({ name, score, samples, moves, kinds, isSettled, onWhy }: 
       </div>
       {by !== 'all' && answer.answer !== undefined && <Legend {...parts} />}
       {shown.length === 0 && <p class="note">No feedback has come yet.</p>}
+      {by === 'all' && main.length > 0 && <Key headline={headline} />}
       {mark !== undefined && (
         <Scrubber
           {...{ marks, mark, onWhy }}
@@ -131,6 +187,33 @@ export function Chart({ name, score, samples, moves, kinds, isSettled, onWhy }: 
         />
       )}
     </section>
+  )
+}
+
+function baselineOf(samples: readonly Sample[]) {
+  return samples.flatMap(({ timeMs, count, baseline }) =>
+    count > 0 && baseline !== null ? [{ timeMs, value: baseline }] : [],
+  )
+}
+
+/** The lines in words. */
+function Key({ headline }: { readonly headline: Headline }) {
+  const { name, meaning, better, recent, baseline } = headline
+  return (
+    <p class="note">
+      {better === 'lower' && `${meaning}; lower is better. `}
+      {name === 'loss' &&
+        recent !== null &&
+        `${figure(headline, recent)}: as unsure as between ${number(Math.exp(recent))} tokens. `}
+      {baseline !== undefined && (
+        <span id="baseline">
+          <svg width="18" height="8" aria-hidden="true">
+            <path class="baseline" d="M0,4H18" />
+          </svg>{' '}
+          {baseline.name}: {figure(headline, baseline.recent)}
+        </span>
+      )}
+    </p>
   )
 }
 
@@ -161,24 +244,27 @@ function Choices<Value>({ label, options, chosen, onChoose }: ChoicesProps<Value
 
 interface AxesProps {
   readonly low: number
+  readonly high: number
   readonly width: number
-  readonly startMs: number
-  readonly y: (accuracy: number) => number
+  readonly y: (value: number) => number
+  readonly shown: (value: number) => string
+  /** Where the axis begins. */
+  readonly start: string
 }
 
-function Axes({ low, width, startMs, y }: AxesProps) {
+function Axes({ low, high, width, y, shown, start }: AxesProps) {
   return (
     <g>
-      {[low, (1 + low) / 2, 1].map((step) => (
+      {[low, (low + high) / 2, high].map((step) => (
         <g key={step} class="axis">
           <line x1={LEFT} x2={width - RIGHT} y1={y(step)} y2={y(step)} />
           <text x={LEFT - 6} y={y(step) + 4} text-anchor="end">
-            {share(step).replace(/0+$/, '').replace(/\.$/, '')}
+            {shown(step)}
           </text>
         </g>
       ))}
       <text class="time" x={LEFT} y={HEIGHT - 4}>
-        {clockTime(startMs)}
+        {start}
       </text>
       <text class="time" x={width - RIGHT} y={HEIGHT - 4} text-anchor="end">
         now
@@ -222,14 +308,16 @@ function Scrubber({ marks, mark, at, onChoose, onWhy }: ScrubberProps) {
 }
 
 function summaryOf(
-  score: string,
+  headline: Pick<Headline, 'name' | 'better'>,
   points: readonly Point[],
   marks: readonly Mark[],
   alarms: number,
 ): string {
+  const { name } = headline
   const last = points.at(-1)
-  if (last === undefined) return `no ${score} yet`
-  const values = points.map(({ accuracy }) => accuracy)
-  const span = `between ${share(Math.min(...values))} and ${share(Math.max(...values))}`
-  return `${score} ${share(last.accuracy)} now, ${span}; ${marks.length} changes of the version; ${alarms} drift alarms`
+  if (last === undefined) return `no ${name} yet`
+  const values = points.map(({ value }) => value)
+  const shown = (value: number) => figure(headline, value)
+  const span = `between ${shown(Math.min(...values))} and ${shown(Math.max(...values))}`
+  return `${name} ${shown(last.value)} now, ${span}; ${whole(marks.length)} changes of the version; ${alarms} drift alarms`
 }

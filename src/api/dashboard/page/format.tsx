@@ -1,7 +1,24 @@
 /** Numbers and times as the page shows them. */
+import type { Headline } from './answers.tsx'
 
-export function share(value: number | null | undefined): string {
-  return value === null || value === undefined ? '–' : value.toFixed(3).replace(/^0(?=\.)/, '')
+type Value = number | null | undefined
+
+export function share(value: Value): string {
+  return value === null || value === undefined ? '–' : `${(100 * value).toFixed(1)} %`
+}
+
+/** Fewer answers make no percentage. */
+export const FEWEST = 20
+
+/** A value of the headline: a share, or a loss or an error in its unit. */
+export function figure({ better }: Pick<Headline, 'better'>, value: Value): string {
+  if (better === 'higher') return share(value)
+  return value === null || value === undefined ? '–' : number(value)
+}
+
+/** An error of answers: a share of wrong ones, or for numbers a distance. */
+export function errorOf({ task }: { readonly task: string }, value: Value): string {
+  return figure({ better: task === 'regression' ? 'lower' : 'higher' }, value)
 }
 
 export function whole(value: number): string {

@@ -92,8 +92,11 @@ function ModelView({ name, listed, round }: ModelViewProps) {
   const [why, setWhy] = useState<string | undefined>()
   const last = samples.at(-1)
   const generation = last?.generation
-  const model = useFresh<Model>(modelPath(name), `${last?.timeMs ?? ''} ${round}`)
+  const [isLearning, setLearning] = useState(false)
+  const second = useSeconds(isLearning)
+  const model = useFresh<Model>(modelPath(name), `${last?.timeMs ?? ''} ${round} ${second}`)
   const shown = model.answer ?? listed
+  useEffect(() => setLearning(shown?.trainer.learning !== undefined), [shown])
   const history = useFresh<{ moves: readonly Live[] }>(modelPath(name, '/history'), generation)
   const [before, setBefore] = useState<readonly string[]>([])
   const from = before.at(-1)
@@ -133,12 +136,14 @@ function ModelView({ name, listed, round }: ModelViewProps) {
     <main>
       <Summary
         model={shown}
+        quality={quality.answer}
         lost={lost}
         onRollBack={() => setMove({ kind: 'rollback' })}
         onPause={(by) => void pause(by)}
       />
       <Chart
         name={name}
+        headline={shown.headline}
         score={shown.score.name}
         samples={samples}
         moves={history.answer?.moves ?? []}
@@ -148,12 +153,12 @@ function ModelView({ name, listed, round }: ModelViewProps) {
       />
       <div class="columns">
         <div>
-          <TrialPanel trial={shown.trial} live={shown.live} onMove={setMove} />
+          <TrialPanel model={shown} onMove={setMove} />
           <VersionsPanel
             page={page.current}
             isFirst={before.length === 0}
             live={shown.live}
-            score={shown.score.name}
+            headline={shown.headline}
             onNext={(next) => setBefore([...before, next])}
             onBack={() => setBefore(before.slice(0, -1))}
             onMove={setMove}
@@ -201,7 +206,7 @@ function ModelView({ name, listed, round }: ModelViewProps) {
         <WhyDialog
           name={name}
           version={why}
-          score={shown.score.name}
+          model={shown}
           onMove={(next) => {
             setWhy(undefined)
             setMove(next)
@@ -223,6 +228,19 @@ function kindsOf({ slices = [], sources = [] }: Partial<Quality> = {}) {
     ...(slices.length > 0 ? (['slice'] as const) : []),
     ...(sources.length > 1 ? (['source'] as const) : []),
   ]
+}
+
+/** Counts while an update is made: its steps are no samples. */
+function useSeconds(isRunning: boolean): number {
+  const [second, setSecond] = useState(0)
+  useEffect(() => {
+    if (!isRunning) return undefined
+    const timer = setInterval(() => setSecond((before) => before + 1), 1000)
+    return () => {
+      clearInterval(timer)
+    }
+  }, [isRunning])
+  return second
 }
 
 /** A message about what has just happened, shown for a while. */

@@ -40,10 +40,12 @@ export function MarkLine(props: {
   )
 }
 
-/** Empty if a command changed no version, such as a pause. */
-function nameOf({ by, version, canary, shadow }: Mark): string {
-  if (by === 'rollback') return `↩ ${version}`
+/** Empty for a move that needs no name: one of the trainer, or one that changed no version. */
+function nameOf({ by, version, before, canary, shadow }: Mark): string {
+  if (by === 'rollback' || (by === 'policy' && version !== before)) return `↩ ${version}`
   if (by === 'promote') return version
+  if (by === 'pause') return 'paused'
+  if (by === 'resume') return 'resumed'
   if (by === 'canary' && canary !== undefined) return `canary ${canary.version}`
   if (by === 'shadow' && shadow !== undefined) return `shadow ${shadow.version}`
   return ''

@@ -1,7 +1,7 @@
 /** A line for each slice, or for each source: at most six at a time, the ones that a person chooses. */
 import { useState } from 'preact/hooks'
 import type { PartLines } from './answers.tsx'
-import { share } from './format.tsx'
+import { FEWEST, share } from './format.tsx'
 import { pathOf, within, type Point, type Scale } from './scale.tsx'
 
 export type By = 'all' | 'slice' | 'source'
@@ -14,7 +14,9 @@ export interface PartLine {
   readonly name: string
   /** The colour; undefined while it is not drawn. */
   readonly slot: number | undefined
-  readonly points: readonly Point[]
+  /** Its examples so far. */
+  readonly count: number
+  readonly points: readonly Pick<Point, 'timeMs' | 'value'>[]
 }
 
 export interface Parts {
@@ -31,13 +33,13 @@ export function useParts(answer: PartLines | undefined, by: By): Parts {
     chosen?.by === by
       ? chosen.slots
       : Array.from({ length: MOST }, (_, at) => (at < FIRST ? all[at]?.name : undefined))
-  const lines = all.map(({ name, values }) => {
+  const lines = all.map(({ name, count, values }) => {
     const at = slots.indexOf(name)
-    const points = values.flatMap((accuracy, index) => {
+    const points = values.flatMap((value, index) => {
       const timeMs = answer?.timesMs[index]
-      return accuracy === null || timeMs === undefined ? [] : [{ timeMs, accuracy }]
+      return value === null || timeMs === undefined ? [] : [{ timeMs, value }]
     })
-    return { name, slot: at === -1 ? undefined : at, points }
+    return { name, count, slot: at === -1 ? undefined : at, points }
   })
   return {
     lines,
@@ -55,16 +57,17 @@ interface PathsProps extends Scale {
   readonly lines: readonly PartLine[]
   readonly startMs: number
   readonly endMs: number
+  readonly pauseMs: number
 }
 
-export function PartPaths({ lines, startMs, endMs, x, y }: PathsProps) {
+export function PartPaths({ lines, startMs, endMs, ...scale }: PathsProps) {
   return (
     <>
       {lines.map(({ name, slot, points }) => {
         const shown = slot === undefined ? [] : within(points, startMs)
         if (shown.length === 0) return null
         return (
-          <path key={name} class={`line part p${slot}`} d={pathOf(shown, endMs, x, y)}>
+          <path key={name} class={`line part p${slot}`} d={pathOf(shown, endMs, scale)}>
             <title>{name}</title>
           </path>
         )
@@ -79,7 +82,7 @@ export function Legend({ lines, isFull, toggle }: Parts) {
   return (
     <>
       <div class="legend" role="group" aria-label="Lines shown">
-        {lines.map(({ name, slot, points }) => (
+        {lines.map(({ name, count, slot, points }) => (
           <button
             key={name}
             class="small"
@@ -90,12 +93,13 @@ export function Legend({ lines, isFull, toggle }: Parts) {
             <svg width="18" height="8" aria-hidden="true">
               {slot !== undefined && <path class={`line part p${slot}`} d="M0,4H18" />}
             </svg>{' '}
-            {name} {share(points.at(-1)?.accuracy)}
+            {name} {count < FEWEST ? '–' : share(points.at(-1)?.value)}
           </button>
         ))}
       </div>
       <p class="note">
-        Each is recent among its own examples, so one with few of them moves later.
+        Each is recent among its own examples, so one with few of them moves later; below {FEWEST}{' '}
+        it has no percentage.
       </p>
     </>
   )

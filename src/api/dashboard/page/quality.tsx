@@ -1,7 +1,7 @@
 /** How good the answers are: each label, what is confused with what, each source. */
 import type { Calibration, Quality, SliceGap, Sure } from './answers.tsx'
 import { Refusal, textOf } from './client.tsx'
-import { number, share, whole } from './format.tsx'
+import { FEWEST, number, share, whole } from './format.tsx'
 import { hasTexts, Texts } from './texts.tsx'
 
 interface Props {
@@ -12,9 +12,6 @@ interface Props {
   /** Between slices, of what the live version answered. */
   readonly servedGap: SliceGap | undefined
 }
-
-/** More columns than this do not fit. */
-const MOST_CONFUSED = 10
 
 export function QualityPanel({ quality, score, error, servedGap }: Props) {
   const isEarly = error instanceof Refusal && error.code === 'NOT_READY'
@@ -123,18 +120,23 @@ interface HeadProps {
   readonly numbers: readonly string[]
 }
 
+const meanings: Readonly<Record<string, string>> = {
+  found: 'share of its examples that were answered with it (recall)',
+  precision: 'share of these answers that were right',
+}
+
 /** Numbers stand on the right. */
 function Head({ columns, numbers }: HeadProps) {
   return (
     <thead>
       <tr>
         {columns.map((name) => (
-          <th scope="col" key={name}>
+          <th scope="col" key={name} title={meanings[name]}>
             {name}
           </th>
         ))}
         {numbers.map((name) => (
-          <th scope="col" class="right" key={name}>
+          <th scope="col" class="right" key={name} title={meanings[name]}>
             {name}
           </th>
         ))}
@@ -152,17 +154,27 @@ export function Bar({ value }: { readonly value: number }) {
   )
 }
 
+const OTHER = '(other)'
+
 function Confusion({ labels, counts }: NonNullable<Quality['confusion']>) {
-  if (labels.length < 2 || labels.length > MOST_CONFUSED) return null
-  const most = Math.max(1, ...counts.flat())
+  const all = counts.flat()
+  const most = Math.max(1, ...all)
+  const other = labels.length
+  // The last row and column are all that the names do not cover: answers before a label existed among them.
+  const hasOther = counts.some((row, at) => (at === other ? row : row.slice(other)).some(Boolean))
+  const names = hasOther ? [...labels, OTHER] : labels
+  if (names.length < 2) return null
   return (
     <div class="scroll" tabIndex={0} role="group" aria-label="Confusion">
       <table class="confusion">
-        <caption>Right label in rows, answer in columns</caption>
+        <caption>
+          Right label in rows, answer in columns
+          {hasOther && `; ${OTHER}: a label without a column, or no answer yet`}
+        </caption>
         <thead>
           <tr>
             <td />
-            {labels.map((label) => (
+            {names.map((label) => (
               <th scope="col" key={label}>
                 {label}
               </th>
@@ -170,14 +182,15 @@ function Confusion({ labels, counts }: NonNullable<Quality['confusion']>) {
           </tr>
         </thead>
         <tbody>
-          {labels.map((label, row) => (
+          {names.map((label, row) => (
             <tr key={label}>
               <th scope="row">{label}</th>
-              {labels.map((answer, column) => {
+              {names.map((answer, column) => {
                 const count = counts[row]?.[column] ?? 0
                 const depth = count === 0 ? 0 : Math.ceil((4 * count) / most)
+                const isHit = row === column && row !== other
                 return (
-                  <td key={answer} class={`${row === column ? 'hit' : 'miss'}${depth}`}>
+                  <td key={answer} class={`${isHit ? 'hit' : 'miss'}${depth}`}>
                     {whole(count)}
                   </td>
                 )
@@ -208,7 +221,13 @@ function Shares({ what, rows }: SharesProps) {
           <tr key={name}>
             <th scope="row">{name}</th>
             <td>
-              <Bar value={accuracy_recent} /> {share(accuracy_recent)}
+              {count < FEWEST ? (
+                '–'
+              ) : (
+                <>
+                  <Bar value={accuracy_recent} /> {share(accuracy_recent)}
+                </>
+              )}
             </td>
             <td class="right">{whole(count)}</td>
           </tr>
@@ -228,7 +247,7 @@ function calibrationText({ ece, ece_uncalibrated: raw, temperature }: Calibratio
     raw === undefined || temperature === undefined
       ? ''
       : ` (${share(raw)} without the temperature of ${number(temperature)})`
-  return `Scores differ from the share of right answers by ${share(ece)}${without}.`
+  return `The scores of answers are off by ${share(ece)} from how often such answers are right${without}.`
 }
 
 function sureText({ threshold, coverage, accuracy }: Sure): string {
@@ -244,7 +263,12 @@ function Numbers({ quality, score }: OfTaskProps) {
       <tbody>
         {rows.map(([name, value]) => (
           <tr key={name}>
-            <th scope="row">{name.replace(/^accuracy/, score).replaceAll('_', ' ')}</th>
+            <th scope="row">
+              {name
+                .replace(/^accuracy/, score)
+                .replace(/^mae/, 'mean error')
+                .replaceAll('_', ' ')}
+            </th>
             <td>{number(value)}</td>
           </tr>
         ))}

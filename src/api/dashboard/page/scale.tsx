@@ -4,19 +4,21 @@ import type { Sample } from './answers.tsx'
 
 export interface Point {
   readonly timeMs: number
-  readonly accuracy: number
+  readonly value: number
+  /** Examples judged so far; less after a rollback. */
+  readonly count: number
 }
 
 export interface Scale {
   readonly x: (timeMs: number) => number
-  readonly y: (accuracy: number) => number
+  readonly y: (value: number) => number
 }
 
 export const HEIGHT = 200
 export const TOP = 18
 export const RIGHT = 8
 export const BOTTOM = 20
-export const LEFT = 34
+export const LEFT = 46
 
 export function useWidth() {
   const box = useRef<HTMLDivElement>(null)
@@ -37,7 +39,9 @@ export function useWidth() {
 
 /** `earlier`: from before the first sample. */
 export function pointsOf(samples: readonly Sample[], earlier: readonly Point[]): readonly Point[] {
-  const live = samples.filter(({ count }) => count > 0)
+  const live = samples.flatMap(({ timeMs, value, count }) =>
+    count > 0 && value !== null ? [{ timeMs, value, count }] : [],
+  )
   const first = live[0]?.timeMs ?? Infinity
   return [...earlier.filter(({ timeMs }) => timeMs < first), ...live]
 }
@@ -49,33 +53,62 @@ export function lineEnd(samples: readonly Sample[], nowMs: number): number {
 }
 
 /** Those in the range, and the last one before it, moved to its edge. */
-export function within(points: readonly Point[], startMs: number): readonly Point[] {
+export function within<P extends { readonly timeMs: number }>(
+  points: readonly P[],
+  startMs: number,
+): readonly P[] {
   const before = points.findLast(({ timeMs }) => timeMs < startMs)
   const inside = points.filter(({ timeMs }) => timeMs >= startMs)
   return before === undefined ? inside : [{ ...before, timeMs: startMs }, ...inside]
 }
 
-/** A tenth below the lowest point, so that small changes show. */
-export function lowest(points: readonly Point[]): number {
-  const least = Math.min(0.9, ...points.map(({ accuracy }) => accuracy))
-  return Math.max(0, Math.floor(least * 10 - 0.5) / 10)
+/** The ends of the scale. A share ends at 1, and begins a tenth below the lowest, so that small changes show. */
+export function rangeOf(values: readonly number[], isShare: boolean): readonly [number, number] {
+  if (isShare) {
+    const least = Math.min(0.9, ...values)
+    return [Math.max(0, Math.floor(least * 10 - 0.5) / 10), 1]
+  }
+  if (values.length === 0) return [0, 1]
+  const [least, most] = [Math.min(...values), Math.max(...values)]
+  const room = Math.max((most - least) / 8, most / 50, 1e-6)
+  return [Math.max(0, least - room), most + room]
 }
 
-/** A value holds until it changes: a pause is a level line, not a slope. */
-const PAUSE_MS = 3000
+/**
+ * The place of each time on an axis of judged examples: how many were judged until then. An idle hour has no width. A
+ * rollback counts back, and the axis goes on.
+ */
+export function judgedAt(points: readonly Point[]): (timeMs: number) => number {
+  const sums: number[] = []
+  for (const [at, { count }] of points.entries()) {
+    const before = points[at - 1]?.count ?? 0
+    sums.push((sums[at - 1] ?? 0) + (count >= before ? count - before : count))
+  }
+  return (timeMs) => {
+    let [low, high] = [0, points.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((points[middle]?.timeMs ?? Infinity) <= timeMs) low = middle + 1
+      else high = middle
+    }
+    return sums[low - 1] ?? 0
+  }
+}
+
+/** In time a value holds until it changes: a pause is a level line, not a slope. */
+export const PAUSE_MS = 3000
 
 export function pathOf(
-  points: readonly Point[],
+  points: readonly Pick<Point, 'timeMs' | 'value'>[],
   endMs: number,
-  x: (timeMs: number) => number,
-  y: (accuracy: number) => number,
+  { x, y, pauseMs }: Scale & { readonly pauseMs: number },
 ): string {
   let path = ''
   let last: number | undefined
-  for (const { timeMs, accuracy } of points) {
-    const [right, down] = [x(timeMs).toFixed(1), y(accuracy).toFixed(1)]
+  for (const { timeMs, value } of points) {
+    const [right, down] = [x(timeMs).toFixed(1), y(value).toFixed(1)]
     if (last === undefined) path = `M${right},${down}`
-    else path += timeMs - last > PAUSE_MS ? `H${right}V${down}` : `L${right},${down}`
+    else path += timeMs - last > pauseMs ? `H${right}V${down}` : `L${right},${down}`
     last = timeMs
   }
   return `${path}H${x(endMs).toFixed(1)}`

@@ -39,7 +39,11 @@ export async function follow(
   }
 }
 
-type Row = [number, number, number, number, number, string | null, number | null, number, string]
+type Row = [
+  ...[timeMs: number, value: number | null, count: number, lag: number, pending: number],
+  ...[version: string | null, generation: number | null, alarms: number, state: string],
+  baseline: number | null,
+]
 
 interface SamplesEvent {
   readonly id: string | undefined
@@ -63,6 +67,6 @@ async function* eventsIn(body: ReadableStream<Uint8Array> | null): AsyncGenerato
 }
 
 function sampleOf(row: Row): Sample {
-  const [timeMs, accuracy, count, lag, pending, version, generation, alarms, state] = row
-  return { timeMs, accuracy, count, lag, pending, version, generation, alarms, state }
+  const [timeMs, value, count, lag, pending, version, generation, alarms, state, baseline] = row
+  return { timeMs, value, count, lag, pending, version, generation, alarms, state, baseline }
 }

@@ -1,26 +1,25 @@
 /** How the model is, in one line, and the way back. */
 import type { ComponentChildren } from 'preact'
-import type { Model } from './answers.tsx'
+import type { Model, Quality } from './answers.tsx'
 import { textOf } from './client.tsx'
-import { age, share, whole } from './format.tsx'
+import { age, FEWEST, figure, plural, share, whole } from './format.tsx'
 
 interface Props {
   readonly model: Model
+  readonly quality: Quality | undefined
   /** Why no samples come; undefined while they do. */
   readonly lost: unknown
   readonly onRollBack: () => void
   readonly onPause: (by: 'pause' | 'resume') => void
 }
 
-export function Summary({ model, lost, onRollBack, onPause }: Props) {
-  const { live, prequential, trainer, faults = [], failed_swap: failed, judged_by: judged } = model
+export function Summary({ model, quality, lost, onRollBack, onPause }: Props) {
+  const { live, headline, trainer, judged_by: judged, counts } = model
   const isPaused = trainer.state === 'paused'
-  const troubles = [
-    ...(lost === undefined ? [] : [`not live: ${textOf(lost)}`]),
-    ...(trainer.message === undefined ? [] : [`trainer: ${trainer.message}`]),
-    ...(failed === undefined ? [] : [`${failed.version} cannot be loaded: ${failed.message}`]),
-    ...faults.map(({ code, message }) => `${code}: ${message}`),
-  ]
+  const troubles = troublesOf(model, lost)
+  const { unanswered = 0 } = counts
+  const { ratings } = quality ?? {}
+  const now = nowOf(model)
   return (
     <section aria-label={`State of ${model.model}`}>
       <div class="state">
@@ -29,22 +28,41 @@ export function Summary({ model, lost, onRollBack, onPause }: Props) {
             <strong id="live">{live?.version ?? 'none yet'}</strong>
             {live !== null && <small>for {age(live.since)}</small>}
           </Fact>
-          <Fact name={model.score.name} meaning={model.score.meaning}>
-            <strong id="accuracy">
-              {prequential.count === 0 ? '–' : (judged ?? share(prequential.accuracy_recent))}
-            </strong>
+          <Fact name={headline.name} meaning={headline.meaning}>
+            <strong id="accuracy">{judged ?? figure(headline, headline.recent)}</strong>
             <small>{judged === undefined ? 'recent' : 'trust a source to know'}</small>
           </Fact>
+          {now !== undefined && (
+            <Fact name={`${headline.name} now`} meaning="of the live version alone">
+              <strong id="now">{now[0]}</strong>
+              <small>{now[1]}</small>
+            </Fact>
+          )}
+          <Fact name="since the start" meaning="all examples, each answered before it was learned">
+            <strong id="all">{figure(headline, headline.all)}</strong>
+            <small>
+              {whole(model.prequential.count)} judged
+              {unanswered > 0 && `, ${whole(unanswered)} before the first label`}
+            </small>
+          </Fact>
+          {ratings !== undefined && ratings.events > 0 && (
+            <Fact name="rated up" meaning="share of the recent thumbs that are up">
+              <strong id="thumbs">{share(ratings.up_recent)}</strong>
+              <small>{plural(ratings.events, 'thumb')}</small>
+            </Fact>
+          )}
           <Fact name="learned">
-            <strong>{whole(model.counts.learned)}</strong>
+            <strong>{whole(counts.learned)}</strong>
             <small>events</small>
           </Fact>
-          <Fact name="lag">
+          <Fact name="lag" meaning="accepted, not read yet">
             <strong>
               {whole(model.lag)}
               {model.lag_unknown !== undefined && ' + ?'}
             </strong>
-            <small>{whole(model.pending)} pending</small>
+            <small title="read, and learned with the next update">
+              {whole(model.pending)} pending
+            </small>
           </Fact>
           {model.drift !== undefined && (
             <Fact name="drift">
@@ -53,7 +71,7 @@ export function Summary({ model, lost, onRollBack, onPause }: Props) {
             </Fact>
           )}
           <Fact name="trainer">
-            <strong>{trainer.state}</strong>
+            <strong id="trainer">{trainerText(trainer)}</strong>
             <small>
               {model.base}, {model.method}
             </small>
@@ -77,6 +95,39 @@ export function Summary({ model, lost, onRollBack, onPause }: Props) {
       )}
     </section>
   )
+}
+
+function trainerText({ state, learning }: Model['trainer']): string {
+  if (learning === undefined) return state
+  const { step, of, seconds = 0 } = learning
+  return `learning, step ${step} of ${of}, ${seconds} s`
+}
+
+/** How the live version does by itself, and by what; undefined where answers are not right or wrong. */
+function nowOf({ headline, held_out: held, served }: Model): readonly [string, string] | undefined {
+  const isLoss = headline.name === 'loss'
+  if (headline.better === 'lower' && !isLoss) return undefined
+  if (held !== undefined && held.count >= FEWEST)
+    return [figure(headline, isLoss ? held.loss : held.accuracy), `${whole(held.count)} held out`]
+  if (isLoss) return undefined
+  const { count = 0, error = 0 } = served ?? {}
+  return count < FEWEST
+    ? ['–', `${count} of ${FEWEST} judged`]
+    : [share(1 - error), `${plural(count, 'answer')} judged`]
+}
+
+/** Each fault once: that of the trainer and a swap that failed are among the faults. */
+function troublesOf({ trainer, faults = [] }: Model, lost: unknown): readonly string[] {
+  const { message: said } = trainer
+  const isOwn = said !== undefined && faults.every(({ message }) => message !== said)
+  const texts = faults.map(({ code, message, fix }) => {
+    return [[code, message].filter(Boolean).join(': '), fix].filter(Boolean).join('. ')
+  })
+  return [
+    ...(lost === undefined ? [] : [`not live: ${textOf(lost)}`]),
+    ...(isOwn ? [`trainer: ${said}`] : []),
+    ...new Set(texts),
+  ]
 }
 
 interface FactProps {

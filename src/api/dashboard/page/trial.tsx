@@ -1,15 +1,15 @@
 /** The version on trial: what it answers, how it does beside the live one, and how the trial ends. */
-import type { Arm, Live, Trial } from './answers.tsx'
-import { age, share, whole } from './format.tsx'
+import type { Arm, Model } from './answers.tsx'
+import { age, errorOf, whole } from './format.tsx'
 import type { Move } from './move.tsx'
 
 interface Props {
-  readonly trial: Trial | undefined
-  readonly live: Live | null
+  readonly model: Model
   readonly onMove: (move: Move) => void
 }
 
-export function TrialPanel({ trial, live, onMove }: Props) {
+export function TrialPanel({ model, onMove }: Props) {
+  const { trial, live } = model
   const { canary, shadow } = live ?? {}
   const kind = canary === undefined ? 'shadow' : 'canary'
   const routed = canary ?? shadow
@@ -40,8 +40,8 @@ export function TrialPanel({ trial, live, onMove }: Props) {
             </tr>
           </thead>
           <tbody>
-            <ArmRow name={version} arm={trial.candidate} />
-            <ArmRow name={`${live?.version ?? ''} (live)`} arm={trial.live} />
+            <ArmRow name={version} arm={trial.candidate} model={model} />
+            <ArmRow name={`${live?.version ?? ''} (live)`} arm={trial.live} model={model} />
           </tbody>
         </table>
       )}
@@ -63,11 +63,17 @@ export function TrialPanel({ trial, live, onMove }: Props) {
   )
 }
 
-function ArmRow({ name, arm: { judged, error } }: { readonly name: string; readonly arm: Arm }) {
+interface ArmProps {
+  readonly name: string
+  readonly arm: Arm
+  readonly model: Model
+}
+
+function ArmRow({ name, arm: { judged, error }, model }: ArmProps) {
   return (
     <tr>
       <th scope="row">{name}</th>
-      <td class="right">{share(error)}</td>
+      <td class="right">{errorOf(model, error)}</td>
       <td class="right">{whole(judged)}</td>
     </tr>
   )

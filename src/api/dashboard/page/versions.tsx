@@ -1,6 +1,6 @@
 /** The versions, newest first, a page at a time: what each scored, why it was promoted or held, and what can be done. */
-import type { Live, Page, Version } from './answers.tsx'
-import { age, clockTime, share, whole } from './format.tsx'
+import type { Headline, Live, Page, Version } from './answers.tsx'
+import { age, clockTime, figure, share, whole } from './format.tsx'
 import { ratedUp } from './texts.tsx'
 import type { Move } from './move.tsx'
 
@@ -8,8 +8,7 @@ interface Props {
   readonly page: Page<Version> | undefined
   readonly isFirst: boolean
   readonly live: Live | null
-  /** The task's name for the score. */
-  readonly score: string
+  readonly headline: Headline
   readonly onNext: (before: string) => void
   readonly onBack: () => void
   readonly onMove: (move: Move) => void
@@ -21,7 +20,13 @@ export function undoneText({ to, since, reason }: NonNullable<Version['undone_by
   return `taken back by the rollback to ${to}, ${clockTime(since)}: ${reason}`
 }
 
-export function VersionsPanel({ page, isFirst, live, score, ...on }: Props) {
+/** The headline when the version was made; undefined if nothing was judged. */
+export function recentOf({ scores, headline }: Version, { better }: Headline) {
+  if (better === 'lower') return headline?.value
+  return scores.count === 0 ? undefined : scores.accuracy_recent
+}
+
+export function VersionsPanel({ page, isFirst, live, headline, ...on }: Props) {
   const { next } = page ?? {}
   /** Whether there is a column of thumbs: only models that write texts have them. */
   const hasThumbs = page?.items.some((each) => ratedUp(each) !== undefined) === true
@@ -39,7 +44,7 @@ export function VersionsPanel({ page, isFirst, live, score, ...on }: Props) {
               age
             </th>
             <th scope="col" class="right">
-              {score}
+              {headline.name}
             </th>
             {hasThumbs && (
               <th scope="col" class="right up" title="thumbs on its answers that are up">
@@ -77,13 +82,11 @@ export function VersionsPanel({ page, isFirst, live, score, ...on }: Props) {
                 {each.decision !== 'promote' && <b class="tag">{each.decision}</b>}
               </th>
               <td class="age">{age(each.created)}</td>
-              <td class="right">
-                {share(each.scores.count === 0 ? null : each.scores.accuracy_recent)}
-              </td>
+              <td class="right">{figure(headline, recentOf(each, headline))}</td>
               {hasThumbs && <td class="right up">{share(ratedUp(each))}</td>}
               <td class="right events">+{whole(each.events_new)}</td>
               <td class="reason" title={each.reason}>
-                {each.reason}
+                <span>{each.reason}</span>
               </td>
               <td class="right">
                 {!each.removed && (

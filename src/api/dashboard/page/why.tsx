@@ -1,25 +1,25 @@
 /** Why a version is what it is: what it learned, how it scored, and each time that it was made live. */
-import type { Live, Version } from './answers.tsx'
+import type { Live, Model, Version } from './answers.tsx'
 import { modelPath, textOf } from './client.tsx'
 import { Dialog } from './dialog.tsx'
-import { clockTime, number, share, whole } from './format.tsx'
+import { clockTime, errorOf, figure, number, share, whole } from './format.tsx'
 import { useFresh } from './fresh.tsx'
 import type { Move } from './move.tsx'
 import { gapText } from './quality.tsx'
-import { undoneText } from './versions.tsx'
+import { recentOf, undoneText } from './versions.tsx'
 
 interface Props {
   readonly name: string
   readonly version: string
-  /** The task's name for the score. */
-  readonly score: string
+  readonly model: Model
   readonly moves: readonly Live[]
   readonly onMove: (move: Move) => void
   readonly onClose: () => void
 }
 
-export function WhyDialog({ name, version, score, moves, onMove, onClose }: Props) {
+export function WhyDialog({ name, version, model, moves, onMove, onClose }: Props) {
   const { answer, error } = useFresh<Version>(modelPath(name, `/versions/${version}`), version)
+  const { headline } = model
   const own = moves.filter((move) => move.version === version)
   return (
     <Dialog title={`Why ${version}`} onClose={onClose}>
@@ -41,13 +41,23 @@ export function WhyDialog({ name, version, score, moves, onMove, onClose }: Prop
                 value={`${whole(answer.events)}, ${whole(answer.events_new)} of them new`}
               />
               <Row name="steps" value={whole(answer.steps)} />
-              <Row name={score} value={scoreText(answer.scores)} />
-              <Row name="loss" value={number(answer.scores.loss)} />
+              {headline.better === 'higher' ? (
+                <>
+                  <Row name={headline.name} value={scoreText(answer.scores)} />
+                  <Row name="loss" value={number(answer.scores.loss)} />
+                </>
+              ) : (
+                <Row
+                  name={headline.name}
+                  value={`${figure(headline, recentOf(answer, headline))} recent`}
+                />
+              )}
+              {answer.span !== undefined && <Row name="positions" value={spanText(answer.span)} />}
               {answer.slice_gap && <Row name="slices" value={gapText(answer.slice_gap)} />}
               {answer.served && (
                 <Row
                   name="served"
-                  value={`${whole(answer.served.count)} judged answers, error ${share(answer.served.error)}`}
+                  value={`${whole(answer.served.count)} judged answers, error ${errorOf(model, answer.served.error)}`}
                 />
               )}
             </tbody>
@@ -80,6 +90,14 @@ export function WhyDialog({ name, version, score, moves, onMove, onClose }: Prop
 
 function scoreText({ count, accuracy_recent: recent, accuracy }: Version['scores']): string {
   return count === 0 ? 'nothing is judged' : `${share(recent)} recent, ${share(accuracy)} in all`
+}
+
+function spanText(span: NonNullable<Version['span']>): string {
+  return span
+    .map(({ source, partition, from, to }) => {
+      return `${partition === '0' ? source : `${source}/${partition}`} ${from || 'start'} to ${to}`
+    })
+    .join(', ')
 }
 
 function Row({ name, value }: { readonly name: string; readonly value: string }) {

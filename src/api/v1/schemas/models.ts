@@ -39,6 +39,27 @@ const Model = Type.Object({
     { name: Type.String(), meaning: Type.String() },
     { description: 'what `accuracy` measures for this task' },
   ),
+  headline: Type.Object(
+    {
+      name: Type.String(),
+      meaning: Type.String(),
+      better: Type.Enum(['higher', 'lower'], {
+        description: 'higher: a share between 0 and 1; lower: an error or a loss',
+      }),
+      recent: nullable(Type.Number()),
+      all: nullable(Type.Number({ description: 'since the model was created' })),
+      baseline: Type.Optional(
+        Type.Object(
+          { name: Type.String(), recent: Type.Number() },
+          { description: 'what an answer without a model would have reached' },
+        ),
+      ),
+    },
+    {
+      description:
+        'how good it is in one number: of examples, each answered before it was learned; null until one was scored',
+    },
+  ),
   live: nullable(LiveAnswer),
   failed_swap: Type.Optional(FailedSwapAnswer),
   answers: Type.Optional(

@@ -20,6 +20,12 @@ const Version = Type.Object({
     Type.Integer({ description: 'stored examples that vote along with the head' }),
   ),
   scores: Scores,
+  headline: Type.Optional(
+    Type.Object(
+      { name: Type.String(), value: Type.Number() },
+      { description: 'as that of the model when it was made, where that is not its accuracy' },
+    ),
+  ),
   served: Type.Optional(Served),
   decision: Type.String(),
   reason: Type.String(),

@@ -3,6 +3,7 @@
  * Kept in memory and bounded, for people who watch; longer histories belong to a metrics database.
  */
 import type { Clock } from '../../../contracts/core.ts'
+import { headlineOf } from '../../../evaluation/headline.ts'
 import { failure } from '../../../platform/errors.ts'
 import type { Limits } from '../../../platform/limits.ts'
 import type { ServedModel, TrainerReport, TrainerView } from '../served-model.ts'
@@ -13,8 +14,10 @@ export interface Sample {
   /** Rises with each sample of the server, over all models. */
   readonly id: number
   readonly timeMs: number
-  /** The accuracy on recent examples, each answered before it was learned. */
-  readonly accuracy: number
+  /** The headline of the task on recent examples, each answered before it was learned; null before there is one. */
+  readonly value: number | null
+  /** What an answer without a model would have reached. */
+  readonly baseline: number | null
   /** Examples so far. */
   readonly count: number
   readonly lag: number
@@ -50,7 +53,7 @@ export interface SeriesService {
 }
 
 export interface SeriesOptions {
-  readonly models: readonly Pick<ServedModel, 'name' | 'live'>[]
+  readonly models: readonly Pick<ServedModel, 'name' | 'live' | 'task'>[]
   readonly trainer: Pick<TrainerView, 'status'>
   readonly limits: Pick<Limits, 'samples' | 'part_samples' | 'watchers'>
   readonly clock: Clock
@@ -83,13 +86,15 @@ export function openSeries({ models, trainer, limits, clock }: SeriesOptions): S
     [...tracks.values()].reduce((sum, { listeners }) => sum + listeners.size, 0)
 
   function look(
-    live: SeriesOptions['models'][number]['live'],
-    { prequential, lag, pending, alarms, state, isBlank }: TrainerReport,
+    { live, task }: SeriesOptions['models'][number],
+    { prequential, quality, lag, pending, alarms, state, isBlank }: TrainerReport,
   ): Looked | undefined {
     if (isBlank === true) return undefined
     const pointer = live.live()?.pointer
+    const { recent, baseline } = headlineOf(task.view, prequential, quality)
     return {
-      accuracy: prequential.accuracy_recent,
+      value: recent,
+      baseline: baseline?.recent ?? null,
       count: prequential.count,
       ...{ lag, pending },
       version: pointer?.live.version,
@@ -103,7 +108,7 @@ export function openSeries({ models, trainer, limits, clock }: SeriesOptions): S
     for (const { model, series, parts, listeners } of tracks.values()) {
       const report = trainer.status(model.name)
       parts.add(clock.nowMs(), report.quality)
-      const now = look(model.live, report)
+      const now = look(model, report)
       if (now === undefined || (series.last !== undefined && isSame(series.last, now))) continue
       next += 1
       const added = { id: next, timeMs: clock.nowMs(), ...now }
@@ -140,9 +145,10 @@ export function openSeries({ models, trainer, limits, clock }: SeriesOptions): S
 }
 
 function isSame(last: Sample, now: Looked): boolean {
-  const { accuracy, count, lag, pending, generation, alarms, state } = now
+  const { value, baseline, count, lag, pending, generation, alarms, state } = now
   return (
-    last.accuracy === accuracy &&
+    last.value === value &&
+    last.baseline === baseline &&
     last.count === count &&
     last.lag === lag &&
     last.pending === pending &&
