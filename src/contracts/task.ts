@@ -96,6 +96,8 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
   named(targets: readonly Target[], order?: Head): Head
   /** How many leading outputs mean the same in both heads, so that stored logits stay valid. */
   shared(one: Head, other: Head): number
+  /** What in it looks like a mistake of the stream, as text for people; absent = nothing can. */
+  warnings?(head: Head): readonly string[]
   /** Throws a coded error for a target that cannot be learned. `head` is already `grown` by all pending targets. */
   check(target: Target, head: Head): void
 

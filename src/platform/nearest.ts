@@ -36,3 +36,15 @@ export function editDistance(from: string, to: string): number {
 }
 
 const at = (row: readonly number[], column: number) => row[column] ?? Infinity
+
+/** Pairs of names that differ only in case, each as “Yes” and “yes”. */
+export function caseTwins(names: Iterable<string>): readonly string[] {
+  const firsts = new Map<string, string>()
+  const twins = new Set<string>()
+  for (const name of names) {
+    const first = firsts.get(name.toLowerCase())
+    if (first === undefined) firsts.set(name.toLowerCase(), name)
+    else if (first !== name) twins.add(`“${first}” and “${name}”`)
+  }
+  return [...twins]
+}

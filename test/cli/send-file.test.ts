@@ -82,6 +82,17 @@ test('a key that may only send feedback says with --wait what was accepted', asy
   expect(stderr).toContain('3 accepted, 0 already known, 0 rejected; waiting until it is learned:')
 })
 
+test('a key that may not list the models is asked to name one', async () => {
+  const key = 'a key of sixteen letters'.replaceAll(' ', '-')
+  const keys = [{ name: 'desk', roles: ['feedback'] as const, sha256: digestOf(key) }]
+  const { send, journal } = await listening({ auth: { tokens: [], keys } })
+  const { code, stderr } = await send(events(3), '--token', key)
+  expect([code, journal().length]).toEqual([77, 0])
+  expect(stderr).toContain('which model? This key may not list the models')
+  expect(stderr).toContain('fix:  name the model: --model NAME, or ANTIKYTHERA_MODEL=NAME')
+  expect((await send(events(3), '--token', key, '--model', 'm')).code).toBe(0)
+})
+
 test('events of a source that sends too much are sent again until they are in', async () => {
   // Slower than the answers of a busy machine.
   const rates = { sources: { loud: { per_second: 5, burst: 5 } } }

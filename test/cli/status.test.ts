@@ -194,6 +194,12 @@ describe('how good it is now, beside how good it has been', () => {
     })
   })
 
+  test('labels of the stream that differ only in case are named', async () => {
+    const { stdout } = await status({ trainer: { head: ['no', 'yes', 'No'] } })
+    expect(stdout).toContain('\nm: the labels “no” and “No” differ only in case\n')
+    expect((await status({})).stdout).not.toContain('differ only in case')
+  })
+
   test('what came before the first label is counted beside the scores', async () => {
     const counts = { ...report.counts, unanswered: 256 }
     expect(cellsOf((await status({ trainer: { counts } })).stdout).unanswered).toBe('256')

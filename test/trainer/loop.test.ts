@@ -4,6 +4,7 @@ import { parseEvent } from '../../src/intake/events/validate.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { defaultLimits } from '../../src/platform/limits.ts'
 import { openRandom } from '../../src/platform/random.ts'
+import { openFakeLog } from '../serving/fake-log.ts'
 import { event, labelled, lessons } from './events.ts'
 import { finalState } from './final-state.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
@@ -297,6 +298,21 @@ describe('labels', () => {
     expect(lettersOf(world)).toEqual(['6 LABELS_FULL'])
     const labels = versionsOf(world).map((v) => labelsOf(world.registry.versions.get(v)!.manifest))
     expect(labels).toEqual([[], ['a', 'b'], ['a', 'b', 'c']])
+  })
+
+  test('labels that appear and differ only in case are logged once', async () => {
+    const log = openFakeLog()
+    const named = ['yes', 'no', 'Yes', 'no', 'YES', 'no', 'no', 'Yes', 'NO', 'no']
+    const world = openWorld({
+      s: named.map((label, at) => event({ id: `${at}`, text: label, label })),
+    })
+    await runToEnd(world, { labels: { ...open, limit: 8 }, every: 2, log })
+    const warned = log.lines.filter(({ level }) => level === 'warn')
+    expect(warned.map(({ message, details }) => [message, details])).toEqual([
+      ['the labels “yes” and “Yes” differ only in case', { version: 'v2' }],
+      ['the labels “yes” and “YES” differ only in case', { version: 'v3' }],
+      ['the labels “no” and “NO” differ only in case', { version: 'v5' }],
+    ])
   })
 
   test('labels added to the config are learned from then on; a label taken away is refused', async () => {

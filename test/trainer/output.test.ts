@@ -37,6 +37,12 @@ it('the log of the daemon decides about the lines of the trainer', async () => {
   expect((await read(said, 'warn')).logged).toMatchObject([{ level: 'error', msg: 'torn' }])
 })
 
+it('an error keeps its type and its stack', async () => {
+  const err = { type: 'CodedError', message: 'gone', stack: 'CodedError: gone\\n at x', code: 'C' }
+  const { logged } = await read([`${JSON.stringify({ level: 'warn', err, msg: 'failed' })}\n`])
+  expect(logged).toMatchObject([{ err, msg: 'failed' }])
+})
+
 it('keeps a character whose bytes arrive in two chunks', async () => {
   const bytes = Buffer.from(`${line('warn', 'source “Zürich” is unknown')}no newline: ü`)
   const chunks = Array.from({ length: bytes.length }, (_, at) => bytes.subarray(at, at + 1))

@@ -33,6 +33,7 @@ export function describeModel(model: ModelServices): ModelAnswer {
     ...unknownLag(trainer),
     pending: trainer.pending,
     ...(faults.length > 0 && { faults: [...faults] }),
+    ...warningsOf(model, trainer),
     ...(trainer.progress && { progress: describeProgress(trainer.progress) }),
     ...(trainer.alarms && { drift: describeDrift(trainer.alarms) }),
     ...(hasScored(trainer.quality) && { quality: describeQuality(trainer.quality, task) }),
@@ -53,6 +54,11 @@ export function describeModel(model: ModelServices): ModelAnswer {
       judged_by: `${trainer.defence.majority} majority` as const,
     }),
   }
+}
+
+function warningsOf({ task }: ModelServices, { head }: TrainerReport) {
+  const warnings = task.warnings?.(head) ?? []
+  return warnings.length > 0 ? { warnings: [...warnings] } : {}
 }
 
 /** A source that cannot be read does not say what waits in it. */

@@ -5,6 +5,7 @@
 import { CodedError, type Json } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { withDetails } from '../../platform/errors.ts'
+import { caseTwins } from '../../platform/nearest.ts'
 import { modelPath, type JsonObject } from '../remote/client.ts'
 import { objectIn } from './csv-table.ts'
 import { evaluateFile, evaluationLines, type FileEvaluation } from './evaluate-file.ts'
@@ -41,28 +42,8 @@ interface Totals {
   live?: string | undefined
 }
 
-/** More names than these are not compared. */
+/** More labels than these are not compared. */
 const LABELS_COMPARED = 1024
-
-/** Labels of a file that differ only in case: to the daemon they are two. */
-class LabelNames {
-  readonly #byLowerCase = new Map<string, string>()
-  readonly #twins = new Set<string>()
-
-  read(lines: readonly Line[]): void {
-    for (const { text } of lines) {
-      const label = objectIn(text)?.label
-      if (typeof label !== 'string' || this.#byLowerCase.size >= LABELS_COMPARED) continue
-      const first = this.#byLowerCase.get(label.toLowerCase())
-      if (first === undefined) this.#byLowerCase.set(label.toLowerCase(), label)
-      else if (first !== label) this.#twins.add(`“${first}” and “${label}”`)
-    }
-  }
-
-  get warnings(): readonly string[] {
-    return [...this.#twins].map((pair) => `warning: the labels ${pair} differ only in case`)
-  }
-}
 
 type FileFlags = FeedbackFlags & { readonly file: string }
 
@@ -75,12 +56,15 @@ export async function sendFile(flags: FileFlags): Promise<void> {
   const most = flags.stopAfter
   // Small ones until something is accepted, so that an entirely wrong file does not send hundreds of events.
   const limits = { ...CHUNK, lines: most === 0 ? CHUNK.lines : Math.min(CHUNK.lines, most) }
-  const names = new LabelNames()
+  const labels = new Set<string>()
   const source = rowsFor('learning', stream, flags)
   try {
     for await (const { lines, bytes } of chunksOf(source, limits)) {
       await sendChunk(connected, lines, totals, sendingRetry(flags.retrySeconds, progress))
-      names.read(lines)
+      for (const { text } of lines) {
+        const label = objectIn(text)?.label
+        if (typeof label === 'string' && labels.size < LABELS_COMPARED) labels.add(label)
+      }
       done += bytes
       items += lines.length
       progress.update({ done, total, items })
@@ -93,7 +77,8 @@ export async function sendFile(flags: FileFlags): Promise<void> {
   } finally {
     progress.end()
   }
-  for (const warning of names.warnings) process.stderr.write(`${harmless(warning)}\n`)
+  for (const twins of caseTwins(labels))
+    process.stderr.write(`warning: the labels ${harmless(twins)} differ only in case\n`)
   if (flags.wait === true || flags.holdOut !== undefined)
     totals.live = await waitForLearned(
       connected,

@@ -1,5 +1,6 @@
 /** Opens a client for the flags of a command, and selects the model. */
 import { existsSync } from 'node:fs'
+import { CodedError } from '../../contracts/core.ts'
 import { readConfigFile } from '../../config/file.ts'
 import { isRecord } from '../../config/schema/shape.ts'
 import { failure } from '../../platform/errors.ts'
@@ -59,11 +60,19 @@ export async function connectModel(flags: ClientFlags): Promise<Connected> {
 }
 
 async function onlyModel(client: Client): Promise<string> {
-  const { models } = (await client.get('/v1/models')) as JsonObject & {
+  const { models } = (await client.get('/v1/models').catch(namedBy)) as JsonObject & {
     models: readonly { readonly model: string }[]
   }
   const names = models.map(({ model }) => model)
   const [name] = names
   if (names.length === 1 && name !== undefined) return name
   throw failure('USAGE', `the daemon serves ${names.join(', ')}: choose one with --model`)
+}
+
+/** A key that may only predict or give feedback cannot ask which models there are. */
+function namedBy(error: unknown): never {
+  if (!(error instanceof CodedError) || error.code !== 'ROLE_MISSING') throw error
+  const message = 'which model? This key may not list the models of the daemon'
+  const fix = 'name the model: --model NAME, or ANTIKYTHERA_MODEL=NAME'
+  throw failure('ROLE_MISSING', message, { details: error.details, cause: error, fix })
 }

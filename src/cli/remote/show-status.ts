@@ -28,6 +28,7 @@ interface Model {
   readonly prequential?: StatusRow['prequential']
   readonly judged_by?: string
   readonly faults?: readonly ShownFault[]
+  readonly warnings?: readonly string[]
   readonly served?: { readonly count: number; readonly error: number }
   readonly held_out?: NonNullable<StatusRow['held_out']>
   readonly answers?: { readonly version: string; readonly count: number; readonly failed: number }
@@ -73,6 +74,7 @@ export async function showStatus(flags: StatusFlags): Promise<void> {
       ...replicaTable(models),
       ...models.flatMap(differenceLines),
       ...models.flatMap(faultLines),
+      ...models.flatMap(warningLines),
       ...models.flatMap(driftLines),
       ...models.flatMap(answerLines),
       ...models.flatMap(receiptLines),
@@ -143,6 +145,7 @@ function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | un
     lag_unknown: model.lag_unknown ?? [],
     pending,
     faults: model.faults ?? [],
+    warnings: model.warnings ?? [],
     drift: model.drift ?? null,
     answers: model.answers ?? null,
     trial: model.trial ?? null,
@@ -162,6 +165,11 @@ function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | un
 function differenceLines({ model, config_differs: keys }: Shown): string[] {
   if (keys.length === 0) return []
   return ['', `${model}: the replicas differ in their configuration: ${keys.join(', ')}`]
+}
+
+/** Only if there are any. */
+function warningLines({ model, warnings }: Shown): string[] {
+  return warnings.length === 0 ? [] : ['', ...warnings.map((text) => `${model}: ${text}`)]
 }
 
 /** Only if there was an alarm. */

@@ -1,6 +1,7 @@
 /** Classification: one column of the head per label. All code that knows about labels is in this folder. */
 import type { TaskFacts, Head } from '../../contracts/example.ts'
 import type { Task, Classes } from '../../contracts/task.ts'
+import { caseTwins } from '../../platform/nearest.ts'
 import { temperatureIn, usualAnswers, type AnswerSettings } from './answering.ts'
 import { classificationHead } from './head.ts'
 import { labelForm } from './label-form.ts'
@@ -32,6 +33,10 @@ export function openClassification(
     },
     named: (targets, order) => namedBy(targets, order === undefined ? order : labelsIn(order)),
     shared: (one, other) => sharedStart(labelsIn(one), labelsIn(other)),
+    warnings(head) {
+      const labels = labelsIn(head).filter((label) => !retired.includes(label))
+      return caseTwins(labels).map((twins) => `the labels ${twins} differ only in case`)
+    },
     check: (target, head) => {
       checkLearnable(target, labelsIn(head), rules)
     },

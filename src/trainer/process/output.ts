@@ -45,8 +45,15 @@ function logLine(line: string) {
   try {
     const { level, time: _time, msg, ...details } = JSON.parse(line) as Record<string, unknown>
     if (typeof level !== 'string' || !levels.has(level)) return undefined
-    return { level: level as Level, details, message: typeof msg === 'string' ? msg : '' }
+    const message = typeof msg === 'string' ? msg : ''
+    return { level: level as Level, details: { ...details, ...errorIn(details) }, message }
   } catch {
     return undefined
   }
+}
+
+/** pino takes the type of an error from its constructor, or else from its name: this one is an object by now. */
+function errorIn({ err }: Readonly<Record<string, unknown>>) {
+  if (typeof err !== 'object' || err === null || !('type' in err)) return {}
+  return { err: Object.assign(Object.create(null), err, { name: err.type }) as object }
 }

@@ -41,6 +41,8 @@ export class Updater {
   readonly #parts: UpdaterParts
   /** A version was published since old ones were removed. */
   #isUntidy = false
+  /** The warnings of the task that the log has. */
+  readonly #warned = new Set<string>()
 
   constructor(parts: UpdaterParts) {
     this.#parts = parts
@@ -232,6 +234,16 @@ export class Updater {
     if (alarm) log.warn({ version, ...alarm }, 'the stream has changed')
     const { scores } = this.#parts.state.learner
     log.info({ version, ...decision, learned, steps, dropped, ...scores }, 'learned')
+    this.#warn(version)
+  }
+
+  #warn(version: string): void {
+    const { loop, state } = this.#parts
+    for (const warning of loop.task.warnings?.(state.learner.head) ?? []) {
+      if (this.#warned.has(warning)) continue
+      this.#warned.add(warning)
+      loop.log.warn({ version }, warning)
+    }
   }
 }
 

@@ -108,6 +108,12 @@ const Model = Type.Object({
   faults: Type.Optional(
     Type.Array(FaultAnswer, { description: 'problems while it keeps running; absent: none' }),
   ),
+  warnings: Type.Optional(
+    Type.Array(Type.String(), {
+      description:
+        'what in the stream looks like a mistake, such as answers that differ only in case; absent: nothing',
+    }),
+  ),
   sources: Type.Optional(SourcesAnswer),
   counts: Type.Object({
     accepted: Count,
