@@ -24,6 +24,7 @@ import type { FromTrainer, ToTrainer } from './messages.ts'
 import { CrashBlame } from './crash-blame.ts'
 import { Forecasts } from './forecasts.ts'
 import { withoutLog } from './output.ts'
+import { StepTimes } from './step-times.ts'
 
 export interface ChildPlan {
   readonly models: readonly string[]
@@ -54,10 +55,6 @@ export interface ChildParts extends ChildPlan {
 
 const AT_WORK: ReadonlySet<string> = new Set(['running', 'idle', 'standby', 'paused', 'budget'])
 const healthyAfterMs = 30_000
-/** A step is stuck when it has taken as long as this many of the longest one so far. */
-const STEPS_STUCK = 10
-/** For a first step, which also compiles: nothing says how long one takes. */
-const FIRST_STEP_MS = 60_000
 
 export class TrainerChild {
   readonly #parts: ChildParts
@@ -75,10 +72,7 @@ export class TrainerChild {
   #startedMs = 0
   #heardMs = 0
   #running: Promise<void> | undefined
-  /** The step of each model that is being made, and since when. */
-  readonly #steps = new Map<string, { readonly step: number; readonly sinceMs: number }>()
-  /** The longest step of each model that has ended. */
-  readonly #longestMs = new Map<string, number>()
+  readonly #steps = new StepTimes()
 
   constructor(parts: ChildParts) {
     this.#parts = parts
@@ -108,9 +102,9 @@ export class TrainerChild {
   /** For how long its present step has been made. */
   #withSeconds(status: TrainerStatus): TrainerStatus {
     const { model, learning } = status
-    const step = this.#steps.get(model)
-    if (learning === undefined || step === undefined) return status
-    const seconds = Math.floor((this.#parts.clock.monotonicMs() - step.sinceMs) / 1000)
+    const sinceMs = this.#steps.since(model)
+    if (learning === undefined || sinceMs === undefined) return status
+    const seconds = Math.floor((this.#parts.clock.monotonicMs() - sinceMs) / 1000)
     return { ...status, learning: { ...learning, seconds } }
   }
 
@@ -218,26 +212,7 @@ export class TrainerChild {
 
   /** A process that starts reports nothing yet, and a failed or ended one has been reported. */
   #isStalled({ state }: TrainerStatus): boolean {
-    return AT_WORK.has(state) && this.#silentMs() >= this.#quietMs()
-  }
-
-  /** How long it may be silent: a step of any of its models holds up all of them. */
-  #quietMs(): number {
-    const steps = [...this.#steps.keys()].map((model) => {
-      const longestMs = this.#longestMs.get(model)
-      return longestMs === undefined ? FIRST_STEP_MS : STEPS_STUCK * longestMs
-    })
-    return Math.max(this.#parts.stalledMs(), ...steps)
-  }
-
-  #timeStep({ model, learning }: TrainerStatus): void {
-    const before = this.#steps.get(model)
-    if (before !== undefined && before.step === learning?.step) return
-    const nowMs = this.#parts.clock.monotonicMs()
-    if (before !== undefined)
-      this.#longestMs.set(model, Math.max(this.#longestMs.get(model) ?? 0, nowMs - before.sinceMs))
-    if (learning === undefined) this.#steps.delete(model)
-    else this.#steps.set(model, { step: learning.step, sinceMs: nowMs })
+    return AT_WORK.has(state) && this.#silentMs() >= this.#steps.quietMs(this.#parts.stalledMs())
   }
 
   #silence(): Pick<TrainerStatus, 'state' | 'code' | 'message'> {
@@ -293,7 +268,7 @@ export class TrainerChild {
     const before = this.#statuses.get(status.model)
     if (status.steps > (before?.steps ?? 0)) this.#failures = 0
     this.#blame.reported(status)
-    this.#timeStep(status)
+    this.#steps.reported(status, this.#parts.clock.monotonicMs())
     this.#statuses.set(status.model, before ? merged(before, status) : status)
     this.#parts.onReport(status.model)
   }
