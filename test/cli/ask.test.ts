@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openServed, type ServedOptions } from '../api/open-served.ts'
 import { scratchFolder } from '../scratch-folder.ts'
+import { openFakeRegistry } from '../serving/fake-registry.ts'
+import { openFakeWriting } from '../serving/fake-writing.ts'
 import { runCli } from './run-cli.ts'
 
 /** A real server on fakes, listening: one model `m`, versions v0 to v5, v1 live. */
@@ -75,6 +77,22 @@ test('versions shows the live one, and says how many it left out', async () => {
   const { json } = await cli('versions', '--json')
   expect((json() as { versions: unknown[] }).versions).toHaveLength(6)
   expect((await cli('versions')).stdout).not.toContain('earlier ones')
+})
+
+test('versions of a model that writes texts have a loss, and no score that says nothing', async () => {
+  const registry = openFakeRegistry('m', 6)
+  const list = registry.list.bind(registry)
+  const headline = { name: 'loss', value: 3.84 }
+  registry.list = async (query) =>
+    (await list(query)).map((each) => ({ ...each, manifest: { ...each.manifest, headline } }))
+  const { task } = openFakeWriting({ clock: undefined as never, metrics: undefined as never })
+  const quality = { accuracy_recent_by_source: 0, sources: [] }
+  const { cli } = await listening({ task, live: { registry }, trainer: { quality } })
+  const { stdout, stderr } = await cli('versions')
+  expect(stderr).toBe('')
+  expect(stdout).toMatch(/ events {2}recent loss /)
+  expect(stdout).toMatch(/^\* {2}v1 .* 3\.84 /m)
+  expect(stdout).not.toContain('likelihood')
 })
 
 test.each([

@@ -143,4 +143,4 @@ dialog { width: min(34rem, calc(100vw - 2rem)); border: 1px solid var(--rule); b
 dialog::backdrop { background: rgb(0 0 0 / .4) }
 .said { position: fixed; left: 50%; bottom: 1rem; transform: translateX(-50%); margin: 0; max-width: calc(100vw - 2rem); padding: .5rem 1rem; border-radius: 8px; color: var(--back); background: var(--text) }
 .said:empty { display: none }
-`
+`.replace(/\s*([{};])\s*/g, '$1')

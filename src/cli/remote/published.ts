@@ -2,6 +2,7 @@
 import type { SliceGap } from '../../contracts/release.ts'
 import { modelPath, type Client } from './client.ts'
 import { pagesOf } from './pages.ts'
+import { percent, short } from '../print.ts'
 
 export interface Published {
   readonly version: string
@@ -14,6 +15,8 @@ export interface Published {
     readonly accuracy: number
     readonly accuracy_recent: number
   }
+  /** Where the measure of its task is an error or a loss. */
+  readonly headline?: { readonly value: number }
   /** The quality of its served answers that feedback judged. */
   readonly served?: {
     readonly count: number
@@ -79,10 +82,11 @@ export function ratedUp({ served }: Published): number | undefined {
   return rated === undefined || rated.count === 0 ? undefined : 1 - rated.error
 }
 
-/** The task's name for `accuracy`. */
+/** The measure of a task: its name for `accuracy`, or an error or a loss. */
 export interface NamedScore {
   readonly name: string
   readonly meaning?: string
+  readonly better?: string
 }
 
 export async function scoreName(client: Client, model: string): Promise<NamedScore> {
@@ -90,8 +94,22 @@ export async function scoreName(client: Client, model: string): Promise<NamedSco
 }
 
 /** A daemon of an earlier release does not say it. */
-export function scoreIn({ score }: { readonly score?: unknown }): NamedScore {
-  return (score as NamedScore | undefined) ?? { name: 'accuracy' }
+export function scoreIn(described: {
+  readonly score?: unknown
+  readonly headline?: unknown
+}): NamedScore {
+  const { headline, score = { name: 'accuracy' } } = described
+  const { better } = (headline as NamedScore | undefined) ?? {}
+  return (better === 'lower' ? headline : score) as NamedScore
+}
+
+/** Of recent examples when the version was made; undefined if nothing was judged. */
+export function recentText(
+  { scores, headline }: Published,
+  { better }: NamedScore,
+): string | undefined {
+  if (better === 'lower') return headline && short(headline.value)
+  return scores.count === 0 ? undefined : percent(scores.accuracy_recent)
 }
 
 export function legendOf({ name, meaning }: NamedScore): string[] {

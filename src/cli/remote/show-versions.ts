@@ -5,7 +5,15 @@ import { percent, print, short, table } from '../print.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Comparison } from '../../versions/compare.ts'
 import { modelPath, type Client } from './client.ts'
-import { legendOf, publishedVersions, ratedUp, scoreName, type Published } from './published.ts'
+import {
+  legendOf,
+  publishedVersions,
+  ratedUp,
+  recentText,
+  scoreName,
+  type NamedScore,
+  type Published,
+} from './published.ts'
 
 export interface VersionsFlags extends ClientFlags {
   readonly last: number
@@ -36,13 +44,12 @@ function shown(value: number | undefined, as: (value: number) => string): string
   return value === undefined ? undefined : as(value)
 }
 
-const headOf = (score: string, texts: readonly TextColumn[]) => [
+const headOf = ({ name, better }: NamedScore, texts: readonly TextColumn[]) => [
   '',
   'version',
   'parent',
   'events',
-  score,
-  'recent',
+  ...(better === 'lower' ? [`recent ${name}`] : [name, 'recent']),
   ...texts.map(({ head }) => head),
   'created',
   'decision',
@@ -59,9 +66,9 @@ export async function showVersions(flags: VersionsFlags): Promise<void> {
     const texts = textColumns.filter(({ cell }) =>
       versions.some((each) => cell(each) !== undefined),
     )
-    const rows = versions.map((each) => rowOf(each, texts))
+    const rows = versions.map((each) => rowOf(each, score, texts))
     const legend = texts.map(({ head, meaning }) => `  ${head}: ${meaning}`)
-    return [...table([headOf(score.name, texts), ...rows]), ...more, ...legendOf(score), ...legend]
+    return [...table([headOf(score, texts), ...rows]), ...more, ...legendOf(score), ...legend]
   })
 }
 
@@ -87,16 +94,15 @@ function signed(value: number): string {
   return `${value > 0 ? '+' : ''}${Number(value.toFixed(4))}`
 }
 
-function rowOf(published: Published, texts: readonly TextColumn[]): string[] {
+function rowOf(published: Published, score: NamedScore, texts: readonly TextColumn[]): string[] {
   const { version, parent, events, scores, created, decision, reason, live } = published
-  const isScored = scores.count > 0
   return [
     live ? '*' : '',
     version + stateOf(published),
     parent ?? '-',
     String(events),
-    isScored ? percent(scores.accuracy) : '-',
-    isScored ? percent(scores.accuracy_recent) : '-',
+    ...(score.better === 'lower' ? [] : [scores.count > 0 ? percent(scores.accuracy) : '-']),
+    recentText(published, score) ?? '-',
     ...texts.map(({ cell }) => cell(published) ?? '-'),
     created,
     decision,

@@ -3,11 +3,18 @@ import { CodedError } from '../../contracts/core.ts'
 import { modelPath, type JsonObject } from './client.ts'
 import type { ClientFlags } from '../flags.ts'
 import { connectModel } from './connect.ts'
-import { percent, print, table } from '../print.ts'
+import { print, table } from '../print.ts'
 import { trialText, type Routed } from './routed.ts'
 import { gapText } from './gap-text.ts'
 import { moveLines, movesOf } from './version-moves.ts'
-import { legendOf, publishedVersion, scoreIn, type Published } from './published.ts'
+import {
+  legendOf,
+  publishedVersion,
+  recentText,
+  scoreIn,
+  type NamedScore,
+  type Published,
+} from './published.ts'
 
 export interface WhyFlags extends ClientFlags {
   readonly version?: string
@@ -41,7 +48,7 @@ export async function showWhy(flags: WhyFlags): Promise<void> {
     ...(asked === undefined
       ? []
       : [`${asked} and the versions that it was trained from, newest first:`]),
-    ...table(chain.map((version) => rowOf(version, score.name))),
+    ...table(chain.map((version) => rowOf(version, score))),
     ...(earlier ? [`  … before it ${earlier}`] : []),
     ...learnedLines(chain[0]),
     ...spanLines(chain[0]),
@@ -164,10 +171,10 @@ function biasLines(version: Published | undefined): string[] {
   return gap === undefined ? [] : [`  at ${version?.version ?? ''}: ${gapText(gap)}`]
 }
 
-function rowOf(published: Published, score: string): string[] {
-  const { version, parent, events, events_new, scores, served, decision, reason } = published
-  const recent =
-    scores.count > 0 ? `recent ${score} ${percent(scores.accuracy_recent)}` : 'no score'
+function rowOf(published: Published, score: NamedScore): string[] {
+  const { version, parent, events, events_new, served, decision, reason } = published
+  const value = recentText(published, score)
+  const recent = value === undefined ? 'no score' : `recent ${score.name} ${value}`
   const all = events === 1 ? '1 event' : `${events} events`
   const learned = parent === null ? all : `${all} (+${events_new})`
   const judged = served && `mean error ${served.error.toFixed(3)} of ${served.count} judged`

@@ -15,8 +15,9 @@ export const generationView: TaskView<TextAnswer> = {
       name: 'loss',
       meaning: 'how much a token of the right answer surprises the model: 0 = it is sure of each',
       values(report) {
-        const { events, token_loss: all, token_loss_recent: recent } = textsIn(report).completions
-        return events === 0 ? undefined : { recent, all }
+        const { completions } = report as Partial<TextReport>
+        if (completions === undefined || completions.events === 0) return undefined
+        return { recent: completions.token_loss_recent, all: completions.token_loss }
       },
     },
     figure: (loss) => loss.toFixed(2),

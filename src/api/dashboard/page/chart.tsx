@@ -201,10 +201,10 @@ function Key({ headline }: { readonly headline: Headline }) {
   const { name, meaning, better, recent, baseline } = headline
   return (
     <p class="note">
-      {better === 'lower' && `${meaning}; lower is better. `}
+      {better === 'lower' && `Lower is better: ${meaning}. `}
       {name === 'loss' &&
         recent !== null &&
-        `${figure(headline, recent)}: as unsure as between ${number(Math.exp(recent))} tokens. `}
+        `At ${figure(headline, recent)} it is as unsure as between ${number(Math.exp(recent))} tokens. `}
       {baseline !== undefined && (
         <span id="baseline">
           <svg width="18" height="8" aria-hidden="true">

@@ -76,13 +76,13 @@ export function rangeOf(values: readonly number[], isShare: boolean): readonly [
 
 /**
  * The place of each time on an axis of judged examples: how many were judged until then. An idle hour has no width. A
- * rollback counts back, and the axis goes on.
+ * rollback counts back, and the axis stays: the line goes back to the score of then.
  */
 export function judgedAt(points: readonly Point[]): (timeMs: number) => number {
   const sums: number[] = []
   for (const [at, { count }] of points.entries()) {
     const before = points[at - 1]?.count ?? 0
-    sums.push((sums[at - 1] ?? 0) + (count >= before ? count - before : count))
+    sums.push((sums[at - 1] ?? 0) + Math.max(0, count - before))
   }
   return (timeMs) => {
     let [low, high] = [0, points.length]

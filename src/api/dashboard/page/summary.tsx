@@ -47,8 +47,12 @@ export function Summary({ model, quality, lost, onRollBack, onPause }: Props) {
           </Fact>
           {ratings !== undefined && ratings.events > 0 && (
             <Fact name="rated up" meaning="share of the recent thumbs that are up">
-              <strong id="thumbs">{share(ratings.up_recent)}</strong>
-              <small>{plural(ratings.events, 'thumb')}</small>
+              <strong id="thumbs">
+                {ratings.events < FEWEST
+                  ? whole(Math.round(ratings.up * ratings.events))
+                  : share(ratings.up_recent)}
+              </strong>
+              <small>of {plural(ratings.events, 'thumb')}</small>
             </Fact>
           )}
           <Fact name="learned">
@@ -112,7 +116,7 @@ function nowOf({ headline, held_out: held, served }: Model): readonly [string, s
   if (isLoss) return undefined
   const { count = 0, error = 0 } = served ?? {}
   return count < FEWEST
-    ? ['–', `${count} of ${FEWEST} judged`]
+    ? ['–', `${count} of ${FEWEST} answers judged`]
     : [share(1 - error), `${plural(count, 'answer')} judged`]
 }
 
