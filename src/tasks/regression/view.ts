@@ -65,7 +65,11 @@ export const regressionView: TaskView<{ readonly value: number }> = {
     },
     baseline: {
       name: 'always the mean so far',
-      recent: (report) => (report as Partial<ErrorReport>).baselines?.running_mean.mae_recent,
+      recent(report) {
+        const mean = (report as Partial<ErrorReport>).baselines?.running_mean.mae_recent
+        // 0 before there was a mean.
+        return mean === 0 ? undefined : mean
+      },
     },
     figure: (error) => String(Number(error.toPrecision(3))),
     phrase: (figure) => `off by ${figure} on average`,

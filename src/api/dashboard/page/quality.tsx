@@ -34,6 +34,7 @@ export function QualityPanel({ quality, score, error, servedGap }: Props) {
           {quality.slices !== undefined && quality.slices.length > 0 && (
             <Shares
               what="slice"
+              score={score}
               rows={quality.slices.map((each) => ({ name: each.slice, ...each }))}
             />
           )}
@@ -42,6 +43,7 @@ export function QualityPanel({ quality, score, error, servedGap }: Props) {
           {quality.sources.length > 1 && (
             <Shares
               what="source"
+              score={score}
               rows={quality.sources.map((each) => ({ name: each.source, ...each }))}
             />
           )}
@@ -205,6 +207,7 @@ function Confusion({ labels, counts }: NonNullable<Quality['confusion']>) {
 
 interface SharesProps {
   readonly what: string
+  readonly score: string
   readonly rows: readonly {
     readonly name: string
     readonly count: number
@@ -212,10 +215,10 @@ interface SharesProps {
   }[]
 }
 
-function Shares({ what, rows }: SharesProps) {
+function Shares({ what, score, rows }: SharesProps) {
   return (
     <table>
-      <Head columns={[what, 'recent']} numbers={['examples']} />
+      <Head columns={[what, `recent ${score}`]} numbers={['examples']} />
       <tbody>
         {rows.map(({ name, accuracy_recent, count }) => (
           <tr key={name}>
