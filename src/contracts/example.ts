@@ -17,6 +17,8 @@ export interface Score {
   readonly error: number
   readonly loss: number
   readonly answer: Json
+  /** Nothing that could answer has been learned: it is what comes out of untrained weights, and says nothing. */
+  readonly isBlank?: true
   /** Between 0 and 1, not calibrated; absent if the task gives none. */
   readonly confidence?: number
   /** The outputs that it was answered from, and the place of the right one among them; only its task reads it. */

@@ -122,7 +122,7 @@ export class Learner {
     return this.#prequential.scoreboard.scores()
   }
 
-  /** Examples that came before anything could answer: no score has them. */
+  /** Examples that came before anything was learned that could answer: no score has them. */
   get unanswered(): number {
     return this.#prequential.scoreboard.unanswered
   }

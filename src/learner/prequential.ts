@@ -143,13 +143,11 @@ export class Prequential {
     return tested
   }
 
-  /** A head without outputs gives no answer: before the first label there is no version that could be right or wrong. */
+  /** Without outputs, or from weights that have learned nothing, there is no answer that could be right or wrong. */
   #observe(score: Score, example: Example, head = this.#parts.trainable.head): void {
-    if (this.#parts.task.outputs(head) === 0) {
-      this.scoreboard.leaveOut()
-      return
-    }
-    this.scoreboard.observe(score, example)
-    this.#judge.observe(score)
+    const isSilent = this.#parts.task.outputs(head) === 0
+    if (isSilent || score.isBlank === true) this.scoreboard.leaveOut()
+    else this.scoreboard.observe(score, example)
+    if (!isSilent) this.#judge.observe(score)
   }
 }

@@ -56,7 +56,7 @@ export interface TrainerStatus {
     readonly set_aside?: number
     /** Kept back by the defence; absent if there is none. */
     readonly quarantined?: number
-    /** Came before anything could answer, as before the first label: in no score; absent = none. */
+    /** Came before anything was learned that could answer: in no score; absent = none. */
     readonly unanswered?: number
     /** Kept for comparing versions and never learned; absent if nothing is held out. */
     readonly held_out?: number

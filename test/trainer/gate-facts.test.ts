@@ -91,7 +91,7 @@ describe('a promotion policy', () => {
       version: 'v2',
       rows: 4,
       from: 'replay',
-      prequential: { count: 8 },
+      prequential: { count: 4 },
     })
     expect(second!.candidate).toMatchObject(near(await scoredBy(world, 'v2', rows)))
     expect(second!.live).toMatchObject(near(await scoredBy(world, 'v1', rows)))
@@ -155,9 +155,9 @@ describe('a rollback policy', () => {
     ])
     // Before the second version there is nothing to go back to.
     expect(told).toEqual([
-      ['v1', 4, 8],
-      ['v2', 4, 12],
-      ['v3', 4, 16],
+      ['v1', 4, 4],
+      ['v2', 4, 8],
+      ['v3', 4, 12],
     ])
   })
 
@@ -170,7 +170,7 @@ describe('a rollback policy', () => {
     const rows = [yes, no, yes, no]
     const good = await scoredBy(world, 'v1', rows)
     const last = rollback.seen.at(-1)!
-    expect(last).toMatchObject({ version: 'v1', scores: { count: 16 }, line: { count: 20 } })
+    expect(last).toMatchObject({ version: 'v1', scores: { count: 16 }, line: { count: 16 } })
     // Half of what came was turned: right in the other half.
     expect(good.accuracy).toBe(1)
     expect(last.scores.accuracy).toBe(0.5)

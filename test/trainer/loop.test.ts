@@ -42,7 +42,7 @@ describe('learning', () => {
       steps: 2,
       span: { s: { '0': ['4', '8'] } },
       decision: 'promote',
-      scores: { count: 8 },
+      scores: { count: 4 },
     })
     expect(world.registry.moves.at(-1)).toMatchObject({ live: { version: 'v2' }, by: 'trainer' })
     expect(status).toMatchObject({
@@ -176,7 +176,7 @@ describe('learning', () => {
     expect(world.registry.moves.map(({ live }) => live.version)).toEqual(['v0', 'v1', 'v3'])
     expect(world.registry.versions.get('v2')?.manifest).toMatchObject({
       decision: 'hold',
-      reason: '4 events learned; 50 % right before, 75 % now; not yet',
+      reason: '4 events learned; 100 % right now; not yet',
     })
     expect(world.registry.versions.get('v3')?.manifest.parent).toBe('v2')
   })

@@ -304,7 +304,7 @@ describe('a rollback by policy', () => {
 
   test('sets aside the block that it judged and what the version had learned', async () => {
     const world = openWorld({ s: lessons(12) })
-    const { counts } = await runToEnd(world, { ...setting, rollback: backAt(12) })
+    const { counts } = await runToEnd(world, { ...setting, rollback: backAt(8) })
     expect(counts).toMatchObject({ learned: 8, set_aside: 8 })
     expect(world.registry.moves.at(-1)).toMatchObject({ live: { version: 'v1' }, by: 'policy' })
   })

@@ -169,7 +169,7 @@ const heldOutColumn: Column = {
 /** Shown if any came too early. */
 const unansweredColumn: Column = {
   head: 'unanswered',
-  meaning: 'came before the first label, when nothing could answer: learned, and in no score',
+  meaning: 'came before anything was learned that could answer: learned, and in no score',
   cell: count('unanswered'),
 }
 

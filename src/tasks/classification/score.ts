@@ -37,7 +37,13 @@ export function scoreOf(all: Float32Array, target: LabelTarget, known: Answering
   const loss = target.kind === 'label' ? lossOf(logits, at) : lossOfNot(logits, at)
   const error = isRight ? 0 : 1
   if (labels.length === 0) return { answer, confidence, error, loss }
-  return { answer, confidence, error, loss, evidence: { outputs: logits, right: at } }
+  const score = { answer, confidence, error, loss, evidence: { outputs: logits, right: at } }
+  return isBlank(logits) ? { ...score, isBlank: true } : score
+}
+
+/** Every label alike, as a head has them that starts at zero. */
+function isBlank(logits: Float32Array): boolean {
+  return logits.length > 1 && logits.every((logit) => logit === logits[0])
 }
 
 /** `unsure`: the score below which an answer says that it is unsure. */

@@ -57,7 +57,7 @@ export function openRegression(settings: LossSettings): Task<number, Answer> {
     score(outputs, target) {
       const { value, deviation } = estimateIn(outputs)
       // Before the first target there is no unit to measure an error in.
-      if (deviation === 0) return { error: 1, loss: Infinity, answer: value }
+      if (deviation === 0) return { error: 1, loss: Infinity, answer: value, isBlank: true }
       const r = (value - target) / deviation
       const size = Math.abs(r)
       const { loss } = lossOf(Math.min(size, CLIP), settings)

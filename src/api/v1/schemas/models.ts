@@ -132,7 +132,7 @@ const Model = Type.Object({
     ),
     unanswered: Type.Optional(
       Type.Integer({
-        description: 'came before anything could answer: learned, and in no score',
+        description: 'came before anything was learned that could answer: learned, and in no score',
       }),
     ),
     held_out: Type.Optional(
