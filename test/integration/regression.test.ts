@@ -1,5 +1,8 @@
 /** Numbers through the whole daemon: taught over HTTP, better than the mean, swapped, corrected and rolled back. */
-import { expect, test, vi } from 'vitest'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { openPredictor, readConfig } from '../../src/antikythera.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { oneDaemon } from './one-daemon.ts'
 import { runCli } from '../cli/run-cli.ts'
@@ -72,6 +75,32 @@ test('answers become better than the running mean and the last value, and say so
   )
   const metrics = await (await fetch(`${daemon.url}/metrics`)).text()
   expect(metrics).toMatch(/antikythera_absolute_error\{model="prices",window="recent"\} \d/)
+})
+
+test('rows with known prices score a version against another, and a program without the daemon answers as it does', async () => {
+  const path = join(daemon.folder, 'prices.jsonl')
+  const rows = Array.from({ length: 40 }, () => {
+    const { features, value } = priced()
+    return JSON.stringify({ input: { features }, value })
+  })
+  writeFileSync(path, rows.join('\n'))
+  const flags = ['--file', path, '--against', 'v0', '--url', daemon.url, '--json']
+  const { json } = await runCli('evaluate', 'prices', ...flags)
+  expect(json()).toMatchObject({
+    report: { measure: 'absolute_error', rows: 40, difference: { verdict: 'better' } },
+  })
+  const predictor = await openPredictor<{ value: number }>(readConfig(daemon.config), {
+    model: 'prices',
+  })
+  onTestFinished(async () => predictor.close())
+  const input = { features: [1, -1] }
+  const { predictions } = await post<Predicted>('prices/predict', { inputs: [input] })
+  const kind = { kind: 'features', ...input } as const
+  const own = await predictor.predict([input, kind])
+  expect(own.map(({ value }) => value)).toEqual(Array(2).fill(predictions[0]!.value))
+  await expect(predictor.predict(['no features'])).rejects.toMatchObject({
+    code: 'INPUT_WRONG_KIND',
+  })
 })
 
 test('a correction of an answer is learned, and a rollback brings the old answer back to the bit', async () => {

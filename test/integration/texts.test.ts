@@ -45,6 +45,10 @@ const teach = async (events: readonly object[]) => {
 
 let count = 0
 
+interface Evaluated {
+  readonly report: { readonly version: { readonly mean: number } }
+}
+
 const completion = (content: string) => ({
   id: `c-${(count += 1)}`,
   input: { messages: [{ role: 'user', content }] },
@@ -58,6 +62,12 @@ test('completions change the answers, and everything says how far', async () => 
   for (let batch = 0; batch < 10; batch += 1) {
     const position = await teach(['Hello', 'Help', 'Where is it?', 'Why?'].map(completion))
     after = await ask('Hello', position)
+    if (batch > 0) continue
+    // The server reads a given answer as the trainer did before it learned it.
+    const rows = ['Hello', 'Help', 'Where is it?', 'Why?'].map(completion)
+    const { report } = await post<Evaluated>('support/evaluate', { rows, version: 'v0' })
+    const { completions } = await get<{ completions: { token_loss: number } }>('support/quality')
+    expect(report.version.mean).toBeCloseTo(completions.token_loss, 3)
   }
   expect(after.version).not.toBe(before.version)
   expect(after.text).toBe('Sure!')
@@ -69,6 +79,10 @@ test('completions change the answers, and everything says how far', async () => 
   const metrics = await (await fetch(`${daemon.url}/metrics`)).text()
   expect(metrics).toMatch(/antikythera_kl_to_base\{model="support"\} \d/)
   expect(metrics).toMatch(/antikythera_token_loss\{model="support",window="recent"\} \d/)
+  const rows = ['Hello', 'Help', 'Where is it?', 'Why?', 'Who?', 'When?'].map(completion)
+  expect(await post('support/evaluate', { rows, against: 'v0' })).toMatchObject({
+    report: { measure: 'loss', rows: 6, difference: { verdict: 'better', better: 6 } },
+  })
 })
 
 test('thumbs, a corrected answer and a choice are learned, also after kill -9', async () => {
