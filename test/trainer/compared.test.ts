@@ -118,7 +118,12 @@ test('a comparison goes forward with no more rows than its update pays for, and 
   }
   const train = { batch: 4, replay_batch: 3, epochs: 1 }
   const promotion = { ...gates(), decide }
-  const { prequential, counts } = await runToEnd(world, { ...setting(), train, promotion, openTrainable })
+  const { prequential, counts } = await runToEnd(world, {
+    ...setting(),
+    train,
+    promotion,
+    openTrainable,
+  })
   // Per update one step of 4 new rows and 3 replayed ones: (2 · (7 + 1) + 4) / 5 rows, one of them the start of a pass.
   // Each event goes forward once before it is learned.
   expect(seen.length).toBeGreaterThan(20)

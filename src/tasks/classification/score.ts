@@ -41,7 +41,7 @@ export function scoreOf(all: Float32Array, target: LabelTarget, known: Answering
   return isBlank(logits) ? { ...score, isBlank: true } : score
 }
 
-/** Every label alike, as a head has them that starts at zero. */
+/** All logits are equal, as those of a head that starts at zero. */
 function isBlank(logits: Float32Array): boolean {
   return logits.length > 1 && logits.every((logit) => logit === logits[0])
 }

@@ -33,14 +33,16 @@ function read(store: Store, blank: TrainerStatus): TrainerStatus | undefined {
   const state = presentState(store)
   if (progress === undefined || state === undefined) return undefined
   const { accepted, duplicates, learned, rejected, steps, dropped, generation, spanFrom } = progress
+  const { unanswered, ...scored } = state
   return {
     ...blank,
-    ...state,
+    ...scored,
     pending: pendingCount(store),
     counts: {
       ...{ accepted, duplicates, learned, rejected },
       waiting: rowsIn(store, 'waiting'),
       set_aside: rowsIn(store, 'set_aside'),
+      ...(unanswered !== undefined && { unanswered }),
     },
     steps,
     droppedSteps: dropped,
@@ -48,14 +50,15 @@ function read(store: Store, blank: TrainerStatus): TrainerStatus | undefined {
   }
 }
 
-function presentState(store: Store): Pick<TrainerStatus, 'head' | 'prequential'> | undefined {
+function presentState(store: Store) {
   const row = store.get(
     `SELECT mind, head FROM states JOIN weights ON weights.id = weights WHERE states.id = ?`,
     Number(fact(store, 'now')),
   )
   if (row === undefined) return undefined
   const { scoreboard } = JSON.parse(row.text('mind')) as LearnerState
-  return { head: JSON.parse(row.text('head')) as Head, prequential: scoresOf(scoreboard) }
+  const head = JSON.parse(row.text('head')) as Head
+  return { head, prequential: scoresOf(scoreboard), unanswered: scoreboard.unanswered }
 }
 
 function pendingCount(store: Store): number {
