@@ -155,8 +155,8 @@ export interface Trainable {
   readonly learnsOnce?: true
   /** Outputs of each row under the current weights; none while the head has none. */
   score(rows: readonly Latent[]): readonly Float32Array[]
-  /** `rateFactor` multiplies both learning rates for this step; absent = 1. */
-  step(rows: readonly TrainRow[], rateFactor?: number): StepResult
+  /** `rateFactor` multiplies both learning rates for this step, and `headFactor` that of the head once more; absent = 1. */
+  step(rows: readonly TrainRow[], rateFactor?: number, headFactor?: number): StepResult
   /**
    * For rows of texts: KL divergence of the next token from the base without an adapter, the mean over each row's
    * answers, in nats.

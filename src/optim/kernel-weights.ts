@@ -14,7 +14,7 @@ import { OFFSET } from './averaging.ts'
 import { clipScale, type Optimizer } from './optimizer.ts'
 import { shrinkOf } from './optimizer-of.ts'
 import { type KernelPlace, KernelRule } from './kernel-rule.ts'
-import { rateOf, stepped, type Weights } from './weights.ts'
+import { isOfHead, type RateFactors, rateOf, stepped, type Weights } from './weights.ts'
 
 const { add, flush, squares, zero } = kernels
 
@@ -151,21 +151,23 @@ export class KernelWeights {
    * One step with the gradients that `norm` has seen. Returns whether every number stayed finite; if not, nothing
    * moves.
    */
-  step(norm: number, rateFactor: number): boolean {
+  step(norm: number, factors: RateFactors): boolean {
+    const { rateFactor, headFactor = 1 } = factors
+    const rateAt = ({ name, rate }: Place) => rateFactor * (isOfHead(name) ? headFactor : 1) * rate
     const step = this.#steps + 1
     const hyperparameters = this.#hyperparameters
     const scale = clipScale(norm, hyperparameters.clip_norm)
     let [rate, shrink] = [0, 0]
     for (const place of this.#places) {
-      const own = rateFactor * place.rate
+      const own = rateAt(place)
       rate = Math.max(rate, own)
       shrink = Math.max(shrink, shrinkOf(hyperparameters, own, step))
     }
     if (!this.#rule.isSafe({ rate, shrink, step, gradient: norm * scale }))
-      return this.#stepOutside(norm, rateFactor)
+      return this.#stepOutside(norm, factors)
     this.#rule.begin(step, scale)
     for (const place of this.#places) {
-      const own = rateFactor * place.rate
+      const own = rateAt(place)
       this.#rule.step(place, own, shrinkOf(hyperparameters, own, step))
     }
     if (step % STEPS_TO_FLUSH === 0)
@@ -183,11 +185,11 @@ export class KernelWeights {
     this.#places = []
   }
 
-  #stepOutside(norm: number, rateFactor: number): boolean {
+  #stepOutside(norm: number, factors: RateFactors): boolean {
     const gradients = new Map(
       this.#places.map(({ name, gradient }) => [name, Float32Array.from(gradient)]),
     )
-    const by = { ...this.#hyperparameters, rateFactor }
+    const by = { ...this.#hyperparameters, ...factors }
     const after = stepped(this.weights, this.#optimizer, gradients, norm, by)
     if (after !== undefined) this.load(after)
     return after !== undefined

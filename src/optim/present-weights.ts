@@ -11,7 +11,7 @@ import { type AdapterEngine, EngineAdapter, type Gradients } from './engine-adap
 import { KernelWeights } from './kernel-weights.ts'
 import { globalNorm, type Optimizer } from './optimizer.ts'
 import { isPlain, PlainAdapter } from './plain-adapter.ts'
-import { averaged, retracted, stepped, type Weights } from './weights.ts'
+import { averaged, type RateFactors, retracted, stepped, type Weights } from './weights.ts'
 
 export type PresentWeightsParts = ConstructorParameters<typeof EngineAdapter>[0] &
   AdapterPlan & {
@@ -90,10 +90,10 @@ export class PresentWeights {
   }
 
   /** One step. Returns whether every number is finite; if not, nothing moves. `norm`: of the gradients. */
-  move(gradients: Gradients['gradients'], norm: number, rateFactor: number): boolean {
+  move(gradients: Gradients['gradients'], norm: number, factors: RateFactors): boolean {
     if (!Number.isFinite(norm)) return false
-    if (this.#inPlace !== undefined) return this.#inPlace.weights.step(norm, rateFactor)
-    const by = { ...this.#hyperparameters, rateFactor }
+    if (this.#inPlace !== undefined) return this.#inPlace.weights.step(norm, factors)
+    const by = { ...this.#hyperparameters, ...factors }
     const before = this.#held
     const free = stepped(before, this.#optimizer, gradients, norm, by, this.#spare)
     if (free === undefined) return false

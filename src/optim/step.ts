@@ -37,7 +37,7 @@ import type { Optimizer } from './optimizer.ts'
 import { optimizerOf } from './optimizer-of.ts'
 import { PresentWeights } from './present-weights.ts'
 import { gradientsOf, shaped, withPenalty } from './step-gradients.ts'
-import { copied, fromState, grown, toState } from './weights.ts'
+import { copied, fromState, grown, type RateFactors, toState } from './weights.ts'
 
 export interface TrainableParts extends Omit<AdapterPlan, 'outputs'> {
   readonly task: Task
@@ -88,7 +88,7 @@ class AdapterTrainable implements Trainable {
     const counts = statisticsOf(parts).length > 0
     // Averaged weights score in place of those that learn, and without dropout.
     if ((hyperparameters.average ?? 0) === 0 && methodOf(parts).isRandomInSteps !== true)
-      this.testAndStep = (rows, rateFactor) => this.#step(rows, rateFactor, true)
+      this.testAndStep = (rows, rateFactor = 1) => this.#step(rows, { rateFactor }, true)
     const isMoved = [...learning.keys()].some((name) => !name.startsWith('head.'))
     const hasClasses = task.classes !== undefined && task.reads === 'pooled'
     if (isMoved && hasClasses && !counts) this.embedding = this.#openEmbedding()
@@ -112,12 +112,13 @@ class AdapterTrainable implements Trainable {
     return mean ? this.#engine.logitsWith(mean, rows) : this.#engine.logits(rows)
   }
 
-  step(rows: readonly TrainRow[], rateFactor = 1): StepResult {
-    const { loss, gradientNorm, dropped } = this.#step(rows, rateFactor, false)
+  step(rows: readonly TrainRow[], rateFactor = 1, headFactor = 1): StepResult {
+    const by = { rateFactor, headFactor }
+    const { loss, gradientNorm, dropped } = this.#step(rows, by, false)
     return { loss, gradientNorm, dropped }
   }
 
-  #step(rows: readonly TrainRow[], rateFactor = 1, needsLogits: boolean) {
+  #step(rows: readonly TrainRow[], by: RateFactors, needsLogits: boolean) {
     if (rows.length === 0) return { ...DROPPED, logits: [] }
     const { task, regularizer } = this.#parts
     const penalty = regularizer.addsNothing
@@ -134,20 +135,19 @@ class AdapterTrainable implements Trainable {
       needsLogits,
       parameters: () => this.#weights.present.parameters,
     })
-    const { loss, gradientNorm, dropped } = this.#learn(batch, penalty, rateFactor)
+    const { loss, gradientNorm, dropped } = this.#learn(batch, penalty, by)
     return { loss, gradientNorm, dropped, logits: batch.logits }
   }
 
   #learn(
     batch: Gradients,
     penalty: ReturnType<Regularizer['penalty']>,
-    rateFactor: number,
+    by: RateFactors,
   ): StepResult {
     const loss = batch.loss + (penalty?.loss ?? 0)
     const gradients = penalty ? withPenalty(batch.gradients, penalty.gradients) : batch.gradients
     const gradientNorm = this.#weights.norm(gradients)
-    if (!Number.isFinite(loss) || !this.#weights.move(gradients, gradientNorm, rateFactor))
-      return DROPPED
+    if (!Number.isFinite(loss) || !this.#weights.move(gradients, gradientNorm, by)) return DROPPED
     const { regularizer } = this.#parts
     if (regularizer.addsNothing !== true) {
       const { parameters } = this.#weights.present
@@ -167,7 +167,7 @@ class AdapterTrainable implements Trainable {
         )
         const gradients = new Map([...still, ...own])
         const norm = this.#weights.norm(gradients)
-        const isMade = Number.isFinite(loss) && this.#weights.move(gradients, norm, rateFactor)
+        const isMade = Number.isFinite(loss) && this.#weights.move(gradients, norm, { rateFactor })
         return isMade ? { loss, gradientNorm: norm, dropped: false } : DROPPED
       },
       setHead: (rows, penalty) => {

@@ -18,6 +18,12 @@ export interface Weights {
   readonly steps: number
 }
 
+/** Both learning rates are multiplied by `rateFactor`, and that of the head also by `headFactor`. */
+export interface RateFactors {
+  readonly rateFactor: number
+  readonly headFactor?: number
+}
+
 /**
  * The gradients' `norm` decides the clipping. Undefined when a new number is not finite. `into`: weights that nothing reads any more,
  * of the same shapes; the new ones are written over them, so that a step of many numbers takes no new memory.
@@ -27,11 +33,12 @@ export function stepped(
   optimizer: Optimizer,
   gradients: ReadonlyMap<string, Float32Array>,
   norm: number,
-  hyperparameters: Hyperparameters & { readonly rateFactor: number },
+  hyperparameters: Hyperparameters & RateFactors,
   into?: Weights,
 ): Weights | undefined {
   const step = weights.steps + 1
-  const scale = clipScale(norm, hyperparameters.clip_norm)
+  const { clip_norm, rateFactor, headFactor = 1 } = hyperparameters
+  const scale = clipScale(norm, clip_norm)
   const parameters = new Map<string, Tensor>()
   const slots = new Map<string, readonly Float32Array[]>()
   for (const [name, { shape, data }] of weights.parameters) {
@@ -39,7 +46,7 @@ export function stepped(
     invariant(gradient !== undefined, `no gradient of ${name}`)
     const before = { weights: data, slots: weights.slots.get(name) ?? [] }
     const after = roomFor(name, data.length, optimizer, into)
-    const rate = hyperparameters.rateFactor * rateOf(name, hyperparameters)
+    const rate = rateFactor * (isOfHead(name) ? headFactor : 1) * rateOf(name, hyperparameters)
     for (let from = 0; from < data.length; from += BLOCK) {
       const own = blockOf(after, from)
       optimizer.update(
@@ -184,10 +191,14 @@ function slotName(optimizer: Optimizer, index: number, name: string): string {
   return `optimizer/${optimizer.slots[index] ?? ''}/${name}`
 }
 
+export function isOfHead(name: string): boolean {
+  return name.startsWith('head.')
+}
+
 /** Heads start from zero and learn faster than the layers below. */
 export function rateOf(
   name: string,
   { learning_rate, head_learning_rate }: Hyperparameters,
 ): number {
-  return name.startsWith('head.') ? (head_learning_rate ?? 10 * learning_rate) : learning_rate
+  return isOfHead(name) ? (head_learning_rate ?? 10 * learning_rate) : learning_rate
 }

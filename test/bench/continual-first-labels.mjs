@@ -5,7 +5,7 @@
  */
 import { openBase } from '../../dist/src/config/model-parts.js'
 import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
-import { cpuTime, round, spread } from './figures.mjs'
+import { cpuTime, mean, round, spread } from './figures.mjs'
 import { easyRows, realRows } from './first-labels-rows.mjs'
 import { accuracyOn, configOf, learnRows, openDomainLearner } from './text-drift-learner.mjs'
 import { learning } from './continual-text-drift.mjs'
@@ -22,8 +22,10 @@ const ways = {
   SLDA: { adapter: { method: 'slda' } },
 }
 const EASY = 80
-/** Labels after which the real sentences are tested. */
-const MARKS = [80, 200, 400]
+/** Labels after which the real sentences are tested, at the ends of blocks. */
+const MARKS = [80, 208]
+/** One test is off by more than a point by chance: what comes later is the mean over these. */
+const LATER = [400, 448, 496, 544, 592]
 
 export async function measure({ seeds, run }) {
   const { tf } = await openTensorFlow({ threads: 1 })
@@ -52,13 +54,17 @@ async function firstLabels(run) {
   let from = 0
   let learned = 0
   const used = cpuTime()
-  for (const mark of MARKS) {
+  const later = []
+  for (const mark of [...MARKS, ...LATER]) {
     const before = used()
     learnRows(open, taught.slice(from, mark))
     learned += used() - before
     from = mark
-    figures[mark] = round(accuracyOn(open, tested))
+    const accuracy = accuracyOn(open, tested)
+    if (LATER.includes(mark)) later.push(accuracy)
+    else figures[mark] = round(accuracy)
   }
+  figures.later = round(mean(later))
   const { steps } = open.learner.progress
   open.trainable.dispose()
   return { ...figures, steps, cpuSeconds: round(learned / 1000, 1) }
@@ -70,17 +76,18 @@ function tableOf(found) {
       'on sentences of development',
       `easy, ${EASY} labels`,
       ...MARKS.map((mark) => `${mark} labels`),
+      `${LATER[0]} to ${LATER.at(-1)} labels`,
       'steps',
       'CPU s of learning',
       'seeds',
     ],
     rows: [...found].map(([name, runs]) => [
       name,
-      ...['easy', ...MARKS, 'steps', 'cpuSeconds'].map((figure) =>
+      ...['easy', ...MARKS, 'later', 'steps', 'cpuSeconds'].map((figure) =>
         spread(runs.map((each) => each[figure])),
       ),
       runs.length,
     ]),
-    note: 'Accuracy in % on sentences that nothing learns from, mean ± standard deviation over seeds: 200 easy ones, of the same sixteen words, and 480 real ones of three sites, after so many labels in blocks of 16. Steps and CPU seconds are those of all 400 real ones on one thread, without the layers below the cut.',
+    note: 'Accuracy in % on sentences that nothing learns from, mean ± standard deviation over seeds: 200 easy ones, of the same sixteen words, and 480 real ones of three sites, after so many labels in blocks of 16, or the mean of tests after 400, 448, 496, 544 and 592. Steps and CPU seconds are those of all real ones on one thread, without the layers below the cut.',
   }
 }

@@ -1,5 +1,5 @@
 import { asKey } from '../example-key.ts'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { TrainRow } from '../../src/contracts/adapter.ts'
 import type { Trigger } from '../../src/contracts/policy.ts'
 import type { Rollback } from '../../src/contracts/release.ts'
@@ -73,6 +73,18 @@ describe('test, then train', () => {
     expect(
       [0, 80, 1e6].map((learned) => passesOver(16, learned, { batch: 16, epochs: 2 })),
     ).toEqual([2, 2, 2])
+  })
+
+  test('the additional passes of a young learner move its head by less, and those of the config do not', async () => {
+    const factorsOf = async (train: object) => {
+      const { learner, trainable } = openTiny({ train: { batch: 12, replay_batch: 0, ...train } })
+      const step = vi.spyOn(trainable, 'step')
+      for (let at = 0; at < 12; at += 1) await accept(learner, lesson(`${at}`, 'a', 'yes'))
+      await update(learner)
+      return step.mock.calls.map(([, , headFactor]) => headFactor)
+    }
+    expect(await factorsOf({})).toEqual([1, 0.3, 0.3, 0.3])
+    expect(await factorsOf({ epochs: 2 })).toEqual([1, 1])
   })
 
   test('how young it is comes back with its state', async () => {

@@ -34,9 +34,10 @@ describe('steps in place', () => {
       const gradients = dataOf(drawn(random))
       const norm = globalNorm(gradients.values())
       const rateFactor = at % 3 === 0 ? 0.5 : 1
-      weights = stepped(weights, optimizer, gradients, norm, { ...by, rateFactor })!
+      const factors = { rateFactor, headFactor: at % 4 === 0 ? 0.3 : 1 }
+      weights = stepped(weights, optimizer, gradients, norm, { ...by, ...factors })!
       expect(inPlace.norm(gradients)).toBeCloseTo(norm, 12)
-      expect(inPlace.step(norm, rateFactor)).toBe(true)
+      expect(inPlace.step(norm, factors)).toBe(true)
     }
     expect(inPlace.steps).toBe(20)
     expectNear(inPlace.weights.parameters, weights.parameters)
@@ -56,7 +57,7 @@ describe('steps in place', () => {
     const random = openRandom(2, 'steps')
     const inPlace = new KernelWeights(optimizerOf(by), by)
     const steps = (gradients: readonly ReadonlyMap<string, Float32Array>[]) => {
-      for (const each of gradients) inPlace.step(inPlace.norm(each), 1)
+      for (const each of gradients) inPlace.step(inPlace.norm(each), { rateFactor: 1 })
       return inPlace.weights
     }
     const gradients = Array.from({ length: 4 }, () => dataOf(drawn(random)))
@@ -83,7 +84,8 @@ describe('steps in place', () => {
     const most = Math.max(...[...gradients.values()].map((data) => Math.max(...data)))
     expect(most).toBeGreaterThan(10)
     let moved = true
-    for (let at = 0; moved && at < 10; at += 1) moved = inPlace.step(inPlace.norm(gradients), 1)
+    for (let at = 0; moved && at < 10; at += 1)
+      moved = inPlace.step(inPlace.norm(gradients), { rateFactor: 1 })
     expect(moved).toBe(false)
     const after = inPlace.weights
     expect([...after.parameters.values()].every(({ data }) => data.every(Number.isFinite))).toBe(
@@ -112,11 +114,11 @@ describe('steps in place', () => {
       const inPlace = new KernelWeights(optimizerOf(by), by)
       inPlace.load(startOf(random))
       const numbers = () => [...inPlace.weights.slots.values()].flatMap(([first]) => [...first!])
-      inPlace.step(inPlace.norm(dataOf(drawn(random))), 1)
+      inPlace.step(inPlace.norm(dataOf(drawn(random))), { rateFactor: 1 })
       expect(numbers().every((each) => each !== 0)).toBe(true)
       let least = Infinity
       for (let at = 0; at < 1000; at += 1) {
-        inPlace.step(inPlace.norm(new Map()), 1)
+        inPlace.step(inPlace.norm(new Map()), { rateFactor: 1 })
         for (const each of numbers()) if (each !== 0) least = Math.min(least, Math.abs(each))
       }
       expect(least).toBeGreaterThan(2 ** -120)

@@ -47,10 +47,13 @@ describe('a step', () => {
   })
 
   it('moves every tensor, the head ten times as fast unless told otherwise', () => {
-    const moved = (rates: { learning_rate: number; head_learning_rate?: number }) => {
+    const moved = (
+      rates: { learning_rate: number; head_learning_rate?: number },
+      factors: readonly number[] = [],
+    ) => {
       const parameters = randomAdapter(planOf())
       const trainable = open({ parameters, hyperparameters: { ...hyperparameters, ...rates } })
-      trainable.step(batch)
+      trainable.step(batch, ...factors)
       const after = trainable.parameters()
       trainable.dispose()
       return new Map(
@@ -60,6 +63,8 @@ describe('a step', () => {
     // Adam's first step is the rate, for each number that has a gradient.
     for (const [name, far] of moved({ learning_rate: 0.001 }))
       expect(far, name).toBeCloseTo(name.startsWith('head.') ? 0.01 : 0.001, 5)
+    for (const [name, far] of moved({ learning_rate: 0.001 }, [0.5, 0.3]))
+      expect(far, name).toBeCloseTo(name.startsWith('head.') ? 0.0015 : 0.0005, 5)
     expect(moved({ learning_rate: 0, head_learning_rate: 0.02 }).get('head.bias')).toBeCloseTo(
       0.02,
       5,

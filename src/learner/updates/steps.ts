@@ -85,10 +85,10 @@ export class Steps {
     this.#planned = this.#made - this.#updateFrom + steps
   }
 
-  step(examples: readonly Example[], rows: readonly TrainRow[]): StepResult {
-    const result = this.#parts.trainable.step(rows, this.#rateFactor())
+  step(examples: readonly Example[], rows: readonly TrainRow[], headFactor = 1): StepResult {
+    const result = this.#parts.trainable.step(rows, this.#rateFactor(), headFactor)
     this.count(examples, result)
-    return result.dropped ? this.#stepWithout(examples, rows, result) : result
+    return result.dropped ? this.#stepWithout(examples, rows, result, headFactor) : result
   }
 
   /** A step that also returns the logits of its rows before it: of all where they cost nothing, or else of the first `count`. */
@@ -104,7 +104,7 @@ export class Steps {
     }
     const { logits, ...result } = trainable.testAndStep(rows, this.#rateFactor())
     this.count(examples, result)
-    const made = result.dropped ? this.#stepWithout(examples, rows, result) : result
+    const made = result.dropped ? this.#stepWithout(examples, rows, result, 1) : result
     return { ...made, logits }
   }
 
@@ -136,12 +136,14 @@ export class Steps {
     examples: readonly Example[],
     rows: readonly TrainRow[],
     failed: StepResult,
+    headFactor: number,
   ): StepResult {
     const poison = new Set(poisonIn(this.#parts.trainable, rows))
     if (poison.size === 0) return failed
     for (const { key } of [...poison].flatMap((at) => examples[at] ?? [])) this.#poison.add(key)
     const isSound = (_: unknown, at: number) => !poison.has(at)
-    const result = this.#parts.trainable.step(rows.filter(isSound), this.#rateFactor())
+    const sound = rows.filter(isSound)
+    const result = this.#parts.trainable.step(sound, this.#rateFactor(), headFactor)
     this.count(examples.filter(isSound), result)
     return result
   }

@@ -117,7 +117,7 @@ export class Training {
     const rows = rowsBeside(counted, beside)
     const isFirst = pass.epoch === 0 && (pass.isTest || rehearsal.keepsLogits === true)
     if (isFirst) this.#firstStep(examples, rows, fresh, pass)
-    else pass.stop.saw(this.steps.step(examples, rows))
+    else pass.stop.saw(this.steps.step(examples, rows, this.#headFactor(pass)))
     return fresh.map((example, at) => stamped(example, plain[at], counted[at]))
   }
 
@@ -173,6 +173,11 @@ export class Training {
     }
   }
 
+  #headFactor({ epoch }: Pass): number {
+    const isAdditional = epoch > 0 && this.#parts.train.epochs === undefined
+    return isAdditional ? HEAD_AGAIN : 1
+  }
+
   get #seen() {
     const { task, trainable } = this.#parts
     return { task, head: trainable.head, trust: this.#trust }
@@ -215,6 +220,8 @@ const EXAMPLES_PER_STEP = 3
 /** It is young until it has learned so many. Then its steps become fewer, fast: many steps on a few hundred examples overfit. */
 const YOUNG = 80
 const MOST_PASSES = 8
+/** Of the head's learning rate, in its additional passes: it learns ten times faster than the layers below, and overfits first. */
+const HEAD_AGAIN = 0.3
 
 /**
  * Passes over `count` new examples: `epochs`, or else as many as the steps of a young adapter take. Its first steps move it far, and
