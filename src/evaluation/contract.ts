@@ -38,8 +38,8 @@ export interface DefenceReport {
   /** The trust in sources that have no standing yet, together; absent = 1. */
   readonly newcomers?: number
   /**
-   * Sources with standing contradict the rest, none is trusted, and they are too many to be wrong for sure: nothing shows
-   * which side is right, so accuracy says only how well the model follows one of them.
+   * None is trusted, and either too many voices contradict the rest, or most of what few sources are judged by does: nothing
+   * shows which side is right, so accuracy says only how well the model follows one of them.
    */
   readonly majority?: 'untrusted'
 }

@@ -13,6 +13,8 @@ export interface PoisonPlan {
   /** How many names the hostile source makes up, `x0` and so on; Infinity: a new one for each event; absent = `hostile`. */
   readonly names?: number
   readonly from?: number
+  /** The names are those of honest people: what they say is right. */
+  readonly areRight?: boolean
   /** The share of honest events whose label is wrong. */
   readonly flips?: number
   /** From this event on every label means the opposite. */
@@ -40,7 +42,7 @@ export function poisoned(plan: PoisonPlan): readonly string[] {
       const label = random.below(2) === 0 ? 'yes' : 'no'
       const source = nameOf(at * hostile + each)
       const fields = { id: `x-${at}-${each}`, source, text: text(label) }
-      return event({ ...fields, label: other[label] })
+      return event({ ...fields, label: plan.areRight === true ? label : other[label] })
     })
     return [...bad, own]
   }).flat()

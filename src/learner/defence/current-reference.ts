@@ -112,6 +112,7 @@ export class CurrentReference {
     const reference = Reference.of(kept, head, {
       ...{ task, share: maxShare, trust: (source) => trusts.get(source) ?? 1 },
       voice: (source) => (standing.has(source) || trusted.has(source) ? source : NEWCOMERS),
+      isKnown: (voice) => standing.has(voice) || trusted.has(voice),
       ...(trusted.size > 0 && { isTrusted: (source: string) => trusted.has(source) }),
     })
     const against = kept.flatMap(({ example, latent }) => {

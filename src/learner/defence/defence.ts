@@ -153,8 +153,10 @@ export class Defence {
   }
 
   get #isDisputed(): boolean {
-    const { recent, recentlyContradicting } = this.#sources
-    return this.#trusted.size === 0 && recentlyContradicting > DISPUTED * recent
+    const { recent, recentlyContradicting, isMostlyContradicted } = this.#sources
+    if (this.#trusted.size > 0) return false
+    const isOutweighed = isMostlyContradicted && recent < this.#settings.fromSources
+    return isOutweighed || recentlyContradicting > DISPUTED * recent
   }
 
   /** Once for each new example, in order. */
@@ -189,7 +191,9 @@ export class Defence {
     // A flood from a hostile source says nothing about the share of outliers in the rest.
     if (opinion !== undefined && this.#trustIn(source) > 0) this.#current.count(isOutlier)
     if (isOutlier && !hasChanged) return { verdict: 'keep-back', why: 'outlier' }
-    if (!hasChanged && this.#room(source) < 1) return { verdict: 'keep-back', why: 'over-share' }
+    const isUnproven = opinion !== undefined && this.#isUnproven(source)
+    if (!hasChanged && (isUnproven || this.#room(source) < 1))
+      return { verdict: 'keep-back', why: 'over-share' }
     this.taught(source, timeMs)
     const most = isTrusted ? Infinity : this.#settings.maxWeight
     return { verdict: 'learn', weight: Math.min(example.weight, most) }
@@ -259,6 +263,11 @@ export class Defence {
 
   #ownTrust(source: string): number {
     return this.#settings.quarantines ? this.#sources.trust(source) : 1
+  }
+
+  /** Whether nothing shows yet that it is right, while others can judge it. */
+  #isUnproven(source: string): boolean {
+    return this.#current.reference?.isOfKnown === true && !this.#isFree(source)
   }
 
   /** Whether only its own share limits a source, and not that of all newcomers. */

@@ -8,8 +8,8 @@
  * A source is measured against the others, so that noise that all of them share, or a drift that all of them follow, costs none of
  * them its trust. An upper confidence bound gives a new source the benefit of the doubt.
  *
- * A name costs a sender nothing, so a source counts by itself only once it has standing: it has agreed with the others, or,
- * before anything can be judged, has sent more than once. All others are together one source, the newcomers. A source keeps
+ * A name costs a sender nothing, so a source counts by itself only once it has standing: it has surely agreed with the others,
+ * or, before anything can be judged, has sent more than once. All others are together one source, the newcomers. A source keeps
  * its standing through a drift, and loses it when it has no trust.
  *
  * Douceur (2002), "The Sybil attack", IPTPS.
@@ -86,6 +86,8 @@ export interface RecentSourcesState {
   readonly newcomers?: RowState
   /** The present hour, and the names that it brought. */
   readonly hour?: readonly [hour: number, names: number]
+  /** How much better than guessing the last judged events of all sources agreed; 0 where nothing was judged. */
+  readonly edge?: number
 }
 
 export interface RecentSourcesParts {
@@ -106,6 +108,7 @@ export class RecentSources {
   /** Faded, of all sources. */
   #learned = 0
   #hour: readonly [hour: number, names: number] = [0, 0]
+  #edge = 0
   /** How much better than guessing the voices are, in order; undefined when it has changed. */
   #edges: readonly number[] | undefined
 
@@ -142,6 +145,7 @@ export class RecentSources {
 
   /** `guess`: how probable agreement was by chance. */
   judged(source: string, agrees: boolean, guess: number, error: number): void {
+    this.#edge += ((agrees ? 1 : 0) - guess - this.#edge) / MEMORY
     for (const row of this.#rowsOf(source)) {
       const kept = 1 - 1 / MEMORY
       row.judged = row.judged * kept + 1
@@ -150,7 +154,8 @@ export class RecentSources {
       row.errors = row.errors * kept + error
       this.#edges = undefined
       if (row.judged < FEW) continue
-      if (upperEdge(row, -Z) > 0) this.#give(row, standings.proven)
+      if (upperEdge(row, this.#hasStanding(row) ? -Z : -Z_SURE) > 0)
+        this.#give(row, standings.proven)
       else if (row.standing > standings.none && this.#trustOf(row) === 0)
         this.#give(row, standings.lost)
     }
@@ -173,12 +178,19 @@ export class RecentSources {
     return this.#recent(({ standing }) => standing >= standings.repeated)
   }
 
-  /** Sources of the same time that contradict the others, and came as early or had standing. */
+  /** Whether most of what was judged lately, by volume, contradicts the others, or what they say is a guess. */
+  get isMostlyContradicted(): boolean {
+    return this.#edge < 0
+  }
+
+  /** Sources of the same time that contradict the others, and came as early or had standing; the newcomers are one. */
   get recentlyContradicting(): number {
     const contradicts = (row: Row) =>
       row.standing === standings.lost ||
       (row.standing >= standings.early && this.#trustOf(row) < HALF)
-    return this.#recent(contradicts, { newcomers: false })
+    const shared = this.#newcomers
+    const newcomers = shared.judged >= FEW && this.#trustOf(shared) < HALF
+    return this.#recent(contradicts, { newcomers })
   }
 
   /** Whether a source counts by itself. */
@@ -198,10 +210,10 @@ export class RecentSources {
     return row === undefined || row.judged < FEW || this.#trustOf(row) > 0
   }
 
-  /** Sources with standing by themselves. */
+  /** Sources with standing by themselves, and the newcomers if they have it together. */
   get withStanding(): readonly string[] {
-    return [...this.#rows].flatMap(([source, { standing }]) =>
-      standing >= standings.repeated ? [source] : [],
+    return [...this.#rows, [NEWCOMERS, this.#newcomers] as const].flatMap(
+      ([source, { standing }]) => (standing >= standings.repeated ? [source] : []),
     )
   }
 
@@ -265,13 +277,16 @@ export class RecentSources {
       rows: [...this.#rows].map(([source, row]) => stateOf(source, row)),
       newcomers: stateOf(NEWCOMERS, this.#newcomers),
       hour: this.#hour,
+      edge: this.#edge,
     }
   }
 
-  restore({ events, learned, rows, newcomers, hour = [0, 0] }: RecentSourcesState): void {
+  restore(state: RecentSourcesState): void {
+    const { events, learned, rows, newcomers, hour = [0, 0], edge = 0 } = state
     this.#events = events
     this.#learned = learned
     this.#hour = hour
+    this.#edge = edge
     this.#edges = undefined
     this.#rows.clear()
     for (const state of rows) this.#rows.set(state[0], rowOf(state))
@@ -350,7 +365,16 @@ export class RecentSources {
     if (row.judged < 1) return 1
     const edge = this.#edgeOfOthers(row)
     if (edge <= FAINT) return 1
-    return Math.max(0, Math.min(1, (2 * upperEdge(row, Z)) / edge))
+    const z = this.#hasStanding(row) ? Z_SURE : Z
+    return Math.max(0, Math.min(1, (2 * upperEdge(row, z)) / edge))
+  }
+
+  /**
+   * A source with standing loses it only for sure, and one without gets it only for sure: each is judged again with every
+   * event, and one of many names may be right by chance.
+   */
+  #hasStanding({ standing }: Row): boolean {
+    return standing >= standings.repeated
   }
 
   /** How much better than guessing the others are that a source is measured against: the median of them. */

@@ -1,7 +1,8 @@
 /**
  * The opinion of all stored examples about one example: a ridge regression over the replay buffer, in which each source
  * has an equal say. It is computed from the stored examples and has no state of its own, so a retraction, a rollback
- * and a crash need nothing here.
+ * and a crash need nothing here. Where the sources with standing have enough examples, the others have no say: a flood of new
+ * names must not decide by what it is judged.
  *
  * Wrong labels move it far less than they move a head that is trained in steps, because it averages over all examples at
  * once; the head's own loss would call its memorised mistakes right.
@@ -22,6 +23,8 @@ export interface ReferenceParts {
   readonly trust: (source: string) => number
   /** What it counts as: sources of one voice have one share. */
   readonly voice: (source: string) => string
+  /** Voices that are heard alone where they say enough. */
+  readonly isKnown: (voice: string) => boolean
   /** Absent if none is. */
   readonly isTrusted?: ((source: string) => boolean) | undefined
 }
@@ -34,13 +37,16 @@ const FEWEST_OF_CLASS = 8
 
 export class Reference {
   readonly noise: TargetNoise
+  /** Whether it is of known voices, none of them trusted, and no others. */
+  readonly isOfKnown: boolean
   readonly #ridge: Ridge
   readonly #columns: ReadonlyMap<number, number>
   /** The places of the examples that it was made of. */
   readonly #rows: ReadonlyMap<ExampleKey, number>
 
-  constructor({ ridge, columns, rows, noise }: Fitted) {
+  constructor({ ridge, columns, rows, noise, isOfKnown }: Fitted) {
     this.noise = noise
+    this.isOfKnown = isOfKnown
     this.#ridge = ridge
     this.#columns = columns
     this.#rows = new Map(rows.map(({ key }, at) => [key, at]))
@@ -90,16 +96,24 @@ interface Fitted {
   readonly columns: ReadonlyMap<number, number>
   readonly rows: readonly Said[]
   readonly noise: TargetNoise
+  readonly isOfKnown: boolean
 }
 
-function fitted(
-  said: readonly Said[],
-  { share, trust, voice }: ReferenceParts,
-): Reference | undefined {
-  const heard = said
+function fitted(said: readonly Said[], parts: ReferenceParts): Reference | undefined {
+  const { trust, voice, isKnown, isTrusted } = parts
+  const all = said
     .filter(({ source }) => trust(source) > 0)
     .map((each) => ({ ...each, source: voice(each.source) }))
     .filter(({ source }) => trust(source) > 0)
+  const known = all.filter(({ source }) => isKnown(source))
+  return made(known, parts, isTrusted === undefined) ?? made(all, parts, false)
+}
+
+function made(
+  heard: readonly Said[],
+  { share, trust }: ReferenceParts,
+  isOfKnown: boolean,
+): Reference | undefined {
   const sizes = new Map<number, number>()
   for (const { column } of heard) sizes.set(column, (sizes.get(column) ?? 0) + 1)
   const frequent = [...sizes].filter(([, size]) => size >= FEWEST_OF_CLASS)
@@ -129,7 +143,7 @@ function fitted(
   const doubt = TargetNoise.of(plain, weightsOf(ridgeRows))
   const second = ridge.reweighted(plain.map((margin) => rowWeight(doubt.wrong(margin))))
   const noise = TargetNoise.of(marginsOf(second, ridgeRows), weightsOf(ridgeRows))
-  return new Reference({ ridge: second, columns, rows, noise })
+  return new Reference({ ridge: second, columns, rows, noise, isOfKnown })
 }
 
 /**
