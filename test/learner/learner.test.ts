@@ -1,6 +1,6 @@
 import { asKey } from '../example-key.ts'
 import { describe, expect, test, vi } from 'vitest'
-import type { TrainRow } from '../../src/contracts/adapter.ts'
+import type { Trainable, TrainRow } from '../../src/contracts/adapter.ts'
 import type { Trigger } from '../../src/contracts/policy.ts'
 import type { Rollback } from '../../src/contracts/release.ts'
 import type { Score } from '../../src/contracts/example.ts'
@@ -78,7 +78,7 @@ describe('test, then train', () => {
   test('the additional passes of a young learner move its head by less, and those of the config do not', async () => {
     const factorsOf = async (train: object) => {
       const { learner, trainable } = openTiny({ train: { batch: 12, replay_batch: 0, ...train } })
-      const step = vi.spyOn(trainable, 'step')
+      const step = vi.spyOn<Trainable, 'step'>(trainable, 'step')
       for (let at = 0; at < 12; at += 1) await accept(learner, lesson(`${at}`, 'a', 'yes'))
       await update(learner)
       return step.mock.calls.map(([, , headFactor]) => headFactor)
