@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { lettersLimits, modelOf, openTask } from '../config/model-parts.ts'
 import { signedSourcesOf, sourceReach } from '../config/signed-sources.ts'
 import type { Base } from '../contracts/base.ts'
-import { feedbackStream, predictionKey } from '../fleet/keys.ts'
+import { feedbackStream, forgottenKey, predictionKey } from '../fleet/keys.ts'
 import { deadLettersFile, openDeadLetters } from '../intake/dead-letters/dead-letters.ts'
 import { eraseEvents } from '../intake/erase-events.ts'
 import { eraseShared } from '../intake/erase-shared.ts'
@@ -14,6 +14,7 @@ import { inputKindOf } from '../intake/events/input.ts'
 import { recordParser } from '../intake/events/record-parser.ts'
 import { openInboxReader, type InboxReader } from '../intake/inbox/reader.ts'
 import { inboxFile } from '../intake/inbox/schema.ts'
+import { shareForgotten } from '../intake/inbox/forgotten-hashes.ts'
 import { searchPredictions } from '../intake/predictions/fleet-predictions.ts'
 import type { IntakeParts, LeaseTerm } from '../trainer/parts.ts'
 import type { Registry } from '../versions/contract.ts'
@@ -70,7 +71,7 @@ export async function openIntake(
       inbox.journal.refuseAgain(keys)
     },
     feedbackSource: 'http',
-    erase: eraserOf(site, model, { folder, parse }),
+    erase: eraserOf(site, model, { folder, parse, journal: inbox.journal }),
     certify: async (task) => certify(task, site, { model, folder, registry }),
   }
 }
@@ -86,11 +87,18 @@ function predictionsOf(
   return searchPredictions({ local, redis, keyOf: predictionKey(redis, model), clock, log })
 }
 
-/** Erases events on this machine, and in a fleet also in Redis. */
+/** Erases events on this machine, and in a fleet also in Redis, where the other daemons see what not to take again. */
 function eraserOf(
-  { fleet }: TrainerContext,
+  { config, fleet, clock }: TrainerContext,
   model: string,
-  { folder, parse }: { readonly folder: string; readonly parse: Parse },
+  {
+    folder,
+    parse,
+    journal,
+  }: Pick<InboxReader, 'journal'> & {
+    readonly folder: string
+    readonly parse: Parse
+  },
 ): Erase {
   return async (what) => {
     const asked = { ...what.asked, ...what }
@@ -102,6 +110,9 @@ function eraserOf(
       keyOf: predictionKey(redis, model),
     }
     const shared = await eraseShared(places, { ...asked, predictions: about }, parse)
+    const place = { redis, key: forgottenKey(redis, model) }
+    const bounds = { nowMs: clock.nowMs(), most: config.limits.seen_events }
+    if (what.isDryRun !== true) await shareForgotten(place, journal.refused(), bounds)
     return { counts: { ...counts, ...shared }, isComplete }
   }
 }

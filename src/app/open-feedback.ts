@@ -2,9 +2,13 @@
 import { join } from 'node:path'
 import { folderOf, modelOf, openTask } from '../config/model-parts.ts'
 import { signedSourcesOf } from '../config/signed-sources.ts'
+import { forgottenKey } from '../fleet/keys.ts'
 import { inputKindOf } from '../intake/events/input.ts'
 import { inboxFile } from '../intake/inbox/schema.ts'
+import { takeForgotten } from '../intake/inbox/forgotten-hashes.ts'
 import { openPredictionTraces } from '../intake/predictions/traces.ts'
+import { openJitter } from '../platform/random.ts'
+import { RetryPolicy } from '../platform/retry.ts'
 import type { LiveModel } from '../serving/live/contract.ts'
 import { eventCheck } from '../serving/services/feedback/event-check.ts'
 import {
@@ -27,6 +31,7 @@ export async function openFeedback(
   const settings = modelOf(config, name)
   const undone = await watchUndone({ registry, end: () => inbox.marks().end, log })
   site.atEnd(() => undone.close())
+  followForgotten(site, model)
   return openFeedbackService({
     undone,
     model: name,
@@ -56,6 +61,40 @@ export async function openFeedback(
     clock,
     sourceLimit: site.sourceLimit,
     onAppended,
+  })
+}
+
+/** In a fleet another daemon may forget: what it forgot is in Redis before the move that ends its request. */
+function followForgotten(site: DaemonContext, model: OpenModel): void {
+  const { sharing, clock, log } = site
+  if (sharing === undefined) return
+  const { redis } = sharing
+  const { name, inbox, registry } = model
+  const place = { redis, key: forgottenKey(redis, name) }
+  const retry = new RetryPolicy({
+    clock,
+    log: log.child({ model: name }),
+    jitter: openJitter('forgotten'),
+  })
+  const ending = new AbortController()
+  let newest: string | undefined
+  let looking = Promise.resolve()
+  const take = async () => {
+    newest = await takeForgotten(place, inbox, newest)
+  }
+  const look = () => {
+    looking = looking
+      .then(async () => retry.run('reading which events were forgotten', take, ending.signal))
+      .catch((err: unknown) => {
+        if (!ending.signal.aborted) log.error({ model: name, err }, 'forgotten events may be taken')
+      })
+  }
+  const stop = registry.watch(look)
+  look()
+  site.atEnd(async () => {
+    stop()
+    ending.abort()
+    await looking
   })
 }
 

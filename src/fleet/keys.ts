@@ -15,6 +15,11 @@ export function predictionKey(redis: Redis, model: string): (id: string) => stri
   return (id) => redis.key(model, 'p', id)
 }
 
+/** Hashes of the events that were forgotten on request. */
+export function forgottenKey(redis: Redis, model: string): string {
+  return redis.key(model, 'forgotten')
+}
+
 export function epochKey(redis: Redis, model: string): string {
   return redis.key(model, 'epoch')
 }

@@ -163,6 +163,10 @@ test('a daemon that only answers shows and moves what the training one has set a
     const { requests } = await get<{ requests: { request: string; state: string }[] }>('m/forget')
     return requests.some((each) => each.request === request && each.state === 'done')
   })
+  // The reader has never had it: its inbox would take it as new.
+  const again = { ...events[3], label: 'yes' }
+  const sent = { events: [again, { ...again, label: 'no' }] }
+  expect(await reader.post('m/feedback', sent)).toMatchObject({ accepted: 0, duplicates: 2 })
   const one = `m/forget/${request}`
   expect(await reader.get(one)).toEqual(await trainer.get(one))
   expect(await reader.get('m/forget/never')).toMatchObject({ code: 'FORGET_UNKNOWN' })

@@ -58,6 +58,9 @@ export async function openDiskInbox(disk: Disk, path: string, bounds: InboxBound
       // The answer of `append` in the thread.
       return appended as Appended
     },
+    refuse: async (hashes) => {
+      if (hashes.length > 0) await disk.write({ kind: 'refuse', path, hashes })
+    },
     close: async () => {
       store.close()
       return Promise.resolve()

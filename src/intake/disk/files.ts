@@ -41,6 +41,8 @@ class Files implements DiskFiles {
       case 'consumed':
         found(this.#inboxes, request.path).reader.journal.consumed(request.offset)
         return undefined
+      case 'refuse':
+        return found(this.#inboxes, request.path).inbox.refuse(request.hashes)
       case 'predictions':
         found(this.#predictions, request.path).write(request.rows)
         return undefined

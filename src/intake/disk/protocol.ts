@@ -34,6 +34,7 @@ export type WriteRequest =
       readonly undone: number
     }
   | { readonly kind: 'consumed'; readonly path: string; readonly offset: number }
+  | { readonly kind: 'refuse'; readonly path: string; readonly hashes: readonly Uint8Array[] }
   | {
       readonly kind: 'predictions'
       readonly path: string

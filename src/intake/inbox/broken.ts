@@ -8,6 +8,7 @@ const nothing = async () => Promise.resolve()
 export function brokenInbox(error: CodedError): Inbox {
   return {
     append: async () => Promise.reject(error),
+    refuse: nothing,
     unread: () => 0,
     marks: () => ({ end: 0, consumed: 0 }),
     duplicates: () => 0,
@@ -30,6 +31,7 @@ export function guardedInbox(inbox: Inbox, ask: Ask): Inbox {
   const none = { end: 0, consumed: 0 }
   return {
     append: async (events, undone) => inbox.append(events, undone),
+    refuse: async (hashes) => inbox.refuse(hashes),
     unread: () => ask(() => inbox.unread(), 0),
     marks: () => ask(() => inbox.marks(), none),
     duplicates: () => ask(() => inbox.duplicates(), 0),

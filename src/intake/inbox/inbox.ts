@@ -76,6 +76,8 @@ export interface InboxCounts {
 export interface Inbox extends InboxCounts {
   /** `undone`: identities below this offset are no duplicates, because a rollback has undone them. */
   append(events: readonly IncomingEvent[], undone?: number): Promise<Appended>
+  /** Events that were forgotten on request, by the hashes of their keys: whatever comes under their ids is a duplicate, and not stored. */
+  refuse(hashes: readonly Uint8Array[]): Promise<void>
   /** Writes pending events, then closes. */
   close(): Promise<void>
 }
@@ -114,7 +116,10 @@ export function inboxCounts(store: Store, marks = () => inboxMarks(store)): Inbo
         ?.number('offset'),
     // Offsets begin at 0, and the oldest go first.
     forgotten: () =>
-      store.get('SELECT min(offset) AS oldest FROM identities')?.numberOrNull('oldest') ?? 0,
+      Math.max(
+        0,
+        store.get('SELECT min(offset) AS oldest FROM identities')?.numberOrNull('oldest') ?? 0,
+      ),
   }
 }
 
@@ -130,6 +135,16 @@ type Mark = 'end' | 'consumed' | 'duplicates' | 'messages_bytes'
 
 function markIn(store: Store, name: Mark): number {
   return store.get('SELECT value FROM marks WHERE name = ?', name)?.number('value') ?? 0
+}
+
+/** At a place that is learned already. */
+export function refuseHashes(store: Store, hashes: readonly Uint8Array[]): void {
+  const put = `INSERT INTO identities (hash, offset, lesson)
+    SELECT ?, value - 1, ${FORGOTTEN} FROM marks WHERE name = 'consumed'
+    ON CONFLICT (hash) DO UPDATE SET lesson = excluded.lesson`
+  store.transaction(() => {
+    for (const hash of hashes) store.run(put, hash)
+  })
 }
 
 class SqliteInbox implements Inbox {
@@ -170,6 +185,11 @@ class SqliteInbox implements Inbox {
 
   forgotten(): number {
     return this.#counts.forgotten()
+  }
+
+  async refuse(hashes: readonly Uint8Array[]): Promise<void> {
+    refuseHashes(this.#store, hashes)
+    return Promise.resolve()
   }
 
   async close(): Promise<void> {

@@ -10,6 +10,7 @@ import { openStore, type Store } from '../../platform/store/store.ts'
 import { hashOf } from '../dedupe/dedupe.ts'
 import { FORGOTTEN } from '../events/signal-digest.ts'
 import type { Predictions } from '../join.ts'
+import { refuseHashes } from './inbox.ts'
 import { inboxMigrations, newIdentity } from './schema.ts'
 
 export interface InboxJournal extends Journal {
@@ -17,6 +18,8 @@ export interface InboxJournal extends Journal {
   forget(keys: readonly ExampleKey[]): void
   /** Events that were forgotten on request: whatever comes under their ids is a duplicate, and not stored. */
   refuseAgain(keys: readonly ExampleKey[]): void
+  /** The hashes of the keys of those. */
+  refused(): readonly Uint8Array[]
 }
 
 export interface InboxReader {
@@ -58,13 +61,12 @@ function journalOf(store: Store): InboxJournal {
       })
     },
     refuseAgain: (keys) => {
-      const put = `INSERT INTO identities (hash, offset, lesson)
-        SELECT ?, value - 1, ${FORGOTTEN} FROM marks WHERE name = 'consumed' AND value > 0
-        ON CONFLICT (hash) DO UPDATE SET lesson = excluded.lesson`
-      store.transaction(() => {
-        for (const key of keys) store.run(put, hashOf(key))
-      })
+      refuseHashes(store, keys.map(hashOf))
     },
+    refused: () =>
+      store
+        .all(`SELECT hash FROM identities WHERE lesson = ${FORGOTTEN}`)
+        .map((row) => row.bytes('hash')),
     end: () => mark('end'),
     begin: () => {
       const first = store.get('SELECT min(offset) AS first FROM messages')?.numberOrNull('first')
