@@ -5,7 +5,7 @@
  * repetition harmless. Rules for every keeper:
  *
  * grant when free and nothing was forgotten (its epoch ≥ floor), or the caller was patient: epoch = max(its own, floor)
- * + 1
+ * + 1; free is also what a holder of this name held, if the caller is its successor
  * renew when this token holds it, or no other holder of an equal or later epoch does; restores what the keeper forgot
  *   release when this token holds it
  */
@@ -19,6 +19,13 @@ export interface LeaseClaim {
   readonly leaseMs: number
 }
 
+export interface LeaseAsker {
+  readonly floor: number
+  readonly patient: boolean
+  /** Its process has just begun: whatever has the lease under its name is gone. */
+  readonly succeeds: boolean
+}
+
 export type Granting =
   | { readonly kind: 'granted'; readonly epoch: number }
   | { readonly kind: 'held'; readonly by: LeaseView; readonly forMs: number }
@@ -26,10 +33,7 @@ export type Granting =
   | { readonly kind: 'forgot' }
 
 export interface LeaseKeeper {
-  grant(
-    claim: LeaseClaim,
-    asker: { readonly floor: number; readonly patient: boolean },
-  ): Promise<Granting>
+  grant(claim: LeaseClaim, asker: LeaseAsker): Promise<Granting>
   /** False when another has it. */
   renew(claim: LeaseClaim, epoch: number): Promise<boolean>
   release(claim: LeaseClaim, epoch: number): Promise<void>

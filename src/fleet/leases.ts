@@ -5,7 +5,7 @@
  */
 import type { Lease, LeaseView, Leases } from './contract.ts'
 import { HeldLease, type Keeping, type PacedKeeping } from './held-lease.ts'
-import type { Granting, LeaseClaim } from './lease-keeper.ts'
+import type { Granting, LeaseAsker, LeaseClaim } from './lease-keeper.ts'
 import { LeasePace } from './lease-pace.ts'
 
 export interface LeasesOptions extends Keeping {
@@ -27,6 +27,8 @@ class KeptLeases implements Leases {
   readonly #options: LeasesOptions
   readonly #pace: LeasePace
   readonly #held = new Set<HeldLease>()
+  /** Models that were asked for before: from then on this process may hold them itself. */
+  readonly #asked = new Set<string>()
   readonly #closed = new AbortController()
 
   constructor(options: LeasesOptions) {
@@ -42,7 +44,10 @@ class KeptLeases implements Leases {
     signal.throwIfAborted()
     const { holder, token } = this.#options
     const claim = { model, holder, token: token() }
-    const asking = new Asking(claim, options.floor, { ...this.#options, pace: this.#pace })
+    const succeeds = !this.#asked.has(model)
+    this.#asked.add(model)
+    const asker = { floor: options.floor, succeeds }
+    const asking = new Asking(claim, asker, { ...this.#options, pace: this.#pace })
     const lease = await asking.untilGranted(signal)
     this.#held.add(lease)
     lease.ended.addEventListener('abort', () => this.#held.delete(lease), { once: true })
@@ -66,10 +71,16 @@ class Asking {
   #floor: number
   #patientAtMs: number | undefined
   #isAway = false
+  #succeeds: boolean
 
-  constructor(claim: Omit<LeaseClaim, 'leaseMs'>, floor: number, keeping: PacedKeeping) {
+  constructor(
+    claim: Omit<LeaseClaim, 'leaseMs'>,
+    { floor, succeeds }: Pick<LeaseAsker, 'floor' | 'succeeds'>,
+    keeping: PacedKeeping,
+  ) {
     this.#claim = claim
     this.#floor = floor
+    this.#succeeds = succeeds
     this.#with = keeping
   }
 
@@ -116,9 +127,12 @@ class Asking {
     return this.#patientAtMs !== undefined && this.#with.clock.monotonicMs() < this.#patientAtMs
   }
 
+  /** As a successor once: two daemons of one name do not take it from each other for ever. */
   #grant(claim: LeaseClaim): Promise<Granting> {
     const patient = this.#patientAtMs !== undefined
-    return this.#with.keeper.grant(claim, { floor: this.#floor, patient })
+    const asker = { floor: this.#floor, patient, succeeds: this.#succeeds }
+    this.#succeeds = false
+    return this.#with.keeper.grant(claim, asker)
   }
 
   async #look(): Promise<Granting> {

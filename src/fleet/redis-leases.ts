@@ -12,7 +12,7 @@ import type { Clock, Logger } from '../contracts/core.ts'
 import type { LeaseView, Leases } from './contract.ts'
 import { redisScript } from '../platform/redis/script.ts'
 import type { Redis, RedisReply } from '../platform/redis/redis.ts'
-import type { Granting, LeaseClaim, LeaseKeeper } from './lease-keeper.ts'
+import type { Granting, LeaseAsker, LeaseClaim, LeaseKeeper } from './lease-keeper.ts'
 import { openLeases } from './leases.ts'
 
 export interface RedisLeasesOptions {
@@ -44,7 +44,7 @@ local function hold(mine, token, name, ms)
 end
 `
 
-/** ARGV: token, holder, milliseconds, floor, patient. */
+/** ARGV: token, holder, milliseconds, floor, patient, succeeds. */
 const GRANT = redisScript(
   'lease grant',
   `${HELD}
@@ -53,7 +53,8 @@ if held and held_token == ARGV[1] then
   hold(held_epoch, ARGV[1], ARGV[2], ARGV[3])
   return {'granted', held_epoch}
 end
-if held then return {'held', held_epoch, holder, call('PTTL', lease)} end
+local own = ARGV[6] == '1' and holder == ARGV[2]
+if held and not own then return {'held', held_epoch, holder, call('PTTL', lease)} end
 if stored < floor and ARGV[5] == '0' then return {'forgot'} end
 local mine = math.max(stored, floor) + 1
 hold(mine, ARGV[1], ARGV[2], ARGV[3])
@@ -96,9 +97,9 @@ class RedisKeeper implements LeaseKeeper {
 
   async grant(
     { model, token, holder, leaseMs }: LeaseClaim,
-    { floor, patient }: { readonly floor: number; readonly patient: boolean },
+    { floor, patient, succeeds }: LeaseAsker,
   ): Promise<Granting> {
-    const args = [token, holder, leaseMs, floor, patient ? 1 : 0]
+    const args = [token, holder, leaseMs, floor, patient ? 1 : 0, succeeds ? 1 : 0]
     const reply = await this.#redis.script(GRANT, this.#keys(model), args)
     const [kind, epoch, by, forMs] = listOf(reply)
     if (kind === 'granted') return { kind, epoch: Number(epoch) }

@@ -251,6 +251,20 @@ test('an outage of the keeper makes no lease longer', async () => {
   expect((await leases.view('m'))!.expiresMs - fake.nowMs()).toBe(6000)
 })
 
+test('the next process of a holder has its lease at once, however long it is; another holder waits', async () => {
+  const keeper = new MemoryKeeper(running)
+  const open = (holder: string) =>
+    openMemoryLeases({ keeper, holder, leaseMs: 600_000, clock: running, log })
+  const free = { floor: 0, signal: never }
+  const killed = await open('a').acquire('m', free)
+  const waiting = open('b').acquire('m', free)
+  const next = await open('a').acquire('m', free)
+  expect(next.epoch).toBe(killed.epoch + 1)
+  next.check()
+  await next.release()
+  expect((await waiting).epoch).toBe(next.epoch + 1)
+})
+
 test('a wall clock that jumps changes nothing', async () => {
   const fake = openFakeClock()
   const wall = { aheadMs: 0 }
@@ -295,7 +309,9 @@ test('keys of a model lie under its hash tag, and the epoch is a plain number', 
   expect(keys.sort()).toEqual(['keys:{m}:epoch', 'keys:{m}:lease'])
   expect(await redis.command('GET', 'keys:{m}:epoch')).toBe('1')
   expect(await leases.view('m')).toMatchObject({ holder: 'host 1 (a)', epoch: 1 })
-  await leases.close()
+  const successor = openRedisLeases({ redis, holder: 'host 1 (a)', leaseMs: 60_000, clock, log })
+  expect((await successor.acquire('m', { floor: 0, signal: never })).epoch).toBe(2)
+  await Promise.all([leases.close(), successor.close()])
   redis.close()
 })
 

@@ -4,7 +4,7 @@
  */
 import type { Clock, Logger } from '../../src/contracts/core.ts'
 import type { Leases, LeaseView } from '../../src/fleet/contract.ts'
-import type { Granting, LeaseClaim, LeaseKeeper } from '../../src/fleet/lease-keeper.ts'
+import type { Granting, LeaseAsker, LeaseClaim, LeaseKeeper } from '../../src/fleet/lease-keeper.ts'
 import { openLeases } from '../../src/fleet/leases.ts'
 import { failure } from '../../src/platform/errors.ts'
 
@@ -42,12 +42,11 @@ export class MemoryKeeper implements LeaseKeeper {
     return this.#epochs.get(model) ?? 0
   }
 
-  grant(
-    claim: LeaseClaim,
-    asker: { readonly floor: number; readonly patient: boolean },
-  ): Promise<Granting> {
+  grant(claim: LeaseClaim, asker: LeaseAsker): Promise<Granting> {
     return this.#ask('grant', claim, () => {
-      const row = this.#row(claim.model)
+      const held = this.#row(claim.model)
+      const isOver = asker.succeeds && held?.holder === claim.holder
+      const row = isOver && held.token !== claim.token ? undefined : held
       if (row !== undefined && row.token !== claim.token) {
         const forMs = row.endsMs - this.#clock.monotonicMs()
         return { kind: 'held', by: this.#viewOf(row), forMs }
@@ -127,6 +126,7 @@ export function openMemoryLeases(options: {
   readonly clock: Clock
   readonly log: Logger
 }): Leases {
-  let count = 0
-  return openLeases({ ...options, token: () => `${options.holder}-${String((count += 1))}` })
+  return openLeases({ ...options, token: () => `${options.holder}-${String((tokens += 1))}` })
 }
+
+let tokens = 0
