@@ -18,10 +18,11 @@ interface Here {
   readonly others?: readonly KnownEvent[]
   readonly isForgotten?: boolean
   readonly hasDroppedIds?: boolean
+  readonly lag?: number
 }
 
 function receiptsOf({ state = 'standby', logged, offset, others, ...here }: Here) {
-  const { isForgotten = false, hasDroppedIds = false } = here
+  const { isForgotten = false, hasDroppedIds = false, lag = 0 } = here
   const options: ReceiptOptions = {
     ...{ model: 'm', source: 'http' },
     reader: {
@@ -34,7 +35,7 @@ function receiptsOf({ state = 'standby', logged, offset, others, ...here }: Here
     inbox: { offsetOf: () => offset, marks: () => ({ begin: 0, end: 20, consumed: 10 }) },
   }
   const trainer = {
-    status: () => ({ state, lease: { holder: 'two', epoch: 3, expiresMs: 0 } }),
+    status: () => ({ state, lag, lease: { holder: 'two', epoch: 3, expiresMs: 0 } }),
   }
   const askFleet = others && (async () => others)
   return openReceipts(options, { trainer, askFleet })
@@ -77,6 +78,21 @@ test.each<[why: string, here: Here, receipt: object]>([
   [
     'in the stream, and not read by the trainer',
     { offset: 4, others: [trainerThere] },
+    { state: 'received' },
+  ],
+  [
+    'read by the fleet, which keeps nothing of it: a daemon that joined had learned it before',
+    { offset: 4, others: [{ ...trainerThere, left: 'rejected' }] },
+    { state: 'rejected' },
+  ],
+  [
+    'the same, of the daemon that trains now',
+    { state: 'idle', others: [{ ...nothing, isAccepted: true }] },
+    { state: 'rejected' },
+  ],
+  [
+    'the same, while that one has not read the whole stream',
+    { state: 'idle', lag: 3, others: [{ ...nothing, isAccepted: true }] },
     { state: 'received' },
   ],
   [

@@ -55,6 +55,8 @@ export interface KnownEvent {
   /** It has accepted the event. */
   readonly isAccepted: boolean
   readonly fate?: Fate
+  /** Of the daemon that trains: what an event has become that was read and left nothing; absent if that is not certain. */
+  readonly left?: 'forgotten' | 'rejected'
 }
 
 export interface ReceiptQuestion extends EventIdentity {
@@ -74,7 +76,7 @@ export interface ReceiptOptions {
 }
 
 interface TrainerStates {
-  status(model: string): Pick<TrainerStatus, 'state' | 'lease'>
+  status(model: string): Pick<TrainerStatus, 'state' | 'lease' | 'lag'>
 }
 
 interface Around {
@@ -98,22 +100,39 @@ export function openReceipts(options: ReceiptOptions | undefined, around: Around
       const own = await here(event)
       if (own.isUnread) return { ...event, state: 'received' }
       if (own.fate !== undefined) return { ...event, ...own.fate }
-      const others = (await around.askFleet?.({ model: options.model, ...event })) ?? []
-      const known = [own, ...others]
-      const fate = known.find((each) => each.fate !== undefined)?.fate
-      if (fate !== undefined) return { ...event, ...fate }
-      if (known.some(({ isUnread }) => isUnread)) return { ...event, state: 'received' }
-      if (!known.some(({ trains }) => trains))
-        throw unanswered(options.model, around.trainer, around.askFleet !== undefined)
-      if (own.isAccepted && around.askFleet === undefined) {
-        const state = leftNothing(options.reader, event)
-        if (state !== undefined) return { ...event, state }
-      } else if (known.some(({ isAccepted }) => isAccepted)) return { ...event, state: 'received' }
+      const known = async () => {
+        const others = (await around.askFleet?.({ model: options.model, ...event })) ?? []
+        return [await here(event), ...others]
+      }
+      const isFleet = around.askFleet !== undefined
+      const found = fateIn([own, ...(await known()).slice(1)], isFleet)
+      // A trainer may have saved it between two answers: what seems to have left nothing is asked for again.
+      const sure = found.kind === 'left' && isFleet ? fateIn(await known(), isFleet) : found
+      if (sure.kind !== 'unknown') return { ...event, ...sure.fate }
+      if (!sure.isTrained) throw unanswered(options.model, around.trainer, isFleet)
       throw failure('FEEDBACK_UNKNOWN', `no event ${id} of the source ${event.source} is known`, {
         details: { ...event },
       })
     },
   }
+}
+
+type Found =
+  | { readonly kind: 'known' | 'left'; readonly fate: Fate }
+  | { readonly kind: 'unknown'; readonly isTrained: boolean }
+
+function fateIn(known: readonly KnownEvent[], isFleet: boolean): Found {
+  const fate = known.find((each) => each.fate !== undefined)?.fate
+  if (fate !== undefined) return { kind: 'known', fate }
+  if (known.some(({ isUnread }) => isUnread)) return { kind: 'known', fate: { state: 'received' } }
+  const trainer = known.find(({ trains }) => trains)
+  if (trainer === undefined) return { kind: 'unknown', isTrained: false }
+  const isAccepted = known.some((each) => each.isAccepted)
+  if (isAccepted && trainer.left !== undefined)
+    return { kind: 'left', fate: { state: trainer.left } }
+  return isAccepted && isFleet
+    ? { kind: 'known', fate: { state: 'received' } }
+    : { kind: 'unknown', isTrained: true }
 }
 
 /**
@@ -137,7 +156,12 @@ async function knownHere(
   const isAccepted = options.inbox?.offsetOf(event) !== undefined
   const isUnread = isAccepted && isUnreadHere(options, event, trains)
   const found = trains && !isUnread ? await options.reader.find(event) : undefined
-  return { trains, isUnread, isAccepted, ...(found && { fate: fateOf(found) }) }
+  const known = { trains, isUnread, isAccepted }
+  if (found !== undefined) return { ...known, fate: fateOf(found) }
+  // A successor may have begun at an older place of the stream, and not read it yet.
+  const isRead = around.askFleet === undefined || around.trainer.status(options.model).lag === 0
+  const left = trains && !isUnread && isRead ? leftNothing(options.reader, event) : undefined
+  return { ...known, ...(left !== undefined && { left }) }
 }
 
 /** The newest signal of this event is one that the last checkpoint has not read. */
