@@ -15,14 +15,15 @@ import type {
   Routing,
   RoutingMove,
   Version,
+  VersionDraft,
 } from './contract.ts'
 import { exportVersion } from './export.ts'
 import { draftImport, type ImportChoices, type ImportTarget } from './import/draft.ts'
 import { readPeftFiles, type PeftFiles } from './import/files.ts'
-import { publishImport } from './import/publish.ts'
 import { liveAt } from './live-at.ts'
 import type { Bundle } from './sealing.ts'
 import { UndoneVersions } from './undone.ts'
+import { numberOf } from './order.ts'
 
 /** The most that one page has. */
 export const PAGE_VERSIONS = 100
@@ -214,4 +215,29 @@ function bounded(limit = PAGE_VERSIONS): number {
 
 function isStale(error: unknown): boolean {
   return error instanceof CodedError && error.code === 'GENERATION_STALE'
+}
+
+/**
+ * Publishes an imported adapter as a version beside those of the trainer. It gets a separate name (`v12-import`, after
+ * the newest version), so that it never conflicts with the trainer; the live pointer alone decides what the trainer
+ * continues from, as after a promotion by a person.
+ *
+ * Returns the version as it is now in the registry, read back with every byte verified.
+ */
+async function publishImport(registry: Registry, draft: VersionDraft): Promise<Version> {
+  const [newest] = await registry.list(1)
+  const name = `v${Math.max(0, numberOf(newest?.manifest.version ?? ''))}-import`
+  for (let count = 1; ; count += 1) {
+    const version = count === 1 ? name : `${name}-${count}`
+    try {
+      await registry.publish({ ...draft, manifest: { ...draft.manifest, version } })
+      return await registry.load(version)
+    } catch (error) {
+      if (!isCoded(error, 'VERSION_EXISTS')) throw error
+    }
+  }
+}
+
+function isCoded(error: unknown, code: string): boolean {
+  return error instanceof CodedError && error.code === code
 }

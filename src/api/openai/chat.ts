@@ -10,12 +10,12 @@ import type { Services } from '../../serving/services/services.ts'
 import { complete, type Completed } from './complete.ts'
 import { sendEvents } from './event-stream.ts'
 import { likeliest, ofAnswer, tokenEntry } from './log-probabilities.ts'
-import { lastOfUser, plainMessages, refuseMessageFields } from './messages.ts'
 import { chatParameters, refuseUnsupported, unsupported } from './parameters.ts'
 import { envelopeIn, ResponseFormat } from './response-format.ts'
 import { AnyAnswer, commonOf, errors, Optional } from './schemas.ts'
 import { beginTexts, writesTexts } from './written.ts'
 import { chatChunks, writtenChat } from './written-chat.ts'
+import { failure } from '../../platform/errors.ts'
 
 const MOST_ALTERNATIVES = 20
 
@@ -157,4 +157,65 @@ function scoresOf(
   const around = (text: string) => ({ ...tokenEntry(text, 0), top_logprobs: [] })
   const content = envelope ? [around(envelope.start), entry, around(envelope.end)] : [entry]
   return { content, refusal: null }
+}
+
+/** Of its parts only text is read. */
+interface ChatMessage {
+  readonly role: string
+  readonly content?: string | readonly { readonly type: string; readonly text?: string }[] | null
+}
+
+const roles: readonly string[] = ['system', 'developer', 'user', 'assistant', 'tool', 'function']
+
+/** A field that is not read is refused, unless it is empty, as clients send back the answers that they got. */
+function refuseMessageFields(messages: readonly object[]): void {
+  for (const [at, message] of messages.entries()) {
+    refuseFields(message, ['role', 'content'], `messages.${at}`)
+    const { content } = message as ChatMessage
+    if (!Array.isArray(content)) continue
+    for (const [index, part] of (content as readonly { readonly type: string }[]).entries())
+      if (part.type === 'text')
+        refuseFields(part, ['type', 'text'], `messages.${at}.content.${index}`)
+  }
+}
+
+function refuseFields(object: object, known: readonly string[], place: string): void {
+  for (const [name, value] of Object.entries(object as Readonly<Record<string, Json>>)) {
+    const isEmpty = value === null || value === '' || (Array.isArray(value) && value.length === 0)
+    if (!isEmpty && !known.includes(name)) throw unsupported(`${place}.${name}`, 'it is not read')
+  }
+}
+
+/** As an input has them. Instructions of a developer are those of the system. Throws `REQUEST_INVALID` for images and the like. */
+function plainMessages(messages: readonly ChatMessage[]): Json {
+  return messages.map(({ role, content }, at) => ({
+    role: role === 'developer' ? 'system' : role,
+    content: textOf(content ?? '', at),
+  }))
+}
+
+/** Throws `REQUEST_INVALID` for an unknown role, for no message of a user, and for images and the like. */
+function lastOfUser(messages: readonly ChatMessage[]): { text: string; param: string } {
+  for (const [at, { role }] of messages.entries())
+    if (!roles.includes(role))
+      throw invalid(
+        `messages.${at}.role`,
+        `${JSON.stringify(role.slice(0, 40))}, not ${roles.join(', ')}`,
+      )
+  const at = messages.findLastIndex(({ role }) => role === 'user')
+  if (at < 0) throw invalid('messages', 'without a message of the role user')
+  return { text: textOf(messages[at]?.content ?? '', at), param: `messages.${at}.content` }
+}
+
+function textOf(content: NonNullable<ChatMessage['content']>, at: number): string {
+  if (typeof content === 'string') return content
+  const texts = content.map(({ type, text }, part) => {
+    if (type === 'text' && text !== undefined) return text
+    throw invalid(`messages.${at}.content.${part}.type`, `${type}; only text can be read`)
+  })
+  return texts.join('\n')
+}
+
+function invalid(param: string, what: string): Error {
+  return failure('REQUEST_INVALID', `${param} is ${what}`, { details: { param } })
 }

@@ -1,12 +1,11 @@
 /** Explains how a version became live: what moved the pointer and why, then each ancestor's decision and reason. */
 import { CodedError } from '../../contracts/core.ts'
-import { modelPath, type JsonObject } from './client.ts'
+import { modelPath, type JsonObject, type Client } from './client.ts'
 import type { ClientFlags } from '../flags.ts'
 import { connectModel } from './connect.ts'
 import { print, table } from '../print.ts'
 import { trialText, type Routed } from './routed.ts'
 import { gapText } from './gap-text.ts'
-import { moveLines, movesOf } from './version-moves.ts'
 import {
   legendOf,
   publishedVersion,
@@ -179,4 +178,60 @@ function rowOf(published: Published, score: NamedScore): string[] {
   const learned = parent === null ? all : `${all} (+${events_new})`
   const judged = served && `mean error ${served.error.toFixed(3)} of ${served.count} judged`
   return [`  ${version}`, learned, recent, judged ?? '', decision, reason]
+}
+
+/** A move under which the version was live, and the one that ended it. */
+interface VersionMove {
+  readonly generation: number
+  readonly since: string
+  /** Absent: it is live. */
+  readonly until?: string
+  readonly by: string
+  readonly actor?: string
+  readonly reason: string
+  /** The move that ended it, where another version followed. */
+  readonly ended?: { readonly by: string; readonly actor?: string; readonly reason: string }
+}
+
+/** The newest are shown: a version that was on trial or paused has many. */
+const MOST = 10
+
+async function movesOf(
+  client: Client,
+  model: string,
+  version: string,
+): Promise<readonly VersionMove[]> {
+  const path = modelPath(model, 'history')
+  const query = new URLSearchParams({ version, limit: String(MOST) })
+  const { moves } = await client.get(`${path}?${query.toString()}`)
+  const found: VersionMove[] = []
+  for (const move of moves as unknown as readonly VersionMove[])
+    found.push({ ...move, ...(await endOf(client, path, version, move)) })
+  return found
+}
+
+async function endOf(
+  client: Client,
+  path: string,
+  version: string,
+  { generation, until }: VersionMove,
+): Promise<Pick<VersionMove, 'ended'>> {
+  if (until === undefined) return {}
+  const { moves } = await client.get(`${path}?before=${generation + 2}&limit=1`)
+  const [next] = moves as readonly JsonObject[]
+  if (next === undefined || next.version === version) return {}
+  return { ended: next as unknown as NonNullable<VersionMove['ended']> }
+}
+
+function moveLines(version: string, moves: readonly VersionMove[]): string[] {
+  if (moves.length === 0) return []
+  const lines = moves.flatMap(({ generation, since, until = 'now', ended, ...move }) => [
+    `  move ${generation}, from ${since} to ${until}: ${why(move)}`,
+    ...(ended === undefined ? [] : [`    ended by ${why(ended)}`]),
+  ])
+  return ['', `when ${version} was live, newest first:`, ...lines]
+}
+
+function why({ by, actor, reason }: Pick<VersionMove, 'by' | 'actor' | 'reason'>): string {
+  return `${actor === undefined ? by : `${by} (${actor})`}: ${reason}`
 }

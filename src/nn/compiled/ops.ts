@@ -3,13 +3,11 @@
  * the same step up to rounding.
  */
 import type { Ops } from '../../contracts/ops.ts'
-import { attentionOps } from './attention.ts'
-import { elementwise } from './elementwise.ts'
+import { elementwise, type Elementwise } from './elementwise.ts'
 import type { GraphValue, TensorFlowGraph } from './graph.ts'
 import { kernelsOf, type Kernels } from './kernels.ts'
 import { linearAlgebra } from './linear-algebra.ts'
-import { normalizing } from './normalizing.ts'
-import { NotCompilable, type Shape, lastOf } from './shape.ts'
+import { NotCompilable, type Shape, lastOf, fixedSize, type Size } from './shape.ts'
 import { Tape, type Note } from './tape.ts'
 
 /** A mask of dropout that each training step brings. */
@@ -113,4 +111,120 @@ function packedGraphOps({ kernels: k, note, ops, places }: PackedParts): Ops<Gra
       throw new NotCompilable('it has a table of positions in its tail')
     },
   }
+}
+
+const SWAP = [0, 2, 1, 3]
+
+/** Heads and masks. Masks are given, so no gradient goes to them. */
+function attentionOps(k: Kernels, note: Note) {
+  return {
+    splitHeads(x: GraphValue, heads: number): GraphValue {
+      const width = fixedSize(lastOf(x.shape), 'a head')
+      const split = k.reshape(x, [...x.shape.slice(0, -1), heads, width / heads])
+      const merged = (dy: GraphValue) => k.reshape(k.transpose(dy, SWAP), x.shape)
+      return note(k.transpose(split, SWAP), [x], merged)
+    },
+    mergeHeads(x: GraphValue): GraphValue {
+      const turned = k.transpose(x, SWAP)
+      const [b, s, heads, size] = turned.shape as [Size, Size, number, number]
+      return note(k.reshape(turned, [b, s, heads * size]), [x], (dy) =>
+        k.transpose(k.reshape(dy, turned.shape), SWAP),
+      )
+    },
+    attentionBias: (mask: GraphValue) => attentionBias(k, mask),
+    causalBias(mask: GraphValue): GraphValue {
+      const s = lastOf(mask.shape)
+      const place = k.runningSum(k.ones(s), 0, false)
+      const isLater = k.greater(k.reshape(place, [1, s]), k.reshape(place, [s, 1]))
+      return k.sub(attentionBias(k, mask), k.mul(k.asFloat(isLater), k.float(1e9)))
+    },
+    ends: (mask: GraphValue, first: number, last: number) => ends(k, mask, first, last),
+    lastPosition(x: GraphValue, mask: GraphValue): GraphValue {
+      const chosen = ends(k, mask, 0, 1)
+      return note(k.batchMatMul(chosen, x, true), [x], (dy) => k.batchMatMul(chosen, dy))
+    },
+    /** Rows of a frozen table; one that learns would need the gradient of a slice of free length. */
+    positions(table: GraphValue, ids: GraphValue): GraphValue {
+      if (table.moves) throw new NotCompilable('it learns a table of positions')
+      const s = lastOf(ids.shape)
+      return k.reshape(k.firstRows(table, s), [1, s, lastOf(table.shape)])
+    },
+    maskedMean(x: GraphValue, mask: GraphValue): GraphValue {
+      const [b = 1, s = 1] = mask.shape
+      const total = k.batchMatMul(k.reshape(mask, [b, 1, s]), x)
+      const count = k.reshape(k.maximum(k.sum(mask, [1]), k.float(1)), [b, 1, 1])
+      return note(k.div(total, count), [x], (dy) =>
+        k.mul(k.div(dy, count), k.reshape(mask, [b, s, 1])),
+      )
+    },
+  }
+}
+
+function attentionBias(k: Kernels, mask: GraphValue): GraphValue {
+  const [b = 1, s = 1] = mask.shape
+  const bias = k.mul(k.sub(mask, k.float(1)), k.float(1e9))
+  return k.reshape(bias, [b, 1, 1, s])
+}
+
+function ends(k: Kernels, mask: GraphValue, first: number, last: number): GraphValue {
+  const isWithin = (isReversed: boolean, most: number) =>
+    k.lessEqual(k.runningSum(mask, 1, isReversed), k.float(most))
+  const isEnd = k.or(isWithin(false, first), isWithin(true, last))
+  return k.reshape(k.mul(mask, k.asFloat(isEnd)), [...mask.shape, 1])
+}
+
+/** Operations over the last axis. The gradients are those of tfjs/gradients.ts. */
+const SMALLEST_NORM = 1e-6
+
+function normalizing(k: Kernels, note: Note, { add, mul }: Elementwise) {
+  return {
+    /** dx = y · (dy − ⟨dy, y⟩) */
+    softmax(x: GraphValue): GraphValue {
+      const y = k.softmax(x)
+      return note(y, [x], (dy) => k.mul(k.sub(dy, k.sumOfLast(k.mul(dy, y))), y))
+    },
+    layerNorm: (x: GraphValue, scale: GraphValue, bias: GraphValue, eps: number) =>
+      add(mul(normalize(k, note, x, eps), scale), bias),
+    rmsNorm: (x: GraphValue, scale: GraphValue, eps: number) =>
+      mul(normalizeRms(k, note, x, eps), scale),
+    /** y = x / n, n = max(‖x‖, 1e-6); dx = (dy − y · ⟨dy, y⟩) / n, and at the bound dy / n. */
+    unit(x: GraphValue): GraphValue {
+      const least = k.float(SMALLEST_NORM)
+      const n = k.maximum(k.sqrt(k.sumOfLast(k.square(x))), least)
+      const y = k.div(x, n)
+      return note(y, [x], (dy) => {
+        const free = k.asFloat(k.greater(n, least))
+        const along = k.mul(k.sumOfLast(k.mul(dy, y)), free)
+        return k.div(k.sub(dy, k.mul(y, along)), n)
+      })
+    },
+  }
+}
+
+/**
+ *   y = (x − mean) · r,   r = 1 / √(var + eps)
+ *   dx = r · (dy − mean(dy) − y · mean(dy · y))
+ *
+ * Ba, Kiros, Hinton (2016), "Layer normalization".
+ */
+function normalize(k: Kernels, note: Note, x: GraphValue, eps: number): GraphValue {
+  const centred = k.sub(x, k.meanOfLast(x))
+  const r = k.rsqrt(k.add(k.meanOfLast(k.square(centred)), k.float(eps)))
+  const y = k.mul(centred, r)
+  return note(y, [x], (dy) => {
+    const along = k.mul(y, k.meanOfLast(k.mul(dy, y)))
+    return k.mul(r, k.sub(k.sub(dy, k.meanOfLast(dy)), along))
+  })
+}
+
+/**
+ *   y = x · r,   r = 1 / √(mean(x²) + eps)
+ *   dx = r · (dy − y · mean(dy · y))
+ *
+ * Zhang, Sennrich (2019), "Root mean square layer normalization".
+ */
+function normalizeRms(k: Kernels, note: Note, x: GraphValue, eps: number): GraphValue {
+  const r = k.rsqrt(k.add(k.meanOfLast(k.square(x)), k.float(eps)))
+  const y = k.mul(x, r)
+  return note(y, [x], (dy) => k.mul(r, k.sub(dy, k.mul(y, k.meanOfLast(k.mul(dy, y))))))
 }

@@ -9,12 +9,11 @@ import type { Tensor } from '../../contracts/core.ts'
 import type { Ops } from '../../contracts/ops.ts'
 import { invariant } from '../../platform/errors.ts'
 import type { Dropout } from '../dropout.ts'
-import { lastAxis } from './columns.ts'
 import { elementwise } from './elementwise.ts'
 import { openGradients } from './gradients.ts'
 import { matMul, transpose } from './products.ts'
 import { NotPlain, PlainValue, type Recorder, sizeOf } from './value.ts'
-import { Arena } from './wasm/memory.ts'
+import { Arena, kernels } from './wasm/memory.ts'
 
 type Named = Pick<ReadonlyMap<string, Tensor>, 'get'>
 
@@ -182,4 +181,66 @@ function refusing() {
     maskedMean: refuse('maskedMean'),
     unit: refuse('unit'),
   }
+}
+
+const { add, copy } = kernels
+
+/** Slices and concatenates columns of the last axis. */
+function lastAxis(tape: Recorder) {
+  return {
+    columns: (x: PlainValue, from: number, to: number) => columns(x, from, to, tape),
+    concat: (parts: readonly PlainValue[]) => concat(parts, tape),
+  }
+}
+
+function columns(x: PlainValue, from: number, to: number, tape: Recorder): PlainValue {
+  const width = x.shape.at(-1) ?? 0
+  const rows = x.size / width
+  const size = to - from
+  const y = tape.value([...x.shape.slice(0, -1), size], x.fixed)
+  const [place, whole, part] = [4 * from, 4 * width, 4 * size]
+  tape.note(
+    y,
+    () => {
+      copy(y.at, x.at + place, 0, rows, size, part, whole, 0)
+    },
+    (dy) => {
+      const to = tape.gradientIn(x) + place
+      add(to, to, dy, rows, size, whole, whole, part)
+    },
+  )
+  return y
+}
+
+function concat(parts: readonly PlainValue[], tape: Recorder): PlainValue {
+  const sizes = parts.map(({ shape }) => shape.at(-1) ?? 0)
+  const width = sizes.reduce((sum, size) => sum + size, 0)
+  const rows = (parts[0]?.size ?? 0) / (sizes[0] ?? 1)
+  const leading = parts[0]?.shape.slice(0, -1) ?? []
+  const y = tape.value(
+    [...leading, width],
+    parts.every((part) => part.fixed),
+  )
+  const whole = 4 * width
+  let from = 0
+  const placed = parts.map((part, index) => {
+    const size = sizes[index] ?? 0
+    from += size
+    return { part, size, own: 4 * size, place: 4 * (from - size) }
+  })
+  tape.note(
+    y,
+    () => {
+      for (const { part, size, own, place } of placed)
+        copy(y.at + place, part.at, 0, rows, size, whole, own, 0)
+    },
+    (dy) => {
+      for (const { part, size, own, place } of placed) {
+        if (part.fixed) continue
+        const to = tape.gradientIn(part)
+        add(to, to, dy + place, rows, size, own, own, whole)
+      }
+    },
+  )
+  return y
 }

@@ -1,18 +1,18 @@
 /** Classification: one column of the head per label. All code that knows about labels is in this folder. */
 import type { TaskFacts, Head } from '../../contracts/example.ts'
-import type { Task, Classes } from '../../contracts/task.ts'
+import type { Task, Classes, Renaming } from '../../contracts/task.ts'
 import { caseTwins } from '../../platform/nearest.ts'
 import { temperatureIn, usualAnswers, type AnswerSettings } from './answering.ts'
 import { classificationHead } from './head.ts'
 import { labelForm } from './label-form.ts'
 import { distilled, rowLoss } from './loss.ts'
 import { ClassificationQuality } from './quality.ts'
-import { renamedLabel, renamedLabels } from './renamed-labels.ts'
-import { renamingOf } from './renaming.ts'
+import { renamedLabel, renamedLabels, type Renamed } from './renamed-labels.ts'
 import { labelsIn, retiredAmong, revisedBy, withOldNamesRetired, type LabelRules } from './rules.ts'
 import { decode, scoreOf, type Answer } from './score.ts'
 import { classificationView } from './view.ts'
 import { checkLearnable, targetOf, type LabelTarget } from './target.ts'
+import type { Json } from '../../contracts/core.ts'
 
 export function openClassification(
   settings: LabelRules,
@@ -176,4 +176,53 @@ function spelledBy(labels: readonly string[], head: readonly string[]): readonly
 function sharedStart(one: readonly string[], other: readonly string[]): number {
   const differ = one.findIndex((label, at) => label !== other[at])
   return differ < 0 ? one.length : differ
+}
+
+/**
+ * Labels of a checkpoint under their present names in the settings: columns of the head, examples and counts keep their
+ * place. Events and predictions with the old name mean the new one.
+ *
+ * Undefined if the head has no label of an old name.
+ */
+function renamingOf(
+  labels: readonly string[],
+  renamed: Renamed,
+): Renaming<LabelTarget> | undefined {
+  const names = renamedLabels(labels, renamed)
+  const moves = new Map(labels.map((label, at) => [label, names[at] ?? label]))
+  const changed = [...moves].filter(([label, name]) => label !== name)
+  if (changed.length === 0) return undefined
+  const nameOf = (label: string) => moves.get(label) ?? label
+  const moved = changed.map(([label, name]) => `${label} → ${name}`).join(', ')
+  return {
+    head: names,
+    reason: `labels renamed: ${moved}`,
+    target: (target) => ({ ...target, label: nameOf(target.label) }),
+    name: (name) => (typeof name === 'string' ? nameOf(name) : name),
+    state: (state) => namedIn(state, nameOf),
+  }
+}
+
+/** Where state is kept by label, labels stand in lists, or by themselves under these keys. Keys of events hold a NUL. */
+const SINGLE: ReadonlySet<string> = new Set(['majority', 'last'])
+
+/** Names of the users' own stand under these, and may be those of labels too. */
+const OTHERS: ReadonlySet<string> = new Set(['sources', 'slices'])
+
+function namedIn(value: Json, nameOf: (label: string) => string): Json {
+  if (Array.isArray(value))
+    return value.map((item: Json) =>
+      typeof item === 'string' ? nameOf(item) : namedIn(item, nameOf),
+    )
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).map(([key, item]: [string, Json]) => [
+    key,
+    renamedAt(key, item, nameOf),
+  ])
+  return Object.fromEntries(entries) as Json
+}
+
+function renamedAt(key: string, value: Json, nameOf: (label: string) => string): Json {
+  if (OTHERS.has(key)) return value
+  return SINGLE.has(key) && typeof value === 'string' ? nameOf(value) : namedIn(value, nameOf)
 }

@@ -14,11 +14,15 @@ import {
   type AccuracyState,
 } from '../../evaluation/running-accuracy.ts'
 import type { AnswerSettings, CalibrationFacts } from './answering.ts'
-import { Baselines, type BaselinesState } from './baselines.ts'
 import { ForgettingByLabel, type ForgettingState } from './label-forgetting.ts'
-import type { ClassificationReport } from './report.ts'
-import { confusionOf, labelsOf } from './quality-labels.ts'
-import { QualityWindow, type Promised, type WindowState } from './quality-window.ts'
+import type { ClassificationReport, Baseline, LabelQuality } from './report.ts'
+import {
+  QualityWindow,
+  type Promised,
+  type WindowState,
+  type LabelCounts,
+  type PairCount,
+} from './quality-window.ts'
 import type { LabelTarget } from './target.ts'
 
 interface State {
@@ -139,4 +143,135 @@ export class ClassificationQuality implements TaskQuality<LabelTarget> {
 
 function tensorOf(values: readonly number[]): Tensor {
   return { shape: [values.length], data: Float32Array.from(values) }
+}
+
+/** More labels are not counted. */
+const MOST_LABELS = 1024
+
+interface BaselinesState {
+  readonly [key: string]: string | null | AccuracyState | readonly (readonly [string, number])[]
+  readonly majority: string | null
+  readonly last: string | null
+  readonly counts: readonly (readonly [label: string, count: number])[]
+  readonly byMajority: AccuracyState
+  readonly byLast: AccuracyState
+}
+
+/**
+ * The trivial baselines: answering the most frequent label so far, or the last one. A model that does not beat both has
+ * learned little; on a stream with repeated labels, the second is hard to beat.
+ */
+class Baselines {
+  #counts = new Map<string, number>()
+  #majority: string | null = null
+  #last: string | null = null
+  #byMajority = noAccuracy
+  #byLast = noAccuracy
+
+  /** Test, then count. */
+  observe(label: string): void {
+    this.#byMajority = observed(this.#byMajority, Number(label === this.#majority))
+    this.#byLast = observed(this.#byLast, Number(label === this.#last))
+    this.#last = label
+    const before = this.#counts.get(label)
+    if (before === undefined && this.#counts.size >= MOST_LABELS) return
+    const count = (before ?? 0) + 1
+    this.#counts.set(label, count)
+    if (count > (this.#counts.get(this.#majority ?? label) ?? 0) || this.#majority === null)
+      this.#majority = label
+  }
+
+  report(): { readonly majority: Baseline; readonly last_label: Baseline } {
+    return {
+      majority: { label: this.#majority, ...accuraciesOf(this.#byMajority) },
+      last_label: { label: this.#last, ...accuraciesOf(this.#byLast) },
+    }
+  }
+
+  snapshot(): BaselinesState {
+    return {
+      majority: this.#majority,
+      last: this.#last,
+      counts: [...this.#counts],
+      byMajority: this.#byMajority,
+      byLast: this.#byLast,
+    }
+  }
+
+  restore({ majority, last, counts, byMajority, byLast }: BaselinesState): void {
+    this.#majority = majority
+    this.#last = last
+    this.#counts = new Map(counts)
+    this.#byMajority = byMajority
+    this.#byLast = byLast
+  }
+}
+
+/** The labels of a quality report: those with the most examples by name, all others in one row and column. */
+type Named = readonly [label: string, counts: LabelCounts]
+
+function labelsOf(
+  counts: ReadonlyMap<string, LabelCounts>,
+  most: number,
+): {
+  readonly shown: readonly LabelQuality[]
+  readonly others: ClassificationReport['other_labels']
+} {
+  const ordered = [...counts].sort(([a, one], [b, other]) => {
+    return other.support - one.support || other.predicted - one.predicted || (a < b ? -1 : 1)
+  })
+  const rest = ordered.slice(most)
+  const sum = (what: keyof LabelCounts) => rest.reduce((total, [, row]) => total + row[what], 0)
+  return {
+    shown: ordered.slice(0, most).map(qualityOf),
+    others: { labels: rest.length, support: sum('support'), correct: sum('correct') },
+  }
+}
+
+function qualityOf([label, { support, predicted, correct }]: Named): LabelQuality {
+  return {
+    label,
+    support,
+    predicted,
+    precision: predicted === 0 ? null : correct / predicted,
+    recall: support === 0 ? null : correct / support,
+    f1: support + predicted === 0 ? null : (2 * correct) / (support + predicted),
+  }
+}
+
+interface Counted {
+  readonly counts: ReadonlyMap<string, LabelCounts>
+  readonly pairs: readonly PairCount[]
+  /** Examples in all. */
+  readonly total: number
+}
+
+/** Rows are right labels and columns are answers; the last of each stands for all other labels and none. */
+function confusionOf(
+  shown: readonly LabelQuality[],
+  { counts, pairs, total }: Counted,
+): ClassificationReport['confusion'] {
+  const labels = shown.map(({ label }) => label)
+  const places = new Map(labels.map((label, at) => [label, at]))
+  const other = labels.length
+  const table = Array.from({ length: other + 1 }, () => new Array<number>(other + 1).fill(0))
+  const add = (row: number, column: number, count: number) => {
+    const cells = table[row]
+    if (cells !== undefined) cells[column] = (cells[column] ?? 0) + count
+  }
+  for (const [at, label] of labels.entries()) add(at, at, counts.get(label)?.correct ?? 0)
+  for (const { label, answer, count } of pairs) {
+    const [row, column] = [places.get(label), places.get(answer)]
+    if (row !== undefined && column !== undefined) add(row, column, count)
+  }
+  for (const [at, { support, predicted }] of shown.entries()) {
+    add(at, other, support - sumOf(table[at]?.slice(0, other)))
+    add(other, at, predicted - sumOf(table.slice(0, other).map((row) => row[at] ?? 0)))
+  }
+  add(other, other, total - sumOf(table.map(sumOf)))
+  return { labels, counts: table }
+}
+
+function sumOf(values: readonly number[] = []): number {
+  return values.reduce((sum, value) => sum + value, 0)
 }

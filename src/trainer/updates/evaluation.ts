@@ -3,8 +3,8 @@
  * policy compares and, where the task answers with texts, how far it is from the base. All of it together may cost a
  * fifth of learning, counted in rows that go forward. All but that distance shares one pass, because each pass has a cost of its own.
  */
-import type { PromotionFacts } from '../../contracts/release.ts'
-import { rowBudget } from '../../evaluation/gate-rows.ts'
+import type { PromotionFacts, KlReport } from '../../contracts/release.ts'
+import { rowBudget, gateRows } from '../../evaluation/gate-rows.ts'
 import { drive } from '../drive.ts'
 import {
   comparesRows,
@@ -14,8 +14,8 @@ import {
   type GateParts,
 } from './gate-answers.ts'
 import { promotionFacts } from './gate-facts.ts'
-import { KL_ROW_COST, klRows, measureKl } from './kl-turn.ts'
 import { gapTurn, observeGap } from './loss-gap-turn.ts'
+import type { Example } from '../../contracts/example.ts'
 
 /** `isTrained: false`: only memory has changed, so neither gap nor distance has. */
 export async function evaluateCandidate(
@@ -47,4 +47,45 @@ export async function evaluateCandidate(
   if (distant !== undefined) await measureKl(distant, parts, signal)
   if (gate !== undefined) await storeAnswers(gate, scores.withMemory, compared, parts, signal)
   return promotionFacts(gate, parts)
+}
+
+/** Counted, so that they are the same after a crash and on any machine. */
+const [FEWEST_ROWS, MOST_ROWS] = [4, 32]
+
+/** The share of the rows that evaluating a candidate may cost. */
+const SHARE_OF_ROWS = 1 / 2
+
+/** The outputs of the base are computed beside its own. */
+const KL_ROW_COST = 2
+
+interface KlTurn {
+  readonly rows: readonly Example[]
+  readonly from: KlReport['from']
+}
+
+/**
+ * The rows on which an update measures how far it has taken the texts of a model from those of its base. Undefined if the task
+ * does not answer with texts.
+ */
+function klRows(
+  { block }: Pick<Compared, 'block'>,
+  budget: number,
+  { loop, state }: GateParts,
+): KlTurn | undefined {
+  if (loop.task.texts === undefined) return undefined
+  const { learner, heldOut } = state
+  const { from, rows } = gateRows(heldOut.rows, learner.remembered, block)
+  const some = (from === 'none' ? block : rows).filter(({ target }) => loop.task.isTest(target))
+  const affordable = Math.floor((SHARE_OF_ROWS * budget) / KL_ROW_COST)
+  const count = Math.min(MOST_ROWS, Math.max(FEWEST_ROWS, affordable))
+  return { rows: some.slice(0, count), from: from === 'none' ? 'new' : from }
+}
+
+async function measureKl(
+  { rows, from }: KlTurn,
+  { state, latents }: GateParts,
+  signal: AbortSignal,
+): Promise<void> {
+  await drive(state.learner.measureKl(rows, from), latents, signal)
+  state.learnerStateChanged()
 }

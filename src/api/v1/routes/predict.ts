@@ -1,22 +1,23 @@
 /** Predictions; each answer names the exact version that made it. */
 import type { IncomingHttpHeaders } from 'node:http'
-import type { FastifyInstance } from 'fastify'
+import { Readable } from 'node:stream'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import { Type } from 'typebox'
 import { failure } from '../../../platform/errors.ts'
 import { eventLoop } from '../../../platform/slices.ts'
 import type { PastTime } from '../../../serving/services/prediction-service.ts'
 import type { TextOptions } from '../../../serving/services/generation/contract.ts'
-import type { PredictRequest } from '../../../serving/live/predict.ts'
+import type { PredictRequest, Answered } from '../../../serving/live/predict.ts'
 import { requestInput } from '../../../serving/services/request-input.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
 import { traceOf } from '../../http/trace-requests.ts'
-import { isLong, sendInPieces, shown } from '../long-answer.ts'
 import { ModelParams } from '../schemas/params.ts'
 import { predictAnswer, predictBody, type PredictBody } from '../schemas/predict.ts'
 import { freshnessIn, PredictQuery } from '../wait-for.ts'
 import { nameVersion } from './version-headers.ts'
 import { InsistHeaders } from '../min-generation.ts'
+import type { Json } from '../../../contracts/core.ts'
 
 export function addPredictRoute(app: FastifyInstance, services: Services): void {
   const schema = {
@@ -119,4 +120,59 @@ function keyIn(headers: IncomingHttpHeaders): string | undefined {
   throw failure('REQUEST_INVALID', `${HEADER} has at most ${MOST_CHARACTERS} characters`, {
     details: { header: HEADER },
   })
+}
+
+/** Number of scores of one answer written at once: a few milliseconds. */
+const MOST_SCORES = 8192
+const PIECE_CHARACTERS = 64 * 1024
+
+/**
+ * Answers with many inputs and scores can be tens of megabytes of JSON. They are written piece by piece, because
+ * writing one at once would block every other request.
+ */
+function isLong(predictions: readonly Answered[]): boolean {
+  const [first] = predictions
+  const scores = first === undefined ? 0 : numbersIn(first.answer)
+  return scores * predictions.length > MOST_SCORES
+}
+
+/** How many fields an answer has, those of its objects counted. */
+function numbersIn(answer: Answered['answer']): number {
+  const sizes = Object.values(answer).map((value) =>
+    typeof value === 'object' && value !== null ? Object.keys(value).length : 1,
+  )
+  return sizes.reduce((sum, size) => sum + size, 0)
+}
+
+/** The same JSON as in one piece: `head`, then the predictions as its last key. */
+function sendInPieces(
+  reply: FastifyReply,
+  head: Readonly<Record<string, Json>>,
+  predictions: readonly Answered[],
+): FastifyReply {
+  void reply.type('application/json; charset=utf-8')
+  return reply.send(Readable.from(pieces(head, predictions)))
+}
+
+function shown({ id, answer, truncated, tokens, size, completionTokens }: Answered) {
+  const usage = { prompt_tokens: size, completion_tokens: completionTokens ?? 0 }
+  return {
+    ...{ id, ...answer, ...(truncated && { truncated }), ...(tokens && { tokens }) },
+    ...(completionTokens !== undefined && { usage }),
+  }
+}
+
+async function* pieces(
+  head: Readonly<Record<string, Json>>,
+  predictions: readonly Answered[],
+): AsyncGenerator<string> {
+  let piece = `${JSON.stringify(head).slice(0, -1)},"predictions":[`
+  for (const [at, prediction] of predictions.entries()) {
+    const text = await eventLoop.run(() => JSON.stringify(shown(prediction)))
+    piece += at === 0 ? text : `,${text}`
+    if (piece.length < PIECE_CHARACTERS) continue
+    yield piece
+    piece = ''
+  }
+  yield `${piece}]}`
 }
