@@ -4,7 +4,6 @@ import { asKey, identified } from '../example-key.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { methods, policies, tasks } from '../../src/plugins.ts'
 import type { Example } from '../../src/contracts/example.ts'
-import type { LabelTarget } from '../../src/tasks/classification/target.ts'
 import { openComparedEngine } from '../../src/learner/mixture/compared-engine.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
 import { openRandom } from '../../src/platform/random.ts'
@@ -128,7 +127,7 @@ test.each([
   let next = told.next()
   while (next.done !== true) next = told.next(latentsOf(next.value))
   for (const [at, score] of next.value.entries()) {
-    const own = task.score(served[at]!, examples[at]!.target as LabelTarget, learner.head)
+    const own = task.score(served[at]!, examples[at]!.target, learner.head)
     expect(own.answer).toEqual(score.answer)
     expect(Math.abs(Math.exp(-own.loss) - Math.exp(-score.loss))).toBeLessThan(1e-4)
   }

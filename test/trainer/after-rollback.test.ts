@@ -162,7 +162,7 @@ describe('after_rollback', () => {
   })
 
   test('continue: what a policy undid is learned again once, before the records behind it', async () => {
-    const rollback = back((count, version) => count === 12 && version === 'v2')
+    const rollback = back((count, version) => count === 8 && version === 'v2')
     const world = await taught({ ...going, rollback }, 22)
     const straight = await taught(setting, 22)
     expect(asideIn(world)).toEqual([])
@@ -171,7 +171,7 @@ describe('after_rollback', () => {
   })
 
   test('continue: where a policy goes back to the same version again, it is set aside', async () => {
-    const rollback = back((count) => count === 12)
+    const rollback = back((count) => count === 8)
     const world = await taught({ ...going, rollback }, 22)
     const { counts } = await runToEnd(world, { ...going, rollback })
     // It finds the same of the events behind them.
@@ -180,7 +180,7 @@ describe('after_rollback', () => {
   })
 
   test('hold: a policy that goes back stops learning until a person resumes', async () => {
-    const rollback = back((count, version) => count === 12 && version === 'v2')
+    const rollback = back((count, version) => count === 8 && version === 'v2')
     const own: Setting = { ...setting, afterRollback: 'hold', rollback }
     const until: Setting['until'] = ({ state }) => state === 'paused'
     const world = openWorld({ s: lessons(22) })

@@ -15,22 +15,32 @@
  * Douceur (2002), "The Sybil attack", IPTPS.
  */
 import type { Json } from '../../contracts/core.ts'
+import {
+  edgeOf,
+  emptyRecord,
+  fading,
+  FEW,
+  REPEATED,
+  recordOf,
+  standings,
+  stateOf,
+  upperEdge,
+  wrongIn,
+  Z,
+  type SourceRecord,
+  type RecordState,
+  type Standing,
+} from './source-record.ts'
 
 /** Stands for all sources without standing. Names of sources have no NUL. */
 export const NEWCOMERS = '\0'
 
-/** Events after which a sum has faded to about a third. */
-const HORIZON = 500
 /** Judged examples of one source. */
 const MEMORY = 100
-/** One-sided 95 % of a normal distribution. */
-const Z = 1.64
 /** One-sided 99.9 %. */
 const Z_SURE = 3.1
 /** Below this edge over guessing the others say nothing. */
 const FAINT = 0.1
-/** The usual share of wrong labels counts as this many of its own. */
-const USUAL = 20
 /** A cap on a share says nothing about a handful of events. */
 const HANDFUL = 3
 /** Standard deviations by which a source that keeps to its share may be over it by chance. */
@@ -39,10 +49,6 @@ const CHANCE = 1
 const ROUNDING = 1e-6
 /** The faded count at which a source counts as recent: one event in about the last 1,500. */
 const RECENT = 0.05
-/** Judged examples from which a source may have or lose standing by them. */
-const FEW = 5
-/** Events that give standing where nothing can be judged. */
-const REPEATED = 2
 /** A source with less trust contradicts the others. */
 const HALF = 0.5
 /** The part of `limit` that new names may take within an hour. */
@@ -52,38 +58,13 @@ const HOUR_MS = 3_600_000
 /** Where records have no time, so many events count as an hour. */
 const HOUR_EVENTS = 1000
 
-/** `early`: it came before anything could be judged; `lost`: it did, or had standing, and contradicts the others. */
-const standings = { lost: -1, none: 0, early: 1, repeated: 2, proven: 3 } as const
-type Standing = (typeof standings)[keyof typeof standings]
-
-type Agreement = Pick<Row, 'judged' | 'agreed' | 'guessed'>
-
-interface Row {
-  /** Faded counts, as of event `at`. */
-  seen: number
-  learned: number
-  at: number
-  /** Judged examples: their number, the agreements, and the agreements expected by guessing. */
-  judged: number
-  agreed: number
-  guessed: number
-  /** Contradictions expected if all were right. */
-  errors: number
-  isHostile: boolean
-  /** All its events, up to `REPEATED`. */
-  count: number
-  standing: Standing
-}
-
-type RowState = readonly [source: string, ...numbers: readonly number[]]
-
 export interface RecentSourcesState {
   readonly [key: string]: Json
   readonly events: number
   readonly learned: number
-  readonly rows: readonly RowState[]
+  readonly rows: readonly RecordState[]
   /** Absent, like the last two numbers of a row, in a checkpoint of an earlier release. */
-  readonly newcomers?: RowState
+  readonly newcomers?: RecordState
   /** The present hour, and the names that it brought. */
   readonly hour?: readonly [hour: number, names: number]
   /** How much better than guessing the last judged events of all sources agreed; 0 where nothing was judged. */
@@ -102,8 +83,8 @@ export interface RecentSourcesParts {
 export class RecentSources {
   readonly #parts: RecentSourcesParts
   /** In the order of their last events. */
-  readonly #rows = new Map<string, Row>()
-  #newcomers = emptyRow(0)
+  readonly #rows = new Map<string, SourceRecord>()
+  #newcomers = emptyRecord(0)
   #events = 0
   /** Faded, of all sources. */
   #learned = 0
@@ -185,7 +166,7 @@ export class RecentSources {
 
   /** Sources of the same time that contradict the others, and came as early or had standing; the newcomers are one. */
   get recentlyContradicting(): number {
-    const contradicts = (row: Row) =>
+    const contradicts = (row: SourceRecord) =>
       row.standing === standings.lost ||
       (row.standing >= standings.early && this.#trustOf(row) < HALF)
     const shared = this.#newcomers
@@ -289,12 +270,12 @@ export class RecentSources {
     this.#edge = edge
     this.#edges = undefined
     this.#rows.clear()
-    for (const state of rows) this.#rows.set(state[0], rowOf(state))
-    this.#newcomers = newcomers === undefined ? emptyRow(events) : rowOf(newcomers)
+    for (const state of rows) this.#rows.set(state[0], recordOf(state))
+    this.#newcomers = newcomers === undefined ? emptyRecord(events) : recordOf(newcomers)
   }
 
   /** Undefined if the hour has brought enough new names: they are newcomers without a record. */
-  #added(source: string, timeMs: number | undefined): Row | undefined {
+  #added(source: string, timeMs: number | undefined): SourceRecord | undefined {
     const { limit } = this.#parts
     const stated = Math.floor(timeMs === undefined ? this.#events / HOUR_EVENTS : timeMs / HOUR_MS)
     // Hours never go back.
@@ -304,7 +285,7 @@ export class RecentSources {
     if (!isTrusted && names >= Math.max(LEAST_NEW_NAMES, NEW_NAMES * limit)) return undefined
     this.#hour = [hour, names + 1]
     if (this.#rows.size >= limit) this.#dropOldest()
-    return emptyRow(this.#events, this.#needsProof ? standings.none : standings.early)
+    return emptyRecord(this.#events, this.#needsProof ? standings.none : standings.early)
   }
 
   /** Names that were made up must not drive out those with standing. */
@@ -315,7 +296,7 @@ export class RecentSources {
     this.#edges = undefined
   }
 
-  #give(row: Row, standing: Standing): void {
+  #give(row: SourceRecord, standing: Standing): void {
     if (row.standing === standing) return
     if (row !== this.#newcomers && row.standing < standings.repeated) this.#leaveNewcomers(row)
     row.standing = standing
@@ -323,7 +304,7 @@ export class RecentSources {
   }
 
   /** What it sent and taught as one of them was its own. */
-  #leaveNewcomers(row: Row): void {
+  #leaveNewcomers(row: SourceRecord): void {
     const shared = this.#newcomers
     for (const each of [row, shared]) this.#fade(each)
     shared.seen = Math.max(0, shared.seen - row.seen)
@@ -337,8 +318,8 @@ export class RecentSources {
     return trusted.size > 0 || this.hasJudged
   }
 
-  #recent(counts: (row: Row) => boolean, { newcomers = true } = {}): number {
-    const isRecent = ({ seen, at }: Row) => seen * fading(this.#events - at) >= RECENT
+  #recent(counts: (row: SourceRecord) => boolean, { newcomers = true } = {}): number {
+    const isRecent = ({ seen, at }: SourceRecord) => seen * fading(this.#events - at) >= RECENT
     let count = newcomers && isRecent(this.#newcomers) ? 1 : 0
     for (const [source, row] of this.#rows)
       if (isRecent(row) && (counts(row) || (newcomers && this.#parts.trusted.has(source))))
@@ -350,18 +331,18 @@ export class RecentSources {
     return this.#rowOf(source)?.standing ?? standings.none
   }
 
-  #rowOf(source: string): Row | undefined {
+  #rowOf(source: string): SourceRecord | undefined {
     return source === NEWCOMERS ? this.#newcomers : this.#rows.get(source)
   }
 
   /** Its own record, and that of the newcomers if it is one. */
-  #rowsOf(source: string): readonly Row[] {
+  #rowsOf(source: string): readonly SourceRecord[] {
     const own = this.#rows.get(source)
     const shared = this.isNewcomer(source) ? [this.#newcomers] : []
     return own === undefined ? shared : [own, ...shared]
   }
 
-  #trustOf(row: Row): number {
+  #trustOf(row: SourceRecord): number {
     if (row.judged < 1) return 1
     const edge = this.#edgeOfOthers(row)
     if (edge <= FAINT) return 1
@@ -373,12 +354,12 @@ export class RecentSources {
    * A source with standing loses it only for sure, and one without gets it only for sure: each is judged again with every
    * event, and one of many names may be right by chance.
    */
-  #hasStanding({ standing }: Row): boolean {
+  #hasStanding({ standing }: SourceRecord): boolean {
     return standing >= standings.repeated
   }
 
   /** How much better than guessing the others are that a source is measured against: the median of them. */
-  #edgeOfOthers(row: Row): number {
+  #edgeOfOthers(row: SourceRecord): number {
     this.#edges ??= this.#voices()
       .map(edgeOf)
       .toSorted((a, b) => a - b)
@@ -390,66 +371,19 @@ export class RecentSources {
     return others[Math.floor(others.length / 2)] ?? 0
   }
 
-  #voices(): readonly Row[] {
+  #voices(): readonly SourceRecord[] {
     const { trusted } = this.#parts
-    const isVoice = ([source, { standing, judged }]: readonly [string, Row]) =>
+    const isVoice = ([source, { standing, judged }]: readonly [string, SourceRecord]) =>
       judged >= 1 && (trusted.size === 0 ? standing >= standings.repeated : trusted.has(source))
     const rows = [...this.#rows, [NEWCOMERS, this.#newcomers] as const]
     return rows.filter(isVoice).map(([, row]) => row)
   }
 
   /** As of now. */
-  #fade(row: Row): void {
+  #fade(row: SourceRecord): void {
     const kept = fading(this.#events - row.at)
     row.seen *= kept
     row.learned *= kept
     row.at = this.#events
   }
-}
-
-function emptyRow(at: number, standing: Standing = standings.none): Row {
-  return {
-    ...{ seen: 0, learned: 0, at, judged: 0, agreed: 0, guessed: 0, errors: 0 },
-    ...{ isHostile: false, count: 0, standing },
-  }
-}
-
-function stateOf(source: string, row: Row): RowState {
-  const { seen, learned, at, judged, agreed, guessed, errors, isHostile, count, standing } = row
-  const sums = [seen, learned, at, judged, agreed, guessed, errors] as const
-  return [source, ...sums, Number(isHostile), count, standing]
-}
-
-function rowOf([, ...numbers]: RowState): Row {
-  const [seen = 0, learned = 0, at = 0, judged = 0, agreed = 0, guessed = 0, errors = 0] = numbers
-  const [isHostile = 0, count = REPEATED, standing] = numbers.slice(7)
-  const row = { seen, learned, at, judged, agreed, guessed, errors, isHostile: isHostile === 1 }
-  const isKnown = Object.values(standings).find((each) => each === standing)
-  return { ...row, count, standing: isKnown ?? earlierStanding(row) }
-}
-
-/** A release that did not keep it let each source count by itself. */
-function earlierStanding(row: Omit<Row, 'count' | 'standing'>): Standing {
-  if (row.isHostile) return standings.none
-  return row.judged >= FEW && upperEdge(row, -Z) > 0 ? standings.proven : standings.repeated
-}
-
-function wrongIn(row: Row | undefined, usual: number): number {
-  const { judged = 0, agreed = 0, errors = 0 } = row ?? {}
-  const contradicted = judged - agreed
-  const own = (USUAL * usual + contradicted - errors) / (USUAL + judged - 2 * errors)
-  return Math.max(0, Math.min(1, own))
-}
-
-function edgeOf({ judged, agreed, guessed }: Agreement): number {
-  return (agreed - guessed) / judged
-}
-
-/** The most that it may be better than guessing; the least where `z` is negative. */
-function upperEdge(row: Agreement, z: number): number {
-  return edgeOf(row) + z * Math.sqrt(0.25 / row.judged)
-}
-
-function fading(events: number): number {
-  return Math.exp(-events / HORIZON)
 }
