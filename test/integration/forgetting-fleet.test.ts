@@ -3,7 +3,10 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { afterEach, expect, test, vi } from 'vitest'
+import { FORGOTTEN } from '../../src/intake/events/signal-digest.ts'
+import { inboxFile, inboxMigrations } from '../../src/intake/inbox/schema.ts'
 import { openRandom } from '../../src/platform/random.ts'
+import { openStore } from '../../src/platform/store/store.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { ask, needsRedis, redisForTest } from '../services/redis.ts'
 import { daemonIn, type OneDaemon } from './one-daemon.ts'
@@ -125,6 +128,17 @@ test('Redis has no byte of it: stream, predictions and copy; the certificate cou
   expect(await stateOf('shop-3', 'shop')).toBe('learned')
 })
 
+/** How many forgotten events an inbox has heard of: a daemon hears of them after the move that ends the request. */
+function refusedIn(folder: string): number {
+  const store = openStore(join(folder, inboxFile), { migrations: inboxMigrations })
+  try {
+    const forgotten = 'SELECT count(*) AS count FROM identities WHERE lesson = ?'
+    return store.get(forgotten, FORGOTTEN)?.number('count') ?? 0
+  } finally {
+    store.close()
+  }
+}
+
 /** What a daemon shows of what only the checkpoint of the training one has. */
 async function shownBy({ get }: OneDaemon) {
   const { count, set_aside: aside } = await get<{ count: number; set_aside: { id: string }[] }>(
@@ -163,6 +177,7 @@ test('a daemon that only answers shows and moves what the training one has set a
     const { requests } = await get<{ requests: { request: string; state: string }[] }>('m/forget')
     return requests.some((each) => each.request === request && each.state === 'done')
   })
+  await vi.waitUntil(() => refusedIn(join(home, 'two', 'data', 'm')) === 1, { timeout: 60_000 })
   // The reader has never had it: its inbox would take it as new.
   const again = { ...events[3], label: 'yes' }
   const sent = { events: [again, { ...again, label: 'no' }] }
