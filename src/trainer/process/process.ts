@@ -5,11 +5,9 @@
  * It ends when the server does, because the channel closes. The server handles SIGINT and SIGHUP, because a terminal
  * sends them to both.
  */
-import { readdirSync } from 'node:fs'
-import { constants, setPriority } from 'node:os'
-import { setFlagsFromString } from 'node:v8'
 import { CodedError, type Json } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
+import { lowerPriority } from './priority.ts'
 import { TrainerHost, type HostedTrainers, type Hosting } from './host.ts'
 import type { FromTrainer, ToTrainer } from './messages.ts'
 
@@ -90,32 +88,4 @@ function stackOf(error: unknown): string {
 function tell(message: FromTrainer, sent: () => void = () => undefined): void {
   if (process.connected) process.send?.(message, undefined, {}, sent)
   else sent()
-}
-
-/**
- * The priority of a trainer process. Serving comes first: training uses the remaining CPU time. And its heap stays
- * small: V8 would let it grow fourfold between two collections, a hundred megabytes without use.
- *
- * Call it before TensorFlow starts its threads, which inherit the priority.
- */
-function lowerPriority(): void {
-  for (const thread of threads()) setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL)
-  keepHeapSmall()
-}
-
-/** The heap may grow by this much over the live size after the last collection. Costs no measurable time. */
-function keepHeapSmall(): void {
-  setFlagsFromString('--heap-growing-percent=30')
-}
-
-/**
- * The threads that V8 has started already, which collect its garbage, on systems where each thread has a priority of
- * its own.
- */
-function threads(): readonly number[] {
-  try {
-    return readdirSync('/proc/self/task').map(Number)
-  } catch {
-    return [process.pid]
-  }
 }
