@@ -77,10 +77,10 @@ function followForgotten(site: DaemonContext, model: OpenModel): void {
     jitter: openJitter('forgotten'),
   })
   const ending = new AbortController()
-  let newest: string | undefined
+  let stamp: string | undefined
   let looking = Promise.resolve()
   const take = async () => {
-    newest = await takeForgotten(place, inbox, newest)
+    stamp = await takeForgotten(place, inbox, stamp)
   }
   const look = () => {
     looking = looking

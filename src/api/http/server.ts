@@ -182,10 +182,6 @@ async function listen(app: FastifyInstance, { host, port }: Address): Promise<Li
   }
 }
 
-/**
- * Compiles the schema of requests and answers once each, however many routes have it: Fastify compiles the error of every route,
- * and all of them again for another server in the same process. The compilers are Fastify's own.
- */
 type Factories = NonNullable<
   NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']
 >
@@ -200,6 +196,10 @@ const serializers = requireBesideFastify(
   '@fastify/fast-json-stringify-compiler',
 ) as () => BuildSerializer
 
+/**
+ * Compiles the schema of requests and answers once each, however many routes have it: Fastify compiles the error of every route,
+ * and all of them again for another server in the same process. The compilers are Fastify's own.
+ */
 const schemaCompilers: Factories = {
   // It knows the schemas that it has compiled.
   buildValidator: validators(),

@@ -82,7 +82,7 @@ async function startServices(flags: UpFlags, lifecycle: Lifecycle): Promise<UpPl
     mkdirSync(join(folder, name), { recursive: true })
     return join(folder, name)
   }
-  // --port 0: any port for the services too. A taken port: any, or the one of the last start.
+  // Without its usual port, Redis gets any free one, and the broker that of its last start. With --port 0 both do.
   const usual = async (port: number) => {
     const free = flags.port === 0 ? undefined : await ifFree(port)
     return { ownGroup: true, ...(free !== undefined && { port: free }) }

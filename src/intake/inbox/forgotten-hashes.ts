@@ -26,25 +26,27 @@ export async function shareForgotten(
   if (hashes.length > 0) await redis.command('ZREMRANGEBYRANK', key, 0, -most - 1)
 }
 
-/** Takes what is there into an inbox. Returns the newest time, to be passed on the next time: nothing is read if it is the same. */
+/** Takes what is there into an inbox. Returns a stamp of it, to be passed on the next time: nothing is read if it is the same. */
 export async function takeForgotten(
   { redis, key }: ForgottenPlace,
   inbox: Pick<Inbox, 'refuse'>,
   before: string | undefined,
-): Promise<string | undefined> {
-  const newest = await newestIn({ redis, key })
-  if (newest === before) return newest
+): Promise<string> {
+  const stamp = await stampOf({ redis, key })
+  if (stamp === before) return stamp
   for (let from = 0; ; from += PAGE) {
     const reply = await redis.bytes('ZRANGE', key, from, from + PAGE - 1)
     const page = Array.isArray(reply) ? reply.filter((each) => Buffer.isBuffer(each)) : []
     await inbox.refuse(page)
-    if (page.length < PAGE) return newest
+    if (page.length < PAGE) return stamp
   }
 }
 
-async function newestIn({ redis, key }: ForgottenPlace): Promise<string | undefined> {
+/** Their number and the newest time: the clock of the trainer that forgets may be behind that of an earlier one. */
+async function stampOf({ redis, key }: ForgottenPlace): Promise<string> {
+  const count = await redis.command('ZCARD', key)
   const reply = await redis.command('ZRANGE', key, -1, -1, 'WITHSCORES')
   // A pair in RESP3, and flat in RESP2.
   const [, time] = Array.isArray(reply) ? (reply as readonly RedisReply[]).flat() : []
-  return time === undefined ? undefined : String(time)
+  return `${String(count)} ${String(time)}`
 }

@@ -208,7 +208,7 @@ class Baselines {
 }
 
 /** The labels of a quality report: those with the most examples by name, all others in one row and column. */
-type Named = readonly [label: string, counts: LabelCounts]
+type LabelTally = readonly [label: string, counts: LabelCounts]
 
 function labelsOf(
   counts: ReadonlyMap<string, LabelCounts>,
@@ -228,7 +228,7 @@ function labelsOf(
   }
 }
 
-function qualityOf([label, { support, predicted, correct }]: Named): LabelQuality {
+function qualityOf([label, { support, predicted, correct }]: LabelTally): LabelQuality {
   return {
     label,
     support,
@@ -239,7 +239,7 @@ function qualityOf([label, { support, predicted, correct }]: Named): LabelQualit
   }
 }
 
-interface Counted {
+interface ConfusionCounts {
   readonly counts: ReadonlyMap<string, LabelCounts>
   readonly pairs: readonly PairCount[]
   /** Examples in all. */
@@ -249,7 +249,7 @@ interface Counted {
 /** Rows are right labels and columns are answers; the last of each stands for all other labels and none. */
 function confusionOf(
   shown: readonly LabelQuality[],
-  { counts, pairs, total }: Counted,
+  { counts, pairs, total }: ConfusionCounts,
 ): ClassificationReport['confusion'] {
   const labels = shown.map(({ label }) => label)
   const places = new Map(labels.map((label, at) => [label, at]))

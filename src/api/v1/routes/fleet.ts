@@ -21,7 +21,6 @@ export function addFleetRoute(app: FastifyInstance, services: Services): void {
   )
 }
 
-/** The fleet for /v1/fleet. */
 type Answer = Static<typeof FleetAnswer>
 
 function describeFleet(status: FleetStatus): Answer {

@@ -98,10 +98,6 @@ function pastIn(
   return { version: versions[0], atMs }
 }
 
-/**
- * `x-antikythera-key` says which user a request is from, for a canary. A gateway can set it without reading the body; the field `key`
- * of the body comes first.
- */
 const HEADER = 'x-antikythera-key'
 const MOST_CHARACTERS = 256
 
@@ -113,6 +109,10 @@ const PredictHeaders = Type.Object({
   ),
 })
 
+/**
+ * `x-antikythera-key` says which user a request is from, for a canary. A gateway can set it without reading the body; the field `key`
+ * of the body comes first.
+ */
 function keyIn(headers: IncomingHttpHeaders): string | undefined {
   const text = headers[HEADER]
   if (text === undefined || text === '') return undefined

@@ -117,11 +117,11 @@ export function openReceipts(options: ReceiptOptions | undefined, around: Around
   }
 }
 
-type Found =
+type FateFinding =
   | { readonly kind: 'known' | 'left'; readonly fate: Fate }
   | { readonly kind: 'unknown'; readonly isTrained: boolean }
 
-function fateIn(known: readonly KnownEvent[], isFleet: boolean): Found {
+function fateIn(known: readonly KnownEvent[], isFleet: boolean): FateFinding {
   const fate = known.find((each) => each.fate !== undefined)?.fate
   if (fate !== undefined) return { kind: 'known', fate }
   if (known.some(({ isUnread }) => isUnread)) return { kind: 'known', fate: { state: 'received' } }
