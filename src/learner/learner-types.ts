@@ -84,9 +84,14 @@ export type LatentRequests<Result = void> = Generator<readonly Example[], Result
 export interface UpdateOptions {
   /** Rows that nothing trains on: early stopping watches them. */
   readonly heldOut?: readonly Example[]
-  /** The weights start again from the stored examples, because they have learned data that must not stay. */
-  readonly isRelearned?: boolean
+  readonly fresh?: FreshStart | undefined
 }
+
+/**
+ * What starts again from the stored examples, because it has learned data that must not stay. `experts`: only those
+ * beside the adapter, where the data was subtracted from the adapter itself.
+ */
+export type FreshStart = 'everything' | 'experts'
 
 export interface Outcome {
   /** `rollback`: the block was scored, the policy wants the version before, and nothing was learned. */

@@ -231,7 +231,7 @@ describe('under the defence', () => {
     const next = model.exampleOf(rows[0]!, 'next')
     for (const { learner, latentsOf } of [model, clean]) {
       learner.accept(next, latentsOf([next]), 0)
-      const update = learner.update(undefined, { isRelearned: true })
+      const update = learner.update(undefined, { fresh: 'everything' })
       for (let step = update.next(); step.done !== true;) step = update.next(latentsOf(step.value))
     }
     expect(expertsOf(model)).toEqual(expertsOf(clean))

@@ -7,8 +7,12 @@ import { SetAside } from '../../src/checkpoint/set-aside-events.ts'
 import type { ExampleKey } from '../../src/contracts/core.ts'
 import { runWithCrashes } from '../simulation/lives.ts'
 import { event } from './events.ts'
+import { placeOf, tinyKnnMemory } from '../learner/tiny-knn-memory.ts'
 import { finalState } from './final-state.ts'
 import { poisoned, type PoisonPlan } from './poison-events.ts'
+import { TinyTrainable } from './tiny.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
+import { policies } from '../../src/plugins.ts'
 import { openWorld, runToEnd, type Setting, type World } from './world.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
@@ -28,6 +32,11 @@ const settingOf = (own: Partial<DefenceSettings> = {}): Setting => ({
   train: { batch: 8, replay_batch: 8, epochs: 1 },
   defence: { ...defence, ...own },
 })
+
+/** Has weights that examples can be taken out of, as sums have. */
+class SubtractingTiny extends TinyTrainable {
+  readonly forget = () => {}
+}
 
 const worldOf = (plan: PoisonPlan) => openWorld({ s: poisoned(plan) })
 const saved = (world: World) => new Checkpoint(world.store, { snapshots: 9 }).load()!
@@ -59,6 +68,33 @@ describe('one hostile source', () => {
     expect(reasons.filter((reason) => reason.includes('began again'))).toHaveLength(1)
     const states = [...saved(world).setAside].filter(({ key }) => key.startsWith('hostile'))
     expect(new Set(states.map(({ was }) => was)).has('hostile')).toBe(true)
+  })
+
+  test('leaves no expert of a mixture what it taught, where the adapter itself subtracts it', async () => {
+    const world = worldOf({ honest: 60, hostile: 9 })
+    const embed = ({ data }: { readonly data: Float32Array }) => placeOf({ data })
+    const mixture = { policy: 'mixture' }
+    const compared = {
+      ...{ width: 8, squareLength: 1, keep: embed, statisticsOf: () => new Map() },
+      place: (kept: readonly Float32Array[]) => kept,
+    }
+    await runToEnd(world, {
+      ...settingOf(),
+      openTrainable: (start) => new SubtractingTiny(start),
+      knnMemory: {
+        ...tinyKnnMemory(),
+        policy: openPolicy('memory', policies.memory, mixture),
+        compared,
+      },
+    })
+    const { weights, remembered } = saved(world)
+    const taught = weights.tensors.get('mixture/closed_form/sums/counts')!.data
+    expect(taught.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(remembered.length)
+    const reasons = [...world.registry.versions.values()].map(({ manifest }) => manifest.reason)
+    expect(
+      reasons.filter((reason) => reason.includes('experts beside the adapter began again')),
+    ).toHaveLength(1)
+    expect(reasons.filter((reason) => reason.includes('of its length'))).toEqual([])
   })
 
   test('teaches no more than an equal part while nothing can judge it', async () => {

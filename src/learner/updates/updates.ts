@@ -81,20 +81,20 @@ export class Updates {
   /** Learns the pending examples; or returns a rollback, and learns nothing, if the rollback policy asks for one. */
   *run(
     live: LiveVersion | undefined,
-    { heldOut = [], isRelearned = false }: UpdateOptions,
+    { heldOut = [], fresh }: UpdateOptions,
   ): LatentRequests<Outcome> {
     const { pending, prequential, knnMemory } = this.#parts
     const block = pending.examples
     this.#replayedLoss = undefined
     const isFewShot = this.#isFewShotDue(block)
     // One forward pass tests and trains where nothing has to be decided between them.
-    const isFresh = isRelearned || isFewShot || this.#startsFresh
+    const isFresh = fresh === 'everything' || isFewShot || this.#startsFresh
     const testsInStep = !isFresh && prequential.canTestInStep(block)
     const judged = yield* prequential.beforeUpdate(block, { testsInStep, live })
     if (judged?.verdict === 'rollback') return rolledBack(judged)
     const before = this.progress
     const alarm = this.#respondToAlarm()
-    const plan = { testsInStep, heldOut, isRelearned, raised: isRaised(alarm) }
+    const plan = { testsInStep, heldOut, fresh, raised: isRaised(alarm) }
     const hasRestarted = isFewShot && (yield* this.#learnFewShot(block, plan))
     if (!hasRestarted) yield* this.#learn(block, plan)
     const outcome = this.#outcomeSince(before)
@@ -206,7 +206,7 @@ export class Updates {
 
   *#learn(block: readonly Example[], plan: Plan): LatentRequests {
     const isFromBufferAlone = this.#relearning.isFromBufferAlone
-    if (plan.isRelearned && !isFromBufferAlone) yield* this.#relearning.kept()
+    if (plan.fresh === 'everything' && !isFromBufferAlone) yield* this.#relearning.kept()
     this.#begin(block, plan)
     if (isFromBufferAlone) {
       this.#remember(block)
@@ -257,16 +257,17 @@ export class Updates {
   }
 
   /** The experts beside the adapter learn what it has learned, and start again when it does. */
-  *#learnMixture(block: readonly Example[], { isRelearned }: Plan): LatentRequests {
+  *#learnMixture(block: readonly Example[], { fresh }: Plan): LatentRequests {
     const { knnMemory, replayBuffer, learner } = this.#parts
     const mixture = knnMemory?.mixture
     if (mixture === undefined) return
     const { trainable, task, train } = learner
     const { head, statistics = new Map<string, Tensor>() } = trainable
     const learned = block.filter((example) => this.#isLearned(example))
-    if (isRelearned) mixture.clear()
+    if (fresh !== undefined) mixture.clear()
     const isNew = new Set(learned.map(({ key }) => key))
-    const kept = isRelearned ? replayBuffer.examples.filter(({ key }) => !isNew.has(key)) : []
+    const stored = fresh === undefined ? [] : replayBuffer.examples
+    const kept = stored.filter(({ key }) => !isNew.has(key))
     for (const batch of batches([...kept, ...learned], train.batch + train.replay_batch)) {
       const latents = yield batch
       const rows = batch.map((example) => {

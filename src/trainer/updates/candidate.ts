@@ -5,7 +5,7 @@ import type { Example } from '../../contracts/example.ts'
 import type { PromotionDecision, PromotionFacts } from '../../contracts/release.ts'
 import type { Manifest, ManifestDraft, VersionDraft } from '../../versions/contract.ts'
 import { CodedError } from '../../contracts/core.ts'
-import type { Outcome } from '../../learner/learner-types.ts'
+import type { FreshStart, Outcome } from '../../learner/learner-types.ts'
 import type { LoopParts } from '../parts.ts'
 import type { RetryPolicy } from '../../platform/retry.ts'
 import { changeText } from './reason.ts'
@@ -26,7 +26,7 @@ export interface Candidate extends Pick<Outcome, 'learned' | 'alarm' | 'hasResta
   readonly cause?: string
   /** The factor by which an update that went too far was scaled down. */
   readonly scaledBack?: number | undefined
-  readonly isRelearned?: boolean | undefined
+  readonly fresh?: FreshStart | undefined
   /** The facts that the promotion policy decides on. */
   readonly facts: Omit<PromotionFacts, 'version'>
   /** The cost of its update, if that is measured. */

@@ -1,14 +1,15 @@
 /**
  * Removes what a hostile source taught, before an update: if a source surely contradicts the others, its examples
- * leave the replay buffer, kNN memory and the held-out rows and go into quarantine. If they were more than a few, the weights
- * have learned them too, and start fresh from what is left in the buffer. That is bounded, and unlike going back to
- * an earlier version it loses nothing that the other sources taught.
+ * leave the replay buffer, kNN memory and the held-out rows and go into quarantine. If they were more than a few, the
+ * weights have learned them too, and start fresh from what is left in the buffer; sums subtract them, and only the experts
+ * of a mixture beside them start fresh. That is bounded, and unlike going back to an earlier version it loses nothing that
+ * the other sources taught.
  */
 import type { Retracted } from '../../checkpoint/saved.ts'
 import { CodedError } from '../../contracts/core.ts'
 import type { Remembered } from '../../contracts/example.ts'
 import { identityOf } from '../../intake/events/event-key.ts'
-import type { LatentMap } from '../../learner/learner-types.ts'
+import type { FreshStart, LatentMap } from '../../learner/learner-types.ts'
 import { keepBack } from '../admission/quarantine.ts'
 import type { LoopParts } from '../parts.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'
@@ -26,15 +27,15 @@ export interface HostileSourcesParts {
   readonly latents: LatentProvider
 }
 
-/** Whether the weights have to begin again. */
+/** What has to begin again. */
 export async function removeHostile(
   parts: HostileSourcesParts,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<FreshStart | undefined> {
   const { state, loop, latents } = parts
   const { learner, heldOut, defence } = state
   const isHostile = defence?.takeHostile()
-  if (isHostile === undefined) return false
+  if (isHostile === undefined) return undefined
   const isTheirs = ({ source }: { readonly source: string }) => isHostile(source)
   const kept = learner.remembered
   const learned = kept.filter(isTheirs)
@@ -53,11 +54,15 @@ export async function removeHostile(
   const { setAside, log, letters, progress } = state
   const places = { setAside, log, letters, progress, task: loop.task }
   for (const { logits: _, ...example } of rows) keepBack(example, 'hostile', places)
-  const isRelearned = subtracted.length === 0 && learned.length > TAINTED * kept.length
+  const isTainted = learned.length > TAINTED * kept.length
+  // Sums are rid of it; the experts of a mixture beside them cannot subtract.
+  const beside = learner.expertWeights && 'experts'
+  const tainted = subtracted.length === 0 ? 'everything' : beside
+  const fresh = isTainted ? tainted : undefined
   const sources = [...new Set(rows.map(({ source }) => source))].slice(0, NAMED)
-  const details = { sources, rows: rows.length, relearned: isRelearned }
+  const details = { sources, rows: rows.length, relearned: fresh ?? 'nothing' }
   loop.log.warn(details, 'what sources taught that contradict the others was taken out')
-  return isRelearned
+  return fresh
 }
 
 /** What sums cannot be without stays in them, and nowhere else. */

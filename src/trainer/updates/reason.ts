@@ -1,5 +1,6 @@
 /** Why a version was made and what it changed, as a sentence for lists, `why` and the history. */
 import type { Alarm } from '../../contracts/policy.ts'
+import type { FreshStart } from '../../learner/learner-types.ts'
 import type { Headline, HeadlineValue, TaskView } from '../../contracts/task-view.ts'
 
 export interface Change {
@@ -11,8 +12,8 @@ export interface Change {
   readonly alarm?: Alarm | undefined
   /** The factor by which an update that went too far was scaled down. */
   readonly scaledBack?: number | undefined
-  /** The weights started again, because the examples of a source had to be unlearned. */
-  readonly isRelearned?: boolean | undefined
+  /** What started again, because the examples of a source had to be unlearned. */
+  readonly fresh?: FreshStart | undefined
   /** Fresh weights have learned all that is stored, by the few-shot policy. */
   readonly hasRestarted?: boolean | undefined
   /** The task's headline at the version before and at this one; absent = nothing was scored. */
@@ -27,14 +28,19 @@ const responses: Readonly<Record<Alarm['response'], string>> = {
   'fresh-adapter': ', so everything starts again',
 }
 
+const beginners: Readonly<Record<FreshStart, string>> = {
+  everything: '',
+  experts: 'the experts beside the adapter ',
+}
+
 /** `16 events learned after a pause; 85 % right before, 86 % now` */
 export function changeText({ learned, cause, alarm, ...change }: Change, view: Words): string {
-  const { scaledBack, isRelearned = false, hasRestarted = false, before, after } = change
+  const { scaledBack, fresh, hasRestarted = false, before, after } = change
   return [
     alarm && `the stream has changed (${alarm.reason})${responses[alarm.response]}`,
     learned === 0 ? cause : `${counted(learned)} learned${causeText(cause)}`,
     scaledBack !== undefined && `scaled back to ${short(scaledBack)} of its length`,
-    isRelearned && 'began again without what a contrary source had taught',
+    fresh && `${beginners[fresh]}began again without what a contrary source had taught`,
     hasRestarted && 'fresh weights learned all stored examples (few_shot)',
     scoreText(before, after, view),
   ]

@@ -6,7 +6,7 @@ import type { LearnerSnapshot } from '../../checkpoint/saved.ts'
 import { CodedError } from '../../contracts/core.ts'
 import type { Example } from '../../contracts/example.ts'
 import type { UpdateSize } from '../../evaluation/gate-rows.ts'
-import type { Outcome, TrainPlan } from '../../learner/learner-types.ts'
+import type { FreshStart, Outcome, TrainPlan } from '../../learner/learner-types.ts'
 import { consultKept, releaseKeptBack } from '../admission/quarantine.ts'
 import { drive } from '../drive.ts'
 import { publishCandidate, type Published } from './candidate.ts'
@@ -29,8 +29,8 @@ interface Start {
   readonly rehearsal: number | undefined
   /** The version before the live one. */
   readonly earlier: string | undefined
-  /** The weights begin again, because an event that they had learned was convicted. */
-  readonly isRelearned: boolean
+  /** What begins again, because events that it had learned were convicted. */
+  readonly fresh: FreshStart | undefined
   readonly trace: UpdateTrace | undefined
 }
 
@@ -63,7 +63,7 @@ export class Updater {
     if (state.progress.state.rehearsal === undefined) await consultKept(this.#parts, signal)
     const startMs = loop.clock.monotonicMs()
     const start = await this.#start(signal)
-    const { before, block, isRelearned, trace } = start
+    const { before, block, fresh, trace } = start
     const outcome = await this.#learn(start, signal)
     times.finished(loop.clock.monotonicMs() - startMs, outcome)
     cost.trained()
@@ -80,7 +80,7 @@ export class Updater {
     const compute = cost.ended()
     const evaluated = state.progress.state.next
     const candidate = {
-      ...{ ...outcome, scaledBack, isRelearned, facts, compute, trace },
+      ...{ ...outcome, scaledBack, fresh, facts, compute, trace },
       block: learnedOf(block, outcome),
       ...(start.rehearsal !== undefined && { cause: outcome.reason }),
     }
@@ -103,17 +103,17 @@ export class Updater {
     const { state } = this.#parts
     const { rehearsal } = state.progress.state
     const isRehearsal = rehearsal !== undefined
-    const isRelearned = !isRehearsal && (await removeHostile(this.#parts, signal))
+    const fresh = isRehearsal ? undefined : await removeHostile(this.#parts, signal)
     const before = state.presentLearner()
     const block = isRehearsal ? [] : state.learner.pending
     const earlier = state.progress.state.live?.previous ?? undefined
-    return { before, block, rehearsal, earlier, isRelearned, trace: this.#trace(block) }
+    return { before, block, rehearsal, earlier, fresh, trace: this.#trace(block) }
   }
 
-  async #learn({ rehearsal, isRelearned }: Start, signal: AbortSignal): Promise<Outcome> {
+  async #learn({ rehearsal, fresh }: Start, signal: AbortSignal): Promise<Outcome> {
     const { state, times, latents } = this.#parts
     const { learner } = state
-    const options = { heldOut: this.#watched, isRelearned }
+    const options = { heldOut: this.#watched, fresh }
     const story =
       rehearsal === undefined
         ? learner.update(await liveVersion(this.#parts, signal), options)
@@ -122,12 +122,12 @@ export class Updater {
   }
 
   /** Returns the factor by which an update that went too far was scaled down. */
-  #takeResult(outcome: Outcome, { before, isRelearned }: Start): number | undefined {
+  #takeResult(outcome: Outcome, { before, fresh }: Start): number | undefined {
     const { state, times, loop } = this.#parts
     buryUnlearned(outcome, this.#parts)
     const { maxUpdate } = loop.defence ?? {}
     // Weights that begin again have to move.
-    const hasRestarted = isRelearned || outcome.hasRestarted === true
+    const hasRestarted = fresh !== undefined || outcome.hasRestarted === true
     const scaledBack =
       maxUpdate === undefined || hasRestarted
         ? undefined
