@@ -10,12 +10,10 @@ import { readJson } from './places.mjs'
 import { runTool } from './tool.mjs'
 
 const FOLDERS = ['src', 'connectors', 'policies']
-/** The page runs in a browser, so its types and its compiler options are others. */
-const PROJECTS = ['tsconfig.json', 'src/api/dashboard/page/tsconfig.json']
-const CONFIGS = [...PROJECTS, 'package-lock.json']
+const CONFIGS = ['package.json', 'package-lock.json', 'tsconfig.json']
 
 export const buildStep = {
-  name: 'build (tsc)',
+  name: 'build (tsc, esbuild)',
 
   done({ places }) {
     return readJson(stampPath(places))?.digest === digest(sources(places))
@@ -25,18 +23,14 @@ export const buildStep = {
   async run({ places, progress }) {
     const found = sources(places)
     forgetDeleted(places, found)
-    const compiler = join(places.nodeModules, 'typescript', 'bin', 'tsc')
     const onTick = () => progress.doing(`${found.length} sources`)
-    for (const project of projectsIn(places)) {
-      const args = [compiler, '-p', project, '--pretty', 'false']
+    for (const [tool, ...args] of commandsIn(places)) {
       const options = { cwd: places.root, env: places.env, onTick }
-      const result = await runTool(process.execPath, args, options)
+      const result = await runTool(join(places.nodeModules, '.bin', tool), args, options)
       if (result.code === 0) continue
       progress.say(result.output.trim())
-      throw new SetupError(
-        'SETUP_BUILD_FAILED',
-        result.stopped ?? `tsc ended with code ${result.code}`,
-      )
+      const reason = result.stopped ?? `${tool} ended with code ${result.code}`
+      throw new SetupError('SETUP_BUILD_FAILED', reason)
     }
     const stamp = { digest: digest(found), paths: found.map(({ path }) => path) }
     writeFileSync(`${stampPath(places)}.${process.pid}`, JSON.stringify(stamp))
@@ -47,8 +41,10 @@ export const buildStep = {
 
 const stampPath = ({ dist }) => join(dist, '.stamp.json')
 
-function projectsIn({ root }) {
-  return PROJECTS.filter((project) => existsSync(join(root, project)))
+/** `npm run build` is the one place that says how to build. */
+function commandsIn({ root }) {
+  const { build } = readJson(join(root, 'package.json')).scripts
+  return build.split(' && ').map((command) => command.split(' '))
 }
 
 function sources({ root }) {

@@ -20,7 +20,9 @@ const OPTIONS = {
 function sourceCheckout(): Checkout {
   const checkout = makeCheckout()
   mkdirSync(checkout.places.nodeModules)
-  symlinkSync(join(real.nodeModules, 'typescript'), join(checkout.places.nodeModules, 'typescript'))
+  for (const name of ['.bin', 'typescript', 'esbuild', '@esbuild'])
+    symlinkSync(join(real.nodeModules, name), join(checkout.places.nodeModules, name))
+  checkout.write('package.json', JSON.stringify({ scripts: { build: 'tsc -p tsconfig.json' } }))
   checkout.write(
     'tsconfig.json',
     JSON.stringify({ compilerOptions: OPTIONS, include: ['src/**/*.ts'] }),
@@ -50,17 +52,18 @@ test('a source that does not compile is SETUP_BUILD_FAILED with the message of t
   expect(checkout.said.join('\n')).toContain('TS2322')
 })
 
-test('the page is built with options of its own, and again when it changes', async () => {
+test('every command of `npm run build` is run, and again when the page changes', async () => {
   const checkout = sourceCheckout()
-  const page = 'src/api/dashboard/page'
-  const include = ['./*.tsx']
-  const compilerOptions = { ...OPTIONS, rootDir: '../../../..', outDir: '../../../../dist' }
-  checkout.write(`${page}/tsconfig.json`, JSON.stringify({ compilerOptions, include }))
-  checkout.write(`${page}/main.tsx`, 'export const first = 1\n')
+  const page = 'src/api/dashboard/page/main.tsx'
+  const scripts = {
+    build: `esbuild ${page} --bundle --outfile=dist/one.js && esbuild dist/one.js --outfile=dist/page.js`,
+  }
+  checkout.write('package.json', JSON.stringify({ scripts }))
+  checkout.write(page, 'export const first = 1\n')
   expect(await setUp([buildStep], checkout)).toEqual([buildStep.name])
-  const built = join(checkout.places.dist, page, 'main.js')
+  const built = join(checkout.places.dist, 'page.js')
   expect(readFileSync(built, 'utf8')).toContain('first')
-  checkout.write(`${page}/main.tsx`, 'export const second = 2 + 2\n')
+  checkout.write(page, 'export const second = 2 + 2\n')
   expect(await setUp([buildStep], checkout)).toEqual([buildStep.name])
   expect(readFileSync(built, 'utf8')).toContain('second')
 })

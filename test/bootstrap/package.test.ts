@@ -80,7 +80,7 @@ test('a program elsewhere imports the package with its types, and the command kn
   const links = [...readme.matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, link = '']) => link)
   const dead = links.filter((link) => !link.includes('://') && !existsSync(join(home, link)))
   expect([links.length > 20, dead]).toEqual([true, []])
-  // The page is compiled apart from the rest.
+  // The page is bundled apart from the rest.
   const page = 'node_modules/antikythera/dist/src/api/dashboard/page'
   expect(readdirSync(join(folder, page))).toContain('main.js')
 })
