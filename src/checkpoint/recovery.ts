@@ -2,11 +2,12 @@
  * The instructions of `antikythera recover` in a checkpoint for the next start of its trainer, which alone can load a
  * base and a version: where to continue, decided and written while the daemon was stopped. The first save removes them.
  */
-import type { Json } from '../contracts/core.ts'
-import type { Registry } from '../versions/contract.ts'
+import { CodedError, type Json } from '../contracts/core.ts'
+import type { Manifest, Registry, Routing } from '../versions/contract.ts'
 import { isByTrainer } from '../versions/routing.ts'
 import { failure } from '../platform/errors.ts'
 import type { Store } from '../platform/store/store.ts'
+import type { Progress } from './saved.ts'
 import { fact, setFact } from './tables/states.ts'
 import { rowSum } from './tables/row-sum.ts'
 
@@ -66,6 +67,59 @@ export async function checkNeverTrained(
   if (trained === undefined) return
   const message = `${path} is missing or empty, and its trainer has made ${trained.live.version}: the positions in the stream, the replay buffer and the ids that were seen are lost`
   throw failure('CHECKPOINT_MISSING', message, { details: { path, version: trained.live.version } })
+}
+
+/**
+ * A daemon that has left a fleet reads its own journals from where the fleet had learned. With a checkpoint that is older
+ * than the fleet's last version, what came in between is in no source of it: the line would never reach the live version,
+ * and nothing that it learns would ever answer.
+ */
+export async function checkNotBehind(
+  registry: Pick<Registry, 'history' | 'manifest'>,
+  { path, progress }: { readonly path: string; readonly progress: Known },
+  journaled: readonly string[],
+): Promise<void> {
+  for (const { live } of movesUnknownTo(progress, await registry.history(MOVES))) {
+    const manifest = await registry.manifest(live.version).catch(unlessUnknown)
+    if (manifest === undefined || !isFromStream(manifest, journaled)) continue
+    const details = { path, version: live.version, parent: progress.parent }
+    throw failure('CHECKPOINT_MISSING', `${path} ${behind(progress, live.version)}`, { details })
+  }
+}
+
+/** What a checkpoint knows of the live pointer. */
+type Known = Pick<Progress, 'generation' | 'intended' | 'parent'>
+
+export function behind({ parent }: Pick<Known, 'parent'>, version: string): string {
+  return `ends at ${parent ?? 'no version'}, and the fleet that this daemon has left went on to ${version}: what was learned in between is in none of its sources`
+}
+
+/** By a trainer whose checkpoint is a later one. Newest first. */
+export function movesUnknownTo(
+  { generation, intended }: Pick<Known, 'generation' | 'intended'>,
+  history: readonly Routing[],
+): readonly Routing[] {
+  const own = new Set(intended.map(({ version }) => version))
+  return history.filter(
+    (move) =>
+      move.generation > generation &&
+      isByTrainer(move) &&
+      move.by !== 'start' &&
+      !own.has(move.live.version),
+  )
+}
+
+/** A journal has one partition; the stream of a fleet is another. */
+export function isFromStream({ span }: Pick<Manifest, 'span'>, journaled: readonly string[]) {
+  return journaled.some((source) => {
+    const partitions = span[source]
+    return partitions !== undefined && !('0' in partitions)
+  })
+}
+
+function unlessUnknown(error: unknown): undefined {
+  if (error instanceof CodedError && !error.retriable) return undefined
+  throw error
 }
 
 /** Persons rarely move it so often in a row. */

@@ -518,7 +518,7 @@ export const errorTable = {
   CHECKPOINT_MISSING: {
     status: 503,
     exit: 74,
-    fix: "restore state.db, or stop the daemon and run `antikythera recover MODEL`: it continues from the newest intact version, at that version's position in the stream",
+    fix: "restore state.db (after a fleet, that of the daemon that trained last), or stop the daemon and run `antikythera recover MODEL`: it continues from the newest intact version, at that version's position in the stream",
   },
   STORE_FAILED: { status: 500, exit: 74, retriable: true, fix: 'see the cause in the log' },
   STORE_OUTDATED: {

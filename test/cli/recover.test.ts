@@ -204,6 +204,29 @@ test('a daemon that has left a fleet reads its inbox from where the fleet had le
   expect(opened(damaged).positions.http).toMatchObject({ '0': '24' })
 })
 
+test('a checkpoint that is older than what the fleet went on to learn is set aside, and the live version goes on', async () => {
+  const damaged = await whole()
+  const inbox = damaged.file('inbox.db')
+  await publish(damaged.config, 'a', 1, 4, () => ({
+    http: { 'ns:{a}:feedback': ['start', '1795908996619-43/24'] },
+  }))
+  const reader = openInboxReader(inbox)
+  reader.journal.consumed(34)
+  reader.close()
+  const { json } = await recover(damaged)
+  const why = expect.stringContaining(
+    'ends at v3, and the fleet that this daemon has left',
+  ) as string
+  expect(json).toMatchObject({
+    ...{ stores: { 'state.db': 'older' }, aside: [{ file: 'state.db', why }] },
+    goes_on: { from: 'version', version: 'v4' },
+  })
+  expect(opened(damaged)).toMatchObject({
+    recovery: { version: 'v4', next: 5, reason: expect.stringContaining('older') as string },
+    positions: { http: { '0': '34' } },
+  })
+})
+
 test('damaged weights are taken from the version that they are the same as', async () => {
   const damaged = await whole()
   flipWeights(damaged)

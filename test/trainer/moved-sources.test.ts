@@ -102,6 +102,31 @@ describe('feedback over HTTP', () => {
     ).toMatchObject({ accepted: 20 })
   })
 
+  test('of a daemon that leaves a fleet with an older checkpoint is not learned beside what answers: it says what it lacks', async () => {
+    const world = openWorld({})
+    const { registry } = world
+    await live(world, streamed(lessons(8)))
+    const journal = journalOf(lessons(16))
+    // Another daemon trains on: of its checkpoint nothing is here, of its versions one that this daemon served.
+    const last = registry.versions.get('v2')!
+    const span = { http: { stream: ['8', '12'] as const } }
+    const manifest = { ...last.manifest, version: 'v3', parent: 'v2', span }
+    await registry.publish({ ...last, manifest })
+    const expected = registry.moves.length
+    await registry.point({ version: 'v3', expect: expected, reason: 'learned', by: 'trainer' })
+    journal.consumed(12)
+    const alone = () => httpSource({ name: 'http', journal, clock: instantClock })
+    const status = await live(world, alone())
+    expect(status).toMatchObject({ state: 'failed', code: 'CHECKPOINT_MISSING' })
+    expect(status.message).toContain(
+      'ends at v2, and the fleet that this daemon has left went on to v3',
+    )
+    expect(registry.versions.size).toBe(4)
+    // The checkpoint of the daemon that made v3, which died before it moved the pointer, goes on.
+    registry.moves.pop()
+    expect(await live(world, alone())).toMatchObject({ counts: { learned: 16 } })
+  })
+
   function journalOf(values: readonly string[]) {
     const kept = [...values, ...lessons(4, 100)].map((value) => new TextEncoder().encode(value))
     let learned = 0

@@ -12,6 +12,8 @@ export type CheckpointState =
   | { readonly kind: 'damaged'; readonly why: string }
   /** Only the weights are damaged: `saved` has none. */
   | { readonly kind: 'weights'; readonly why: string; readonly saved: Saved }
+  /** Whole, of a daemon that has left a fleet, which learned more: see `checkNotBehind`. */
+  | { readonly kind: 'older'; readonly why: string }
   /** `snapshots`: damaged ones, by version. */
   | { readonly kind: 'whole'; readonly saved: Saved; readonly snapshots: readonly string[] }
 

@@ -1,6 +1,7 @@
 /** Everything that a model has on this disk, and its condition. Read only. */
 import { join } from 'node:path'
 import { bundleFor } from '../../app/model.ts'
+import { behind, isFromStream, movesUnknownTo } from '../../checkpoint/recovery.ts'
 import type { Config } from '../../config/config.ts'
 import {
   folderOf,
@@ -52,7 +53,7 @@ export async function examineModel(config: Config, model: string): Promise<Exami
     }
   })
   const letters = join(folder, deadLettersFile)
-  return {
+  const found = {
     ...{ model, folder, base, registry, history, removed },
     inbox: examineInbox(join(folder, inboxFile)),
     letters: examine(letters, () => {
@@ -69,4 +70,19 @@ export async function examineModel(config: Config, model: string): Promise<Exami
       bundle: bundleFor(base, config),
     }),
   }
+  return config.redis === undefined ? { ...found, checkpoint: comparedWith(found) } : found
+}
+
+/** The checkpoint, unless the fleet that this daemon has left had learned more. */
+function comparedWith({ checkpoint, history, versions, removed }: Examined): CheckpointState {
+  if (checkpoint.kind !== 'whole') return checkpoint
+  const { progress } = checkpoint.saved
+  const manifests = [...versions.flatMap(({ manifest }) => manifest ?? []), ...removed]
+  const later = movesUnknownTo(progress, history).find(({ live }) =>
+    manifests.some(
+      ({ version, span }) => version === live.version && isFromStream({ span }, ['http']),
+    ),
+  )
+  if (later === undefined) return checkpoint
+  return { kind: 'older', why: behind(progress, later.live.version) }
 }

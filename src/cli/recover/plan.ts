@@ -126,7 +126,8 @@ function fromVersion(found: Examined, version: Manifest, next: number, { kept, l
   lost.push(
     'state.db: the replay buffer, state of the optimizer, counts, seen ids (an event that is sent again may be learned again), events that waited for their prediction or were set aside',
   )
-  const state = found.checkpoint.kind === 'missing' ? 'missing' : 'damaged'
+  const { kind } = found.checkpoint
+  const state = kind === 'missing' || kind === 'older' ? kind : 'damaged'
   const reason = `recovered from ${version.version}: state.db is ${state}`
   return { from: 'version', version: version.version, next, reason, positions } as const
 }
@@ -246,7 +247,8 @@ function asideOf(found: Examined, unusable: readonly FoundVersion[]): readonly A
 }
 
 function asideCheckpoint(checkpoint: Examined['checkpoint'], isMended: boolean): readonly Aside[] {
-  if (checkpoint.kind === 'damaged') return [{ file: 'state.db', why: checkpoint.why }]
+  if (checkpoint.kind === 'damaged' || checkpoint.kind === 'older')
+    return [{ file: 'state.db', why: checkpoint.why }]
   if (checkpoint.kind === 'weights' && !isMended) return [{ file: 'state.db', why: checkpoint.why }]
   return []
 }

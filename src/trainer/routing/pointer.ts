@@ -26,6 +26,8 @@ export class Pointer {
   readonly #parts: RestoreVersion
   /** Moves by people that this process has followed. */
   readonly #adopted: Routing[] = []
+  /** The first version that is live, and not made here yet. */
+  #awaited: string | undefined
   /** Unread records per source; none before there is a stream. */
   unread: (signal: AbortSignal) => Promise<Barrier['left']> = async () => Promise.resolve({})
 
@@ -94,7 +96,7 @@ export class Pointer {
     for (const [at, move] of moves.entries()) {
       const verdict = await reconcilePointer(move, this.#parts, signal)
       if (verdict === 'wait') {
-        state.progress.intend([])
+        this.#waits(move)
         return
       }
       if (verdict === 'ours') this.#moved(move, state.progress.state.intended.slice(1))
@@ -105,6 +107,18 @@ export class Pointer {
       else if (this.#isOvertaken(move, moves[at + 1])) this.#overtaken(move)
       else await this.#adopt(move, signal)
     }
+  }
+
+  /** The sources deliver the events again, and the line makes the version again. Logged once. */
+  #waits({ live: { version } }: Routing): void {
+    const { loop, state } = this.#parts
+    const { progress } = state
+    progress.intend([])
+    if (this.#awaited === version) return
+    this.#awaited = version
+    const words =
+      'an older checkpoint: learning again up to what is live; nothing new answers before'
+    if (progress.isAhead(version)) loop.log.info({ from: progress.state.parent, version }, words)
   }
 
   /** If the next move is followed too, and its target state is the same from any version. */

@@ -16,7 +16,7 @@ import {
   type Beginning,
 } from '../updates/fresh-adapter.ts'
 import { restoreVersion, weightsOf, type RestoreVersion } from './restore-version.ts'
-import { checkNeverTrained, type Recovery } from '../../checkpoint/recovery.ts'
+import { checkNeverTrained, checkNotBehind, type Recovery } from '../../checkpoint/recovery.ts'
 import { isHolding } from '../routing/commands.ts'
 import { leaveJournals } from './moved-sources.ts'
 import { adapterText, type TrainerState } from '../state.ts'
@@ -35,6 +35,7 @@ export async function resume(parts: Beginning, signal: AbortSignal): Promise<voi
   if (moved !== undefined) state.checkpoint.rewrite()
   const saved = moved?.saved ?? found
   checkIdentity(saved, parts)
+  if (recovery === undefined && loop.leaseTerm === undefined) await notBehind(saved, parts, signal)
   continueFrom(saved, parts)
   const journals = leaveJournals(parts, saved.journals ?? {})
   state.journals = checkJournals(loop.intake.sources, journals, saved.positions)
@@ -51,6 +52,18 @@ export async function resume(parts: Beginning, signal: AbortSignal): Promise<voi
   if (warmed !== undefined) return publishFresh(warmed, parts, signal)
   await publishRevision(parts, { isFresh }, signal)
   await state.save(signal)
+}
+
+async function notBehind(
+  { progress }: Saved,
+  { loop, state, retry }: RestoreVersion,
+  signal: AbortSignal,
+): Promise<void> {
+  const { path } = state.checkpoint
+  const journaled = loop.intake.sources.filter(({ journal }) => journal !== undefined)
+  const names = journaled.map(({ name }) => name)
+  const check = async () => checkNotBehind(loop.registry, { path, progress }, names)
+  await retry.run('comparing the checkpoint with the live version', check, signal)
 }
 
 /** The saved state with the present features and output names of the config, if they have changed. */
