@@ -130,7 +130,7 @@ test('the next move of the pointer is tried after one that failed', async () => 
 
 test('a swap that failed for a passing reason is tried again by itself', async () => {
   const engine = openFakeEngine()
-  const { live, registry, clock } = await openLive({ engine })
+  const { live, registry, clock, log } = await openLive({ engine })
   engine.failLoad(failure('ENGINE_FAILED', 'the worker ended'))
   await rejection(live.swap(await registry.promote('v1')))
   engine.failLoad(undefined)
@@ -139,6 +139,21 @@ test('a swap that failed for a passing reason is tried again by itself', async (
   await clock.advance(1)
   await settled()
   expect(live.live()?.manifest.version).toBe('v1')
+  expect(log.lines.map(({ level }) => level)).toEqual(['warn', 'info'])
+})
+
+test('one that goes on failing is one error in the log, however often it is tried', async () => {
+  const engine = openFakeEngine()
+  const { live, registry, clock, log } = await openLive({ engine })
+  engine.failLoad(failure('ENGINE_FAILED', 'the worker ended'))
+  await rejection(live.swap(await registry.promote('v1')))
+  const since = live.failedSwap()?.sinceMs
+  for (let tried = 0; tried < 5; tried += 1) {
+    await clock.advance(5000)
+    await settled()
+  }
+  expect(log.lines.map(({ level }) => level)).toEqual(['warn', 'error'])
+  expect(live.failedSwap()?.sinceMs).toBe(since)
 })
 
 test('a burst of moves ends at the latest pointer', async () => {

@@ -249,6 +249,17 @@ describe('a Redis', () => {
     expect(seen).toEqual([live])
   })
 
+  test('that is late gives a replica the version that it has not got yet', async () => {
+    const [server, namespace] = [await redisForTest(), freshNamespace()]
+    const trainer = await openReplica(server.port, namespace)
+    await taught(trainer)
+    // Every answer about a version comes after the time that a reader with a copy of its own would wait.
+    const late = (redis: Redis) =>
+      beforeScript(redis, 'registry find version', async () => systemClock.sleep(300))
+    const other = await openReplica(server.port, namespace, { through: late, clock: systemClock })
+    expect((await other.registry.load('v4')).manifest.version).toBe('v4')
+  })
+
   test('that is away does not make a replica serve what somebody wrote under a live name', async () => {
     const [server, namespace] = [await redisForTest(), freshNamespace()]
     const trainer = await openReplica(server.port, namespace)

@@ -239,6 +239,11 @@ function openFirst() {
 /** How often to check for arrived data: a large reply comes in pieces. */
 const LOOKS = 3
 
+/** What had arrived when a timer fired is read: this process may have been busy, and nothing was late. */
+export async function afterArrived(): Promise<void> {
+  for (let look = 0; look < LOOKS; look += 1) await afterReading()
+}
+
 /**
  * A deadline that allows for a busy process: one that was busy itself (training, for example) first reads what has arrived
  * meanwhile, and only then gives up. Rejects with `Command timed out`; whether the work was done is then unknown.
@@ -248,7 +253,7 @@ export async function answerWithin<Answer>(waitMs: number, work: Promise<Answer>
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, waitMs)
   }).then(async () => {
-    for (let look = 0; look < LOOKS; look += 1) await afterReading()
+    await afterArrived()
     throw new Error('Command timed out')
   })
   try {

@@ -49,6 +49,8 @@ export class LivePointer {
   #failed: FailedSwap | undefined
   /** A failure is retried automatically. */
   #isPassing = false
+  /** The same failure in a row. */
+  #failing: { readonly what: string; readonly times: number; readonly sinceMs: number } | undefined
   readonly #generations: Generations
   readonly #closing = new AbortController()
   #stopWatching: (() => void) | undefined
@@ -144,7 +146,10 @@ export class LivePointer {
     const { model, metrics, clock } = this.#options
     metrics.observe('swapSeconds', { model }, (clock.monotonicMs() - startMs) / 1000)
     const [other] = failed
-    if (other === undefined) return
+    if (other === undefined) {
+      this.#failing = undefined
+      return
+    }
     // The live version answers for it, and it is tried again like a live one.
     this.#stay(pointer, other.error, other.version)
     throw other.error
@@ -201,11 +206,24 @@ export class LivePointer {
     const { model, metrics, log, clock } = this.#options
     const code = error instanceof CodedError ? error.code : 'INTERNAL'
     const message = error instanceof Error ? error.message : String(error)
-    this.#failed = { version, code, message, sinceMs: clock.nowMs() }
+    const what = `${version} ${code}`
+    const before = this.#failing?.what === what ? this.#failing : undefined
+    const { times, sinceMs } = { times: 0, sinceMs: clock.nowMs(), ...before }
+    this.#failing = { what, times: times + 1, sinceMs }
+    this.#failed = { version, code, message, sinceMs }
     metrics.count('swapFailures', { model, code })
-    const goesOn = this.#live?.pointer.live.version ?? null
-    log.error({ model, version, code, err: error, goesOn }, 'version cannot be served')
     this.#isPassing = isRetriable(error)
+    const about = {
+      model,
+      version,
+      code,
+      err: error,
+      goesOn: this.#live?.pointer.live.version ?? null,
+    }
+    // What passes by itself within one try is no error, and what does not is one, not one a second.
+    if (this.#isPassing && times === 0)
+      log.warn(about, 'version cannot be served yet: trying again')
+    else if (!this.#isPassing || times === 1) log.error(about, 'version cannot be served')
     if (this.#isPassing) void this.#tryLater(pointer)
   }
 

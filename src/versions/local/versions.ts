@@ -66,6 +66,11 @@ export class Versions {
     return newestFirst(this.#folders.names())
   }
 
+  /** Whether its bytes are here. */
+  has(version: string): boolean {
+    return this.#folders.has(version)
+  }
+
   /** Every byte verified. */
   async read(version: string): Promise<{ readonly manifest: Manifest; readonly files: Files }> {
     this.checkPresent(version)

@@ -48,6 +48,7 @@ export interface FleetLimits {
 }
 
 export interface FleetParts {
+  readonly redis: Redis
   readonly pointer: RedisPointer
   readonly versions: RedisVersions
   readonly bytes: VersionBytes
@@ -102,7 +103,8 @@ export function assembleFleet(options: FleetRegistryOptions): FleetParts {
     follows: options.follows ?? false,
   })
   const answering = new Answering(folder)
-  return { pointer, versions, bytes, disk, ledger, answering, watch, restoring, registryReplica }
+  const stores = { bytes, disk, ledger, answering }
+  return { redis, pointer, versions, ...stores, watch, restoring, registryReplica }
 }
 
 /** Scripts claim the bytes in Redis when they show its version. */

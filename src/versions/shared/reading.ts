@@ -26,7 +26,7 @@ export class FleetReading {
 
   /** On this disk from now on, every byte verified, made for this model. */
   async whole(version: string): Promise<WholeVersion> {
-    const found = await this.#found(version)
+    const found = await this.#foundForBytes(version)
     const whole = found === 'away' ? await this.#alone(version) : await this.#agreed(version, found)
     checkOrigin(whole.manifest, this.#options)
     return whole
@@ -72,6 +72,19 @@ export class FleetReading {
       found: await versions.find(version),
     }))
     return answer === undefined ? 'away' : answer.found
+  }
+
+  /** A late Redis is waited for where nothing here could be used instead. */
+  async #foundForBytes(version: string): Promise<FoundVersion | undefined | 'away'> {
+    const found = await this.#found(version)
+    const { disk, redis, versions } = this.#parts
+    if (found !== 'away' || disk.has(version) || redis.status !== 'ready') return found
+    try {
+      return await versions.find(version)
+    } catch (error) {
+      if (isRedisFailure(error)) return 'away'
+      throw error
+    }
   }
 
   /**

@@ -10,7 +10,7 @@
  */
 import type { Clock, Logger } from '../../contracts/core.ts'
 import type { Routing } from '../contract.ts'
-import type { Redis } from '../../platform/redis/redis.ts'
+import { afterArrived, type Redis } from '../../platform/redis/redis.ts'
 import type { Ledger } from '../local/ledger.ts'
 import type { PointerWatch } from '../pointer-watch.ts'
 import { isBlobFailure, isRedisFailure } from './away.ts'
@@ -97,8 +97,9 @@ export class RegistryReplica {
     if (!this.answers) return undefined
     const done = new AbortController()
     const late = this.#parts.clock.sleep(FRESH_MS, done.signal).then(
-      () => {
-        this.#away()
+      async () => {
+        await afterArrived()
+        if (!done.signal.aborted) this.#away()
       },
       () => undefined,
     )
