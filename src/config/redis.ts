@@ -63,7 +63,7 @@ export const fleetSchema = section(
       maximum: 600_000,
       default: 6000,
       description:
-        'a trainer that is silent for this long loses its model to another; one that gets little processor time takes up to ten times as long',
+        'a trainer that is silent for this long loses its model to another; one that gets little processor time has up to ten times as long, while its daemon is there',
     }),
     copy_seconds: Type.Integer({
       minimum: 1,

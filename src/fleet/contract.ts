@@ -22,13 +22,17 @@ export interface LeaseView {
   readonly expiresMs: number
 }
 
+export interface AcquireOptions {
+  /** An epoch that was seen anywhere; the new one is higher. */
+  readonly floor: number
+  readonly signal: AbortSignal
+  /** Whether a holder is known to be gone: of its lease only the configured duration is waited for. Absent = never. */
+  readonly isGone?: (holder: string) => boolean
+}
+
 /** Which daemon trains which model. `acquire` waits until it succeeds, and rejects only when its signal aborts. */
 export interface Leases {
-  /** `floor`: an epoch that was seen anywhere; the new one is higher. */
-  acquire(
-    model: string,
-    options: { readonly floor: number; readonly signal: AbortSignal },
-  ): Promise<Lease>
+  acquire(model: string, options: AcquireOptions): Promise<Lease>
   view(model: string): Promise<LeaseView | undefined>
   close(): Promise<void>
 }

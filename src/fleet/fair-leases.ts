@@ -6,9 +6,9 @@
  * never a doubled event.
  */
 import type { Clock, Logger } from '../contracts/core.ts'
-import type { Lease, Leases } from './contract.ts'
+import type { AcquireOptions, Lease, Leases } from './contract.ts'
 import type { Redis } from '../platform/redis/redis.ts'
-import { openMembership, type Present, type Membership } from './membership.ts'
+import { DAEMONS, openMembership, sinceCalls, type Present, type Membership } from './membership.ts'
 import { Shares } from './shares.ts'
 import { closeAll } from '../platform/closers.ts'
 
@@ -48,6 +48,7 @@ class SharingLeases implements FairLeases {
   readonly #options: FairLeasesOptions
   readonly #membership: Membership<TrainerCard>
   readonly #shares: Shares
+  readonly #silence: Silence
   readonly #holds = new Set<string>()
   readonly #closed = new AbortController()
   readonly #looking: Promise<void>
@@ -57,6 +58,7 @@ class SharingLeases implements FairLeases {
     const { replica, instance, leaseMs, clock } = options
     this.#options = options
     this.#shares = new Shares({ replica, settledMs: leaseMs * SETTLED_AT, leaseMs })
+    this.#silence = new Silence(leaseMs)
     this.#membership = openMembership<TrainerCard>({
       ...options,
       room: 'trainers',
@@ -68,10 +70,7 @@ class SharingLeases implements FairLeases {
     this.#looking = this.#look(clock)
   }
 
-  async acquire(
-    model: string,
-    options: { readonly floor: number; readonly signal: AbortSignal },
-  ): Promise<Lease> {
+  async acquire(model: string, options: AcquireOptions): Promise<Lease> {
     const signal = AbortSignal.any([options.signal, this.#closed.signal])
     for (;;) {
       await this.#until(() => this.#shares.wants(model), signal)
@@ -110,7 +109,8 @@ class SharingLeases implements FairLeases {
     )
     try {
       const either = AbortSignal.any([signal, over.signal])
-      return await this.#options.leases.acquire(model, { floor, signal: either })
+      const isGone = (holder: string) => this.#silence.isGone(holder)
+      return await this.#options.leases.acquire(model, { floor, signal: either, isGone })
     } catch (error) {
       if (error === UNWANTED) return undefined
       throw error
@@ -137,12 +137,14 @@ class SharingLeases implements FairLeases {
   }
 
   async #look(clock: Clock): Promise<void> {
-    const { leaseMs } = this.#options
+    const { leaseMs, redis } = this.#options
     while (!this.#closed.signal.aborted) {
       // Publishes itself first, so that it finds itself.
       await this.#membership.call()
       const present = await this.#membership.list().catch(() => undefined)
       this.#shares.see(present && merged(present), clock.monotonicMs())
+      const agesMs = await sinceCalls(redis, DAEMONS).catch(() => undefined)
+      this.#silence.see(agesMs, clock.monotonicMs())
       for (const wake of this.#waiting.splice(0)) wake()
       await clock.sleep(leaseMs * CALL_AT, this.#closed.signal).catch(() => undefined)
     }
@@ -160,6 +162,38 @@ class SharingLeases implements FairLeases {
         })
       })
     }
+  }
+}
+
+/**
+ * How long each daemon has not called, as far as that could be seen from here. A trainer may be late by more than a lease,
+ * and its daemon calls all the same; one that is silent as well is gone.
+ */
+class Silence {
+  readonly #leaseMs: number
+  /** Within the last lease. */
+  #calledMs: ReadonlyMap<string, number> = new Map()
+  #nowMs = 0
+  /** Undefined while Redis does not answer: who calls then is not seen. */
+  #sinceMs: number | undefined
+
+  constructor(leaseMs: number) {
+    this.#leaseMs = leaseMs
+  }
+
+  /** `nowMs` is monotonic. */
+  see(agesMs: ReadonlyMap<string, number> | undefined, nowMs: number): void {
+    this.#nowMs = nowMs
+    this.#sinceMs = agesMs && (this.#sinceMs ?? nowMs)
+    const called = [...(agesMs ?? [])].map(([name, ageMs]) => [name, nowMs - ageMs] as const)
+    const known = [...this.#calledMs, ...called]
+    this.#calledMs = new Map(known.filter(([, atMs]) => nowMs - atMs < this.#leaseMs))
+  }
+
+  isGone(name: string): boolean {
+    if (this.#sinceMs === undefined) return false
+    const heardMs = Math.max(this.#sinceMs, this.#calledMs.get(name) ?? 0)
+    return this.#nowMs - heardMs >= this.#leaseMs
   }
 }
 

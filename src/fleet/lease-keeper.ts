@@ -24,6 +24,8 @@ export interface LeaseAsker {
   readonly patient: boolean
   /** Its process has just begun: whatever has the lease under its name is gone. */
   readonly succeeds: boolean
+  /** The epoch of a holder that is gone, whose lease is over; 0 = none. */
+  readonly gone: number
 }
 
 export type Granting =

@@ -6,8 +6,8 @@
  *   lease = base, or base + 4 · lateness, at most 10 · base
  *
  * Lateness counts for two leases of timers on time, and for ten if it has happened again within those ten: what stops a
- * process once (a suspended machine, SIGSTOP) says nothing of the next step, and every other daemon would wait for the
- * end of a long lease. A process that is gone renews nothing, and its lease ends.
+ * process once (a suspended machine, SIGSTOP) says nothing of the next step. A process that is gone renews nothing: its
+ * lease ends, or is taken earlier if its daemon is silent too (`fair-leases.ts`).
  */
 export class LeasePace {
   /** The configured duration. Renewals and looks keep its rhythm. */

@@ -3,7 +3,7 @@
  * a keeper lost its data. Then, and when the keeper was away and may return as another, it only watches for the
  * duration of one lease, in which a live holder restores its lease.
  */
-import type { Lease, LeaseView, Leases } from './contract.ts'
+import type { AcquireOptions, Lease, LeaseView, Leases } from './contract.ts'
 import { HeldLease, type Keeping, type PacedKeeping } from './held-lease.ts'
 import type { Granting, LeaseAsker, LeaseClaim } from './lease-keeper.ts'
 import { LeasePace } from './lease-pace.ts'
@@ -36,17 +36,14 @@ class KeptLeases implements Leases {
     this.#pace = new LeasePace(options.leaseMs)
   }
 
-  async acquire(
-    model: string,
-    options: { readonly floor: number; readonly signal: AbortSignal },
-  ): Promise<Lease> {
+  async acquire(model: string, options: AcquireOptions): Promise<Lease> {
     const signal = AbortSignal.any([options.signal, this.#closed.signal])
     signal.throwIfAborted()
     const { holder, token } = this.#options
     const claim = { model, holder, token: token() }
     const succeeds = !this.#asked.has(model)
     this.#asked.add(model)
-    const asker = { floor: options.floor, succeeds }
+    const asker = { ...options, succeeds }
     const asking = new Asking(claim, asker, { ...this.#options, pace: this.#pace })
     const lease = await asking.untilGranted(signal)
     this.#held.add(lease)
@@ -72,15 +69,19 @@ class Asking {
   #patientAtMs: number | undefined
   #isAway = false
   #succeeds: boolean
+  readonly #isGone: AcquireOptions['isGone']
+  /** The epoch of a holder that is gone. */
+  #gone = 0
 
   constructor(
     claim: Omit<LeaseClaim, 'leaseMs'>,
-    { floor, succeeds }: Pick<LeaseAsker, 'floor' | 'succeeds'>,
+    { floor, succeeds, isGone }: Omit<AcquireOptions, 'signal'> & Pick<LeaseAsker, 'succeeds'>,
     keeping: PacedKeeping,
   ) {
     this.#claim = claim
     this.#floor = floor
     this.#succeeds = succeeds
+    this.#isGone = isGone
     this.#with = keeping
   }
 
@@ -130,7 +131,7 @@ class Asking {
   /** As a successor once: two daemons of one name do not take it from each other for ever. */
   #grant(claim: LeaseClaim): Promise<Granting> {
     const patient = this.#patientAtMs !== undefined
-    const asker = { floor: this.#floor, patient, succeeds: this.#succeeds }
+    const asker = { floor: this.#floor, patient, succeeds: this.#succeeds, gone: this.#gone }
     this.#succeeds = false
     return this.#with.keeper.grant(claim, asker)
   }
@@ -164,6 +165,20 @@ class Asking {
     if (granting?.kind !== 'held') return leaseMs * ASK_AT
     this.#patientAtMs = undefined
     this.#floor = Math.max(this.#floor, granting.by.epoch)
+    this.#gone = this.#goneEpoch(granting)
     return Math.min(Math.max(granting.forMs, 1), leaseMs * ASK_AT)
+  }
+
+  /** Only of a lease that is longer than the configured one: any other ends as soon by itself. */
+  #goneEpoch({ by, forMs }: Extract<Granting, { readonly kind: 'held' }>): number {
+    const { model } = this.#claim
+    const { log, pace } = this.#with
+    if (forMs <= pace.baseMs || this.#isGone?.(by.holder) !== true) return 0
+    if (this.#gone !== by.epoch) {
+      const message =
+        'the daemon that has the model is gone: not waiting for the end of its longer lease'
+      log.warn({ model, holder: by.holder, forMs }, message)
+    }
+    return by.epoch
   }
 }

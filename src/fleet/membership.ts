@@ -35,6 +35,9 @@ export interface Membership<Card extends object> {
   close(): Promise<void>
 }
 
+/** The room of the daemons: each calls from its server process, once a second, whatever its trainer does. */
+export const DAEMONS = 'members'
+
 const NOW = `
 local calls, cards = KEYS[1], KEYS[2]
 local time = redis.call('TIME')
@@ -66,6 +69,16 @@ end
 return found`,
 )
 
+/** How long ago each member called. */
+const AGES = redisScript(
+  'roll ages',
+  `${NOW}
+local ages = {}
+local names = redis.call('ZRANGE', calls, 0, -1, 'WITHSCORES')
+for i = 1, #names, 2 do ages[#ages + 1] = {names[i], now - names[i + 1]} end
+return ages`,
+)
+
 /** ARGV: name. */
 const LEAVE = redisScript(
   'roll leave',
@@ -79,6 +92,16 @@ export function openMembership<Card extends object>(
   return new CallingRoll(options)
 }
 
+/** Milliseconds since the last call of each member. For one that is no member itself. Rejects while Redis is unreachable. */
+export async function sinceCalls(redis: Redis, room: string): Promise<ReadonlyMap<string, number>> {
+  const reply = await redis.script(AGES, keysOf(redis, room), [])
+  return new Map((reply ?? []) as readonly (readonly [string, number])[])
+}
+
+function keysOf(redis: Redis, room: string): readonly string[] {
+  return [redis.key('fleet', room, 'calls'), redis.key('fleet', room, 'cards')]
+}
+
 class CallingRoll<Card extends object> implements Membership<Card> {
   readonly #options: MembershipOptions<Card>
   readonly #keys: readonly string[]
@@ -88,7 +111,7 @@ class CallingRoll<Card extends object> implements Membership<Card> {
   constructor(options: MembershipOptions<Card>) {
     const { redis, room } = options
     this.#options = options
-    this.#keys = [redis.key('fleet', room, 'calls'), redis.key('fleet', room, 'cards')]
+    this.#keys = keysOf(redis, room)
     this.#calling = this.#callAgain()
   }
 

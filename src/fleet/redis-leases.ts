@@ -44,7 +44,7 @@ local function hold(mine, token, name, ms)
 end
 `
 
-/** ARGV: token, holder, milliseconds, floor, patient, succeeds. */
+/** ARGV: token, holder, milliseconds, floor, patient, succeeds, gone. */
 const GRANT = redisScript(
   'lease grant',
   `${HELD}
@@ -54,7 +54,8 @@ if held and held_token == ARGV[1] then
   return {'granted', held_epoch}
 end
 local own = ARGV[6] == '1' and holder == ARGV[2]
-if held and not own then return {'held', held_epoch, holder, call('PTTL', lease)} end
+local gone = held_epoch == tonumber(ARGV[7])
+if held and not own and not gone then return {'held', held_epoch, holder, call('PTTL', lease)} end
 if stored < floor and ARGV[5] == '0' then return {'forgot'} end
 local mine = math.max(stored, floor) + 1
 hold(mine, ARGV[1], ARGV[2], ARGV[3])
@@ -97,9 +98,10 @@ class RedisKeeper implements LeaseKeeper {
 
   async grant(
     { model, token, holder, leaseMs }: LeaseClaim,
-    { floor, patient, succeeds }: LeaseAsker,
+    { floor, patient, succeeds, gone }: LeaseAsker,
   ): Promise<Granting> {
-    const args = [token, holder, leaseMs, floor, patient ? 1 : 0, succeeds ? 1 : 0]
+    const flags = [patient ? 1 : 0, succeeds ? 1 : 0, gone]
+    const args = [token, holder, leaseMs, floor, ...flags]
     const reply = await this.#redis.script(GRANT, this.#keys(model), args)
     const [kind, epoch, by, forMs] = listOf(reply)
     if (kind === 'granted') return { kind, epoch: Number(epoch) }

@@ -265,6 +265,22 @@ test('the next process of a holder has its lease at once, however long it is; an
   expect((await waiting).epoch).toBe(next.epoch + 1)
 })
 
+test('the longer lease of a holder that is gone is not waited for, and its late writes are refused', async (context) => {
+  needsRedis(context)
+  const redis = await connect(shared!, 'gone', patientMs)
+  const open = (holder: string, leaseMs: number) =>
+    openRedisLeases({ redis, holder, leaseMs, clock, log })
+  const [a, b] = [open('a', 600_000), open('b', 6000)]
+  const gone = await a.acquire('m', { floor: 0, signal: never })
+  const isGone = (holder: string) => holder === 'a'
+  const next = await b.acquire('m', { floor: 0, signal: never, isGone })
+  expect(next.epoch).toBe(gone.epoch + 1)
+  await gone.release()
+  expect(await b.view('m')).toMatchObject({ holder: 'b', epoch: next.epoch })
+  await Promise.all([a.close(), b.close()])
+  redis.close()
+})
+
 test('a wall clock that jumps changes nothing', async () => {
   const fake = openFakeClock()
   const wall = { aheadMs: 0 }

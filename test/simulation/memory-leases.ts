@@ -45,7 +45,7 @@ export class MemoryKeeper implements LeaseKeeper {
   grant(claim: LeaseClaim, asker: LeaseAsker): Promise<Granting> {
     return this.#ask('grant', claim, () => {
       const held = this.#row(claim.model)
-      const isOver = asker.succeeds && held?.holder === claim.holder
+      const isOver = (asker.succeeds && held?.holder === claim.holder) || held?.epoch === asker.gone
       const row = isOver && held.token !== claim.token ? undefined : held
       if (row !== undefined && row.token !== claim.token) {
         const forMs = row.endsMs - this.#clock.monotonicMs()

@@ -2,7 +2,7 @@
 import type { Clock, Logger } from '../../../contracts/core.ts'
 import type { TrainerStatus } from '../../../trainer/contract.ts'
 import type { Redis } from '../../../platform/redis/redis.ts'
-import { openMembership } from '../../../fleet/membership.ts'
+import { DAEMONS, openMembership } from '../../../fleet/membership.ts'
 import type { ConfigSums } from './config-sums.ts'
 
 export interface MemberModel {
@@ -64,7 +64,7 @@ export function openMembers(options: {
   const membership = openMembership<MemberInfo>({
     ...rest,
     ...times,
-    room: 'members',
+    room: DAEMONS,
     name: replica,
   })
   return {
