@@ -195,3 +195,34 @@ describe('a table', () => {
     expect((await rejection(events(text))).message).toContain(message)
   })
 })
+
+describe('the page', () => {
+  it('reads a file as the command line does, or says what is wrong with it', async () => {
+    const page = new URL('../../src/api/dashboard/page/rows.tsx', import.meta.url)
+    const { rowsOf } = (await import(page.href)) as {
+      rowsOf(text: string, columns: object): readonly { line: number; row: object }[]
+    }
+    const text = [
+      'review;label;id;event.slice;event.weight;n;code;flag',
+      '"it""s; a\nline";01;7;eu;2;1e3;007;TRUE\r',
+      '',
+      ' plain , text ;positive;;;;-.5;;x',
+    ]
+    const lines = await all(tableLines(piecesOf(text.join('\n'), 5), { text: 'review' }))
+    const columns = { text: 'review', answer: 'label', field: 'label' }
+    expect(rowsOf(text.join('\n'), columns)).toEqual(
+      lines.map((each) => ({ line: each.number, row: JSON.parse(each.text) as object })),
+    )
+    expect(() => rowsOf('review;label\n"a;b', columns)).toThrow('line 2')
+    expect(() => rowsOf('review;label\n1;2;3', columns)).toThrow('line 2 has 3 cells, the header 2')
+    const value = { text: undefined, answer: 'price', field: 'value' }
+    expect(rowsOf('price,a\n3.5,b', value)[0]?.row).toEqual({
+      value: 3.5,
+      input: { features: { a: 'b' } },
+    })
+    expect(rowsOf('{"a":1,"price":2}', value)[0]?.row).toEqual({
+      value: 2,
+      input: { features: { a: 1 } },
+    })
+  })
+})

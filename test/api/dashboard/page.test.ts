@@ -196,6 +196,54 @@ test('a person looks up what became of an event, and is told why there is nothin
   expect(faults.filter((fault) => !fault.includes('404'))).toEqual([])
 })
 
+test('a person evaluates a file of rows on the live version and another one, and sees what the route says', async () => {
+  const { page, faults } = await openView(browser, rig.url)
+  const panel = page.getByRole('region', { name: 'Evaluate a file' })
+  await page.getByRole('heading', { name: 'Evaluate a file' }).click()
+  const file = panel.getByLabel('CSV or JSONL')
+  const rows = Array.from({ length: 60 }, (_row, at) => {
+    const features = [Math.sin(at), Math.cos(3 * at), 0.1]
+    return { input: { features }, label: features[0]! + features[1]! > 0 ? 'yes' : 'no' }
+  })
+  const lines = [...rows, { input: { features: [1] }, label: 'no' }].map((row) =>
+    JSON.stringify(row),
+  )
+  const jsonl = { name: 'rows.jsonl', mimeType: '', buffer: Buffer.from(lines.join('\n')) }
+  await file.setInputFiles(jsonl)
+  await panel.getByLabel('Against').fill('v0')
+  await panel.getByRole('button', { name: 'Evaluate' }).click()
+  await panel.getByText('1 row left out').waitFor()
+  expect(await panel.locator('li').textContent()).toMatch(/^line 61: /)
+  const response = await rig.post('/v1/models/rows/evaluate', { rows, against: 'v0' })
+  const { report } = (await response.json()) as Evaluated
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`
+  const scores = panel.getByRole('table').first().locator('tbody tr')
+  const expected = [report.version, report.against].map(({ version, mean, low, high }) =>
+    [version, percent(mean), `${percent(low)} to ${percent(high)}`, '60'].join(''),
+  )
+  await expect.poll(async () => scores.allTextContents()).toEqual(expected)
+  expect(await panel.textContent()).toContain(
+    `95 % interval +${(100 * report.difference.low).toFixed(1)} to +${(100 * report.difference.high).toFixed(1)}; better on`,
+  )
+  const right = await panel.locator('.confusion .hit1, .hit2, .hit3, .hit4').allTextContents()
+  expect(right.reduce((sum, each) => sum + Number(each), 0)).toBe(60 * report.version.mean)
+  expect(await accessibilityFaults(page)).toEqual([])
+  await screenshot(page, 'evaluate')
+
+  const csv = { name: 'rows.csv', mimeType: '', buffer: Buffer.from('a,class\n1,yes\n') }
+  await file.setInputFiles(csv)
+  await panel.getByRole('button', { name: 'Evaluate' }).click()
+  await panel.getByText('the file has no column “label”; it has a, class').waitFor()
+  await file.setInputFiles({ ...csv, buffer: Buffer.from('label\n') })
+  await panel.getByRole('button', { name: 'Evaluate' }).click()
+  await panel.getByText('the file has no row to evaluate').waitFor()
+  await file.setInputFiles(jsonl)
+  await panel.getByLabel('Version').fill('v99999')
+  await panel.getByRole('button', { name: 'Evaluate' }).click()
+  await panel.getByText('v99999').waitFor()
+  expect(faults.filter((each) => !each.includes('404'))).toEqual([])
+})
+
 test('the audit log says who did what and why, newest first, when a person opens it', async () => {
   const reason = 'to see it in the log'
   await rig.post('/v1/models/rows/pause', { reason })
@@ -598,6 +646,21 @@ test('after a rollback to a version that nothing has judged there is no score, a
 interface Described {
   readonly headline: { readonly recent: number; readonly all: number }
   readonly prequential: { readonly count: number }
+}
+
+interface Score {
+  readonly version: string
+  readonly mean: number
+  readonly low: number
+  readonly high: number
+}
+
+interface Evaluated {
+  readonly report: {
+    readonly version: Score
+    readonly against: Score
+    readonly difference: Score
+  }
 }
 
 interface Told {

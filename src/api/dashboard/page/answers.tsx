@@ -356,3 +356,42 @@ export interface Sample {
   readonly alarms: number
   readonly state: string
 }
+
+/** The score of one version on rows with known answers. */
+export interface VersionScore extends Estimate {
+  readonly version: string
+  /** Absent: answers are no labels. */
+  readonly strata?: readonly (Pick<Stratum, 'recall' | 'precision'> & {
+    readonly name: string
+    readonly count: number
+  })[]
+  readonly confusion?: readonly {
+    readonly said: string
+    readonly right: string
+    readonly count: number
+  }[]
+}
+
+/** Without an interval where the rows are too few. */
+export interface Estimate {
+  readonly mean: number
+  readonly low?: number
+  readonly high?: number
+}
+
+export interface Evaluated {
+  readonly rejected: readonly (Coded & { readonly index: number; readonly fix?: string })[]
+  readonly report: {
+    readonly measure: string
+    readonly rows: number
+    readonly version?: VersionScore
+    readonly against?: VersionScore
+    readonly difference?: Estimate & {
+      readonly verdict: string
+      readonly better: number
+      readonly worse: number
+    }
+  }
+  /** Sent back with the next rows. */
+  readonly tally: object
+}

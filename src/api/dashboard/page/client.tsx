@@ -29,7 +29,7 @@ export class Refusal extends Error {
 interface Problem {
   readonly code?: string
   readonly detail?: string
-  readonly fix?: string
+  readonly fix?: string | undefined
 }
 
 export async function ask(path: string, init: RequestInit = {}): Promise<Response> {

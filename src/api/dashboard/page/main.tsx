@@ -5,6 +5,7 @@ import type { Fleet, Live, Model, Page, Quality, Sample, Version } from './answe
 import { AuditPanel } from './audit.tsx'
 import { Chart } from './chart.tsx'
 import { modelPath, Refusal, send, setToken, textOf, token } from './client.tsx'
+import { EvaluatePanel } from './evaluate.tsx'
 import { FleetPanel } from './fleet.tsx'
 import { ForgetPanel } from './forget.tsx'
 import { useFresh } from './fresh.tsx'
@@ -173,6 +174,7 @@ function ModelView({ name, listed, round }: ModelViewProps) {
         </div>
         <div>
           <TryIt model={shown} lost={lost} />
+          <EvaluatePanel model={shown} />
           <QuarantinePanel name={name} count={counts.quarantined ?? 0} onDone={say} />
           <AsidePanel name={name} count={counts.set_aside ?? 0} onDone={say} />
           <LettersPanel name={name} count={counts.rejected} onDone={say} />

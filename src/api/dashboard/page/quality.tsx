@@ -73,7 +73,7 @@ function OfTask({ quality, score }: OfTaskProps) {
 /** A fall of less than this is noise. */
 const LEAST_FALL = 0.02
 
-function Strata({ strata, others, forgetting }: StrataProps) {
+export function Strata({ strata, others, forgetting }: StrataProps) {
   if (strata.length === 0) return <p class="note">No feedback has come yet.</p>
   return (
     <>
@@ -128,7 +128,7 @@ const meanings: Readonly<Record<string, string>> = {
 }
 
 /** Numbers stand on the right. */
-function Head({ columns, numbers }: HeadProps) {
+export function Head({ columns, numbers }: HeadProps) {
   return (
     <thead>
       <tr>
@@ -158,7 +158,7 @@ export function Bar({ value }: { readonly value: number }) {
 
 const OTHER = '(other)'
 
-function Confusion({ labels, counts }: NonNullable<Quality['confusion']>) {
+export function Confusion({ labels, counts }: NonNullable<Quality['confusion']>) {
   const all = counts.flat()
   const most = Math.max(1, ...all)
   const other = labels.length
