@@ -251,7 +251,7 @@ export const errorTable = {
   EVENT_INVALID: {
     status: 400,
     exit: 65,
-    fix: 'send prediction_id or input, such as {"input": {"text": "…"}}, and one of the signals that the model learns from, such as label, value, completion, rating, correction or retract; in a CSV these are the columns label, event.value, event.completion and so on',
+    fix: 'send prediction_id or input, such as {"input": {"text": "…"}}, and one of the signals that the model learns from, such as label, value, completion, rating, correction or retract; in a CSV these are the columns label, or the one that --label-column names, event.value, event.completion and so on',
   },
   EVENT_WRONG_MODEL: { status: 400, exit: 65, fix: 'send the event to the model that it names' },
   INPUT_EMPTY: { status: 400, exit: 65, fix: 'send text with at least one visible character' },
@@ -263,7 +263,7 @@ export const errorTable = {
   INPUT_WRONG_KIND: {
     status: 400,
     exit: 65,
-    fix: "send the kind of input that the model's base reads: text, features, or messages for a language model; in a CSV the column `text` is a text, and every column without a meaning of its own is a feature",
+    fix: "send the kind of input that the model's base reads: text, features, or messages for a language model; in a CSV the column `text`, or the one that --text-column names, is the text, and every column without a meaning of its own is a feature",
   },
   MESSAGES_INVALID: {
     status: 400,

@@ -46,6 +46,16 @@ test('predict asks many texts in several requests and prints each answer', async
   ).toEqual(texts)
 })
 
+test('predict shows a text of a file as it is, and says that a file has no rows', async () => {
+  const { cli } = await listening()
+  const path = join(scratchFolder(), 'rows.csv')
+  writeFileSync(path, 'text\n"one, and\ntwo"\n')
+  expect((await cli('predict', '--file', path)).stdout).toMatch(/ {2}one, and two\n$/)
+  writeFileSync(path, 'text\n')
+  const empty = await cli('predict', '--file', path)
+  expect([empty.code, empty.stderr]).toEqual([64, expect.stringContaining('rows.csv has no rows')])
+})
+
 test('predict names the line of a file that cannot be asked, and the lines that hold nothing', async () => {
   const { cli } = await listening()
   const path = join(scratchFolder(), 'rows.csv')

@@ -174,6 +174,26 @@ test('a CSV with a header is events, and what is refused is named by its line', 
   expect(journal().map(({ id }) => id)).toEqual(['a', 'c'])
 })
 
+test('a file without rows says so and fails', async () => {
+  const { send, journal } = await listening()
+  for (const lines of [['id,text,label', ''], ['\n']]) {
+    const format = lines.length > 1 ? 'csv' : 'jsonl'
+    const { code, stdout, stderr } = await send(lines, '--format', format)
+    expect([code, stdout]).toEqual([64, ''])
+    expect(stderr).toMatch(/data\.jsonl has no rows/)
+  }
+  expect(journal()).toEqual([])
+})
+
+test('a CSV whose columns have other names is refused with the flags that name them', async () => {
+  const { send } = await listening()
+  const features = await send(['review,label', 'good,yes'], '--format', 'csv')
+  expect(features.stdout).toMatch(/INPUT_WRONG_KIND: .*--text-column/)
+  const unlabelled = await send(['text,mood', 'good,yes'], '--format', 'csv', '--json')
+  expect(unlabelled.json()).toMatchObject({ rejected: [{ line: 2, code: 'EVENT_INVALID' }] })
+  expect(unlabelled.stdout).toMatch(/--label-column/)
+})
+
 test('a CSV with a fault further down says what was sent of it', async () => {
   const { send } = await listening()
   const rows = Array.from({ length: 120 }, (_, at) => `e-${at},text ${at},yes`)

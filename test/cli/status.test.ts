@@ -8,6 +8,7 @@ import type { Fleet } from '../../src/serving/services/fleet/fleet-view.ts'
 import { countsOf } from '../../src/checkpoint/event-log/states.ts'
 import { openServed, report, type ServedOptions } from '../api/open-served.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
+import { statusTable, type StatusRow } from '../../src/cli/remote/status-table.ts'
 import { runCli } from './run-cli.ts'
 
 /** Three answers right of four, one of them of a source that is small. */
@@ -74,6 +75,26 @@ test('a model is shown with its accuracy beside the baseline, and with what beca
   })
   for (const name of head!.filter((each) => !['model', 'trainer'].includes(each)))
     expect(stdout).toMatch(new RegExp(`^ +${name} {2,}\\S`, 'm'))
+})
+
+test('a text has no share of right answers by source, and nothing stands still while an update is made', () => {
+  const row = {
+    ...{ model: 'm', live: null, held_out: null, served: null, lease: null, pending: 0, lag: 13 },
+    quality: { accuracy_recent: 0.2, accuracy_recent_by_source: 0.15, token_loss_recent: 2.4 },
+    prequential: { count: 37, accuracy: 0.2 },
+    counts: { learned: 37 },
+    ...{ drained_per_second: 0, eta_seconds: null },
+  }
+  const cells = (trainer: StatusRow['trainer']) => {
+    const [head = '', shown = ''] = statusTable([{ ...row, trainer }])
+    const values = shown.split(/ {2,}/)
+    return Object.fromEntries(head.split(/ {2,}/).map((name, at) => [name, values[at]]))
+  }
+  const learning = { step: 1, of: 6, seconds: 15 }
+  expect(cells({ state: 'running', learning })).toMatchObject({
+    ...{ accuracy: 'loss 2.4', 'by source': '-', left: '-' },
+  })
+  expect(cells({ state: 'running' })).toMatchObject({ left: 'stands still' })
 })
 
 test('a model that has answered nothing yet has no accuracy, rather than none right', async () => {

@@ -1,4 +1,5 @@
 /** Refused lines of a file, for people. */
+import { failure } from '../../platform/errors.ts'
 
 export interface Rejected {
   readonly line: number
@@ -24,4 +25,10 @@ export function rejectedLines(rejected: readonly Rejected[]): string[] {
 function fixesOf(rejected: readonly Rejected[]): string[] {
   const fixes = new Map(rejected.map(({ code, fix }) => [fix, code]))
   return [...fixes].flatMap(([fix, code]) => (fix === undefined ? [] : [`  ${code}: ${fix}`]))
+}
+
+export function withoutRows(file: string): Error {
+  return failure('USAGE', `${file} has no rows`, {
+    fix: 'below the line with the names of its columns, a CSV has an event in each row; JSONL has an event in each line',
+  })
 }

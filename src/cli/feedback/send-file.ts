@@ -15,7 +15,7 @@ import { harmless, print } from '../print.ts'
 import { openProgress } from '../progress.ts'
 import { rowsFor } from './held-out-rows.ts'
 import { chunksOf, inHalves, openLines, type Line } from './read-lines.ts'
-import { rejectedLines, type Rejected } from './rejected.ts'
+import { rejectedLines, withoutRows, type Rejected } from './rejected.ts'
 import type { RetryPolicy } from '../../platform/retry.ts'
 import { waitForLearned } from '../remote/wait-for.ts'
 import { waitingFor } from '../remote/waiting-for.ts'
@@ -77,6 +77,7 @@ export async function sendFile(flags: FileFlags): Promise<void> {
   } finally {
     progress.end()
   }
+  if (items === 0 && flags.holdOut === undefined) throw withoutRows(flags.file)
   for (const twins of caseTwins(labels))
     process.stderr.write(`warning: the labels ${harmless(twins)} differ only in case\n`)
   if (flags.wait === true || flags.holdOut !== undefined)

@@ -15,7 +15,7 @@ import { print } from '../print.ts'
 import { openProgress } from '../progress.ts'
 import { eventLines, formatOf } from './file-format.ts'
 import { chunksOf, openLines, type Line } from './read-lines.ts'
-import { rejectedLines, type Rejected } from './rejected.ts'
+import { rejectedLines, withoutRows, type Rejected } from './rejected.ts'
 import { sendingRetry } from './sending-retry.ts'
 
 const CHUNK = { lines: 5000, bytes: 900_000 }
@@ -47,6 +47,7 @@ export async function sendToKafka(flags: KafkaFlags): Promise<void> {
     progress.end()
     await delivery.close()
   }
+  if (sent + rejected.length === 0) throw withoutRows(flags.file)
   const seconds = (systemClock.monotonicMs() - begunMs) / 1000
   const perSecond = Math.round(sent / Math.max(seconds, 0.001))
   print(flags.json, { topic, sent, rejected, seconds, per_second: perSecond }, () => [

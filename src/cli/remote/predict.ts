@@ -9,6 +9,7 @@ import { featuresOf } from '../feedback/features-flag.ts'
 import { formatOf, type FileFormat } from '../feedback/file-format.ts'
 import { percent, print, short } from '../print.ts'
 import { jsonLines, openLines } from '../feedback/read-lines.ts'
+import { withoutRows } from '../feedback/rejected.ts'
 import { textOf } from '../feedback/utf8-text.ts'
 
 export interface PredictFlags extends ClientFlags {
@@ -49,10 +50,13 @@ export async function predict(texts: readonly string[], flags: PredictFlags): Pr
   const connected = await connectModel(flags)
   let block: Asked[] = [...vectors, ...texts].map((input) => ({ input }))
   if (block.length === 0) {
+    let isEmpty = true
     for await (const asked of inputsOf(flags)) {
+      isEmpty = false
       block.push(asked)
       if (block.length === INPUTS_PER_REQUEST) block = await askAll(connected, block, flags)
     }
+    if (isEmpty && flags.file !== undefined) throw withoutRows(flags.file)
   }
   await askAll(connected, block, flags)
 }
@@ -120,10 +124,15 @@ function linesOf(answer: JsonObject, inputs: readonly Json[]): string[] {
   }
   return predictions.map((prediction, index) => {
     const { id, tokens } = prediction
-    const input = inputs[index]
-    const shown = typeof input === 'string' ? input : JSON.stringify(input)
-    return `${answerOf(prediction)}  ${version}  ${id}  ${cutOf(tokens)}${shown}`
+    return `${answerOf(prediction)}  ${version}  ${id}  ${cutOf(tokens)}${shown(inputs[index])}`
   })
+}
+
+/** A text as it is, on one line. */
+function shown(input: Json | undefined): string {
+  const isOfText = typeof input === 'object' && input !== null && 'text' in input
+  const text = isOfText ? input.text : input
+  return typeof text === 'string' ? text.replace(/\s+/g, ' ') : JSON.stringify(input)
 }
 
 function answerOf({ label, code, score = 0, unsure, value, text }: Prediction): string {

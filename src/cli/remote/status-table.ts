@@ -110,7 +110,10 @@ const columns: readonly Column[] = [
     cell: (row) => {
       const quality = qualityOf(row)
       const isFew = (row.prequential?.count ?? FEWEST) < FEWEST
-      return quality === undefined || isFew ? '-' : percent(quality.accuracy_recent_by_source)
+      const isText = quality?.token_loss_recent !== undefined
+      return quality === undefined || isFew || isText
+        ? '-'
+        : percent(quality.accuracy_recent_by_source)
     },
   },
   {
@@ -273,8 +276,10 @@ function sureOf(sure: NonNullable<StatusRow['quality']>['sure']): string {
 function leftOf({
   drained_per_second: perSecond,
   eta_seconds: seconds,
-}: Pick<StatusRow, 'drained_per_second' | 'eta_seconds'>): string {
+  trainer: { learning },
+}: Pick<StatusRow, 'drained_per_second' | 'eta_seconds' | 'trainer'>): string {
   if (seconds !== null) return duration(seconds)
-  if (perSecond === null) return '-'
+  // During a long update nothing is read, and its steps say how it goes.
+  if (perSecond === null || (perSecond === 0 && learning !== undefined)) return '-'
   return perSecond < 0 ? 'grows' : 'stands still'
 }
