@@ -6,7 +6,7 @@ import type { ChatMessage } from '../contracts/event.ts'
 import { failure } from '../platform/errors.ts'
 import { hashBase } from './hash.ts'
 import { readText, tokensOf } from './text.ts'
-import { openTokenizer, type TextTokenizer } from './tokenizer.ts'
+import { openTokenizer, tryTokenizer, type TextTokenizer } from './tokenizer.ts'
 
 export interface TextBaseParts {
   readonly name: string
@@ -30,14 +30,20 @@ export interface ChatLanguage extends LanguageModel {
   conversation(messages: readonly ChatMessage[]): Int32Array
 }
 
-export function openTextBase({ name, equations, config, ...parts }: TextBaseParts): Base {
+export async function openTextBase({
+  name,
+  equations,
+  config,
+  ...parts
+}: TextBaseParts): Promise<Base> {
   const { network, weights } = parts
   const definition = { ...parts.definition, truncation: null, padding: null }
+  const hash = hashBase({ equations, config, tokenizer: definition }, weights)
+  await tryTokenizer(definition, hash)
   const tokenizer = openTokenizer(definition, config.vocabulary)
   const language = parts.language?.(tokenizer)
   return {
-    ...{ name, network, weights },
-    hash: hashBase({ equations, config, tokenizer: definition }, weights),
+    ...{ name, network, weights, hash },
     inputKind: 'text',
     ...(language && { language }),
     encode(input, maxTokens) {

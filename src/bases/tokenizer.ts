@@ -6,6 +6,7 @@ import * as huggingface from '@huggingface/tokenizers'
 import type { Json } from '../contracts/core.ts'
 import { failure } from '../platform/errors.ts'
 import { timeLimit } from '../platform/time-limit.ts'
+import { trialTexts, tryOnce, tryOut } from './trial.ts'
 
 export interface TextTokenizer {
   /** `dropped`: tokens of the text beyond the limit. */
@@ -36,14 +37,24 @@ interface Tokenizer {
   ): string
   id_to_token(id: number): string | undefined
 }
+/** Without changes to its spaces. */
+export const AS_IT_IS = { clean_up_tokenization_spaces: false } as const
 const library = huggingface as unknown as {
   readonly Tokenizer: new (definition: Json, config: object) => Tokenizer
+}
+
+/** Throws BASE_INVALID where short texts already take too long or too much memory. `key` names the definition. */
+export async function tryTokenizer(definition: Json, key: string): Promise<void> {
+  checkGrowth(definition)
+  if (isPlain(definition)) return
+  const fault = await tryOnce(key, () => ({ definition, texts: trialTexts }))
+  if (fault !== undefined) throw failure('BASE_INVALID', `tokenizer.json: ${fault}`, FAULT)
 }
 
 /** `vocabulary`: the rows of the embedding table. */
 export function openTokenizer(definition: Json, vocabulary: number): TextTokenizer {
   checkGrowth(definition)
-  const tokenizer = limited(create(definition), definition)
+  const tokenizer = limited(createTokenizer(definition), definition)
   checkIds(tokenizer, vocabulary)
   const { before, after } = markers(tokenizer)
   const others = new Map<Place, Tokenizer>()
@@ -52,7 +63,7 @@ export function openTokenizer(definition: Json, vocabulary: number): TextTokeniz
     const known = place === 'first' ? tokenizer : others.get(place)
     if (known !== undefined) return known
     const changed = withoutPrefix(definition, place)
-    const opened = changed === undefined ? tokenizer : limited(create(changed), changed)
+    const opened = changed === undefined ? tokenizer : limited(createTokenizer(changed), changed)
     others.set(place, opened)
     return opened
   }
@@ -62,7 +73,7 @@ export function openTokenizer(definition: Json, vocabulary: number): TextTokeniz
     text(ids) {
       const known = ids.filter((id) => tokenizer.id_to_token(id) !== undefined)
       if (known.length === 0) return ''
-      return tokenizer.decode(known, { clean_up_tokenization_spaces: false })
+      return tokenizer.decode(known, AS_IT_IS)
     },
     bytes: (id) => bytesOf(tokenizer.id_to_token(id) ?? ''),
     encode(text, limit) {
@@ -102,7 +113,8 @@ function changedTo(definition: Json, cut: string, rule: string): Json {
   return { ...(definition as object), pre_tokenizer, normalizer } as Json
 }
 
-function create(definition: Json): Tokenizer {
+/** Without limits. */
+export function createTokenizer(definition: Json): Tokenizer {
   try {
     return new library.Tokenizer(definition, {})
   } catch (cause) {
@@ -110,26 +122,29 @@ function create(definition: Json): Tokenizer {
   }
 }
 
-/** For one text. Thousands of words take milliseconds. */
-const MOST_MS = 500
-
 /** A definition that is not plain, and may therefore take long for a text, is watched. */
 function limited(tokenizer: Tokenizer, definition: Json): Tokenizer {
-  const { normalizer, pre_tokenizer, model, decoder } = definition as Readonly<Record<string, Json>>
-  const word = (model as { max_input_chars_per_word?: unknown } | null)?.max_input_chars_per_word
-  const isQuadratic = typeof word === 'number' && word > LONGEST_WORD
-  const reading = [normalizer ?? null, pre_tokenizer ?? null]
-  const encoding = isPlain(reading) && !isQuadratic ? plainly : timeLimit(MOST_MS, tooSlow)
-  const decoding = isPlain(decoder ?? null) ? plainly : timeLimit(MOST_MS, tooSlow)
+  if (isPlain(definition)) return tokenizer
+  const limit = timeLimit(tooSlow)
+  const isPossible = async (job: { texts: readonly string[]; ids?: readonly number[] }) =>
+    (await tryOut({ definition, ...job })) === undefined
   return {
-    encode: (text, options) => encoding(() => tokenizer.encode(text, options)),
-    decode: (ids, options) => decoding(() => tokenizer.decode(ids, options)),
+    encode: (text, options) =>
+      limit({
+        size: text.length,
+        run: () => tokenizer.encode(text, options),
+        tryElsewhere: () => isPossible({ texts: [text] }),
+      }),
+    decode: (ids, options) =>
+      limit({
+        size: ids.length,
+        run: () => tokenizer.decode(ids, options),
+        tryElsewhere: () => isPossible({ texts: [], ids }),
+      }),
     get_vocab: () => tokenizer.get_vocab(),
     id_to_token: (id) => tokenizer.id_to_token(id),
   }
 }
-
-const plainly = <Result>(work: () => Result) => work()
 
 /** WordPiece tries each end of a word. */
 const LONGEST_WORD = 1000
@@ -137,20 +152,24 @@ const LONGEST_PLAIN = 500
 const PLAIN_GROWTH = 4
 
 /** Few rules, without regular expressions of its own, which may backtrack for ever, and without long replacements. */
-function isPlain(rules: Json): boolean {
-  const written = JSON.stringify(rules)
-  return (
-    written.length <= LONGEST_PLAIN &&
-    !written.includes('"Regex":') &&
-    growthOf(rules) <= PLAIN_GROWTH
-  )
+function isPlain(definition: Json): boolean {
+  const { normalizer, pre_tokenizer, model, decoder } = definition as Readonly<Record<string, Json>>
+  const word = (model as { max_input_chars_per_word?: unknown } | null)?.max_input_chars_per_word
+  if (typeof word === 'number' && word > LONGEST_WORD) return false
+  return [[normalizer ?? null, pre_tokenizer ?? null], decoder ?? null].every((rules) => {
+    const written = JSON.stringify(rules)
+    const isShort = written.length <= LONGEST_PLAIN && growthOf(rules) <= PLAIN_GROWTH
+    return isShort && !written.includes('"Regex":')
+  })
 }
 
+const FAULT = {
+  details: { file: 'tokenizer.json' },
+  fix: 'use a base with other rules in its tokenizer.json',
+} as const
+
 function tooSlow(): Error {
-  return failure('BASE_INVALID', `tokenizer.json takes more than ${MOST_MS} ms for a text`, {
-    details: { file: 'tokenizer.json' },
-    fix: 'use a base with other rules in its tokenizer.json',
-  })
+  return failure('BASE_INVALID', 'tokenizer.json takes too long for a text', FAULT)
 }
 
 /** How many times longer the replacements together may make a text. */
@@ -167,13 +186,22 @@ function checkGrowth(definition: Json): void {
 function growthOf(part: Json): number {
   if (part === null || typeof part !== 'object') return 1
   const { type, pattern, content, replacement, ...rest } = part as Readonly<Record<string, Json>>
-  const found = (pattern as Readonly<Record<string, Json>> | null | undefined)?.String
-  const length = typeof found === 'string' ? Math.max(1, found.length) : 1
   const written = type === 'Replace' ? content : type === 'Metaspace' ? replacement : undefined
-  const own = typeof written === 'string' ? Math.max(1, written.length / length) : 1
+  const found = leastFound(type === 'Replace' ? pattern : undefined)
+  const length = typeof written === 'string' ? written.length : 0
+  // What may find nothing writes between all characters.
+  const own = found === 0 ? 1 + length : Math.max(1, length / found)
   return Object.values(rest)
     .flat()
     .reduce<number>((all, each) => all * growthOf(each), own)
+}
+
+/** How many characters a pattern surely finds. */
+function leastFound(pattern: Json | undefined): number {
+  const { String: text, Regex: expression } = (pattern ?? {}) as Readonly<Record<string, Json>>
+  if (typeof text === 'string') return text.length
+  const mayFindNothing = typeof expression === 'string' && /[*?|^$]|\{0|\\b/i.test(expression)
+  return mayFindNothing || expression === '' ? 0 : 1
 }
 
 /** An id outside the table would fail in one engine and be clamped silently by another. */

@@ -8,45 +8,74 @@ import { systemClock } from './clock.ts'
 const place: { work?: () => void } = createContext({})
 const script = new Script('work()')
 
-/** `late` makes the error of work that takes longer. */
+/**
+ * `late` makes the error of work that takes longer. The limit is one of processor time: work that was stopped while this
+ * process got little of a processor is done again, with more time.
+ */
 export function withinTime<Result>(limitMs: number, work: () => Result, late: () => Error): Result {
-  const done: Result[] = []
-  place.work = () => void done.push(work())
-  try {
-    script.runInContext(place, { timeout: limitMs })
-  } catch (error) {
-    throw isTimeout(error) ? late() : error
-  } finally {
-    delete place.work
+  const spentMs = processorTime()
+  for (let timeout = limitMs; ; timeout *= 2) {
+    const done: Result[] = []
+    place.work = () => void done.push(work())
+    try {
+      script.runInContext(place, { timeout })
+      return done[0] as Result
+    } catch (error) {
+      if (!isTimeout(error)) throw error
+      if (spentMs() >= ENOUGH * limitMs) throw late()
+    } finally {
+      delete place.work
+    }
   }
-  return done[0] as Result
 }
 
-/** After two calls in a row that took too long, all calls fail at once for this time. */
-const REST_MS = 60_000
+/** Clocks of time and of processor time differ a little. */
+const ENOUGH = 0.9
+
+/** What this process spends from now on, in milliseconds. */
+export function processorTime(): () => number {
+  const start = process.cpuUsage()
+  return () => {
+    const { user, system } = process.cpuUsage(start)
+    return (user + system) / 1000
+  }
+}
+
+/** For each 10,000 characters that the work reads, and at most. Such a text takes 10 to 60 ms on a busy machine. */
+const [LIMIT_MS, MOST_MS] = [150, 500]
+/** False alarms may follow each other so fast. */
+const ALARM_MS = 60_000
+
+export interface LimitedWork<Result> {
+  /** Characters that it reads. */
+  readonly size: number
+  readonly run: () => Result
+  /** Tries the same work in another thread; resolves to whether it can be done. */
+  readonly tryElsewhere: () => Promise<boolean>
+}
 
 /**
- * The same for work that each request needs. A call that takes too long is tried a second time, because the process may have
- * been stopped in between. If that takes too long as well, all calls fail at once for a minute, so that the other models of
- * the daemon go on.
+ * The same for work that each request needs. A call that takes too long closes it: all later calls fail at once, so that the
+ * loop stands still only once. Because other threads of the process may have spent the time, one then tries the same work
+ * elsewhere: if it can be done there, calls are made again, after a second such alarm a minute later.
  */
-export function timeLimit(limitMs: number, late: () => Error) {
-  let restUntilMs = -Infinity
-  return <Result>(work: () => Result): Result => {
-    if (systemClock.monotonicMs() < restUntilMs) throw late()
-    try {
-      return withinTime(limitMs, work, () => new Late())
-    } catch (error) {
-      if (!(error instanceof Late)) throw error
-    }
-    return withinTime(limitMs, work, () => {
-      restUntilMs = systemClock.monotonicMs() + REST_MS
+export function timeLimit(late: () => Error) {
+  let closedUntilMs = -Infinity
+  let alarmMs = -Infinity
+  return <Result>({ size, run, tryElsewhere }: LimitedWork<Result>): Result => {
+    if (systemClock.monotonicMs() < closedUntilMs) throw late()
+    const limitMs = Math.min(MOST_MS, LIMIT_MS * Math.max(1, Math.ceil(size / 10_000)))
+    return withinTime(limitMs, run, () => {
+      closedUntilMs = Infinity
+      void tryElsewhere().then((isPossible) => {
+        if (!isPossible) return
+        closedUntilMs = alarmMs + ALARM_MS
+        alarmMs = systemClock.monotonicMs()
+      })
       return late()
     })
   }
 }
-
-class Late extends Error {}
 
 function isTimeout(error: unknown): boolean {
   return (error as { code?: unknown } | null)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT'

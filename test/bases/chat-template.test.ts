@@ -3,7 +3,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
+import { Script } from 'node:vm'
+import { afterAll, afterEach, beforeAll, describe, expect, it, test, vi } from 'vitest'
 import { openCausal } from '../../src/bases/causal/causal.ts'
 import { controlMarks } from '../../src/bases/causal/control-marks.ts'
 import type { Base, LanguageModel } from '../../src/contracts/base.ts'
@@ -18,6 +19,7 @@ const { conversations, ...expected } = JSON.parse(
 >
 const scratch = mkdtempSync(join(tmpdir(), 'antikythera-chat-'))
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
+afterEach(() => void vi.restoreAllMocks())
 
 const user = (content: string): readonly ChatMessage[] => [{ role: 'user', content }]
 const asked = (messages: readonly ChatMessage[]) => ({ kind: 'messages', messages }) as const
@@ -73,17 +75,51 @@ test.each(['llama', 'tinyllama', 'qwen2'])(
   },
 )
 
-test('a template that loops for ever fails its conversations, and texts are read as before', async () => {
-  const endless = `{% for a in range(300000000) %}{% for b in range(300000000) %}{% endfor %}{% endfor %}`
-  const folder = folderWith('llama', (at) =>
-    writeFileSync(join(at, 'chat_template.jinja'), endless),
-  )
-  const language = languageIn(await openCausal(folder))
-  for (let count = 0; count < 1000; count += 1) {
-    const error = thrown(() => language.prompt(asked(user('hi'))))
-    expect(error).toMatchObject({ code: 'CHAT_TEMPLATE_FAILED' })
-  }
-  expect(language.prompt({ kind: 'text', text: 'hi' }).length).toBeGreaterThan(0)
+describe('a template fails its conversations, and texts are read as before:', () => {
+  const withTemplate = async (template: string) =>
+    languageIn(
+      await openCausal(
+        folderWith('llama', (at) => writeFileSync(join(at, 'chat_template.jinja'), template)),
+      ),
+    )
+  const faultOf = ({ prompt }: LanguageModel, content = 'hi') =>
+    String(thrown(() => prompt(asked(user(content)))))
+
+  const many = '{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}'
+  const doubling = '{% set s.list = s.list + s.list %}'
+
+  it.each([
+    ['that loops for ever', many, 'a short input takes more than 300 ms'],
+    [
+      'that eats memory',
+      `{% set s = namespace(list=[1]) %}{% for a in range(40) %}${doubling}{% endfor %}`,
+      'a short input takes more than',
+    ],
+    ['that counts to 300,000,000', '{% set all = range(300000000) %}', 'more than 100000 numbers'],
+    [
+      'that writes without end',
+      `{% for a in range(200) %}{{ '${'a'.repeat(9999)}' }}{% endfor %}`,
+      'characters of',
+    ],
+  ])('%s', async (_, template, why) => {
+    const language = await withTemplate(template)
+    expect(faultOf(language)).toMatch(/^CodedError: the chat template: /)
+    expect(faultOf(language)).toContain(why)
+    expect(language.prompt({ kind: 'text', text: 'hi' }).length).toBeGreaterThan(0)
+  })
+
+  test('one that hangs at some content stands in the way once', async () => {
+    const watched = vi.spyOn(Script.prototype, 'runInContext')
+    const language = await withTemplate(
+      `{% if messages[0].content == 'zzz' %}${many}{% endif %}{{ messages[0].content }}`,
+    )
+    expect(language.prompt(asked(user('hi'))).length).toBeGreaterThan(0)
+    expect(faultOf(language, 'zzz')).toContain('it takes too long')
+    const spans = watched.mock.calls.length
+    for (let count = 0; count < 1000; count += 1)
+      expect(faultOf(language)).toContain('it takes too long')
+    expect(watched).toHaveBeenCalledTimes(spans)
+  })
 })
 
 /** A folder with this tokenizer, changed. */
@@ -94,26 +130,40 @@ const tokenizing = (change: (definition: Record<string, unknown>) => object) =>
     writeFileSync(path, JSON.stringify({ ...definition, ...change(definition) }))
   })
 
-test('a tokenizer with an expression that backtracks for ever fails the text, and soon all texts at once', async () => {
-  const endless = {
-    type: 'Split',
-    pattern: { Regex: '(a+)+$' },
-    behavior: 'Isolated',
-    invert: false,
+/** A tokenizer that cuts at this expression. */
+const cutting = (expression: string) =>
+  tokenizing(({ pre_tokenizer }) => {
+    const cut = { type: 'Split', pattern: { Regex: expression }, behavior: 'Isolated' }
+    return { pre_tokenizer: { type: 'Sequence', pretokenizers: [cut, pre_tokenizer] } }
+  })
+
+test('a tokenizer with an expression that backtracks for ever is refused', async () => {
+  const fault = {
+    code: 'BASE_INVALID',
+    message: expect.stringContaining('more than 300 ms') as string,
   }
-  const folder = tokenizing(({ pre_tokenizer }) => ({
-    pre_tokenizer: { type: 'Sequence', pretokenizers: [endless, pre_tokenizer] },
-  }))
-  const base = await openCausal(folder)
-  expect(base.encode({ kind: 'text', text: 'a b' }, 8).kind).toBe('tokens')
-  const hostile = { kind: 'text', text: `${'a'.repeat(60)}b` } as const
-  for (let count = 0; count < 1000; count += 1)
-    expect(thrown(() => base.encode(hostile, 8))).toMatchObject({ code: 'BASE_INVALID' })
+  await expect(openCausal(cutting('(a+)+$'))).rejects.toMatchObject(fault)
 })
 
-test('a tokenizer that makes texts longer and longer is refused', async () => {
-  const longer = { type: 'Replace', pattern: { String: 'a' }, content: 'aaaaaaaa' }
-  const normalizers = Array.from({ length: 30 }, () => longer)
+test('one that no trial finds stands in the way once, and then its texts fail at once', async () => {
+  const base = await openCausal(cutting('(qy)?(?:(?<=qy)(z+)+$)?'))
+  expect(base.encode({ kind: 'text', text: 'a b' }, 8).kind).toBe('tokens')
+  const watched = vi.spyOn(Script.prototype, 'runInContext')
+  const hostile = { kind: 'text', text: `qy${'z'.repeat(60)}b` } as const
+  const fault = () => thrown(() => base.encode(hostile, 8))
+  expect(fault()).toMatchObject({ code: 'BASE_INVALID' })
+  const spans = watched.mock.calls.length
+  for (let count = 0; count < 1000; count += 1)
+    expect(fault()).toMatchObject({ code: 'BASE_INVALID' })
+  expect(watched).toHaveBeenCalledTimes(spans)
+})
+
+test.each([
+  ['', { String: 'a' }, 'aaaaaaaa'],
+  [' though it replaces nothing', { String: '' }, 'a'],
+  [' though its expression finds nothing', { Regex: '(?=a)' }, 'a'],
+])('a tokenizer that makes texts longer and longer is refused,%s', async (_, pattern, content) => {
+  const normalizers = Array.from({ length: 30 }, () => ({ type: 'Replace', pattern, content }))
   const folder = tokenizing(() => ({ normalizer: { type: 'Sequence', normalizers } }))
   await expect(openCausal(folder)).rejects.toMatchObject({ code: 'BASE_INVALID' })
 })

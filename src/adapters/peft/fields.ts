@@ -57,7 +57,7 @@ export function checkFields(found: FoundFields, plan: AdapterPlan): void {
 }
 
 /** For all modules of a base together. Published selections take milliseconds. */
-const MOST_MS = 500
+const MOST_MS = 100
 
 function tooSlow(fields: PeftFields): Error {
   const field = 'target_modules, exclude_modules, modules_to_save, rank_pattern or alpha_pattern'

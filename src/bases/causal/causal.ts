@@ -11,6 +11,7 @@ import { readSafetensors, type StoredTensor } from '../../nn/containers/safetens
 import { failure } from '../../platform/errors.ts'
 import { openTextBase, shapeOfTextBase } from '../text-base.ts'
 import { listedFolder, readJsonFile, refusePickles } from '../folder.ts'
+import { templateFault } from './chat-template.ts'
 import { causalConfigOf, parseCausalConfig, type CausalConfig } from './config.ts'
 import { tokenizerOf } from './gguf-tokenizer.ts'
 import { languageOf, type LanguageParts } from './language.ts'
@@ -38,6 +39,7 @@ interface Parts {
 /** `path`: a folder, or a GGUF file. */
 export async function openCausal(path: string): Promise<Base> {
   const { config, tokenizer, weights, language } = await read(path)
+  const fault = await templateFault(language)
   // A chat template is no part of the hash: the same network and tokens can be spoken to in another form.
   return openTextBase({
     ...{ name: 'causal', equations: EQUATIONS, config: { ...config } },
@@ -47,7 +49,7 @@ export async function openCausal(path: string): Promise<Base> {
       [HEAD, WORDS].find((name) => weights.has(name)),
     ),
     weights,
-    language: (tokens) => languageOf(language, config, tokens),
+    language: (tokens) => languageOf({ ...language, fault }, config, tokens),
   })
 }
 

@@ -18,6 +18,8 @@ export interface LanguageParts {
   readonly controls: readonly ControlToken[]
   readonly template: string | undefined
   readonly named: NamedTokens
+  /** Why the template cannot be used. */
+  readonly fault?: string | undefined
   /** Ids that end an answer, as the files say; the template may name another. */
   readonly ends: readonly number[]
 }
@@ -27,11 +29,11 @@ const LONGEST_CONTROL = 512
 
 /** Throws BASE_INVALID for control tokens that are too long or outside the vocabulary. Undefined if nothing ends an answer. */
 export function languageOf(
-  { controls, template: source, named, ends }: LanguageParts,
+  { controls, template: source, named, fault, ends }: LanguageParts,
   { positions, vocabulary }: { readonly positions: number; readonly vocabulary: number },
   tokenizer: TextTokenizer,
 ): ChatLanguage | undefined {
-  const template = chatTemplate(source, named)
+  const template = chatTemplate({ source, tokens: named, fault })
   const ids = new Map(controls.map(({ content, id }) => [content, id]))
   const foreign = [...ids.values()].find((id) => !(id >= 0 && id < vocabulary))
   if (foreign !== undefined)
