@@ -78,7 +78,8 @@ class RedisSource implements Source {
     const shared = {
       ...{ redis, eventBytes, log },
       onRestart(reset: Omit<SourceReset, 'timeMs'>) {
-        resets.add(reset)
+        // Into the stream of a fleet the daemons send again what was not learned: their inboxes keep it until then.
+        resets.add(options.fence === undefined ? reset : { missing: 0, ...reset })
         onRestart(reset.partition)
       },
     }

@@ -166,7 +166,7 @@ export function joinFleet(context: Joining, self: Self): Membership | undefined 
   // It only looks: the trainers are those that ask for leases.
   const leaseMs = config.fleet.lease_ms
   const leases = openRedisLeases({ redis, holder: replica, leaseMs, clock, log })
-  const heard = openHeardMembers(members, clock)
+  const heard = openHeardMembers(members, { replica, clock, log })
   context.atEnd(async () => leases.close())
   context.atEnd(async () => members.close())
   context.atEnd(() => {

@@ -87,6 +87,8 @@ export class LeaseTerms {
       return await this.#hold(lease, signal)
     } finally {
       this.#replicator = undefined
+      if (!signal.aborted)
+        log.info({ model, epoch: lease.epoch }, 'this daemon has stopped training the model')
       await lease.release()
     }
   }

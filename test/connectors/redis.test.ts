@@ -244,6 +244,16 @@ describe('a Redis that lost its stream', () => {
     expect(await source.lag()).toBe(0)
   })
 
+  test('of a fleet counts nothing as lost: the daemons send again what was not learned', async () => {
+    for (const value of ['a', 'b']) await add(value)
+    const source = await opened(server, {}, { fence: { key: 'epoch', epoch: () => 1 } })
+    await drain(source)
+    await redis.flushall()
+    await add('again')
+    expect(texts(await drain(source))).toEqual(['again'])
+    expect(source.stats?.()).toMatchObject({ resets: 1, lastReset: { missing: 0 } })
+  })
+
   test('while somebody waits wakes him with what comes new', async () => {
     await add('a')
     const source = await opened(server)

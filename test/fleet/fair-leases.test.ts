@@ -1,11 +1,13 @@
 /** Several daemons on one Redis take their shares; and the roll call on which that rests. */
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { openHeardMembers } from '../../src/serving/services/fleet/heard-members.ts'
 import { openMembers, type MemberInfo } from '../../src/serving/services/fleet/members.ts'
 import { openRedisLeases } from '../../src/fleet/redis-leases.ts'
 import { openFairLeases } from '../../src/fleet/fair-leases.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { openRedis, type Redis } from '../../src/platform/redis/redis.ts'
 import { rejection } from '../coded.ts'
+import { openFakeClock } from '../serving/fake-clock.ts'
 import { openFakeLog } from '../serving/fake-log.ts'
 import {
   ask,
@@ -181,6 +183,31 @@ test('members see each other, what changed of them, and who has left', async () 
   await other.close()
   expect(await names()).toEqual(['one'])
   await one.close()
+})
+
+test('the log names the daemons that come and go, and a Redis that was away makes none go', async () => {
+  const [fake, lines] = [openFakeClock(), openFakeLog()]
+  let listed: readonly string[] | undefined = ['me']
+  const list = async () => {
+    if (listed === undefined) throw new Error('away')
+    return listed.map((replica) => ({ ...card(1), replica, seenMs: fake.nowMs() }))
+  }
+  const heard = openHeardMembers({ list }, { replica: 'me', clock: fake, log: lines })
+  await fake.advance(0)
+  const see = async (...looks: readonly (readonly string[] | undefined)[]) => {
+    for (const names of looks) {
+      listed = names
+      await fake.advance(1000)
+    }
+    return lines.lines.map(({ message }) => message)
+  }
+  const there = 'another daemon is in the fleet'
+  expect(await see(['me', 'one'], ['me', 'one'], undefined, ['me'], ['me', 'one'])).toEqual([there])
+  expect(await see(['me'], ['me'], ['me'])).toEqual([
+    there,
+    'another daemon has left the fleet, or is silent',
+  ])
+  heard.close()
 })
 
 test('who is not heard of for a while is not there, and is again after a FLUSHALL', async () => {

@@ -84,6 +84,7 @@ test('a command while Redis is away fails at once, and works again when it is ba
   const error = await rejection(redis.command('PING'))
   expect(error).toMatchObject({ code: 'REDIS_UNAVAILABLE', retriable: true })
   expect(error.details.outcome).toBe('none')
+  expect(error.message).toBe('Redis, PING: there is no connection')
   const again = await restartRedis(mine)
   onTestFinished(() => again.stop())
   await until(() => redis.status === 'ready')

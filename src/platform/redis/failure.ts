@@ -22,7 +22,8 @@ export function redisFailure(error: unknown, what: string): CodedError {
   if (!(error instanceof Error)) return failure('REDIS_FAILED', `${what}: ${String(error)}`)
   const message = causeOf(error).message
   const details = { command: what, outcome: outcomeOf(error) }
-  const text = `Redis, ${what}: ${message}`
+  // The library explains itself by its options.
+  const text = `Redis, ${what}: ${message.includes('enableOfflineQueue') ? 'there is no connection' : message}`
   const row = REPLIES.find(([, words]) => words.test(message))
   if (row !== undefined) return failure(row[0], text, { details, cause: error })
   const code = error.name === 'ReplyError' ? 'REDIS_FAILED' : 'REDIS_UNAVAILABLE'
