@@ -8,6 +8,7 @@ import type { GoldenOutcome, RowOutcome } from '../../src/contracts/release.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import type { Promotion, PromotionFacts, Scores } from '../../src/contracts/release.ts'
+import { RowHistory } from '../../src/evaluation/row-history.ts'
 import { jointPromotion } from '../../src/evaluation/joint-promotion.ts'
 
 const open = (policy: string, settings: object = {}): Promotion =>
@@ -405,6 +406,54 @@ describe('golden', () => {
         'golden: 12 of 12 examples are right (of 12 in the file); what is right of “b” is 8 points less probable',
       )
     })
+  })
+
+  describe.each([
+    ['that turn wrong one by one', 1],
+    ['that turn wrong ten at a time, because only their numbers differ', 10],
+  ])('of 500 sound candidates on examples %s', (_, together) => {
+    it('holds no more than alpha says', () => {
+      const letter = (at: number) => String.fromCodePoint(97 + at)
+      const name = (group: number) => letter(group % 26) + letter(Math.floor(group / 26))
+      const text = (at: number) => `${name(Math.floor(at / together))} costs ${at} euro.`
+      const lines = Array.from({ length: 100 }, (_each, at) =>
+        JSON.stringify({ text: text(at), label: 'yes' }),
+      )
+      const { decide } = open('golden', { file: write(lines.join('\n')) })
+      const random = openRandom(1, 'golden')
+      const history = new RowHistory()
+      const keys = lines.map((_each, at) => String(at))
+      let held = 0
+      history.begin('', keys)
+      for (let version = 0; version < 600; version += 1) {
+        const groups = Array.from({ length: 100 / together }, () => random.uniform() < 0.03)
+        const errors = keys.map((_each, at) => (groups[Math.floor(at / together)]! ? 1 : 0))
+        for (const [at, key] of keys.entries())
+          history.answered(key, version, { error: errors[at]!, loss: 0.7 })
+        const golden = keys.map((key, at) => ({
+          ...{ file, line: at + 1, error: errors[at]!, stratum: 'a', likelihood: 0.5 },
+          ...{ streak: history.streak(key), ...history.seen(key) },
+        }))
+        const { verdict } = decide({ ...compared(0.7, 0.7), golden })
+        if (verdict === 'promote') history.promoted(version, 8, 0)
+        else if (version >= 100) held += 1
+      }
+      expect(held).toBeLessThanOrEqual(0.02 * 500)
+    })
+  })
+
+  it('counts examples with the same words and another label, or without a text, one by one', () => {
+    const both = [
+      ['{"text":"a 1","label":"yes"}', '{"text":"a 2","label":"no"}'],
+      ['{"features":[1],"label":"yes"}', '{"features":[2],"label":"yes"}'],
+      ['{"input":{"text":"1"},"label":"yes"}', '{"input":{"text":"2"},"label":"yes"}'],
+    ]
+    const golden = [outcome(1, 1, 300), outcome(2, 1, 300)]
+    const verdicts = both.map((lines) => {
+      const policy = open('golden', { file: write(lines.join('\n')) })
+      return policy.decide({ ...compared(0.7, 0.7), golden }).verdict
+    })
+    expect(verdicts).toEqual(['hold', 'hold', 'hold'])
   })
 
   it('does not count an example that is mostly wrong', () => {
