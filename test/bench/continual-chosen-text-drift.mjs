@@ -4,7 +4,7 @@
  */
 import { openBase } from '../../dist/src/config/model-parts.js'
 import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
-import { bases, learning, tableOf } from './continual-text-drift.mjs'
+import { bases, learning, tableOf, young } from './continual-text-drift.mjs'
 import { configOf, domainRun } from './text-drift-learner.mjs'
 import { peerRun, peerSettings } from './text-drift-peers.mjs'
 import { domainStream } from './text-drift-stream.mjs'
@@ -62,6 +62,7 @@ export const candidates = {
     '3 layers, decay 3': { ...lora({ tail_layers: 3 }), train: { weight_decay: 3 } },
     ...slower(3),
     '3 layers, falling rates, decay 3': falling(3),
+    '3 layers, falling rates, decay 3, more passes while young': young(falling(3)),
     'query and value of 4 layers, averaged 0.9, decay 3': {
       ...lora({ tail_layers: 4, target_modules: ['query', 'value'] }),
       ...averaged(0.9, { weight_decay: 3 }),
@@ -104,6 +105,10 @@ export const candidates = {
     ...slower(2, reported),
     ...slower(3, reported),
     'yelp first, 3 layers, falling rates, decay 3': { ...reported, ...falling(3) },
+    'yelp first, 3 layers, falling rates, decay 3, more passes while young': {
+      ...reported,
+      ...young(falling(3)),
+    },
     'yelp first, query and value of 4 layers, averaged 0.9, decay 3': {
       ...reported,
       ...lora({ tail_layers: 4, target_modules: ['query', 'value'] }),
@@ -154,6 +159,7 @@ export const candidates = {
   },
   'use-lite': {
     'both layers': top,
+    'both layers, more passes while young': young(top),
     'both layers, rate 0.0005, decay 3': {
       ...top,
       train: { learning_rate: 0.0005, weight_decay: 3 },

@@ -23,6 +23,7 @@ const WAYS = [
   '2 layers, averaged 0.9',
   '3 layers, rate 0.0005, decay 3',
   '3 layers, falling rates, decay 3',
+  '3 layers, falling rates, decay 3, more passes while young',
   '3 layers, averaged 0.9, decay 3',
   '4 layers, averaged 0.9, decay 3',
 ]

@@ -31,6 +31,8 @@ const falling = {
   train: { weight_decay: 3 },
   rate: { policy: 'inverse-sqrt' },
 }
+/** As many passes as the product makes by default: more over the first labels. */
+export const young = ({ train, ...way }) => ({ ...way, train: { ...train, epochs: null } })
 const slda = { adapter: { method: 'slda' } }
 /** use-lite has two layers. `most`: the seeds that are enough to show what averaging brings. */
 const ways = {
@@ -42,9 +44,14 @@ const ways = {
     'LoRA on the top 3 layers, averaged, with decay': decayed(3),
     'LoRA on the top 3 layers, half the rate, with decay': slower,
     'LoRA on the top 3 layers, falling rates, with decay': falling,
+    'LoRA on the top 3 layers, falling rates, with decay, more passes while young': young(falling),
     SLDA: slda,
   },
-  'use-lite': { 'LoRA on both layers': top, SLDA: slda },
+  'use-lite': {
+    'LoRA on both layers': top,
+    'LoRA on both layers, more passes while young': young(top),
+    SLDA: slda,
+  },
 }
 
 /** Of the product: a base by its name in the table. */
@@ -82,7 +89,7 @@ export async function measure({ seeds, run }) {
 }
 
 function isDefault(model) {
-  const open = configOf(model.base, {})
+  const open = configOf(model.base, young({}))
   return JSON.stringify(learning(model)) === JSON.stringify(learning(open))
 }
 

@@ -3,7 +3,7 @@
  * defaults and by one pass at the usual rate, and is asked questions on other topics. Beside it the loss on instructions of every other
  * kind, which nothing teaches. The forms are not that of the chat demo.
  *
- *   npm run bench -- lm rules [--events 48] [--questions 20] [--seed 1] [--only default] [--fresh]
+ *   npm run bench -- lm rules [--events 48] [--questions 20] [--seeds 1,2,3] [--only default] [--fresh]
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -15,8 +15,9 @@ import { taughtTopics } from '../../dist/src/cli/demo/chat/topics.js'
 import { parseConfig } from '../../dist/src/config/config.js'
 import { openRandom } from '../../dist/src/platform/random.js'
 import { startDaemon } from './daemon.mjs'
-import { round, say } from './figures.mjs'
+import { round, say, spread } from './figures.mjs'
 import { lmResults, shuffledBy } from './lm-learner.mjs'
+import { render } from './render.mjs'
 
 const TOKENS = 48
 /** As the template has it, but for what must be the same in every run. */
@@ -56,31 +57,55 @@ export async function measure(words) {
     options: {
       events: { type: 'string', default: '48' },
       questions: { type: 'string', default: '20' },
-      seed: { type: 'string', default: '1' },
+      seeds: { type: 'string', default: '1,2,3' },
       only: { type: 'string' },
       fresh: { type: 'boolean', default: false },
     },
   })
-  const [events, questions, seed] = ['events', 'questions', 'seed'].map((key) =>
-    Number(values[key]),
-  )
+  const [events, questions] = [Number(values.events), Number(values.questions)]
   const results = lmResults('rules', { fresh: values.fresh })
-  const rows = []
-  for (const [way, settings] of Object.entries(WAYS))
-    for (const form of Object.keys(FORMS)) {
-      const name = `${way} · ${form}`
-      const made = { events, questions, seed, ...settings }
-      const only = values.only?.split(',')
-      const figures = await results.run(
-        name,
-        made,
-        () => taught({ ...chat, ...settings }, FORMS[form], { events, questions, seed }),
-        only,
-      )
-      if (figures !== undefined) rows.push({ name, ...figures })
-    }
-  results.show(rows)
-  return { rows }
+  const found = new Map()
+  for (const seed of values.seeds.split(',').map(Number))
+    for (const [way, settings] of Object.entries(WAYS))
+      for (const form of Object.keys(FORMS)) {
+        const name = `${form} · ${way}`
+        const asked = { events, questions, seed }
+        const figures = await results.run(
+          `${name} · seed ${seed}`,
+          { ...asked, ...settings },
+          () => taught({ ...chat, ...settings }, FORMS[form], asked),
+          values.only?.split(','),
+        )
+        if (figures !== undefined) found.set(name, [...(found.get(name) ?? []), figures])
+      }
+  const table = tableOf(found, { events, questions })
+  results.show(table)
+  await render()
+  return table
+}
+
+function tableOf(found, { events, questions }) {
+  const inOrder = Object.keys(FORMS).flatMap((form) =>
+    Object.keys(WAYS).flatMap((way) => {
+      const runs = found.get(`${form} · ${way}`)
+      return runs === undefined ? [] : [{ form, way, runs }]
+    }),
+  )
+  return {
+    columns: [
+      ...['rule of form', 'setting', 'obeyed before', `after ${events} completions`],
+      ...['loss of other instructions before', 'after', 'seeds'],
+    ],
+    rows: inOrder.map(({ form, way, runs }) => {
+      const over = (figure, digits) => spread(runs.map(figure), digits)
+      return [
+        ...[form, way, over(({ obeyedBefore }) => obeyedBefore), over(({ obeyed }) => obeyed)],
+        ...[0, 1].map((at) => over(({ general }) => general[at], 2)),
+        runs.length,
+      ]
+    }),
+    note: `Obeyed: in % of the likeliest answers to ${questions} questions on topics that nothing teaches, at most ${TOKENS} tokens. Loss: of a token of right answers to instructions of every other kind, under the same system message; nothing of them is replayed. Mean ± standard deviation over seeds, which draw the completions, their order, the replay and the first weights.`,
+  }
 }
 
 async function taught(model, form, { events, questions, seed }) {

@@ -49,9 +49,9 @@ function sectionOf(name) {
   return [lines.join('\n'), ...(note === undefined ? [] : [note]), made].join('\n\n')
 }
 
-/** `continual-text` is `continual text`, and `poison-dev` is `poison --dev`. */
+/** `continual-text` is `continual text`, `lm-rules` is `lm rules`, and `poison-dev` is `poison --dev`. */
 function commandOf(bench) {
-  return bench.replace(/^continual-/, 'continual ').replace(/-dev$/, ' --dev')
+  return bench.replace(/^(continual|lm)-/, '$1 ').replace(/-dev$/, ' --dev')
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
