@@ -10,6 +10,7 @@
  *   console.log(daemon.url)
  *   await daemon.close()
  */
+import type { FeaturesInput } from './payloads/inputs/features.ts'
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { folderOf, modelOf, openBaseOf, openTask } from './config/model-parts.ts'
@@ -84,7 +85,7 @@ export type PredictorInput =
   | string
   | Input
   | { readonly text: string }
-  | { readonly features: Extract<Input, { kind: 'features' }>['features'] }
+  | { readonly features: FeaturesInput['features'] }
   | { readonly messages: readonly ChatMessage[] }
 
 /** One version, loaded and ready to answer. A regression answers `{ value }`: `openPredictor<{ value: number }>(…)`. */

@@ -124,6 +124,9 @@ export const tasks = { classification, regression, generation } satisfies Readon
   Record<string, TaskPlugin>
 >
 
+/** What is asked, and what feedback says. */
+export { inputs, signals } from './payloads/built-in.ts'
+
 /** Under `sources:`. */
 export const sources = {
   http: httpSourcePlugin,

@@ -24,6 +24,7 @@ const rooms = [
   'contracts',
   'platform',
   'config',
+  'payloads',
   'intake',
   'nn',
   'bases',
@@ -295,9 +296,7 @@ const acquainted: Readonly<Record<string, string>> = {
   'src/cli/remote/show-quality.ts → src/tasks/classification/': 'prints a report',
   'src/cli/remote/show-quality.ts → src/tasks/generation/': 'the same',
   'src/cli/remote/show-quality.ts → src/tasks/regression/': 'the same',
-  'src/config/labels.ts → src/tasks/classification/': 'labels',
   'src/config/schema/task-choice.ts → src/tasks/regression/': 'settings of a task',
-  'src/intake/events/signal.ts → src/tasks/classification/': 'labels',
 }
 
 test('only src/plugins.ts names a concrete plug-in, and the plug-ins themselves', () => {

@@ -16,7 +16,7 @@ const viewed = memoized<'embedding'>((base, trunk) => {
 
 /** Equal arguments give the same object. A features base keeps its tail for its numbers. */
 export function embedded(base: Base): Base {
-  return base.inputKind === 'text' && base.trunk === undefined ? viewed(base, 'embedding') : base
+  return base.rows === 'ids' && base.trunk === undefined ? viewed(base, 'embedding') : base
 }
 
 /** Whether nothing of the network is left for a step: the head reads what the trunk answers. */

@@ -19,10 +19,10 @@ const EQUATIONS = 'int8/2'
 const FORMER = 'int8/1'
 
 export function quantized(base: Base): Base {
-  if (base.inputKind !== 'text')
+  if (base.rows !== 'ids')
     throw failure(
       'BASE_UNSUPPORTED',
-      `quantize: int8 is for text bases; ${base.name} reads features`,
+      `quantize: int8 is for text bases; ${base.name} reads ${base.reads.map(({ name }) => name).join(' and ')}`,
     )
   const eight: Base = { ...base, quantize: 'int8', hash: quantizedHash(base.hash) }
   const former = quantizedHash(base.hash, FORMER)

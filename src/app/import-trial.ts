@@ -2,9 +2,9 @@
  * One answer by a version before it is published: finite weights may still give numbers that are not. A file of its own,
  * loaded where it is used: commands that import nothing need no runtime of networks.
  */
+import { sampleRow } from '../nn/sample-row.ts'
 import { refuse } from '../adapters/peft/refuse.ts'
 import type { Base } from '../contracts/base.ts'
-import type { Encoded } from '../contracts/network.ts'
 import { methods, tasks } from '../plugins.ts'
 import { openDecodingEngine } from '../serving/engine/decoding-engine.ts'
 import { openServingEngine } from '../serving/engine/engine.ts'
@@ -27,7 +27,7 @@ async function computed(base: Base, version: Version): Promise<readonly number[]
   const engine = await openServingEngine({ base, methods, tasks, workers: 1 })
   try {
     await engine.load(KEY, version)
-    const [logits = []] = await engine.run([{ adapter: KEY, encoded: rowFor(base) }])
+    const [logits = []] = await engine.run([{ adapter: KEY, encoded: sampleRow(base, 16) }])
     return [...logits]
   } finally {
     await engine.close()
@@ -45,9 +45,4 @@ async function written(base: Base, version: Version): Promise<readonly number[]>
   } finally {
     await engine.close()
   }
-}
-
-function rowFor(base: Base): Encoded {
-  if (base.inputKind === 'text') return base.encode(TEXT, 16)
-  return { kind: 'vector', values: new Float32Array(base.network.latentWidth(0)).fill(1) }
 }

@@ -10,7 +10,6 @@ import { feedbackStream, forgottenKey, predictionKey } from '../fleet/keys.ts'
 import { deadLettersFile, openDeadLetters } from '../intake/dead-letters/dead-letters.ts'
 import { eraseEvents } from '../intake/erase-events.ts'
 import { eraseShared } from '../intake/erase-shared.ts'
-import { inputKindOf } from '../intake/events/input.ts'
 import { recordParser } from '../intake/events/record-parser.ts'
 import { openInboxReader, type InboxReader } from '../intake/inbox/reader.ts'
 import { inboxFile } from '../intake/inbox/schema.ts'
@@ -48,7 +47,7 @@ export async function openIntake(
   site.atEnd(async () => deadLetters.close())
   const parse = recordParser({
     limits: config.limits,
-    inputKind: inputKindOf(base),
+    reads: base.reads,
     signals: openTask(settings, config.limits).view.signals,
     onUnknownKey,
     signed: signedSourcesOf(settings),

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { folderOf, modelOf, openTask } from '../config/model-parts.ts'
 import { signedSourcesOf } from '../config/signed-sources.ts'
 import { forgottenKey } from '../fleet/keys.ts'
-import { inputKindOf } from '../intake/events/input.ts'
 import { inboxFile } from '../intake/inbox/schema.ts'
 import { takeForgotten } from '../intake/inbox/forgotten-hashes.ts'
 import { openPredictionTraces } from '../intake/predictions/traces.ts'
@@ -40,12 +39,12 @@ export async function openFeedback(
     check: eventCheck({
       model: name,
       source: httpSourceName,
-      inputKind: inputKindOf(base),
+      reads: base.reads,
       limits: config.limits,
       task: openTask(settings, config.limits),
       signed: { sources: () => signedSourcesOf(modelOf(config, name)), clock },
       // Tokenising a text takes too long here, and never fails.
-      ...(base.inputKind === 'features' && { checkInput: (input) => void base.encode(input, 0) }),
+      ...(base.isSmall === true && { checkInput: (input) => void base.encode(input, 0) }),
     }),
     inbox,
     positionOf: (offset) => textOf({ replica: site.sharing?.replica, offset }),

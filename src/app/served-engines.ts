@@ -48,7 +48,7 @@ export async function openAllEngines(
 }
 
 function embeddersOf(bases: readonly Base[], options: Parameters<typeof lazyEmbeddings>[1]) {
-  const texts = bases.filter(({ inputKind }) => inputKind === 'text')
+  const texts = bases.filter(({ rows }) => rows === 'ids')
   return new Map([...new Set(texts)].map((base) => [base, lazyEmbeddings(base, options)]))
 }
 

@@ -3,6 +3,9 @@ import type { Json, Tensors } from '../contracts/core.ts'
 import type { Base, LanguageModel } from '../contracts/base.ts'
 import type { Encoded, Network } from '../contracts/network.ts'
 import type { ChatMessage } from '../contracts/event.ts'
+import { isOf } from '../contracts/payload.ts'
+import { messages } from '../payloads/inputs/messages.ts'
+import { text } from '../payloads/inputs/text.ts'
 import { failure } from '../platform/errors.ts'
 import { hashBase } from './hash.ts'
 import { readText, tokensOf } from './text.ts'
@@ -44,12 +47,13 @@ export async function openTextBase({
   const language = parts.language?.(tokenizer)
   return {
     ...{ name, network, weights, hash },
-    inputKind: 'text',
+    reads: language === undefined ? [text] : [text, messages],
+    rows: 'ids',
     ...(language && { language }),
     encode(input, maxTokens) {
       // The server pads rows to multiples of 4, which must have positions too.
       const most = Math.min(maxTokens, config.positions - (config.positions % 4))
-      if (input.kind === 'messages' && language !== undefined)
+      if (isOf(input, messages) && language !== undefined)
         return lastOf(language.conversation(input.messages), most)
       const { ids, dropped } = tokenizer.encode(readText(input), most)
       return tokensOf(ids, dropped)
@@ -68,7 +72,8 @@ export function shapeOfTextBase(name: string, network: Network, path: string): B
   return {
     ...{ name, network },
     hash: '',
-    inputKind: 'text',
+    reads: [text],
+    rows: 'ids',
     weights: new Map(),
     encode: () => {
       throw failure('BASE_INVALID', `${path} was opened without its weights`)

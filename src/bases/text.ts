@@ -4,12 +4,14 @@
  */
 import type { Encoded } from '../contracts/network.ts'
 import type { Input } from '../contracts/event.ts'
+import { isOf } from '../contracts/payload.ts'
+import { text } from '../payloads/inputs/text.ts'
 import { failure } from '../platform/errors.ts'
 import { isVisible, wellFormed } from '../platform/visible-text.ts'
 
 /** The text of an input, well-formed. */
 export function readText(input: Input): string {
-  if (input.kind !== 'text')
+  if (!isOf(input, text))
     throw failure('INPUT_WRONG_KIND', `the base reads text, the input holds ${input.kind}`)
   if (!isVisible(input.text))
     throw failure('INPUT_EMPTY', 'the text has no visible character', {

@@ -4,7 +4,6 @@ import type { PromotionNeeds } from '../contracts/release.ts'
 import type { Task } from '../contracts/task.ts'
 import { goldenRows, type GoldenRow } from '../evaluation/golden-rows.ts'
 import { encodeExample } from '../intake/encode-example.ts'
-import { inputKindOf } from '../intake/events/input.ts'
 import { recordParser } from '../intake/events/record-parser.ts'
 import type { Config, ModelConfig } from './config.ts'
 
@@ -16,14 +15,14 @@ export function goldenOf(
     task,
     limits,
   }: {
-    readonly base: Pick<Base, 'name' | 'inputKind' | 'encode' | 'language'>
+    readonly base: Pick<Base, 'name' | 'reads' | 'encode' | 'language'>
     readonly task: Task
     readonly limits: Config['limits']
   },
 ): readonly GoldenRow[] {
   const parse = recordParser({
     limits,
-    inputKind: inputKindOf(base),
+    reads: base.reads,
     signals: task.view.signals,
     onUnknownKey: () => undefined,
   })

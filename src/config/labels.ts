@@ -3,7 +3,7 @@
  */
 import type { Problem } from './problem.ts'
 import type { Config, ModelConfig } from './schema/schema.ts'
-import { labelForm } from '../tasks/classification/label-form.ts'
+import { labelForm } from '../payloads/signals/label.ts'
 
 type Warn = (path: Problem['path'], message: string) => void
 

@@ -113,15 +113,14 @@ function checkAdapter(model: ModelConfig, base: Base): void {
   const [method, config] = [methodOf(model), adapterOf(model)]
   cutOf(config.tail_layers, base.network.layers)
   // Some methods derive their view of the base from its weights.
-  const seen =
-    base.weights.size === 0 && base.inputKind === 'text' ? base : viewOf(base, method, config)
+  const seen = base.weights.size === 0 && base.rows === 'ids' ? base : viewOf(base, method, config)
   const task = openTask(model, { labels: Infinity })
   specsOf({ base: seen, method, task, config, outputs: task.outputs(task.start) })
 }
 
 /** Without the files of the base there is no tokenizer, and any text is taken. */
 function checkGolden(model: ModelConfig, base: Base, { policies, limits }: Given): void {
-  const isWhole = base.weights.size > 0 || base.inputKind === 'features'
+  const isWhole = base.weights.size > 0 || base.rows === 'values'
   const encode: Base['encode'] = isWhole ? base.encode.bind(base) : () => noTokens
   const promotions = openPolicies('promotion', policies.promotion, model.promotion)
   const task = openTask(model, { labels: Infinity })

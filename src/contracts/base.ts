@@ -1,6 +1,7 @@
 /** A base: a frozen pretrained network with its weights and its tokenizer or vectoriser. For authors of bases. */
 import type { Json, Plugin, Tensors } from './core.ts'
 import type { Input } from './event.ts'
+import type { InputKind } from './payload.ts'
 import type { Encoded, Latent, Network } from './network.ts'
 import type { ParameterSpec } from './ops.ts'
 
@@ -61,8 +62,13 @@ export interface Base {
   readonly trunk?: string
   /** The published base, built on that other trunk; absent = any trunk of the base will do. */
   readonly published?: Base
-  readonly inputKind: Exclude<Input['kind'], 'messages'>
-  /** Present if it is a language model: it also takes messages, and continues texts. */
+  /** The kinds of inputs that it takes; a plain string in a message is a text. */
+  readonly reads: readonly InputKind[]
+  /** What its network reads of a row: `ids` of tokens, or `values`, of which a row has `latentWidth(0)`. */
+  readonly rows: 'ids' | 'values'
+  /** Encoding an input costs so little that it is checked on arrival, and a step so little that plain JavaScript makes it. */
+  readonly isSmall?: true
+  /** Present if it is a language model: it continues texts, and conversations if it reads them. */
   readonly language?: LanguageModel
   /** The matrices of its trunk are computed in 8 bits, in the trainer and in the server; its tail never is. */
   readonly quantize?: 'int8'

@@ -1,41 +1,31 @@
 /** The messages of the stream: inputs, feedback events, and the served predictions that they refer to. */
 import type { Json } from './core.ts'
+import type { Payload } from './payload.ts'
 
-export type Input =
-  | { readonly kind: 'text'; readonly text: string }
-  | {
-      readonly kind: 'features'
-      /** A name that is absent is missing. */
-      readonly features: readonly number[] | Readonly<Record<string, number | string | boolean>>
-    }
-  /** A conversation, oldest first: the base writes it as its chat template says. */
-  | { readonly kind: 'messages'; readonly messages: readonly ChatMessage[] }
+/** What a model is asked about, of one of the kinds that its base reads. */
+export type Input = Payload
 
 export type ChatRole = 'system' | 'user' | 'assistant'
 
-export interface ChatMessage {
-  readonly role: ChatRole
-  readonly content: string
+/** One of a conversation. A type: it is JSON. */
+export type ChatMessage = { readonly role: ChatRole; readonly content: string }
+
+/** The content of an event: a signal of one of the kinds that the task takes, or a retraction. */
+export type FeedbackSignal = Payload | Retraction
+
+export type Retraction = {
+  readonly kind: 'retract'
+  /** Absent if the event names no source. */
+  readonly anySource?: true
+  /** Then: sources that must sign, for which an event that names none does not speak. */
+  readonly exceptSources?: readonly string[]
+  /** Retracts everything from its source, since a time. */
+  readonly all?: { readonly sinceMs?: number }
 }
 
-/** The content of an event. `label` also carries a correction; a rating judges the answer that was served. */
-export type FeedbackSignal =
-  | { readonly kind: 'label'; readonly label: string }
-  | { readonly kind: 'value'; readonly value: number }
-  | { readonly kind: 'rating'; readonly rating: 1 | -1 }
-  /** The right answer; `corrects`: it replaces the answer that was served, if the event names one. */
-  | { readonly kind: 'completion'; readonly text: string; readonly corrects?: true }
-  /** Two answers to one input, a better and a worse one. */
-  | { readonly kind: 'preference'; readonly chosen: string; readonly rejected: string }
-  | {
-      readonly kind: 'retract'
-      /** Absent if the event names no source. */
-      readonly anySource?: true
-      /** Then: sources that must sign, for which an event that names none does not speak. */
-      readonly exceptSources?: readonly string[]
-      /** Retracts everything from its source, since a time. */
-      readonly all?: { readonly sinceMs?: number }
-    }
+export function isRetraction(signal: FeedbackSignal): signal is Retraction {
+  return signal.kind === 'retract'
+}
 
 /** One message of the stream, validated. `source` + `id` is its identity, forever. */
 export interface FeedbackEvent {

@@ -1,7 +1,7 @@
 /** A task as people see it: HTTP, metrics and sinks. */
 import type { Json } from './core.ts'
-import type { FeedbackSignal } from './event.ts'
 import type { TaskFacts } from './example.ts'
+import type { SignalKind } from './payload.ts'
 
 /** Fields by name, as they go out in JSON. */
 export type Fields = Readonly<Record<string, Json>>
@@ -15,8 +15,6 @@ export interface SchemaPart {
 /** The task's part of each JSON object that people see. */
 export interface TaskSchemas {
   readonly answer: SchemaPart
-  /** Keys of an event that not every task reads. */
-  readonly event: SchemaPart
   /** Facts of a model and of a version. */
   readonly facts: SchemaPart
   /** The fields that name a stratum, to list or select examples. */
@@ -64,7 +62,7 @@ export interface HeadlineValue {
 /** A task as people see it: HTTP, metrics and sinks. The same for every model of the task; nothing here learns. */
 export interface TaskView<Output = Json> {
   /** The kinds of feedback that it takes. */
-  readonly signals: readonly Exclude<FeedbackSignal['kind'], 'retract'>[]
+  readonly signals: readonly SignalKind[]
   readonly schemas: TaskSchemas
   /** The usual name of the mean of 1 − `Score.error`, and its meaning. The JSON of every task calls it `accuracy`. */
   readonly score: ScoreName

@@ -6,9 +6,9 @@
  * settings, the tensors of its head and their place in the graph, are `TaskHead`.
  */
 import type { Json, Plugin, Tensor, Tensors } from './core.ts'
-import type { FeedbackSignal } from './event.ts'
 import type { Head, Score, TaskFacts } from './example.ts'
 import type { Ops, ParameterSpec } from './ops.ts'
+import type { Payload } from './payload.ts'
 import type { TaskView } from './task-view.ts'
 import type { TextTask } from './text-task.ts'
 
@@ -113,13 +113,11 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
    * `served` is the answer that the signal refers to, as text. Throws a coded error, also for a kind of signal that the
    * task does not take. A retraction has no target and does not come here.
    */
-  target(signal: FeedbackSignal, served: string | undefined, head: Head): Target
+  target(signal: Payload, served: string | undefined, head: Head): Target
   /** Refuses on arrival a signal that no head can learn. A signal that depends on the served answer passes. */
-  admit(signal: FeedbackSignal): void
-  /** Whether it says what is right, and so replaces earlier feedback on the same answer. */
-  supersedes(signal: FeedbackSignal): boolean
+  admit(signal: Payload): void
   /** The stratum that it refers to, if that is known without the served answer. */
-  topic(signal: FeedbackSignal): string | undefined
+  topic(signal: Payload): string | undefined
   /** The stratum that a command names, in the task's own field; the core knows `source` and `sinceMs`. */
   selected(selection: object): string | undefined
 

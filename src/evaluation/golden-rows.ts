@@ -2,6 +2,7 @@
  * The examples of a file that must stay right, as rows that a candidate can answer. They are read like any event, so a
  * wrong line is found when the daemon starts or the config is checked, with its file and number.
  */
+import { isRetraction } from '../contracts/event.ts'
 import { CodedError, type ExampleKey } from '../contracts/core.ts'
 import type { GoldenExample } from '../contracts/release.ts'
 import type { Encoded } from '../contracts/network.ts'
@@ -42,7 +43,7 @@ export function goldenRows(
 function exampleIn({ file, line, text }: GoldenExample, { parse, encode, task }: GoldenParts) {
   const event = parse(text)
   if (event.input === undefined) throw unusable('it has no input')
-  if (event.signal.kind === 'retract') throw unusable('it takes something back')
+  if (isRetraction(event.signal)) throw unusable('it takes something back')
   const target = task.target(event.signal, undefined, task.start)
   if (!task.isTest(target)) throw unusable('it does not say what is right')
   task.check(target, task.grown(task.start, [target]))

@@ -13,10 +13,10 @@ import type { SourceRecord } from '../contracts/source.ts'
 import { openStore, type Store } from '../platform/store/store.ts'
 import { deadLettersFile, deadLettersMigrations } from './dead-letters/dead-letters.ts'
 import { attributesIn, isEnvelope } from './events/cloud-event.ts'
-import { given, isObject, type JsonObject } from './events/fields.ts'
 import { headersOf, type PlainHeaders } from './events/headers.ts'
 import { contentId } from './events/validate.ts'
 import { inboxFile, inboxMigrations } from './inbox/schema.ts'
+import { given, isObject, type JsonObject } from '../payloads/reading.ts'
 
 /** Those that all of the fields describe. */
 export interface ErasedEvents {

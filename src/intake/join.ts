@@ -8,7 +8,9 @@
  */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { FeedbackEvent, ServedPrediction } from '../contracts/event.ts'
+import type { SignalKind } from '../contracts/payload.ts'
 import type { SourceRecord } from '../contracts/source.ts'
+import { kindOf } from './events/signal.ts'
 
 /** Looks up served predictions. Called for each event that refers to one; a coded, retriable failure is retried. */
 export interface Predictions {
@@ -41,10 +43,14 @@ export interface WaitingLimits {
 }
 
 /** Whether the prediction must be looked up: its input is needed, or the answer that a rating or a correction judges. */
-export function needsPrediction({ predictionId, input, signal }: FeedbackEvent): boolean {
+export function needsPrediction(
+  { predictionId, input, signal }: FeedbackEvent,
+  signals: readonly SignalKind[],
+): boolean {
   if (predictionId === undefined) return false
-  const judges = signal.kind === 'rating' || (signal.kind === 'completion' && signal.corrects)
-  return input === undefined || judges === true
+  if (input === undefined) return true
+  const kind = kindOf(signal, signals)
+  return kind?.judges?.(signal) ?? kind?.about === 'answer'
 }
 
 export class PendingJoins {

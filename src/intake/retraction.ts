@@ -2,6 +2,7 @@
  * The target of a retraction: one event, all feedback about a prediction, or everything from a source (since a time).
  * Without a source it means the event of its connector, or otherwise that id from any source.
  */
+import { isRetraction } from '../contracts/event.ts'
 import type { ExampleKey } from '../contracts/core.ts'
 import type { FeedbackEvent } from '../contracts/event.ts'
 import { identityOf, keyOf } from './events/event-key.ts'
@@ -26,7 +27,7 @@ export type Meant =
 export function meantBy(event: FeedbackEvent, isTaken: (key: ExampleKey) => boolean): Meant {
   const { signal, source, id, predictionId } = event
   const key = keyOf(event)
-  if (signal.kind !== 'retract') return { kind: 'event', key }
+  if (!isRetraction(signal)) return { kind: 'event', key }
   if (signal.all !== undefined) return { kind: 'source', source, ...signal.all }
   if (signal.anySource === true && predictionId === undefined && !isTaken(key))
     return { kind: 'id', id, ...(signal.exceptSources && { except: signal.exceptSources }) }

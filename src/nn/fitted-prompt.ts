@@ -4,6 +4,8 @@
  * System messages and the last message always stay, and the rest still begins with a message of the user. A raw text
  * loses its beginning, behind the ids that begin every text (BOS).
  */
+import { messages as messagesInput } from '../payloads/inputs/messages.ts'
+import { isOf } from '../contracts/payload.ts'
 import type { LanguageModel } from '../contracts/base.ts'
 import type { ChatMessage, Input } from '../contracts/event.ts'
 import type { ContextOverflow } from '../contracts/text-task.ts'
@@ -40,10 +42,9 @@ export function fittedPrompt(
   }
   const room = most - Math.max(1, Math.min(answer, Math.floor(most / 2)))
   if (ids.length <= room) return { ids, dropped: 0 }
-  const kept =
-    input.kind === 'messages'
-      ? withoutOldest(language, input.messages, { room, most })
-      : withoutBeginning(ids, language.before ?? [], room)
+  const kept = isOf(input, messagesInput)
+    ? withoutOldest(language, input.messages, { room, most })
+    : withoutBeginning(ids, language.before ?? [], room)
   return { ids: kept, dropped: ids.length - kept.length }
 }
 

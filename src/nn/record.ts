@@ -111,7 +111,6 @@ function buildGraph(parts: GraphParts): OnnxGraph {
 
 function networkInput(base: Base, graph: OnnxGraph): NetworkInput<Value> {
   const mask = graph.input('mask', 'float32', ['batch', 'positions'])
-  if (base.inputKind === 'text')
-    return { mask, ids: graph.input('ids', 'int32', ['batch', 'positions']) }
+  if (base.rows === 'ids') return { mask, ids: graph.input('ids', 'int32', ['batch', 'positions']) }
   return { mask, values: graph.input('values', 'float32', ['batch', 'positions', 'width']) }
 }

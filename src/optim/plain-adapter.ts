@@ -248,7 +248,7 @@ export function isPlain(some: AdapterPlan): boolean {
   const plan = { ...some, outputs: 1 }
   const { base } = plan
   const numbers = [...base.weights.values()].reduce((sum, { data }) => sum + data.length, 0)
-  const isSmall = base.inputKind === 'features' && numbers <= MOST_WEIGHTS
+  const isSmall = base.isSmall === true && numbers <= MOST_WEIGHTS
   const isHeadAlone = isEmbedded(base) && plan.task.reads === 'pooled'
   if (!isSmall && !isHeadAlone) return false
   const width = base.network.latentWidth(0)

@@ -1,10 +1,10 @@
 /** A server on fakes: everything below HTTP at hand, nothing listening. */
+import { messages } from '../../src/payloads/inputs/messages.ts'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { DeadLetter } from '../../src/contracts/connector.ts'
 import { openAuditLog } from '../../src/platform/audit/audit-log.ts'
 import { openDeadLetters } from '../../src/intake/dead-letters/dead-letters.ts'
-import { inputKindOf } from '../../src/intake/events/input.ts'
 import { openInboxReader } from '../../src/intake/inbox/reader.ts'
 import { openInbox, type InboxOptions } from '../../src/intake/inbox/inbox.ts'
 import { defaultLimits, type Limits } from '../../src/platform/limits.ts'
@@ -102,14 +102,15 @@ export async function openServed(options: ServedOptions = {}) {
   const task =
     options.task ?? classificationOf({ known, open: options.open ?? false, retired: ['old'] })
   const texts = options.texts?.(live)
-  const base = { ...fakeBase, ...(texts && { language: texts.language }) }
+  const writing = texts && { language: texts.language, reads: [...fakeBase.reads, messages] }
+  const base = { ...fakeBase, ...writing }
   const feedback = openFeedbackService({
     model: 'm',
     source: 'http',
     check: eventCheck({
       model: 'm',
       source: 'http',
-      inputKind: inputKindOf(base),
+      reads: base.reads,
       limits,
       task,
     }),

@@ -1,4 +1,7 @@
 /** The OpenAI surface of a model that writes texts: whole, as events, several, and what is refused. */
+import { text } from '../../src/payloads/inputs/text.ts'
+import { messages } from '../../src/payloads/inputs/messages.ts'
+import { isOf } from '../../src/contracts/payload.ts'
 import { expect, test, vi } from 'vitest'
 import { chatChunks } from '../../src/api/openai/written-chat.ts'
 import { openOpenai } from '../../src/api/openai/surface.ts'
@@ -12,9 +15,9 @@ import { openFakeWriting } from '../serving/fake-writing.ts'
 import { openServed } from './open-served.ts'
 
 const textOf = (input: Input) =>
-  input.kind === 'messages'
+  isOf(input, messages)
     ? input.messages.map(({ role, content }) => `${role[0]}${content}`).join('')
-    : input.kind === 'text'
+    : isOf(input, text)
       ? input.text
       : ''
 

@@ -1,9 +1,9 @@
+import { type FeaturesInput } from '../../src/payloads/inputs/features.ts'
 import { describe, expect, it } from 'vitest'
 import { type FeaturesOptions, openFeatures } from '../../src/bases/features/features.ts'
 import type { Tensors } from '../../src/contracts/core.ts'
 import type { Base } from '../../src/contracts/base.ts'
 import type { Latent } from '../../src/contracts/network.ts'
-import type { Input } from '../../src/contracts/event.ts'
 import { openTape } from '../../src/nn/js/ops.ts'
 import { head } from '../../src/adapters/head.ts'
 import { fc } from '../properties.ts'
@@ -12,7 +12,7 @@ const plain = openFeatures({ size: 3 })
 const named = openFeatures({ size: 2, names: ['height', 'weight'] })
 const hashed = openFeatures({ size: 18, names: ['height', 'weight'] })
 
-type Features = Extract<Input, { kind: 'features' }>['features']
+type Features = FeaturesInput['features']
 
 function vector(base: Base, features: Features): readonly number[] {
   const encoded = base.encode({ kind: 'features', features }, 64)

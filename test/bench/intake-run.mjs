@@ -120,7 +120,7 @@ async function open() {
       parse: ({ value, timeMs }, connector) =>
         parseEvent(value, defaultLimits, {
           source: connector,
-          inputKind: base.inputKind,
+          reads: base.reads,
           ...(timeMs !== undefined && { timeMs }),
         }),
       predictions: { find: async () => undefined },

@@ -96,7 +96,7 @@ process.exit(0)
 function openCompiled() {
   const adapter = new EngineAdapter({
     // A base of features is left to the plain engine.
-    ...{ ...plan, base: { ...base, inputKind: 'text' } },
+    ...{ ...plan, base: { ...base, rows: 'ids' } },
     ...{ tf, baseTensors: new BaseTensors(tf, base), compiling: { onEager: refuse } },
   })
   adapter.load(parameters)

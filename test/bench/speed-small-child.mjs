@@ -43,7 +43,7 @@ process.exit(0)
 async function steps({ base: features, labels: count, method: kind, optimizer }, size) {
   const opened = await openBase({ features })
   // A base of texts is left to TensorFlow.
-  const base = engine === 'tensorflow' ? { ...opened, inputKind: 'text' } : opened
+  const base = engine === 'tensorflow' ? { ...opened, isSmall: undefined } : opened
   const labels = Array.from({ length: count }, (_, at) => `label ${at}`)
   const config = { method: kind, rank: 0, alpha: 1, tail_layers: 'all' }
   const task = classificationOf(labels)

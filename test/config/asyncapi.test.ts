@@ -1,4 +1,8 @@
 /** The AsyncAPI document: valid by the official schema, true of what intake accepts, and compatible with the first one. */
+import { type SignalKind } from '../../src/contracts/payload.ts'
+import { value } from '../../src/payloads/signals/value.ts'
+import { rating } from '../../src/payloads/signals/rating.ts'
+import { label } from '../../src/payloads/signals/label.ts'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -110,22 +114,25 @@ function isAccepted(event: unknown, context: Partial<EventContext> = {}): boolea
 }
 
 test.each([
-  ['sentiment.source.kafka', ['label', 'rating']],
-  ['price.source.file', ['value']],
-] as const)('the schema of %s and intake agree on every combination of fields', (key, signals) => {
-  const validate = ajv().compile(payloadOf(document, key))
-  const seen = { accepted: 0, refused: 0 }
-  fc.assert(
-    fc.property(events, (event) => {
-      const expected = isAccepted(event, { signals })
-      seen[expected ? 'accepted' : 'refused'] += 1
-      expect(validate(event)).toBe(expected)
-    }),
-    { numRuns: runs(3000) },
-  )
-  expect(seen.accepted).toBeGreaterThan(300)
-  expect(seen.refused).toBeGreaterThan(300)
-})
+  ['sentiment.source.kafka', [label, rating]],
+  ['price.source.file', [value]],
+] as [string, SignalKind[]][])(
+  'the schema of %s and intake agree on every combination of fields',
+  (key, signals) => {
+    const validate = ajv().compile(payloadOf(document, key))
+    const seen = { accepted: 0, refused: 0 }
+    fc.assert(
+      fc.property(events, (event) => {
+        const expected = isAccepted(event, { signals })
+        seen[expected ? 'accepted' : 'refused'] += 1
+        expect(validate(event)).toBe(expected)
+      }),
+      { numRuns: runs(3000) },
+    )
+    expect(seen.accepted).toBeGreaterThan(300)
+    expect(seen.refused).toBeGreaterThan(300)
+  },
+)
 
 const input = { text: 'what a lovely phone' }
 

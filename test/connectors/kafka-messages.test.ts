@@ -1,4 +1,5 @@
 /** Messages as producers of every kind write them, through a real broker and the same parser as everything else. */
+import { text } from '../../src/payloads/inputs/text.ts'
 import { describe, expect, it } from 'vitest'
 import type { FeedbackEvent } from '../../src/contracts/event.ts'
 import type { SourceRecord } from '../../src/contracts/source.ts'
@@ -25,7 +26,7 @@ function parsed({ value, headers = {}, timeMs }: SourceRecord): FeedbackEvent {
   const texts = Object.entries(headers).filter(([, of]) => typeof of === 'string')
   return parseEvent(value, defaultLimits, {
     source: 'kafka:feedback',
-    inputKind: 'text',
+    reads: [text],
     headers: Object.fromEntries(texts) as Record<string, string>,
     ...(timeMs !== undefined && { timeMs }),
   })

@@ -1,3 +1,5 @@
+import { rating as ratingKind } from '../../src/payloads/signals/rating.ts'
+import { label } from '../../src/payloads/signals/label.ts'
 import { asKey } from '../example-key.ts'
 import { expect, test } from 'vitest'
 import type { FeedbackEvent } from '../../src/contracts/event.ts'
@@ -25,12 +27,13 @@ const keys = (events: readonly WaitingEvent[]) => events.map(({ key }) => key)
 
 test('a prediction is looked up for its input, and for the answer that a rating speaks of', () => {
   const input = { kind: 'text', text: 'x' } as const
+  const needs = (event: FeedbackEvent) => needsPrediction(event, [label, ratingKind])
   const rating = { kind: 'rating', rating: 1 } as const
-  expect(needsPrediction(about)).toBe(true)
-  expect(needsPrediction({ ...about, input })).toBe(false)
-  expect(needsPrediction({ ...about, input, signal: rating })).toBe(true)
+  expect(needs(about)).toBe(true)
+  expect(needs({ ...about, input })).toBe(false)
+  expect(needs({ ...about, input, signal: rating })).toBe(true)
   const { predictionId: _, ...withoutPrediction } = about
-  expect(needsPrediction({ ...withoutPrediction, signal: rating })).toBe(false)
+  expect(needs({ ...withoutPrediction, signal: rating })).toBe(false)
 })
 
 test('an event is tried again after 1, 2, 4, 8 … accepted events, also after a restart', () => {

@@ -1,4 +1,9 @@
 /** Conversations as inputs, and answers as feedback: what is read, and what is refused with its place and its fix. */
+import { rating } from '../../src/payloads/signals/rating.ts'
+import { preference } from '../../src/payloads/signals/preference.ts'
+import { completion } from '../../src/payloads/signals/completion.ts'
+import { messages as messagesInput } from '../../src/payloads/inputs/messages.ts'
+import { text } from '../../src/payloads/inputs/text.ts'
 import { describe, expect, test } from 'vitest'
 import { eventSchema } from '../../src/intake/description/event-schema.ts'
 import type { EventContext } from '../../src/intake/events/validate.ts'
@@ -10,8 +15,8 @@ import { thrown } from '../coded.ts'
 
 const texts: EventContext = {
   source: 's',
-  inputKind: 'messages',
-  signals: ['completion', 'preference', 'rating'],
+  reads: [text, messagesInput],
+  signals: [completion, preference, rating],
 }
 const parse = (event: object, context = texts, limits = defaultLimits) =>
   parseEvent(Buffer.from(JSON.stringify(event)), limits, context)
@@ -122,7 +127,7 @@ describe('refused by code and place:', () => {
   })
 
   test('messages for a base that reads texts alone', () => {
-    const error = thrown(() => parse({ input, label: 'a' }, { source: 's', inputKind: 'text' }))
+    const error = thrown(() => parse({ input, label: 'a' }, { source: 's', reads: [text] }))
     expect(error).toMatchObject({ code: 'INPUT_WRONG_KIND', details: { pointer: '/input' } })
   })
 })

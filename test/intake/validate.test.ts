@@ -1,3 +1,5 @@
+import { value as valueKind } from '../../src/payloads/signals/value.ts'
+import { text } from '../../src/payloads/inputs/text.ts'
 import { describe, expect, test } from 'vitest'
 import { CodedError } from '../../src/contracts/core.ts'
 import { signalDigest } from '../../src/intake/events/signal-digest.ts'
@@ -25,7 +27,7 @@ test('the whole event of the README is read', () => {
     slice: ' eu-west',
     time: '2026-11-24T10:00:00+01:00',
   }
-  expect(parse(event, { model: 'sentiment', inputKind: 'text' })).toEqual({
+  expect(parse(event, { model: 'sentiment', reads: [text] })).toEqual({
     id: 'e-1',
     source: 'support-desk',
     model: 'sentiment',
@@ -203,7 +205,7 @@ describe('refused by code and place:', () => {
       '/input/features/a~1b',
     ],
   ])('%s', (_name, value, code, pointer) => {
-    const error = thrown(() => parse(value, { model: 'sentiment', inputKind: 'text' }))
+    const error = thrown(() => parse(value, { model: 'sentiment', reads: [text] }))
     const kindless = code.startsWith('FEATURES') || pointer.includes('features')
     const seen = kindless ? thrown(() => parse(value)) : error
     expect([seen.code, seen.details.pointer]).toEqual([code, pointer])
@@ -317,7 +319,7 @@ describe('a refusal says what to write instead:', () => {
 })
 
 describe('a model that learns numbers', () => {
-  const ofNumbers = { signals: ['value'] } as const
+  const ofNumbers = { signals: [valueKind] }
 
   test.each([
     [{ value: 3.2 }, 3.2],

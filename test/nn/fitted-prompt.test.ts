@@ -1,4 +1,7 @@
 /** Prompts that leave room for an answer: whole, without their oldest turns, or refused. */
+import { text as textInput } from '../../src/payloads/inputs/text.ts'
+import { messages as messagesInput } from '../../src/payloads/inputs/messages.ts'
+import { isOf } from '../../src/contracts/payload.ts'
 import { expect, test } from 'vitest'
 import type { ChatMessage, ChatRole, Input } from '../../src/contracts/event.ts'
 import { fittedPrompt, type PromptRoom } from '../../src/nn/fitted-prompt.ts'
@@ -9,8 +12,8 @@ const language = {
   prompt: (input: Input) => Int32Array.from(textOf(input), (character) => character.charCodeAt(0)),
 }
 const textOf = (input: Input) => {
-  if (input.kind === 'messages') return input.messages.map(({ content }) => content).join('')
-  return input.kind === 'text' ? input.text : ''
+  if (isOf(input, messagesInput)) return input.messages.map(({ content }) => content).join('')
+  return isOf(input, textInput) ? input.text : ''
 }
 const roles: Readonly<Record<string, ChatRole>> = { s: 'system', u: 'user', a: 'assistant' }
 /** `u1111`: the user says five characters. */

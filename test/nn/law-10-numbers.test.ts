@@ -46,7 +46,7 @@ const tensorsOf = (base: Base) => {
 }
 
 function rowsOf(base: Base): readonly Encoded[] {
-  if (base.inputKind === 'text')
+  if (base.rows === 'ids')
     return ['good', 'not good at all'].map((text) => base.encode({ kind: 'text', text }, 64))
   return [
     [1, -2, 0.5],

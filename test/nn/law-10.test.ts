@@ -46,7 +46,7 @@ const bases = [
   declared,
 ]
 /** The trunk in 8 bits: nothing is left to it where an adapter reaches all layers. */
-const inEightBits = bases.filter(({ inputKind }) => inputKind === 'text').map(quantized)
+const inEightBits = bases.filter(({ rows }) => rows === 'ids').map(quantized)
 const { tf } = await openTensorFlow()
 const uploaded = new Map<Base, BaseTensors>()
 /** Each is opened once, because that takes longer than a case: one for the hash of a base, one for a view of it and a cut. */
@@ -287,7 +287,7 @@ function rowsOf(base: Base): readonly Encoded[] {
     return [{ a: 1, kind: 'x' }, { kind: 'y' }, { a: -0.5 }].map((features) =>
       base.encode({ kind: 'features', features: features as Record<string, number | string> }, 1),
     )
-  if (base.inputKind === 'features')
+  if (base.rows === 'values')
     return [
       [1, -2, 0.5],
       [0.1, 0.2, 0.3],

@@ -304,9 +304,9 @@ function tensorsOf(base: Base): BaseTensors {
 /** Of unlike lengths, and on small bases so unlike that a step has more than one group; the longest is the last. */
 function rowsOf(plan: Plan): readonly TrainRow[] {
   const random = openRandom(3, 'rows')
-  const { name, network, inputKind, trunk } = plan.base
+  const { name, network, rows, trunk } = plan.base
   const width = network.latentWidth(cutOf(plan.config.tail_layers, network.layers))
-  const isVector = inputKind === 'features' || trunk !== undefined
+  const isVector = rows === 'values' || trunk !== undefined
   const targets = [...labels, ...labels].map(labelled)
   return [...targets, not('a'), not('b')].map((target, at) => {
     const unlike = name === 'use-lite' ? 1 + (at % 3) : at === 7 ? 60 : 1 + ((at * 5) % 7)

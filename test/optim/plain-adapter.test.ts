@@ -120,7 +120,7 @@ function planOf(base: Base, method: MethodPlugin): LabelledPlan {
 }
 
 function layersOf({ base }: AdapterPlan) {
-  return base.inputKind === 'text' ? 'of texts' : base.network.layers
+  return base.rows === 'ids' ? 'of texts' : base.network.layers
 }
 
 function canBe(plan: AdapterPlan): boolean {

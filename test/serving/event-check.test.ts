@@ -1,4 +1,5 @@
 /** What a base of features cannot take is refused at the door, by name, and not in the trainer after a 202. */
+import { features } from '../../src/payloads/inputs/features.ts'
 import { expect, test } from 'vitest'
 import { openFeatures } from '../../src/bases/features/features.ts'
 import { defaultLimits } from '../../src/platform/limits.ts'
@@ -8,7 +9,7 @@ import { classificationOf } from '../tasks/classification-of.ts'
 
 const base = openFeatures({ schema: { age: 'number', member: 'boolean' } })
 const check = eventCheck({
-  ...{ model: 'm', source: 'http', inputKind: 'features', limits: defaultLimits },
+  ...{ model: 'm', source: 'http', reads: [features], limits: defaultLimits },
   task: classificationOf({ known: ['yes', 'no'], renamed: { si: 'yes' } }),
   checkInput: (input) => void base.encode(input, 0),
 })

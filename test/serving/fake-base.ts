@@ -1,4 +1,6 @@
 /** A base that reads text as the codes of its characters, and a task that says what the logits said. */
+import { isOf } from '../../src/contracts/payload.ts'
+import { text } from '../../src/payloads/inputs/text.ts'
 import { tokensOf } from '../../src/bases/text.ts'
 import type { Base } from '../../src/contracts/base.ts'
 import type { Task } from '../../src/contracts/task.ts'
@@ -7,12 +9,12 @@ import type { LabelTarget } from '../../src/tasks/classification/target.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
 
-export const fakeBase: Pick<Base, 'name' | 'hash' | 'inputKind' | 'encode'> = {
+export const fakeBase: Pick<Base, 'name' | 'hash' | 'reads' | 'encode'> = {
   name: 'fake',
   hash: 'hash',
-  inputKind: 'text',
+  reads: [text],
   encode(input, maxTokens) {
-    if (input.kind !== 'text') throw failure('INPUT_WRONG_KIND', 'the base reads text')
+    if (!isOf(input, text)) throw failure('INPUT_WRONG_KIND', 'the base reads text')
     const codes = Array.from(input.text, (character) => character.codePointAt(0) ?? 0)
     return tokensOf(codes.slice(0, maxTokens), codes.length - maxTokens)
   },

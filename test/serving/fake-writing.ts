@@ -2,6 +2,8 @@
  * What a model needs to write texts, on a decoder that writes the alphabet; a prompt that ends with "d" is answered by the
  * number of the version alone.
  */
+import { text } from '../../src/payloads/inputs/text.ts'
+import { isOf } from '../../src/contracts/payload.ts'
 import type { Clock } from '../../src/contracts/core.ts'
 import type { LanguageModel } from '../../src/contracts/base.ts'
 import { failure } from '../../src/platform/errors.ts'
@@ -16,7 +18,7 @@ import { openFakeDecoder } from './fake-decoder.ts'
 /** A token is a character; 33, "!", ends an answer. */
 export const fakeLanguage: LanguageModel = {
   prompt: (input) => {
-    if (input.kind !== 'text') throw failure('INPUT_WRONG_KIND', 'text')
+    if (!isOf(input, text)) throw failure('INPUT_WRONG_KIND', 'text')
     return Int32Array.from(input.text, (character) => character.charCodeAt(0))
   },
   tokens: (text) => Int32Array.from(text, (character) => character.charCodeAt(0)),

@@ -1,4 +1,6 @@
 /** Signed feedback over HTTP: the identity is what the signature covers, and the sources are those of the present configuration. */
+import { label } from '../../src/payloads/signals/label.ts'
+import { text } from '../../src/payloads/inputs/text.ts'
 import { expect, test } from 'vitest'
 import { readFeedbackBody } from '../../src/api/v1/feedback-body.ts'
 import { recordParser } from '../../src/intake/events/record-parser.ts'
@@ -18,7 +20,7 @@ function open() {
   const clock = openFakeClock()
   let sources: SignedSources | undefined = partner('an old secret')
   const check = eventCheck({
-    ...{ model: 'm', source: 'http', inputKind: 'text', limits: defaultLimits },
+    ...{ model: 'm', source: 'http', reads: [text], limits: defaultLimits },
     task: classificationOf({ known: ['yes', 'no'] }),
     signed: { sources: () => sources, clock },
   })
@@ -38,7 +40,7 @@ function open() {
       events.map((incoming) => {
         const { event, bytes: value } = check(incoming.bytes, incoming.request)
         const parse = recordParser({
-          ...{ limits: defaultLimits, inputKind: 'text', signals: ['label'], checked: 'http' },
+          ...{ limits: defaultLimits, reads: [text], signals: [label], checked: 'http' },
           ...{ onUnknownKey: () => undefined, signed: sources },
         })
         const record = { value, partition: '0', position: '0', next: '1' }

@@ -59,7 +59,7 @@ const parse = ({ value }: SourceRecord): FeedbackEvent => {
 const task = classificationOf()
 
 async function under(base: Base, method: MethodPlugin) {
-  const reach = base.inputKind === 'text' && method === lora ? 1 : 'all'
+  const reach = base.rows === 'ids' && method === lora ? 1 : 'all'
   const tail_layers = method === full || method === lora ? reach : 0
   const config = { method: nameOf(method), rank: 4, alpha: 8, tail_layers } as const
   const view = viewOf(base, method, config)

@@ -1,3 +1,4 @@
+import { text } from '../../src/payloads/inputs/text.ts'
 import { describe, expect, test, vi } from 'vitest'
 import type { SourceRecord } from '../../src/contracts/source.ts'
 import { parseEvent } from '../../src/intake/events/validate.ts'
@@ -269,7 +270,7 @@ describe('law 9', () => {
     const bad = { id: '1', model: 'other', input: { text: 'x' }, label: 7 }
     const world = openWorld({ s: [event(bad), event({ ...bad, id: '2', model: 'tiny' })] })
     const parse = ({ value }: SourceRecord) =>
-      parseEvent(value, defaultLimits, { source: 's', inputKind: 'text' })
+      parseEvent(value, defaultLimits, { source: 's', reads: [text] })
     const status = await runToEnd(world, { parse })
     expect(status.counts).toMatchObject({ accepted: 0, rejected: 1 })
     expect([...world.letters.values()].map(({ position }) => position)).toEqual(['1'])

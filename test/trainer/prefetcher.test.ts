@@ -31,6 +31,7 @@ function open(over: Partial<PrefetcherParts> = {}) {
     }),
     encode: ({ id }) => ({ kind: 'tokens', ids: Int32Array.of(Number(id)) }),
     isKnown: () => false,
+    needsPrediction: () => false,
     compute: async (encoded) => {
       computed.push(encoded)
       return latent
@@ -91,7 +92,7 @@ test('what is known already, cannot be read or waits for a prediction is not com
         throw failure('EVENT_MALFORMED', 'no event')
       },
     },
-    { parse: () => about },
+    { parse: () => about, needsPrediction: () => true },
     { encode: () => undefined },
   ]
   for (const over of parsers) {

@@ -2,6 +2,8 @@
  * The smallest things that learn, for tests of everything around them: a base that reads eight letters, and softmax
  * regression with momentum on it, in plain arithmetic. Real learning, a thousand times faster than a network.
  */
+import { text } from '../../src/payloads/inputs/text.ts'
+import { isOf } from '../../src/contracts/payload.ts'
 import { createHash } from 'node:crypto'
 import type {
   StepResult,
@@ -25,7 +27,7 @@ export const tinyBase: Pick<Base, 'name' | 'hash' | 'encode'> = {
   name: 'tiny',
   hash: createHash('sha256').update('tiny').digest('hex'),
   encode(input) {
-    if (input.kind !== 'text') throw failure('INPUT_WRONG_KIND', 'tiny reads text')
+    if (!isOf(input, text)) throw failure('INPUT_WRONG_KIND', 'tiny reads text')
     if (input.text === '') throw failure('INPUT_EMPTY', 'no text')
     if (input.text === 'BUG') throw new TypeError('a defect of the tokenizer')
     return { kind: 'tokens', ids: Int32Array.from(input.text.slice(0, 64), (c) => c.charCodeAt(0)) }

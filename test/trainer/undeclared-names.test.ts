@@ -1,8 +1,8 @@
+import { type FeaturesInput } from '../../src/payloads/inputs/features.ts'
 import { expect, test } from 'vitest'
-import type { Input } from '../../src/contracts/event.ts'
 import { undeclaredNames } from '../../src/trainer/admission/watched-base.ts'
 
-type Features = Extract<Input, { kind: 'features' }>['features']
+type Features = FeaturesInput['features']
 
 function warningsOf(rows: readonly Features[]): object[] {
   const warnings: object[] = []

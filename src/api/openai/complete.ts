@@ -3,6 +3,8 @@ import type { FastifyRequest } from 'fastify'
 import type { Json } from '../../contracts/core.ts'
 import type { Input } from '../../contracts/event.ts'
 import type { Message } from '../../contracts/task-view.ts'
+import type { InputKind } from '../../contracts/payload.ts'
+import { text as textInput } from '../../payloads/inputs/text.ts'
 import { parseJson } from '../../intake/events/json-guard.ts'
 import { failure } from '../../platform/errors.ts'
 import { eventLoop } from '../../platform/slices.ts'
@@ -90,20 +92,26 @@ function beforeStop(text: string, stop: Common['stop']): string {
   return text.slice(0, Math.min(text.length, ...ends.filter((at) => at >= 0)))
 }
 
-/** A model of numbers reads them as JSON in the text. */
+/** Where a text is none of its inputs, it has the JSON of one. */
 function inputOf(services: Services, model: ModelServices, text: string, param: string): Input {
   const { base } = model
-  const isText = base.inputKind === 'text'
-  const value: Json = isText ? text : { features: featuresIn(text, param, services) }
+  const isText = base.reads.includes(textInput)
+  const value = isText ? text : jsonInput(base.reads, text, param, services)
   return requestInput(base, services.limits, value, `/${param.replaceAll('.', '/')}`)
 }
 
-function featuresIn(text: string, param: string, { limits }: Services): Json {
+function jsonInput(
+  [kind]: readonly InputKind[],
+  text: string,
+  param: string,
+  { limits }: Services,
+): Json {
+  const { name = '', example = null } = kind ?? {}
   try {
     const size = { bytes: limits.body_bytes, depth: limits.json_depth }
-    return parseJson(Buffer.from(text), size, 'BODY')
+    return { [name]: parseJson(Buffer.from(text), size, 'BODY') }
   } catch (cause) {
-    const what = 'is not JSON: this model reads features, such as {"a": 1} or [1, 2]'
+    const what = `is not JSON: this model reads ${name}, such as ${JSON.stringify(example)}`
     throw failure('REQUEST_INVALID', `${param} ${what}`, { details: { param }, cause })
   }
 }

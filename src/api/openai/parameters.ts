@@ -5,8 +5,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { FastifyRequest } from 'fastify'
 import type { Json } from '../../contracts/core.ts'
-import { isObject } from '../../intake/events/fields.ts'
 import { failure } from '../../platform/errors.ts'
+import { isObject } from '../../payloads/reading.ts'
 
 export interface Parameter {
   /**

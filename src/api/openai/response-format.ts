@@ -5,8 +5,8 @@
 import { Type } from 'typebox'
 import type { Json } from '../../contracts/core.ts'
 import type { Message } from '../../contracts/task-view.ts'
-import { isObject, type JsonObject } from '../../intake/events/fields.ts'
 import { unsupported } from './parameters.ts'
+import { isObject, type JsonObject } from '../../payloads/reading.ts'
 
 const Strict = { additionalProperties: false }
 

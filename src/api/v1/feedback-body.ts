@@ -10,12 +10,12 @@ import { CodedError, type Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { limitTable } from '../../platform/limits.ts'
 import { attributesIn } from '../../intake/events/cloud-event.ts'
-import { isObject, type JsonObject } from '../../intake/events/fields.ts'
 import { checkDepth } from '../../intake/events/json-guard.ts'
 import { signatureHeaders, type Signed } from '../../intake/signatures/standard-webhooks.ts'
 import type { RawBody } from '../http/bodies.ts'
 import type { IncomingFeedback } from '../../serving/services/feedback/feedback-service.ts'
 import { eventLoop } from '../../platform/slices.ts'
+import { isObject, type JsonObject } from '../../payloads/reading.ts'
 
 export interface FeedbackBody {
   readonly events: readonly IncomingFeedback[]

@@ -2,6 +2,8 @@
  * A decoder as a language model: conversations and texts as token ids, and ids as text. The ids of a conversation are those of
  * `apply_chat_template` in transformers, except that control tokens inside contents are read as text.
  */
+import { messages } from '../../payloads/inputs/messages.ts'
+import { isOf } from '../../contracts/payload.ts'
 import type { Json } from '../../contracts/core.ts'
 import type { ChatMessage } from '../../contracts/event.ts'
 import { digestOf } from '../../platform/canonical-json.ts'
@@ -54,7 +56,7 @@ export function languageOf(
     ends: all,
     template: digestOf({ source: source ?? null, named, end: all[0] ?? null }),
     prompt: (input) =>
-      input.kind === 'messages'
+      isOf(input, messages)
         ? chat(visible(input.messages), true)
         : Int32Array.from([...tokenizer.before, ...tokenizer.words(readText(input))]),
     before: tokenizer.before,

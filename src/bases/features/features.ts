@@ -3,6 +3,8 @@
  * statistics of the stream so far, and optional hidden layers follow. No download: its weights are drawn from a fixed
  * seed, so equal settings are equal bases everywhere.
  */
+import { isOf } from '../../contracts/payload.ts'
+import { features, type FeaturesInput } from '../../payloads/inputs/features.ts'
 import type { Json, Tensor } from '../../contracts/core.ts'
 import type { Base, BaseIdentity } from '../../contracts/base.ts'
 import type { Input } from '../../contracts/event.ts'
@@ -54,14 +56,16 @@ export function openFeatures(options: FeaturesOptions): Base {
   const base: Base = {
     name: 'features',
     hash,
-    inputKind: 'features',
+    reads: [features],
+    rows: 'values',
+    isSmall: true,
     network: featuresNetwork(layout),
     weights,
     settings: JSON.stringify(settings),
     successionFrom: (before) => successionOf({ columns, weights }, before, reopened),
     ...(!layout.asTheyAre && { statistics: featuresStatistics(layout) }),
     encode(input: Input) {
-      if (input.kind !== 'features')
+      if (!isOf(input, features))
         throw failure('INPUT_WRONG_KIND', `the base reads features, the input holds ${input.kind}`)
       return { kind: 'vector', values: roomy(toVector(input.features), vectorSize(layout)) }
     },
@@ -93,7 +97,7 @@ interface Inputs {
   readonly names: readonly string[] | undefined
   /** The meaning of each column after the numbers. */
   readonly hashed: readonly string[]
-  readonly toVector: (features: Extract<Input, { kind: 'features' }>['features']) => Float32Array
+  readonly toVector: (features: FeaturesInput['features']) => Float32Array
 }
 
 function inputsOf({ schema, unknown = 'refuse', ...options }: FeaturesOptions): Inputs {

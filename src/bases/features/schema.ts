@@ -6,7 +6,7 @@
  *
  * A missing number counts as the mean (its standardised value is 0), a missing category as none of its values.
  */
-import type { Input } from '../../contracts/event.ts'
+import type { FeaturesInput } from '../../payloads/inputs/features.ts'
 import { failure } from '../../platform/errors.ts'
 import { CATEGORY_COLUMNS } from './columns.ts'
 import { nearest } from '../../platform/nearest.ts'
@@ -64,7 +64,7 @@ export function planSchema(schema: FeatureSchema): SchemaPlan {
   return { names, hashed, places }
 }
 
-type Features = Extract<Input, { kind: 'features' }>['features']
+type Features = FeaturesInput['features']
 type Value = number | string | boolean
 
 /** [numbers | the other columns | which numbers were given] */

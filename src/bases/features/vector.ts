@@ -9,11 +9,11 @@
  *
  * Weinberger et al. (2009), "Feature hashing for large scale multitask learning", ICML.
  */
-import type { Input } from '../../contracts/event.ts'
+import type { FeaturesInput } from '../../payloads/inputs/features.ts'
 import { failure } from '../../platform/errors.ts'
 import { hashOf } from './hash.ts'
 
-type Features = Extract<Input, { kind: 'features' }>['features']
+type Features = FeaturesInput['features']
 type Named = Exclude<Features, readonly number[]>
 
 export function vectorizer(size: number, names: readonly string[] | undefined) {

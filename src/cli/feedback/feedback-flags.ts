@@ -14,23 +14,15 @@ export interface RowFlags {
   readonly holdOut?: number
 }
 
+/** Beside them those of the kinds of inputs and signals, by name. */
 export interface FeedbackFlags extends ClientFlags, RowFlags {
   readonly dryRun?: boolean
   /** Refused events in a row that stop the sending; 0 = never. */
   readonly stopAfter: number
-  readonly features?: string
   readonly retrySeconds: number
   readonly wait?: boolean
-  readonly text?: string
   readonly predictionId?: string
-  readonly label?: string
-  readonly value?: number
   readonly correction?: string
-  readonly messages?: string
-  readonly completion?: string
-  readonly chosen?: string
-  readonly rejected?: string
-  readonly rating?: number
   readonly retract?: boolean
   readonly weight?: number
   readonly slice?: string

@@ -1,9 +1,9 @@
 /** Sends one event that was given as flags. */
 import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
-import { featuresOf } from './features-flag.ts'
 import { modelPath } from '../remote/client.ts'
 import type { FeedbackFlags } from './feedback-flags.ts'
+import { inputIn, signalIn } from './payload-flags.ts'
 import { connectModel } from '../remote/connect.ts'
 import { print } from '../print.ts'
 import { waitForLearned } from '../remote/wait-for.ts'
@@ -34,50 +34,24 @@ function madeId({ ids }: Readonly<Record<string, Json>>): readonly string[] {
   return made === undefined ? [] : [`what becomes of it: antikythera receipt ${made.id}`]
 }
 
-/** Flags that are fields of the event, under its names. */
-const fields = [
-  'label',
-  'value',
-  'completion',
-  'correction',
-  'chosen',
-  'rejected',
-  'rating',
-] as const
-const others = ['weight', 'slice', 'id', 'source'] as const
-
 /** The daemon validates the event; only a command without any event is refused here. */
 function eventOf(flags: FeedbackFlags) {
-  const { predictionId, retract } = flags
-  const input = inputOf(flags)
+  const { predictionId, retract, correction, weight, slice, id, source } = flags
+  const input = inputIn(flags)
   if (input === undefined && predictionId === undefined && retract !== true)
     throw failure(
       'USAGE',
       'give --file, or --text, --messages, --features or --prediction-id, and what is right, such as a --label',
     )
-  const given = [...fields, ...others].flatMap((name) =>
-    flags[name] === undefined ? [] : [[name, flags[name]] as const],
-  )
   return {
     ...(input !== undefined && { input }),
     ...(predictionId !== undefined && { prediction_id: predictionId }),
     ...(retract === true && { retract }),
-    ...Object.fromEntries(given),
+    ...signalIn(flags),
+    ...given({ correction, weight, slice, id, source }),
   }
 }
 
-function inputOf({ text, messages, features }: FeedbackFlags): Json | undefined {
-  if (features !== undefined) return featuresOf(features)
-  if (messages !== undefined) return { messages: messagesOf(messages) }
-  return text === undefined ? undefined : { text }
-}
-
-function messagesOf(json: string): Json {
-  try {
-    return JSON.parse(json) as Json
-  } catch (cause) {
-    throw failure('USAGE', '--messages is no JSON: give [{"role": "user", "content": "…"}]', {
-      cause,
-    })
-  }
+function given(fields: Readonly<Record<string, Json | undefined>>) {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }

@@ -5,7 +5,6 @@
 import { mkdirSync, renameSync, existsSync, copyFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { modelOf, openTask, rememberedBy } from '../../config/model-parts.ts'
-import { inputKindOf } from '../../intake/events/input.ts'
 import { inboxFile } from '../../intake/inbox/schema.ts'
 import { parseEvent } from '../../intake/events/validate.ts'
 import { Ledger } from '../../versions/local/ledger.ts'
@@ -69,7 +68,7 @@ async function newInbox(next: number, from: string | undefined, found: Examined,
     parse: (bytes) =>
       parseEvent(bytes, limits, {
         source: 'http',
-        inputKind: inputKindOf(found.base),
+        reads: found.base.reads,
         signals: openTask(modelOf(config, found.model), limits).view.signals,
       }),
     inbox: { ...bounds, unreadEvents: limits.inbox_events, seenEvents: limits.seen_events },

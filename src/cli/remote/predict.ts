@@ -5,7 +5,7 @@ import { modelPath, type JsonObject } from './client.ts'
 import type { ClientFlags } from '../flags.ts'
 import { connectModel, type Connected } from './connect.ts'
 import { tableRows } from '../feedback/csv-table.ts'
-import { featuresOf } from '../feedback/features-flag.ts'
+import { inputIn } from '../feedback/payload-flags.ts'
 import { formatOf, type FileFormat } from '../feedback/file-format.ts'
 import { percent, print, short } from '../print.ts'
 import { jsonLines, openLines } from '../feedback/read-lines.ts'
@@ -46,7 +46,7 @@ interface Prediction {
 }
 
 export async function predict(texts: readonly string[], flags: PredictFlags): Promise<void> {
-  const vectors = (flags.features ?? []).map(featuresOf)
+  const vectors = (flags.features ?? []).flatMap((features) => inputIn({ features }) ?? [])
   const connected = await connectModel(flags)
   let block: Asked[] = [...vectors, ...texts].map((input) => ({ input }))
   if (block.length === 0) {

@@ -5,7 +5,7 @@
 import type { Json } from '../../contracts/core.ts'
 import type { DeadLetter } from '../../contracts/connector.ts'
 import { attributesIn } from '../events/cloud-event.ts'
-import { isObject, type JsonObject } from '../events/fields.ts'
+import { isObject, type JsonObject } from '../../payloads/reading.ts'
 
 export function messageOf({ value, headers = {}, connector }: DeadLetter): Uint8Array {
   const event = parsed(value)

@@ -5,7 +5,7 @@
  */
 import type { DeadLetter } from '../../contracts/connector.ts'
 import type { Store } from '../../platform/store/store.ts'
-import { hasUnprintable } from '../events/fields.ts'
+import { hasUnprintable } from '../../payloads/reading.ts'
 
 /** Counted by triggers, whichever process adds and removes letters. */
 const counted = (sign: '+' | '-', row: 'NEW' | 'OLD') =>

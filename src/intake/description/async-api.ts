@@ -1,10 +1,11 @@
 /** The AsyncAPI 3 description of what models read from and write to: one channel for each place that the config names. */
 import type { ConnectorChannel, ConnectorUse } from '../../contracts/connector.ts'
+import type { PayloadLimits } from '../../contracts/payload.ts'
+import { wordsOf } from '../events/signal.ts'
 import {
   cloudEventHeaders,
   cloudEventSchema,
   eventSchema,
-  type DescribedLimits,
   type DescribedTask,
   type JsonSchema,
 } from './event-schema.ts'
@@ -21,7 +22,7 @@ export interface DescribedChannel {
 export interface AsyncApiOptions {
   readonly version: string
   readonly channels: readonly DescribedChannel[]
-  readonly limits: DescribedLimits
+  readonly limits: PayloadLimits
 }
 
 export type AsyncApi = Readonly<Record<string, unknown>>
@@ -92,7 +93,7 @@ function operationOf({ key, as }: Named) {
   }
 }
 
-function messageOf({ as, task, channel }: Named, limits: DescribedLimits) {
+function messageOf({ as, task, channel }: Named, limits: PayloadLimits) {
   if (as !== 'source') {
     const { headers, payload = {} } = channel ?? {}
     return { title: summaries[as], ...(headers && { headers }), payload: shown(as, payload, task) }
@@ -106,11 +107,15 @@ function messageOf({ as, task, channel }: Named, limits: DescribedLimits) {
 }
 
 /** A served prediction also holds the answer, under the word that an event would say it with. */
-function shown(as: DescribedChannel['as'], payload: JsonSchema, { schemas }: DescribedTask) {
+function shown(
+  as: DescribedChannel['as'],
+  payload: JsonSchema,
+  { schemas, signals }: DescribedTask,
+) {
   if (as !== 'predictions') return payload
   const { properties = {} } = payload as { readonly properties?: object }
   const says = Object.entries(schemas.answer.properties).filter(([name]) =>
-    Object.hasOwn(schemas.event.properties, name),
+    wordsOf(signals).includes(name),
   )
   return { ...payload, properties: { ...Object.fromEntries(says), ...properties } }
 }

@@ -4,21 +4,20 @@
  * It is stricter than intake in details that producers should not rely on, such as keys with the value null. A test
  * compares the two on thousands of combinations of fields.
  */
-import type { TaskView } from '../../contracts/task-view.ts'
-import type { Limits } from '../../platform/limits.ts'
-import { HEAVIEST, IDENTITY_CHARACTERS, SLICE_CHARACTERS } from '../events/fields.ts'
-import { ROLES } from '../events/messages.ts'
-import { waysOf, wordsOf } from '../events/signal.ts'
 
-export type DescribedLimits = Pick<
-  Limits,
-  'text_characters' | 'messages' | 'features' | 'feature_magnitude' | 'label_characters'
->
+import type { TaskView } from '../../contracts/task-view.ts'
+import type { InputKind, PayloadLimits, SignalKind } from '../../contracts/payload.ts'
+import { text } from '../../payloads/inputs/text.ts'
+import { printable, visible } from '../../payloads/reading.ts'
+import { usualInputs } from '../../payloads/built-in.ts'
+import { HEAVIEST, IDENTITY_CHARACTERS, SLICE_CHARACTERS } from '../events/fields.ts'
+import { CORRECTION, waysOf, wordsOf, type SignalWords } from '../events/signal.ts'
+
 export type JsonSchema = Readonly<Record<string, unknown>>
 export type DescribedTask = Pick<TaskView, 'signals' | 'schemas'>
 
-export function eventSchema(task: DescribedTask, limits: DescribedLimits): JsonSchema {
-  const [ways, words] = [waysOf(task.signals), wordsOf(task.signals)]
+export function eventSchema({ signals }: DescribedTask, limits: PayloadLimits): JsonSchema {
+  const [ways, words] = [waysOf(signals), wordsOf(signals)]
   const others = wordsOf().filter((word) => !words.includes(word))
   return {
     type: 'object',
@@ -36,7 +35,7 @@ export function eventSchema(task: DescribedTask, limits: DescribedLimits): JsonS
       time: { ...time, description: 'when it was said; absent: when the connector got it' },
       input: inputSchema(limits),
       prediction_id: { ...identity, description: 'instead of input: the prediction to join' },
-      ...signalsOf(task, limits),
+      ...signalSchemas(signals, limits),
       retract: {
         const: true,
         description: 'retracts the event with this id, or without an id everything from the source',
@@ -51,81 +50,56 @@ export function eventSchema(task: DescribedTask, limits: DescribedLimits): JsonS
       },
     },
     // Exactly one signal …
-    oneOf: ways.map((required) => ({ required })),
+    oneOf: ways.map(({ words: required }) => ({ required })),
     // … and what it refers to.
-    allOf: [{ anyOf: ways.map((required) => ({ required, anyOf: subjectsOf(required) })) }],
+    allOf: [{ anyOf: ways.map((way) => ({ required: way.words, anyOf: subjectsOf(way) })) }],
     ...(others.length > 0 && { not: { anyOf: others.map((word) => ({ required: [word] })) } }),
   }
 }
 
-function subjectsOf([word]: readonly string[]): readonly JsonSchema[] {
-  const subjects =
-    word === 'rating'
-      ? ['prediction_id']
-      : word === 'retract'
-        ? ['id', 'prediction_id', 'source']
-        : ['input', 'prediction_id']
+function subjectsOf({ kind }: SignalWords): readonly JsonSchema[] {
+  const ofKind = kind?.about === 'answer' ? ['prediction_id'] : ['input', 'prediction_id']
+  const subjects = kind === undefined ? ['id', 'prediction_id', 'source'] : ofKind
   return subjects.map((subject) => ({ required: [subject] }))
 }
 
-function signalsOf(
-  { signals, schemas }: DescribedTask,
-  { text_characters, label_characters, feature_magnitude }: DescribedLimits,
-): Readonly<Record<string, JsonSchema>> {
-  return Object.fromEntries(
-    Object.entries(schemas.event.properties).map(([word, schema]): [string, JsonSchema] => {
-      const { type } = schema as { readonly type?: string }
-      const most = { minimum: -feature_magnitude, maximum: feature_magnitude }
-      if (word === 'rating') return [word, { ...schema, enum: [1, -1] }]
-      if (type === 'number') return [word, { ...schema, ...most }]
-      if (signals.includes('completion'))
-        return [word, { ...schema, maxLength: text_characters, ...visible }]
-      return [word, { ...schema, maxLength: label_characters, allOf: [printable, visible] }]
-    }),
-  )
+/** Under the words of an event. A correction is what the kind that it stands for is. */
+export function signalSchemas(
+  signals: readonly SignalKind[],
+  limits: PayloadLimits,
+): Readonly<Record<string, object>> {
+  const ways = waysOf(signals).map(({ words, kind }) => {
+    const schemas = kind?.schema(limits) ?? {}
+    const [first = '', own = ''] = [words[0], kind?.words[0]]
+    return first === CORRECTION && first !== own ? { [first]: schemas[own] ?? {} } : schemas
+  })
+  return Object.assign({}, ...ways) as Readonly<Record<string, object>>
 }
 
-function inputSchema(limits: DescribedLimits): JsonSchema {
-  const { text_characters, features, feature_magnitude, label_characters } = limits
-  const text = { type: 'string', maxLength: text_characters, ...visible }
-  const number = { type: 'number', minimum: -feature_magnitude, maximum: feature_magnitude }
-  const value = [{ type: 'boolean' }, number]
-  const category = { type: 'string', maxLength: label_characters }
-  const list = { type: 'array', minItems: 1, maxItems: features, items: { anyOf: value } }
-  const named = {
-    ...{ type: 'object', minProperties: 1, maxProperties: features },
-    additionalProperties: { anyOf: [...value, category] },
-  }
-  const only = (name: string, schema: JsonSchema, ...others: readonly string[]) => ({
-    ...{ type: 'object', properties: { [name]: schema }, required: [name] },
-    not: { anyOf: others.map((other) => ({ required: [other] })) },
+function inputSchema(limits: PayloadLimits, kinds: readonly InputKind[] = usualInputs): JsonSchema {
+  const only = ({ name, schema }: InputKind) => ({
+    ...{ type: 'object', properties: { [name]: schema(limits) }, required: [name] },
+    not: {
+      anyOf: kinds
+        .filter((other) => other.name !== name)
+        .map((other) => ({ required: [other.name] })),
+    },
   })
   return {
-    description:
-      'as the base of the model reads it: text, features, or messages for a language model',
-    examples: [
-      ...['what a lovely phone', { text: 'what a lovely phone' }, { features: [0.5, 1] }],
-      { messages: [{ role: 'user', content: 'Where is my parcel?' }] },
-    ],
-    oneOf: [
-      text,
-      only('text', text, 'features', 'messages'),
-      only('features', { oneOf: [list, named] }, 'text', 'messages'),
-      only('messages', messagesSchema(limits), 'text', 'features'),
-    ],
+    ...inputShown(kinds),
+    oneOf: [text.schema(limits), ...kinds.map(only)],
   }
 }
 
-/** Intake counts the characters of all contents together. */
-function messagesSchema({ messages, text_characters }: DescribedLimits): JsonSchema {
-  const content = { type: 'string', maxLength: text_characters, ...visible }
-  const properties = { role: { enum: [...ROLES] }, content }
-  const items = { type: 'object', properties, required: ['role', 'content'] }
-  return { type: 'array', minItems: 1, maxItems: messages, items }
+/** An input for people: the kinds that there are, and an example of each. */
+export function inputShown(kinds: readonly InputKind[] = usualInputs) {
+  const forms = kinds.map(({ name, summary }) => `{"${name}": …} (${summary})`)
+  return {
+    description: `as the base of the model reads it: a plain text, or ${forms.join(', ')}`,
+    examples: [text.example, ...kinds.map(({ name, example }) => ({ [name]: example }))],
+  }
 }
 
-const printable = { pattern: String.raw`^[^\p{Cc}\p{Cs}]*$` }
-const visible = { pattern: String.raw`[\p{L}\p{N}\p{P}\p{S}]` }
 const identity = { type: 'string', minLength: 1, maxLength: IDENTITY_CHARACTERS, ...printable }
 const time = {
   type: 'string',

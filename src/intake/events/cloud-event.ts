@@ -6,10 +6,10 @@
  * extension for distributed tracing) from extension attributes.
  */
 import type { Json } from '../../contracts/core.ts'
-import { given, identity, isObject, slice, time, type JsonObject } from './fields.ts'
+import { identity, slice, time } from './fields.ts'
 import { parseJson, type JsonLimits } from './json-guard.ts'
 import { plainTraceparent } from '../../platform/tracing/traceparent.ts'
-import { refuse } from './refuse.ts'
+import { given, isObject, type JsonObject, refuse } from '../../payloads/reading.ts'
 
 export interface Unwrapped {
   readonly event: Json

@@ -1,19 +1,8 @@
 /**
- * Single fields of a message: each reader returns one value of unknown type, or refuses it with its place. A key with
- * the value null counts as absent, because many producers write every key they know.
+ * Single fields of an event: each reader returns one value of unknown type, or refuses it with its place.
  */
 import type { Json } from '../../contracts/core.ts'
-import { refuse } from './refuse.ts'
-
-export type JsonObject = Readonly<Record<string, Json>>
-
-export function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-export function given(object: JsonObject, key: string): Json | undefined {
-  return Object.hasOwn(object, key) ? (object[key] ?? undefined) : undefined
-}
+import { hasUnprintable, isLonger, refuse } from '../../payloads/reading.ts'
 
 /** Ids, sources and names of predictions appear in keys, logs and answers: printable, complete and short. */
 export const IDENTITY_CHARACTERS = 256
@@ -46,20 +35,6 @@ export function slice(value: Json | undefined, pointer: string): string | undefi
   if (name !== '' && !hasUnprintable(name) && !isLonger(name, SLICE_CHARACTERS)) return name
   const why = `a printable string of 1 to ${SLICE_CHARACTERS} characters`
   throw refuse('EVENT_INVALID', pointer, why, sliceFix)
-}
-
-/** Code points, not UTF-16 units. */
-function characters(text: string): number {
-  return Array.from(text).length
-}
-
-/** UTF-16 units are at most twice the characters, so almost no text has to be counted. */
-export function isLonger(text: string, most: number): boolean {
-  return text.length > most && (text.length > 2 * most || characters(text) > most)
-}
-
-export function hasUnprintable(text: string): boolean {
-  return /[\p{Cc}\p{Cs}]/u.test(text)
 }
 
 export const HEAVIEST = 1000

@@ -3,7 +3,7 @@
  * prototypes. The checks are ordered by cost, and the depth is counted before anything recurses.
  */
 import type { CodedError, Json } from '../../contracts/core.ts'
-import { below, refuse } from './refuse.ts'
+import { below, refuse } from '../../payloads/reading.ts'
 
 export interface JsonLimits {
   readonly bytes: number

@@ -3,7 +3,8 @@
  * another model.
  */
 import { CodedError } from '../../contracts/core.ts'
-import type { FeedbackEvent, Input } from '../../contracts/event.ts'
+import { isRetraction, type FeedbackEvent } from '../../contracts/event.ts'
+import type { InputKind, SignalKind } from '../../contracts/payload.ts'
 import type { SourceRecord } from '../../contracts/source.ts'
 import {
   checkSignature,
@@ -11,12 +12,12 @@ import {
   openMessage,
   type SignedSources,
 } from '../signatures/signed-sources.ts'
-import type { SignalKind } from './signal.ts'
 import { parseEvent, type EventLimits } from './validate.ts'
 
 export interface RecordParserOptions {
   readonly limits: EventLimits
-  readonly inputKind: Input['kind']
+  /** What the model's base reads. */
+  readonly reads: readonly InputKind[]
   /** The kinds of feedback that the model's task learns from. */
   readonly signals: readonly SignalKind[]
   readonly onUnknownKey: () => void
@@ -54,7 +55,7 @@ export function recordParser({ limits, signed, checked, ...options }: RecordPars
 /** A retraction that names no source passes no check of a signature: it reaches no event that needs one. */
 function withoutSigned(event: FeedbackEvent, signed: SignedSources): FeedbackEvent {
   const { signal } = event
-  if (signal.kind !== 'retract' || signal.anySource !== true) return event
+  if (!isRetraction(signal) || signal.anySource !== true) return event
   return { ...event, signal: { ...signal, exceptSources: [...signed.keys()] } }
 }
 

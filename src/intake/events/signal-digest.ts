@@ -3,7 +3,9 @@
  * id. One in 2³² pairs of different signals is mistaken for a duplicate.
  */
 import { hash } from 'node:crypto'
-import type { FeedbackEvent, FeedbackSignal, Input } from '../../contracts/event.ts'
+import type { Json } from '../../contracts/core.ts'
+import { isRetraction, type FeedbackEvent, type Input } from '../../contracts/event.ts'
+import type { Payload } from '../../contracts/payload.ts'
 import { canonicalJson } from '../../platform/canonical-json.ts'
 
 /** For an id accepted before digests were stored: any signal counts as the same. */
@@ -21,28 +23,24 @@ export function signalDigest({
   input,
   predictionId = '',
 }: Pick<FeedbackEvent, 'signal' | 'weight' | 'input' | 'predictionId'>): number {
-  const text = [signal.kind, said(signal), weight, predictionId, inputText(input)].join('\0')
+  const said = isRetraction(signal) ? 'false' : saidBy(signal)
+  const text = [signal.kind, said, weight, predictionId, inputText(input)].join('\0')
   const digest = Number.parseInt(hash('sha256', text).slice(0, 8), 16)
   return Math.max(digest, FORGOTTEN + 1)
 }
 
-function said(signal: FeedbackSignal): string | number | false {
-  if (signal.kind === 'completion') return canonicalJson([signal.text, signal.corrects ?? false])
-  if (signal.kind === 'preference') return canonicalJson([signal.chosen, signal.rejected])
-  if (signal.kind === 'label') return signal.label
-  if (signal.kind === 'value') return signal.value
-  return signal.kind === 'rating' && signal.rating
-}
-
-/** Array.isArray does not narrow a readonly array. */
-function isList(features: object): features is readonly number[] {
-  return Array.isArray(features)
+/** A single field of the kind's own name as it stands; several, or one of another name, as a list. */
+function saidBy({ kind, ...fields }: Payload): string {
+  const own = fields[kind]
+  if (own === undefined || Object.keys(fields).length > 1)
+    return canonicalJson(Object.values(fields))
+  return typeof own === 'object' ? canonicalJson(own) : String(own)
 }
 
 function inputText(input: Input | undefined): string {
-  if (input === undefined) return ''
-  if (input.kind === 'text') return input.text
-  if (input.kind === 'messages') return JSON.stringify(input.messages)
-  const { features } = input
-  return isList(features) ? features.join() : canonicalJson(features)
+  const value = input?.[input.kind] ?? ''
+  if (typeof value !== 'object') return String(value)
+  if (!Array.isArray(value)) return canonicalJson(value)
+  const list: readonly Json[] = value
+  return list.some((item) => typeof item === 'object') ? JSON.stringify(list) : list.join()
 }

@@ -2,53 +2,64 @@
  * The signal of an event: exactly one of those that the task of its model learns from, such as a label, a completion or a
  * rating, or a retraction. A pair of answers is one signal of two keys.
  */
-import type { Json } from '../../contracts/core.ts'
 import type { FeedbackSignal } from '../../contracts/event.ts'
-import { labelForm } from '../../tasks/classification/label-form.ts'
-import type { Limits } from '../../platform/limits.ts'
-import { given, hasUnprintable, isLonger, type JsonObject } from './fields.ts'
+import type { PayloadLimits, SignalKind } from '../../contracts/payload.ts'
+import { below, given, refuse, type JsonObject } from '../../payloads/reading.ts'
+import { usualSignals } from '../../payloads/built-in.ts'
 import { nearest } from '../../platform/nearest.ts'
-import { isReordered, isVisible, wellFormed } from '../../platform/visible-text.ts'
-import { below, refuse } from './refuse.ts'
 
-export type SignalKind = Exclude<FeedbackSignal['kind'], 'retract'>
-export type SignalLimits = Pick<Limits, 'label_characters' | 'feature_magnitude'> & TextLimits
+export const CORRECTION = 'correction'
+export const RETRACT = 'retract'
 
-/** The kinds of feedback that a model learns from, unless its task says otherwise. */
-const USUAL: readonly SignalKind[] = ['label', 'rating']
-
-const PAIR = ['chosen', 'rejected'] as const
+export interface SignalWords {
+  /** All of them together say it. */
+  readonly words: readonly string[]
+  /** Absent: a retraction. */
+  readonly kind?: SignalKind
+}
 
 /** The keys of each way to teach a model of these signals. */
-export function waysOf(signals: readonly SignalKind[] = USUAL): readonly (readonly string[])[] {
-  const own = signals.filter((kind) => kind !== 'rating')
+export function waysOf(signals: readonly SignalKind[] = usualSignals): readonly SignalWords[] {
+  const ways = (of: SignalKind['about']) =>
+    signals.filter(({ about }) => about === of).map((kind) => ({ words: kind.words, kind }))
+  const corrected = signals.find(({ isCorrection }) => isCorrection === true)
   return [
-    ...own.map((kind) => (kind === 'preference' ? PAIR : [kind])),
-    ['correction'],
-    ...(signals.includes('rating') ? [['rating']] : []),
-    ['retract'],
+    ...ways('input'),
+    ...(corrected === undefined ? [] : [{ words: [CORRECTION], kind: corrected }]),
+    ...ways('answer'),
+    { words: [RETRACT] },
   ]
 }
 
 /** The keys of an event that may teach a model of these signals. */
-export function wordsOf(signals: readonly SignalKind[] = USUAL): readonly string[] {
-  return waysOf(signals).flat()
+export function wordsOf(signals: readonly SignalKind[] = usualSignals): readonly string[] {
+  return waysOf(signals).flatMap(({ words }) => words)
+}
+
+/** The kind of a signal among those that a task takes; undefined for a retraction. */
+export function kindOf(
+  signal: FeedbackSignal,
+  signals: readonly SignalKind[],
+): SignalKind | undefined {
+  return signals.find(({ name }) => name === signal.kind)
 }
 
 export function readSignal(
   event: JsonObject,
-  limits: SignalLimits,
+  limits: PayloadLimits,
   pointer: string,
-  signals: readonly SignalKind[] = USUAL,
+  signals: readonly SignalKind[] = usualSignals,
 ): FeedbackSignal {
-  const words = wordsOf(signals)
+  const ways = waysOf(signals)
+  const words = ways.flatMap((way) => way.words)
   // `retract: false` has no meaning.
   const said = [...new Set([...words, ...wordsOf()])].filter(
     (word) => given(event, word) !== undefined && event[word] !== false,
   )
   const [word, ...others] = said
-  if (word === undefined) throw nothingSaid(event, pointer, words)
-  const second = others.find((other) => !(word === PAIR[0] && other === PAIR[1]))
+  if (word === undefined) throw nothingSaid(event, limits, pointer, ways)
+  const way = ways.find((each) => each.words.includes(word))
+  const second = others.find((other) => way?.words.includes(other) !== true)
   if (second !== undefined) {
     throw refuse(
       'EVENT_INVALID',
@@ -58,29 +69,27 @@ export function readSignal(
     )
   }
   const place = below(pointer, word)
-  if (!words.includes(word)) throw unsupported(word, place, words)
-  const value = event[word]
-  if (word === 'rating') return { kind: 'rating', rating: readRating(value, place) }
-  if (word === 'retract') {
-    if (value !== true) throw refuse('EVENT_INVALID', place, 'true, or leave it out')
-    return { kind: 'retract' }
-  }
-  if (word === PAIR[0] || word === PAIR[1]) return readPair(event, limits, pointer)
-  if (signals.includes('completion')) {
-    const text = readCompletion(value, limits, place)
-    return { kind: 'completion', text, ...(word === 'correction' && { corrects: true }) }
-  }
-  return signals.includes('value')
-    ? { kind: 'value', value: readNumber(value, limits, place) }
-    : { kind: 'label', label: readLabel(value, limits, place) }
+  if (way === undefined) throw unsupported(word, place, words)
+  const value = event[word] ?? null
+  if (way.kind !== undefined)
+    return way.words.length === 1
+      ? way.kind.read(value, limits, place, word)
+      : way.kind.read(event, limits, pointer, word)
+  if (value !== true) throw refuse('EVENT_INVALID', place, 'true, or leave it out')
+  return { kind: RETRACT }
 }
 
-/** An unlabelled row of a data set often has its label key with null. */
-function nothingSaid(event: JsonObject, pointer: string, words: readonly string[]) {
-  const empty = words.find((word) => event[word] === null)
-  if (words.includes('label') && (empty === 'label' || empty === 'correction')) {
-    return refuse('LABEL_INVALID', below(pointer, empty), 'null is not a label')
-  }
+function nothingSaid(
+  event: JsonObject,
+  limits: PayloadLimits,
+  pointer: string,
+  ways: readonly SignalWords[],
+) {
+  const empty = ways.find(({ words: [word = ''] }) => event[word] === null)
+  const [word = ''] = empty?.words ?? []
+  // What is missing has a better name where a kind has one.
+  if (empty?.kind?.isCorrection === true) empty.kind.read(null, limits, below(pointer, word), word)
+  const words = ways.flatMap((way) => way.words)
   return refuse(
     'EVENT_INVALID',
     pointer,
@@ -104,67 +113,4 @@ function misspelt(event: JsonObject, words: readonly string[]): string {
 function unsupported(word: string, place: string, words: readonly string[]) {
   const why = `the task of this model learns nothing from a ${word}`
   return refuse('SIGNAL_UNSUPPORTED', place, why, `send one of ${words.join(', ')}`)
-}
-
-function readNumber(
-  value: Json | undefined,
-  { feature_magnitude: most }: SignalLimits,
-  pointer: string,
-): number {
-  if (typeof value !== 'number') throw refuse('VALUE_INVALID', pointer, 'a value is a number')
-  if (Math.abs(value) > most) throw refuse('VALUE_INVALID', pointer, `at most ${most} in magnitude`)
-  return value
-}
-
-function readRating(value: Json | undefined, pointer: string): 1 | -1 {
-  if (value === 1 || value === -1) return value
-  throw refuse('EVENT_INVALID', pointer, '1 or -1', 'set rating to 1 (right) or to -1 (wrong)')
-}
-
-function readLabel(
-  value: Json | undefined,
-  limits: Pick<Limits, 'label_characters'>,
-  pointer: string,
-): string {
-  if (typeof value !== 'string') throw refuse('LABEL_INVALID', pointer, 'a label is a string')
-  const label = labelForm(value)
-  if (label === '') throw refuse('LABEL_INVALID', pointer, 'a label is not blank')
-  if (isLonger(label, limits.label_characters)) {
-    throw refuse('LABEL_INVALID', pointer, `at most ${limits.label_characters} characters`)
-  }
-  if (hasUnprintable(label) || isReordered(label))
-    throw refuse('LABEL_INVALID', pointer, 'printable characters only')
-  return label
-}
-
-/** Answers that an event gives as texts: a completion, or a better and a worse one. Each may be as long as an input. */
-type TextLimits = Pick<Limits, 'text_characters'>
-
-function readCompletion(
-  value: Json | undefined,
-  { text_characters: most }: TextLimits,
-  pointer: string,
-): string {
-  if (typeof value !== 'string')
-    throw refuse('COMPLETION_INVALID', pointer, 'an answer is a string')
-  if (isLonger(value, most))
-    throw refuse('COMPLETION_INVALID', pointer, `more than ${most} characters`)
-  if (!isVisible(value)) throw refuse('COMPLETION_INVALID', pointer, 'nothing visible')
-  return wellFormed(value)
-}
-
-function readPair(
-  event: JsonObject,
-  limits: TextLimits,
-  pointer: string,
-): Extract<FeedbackSignal, { kind: 'preference' }> {
-  const side = (name: 'chosen' | 'rejected', other: string) => {
-    const value = given(event, name)
-    const place = below(pointer, name)
-    if (value === undefined) throw refuse('PREFERENCE_INVALID', place, `${other} is there alone`)
-    return readCompletion(value, limits, place)
-  }
-  const [chosen, rejected] = [side('chosen', 'rejected'), side('rejected', 'chosen')]
-  if (chosen !== rejected) return { kind: 'preference', chosen, rejected }
-  throw refuse('PREFERENCE_INVALID', below(pointer, 'rejected'), 'the same text as chosen')
 }

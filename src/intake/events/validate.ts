@@ -6,27 +6,29 @@
  * its producer added one.
  */
 import { CodedError, type Json } from '../../contracts/core.ts'
-import type { FeedbackEvent, Input, FeedbackSignal } from '../../contracts/event.ts'
+import { isRetraction, type FeedbackEvent, type FeedbackSignal } from '../../contracts/event.ts'
+import type { InputKind, PayloadLimits, SignalKind } from '../../contracts/payload.ts'
 import { digestOf } from '../../platform/canonical-json.ts'
 import { withDetails } from '../../platform/errors.ts'
+import { usualSignals } from '../../payloads/built-in.ts'
 import type { Limits } from '../../platform/limits.ts'
 import { plainTraceparent } from '../../platform/tracing/traceparent.ts'
 import { unwrap, type Headers, type Unwrapped } from './cloud-event.ts'
-import { given, identity, isObject, slice, time, weight, type JsonObject } from './fields.ts'
-import { readInput, type InputLimits } from './input.ts'
+import { identity, slice, time, weight } from './fields.ts'
+import { readInput } from './input.ts'
 import { parseJson } from './json-guard.ts'
-import { readSignal, wordsOf, type SignalKind, type SignalLimits } from './signal.ts'
-import { below, refuse } from './refuse.ts'
+import { kindOf, readSignal, RETRACT, wordsOf } from './signal.ts'
+import { given, isObject, type JsonObject, below, refuse } from '../../payloads/reading.ts'
 
-export type EventLimits = InputLimits & SignalLimits & Pick<Limits, 'event_bytes' | 'json_depth'>
+export type EventLimits = Pick<Limits, 'event_bytes' | 'json_depth'> & PayloadLimits
 
 export interface EventContext {
   /** The event's source when it names none: the connector's name. */
   readonly source: string
   /** The model that it was addressed to. Leave it out if one topic feeds several, and check `event.model`. */
   readonly model?: string
-  /** The kind of input that the model's base reads. */
-  readonly inputKind?: Input['kind']
+  /** What the model's base reads; absent = any usual kind. */
+  readonly reads?: readonly InputKind[]
   /** The kinds of feedback that its task learns from; absent = a label or a rating. */
   readonly signals?: readonly SignalKind[]
   readonly headers?: Headers
@@ -85,11 +87,11 @@ function readFields(event: JsonObject, reading: Reading): FeedbackEvent {
   const source = field('source', identity) ?? envelope.source ?? context.source
   const timeMs = field('time', time) ?? envelope.timeMs ?? context.timeMs
   const input = field('input', (value, at) =>
-    value === undefined ? undefined : readInput(value, limits, at, context.inputKind),
+    value === undefined ? undefined : readInput(value, limits, at, context.reads),
   )
   const predictionId = field('prediction_id', identity)
   const signal = withScope(readSignal(event, limits, pointer, context.signals), event, envelope)
-  const id = named ?? (signal.kind === 'retract' ? undefined : context.id) ?? contentId(event)
+  const id = named ?? (isRetraction(signal) ? undefined : context.id) ?? contentId(event)
   const read: Writable<FeedbackEvent> = { id, source, signal, weight: field('weight', weight) }
   if (timeMs !== undefined) read.timeMs = timeMs
   if (model !== undefined) read.model = model
@@ -100,7 +102,7 @@ function readFields(event: JsonObject, reading: Reading): FeedbackEvent {
   // The header is of the last hop.
   const traceparent = plainTraceparent(context.headers?.traceparent) ?? envelope.traceparent
   if (traceparent !== undefined) read.traceparent = traceparent
-  checkSubject(read, event, pointer)
+  checkSubject(read, event, pointer, context)
   return read
 }
 
@@ -139,20 +141,25 @@ function readModel(event: JsonObject, pointer: string, addressed: string | undef
 }
 
 /** A retraction refers to a prediction, or to the event with its id. */
-function checkSubject(read: FeedbackEvent, event: JsonObject, pointer: string): void {
-  if (read.predictionId !== undefined) return
-  const { kind } = read.signal
-  if (kind === 'rating') {
-    throw refuse('RATING_NEEDS_PREDICTION', below(pointer, 'rating'), 'a rating of which answer?')
-  }
-  if (kind !== 'retract' && read.input === undefined) {
-    throw refuse('EVENT_INVALID', pointer, 'neither input nor prediction_id')
-  }
-  const isOne = kind !== 'retract' || read.signal.all === undefined
-  if (kind === 'retract' && isOne && given(event, 'id') === undefined) {
+function checkSubject(
+  { signal, predictionId, input }: FeedbackEvent,
+  event: JsonObject,
+  pointer: string,
+  { signals = usualSignals }: EventContext,
+): void {
+  if (predictionId !== undefined) return
+  if (isRetraction(signal)) {
+    if (signal.all !== undefined || given(event, 'id') !== undefined) return
     const fix = 'name the event by its id or prediction_id, or all events of a source by source'
-    throw refuse('EVENT_INVALID', below(pointer, 'retract'), 'it says nothing to retract', fix)
+    throw refuse('EVENT_INVALID', below(pointer, RETRACT), 'it says nothing to retract', fix)
   }
+  const kind = kindOf(signal, signals)
+  if (kind?.about === 'answer') {
+    const [word = kind.name] = kind.words
+    const why = `a ${kind.name} of which answer?`
+    throw refuse('RATING_NEEDS_PREDICTION', below(pointer, word), why)
+  }
+  if (input === undefined) throw refuse('EVENT_INVALID', pointer, 'neither input nor prediction_id')
 }
 
 /**
@@ -163,13 +170,13 @@ function withScope(
   event: JsonObject,
   { id, source, pointer }: Unwrapped,
 ): FeedbackSignal {
-  if (signal.kind !== 'retract') return signal
+  if (!isRetraction(signal)) return signal
   const isNamed = (given(event, 'source') ?? source) !== undefined
   const isOne = (given(event, 'id') ?? id ?? given(event, 'prediction_id')) !== undefined
-  if (!isNamed) return { kind: 'retract', anySource: true }
+  if (!isNamed) return { ...signal, anySource: true }
   if (isOne) return signal
   const sinceMs = time(given(event, 'since'), below(pointer, 'since'))
-  return { kind: 'retract', all: sinceMs === undefined ? {} : { sinceMs } }
+  return { ...signal, all: sinceMs === undefined ? {} : { sinceMs } }
 }
 
 const knownKeys: ReadonlySet<string> = new Set([

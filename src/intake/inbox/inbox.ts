@@ -7,7 +7,7 @@
  * identity stays until `seenEvents` younger ones have come.
  */
 import type { Clock, EventIdentity } from '../../contracts/core.ts'
-import type { FeedbackEvent } from '../../contracts/event.ts'
+import { isRetraction, type FeedbackEvent } from '../../contracts/event.ts'
 import { failure } from '../../platform/errors.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { hashOf } from '../dedupe/dedupe.ts'
@@ -34,8 +34,9 @@ export function incomingEvent(
 ): IncomingEvent {
   const { source, id } = event
   const digest = signalDigest(event)
-  if (event.signal.kind !== 'retract') return { source, id, digest, bytes }
-  const isRepeatable = event.signal.all !== undefined
+  const { signal } = event
+  if (!isRetraction(signal)) return { source, id, digest, bytes }
+  const isRepeatable = signal.all !== undefined
   return { source, id: `${id}\0retract`, digest, isRepeatable, bytes }
 }
 

@@ -1,7 +1,7 @@
 /** Sends served predictions to a sink, such as a Kafka topic, to be joined, audited or labelled elsewhere. */
-import type { Clock, Logger } from '../../contracts/core.ts'
+import type { Clock, Json, Logger } from '../../contracts/core.ts'
 import type { Sink } from '../../contracts/connector.ts'
-import type { Input, ServedPrediction } from '../../contracts/event.ts'
+import type { ServedPrediction } from '../../contracts/event.ts'
 import type { PredictionCopies } from './fleet-predictions.ts'
 import { openWriteBehind } from './write-behind.ts'
 import { closeAll } from '../../platform/closers.ts'
@@ -33,10 +33,10 @@ export function openPredictionSink(options: PredictionSinkOptions): PredictionCo
   }
 }
 
-function sizeOf(input: Input): number {
-  if (input.kind === 'text') return 2 * input.text.length
-  if (input.kind === 'messages')
-    return input.messages.reduce((sum, { content }) => sum + 64 + 2 * content.length, 0)
-  const { features } = input
-  return Array.isArray(features) ? 8 * features.length : 64 * Object.keys(features).length
+/** About the bytes of its memory. */
+function sizeOf(value: Json): number {
+  if (typeof value === 'string') return 2 * value.length
+  if (typeof value !== 'object' || value === null) return 8
+  const own = Array.isArray(value) ? 0 : 64
+  return Object.values(value).reduce<number>((sum, each: Json) => sum + own + sizeOf(each), 0)
 }

@@ -6,13 +6,14 @@
  *
  *   { "webhook-id": "…", "webhook-timestamp": "…", "webhook-signature": "v1,…", "body": "{\"id\":…}" }
  */
+import { isRetraction } from '../../contracts/event.ts'
 import type { Json } from '../../contracts/core.ts'
 import type { FeedbackEvent } from '../../contracts/event.ts'
 import { failure } from '../../platform/errors.ts'
-import { isObject } from '../events/fields.ts'
 import { parseJson, type JsonLimits } from '../events/json-guard.ts'
 import { isContentId } from '../events/validate.ts'
 import { faultOf, signatureHeaders, type Signed, type SignatureRules } from './standard-webhooks.ts'
+import { isObject } from '../../payloads/reading.ts'
 
 /** The rules of each source; never empty. */
 export type SignedSources = ReadonlyMap<string, SignatureRules>
@@ -52,7 +53,7 @@ export function coveredEvent(
   const covered = parse({ source, id: headers['webhook-id'] })
   // What a retraction takes back may depend on its source, which is in the headers.
   if (covered.id === event.id || isContentId(event.id))
-    return event.signal.kind === 'retract' ? { ...covered, signal: event.signal } : covered
+    return isRetraction(event.signal) ? { ...covered, signal: event.signal } : covered
   const why = 'the id in the headers of its CloudEvent is not covered by it'
   throw failure('SIGNATURE_INVALID', `events of ${source} need a valid signature: ${why}`, {
     fix: 'name the event by the id in its body, or give it the same webhook-id',

@@ -66,8 +66,8 @@ async function latentsOf(
 }
 
 /** Found out by handing it operations that can do nothing. */
-function answersItsInput({ network, inputKind }: Base, cut: number): boolean {
-  if (inputKind !== 'features') return false
+function answersItsInput({ network, rows }: Base, cut: number): boolean {
+  if (rows !== 'values') return false
   const input = { values: Symbol('values'), mask: Symbol('mask') }
   try {
     return network.trunk(noOps, input, cut) === input.values

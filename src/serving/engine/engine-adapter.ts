@@ -1,6 +1,7 @@
 /**
  * A version as the engine runs it: checked, folded, its head widened to whole steps of outputs, and named by the graph that it needs.
  */
+import { sampleRow } from '../../nn/sample-row.ts'
 import { checkTensors, methodOf, specsOf, type AdapterPlan } from '../../adapters/adapter.ts'
 import { carriedOver } from '../../adapters/carried.ts'
 import { configOfRecord } from '../../adapters/recorded-config.ts'
@@ -66,7 +67,7 @@ export function prepareWith<Graph extends RecordedGraph>(
     alone,
     tensors,
     outputs: plan.outputs,
-    example: exampleRow(plan.base),
+    example: sampleRow(plan.base, 4),
   }
 }
 
@@ -113,9 +114,4 @@ function tensorsOf(plan: AdapterPlan, version: Version): Feeds {
       return [paramInput(name), { shape: isShared ? [1, ...shape] : shape, data }]
     }),
   )
-}
-
-function exampleRow(base: Base): Encoded {
-  if (base.inputKind === 'text') return base.encode({ kind: 'text', text: 'warm' }, 4)
-  return { kind: 'vector', values: new Float32Array(base.network.latentWidth(0)) }
 }

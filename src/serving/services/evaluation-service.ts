@@ -16,7 +16,7 @@ import {
   type RowVerdict,
   type Tally,
 } from '../../evaluation/tally.ts'
-import { inputKindOf } from '../../intake/events/input.ts'
+import { kindOf } from '../../intake/events/signal.ts'
 import { parseEvent, type EventLimits } from '../../intake/events/validate.ts'
 import { answerOutputs } from '../../nn/answer-outputs.ts'
 import { failure, invariant } from '../../platform/errors.ts'
@@ -144,13 +144,13 @@ class Evaluator implements EvaluationService {
   #question(row: Json, head: Head): Question {
     const { model, task, base, limits } = this.#options
     const bytes = new TextEncoder().encode(JSON.stringify(row))
-    const context = { source: 'evaluation', model, inputKind: inputKindOf(base) }
+    const context = { source: 'evaluation', model, reads: base.reads }
     const { input, signal } = parseEvent(bytes, limits, {
       ...context,
       signals: task.view.signals,
     })
     if (input === undefined) throw notARow('it has no input')
-    if (signal.kind === 'retract' || signal.kind === 'rating')
+    if (kindOf(signal, task.view.signals)?.about !== 'input')
       throw notARow('it does not say what is right')
     const target = task.target(signal, undefined, head)
     const encoded = this.#encode(input, target)

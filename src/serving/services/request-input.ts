@@ -2,18 +2,19 @@
 import { CodedError, type Json } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { Input } from '../../contracts/event.ts'
-import { inputKindOf, readInput, type InputLimits } from '../../intake/events/input.ts'
+import type { PayloadLimits } from '../../contracts/payload.ts'
+import { readInput } from '../../intake/events/input.ts'
 import { failure } from '../../platform/errors.ts'
 
 /** `pointer`: where the value stands in the body. */
 export function requestInput(
-  base: Pick<Base, 'inputKind' | 'language'>,
-  limits: InputLimits,
+  { reads }: Pick<Base, 'reads'>,
+  limits: PayloadLimits,
   value: Json,
   pointer: string,
 ): Input {
   try {
-    return readInput(value, limits, pointer, inputKindOf(base))
+    return readInput(value, limits, pointer, reads)
   } catch (error) {
     const isShape = error instanceof CodedError && error.code === 'EVENT_INVALID'
     if (!isShape) throw error

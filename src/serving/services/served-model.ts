@@ -20,7 +20,7 @@ import type { Position } from './feedback/position.ts'
 
 export interface ServedModel {
   readonly name: string
-  readonly base: Pick<Base, 'name' | 'inputKind' | 'language'>
+  readonly base: Pick<Base, 'name' | 'reads' | 'language'>
   /** The adapter method of the config; versions in the registry may have been made by another. */
   readonly method: string
   readonly live: LiveModel
@@ -81,7 +81,7 @@ export interface Fault {
 
 /** What computes the answers of a model to rows. */
 export interface RowAnswering {
-  readonly base: Pick<Base, 'encode' | 'inputKind' | 'language'>
+  readonly base: Pick<Base, 'encode' | 'reads' | 'language'>
   readonly maxTokens: number
   readonly batcher: Pick<Batcher, 'run'>
 }

@@ -4,7 +4,9 @@ import type { Task, Classes, Renaming } from '../../contracts/task.ts'
 import { caseTwins } from '../../platform/nearest.ts'
 import { temperatureIn, usualAnswers, type AnswerSettings } from './answering.ts'
 import { classificationHead } from './head.ts'
-import { labelForm } from './label-form.ts'
+import { isOf } from '../../contracts/payload.ts'
+import { label, labelForm } from '../../payloads/signals/label.ts'
+import { rating } from '../../payloads/signals/rating.ts'
 import { distilled, rowLoss } from './loss.ts'
 import { ClassificationQuality } from './quality.ts'
 import { renamedLabel, renamedLabels, type Renamed } from './renamed-labels.ts'
@@ -50,11 +52,9 @@ export function openClassification(
     target: (signal, served, head) => targetOf(signal, served, labelsIn(head), rules),
     admit(signal) {
       // The meaning of a rating depends on its prediction, which the trainer looks up.
-      const { kind } = signal
-      if (kind !== 'rating' && kind !== 'retract') targetOf(signal, undefined, known, rules)
+      if (!isOf(signal, rating)) targetOf(signal, undefined, known, rules)
     },
-    supersedes: ({ kind }) => kind === 'label',
-    topic: (signal) => (signal.kind === 'label' ? signal.label : undefined),
+    topic: (signal) => (isOf(signal, label) ? signal.label : undefined),
     // As events spell it, under any of its names.
     selected: (selection) =>
       'label' in selection

@@ -50,11 +50,6 @@ export const classificationSchemas: TaskSchemas = {
     code: Type.Optional(Type.String({ description: 'NO_LABELS: why there is no label' })),
     message: Type.Optional(Type.String()),
   }),
-  event: Type.Object({
-    label: Type.Optional(Type.String({ description: 'or correction, rating or retract' })),
-    correction: Type.Optional(Type.String()),
-    rating: Type.Optional(Type.Integer({ description: '1 or -1, of the prediction' })),
-  }),
   facts: Type.Object({
     labels: Type.Array(Type.String(), { description: 'labels that it answers' }),
     retired: Type.Optional(

@@ -1,7 +1,8 @@
 /** Turns a feedback signal into a target: a label, or only that one label is wrong. */
-import type { FeedbackSignal } from '../../contracts/event.ts'
-import { failure, invariant } from '../../platform/errors.ts'
-import { labelForm } from './label-form.ts'
+import { isOf, type Payload } from '../../contracts/payload.ts'
+import { failure } from '../../platform/errors.ts'
+import { label, labelForm } from '../../payloads/signals/label.ts'
+import { rating } from '../../payloads/signals/rating.ts'
 import { renamedLabel } from './renamed-labels.ts'
 import type { LabelRules } from './rules.ts'
 
@@ -11,24 +12,23 @@ export type LabelTarget =
 
 /** `labels` are those of the head, and of all that waits. Throws a coded error for a label that cannot be learned. */
 export function targetOf(
-  signal: FeedbackSignal,
+  signal: Payload,
   served: string | undefined,
   labels: readonly string[],
   rules: LabelRules,
 ): LabelTarget {
-  invariant(signal.kind !== 'retract', 'a retraction has no target')
-  if (signal.kind !== 'label' && signal.kind !== 'rating')
+  const isLabel = isOf(signal, label)
+  if (!isLabel && !isOf(signal, rating))
     throw failure('SIGNAL_UNSUPPORTED', `a classification learns labels, not a ${signal.kind}`)
   const { open, retired, renamed } = rules
-  const target =
-    signal.kind === 'label'
-      ? { ...signal, label: spelled(renamedLabel(signal.label, renamed), labels) }
-      : rated(signal.rating, served && renamedLabel(served, renamed), labels, rules)
-  const { label } = target
-  if (retired.includes(label))
-    throw failure('LABEL_RETIRED', `"${label}" is retired`, { details: { label, retired } })
-  if (open || labels.includes(label)) return target
-  throw unknownLabel(label, labels)
+  const target = isLabel
+    ? { kind: signal.kind, label: spelled(renamedLabel(signal.label, renamed), labels) }
+    : rated(signal.rating, served && renamedLabel(served, renamed), labels, rules)
+  const named = target.label
+  if (retired.includes(named))
+    throw failure('LABEL_RETIRED', `"${named}" is retired`, { details: { label: named, retired } })
+  if (open || labels.includes(named)) return target
+  throw unknownLabel(named, labels)
 }
 
 /** Throws a coded error for a label that the head cannot get. */

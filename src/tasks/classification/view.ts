@@ -6,9 +6,11 @@ import type { LabelledReport } from './report.ts'
 import { labelsIn } from './rules.ts'
 import { classificationSchemas } from './schemas.ts'
 import type { Answer } from './score.ts'
+import { label } from '../../payloads/signals/label.ts'
+import { rating } from '../../payloads/signals/rating.ts'
 
 export const classificationView: TaskView<Answer> = {
-  signals: ['label', 'rating'],
+  signals: [label, rating],
   schemas: classificationSchemas,
   score: { name: 'accuracy', meaning: 'share of the answers that were right' },
   headline: {

@@ -26,10 +26,7 @@ export function openGeneration(settings: GenerationSettings): Task<TextTarget, T
     shared: () => Infinity,
 
     target: (signal, served) => targetOf(signal, served),
-    admit(signal) {
-      if (signal.kind !== 'retract') checkTexts(signal)
-    },
-    supersedes: ({ kind }) => kind !== 'rating',
+    admit: checkTexts,
 
     loss: (row, _head, gradient) => textLoss(row, settings, gradient),
     distil(outputs, teacher, { share }, gradient) {

@@ -19,17 +19,6 @@ export const generationSchemas: TaskSchemas = {
       description: 'length: max_tokens was reached',
     }),
   }),
-  event: Type.Object({
-    completion: Type.Optional(
-      Type.String({ description: 'the right answer; or correction, chosen and rejected, rating' }),
-    ),
-    correction: Type.Optional(
-      Type.String({ description: 'the same, instead of the answer that was served' }),
-    ),
-    chosen: Type.Optional(Type.String({ description: 'an answer that is better than `rejected`' })),
-    rejected: Type.Optional(Type.String()),
-    rating: Type.Optional(Type.Integer({ description: '1 or -1, of the answer that was served' })),
-  }),
   facts: Type.Object({}),
   stratum: Type.Object({}),
   quality: Type.Object({

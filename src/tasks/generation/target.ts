@@ -1,5 +1,8 @@
 /** Turns a feedback signal into the texts that an example teaches. */
-import type { FeedbackSignal } from '../../contracts/event.ts'
+import { isOf, type Payload } from '../../contracts/payload.ts'
+import { completion } from '../../payloads/signals/completion.ts'
+import { preference } from '../../payloads/signals/preference.ts'
+import { rating } from '../../payloads/signals/rating.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import { isVisible } from '../../platform/visible-text.ts'
 
@@ -11,31 +14,30 @@ export type TextTarget =
   /** `completion` is the answer that was served. */
   | { readonly kind: 'rating'; readonly rating: 1 | -1; readonly completion: string }
 
-export function targetOf(signal: FeedbackSignal, served: string | undefined): TextTarget {
-  invariant(signal.kind !== 'retract', 'a retraction has no target')
+export function targetOf(signal: Payload, served: string | undefined): TextTarget {
   checkTexts(signal)
-  if (signal.kind === 'preference') return signal
-  if (signal.kind === 'completion') {
+  if (isOf(signal, preference)) return signal
+  if (isOf(signal, completion)) {
     const { text, corrects } = signal
-    return corrects === undefined || served === undefined || served === '' || served === text
+    return corrects !== true || served === undefined || served === '' || served === text
       ? { kind: 'completion', completion: text }
       : { kind: 'correction', completion: text, rejected: served }
   }
-  invariant(signal.kind === 'rating', 'other signals were refused')
+  invariant(isOf(signal, rating), 'other signals were refused')
   if (served === undefined || served === '')
     throw failure('RATING_NEEDS_PREDICTION', 'the rating refers to an answer that was not served')
   return { ...signal, completion: served }
 }
 
 /** Refuses a signal that teaches nothing, whatever was served. */
-export function checkTexts(signal: FeedbackSignal): void {
-  if (signal.kind === 'label' || signal.kind === 'value')
+export function checkTexts(signal: Payload): void {
+  if (![completion, preference, rating].some(({ name }) => name === signal.kind))
     throw failure('SIGNAL_UNSUPPORTED', `a generation learns nothing from a ${signal.kind}`, {
       fix: 'send a completion, chosen and rejected, a correction or a rating',
     })
-  if (signal.kind === 'completion' && !isVisible(signal.text))
+  if (isOf(signal, completion) && !isVisible(signal.text))
     throw failure('EVENT_INVALID', 'the completion has no visible character')
-  if (signal.kind !== 'preference') return
+  if (!isOf(signal, preference)) return
   for (const side of ['chosen', 'rejected'] as const)
     if (!isVisible(signal[side]))
       throw failure('EVENT_INVALID', `the ${side} answer has no visible character`)

@@ -1,5 +1,8 @@
 /** A text as people see it, and how good the texts are. */
 import type { TaskView } from '../../contracts/task-view.ts'
+import { completion } from '../../payloads/signals/completion.ts'
+import { preference } from '../../payloads/signals/preference.ts'
+import { rating } from '../../payloads/signals/rating.ts'
 import type { TextReport } from './quality.ts'
 import { generationSchemas, meaning } from './schemas.ts'
 
@@ -7,7 +10,7 @@ import { generationSchemas, meaning } from './schemas.ts'
 export type TextAnswer = Readonly<{ text: string; finish_reason: 'stop' | 'length' }>
 
 export const generationView: TaskView<TextAnswer> = {
-  signals: ['completion', 'preference', 'rating'],
+  signals: [completion, preference, rating],
   schemas: generationSchemas,
   score: { name: 'likelihood', meaning },
   headline: {

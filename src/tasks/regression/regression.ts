@@ -11,7 +11,9 @@
  * A target beyond eight deviations weighs (8σ / |y − μ|)² in a step: the loss is linear there, and the outliers in the replay
  * buffer would pull in every step.
  */
+import { isOf } from '../../contracts/payload.ts'
 import type { Task } from '../../contracts/task.ts'
+import { value } from '../../payloads/signals/value.ts'
 import { failure } from '../../platform/errors.ts'
 import { fixedHead } from '../fixed-head.ts'
 import { estimateIn, regressionHead } from './head.ts'
@@ -32,14 +34,12 @@ export function openRegression(settings: LossSettings): Task<number, Answer> {
     shared: () => 1,
 
     target(signal) {
-      if (signal.kind === 'value') return signal.value
+      if (isOf(signal, value)) return signal.value
       throw unsupported(signal.kind)
     },
     admit(signal) {
-      const { kind } = signal
-      if (kind !== 'value' && kind !== 'retract') throw unsupported(kind)
+      if (!isOf(signal, value)) throw unsupported(signal.kind)
     },
-    supersedes: ({ kind }) => kind === 'value',
 
     loss({ target, outputs, share }, _head, gradient) {
       const { z, mean, deviation } = estimateIn(outputs)
@@ -55,13 +55,13 @@ export function openRegression(settings: LossSettings): Task<number, Answer> {
       return 0.5 * share * distance * distance
     },
     score(outputs, target) {
-      const { value, deviation } = estimateIn(outputs)
+      const { value: answer, deviation } = estimateIn(outputs)
       // Before the first target there is no unit to measure an error in.
-      if (deviation === 0) return { error: 1, loss: Infinity, answer: value, isBlank: true }
-      const r = (value - target) / deviation
+      if (deviation === 0) return { error: 1, loss: Infinity, answer, isBlank: true }
+      const r = (answer - target) / deviation
       const size = Math.abs(r)
       const { loss } = lossOf(Math.min(size, CLIP), settings)
-      return { error: size / (1 + size), loss, answer: value }
+      return { error: size / (1 + size), loss, answer }
     },
 
     // In the unit of the targets.

@@ -1,4 +1,5 @@
 /** A number as people see it, and how far the numbers are off. */
+import { value } from '../../payloads/signals/value.ts'
 import { Type } from 'typebox'
 import type { TaskSchemas, TaskView } from '../../contracts/task-view.ts'
 import { nullable } from '../../platform/nullable.ts'
@@ -15,10 +16,6 @@ const closeness = 'mean of 1 / (1 + |error| / deviation of the values): 1 = alwa
 
 const schemas: TaskSchemas = {
   answer: Type.Object({ value: Type.Number({ description: 'the number that is expected' }) }),
-  event: Type.Object({
-    value: Type.Optional(Type.Number({ description: 'or correction, or retract' })),
-    correction: Type.Optional(Type.Number()),
-  }),
   facts: Type.Object({}),
   stratum: Type.Object({}),
   quality: Type.Object({
@@ -51,7 +48,7 @@ export interface ErrorReport extends Errors {
 }
 
 export const regressionView: TaskView<{ readonly value: number }> = {
-  signals: ['value'],
+  signals: [value],
   schemas,
   score: { name: 'closeness', meaning: closeness },
   headline: {

@@ -2,6 +2,8 @@
  * The end of admission: an example with its latents goes to the learner, to the held-out rows, or into quarantine, and
  * replaces the older signals that it supersedes.
  */
+import type { FeedbackEvent } from '../../contracts/event.ts'
+import { kindOf } from '../../intake/events/signal.ts'
 import { eventStates } from '../../checkpoint/event-log/states.ts'
 import { CodedError, type Decision, type ExampleKey } from '../../contracts/core.ts'
 import type { ServedPrediction } from '../../contracts/event.ts'
@@ -51,8 +53,8 @@ export class Acceptance {
 
   /** The terms to subtract from the sums when this example is learned. */
   replaced({ key, event }: WaitingEvent, { predictionId }: Example): readonly Example[] {
-    const { learner, loop } = this.#parts
-    const about = loop.task.supersedes(event.signal) ? predictionId : undefined
+    const { learner } = this.#parts
+    const about = this.#isLesson(event) ? predictionId : undefined
     const others = learner.about(about).filter((each) => this.#reaches(key, each))
     return learner.unlearnable([...new Set([key, ...others])])
   }
@@ -135,13 +137,18 @@ export class Acceptance {
    * A different signal under the same id, or about the same prediction: the newer one replaces the older ones, in past
    * states too.
    */
+  /** It says what is right, and so replaces earlier feedback on the same answer. */
+  #isLesson({ signal }: FeedbackEvent): boolean {
+    return kindOf(signal, this.#parts.loop.task.view.signals)?.about === 'input'
+  }
+
   #supersede(
     { key, received, event }: Counted,
     { predictionId }: Example,
     old: LatentMap | undefined,
   ): void {
-    const { learner, heldOut, dedupe, waiting, setAside, onSupersede, loop, log } = this.#parts
-    const about = event && loop.task.supersedes(event.signal) ? predictionId : undefined
+    const { learner, heldOut, dedupe, waiting, setAside, onSupersede, log } = this.#parts
+    const about = event && this.#isLesson(event) ? predictionId : undefined
     const isKnown = dedupe.digestOf(key) !== undefined
     const isReached = (each: ExampleKey) => this.#reaches(key, each)
     const said = [...learner.about(about), ...heldOut.about(about)]

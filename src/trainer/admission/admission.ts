@@ -10,7 +10,7 @@ import type { OrderedRow } from '../../checkpoint/event-log/row-contents.ts'
 import { eventStates, isOpen } from '../../checkpoint/event-log/states.ts'
 import type { SetAsideEntry } from '../../checkpoint/set-aside-events.ts'
 import { CodedError, type ExampleKey } from '../../contracts/core.ts'
-import type { FeedbackEvent } from '../../contracts/event.ts'
+import { isRetraction, type FeedbackEvent } from '../../contracts/event.ts'
 import type { Example } from '../../contracts/example.ts'
 import { keyOf } from '../../intake/events/event-key.ts'
 import { needsPrediction, type Received, type WaitingEvent } from '../../intake/join.ts'
@@ -48,6 +48,7 @@ export class Admission {
     this.#acceptance = new Acceptance(parts, this.#refusals)
     this.#prefetcher = new Prefetcher({
       parse: ({ record, connector }) => parts.loop.intake.parse(record, connector),
+      needsPrediction: (event) => this.#needsPrediction(event),
       isKnown: (event) => this.#known.look(event) === 'same',
       encode: (event) =>
         event.input && this.#isOurs(event) ? this.#examples.encode(event.input, event) : undefined,
@@ -74,7 +75,7 @@ export class Admission {
     const event = prefetched?.event ?? this.#parse(received)
     if (event === undefined || !this.#isOurs(event)) return false
     const key = keyOf(event)
-    if (event.signal.kind === 'retract') return this.#retractions.retract(event, received, signal)
+    if (isRetraction(event.signal)) return this.#retractions.retract(event, received, signal)
     const seen = this.#known.look(event)
     const wasThere = this.#wasThereBefore(received)
     if (seen === 'forgotten' || this.#isForgotten(event, received)) {
@@ -92,7 +93,7 @@ export class Admission {
     if (wasThere) return this.#putAside(waiting)
     // A latent is kept under the key of its example.
     if (seen !== 'new') this.#parts.latents.forget([key])
-    return needsPrediction(event)
+    return this.#needsPrediction(event)
       ? this.#join(waiting, signal)
       : this.#learn(waiting, { prefetched }, signal)
   }
@@ -105,6 +106,10 @@ export class Admission {
 
   #isForgotten(event: FeedbackEvent, { record }: Received): boolean {
     return this.#parts.forgetting.refuses(event, record.timeMs, event.timeMs ?? record.timeMs)
+  }
+
+  #needsPrediction(event: FeedbackEvent): boolean {
+    return needsPrediction(event, this.#parts.loop.task.view.signals)
   }
 
   #refuseRetracted(key: ExampleKey, received: Received): false {
@@ -135,7 +140,7 @@ export class Admission {
     log.wasSetAside(key, eventStates.waiting)
     if (what.kind === 'event') {
       const waiting = { ...what.event, since: progress.accepted, isCounted: true as const }
-      const due = needsPrediction(waiting.event)
+      const due = this.#needsPrediction(waiting.event)
         ? await this.#join(waiting, signal)
         : await this.#learn(waiting, {}, signal)
       setAside.remove(key)

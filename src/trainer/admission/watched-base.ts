@@ -3,6 +3,8 @@ import { identityOf } from '../../adapters/base-identity.ts'
 import type { Logger } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { Input } from '../../contracts/event.ts'
+import { isOf } from '../../contracts/payload.ts'
+import { features } from '../../payloads/inputs/features.ts'
 import type { EncodingParts } from '../parts.ts'
 import { nearest } from '../../platform/nearest.ts'
 
@@ -42,7 +44,7 @@ export function undeclaredNames(
   const declared = new Set(names)
   const seen = new Set<string>()
   return (input) => {
-    if (input.kind !== 'features' || Array.isArray(input.features)) return
+    if (!isOf(input, features) || Array.isArray(input.features)) return
     for (const [feature, value] of Object.entries(input.features)) {
       if (declared.has(feature) || seen.has(feature) || seen.size >= MOST_NAMES) continue
       seen.add(feature)

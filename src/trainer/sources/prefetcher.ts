@@ -4,8 +4,8 @@
  * is repeated, and reported, at the record's turn.
  */
 import type { Encoded, Latent } from '../../contracts/network.ts'
-import type { FeedbackEvent } from '../../contracts/event.ts'
-import { needsPrediction, type Received } from '../../intake/join.ts'
+import { isRetraction, type FeedbackEvent } from '../../contracts/event.ts'
+import type { Received } from '../../intake/join.ts'
 
 export interface Prefetched {
   readonly event: FeedbackEvent
@@ -23,6 +23,7 @@ export interface BufferedRecord extends Received {
 export interface PrefetcherParts {
   readonly parse: (received: Received) => FeedbackEvent
   readonly encode: (event: FeedbackEvent) => Encoded | undefined
+  readonly needsPrediction: (event: FeedbackEvent) => boolean
   readonly isKnown: (event: FeedbackEvent) => boolean
   readonly compute: (encoded: Encoded) => Promise<Latent>
 }
@@ -75,7 +76,7 @@ export class Prefetcher {
   #prefetch(received: Received): Prefetched | null {
     try {
       const event = this.#parts.parse(received)
-      if (event.signal.kind === 'retract' || needsPrediction(event)) return null
+      if (isRetraction(event.signal) || this.#parts.needsPrediction(event)) return null
       if (this.#parts.isKnown(event)) return null
       const encoded = this.#parts.encode(event)
       if (encoded === undefined) return null

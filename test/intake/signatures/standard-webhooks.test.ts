@@ -1,4 +1,6 @@
 /** Signatures of sources: the example of the specification, each way to be wrong, and messages without headers. */
+import { label } from '../../../src/payloads/signals/label.ts'
+import { text } from '../../../src/payloads/inputs/text.ts'
 import { describe, expect, test } from 'vitest'
 import { recordParser } from '../../../src/intake/events/record-parser.ts'
 import {
@@ -66,7 +68,7 @@ describe('a stream with a signed source', () => {
     Object.entries(limitTable).map(([name, limit]) => [name, limit.default]),
   ) as unknown as Limits
   const parse = recordParser({
-    ...{ limits, inputKind: 'text', signals: ['label'], checked: 'http' },
+    ...{ limits, reads: [text], signals: [label], checked: 'http' },
     onUnknownKey: () => {},
     signed: new Map([['partner', rules]]),
   })

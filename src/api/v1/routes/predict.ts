@@ -26,7 +26,7 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
     params: ModelParams,
     headers: PredictHeaders,
     querystring: PredictQuery,
-    body: predictBody(services.limits.inputs),
+    body: predictBody(services, services.limits.inputs),
     response: { 200: predictAnswer(services), ...problems },
   }
   app.post<{ Params: ModelParams; Querystring: PredictQuery; Body: PredictBody }>(

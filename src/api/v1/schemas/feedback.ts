@@ -1,14 +1,16 @@
 /** Feedback, what it is answered with, and the receipt of one event. */
+import type { SchemaPart } from '../../../contracts/task-view.ts'
+import { signalSchemas } from '../../../intake/description/event-schema.ts'
 import { Type } from 'typebox'
 import type { Json } from '../../../contracts/core.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { NDJSON_TYPES } from '../body-types.ts'
-import { extended, partsOf } from './task.ts'
+import { extended } from './task.ts'
 import { Count, Time } from '../../schema-parts.ts'
-import { InputValue } from './predict.ts'
+import { inputValue } from './predict.ts'
 
 /** Only for the description: `intake` validates events, each with its own code. */
-const FeedbackEvent = Type.Object({
+const Subject = Type.Object({
   id: Type.Optional(
     Type.String({
       description:
@@ -16,7 +18,6 @@ const FeedbackEvent = Type.Object({
     }),
   ),
   source: Type.Optional(Type.String()),
-  input: Type.Optional(InputValue),
   prediction_id: Type.Optional(
     Type.String({ description: 'instead of input: the prediction to join' }),
   ),
@@ -37,10 +38,26 @@ const FeedbackEvent = Type.Object({
   time: Type.Optional(Time),
 })
 
+/** What each task of this daemon learns from. The bounds are those of intake. */
+function signalParts({ models, limits }: Services): readonly SchemaPart[] {
+  const lists = new Set(models.map(({ task }) => task.view.signals))
+  return [...lists].map((signals) => {
+    const schemas = Object.entries(signalSchemas(signals, limits))
+    const loose = schemas.map(([word, schema]) => [word, Type.Optional(Type.Unsafe(plain(schema)))])
+    return { properties: Object.fromEntries(loose) as SchemaPart['properties'] }
+  })
+}
+
+function plain(schema: object) {
+  const { type, description, items } = schema as Readonly<Record<string, unknown>>
+  return { type, description, ...(items !== undefined && { items }) }
+}
+
 const ndjson = { schema: Type.String({ description: 'one event per line' }) }
 
 export function feedbackBody(services: Services) {
-  const event = extended(FeedbackEvent, partsOf(services, 'event'), 'prediction_id')
+  const own = { ...Subject.properties, input: Type.Optional(inputValue(services)) }
+  const event = extended(Type.Object(own), signalParts(services), 'prediction_id')
   const list = Type.Array(
     Type.Union([
       event,

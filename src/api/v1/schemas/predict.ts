@@ -2,20 +2,18 @@
 import { Type, type Static } from 'typebox'
 import type { Json } from '../../../contracts/core.ts'
 import type { Services } from '../../../serving/services/services.ts'
+import { inputShown } from '../../../intake/description/event-schema.ts'
+import { usualInputs } from '../../../payloads/built-in.ts'
 import { extended, partsOf } from './task.ts'
 import { Count, Name } from '../../schema-parts.ts'
 
 const Strict = { additionalProperties: false }
 
 /** Loose on purpose: a wrong input is reported with its own code and place. */
-export const InputValue = Type.Unsafe<Json>({
-  description:
-    'a text, {"text": …}, {"features": [numbers] | {name: value}} or, for a language model, {"messages": [{role, content}]}, as the base reads',
-  examples: [
-    ...['what a lovely phone', { text: 'what a lovely phone' }, { features: [0.5, 1] }],
-    { messages: [{ role: 'user', content: 'Where is my parcel?' }] },
-  ],
-})
+export function inputValue({ models }: Services) {
+  const reads = models.flatMap(({ base }) => base.reads)
+  return Type.Unsafe<Json>(inputShown([...new Set([...usualInputs, ...reads])]))
+}
 
 const Generate = Type.Object(
   {
@@ -52,10 +50,10 @@ const Generate = Type.Object(
   },
 )
 
-export function predictBody(mostInputs: number) {
+export function predictBody(services: Services, mostInputs: number) {
   return Type.Object(
     {
-      inputs: Type.Array(InputValue, { minItems: 1, maxItems: mostInputs }),
+      inputs: Type.Array(inputValue(services), { minItems: 1, maxItems: mostInputs }),
       version: Type.Optional(
         Type.String({ description: 'answer with this version instead of the live one' }),
       ),

@@ -1,9 +1,9 @@
 /** The rules that feedback must pass on arrival: those of every stream, and what the model may learn. */
-import type { FeedbackEvent, Input } from '../../../contracts/event.ts'
+import { isRetraction, type FeedbackEvent, type Input } from '../../../contracts/event.ts'
+import type { InputKind } from '../../../contracts/payload.ts'
 import type { Task } from '../../../contracts/task.ts'
 import type { Clock } from '../../../contracts/core.ts'
 import { isEnvelope } from '../../../intake/events/cloud-event.ts'
-import { isObject } from '../../../intake/events/fields.ts'
 import { parseJson } from '../../../intake/events/json-guard.ts'
 import {
   checkSignature,
@@ -13,12 +13,14 @@ import {
 } from '../../../intake/signatures/signed-sources.ts'
 import type { Signed } from '../../../intake/signatures/standard-webhooks.ts'
 import { parseEvent, type EventLimits } from '../../../intake/events/validate.ts'
+import { isObject } from '../../../payloads/reading.ts'
 
 export interface EventCheckOptions {
   readonly model: string
   /** The name of the source that reads the inbox. */
   readonly source: string
-  readonly inputKind: Input['kind']
+  /** What the base reads. */
+  readonly reads: readonly InputKind[]
   readonly limits: EventLimits
   readonly task: Pick<Task, 'admit' | 'view'>
   /** Throws for an input that the base cannot take, where finding that out is cheap. */
@@ -43,18 +45,17 @@ export function eventCheck(options: EventCheckOptions): EventCheck {
     const checked = signedEvent(options, bytes, request)
     const { event } = checked
     if (event.input !== undefined) checkInput?.(event.input)
-    // The meaning of a rating depends on its prediction, which the trainer looks up.
-    task.admit(event.signal)
+    if (!isRetraction(event.signal)) task.admit(event.signal)
     return checked
   }
 }
 
 function signedEvent(
-  { model, source, inputKind, limits, task, signed }: EventCheckOptions,
+  { model, source, reads, limits, task, signed }: EventCheckOptions,
   bytes: Uint8Array,
   request: Parameters<EventCheck>[1],
 ): CheckedEvent {
-  const context = { model, source, inputKind, signals: task.view.signals }
+  const context = { model, source, reads, signals: task.view.signals }
   const sources = signed?.sources()
   if (signed === undefined || sources === undefined)
     return { event: parseEvent(bytes, limits, context), bytes }
@@ -81,9 +82,8 @@ function withIdentity(
   limits: EventLimits,
 ): Uint8Array {
   const event = parseJson(body, { bytes: limits.event_bytes, depth: limits.json_depth })
-  const isRetraction = signal.kind === 'retract'
-  if (!isObject(event) || isEnvelope(event) || (isRetraction && signal.anySource === true))
-    return body
-  const identity = isRetraction ? { source } : { id, source }
+  const isOfAny = isRetraction(signal) && signal.anySource === true
+  if (!isObject(event) || isEnvelope(event) || isOfAny) return body
+  const identity = isRetraction(signal) ? { source } : { id, source }
   return new TextEncoder().encode(JSON.stringify({ ...event, ...identity }))
 }

@@ -3,6 +3,7 @@
  * disturbed. The limit counts all models together, so that a source cannot use one model to get around the limit of
  * another.
  */
+import { isRetraction } from '../../../contracts/event.ts'
 import type { Clock, CodedError } from '../../../contracts/core.ts'
 import type { FeedbackEvent } from '../../../contracts/event.ts'
 import { RateLimiter, type Rate } from '../../../platform/access/rate-limiter.ts'
@@ -74,7 +75,7 @@ export function refusedEvent(
   { source, signal, predictionId }: Pick<FeedbackEvent, 'source' | 'signal' | 'predictionId'>,
   allowed: readonly string[] | undefined,
 ): CodedError | undefined {
-  const isOfAny = signal.kind === 'retract' && signal.anySource === true
+  const isOfAny = isRetraction(signal) && signal.anySource === true
   if (allowed === undefined || !isOfAny || predictionId !== undefined)
     return refusedSource(source, allowed)
   const text = `this key may only retract events of ${allowed.join(', ')}, and the retraction names no source`

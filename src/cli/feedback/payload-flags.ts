@@ -1,0 +1,53 @@
+/** The flags that the kinds of inputs and signals declare: the parts of one event. */
+import type { Command } from 'commander'
+import type { Json } from '../../contracts/core.ts'
+import type { InputKind, PayloadFlag, SignalKind } from '../../contracts/payload.ts'
+import { inputs, signals } from '../../payloads/built-in.ts'
+import { finiteNumber } from '../flags.ts'
+
+function flagsOf(kinds: readonly (InputKind | SignalKind)[]): readonly [string, PayloadFlag][] {
+  return kinds.flatMap(({ flags = {} }) => Object.entries(flags))
+}
+
+const inputFlags = flagsOf(Object.values(inputs))
+const signalFlags = flagsOf(Object.values(signals))
+
+/** Words of an event that are texts, also where one looks like a number. */
+export const textWords: ReadonlySet<string> = new Set(
+  signalFlags.filter(([, flag]) => flag.as === 'text').map(([word]) => word),
+)
+
+export function withPayloads(command: Command): Command {
+  for (const [name, { as, description }] of [...inputFlags, ...signalFlags])
+    if (as === 'number') command.option(`--${name} <number>`, description, finiteNumber)
+    else command.option(`--${name} <${as}>`, description)
+  return command
+}
+
+/** Under the names of their kinds; the last that is given counts. */
+export function inputIn(flags: object): Json | undefined {
+  const [name, value] = valuesIn(inputFlags, flags).at(-1) ?? []
+  return name === undefined ? undefined : { [name]: value ?? null }
+}
+
+export function signalIn(flags: object): Readonly<Record<string, Json>> {
+  return Object.fromEntries(valuesIn(signalFlags, flags))
+}
+
+function valuesIn(known: readonly [string, PayloadFlag][], flags: object): [string, Json][] {
+  const named = flags as Readonly<Record<string, string | number | undefined>>
+  return known.flatMap(([name, flag]): [string, Json][] => {
+    const given = named[name]
+    if (given === undefined) return []
+    return [[name, flag.as === 'json' ? jsonOf(String(given), flag) : given]]
+  })
+}
+
+function jsonOf(text: string, { other }: PayloadFlag): Json {
+  try {
+    if (/^\s*[[{]/.test(text)) return JSON.parse(text) as Json
+  } catch (cause) {
+    if (other === undefined) throw cause
+  }
+  return other?.(text) ?? (JSON.parse(text) as Json)
+}

@@ -1,0 +1,69 @@
+/**
+ * What a model is asked about and what feedback says: inputs and signals, each of a kind that is a plug-in. The core stores
+ * them, sends them and compares them as JSON, and never asks for their kind: only the base or the task that takes
+ * a value reads its fields.
+ */
+import type { Json } from './core.ts'
+
+/** A value of a kind, with its fields: `{ kind: 'text', text: 'hello' }`. */
+export type Payload = { readonly kind: string; readonly [field: string]: Json }
+
+/** `limits` of the config. */
+export type PayloadLimits = Readonly<Record<string, number>>
+
+interface PayloadKind {
+  /** The `kind` of its values, and their key in a message. */
+  readonly name: string
+  readonly summary: string
+  /** How the command line takes its values, by key; absent = only in a file of events. */
+  readonly flags?: Readonly<Record<string, PayloadFlag>>
+}
+
+export interface PayloadFlag {
+  readonly description: string
+  /** `number`: a number. `json`: JSON. `text`: the text as it stands, in a CSV too. */
+  readonly as: 'text' | 'number' | 'json'
+  /** Reads a text that is no JSON; throws if it cannot. */
+  readonly other?: (text: string) => Json
+}
+
+/** Something that a model is asked about: `{ "input": { <name>: … } }`. Its values have one field, of its name. */
+export interface InputKind<Value extends Payload = Payload> extends PayloadKind {
+  /**
+   * Reads what stands below its key; throws a coded error, with the place, for what it does not take. Read again,
+   * what it returns is the same.
+   */
+  read(value: Json, limits: PayloadLimits, pointer: string): Value
+  /** JSON Schema of what `read` takes. */
+  schema(limits: PayloadLimits): object
+  readonly example: Json
+  /** Of a table: its value stands in a column of its name, or is the object of all columns that mean nothing else. */
+  readonly columns?: 'own' | 'others'
+}
+
+/** Something that feedback says. Two values with the same fields, in the order of `read`, are the same lesson. */
+export interface SignalKind<Value extends Payload = Payload> extends PayloadKind {
+  /** The keys of an event that say it: all of them together. */
+  readonly words: readonly string[]
+  /** The key `correction` says it too. */
+  readonly isCorrection?: true
+  /** Whether it says what is right, and replaces earlier feedback on the same answer; or judges the answer that was served. */
+  readonly about: 'input' | 'answer'
+  /** Whether the served answer is needed to learn from it. Absent: if it is about the answer. */
+  judges?(signal: Value): boolean
+  /**
+   * Reads what stands below `word`, which is one of its words or `correction`; of several words, the whole event. Throws as
+   * that of an input.
+   */
+  read(value: Json, limits: PayloadLimits, pointer: string, word: string): Value
+  /** JSON Schema of what stands below each word. */
+  schema(limits: PayloadLimits): Readonly<Record<string, object>>
+}
+
+/** Whether a value is of this kind, and so has its fields. */
+export function isOf<Value extends Payload>(
+  value: Payload,
+  kind: InputKind<Value> | SignalKind<Value>,
+): value is Value {
+  return value.kind === kind.name
+}

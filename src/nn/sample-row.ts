@@ -1,0 +1,11 @@
+/** A row of any base, to run its network once: to warm an engine up, or to see whether a version answers. */
+import type { Base } from '../contracts/base.ts'
+import type { Encoded } from '../contracts/network.ts'
+
+export function sampleRow({ rows, reads, network, encode }: Base, maxTokens: number): Encoded {
+  const [kind] = reads
+  // A base of numbers may refuse the example, because its own schema has other names.
+  return kind === undefined || rows === 'values'
+    ? { kind: 'vector', values: new Float32Array(network.latentWidth(0)).fill(1) }
+    : encode({ kind: kind.name, [kind.name]: kind.example }, maxTokens)
+}

@@ -1,0 +1,43 @@
+/**
+ * How a value of JSON is read or refused. `pointer` is a JSON pointer (RFC 6901) to its place, '' means the whole
+ * message. A key with the value null counts as absent, because many producers write every key they know.
+ */
+import type { CodedError, Json } from '../contracts/core.ts'
+import { failure, type ErrorCode } from '../platform/errors.ts'
+
+/** `fix` replaces the code's own fix. */
+export function refuse(code: ErrorCode, pointer: string, why: string, fix?: string): CodedError {
+  const message = pointer === '' ? why : `${pointer}: ${why}`
+  return failure(code, message, { details: { pointer }, fix })
+}
+
+/** Pointers contain keys from untrusted input: long ones are truncated. */
+export function below(pointer: string, key: string | number): string {
+  const short = String(key).slice(0, 64)
+  // Pointers are built for each field, also for valid ones: most need no escaping.
+  const escaped = /[~/]/.test(short) ? short.replaceAll('~', '~0').replaceAll('/', '~1') : short
+  return `${pointer}/${escaped}`
+}
+
+export type JsonObject = Readonly<Record<string, Json>>
+
+export function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+export function given(object: JsonObject, key: string): Json | undefined {
+  return Object.hasOwn(object, key) ? (object[key] ?? undefined) : undefined
+}
+
+/** Code points, not UTF-16 units: these are at most twice the characters, so almost no text has to be counted. */
+export function isLonger(text: string, most: number): boolean {
+  return text.length > most && (text.length > 2 * most || Array.from(text).length > most)
+}
+
+export function hasUnprintable(text: string): boolean {
+  return /[\p{Cc}\p{Cs}]/u.test(text)
+}
+
+/** Parts of the JSON Schema of a text. */
+export const printable = { pattern: String.raw`^[^\p{Cc}\p{Cs}]*$` }
+export const visible = { pattern: String.raw`[\p{L}\p{N}\p{P}\p{S}]` }
