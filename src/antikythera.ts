@@ -18,7 +18,7 @@ import { openRegistry } from './app/model.ts'
 import { methods, tasks } from './plugins.ts'
 import type { Daemon, EmbeddedConfig as Config } from './app/contract.ts'
 import { startDaemon as start } from './app/daemon.ts'
-import type { Json, Logger } from './contracts/core.ts'
+import type { Logger } from './contracts/core.ts'
 import type { ChatMessage, Input } from './contracts/event.ts'
 import { labelsIn } from './tasks/classification/rules.ts'
 import type { Answer } from './tasks/classification/score.ts'
@@ -128,7 +128,7 @@ export async function openPredictor<Output = Answer>(
     async predict(inputs) {
       const rows = inputs.map((input, at) => {
         const given = typeof input === 'object' && 'kind' in input ? input : undefined
-        const read = given ?? requestInput(base, config.limits, input as Json, `/inputs/${at}`)
+        const read = given ?? requestInput(base, config.limits, input, `/inputs/${at}`)
         return { adapter: manifest.digest, encoded: base.encode(read, settings.max_tokens) }
       })
       const isSilent = task.outputs(task.headIn(manifest.facts)) === 0

@@ -8,20 +8,20 @@ export type Input = Payload
 export type ChatRole = 'system' | 'user' | 'assistant'
 
 /** One of a conversation. A type: it is JSON. */
-export type ChatMessage = { readonly role: ChatRole; readonly content: string }
+export type ChatMessage = Readonly<{ role: ChatRole; content: string }>
 
 /** The content of an event: a signal of one of the kinds that the task takes, or a retraction. */
 export type FeedbackSignal = Payload | Retraction
 
-export type Retraction = {
-  readonly kind: 'retract'
+export type Retraction = Readonly<{
+  kind: 'retract'
   /** Absent if the event names no source. */
-  readonly anySource?: true
+  anySource?: true
   /** Then: sources that must sign, for which an event that names none does not speak. */
-  readonly exceptSources?: readonly string[]
+  exceptSources?: readonly string[]
   /** Retracts everything from its source, since a time. */
-  readonly all?: { readonly sinceMs?: number }
-}
+  all?: { readonly sinceMs?: number }
+}>
 
 export function isRetraction(signal: FeedbackSignal): signal is Retraction {
   return signal.kind === 'retract'

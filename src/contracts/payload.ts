@@ -6,7 +6,7 @@
 import type { Json } from './core.ts'
 
 /** A value of a kind, with its fields: `{ kind: 'text', text: 'hello' }`. */
-export type Payload = { readonly kind: string; readonly [field: string]: Json }
+export type Payload = Readonly<{ kind: string; [field: string]: Json }>
 
 /** `limits` of the config. */
 export type PayloadLimits = Readonly<Record<string, number>>

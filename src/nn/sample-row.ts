@@ -2,10 +2,11 @@
 import type { Base } from '../contracts/base.ts'
 import type { Encoded } from '../contracts/network.ts'
 
-export function sampleRow({ rows, reads, network, encode }: Base, maxTokens: number): Encoded {
-  const [kind] = reads
+export function sampleRow(base: Base, maxTokens: number): Encoded {
+  const { rows, network } = base
+  const [kind] = base.reads
   // A base of numbers may refuse the example, because its own schema has other names.
   return kind === undefined || rows === 'values'
     ? { kind: 'vector', values: new Float32Array(network.latentWidth(0)).fill(1) }
-    : encode({ kind: kind.name, [kind.name]: kind.example }, maxTokens)
+    : base.encode({ kind: kind.name, [kind.name]: kind.example }, maxTokens)
 }

@@ -1,4 +1,4 @@
-import { type FeaturesInput } from '../../src/payloads/inputs/features.ts'
+import type { FeaturesInput } from '../../src/payloads/inputs/features.ts'
 import { describe, expect, it } from 'vitest'
 import { type FeaturesOptions, openFeatures } from '../../src/bases/features/features.ts'
 import type { Tensors } from '../../src/contracts/core.ts'

@@ -1,5 +1,5 @@
 /** The AsyncAPI document: valid by the official schema, true of what intake accepts, and compatible with the first one. */
-import { type SignalKind } from '../../src/contracts/payload.ts'
+import type { SignalKind } from '../../src/contracts/payload.ts'
 import { value } from '../../src/payloads/signals/value.ts'
 import { rating } from '../../src/payloads/signals/rating.ts'
 import { label } from '../../src/payloads/signals/label.ts'

@@ -285,7 +285,7 @@ function namesOf({ base, config }: AdapterPlan) {
 function rowsOf(base: Base): readonly Encoded[] {
   if (base.hash === declared.hash)
     return [{ a: 1, kind: 'x' }, { kind: 'y' }, { a: -0.5 }].map((features) =>
-      base.encode({ kind: 'features', features: features as Record<string, number | string> }, 1),
+      base.encode({ kind: 'features', features }, 1),
     )
   if (base.rows === 'values')
     return [

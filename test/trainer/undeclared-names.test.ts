@@ -1,4 +1,4 @@
-import { type FeaturesInput } from '../../src/payloads/inputs/features.ts'
+import type { FeaturesInput } from '../../src/payloads/inputs/features.ts'
 import { expect, test } from 'vitest'
 import { undeclaredNames } from '../../src/trainer/admission/watched-base.ts'
 

@@ -77,8 +77,8 @@ export function signalSchemas(
 }
 
 function inputSchema(limits: PayloadLimits, kinds: readonly InputKind[] = usualInputs): JsonSchema {
-  const only = ({ name, schema }: InputKind) => ({
-    ...{ type: 'object', properties: { [name]: schema(limits) }, required: [name] },
+  const only = ({ name, ...kind }: InputKind) => ({
+    ...{ type: 'object', properties: { [name]: kind.schema(limits) }, required: [name] },
     not: {
       anyOf: kinds
         .filter((other) => other.name !== name)

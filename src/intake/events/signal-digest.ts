@@ -42,5 +42,7 @@ function inputText(input: Input | undefined): string {
   if (typeof value !== 'object') return String(value)
   if (!Array.isArray(value)) return canonicalJson(value)
   const list: readonly Json[] = value
-  return list.some((item) => typeof item === 'object') ? JSON.stringify(list) : list.join()
+  return list.some((item) => typeof item === 'object')
+    ? JSON.stringify(list)
+    : (list as readonly (string | number)[]).join()
 }

@@ -11,11 +11,11 @@ import type { Limits } from '../../platform/limits.ts'
 import { wellFormed } from '../../platform/visible-text.ts'
 import { below, isObject, refuse } from '../reading.ts'
 
-export type FeaturesInput = {
-  readonly kind: 'features'
+export type FeaturesInput = Readonly<{
+  kind: 'features'
   /** A name that is absent is missing. */
-  readonly features: readonly number[] | Readonly<Record<string, FeatureValue>>
-}
+  features: readonly number[] | Readonly<Record<string, FeatureValue>>
+}>
 
 type FeatureValue = number | string | boolean
 type FeatureLimits = Pick<Limits, 'features' | 'feature_magnitude' | 'label_characters'>

@@ -10,10 +10,10 @@ import type { Limits } from '../../platform/limits.ts'
 import { isVisible, wellFormed } from '../../platform/visible-text.ts'
 import { below, given, isLonger, isObject, refuse, visible } from '../reading.ts'
 
-export type MessagesInput = {
-  readonly kind: 'messages'
-  readonly messages: readonly ChatMessage[]
-}
+export type MessagesInput = Readonly<{
+  kind: 'messages'
+  messages: readonly ChatMessage[]
+}>
 
 type MessageLimits = Pick<Limits, 'text_characters' | 'messages'>
 

@@ -4,7 +4,7 @@ import type { Limits } from '../../platform/limits.ts'
 import { isVisible, wellFormed } from '../../platform/visible-text.ts'
 import { isLonger, refuse, visible } from '../reading.ts'
 
-export type TextInput = { readonly kind: 'text'; readonly text: string }
+export type TextInput = Readonly<{ kind: 'text'; text: string }>
 
 type TextLimits = Pick<Limits, 'text_characters'>
 

@@ -5,12 +5,12 @@ import type { Limits } from '../../platform/limits.ts'
 import { isVisible, wellFormed } from '../../platform/visible-text.ts'
 import { isLonger, refuse, visible } from '../reading.ts'
 
-export type CompletionSignal = {
-  readonly kind: 'completion'
-  readonly text: string
+export type CompletionSignal = Readonly<{
+  kind: 'completion'
+  text: string
   /** It replaces the answer that was served, if the event names one. */
-  readonly corrects?: boolean
-}
+  corrects?: boolean
+}>
 
 type TextLimits = Pick<Limits, 'text_characters'>
 

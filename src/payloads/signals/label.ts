@@ -4,7 +4,7 @@ import type { Limits } from '../../platform/limits.ts'
 import { isReordered } from '../../platform/visible-text.ts'
 import { hasUnprintable, isLonger, printable, refuse, visible } from '../reading.ts'
 
-export type LabelSignal = { readonly kind: 'label'; readonly label: string }
+export type LabelSignal = Readonly<{ kind: 'label'; label: string }>
 
 type LabelLimits = Pick<Limits, 'label_characters'>
 

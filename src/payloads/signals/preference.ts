@@ -4,11 +4,11 @@ import type { Limits } from '../../platform/limits.ts'
 import { below, given, isObject, refuse } from '../reading.ts'
 import { answerSchema, readAnswer } from './completion.ts'
 
-export type PreferenceSignal = {
-  readonly kind: 'preference'
-  readonly chosen: string
-  readonly rejected: string
-}
+export type PreferenceSignal = Readonly<{
+  kind: 'preference'
+  chosen: string
+  rejected: string
+}>
 
 type TextLimits = Pick<Limits, 'text_characters'>
 

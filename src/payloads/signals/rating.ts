@@ -2,7 +2,7 @@
 import type { SignalKind } from '../../contracts/payload.ts'
 import { refuse } from '../reading.ts'
 
-export type RatingSignal = { readonly kind: 'rating'; readonly rating: 1 | -1 }
+export type RatingSignal = Readonly<{ kind: 'rating'; rating: 1 | -1 }>
 
 export const rating: SignalKind<RatingSignal> = {
   name: 'rating',

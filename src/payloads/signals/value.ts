@@ -3,7 +3,7 @@ import type { SignalKind } from '../../contracts/payload.ts'
 import type { Limits } from '../../platform/limits.ts'
 import { refuse } from '../reading.ts'
 
-export type ValueSignal = { readonly kind: 'value'; readonly value: number }
+export type ValueSignal = Readonly<{ kind: 'value'; value: number }>
 
 type NumberLimits = Pick<Limits, 'feature_magnitude'>
 
