@@ -234,6 +234,8 @@ export interface Renaming<Target = Json> {
 /** The quality of the answers, as the task measures it. Bounded; its state is part of the checkpoint. */
 export interface TaskQuality<Target = Json> {
   observe(score: Score, target: Target): void
+  /** A target that came while there was nothing to answer with: part of no score, and what a baseline knows from then on. */
+  leaveOut?(target: Target): void
   /** Additional facts for the manifest of a version, which needs them to answer. */
   facts?(): TaskFacts
   report(): Readonly<Record<string, Json>>

@@ -56,6 +56,10 @@ export class Quality {
     this.#ofTask.observe(score, target)
   }
 
+  leaveOut(target: Example['target']): void {
+    this.#ofTask.leaveOut?.(target)
+  }
+
   get sliceGap(): SliceGap | undefined {
     return widestGap(this.#slices.states(), this.#sliceExamples)
   }

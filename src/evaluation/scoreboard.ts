@@ -33,7 +33,8 @@ export class Scoreboard implements Stateful<ScoreboardState> {
   }
 
   /** An example that came while there was nothing to answer with: counted, and no part of any mean. */
-  leaveOut(): void {
+  leaveOut({ target }: Pick<Example, 'target'>): void {
+    this.#quality.leaveOut(target)
     this.#state = withUnanswered(this.#state)
   }
 

@@ -146,7 +146,7 @@ export class Prequential {
   /** Without outputs, or from weights that have learned nothing, there is no answer that could be right or wrong. */
   #observe(score: Score, example: Example, head = this.#parts.trainable.head): void {
     const isSilent = this.#parts.task.outputs(head) === 0
-    if (isSilent || score.isBlank === true) this.scoreboard.leaveOut()
+    if (isSilent || score.isBlank === true) this.scoreboard.leaveOut(example)
     else this.scoreboard.observe(score, example)
     if (!isSilent) this.#judge.observe(score)
   }

@@ -69,6 +69,10 @@ export class ClassificationQuality implements TaskQuality<LabelTarget> {
     this.#window.observe(label, typeof answer === 'string' ? answer : '', promised)
   }
 
+  leaveOut({ kind, label }: LabelTarget): void {
+    if (kind === 'label') this.#baselines.count(label)
+  }
+
   /** Then the temperature learns of it: each example is a test first. */
   #promised({ confidence: raw = NaN, evidence }: Score): Promised | undefined {
     if (!Number.isFinite(raw)) return undefined
@@ -172,6 +176,10 @@ class Baselines {
   observe(label: string): void {
     this.#byMajority = observed(this.#byMajority, Number(label === this.#majority))
     this.#byLast = observed(this.#byLast, Number(label === this.#last))
+    this.count(label)
+  }
+
+  count(label: string): void {
     this.#last = label
     const before = this.#counts.get(label)
     if (before === undefined && this.#counts.size >= MOST_LABELS) return

@@ -34,23 +34,25 @@ const empty: State = {
 
 export function openErrors(): TaskQuality<number> {
   let state = empty
+  const count = (target: number) => {
+    const targets = state.targets + 1
+    const mean = state.mean + (target - state.mean) / targets
+    state = { ...state, targets, mean, last: target }
+  }
   return {
+    leaveOut: count,
     observe({ answer, error: share }, target) {
       const { targets, mean, last, accuracy, model, byMean, byLast } = state
       const error = Math.abs(Number(answer) - target)
+      count(target)
+      // An answer that is no number says nothing of its error.
+      if (targets === 0 || !Number.isFinite(error)) return
       state = {
-        targets: targets + 1,
-        mean: mean + (target - mean) / (targets + 1),
-        last: target,
-        // An answer that is no number says nothing of its error.
-        ...(targets === 0 || !Number.isFinite(error)
-          ? { accuracy, model, byMean, byLast }
-          : {
-              accuracy: observed(accuracy, 1 - share),
-              model: observed(model, error),
-              byMean: observed(byMean, Math.abs(mean - target)),
-              byLast: observed(byLast, Math.abs(last - target)),
-            }),
+        ...state,
+        accuracy: observed(accuracy, 1 - share),
+        model: observed(model, error),
+        byMean: observed(byMean, Math.abs(mean - target)),
+        byLast: observed(byLast, Math.abs(last - target)),
       }
     },
     report() {
