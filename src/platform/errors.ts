@@ -69,7 +69,7 @@ export const errorTable = {
   VERSION_REMOVED: {
     status: 410,
     exit: 66,
-    fix: 'its bytes were removed, by keep or because it had learned what was forgotten; choose a version from antikythera versions that is not removed, and pin versions that must stay',
+    fix: 'choose a version that antikythera versions does not show as removed: keep removes old ones unless they are pinned, and forget those that had learned what was forgotten',
   },
   TIME_BEFORE_HISTORY: {
     status: 404,

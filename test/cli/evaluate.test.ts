@@ -111,8 +111,9 @@ test('what cannot be held out or evaluated is refused before anything is sent', 
     ['evaluate', saved('empty.jsonl', [''])],
     ['evaluate', path, ...columns, '--version', 'v99'],
   ] as const) {
-    const { code } = await runCli(command, 'm', '--file', ...flags, '--url', url)
+    const { code, stderr } = await runCli(command, 'm', '--file', ...flags, '--url', url)
     expect(code, flags.join(' ')).not.toBe(0)
+    if (flags[0].endsWith('empty.jsonl')) expect(stderr).toMatch(/empty\.jsonl has no rows/)
   }
   const single = await runCli(
     'feedback',

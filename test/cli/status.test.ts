@@ -67,7 +67,8 @@ test('a model is shown with its accuracy beside the baseline, and with what beca
   const [head, row] = stdout.split('\n').map((line) => line.split(/ {2,}/))
   const cells = Object.fromEntries(head!.map((name, at) => [name, row![at]]))
   expect(cells).toMatchObject({
-    accuracy: percent(quality.accuracy_recent),
+    // The scores, which are newer than the quality report.
+    accuracy: '80.0 %',
     ...{ 'by source': '50.0 %', learned: '8', rejected: '4' },
     ...{ 'since start': '75.0 %', now: '-' },
     baseline: percent(quality.baselines.majority.accuracy_recent),
@@ -81,7 +82,7 @@ test('a text has no share of right answers by source, and nothing stands still w
   const row = {
     ...{ model: 'm', live: null, held_out: null, served: null, lease: null, pending: 0, lag: 13 },
     quality: { accuracy_recent: 0.2, accuracy_recent_by_source: 0.15, token_loss_recent: 2.4 },
-    prequential: { count: 37, accuracy: 0.2 },
+    prequential: { count: 37, accuracy: 0.2, accuracy_recent: 0.2 },
     counts: { learned: 37 },
     ...{ drained_per_second: 0, eta_seconds: null },
   }

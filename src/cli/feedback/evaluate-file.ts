@@ -14,7 +14,7 @@ import { connectModel, type Connected } from '../remote/connect.ts'
 import type { RowFlags } from './feedback-flags.ts'
 import { rowsFor } from './held-out-rows.ts'
 import { chunksOf, inHalves, openLines, type Line } from './read-lines.ts'
-import { rejectedLines, type Rejected } from './rejected.ts'
+import { rejectedLines, withoutRows, type Rejected } from './rejected.ts'
 import { sendingRetry } from './sending-retry.ts'
 
 export interface EvaluateFlags extends ClientFlags, RowFlags {
@@ -118,8 +118,10 @@ function noRows({ file, holdOut }: FileFlags, rejected: readonly Rejected[]): Co
   const [first] = rejected
   if (first !== undefined)
     return failure('EVENT_MALFORMED', `line ${first.line} of ${file}: ${first.message}`)
-  const share = holdOut === undefined ? '' : ` among the ${100 * holdOut} % that are held out`
-  return failure('USAGE', `${file} has no row to evaluate${share}`)
+  if (holdOut === undefined) return withoutRows(file)
+  return failure('USAGE', `${file} has no row among the ${100 * holdOut} % that are held out`, {
+    fix: 'hold out a larger share, or send more rows',
+  })
 }
 
 /** More do not fit on a screen; `--json` has all. */

@@ -66,7 +66,9 @@ async function onlyModel(client: Client): Promise<string> {
   const names = models.map(({ model }) => model)
   const [name] = names
   if (names.length === 1 && name !== undefined) return name
-  throw failure('USAGE', `the daemon serves ${names.join(', ')}: choose one with --model`)
+  throw failure('USAGE', `the daemon serves ${names.join(', ')}: choose one with --model`, {
+    fix: `add --model ${names[0]}, or set ANTIKYTHERA_MODEL`,
+  })
 }
 
 /** A key that may only predict or give feedback cannot ask which models there are. */

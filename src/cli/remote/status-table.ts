@@ -25,7 +25,11 @@ export interface StatusRow {
   } | null
   /** Present if nothing shows which of the sources are right. */
   readonly judged_by?: string | null
-  readonly prequential: { readonly count: number; readonly accuracy: number } | null
+  readonly prequential: {
+    readonly count: number
+    readonly accuracy: number
+    readonly accuracy_recent: number
+  } | null
   /** Of the live version, on examples that nothing trains on. */
   readonly held_out: {
     readonly count: number
@@ -84,7 +88,8 @@ const columns: readonly Column[] = [
       if (typeof row.judged_by === 'string') return row.judged_by
       const quality = qualityOf(row)
       return quality?.token_loss_recent === undefined
-        ? shareOrError(quality?.accuracy_recent, quality?.mae_recent)
+        ? // The quality is reported a little after the scores.
+          shareOrError(quality && row.prequential?.accuracy_recent, quality?.mae_recent)
         : `loss ${short(quality.token_loss_recent)}`
     },
   },

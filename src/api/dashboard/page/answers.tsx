@@ -68,7 +68,7 @@ export interface Model {
     readonly rejected: number
     readonly set_aside?: number
     readonly quarantined?: number
-    /** Came before the first label: in no score. */
+    /** Came before anything was learned: in no score. */
     readonly unanswered?: number
   }
   readonly prequential: Scores

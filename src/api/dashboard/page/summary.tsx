@@ -42,7 +42,7 @@ export function Summary({ model, quality, lost, onRollBack, onPause }: Props) {
             <strong id="all">{figure(headline, headline.all)}</strong>
             <small>
               {whole(model.prequential.count)} judged
-              {unanswered > 0 && `, ${whole(unanswered)} before the first label`}
+              {unanswered > 0 && `, ${whole(unanswered)} before anything was learned`}
             </small>
           </Fact>
           {ratings !== undefined && ratings.events > 0 && (
