@@ -1,4 +1,5 @@
 /** Refused lines of a file, for people. */
+import type { CodedError } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 
 export interface Rejected {
@@ -27,7 +28,7 @@ function fixesOf(rejected: readonly Rejected[]): string[] {
   return [...fixes].flatMap(([fix, code]) => (fix === undefined ? [] : [`  ${code}: ${fix}`]))
 }
 
-export function withoutRows(file: string): Error {
+export function withoutRows(file: string): CodedError {
   return failure('USAGE', `${file} has no rows`, {
     fix: 'below the line with the names of its columns, a CSV has an event in each row; JSONL has an event in each line',
   })

@@ -6,7 +6,7 @@ import type { FeedbackFlags } from './feedback-flags.ts'
 import { inputIn, signalIn } from './payload-flags.ts'
 import { connectModel } from '../remote/connect.ts'
 import { print } from '../print.ts'
-import { waitForLearned } from '../remote/wait-for.ts'
+import { outcomeText, waitForLearned } from '../remote/wait-for.ts'
 import { waitingFor } from '../remote/waiting-for.ts'
 
 export async function sendEvent(flags: FeedbackFlags): Promise<void> {
@@ -16,8 +16,10 @@ export async function sendEvent(flags: FeedbackFlags): Promise<void> {
   const answer = await client.post(modelPath(model, 'feedback'), event)
   if (flags.wait === true) {
     const accepted = answer.accepted === 1 ? 'accepted' : 'already known'
-    const live = await waitForLearned(connected, answer.position, flags.retrySeconds, accepted)
-    print(flags.json, { ...answer, live: live ?? null }, () => [`learned: ${live} is live`])
+    const outcome = await waitForLearned(connected, answer.position, flags.retrySeconds, accepted)
+    print(flags.json, { ...answer, live: outcome?.version ?? null }, () => [
+      outcome === undefined ? accepted : outcomeText(outcome),
+    ])
     return
   }
   print(flags.json, answer, () => [

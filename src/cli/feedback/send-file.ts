@@ -17,7 +17,7 @@ import { rowsFor } from './held-out-rows.ts'
 import { chunksOf, inHalves, openLines, type Line } from './read-lines.ts'
 import { rejectedLines, withoutRows, type Rejected } from './rejected.ts'
 import type { RetryPolicy } from '../../platform/retry.ts'
-import { waitForLearned } from '../remote/wait-for.ts'
+import { outcomeText, waitForLearned, type WaitOutcome } from '../remote/wait-for.ts'
 import { waitingFor } from '../remote/waiting-for.ts'
 import { sendingRetry } from './sending-retry.ts'
 
@@ -80,13 +80,12 @@ export async function sendFile(flags: FileFlags): Promise<void> {
   if (items === 0 && flags.holdOut === undefined) throw withoutRows(flags.file)
   for (const twins of caseTwins(labels))
     process.stderr.write(`warning: the labels ${harmless(twins)} differ only in case\n`)
-  if (flags.wait === true || flags.holdOut !== undefined)
-    totals.live = await waitForLearned(
-      connected,
-      totals.position,
-      flags.retrySeconds,
-      countsOf(totals),
-    )
+  let outcome: WaitOutcome | undefined
+  if (flags.wait === true || flags.holdOut !== undefined) {
+    const { position } = totals
+    outcome = await waitForLearned(connected, position, flags.retrySeconds, countsOf(totals))
+    totals.live = outcome?.version
+  }
   const { straight: _straight, ...told } = totals
   const heldOut =
     flags.holdOut !== undefined && totals.stopped === undefined
@@ -94,7 +93,7 @@ export async function sendFile(flags: FileFlags): Promise<void> {
       : undefined
   const sent = { model: connected.model, events: items, ...told }
   print(flags.json, { ...sent, ...(heldOut && { held_out: heldOut }) }, () => [
-    ...summary(totals),
+    ...summary(totals, outcome),
     ...(heldOut ? heldOutLines(heldOut, flags) : []),
   ])
   if (totals.rejected.length + (heldOut?.rejected.length ?? 0) > 0) process.exitCode = EXIT_DATA
@@ -188,10 +187,10 @@ function add(totals: Totals, lines: readonly Line[], answer: JsonObject): readon
   return waiting
 }
 
-function summary(totals: Totals): string[] {
+function summary(totals: Totals, outcome: WaitOutcome | undefined): string[] {
   const { accepted, rejected } = totals
   const counts = countsOf(totals)
-  const next = totals.live === undefined ? waitingFor(totals) : `; learned: ${totals.live} is live`
+  const next = outcome === undefined ? waitingFor(totals) : `; ${outcomeText(outcome)}`
   return [
     accepted > 0 ? `${counts}${next}` : counts,
     ...rejectedLines(rejected),
