@@ -62,6 +62,7 @@ export const roomImports: Readonly<Record<string, readonly string[]>> = {
   plugins: ['adapters', 'api', 'bases', 'connectors', 'contracts', 'payloads', 'policies', 'tasks'],
   config: [
     'adapters',
+    'api',
     'contracts',
     'evaluation',
     'intake',
@@ -85,7 +86,6 @@ export const roomImports: Readonly<Record<string, readonly string[]>> = {
     'nn',
     'optim',
     'platform',
-    'plugins',
     'serving',
     'trainer',
     'version',
@@ -99,7 +99,6 @@ export const roomImports: Readonly<Record<string, readonly string[]>> = {
     'fleet',
     'payloads',
     'platform',
-    'plugins',
     'serving',
     'tasks',
     'trainer',
