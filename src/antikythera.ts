@@ -14,8 +14,8 @@ import type { FeaturesInput } from './payloads/inputs/features.ts'
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { folderOf, modelOf, openBaseOf, openTask } from './config/model-parts.ts'
-import { pluginsOf } from './config/plugins/own-plugins.ts'
 import { openRegistry } from './app/model.ts'
+import { methods, tasks } from './plugins.ts'
 import type { Daemon, EmbeddedConfig as Config } from './app/contract.ts'
 import { startDaemon as start } from './app/daemon.ts'
 import type { Logger } from './contracts/core.ts'
@@ -30,20 +30,7 @@ import { openLog } from './platform/log.ts'
 import { openServingEngine } from './serving/engine/engine.ts'
 import { requestInput } from './serving/services/request-input.ts'
 
-export type * from './contracts/adapter.ts'
-export type * from './contracts/core.ts'
-export type * from './contracts/network.ts'
-export type * from './contracts/ops.ts'
-export type * from './contracts/base.ts'
-export type * from './contracts/policy.ts'
-export type * from './contracts/release.ts'
-export type * from './contracts/event.ts'
-export type * from './contracts/source.ts'
-export type * from './contracts/connector.ts'
-export type * from './contracts/task.ts'
-export type * from './contracts/task-view.ts'
-export type * from './contracts/text-task.ts'
-export type * from './contracts/example.ts'
+export type * from './contracts/index.ts'
 export type * from './evaluation/contract.ts'
 export type * from './fleet/contract.ts'
 export type * from './serving/engine/contract.ts'
@@ -112,16 +99,12 @@ export async function openPredictor<Output = Answer>(
   const config = whole(embedded)
   const model = chosenModel(config, options.model)
   const settings = modelOf(config, model)
-  const plugins = pluginsOf(config)
-  const { methods, tasks } = plugins
-  const base = await openBaseOf(settings, plugins)
+  const base = await openBaseOf(settings)
   const version = await loadVersion(config, model, options.version)
-  const engine = await openServingEngine({
-    ...{ base, methods, tasks, workers: options.threads ?? 1 },
-  })
+  const engine = await openServingEngine({ base, methods, tasks, workers: options.threads ?? 1 })
   const { manifest } = version
   await engine.load(manifest.digest, version)
-  const task = openTask(settings, config.limits, plugins)
+  const task = openTask(settings, config.limits)
   return {
     ...{
       model,
@@ -163,7 +146,7 @@ async function loadVersion(config: WholeConfig, model: string, wanted?: string):
   const folder = folderOf(config, model)
   if (!existsSync(folder))
     throw failure('VERSION_UNKNOWN', `${model} has not published a version in ${folder} yet`)
-  const base = await openBaseOf(modelOf(config, model), pluginsOf(config))
+  const base = await openBaseOf(modelOf(config, model))
   const parts = { clock: systemClock, log: openLog({ level: 'warn' }) }
   const registry = await openRegistry(config, model, base, parts)
   try {

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import ts from 'typescript'
 import { expect, test } from 'vitest'
 import { errorTable } from '../src/platform/errors.ts'
-import { inputs, methods, signals } from '../src/plugins.ts'
+import { methods } from '../src/plugins.ts'
 import { roomImports, roomOf } from './room-imports.ts'
 import {
   importCircles,
@@ -38,6 +38,7 @@ const rooms = [
   'evaluation',
   'fleet',
   'serving',
+  'client',
   'api',
   'app',
   'cli',
@@ -281,6 +282,9 @@ function pluginOf(path: string): string | undefined {
 
 /** Who knows a plug-in and is none, apart from the table, and what for. */
 const acquainted: Readonly<Record<string, string>> = {
+  'src/client/answers.ts → src/tasks/classification/': 'types of answers',
+  'src/client/answers.ts → src/tasks/generation/': 'the same',
+  'src/client/answers.ts → src/tasks/regression/': 'the same',
   'src/cli/demo/fleet.ts → connectors/kafka/': 'the demo writes to a topic',
   'src/cli/doctor/bases.ts → src/bases/bert/': 'doctor tries each base that there is',
   'src/cli/doctor/bases.ts → src/bases/pulled/': 'the same',
@@ -293,9 +297,6 @@ const acquainted: Readonly<Record<string, string>> = {
   'src/app/model.ts → src/bases/bert/': 'an imported folder names its base by path or name',
   'src/app/model.ts → src/bases/pulled/': 'the same',
   'src/antikythera.ts → src/tasks/classification/': 'types of answers',
-  'src/cli/remote/show-quality.ts → src/tasks/classification/': 'prints a report',
-  'src/cli/remote/show-quality.ts → src/tasks/generation/': 'the same',
-  'src/cli/remote/show-quality.ts → src/tasks/regression/': 'the same',
   'src/config/schema/task-choice.ts → src/tasks/regression/': 'settings of a task',
 }
 
@@ -347,25 +348,6 @@ test('labels are the business of the classification task: the core and its edges
     },
   )
   expect(found).toEqual([])
-})
-
-/** A task's own targets may be called as the signals that they come from. */
-const kindOwners = /^src\/(payloads|tasks)\//
-
-test('only its owner compares a kind with the name of an input or a signal; others ask isOf', () => {
-  const names = new Set([...Object.keys(inputs), ...Object.keys(signals), 'retract'])
-  const isKind = (node: ts.Node) => /(^|\.)kind$/.test(node.getText())
-  const isName = (node: ts.Node) => ts.isStringLiteral(node) && names.has(node.text)
-  const found = places(
-    sources.filter(({ path }) => !kindOwners.test(path) && path !== 'src/contracts/event.ts'),
-    (node) =>
-      ts.isBinaryExpression(node) &&
-      /^[!=]==$/.test(node.operatorToken.getText()) &&
-      isKind(node.left) &&
-      isName(node.right),
-  )
-  // The parts of a template that are text, or a mark.
-  expect(found.filter((place) => !place.startsWith('src/bases/causal/language.ts'))).toEqual([])
 })
 
 test('every code that is thrown stands in the table of errors', () => {

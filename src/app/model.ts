@@ -14,10 +14,10 @@ import {
   rememberedBy,
   openTask,
 } from '../config/model-parts.ts'
-import { taskNameOf, taskPluginOf } from '../config/tasks.ts'
+import { taskNameOf } from '../config/tasks.ts'
 import { CodedError, type Clock, type Logger } from '../contracts/core.ts'
 import type { Lease } from '../fleet/contract.ts'
-import { pluginsOf } from '../config/plugins/own-plugins.ts'
+import { methods, tasks } from '../plugins.ts'
 import { openLocalRegistry, type Bundle, type LocalRegistry } from '../versions/local/local.ts'
 import { openFleetRegistry, type FleetRegistryOptions } from '../versions/shared/redis.ts'
 import { connect, type Sharing } from './fleet.ts'
@@ -86,9 +86,8 @@ export async function openSharedRegistry(
 }
 
 /** Converts a version's parameters to files and back. */
-export function bundleFor(base: Base, config: Pick<Config, 'limits' | 'plugins'>): Bundle {
-  const { safetensors_header_bytes: headerBytes } = config.limits
-  const { methods, tasks } = pluginsOf(config)
+export function bundleFor(base: Base, { limits }: Pick<Config, 'limits'>): Bundle {
+  const { safetensors_header_bytes: headerBytes } = limits
   return openBundle({ base, methods, tasks, headerBytes })
 }
 
@@ -98,7 +97,7 @@ export async function withLocalVersions<Result>(
   model: string,
   work: (versions: VersionService, base: Base) => Promise<Result>,
 ): Promise<Result> {
-  const base = await openBaseOf(modelOf(config, model), pluginsOf(config))
+  const base = await openBaseOf(modelOf(config, model))
   const registry = await openRegistry(config, model, base, { clock: systemClock, log: quietLog() })
   return work(openVersions(registry), base).finally(() => registry.close())
 }
@@ -110,7 +109,7 @@ export async function withVersions<Result>(
   work: (versions: VersionService, base: Base) => Promise<Result>,
 ): Promise<Result> {
   const parts = { clock: systemClock, log: quietLog() }
-  const base = await openBaseOf(modelOf(config, model), pluginsOf(config))
+  const base = await openBaseOf(modelOf(config, model))
   const redis = await connect(config, parts)
   try {
     if (redis !== undefined && redis.status !== 'ready')
@@ -126,24 +125,19 @@ export async function withVersions<Result>(
 /** The model as a folder is imported into it. */
 export function importTarget(config: Config, model: string, base: Base): ImportTarget {
   const settings = modelOf(config, model)
-  const plugins = pluginsOf(config)
-  const [method, adapter] = [methodOf(settings, plugins), adapterOf(settings)]
+  const [method, adapter] = [methodOf(settings), adapterOf(settings)]
   const labels = labelsOf(settings)
   return {
     ...{ model, base, labels, hashAt: hashesFor(base) },
     async tryAnswer(draft) {
       const { tryAnswer } = await import('./import-trial.ts')
-      await tryAnswer(
-        { base, ...plugins },
-        draft,
-        openTask(settings, config.limits, plugins).texts !== undefined,
-      )
+      await tryAnswer(base, draft, openTask(settings, config.limits).texts !== undefined)
     },
     names: namesOf(settings.base, base),
     plan: {
       base: viewOf(base, method, adapter),
       method,
-      task: taskPluginOf(settings, plugins),
+      task: tasks[taskNameOf(settings)],
       config: adapter,
       outputs: labels.known.length,
     },

@@ -32,6 +32,8 @@ function installed(): string {
 const program = `
   import { CodedError, openPredictor, parseConfig, readConfig, startDaemon } from 'antikythera'
   import type { Clock, Lease, Predictor, Sink, Source, SourceRecord, Trigger } from 'antikythera'
+  import { openClient, type Model } from 'antikythera/client'
+  import type { MethodPlugin } from 'antikythera/contracts'
 
   const config = parseConfig('models: { m: { labels: [a, b] } }', { folder: import.meta.dirname })
   export class Nothing implements Source {
@@ -42,12 +44,16 @@ const program = `
     async lag(): Promise<number> { return 0 }
     async close(): Promise<void> {}
   }
-  export type Seams = [Clock, Lease, Sink, Trigger]
+  export type Seams = [Clock, Lease, MethodPlugin, Sink, Trigger]
+  const client = openClient({ url: 'http://127.0.0.1:1' })
+  const shares = async (): Promise<readonly (number | null)[]> =>
+    (await client.models()).models.map(({ headline }: Model) => headline.recent)
   export type Asked = Parameters<Predictor['predict']>[0]
   export const inputs: Asked = ['a', { text: 'b' }, { features: { age: 3 } }, { kind: 'text', text: 'c' }]
   export const models: readonly string[] = Object.keys(config.models)
   const error = await openPredictor(config).catch((error: unknown) => error)
-  console.log(typeof startDaemon, typeof readConfig, error instanceof CodedError && error.code)
+  const refused = await shares().catch((error: unknown) => error instanceof CodedError && error.code)
+  console.log(refused, typeof startDaemon, typeof readConfig, error instanceof CodedError && error.code)
 `
 
 /** As strict as it gets, and it checks the declarations of the package too: under other options than our own. */
@@ -71,7 +77,7 @@ test('a program elsewhere imports the package with its types, and the command kn
   expect(compiled.stdout).toBe('')
   const ran = spawnSync(process.execPath, ['app.js'], { cwd: folder, encoding: 'utf8' })
   expect(ran.stderr).toBe('')
-  expect(ran.stdout).toBe('function function VERSION_UNKNOWN\n')
+  expect(ran.stdout).toBe('CONNECTION_FAILED function function VERSION_UNKNOWN\n')
   const command = join(folder, 'node_modules/antikythera/deploy/bootstrap/antikythera.mjs')
   const version = spawnSync(process.execPath, [command, '--version'], { encoding: 'utf8' })
   expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)

@@ -2,7 +2,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { openClient } from '../../src/cli/remote/client.ts'
+import { openClient, type ModelClient } from '../../src/client/client.ts'
 import { outcomeText, waitForLearned } from '../../src/cli/remote/wait-for.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { rejection } from '../coded.ts'
@@ -16,7 +16,7 @@ test('an answer whose connection breaks after its head is a failed connection, w
   await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo
   const client = openClient({ url: `http://127.0.0.1:${port}` })
-  const error = await rejection(client.get('/v1/models'))
+  const error = await rejection(client.models())
   expect(error).toMatchObject({ code: 'CONNECTION_FAILED', retriable: true })
 })
 
@@ -30,8 +30,8 @@ test('a daemon behind a proxy is asked below the path of its URL', async () => {
   await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo
   for (const path of ['', '/', '/ml', '/ml/'])
-    await openClient({ url: `http://127.0.0.1:${port}${path}` }).get('/v1/models?last=1')
-  const plain = '/v1/models?last=1'
+    await openClient({ url: `http://127.0.0.1:${port}${path}` }).audit({ limit: '1' })
+  const plain = '/v1/audit?limit=1'
   expect(asked).toEqual([plain, plain, `/ml${plain}`, `/ml${plain}`])
 })
 
@@ -42,24 +42,26 @@ test('feedback --wait says that a rollback or the defence took out meanwhile wha
     { live, counts: { set_aside: 102, quarantined: 3 } },
     { live, counts: { set_aside: 102, quarantined: 3 } },
   ]
-  const get = vi.fn(async () => Promise.resolve(answers.shift() ?? { live, counts: {} }))
-  const client = { ...openClient({ url: 'http://127.0.0.1:1' }), get }
-  const outcome = await waitForLearned({ client, model: 'm' }, '5', 0.5)
+  const describe = vi.fn(async () => Promise.resolve(answers.shift() ?? { live, counts: {} }))
+  const api = {
+    ...openClient({ url: 'http://127.0.0.1:1' }).model('m'),
+    describe,
+  } as unknown as ModelClient
+  const outcome = await waitForLearned({ api }, '5', 0.5)
   expect(outcomeText(outcome!)).toBe(
     'v4 is live; a rollback set 100 events aside: antikythera relearn, or discard; the defence kept 3 events back: antikythera quarantine list',
   )
-  const next = await waitForLearned({ client, model: 'm' }, '6', 0.5)
+  const next = await waitForLearned({ api }, '6', 0.5)
   expect(outcomeText(next!)).toBe('learned: v4 is live')
 })
 
 test('feedback --wait asks a daemon that answers at once only now and then', async () => {
-  const get = vi.fn(async () => {
+  const describe = vi.fn(async () => {
     await Promise.resolve()
     throw failure('POSITION_NOT_REACHED', 'not yet')
   })
-  const client = { ...openClient({ url: 'http://127.0.0.1:1' }), get }
-  const error = await rejection(waitForLearned({ client, model: 'm' }, '5', 0.5))
+  const api = { ...openClient({ url: 'http://127.0.0.1:1' }).model('m'), describe }
+  const error = await rejection(waitForLearned({ api }, '5', 0.5))
   expect(error).toMatchObject({ code: 'POSITION_NOT_REACHED' })
-  // One look before it waits.
-  expect(get.mock.calls.length).toBeLessThan(6)
+  expect(describe.mock.calls.length).toBeLessThan(6)
 })

@@ -81,9 +81,10 @@ test('a model is shown with its accuracy beside the baseline, and with what beca
 test('a text has no share of right answers by source, and nothing stands still while an update is made', () => {
   const row = {
     ...{ model: 'm', live: null, held_out: null, served: null, lease: null, pending: 0, lag: 13 },
+    judged_by: null,
     quality: { accuracy_recent: 0.2, accuracy_recent_by_source: 0.15, token_loss_recent: 2.4 },
-    prequential: { count: 37, accuracy: 0.2, accuracy_recent: 0.2 },
-    counts: { learned: 37 },
+    prequential: { count: 37, accuracy: 0.2, accuracy_recent: 0.2, loss: 2.4 },
+    counts: { accepted: 37, duplicates: 0, learned: 37, rejected: 0, waiting: 0 },
     ...{ drained_per_second: 0, eta_seconds: null },
   }
   const cells = (trainer: StatusRow['trainer']) => {
@@ -92,10 +93,10 @@ test('a text has no share of right answers by source, and nothing stands still w
     return Object.fromEntries(head.split(/ {2,}/).map((name, at) => [name, values[at]]))
   }
   const learning = { step: 1, of: 6, seconds: 15 }
-  expect(cells({ state: 'running', learning })).toMatchObject({
+  expect(cells({ state: 'running', restarts: 0, learning })).toMatchObject({
     ...{ accuracy: 'loss 2.4', 'by source': '-', left: '-' },
   })
-  expect(cells({ state: 'running' })).toMatchObject({ left: 'stands still' })
+  expect(cells({ state: 'running', restarts: 0 })).toMatchObject({ left: 'stands still' })
 })
 
 test('a model that has answered nothing yet has no accuracy, rather than none right', async () => {

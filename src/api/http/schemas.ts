@@ -1,21 +1,6 @@
 /** The schemas that belong to no surface: probes, metrics, the description, and errors as problem details. */
 import { Type } from 'typebox'
-import { Name } from '../schema-parts.ts'
-
-export const FaultAnswer = Type.Object({
-  model: Name,
-  part: Type.Optional(
-    Type.String({
-      description:
-        'model, live, inbox, dead_letters, data_dir, source or copy; absent: the trainer',
-    }),
-  ),
-  state: Type.Optional(Type.String({ description: 'of the trainer' })),
-  source: Type.Optional(Type.String({ description: 'name of a failing source' })),
-  code: Type.Optional(Type.String({ description: 'stable; see the table of errors' })),
-  message: Type.Optional(Type.String()),
-  fix: Type.Optional(Type.String()),
-})
+import { FaultAnswer } from '../../client/schemas/models.ts'
 
 export const AliveAnswer = Type.Object({ alive: Type.Boolean() })
 export const ReadyAnswer = Type.Object({

@@ -1,19 +1,19 @@
 /** A model for /v1/models: what the server and the trainer know about it, merged. */
-import type { Static } from 'typebox'
+import type { Answer } from '../../client/schemas/parts.ts'
 import { describeRouted, describeTrial } from './describe-trial.ts'
 import { describeSources } from './describe-sources.ts'
 import type { Routing } from '../../versions/contract.ts'
 import type { PastRouting } from '../../versions/service.ts'
 import type { FailedSwap } from '../../serving/live/contract.ts'
-import type { LiveAnswer, PastMoveAnswer } from './schemas/moves.ts'
-import type { FailedSwapAnswer, ModelAnswer, TrainerAnswer } from './schemas/models.ts'
+import type { LiveAnswer, PastMoveAnswer } from '../../client/schemas/moves.ts'
+import type { FailedSwapAnswer, Model, TrainerAnswer } from '../../client/schemas/models.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 import { describeServed } from './describe-served.ts'
 import type { TrainerReport } from '../../serving/services/served-model.ts'
 
 type Quality = NonNullable<TrainerReport['quality']>
 
-export function describeModel(model: ModelServices): ModelAnswer {
+export function describeModel(model: ModelServices): Answer<typeof Model> {
   const { task } = model
   const { live, failedSwap: failed, answers, trainer, headline, faults } = model.status()
   const served = trainer.served?.find(({ version }) => version === live?.manifest.version)
@@ -32,7 +32,7 @@ export function describeModel(model: ModelServices): ModelAnswer {
     lag: trainer.lag,
     ...unknownLag(trainer),
     pending: trainer.pending,
-    ...(faults.length > 0 && { faults: [...faults] }),
+    ...(faults.length > 0 && { faults }),
     ...warningsOf(model, trainer),
     ...(trainer.progress && { progress: describeProgress(trainer.progress) }),
     ...(trainer.alarms && { drift: describeDrift(trainer.alarms) }),
@@ -58,11 +58,11 @@ export function describeModel(model: ModelServices): ModelAnswer {
 
 function warningsOf({ task }: ModelServices, { head }: TrainerReport) {
   const warnings = task.warnings?.(head) ?? []
-  return warnings.length > 0 ? { warnings: [...warnings] } : {}
+  return warnings.length > 0 ? { warnings } : {}
 }
 
 /** A source that cannot be read does not say what waits in it. */
-function unknownLag({ sources = {} }: TrainerReport): Pick<ModelAnswer, 'lag_unknown'> {
+function unknownLag({ sources = {} }: TrainerReport): Pick<Answer<typeof Model>, 'lag_unknown'> {
   const failing = Object.keys(sources).filter((name) => sources[name]?.code !== undefined)
   return failing.length > 0 ? { lag_unknown: failing } : {}
 }
@@ -82,7 +82,7 @@ export function listedModel(model: ModelServices, id = model.name) {
   return { id, object: 'model' as const, created, owned_by: 'antikythera' }
 }
 
-export function describePointer(pointer: Routing): Static<typeof LiveAnswer> {
+export function describePointer(pointer: Routing): Answer<typeof LiveAnswer> {
   const {
     live: { version, digest },
     generation,
@@ -101,7 +101,7 @@ export function describePointer(pointer: Routing): Static<typeof LiveAnswer> {
   }
 }
 
-export function describePast(move: PastRouting): Static<typeof PastMoveAnswer> {
+export function describePast(move: PastRouting): Answer<typeof PastMoveAnswer> {
   const { untilMs, before, asks, hash, prior } = move
   return {
     ...describePointer(move),
@@ -113,7 +113,7 @@ export function describePast(move: PastRouting): Static<typeof PastMoveAnswer> {
   }
 }
 
-function describeFailedSwap(failed: FailedSwap): Static<typeof FailedSwapAnswer> {
+function describeFailedSwap(failed: FailedSwap): Answer<typeof FailedSwapAnswer> {
   const { version, code, message, sinceMs } = failed
   return { version, code, message, since: new Date(sinceMs).toISOString() }
 }
@@ -153,7 +153,7 @@ export function describeDrift({ count, last }: NonNullable<TrainerReport['alarms
   return { alarms: count, last: last ?? null }
 }
 
-function describeTrainer(trainer: TrainerReport): Static<typeof TrainerAnswer> {
+function describeTrainer(trainer: TrainerReport): Answer<typeof TrainerAnswer> {
   const { state, pid, restarts, engine, learning, code, message } = trainer
   return {
     state,

@@ -1,9 +1,10 @@
 /** A version for /v1/models/{model}/versions: its manifest, without the parts that only the loader needs. */
+import type { Answer } from '../../client/schemas/parts.ts'
 import { describeServed } from './describe-served.ts'
 import type { TrainerReport } from '../../serving/services/served-model.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 import type { LearnedFrom, Routing, Manifest } from '../../versions/contract.ts'
-import type { VersionAnswer } from './schemas/versions.ts'
+import type { Version } from '../../client/schemas/versions.ts'
 
 /** A topic may have thousands. */
 const MOST_PARTITIONS = 20
@@ -18,7 +19,7 @@ export function describeVersion(
     /** The move that took it back. */
     readonly undoneBy: Routing | undefined
   },
-): VersionAnswer {
+): Answer<typeof Version> {
   const { version, digest, parent, created, events, events_new, steps } = manifest
   const { scores, decision, reason, verdicts } = manifest
   const judged = now.served?.find((each) => each.version === version)
@@ -39,12 +40,12 @@ export function describeVersion(
     reason,
     ...(events_new > 0 && { span: describeSpan(manifest.span) }),
     ...(manifest.compute && { compute: manifest.compute }),
-    ...(manifest.trace && { trace: { ...manifest.trace, links: [...manifest.trace.links] } }),
+    ...(manifest.trace && { trace: manifest.trace }),
     ...(manifest.loss_gap && { loss_gap: manifest.loss_gap }),
     ...(manifest.kl && { kl: manifest.kl }),
     ...(manifest.slice_gap && { slice_gap: manifest.slice_gap }),
     ...(manifest.learned_from && { learned_from: described(manifest.learned_from, view) }),
-    ...(verdicts && { verdicts: [...verdicts] }),
+    ...(verdicts && { verdicts }),
     ...(now.undoneBy && { undone_by: describeUndoing(now.undoneBy) }),
     live: version === now.live?.live.version,
     removed,
@@ -72,7 +73,7 @@ function describeUndoing({ generation, by, actor, live, sinceMs, reason }: Routi
 
 function described({ sources, strata }: LearnedFrom, view: ModelServices['task']['view']) {
   return {
-    sources: [...sources],
+    sources,
     strata: strata.map(({ stratum, count }) => ({ ...view.stratum(stratum), count })),
   }
 }

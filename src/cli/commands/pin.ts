@@ -1,7 +1,7 @@
 /** `antikythera pin`, `unpin` and `pins`: whether a version keeps its bytes regardless of `keep`. */
 import type { Command } from 'commander'
 import { aboutModel, withClient, withModel, type ClientFlags } from '../flags.ts'
-import type { PinFlags } from '../remote/change-pin.ts'
+import type { PinFlags } from '../remote/move.ts'
 
 const verbs = {
   pin: 'keep the bytes of a version, whatever the keep setting says',
@@ -11,7 +11,7 @@ const verbs = {
 export function registerPin(program: Command): void {
   withModel(program.command('pins').description('versions that keep their bytes')).action(
     async (model: string | undefined, flags: ClientFlags) => {
-      const { listPins } = await import('../remote/change-pin.ts')
+      const { listPins } = await import('../remote/move.ts')
       await listPins(aboutModel(model, flags))
     },
   )
@@ -23,7 +23,7 @@ export function registerPin(program: Command): void {
       .option('--reason <text>', 'recorded in the audit log')
       .action(async (...args: [string, string | undefined, PinFlags]) => {
         const [first, second, flags] = args
-        const { changePin } = await import('../remote/change-pin.ts')
+        const { changePin } = await import('../remote/move.ts')
         const model = second === undefined ? undefined : first
         await changePin(verb, second ?? first, aboutModel(model, flags))
       })

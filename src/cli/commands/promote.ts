@@ -19,8 +19,8 @@ export function registerPromote(program: Command): void {
       const [first, second, { version: named, reason, undone, ...flags }] = args
       const { model, version = named } = modelAndVersion(first, second)
       if (version === undefined) throw failure('USAGE', 'name the version: promote v12 --reason …')
-      const { movePointer } = await import('../remote/move-pointer.ts')
+      const { movePointer } = await import('../remote/move.ts')
       const body = { version, reason, ...(undone && { undone }) }
-      await movePointer('promote', body, aboutModel(model, flags))
+      await movePointer(aboutModel(model, flags), async (api) => api.promote(body))
     })
 }

@@ -10,7 +10,7 @@ export function registerQuarantine(program: Command): void {
   withModel(quarantine.command('list').description('the examples in quarantine, newest first'))
     .option('--last <count>', 'maximum number', wholeNumber, 20)
     .action(async (model: string | undefined, flags: AsideFlags) => {
-      const { listQuarantine } = await import('../remote/quarantine.ts')
+      const { listQuarantine } = await import('../remote/set-aside.ts')
       await listQuarantine(aboutModel(model, flags))
     })
   selecting(quarantine, 'release', 'learn examples that are in quarantine')
@@ -21,8 +21,8 @@ function selecting(quarantine: Command, name: 'release' | 'drop', description: s
   const command = quarantine.command(name).description(description)
   withSelection(command, ['--id <id>', 'only the event with this id']).action(
     async (model: string | undefined, flags: SelectionFlags) => {
-      const { selectQuarantined } = await import('../remote/quarantine.ts')
-      await selectQuarantined(name, aboutModel(model, flags))
+      const { select } = await import('../remote/set-aside.ts')
+      await select(name, aboutModel(model, flags))
     },
   )
 }

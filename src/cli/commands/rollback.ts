@@ -7,7 +7,7 @@ interface RollbackFlags extends ClientFlags {
   readonly reason: string
   readonly hold?: boolean
   readonly undone?: true
-  readonly then?: string
+  readonly then?: 'continue' | 'skip' | 'hold'
 }
 
 export function registerRollback(program: Command): void {
@@ -24,7 +24,7 @@ export function registerRollback(program: Command): void {
     .option('--hold', 'the same as --then hold')
     .action(async (model: string | undefined, flags: RollbackFlags) => {
       const { to, reason, hold, undone, then, ...rest } = flags
-      const { movePointer } = await import('../remote/move-pointer.ts')
+      const { movePointer } = await import('../remote/move.ts')
       const body = {
         reason,
         ...(to !== undefined && { to }),
@@ -32,6 +32,6 @@ export function registerRollback(program: Command): void {
         ...(undone && { undone }),
         ...(then !== undefined && { then }),
       }
-      await movePointer('rollback', body, aboutModel(model, rest))
+      await movePointer(aboutModel(model, rest), async (api) => api.rollBack(body))
     })
 }

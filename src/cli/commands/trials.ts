@@ -1,6 +1,5 @@
 /** `antikythera canary` and `shadow`: a version on trial, until you end it, promote it or roll back. */
 import { Option, type Command } from 'commander'
-import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { aboutModel, shareBelowOne, UNDONE, withModel, type ClientFlags } from '../flags.ts'
 
@@ -32,21 +31,14 @@ function trialCommand(program: Command, kind: 'canary' | 'shadow', what: string)
     .option('--end', 'end the trial; learning goes on where it is')
     .requiredOption('--reason <text>', 'recorded in the history')
     .action(async (model: string | undefined, flags: TrialFlags) => {
-      const { version, share, end = false, reason, undone, ...client } = flags
-      const { moveTrial } = await import('../remote/move-trial.ts')
-      const about = aboutModel(model, client)
-      if (end) await moveTrial([kind, 'end'], { reason }, about)
-      else
-        await moveTrial(
-          [kind],
-          { reason, ...trialOf(version, share), ...(undone && { undone }) },
-          about,
-        )
+      const { version, share = 0, end = false, reason, undone, ...client } = flags
+      const { moveTrial } = await import('../remote/move.ts')
+      await moveTrial(aboutModel(model, client), async (api) => {
+        if (end) return api.endTrial(kind, { reason })
+        if (version === undefined)
+          throw failure('USAGE', 'name a version with --version, or end the trial with --end')
+        if (kind === 'shadow') return api.shadow({ version, reason })
+        return api.canary({ version, share, reason, ...(undone && { undone }) })
+      })
     })
-}
-
-function trialOf(version: string | undefined, share: number | undefined): Record<string, Json> {
-  if (version === undefined)
-    throw failure('USAGE', 'name a version with --version, or end the trial with --end')
-  return { version, ...(share !== undefined && { share }) }
 }

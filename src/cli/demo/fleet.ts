@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { Delivery } from '../../../connectors/kafka/delivery.ts'
 import type { Clock, Json, Logger } from '../../contracts/core.ts'
 import type { Lifecycle } from '../../platform/lifecycle.ts'
-import { openClient } from '../remote/client.ts'
+import { openClient } from '../../client/client.ts'
 import { startKafkaBroker } from '../services/kafka-broker.ts'
 import { startRedisServer } from '../services/redis-server.ts'
 import { startReplica, type Replica } from '../services/replica.ts'
@@ -92,7 +92,7 @@ async function untilReady(url: string, clock: Clock): Promise<void> {
 
 async function isReady(url: string): Promise<boolean> {
   const client = openClient({ url })
-  return client.get('/readyz').then(
+  return client.http('GET', '/readyz').then(
     () => true,
     () => false,
   )
@@ -148,17 +148,9 @@ async function produce(
 
 async function leaseOf(replicas: readonly Replica[], model: string) {
   for (const { url } of replicas) {
-    // The shape is that of `/openapi.json`.
-    const fleet = (await openClient({ url }).get('/v1/fleet')) as unknown as FleetAnswer
+    const fleet = await openClient({ url }).fleet()
     const lease = fleet.models.find((each) => each.model === model)?.lease
     if (lease) return { holder: lease.holder, epoch: lease.epoch }
   }
   return undefined
-}
-
-interface FleetAnswer {
-  readonly models: readonly {
-    readonly model: string
-    readonly lease: { readonly holder: string; readonly epoch: number } | null
-  }[]
 }

@@ -5,11 +5,10 @@
 import type { CodedError, Json } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { failure } from '../../platform/errors.ts'
-import type { EvaluationReport } from '../../serving/services/evaluation-service.ts'
+import type { Evaluation } from '../../client/client.ts'
 import type { ClientFlags } from '../flags.ts'
 import { percent, print, short, table } from '../print.ts'
 import { openProgress } from '../progress.ts'
-import { modelPath, type JsonObject } from '../remote/client.ts'
 import { connectModel, type Connected } from '../remote/connect.ts'
 import type { RowFlags } from './feedback-flags.ts'
 import { rowsFor } from './held-out-rows.ts'
@@ -25,14 +24,12 @@ export interface EvaluateFlags extends ClientFlags, RowFlags {
 
 type FileFlags = Omit<EvaluateFlags, 'file'> & { readonly file: string }
 
-export interface FileEvaluation {
-  readonly model: string
-  readonly version: string
-  readonly against?: string
-  readonly report: EvaluationReport
+export interface FileEvaluation extends Omit<Evaluation, 'rejected' | 'tally'> {
   /** By line of the file. */
   readonly rejected: readonly Rejected[]
 }
+
+type EvaluationReport = Evaluation['report']
 
 const EXIT_DATA = 65
 /** A quarter of the default body limit: the tally needs room too. */
@@ -49,24 +46,20 @@ export async function evaluate(flags: EvaluateFlags): Promise<void> {
   if (found.rejected.length > 0) process.exitCode = EXIT_DATA
 }
 
-export async function evaluateFile(
-  { client, model }: Connected,
-  flags: FileFlags,
-): Promise<FileEvaluation> {
+export async function evaluateFile({ api }: Connected, flags: FileFlags): Promise<FileEvaluation> {
   const { totalBytes: total, stream } = await openLines(flags.file)
   const progress = openProgress({ clock: systemClock, unit: 'rows' })
-  const path = modelPath(model, 'evaluate')
   const rejected: Rejected[] = []
   const { version, against } = flags
   const named = { ...(version && { version }), ...(against && { against }) }
-  let answer: Answer | undefined
+  let answer: Evaluation | undefined
   const limits = { lines: ROWS.first, bytes: BYTES }
   let [done, items] = [0, 0]
   const score = async (part: readonly Row[]) => {
     const asked = answer === undefined ? named : { tally: answer.tally }
     const body = { ...asked, rows: part.map(({ row }) => row) }
     const retry = sendingRetry(flags.retrySeconds, progress)
-    answer = (await retry.run('evaluating rows', async () => client.post(path, body))) as Answer
+    answer = await retry.run('evaluating rows', async () => api.evaluate(body))
     for (const { index, ...refusal } of answer.rejected)
       rejected.push({ line: part[index]?.line ?? 0, ...refusal })
   }
@@ -90,12 +83,6 @@ export async function evaluateFile(
   const { tally: _tally, ...found } = answer
   return { ...found, rejected }
 }
-
-type Answer = JsonObject &
-  Omit<FileEvaluation, 'rejected'> & {
-    readonly rejected: readonly (Omit<Rejected, 'line'> & { readonly index: number })[]
-    readonly tally: Json
-  }
 
 interface Row {
   readonly line: number

@@ -1,12 +1,10 @@
 /** Refused lines of a file, for people. */
 import type { CodedError } from '../../contracts/core.ts'
+import type { Rejected as RejectedEvent } from '../../client/client.ts'
 import { failure } from '../../platform/errors.ts'
 
-export interface Rejected {
+export interface Rejected extends Omit<RejectedEvent, 'index'> {
   readonly line: number
-  readonly code: string
-  readonly message: string
-  readonly fix?: string
 }
 
 const SHOWN = 20

@@ -1,7 +1,7 @@
 /** Sends one event that was given as flags. */
 import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
-import { modelPath } from '../remote/client.ts'
+import type { Accepted } from '../../client/client.ts'
 import type { FeedbackFlags } from './feedback-flags.ts'
 import { inputIn, signalIn } from './payload-flags.ts'
 import { connectModel } from '../remote/connect.ts'
@@ -12,8 +12,7 @@ import { waitingFor } from '../remote/waiting-for.ts'
 export async function sendEvent(flags: FeedbackFlags): Promise<void> {
   const event = eventOf(flags)
   const connected = await connectModel(flags)
-  const { client, model } = connected
-  const answer = await client.post(modelPath(model, 'feedback'), event)
+  const answer = await connected.api.feedback(event)
   if (flags.wait === true) {
     const accepted = answer.accepted === 1 ? 'accepted' : 'already known'
     const outcome = await waitForLearned(connected, answer.position, flags.retrySeconds, accepted)
@@ -31,8 +30,8 @@ export async function sendEvent(flags: FeedbackFlags): Promise<void> {
 }
 
 /** Of an event that was sent without one. */
-function madeId({ ids }: Readonly<Record<string, Json>>): readonly string[] {
-  const [made] = (ids ?? []) as readonly { readonly id: string }[]
+function madeId({ ids = [] }: Accepted): readonly string[] {
+  const [made] = ids
   return made === undefined ? [] : [`what becomes of it: antikythera receipt ${made.id}`]
 }
 

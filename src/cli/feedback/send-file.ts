@@ -2,11 +2,12 @@
  * Sends a file of feedback in chunks. An event's id makes sending it twice harmless, so a chunk without an answer is
  * sent again, and an interrupted file is sent again from its start: events accepted before count as duplicates.
  */
-import { CodedError, type Json } from '../../contracts/core.ts'
+import { CodedError } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { withDetails } from '../../platform/errors.ts'
 import { caseTwins } from '../../platform/nearest.ts'
-import { modelPath, type JsonObject } from '../remote/client.ts'
+import type { Accepted } from '../../client/client.ts'
+import { Lines } from '../../client/http.ts'
 import { objectIn } from './csv-table.ts'
 import { evaluateFile, evaluationLines, type FileEvaluation } from './evaluate-file.ts'
 import type { FeedbackFlags } from './feedback-flags.ts'
@@ -30,10 +31,10 @@ interface Totals {
   duplicates: number
   readonly rejected: Rejected[]
   /** The position in the last answer. */
-  position?: Json
-  pending?: Json
-  trigger_every?: Json
-  trigger_rest_ms?: Json
+  position?: string
+  pending?: number
+  trigger_every?: number
+  trigger_rest_ms?: number
   /** Consecutive refused events, up to the last one. */
   straight: number
   /** The line after which nothing was sent, because too many in a row were refused. */
@@ -107,9 +108,9 @@ async function evaluateHeldOut(
 ): Promise<FileEvaluation & { readonly pending: number }> {
   const { live: version } = totals
   try {
-    const { pending } = await connected.client.get(modelPath(connected.model))
+    const { pending } = await connected.api.describe()
     const found = await evaluateFile(connected, { ...flags, ...(version && { version }) })
-    return { ...found, pending: Number(pending ?? 0) }
+    return { ...found, pending }
   } catch (error) {
     throw withSent(error, totals)
   }
@@ -149,18 +150,17 @@ function stoppedAt(lines: readonly Line[], totals: Totals, most: number): number
 }
 
 async function sendChunk(
-  { client, model }: Connected,
+  connected: Connected,
   lines: readonly Line[],
   totals: Totals,
   retry: RetryPolicy,
 ): Promise<void> {
-  const path = modelPath(model, 'feedback')
   const send = async (part: readonly Line[]) => {
-    const texts = part.map(({ text }) => text)
-    const post = async () => client.postLines(path, texts)
+    const texts = new Lines(part.map(({ text }) => text))
+    const post = async () => connected.api.feedback(texts)
     const waiting = add(totals, part, await retry.run('sending feedback', post))
     // The daemon refuses them until their source may send again, and says when.
-    if (waiting.length > 0) await sendChunk({ client, model }, waiting, totals, retry)
+    if (waiting.length > 0) await sendChunk(connected, waiting, totals, retry)
   }
   await inHalves(lines, send, ({ number: line }, { code, message }) => {
     totals.rejected.push({ line, code, message })
@@ -168,12 +168,8 @@ async function sendChunk(
 }
 
 /** Returns the lines that must be sent again, because their source sends too many events per second. */
-function add(totals: Totals, lines: readonly Line[], answer: JsonObject): readonly Line[] {
-  const { accepted, duplicates, rejected } = answer as JsonObject & {
-    accepted: number
-    duplicates: number
-    rejected: readonly (Omit<Rejected, 'line'> & { readonly index: number })[]
-  }
+function add(totals: Totals, lines: readonly Line[], answer: Accepted): readonly Line[] {
+  const { accepted, duplicates, rejected } = answer
   const { position, pending, trigger_every, trigger_rest_ms } = answer
   Object.assign(totals, { position, pending, trigger_every, trigger_rest_ms })
   totals.accepted += accepted

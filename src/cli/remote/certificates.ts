@@ -2,10 +2,9 @@
  * Compares certificates of forgetting with the moves that ended their requests, in this process: the daemon shows both, and
  * is not asked whether they are right.
  */
-import type { Json } from '../../contracts/core.ts'
 import { certificateHash } from '../../checkpoint/certificates.ts'
+import type { Certificate, ModelClient, PastMove } from '../../client/client.ts'
 import type { Routing } from '../../versions/contract.ts'
-import { modelPath, type Client, type JsonObject } from './client.ts'
 
 /**
  * `recorded`: a move has its hash. `altered`: a move has another hash for it. `unrecorded`: no move that is kept names it, as
@@ -21,18 +20,13 @@ export type CertificateHashes = ReadonlyMap<string, string>
 export const alteredFix =
   'compare certificates/ in the folder of the model, and registry.db or the Redis of the fleet, with a backup'
 
-export function proofOf(certificate: JsonObject, hashes: CertificateHashes): CertificateProof {
-  const hash = hashes.get(nameOf(certificate))
+export function proofOf(certificate: Certificate, hashes: CertificateHashes): CertificateProof {
+  const hash = hashes.get(certificate.request)
   if (hash === undefined) return 'unrecorded'
-  return hash === certificateHash(certificate) ? 'recorded' : 'altered'
+  return hash === certificateHash({ ...certificate }) ? 'recorded' : 'altered'
 }
 
-/** The request that it is of. */
-export function nameOf({ request }: JsonObject): string {
-  return typeof request === 'string' ? request : ''
-}
-
-export function certificateMoveIn(move: JsonObject): readonly (readonly [string, string])[] {
+export function certificateMoveIn(move: PastMove): readonly (readonly [string, string])[] {
   const { certificate } = (move.asks ?? {}) as { readonly certificate?: CertificateMove }
   return certificate === undefined ? [] : [[certificate.request, certificate.hash]]
 }
@@ -41,25 +35,18 @@ export function certificateMoveIn(move: JsonObject): readonly (readonly [string,
 const NEAR = 50
 
 export async function proofNear(
-  client: Client,
-  model: string,
-  certificate: JsonObject,
+  api: ModelClient,
+  certificate: Certificate,
 ): Promise<CertificateProof> {
   const { generation } = certificate
-  if (typeof generation !== 'number') return 'unrecorded'
-  const query = `?limit=${NEAR}&before=${generation + NEAR + 1}`
-  const page = await client.get(`${modelPath(model, 'history')}${query}`)
-  const moves = page.moves as readonly JsonObject[]
+  if (generation === undefined) return 'unrecorded'
+  const before = String(generation + NEAR + 1)
+  const { moves } = await api.history({ limit: String(NEAR), before })
   return proofOf(certificate, new Map(moves.flatMap(certificateMoveIn)))
 }
 
 /** Those that the daemon still shows, at most one page. */
-export async function shownCertificates(
-  client: Client,
-  model: string,
-): Promise<readonly JsonObject[]> {
-  const { requests } = await client.get(`${modelPath(model, 'forget')}?limit=100`)
-  return (requests as readonly Readonly<Record<string, Json>>[]).flatMap(({ certificate }) =>
-    certificate === undefined ? [] : [certificate as JsonObject],
-  )
+export async function shownCertificates(api: ModelClient): Promise<readonly Certificate[]> {
+  const { requests } = await api.forgetRequests({ limit: '100' })
+  return requests.flatMap(({ certificate }) => (certificate === undefined ? [] : [certificate]))
 }

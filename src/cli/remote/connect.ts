@@ -4,12 +4,13 @@ import { CodedError } from '../../contracts/core.ts'
 import { readConfigFile } from '../../config/file.ts'
 import { isRecord } from '../../config/schema/shape.ts'
 import { failure } from '../../platform/errors.ts'
-import { openClient, type Client, type JsonObject } from './client.ts'
+import { openClient, type Client, type ModelClient } from '../../client/client.ts'
 import type { ClientFlags } from '../flags.ts'
 
 export interface Connected {
   readonly client: Client
   readonly model: string
+  readonly api: ModelClient
 }
 
 /** Addresses that a server listens on and no client can ask. */
@@ -56,13 +57,12 @@ function isHttpUrl(text: string): boolean {
 
 export async function connectModel(flags: ClientFlags): Promise<Connected> {
   const client = clientOf(flags)
-  return { client, model: flags.model ?? (await onlyModel(client)) }
+  const model = flags.model ?? (await onlyModel(client))
+  return { client, model, api: client.model(model) }
 }
 
 async function onlyModel(client: Client): Promise<string> {
-  const { models } = (await client.get('/v1/models').catch(namedBy)) as JsonObject & {
-    models: readonly { readonly model: string }[]
-  }
+  const { models } = await client.models().catch(namedBy)
   const names = models.map(({ model }) => model)
   const [name] = names
   if (names.length === 1 && name !== undefined) return name

@@ -1,8 +1,7 @@
 /** Dead letters through the daemon: lists, resends and drops them, a page at a time. */
-import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
-import { modelPath, type JsonObject } from './client.ts'
-import { connectModel, type Connected } from './connect.ts'
+import type { Letter, LetterChoice, Resent } from '../../client/client.ts'
+import { connectModel } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
 import { pagesOf } from './pages.ts'
 import { print, table } from '../print.ts'
@@ -16,30 +15,19 @@ export interface ChoiceFlags extends ClientFlags {
   readonly all?: true
 }
 
-interface Letter {
-  readonly id: number
-  readonly code: string
-  readonly reason: string
-  readonly fix?: string
-  readonly source: string
-  readonly position: string
-  readonly time: string
-  readonly value?: string
-  readonly value_base64?: string
-}
-
-const PAGE = 100
+/** More do not fit on a screen; `--json` has all. */
+const MOST = 100
 
 export async function listLetters(flags: ListFlags): Promise<void> {
-  const connected = await connectModel(flags)
-  const query = flags.code === undefined ? {} : { code: flags.code }
-  const { client } = connected
-  const pages = await pagesOf(client, path(connected), 'dead_letters', flags.last, query)
-  const items = pages.items as unknown as readonly Letter[]
-  const { counts = {} } = pages.last
-  print(flags.json, { dead_letters: items as unknown as Json, counts }, () =>
-    lines(items, counts as Readonly<Record<string, number>>),
+  const { api } = await connectModel(flags)
+  const { code } = flags
+  const { items, last } = await pagesOf(
+    async (query) => api.deadLetters({ ...query, ...(code !== undefined && { code }) }),
+    (page) => page.dead_letters,
+    flags.last,
   )
+  const { counts } = last
+  print(flags.json, { dead_letters: items, counts }, () => lines(items, counts))
 }
 
 function lines(letters: readonly Letter[], counts: Readonly<Record<string, number>>): string[] {
@@ -61,65 +49,47 @@ function lines(letters: readonly Letter[], counts: Readonly<Record<string, numbe
 }
 
 export async function showLetter(id: string, flags: ClientFlags): Promise<void> {
-  const connected = await connectModel(flags)
-  const answer = await connected.client.get(`${path(connected)}/${encodeURIComponent(id)}`)
-  const { value, value_base64: base64, ...rest } = answer
+  const { api } = await connectModel(flags)
+  const answer = await api.deadLetter(id)
+  const { value, value_base64: base64 = '', ...rest } = answer
   print(flags.json, answer, () => [
-    ...table(Object.entries(rest).map(([name, field]) => [name, textOf(field)])),
-    '',
-    textOf(value ?? base64 ?? ''),
+    ...table(Object.entries(rest).map(([name, field]) => [name, String(field)])),
+    ...['', value ?? base64],
   ])
 }
 
 export async function resendLetters(ids: readonly string[], flags: ChoiceFlags): Promise<void> {
   const choice = choiceOf(ids, flags)
-  const connected = await connectModel(flags)
+  const { api } = await connectModel(flags)
   let [resent, duplicates] = [0, 0]
-  const rejected: Json[] = []
-  for (let before: Json | undefined = null; before !== undefined;) {
-    const body = before === null ? choice : { ...choice, before }
-    const answer: JsonObject = await connected.client.post(`${path(connected)}/resend`, body)
-    resent += Number(answer.resent)
-    duplicates += Number(answer.duplicates)
-    rejected.push(...(answer.rejected as readonly Json[]))
-    before = answer.next
+  const rejected: Resent['rejected'][number][] = []
+  for (let page: LetterChoice | undefined = choice; page !== undefined;) {
+    const answer: Resent = await api.resendDeadLetters(page)
+    resent += answer.resent
+    duplicates += answer.duplicates
+    rejected.push(...answer.rejected)
+    page = answer.next === undefined ? undefined : { ...choice, before: answer.next }
   }
   print(flags.json, { resent, duplicates, rejected }, () => [
     `${resent} sent again, ${duplicates} already known, ${rejected.length} refused again`,
-    ...rejected.slice(0, PAGE).map((row) => {
-      const { id, code, message } = row as JsonObject & Pick<Letter, 'id' | 'code'>
-      return `  ${id}  ${code}  ${textOf(message ?? '')}`
-    }),
+    ...rejected.slice(0, MOST).map(({ id, code, message }) => `  ${id}  ${code}  ${message}`),
   ])
   if (rejected.length > 0) process.exitCode = 65
 }
 
 export async function dropLetters(ids: readonly string[], flags: ChoiceFlags): Promise<void> {
   const choice = choiceOf(ids, flags)
-  const connected = await connectModel(flags)
+  const { api } = await connectModel(flags)
   let dropped = 0
   for (let some = 1; some > 0;) {
-    const answer = await connected.client.post(`${path(connected)}/drop`, choice)
-    some = Number(answer.dropped)
+    some = (await api.dropDeadLetters(choice)).dropped
     dropped += some
     if (choice.ids !== undefined) break
   }
   print(flags.json, { dropped }, () => [`${dropped} dropped`])
 }
 
-function path({ model }: Connected): string {
-  return modelPath(model, 'dead-letters')
-}
-
-function textOf(value: Json): string {
-  return typeof value === 'string' ? value : JSON.stringify(value)
-}
-
-interface Choice extends JsonObject {
-  readonly ids?: readonly number[]
-}
-
-function choiceOf(ids: readonly string[], { code, all }: ChoiceFlags): Choice {
+function choiceOf(ids: readonly string[], { code, all }: ChoiceFlags): LetterChoice {
   const wrong = ids.find((id) => !/^\d{1,15}$/.test(id))
   if (wrong !== undefined)
     throw failure('USAGE', `${wrong} is not an id: antikythera dead-letters list shows the ids`)

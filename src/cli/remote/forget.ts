@@ -7,7 +7,7 @@ import type { ClientFlags } from '../flags.ts'
 import { print, table } from '../print.ts'
 import { openProgress } from '../progress.ts'
 import { alteredFix, proofNear, type CertificateProof } from './certificates.ts'
-import { modelPath, type Client, type JsonObject } from './client.ts'
+import type { ForgetForecast, ForgetRequest, ModelClient } from '../../client/client.ts'
 import { connectModel } from './connect.ts'
 
 export interface ForgetFlags extends ClientFlags {
@@ -21,50 +21,17 @@ export interface ForgetFlags extends ClientFlags {
   readonly show?: string
 }
 
-/** The daemon's answer. */
-interface Request {
-  readonly request: string
-  readonly state: string
-  readonly blocked?: { readonly code: string; readonly message: string; readonly fix: string }
-  readonly waiting_for?: string
-  readonly learned_again?: number
-  readonly left?: number
-  readonly events_lost?: number
-  readonly unpinned?: readonly string[]
-  readonly answers_meanwhile?: string
-  readonly certificate?: Certificate
-}
-
-interface Certificate {
-  readonly erased: Readonly<Record<string, number>>
-  readonly learned_again: number
-  readonly events_lost?: number
-  readonly versions: {
-    readonly retired: readonly string[]
-    readonly unpinned?: readonly string[]
-    readonly answered_meanwhile?: string
-    readonly rebuilt?: { readonly version: string; readonly digest: string }
-  }
-  readonly not_erased: readonly {
-    readonly what: string
-    readonly why: string
-    readonly before?: Readonly<Record<string, string>>
-  }[]
-}
-
 const POLL_MS = 500
 
 export async function forget(flags: ForgetFlags): Promise<void> {
-  const { client, model } = await connectModel(flags)
-  const path = modelPath(model, 'forget')
+  const { api } = await connectModel(flags)
   const { source, id, before, show } = flags
   if (show !== undefined) {
-    const answer = await client.get(`${path}/${encodeURIComponent(show)}`)
-    said(answer, flags, await provenIn(client, model, answer))
+    const answer = await api.forgetRequest(show)
+    said(answer, flags, await provenIn(api, answer))
     return
   }
-  if (source === undefined && id === undefined && before === undefined)
-    return list(client, path, flags)
+  if (source === undefined && id === undefined && before === undefined) return list(api, flags)
   const asked = {
     ...(source !== undefined && { source }),
     ...(id !== undefined && { id }),
@@ -72,36 +39,21 @@ export async function forget(flags: ForgetFlags): Promise<void> {
     ...(flags.keepServing === true && { keep_serving: true }),
     ...(flags.reason !== undefined && { reason: flags.reason }),
   }
-  const ahead = async () => client.post(path, { ...asked, dry_run: true })
   if (flags.dryRun === true) {
-    forecast(await ahead(), flags)
+    forecast(await api.forgetForecast(asked), flags)
     return
   }
-  if (flags.json !== true) await warn(ahead)
-  const answer = await client.post(path, asked)
-  const { request } = answer as unknown as Request
-  const own = `${path}/${request}`
+  if (flags.json !== true) await warn(async () => api.forgetForecast(asked))
+  const { request } = await api.forget(asked)
   if (!flags.wait) {
     print(flags.json, { request }, () => [`request ${request} is accepted`])
     return
   }
-  said(await done(client, own), flags)
-}
-
-interface Forecast {
-  readonly erased: Readonly<Record<string, number>>
-  readonly learned: boolean
-  readonly from?: string
-  readonly has_state: boolean
-  readonly learned_again: number
-  readonly events_lost: number
-  readonly retired: readonly string[]
-  readonly unpinned?: readonly string[]
-  readonly answers_meanwhile?: string
+  said(await done(api, request), flags)
 }
 
 /** Before it is asked: the pins that it overrides, and the version that answers until the rest is learned again. */
-async function warn(ahead: () => Promise<JsonObject>): Promise<void> {
+async function warn(ahead: () => Promise<ForgetForecast>): Promise<void> {
   const expected = await ahead().catch((error: unknown) => {
     // A busy trainer keeps no request from being made; its effects are in the certificate.
     if (error instanceof CodedError && error.code === 'TRAINER_BUSY') return undefined
@@ -111,7 +63,7 @@ async function warn(ahead: () => Promise<JsonObject>): Promise<void> {
     learned,
     unpinned = [],
     answers_meanwhile: meanwhile,
-  } = (expected ?? {}) as Partial<Forecast>
+  }: Partial<ForgetForecast> = expected ?? {}
   const lines = [
     ...(unpinned.length === 0
       ? []
@@ -127,11 +79,10 @@ function answers(meanwhile: string | undefined): string {
     : `${meanwhile} answers`
 }
 
-function forecast(answer: JsonObject, { json }: ForgetFlags): void {
-  const expected = answer as unknown as Forecast
+function forecast(expected: ForgetForecast, { json }: ForgetFlags): void {
   const { erased, learned, retired, learned_again, events_lost } = expected
   const { unpinned = [], answers_meanwhile: meanwhile } = expected
-  print(json, answer, () => [
+  print(json, expected, () => [
     'dry run, nothing has changed:',
     ...table([
       ...Object.entries(erased).map(([store, count]) => [
@@ -152,19 +103,20 @@ function forecast(answer: JsonObject, { json }: ForgetFlags): void {
   ])
 }
 
-function rebuiltFrom({ from, has_state }: Forecast): string {
+function rebuiltFrom({ from, has_state }: ForgetForecast): string {
   if (from === undefined) return 'a fresh adapter'
   return has_state ? from : `the weights of ${from}; its optimizer and replay are not kept`
 }
 
-async function done(client: Client, path: string): Promise<JsonObject> {
+async function done(api: ModelClient, request: string): Promise<ForgetRequest> {
   const progress = openProgress({ clock: systemClock, unit: 'events learned again' })
   let waited = false
   try {
     for (;;) {
-      const answer = await find(client, path)
+      const answer = await find(api, request)
       if (answer?.state === 'done') return answer
-      const { learned_again: total = 0, left = total, ...more } = (answer ?? {}) as Partial<Request>
+      const known: Partial<ForgetRequest> = answer ?? {}
+      const { learned_again: total = 0, left = total, ...more } = known
       const { blocked, waiting_for: wait } = more
       if (blocked !== undefined) throw blockedBy(blocked)
       if (wait !== undefined && !waited) progress.say(waitingFor(wait))
@@ -183,15 +135,15 @@ function waitingFor(what: string): string {
     : 'learning again waits: learning is paused, antikythera resume goes on'
 }
 
-function blockedBy({ code, message, fix }: Required<Request>['blocked']): CodedError {
+function blockedBy({ code, message, fix }: Required<ForgetRequest>['blocked']): CodedError {
   const why = `the request is kept, and goes on when its trainer works again: ${message}`
   return new CodedError(code, why, { fix })
 }
 
 /** An earlier daemon does not know a request that its trainer has not read. */
-async function find(client: Client, path: string): Promise<JsonObject | undefined> {
+async function find(api: ModelClient, request: string): Promise<ForgetRequest | undefined> {
   try {
-    return await client.get(path)
+    return await api.forgetRequest(request)
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'FORGET_UNKNOWN')
       return undefined
@@ -199,9 +151,9 @@ async function find(client: Client, path: string): Promise<JsonObject | undefine
   }
 }
 
-async function list(client: Client, path: string, { json }: ForgetFlags): Promise<void> {
-  const answer = await client.get(path)
-  const requests = answer.requests as unknown as readonly Request[]
+async function list(api: ModelClient, { json }: ForgetFlags): Promise<void> {
+  const answer = await api.forgetRequests()
+  const { requests } = answer
   print(json, answer, () =>
     requests.length === 0
       ? ['nothing was asked to be forgotten']
@@ -209,17 +161,17 @@ async function list(client: Client, path: string, { json }: ForgetFlags): Promis
   )
 }
 
-function stateOf({ state, blocked, waiting_for: wait }: Request): string {
+function stateOf({ state, blocked, waiting_for: wait }: ForgetRequest): string {
   if (blocked !== undefined) return `${state}: the trainer has failed`
   return wait === undefined ? state : `${state}: ${waitingFor(wait)}`
 }
 
 /** `HISTORY_BROKEN` where the history has the hash of another certificate. */
-async function provenIn(client: Client, model: string, answer: JsonObject) {
-  const { certificate, request } = answer as unknown as Request
+async function provenIn(api: ModelClient, { certificate, request }: ForgetRequest) {
   if (certificate === undefined) return undefined
-  const proof = await proofNear(client, model, answer.certificate as JsonObject)
+  const proof = await proofNear(api, certificate)
   if (proof !== 'altered') return proof
+  const model = api.name
   const text = `the certificate of ${request} is not the one that the history of ${model} has the hash of`
   throw failure('HISTORY_BROKEN', text, {
     details: { model, certificates: [request] },
@@ -227,8 +179,8 @@ async function provenIn(client: Client, model: string, answer: JsonObject) {
   })
 }
 
-function said(answer: JsonObject, { json }: ForgetFlags, proof?: CertificateProof): void {
-  const { request, state, certificate, blocked, ...more } = answer as unknown as Request
+function said(answer: ForgetRequest, { json }: ForgetFlags, proof?: CertificateProof): void {
+  const { request, state, certificate, blocked, ...more } = answer
   const { waiting_for: wait, left = 0, learned_again = 0, events_lost = 0 } = more
   const { unpinned = [], answers_meanwhile: meanwhile } = more
   print(json, { ...answer, ...(proof !== undefined && { proof }) }, () => {

@@ -1,5 +1,5 @@
 /** Bias, in one line for `status --labels` and `why`. */
-import type { SliceGap } from '../../contracts/release.ts'
+import type { SliceGap } from '../../client/client.ts'
 
 export function gapText({ best, worst, points, low, high }: SliceGap): string {
   const [middle, from, to] = [points, low, high].map((each) => each.toFixed(1))

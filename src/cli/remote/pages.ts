@@ -1,32 +1,24 @@
 /** Reads pages of a list until there are as many items as requested. */
-import type { Client, JsonObject } from './client.ts'
+import type { Page } from '../../client/client.ts'
+import type { PageQuery } from '../../client/schemas/pages.ts'
 
 /** The daemon's maximum page size. */
 const PAGE = 100
 
-export async function pagesOf(
-  client: Client,
-  path: string,
-  key: string,
+/** `last`: the last page, for its other fields. */
+export async function pagesOf<Answer extends Page, Item>(
+  read: (query: Required<Pick<PageQuery, 'limit'>> & PageQuery) => Promise<Answer>,
+  itemsIn: (page: Answer) => readonly Item[],
   count: number,
-  query: Readonly<Record<string, string>> = {},
-): Promise<Pages> {
-  const items: JsonObject[] = []
+): Promise<{ readonly items: readonly Item[]; readonly hasMore: boolean; readonly last: Answer }> {
+  const items: Item[] = []
   for (let before = {}; ;) {
     const limit = String(Math.min(PAGE, count - items.length))
-    const asked = new URLSearchParams({ limit, ...before, ...query })
-    const page = await client.get(`${path}?${asked.toString()}`)
-    items.push(...(page[key] as JsonObject[]))
-    const { next } = page
-    if (typeof next !== 'string' || items.length >= count)
-      return { items, hasMore: typeof next === 'string', last: page }
+    const last = await read({ limit, ...before })
+    items.push(...itemsIn(last))
+    const { next } = last
+    if (next === undefined || items.length >= count)
+      return { items, hasMore: next !== undefined, last }
     before = { before: next }
   }
-}
-
-interface Pages {
-  readonly items: readonly JsonObject[]
-  readonly hasMore: boolean
-  /** The last page, for its other fields. */
-  readonly last: JsonObject
 }

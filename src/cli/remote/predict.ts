@@ -1,7 +1,7 @@
 /** Asks in requests of bounded size and prints the answers as they come, so that a long stdin streams through. */
 import { CodedError, type Json } from '../../contracts/core.ts'
 import { failure, withDetails } from '../../platform/errors.ts'
-import { modelPath, type JsonObject } from './client.ts'
+import type { Prediction, Predictions } from '../../client/client.ts'
 import type { ClientFlags } from '../flags.ts'
 import { connectModel, type Connected } from './connect.ts'
 import { tableRows } from '../feedback/csv-table.ts'
@@ -29,20 +29,6 @@ interface Asked {
   readonly input: Json
   /** Of the file. */
   readonly line?: number
-}
-
-interface Prediction {
-  readonly id: string
-  /** Only for a classification. */
-  readonly label?: string | null
-  readonly code?: string
-  readonly score?: number
-  readonly unsure?: true
-  /** Only for a regression. */
-  readonly value?: number
-  /** Only for a generation. */
-  readonly text?: string
-  readonly tokens?: { readonly kept: number; readonly dropped: number }
 }
 
 export async function predict(texts: readonly string[], flags: PredictFlags): Promise<void> {
@@ -89,7 +75,7 @@ function asJson(text: string, line: number): Json {
 
 /** Returns the inputs that are left to ask: none. */
 async function askAll(
-  { client, model }: Connected,
+  { api }: Connected,
   asked: readonly Asked[],
   flags: PredictFlags,
 ): Promise<Asked[]> {
@@ -98,9 +84,11 @@ async function askAll(
     const inputs = block.map(({ input }) => input)
     const { version, at } = flags
     const past = { ...(version !== undefined && { version }), ...(at !== undefined && { at }) }
-    const body = { inputs: inputs.map((input) => said(input, flags)), ...past }
     try {
-      const answer = await client.post(modelPath(model, 'predict'), body)
+      const answer = await api.predict(
+        inputs.map((input) => said(input, flags)),
+        past,
+      )
       print(flags.json, answer, () => linesOf(answer, inputs))
     } catch (error) {
       throw atLine(error, block)
@@ -117,11 +105,7 @@ function atLine(error: unknown, block: readonly Asked[]): unknown {
   return line === undefined ? error : withDetails(error, { line }, `line ${line}: ${error.message}`)
 }
 
-function linesOf(answer: JsonObject, inputs: readonly Json[]): string[] {
-  const { version, predictions } = answer as JsonObject & {
-    version: string
-    predictions: readonly Prediction[]
-  }
+function linesOf({ version, predictions }: Predictions, inputs: readonly Json[]): string[] {
   return predictions.map((prediction, index) => {
     const { id, tokens } = prediction
     return `${answerOf(prediction)}  ${version}  ${id}  ${cutOf(tokens)}${shown(inputs[index])}`

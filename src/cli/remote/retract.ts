@@ -1,6 +1,5 @@
 /** Retracts events through the daemon: one by its id, or all from a source. */
 import { failure } from '../../platform/errors.ts'
-import { modelPath } from './client.ts'
 import { connectModel } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
 import { print } from '../print.ts'
@@ -16,8 +15,8 @@ export async function retract(flags: RetractFlags): Promise<void> {
   if (source === undefined && id === undefined) throw failure('USAGE', 'give --source, or --id')
   if (since !== undefined && id !== undefined)
     throw failure('USAGE', '--since goes with a --source, not with an --id')
-  const { client, model } = await connectModel(flags)
-  const answer = await client.post(modelPath(model, 'feedback'), {
+  const { api } = await connectModel(flags)
+  const answer = await api.feedback({
     retract: true,
     ...(source !== undefined && { source }),
     ...(id !== undefined && { id }),

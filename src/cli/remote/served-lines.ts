@@ -1,30 +1,9 @@
 /** How good the answers were that the live version has served: by stratum, slice and source, and what was said in place of what. */
 import { short, table } from '../print.ts'
-import type { SliceGap } from '../../contracts/release.ts'
+import type { Served } from '../../client/client.ts'
 import { gapText } from './gap-text.ts'
 
-interface Part {
-  readonly name: string
-  readonly count: number
-  readonly error: number
-}
-
-/** Served answers in the daemon's description of a model. */
-export interface Served {
-  readonly count: number
-  readonly error: number
-  readonly parts?: {
-    readonly strata: readonly Part[]
-    readonly slices: readonly Part[]
-    readonly sources: readonly Part[]
-    readonly slice_gap?: SliceGap
-    readonly confusion: readonly {
-      readonly said: string
-      readonly right: string
-      readonly count: number
-    }[]
-  }
-}
+type Part = NonNullable<Served['parts']>['strata'][number]
 
 /** More do not fit on a screen; `--json` has all. */
 const MOST = 10

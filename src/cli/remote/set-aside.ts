@@ -1,5 +1,5 @@
-/** Set-aside events and pauses, through the daemon. */
-import { modelPath } from './client.ts'
+/** Set-aside events, the quarantine, and pauses, through the daemon. */
+import type { Aside, Quarantined } from '../../client/client.ts'
 import { connectModel } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
 import { pagesOf } from './pages.ts'
@@ -18,50 +18,67 @@ export interface SelectionFlags extends ClientFlags {
   readonly reason?: string
 }
 
-interface Aside {
-  readonly source: string
-  readonly id: string
-  readonly label?: string
-  readonly time?: string
-  readonly was: string
-  readonly relearning?: boolean
-}
-
 export async function listAside(flags: AsideFlags): Promise<void> {
-  const { client, model } = await connectModel(flags)
-  const path = modelPath(model, 'set-aside')
-  const { items, last } = await pagesOf(client, path, 'set_aside', flags.last)
-  const { count = 0 } = last
-  print(flags.json, { count, set_aside: items }, () =>
-    lines(items as unknown as readonly Aside[], Number(count)),
-  )
+  const { api } = await connectModel(flags)
+  const { items, last } = await pagesOf(api.setAside, (page) => page.set_aside, flags.last)
+  const { count } = last
+  print(flags.json, { count, set_aside: items }, () => {
+    if (items.length === 0) return ['nothing is set aside']
+    const rows = items.map(({ was, relearning }) => (relearning ? `${was}, relearning` : was))
+    return [...eventTable(items, 'was', rows), '', `${count} in total; relearn or discard them`]
+  })
 }
 
-function lines(events: readonly Aside[], count: number): string[] {
-  if (events.length === 0) return ['nothing is set aside']
-  // A model that answers numbers has no labels.
+export async function listQuarantine(flags: AsideFlags): Promise<void> {
+  const { api } = await connectModel(flags)
+  const { items, last } = await pagesOf(api.quarantine, (page) => page.quarantine, flags.last)
+  const { count, distrusted } = last
+  print(flags.json, { count, quarantine: items, distrusted }, () => {
+    const rows = items.map(({ why, releasing }) => (releasing ? `${why}, releasing` : why))
+    return [
+      ...(items.length === 0
+        ? ['nothing is in quarantine']
+        : [...eventTable(items, 'why', rows), '', `${count} in total; release or drop them`]),
+      ...distrusted.map(({ source, trust }) => `source ${source} weighs ${trust.toFixed(2)}`),
+    ]
+  })
+}
+
+/** A model that answers numbers has no labels. */
+function eventTable(
+  events: readonly (Aside | Quarantined)[],
+  last: string,
+  cells: readonly string[],
+): string[] {
   const isLabelled = events.some(({ label }) => label !== undefined)
-  const head = ['source', 'id', ...(isLabelled ? ['label'] : []), 'time', 'was']
-  const rows = events.map(({ source, id, label = '-', time = '-', was, relearning }) => [
-    ...[source, id, ...(isLabelled ? [label] : []), time],
-    relearning === true ? `${was}, relearning` : was,
+  const head = ['source', 'id', ...(isLabelled ? ['label'] : []), 'time', last]
+  const rows = events.map(({ source, id, label = '-', time = '-' }, at) => [
+    ...[source, id, ...(isLabelled ? [label] : []), time, cells[at] ?? ''],
   ])
-  return [...table([head, ...rows]), '', `${count} in total; relearn or discard them`]
+  return table([head, ...rows])
 }
 
-export async function select(by: 'relearn' | 'discard', flags: SelectionFlags): Promise<void> {
-  const { client, model } = await connectModel(flags)
-  const answer = await client.post(modelPath(model, by), selectionIn(flags))
-  const events = Number(answer.events)
+const selections = {
+  relearn: { done: 'learned', none: 'nothing that is set aside matches: antikythera set-aside' },
+  discard: { done: 'dropped', none: 'nothing that is set aside matches: antikythera set-aside' },
+  release: {
+    done: 'learned',
+    none: 'nothing in quarantine matches: antikythera quarantine list',
+  },
+  drop: { done: 'dropped', none: 'nothing in quarantine matches: antikythera quarantine list' },
+} as const
+
+export async function select(by: keyof typeof selections, flags: SelectionFlags): Promise<void> {
+  const { api } = await connectModel(flags)
+  const answer = await api[by](selectionIn(flags))
+  const { done, none } = selections[by]
   print(flags.json, answer, () => [
-    events === 0
-      ? 'nothing that is set aside matches: antikythera set-aside'
-      : `${counted(events)} will be ${by === 'relearn' ? 'learned' : 'dropped'}`,
+    answer.events === 0 ? none : `${counted(answer.events)} will be ${done}`,
   ])
 }
 
 /** The body of a request. */
-export function selectionIn({ source, id, label, since, from, reason }: SelectionFlags) {
+function selectionIn({ source, id, label, since, from, reason }: SelectionFlags) {
   return {
     ...(source !== undefined && { source }),
     ...(id !== undefined && { id }),
@@ -72,7 +89,7 @@ export function selectionIn({ source, id, label, since, from, reason }: Selectio
   }
 }
 
-export function counted(events: number): string {
+function counted(events: number): string {
   return events === 1 ? '1 event' : `${events} events`
 }
 
@@ -80,11 +97,9 @@ export async function pause(
   by: 'pause' | 'resume',
   flags: ClientFlags & { readonly reason?: string },
 ): Promise<void> {
-  const { client, model } = await connectModel(flags)
+  const { api, model } = await connectModel(flags)
   const { reason } = flags
-  const answer = await client.post(modelPath(model, by), {
-    ...(reason !== undefined && { reason }),
-  })
+  const answer = await api[by](reason === undefined ? {} : { reason })
   print(flags.json, answer, () => [
     by === 'pause' ? `${model} stops learning until you resume it` : `${model} is learning again`,
   ])

@@ -3,7 +3,7 @@ import { clientOf } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
 import { pagesOf } from './pages.ts'
 import { print, table } from '../print.ts'
-import type { AuditRecord } from '../../platform/audit/audit-log.ts'
+import type { AuditRecord } from '../../client/client.ts'
 
 export interface AuditFlags extends ClientFlags {
   readonly last: number
@@ -12,9 +12,13 @@ export interface AuditFlags extends ClientFlags {
 const head = ['time', 'key', 'from', 'request', 'result', 'body']
 
 export async function showAudit(flags: AuditFlags): Promise<void> {
-  const { items, hasMore } = await pagesOf(clientOf(flags), '/v1/audit', 'records', flags.last)
-  const records = items as unknown as readonly AuditRecord[]
-  print(flags.json, { records: items }, () => {
+  const client = clientOf(flags)
+  const { items: records, hasMore } = await pagesOf(
+    client.audit,
+    ({ records }) => records,
+    flags.last,
+  )
+  print(flags.json, { records }, () => {
     const more = hasMore ? [`… and earlier ones (--last ${2 * flags.last})`] : []
     return [...table([head, ...records.map(rowOf)]), ...more]
   })

@@ -1,32 +1,32 @@
 /** How good the answers of each model are: against baselines, by source of events, and by label. */
 import { CodedError } from '../../contracts/core.ts'
-import type { SliceGap } from '../../contracts/release.ts'
-import type { LabelledReport } from '../../tasks/classification/report.ts'
-import type { TextReport } from '../../tasks/generation/quality.ts'
-import type { ErrorReport } from '../../tasks/regression/view.ts'
-import { modelPath, type Client, type JsonObject } from './client.ts'
+import type {
+  ClassificationReport,
+  Client,
+  ErrorReport,
+  Quality as AnyQuality,
+  Served,
+  TextReport,
+} from '../../client/client.ts'
 import { clientOf } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
-import { servedLines, type Served } from './served-lines.ts'
+import { servedLines } from './served-lines.ts'
 import { gapText } from './gap-text.ts'
 import { percent, print, short, table } from '../print.ts'
 import { FEWEST } from './status-table.ts'
 
-type SourceRow = LabelledReport['sources'][number]
-
-interface OfModel {
-  readonly model: string
-  readonly drift: { readonly alarms: number; readonly last: string | null } | null
-  readonly sources: LabelledReport['sources']
-  readonly slices?: readonly ({ readonly slice: string } & Omit<SourceRow, 'source'>)[]
-  readonly slice_gap?: SliceGap
-  /** Quality of the live version; absent if none of its answers was judged. */
+type SourceRow = AnyQuality['sources'][number]
+/** `served`: of the live version; absent if none of its answers was judged. */
+type OfModel = Pick<
+  AnyQuality,
+  'drift' | 'sources' | 'slices' | 'slice_gap' | 'accuracy_recent_by_source'
+> & {
   readonly served?: Served
 }
-type Quality = LabelledReport & OfModel
+type Quality = ClassificationReport & OfModel
 type NumberQuality = ErrorReport & OfModel
 type TextQuality = TextReport & OfModel
-type AnyQuality = Quality | NumberQuality | TextQuality
+type TaskQuality = Quality | NumberQuality | TextQuality
 
 export async function showQuality(flags: ClientFlags): Promise<void> {
   const client = clientOf(flags)
@@ -36,23 +36,23 @@ export async function showQuality(flags: ClientFlags): Promise<void> {
 }
 
 async function namesOf(client: Client): Promise<readonly string[]> {
-  const { models } = await client.get('/v1/models')
-  return (models as readonly (JsonObject & { readonly model: string })[]).map(({ model }) => model)
+  return (await client.models()).models.map(({ model }) => model)
 }
 
 /** Null while its trainer has not reported. */
-async function qualityOf(client: Client, model: string): Promise<AnyQuality | null> {
+async function qualityOf(client: Client, model: string): Promise<TaskQuality | null> {
+  const api = client.model(model)
   try {
-    const quality = (await client.get(modelPath(model, 'quality'))) as unknown as Quality
-    const { served } = (await client.get(modelPath(model))) as { readonly served?: Served }
-    return { ...quality, ...(served && { served }) }
+    const quality = await api.quality()
+    const { served } = await api.describe()
+    return { ...quality, ...(served && { served }) } as TaskQuality
   } catch (error) {
     if (error instanceof CodedError && error.code === 'NOT_READY') return null
     throw error
   }
 }
 
-function linesOf(model: string, quality: AnyQuality | null): string[] {
+function linesOf(model: string, quality: TaskQuality | null): string[] {
   if (quality === null) return [`${model}: the trainer has not reported its quality yet`, '']
   if ('mae' in quality) return numberLines(model, quality)
   if ('completions' in quality) return textLines(model, quality)
@@ -174,7 +174,7 @@ function driftLine({ drift }: Pick<OfModel, 'drift'>): string[] {
 
 const SOURCE_HEAD = ['source', 'examples', 'accuracy', 'recent']
 
-function sourceRow({ source, count, ...shares }: LabelledReport['sources'][number]): string[] {
+function sourceRow({ source, count, ...shares }: SourceRow): string[] {
   const isFew = count < FEWEST
   return [
     source,
@@ -185,7 +185,13 @@ function sourceRow({ source, count, ...shares }: LabelledReport['sources'][numbe
 
 const LABEL_HEAD = ['label', 'examples', 'precision', 'recall', 'f1']
 
-function labelRow({ label, support, precision, recall, f1 }: LabelledReport['labels'][number]) {
+function labelRow({
+  label,
+  support,
+  precision,
+  recall,
+  f1,
+}: ClassificationReport['labels'][number]) {
   return [label, String(support), ...[precision, recall, f1].map(shareOf)]
 }
 

@@ -1,7 +1,7 @@
 /** The receipt of one event, as a sentence and its details. */
 import type { ClientFlags } from '../flags.ts'
 import { print, table } from '../print.ts'
-import { modelPath } from './client.ts'
+import type { Receipt } from '../../client/client.ts'
 import { connectModel } from './connect.ts'
 
 export interface ReceiptFlags extends ClientFlags {
@@ -9,34 +9,14 @@ export interface ReceiptFlags extends ClientFlags {
 }
 
 export async function showReceipt(id: string, flags: ReceiptFlags): Promise<void> {
-  const { client, model } = await connectModel(flags)
-  const query =
-    flags.source === undefined ? '' : `?${new URLSearchParams({ source: flags.source }).toString()}`
-  const path = `${modelPath(model, 'feedback')}/${encodeURIComponent(id)}${query}`
-  const receipt = await client.get(path)
-  const said = receipt as unknown as Said
-  print(flags.json, receipt, () => [`${id}: ${sentenceOf(said)}`, ...detailsOf(said)])
-}
-
-/** The daemon's answer. */
-interface Said {
-  readonly source: string
-  readonly state: string
-  readonly waiting_for?: string
-  readonly version?: string
-  readonly weight?: number
-  readonly slice?: string
-  readonly time?: string
-  readonly why?: string
-  readonly code?: string
-  readonly message?: string
-  readonly fix?: string
-  readonly details?: string
-  readonly rollback?: { readonly to: string; readonly since: string; readonly reason: string }
+  const { api } = await connectModel(flags)
+  const { source } = flags
+  const receipt = await api.receipt(id, source === undefined ? {} : { source })
+  print(flags.json, receipt, () => [`${id}: ${sentenceOf(receipt)}`, ...detailsOf(receipt)])
 }
 
 /** A state of a later daemon says itself. */
-function sentenceOf({ state, waiting_for, version, code, details = '' }: Said): string {
+function sentenceOf({ state, waiting_for, version, code, details = '' }: Receipt): string {
   const sentences: Readonly<Record<string, string>> = {
     received: 'received; the trainer has not read it yet',
     waiting:
@@ -55,8 +35,8 @@ function sentenceOf({ state, waiting_for, version, code, details = '' }: Said): 
   return sentences[state] ?? state
 }
 
-function detailsOf(said: Said): string[] {
-  const { source, version, weight, slice, time, why, message, fix, rollback } = said
+function detailsOf(receipt: Receipt): string[] {
+  const { source, version, weight, slice, time, why, message, fix, rollback } = receipt
   const rows = Object.entries({ source, version, weight, slice, time, why, message, fix })
   const shown = rows.flatMap(([name, value]) =>
     value === undefined ? [] : [[`  ${name}`, String(value)]],

@@ -5,55 +5,14 @@
 import { CodedError } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { failure } from '../../platform/errors.ts'
-import type { Client, JsonObject } from './client.ts'
+import type { Client, Fault, Fleet, Model, Trial } from '../../client/client.ts'
 import { clientOf } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
 import { print, table } from '../print.ts'
-import { statusLegend, type StatusRow, statusTable } from './status-table.ts'
+import { statusLegend, statusTable } from './status-table.ts'
 
 export interface StatusFlags extends ClientFlags {
   readonly sample: number
-}
-
-/** The shapes are those of /openapi.json. */
-interface Model {
-  readonly model: string
-  readonly live: { readonly version: string; readonly generation: number } | null
-  readonly trainer: StatusRow['trainer'] & { readonly message?: string }
-  readonly lag: number
-  readonly lag_unknown?: readonly string[]
-  readonly pending: number
-  readonly counts: StatusRow['counts']
-  readonly quality?: NonNullable<StatusRow['quality']>
-  readonly prequential?: StatusRow['prequential']
-  readonly judged_by?: string
-  readonly faults?: readonly ShownFault[]
-  readonly warnings?: readonly string[]
-  readonly served?: { readonly count: number; readonly error: number }
-  readonly held_out?: NonNullable<StatusRow['held_out']>
-  readonly answers?: { readonly version: string; readonly count: number; readonly failed: number }
-  readonly trial?: ShownTrial
-  readonly receipts?: Readonly<Record<string, number>>
-  readonly drift?: { readonly alarms: number; readonly last: string | null }
-}
-
-interface Fleet {
-  readonly replica: string
-  readonly members: readonly Member[]
-  readonly models: readonly {
-    readonly model: string
-    readonly lease: { readonly holder: string; readonly epoch: number } | null
-    readonly config_differs?: readonly string[]
-  }[]
-  readonly problem?: { readonly code: string; readonly message: string }
-}
-
-interface Member {
-  readonly replica: string
-  readonly role: string
-  readonly url?: string
-  readonly seen: string
-  readonly models: readonly (NonNullable<Model['live']> & { readonly model: string })[]
 }
 
 type Shown = ReturnType<typeof statusOf>
@@ -96,14 +55,13 @@ function chosen(models: readonly Model[], name: string | undefined): readonly Mo
 }
 
 async function modelsOf(client: Client): Promise<readonly Model[]> {
-  const { models } = await client.get('/v1/models')
-  return models as readonly (JsonObject & Model)[]
+  return (await client.models()).models
 }
 
 /** A daemon of an earlier version does not have this route. */
 async function fleetOf(client: Client): Promise<Fleet | undefined> {
   try {
-    return (await client.get('/v1/fleet')) as JsonObject & Fleet
+    return await client.fleet()
   } catch (error) {
     if (error instanceof CodedError && error.code === 'ROUTE_UNKNOWN') return undefined
     throw error
@@ -138,7 +96,7 @@ function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | un
     model: model.model,
     trainer,
     quality,
-    prequential: model.prequential ?? null,
+    prequential: model.prequential,
     judged_by: model.judged_by ?? null,
     counts,
     lag,
@@ -213,51 +171,21 @@ function replicaRows({ model, replicas }: Shown): string[][] {
   ])
 }
 
-/** A fault of a model as `status` shows it: what is broken, why, and how to fix it. */
-interface ShownFault {
-  readonly part?: string
-  readonly state?: string
-  readonly source?: string
-  readonly code?: string
-  readonly message?: string
-  readonly fix?: string
-}
-
 function faultLines(shown: {
   readonly model: string
-  readonly faults: readonly ShownFault[]
+  readonly faults: readonly Fault[]
 }): string[] {
   const lines = shown.faults.flatMap((fault) => linesOf(shown.model, fault))
   return lines.length === 0 ? [] : ['', ...lines]
 }
 
-function linesOf(model: string, { part = 'trainer', source, code, message, fix }: ShownFault) {
+function linesOf(model: string, { part = 'trainer', source, code, message, fix }: Fault) {
   const what = source === undefined ? part.replaceAll('_', ' ') : `source ${source}`
   const line = [`${model}: ${what}`, code, message].filter((text) => text !== undefined).join(': ')
   return fix === undefined ? [line] : [line, `  fix: ${fix}`]
 }
 
-/** The version on trial, as `status` shows it. */
-interface Arm {
-  readonly judged: number
-  readonly error: number | null
-}
-
-/** As in /openapi.json. */
-interface ShownTrial {
-  readonly version: string
-  readonly kind: string
-  readonly share?: number
-  readonly by: string
-  readonly since?: string
-  readonly candidate: Arm
-  readonly live: Arm
-  readonly compared?: number
-  readonly agreed?: number
-  readonly waiting?: string
-}
-
-function trialLines(model: string, trial: ShownTrial | null): string[] {
+function trialLines(model: string, trial: Trial | null): string[] {
   if (trial === null) return []
   const { version, kind, share, by, candidate, live, compared = 0, agreed = 0, waiting } = trial
   const since = trial.since === undefined ? '' : ` since ${trial.since}`
@@ -271,6 +199,6 @@ function trialLines(model: string, trial: ShownTrial | null): string[] {
   ]
 }
 
-function errorText({ judged, error }: Arm): string {
+function errorText({ judged, error }: Trial['live']): string {
   return error === null ? 'unknown (none judged)' : `${error.toFixed(3)} of ${judged} judged`
 }

@@ -3,16 +3,14 @@ import type { ClientFlags } from '../flags.ts'
 import { connectModel } from './connect.ts'
 import { percent, print, short, table } from '../print.ts'
 import { failure } from '../../platform/errors.ts'
-import type { Comparison } from '../../versions/compare.ts'
-import { modelPath, type Client } from './client.ts'
+import type { ModelClient, Version } from '../../client/client.ts'
 import {
   legendOf,
   publishedVersions,
   ratedUp,
   recentText,
-  scoreName,
+  scoreIn,
   type NamedScore,
-  type Published,
 } from './published.ts'
 
 export interface VersionsFlags extends ClientFlags {
@@ -24,7 +22,7 @@ export interface VersionsFlags extends ClientFlags {
 interface TextColumn {
   readonly head: string
   readonly meaning: string
-  readonly cell: (published: Published) => string | undefined
+  readonly cell: (published: Version) => string | undefined
 }
 
 const textColumns: readonly TextColumn[] = [
@@ -57,10 +55,10 @@ const headOf = ({ name, better }: NamedScore, texts: readonly TextColumn[]) => [
 ]
 
 export async function showVersions(flags: VersionsFlags): Promise<void> {
-  const { client, model } = await connectModel(flags)
-  if (flags.compare !== undefined) return showComparison(client, model, flags.compare, flags)
-  const { versions, hasMore } = await publishedVersions(client, model, flags.last)
-  const score = await scoreName(client, model)
+  const { api, model } = await connectModel(flags)
+  if (flags.compare !== undefined) return showComparison(api, flags.compare, flags)
+  const { versions, hasMore } = await publishedVersions(api, flags.last)
+  const score = scoreIn(await api.describe())
   print(flags.json, { model, versions }, () => {
     const more = hasMore ? [`… and earlier ones (--last ${2 * flags.last})`] : []
     const texts = textColumns.filter(({ cell }) =>
@@ -74,16 +72,15 @@ export async function showVersions(flags: VersionsFlags): Promise<void> {
 
 /** Two names, the earlier version first. */
 async function showComparison(
-  client: Client,
-  model: string,
+  api: ModelClient,
   [from, to, ...more]: readonly string[],
   { json }: VersionsFlags,
 ): Promise<void> {
   if (from === undefined || to === undefined || more.length > 0)
     throw failure('USAGE', '--compare takes two versions')
-  const found = await client.get(modelPath(model, 'versions', from, 'compare', to))
-  const { same, differs, events, steps, scores } = found as unknown as Comparison
-  print(json, { model, ...found }, () => [
+  const found = await api.compare(from, to)
+  const { same, differs, events, steps, scores } = found
+  print(json, { model: api.name, ...found }, () => [
     `${to} against ${from}: ${same ? 'the same content' : `${events} events, ${steps} steps`}`,
     ...table(Object.entries(scores).map(([name, value]) => [`  ${name}`, signed(value)])),
     ...(differs.length > 0 ? [`  differs: ${differs.join(', ')}`] : []),
@@ -94,7 +91,7 @@ function signed(value: number): string {
   return `${value > 0 ? '+' : ''}${Number(value.toFixed(4))}`
 }
 
-function rowOf(published: Published, score: NamedScore, texts: readonly TextColumn[]): string[] {
+function rowOf(published: Version, score: NamedScore, texts: readonly TextColumn[]): string[] {
   const { version, parent, events, scores, created, decision, reason, live } = published
   return [
     live ? '*' : '',
@@ -110,7 +107,7 @@ function rowOf(published: Published, score: NamedScore, texts: readonly TextColu
   ]
 }
 
-function stateOf({ removed, pinned, undone_by: undone }: Published): string {
+function stateOf({ removed, pinned, undone_by: undone }: Version): string {
   if (undone !== undefined) return removed ? ' (undone, removed)' : ' (undone)'
   if (removed) return ' (removed)'
   return pinned ? ' (pinned)' : ''

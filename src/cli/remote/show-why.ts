@@ -1,44 +1,27 @@
 /** Explains how a version became live: what moved the pointer and why, then each ancestor's decision and reason. */
 import { CodedError } from '../../contracts/core.ts'
-import { modelPath, type JsonObject, type Client } from './client.ts'
+import type { Live, ModelClient, PastMove, Version } from '../../client/client.ts'
 import type { ClientFlags } from '../flags.ts'
 import { connectModel } from './connect.ts'
 import { print, table } from '../print.ts'
-import { trialText, type Routed } from './routed.ts'
+import { trialText } from './move.ts'
 import { gapText } from './gap-text.ts'
-import {
-  legendOf,
-  publishedVersion,
-  recentText,
-  scoreIn,
-  type NamedScore,
-  type Published,
-} from './published.ts'
+import { legendOf, recentText, scoreIn, type NamedScore } from './published.ts'
 
 export interface WhyFlags extends ClientFlags {
   readonly version?: string
   readonly last: number
 }
 
-interface Live extends Routed {
-  readonly version: string
-  readonly generation: number
-  readonly since: string
-  readonly previous: string | null
-  readonly by: string
-  readonly reason: string
-}
-
 export async function showWhy(flags: WhyFlags): Promise<void> {
-  const { client, model } = await connectModel(flags)
-  const described = await client.get(modelPath(model))
-  const live = described.live as (JsonObject & Live) | null
+  const { api, model } = await connectModel(flags)
+  const described = await api.describe()
+  const { live } = described
   const asked = flags.version ?? live?.version
-  const find = (version: string) => publishedVersion(client, model, version)
-  const chain = asked === undefined ? [] : await chainOf(await find(asked), flags.last, find)
+  const chain = asked === undefined ? [] : await chainOf(asked, flags.last, api)
   const score = scoreIn(described)
   const earlier = chain.at(-1)?.parent
-  const moves = asked === undefined ? [] : await movesOf(client, model, asked)
+  const moves = asked === undefined ? [] : await movesOf(api, asked)
   print(flags.json, { model, live, version: asked ?? null, chain, moves }, () => [
     ...liveLines(model, live),
     ...moveLines(asked ?? '', moves),
@@ -63,13 +46,14 @@ export async function showWhy(flags: WhyFlags): Promise<void> {
 
 /** The ancestors of a version, back to the first or as far as the registry has records; at most `count`. */
 async function chainOf(
-  from: Published,
+  asked: string,
   count: number,
-  find: (version: string) => Promise<Published>,
-): Promise<readonly Published[]> {
+  api: ModelClient,
+): Promise<readonly Version[]> {
+  const from = await api.version(asked)
   const chain = [from]
   for (let { parent } = from; parent !== null && chain.length < count;) {
-    const version = await find(parent).catch(unlessUnknown)
+    const version = await api.version(parent).catch(unlessUnknown)
     if (version === undefined) break
     chain.push(version)
     parent = version.parent
@@ -94,7 +78,7 @@ function liveLines(model: string, live: Live | null): string[] {
 }
 
 /** A version that was taken back stays in the list, and may be made live again by mistake. */
-function undoneLines(version: Published | undefined): string[] {
+function undoneLines(version: Version | undefined): string[] {
   const { undone_by: undone } = version ?? {}
   if (version === undefined || undone === undefined) return []
   const { generation, by, actor, to, since, reason } = undone
@@ -107,7 +91,7 @@ function undoneLines(version: Published | undefined): string[] {
 }
 
 /** The verdicts of several policies; the version's own reason names only those that decided. */
-function verdictLines(version: Published | undefined): string[] {
+function verdictLines(version: Version | undefined): string[] {
   const { verdicts = [] } = version ?? {}
   if (version === undefined || verdicts.length < 2) return []
   const rows = verdicts.map(({ policy, verdict, reason }) => [`    ${policy}`, verdict, reason])
@@ -115,17 +99,15 @@ function verdictLines(version: Published | undefined): string[] {
 }
 
 /** The examples that it learned since its parent, the largest counts first. */
-function learnedLines(version: Published | undefined): string[] {
+function learnedLines(version: Version | undefined): string[] {
   const { learned_from: from } = version ?? {}
   if (version === undefined || from === undefined) return []
   const sources = from.sources.map(({ source, count }) => `${source} ${count}`)
-  const strata = from.strata.map(
-    ({ count = 0, ...named }) => `${Object.values(named).join()} ${count}`,
-  )
+  const strata = from.strata.map(({ count, ...named }) => `${Object.values(named).join()} ${count}`)
   return [`  learned by ${version.version}: ${sources.join(', ')}; ${strata.join(', ')}`]
 }
 
-function spanLines(version: Published | undefined): string[] {
+function spanLines(version: Version | undefined): string[] {
   const { span = [] } = version ?? {}
   const parts = span.map(({ source, partition, from, to }) => {
     return `${partition === '0' ? source : `${source}/${partition}`} ${from || 'start'} to ${to}`
@@ -133,7 +115,7 @@ function spanLines(version: Published | undefined): string[] {
   return parts.length === 0 ? [] : [`  positions of ${version?.version ?? ''}: ${parts.join(', ')}`]
 }
 
-function costLines(version: Published | undefined): string[] {
+function costLines(version: Version | undefined): string[] {
   const { compute } = version ?? {}
   if (version === undefined || compute === undefined) return []
   const [all, evaluation] = [compute.cpu_seconds, compute.evaluation_cpu_seconds]
@@ -143,13 +125,13 @@ function costLines(version: Published | undefined): string[] {
 }
 
 /** To be looked up where traces are kept. */
-function traceLines(version: Published | undefined): string[] {
+function traceLines(version: Version | undefined): string[] {
   const traceId = version?.trace?.traceparent.split('-')[1]
   return traceId === undefined ? [] : [`  at ${version?.version ?? ''}: trace ${traceId}`]
 }
 
 /** Overfitting: always the numbers, and what to do about it where they ask for it. */
-function fitLines(version: Published | undefined): string[] {
+function fitLines(version: Version | undefined): string[] {
   const { loss_gap: fit } = version ?? {}
   if (version === undefined || fit === undefined) return []
   const [trained, unseen] = [fit.trained, fit.unseen].map((loss) => loss.toFixed(2))
@@ -158,19 +140,19 @@ function fitLines(version: Published | undefined): string[] {
   return fit.warning === undefined ? [line] : [line, `    warning: ${fit.warning}`]
 }
 
-function klLines(version: Published | undefined): string[] {
+function klLines(version: Version | undefined): string[] {
   const { kl } = version ?? {}
   if (version === undefined || kl === undefined) return []
   const [nats, from] = [kl.per_token.toFixed(4), `${kl.rows} ${kl.from} rows`]
   return [`  at ${version.version}: ${nats} nats a token from the base, on ${from}`]
 }
 
-function biasLines(version: Published | undefined): string[] {
+function biasLines(version: Version | undefined): string[] {
   const { slice_gap: gap } = version ?? {}
   return gap === undefined ? [] : [`  at ${version?.version ?? ''}: ${gapText(gap)}`]
 }
 
-function rowOf(published: Published, score: NamedScore): string[] {
+function rowOf(published: Version, score: NamedScore): string[] {
   const { version, parent, events, events_new, served, decision, reason } = published
   const value = recentText(published, score)
   const recent = value === undefined ? 'no score' : `recent ${score.name} ${value}`
@@ -180,47 +162,29 @@ function rowOf(published: Published, score: NamedScore): string[] {
   return [`  ${version}`, learned, recent, judged ?? '', decision, reason]
 }
 
-/** A move under which the version was live, and the one that ended it. */
-interface VersionMove {
-  readonly generation: number
-  readonly since: string
-  /** Absent: it is live. */
-  readonly until?: string
-  readonly by: string
-  readonly actor?: string
-  readonly reason: string
-  /** The move that ended it, where another version followed. */
-  readonly ended?: { readonly by: string; readonly actor?: string; readonly reason: string }
+/** A move under which the version was live, and the one that ended it, where another version followed. */
+interface VersionMove extends PastMove {
+  readonly ended?: PastMove
 }
 
 /** The newest are shown: a version that was on trial or paused has many. */
 const MOST = 10
 
-async function movesOf(
-  client: Client,
-  model: string,
-  version: string,
-): Promise<readonly VersionMove[]> {
-  const path = modelPath(model, 'history')
-  const query = new URLSearchParams({ version, limit: String(MOST) })
-  const { moves } = await client.get(`${path}?${query.toString()}`)
+async function movesOf(api: ModelClient, version: string): Promise<readonly VersionMove[]> {
+  const { moves } = await api.history({ version, limit: String(MOST) })
   const found: VersionMove[] = []
-  for (const move of moves as unknown as readonly VersionMove[])
-    found.push({ ...move, ...(await endOf(client, path, version, move)) })
+  for (const move of moves) found.push({ ...move, ...(await endOf(api, move)) })
   return found
 }
 
 async function endOf(
-  client: Client,
-  path: string,
-  version: string,
-  { generation, until }: VersionMove,
+  api: ModelClient,
+  { version, generation, until }: PastMove,
 ): Promise<Pick<VersionMove, 'ended'>> {
   if (until === undefined) return {}
-  const { moves } = await client.get(`${path}?before=${generation + 2}&limit=1`)
-  const [next] = moves as readonly JsonObject[]
-  if (next === undefined || next.version === version) return {}
-  return { ended: next as unknown as NonNullable<VersionMove['ended']> }
+  const { moves } = await api.history({ before: String(generation + 2), limit: '1' })
+  const [next] = moves
+  return next === undefined || next.version === version ? {} : { ended: next }
 }
 
 function moveLines(version: string, moves: readonly VersionMove[]): string[] {

@@ -1,51 +1,21 @@
 /** The table of `status`: a row for each model, and below it what each column means. */
+import type { Live, Model } from '../../client/client.ts'
 import { percent, short, table } from '../print.ts'
 import { duration } from '../progress.ts'
 
-export interface StatusRow {
-  readonly model: string
-  readonly live: { readonly version: string; readonly generation: number } | null
-  readonly trainer: {
-    readonly state: string
-    readonly code?: string
-    readonly learning?: { readonly step: number; readonly of: number; readonly seconds?: number }
+type Nullable<Fields> = { readonly [Name in keyof Fields]-?: Fields[Name] | null }
+
+/** What the daemon says of a model, null where it says nothing, and what was measured of it. */
+export type StatusRow = Pick<
+  Model,
+  'model' | 'trainer' | 'counts' | 'lag' | 'lag_unknown' | 'pending'
+> &
+  Nullable<Pick<Model, 'quality' | 'judged_by' | 'prequential' | 'held_out' | 'served'>> & {
+    readonly live: Pick<Live, 'version' | 'generation'> | null
+    readonly drained_per_second: number | null
+    readonly eta_seconds: number | null
+    readonly lease: { readonly holder: string; readonly epoch: number } | null
   }
-  readonly quality: {
-    readonly accuracy_recent: number
-    readonly accuracy_recent_by_source: number
-    /** Only for a classification. */
-    readonly majority_recent?: number
-    readonly ece?: number
-    readonly sure?: { readonly coverage: number; readonly accuracy: number | null }
-    /** Only for a regression. */
-    readonly mae_recent?: number
-    readonly running_mean_mae_recent?: number
-    /** Only for a generation. */
-    readonly token_loss_recent?: number
-  } | null
-  /** Present if nothing shows which of the sources are right. */
-  readonly judged_by?: string | null
-  readonly prequential: {
-    readonly count: number
-    readonly accuracy: number
-    readonly accuracy_recent: number
-  } | null
-  /** Of the live version, on examples that nothing trains on. */
-  readonly held_out: {
-    readonly count: number
-    readonly accuracy: number
-    readonly loss: number
-  } | null
-  /** Answers of the live version that feedback judged. */
-  readonly served: { readonly count: number; readonly error: number } | null
-  readonly counts: Readonly<Record<string, number | undefined>>
-  readonly lag: number
-  readonly lag_unknown?: readonly string[]
-  readonly pending: number
-  readonly drained_per_second: number | null
-  readonly eta_seconds: number | null
-  readonly lease: { readonly holder: string; readonly epoch: number } | null
-}
 
 interface Column {
   readonly head: string
@@ -56,10 +26,10 @@ interface Column {
 
 /** While a trainer starts, and its daemon has no checkpoint of its own, nothing is known: zeros would look like a loss. */
 function isUnknown({ trainer: { state }, counts }: StatusRow): boolean {
-  return state === 'starting' && (counts.learned ?? 0) === 0
+  return state === 'starting' && counts.learned === 0
 }
 
-const count = (name: string) => (row: StatusRow) =>
+const count = (name: keyof StatusRow['counts']) => (row: StatusRow) =>
   isUnknown(row) ? '-' : String(row.counts[name] ?? 0)
 
 function trainerText({ trainer: { state, code, learning } }: StatusRow): string {

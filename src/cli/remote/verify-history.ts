@@ -2,16 +2,15 @@
  * Checks the hash chain of the moves in this process: the daemon shows the moves, and is not asked whether they are
  * right.
  */
-import { CodedError, type Json } from '../../contracts/core.ts'
+import type { ModelClient, PastMove } from '../../client/client.ts'
+import { CodedError } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { ChainCheck, type BreakKind, type ChainChecked } from '../../versions/chain.ts'
 import { routingOf, type StoredRouting } from '../../versions/routing.ts'
 import type { ClientFlags } from '../flags.ts'
 import { print } from '../print.ts'
-import { modelPath, type Client, type JsonObject } from './client.ts'
 import {
   alteredFix,
-  nameOf,
   certificateMoveIn,
   proofOf,
   shownCertificates,
@@ -33,11 +32,11 @@ const words = {
 
 /** `HISTORY_BROKEN` where the chain does not hold, or lacks the hash that it must include. */
 export async function verifyHistory(flags: VerifyFlags): Promise<void> {
-  const { client, model } = await connectModel(flags)
-  const { certified, ...checked } = await checkedHistory(client, model, flags.includes)
+  const { api, model } = await connectModel(flags)
+  const { certified, ...checked } = await checkedHistory(api, flags.includes)
   const { chained, unchained, head } = checked
   refuseBroken(model, checked, flags.includes)
-  const certificates = await checkedCertificates(client, model, certified)
+  const certificates = await checkedCertificates(api, certified)
   refuseAltered(model, certificates.altered)
   const { recorded, unrecorded } = certificates
   const shown = recorded + unrecorded.length > 0 && { certificates: { recorded, unrecorded } }
@@ -53,35 +52,33 @@ export async function verifyHistory(flags: VerifyFlags): Promise<void> {
 }
 
 async function checkedHistory(
-  client: Client,
-  model: string,
+  api: ModelClient,
   wanted: string | undefined,
 ): Promise<ChainChecked & { readonly certified: CertificateHashes }> {
   const check = new ChainCheck(wanted)
   const certified = new Map<string, string>()
-  for (let query = ''; ;) {
-    const page = await client.get(`${modelPath(model, 'history')}${query}`)
-    for (const move of page.moves as readonly JsonObject[]) {
+  for (let query = {}; ;) {
+    const { moves, next } = await api.history(query)
+    for (const move of moves) {
       check.add(routingIn(move))
       for (const [request, hash] of certificateMoveIn(move)) certified.set(request, hash)
     }
-    const { next } = page
-    if (typeof next !== 'string') return { ...check.result, certified }
-    query = `?before=${encodeURIComponent(next)}`
+    if (next === undefined) return { ...check.result, certified }
+    query = { before: next }
   }
 }
 
 /** Where the certificates lie with a daemon that does not answer, the moves are checked all the same. */
-async function checkedCertificates(client: Client, model: string, certified: CertificateHashes) {
+async function checkedCertificates(api: ModelClient, certified: CertificateHashes) {
   const found = { recorded: 0, altered: [] as string[], unrecorded: [] as string[] }
-  const shown = await shownCertificates(client, model).catch((error: unknown) => {
+  const shown = await shownCertificates(api).catch((error: unknown) => {
     if (error instanceof CodedError && certified.size === 0) return []
     throw error
   })
   for (const certificate of shown) {
     const proof = proofOf(certificate, certified)
     if (proof === 'recorded') found.recorded += 1
-    else found[proof].push(nameOf(certificate))
+    else found[proof].push(certificate.request)
   }
   return found
 }
@@ -95,10 +92,8 @@ function refuseAltered(model: string, altered: readonly string[]): void {
   })
 }
 
-function routingIn({ since, until: _until, ...move }: JsonObject) {
-  const sinceMs = typeof since === 'string' ? Date.parse(since) : Number.NaN
-  const stored: Json = { ...move, sinceMs }
-  return routingOf(stored as unknown as StoredRouting)
+function routingIn({ since, until: _until, ...move }: PastMove) {
+  return routingOf({ ...move, sinceMs: Date.parse(since) } as unknown as StoredRouting)
 }
 
 function refuseBroken(

@@ -2,11 +2,11 @@
  * `feedback --wait`: waits until the trainer has handled the sent events and the resulting version answers, and shows
  * meanwhile how much is left to learn.
  */
-import { CodedError, type Json } from '../../contracts/core.ts'
+import type { Model } from '../../client/client.ts'
+import { CodedError } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { withDetails } from '../../platform/errors.ts'
 import { openProgress } from '../progress.ts'
-import { modelPath, type JsonObject } from './client.ts'
 import type { Connected } from './connect.ts'
 
 const PAUSE_MS = 200
@@ -30,18 +30,17 @@ export function outcomeText({ version, unlearned }: WaitOutcome): string {
  * an error begins with it: whatever becomes of the wait, it stays accepted.
  */
 export async function waitForLearned(
-  connected: Connected,
-  position: Json | undefined,
+  connected: Pick<Connected, 'api'>,
+  position: string | undefined,
   seconds: number,
   accepted?: string,
 ): Promise<WaitOutcome | undefined> {
-  if (typeof position !== 'string') return undefined
+  if (position === undefined) return undefined
   const shown = accepted === undefined ? undefined : showLag(connected)
-  const { client, model } = connected
   try {
-    const before = await client.get(modelPath(model)).catch(() => undefined)
+    const before = await connected.api.describe().catch(() => undefined)
     const after = await learned(connected, position, systemClock.monotonicMs() + 1000 * seconds)
-    const version = versionOf(after)
+    const version = after.live?.version
     if (version === undefined) return undefined
     return { version, unlearned: before ? unlearnedSince(before, after) : [] }
   } catch (error) {
@@ -53,14 +52,13 @@ export async function waitForLearned(
 }
 
 async function learned(
-  { client, model }: Connected,
+  { api }: Pick<Connected, 'api'>,
   position: string,
   untilMs: number,
-): Promise<JsonObject> {
-  const path = `${modelPath(model)}?wait_for=${encodeURIComponent(position)}`
+): Promise<Model> {
   for (;;) {
     try {
-      return await client.get(path)
+      return await api.describe({ wait_for: position })
     } catch (error) {
       if (!isTooSoon(error) || systemClock.monotonicMs() >= untilMs) throw error
       // A daemon may answer at once (limits.wait_for_ms: 0).
@@ -70,12 +68,12 @@ async function learned(
 }
 
 /** A look each second at how many accepted events are left; the wait itself reports what goes wrong. */
-function showLag({ client, model }: Connected): { end(): void } {
+function showLag({ api }: Pick<Connected, 'api'>): { end(): void } {
   const progress = openProgress({ clock: systemClock, unit: 'events learned' })
   let total = 0
   const look = async () => {
-    const { lag } = await client.get(modelPath(model)).catch(() => ({ lag: undefined }))
-    if (typeof lag !== 'number') return
+    const { lag } = await api.describe().catch(() => ({ lag: undefined }))
+    if (lag === undefined) return
     total = Math.max(total, lag)
     progress.update({ done: total - lag, total, items: total - lag })
   }
@@ -97,19 +95,11 @@ function isTooSoon(error: unknown): boolean {
   )
 }
 
-function unlearnedSince(before: JsonObject, after: JsonObject): readonly string[] {
-  const more = (name: string) => countOf(after, name) - countOf(before, name)
-  const [aside, kept] = [more('set_aside'), more('quarantined')]
+function unlearnedSince({ counts: before }: Model, { counts: after }: Model): readonly string[] {
+  const aside = (after.set_aside ?? 0) - (before.set_aside ?? 0)
+  const kept = (after.quarantined ?? 0) - (before.quarantined ?? 0)
   return [
     ...(aside > 0 ? [`a rollback set ${aside} events aside: antikythera relearn, or discard`] : []),
     ...(kept > 0 ? [`the defence kept ${kept} events back: antikythera quarantine list`] : []),
   ]
-}
-
-function countOf({ counts }: JsonObject, name: string): number {
-  return (counts as Readonly<Record<string, number>> | undefined)?.[name] ?? 0
-}
-
-function versionOf({ live }: JsonObject): string | undefined {
-  return (live as { readonly version?: string } | null)?.version
 }

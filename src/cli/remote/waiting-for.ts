@@ -1,16 +1,13 @@
 /** How far the next update is, of the receipt of feedback, for people. */
+import type { Accepted } from '../../client/client.ts'
 
-interface Receipt {
-  readonly pending?: unknown
-  readonly trigger_every?: unknown
-  readonly trigger_rest_ms?: unknown
-}
-
-export function waitingFor(receipt: Receipt): string {
+export function waitingFor(
+  receipt: Pick<Accepted, 'pending' | 'trigger_every' | 'trigger_rest_ms'>,
+): string {
   const { pending, trigger_every: every, trigger_rest_ms: restMs } = receipt
-  if (typeof pending !== 'number' || typeof every !== 'number') return ''
+  if (pending === undefined || every === undefined) return ''
   if (pending >= every) return '; an update is due'
-  const rest = typeof restMs === 'number' && restMs > 0 ? `, or after ${shown(restMs)} of rest` : ''
+  const rest = restMs !== undefined && restMs > 0 ? `, or after ${shown(restMs)} of rest` : ''
   return `; pending: ${pending} of ${every}, learned at ${every}${rest}`
 }
 

@@ -15,10 +15,6 @@ const members = {
   'policy.promotion': ['decide'],
   'policy.rollout': ['begin', 'observe', 'snapshot', 'restore'],
   'policy.rollback': ['decide', 'snapshot', 'restore'],
-  base: ['name', 'hash', 'reads', 'rows', 'network', 'weights', 'encode'],
-  method: ['parameters', 'adaptation', 'fold', 'peftConfig', 'toDisk', 'fromDisk'],
-  task: ['view', 'start', 'grown', 'facts', 'target', 'admit', 'loss', 'score', 'decode'],
-  surface: ['prefix', 'errors', 'addTo'],
 } as const
 
 export type PluginKind = keyof typeof members
@@ -31,19 +27,9 @@ export function missingMember(kind: PluginKind, opened: unknown): string | undef
   return members[kind].find((member) => !has(member))
 }
 
-/** Kinds that stand in the table by themselves. */
-const plainKinds: Readonly<Partial<Record<PluginKind, keyof PluginTable>>> = {
-  base: 'bases',
-  method: 'methods',
-  task: 'tasks',
-  surface: 'surfaces',
-  source: 'sources',
-}
-
 export function namedIn(table: PluginTable, kind: PluginKind): Readonly<Record<string, unknown>> {
   const [group = '', member = ''] = kind.split('.')
-  const plain = plainKinds[kind]
-  if (plain !== undefined) return table[plain]
+  if (group === 'source') return table.sources
   const named: Readonly<Record<string, Readonly<Record<string, unknown>>>> =
     group === 'sink' ? table.sinks : table.policies
   return named[member] ?? {}
@@ -57,8 +43,7 @@ export function withNamed(
 ): PluginTable {
   const [group, member = ''] = kind.split('.')
   const named = { ...namedIn(table, kind), ...more }
-  const plain = plainKinds[kind]
-  if (plain !== undefined) return { ...table, [plain]: named }
+  if (group === 'source') return { ...table, sources: named } as PluginTable
   const key = group === 'sink' ? 'sinks' : 'policies'
   return { ...table, [key]: { ...table[key], [member]: named } }
 }

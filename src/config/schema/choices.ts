@@ -2,8 +2,7 @@
 import { Type, type TProperties, type TSchema } from 'typebox'
 import type { AdapterConfig } from '../../contracts/adapter.ts'
 import type { Settings, ValueOf, SettingsOf } from '../../contracts/core.ts'
-import { defaults, type bases } from '../../plugins.ts'
-import type { PluginTable } from '../plugins/plugin-table.ts'
+import { bases, defaults } from '../../plugins.ts'
 import type { BasePlugin } from '../../contracts/base.ts'
 import { choiceByKey, choiceByName } from './parts.ts'
 import { schemaOf, schemasOf } from '../plugins/setting-schema.ts'
@@ -57,16 +56,15 @@ export function namedOf(
 /** Its one key is the name of a plug-in, its value that plug-in's settings. */
 export type NamedChoice = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
-export function baseChoiceOf(bases: PluginTable['bases']) {
-  const branches = Object.entries(bases).map(([name, plugin]) => [name, baseSchema(plugin)])
-  return Type.Unsafe<BaseChoice>(
-    choiceByName(
-      Object.fromEntries(branches) as Record<string, TSchema | null>,
-      'the frozen network',
-      defaults.base,
+export const baseChoice = Type.Unsafe<BaseChoice>(
+  choiceByName(
+    Object.fromEntries(
+      Object.entries<BasePlugin>(bases).map(([name, plugin]) => [name, baseSchema(plugin)]),
     ),
-  )
-}
+    'the frozen network',
+    defaults.base,
+  ),
+)
 
 /** Null where the name alone says all. */
 function baseSchema({ settings, inline }: BasePlugin): TSchema | null {
@@ -76,7 +74,7 @@ function baseSchema({ settings, inline }: BasePlugin): TSchema | null {
   return Type.Object(schemasOf(settings), { additionalProperties: false })
 }
 
-/** `use-lite`, `{ bert: ./folder }`, `{ features: { … } }`; one loaded by path is written in the same ways. */
+/** `use-lite`, `{ bert: ./folder }`, `{ features: { … } }`. */
 export type BaseChoice = {
   [Name in keyof typeof bases]: (typeof bases)[Name] extends {
     readonly inline: infer Inline

@@ -16,7 +16,6 @@ const UNIT_SCALE = 10
 
 export const classificationHead: TaskHead = {
   kind: 'classification',
-  hasClasses: true,
   reads: 'pooled',
 
   headIn: ({ labels = [] }) => labels,

@@ -37,7 +37,7 @@ const Sure = Type.Object(
   { description: 'answers that are not unsure; absent = the config has no `unsure`' },
 )
 
-export const classificationSchemas: TaskSchemas = {
+export const classificationSchemas = {
   answer: Type.Object({
     label: nullable(Type.String({ description: 'null while the model has no label: see code' })),
     score: Score,
@@ -123,4 +123,4 @@ export const classificationSchemas: TaskSchemas = {
     temperature: Type.Number(),
     sure: Type.Optional(Sure),
   }),
-}
+} satisfies TaskSchemas

@@ -10,7 +10,7 @@ const Perplexity = Type.Number({ description: 'e to the power of the loss of a t
 export const meaning =
   'mean over examples: of a completion the geometric mean of its tokens’ probabilities, of a pair whether it is in the right order'
 
-export const generationSchemas: TaskSchemas = {
+export const generationSchemas = {
   answer: Type.Object({
     text: Type.String(),
     finish_reason: Type.Unsafe<'stop' | 'length'>({
@@ -66,4 +66,4 @@ export const generationSchemas: TaskSchemas = {
     characters_recent: Type.Number(),
     repetition_recent: Share,
   }),
-}
+} satisfies TaskSchemas

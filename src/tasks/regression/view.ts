@@ -14,7 +14,7 @@ const Baseline = Type.Object({
 
 const closeness = 'mean of 1 / (1 + |error| / deviation of the values): 1 = always right'
 
-const schemas: TaskSchemas = {
+export const regressionSchemas = {
   answer: Type.Object({ value: Type.Number({ description: 'the number that is expected' }) }),
   facts: Type.Object({}),
   stratum: Type.Object({}),
@@ -34,7 +34,7 @@ const schemas: TaskSchemas = {
     running_mean_mae_recent: Distance,
     last_value_mae_recent: Distance,
   }),
-}
+} satisfies TaskSchemas
 
 interface Errors {
   readonly mae: number
@@ -49,7 +49,7 @@ export interface ErrorReport extends Errors {
 
 export const regressionView: TaskView<{ readonly value: number }> = {
   signals: [value],
-  schemas,
+  schemas: regressionSchemas,
   score: { name: 'closeness', meaning: closeness },
   headline: {
     measure: {

@@ -1,6 +1,6 @@
 /** Who did what, with which key. Asked for when a person opens it. */
 import { useState } from 'preact/hooks'
-import type { AuditRecord } from './answers.tsx'
+import type { AuditPage } from '../../../client/answers.ts'
 import { textOf } from './client.tsx'
 import { clockTime } from './format.tsx'
 import { useFresh } from './fresh.tsx'
@@ -10,7 +10,7 @@ export function AuditPanel({ changed }: { readonly changed: unknown }) {
   const [isOpen, setIsOpen] = useState(false)
   const [before, setBefore] = useState<readonly string[]>([])
   const from = before.at(-1)
-  const { answer, error } = useFresh<{ records: readonly AuditRecord[]; next?: string }>(
+  const { answer, error } = useFresh<AuditPage>(
     isOpen ? `v1/audit?limit=8${from === undefined ? '' : `&before=${from}`}` : undefined,
     changed,
   )

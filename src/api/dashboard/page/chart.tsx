@@ -3,12 +3,13 @@
  * found. The marks can be walked through with the slider below: that is the way of the keyboard, of a finger and of a screen
  * reader.
  */
+import type { Sample } from './stream.tsx'
 import { useState } from 'preact/hooks'
-import type { Headline, Live, PartLines, Sample } from './answers.tsx'
+import type { Headline, PastMove } from '../../../client/answers.ts'
 import { clockTime, figure, number, plural, whole } from './format.tsx'
 import { useFresh } from './fresh.tsx'
 import { alarmsOf, MarkLine, marksOf, namedOf, thinned, type Mark } from './marks.tsx'
-import { Legend, PartPaths, useParts, type By } from './parts.tsx'
+import { Legend, PartPaths, useParts, type By, type PartLines } from './parts.tsx'
 import {
   BOTTOM,
   HEIGHT,
@@ -32,7 +33,7 @@ interface Props {
   /** The task's name for the score, which the lines of parts show. */
   readonly score: string
   readonly samples: readonly Sample[]
-  readonly moves: readonly Live[]
+  readonly moves: readonly PastMove[]
   /** The kinds of parts that have lines of their own. */
   readonly kinds: readonly Exclude<By, 'all'>[]
   /** Whether more may be asked for: what is seen first comes first. */

@@ -1,11 +1,13 @@
 /** How versions answer the rows of a file, whose right answers are known. Nothing is learned from them. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { Evaluated, Model, VersionScore } from './answers.tsx'
+import type { Evaluation, Model } from '../../../client/answers.ts'
 import { modelPath, Refusal, send, textOf } from './client.tsx'
 import { Fault } from './fault.tsx'
 import { figure, plural, whole } from './format.tsx'
 import { Confusion, Head, Strata } from './quality.tsx'
 import { rowsOf, type FileRow } from './rows.tsx'
+
+type VersionScore = NonNullable<Evaluation['report']['version']>
 
 /** Rows of a request: few until it is known how long they take. A text takes seconds. */
 const ROWS = { first: 8, most: 128, quickMs: 1000, slowMs: 10_000 }
@@ -18,7 +20,7 @@ const fields: Readonly<Record<string, string>> = { regression: 'value', generati
 interface Progress {
   /** Rows that no request has had yet. */
   readonly left: number
-  readonly found?: Evaluated | undefined
+  readonly found?: Evaluation | undefined
   /** Rows that say nothing to compare with. */
   readonly refused: readonly string[]
 }
@@ -75,7 +77,7 @@ export function EvaluatePanel({ model }: { readonly model: Model }) {
           }}
         >
           <label class="field">
-            CSV or JSONL with right answers; nothing is learned from it
+            Rows with known answers (CSV or JSONL); nothing is learned from them
             <input required type="file" name="file" />
           </label>
           <div class="inline three">
@@ -115,7 +117,7 @@ async function* evaluated(
   versions: object,
 ): AsyncGenerator<Progress> {
   const refused: string[] = []
-  let found: Evaluated | undefined
+  let found: Evaluation | undefined
   let { first: size, most } = ROWS
   for (let at = 0; at < rows.length;) {
     yield { left: rows.length - at, found, refused }
@@ -125,7 +127,7 @@ async function* evaluated(
     const begunMs = Date.now()
     try {
       const counted = found === undefined ? versions : { tally: found.tally }
-      found = await send<Evaluated>('POST', path, { ...counted, rows: part.map(({ row }) => row) })
+      found = await send<Evaluation>('POST', path, { ...counted, rows: part.map(({ row }) => row) })
       for (const { index, code, message: detail, fix } of found.rejected)
         refuse(index, new Refusal(0, { code, detail, fix }))
     } catch (error) {
@@ -162,7 +164,7 @@ const verdicts: Readonly<Record<string, string>> = {
   undecided: 'is not shown to differ from',
 }
 
-function Report({ report }: Evaluated) {
+function Report({ report }: Evaluation) {
   const { rows, version, against, difference: gap, measure } = report
   if (version === undefined) return <p class="note">No row could be evaluated.</p>
   const isShare = measure === 'accuracy'

@@ -1,5 +1,5 @@
 /** The replicas, which version each answers with, and who trains. Hidden if this daemon is alone. */
-import type { Fleet } from './answers.tsx'
+import type { Fleet } from '../../../client/answers.ts'
 import { age } from './format.tsx'
 
 export function FleetPanel({ fleet }: { readonly fleet: Fleet | undefined }) {

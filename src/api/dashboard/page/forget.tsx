@@ -1,5 +1,5 @@
 /** Requests to forget: how far each is, and what its certificate says. Hidden where there is none. */
-import type { ForgetRequest } from './answers.tsx'
+import type { ForgetRequest, ForgetRequests } from '../../../client/answers.ts'
 import { modelPath } from './client.tsx'
 import { clockTime, plural, whole } from './format.tsx'
 import { useFresh } from './fresh.tsx'
@@ -14,7 +14,7 @@ interface Props {
 
 export function ForgetPanel({ name, isKnown, round, now }: Props) {
   const path = isKnown ? modelPath(name, '/forget?limit=5') : undefined
-  const list = useFresh<{ requests: readonly ForgetRequest[] }>(path, `${round} ${String(now)}`)
+  const list = useFresh<ForgetRequests>(path, `${round} ${String(now)}`)
   const requests = list.answer?.requests ?? []
   if (requests.length === 0) return null
   return (

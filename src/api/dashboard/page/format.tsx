@@ -1,5 +1,5 @@
 /** Numbers and times as the page shows them. */
-import type { Headline } from './answers.tsx'
+import type { Headline } from '../../../client/answers.ts'
 
 type Value = number | null | undefined
 

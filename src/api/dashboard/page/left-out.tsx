@@ -1,6 +1,13 @@
 /** Events that were not learned: set aside by a rollback, in quarantine, or refused. All of them can be sent again. */
 import { useState } from 'preact/hooks'
-import type { Aside, Letter, Quarantine } from './answers.tsx'
+import type {
+  AsidePage,
+  Dropped,
+  Letters,
+  QuarantinePage,
+  Resent,
+  Selected,
+} from '../../../client/answers.ts'
 import { modelPath, send, textOf } from './client.tsx'
 import { age, plural, share } from './format.tsx'
 import { useFresh } from './fresh.tsx'
@@ -13,10 +20,10 @@ interface Props {
 
 export function AsidePanel({ name, count, onDone }: Props) {
   const path = count > 0 ? modelPath(name, '/set-aside?limit=5') : undefined
-  const { answer } = useFresh<{ count: number; set_aside: readonly Aside[] }>(path, count)
+  const { answer } = useFresh<AsidePage>(path, count)
   if (count === 0) return null
   const act = (what: 'relearn' | 'discard') => async () =>
-    send<{ events: number }>('POST', modelPath(name, `/${what}`), { reason: 'from the page' })
+    send<Selected>('POST', modelPath(name, `/${what}`), { reason: 'from the page' })
   return (
     <section aria-labelledby="aside-title">
       <h2 id="aside-title">Set aside</h2>
@@ -48,10 +55,10 @@ export function AsidePanel({ name, count, onDone }: Props) {
 
 export function QuarantinePanel({ name, count, onDone }: Props) {
   const path = count > 0 ? modelPath(name, '/quarantine?limit=5') : undefined
-  const { answer } = useFresh<Quarantine>(path, count)
+  const { answer } = useFresh<QuarantinePage>(path, count)
   if (count === 0) return null
   const act = (what: 'release' | 'drop') => async () =>
-    send<{ events: number }>('POST', modelPath(name, `/quarantine/${what}`), {
+    send<Selected>('POST', modelPath(name, `/quarantine/${what}`), {
       reason: 'from the page',
     })
   return (
@@ -92,10 +99,7 @@ export function QuarantinePanel({ name, count, onDone }: Props) {
 }
 
 export function LettersPanel({ name, count, onDone }: Props) {
-  const { answer, reload } = useFresh<{
-    dead_letters: readonly Letter[]
-    counts: Readonly<Record<string, number>>
-  }>(modelPath(name, '/dead-letters?limit=5'), count)
+  const { answer, reload } = useFresh<Letters>(modelPath(name, '/dead-letters?limit=5'), count)
   const kept = Object.values(answer?.counts ?? {}).reduce((sum, each) => sum + each, 0)
   if (kept === 0) return null
   const done = (said: string) => {
@@ -117,11 +121,7 @@ export function LettersPanel({ name, count, onDone }: Props) {
         <Confirmed
           text="Send again"
           act={async () =>
-            send<{ resent: number; rejected: readonly object[] }>(
-              'POST',
-              modelPath(name, '/dead-letters/resend'),
-              { all: true },
-            )
+            send<Resent>('POST', modelPath(name, '/dead-letters/resend'), { all: true })
           }
           said={({ resent, rejected }) => `${resent} sent again, ${rejected.length} refused again`}
           onDone={done}
@@ -129,7 +129,7 @@ export function LettersPanel({ name, count, onDone }: Props) {
         <Confirmed
           text="Drop all"
           act={async () =>
-            send<{ dropped: number }>('POST', modelPath(name, '/dead-letters/drop'), { all: true })
+            send<Dropped>('POST', modelPath(name, '/dead-letters/drop'), { all: true })
           }
           said={({ dropped }) => `${plural(dropped, 'dead letter')} dropped`}
           onDone={done}

@@ -1,7 +1,15 @@
 /** The page: one model at a time, chosen by the address, live. */
 import { render } from 'preact'
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
-import type { Fleet, Live, Model, Page, Quality, Sample, Version } from './answers.tsx'
+import type {
+  Fleet,
+  Model,
+  Models,
+  MovePage,
+  PastMove,
+  Quality,
+  VersionPage,
+} from '../../../client/answers.ts'
 import { AuditPanel } from './audit.tsx'
 import { Chart } from './chart.tsx'
 import { modelPath, Refusal, send, setToken, textOf, token } from './client.tsx'
@@ -14,7 +22,7 @@ import { QualityPanel } from './quality.tsx'
 import { ReceiptPanel } from './receipt.tsx'
 import { Summary } from './summary.tsx'
 import { AsidePanel, LettersPanel, QuarantinePanel } from './left-out.tsx'
-import { follow } from './stream.tsx'
+import { follow, type Sample } from './stream.tsx'
 import { TrialPanel } from './trial.tsx'
 import { TryIt } from './try-it.tsx'
 import { VersionsPanel } from './versions.tsx'
@@ -28,7 +36,7 @@ const MOST_SAMPLES = 2000
 
 function App() {
   const { chosen, round } = useAddress()
-  const models = useFresh<{ models: readonly Model[] }>('v1/models', round)
+  const models = useFresh<Models>('v1/models', round)
   const names = models.answer?.models.map(({ model }) => model) ?? []
   const name = names.includes(chosen) ? chosen : names[0]
   if (models.error instanceof Refusal && models.error.status === 401)
@@ -98,17 +106,16 @@ function ModelView({ name, listed, round }: ModelViewProps) {
   const model = useFresh<Model>(modelPath(name), `${last?.timeMs ?? ''} ${round} ${second}`)
   const shown = model.answer ?? listed
   useEffect(() => setLearning(shown?.trainer.learning !== undefined), [shown])
-  const history = useFresh<{ moves: readonly Live[] }>(modelPath(name, '/history'), generation)
+  const history = useFresh<MovePage>(modelPath(name, '/history'), generation)
   const [before, setBefore] = useState<readonly string[]>([])
   const from = before.at(-1)
-  const versions = useFresh<{ versions: readonly Version[]; next?: string }>(
+  const versions = useFresh<VersionPage>(
     modelPath(name, `/versions?limit=10${from === undefined ? '' : `&before=${from}`}`),
     `${generation ?? ''} ${last?.count ?? ''}`,
   )
   // The page before stays until the next one is there.
-  const page = useRef<Page<Version> | undefined>(undefined)
-  if (versions.answer !== undefined)
-    page.current = { items: versions.answer.versions, next: versions.answer.next }
+  const page = useRef<VersionPage | undefined>(undefined)
+  if (versions.answer !== undefined) page.current = versions.answer
   const isSettled = page.current !== undefined
   const quality = useFresh<Quality>(
     modelPath(name, '/quality'),
@@ -297,7 +304,7 @@ function bounded(samples: readonly Sample[]): readonly Sample[] {
 }
 
 /** A person's move is said aloud; those of the trainer come every few seconds. */
-function useAnnounced(move: Live | undefined, say: (text: string) => void): void {
+function useAnnounced(move: PastMove | undefined, say: (text: string) => void): void {
   const [seen, setSeen] = useState<number | undefined>()
   useEffect(() => {
     if (move === undefined || move.generation === seen) return

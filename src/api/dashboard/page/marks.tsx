@@ -1,9 +1,10 @@
 /** Marks of the line: where another version began to answer, and where drift was found. */
-import type { Live, Sample } from './answers.tsx'
+import type { Sample } from './stream.tsx'
+import type { PastMove } from '../../../client/answers.ts'
 import { clockTime } from './format.tsx'
 import { BOTTOM, HEIGHT, TOP } from './scale.tsx'
 
-export interface Mark extends Live {
+export interface Mark extends PastMove {
   readonly timeMs: number
   /** Not by the trainer. */
   readonly isByPerson: boolean
@@ -73,7 +74,7 @@ export function namedOf(
   return names
 }
 
-export function marksOf(moves: readonly Live[], startMs: number): readonly Mark[] {
+export function marksOf(moves: readonly PastMove[], startMs: number): readonly Mark[] {
   return moves
     .map((move) => ({
       ...move,

@@ -1,6 +1,6 @@
 /** Another version is made to answer, for all or on trial, or is pinned, with a reason. */
 import { useState } from 'preact/hooks'
-import type { Live } from './answers.tsx'
+import type { PastMove } from '../../../client/answers.ts'
 import { modelPath, Refusal, send, textOf } from './client.tsx'
 import { Dialog } from './dialog.tsx'
 import { Fault } from './fault.tsx'
@@ -14,7 +14,7 @@ export type Move =
 interface Props {
   readonly name: string
   readonly move: Move
-  readonly live: Live | null
+  readonly live: PastMove | null
   readonly onClose: () => void
   readonly onDone: (said: string) => void
 }
@@ -32,7 +32,7 @@ const trialNotes = {
   shadow: 'It is computed for each request and compared, and never returned.',
 } as const
 
-function shown(move: Move, live: Live | null): Shown {
+function shown(move: Move, live: PastMove | null): Shown {
   const { kind, version } = move
   switch (kind) {
     case 'rollback': {
@@ -158,12 +158,15 @@ export function MoveDialog({ name, move: asked, live, onClose, onDone }: Props) 
 }
 
 /** A rollback without a version ends the canary; without one, it takes back the live version. */
-function withFrom(move: Move, live: Live | null): Move {
+function withFrom(move: Move, live: PastMove | null): Move {
   if (move.kind !== 'rollback' || move.version !== undefined || live === null) return move
   return live.canary === undefined ? { ...move, from: live.version } : move
 }
 
-function rollbackTitle({ version, from }: Move & { readonly kind: 'rollback' }, live: Live | null) {
+function rollbackTitle(
+  { version, from }: Move & { readonly kind: 'rollback' },
+  live: PastMove | null,
+) {
   if (version !== undefined) return `Roll back to ${version}`
   if (from !== undefined) return `Roll back ${from}`
   return `Take back the canary ${live?.canary?.version ?? ''}`

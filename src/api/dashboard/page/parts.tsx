@@ -1,8 +1,17 @@
 /** A line for each slice, or for each source: at most six at a time, the ones that a person chooses. */
 import { useState } from 'preact/hooks'
-import type { PartLines } from './answers.tsx'
 import { FEWEST, share } from './format.tsx'
 import { pathOf, within, type Point, type Scale } from './scale.tsx'
+
+/** Lines of each slice or each source, the one with the most examples first. */
+export interface PartLines {
+  readonly timesMs: readonly number[]
+  readonly lines: readonly {
+    readonly name: string
+    readonly count: number
+    readonly values: readonly (number | null)[]
+  }[]
+}
 
 export type By = 'all' | 'slice' | 'source'
 

@@ -1,5 +1,5 @@
 /** How good the answers are: each label, what is confused with what, each source. */
-import type { Calibration, Quality, SliceGap, Sure } from './answers.tsx'
+import type { Quality, SliceGap } from '../../../client/answers.ts'
 import { Refusal, textOf } from './client.tsx'
 import { FEWEST, number, share, whole } from './format.tsx'
 import { hasTexts, Texts } from './texts.tsx'
@@ -109,9 +109,14 @@ export function Strata({ strata, others, forgetting }: StrataProps) {
   )
 }
 
+type Label = NonNullable<Quality['labels']>[number]
+/** Of rows of a file there is no past. */
+type Stratum = Pick<Label, 'label' | 'support' | 'precision' | 'recall'> &
+  Partial<Pick<Label, 'recall_best' | 'forgetting'>>
+
 interface StrataProps {
   /** Those with the most examples. */
-  readonly strata: NonNullable<Quality['labels']>
+  readonly strata: readonly Stratum[]
   /** How many are not among them. */
   readonly others: number
   readonly forgetting: number | undefined
@@ -245,15 +250,16 @@ export function gapText({ best, worst, points, low, high }: SliceGap): string {
   return `${worst} is ${points.toFixed(1)} points below ${best} (${span}${low > 0 ? '' : ', may be chance'}).`
 }
 
-function calibrationText({ ece, ece_uncalibrated: raw, temperature }: Calibration): string {
-  const without =
-    raw === undefined || temperature === undefined
-      ? ''
-      : ` (${share(raw)} without the temperature of ${number(temperature)})`
+function calibrationText({
+  ece,
+  ece_uncalibrated: raw,
+  temperature,
+}: NonNullable<Quality['calibration']>): string {
+  const without = ` (${share(raw)} without the temperature of ${number(temperature)})`
   return `The scores of answers are off by ${share(ece)} from how often such answers are right${without}.`
 }
 
-function sureText({ threshold, coverage, accuracy }: Sure): string {
+function sureText({ threshold, coverage, accuracy }: NonNullable<Quality['sure']>): string {
   const right = accuracy === null ? '' : `; ${share(accuracy)} of these are right`
   return `${share(coverage)} of the answers have a score of at least ${number(threshold)}${right}.`
 }

@@ -1,6 +1,6 @@
 /** The receipt of one feedback event: what became of it, and why. */
 import { useState } from 'preact/hooks'
-import type { Receipt } from './answers.tsx'
+import type { Receipt } from '../../../client/answers.ts'
 import { get, modelPath, textOf } from './client.tsx'
 import { clockTime } from './format.tsx'
 

@@ -1,6 +1,6 @@
 /** The lines of a chart: which points are seen, how high they are, and the path through them. */
+import type { Sample } from './stream.tsx'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { Sample } from './answers.tsx'
 
 export interface Point {
   readonly timeMs: number

@@ -2,8 +2,22 @@
  * The stream of samples of one model. `fetch` instead of `EventSource`, which can send no token; like it, this comes back
  * after an interruption and says what it has seen.
  */
-import type { Sample } from './answers.tsx'
 import { ask } from './client.tsx'
+
+/** A point of the line. */
+export interface Sample {
+  readonly timeMs: number
+  /** The headline; null before there is one. */
+  readonly value: number | null
+  readonly baseline: number | null
+  readonly count: number
+  readonly lag: number
+  readonly pending: number
+  readonly version: string | null
+  readonly generation: number | null
+  readonly alarms: number
+  readonly state: string
+}
 
 export interface StreamListener {
   readonly onSamples: (samples: readonly Sample[]) => void

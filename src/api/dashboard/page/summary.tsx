@@ -1,6 +1,6 @@
 /** How the model is, in one line, and the way back. */
 import type { ComponentChildren } from 'preact'
-import type { Model, Quality } from './answers.tsx'
+import type { Model, Quality } from '../../../client/answers.ts'
 import { textOf } from './client.tsx'
 import { age, FEWEST, figure, plural, share, whole } from './format.tsx'
 

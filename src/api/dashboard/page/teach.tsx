@@ -1,13 +1,6 @@
 /** Sends feedback from the page, and says what becomes of it, up to the version that has learned it. */
-import type { Model } from './answers.tsx'
+import type { Accepted, Model } from '../../../client/answers.ts'
 import { get, modelPath, send, textOf } from './client.tsx'
-
-interface Receipt {
-  readonly accepted: number
-  readonly position?: string
-  readonly pending?: number
-  readonly trigger_every?: number
-}
 
 /** `say` hears each state. Resolves with whether a version has learned it while the page waited. */
 export async function teach(
@@ -17,7 +10,7 @@ export async function teach(
 ): Promise<boolean> {
   const path = modelPath(model)
   try {
-    const receipt = await send<Receipt>('POST', `${path}/feedback`, { source: 'page', ...event })
+    const receipt = await send<Accepted>('POST', `${path}/feedback`, { source: 'page', ...event })
     say(waitingOf(receipt))
     if (receipt.position === undefined) return false
     const learned = await learnedAt(`${path}?wait_for=${receipt.position}`)
@@ -39,7 +32,7 @@ async function learnedAt(path: string): Promise<string | undefined> {
   }
 }
 
-function waitingOf({ accepted, pending, trigger_every: every }: Receipt): string {
+function waitingOf({ accepted, pending, trigger_every: every }: Accepted): string {
   if (accepted === 0) return 'This was known already.'
   return pending === undefined || every === undefined
     ? 'Accepted. It will be learned.'

@@ -1,5 +1,5 @@
 /** How good the texts are that a language model writes: what feedback said of them, and what they are like. */
-import type { Quality, Version } from './answers.tsx'
+import type { Quality, Version } from '../../../client/answers.ts'
 import { number, share, whole } from './format.tsx'
 
 /** Whether the model writes texts, by its quality. */

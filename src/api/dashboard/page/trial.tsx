@@ -1,5 +1,5 @@
 /** The version on trial: what it answers, how it does beside the live one, and how the trial ends. */
-import type { Arm, Model } from './answers.tsx'
+import type { Model, Trial } from '../../../client/answers.ts'
 import { age, errorOf, whole } from './format.tsx'
 import type { Move } from './move.tsx'
 
@@ -65,7 +65,7 @@ export function TrialPanel({ model, onMove }: Props) {
 
 interface ArmProps {
   readonly name: string
-  readonly arm: Arm
+  readonly arm: Trial['live']
   readonly model: Model
 }
 

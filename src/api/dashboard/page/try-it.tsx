@@ -1,25 +1,12 @@
 /** A box to try the model: what it answers, and feedback on that answer, up to the version that has learned it. */
 import { useState } from 'preact/hooks'
-import type { Model } from './answers.tsx'
+import type { Model, Prediction, Predictions } from '../../../client/answers.ts'
 import { modelPath, send, textOf } from './client.tsx'
 import { share } from './format.tsx'
 import { Bar } from './quality.tsx'
 import { teach } from './teach.tsx'
 import { TryTexts } from './try-texts.tsx'
 import { Fault, useFault } from './fault.tsx'
-
-interface Answer {
-  readonly id: string
-  readonly label?: string | null
-  readonly message?: string
-  readonly scores?: Readonly<Record<string, number>>
-  readonly value?: number
-}
-
-interface Predicted {
-  readonly version: string
-  readonly predictions: readonly Answer[]
-}
 
 interface TryItProps {
   readonly model: Model
@@ -34,7 +21,7 @@ export function TryIt({ model, lost }: TryItProps) {
 
 function TryRow({ model, lost }: TryItProps) {
   const [input, setInput] = useState('')
-  const [predicted, setPredicted] = useState<Predicted | undefined>()
+  const [predicted, setPredicted] = useState<Predictions | undefined>()
   const [fault, setFault] = useFault(lost)
   const [said, say] = useState('')
   const isText = model.base !== 'features'
@@ -42,7 +29,7 @@ function TryRow({ model, lost }: TryItProps) {
   const predict = async () => {
     try {
       const inputs = [inputOf(input)]
-      setPredicted(await send<Predicted>('POST', modelPath(model.model, '/predict'), { inputs }))
+      setPredicted(await send<Predictions>('POST', modelPath(model.model, '/predict'), { inputs }))
       setFault('')
     } catch (error) {
       setPredicted(undefined)
@@ -131,7 +118,7 @@ function Scores({ scores }: { readonly scores: Readonly<Record<string, number>> 
 
 interface FeedbackProps {
   readonly model: Model
-  readonly answer: Answer
+  readonly answer: Prediction
   readonly onSaid: (text: string) => void
   readonly onLearned: () => void
 }

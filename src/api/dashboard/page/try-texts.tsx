@@ -3,20 +3,10 @@
  * is feedback on what was served.
  */
 import { useState } from 'preact/hooks'
-import type { Model } from './answers.tsx'
+import type { Model, Prediction, Predictions } from '../../../client/answers.ts'
 import { modelPath, send, textOf } from './client.tsx'
 import { teach } from './teach.tsx'
 import { Fault, useFault } from './fault.tsx'
-
-interface Written {
-  readonly id: string
-  readonly text: string
-}
-
-interface Answered {
-  readonly version: string
-  readonly predictions: readonly Written[]
-}
 
 interface TryTextsProps {
   readonly model: Model
@@ -26,7 +16,7 @@ interface TryTextsProps {
 
 export function TryTexts({ model, lost }: TryTextsProps) {
   const [message, setMessage] = useState('')
-  const [answered, setAnswered] = useState<Answered | undefined>()
+  const [answered, setAnswered] = useState<Predictions | undefined>()
   const [fault, setFault] = useFault(lost)
   const [said, say] = useState('')
   const [isBusy, setBusy] = useState(false)
@@ -36,7 +26,7 @@ export function TryTexts({ model, lost }: TryTextsProps) {
     try {
       const input = { messages: [{ role: 'user', content: message }] }
       const inputs = Array.from({ length: count }, () => input)
-      setAnswered(await send<Answered>('POST', modelPath(model.model, '/predict'), { inputs }))
+      setAnswered(await send<Predictions>('POST', modelPath(model.model, '/predict'), { inputs }))
       setFault('')
     } catch (error) {
       setAnswered(undefined)
@@ -100,8 +90,8 @@ export function TryTexts({ model, lost }: TryTextsProps) {
 }
 
 interface JudgedProps {
-  readonly first: Written
-  readonly second: Written | undefined
+  readonly first: Prediction
+  readonly second: Prediction | undefined
   /** Without the source. */
   readonly onJudged: (event: object) => void
 }
@@ -140,8 +130,8 @@ function Judged({ first, second, onJudged }: JudgedProps) {
 }
 
 interface PickProps {
-  readonly one: Written
-  readonly other: Written
+  readonly one: Prediction
+  readonly other: Prediction
   readonly onJudged: JudgedProps['onJudged']
 }
 
@@ -150,7 +140,7 @@ function Pick({ one, other, onJudged }: PickProps) {
     return (
       <p class="note">Both are the same; a higher temperature of the task makes them differ.</p>
     )
-  const pick = (chosen: Written, rejected: Written) =>
+  const pick = (chosen: Prediction, rejected: Prediction) =>
     onJudged({ prediction_id: chosen.id, chosen: chosen.text, rejected: rejected.text })
   return (
     <div class="buttons left">

@@ -1,13 +1,13 @@
 /** The versions, newest first, a page at a time: what each scored, why it was promoted or held, and what can be done. */
-import type { Headline, Live, Page, Version } from './answers.tsx'
+import type { Headline, PastMove, Version, VersionPage } from '../../../client/answers.ts'
 import { age, clockTime, figure, share, whole } from './format.tsx'
 import { ratedUp } from './texts.tsx'
 import type { Move } from './move.tsx'
 
 interface Props {
-  readonly page: Page<Version> | undefined
+  readonly page: VersionPage | undefined
   readonly isFirst: boolean
-  readonly live: Live | null
+  readonly live: PastMove | null
   readonly headline: Headline
   readonly onNext: (before: string) => void
   readonly onBack: () => void
@@ -29,8 +29,8 @@ export function recentOf({ scores, headline }: Version, { better }: Headline) {
 export function VersionsPanel({ page, isFirst, live, headline, ...on }: Props) {
   const { next } = page ?? {}
   /** Whether there is a column of thumbs: only models that write texts have them. */
-  const hasThumbs = page?.items.some((each) => ratedUp(each) !== undefined) === true
-  const liveAt = page?.items.findIndex((each) => each.live) ?? -1
+  const hasThumbs = page?.versions.some((each) => ratedUp(each) !== undefined) === true
+  const liveAt = page?.versions.findIndex((each) => each.live) ?? -1
   /** Behind the live one in the list is older; where that is on an earlier page, all of this one is. */
   const isOlder = (at: number) => (liveAt === -1 ? !isFirst : at > liveAt)
   return (
@@ -63,7 +63,7 @@ export function VersionsPanel({ page, isFirst, live, headline, ...on }: Props) {
           </tr>
         </thead>
         <tbody>
-          {page?.items.map((each, at) => (
+          {page?.versions.map((each, at) => (
             <tr key={each.version} class={each.live ? 'live' : ''}>
               <th scope="row">
                 <button
@@ -124,7 +124,7 @@ export function VersionsPanel({ page, isFirst, live, headline, ...on }: Props) {
           ))}
         </tbody>
       </table>
-      {page?.items.length === 0 && <p class="note">There is no version yet.</p>}
+      {page?.versions.length === 0 && <p class="note">There is no version yet.</p>}
       <div class="pages">
         <button class="small" disabled={isFirst} onClick={on.onBack}>
           Newer

@@ -1,5 +1,5 @@
 /** Why a version is what it is: what it learned, how it scored, and each time that it was made live. */
-import type { Live, Model, Version } from './answers.tsx'
+import type { Model, PastMove, Version } from '../../../client/answers.ts'
 import { modelPath, textOf } from './client.tsx'
 import { Dialog } from './dialog.tsx'
 import { clockTime, errorOf, figure, number, share, whole } from './format.tsx'
@@ -12,7 +12,7 @@ interface Props {
   readonly name: string
   readonly version: string
   readonly model: Model
-  readonly moves: readonly Live[]
+  readonly moves: readonly PastMove[]
   readonly onMove: (move: Move) => void
   readonly onClose: () => void
 }

@@ -1,50 +1,29 @@
 /** Every route of v1, in the order of its description. */
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
-import { addAuditRoute } from './audit.ts'
 import { addDeadLetterRoutes } from './dead-letters.ts'
 import { addEvaluateRoute } from './evaluate.ts'
-import { addFeedbackRoute } from './feedback.ts'
-import { addFleetRoute } from './fleet.ts'
-import { addHistoryRoute } from './history.ts'
-import { addModelRoute } from './model.ts'
-import { addModelsRoute } from './models.ts'
-import { addPinRoutes } from './pin.ts'
-import { addPredictRoute } from './predict.ts'
-import { addPromoteRoute } from './promote.ts'
-import { addQualityRoute } from './quality.ts'
-import { addReceiptRoute } from './receipt.ts'
-import { addRollbackRoute } from './rollback.ts'
+import { addFeedbackRoutes } from './feedback.ts'
 import { addForgetRoutes } from './forget.ts'
-import { addQuarantineRoutes } from './quarantine.ts'
-import { addSetAsideRoutes } from './set-aside.ts'
-import { addCompareRoute } from './compare.ts'
-import { addTrialRoutes } from './trials.ts'
-import { addVersionRoute } from './version.ts'
-import { addVersionsRoute } from './versions.ts'
+import { addModelRoutes } from './models.ts'
+import { addMoveRoutes } from './moves.ts'
+import { addOperationRoutes } from './operations.ts'
+import { addPredictRoute } from './predict.ts'
+import { addQuarantineRoutes, addSetAsideRoutes } from './set-aside.ts'
+import { addVersionRoutes } from './versions.ts'
 
 const routes = [
   addPredictRoute,
-  addFeedbackRoute,
+  addFeedbackRoutes,
   addEvaluateRoute,
-  addReceiptRoute,
-  addModelsRoute,
-  addModelRoute,
-  addQualityRoute,
-  addVersionsRoute,
-  addVersionRoute,
-  addCompareRoute,
-  addPinRoutes,
-  addHistoryRoute,
-  addRollbackRoute,
-  addPromoteRoute,
-  addTrialRoutes,
+  addModelRoutes,
+  addVersionRoutes,
+  addMoveRoutes,
   addSetAsideRoutes,
   addQuarantineRoutes,
   addForgetRoutes,
   addDeadLetterRoutes,
-  addFleetRoute,
-  addAuditRoute,
+  addOperationRoutes,
 ]
 
 export function addRoutes(scope: FastifyInstance, services: Services): void {

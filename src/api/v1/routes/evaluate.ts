@@ -1,24 +1,19 @@
 /** Scores a version, or two beside each other, on rows with known answers. Nothing is learned, recorded or counted. */
 import type { FastifyInstance } from 'fastify'
+import { EvaluateAnswer, evaluateBody } from '../../../client/schemas/evaluate.ts'
 import { fixOf } from '../../../platform/errors.ts'
 import { roleTrainer } from '../../../serving/live/followed-model.ts'
 import type { Services } from '../../../serving/services/services.ts'
-import { problems } from '../../http/schemas.ts'
-import { EvaluateAnswer, evaluateBody, type EvaluateBody } from '../schemas/evaluate.ts'
-import { ModelParams } from '../schemas/params.ts'
+import { addRoute } from '../route.ts'
 
 export function addEvaluateRoute(app: FastifyInstance, services: Services): void {
-  const schema = {
+  addRoute(app, 'POST', '/models/:model/evaluate', {
     summary: 'score a version on rows with known answers',
-    tags: ['predictions'],
-    params: ModelParams,
+    tag: 'predictions',
+    role: 'predict',
     body: evaluateBody(services.limits.inputs),
-    response: { 200: EvaluateAnswer, ...problems },
-  }
-  app.post<{ Params: ModelParams; Body: EvaluateBody }>(
-    '/models/:model/evaluate',
-    { schema, config: { role: 'predict' } },
-    async ({ params, body, over }) => {
+    answer: EvaluateAnswer,
+    async handle({ params, body, over }) {
       const { name, evaluation } = services.model(params.model)
       if (evaluation === undefined) throw roleTrainer(name)
       const { tally, report, rejected } = await evaluation.evaluate({ ...body, signal: over })
@@ -33,5 +28,5 @@ export function addEvaluateRoute(app: FastifyInstance, services: Services): void
         tally,
       }
     },
-  )
+  })
 }

@@ -1,40 +1,45 @@
 /**
  * Feedback: one event, `{"events": […]}` or NDJSON. 202 means that the accepted events are on disk and will be learned,
  * even after a crash. Of several events the valid ones are accepted and the invalid ones reported; a single invalid
- * event is refused as a whole.
+ * event is refused as a whole. And the receipt of one event: what has become of it.
  */
 import type { FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
+import type { LoggedReceipt } from '../../../checkpoint/event-log/receipts.ts'
+import { FeedbackAnswer, ReceiptAnswer } from '../../../client/schemas/feedback.ts'
 import { entryOf, fixOf, withDetails } from '../../../platform/errors.ts'
 import { asksToWait } from '../../../serving/services/feedback/source-limit.ts'
 import { retryAfterSeconds } from '../../http/answer-errors.ts'
+import type { Receipt } from '../../../serving/services/feedback/receipts.ts'
 import type { FeedbackGate } from '../../../serving/services/feedback/feedback-gate.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import type { RawBody } from '../../http/bodies.ts'
-import { problems } from '../../http/schemas.ts'
 import { traceOf } from '../../http/trace-requests.ts'
 import { readFeedbackBody } from '../feedback-body.ts'
-import { FeedbackAnswer, feedbackBody } from '../schemas/feedback.ts'
-import { ModelParams } from '../schemas/params.ts'
+import { addRoute } from '../route.ts'
+import { feedbackBody } from '../task-schemas.ts'
 import { nameLive } from './version-headers.ts'
 
-export function addFeedbackRoute(app: FastifyInstance, services: Services): void {
-  const schema = {
+export function addFeedbackRoutes(app: FastifyInstance, services: Services): void {
+  addRoute(app, 'POST', '/models/:model/feedback', {
     summary: 'send feedback',
-    tags: ['predictions'],
-    params: ModelParams,
+    tag: 'predictions',
+    role: 'feedback',
     body: feedbackBody(services),
-    response: { 202: FeedbackAnswer, ...problems },
-  }
-  app.post<{ Params: ModelParams; Body: RawBody | undefined }>(
-    '/models/:model/feedback',
+    answer: FeedbackAnswer,
+    status: 202,
     // Events are checked one by one, each with its own code, not by the schema.
-    { schema, config: { role: 'feedback', raw: true }, validatorCompiler: () => () => true },
-    async (request, reply) => {
+    options: { config: { raw: true }, validatorCompiler: () => () => true },
+    async handle(request, reply) {
       const { params, body, headers, caller } = request
       const model = services.model(params.model)
       nameLive(reply, model)
       model.feedback.checkLearns()
-      const { events, single } = await readFeedbackBody(body, headers, services.limits.body_events)
+      const { events, single } = await readFeedbackBody(
+        body as RawBody | undefined,
+        headers,
+        services.limits.body_events,
+      )
       const given = await model.feedback.give(events, {
         sources: caller?.sources,
         trace: traceOf(request),
@@ -48,9 +53,10 @@ export function addFeedbackRoute(app: FastifyInstance, services: Services): void
       // Nothing came through: a client that knows nothing of receipts waits too.
       if (limited && waits.length === events.length) throw withDetails(limited.error, receipt)
       if (limited) void reply.header('retry-after', retryAfterSeconds(limited.error))
-      return reply.code(202).send(receipt)
+      return receipt
     },
-  )
+  })
+  addReceiptRoute(app, services)
 }
 
 function shown(given: Awaited<ReturnType<FeedbackGate['give']>>, single: boolean) {
@@ -73,4 +79,73 @@ function shown(given: Awaited<ReturnType<FeedbackGate['give']>>, single: boolean
 
 function retractedAt(index: number) {
   return { index, status: 'retracted', code: 'RETRACTED', fix: entryOf('RETRACTED').fix }
+}
+
+const ReceiptParams = Type.Object({
+  model: Type.String(),
+  id: Type.String({ minLength: 1, maxLength: 256 }),
+})
+const ReceiptQuery = Type.Object({
+  source: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 256,
+      description: 'the source of the event; absent = that of feedback over HTTP without a source',
+    }),
+  ),
+})
+
+function addReceiptRoute(app: FastifyInstance, services: Services): void {
+  addRoute(app, 'GET', '/models/:model/feedback/:id', {
+    summary: 'what has become of one event of feedback',
+    description:
+      'exactly one state. The newest signal under the id counts; an event that its answer refused has no receipt',
+    tag: 'predictions',
+    // Who may send feedback may ask what became of it.
+    role: ['feedback', 'read'],
+    params: ReceiptParams,
+    query: ReceiptQuery,
+    answer: ReceiptAnswer,
+    async handle({ params, query, caller }) {
+      const { receipts } = services.model(params.model)
+      const { sources } = caller ?? {}
+      return shownReceipt(await receipts.find(params.id, { source: query.source, sources }))
+    },
+  })
+}
+
+/** Each state says some of these. */
+interface ReceiptFields extends Pick<LoggedReceipt, 'version' | 'weight' | 'slice' | 'timeMs'> {
+  readonly state: string
+  readonly for?: 'prediction' | 'update'
+  readonly why?: string
+  readonly code?: string
+  readonly message?: string
+  readonly rollback?: LoggedReceipt['rollback']
+  readonly isOlder?: true
+}
+
+function shownReceipt(receipt: Receipt) {
+  const { id, source } = receipt
+  const said: ReceiptFields = receipt
+  const { state, version, weight, slice, timeMs, why, code, message, rollback } = said
+  return {
+    ...{ id, source, state },
+    ...(said.for !== undefined && { waiting_for: said.for }),
+    ...(version !== undefined && { version }),
+    ...(weight !== undefined && { weight }),
+    ...(slice !== undefined && { slice }),
+    ...(timeMs !== undefined && { time: isoOf(timeMs) }),
+    ...(why !== undefined && { why }),
+    ...(code !== undefined && { code, fix: entryOf(code).fix }),
+    ...(message !== undefined && { message }),
+    ...(rollback && {
+      rollback: { to: rollback.to, since: isoOf(rollback.timeMs), reason: rollback.reason },
+    }),
+    ...(said.isOlder === true && { details: 'no longer kept' }),
+  }
+}
+
+function isoOf(timeMs: number): string {
+  return new Date(timeMs).toISOString()
 }

@@ -1,19 +1,49 @@
-/** Every served model, in the form of /v1/models/{model}. */
+/** Models: all and one, with their live version and trainer, and the quality of their answers. */
 import type { FastifyInstance } from 'fastify'
+import { namedModel } from '../../../serving/services/named-model.ts'
 import type { Services } from '../../../serving/services/services.ts'
-import { problems } from '../../http/schemas.ts'
-import { describeModel, listedModel } from '../describe-model.ts'
-import { modelsAnswer } from '../schemas/models.ts'
+import { describeDrift, describeModel, listedModel } from '../describe-model.ts'
+import { InsistHeaders } from '../min-generation.ts'
+import { addRoute } from '../route.ts'
+import { modelsAnswer, oneModelAnswer, qualityAnswer } from '../task-schemas.ts'
+import { freshnessIn, WaitQuery } from '../wait-for.ts'
+import { nameLive } from './version-headers.ts'
 
-export function addModelsRoute(app: FastifyInstance, services: Services): void {
-  const schema = {
+const shared = { tag: 'models', role: 'read' } as const
+
+export function addModelRoutes(app: FastifyInstance, services: Services): void {
+  addRoute(app, 'GET', '/models', {
+    ...shared,
     summary: 'every model',
-    tags: ['models'],
-    response: { 200: modelsAnswer(services), ...problems },
-  }
-  app.get('/models', { schema, config: { role: 'read' } }, async () => ({
-    models: services.models.map((model) => describeModel(model)),
-    object: 'list',
-    data: services.models.map((model) => listedModel(model)),
-  }))
+    answer: modelsAnswer(services),
+    handle: () => ({
+      models: services.models.map((model) => describeModel(model)),
+      object: 'list',
+      data: services.models.map((model) => listedModel(model)),
+    }),
+  })
+  addRoute(app, 'GET', '/models/:model', {
+    ...shared,
+    summary: 'one model',
+    headers: InsistHeaders,
+    query: WaitQuery,
+    answer: oneModelAnswer(services),
+    async handle({ params, query, headers, over }, reply) {
+      const { model, version } = namedModel(services, params.model)
+      if (version !== undefined) await model.versions.find(version)
+      await model.predictions.until(freshnessIn(headers, query), over)
+      nameLive(reply, model)
+      return { ...describeModel(model), ...listedModel(model, params.model) }
+    },
+  })
+  addRoute(app, 'GET', '/models/:model/quality', {
+    ...shared,
+    summary: 'quality of the answers',
+    answer: qualityAnswer(services),
+    handle({ params }) {
+      const model = services.model(params.model)
+      const { quality, alarms } = model.quality()
+      return { model: model.name, ...quality, drift: alarms ? describeDrift(alarms) : null }
+    },
+  })
 }

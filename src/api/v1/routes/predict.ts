@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { Type } from 'typebox'
+import { predictBody, type PredictBody } from '../../../client/schemas/predict.ts'
 import { failure } from '../../../platform/errors.ts'
 import { eventLoop } from '../../../platform/slices.ts'
 import type { PastTime } from '../../../serving/services/prediction-service.ts'
@@ -10,29 +11,24 @@ import type { TextOptions } from '../../../serving/services/generation/contract.
 import type { PredictRequest, Answered } from '../../../serving/live/predict.ts'
 import { requestInput } from '../../../serving/services/request-input.ts'
 import type { Services } from '../../../serving/services/services.ts'
-import { problems } from '../../http/schemas.ts'
 import { traceOf } from '../../http/trace-requests.ts'
-import { ModelParams } from '../schemas/params.ts'
-import { predictAnswer, predictBody, type PredictBody } from '../schemas/predict.ts'
+import { addRoute } from '../route.ts'
+import { inputValue, predictAnswer } from '../task-schemas.ts'
 import { freshnessIn, PredictQuery } from '../wait-for.ts'
 import { nameVersion } from './version-headers.ts'
 import { InsistHeaders } from '../min-generation.ts'
 import type { Json } from '../../../contracts/core.ts'
 
 export function addPredictRoute(app: FastifyInstance, services: Services): void {
-  const schema = {
+  addRoute(app, 'POST', '/models/:model/predict', {
     summary: 'predict with a model',
-    tags: ['predictions'],
-    params: ModelParams,
+    tag: 'predictions',
+    role: 'predict',
     headers: PredictHeaders,
-    querystring: PredictQuery,
-    body: predictBody(services, services.limits.inputs),
-    response: { 200: predictAnswer(services), ...problems },
-  }
-  app.post<{ Params: ModelParams; Querystring: PredictQuery; Body: PredictBody }>(
-    '/models/:model/predict',
-    { schema, config: { role: 'predict' } },
-    async (request, reply) => {
+    query: PredictQuery,
+    body: predictBody(services.limits.inputs, inputValue(services)),
+    answer: predictAnswer(services),
+    async handle(request, reply) {
       const { params, query, body, headers, over } = request
       const trace = traceOf(request)
       const model = services.model(params.model)
@@ -64,7 +60,7 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
       if (!isLong(predictions)) return { ...head, predictions: predictions.map(shown) }
       return sendInPieces(reply, head, predictions)
     },
-  )
+  })
 }
 
 /** How a text is written. */

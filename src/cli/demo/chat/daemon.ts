@@ -1,6 +1,6 @@
 /** The daemon as the chat demo uses it: only through its HTTP API. */
 import type { ChatMessage } from '../../../contracts/event.ts'
-import { modelPath, openClient, type JsonObject } from '../../remote/client.ts'
+import { openClient } from '../../../client/client.ts'
 import { waitForLearned } from '../../remote/wait-for.ts'
 import { daemonAt } from '../daemon.ts'
 import type { DemoDaemon } from '../teach.ts'
@@ -48,18 +48,17 @@ export function chatDaemonAt(url: string): ChatDaemon {
     ...daemonAt(url),
     async ask(model, question, { seed, tokens = mostTokens } = {}) {
       const drawn = seed === undefined ? { temperature: 0 } : { temperature: 0.8, seed }
-      const body = {
-        inputs: [conversation(question)],
-        generate: { max_tokens: tokens, ...drawn },
-      }
-      const { predictions } = (await client.post(modelPath(model, 'predict'), body)) as JsonObject &
-        Readonly<{ predictions: readonly (ChatAnswer & JsonObject)[] }>
+      const generate = { max_tokens: tokens, ...drawn }
+      const { predictions } = await client
+        .model(model)
+        .predict([conversation(question)], { generate })
       const [answer] = predictions
       if (answer === undefined) throw new Error('an answer without a prediction')
-      return { id: answer.id, text: answer.text, finish_reason: answer.finish_reason }
+      const { id, text = '', finish_reason = 'stop' } = answer
+      return { id, text, finish_reason }
     },
     async untilServed(model, position) {
-      await waitForLearned({ client, model }, position, LONGEST_SECONDS)
+      await waitForLearned({ api: client.model(model) }, position, LONGEST_SECONDS)
     },
   }
 }

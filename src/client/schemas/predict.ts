@@ -1,19 +1,9 @@
 /** The request and the answer of a prediction. */
 import { Type, type Static } from 'typebox'
-import type { Json } from '../../../contracts/core.ts'
-import type { Services } from '../../../serving/services/services.ts'
-import { inputShown } from '../../../intake/description/event-schema.ts'
-import { usualInputs } from '../../../payloads/built-in.ts'
-import { extended, partsOf } from './task.ts'
-import { Count, Name } from '../../schema-parts.ts'
+import type { Json } from '../../contracts/core.ts'
+import { Count, Name } from './parts.ts'
 
 const Strict = { additionalProperties: false }
-
-/** Loose on purpose: a wrong input is reported with its own code and place. */
-export function inputValue({ models }: Services) {
-  const reads = models.flatMap(({ base }) => base.reads)
-  return Type.Unsafe<Json>(inputShown([...new Set([...usualInputs, ...reads])]))
-}
 
 const Generate = Type.Object(
   {
@@ -50,10 +40,11 @@ const Generate = Type.Object(
   },
 )
 
-export function predictBody(services: Services, mostInputs: number) {
+/** `input`: what the bases read. Loose on purpose: a wrong input is reported with its own code and place. */
+export function predictBody(mostInputs: number, input = Type.Unsafe<Json>({})) {
   return Type.Object(
     {
-      inputs: Type.Array(inputValue(services), { minItems: 1, maxItems: mostInputs }),
+      inputs: Type.Array(input, { minItems: 1, maxItems: mostInputs }),
       version: Type.Optional(
         Type.String({ description: 'answer with this version instead of the live one' }),
       ),
@@ -79,7 +70,7 @@ export function predictBody(services: Services, mostInputs: number) {
 
 export type PredictBody = Static<ReturnType<typeof predictBody>>
 
-const Prediction = Type.Object({
+export const Prediction = Type.Object({
   id: Type.String({ description: 'feedback may refer to it as prediction_id' }),
   truncated: Type.Optional(
     Type.Boolean({
@@ -101,19 +92,17 @@ const Prediction = Type.Object({
   ),
 })
 
-export function predictAnswer(services: Services) {
-  return Type.Object({
-    model: Name,
-    version: Name,
-    digest: Type.String(),
-    generation: Type.Optional(
-      Type.Integer({
-        description: 'generation of the live pointer; absent for a version requested by name',
-      }),
-    ),
-    arm: Type.Optional(
-      Type.String({ description: 'canary: a version on trial has answered; absent: it has not' }),
-    ),
-    predictions: Type.Array(extended(Prediction, partsOf(services, 'answer'), 'id')),
-  })
-}
+/** Beside its predictions. */
+export const Answered = Type.Object({
+  model: Name,
+  version: Name,
+  digest: Type.String(),
+  generation: Type.Optional(
+    Type.Integer({
+      description: 'generation of the live pointer; absent for a version requested by name',
+    }),
+  ),
+  arm: Type.Optional(
+    Type.String({ description: 'canary: a version on trial has answered; absent: it has not' }),
+  ),
+})

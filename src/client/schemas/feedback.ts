@@ -1,16 +1,9 @@
 /** Feedback, what it is answered with, and the receipt of one event. */
-import type { SchemaPart } from '../../../contracts/task-view.ts'
-import { signalSchemas } from '../../../intake/description/event-schema.ts'
 import { Type } from 'typebox'
-import type { Json } from '../../../contracts/core.ts'
-import type { Services } from '../../../serving/services/services.ts'
-import { NDJSON_TYPES } from '../body-types.ts'
-import { extended } from './task.ts'
-import { Count, Time } from '../../schema-parts.ts'
-import { inputValue } from './predict.ts'
+import { Count, Time } from './parts.ts'
 
 /** Only for the description: `intake` validates events, each with its own code. */
-const Subject = Type.Object({
+export const FeedbackEvent = Type.Object({
   id: Type.Optional(
     Type.String({
       description:
@@ -37,42 +30,6 @@ const Subject = Type.Object({
   ),
   time: Type.Optional(Time),
 })
-
-/** What each task of this daemon learns from. The bounds are those of intake. */
-function signalParts({ models, limits }: Services): readonly SchemaPart[] {
-  const lists = new Set(models.map(({ task }) => task.view.signals))
-  return [...lists].map((signals) => {
-    const schemas = Object.entries(signalSchemas(signals, limits))
-    const loose = schemas.map(([word, schema]) => [word, Type.Optional(Type.Unsafe(plain(schema)))])
-    return { properties: Object.fromEntries(loose) as SchemaPart['properties'] }
-  })
-}
-
-function plain(schema: object) {
-  const { type, description, items } = schema as Readonly<Record<string, unknown>>
-  return { type, description, ...(items !== undefined && { items }) }
-}
-
-const ndjson = { schema: Type.String({ description: 'one event per line' }) }
-
-export function feedbackBody(services: Services) {
-  const own = { ...Subject.properties, input: Type.Optional(inputValue(services)) }
-  const event = extended(Type.Object(own), signalParts(services), 'prediction_id')
-  const list = Type.Array(
-    Type.Union([
-      event,
-      Type.Unsafe<Json>({
-        description: 'anything else is refused on its own, and the others are not',
-      }),
-    ]),
-  )
-  return {
-    content: {
-      'application/json': { schema: Type.Union([event, Type.Object({ events: list }), list]) },
-      ...Object.fromEntries(NDJSON_TYPES.slice(0, 1).map((type) => [type, ndjson])),
-    },
-  }
-}
 
 /** One event of a body that was refused, or one row. */
 export const Rejected = Type.Object({

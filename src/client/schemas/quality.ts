@@ -1,9 +1,7 @@
 /** Schemas of what is measured of a model and its versions: scores, what they served, drift, overfitting, compute. */
 import { Type } from 'typebox'
-import type { Services } from '../../../serving/services/services.ts'
-import { Count, Name } from '../../schema-parts.ts'
-import { extended, partsOf } from './task.ts'
-import { nullable } from '../../../platform/nullable.ts'
+import { Count, Name } from './parts.ts'
+import { nullable } from '../../platform/nullable.ts'
 
 export const Score = Type.Number({ description: 'between 0 and 1' })
 
@@ -66,7 +64,7 @@ export const SliceGap = Type.Object(
 )
 
 /** The fields that every task's report has. */
-const Quality = Type.Object({
+export const Quality = Type.Object({
   model: Name,
   accuracy_recent_by_source: Type.Number({
     description:
@@ -95,10 +93,6 @@ const Quality = Type.Object({
   slice_gap: Type.Optional(SliceGap),
   drift: nullable(Drift),
 })
-
-export function qualityAnswer(services: Services) {
-  return extended(Quality, partsOf(services, 'quality'), 'model')
-}
 
 export const Scores = Type.Object({
   count: Count,

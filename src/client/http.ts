@@ -1,9 +1,6 @@
-/**
- * The daemon's HTTP API for the commands and the demo: JSON in, JSON out, problem+json as the coded error, and a failed
- * connection as CONNECTION_FAILED.
- */
-import { CodedError, type Json } from '../../contracts/core.ts'
-import { failure } from '../../platform/errors.ts'
+/** HTTP as the client needs it: JSON in, JSON out, problem+json as the coded error, and a failed connection as CONNECTION_FAILED. */
+import { CodedError, type Json } from '../contracts/core.ts'
+import { failure } from '../platform/errors.ts'
 
 export interface ClientOptions {
   /** Such as http://127.0.0.1:8080 */
@@ -12,41 +9,37 @@ export interface ClientOptions {
   readonly timeoutMs?: number | undefined
 }
 
-export interface Client {
-  get(path: string): Promise<JsonObject>
-  post(path: string, body: Json): Promise<JsonObject>
-  put(path: string, body?: Json): Promise<JsonObject>
-  delete(path: string, body?: Json): Promise<JsonObject>
-  /** NDJSON: one event per line. */
-  postLines(path: string, lines: readonly string[]): Promise<JsonObject>
-}
+/** `path`: with its query. `Retry-After` of a refusal, if present, is in `details.retryAfterMs`. */
+export type Http = <Answer>(
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+  path: string,
+  body?: object | Lines,
+) => Promise<Answer>
 
-export type JsonObject = Readonly<Record<string, Json>>
+/** NDJSON: one event per line. */
+export class Lines {
+  readonly lines: readonly string[]
 
-/** `Retry-After` of the answer, if present, is in `details.retryAfterMs`. */
-export function openClient(options: ClientOptions): Client {
-  return {
-    get: (path) => call(options, path, { method: 'GET' }),
-    post: (path, body) => call(options, path, post('application/json', JSON.stringify(body))),
-    put: (path, body) => call(options, path, withBody('PUT', body)),
-    delete: (path, body) => call(options, path, withBody('DELETE', body)),
-    postLines: (path, lines) => call(options, path, post('application/x-ndjson', lines.join('\n'))),
+  constructor(lines: readonly string[]) {
+    this.lines = lines
   }
 }
 
-export function modelPath(model: string, ...rest: readonly string[]): string {
-  return ['/v1/models', model, ...rest]
-    .map((part, index) => (index === 0 ? part : encodeURIComponent(part)))
-    .join('/')
+type JsonObject = Readonly<Record<string, Json>>
+
+export function openHttp(options: ClientOptions): Http {
+  return async <Answer>(method: string, path: string, body?: object | Lines) =>
+    (await call(options, path, { method, ...contentOf(body) })) as Answer
 }
 
-function withBody(method: string, body: Json | undefined): RequestInit {
-  if (body === undefined) return { method }
-  return { ...post('application/json', JSON.stringify(body)), method }
+function contentOf(body: object | Lines | undefined): RequestInit {
+  if (body === undefined) return {}
+  if (body instanceof Lines) return typed('application/x-ndjson', body.lines.join('\n'))
+  return typed('application/json', JSON.stringify(body))
 }
 
-function post(type: string, body: string): RequestInit {
-  return { method: 'POST', body, headers: { 'content-type': type } }
+function typed(type: string, body: string): RequestInit {
+  return { body, headers: { 'content-type': type } }
 }
 
 async function call(options: ClientOptions, path: string, init: RequestInit): Promise<JsonObject> {

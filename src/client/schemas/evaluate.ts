@@ -1,8 +1,8 @@
 /** The request and the answer of an evaluation. */
 import { Type, type Static } from 'typebox'
-import type { Json } from '../../../contracts/core.ts'
-import { nullable } from '../../../platform/nullable.ts'
-import { Count, Name } from '../../schema-parts.ts'
+import type { Json } from '../../contracts/core.ts'
+import { nullable } from '../../platform/nullable.ts'
+import { Count, Name } from './parts.ts'
 import { Rejected } from './feedback.ts'
 
 const Strict = { additionalProperties: false }
@@ -91,7 +91,8 @@ export const EvaluateAnswer = Type.Object({
   rejected: Type.Array(Rejected, { description: 'rows that say nothing to compare with' }),
   report: Type.Object(
     {
-      measure: Type.String({
+      measure: Type.Unsafe<'accuracy' | 'absolute_error' | 'loss'>({
+        type: 'string',
         description:
           'accuracy; absolute_error: in the unit of the values; loss: of a token of a given answer',
       }),
@@ -104,7 +105,8 @@ export const EvaluateAnswer = Type.Object({
             ...estimate,
             better: Type.Integer({ description: 'rows that version answers better' }),
             worse: Count,
-            verdict: Type.String({
+            verdict: Type.Unsafe<'better' | 'worse' | 'undecided'>({
+              type: 'string',
               description: 'better, worse, or undecided: the interval contains 0',
             }),
           },

@@ -1,12 +1,61 @@
 /** Schemas of moves of the live pointer: what is asked for, where it points, and its history. */
 import { Type, type Static } from 'typebox'
-import type { Asked } from '../../../versions/contract.ts'
-import { Count, Name, Time } from '../../schema-parts.ts'
-import { routedParts } from '../describe-trial.ts'
-import { Next } from '../page.ts'
-import { nullable } from '../../../platform/nullable.ts'
+import { Count, Name, Time } from './parts.ts'
+import { Next, NumberedQuery } from './pages.ts'
+import { nullable } from '../../platform/nullable.ts'
 
 const Strict = { additionalProperties: false }
+
+const Share = Type.Number({ description: 'of the requests, between 0 and 1' })
+
+export const routedParts = {
+  canary: Type.Optional(
+    Type.Object(
+      { version: Name, digest: Type.String(), share: Share },
+      { description: 'answers a share of the requests; absent: none does' },
+    ),
+  ),
+  shadow: Type.Optional(
+    Type.Object(
+      { version: Name, digest: Type.String() },
+      { description: 'is computed and compared, never returned' },
+    ),
+  ),
+}
+
+const Arm = Type.Object({
+  judged: Type.Integer({ description: 'answers of this trial that feedback judged' }),
+  error: nullable(
+    Type.Number({
+      description: '0 = all right, 1 = all wrong; for numbers the distance; null: none is judged',
+    }),
+  ),
+})
+
+export const TrialAnswer = Type.Object(
+  {
+    version: Name,
+    kind: Type.String({ description: 'canary or shadow' }),
+    share: Type.Optional(Share),
+    by: Type.String({
+      description: 'policy: the rollout policy decides; person: a person ends the trial',
+    }),
+    reason: Type.String(),
+    since: Type.Optional({ ...Time, description: 'when its present stage began' }),
+    candidate: Arm,
+    live: Arm,
+    compared: Type.Optional(
+      Type.Integer({
+        description: 'judged examples that both the live version and a shadow answered',
+      }),
+    ),
+    agreed: Type.Optional(Count),
+    waiting: Type.Optional(
+      Type.String({ description: 'the newest released version: its trial is next' }),
+    ),
+  },
+  { description: 'the version on trial; absent: none, or another daemon trains the model' },
+)
 
 export const LiveAnswer = Type.Object({
   version: Name,
@@ -37,7 +86,7 @@ export const PastMoveAnswer = Type.Object({
   until: Type.Optional(Type.String({ format: 'date-time', description: 'absent: it holds now' })),
   asks: Type.Optional(
     // Without properties here, so that all of it is written.
-    Type.Unsafe<Asked>({ description: 'what the move asks of the trainer' }),
+    Type.Unsafe<object>({ description: 'what the move asks of the trainer' }),
   ),
   hash: Type.Optional(
     Type.String({ description: 'sha256 of this move and of prior; antikythera history --verify' }),
@@ -46,6 +95,16 @@ export const PastMoveAnswer = Type.Object({
 })
 
 export const HistoryAnswer = Type.Object({ moves: Type.Array(PastMoveAnswer), next: Next })
+
+export const HistoryQuery = Type.Object(
+  {
+    ...NumberedQuery.properties,
+    version: Type.Optional(
+      Type.String({ maxLength: 64, description: 'only moves under which it was live' }),
+    ),
+  },
+  { additionalProperties: false },
+)
 
 const Reason = Type.String({
   minLength: 1,

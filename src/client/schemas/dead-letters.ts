@@ -1,9 +1,7 @@
-/** The schemas of dead letters over HTTP, and how one is shown. */
+/** Dead letters over HTTP. */
 import { Type, type Static } from 'typebox'
-import type { NumberedLetter } from '../../../intake/dead-letters/pages.ts'
-import { entryOf } from '../../../platform/errors.ts'
-import { Next } from '../page.ts'
-import { Count, Time } from '../../schema-parts.ts'
+import { Next } from './pages.ts'
+import { Count, Time } from './parts.ts'
 
 export const LetterAnswer = Type.Object({
   id: Type.Integer({ minimum: 1 }),
@@ -55,33 +53,3 @@ export const ResentAnswer = Type.Object({
 })
 
 export const DroppedAnswer = Type.Object({ dropped: Count })
-
-/** The number of bytes of each value in a list. */
-const SHOWN_BYTES = 1024
-
-export function describeLetter(
-  { number, letter }: NumberedLetter,
-  { whole = false } = {},
-): Static<typeof LetterAnswer> {
-  const { code, reason, connector, partition, position, timeMs, value } = letter
-  const isTruncated = !whole && value.length > SHOWN_BYTES
-  const shown = isTruncated ? value.subarray(0, SHOWN_BYTES) : value
-  return {
-    id: number,
-    ...{ code, reason, fix: entryOf(code).fix },
-    ...{ source: connector, partition, position },
-    time: new Date(timeMs).toISOString(),
-    ...textOf(shown, isTruncated),
-    bytes: value.length,
-    ...(isTruncated && { truncated: true }),
-  }
-}
-
-/** A cut inside a character drops that character. */
-function textOf(bytes: Uint8Array, isCut: boolean) {
-  try {
-    return { value: new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: isCut }) }
-  } catch {
-    return { value_base64: Buffer.from(bytes).toString('base64') }
-  }
-}

@@ -1,14 +1,55 @@
 /** A model as its answers describe it. Schemas validate input, serialise output, and generate /openapi.json. */
-import { Type, type Static } from 'typebox'
-import type { Services } from '../../../serving/services/services.ts'
-import { FaultAnswer } from '../../http/schemas.ts'
-import { SourcesAnswer } from '../describe-sources.ts'
-import { TrialAnswer } from '../describe-trial.ts'
-import { LiveAnswer } from './moves.ts'
+import { Type } from 'typebox'
+import { LiveAnswer, TrialAnswer } from './moves.ts'
 import { Compute, Drift, Kl, LossGap, Score, Scores, Served, SliceGap } from './quality.ts'
-import { extended, partsOf } from './task.ts'
-import { Count, Name, Time } from '../../schema-parts.ts'
-import { nullable } from '../../../platform/nullable.ts'
+import { Count, Name, Time } from './parts.ts'
+import { nullable } from '../../platform/nullable.ts'
+
+export const FaultAnswer = Type.Object({
+  model: Name,
+  part: Type.Optional(
+    Type.String({
+      description:
+        'model, live, inbox, dead_letters, data_dir, source or copy; absent: the trainer',
+    }),
+  ),
+  state: Type.Optional(Type.String({ description: 'of the trainer' })),
+  source: Type.Optional(Type.String({ description: 'name of a failing source' })),
+  code: Type.Optional(Type.String({ description: 'stable; see the table of errors' })),
+  message: Type.Optional(Type.String()),
+  fix: Type.Optional(Type.String()),
+})
+
+export const ResetAnswer = Type.Object({
+  at: Time,
+  partition: Type.String(),
+  reason: Type.String(),
+  from: Type.String({ description: 'position that was read up to' }),
+  to: Type.String({ description: 'position where reading continued' }),
+  missing: nullable(Count),
+})
+
+export const SourcesAnswer = Type.Record(
+  Type.String(),
+  Type.Object({
+    records: Type.Integer({ minimum: 0, description: 'records read since the trainer started' }),
+    lag: Count,
+    resets: Type.Integer({
+      minimum: 0,
+      description: 'times that the content differed from what was read: a topic created again, …',
+    }),
+    missing: Type.Integer({
+      minimum: 0,
+      description: 'records known to be lost before they were read; there may be more',
+    }),
+    last_reset: Type.Optional(ResetAnswer),
+    code: Type.Optional(
+      Type.String({ description: 'while it fails; reading is retried automatically' }),
+    ),
+    message: Type.Optional(Type.String()),
+  }),
+  { description: 'by name' },
+)
 
 export const FailedSwapAnswer = Type.Object(
   { version: Name, code: Type.String(), message: Type.String(), since: Time },
@@ -30,7 +71,7 @@ export const TrainerAnswer = Type.Object({
   message: Type.Optional(Type.String()),
 })
 
-const Model = Type.Object({
+export const Model = Type.Object({
   model: Name,
   base: Type.String(),
   method: Type.String(),
@@ -154,7 +195,7 @@ const Model = Type.Object({
   ),
 })
 
-const Brief = Type.Object(
+export const Brief = Type.Object(
   { accuracy_recent: Score, accuracy_recent_by_source: Score },
   {
     description:
@@ -162,32 +203,10 @@ const Brief = Type.Object(
   },
 )
 
-export type ModelAnswer = Static<typeof Model>
-
 /** A model as clients of the OpenAI API know it. */
-const listed = {
+export const listed = {
   id: Type.String({ description: 'as it was asked for: model, model@version or model@live' }),
   object: Type.Literal('model'),
   created: Type.Integer({ description: 'seconds since 1970 when the live version went live' }),
   owned_by: Type.String(),
-}
-
-/** One model alone says that too. */
-export function oneModelAnswer(services: Services) {
-  const also = { properties: listed, required: Object.keys(listed) }
-  return extended(modelAnswer(services) as unknown as typeof Model, [also], 'model')
-}
-
-export function modelAnswer(services: Services) {
-  const quality = Type.Optional(extended(Brief, partsOf(services, 'brief')))
-  const model = extended(Model, partsOf(services, 'facts'), 'task')
-  return extended(model as unknown as typeof Model, [{ properties: { quality } }], 'drift')
-}
-
-export function modelsAnswer(services: Services) {
-  return Type.Object({
-    models: Type.Array(modelAnswer(services)),
-    object: Type.String({ description: 'list: with data, what clients of the OpenAI API read' }),
-    data: Type.Array(Type.Object(listed)),
-  })
 }

@@ -1,7 +1,7 @@
 /** The schema of /v1/fleet. */
 import { Type } from 'typebox'
-import { Count, Name, Time } from '../../schema-parts.ts'
-import { nullable } from '../../../platform/nullable.ts'
+import { Count, Name, Time } from './parts.ts'
+import { nullable } from '../../platform/nullable.ts'
 
 const Member = Type.Object({
   replica: Type.String(),

@@ -1,14 +1,10 @@
 /** Schemas of versions: one and all of them, two compared, and those that are pinned. */
-import { Type, type Static } from 'typebox'
-import type { Fields } from '../../../contracts/task-view.ts'
-import type { Services } from '../../../serving/services/services.ts'
-import { Count, Name, Time } from '../../schema-parts.ts'
-import { Next } from '../page.ts'
+import { Type } from 'typebox'
+import { Count, Name, Time } from './parts.ts'
 import { Compute, Kl, LossGap, Scores, Served, SliceGap } from './quality.ts'
-import { extended, partsOf } from './task.ts'
-import { nullable } from '../../../platform/nullable.ts'
+import { nullable } from '../../platform/nullable.ts'
 
-const Version = Type.Object({
+export const Version = Type.Object({
   version: Name,
   digest: Type.String(),
   parent: nullable(Type.String()),
@@ -45,7 +41,7 @@ const Version = Type.Object({
       {
         sources: Type.Array(Type.Object({ source: Type.String(), count: Count })),
         strata: Type.Array(
-          Type.Unsafe<Fields & { readonly count: number }>({
+          Type.Unsafe<{ readonly count: number }>({
             description: 'a count, and what names the stratum',
           }),
         ),
@@ -89,16 +85,6 @@ const Version = Type.Object({
   removed: Type.Boolean({ description: 'its bytes were removed by keep' }),
   pinned: Type.Boolean({ description: 'its bytes stay until it is unpinned' }),
 })
-
-export type VersionAnswer = Static<typeof Version>
-
-export function versionAnswer(services: Services) {
-  return extended(Version, partsOf(services, 'facts'), 'steps')
-}
-
-export function versionsAnswer(services: Services) {
-  return Type.Object({ versions: Type.Array(versionAnswer(services)), next: Next })
-}
 
 export const ComparisonAnswer = Type.Object({
   from: Name,
