@@ -2,37 +2,44 @@
 import { Command, type CommanderError } from 'commander'
 import { failure } from '../platform/errors.ts'
 import { daemonVersion } from '../version.ts'
-import { registerAudit } from './commands/audit.ts'
 import { registerBench } from './commands/bench.ts'
-import { registerConfig } from './commands/config.ts'
-import { registerDeadLetters } from './commands/dead-letters.ts'
-import { registerDemo } from './commands/demo.ts'
-import { registerDoctor } from './commands/doctor.ts'
-import { registerEvaluate } from './commands/evaluate.ts'
-import { registerExport } from './commands/export.ts'
-import { registerFeedback } from './commands/feedback.ts'
-import { registerForget } from './commands/forget.ts'
-import { registerHistory } from './commands/history.ts'
-import { registerImport } from './commands/import.ts'
-import { registerInit } from './commands/init.ts'
-import { registerKeys } from './commands/keys.ts'
-import { registerModels } from './commands/models.ts'
-import { registerPin } from './commands/pin.ts'
-import { registerPredict } from './commands/predict.ts'
-import { registerPromote } from './commands/promote.ts'
-import { registerResetPosition } from './commands/reset-position.ts'
-import { registerRecover } from './commands/recover.ts'
-import { registerReceipt } from './commands/receipt.ts'
-import { registerRollback } from './commands/rollback.ts'
-import { registerQuarantine } from './commands/quarantine.ts'
-import { registerSetAside } from './commands/set-aside.ts'
-import { registerServe } from './commands/serve.ts'
-import { registerSetup } from './commands/setup.ts'
-import { registerStatus } from './commands/status.ts'
-import { registerCanary, registerShadow } from './commands/trials.ts'
-import { registerUp } from './commands/up.ts'
-import { registerVersions } from './commands/versions.ts'
-import { registerWhy } from './commands/why.ts'
+import {
+  registerAudit,
+  registerConfig,
+  registerDemo,
+  registerDoctor,
+  registerInit,
+  registerKeys,
+  registerServe,
+  registerSetup,
+  registerStatus,
+  registerUp,
+} from './commands/daemon.ts'
+import {
+  registerDeadLetters,
+  registerEvaluate,
+  registerFeedback,
+  registerPredict,
+  registerReceipt,
+} from './commands/events.ts'
+import {
+  registerForget,
+  registerQuarantine,
+  registerRecover,
+  registerResetPosition,
+  registerSetAside,
+} from './commands/learning.ts'
+import { registerExport, registerImport, registerModels } from './commands/models.ts'
+import {
+  registerCanary,
+  registerHistory,
+  registerPin,
+  registerPromote,
+  registerRollback,
+  registerShadow,
+  registerVersions,
+  registerWhy,
+} from './commands/versions.ts'
 
 const commands = [
   registerSetup,

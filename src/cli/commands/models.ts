@@ -1,7 +1,11 @@
-/** `antikythera models`: lists the pretrained bases for a config, and downloads them. */
-import type { Command } from 'commander'
+/** Weights that come in and go out: bases, and adapters in the format of PEFT. */
+import { type Command, Option } from 'commander'
+import { withConfig } from '../flags.ts'
+import type { ExportFlags } from '../local/export-version.ts'
+import type { ImportFlags } from '../local/import-folder.ts'
 import type { ModelsFlags } from '../local/models.ts'
 
+/** `antikythera models`: lists the pretrained bases for a config, and downloads them. */
 export function registerModels(program: Command): void {
   const models = program.command('models').description('pretrained bases: list or download them')
   models
@@ -21,5 +25,43 @@ export function registerModels(program: Command): void {
     .action(async (name: string, flags: ModelsFlags) => {
       const { pullModel } = await import('../local/models.ts')
       await pullModel(name, flags)
+    })
+}
+
+/**
+ * `antikythera export`: writes a version as a separate folder that Hugging Face PEFT opens. Needs no running daemon.
+ */
+export function registerExport(program: Command): void {
+  withConfig(program.command('export').description('write a version as a folder that PEFT opens'))
+    .argument('[model]', 'optional if the config has only one')
+    .option('-m, --model <name>', 'same as the argument')
+    .option('--version <version>', 'absent = the live one')
+    .requiredOption('--to <folder>', 'a new folder')
+    .option('--json', 'print one JSON document')
+    .action(async (model: string | undefined, flags: ExportFlags) => {
+      const { exportVersion } = await import('../local/export-version.ts')
+      await exportVersion(model === undefined ? flags : { ...flags, model })
+    })
+}
+
+/**
+ * `antikythera import`: makes a version of an adapter that Hugging Face PEFT trained. Works with and without a running
+ * daemon.
+ */
+export function registerImport(program: Command): void {
+  withConfig(program.command('import').description('import a PEFT folder as a version'))
+    .argument('<folder>', 'with adapter_config.json and adapter_model.safetensors')
+    .option('-m, --model <name>', 'optional if the config has only one')
+    .addOption(
+      new Option('--head <which>', 'folder: its classifier; live: the live version’s head; fresh')
+        .choices(['folder', 'live', 'fresh'])
+        .default(undefined, 'folder if it has one, otherwise live'),
+    )
+    .option('--promote', 'make it live; the trainer continues from it')
+    .option('--trust-base', 'accept on your word that it was trained on this model’s base')
+    .option('--json', 'print one JSON document')
+    .action(async (folder: string, flags: ImportFlags) => {
+      const { importFolder } = await import('../local/import-folder.ts')
+      await importFolder(folder, flags)
     })
 }

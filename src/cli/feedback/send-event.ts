@@ -6,8 +6,7 @@ import type { FeedbackFlags } from './feedback-flags.ts'
 import { inputIn, signalIn } from './payload-flags.ts'
 import { connectModel } from '../remote/connect.ts'
 import { print } from '../print.ts'
-import { outcomeText, waitForLearned } from '../remote/wait-for.ts'
-import { waitingFor } from '../remote/waiting-for.ts'
+import { outcomeText, waitForLearned, waitingFor } from '../remote/wait-for.ts'
 
 export async function sendEvent(flags: FeedbackFlags): Promise<void> {
   const event = eventOf(flags)

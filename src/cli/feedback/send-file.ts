@@ -18,8 +18,7 @@ import { rowsFor } from './held-out-rows.ts'
 import { chunksOf, inHalves, openLines, type Line } from './read-lines.ts'
 import { rejectedLines, withoutRows, type Rejected } from './rejected.ts'
 import type { RetryPolicy } from '../../platform/retry.ts'
-import { outcomeText, waitForLearned, type WaitOutcome } from '../remote/wait-for.ts'
-import { waitingFor } from '../remote/waiting-for.ts'
+import { outcomeText, waitForLearned, type WaitOutcome, waitingFor } from '../remote/wait-for.ts'
 import { sendingRetry } from './sending-retry.ts'
 
 /** Half of the default body limit, so that a daemon with a lower limit still accepts most chunks whole. */

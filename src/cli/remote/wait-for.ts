@@ -1,8 +1,8 @@
 /**
- * `feedback --wait`: waits until the trainer has handled the sent events and the resulting version answers, and shows
- * meanwhile how much is left to learn.
+ * What follows feedback: how far the next update is, and `--wait`, which waits until the trainer has handled the sent
+ * events and the resulting version answers, and shows meanwhile how much is left to learn.
  */
-import type { Model } from '../../client/client.ts'
+import type { Accepted, Model } from '../../client/client.ts'
 import { CodedError } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { withDetails } from '../../platform/errors.ts'
@@ -102,4 +102,19 @@ function unlearnedSince({ counts: before }: Model, { counts: after }: Model): re
     ...(aside > 0 ? [`a rollback set ${aside} events aside: antikythera relearn, or discard`] : []),
     ...(kept > 0 ? [`the defence kept ${kept} events back: antikythera quarantine list`] : []),
   ]
+}
+
+/** How far the next update is, of the receipt of feedback. */
+export function waitingFor(
+  receipt: Pick<Accepted, 'pending' | 'trigger_every' | 'trigger_rest_ms'>,
+): string {
+  const { pending, trigger_every: every, trigger_rest_ms: restMs } = receipt
+  if (pending === undefined || every === undefined) return ''
+  if (pending >= every) return '; an update is due'
+  const rest = restMs !== undefined && restMs > 0 ? `, or after ${restOf(restMs)} of rest` : ''
+  return `; pending: ${pending} of ${every}, learned at ${every}${rest}`
+}
+
+function restOf(ms: number): string {
+  return ms % 1000 === 0 ? `${ms / 1000} s` : `${ms} ms`
 }
