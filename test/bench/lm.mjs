@@ -10,3 +10,5 @@ if (!TABLES.includes(table)) {
 const startedOn = machine()
 const { measure } = await import(`./lm-${table}.mjs`)
 finish(`lm-${table}`, startedOn, await measure(words))
+// Engines may leave threads behind.
+process.exit(0)

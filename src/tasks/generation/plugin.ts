@@ -4,9 +4,7 @@ import { openGeneration } from './generation.ts'
 import { generationHead } from './head.ts'
 import { generationSettings, type GenerationSettings } from './settings.ts'
 
-/**
- * Twice the usual rate, in smaller steps, so that 48 completions teach a rule of form: measured by `npm run bench -- lm rules`.
- */
+/** Twice the usual rate, in smaller steps. What 48 completions teach by it of a rule of form: policies/results-rules.md. */
 const generationTrain = { learning_rate: 0.002, batch: 8, replay_batch: 8 }
 
 export const generation = {
