@@ -17,7 +17,6 @@ import { checkFacts, fact, setFact, stampOf, StateTables } from './tables/states
 import type { Journals } from './journals.ts'
 import { forgetRecovery, recoveryIn, type Recovery } from './recovery.ts'
 import { ServedTables } from './tables/served-tables.ts'
-import { optionalFacts, writeOptionalFacts, type OptionalFacts } from './optional-facts.ts'
 import { SetAsideTable } from './tables/set-aside.ts'
 import { PositionsTable, SeenTable, WaitingTable } from './tables/stream-tables.ts'
 import type {
@@ -252,4 +251,36 @@ export class Checkpoint {
     if (fact(this.#store, 'event_log') === undefined) return {}
     return { log: this.log.load() }
   }
+}
+
+/** Parts of a checkpoint that many models do not have: each is one fact, and absent until it is first saved. */
+type OptionalFacts = Pick<Saved, 'ahead' | 'compared' | 'forgetting' | 'traces'>
+
+/** Written when they are others than at the last save. */
+const changed = ['ahead', 'compared', 'forgetting'] as const
+
+function optionalFacts(store: Store): OptionalFacts {
+  const names = [...changed, 'traces'] as const
+  const found = names.flatMap((name) => {
+    const value = fact(store, name)
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  return Object.fromEntries(found)
+}
+
+/** `last`: those of the last save; undefined if it is unknown whether that was committed. */
+function writeOptionalFacts(
+  store: Store,
+  facts: OptionalFacts,
+  last: OptionalFacts | undefined,
+): void {
+  for (const name of changed) {
+    const value = facts[name]
+    if (value !== undefined && value !== last?.[name])
+      setFact(store, name, value as unknown as Json)
+  }
+  // Most checkpoints have none, and nothing is written then.
+  const { traces = [] } = facts
+  const { traces: before = [] } = last ?? optionalFacts(store)
+  if (JSON.stringify(traces) !== JSON.stringify(before)) setFact(store, 'traces', traces)
 }

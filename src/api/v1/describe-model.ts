@@ -1,15 +1,21 @@
 /** A model for /v1/models: what the server and the trainer know about it, merged. */
 import type { Answer } from '../../client/schemas/parts.ts'
 import { describeRouted, describeTrial } from './describe-trial.ts'
-import { describeSources } from './describe-sources.ts'
 import type { Routing } from '../../versions/contract.ts'
 import type { PastRouting } from '../../versions/service.ts'
 import type { FailedSwap } from '../../serving/live/contract.ts'
 import type { LiveAnswer, PastMoveAnswer } from '../../client/schemas/moves.ts'
-import type { FailedSwapAnswer, Model, TrainerAnswer } from '../../client/schemas/models.ts'
+import type {
+  FailedSwapAnswer,
+  Model,
+  TrainerAnswer,
+  ResetAnswer,
+  SourcesAnswer,
+} from '../../client/schemas/models.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 import { describeServed } from './describe-served.ts'
 import type { TrainerReport } from '../../serving/services/served-model.ts'
+import type { SourceReset } from '../../contracts/source.ts'
 
 type Quality = NonNullable<TrainerReport['quality']>
 
@@ -164,4 +170,24 @@ function describeTrainer(trainer: TrainerReport): Answer<typeof TrainerAnswer> {
     ...(code !== undefined && { code }),
     ...(message !== undefined && { message }),
   }
+}
+
+/** The trainer's report about each source of a model, for /v1/models. */
+function describeSources(
+  sources: NonNullable<TrainerReport['sources']>,
+): Answer<typeof SourcesAnswer> {
+  const entries = Object.entries(sources).map(([name, source]) => {
+    const { records, lag, resets = 0, missing = 0, lastReset, code, message } = source
+    const last = lastReset && { last_reset: describeReset(lastReset) }
+    const failing = {
+      ...(code !== undefined && { code }),
+      ...(message !== undefined && { message }),
+    }
+    return [name, { records, lag, resets, missing, ...last, ...failing }] as const
+  })
+  return Object.fromEntries(entries)
+}
+
+function describeReset({ timeMs, missing, ...reset }: SourceReset): Answer<typeof ResetAnswer> {
+  return { at: new Date(timeMs).toISOString(), ...reset, missing: missing ?? null }
 }

@@ -1,6 +1,9 @@
 /** Every check, ordered so that earlier problems explain later ones. */
+import { CodedError } from '../../contracts/core.ts'
+import { errorTable, type ErrorCode } from '../../platform/errors.ts'
+import { openBlobPlace } from '../../versions/blobs/open.ts'
+import { probeBlobs } from '../../versions/blobs/probe.ts'
 import { addressCheck } from './address.ts'
-import { blobsCheck } from './blobs.ts'
 import {
   configuredBasesCheck,
   minilmCheck,
@@ -8,12 +11,35 @@ import {
   tokenizerCheck,
   useLiteCheck,
 } from './bases.ts'
-import type { Check } from './check.ts'
+import { type Check, failed, ok } from './check.ts'
 import { dataCheck } from './data.ts'
 import { fsyncCheck, spaceCheck, writableCheck } from './disk.ts'
 import { servingCheck, storeCheck, threadsCheck, trainingCheck } from './engines.ts'
 import { clockCheck, coresCheck, filesCheck, memoryCheck, nodeCheck } from './machine.ts'
 import { packagesCheck } from './packages.ts'
+
+/** Whether the fleet's blob store lets this daemon write, read, list and remove. */
+const blobsCheck: Check = {
+  name: 'blob store',
+  async run({ config }) {
+    if (config?.redis === undefined) return ok('this daemon is by itself: versions lie in data_dir')
+    const place = openBlobPlace(config.fleet.blobs)
+    if (place === undefined) return ok('Redis, beside the pointers: fleet.blobs is redis')
+    try {
+      await probeBlobs(place.trial)
+      return ok(`${place.trial.place} can be written, read, listed and cleared`)
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error
+      return failed(`${error.code}: ${error.message}`, fixOf(error.code))
+    } finally {
+      place.close()
+    }
+  },
+}
+
+function fixOf(code: string): string {
+  return Object.hasOwn(errorTable, code) ? errorTable[code as ErrorCode].fix : 'see fleet.blobs'
+}
 
 export const checks: readonly Check[] = [
   nodeCheck,

@@ -11,7 +11,6 @@
  * Page (1954), "Continuous inspection schemes", Biometrika 41.
  */
 import type { Json } from '../../contracts/core.ts'
-import { renew } from './renew.ts'
 
 /** Contradictions that noise may explain: 40 % wrong labels stay below it. */
 const ALLOWANCE = 0.5
@@ -88,4 +87,15 @@ export class DriftGuard {
       this.#strata.set(stratum, { events, voices: new Map(own) })
     }
   }
+}
+
+/**
+ * Sets an entry of a map that is in the order of use, most recent last; the least recent leaves it when there are more
+ * than `limit`.
+ */
+function renew<Key, Value>(map: Map<Key, Value>, key: Key, value: Value, limit: number): void {
+  map.delete(key)
+  map.set(key, value)
+  const [oldest] = map.keys()
+  if (map.size > limit && oldest !== undefined) map.delete(oldest)
 }

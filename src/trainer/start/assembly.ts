@@ -7,9 +7,8 @@ import { consultKept } from '../admission/quarantine.ts'
 import { Defence } from '../../learner/defence/defence.ts'
 import { Learner } from '../../learner/learner.ts'
 import { BufferedSource } from '../sources/buffered-source.ts'
-import { HeldUp } from '../held-up.ts'
 import type { LoopParts } from '../parts.ts'
-import { RetryPolicy } from '../../platform/retry.ts'
+import { RetryPolicy, type RetryOptions } from '../../platform/retry.ts'
 import { ForgetTurn } from '../forgetting/forget-turn.ts'
 import { Pointer } from '../routing/pointer.ts'
 import { TrainerState } from '../state.ts'
@@ -18,6 +17,8 @@ import { takingOver } from './moved-sources.ts'
 import { UpdateClock } from '../updates/update-times.ts'
 import { RolloutTurn } from '../updates/rollout-turn.ts'
 import { Updater } from '../updates/updater.ts'
+import type { CodedError } from '../../contracts/core.ts'
+import type { TrainerStatus } from '../contract.ts'
 
 export interface Assembly {
   readonly loop: LoopParts
@@ -117,4 +118,21 @@ export function openAdmission({ loop, state, retry, latents }: Assembly): Admiss
       latents.forget(retracted.keys)
     },
   })
+}
+
+/**
+ * What holds the trainer up: work that fails now and is tried again, such as a save to a full disk. Learning waits for
+ * it, and the status says why.
+ */
+class HeldUp {
+  readonly #errors = new Map<string, CodedError>()
+  readonly hooks: Required<Pick<RetryOptions, 'onWait' | 'onEnd'>> = {
+    onWait: ({ what, error }) => this.#errors.set(what, error),
+    onEnd: (what) => this.#errors.delete(what),
+  }
+
+  get shown(): Pick<TrainerStatus, 'code' | 'message'> {
+    const [error] = this.#errors.values()
+    return error === undefined ? {} : { code: error.code, message: error.message }
+  }
 }
