@@ -14,7 +14,10 @@ import { wasmWarning } from './native/wasm.mjs'
 import { isLinked, tools } from './native/installed.mjs'
 import { places as standardPlaces, readJson } from './places.mjs'
 
-/** Without native code, set-up tries again when the tools of this machine changed, or when it is asked to by name. */
+/**
+ * Without native code, set-up tries again when the tools of this machine changed, or when it is asked to by name.
+ * @type {import('./set-up.mjs').Step}
+ */
 export const nativeStep = {
   name: 'native TensorFlow',
 
@@ -35,7 +38,10 @@ export const nativeStep = {
   },
 }
 
-/** Answers `{ stage, tensorflow, reason, summary, attempts }`; `stage` is wheel, official, installed, wasm or none. */
+/**
+ * `stage` is wheel, official, installed, wasm or none; `tensorflow` is the version of libtensorflow, or of TensorFlow.js.
+ * @returns {{ stage: string, tensorflow: string | null, reason: string, summary: string, proof: object | null, attempts: object[] }}
+ */
 export function nativeReport(places = standardPlaces()) {
   const record = readJson(recordPath(places))
   if (forced(places) === 'wasm')

@@ -8,6 +8,8 @@ import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+/** @typedef {Readonly<ReturnType<typeof places>>} Places */
+
 const here = dirname(fileURLToPath(import.meta.url))
 
 export function places({ root = join(here, '..', '..'), env = process.env } = {}) {

@@ -10,7 +10,27 @@ import { join } from 'node:path'
 import { SetupError, asSetupError } from './errors.mjs'
 import { takeLock } from './lock.mjs'
 
-/** Answers the names of the steps that ran. */
+/** @import { Places } from './places.mjs' */
+/** @typedef {ReturnType<typeof import('./progress.mjs').createProgress>} Progress */
+/**
+ * `retry`: asked for by name, so that it also tries what could not be had the last time.
+ * @typedef {{ readonly places: Places, readonly progress: Progress, readonly retry?: boolean }} SetUpContext
+ */
+/**
+ * A string that `run` answers is printed as the result. Without a `lock` it is `set-up`.
+ * @typedef {{
+ *   readonly name: string, readonly when?: string, readonly lock?: string,
+ *   done(context: SetUpContext): boolean,
+ *   run(context: SetUpContext): string | void | Promise<string | void>,
+ * }} Step
+ */
+
+/**
+ * Answers the names of the steps that ran.
+ * @param {readonly Step[]} steps
+ * @param {SetUpContext} context
+ * @returns {Promise<string[]>}
+ */
 export async function setUp(steps, context) {
   const ran = []
   for (const lock of new Set(steps.map(lockOf)))

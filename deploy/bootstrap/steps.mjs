@@ -18,6 +18,8 @@ import { npxStep } from './npx-link.mjs'
 import { peftStep } from './peft.mjs'
 import { schemathesisStep } from './schemathesis.mjs'
 
+/** @import { Step } from './set-up.mjs' */
+
 const lock = 'downloads'
 
 export const STEPS = [
@@ -46,6 +48,10 @@ export const STEPS = [
   { when: 'all', lock, ...nodeVersionsStep },
 ]
 
+/**
+ * @param {{ tests?: boolean, services?: boolean, all?: boolean, downloads?: boolean }} flags
+ * @returns {Step[]}
+ */
 export function stepsFor({ tests, all, services, downloads }, { isCheckout = true } = {}) {
   if (downloads) return STEPS.filter((step) => step.lock === lock)
   const wanted = isCheckout ? ['always', 'checkout'] : ['always']

@@ -15,6 +15,7 @@ process.on('exit', () => {
 /**
  * `onTick(seconds)` is called twice a second while the program runs. When `watch()` is given and its answer stays the
  * same for `stallSeconds`, the program counts as hung and is stopped.
+ * @returns {Promise<{ output: string, seconds: number, code: number, missing: boolean, stopped?: string, signal?: string }>}
  */
 export function runTool(command, args, options = {}) {
   const { cwd, env = process.env, timeoutSeconds = 1800, stallSeconds, watch, onTick } = options

@@ -21,6 +21,7 @@ function texts(text) {
 
 let serial = 0
 
+/** @type {Readonly<Record<string, readonly [path: string, type?: string, body?: () => string]>>} */
 export const attacks = {
   'bad NDJSON': ['wide/feedback', ndjson, () => 'bad\n'.repeat(37_000)],
   'a thousand bad lines': ['wide/feedback', ndjson, () => 'bad\n'.repeat(1000)],
@@ -76,7 +77,11 @@ export const attacks = {
   'versions lists': ['wide/versions'],
 }
 
-/** Resolves with the status when the answer has arrived. */
+/**
+ * Resolves with the status when the answer has arrived.
+ * @param {number} port
+ * @param {readonly [path: string, type?: string, body?: () => string]} attack
+ */
 export async function send(port, [path, type, bodyOf]) {
   const url = `http://127.0.0.1:${port}/v1/models/${path}`
   const headers = { 'content-type': type }

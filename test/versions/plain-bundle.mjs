@@ -1,4 +1,10 @@
-/** A bundle for tests of the registry, which knows no method: tensors as JSON and raw floats. Also for built children. */
+/** @import { Version } from '../../src/versions/contract.ts' */
+/** @import { Bundle } from '../../src/versions/local/local.ts' */
+
+/**
+ * A bundle for tests of the registry, which knows no method: tensors as JSON and raw floats. Also for built children.
+ * @type {Bundle}
+ */
 export const plainBundle = {
   write({ parameters }) {
     const names = [...parameters.keys()].sort()
@@ -22,7 +28,11 @@ function bytesOf(data) {
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
 }
 
-/** A version whose tensors and manifest follow from its name and `value` alone. */
+/**
+ * A version whose tensors and manifest follow from its name and `value` alone.
+ * @param {string} version
+ * @returns {Version}
+ */
 export function plainVersion(version, value = 1, size = 8) {
   const data = Float32Array.from({ length: size }, (_, index) => value + index)
   return {

@@ -18,6 +18,7 @@ const COMMENT_MAX_BYTES = 65_535
 const STORED = 0
 const DEFLATED = 8
 
+/** @param {string} path */
 export async function openZip(path) {
   const handle = await open(path)
   const entries = await entriesIn(handle).catch(async (error) => {

@@ -1,3 +1,0 @@
-import type { Step } from './set-up.mjs'
-
-export const buildStep: Step

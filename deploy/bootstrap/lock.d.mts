@@ -1,4 +1,0 @@
-export function takeLock(
-  path: string,
-  options?: { onWait?: (holder: string) => void; waitMs?: number; pollMs?: number },
-): Promise<{ release(): void }>
