@@ -646,7 +646,7 @@ export const errorTable = {
   REDIS_REFUSED: {
     status: 500,
     exit: 77,
-    fix: 'fix redis.username and redis.password, or the rights of that user; deploy/README.md lists them',
+    fix: 'fix redis.username and redis.password, or the rights of that user; deploy/fleet.md lists them',
   },
   REDIS_FULL: {
     status: 503,
@@ -657,7 +657,7 @@ export const errorTable = {
   REDIS_UNSUPPORTED: {
     status: 500,
     exit: 78,
-    fix: 'use Redis 7.0 or newer with maxmemory-policy noeviction, and the options listed in deploy/README.md',
+    fix: 'use Redis 7.0 or newer with maxmemory-policy noeviction, and the options listed in deploy/fleet.md',
   },
   REDIS_FAILED: {
     status: 500,

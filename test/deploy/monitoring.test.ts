@@ -79,7 +79,7 @@ test.each(['antikythera_source_up', 'antikythera_trainer_up'])('an alarm watches
 })
 
 test('every alarm stands in the runbook', () => {
-  const runbook = readText('README.md')
+  const runbook = readText('alarms.md')
   expect(rules.map(({ alert }) => alert).filter((alert) => !runbook.includes(alert))).toEqual([])
 })
 
