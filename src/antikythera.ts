@@ -14,8 +14,8 @@ import type { FeaturesInput } from './payloads/inputs/features.ts'
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { folderOf, modelOf, openBaseOf, openTask } from './config/model-parts.ts'
+import { pluginsOf } from './config/plugins/own-plugins.ts'
 import { openRegistry } from './app/model.ts'
-import { methods, tasks } from './plugins.ts'
 import type { Daemon, EmbeddedConfig as Config } from './app/contract.ts'
 import { startDaemon as start } from './app/daemon.ts'
 import type { Logger } from './contracts/core.ts'
@@ -99,12 +99,16 @@ export async function openPredictor<Output = Answer>(
   const config = whole(embedded)
   const model = chosenModel(config, options.model)
   const settings = modelOf(config, model)
-  const base = await openBaseOf(settings)
+  const plugins = pluginsOf(config)
+  const { methods, tasks } = plugins
+  const base = await openBaseOf(settings, plugins)
   const version = await loadVersion(config, model, options.version)
-  const engine = await openServingEngine({ base, methods, tasks, workers: options.threads ?? 1 })
+  const engine = await openServingEngine({
+    ...{ base, methods, tasks, workers: options.threads ?? 1 },
+  })
   const { manifest } = version
   await engine.load(manifest.digest, version)
-  const task = openTask(settings, config.limits)
+  const task = openTask(settings, config.limits, plugins)
   return {
     ...{
       model,
@@ -146,7 +150,7 @@ async function loadVersion(config: WholeConfig, model: string, wanted?: string):
   const folder = folderOf(config, model)
   if (!existsSync(folder))
     throw failure('VERSION_UNKNOWN', `${model} has not published a version in ${folder} yet`)
-  const base = await openBaseOf(modelOf(config, model))
+  const base = await openBaseOf(modelOf(config, model), pluginsOf(config))
   const parts = { clock: systemClock, log: openLog({ level: 'warn' }) }
   const registry = await openRegistry(config, model, base, parts)
   try {

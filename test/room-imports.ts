@@ -64,6 +64,7 @@ export const roomImports: Readonly<Record<string, readonly string[]>> = {
   plugins: ['adapters', 'api', 'bases', 'connectors', 'contracts', 'payloads', 'policies', 'tasks'],
   config: [
     'adapters',
+    'api',
     'contracts',
     'evaluation',
     'intake',
@@ -87,7 +88,6 @@ export const roomImports: Readonly<Record<string, readonly string[]>> = {
     'nn',
     'optim',
     'platform',
-    'plugins',
     'serving',
     'trainer',
     'version',
@@ -101,7 +101,6 @@ export const roomImports: Readonly<Record<string, readonly string[]>> = {
     'fleet',
     'payloads',
     'platform',
-    'plugins',
     'serving',
     'tasks',
     'trainer',

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import ts from 'typescript'
 import { expect, test } from 'vitest'
 import { errorTable } from '../src/platform/errors.ts'
-import { methods } from '../src/plugins.ts'
+import { inputs, methods, signals } from '../src/plugins.ts'
 import { roomImports, roomOf } from './room-imports.ts'
 import {
   importCircles,
@@ -348,6 +348,25 @@ test('labels are the business of the classification task: the core and its edges
     },
   )
   expect(found).toEqual([])
+})
+
+/** A task's own targets may be called as the signals that they come from. */
+const kindOwners = /^src\/(payloads|tasks)\//
+
+test('only its owner compares a kind with the name of an input or a signal; others ask isOf', () => {
+  const names = new Set([...Object.keys(inputs), ...Object.keys(signals), 'retract'])
+  const isKind = (node: ts.Node) => /(^|\.)kind$/.test(node.getText())
+  const isName = (node: ts.Node) => ts.isStringLiteral(node) && names.has(node.text)
+  const found = places(
+    sources.filter(({ path }) => !kindOwners.test(path) && path !== 'src/contracts/event.ts'),
+    (node) =>
+      ts.isBinaryExpression(node) &&
+      /^[!=]==$/.test(node.operatorToken.getText()) &&
+      isKind(node.left) &&
+      isName(node.right),
+  )
+  // The parts of a template that are text, or a mark.
+  expect(found.filter((place) => !place.startsWith('src/bases/causal/language.ts'))).toEqual([])
 })
 
 test('every code that is thrown stands in the table of errors', () => {

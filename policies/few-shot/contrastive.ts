@@ -84,6 +84,7 @@ export const contrastive: PolicyKind<FewShot, Settings> = {
       description: 'how much the head that is fitted afterwards is kept small',
     },
   },
+  needsClasses: true,
   open: ({ first, growth, last, passes, batch, temperature, rate, penalty }) => ({
     passes,
     batch,

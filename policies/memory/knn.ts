@@ -71,6 +71,8 @@ export const knn: PolicyKind<Memory, Settings> = {
       description: 'wrong answers after which a version is published before the next update',
     },
   },
+  needsClasses: true,
+  needsFixedEmbedding: true,
   open: ({ weight, threshold, sharpness, capacity, bytes, keep, every }) => ({
     voice: { weight, threshold, sharpness },
     every,

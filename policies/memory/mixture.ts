@@ -86,6 +86,7 @@ export const mixture: PolicyKind<Memory, Settings> = {
         'wrong answers after which a version is published before the next update; 0 = never',
     },
   },
+  needsClasses: true,
   open: ({ share, sharpness, capacity, bytes, window, rate, widest, every }) => ({
     voice: { weight: 1, threshold: -1, sharpness },
     every,

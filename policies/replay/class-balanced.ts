@@ -10,5 +10,6 @@ import { openBuffer } from './buffer.ts'
 export const classBalanced: PolicyKind<Replay, Bounds> = {
   summary: 'equal room for every label; evicts from the largest',
   settings: bounds,
+  needsClasses: true,
   open: (settings) => openBuffer(settings, { marks: 'chance', isBalanced: true }),
 }

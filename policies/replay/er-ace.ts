@@ -13,6 +13,7 @@ import { keepAnyEqually } from './reservoir.ts'
 export const erAce: PolicyKind<Replay, Bounds> = {
   summary: 'a reservoir; new examples compete only among the labels of their batch',
   settings: bounds,
+  needsClasses: true,
   open: (settings) =>
     openBuffer(settings, keepAnyEqually, {
       parts({ fresh, replayed }) {

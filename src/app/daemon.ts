@@ -26,7 +26,7 @@ import { replicaName } from '../platform/replica-name.ts'
 import { untilServing } from '../serving/services/readiness.ts'
 import { answeredHosts } from '../api/http/host-check.ts'
 import { openServer } from '../api/http/server.ts'
-import { surfaces } from '../plugins.ts'
+import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import { openSourceLimit } from '../serving/services/feedback/source-limit.ts'
 import { watchScrapes } from '../serving/services/metrics/scrape.ts'
 import { runTrialExpiry } from '../serving/services/trial-expiry.ts'
@@ -207,7 +207,9 @@ async function openHttp(site: DaemonContext, services: Services, audit: AuditLog
   const { config, clock, log, metrics, spans } = site
   const { limits } = config
   return openServer({
-    surfaces: await Promise.all(Object.values(surfaces).map((each) => each.open({}, services))),
+    surfaces: await Promise.all(
+      Object.values(pluginsOf(config).surfaces).map((each) => each.open({}, services)),
+    ),
     services,
     hosts: () => answeredHosts(config.server),
     cors: config.server.cors,

@@ -29,8 +29,8 @@ type Plan = Pick<TrainableParts, 'base' | 'method' | 'task' | 'config'>
 /** The adapter of a model on this base. */
 export function planOf(config: Config, model: string, base: Base): Plan {
   const settings = modelOf(config, model)
-  const [method, adapter] = [methodOf(settings), adapterOf(settings)]
-  const task = openTask(settings, config.limits)
+  const [method, adapter] = [methodOf(settings, pluginsOf(config)), adapterOf(settings)]
+  const task = openTask(settings, config.limits, pluginsOf(config))
   return { base: viewOf(base, method, adapter), method, task, config: adapter }
 }
 
@@ -40,7 +40,7 @@ export function learning(site: Learning, model: string, base: Base, plan: Plan) 
   const settings = modelOf(config, model)
   const { policies } = pluginsOf(config)
   const { method, task, config: adapter } = plan
-  const { train, replay } = rehearsalOf(settings)
+  const { train, replay } = rehearsalOf(settings, pluginsOf(config))
   const promotion = jointPromotion(
     openPolicies('promotion', policies.promotion, settings.promotion),
   )

@@ -2,6 +2,7 @@
  * The intake of one model's loop: its sources, the parser of events, served predictions to join, dead letters, and the
  * erasure of events on request.
  */
+import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import { join } from 'node:path'
 import { lettersLimits, modelOf, openTask } from '../config/model-parts.ts'
 import { signedSourcesOf, sourceReach } from '../config/signed-sources.ts'
@@ -48,7 +49,7 @@ export async function openIntake(
   const parse = recordParser({
     limits: config.limits,
     reads: base.reads,
-    signals: openTask(settings, config.limits).view.signals,
+    signals: openTask(settings, config.limits, pluginsOf(config)).view.signals,
     onUnknownKey,
     signed: signedSourcesOf(settings),
     checked: 'http',

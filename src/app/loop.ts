@@ -1,4 +1,5 @@
 /** Puts the loop of one model together: once per process, or once for each lease term in a fleet. */
+import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import { join } from 'node:path'
 import { cutOf } from '../adapters/target-modules.ts'
 import { checkpointMigrations } from '../checkpoint/schema.ts'
@@ -46,7 +47,7 @@ async function loopParts(
   const settings = modelOf(config, model)
   const { limits } = config
   const { cpu_seconds_per_hour: perHour } = settings.budget
-  const base = await openBaseOf(settings)
+  const base = await openBaseOf(settings, pluginsOf(config))
   const folder = folderOf(config, model)
   const plan = planOf(config, model, base)
   const { base: seen } = plan
@@ -138,13 +139,12 @@ const PASS_START = 14
 const SQUARES = 12
 
 /** The cost of a row in layers: below the cut, and above it together with its outputs. A head is about a twentieth of a layer. */
-function rowCostOf({ adapter, base }: ModelConfig, { network }: Base): RowCost {
+function rowCostOf({ adapter }: ModelConfig, { network, rows }: Base): RowCost {
   const { layers, width, vocabulary } = network
   const trunk = cutOf(adapter.tail_layers, layers)
   const outputs = vocabulary === undefined ? 0.05 : vocabulary.size / (SQUARES * width)
-  const isOfTokens = typeof base === 'string' || !('features' in base)
   // Backward there is the gradient of the activations alone, because most weights are frozen.
-  const layered = isOfTokens && layers > trunk
+  const layered = rows === 'ids' && layers > trunk
   const [step, start] = layered ? [2, PASS_START] : [3, 0]
   return { trunk, tail: layers - trunk + outputs, step, start }
 }

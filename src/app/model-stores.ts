@@ -2,6 +2,7 @@
  * A model's data on this machine: its versions, its dead letters, and, if the daemon serves it, its inbox and
  * predictions.
  */
+import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import { join } from 'node:path'
 import { folderOf, lettersLimits, modelOf, openBaseOf } from '../config/model-parts.ts'
 import {
@@ -24,7 +25,7 @@ import { predictionSink, sendLetters, shareModel } from './streams.ts'
 
 export async function knowModel(site: DaemonContext, name: string): Promise<KnownModel> {
   const { config, clock, log, metrics, sharing } = site
-  const base = await openBaseOf(modelOf(config, name))
+  const base = await openBaseOf(modelOf(config, name), pluginsOf(config))
   const faults = new FaultLog<FaultyPart>(log.child({ model: name }))
   const onRepaired = (what: 'pointer' | 'version') => {
     metrics.count('registryRepairs', { model: name, what })

@@ -14,10 +14,10 @@ import {
   rememberedBy,
   openTask,
 } from '../config/model-parts.ts'
-import { taskNameOf } from '../config/tasks.ts'
+import { taskNameOf, taskPluginOf } from '../config/tasks.ts'
 import { CodedError, type Clock, type Logger } from '../contracts/core.ts'
 import type { Lease } from '../fleet/contract.ts'
-import { methods, tasks } from '../plugins.ts'
+import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import { openLocalRegistry, type Bundle, type LocalRegistry } from '../versions/local/local.ts'
 import { openFleetRegistry, type FleetRegistryOptions } from '../versions/shared/redis.ts'
 import { connect, type Sharing } from './fleet.ts'
@@ -86,8 +86,9 @@ export async function openSharedRegistry(
 }
 
 /** Converts a version's parameters to files and back. */
-export function bundleFor(base: Base, { limits }: Pick<Config, 'limits'>): Bundle {
-  const { safetensors_header_bytes: headerBytes } = limits
+export function bundleFor(base: Base, config: Pick<Config, 'limits' | 'plugins'>): Bundle {
+  const { safetensors_header_bytes: headerBytes } = config.limits
+  const { methods, tasks } = pluginsOf(config)
   return openBundle({ base, methods, tasks, headerBytes })
 }
 
@@ -97,7 +98,7 @@ export async function withLocalVersions<Result>(
   model: string,
   work: (versions: VersionService, base: Base) => Promise<Result>,
 ): Promise<Result> {
-  const base = await openBaseOf(modelOf(config, model))
+  const base = await openBaseOf(modelOf(config, model), pluginsOf(config))
   const registry = await openRegistry(config, model, base, { clock: systemClock, log: quietLog() })
   return work(openVersions(registry), base).finally(() => registry.close())
 }
@@ -109,7 +110,7 @@ export async function withVersions<Result>(
   work: (versions: VersionService, base: Base) => Promise<Result>,
 ): Promise<Result> {
   const parts = { clock: systemClock, log: quietLog() }
-  const base = await openBaseOf(modelOf(config, model))
+  const base = await openBaseOf(modelOf(config, model), pluginsOf(config))
   const redis = await connect(config, parts)
   try {
     if (redis !== undefined && redis.status !== 'ready')
@@ -125,19 +126,24 @@ export async function withVersions<Result>(
 /** The model as a folder is imported into it. */
 export function importTarget(config: Config, model: string, base: Base): ImportTarget {
   const settings = modelOf(config, model)
-  const [method, adapter] = [methodOf(settings), adapterOf(settings)]
+  const plugins = pluginsOf(config)
+  const [method, adapter] = [methodOf(settings, plugins), adapterOf(settings)]
   const labels = labelsOf(settings)
   return {
     ...{ model, base, labels, hashAt: hashesFor(base) },
     async tryAnswer(draft) {
       const { tryAnswer } = await import('./import-trial.ts')
-      await tryAnswer(base, draft, openTask(settings, config.limits).texts !== undefined)
+      await tryAnswer(
+        { base, ...plugins },
+        draft,
+        openTask(settings, config.limits, plugins).texts !== undefined,
+      )
     },
     names: namesOf(settings.base, base),
     plan: {
       base: viewOf(base, method, adapter),
       method,
-      task: tasks[taskNameOf(settings)],
+      task: taskPluginOf(settings, plugins),
       config: adapter,
       outputs: labels.known.length,
     },

@@ -1,4 +1,5 @@
 /** Feedback over HTTP for a served model: checked, made durable in the inbox, and joined with its predictions. */
+import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import { join } from 'node:path'
 import { folderOf, modelOf, openTask } from '../config/model-parts.ts'
 import { signedSourcesOf } from '../config/signed-sources.ts'
@@ -41,7 +42,7 @@ export async function openFeedback(
       source: httpSourceName,
       reads: base.reads,
       limits: config.limits,
-      task: openTask(settings, config.limits),
+      task: openTask(settings, config.limits, pluginsOf(config)),
       signed: { sources: () => signedSourcesOf(modelOf(config, name)), clock },
       // Tokenising a text takes too long here, and never fails.
       ...(base.isSmall === true && { checkInput: (input) => void base.encode(input, 0) }),

@@ -34,7 +34,7 @@ export async function followOnly(site: DaemonContext, model: KnownModel): Promis
   const { method } = modelOf(config, name).adapter
   const feedback = feedbackElsewhere(name)
   const deadLetters = model.deadLetters.pages
-  const task = openTask(modelOf(config, name), config.limits)
+  const task = openTask(modelOf(config, name), config.limits, pluginsOf(config))
   const setAside = openSetAsidePages(join(folderOf(config, name), 'state.db'), task)
   const shown = { name, base, method, task, live, registry, feedback, deadLetters, setAside }
   const letterCounts = () => model.deadLetters.counts()
@@ -64,7 +64,7 @@ export async function serve(
   if (serving === undefined) throw new Error(`no engine for the base of ${name}`)
   const embedder = all.embeddings.get(base)
   const { faults } = model
-  const task = openTask(modelOf(site.config, name), site.config.limits)
+  const task = openTask(modelOf(site.config, name), site.config.limits, pluginsOf(site.config))
   const { method } = modelOf(site.config, name).adapter
   const watch = openErrorWatch(site, name)
   const open = () => openLive(site, model, serving, (attempt) => watch.observe(attempt))
@@ -84,7 +84,7 @@ export async function serve(
     ...{ name, base, method, live, registry, feedback },
     answers: () => watch.answers,
     task,
-    example: exampleOf(modelOf(site.config, name), task),
+    example: exampleOf(modelOf(site.config, name), task, pluginsOf(site.config)),
     deadLetters: model.deadLetters.pages,
     faults: () => faults.all,
     setAside: openSetAsidePages(join(folderOf(site.config, name), 'state.db'), task),
@@ -154,7 +154,7 @@ async function openLive(
   const live = await openLiveModel({
     model: model.name,
     base: model.base,
-    task: openTask(modelOf(config, model.name), config.limits),
+    task: openTask(modelOf(config, model.name), config.limits, pluginsOf(config)),
     maxTokens: modelOf(config, model.name).max_tokens,
     batcher: serving.batcher,
     predictions: model.predictions,

@@ -2,7 +2,7 @@
 import { modelOf, openTask } from '../config/model-parts.ts'
 import type { Base } from '../contracts/base.ts'
 import { failure } from '../platform/errors.ts'
-import { methods, tasks } from '../plugins.ts'
+import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import { lazyEmbeddings } from '../serving/engine/embedding-engine.ts'
 import { openEngines, type EngineOfBase } from '../serving/engine/engine-set.ts'
 import { openWriters, type WriterOfBase } from '../serving/engine/writers.ts'
@@ -24,6 +24,7 @@ export async function openAllEngines(
   models: readonly OpenModel[],
 ): Promise<Engines> {
   const { config, clock, log, metrics } = site
+  const { methods, tasks } = pluginsOf(config)
   const { workers, batch_rows: rowsPerRun, batch_wait_ms: waitMs } = config.server
   const basesOf = (writes: boolean) =>
     models.filter(({ name }) => writesTexts(site, name) === writes).map(({ base }) => base)
@@ -53,7 +54,7 @@ function embeddersOf(bases: readonly Base[], options: Parameters<typeof lazyEmbe
 }
 
 export function writesTexts({ config }: DaemonContext, model: string): boolean {
-  return openTask(modelOf(config, model), config.limits).texts !== undefined
+  return openTask(modelOf(config, model), config.limits, pluginsOf(config)).texts !== undefined
 }
 
 /** Its texts take many steps: no batch of rows answers. */

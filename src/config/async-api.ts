@@ -13,7 +13,7 @@ export function asyncApiOf(config: Config): AsyncApi {
   const plugins = pluginsOf(config)
   const { limits } = config
   const channels = Object.entries(config.models).flatMap(([name, model]) => {
-    const { view: task } = openTask(model, limits)
+    const { view: task } = openTask(model, limits, plugins)
     return usesOf(name, model).flatMap(({ name: connector, use }): readonly DescribedChannel[] => {
       const found = tableOf(plugins, use)[connector]?.channels?.(use) ?? [undefined]
       return found.map((channel) => ({ model: name, connector, as: use.as, task, channel }))

@@ -1,23 +1,21 @@
 /** The defaults of base and task for a model, most of them only if the config names no adapter. Keys in the config take precedence. */
-import type { BasePlugin } from '../contracts/base.ts'
-import type { TaskPlugin } from '../contracts/task.ts'
-import { bases, tasks } from '../plugins.ts'
+import type { PluginTable } from './plugins/plugin-table.ts'
 import { isRecord } from './schema/shape.ts'
 import { Unparsed } from './unparsed.ts'
 
 /** The tree of a config, before the schema is applied. */
-export function withBaseDefaults(tree: unknown): unknown {
+export function withBaseDefaults(tree: unknown, plugins: PluginTable): unknown {
   const found = isRecord(tree) ? given(tree.models) : undefined
   if (!isRecord(tree) || !isRecord(found)) return tree
-  const models = Object.entries(found).map(([name, model]) => [name, ofModel(model)])
+  const models = Object.entries(found).map(([name, model]) => [name, ofModel(model, plugins)])
   return { ...tree, models: Object.fromEntries(models) as unknown }
 }
 
-function ofModel(written: unknown): unknown {
+function ofModel(written: unknown, { bases, tasks }: PluginTable): unknown {
   if (!isRecord(written)) return written
   const { name, settings } = chosenIn(given(written.base))
   const task = chosenIn(given(written.task) ?? 'classification').name
-  const [plugin, taskPlugin] = [named<BasePlugin>(bases, name), named<TaskPlugin>(tasks, task)]
+  const [plugin, taskPlugin] = [named(bases, name), named(tasks, task)]
   const ofBase =
     given(written.adapter) === undefined && isRecord(settings)
       ? plugin?.defaults?.(present(settings))
@@ -40,7 +38,7 @@ function ofModel(written: unknown): unknown {
     ...(ofBase.rate && { rate: given(written.rate) ?? ofBase.rate }),
     // Kept examples vote for classes.
     ...(ofBase.memory &&
-      task === 'classification' && { memory: given(written.memory) ?? ofBase.memory }),
+      taskPlugin?.hasClasses === true && { memory: given(written.memory) ?? ofBase.memory }),
   }
 }
 

@@ -75,14 +75,14 @@ function configOf(file: ConfigFile, folder: string, context: ConfigContext): Con
   // typebox's types do not name the keywords of JSON Schema; its objects have them.
   const settled = settle(
     schema as unknown as Schema,
-    withAheadDefault(withBaseDefaults(tree)),
+    withAheadDefault(withBaseDefaults(tree, plugins)),
     [],
     {
       report: (problem) => problems.push(problem),
       folderOf,
     },
   )
-  problems.push(...taskKeyProblems(settled as Partial<Config> | undefined))
+  problems.push(...taskKeyProblems(settled as Partial<Config> | undefined, plugins))
   if (problems.length > 0) throw configFailure(problems, placeOf)
   // Without problems, the settled value has the shape of the schema.
   const written = withoutOldKeys(settled as Config, warn)

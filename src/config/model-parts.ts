@@ -2,29 +2,43 @@
 import { join } from 'node:path'
 import { memoized } from '../adapters/view.ts'
 import { quantized } from '../adapters/quantized.ts'
-import { methods, tasks } from '../plugins.ts'
+import { builtIn, type PluginTable } from './plugins/plugin-table.ts'
 import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
 import type { Json } from '../contracts/core.ts'
-import type { Base } from '../contracts/base.ts'
-import type { Task, TaskPlugin } from '../contracts/task.ts'
+import type { Base, BasePlugin } from '../contracts/base.ts'
+import type { Task } from '../contracts/task.ts'
 import { invariant } from '../platform/errors.ts'
 import { chosenBase } from './plugins/chosen.ts'
 import type { Config, ModelConfig } from './config.ts'
-import { taskNameOf } from './tasks.ts'
+import { taskNameOf, taskPluginOf } from './tasks.ts'
 
 /** Bases open in this process, by their choice in the config: all models on one share it. */
-const openBases = new Map<string, Promise<Base>>()
+const openBases = new WeakMap<BasePlugin, Map<string, Promise<Base>>>()
 
-export async function openBase(config: ModelConfig['base']): Promise<Base> {
+function openBasesOf(plugin: BasePlugin): Map<string, Promise<Base>> {
+  const opened = openBases.get(plugin) ?? new Map<string, Promise<Base>>()
+  openBases.set(plugin, opened)
+  return opened
+}
+
+export async function openBase(
+  config: ModelConfig['base'],
+  plugins: PluginTable = builtIn,
+): Promise<Base> {
+  const chosen = chosenBase(config, plugins)
+  const opened = openBasesOf(chosen.plugin)
   const key = JSON.stringify(config)
-  const opening = openBases.get(key) ?? openNewBase(config)
-  openBases.set(key, opening)
+  const opening = opened.get(key) ?? chosen.plugin.open(chosen.settings)
+  opened.set(key, opening)
   return opening
 }
 
 /** The base of a model, in 8 bits if its config says so. All models that ask for the same share it. */
-export async function openBaseOf({ base, quantize }: BaseOfModel): Promise<Base> {
-  const opened = await openBase(base)
+export async function openBaseOf(
+  { base, quantize }: BaseOfModel,
+  plugins?: PluginTable,
+): Promise<Base> {
+  const opened = await openBase(base, plugins)
   return quantize === 'int8' ? inEightBits(opened, quantize) : opened
 }
 
@@ -32,14 +46,11 @@ export type BaseOfModel = Pick<ModelConfig, 'base' | 'quantize'>
 
 const inEightBits = memoized((base: Base, _int8: 'int8') => quantized(base))
 
-async function openNewBase(config: ModelConfig['base']): Promise<Base> {
-  const { plugin, settings } = chosenBase(config)
-  return plugin.open(settings)
-}
-
-export function methodOf({ adapter }: ModelConfig): MethodPlugin {
-  const table: Readonly<Record<string, MethodPlugin>> = methods
-  const method = table[adapter.method]
+export function methodOf(
+  { adapter }: ModelConfig,
+  { methods }: Pick<PluginTable, 'methods'> = builtIn,
+): MethodPlugin {
+  const method = methods[adapter.method]
   invariant(method !== undefined, `the config's schema knows ${adapter.method}`)
   return method
 }
@@ -47,12 +58,14 @@ export function methodOf({ adapter }: ModelConfig): MethodPlugin {
 export function openTask(
   model: ModelConfig,
   { labels: limit }: Pick<Config['limits'], 'labels'>,
+  plugins?: PluginTable,
 ): Task {
   const { task } = model
   const name = taskNameOf(model)
   const settings = typeof task === 'string' ? {} : task[name]
-  const plugin: TaskPlugin = tasks[name]
-  return plugin.open(settings ?? {}, { labels: { ...labelsOf(model), limit } })
+  return taskPluginOf(model, plugins).open(settings ?? {}, {
+    labels: { ...labelsOf(model), limit },
+  })
 }
 
 /** The config's adapter in the form of the contract; a method without ranks has none. */
@@ -97,8 +110,9 @@ export function lettersLimits({ limits }: Pick<Config, 'limits'>) {
 export function exampleOf(
   { base }: Pick<ModelConfig, 'base'>,
   task: Pick<Task, 'facts' | 'start' | 'view'>,
+  plugins?: PluginTable,
 ): { readonly input: Json; readonly says: Readonly<Record<string, Json>> } {
-  const { plugin, settings } = chosenBase(base)
+  const { plugin, settings } = chosenBase(base, plugins)
   const input = plugin.example?.(settings) ?? 'what a lovely phone'
   return { input, says: task.view.example(task.facts(task.start)) }
 }

@@ -28,34 +28,36 @@ import { withoutLanguage } from '../intake/encode-example.ts'
 import type { Path, Problem } from './problem.ts'
 import type { Config, ModelConfig } from './config.ts'
 
-type OpenBase = (model: BaseOfModel) => Promise<Base>
+type OpenBase = (model: BaseOfModel, plugins: PluginTable) => Promise<Base>
 
 /** `open`: opens the bases; absent = as a daemon does. */
 export async function modelProblems(
   { models, plugins, limits }: Pick<Config, 'models' | 'plugins' | 'limits'>,
   open: OpenBase = openBaseOf,
 ): Promise<readonly Problem[]> {
-  const { policies } = pluginsOf({ plugins })
+  const table = pluginsOf({ plugins })
   const found: Problem[] = []
   for (const [name, model] of Object.entries(models)) {
     const at = ['models', name]
     found.push(
-      ...(await problemsOf(model, { policies, limits }, open)).map((each) => within(at, each)),
+      ...(await problemsOf(model, { plugins: table, limits }, open)).map((each) =>
+        within(at, each),
+      ),
     )
   }
   return found
 }
 
 /** Without the weights of a folder: its files must exist, and its shape is read. */
-export const openCheaply: OpenBase = async (model) => {
-  const { plugin, settings } = chosenBase(model.base)
-  return plugin.shape?.(settings) ?? openBase(model.base)
+export const openCheaply: OpenBase = async (model, plugins) => {
+  const { plugin, settings } = chosenBase(model.base, plugins)
+  return plugin.shape?.(settings) ?? openBase(model.base, plugins)
 }
 
 type Policies = PluginTable['policies']
 
 interface Given {
-  readonly policies: Policies
+  readonly plugins: PluginTable
   readonly limits: Config['limits']
 }
 
@@ -66,21 +68,22 @@ async function problemsOf(
   given: Given,
   open: OpenBase,
 ): Promise<readonly Problem[]> {
-  const { policies } = given
+  const { plugins } = given
+  const { policies } = plugins
   const policy = Object.keys(policies).flatMap((kind) =>
     problemIn([kind], () => openKind(kind as keyof Policies, policies, model)),
   )
   let base: Base
   try {
-    base = await open(model)
+    base = await open(model, plugins)
   } catch (error) {
     return [...policy, problemOf(['base'], error)]
   }
   const found = [
     ...policy,
     ...problemIn(['quantize'], () => checkQuantize(model, base)),
-    ...problemIn(['base'], () => checkLanguage(model, base)),
-    ...problemIn(['adapter'], () => checkAdapter(model, base)),
+    ...problemIn(['base'], () => checkLanguage(model, base, plugins)),
+    ...problemIn(['adapter'], () => checkAdapter(model, base, plugins)),
   ]
   // A policy that cannot be opened has been reported.
   if (found.length > 0) return found
@@ -103,27 +106,27 @@ function checkQuantize(model: ModelConfig, base: Base): void {
   throw failure('CONFIG_INVALID', what)
 }
 
-function checkLanguage(model: ModelConfig, base: Base): void {
-  const { texts } = openTask(model, { labels: Infinity })
+function checkLanguage(model: ModelConfig, base: Base, plugins: PluginTable): void {
+  const { texts } = openTask(model, { labels: Infinity }, plugins)
   if (texts !== undefined && base.network.vocabulary === undefined) throw withoutLanguage(base)
 }
 
 /** The steps of a trainer before it needs an engine. */
-function checkAdapter(model: ModelConfig, base: Base): void {
-  const [method, config] = [methodOf(model), adapterOf(model)]
+function checkAdapter(model: ModelConfig, base: Base, plugins: PluginTable): void {
+  const [method, config] = [methodOf(model, plugins), adapterOf(model)]
   cutOf(config.tail_layers, base.network.layers)
   // Some methods derive their view of the base from its weights.
   const seen = base.weights.size === 0 && base.rows === 'ids' ? base : viewOf(base, method, config)
-  const task = openTask(model, { labels: Infinity })
+  const task = openTask(model, { labels: Infinity }, plugins)
   specsOf({ base: seen, method, task, config, outputs: task.outputs(task.start) })
 }
 
 /** Without the files of the base there is no tokenizer, and any text is taken. */
-function checkGolden(model: ModelConfig, base: Base, { policies, limits }: Given): void {
+function checkGolden(model: ModelConfig, base: Base, { plugins, limits }: Given): void {
   const isWhole = base.weights.size > 0 || base.rows === 'values'
   const encode: Base['encode'] = isWhole ? base.encode.bind(base) : () => noTokens
-  const promotions = openPolicies('promotion', policies.promotion, model.promotion)
-  const task = openTask(model, { labels: Infinity })
+  const promotions = openPolicies('promotion', plugins.policies.promotion, model.promotion)
+  const task = openTask(model, { labels: Infinity }, plugins)
   for (const { policy } of promotions)
     goldenOf(policy.needs ?? {}, model, { base: { ...base, encode }, task, limits })
 }

@@ -11,12 +11,12 @@ import { redisProblems } from './redis.ts'
 import type { Config, ModelConfig } from './schema/schema.ts'
 
 type Rule = (config: Config, plugins: PluginTable) => readonly Problem[]
-type ModelRule = (model: ModelConfig, config: Config) => readonly Problem[]
+type ModelRule = (model: ModelConfig, config: Config, plugins: PluginTable) => readonly Problem[]
 
 export function checkRules(config: Config, plugins: PluginTable): readonly Problem[] {
   const ofModels = Object.entries(config.models).flatMap(([name, model]) =>
     modelRules
-      .flatMap((rule) => rule(model, config))
+      .flatMap((rule) => rule(model, config, plugins))
       .map((problem) => ({ ...problem, path: ['models', name, ...problem.path] })),
   )
   return [...rules.flatMap((rule) => rule(config, plugins)), ...ofModels]
@@ -130,11 +130,11 @@ const modelRules: readonly ModelRule[] = [
         : [wrong(path, `is ${name}; known: ${known.join(', ')}`)]
     })
   },
-  function baseFits({ base, adapter, memory }, { limits }) {
-    const { plugin, settings } = chosenBase(base)
+  function baseFits({ base, adapter, memory }, { limits }, plugins) {
+    const { plugin, settings } = chosenBase(base, plugins)
     const faults = plugin.check?.(settings, {
-      isClosedForm: isClosedForm(adapter),
-      hasMemory: !['none', 'mixture'].includes(memory.policy),
+      isClosedForm: isClosedForm(adapter, plugins),
+      hasMemory: plugins.policies.memory[memory.policy]?.needsFixedEmbedding === true,
       limits,
     })
     return (faults ?? []).map(({ path, message }) => wrong(path, message))

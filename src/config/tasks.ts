@@ -1,23 +1,38 @@
 /** The task of a model in its configuration: which other keys and parts go with it. */
-import { tasks } from '../plugins.ts'
-import type { TaskName } from './schema/task-choice.ts'
+import type { TaskPlugin } from '../contracts/task.ts'
+import { invariant } from '../platform/errors.ts'
+import { defaults } from '../plugins.ts'
+import { builtIn, type PluginTable } from './plugins/plugin-table.ts'
 import { isClosedForm } from './closed-form.ts'
 import type { Problem } from './problem.ts'
 import type { Config, ModelConfig } from './schema/schema.ts'
 
-export function taskNameOf({ task }: Pick<ModelConfig, 'task'>): TaskName {
-  return typeof task === 'string' ? task : (Object.keys(task)[0] as TaskName)
+export function taskNameOf({ task }: Pick<ModelConfig, 'task'>): string {
+  return typeof task === 'string' ? task : (Object.keys(task)[0] ?? '')
+}
+
+export function taskPluginOf(
+  model: Pick<ModelConfig, 'task'>,
+  { tasks }: Pick<PluginTable, 'tasks'> = builtIn,
+): TaskPlugin {
+  const name = taskNameOf(model)
+  const plugin = tasks[name]
+  invariant(plugin !== undefined, `the config's schema knows the task ${name}`)
+  return plugin
 }
 
 /** A task needs its own keys, and no other takes them. Looks at a value that other problems may have left unsettled. */
-export function taskKeyProblems(settled: Partial<Config> | undefined): readonly Problem[] {
+export function taskKeyProblems(
+  settled: Partial<Config> | undefined,
+  { tasks }: Pick<PluginTable, 'tasks'>,
+): readonly Problem[] {
   return Object.entries(settled?.models ?? {}).flatMap(([name, model]) => {
     // A wrong task is reported already.
     if ((model as Partial<typeof model> | undefined)?.task === undefined) return []
     const chosen = taskNameOf(model)
     const given = model as Readonly<Record<string, unknown>>
     return Object.entries(tasks).flatMap(([task, { keys }]) =>
-      keys.flatMap((key: string): readonly Problem[] => {
+      keys.flatMap((key): readonly Problem[] => {
         const at = { path: ['models', name, key], at: 'key' } as const
         if (task === chosen)
           return given[key] === undefined ? [{ ...at, message: 'is missing' }] : []
@@ -28,46 +43,54 @@ export function taskKeyProblems(settled: Partial<Config> | undefined): readonly 
   })
 }
 
-const ofClasses: readonly string[] = ['class-balanced', 'er-ace']
-
 /** Parts that work with classes, chosen for a model that does not answer with classes. */
-export function classProblems(model: ModelConfig): readonly Problem[] {
-  if (taskNameOf(model) === 'classification') return []
+export function classProblems(
+  model: ModelConfig,
+  _config: Config,
+  plugins: PluginTable,
+): readonly Problem[] {
+  if (taskPluginOf(model, plugins).hasClasses === true) return []
   const refuse = (path: Problem['path'], chosen: string, instead: string): Problem => ({
     path,
     at: 'value',
     code: 'TASK_WITHOUT_CLASSES',
     message: `is ${chosen}, which works with classes; this task needs another, such as ${instead}`,
   })
-  const { adapter, replay, memory, few_shot: fewShot } = model
+  const { adapter } = model
+  const instead = hasHead(model, plugins) ? 'lora or head' : 'lora'
   return [
-    ...(isClosedForm(adapter)
-      ? [refuse(['adapter', 'method'], adapter.method, hasHead(model) ? 'lora or head' : 'lora')]
+    ...(isClosedForm(adapter, plugins)
+      ? [refuse(['adapter', 'method'], adapter.method, instead)]
       : []),
-    ...headProblems(model),
-    ...(ofClasses.includes(replay.policy)
-      ? [refuse(['replay', 'policy'], replay.policy, 'reservoir')]
-      : []),
-    ...(fewShot.policy === 'none' ? [] : [refuse(['few_shot', 'policy'], fewShot.policy, 'none')]),
-    ...(memory.policy === 'none' ? [] : [refuse(['memory', 'policy'], memory.policy, 'none')]),
+    ...headProblems(model, plugins),
+    ...(['replay', 'few_shot', 'memory'] as const).flatMap((kind) => {
+      const { policy } = model[kind]
+      if (plugins.policies[kind][policy]?.needsClasses !== true) return []
+      return [refuse([kind, 'policy'], policy, defaults.policies[kind])]
+    }),
   ]
 }
 
 /** Parts that ask for an answer a second time, chosen for a model that writes texts. */
-export function textProblems(model: ModelConfig): readonly Problem[] {
-  if (tasks[taskNameOf(model)].reads !== 'answers' || model.rollout.policy !== 'shadow') return []
+export function textProblems(
+  model: ModelConfig,
+  _config: Config,
+  plugins: PluginTable,
+): readonly Problem[] {
+  if (taskPluginOf(model, plugins).reads !== 'answers' || model.rollout.policy !== 'shadow')
+    return []
   const message =
     'is shadow, which compares two answers to each request and cannot compare texts; choose another, such as canary'
   return [{ path: ['rollout', 'policy'], at: 'value', message }]
 }
 
 /** A task without a head learns by its adapter alone. */
-function headProblems(model: ModelConfig): readonly Problem[] {
-  if (model.adapter.method !== 'head' || hasHead(model)) return []
+function headProblems(model: ModelConfig, plugins: PluginTable): readonly Problem[] {
+  if (model.adapter.method !== 'head' || hasHead(model, plugins)) return []
   const message = 'is head, and this task has none to learn; choose another, such as lora'
   return [{ path: ['adapter', 'method'], at: 'value', message }]
 }
 
-function hasHead(model: ModelConfig): boolean {
-  return tasks[taskNameOf(model)].parameters(1, 1).length > 0
+function hasHead(model: ModelConfig, plugins: PluginTable): boolean {
+  return taskPluginOf(model, plugins).parameters(1, 1).length > 0
 }

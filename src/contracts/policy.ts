@@ -9,6 +9,10 @@ export interface PolicyKind<
 > {
   readonly summary: string
   readonly settings: Readonly<Record<[Settings] extends [never] ? string : keyof Settings, Setting>>
+  /** It works with classes: only for a task that has them. */
+  readonly needsClasses?: true
+  /** What it keeps stays comparable only if no statistics of the base change an embedding. */
+  readonly needsFixedEmbedding?: true
   open(settings: Settings): Policy
 }
 

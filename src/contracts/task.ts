@@ -31,6 +31,8 @@ export interface LossRow<Target> {
 /** The tensors of a head, and how they become outputs. The same for every model of the task. */
 export interface TaskHead<Target = Json> {
   readonly kind: string
+  /** Each output is a class, as `Task.classes` says. */
+  readonly hasClasses?: true
   /**
    * Which output of the network it reads: the pooled embedding [b, 1, width], or every position [b, s, width].
    * `answers`: it learns from the log-probability of each token of an answer; it has no head, and `logits` gets the
@@ -238,6 +240,7 @@ export interface TaskQuality<Target = Json> {
   leaveOut?(target: Target): void
   /** Additional facts for the manifest of a version, which needs them to answer. */
   facts?(): TaskFacts
+  /** Has `accuracy` and `accuracy_recent`, the mean of 1 − `Score.error` of all and of recent answers. */
   report(): Readonly<Record<string, Json>>
   snapshot(): Readonly<Record<string, Json>>
   restore(state: Readonly<Record<string, Json>>): void

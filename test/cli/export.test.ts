@@ -5,12 +5,11 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { viewOf } from '../../src/adapters/view.ts'
 import { adapterOf, folderOf, methodOf, modelOf, openBase } from '../../src/config/model-parts.ts'
 import { openRegistry } from '../../src/app/model.ts'
-import { taskNameOf } from '../../src/config/tasks.ts'
+import { taskPluginOf } from '../../src/config/tasks.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { openLog } from '../../src/platform/log.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import { tasks } from '../../src/plugins.ts'
 import { randomVersion } from '../nn/random-version.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { inRegistry, needsPeft, printedByReadme, servedLogits } from './import-rig.ts'
@@ -29,7 +28,7 @@ async function published(model = sentiment) {
   const log = openLog({ level: 'silent' })
   const registry = await openRegistry(config, 'm', base, { clock: systemClock, log })
   const [method, adapter] = [methodOf(settings), adapterOf(settings)]
-  const task = tasks[taskNameOf(settings)]
+  const task = taskPluginOf(settings)
   const labels = task.kind === 'classification' ? ['negative', 'positive'] : []
   const facts = labels.length > 0 ? { labels } : {}
   const seen = viewOf(base, method, adapter)

@@ -2,6 +2,7 @@
  * Carries out the plan. If interrupted at any point it can run again: a file that was moved aside is then missing, and
  * is replaced.
  */
+import { pluginsOf } from '../../config/plugins/own-plugins.ts'
 import { mkdirSync, renameSync, existsSync, copyFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { modelOf, openTask, rememberedBy } from '../../config/model-parts.ts'
@@ -69,7 +70,7 @@ async function newInbox(next: number, from: string | undefined, found: Examined,
       parseEvent(bytes, limits, {
         source: 'http',
         reads: found.base.reads,
-        signals: openTask(modelOf(config, found.model), limits).view.signals,
+        signals: openTask(modelOf(config, found.model), limits, pluginsOf(config)).view.signals,
       }),
     inbox: { ...bounds, unreadEvents: limits.inbox_events, seenEvents: limits.seen_events },
     predictions: { ...bounds, count: limits.predictions, retentionMs: 30 * DAY_MS },

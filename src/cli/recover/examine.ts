@@ -1,4 +1,5 @@
 /** Everything that a model has on this disk, and its condition. Read only. */
+import { pluginsOf } from '../../config/plugins/own-plugins.ts'
 import { join } from 'node:path'
 import { bundleFor } from '../../app/model.ts'
 import { behind, isFromStream, movesUnknownTo } from '../../checkpoint/recovery.ts'
@@ -41,7 +42,7 @@ const MOVES = 10_000
 
 export async function examineModel(config: Config, model: string): Promise<Examined> {
   const folder = folderOf(config, model)
-  const base = await openBaseOf(modelOf(config, model))
+  const base = await openBaseOf(modelOf(config, model), pluginsOf(config))
   let [history, removed]: [readonly Routing[], readonly Manifest[]] = [[], []]
   const registryPath = join(folder, 'registry.db')
   const registry = examine(registryPath, () => {

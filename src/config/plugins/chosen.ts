@@ -1,7 +1,7 @@
 /** A choice by name in a config: its one key names the plug-in, and the value is that plug-in's settings. */
 import type { Plugin } from '../../contracts/core.ts'
 import type { BasePlugin } from '../../contracts/base.ts'
-import { bases } from '../../plugins.ts'
+import { builtIn, type PluginTable } from './plugin-table.ts'
 import { invariant } from '../../platform/errors.ts'
 import { openedWith } from './opened-with.ts'
 import type { BaseChoice, NamedChoice } from '../schema/choices.ts'
@@ -20,14 +20,16 @@ export function openChosen<Opened, Needs extends readonly unknown[]>(
 }
 
 /** The base that a settled config names, and its settings as its plug-in gets them. */
-export function chosenBase(choice: BaseChoice): {
+export function chosenBase(
+  choice: BaseChoice,
+  { bases }: Pick<PluginTable, 'bases'> = builtIn,
+): {
   readonly plugin: BasePlugin
   readonly settings: Readonly<Record<string, unknown>>
 } {
   const [name = '', value] =
     typeof choice === 'string' ? [choice, {}] : (Object.entries<unknown>(choice)[0] ?? [])
-  const table: Readonly<Record<string, BasePlugin>> = bases
-  const plugin = table[name]
+  const plugin = bases[name]
   invariant(plugin !== undefined, `the schema of the config knows the base ${name}`)
   const written = plugin.inline === undefined ? value : { [plugin.inline]: value }
   const settings = openedWith(plugin.settings, isRecord(written) ? written : {})

@@ -15,6 +15,10 @@ const members = {
   'policy.promotion': ['decide'],
   'policy.rollout': ['begin', 'observe', 'snapshot', 'restore'],
   'policy.rollback': ['decide', 'snapshot', 'restore'],
+  base: ['name', 'hash', 'reads', 'rows', 'network', 'weights', 'encode'],
+  method: ['parameters', 'adaptation', 'fold', 'peftConfig', 'toDisk', 'fromDisk'],
+  task: ['view', 'start', 'grown', 'facts', 'target', 'admit', 'loss', 'score', 'decode'],
+  surface: ['prefix', 'errors', 'addTo'],
 } as const
 
 export type PluginKind = keyof typeof members
@@ -27,9 +31,19 @@ export function missingMember(kind: PluginKind, opened: unknown): string | undef
   return members[kind].find((member) => !has(member))
 }
 
+/** Kinds that stand in the table by themselves. */
+const plainKinds: Readonly<Partial<Record<PluginKind, keyof PluginTable>>> = {
+  base: 'bases',
+  method: 'methods',
+  task: 'tasks',
+  surface: 'surfaces',
+  source: 'sources',
+}
+
 export function namedIn(table: PluginTable, kind: PluginKind): Readonly<Record<string, unknown>> {
   const [group = '', member = ''] = kind.split('.')
-  if (group === 'source') return table.sources
+  const plain = plainKinds[kind]
+  if (plain !== undefined) return table[plain]
   const named: Readonly<Record<string, Readonly<Record<string, unknown>>>> =
     group === 'sink' ? table.sinks : table.policies
   return named[member] ?? {}
@@ -43,7 +57,8 @@ export function withNamed(
 ): PluginTable {
   const [group, member = ''] = kind.split('.')
   const named = { ...namedIn(table, kind), ...more }
-  if (group === 'source') return { ...table, sources: named } as PluginTable
+  const plain = plainKinds[kind]
+  if (plain !== undefined) return { ...table, [plain]: named }
   const key = group === 'sink' ? 'sinks' : 'policies'
   return { ...table, [key]: { ...table[key], [member]: named } }
 }

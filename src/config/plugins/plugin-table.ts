@@ -1,12 +1,20 @@
 /** The plug-ins that a config may choose from: the built-in ones, and those that it loads by path. */
+import type { SurfacePlugin } from '../../api/surface.ts'
+import type { MethodPlugin } from '../../contracts/adapter.ts'
+import type { BasePlugin } from '../../contracts/base.ts'
 import type { SinkPlugin, SourcePlugin } from '../../contracts/connector.ts'
 import type { ServedPrediction } from '../../contracts/event.ts'
 import type { PolicyTable } from '../../contracts/policy.ts'
-import { policies, sinks, sources } from '../../plugins.ts'
+import type { TaskPlugin } from '../../contracts/task.ts'
+import { bases, methods, policies, sinks, sources, surfaces, tasks } from '../../plugins.ts'
 
 type Named<Plugin> = Readonly<Record<string, Plugin>>
 
 export interface PluginTable {
+  readonly bases: Named<BasePlugin>
+  readonly methods: Named<MethodPlugin>
+  readonly tasks: Named<TaskPlugin>
+  readonly surfaces: Named<SurfacePlugin>
   readonly sources: Named<SourcePlugin>
   readonly sinks: {
     readonly dead_letters: Named<SinkPlugin>
@@ -21,4 +29,7 @@ export interface PluginTable {
   }
 }
 
-export const builtIn: PluginTable = { sources, sinks, policies }
+export const builtIn: PluginTable = {
+  ...{ bases, methods, tasks, surfaces },
+  ...{ sources, sinks, policies },
+}

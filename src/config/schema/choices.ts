@@ -2,7 +2,8 @@
 import { Type, type TProperties, type TSchema } from 'typebox'
 import type { AdapterConfig } from '../../contracts/adapter.ts'
 import type { Settings, ValueOf, SettingsOf } from '../../contracts/core.ts'
-import { bases, defaults } from '../../plugins.ts'
+import { defaults, type bases } from '../../plugins.ts'
+import type { PluginTable } from '../plugins/plugin-table.ts'
 import type { BasePlugin } from '../../contracts/base.ts'
 import { choiceByKey, choiceByName } from './parts.ts'
 import { schemaOf, schemasOf } from '../plugins/setting-schema.ts'
@@ -56,15 +57,16 @@ export function namedOf(
 /** Its one key is the name of a plug-in, its value that plug-in's settings. */
 export type NamedChoice = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
-export const baseChoice = Type.Unsafe<BaseChoice>(
-  choiceByName(
-    Object.fromEntries(
-      Object.entries<BasePlugin>(bases).map(([name, plugin]) => [name, baseSchema(plugin)]),
+export function baseChoiceOf(bases: PluginTable['bases']) {
+  const branches = Object.entries(bases).map(([name, plugin]) => [name, baseSchema(plugin)])
+  return Type.Unsafe<BaseChoice>(
+    choiceByName(
+      Object.fromEntries(branches) as Record<string, TSchema | null>,
+      'the frozen network',
+      defaults.base,
     ),
-    'the frozen network',
-    defaults.base,
-  ),
-)
+  )
+}
 
 /** Null where the name alone says all. */
 function baseSchema({ settings, inline }: BasePlugin): TSchema | null {
@@ -74,7 +76,7 @@ function baseSchema({ settings, inline }: BasePlugin): TSchema | null {
   return Type.Object(schemasOf(settings), { additionalProperties: false })
 }
 
-/** `use-lite`, `{ bert: ./folder }`, `{ features: { … } }`. */
+/** `use-lite`, `{ bert: ./folder }`, `{ features: { … } }`; one loaded by path is written in the same ways. */
 export type BaseChoice = {
   [Name in keyof typeof bases]: (typeof bases)[Name] extends {
     readonly inline: infer Inline

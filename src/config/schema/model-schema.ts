@@ -3,12 +3,12 @@
  * `labels`.
  */
 import { Type } from 'typebox'
-import { defaults, methods } from '../../plugins.ts'
+import { defaults } from '../../plugins.ts'
 import type { PluginTable } from '../plugins/plugin-table.ts'
-import { taskChoices, taskSettings, type TaskChoice } from './task-choice.ts'
+import { taskChoicesOf, taskSettingsOf, type TaskChoice } from './task-choice.ts'
 import { choiceByName, section } from './parts.ts'
 import { defenceSchema } from './defence.ts'
-import { type ChosenMethod, choiceOf, oneOrMore, namedOf, baseChoice } from './choices.ts'
+import { type ChosenMethod, choiceOf, oneOrMore, namedOf, baseChoiceOf } from './choices.ts'
 import { train } from './train.ts'
 
 const budget = section(
@@ -57,14 +57,15 @@ const keep = section(
   'which versions keep their bytes, besides pinned ones; the others keep their manifests for a while',
 )
 
-export function modelSchemaOf({ sources, sinks, policies }: PluginTable) {
+export function modelSchemaOf(plugins: PluginTable) {
+  const { bases, methods, tasks, sources, sinks, policies } = plugins
   const policy = (kind: keyof PluginTable['policies'], description: string) =>
     choiceOf('policy', policies[kind], defaults.policies[kind], description)
   const onePolicyOrMore = (kind: keyof PluginTable['policies'], description: string) =>
     oneOrMore(policy(kind, description), defaults.policies[kind], description)
   return Type.Object(
     {
-      base: baseChoice,
+      base: baseChoiceOf(bases),
       max_tokens: Type.Integer({
         minimum: 1,
         maximum: 8192,
@@ -82,7 +83,7 @@ export function modelSchemaOf({ sources, sinks, policies }: PluginTable) {
       ),
       task: Type.Unsafe<TaskChoice>(
         choiceByName(
-          taskChoices,
+          taskChoicesOf(tasks),
           'what it answers: a label, a number, or a text',
           'classification',
         ),
@@ -149,7 +150,7 @@ export function modelSchemaOf({ sources, sinks, policies }: PluginTable) {
         description: 'run this model in a separate trainer process',
       }),
     },
-    { additionalProperties: false, elsewhere: taskSettings },
+    { additionalProperties: false, elsewhere: taskSettingsOf(tasks) },
   )
 }
 

@@ -90,7 +90,7 @@ export const pluginPaths = Type.Array(Type.String({ minLength: 1, format: 'path'
   uniqueItems: true,
   maxItems: 100,
   default: [],
-  description: 'modules with your own sources, sinks and policies',
+  description: 'modules with your own plug-ins, such as sources, policies, bases and tasks',
 })
 
 export function configSchemaOf(plugins: PluginTable) {

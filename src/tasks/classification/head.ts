@@ -16,6 +16,7 @@ const UNIT_SCALE = 10
 
 export const classificationHead: TaskHead = {
   kind: 'classification',
+  hasClasses: true,
   reads: 'pooled',
 
   headIn: ({ labels = [] }) => labels,

@@ -57,7 +57,7 @@ export async function draftImport(importing: Importing): Promise<Draft> {
   const { fields, ours } = files
   const { plan } = target
   if (methodOf(plan).closedForm !== undefined) throw withoutSums(plan.config.method)
-  if (plan.task.kind === 'regression')
+  if (plan.task.hasClasses !== true && plan.task.reads !== 'answers')
     throw refuse(
       'task',
       plan.task.kind,

@@ -1,0 +1,102 @@
+/**
+ * A stranger's module with an input, a base and a task of its own, through everything that ours go through: HTTP, trainer,
+ * checkpoint, kill, restart, dead letter, and a file of the command line.
+ */
+import { copyFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { runCli } from '../cli/run-cli.ts'
+import { oneDaemon } from './one-daemon.ts'
+
+const daemon = oneDaemon((folder) => {
+  copyFileSync(new URL('stranger.mjs', import.meta.url), join(folder, 'stranger.mjs'))
+  writeFileSync(join(folder, 'events.jsonl'), '')
+  writeFileSync(
+    join(folder, 'antikythera.yaml'),
+    `plugins: [./stranger.mjs]
+server: { port: 0 }
+log: { level: warn }
+models:
+  m:
+    base: grey
+    task: { several: { tags: [bright, dark, left] } }
+    adapter: { method: lora, rank: 2, tail_layers: all }
+    train: { learning_rate: 0.05, epochs: 4 }
+    sources: [{ http: {} }, { file: { path: ./events.jsonl } }]
+`,
+  )
+})
+
+const grid = (grey: (row: number, column: number) => number) =>
+  Array.from({ length: 4 }, (_, row) => Array.from({ length: 4 }, (_, column) => grey(row, column)))
+const lessons = [
+  { input: { picture: grid(() => 250) }, tags: ['bright'] },
+  { input: { picture: grid(() => 4) }, tags: ['dark'] },
+  {
+    input: { picture: grid((_, column) => (column % 2 === 0 ? 250 : 0)) },
+    tags: ['left', 'bright'],
+  },
+]
+const events = (from: number, count: number) =>
+  Array.from({ length: count }, (_, at) => ({ id: `e-${from + at}`, ...lessons[at % 3] }))
+
+interface Model {
+  readonly counts?: { readonly learned: number }
+}
+
+async function learned(count: number): Promise<void> {
+  await expect
+    .poll(async () => (await daemon.get<Model>('m')).counts?.learned, { timeout: 60_000 })
+    .toBe(count)
+}
+
+async function answers(): Promise<readonly (readonly string[])[]> {
+  const inputs = lessons.map(({ input }) => input)
+  const { predictions } = await daemon.post<{
+    predictions: readonly { readonly tags: readonly string[] }[]
+  }>('m/predict', { inputs })
+  return predictions.map(({ tags }) => [...tags].sort())
+}
+
+const right = [['bright'], ['dark'], ['bright', 'left']]
+
+test('what a stranger brings is served, learned, killed, restarted, refused and sent from a file', async () => {
+  const wrong = await daemon.post<{ code: string; detail: string }>('m/predict', {
+    inputs: [{ picture: [[1]] }],
+  })
+  expect(wrong).toMatchObject({ code: 'REQUEST_INVALID' })
+  expect(wrong.detail).toContain('four rows of four grey values')
+  const refused = await daemon.post<{ code: string }>('m/feedback', {
+    input: lessons[0]!.input,
+    tags: ['blue'],
+  })
+  expect(refused).toMatchObject({ code: 'EVENT_INVALID' })
+
+  expect(await daemon.post('m/feedback', { events: events(0, 60) })).toMatchObject({ accepted: 60 })
+  await learned(60)
+  await expect.poll(answers, { timeout: 30_000 }).toEqual(right)
+
+  await daemon.kill()
+  const lines = [
+    '{"picture": [[1]], "tags": []}',
+    JSON.stringify({ input: { picture: 'x' }, tags: ['dark'] }),
+  ]
+  writeFileSync(join(daemon.folder, 'events.jsonl'), `${lines.join('\n')}\n`)
+  await daemon.start()
+  await expect.poll(answers, { timeout: 30_000 }).toEqual(right)
+  await learned(60)
+  await expect
+    .poll(async () => JSON.stringify(await daemon.get('m/dead-letters')), { timeout: 30_000 })
+    .toContain('four rows of four grey values')
+
+  const file = join(daemon.folder, 'more.jsonl')
+  writeFileSync(
+    file,
+    events(100, 30)
+      .map((event) => JSON.stringify(event))
+      .join('\n'),
+  )
+  const sent = await runCli('feedback', 'm', '--url', daemon.url, '--file', file, '--json')
+  expect(sent.json()).toMatchObject({ accepted: 30 })
+  await learned(90)
+})
