@@ -22,8 +22,8 @@ export const roomImports: Readonly<Record<string, readonly string[]>> = {
   optim: ['adapters', 'contracts', 'nn', 'platform'],
   versions: ['adapters', 'contracts', 'nn', 'platform'],
   fleet: ['contracts', 'platform', 'versions'],
-  learner: ['contracts', 'evaluation', 'nn', 'optim', 'platform', 'versions'],
-  checkpoint: ['contracts', 'evaluation', 'intake', 'learner', 'platform', 'versions'],
+  learner: ['contracts', 'evaluation', 'nn', 'optim', 'payloads', 'platform', 'versions'],
+  checkpoint: ['contracts', 'evaluation', 'intake', 'learner', 'payloads', 'platform', 'versions'],
   trainer: [
     'adapters',
     'checkpoint',

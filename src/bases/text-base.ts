@@ -64,7 +64,7 @@ export async function openTextBase({
 /** Keeps the end of a conversation, because an answer depends on it most. */
 function lastOf(ids: Int32Array, most: number): Encoded {
   const dropped = Math.max(0, ids.length - most)
-  return { kind: 'tokens', ids: ids.slice(dropped), ...(dropped > 0 && { dropped }) }
+  return { data: ids.slice(dropped), ...(dropped > 0 && { dropped }) }
 }
 
 /** Without its weights, which take time to read: enough to validate a config. It encodes nothing. */

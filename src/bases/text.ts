@@ -30,5 +30,5 @@ export function streamSafe(text: string): string {
 
 /** The encoded text, without its last `dropped` tokens. */
 export function tokensOf(ids: readonly number[], dropped: number): Encoded {
-  return { kind: 'tokens', ids: Int32Array.from(ids), ...(dropped > 0 && { dropped }) }
+  return { data: Int32Array.from(ids), ...(dropped > 0 && { dropped }) }
 }

@@ -1,10 +1,9 @@
 /** Examples in a row as one blob and its header, for columns of the checkpoint: a row for each would cost more than the rest of its intake. */
 import { identityOf } from '../intake/events/event-key.ts'
 import type { ExampleKey } from '../contracts/core.ts'
-import type { Encoded } from '../contracts/network.ts'
 import type { Example, Target } from '../contracts/example.ts'
 import { failure } from '../platform/errors.ts'
-import { encodedOf, kindText } from './encoded-kind.ts'
+import { hasIds, headerOf, rowOf } from '../payloads/rows.ts'
 
 export interface ExamplePack {
   /** JSON: of each example all but its numbers, and how many these are. */
@@ -15,7 +14,7 @@ export interface ExamplePack {
 
 type Entry = readonly [
   key: ExampleKey,
-  /** `kindText`. */
+  /** `headerOf`. */
   kind: string,
   length: number,
   target: Target,
@@ -31,20 +30,20 @@ export function packExamples(examples: readonly Example[]): ExamplePack {
   const entries: Entry[] = []
   let length = 0
   for (const { key, encoded, target, weight, predictionId = null, timeMs, slice } of examples) {
-    const numbers = numbersOf(encoded)
-    const entry = [key, kindText(encoded), numbers.length, target, weight, predictionId] as const
+    const { length: count } = encoded.data
+    const entry = [key, headerOf(encoded), count, target, weight, predictionId] as const
     if (slice !== undefined) entries.push([...entry, timeMs ?? null, slice])
     else entries.push(timeMs === undefined ? entry : [...entry, timeMs])
-    length += numbers.length
+    length += count
   }
   // Floats are laid in as they are, bit for bit.
   const ids = new Int32Array(length)
   const values = new Float32Array(ids.buffer)
   let at = 0
   for (const { encoded } of examples) {
-    if (encoded.kind === 'tokens') ids.set(encoded.ids, at)
-    else values.set(encoded.values, at)
-    at += numbersOf(encoded).length
+    const of = hasIds(encoded) ? ids : values
+    of.set(encoded.data, at)
+    at += encoded.data.length
   }
   return { header: JSON.stringify(entries), data: new Uint8Array(ids.buffer) }
 }
@@ -59,7 +58,7 @@ export function unpackExamples({ header, data }: ExamplePack): readonly Example[
   const { buffer } = data.slice()
   let from = 0
   return entries.map(([key, kind, length, target, weight, predictionId, timeMs = null, slice]) => {
-    const encoded = encodedOf(kind, buffer.slice(from, from + length * NUMBER_BYTES))
+    const encoded = rowOf(kind, buffer.slice(from, from + length * NUMBER_BYTES))
     from += length * NUMBER_BYTES
     return {
       ...{ key, ...identityOf(key), encoded, target, weight },
@@ -79,8 +78,4 @@ export function factsOfExamples(header: string) {
     ...(timeMs !== null && { timeMs }),
     ...(slice !== undefined && { slice }),
   }))
-}
-
-export function numbersOf(encoded: Encoded): Int32Array | Float32Array {
-  return encoded.kind === 'tokens' ? encoded.ids : encoded.values
 }

@@ -262,5 +262,5 @@ export function isSelected(
 function bytesOf({ key, what }: SetAsideEvent): number {
   if (what.kind === 'event') return key.length + 2 * what.event.received.record.value.byteLength
   const { encoded } = what.example
-  return key.length + (encoded.kind === 'tokens' ? encoded.ids : encoded.values).byteLength
+  return key.length + encoded.data.byteLength
 }

@@ -61,7 +61,7 @@ interface Given {
   readonly limits: Config['limits']
 }
 
-const noTokens: Encoded = { kind: 'tokens', ids: new Int32Array() }
+const noTokens: Encoded = { data: new Int32Array() }
 
 async function problemsOf(
   model: ModelConfig,

@@ -44,18 +44,16 @@ export interface Adaptation<T> {
 }
 
 /** One row of a network's input, tokenised or vectorised: the result of `encode`. */
-export type Encoded =
-  | {
-      readonly kind: 'tokens'
-      readonly ids: Int32Array
-      /** How many tokens of a longer text were cut off; absent = none. Not part of a checkpoint. */
-      readonly dropped?: number
-      /** Present if `ids` holds several texts, one after the other, each computed by itself; absent = one text. */
-      readonly sequences?: readonly TokenSequence[]
-      /** Its answers are compared with those of the base without an adapter. */
-      readonly isCompared?: true
-    }
-  | { readonly kind: 'vector'; readonly values: Float32Array }
+export interface Encoded {
+  /** Ids of tokens or values, as the base's `rows` says. */
+  readonly data: Int32Array | Float32Array
+  /** How many tokens of a longer text were cut off; absent = none. Not part of a checkpoint. */
+  readonly dropped?: number
+  /** Present if it holds several texts, one after the other, each computed by itself; absent = one text. */
+  readonly sequences?: readonly TokenSequence[]
+  /** Its answers are compared with those of the base without an adapter. */
+  readonly isCompared?: true
+}
 
 /** A prompt and the answer that follows it. */
 export interface TokenSequence {

@@ -139,6 +139,5 @@ function digestOf(text: string): string {
 
 /** About its size in memory. */
 function bytesOf({ key, encoded, target }: Example): number {
-  const numbers = encoded.kind === 'tokens' ? encoded.ids : encoded.values
-  return numbers.byteLength + 2 * (key.length + JSON.stringify(target).length)
+  return encoded.data.byteLength + 2 * (key.length + JSON.stringify(target).length)
 }

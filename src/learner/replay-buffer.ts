@@ -147,7 +147,7 @@ export class ReplayBuffer {
 
   #itemOf({ key, source, encoded, target, logits }: Remembered): ReplayItem {
     const { task } = this.#parts
-    const { byteLength } = encoded.kind === 'tokens' ? encoded.ids : encoded.values
+    const { byteLength } = encoded.data
     const bytes = byteLength + key.length + task.size(target) + (logits?.byteLength ?? 0)
     return { key, stratum: task.stratum(target), source, bytes }
   }

@@ -7,6 +7,6 @@ export function sampleRow(base: Base, maxTokens: number): Encoded {
   const [kind] = base.reads
   // A base of numbers may refuse the example, because its own schema has other names.
   return kind === undefined || rows === 'values'
-    ? { kind: 'vector', values: new Float32Array(network.latentWidth(0)).fill(1) }
+    ? { data: new Float32Array(network.latentWidth(0)).fill(1) }
     : base.encode({ kind: kind.name, [kind.name]: kind.example }, maxTokens)
 }

@@ -2,6 +2,7 @@
  * Rows of several sequences, such as a prompt with each of two answers: every sequence is computed by itself, as if it were a row,
  * and the row keeps what they give one after the other.
  */
+import { idsOf } from '../payloads/rows.ts'
 import type { Encoded, Latent, LatentSequence } from '../contracts/network.ts'
 import { invariant } from '../platform/errors.ts'
 
@@ -10,17 +11,17 @@ export async function latentOfRow(
   row: Encoded,
   compute: (row: Encoded) => Promise<Latent>,
 ): Promise<Latent> {
-  if (row.kind !== 'tokens' || row.sequences === undefined) return compute(row)
+  if (row.sequences === undefined) return compute(row)
   const parts: { readonly ids: Int32Array; readonly from: number; readonly answer: Int32Array }[] =
     []
   let at = 0
   for (const { length, answerFrom } of row.sequences) {
     invariant(answerFrom >= 1 && answerFrom < length, 'a sequence has a prompt and an answer')
-    const ids = row.ids.slice(at, at + length)
+    const ids = idsOf(row).slice(at, at + length)
     parts.push({ ids: ids.slice(0, -1), from: answerFrom - 1, answer: ids.slice(answerFrom) })
     at += length
   }
-  const latents = await Promise.all(parts.map(({ ids }) => compute({ kind: 'tokens', ids })))
+  const latents = await Promise.all(parts.map(({ ids }) => compute({ data: ids })))
   const sequences = parts.map(({ ids, from, answer }): LatentSequence => {
     return { positions: ids.length, from, answer }
   })

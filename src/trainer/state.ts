@@ -10,7 +10,6 @@ import type { Kept } from '../versions/contract.ts'
 import { Dedupe } from '../intake/dedupe/dedupe.ts'
 import { PendingJoins } from '../intake/join.ts'
 import { canonicalJson } from '../platform/canonical-json.ts'
-import { numbersOf } from '../checkpoint/example-pack.ts'
 import { EventLog } from '../checkpoint/event-log/event-log.ts'
 import { Checkpoint } from '../checkpoint/checkpoint.ts'
 import {
@@ -129,7 +128,7 @@ export class TrainerState {
     this.log = new EventLog({
       limits: limits.eventLog ?? usualLog,
       hashOf: (key) => this.dedupe.hashOf(key),
-      sizeOf: ({ encoded, target }) => numbersOf(encoded).byteLength + loop.task.size(target),
+      sizeOf: ({ encoded, target }) => encoded.data.byteLength + loop.task.size(target),
       isKnown: (key) => this.dedupe.digestOf(key) !== undefined,
       stored: this.checkpoint.log,
     })

@@ -46,7 +46,7 @@ test.each(readdirSync(reference))('%s', async (name) => {
   const trunk = await openTrunkEngine(base, cutOf(config.tail_layers, base.network.layers))
   const rows = JSON.parse(read('peft.json').toString()) as readonly Row[]
   for (const { ids, embedding } of rows) {
-    const [latent] = await trunk.encode([{ kind: 'tokens', ids: Int32Array.from(ids) }])
+    const [latent] = await trunk.encode([{ data: Int32Array.from(ids) }])
     const ours = unit(Float32Array.from(embeddings(plan, parameters, [latent!])))
     const theirs = new Float32Array(new Uint8Array(Buffer.from(embedding, 'base64')).buffer)
     for (const [at, value] of theirs.entries()) expect(ours[at]).toBeCloseTo(value, 5)

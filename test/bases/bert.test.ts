@@ -37,7 +37,7 @@ function encode(base: Base, text: string, maxTokens: number): Encoded {
 
 function tokens(base: Base, text: string, maxTokens: number): readonly number[] {
   const encoded = encode(base, text, maxTokens)
-  return encoded.kind === 'tokens' ? [...encoded.ids] : []
+  return [...encoded.data]
 }
 
 /** A copy of the tiny encoder with one file changed. */

@@ -108,7 +108,7 @@ function only(session: ort.InferenceSession, feeds: Record<string, ort.Tensor>) 
 
 /** Padding is filled with a real token, so that a network which lets it leak gives another answer. */
 function pad(rows: readonly Encoded[]) {
-  const tokens = rows.map((row) => (row.kind === 'tokens' ? row.ids : new Int32Array()))
+  const tokens = rows.map((row) => row.data)
   const length = Math.max(...tokens.map((ids) => ids.length))
   const ids = new Int32Array(rows.length * length).fill(7)
   const mask = new Float32Array(rows.length * length)

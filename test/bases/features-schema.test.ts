@@ -1,4 +1,5 @@
 /** A declared schema: what becomes of each value, and what of the model when another feature is declared. */
+import { valuesOf } from '../../src/payloads/rows.ts'
 import { describe, expect, it } from 'vitest'
 import { freshAdapter, specsOf, type AdapterPlan } from '../../src/adapters/adapter.ts'
 import { openBundle } from '../../src/adapters/peft/bundle.ts'
@@ -33,7 +34,7 @@ const base = openFeatures({ schema })
 
 function vector(of: Base, features: Features | readonly number[]): readonly number[] {
   const encoded = of.encode({ kind: 'features', features }, 0)
-  return encoded.kind === 'vector' ? [...encoded.values] : []
+  return [...encoded.data]
 }
 
 describe('a schema', () => {
@@ -259,7 +260,7 @@ function learnedOn(plan: AdapterPlan, rows: readonly Features[]): Tensors {
 }
 
 function latentOf(encoded: Encoded) {
-  const data = encoded.kind === 'vector' ? encoded.values : new Float32Array()
+  const data = valuesOf(encoded)
   return { positions: 1, width: data.length, data }
 }
 

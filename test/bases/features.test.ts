@@ -16,7 +16,7 @@ type Features = FeaturesInput['features']
 
 function vector(base: Base, features: Features): readonly number[] {
   const encoded = base.encode({ kind: 'features', features }, 64)
-  return encoded.kind === 'vector' ? [...encoded.values] : []
+  return [...encoded.data]
 }
 
 function refusal(call: () => unknown): unknown {

@@ -30,7 +30,7 @@ afterAll(() => engine.close())
 
 function tokens(text: string, maxTokens = LONGEST): readonly number[] {
   const encoded = base.encode({ kind: 'text', text }, maxTokens)
-  return encoded.kind === 'tokens' ? [...encoded.ids] : []
+  return [...encoded.data]
 }
 
 function rowsOf(texts: readonly string[]): readonly Encoded[] {

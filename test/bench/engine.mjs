@@ -78,7 +78,7 @@ function row(at) {
     { length: 16 },
     (_, token) => 200 + ((token * 7919 + at * 104729) % 7000),
   )
-  return { kind: 'tokens', ids }
+  return { data: ids }
 }
 
 function versionOf(config) {

@@ -28,8 +28,7 @@ const trainable = openTrainable({
 })
 const encoded = batches.map((rows) =>
   rows.map(({ ids, answerFrom }) => ({
-    kind: 'tokens',
-    ids: Int32Array.from(ids),
+    data: Int32Array.from(ids),
     sequences: [{ length: ids.length, answerFrom }],
   })),
 )

@@ -71,7 +71,7 @@ export function learn(learner, stream, latentOf) {
     }
   }
   for (const { key, label, pixels } of stream) {
-    const encoded = { kind: 'vector', values: pixels }
+    const encoded = { data: pixels }
     const example = labelled(key, encoded, label)
     if (learner.accept(example, latents, 0).verdict === 'update') update()
   }

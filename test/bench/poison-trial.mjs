@@ -14,7 +14,7 @@ export const defences = {
   sources: 1000,
 }
 
-const nothing = { kind: 'vector', values: new Float32Array() }
+const nothing = { data: new Float32Array() }
 const RECENT = 200
 const TAINTED = 0.05
 

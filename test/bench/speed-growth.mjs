@@ -182,8 +182,7 @@ async function usOfAnswers(count) {
   const row = () => ({
     adapter: `v${random.below(count)}`,
     encoded: {
-      kind: 'vector',
-      values: Float32Array.from({ length: WIDTH }, () => random.normal()),
+      data: Float32Array.from({ length: WIDTH }, () => random.normal()),
     },
   })
   const batch = () => Array.from({ length: 32 }, row)

@@ -235,7 +235,7 @@ function rowsOf(batch, tokens) {
 /** The same ids as the peers get. */
 function rowOf(at, tokens) {
   const id = (_, place) => 200 + ((at * 104729 + place * 7919) % 7000)
-  return { kind: 'tokens', ids: Int32Array.from({ length: tokens }, id) }
+  return { data: Int32Array.from({ length: tokens }, id) }
 }
 
 function versionOf(base, config, seed) {

@@ -16,14 +16,14 @@ import { thrown } from '../coded.ts'
 
 const tokens = (id: string): Example => ({
   ...identified('desk', id),
-  encoded: { kind: 'tokens', ids: Int32Array.of(1, -2, 3) },
+  encoded: { data: Int32Array.of(1, -2, 3) },
   target: { kind: 'label', label: 'a\0b' },
   weight: 0.5,
   predictionId: 'p\0q',
 })
 const vector = (id: string): Example => ({
   ...identified('desk', id),
-  encoded: { kind: 'vector', values: Float32Array.of(0.1, -0) },
+  encoded: { data: Float32Array.of(0.1, -0) },
   target: { kind: 'not', label: 'ä' },
   weight: 1,
   slice: 'eu\0ü',

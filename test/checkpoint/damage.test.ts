@@ -19,7 +19,7 @@ import { scratchFolder } from '../scratch-folder.ts'
 
 const example = (id: string): Example => ({
   ...identified('desk', id),
-  encoded: { kind: 'vector', values: Float32Array.of(0.25, 3) },
+  encoded: { data: Float32Array.of(0.25, 3) },
   target: { kind: 'label', label: 'yes' },
   weight: 1,
   slice: 'north',

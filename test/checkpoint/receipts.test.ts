@@ -21,7 +21,7 @@ import { scratchFolder } from '../scratch-folder.ts'
 
 const example = (id: string): Example => ({
   ...identified('desk', id),
-  encoded: { kind: 'vector', values: Float32Array.of(1, 2) },
+  encoded: { data: Float32Array.of(1, 2) },
   target: { kind: 'label', label: 'yes' },
   weight: 3,
   slice: 'north',

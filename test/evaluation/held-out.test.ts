@@ -22,7 +22,7 @@ const openHeldOut = (limits = {}) =>
 function example(at: number, label = 'yes', predictionId?: string): Example {
   return {
     ...identified('desk', `e-${at}`),
-    encoded: { kind: 'vector', values: Float32Array.of(at, 1) },
+    encoded: { data: Float32Array.of(at, 1) },
     target: { kind: 'label', label },
     weight: 1,
     ...(predictionId !== undefined && { predictionId }),
@@ -74,7 +74,7 @@ describe('the reservoir', () => {
     expect(heldOut.size).toBeLessThan(10)
     heldOut.offer({
       ...example(99),
-      encoded: { kind: 'vector', values: new Float32Array(1000) },
+      encoded: { data: new Float32Array(1000) },
     })
     expect(keysOf(heldOut.rows)).not.toContain(example(99).key)
   })

@@ -100,8 +100,7 @@ const base = {
         pool: (_ops, positions) => positions,
       },
       encode: ({ picture: rows }) => ({
-        kind: 'vector',
-        values: Float32Array.from(rows.flat(), (grey) => grey / 255),
+        data: Float32Array.from(rows.flat(), (grey) => grey / 255),
       }),
     }
   },

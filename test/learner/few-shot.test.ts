@@ -25,11 +25,7 @@ function example(at: number, target: LabelTarget = labelled(known[at % 2]!)): Ex
     ...latent!,
     data: latent!.data.map((x, i) => x + (i % 3 === 0 ? shift : 0)),
   })
-  const encoded = {
-    kind: 'tokens',
-    ids: new Int32Array(latent!.positions),
-    truncated: false,
-  } as const
+  const encoded = { data: new Int32Array(latent!.positions) }
   return { ...own, encoded, target, weight: 1 }
 }
 

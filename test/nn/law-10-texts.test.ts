@@ -55,7 +55,7 @@ test.each(table)('$method on $on', async ({ base, plan }) => {
   engine.unload(key)
   const ids = Int32Array.from([...prompt, ...written.map(({ token }) => token)])
   const sequences = [{ length: ids.length, answerFrom: prompt.length }]
-  const trained = await scored(plan, version.parameters, { kind: 'tokens', ids, sequences })
+  const trained = await scored(plan, version.parameters, { data: ids, sequences })
   expect(trained).toHaveLength(written.length)
   for (const [at, { logProbability }] of written.entries())
     expect(Math.abs(trained[at]! - logProbability)).toBeLessThan(1e-4)

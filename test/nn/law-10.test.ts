@@ -293,7 +293,7 @@ function rowsOf(base: Base): readonly Encoded[] {
       [0.1, 0.2, 0.3],
     ].map((features) => base.encode({ kind: 'features', features }, 1))
   const texts = ['good', 'not good at all', 'a', 'the quick brown fox and so on', 'good good']
-  const empty: Encoded = { kind: 'tokens', ids: new Int32Array() }
+  const empty: Encoded = { data: new Int32Array() }
   return [...texts.map((text) => base.encode({ kind: 'text', text }, 64)), empty]
 }
 

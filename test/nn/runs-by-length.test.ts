@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import type { Encoded, Latent } from '../../src/contracts/network.ts'
 import { RunsByLength } from '../../src/nn/onnx/runs-by-length.ts'
 
-const row = (...ids: number[]): Encoded => ({ kind: 'tokens', ids: Int32Array.from(ids) })
-const idsOf = (row: Encoded) => (row.kind === 'tokens' ? [...row.ids] : [])
+const row = (...ids: number[]): Encoded => ({ data: Int32Array.from(ids) })
+const idsOf = (row: Encoded) => [...row.data]
 const latentOf = (row: Encoded): Latent => {
   const data = Float32Array.from(idsOf(row))
   return { positions: data.length, width: 1, data }

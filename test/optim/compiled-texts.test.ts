@@ -103,10 +103,10 @@ function rowsOf(plan: TextPlan): readonly TrainRow[] {
   return [0, 2, 3, 4].map((place, at): TrainRow => {
     const each = said[place]!
     const { encoded, target } = encodedRow(plan, each)
-    const sequences = encoded.kind === 'tokens' ? (encoded.sequences ?? []) : []
+    const sequences = encoded.sequences ?? []
     let from = 0
     const parts = sequences.map(({ length, answerFrom }) => {
-      const ids = encoded.kind === 'tokens' ? encoded.ids.slice(from, from + length) : []
+      const ids = encoded.data.slice(from, from + length)
       from += length
       return {
         ...{ positions: length - 1, from: answerFrom - 1 },
@@ -115,7 +115,7 @@ function rowsOf(plan: TextPlan): readonly TrainRow[] {
     })
     const positions = parts.reduce((sum, part) => sum + part.positions, 0)
     const data = Float32Array.from({ length: positions * width }, () => random.normal())
-    const isCompared = encoded.kind === 'tokens' && encoded.isCompared === true
+    const isCompared = encoded.isCompared === true
     const latent = { positions, width, data, sequences: parts, ...(isCompared && { isCompared }) }
     return { latent, target, weight: 1 + at / 3, isReplayed: at > 2 }
   })

@@ -33,7 +33,7 @@ test('the other examples of its step are learned, and it can be sent again', asy
     encode: async (rows) => {
       const latents = await tinyTrunk.encode(rows)
       rows.forEach((row, at) => {
-        const text = row.kind === 'tokens' ? String.fromCodePoint(...row.ids) : ''
+        const text = String.fromCodePoint(...row.data)
         if (text.includes('quick')) bad = [...latents[at]!.data].join()
       })
       return latents

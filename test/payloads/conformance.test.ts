@@ -2,8 +2,11 @@
 import { expect, test } from 'vitest'
 import type { Json } from '../../src/contracts/core.ts'
 import type { FeedbackEvent } from '../../src/contracts/event.ts'
+import type { Encoded } from '../../src/contracts/network.ts'
 import { signalDigest } from '../../src/intake/events/signal-digest.ts'
+import { headerOf, isSameRow, rowOf } from '../../src/payloads/rows.ts'
 import { inputs, signals } from '../../src/plugins.ts'
+import { thrown } from '../coded.ts'
 import { inputConformance, signalConformance } from '../conformance/payload.ts'
 
 const taught: Readonly<Record<keyof typeof signals, readonly Json[]>> = {
@@ -47,4 +50,34 @@ test.each<[number, Partial<FeedbackEvent>]>([
   [568601822, { signal: { kind: 'retract', anySource: true } }],
 ])('digest %i, which inboxes and checkpoints keep, stays that of its event', (digest, event) => {
   expect(signalDigest({ weight: 1, signal: { kind: '' }, ...event })).toBe(digest)
+})
+
+test.each<[string, Encoded]>([
+  ['vector', { data: Float32Array.of(0.5, -0, 1e-45, 3e38) }],
+  ['tokens', { data: Int32Array.of(0, 7, -1) }],
+  ['tokens', { data: new Int32Array() }],
+  ['tokens 2:1', { data: Int32Array.of(1, 2), sequences: [{ length: 2, answerFrom: 1 }] }],
+  [
+    'tokens compared 2:1 1:0',
+    {
+      data: Int32Array.of(1, 2, 3),
+      sequences: [
+        { length: 2, answerFrom: 1 },
+        { length: 1, answerFrom: 0 },
+      ],
+      isCompared: true,
+    },
+  ],
+])('a row whose header is `%s` comes back from its header and its bytes', (header, row) => {
+  const { buffer } = row.data.slice()
+  expect(headerOf(row)).toBe(header)
+  const back = rowOf(header, buffer.slice())
+  expect(back).toEqual(row)
+  expect(new Uint8Array(back.data.buffer)).toEqual(new Uint8Array(buffer))
+  expect(isSameRow(back, row)).toBe(true)
+})
+
+test('a header that does not fit its bytes is reported', () => {
+  for (const header of ['tokens 3:1', 'pixels', ''])
+    expect(thrown(() => rowOf(header, new ArrayBuffer(8))).code).toBe('STORE_CORRUPT')
 })

@@ -3,8 +3,8 @@ import type { Encoded } from '../../src/contracts/network.ts'
 import { paddedPositions } from '../../src/nn/onnx/feeds.ts'
 import { planRuns } from '../../src/serving/engine/engine-plan.ts'
 
-const tokens = (length: number): Encoded => ({ kind: 'tokens', ids: new Int32Array(length) })
-const vector: Encoded = { kind: 'vector', values: new Float32Array(3) }
+const tokens = (length: number): Encoded => ({ data: new Int32Array(length) })
+const vector: Encoded = { data: new Float32Array(3) }
 const row = (length: number, adapter = 'a') => ({ adapter, encoded: tokens(length) })
 const plan = (rows: Parameters<typeof planRuns>[0]) => planRuns(rows, (adapter) => adapter[0]!)
 

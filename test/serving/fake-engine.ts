@@ -93,12 +93,12 @@ export function openFakeEngine(options: { readonly delayMs?: () => number } = {}
 
 /** What the engine answers: the test recomputes it from the version that an answer names. */
 export function logitsOf(version: Version | undefined, encoded: Encoded): Float32Array {
-  const first = encoded.kind === 'tokens' ? encoded.ids[0] : encoded.values[0]
+  const first = encoded.data[0]
   const labels = (version && labelsOf(version.manifest).length) ?? 0
   const numbers = [Number(version?.manifest.version.slice(1)), first ?? -1, 0, 0]
   return Float32Array.from(numbers.slice(0, Math.max(2, labels)))
 }
 
 export function tokens(...ids: readonly number[]): Encoded {
-  return { kind: 'tokens', ids: Int32Array.from(ids) }
+  return { data: Int32Array.from(ids) }
 }

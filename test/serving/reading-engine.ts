@@ -6,7 +6,7 @@ import { openFakeEngine, type FakeEngine } from './fake-engine.ts'
 export function readingEngine(): FakeEngine {
   const engine = openFakeEngine()
   const yes = (encoded: Encoded, version: number) =>
-    version === 1 || (encoded.kind === 'tokens' && encoded.ids[0] === 'y'.codePointAt(0))
+    version === 1 || encoded.data[0] === 'y'.codePointAt(0)
   return {
     ...engine,
     async run(rows: Parameters<typeof engine.run>[0]) {

@@ -95,8 +95,7 @@ describe('tokens', () => {
       [...prompt, ...idsOf('No, never.'), end],
     ]
     expect(row).toEqual({
-      kind: 'tokens',
-      ids: Int32Array.from([...one, ...other]),
+      data: Int32Array.from([...one, ...other]),
       sequences: [one, other].map((ids) => ({ length: ids.length, answerFrom: prompt.length })),
       isCompared: true,
     })
@@ -106,7 +105,7 @@ describe('tokens', () => {
     const target = { kind: 'completion', completion: 'a b c d e f g h' } as const
     const row = task.texts!.encode(asked('Hello'), target, to(prompt.length + 3))
     expect(row).toMatchObject({ dropped: idsOf(target.completion).length + 1 - 3 })
-    expect(row.kind === 'tokens' && row.ids.length).toBe(prompt.length + 3)
+    expect(row.data.length).toBe(prompt.length + 3)
     const refused = thrown(() => task.texts!.encode(asked('Hello'), target, to(prompt.length)))
     expect(refused.code).toBe('INPUT_TOO_LONG')
   })
@@ -124,7 +123,7 @@ describe('tokens', () => {
     const row = truncating.texts!.encode(input, target, to(most))
     const expected = [...kept!, ...idsOf('Yes.'), end]
     expect(row).toMatchObject({
-      ids: Int32Array.from(expected),
+      data: Int32Array.from(expected),
       dropped: whole!.length - kept!.length,
     })
     expect(thrown(() => task.texts!.encode(input, target, to(most))).code).toBe('INPUT_TOO_LONG')
@@ -134,7 +133,7 @@ describe('tokens', () => {
     const rated = (input: string, completion: string) =>
       task.texts!.encode(asked(input), { kind: 'rating', rating: 1, completion }, to(64))
     const row = task.texts!.exchanged(rated('Hello', 'Yes.'), rated('Why', 'No, never.'), 64)
-    expect(row.kind === 'tokens' && [...row.ids]).toEqual([...prompt, ...idsOf('No, never.'), end])
+    expect([...row.data]).toEqual([...prompt, ...idsOf('No, never.'), end])
   })
 })
 

@@ -55,7 +55,7 @@ function encoded(rows: readonly Row[], isCompared: boolean): Encoded {
     return { length: ids.length, answerFrom: ids.length - answer }
   })
   const ids = Int32Array.from(rows.flatMap((row) => row.ids))
-  return { kind: 'tokens', ids, sequences, ...(isCompared && { isCompared }) }
+  return { data: ids, sequences, ...(isCompared && { isCompared }) }
 }
 
 /** DPO has all chosen answers, then all rejected ones. */

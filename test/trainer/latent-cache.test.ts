@@ -15,7 +15,7 @@ function countingTrunk(fails: (value: number) => boolean = () => false) {
   const trunk: TrunkEngine = {
     encode: async (rows) =>
       rows.map((row) => {
-        const value = row.kind === 'vector' ? row.values[0]! : 0
+        const value = row.data[0]!
         if (fails(value)) throw failure('ENGINE_FAILED', `cannot compute ${value}`)
         computed.push(value)
         return { positions: 1, width: 2, data: Float32Array.of(value, 2 * value) }
@@ -26,7 +26,7 @@ function countingTrunk(fails: (value: number) => boolean = () => false) {
 }
 
 function example(value: number, key = `k${value}`): Example {
-  const encoded = { kind: 'vector', values: Float32Array.of(value) } as const
+  const encoded = { data: Float32Array.of(value) }
   return {
     ...identified('s', key),
     key: asKey(key),

@@ -248,7 +248,7 @@ describe('law 9', () => {
     const trunk = {
       ...tinyTrunk,
       encode: async (rows: Parameters<typeof tinyTrunk.encode>[0]) => {
-        const isPoison = rows.some((row) => row.kind === 'tokens' && row.ids.length === 6)
+        const isPoison = rows.some((row) => row.data.length === 6)
         if (isPoison) throw failure('ENGINE_FAILED', 'the worker died')
         return tinyTrunk.encode(rows)
       },

@@ -29,7 +29,7 @@ function open(over: Partial<PrefetcherParts> = {}) {
       signal: { kind: 'label', label: 'a' },
       weight: 1,
     }),
-    encode: ({ id }) => ({ kind: 'tokens', ids: Int32Array.of(Number(id)) }),
+    encode: ({ id }) => ({ data: Int32Array.of(Number(id)) }),
     isKnown: () => false,
     needsPrediction: () => false,
     compute: async (encoded) => {
@@ -64,7 +64,7 @@ test('it wants to see more while it knows little', () => {
 })
 
 test('it looks no further than a number of positions, whose latents lie in memory', () => {
-  const long: Encoded = { kind: 'tokens', ids: new Int32Array(4096) }
+  const long: Encoded = { data: new Int32Array(4096) }
   const { prefetcher, computed } = open({
     encode: () => long,
     compute: async (encoded) => {

@@ -298,7 +298,7 @@ test('what is released has the same order after a restart: that in which it was 
       was: 'over-share',
       what: {
         kind: 'example',
-        example: { encoded: { kind: 'vector', values: new Float32Array(1) } },
+        example: { encoded: { data: new Float32Array(1) } },
       },
     } as Parameters<SetAside['add']>[0])
   for (const id of ['a', 'b', 'c']) add(id)

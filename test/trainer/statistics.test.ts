@@ -123,7 +123,7 @@ describe('a learner on such a base', () => {
     const remembered = new Map(learner.remembered.map(({ key, encoded }) => [key, encoded]))
     for (const [at, latent] of inputs.entries()) {
       const values = statistics!.stamp!(before, latent).data
-      expect(remembered.get(asKey(`${at}`)), `${at}`).toEqual({ kind: 'vector', values })
+      expect(remembered.get(asKey(`${at}`)), `${at}`).toEqual({ data: values })
       before = statistics!.observe(before, [latent])
     }
   })
@@ -194,7 +194,7 @@ function exampleOf({ latent, target, weight }: (typeof rows)[number], at: number
   return {
     ...identified('s', `${at}`),
     key: asKey(`${at}`),
-    encoded: { kind: 'vector', values: latent.data },
+    encoded: { data: latent.data },
     target,
     weight,
   }

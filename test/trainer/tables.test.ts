@@ -140,8 +140,8 @@ describe('numbers are answered as well, within a tenth of the mean error', () =>
   it('where one of six sources sends nine of ten targets, all of them at 1e15', async () => {
     const settings = { maxShare: 0.1, fromSources: 5, trusted: [], maxWeight: 1, maxUpdate: 0.5 }
     const task = openRegression({ loss: 'huber', huber_delta: 1 })
-    const encoded = { kind: 'vector', values: new Float32Array() } as const
-    const latent = { positions: 1, width: 0, data: encoded.values }
+    const encoded = { data: new Float32Array() }
+    const latent = { positions: 1, width: 0, data: encoded.data }
     const defence = new Defence({ ...settings, quarantines: true, sources: 100 }, task)
     const isLearned = (source: string, at: number) => {
       const example = { ...identified(source, String(at)), encoded, target: 0, weight: 1 }

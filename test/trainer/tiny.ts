@@ -30,7 +30,7 @@ export const tinyBase: Pick<Base, 'name' | 'hash' | 'encode'> = {
     if (!isOf(input, text)) throw failure('INPUT_WRONG_KIND', 'tiny reads text')
     if (input.text === '') throw failure('INPUT_EMPTY', 'no text')
     if (input.text === 'BUG') throw new TypeError('a defect of the tokenizer')
-    return { kind: 'tokens', ids: Int32Array.from(input.text.slice(0, 64), (c) => c.charCodeAt(0)) }
+    return { data: Int32Array.from(input.text.slice(0, 64), (c) => c.charCodeAt(0)) }
   },
 }
 
@@ -42,7 +42,7 @@ export const tinyTrunk: TrunkEngine = {
 /** Counts of letters, by their code modulo the width. */
 export function tinyLatent(row: Encoded): Latent {
   const data = new Float32Array(width)
-  if (row.kind === 'tokens') for (const id of row.ids) data[id % width]! += 0.25
+  for (const id of row.data) data[id % width]! += 0.25
   return { positions: 1, width, data }
 }
 

@@ -67,7 +67,7 @@ export function openFeatures(options: FeaturesOptions): Base {
     encode(input: Input) {
       if (!isOf(input, features))
         throw failure('INPUT_WRONG_KIND', `the base reads features, the input holds ${input.kind}`)
-      return { kind: 'vector', values: roomy(toVector(input.features), vectorSize(layout)) }
+      return { data: roomy(toVector(input.features), vectorSize(layout)) }
     },
   }
   columnsOfBase.set(base, columns)

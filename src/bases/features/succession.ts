@@ -82,19 +82,18 @@ function isOther(before: Tensors, now: Tensors, name: string): boolean {
 }
 
 function movedRow(row: Encoded, { before, now, numbers, hashed }: Change): Encoded {
-  if (row.kind !== 'vector') return row
   const values = new Float32Array(vectorSize(now))
   const put = (to: number, from: number, moves: Moves) => {
     for (const [at, old] of moves.entries())
-      if (old >= 0) values[to + at] = row.values[from + old] ?? 0
+      if (old >= 0) values[to + at] = row.data[from + old] ?? 0
   }
   put(0, 0, numbers)
   put(now.standardised, before.standardised, hashed)
   put(now.standardised + now.hashed, before.standardised + before.hashed, numbers)
-  if (now.window === undefined) return { kind: 'vector', values }
+  if (now.window === undefined) return { data: values }
   put(recentAt(now), recentAt(before), numbers)
-  values[values.length - 1] = row.values.at(-1) ?? 0
-  return { kind: 'vector', values }
+  values[values.length - 1] = row.data.at(-1) ?? 0
+  return { data: values }
 }
 
 function movedTensors(tensors: Tensors, change: Change, earlier: Base): Tensors {

@@ -8,18 +8,17 @@ import { headersOf, plainHeaders, type PlainHeaders } from '../../intake/events/
 import type { WaitingEvent } from '../../intake/join.ts'
 import type { Row, Value } from '../../platform/store/row.ts'
 import { checkRow, summedValues } from './row-sum.ts'
-import { encodedOf, kindText } from '../encoded-kind.ts'
-import { numbersOf } from '../example-pack.ts'
+import { headerOf, rowOf } from '../../payloads/rows.ts'
 
 /** The columns of `examples`, in their order. */
 export function exampleValues(example: Example): readonly Value[] {
   const { key, encoded, target, weight, predictionId, timeMs = null, slice } = example
-  const data = numbersOf(encoded)
+  const { data } = encoded
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
   const prediction = predictionId === undefined ? null : JSON.stringify(predictionId)
   const part = slice === undefined ? null : JSON.stringify(slice)
   const facts = [JSON.stringify(target), weight, prediction, timeMs, part]
-  return [bytesOf(key), kindText(encoded), bytes, ...facts]
+  return [bytesOf(key), headerOf(encoded), bytes, ...facts]
 }
 
 /** `time_ms` and `slice` are later than the sums. */
@@ -36,7 +35,7 @@ export function exampleOf(row: Row, path: string): Example {
   checkRow(row, { path, what: `the example ${shown(key)}` }, ...summed)
   return {
     ...identified(key),
-    encoded: encodedOf(kind, data.slice().buffer),
+    encoded: rowOf(kind, data.slice().buffer),
     target: JSON.parse(target) as Target,
     weight,
     ...(prediction !== null && { predictionId: JSON.parse(prediction) as string }),

@@ -27,7 +27,7 @@ export const tokenizerCheck: Check = {
   async run() {
     const { openUseLite } = await import('../../bases/use-lite/use-lite.ts')
     const encoded = (await openUseLite()).encode({ kind: 'text', text: SENTENCE }, 64)
-    const ids = encoded.kind === 'tokens' ? encoded.ids.join() : ''
+    const ids = encoded.data.join()
     return ids === SENTENCE_IDS
       ? ok(`"${SENTENCE}" → ${ids}`)
       : failed(`"${SENTENCE}" → ${ids}, not ${SENTENCE_IDS}`, 'npm ci')

@@ -2,6 +2,7 @@
  * The learner's side of `FewShot`: fresh weights learn the embedding of all that is kept, then the head is fitted to it.
  * A generator like the learner itself: it yields the examples that it needs latents of next.
  */
+import { hasIds } from '../../payloads/rows.ts'
 import type { EmbeddingTraining, StepResult, Trainable } from '../../contracts/adapter.ts'
 import type { EmbeddedRow, FewShot } from '../../contracts/policy.ts'
 import type { Example } from '../../contracts/example.ts'
@@ -73,7 +74,7 @@ function batchesByLength(
 }
 
 function lengthOf({ encoded }: Example): number {
-  return encoded.kind === 'tokens' ? encoded.ids.length : 1
+  return hasIds(encoded) ? encoded.data.length : 1
 }
 
 /** Shortest first, so that little is padded. */

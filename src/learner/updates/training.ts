@@ -261,7 +261,7 @@ interface Pass {
 /** The stored form of an example with a changed row: the trunk of such a base returns its input. */
 function stamped(example: Example, before?: TrainRow, after?: TrainRow): Example {
   if (after === undefined || after.latent === before?.latent) return example
-  return { ...example, encoded: { kind: 'vector', values: after.latent.data } }
+  return { ...example, encoded: { data: after.latent.data } }
 }
 
 /** A row that made its step fail teaches nothing later either. */

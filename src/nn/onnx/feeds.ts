@@ -1,21 +1,14 @@
 /** Rows in the form that the graphs read: side by side, padded to one length, with a mask for the real positions. */
+import { hasIds, idsOf, positionsOf, valuesOf } from '../../payloads/rows.ts'
 import type { Encoded } from '../../contracts/network.ts'
 import { invariant } from '../../platform/errors.ts'
 import type { Feeds } from './session.ts'
-
-/**
- * The positions of a row without padding. A text without tokens counts as one unknown token, id 0, in trainer and
- * server.
- */
-export function positionsOf(row: Encoded): number {
-  return row.kind === 'tokens' ? Math.max(1, row.ids.length) : 1
-}
 
 const LENGTH_STEP = 4
 
 /** The positions of a row in a server's run: with padding to whole steps. A vector has one position, and no padding. */
 export function paddedPositions(row: Encoded): number {
-  if (row.kind === 'vector') return 1
+  if (!hasIds(row)) return 1
   return Math.ceil(positionsOf(row) / LENGTH_STEP) * LENGTH_STEP
 }
 
@@ -28,16 +21,15 @@ export function feedsOf(rows: readonly Encoded[], positions: number): Feeds {
   })
   const [first] = rows
   invariant(first, 'a run has at least one row')
-  return first.kind === 'tokens'
+  return hasIds(first)
     ? { mask: { shape, data: mask }, ids: { shape, data: tokenIds(rows, positions) } }
-    : { mask: { shape, data: mask }, values: vectors(rows, first.values.length) }
+    : { mask: { shape, data: mask }, values: vectors(rows, first.data.length) }
 }
 
 function tokenIds(rows: readonly Encoded[], positions: number): Int32Array {
   const ids = new Int32Array(rows.length * positions)
   rows.forEach((row, at) => {
-    invariant(row.kind === 'tokens', 'rows of tokens and vectors in one run')
-    ids.set(row.ids, at * positions)
+    ids.set(idsOf(row), at * positions)
   })
   return ids
 }
@@ -45,9 +37,9 @@ function tokenIds(rows: readonly Encoded[], positions: number): Int32Array {
 function vectors(rows: readonly Encoded[], width: number) {
   const data = new Float32Array(rows.length * width)
   rows.forEach((row, at) => {
-    invariant(row.kind === 'vector', 'rows of tokens and vectors in one run')
-    invariant(row.values.length === width, 'vectors of different widths in one run')
-    data.set(row.values, at * width)
+    const values = valuesOf(row)
+    invariant(values.length === width, 'vectors of different widths in one run')
+    data.set(values, at * width)
   })
   return { shape: [rows.length, 1, width], data }
 }

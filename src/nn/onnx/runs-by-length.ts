@@ -3,7 +3,7 @@
  * half as much a row as a run of one, and gives each the same bits.
  */
 import type { Encoded, Latent } from '../../contracts/network.ts'
-import { positionsOf } from './feeds.ts'
+import { positionsOf } from '../../payloads/rows.ts'
 
 /** More gains nothing, and the next run can begin on another thread. */
 const ROWS = 8

@@ -11,7 +11,8 @@ import type { Base, TrunkEngine } from '../../contracts/base.ts'
 import type { Encoded, Latent } from '../../contracts/network.ts'
 import type { Ops } from '../../contracts/ops.ts'
 import { invariant } from '../../platform/errors.ts'
-import { feedsOf, paddedPositions, positionsOf } from './feeds.ts'
+import { feedsOf, paddedPositions } from './feeds.ts'
+import { positionsOf, valuesOf } from '../../payloads/rows.ts'
 import { proveInt8 } from './prove-int8.ts'
 import { openOrtPool, type OrtPool, type OrtPoolOptions } from './pool.ts'
 import { recordTrunk } from '../record.ts'
@@ -93,6 +94,6 @@ const identityEngine: TrunkEngine = {
 
 /** A vector is one position. Neither is written to. */
 function asLatent(row: Encoded): Latent {
-  invariant(row.kind === 'vector', 'only vectors go through a trunk without layers')
-  return { positions: 1, width: row.values.length, data: row.values }
+  const data = valuesOf(row)
+  return { positions: 1, width: data.length, data }
 }

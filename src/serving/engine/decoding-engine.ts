@@ -4,6 +4,7 @@
  * It replaces the engine that answers rows at once, rather than running beside it: the weights of such a base are by far
  * the most memory of a daemon.
  */
+import { idsOf } from '../../payloads/rows.ts'
 import { CodedError } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { Version } from '../../versions/contract.ts'
@@ -135,10 +136,9 @@ class OnnxDecodingEngine implements DecodingEngine {
 
   async #warm(key: string, adapter: PreparedAdapter<Recorded>): Promise<void> {
     const { example } = adapter
-    invariant(example.kind === 'tokens', 'a language model reads tokens')
     this.#warmings -= 1
     const sequence = this.#warmings
-    const row = { sequence, adapter: key, from: 0, ids: example.ids }
+    const row = { sequence, adapter: key, from: 0, ids: idsOf(example) }
     const lane = `warm/${sequence}`
     await this.#pool.decode({ ...runOf([key], adapter, [row]), lane })
     this.#pool.forget([sequence])

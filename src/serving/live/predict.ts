@@ -2,6 +2,7 @@
  * The steps of a predict request: inputs → rows → logits of one adapter → answers with ids, stored so that feedback can
  * refer to them days later.
  */
+import { wholeLength } from '../../payloads/rows.ts'
 import { CodedError, type Clock } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { Encoded } from '../../contracts/network.ts'
@@ -118,13 +119,12 @@ function encode(predictor: Predictor, input: Input, index: number): Encoded {
 }
 
 function sizeOf(row: Encoded | undefined): number {
-  if (row?.kind === 'tokens') return row.ids.length + (row.dropped ?? 0)
-  return row?.values.length ?? 0
+  return row === undefined ? 0 : wholeLength(row)
 }
 
 function truncation(row: Encoded | undefined): Pick<Answered, 'truncated' | 'tokens'> {
-  if (row?.kind !== 'tokens' || row.dropped === undefined) return {}
-  return { truncated: true, tokens: { kept: row.ids.length, dropped: row.dropped } }
+  if (row?.dropped === undefined) return {}
+  return { truncated: true, tokens: { kept: row.data.length, dropped: row.dropped } }
 }
 
 /** If the head of a version has no output yet, nothing is computed, and the task says so in the answer. */

@@ -2,8 +2,8 @@
  * Embeddings of inputs for every surface: of the base with the adapter of the live version, or of one by name, as the head of that
  * version reads them. Nothing is stored: there is no answer that feedback could be about.
  */
+import { wholeLength } from '../../payloads/rows.ts'
 import type { Base } from '../../contracts/base.ts'
-import type { Encoded } from '../../contracts/network.ts'
 import type { Registry } from '../../versions/contract.ts'
 import type { Manifest } from '../../versions/contract.ts'
 import { eventLoop } from '../../platform/slices.ts'
@@ -54,7 +54,7 @@ export function openEmbeddingService(options: EmbeddingOptions): EmbeddingServic
           return {
             manifest: held.manifest,
             vectors: vectors.map((vector) => unit(vector)),
-            tokens: rows.reduce((sum, row) => sum + sizeOf(row), 0),
+            tokens: rows.reduce((sum, row) => sum + wholeLength(row), 0),
           }
         } finally {
           loaded.release()
@@ -71,8 +71,4 @@ export function unit(vector: Float32Array, dimensions: number = vector.length): 
   const part = vector.slice(0, dimensions)
   const length = Math.sqrt(part.reduce((sum, value) => sum + value * value, 0))
   return length > 0 ? part.map((value) => value / length) : part
-}
-
-function sizeOf(row: Encoded): number {
-  return row.kind === 'tokens' ? row.ids.length + (row.dropped ?? 0) : row.values.length
 }

@@ -2,6 +2,7 @@
  * Scores versions on rows with known right answers, for every surface. It teaches nothing: no answer is recorded, counted or
  * shown to a policy, and nothing is sent to the stream.
  */
+import { idsOf } from '../../payloads/rows.ts'
 import { CodedError, type Json } from '../../contracts/core.ts'
 import type { Input } from '../../contracts/event.ts'
 import type { Head, Target } from '../../contracts/example.ts'
@@ -154,8 +155,7 @@ class Evaluator implements EvaluationService {
       throw notARow('it does not say what is right')
     const target = task.target(signal, undefined, head)
     const encoded = this.#encode(input, target)
-    if (encoded.kind === 'tokens' && (encoded.sequences?.length ?? 1) > 1)
-      throw notARow('it has two answers')
+    if ((encoded.sequences?.length ?? 1) > 1) throw notARow('it has two answers')
     return { target, encoded }
   }
 
@@ -224,13 +224,12 @@ class Evaluator implements EvaluationService {
     row: Encoded,
     signal: AbortSignal,
   ): Promise<Float32Array> {
-    invariant(row.kind === 'tokens', 'a text has tokens')
     const [sequence] = row.sequences ?? []
     invariant(sequence, 'an answer is a sequence')
-    const given = row.ids.subarray(sequence.answerFrom, sequence.length)
+    const given = idsOf(row).subarray(sequence.answerFrom, sequence.length)
     const [stream] = scheduler.run({
       ...{ model: this.#options.model, adapter, given, maxTokens: given.length, signal },
-      prompt: row.ids.subarray(0, sequence.answerFrom),
+      prompt: idsOf(row).subarray(0, sequence.answerFrom),
       sampling: { temperature: 0, topP: 1 },
       ends: [],
       draws: [{ uniform: () => 0 }],

@@ -110,8 +110,7 @@ function encodeTexts(
     sequences.push({ length: prompt.length + kept.length, answerFrom: prompt.length })
   }
   return {
-    kind: 'tokens',
-    ids: Int32Array.from(ids),
+    data: Int32Array.from(ids),
     sequences,
     ...(dropped > 0 && { dropped }),
     ...(isCompared && { isCompared }),
@@ -123,12 +122,12 @@ function exchangedTexts(prompt: Encoded, answer: Encoded, maxTokens: number): En
   const [before, after] = [parted(prompt).before, parted(answer).after]
   const ids = Int32Array.from([...before, ...after].slice(0, maxTokens))
   const sequences = [{ length: ids.length, answerFrom: before.length }]
-  return { kind: 'tokens', ids, sequences, isCompared: true }
+  return { data: ids, sequences, isCompared: true }
 }
 
 function parted(row: Encoded) {
-  const [sequence] = row.kind === 'tokens' ? (row.sequences ?? []) : []
-  invariant(row.kind === 'tokens' && sequence !== undefined, 'a row of texts has sequences')
+  const [sequence] = row.sequences ?? []
+  invariant(sequence !== undefined, 'a row of texts has sequences')
   const { length, answerFrom } = sequence
-  return { before: row.ids.slice(0, answerFrom), after: row.ids.slice(answerFrom, length) }
+  return { before: row.data.slice(0, answerFrom), after: row.data.slice(answerFrom, length) }
 }

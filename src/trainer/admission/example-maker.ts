@@ -45,7 +45,7 @@ export class ExampleMaker {
     if (task.texts === undefined) return base.encode(input, maxTokens)
     const target = this.#target(event, served)
     const encoded = encodeExample({ input, target }, task, base, maxTokens)
-    if (encoded.kind === 'tokens' && encoded.dropped !== undefined) onCut?.()
+    if (encoded.dropped !== undefined) onCut?.()
     return encoded
   }
 

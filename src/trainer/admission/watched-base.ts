@@ -24,7 +24,7 @@ export function watchedBase(base: Base, { names, log, onCut }: Watch): EncodingP
     encode(input, maxTokens) {
       look?.(input)
       const encoded = base.encode(input, maxTokens)
-      if (encoded.kind === 'tokens' && encoded.dropped !== undefined) onCut()
+      if (encoded.dropped !== undefined) onCut()
       return encoded
     },
   }

@@ -1,4 +1,5 @@
 /** Dead letters of events that were accepted before: with the record as it arrived, or with the part that is left. */
+import { shownRow } from '../../payloads/rows.ts'
 import type { Example } from '../../contracts/example.ts'
 import type { Task } from '../../contracts/task.ts'
 import type { Received } from '../../intake/join.ts'
@@ -47,6 +48,6 @@ function plain(
     ...(predictionId !== undefined && { prediction_id: predictionId }),
     ...(timeMs !== undefined && { time: new Date(timeMs).toISOString() }),
     ...(slice !== undefined && { slice }),
-    ...(encoded.kind === 'tokens' ? { tokens: [...encoded.ids] } : { vector: [...encoded.values] }),
+    ...shownRow(encoded),
   }
 }

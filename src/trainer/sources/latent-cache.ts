@@ -10,7 +10,7 @@ import type { ExampleKey } from '../../contracts/core.ts'
 import type { TrunkEngine } from '../../contracts/base.ts'
 import type { Encoded, Latent } from '../../contracts/network.ts'
 import type { Example } from '../../contracts/example.ts'
-import { kindText } from '../../checkpoint/encoded-kind.ts'
+import { isSameRow } from '../../payloads/rows.ts'
 import { fromHalves, toHalves } from '../../nn/half.ts'
 import { invariant } from '../../platform/errors.ts'
 
@@ -114,7 +114,7 @@ export class LatentCache {
   /** A key may come again with another input after it was refused. */
   #use({ key, encoded }: Example): Latent | undefined {
     const kept = this.#kept.get(key)
-    if (kept === undefined || !isSame(kept.encoded, encoded)) return undefined
+    if (kept === undefined || !isSameRow(kept.encoded, encoded)) return undefined
     this.#kept.delete(key)
     this.#kept.set(key, kept)
     return unpacked(kept)
@@ -146,18 +146,4 @@ interface Kept extends Packed {
 
 function unpacked({ latent, data }: Packed): Latent {
   return { ...latent, data: data instanceof Uint16Array ? fromHalves(data) : data }
-}
-
-function isSame(one: Encoded, other: Encoded): boolean {
-  const a = dataOf(one)
-  const b = dataOf(other)
-  return (
-    kindText(one) === kindText(other) &&
-    a.length === b.length &&
-    a.every((value, at) => value === b[at])
-  )
-}
-
-function dataOf(encoded: Encoded): Int32Array | Float32Array {
-  return encoded.kind === 'tokens' ? encoded.ids : encoded.values
 }

@@ -3,6 +3,7 @@
  * thread learns. The results are stored with the records in the buffer. It decides and refuses nothing: a failure here
  * is repeated, and reported, at the record's turn.
  */
+import { hasIds } from '../../payloads/rows.ts'
 import type { Encoded, Latent } from '../../contracts/network.ts'
 import { isRetraction, type FeedbackEvent } from '../../contracts/event.ts'
 import type { Received } from '../../intake/join.ts'
@@ -90,5 +91,5 @@ export class Prefetcher {
 
 function positionsOf(prefetched: Prefetched | null): number {
   const encoded = prefetched?.encoded
-  return encoded?.kind === 'tokens' ? encoded.ids.length : 0
+  return encoded !== undefined && hasIds(encoded) ? encoded.data.length : 0
 }

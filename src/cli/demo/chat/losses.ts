@@ -46,7 +46,6 @@ export async function openLosses(config: Config, like: ChatModel): Promise<Pick<
     const target = { kind: 'completion', completion: answer }
     const input = { kind: 'messages', ...conversation(question) } as const
     const row = texts.encode(input, target, { language, maxTokens: settings.max_tokens })
-    invariant(row.kind === 'tokens', 'a text has tokens')
     return { ...row, isCompared: true }
   }
   const latents = async (rows: readonly Taught[]) => trunk.encode(rows.map(encoded))
