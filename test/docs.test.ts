@@ -15,18 +15,47 @@ test.each(Object.entries(documents))(
   },
 )
 
-test('every relative link of a document leads to a file or folder', () => {
+test('every relative link of a document leads to a file or folder, and its anchor to a heading', () => {
+  const headings = new Map<string, ReadonlySet<string>>()
+  const anchorsOf = (file: string) => {
+    const known = headings.get(file) ?? anchors(readFileSync(file, 'utf8'))
+    headings.set(file, known)
+    return known
+  }
   const dead = trackedFiles()
     .filter((path) => path.endsWith('.md'))
     .flatMap((path) => {
       const text = readFileSync(join(root, path), 'utf8')
-      const links = [...text.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, link = '']) => link)
-      const isDead = (link: string) =>
-        !/^[a-z]+:/.test(link) && !existsSync(join(root, dirname(path), link))
+      const isDead = (link: string) => {
+        if (/^[a-z]+:/.test(link)) return false
+        const [to = '', anchor] = link.split('#')
+        const file = to === '' ? join(root, path) : join(root, dirname(path), to)
+        if (!existsSync(file)) return true
+        return anchor !== undefined && file.endsWith('.md') && !anchorsOf(file).has(anchor)
+      }
+      const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link)
       return links.filter(isDead).map((link) => `${path}: ${link}`)
     })
   expect(dead).toEqual([])
 })
+
+test('an anchor is made of a heading as GitHub makes it', () => {
+  const text = '# Keys, `roles` and [rates](a.md)\n```\n# no heading\n```\n## Back\n## Back\n'
+  expect([...anchors(text)]).toEqual(['keys-roles-and-rates', 'back', 'back-1'])
+})
+
+/** The anchors of a document's headings. */
+function anchors(text: string): ReadonlySet<string> {
+  const found = new Set<string>()
+  const prose = text.replaceAll(/^```[^]*?^```$/gm, '')
+  for (const [, heading = ''] of prose.matchAll(/^#+ (.*)$/gm)) {
+    const words = heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase()
+    const anchor = words.replaceAll(/[^\p{L}\p{N}_ -]/gu, '').replaceAll(' ', '-')
+    const times = [...found].filter((each) => each.replace(/-\d+$/, '') === anchor).length
+    found.add(times === 0 ? anchor : `${anchor}-${times}`)
+  }
+  return found
+}
 
 test('a document without the marks of its table is refused', async () => {
   await expect(generated('a.md', '# A', { settings: () => '' })).rejects.toThrow(/no marks/)
