@@ -1,6 +1,6 @@
 /** Debian packages that some tests need: installed where CI runs, never on a user's machine. */
 import { SetupError } from './errors.mjs'
-import { runTool } from './tool.mjs'
+import { runOrFail } from './tool.mjs'
 import { which } from './which.mjs'
 
 /** `commands` names for each program on the PATH the Debian package that brings it. */
@@ -9,24 +9,24 @@ export function aptStep(commands) {
   return {
     name: `Debian packages (${Object.values(commands).join(', ')})`,
     done: ({ places }) => missing(places).length === 0,
-    async run({ places, progress }) {
+    async run(context) {
+      const { places } = context
       const packages = missing(places).map((command) => commands[command])
       if (!which('apt-get', places.env))
         throw new SetupError('SETUP_APT_MISSING', packages.join(', '))
-      await aptGet(['update'], places, progress)
-      await aptGet(['install', '-y', '--no-install-recommends', ...packages], places, progress)
+      await aptGet(['update'], context)
+      await aptGet(['install', '-y', '--no-install-recommends', ...packages], context)
       return packages.join(', ')
     },
   }
 }
 
-async function aptGet(args, { env }, progress) {
+async function aptGet(args, context) {
   const options = ['-q', '-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3']
-  const result = await runTool('apt-get', [...options, ...args], {
-    env: { ...env, DEBIAN_FRONTEND: 'noninteractive' },
-    onTick: () => progress.doing(`apt-get ${args[0]}`),
+  await runOrFail('apt-get', [...options, ...args], {
+    ...context,
+    code: 'SETUP_APT_FAILED',
+    doing: () => `apt-get ${args[0]}`,
+    env: { ...context.places.env, DEBIAN_FRONTEND: 'noninteractive' },
   })
-  if (result.code === 0) return
-  progress.say(result.output.trim())
-  throw new SetupError('SETUP_APT_FAILED', `apt-get ${args[0]}: ${result.stopped ?? result.code}`)
 }

@@ -69,20 +69,8 @@ export const SETUP_ERRORS = {
     what: 'Another release of Node.js could not be fetched for the tests',
     fix: 'Read npm’s message above; then run the same command again. It continues from here. `npm test` runs without it.',
   },
-  SETUP_PEFT_FAILED: {
-    what: 'The environment for the tests against Hugging Face PEFT could not be made',
-    fix: 'Read its message above. Mostly the Python package index is out of reach: check the network or your mirror (pip config list), then run the same command again; it goes on from here. `npm test` also runs without it: it skips what it cannot test and says so.',
-  },
-  SETUP_MOTO_FAILED: {
-    what: 'The environment for the tests against S3 could not be made',
-    fix: 'Read its message above. Mostly the Python package index is out of reach: check the network or your mirror (pip config list), then run the same command again; it goes on from here. `npm test` also runs without it: it skips what it cannot test and says so.',
-  },
-  SETUP_CLIENTS_FAILED: {
-    what: 'The environment for the tests with Python clients of the OpenAI API could not be made',
-    fix: 'Read its message above. Mostly the Python package index is out of reach: check the network or your mirror (pip config list), then run the same command again; it goes on from here. `npm test` also runs without it: it skips what it cannot test and says so.',
-  },
-  SETUP_SCHEMATHESIS_FAILED: {
-    what: 'The environment for the tests of the API with Schemathesis could not be made',
+  SETUP_PYTHON_FAILED: {
+    what: 'An environment of Python for tests or benchmarks could not be made',
     fix: 'Read its message above. Mostly the Python package index is out of reach: check the network or your mirror (pip config list), then run the same command again; it goes on from here. `npm test` also runs without it: it skips what it cannot test and says so.',
   },
   SETUP_DISK_FULL: {

@@ -4,10 +4,9 @@
  */
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { SetupError } from './errors.mjs'
 import { npm } from './npm-packages.mjs'
 import { places as standardPlaces } from './places.mjs'
-import { runTool, reasonLine } from './tool.mjs'
+import { runOrFail } from './tool.mjs'
 
 /** Every release line that is supported; the newest of each at the time of writing. */
 export const NODE_VERSIONS = { 20: '20.20.2', 22: '22.23.3', 24: '24.21.0' }
@@ -17,7 +16,8 @@ export const nodeVersionsStep = {
 
   done: ({ places }) => others().every((major) => nodeBinary(major, places) !== undefined),
 
-  async run({ places, progress }) {
+  async run(context) {
+    const { places } = context
     for (const major of others()) {
       if (nodeBinary(major, places)) continue
       const work = `${folderOf(major, places)}.work`
@@ -25,16 +25,13 @@ export const nodeVersionsStep = {
       writeFileSync(join(work, 'package.json'), '{ "private": true }')
       const { command, args } = npm(places.env)
       const flags = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefix', work]
-      const result = await runTool(command, [...args, ...flags, packageOf(major)], {
+      await runOrFail(command, [...args, ...flags, packageOf(major)], {
+        ...context,
+        code: 'SETUP_NODE_FAILED',
+        doing: () => `Node.js ${NODE_VERSIONS[major]}`,
         cwd: work,
-        env: places.env,
         timeoutSeconds: 600,
-        onTick: () => progress.doing(`Node.js ${NODE_VERSIONS[major]}`),
       })
-      if (result.code !== 0 || result.stopped) {
-        progress.say(result.output.trim())
-        throw new SetupError('SETUP_NODE_FAILED', reasonLine(result))
-      }
       rmSync(folderOf(major, places), { recursive: true, force: true })
       renameSync(work, folderOf(major, places))
     }

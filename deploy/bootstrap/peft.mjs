@@ -16,13 +16,12 @@ export const { step: peftStep, python: peftPython } = pythonEnvironment({
   proof:
     'import torch, transformers, peft; print(float((torch.ones(2, 2) @ torch.ones(2, 2)).sum()))',
   finish: makeItRun,
-  code: 'SETUP_PEFT_FAILED',
 })
 
 async function makeItRun(work, { places }) {
   if (process.platform !== 'linux') return
   const compiler = findCompiler(places.env)
-  if (!compiler) throw new SetupError('SETUP_PEFT_FAILED', 'no C++ compiler was found')
+  if (!compiler) throw new SetupError('SETUP_PYTHON_FAILED', 'no C++ compiler was found')
   const lib = join(work, 'lib')
   const name = readdirSync(lib).find((entry) => entry.startsWith('python3'))
   const scratch = join(work, 'standins')

@@ -7,16 +7,13 @@
  */
 import { aptStep } from './apt.mjs'
 import { buildStep } from './build.mjs'
-import { clientsStep } from './clients.mjs'
-import { flinkStep } from './flink.mjs'
-import { kafkaStep } from './kafka.mjs'
-import { motoStep } from './moto.mjs'
+import { flinkStep, kafkaStep } from './maven.mjs'
 import { nativeStep } from './native.mjs'
 import { nodeVersionsStep } from './node-versions.mjs'
 import { npmStep } from './npm-packages.mjs'
 import { npxStep } from './npx-link.mjs'
 import { peftStep } from './peft.mjs'
-import { schemathesisStep } from './schemathesis.mjs'
+import { clientsStep, motoStep, schemathesisStep } from './python-venv.mjs'
 
 /** @import { Step } from './set-up.mjs' */
 

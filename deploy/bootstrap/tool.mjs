@@ -3,6 +3,7 @@
  * running programs are stopped when set-up itself is stopped.
  */
 import { spawn } from 'node:child_process'
+import { SetupError } from './errors.mjs'
 
 const TICK_MS = 500
 const KEPT_CHARACTERS = 16_000
@@ -59,6 +60,18 @@ export function runTool(command, args, options = {}) {
     child.on('error', (error) => end({ code: 127, missing: error.code === 'ENOENT' }))
     child.on('close', (code, signal) => end({ code: code ?? 1, signal, missing: false }))
   })
+}
+
+/**
+ * The same for a step of the set-up: `doing()` says how far it is, and a failure is the set-up error `code` below all that the
+ * program printed.
+ */
+export async function runOrFail(command, args, { code, doing, progress, places, ...options }) {
+  const onTick = () => progress.doing(doing())
+  const result = await runTool(command, args, { env: places.env, onTick, ...options })
+  if (result.code === 0 && !result.stopped) return
+  progress.say(result.output.trim())
+  throw new SetupError(code, `${doing()}: ${reasonLine(result)}`)
 }
 
 /** The line that says most about a failure: the last one with `error:` in it, else the last one at all. */

@@ -10,8 +10,8 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { peftPython } from '../../deploy/bootstrap/peft.mjs'
 import { places } from '../../deploy/bootstrap/places.mjs'
+import { pythonWith } from '../../deploy/bootstrap/python-venv.mjs'
 import { reasonLine, runTool } from '../../deploy/bootstrap/tool.mjs'
-import { which } from '../../deploy/bootstrap/which.mjs'
 import { say } from './figures.mjs'
 
 const ORT = '1.30.0'
@@ -22,7 +22,7 @@ const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 export async function openPeers(folder) {
   const torch = peftPython()
   if (torch === undefined) throw new Error('torch comes with: npm run setup -- --all')
-  const python = await ortPython()
+  const python = await pythonWith('onnxruntime', ORT, say)
   const exported = await exportedModel(folder, torch)
   const node = await transformersFolder()
   const program = here('speed-serve.py')
@@ -59,22 +59,6 @@ async function open(name, command, args) {
     embed: async (tokens) => (await ask({ embed: tokens })).embedding,
     close: () => child.stdin.end(),
   }
-}
-
-async function ortPython() {
-  const folder = join(places().cache, `onnxruntime-${ORT}`)
-  const python = join(folder, 'bin', 'python')
-  if (existsSync(python)) return python
-  const system = which('python3')
-  if (system === undefined)
-    throw new Error('ONNX Runtime for Python needs python3 with venv and pip')
-  say(`installing onnxruntime ${ORT} into ${folder}`)
-  const work = `${folder}.work`
-  await run(system, ['-m', 'venv', work])
-  const pip = ['-m', 'pip', 'install', '--quiet', '--only-binary=:all:', `onnxruntime==${ORT}`]
-  await run(join(work, 'bin', 'python'), pip)
-  renameSync(work, folder)
-  return python
 }
 
 /** Its CPU runtime lies in the package; the install script would only add what a GPU needs. */

@@ -1,11 +1,20 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, renameSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { SETUP_ERRORS, SetupError } from '../../deploy/bootstrap/errors.mjs'
-import { KAFKA_VERSION, kafkaJars } from '../../deploy/bootstrap/kafka.mjs'
 import { takeLock } from '../../deploy/bootstrap/lock.mjs'
+import { KAFKA_VERSION, kafkaJars } from '../../deploy/bootstrap/maven.mjs'
 import { PEFT_VERSION, peftPython } from '../../deploy/bootstrap/peft.mjs'
+import { motoPython, motoStep } from '../../deploy/bootstrap/python-venv.mjs'
 import { setUp, type Step } from '../../deploy/bootstrap/set-up.mjs'
 import { STEPS, stepsFor } from '../../deploy/bootstrap/steps.mjs'
 import { kafkaJars as jarsOfTheDaemon } from '../../src/cli/services/kafka-java.ts'
@@ -155,6 +164,30 @@ test('services are installed for CI only', () => {
   expect(names({ services: true })).not.toMatch(/Debian|PEFT/)
   const [tests, downloads] = [stepsFor({ tests: true }), stepsFor({ downloads: true })]
   expect([...tests, ...downloads]).toEqual(stepsFor({ all: true }))
+})
+
+test('what pip says of a failure is shown, and the next run makes the environment whole', async () => {
+  const { places, progress, said, write } = makeCheckout()
+  const broken = join(places.root, 'broken')
+  write(
+    'bin/python3',
+    `#!/bin/sh
+     [ "$2" = venv ] && mkdir -p "$3/bin" && cp "$0" "$3/bin/python"
+     [ "$2" != pip ] || [ ! -e '${broken}' ] || { echo 'ERROR: No matching distribution'; exit 1; }`,
+  )
+  chmodSync(join(places.root, 'bin/python3'), 0o755)
+  const PATH = `${join(places.root, 'bin')}:${places.env.PATH ?? ''}`
+  const context = { progress, places: { ...places, env: { ...places.env, PATH } } }
+  write('broken', '')
+  await expect(setUp([motoStep], context)).rejects.toMatchObject({
+    code: 'SETUP_PYTHON_FAILED',
+    message: expect.stringMatching(/moto-.*, pip install: ERROR: No matching/) as string,
+  })
+  expect(said.at(-1)).toBe('ERROR: No matching distribution')
+  expect(motoPython(places)).toBeUndefined()
+  rmSync(broken)
+  await setUp([motoStep], context)
+  expect(motoPython(places)).toContain(join(places.cache, 'moto-'))
 })
 
 test('the real PEFT is there only when all of it is', () => {

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { schemathesisPython } from '../../deploy/bootstrap/schemathesis.mjs'
+import { schemathesisPython } from '../../deploy/bootstrap/python-venv.mjs'
 import { oneDaemon } from './one-daemon.ts'
 
 const run = promisify(execFile)

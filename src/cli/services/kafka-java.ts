@@ -6,7 +6,7 @@ import { userCache } from '../../platform/user-cache.ts'
 
 export const kafkaVersion = '4.1.0'
 
-/** The folder where `deploy/bootstrap/kafka.mjs` puts the broker. */
+/** The folder where `deploy/bootstrap/maven.mjs` puts the broker. */
 export function kafkaJars(): string {
   return join(userCache(), `kafka-${kafkaVersion}`)
 }

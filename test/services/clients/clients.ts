@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { TestContext } from 'vitest'
-import { clientsPython } from '../../../deploy/bootstrap/clients.mjs'
+import { clientsPython } from '../../../deploy/bootstrap/python-venv.mjs'
 
 const run = promisify(execFile)
 

@@ -7,7 +7,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { TestContext } from 'vitest'
-import { flinkJars } from '../../../deploy/bootstrap/flink.mjs'
+import { flinkJars } from '../../../deploy/bootstrap/maven.mjs'
 import { scratchFolder } from '../../scratch-folder.ts'
 
 const run = promisify(execFile)
