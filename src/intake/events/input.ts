@@ -30,7 +30,8 @@ function read(
 ): { readonly kind: InputKind; readonly input: Input } {
   if (typeof value === 'string') return { kind: text, input: text.read(value, limits, pointer) }
   const object = isObject(value) ? value : {}
-  const known = [...new Set([...usualInputs, ...reads])]
+  const others = reads.filter((kind) => !usualInputs.includes(kind))
+  const known = others.length === 0 ? usualInputs : [...usualInputs, ...others]
   const [kind, other] = known.filter(({ name }) => given(object, name) !== undefined)
   const written = kind === undefined ? undefined : given(object, kind.name)
   if (kind === undefined || written === undefined || other !== undefined) {

@@ -18,8 +18,24 @@ export interface SignalWords {
   readonly kind?: SignalKind
 }
 
-/** The keys of each way to teach a model of these signals. */
-export function waysOf(signals: readonly SignalKind[] = usualSignals): readonly SignalWords[] {
+interface Vocabulary {
+  readonly ways: readonly SignalWords[]
+  readonly words: readonly string[]
+}
+
+/** Of each list of signals, which a task has once: it is needed for each event. */
+const vocabularies = new WeakMap<readonly SignalKind[], Vocabulary>()
+
+function vocabularyOf(signals: readonly SignalKind[]): Vocabulary {
+  const known = vocabularies.get(signals)
+  if (known !== undefined) return known
+  const ways = madeWays(signals)
+  const made = { ways, words: ways.flatMap(({ words }) => words) }
+  vocabularies.set(signals, made)
+  return made
+}
+
+function madeWays(signals: readonly SignalKind[]): readonly SignalWords[] {
   const ways = (of: SignalKind['about']) =>
     signals.filter(({ about }) => about === of).map((kind) => ({ words: kind.words, kind }))
   const corrected = signals.find(({ isCorrection }) => isCorrection === true)
@@ -31,9 +47,14 @@ export function waysOf(signals: readonly SignalKind[] = usualSignals): readonly 
   ]
 }
 
+/** The keys of each way to teach a model of these signals. */
+export function waysOf(signals: readonly SignalKind[] = usualSignals): readonly SignalWords[] {
+  return vocabularyOf(signals).ways
+}
+
 /** The keys of an event that may teach a model of these signals. */
 export function wordsOf(signals: readonly SignalKind[] = usualSignals): readonly string[] {
-  return waysOf(signals).flatMap(({ words }) => words)
+  return vocabularyOf(signals).words
 }
 
 /** The kind of a signal among those that a task takes; undefined for a retraction. */
@@ -50,12 +71,13 @@ export function readSignal(
   pointer: string,
   signals: readonly SignalKind[] = usualSignals,
 ): FeedbackSignal {
-  const ways = waysOf(signals)
-  const words = ways.flatMap((way) => way.words)
+  const { ways, words } = vocabularyOf(signals)
   // `retract: false` has no meaning.
-  const said = [...new Set([...words, ...wordsOf()])].filter(
-    (word) => given(event, word) !== undefined && event[word] !== false,
-  )
+  const isSaid = (word: string) => given(event, word) !== undefined && event[word] !== false
+  const said = [
+    ...words.filter(isSaid),
+    ...wordsOf().filter((word) => !words.includes(word) && isSaid(word)),
+  ]
   const [word, ...others] = said
   if (word === undefined) throw nothingSaid(event, limits, pointer, ways)
   const way = ways.find((each) => each.words.includes(word))
