@@ -135,6 +135,19 @@ test('a surface of the API imports no other surface, and what is below the surfa
   expect(crossing.map(({ path, target }) => `${path} → ${target}`)).toEqual([])
 })
 
+test('no two folders of a room import each other', () => {
+  const folderOf = (path: string) => /^src\/[^/]+\/[^/]+(?=\/)/.exec(path)?.[0]
+  const links = new Map<string, string>()
+  for (const { path, imports } of sources)
+    for (const { target } of imports) {
+      const [from, to] = [folderOf(path), folderOf(target)]
+      if (from === undefined || to === undefined || from === to) continue
+      if (roomOf(path) === roomOf(target)) links.set(`${from} → ${to}`, `${path} → ${target}`)
+    }
+  const both = [...links].filter(([link]) => links.has(link.split(' → ').reverse().join(' → ')))
+  expect(both.map(([, place]) => place)).toEqual([])
+})
+
 test('no import runs in a circle', () => {
   expect(importCircles(sources)).toEqual([])
 })

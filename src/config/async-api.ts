@@ -7,7 +7,7 @@ import type { Config } from './config.ts'
 import { usesOf } from './connector-rules.ts'
 import { openTask } from './model-parts.ts'
 import { pluginsOf } from './plugins/own-plugins.ts'
-import type { PluginTable } from './plugins/plugin-table.ts'
+import type { PluginTable } from './schema/plugin-table.ts'
 
 export function asyncApiOf(config: Config): AsyncApi {
   const plugins = pluginsOf(config)

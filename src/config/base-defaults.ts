@@ -1,5 +1,5 @@
 /** The defaults of base and task for a model, most of them only if the config names no adapter. Keys in the config take precedence. */
-import type { PluginTable } from './plugins/plugin-table.ts'
+import type { PluginTable } from './schema/plugin-table.ts'
 import { isRecord } from './schema/shape.ts'
 import { Unparsed } from './unparsed.ts'
 

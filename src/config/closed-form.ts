@@ -1,6 +1,6 @@
 /** Whether the head of a chosen method is computed from sums, and how such a model trains and replays. */
 import { policies } from '../plugins.ts'
-import { builtIn, type PluginTable } from './plugins/plugin-table.ts'
+import { builtIn, type PluginTable } from './schema/plugin-table.ts'
 import type { ChosenMethod } from './schema/choices.ts'
 import type { ModelConfig } from './schema/schema.ts'
 

@@ -1,6 +1,6 @@
 /** The problems that connectors themselves find in the way a config uses them. */
 import type { ConnectorUse } from '../contracts/connector.ts'
-import type { PluginTable } from './plugins/plugin-table.ts'
+import type { PluginTable } from './schema/plugin-table.ts'
 import type { Path, Problem } from './problem.ts'
 import type { Config, ModelConfig } from './schema/schema.ts'
 

@@ -4,7 +4,7 @@ import type { PromotionNeeds } from '../contracts/release.ts'
 import type { Task } from '../contracts/task.ts'
 import { goldenRows, type GoldenRow } from '../evaluation/golden-rows.ts'
 import { encodeExample } from '../intake/encode-example.ts'
-import { recordParser } from '../intake/events/record-parser.ts'
+import { recordParser } from '../intake/record-parser.ts'
 import type { Config, ModelConfig } from './config.ts'
 
 export function goldenOf(

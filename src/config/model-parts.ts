@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { memoized } from '../adapters/view.ts'
 import { quantized } from '../adapters/quantized.ts'
-import { builtIn, type PluginTable } from './plugins/plugin-table.ts'
+import { builtIn, type PluginTable } from './schema/plugin-table.ts'
 import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
 import type { Json } from '../contracts/core.ts'
 import type { Base, BasePlugin } from '../contracts/base.ts'

@@ -5,7 +5,7 @@
  */
 import { openPolicies, type ChosenPolicy } from './plugins/open-policy.ts'
 import { pluginsOf } from './plugins/own-plugins.ts'
-import type { PluginTable } from './plugins/plugin-table.ts'
+import type { PluginTable } from './schema/plugin-table.ts'
 import { specsOf } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/target-modules.ts'
 import { viewOf } from '../adapters/view.ts'

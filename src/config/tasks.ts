@@ -2,7 +2,7 @@
 import type { TaskPlugin } from '../contracts/task.ts'
 import { invariant } from '../platform/errors.ts'
 import { defaults } from '../plugins.ts'
-import { builtIn, type PluginTable } from './plugins/plugin-table.ts'
+import { builtIn, type PluginTable } from './schema/plugin-table.ts'
 import { isClosedForm } from './closed-form.ts'
 import type { Problem } from './problem.ts'
 import type { Config, ModelConfig } from './schema/schema.ts'

@@ -7,7 +7,7 @@ import type { Trial } from '../evaluation/trial.ts'
 import type { LoopParts } from './parts.ts'
 import type { ForgetTask } from '../checkpoint/forgetting.ts'
 import type { TrainerState } from './state.ts'
-import type { Assembly } from './start/assembly.ts'
+import type { Assembly } from './assembly.ts'
 import { heldOutScores } from './updates/gate-facts.ts'
 
 export function statusOf(

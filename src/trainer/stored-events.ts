@@ -3,7 +3,7 @@
  * forgotten ones, set-aside ones that a person asked for, and those that waited for their prediction.
  */
 import type { Admission } from './admission/admission.ts'
-import type { Assembly } from './start/assembly.ts'
+import type { Assembly } from './assembly.ts'
 import type { Unsaved } from './unsaved.ts'
 import type { UpdateTurn } from './updates/update-turn.ts'
 

@@ -84,7 +84,7 @@ export const breaks = [
   {
     law: 11,
     broken: 'what was pending at a rollback is learned on the version gone back to',
-    file: 'src/trainer/routing/put-aside.ts',
+    file: 'src/trainer/lineage/put-aside.ts',
     find: 'for (const example of learner.dropPending())',
     put: 'for (const example of learner.pending.slice(0, 0))',
     tests: ['test/trainer/set-aside.test.ts'],

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
-import type { Drawn } from '../../src/nn/decoding/sample.ts'
+import type { Drawn } from '../../src/nn/onnx/decoding/sample.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { openMetrics } from '../../src/platform/metrics.ts'
 import { openRandom } from '../../src/platform/random.ts'

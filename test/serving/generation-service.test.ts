@@ -6,7 +6,7 @@ import {
   openGenerationService,
   type GenerationOptions,
 } from '../../src/serving/services/generation/generation-service.ts'
-import type { Drawn } from '../../src/nn/decoding/sample.ts'
+import type { Drawn } from '../../src/nn/onnx/decoding/sample.ts'
 import { TokenStream } from '../../src/serving/engine/token-stream.ts'
 import { rejection } from '../coded.ts'
 import { openFakeClock, settled } from './fake-clock.ts'

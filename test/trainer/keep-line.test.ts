@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { VersionTree } from '../../src/checkpoint/event-log/version-tree.ts'
 import type { RehearsedLine } from '../../src/checkpoint/saved.ts'
-import { keepLine } from '../../src/trainer/start/restore-version.ts'
+import { keepLine } from '../../src/trainer/lineage/restore-version.ts'
 
 test('a line is kept once, however often a person moves between two versions', () => {
   const versions = new VersionTree()

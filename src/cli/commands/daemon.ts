@@ -187,7 +187,7 @@ export function registerConfig(program: Command): void {
     .option('--json', 'print one JSON document')
     .action(async (flags: ConfigFlags & { readonly json?: boolean }) => {
       const { checkModels } = await import('../local/check-models.ts')
-      const { readConfig } = await import('../local/read-config.ts')
+      const { readConfig } = await import('../read-config.ts')
       const { stringify } = await import('yaml')
       const { withoutSecrets } = await import('../../config/config.ts')
       const read = readConfig(flags)
@@ -209,7 +209,7 @@ export function registerConfig(program: Command): void {
   )
     .option('--json', 'accepted for consistency: it always prints JSON')
     .action(async (flags: ConfigFlags) => {
-      const { readConfig } = await import('../local/read-config.ts')
+      const { readConfig } = await import('../read-config.ts')
       const { asyncApiOf } = await import('../../config/async-api.ts')
       print(true, asyncApiOf(readConfig(flags)), () => [])
     })

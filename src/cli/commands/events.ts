@@ -14,7 +14,7 @@ import {
   withModel,
 } from '../flags.ts'
 import type { ChoiceFlags, ListFlags } from '../remote/dead-letters.ts'
-import type { PredictFlags } from '../remote/predict.ts'
+import type { PredictFlags } from '../feedback/predict.ts'
 import type { ReceiptFlags } from '../remote/show-receipt.ts'
 
 /** `antikythera predict`: asks the live version, or another one. */
@@ -36,7 +36,7 @@ export function registerPredict(program: Command): void {
     .option('--version <version>', 'answer with this version instead of the live one')
     .option('--at <time>', 'answer with the version that was live at this time (ISO 8601)')
     .action(async (texts: readonly string[], flags: PredictFlags) => {
-      const { predict } = await import('../remote/predict.ts')
+      const { predict } = await import('../feedback/predict.ts')
       await predict(texts, flags)
     })
 }

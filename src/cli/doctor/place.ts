@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Config } from '../../config/config.ts'
-import { readConfig } from '../local/read-config.ts'
+import { readConfig } from '../read-config.ts'
 import type { Place } from './check.ts'
 
 /** Without --config, the default file is used if it exists. */

@@ -10,7 +10,7 @@ import {
 } from '../../../connectors/kafka/settings.ts'
 import { failure } from '../../platform/errors.ts'
 import type { FeedbackFlags } from './feedback-flags.ts'
-import { readConfig } from '../local/read-config.ts'
+import { readConfig } from '../read-config.ts'
 
 export interface KafkaFlags extends FeedbackFlags {
   readonly file: string

@@ -8,7 +8,7 @@ import { checkNewFolder } from '../../versions/export.ts'
 import type { ConfigFlags } from '../flags.ts'
 import { modelNamed } from './model-named.ts'
 import { print } from '../print.ts'
-import { readConfig } from './read-config.ts'
+import { readConfig } from '../read-config.ts'
 
 export interface ExportFlags extends ConfigFlags {
   readonly model?: string

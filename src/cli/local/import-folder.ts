@@ -11,7 +11,7 @@ import type { Imported } from '../../versions/service.ts'
 import type { ConfigFlags } from '../flags.ts'
 import { modelNamed } from './model-named.ts'
 import { print } from '../print.ts'
-import { readConfig } from './read-config.ts'
+import { readConfig } from '../read-config.ts'
 
 export interface ImportFlags extends ConfigFlags {
   readonly model?: string

@@ -18,7 +18,7 @@ import { movePositions, savedPositions } from '../../checkpoint/moved-positions.
 import type { ConfigFlags } from '../flags.ts'
 import { modelNamed } from './model-named.ts'
 import { print } from '../print.ts'
-import { readConfig } from './read-config.ts'
+import { readConfig } from '../read-config.ts'
 
 export interface ResetFlags extends ConfigFlags {
   readonly source: string

@@ -8,7 +8,7 @@ import { openLifecycle } from '../../platform/lifecycle.ts'
 import { openLog } from '../../platform/log.ts'
 import type { ConfigFlags } from '../flags.ts'
 import { print } from '../print.ts'
-import { readConfig } from './read-config.ts'
+import { readConfig } from '../read-config.ts'
 
 export interface ServeFlags extends ConfigFlags {
   readonly port?: string

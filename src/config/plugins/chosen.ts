@@ -1,7 +1,7 @@
 /** A choice by name in a config: its one key names the plug-in, and the value is that plug-in's settings. */
 import type { Plugin } from '../../contracts/core.ts'
 import type { BasePlugin } from '../../contracts/base.ts'
-import { builtIn, type PluginTable } from './plugin-table.ts'
+import { builtIn, type PluginTable } from '../schema/plugin-table.ts'
 import { invariant } from '../../platform/errors.ts'
 import { openedWith } from './opened-with.ts'
 import type { BaseChoice, NamedChoice } from '../schema/choices.ts'

@@ -7,7 +7,7 @@ import type { PolicyTable } from '../../contracts/policy.ts'
 import { durationMs } from '../duration.ts'
 import { openedWith } from './opened-with.ts'
 import type { Problem } from '../problem.ts'
-import { schemaOf } from './setting-schema.ts'
+import { schemaOf } from '../schema/setting-schema.ts'
 import { settle } from '../schema/settle.ts'
 
 export interface ChosenPolicy {

@@ -1,5 +1,5 @@
 /** The kinds of plug-ins that a user may add, and what each kind opens. */
-import type { PluginTable } from './plugin-table.ts'
+import type { PluginTable } from '../schema/plugin-table.ts'
 
 /** Kind → the members that an opened plug-in of it must have. */
 const members = {

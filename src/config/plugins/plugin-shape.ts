@@ -2,7 +2,7 @@
 import type { Plugin, Setting } from '../../contracts/core.ts'
 import { pluginKinds, type PluginKind } from './plugin-kinds.ts'
 import type { Problem } from '../problem.ts'
-import { schemaOf } from './setting-schema.ts'
+import { schemaOf } from '../schema/setting-schema.ts'
 import { settle } from '../schema/settle.ts'
 import { isRecord } from '../schema/shape.ts'
 

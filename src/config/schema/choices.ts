@@ -3,10 +3,10 @@ import { Type, type TProperties, type TSchema } from 'typebox'
 import type { AdapterConfig } from '../../contracts/adapter.ts'
 import type { Settings, ValueOf, SettingsOf } from '../../contracts/core.ts'
 import { defaults, type bases } from '../../plugins.ts'
-import type { PluginTable } from '../plugins/plugin-table.ts'
+import type { PluginTable } from './plugin-table.ts'
 import type { BasePlugin } from '../../contracts/base.ts'
 import { choiceByKey, choiceByName } from './parts.ts'
-import { schemaOf, schemasOf } from '../plugins/setting-schema.ts'
+import { schemaOf, schemasOf } from './setting-schema.ts'
 
 /** The settings that every method has; others are its own. */
 export type ChosenMethod = Pick<AdapterConfig, 'method' | 'tail_layers'> &

@@ -4,7 +4,7 @@
  */
 import { Type } from 'typebox'
 import { defaults } from '../../plugins.ts'
-import type { PluginTable } from '../plugins/plugin-table.ts'
+import type { PluginTable } from './plugin-table.ts'
 import { taskChoicesOf, taskSettingsOf, type TaskChoice } from './task-choice.ts'
 import { choiceByName, section } from './parts.ts'
 import { defenceSchema } from './defence.ts'

@@ -5,7 +5,7 @@
 import { Type, type Static } from 'typebox'
 import { auth, rateLimits } from './access.ts'
 import { modelSchemaOf } from './model-schema.ts'
-import { builtIn, type PluginTable } from '../plugins/plugin-table.ts'
+import { builtIn, type PluginTable } from './plugin-table.ts'
 import { section, type Frozen } from './parts.ts'
 import { fleetSchema, redisSchema } from '../redis.ts'
 import { limitTable } from '../../platform/limits.ts'

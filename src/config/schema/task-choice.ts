@@ -1,7 +1,7 @@
 /** The tasks that a model may choose from: written `name` alone, or `{ name: settings }` where a task has settings. */
 import { Type, type TSchema } from 'typebox'
-import type { PluginTable } from '../plugins/plugin-table.ts'
-import { schemasOf } from '../plugins/setting-schema.ts'
+import type { PluginTable } from './plugin-table.ts'
+import { schemasOf } from './setting-schema.ts'
 
 /** The settings are those of the task's own table, which its `open` reads. */
 export type TaskChoice = string | Readonly<Record<string, Readonly<Record<string, unknown>>>>

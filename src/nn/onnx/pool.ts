@@ -7,7 +7,7 @@
  */
 import { failure } from '../../platform/errors.ts'
 import type { Feeds } from './session.ts'
-import type { DecodeRun } from '../decoding/decode-run.ts'
+import type { DecodeRun } from './decoding/decode-run.ts'
 import type { AdapterTensors, OrtRequest, OrtRun } from './protocol.ts'
 import { OrtThread, ThreadGone } from './thread.ts'
 import type { OnnxModel } from '../record.ts'

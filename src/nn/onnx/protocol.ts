@@ -1,7 +1,7 @@
 /** The messages between a pool and its worker threads. Every request is answered, in order, except the last one, `end`. */
 import type { Feeds } from './session.ts'
 import type { OnnxModel } from '../record.ts'
-import type { DecodeRun } from '../decoding/decode-run.ts'
+import type { DecodeRun } from './decoding/decode-run.ts'
 
 export type OrtRequest =
   | {

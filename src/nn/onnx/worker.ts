@@ -1,7 +1,7 @@
 /** The program of a worker thread: ONNX sessions and the adapters that they are fed with. A run blocks this thread and no other. */
 import { parentPort } from 'node:worker_threads'
 import { invariant } from '../../platform/errors.ts'
-import { DecodeLanes, type DecodeRun } from '../decoding/decode-run.ts'
+import { DecodeLanes, type DecodeRun } from './decoding/decode-run.ts'
 import { openHeldAdapters } from './held-adapters.ts'
 import { ROW_ADAPTER } from './ops.ts'
 import { openSession, ortTensor, type Feeds, type FeedTensor, type OnnxSession } from './session.ts'

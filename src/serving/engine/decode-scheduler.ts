@@ -8,7 +8,7 @@
  * batching); Agrawal et al. (2024), "Sarathi-Serve", OSDI (prompts in parts).
  */
 import type { Clock } from '../../contracts/core.ts'
-import type { Drawn } from '../../nn/decoding/sample.ts'
+import type { Drawn } from '../../nn/onnx/decoding/sample.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { DecodeLanes, nextPrompt, type DecodeLanesLimits, type Lane } from './decode-lanes.ts'

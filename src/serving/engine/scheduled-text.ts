@@ -1,6 +1,6 @@
 /** A request for texts, and one text of it as the decode scheduler sees it: waiting first, then running in a lane. */
 import type { Random } from '../../contracts/core.ts'
-import type { Drawn, Sampling } from '../../nn/decoding/sample.ts'
+import type { Drawn, Sampling } from '../../nn/onnx/decoding/sample.ts'
 import type { TokenStream } from './token-stream.ts'
 
 export interface TextRequest {

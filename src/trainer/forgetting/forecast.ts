@@ -1,10 +1,10 @@
 /** What a request to forget would do. Computing it changes nothing. */
 import type { ErasedCounts } from '../../checkpoint/forgetting.ts'
 import type { ForgetRequest } from '../../versions/contract.ts'
-import type { RestoreVersion } from '../start/restore-version.ts'
+import type { RestoreVersion } from '../lineage/restore-version.ts'
 import { routedOf, targetOf } from './go-back.ts'
-import { planOf } from './plan.ts'
-import { pinnedOf, taintedVersions } from './tainted.ts'
+import { planOf } from '../lineage/plan.ts'
+import { pinnedOf, taintedVersions } from '../lineage/tainted.ts'
 
 export interface ForgetForecast {
   /** Counts by place, as in a certificate. */

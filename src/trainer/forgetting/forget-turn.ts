@@ -12,14 +12,14 @@
 import { FORGOTTEN } from '../../intake/events/signal-digest.ts'
 import type { ExampleKey } from '../../contracts/core.ts'
 import { publishAgain } from '../updates/candidate.ts'
-import type { RestoreVersion } from '../start/restore-version.ts'
+import type { RestoreVersion } from '../lineage/restore-version.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'
 import type { Pointer } from '../routing/pointer.ts'
 import type { ForgetTask } from '../../checkpoint/forgetting.ts'
 import { forgetNames } from './forget-names.ts'
 import { goBackTo, routedOf, targetOf, type Target } from './go-back.ts'
-import { planOf, type ForgetPlan } from './plan.ts'
-import { copiesOf, hasLearnedForgotten, pinnedOf, taintedVersions } from './tainted.ts'
+import { planOf, type ForgetPlan } from '../lineage/plan.ts'
+import { copiesOf, hasLearnedForgotten, pinnedOf, taintedVersions } from '../lineage/tainted.ts'
 
 export interface ForgetParts extends RestoreVersion {
   readonly latents: LatentProvider

@@ -4,10 +4,10 @@
  * rest fresh; if there is no such version, to a fresh adapter.
  */
 import type { TriggerState } from '../../learner/learner-types.ts'
-import { freshWeights, restoreVersion, weightsOf } from '../start/restore-version.ts'
-import type { RestoreVersion } from '../start/restore-version.ts'
-import type { ForgetPlan } from './plan.ts'
-import { isThere, MOST_ANCESTORS, parentOf } from './tainted.ts'
+import { freshWeights, restoreVersion, weightsOf } from '../lineage/restore-version.ts'
+import type { RestoreVersion } from '../lineage/restore-version.ts'
+import type { ForgetPlan } from '../lineage/plan.ts'
+import { isThere, MOST_ANCESTORS, parentOf } from '../lineage/tainted.ts'
 
 /** `version` undefined: a fresh adapter. `isLoadable`: it can become live. */
 export interface Target {

@@ -12,9 +12,9 @@ import { isFollowed, isUndoing } from '../../versions/routing.ts'
 import { afterRollback, applyCommand, isHolding } from './commands.ts'
 import type { Move } from '../../checkpoint/saved.ts'
 import type { Barrier } from '../../checkpoint/barrier.ts'
-import { restoreVersion, type RestoreVersion } from '../start/restore-version.ts'
+import { restoreVersion, type RestoreVersion } from '../lineage/restore-version.ts'
 import { reconcilePointer } from './reconcile-pointer.ts'
-import { putAside } from './put-aside.ts'
+import { putAside } from '../lineage/put-aside.ts'
 
 /** A person who looks for the right version moves the pointer several times in a row. */
 const SETTLED_AFTER_MS = 500

@@ -10,8 +10,8 @@ import type { Move } from '../../checkpoint/saved.ts'
 import type { Routing } from '../../versions/contract.ts'
 import { isFollowed, routedVersions } from '../../versions/routing.ts'
 import { isCommand } from './commands.ts'
-import { hasLearnedForgotten } from '../forgetting/tainted.ts'
-import type { RestoreVersion } from '../start/restore-version.ts'
+import { hasLearnedForgotten } from '../lineage/tainted.ts'
+import type { RestoreVersion } from '../lineage/restore-version.ts'
 
 /**
  * `ours`: intended and done. `pass`: means nothing here. `adopt`: go there. `finish`: the version on trial

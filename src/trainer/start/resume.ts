@@ -15,7 +15,7 @@ import {
   warmUpAdapter,
   type Beginning,
 } from '../updates/fresh-adapter.ts'
-import { restoreVersion, weightsOf, type RestoreVersion } from './restore-version.ts'
+import { restoreVersion, weightsOf, type RestoreVersion } from '../lineage/restore-version.ts'
 import { checkNeverTrained, checkNotBehind, type Recovery } from '../../checkpoint/recovery.ts'
 import { isHolding } from '../routing/commands.ts'
 import { leaveJournals } from './moved-sources.ts'

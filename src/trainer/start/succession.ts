@@ -10,7 +10,7 @@ import type { Tensors } from '../../contracts/core.ts'
 import type { Succession } from '../../contracts/base.ts'
 import { MIXTURE_TENSORS } from '../../learner/mixture/mixture.ts'
 import { publishAgain } from '../updates/candidate.ts'
-import type { RestoreVersion } from './restore-version.ts'
+import type { RestoreVersion } from '../lineage/restore-version.ts'
 import { withExamples } from '../../checkpoint/rewritten.ts'
 import type { Saved } from '../../checkpoint/saved.ts'
 

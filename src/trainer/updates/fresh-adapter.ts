@@ -6,7 +6,7 @@
 import type { UpdateClock } from './update-times.ts'
 import { publishAgain } from './candidate.ts'
 import { drive } from '../drive.ts'
-import { freshWeights, keepLine, type RestoreVersion } from '../start/restore-version.ts'
+import { freshWeights, keepLine, type RestoreVersion } from '../lineage/restore-version.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'
 import { isWorse } from '../../evaluation/release-bar.ts'
 import type { Saved } from '../../checkpoint/saved.ts'

@@ -11,7 +11,7 @@ import type { VersionState } from '../../learner/learner-types.ts'
 import { canonicalJson } from '../../platform/canonical-json.ts'
 import { drive } from '../drive.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'
-import type { RestoreVersion } from '../start/restore-version.ts'
+import type { RestoreVersion } from '../lineage/restore-version.ts'
 import { versionState } from './live-version.ts'
 
 export interface GateParts extends RestoreVersion {

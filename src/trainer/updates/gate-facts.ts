@@ -4,7 +4,7 @@ import type { Example } from '../../contracts/example.ts'
 import type { GoldenRow } from '../../evaluation/golden-rows.ts'
 import { PERIODS, type Outcome as RowAnswer } from '../../evaluation/row-history.ts'
 import { noSums, scoresOf, withScore } from '../../evaluation/running-scores.ts'
-import type { RestoreVersion } from '../start/restore-version.ts'
+import type { RestoreVersion } from '../lineage/restore-version.ts'
 import type { HeldOutScores } from '../contract.ts'
 import { numberOf, type GateTurn } from './gate-answers.ts'
 

@@ -1,7 +1,7 @@
 /** Goes back to an earlier version without being asked: for the rollback policy, a trial, or a line of bad candidates. */
 import { afterRollback } from '../routing/commands.ts'
-import { putAside } from '../routing/put-aside.ts'
-import { restoreVersion } from '../start/restore-version.ts'
+import { putAside } from '../lineage/put-aside.ts'
+import { restoreVersion } from '../lineage/restore-version.ts'
 import type { Published } from './candidate.ts'
 import type { UpdaterParts } from './parts.ts'
 import { keepWantedLatents } from './wanted-latents.ts'

@@ -1,7 +1,7 @@
 /** Versions other than the learner's own: the live one and the one that a rollback policy compares with. */
 import { CodedError } from '../../contracts/core.ts'
 import type { LiveVersion, VersionState } from '../../learner/learner-types.ts'
-import { weightsOf, type RestoreVersion } from '../start/restore-version.ts'
+import { weightsOf, type RestoreVersion } from '../lineage/restore-version.ts'
 import { adapterText } from '../state.ts'
 
 /** The live version, for a rollback policy that reads its scores; undefined if there is no rollback target. */

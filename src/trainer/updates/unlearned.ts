@@ -9,7 +9,7 @@ import { shownKey } from '../../intake/events/event-key.ts'
 import { LET_AGAIN } from '../../intake/events/signal-digest.ts'
 import type { Outcome } from '../../learner/learner-types.ts'
 import { failure } from '../../platform/errors.ts'
-import { receivedOfExample } from '../routing/set-aside-letters.ts'
+import { receivedOfExample } from '../lineage/set-aside-letters.ts'
 import type { UpdaterParts } from './parts.ts'
 
 type Parts = Pick<UpdaterParts, 'loop' | 'state'>

@@ -2,7 +2,7 @@
  * Starts what an event makes due: an update, or a version with the new items of kNN memory. The models of a process
  * take turns. It also reports how far feedback is settled: during an update, as far as before it.
  */
-import type { Assembly } from '../start/assembly.ts'
+import type { Assembly } from '../assembly.ts'
 import type { FeedbackProgress } from '../contract.ts'
 import { feedbackProgress } from '../status.ts'
 import type { Unsaved } from '../unsaved.ts'

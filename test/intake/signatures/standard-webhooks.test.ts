@@ -2,7 +2,7 @@
 import { label } from '../../../src/payloads/signals/label.ts'
 import { text } from '../../../src/payloads/inputs/text.ts'
 import { describe, expect, test } from 'vitest'
-import { recordParser } from '../../../src/intake/events/record-parser.ts'
+import { recordParser } from '../../../src/intake/record-parser.ts'
 import {
   faultOf,
   signatureOf,

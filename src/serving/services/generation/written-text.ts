@@ -1,6 +1,6 @@
 /** Writes one text: from the drawn tokens to pieces for the reader, and to the whole. */
 import type { LanguageModel } from '../../../contracts/base.ts'
-import type { Drawn } from '../../../nn/decoding/sample.ts'
+import type { Drawn } from '../../../nn/onnx/decoding/sample.ts'
 import { TextPieces } from '../../live/text-pieces.ts'
 import type { Finish, TextOptions, TextPart, TokenLikelihood } from './contract.ts'
 

@@ -1,14 +1,14 @@
 /** Dead letters of events that were accepted before: with the record as it arrived, or with the part that is left. */
 import { shownRow } from '../../payloads/rows.ts'
+import type { CodedError } from '../../contracts/core.ts'
 import type { Example } from '../../contracts/example.ts'
 import type { Task } from '../../contracts/task.ts'
 import type { Received } from '../../intake/join.ts'
 import { failure } from '../../platform/errors.ts'
-import type { DeadLetterBuffer } from '../admission/dead-letter-buffer.ts'
 import type { SetAsideEntry } from '../../checkpoint/set-aside-events.ts'
 
 export interface LetterParts {
-  readonly letters: DeadLetterBuffer
+  readonly letters: { add(received: Received, reason: CodedError): void }
   readonly task: Pick<Task, 'shown'>
 }
 

@@ -4,11 +4,11 @@
  * only finds the likeliest tokens, and theirs are computed again in float32. The others count in the sum of the softmax alone,
  * where their errors cancel.
  */
-import type { Feeds } from '../onnx/session.ts'
-import { invariant } from '../../platform/errors.ts'
-import type { OnnxGraph, Value } from '../onnx/graph.ts'
-import { elementType } from '../onnx/model.ts'
-import { quantizedProducts } from '../onnx/quantize.ts'
+import type { Feeds } from '../session.ts'
+import { invariant } from '../../../platform/errors.ts'
+import type { OnnxGraph, Value } from '../graph.ts'
+import { elementType } from '../model.ts'
+import { quantizedProducts } from '../quantize.ts'
 
 const [LOGITS, LIKELIEST, EXACT] = ['logits', 'likeliest', 'likeliest_logits'] as const
 /** Tokens whose logits are exact. */

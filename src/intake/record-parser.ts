@@ -2,17 +2,17 @@
  * Turns the records of a source into events. One topic may feed several models: admission skips events that name
  * another model.
  */
-import { CodedError } from '../../contracts/core.ts'
-import { isRetraction, type FeedbackEvent } from '../../contracts/event.ts'
-import type { InputKind, SignalKind } from '../../contracts/payload.ts'
-import type { SourceRecord } from '../../contracts/source.ts'
+import { CodedError } from '../contracts/core.ts'
+import { isRetraction, type FeedbackEvent } from '../contracts/event.ts'
+import type { InputKind, SignalKind } from '../contracts/payload.ts'
+import type { SourceRecord } from '../contracts/source.ts'
 import {
   checkSignature,
   coveredEvent,
   openMessage,
   type SignedSources,
-} from '../signatures/signed-sources.ts'
-import { parseEvent, type EventLimits } from './validate.ts'
+} from './signatures/signed-sources.ts'
+import { parseEvent, type EventLimits } from './events/validate.ts'
 
 export interface RecordParserOptions {
   readonly limits: EventLimits

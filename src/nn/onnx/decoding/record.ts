@@ -2,11 +2,11 @@
  * The graph that continues texts: new tokens of each row → logits of the token after the last one. Trunk and tail are one
  * graph here, and the keys and values of earlier positions are its inputs.
  */
-import type { Ops } from '../../contracts/ops.ts'
-import { failure, invariant } from '../../platform/errors.ts'
-import { OnnxGraph, type Value } from '../onnx/graph.ts'
-import { onnxOps } from '../onnx/ops.ts'
-import type { ServingParts } from '../record.ts'
+import type { Ops } from '../../../contracts/ops.ts'
+import { failure, invariant } from '../../../platform/errors.ts'
+import { OnnxGraph, type Value } from '../graph.ts'
+import { onnxOps } from '../ops.ts'
+import type { ServingParts } from '../../record.ts'
 import { AttentionRecorder, type CacheShape } from './cached-attention.ts'
 import { recordLogits } from './next-logits.ts'
 

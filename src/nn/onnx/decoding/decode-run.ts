@@ -1,8 +1,8 @@
 /** One step of a batch in its worker: new tokens of each sequence in, and the token after them drawn. */
-import { invariant } from '../../platform/errors.ts'
-import { ROW_ADAPTER } from '../onnx/ops.ts'
-import { ortTensor, type Feeds, type FeedTensor, type OnnxSession } from '../onnx/session.ts'
-import type { Stack } from '../onnx/adapter-stack.ts'
+import { invariant } from '../../../platform/errors.ts'
+import { ROW_ADAPTER } from '../ops.ts'
+import { ortTensor, type Feeds, type FeedTensor, type OnnxSession } from '../session.ts'
+import type { Stack } from '../adapter-stack.ts'
 import { LAST_POSITIONS, MOST_POSITIONS, PLACES, type CacheShape } from './cached-attention.ts'
 import { KeyValues } from './key-values.ts'
 import { readLogits } from './next-logits.ts'

@@ -1,6 +1,6 @@
 /** The configuration of a command: the file of --config, this process's environment, and the flags. */
-import { loadConfig, type Config } from '../../config/config.ts'
-import type { ConfigFlags } from '../flags.ts'
+import { loadConfig, type Config } from '../config/config.ts'
+import type { ConfigFlags } from './flags.ts'
 
 /** `overrides` are flags of the command itself; --set overrides them. */
 export function readConfig(

@@ -5,8 +5,8 @@
  * run lie side by side, so that it reads one piece of memory. Rows and capacity are those of the sequences that are
  * there: a sequence that leaves gives its memory back.
  */
-import { invariant } from '../../platform/errors.ts'
-import { ortTensor, type Feeds, type OrtTensor } from '../onnx/session.ts'
+import { invariant } from '../../../platform/errors.ts'
+import { ortTensor, type Feeds, type OrtTensor } from '../session.ts'
 import { cacheName, newCacheName, type CachePart, type CacheShape } from './cached-attention.ts'
 import { capacityFor, rowsFor } from './cache-sizes.ts'
 

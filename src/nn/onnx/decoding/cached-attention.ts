@@ -5,10 +5,10 @@
  * The attention can also write the new ones behind the earlier ones in place, but those would then be outputs as well, and
  * onnxruntime-node copies every output as a whole: with room for 1,024 positions that takes as long as a third of a step.
  */
-import type { CausalAttention } from '../../contracts/ops.ts'
-import { invariant } from '../../platform/errors.ts'
-import type { OnnxGraph, Value } from '../onnx/graph.ts'
-import { elementType } from '../onnx/model.ts'
+import type { CausalAttention } from '../../../contracts/ops.ts'
+import { invariant } from '../../../platform/errors.ts'
+import type { OnnxGraph, Value } from '../graph.ts'
+import { elementType } from '../model.ts'
 
 /** The cache of each row: for each layer its keys and its values, [keyHeads, positions, headSize]. */
 export interface CacheShape {

@@ -1,7 +1,7 @@
 /** The versions of the registry that have learned from what is to be forgotten: their bytes must be removed. */
 import { CodedError } from '../../contracts/core.ts'
 import type { ListedVersion } from '../../versions/contract.ts'
-import type { RestoreVersion } from '../start/restore-version.ts'
+import type { RestoreVersion } from './restore-version.ts'
 import type { ForgetPlan } from './plan.ts'
 
 const PAGE = 100
