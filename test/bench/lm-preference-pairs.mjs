@@ -3,7 +3,7 @@
  * four ways. Train, development and test have topics of their own. The judge of the demo takes no part: it only checks what was made.
  */
 import { judge } from '../../dist/src/cli/demo/chat/judge.js'
-import { taughtTopics } from '../../dist/src/cli/demo/chat/topics.js'
+import { taughtTopics } from '../../dist/src/cli/demo/chat/data.js'
 import { openRandom } from '../../dist/src/platform/random.js'
 
 /** Topics of each part. */

@@ -12,9 +12,12 @@ import { parseArgs } from 'node:util'
 import { parseConfig } from '../../dist/src/config/config.js'
 import { chatConfig, every, mostTokens } from '../../dist/src/cli/demo/chat/config.js'
 import { conversation } from '../../dist/src/cli/demo/chat/daemon.js'
-import { taughtAnswers } from '../../dist/src/cli/demo/chat/data.js'
-import { generalHeldOut, generalTaught } from '../../dist/src/cli/demo/chat/general.js'
-import { validationQuestions } from '../../dist/src/cli/demo/chat/held-out.js'
+import {
+  generalHeldOut,
+  generalTaught,
+  taughtAnswers,
+  validationQuestions,
+} from '../../dist/src/cli/demo/chat/data.js'
 import { judge } from '../../dist/src/cli/demo/chat/judge.js'
 import { thumb } from '../../dist/src/cli/demo/chat/thumbs.js'
 import { openRandom } from '../../dist/src/platform/random.js'

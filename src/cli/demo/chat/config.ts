@@ -2,7 +2,7 @@
  * The chat demo's two models on one base: `support` with replay, and the same without it, to show what replay prevents.
  * They learn by the defaults of a generation, and make the passes of a young model to the end.
  */
-import { heldOutQuestions } from './held-out.ts'
+import { heldOutQuestions } from './data.ts'
 
 export const chatModels = ['support', 'support-no-replay'] as const
 export type ChatModel = (typeof chatModels)[number]

@@ -4,7 +4,7 @@ import type { DemoProgress } from '../progress.ts'
 import { send, waitUntilLearned } from '../teach.ts'
 import type { ChatModel } from './config.ts'
 import type { ChatDaemon } from './daemon.ts'
-import type { Taught } from './data.ts'
+import type { Exchange } from './data.ts'
 import { askAll } from './measure.ts'
 import { completionOf, POISON, thumbOf } from './stream.ts'
 
@@ -18,7 +18,7 @@ export interface Classroom {
 export async function teachRows(
   room: Classroom,
   models: readonly ChatModel[],
-  rows: readonly Taught[],
+  rows: readonly Exchange[],
   name: string,
 ): Promise<void> {
   const events = rows.map((row, at) => completionOf(row, `${name}-${at}`))

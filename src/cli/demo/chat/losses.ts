@@ -21,9 +21,7 @@ import { openTrainable } from '../../../optim/step.ts'
 import { invariant } from '../../../platform/errors.ts'
 import type { ChatModel } from './config.ts'
 import { conversation } from './daemon.ts'
-import type { Taught } from './data.ts'
-import { generalHeldOut } from './general.ts'
-import { heldOutQuestions } from './held-out.ts'
+import { type Exchange, generalHeldOut, heldOutQuestions } from './data.ts'
 import type { LossMeter } from './loss-meter.ts'
 
 /** Measures the losses of models that differ from `like` only in their replay. */
@@ -42,13 +40,13 @@ export async function openLosses(config: Config, like: ChatModel): Promise<Pick<
   const { language } = base
   const { texts } = task
   invariant(language !== undefined && texts !== undefined, 'the demo is about a language model')
-  const encoded = ({ question, answer }: Taught): Encoded => {
+  const encoded = ({ question, answer }: Exchange): Encoded => {
     const target = { kind: 'completion', completion: answer }
     const input = { kind: 'messages', ...conversation(question) } as const
     const row = texts.encode(input, target, { language, maxTokens: settings.max_tokens })
     return { ...row, isCompared: true }
   }
-  const latents = async (rows: readonly Taught[]) => trunk.encode(rows.map(encoded))
+  const latents = async (rows: readonly Exchange[]) => trunk.encode(rows.map(encoded))
   const heldOut = await latents(heldOutQuestions)
   const general = await latents(generalHeldOut)
   const head = task.start

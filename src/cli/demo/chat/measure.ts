@@ -1,7 +1,7 @@
 /** How well the answers to held-out questions satisfy the rule, asked through the predict endpoint. */
 import type { ChatModel } from './config.ts'
 import type { ChatAnswer, ChatDaemon } from './daemon.ts'
-import { heldOutQuestions } from './held-out.ts'
+import { heldOutQuestions } from './data.ts'
 import { judge, type Verdict } from './judge.ts'
 
 /** Shares of the questions. */

@@ -1,10 +1,10 @@
 /** The events of the chat demo. */
 import type { Json } from '../../../contracts/core.ts'
 import { conversation } from './daemon.ts'
-import type { Taught } from './data.ts'
+import type { Exchange } from './data.ts'
 import { thumb } from './thumbs.ts'
 
-export function completionOf({ question, answer }: Taught, id: string): Json {
+export function completionOf({ question, answer }: Exchange, id: string): Json {
   return { id, source: 'demo', input: conversation(question), completion: answer }
 }
 
