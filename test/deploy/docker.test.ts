@@ -2,12 +2,14 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { validate } from 'dockerfile-utils'
 import { expect, onTestFinished, test } from 'vitest'
+import { setupProgram } from '../../src/cli/local/run-setup.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { ended } from '../child.ts'
+import { thrown } from '../coded.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { deploy, readText, readYaml, root, secrets } from './files.ts'
 
@@ -55,6 +57,25 @@ test('what it copies is there, and is not left out by the list of what is ignore
     ).toBe(true)
   }
   for (const path of allowed) expect(existsSync(join(root, path)), path).toBe(true)
+})
+
+test('both images have the folders of deploy that the program reads, and no set-up: that is refused', () => {
+  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  const read = sources
+    .filter((path) => path.endsWith('.ts'))
+    .flatMap((path) => [
+      ...readFileSync(join(root, 'src', path), 'utf8').matchAll(/'deploy', '([\w-]+)'/g),
+    ])
+    .map(([, folder]) => `deploy/${folder}`)
+  expect(new Set(read)).toEqual(new Set(['deploy/bootstrap', 'deploy/demo', 'deploy/templates']))
+  const inBoth = text.slice(text.indexOf(' AS base'), text.indexOf('FROM base AS server'))
+  for (const path of new Set(read))
+    if (path !== 'deploy/bootstrap') expect(inBoth).toContain(`\nCOPY ${path} ./${path}\n`)
+  expect(inBoth).not.toContain('bootstrap')
+  expect(thrown(() => setupProgram(scratchFolder()))).toMatchObject({
+    code: 'USAGE',
+    message: expect.stringContaining('a container image is set up when it is built') as string,
+  })
 })
 
 test('the program is built by the script of the package, so that no part of it is left out, such as the page', () => {

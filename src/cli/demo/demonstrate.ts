@@ -14,9 +14,8 @@ import { type FleetResult, reportLines } from './report.ts'
 import { type DemoOptions, runDemo } from './run.ts'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { failure } from '../../platform/errors.ts'
-import { packageRoot } from '../doctor/packages.ts'
+import { setupProgram } from '../local/run-setup.ts'
 import { kafkaIsInstalled } from '../services/kafka-java.ts'
 import { redisServerVersion } from '../services/redis-server.ts'
 
@@ -117,8 +116,7 @@ async function bringServices(): Promise<void> {
 
 /** Its own output shows the progress and the failures. */
 async function setUp(): Promise<void> {
-  const program = join(packageRoot(), 'deploy', 'bootstrap', 'main.mjs')
-  const child = spawn(process.execPath, [program, '--services'], { stdio: ['ignore', 2, 2] })
+  const child = spawn(process.execPath, [setupProgram(), '--services'], { stdio: ['ignore', 2, 2] })
   await once(child, 'exit')
 }
 
