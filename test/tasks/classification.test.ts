@@ -46,6 +46,22 @@ describe('what a lesson aims at', () => {
     expect(other.message).toContain('l18, l19, and 10 more')
   })
 
+  it.each([
+    ['Positive', 'positive'],
+    ['POSITVE', 'positive'],
+    ['last of 30', 'Last of 30'],
+    ['odd', undefined],
+    ['Gone', undefined],
+    ['p'.repeat(128), undefined],
+  ])('%s is refused with the label that it probably means: %s', (sent, meant) => {
+    const rest = Array.from({ length: 28 }, (_, at) => `${at} ${'-'.repeat(12)}`)
+    const labels = ['positive', 'bad', 'gone', ...rest, 'Last of 30']
+    const rules = { labels, open: false, retired: ['gone'] }
+    const { message } = thrown(() => aim({ kind: 'label', label: sent }, undefined, rules))
+    expect(/did you mean "(.*)"\?$/.exec(message)?.[1]).toBe(meant)
+    expect(message).not.toContain('gone')
+  })
+
   it('is the label of the head that was learned in another spelling, when there is no better one', () => {
     const open = (name: string, labels: string[]) =>
       aim({ kind: 'label', label: name }, undefined, { labels, open: true })

@@ -1,6 +1,7 @@
 /** Turns a feedback signal into a target: a label, or only that one label is wrong. */
 import { isOf, type Payload } from '../../contracts/payload.ts'
 import { failure } from '../../platform/errors.ts'
+import { editDistance, nearest } from '../../platform/nearest.ts'
 import { label, labelForm } from '../../payloads/signals/label.ts'
 import { rating } from '../../payloads/signals/rating.ts'
 import { renamedLabel } from './renamed-labels.ts'
@@ -28,7 +29,10 @@ export function targetOf(
   if (retired.includes(named))
     throw failure('LABEL_RETIRED', `"${named}" is retired`, { details: { label: named, retired } })
   if (open || labels.includes(named)) return target
-  throw unknownLabel(named, labels)
+  throw unknownLabel(
+    named,
+    labels.filter((known) => !retired.includes(known)),
+  )
 }
 
 /** Throws a coded error for a label that the head cannot get. */
@@ -58,8 +62,24 @@ function unknownLabel(label: string, labels: readonly string[]): Error {
   const named = labels.slice(0, long < 0 ? NAMED_LABELS : Math.min(NAMED_LABELS, long))
   const more = labels.length - named.length
   const rest = more === 0 ? '' : `, and ${more} more`
-  const message = `"${label}" is none of the labels: ${named.join(', ')}${rest}`
+  const near = nearLabel(label, labels, named)
+  const hint = near === undefined ? '' : `; did you mean "${near}"?`
+  const message = `"${label}" is none of the labels: ${named.join(', ')}${rest}${hint}`
   return failure('LABEL_UNKNOWN', message, { details: { label, labels: named } })
+}
+
+/** Longer ones would make a thousand refusals slow. */
+const COMPARED_CHARACTERS = 40
+
+/** The label in other case, or the one of those named that differs in at most half its letters. */
+function nearLabel(label: string, labels: readonly string[], named: readonly string[]) {
+  const lower = label.toLowerCase()
+  const twin = labels.find((name) => name.toLowerCase() === lower)
+  if (twin !== undefined || label.length > COMPARED_CHARACTERS) return twin
+  const inLowerCase = named.map((name) => name.toLowerCase())
+  const near = nearest(lower, inLowerCase)
+  if (near === undefined || 2 * editDistance(lower, near) > lower.length) return undefined
+  return named[inLowerCase.indexOf(near)]
 }
 
 /** As the head spells it: a label that was learned before labels had one spelling keeps its own. */
