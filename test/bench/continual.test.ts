@@ -58,6 +58,33 @@ test('a run is made once for its name and settings, and kept at once', () => {
   ])
 })
 
+test('kept runs that a table leaves out are named, with the settings that have changed', () => {
+  const path = join(scratchFolder(), 'continual-x.json')
+  const kept = [
+    { name: 'er 200', settings: { lr: 1, depth: 2 }, figures: { value: 1 } },
+    { name: 'er 500', settings: { lr: 1 }, figures: { value: 1 } },
+    { name: 'old', settings: {}, figures: { value: 1 } },
+  ]
+  writeFileSync(path, JSON.stringify({ runs: kept }))
+  const code = `
+    const { openResults } = await import(${JSON.stringify(results)})
+    const file = openResults(${JSON.stringify(path)}, { machine: {}, fresh: false })
+    const ask = (name, settings) => file.run(name, settings, () => ({ value: 2 }), ['none'])
+    await ask('er 200', { lr: 2, depth: 2 })
+    await ask('er 500', { lr: 1 })
+    file.show({ columns: [], rows: [] })
+    file.runs()
+    file.show({ columns: [], rows: [] })`
+  const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', code])
+  expect(stderr.toString().trim().split('\n')).toEqual([
+    'NOT IN THE TABLE: 2 of 3 kept runs',
+    '  er 200: made with other settings (lr was 1, is 2); measure it again',
+    '  old: the table does not ask for a run of this name',
+    'IN THE TABLE, BUT OUT OF DATE: 1 of 3 kept runs',
+    '  er 200: made with other settings (lr was 1, is 2); measure it again',
+  ])
+})
+
 test('digits that come two by two are forgotten without replay, and known with it', () => {
   const folder = scratchFolder()
   mkdirSync(join(folder, 'images', 'mnist'), { recursive: true })

@@ -13,8 +13,15 @@ export function openResults(path, { machine, fresh }) {
     writeFileSync(`${path}.new`, text(file))
     renameSync(`${path}.new`, path)
   }
+  /** Names of the runs that the table has been given. */
+  const shown = new Set()
+  /** Name → the settings that the table wants, where the kept run was made with others. */
+  const wanted = new Map()
   return {
-    runs: () => file.runs,
+    runs() {
+      for (const { name } of file.runs) shown.add(name)
+      return file.runs
+    },
     /**
      * What `work` answers, an object of figures; from the file where it holds a run of the same name and settings. With
      * `only`, a run in whose name none of these words stand is not made: undefined where the file does not hold it.
@@ -22,8 +29,14 @@ export function openResults(path, { machine, fresh }) {
     async run(name, settings, work, only) {
       const known = file.runs.findIndex((run) => run.name === name)
       const before = file.runs[known]
-      if (before !== undefined && same(before.settings, settings)) return before.figures
-      if (only?.some((words) => ` ${name} `.includes(` ${words} `)) === false) return undefined
+      if (before !== undefined && same(before.settings, settings)) {
+        shown.add(name)
+        return before.figures
+      }
+      if (only?.some((words) => ` ${name} `.includes(` ${words} `)) === false) {
+        wanted.set(name, settings)
+        return undefined
+      }
       const started = performance.now()
       const figures = await work()
       const seconds = Math.round((performance.now() - started) / 1000)
@@ -31,6 +44,7 @@ export function openResults(path, { machine, fresh }) {
       file.runs.splice(known < 0 ? file.runs.length : known, 1, run)
       file.machine = machine
       write()
+      shown.add(name)
       say(`${name}: ${JSON.stringify(figures)} in ${seconds} s`)
       return figures
     },
@@ -38,6 +52,14 @@ export function openResults(path, { machine, fresh }) {
       file.bench = basename(path, '.json')
       file.table = table
       write()
+      const leftOut = file.runs.filter(({ name }) => !shown.has(name))
+      const stale = file.runs.filter(({ name }) => shown.has(name) && wanted.has(name))
+      const list = (title, runs) => {
+        if (runs.length > 0) say(`${title}: ${runs.length} of ${file.runs.length} kept runs`)
+        for (const { name, settings } of runs) say(`  ${name}: ${why(settings, wanted.get(name))}`)
+      }
+      list('NOT IN THE TABLE', leftOut)
+      list('IN THE TABLE, BUT OUT OF DATE', stale)
     },
   }
 }
@@ -47,6 +69,16 @@ function text({ runs, ...rest }) {
   const lines = runs.map((run) => `    ${JSON.stringify(run)}`)
   const head = JSON.stringify({ ...rest, runs: [] }, null, 2)
   return `${head.replace(/"runs": \[\]\n}$/, () => `"runs": [\n${lines.join(',\n')}\n  ]\n}`)}\n`
+}
+
+function why(kept, wanted) {
+  if (wanted === undefined) return 'the table does not ask for a run of this name'
+  const keys = [...new Set([...Object.keys(kept), ...Object.keys(wanted)])]
+  const differing = keys.filter((key) => !same(kept[key], wanted[key]))
+  const changes = differing.map(
+    (key) => `${key} was ${JSON.stringify(kept[key])}, is ${JSON.stringify(wanted[key])}`,
+  )
+  return `made with other settings (${changes.join('; ') || 'in another order'}); measure it again`
 }
 
 function same(one, other) {
