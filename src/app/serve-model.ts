@@ -84,7 +84,7 @@ export async function serve(
     ...{ name, base, method, live, registry, feedback },
     answers: () => watch.answers,
     task,
-    example: exampleOf(modelOf(site.config, name), task, pluginsOf(site.config)),
+    example: exampleOf(modelOf(site.config, name), task, pluginsOf(site.config), base.reads),
     deadLetters: model.deadLetters.pages,
     faults: () => faults.all,
     setAside: openSetAsidePages(join(folderOf(site.config, name), 'state.db'), task),

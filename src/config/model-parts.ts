@@ -6,7 +6,9 @@ import { builtIn, type PluginTable } from './schema/plugin-table.ts'
 import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
 import type { Json } from '../contracts/core.ts'
 import type { Base, BasePlugin } from '../contracts/base.ts'
+import type { InputKind } from '../contracts/payload.ts'
 import type { Task } from '../contracts/task.ts'
+import { text } from '../payloads/inputs/text.ts'
 import { invariant } from '../platform/errors.ts'
 import { chosenBase } from './plugins/chosen.ts'
 import type { Config, ModelConfig } from './config.ts'
@@ -111,8 +113,11 @@ export function exampleOf(
   { base }: Pick<ModelConfig, 'base'>,
   task: Pick<Task, 'facts' | 'start' | 'view'>,
   plugins?: PluginTable,
+  [first]: readonly InputKind[] = [text],
 ): { readonly input: Json; readonly says: Readonly<Record<string, Json>> } {
   const { plugin, settings } = chosenBase(base, plugins)
-  const input = plugin.example?.(settings) ?? 'what a lovely phone'
+  const { name, example } = first ?? text
+  const usual = name === text.name ? example : { [name]: example }
+  const input = plugin.example?.(settings) ?? usual
   return { input, says: task.view.example(task.facts(task.start)) }
 }

@@ -137,7 +137,7 @@ export interface BasePlugin extends Plugin<Promise<Base>> {
   defaults?(settings: Readonly<Record<string, unknown>>): ModelDefaults
   /** Finds problems of a model on this base that no single setting shows. */
   check?(settings: Readonly<Record<string, unknown>>, model: ModelOnBase): readonly ModelFault[]
-  /** An input, for the documentation of a model; absent = a text. */
+  /** An input, for the documentation of a model; absent = the example of the first kind that it reads. */
   example?(settings: Readonly<Record<string, unknown>>): Json
 }
 

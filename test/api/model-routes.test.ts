@@ -16,6 +16,22 @@ test('a model is shown as the server and its trainer know it', async () => {
       ...{ better: 'higher', recent: 0.8, all: 0.75 },
     },
     labels: ['no', 'yes'],
+    reads: [
+      {
+        ...{ name: 'text', example: 'what a lovely phone' },
+        summary: 'a text, for a base that reads texts',
+      },
+    ],
+    signals: [
+      {
+        ...{ name: 'label', summary: 'the right label of an input', about: 'input' },
+        words: { label: 'string' },
+      },
+      {
+        ...{ name: 'rating', summary: 'thumbs up or down for an answer', about: 'answer' },
+        words: { rating: 'integer' },
+      },
+    ],
     live: {
       version: 'v1',
       digest: 'digest-v1',
@@ -36,6 +52,15 @@ test('a model is shown as the server and its trainer know it', async () => {
   expect((await app.inject('/v1/models/m')).json()).toEqual({ ...expected, ...listed })
   expect((await app.inject('/v1/models')).json()).toEqual({
     ...{ models: [expected], object: 'list', data: [listed] },
+  })
+})
+
+test('the example of an input is one that this model takes', async () => {
+  const { app } = await openServed({
+    example: { input: { text: 'Wo ist mein Paket?' }, says: { label: 'yes' } },
+  })
+  expect((await app.inject('/v1/models/m')).json()).toMatchObject({
+    reads: [{ name: 'text', example: 'Wo ist mein Paket?' }],
   })
 })
 

@@ -67,6 +67,10 @@ test(
   'what a stranger brings is served, learned, killed, restarted, refused and sent from a file',
   { timeout: 500_000 },
   async () => {
+    expect(await daemon.get('m')).toMatchObject({
+      reads: [{ name: 'picture', example: lessons[0]!.input.picture.map(() => [0, 0, 255, 255]) }],
+      signals: [{ name: 'tags', about: 'input', words: { tags: 'array' } }],
+    })
     const wrong = await daemon.post<{ code: string; detail: string }>('m/predict', {
       inputs: [{ picture: [[1]] }],
     })

@@ -8,10 +8,15 @@ import type { LiveAnswer, PastMoveAnswer } from '../../client/schemas/moves.ts'
 import type {
   FailedSwapAnswer,
   Model,
+  ReadKind,
+  TakenSignal,
   TrainerAnswer,
   ResetAnswer,
   SourcesAnswer,
 } from '../../client/schemas/models.ts'
+import { isObject } from '../../payloads/reading.ts'
+import type { InputKind, SignalKind } from '../../contracts/payload.ts'
+import type { Services } from '../../serving/services/services.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 import { describeServed } from './describe-served.ts'
 import type { TrainerReport } from '../../serving/services/served-model.ts'
@@ -19,7 +24,10 @@ import type { SourceReset } from '../../contracts/source.ts'
 
 type Quality = NonNullable<TrainerReport['quality']>
 
-export function describeModel(model: ModelServices): Answer<typeof Model> {
+export function describeModel(
+  model: ModelServices,
+  { limits }: Pick<Services, 'limits'>,
+): Answer<typeof Model> {
   const { task } = model
   const { live, failedSwap: failed, answers, trainer, headline, faults } = model.status()
   const served = trainer.served?.find(({ version }) => version === live?.manifest.version)
@@ -31,6 +39,8 @@ export function describeModel(model: ModelServices): Answer<typeof Model> {
     score: task.view.score,
     headline,
     ...task.view.facts(task.present(live?.manifest.facts ?? {})),
+    reads: model.base.reads.map((kind) => describeInput(kind, model)),
+    signals: task.view.signals.map((kind) => describeSignal(kind, limits)),
     live: live === undefined ? null : describePointer(live.pointer),
     ...(failed !== undefined && { failed_swap: describeFailedSwap(failed) }),
     ...(answers && { answers }),
@@ -60,6 +70,27 @@ export function describeModel(model: ModelServices): Answer<typeof Model> {
       judged_by: `${trainer.defence.majority} majority` as const,
     }),
   }
+}
+
+/** With the example of the base's own settings, if it has one: the kind does not know how many features there are. */
+function describeInput(
+  { name, summary, example }: InputKind,
+  { example: own }: Pick<ModelServices, 'example'>,
+): Answer<typeof ReadKind> {
+  const input = own?.input
+  const given = isObject(input) ? input[name] : undefined
+  return { name, summary, example: given ?? example }
+}
+
+function describeSignal(kind: SignalKind, limits: Services['limits']): Answer<typeof TakenSignal> {
+  const { name, summary, about } = kind
+  const schemas: Readonly<Record<string, { readonly type?: unknown }>> = kind.schema(limits)
+  const typeOf = (word: string) => {
+    const type = schemas[word]?.type
+    return typeof type === 'string' ? type : 'any'
+  }
+  const words = Object.fromEntries(kind.words.map((word) => [word, typeOf(word)]))
+  return { name, summary, about, words }
 }
 
 function warningsOf({ task }: ModelServices, { head }: TrainerReport) {

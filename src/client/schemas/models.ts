@@ -71,11 +71,31 @@ export const TrainerAnswer = Type.Object({
   message: Type.Optional(Type.String()),
 })
 
+export const ReadKind = Type.Object({
+  name: Type.String({ description: 'the key of its values below input' }),
+  summary: Type.String(),
+  example: Type.Unknown({ description: 'what may stand below the key' }),
+})
+
+export const TakenSignal = Type.Object({
+  name: Type.String(),
+  summary: Type.String(),
+  about: Type.Enum(['input', 'answer'], {
+    description: 'input: it says what is right; answer: it judges what was served',
+  }),
+  words: Type.Record(Type.String(), Type.String(), {
+    description:
+      'the keys of an event that say it, all of them together, with the JSON type of each value; any: several',
+  }),
+})
+
 export const Model = Type.Object({
   model: Name,
   base: Type.String(),
   method: Type.String(),
   task: Type.String({ description: 'what it answers, such as classification or regression' }),
+  reads: Type.Array(ReadKind, { description: 'the kinds of inputs that it takes' }),
+  signals: Type.Array(TakenSignal, { description: 'the kinds of feedback that it learns from' }),
   score: Type.Object(
     { name: Type.String(), meaning: Type.String() },
     { description: 'what `accuracy` measures for this task' },

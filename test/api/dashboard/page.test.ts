@@ -390,6 +390,11 @@ test('a request to forget is followed until its certificate says what went', asy
 
 test('the box answers, takes the right answer, and says which version has learned it', async () => {
   const { page, faults } = await openView(browser, rig.url)
+  const example = await page.getByLabel('Input').getAttribute('placeholder')
+  expect(example).toBe('{"features":[0.5,0.5,0.5]}')
+  await page.getByLabel('Input').fill(example!)
+  await page.getByRole('button', { name: 'Predict' }).click()
+  await page.locator('#answer').waitFor()
   await page.getByLabel('Input').fill('[0.9, 0.9, 0]')
   await page.getByRole('button', { name: 'Predict' }).click()
   await page.locator('#answer').waitFor()

@@ -14,8 +14,6 @@ const ROWS = { first: 8, most: 128, quickMs: 1000, slowMs: 10_000 }
 /** Of the rows of a request; its tally needs room too. */
 const MOST_CHARACTERS = 60_000
 const BUSY_MS = 1000
-/** What an event names the right answer, where it is no label. */
-const fields: Readonly<Record<string, string>> = { regression: 'value', generation: 'completion' }
 
 interface Progress {
   /** Rows that no request has had yet. */
@@ -26,7 +24,8 @@ interface Progress {
 }
 
 export function EvaluatePanel({ model }: { readonly model: Model }) {
-  const field = fields[model.task] ?? 'label'
+  const right = model.signals.find(({ about }) => about === 'input')
+  const [field = 'label'] = Object.keys(right?.words ?? {})
   const isClosed = useRef(false)
   const [progress, setProgress] = useState<Progress>({ left: 0, refused: [] })
   const [fault, setFault] = useState('')
@@ -36,7 +35,7 @@ export function EvaluatePanel({ model }: { readonly model: Model }) {
     },
     [],
   )
-  const isText = model.base !== 'features'
+  const isText = model.reads.some(({ name }) => name === 'text')
   const evaluate = async (form: FormData) => {
     const of = (name: string) => {
       const value = form.get(name)

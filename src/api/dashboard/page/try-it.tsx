@@ -24,11 +24,10 @@ function TryRow({ model, lost }: TryItProps) {
   const [predicted, setPredicted] = useState<Predictions | undefined>()
   const [fault, setFault] = useFault(lost)
   const [said, say] = useState('')
-  const isText = model.base !== 'features'
   const answer = predicted?.predictions[0]
   const predict = async () => {
     try {
-      const inputs = [inputOf(input)]
+      const inputs = [inputOf(input, model.reads)]
       setPredicted(await send<Predictions>('POST', modelPath(model.model, '/predict'), { inputs }))
       setFault('')
     } catch (error) {
@@ -52,9 +51,7 @@ function TryRow({ model, lost }: TryItProps) {
             dir="auto"
             required
             rows={2}
-            placeholder={
-              isText ? 'what a lovely phone' : '{"features": {"age": 3}} or {"features": [0.5, 1]}'
-            }
+            placeholder={textOfExample(model.reads)}
             value={input}
             onInput={(event) => setInput(event.currentTarget.value)}
           />
@@ -66,7 +63,7 @@ function TryRow({ model, lost }: TryItProps) {
         {answer !== undefined && (
           <>
             <p>
-              <strong id="answer">{answer.label ?? answer.value ?? answer.message}</strong>{' '}
+              <strong id="answer">{shownAnswer(model, answer)}</strong>{' '}
               <small>by {predicted?.version}</small>
             </p>
             <Scores scores={answer.scores ?? {}} />
@@ -89,16 +86,62 @@ function TryRow({ model, lost }: TryItProps) {
   )
 }
 
-/** Text is text; what reads as an object or a list of numbers is sent as such. */
-function inputOf(text: string): unknown {
-  const trimmed = text.trim()
-  if (!/^[[{]/.test(trimmed)) return text
+type Reads = Model['reads']
+
+const readsText = (reads: Reads) => reads.some(({ name }) => name === 'text')
+
+/** As a person types it: a text, or the JSON of an input. */
+function textOfExample(reads: Reads): string {
+  const kind = reads.find(({ name }) => name === 'text') ?? reads[0]
+  if (kind === undefined) return ''
+  return kind.name === 'text' ? String(kind.example) : JSON.stringify({ [kind.name]: kind.example })
+}
+
+/** Where the model reads texts, text is text. An input with the name of its kind is sent as such, and other JSON as the first kind. */
+function inputOf(text: string, reads: Reads): unknown {
+  const value = jsonOr(text)
+  const [key, ...more] = isObject(value) ? Object.keys(value) : []
+  if (more.length === 0 && reads.some(({ name }) => name === key)) return value
+  return readsText(reads) || reads[0] === undefined ? text : { [reads[0].name]: value }
+}
+
+/** What a text says as JSON; if it is none, itself. */
+function jsonOr(text: string): unknown {
   try {
-    const value = JSON.parse(trimmed) as unknown
-    return Array.isArray(value) ? { features: value } : value
+    return JSON.parse(text) as unknown
   } catch {
     return text
   }
+}
+
+const isNumber = (type: string) => type === 'number' || type === 'integer'
+
+function valueOf(text: string, type: string): unknown {
+  if (isNumber(type)) return Number(text)
+  return type === 'string' ? text : jsonOr(text)
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The words of the feedback that says what is right, each with the type of its value. */
+function rightWords({ signals }: Model): Readonly<Record<string, string>> {
+  return signals.find(({ about }) => about === 'input')?.words ?? {}
+}
+
+/** A served answer has its parts under the words that an event would say them with. */
+function saidIn(answer: Prediction, word: string): string {
+  const said = new Map<string, unknown>(Object.entries(answer)).get(word)
+  if (said === undefined) return ''
+  return typeof said === 'string' ? said : JSON.stringify(said)
+}
+
+function shownAnswer(model: Model, answer: Prediction): string {
+  const parts = Object.keys(rightWords(model)).map((word) => saidIn(answer, word))
+  return (
+    parts.filter((part) => part !== '').join(', ') || (answer.message ?? JSON.stringify(answer))
+  )
 }
 
 const MOST_SCORES = 5
@@ -124,12 +167,21 @@ interface FeedbackProps {
 }
 
 function Feedback({ model, answer, onSaid, onLearned }: FeedbackProps) {
-  const isNumber = answer.value !== undefined
-  const [right, setRight] = useState(isNumber ? '' : (answer.label ?? ''))
+  const words = Object.entries(rightWords(model))
+  const [right, setRight] = useState<Readonly<Record<string, string>>>(() =>
+    Object.fromEntries(
+      words.map(([word, type]) => [word, isNumber(type) ? '' : saidIn(answer, word)]),
+    ),
+  )
   const submit = async () => {
-    const target = isNumber ? { value: Number(right) } : { label: right }
-    if (await teach(model.model, { prediction_id: answer.id, ...target }, onSaid)) onLearned()
+    const said = words.map(([word, type]) => {
+      const text = right[word] ?? ''
+      return [word, valueOf(text, type)] as const
+    })
+    const event = { prediction_id: answer.id, ...Object.fromEntries(said) }
+    if (await teach(model.model, event, onSaid)) onLearned()
   }
+  if (words.length === 0) return null
   return (
     <form
       class="inline"
@@ -138,17 +190,19 @@ function Feedback({ model, answer, onSaid, onLearned }: FeedbackProps) {
         void submit()
       }}
     >
-      <label class="field">
-        Right answer
-        <input
-          required
-          list="answers"
-          type={isNumber ? 'number' : 'text'}
-          step="any"
-          value={right}
-          onInput={(event) => setRight(event.currentTarget.value)}
-        />
-      </label>
+      {words.map(([word, type]) => (
+        <label class="field" key={word}>
+          {words.length === 1 ? 'Right answer' : `Right answer: ${word}`}
+          <input
+            required
+            list="answers"
+            type={isNumber(type) ? 'number' : 'text'}
+            step="any"
+            value={right[word]}
+            onInput={(event) => setRight({ ...right, [word]: event.currentTarget.value })}
+          />
+        </label>
+      ))}
       <datalist id="answers">
         {model.labels?.map((label) => (
           <option key={label} value={label} />

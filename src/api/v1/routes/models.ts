@@ -17,7 +17,7 @@ export function addModelRoutes(app: FastifyInstance, services: Services): void {
     summary: 'every model',
     answer: modelsAnswer(services),
     handle: () => ({
-      models: services.models.map((model) => describeModel(model)),
+      models: services.models.map((model) => describeModel(model, services)),
       object: 'list',
       data: services.models.map((model) => listedModel(model)),
     }),
@@ -33,7 +33,7 @@ export function addModelRoutes(app: FastifyInstance, services: Services): void {
       if (version !== undefined) await model.versions.find(version)
       await model.predictions.until(freshnessIn(headers, query), over)
       nameLive(reply, model)
-      return { ...describeModel(model), ...listedModel(model, params.model) }
+      return { ...describeModel(model, services), ...listedModel(model, params.model) }
     },
   })
   addRoute(app, 'GET', '/models/:model/quality', {
