@@ -37,7 +37,14 @@ async function npmCi({ places, progress }) {
   const paths = lockedPackages(places).map(([path]) => join(places.root, path, 'package.json'))
   const { command, args } = npm(places.env)
   const present = () => paths.filter((path) => existsSync(path)).length
-  const flags = ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund']
+  const flags = [
+    'ci',
+    '--include=dev',
+    '--include=optional',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+  ]
   const result = await runTool(command, [...args, ...flags], {
     cwd: places.root,
     env: places.env,
@@ -53,11 +60,13 @@ export function npm(env) {
   return { command: which('npm', env) ?? 'npm', args: [] }
 }
 
-/** Optional packages are those of other platforms; npm leaves them out. */
+/** A checkout gets our own optional packages too; the others that are optional are those of other platforms. */
 function lockedPackages({ root }) {
-  const packages = Object.entries(readJson(join(root, 'package-lock.json'))?.packages ?? {})
-  return packages.filter(
-    ([path, entry]) => path && !entry.optional && !entry.devOptional && !entry.link,
+  const locked = readJson(join(root, 'package-lock.json'))?.packages ?? {}
+  const own = Object.keys(locked['']?.optionalDependencies ?? {}).map((n) => `node_modules/${n}`)
+  return Object.entries(locked).filter(
+    ([path, { optional, devOptional, link }]) =>
+      path && !link && (own.includes(path) || (!optional && !devOptional)),
   )
 }
 

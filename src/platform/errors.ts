@@ -615,6 +615,11 @@ export const errorTable = {
     retriable: true,
     fix: 'the engine restarts automatically; see the log',
   },
+  PACKAGE_MISSING: {
+    status: 500,
+    exit: 69,
+    fix: 'run npm install --include=optional in the folder that Antikythera was installed from',
+  },
   SERVICE_MISSING: {
     status: 500,
     exit: 69,

@@ -13,6 +13,7 @@ import { expect, test } from 'vitest'
 import { SETUP_ERRORS, SetupError } from '../../deploy/bootstrap/errors.mjs'
 import { takeLock } from '../../deploy/bootstrap/lock.mjs'
 import { KAFKA_VERSION, kafkaJars } from '../../deploy/bootstrap/maven.mjs'
+import { npmStep } from '../../deploy/bootstrap/npm-packages.mjs'
 import { PEFT_VERSION, peftPython } from '../../deploy/bootstrap/peft.mjs'
 import { motoPython, motoStep } from '../../deploy/bootstrap/python-venv.mjs'
 import { setUp, type Step } from '../../deploy/bootstrap/set-up.mjs'
@@ -31,6 +32,23 @@ function fileStep(name: string, act: () => void = () => undefined): Step {
     },
   }
 }
+
+test('a checkout gets our own optional packages; those of other platforms may be absent', () => {
+  const checkout = makeCheckout()
+  const [ours, others] = [{ version: '1.0.0' }, { version: '2.0.0' }]
+  const install = (packages: Readonly<Record<string, object>>) => {
+    checkout.write('node_modules/.package-lock.json', JSON.stringify({ packages }))
+    return npmStep.done(checkout)
+  }
+  const packages = {
+    '': { optionalDependencies: { ours: '1' } },
+    'node_modules/ours': { ...ours, optional: true },
+    'node_modules/others': { ...others, optional: true },
+  }
+  checkout.write('package-lock.json', JSON.stringify({ packages }))
+  expect(install({ 'node_modules/others': others })).toBe(false)
+  expect(install({ 'node_modules/ours': ours })).toBe(true)
+})
 
 test('the second run does nothing and says nothing', async () => {
   const checkout = makeCheckout()

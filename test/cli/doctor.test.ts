@@ -9,6 +9,7 @@ import { failed, ok, warning, type Place } from '../../src/cli/doctor/check.ts'
 import { checks } from '../../src/cli/doctor/checks.ts'
 import { spaceCheck, writableCheck } from '../../src/cli/doctor/disk.ts'
 import { examine } from '../../src/cli/doctor/examine.ts'
+import { packagesOf } from '../../src/cli/doctor/packages.ts'
 import { placeOf } from '../../src/cli/doctor/place.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { runCli } from './run-cli.ts'
@@ -51,6 +52,20 @@ test('what is not well names its fix; only what failed counts; what throws has f
     ],
   })
   expect((await examine(table.slice(0, 2), place())).ok).toBe(true)
+})
+
+test('the packages check counts an optional package that is not there as no fault, and one of another version as one', () => {
+  const root = scratchFolder()
+  const write = (path: string, value: object) => {
+    mkdirSync(join(root, path), { recursive: true })
+    writeFileSync(join(root, path, 'package.json'), JSON.stringify(value))
+  }
+  const [dependencies, optionalDependencies] = [{ always: '^1.0.0' }, { some: '~3.2.0' }]
+  write('', { dependencies, optionalDependencies })
+  write('node_modules/always', { version: '1.0.0' })
+  expect(packagesOf(root)).toEqual(ok('all 1 are installed, without the optional some'))
+  write('node_modules/some', { version: '2.0.0' })
+  expect(packagesOf(root)).toEqual(failed('some is 2.0.0, not ~3.2.0', 'npm ci'))
 })
 
 test('a data folder that cannot be made is found where it would be made', async () => {

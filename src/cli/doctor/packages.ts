@@ -1,23 +1,28 @@
-/** Checks that every npm package that the daemon needs is installed in the required version. */
+/** Checks the version of every npm package that is installed, and that only optional ones are not. */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { failed, ok, type Check } from './check.ts'
+import { failed, ok, type Check, type Finding } from './check.ts'
 
 export const packagesCheck: Check = {
   name: 'npm packages',
-  run() {
-    const root = packageRoot()
-    const { dependencies = {} } = readPackage(join(root, 'package.json'))
-    const wrong = Object.entries(dependencies).flatMap(([name, range]) => {
-      const path = installedAt(root, name)
-      if (path === undefined) return [`${name} is missing`]
-      const { version = '?' } = readPackage(path)
-      return fits(version, range) ? [] : [`${name} is ${version}, not ${range}`]
-    })
-    if (wrong.length > 0) return failed(wrong.join('; '), 'npm ci')
-    return ok(`all ${Object.keys(dependencies).length} are installed`)
-  },
+  run: () => packagesOf(packageRoot()),
+}
+
+export function packagesOf(root: string): Finding {
+  const { dependencies = {}, optionalDependencies = {} } = readPackage(join(root, 'package.json'))
+  const absent = Object.keys(optionalDependencies).filter((name) => !installedAt(root, name))
+  const ranges = Object.entries({ ...dependencies, ...optionalDependencies })
+  const wanted = ranges.filter(([name]) => !absent.includes(name))
+  const wrong = wanted.flatMap(([name, range]) => {
+    const path = installedAt(root, name)
+    if (path === undefined) return [`${name} is missing`]
+    const { version = '?' } = readPackage(path)
+    return fits(version, range) ? [] : [`${name} is ${version}, not ${range}`]
+  })
+  if (wrong.length > 0) return failed(wrong.join('; '), 'npm ci')
+  const without = absent.length > 0 ? `, without the optional ${absent.join(' and ')}` : ''
+  return ok(`all ${wanted.length} are installed${without}`)
 }
 
 /** The folder of our own package.json: above src/cli/doctor, or above dist/src/cli/doctor. */
@@ -39,6 +44,7 @@ function installedAt(root: string, name: string): string | undefined {
 interface PackageFile {
   readonly version?: string
   readonly dependencies?: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
 function readPackage(path: string): PackageFile {

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module'
 import type * as tfc from '@tensorflow/tfjs-core'
 import { prepareForTensorFlow, refusesNativeCode } from '../../platform/native.ts'
 import { failure } from '../../platform/errors.ts'
+import { loadOptionalPackage } from '../../platform/optional-package.ts'
 
 export type TensorFlow = typeof tfc
 
@@ -46,9 +47,10 @@ function openNative(): TensorFlowEngine {
 
 async function openWasm(reason: string, cause?: unknown): Promise<TensorFlowEngine> {
   const tf = requireBesideNative('@tensorflow/tfjs') as TensorFlow
-  const { version_wasm: version } = require('@tensorflow/tfjs-backend-wasm') as {
-    version_wasm: string
-  }
+  const { version_wasm: version } = loadOptionalPackage(
+    '@tensorflow/tfjs-backend-wasm',
+    `${reason}; WebAssembly`,
+  ) as { version_wasm: string }
   if (!(await tf.setBackend('wasm')))
     throw failure('ENGINE_UNAVAILABLE', `${reason}; the wasm backend does not start either`, {
       cause,

@@ -7,8 +7,8 @@
  * finds keys where AWS puts them (roles of pods and machines). It is larger, 22 MB against 16. Releases of 2027 need Node 22,
  * so package.json holds it at one that runs on Node 20.
  */
-import { createRequire } from 'node:module'
 import type { Readable } from 'node:stream'
+import { loadOptionalPackage } from '../optional-package.ts'
 
 /** The part of an answer that we read; each command has its own. */
 export interface Answers {
@@ -62,6 +62,5 @@ export interface Library {
 export function loadLibrary(): Library {
   // README says which Node we need; the library would say it of itself at every start.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
-  const require = createRequire(import.meta.url)
-  return require('@aws-sdk/client-s3') as Library
+  return loadOptionalPackage('@aws-sdk/client-s3', 'a store in S3') as Library
 }
