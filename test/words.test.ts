@@ -40,6 +40,24 @@ test('comments and messages use none of the old words', () => {
   expect(found).toEqual([])
 })
 
+/** A type that is called by a participle alone says what was done, and not what it is. */
+const participle =
+  /^([A-Z][a-z]+ed|Begun|Chosen|Done|Drawn|Found|Given|Held|Kept|Known|Made|Said|Seen|Shown|Taught|Told|Written|GoingOn)$/
+
+test('types have nouns for names', () => {
+  const found = readSources(['src', 'connectors', 'policies']).flatMap(({ path, tree }) =>
+    tree.statements
+      .filter(
+        (each) =>
+          ts.isInterfaceDeclaration(each) ||
+          ts.isTypeAliasDeclaration(each) ||
+          ts.isClassDeclaration(each),
+      )
+      .flatMap(({ name }) => (name && participle.test(name.text) ? [`${path}: ${name.text}`] : [])),
+  )
+  expect(found).toEqual([])
+})
+
 test('README files, set-up and deployments use none of the old words', () => {
   const found = trackedFiles()
     .filter((path) => path.endsWith('.md') || /^deploy\/.*\.(mjs|ya?ml|service)$/.test(path))

@@ -6,7 +6,7 @@ import { CodedError } from '../../src/contracts/core.ts'
 import { newline } from './lines.ts'
 import { HEAD_BYTES, TAIL_BYTES, printOf, type Place } from './place.ts'
 
-export interface Seen {
+export interface FileState {
   /** Identity of the open file. */
   readonly size: number
   readonly modifiedMs: number
@@ -23,7 +23,7 @@ export interface Next {
   readonly packed: readonly string[]
 }
 
-interface Rotated {
+interface RotatedFile {
   readonly path: string
   /** What was appended to the name, whatever its digits. */
   readonly kind: string
@@ -35,7 +35,7 @@ interface Rotated {
 /** What a rotation appends to a name: a number or a time. */
 const ROTATED = /^([-._:T\d]*\d)(\.(?:gz|bz2|xz|zst|lz4|Z))?$/
 
-export class Followed {
+export class FollowedFile {
   readonly path: string
   #file: FileHandle | undefined
 
@@ -89,7 +89,7 @@ export class Followed {
     this.#file = undefined
   }
 
-  async look(): Promise<Seen> {
+  async look(): Promise<FileState> {
     const [named, held] = await Promise.all([this.#stat(this.path), this.#opened().stat()])
     const isSame = named?.ino === held.ino && named.dev === held.dev
     const path = named === undefined ? 'nothing' : isSame ? 'same' : 'other'
@@ -143,9 +143,9 @@ export class Followed {
   }
 
   /** The oldest first. Only names of the kind that the open file has now, if it is still there. */
-  async #rotatedLater(): Promise<readonly Rotated[]> {
+  async #rotatedLater(): Promise<readonly RotatedFile[]> {
     const [held, named] = await Promise.all([this.#opened().stat(), this.#stat(this.path)])
-    const rotated: Rotated[] = []
+    const rotated: RotatedFile[] = []
     for (const path of await this.#beside()) {
       const [, suffix, packed] = ROTATED.exec(path.slice(this.path.length)) ?? []
       const found = suffix === undefined ? undefined : await this.#stat(path)

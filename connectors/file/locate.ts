@@ -1,7 +1,7 @@
 /** Where a file would continue from a place that a person gives, and what that skips. */
 import { CodedError } from '../../src/contracts/core.ts'
-import type { Located } from '../../src/contracts/source.ts'
-import type { Followed } from './followed.ts'
+import type { LocatedRange } from '../../src/contracts/source.ts'
+import type { FollowedFile } from './followed.ts'
 import { countLines } from './lines.ts'
 import { placeOf, placeText, printOf } from './place.ts'
 
@@ -11,8 +11,8 @@ const CHUNK_BYTES = 1024 * 1024
 export async function locate(
   to: string,
   from: string | undefined,
-  file: Followed,
-): Promise<Located> {
+  file: FollowedFile,
+): Promise<LocatedRange> {
   const offset = await offsetOf(to, file)
   const before = placeOf(from ?? '0', file.path)
   const isOther = !(await file.has(before))
@@ -28,7 +28,7 @@ export async function locate(
   }
 }
 
-async function offsetOf(to: string, file: Followed): Promise<number> {
+async function offsetOf(to: string, file: FollowedFile): Promise<number> {
   if (to === 'start') return 0
   if (to === 'end') return file.lastLineEnd()
   const offset = Number(to)
@@ -37,7 +37,7 @@ async function offsetOf(to: string, file: Followed): Promise<number> {
   throw new CodedError('USAGE', message)
 }
 
-async function linesBetween(from: number, to: number, file: Followed): Promise<number> {
+async function linesBetween(from: number, to: number, file: FollowedFile): Promise<number> {
   let lines = 0
   let isOpen = false
   for (let at = from; at < to; at += CHUNK_BYTES) {

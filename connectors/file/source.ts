@@ -7,7 +7,7 @@
  */
 import { CodedError, type Clock, type Logger } from '../../src/contracts/core.ts'
 import type {
-  Located,
+  LocatedRange,
   OnReset,
   Positions,
   Source,
@@ -15,7 +15,7 @@ import type {
   SourceStats,
 } from '../../src/contracts/source.ts'
 import { Resets } from '../resets.ts'
-import { Followed } from './followed.ts'
+import { FollowedFile } from './followed.ts'
 import { countLines, Lines, type Line } from './lines.ts'
 import { locate } from './locate.ts'
 import {
@@ -57,7 +57,7 @@ const COUNTED_BYTES = 1024 * 1024
 class FileSource implements Source {
   readonly name: string
   readonly #options: FileSourceOptions
-  readonly #file: Followed
+  readonly #file: FollowedFile
   readonly #resets: Resets
   #lines = new Lines(0, 0)
   /** After the last complete line that was read. */
@@ -74,7 +74,7 @@ class FileSource implements Source {
     const { name, path, clock, log } = options
     this.name = name
     this.#options = options
-    this.#file = new Followed(path)
+    this.#file = new FollowedFile(path)
     this.#resets = new Resets(clock, log.child({ source: name }))
   }
 
@@ -136,7 +136,7 @@ class FileSource implements Source {
     return { ...this.#stats, ...this.#resets.stats }
   }
 
-  async locate(to: string, from: Positions): Promise<readonly Located[]> {
+  async locate(to: string, from: Positions): Promise<readonly LocatedRange[]> {
     await this.#file.open()
     try {
       return [await locate(to, from['0'], this.#file)]

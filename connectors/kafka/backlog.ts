@@ -3,7 +3,7 @@ import { isEnd } from './fetched.ts'
 import type { FetchedRecord } from './record-batch.ts'
 import type { ContentId, Partition } from './partition.ts'
 
-export interface Fetched {
+export interface FetchedPlace {
   readonly partition: Partition
   readonly record: FetchedRecord
   /** The content that it was fetched from. */
@@ -12,7 +12,7 @@ export interface Fetched {
 
 export class Backlog {
   readonly #limits: { readonly bufferBytes: number; readonly bufferRecords: number }
-  #queue: Fetched[] = []
+  #queue: FetchedPlace[] = []
   /** How much of the queue's head was already taken. */
   #taken = 0
   #bytes = 0
@@ -38,7 +38,7 @@ export class Backlog {
     if (!isEnd(record)) this.#records += 1
   }
 
-  shift(): Fetched | undefined {
+  shift(): FetchedPlace | undefined {
     const found = this.#queue[this.#taken]
     if (found === undefined) return undefined
     this.#taken += 1

@@ -19,7 +19,7 @@ export interface KafkaSinkOptions extends KafkaConnection {
   readonly messageBytes?: number | undefined
 }
 
-export interface Outgoing {
+export interface OutgoingMessage {
   readonly key: string
   readonly value: Uint8Array
   readonly headers: Readonly<Record<string, string | Uint8Array>>
@@ -42,7 +42,7 @@ export class Delivery {
     this.#kafka = openClient(options, options.log)
   }
 
-  async send(items: readonly Outgoing[]): Promise<void> {
+  async send(items: readonly OutgoingMessage[]): Promise<void> {
     for (const messages of this.#requests(items)) await this.#request(messages)
   }
 
@@ -80,7 +80,7 @@ export class Delivery {
   }
 
   /** As many per request as the broker accepts together. */
-  *#requests(items: readonly Outgoing[]): Iterable<Message[]> {
+  *#requests(items: readonly OutgoingMessage[]): Iterable<Message[]> {
     const { messageBytes = MESSAGE_BYTES } = this.#options
     let messages: Message[] = []
     let bytes = 0
@@ -99,7 +99,10 @@ export class Delivery {
   }
 }
 
-function messageOf({ key, value, headers, timeMs }: Outgoing, messageBytes: number): Message {
+function messageOf(
+  { key, value, headers, timeMs }: OutgoingMessage,
+  messageBytes: number,
+): Message {
   const isCut = value.length > messageBytes
   const all = isCut ? { ...headers, 'antikythera-cut-from': String(value.length) } : headers
   const entries = Object.entries(all).map(([name, of]) => [

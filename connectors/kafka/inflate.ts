@@ -3,7 +3,7 @@
  * of these codecs can hold hundreds.
  */
 import { gunzipSync } from 'node:zlib'
-import { Inflated, TooLarge } from './inflated.ts'
+import { InflatedBytes, TooLarge } from './inflated.ts'
 import { inflateLz4 } from './lz4.ts'
 import { inflateSnappy } from './snappy.ts'
 import { inflateZstd } from './zstd.ts'
@@ -15,7 +15,7 @@ const codecs = {
   3: { name: 'lz4', inflate: inflateLz4 },
   4: { name: 'zstd', inflate: inflateZstd },
 } as const satisfies Readonly<
-  Record<number, { name: string; inflate: (bytes: Buffer, into: Inflated) => void }>
+  Record<number, { name: string; inflate: (bytes: Buffer, into: InflatedBytes) => void }>
 >
 
 export function codecName(codec: number): string {
@@ -25,12 +25,12 @@ export function codecName(codec: number): string {
 /** Throws `TooLarge` as soon as the output exceeds `limitBytes`, and any other error for invalid data. */
 export function inflate(codec: number, bytes: Buffer, limitBytes: number): Buffer {
   if (!(codec in codecs)) throw new Error(`${codecName(codec)} is not a known codec`)
-  const into = new Inflated(limitBytes, bytes.length * 4)
+  const into = new InflatedBytes(limitBytes, bytes.length * 4)
   codecs[codec as keyof typeof codecs].inflate(bytes, into)
   return into.bytes()
 }
 
-function inflateGzip(bytes: Buffer, into: Inflated): void {
+function inflateGzip(bytes: Buffer, into: InflatedBytes): void {
   try {
     into.adopt(gunzipSync(bytes, { maxOutputLength: into.limitBytes }))
   } catch (error) {

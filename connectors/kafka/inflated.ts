@@ -9,7 +9,7 @@ export class TooLarge extends Error {
 
 const LEAST_BYTES = 4096
 
-export class Inflated {
+export class InflatedBytes {
   readonly limitBytes: number
   #buffer: Buffer
   #length = 0

@@ -1,11 +1,15 @@
 /** Where partitions would continue from a place that a person gives, and what that skips. */
 import { CodedError } from '../../src/contracts/core.ts'
-import type { Located, Positions } from '../../src/contracts/source.ts'
+import type { LocatedRange, Positions } from '../../src/contracts/source.ts'
 import type { Ends, EndsByPartition } from './ends.ts'
 import { placeOf, placeText } from './place.ts'
 
 /** `to`: `start`, `end`, or an offset for a topic with one partition. */
-export function locate(to: string, from: Positions, ends: EndsByPartition): readonly Located[] {
+export function locate(
+  to: string,
+  from: Positions,
+  ends: EndsByPartition,
+): readonly LocatedRange[] {
   return [...ends].map(([partition, found]) => {
     const before = from[partition]
     const offset = offsetOf(to, found, ends.size)

@@ -3,18 +3,18 @@
  *
  * lz4/lz4, doc/lz4_Frame_format.md and doc/lz4_Block_format.md (Collet, 2011).
  */
-import type { Inflated } from './inflated.ts'
+import type { InflatedBytes } from './inflated.ts'
 
 const MAGIC = 0x184d2204
 /** The base of a match's length field, the shortest possible match. */
 const LEAST_MATCH = 4
 const UNCOMPRESSED = 0x80000000
 
-export function inflateLz4(bytes: Buffer, into: Inflated): void {
+export function inflateLz4(bytes: Buffer, into: InflatedBytes): void {
   for (let at = 0; at < bytes.length;) at = frame(bytes, at, into)
 }
 
-function frame(bytes: Buffer, start: number, into: Inflated): number {
+function frame(bytes: Buffer, start: number, into: InflatedBytes): number {
   if (bytes.readUInt32LE(start) !== MAGIC) throw new Error('no LZ4 frame')
   const flags = bytes.readUInt8(start + 4)
   const has = (bit: number) => (flags & bit) !== 0
@@ -34,7 +34,7 @@ function frame(bytes: Buffer, start: number, into: Inflated): number {
 }
 
 /** Alternates literals and copies of earlier output; the last literals have no copy. */
-function sequences(block: Buffer, into: Inflated): void {
+function sequences(block: Buffer, into: InflatedBytes): void {
   for (let at = 0; at < block.length;) {
     const token = block.readUInt8(at)
     const literals = length(block, at + 1, token >> 4)

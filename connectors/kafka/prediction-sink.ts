@@ -1,7 +1,7 @@
 /** Served predictions as CloudEvents 1.0 in Kafka's binary mode: the envelope in headers, the answer as JSON. */
 import type { Sink } from '../../src/contracts/connector.ts'
 import type { ServedPrediction } from '../../src/contracts/event.ts'
-import { Delivery, type KafkaSinkOptions, type Outgoing } from './delivery.ts'
+import { Delivery, type KafkaSinkOptions, type OutgoingMessage } from './delivery.ts'
 
 export function kafkaPredictionSink(
   options: KafkaSinkOptions & { readonly model: string },
@@ -13,7 +13,7 @@ export function kafkaPredictionSink(
   }
 }
 
-export function predictionMessage(served: ServedPrediction, model: string): Outgoing {
+export function predictionMessage(served: ServedPrediction, model: string): OutgoingMessage {
   const { id, input, version, shown, timeMs, traceparent } = served
   const answer = { prediction_id: id, model, version, ...shown, input: plain(input) }
   return {

@@ -4,12 +4,15 @@
  */
 import { isUtf8 } from 'node:buffer'
 import type { SourceRecord } from '../../src/contracts/source.ts'
-import type { Fetched } from './backlog.ts'
+import type { FetchedPlace } from './backlog.ts'
 import type { FetchedRecord } from './record-batch.ts'
 import { placeText } from './place.ts'
 import { Varints } from './varints.ts'
 
-export function recordOf({ partition, record, id }: Fetched, eventBytes: number): SourceRecord {
+export function recordOf(
+  { partition, record, id }: FetchedPlace,
+  eventBytes: number,
+): SourceRecord {
   const { at, key, timeMs, headers } = record
   const { value, refused } = content(record, eventBytes)
   // Assigned one by one: spreading takes longer than all the rest.

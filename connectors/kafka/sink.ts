@@ -4,7 +4,7 @@
  * keeps one.
  */
 import type { DeadLetter, Sink } from '../../src/contracts/connector.ts'
-import { Delivery, type KafkaSinkOptions, type Outgoing } from './delivery.ts'
+import { Delivery, type KafkaSinkOptions, type OutgoingMessage } from './delivery.ts'
 
 export type { KafkaSinkOptions } from './delivery.ts'
 
@@ -16,7 +16,7 @@ export function kafkaDeadLetterSink(options: KafkaSinkOptions): Sink {
   }
 }
 
-function outgoing(letter: DeadLetter): Outgoing {
+function outgoing(letter: DeadLetter): OutgoingMessage {
   const { key, code, reason, connector, partition, position, value, headers, timeMs } = letter
   return {
     key,

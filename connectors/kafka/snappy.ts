@@ -2,13 +2,13 @@
  * Snappy, decoding only: raw blocks as the format defines them, and the frames of xerial's snappy-java, which Kafka's
  * own producers write.
  */
-import type { Inflated } from './inflated.ts'
+import type { InflatedBytes } from './inflated.ts'
 
 const XERIAL = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
 /** The magic, and two versions of 32 bits. */
 const XERIAL_HEADER_BYTES = 16
 
-export function inflateSnappy(bytes: Buffer, into: Inflated): void {
+export function inflateSnappy(bytes: Buffer, into: InflatedBytes): void {
   if (!bytes.subarray(0, XERIAL.length).equals(XERIAL)) {
     block(bytes, into)
     return
@@ -22,7 +22,7 @@ export function inflateSnappy(bytes: Buffer, into: Inflated): void {
   }
 }
 
-function block(bytes: Buffer, into: Inflated): void {
+function block(bytes: Buffer, into: InflatedBytes): void {
   const begin = into.length
   const { value: size, next } = uncompressedSize(bytes)
   into.reserve(size)
@@ -33,7 +33,7 @@ function block(bytes: Buffer, into: Inflated): void {
 }
 
 /** A literal or a copy, distinguished by the two low bits of its tag. Returns where the next one begins. */
-function element(bytes: Buffer, at: number, into: Inflated, begin: number): number {
+function element(bytes: Buffer, at: number, into: InflatedBytes, begin: number): number {
   const tag = bytes.readUInt8(at)
   const high = tag >> 2
   switch (tag & 3) {
@@ -51,7 +51,7 @@ function element(bytes: Buffer, at: number, into: Inflated, begin: number): numb
   }
 }
 
-function literal(bytes: Buffer, at: number, high: number, into: Inflated): number {
+function literal(bytes: Buffer, at: number, high: number, into: InflatedBytes): number {
   // 60 to 63: the length is in one to four separate bytes.
   const extra = Math.max(0, high - 59)
   const length = (extra === 0 ? high : bytes.readUIntLE(at, extra)) + 1

@@ -3,7 +3,7 @@
  * only make the lag visible. Records are fetched ahead into a bounded backlog and handed out from there.
  */
 import type {
-  Located,
+  LocatedRange,
   Positions,
   Source,
   SourceRecord,
@@ -131,7 +131,7 @@ class KafkaSource implements Source {
     return { ...this.#stats, rebalances, ...this.#resets.stats, ...fault }
   }
 
-  async locate(to: string, from: Positions, signal: AbortSignal): Promise<readonly Located[]> {
+  async locate(to: string, from: Positions, signal: AbortSignal): Promise<readonly LocatedRange[]> {
     try {
       return locate(to, from, await unlessAborted(this.#ends.ask(), signal))
     } finally {

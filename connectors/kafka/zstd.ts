@@ -3,12 +3,12 @@
  * size that a frame claims, up to 2 GB, and would allocate it, so the size is checked here first.
  */
 import { Decompress } from 'fzstd'
-import { TooLarge, type Inflated } from './inflated.ts'
+import { TooLarge, type InflatedBytes } from './inflated.ts'
 
 const MAGIC = 0xfd2fb528
 const SKIPPABLE = 0x184d2a50
 
-export function inflateZstd(bytes: Buffer, into: Inflated): void {
+export function inflateZstd(bytes: Buffer, into: InflatedBytes): void {
   for (let at = 0; at < bytes.length;) {
     const end = frameEnd(bytes, at, into.limitBytes)
     if (bytes.readUInt32LE(at) === MAGIC) frame(bytes.subarray(at, end), into)
@@ -16,7 +16,7 @@ export function inflateZstd(bytes: Buffer, into: Inflated): void {
   }
 }
 
-function frame(bytes: Buffer, into: Inflated): void {
+function frame(bytes: Buffer, into: InflatedBytes): void {
   const decoder = new Decompress((block) => {
     into.append(block)
   })

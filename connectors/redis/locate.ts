@@ -1,6 +1,6 @@
 /** Where a stream would continue from a place that a person gives, and what that skips. */
 import { CodedError } from '../../src/contracts/core.ts'
-import type { Located } from '../../src/contracts/source.ts'
+import type { LocatedRange } from '../../src/contracts/source.ts'
 import { placeOf, placeText, start, type Place } from './place.ts'
 import { lagAfter, type StreamInfo } from './stream.ts'
 
@@ -10,7 +10,7 @@ export function locate(
   from: string | undefined,
   stream: string,
   info: StreamInfo | undefined,
-): Located {
+): LocatedRange {
   const place = placeNamed(to, stream, info)
   const before = from === undefined ? start : placeOf(from, stream)
   const unread = info === undefined ? 0 : lagAfter(before, info).lag

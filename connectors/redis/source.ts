@@ -6,7 +6,7 @@
 import { CodedError, type Clock, type Logger } from '../../src/contracts/core.ts'
 import type { RedisCommands } from '../../src/contracts/connector.ts'
 import type {
-  Located,
+  LocatedRange,
   Positions,
   Source,
   SourceRecord,
@@ -146,7 +146,7 @@ class RedisSource implements Source {
     return { ...this.#stats, ...this.#resets.stats }
   }
 
-  async locate(to: string, from: Positions): Promise<readonly Located[]> {
+  async locate(to: string, from: Positions): Promise<readonly LocatedRange[]> {
     const { redis } = this.#options
     const look = async ({ stream }: StreamOptions) =>
       locate(to, from[stream], stream, await lookAt(redis, stream))

@@ -8,7 +8,7 @@ import type { Rehearsal, Replay, ReplayItem } from '../../src/contracts/policy.t
 import type { Bounds } from './bounds.ts'
 import { StratifiedBuffer, type Entry } from './stratified-buffer.ts'
 
-export interface Keeping {
+export interface BufferRule {
   /** `age` evicts the oldest; `chance` evicts any with equal probability. */
   readonly marks: 'age' | 'chance'
   /** Whether eviction takes from the largest class, whichever example arrives. */
@@ -17,7 +17,7 @@ export interface Keeping {
   readonly admits?: (item: ReplayItem, held: StratifiedBuffer, bounds: Bounds) => boolean
 }
 
-export function openBuffer(bounds: Bounds, keeping: Keeping, rehearsal?: Rehearsal): Replay {
+export function openBuffer(bounds: Bounds, keeping: BufferRule, rehearsal?: Rehearsal): Replay {
   const buffer = new Buffer(bounds, keeping)
   return rehearsal === undefined ? buffer : Object.assign(buffer, { rehearsal })
 }
@@ -59,12 +59,12 @@ const MARKS = 2 ** 32
 
 class Buffer implements Replay {
   readonly #bounds: Bounds
-  readonly #keeping: Keeping
+  readonly #keeping: BufferRule
   #held: StratifiedBuffer
   #seen = 0
   #gone = new Map<string, number>()
 
-  constructor(bounds: Bounds, keeping: Keeping) {
+  constructor(bounds: Bounds, keeping: BufferRule) {
     this.#bounds = bounds
     this.#keeping = keeping
     this.#held = this.#empty()

@@ -6,9 +6,9 @@
  */
 import type { PolicyKind, Replay } from '../../src/contracts/policy.ts'
 import { bounds, type Bounds } from './bounds.ts'
-import { openBuffer, type Keeping } from './buffer.ts'
+import { openBuffer, type BufferRule } from './buffer.ts'
 
-const greedy: Keeping = {
+const greedy: BufferRule = {
   marks: 'chance',
   isBalanced: true,
   admits({ stratum }, held, { capacity }) {

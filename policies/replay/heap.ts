@@ -4,24 +4,24 @@
  */
 import type { ExampleKey } from '../../src/contracts/core.ts'
 
-export interface Marked {
+export interface MarkedKey {
   readonly key: ExampleKey
   readonly mark: number
 }
 
 export class Heap {
-  readonly #items: Marked[] = []
+  readonly #items: MarkedKey[] = []
   readonly #places = new Map<ExampleKey, number>()
 
   get size(): number {
     return this.#items.length
   }
 
-  get top(): Marked | undefined {
+  get top(): MarkedKey | undefined {
     return this.#items[0]
   }
 
-  add(item: Marked): void {
+  add(item: MarkedKey): void {
     this.#put(this.size, item)
     this.#rise(this.size - 1)
   }
@@ -70,12 +70,12 @@ export class Heap {
     this.#put(other, a)
   }
 
-  #put(place: number, item: Marked): void {
+  #put(place: number, item: MarkedKey): void {
     this.#items[place] = item
     this.#places.set(item.key, place)
   }
 }
 
-export function isGreater(a: Marked, b: Marked): boolean {
+export function isGreater(a: MarkedKey, b: MarkedKey): boolean {
   return a.mark === b.mark ? a.key > b.key : a.mark > b.mark
 }

@@ -10,9 +10,9 @@
  */
 import type { PolicyKind, Replay } from '../../src/contracts/policy.ts'
 import { bounds, type Bounds } from './bounds.ts'
-import { openBuffer, type Keeping } from './buffer.ts'
+import { openBuffer, type BufferRule } from './buffer.ts'
 
-export const keepAnyEqually: Keeping = { marks: 'chance', isBalanced: false }
+export const keepAnyEqually: BufferRule = { marks: 'chance', isBalanced: false }
 
 export const reservoir: PolicyKind<Replay, Bounds> = {
   summary: 'keeps every example of the stream with equal probability',

@@ -37,7 +37,7 @@ export const idle: PolicyKind<Trigger, IdleSettings> = {
   open: (settings) => new IdleTrigger(settings),
 }
 
-type Seen = Pick<Parameters<Trigger['observe']>[0], 'pending' | 'nowMs'>
+type Observation = Pick<Parameters<Trigger['observe']>[0], 'pending' | 'nowMs'>
 
 class IdleTrigger implements Trigger {
   readonly needsScore = false
@@ -50,17 +50,17 @@ class IdleTrigger implements Trigger {
   }
 
   /** It may follow an idle time that was not observed, such as one in which this daemon was down. */
-  observe(seen: Seen) {
+  observe(seen: Observation) {
     const decision = this.#decide(seen, seen.pending > 1)
     this.#newestMs = seen.nowMs
     return decision
   }
 
-  rest(seen: Seen) {
+  rest(seen: Observation) {
     return this.#decide(seen, seen.pending > 0)
   }
 
-  #decide({ pending, nowMs }: Seen, waits: boolean) {
+  #decide({ pending, nowMs }: Observation, waits: boolean) {
     const { rest_ms: restMs, most } = this.#settings
     // If the clock was set back, the idle time starts again.
     const sinceMs = this.#newestMs === null || nowMs < this.#newestMs ? nowMs : this.#newestMs

@@ -20,7 +20,7 @@ export const restSetting = {
     'idle time after which fewer pending examples also start an update: 500ms, 1s, 2m; 0 = never, so that the same stream always gives the same updates',
 } as const satisfies Setting
 
-type Seen = Parameters<NonNullable<Trigger['rest']>>[0]
+type RestObservation = Parameters<NonNullable<Trigger['rest']>>[0]
 
 export class Rest {
   readonly #restMs: number
@@ -35,7 +35,7 @@ export class Rest {
     this.#newestMs = nowMs
   }
 
-  decide({ pending, nowMs }: Seen) {
+  decide({ pending, nowMs }: RestObservation) {
     const restMs = this.#restMs
     // If the clock was set back, the idle time starts again.
     const sinceMs = Math.min(this.#newestMs ?? nowMs, nowMs)

@@ -9,13 +9,13 @@ export interface CarriedPlan {
   readonly config: AdapterConfig
 }
 
-export interface GoingOn {
+export interface Continuation {
   readonly succession: Succession
   /** Whether the adapter's own tensors carry over, and not only the examples. */
   readonly isCarried: boolean
 }
 
-export function goingOn(plan: CarriedPlan, before: BaseIdentity): GoingOn | undefined {
+export function goingOn(plan: CarriedPlan, before: BaseIdentity): Continuation | undefined {
   const succession = plan.base.successionFrom?.(before)
   return succession && { succession, isCarried: carriedOver(plan, before) !== undefined }
 }

@@ -7,7 +7,7 @@ import { wholeSource } from '../trainer/forgetting/forget-names.ts'
 import type { Registry } from '../versions/contract.ts'
 import type { TrainerContext } from './context.ts'
 
-interface Certified {
+interface CertificatePlace {
   readonly model: string
   readonly folder: string
   readonly registry: Pick<Registry, 'manifest'>
@@ -16,7 +16,7 @@ interface Certified {
 export async function certify(
   task: ForgetTask,
   { config }: Pick<TrainerContext, 'config'>,
-  { model, folder, registry }: Certified,
+  { model, folder, registry }: CertificatePlace,
 ): Promise<string> {
   const manifest = task.rebuilt === null ? undefined : await registry.manifest(task.rebuilt)
   const notErased = notErasedOf(config, model, task)

@@ -2,7 +2,7 @@
  * Shared by the parts of a process while it is put together: of a daemon with the parts of each model, or of a trainer
  * process.
  */
-import type { Sharing, TrainerFleet } from './fleet.ts'
+import type { SharedState, TrainerFleet } from './fleet.ts'
 import type { EngineOf } from './training-engine.ts'
 import type { Clock, Logger } from '../contracts/core.ts'
 import type { Base, TrunkEngine } from '../contracts/base.ts'
@@ -33,7 +33,7 @@ export interface DaemonContext {
   /** Absent = nothing is traced. */
   readonly spans?: SpanExporter | undefined
   /** Absent for a single daemon. */
-  readonly sharing?: Sharing | undefined
+  readonly sharing?: SharedState | undefined
   atEnd(close: () => Promise<void> | void): void
 }
 

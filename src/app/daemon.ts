@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import { asyncApiOf } from '../config/async-api.ts'
 import type { Daemon } from './contract.ts'
-import { joinFleet, share, type Membership, type Sharing } from './fleet.ts'
+import { joinFleet, share, type Membership, type SharedState } from './fleet.ts'
 import type { DaemonContext, ServedModels } from './context.ts'
 import { takeOver } from '../config/reload.ts'
 import { openServedModels } from './served.ts'
@@ -182,14 +182,14 @@ async function openAudit(site: DaemonContext): Promise<AuditLog> {
   return audit
 }
 
-interface Watched {
+interface RunningParts {
   readonly served: readonly ServedModel[]
   readonly trainer: TrainerView
   readonly services: Services
 }
 
 /** Gauges before each scrape, samples for the page, and trials that end by the clock. */
-function runInBackground(site: DaemonContext, { served, trainer, services }: Watched): void {
+function runInBackground(site: DaemonContext, { served, trainer, services }: RunningParts): void {
   const { clock, log, metrics } = site
   const watched = { models: served, trainer, clock }
   watchScrapes({ ...watched, services, metrics, version: daemonVersion })
@@ -233,7 +233,7 @@ function openSpans(site: DaemonContext, instance: string) {
 }
 
 /** An unreachable blob store does not prevent the start of a daemon; one that refuses us does. */
-async function joined(site: DaemonContext, replica: string): Promise<Sharing | undefined> {
+async function joined(site: DaemonContext, replica: string): Promise<SharedState | undefined> {
   const sharing = await share(site.config, replica, site)
   if (sharing?.place === undefined) return sharing
   try {

@@ -31,7 +31,7 @@ import { openRedis, type Redis } from '../platform/redis/redis.ts'
 import { openBlobPlace, type BlobPlace } from '../versions/blobs/open.ts'
 
 /** The part of a fleet that one process has. */
-export interface Sharing {
+export interface SharedState {
   readonly redis: Redis
   /** The name of this daemon in the fleet. */
   readonly replica: string
@@ -52,7 +52,7 @@ export async function share(
   config: Config,
   replica: string,
   parts: Pick<TrainerNeeds, 'clock' | 'log' | 'atEnd'>,
-): Promise<Sharing | undefined> {
+): Promise<SharedState | undefined> {
   const redis = await connect(config, parts)
   if (redis === undefined) return undefined
   parts.atEnd(() => {
@@ -65,7 +65,7 @@ export async function share(
 
 /** The fleet services that the trainers of one process need. */
 export interface TrainerFleet {
-  readonly sharing: Sharing
+  readonly sharing: SharedState
   readonly leases: FairLeases
   readonly copies: CheckpointCopies
 }
@@ -110,7 +110,7 @@ export async function joinAsTrainer(
   return { sharing, leases, copies }
 }
 
-export function forwardKeys({ redis, replica }: Sharing, model: string): ForwardKeys {
+export function forwardKeys({ redis, replica }: SharedState, model: string): ForwardKeys {
   const stream = feedbackStream(redis, model)
   const place = forwardedKey(redis, model, replica)
   return { stream, place, word: readKeyOf(stream, model) }
@@ -141,7 +141,7 @@ interface Self {
 
 interface Joining extends Pick<TrainerNeeds, 'clock' | 'log' | 'atEnd'> {
   readonly config: Config
-  readonly sharing?: Sharing | undefined
+  readonly sharing?: SharedState | undefined
   readonly metrics: Metrics
 }
 

@@ -20,7 +20,7 @@ import type { Lease } from '../fleet/contract.ts'
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import { openLocalRegistry, type Bundle, type LocalRegistry } from '../versions/local/local.ts'
 import { openFleetRegistry, type FleetRegistryOptions } from '../versions/shared/redis.ts'
-import { connect, type Sharing } from './fleet.ts'
+import { connect, type SharedState } from './fleet.ts'
 import { viewOf } from '../adapters/view.ts'
 import { quantizedHash } from '../adapters/quantized.ts'
 import { openBert } from '../bases/bert/bert.ts'
@@ -57,7 +57,7 @@ function placeOf(config: Config, model: string, base: Base) {
 export interface RegistryNeeds {
   readonly clock: Clock
   readonly log: Logger
-  readonly sharing?: Sharing | undefined
+  readonly sharing?: SharedState | undefined
   /** Something that Redis or the blob store had lost came back from this daemon. */
   readonly onRepaired?: FleetRegistryOptions['onRepaired']
   /** A trainer's lease; absent when a person writes. */

@@ -29,7 +29,7 @@ import { openPredictionSink } from '../intake/predictions/sink.ts'
 import { openChosen } from '../config/plugins/chosen.ts'
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
 
-export interface Shared {
+export interface SharedStreams {
   readonly forwarder: Forwarder
   readonly predictions: PredictionCopies
 }
@@ -43,7 +43,7 @@ export function shareModel(
   site: DaemonContext,
   model: string,
   inboxPath: string,
-): Shared | undefined {
+): SharedStreams | undefined {
   const { config, clock, log, metrics, sharing } = site
   if (sharing === undefined) return undefined
   const { redis, replica } = sharing

@@ -1,7 +1,7 @@
 /** A network in Hugging Face's layout with its tokenizer: the shared part of encoders and decoders as bases. */
 import type { Json, Tensors } from '../contracts/core.ts'
 import type { Base, LanguageModel } from '../contracts/base.ts'
-import type { Encoded, Network } from '../contracts/network.ts'
+import type { EncodedRow, Network } from '../contracts/network.ts'
 import type { ChatMessage } from '../contracts/event.ts'
 import { isOf } from '../contracts/payload.ts'
 import { messages } from '../payloads/inputs/messages.ts'
@@ -62,7 +62,7 @@ export async function openTextBase({
 }
 
 /** Keeps the end of a conversation, because an answer depends on it most. */
-function lastOf(ids: Int32Array, most: number): Encoded {
+function lastOf(ids: Int32Array, most: number): EncodedRow {
   const dropped = Math.max(0, ids.length - most)
   return { data: ids.slice(dropped), ...(dropped > 0 && { dropped }) }
 }

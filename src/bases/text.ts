@@ -2,7 +2,7 @@
  * The rule for text inputs: at least one visible character. An empty text has an embedding too, but it is meaningless,
  * and learning from it would add noise.
  */
-import type { Encoded } from '../contracts/network.ts'
+import type { EncodedRow } from '../contracts/network.ts'
 import type { Input } from '../contracts/event.ts'
 import { isOf } from '../contracts/payload.ts'
 import { text } from '../payloads/inputs/text.ts'
@@ -29,6 +29,6 @@ export function streamSafe(text: string): string {
 }
 
 /** The encoded text, without its last `dropped` tokens. */
-export function tokensOf(ids: readonly number[], dropped: number): Encoded {
+export function tokensOf(ids: readonly number[], dropped: number): EncodedRow {
   return { data: Int32Array.from(ids), ...(dropped > 0 && { dropped }) }
 }

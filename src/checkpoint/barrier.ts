@@ -3,7 +3,7 @@
  * which is the same after a restart and for every partition; for a record without one, by the number of records that
  * its source had when the trainer followed the rollback. Part of the checkpoint.
  */
-import type { Received } from '../intake/join.ts'
+import type { ReceivedRecord } from '../intake/join.ts'
 
 export interface Barrier {
   /** When the live pointer was moved. */
@@ -14,13 +14,13 @@ export interface Barrier {
   readonly goneTo?: string
 }
 
-export function isBefore({ connector, record }: Received, barrier: Barrier): boolean {
+export function isBefore({ connector, record }: ReceivedRecord, barrier: Barrier): boolean {
   const { timeMs } = record
   return timeMs === undefined ? (barrier.left[connector] ?? 0) > 0 : timeMs <= barrier.untilMs
 }
 
 /** The barrier after a record was read. */
-export function behind({ connector }: Received, barrier: Barrier): Barrier {
+export function behind({ connector }: ReceivedRecord, barrier: Barrier): Barrier {
   const left = barrier.left[connector] ?? 0
   if (left === 0) return barrier
   return { ...barrier, left: { ...barrier.left, [connector]: left - 1 } }

@@ -25,7 +25,7 @@ import type {
   Identity,
   LearnerSnapshot,
   Progress,
-  Saved,
+  SavedState,
 } from './saved.ts'
 
 type LastSaved = Pick<Change, 'weights' | 'learnerState' | 'positions' | keyof OptionalFacts>
@@ -87,13 +87,13 @@ export class Checkpoint {
   }
 
   /** Undefined before the first save. `instead`: the weights in the file are damaged, and these take their place. */
-  load(instead?: TrainableState): Saved | undefined {
+  load(instead?: TrainableState): SavedState | undefined {
     const identity = fact(this.#store, 'identity')
     if (identity === undefined) return undefined
     checkFacts(this.#store)
     this.#examples.load()
     this.#memory.load()
-    const saved: Saved = {
+    const saved: SavedState = {
       ...this.#learnerAt(this.#states.now, instead),
       identity: identity as Identity,
       stamp: stampOf(this.#store),
@@ -236,17 +236,17 @@ export class Checkpoint {
     return { ...this.#states.read(id, instead), remembered, memorised: this.#memory.at(id) }
   }
 
-  #heldOutRows(): Pick<Saved, 'heldOut'> {
+  #heldOutRows(): Pick<SavedState, 'heldOut'> {
     const heldOut = this.#heldOut.load()
     return heldOut.length === 0 ? {} : { heldOut }
   }
 
-  #servedScores(): Pick<Saved, 'served'> {
+  #servedScores(): Pick<SavedState, 'served'> {
     const served = this.#served.load()
     return served.versions.length + served.judgements.length === 0 ? {} : { served }
   }
 
-  #logged(): Pick<Saved, 'log'> {
+  #logged(): Pick<SavedState, 'log'> {
     // Without any row it has its versions: the first ones are published before the first event comes.
     if (fact(this.#store, 'event_log') === undefined) return {}
     return { log: this.log.load() }
@@ -254,7 +254,7 @@ export class Checkpoint {
 }
 
 /** Parts of a checkpoint that many models do not have: each is one fact, and absent until it is first saved. */
-type OptionalFacts = Pick<Saved, 'ahead' | 'compared' | 'forgetting' | 'traces'>
+type OptionalFacts = Pick<SavedState, 'ahead' | 'compared' | 'forgetting' | 'traces'>
 
 /** Written when they are others than at the last save. */
 const changed = ['ahead', 'compared', 'forgetting'] as const

@@ -76,7 +76,7 @@ export async function checkNeverTrained(
  */
 export async function checkNotBehind(
   registry: Pick<Registry, 'history' | 'manifest'>,
-  { path, progress }: { readonly path: string; readonly progress: Known },
+  { path, progress }: { readonly path: string; readonly progress: KnownProgress },
   journaled: readonly string[],
 ): Promise<void> {
   for (const { live } of movesUnknownTo(progress, await registry.history(MOVES))) {
@@ -88,15 +88,15 @@ export async function checkNotBehind(
 }
 
 /** What a checkpoint knows of the live pointer. */
-type Known = Pick<Progress, 'generation' | 'intended' | 'parent'>
+type KnownProgress = Pick<Progress, 'generation' | 'intended' | 'parent'>
 
-export function behind({ parent }: Pick<Known, 'parent'>, version: string): string {
+export function behind({ parent }: Pick<KnownProgress, 'parent'>, version: string): string {
   return `ends at ${parent ?? 'no version'}, and the fleet that this daemon has left went on to ${version}: what was learned in between is in none of its sources`
 }
 
 /** By a trainer whose checkpoint is a later one. Newest first. */
 export function movesUnknownTo(
-  { generation, intended }: Pick<Known, 'generation' | 'intended'>,
+  { generation, intended }: Pick<KnownProgress, 'generation' | 'intended'>,
   history: readonly Routing[],
 ): readonly Routing[] {
   const own = new Set(intended.map(({ version }) => version))

@@ -1,13 +1,13 @@
 /** A checkpoint with each of its examples changed in one way, wherever it is kept. */
 import type { Example } from '../contracts/example.ts'
-import type { Saved } from './saved.ts'
+import type { SavedState } from './saved.ts'
 import type { SetAsideEntry } from './set-aside-events.ts'
 
 /** Other versions have answered the examples as they were. */
 export function withExamples(
-  { compared: _compared, ...saved }: Saved,
+  { compared: _compared, ...saved }: SavedState,
   change: <Row extends Example>(row: Row) => Row,
-): Saved {
+): SavedState {
   const aside = (entry: SetAsideEntry): SetAsideEntry =>
     entry.what.kind === 'event'
       ? entry

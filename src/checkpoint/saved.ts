@@ -7,8 +7,8 @@ import type { ForgettingState } from './forgetting.ts'
 import type { ReleaseBar } from '../evaluation/release-bar.ts'
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Positions } from '../contracts/source.ts'
-import type { Example, Remembered } from '../contracts/example.ts'
-import type { Asked, Mover } from '../versions/contract.ts'
+import type { Example, RememberedExample } from '../contracts/example.ts'
+import type { MoveRequest, Mover } from '../versions/contract.ts'
 import type { IdRun } from '../intake/dedupe/dedupe.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 import type { Journals } from './journals.ts'
@@ -17,7 +17,7 @@ import type { AheadState } from '../intake/retractions-ahead.ts'
 import type { Barrier } from './barrier.ts'
 import type { DefenceState } from '../learner/defence/defence.ts'
 import type { LearnerState, TriggerState } from '../learner/learner-types.ts'
-import type { Memorised } from '../learner/knn-memory.ts'
+import type { MemorisedItem } from '../learner/knn-memory.ts'
 import type { ServedChange, ServedState } from '../evaluation/served-scores.ts'
 import type { Meant } from '../intake/retraction.ts'
 import type { SetAsideEntry } from './set-aside-events.ts'
@@ -65,11 +65,11 @@ export interface Move {
   readonly by: Mover
   readonly canary?: { readonly version: string; readonly share: number }
   readonly shadow?: string
-  readonly asks?: Asked
+  readonly asks?: MoveRequest
 }
 
 /** The version that is live at this point of the line, and the previous live one of this line. */
-export interface Answering {
+export interface AnsweringVersions {
   readonly version: string
   readonly previous: string | null
 }
@@ -93,7 +93,7 @@ export interface Progress {
   readonly generation: number
   readonly intended: readonly Move[]
   /** Apart from the registry's, which a predecessor may have moved to versions that are not of this line. */
-  readonly live: Answering | null
+  readonly live: AnsweringVersions | null
   /** Null in a checkpoint from before it had a separate random stream. */
   readonly trigger: TriggerState | null
   /** The source that is read next. */
@@ -146,16 +146,16 @@ export interface RehearsedLine {
 export interface LearnerSnapshot {
   readonly weights: TrainableState
   readonly learnerState: LearnerState
-  readonly remembered: readonly Remembered[]
+  readonly remembered: readonly RememberedExample[]
   /** The items of kNN memory; absent if there is none. */
-  readonly memorised?: readonly Memorised[] | undefined
+  readonly memorised?: readonly MemorisedItem[] | undefined
   /** For a version: which of the seen ids it has learned. Absent in a checkpoint from before there were lines. */
   readonly line?: VersionLine
   /** For a version: the trigger as it was then. Absent in a checkpoint from before it was kept. */
   readonly trigger?: TriggerState
 }
 
-export interface Saved extends LearnerSnapshot {
+export interface SavedState extends LearnerSnapshot {
   readonly identity: Identity
   readonly stamp: Stamp
   readonly progress: Progress
@@ -183,14 +183,14 @@ export interface Saved extends LearnerSnapshot {
   readonly compared?: RowHistoryState
 }
 
-export interface Change extends Omit<Saved, 'served' | 'log' | 'rewrites'> {
+export interface Change extends Omit<SavedState, 'served' | 'log' | 'rewrites'> {
   readonly log?: LogChange
   /** Scores of served answers that are others than at the last save. */
   readonly served?: ServedChange
   /** Ids taken since the last save. */
   readonly seen: IdRun
   /** Keys to be forgotten everywhere, snapshots included. */
-  readonly retracted: Retracted
+  readonly retracted: RetractedKeys
   /** The version that weights and learner state are from now on kept for, and which of the seen ids it has learned. */
   readonly snapshot?: {
     readonly version: string
@@ -213,7 +213,7 @@ export interface CheckpointLimits {
 }
 
 /** Examples that were taken back. By a prediction also those that only the state of an older version remembers. */
-export interface Retracted {
+export interface RetractedKeys {
   readonly keys: readonly ExampleKey[]
   readonly predictions: readonly string[]
   /** Other matches, by id or source. */

@@ -55,7 +55,7 @@ export interface SetAsideLimits {
 }
 
 /** A selection in the terms of the core; an absent field selects all. */
-export interface Selected {
+export interface AsideSelection {
   readonly source?: string
   readonly stratum?: string
   readonly sinceMs?: number
@@ -66,7 +66,7 @@ export interface Selected {
   readonly fromVersion?: number
 }
 
-export function selectedBy(selection: Selection, task: Pick<Task, 'selected'>): Selected {
+export function selectedBy(selection: Selection, task: Pick<Task, 'selected'>): AsideSelection {
   const { source, sinceMs, id, quarantined, from } = selection
   const stratum = task.selected(selection)
   return {
@@ -154,7 +154,7 @@ export class SetAside {
   }
 
   /** Marks them to be learned now. Returns their number. */
-  relearn(selection: Selected): number {
+  relearn(selection: AsideSelection): number {
     return this.release(this.#selected(selection))
   }
 
@@ -186,7 +186,7 @@ export class SetAside {
   }
 
   /** Those that are due stay, because a person has asked to learn them. Returns the keys of those removed. */
-  discard(selection: Selected): readonly ExampleKey[] {
+  discard(selection: AsideSelection): readonly ExampleKey[] {
     const selected = this.#selected(selection).filter(({ isDue }) => !isDue)
     const keys = selected.map(({ key }) => key)
     for (const key of keys) this.remove(key)
@@ -216,7 +216,7 @@ export class SetAside {
     this.#next = Math.max(next, (entries.at(-1)?.at ?? -1) + 1)
   }
 
-  #selected(selection: Selected): readonly SetAsideEntry[] {
+  #selected(selection: AsideSelection): readonly SetAsideEntry[] {
     return this.entries.filter((entry) => isSelected(entry, selection))
   }
 
@@ -245,7 +245,7 @@ export class SetAside {
 /** An event without a time is never selected by time. */
 export function isSelected(
   { key, stratum, timeMs, was, goneTo }: Omit<SetAsideEvent, 'what'>,
-  selection: Selected,
+  selection: AsideSelection,
 ): boolean {
   if (isQuarantined({ was }) !== (selection.isQuarantined ?? false)) return false
   const { source, id } = identityOf(key)

@@ -10,7 +10,7 @@ import type { Row, Value } from '../platform/store/row.ts'
 import { openStore, type Store } from '../platform/store/store.ts'
 import type { Selection } from '../versions/contract.ts'
 import { checkpointMigrations } from './schema.ts'
-import { selectedBy, suspicions, type Selected, type AsideFrom } from './set-aside-events.ts'
+import { selectedBy, suspicions, type AsideSelection, type AsideFrom } from './set-aside-events.ts'
 import { keyIn } from './tables/rows.ts'
 import { fact } from './tables/states.ts'
 import type { Progress } from './saved.ts'
@@ -85,7 +85,7 @@ function kindOf(isQuarantined: boolean): string {
 
 function countIn(
   store: Store,
-  { source, stratum, sinceMs, id, fromVersion, isQuarantined = false }: Selected,
+  { source, stratum, sinceMs, id, fromVersion, isQuarantined = false }: AsideSelection,
   also: readonly string[] = [],
 ): number {
   const wanted: [sql: string, ...values: Value[]][] = also.map((sql) => [sql])

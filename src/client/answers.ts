@@ -43,7 +43,7 @@ export interface Models {
 export type Headline = Model['headline']
 export type Trainer = Answer<typeof models.TrainerAnswer>
 export type Fault = Answer<typeof models.FaultAnswer>
-export type Served = Answer<typeof quality.Served>
+export type ServedScore = Answer<typeof quality.Served>
 export type SliceGap = Answer<typeof quality.SliceGap>
 export type Quality = Answer<typeof quality.Quality> &
   Partial<ClassificationReport & TextReport & ErrorReport>
@@ -61,7 +61,7 @@ export type PastMove = Answer<typeof moves.PastMoveAnswer>
 export interface MovePage extends Page {
   readonly moves: readonly PastMove[]
 }
-export type Routed = Pick<Live, 'canary' | 'shadow'>
+export type TrialRouting = Pick<Live, 'canary' | 'shadow'>
 export type Trial = Answer<typeof moves.TrialAnswer>
 /** Of rollback and promote. */
 export type Move = Answer<typeof moves.MoveAnswer>
@@ -78,8 +78,8 @@ export type Predictions = Answer<typeof predict.Answered> & {
   readonly predictions: readonly Prediction[]
 }
 export type Evaluation = Answer<typeof evaluation.EvaluateAnswer>
-export type Accepted = Answer<typeof feedback.FeedbackAnswer>
-export type Rejected = Answer<typeof feedback.Rejected>
+export type FeedbackAnswer = Answer<typeof feedback.FeedbackAnswer>
+export type RejectedEvent = Answer<typeof feedback.Rejected>
 export type Receipt = Answer<typeof feedback.ReceiptAnswer>
 
 type Stratum = Partial<Answer<typeof classificationSchemas.stratum>>
@@ -88,14 +88,14 @@ export interface AsidePage extends Page {
   readonly count: number
   readonly set_aside: readonly Aside[]
 }
-export type Quarantined = Answer<typeof aside.Quarantined> & Stratum
+export type QuarantinedEvent = Answer<typeof aside.Quarantined> & Stratum
 export interface QuarantinePage extends Page {
   readonly count: number
-  readonly quarantine: readonly Quarantined[]
+  readonly quarantine: readonly QuarantinedEvent[]
   readonly distrusted: readonly Answer<typeof aside.Distrusted>[]
 }
-export type Selected = Answer<typeof aside.SelectedAnswer>
-export type Paused = Answer<typeof aside.PauseAnswer>
+export type SelectionAnswer = Answer<typeof aside.SelectedAnswer>
+export type PauseAnswer = Answer<typeof aside.PauseAnswer>
 
 export type ForgetRequest = Answer<typeof forget.ForgetRequest>
 export type { Certificate } from './schemas/forget.ts'
@@ -107,8 +107,8 @@ export type ForgetAccepted = Answer<typeof forget.ForgetAccepted>
 
 export type Letter = Answer<typeof letters.LetterAnswer>
 export type Letters = Answer<typeof letters.LettersAnswer>
-export type Resent = Answer<typeof letters.ResentAnswer>
-export type Dropped = Answer<typeof letters.DroppedAnswer>
+export type ResendAnswer = Answer<typeof letters.ResentAnswer>
+export type DropAnswer = Answer<typeof letters.DroppedAnswer>
 
 export type Fleet = Answer<typeof FleetAnswer>
 export type AuditPage = Answer<typeof AuditAnswer>

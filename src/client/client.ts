@@ -7,11 +7,11 @@
  */
 import type { Json } from '../contracts/core.ts'
 import type {
-  Accepted,
+  FeedbackAnswer,
   AsidePage,
   AuditPage,
   Comparison,
-  Dropped,
+  DropAnswer,
   Evaluation,
   Fleet,
   ForgetAccepted,
@@ -24,16 +24,16 @@ import type {
   Models,
   Move,
   MovePage,
-  Paused,
+  PauseAnswer,
   Pin,
   Pins,
   Predictions,
   Quality,
   QuarantinePage,
   Receipt,
-  Resent,
+  ResendAnswer,
   Routing,
-  Selected,
+  SelectionAnswer,
   Version,
   VersionPage,
 } from './answers.ts'
@@ -111,7 +111,7 @@ function modelAt(http: Http, name: string) {
     predict: async (inputs: readonly Json[], more: Immutable<Omit<PredictBody, 'inputs'>> = {}) =>
       post<Predictions>({ inputs, ...more }, 'predict'),
     /** One event, `{ events }`, or lines of events as JSON. */
-    feedback: async (events: object | Lines) => post<Accepted>(events, 'feedback'),
+    feedback: async (events: object | Lines) => post<FeedbackAnswer>(events, 'feedback'),
     evaluate: async (
       body: Immutable<Omit<EvaluateBody, 'rows'>> & { readonly rows: readonly Json[] },
     ) => post<Evaluation>(body, 'evaluate'),
@@ -136,14 +136,14 @@ function modelAt(http: Http, name: string) {
     endTrial: async (kind: 'canary' | 'shadow', body: EndTrialBody) =>
       post<Routing>(body, kind, 'end'),
 
-    pause: async (body: { readonly reason?: string } = {}) => post<Paused>(body, 'pause'),
-    resume: async (body: { readonly reason?: string } = {}) => post<Paused>(body, 'resume'),
+    pause: async (body: { readonly reason?: string } = {}) => post<PauseAnswer>(body, 'pause'),
+    resume: async (body: { readonly reason?: string } = {}) => post<PauseAnswer>(body, 'resume'),
     setAside: async (query?: PageQuery) => get<AsidePage>(['set-aside'], query),
-    relearn: async (body: Selection) => post<Selected>(body, 'relearn'),
-    discard: async (body: Selection) => post<Selected>(body, 'discard'),
+    relearn: async (body: Selection) => post<SelectionAnswer>(body, 'relearn'),
+    discard: async (body: Selection) => post<SelectionAnswer>(body, 'discard'),
     quarantine: async (query?: PageQuery) => get<QuarantinePage>(['quarantine'], query),
-    release: async (body: Selection) => post<Selected>(body, 'quarantine', 'release'),
-    drop: async (body: Selection) => post<Selected>(body, 'quarantine', 'drop'),
+    release: async (body: Selection) => post<SelectionAnswer>(body, 'quarantine', 'release'),
+    drop: async (body: Selection) => post<SelectionAnswer>(body, 'quarantine', 'drop'),
 
     forget: async (body: Omit<ForgetBody, 'dry_run'>) => post<ForgetAccepted>(body, 'forget'),
     /** What it would do. */
@@ -156,8 +156,9 @@ function modelAt(http: Http, name: string) {
     deadLetters: async (query?: PageQuery & { readonly code?: string }) =>
       get<Letters>(['dead-letters'], query),
     deadLetter: async (id: string) => get<Letter>(['dead-letters', id]),
-    resendDeadLetters: async (body: LetterChoice) => post<Resent>(body, 'dead-letters', 'resend'),
-    dropDeadLetters: async (body: LetterChoice) => post<Dropped>(body, 'dead-letters', 'drop'),
+    resendDeadLetters: async (body: LetterChoice) =>
+      post<ResendAnswer>(body, 'dead-letters', 'resend'),
+    dropDeadLetters: async (body: LetterChoice) => post<DropAnswer>(body, 'dead-letters', 'drop'),
   }
 }
 

@@ -1,7 +1,7 @@
 /** The defaults of base and task for a model, most of them only if the config names no adapter. Keys in the config take precedence. */
 import type { PluginTable } from './schema/plugin-table.ts'
 import { isRecord } from './schema/shape.ts'
-import { Unparsed } from './unparsed.ts'
+import { UnparsedText } from './unparsed.ts'
 
 /** The tree of a config, before the schema is applied. */
 export function withBaseDefaults(tree: unknown, plugins: PluginTable): unknown {
@@ -68,7 +68,7 @@ function present(settings: Readonly<Record<string, unknown>>): Record<string, un
 
 /** Undefined also for a key without a value. */
 function given(value: unknown): unknown {
-  return (value instanceof Unparsed ? value.for({}) : value) ?? undefined
+  return (value instanceof UnparsedText ? value.for({}) : value) ?? undefined
 }
 
 function over(

@@ -46,7 +46,7 @@ export const blobsSchema = choiceByName(
   'redis',
 )
 
-interface Chosen {
+interface BlobChoice {
   readonly fleet: { readonly blobs: Frozen<Static<typeof blobsSchema>> }
   readonly redis?: unknown
 }
@@ -55,7 +55,7 @@ interface Chosen {
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
 const PREFIX = /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/
 
-export function blobProblems({ fleet: { blobs }, redis }: Chosen): readonly Problem[] {
+export function blobProblems({ fleet: { blobs }, redis }: BlobChoice): readonly Problem[] {
   if (blobs === 'redis') return []
   const missing = redis === undefined ? [wrong([], 'needs the redis section at the top level')] : []
   if ('folder' in blobs) return missing

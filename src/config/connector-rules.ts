@@ -4,7 +4,7 @@ import type { PluginTable } from './schema/plugin-table.ts'
 import type { Path, Problem } from './problem.ts'
 import type { Config, ModelConfig } from './schema/schema.ts'
 
-interface Placed {
+interface ConnectorPlace {
   readonly name: string
   readonly use: ConnectorUse
   readonly path: Path
@@ -36,7 +36,7 @@ export function connectorProblems(
 }
 
 /** Every place of a model that names a connector. */
-export function usesOf(model: string, { sources, sinks }: ModelConfig): readonly Placed[] {
+export function usesOf(model: string, { sources, sinks }: ModelConfig): readonly ConnectorPlace[] {
   const at = ['models', model]
   const read = sources.flatMap((choice, index) =>
     placedIn(choice, model, 'source', [...at, 'sources', index]),
@@ -53,7 +53,7 @@ function placedIn(
   model: string,
   as: ConnectorUse['as'],
   path: Path,
-): readonly Placed[] {
+): readonly ConnectorPlace[] {
   return Object.entries(choice).map(([name, settings]) => ({
     name,
     use: { model, as, settings },

@@ -22,7 +22,7 @@ import { quantized } from '../adapters/quantized.ts'
 import { failure } from '../platform/errors.ts'
 import { CodedError } from '../contracts/core.ts'
 import type { Base } from '../contracts/base.ts'
-import type { Encoded } from '../contracts/network.ts'
+import type { EncodedRow } from '../contracts/network.ts'
 import { goldenOf } from './golden.ts'
 import { withoutLanguage } from '../intake/encode-example.ts'
 import type { Path, Problem } from './problem.ts'
@@ -56,16 +56,16 @@ export const openCheaply: OpenBase = async (model, plugins) => {
 
 type Policies = PluginTable['policies']
 
-interface Given {
+interface CheckContext {
   readonly plugins: PluginTable
   readonly limits: Config['limits']
 }
 
-const noTokens: Encoded = { data: new Int32Array() }
+const noTokens: EncodedRow = { data: new Int32Array() }
 
 async function problemsOf(
   model: ModelConfig,
-  given: Given,
+  given: CheckContext,
   open: OpenBase,
 ): Promise<readonly Problem[]> {
   const { plugins } = given
@@ -122,7 +122,7 @@ function checkAdapter(model: ModelConfig, base: Base, plugins: PluginTable): voi
 }
 
 /** Without the files of the base there is no tokenizer, and any text is taken. */
-function checkGolden(model: ModelConfig, base: Base, { plugins, limits }: Given): void {
+function checkGolden(model: ModelConfig, base: Base, { plugins, limits }: CheckContext): void {
   const isWhole = base.weights.size > 0 || base.rows === 'values'
   const encode: Base['encode'] = isWhole ? base.encode.bind(base) : () => noTokens
   const promotions = openPolicies('promotion', plugins.policies.promotion, model.promotion)

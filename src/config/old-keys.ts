@@ -5,14 +5,14 @@ import { isRecord } from './schema/shape.ts'
 
 type Warn = (path: Path, message: string) => void
 
-interface Renamed {
+interface KeyRenaming {
   /** The key of a model that the renamed one stands under; absent = it is a key of the model. */
   readonly under?: string
   readonly old: string
   readonly next: string
 }
 
-const renamed: readonly Renamed[] = [
+const renamed: readonly KeyRenaming[] = [
   { old: 'forgetting', next: 'regularizer' },
   { under: 'adapter', old: 'sites', next: 'target_modules' },
 ]
@@ -27,7 +27,7 @@ export function withNewKeys(tree: unknown, warn: Warn): unknown {
   return { ...tree, models: Object.fromEntries(models) }
 }
 
-function withNewKey(value: unknown, { under, old, next }: Renamed, path: Path, warn: Warn) {
+function withNewKey(value: unknown, { under, old, next }: KeyRenaming, path: Path, warn: Warn) {
   if (!isRecord(value)) return value
   if (under !== undefined) {
     if (!Object.hasOwn(value, under)) return value

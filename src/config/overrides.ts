@@ -7,7 +7,7 @@ import type { Path } from './problem.ts'
 import { failure } from '../platform/errors.ts'
 import { editDistance, nearest } from '../platform/nearest.ts'
 import { isRecord } from './schema/shape.ts'
-import { Unparsed } from './unparsed.ts'
+import { UnparsedText } from './unparsed.ts'
 
 export interface Override {
   /** As the user wrote it, for messages. */
@@ -60,19 +60,19 @@ export function flagOverride(flag: string): Override {
   return { name: `--set ${key}`, segments: key.split('.'), text }
 }
 
-export interface Overridden {
+export interface OverriddenTree {
   readonly tree: unknown
   /** The override that set the value at a path, if any. */
   overrideOf(path: Path): Override | undefined
 }
 
 /** Later overrides win. */
-export function applyOverrides(tree: unknown, overrides: readonly Override[]): Overridden {
+export function applyOverrides(tree: unknown, overrides: readonly Override[]): OverriddenTree {
   const decided: { readonly path: Path; readonly override: Override }[] = []
   let result = tree
   for (const override of overrides) {
     const path = realPath(result, override.segments)
-    result = withValue(result, path, new Unparsed(override.text, parse))
+    result = withValue(result, path, new UnparsedText(override.text, parse))
     decided.unshift({ path, override })
   }
   const isInside = (inner: Path, outer: Path) => sharedDepth(inner, outer) === outer.length
@@ -126,7 +126,7 @@ function withValue(tree: unknown, [key, ...rest]: readonly string[], value: unkn
     items[Number(key)] = withValue(items[Number(key)], rest, value)
     return items
   }
-  const fields = isRecord(tree) && !(tree instanceof Unparsed) ? tree : {}
+  const fields = isRecord(tree) && !(tree instanceof UnparsedText) ? tree : {}
   const inner = Object.hasOwn(fields, key) ? fields[key] : undefined
   return { ...fields, [key]: withValue(inner, rest, value) }
 }

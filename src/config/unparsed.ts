@@ -2,7 +2,7 @@
  * Text from an environment variable or a flag; the schema decides its type. It comes with its parser: a trainer only settles
  * values that were parsed in the server, and to load YAML for them takes a tenth of its start.
  */
-export class Unparsed {
+export class UnparsedText {
   readonly #text: string
   readonly #parse: (text: string) => unknown
 

@@ -2,7 +2,7 @@
 import type { Json, Plugin, Tensors } from './core.ts'
 import type { Input } from './event.ts'
 import type { InputKind } from './payload.ts'
-import type { Encoded, Latent, Network } from './network.ts'
+import type { EncodedRow, Latent, Network } from './network.ts'
 import type { ParameterSpec } from './ops.ts'
 
 /**
@@ -41,7 +41,7 @@ export interface Succession {
   /** Frozen weights that have changed: adapter tensors that depend on them are not carried over. */
   readonly replaced: readonly string[]
   /** Converts an input of the earlier base to an input of this one. */
-  row(row: Encoded): Encoded
+  row(row: EncodedRow): EncodedRow
   /** Converts adapter tensors, and those that belong to one under a longer name (`optimizer/…`). */
   tensors(tensors: Tensors): Tensors
   /** The differences, as text for people. */
@@ -85,7 +85,7 @@ export interface Base {
    * Tokenises or vectorises; throws a coded, non-retriable error for input that it cannot take. `maxTokens` truncates,
    * and `dropped` reports it.
    */
-  encode(input: Input, maxTokens: number): Encoded
+  encode(input: Input, maxTokens: number): EncodedRow
 }
 
 /**
@@ -119,9 +119,9 @@ export interface LanguageModel {
  * thread.
  */
 export interface TrunkEngine {
-  encode(rows: readonly Encoded[]): Promise<readonly Latent[]>
+  encode(rows: readonly EncodedRow[]): Promise<readonly Latent[]>
   /** The same, synchronously and without failure, when the trunk is so cheap that caching its latents would not pay. */
-  encodeNow?(row: Encoded): Latent
+  encodeNow?(row: EncodedRow): Latent
   close(): Promise<void>
 }
 

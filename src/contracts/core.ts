@@ -175,13 +175,15 @@ export type ValueOf<Of> = Of extends { readonly type: 'integer' | 'number' | 'du
                     : never
                   : never
 
-type Given = { readonly default: unknown } | { readonly required: true }
+type SettingRule = { readonly default: unknown } | { readonly required: true }
 
 /** The type of all settings of a plug-in, made from its table. */
 export type SettingsOf<Table> = {
-  readonly [Name in keyof Table as Table[Name] extends Given ? Name : never]: ValueOf<Table[Name]>
+  readonly [Name in keyof Table as Table[Name] extends SettingRule ? Name : never]: ValueOf<
+    Table[Name]
+  >
 } & {
-  readonly [Name in keyof Table as Table[Name] extends Given ? never : Name]?:
+  readonly [Name in keyof Table as Table[Name] extends SettingRule ? never : Name]?:
     ValueOf<Table[Name]> | undefined
 }
 

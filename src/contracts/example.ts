@@ -1,6 +1,6 @@
 /** One example as learner and replay hold it, and how it was answered. Only its task reads a target, a head or an answer. */
 import type { EventIdentity, ExampleKey, Json } from './core.ts'
-import type { Encoded } from './network.ts'
+import type { EncodedRow } from './network.ts'
 
 /** The meaning of a head's outputs; only its task reads it. A list of classes, or nothing if outputs have no names. */
 export type Head = Json
@@ -34,7 +34,7 @@ export interface Evidence {
 /** One example as learner and replay hold it. Its latent is a cache, recomputed from `encoded` when missing. */
 export interface Example extends EventIdentity {
   readonly key: ExampleKey
-  readonly encoded: Encoded
+  readonly encoded: EncodedRow
   readonly target: Target
   readonly weight: number
   readonly predictionId?: string
@@ -45,7 +45,7 @@ export interface Example extends EventIdentity {
 }
 
 /** An example with the data stored beside it. */
-export interface Remembered extends Example {
+export interface RememberedExample extends Example {
   /**
    * Logits from when it was first learned. The head may have more outputs since; those of then are still its first
    * ones.

@@ -44,7 +44,7 @@ export interface Adaptation<T> {
 }
 
 /** One row of a network's input, tokenised or vectorised: the result of `encode`. */
-export interface Encoded {
+export interface EncodedRow {
   /** Ids of tokens or values, as the base's `rows` says. */
   readonly data: Int32Array | Float32Array
   /** How many tokens of a longer text were cut off; absent = none. Not part of a checkpoint. */

@@ -65,7 +65,7 @@ export interface Source {
    * are the checkpoint's positions; `to` is `start`, `end` or a position in the source's own notation, otherwise it
    * throws `USAGE`.
    */
-  locate?(to: string, from: Positions, signal: AbortSignal): Promise<readonly Located[]>
+  locate?(to: string, from: Positions, signal: AbortSignal): Promise<readonly LocatedRange[]>
   close(): Promise<void>
 }
 
@@ -84,7 +84,7 @@ export interface SourceStatus extends SourceStats {
 }
 
 /** Where a partition would continue, and what it would skip. */
-export interface Located {
+export interface LocatedRange {
   readonly partition: string
   /** The checkpoint's position; null = nothing was read. */
   readonly from: string | null

@@ -2,7 +2,7 @@
 import type { LanguageModel } from './base.ts'
 import type { Json } from './core.ts'
 import type { Input } from './event.ts'
-import type { Encoded } from './network.ts'
+import type { EncodedRow } from './network.ts'
 
 /** How a task with `reads: 'answers'` turns targets into sequences. */
 export interface TextTask<Target = Json> {
@@ -10,13 +10,13 @@ export interface TextTask<Target = Json> {
    * The input and each answer to learn from, as sequences. Throws a coded error if they do not fit into `maxTokens`;
    * `dropped` reports the tokens that were cut from an answer or, if the settings allow it, from the input.
    */
-  encode(input: Input, target: Target, to: TextLimits): Encoded
+  encode(input: Input, target: Target, to: TextLimits): EncodedRow
   /** How much its first answer counts as a completion; 0 = not at all. Absent = no loss depends on the step's `meanTokens`. */
   completes?(target: Target): number
   /** Its loss depends on how far the adapter has moved from the base, measured on the answers of other rows of the step. */
   isMeasured(target: Target): boolean
   /** The prompt of one row of a single sequence with the answer of another, up to `maxTokens`. */
-  exchanged(prompt: Encoded, answer: Encoded, maxTokens: number): Encoded
+  exchanged(prompt: EncodedRow, answer: EncodedRow, maxTokens: number): EncodedRow
   /** How far it has moved, from the outputs of such rows. */
   drift(outputs: readonly Float32Array[]): number
   /** The settings for a request that names none. */

@@ -5,7 +5,7 @@
 import { isRetraction } from '../contracts/event.ts'
 import { CodedError, type ExampleKey } from '../contracts/core.ts'
 import type { GoldenExample } from '../contracts/release.ts'
-import type { Encoded } from '../contracts/network.ts'
+import type { EncodedRow } from '../contracts/network.ts'
 import type { FeedbackEvent, Input } from '../contracts/event.ts'
 import type { Example, Target } from '../contracts/example.ts'
 import type { Task } from '../contracts/task.ts'
@@ -18,7 +18,7 @@ export interface GoldenRow {
 
 export interface GoldenParts {
   readonly parse: (text: string) => FeedbackEvent
-  readonly encode: (input: Input, target: Target) => Encoded
+  readonly encode: (input: Input, target: Target) => EncodedRow
   readonly task: Pick<Task, 'target' | 'isTest' | 'start' | 'grown' | 'check'>
 }
 

@@ -23,7 +23,7 @@ type Standing = Readonly<{
   /** How many live versions in a row have answered it right. */
   streak: number
   /** How many live versions have answered it, and the share that was wrong, which fades. */
-  seen?: Seen
+  seen?: AnswerCounts
   /** The probability that live versions gave to the right answer: rises at once, falls slowly. */
   usual?: number
 }>
@@ -47,7 +47,7 @@ interface RowState extends Standing {
 
 type LiveAnswer = readonly [version: number, error: number, likelihood: number]
 
-type Seen = readonly [answers: number, wrong: number]
+type AnswerCounts = readonly [answers: number, wrong: number]
 
 interface PeriodState {
   readonly [field: string]: Json
@@ -326,7 +326,7 @@ function backTo(version: number, { answers, before }: RowState): Partial<RowStat
 }
 
 /** The mean of the first answers, then one that fades. */
-function seenWith([answers, wrong]: Seen = [0, 0], error: number): Seen {
+function seenWith([answers, wrong]: AnswerCounts = [0, 0], error: number): AnswerCounts {
   const kept = Math.min(KEPT, answers / (answers + 1))
   return [answers + 1, sixDigits(kept * wrong + (1 - kept) * error)]
 }

@@ -47,7 +47,7 @@ export interface RolloutState {
 
 export const noSum: TrialSum = { count: 0, errors: 0 }
 
-export interface Judged extends JudgedAnswer {
+export interface JudgedTrialAnswer extends JudgedAnswer {
   /** A shadow gave the same answer as the live version. */
   readonly isSame?: boolean
 }
@@ -57,7 +57,7 @@ export function judgedIn(
   { version, stage }: Pick<Trial, 'version' | 'stage'>,
   served: Pick<ServedPrediction, 'version' | 'answer' | 'canary' | 'unit' | 'shadow'>,
   judge: (answer: string) => number,
-): Judged | undefined {
+): JudgedTrialAnswer | undefined {
   const { answer, canary, shadow } = served
   const unit = served.unit === undefined ? {} : { unit: served.unit }
   if (stage.kind === 'canary') {
@@ -73,7 +73,7 @@ export function judgedIn(
 /** The trial with one more judged answer, and that answer with errors between 0 and 1. */
 export function withJudged(
   trial: Trial,
-  answer: Judged,
+  answer: JudgedTrialAnswer,
 ): { readonly trial: Trial; readonly bounded: JudgedAnswer } {
   const { candidate, live, isSame } = answer
   const unit = trial.isGraded ? unitOf(trial) : undefined

@@ -17,14 +17,14 @@ const MARGIN = 0.1
 const RENEW_AT = 1 / 3
 const RETRY_AT = 1 / 12
 
-export interface Keeping {
+export interface KeeperParts {
   readonly keeper: LeaseKeeper
   readonly clock: Clock
   readonly log: Logger
 }
 
 /** Of one process. */
-export interface PacedKeeping extends Keeping {
+export interface PacedKeeping extends KeeperParts {
   readonly pace: LeasePace
 }
 

@@ -4,11 +4,11 @@
  * duration of one lease, in which a live holder restores its lease.
  */
 import type { AcquireOptions, Lease, LeaseView, Leases } from './contract.ts'
-import { HeldLease, type Keeping, type PacedKeeping } from './held-lease.ts'
+import { HeldLease, type KeeperParts, type PacedKeeping } from './held-lease.ts'
 import type { Granting, LeaseAsker, LeaseClaim } from './lease-keeper.ts'
 import { LeasePace } from './lease-pace.ts'
 
-export interface LeasesOptions extends Keeping {
+export interface LeasesOptions extends KeeperParts {
   /** The name of this holder, for people. */
   readonly holder: string
   readonly leaseMs: number

@@ -41,19 +41,19 @@ export function openFleetQuestions<Question extends object, Answer extends objec
   return new Questions(options)
 }
 
-interface Asked<Question> {
+interface QuestionMessage<Question> {
   readonly from: string
   readonly call: string
   readonly question: Question
 }
 
-interface Answered<Answer> {
+interface AnswerMessage<Answer> {
   readonly from: string
   readonly call: string
   readonly answer: Answer
 }
 
-interface Waiting<Answer> {
+interface WaitingQuestion<Answer> {
   readonly answers: Map<string, Answer>
   readonly isEnough: (answer: Answer) => boolean
   readonly done: AbortController
@@ -64,7 +64,7 @@ class Questions<Question extends object, Answer extends object> implements Fleet
   Answer
 > {
   readonly #options: FleetQuestionsOptions<Question, Answer>
-  readonly #waiting = new Map<string, Waiting<Answer>>()
+  readonly #waiting = new Map<string, WaitingQuestion<Answer>>()
   readonly #unsubscribe: readonly (() => void)[]
   #answering = 0
 
@@ -85,10 +85,14 @@ class Questions<Question extends object, Answer extends object> implements Fleet
       throw failure('TRAINER_BUSY', text)
     }
     const call = randomBytes(8).toString('hex')
-    const waiting: Waiting<Answer> = { answers: new Map(), isEnough, done: new AbortController() }
+    const waiting: WaitingQuestion<Answer> = {
+      answers: new Map(),
+      isEnough,
+      done: new AbortController(),
+    }
     this.#waiting.set(call, waiting)
     try {
-      const asked: Asked<Question> = { from: replica, call, question }
+      const asked: QuestionMessage<Question> = { from: replica, call, question }
       await redis.command('PUBLISH', this.#questions(), JSON.stringify(asked))
       if (this.#options.others().length > 0)
         await clock.sleep(waitMs, waiting.done.signal).catch(() => undefined)
@@ -114,7 +118,7 @@ class Questions<Question extends object, Answer extends object> implements Fleet
     return redis.key('fleet', 'answers', replica, ...(topic === undefined ? [] : [topic]))
   }
 
-  #isComplete({ answers }: Waiting<Answer>): boolean {
+  #isComplete({ answers }: WaitingQuestion<Answer>): boolean {
     return this.#options.others().every((name) => answers.has(name))
   }
 
@@ -123,9 +127,13 @@ class Questions<Question extends object, Answer extends object> implements Fleet
     if (this.#answering >= most()) return
     this.#answering += 1
     try {
-      const { from, call, question } = JSON.parse(text) as Asked<Question>
+      const { from, call, question } = JSON.parse(text) as QuestionMessage<Question>
       if (from === replica) return
-      const answered: Answered<Answer> = { from: replica, call, answer: await answer(question) }
+      const answered: AnswerMessage<Answer> = {
+        from: replica,
+        call,
+        answer: await answer(question),
+      }
       await redis.command('PUBLISH', this.#answersFor(from), JSON.stringify(answered))
     } catch (err) {
       // Its asker stops waiting at its deadline.
@@ -137,7 +145,7 @@ class Questions<Question extends object, Answer extends object> implements Fleet
 
   #onAnswer(text: string): void {
     try {
-      const { from, call, answer } = JSON.parse(text) as Answered<Answer>
+      const { from, call, answer } = JSON.parse(text) as AnswerMessage<Answer>
       const waiting = this.#waiting.get(call)
       if (waiting === undefined) return
       waiting.answers.set(from, answer)

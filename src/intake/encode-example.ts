@@ -1,6 +1,6 @@
 /** Encodes an example for the network: its input, and for a task of texts also the answers that it teaches. */
 import type { Base } from '../contracts/base.ts'
-import type { Encoded } from '../contracts/network.ts'
+import type { EncodedRow } from '../contracts/network.ts'
 import type { Input } from '../contracts/event.ts'
 import type { Target } from '../contracts/example.ts'
 import type { Task } from '../contracts/task.ts'
@@ -16,7 +16,7 @@ export function encodeExample(
   { texts }: Pick<Task, 'texts'>,
   base: Pick<Base, 'name' | 'encode' | 'language'>,
   maxTokens: number,
-): Encoded {
+): EncodedRow {
   if (texts === undefined) return base.encode(input, maxTokens)
   const { language } = base
   if (language === undefined) throw withoutLanguage(base)

@@ -31,7 +31,7 @@ export interface ErasedEvents {
   readonly isDryRun?: boolean
 }
 
-export interface Erased {
+export interface ErasureResult {
   /** How many rows were removed, by place. */
   readonly counts: Readonly<Record<'inbox' | 'predictions' | 'dead_letters', number>>
   /** False: a file was being read, and may still have bytes of them. */
@@ -45,7 +45,11 @@ export type ParseRecord = (record: SourceRecord, connector: string) => FeedbackE
 
 const PAGE = 500
 
-export function eraseEvents(folder: string, wanted: ErasedEvents, parse: ParseRecord): Erased {
+export function eraseEvents(
+  folder: string,
+  wanted: ErasedEvents,
+  parse: ParseRecord,
+): ErasureResult {
   const counts = { inbox: 0, predictions: 0, dead_letters: 0 }
   const about = new Set(wanted.predictions)
   let isComplete = true
@@ -70,13 +74,13 @@ export function eraseEvents(folder: string, wanted: ErasedEvents, parse: ParseRe
   return { counts, isComplete, about: [...about] }
 }
 
-interface Known {
+interface KnownEvent {
   readonly source: string
   readonly id: string
   readonly timeMs: number
 }
 
-export function isWanted({ source, id, beforeMs }: ErasedEvents, event: Known): boolean {
+export function isWanted({ source, id, beforeMs }: ErasedEvents, event: KnownEvent): boolean {
   return (
     (source ?? event.source) === event.source &&
     (id ?? event.id) === event.id &&

@@ -18,7 +18,7 @@ export interface Predictions {
 }
 
 /** One record with the source it came from, for a dead letter. */
-export interface Received {
+export interface ReceivedRecord {
   readonly connector: string
   readonly record: SourceRecord
 }
@@ -26,7 +26,7 @@ export interface Received {
 export interface WaitingEvent {
   readonly key: ExampleKey
   readonly event: FeedbackEvent
-  readonly received: Received
+  readonly received: ReceivedRecord
   /** The count of accepted events when it arrived. */
   readonly since: number
   /** It was counted as accepted before it was set aside. */

@@ -11,7 +11,7 @@ import { identityOf, keyOf } from './events/event-key.ts'
 export type SourceReach = (from: string, to: string) => boolean
 
 /** The identifying facts of anything that is stored of an event. */
-export interface Traced {
+export interface TracedEvent {
   readonly key: ExampleKey
   readonly predictionId?: string | undefined
   readonly timeMs?: number | undefined
@@ -34,7 +34,10 @@ export function meantBy(event: FeedbackEvent, isTaken: (key: ExampleKey) => bool
   return { kind: 'event', key, predictionId }
 }
 
-export function isMeant(meant: Meant, { key, predictionId, timeMs = -Infinity }: Traced): boolean {
+export function isMeant(
+  meant: Meant,
+  { key, predictionId, timeMs = -Infinity }: TracedEvent,
+): boolean {
   if (meant.kind === 'id') {
     const { source, id } = identityOf(key)
     return id === meant.id && meant.except?.includes(source) !== true

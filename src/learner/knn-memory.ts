@@ -24,7 +24,7 @@ export interface KnnMemoryParts {
 }
 
 /** `at` rises with each new item, and is stored. */
-export interface Memorised extends MemoryItem {
+export interface MemorisedItem extends MemoryItem {
   readonly at: number
   /** The prediction that its event refers to. */
   readonly predictionId?: string
@@ -48,9 +48,9 @@ export interface HeadAnswer {
 
 export class KnnMemory {
   readonly #parts: KnnMemoryParts
-  #items: readonly Memorised[] = []
+  #items: readonly MemorisedItem[] = []
   #tensors:
-    | { readonly items: readonly Memorised[]; readonly head: Head; readonly tensors: Tensors }
+    | { readonly items: readonly MemorisedItem[]; readonly head: Head; readonly tensors: Tensors }
     | undefined
   readonly #task: Task
   readonly #classes: Classes
@@ -75,7 +75,7 @@ export class KnnMemory {
   }
 
   /** Oldest first; another array whenever they have changed. */
-  get items(): readonly Memorised[] {
+  get items(): readonly MemorisedItem[] {
     return this.#items
   }
 
@@ -114,7 +114,7 @@ export class KnnMemory {
   test(
     { target }: Pick<Example, 'target'>,
     answer: HeadAnswer,
-    items: readonly Memorised[] = this.#items,
+    items: readonly MemorisedItem[] = this.#items,
   ): Score {
     return this.#test(target, this.#vectorOf(answer.latent), answer, items).score
   }
@@ -173,7 +173,10 @@ export class KnnMemory {
   }
 
   /** Restores items, within the present bounds. */
-  restore(items: readonly Memorised[], { wrong = 0, stale = false, published }: MemoryState): void {
+  restore(
+    items: readonly MemorisedItem[],
+    { wrong = 0, stale = false, published }: MemoryState,
+  ): void {
     this.#wrong = wrong
     this.#isStale = stale
     this.#published = published ?? items.reduce((last, { at }) => Math.max(last, at), -1)
@@ -187,16 +190,16 @@ export class KnnMemory {
   }
 
   /** Whether the policy keeps them all, as it did when they were saved. One by one, each is compared with all before it. */
-  #fit(items: readonly Memorised[]): boolean {
+  #fit(items: readonly MemorisedItem[]): boolean {
     const last = items.at(-1)
     return last === undefined || this.#offer(last, items.slice(0, -1)).length === 0
   }
 
-  #offer(item: Memorised, kept: readonly Memorised[]): readonly ExampleKey[] {
+  #offer(item: MemorisedItem, kept: readonly MemorisedItem[]): readonly ExampleKey[] {
     return this.#parts.policy.offer(item, kept, { wasRight: false })
   }
 
-  #publishedItems(): readonly Memorised[] {
+  #publishedItems(): readonly MemorisedItem[] {
     const areAll = (this.#items.at(-1)?.at ?? -1) <= this.#published
     return areAll ? this.#items : this.#items.filter((item) => item.at <= this.#published)
   }
@@ -209,7 +212,7 @@ export class KnnMemory {
     target: Target,
     vector: Float32Array,
     { logits, head }: HeadAnswer,
-    items: readonly Memorised[] = this.#items,
+    items: readonly MemorisedItem[] = this.#items,
   ): { readonly score: Score; readonly mixed?: MixtureAnswer } {
     const isSilent = this.#task.outputs(head) === 0
     if (isSilent) return { score: this.#task.score(logits, target, head) }
@@ -220,7 +223,7 @@ export class KnnMemory {
   }
 
   /** The tensors of the last items and head asked for are kept. */
-  #tensorsOf(items: readonly Memorised[], head: Head): Tensors {
+  #tensorsOf(items: readonly MemorisedItem[], head: Head): Tensors {
     if (this.#tensors?.items !== items || this.#tensors.head !== head) {
       const { policy, width } = this.#parts
       const outputs = this.#task.outputs(head)
@@ -230,7 +233,7 @@ export class KnnMemory {
     return this.#tensors.tensors
   }
 
-  #take(item: Memorised, gone: readonly ExampleKey[]): void {
+  #take(item: MemorisedItem, gone: readonly ExampleKey[]): void {
     const out = new Set(gone)
     if (out.size === 1 && out.has(item.key)) return
     // The oldest go first, nearly always.
@@ -246,7 +249,7 @@ export class KnnMemory {
     this.#hold(out.has(item.key) ? kept : [...kept, item])
   }
 
-  #hold(items: readonly Memorised[]): void {
+  #hold(items: readonly MemorisedItem[]): void {
     this.#items = items
     this.#tensors = undefined
   }

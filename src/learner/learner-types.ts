@@ -7,7 +7,7 @@ import type { KlReport, Rollback } from '../contracts/release.ts'
 import type { Example, Head } from '../contracts/example.ts'
 import type { Task } from '../contracts/task.ts'
 import type { ReplayBufferParts, ReplayBufferState } from './replay-buffer.ts'
-import type { KnnMemoryParts, Memorised } from './knn-memory.ts'
+import type { KnnMemoryParts, MemorisedItem } from './knn-memory.ts'
 import type { MixtureWeights } from './mixture/mixture.ts'
 import type { QualityLimits } from '../evaluation/quality.ts'
 import type { LossGapLimits, LossGapState } from '../evaluation/loss-gap.ts'
@@ -64,13 +64,13 @@ export interface TrainPlan {
 export interface VersionState {
   readonly weights: TrainableState
   /** The items of its kNN memory; absent = the present ones. */
-  readonly memorised?: readonly Memorised[] | undefined
+  readonly memorised?: readonly MemorisedItem[] | undefined
 }
 
 /** The live version. */
 export interface LiveVersion {
   readonly version: string
-  readonly memorised?: readonly Memorised[] | undefined
+  readonly memorised?: readonly MemorisedItem[] | undefined
   /** The version that the rollback policy compares it with. */
   readonly reference?: { readonly version: string; readonly weights: TrainableState } | undefined
   /** Present if the learner's own weights are those of another version; `unknown`: they do not fit its adapter. */

@@ -11,7 +11,7 @@ import type { Decision, ExampleKey, Tensors } from '../contracts/core.ts'
 import type { AlarmCount } from '../contracts/policy.ts'
 import type { KlReport, LossGapReport, Scores, SliceGap } from '../contracts/release.ts'
 import type { HeadlineValue } from '../contracts/task-view.ts'
-import type { Example, Head, Remembered, Score, TaskFacts } from '../contracts/example.ts'
+import type { Example, Head, RememberedExample, Score, TaskFacts } from '../contracts/example.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
 import { headlineOf, headlineValue } from '../evaluation/headline.ts'
 import type { LossSum } from '../evaluation/loss-gap.ts'
@@ -30,17 +30,17 @@ import type {
   UpdateOptions,
   VersionState,
 } from './learner-types.ts'
-import { KnnMemory, type Memorised } from './knn-memory.ts'
+import { KnnMemory, type MemorisedItem } from './knn-memory.ts'
 import type { Mixture } from './mixture/mixture.ts'
 import { Pending } from './pending.ts'
 import { Prequential } from './prequential.ts'
 import { ReplayBuffer } from './replay-buffer.ts'
-import { Scoring, type EvaluatedRows, type EvaluatedScores, type Scored } from './scoring.ts'
+import { Scoring, type EvaluatedRows, type EvaluatedScores, type ScoreRequests } from './scoring.ts'
 import { Unlearning } from './unlearning.ts'
 import { UpdateMeasures } from './updates/update-measures.ts'
 import { UpdateTrigger } from './update-trigger.ts'
 import { Updates, type Progress } from './updates/updates.ts'
-import type { Warmed } from './updates/warming.ts'
+import type { WarmUpResult } from './updates/warming.ts'
 
 export class Learner {
   readonly #parts: LearnerParts
@@ -93,12 +93,12 @@ export class Learner {
     return this.#pending.size
   }
 
-  get remembered(): readonly Remembered[] {
+  get remembered(): readonly RememberedExample[] {
     return this.#replayBuffer.examples
   }
 
   /** The items of kNN memory; undefined if there is none. A new array after each change. */
-  get memorised(): readonly Memorised[] | undefined {
+  get memorised(): readonly MemorisedItem[] | undefined {
     return this.#knnMemory?.items
   }
 
@@ -224,7 +224,7 @@ export class Learner {
    * Those of these examples that can be subtracted from the weights again. Only sums can, while replay still has the
    * examples.
    */
-  unlearnable(keys: readonly ExampleKey[]): readonly Remembered[] {
+  unlearnable(keys: readonly ExampleKey[]): readonly RememberedExample[] {
     return this.#unlearning.unlearnable(keys)
   }
 
@@ -259,7 +259,7 @@ export class Learner {
   }
 
   /** Fresh weights learn the replay buffer of an earlier adapter. The scores remain those of the stream. */
-  warmUp(examples: readonly Example[]): LatentRequests<Warmed> {
+  warmUp(examples: readonly Example[]): LatentRequests<WarmUpResult> {
     return this.#updates.warmUp(examples, this.scores.accuracy_recent)
   }
 
@@ -285,7 +285,7 @@ export class Learner {
   /**
    * How these examples are answered by the present weights, or by another version, with kNN memory. Nothing is learned.
    */
-  scoresOn(examples: readonly Example[], version?: VersionState): Scored {
+  scoresOn(examples: readonly Example[], version?: VersionState): ScoreRequests {
     return this.#scoring.versionOn(examples, version)
   }
 
@@ -373,8 +373,8 @@ export class Learner {
   restore(
     weights: TrainableState,
     learnerState: LearnerState,
-    remembered: readonly Remembered[],
-    memorised: readonly Memorised[] = [],
+    remembered: readonly RememberedExample[],
+    memorised: readonly MemorisedItem[] = [],
   ): void {
     this.#parts.trainable.restore(weights)
     this.#pending.headChanged()

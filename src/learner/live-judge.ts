@@ -7,7 +7,7 @@ import type { Rollback, RollbackDecision, RollbackFacts, Scores } from '../contr
 import type { Example, Score } from '../contracts/example.ts'
 import { LiveScores, type LiveScoresState } from '../evaluation/live-scores.ts'
 import type { LatentRequests, LiveVersion } from './learner-types.ts'
-import type { Scored, Scoring } from './scoring.ts'
+import type { ScoreRequests, Scoring } from './scoring.ts'
 
 /** Before the block is learned. */
 export interface TestedBlock {
@@ -80,7 +80,7 @@ export class LiveJudge {
     block: readonly Example[],
     tested: readonly Score[],
     weights: TrainableState | undefined,
-  ): Scored {
+  ): ScoreRequests {
     const isTested = weights === undefined && tested.length === block.length
     return isTested ? tested : yield* this.#scoring.headOn(block, weights)
   }

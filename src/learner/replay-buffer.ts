@@ -4,7 +4,7 @@
  */
 import type { ExampleKey, Json, Random } from '../contracts/core.ts'
 import type { Rehearsal, Replay, ReplayItem } from '../contracts/policy.ts'
-import type { Example, Head, Remembered } from '../contracts/example.ts'
+import type { Example, Head, RememberedExample } from '../contracts/example.ts'
 import type { Task } from '../contracts/task.ts'
 import { invariant } from '../platform/errors.ts'
 
@@ -27,7 +27,7 @@ export interface ReplayBufferState {
 
 export class ReplayBuffer {
   readonly #parts: ReplayBufferParts
-  readonly #examples = new Map<ExampleKey, Remembered>()
+  readonly #examples = new Map<ExampleKey, RememberedExample>()
   /** Prediction → keys of the feedback about it. */
   readonly #about = new Map<string, Set<ExampleKey>>()
 
@@ -35,7 +35,7 @@ export class ReplayBuffer {
     this.#parts = parts
   }
 
-  get examples(): readonly Remembered[] {
+  get examples(): readonly RememberedExample[] {
     return [...this.#examples.values()]
   }
 
@@ -47,13 +47,13 @@ export class ReplayBuffer {
     return this.#parts.replay.rehearsal ?? {}
   }
 
-  draw(count: number): readonly Remembered[] {
+  draw(count: number): readonly RememberedExample[] {
     const { replay, draw, task } = this.#parts
     return replay.draw(count, draw, task.silent).map((key) => this.#example(key))
   }
 
   /** All that may be rehearsed in random order: Fisher & Yates (1938), as Durstenfeld (1964) has it. */
-  shuffled(): readonly Remembered[] {
+  shuffled(): readonly RememberedExample[] {
     const { replay, task } = this.#parts
     const isIn = (key: ExampleKey) => !task.silent.includes(task.stratum(this.#example(key).target))
     return this.shuffle(replay.keys().filter(isIn)).map((key) => this.#example(key))
@@ -72,13 +72,13 @@ export class ReplayBuffer {
 
   /** `logits`: those that it had before it was learned, where the policy wants them. */
   remember(example: Example, logits?: Float32Array): void {
-    const kept: Remembered = logits === undefined ? example : { ...example, logits }
+    const kept: RememberedExample = logits === undefined ? example : { ...example, logits }
     this.#keep(kept)
     for (const key of this.#parts.replay.offer(this.#itemOf(kept), this.#parts.offer))
       this.#drop(key)
   }
 
-  get(key: ExampleKey): Remembered | undefined {
+  get(key: ExampleKey): RememberedExample | undefined {
     return this.#examples.get(key)
   }
 
@@ -104,7 +104,7 @@ export class ReplayBuffer {
    * A key without an example was retracted since the snapshot. `head` is the head of the snapshot: an older version may
    * have other outputs after the shared ones, and stored logits say nothing about those.
    */
-  restore(state: ReplayBufferState, examples: readonly Remembered[], head: Head): void {
+  restore(state: ReplayBufferState, examples: readonly RememberedExample[], head: Head): void {
     const { replay, draw, offer, task } = this.#parts
     const shared = task.shared(state.head ?? [], head)
     const cut = examples.map((example) => withLogitsOf(shared, example))
@@ -129,7 +129,7 @@ export class ReplayBuffer {
     return [...(this.#about.get(predictionId) ?? [])]
   }
 
-  #keep(example: Remembered): void {
+  #keep(example: RememberedExample): void {
     const { key, predictionId } = example
     this.#examples.set(key, example)
     if (predictionId === undefined) return
@@ -145,21 +145,24 @@ export class ReplayBuffer {
     return this.#examples.delete(key)
   }
 
-  #itemOf({ key, source, encoded, target, logits }: Remembered): ReplayItem {
+  #itemOf({ key, source, encoded, target, logits }: RememberedExample): ReplayItem {
     const { task } = this.#parts
     const { byteLength } = encoded.data
     const bytes = byteLength + key.length + task.size(target) + (logits?.byteLength ?? 0)
     return { key, stratum: task.stratum(target), source, bytes }
   }
 
-  #example(key: ExampleKey): Remembered {
+  #example(key: ExampleKey): RememberedExample {
     const example = this.#examples.get(key)
     invariant(example !== undefined, 'replay holds only keys with a stored example')
     return example
   }
 }
 
-function withLogitsOf(outputs: number, { logits, ...example }: Remembered): Remembered {
+function withLogitsOf(
+  outputs: number,
+  { logits, ...example }: RememberedExample,
+): RememberedExample {
   const kept = logits?.subarray(0, outputs)
   return kept === undefined || kept.length === 0 ? example : { ...example, logits: kept }
 }

@@ -6,7 +6,7 @@ import type { Trainable, TrainableState } from '../contracts/adapter.ts'
 import type { Example, Score } from '../contracts/example.ts'
 import type { Task } from '../contracts/task.ts'
 import { batches } from '../optim/batches.ts'
-import type { HeadAnswer, KnnMemory, Memorised } from './knn-memory.ts'
+import type { HeadAnswer, KnnMemory, MemorisedItem } from './knn-memory.ts'
 import type { LatentMap, LatentRequests, VersionState } from './learner-types.ts'
 import { latentOf } from './updates/rehearsal.ts'
 
@@ -18,7 +18,7 @@ export interface ScoringParts {
   readonly knnMemory: KnnMemory | undefined
 }
 
-export type Scored = LatentRequests<readonly Score[]>
+export type ScoreRequests = LatentRequests<readonly Score[]>
 
 export interface EvaluatedRows {
   readonly byHead: readonly Example[]
@@ -70,7 +70,7 @@ export class Scoring {
   withMemory(
     examples: readonly Example[],
     latents: LatentMap,
-    items?: readonly Memorised[],
+    items?: readonly MemorisedItem[],
   ): readonly Score[] {
     const memory = this.#parts.knnMemory
     if (memory === undefined) return this.byHead(examples, latents)
@@ -78,14 +78,14 @@ export class Scoring {
   }
 
   /** By the present weights, or by another version, each together with its kNN memory. */
-  versionOn(examples: readonly Example[], version?: VersionState): Scored {
+  versionOn(examples: readonly Example[], version?: VersionState): ScoreRequests {
     return this.#under(version?.weights, examples, (batch, latents) =>
       this.withMemory(batch, latents, version?.memorised),
     )
   }
 
   /** By the head alone, with the present weights or others. */
-  headOn(examples: readonly Example[], weights?: TrainableState): Scored {
+  headOn(examples: readonly Example[], weights?: TrainableState): ScoreRequests {
     return this.#under(weights, examples, (batch, latents) => this.byHead(batch, latents))
   }
 
@@ -102,7 +102,7 @@ export class Scoring {
     weights: TrainableState | undefined,
     examples: readonly Example[],
     score: (batch: readonly Example[], latents: LatentMap) => readonly Score[],
-  ): Scored {
+  ): ScoreRequests {
     const present = weights && this.weights()
     const scores: Score[] = []
     for (const batch of batches(examples, this.#parts.rows)) {

@@ -3,7 +3,7 @@
  * that are sums. Other weights keep what they learned by gradients.
  */
 import type { ExampleKey } from '../contracts/core.ts'
-import type { Remembered } from '../contracts/example.ts'
+import type { RememberedExample } from '../contracts/example.ts'
 import type { KnnMemory } from './knn-memory.ts'
 import type { LatentMap, LearnerParts, Retraction } from './learner-types.ts'
 import type { Pending } from './pending.ts'
@@ -31,7 +31,7 @@ export class Unlearning {
   }
 
   /** Those of these examples that the weights can forget, each once. Only sums can, while replay still has the examples. */
-  unlearnable(keys: readonly ExampleKey[]): readonly Remembered[] {
+  unlearnable(keys: readonly ExampleKey[]): readonly RememberedExample[] {
     const { trainable, replayBuffer } = this.#parts
     if (trainable.forget === undefined) return []
     return [...new Set(keys)].flatMap((key) => replayBuffer.get(key) ?? [])

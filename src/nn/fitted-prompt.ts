@@ -25,11 +25,11 @@ export interface FittedPrompt {
   readonly dropped: number
 }
 
-type Prompting = Pick<LanguageModel, 'prompt' | 'before'>
+type PromptParts = Pick<LanguageModel, 'prompt' | 'before'>
 
 /** Throws `INPUT_EMPTY`, and `INPUT_TOO_LONG` for a prompt that leaves no room for an answer. */
 export function fittedPrompt(
-  language: Prompting,
+  language: PromptParts,
   input: Input,
   { most, answer, overflow }: PromptRoom,
 ): FittedPrompt {
@@ -55,7 +55,7 @@ function withoutBeginning(ids: Int32Array, before: readonly number[], room: numb
 
 /** Drops as few turns as possible: a binary search, because each length takes a rendering of the template. */
 function withoutOldest(
-  language: Prompting,
+  language: PromptParts,
   messages: readonly ChatMessage[],
   { room, most }: { readonly room: number; readonly most: number },
 ): Int32Array {

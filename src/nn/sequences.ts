@@ -3,13 +3,13 @@
  * and the row keeps what they give one after the other.
  */
 import { idsOf } from '../payloads/rows.ts'
-import type { Encoded, Latent, LatentSequence } from '../contracts/network.ts'
+import type { EncodedRow, Latent, LatentSequence } from '../contracts/network.ts'
 import { invariant } from '../platform/errors.ts'
 
 /** The latent of a row from those of its sequences. The last token of each predicts nothing, and is not computed. */
 export async function latentOfRow(
-  row: Encoded,
-  compute: (row: Encoded) => Promise<Latent>,
+  row: EncodedRow,
+  compute: (row: EncodedRow) => Promise<Latent>,
 ): Promise<Latent> {
   if (row.sequences === undefined) return compute(row)
   const parts: { readonly ids: Int32Array; readonly from: number; readonly answer: Int32Array }[] =

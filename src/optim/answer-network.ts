@@ -14,12 +14,18 @@ import { openVocabulary } from '../nn/compiled/vocabulary.ts'
 import { invariant } from '../platform/errors.ts'
 import { behindAnswers, wordsOf, type AnswerRows } from './answer-rows.ts'
 import { openCompiledNetwork, type CompiledNetwork, type Compiling } from './compiled-network.ts'
-import { presentOf, tensorAt, type Named, type PassInput, type PassParts } from './eager-pass.ts'
+import {
+  presentOf,
+  tensorAt,
+  type TensorsByName,
+  type PassInput,
+  type PassParts,
+} from './eager-pass.ts'
 
 /** Called inside a tidy. */
 export interface AnswerNetwork {
   /** h [answer tokens, width]; without parameters, of the base. */
-  hidden(rows: AnswerRows, parameters?: Named): tfc.Tensor2D
+  hidden(rows: AnswerRows, parameters?: TensorsByName): tfc.Tensor2D
   /** `slopeOf` answers ∂L/∂h. Answers ∂L of each of the input's names. */
   gradients(
     rows: AnswerRows,

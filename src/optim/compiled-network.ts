@@ -6,7 +6,13 @@ import type * as tfc from '@tensorflow/tfjs-core'
 import { CodedError, type Tensor } from '../contracts/core.ts'
 import { openCompiledGraph, type CompiledGraph } from '../nn/compiled/compiled-graph.ts'
 import { NotCompilable } from '../nn/compiled/shape.ts'
-import { presentOf, tensorAt, type Named, type PassInput, type PassParts } from './eager-pass.ts'
+import {
+  presentOf,
+  tensorAt,
+  type TensorsByName,
+  type PassInput,
+  type PassParts,
+} from './eager-pass.ts'
 import { recordStep, type RecordedPart, type RecordedStep } from './recorded-step.ts'
 
 export interface Compiling {
@@ -56,7 +62,7 @@ export class CompiledNetwork {
   }
 
   /** Its outputs; without parameters those of the base, which a task of texts compares itself with. */
-  answer(batch: NetworkBatch, parameters?: Named): tfc.Tensor {
+  answer(batch: NetworkBatch, parameters?: TensorsByName): tfc.Tensor {
     const part = parameters === undefined ? presentPart(this.#step.base) : this.#step.answer
     const all = this.#inputs(batch, parameters ?? new Map())
     return tensorAt(this.#graph.run(pick(all, part.inputs), [part.outputs]), 0)
@@ -92,7 +98,7 @@ export class CompiledNetwork {
   }
 
   /** Every input that the graph may read, by node. */
-  #inputs(batch: NetworkBatch, parameters: Named): Map<string, tfc.Tensor> {
+  #inputs(batch: NetworkBatch, parameters: TensorsByName): Map<string, tfc.Tensor> {
     const { tf, baseTensors } = this.#parts
     const step = this.#step
     const { hidden, mask, places } = batch

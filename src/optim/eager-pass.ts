@@ -20,11 +20,11 @@ export interface PassParts extends AdapterPlan {
   readonly baseTensors: BaseTensors
 }
 
-export type Named = ReadonlyMap<string, tfc.Tensor>
+export type TensorsByName = ReadonlyMap<string, tfc.Tensor>
 
 export interface PassInput {
   readonly latents: readonly Latent[]
-  readonly parameters: Named
+  readonly parameters: TensorsByName
   /** The names of the parameters that learn. */
   readonly names: readonly string[]
   readonly dropout: Dropout
@@ -35,11 +35,11 @@ export interface Pass {
   /** Cuts rows of these lengths into the groups that the other calls take; absent = `lengthGroups`. */
   readonly groupsOf?: (lengths: readonly number[]) => readonly number[][]
   /** Outputs of each row. */
-  outputs(latents: readonly Latent[], parameters: Named): readonly Float32Array[]
+  outputs(latents: readonly Latent[], parameters: TensorsByName): readonly Float32Array[]
   /** `gradientOf` answers ∂L/∂z of the outputs z, row after row. Answers ∂L of each of `names`. */
   gradients(input: PassInput, gradientOf: GradientOf): readonly Float32Array[]
   /** For rows of texts: KL of each answer to the base, per token, in nats. */
-  divergences?(latents: readonly Latent[], parameters: Named): readonly number[]
+  divergences?(latents: readonly Latent[], parameters: TensorsByName): readonly number[]
   close(): void
 }
 
@@ -72,7 +72,7 @@ export function eagerPass(parts: PassParts): Pass {
 function forward(
   parts: PassParts,
   rows: readonly Latent[],
-  parameters: Named,
+  parameters: TensorsByName,
   dropout?: Dropout,
 ): tfc.Tensor2D {
   const { tf, base, baseTensors, task, config } = parts
@@ -101,7 +101,7 @@ export function rowsOf(outputs: tfc.Tensor): readonly Float32Array[] {
   return Array.from({ length: rows }, (_, row) => data.slice(row * width, (row + 1) * width))
 }
 
-export function presentOf(tensors: Pick<Named, 'get'>, name: string): tfc.Tensor {
+export function presentOf(tensors: Pick<TensorsByName, 'get'>, name: string): tfc.Tensor {
   const tensor = tensors.get(name)
   invariant(tensor !== undefined, `there is no tensor ${name}`)
   return tensor

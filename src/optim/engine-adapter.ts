@@ -12,7 +12,7 @@ import { invariant } from '../platform/errors.ts'
 import { type Compiling, openCompiledNetwork } from './compiled-network.ts'
 import {
   eagerPass,
-  type Named,
+  type TensorsByName,
   type Pass,
   type PassParts,
   isPacked,
@@ -101,7 +101,7 @@ export class EngineAdapter implements AdapterEngine {
 
   divergences(rows: readonly Latent[], other?: Tensors): readonly number[] {
     const found = rows.map(() => 0)
-    const measure = (parameters: Named) => {
+    const measure = (parameters: TensorsByName) => {
       for (const group of this.#groups(rows))
         this.#parts.tf.tidy(() => {
           const latents = group.map((row) => itemAt(rows, row))
@@ -114,7 +114,7 @@ export class EngineAdapter implements AdapterEngine {
     return found
   }
 
-  #with<Result>(parameters: Tensors, work: (all: Named) => Result): Result {
+  #with<Result>(parameters: Tensors, work: (all: TensorsByName) => Result): Result {
     const { tf } = this.#parts
     const uploaded = new Map(
       [...parameters].map(([name, { shape, data }]) => [name, tf.tensor(data, [...shape])]),
@@ -126,7 +126,10 @@ export class EngineAdapter implements AdapterEngine {
   }
 
   /** Logits of each row. */
-  logits(rows: readonly Latent[], parameters: Named = this.#parameters): readonly Float32Array[] {
+  logits(
+    rows: readonly Latent[],
+    parameters: TensorsByName = this.#parameters,
+  ): readonly Float32Array[] {
     const logits = rows.map((): Float32Array => new Float32Array())
     for (const group of this.#groups(rows)) {
       // Tidy walks what its function returns, number by number where that is an array: it must not see this one.

@@ -7,7 +7,7 @@
  */
 import type { Hyperparameters } from '../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
-import type { Held } from '../nn/js/ops.ts'
+import type { HeldTensor } from '../nn/js/ops.ts'
 import { Arena, double, floats, kernels } from '../nn/js/wasm/memory.ts'
 import { invariant } from '../platform/errors.ts'
 import { OFFSET } from './averaging.ts'
@@ -69,12 +69,12 @@ export class KernelWeights {
   }
 
   /** The weights that learn. Another object after other shapes were loaded. */
-  get learning(): ReadonlyMap<string, Held> {
+  get learning(): ReadonlyMap<string, HeldTensor> {
     return this.#learning
   }
 
   /** The weights that answer: the average, if there is one. */
-  get answering(): ReadonlyMap<string, Held> {
+  get answering(): ReadonlyMap<string, HeldTensor> {
     if (!this.#isAveraged) return this.#learning
     if (this.#isMeanDue) {
       const own = this.#optimizer.slots.indexOf(OFFSET)
@@ -90,8 +90,8 @@ export class KernelWeights {
     return this.#gradients
   }
 
-  #learning: ReadonlyMap<string, Held> = new Map()
-  #answering: ReadonlyMap<string, Held> = new Map()
+  #learning: ReadonlyMap<string, HeldTensor> = new Map()
+  #answering: ReadonlyMap<string, HeldTensor> = new Map()
   #gradients: Gradients = new Map()
 
   /** Copied, once for each step. */

@@ -21,7 +21,7 @@ export interface LossStep {
   readonly head: Head
   /** The statistics of base and task. */
   readonly statistics: Tensors
-  readonly taught?: Taught | undefined
+  readonly taught?: TeacherOutputs | undefined
   /** How far the adapter has moved from the base; absent if the task does not measure it. */
   readonly drift?: number | undefined
   /** That of `meanTokens`; absent if no row of the step is a completion. */
@@ -29,7 +29,7 @@ export interface LossStep {
 }
 
 /** A teacher's outputs for each new row. */
-export interface Taught {
+export interface TeacherOutputs {
   readonly temperature: number
   readonly rows: ReadonlyMap<TrainRow, { readonly outputs: Float32Array; readonly share: number }>
 }
@@ -109,7 +109,7 @@ export function taughtBy(
   { weight, temperature }: Teacher,
   rows: readonly TrainRow[],
   outputs: readonly Float32Array[],
-): Taught {
+): TeacherOutputs {
   const total = weight / rows.length
   const taught = rows.map((row, at) => {
     const own = { outputs: outputs[at] ?? new Float32Array(), share: total * row.weight }

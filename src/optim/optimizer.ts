@@ -10,7 +10,7 @@ import type { Hyperparameters } from '../contracts/adapter.ts'
 import { giveBack, lend, lent, sumsOfSquares } from '../nn/js/wasm/lent.ts'
 
 /** Numbers under training, and the optimizer's state for them. */
-export interface Moving {
+export interface MovingWeights {
   readonly weights: Float32Array
   readonly slots: readonly Float32Array[]
 }
@@ -23,10 +23,10 @@ export interface Optimizer {
    * `step` counts from 1. Writes the new weights and slots.
    */
   update(
-    before: Moving,
+    before: MovingWeights,
     gradient: Float32Array,
     at: { readonly rate: number; readonly scale: number; readonly step: number },
-    into: Moving,
+    into: MovingWeights,
   ): void
 }
 

@@ -10,7 +10,7 @@ import type { Method, TrainRow } from '../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
 import type { Latent, TargetModule } from '../contracts/network.ts'
 import { openDropout, type Dropout } from '../nn/dropout.ts'
-import { type Held, openTape, type PlainTape } from '../nn/js/ops.ts'
+import { type HeldTensor, openTape, type PlainTape } from '../nn/js/ops.ts'
 import { NotPlain, type PlainValue } from '../nn/js/value.ts'
 import { padded } from './batch-input.ts'
 import type { AdapterEngine, Gradients, LossOf } from './engine-adapter.ts'
@@ -35,14 +35,14 @@ interface PlainPlan extends AdapterPlan {
 /** Which numbers a tape reads: copies, or those that learn or answer, where they lie. */
 type Read = 'copied' | 'learning' | 'answering'
 
-interface Chosen {
+interface ChosenParameters {
   readonly read: Read
-  readonly parameters: ReadonlyMap<string, Tensor | Held>
+  readonly parameters: ReadonlyMap<string, Tensor | HeldTensor>
   /** Numbers in all of them. */
   readonly size: number
 }
 
-interface Recorded {
+interface RecordedPass {
   readonly tape: PlainTape
   readonly hidden: PlainValue
   readonly mask: PlainValue
@@ -59,10 +59,10 @@ export class PlainAdapter implements AdapterEngine {
   readonly #sites: readonly TargetModule[]
   readonly #cut: number
   readonly #nonTrainable: ReadonlySet<string>
-  readonly #recorded = new Map<string, Recorded>()
+  readonly #recorded = new Map<string, RecordedPass>()
   readonly #weights: KernelWeights | undefined
   #parameters: Tensors = new Map()
-  #chosen: Partial<Record<Read, Chosen>> = {}
+  #chosen: Partial<Record<Read, ChosenParameters>> = {}
 
   /** `weights`: those that learn, which lie in the memory of the kernels; then `load` gets all others. */
   constructor(plan: PlainPlan, weights?: KernelWeights) {
@@ -129,20 +129,20 @@ export class PlainAdapter implements AdapterEngine {
     this.#recorded.clear()
   }
 
-  #outputs(rows: readonly Latent[], chosen: Chosen): readonly Float32Array[] {
+  #outputs(rows: readonly Latent[], chosen: ChosenParameters): readonly Float32Array[] {
     return groupsOf(rows, MOST_ROWS).flatMap((group) =>
       copiesOf(this.#forward(group, chosen).outputs),
     )
   }
 
   /** Made once until something is loaded. */
-  #choose(read: Exclude<Read, 'copied'>): Chosen {
+  #choose(read: Exclude<Read, 'copied'>): ChosenParameters {
     const weights = this.#weights
     if (weights === undefined) return (this.#chosen.copied ??= copiedFrom(this.#parameters))
     const held = weights[read]
     return (this.#chosen[read] ??= {
       read: weights.learning === held ? 'learning' : read,
-      parameters: new Map<string, Tensor | Held>([...this.#parameters, ...held]),
+      parameters: new Map<string, Tensor | HeldTensor>([...this.#parameters, ...held]),
       size: sizeOf(this.#parameters) + weights.size,
     })
   }
@@ -159,7 +159,7 @@ export class PlainAdapter implements AdapterEngine {
   }
 
   /** Once more on the tape of this shape, if there is one. */
-  #forward(rows: readonly Latent[], chosen: Chosen, dropout?: Dropout): Recorded {
+  #forward(rows: readonly Latent[], chosen: ChosenParameters, dropout?: Dropout): RecordedPass {
     const positions = longest(rows)
     const key = `${rows.length},${positions}/${chosen.size}/${chosen.read}/${dropout !== undefined}`
     const known = this.#recorded.get(key)
@@ -181,9 +181,9 @@ export class PlainAdapter implements AdapterEngine {
 
   #record(
     input: { readonly hidden: Tensor; readonly mask: Tensor },
-    { parameters }: Chosen,
+    { parameters }: ChosenParameters,
     dropout?: Dropout,
-  ): Recorded {
+  ): RecordedPass {
     const { base, task } = this.#plan
     const tape = openTape(base.weights, parameters, this.#nonTrainable, dropout)
     const [hidden, mask] = [tape.input(input.hidden), tape.input(input.mask)]
@@ -198,7 +198,7 @@ export class PlainAdapter implements AdapterEngine {
   }
 }
 
-function copiedFrom(parameters: Tensors): Chosen {
+function copiedFrom(parameters: Tensors): ChosenParameters {
   return { read: 'copied', parameters, size: sizeOf(parameters) }
 }
 
@@ -222,7 +222,7 @@ function place(data: Float32Array, into: Float32Array, from: number): void {
 }
 
 /** Writes the padded rows into the inputs of a tape. */
-function write(rows: readonly Latent[], length: number, { hidden, mask }: Recorded): void {
+function write(rows: readonly Latent[], length: number, { hidden, mask }: RecordedPass): void {
   let row = 0
   for (const { data, width, positions } of rows) {
     const from = row * length

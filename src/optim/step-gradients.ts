@@ -8,7 +8,7 @@ import type { Head } from '../contracts/example.ts'
 import type { Regularizer } from '../contracts/policy.ts'
 import type { Task } from '../contracts/task.ts'
 import type { AdapterEngine, Gradients } from './engine-adapter.ts'
-import { lossOf, meanTokens, type Taught, taughtBy } from './loss.ts'
+import { lossOf, meanTokens, type TeacherOutputs, taughtBy } from './loss.ts'
 
 export interface GradientParts {
   readonly engine: AdapterEngine
@@ -60,7 +60,7 @@ function freshOf(rows: readonly TrainRow[]): readonly TrainRow[] {
 function taughtIn(
   rows: readonly TrainRow[],
   { engine, regularizer }: GradientParts,
-): Taught | undefined {
+): TeacherOutputs | undefined {
   const teacher = regularizer.teacher?.()
   if (teacher === undefined) return undefined
   const fresh = freshOf(rows)

@@ -9,7 +9,7 @@ import type { TaskHead } from '../contracts/task.ts'
 import { BLOCK, isFiniteBlock } from '../nn/js/wasm/lent.ts'
 import { invariant } from '../platform/errors.ts'
 import { OFFSET } from './averaging.ts'
-import { clipScale, type Moving, type Optimizer } from './optimizer.ts'
+import { clipScale, type MovingWeights, type Optimizer } from './optimizer.ts'
 
 export interface Weights {
   readonly parameters: Tensors
@@ -68,7 +68,7 @@ function roomFor(
   length: number,
   optimizer: Optimizer,
   into: Weights | undefined,
-): Moving {
+): MovingWeights {
   const room = (array: Float32Array | undefined) =>
     array?.length === length ? array : new Float32Array(length)
   const slots = into?.slots.get(name)
@@ -78,7 +78,7 @@ function roomFor(
   }
 }
 
-function blockOf({ weights, slots }: Moving, from: number): Moving {
+function blockOf({ weights, slots }: MovingWeights, from: number): MovingWeights {
   if (weights.length <= BLOCK) return { weights, slots }
   const to = from + BLOCK
   return {

@@ -2,19 +2,19 @@
  * An encoded row as engines, stores and people see it. Its numbers are ids of tokens or values: all that sets the two
  * apart is in this file, and nothing compares rows in another way.
  */
-import type { Encoded } from '../contracts/network.ts'
+import type { EncodedRow } from '../contracts/network.ts'
 import { failure, invariant } from '../platform/errors.ts'
 
-export function hasIds(row: Encoded): boolean {
+export function hasIds(row: EncodedRow): boolean {
   return row.data instanceof Int32Array
 }
 
-export function idsOf({ data }: Encoded): Int32Array {
+export function idsOf({ data }: EncodedRow): Int32Array {
   invariant(data instanceof Int32Array, 'a text has ids of tokens')
   return data
 }
 
-export function valuesOf({ data }: Encoded): Float32Array {
+export function valuesOf({ data }: EncodedRow): Float32Array {
   invariant(data instanceof Float32Array, 'a row of values')
   return data
 }
@@ -23,17 +23,17 @@ export function valuesOf({ data }: Encoded): Float32Array {
  * The positions of a row without padding: its tokens, or one. A text without tokens counts as one unknown token, id 0, in
  * trainer and server.
  */
-export function positionsOf(row: Encoded): number {
+export function positionsOf(row: EncodedRow): number {
   return hasIds(row) ? Math.max(1, row.data.length) : 1
 }
 
 /** Its length before it was cut. */
-export function wholeLength({ data, dropped = 0 }: Encoded): number {
+export function wholeLength({ data, dropped = 0 }: EncodedRow): number {
   return data.length + dropped
 }
 
 /** Both with the same numbers, and the same facts beside them. */
-export function isSameRow(one: Encoded, other: Encoded): boolean {
+export function isSameRow(one: EncodedRow, other: EncodedRow): boolean {
   const [a, b] = [one.data, other.data]
   return (
     headerOf(one) === headerOf(other) &&
@@ -43,7 +43,7 @@ export function isSameRow(one: Encoded, other: Encoded): boolean {
 }
 
 /** For people, in a dead letter. */
-export function shownRow(row: Encoded): Readonly<Record<string, readonly number[]>> {
+export function shownRow(row: EncodedRow): Readonly<Record<string, readonly number[]>> {
   return hasIds(row) ? { tokens: [...row.data] } : { vector: [...row.data] }
 }
 
@@ -53,14 +53,14 @@ const [TOKENS, VECTOR, COMPARED] = ['tokens', 'vector', 'compared']
  * All but its numbers as text, for a column of the checkpoint: `tokens` or `vector`, and of a row of sequences the length
  * of each and where its answer begins: `tokens 12:7 15:7`, or `tokens compared 12:7`.
  */
-export function headerOf(row: Encoded): string {
+export function headerOf(row: EncodedRow): string {
   if (!hasIds(row)) return VECTOR
   const { sequences = [], isCompared } = row
   const parts = sequences.map(({ length, answerFrom }) => `${length}:${answerFrom}`)
   return [TOKENS, ...(isCompared ? [COMPARED] : []), ...parts].join(' ')
 }
 
-export function rowOf(header: string, buffer: ArrayBuffer): Encoded {
+export function rowOf(header: string, buffer: ArrayBuffer): EncodedRow {
   if (header === VECTOR) return { data: new Float32Array(buffer) }
   const data = new Int32Array(buffer)
   if (header === TOKENS) return { data }

@@ -51,16 +51,16 @@ export function setLogLevel(log: Logger, level: NonNullable<LogOptions['level']>
   families.get(log)?.set(level)
 }
 
-interface Leveled {
+interface LeveledEntry {
   level: string
 }
 
 /** Loggers in use, each with its own level. */
 class Family {
-  #members: WeakRef<Leveled>[] = []
+  #members: WeakRef<LeveledEntry>[] = []
   #most = 64
 
-  add(member: Leveled): void {
+  add(member: LeveledEntry): void {
     this.#members.push(new WeakRef(member))
     if (this.#members.length < this.#most) return
     this.#members = this.#members.filter((each) => each.deref() !== undefined)

@@ -69,7 +69,10 @@ export class RetryPolicy {
     return Math.max(retryAfterMs(error), delayMs * (0.5 + 0.5 * jitter.uniform()))
   }
 
-  async #wait(error: CodedError, { what, failures, startedMs, signal }: Waiting): Promise<void> {
+  async #wait(
+    error: CodedError,
+    { what, failures, startedMs, signal }: WaitingWork,
+  ): Promise<void> {
     const { clock, limitMs = Infinity, onWait } = this.#options
     const delayMs = this.delayMs(failures, error)
     if (clock.monotonicMs() - startedMs + delayMs > limitMs) throw error
@@ -78,7 +81,7 @@ export class RetryPolicy {
   }
 }
 
-interface Waiting {
+interface WaitingWork {
   readonly what: string
   readonly failures: number
   readonly startedMs: number

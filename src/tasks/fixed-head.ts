@@ -1,7 +1,7 @@
 /** The methods of a task with a fixed head that has no names for its outputs: every head is the same. */
 import type { Task } from '../contracts/task.ts'
 
-type Fixed =
+type FixedParts =
   | 'start'
   | 'grown'
   | 'union'
@@ -36,4 +36,4 @@ export const fixedHead = {
   revised: () => undefined,
   foreign: () => undefined,
   renaming: () => undefined,
-} satisfies Pick<Task, Fixed>
+} satisfies Pick<Task, FixedParts>

@@ -25,7 +25,7 @@ import { isLeaseLost } from '../platform/retry.ts'
 import { BacklogProgress } from './backlog-progress.ts'
 import { statusOf } from './status.ts'
 import { StoredEvents } from './stored-events.ts'
-import { Unsaved } from './unsaved.ts'
+import { UnsavedWork } from './unsaved.ts'
 import { UpdateTurn } from './updates/update-turn.ts'
 
 export interface Loop {
@@ -54,7 +54,7 @@ export function openLoop(parts: LoopParts): Loop {
 const PAUSE_MS = 100
 
 /** What the loop reads, once its checkpoint is read. */
-interface Running {
+interface RunningLoop {
   readonly stream: SourceMultiplexer
   readonly admission: Admission
   readonly stored: StoredEvents
@@ -63,9 +63,9 @@ interface Running {
 class ModelLoop implements Loop {
   readonly #parts: LoopParts
   readonly #assembly: Assembly
-  #running: Running | undefined
+  #running: RunningLoop | undefined
   #phase: Pick<TrainerStatus, 'state' | 'code' | 'message'> = { state: 'starting' }
-  readonly #unsaved: Unsaved
+  readonly #unsaved: UnsavedWork
   readonly #updates: UpdateTurn
   /** The checkpoint has been read. */
   #hasBegun = false
@@ -78,7 +78,7 @@ class ModelLoop implements Loop {
     this.#parts = parts
     const assembly = assemble(parts)
     this.#assembly = assembly
-    const unsaved = new Unsaved(parts, () => assembly.state.letters.bytes)
+    const unsaved = new UnsavedWork(parts, () => assembly.state.letters.bytes)
     this.#unsaved = unsaved
     const commit = async (signal: AbortSignal) => this.#commit(signal)
     this.#updates = new UpdateTurn({ assembly, unsaved, commit })
@@ -142,7 +142,7 @@ class ModelLoop implements Loop {
     return answer
   }
 
-  #open(): Running {
+  #open(): RunningLoop {
     const [assembly, updates, unsaved] = [this.#assembly, this.#updates, this.#unsaved]
     const stream = openStream(assembly)
     const admission = openAdmission(assembly)
@@ -153,7 +153,7 @@ class ModelLoop implements Loop {
     return { stream, admission, stored }
   }
 
-  async #turn(running: Running, signal: AbortSignal): Promise<void> {
+  async #turn(running: RunningLoop, signal: AbortSignal): Promise<void> {
     const { stream, stored } = running
     // If nothing below has to wait, this is the only place where messages, timers and a stop are handled.
     await yieldToEventLoop()
@@ -236,7 +236,7 @@ class ModelLoop implements Loop {
 
   async #take(
     received: BufferedRecord,
-    { stream, admission, stored }: Running,
+    { stream, admission, stored }: RunningLoop,
     signal: AbortSignal,
   ): Promise<void> {
     admission.lookAhead(stream)
@@ -264,7 +264,7 @@ class ModelLoop implements Loop {
   }
 
   /** There is nothing to read: retries events that wait for a prediction, and then waits. */
-  async #rest({ stream, stored }: Running, signal: AbortSignal): Promise<void> {
+  async #rest({ stream, stored }: RunningLoop, signal: AbortSignal): Promise<void> {
     const { learner } = this.#assembly.state
     await stored.retryNewest(signal)
     if (this.#updates.isPutOff()) return

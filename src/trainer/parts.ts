@@ -20,7 +20,7 @@ import type {
   Retention,
 } from '../versions/contract.ts'
 import type { ErasedCounts, ForgetTask } from '../checkpoint/forgetting.ts'
-import type { GoingOn } from '../adapters/carried.ts'
+import type { Continuation } from '../adapters/carried.ts'
 import type { Span } from '../platform/tracing/spans.ts'
 import type { Predictions } from '../intake/join.ts'
 import type { Store } from '../platform/store/store.ts'
@@ -141,7 +141,7 @@ export interface EncodingParts {
 export interface AdapterParts {
   readonly config: AdapterConfig
   /** How to carry over what was learned on another base, if possible. */
-  readonly goesOn?: (before: BaseIdentity) => GoingOn | undefined
+  readonly goesOn?: (before: BaseIdentity) => Continuation | undefined
   /** The zero-start adapter, equal whenever it is called (`freshAdapter` with the model's seed). */
   readonly freshParameters: (head: Head) => Tensors
   readonly openTrainable: (start: AdapterStart) => Trainable

@@ -1,15 +1,15 @@
 /** The states of the learner that the checkpoint keeps for versions, without what was retracted since it was saved. */
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
-import type { LearnerSnapshot, Retracted } from '../checkpoint/saved.ts'
+import type { LearnerSnapshot, RetractedKeys } from '../checkpoint/saved.ts'
 import type { TrainableState } from '../contracts/adapter.ts'
 import { CodedError, type Logger } from '../contracts/core.ts'
-import type { Remembered } from '../contracts/example.ts'
+import type { RememberedExample } from '../contracts/example.ts'
 import { isMeant } from '../intake/retraction.ts'
 
 export class Snapshots {
   readonly #checkpoint: Checkpoint
   readonly #log: Logger
-  #retracted: Retracted = { keys: [], predictions: [] }
+  #retracted: RetractedKeys = { keys: [], predictions: [] }
 
   constructor(checkpoint: Checkpoint, log: Logger) {
     this.#checkpoint = checkpoint
@@ -17,11 +17,11 @@ export class Snapshots {
   }
 
   /** Since the last save. */
-  get retracted(): Retracted {
+  get retracted(): RetractedKeys {
     return this.#retracted
   }
 
-  retract({ keys, predictions, meant = [] }: Retracted): void {
+  retract({ keys, predictions, meant = [] }: RetractedKeys): void {
     const before = this.#retracted
     this.#retracted = {
       keys: [...before.keys, ...keys],
@@ -46,7 +46,7 @@ export class Snapshots {
     const { keys, predictions, meant = [] } = this.#retracted
     if (kept === undefined || keys.length + meant.length === 0) return kept
     const gone = new Set(keys)
-    const isThere = (traced: Pick<Remembered, 'key' | 'predictionId' | 'timeMs'>) => {
+    const isThere = (traced: Pick<RememberedExample, 'key' | 'predictionId' | 'timeMs'>) => {
       const { key, predictionId } = traced
       if (gone.has(key) || meant.some((each) => isMeant(each, traced))) return false
       return predictionId === undefined || !predictions.includes(predictionId)

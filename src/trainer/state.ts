@@ -6,7 +6,7 @@ import { recordedConfig } from '../adapters/recorded-config.ts'
 import type { AdapterConfig, TrainableState } from '../contracts/adapter.ts'
 import type { Decision, ExampleKey } from '../contracts/core.ts'
 import type { Example } from '../contracts/example.ts'
-import type { Kept } from '../versions/contract.ts'
+import type { KeepResult } from '../versions/contract.ts'
 import { Dedupe } from '../intake/dedupe/dedupe.ts'
 import { PendingJoins } from '../intake/join.ts'
 import { canonicalJson } from '../platform/canonical-json.ts'
@@ -16,7 +16,7 @@ import {
   noStamp,
   type Identity,
   type LearnerSnapshot,
-  type Retracted,
+  type RetractedKeys,
   type Stamp,
 } from '../checkpoint/saved.ts'
 import { Forgetting } from '../checkpoint/forgetting.ts'
@@ -86,7 +86,7 @@ export class TrainerState {
   /** Which source has the next turn; the loop knows. */
   turn = 0
   /** The versions and bytes in the registry, when it was cleaned last. */
-  kept: Pick<Kept, 'versions' | 'bytes'> | undefined
+  kept: Pick<KeepResult, 'versions' | 'bytes'> | undefined
   /** The stamp of the last save. */
   stamp: Stamp = noStamp
   /** The journals that the positions point into. */
@@ -188,7 +188,7 @@ export class TrainerState {
    * Removes these events everywhere, also from the snapshots of versions. `latents`: of the events to subtract from
    * sums.
    */
-  retract({ keys, predictions, meant = [] }: Retracted, latents?: LatentMap): void {
+  retract({ keys, predictions, meant = [] }: RetractedKeys, latents?: LatentMap): void {
     const { learner } = this
     const changed = learner.retract(keys, latents)
     this.heldOut.remove(keys)

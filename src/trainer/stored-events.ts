@@ -4,14 +4,14 @@
  */
 import type { Admission } from './admission/admission.ts'
 import type { Assembly } from './assembly.ts'
-import type { Unsaved } from './unsaved.ts'
+import type { UnsavedWork } from './unsaved.ts'
 import type { UpdateTurn } from './updates/update-turn.ts'
 
 export interface StoredEventsParts {
   readonly assembly: Pick<Assembly, 'loop' | 'state'>
   readonly admission: Admission
   readonly updates: UpdateTurn
-  readonly unsaved: Unsaved
+  readonly unsaved: UnsavedWork
   readonly onLearning: () => void
 }
 

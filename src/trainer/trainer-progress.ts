@@ -5,7 +5,7 @@
 import type { HeadlineValue } from '../contracts/task-view.ts'
 import type { Routing } from '../versions/contract.ts'
 import type { Positions } from '../contracts/source.ts'
-import type { Received } from '../intake/join.ts'
+import type { ReceivedRecord } from '../intake/join.ts'
 import { behind, type Barrier } from '../checkpoint/barrier.ts'
 import type { ComputeState } from '../evaluation/compute-ledger.ts'
 import type { ReleaseBar } from '../evaluation/release-bar.ts'
@@ -95,7 +95,7 @@ export class TrainerProgress {
     if (count !== this.#state.triedAgain) this.#set({ triedAgain: count })
   }
 
-  consumed(received: Received): void {
+  consumed(received: ReceivedRecord): void {
     const { connector, record } = received
     if (this.barrier !== undefined) this.putBarrier(behind(received, this.barrier))
     const partitions = this.#positions.get(connector) ?? new Map<string, string>()

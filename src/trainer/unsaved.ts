@@ -7,7 +7,7 @@ import type { LoopParts } from './parts.ts'
 /** Refused messages wait in memory for the next checkpoint. */
 const MOST_BYTES = 4 * 1024 * 1024
 
-export class Unsaved {
+export class UnsavedWork {
   readonly #parts: Pick<LoopParts, 'clock' | 'limits'>
   /** The bytes of the dead letters that wait for the next checkpoint. */
   readonly #waitingBytes: () => number

@@ -97,7 +97,7 @@ export interface Retention {
 }
 
 /** The versions that `keep` removed, and what is left. */
-export interface Kept {
+export interface KeepResult {
   readonly removed: readonly string[]
   readonly versions: number
   readonly bytes: number
@@ -149,7 +149,7 @@ export interface Routing {
   readonly reason: string
   readonly by: Mover
   /** What the move asks of the trainer besides the version; `pause` and similar commands keep the version. */
-  readonly asks?: Asked
+  readonly asks?: MoveRequest
   /** The name of the key of the person who made the move, if the daemon has keys. */
   readonly actor?: string
   /** The hashes of this move and of the one before it, see `chain.ts`; absent in moves of releases without hashes. */
@@ -169,7 +169,7 @@ export interface RoutingMove {
   readonly expect: number
   readonly reason: string
   readonly by: Mover
-  readonly asks?: Asked | undefined
+  readonly asks?: MoveRequest | undefined
   readonly actor?: string | undefined
 }
 
@@ -177,7 +177,7 @@ export interface RoutingMove {
  * Commands to the trainer travel as moves of the pointer: it is durable, fenced, reaches whichever daemon trains the
  * model, and is read before any record, even if there are none.
  */
-export interface Asked {
+export interface MoveRequest {
   /** For a rollback: stop learning until someone resumes. */
   readonly hold?: boolean
   /** For a rollback, in place of `after_rollback` of the config. To hold is written as `hold`. */
@@ -252,7 +252,7 @@ export interface Registry {
    */
   watch(onChange: (pointer: Routing) => void): () => void
   /** Removes the bytes of old versions, never of one that the routing names, the previous, a pinned or a protected one. */
-  keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept>
+  keep(retention: Retention, protectedVersions: readonly string[]): Promise<KeepResult>
   /**
    * Removes the bytes of these versions for good, also of pinned ones and of the one before the live one; versions that
    * are routed or answering stay. Returns those that have none any more: ask again for the others.

@@ -15,16 +15,16 @@ export function isOlder(version: string, other: string): boolean {
   return version !== other && byAge(aged(version), aged(other)) > 0
 }
 
-interface Aged {
+interface NumberedVersion {
   readonly version: string
   readonly number: number
 }
 
-function aged(version: string): Aged {
+function aged(version: string): NumberedVersion {
   return { version, number: numberOf(version) }
 }
 
-function byAge(a: Aged, b: Aged): number {
+function byAge(a: NumberedVersion, b: NumberedVersion): number {
   return (
     b.number - a.number || b.version.length - a.version.length || (a.version < b.version ? 1 : -1)
   )

@@ -35,7 +35,7 @@ export interface PageWanted<Place> {
   readonly before?: Place | undefined
 }
 
-export interface Imported {
+export interface ImportResult {
   readonly version: Version
   /** Modules of the folder that no answer reads. */
   readonly idle: readonly string[]
@@ -81,7 +81,7 @@ export interface VersionService extends Pick<
   move(next: NextMove): Promise<VersionMoved>
   compare(one: string, other: string): Promise<Comparison>
   /** A folder that PEFT wrote becomes a version; it does not answer yet. */
-  importFolder(folder: string, target: ImportTarget, choices: ImportChoices): Promise<Imported>
+  importFolder(folder: string, target: ImportTarget, choices: ImportChoices): Promise<ImportResult>
   /** A version as a new folder that PEFT opens, every byte checked. */
   exportTo(
     folder: string,

@@ -7,7 +7,7 @@ import { toFloat32 } from '../../src/nn/containers/floats.ts'
 import { readSafetensors, writeSafetensors } from '../../src/nn/containers/safetensors.ts'
 import { openBert } from '../../src/bases/bert/bert.ts'
 import type { Base } from '../../src/contracts/base.ts'
-import type { Encoded } from '../../src/contracts/network.ts'
+import type { EncodedRow } from '../../src/contracts/network.ts'
 import { distance, openOnnxEmbedder, openTfjsEmbedder } from './embed.ts'
 
 interface Row {
@@ -31,7 +31,7 @@ function vectorsOf(rows: readonly Row[]): readonly Float32Array[] {
   })
 }
 
-function encode(base: Base, text: string, maxTokens: number): Encoded {
+function encode(base: Base, text: string, maxTokens: number): EncodedRow {
   return base.encode({ kind: 'text', text }, maxTokens)
 }
 

@@ -11,7 +11,7 @@ import { withoutControls } from '../../src/bases/causal/tokenizer.ts'
 import { openTokenizer } from '../../src/bases/tokenizer.ts'
 import type { Base } from '../../src/contracts/base.ts'
 import type { ChatMessage } from '../../src/contracts/event.ts'
-import type { Encoded } from '../../src/contracts/network.ts'
+import type { EncodedRow } from '../../src/contracts/network.ts'
 import type { GgufValue } from '../../src/nn/containers/gguf.ts'
 import { thrown } from '../coded.ts'
 import { distance, openOnnxEmbedder, openTfjsEmbedder } from './embed.ts'
@@ -47,7 +47,7 @@ function expectedOf(base: Base, rows: readonly Row[]): readonly Float32Array[] {
   })
 }
 
-function encodedOf(base: Base, rows: readonly Row[]): readonly Encoded[] {
+function encodedOf(base: Base, rows: readonly Row[]): readonly EncodedRow[] {
   return rows.map(({ text }) => base.encode({ kind: 'text', text }, 64))
 }
 

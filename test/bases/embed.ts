@@ -5,7 +5,7 @@
 import { embeddingOf } from '../../src/nn/head-input.ts'
 import * as ort from 'onnxruntime-node'
 import type { Base } from '../../src/contracts/base.ts'
-import type { Encoded } from '../../src/contracts/network.ts'
+import type { EncodedRow } from '../../src/contracts/network.ts'
 import type { Ops } from '../../src/contracts/ops.ts'
 import { recordGraph } from '../../src/nn/record.ts'
 import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
@@ -13,7 +13,7 @@ import { tfjsOps } from '../../src/nn/tfjs/ops.ts'
 import { unadapted } from '../../src/nn/unadapted.ts'
 
 export interface Embedder {
-  embed(rows: readonly Encoded[], cut: number): Promise<readonly Float32Array[]>
+  embed(rows: readonly EncodedRow[], cut: number): Promise<readonly Float32Array[]>
   close(): Promise<void>
 }
 
@@ -107,7 +107,7 @@ function only(session: ort.InferenceSession, feeds: Record<string, ort.Tensor>) 
 }
 
 /** Padding is filled with a real token, so that a network which lets it leak gives another answer. */
-function pad(rows: readonly Encoded[]) {
+function pad(rows: readonly EncodedRow[]) {
   const tokens = rows.map((row) => row.data)
   const length = Math.max(...tokens.map((ids) => ids.length))
   const ids = new Int32Array(rows.length * length).fill(7)

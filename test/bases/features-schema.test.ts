@@ -13,7 +13,7 @@ import type { FeatureSchema } from '../../src/bases/features/schema.ts'
 import type { MethodPlugin } from '../../src/contracts/adapter.ts'
 import type { Tensors } from '../../src/contracts/core.ts'
 import type { Base } from '../../src/contracts/base.ts'
-import type { Encoded } from '../../src/contracts/network.ts'
+import type { EncodedRow } from '../../src/contracts/network.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { labelledPlan } from '../tasks/labelled-plan.ts'
 import { checkOrigin } from '../../src/versions/sealing.ts'
@@ -244,7 +244,7 @@ it('declared names without a schema go on, too, where as many columns are left t
   expect(row(encodedBy(before, features))).toEqual(encodedBy(now, features))
 })
 
-function encodedBy(of: Base, features: Features): Encoded {
+function encodedBy(of: Base, features: Features): EncodedRow {
   return of.encode({ kind: 'features', features }, 0)
 }
 
@@ -259,12 +259,12 @@ function learnedOn(plan: AdapterPlan, rows: readonly Features[]): Tensors {
   return new Map([...drawn, ...plan.base.statistics!.observe(blank, latents)])
 }
 
-function latentOf(encoded: Encoded) {
+function latentOf(encoded: EncodedRow) {
   const data = valuesOf(encoded)
   return { positions: 1, width: data.length, data }
 }
 
-function logits(plan: AdapterPlan, parameters: Tensors, row: Encoded): readonly number[] {
+function logits(plan: AdapterPlan, parameters: Tensors, row: EncodedRow): readonly number[] {
   const engine = new PlainAdapter(plan)
   engine.load(parameters)
   return [...engine.logits([latentOf(row)])[0]!]

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
 import type { Base } from '../../src/contracts/base.ts'
-import type { Encoded } from '../../src/contracts/network.ts'
+import type { EncodedRow } from '../../src/contracts/network.ts'
 import { distance, openOnnxEmbedder, openTfjsEmbedder, type Embedder } from './embed.ts'
 
 interface Reference {
@@ -33,7 +33,7 @@ function tokens(text: string, maxTokens = LONGEST): readonly number[] {
   return [...encoded.data]
 }
 
-function rowsOf(texts: readonly string[]): readonly Encoded[] {
+function rowsOf(texts: readonly string[]): readonly EncodedRow[] {
   return texts.map((text) => base.encode({ kind: 'text', text }, LONGEST))
 }
 

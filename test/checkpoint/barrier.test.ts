@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { behind, isBefore, type Barrier } from '../../src/checkpoint/barrier.ts'
-import type { Received } from '../../src/intake/join.ts'
+import type { ReceivedRecord } from '../../src/intake/join.ts'
 
-function received(connector: string, timeMs?: number): Received {
+function received(connector: string, timeMs?: number): ReceivedRecord {
   const place = { partition: '0', position: '1', next: '2', value: new Uint8Array() }
   return { connector, record: { ...place, ...(timeMs !== undefined && { timeMs }) } }
 }

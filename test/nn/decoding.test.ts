@@ -7,7 +7,7 @@ import { quantized } from '../../src/adapters/quantized.ts'
 import type { Base } from '../../src/contracts/base.ts'
 import { KeyValues } from '../../src/nn/onnx/decoding/key-values.ts'
 import { decodingGraph } from '../../src/nn/onnx/decoding/record.ts'
-import { sampleToken, type Drawn } from '../../src/nn/onnx/decoding/sample.ts'
+import { sampleToken, type DrawnToken } from '../../src/nn/onnx/decoding/sample.ts'
 import { openSession, ortTensor, type OnnxSession } from '../../src/nn/onnx/session.ts'
 import { paramInput } from '../../src/nn/onnx/ops.ts'
 import { recordGraph } from '../../src/nn/record.ts'
@@ -294,7 +294,7 @@ test('the likeliest tokens come in order for the rows that ask for them', async 
     ...{ sequence: (sequences += 1), adapter: 'one', from: 0, ids: Int32Array.from(prompt) },
     sampling: { ...greedy, likeliest: at === 0 ? 0 : 4 },
   }))
-  const texts: Drawn[] = []
+  const texts: DrawnToken[] = []
   for (const row of rows) texts.push((await engine.step([row])).drawn[0]!)
   expect(texts[0]).not.toHaveProperty('likeliest')
   const again = rows.map((row, at) => ({

@@ -7,7 +7,7 @@ import { openFeatures } from '../../src/bases/features/features.ts'
 import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
 import { methods, tasks } from '../../src/plugins.ts'
 import type { Base } from '../../src/contracts/base.ts'
-import type { Encoded } from '../../src/contracts/network.ts'
+import type { EncodedRow } from '../../src/contracts/network.ts'
 import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { BaseTensors } from '../../src/optim/base-tensors.ts'
@@ -45,7 +45,7 @@ const tensorsOf = (base: Base) => {
   return tensors
 }
 
-function rowsOf(base: Base): readonly Encoded[] {
+function rowsOf(base: Base): readonly EncodedRow[] {
   if (base.rows === 'ids')
     return ['good', 'not good at all'].map((text) => base.encode({ kind: 'text', text }, 64))
   return [

@@ -5,7 +5,7 @@ import { cutOf } from '../../src/adapters/target-modules.ts'
 import type { AdapterConfig, MethodPlugin } from '../../src/contracts/adapter.ts'
 import type { Tensors } from '../../src/contracts/core.ts'
 import type { Base } from '../../src/contracts/base.ts'
-import type { Encoded } from '../../src/contracts/network.ts'
+import type { EncodedRow } from '../../src/contracts/network.ts'
 import { answersIn } from '../../src/nn/answer-outputs.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { openRandom } from '../../src/platform/random.ts'
@@ -94,7 +94,7 @@ async function write(engine: DecodingEngine, adapter: string, prompt: Int32Array
 async function scored(
   plan: TextPlan,
   parameters: Tensors,
-  row: Encoded,
+  row: EncodedRow,
 ): Promise<readonly number[]> {
   const { base, config } = plan
   const cut = cutOf(config.tail_layers, base.network.layers)

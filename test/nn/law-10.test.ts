@@ -16,7 +16,7 @@ import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
 import { methods, tasks } from '../../src/plugins.ts'
 import type { AdapterConfig, MethodPlugin } from '../../src/contracts/adapter.ts'
 import type { Base } from '../../src/contracts/base.ts'
-import type { Encoded, Latent } from '../../src/contracts/network.ts'
+import type { EncodedRow, Latent } from '../../src/contracts/network.ts'
 import type { Version } from '../../src/versions/contract.ts'
 import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
@@ -282,7 +282,7 @@ function namesOf({ base, config }: AdapterPlan) {
   }
 }
 
-function rowsOf(base: Base): readonly Encoded[] {
+function rowsOf(base: Base): readonly EncodedRow[] {
   if (base.hash === declared.hash)
     return [{ a: 1, kind: 'x' }, { kind: 'y' }, { a: -0.5 }].map((features) =>
       base.encode({ kind: 'features', features }, 1),
@@ -293,7 +293,7 @@ function rowsOf(base: Base): readonly Encoded[] {
       [0.1, 0.2, 0.3],
     ].map((features) => base.encode({ kind: 'features', features }, 1))
   const texts = ['good', 'not good at all', 'a', 'the quick brown fox and so on', 'good good']
-  const empty: Encoded = { data: new Int32Array() }
+  const empty: EncodedRow = { data: new Int32Array() }
   return [...texts.map((text) => base.encode({ kind: 'text', text }, 64)), empty]
 }
 
@@ -319,7 +319,7 @@ function tensorsOf(base: Base): BaseTensors {
   return tensors
 }
 
-async function serverLogits({ base }: AdapterPlan, version: Version, rows: readonly Encoded[]) {
+async function serverLogits({ base }: AdapterPlan, version: Version, rows: readonly EncodedRow[]) {
   const engine = await engineOf(base)
   const key = `of ${(cases += 1)}`
   await engine.load(key, version)

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest'
-import type { Encoded, Latent } from '../../src/contracts/network.ts'
+import type { EncodedRow, Latent } from '../../src/contracts/network.ts'
 import { RunsByLength } from '../../src/nn/onnx/runs-by-length.ts'
 
-const row = (...ids: number[]): Encoded => ({ data: Int32Array.from(ids) })
-const idsOf = (row: Encoded) => [...row.data]
-const latentOf = (row: Encoded): Latent => {
+const row = (...ids: number[]): EncodedRow => ({ data: Int32Array.from(ids) })
+const idsOf = (row: EncodedRow) => [...row.data]
+const latentOf = (row: EncodedRow): Latent => {
   const data = Float32Array.from(idsOf(row))
   return { positions: data.length, width: 1, data }
 }
 
 /** What was run, and each row's own ids as its latent. */
-function open(fails: (rows: readonly Encoded[]) => boolean = () => false) {
+function open(fails: (rows: readonly EncodedRow[]) => boolean = () => false) {
   const ran: number[][][] = []
   const runs = new RunsByLength(async (rows) => {
     ran.push(rows.map(idsOf))

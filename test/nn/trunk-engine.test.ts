@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { quantized } from '../../src/adapters/quantized.ts'
 import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
 import type { Base, TrunkEngine } from '../../src/contracts/base.ts'
-import type { Encoded, Latent } from '../../src/contracts/network.ts'
+import type { EncodedRow, Latent } from '../../src/contracts/network.ts'
 import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
 import { tfjsOps } from '../../src/nn/tfjs/ops.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
@@ -77,7 +77,7 @@ test('it equals the same trunk on the training engine', async () => {
 function trunkOf(
   tf: Awaited<ReturnType<typeof openTensorFlow>>['tf'],
   weights: Parameters<typeof tfjsOps>[1],
-  row: Encoded,
+  row: EncodedRow,
 ): Float32Array {
   const ids = row.data
   const input = { ids: tf.tensor(ids, [1, ids.length], 'int32'), mask: tf.ones([1, ids.length]) }

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { Hyperparameters } from '../../src/contracts/adapter.ts'
 import { BLOCK } from '../../src/nn/js/wasm/lent.ts'
-import { clipScale, globalNorm, type Moving, type Optimizer } from '../../src/optim/optimizer.ts'
+import {
+  clipScale,
+  globalNorm,
+  type MovingWeights,
+  type Optimizer,
+} from '../../src/optim/optimizer.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { averaged, stepped, type Weights } from '../../src/optim/weights.ts'
 import { optimizerOf } from '../../src/optim/optimizer-of.ts'
@@ -11,7 +16,12 @@ const f32 = (...values: number[]): Float32Array => Float32Array.from(values)
 
 type At = Parameters<Optimizer['update']>[2]
 
-function updated(optimizer: Optimizer, before: Moving, gradient: Float32Array, at: At): Moving {
+function updated(
+  optimizer: Optimizer,
+  before: MovingWeights,
+  gradient: Float32Array,
+  at: At,
+): MovingWeights {
   const room = () => new Float32Array(before.weights.length)
   const into = { weights: room(), slots: optimizer.slots.map(room) }
   optimizer.update(before, gradient, at, into)

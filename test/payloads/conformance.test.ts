@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Json } from '../../src/contracts/core.ts'
 import type { FeedbackEvent } from '../../src/contracts/event.ts'
-import type { Encoded } from '../../src/contracts/network.ts'
+import type { EncodedRow } from '../../src/contracts/network.ts'
 import { signalDigest } from '../../src/intake/events/signal-digest.ts'
 import { headerOf, isSameRow, rowOf } from '../../src/payloads/rows.ts'
 import { inputs, signals } from '../../src/plugins.ts'
@@ -52,7 +52,7 @@ test.each<[number, Partial<FeedbackEvent>]>([
   expect(signalDigest({ weight: 1, signal: { kind: '' }, ...event })).toBe(digest)
 })
 
-test.each<[string, Encoded]>([
+test.each<[string, EncodedRow]>([
   ['vector', { data: Float32Array.of(0.5, -0, 1e-45, 3e38) }],
   ['tokens', { data: Int32Array.of(0, 7, -1) }],
   ['tokens', { data: new Int32Array() }],

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
-import type { Drawn } from '../../src/nn/onnx/decoding/sample.ts'
+import type { DrawnToken } from '../../src/nn/onnx/decoding/sample.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { openMetrics } from '../../src/platform/metrics.ts'
 import { openRandom } from '../../src/platform/random.ts'
@@ -44,7 +44,7 @@ function asked(prompt: readonly number[], more: Partial<TextRequest> = {}): Text
   }
 }
 
-async function read(stream: AsyncIterable<Drawn>): Promise<number[]> {
+async function read(stream: AsyncIterable<DrawnToken>): Promise<number[]> {
   const tokens: number[] = []
   for await (const { token } of stream) tokens.push(token)
   return tokens

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import type { Encoded } from '../../src/contracts/network.ts'
+import type { EncodedRow } from '../../src/contracts/network.ts'
 import { paddedPositions } from '../../src/nn/onnx/feeds.ts'
 import { planRuns } from '../../src/serving/engine/engine-plan.ts'
 
-const tokens = (length: number): Encoded => ({ data: new Int32Array(length) })
-const vector: Encoded = { data: new Float32Array(3) }
+const tokens = (length: number): EncodedRow => ({ data: new Int32Array(length) })
+const vector: EncodedRow = { data: new Float32Array(3) }
 const row = (length: number, adapter = 'a') => ({ adapter, encoded: tokens(length) })
 const plan = (rows: Parameters<typeof planRuns>[0]) => planRuns(rows, (adapter) => adapter[0]!)
 

@@ -3,7 +3,7 @@
  *
  * logits = [number of the version, first id of the row, 0 …]. Runs end at once, after `delayMs`, or when the test says so.
  */
-import type { Encoded } from '../../src/contracts/network.ts'
+import type { EncodedRow } from '../../src/contracts/network.ts'
 import type { ServingEngine } from '../../src/serving/engine/contract.ts'
 import type { Version } from '../../src/versions/contract.ts'
 import { labelsOf } from '../tasks/labels-of.ts'
@@ -11,7 +11,7 @@ import { labelsOf } from '../tasks/labels-of.ts'
 export interface FakeEngine extends ServingEngine {
   readonly loaded: ReadonlySet<string>
   /** Rows of each run so far. */
-  readonly runs: readonly (readonly { adapter: string; encoded: Encoded }[])[]
+  readonly runs: readonly (readonly { adapter: string; encoded: EncodedRow }[])[]
   /** Rows that were run with an adapter that was not loaded at the start or the end of their run. */
   readonly faults: readonly string[]
   /** From now on runs wait for `finish`. */
@@ -26,7 +26,7 @@ export interface FakeEngine extends ServingEngine {
 
 export function openFakeEngine(options: { readonly delayMs?: () => number } = {}): FakeEngine {
   const adapters = new Map<string, Version>()
-  const runs: (readonly { adapter: string; encoded: Encoded }[])[] = []
+  const runs: (readonly { adapter: string; encoded: EncodedRow }[])[] = []
   const faults: string[] = []
   const spoiled = new Map<string, (() => Error) | 'not finite' | undefined>()
   const waiting: ((error?: Error) => void)[] = []
@@ -92,13 +92,13 @@ export function openFakeEngine(options: { readonly delayMs?: () => number } = {}
 }
 
 /** What the engine answers: the test recomputes it from the version that an answer names. */
-export function logitsOf(version: Version | undefined, encoded: Encoded): Float32Array {
+export function logitsOf(version: Version | undefined, encoded: EncodedRow): Float32Array {
   const first = encoded.data[0]
   const labels = (version && labelsOf(version.manifest).length) ?? 0
   const numbers = [Number(version?.manifest.version.slice(1)), first ?? -1, 0, 0]
   return Float32Array.from(numbers.slice(0, Math.max(2, labels)))
 }
 
-export function tokens(...ids: readonly number[]): Encoded {
+export function tokens(...ids: readonly number[]): EncodedRow {
   return { data: Int32Array.from(ids) }
 }

@@ -6,7 +6,7 @@ import {
   openGenerationService,
   type GenerationOptions,
 } from '../../src/serving/services/generation/generation-service.ts'
-import type { Drawn } from '../../src/nn/onnx/decoding/sample.ts'
+import type { DrawnToken } from '../../src/nn/onnx/decoding/sample.ts'
 import { TokenStream } from '../../src/serving/engine/token-stream.ts'
 import { rejection } from '../coded.ts'
 import { openFakeClock, settled } from './fake-clock.ts'
@@ -18,7 +18,7 @@ interface Opened {
   readonly writing?: Partial<GenerationOptions>
   readonly limits?: Parameters<typeof openFakeWriting>[1]
   /** What stands before the first text of each request. */
-  readonly first?: (text: AsyncIterableIterator<Drawn>) => AsyncIterableIterator<Drawn>
+  readonly first?: (text: AsyncIterableIterator<DrawnToken>) => AsyncIterableIterator<DrawnToken>
 }
 
 async function open(more: Opened = {}) {
@@ -242,7 +242,7 @@ test('a request that finds no room for all of its inputs leaves none of them beh
 })
 
 test('the first text of a request that fails ends the others', async () => {
-  const broken = new TokenStream<Drawn>(() => undefined)
+  const broken = new TokenStream<DrawnToken>(() => undefined)
   const { service, scheduler, decoder } = await open({ first: () => broken })
   decoder.hold()
   const { parts } = await service.generate(ask('hi', { n: 3 }))

@@ -1,11 +1,11 @@
 /** An engine of two labels, no and yes, that reads the first letter. */
-import type { Encoded } from '../../src/contracts/network.ts'
+import type { EncodedRow } from '../../src/contracts/network.ts'
 import { openFakeEngine, type FakeEngine } from './fake-engine.ts'
 
 /** v1 answers yes to everything, and a later version to texts that begin with "y". */
 export function readingEngine(): FakeEngine {
   const engine = openFakeEngine()
-  const yes = (encoded: Encoded, version: number) =>
+  const yes = (encoded: EncodedRow, version: number) =>
     version === 1 || encoded.data[0] === 'y'.codePointAt(0)
   return {
     ...engine,

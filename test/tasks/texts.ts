@@ -7,7 +7,7 @@ import { openCausal } from '../../src/bases/causal/causal.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import type { TrainRow } from '../../src/contracts/adapter.ts'
 import type { Base } from '../../src/contracts/base.ts'
-import type { Encoded } from '../../src/contracts/network.ts'
+import type { EncodedRow } from '../../src/contracts/network.ts'
 import type { FeedbackSignal, Input } from '../../src/contracts/event.ts'
 import type { Task } from '../../src/contracts/task.ts'
 import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
@@ -86,7 +86,7 @@ export const said: readonly Said[] = [
 ]
 
 export interface TextRow {
-  readonly encoded: Encoded
+  readonly encoded: EncodedRow
   readonly target: TrainRow['target']
 }
 

@@ -10,7 +10,7 @@ import { methods } from '../../src/plugins.ts'
 import { methodOf, sitesOf } from '../../src/adapters/adapter.ts'
 import type { TrainRow } from '../../src/contracts/adapter.ts'
 import type { Tensor, Tensors } from '../../src/contracts/core.ts'
-import type { Encoded, TokenSequence } from '../../src/contracts/network.ts'
+import type { EncodedRow, TokenSequence } from '../../src/contracts/network.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import type { GenerationSettings } from '../../src/tasks/generation/settings.ts'
 import { hyperparameters, llama, openTexts, textPlan } from './texts.ts'
@@ -50,7 +50,7 @@ function adapter(plan: ReturnType<typeof textPlan>): Tensors {
   return methodOf(plan).fromDisk(new Map(disk), sitesOf(plan))
 }
 
-function encoded(rows: readonly Row[], isCompared: boolean): Encoded {
+function encoded(rows: readonly Row[], isCompared: boolean): EncodedRow {
   const sequences = rows.map(({ ids, answer }): TokenSequence => {
     return { length: ids.length, answerFrom: ids.length - answer }
   })

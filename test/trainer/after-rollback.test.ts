@@ -1,7 +1,7 @@
 /** What becomes of the events after the version gone back to: learned again in their order, set aside, or held. */
 import { describe, expect, test } from 'vitest'
 import type { Rollback } from '../../src/contracts/release.ts'
-import type { Asked, Mover } from '../../src/versions/contract.ts'
+import type { MoveRequest, Mover } from '../../src/versions/contract.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { packTensors } from '../../src/checkpoint/tensor-pack.ts'
 import { event, lessons } from './events.ts'
@@ -11,7 +11,7 @@ import { Crash, openWorld, runToEnd, startIn, type Setting, type World } from '.
 const setting: Setting = { every: 4 }
 const going: Setting = { ...setting, afterRollback: 'continue' }
 
-async function move(world: World, by: Mover, to?: string, asks?: Asked) {
+async function move(world: World, by: Mover, to?: string, asks?: MoveRequest) {
   const { moves } = world.registry
   const version = to ?? moves.at(-1)!.live.version
   return world.registry.point({ version, expect: moves.length, reason: 'a person', by, asks })

@@ -5,7 +5,7 @@ import { EventLog } from '../../src/checkpoint/event-log/event-log.ts'
 import { stateName } from '../../src/checkpoint/event-log/states.ts'
 import { Dedupe } from '../../src/intake/dedupe/dedupe.ts'
 import type { ExampleKey } from '../../src/contracts/core.ts'
-import type { Asked, Mover } from '../../src/versions/contract.ts'
+import type { MoveRequest, Mover } from '../../src/versions/contract.ts'
 import { fc, runs } from '../properties.ts'
 import { event, labelled, lessons } from './events.ts'
 import { openWorld, runToEnd, type Setting, type World } from './world.ts'
@@ -13,7 +13,7 @@ import { openWorld, runToEnd, type Setting, type World } from './world.ts'
 const setting: Setting = { every: 4 }
 const limits = { events: 100_000, bytes: 1e9 }
 
-async function move(world: World, by: Mover, to?: string, asks?: Asked) {
+async function move(world: World, by: Mover, to?: string, asks?: MoveRequest) {
   const { moves } = world.registry
   const version = to ?? moves.at(-1)!.live.version
   await world.registry.point({ version, expect: moves.length, reason: 'a person', by, asks })

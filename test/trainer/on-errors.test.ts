@@ -1,6 +1,6 @@
 /** A server that rolls back by a policy: the trainer follows it as it follows a person. */
 import { expect, test } from 'vitest'
-import type { Asked, Mover } from '../../src/versions/contract.ts'
+import type { MoveRequest, Mover } from '../../src/versions/contract.ts'
 import type { TrainerStatus } from '../../src/trainer/contract.ts'
 import { lessons } from './events.ts'
 import { finalState } from './final-state.ts'
@@ -8,12 +8,12 @@ import { Crash, openWorld, runToEnd, type Setting, type World } from './world.ts
 
 const setting: Setting = { every: 4 }
 
-async function move(world: World, version: string, by: Mover, asks?: Asked) {
+async function move(world: World, version: string, by: Mover, asks?: MoveRequest) {
   const expect = world.registry.moves.length
   return world.registry.point({ version, expect, reason: 'answers failed', by, asks })
 }
 
-const follow: Asked = { follow: true }
+const follow: MoveRequest = { follow: true }
 
 test('the learner is the version that is live again, and what came since is set aside', async () => {
   const world = openWorld({ s: lessons(12) })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Encoded, Latent } from '../../src/contracts/network.ts'
+import type { EncodedRow, Latent } from '../../src/contracts/network.ts'
 import type { FeedbackEvent } from '../../src/contracts/event.ts'
 import type { SourceRecord } from '../../src/contracts/source.ts'
 import { failure } from '../../src/platform/errors.ts'
@@ -20,7 +20,7 @@ const received = (id: string): BufferedRecord => ({
 const latent: Latent = { positions: 1, width: 1, data: Float32Array.of(1) }
 
 function open(over: Partial<PrefetcherParts> = {}) {
-  const computed: Encoded[] = []
+  const computed: EncodedRow[] = []
   const prefetcher = new Prefetcher({
     parse: ({ record }): FeedbackEvent => ({
       id: record.position,
@@ -64,7 +64,7 @@ test('it wants to see more while it knows little', () => {
 })
 
 test('it looks no further than a number of positions, whose latents lie in memory', () => {
-  const long: Encoded = { data: new Int32Array(4096) }
+  const long: EncodedRow = { data: new Int32Array(4096) }
   const { prefetcher, computed } = open({
     encode: () => long,
     compute: async (encoded) => {

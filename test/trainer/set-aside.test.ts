@@ -1,14 +1,14 @@
 /** Law 11: after a rollback nothing that was accepted before it teaches again unless a person asks for it. */
 import { describe, expect, test } from 'vitest'
 import type { Rollback } from '../../src/contracts/release.ts'
-import type { Asked, Mover } from '../../src/versions/contract.ts'
+import type { MoveRequest, Mover } from '../../src/versions/contract.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { event, labelled, lessons } from './events.ts'
 import { openWorld, runToEnd, startIn, type Setting, type World } from './world.ts'
 
 const setting: Setting = { every: 4 }
 
-async function move(world: World, by: Mover, to?: string, asks?: Asked) {
+async function move(world: World, by: Mover, to?: string, asks?: MoveRequest) {
   const { moves } = world.registry
   const version = to ?? moves.at(-1)!.live.version
   return world.registry.point({ version, expect: moves.length, reason: 'a person', by, asks })

@@ -13,7 +13,7 @@ import type {
 } from '../../src/contracts/adapter.ts'
 import type { Tensor, Tensors } from '../../src/contracts/core.ts'
 import type { Base, TrunkEngine } from '../../src/contracts/base.ts'
-import type { Encoded, Latent } from '../../src/contracts/network.ts'
+import type { EncodedRow, Latent } from '../../src/contracts/network.ts'
 import { failure } from '../../src/platform/errors.ts'
 import type { Head } from '../../src/contracts/example.ts'
 import { classificationHead } from '../../src/tasks/classification/head.ts'
@@ -40,7 +40,7 @@ export const tinyTrunk: TrunkEngine = {
 }
 
 /** Counts of letters, by their code modulo the width. */
-export function tinyLatent(row: Encoded): Latent {
+export function tinyLatent(row: EncodedRow): Latent {
   const data = new Float32Array(width)
   for (const id of row.data) data[id % width]! += 0.25
   return { positions: 1, width, data }

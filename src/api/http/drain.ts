@@ -14,14 +14,14 @@ import type { OpenRequests } from './deadline.ts'
 
 const SWEEP_MS = 50
 
-export interface Drained {
+export interface DrainedServer {
   readonly app: FastifyInstance
   readonly requests: OpenRequests
 }
 
 /** Resolves when no connection is left. */
 export async function drain(
-  { app, requests }: Drained,
+  { app, requests }: DrainedServer,
   deadlineMs: number,
   clock: Clock,
 ): Promise<void> {
@@ -37,7 +37,7 @@ export async function drain(
 }
 
 async function sweep(
-  { app, requests }: Drained,
+  { app, requests }: DrainedServer,
   clock: Clock,
   endMs: number,
   ended: AbortSignal,

@@ -10,7 +10,7 @@ import { type Connections, watchConnections } from './connections.ts'
 import { addCors } from './cors.ts'
 import { addDeadline } from './deadline.ts'
 import { addDescription } from './description.ts'
-import { drain, type Drained } from './drain.ts'
+import { drain, type DrainedServer } from './drain.ts'
 import { addHooks, type CallerCheck } from './hooks.ts'
 import type { HttpContext, ServerOptions } from './options.ts'
 import { problemFormat } from './problem.ts'
@@ -53,7 +53,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
 
 async function build(
   context: HttpContext,
-): Promise<Drained & { readonly checkCaller: CallerCheck }> {
+): Promise<DrainedServer & { readonly checkCaller: CallerCheck }> {
   const { surfaces, limits, clock, cors, version } = context
   const app = openFastify(context)
   readJsonOnly(app, limits)

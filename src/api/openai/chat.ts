@@ -7,7 +7,7 @@ import { Type, type Static } from 'typebox'
 import type { Json } from '../../contracts/core.ts'
 import type { Fields } from '../../contracts/task-view.ts'
 import type { Services } from '../../serving/services/services.ts'
-import { complete, type Completed } from './complete.ts'
+import { complete, type CompletionAnswer } from './complete.ts'
 import { sendEvents } from './event-stream.ts'
 import { likeliest, ofAnswer, tokenEntry } from './log-probabilities.ts'
 import { chatParameters, refuseUnsupported, unsupported } from './parameters.ts'
@@ -128,7 +128,7 @@ async function write(
 }
 
 /** The role, the content, the end, and the usage where it is asked for. */
-function chunksOf(completed: Completed, body: ChatBody) {
+function chunksOf(completed: CompletionAnswer, body: ChatBody) {
   const { answers, usage, ...rest } = completed
   const head = { ...rest, object: 'chat.completion.chunk' }
   const includesUsage = body.stream_options?.include_usage === true
@@ -146,7 +146,7 @@ function chunksOf(completed: Completed, body: ChatBody) {
 }
 
 function scoresOf(
-  { answers: [answer] }: Completed,
+  { answers: [answer] }: CompletionAnswer,
   { logprobs, top_logprobs: most }: ChatBody,
 ): Fields | null {
   if (logprobs !== true || answer === undefined) return null

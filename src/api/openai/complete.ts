@@ -8,7 +8,7 @@ import { text as textInput } from '../../payloads/inputs/text.ts'
 import { parseJson } from '../../intake/events/json-guard.ts'
 import { failure } from '../../platform/errors.ts'
 import { eventLoop } from '../../platform/slices.ts'
-import type { Answered } from '../../serving/live/predict.ts'
+import type { AnsweredInput } from '../../serving/live/predict.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 import { namedModel } from '../../serving/services/named-model.ts'
 import { requestInput } from '../../serving/services/request-input.ts'
@@ -17,7 +17,7 @@ import { traceOf } from '../http/trace-requests.ts'
 import type { Envelope, EnvelopeOf } from './response-format.ts'
 import type { Common } from './schemas.ts'
 
-export interface Asked {
+export interface CompletionRequest {
   readonly model: string
   /** Texts with the field of the request that each stands in. */
   readonly texts: readonly { readonly text: string; readonly param: string }[]
@@ -29,7 +29,7 @@ export interface Asked {
   readonly envelopeOf?: EnvelopeOf | undefined
 }
 
-export interface Completed {
+export interface CompletionAnswer {
   readonly id: string
   /** `sentiment@v12`. */
   readonly model: string
@@ -56,8 +56,8 @@ interface Usage {
 export async function complete(
   services: Services,
   request: FastifyRequest,
-  { model: name, texts, user, n, stop, envelopeOf }: Asked,
-): Promise<Completed> {
+  { model: name, texts, user, n, stop, envelopeOf }: CompletionRequest,
+): Promise<CompletionAnswer> {
   const { model, version } = namedModel(services, name)
   if ((n ?? 1) > 1)
     throw failure('REQUEST_INVALID', `the model ${name} gives one answer`, {
@@ -117,7 +117,7 @@ function jsonInput(
 }
 
 /** An answer counts as one token. */
-function usageOf(predictions: readonly Answered[]): Usage {
+function usageOf(predictions: readonly AnsweredInput[]): Usage {
   const sum = predictions.reduce((total, { size }) => total + size, 0)
   const { length } = predictions
   return { prompt_tokens: sum, completion_tokens: length, total_tokens: sum + length }

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { Services } from '../../serving/services/services.ts'
-import { complete, type Completed } from './complete.ts'
+import { complete, type CompletionAnswer } from './complete.ts'
 import { sendEvents } from './event-stream.ts'
 import { likeliest, ofAnswer } from './log-probabilities.ts'
 import { AnyAnswer, commonOf, errors } from './schemas.ts'
@@ -86,7 +86,7 @@ async function write(
 }
 
 /** Feedback on one of several prompts names the id in its choice. */
-function shown({ answers, usage, ...head }: Completed, { logprobs }: Body) {
+function shown({ answers, usage, ...head }: CompletionAnswer, { logprobs }: Body) {
   const choices = answers.map((answer, index) => ({
     ...{ index, text: answer.content, finish_reason: 'stop', id: answer.id },
     logprobs: typeof logprobs === 'number' ? scoresOf(answer, logprobs) : null,
@@ -94,7 +94,7 @@ function shown({ answers, usage, ...head }: Completed, { logprobs }: Body) {
   return { ...head, object: 'text_completion', choices, usage }
 }
 
-function scoresOf(answer: Completed['answers'][number], most: number) {
+function scoresOf(answer: CompletionAnswer['answers'][number], most: number) {
   const top = likeliest(answer, most).map(({ token, logprob }) => [token, logprob] as const)
   return {
     tokens: [answer.text],

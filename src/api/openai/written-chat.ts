@@ -3,9 +3,9 @@ import type { Json } from '../../contracts/core.ts'
 import type { Fields } from '../../contracts/task-view.ts'
 import type { TokenLikelihood } from '../../serving/services/generation/contract.ts'
 import { tokenEntry } from './log-probabilities.ts'
-import { wholeTexts, writtenChunks, type BegunTexts, type Shown } from './written.ts'
+import { wholeTexts, writtenChunks, type BegunTexts, type ShownParts } from './written.ts'
 
-export async function writtenChat(begun: BegunTexts, { logprobs }: Pick<Shown, 'logprobs'>) {
+export async function writtenChat(begun: BegunTexts, { logprobs }: Pick<ShownParts, 'logprobs'>) {
   const { texts, usage } = await wholeTexts(begun)
   const choices = texts.map(({ id, text, finish, logprobs: tokens }, index) => ({
     ...{ index, id, message: { role: 'assistant', content: text, refusal: null } },
@@ -18,7 +18,7 @@ export async function writtenChat(begun: BegunTexts, { logprobs }: Pick<Shown, '
 /** The chunks of each choice: its role, its pieces as they are written, and how it ended; then the usage, if asked for. */
 export async function* chatChunks(
   begun: BegunTexts,
-  { logprobs: isScored, includesUsage }: Shown,
+  { logprobs: isScored, includesUsage }: ShownParts,
 ): AsyncGenerator<Json> {
   const head = { ...begun.head, object: 'chat.completion.chunk' }
   const chunk = (index: number, delta: Fields, finish: string | null, logprobs: Json = null) => ({

@@ -2,9 +2,12 @@
 import type { Json } from '../../contracts/core.ts'
 import type { Fields } from '../../contracts/task-view.ts'
 import type { TokenLikelihood } from '../../serving/services/generation/contract.ts'
-import { wholeTexts, writtenChunks, type BegunTexts, type Shown } from './written.ts'
+import { wholeTexts, writtenChunks, type BegunTexts, type ShownParts } from './written.ts'
 
-export async function writtenCompletions(begun: BegunTexts, { logprobs }: Pick<Shown, 'logprobs'>) {
+export async function writtenCompletions(
+  begun: BegunTexts,
+  { logprobs }: Pick<ShownParts, 'logprobs'>,
+) {
   const { texts, usage } = await wholeTexts(begun)
   const choices = texts.map(({ id, text, finish, logprobs: tokens }, index) => ({
     ...{ index, text, finish_reason: finish, id },
@@ -15,7 +18,7 @@ export async function writtenCompletions(begun: BegunTexts, { logprobs }: Pick<S
 
 export function completionChunks(
   begun: BegunTexts,
-  { logprobs: isScored, includesUsage }: Shown,
+  { logprobs: isScored, includesUsage }: ShownParts,
 ): AsyncGenerator<Json> {
   const head = { ...begun.head, object: 'text_completion' }
   const written = begun.choices.map(() => 0)

@@ -37,7 +37,7 @@ export interface WrittenText {
   readonly logprobs: NonNullable<TextPart['logprobs']>
 }
 
-export interface Writing {
+export interface CompletionHead {
   readonly id: string
   /** `support@v12`. */
   readonly model: string
@@ -50,7 +50,7 @@ export interface Writing {
 
 /** Texts on their way: `n` of the first input, then `n` of the next. */
 export interface BegunTexts {
-  readonly head: Writing
+  readonly head: CompletionHead
   readonly choices: readonly { readonly id: string }[]
   /** For one reader; `index` counts over all choices. Reading to the end gives the usage. */
   parts(): AsyncGenerator<TextPart, Usage>
@@ -119,7 +119,7 @@ export async function wholeTexts(begun: BegunTexts) {
 }
 
 /** How each kind of completion shows what was written. */
-export interface Shown {
+export interface ShownParts {
   readonly logprobs: boolean
   readonly includesUsage: boolean
 }
@@ -128,7 +128,7 @@ export interface Shown {
 export async function* writtenChunks(
   begun: BegunTexts,
   head: Readonly<Record<string, Json>>,
-  { includesUsage }: Pick<Shown, 'includesUsage'>,
+  { includesUsage }: Pick<ShownParts, 'includesUsage'>,
   chunksOf: (part: TextPart) => Iterable<Json>,
 ): AsyncGenerator<Json> {
   const parts = begun.parts()

@@ -11,7 +11,7 @@ import { failure } from '../../platform/errors.ts'
 import { limitTable } from '../../platform/limits.ts'
 import { attributesIn } from '../../intake/events/cloud-event.ts'
 import { checkDepth } from '../../intake/events/json-guard.ts'
-import { signatureHeaders, type Signed } from '../../intake/signatures/standard-webhooks.ts'
+import { signatureHeaders, type SignedMessage } from '../../intake/signatures/standard-webhooks.ts'
 import type { RawBody } from '../http/bodies.ts'
 import type { IncomingFeedback } from '../../serving/services/feedback/feedback-service.ts'
 import { eventLoop } from '../../platform/slices.ts'
@@ -40,11 +40,11 @@ function requestOf(
   headers: IncomingHttpHeaders,
   body: Uint8Array,
   isOne: boolean,
-): Signed | undefined {
+): SignedMessage | undefined {
   const own = signatureHeaders.map((name) => [name, headers[name]] as const)
   const texts = own.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : []))
   if (texts.length === 0) return undefined
-  return { headers: Object.fromEntries(texts) as Signed['headers'], body, isOne }
+  return { headers: Object.fromEntries(texts) as SignedMessage['headers'], body, isOne }
 }
 
 async function eventsIn(

@@ -8,18 +8,18 @@ import type { Tensor, Tensors } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import type { BertConfig } from './config.ts'
 
-type Stored = ReadonlyMap<string, StoredTensor>
-type Named = readonly [name: string, tensor: Tensor]
+type StoredTensors = ReadonlyMap<string, StoredTensor>
+type NamedTensor = readonly [name: string, tensor: Tensor]
 type Take = (name: string, shape: readonly number[]) => Tensor
 
 const WORDS = 'embeddings.word_embeddings.weight'
 const POSITIONS = 'embeddings.position_embeddings.weight'
 
-export function takeBertWeights(stored: Stored, config: BertConfig): Tensors {
+export function takeBertWeights(stored: StoredTensors, config: BertConfig): Tensors {
   const { layers, width, inner, positions, vocabulary, types } = config
   const take = taker(stored)
   const kinds = take('embeddings.token_type_embeddings.weight', [types, width])
-  const weights: Named[] = [
+  const weights: NamedTensor[] = [
     [WORDS, take(WORDS, [vocabulary, width])],
     [POSITIONS, take(POSITIONS, [positions, width])],
     ['embeddings.token_type', { shape: [width], data: kinds.data.slice(0, width) }],
@@ -37,14 +37,14 @@ export function takeBertWeights(stored: Stored, config: BertConfig): Tensors {
   return new Map(weights)
 }
 
-function linear(take: Take, site: string, inSize: number, outSize: number): readonly Named[] {
+function linear(take: Take, site: string, inSize: number, outSize: number): readonly NamedTensor[] {
   return [
     [`${site}.weight`, transposed(take(`${site}.weight`, [outSize, inSize]))],
     [`${site}.bias`, take(`${site}.bias`, [outSize])],
   ]
 }
 
-function norm(take: Take, name: string, width: number): readonly Named[] {
+function norm(take: Take, name: string, width: number): readonly NamedTensor[] {
   return [
     [`${name}.weight`, take(`${name}.weight`, [width])],
     [`${name}.bias`, take(`${name}.bias`, [width])],
@@ -52,7 +52,7 @@ function norm(take: Take, name: string, width: number): readonly Named[] {
 }
 
 /** Looks up a tensor by its name in `BertModel`, and checks its shape. */
-function taker(stored: Stored): Take {
+function taker(stored: StoredTensors): Take {
   const prefix = ['', 'bert.'].find((start) => stored.has(start + WORDS)) ?? ''
   return (name, shape) => {
     const found = [name, olderName(name)].find((known) => stored.has(prefix + known)) ?? name

@@ -76,13 +76,13 @@ function transform<T>(pass: Pass<T>, hidden: T, mask: T, from: number, to: numbe
   return x
 }
 
-interface Shared<T> {
+interface SharedTensors<T> {
   readonly bias: T
   readonly cos: T
   readonly sin: T
 }
 
-function sharedOf<T>(ops: Ops<T>, mask: T): Shared<T> {
+function sharedOf<T>(ops: Ops<T>, mask: T): SharedTensors<T> {
   return {
     bias: ops.causalBias(mask),
     cos: ops.positions(ops.weight(ROTARY_COS), mask),
@@ -91,7 +91,7 @@ function sharedOf<T>(ops: Ops<T>, mask: T): Shared<T> {
 }
 
 /** softmax(q kᵀ / √d + bias) v, where a head of keys and values serves several heads of queries. */
-function attend<T>(pass: Pass<T>, layer: string, x: T, shared: Shared<T> | undefined): T {
+function attend<T>(pass: Pass<T>, layer: string, x: T, shared: SharedTensors<T> | undefined): T {
   const { config, ops } = pass
   if (shared === undefined) return attendInOne(pass, layer, x)
   const { bias, cos, sin } = shared

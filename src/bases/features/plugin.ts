@@ -22,9 +22,9 @@ export const features = {
   },
 } satisfies BasePlugin
 
-type Declared = NonNullable<FeaturesSettings['schema']>[string]
+type FeatureDeclaration = NonNullable<FeaturesSettings['schema']>[string]
 
-function valueOf([name, declared]: [string, Declared]): [string, Json] {
+function valueOf([name, declared]: [string, FeatureDeclaration]): [string, Json] {
   const type = typeof declared === 'string' ? declared : declared.type
   if (type === 'boolean') return [name, true]
   return [name, type === 'category' ? 'acme' : 0.5]

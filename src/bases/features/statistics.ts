@@ -150,7 +150,7 @@ function count(data: Float32Array, { data: values }: Latent, layout: FeaturesLay
 function keep(
   data: Float32Array,
   column: number,
-  { x, seen }: Seen,
+  { x, seen }: CountedValue,
   layout: FeaturesLayout,
 ): boolean {
   const { standardised: n } = layout
@@ -171,14 +171,19 @@ function keptOf(data: Float32Array, column: number, seen: number, layout: Featur
   )
 }
 
-interface Seen {
+interface CountedValue {
   readonly x: number
   /** The count, including this value. */
   readonly seen: number
 }
 
 /** The first values, always recomputed together, because only their comparison shows the outliers. */
-function countStart(data: Float32Array, column: number, { seen }: Seen, layout: FeaturesLayout) {
+function countStart(
+  data: Float32Array,
+  column: number,
+  { seen }: CountedValue,
+  layout: FeaturesLayout,
+) {
   const { standardised: n } = layout
   const { moments, rest } = places(layout)
   for (let at = column; at < moments; at += n) data[at] = data[rest + at] = 0
@@ -193,7 +198,7 @@ function countStart(data: Float32Array, column: number, { seen }: Seen, layout: 
 function countMoments(
   data: Float32Array,
   column: number,
-  { x, seen }: Seen,
+  { x, seen }: CountedValue,
   layout: FeaturesLayout,
 ) {
   const { standardised: n, window } = layout

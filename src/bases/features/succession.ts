@@ -7,7 +7,7 @@
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import type { Base, BaseIdentity, Succession } from '../../contracts/base.ts'
-import type { Encoded } from '../../contracts/network.ts'
+import type { EncodedRow } from '../../contracts/network.ts'
 import { type FeaturesLayout, inputSize, recentAt, vectorSize } from './layout.ts'
 import { STATISTICS, statisticsRows } from './statistics.ts'
 
@@ -81,7 +81,7 @@ function isOther(before: Tensors, now: Tensors, name: string): boolean {
   return one.data.length !== other.data.length || one.data.some((x, at) => x !== other.data[at])
 }
 
-function movedRow(row: Encoded, { before, now, numbers, hashed }: Change): Encoded {
+function movedRow(row: EncodedRow, { before, now, numbers, hashed }: Change): EncodedRow {
   const values = new Float32Array(vectorSize(now))
   const put = (to: number, from: number, moves: Moves) => {
     for (const [at, old] of moves.entries())

@@ -14,7 +14,7 @@ import { failure } from '../../platform/errors.ts'
 import { hashOf } from './hash.ts'
 
 type Features = FeaturesInput['features']
-type Named = Exclude<Features, readonly number[]>
+type NamedFeatures = Exclude<Features, readonly number[]>
 
 export function vectorizer(size: number, names: readonly string[] | undefined) {
   if (names === undefined) return (features: Features) => ofList(features, size)
@@ -42,7 +42,7 @@ function allGiven(values: Float32Array, names: readonly string[]): Float32Array 
 }
 
 /** A missing name is flagged, and counts as the mean. */
-function ofObject(features: Named, size: number, places: ReadonlyMap<string, number>) {
+function ofObject(features: NamedFeatures, size: number, places: ReadonlyMap<string, number>) {
   const values = new Float32Array(size + places.size)
   for (const [name, value] of Object.entries(features)) {
     const place = places.get(name)

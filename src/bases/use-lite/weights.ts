@@ -39,9 +39,9 @@ export function timingTable(packaged: Tensors): Tensor {
 }
 
 type Take = (name: string, shape: readonly number[]) => Tensor
-type Named = readonly [name: string, tensor: Tensor]
+type NamedTensor = readonly [name: string, tensor: Tensor]
 
-function layerWeights(take: Take, layer: number, width: number): readonly Named[] {
+function layerWeights(take: Take, layer: number, width: number): readonly NamedTensor[] {
   const path = layerPath(layer)
   const attention = `Layer_${layer}/TransformerLayer/MultiheadAttention`
   const kernel = (which: string) => `${VARIABLE}/${ENCODE}/${attention}/${which}/kernel/part_0`
@@ -71,17 +71,22 @@ function layerWeights(take: Take, layer: number, width: number): readonly Named[
   ]
 }
 
-function normWeights(take: Take, path: string, name: string, width: number): readonly Named[] {
-  return ['scale', 'bias'].map((part): Named => [
+function normWeights(
+  take: Take,
+  path: string,
+  name: string,
+  width: number,
+): readonly NamedTensor[] {
+  return ['scale', 'bias'].map((part): NamedTensor => [
     `${name}.${part}`,
     take(`${path}/layer_norm/layer_norm_${part}/${CONCAT}`, [width]),
   ])
 }
 
 /** Columns [query | key | value] of the fused map. */
-function splitThree(kernel: Tensor, bias: Tensor, at: string): readonly Named[] {
+function splitThree(kernel: Tensor, bias: Tensor, at: string): readonly NamedTensor[] {
   const width = bias.data.length / 3
-  return ['query', 'key', 'value'].flatMap((role, third): readonly Named[] => {
+  return ['query', 'key', 'value'].flatMap((role, third): readonly NamedTensor[] => {
     const from = third * width
     const weight = new Float32Array(width * width)
     for (let row = 0; row < width; row += 1) {

@@ -69,19 +69,19 @@ export function tracesIn(
   })
 }
 
-interface Placed {
+interface RowPlace {
   /** The place of its example among the examples. */
   readonly at?: number
   readonly key?: ExampleKey
   readonly note?: EventNote
 }
 
-function placed(count: number, text: string | null, examples: number): readonly Placed[] {
+function placed(count: number, text: string | null, examples: number): readonly RowPlace[] {
   const rest = new Map(
     (text === null ? [] : (JSON.parse(text) as readonly Rest[])).map((row) => [row[0], row]),
   )
   let at = 0
-  const rows = Array.from({ length: count }, (_, offset): Placed => {
+  const rows = Array.from({ length: count }, (_, offset): RowPlace => {
     const [, key = null, code = null, message = null] = rest.get(offset) ?? []
     const note = code === null ? {} : { note: { code, message: message ?? '' } }
     if (key !== null) return { key, ...note }

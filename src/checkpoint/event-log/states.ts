@@ -28,10 +28,10 @@ export type EventState = (typeof eventStates)[EventStateName]
 /** The code of the refusal, for states that imply one. */
 export const refusedAs = { discarded: 'DISCARDED', crowded_out: 'SET_ASIDE_FULL' } as const
 
-type Counted = Exclude<EventStateName, 'replaced' | 'crowded_out'>
+type CountedState = Exclude<EventStateName, 'replaced' | 'crowded_out'>
 
 /** Crowded-out events count as rejected: no person decided that. */
-export type EventCounts = Readonly<Record<Counted, number>> & {
+export type EventCounts = Readonly<Record<CountedState, number>> & {
   /** How many events fell out of the log. */
   readonly older: number
 }

@@ -6,7 +6,7 @@
  * SQLite uses no index for an expression.
  */
 import type { ExampleKey } from '../../contracts/core.ts'
-import type { Example, Remembered } from '../../contracts/example.ts'
+import type { Example, RememberedExample } from '../../contracts/example.ts'
 import type { Store } from '../../platform/store/store.ts'
 import { insertRows } from './insert-rows.ts'
 import { retractedKeys } from '../retraction.ts'
@@ -19,7 +19,7 @@ import {
   keyIn,
 } from './rows.ts'
 import { rowSum, summed, summedValues } from './row-sum.ts'
-import type { Retracted } from '../saved.ts'
+import type { RetractedKeys } from '../saved.ts'
 
 /** Key → how many logits are kept with it. */
 type RememberedKeys = ReadonlyMap<ExampleKey, number>
@@ -47,7 +47,7 @@ export class ExampleTables {
     )
   }
 
-  rememberedAt(state: number): readonly Remembered[] {
+  rememberedAt(state: number): readonly RememberedExample[] {
     const rows = this.#store.all(
       `SELECT examples.key AS key, kind, data, target, weight, prediction, time_ms, slice, examples.sum AS sum,
          logits, born, remembered.sum AS kept
@@ -59,7 +59,7 @@ export class ExampleTables {
   }
 
   /** From `state` on, exactly these examples are in the buffer. One with truncated logits counts as a different example. */
-  writeRemembered(examples: readonly Remembered[], state: number): void {
+  writeRemembered(examples: readonly RememberedExample[], state: number): void {
     const keys = new Map(examples.map(({ key, logits }) => [key, logits?.length ?? 0] as const))
     const before = this.#next ?? this.#remembered
     const end = 'UPDATE remembered SET gone = ? WHERE key = ? AND +gone IS NULL'
@@ -73,7 +73,7 @@ export class ExampleTables {
   }
 
   /** Out of every state, past ones too. */
-  retract({ keys: named, predictions, meant = [] }: Retracted): void {
+  retract({ keys: named, predictions, meant = [] }: RetractedKeys): void {
     const others = meant.flatMap((each) => retractedKeys(this.#store, 'examples', each))
     const keys = [...named, ...predictions.flatMap((id) => this.#about(id)), ...others]
     for (const key of keys) {

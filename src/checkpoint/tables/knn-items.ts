@@ -8,9 +8,9 @@ import type { Store } from '../../platform/store/store.ts'
 import { bytesOf, keyIn, shown } from './rows.ts'
 import { insertRows } from './insert-rows.ts'
 import { retractedKeys } from '../retraction.ts'
-import type { Memorised } from '../../learner/knn-memory.ts'
+import type { MemorisedItem } from '../../learner/knn-memory.ts'
 import { checkRow, rowSum, summedValues } from './row-sum.ts'
-import type { Retracted } from '../saved.ts'
+import type { RetractedKeys } from '../saved.ts'
 import type { Json } from '../../contracts/core.ts'
 
 export class MemoryTable {
@@ -31,7 +31,7 @@ export class MemoryTable {
     this.#present = new Map(open.map((row) => [keyIn(row.bytes('key')), row.number('at')]))
   }
 
-  at(state: number): readonly Memorised[] {
+  at(state: number): readonly MemorisedItem[] {
     return this.#store
       .all(
         `SELECT key, born, at, vote, vector, prediction, time_ms, sum FROM memorised
@@ -42,7 +42,7 @@ export class MemoryTable {
   }
 
   /** From `state` on, exactly these items are held. */
-  write(items: readonly Memorised[], state: number): void {
+  write(items: readonly MemorisedItem[], state: number): void {
     const present = this.#next ?? this.#present
     const next = new Map(items.map(({ key, at }) => [key, at]))
     const end = 'UPDATE memorised SET gone = ? WHERE key = ? AND +gone IS NULL'
@@ -66,7 +66,7 @@ export class MemoryTable {
   }
 
   /** Out of every state, past ones too. */
-  retract({ keys: named, predictions, meant = [] }: Retracted): void {
+  retract({ keys: named, predictions, meant = [] }: RetractedKeys): void {
     const about = 'SELECT DISTINCT key FROM memorised WHERE prediction = ?'
     const found = predictions.flatMap((id) => this.#store.all(about, JSON.stringify(id)))
     const others = meant.flatMap((each) => retractedKeys(this.#store, 'memorised', each))
@@ -93,7 +93,7 @@ export class MemoryTable {
   }
 }
 
-function memorisedOf(row: Row, path: string): Memorised {
+function memorisedOf(row: Row, path: string): MemorisedItem {
   const [key, born, at] = [row.bytes('key'), row.number('born'), row.number('at')]
   const [vote, vector] = [row.text('vote'), row.bytes('vector')]
   const prediction = row.textOrNull('prediction')

@@ -3,7 +3,7 @@ import type { EventIdentity, ExampleKey } from '../../contracts/core.ts'
 import { identityOf, shownKey } from '../../intake/events/event-key.ts'
 import type { FeedbackEvent } from '../../contracts/event.ts'
 import type { SourceRecord } from '../../contracts/source.ts'
-import type { Example, Remembered, Target } from '../../contracts/example.ts'
+import type { Example, RememberedExample, Target } from '../../contracts/example.ts'
 import { headersOf, plainHeaders, type PlainHeaders } from '../../intake/events/headers.ts'
 import type { WaitingEvent } from '../../intake/join.ts'
 import type { Row, Value } from '../../platform/store/row.ts'
@@ -45,7 +45,7 @@ export function exampleOf(row: Row, path: string): Example {
 }
 
 /** An example with `logits`, `born` and the sum of its row in `remembered`. */
-export function rememberedOf(row: Row, path: string): Remembered {
+export function rememberedOf(row: Row, path: string): RememberedExample {
   const bytes = row.bytesOrNull('logits')
   const [key, born] = [row.bytes('key'), row.number('born')]
   const place = { path, what: `the stored example ${shown(key)}`, column: 'kept' }

@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../../contracts/core.ts'
 
-export interface Asking {
+export interface RequestLoad {
   readonly requests: number
   readonly failed: number
   stop(): Promise<void>
@@ -23,7 +23,7 @@ export function startAsking(options: {
   readonly askers: number
   readonly pauseMs: number
   readonly clock: Clock
-}): Asking {
+}): RequestLoad {
   const counts = { requests: 0, failed: 0 }
   let asking = true
 

@@ -26,10 +26,10 @@ export interface DemoFleet {
   /** SIGKILL to the trainer process that holds the model's lease. */
   killTrainer(model: string): Promise<void>
   /** The result of the kill; undefined before. */
-  killed(): Promise<Killed | undefined>
+  killed(): Promise<KilledTrainer | undefined>
 }
 
-export interface Killed {
+export interface KilledTrainer {
   readonly model: string
   readonly holder: string
   readonly epoch: number
@@ -103,7 +103,7 @@ function fleetOf(replicas: readonly Replica[], delivery: Delivery, clock: Clock)
   const [first] = daemons
   if (first === undefined) throw new Error('a fleet without replicas')
   let turn = 0
-  let victim: Omit<Killed, 'holder_after' | 'epoch_after'> | undefined
+  let victim: Omit<KilledTrainer, 'holder_after' | 'epoch_after'> | undefined
   return {
     urls: replicas.map(({ url }) => url),
     daemon: { ...first, feedback: (model, events) => produce(delivery, clock, model, events) },

@@ -2,7 +2,7 @@
  * The demo's table, for people.
  */
 import { styleText } from 'node:util'
-import type { Killed } from './fleet.ts'
+import type { KilledTrainer } from './fleet.ts'
 import type { PerDomain } from './measure.ts'
 import type { DemoResult } from './run.ts'
 
@@ -47,7 +47,7 @@ export function reportLines(result: DemoResult, fleet?: FleetResult): readonly s
 /** Additional rows for a fleet. */
 export interface FleetResult {
   readonly replicas: number
-  readonly killed: Killed | undefined
+  readonly killed: KilledTrainer | undefined
 }
 
 function fleetLines(fleet: FleetResult | undefined): readonly string[] {

@@ -9,11 +9,11 @@ import type { Evaluation } from '../../client/client.ts'
 import type { ClientFlags } from '../flags.ts'
 import { percent, print, short, table } from '../print.ts'
 import { openProgress } from '../progress.ts'
-import { connectModel, type Connected } from '../remote/connect.ts'
+import { connectModel, type Connection } from '../remote/connect.ts'
 import type { RowFlags } from './feedback-flags.ts'
 import { rowsFor } from './held-out-rows.ts'
 import { chunksOf, inHalves, openLines, type Line } from './read-lines.ts'
-import { rejectedLines, withoutRows, type Rejected } from './rejected.ts'
+import { rejectedLines, withoutRows, type RejectedLine } from './rejected.ts'
 import { sendingRetry } from './sending-retry.ts'
 
 export interface EvaluateFlags extends ClientFlags, RowFlags {
@@ -26,7 +26,7 @@ type FileFlags = Omit<EvaluateFlags, 'file'> & { readonly file: string }
 
 export interface FileEvaluation extends Omit<Evaluation, 'rejected' | 'tally'> {
   /** By line of the file. */
-  readonly rejected: readonly Rejected[]
+  readonly rejected: readonly RejectedLine[]
 }
 
 type EvaluationReport = Evaluation['report']
@@ -46,10 +46,10 @@ export async function evaluate(flags: EvaluateFlags): Promise<void> {
   if (found.rejected.length > 0) process.exitCode = EXIT_DATA
 }
 
-export async function evaluateFile({ api }: Connected, flags: FileFlags): Promise<FileEvaluation> {
+export async function evaluateFile({ api }: Connection, flags: FileFlags): Promise<FileEvaluation> {
   const { totalBytes: total, stream } = await openLines(flags.file)
   const progress = openProgress({ clock: systemClock, unit: 'rows' })
-  const rejected: Rejected[] = []
+  const rejected: RejectedLine[] = []
   const { version, against } = flags
   const named = { ...(version && { version }), ...(against && { against }) }
   let answer: Evaluation | undefined
@@ -90,7 +90,7 @@ interface Row {
 }
 
 /** The daemon judges what is JSON. */
-function rowsIn(lines: readonly Line[], rejected: Rejected[]): readonly Row[] {
+function rowsIn(lines: readonly Line[], rejected: RejectedLine[]): readonly Row[] {
   return lines.flatMap(({ number: line, text }) => {
     try {
       return [{ line, row: JSON.parse(text) as Json }]
@@ -101,7 +101,7 @@ function rowsIn(lines: readonly Line[], rejected: Rejected[]): readonly Row[] {
   })
 }
 
-function noRows({ file, holdOut }: FileFlags, rejected: readonly Rejected[]): CodedError {
+function noRows({ file, holdOut }: FileFlags, rejected: readonly RejectedLine[]): CodedError {
   const [first] = rejected
   if (first !== undefined)
     return failure('EVENT_MALFORMED', `line ${first.line} of ${file}: ${first.message}`)

@@ -45,10 +45,10 @@ export function kafkaPlace(flags: KafkaFlags): KafkaPlace {
   }
 }
 
-type Told = KafkaConnection & { readonly topics: readonly string[] }
+type KafkaTarget = KafkaConnection & { readonly topics: readonly string[] }
 
 /** The Kafka source of the named model, or of the first model that has one. */
-function sourceOf({ model }: KafkaFlags, path: string): Told {
+function sourceOf({ model }: KafkaFlags, path: string): KafkaTarget {
   const { models } = readConfig({ config: path })
   const wanted = Object.entries(models).filter(([name]) => model === undefined || name === model)
   const sources = wanted.flatMap(([, { sources }]) => sources)

@@ -3,7 +3,7 @@ import { CodedError, type Json } from '../../contracts/core.ts'
 import { failure, withDetails } from '../../platform/errors.ts'
 import type { Prediction, Predictions } from '../../client/client.ts'
 import type { ClientFlags } from '../flags.ts'
-import { connectModel, type Connected } from '../remote/connect.ts'
+import { connectModel, type Connection } from '../remote/connect.ts'
 import { tableRows } from './csv-table.ts'
 import { inputIn } from './payload-flags.ts'
 import { formatOf, type FileFormat } from './file-format.ts'
@@ -25,7 +25,7 @@ export interface PredictFlags extends ClientFlags {
 
 const INPUTS_PER_REQUEST = 32
 
-interface Asked {
+interface FileInput {
   readonly input: Json
   /** Of the file. */
   readonly line?: number
@@ -34,7 +34,7 @@ interface Asked {
 export async function predict(texts: readonly string[], flags: PredictFlags): Promise<void> {
   const vectors = (flags.features ?? []).flatMap((features) => inputIn({ features }) ?? [])
   const connected = await connectModel(flags)
-  let block: Asked[] = [...vectors, ...texts].map((input) => ({ input }))
+  let block: FileInput[] = [...vectors, ...texts].map((input) => ({ input }))
   if (block.length === 0) {
     let isEmpty = true
     for await (const asked of inputsOf(flags)) {
@@ -52,7 +52,7 @@ function said(input: Json, { chat }: PredictFlags): Json {
   return { messages: [{ role: 'user', content: input }] }
 }
 
-async function* inputsOf({ file = '-', format }: PredictFlags): AsyncGenerator<Asked> {
+async function* inputsOf({ file = '-', format }: PredictFlags): AsyncGenerator<FileInput> {
   const { stream } = await openLines(file)
   if (formatOf(file, format) === 'csv') {
     for await (const { input, line } of tableRows(textOf(stream)))
@@ -75,10 +75,10 @@ function asJson(text: string, line: number): Json {
 
 /** Returns the inputs that are left to ask: none. */
 async function askAll(
-  { api }: Connected,
-  asked: readonly Asked[],
+  { api }: Connection,
+  asked: readonly FileInput[],
   flags: PredictFlags,
-): Promise<Asked[]> {
+): Promise<FileInput[]> {
   for (let from = 0; from < asked.length; from += INPUTS_PER_REQUEST) {
     const block = asked.slice(from, from + INPUTS_PER_REQUEST)
     const inputs = block.map(({ input }) => input)
@@ -98,7 +98,7 @@ async function askAll(
 }
 
 /** The daemon counts the inputs of one request; a person looks for a line of the file. */
-function atLine(error: unknown, block: readonly Asked[]): unknown {
+function atLine(error: unknown, block: readonly FileInput[]): unknown {
   if (!(error instanceof CodedError)) return error
   const [, at] = /^\/?inputs[/[](\d+)/.exec(error.message) ?? []
   const { line } = block[Number(at)] ?? {}

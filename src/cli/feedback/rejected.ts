@@ -1,15 +1,15 @@
 /** Refused lines of a file, for people. */
 import type { CodedError } from '../../contracts/core.ts'
-import type { Rejected as RejectedEvent } from '../../client/client.ts'
+import type { RejectedEvent as RejectedEvent } from '../../client/client.ts'
 import { failure } from '../../platform/errors.ts'
 
-export interface Rejected extends Omit<RejectedEvent, 'index'> {
+export interface RejectedLine extends Omit<RejectedEvent, 'index'> {
   readonly line: number
 }
 
 const SHOWN = 20
 
-export function rejectedLines(rejected: readonly Rejected[]): string[] {
+export function rejectedLines(rejected: readonly RejectedLine[]): string[] {
   const rest = rejected.length - SHOWN
   return [
     ...rejected
@@ -21,7 +21,7 @@ export function rejectedLines(rejected: readonly Rejected[]): string[] {
 }
 
 /** Each once. */
-function fixesOf(rejected: readonly Rejected[]): string[] {
+function fixesOf(rejected: readonly RejectedLine[]): string[] {
   const fixes = new Map(rejected.map(({ code, fix }) => [fix, code]))
   return [...fixes].flatMap(([fix, code]) => (fix === undefined ? [] : [`  ${code}: ${fix}`]))
 }

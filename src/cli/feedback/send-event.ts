@@ -1,7 +1,7 @@
 /** Sends one event that was given as flags. */
 import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
-import type { Accepted } from '../../client/client.ts'
+import type { FeedbackAnswer } from '../../client/client.ts'
 import type { FeedbackFlags } from './feedback-flags.ts'
 import { inputIn, signalIn } from './payload-flags.ts'
 import { connectModel } from '../remote/connect.ts'
@@ -29,7 +29,7 @@ export async function sendEvent(flags: FeedbackFlags): Promise<void> {
 }
 
 /** Of an event that was sent without one. */
-function madeId({ ids = [] }: Accepted): readonly string[] {
+function madeId({ ids = [] }: FeedbackAnswer): readonly string[] {
   const [made] = ids
   return made === undefined ? [] : [`what becomes of it: antikythera receipt ${made.id}`]
 }

@@ -6,17 +6,17 @@ import { CodedError } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { withDetails } from '../../platform/errors.ts'
 import { caseTwins } from '../../platform/nearest.ts'
-import type { Accepted } from '../../client/client.ts'
+import type { FeedbackAnswer } from '../../client/client.ts'
 import { Lines } from '../../client/http.ts'
 import { objectIn } from './csv-table.ts'
 import { evaluateFile, evaluationLines, type FileEvaluation } from './evaluate-file.ts'
 import type { FeedbackFlags } from './feedback-flags.ts'
-import { connectModel, type Connected } from '../remote/connect.ts'
+import { connectModel, type Connection } from '../remote/connect.ts'
 import { harmless, print } from '../print.ts'
 import { openProgress } from '../progress.ts'
 import { rowsFor } from './held-out-rows.ts'
 import { chunksOf, inHalves, openLines, type Line } from './read-lines.ts'
-import { rejectedLines, withoutRows, type Rejected } from './rejected.ts'
+import { rejectedLines, withoutRows, type RejectedLine } from './rejected.ts'
 import type { RetryPolicy } from '../../platform/retry.ts'
 import { outcomeText, waitForLearned, type WaitOutcome, waitingFor } from '../remote/wait-for.ts'
 import { sendingRetry } from './sending-retry.ts'
@@ -28,7 +28,7 @@ const EXIT_DATA = 65
 interface Totals {
   accepted: number
   duplicates: number
-  readonly rejected: Rejected[]
+  readonly rejected: RejectedLine[]
   /** The position in the last answer. */
   position?: string
   pending?: number
@@ -101,7 +101,7 @@ export async function sendFile(flags: FileFlags): Promise<void> {
 
 /** By the version that has learned the rest. */
 async function evaluateHeldOut(
-  connected: Connected,
+  connected: Connection,
   flags: FileFlags,
   totals: Totals,
 ): Promise<FileEvaluation & { readonly pending: number }> {
@@ -149,7 +149,7 @@ function stoppedAt(lines: readonly Line[], totals: Totals, most: number): number
 }
 
 async function sendChunk(
-  connected: Connected,
+  connected: Connection,
   lines: readonly Line[],
   totals: Totals,
   retry: RetryPolicy,
@@ -167,7 +167,7 @@ async function sendChunk(
 }
 
 /** Returns the lines that must be sent again, because their source sends too many events per second. */
-function add(totals: Totals, lines: readonly Line[], answer: Accepted): readonly Line[] {
+function add(totals: Totals, lines: readonly Line[], answer: FeedbackAnswer): readonly Line[] {
   const { accepted, duplicates, rejected } = answer
   const { position, pending, trigger_every, trigger_rest_ms } = answer
   Object.assign(totals, { position, pending, trigger_every, trigger_rest_ms })

@@ -3,7 +3,7 @@
  * sending it twice harmless, so an interrupted file is sent again from its start.
  */
 import { createHash } from 'node:crypto'
-import { Delivery, type Outgoing } from '../../../connectors/kafka/delivery.ts'
+import { Delivery, type OutgoingMessage } from '../../../connectors/kafka/delivery.ts'
 import type { KafkaConnection } from '../../../connectors/kafka/options.ts'
 import { CodedError } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
@@ -15,7 +15,7 @@ import { print } from '../print.ts'
 import { openProgress } from '../progress.ts'
 import { eventLines, formatOf } from './file-format.ts'
 import { chunksOf, openLines, type Line } from './read-lines.ts'
-import { rejectedLines, withoutRows, type Rejected } from './rejected.ts'
+import { rejectedLines, withoutRows, type RejectedLine } from './rejected.ts'
 import { sendingRetry } from './sending-retry.ts'
 
 const CHUNK = { lines: 5000, bytes: 900_000 }
@@ -30,7 +30,7 @@ export async function sendToKafka(flags: KafkaFlags): Promise<void> {
   const progress = openProgress({ clock: systemClock, unit: 'events' })
   const retry = sendingRetry(flags.retrySeconds, progress)
   const begunMs = systemClock.monotonicMs()
-  const rejected: Rejected[] = []
+  const rejected: RejectedLine[] = []
   let [done, sent] = [0, 0]
   try {
     for await (const { lines, bytes } of chunksOf(
@@ -61,7 +61,7 @@ export async function sendToKafka(flags: KafkaFlags): Promise<void> {
 async function send(
   delivery: Delivery,
   topic: string,
-  outgoing: readonly Outgoing[],
+  outgoing: readonly OutgoingMessage[],
 ): Promise<void> {
   try {
     await delivery.send(outgoing)
@@ -87,8 +87,8 @@ function openDelivery(connection: KafkaConnection, topic: string): Delivery {
 function messagesOf(
   lines: readonly Line[],
   flags: KafkaFlags,
-  rejected: Rejected[],
-): readonly Outgoing[] {
+  rejected: RejectedLine[],
+): readonly OutgoingMessage[] {
   const timeMs = systemClock.nowMs()
   return lines.flatMap((line) => {
     const value = Buffer.from(line.text)
@@ -125,6 +125,6 @@ function keyOf(
   return typeof id === 'string' ? id : createHash('sha256').update(text).digest('hex')
 }
 
-function refused({ number }: Line, code: string, message: string): Rejected {
+function refused({ number }: Line, code: string, message: string): RejectedLine {
   return { line: number, code, message }
 }

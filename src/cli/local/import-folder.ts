@@ -7,7 +7,7 @@ import { resolve } from 'node:path'
 import { importTarget, withVersions } from '../../app/model.ts'
 import type { Routing } from '../../versions/contract.ts'
 import type { HeadKind } from '../../versions/import/head-choice.ts'
-import type { Imported } from '../../versions/service.ts'
+import type { ImportResult } from '../../versions/service.ts'
 import type { ConfigFlags } from '../flags.ts'
 import { modelNamed } from './model-named.ts'
 import { print } from '../print.ts'
@@ -36,7 +36,7 @@ export async function importFolder(folder: string, flags: ImportFlags): Promise<
 
 function show(
   { json }: ImportFlags,
-  { version: { manifest }, idle }: Imported,
+  { version: { manifest }, idle }: ImportResult,
   live: Routing | undefined,
 ): void {
   const { model, version, digest, facts, parent, reason } = manifest

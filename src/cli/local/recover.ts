@@ -13,8 +13,8 @@ import type { ConfigFlags } from '../flags.ts'
 import { modelNamed } from './model-named.ts'
 import { print } from '../print.ts'
 import { readConfig } from '../read-config.ts'
-import { carryOut, type Done } from '../recover/carry-out.ts'
-import { examineModel, type Examined } from '../recover/examine.ts'
+import { carryOut, type RecoveryResult } from '../recover/carry-out.ts'
+import { examineModel, type Examination } from '../recover/examine.ts'
 import { planOf, type Plan } from '../recover/plan.ts'
 
 export interface RecoverFlags extends ConfigFlags {
@@ -66,7 +66,12 @@ async function locked(config: Config, folder: string, work: () => Promise<void>)
   }
 }
 
-function tell(flags: RecoverFlags, found: Examined, plan: Plan, done: Done | undefined): void {
+function tell(
+  flags: RecoverFlags,
+  found: Examination,
+  plan: Plan,
+  done: RecoveryResult | undefined,
+): void {
   const { model, registry, inbox, letters, checkpoint } = found
   const stores = {
     'state.db': checkpoint.kind,

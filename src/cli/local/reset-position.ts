@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { folderOf } from '../../config/model-parts.ts'
 import { openSources } from '../../app/streams.ts'
-import type { Located, Source } from '../../contracts/source.ts'
+import type { LocatedRange, Source } from '../../contracts/source.ts'
 import { systemClock } from '../../platform/clock.ts'
 import type { Config } from '../../config/config.ts'
 import { failure } from '../../platform/errors.ts'
@@ -74,7 +74,7 @@ async function reset(store: Store, { config, model, flags }: Reset): Promise<voi
   }
 }
 
-async function locate(source: Source, to: string, store: Store): Promise<readonly Located[]> {
+async function locate(source: Source, to: string, store: Store): Promise<readonly LocatedRange[]> {
   if (source.locate === undefined)
     throw failure(
       'USAGE',
@@ -95,7 +95,7 @@ function sourceNamed(sources: readonly Source[], name: string): Source {
 interface Answer {
   readonly source: string
   readonly moved: boolean
-  readonly partitions: readonly Located[]
+  readonly partitions: readonly LocatedRange[]
 }
 
 function linesOf({ source, moved, partitions }: Answer): readonly string[] {

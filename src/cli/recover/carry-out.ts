@@ -14,12 +14,12 @@ import type { Config } from '../../config/config.ts'
 import type { Store } from '../../platform/store/store.ts'
 import { leaveRecovery, setPositions } from '../../checkpoint/recovery.ts'
 import { withStore } from './checkpoint.ts'
-import type { Examined } from './examine.ts'
+import type { Examination } from './examine.ts'
 import { journalOf, salvage } from './inbox.ts'
 import type { Plan } from './plan.ts'
 import { setAside } from './stores.ts'
 
-export interface Done {
+export interface RecoveryResult {
   /** The present path of each file. */
   readonly moved: Readonly<Record<string, string>>
   /** For a damaged inbox. */
@@ -28,10 +28,10 @@ export interface Done {
 
 export async function carryOut(
   plan: Plan,
-  found: Examined,
+  found: Examination,
   config: Config,
   stamp: string,
-): Promise<Done> {
+): Promise<RecoveryResult> {
   const { folder } = found
   const moved: Record<string, string> = {}
   for (const { file } of plan.aside) moved[file] = moveAway(join(folder, file), stamp)
@@ -59,7 +59,12 @@ function keepCopy(path: string, stamp: string, moved: Record<string, string>): v
   moved['state.db (a copy)'] = copy
 }
 
-async function newInbox(next: number, from: string | undefined, found: Examined, config: Config) {
+async function newInbox(
+  next: number,
+  from: string | undefined,
+  found: Examination,
+  config: Config,
+) {
   const { limits } = config
   const bounds = { retentionMs: DAY_MS, clock: systemClock }
   return salvage({
@@ -82,7 +87,7 @@ const DAY_MS = 24 * 60 * 60 * 1000
 function point(
   { version, digest, after }: NonNullable<Plan['pointer']>,
   plan: Plan,
-  found: Examined,
+  found: Examination,
   config: Config,
 ) {
   const ledger = new Ledger(join(found.folder, 'registry.db'), systemClock, rememberedBy(config))

@@ -4,18 +4,18 @@ import { CodedError } from '../../contracts/core.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import { checkpointMigrations } from '../../checkpoint/schema.ts'
-import type { Saved } from '../../checkpoint/saved.ts'
+import type { SavedState } from '../../checkpoint/saved.ts'
 import { examine } from './stores.ts'
 
 export type CheckpointState =
   | { readonly kind: 'missing' }
   | { readonly kind: 'damaged'; readonly why: string }
   /** Only the weights are damaged: `saved` has none. */
-  | { readonly kind: 'weights'; readonly why: string; readonly saved: Saved }
+  | { readonly kind: 'weights'; readonly why: string; readonly saved: SavedState }
   /** Whole, of a daemon that has left a fleet, which learned more: see `checkNotBehind`. */
   | { readonly kind: 'older'; readonly why: string }
   /** `snapshots`: damaged ones, by version. */
-  | { readonly kind: 'whole'; readonly saved: Saved; readonly snapshots: readonly string[] }
+  | { readonly kind: 'whole'; readonly saved: SavedState; readonly snapshots: readonly string[] }
 
 const none: TrainableState = { head: [], steps: 0, tensors: new Map() }
 
@@ -77,7 +77,7 @@ function damageIn(work: () => void): string | undefined {
   }
 }
 
-function notFinite({ weights }: Saved): string | undefined {
+function notFinite({ weights }: SavedState): string | undefined {
   const found = [...weights.tensors].find(([, { data }]) => !data.every(Number.isFinite))
   return found && `${found[0]} holds a number that is not finite`
 }

@@ -23,7 +23,7 @@ import { examineInbox, type Journal } from './inbox.ts'
 import { examine, type StoreState } from './stores.ts'
 import { examineVersions, removedManifests, type FoundVersion } from './versions.ts'
 
-export interface Examined {
+export interface Examination {
   readonly model: string
   readonly folder: string
   readonly base: Base
@@ -40,7 +40,7 @@ export interface Examined {
 
 const MOVES = 10_000
 
-export async function examineModel(config: Config, model: string): Promise<Examined> {
+export async function examineModel(config: Config, model: string): Promise<Examination> {
   const folder = folderOf(config, model)
   const base = await openBaseOf(modelOf(config, model), pluginsOf(config))
   let [history, removed]: [readonly Routing[], readonly Manifest[]] = [[], []]
@@ -75,7 +75,7 @@ export async function examineModel(config: Config, model: string): Promise<Exami
 }
 
 /** The checkpoint, unless the fleet that this daemon has left had learned more. */
-function comparedWith({ checkpoint, history, versions, removed }: Examined): CheckpointState {
+function comparedWith({ checkpoint, history, versions, removed }: Examination): CheckpointState {
   if (checkpoint.kind !== 'whole') return checkpoint
   const { progress } = checkpoint.saved
   const manifests = [...versions.flatMap(({ manifest }) => manifest ?? []), ...removed]

@@ -5,7 +5,7 @@ import { failure } from '../../platform/errors.ts'
 import { numberOf } from '../../versions/order.ts'
 import { isByTrainer } from '../../versions/routing.ts'
 import type { Recovery } from '../../checkpoint/recovery.ts'
-import type { Examined } from './examine.ts'
+import type { Examination } from './examine.ts'
 import { chooseVersion, positionsAt, type FoundVersion } from './versions.ts'
 
 export interface Aside {
@@ -37,7 +37,7 @@ interface Needs {
   readonly isFleet: boolean
 }
 
-export function planOf(found: Examined, needs: Needs): Plan {
+export function planOf(found: Examination, needs: Needs): Plan {
   const kept: string[] = []
   const lost: string[] = []
   const notes = { kept, lost }
@@ -80,11 +80,11 @@ function isDamaged({ why }: FoundVersion): boolean {
   return why !== undefined && !why.startsWith('VERSION_FOREIGN')
 }
 
-function savedOf({ checkpoint }: Examined) {
+function savedOf({ checkpoint }: Examination) {
   return checkpoint.kind === 'whole' || checkpoint.kind === 'weights' ? checkpoint.saved : undefined
 }
 
-function knownTo(found: Examined): readonly string[] {
+function knownTo(found: Examination): readonly string[] {
   const progress = savedOf(found)?.progress
   const intended = progress?.intended.at(-1)?.version
   return [intended, progress?.live?.version, progress?.live?.previous, progress?.parent].flatMap(
@@ -92,7 +92,7 @@ function knownTo(found: Examined): readonly string[] {
   )
 }
 
-function recoveryOf(found: Examined, chosen: FoundVersion | undefined, notes: Notes) {
+function recoveryOf(found: Examination, chosen: FoundVersion | undefined, notes: Notes) {
   const { checkpoint, history } = found
   const live = history[0]?.live.version ?? knownTo(found)[0]
   const isLiveUsable = live === undefined || live === chosen?.version
@@ -117,7 +117,7 @@ function recoveryOf(found: Examined, chosen: FoundVersion | undefined, notes: No
   return fromVersion(found, chosen.manifest, next, notes)
 }
 
-function fromVersion(found: Examined, version: Manifest, next: number, { kept, lost }: Notes) {
+function fromVersion(found: Examination, version: Manifest, next: number, { kept, lost }: Notes) {
   const manifests = [...found.removed, ...found.versions.flatMap(({ manifest }) => manifest ?? [])]
   const positions = positionsAt(version, manifests, found.history)
   kept.push(
@@ -133,17 +133,17 @@ function fromVersion(found: Examined, version: Manifest, next: number, { kept, l
 }
 
 /** Only a trainer moves the pointer like this, and only after its first checkpoint. */
-function wasTrained({ history, versions, registry }: Examined): boolean {
+function wasTrained({ history, versions, registry }: Examination): boolean {
   if (registry.kind !== 'whole') return versions.length > 0
   return history.some(isByTrainer)
 }
 
-function noteFleet({ checkpoint }: Examined, { kept }: Notes): void {
+function noteFleet({ checkpoint }: Examination, { kept }: Notes): void {
   if (checkpoint.kind !== 'whole')
     kept.push('state.db: the copy in Redis is fetched when this daemon trains the model')
 }
 
-function nextNumber(found: Examined): number {
+function nextNumber(found: Examination): number {
   const names = [
     ...found.versions.map(({ version }) => version),
     ...found.removed.map(({ version }) => version),
@@ -153,7 +153,7 @@ function nextNumber(found: Examined): number {
   return names.reduce((most, name) => Math.max(most, numberOf(name) + 1), next)
 }
 
-function impossible({ model, versions, folder }: Examined) {
+function impossible({ model, versions, folder }: Examination) {
   const first = versions[0]
   const why = first === undefined ? 'there is none' : `${first.version}: ${first.why ?? ''}`
   const message = `${model} has no version that can answer, and its checkpoint is unusable: ${why}`
@@ -161,13 +161,13 @@ function impossible({ model, versions, folder }: Examined) {
 }
 
 /** The trainer's checkpoint knows what was forwarded already. */
-function salvageAll({ inbox }: Examined): Pick<Plan, 'inbox'> {
+function salvageAll({ inbox }: Examination): Pick<Plan, 'inbox'> {
   return inbox.kind === 'damaged' ? { inbox: { from: 0 } } : {}
 }
 
 /** The new position in the inbox, if it has to change. */
 function journalPlan(
-  found: Examined,
+  found: Examination,
   decided: Readonly<Record<string, Positions>> | undefined,
   { kept, lost }: Notes,
 ): Pick<Plan, 'journal' | 'inbox'> {
@@ -209,14 +209,14 @@ function journalPlan(
   return { journal: { next } }
 }
 
-function noteStores({ registry, letters }: Examined, { lost }: Notes): void {
+function noteStores({ registry, letters }: Examination, { lost }: Notes): void {
   if (registry.kind === 'damaged')
     lost.push('registry.db: the history of moves, pins, manifests of removed versions')
   if (letters.kind === 'damaged') lost.push('dead-letters.db: the dead letters in it')
 }
 
 function pointerOf(
-  { history, checkpoint, registry }: Examined,
+  { history, checkpoint, registry }: Examination,
   chosen: FoundVersion | undefined,
 ): Plan['pointer'] {
   if (chosen?.manifest === undefined || history[0]?.live.version === chosen.version)
@@ -230,7 +230,7 @@ function pointerOf(
   return { version: chosen.version, digest: chosen.manifest.digest, after }
 }
 
-function asideOf(found: Examined, unusable: readonly FoundVersion[]): readonly Aside[] {
+function asideOf(found: Examination, unusable: readonly FoundVersion[]): readonly Aside[] {
   const { registry, inbox, letters, checkpoint } = found
   const stores = { 'registry.db': registry, 'inbox.db': inbox, 'dead-letters.db': letters }
   const files = Object.entries(stores).flatMap(([file, state]) =>
@@ -240,13 +240,16 @@ function asideOf(found: Examined, unusable: readonly FoundVersion[]): readonly A
   const folders = unusable.map(({ version, why = '' }) => ({ file: `versions/${version}`, why }))
   return [...files, ...state, ...folders]
 
-  function savedParent({ versions, history }: Examined): boolean {
+  function savedParent({ versions, history }: Examination): boolean {
     const chosen = chooseVersion(versions, history, knownTo(found))
     return checkpoint.kind === 'weights' && checkpoint.saved.progress.parent === chosen?.version
   }
 }
 
-function asideCheckpoint(checkpoint: Examined['checkpoint'], isMended: boolean): readonly Aside[] {
+function asideCheckpoint(
+  checkpoint: Examination['checkpoint'],
+  isMended: boolean,
+): readonly Aside[] {
   if (checkpoint.kind === 'damaged' || checkpoint.kind === 'older')
     return [{ file: 'state.db', why: checkpoint.why }]
   if (checkpoint.kind === 'weights' && !isMended) return [{ file: 'state.db', why: checkpoint.why }]

@@ -7,7 +7,7 @@ import { failure } from '../../platform/errors.ts'
 import { openClient, type Client, type ModelClient } from '../../client/client.ts'
 import type { ClientFlags } from '../flags.ts'
 
-export interface Connected {
+export interface Connection {
   readonly client: Client
   readonly model: string
   readonly api: ModelClient
@@ -55,7 +55,7 @@ function isHttpUrl(text: string): boolean {
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
 }
 
-export async function connectModel(flags: ClientFlags): Promise<Connected> {
+export async function connectModel(flags: ClientFlags): Promise<Connection> {
   const client = clientOf(flags)
   const model = flags.model ?? (await onlyModel(client))
   return { client, model, api: client.model(model) }

@@ -1,6 +1,6 @@
 /** Dead letters through the daemon: lists, resends and drops them, a page at a time. */
 import { failure } from '../../platform/errors.ts'
-import type { Letter, LetterChoice, Resent } from '../../client/client.ts'
+import type { Letter, LetterChoice, ResendAnswer } from '../../client/client.ts'
 import { connectModel } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
 import { pagesOf } from './pages.ts'
@@ -62,9 +62,9 @@ export async function resendLetters(ids: readonly string[], flags: ChoiceFlags):
   const choice = choiceOf(ids, flags)
   const { api } = await connectModel(flags)
   let [resent, duplicates] = [0, 0]
-  const rejected: Resent['rejected'][number][] = []
+  const rejected: ResendAnswer['rejected'][number][] = []
   for (let page: LetterChoice | undefined = choice; page !== undefined;) {
-    const answer: Resent = await api.resendDeadLetters(page)
+    const answer: ResendAnswer = await api.resendDeadLetters(page)
     resent += answer.resent
     duplicates += answer.duplicates
     rejected.push(...answer.rejected)

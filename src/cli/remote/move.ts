@@ -1,5 +1,5 @@
 /** Moves the live pointer, begins and ends trials, and pins versions through the daemon. */
-import type { ModelClient, Move, Pins, Routed, Routing } from '../../client/client.ts'
+import type { ModelClient, Move, Pins, TrialRouting, Routing } from '../../client/client.ts'
 import type { ClientFlags } from '../flags.ts'
 import { print } from '../print.ts'
 import { connectModel } from './connect.ts'
@@ -26,7 +26,7 @@ export async function moveTrial(
 }
 
 /** The canary and the shadow beside a live version: ` + v6 at 10 %`, ` ~ v6 (shadow)`, or nothing. */
-export function trialText({ canary, shadow }: Routed): string {
+export function trialText({ canary, shadow }: TrialRouting): string {
   const percent = canary && Number((100 * canary.share).toPrecision(3))
   return [
     canary === undefined ? '' : ` + ${canary.version} at ${percent} %`,

@@ -1,14 +1,14 @@
 /** How good the answers were that the live version has served: by stratum, slice and source, and what was said in place of what. */
 import { short, table } from '../print.ts'
-import type { Served } from '../../client/client.ts'
+import type { ServedScore } from '../../client/client.ts'
 import { gapText } from './gap-text.ts'
 
-type Part = NonNullable<Served['parts']>['strata'][number]
+type Part = NonNullable<ServedScore['parts']>['strata'][number]
 
 /** More do not fit on a screen; `--json` has all. */
 const MOST = 10
 
-export function servedLines(served: Served | undefined): string[] {
+export function servedLines(served: ServedScore | undefined): string[] {
   if (served === undefined) return []
   const {
     strata = [],

@@ -1,5 +1,5 @@
 /** Set-aside events, the quarantine, and pauses, through the daemon. */
-import type { Aside, Quarantined } from '../../client/client.ts'
+import type { Aside, QuarantinedEvent } from '../../client/client.ts'
 import { connectModel } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
 import { pagesOf } from './pages.ts'
@@ -46,7 +46,7 @@ export async function listQuarantine(flags: AsideFlags): Promise<void> {
 
 /** A model that answers numbers has no labels. */
 function eventTable(
-  events: readonly (Aside | Quarantined)[],
+  events: readonly (Aside | QuarantinedEvent)[],
   last: string,
   cells: readonly string[],
 ): string[] {

@@ -5,7 +5,7 @@ import type {
   Client,
   ErrorReport,
   Quality as AnyQuality,
-  Served,
+  ServedScore,
   TextReport,
 } from '../../client/client.ts'
 import { clientOf } from './connect.ts'
@@ -21,7 +21,7 @@ type OfModel = Pick<
   AnyQuality,
   'drift' | 'sources' | 'slices' | 'slice_gap' | 'accuracy_recent_by_source'
 > & {
-  readonly served?: Served
+  readonly served?: ServedScore
 }
 type Quality = ClassificationReport & OfModel
 type NumberQuality = ErrorReport & OfModel

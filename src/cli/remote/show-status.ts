@@ -15,7 +15,7 @@ export interface StatusFlags extends ClientFlags {
   readonly sample: number
 }
 
-type Shown = ReturnType<typeof statusOf>
+type ModelStatus = ReturnType<typeof statusOf>
 
 export async function showStatus(flags: StatusFlags): Promise<void> {
   const client = clientOf(flags)
@@ -120,31 +120,31 @@ function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | un
 }
 
 /** Only if there are any: as during a rollout of a new configuration, or after one that was left half done. */
-function differenceLines({ model, config_differs: keys }: Shown): string[] {
+function differenceLines({ model, config_differs: keys }: ModelStatus): string[] {
   if (keys.length === 0) return []
   return ['', `${model}: the replicas differ in their configuration: ${keys.join(', ')}`]
 }
 
 /** Only if there are any. */
-function warningLines({ model, warnings }: Shown): string[] {
+function warningLines({ model, warnings }: ModelStatus): string[] {
   return warnings.length === 0 ? [] : ['', ...warnings.map((text) => `${model}: ${text}`)]
 }
 
 /** Only if there was an alarm. */
-function driftLines({ model, drift }: Shown): string[] {
+function driftLines({ model, drift }: ModelStatus): string[] {
   if (typeof drift?.last !== 'string') return []
   return ['', `${model}: ${drift.alarms} drift alarms, the last: ${drift.last}`]
 }
 
 /** Only if some failed. */
-function answerLines({ model, answers }: Shown): string[] {
+function answerLines({ model, answers }: ModelStatus): string[] {
   if (answers === null || answers.failed === 0) return []
   const { version, count, failed } = answers
   return ['', `${model}: ${failed} of ${count} requests to ${version} failed`]
 }
 
 /** Each event counts once, so the numbers add up to all that came. */
-function receiptLines({ model, receipts }: Shown): string[] {
+function receiptLines({ model, receipts }: ModelStatus): string[] {
   const present = Object.entries(receipts ?? {}).filter(([, count]) => count > 0)
   if (present.length === 0) return []
   const states = present.map(([state, count]) => `${count} ${state.replaceAll('_', ' ')}`)
@@ -154,12 +154,12 @@ function receiptLines({ model, receipts }: Shown): string[] {
 const REPLICA_HEAD = ['model', 'replica', 'role', 'version', 'generation', 'seen', 'url']
 
 /** Only if there are several. */
-function replicaTable(models: readonly Shown[]): string[] {
+function replicaTable(models: readonly ModelStatus[]): string[] {
   if (models.every(({ replicas }) => replicas.length <= 1)) return []
   return ['', ...table([REPLICA_HEAD, ...models.flatMap(replicaRows)])]
 }
 
-function replicaRows({ model, replicas }: Shown): string[][] {
+function replicaRows({ model, replicas }: ModelStatus): string[][] {
   return replicas.map(({ replica, role, version, generation, seen, url }) => [
     model,
     replica,

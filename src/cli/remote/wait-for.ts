@@ -2,12 +2,12 @@
  * What follows feedback: how far the next update is, and `--wait`, which waits until the trainer has handled the sent
  * events and the resulting version answers, and shows meanwhile how much is left to learn.
  */
-import type { Accepted, Model } from '../../client/client.ts'
+import type { FeedbackAnswer, Model } from '../../client/client.ts'
 import { CodedError } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { withDetails } from '../../platform/errors.ts'
 import { openProgress } from '../progress.ts'
-import type { Connected } from './connect.ts'
+import type { Connection } from './connect.ts'
 
 const PAUSE_MS = 200
 const LOOK_MS = 1000
@@ -30,7 +30,7 @@ export function outcomeText({ version, unlearned }: WaitOutcome): string {
  * an error begins with it: whatever becomes of the wait, it stays accepted.
  */
 export async function waitForLearned(
-  connected: Pick<Connected, 'api'>,
+  connected: Pick<Connection, 'api'>,
   position: string | undefined,
   seconds: number,
   accepted?: string,
@@ -52,7 +52,7 @@ export async function waitForLearned(
 }
 
 async function learned(
-  { api }: Pick<Connected, 'api'>,
+  { api }: Pick<Connection, 'api'>,
   position: string,
   untilMs: number,
 ): Promise<Model> {
@@ -68,7 +68,7 @@ async function learned(
 }
 
 /** A look each second at how many accepted events are left; the wait itself reports what goes wrong. */
-function showLag({ api }: Pick<Connected, 'api'>): { end(): void } {
+function showLag({ api }: Pick<Connection, 'api'>): { end(): void } {
   const progress = openProgress({ clock: systemClock, unit: 'events learned' })
   let total = 0
   const look = async () => {
@@ -106,7 +106,7 @@ function unlearnedSince({ counts: before }: Model, { counts: after }: Model): re
 
 /** How far the next update is, of the receipt of feedback. */
 export function waitingFor(
-  receipt: Pick<Accepted, 'pending' | 'trigger_every' | 'trigger_rest_ms'>,
+  receipt: Pick<FeedbackAnswer, 'pending' | 'trigger_every' | 'trigger_rest_ms'>,
 ): string {
   const { pending, trigger_every: every, trigger_rest_ms: restMs } = receipt
   if (pending === undefined || every === undefined) return ''

@@ -10,7 +10,7 @@ export interface Layout {
   readonly listeners: Readonly<Record<string, string>>
 }
 
-interface Wanted {
+interface BrokerSettings {
   readonly port?: number
   readonly listeners?: Readonly<Record<string, string>>
   readonly properties?: Readonly<Record<string, string>>
@@ -19,7 +19,7 @@ interface Wanted {
 const host = '127.0.0.1'
 
 /** A used folder keeps its ports, so that clients find the broker again. */
-export async function layOut(folder: string, wanted: Wanted): Promise<Layout> {
+export async function layOut(folder: string, wanted: BrokerSettings): Promise<Layout> {
   const file = join(folder, 'server.properties')
   const before = portsIn(file)
   const more = Object.keys(wanted.listeners ?? {})

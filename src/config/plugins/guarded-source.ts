@@ -67,12 +67,12 @@ function checkedRecords(name: string, read: unknown): readonly SourceRecord[] {
   throw new CodedError('SOURCE_FAILED', `${name}: what read answers is wrong: ${fault}`)
 }
 
-type Unchecked = Readonly<Partial<Record<keyof SourceRecord, unknown>>> | null | undefined
+type UncheckedRecord = Readonly<Partial<Record<keyof SourceRecord, unknown>>> | null | undefined
 
 /** The last millisecond that a date can be. */
 const MOST_MS = 8.64e15
 
-function faultOf(record: Unchecked, at: number): string | undefined {
+function faultOf(record: UncheckedRecord, at: number): string | undefined {
   if (typeof record !== 'object' || record === null) return `record ${at} is no object`
   const places = ['partition', 'position', 'next'] as const
   const wrong = places.find((place) => typeof record[place] !== 'string')
@@ -95,7 +95,7 @@ function coded(name: string, cause: unknown): CodedError {
  * One call of a user's source at a time, with a limit on the wait. A call that has not answered in time keeps running: the
  * next one waits for its answer, because what it has read must not be lost, and a second one beside it might read it twice.
  */
-interface Running {
+interface RunningCall {
   readonly call: string
   readonly answer: Promise<unknown>
 }
@@ -113,7 +113,7 @@ function isNeeded(earlier: string, next: string): boolean {
 
 class Answers {
   readonly #clock: Clock
-  #running: Running | undefined
+  #running: RunningCall | undefined
   #isLate = false
 
   constructor(clock: Clock) {
@@ -135,7 +135,7 @@ class Answers {
     return answer as Promise<Result>
   }
 
-  async #passOver({ call, answer }: Running, next: string): Promise<void> {
+  async #passOver({ call, answer }: RunningCall, next: string): Promise<void> {
     if (call === next || isNeeded(call, next) || !(await this.#settles(answer, 0))) return
     this.#running = undefined
     this.#isLate = false

@@ -4,11 +4,11 @@
  * form.
  */
 import type { Path } from '../problem.ts'
-import { isRecord, typeName, type Schema, type Settling } from './shape.ts'
+import { isRecord, typeName, type Schema, type SettleContext } from './shape.ts'
 import { nearest } from '../../platform/nearest.ts'
-import { Unparsed } from '../unparsed.ts'
+import { UnparsedText } from '../unparsed.ts'
 
-export interface Chosen {
+export interface ChosenBranch {
   readonly branch: Schema
   readonly value: unknown
 }
@@ -17,8 +17,8 @@ export function choose(
   schema: Schema,
   value: unknown,
   path: Path,
-  to: Settling,
-): Chosen | undefined {
+  to: SettleContext,
+): ChosenBranch | undefined {
   const branches = schema.anyOf ?? []
   if (schema.discriminator) return byKey(schema, schema.discriminator.propertyName, value, path, to)
   return schema.choice === 'name'
@@ -26,11 +26,11 @@ export function choose(
     : byType(branches, value, path, to)
 }
 
-function byKey(schema: Schema, key: string, value: unknown, path: Path, to: Settling) {
+function byKey(schema: Schema, key: string, value: unknown, path: Path, to: SettleContext) {
   if (!isRecord(value))
     return refuse(path, `must be a mapping with "${key}", not ${typeName(value)}`, to)
   const usual = isRecord(schema.default) ? schema.default[key] : undefined
-  const given = value[key] instanceof Unparsed ? value[key].for({ type: 'string' }) : value[key]
+  const given = value[key] instanceof UnparsedText ? value[key].for({ type: 'string' }) : value[key]
   const name = given ?? usual
   const nameOf = (branch: Schema) => branch.properties?.[key]?.const
   const branch = schema.anyOf?.find((each) => nameOf(each) === name)
@@ -38,7 +38,7 @@ function byKey(schema: Schema, key: string, value: unknown, path: Path, to: Sett
   return refuseName(name, schema.anyOf?.map(nameOf) ?? [], [...path, key], to)
 }
 
-function byName(branches: readonly Schema[], value: unknown, path: Path, to: Settling) {
+function byName(branches: readonly Schema[], value: unknown, path: Path, to: SettleContext) {
   const keys = isRecord(value) ? Object.keys(value) : []
   if (keys.length > 1) return refuse(path, `must name one thing, not ${keys.join(' and ')}`, to)
   const name = typeof value === 'string' ? value : keys[0]
@@ -51,7 +51,7 @@ function byName(branches: readonly Schema[], value: unknown, path: Path, to: Set
   return { branch, value: { [name]: isRecord(value) ? value[name] : null } }
 }
 
-function byType(branches: readonly Schema[], value: unknown, path: Path, to: Settling) {
+function byType(branches: readonly Schema[], value: unknown, path: Path, to: SettleContext) {
   const branch = branches.find((each) => isOfType(each, value))
   if (branch) return { branch, value }
   return refuse(path, `must be ${branches.map(describe).join(' or ')}, not ${typeName(value)}`, to)
@@ -83,14 +83,19 @@ function refuseName(
   name: unknown,
   known: readonly unknown[],
   path: Path,
-  to: Settling,
-): Chosen | undefined {
+  to: SettleContext,
+): ChosenBranch | undefined {
   const near = nearest(String(name), known.map(String))
   const hint = near === undefined ? '' : `; did you mean "${near}"?`
   return refuse(path, `is ${JSON.stringify(name)}; known: ${known.join(', ')}${hint}`, to, near)
 }
 
-function refuse(path: Path, message: string, to: Settling, meant?: string): Chosen | undefined {
+function refuse(
+  path: Path,
+  message: string,
+  to: SettleContext,
+  meant?: string,
+): ChosenBranch | undefined {
   to.report({ path, at: 'value', message, ...(meant !== undefined && { meant }) })
   return undefined
 }

@@ -8,17 +8,17 @@ import type { PolicyTable } from '../../contracts/policy.ts'
 import type { TaskPlugin } from '../../contracts/task.ts'
 import { bases, methods, policies, sinks, sources, surfaces, tasks } from '../../plugins.ts'
 
-type Named<Plugin> = Readonly<Record<string, Plugin>>
+type NamedPlugins<Plugin> = Readonly<Record<string, Plugin>>
 
 export interface PluginTable {
-  readonly bases: Named<BasePlugin>
-  readonly methods: Named<MethodPlugin>
-  readonly tasks: Named<TaskPlugin>
-  readonly surfaces: Named<SurfacePlugin>
-  readonly sources: Named<SourcePlugin>
+  readonly bases: NamedPlugins<BasePlugin>
+  readonly methods: NamedPlugins<MethodPlugin>
+  readonly tasks: NamedPlugins<TaskPlugin>
+  readonly surfaces: NamedPlugins<SurfacePlugin>
+  readonly sources: NamedPlugins<SourcePlugin>
   readonly sinks: {
-    readonly dead_letters: Named<SinkPlugin>
-    readonly predictions: Named<SinkPlugin<ServedPrediction>>
+    readonly dead_letters: NamedPlugins<SinkPlugin>
+    readonly predictions: NamedPlugins<SinkPlugin<ServedPrediction>>
   }
   readonly policies: {
     readonly [Kind in keyof typeof policies]: (typeof policies)[Kind] extends PolicyTable<

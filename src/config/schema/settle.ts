@@ -8,13 +8,13 @@
 import { isAbsolute, resolve } from 'node:path'
 import { choose } from './choose.ts'
 import { MISSING, type Path } from '../problem.ts'
-import { isRecord, typeName, type Schema, type Settling } from './shape.ts'
+import { isRecord, typeName, type Schema, type SettleContext } from './shape.ts'
 import { nearest } from '../../platform/nearest.ts'
-import { Unparsed } from '../unparsed.ts'
+import { UnparsedText } from '../unparsed.ts'
 import { durationMs } from '../duration.ts'
 
-export function settle(schema: Schema, given: unknown, path: Path, to: Settling): unknown {
-  const value = given instanceof Unparsed ? given.for(schema) : given
+export function settle(schema: Schema, given: unknown, path: Path, to: SettleContext): unknown {
+  const value = given instanceof UnparsedText ? given.for(schema) : given
   // YAML gives null for a key without a value, which people read as "the default".
   if (value === undefined || value === null) {
     if ('default' in schema) return settle(schema, structuredClone(schema.default), path, to)
@@ -32,7 +32,7 @@ export function settle(schema: Schema, given: unknown, path: Path, to: Settling)
   return settleScalar(schema, value, path, to)
 }
 
-function settleObject(schema: Schema, value: unknown, path: Path, to: Settling): unknown {
+function settleObject(schema: Schema, value: unknown, path: Path, to: SettleContext): unknown {
   if (!isRecord(value)) return wrongType('a mapping', value, path, to)
   if (schema.patternProperties) return settleRecord(schema, value, path, to)
   const properties = schema.properties ?? {}
@@ -50,7 +50,7 @@ function reportUnknownKeys(
   given: readonly string[],
   { properties = {}, elsewhere = {} }: Schema,
   path: Path,
-  to: Settling,
+  to: SettleContext,
 ) {
   const known = Object.keys(properties)
   for (const key of given.filter((key) => !known.includes(key))) {
@@ -74,7 +74,7 @@ function settleRecord(
   schema: Schema,
   value: Readonly<Record<string, unknown>>,
   path: Path,
-  to: Settling,
+  to: SettleContext,
 ): unknown {
   const [pattern = '', inner = {}] = Object.entries(schema.patternProperties ?? {})[0] ?? []
   const least = schema.minProperties ?? 0
@@ -92,7 +92,7 @@ function settleRecord(
   return Object.fromEntries(entries) as unknown
 }
 
-function settleArray(schema: Schema, value: unknown, path: Path, to: Settling): unknown {
+function settleArray(schema: Schema, value: unknown, path: Path, to: SettleContext): unknown {
   if (!Array.isArray(value)) return wrongType('a list', value, path, to)
   const { minItems: least = 0, maxItems: most = Infinity } = schema
   if (value.length < least)
@@ -106,7 +106,7 @@ function settleArray(schema: Schema, value: unknown, path: Path, to: Settling): 
   return items
 }
 
-function reportTwice(items: readonly unknown[], path: Path, to: Settling): void {
+function reportTwice(items: readonly unknown[], path: Path, to: SettleContext): void {
   const texts = items.map((item) => JSON.stringify(item))
   texts.forEach((text, index) => {
     if (texts.indexOf(text) !== index)
@@ -119,7 +119,7 @@ function settleEnum(
   allowed: readonly unknown[],
   value: unknown,
   path: Path,
-  to: Settling,
+  to: SettleContext,
 ): unknown {
   if (allowed.includes(value)) return value
   const near = nearest(String(value), allowed.map(String))
@@ -129,14 +129,14 @@ function settleEnum(
   return undefined
 }
 
-function settleScalar(schema: Schema, value: unknown, path: Path, to: Settling): unknown {
+function settleScalar(schema: Schema, value: unknown, path: Path, to: SettleContext): unknown {
   const message = schema.type === 'string' ? checkString(schema, value) : checkNumber(schema, value)
   if (message !== undefined) to.report({ path, at: 'value', message, usual: schema.default })
   if (schema.format !== 'path' || typeof value !== 'string') return value
   return isAbsolute(value) ? value : resolve(to.folderOf(path), value)
 }
 
-function wrongType(wanted: string, value: unknown, path: Path, to: Settling): unknown {
+function wrongType(wanted: string, value: unknown, path: Path, to: SettleContext): unknown {
   to.report({ path, at: 'value', message: `must be ${wanted}, not ${typeName(value)}` })
   return undefined
 }

@@ -34,7 +34,7 @@ export interface Schema {
   readonly exclusiveMaximum?: number
 }
 
-export interface Settling {
+export interface SettleContext {
   report(problem: Problem): void
   /** The folder that a relative path at this place starts from. */
   folderOf(path: Path): string

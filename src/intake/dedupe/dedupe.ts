@@ -21,7 +21,7 @@ export interface IdRun {
 }
 
 /** `undone`: it was accepted, but the restored version has not learned it, or it was refused later. */
-export type Seen = 'new' | 'same' | 'other' | 'undone' | 'retracted' | 'forgotten'
+export type DedupeVerdict = 'new' | 'same' | 'other' | 'undone' | 'retracted' | 'forgotten'
 
 export class Dedupe {
   readonly #load: () => readonly IdRun[]
@@ -71,7 +71,7 @@ export class Dedupe {
     this.#line = goingOn(line, this.forgotten, this.#firstOf(pending))
   }
 
-  see(key: ExampleKey, digest: number): Seen {
+  see(key: ExampleKey, digest: number): DedupeVerdict {
     const found = this.#known().find(this.#wordsOf(key))
     if (found === undefined) return 'new'
     if (found.digest === RETRACTED) return 'retracted'

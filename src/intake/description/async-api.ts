@@ -49,7 +49,7 @@ export function asyncApi({ version, channels, limits }: AsyncApiOptions): AsyncA
   }
 }
 
-type Named = DescribedChannel & { readonly key: string }
+type NamedChannel = DescribedChannel & { readonly key: string }
 
 /** `sentiment.source.kafka`, with a number from the second one on. */
 function keyOf(channels: readonly DescribedChannel[], index: number): string {
@@ -67,7 +67,7 @@ function serversOf({ channel }: Pick<DescribedChannel, 'channel'>) {
   return hosts.map((host) => [nameOf(`${protocol}.${host}`), { host, protocol }] as const)
 }
 
-function channelOf({ key, connector, channel, model }: Named) {
+function channelOf({ key, connector, channel, model }: NamedChannel) {
   const servers = serversOf({ channel }).map(([name]) => reference(`servers/${name}`))
   return {
     address: channel?.address ?? null,
@@ -85,7 +85,7 @@ const summaries = {
 } as const satisfies Readonly<Record<ConnectorUse['as'], string>>
 
 /** The operation from the daemon's side, as in AsyncAPI 3: `receive` = the daemon reads. */
-function operationOf({ key, as }: Named) {
+function operationOf({ key, as }: NamedChannel) {
   return {
     action: as === 'source' ? 'receive' : 'send',
     summary: summaries[as],
@@ -93,7 +93,7 @@ function operationOf({ key, as }: Named) {
   }
 }
 
-function messageOf({ as, task, channel }: Named, limits: PayloadLimits) {
+function messageOf({ as, task, channel }: NamedChannel, limits: PayloadLimits) {
   if (as !== 'source') {
     const { headers, payload = {} } = channel ?? {}
     return { title: summaries[as], ...(headers && { headers }), payload: shown(as, payload, task) }

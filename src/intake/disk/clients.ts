@@ -10,7 +10,7 @@ import {
 import type { Disk } from './disk.ts'
 import { openStore } from '../../platform/store/store.ts'
 import { inboxMigrations } from '../inbox/schema.ts'
-import { type Appended, type Inbox, inboxCounts, inboxMarks } from '../inbox/inbox.ts'
+import { type AppendedEvents, type Inbox, inboxCounts, inboxMarks } from '../inbox/inbox.ts'
 import { packEvents } from './pack.ts'
 import type { InboxBounds, PredictionBounds } from './protocol.ts'
 import type { InboxJournal } from '../inbox/reader.ts'
@@ -56,7 +56,7 @@ export async function openDiskInbox(disk: Disk, path: string, bounds: InboxBound
       const appended = await disk.write(request)
       marks.forget()
       // The answer of `append` in the thread.
-      return appended as Appended
+      return appended as AppendedEvents
     },
     refuse: async (hashes) => {
       if (hashes.length > 0) await disk.write({ kind: 'refuse', path, hashes })

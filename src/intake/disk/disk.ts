@@ -34,7 +34,7 @@ export interface DiskOptions {
   readonly onStart?: (worker: Worker) => void
 }
 
-interface Waiting {
+interface WaitingCall {
   readonly resolve: (result: unknown) => void
   readonly reject: (error: Error) => void
 }
@@ -42,7 +42,7 @@ interface Waiting {
 class DiskThread implements Disk {
   readonly #options: DiskOptions
   readonly #files: OpenRequest[] = []
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #waiting = new Map<number, WaitingCall>()
   #worker: Worker | undefined
   #ended: Promise<void> = Promise.resolve()
   #calls = 0

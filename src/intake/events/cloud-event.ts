@@ -11,7 +11,7 @@ import { parseJson, type JsonLimits } from './json-guard.ts'
 import { plainTraceparent } from '../../platform/tracing/traceparent.ts'
 import { given, isObject, type JsonObject, refuse } from '../../payloads/reading.ts'
 
-export interface Unwrapped {
+export interface EventEnvelope {
   readonly event: Json
   /** The event's place in the message. */
   readonly pointer: string
@@ -24,7 +24,7 @@ export interface Unwrapped {
 
 export type Headers = Readonly<Record<string, string>>
 
-export function unwrap(message: Json, headers: Headers, limits: JsonLimits): Unwrapped {
+export function unwrap(message: Json, headers: Headers, limits: JsonLimits): EventEnvelope {
   if (isObject(message) && isEnvelope(message)) {
     const binary = given(message, 'data_base64')
     const event = binary === undefined ? (message.data ?? null) : decode(binary, limits)

@@ -13,7 +13,7 @@ import { withDetails } from '../../platform/errors.ts'
 import { usualSignals } from '../../payloads/built-in.ts'
 import type { Limits } from '../../platform/limits.ts'
 import { plainTraceparent } from '../../platform/tracing/traceparent.ts'
-import { unwrap, type Headers, type Unwrapped } from './cloud-event.ts'
+import { unwrap, type Headers, type EventEnvelope } from './cloud-event.ts'
 import { identity, slice, time, weight } from './fields.ts'
 import { readInput } from './input.ts'
 import { parseJson } from './json-guard.ts'
@@ -70,15 +70,15 @@ function noObject(event: Json, pointer: string): CodedError {
   return refuse('EVENT_MALFORMED', pointer, 'an event is a JSON object', fix)
 }
 
-interface Reading {
-  readonly envelope: Unwrapped
+interface ReadContext {
+  readonly envelope: EventEnvelope
   readonly limits: EventLimits
   readonly context: EventContext
   readonly model: string | undefined
 }
 
 /** Field by field: spreading the parts takes as long as reading them. */
-function readFields(event: JsonObject, reading: Reading): FeedbackEvent {
+function readFields(event: JsonObject, reading: ReadContext): FeedbackEvent {
   const { envelope, limits, context, model } = reading
   const { pointer } = envelope
   const field = <Read>(name: string, reader: (value: Json | undefined, at: string) => Read) =>
@@ -168,7 +168,7 @@ function checkSubject(
 function withScope(
   signal: FeedbackSignal,
   event: JsonObject,
-  { id, source, pointer }: Unwrapped,
+  { id, source, pointer }: EventEnvelope,
 ): FeedbackSignal {
   if (!isRetraction(signal)) return signal
   const isNamed = (given(event, 'source') ?? source) !== undefined

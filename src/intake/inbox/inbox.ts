@@ -40,7 +40,7 @@ export function incomingEvent(
   return { source, id: `${id}\0retract`, digest, isRepeatable, bytes }
 }
 
-export interface Appended {
+export interface AppendedEvents {
   readonly accepted: number
   /** Indexes of events with known identities. */
   readonly duplicates: readonly number[]
@@ -76,7 +76,7 @@ export interface InboxCounts {
 
 export interface Inbox extends InboxCounts {
   /** `undone`: identities below this offset are no duplicates, because a rollback has undone them. */
-  append(events: readonly IncomingEvent[], undone?: number): Promise<Appended>
+  append(events: readonly IncomingEvent[], undone?: number): Promise<AppendedEvents>
   /** Events that were forgotten on request, by the hashes of their keys: whatever comes under their ids is a duplicate, and not stored. */
   refuse(hashes: readonly Uint8Array[]): Promise<void>
   /** Writes pending events, then closes. */
@@ -87,10 +87,10 @@ export function openInbox(path: string, options: InboxOptions): Inbox {
   return new SqliteInbox(openStore(path, { migrations: inboxMigrations }), options)
 }
 
-interface Waiting {
+interface WaitingAppend {
   readonly events: readonly IncomingEvent[]
   readonly undone: number
-  readonly resolve: (appended: Appended) => void
+  readonly resolve: (appended: AppendedEvents) => void
   readonly reject: (reason: unknown) => void
 }
 
@@ -152,7 +152,7 @@ class SqliteInbox implements Inbox {
   readonly #store: Store
   readonly #counts: InboxCounts
   readonly #options: InboxOptions
-  #waiting: Waiting[] = []
+  #waiting: WaitingAppend[] = []
   #sinceSweep = 0
 
   constructor(store: Store, options: InboxOptions) {
@@ -161,7 +161,7 @@ class SqliteInbox implements Inbox {
     this.#options = options
   }
 
-  async append(events: readonly IncomingEvent[], undone = 0): Promise<Appended> {
+  async append(events: readonly IncomingEvent[], undone = 0): Promise<AppendedEvents> {
     return new Promise((resolve, reject) => {
       if (this.#waiting.length === 0) setImmediate(() => this.#commit())
       this.#waiting.push({ events, undone, resolve, reject })
@@ -216,7 +216,7 @@ class SqliteInbox implements Inbox {
     }
   }
 
-  #add({ events, undone }: Waiting): Appended | Error {
+  #add({ events, undone }: WaitingAppend): AppendedEvents | Error {
     const room = this.#options.unreadEvents - this.unread()
     if (events.length > room) return full(events.length, room, this.#options.unreadEvents)
     const tooMuch = this.#withoutRoom(events)

@@ -12,7 +12,12 @@ import type { FeedbackEvent } from '../../contracts/event.ts'
 import { failure } from '../../platform/errors.ts'
 import { parseJson, type JsonLimits } from '../events/json-guard.ts'
 import { isContentId } from '../events/validate.ts'
-import { faultOf, signatureHeaders, type Signed, type SignatureRules } from './standard-webhooks.ts'
+import {
+  faultOf,
+  signatureHeaders,
+  type SignedMessage,
+  type SignatureRules,
+} from './standard-webhooks.ts'
 import { isObject } from '../../payloads/reading.ts'
 
 /** The rules of each source; never empty. */
@@ -21,13 +26,13 @@ export type SignedSources = ReadonlyMap<string, SignatureRules>
 /** The event of a message, and the content that its signature covers. */
 export interface OpenedMessage {
   readonly bytes: Uint8Array
-  readonly signed: Signed
+  readonly signed: SignedMessage
 }
 
 /** Only where some source must be signed: elsewhere such an object is an event like any other. */
 export function openMessage(
   bytes: Uint8Array,
-  headers: Signed['headers'],
+  headers: SignedMessage['headers'],
   limits: JsonLimits,
 ): OpenedMessage {
   const plain = { bytes, signed: { headers, body: bytes } }
@@ -46,7 +51,7 @@ export function openMessage(
  */
 export function coveredEvent(
   event: FeedbackEvent,
-  { headers }: Pick<Signed, 'headers'>,
+  { headers }: Pick<SignedMessage, 'headers'>,
   parse: (own: { readonly source: string; readonly id: string | undefined }) => FeedbackEvent,
 ): FeedbackEvent {
   const { source } = event
@@ -61,12 +66,12 @@ export function coveredEvent(
 }
 
 /** A body may carry a thousand events of one source: its hash is computed once. */
-const faults = new WeakMap<Signed, Map<string, string | undefined>>()
+const faults = new WeakMap<SignedMessage, Map<string, string | undefined>>()
 
 /** Throws `SIGNATURE_INVALID`. `receivedMs`: when the transport took it, where it says so. */
 export function checkSignature(
   { source }: Pick<FeedbackEvent, 'source'>,
-  signed: Signed,
+  signed: SignedMessage,
   sources: SignedSources,
   receivedMs: number | undefined,
 ): void {

@@ -8,7 +8,7 @@
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
-export interface Signed {
+export interface SignedMessage {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: Uint8Array
@@ -27,7 +27,7 @@ export const signatureHeaders = ['webhook-id', 'webhook-timestamp', 'webhook-sig
 
 /** Why it is not signed; undefined: it is. Without `receivedMs` the time of the signature is not checked. */
 export function faultOf(
-  { headers, body }: Signed,
+  { headers, body }: SignedMessage,
   { secrets, toleranceMs }: SignatureRules,
   receivedMs: number | undefined,
 ): string | undefined {

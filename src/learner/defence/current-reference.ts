@@ -32,7 +32,7 @@ export interface KeptBack {
   readonly example: Example
 }
 
-export interface Kept {
+export interface ReferenceExample {
   readonly example: Example
   readonly latent: Latent
 }
@@ -105,7 +105,7 @@ export class CurrentReference {
   }
 
   /** Makes the reference. `kept`: the examples that `consulted` has named. */
-  consult(kept: readonly Kept[], head: Head): void {
+  consult(kept: readonly ReferenceExample[], head: Head): void {
     const { task, maxShare, trusted } = this.#parts
     const trusts = new Map(this.#basis?.trust)
     const standing = new Set(this.#basis?.standing)

@@ -16,7 +16,7 @@ import {
   CurrentReference,
   type Basis,
   type JudgedCount,
-  type Kept,
+  type ReferenceExample,
   type KeptBack,
 } from './current-reference.ts'
 import { DailyCap, type DayCount } from './daily-cap.ts'
@@ -41,7 +41,7 @@ export type Judgement =
   | { readonly verdict: 'learn'; readonly weight: number }
   | { readonly verdict: 'keep-back'; readonly why: Suspicion }
 
-export interface Judged extends Kept {
+export interface JudgedExample extends ReferenceExample {
   /** Under the present weights; computed only if it matters. */
   readonly score: () => Score
   /** When the transport received it. */
@@ -135,7 +135,7 @@ export class Defence {
   }
 
   /** Makes the reference. `kept`: the examples that `consulted` has named. */
-  consult(kept: readonly Kept[], head: Head): void {
+  consult(kept: readonly ReferenceExample[], head: Head): void {
     this.#current.consult(kept, head)
   }
 
@@ -160,7 +160,7 @@ export class Defence {
   }
 
   /** Once for each new example, in order. */
-  judge(judged: Judged, head: Head): Judgement {
+  judge(judged: JudgedExample, head: Head): Judgement {
     const judgement = this.#judge(judged, head)
     if (judgement.verdict === 'keep-back') {
       const { why } = judgement
@@ -169,7 +169,7 @@ export class Defence {
     return judgement
   }
 
-  #judge(judged: Judged, head: Head): Judgement {
+  #judge(judged: JudgedExample, head: Head): Judgement {
     const { example, timeMs } = judged
     const { source } = example
     this.#sources.saw(source, timeMs)
@@ -249,7 +249,10 @@ export class Defence {
     return this.#sources.isReliable(voice) ? voice : undefined
   }
 
-  #suspicion({ example: { source }, timeMs }: Judged, hasChanged: boolean): Suspicion | undefined {
+  #suspicion(
+    { example: { source }, timeMs }: JudgedExample,
+    hasChanged: boolean,
+  ): Suspicion | undefined {
     if (!hasChanged && this.#ownTrust(source) === 0) return 'hostile'
     return this.#daily.isSpent(timeMs) ? 'over-daily' : undefined
   }

@@ -44,7 +44,7 @@ export class Reference {
   /** The places of the examples that it was made of. */
   readonly #rows: ReadonlyMap<ExampleKey, number>
 
-  constructor({ ridge, columns, rows, noise, isOfKnown }: Fitted) {
+  constructor({ ridge, columns, rows, noise, isOfKnown }: FittedReference) {
     this.noise = noise
     this.isOfKnown = isOfKnown
     this.#ridge = ridge
@@ -67,7 +67,7 @@ export class Reference {
       const { key, source } = example
       return isSaid ? [{ key, source, column: column.at, values: meanOf(latent) }] : []
     })
-    const isHeard = ({ source }: Said) => parts.isTrusted?.(source) ?? true
+    const isHeard = ({ source }: ReferenceRow) => parts.isTrusted?.(source) ?? true
     return fitted(known.filter(isHeard), parts)
   }
 
@@ -84,22 +84,22 @@ export class Reference {
   }
 }
 
-interface Said {
+interface ReferenceRow {
   readonly key: ExampleKey
   readonly source: string
   readonly column: number
   readonly values: Float32Array
 }
 
-interface Fitted {
+interface FittedReference {
   readonly ridge: Ridge
   readonly columns: ReadonlyMap<number, number>
-  readonly rows: readonly Said[]
+  readonly rows: readonly ReferenceRow[]
   readonly noise: TargetNoise
   readonly isOfKnown: boolean
 }
 
-function fitted(said: readonly Said[], parts: ReferenceParts): Reference | undefined {
+function fitted(said: readonly ReferenceRow[], parts: ReferenceParts): Reference | undefined {
   const { trust, voice, isKnown, isTrusted } = parts
   const all = said
     .filter(({ source }) => trust(source) > 0)
@@ -110,7 +110,7 @@ function fitted(said: readonly Said[], parts: ReferenceParts): Reference | undef
 }
 
 function made(
-  heard: readonly Said[],
+  heard: readonly ReferenceRow[],
   { share, trust }: ReferenceParts,
   isOfKnown: boolean,
 ): Reference | undefined {

@@ -36,7 +36,7 @@ export function openComparedEngine(
       statisticsOf: () => new Map(),
     }
   let tape: ReturnType<typeof placing> | undefined
-  let placed: readonly Placed[] = []
+  let placed: readonly PlacedVector[] = []
   const specs = counted?.parameters ?? []
   const zeros = new Map<string, Tensor>()
   const statisticsOf = (statistics: Tensors): Tensors =>
@@ -79,7 +79,7 @@ function onceFor(embed: KnnEngine['embed']): KnnEngine['embed'] {
   }
 }
 
-interface Placed {
+interface PlacedVector {
   readonly vector: Float32Array
   readonly statistics: Tensors
   readonly place: Float32Array
@@ -88,7 +88,7 @@ interface Placed {
 /** An example is placed when it is tested, when it is learned, and when the next one is compared with it. */
 const REMEMBERED = 2
 
-function isSame({ vector, statistics }: Placed, other: Float32Array, by: Tensors): boolean {
+function isSame({ vector, statistics }: PlacedVector, other: Float32Array, by: Tensors): boolean {
   if (statistics !== by || vector.length !== other.length) return false
   for (let at = 0; at < other.length; at += 1) if (!Object.is(vector[at], other[at])) return false
   return true

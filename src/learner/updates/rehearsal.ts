@@ -6,7 +6,7 @@ import type { ExampleKey } from '../../contracts/core.ts'
 import type { Trainable, TrainRow } from '../../contracts/adapter.ts'
 import type { Latent } from '../../contracts/network.ts'
 import type { LossPart, Rehearsal, StepRow } from '../../contracts/policy.ts'
-import type { Example, Head, Remembered } from '../../contracts/example.ts'
+import type { Example, Head, RememberedExample } from '../../contracts/example.ts'
 import type { Task } from '../../contracts/task.ts'
 import { invariant } from '../../platform/errors.ts'
 import type { LatentMap, LatentRequests, Trust } from '../learner-types.ts'
@@ -18,7 +18,7 @@ export interface RehearsalParts {
   readonly task: Task
 }
 
-export interface Weighing {
+export interface RowWeights {
   /** Absent = all is trusted. */
   readonly trust?: ((example: Example, latent?: Latent) => Trust) | undefined
 }
@@ -28,9 +28,9 @@ export function* drawFor(
   fresh: readonly Example[],
   count: number,
   parts: RehearsalParts,
-): LatentRequests<readonly (readonly Remembered[])[]> {
+): LatentRequests<readonly (readonly RememberedExample[])[]> {
   const { draws = 1, candidates = 1 } = parts.replayBuffer.rehearsal
-  const drawn: (readonly Remembered[])[] = []
+  const drawn: (readonly RememberedExample[])[] = []
   for (let draw = 0; draw < draws; draw += 1) {
     const found = parts.replayBuffer.draw(count * candidates)
     drawn.push(found.length <= count ? found : yield* mostHurt(fresh, found, count, parts))
@@ -41,13 +41,13 @@ export function* drawFor(
 /** The new rows first. */
 export function stepRows(
   fresh: readonly Example[],
-  drawn: readonly (readonly Remembered[])[],
+  drawn: readonly (readonly RememberedExample[])[],
   latents: LatentMap,
   rehearsal: Rehearsal,
-  { trust, ...seen }: Weighing & { readonly task: Pick<Task, 'classes'>; readonly head: Head },
+  { trust, ...seen }: RowWeights & { readonly task: Pick<Task, 'classes'>; readonly head: Head },
 ): readonly TrainRow[] {
-  const weigh = (example: Remembered) => weighed(example, latents, trust)
-  const facts = (example: Remembered) => factsOf(weigh(example), seen)
+  const weigh = (example: RememberedExample) => weighed(example, latents, trust)
+  const facts = (example: RememberedExample) => factsOf(weigh(example), seen)
   const counted = rehearsal.parts?.({
     fresh: fresh.map(facts),
     replayed: drawn.map((draw) => draw.map(facts)),
@@ -70,13 +70,17 @@ export function stepRows(
 export function plainRows(
   examples: readonly Example[],
   latents: LatentMap,
-  { trust }: Weighing = {},
+  { trust }: RowWeights = {},
 ): readonly TrainRow[] {
   return examples.map((example) => rowOf(weighed(example, latents, trust), latents))
 }
 
 /** Weighs an example by the present trust in it. The stored example keeps its own weight, because trust changes. */
-function weighed(example: Remembered, latents: LatentMap, trust: Weighing['trust']): Weighed {
+function weighed(
+  example: RememberedExample,
+  latents: LatentMap,
+  trust: RowWeights['trust'],
+): WeighedRow {
   const found = trust?.(example, latents.get(example.key))
   if (found === undefined) return example
   const { key, target, logits } = example
@@ -85,7 +89,7 @@ function weighed(example: Remembered, latents: LatentMap, trust: Weighing['trust
   return { key, target, weight, doubt, logits }
 }
 
-interface Weighed extends Pick<Remembered, 'key' | 'target' | 'weight'> {
+interface WeighedRow extends Pick<RememberedExample, 'key' | 'target' | 'weight'> {
   readonly doubt?: number | undefined
   readonly logits?: Float32Array | undefined
 }
@@ -100,10 +104,10 @@ interface Weighed extends Pick<Remembered, 'key' | 'target' | 'weight'> {
  */
 function* mostHurt(
   fresh: readonly Example[],
-  candidates: readonly Remembered[],
+  candidates: readonly RememberedExample[],
   count: number,
   { trainable, task }: RehearsalParts,
-): LatentRequests<readonly Remembered[]> {
+): LatentRequests<readonly RememberedExample[]> {
   const latents = yield [...fresh, ...candidates]
   const losses = () => {
     const logits = trainable.score(candidates.map(({ key }) => latentOf(key, latents)))
@@ -121,7 +125,7 @@ function* mostHurt(
 }
 
 function factsOf(
-  { target, weight, logits }: Weighed,
+  { target, weight, logits }: WeighedRow,
   { task, head }: { readonly task: Pick<Task, 'classes'>; readonly head: Head },
 ): StepRow {
   const { at, isRight } = task.classes?.column(target, head) ?? { at: -1, isRight: false }
@@ -129,7 +133,7 @@ function factsOf(
 }
 
 function rowOf(
-  { key, target, weight, doubt, logits }: Weighed,
+  { key, target, weight, doubt, logits }: WeighedRow,
   latents: LatentMap,
   part?: LossPart,
   isReplayed = false,

@@ -4,7 +4,7 @@
  */
 import type { TrainRow } from '../../contracts/adapter.ts'
 import type { ExampleKey } from '../../contracts/core.ts'
-import type { Example, Remembered } from '../../contracts/example.ts'
+import type { Example, RememberedExample } from '../../contracts/example.ts'
 import { batches } from '../../optim/batches.ts'
 import { EarlyStop } from '../../optim/early-stop.ts'
 import { latentsBeside, rowsBeside } from './beside.ts'
@@ -28,7 +28,7 @@ export interface TrainingParts extends Pick<
 }
 
 /** The block as it will be stored, and each example's logits before it was learned, if they are stored. */
-export interface Learned {
+export interface LearnedBlock {
   readonly block: readonly Example[]
   readonly logits: ReadonlyMap<ExampleKey, Float32Array>
 }
@@ -80,7 +80,7 @@ export class Training {
     block: readonly Example[],
     isTest: boolean,
     heldOut: readonly Example[] = [],
-  ): LatentRequests<Learned> {
+  ): LatentRequests<LearnedBlock> {
     const { batch, patience = 0 } = this.#parts.train
     const epochs = this.#passes
     const watch = new HeldOutWatch(heldOut, this.#parts)
@@ -243,9 +243,9 @@ export function passesOver(
 /** Made for every step: `flat` would take several times as long. */
 function joined(
   fresh: readonly Example[],
-  drawn: readonly (readonly Remembered[])[],
-): readonly Remembered[] {
-  const examples: Remembered[] = [...fresh]
+  drawn: readonly (readonly RememberedExample[])[],
+): readonly RememberedExample[] {
+  const examples: RememberedExample[] = [...fresh]
   for (const draw of drawn) for (const example of draw) examples.push(example)
   return examples
 }

@@ -25,10 +25,10 @@ import type { Prequential } from '../prequential.ts'
 import { latentOf } from './rehearsal.ts'
 import { Relearning } from './relearning.ts'
 import type { ReplayBuffer } from '../replay-buffer.ts'
-import { Training, type Learned } from './training.ts'
+import { Training, type LearnedBlock } from './training.ts'
 import type { Unlearning } from '../unlearning.ts'
 import type { UpdateTrigger } from '../update-trigger.ts'
-import { warmUp, type Warmed } from './warming.ts'
+import { warmUp, type WarmUpResult } from './warming.ts'
 
 export interface UpdatesParts {
   readonly learner: LearnerParts
@@ -139,7 +139,7 @@ export class Updates {
   }
 
   /** Fresh weights learn the replay buffer of an earlier adapter. `accuracy`: that of the earlier one. */
-  *warmUp(examples: readonly Example[], accuracy: number): LatentRequests<Warmed> {
+  *warmUp(examples: readonly Example[], accuracy: number): LatentRequests<WarmUpResult> {
     const { learner, replayBuffer } = this.#parts
     const parts = { ...learner, training: this.#training, replayBuffer }
     const warmed = yield* warmUp(examples, accuracy, parts)
@@ -231,7 +231,7 @@ export class Updates {
   }
 
   /** `logits`: those from before the examples were learned, where they are kept. */
-  #remember(block: readonly Example[], logits?: Learned['logits']): void {
+  #remember(block: readonly Example[], logits?: LearnedBlock['logits']): void {
     const { pending, replayBuffer } = this.#parts
     for (const example of block) {
       pending.remove(example.key)

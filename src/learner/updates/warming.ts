@@ -16,7 +16,7 @@ import { latentOf } from './rehearsal.ts'
 import type { ReplayBuffer } from '../replay-buffer.ts'
 import type { Training } from './training.ts'
 
-export interface Warmed {
+export interface WarmUpResult {
   readonly learned: number
   readonly passes: number
   readonly heldOut: number
@@ -42,7 +42,7 @@ export function* warmUp(
   examples: readonly Example[],
   target: number,
   parts: WarmingParts,
-): LatentRequests<Warmed> {
+): LatentRequests<WarmUpResult> {
   const { training, trainable, replayBuffer } = parts
   const { taught, held } = split(examples, parts.task)
   yield* training.count(taught)

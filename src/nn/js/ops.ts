@@ -15,10 +15,10 @@ import { matMul, transpose } from './products.ts'
 import { NotPlain, PlainValue, type Recorder, sizeOf } from './value.ts'
 import { Arena, kernels } from './wasm/memory.ts'
 
-type Named = Pick<ReadonlyMap<string, Tensor>, 'get'>
+type TensorMap = Pick<ReadonlyMap<string, Tensor>, 'get'>
 
 /** A parameter that lies in the memory of the kernels already: its numbers, and its gradient, which is 0 if nothing flows. */
-export interface Held {
+export interface HeldTensor {
   readonly shape: readonly number[]
   /** Addresses in bytes. */
   readonly at: number
@@ -26,7 +26,7 @@ export interface Held {
 }
 
 /** Copied into the tape when they have changed, or read where they lie. */
-export type Params = Pick<ReadonlyMap<string, Tensor | Held>, 'get'>
+export type Params = Pick<ReadonlyMap<string, Tensor | HeldTensor>, 'get'>
 
 export interface PlainTape {
   readonly ops: Ops<PlainValue>
@@ -49,7 +49,7 @@ export interface PlainTape {
 
 /** `nonTrainable` parameters have no gradient; `dropout` is the mask of a training step. */
 export function openTape(
-  weights: Named,
+  weights: TensorMap,
   params: Params,
   nonTrainable: ReadonlySet<string> = new Set(),
   dropout?: Dropout,
@@ -146,7 +146,7 @@ export function openTape(
 
 const CLOSED = 'a tape is used after its memory was given to others'
 
-function paramIn(params: Params, name: string): Tensor | Held {
+function paramIn(params: Params, name: string): Tensor | HeldTensor {
   const param = params.get(name)
   invariant(param, `the network reads ${name}, which does not exist`)
   return param

@@ -29,7 +29,8 @@ export interface HeldAdapters {
   stack(keys: readonly string[]): StackedRun
 }
 
-type Held = { readonly alone: Stack } | { readonly stack: AdapterStack; readonly place: number }
+type AdapterHold =
+  { readonly alone: Stack } | { readonly stack: AdapterStack; readonly place: number }
 
 export function openHeldAdapters(stackBytes = STACK_BYTES): HeldAdapters {
   return new StackedAdapters(stackBytes)
@@ -37,7 +38,7 @@ export function openHeldAdapters(stackBytes = STACK_BYTES): HeldAdapters {
 
 class StackedAdapters implements HeldAdapters {
   readonly #stackBytes: number
-  readonly #held = new Map<string, Held>()
+  readonly #held = new Map<string, AdapterHold>()
   /** Stacks by the shapes of their tensors. */
   readonly #stacks = new Map<string, AdapterStack[]>()
   readonly #mixed = new Map<string, { readonly keys: readonly string[]; readonly stack: Stack }>()
@@ -80,7 +81,7 @@ class StackedAdapters implements HeldAdapters {
     return { tensors: this.#mix(keys, parts), places: keys.map((_, at) => at) }
   }
 
-  #find(key: string): Held {
+  #find(key: string): AdapterHold {
     const adapter = this.#held.get(key)
     invariant(adapter, `the adapter ${key} is not loaded`)
     return adapter

@@ -8,14 +8,14 @@ import type { OrtCall, OrtReply, OrtRequest } from './protocol.ts'
 /** The thread died before it answered: the same call may succeed on another. */
 export class ThreadGone extends Error {}
 
-interface Waiting {
+interface WaitingRun {
   readonly resolve: (outputs: Feeds) => void
   readonly reject: (error: Error) => void
 }
 
 export class OrtThread {
   readonly worker = new Worker(entryUrl('./worker.ts', import.meta.url))
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #waiting = new Map<number, WaitingRun>()
   readonly #gone: Promise<void>
   #calls = 0
   #answered = false

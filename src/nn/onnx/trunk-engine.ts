@@ -8,7 +8,7 @@
  */
 import { availableParallelism } from 'node:os'
 import type { Base, TrunkEngine } from '../../contracts/base.ts'
-import type { Encoded, Latent } from '../../contracts/network.ts'
+import type { EncodedRow, Latent } from '../../contracts/network.ts'
 import type { Ops } from '../../contracts/ops.ts'
 import { invariant } from '../../platform/errors.ts'
 import { feedsOf, paddedPositions } from './feeds.ts'
@@ -48,7 +48,7 @@ const SESSION = 'trunk'
 /** Rows of one length. */
 async function latentsOf(
   pool: OrtPool,
-  rows: readonly Encoded[],
+  rows: readonly EncodedRow[],
   pads: boolean,
 ): Promise<readonly Latent[]> {
   const [first] = rows
@@ -93,7 +93,7 @@ const identityEngine: TrunkEngine = {
 }
 
 /** A vector is one position. Neither is written to. */
-function asLatent(row: Encoded): Latent {
+function asLatent(row: EncodedRow): Latent {
   const data = valuesOf(row)
   return { positions: 1, width: data.length, data }
 }

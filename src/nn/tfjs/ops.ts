@@ -12,13 +12,13 @@ import type { TensorFlow } from './tensorflow.ts'
 import { gradientsOf } from './gradients.ts'
 
 type Tensor = tfc.Tensor
-type Named = Pick<ReadonlyMap<string, Tensor>, 'get'>
+type TensorMap = Pick<ReadonlyMap<string, Tensor>, 'get'>
 
 /** `dropout`: of a step of the trainer. */
 export function tfjsOps(
   tf: TensorFlow,
-  weights: Named,
-  params: Named,
+  weights: TensorMap,
+  params: TensorMap,
   dropout?: Dropout,
 ): Ops<Tensor> {
   const { normalize, normalizeRms, ...own } = gradientsOf(tf)
@@ -39,7 +39,7 @@ export function tfjsOps(
   }
 }
 
-function named(tensors: Named, name: string, kind: string): Tensor {
+function named(tensors: TensorMap, name: string, kind: string): Tensor {
   const tensor = tensors.get(name)
   invariant(tensor, `the network asks for the ${kind} ${name}, which is not there`)
   return tensor

@@ -91,7 +91,7 @@ export function formatOf(path: string): number {
   }
 }
 
-interface Prepared {
+interface PreparedStatement {
   readonly statement: Database.Statement<[readonly Value[]]>
   readonly returnsRows: boolean
   readonly parameters: number
@@ -100,7 +100,7 @@ interface Prepared {
 class LibsqlStore implements Store {
   readonly path: string
   readonly #database: Database.Database
-  readonly #statements = new Map<string, Prepared>()
+  readonly #statements = new Map<string, PreparedStatement>()
   readonly #readonly: boolean
   readonly #synchronous: 'FULL' | 'NORMAL'
   /** Undefined in memory. */
@@ -258,14 +258,14 @@ class LibsqlStore implements Store {
     this.#guarded(() => this.#database.exec(sql))
   }
 
-  #statement(sql: string, values: readonly Value[]): Prepared {
+  #statement(sql: string, values: readonly Value[]): PreparedStatement {
     invariant(this.#open, `${this.path} is closed`)
     const prepared = this.#statements.get(sql) ?? this.#prepare(sql)
     checkValues(sql, values, prepared.parameters)
     return prepared
   }
 
-  #prepare(sql: string): Prepared {
+  #prepare(sql: string): PreparedStatement {
     const statement = this.#database.prepare<[readonly Value[]]>(sql)
     const parameters = sql.split('?').length - 1
     const prepared = { statement, returnsRows: statement.reader, parameters }

@@ -7,7 +7,7 @@
  * (the maximum wait of a row) and in queue length (then `QUEUE_FULL`).
  */
 import type { Clock } from '../../contracts/core.ts'
-import type { Encoded } from '../../contracts/network.ts'
+import type { EncodedRow } from '../../contracts/network.ts'
 import type { ServingEngine } from './contract.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import type { Metrics } from '../../platform/metrics.ts'
@@ -31,7 +31,7 @@ export interface BatchRequest {
   readonly model: string
   /** The engine's key of the adapter. */
   readonly adapter: string
-  readonly rows: readonly Encoded[]
+  readonly rows: readonly EncodedRow[]
   readonly signal?: AbortSignal | undefined
 }
 
@@ -50,10 +50,10 @@ export interface BatcherOptions {
 interface Row {
   readonly model: string
   readonly adapter: string
-  readonly encoded: Encoded
+  readonly encoded: EncodedRow
   readonly arrivedMs: number
   readonly index: number
-  readonly pending: Pending
+  readonly pending: PendingRequest
 }
 
 export function openBatcher(options: BatcherOptions): Batcher {
@@ -108,7 +108,7 @@ class MicroBatcher implements Batcher {
     )
   }
 
-  #enqueue(request: BatchRequest, pending: Pending): void {
+  #enqueue(request: BatchRequest, pending: PendingRequest): void {
     const arrivedMs = this.#options.clock.monotonicMs()
     const { model, adapter } = request
     for (const [index, encoded] of request.rows.entries()) {
@@ -183,7 +183,7 @@ function tooLate(waitMs: number): Error {
  * A request with rows in several runs. It settles when all rows are answered, or, after a failure, when
  * the last of its rows has left the engine: the caller may then unload the adapter.
  */
-interface Pending {
+interface PendingRequest {
   readonly settled: Promise<readonly Float32Array[]>
   /** A row of it goes into a run … */
   enter(): void
@@ -195,7 +195,7 @@ interface Pending {
   fail(reason: unknown): void
 }
 
-function openPending(rows: number): Pending {
+function openPending(rows: number): PendingRequest {
   const answers = new Map<number, Float32Array>()
   let running = 0
   let failed: { readonly reason: unknown } | undefined

@@ -1,5 +1,5 @@
 /** The engine that answers for all models of one base. */
-import type { Encoded } from '../../contracts/network.ts'
+import type { EncodedRow } from '../../contracts/network.ts'
 import type { Version } from '../../versions/contract.ts'
 
 /** Logits for rows that may belong to different adapters. One engine serves all models of one base. */
@@ -8,7 +8,7 @@ export interface ServingEngine {
   load(key: string, version: Version): Promise<void>
   unload(key: string): void
   run(
-    rows: readonly { readonly adapter: string; readonly encoded: Encoded }[],
+    rows: readonly { readonly adapter: string; readonly encoded: EncodedRow }[],
   ): Promise<readonly Float32Array[]>
   close(): Promise<void>
 }

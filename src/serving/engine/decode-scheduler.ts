@@ -8,7 +8,7 @@
  * batching); Agrawal et al. (2024), "Sarathi-Serve", OSDI (prompts in parts).
  */
 import type { Clock } from '../../contracts/core.ts'
-import type { Drawn } from '../../nn/onnx/decoding/sample.ts'
+import type { DrawnToken } from '../../nn/onnx/decoding/sample.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { DecodeLanes, nextPrompt, type DecodeLanesLimits, type Lane } from './decode-lanes.ts'
@@ -22,7 +22,7 @@ export interface DecodeScheduler {
    * One stream of tokens for each text; it ends with a token of `ends`, or after `maxTokens`. Throws `QUEUE_FULL` if the
    * queue has no room for them.
    */
-  run(request: TextRequest): readonly AsyncIterableIterator<Drawn>[]
+  run(request: TextRequest): readonly AsyncIterableIterator<DrawnToken>[]
   /** How many texts wait. */
   waiting(model: string): number
   running(model: string): number
@@ -70,7 +70,7 @@ class ContinuousBatching implements DecodeScheduler {
     return this.#lanes.texts.filter(({ request }) => request.model === model).length
   }
 
-  run(request: TextRequest): readonly AsyncIterableIterator<Drawn>[] {
+  run(request: TextRequest): readonly AsyncIterableIterator<DrawnToken>[] {
     request.signal.throwIfAborted()
     invariant(request.maxTokens > 0 && request.prompt.length > 0, 'a text without tokens')
     if (this.#closed) throw failure('SHUTTING_DOWN', 'the server is stopping')
@@ -78,7 +78,7 @@ class ContinuousBatching implements DecodeScheduler {
     const arrivedMs = this.#options.clock.monotonicMs()
     const texts = request.draws.map((draw): Text => {
       const sequence = (this.#sequences += 1)
-      const stream = new TokenStream<Drawn>(() => this.#leave(text))
+      const stream = new TokenStream<DrawnToken>(() => this.#leave(text))
       const state = { length: 0, drawn: 0, last: -1, isOver: false }
       const text = { sequence, request, draw, stream, arrivedMs, ...state }
       return text
@@ -187,7 +187,7 @@ class ContinuousBatching implements DecodeScheduler {
     }
   }
 
-  #draw(text: Text, drawn: Drawn | undefined): void {
+  #draw(text: Text, drawn: DrawnToken | undefined): void {
     const { model, ends, maxTokens, given } = text.request
     if (drawn === undefined || !Number.isFinite(drawn.logProbability)) {
       const details = { fault: 'not_finite' }

@@ -10,7 +10,7 @@ import type { Base } from '../../contracts/base.ts'
 import type { Version } from '../../versions/contract.ts'
 import type { CacheShape } from '../../nn/onnx/decoding/cached-attention.ts'
 import type { DecodeRow, DecodeRun } from '../../nn/onnx/decoding/decode-run.ts'
-import type { Drawn, Likely } from '../../nn/onnx/decoding/sample.ts'
+import type { DrawnToken, Likely } from '../../nn/onnx/decoding/sample.ts'
 import { decodingGraph } from '../../nn/onnx/decoding/record.ts'
 import type { FeedTensor } from '../../nn/onnx/session.ts'
 import { proveInt8 } from '../../nn/onnx/prove-int8.ts'
@@ -39,14 +39,14 @@ export interface DecodingEngine extends Pick<ServingEngine, 'load' | 'unload' | 
 }
 
 export interface DecodedStep {
-  readonly drawn: readonly Drawn[]
+  readonly drawn: readonly DrawnToken[]
   /** The bytes of the keys and values of all texts. */
   readonly cacheBytes: number
 }
 
 export type DecodingEngineOptions = EngineParts & Omit<OrtPoolOptions, 'workers'>
 
-interface Recorded extends RecordedGraph {
+interface RecordedDecoder extends RecordedGraph {
   readonly cache: CacheShape
 }
 
@@ -57,8 +57,8 @@ export function openDecodingEngine(options: DecodingEngineOptions): DecodingEngi
 class OnnxDecodingEngine implements DecodingEngine {
   readonly #parts: EngineParts
   readonly #pool: OrtPool
-  readonly #recorded = new Map<string, Omit<Recorded, 'model'>>()
-  readonly #loaded: LoadedAdapters<Recorded>
+  readonly #recorded = new Map<string, Omit<RecordedDecoder, 'model'>>()
+  readonly #loaded: LoadedAdapters<RecordedDecoder>
   #isProven = false
   #warmings = 0
 
@@ -97,7 +97,7 @@ class OnnxDecodingEngine implements DecodingEngine {
     invariant(tokens && logprobs && bytes, 'a step without an answer')
     const all = likelyIn(likeliest, likeliest_logprobs)
     let taken = 0
-    const drawn = rows.map(({ sampling }, at): Drawn => {
+    const drawn = rows.map(({ sampling }, at): DrawnToken => {
       const { likeliest: count = 0 } = sampling ?? {}
       taken += count
       return {
@@ -123,7 +123,7 @@ class OnnxDecodingEngine implements DecodingEngine {
   }
 
   /** Recording takes many milliseconds, and a model loads many versions of one configuration. */
-  #record(parts: ServingParts, frozen: Base): Recorded {
+  #record(parts: ServingParts, frozen: Base): RecordedDecoder {
     const asked = digestOf(parts.config as unknown as Json)
     const model = () => decodingGraph(parts).graph.layOut()
     const known = this.#recorded.get(asked)
@@ -134,7 +134,7 @@ class OnnxDecodingEngine implements DecodingEngine {
     return { key, cache, model: () => graph.layOut() }
   }
 
-  async #warm(key: string, adapter: PreparedAdapter<Recorded>): Promise<void> {
+  async #warm(key: string, adapter: PreparedAdapter<RecordedDecoder>): Promise<void> {
     const { example } = adapter
     this.#warmings -= 1
     const sequence = this.#warmings
@@ -156,7 +156,7 @@ function likelyAt(tokens: FeedTensor, logs: FeedTensor, at: number): Likely {
 
 function runOf(
   held: readonly string[],
-  { graph, family }: PreparedAdapter<Recorded>,
+  { graph, family }: PreparedAdapter<RecordedDecoder>,
   rows: readonly SequenceRow[],
 ): DecodeRun {
   return {

@@ -11,7 +11,7 @@ import { viewOf } from '../../adapters/view.ts'
 import type { MethodPlugin } from '../../contracts/adapter.ts'
 import type { Tensor } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
-import type { Encoded } from '../../contracts/network.ts'
+import type { EncodedRow } from '../../contracts/network.ts'
 import type { TaskHead } from '../../contracts/task.ts'
 import type { Version } from '../../versions/contract.ts'
 import { shapesOf } from '../../nn/onnx/shapes.ts'
@@ -36,7 +36,7 @@ export interface PreparedAdapter<Graph = RecordedGraph> {
   readonly tensors: Feeds
   readonly outputs: number
   /** A row to warm it with. */
-  readonly example: Encoded
+  readonly example: EncodedRow
 }
 
 /**

@@ -6,12 +6,12 @@
  * same order at any load, and the same version gives the same bits for the same input. That costs nothing: padding
  * everything to the longest row is slower than several runs of similar rows.
  */
-import type { Encoded } from '../../contracts/network.ts'
+import type { EncodedRow } from '../../contracts/network.ts'
 import { paddedPositions } from '../../nn/onnx/feeds.ts'
 
 export interface PlannedRow {
   readonly adapter: string
-  readonly encoded: Encoded
+  readonly encoded: EncodedRow
 }
 
 export interface PlannedRun {

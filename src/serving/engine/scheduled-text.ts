@@ -1,6 +1,6 @@
 /** A request for texts, and one text of it as the decode scheduler sees it: waiting first, then running in a lane. */
 import type { Random } from '../../contracts/core.ts'
-import type { Drawn, Sampling } from '../../nn/onnx/decoding/sample.ts'
+import type { DrawnToken, Sampling } from '../../nn/onnx/decoding/sample.ts'
 import type { TokenStream } from './token-stream.ts'
 
 export interface TextRequest {
@@ -26,7 +26,7 @@ export interface Text {
   readonly sequence: number
   readonly request: TextRequest
   readonly draw: Pick<Random, 'uniform'>
-  readonly stream: TokenStream<Drawn>
+  readonly stream: TokenStream<DrawnToken>
   readonly arrivedMs: number
   /** How many positions the engine has of it. */
   length: number

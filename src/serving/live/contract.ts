@@ -1,6 +1,6 @@
 /** A served model as the services see it: predict, hold a version, follow a move, report the state. */
 import type { Manifest, Routing } from '../../versions/contract.ts'
-import type { Answered, PredictRequest, TrialMark } from './predict.ts'
+import type { AnsweredInput, PredictRequest, TrialMark } from './predict.ts'
 
 export interface LiveModel {
   /** Undefined until the first version is loaded. */
@@ -45,7 +45,7 @@ export interface Prediction {
   readonly generation: number | undefined
   /** The canary answered. */
   readonly arm?: 'canary'
-  readonly predictions: readonly Answered[]
+  readonly predictions: readonly AnsweredInput[]
 }
 
 /** It stays loaded until `release`. */

@@ -50,7 +50,7 @@ export async function openLiveModel(options: LiveModelOptions): Promise<LiveMode
 }
 
 /** The version that answers a request. */
-interface Begun {
+interface AnswerStart {
   readonly adapter: HeldAdapter
   readonly generation: number | undefined
   readonly arm?: 'live' | 'canary'
@@ -119,7 +119,7 @@ class AnsweringModel implements LiveModel {
     }
   }
 
-  async #answer(begun: Begun, request: PredictRequest): Promise<AnsweredRequest> {
+  async #answer(begun: AnswerStart, request: PredictRequest): Promise<AnsweredRequest> {
     const { manifest } = begun.adapter
     try {
       const answered = await answer(this.#options, manifest, request, begun.trial)
@@ -132,7 +132,7 @@ class AnsweringModel implements LiveModel {
   }
 
   #failedWith(
-    begun: Begun,
+    begun: AnswerStart,
     request: Pick<PredictRequest, 'inputs' | 'signal'>,
     error: unknown,
   ): void {
@@ -140,14 +140,14 @@ class AnsweringModel implements LiveModel {
     if (fault !== undefined) this.#attempted(begun, request, { fault, error })
   }
 
-  #count({ arm }: Begun, answers: number): void {
+  #count({ arm }: AnswerStart, answers: number): void {
     const { model, metrics } = this.#options
     metrics.count('predictions', { model }, answers)
     metrics.count('armPredictions', { model, arm: arm ?? 'named' }, answers)
   }
 
   #attempted(
-    { adapter, arm, generation }: Begun,
+    { adapter, arm, generation }: AnswerStart,
     { inputs }: Pick<PredictRequest, 'inputs'>,
     failed: Pick<Attempt, 'fault' | 'error'> = {},
   ): void {
@@ -157,7 +157,10 @@ class AnsweringModel implements LiveModel {
     this.#options.onAttempt?.({ version, generation, inputs, ...isCanary, ...failed })
   }
 
-  #record({ shadow }: Begun, { rows, served }: Pick<AnsweredRequest, 'rows' | 'served'>): void {
+  #record(
+    { shadow }: AnswerStart,
+    { rows, served }: Pick<AnsweredRequest, 'rows' | 'served'>,
+  ): void {
     if (shadow === undefined) this.#options.predictions.record(served)
     else this.#shadows.offer({ adapter: shadow.again(), rows, served })
   }
@@ -192,7 +195,7 @@ class AnsweringModel implements LiveModel {
   }
 
   /** The adapter that the request uses from here to its end, even if the pointer moves. */
-  async #begin({ version, key }: Pick<PredictRequest, 'version' | 'key'>): Promise<Begun> {
+  async #begin({ version, key }: Pick<PredictRequest, 'version' | 'key'>): Promise<AnswerStart> {
     if (version !== undefined) {
       const adapter = await this.#adapterCache.hold(version, 'bounded')
       return { adapter, generation: undefined, trial: {} }

@@ -17,7 +17,7 @@ import type { AdapterCache, HeldAdapter } from './adapter-cache.ts'
 import type { FailedSwap, LiveAdapter, LiveModel } from './contract.ts'
 import { openGenerations, type Generations } from './generations.ts'
 import { loadRouting, releaseRouting, type LoadedRouting } from './loaded-routing.ts'
-import { sendSwap, subjectOf, type Swapped } from './swap-span.ts'
+import { sendSwap, subjectOf, type SwapRecord } from './swap-span.ts'
 import { openSwaps, type Swaps } from './swaps.ts'
 import { versionsBefore } from './version-before.ts'
 
@@ -39,7 +39,7 @@ export interface LivePointerOptions {
 
 /** The routing that answers, and its adapters. */
 export type Live = LiveAdapter & LoadedRouting
-type Traced = (ended: Pick<Swapped, 'manifest' | 'error'>) => void
+type SwapTracer = (ended: Pick<SwapRecord, 'manifest' | 'error'>) => void
 
 export class LivePointer {
   readonly #options: LivePointerOptions
@@ -156,7 +156,7 @@ export class LivePointer {
   }
 
   /** Undefined if swaps are not traced. */
-  #traced(pointer: Routing): Traced | undefined {
+  #traced(pointer: Routing): SwapTracer | undefined {
     const { spans, clock, model } = this.#options
     if (spans === undefined) return undefined
     const [startMs, isFirst] = [clock.nowMs(), this.#live === undefined]
@@ -164,7 +164,7 @@ export class LivePointer {
       sendSwap(spans, { model, pointer, isFirst, startMs, endMs: clock.nowMs(), ...ended })
   }
 
-  async #loaded(pointer: Routing, traced: Traced | undefined): ReturnType<typeof loadRouting> {
+  async #loaded(pointer: Routing, traced: SwapTracer | undefined): ReturnType<typeof loadRouting> {
     try {
       return await loadRouting(this.#adapterCache, pointer)
     } catch (error) {

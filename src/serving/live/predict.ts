@@ -5,7 +5,7 @@
 import { wholeLength } from '../../payloads/rows.ts'
 import { CodedError, type Clock } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
-import type { Encoded } from '../../contracts/network.ts'
+import type { EncodedRow } from '../../contracts/network.ts'
 import type { Input, ServedPrediction } from '../../contracts/event.ts'
 import type { Task } from '../../contracts/task.ts'
 import type { Fields } from '../../contracts/task-view.ts'
@@ -29,7 +29,7 @@ export interface PredictRequest {
   readonly traceparent?: string | undefined
 }
 
-export interface Answered {
+export interface AnsweredInput {
   /** The prediction's id, which feedback may name. */
   readonly id: string
   /** The answer's fields, from the task. */
@@ -63,8 +63,8 @@ export interface Predictor {
 export type TrialMark = Pick<ServedPrediction, 'canary' | 'unit'>
 
 export interface AnsweredRequest {
-  readonly answers: readonly Answered[]
-  readonly rows: readonly Encoded[]
+  readonly answers: readonly AnsweredInput[]
+  readonly rows: readonly EncodedRow[]
   /** To be recorded by the caller. */
   readonly served: readonly ServedPrediction[]
 }
@@ -109,7 +109,7 @@ export async function answer(
   return { answers, rows, served }
 }
 
-function encode(predictor: Predictor, input: Input, index: number): Encoded {
+function encode(predictor: Predictor, input: Input, index: number): EncodedRow {
   try {
     return predictor.base.encode(input, predictor.maxTokens)
   } catch (error) {
@@ -118,11 +118,11 @@ function encode(predictor: Predictor, input: Input, index: number): Encoded {
   }
 }
 
-function sizeOf(row: Encoded | undefined): number {
+function sizeOf(row: EncodedRow | undefined): number {
   return row === undefined ? 0 : wholeLength(row)
 }
 
-function truncation(row: Encoded | undefined): Pick<Answered, 'truncated' | 'tokens'> {
+function truncation(row: EncodedRow | undefined): Pick<AnsweredInput, 'truncated' | 'tokens'> {
   if (row?.dropped === undefined) return {}
   return { truncated: true, tokens: { kept: row.data.length, dropped: row.dropped } }
 }
@@ -131,7 +131,7 @@ function truncation(row: Encoded | undefined): Pick<Answered, 'truncated' | 'tok
 export async function logitsOf(
   predictor: Pick<Predictor, 'model' | 'task' | 'batcher'>,
   manifest: Manifest,
-  rows: readonly Encoded[],
+  rows: readonly EncodedRow[],
   signal?: AbortSignal,
 ): Promise<readonly Float32Array[]> {
   const { task } = predictor

@@ -6,7 +6,7 @@
  * not fit, or takes too long when feedback arrives, is recorded without the shadow's answer and counted.
  */
 import type { Clock, Logger } from '../../contracts/core.ts'
-import type { Encoded } from '../../contracts/network.ts'
+import type { EncodedRow } from '../../contracts/network.ts'
 import type { ServedPrediction } from '../../contracts/event.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { Batcher } from '../engine/batcher.ts'
@@ -26,7 +26,7 @@ export interface ShadowQueueOptions extends Pick<Predictor, 'model' | 'task' | '
 export interface ShadowJob {
   /** Released when the job is done. */
   readonly adapter: HeldAdapter
-  readonly rows: readonly Encoded[]
+  readonly rows: readonly EncodedRow[]
   readonly served: readonly ServedPrediction[]
 }
 

@@ -9,7 +9,7 @@ import type { Manifest, Routing } from '../../versions/contract.ts'
 import type { LoadedRouting } from './loaded-routing.ts'
 import { CodedError } from '../../contracts/core.ts'
 
-export interface Swapped {
+export interface SwapRecord {
   readonly model: string
   readonly pointer: Routing
   /** The version that a request may now get; absent: it could not be loaded. */
@@ -31,7 +31,7 @@ export function subjectOf(
   return (canary ?? shadow ?? adapter).manifest
 }
 
-export function sendSwap(spans: Pick<SpanExporter, 'add'>, swapped: Swapped): void {
+export function sendSwap(spans: Pick<SpanExporter, 'add'>, swapped: SwapRecord): void {
   const { model, pointer, manifest, isFirst, startMs, endMs, error } = swapped
   const made = readTraceparent(manifest?.trace?.traceparent)
   const parent = pointer.by === 'trainer' && !isFirst ? made : undefined

@@ -2,7 +2,7 @@
 import { entryOf } from '../../platform/errors.ts'
 import type { FaultyPart, ServedModel, TrainerReport, TrainerView } from './served-model.ts'
 
-export interface Degraded {
+export interface Degradation {
   readonly model: string
   /** The broken part; absent: the trainer. */
   readonly part?: FaultyPart
@@ -21,7 +21,7 @@ function isDegraded({ state, code }: Pick<TrainerReport, 'state' | 'code'>): boo
 export function degraded(
   models: readonly Pick<ServedModel, 'name'>[],
   trainer: TrainerView,
-): readonly Degraded[] {
+): readonly Degradation[] {
   return models.flatMap(({ name }) => {
     const report = trainer.status(name)
     const { state, code, message } = report
@@ -30,13 +30,13 @@ export function degraded(
   })
 }
 
-function failedCopy(model: string, { copyFault }: TrainerReport): readonly Degraded[] {
+function failedCopy(model: string, { copyFault }: TrainerReport): readonly Degradation[] {
   if (copyFault === undefined) return []
   return [{ model, part: 'copy', ...told(model, copyFault.code, copyFault.message) }]
 }
 
 /** Sources that fail now, while the trainer and its other sources continue. */
-function failedSources(model: string, { sources = {} }: TrainerReport): readonly Degraded[] {
+function failedSources(model: string, { sources = {} }: TrainerReport): readonly Degradation[] {
   return Object.entries(sources).flatMap(([source, { code, message }]) =>
     code === undefined
       ? []

@@ -12,7 +12,7 @@ import { openAdapterCache, type AdapterCache } from '../live/adapter-cache.ts'
 import type { LiveModel } from '../live/contract.ts'
 import type { PredictRequest } from '../live/predict.ts'
 
-export interface Embedded {
+export interface EmbeddingAnswer {
   readonly manifest: Pick<Manifest, 'version' | 'digest'>
   /** One for each input, of unit length. */
   readonly vectors: readonly Float32Array[]
@@ -21,7 +21,7 @@ export interface Embedded {
 }
 
 export interface EmbeddingService {
-  embed(request: Omit<PredictRequest, 'traceparent'>): Promise<Embedded>
+  embed(request: Omit<PredictRequest, 'traceparent'>): Promise<EmbeddingAnswer>
 }
 
 export interface EmbeddingOptions {

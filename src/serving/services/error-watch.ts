@@ -9,7 +9,7 @@ import { CodedError, type Logger } from '../../contracts/core.ts'
 import type { AnswerWatch } from '../../contracts/release.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { Attempt } from '../live/watched-answer.ts'
-import { endFailingCanary, rollBackFailing, type Failing, type Movable } from './moves.ts'
+import { endFailingCanary, rollBackFailing, type FailingVersion, type Movable } from './moves.ts'
 import type { WatchedAnswers } from './served-model.ts'
 
 export interface ErrorWatchParts {
@@ -94,7 +94,7 @@ export class ErrorWatch {
     return { version, policy, answers, failed: count === 0 ? 0 : (failed / count) * answers }
   }
 
-  #move(work: FailingMove, failing: Failing): void {
+  #move(work: FailingMove, failing: FailingVersion): void {
     this.#moving ??= this.#rollBack(work, failing).finally(() => {
       this.#moving = undefined
     })
@@ -117,7 +117,7 @@ export class ErrorWatch {
     return false
   }
 
-  async #rollBack(work: FailingMove, failing: Failing): Promise<void> {
+  async #rollBack(work: FailingMove, failing: FailingVersion): Promise<void> {
     const { model, log } = this.#parts
     const { version, reason } = failing
     if (this.#movable === undefined) return

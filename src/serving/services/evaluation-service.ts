@@ -6,7 +6,7 @@ import { idsOf } from '../../payloads/rows.ts'
 import { CodedError, type Json } from '../../contracts/core.ts'
 import type { Input } from '../../contracts/event.ts'
 import type { Head, Target } from '../../contracts/example.ts'
-import type { Encoded } from '../../contracts/network.ts'
+import type { EncodedRow } from '../../contracts/network.ts'
 import type { Task } from '../../contracts/task.ts'
 import {
   emptyTally,
@@ -67,7 +67,7 @@ export interface EvaluationOptions extends RowAnswering {
 
 interface Question {
   readonly target: Target
-  readonly encoded: Encoded
+  readonly encoded: EncodedRow
 }
 
 export function openEvaluationService(options: EvaluationOptions): EvaluationService {
@@ -159,7 +159,7 @@ class Evaluator implements EvaluationService {
     return { target, encoded }
   }
 
-  #encode(input: Input, target: Target): Encoded {
+  #encode(input: Input, target: Target): EncodedRow {
     const { task, texts, base, maxTokens } = this.#options
     if (task.texts === undefined || texts === undefined) return base.encode(input, maxTokens)
     return task.texts.encode(input, target, { language: texts.language, maxTokens })
@@ -198,7 +198,7 @@ class Evaluator implements EvaluationService {
   async #readTexts(
     texts: EvaluationOptions['texts'] & {},
     adapter: string,
-    rows: readonly Encoded[],
+    rows: readonly EncodedRow[],
     signal: AbortSignal,
   ): Promise<readonly Float32Array[]> {
     const outputs: Float32Array[] = []
@@ -221,7 +221,7 @@ class Evaluator implements EvaluationService {
   async #readText(
     { scheduler }: EvaluationOptions['texts'] & {},
     adapter: string,
-    row: Encoded,
+    row: EncodedRow,
     signal: AbortSignal,
   ): Promise<Float32Array> {
     const [sequence] = row.sequences ?? []

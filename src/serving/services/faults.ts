@@ -3,10 +3,10 @@
  * affect the others, and a fault in a part that answers do not need does not affect the answers.
  */
 import { entryOf } from '../../platform/errors.ts'
-import { degraded, type Degraded } from './degraded.ts'
+import { degraded, type Degradation } from './degraded.ts'
 import type { Fault, ServedModel, TrainerView } from './served-model.ts'
 
-export function faultsOf(model: ServedModel, trainer: TrainerView): readonly Degraded[] {
+export function faultsOf(model: ServedModel, trainer: TrainerView): readonly Degradation[] {
   const failed = model.live.failedSwap()
   const faults: readonly Fault[] = [
     ...(model.faults?.() ?? []),
@@ -15,7 +15,7 @@ export function faultsOf(model: ServedModel, trainer: TrainerView): readonly Deg
   return [...faults.map((fault) => shown(model.name, fault)), ...degraded([model], trainer)]
 }
 
-function shown(model: string, { part, error }: Fault): Degraded {
+function shown(model: string, { part, error }: Fault): Degradation {
   const { code, message } = error
   const fix = entryOf(code).fix.replaceAll('MODEL', model)
   return { model, part, code, message, fix }

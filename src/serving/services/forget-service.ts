@@ -10,14 +10,14 @@ import type { ForgetForecast } from '../../trainer/forgetting/forecast.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Limits } from '../../platform/limits.ts'
 import type { ForgetRequest, Routing } from '../../versions/contract.ts'
-import { command, type Commanded } from './learning-service.ts'
+import { command, type CommandTarget } from './learning-service.ts'
 import type { TrainerView } from './served-model.ts'
 import { hasFailed } from './trainer-fault.ts'
 import type { TrainerPages } from './trainer-pages.ts'
 
 export type { ForgetForecast }
 
-export interface Forgotten {
+export interface ForgetStatus {
   readonly request: string
   /** `asked`: the trainer has not begun it. `done`: this daemon answers with the rebuilt version, or a later one. */
   readonly state: 'asked' | 'rebuilding' | 'done'
@@ -49,9 +49,9 @@ export interface ForgetService {
   /** Reports what the same request would do, and changes nothing. Throws `TRAINED_ELSEWHERE`, `TRAINER_BUSY`. */
   forecast(what: Omit<ForgetRequest, 'request'>): Promise<ForgetForecast>
   /** Those on their way, then certificates, the newest first. Throws `TRAINED_ELSEWHERE`, `TRAINER_BUSY`. */
-  list(limit: number): Promise<readonly Forgotten[]>
+  list(limit: number): Promise<readonly ForgetStatus[]>
   /** Throws `FORGET_UNKNOWN`, and as `list` does. */
-  find(request: string): Promise<Forgotten>
+  find(request: string): Promise<ForgetStatus>
 }
 
 /** Each is a piece of work for the trainer. */
@@ -60,7 +60,7 @@ const MOST_WAITING = 100
 const MOVES = 100
 
 export function openForgetService(
-  model: Commanded,
+  model: CommandTarget,
   pages: Omit<TrainerPages, 'setAside' | 'selected'>,
   around: ForgetAround,
 ): ForgetService {
@@ -70,7 +70,7 @@ export function openForgetService(
   const shown = (task: ForgetTask) => shownTask(task, trainer.status(model.name))
   const unread = async (tasks: readonly ForgetTask[]) =>
     unreadOf(tasks, await pages.certificates(1), await model.registry.history(MOVES))
-  const asked = (move: Asking): Forgotten => ({
+  const asked = (move: ForgetMove): ForgetStatus => ({
     ...{ request: move.asks.forget.request, state: 'asked', reason: move.reason },
     ...blockedBy(trainer.status(model.name)),
   })
@@ -148,7 +148,7 @@ function isOpen({ stage }: ForgetTask): boolean {
 
 type TrainerSays = ReturnType<TrainerView['status']>
 
-function shownTask(task: ForgetTask, trainer: TrainerSays): Forgotten {
+function shownTask(task: ForgetTask, trainer: TrainerSays): ForgetStatus {
   const { asked, stage, again, left = again } = task
   return {
     ...{ request: asked.request, state: stage, task },
@@ -157,21 +157,21 @@ function shownTask(task: ForgetTask, trainer: TrainerSays): Forgotten {
   }
 }
 
-function blockedBy(trainer: TrainerSays): Pick<Forgotten, 'blocked' | 'waitsFor'> {
+function blockedBy(trainer: TrainerSays): Pick<ForgetStatus, 'blocked' | 'waitsFor'> {
   const { state, code, message = '' } = trainer
   if (state === 'paused') return { waitsFor: 'resume' }
   if (state === 'budget') return { waitsFor: 'budget' }
   return hasFailed(trainer) && code !== undefined ? { blocked: { code, message } } : {}
 }
 
-type Asking = Routing & { readonly asks: { readonly forget: ForgetRequest } }
+type ForgetMove = Routing & { readonly asks: { readonly forget: ForgetRequest } }
 
 /** Given to the trainer as moves, and not in its checkpoint yet; the newest first. Names begin with a time. */
 function unreadOf(
   tasks: readonly ForgetTask[],
   newest: readonly Certificate[],
   moves: readonly Routing[],
-): readonly Asking[] {
+): readonly ForgetMove[] {
   const read = [
     ...tasks.map(({ asked }) => asked.request),
     ...newest.flatMap(({ request }) => (typeof request === 'string' ? request : [])),
@@ -183,12 +183,12 @@ function unreadOf(
   })
 }
 
-function isAsking(move: Routing): move is Asking {
+function isAsking(move: Routing): move is ForgetMove {
   return move.asks?.forget !== undefined
 }
 
 /** The trainer has moved routing; the server swaps a moment later, when the version is loaded and warmed. */
-function doneOf(certificate: Certificate, { live }: Pick<Commanded, 'live'>): Forgotten {
+function doneOf(certificate: Certificate, { live }: Pick<CommandTarget, 'live'>): ForgetStatus {
   const { request, generation } = certificate
   const name = typeof request === 'string' ? request : ''
   const here = live.live()?.pointer.generation

@@ -6,7 +6,7 @@ import type { TrainerStatus } from '../../trainer/contract.ts'
 import { failure } from '../../platform/errors.ts'
 import { pageOf, type Page } from '../../platform/page.ts'
 import type { ShownAside } from '../../checkpoint/set-aside-pages.ts'
-import type { Asked, Routing, Selection } from '../../versions/contract.ts'
+import type { MoveRequest, Routing, Selection } from '../../versions/contract.ts'
 import { openVersions } from '../../versions/service.ts'
 import type { ServedModel, TrainerView } from './served-model.ts'
 import type { TrainerPages } from './trainer-pages.ts'
@@ -27,25 +27,25 @@ export interface LearningService {
     selection: Selection,
     reason: string,
     actor?: string,
-  ): Promise<Selected>
+  ): Promise<SelectionResult>
   /** Stops learning until `resume`; events are still accepted. Returns the generation of the command. */
   pause(reason: string, actor?: string): Promise<number>
   resume(reason: string, actor?: string): Promise<number>
 }
 
-export interface Selected {
+export interface SelectionResult {
   /** The number of selected events when the command was given. */
   readonly events: number
   readonly generation: number
 }
 
 /** The parts of a model that a command moves. */
-export type Commanded = Pick<ServedModel, 'name' | 'registry' | 'live'>
+export type CommandTarget = Pick<ServedModel, 'name' | 'registry' | 'live'>
 
 type Command = 'pause' | 'resume' | 'relearn' | 'discard' | 'forget'
 
 export function openLearningService(
-  model: Commanded,
+  model: CommandTarget,
   pages: Pick<TrainerPages, 'setAside' | 'selected'>,
   trainer: Pick<TrainerView, 'status'>,
 ): LearningService {
@@ -74,10 +74,10 @@ export function openLearningService(
  * trainer before it reads on, even without new records.
  */
 export async function command(
-  { name, registry, live }: Commanded,
+  { name, registry, live }: CommandTarget,
   by: Command,
   reason: string,
-  { asks, actor }: { readonly asks?: Asked; readonly actor?: string | undefined } = {},
+  { asks, actor }: { readonly asks?: MoveRequest; readonly actor?: string | undefined } = {},
 ): Promise<Routing> {
   if ((await registry.live()) === undefined)
     throw failure('NOT_READY', `model ${name} has no live version`)

@@ -6,7 +6,7 @@ import { failure } from '../../platform/errors.ts'
 import type { Limits } from '../../platform/limits.ts'
 import { openVersions, type VersionService } from '../../versions/service.ts'
 import type { FailedSwap, LiveAdapter } from '../live/contract.ts'
-import type { Degraded } from './degraded.ts'
+import type { Degradation } from './degraded.ts'
 import { headlineOf, type HeadlineReport } from '../../evaluation/headline.ts'
 import { faultsOf } from './faults.ts'
 import { openFeedbackGate, type FeedbackGate } from './feedback/feedback-gate.ts'
@@ -17,7 +17,7 @@ import { openForgetService, type ForgetService } from './forget-service.ts'
 import type { GenerationService } from './generation/contract.ts'
 import { openGenerationService } from './generation/generation-service.ts'
 import { openLearningService, type LearningService } from './learning-service.ts'
-import { promote, refuseTainted, rollBack, type Moved, type RollbackOptions } from './moves.ts'
+import { promote, refuseTainted, rollBack, type MoveResult, type RollbackOptions } from './moves.ts'
 import { openPredictionService, type PredictionService } from './prediction-service.ts'
 import type { ServedModel, TrainerReport, TrainerView, WatchedAnswers } from './served-model.ts'
 import { openTrainerPages, type AskTrainer, type OpenTrainerPages } from './trainer-pages.ts'
@@ -44,8 +44,8 @@ export interface ModelServices extends Pick<
   readonly versions: VersionService
   readonly trials: TrialService
   /** `to` absent: to the version before `from`; without either a canary ends, or else to the version before the live one. */
-  rollBack(to: string | undefined, reason: string, more?: RollbackOptions): Promise<Moved>
-  promote(version: string, reason: string, more?: PromoteOptions): Promise<Moved>
+  rollBack(to: string | undefined, reason: string, more?: RollbackOptions): Promise<MoveResult>
+  promote(version: string, reason: string, more?: PromoteOptions): Promise<MoveResult>
   status(): ModelStatus
   /** Throws `NOT_READY` until its trainer has reported. */
   quality(): { readonly quality: QualityReport; readonly alarms: TrainerReport['alarms'] }
@@ -68,7 +68,7 @@ export interface ModelStatus {
   readonly trainer: TrainerReport
   readonly headline: HeadlineReport
   /** Problems while the daemon keeps running. */
-  readonly faults: readonly Degraded[]
+  readonly faults: readonly Degradation[]
 }
 
 interface Around {

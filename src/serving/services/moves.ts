@@ -8,7 +8,7 @@
 import { CodedError } from '../../contracts/core.ts'
 import type { ForgetTask } from '../../checkpoint/forgetting.ts'
 import type { Input } from '../../contracts/event.ts'
-import type { Asked, Routing, Registry } from '../../versions/contract.ts'
+import type { MoveRequest, Routing, Registry } from '../../versions/contract.ts'
 import { openVersions, type NextMove } from '../../versions/service.ts'
 import { fittedPrompt } from '../../nn/fitted-prompt.ts'
 import { failure } from '../../platform/errors.ts'
@@ -16,7 +16,7 @@ import { openRandom } from '../../platform/random.ts'
 import { reachesBack, versionsBefore } from '../live/version-before.ts'
 import type { ServedModel } from './served-model.ts'
 
-export interface Moved {
+export interface MoveResult {
   readonly pointer: Routing
   readonly previous: string
 }
@@ -36,7 +36,7 @@ export interface Movable extends Pick<
 export interface RollbackOptions {
   /** The version that is rolled back, whatever has become live since; absent = the live one. */
   readonly from?: string | undefined
-  readonly asks?: Asked | undefined
+  readonly asks?: MoveRequest | undefined
   readonly actor?: string | undefined
   /** Also to a version that was taken back; otherwise one that is named is refused. */
   readonly undone?: boolean | undefined
@@ -51,7 +51,7 @@ export async function rollBack(
   to: string | undefined,
   reason: string,
   { from, asks, actor }: RollbackOptions = {},
-): Promise<Moved> {
+): Promise<MoveResult> {
   if (to !== undefined && from !== undefined)
     throw failure('REQUEST_INVALID', 'a rollback names to or from, not both')
   const ended = from === undefined ? await canaryless(model) : undefined
@@ -64,12 +64,12 @@ export async function promote(
   version: string,
   reason: string,
   actor?: string,
-): Promise<Moved> {
+): Promise<MoveResult> {
   return move(model, { version, reason, by: 'promote', actor })
 }
 
 /** A live version that fails, and a request that it could not answer. */
-export interface Failing {
+export interface FailingVersion {
   readonly version: string
   readonly reason: string
   readonly inputs: readonly Input[]
@@ -79,7 +79,10 @@ export interface Failing {
  * Back to the version before, by a policy of this server, unless another move has ended the failing one meanwhile. The
  * version before must answer the request first.
  */
-export async function rollBackFailing(model: Movable, failing: Failing): Promise<Moved> {
+export async function rollBackFailing(
+  model: Movable,
+  failing: FailingVersion,
+): Promise<MoveResult> {
   const { version: from, reason, inputs } = failing
   const { live, registry, feedback } = model
   const version = await defaultTarget(model)
@@ -98,7 +101,10 @@ export async function rollBackFailing(model: Movable, failing: Failing): Promise
 }
 
 /** Ends a canary that fails, unless it has ended meanwhile. The live version must answer the request first. */
-export async function endFailingCanary(model: Movable, failing: Failing): Promise<Moved> {
+export async function endFailingCanary(
+  model: Movable,
+  failing: FailingVersion,
+): Promise<MoveResult> {
   const { live, registry, feedback } = model
   const before = await registry.live()
   if (before?.canary?.version !== failing.version)
@@ -166,7 +172,7 @@ async function defaultTarget(model: Movable, from?: string): Promise<string> {
   throw failure('ROLLBACK_IMPOSSIBLE', `model ${name} has no earlier live version${before}`)
 }
 
-interface Tainted {
+interface TaintedVersions {
   readonly request: string
   readonly versions: readonly string[]
 }
@@ -177,7 +183,7 @@ interface Tainted {
  */
 async function taintedBy({
   forgetTasks,
-}: Pick<Movable, 'forgetTasks'>): Promise<Tainted | undefined> {
+}: Pick<Movable, 'forgetTasks'>): Promise<TaintedVersions | undefined> {
   try {
     const task = (await forgetTasks?.())?.find(({ stage }) => stage === 'rebuilding')
     return task && { request: task.asked.request, versions: [...task.retiring, ...task.retired] }
@@ -210,7 +216,10 @@ async function isThere(registry: Registry, version: string): Promise<boolean> {
   }
 }
 
-async function move(model: Movable, next: NextMove & { readonly version: string }): Promise<Moved> {
+async function move(
+  model: Movable,
+  next: NextMove & { readonly version: string },
+): Promise<MoveResult> {
   const { name, registry, live, feedback } = model
   const { version } = next
   await refuseTainted(version, model)

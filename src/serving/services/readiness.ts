@@ -3,7 +3,7 @@
  * are named, trainers included; they do not make it unready while there are answers.
  */
 import type { Clock } from '../../contracts/core.ts'
-import type { Degraded } from './degraded.ts'
+import type { Degradation } from './degraded.ts'
 import { faultsOf } from './faults.ts'
 import type { ServedModel, TrainerView } from './served-model.ts'
 import { hasFailed } from './trainer-fault.ts'
@@ -13,7 +13,7 @@ export interface Readiness {
   /** Models that have no answer yet. */
   readonly silent: readonly string[]
   /** Problems while the daemon keeps running. */
-  readonly degraded: readonly Degraded[]
+  readonly degraded: readonly Degradation[]
 }
 
 export function readinessOf(models: readonly ServedModel[], trainer: TrainerView): Readiness {

@@ -10,7 +10,7 @@ import { refuseTainted, type Movable } from './moves.ts'
 import type { ServedModel } from './served-model.ts'
 import { TrialAge } from './trial-age.ts'
 
-type Tried = Pick<ServedModel, 'name' | 'registry' | 'live' | 'texts'> &
+type TrialModel = Pick<ServedModel, 'name' | 'registry' | 'live' | 'texts'> &
   Pick<Movable, 'forgetTasks'>
 
 export interface Why {
@@ -36,7 +36,7 @@ export interface TrialService {
 }
 
 export function openTrialService(
-  model: Tried,
+  model: TrialModel,
   versions: Pick<VersionService, 'refuseUndone'>,
 ): TrialService {
   const { registry, live } = model
@@ -70,7 +70,7 @@ export function openTrialService(
   }
 }
 
-async function move({ name, registry, live }: Tried, next: NextMove): Promise<Routing> {
+async function move({ name, registry, live }: TrialModel, next: NextMove): Promise<Routing> {
   if ((await registry.live()) === undefined)
     throw failure('NOT_READY', `model ${name} has no live version`)
   const { routing } = await openVersions(registry).move(next)

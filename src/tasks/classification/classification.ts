@@ -9,7 +9,7 @@ import { label, labelForm } from '../../payloads/signals/label.ts'
 import { rating } from '../../payloads/signals/rating.ts'
 import { distilled, rowLoss } from './loss.ts'
 import { ClassificationQuality } from './quality.ts'
-import { renamedLabel, renamedLabels, type Renamed } from './renamed-labels.ts'
+import { renamedLabel, renamedLabels, type LabelNames } from './renamed-labels.ts'
 import { labelsIn, retiredAmong, revisedBy, withOldNamesRetired, type LabelRules } from './rules.ts'
 import { decode, scoreOf, type Answer } from './score.ts'
 import { classificationView } from './view.ts'
@@ -186,7 +186,7 @@ function sharedStart(one: readonly string[], other: readonly string[]): number {
  */
 function renamingOf(
   labels: readonly string[],
-  renamed: Renamed,
+  renamed: LabelNames,
 ): Renaming<LabelTarget> | undefined {
   const names = renamedLabels(labels, renamed)
   const moves = new Map(labels.map((label, at) => [label, names[at] ?? label]))

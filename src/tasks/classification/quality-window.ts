@@ -40,7 +40,7 @@ export interface BlockState {
 }
 
 /** How sure an answer was. */
-export interface Promised {
+export interface PromisedScores {
   /** As the weights have it. */
   readonly raw: number
   /** The served score, with the temperature. */
@@ -60,7 +60,7 @@ export class QualityWindow {
     this.#now = new Block(unsure)
   }
 
-  observe(label: string, answer: string, promised: Promised | undefined): void {
+  observe(label: string, answer: string, promised: PromisedScores | undefined): void {
     if (this.#now.count >= BLOCK) {
       this.#before = this.#now
       this.#now = new Block(this.#unsure)
@@ -157,7 +157,7 @@ class Block {
     else this.#confuse(`${own.at}:${answered?.at ?? -1}`)
   }
 
-  promise({ raw, served }: Promised, isRight: boolean): void {
+  promise({ raw, served }: PromisedScores, isRight: boolean): void {
     this.bins.observe(raw, isRight)
     this.served.observe(served, isRight)
     this.sure?.observe(served, isRight)

@@ -18,7 +18,7 @@ import { ForgettingByLabel, type ForgettingState } from './label-forgetting.ts'
 import type { ClassificationReport, Baseline, LabelQuality } from './report.ts'
 import {
   QualityWindow,
-  type Promised,
+  type PromisedScores,
   type WindowState,
   type LabelCounts,
   type PairCount,
@@ -74,7 +74,7 @@ export class ClassificationQuality implements TaskQuality<LabelTarget> {
   }
 
   /** Then the temperature learns of it: each example is a test first. */
-  #promised({ confidence: raw = NaN, evidence }: Score): Promised | undefined {
+  #promised({ confidence: raw = NaN, evidence }: Score): PromisedScores | undefined {
     if (!Number.isFinite(raw)) return undefined
     const temperature = this.#temperature
     if (evidence === undefined || temperature === undefined) return { raw, served: raw }

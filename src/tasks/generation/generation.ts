@@ -11,7 +11,7 @@ import { scoreOf } from './score.ts'
 import type { GenerationSettings } from './settings.ts'
 import { checkTexts, targetOf, textsOf, type TextTarget } from './target.ts'
 import { generationView, type TextAnswer } from './view.ts'
-import type { Encoded, TokenSequence } from '../../contracts/network.ts'
+import type { EncodedRow, TokenSequence } from '../../contracts/network.ts'
 import type { Input } from '../../contracts/event.ts'
 import type { ContextOverflow, TextLimits } from '../../contracts/text-task.ts'
 import { fittedPrompt } from '../../nn/fitted-prompt.ts'
@@ -93,7 +93,7 @@ interface Texts {
 function encodeTexts(
   { input, answers, isCompared, overflow }: Texts,
   { language, maxTokens }: TextLimits,
-): Encoded {
+): EncodedRow {
   const most = Math.min(maxTokens, language.positions)
   const wholes = answers.map((answer) => [...language.tokens(answer), ...language.ends.slice(0, 1)])
   const longest = Math.max(...wholes.map(({ length }) => length))
@@ -118,14 +118,14 @@ function encodeTexts(
 }
 
 /** The prompt of one with the answer of the other, both of one sequence; cut at its end. */
-function exchangedTexts(prompt: Encoded, answer: Encoded, maxTokens: number): Encoded {
+function exchangedTexts(prompt: EncodedRow, answer: EncodedRow, maxTokens: number): EncodedRow {
   const [before, after] = [parted(prompt).before, parted(answer).after]
   const ids = Int32Array.from([...before, ...after].slice(0, maxTokens))
   const sequences = [{ length: ids.length, answerFrom: before.length }]
   return { data: ids, sequences, isCompared: true }
 }
 
-function parted(row: Encoded) {
+function parted(row: EncodedRow) {
   const [sequence] = row.sequences ?? []
   invariant(sequence !== undefined, 'a row of texts has sequences')
   const { length, answerFrom } = sequence

@@ -18,7 +18,7 @@ import { keepBack } from './quarantine.ts'
 import type { Refusals } from './refusals.ts'
 
 /** The source of the example, the place for its dead letter, and whether it was counted as accepted before. */
-export type Counted = Pick<WaitingEvent, 'key' | 'received' | 'isCounted'> & {
+export type CountedEvent = Pick<WaitingEvent, 'key' | 'received' | 'isCounted'> & {
   /** The answer that it judges. */
   readonly served?: ServedPrediction
 } & (
@@ -36,7 +36,7 @@ export class Acceptance {
   }
 
   /** `old`: latents of the examples that this one replaces, where they are subtracted from sums. */
-  accept(waiting: Counted, example: Example, latents: LatentMap, old?: LatentMap): Due {
+  accept(waiting: CountedEvent, example: Example, latents: LatentMap, old?: LatentMap): Due {
     try {
       return this.#accept(waiting, example, latents, old).verdict === 'update'
     } catch (error) {
@@ -45,7 +45,7 @@ export class Acceptance {
   }
 
   /** Stopping, and defects of an engine, are no fault of the event. */
-  refuse({ received, key }: Counted, error: unknown): false {
+  refuse({ received, key }: CountedEvent, error: unknown): false {
     if (!(error instanceof CodedError)) throw error
     this.#refusals.reject(received, error, key)
     return false
@@ -60,7 +60,7 @@ export class Acceptance {
   }
 
   #accept(
-    counted: Counted,
+    counted: CountedEvent,
     said: Example,
     latents: LatentMap,
     old: LatentMap | undefined,
@@ -96,7 +96,7 @@ export class Acceptance {
    * The example as it is learned; undefined if it goes into quarantine, and then the example that it would have
    * replaced stays. A released example was judged by a person.
    */
-  #defended(counted: Counted, example: Example, latents: LatentMap): Example | undefined {
+  #defended(counted: CountedEvent, example: Example, latents: LatentMap): Example | undefined {
     const { defence, learner, waiting, dedupe, progress, loop } = this.#parts
     const { event, isCounted, received } = counted
     if (defence === undefined) return example
@@ -143,7 +143,7 @@ export class Acceptance {
   }
 
   #supersede(
-    { key, received, event }: Counted,
+    { key, received, event }: CountedEvent,
     { predictionId }: Example,
     old: LatentMap | undefined,
   ): void {
@@ -173,7 +173,7 @@ export class Acceptance {
  * The time that the event itself states. The time of its record says nothing here: the record names the prediction, so it
  * came later, even where the clock of the machine that took it is behind.
  */
-function saidMs({ event, received: { record } }: Counted): number {
+function saidMs({ event, received: { record } }: CountedEvent): number {
   const timeMs = event?.timeMs
   return timeMs === undefined || timeMs === record.timeMs ? Infinity : timeMs
 }

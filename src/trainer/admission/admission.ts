@@ -13,14 +13,14 @@ import { CodedError, type ExampleKey } from '../../contracts/core.ts'
 import { isRetraction, type FeedbackEvent } from '../../contracts/event.ts'
 import type { Example } from '../../contracts/example.ts'
 import { keyOf } from '../../intake/events/event-key.ts'
-import { needsPrediction, type Received, type WaitingEvent } from '../../intake/join.ts'
+import { needsPrediction, type ReceivedRecord, type WaitingEvent } from '../../intake/join.ts'
 import { failure } from '../../platform/errors.ts'
 import { eventAside, setAside } from '../lineage/put-aside.ts'
 import { receivedOf, receivedOfExample } from '../lineage/set-aside-letters.ts'
 import type { SourceMultiplexer } from '../sources/multiplexer.ts'
 import { type BufferedRecord, Prefetcher } from '../sources/prefetcher.ts'
-import { Acceptance, type Counted } from './acceptance.ts'
-import { ExampleMaker, type Known } from './example-maker.ts'
+import { Acceptance, type CountedEvent } from './acceptance.ts'
+import { ExampleMaker, type KnownParts } from './example-maker.ts'
 import { KnownEvents } from './known-events.ts'
 import type { AdmissionParts, Due } from './parts.ts'
 import { Refusals } from './refusals.ts'
@@ -99,12 +99,12 @@ export class Admission {
   }
 
   /** The inbox leaves an empty place; an empty record of another source is the fault of its sender. */
-  #wasErased({ record, connector }: Received): boolean {
+  #wasErased({ record, connector }: ReceivedRecord): boolean {
     const { forgetting, loop } = this.#parts
     return connector === loop.intake.feedbackSource && forgetting.isErased(record.value)
   }
 
-  #isForgotten(event: FeedbackEvent, { record }: Received): boolean {
+  #isForgotten(event: FeedbackEvent, { record }: ReceivedRecord): boolean {
     return this.#parts.forgetting.refuses(event, record.timeMs, event.timeMs ?? record.timeMs)
   }
 
@@ -112,7 +112,7 @@ export class Admission {
     return needsPrediction(event, this.#parts.loop.task.view.signals)
   }
 
-  #refuseRetracted(key: ExampleKey, received: Received): false {
+  #refuseRetracted(key: ExampleKey, received: ReceivedRecord): false {
     const { log } = this.#parts
     if (log.stateOf(key) !== eventStates.retracted) log.erase(key, eventStates.retracted)
     this.#refusals.reject(received, failure('RETRACTED', 'an event with this id was retracted'))
@@ -203,7 +203,7 @@ export class Admission {
   }
 
   /** Events set aside unread are parsed here, and nothing more. */
-  #wasThereBefore(received: Received): boolean {
+  #wasThereBefore(received: ReceivedRecord): boolean {
     const { barrier } = this.#parts.progress
     return barrier !== undefined && isBefore(received, barrier)
   }
@@ -217,7 +217,7 @@ export class Admission {
     return false
   }
 
-  #parse(received: Received): FeedbackEvent | undefined {
+  #parse(received: ReceivedRecord): FeedbackEvent | undefined {
     const { refused } = received.record
     try {
       if (refused !== undefined) throw new CodedError(refused.code, refused.reason)
@@ -236,7 +236,7 @@ export class Admission {
     return served === undefined ? this.#wait(waiting) : this.#learn(waiting, { served }, signal)
   }
 
-  #learn(waiting: WaitingEvent, known: Known, signal: AbortSignal): Due | Promise<Due> {
+  #learn(waiting: WaitingEvent, known: KnownParts, signal: AbortSignal): Due | Promise<Due> {
     const example = this.#made(waiting, known)
     if (example === undefined) return false
     const joined = known.served === undefined ? waiting : { ...waiting, served: known.served }
@@ -248,7 +248,7 @@ export class Admission {
       : this.#acceptance.accept(joined, example, latents)
   }
 
-  #made(waiting: WaitingEvent, known: Known): Example | undefined {
+  #made(waiting: WaitingEvent, known: KnownParts): Example | undefined {
     try {
       return this.#examples.of(waiting, known)
     } catch (error) {
@@ -258,9 +258,9 @@ export class Admission {
   }
 
   async #computed(
-    waiting: Counted,
+    waiting: CountedEvent,
     example: Example,
-    { prefetched }: Known,
+    { prefetched }: KnownParts,
     signal: AbortSignal,
   ): Promise<Due> {
     const { latents } = this.#parts
@@ -274,7 +274,7 @@ export class Admission {
   }
 
   async #learnInstead(
-    waiting: Counted,
+    waiting: CountedEvent,
     example: Example,
     replaced: readonly Example[],
     signal: AbortSignal,

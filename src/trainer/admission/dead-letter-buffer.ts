@@ -4,7 +4,7 @@
  */
 import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
 import type { DeadLetter } from '../../contracts/connector.ts'
-import type { Received } from '../../intake/join.ts'
+import type { ReceivedRecord } from '../../intake/join.ts'
 
 export interface Reason {
   readonly code: string
@@ -31,7 +31,7 @@ export class DeadLetterBuffer {
     return this.#bytes
   }
 
-  add({ connector, record }: Received, { code, message }: Reason): void {
+  add({ connector, record }: ReceivedRecord, { code, message }: Reason): void {
     const { partition, position, value, headers } = record
     this.#bytes += value.byteLength
     this.#unwritten.push({

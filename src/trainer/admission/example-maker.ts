@@ -1,18 +1,18 @@
 /** Makes the example of an event: what the network reads, and the target that its signal means for the task. */
 import type { FeedbackEvent, Input, ServedPrediction } from '../../contracts/event.ts'
-import type { Encoded } from '../../contracts/network.ts'
+import type { EncodedRow } from '../../contracts/network.ts'
 import type { Example } from '../../contracts/example.ts'
 import { encodeExample } from '../../intake/encode-example.ts'
 import type { WaitingEvent } from '../../intake/join.ts'
 import { failure } from '../../platform/errors.ts'
-import type { Prefetched } from '../sources/prefetcher.ts'
+import type { PrefetchedEvent } from '../sources/prefetcher.ts'
 import type { AdmissionParts } from './parts.ts'
 
 /** Facts that accompany an event. */
-export interface Known {
+export interface KnownParts {
   /** The answer that it judges. */
   readonly served?: ServedPrediction
-  readonly prefetched?: Prefetched | undefined
+  readonly prefetched?: PrefetchedEvent | undefined
 }
 
 export class ExampleMaker {
@@ -23,7 +23,7 @@ export class ExampleMaker {
   }
 
   /** Throws a coded error for an event that no example can be made of. */
-  of({ key, event, received }: WaitingEvent, { served, prefetched }: Known): Example {
+  of({ key, event, received }: WaitingEvent, { served, prefetched }: KnownParts): Example {
     const { predictionId, slice, timeMs = received.record.timeMs } = event
     return {
       key,
@@ -38,7 +38,7 @@ export class ExampleMaker {
     }
   }
 
-  encode(input: Input | undefined, event: FeedbackEvent, served?: ServedPrediction): Encoded {
+  encode(input: Input | undefined, event: FeedbackEvent, served?: ServedPrediction): EncodedRow {
     const { encoding, task } = this.#parts.loop
     const { base, maxTokens, onCut } = encoding
     if (input === undefined) throw failure('EVENT_INVALID', 'neither input nor prediction_id')

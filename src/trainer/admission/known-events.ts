@@ -1,7 +1,7 @@
 /** Whether an event was seen before: learned, waiting for its prediction, or set aside by a rollback. */
 import type { ExampleKey } from '../../contracts/core.ts'
 import type { FeedbackEvent } from '../../contracts/event.ts'
-import type { Seen } from '../../intake/dedupe/dedupe.ts'
+import type { DedupeVerdict } from '../../intake/dedupe/dedupe.ts'
 import { keyOf } from '../../intake/events/event-key.ts'
 import { signalDigest } from '../../intake/events/signal-digest.ts'
 import type { AdmissionParts } from './parts.ts'
@@ -18,7 +18,7 @@ export class KnownEvents {
    * again where the event was never learned, or where the version gone back to has not learned it. After going back to a
    * version without a snapshot it stays a duplicate: that version, made elsewhere, may have learned this very event.
    */
-  look(event: FeedbackEvent): Seen {
+  look(event: FeedbackEvent): DedupeVerdict {
     const { dedupe, waiting, setAside } = this.#parts
     const key = keyOf(event)
     const digest = signalDigest(event)

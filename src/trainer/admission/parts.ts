@@ -10,7 +10,7 @@ import type { Ahead } from '../../intake/retractions-ahead.ts'
 import type { Defence } from '../../learner/defence/defence.ts'
 import type { Learner } from '../../learner/learner.ts'
 import type { LatentMap } from '../../learner/learner-types.ts'
-import type { Retracted } from '../../checkpoint/saved.ts'
+import type { RetractedKeys } from '../../checkpoint/saved.ts'
 import type { TrainerProgress } from '../trainer-progress.ts'
 import type { DeadLetterBuffer } from './dead-letter-buffer.ts'
 import type { LoopParts } from '../parts.ts'
@@ -47,9 +47,9 @@ export interface AdmissionParts {
   /** An example that nothing trains on. */
   readonly onHoldOut: (example: Example, latents: LatentMap) => Decision<'wait'>
   /** The older examples that a newer signal replaces. */
-  readonly onSupersede: (superseded: Retracted, latents?: LatentMap) => void
+  readonly onSupersede: (superseded: RetractedKeys, latents?: LatentMap) => void
   /** Keys to forget everywhere. */
-  readonly onRetract: (retracted: Retracted, latents?: LatentMap) => void
+  readonly onRetract: (retracted: RetractedKeys, latents?: LatentMap) => void
 }
 
 /** Whether an update is due. */

@@ -3,7 +3,7 @@
  */
 import type { ExampleKey } from '../../contracts/core.ts'
 import { keyOf } from '../../intake/events/event-key.ts'
-import type { Received, WaitingEvent } from '../../intake/join.ts'
+import type { ReceivedRecord, WaitingEvent } from '../../intake/join.ts'
 import { failure } from '../../platform/errors.ts'
 import { isOpen } from '../../checkpoint/event-log/states.ts'
 import type { Reason } from './dead-letter-buffer.ts'
@@ -16,7 +16,7 @@ export class Refusals {
     this.#parts = parts
   }
 
-  reject(received: Received, error: unknown, key?: ExampleKey): void {
+  reject(received: ReceivedRecord, error: unknown, key?: ExampleKey): void {
     const { letters, progress, waiting } = this.#parts
     if (key !== undefined && waiting.get(key)?.received === received) waiting.leave(key)
     const reason = letters.reasonOf(error)

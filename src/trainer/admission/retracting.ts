@@ -5,7 +5,7 @@
 import { CodedError, type ExampleKey } from '../../contracts/core.ts'
 import type { FeedbackEvent } from '../../contracts/event.ts'
 import { identityOf, keyOf } from '../../intake/events/event-key.ts'
-import type { Received } from '../../intake/join.ts'
+import type { ReceivedRecord } from '../../intake/join.ts'
 import { RETRACTED } from '../../intake/events/signal-digest.ts'
 import { failure } from '../../platform/errors.ts'
 import type { LatentMap } from '../../learner/learner-types.ts'
@@ -15,9 +15,9 @@ import type { AdmissionParts, Due } from './parts.ts'
 import type { Refusals } from './refusals.ts'
 
 /** A retraction in progress. */
-interface Retracting {
+interface RetractionTurn {
   readonly event: FeedbackEvent
-  readonly received: Received
+  readonly received: ReceivedRecord
   readonly meant: Meant
   readonly keys: readonly ExampleKey[]
 }
@@ -35,7 +35,7 @@ export class Retractions {
    * Retracts everything it refers to, here and in past states; an event that was not seen yet is refused when it comes,
    * as far as there is room.
    */
-  retract(event: FeedbackEvent, received: Received, signal: AbortSignal): Due | Promise<Due> {
+  retract(event: FeedbackEvent, received: ReceivedRecord, signal: AbortSignal): Due | Promise<Due> {
     const { learner, heldOut, dedupe, latents } = this.#parts
     const meant = meantBy(event, (key) => dedupe.digestOf(key) !== undefined)
     const taught = [...learner.pending, ...learner.remembered, ...(learner.memorised ?? [])]
@@ -50,7 +50,7 @@ export class Retractions {
   }
 
   /** The sums first: where they cannot be without it, nothing else is changed. */
-  #subtracted(retracting: Retracting, latents: LatentMap): false {
+  #subtracted(retracting: RetractionTurn, latents: LatentMap): false {
     try {
       this.#parts.onRetract({ keys: retracting.keys, predictions: [] }, latents)
     } catch (error) {
@@ -61,7 +61,7 @@ export class Retractions {
     return this.#retracted(retracting)
   }
 
-  #retracted({ event, received, meant, keys }: Retracting): false {
+  #retracted({ event, received, meant, keys }: RetractionTurn): false {
     const { dedupe, progress, onRetract, log } = this.#parts
     const all = log.meant(meant)
     const logged = all.filter((key) => this.#reaches(event, key))
@@ -92,7 +92,7 @@ export class Retractions {
     return predictionId === undefined || reaches?.(source, identityOf(key).source) !== false
   }
 
-  #refuseBeyond({ source, predictionId = '' }: FeedbackEvent, received: Received): false {
+  #refuseBeyond({ source, predictionId = '' }: FeedbackEvent, received: ReceivedRecord): false {
     const text = `${source} may not take back what other sources said about the prediction ${predictionId}`
     this.#refusals.reject(received, failure('RETRACTION_UNMATCHED', text))
     return false
@@ -115,7 +115,7 @@ export class Retractions {
   }
 
   /** It refers to nothing known. Returns whether it counts anyway. */
-  #isAhead(event: FeedbackEvent, meant: Meant, received: Received): boolean {
+  #isAhead(event: FeedbackEvent, meant: Meant, received: ReceivedRecord): boolean {
     const { ahead, progress, dedupe, refused } = this.#parts
     if (meant.kind === 'source' || event.predictionId !== undefined) return true
     const key = keyOf(event)

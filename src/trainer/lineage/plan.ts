@@ -45,12 +45,12 @@ export interface ForgetPlan {
   readonly again: (from: string | undefined) => readonly number[]
 }
 
-type Traced = Pick<KnownRow, 'key' | 'timeMs'>
+type TracedRow = Pick<KnownRow, 'key' | 'timeMs'>
 
 /** Whether a request means an event. An event without a time is never meant by a request with a time. */
 export function isAsked(
   { source, id, beforeMs }: ForgetRequest,
-  { key, timeMs = Infinity }: Traced,
+  { key, timeMs = Infinity }: TracedRow,
 ): boolean {
   const event = identityOf(key)
   return (
@@ -102,7 +102,7 @@ export function planOf(
 /** The events in each place outside of the log: they wait, they are set aside, or the log is younger. */
 function placesOf(asked: ForgetRequest, state: TrainerState) {
   const { learner, heldOut, waiting, setAside } = state
-  const keysOf = (all: readonly Traced[]) =>
+  const keysOf = (all: readonly TracedRow[]) =>
     all.filter((each) => isAsked(asked, each)).map(({ key }) => key)
   const waits = waiting.events.map(({ key, event, received }) => {
     const timeMs = event.timeMs ?? received.record.timeMs

@@ -5,7 +5,7 @@
 import { CodedError, type Logger } from '../../contracts/core.ts'
 import { eventStates } from '../../checkpoint/event-log/states.ts'
 import type { EventLog } from '../../checkpoint/event-log/event-log.ts'
-import type { Example, Remembered } from '../../contracts/example.ts'
+import type { Example, RememberedExample } from '../../contracts/example.ts'
 import type { Task } from '../../contracts/task.ts'
 import type { WaitingEvent } from '../../intake/join.ts'
 import type { LetterParts } from './set-aside-letters.ts'
@@ -16,11 +16,11 @@ import type { TrainerState } from '../state.ts'
 type AsideTask = Pick<Task, 'topic' | 'stratum' | 'shown'>
 
 /** A rollback that the learner has followed. */
-export interface Followed {
+export interface FollowedMove {
   readonly task: AsideTask
   readonly log: Logger
   /** The content of replay before the learner went back. */
-  readonly before: readonly Remembered[]
+  readonly before: readonly RememberedExample[]
   /** Only the replay buffer and the event log show which events the version has learned. */
   readonly isUnknown?: boolean
   readonly to: string
@@ -36,7 +36,7 @@ interface Aside {
   readonly goneTo?: string | undefined
 }
 
-export function putAside(state: TrainerState, followed: Followed): void {
+export function putAside(state: TrainerState, followed: FollowedMove): void {
   const { learner, waiting, progress, letters, log } = state
   const { task } = followed
   const parts = { task, progress, letters, log, setAside: state.setAside }
@@ -66,12 +66,12 @@ export function putAside(state: TrainerState, followed: Followed): void {
  * Everything that the version has not learned, in the order in which it came: from the event log; before it, what replay
  * held and the log does not know, because it is older.
  */
-function learnedSince(state: TrainerState, followed: Followed): readonly Example[] {
+function learnedSince(state: TrainerState, followed: FollowedMove): readonly Example[] {
   const { learner, dedupe, log } = state
   const { before, isUnknown = false, to } = followed
   const kept = new Set(learner.remembered.map(({ key }) => key))
   // In an order that does not depend on how often the trainer was restarted.
-  const isUndone = ({ key }: Remembered) => !kept.has(key) && (isUnknown || !dedupe.has(key))
+  const isUndone = ({ key }: RememberedExample) => !kept.has(key) && (isUnknown || !dedupe.has(key))
   const lines = [to, ...linesBefore(to, state)]
   const logged = loggedSince(lines, log, followed.log).filter(({ key }) => !kept.has(key))
   const replayed = before.filter((each) => isUndone(each) && log.stateOf(each.key) === undefined)
@@ -148,7 +148,7 @@ export function eventAside(
 }
 
 export function exampleAside(
-  { logits: _logits, ...example }: Remembered,
+  { logits: _logits, ...example }: RememberedExample,
   { was, goneTo }: Aside,
   task: Pick<Task, 'stratum'>,
 ): SetAsideEvent {

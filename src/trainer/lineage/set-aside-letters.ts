@@ -3,12 +3,12 @@ import { shownRow } from '../../payloads/rows.ts'
 import type { CodedError } from '../../contracts/core.ts'
 import type { Example } from '../../contracts/example.ts'
 import type { Task } from '../../contracts/task.ts'
-import type { Received } from '../../intake/join.ts'
+import type { ReceivedRecord } from '../../intake/join.ts'
 import { failure } from '../../platform/errors.ts'
 import type { SetAsideEntry } from '../../checkpoint/set-aside-events.ts'
 
 export interface LetterParts {
-  readonly letters: { add(received: Received, reason: CodedError): void }
+  readonly letters: { add(received: ReceivedRecord, reason: CodedError): void }
   readonly task: Pick<Task, 'shown'>
 }
 
@@ -18,7 +18,7 @@ export function letterOfGone(entry: SetAsideEntry, { letters, task }: LetterPart
   letters.add(receivedOf(entry, task), failure('SET_ASIDE_FULL', reason))
 }
 
-export function receivedOf({ at, what }: SetAsideEntry, task: Pick<Task, 'shown'>): Received {
+export function receivedOf({ at, what }: SetAsideEntry, task: Pick<Task, 'shown'>): ReceivedRecord {
   if (what.kind === 'event') return what.event.received
   return receivedOfExample(what.example, { partition: 'set-aside', position: String(at) }, task)
 }
@@ -28,7 +28,7 @@ export function receivedOfExample(
   example: Example,
   place: { readonly partition: string; readonly position: string },
   task: Pick<Task, 'shown'>,
-): Received {
+): ReceivedRecord {
   const value = new TextEncoder().encode(JSON.stringify(plain(example, task)))
   const { timeMs } = example
   return {

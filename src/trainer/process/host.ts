@@ -48,7 +48,7 @@ export interface Hosting {
   readonly onSpan: (span: Span) => void
 }
 
-type Asking = Extract<ToTrainer, { readonly kind: 'forecast' }>
+type ForecastQuestion = Extract<ToTrainer, { readonly kind: 'forecast' }>
 
 const statusEveryMs = 1_000
 const lockWaitMs = 5_000
@@ -84,7 +84,7 @@ export class TrainerHost {
     this.#loops.get(model)?.wake()
   }
 
-  async forecast({ number, model, asked }: Asking): Promise<void> {
+  async forecast({ number, model, asked }: ForecastQuestion): Promise<void> {
     try {
       const loop = this.#loops.get(model)
       if (loop === undefined) throw failure('TRAINER_BUSY', `nothing trains ${model} here now`)

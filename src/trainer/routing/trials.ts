@@ -6,7 +6,7 @@
  */
 import type { Rollout } from '../../contracts/release.ts'
 import type { ServedPrediction } from '../../contracts/event.ts'
-import type { Answering, Move } from '../../checkpoint/saved.ts'
+import type { AnsweringVersions, Move } from '../../checkpoint/saved.ts'
 import {
   judgedIn,
   noSum,
@@ -18,21 +18,21 @@ import {
 import { routedVersions } from '../../versions/routing.ts'
 import type { Routing } from '../../versions/contract.ts'
 
-export interface Released {
+export interface ReleasedVersion {
   readonly version: string
   readonly reason: string
 }
 
 /** The place of a decision: what is live there, and the count of accepted events. */
 export interface TrialPlace {
-  readonly state: { readonly live: Answering | null }
+  readonly state: { readonly live: AnsweringVersions | null }
   readonly accepted: number
 }
 
 export class Trials {
   readonly #policy: Rollout
   #trial: Trial | undefined
-  #waiting: Released | undefined
+  #waiting: ReleasedVersion | undefined
 
   constructor(policy: Rollout) {
     this.#policy = policy
@@ -42,7 +42,7 @@ export class Trials {
     return this.#trial
   }
 
-  get waiting(): Released | undefined {
+  get waiting(): ReleasedVersion | undefined {
     return this.#waiting
   }
 
@@ -77,7 +77,7 @@ export class Trials {
   }
 
   /** The moves that release a version: none where it waits. */
-  release(released: Released, place: TrialPlace): readonly Move[] {
+  release(released: ReleasedVersion, place: TrialPlace): readonly Move[] {
     if (this.#trial !== undefined) {
       this.#waiting = released
       return []
@@ -188,7 +188,7 @@ export class Trials {
     return { canary: { version, share: stage.share } }
   }
 
-  #stageMove({ version }: Answering, accepted: number, why: string): Move {
+  #stageMove({ version }: AnsweringVersions, accepted: number, why: string): Move {
     const { canary, shadow } = this.routed
     const what = canary
       ? `${canary.version} answers ${Number((100 * canary.share).toPrecision(3))} %`

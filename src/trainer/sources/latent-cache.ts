@@ -8,7 +8,7 @@
  */
 import type { ExampleKey } from '../../contracts/core.ts'
 import type { TrunkEngine } from '../../contracts/base.ts'
-import type { Encoded, Latent } from '../../contracts/network.ts'
+import type { EncodedRow, Latent } from '../../contracts/network.ts'
 import type { Example } from '../../contracts/example.ts'
 import { isSameRow } from '../../payloads/rows.ts'
 import { fromHalves, toHalves } from '../../nn/half.ts'
@@ -22,7 +22,7 @@ export class LatentCache {
   readonly #maxBytes: number
   readonly #precision: LatentPrecision
   /** In order of use: a Map keeps insertion order, and a hit is inserted again. */
-  readonly #kept = new Map<ExampleKey, Kept>()
+  readonly #kept = new Map<ExampleKey, CachedLatent>()
   #bytes = 0
 
   constructor(trunk: TrunkEngine, maxBytes: number, precision: LatentPrecision = 'f32') {
@@ -46,7 +46,7 @@ export class LatentCache {
   }
 
   /** The latent of a row that becomes an example later, or never: it is not cached. */
-  async ahead(encoded: Encoded): Promise<Latent> {
+  async ahead(encoded: EncodedRow): Promise<Latent> {
     const [latent] = await this.#trunk.encode([encoded])
     invariant(latent !== undefined, 'the trunk returns one latent per row')
     return unpacked(this.#packed(latent))
@@ -107,7 +107,7 @@ export class LatentCache {
     })
   }
 
-  #packed({ data, ...latent }: Latent): Packed {
+  #packed({ data, ...latent }: Latent): PackedLatent {
     return { latent, data: (this.#precision === 'f16' ? toHalves(data) : undefined) ?? data }
   }
 
@@ -124,7 +124,7 @@ export class LatentCache {
     this.#keep(example, this.#packed(latent))
   }
 
-  #keep({ key, encoded }: Example, packed: Packed): void {
+  #keep({ key, encoded }: Example, packed: PackedLatent): void {
     this.forget(key)
     this.#kept.set(key, { ...packed, encoded })
     this.#bytes += packed.data.byteLength
@@ -135,15 +135,15 @@ export class LatentCache {
   }
 }
 
-interface Packed {
+interface PackedLatent {
   readonly latent: Omit<Latent, 'data'>
   readonly data: Float32Array | Uint16Array
 }
 
-interface Kept extends Packed {
-  readonly encoded: Encoded
+interface CachedLatent extends PackedLatent {
+  readonly encoded: EncodedRow
 }
 
-function unpacked({ latent, data }: Packed): Latent {
+function unpacked({ latent, data }: PackedLatent): Latent {
   return { ...latent, data: data instanceof Uint16Array ? fromHalves(data) : data }
 }

@@ -6,7 +6,7 @@
  * Once an example is admitted its latent is needed, so a later failure is always waited out.
  */
 import { CodedError, type ExampleKey } from '../../contracts/core.ts'
-import type { Encoded, Latent } from '../../contracts/network.ts'
+import type { EncodedRow, Latent } from '../../contracts/network.ts'
 import type { Example } from '../../contracts/example.ts'
 import type { LatentCache } from './latent-cache.ts'
 import type { LatentMap } from '../../learner/learner-types.ts'
@@ -42,7 +42,7 @@ export class LatentProvider {
   }
 
   /** Computed before its example's turn; rejects when the engine fails, without blaming an example yet. */
-  async ahead(encoded: Encoded): Promise<Latent> {
+  async ahead(encoded: EncodedRow): Promise<Latent> {
     return this.#latents.ahead(encoded)
   }
 

@@ -4,29 +4,29 @@
  * is repeated, and reported, at the record's turn.
  */
 import { hasIds } from '../../payloads/rows.ts'
-import type { Encoded, Latent } from '../../contracts/network.ts'
+import type { EncodedRow, Latent } from '../../contracts/network.ts'
 import { isRetraction, type FeedbackEvent } from '../../contracts/event.ts'
-import type { Received } from '../../intake/join.ts'
+import type { ReceivedRecord } from '../../intake/join.ts'
 
-export interface Prefetched {
+export interface PrefetchedEvent {
   readonly event: FeedbackEvent
-  readonly encoded: Encoded
+  readonly encoded: EncodedRow
   /** Undefined when it could not be computed. */
   readonly latent: Promise<Latent | undefined>
 }
 
 /** A record that waits for its turn. */
-export interface BufferedRecord extends Received {
+export interface BufferedRecord extends ReceivedRecord {
   /** The result of the prefetcher; null = it looked and there is nothing; absent = not looked at yet. */
-  prefetched?: Prefetched | null | undefined
+  prefetched?: PrefetchedEvent | null | undefined
 }
 
 export interface PrefetcherParts {
-  readonly parse: (received: Received) => FeedbackEvent
-  readonly encode: (event: FeedbackEvent) => Encoded | undefined
+  readonly parse: (received: ReceivedRecord) => FeedbackEvent
+  readonly encode: (event: FeedbackEvent) => EncodedRow | undefined
   readonly needsPrediction: (event: FeedbackEvent) => boolean
   readonly isKnown: (event: FeedbackEvent) => boolean
-  readonly compute: (encoded: Encoded) => Promise<Latent>
+  readonly compute: (encoded: EncodedRow) => Promise<Latent>
 }
 
 /** Enough to keep the threads busy during an update, and to find texts of equal length, which share a run. */
@@ -65,7 +65,7 @@ export class Prefetcher {
    * The precomputed results of a record that is consumed now. They are removed from the record, which may wait for
    * long.
    */
-  take(buffered: BufferedRecord): Prefetched | undefined {
+  take(buffered: BufferedRecord): PrefetchedEvent | undefined {
     const { prefetched } = buffered
     if (prefetched === undefined) return undefined
     buffered.prefetched = undefined
@@ -74,7 +74,7 @@ export class Prefetcher {
     return prefetched ?? undefined
   }
 
-  #prefetch(received: Received): Prefetched | null {
+  #prefetch(received: ReceivedRecord): PrefetchedEvent | null {
     try {
       const event = this.#parts.parse(received)
       if (isRetraction(event.signal) || this.#parts.needsPrediction(event)) return null
@@ -89,7 +89,7 @@ export class Prefetcher {
   }
 }
 
-function positionsOf(prefetched: Prefetched | null): number {
+function positionsOf(prefetched: PrefetchedEvent | null): number {
   const encoded = prefetched?.encoded
   return encoded !== undefined && hasIds(encoded) ? encoded.data.length : 0
 }

@@ -9,13 +9,13 @@ import type { LoopParts } from '../parts.ts'
 import type { Journals } from '../../checkpoint/journals.ts'
 import type { TrainerState } from '../state.ts'
 
-interface Moving {
+interface MovedSourceParts {
   readonly loop: Pick<LoopParts, 'intake' | 'log'>
   readonly state: Pick<TrainerState, 'progress'>
 }
 
 /** Answers the positions that a source takes over; `places` are its own. */
-export function takingOver({ loop, state: { progress } }: Moving) {
+export function takingOver({ loop, state: { progress } }: MovedSourceParts) {
   const present = new Set(loop.intake.sources.map(({ name }) => name))
   return async (source: Source, places: Positions, signal: AbortSignal): Promise<Positions> => {
     const taken: Record<string, string> = {}
@@ -40,7 +40,10 @@ export function takingOver({ loop, state: { progress } }: Moving) {
  * A source that has read a journal and reads a stream of the fleet now leaves its place there: the fleet moves on in that
  * journal, and the place would be taken for the present one. Returns the journals that are left.
  */
-export function leaveJournals({ loop, state: { progress } }: Moving, journals: Journals): Journals {
+export function leaveJournals(
+  { loop, state: { progress } }: MovedSourceParts,
+  journals: Journals,
+): Journals {
   const streams = loop.intake.sources.filter(({ journal }) => journal === undefined)
   const left = new Set(streams.map(({ name }) => name).filter((name) => name in journals))
   for (const name of left) progress.leavePosition(name, '0')

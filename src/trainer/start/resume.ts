@@ -4,9 +4,9 @@
  */
 import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
-import { publishAgain, publishFirst, type Publishing } from '../updates/candidate.ts'
+import { publishAgain, publishFirst, type PublishParts } from '../updates/candidate.ts'
 import { eventStates } from '../../checkpoint/event-log/states.ts'
-import type { Saved } from '../../checkpoint/saved.ts'
+import type { SavedState } from '../../checkpoint/saved.ts'
 import { logAfter } from '../../checkpoint/event-log/contract.ts'
 import { checkJournals } from '../../checkpoint/journals.ts'
 import {
@@ -20,7 +20,7 @@ import { checkNeverTrained, checkNotBehind, type Recovery } from '../../checkpoi
 import { isHolding } from '../routing/commands.ts'
 import { leaveJournals } from './moved-sources.ts'
 import { adapterText, type TrainerState } from '../state.ts'
-import { movedToBase, publishMoved, type Moved } from './succession.ts'
+import { movedToBase, publishMoved, type SucceededState } from './succession.ts'
 import type { Head } from '../../contracts/example.ts'
 import type { Task, Renaming } from '../../contracts/task.ts'
 import type { LearnerState } from '../../learner/learner-types.ts'
@@ -55,7 +55,7 @@ export async function resume(parts: Beginning, signal: AbortSignal): Promise<voi
 }
 
 async function notBehind(
-  { progress }: Saved,
+  { progress }: SavedState,
   { loop, state, retry }: RestoreVersion,
   signal: AbortSignal,
 ): Promise<void> {
@@ -67,7 +67,7 @@ async function notBehind(
 }
 
 /** The saved state with the present features and output names of the config, if they have changed. */
-function movedTo(found: Saved, parts: RestoreVersion): Moved | undefined {
+function movedTo(found: SavedState, parts: RestoreVersion): SucceededState | undefined {
   const moved = movedToBase(found, parts)
   const renamed = renamedIn(moved?.saved ?? found, parts)
   if (moved === undefined || renamed === undefined) return renamed ?? moved
@@ -79,7 +79,7 @@ async function savedOr(
   recovery: Recovery | undefined,
   { loop, state, retry }: RestoreVersion,
   signal: AbortSignal,
-): Promise<Saved | undefined> {
+): Promise<SavedState | undefined> {
   if (recovery?.from !== 'weights') return state.checkpoint.load()
   const { version } = recovery
   const load = () => loop.registry.load(version)
@@ -89,7 +89,7 @@ async function savedOr(
 }
 
 /** Weights of a version may be older than the outputs that replay refers to. */
-function remembered(saved: Saved, task: Task): Head {
+function remembered(saved: SavedState, task: Task): Head {
   return task.named(saved.remembered.map(({ target }) => target))
 }
 
@@ -108,7 +108,7 @@ async function publishRecovered(
   await parts.state.save(signal, version)
 }
 
-function continueFrom(saved: Saved, { loop, state }: RestoreVersion): void {
+function continueFrom(saved: SavedState, { loop, state }: RestoreVersion): void {
   const { positions, pending, waiting, setAside } = saved
   const {
     trigger,
@@ -146,7 +146,7 @@ function continueFrom(saved: Saved, { loop, state }: RestoreVersion): void {
 
 /** For a checkpoint without an event log: its first rows are the events that are held, pending or waiting. */
 function beginLog(
-  { pending, waiting, setAside, heldOut = [] }: Saved,
+  { pending, waiting, setAside, heldOut = [] }: SavedState,
   { log }: TrainerState,
 ): void {
   for (const example of heldOut) log.add({ key: example.key, example, state: eventStates.held_out })
@@ -207,7 +207,7 @@ async function nextNumber({ loop, retry }: RestoreVersion, signal: AbortSignal):
   return 1 + Math.max(-1, ...numbers.map(Number))
 }
 
-function checkIdentity({ identity, weights }: Saved, { loop, state }: RestoreVersion): void {
+function checkIdentity({ identity, weights }: SavedState, { loop, state }: RestoreVersion): void {
   const { base, task, settings } = state.identity
   if (identity.base !== base) {
     const [saved, present] = [identity.settings, settings].map(fieldsOf)
@@ -250,12 +250,15 @@ function foreign(state: TrainerState, what: string, saved: string, present: stri
  *
  * Undefined if the head has no output of an old name.
  */
-function renamedIn(saved: Saved, { loop }: Pick<RestoreVersion, 'loop'>): Moved | undefined {
+function renamedIn(
+  saved: SavedState,
+  { loop }: Pick<RestoreVersion, 'loop'>,
+): SucceededState | undefined {
   const renaming = loop.task.renaming(saved.weights.head)
   return renaming && { saved: renamed(saved, renaming), reason: renaming.reason }
 }
 
-function renamed(saved: Saved, renaming: Renaming): Saved {
+function renamed(saved: SavedState, renaming: Renaming): SavedState {
   const rows = withExamples(saved, (row) => ({ ...row, target: renaming.target(row.target) }))
   const { weights, learnerState, memorised, progress, setAside } = rows
   return {
@@ -285,7 +288,7 @@ function renamed(saved: Saved, renaming: Renaming): Saved {
  * anyway.
  */
 async function publishRevision(
-  parts: Publishing,
+  parts: PublishParts,
   { isFresh }: { readonly isFresh: boolean },
   signal: AbortSignal,
 ): Promise<void> {

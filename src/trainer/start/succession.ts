@@ -12,16 +12,19 @@ import { MIXTURE_TENSORS } from '../../learner/mixture/mixture.ts'
 import { publishAgain } from '../updates/candidate.ts'
 import type { RestoreVersion } from '../lineage/restore-version.ts'
 import { withExamples } from '../../checkpoint/rewritten.ts'
-import type { Saved } from '../../checkpoint/saved.ts'
+import type { SavedState } from '../../checkpoint/saved.ts'
 
-export interface Moved {
-  readonly saved: Saved
+export interface SucceededState {
+  readonly saved: SavedState
   /** The differences, as text for people. */
   readonly reason: string
 }
 
 /** Undefined if the checkpoint belongs to the present base, or to one that cannot be converted. */
-export function movedToBase(saved: Saved, { loop, state }: RestoreVersion): Moved | undefined {
+export function movedToBase(
+  saved: SavedState,
+  { loop, state }: RestoreVersion,
+): SucceededState | undefined {
   const { task } = loop
   const { base } = loop.encoding
   const { identity } = saved
@@ -37,14 +40,14 @@ export function movedToBase(saved: Saved, { loop, state }: RestoreVersion): Move
 }
 
 function moved(
-  saved: Saved,
+  saved: SavedState,
   succession: Succession,
   {
     isCarried,
     loop,
     state,
   }: Pick<RestoreVersion, 'loop' | 'state'> & { readonly isCarried: boolean },
-): Saved {
+): SavedState {
   const { identity, weights, memorised } = saved
   const rows = withExamples(saved, (example) => ({
     ...example,

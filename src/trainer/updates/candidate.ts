@@ -16,7 +16,7 @@ import type { UpdateTrace } from './update-trace.ts'
 import type { TrainerState } from '../state.ts'
 import type { AllPositions } from '../../checkpoint/saved.ts'
 
-export interface Published {
+export interface PublishedVersion {
   readonly number: number
   readonly version: string
   readonly decision: PromotionDecision
@@ -37,9 +37,9 @@ export interface Candidate extends Pick<Outcome, 'learned' | 'alarm' | 'hasResta
   readonly trace?: Pick<UpdateTrace, 'of'> | undefined
 }
 
-type Made = Pick<Candidate, 'learned' | 'compute' | 'block' | 'trace'>
+type CandidateParts = Pick<Candidate, 'learned' | 'compute' | 'block' | 'trace'>
 
-export interface Publishing {
+export interface PublishParts {
   readonly loop: LoopParts
   readonly state: TrainerState
   readonly retry: RetryPolicy
@@ -48,9 +48,9 @@ export interface Publishing {
 /** Idempotent: after a crash the same candidate is made again and published again, which is a success. */
 export async function publishCandidate(
   { learned, alarm, cause, facts, compute, block, trace, ...how }: Candidate,
-  parts: Publishing,
+  parts: PublishParts,
   signal: AbortSignal,
-): Promise<Published> {
+): Promise<PublishedVersion> {
   const { loop, state } = parts
   const { learner, progress } = state
   const { cut = learner.dueReason } = progress.state
@@ -71,7 +71,10 @@ export async function publishCandidate(
 }
 
 /** The zero-initialised first version of a new model. */
-export async function publishFirst(parts: Publishing, signal: AbortSignal): Promise<Published> {
+export async function publishFirst(
+  parts: PublishParts,
+  signal: AbortSignal,
+): Promise<PublishedVersion> {
   const reason = 'a fresh adapter leaves the base unchanged'
   return publish({ learned: 0 }, parts, signal, () => ({ verdict: 'promote', reason }))
 }
@@ -79,19 +82,19 @@ export async function publishFirst(parts: Publishing, signal: AbortSignal): Prom
 /** Publishes the present weights again, with the present config. */
 export async function publishAgain(
   reason: string,
-  parts: Publishing,
+  parts: PublishParts,
   signal: AbortSignal,
-  verdict: Published['decision']['verdict'] = 'promote',
-): Promise<Published> {
+  verdict: PublishedVersion['decision']['verdict'] = 'promote',
+): Promise<PublishedVersion> {
   return publish({ learned: 0 }, parts, signal, () => ({ verdict, reason }))
 }
 
 async function publish(
-  made: Made,
-  { loop, state, retry }: Publishing,
+  made: CandidateParts,
+  { loop, state, retry }: PublishParts,
   signal: AbortSignal,
-  decide: (version: string) => Published['decision'],
-): Promise<Published> {
+  decide: (version: string) => PublishedVersion['decision'],
+): Promise<PublishedVersion> {
   for (let number = state.progress.state.next; ; number += 1) {
     const version = `v${number}`
     const decision = decide(version)
@@ -116,7 +119,7 @@ async function publish(
 function draftOf(
   version: string,
   decision: PromotionDecision,
-  { learned: learnedNow, compute, block = [], trace }: Made,
+  { learned: learnedNow, compute, block = [], trace }: CandidateParts,
   loop: LoopParts,
   { learner, progress }: TrainerState,
 ): VersionDraft {

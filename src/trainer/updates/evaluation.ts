@@ -10,7 +10,7 @@ import {
   comparesRows,
   gateTurn,
   storeAnswers,
-  type Compared,
+  type GateComparison,
   type GateParts,
 } from './gate-answers.ts'
 import { promotionFacts } from './gate-facts.ts'
@@ -19,7 +19,7 @@ import type { Example } from '../../contracts/example.ts'
 
 /** `isTrained: false`: only memory has changed, so neither gap nor distance has. */
 export async function evaluateCandidate(
-  compared: Compared,
+  compared: GateComparison,
   parts: GateParts,
   signal: AbortSignal,
   { isTrained = true } = {},
@@ -68,7 +68,7 @@ interface KlTurn {
  * does not answer with texts.
  */
 function klRows(
-  { block }: Pick<Compared, 'block'>,
+  { block }: Pick<GateComparison, 'block'>,
   budget: number,
   { loop, state }: GateParts,
 ): KlTurn | undefined {

@@ -9,8 +9,8 @@ import { drive } from '../drive.ts'
 import { freshWeights, keepLine, type RestoreVersion } from '../lineage/restore-version.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'
 import { isWorse } from '../../evaluation/release-bar.ts'
-import type { Saved } from '../../checkpoint/saved.ts'
-import type { Warmed } from '../../learner/updates/warming.ts'
+import type { SavedState } from '../../checkpoint/saved.ts'
+import type { WarmUpResult } from '../../learner/updates/warming.ts'
 
 export interface Beginning extends RestoreVersion {
   readonly latents: LatentProvider
@@ -19,7 +19,7 @@ export interface Beginning extends RestoreVersion {
 
 /** Changes the learner; keeps the scores of the previous adapter, with which new examples are compared. */
 export function beginAdapter(
-  saved: Saved,
+  saved: SavedState,
   { loop, state }: Pick<RestoreVersion, 'loop' | 'state'>,
 ) {
   const { head } = saved.weights
@@ -37,7 +37,7 @@ export function beginAdapter(
 
 /** Returns the differences as text; undefined if the buffer has nothing to learn from. */
 export async function warmUpAdapter(
-  saved: Saved,
+  saved: SavedState,
   { loop, state, latents, times }: Beginning,
   signal: AbortSignal,
 ): Promise<string | undefined> {
@@ -84,7 +84,7 @@ export async function publishFresh(
   await state.save(signal, version)
 }
 
-function reasonOf(method: string, warmed: Warmed, before: number): string {
+function reasonOf(method: string, warmed: WarmUpResult, before: number): string {
   const { learned, passes, heldOut, accuracy } = warmed
   const taught = `a fresh adapter (${method}) that learned ${learned} examples of replay in ${passes} passes`
   if (accuracy === undefined) return `${taught}; too few were left to test it on`

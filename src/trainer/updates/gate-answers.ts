@@ -19,7 +19,7 @@ export interface GateParts extends RestoreVersion {
 }
 
 /** The candidate, which the learner is now. */
-export interface Compared {
+export interface GateComparison {
   /** The weights before the update. */
   readonly before: TrainableState
   readonly block: readonly Example[]
@@ -45,7 +45,7 @@ export function comparesRows({ loop, state }: GateParts): boolean {
 
 /** Undefined if no rows are compared. `budget`: rows that may go forward. */
 export function gateTurn(
-  { block }: Pick<Compared, 'block'>,
+  { block }: Pick<GateComparison, 'block'>,
   budget: number,
   parts: GateParts,
 ): GateTurn | undefined {
@@ -75,7 +75,7 @@ export function gateTurn(
 export async function storeAnswers(
   { held, golden, lacking }: GateTurn,
   own: readonly RowAnswer[],
-  { before }: Pick<Compared, 'before'>,
+  { before }: Pick<GateComparison, 'before'>,
   parts: GateParts,
   signal: AbortSignal,
 ): Promise<void> {

@@ -2,7 +2,7 @@
 import { afterRollback } from '../routing/commands.ts'
 import { putAside } from '../lineage/put-aside.ts'
 import { restoreVersion } from '../lineage/restore-version.ts'
-import type { Published } from './candidate.ts'
+import type { PublishedVersion } from './candidate.ts'
 import type { UpdaterParts } from './parts.ts'
 import { keepWantedLatents } from './wanted-latents.ts'
 
@@ -49,7 +49,7 @@ export async function goBack(
  * version is shown to be better than the candidates, the live version may be bad too, because each fell only a little.
  */
 export function wayBack(
-  { verdict, isHarmful, reason, better }: Published['decision'],
+  { verdict, isHarmful, reason, better }: PublishedVersion['decision'],
   { loop, state }: Pick<UpdaterParts, 'loop' | 'state'>,
 ): { readonly version: string; readonly reason: string } | undefined {
   const { restoreAfterHolds: limit = 0 } = loop.comparison ?? {}

@@ -5,9 +5,9 @@
  * of a mixture beside them start fresh. That is bounded, and unlike going back to an earlier version it loses nothing that
  * the other sources taught.
  */
-import type { Retracted } from '../../checkpoint/saved.ts'
+import type { RetractedKeys } from '../../checkpoint/saved.ts'
 import { CodedError } from '../../contracts/core.ts'
-import type { Remembered } from '../../contracts/example.ts'
+import type { RememberedExample } from '../../contracts/example.ts'
 import { identityOf } from '../../intake/events/event-key.ts'
 import type { FreshStart, LatentMap } from '../../learner/learner-types.ts'
 import { keepBack } from '../admission/quarantine.ts'
@@ -40,7 +40,7 @@ export async function removeHostile(
   const kept = learner.remembered
   const learned = kept.filter(isTheirs)
   const pending = learner.pending.filter(isTheirs)
-  const rows: readonly Remembered[] = [
+  const rows: readonly RememberedExample[] = [
     ...learned,
     ...heldOut.rows.filter(isTheirs),
     // An update has to learn something: in a block that is all theirs, they weigh nothing.
@@ -66,7 +66,11 @@ export async function removeHostile(
 }
 
 /** What sums cannot be without stays in them, and nowhere else. */
-function takeOut(rows: Retracted, found: LatentMap, { state, loop }: HostileSourcesParts): void {
+function takeOut(
+  rows: RetractedKeys,
+  found: LatentMap,
+  { state, loop }: HostileSourcesParts,
+): void {
   try {
     state.retract(rows, found)
   } catch (error) {

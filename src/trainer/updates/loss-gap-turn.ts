@@ -2,7 +2,7 @@
 import type { Example, Score } from '../../contracts/example.ts'
 import type { LossSum } from '../../evaluation/loss-gap.ts'
 import { noSums, withScore } from '../../evaluation/running-scores.ts'
-import type { Compared, GateParts } from './gate-answers.ts'
+import type { GateComparison, GateParts } from './gate-answers.ts'
 
 /** For each of the two kinds, this share of the rows that evaluating a candidate may cost. */
 const SHARE_OF_ROWS = 1 / 8
@@ -17,7 +17,7 @@ export interface GapTurn {
 
 /** Undefined if it is not measured. */
 export function gapTurn(
-  { block }: Pick<Compared, 'block'>,
+  { block }: Pick<GateComparison, 'block'>,
   budget: number,
   { loop, state }: GateParts,
 ): GapTurn | undefined {

@@ -5,11 +5,11 @@
 import type { Assembly } from '../assembly.ts'
 import type { FeedbackProgress } from '../contract.ts'
 import { feedbackProgress } from '../status.ts'
-import type { Unsaved } from '../unsaved.ts'
+import type { UnsavedWork } from '../unsaved.ts'
 
 export interface UpdateTurnParts {
   readonly assembly: Assembly
-  readonly unsaved: Unsaved
+  readonly unsaved: UnsavedWork
   /** Commits the positions of the checkpoint to the sources. */
   readonly commit: (signal: AbortSignal) => Promise<void>
 }

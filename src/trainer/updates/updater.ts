@@ -9,7 +9,7 @@ import type { UpdateSize } from '../../evaluation/gate-rows.ts'
 import type { FreshStart, Outcome, TrainPlan } from '../../learner/learner-types.ts'
 import { consultKept, releaseKeptBack } from '../admission/quarantine.ts'
 import { drive } from '../drive.ts'
-import { publishCandidate, type Published } from './candidate.ts'
+import { publishCandidate, type PublishedVersion } from './candidate.ts'
 import { removeHostile } from './hostile-sources.ts'
 import { evaluateCandidate } from './evaluation.ts'
 import { promoteCompared } from './gate-facts.ts'
@@ -142,7 +142,7 @@ export class Updater {
   /** The published version becomes part of the line, in one checkpoint, and live if it was promoted. */
   async #settle(
     outcome: Outcome,
-    { number, version, decision }: Published,
+    { number, version, decision }: PublishedVersion,
     signal: AbortSignal,
   ): Promise<void> {
     const { state, pointer, loop } = this.#parts
@@ -160,7 +160,7 @@ export class Updater {
   }
 
   /** A move of a trial that is not made yet stays. */
-  #release(version: string, { verdict, reason }: Published['decision']): void {
+  #release(version: string, { verdict, reason }: PublishedVersion['decision']): void {
     const { progress, trials, forgetting } = this.#parts.state
     const left = trials.trial === undefined ? [] : progress.state.intended
     const moves =
@@ -227,7 +227,7 @@ export class Updater {
     return patience > 0 ? state.heldOut.rows.slice(0, WATCHED_ROWS) : []
   }
 
-  #log(outcome: Outcome, version: string, decision: Published['decision']): void {
+  #log(outcome: Outcome, version: string, decision: PublishedVersion['decision']): void {
     const { log } = this.#parts.loop
     const { learned, steps, dropped, alarm } = outcome
     logDropped(outcome, version, this.#parts)

@@ -6,7 +6,7 @@
 import { join } from 'node:path'
 import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
 import type {
-  Kept,
+  KeepResult,
   ListedVersion,
   Manifest,
   Registry,
@@ -160,7 +160,7 @@ class FolderRegistry implements LocalRegistry {
     this.#watch.wake()
   }
 
-  keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept> {
+  keep(retention: Retention, protectedVersions: readonly string[]): Promise<KeepResult> {
     const answering = this.#answering.versions()
     return this.#versions.keep(retention, [...protectedVersions, ...answering])
   }

@@ -6,7 +6,7 @@
  * registry finishes it.
  */
 import { CodedError } from '../../contracts/core.ts'
-import type { Kept, ListedVersion, Manifest, Retention, Routing } from '../contract.ts'
+import type { KeepResult, ListedVersion, Manifest, Retention, Routing } from '../contract.ts'
 import { failure } from '../../platform/errors.ts'
 import { intact } from './intact.ts'
 import type { Ledger } from './ledger.ts'
@@ -116,7 +116,7 @@ export class Versions {
     return { version, bytes: await this.#folders.manifestBytes(version), removed: false }
   }
 
-  async keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept> {
+  async keep(retention: Retention, protectedVersions: readonly string[]): Promise<KeepResult> {
     const all = await this.#footprints()
     const stays = this.#staying(protectedVersions)
     const removed = await this.remove(surplusOf(all, retention, stays), protectedVersions)

@@ -12,7 +12,7 @@ import { Repair } from './repair.ts'
 import { registryKeys, type RegistryKeys } from './keys.ts'
 import { RegistryReplica } from './replica.ts'
 import { RedisPointer } from './pointer.ts'
-import { Restoring, type Repaired } from './restoring.ts'
+import { Restoring, type RepairKind } from './restoring.ts'
 import { RedisVersions } from './versions.ts'
 import { VersionBytes } from './version-bytes.ts'
 import { Versions } from '../local/versions.ts'
@@ -31,7 +31,7 @@ export interface FleetRegistryOptions extends LocalRegistryOptions {
   /** The store of the versions' bytes; Redis itself when absent. */
   readonly blobs?: BlobStore | undefined
   /** Something that Redis had lost was restored from here. */
-  readonly onRepaired?: (what: Repaired) => void
+  readonly onRepaired?: (what: RepairKind) => void
 }
 
 /** The right to write of the trainer that has the model; `check` throws `LEASE_LOST` when it is in doubt. */

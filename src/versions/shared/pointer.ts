@@ -6,7 +6,7 @@
  * nothing.
  */
 import { CodedError, type Clock } from '../../contracts/core.ts'
-import type { Asked, Mover, Routing } from '../contract.ts'
+import type { MoveRequest, Mover, Routing } from '../contract.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Redis, RedisReply, RedisScript } from '../../platform/redis/redis.ts'
 import { chained } from '../chain.ts'
@@ -32,7 +32,7 @@ export interface PointerMove extends Pick<Routing, 'live' | 'canary' | 'shadow' 
   readonly expect: number
   readonly reason: string
   readonly by: Mover
-  readonly asks?: Asked | undefined
+  readonly asks?: MoveRequest | undefined
   readonly actor?: string | undefined
   readonly token: string
 }

@@ -6,7 +6,7 @@
  * Reads use the disk only if its digest is the one that Redis names. `replica.ts` decides which of two histories wins.
  */
 import type {
-  Kept,
+  KeepResult,
   ListedVersion,
   Manifest,
   Retention,
@@ -87,7 +87,7 @@ class FleetRegistry implements LocalRegistry {
     this.#parts.registryReplica.wake()
   }
 
-  keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept> {
+  keep(retention: Retention, protectedVersions: readonly string[]): Promise<KeepResult> {
     return this.#writing.keep(retention, protectedVersions)
   }
 

@@ -29,7 +29,7 @@ const LOST_MS = 10_000
 /** How often to compare the versions here with those in Redis while there are only ordinary changes. */
 const COMPARE_MS = 10_000
 
-interface Seen {
+interface SeenState {
   readonly revision: number
   readonly epoch: number
   readonly incarnation: string
@@ -37,7 +37,7 @@ interface Seen {
 
 export class Repair {
   readonly #parts: RepairParts
-  #seen: Seen | undefined
+  #seen: SeenState | undefined
   #isInDoubt = true
   #running: Promise<void> | undefined
   #comparedRevision = -1
@@ -181,7 +181,7 @@ export class Repair {
    * Not from a Redis that has lost something since it was looked at, and not over a pin that was set here meanwhile: the
    * next run looks again. Otherwise the last replica to remember a pin would forget it.
    */
-  async #followPins(at: Pick<Seen, 'incarnation' | 'revision'>): Promise<void> {
+  async #followPins(at: Pick<SeenState, 'incarnation' | 'revision'>): Promise<void> {
     const { ledger, versions } = this.#parts
     const before = ledger.pins().join()
     const { pins, incarnation, revision } = await versions.pins()

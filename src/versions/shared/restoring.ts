@@ -8,13 +8,13 @@ import type { Versions } from '../local/versions.ts'
 import { routedVersions } from '../routing.ts'
 
 /** Counts for people: what Redis had lost and this replica restored. */
-export type Repaired = 'pointer' | 'version'
+export type RepairKind = 'pointer' | 'version'
 
 export interface RestoringParts {
   readonly redis: RedisVersions
   readonly disk: Versions
   readonly ledger: Ledger
-  readonly onRepaired: (what: Repaired) => void
+  readonly onRepaired: (what: RepairKind) => void
   readonly log: Logger
 }
 
@@ -25,7 +25,7 @@ export class Restoring {
     this.#parts = parts
   }
 
-  repaired(what: Repaired): void {
+  repaired(what: RepairKind): void {
     this.#parts.onRepaired(what)
   }
 

@@ -25,7 +25,7 @@ export interface VersionBytesOptions {
 }
 
 /** `commitVersion` compares these with what arrived. */
-export interface Uploaded {
+export interface UploadedBytes {
   readonly sizes: string
   readonly lengths: readonly (string | number)[]
 }
@@ -51,7 +51,7 @@ export class VersionBytes {
     if (bytes > versionBytes) throw tooLarge(version, bytes, versionBytes)
   }
 
-  async upload(manifest: Manifest, files: Files, overwrite: boolean): Promise<Uploaded> {
+  async upload(manifest: Manifest, files: Files, overwrite: boolean): Promise<UploadedBytes> {
     const { blobs, isInRedis } = this.#options
     const lengths: (string | number)[] = []
     for (const [file, bytes] of files) {

@@ -3,7 +3,14 @@
  * is refused there before it has changed its own disk.
  */
 import { randomUUID } from 'node:crypto'
-import type { Kept, Manifest, Retention, Routing, RoutingMove, VersionDraft } from '../contract.ts'
+import type {
+  KeepResult,
+  Manifest,
+  Retention,
+  Routing,
+  RoutingMove,
+  VersionDraft,
+} from '../contract.ts'
 import { CodedError } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { newestFirst } from '../order.ts'
@@ -68,7 +75,7 @@ export class FleetWriting {
   }
 
   /** Redis decides by the one rule, and the disk follows. */
-  async keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept> {
+  async keep(retention: Retention, protectedVersions: readonly string[]): Promise<KeepResult> {
     const { versions, disk, ledger, answering } = this.#parts
     const epoch = this.#epoch()
     const kept = await versions.kept()

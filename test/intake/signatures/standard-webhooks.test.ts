@@ -6,7 +6,7 @@ import { recordParser } from '../../../src/intake/record-parser.ts'
 import {
   faultOf,
   signatureOf,
-  type Signed,
+  type SignedMessage,
 } from '../../../src/intake/signatures/standard-webhooks.ts'
 import { isMeant, meantBy } from '../../../src/intake/retraction.ts'
 import { limitTable, type Limits } from '../../../src/platform/limits.ts'
@@ -14,7 +14,7 @@ import { thrown } from '../../coded.ts'
 import { identified } from '../../example-key.ts'
 
 const secret = 'whsec_plJ3nmyCDGBKInavdOK15jsl'
-const example: Signed = {
+const example: SignedMessage = {
   headers: {
     'webhook-id': 'msg_loFOjxBNrRLzqYUf',
     'webhook-timestamp': '1731705121',

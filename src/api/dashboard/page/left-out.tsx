@@ -2,11 +2,11 @@
 import { useState } from 'preact/hooks'
 import type {
   AsidePage,
-  Dropped,
+  DropAnswer,
   Letters,
   QuarantinePage,
-  Resent,
-  Selected,
+  ResendAnswer,
+  SelectionAnswer,
 } from '../../../client/answers.ts'
 import { modelPath, send, textOf } from './client.tsx'
 import { age, plural, share } from './format.tsx'
@@ -23,7 +23,7 @@ export function AsidePanel({ name, count, onDone }: Props) {
   const { answer } = useFresh<AsidePage>(path, count)
   if (count === 0) return null
   const act = (what: 'relearn' | 'discard') => async () =>
-    send<Selected>('POST', modelPath(name, `/${what}`), { reason: 'from the page' })
+    send<SelectionAnswer>('POST', modelPath(name, `/${what}`), { reason: 'from the page' })
   return (
     <section aria-labelledby="aside-title">
       <h2 id="aside-title">Set aside</h2>
@@ -58,7 +58,7 @@ export function QuarantinePanel({ name, count, onDone }: Props) {
   const { answer } = useFresh<QuarantinePage>(path, count)
   if (count === 0) return null
   const act = (what: 'release' | 'drop') => async () =>
-    send<Selected>('POST', modelPath(name, `/quarantine/${what}`), {
+    send<SelectionAnswer>('POST', modelPath(name, `/quarantine/${what}`), {
       reason: 'from the page',
     })
   return (
@@ -121,7 +121,7 @@ export function LettersPanel({ name, count, onDone }: Props) {
         <Confirmed
           text="Send again"
           act={async () =>
-            send<Resent>('POST', modelPath(name, '/dead-letters/resend'), { all: true })
+            send<ResendAnswer>('POST', modelPath(name, '/dead-letters/resend'), { all: true })
           }
           said={({ resent, rejected }) => `${resent} sent again, ${rejected.length} refused again`}
           onDone={done}
@@ -129,7 +129,7 @@ export function LettersPanel({ name, count, onDone }: Props) {
         <Confirmed
           text="Drop all"
           act={async () =>
-            send<Dropped>('POST', modelPath(name, '/dead-letters/drop'), { all: true })
+            send<DropAnswer>('POST', modelPath(name, '/dead-letters/drop'), { all: true })
           }
           said={({ dropped }) => `${plural(dropped, 'dead letter')} dropped`}
           onDone={done}

@@ -19,7 +19,7 @@ interface Props {
   readonly onDone: (said: string) => void
 }
 
-interface Shown {
+interface MoveForm {
   readonly title: string
   /** What will happen. */
   readonly note: string
@@ -32,7 +32,7 @@ const trialNotes = {
   shadow: 'It is computed for each request and compared, and never returned.',
 } as const
 
-function shown(move: Move, live: PastMove | null): Shown {
+function shown(move: Move, live: PastMove | null): MoveForm {
   const { kind, version } = move
   switch (kind) {
     case 'rollback': {

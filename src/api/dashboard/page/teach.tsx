@@ -1,5 +1,5 @@
 /** Sends feedback from the page, and says what becomes of it, up to the version that has learned it. */
-import type { Accepted, Model } from '../../../client/answers.ts'
+import type { FeedbackAnswer, Model } from '../../../client/answers.ts'
 import { get, modelPath, send, textOf } from './client.tsx'
 
 /** `say` hears each state. Resolves with whether a version has learned it while the page waited. */
@@ -10,7 +10,10 @@ export async function teach(
 ): Promise<boolean> {
   const path = modelPath(model)
   try {
-    const receipt = await send<Accepted>('POST', `${path}/feedback`, { source: 'page', ...event })
+    const receipt = await send<FeedbackAnswer>('POST', `${path}/feedback`, {
+      source: 'page',
+      ...event,
+    })
     say(waitingOf(receipt))
     if (receipt.position === undefined) return false
     const learned = await learnedAt(`${path}?wait_for=${receipt.position}`)
@@ -32,7 +35,7 @@ async function learnedAt(path: string): Promise<string | undefined> {
   }
 }
 
-function waitingOf({ accepted, pending, trigger_every: every }: Accepted): string {
+function waitingOf({ accepted, pending, trigger_every: every }: FeedbackAnswer): string {
   if (accepted === 0) return 'This was known already.'
   return pending === undefined || every === undefined
     ? 'Accepted. It will be learned.'

@@ -14,7 +14,7 @@ import type { Answer } from '../../../client/schemas/parts.ts'
 import { entryOf, failure } from '../../../platform/errors.ts'
 import type {
   ForgetForecast as Expected,
-  Forgotten,
+  ForgetStatus,
 } from '../../../serving/services/forget-service.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { actorOf } from '../../http/auth.ts'
@@ -75,7 +75,7 @@ function wantedOf({ source, id, before }: ForgetBody) {
   }
 }
 
-function shown(forgotten: Forgotten): Answer<typeof ForgetRequest> {
+function shown(forgotten: ForgetStatus): Answer<typeof ForgetRequest> {
   const { request, state, task, reason, blocked, waitsFor, left, certificate } = forgotten
   return {
     ...{ request, state },

@@ -10,9 +10,9 @@ import {
   ShadowBody,
 } from '../../../client/schemas/moves.ts'
 import { failure } from '../../../platform/errors.ts'
-import type { Moved } from '../../../serving/services/moves.ts'
+import type { MoveResult } from '../../../serving/services/moves.ts'
 import type { Services } from '../../../serving/services/services.ts'
-import type { Asked, Routing } from '../../../versions/contract.ts'
+import type { MoveRequest, Routing } from '../../../versions/contract.ts'
 import { actorOf } from '../../http/auth.ts'
 import { describeRouted } from '../describe-trial.ts'
 import { addRoute } from '../route.ts'
@@ -47,7 +47,7 @@ export function addMoveRoutes(app: FastifyInstance, services: Services): void {
   addTrialRoutes(app, services)
 }
 
-function asksOf({ hold, then }: RollbackBody): Asked | undefined {
+function asksOf({ hold, then }: RollbackBody): MoveRequest | undefined {
   if (hold === true && then !== undefined && then !== 'hold')
     throw failure('REQUEST_INVALID', `hold is the same as then: hold, and then is ${then}`)
   if (hold === true || then === 'hold') return { hold: true }
@@ -55,7 +55,7 @@ function asksOf({ hold, then }: RollbackBody): Asked | undefined {
 }
 
 /** It comes when this server answers with the version. */
-function moved(reply: FastifyReply, { pointer, previous }: Moved) {
+function moved(reply: FastifyReply, { pointer, previous }: MoveResult) {
   const { live, generation } = pointer
   const { version, digest } = live
   nameVersion(reply, { version, digest, generation })

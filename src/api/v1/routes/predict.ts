@@ -8,7 +8,7 @@ import { failure } from '../../../platform/errors.ts'
 import { eventLoop } from '../../../platform/slices.ts'
 import type { PastTime } from '../../../serving/services/prediction-service.ts'
 import type { TextOptions } from '../../../serving/services/generation/contract.ts'
-import type { PredictRequest, Answered } from '../../../serving/live/predict.ts'
+import type { PredictRequest, AnsweredInput } from '../../../serving/live/predict.ts'
 import { requestInput } from '../../../serving/services/request-input.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { traceOf } from '../../http/trace-requests.ts'
@@ -126,14 +126,14 @@ const PIECE_CHARACTERS = 64 * 1024
  * Answers with many inputs and scores can be tens of megabytes of JSON. They are written piece by piece, because
  * writing one at once would block every other request.
  */
-function isLong(predictions: readonly Answered[]): boolean {
+function isLong(predictions: readonly AnsweredInput[]): boolean {
   const [first] = predictions
   const scores = first === undefined ? 0 : numbersIn(first.answer)
   return scores * predictions.length > MOST_SCORES
 }
 
 /** How many fields an answer has, those of its objects counted. */
-function numbersIn(answer: Answered['answer']): number {
+function numbersIn(answer: AnsweredInput['answer']): number {
   const sizes = Object.values(answer).map((value) =>
     typeof value === 'object' && value !== null ? Object.keys(value).length : 1,
   )
@@ -144,13 +144,13 @@ function numbersIn(answer: Answered['answer']): number {
 function sendInPieces(
   reply: FastifyReply,
   head: Readonly<Record<string, Json>>,
-  predictions: readonly Answered[],
+  predictions: readonly AnsweredInput[],
 ): FastifyReply {
   void reply.type('application/json; charset=utf-8')
   return reply.send(Readable.from(pieces(head, predictions)))
 }
 
-function shown({ id, answer, truncated, tokens, size, completionTokens }: Answered) {
+function shown({ id, answer, truncated, tokens, size, completionTokens }: AnsweredInput) {
   const usage = { prompt_tokens: size, completion_tokens: completionTokens ?? 0 }
   return {
     ...{ id, ...answer, ...(truncated && { truncated }), ...(tokens && { tokens }) },
@@ -160,7 +160,7 @@ function shown({ id, answer, truncated, tokens, size, completionTokens }: Answer
 
 async function* pieces(
   head: Readonly<Record<string, Json>>,
-  predictions: readonly Answered[],
+  predictions: readonly AnsweredInput[],
 ): AsyncGenerator<string> {
   let piece = `${JSON.stringify(head).slice(0, -1)},"predictions":[`
   for (const [at, prediction] of predictions.entries()) {

@@ -11,12 +11,12 @@ export interface ChatDaemon extends Pick<
   'feedback' | 'status' | 'rollback' | 'versions'
 > {
   /** The likeliest answer, or with a seed one that is drawn. */
-  ask(model: ChatModel, question: string, how?: Asked): Promise<ChatAnswer>
+  ask(model: ChatModel, question: string, how?: AnswerOptions): Promise<ChatAnswer>
   /** Resolves when the version that has learned the event at `position` answers. */
   untilServed(model: ChatModel, position: string): Promise<void>
 }
 
-export interface Asked {
+export interface AnswerOptions {
   readonly seed?: number
   /** Most tokens of the answer; absent = as many as any answer may have. */
   readonly tokens?: number

@@ -12,7 +12,7 @@ import { viewOf } from '../../../adapters/view.ts'
 import { withLocalVersions } from '../../../app/model.ts'
 import type { Config } from '../../../config/config.ts'
 import { adapterOf, methodOf, modelOf, openBaseOf, openTask } from '../../../config/model-parts.ts'
-import type { Encoded, Latent } from '../../../contracts/network.ts'
+import type { EncodedRow, Latent } from '../../../contracts/network.ts'
 import { answersIn } from '../../../nn/answer-outputs.ts'
 import { openTrunkEngine } from '../../../nn/onnx/trunk-engine.ts'
 import { openTensorFlow } from '../../../nn/tfjs/tensorflow.ts'
@@ -40,7 +40,7 @@ export async function openLosses(config: Config, like: ChatModel): Promise<Pick<
   const { language } = base
   const { texts } = task
   invariant(language !== undefined && texts !== undefined, 'the demo is about a language model')
-  const encoded = ({ question, answer }: Exchange): Encoded => {
+  const encoded = ({ question, answer }: Exchange): EncodedRow => {
     const target = { kind: 'completion', completion: answer }
     const input = { kind: 'messages', ...conversation(question) } as const
     const row = texts.encode(input, target, { language, maxTokens: settings.max_tokens })

@@ -21,7 +21,7 @@ export interface Likely {
   readonly logProbability: number
 }
 
-export interface Drawn extends Likely {
+export interface DrawnToken extends Likely {
   /** The likeliest tokens, if asked for. */
   readonly likeliest?: readonly Likely[]
 }
@@ -32,7 +32,7 @@ export function sampleToken(
   { temperature, topP }: Sampling,
   draw: number,
   given?: number,
-): Drawn {
+): DrawnToken {
   const best = likeliest(logits)
   const most = logits[best] ?? 0
   const token =

@@ -11,7 +11,7 @@ import {
   openMessage,
   type SignedSources,
 } from '../../../intake/signatures/signed-sources.ts'
-import type { Signed } from '../../../intake/signatures/standard-webhooks.ts'
+import type { SignedMessage } from '../../../intake/signatures/standard-webhooks.ts'
 import { parseEvent, type EventLimits } from '../../../intake/events/validate.ts'
 import { isObject } from '../../../payloads/reading.ts'
 
@@ -37,7 +37,7 @@ export interface CheckedEvent {
 }
 
 /** `request`: what the signature in the headers is over; `vouched`: a person sends it again, and none is asked for. */
-export type EventCheck = (bytes: Uint8Array, request?: Signed | 'vouched') => CheckedEvent
+export type EventCheck = (bytes: Uint8Array, request?: SignedMessage | 'vouched') => CheckedEvent
 
 export function eventCheck(options: EventCheckOptions): EventCheck {
   const { task, checkInput } = options

@@ -14,7 +14,7 @@ import type { Metrics } from '../../../platform/metrics.ts'
 import { isOfSender, refusedEvent, type SourceLimit } from './source-limit.ts'
 import type { RequestTrace } from '../../../platform/tracing/request-trace.ts'
 import { traceparentsOf, type TraceOfPrediction } from './traced-events.ts'
-import type { Signed } from '../../../intake/signatures/standard-webhooks.ts'
+import type { SignedMessage } from '../../../intake/signatures/standard-webhooks.ts'
 import { isContentId } from '../../../intake/events/validate.ts'
 import type { EventCheck } from './event-check.ts'
 import type { UndoneFeedback } from './undone-feedback.ts'
@@ -43,7 +43,7 @@ export interface TakeOptions {
 export interface IncomingFeedback {
   readonly bytes: Uint8Array
   /** The request that it came in, where it is signed. */
-  readonly request?: Signed | undefined
+  readonly request?: SignedMessage | undefined
 }
 
 export interface FeedbackReceipt {
@@ -122,7 +122,7 @@ function notRead(model: string) {
 }
 
 /** A retraction has no receipt, and its id is not that of its content. */
-function madeIds(checked: readonly (Checked | CodedError)[]) {
+function madeIds(checked: readonly (CheckedEvent | CodedError)[]) {
   return checked.flatMap((outcome, index) =>
     outcome instanceof CodedError || !isContentId(outcome.id) || outcome.isRepeatable !== undefined
       ? []
@@ -130,7 +130,7 @@ function madeIds(checked: readonly (Checked | CodedError)[]) {
   )
 }
 
-type Checked = IncomingEvent & Pick<FeedbackEvent, 'predictionId' | 'traceparent'>
+type CheckedEvent = IncomingEvent & Pick<FeedbackEvent, 'predictionId' | 'traceparent'>
 
 function checkOne(
   { check }: FeedbackServiceOptions,
@@ -139,7 +139,7 @@ function checkOne(
     request,
   }: Omit<IncomingFeedback, 'request'> & { readonly request?: Parameters<EventCheck>[1] },
   refuse: (event: FeedbackEvent) => CodedError | undefined,
-): Checked | CodedError {
+): CheckedEvent | CodedError {
   try {
     const { event, bytes: stored } = check(bytes, request)
     const refused = refuse(event)
@@ -156,7 +156,7 @@ function checkOne(
   }
 }
 
-interface Kept {
+interface AppendResult {
   readonly accepted: number
   readonly duplicates: readonly number[]
   readonly retracted?: readonly number[]
@@ -166,9 +166,9 @@ interface Kept {
 /** Predictions that the events name are made readable first, so that the trainer finds them when it reads the events. */
 async function keep(
   options: FeedbackServiceOptions,
-  events: readonly Checked[],
+  events: readonly CheckedEvent[],
   trace: TakeOptions['trace'],
-): Promise<Kept> {
+): Promise<AppendResult> {
   if (events.length === 0) return { accepted: 0, duplicates: [] }
   if (events.some(({ predictionId }) => predictionId !== undefined))
     await options.predictions.flush()

@@ -14,20 +14,24 @@ import { trainsHere, unanswered } from '../trained-elsewhere.ts'
 
 export type Receipt = EventIdentity & Fate
 
-type Learned = Pick<LoggedReceipt, 'version' | 'weight' | 'slice' | 'timeMs'>
+type LearnedFields = Pick<LoggedReceipt, 'version' | 'weight' | 'slice' | 'timeMs'>
 
 export type Fate =
   /** Durable here, and not read by the trainer, or read and not saved. */
   | { readonly state: 'received' }
-  | (Learned & { readonly state: 'waiting'; readonly for: 'prediction' | 'update' })
+  | (LearnedFields & { readonly state: 'waiting'; readonly for: 'prediction' | 'update' })
   /** Without a version where the event fell out of the log. */
-  | (Learned & { readonly state: 'learned'; readonly isOlder?: true })
-  | (Learned & { readonly state: 'held_out' })
+  | (LearnedFields & { readonly state: 'learned'; readonly isOlder?: true })
+  | (LearnedFields & { readonly state: 'held_out' })
   /** Without a code where it fell out of the log. */
   | { readonly state: 'rejected'; readonly code?: string; readonly message?: string }
-  | (Learned & { readonly state: 'set_aside' } & Pick<LoggedReceipt, 'rollback'>)
+  | (LearnedFields & { readonly state: 'set_aside' } & Pick<LoggedReceipt, 'rollback'>)
   /** Without `why` where an earlier release kept it back. */
-  | (Learned & { readonly state: 'quarantined'; readonly why?: string; readonly message: string })
+  | (LearnedFields & {
+      readonly state: 'quarantined'
+      readonly why?: string
+      readonly message: string
+    })
   | { readonly state: 'superseded' | 'retracted' | 'forgotten' }
 
 export interface ReceiptService {

@@ -11,14 +11,16 @@ import { readTraceparent } from '../../../platform/tracing/traceparent.ts'
 /** The span that a prediction was made in; undefined: it is not known here, and the trainer looks again. */
 export type TraceOfPrediction = (predictionId: string) => string | undefined
 
-type Traced = { readonly [Key in 'predictionId' | 'traceparent']: FeedbackEvent[Key] | undefined }
+type TracedFields = {
+  readonly [Key in 'predictionId' | 'traceparent']: FeedbackEvent[Key] | undefined
+}
 
 /** The traceparent that is kept beside an event; undefined: what the event or its prediction says holds. */
 export function traceparentsOf(
-  events: readonly Pick<FeedbackEvent, keyof Traced>[],
+  events: readonly Pick<FeedbackEvent, keyof TracedFields>[],
   trace: RequestTrace | string | undefined,
   traceOf: TraceOfPrediction = () => undefined,
-): (event: Traced) => string | undefined {
+): (event: TracedFields) => string | undefined {
   if (typeof trace !== 'object') return () => trace
   if (trace.parent !== undefined) return () => trace.traceparent
   // Looks up one event only, because each look-up costs a read.

@@ -7,7 +7,7 @@ import type { Clock } from '../../../contracts/core.ts'
 import type { Input, ServedPrediction } from '../../../contracts/event.ts'
 import type { Task } from '../../../contracts/task.ts'
 import type { Fields } from '../../../contracts/task-view.ts'
-import type { Drawn } from '../../../nn/onnx/decoding/sample.ts'
+import type { DrawnToken } from '../../../nn/onnx/decoding/sample.ts'
 import { fittedPrompt, type FittedPrompt } from '../../../nn/fitted-prompt.ts'
 import { failure } from '../../../platform/errors.ts'
 import type { Limits } from '../../../platform/limits.ts'
@@ -16,7 +16,7 @@ import { eventLoop } from '../../../platform/slices.ts'
 import type { VersionService } from '../../../versions/service.ts'
 import { TokenStream } from '../../engine/token-stream.ts'
 import type { HeldVersion, LiveModel, Prediction } from '../../live/contract.ts'
-import type { Answered } from '../../live/predict.ts'
+import type { AnsweredInput } from '../../live/predict.ts'
 import type { TextWriting } from '../../live/text-writing.ts'
 import type { PredictionService } from '../prediction-service.ts'
 import type {
@@ -50,23 +50,23 @@ interface Prompt extends FittedPrompt {
 }
 
 /** One text as it is written. */
-interface Writing {
+interface OpenText {
   readonly index: number
   readonly id: string
   readonly input: Input
-  readonly tokens: AsyncIterableIterator<Drawn>
+  readonly tokens: AsyncIterableIterator<DrawnToken>
 }
 
 /** A request that is being written. */
-interface Begun {
+interface TextRun {
   readonly held: HeldVersion
   readonly prompts: readonly Prompt[]
-  readonly writings: readonly Writing[]
+  readonly writings: readonly OpenText[]
   /** Ends all of its texts. */
   readonly ended: AbortController
 }
 
-interface Written {
+interface WrittenText {
   readonly id: string
   readonly answer: Fields
   readonly completionTokens: number
@@ -101,7 +101,7 @@ class TextWriter implements GenerationService {
   async answer(request: AnswerTexts, options: TextOptions): Promise<Prediction> {
     const begun = await this.#begin(request, options, 1)
     const written = await this.#written(request, options, begun, undefined)
-    const predictions = written.map(({ id, answer, completionTokens }, at): Answered => {
+    const predictions = written.map(({ id, answer, completionTokens }, at): AnsweredInput => {
       const { ids, dropped } = begun.prompts[at] ?? { ids: [], dropped: 0 }
       const tokens = { kept: ids.length, dropped }
       const cut = dropped > 0 && ({ truncated: true, tokens } as const)
@@ -111,7 +111,7 @@ class TextWriter implements GenerationService {
   }
 
   /** The caller reads every writing to its end, and then releases what is held. */
-  async #begin(request: AnswerTexts, options: TextOptions, n: number): Promise<Begun> {
+  async #begin(request: AnswerTexts, options: TextOptions, n: number): Promise<TextRun> {
     const { until, versions, live, predictionId, metrics, model } = this.#options
     const { version: named, atMs, key, signal, generation, position } = request
     this.#checkLimits(options)
@@ -160,11 +160,11 @@ class TextWriter implements GenerationService {
     prompts: readonly Prompt[],
     options: TextOptions,
     signal: AbortSignal,
-  ): readonly Writing[] {
+  ): readonly OpenText[] {
     const { model, language, scheduler, usual } = this.#options
     const { maxTokens = usual.maxTokens, temperature = usual.temperature } = options
     const { topP = usual.topP, likeliest = 0 } = options
-    const writings: Writing[] = []
+    const writings: OpenText[] = []
     for (const { input, ids, choices } of prompts) {
       // Unlike with a seed, the same input twice may be answered in two ways.
       const { seed = randomUUID() } = options
@@ -189,9 +189,9 @@ class TextWriter implements GenerationService {
   async #written(
     request: AnswerTexts,
     options: TextOptions,
-    { held, writings, ended }: Begun,
+    { held, writings, ended }: TextRun,
     parts: TokenStream<TextPart> | undefined,
-  ): Promise<readonly Written[]> {
+  ): Promise<readonly WrittenText[]> {
     try {
       const outcomes = await Promise.allSettled(
         writings.map(async (writing) =>
@@ -214,12 +214,12 @@ class TextWriter implements GenerationService {
   }
 
   async #write(
-    { index, id, input, tokens }: Writing,
+    { index, id, input, tokens }: OpenText,
     request: AnswerTexts,
     options: TextOptions,
     held: HeldVersion,
     parts: TokenStream<TextPart> | undefined,
-  ): Promise<Written> {
+  ): Promise<WrittenText> {
     const { language, task } = this.#options
     const onPart = (part: Omit<TextPart, 'index'>) => {
       parts?.push({ index, ...part })

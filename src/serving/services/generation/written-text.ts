@@ -1,6 +1,6 @@
 /** Writes one text: from the drawn tokens to pieces for the reader, and to the whole. */
 import type { LanguageModel } from '../../../contracts/base.ts'
-import type { Drawn } from '../../../nn/onnx/decoding/sample.ts'
+import type { DrawnToken } from '../../../nn/onnx/decoding/sample.ts'
 import { TextPieces } from '../../live/text-pieces.ts'
 import type { Finish, TextOptions, TextPart, TokenLikelihood } from './contract.ts'
 
@@ -15,14 +15,14 @@ export interface WrittenText {
  * comes with the piece that its text begins in, so that those of a stop text never come.
  */
 export async function writeText(
-  tokens: AsyncIterable<Drawn>,
+  tokens: AsyncIterable<DrawnToken>,
   language: LanguageModel,
   { stop = [], logprobs }: Pick<TextOptions, 'stop' | 'logprobs'>,
   onPart: (part: Omit<TextPart, 'index'>) => void,
 ): Promise<WrittenText> {
   const pieces = new TextPieces(language, stop)
   let [text, completionTokens, finish]: [string, number, Finish] = ['', 0, 'length']
-  let waiting: { readonly from: number; readonly drawn: Drawn }[] = []
+  let waiting: { readonly from: number; readonly drawn: DrawnToken }[] = []
   const likelihoods = (isWhole = false) => {
     const certain = isWhole ? waiting : waiting.filter(({ from }) => from < text.length)
     waiting = waiting.slice(certain.length)
@@ -50,7 +50,7 @@ export async function writeText(
 }
 
 function likelihoodOf(
-  drawn: Drawn,
+  drawn: DrawnToken,
   language: Pick<LanguageModel, 'text' | 'bytes'>,
 ): TokenLikelihood {
   const { token, logProbability, likeliest } = drawn

@@ -31,7 +31,7 @@ export interface Sample {
   readonly state: string
 }
 
-export interface Watching {
+export interface SeriesWatch {
   /** Samples before the first call of the listener. */
   readonly before: readonly Sample[]
   readonly stop: () => void
@@ -39,7 +39,7 @@ export interface Watching {
 
 export interface SeriesService {
   /** Calls `listener` for each new sample. Throws `MODEL_UNKNOWN`, and `WATCHERS_FULL` beyond `limits.watchers`. */
-  watch(model: string, after: number, listener: (sample: Sample) => void): Watching
+  watch(model: string, after: number, listener: (sample: Sample) => void): SeriesWatch
   /** Looks at every model now. */
   sample(): void
   /** Looks once a second until `signal` aborts. */
@@ -61,7 +61,7 @@ export interface SeriesOptions {
 
 const SAMPLE_MS = 1000
 
-type Looked = Omit<Sample, 'id' | 'timeMs'>
+type SampleLook = Omit<Sample, 'id' | 'timeMs'>
 
 export function openSeries({ models, trainer, limits, clock }: SeriesOptions): SeriesService {
   // Ids of an earlier life of the server are smaller, so a client that resumes after a restart misses nothing.
@@ -88,7 +88,7 @@ export function openSeries({ models, trainer, limits, clock }: SeriesOptions): S
   function look(
     { live, task }: SeriesOptions['models'][number],
     { prequential, quality, lag, pending, alarms, state, isBlank }: TrainerReport,
-  ): Looked | undefined {
+  ): SampleLook | undefined {
     if (isBlank === true) return undefined
     const pointer = live.live()?.pointer
     const { recent, baseline } = headlineOf(task.view, prequential, quality)
@@ -144,7 +144,7 @@ export function openSeries({ models, trainer, limits, clock }: SeriesOptions): S
   }
 }
 
-function isSame(last: Sample, now: Looked): boolean {
+function isSame(last: Sample, now: SampleLook): boolean {
   const { value, baseline, count, lag, pending, generation, alarms, state } = now
   return (
     last.value === value &&
