@@ -10,6 +10,7 @@ import { checks } from '../../src/cli/doctor/checks.ts'
 import { spaceCheck, writableCheck } from '../../src/cli/doctor/disk.ts'
 import { examine } from '../../src/cli/doctor/examine.ts'
 import { packagesOf } from '../../src/cli/doctor/packages.ts'
+import { failure } from '../../src/platform/errors.ts'
 import { placeOf } from '../../src/cli/doctor/place.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { runCli } from './run-cli.ts'
@@ -40,6 +41,12 @@ test('what is not well names its fix; only what failed counts; what throws has f
         throw new Error('no such module\nat somewhere')
       },
     },
+    {
+      name: 'coded',
+      run: () => {
+        throw failure('PACKAGE_MISSING', 'a package is not there')
+      },
+    },
   ]
   const report = await examine(table, place())
   expect(report).toMatchObject({
@@ -49,6 +56,11 @@ test('what is not well names its fix; only what failed counts; what throws has f
       { name: 'slow', ok: true, warning: true, fix: 'wait' },
       { name: 'broken', ok: false, fix: 'mend it' },
       { name: 'thrown', ok: false, detail: 'no such module', fix: 'npx antikythera setup' },
+      {
+        name: 'coded',
+        detail: 'PACKAGE_MISSING: a package is not there',
+        fix: expect.stringContaining('npm install') as string,
+      },
     ],
   })
   expect((await examine(table.slice(0, 2), place())).ok).toBe(true)

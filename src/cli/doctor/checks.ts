@@ -1,6 +1,4 @@
 /** Every check, ordered so that earlier problems explain later ones. */
-import { CodedError } from '../../contracts/core.ts'
-import { errorTable, type ErrorCode } from '../../platform/errors.ts'
 import { openBlobPlace } from '../../versions/blobs/open.ts'
 import { probeBlobs } from '../../versions/blobs/probe.ts'
 import { addressCheck } from './address.ts'
@@ -11,7 +9,7 @@ import {
   tokenizerCheck,
   useLiteCheck,
 } from './bases.ts'
-import { type Check, failed, ok } from './check.ts'
+import { type Check, ok } from './check.ts'
 import { dataCheck } from './data.ts'
 import { fsyncCheck, spaceCheck, writableCheck } from './disk.ts'
 import { servingCheck, storeCheck, threadsCheck, trainingCheck } from './engines.ts'
@@ -28,17 +26,10 @@ const blobsCheck: Check = {
     try {
       await probeBlobs(place.trial)
       return ok(`${place.trial.place} can be written, read, listed and cleared`)
-    } catch (error) {
-      if (!(error instanceof CodedError)) throw error
-      return failed(`${error.code}: ${error.message}`, fixOf(error.code))
     } finally {
       place.close()
     }
   },
-}
-
-function fixOf(code: string): string {
-  return Object.hasOwn(errorTable, code) ? errorTable[code as ErrorCode].fix : 'see fleet.blobs'
 }
 
 export const checks: readonly Check[] = [

@@ -1,5 +1,7 @@
 /** Runs the checks one after the other, so that none affects the timing of another, and summarises them. */
-import type { Check, Finding, Place } from './check.ts'
+import { CodedError } from '../../contracts/core.ts'
+import { fixOf } from '../../platform/errors.ts'
+import { failed, type Check, type Finding, type Place } from './check.ts'
 
 export interface Report {
   /** Warnings do not count. */
@@ -48,7 +50,8 @@ async function runOne(check: Check, place: Place): Promise<Finding> {
   try {
     return await check.run(place)
   } catch (error) {
+    if (error instanceof CodedError) return failed(`${error.code}: ${error.message}`, fixOf(error))
     const detail = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error)
-    return { verdict: 'failed', detail, fix: 'npx antikythera setup' }
+    return failed(detail, 'npx antikythera setup')
   }
 }
