@@ -3,6 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import type { InputKind, SignalKind } from '../../src/contracts/payload.ts'
+import { inputs, signals } from '../../src/payloads/built-in.ts'
 import { createProgram } from '../../src/cli/program.ts'
 import { reportError } from '../../src/cli/report-error.ts'
 import { failure } from '../../src/platform/errors.ts'
@@ -95,6 +97,13 @@ test.each([
   expect(status).toBe(64)
   expect(stderr).toContain(words)
   expect(stderr).toContain('code: USAGE')
+})
+
+test('feedback without an event names the flag of each kind of inputs and of signals', async () => {
+  const kinds: readonly (InputKind | SignalKind)[] = [inputs, signals].flatMap(Object.values)
+  const { stderr } = await runCli('feedback')
+  for (const flag of kinds.flatMap(({ flags = {} }) => Object.keys(flags)))
+    expect(stderr).toContain(`--${flag}`)
 })
 
 test('errors are JSON on stderr with --json, and stdout stays empty', async () => {

@@ -12,6 +12,16 @@ function flagsOf(kinds: readonly (InputKind | SignalKind)[]): readonly [string, 
 const inputFlags = flagsOf(Object.values(inputs))
 const signalFlags = flagsOf(Object.values(signals))
 
+/** `--text, --features`: for sentences about what to give. */
+export const shownFlags = {
+  inputs: shown(inputFlags),
+  signals: shown(signalFlags),
+}
+
+function shown(flags: typeof inputFlags): string {
+  return flags.map(([name]) => `--${name}`).join(', ')
+}
+
 /** Words of an event that are texts, also where one looks like a number. */
 export const textWords: ReadonlySet<string> = new Set(
   signalFlags.filter(([, flag]) => flag.as === 'text').map(([word]) => word),

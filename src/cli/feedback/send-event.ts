@@ -3,7 +3,7 @@ import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import type { FeedbackAnswer } from '../../client/client.ts'
 import type { FeedbackFlags } from './feedback-flags.ts'
-import { inputIn, signalIn } from './payload-flags.ts'
+import { inputIn, shownFlags, signalIn } from './payload-flags.ts'
 import { connectModel } from '../remote/connect.ts'
 import { print } from '../print.ts'
 import { outcomeText, waitForLearned, waitingFor } from '../remote/wait-for.ts'
@@ -41,7 +41,7 @@ function eventOf(flags: FeedbackFlags) {
   if (input === undefined && predictionId === undefined && retract !== true)
     throw failure(
       'USAGE',
-      'give --file, or --text, --messages, --features or --prediction-id, and what is right, such as a --label',
+      `give --file, or one of ${shownFlags.inputs} and --prediction-id, with what is said of it: one of ${shownFlags.signals} and --correction`,
     )
   return {
     ...(input !== undefined && { input }),
