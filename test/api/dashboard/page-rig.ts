@@ -13,6 +13,7 @@ import { removed } from '../../scratch-folder.ts'
 
 const main = fileURLToPath(entryUrl('../../../src/cli/main.ts', import.meta.url))
 
+const stranger = fileURLToPath(new URL('../../integration/stranger.mjs', import.meta.url))
 const tinyDecoder = fileURLToPath(new URL('../../reference/tiny-causal/llama', import.meta.url))
 
 export interface Rig {
@@ -35,9 +36,11 @@ export async function startRig(): Promise<Rig> {
   const auth = `auth: { tokens: ['${TOKEN}'] }`
   writeFileSync(
     config,
-    `server: { port: 0, ${auth} }\nlog: { level: warn }\nmodels:\n` +
+    `plugins: ['${stranger}']\nserver: { port: 0, ${auth} }\nlog: { level: warn }\nmodels:\n` +
       `  rows: { ${settings}, trigger: { policy: adwin, every: 20, on_drift: report } }\n` +
       `  many: { base: { features: { size: 3 } }, labels: { open: true }, adapter: { method: head } }\n` +
+      `  own: { base: grey, task: { several: { tags: [bright, dark] } }, ` +
+      `adapter: { method: lora, rank: 2, tail_layers: all } }\n` +
       `  guarded: { ${settings}, defence: { enabled: true, unreviewed_daily: 20 } }\n` +
       `  support: { base: { causal: ${tinyDecoder} }, task: { generation: { max_tokens: 6 } }, ` +
       `adapter: { method: lora, rank: 2, tail_layers: 1 }, trigger: { policy: count, every: 4 } }\n`,

@@ -410,6 +410,21 @@ test('the box answers, takes the right answer, and says which version has learne
   expect(faults.filter((fault) => !fault.includes('400'))).toEqual([])
 })
 
+test('the box asks for an input of a base of one’s own by its example, and for the right answer in its words', async () => {
+  const { page, faults } = await openView(browser, `${rig.url}/#own`)
+  const input = page.getByLabel('Input')
+  const example = await input.getAttribute('placeholder')
+  expect(JSON.parse(example!)).toHaveProperty('picture')
+  await input.fill(example!)
+  await page.getByRole('button', { name: 'Predict' }).click()
+  const right = page.getByLabel('Right answer')
+  expect(await right.inputValue()).toBe('[]')
+  await right.fill('["bright"]')
+  await page.getByRole('button', { name: 'Teach' }).click()
+  await page.getByText(/^Accepted|^Learned/).waitFor()
+  expect(faults).toEqual([])
+})
+
 test('the box says that the daemon does not answer only until the connection is back', async () => {
   const { page } = await openView(browser, rig.url)
   const gone = /\/(predict|events\?.*)$/
