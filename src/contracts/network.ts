@@ -72,7 +72,7 @@ export interface Latent {
   readonly data: Float32Array
   /** Present if the row has several sequences: `positions` counts theirs, one after the other. */
   readonly sequences?: readonly LatentSequence[]
-  /** As its `Encoded` says. */
+  /** As its `EncodedRow` says. */
   readonly isCompared?: true
 }
 
