@@ -2,6 +2,8 @@
 import { expect, test } from 'vitest'
 import { openTask, exampleOf } from '../../src/config/model-parts.ts'
 import { parseConfig } from '../../src/config/config.ts'
+import type { InputKind } from '../../src/contracts/payload.ts'
+import { messages } from '../../src/payloads/inputs/messages.ts'
 import { openServed } from './open-served.ts'
 
 interface Operation {
@@ -46,14 +48,17 @@ test('every request that /docs offers succeeds when it is sent as it stands', as
 })
 
 test('the example is one that the model takes: by name where features have names, else a vector', () => {
-  const model = (text: string) => {
+  const model = (text: string, reads?: readonly InputKind[]) => {
     const config = parseConfig(`models: { m: { ${text} } }`, '/')
-    return exampleOf(config.models.m!, openTask(config.models.m!, config.limits))
+    const task = openTask(config.models.m!, config.limits)
+    return exampleOf(config.models.m!, task, undefined, reads)
   }
   expect(model('labels: [no, yes]')).toEqual({
     input: 'what a lovely phone',
     says: { label: 'no' },
   })
+  const talks: readonly InputKind[] = [messages]
+  expect(model('labels: [no, yes]', talks).input).toEqual({ messages: messages.example })
   expect(model('labels: { open: true }').says).toEqual({ label: 'positive' })
   expect(model('base: { features: { size: 2 } }, labels: [a, b]').input).toEqual({
     features: [0.5, 0.5],
