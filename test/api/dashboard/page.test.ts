@@ -361,9 +361,15 @@ test('learning is paused and goes on, and the page says which it is', async () =
   expect(await state()).not.toMatchObject({ state: 'paused' })
 })
 
-test('what the defence keeps back is listed with its reason, and a person releases it', async () => {
+test('the first scores are in the chart; what the defence keeps back is listed with its reason, and a person releases it', async () => {
   await rig.teach(30, 0, 'guarded')
   const { page } = await openView(browser, `${rig.url}/#guarded`)
+  // One sample, at the end of an axis that begins before it.
+  const axis = page.locator('.chart .time').first()
+  await expect.poll(async () => axis.textContent()).toMatch(/^[1-9]\d* examples? ago$/)
+  const line = (await page.locator('path.line').getAttribute('d')) ?? ''
+  const [from, to] = [/^M([\d.]+)/, /H([\d.]+)$/].map((end) => Number(end.exec(line)?.[1]))
+  expect(to! - from!).toBeGreaterThan(1)
   const panel = page.getByRole('region', { name: 'Quarantine' })
   await panel.getByText('10 events kept back').waitFor()
   await panel.getByText('from crowd: over-daily').first().waitFor()

@@ -106,7 +106,9 @@ export function Chart({ name, headline, score, samples, moves, kinds, isSettled,
   const partPoints = drawn.flatMap((line) => within(line.points, startMs))
   const values = [...main, ...baseline, ...partPoints].map(({ value }) => value)
   const [low, high] = rangeOf(values, isShare)
-  const [from, to] = [place(startMs), place(endMs)]
+  const to = place(endMs)
+  // All that was judged may be in one sample: its place is the end, and the axis begins before it.
+  const from = place(startMs) < to ? place(startMs) : Math.max(0, to - range)
   const x = (timeMs: number) =>
     LEFT + ((place(timeMs) - from) / Math.max(1, to - from)) * (width - LEFT - RIGHT)
   const y = (value: number) => TOP + ((high - value) / (high - low)) * (HEIGHT - TOP - BOTTOM)
@@ -149,7 +151,9 @@ export function Chart({ name, headline, score, samples, moves, kinds, isSettled,
             {...{ low, high, width, y }}
             shown={(value) => figure(shows, value).replace('.0 %', ' %')}
             start={
-              isByTime ? clockTime(startMs) : `${plural(Math.round(to - from), 'example')} ago`
+              isByTime || to === 0
+                ? clockTime(startMs)
+                : `${plural(Math.round(to - from), 'example')} ago`
             }
           />
           {thinned(marks, x).map((each) => (

@@ -98,11 +98,20 @@ export function judgedAt(points: readonly Point[]): (timeMs: number) => number {
 /** In time a value holds until it changes: a pause is a level line, not a slope. */
 export const PAUSE_MS = 3000
 
+const DASH_PX = 8
+
 export function pathOf(
   points: readonly Pick<Point, 'timeMs' | 'value'>[],
   endMs: number,
   { x, y, pauseMs }: Scale & { readonly pauseMs: number },
 ): string {
+  const [first] = points
+  // A line of no width would not show: its last value is a dash.
+  if (first !== undefined && x(endMs) - x(first.timeMs) < 1) {
+    const value = points.at(-1)?.value ?? first.value
+    const left = Math.max(LEFT, x(endMs) - DASH_PX)
+    return `M${left.toFixed(1)},${y(value).toFixed(1)}H${(left + DASH_PX).toFixed(1)}`
+  }
   let path = ''
   let last: number | undefined
   for (const { timeMs, value } of points) {
