@@ -109,6 +109,24 @@ export function emptyTally(version: string, against?: string): Tally {
   }
 }
 
+/** Sums of squares are exact to this part. */
+const ROUNDING = 1e-9
+
+/** Whether rows can have made this tally. A client sends it, and one that is made up gives no numbers. */
+export function isPossible(measure: Measure, tally: Tally): boolean {
+  const { rows, version, against, paired } = tally
+  // (Σx)² ≤ n·Σx²: Cauchy and Schwarz.
+  const fits = ({ sum, squares }: Sums) =>
+    Number.isFinite(rows * squares) && sum * sum <= rows * squares * (1 + ROUNDING)
+  const scored = [version, ...(against ? [against] : [])].every((of) => {
+    const counted = of.cells.reduce((total, { count }) => total + count, of.unlisted)
+    const inRange = of.sum >= 0 && (measure !== 'accuracy' || of.sum <= rows)
+    return fits(of) && inRange && counted <= rows
+  })
+  if (!Number.isSafeInteger(rows) || !scored) return false
+  return paired === undefined || (fits(paired) && paired.better + paired.worse <= rows)
+}
+
 /** `against`: the verdicts of the other version on the same rows. */
 export function tallied(
   tally: Tally,

@@ -64,6 +64,26 @@ test('a long file goes on with its tally, on the versions that it began with, wh
   expect([other.status, other.code]).toEqual([400, 'REQUEST_INVALID'])
 })
 
+test('a tally that no rows can have made is refused', async () => {
+  const { evaluate } = await openEvaluated()
+  const { tally } = await evaluate({ rows, version: 'v3', against: 'v1' })
+  const of = tally as { version: object; paired: object }
+  const madeUp = [
+    { version: { ...of.version, sum: 1.4e16, squares: 3.6e307 } },
+    { version: { ...of.version, sum: 5, squares: 5 } },
+    { version: { ...of.version, sum: 2, squares: 0.5 } },
+    { version: { ...of.version, unlisted: 9 } },
+    { paired: { ...of.paired, sum: 1e200, squares: 1e300 } },
+    { paired: { ...of.paired, better: 9 } },
+    { rows: 1e300 },
+  ]
+  for (const part of madeUp) {
+    const { status, code } = await evaluate({ rows, tally: { ...tally, ...part } })
+    expect([part, status, code]).toEqual([part, 400, 'REQUEST_INVALID'])
+  }
+  expect((await evaluate({ rows, tally })).status).toBe(200)
+})
+
 test('a row that says nothing to compare with is named with its place, and the others count', async () => {
   const { evaluate } = await openEvaluated()
   const bad = [

@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest'
-import { emptyTally, reportOf, tallied, type RowVerdict } from '../../src/evaluation/tally.ts'
+import {
+  emptyTally,
+  isPossible,
+  reportOf,
+  tallied,
+  type RowVerdict,
+} from '../../src/evaluation/tally.ts'
 import { openRandom } from '../../src/platform/random.ts'
 
 const answered = (said: string, right: string): RowVerdict => ({
@@ -82,4 +88,20 @@ test('without rows there is no score, with few no interval of a mean, and cells 
   const many = Array.from({ length: 1500 }, (_, at) => answered(`l${at}`, 'no'))
   const { version } = reportOf('accuracy', tallied(emptyTally('v1'), many))
   expect([version?.confusion?.length, version?.unlisted, version?.mean]).toEqual([1024, 476, 0])
+})
+
+test('tallies of rows are possible, whatever their errors', () => {
+  const random = openRandom('tally', 'possible')
+  for (const scale of [1e-150, 1e-9, 1, 1e9, 1e140]) {
+    let tally = emptyTally('v1', 'v2')
+    expect(isPossible('loss', tally)).toBe(true)
+    for (let block = 0; block < 50; block++) {
+      const errors = () =>
+        times(20, 0).map(() => ({ error: scale * (block % 3 > 0 ? 1 : random.uniform()) }))
+      tally = tallied(tally, errors(), errors())
+      expect(isPossible('loss', tally)).toBe(true)
+    }
+  }
+  const far = tallied(emptyTally('v1'), [{ error: 1e200 }])
+  expect(isPossible('absolute_error', far)).toBe(false)
 })

@@ -10,6 +10,7 @@ import type { EncodedRow } from '../../contracts/network.ts'
 import type { Task } from '../../contracts/task.ts'
 import {
   emptyTally,
+  isPossible,
   reportOf,
   tallied,
   type EvaluationReport,
@@ -87,6 +88,7 @@ class Evaluator implements EvaluationService {
   async evaluate({ rows, tally, signal, ...named }: EvaluateRequest): Promise<Evaluation> {
     const { model, trainer, limits, live } = this.#options
     if (rows.length > limits.inputs) throw tooMany(limits.inputs)
+    if (tally !== undefined && !isPossible(this.#measure, tally)) throw madeUp()
     const versions = sameVersions(named, tally)
     const held: HeldVersion[] = []
     try {
@@ -102,6 +104,7 @@ class Evaluator implements EvaluationService {
       const [first, second] = manifests
       const before = tally ?? emptyTally(first?.version ?? '', second?.version)
       const after = tallied(before, own, other)
+      if (!isPossible(this.#measure, after)) throw tooFar()
       return { tally: after, report: reportOf(this.#measure, after), rejected }
     } catch (error) {
       throw explained(error, model, trainer.status(model))
@@ -254,6 +257,21 @@ function sameVersions(
         fix: 'leave the versions out where there is a tally, or begin without one',
       })
   return of
+}
+
+function madeUp(): CodedError {
+  return failure('REQUEST_INVALID', 'no rows can have made this tally', {
+    details: { pointer: '/tally' },
+    fix: 'send the tally of the last answer as it is, or none to begin again',
+  })
+}
+
+/** Squares of numbers above 1e154 are no numbers. */
+function tooFar(): CodedError {
+  return failure('REQUEST_INVALID', 'answers are too far from these values for a mean', {
+    details: { pointer: '/rows' },
+    fix: 'leave out rows whose values are no measurements, such as 1e300',
+  })
 }
 
 function tooMany(most: number): CodedError {
