@@ -18,8 +18,7 @@ import type * as predict from './schemas/predict.ts'
 import type * as quality from './schemas/quality.ts'
 import type * as aside from './schemas/set-aside.ts'
 import type * as versions from './schemas/versions.ts'
-import type { AuditAnswer } from './schemas/audit.ts'
-import type { FleetAnswer } from './schemas/fleet.ts'
+import type { AuditAnswer, FleetAnswer } from './schemas/operations.ts'
 
 export type { ClassificationReport, ErrorReport, TextReport }
 

@@ -64,7 +64,7 @@ export interface Base {
   readonly published?: Base
   /** The kinds of inputs that it takes; a plain string in a message is a text. */
   readonly reads: readonly InputKind[]
-  /** What its network reads of a row: `ids` of tokens, or `values`, of which a row has `latentWidth(0)`. */
+  /** What its network reads of a row: `ids` of tokens, or `latentWidth(0)` `values`. */
   readonly rows: 'ids' | 'values'
   /** Encoding an input costs so little that it is checked on arrival, and a step so little that plain JavaScript makes it. */
   readonly isSmall?: true

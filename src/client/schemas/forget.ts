@@ -1,7 +1,7 @@
 /** Forgetting events for good, and the certificates of it. */
 import { Type, type Static } from 'typebox'
 import { PageQuery } from './pages.ts'
-import { Count, Time } from './parts.ts'
+import { Count, Reason, Time } from './parts.ts'
 
 /** What clients show of a certificate; it has more. */
 export interface Certificate {
@@ -41,9 +41,7 @@ export const ForgetBody = Type.Object(
     dry_run: Type.Optional(
       Type.Boolean({ description: 'say what it would do, and do nothing; default false' }),
     ),
-    reason: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 1000, description: 'recorded in the history' }),
-    ),
+    reason: Type.Optional(Reason),
   },
   { additionalProperties: false },
 )

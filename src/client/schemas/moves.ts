@@ -1,6 +1,6 @@
 /** Schemas of moves of the live pointer: what is asked for, where it points, and its history. */
 import { Type, type Static } from 'typebox'
-import { Count, Name, Time } from './parts.ts'
+import { Count, Name, Reason, Time } from './parts.ts'
 import { Next, NumberedQuery } from './pages.ts'
 import { nullable } from '../../platform/nullable.ts'
 
@@ -106,11 +106,6 @@ export const HistoryQuery = Type.Object(
   { additionalProperties: false },
 )
 
-const Reason = Type.String({
-  minLength: 1,
-  maxLength: 1000,
-  description: 'recorded in the history',
-})
 const Undone = Type.Optional(
   Type.Boolean({
     description: 'also a version that a rollback has taken back; otherwise VERSION_UNDONE',

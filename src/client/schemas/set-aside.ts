@@ -1,16 +1,13 @@
 /** The schemas of events set aside by rollbacks, and of the commands to a trainer. */
 import { Type, type Static } from 'typebox'
-import { Count, Time } from './parts.ts'
+import { Count, Reason, Time } from './parts.ts'
 
 const Strict = { additionalProperties: false }
-const Reason = Type.Optional(
-  Type.String({ minLength: 1, maxLength: 1000, description: 'recorded in the history' }),
-)
+
+const event = { source: Type.String(), id: Type.String(), time: Type.Optional(Time) }
 
 export const Aside = Type.Object({
-  source: Type.String(),
-  id: Type.String(),
-  time: Type.Optional(Time),
+  ...event,
   was: Type.String({
     description: 'where it was at the rollback: undone, pending, waiting or unread',
   }),
@@ -18,9 +15,7 @@ export const Aside = Type.Object({
 })
 
 export const Quarantined = Type.Object({
-  source: Type.String(),
-  id: Type.String(),
-  time: Type.Optional(Time),
+  ...event,
   why: Type.String({
     description: 'why it is kept back: outlier, hostile, over-share or over-daily',
   }),
@@ -44,7 +39,7 @@ export const Selection = Type.Object(
         description: 'only what rollbacks to this version, or to a later one, have set aside',
       }),
     ),
-    reason: Reason,
+    reason: Type.Optional(Reason),
   },
   Strict,
 )
@@ -53,6 +48,6 @@ export const SelectedAnswer = Type.Object({
   generation: Count,
 })
 
-export const PauseBody = Type.Object({ reason: Reason }, Strict)
+export const PauseBody = Type.Object({ reason: Type.Optional(Reason) }, Strict)
 export type PauseBody = Static<typeof PauseBody>
 export const PauseAnswer = Type.Object({ paused: Type.Boolean(), generation: Count })

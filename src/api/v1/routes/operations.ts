@@ -1,7 +1,6 @@
 /** The replicas and who trains which model, also while the others cannot be reached; and what operators did. */
 import type { FastifyInstance } from 'fastify'
-import { AuditAnswer, AuditQuery } from '../../../client/schemas/audit.ts'
-import { FleetAnswer } from '../../../client/schemas/fleet.ts'
+import { AuditAnswer, AuditQuery, FleetAnswer } from '../../../client/schemas/operations.ts'
 import type { Answer } from '../../../client/schemas/parts.ts'
 import type { LeaseView } from '../../../fleet/contract.ts'
 import type { FleetStatus } from '../../../serving/services/fleet/fleet-service.ts'
