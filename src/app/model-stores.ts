@@ -5,17 +5,19 @@
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import { join } from 'node:path'
 import { folderOf, lettersLimits, modelOf, openBaseOf } from '../config/model-parts.ts'
+import { deadLettersFile } from '../intake/dead-letters/dead-letters.ts'
+import { openDiskInbox, openDiskLetters, openDiskPredictions } from '../intake/disk/clients.ts'
 import {
+  brokenInbox,
+  guardedInbox,
+  probedInbox,
   brokenDeadLetters,
   guardedDeadLetters,
   probedDeadLetters,
-} from '../intake/dead-letters/broken.ts'
-import { deadLettersFile } from '../intake/dead-letters/dead-letters.ts'
-import { openDiskInbox, openDiskLetters, openDiskPredictions } from '../intake/disk/clients.ts'
-import { brokenInbox, guardedInbox, probedInbox } from '../intake/inbox/broken.ts'
+  predictionsNotKept,
+} from '../intake/damaged-stores.ts'
 import { inboxFile } from '../intake/inbox/schema.ts'
 import { servedEverywhere } from '../intake/predictions/fleet-predictions.ts'
-import { predictionsNotKept } from '../intake/predictions/not-kept.ts'
 import { FaultLog } from '../platform/store/fault-log.ts'
 import type { FaultyPart } from '../serving/services/served-model.ts'
 import { brokenRegistry } from '../versions/broken.ts'

@@ -9,6 +9,7 @@ import { openForwarder, type Forwarder } from '../intake/inbox/forwarder.ts'
 import {
   openSharedPredictions,
   type PredictionCopies,
+  openPredictionSink,
 } from '../intake/predictions/fleet-predictions.ts'
 import { writtenThere } from '../intake/disk/clients.ts'
 import { openInboxReader } from '../intake/inbox/reader.ts'
@@ -25,7 +26,6 @@ import type { LeaseTerm } from '../trainer/parts.ts'
 import { modelOf } from '../config/model-parts.ts'
 import type { DeadLetters } from '../intake/dead-letters/dead-letters.ts'
 import { openLetterOutbox } from '../intake/dead-letters/outbox.ts'
-import { openPredictionSink } from '../intake/predictions/sink.ts'
 import { openChosen } from '../config/plugins/chosen.ts'
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
 

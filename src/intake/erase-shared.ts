@@ -1,11 +1,15 @@
 /**
  * Erases events from what a fleet shares in Redis: entries of the feedback stream, and the copies of the predictions that
  * they were about. Repeating it is harmless. The reader of the stream passes over entries that are gone.
+ *
+ * The trainer that forgets also leaves the hashes of the events in Redis, and each daemon takes them into its own inbox, so
+ * that none of them stores such an event when it is sent again.
  */
-import type { Redis, RedisBytes } from '../platform/redis/redis.ts'
+import type { Redis, RedisBytes, RedisReply } from '../platform/redis/redis.ts'
 import { isWanted, parsed, type ErasedEvents, type ParseRecord } from './erase-events.ts'
+import type { Inbox } from './inbox/inbox.ts'
 
-export interface SharedPlaces {
+interface SharedPlaces {
   readonly redis: Pick<Redis, 'bytes' | 'command'>
   /** The key of the feedback stream. */
   readonly stream: string
@@ -13,7 +17,7 @@ export interface SharedPlaces {
   readonly keyOf: (id: string) => string
 }
 
-export type SharedCounts = Readonly<Record<'feedback_stream' | 'shared_predictions', number>>
+type SharedCounts = Readonly<Record<'feedback_stream' | 'shared_predictions', number>>
 
 /** Entries of up to 64 KiB each. */
 const PAGE = 100
@@ -91,4 +95,50 @@ function listOf(reply: RedisBytes | undefined): readonly RedisBytes[] {
 
 function textOf(reply: RedisBytes | undefined): string {
   return Buffer.isBuffer(reply) ? reply.toString() : ''
+}
+
+interface ForgottenPlace {
+  readonly redis: Pick<Redis, 'command' | 'bytes'>
+  /** A sorted set: hashes by the time at which they came. */
+  readonly key: string
+}
+
+const HASHES_AT_ONCE = 1000
+
+/** Repeating it changes nothing. `most`: the newest ones stay. */
+export async function shareForgotten(
+  { redis, key }: ForgottenPlace,
+  hashes: readonly Uint8Array[],
+  { nowMs, most }: { readonly nowMs: number; readonly most: number },
+): Promise<void> {
+  for (let from = 0; from < hashes.length; from += HASHES_AT_ONCE) {
+    const page = hashes.slice(from, from + HASHES_AT_ONCE)
+    await redis.command('ZADD', key, 'NX', ...page.flatMap((hash) => [nowMs, Buffer.from(hash)]))
+  }
+  if (hashes.length > 0) await redis.command('ZREMRANGEBYRANK', key, 0, -most - 1)
+}
+
+/** Takes what is there into an inbox. Returns a stamp of it, to be passed on the next time: nothing is read if it is the same. */
+export async function takeForgotten(
+  { redis, key }: ForgottenPlace,
+  inbox: Pick<Inbox, 'refuse'>,
+  before: string | undefined,
+): Promise<string> {
+  const stamp = await stampOf({ redis, key })
+  if (stamp === before) return stamp
+  for (let from = 0; ; from += HASHES_AT_ONCE) {
+    const reply = await redis.bytes('ZRANGE', key, from, from + HASHES_AT_ONCE - 1)
+    const page = Array.isArray(reply) ? reply.filter((each) => Buffer.isBuffer(each)) : []
+    await inbox.refuse(page)
+    if (page.length < HASHES_AT_ONCE) return stamp
+  }
+}
+
+/** Their number and the newest time: the clock of the trainer that forgets may be behind that of an earlier one. */
+async function stampOf({ redis, key }: ForgottenPlace): Promise<string> {
+  const count = await redis.command('ZCARD', key)
+  const reply = await redis.command('ZRANGE', key, -1, -1, 'WITHSCORES')
+  // A pair in RESP3, and flat in RESP2.
+  const [, time] = Array.isArray(reply) ? (reply as readonly RedisReply[]).flat() : []
+  return `${String(count)} ${String(time)}`
 }

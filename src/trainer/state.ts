@@ -30,7 +30,7 @@ import type {
 } from '../learner/learner-types.ts'
 import { PendingTraces } from './admission/pending-traces.ts'
 import { DeadLetterBuffer } from './admission/dead-letter-buffer.ts'
-import { Ahead } from '../intake/retractions-ahead.ts'
+import { Ahead } from '../intake/retraction.ts'
 import type { Defence } from '../learner/defence/defence.ts'
 import { SetAside } from '../checkpoint/set-aside-events.ts'
 import type { LoopParts } from './parts.ts'

@@ -3,7 +3,7 @@ import { Ajv } from 'ajv'
 import { describe, expect, it } from 'vitest'
 import { CodedError, type Json } from '../../src/contracts/core.ts'
 import type { InputKind, Payload, SignalKind } from '../../src/contracts/payload.ts'
-import { signalDigest } from '../../src/intake/events/signal-digest.ts'
+import { signalDigest } from '../../src/intake/events/event-key.ts'
 import { defaultLimits } from '../../src/platform/limits.ts'
 
 const nested = (depth: number): Json => (depth === 0 ? 'x' : [nested(depth - 1)])

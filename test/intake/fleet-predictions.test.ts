@@ -3,11 +3,11 @@ import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import type { Logger } from '../../src/contracts/core.ts'
 import type { Sink } from '../../src/contracts/connector.ts'
 import type { ServedPrediction } from '../../src/contracts/event.ts'
-import { openPredictionSink } from '../../src/intake/predictions/sink.ts'
 import {
   openSharedPredictions,
   searchPredictions,
   servedEverywhere,
+  openPredictionSink,
 } from '../../src/intake/predictions/fleet-predictions.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { openRedis } from '../../src/platform/redis/redis.ts'

@@ -1,6 +1,6 @@
 /** What a trainer has forgotten reaches the inboxes of a fleet, whatever its clock says. */
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
-import { shareForgotten, takeForgotten } from '../../src/intake/inbox/forgotten-hashes.ts'
+import { shareForgotten, takeForgotten } from '../../src/intake/erase-shared.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { openRedis } from '../../src/platform/redis/redis.ts'
 import { openFakeLog } from '../serving/fake-log.ts'

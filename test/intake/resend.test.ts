@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { DeadLetter } from '../../src/contracts/connector.ts'
-import { messageOf } from '../../src/intake/dead-letters/resend.ts'
+import { messageOf } from '../../src/intake/dead-letters/service.ts'
 import { letter } from '../conformance/sink.ts'
 
 const sent = (parts: Partial<DeadLetter>) => {

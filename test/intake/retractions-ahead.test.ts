@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Ahead } from '../../src/intake/retractions-ahead.ts'
+import { Ahead } from '../../src/intake/retraction.ts'
 import { identified } from '../example-key.ts'
 
 test('its state lists what it holds, also after one was dropped for which no other came', () => {

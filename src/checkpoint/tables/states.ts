@@ -4,7 +4,7 @@
  */
 import type { TrainableState } from '../../contracts/adapter.ts'
 import type { Json } from '../../contracts/core.ts'
-import type { VersionLine } from '../../intake/dedupe/version-line.ts'
+import type { VersionLine } from '../../intake/dedupe/dedupe.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Store } from '../../platform/store/store.ts'
 import type { LearnerState, TriggerState } from '../../learner/learner-types.ts'

@@ -2,18 +2,20 @@
  * Dead letters for people: listed with their reason, sent again once the cause is gone, or dropped. Each replica has those
  * that it refused and those that its trainer could not use.
  */
-import type { CodedError } from '../../contracts/core.ts'
+import type { CodedError, Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { pageOf, type Page } from '../../platform/page.ts'
-import type { DeadLetterPages, LetterQuery, NumberedLetter } from './pages.ts'
-import { messageOf } from './resend.ts'
+import type { DeadLetter } from '../../contracts/connector.ts'
+import { attributesIn } from '../events/cloud-event.ts'
+import { isObject, type JsonObject } from '../../payloads/reading.ts'
+import type { DeadLetterPages, LetterQuery, NumberedLetter } from './dead-letters.ts'
 
 /** Dead letters by number, or a page of those with a code, or of all. */
 export type LetterChoice =
   | { readonly numbers: readonly number[] }
   | { readonly code?: string | undefined; readonly before?: number | undefined }
 
-export interface Resent {
+interface Resent {
   readonly accepted: number
   readonly duplicates: number
   /** These stay dead letters. */
@@ -36,7 +38,7 @@ export interface DeadLetterService {
 }
 
 /** Takes messages as new feedback. A refused one is a dead letter already. */
-export type TakeAgain = (messages: readonly { readonly bytes: Uint8Array }[]) => Promise<{
+type TakeAgain = (messages: readonly { readonly bytes: Uint8Array }[]) => Promise<{
   readonly accepted: number
   readonly duplicates: number
   readonly rejected: readonly { readonly index: number; readonly error: CodedError }[]
@@ -83,4 +85,34 @@ export function openDeadLetterService(
       return letters.remove(items.map(({ number }) => number))
     },
   }
+}
+
+/**
+ * Converts a dead letter to a message to send again. Data from outside the value is merged into it: the envelope of a
+ * CloudEvent in binary mode, and the source, which is part of the event's identity.
+ */
+export function messageOf({ value, headers = {}, connector }: DeadLetter): Uint8Array {
+  const event = parsed(value)
+  if (!isObject(event)) return value
+  const envelope = envelopeIn(headers)
+  if (envelope !== undefined) return bytesOf({ specversion: '1.0', ...envelope, data: event })
+  const isEnvelope = Object.hasOwn(event, 'specversion')
+  return isEnvelope || event.source !== undefined ? value : bytesOf({ source: connector, ...event })
+}
+
+function parsed(value: Uint8Array): Json | undefined {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(value)) as Json
+  } catch {
+    return undefined
+  }
+}
+
+function bytesOf(event: Json): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(event))
+}
+
+function envelopeIn(headers: NonNullable<DeadLetter['headers']>): JsonObject | undefined {
+  const envelope = attributesIn(headers)
+  return envelope.id !== undefined && envelope.source !== undefined ? envelope : undefined
 }

@@ -9,8 +9,14 @@ import { Worker } from 'node:worker_threads'
 import type { Logger } from '../../contracts/core.ts'
 import { entryUrl } from '../../platform/entry.ts'
 import { failure } from '../../platform/errors.ts'
-import { errorOf } from './pack.ts'
-import type { DiskCall, DiskReply, DiskRequest, OpenRequest, WriteRequest } from './protocol.ts'
+import {
+  type DiskCall,
+  type DiskReply,
+  type DiskRequest,
+  type OpenRequest,
+  type WriteRequest,
+  errorOf,
+} from './protocol.ts'
 
 export interface Disk {
   /** Resolves when the file is open; rejects with the code of its problem. */

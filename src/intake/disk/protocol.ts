@@ -2,10 +2,12 @@
  * The messages between the server and its disk thread. Every request is answered; appends that wait together share a
  * commit.
  */
-import type { CodedError } from '../../contracts/core.ts'
+import { CodedError } from '../../contracts/core.ts'
 import type { DeadLetter } from '../../contracts/connector.ts'
 import type { DeadLetterLimits } from '../dead-letters/dead-letters.ts'
 import type { PredictionRow } from '../predictions/table.ts'
+import type { IncomingEvent } from '../inbox/inbox.ts'
+import { UNKNOWN_SIGNAL } from '../events/event-key.ts'
 
 export interface InboxBounds {
   readonly unreadEvents: number
@@ -52,7 +54,7 @@ export type WriteRequest =
 export type DiskRequest = OpenRequest | WriteRequest | { readonly kind: 'end' }
 
 /** The bytes of all events concatenated, so that they are transferred without a copy. */
-export interface PackedEvents {
+interface PackedEvents {
   readonly rows: readonly {
     readonly source: string
     readonly id: string
@@ -74,9 +76,49 @@ export type DiskReply =
   | { readonly call: number; readonly fault: PlainFault }
 
 /** An error on its way between threads, which lose classes. `code` is absent for a bug of ours. */
-export interface PlainFault {
+interface PlainFault {
   readonly code?: string
   readonly message: string
   readonly retriable?: boolean
   readonly details?: CodedError['details']
+}
+
+export function packEvents(events: readonly IncomingEvent[]): PackedEvents {
+  const size = events.reduce((sum, { bytes }) => sum + bytes.length, 0)
+  const bytes = new Uint8Array(size)
+  let at = 0
+  for (const event of events) {
+    bytes.set(event.bytes, at)
+    at += event.bytes.length
+  }
+  const rows = events.map(
+    ({ source, id, digest = UNKNOWN_SIGNAL, isRepeatable = false, bytes, traceparent }) => ({
+      ...{ source, id, digest, isRepeatable },
+      size: bytes.length,
+      ...(traceparent !== undefined && { traceparent }),
+    }),
+  )
+  return { rows, bytes }
+}
+
+export function unpackEvents({ rows, bytes }: PackedEvents): readonly IncomingEvent[] {
+  let at = 0
+  return rows.map(({ size, ...event }) => {
+    const from = at
+    at += size
+    return { ...event, bytes: bytes.subarray(from, at) }
+  })
+}
+
+export function plainFault(error: unknown): PlainFault {
+  if (error instanceof CodedError) {
+    const { code, message, retriable, details } = error
+    return { code, message, retriable, details }
+  }
+  return { message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+}
+
+export function errorOf({ code, message, retriable = false, details = {} }: PlainFault): Error {
+  if (code === undefined) return new Error(`in the disk thread: ${message}`)
+  return new CodedError(code, message, { retriable, details })
 }

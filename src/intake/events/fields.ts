@@ -2,7 +2,11 @@
  * Single fields of an event: each reader returns one value of unknown type, or refuses it with its place.
  */
 import type { Json } from '../../contracts/core.ts'
-import { hasUnprintable, isLonger, refuse } from '../../payloads/reading.ts'
+import { hasUnprintable, isLonger, refuse, below, given, isObject } from '../../payloads/reading.ts'
+import type { Input } from '../../contracts/event.ts'
+import type { InputKind, PayloadLimits } from '../../contracts/payload.ts'
+import { text } from '../../payloads/inputs/text.ts'
+import { usualInputs } from '../../payloads/built-in.ts'
 
 /** Ids, sources and names of predictions appear in keys, logs and answers: printable, complete and short. */
 export const IDENTITY_CHARACTERS = 256
@@ -69,4 +73,42 @@ export function time(value: Json | undefined, pointer: string): number | undefin
 function isOnCalendar(iso: string): boolean {
   const day = iso.slice(0, 'yyyy-mm-dd'.length)
   return new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)
+}
+
+/**
+ * The input of a prediction or an event: an object with the key of its kind. The same rules for both, so that every
+ * served input can be learned.
+ *
+ * A plain string is a text. `reads`: what the base reads; absent = it is not known here.
+ */
+export function readInput(
+  value: Json,
+  limits: PayloadLimits,
+  pointer: string,
+  reads: readonly InputKind[] = usualInputs,
+): Input {
+  const { kind, input } = read(value, limits, pointer, reads)
+  if (reads.includes(kind)) return input
+  const why = `the base reads ${reads.map(({ name }) => name).join(' and ')}`
+  throw refuse('INPUT_WRONG_KIND', pointer, `${why}, but the input is ${kind.name}`)
+}
+
+function read(
+  value: Json,
+  limits: PayloadLimits,
+  pointer: string,
+  reads: readonly InputKind[],
+): { readonly kind: InputKind; readonly input: Input } {
+  if (typeof value === 'string') return { kind: text, input: text.read(value, limits, pointer) }
+  const object = isObject(value) ? value : {}
+  const others = reads.filter((kind) => !usualInputs.includes(kind))
+  const known = others.length === 0 ? usualInputs : [...usualInputs, ...others]
+  const [kind, other] = known.filter(({ name }) => given(object, name) !== undefined)
+  const written = kind === undefined ? undefined : given(object, kind.name)
+  if (kind === undefined || written === undefined || other !== undefined) {
+    const forms = known.map(({ name }) => `{ ${name} }`)
+    const why = `either ${forms.slice(0, -1).join(', ')} or ${forms.slice(-1).join('')}`
+    throw refuse('EVENT_INVALID', pointer, why)
+  }
+  return { kind, input: kind.read(written, limits, below(pointer, kind.name)) }
 }

@@ -11,8 +11,7 @@ import { isRetraction, type FeedbackEvent } from '../../contracts/event.ts'
 import { failure } from '../../platform/errors.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { hashOf } from '../dedupe/dedupe.ts'
-import { keyOf } from '../events/event-key.ts'
-import { FORGOTTEN, signalDigest, UNKNOWN_SIGNAL } from '../events/signal-digest.ts'
+import { keyOf, FORGOTTEN, signalDigest, UNKNOWN_SIGNAL } from '../events/event-key.ts'
 import { inboxMigrations } from './schema.ts'
 
 export interface IncomingEvent {

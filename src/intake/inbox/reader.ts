@@ -8,7 +8,7 @@ import type { Input, ServedPrediction, ShadowAnswer } from '../../contracts/even
 import type { Journal } from '../../contracts/source.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { hashOf } from '../dedupe/dedupe.ts'
-import { FORGOTTEN } from '../events/signal-digest.ts'
+import { FORGOTTEN } from '../events/event-key.ts'
 import type { Predictions } from '../join.ts'
 import { refuseHashes } from './inbox.ts'
 import { inboxMigrations, newIdentity } from './schema.ts'

@@ -3,10 +3,12 @@
  * trainer may be anywhere. Replicas write them behind the answer, with an end to their life; the trainer looks in its own
  * inbox first.
  */
-import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
+import { CodedError, type Clock, type Logger, type Json } from '../../contracts/core.ts'
 import type { Input, ServedPrediction } from '../../contracts/event.ts'
 import type { Redis } from '../../platform/redis/redis.ts'
 import type { Predictions } from '../join.ts'
+import type { Sink } from '../../contracts/connector.ts'
+import { closeAll } from '../../platform/closers.ts'
 import type { PredictionStore } from './predictions.ts'
 import { openWriteBehind } from './write-behind.ts'
 
@@ -18,7 +20,7 @@ export interface PredictionCopies {
   close(flushMs?: number): Promise<void>
 }
 
-export interface SharedPredictionsOptions {
+interface SharedPredictionsOptions {
   readonly redis: Pick<Redis, 'command'>
   /** The key of a prediction, by its id. */
   readonly keyOf: (id: string) => string
@@ -67,7 +69,7 @@ export function servedEverywhere(
   }
 }
 
-export interface PredictionSearch {
+interface PredictionSearch {
   readonly local: Predictions
   readonly redis: Pick<Redis, 'command'>
   readonly keyOf: (id: string) => string
@@ -150,4 +152,40 @@ function listIn(text: string): readonly unknown[] {
   } catch {
     return []
   }
+}
+
+/** To a sink, such as a Kafka topic, to be joined, audited or labelled elsewhere. */
+interface PredictionSinkOptions {
+  /** Closed with this. */
+  readonly sink: Sink<ServedPrediction>
+  readonly clock: Clock
+  readonly log: Logger
+  readonly onWritten?: (count: number) => void
+  readonly onDropped?: (count: number) => void
+}
+
+export function openPredictionSink(options: PredictionSinkOptions): PredictionCopies {
+  const { sink } = options
+  const queue = openWriteBehind<ServedPrediction>({
+    ...options,
+    what: 'served predictions to the sink',
+    sizeOf: ({ input }) => 300 + sizeOf(input),
+    write: async (items) => sink.write(items),
+  })
+  return {
+    record: (predictions) => queue.add(predictions),
+    waiting: () => queue.waiting(),
+    flush: async (waitMs) => queue.flush(waitMs),
+    close: async (flushMs) => {
+      await closeAll([{ close: async () => queue.close(flushMs) }, sink])
+    },
+  }
+}
+
+/** About the bytes of its memory. */
+function sizeOf(value: Json): number {
+  if (typeof value === 'string') return 2 * value.length
+  if (typeof value !== 'object' || value === null) return 8
+  const own = Array.isArray(value) ? 0 : 64
+  return Object.values(value).reduce<number>((sum, each: Json) => sum + own + sizeOf(each), 0)
 }

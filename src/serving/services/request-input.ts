@@ -3,7 +3,7 @@ import { CodedError, type Json } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { Input } from '../../contracts/event.ts'
 import type { PayloadLimits } from '../../contracts/payload.ts'
-import { readInput } from '../../intake/events/input.ts'
+import { readInput } from '../../intake/events/fields.ts'
 import { failure } from '../../platform/errors.ts'
 
 /** `pointer`: where the value stands in the body. */

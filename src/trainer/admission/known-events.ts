@@ -2,8 +2,7 @@
 import type { ExampleKey } from '../../contracts/core.ts'
 import type { FeedbackEvent } from '../../contracts/event.ts'
 import type { DedupeVerdict } from '../../intake/dedupe/dedupe.ts'
-import { keyOf } from '../../intake/events/event-key.ts'
-import { signalDigest } from '../../intake/events/signal-digest.ts'
+import { keyOf, signalDigest } from '../../intake/events/event-key.ts'
 import type { AdmissionParts } from './parts.ts'
 
 export class KnownEvents {

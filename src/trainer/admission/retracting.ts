@@ -4,9 +4,8 @@
  */
 import { CodedError, type ExampleKey } from '../../contracts/core.ts'
 import type { FeedbackEvent } from '../../contracts/event.ts'
-import { identityOf, keyOf } from '../../intake/events/event-key.ts'
+import { identityOf, keyOf, RETRACTED } from '../../intake/events/event-key.ts'
 import type { ReceivedRecord } from '../../intake/join.ts'
-import { RETRACTED } from '../../intake/events/signal-digest.ts'
 import { failure } from '../../platform/errors.ts'
 import type { LatentMap } from '../../learner/learner-types.ts'
 import { isMeant, meantBy, type Meant } from '../../intake/retraction.ts'

@@ -9,7 +9,7 @@
  *
  * Each step may be repeated, so that after a crash the trainer goes on with the step it was in.
  */
-import { FORGOTTEN } from '../../intake/events/signal-digest.ts'
+import { FORGOTTEN } from '../../intake/events/event-key.ts'
 import type { ExampleKey } from '../../contracts/core.ts'
 import { publishAgain } from '../updates/candidate.ts'
 import type { RestoreVersion } from '../lineage/restore-version.ts'

@@ -10,7 +10,7 @@ import {
   ResentAnswer,
 } from '../../../client/schemas/dead-letters.ts'
 import { NumberedQuery } from '../../../client/schemas/pages.ts'
-import type { NumberedLetter } from '../../../intake/dead-letters/pages.ts'
+import type { NumberedLetter } from '../../../intake/dead-letters/dead-letters.ts'
 import type { LetterChoice } from '../../../intake/dead-letters/service.ts'
 import { entryOf, failure } from '../../../platform/errors.ts'
 import type { Services } from '../../../serving/services/services.ts'

@@ -6,7 +6,7 @@
  * is `replica:offset`: the trainer has processed it when the stream id after the offset is settled.
  */
 import type { MemberModel } from '../fleet/members.ts'
-import { isAtOrBefore } from '../../../intake/inbox/learned-marks.ts'
+import { isAtOrBefore } from '../../../intake/inbox/forward-script.ts'
 import type { TrainerStatus } from '../../../trainer/contract.ts'
 import type { ModelIntake } from './intake-counts.ts'
 import type { Position } from './position.ts'
