@@ -3,7 +3,7 @@
  * dropped, and each partition is sought to the position that was handed out.
  */
 import type { Consumer, OffsetsByTopicPartition } from 'kafkajs'
-import { CodedError, type Clock, type Logger } from '../../src/contracts/core.ts'
+import { CodedError, rest, type Clock, type Logger } from '../../src/contracts/core.ts'
 import type { Backlog } from './backlog.ts'
 import type { News } from './news.ts'
 import type { Partition } from './partition.ts'
@@ -146,7 +146,7 @@ export class Assignment {
   }
 
   async #pause(): Promise<void> {
-    await this.#parts.clock.sleep(LOOK_AGAIN_MS, this.#parts.signal).catch(() => undefined)
+    await rest(this.#parts.clock, LOOK_AGAIN_MS, this.#parts.signal)
   }
 }
 

@@ -2,9 +2,8 @@
  * Commits the trainer's position to Kafka at intervals, so that the usual tools see its lag. Commits are advice: only
  * the newest counts, one is in flight at a time, and a failed one is repeated unless a newer one exists by then.
  */
-import type { Clock, Logger } from '../../src/contracts/core.ts'
+import { settles, rest, type Clock, type Logger } from '../../src/contracts/core.ts'
 import type { Positions } from '../../src/contracts/source.ts'
-import { within } from './deadline.ts'
 
 export interface CommitsOptions {
   readonly clock: Clock
@@ -33,8 +32,8 @@ export class Commits {
   /** Sends the last commit, if that is possible soon. */
   async close(): Promise<void> {
     this.#waiting?.abort()
-    await within(this.#options.clock, LAST_MS, this.#sending ?? Promise.resolve())
-    await within(this.#options.clock, LAST_MS, this.#send())
+    await settles(this.#sending ?? Promise.resolve(), LAST_MS, this.#options.clock)
+    await settles(this.#send(), LAST_MS, this.#options.clock)
   }
 
   async #sendOn(): Promise<void> {
@@ -42,7 +41,7 @@ export class Commits {
     const { signal } = this.#waiting
     while (this.#unsent.size > 0 && !signal.aborted) {
       await this.#send()
-      await this.#options.clock.sleep(EVERY_MS, signal).catch(() => undefined)
+      await rest(this.#options.clock, EVERY_MS, signal)
     }
     this.#sending = undefined
   }

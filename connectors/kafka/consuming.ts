@@ -3,18 +3,23 @@
  * comes back. It does not trust the bookkeeping of kafkajs: see `assignment.ts` and `batches.ts`.
  */
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs'
-import type { Clock, CodedError, Logger } from '../../src/contracts/core.ts'
+import {
+  settles,
+  rest,
+  type Clock,
+  type CodedError,
+  type Logger,
+} from '../../src/contracts/core.ts'
 import type { RetryDelays } from '../../src/contracts/source.ts'
 import { Assignment } from './assignment.ts'
 import type { Backlog } from './backlog.ts'
 import { Batches } from './batches.ts'
-import { unlessAborted, within } from './deadline.ts'
 import { codedFailure } from './failures.ts'
 import { takeOverDecoding, withLimits } from './fetched.ts'
 import type { News } from './news.ts'
 import type { Places } from './places.ts'
 
-export interface ConsumingParts {
+interface ConsumingParts {
   readonly kafka: Kafka
   readonly topics: readonly string[]
   readonly group: string
@@ -122,7 +127,7 @@ export class Consuming {
   async close(): Promise<void> {
     this.#closing.abort()
     this.#parts.room.tell()
-    await within(this.#parts.clock, 2 * STOP_MS, this.#loop ?? Promise.resolve())
+    await settles(this.#loop ?? Promise.resolve(), 2 * STOP_MS, this.#parts.clock)
   }
 
   async #consumeOn(): Promise<void> {
@@ -154,7 +159,7 @@ export class Consuming {
     } finally {
       this.#assignment.end()
       this.#batches.commit = undefined
-      await within(this.#parts.clock, STOP_MS, leave(consumer, started))
+      await settles(leave(consumer, started), STOP_MS, this.#parts.clock)
     }
   }
 
@@ -197,7 +202,7 @@ export class Consuming {
   }
 
   async #pause(delayMs: number): Promise<void> {
-    await this.#parts.clock.sleep(delayMs, this.#closing.signal).catch(() => undefined)
+    await rest(this.#parts.clock, delayMs, this.#closing.signal)
   }
 
   #failed(error: unknown): CodedError {
@@ -232,4 +237,24 @@ export class Consuming {
 async function leave(consumer: Consumer, started: Promise<void>): Promise<void> {
   await started.catch(() => undefined)
   await consumer.disconnect()
+}
+
+/** Like `work`, or rejects with the signal's reason if that comes first. */
+export async function unlessAborted<Result>(
+  work: Promise<Result>,
+  signal: AbortSignal,
+): Promise<Result> {
+  // The caller may no longer be waiting for the outcome.
+  work.catch(() => undefined)
+  signal.throwIfAborted()
+  const done = new AbortController()
+  const aborted = new Promise<never>((_, reject) => {
+    const stop = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', stop, { signal: done.signal })
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    done.abort()
+  }
 }

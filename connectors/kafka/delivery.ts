@@ -4,9 +4,8 @@
  * is in doubt, so the next send starts a new producer.
  */
 import { Partitioners, type Kafka, type Message, type Producer } from 'kafkajs'
-import type { Clock, Logger } from '../../src/contracts/core.ts'
+import { settles, type Clock, type Logger } from '../../src/contracts/core.ts'
 import { openClient } from './client.ts'
-import { within } from './deadline.ts'
 import { codedFailure } from './failures.ts'
 import type { KafkaConnection } from './options.ts'
 
@@ -49,7 +48,7 @@ export class Delivery {
   async close(): Promise<void> {
     const producer = await this.#producer?.catch(() => undefined)
     this.#producer = undefined
-    if (producer) await within(this.#options.clock, STOP_MS, producer.disconnect())
+    if (producer) await settles(producer.disconnect(), STOP_MS, this.#options.clock)
   }
 
   async #request(messages: Message[]): Promise<void> {
@@ -74,7 +73,7 @@ export class Delivery {
       await producer.connect()
       return producer
     } catch (error) {
-      await within(this.#options.clock, STOP_MS, producer.disconnect())
+      await settles(producer.disconnect(), STOP_MS, this.#options.clock)
       throw error
     }
   }

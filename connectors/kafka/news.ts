@@ -1,5 +1,5 @@
 /** Wakes a waiting reader when there may be news. The reader must check again afterwards: a wake-up may be spurious. */
-import type { Clock } from '../../src/contracts/core.ts'
+import { rest, type Clock } from '../../src/contracts/core.ts'
 
 export class News {
   readonly #clock: Clock
@@ -21,7 +21,7 @@ export class News {
     this.#waiting.add(waiting)
     signal?.addEventListener('abort', stop)
     try {
-      await this.#clock.sleep(waitMs, waiting.signal).catch(() => undefined)
+      await rest(this.#clock, waitMs, waiting.signal)
     } finally {
       this.#waiting.delete(waiting)
       signal?.removeEventListener('abort', stop)

@@ -2,6 +2,7 @@
  * Events of Kafka topics. Positions are offsets by `topic/partition` and belong to the checkpoint; commits to Kafka
  * only make the lag visible. Records are fetched ahead into a bounded backlog and handed out from there.
  */
+import { settles } from '../../src/contracts/core.ts'
 import type {
   LocatedRange,
   Positions,
@@ -13,8 +14,7 @@ import { Resets } from '../resets.ts'
 import { Backlog } from './backlog.ts'
 import { openClient } from './client.ts'
 import { Commits } from './commits.ts'
-import { Consuming } from './consuming.ts'
-import { unlessAborted, within } from './deadline.ts'
+import { Consuming, unlessAborted } from './consuming.ts'
 import { EndsOfTopics } from './ends.ts'
 import { isEnd } from './fetched.ts'
 import { locate } from './locate.ts'
@@ -117,7 +117,7 @@ class KafkaSource implements Source {
     const { clock, lagMs = LAG_MS } = this.#options
     if (this.#asking === undefined && clock.monotonicMs() - this.#askedMs >= lagMs) {
       this.#asking = this.#ask()
-      await within(clock, ASK_MS, this.#asking)
+      await settles(this.#asking, ASK_MS, clock)
     }
     let unfetched = 0
     for (const place of this.#places.all) unfetched += place.unfetched

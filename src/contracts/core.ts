@@ -75,6 +75,37 @@ export interface Clock {
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>
 }
 
+/** Waits `delayMs`, or less if the signal aborts. Whether there is a reason to go on: false once it is aborted. */
+export async function rest(
+  clock: Pick<Clock, 'sleep'>,
+  delayMs: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await clock.sleep(delayMs, signal)
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+  return !signal.aborted
+}
+
+/** Waits until `work` has settled, well or badly, at most `limitMs`. Whether it has. */
+export async function settles(
+  work: Promise<unknown>,
+  limitMs: number,
+  clock: Pick<Clock, 'sleep'>,
+): Promise<boolean> {
+  const done = new AbortController()
+  const settled = work.then(
+    () => true,
+    () => true,
+  )
+  const late = rest(clock, limitMs, done.signal).then(() => false)
+  const isSettled = await Promise.race([settled, late])
+  done.abort()
+  return isSettled
+}
+
 /** One named random stream. Streams with different names are independent; the state is part of the checkpoint. */
 export interface Random {
   /** Uniform in [0, 1). */

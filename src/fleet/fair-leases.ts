@@ -5,7 +5,7 @@
  * Only the lease decides who may write; this decides only which daemon tries to acquire it. An error here costs time,
  * never a doubled event.
  */
-import type { Clock, Logger } from '../contracts/core.ts'
+import { rest, type Clock, type Logger } from '../contracts/core.ts'
 import type { AcquireOptions, Lease, Leases } from './contract.ts'
 import type { Redis } from '../platform/redis/redis.ts'
 import { DAEMONS, openMembership, sinceCalls, type Present, type Membership } from './membership.ts'
@@ -146,7 +146,7 @@ class SharingLeases implements FairLeases {
       const agesMs = await sinceCalls(redis, DAEMONS).catch(() => undefined)
       this.#silence.see(agesMs, clock.monotonicMs())
       for (const wake of this.#waiting.splice(0)) wake()
-      await clock.sleep(leaseMs * CALL_AT, this.#closed.signal).catch(() => undefined)
+      await rest(clock, leaseMs * CALL_AT, this.#closed.signal)
     }
   }
 

@@ -6,7 +6,7 @@
  * Time is monotonic, so a jumping wall clock changes nothing; and `check` reads it, because after a stop of the whole
  * process no timer has fired yet.
  */
-import type { Clock, CodedError, Logger } from '../contracts/core.ts'
+import { rest, type Clock, type CodedError, type Logger } from '../contracts/core.ts'
 import type { Lease } from './contract.ts'
 import { failure } from '../platform/errors.ts'
 import type { LeasePace } from './lease-pace.ts'
@@ -104,7 +104,7 @@ export class HeldLease implements Lease {
   /** False when there is nothing left to wait for. */
   async #paused(pauseMs: number): Promise<boolean> {
     this.#plannedMs = this.#with.clock.monotonicMs() + pauseMs
-    const goesOn = await this.#slept(pauseMs)
+    const goesOn = await this.#rest(pauseMs)
     this.#noteLate()
     return goesOn
   }
@@ -127,7 +127,7 @@ export class HeldLease implements Lease {
   /** Independent of the renewal, which may be waiting for an answer at the deadline. */
   async #watch(): Promise<void> {
     const { clock } = this.#with
-    while (await this.#slept(this.#endsMs - clock.monotonicMs())) this.#expire()
+    while (await this.#rest(this.#endsMs - clock.monotonicMs())) this.#expire()
   }
 
   #expire(): void {
@@ -141,9 +141,8 @@ export class HeldLease implements Lease {
   }
 
   /** False when there is nothing left to wait for. */
-  async #slept(delayMs: number): Promise<boolean> {
-    await this.#with.clock.sleep(Math.max(1, delayMs), this.#ended.signal).catch(() => undefined)
-    return !this.#isOver()
+  #rest(delayMs: number): Promise<boolean> {
+    return rest(this.#with.clock, Math.max(1, delayMs), this.#ended.signal)
   }
 
   #isOver(): boolean {

@@ -3,6 +3,7 @@
  * a keeper lost its data. Then, and when the keeper was away and may return as another, it only watches for the
  * duration of one lease, in which a live holder restores its lease.
  */
+import { rest } from '../contracts/core.ts'
 import type { AcquireOptions, Lease, LeaseView, Leases } from './contract.ts'
 import { HeldLease, type KeeperParts, type PacedKeeping } from './held-lease.ts'
 import type { Granting, LeaseAsker, LeaseClaim } from './lease-keeper.ts'
@@ -100,7 +101,7 @@ class Asking {
         if (granting?.kind === 'granted')
           return await this.#take(claim, granting.epoch, sentMs, signal)
         const delayMs = this.#pauseAfter(granting)
-        await clock.sleep(delayMs, pause.signal).catch(() => undefined)
+        await rest(clock, delayMs, pause.signal)
         signal.throwIfAborted()
         if (pause.signal.aborted) pause = new AbortController()
       }

@@ -2,7 +2,7 @@
  * Membership: each daemon publishes information about itself in Redis at intervals, and a silent one is removed after a
  * while. Time is Redis's clock, so the clocks of the fleet need not agree.
  */
-import type { Clock, Logger } from '../contracts/core.ts'
+import { rest, type Clock, type Logger } from '../contracts/core.ts'
 import { redisScript } from '../platform/redis/script.ts'
 import type { Redis } from '../platform/redis/redis.ts'
 
@@ -147,7 +147,7 @@ class CallingRoll<Card extends object> implements Membership<Card> {
     const { clock, everyMs } = this.#options
     while (!this.#closed.signal.aborted) {
       await this.call()
-      await clock.sleep(everyMs, this.#closed.signal).catch(() => undefined)
+      await rest(clock, everyMs, this.#closed.signal)
     }
   }
 }

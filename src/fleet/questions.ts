@@ -4,7 +4,7 @@
  * answers in the making are bounded.
  */
 import { randomBytes } from 'node:crypto'
-import type { Clock, Logger } from '../contracts/core.ts'
+import { rest, type Clock, type Logger } from '../contracts/core.ts'
 import { failure } from '../platform/errors.ts'
 import type { Redis } from '../platform/redis/redis.ts'
 
@@ -94,8 +94,7 @@ class Questions<Question extends object, Answer extends object> implements Fleet
     try {
       const asked: QuestionMessage<Question> = { from: replica, call, question }
       await redis.command('PUBLISH', this.#questions(), JSON.stringify(asked))
-      if (this.#options.others().length > 0)
-        await clock.sleep(waitMs, waiting.done.signal).catch(() => undefined)
+      if (this.#options.others().length > 0) await rest(clock, waitMs, waiting.done.signal)
       onAsked?.(this.#isComplete(waiting) || waiting.done.signal.aborted ? 'answered' : 'silent')
       return [...waiting.answers.values()]
     } finally {

@@ -7,7 +7,7 @@
  * nothing, while continuing after an unknown error might.
  */
 import { constants } from 'node:os'
-import type { Clock, Logger } from '../contracts/core.ts'
+import { settles, type Clock, type Logger } from '../contracts/core.ts'
 import { systemClock } from './clock.ts'
 
 export interface Lifecycle {
@@ -105,15 +105,7 @@ async function stopAll(
   clock: Clock,
   log: Logger,
 ): Promise<number> {
-  const done = new AbortController()
   let running = ''
-  const deadline = clock.sleep(deadlineMs, done.signal).then(
-    () => {
-      log.error({ step: running, deadlineMs }, 'the shutdown deadline has passed')
-      return EXIT_TEMPORARY
-    },
-    () => 0,
-  )
   const work = (async () => {
     let code = 0
     for (const { name, stop } of [...steps].reverse()) {
@@ -122,9 +114,9 @@ async function stopAll(
     }
     return code
   })()
-  const code = await Promise.race([work, deadline])
-  done.abort()
-  return code
+  if (await settles(work, deadlineMs, clock)) return work
+  log.error({ step: running, deadlineMs }, 'the shutdown deadline has passed')
+  return EXIT_TEMPORARY
 }
 
 async function stopOne(name: string, stop: Step['stop'], log: Logger): Promise<boolean> {

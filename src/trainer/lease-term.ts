@@ -3,7 +3,7 @@
  * learn until the lease is lost or handed over, and stand by again. When the lease is lost, the state in memory is
  * dropped: the next holder reads the same events from the stream.
  */
-import { CodedError, type Clock, type Logger } from '../contracts/core.ts'
+import { CodedError, rest, type Clock, type Logger } from '../contracts/core.ts'
 import type { CheckpointCopies, CopyHead, Lease, LeaseView, Leases } from '../fleet/contract.ts'
 import { openRandom } from '../platform/random.ts'
 import { CheckpointReplicator } from './replicator.ts'
@@ -152,7 +152,7 @@ export class LeaseTerms {
       // Starting without it would learn everything twice. Another daemon may have its own checkpoint.
       this.#parts.log.error({ model, err: error }, 'the only checkpoint is a copy that is torn')
       await lease.release()
-      await this.#parts.clock.sleep(tornPauseMs, signal).catch(() => undefined)
+      await rest(this.#parts.clock, tornPauseMs, signal)
       return 'none'
     }
   }
@@ -182,7 +182,7 @@ export class LeaseTerms {
     const { model, fleet, clock } = this.#parts
     while (!signal.aborted) {
       this.#view = await fleet.leases.view(model).catch(() => undefined)
-      await clock.sleep(viewEveryMs, signal).catch(() => undefined)
+      await rest(clock, viewEveryMs, signal)
     }
   }
 }

@@ -3,9 +3,8 @@
  * once more when it gives the model back. One copy at a time. Learning waits only for the first one: before it exists, no
  * version may be visible, because all of them could be lost with this machine.
  */
-import { CodedError, type Clock, type Logger } from '../contracts/core.ts'
+import { CodedError, rest, type Clock, type Logger } from '../contracts/core.ts'
 import type { CheckpointCopies, Lease } from '../fleet/contract.ts'
-import { isAborted } from './is-aborted.ts'
 import type { LocalCheckpoint } from '../checkpoint/local-checkpoint.ts'
 import type { LeaseTerm } from './parts.ts'
 import { isLeaseLost, type RetryPolicy } from '../platform/retry.ts'
@@ -68,10 +67,9 @@ export class CheckpointReplicator implements LeaseTerm {
   /** Until the signal ends it; a copy in progress is finished. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, everyMs } = this.#parts
-    while (!signal.aborted) {
-      await clock.sleep(everyMs, signal).catch(() => undefined)
+    while (await rest(clock, everyMs, signal)) {
       // The first copy is made by the caller that waits for it.
-      if (this.#hasCopy && !isAborted(signal)) await this.last()
+      if (this.#hasCopy) await this.last()
     }
   }
 

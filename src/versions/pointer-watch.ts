@@ -5,7 +5,7 @@
  * a message between processes can be lost; `wake` polls immediately. Moves in quick succession are reported as one, the
  * newest.
  */
-import type { Clock, Logger } from '../contracts/core.ts'
+import { rest, type Clock, type Logger } from '../contracts/core.ts'
 import type { Routing } from './contract.ts'
 
 export interface PointerWatchOptions {
@@ -68,7 +68,7 @@ export class PointerWatch {
   async #poll(signal: AbortSignal): Promise<void> {
     const { clock, pollMs } = this.#options
     // Not before `add` has returned how to stop.
-    for (let delayMs = 0; await slept(clock, delayMs, signal); delayMs = pollMs) this.wake()
+    for (let delayMs = 0; await rest(clock, delayMs, signal); delayMs = pollMs) this.wake()
   }
 
   #read(): Routing | undefined {
@@ -99,14 +99,4 @@ export class PointerWatch {
 function isNews(pointer: Routing, told: Routing): boolean {
   if (pointer.generation !== told.generation) return pointer.generation > told.generation
   return pointer.live.digest !== told.live.digest
-}
-
-async function slept(clock: Clock, delayMs: number, signal: AbortSignal): Promise<boolean> {
-  try {
-    await clock.sleep(delayMs, signal)
-    return !signal.aborted
-  } catch (error) {
-    if (signal.aborted) return false
-    throw error
-  }
 }

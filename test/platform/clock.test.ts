@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { rest, settles } from '../../src/contracts/core.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 
 test('sleep waits at least as long as asked', async () => {
@@ -23,4 +24,21 @@ test('a signal that was aborted before rejects at once', async () => {
 
 test('a sleep longer than a timer can count is a mistake of ours', async () => {
   await expect(systemClock.sleep(2 ** 31)).rejects.toThrow('invariant')
+})
+
+test('a rest says whether to go on: false as soon as its signal is aborted', async () => {
+  const controller = new AbortController()
+  expect(await rest(systemClock, 1, controller.signal)).toBe(true)
+  const resting = rest(systemClock, 60_000, controller.signal)
+  controller.abort()
+  expect(await resting).toBe(false)
+  await expect(rest(systemClock, 2 ** 31, new AbortController().signal)).rejects.toThrow(
+    'invariant',
+  )
+})
+
+test('work settles in time or not, well or badly', async () => {
+  expect(await settles(Promise.resolve(), 60_000, systemClock)).toBe(true)
+  expect(await settles(Promise.reject(new Error('bad')), 60_000, systemClock)).toBe(true)
+  expect(await settles(new Promise(() => undefined), 1, systemClock)).toBe(false)
 })

@@ -1,6 +1,6 @@
 /** The one place where errors become answers, in the format of a surface, and where the server's own faults are logged, once. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Clock, CodedError, Logger } from '../../contracts/core.ts'
+import { rest, type Clock, type CodedError, type Logger } from '../../contracts/core.ts'
 import { entryOf, failure } from '../../platform/errors.ts'
 import type { ErrorFormat } from '../surface.ts'
 import { codedOf } from './coded-of.ts'
@@ -88,6 +88,6 @@ async function discardBody(request: IncomingMessage, clock: Clock): Promise<void
   })
   for (const event of ['end', 'close', 'error']) request.once(event, finish)
   request.resume()
-  await clock.sleep(MOST_MS, done.signal).catch(() => undefined)
+  await rest(clock, MOST_MS, done.signal)
   request.pause()
 }

@@ -5,7 +5,7 @@
  * timer is cleared, and its signal aborted, as soon as the body has been read.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Clock } from '../../contracts/core.ts'
+import { rest, type Clock } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 
 declare module 'fastify' {
@@ -103,7 +103,7 @@ class Deadlines {
       const leftMs = lateMs - this.#clock.monotonicMs()
       if (leftMs <= 0) this.#answer(reply)
       // Only the end interrupts it, when nothing is left to answer.
-      else await this.#clock.sleep(leftMs, this.#stop.signal).catch(() => undefined)
+      else await rest(this.#clock, leftMs, this.#stop.signal)
     }
     this.#isWatching = false
   }

@@ -8,7 +8,7 @@
  * and connections that are still there after that are cut.
  */
 import type { FastifyInstance } from 'fastify'
-import type { Clock } from '../../contracts/core.ts'
+import { rest, type Clock } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import type { OpenRequests } from './deadline.ts'
 
@@ -43,8 +43,7 @@ async function sweep(
   ended: AbortSignal,
 ): Promise<void> {
   let isLate = false
-  while (!ended.aborted) {
-    await clock.sleep(SWEEP_MS, ended).catch(() => undefined)
+  while (await rest(clock, SWEEP_MS, ended)) {
     app.server.closeIdleConnections()
     if (isLate) app.server.closeAllConnections()
     isLate = clock.monotonicMs() >= endMs

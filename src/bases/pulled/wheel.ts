@@ -4,6 +4,7 @@
  */
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { rest } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { failure } from '../../platform/errors.ts'
 import { runTool, reasonLine, type ToolResult } from '../../platform/tool.ts'
@@ -100,7 +101,7 @@ async function reportSize(
     // pip removes the wheel at the end, so the count must not fall.
     receivedBytes = Math.max(receivedBytes, Math.min(await sizeOf(folder), totalBytes))
     progress({ step: 'fetching', receivedBytes, totalBytes })
-    await systemClock.sleep(TICK_MS, ended).catch(() => undefined)
+    await rest(systemClock, TICK_MS, ended)
   }
 }
 

@@ -4,7 +4,7 @@
  * source is opened again later, as for a coded one. The same holds for an answer of the wrong shape, and for a call that
  * does not answer.
  */
-import { CodedError, type Clock } from '../../contracts/core.ts'
+import { CodedError, settles, type Clock } from '../../contracts/core.ts'
 import type { Source, SourceRecord, SourceStats } from '../../contracts/source.ts'
 
 const nothingCounted: SourceStats = { records: 0, bytes: 0, rebalances: 0, refused: 0 }
@@ -126,7 +126,7 @@ class Answers {
     this.#running ??= { call, answer: work() }
     const { answer } = this.#running
     const isOwn = this.#running.call === call
-    if (!isOwn || !(await this.#settles(answer, this.#isLate ? 0 : PATIENCE_MS + waitMs))) {
+    if (!isOwn || !(await settles(answer, this.#isLate ? 0 : PATIENCE_MS + waitMs, this.#clock))) {
       this.#isLate = true
       throw new Error(`${this.#running.call} does not answer`)
     }
@@ -136,23 +136,8 @@ class Answers {
   }
 
   async #passOver({ call, answer }: RunningCall, next: string): Promise<void> {
-    if (call === next || isNeeded(call, next) || !(await this.#settles(answer, 0))) return
+    if (call === next || isNeeded(call, next) || !(await settles(answer, 0, this.#clock))) return
     this.#running = undefined
     this.#isLate = false
-  }
-
-  async #settles(answer: Promise<unknown>, patienceMs: number): Promise<boolean> {
-    const done = new AbortController()
-    const ended = answer.then(
-      () => true,
-      () => true,
-    )
-    const late = this.#clock.sleep(patienceMs, done.signal).then(
-      () => false,
-      () => false,
-    )
-    const isSettled = await Promise.race([ended, late])
-    done.abort()
-    return isSettled
   }
 }

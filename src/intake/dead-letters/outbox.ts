@@ -3,7 +3,7 @@
  * and those that the sink has not acknowledged are sent again, also after a restart: a sink recognises a letter by its
  * key.
  */
-import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
+import { CodedError, rest, settles, type Clock, type Logger } from '../../contracts/core.ts'
 import type { DeadLetter, Sink } from '../../contracts/connector.ts'
 import type { UnsentLetters } from './dead-letters.ts'
 import { openJitter } from '../../platform/random.ts'
@@ -36,9 +36,7 @@ export function openLetterOutbox(options: LetterOutboxOptions): LetterOutbox {
     close: async (waitMs = 2000) => {
       if (stop.signal.aborted) return
       stop.abort()
-      const late = new AbortController()
-      await Promise.race([running, options.clock.sleep(waitMs, late.signal).catch(() => undefined)])
-      late.abort()
+      await settles(running, waitMs, options.clock)
       await options.sink.close()
     },
   }
@@ -69,7 +67,7 @@ async function run(options: LetterOutboxOptions, signal: AbortSignal): Promise<v
       pauseMs = retry.delayMs(failures)
       failures += 1
     }
-    await clock.sleep(pauseMs, signal).catch(() => undefined)
+    await rest(clock, pauseMs, signal)
   }
 }
 

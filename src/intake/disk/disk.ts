@@ -9,6 +9,7 @@ import { Worker } from 'node:worker_threads'
 import type { Logger } from '../../contracts/core.ts'
 import { entryUrl } from '../../platform/entry.ts'
 import { failure } from '../../platform/errors.ts'
+import { PendingCalls } from '../../platform/pending-calls.ts'
 import {
   type DiskCall,
   type DiskReply,
@@ -40,18 +41,12 @@ export interface DiskOptions {
   readonly onStart?: (worker: Worker) => void
 }
 
-interface WaitingCall {
-  readonly resolve: (result: unknown) => void
-  readonly reject: (error: Error) => void
-}
-
 class DiskThread implements Disk {
   readonly #options: DiskOptions
   readonly #files: OpenRequest[] = []
-  readonly #waiting = new Map<number, WaitingCall>()
+  readonly #calls = new PendingCalls<unknown>()
   #worker: Worker | undefined
   #ended: Promise<void> = Promise.resolve()
-  #calls = 0
   #closed = false
 
   constructor(options: DiskOptions) {
@@ -68,7 +63,7 @@ class DiskThread implements Disk {
   }
 
   waiting(): number {
-    return this.#waiting.size
+    return this.#calls.size
   }
 
   async close(): Promise<void> {
@@ -88,9 +83,7 @@ class DiskThread implements Disk {
   }
 
   #ask(worker: Worker, request: DiskRequest): Promise<unknown> {
-    const call = (this.#calls += 1)
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(call, { resolve, reject })
+    return this.#calls.call((call) => {
       const transfer = request.kind === 'append' ? [request.events.bytes.buffer] : []
       worker.postMessage({ call, request } satisfies DiskCall, transfer)
     })
@@ -99,7 +92,10 @@ class DiskThread implements Disk {
   #start(): Worker {
     const worker = new Worker(entryUrl('./disk-worker.ts', import.meta.url))
     this.#worker = worker
-    worker.on('message', (reply: DiskReply) => this.#settle(reply))
+    worker.on('message', (reply: DiskReply) => {
+      if ('result' in reply) this.#calls.answer(reply.call, reply.result)
+      else this.#calls.refuse(reply.call, errorOf(reply.fault))
+    })
     let fault: Error | undefined
     worker.on('error', (error: Error) => (fault = error))
     this.#ended = new Promise((resolve) => {
@@ -114,20 +110,12 @@ class DiskThread implements Disk {
     return worker
   }
 
-  #settle(reply: DiskReply): void {
-    const waiting = this.#waiting.get(reply.call)
-    this.#waiting.delete(reply.call)
-    if ('result' in reply) waiting?.resolve(reply.result)
-    else waiting?.reject(errorOf(reply.fault))
-  }
-
   #gone(fault: Error): void {
     this.#worker = undefined
-    const waiting = [...this.#waiting.values()]
-    this.#waiting.clear()
-    if (!this.#closed || waiting.length > 0)
-      this.#options.log.error({ err: fault, waiting: waiting.length }, 'the disk thread died')
+    const waiting = this.waiting()
+    if (!this.#closed || waiting > 0)
+      this.#options.log.error({ err: fault, waiting }, 'the disk thread died')
     const why = `the disk thread died: ${fault.message}`
-    for (const { reject } of waiting) reject(failure('STORE_FAILED', why, { cause: fault }))
+    this.#calls.refuseAll(failure('STORE_FAILED', why, { cause: fault }))
   }
 }

@@ -5,6 +5,7 @@
  *
  * A message counts as learned when the trainer's mark has passed it; until then the inbox keeps it.
  */
+import { rest } from '../../contracts/core.ts'
 import { openJitter } from '../../platform/random.ts'
 import { RetryPolicy } from '../../platform/retry.ts'
 import type { Clock, Logger } from '../../contracts/core.ts'
@@ -261,7 +262,7 @@ class StreamForwarder implements Forwarder {
     if (isWoken) return
     this.#resting = new AbortController()
     const pauseMs = outcome === 'failed' ? this.#retry.delayMs(this.#failures - 1) : POLL_MS
-    await clock.sleep(pauseMs, this.#resting.signal).catch(() => undefined)
+    await rest(clock, pauseMs, this.#resting.signal)
     this.#resting = undefined
   }
 }

@@ -4,7 +4,7 @@
  *
  * At most one batch is on its way; what comes meanwhile waits in a bounded buffer, and what does not fit is counted as dropped.
  */
-import type { Clock, Logger } from '../../contracts/core.ts'
+import { rest, type Clock, type Logger } from '../../contracts/core.ts'
 import type { ServedPrediction } from '../../contracts/event.ts'
 import { rowOf, type PredictionRow } from './table.ts'
 
@@ -96,7 +96,7 @@ class PredictionBuffer implements PredictionStore {
   async #rest(): Promise<void> {
     this.#resting = new AbortController()
     const { clock } = this.#options
-    await clock.sleep(WRITE_BEHIND_MS, this.#resting.signal).catch(() => undefined)
+    await rest(clock, WRITE_BEHIND_MS, this.#resting.signal)
   }
 
   /** A disk that refuses must not fail the requests that were answered: they stay in the buffer. Logged once. */

@@ -2,7 +2,7 @@
  * Writing that must never hold up an answer: items wait in a bounded queue and go out in batches. While the other side is
  * away they wait; when the queue is full the oldest are dropped and counted, because an answer matters more than its copy.
  */
-import type { Clock, Logger } from '../../contracts/core.ts'
+import { rest, settles, type Clock, type Logger } from '../../contracts/core.ts'
 import { openJitter } from '../../platform/random.ts'
 import { isRetriable, RetryPolicy } from '../../platform/retry.ts'
 
@@ -89,11 +89,8 @@ class Queue<Item> implements WriteBehind<Item> {
     while (this.#gone < upTo && this.#failures === 0) {
       const leftMs = untilMs - clock.monotonicMs()
       if (leftMs <= 0) return
-      const late = new AbortController()
-      const timeout = clock.sleep(leftMs, late.signal).catch(() => undefined)
       const progress = new Promise<void>((resolve) => this.#onProgress.push(resolve))
-      await Promise.race([timeout, progress])
-      late.abort()
+      await settles(progress, leftMs, clock)
     }
   }
 
@@ -137,7 +134,7 @@ class Queue<Item> implements WriteBehind<Item> {
     if (!isRetriable(error)) this.#drop(left)
     this.#progressed()
     const pauseMs = this.#retry.delayMs(this.#failures - 1)
-    await clock.sleep(pauseMs, this.#stop.signal).catch(() => undefined)
+    await rest(clock, pauseMs, this.#stop.signal)
   }
 
   #dropOverflow(): void {

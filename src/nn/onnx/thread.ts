@@ -2,35 +2,32 @@
 import { Worker } from 'node:worker_threads'
 import { entryUrl } from '../../platform/entry.ts'
 import { failure } from '../../platform/errors.ts'
+import { PendingCalls } from '../../platform/pending-calls.ts'
 import type { Feeds } from './session.ts'
 import type { OrtCall, OrtReply, OrtRequest } from './protocol.ts'
 
 /** The thread died before it answered: the same call may succeed on another. */
 export class ThreadGone extends Error {}
 
-interface WaitingRun {
-  readonly resolve: (outputs: Feeds) => void
-  readonly reject: (error: Error) => void
-}
-
 export class OrtThread {
   readonly worker = new Worker(entryUrl('./worker.ts', import.meta.url))
-  readonly #waiting = new Map<number, WaitingRun>()
+  readonly #calls = new PendingCalls<Feeds>()
   readonly #gone: Promise<void>
-  #calls = 0
   #answered = false
   #fault: Error | undefined
 
   /** `onGone` is called once, after the calls in flight have failed. */
   constructor(onGone: (fault: Error) => void) {
-    this.worker.on('message', (reply: OrtReply) => this.#settle(reply))
+    this.worker.on('message', (reply: OrtReply) => {
+      this.#answered = true
+      if ('outputs' in reply) this.#calls.answer(reply.call, reply.outputs)
+      else this.#calls.refuse(reply.call, failure('ENGINE_FAILED', `ONNX Runtime: ${reply.error}`))
+    })
     this.worker.on('error', (fault: Error) => (this.#fault = fault))
     this.#gone = new Promise((resolve) => {
       this.worker.on('exit', (code) => {
         const fault = this.#fault ?? new Error(`the thread ended with code ${code}`)
-        for (const { reject } of this.#waiting.values())
-          reject(new ThreadGone(fault.message, { cause: fault }))
-        this.#waiting.clear()
+        this.#calls.refuseAll(new ThreadGone(fault.message, { cause: fault }))
         onGone(fault)
         resolve()
       })
@@ -39,7 +36,7 @@ export class OrtThread {
 
   /** Calls that are not answered yet. */
   get load(): number {
-    return this.#waiting.size
+    return this.#calls.size
   }
 
   /** Whether it ever answered: one that never did would die again at once. */
@@ -48,11 +45,7 @@ export class OrtThread {
   }
 
   call(request: OrtRequest): Promise<Feeds> {
-    const call = (this.#calls += 1)
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(call, { resolve, reject })
-      this.#send({ call, request })
-    })
+    return this.#calls.call((call) => this.#send({ call, request }))
   }
 
   /** After all that it was sent. Not `terminate()`: a thread that is stopped inside the runtime aborts the whole process. */
@@ -63,13 +56,5 @@ export class OrtThread {
 
   #send(message: OrtCall): void {
     this.worker.postMessage(message)
-  }
-
-  #settle(reply: OrtReply): void {
-    this.#answered = true
-    const waiting = this.#waiting.get(reply.call)
-    this.#waiting.delete(reply.call)
-    if ('outputs' in reply) waiting?.resolve(reply.outputs)
-    else waiting?.reject(failure('ENGINE_FAILED', `ONNX Runtime: ${reply.error}`))
   }
 }

@@ -6,7 +6,7 @@
  * later). A daemon also starts without Redis; a permanent refusal by Redis is an error at the start, or of every later
  * command.
  */
-import type { Clock, CodedError, Logger } from '../../contracts/core.ts'
+import { rest, settles, type Clock, type CodedError, type Logger } from '../../contracts/core.ts'
 import { openRedisClient, type RedisClient, type RedisOptions } from './client.ts'
 import { redisFailure } from './failure.ts'
 import { checkRedis } from './start.ts'
@@ -106,12 +106,8 @@ class Connection implements Redis {
 
   /** Waits until Redis has answered, refused or failed once; an absent Redis does not keep a daemon from starting. */
   async firstAnswer(): Promise<void> {
-    const done = new AbortController()
-    const late = this.#clock.sleep(this.#startMs, done.signal).then(
-      () => this.#log.warn({}, 'Redis does not answer yet: continuing without it'),
-      () => undefined,
-    )
-    await Promise.race([this.#first.promise, late]).finally(() => done.abort())
+    if (!(await settles(this.#first.promise, this.#startMs, this.#clock)))
+      this.#log.warn({}, 'Redis does not answer yet: continuing without it')
   }
 
   key(tag: string, ...parts: readonly string[]): string {
@@ -178,7 +174,7 @@ class Connection implements Redis {
     const isHere = () =>
       !this.#isClosed && connection === this.#connections && this.#client.status === 'ready'
     while (isHere() && !(await this.#isWell()))
-      await this.#clock.sleep(AGAIN_MS, this.#closing.signal).catch(() => undefined)
+      await rest(this.#clock, AGAIN_MS, this.#closing.signal)
   }
 
   async #isWell(): Promise<boolean> {

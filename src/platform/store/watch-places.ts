@@ -2,7 +2,7 @@
  * Checks once a second whether open files are still where they were opened. A write finds that out by itself; this finds
  * it while nothing is written, so that it can be shown.
  */
-import type { Clock, CodedError } from '../../contracts/core.ts'
+import { rest, type Clock, type CodedError } from '../../contracts/core.ts'
 import { lookAt, placeOf, type FilePlace } from './file-place.ts'
 
 const EVERY_MS = 1000
@@ -29,12 +29,7 @@ async function watch(
   clock: Clock,
   ended: AbortSignal,
 ): Promise<void> {
-  const rest = async () =>
-    clock.sleep(EVERY_MS, ended).then(
-      () => true,
-      () => false,
-    )
-  while (await rest()) {
+  while (await rest(clock, EVERY_MS, ended)) {
     for (const { place, onFault } of places) {
       const fault = await lookAt(place)
       if (fault !== undefined) onFault(fault)

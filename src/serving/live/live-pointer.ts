@@ -5,7 +5,7 @@
  *
  * The pointer may also name a canary and a shadow. Each is loaded before the move is followed, like the live one.
  */
-import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
+import { CodedError, rest, type Clock, type Logger } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { RetryDelays } from '../../contracts/source.ts'
 import type { Metrics } from '../../platform/metrics.ts'
@@ -229,10 +229,7 @@ export class LivePointer {
 
   async #tryLater(pointer: Routing): Promise<void> {
     const { clock, retry } = this.#options
-    await clock.sleep(retry.delayMs(0), this.#closing.signal).then(
-      () => this.#tryTo(pointer),
-      () => undefined, // closed meanwhile
-    )
+    if (await rest(clock, retry.delayMs(0), this.#closing.signal)) await this.#tryTo(pointer)
   }
 }
 

@@ -5,7 +5,7 @@
  * The queue is bounded and works on a few rows at a time, while no request waits for the engine. A prediction that does
  * not fit, or takes too long when feedback arrives, is recorded without the shadow's answer and counted.
  */
-import type { Clock, Logger } from '../../contracts/core.ts'
+import { settles, type Clock, type Logger } from '../../contracts/core.ts'
 import type { EncodedRow } from '../../contracts/network.ts'
 import type { ServedPrediction } from '../../contracts/event.ts'
 import type { Metrics } from '../../platform/metrics.ts'
@@ -75,10 +75,7 @@ export class ShadowQueue {
       if (leftMs <= 0) this.#dropWaiting('late')
       const progress = new Promise<void>((resolve) => this.#onProgress.push(resolve))
       if (this.#done >= upTo) return
-      const late = new AbortController()
-      const timeout = clock.sleep(Math.max(leftMs, LOOK_MS), late.signal).catch(() => undefined)
-      await Promise.race([progress, timeout])
-      late.abort()
+      await settles(progress, Math.max(leftMs, LOOK_MS), clock)
     }
   }
 

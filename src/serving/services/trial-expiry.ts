@@ -3,7 +3,7 @@
  * it with `max_time`. To the trainer this is a move like a person's, so learning stays deterministic. Every daemon
  * that answers looks; the compare-and-set lets one of them act.
  */
-import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
+import { CodedError, rest, type Clock, type Logger } from '../../contracts/core.ts'
 import type { RolloutExpiry } from '../../contracts/release.ts'
 import type { Routing } from '../../versions/contract.ts'
 import type { ServedModel, TrainerReport, TrainerView } from './served-model.ts'
@@ -31,7 +31,7 @@ export async function runTrialExpiry(
   const watched = options.models.filter(({ trialExpiry }) => trialExpiry !== undefined)
   while (watched.length > 0 && !signal.aborted) {
     for (const model of watched) await look(model, options)
-    await options.clock.sleep(LOOK_MS, signal).catch(() => undefined)
+    await rest(options.clock, LOOK_MS, signal)
   }
 }
 

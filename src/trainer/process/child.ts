@@ -5,7 +5,7 @@
  * or has run long enough, resets the delay.
  */
 import { fork, type ChildProcess } from 'node:child_process'
-import type { Clock, Json, Logger } from '../../contracts/core.ts'
+import { rest, settles, type Clock, type Json, type Logger } from '../../contracts/core.ts'
 import type { TrainerStatus } from '../contract.ts'
 import type { ForgetForecast } from '../forgetting/forecast.ts'
 import type { ForgetRequest, Routing } from '../../versions/contract.ts'
@@ -132,12 +132,9 @@ export class TrainerChild {
     this.#isPlanned = true
     this.#blame.forgive()
     this.#say({ kind: 'stop' })
-    void this.#parts.clock.sleep(deadlineMs, this.#stopping.signal).then(
-      () => {
-        if (this.#process === child) child.kill('SIGKILL')
-      },
-      () => undefined,
-    )
+    void rest(this.#parts.clock, deadlineMs, this.#stopping.signal).then((isTime) => {
+      if (isTime && this.#process === child) child.kill('SIGKILL')
+    })
   }
 
   /** Asks it to end, and kills it after `deadlineMs`: unsaved events come again from the stream. */
@@ -145,17 +142,12 @@ export class TrainerChild {
     const { clock, log } = this.#parts
     this.#stopping.abort(new Error('the server stops'))
     this.#say({ kind: 'stop' })
-    const ended = new AbortController()
-    const deadline = clock.sleep(deadlineMs, ended.signal).then(
-      () => {
-        log.warn({ pid: this.pid, deadlineMs }, 'the trainer did not end in time; killing it')
-        this.#process?.kill('SIGKILL')
-      },
-      () => undefined,
-    )
-    await this.#running
-    ended.abort()
-    await deadline
+    const ended = this.#running ?? Promise.resolve()
+    if (!(await settles(ended, deadlineMs, clock))) {
+      log.warn({ pid: this.pid, deadlineMs }, 'the trainer did not end in time; killing it')
+      this.#process?.kill('SIGKILL')
+    }
+    await ended
     this.#setAll({ state: 'stopped' })
   }
 
@@ -168,8 +160,7 @@ export class TrainerChild {
         this.#isPlanned = false
         continue
       }
-      await this.#parts.clock.sleep(this.#delayMs(), signal).catch(() => undefined)
-      if (isAborted(signal)) return
+      if (!(await rest(this.#parts.clock, this.#delayMs(), signal))) return
       this.#restarts += 1
       this.#parts.onRestart()
     }
@@ -233,10 +224,9 @@ export class TrainerChild {
     const { clock, log, silenceMs, waitsOf = processorWaits } = this.#parts
     const { signal } = this.#stopping
     let from: { readonly heardMs: number; readonly waits: ProcessorWaits } | undefined
-    while (!signal.aborted) {
-      await clock.sleep(silenceMs / 4, signal).catch(() => undefined)
+    while (await rest(clock, silenceMs / 4, signal)) {
       const { pid } = this
-      if (isAborted(signal) || this.#process === undefined || pid === undefined) continue
+      if (this.#process === undefined || pid === undefined) continue
       const waits = waitsOf(pid)
       if (from?.heardMs !== this.#heardMs) from = { heardMs: this.#heardMs, waits }
       const silentMs = this.#silentMs()

@@ -5,7 +5,7 @@
  * A model that cannot be opened, or has a loop that ended for good, is reported as failed while the others continue. A bug
  * ends the whole process: its state is in the checkpoints, and the supervisor restarts it, in the end without the model.
  */
-import { CodedError, type Clock, type Json, type Logger } from '../../contracts/core.ts'
+import { CodedError, rest, type Clock, type Json, type Logger } from '../../contracts/core.ts'
 import type { TrainerStatus } from '../contract.ts'
 import type { Routing } from '../../versions/contract.ts'
 import { acquireLock, type Lock } from '../../platform/store/lock.ts'
@@ -173,7 +173,7 @@ export class TrainerHost {
     while (!signal.aborted) {
       for (const status of this.#all())
         this.#tell({ kind: 'status', status: this.#withLease(status) })
-      await this.#clock.sleep(statusEveryMs, signal).catch(() => undefined)
+      await rest(this.#clock, statusEveryMs, signal)
     }
   }
 

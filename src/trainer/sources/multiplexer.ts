@@ -4,7 +4,7 @@
  * crash.
  */
 import type { BufferedRecord } from './prefetcher.ts'
-import type { Clock } from '../../contracts/core.ts'
+import { rest, type Clock } from '../../contracts/core.ts'
 import type { Positions } from '../../contracts/source.ts'
 import type { TrainerStatus } from '../contract.ts'
 import type { BufferedSource } from './buffered-source.ts'
@@ -89,9 +89,7 @@ export class SourceMultiplexer {
 
   /** Waits the same, and reads nothing meanwhile. */
   async pause(waitMs: number, signal: AbortSignal): Promise<void> {
-    await this.#untilWoken(signal, async (resting) =>
-      this.#clock.sleep(waitMs, resting.signal).catch(() => undefined),
-    )
+    await this.#untilWoken(signal, async (resting) => rest(this.#clock, waitMs, resting.signal))
   }
 
   /** `wake` before it counts, too. Not AbortSignal.any: Node 20 keeps something of each such signal while its sources live. */
@@ -142,6 +140,6 @@ export class SourceMultiplexer {
     }
     const leftMs = untilMs - this.#clock.monotonicMs()
     const restMs = line.pauseMs > 0 ? Math.min(leftMs, line.pauseMs) : leftMs
-    if (restMs > 0) await this.#clock.sleep(restMs, signal).catch(() => undefined)
+    if (restMs > 0) await rest(this.#clock, restMs, signal)
   }
 }

@@ -8,7 +8,7 @@
  * A daemon has one polling replica, in its server process. Its trainer follows the same ledger and reads Redis itself
  * only when it opens, when its own move was too late, when something is missing, and occasionally.
  */
-import type { Clock, Logger } from '../../contracts/core.ts'
+import { rest, type Clock, type Logger } from '../../contracts/core.ts'
 import type { Routing } from '../contract.ts'
 import { afterArrived, type Redis } from '../../platform/redis/redis.ts'
 import type { Ledger } from '../local/ledger.ts'
@@ -165,7 +165,7 @@ export class RegistryReplica {
       this.#wakeUp = new AbortController()
       const { signal } = this.#wakeUp
       await this.#lookOnce()
-      await clock.sleep(pollMs, signal).catch(() => undefined)
+      await rest(clock, pollMs, signal)
     }
   }
 

@@ -1,7 +1,7 @@
 /**
  * The members of the fleet as last reported, from memory. While Redis is away, the last report stays until it is old.
  */
-import type { Clock, Logger } from '../../../contracts/core.ts'
+import { rest, type Clock, type Logger } from '../../../contracts/core.ts'
 import type { Member, Members } from './members.ts'
 
 export interface HeardMembers {
@@ -44,7 +44,7 @@ export function openHeardMembers(
       if (now !== undefined)
         report(now.map((each) => each.replica).filter((name) => name !== replica))
       last = now ?? last.filter(isFresh)
-      await clock.sleep(EVERY_MS, stopped.signal).catch(() => undefined)
+      await rest(clock, EVERY_MS, stopped.signal)
     }
   })()
   return { members: () => last, close: () => stopped.abort() }

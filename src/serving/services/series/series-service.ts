@@ -2,7 +2,7 @@
  * How each model has been doing since this server started: one sample a second at most, and none while nothing changes.
  * Kept in memory and bounded, for people who watch; longer histories belong to a metrics database.
  */
-import type { Clock } from '../../../contracts/core.ts'
+import { rest, type Clock } from '../../../contracts/core.ts'
 import { headlineOf } from '../../../evaluation/headline.ts'
 import { failure } from '../../../platform/errors.ts'
 import type { Limits } from '../../../platform/limits.ts'
@@ -138,7 +138,7 @@ export function openSeries({ models, trainer, limits, clock }: SeriesOptions): S
     async run(signal) {
       while (!signal.aborted) {
         sample()
-        await clock.sleep(SAMPLE_MS, signal).catch(() => undefined)
+        await rest(clock, SAMPLE_MS, signal)
       }
     },
   }
