@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { stringify } from 'yaml'
-import { attacks, models, send } from '../bench/attacks.mjs'
+import { attacks, models, send } from '../bench/faults/attacks.mjs'
 import { ended } from '../child.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 
@@ -54,7 +54,7 @@ async function start(): Promise<Watched> {
     process.execPath,
     [
       '--import',
-      here('../bench/loop-cpu.mjs'),
+      here('../bench/lib/loop-cpu.mjs'),
       here('../../dist/src/cli/main.js'),
       'serve',
       '-c',

@@ -24,7 +24,7 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
     ...['chosen-text', 'chosen-tables', 'mixture', 'text-drift', 'chosen-text-drift'],
     ...['few-labels', 'corrections', 'first-labels'],
   ],
-  speed: ['serve', 'step', 'ort', 'small', 'growth', 'freshness'],
+  speed: ['serve', 'step', 'small', 'growth', 'freshness'],
   lm: ['train', 'decode', 'preferences', 'thumbs', 'summaries', 'freshness', 'rules'],
 }
 
