@@ -16,6 +16,7 @@
  * Ville (1939), "Étude critique de la notion de collectif".
  */
 import type { Json, Stateful } from '../src/contracts/core.ts'
+import { ownState } from './state.ts'
 
 export interface SequentialTestSettings {
   /** The error rate: the largest probability of ever rejecting a hypothesis that is true. */
@@ -90,7 +91,9 @@ export class SequentialTest implements Stateful {
 
   /** Any other state, or none, means a fresh start. */
   restore(state: Json): void {
-    const mine = isState(state) ? state : undefined
+    const own = ownState<State>(state, 'log_wealth')
+    // A state from a release with other stakes is not continued: its wealth was earned with other bets.
+    const mine = own?.log_wealth.length === STAKES.length ? own : undefined
     this.#logWealth = mine ? [...mine.log_wealth] : STAKES.map(() => 0)
     this.#peak = mine?.peak ?? 0
     this.#count = mine?.count ?? 0
@@ -109,15 +112,4 @@ interface State {
   readonly peak: number
   readonly count: number
   readonly sum: number
-}
-
-/** A state from a release with other stakes is not continued: its wealth was earned with other bets. */
-function isState(state: Json): state is Json & State {
-  return (
-    typeof state === 'object' &&
-    state !== null &&
-    'log_wealth' in state &&
-    Array.isArray(state.log_wealth) &&
-    state.log_wealth.length === STAKES.length
-  )
 }

@@ -1,7 +1,13 @@
 /** The tables of the documents are those that the code declares: `npm run docs` writes them. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import { parse, stringify } from 'yaml'
+import { parseConfig } from '../src/config/config.ts'
+import { openPolicies } from '../src/config/plugins/open-policy.ts'
+import type { PolicyTable } from '../src/contracts/policy.ts'
+import { methods, policies } from '../src/plugins.ts'
 import { documents, generated } from './docs/documents.ts'
 import { markdownTable, settingRows } from './docs/tables.ts'
 import { root, trackedFiles } from './source-tree.ts'
@@ -14,6 +20,41 @@ test.each(Object.entries(documents))(
     await expect(text, `${path} is not up to date: run npm run docs`).toMatchFileSnapshot(file)
   },
 )
+
+test('the header of each policy and method has an example, which a config accepts and opens', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'antikythera-docs-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(join(folder, 'golden.jsonl'), '{"text":"fine","label":"yes"}\n')
+  const headers = trackedFiles().filter((path) => /^(policies|src\/adapters)\/.*\.ts$/.test(path))
+  const examples = headers.flatMap((path) => examplesIn(readFileSync(join(root, path), 'utf8')))
+  const models = Object.fromEntries(
+    examples.map((example, at) => [
+      `m${at}`,
+      { ...(!('task' in example) && { labels: ['no', 'yes'] }), ...example },
+    ]),
+  )
+  const config = parseConfig(stringify({ data_dir: 'data', models }), folder)
+  const opened = examples.flatMap((example, at) => {
+    const model = config.models[`m${at}`]!
+    const { adapter } = model
+    const method = methods[adapter.method as keyof typeof methods]
+    expect(method.open(adapter as never).name).toBe(adapter.method)
+    const chosen = Object.entries(policies).flatMap(([kind, table]) =>
+      kind in example
+        ? openPolicies(kind, table as PolicyTable<unknown>, model[kind as keyof typeof policies])
+        : [],
+    )
+    return [...('adapter' in example ? [adapter.method] : []), ...chosen.map(({ name }) => name)]
+  })
+  const declared = [methods, ...Object.values(policies)].flatMap((table) => Object.keys(table))
+  expect(new Set(opened)).toEqual(new Set(declared))
+})
+
+/** What a header indents by four: lines of a model in the config. */
+function examplesIn(text: string): readonly object[] {
+  const blocks = [...text.matchAll(/(?:^ \* {5}\w+: .*\n)+/gm)]
+  return blocks.map(([lines]) => parse(lines.replaceAll(/^ \* {5}/gm, '')) as object)
+}
 
 test('every relative link of a document leads to a file or folder, and its anchor to a heading', () => {
   const headings = new Map<string, ReadonlySet<string>>()

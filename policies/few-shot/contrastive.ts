@@ -10,80 +10,59 @@
  *
  * Tunstall et al. (2022), "Efficient few-shot learning without prompts" (SetFit: first the embedding by contrast, then the
  * head); the loss is that of Khosla et al. (2020), "Supervised contrastive learning", NeurIPS.
+ *
+ *     few_shot: { policy: contrastive, first: 30, last: 500 }
  */
+import type { SettingsOf } from '../../src/contracts/core.ts'
 import type { EmbeddedRow, EmbeddingLoss, FewShot, PolicyKind } from '../../src/contracts/policy.ts'
-
-type Settings = Readonly<
-  Record<
-    'first' | 'growth' | 'last' | 'passes' | 'batch' | 'temperature' | 'rate' | 'penalty',
-    number
-  >
->
+import { integer, number } from '../settings.ts'
 
 /** Part of the steps in which the rate rises; then it falls to zero along a line. */
 const WARMUP = 0.1
 
+const settings = {
+  first: integer([2, 100_000], 50, 'number of learned examples at which contrastive updates begin'),
+  growth: number(
+    [1.1, 1000],
+    2,
+    'factor by which the number of learned examples grows before the next such update',
+  ),
+  last: integer(
+    [2, 100_000],
+    1000,
+    'number of learned examples after which there is no such update',
+  ),
+  passes: integer(
+    [1, 100],
+    2,
+    'passes over all kept examples in such an update, which starts from fresh weights',
+  ),
+  batch: integer([2, 512], 32, 'examples in a step; each is compared with all others'),
+  temperature: number(
+    [0.01, 10],
+    0.1,
+    'of the similarities; the lower, the more weight the most similar examples of other classes have',
+  ),
+  rate: {
+    type: 'number',
+    exclusiveMinimum: 0,
+    maximum: 100,
+    default: 2,
+    description: 'highest learning rate of such an update, as a factor on train.learning_rate',
+  },
+  penalty: number(
+    [0.0001, 10_000],
+    1,
+    'strength of the penalty on the weights of the head, which is fitted afterwards',
+  ),
+} as const
+
+type Settings = SettingsOf<typeof settings>
+
 export const contrastive: PolicyKind<FewShot, Settings> = {
   summary:
-    'the first examples teach the embedding by contrast: one class together, different classes apart; then the head is fitted',
-  settings: {
-    first: {
-      type: 'integer',
-      minimum: 2,
-      maximum: 100_000,
-      default: 50,
-      description: 'learned examples from which on it is worth it',
-    },
-    growth: {
-      type: 'number',
-      minimum: 1.1,
-      maximum: 1000,
-      default: 2,
-      description: 'again when the number of learned examples has grown by this factor',
-    },
-    last: {
-      type: 'integer',
-      minimum: 2,
-      maximum: 100_000,
-      default: 1000,
-      description: 'learned examples after which it never comes again',
-    },
-    passes: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 100,
-      default: 2,
-      description: 'over all kept examples, from fresh weights',
-    },
-    batch: {
-      type: 'integer',
-      minimum: 2,
-      maximum: 512,
-      default: 32,
-      description: 'examples a step, all compared with each other',
-    },
-    temperature: {
-      type: 'number',
-      minimum: 0.01,
-      maximum: 10,
-      default: 0.1,
-      description: 'the smaller, the more the most similar examples of other classes count',
-    },
-    rate: {
-      type: 'number',
-      exclusiveMinimum: 0,
-      maximum: 100,
-      default: 2,
-      description: 'its highest learning rate, as a factor on train.learning_rate',
-    },
-    penalty: {
-      type: 'number',
-      minimum: 0.0001,
-      maximum: 10_000,
-      default: 1,
-      description: 'how much the head that is fitted afterwards is kept small',
-    },
-  },
+    'pulls embeddings of one class together and pushes classes apart while there are few examples; then the head is fitted',
+  settings,
   needsClasses: true,
   open: ({ first, growth, last, passes, batch, temperature, rate, penalty }) => ({
     passes,

@@ -12,65 +12,41 @@
  * Khandelwal et al. (2020), "Generalization through memorization: nearest neighbor language models", ICLR, with a share
  * of the head that does not depend on the input; keeping mistakes is IB2 of Aha, Kibler & Albert (1991),
  * "Instance-based learning algorithms", Machine Learning 6.
+ *
+ *     memory: { policy: knn, capacity: 512, keep: mistakes }
  */
+import type { SettingsOf } from '../../src/contracts/core.ts'
 import type { Memory, MemoryItem, PolicyKind } from '../../src/contracts/policy.ts'
+import { integer, number } from '../settings.ts'
 
-type Settings = Readonly<
-  Record<'weight' | 'threshold' | 'sharpness' | 'capacity' | 'bytes' | 'every', number>
-> & { readonly keep: string }
+const settings = {
+  weight: number([0, 1], 0.9, 'weight of a single example; the head has the rest'),
+  threshold: number(
+    [-1, 1],
+    0.75,
+    'cosine similarity at which an example has the same weight as the head',
+  ),
+  sharpness: number([1, 1000], 40, 'how fast the weight of an example falls with the cosine'),
+  capacity: integer([1, 16_384], 256, 'examples stored; each takes an embedding in every version'),
+  bytes: integer([1024, 268_435_456], 16_777_216, 'total size of their embeddings'),
+  keep: {
+    type: 'choice',
+    options: ['all', 'mistakes'],
+    default: 'all',
+    description: 'which labelled examples are stored: all, or only those that were answered wrong',
+  },
+  every: integer(
+    [1, 1_000_000],
+    1,
+    'wrong answers after which a version is published before the next update',
+  ),
+} as const
+
+type Settings = SettingsOf<typeof settings>
 
 export const knn: PolicyKind<Memory, Settings> = {
   summary: 'the nearest stored examples vote along with the head, at once',
-  settings: {
-    weight: {
-      type: 'number',
-      minimum: 0,
-      maximum: 1,
-      default: 0.9,
-      description: 'weight of a single example; the head has the rest',
-    },
-    threshold: {
-      type: 'number',
-      minimum: -1,
-      maximum: 1,
-      default: 0.75,
-      description: 'cosine similarity at which an example has the same weight as the head',
-    },
-    sharpness: {
-      type: 'number',
-      minimum: 1,
-      maximum: 1000,
-      default: 40,
-      description: 'how fast the weight of an example falls with the cosine',
-    },
-    capacity: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 16_384,
-      default: 256,
-      description: 'examples stored; each takes an embedding in every version',
-    },
-    bytes: {
-      type: 'integer',
-      minimum: 1024,
-      maximum: 268_435_456,
-      default: 16_777_216,
-      description: 'total size of their embeddings',
-    },
-    keep: {
-      type: 'choice',
-      options: ['all', 'mistakes'],
-      default: 'all',
-      description: 'which examples to store: all labelled ones, or those that were answered wrong',
-    },
-    every: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 1_000_000,
-      default: 1,
-      description: 'wrong answers after which a version is published before the next update',
-    },
-  },
+  settings,
   needsClasses: true,
   needsFixedEmbedding: true,
   open: ({ weight, threshold, sharpness, capacity, bytes, keep, every }) => ({

@@ -12,80 +12,56 @@
  * Herbster & Warmuth (1998), "Tracking the best expert", Machine Learning 32 (fixed share); slow and fast learners
  * beside each other as in Arani, Sarfraz & Zonooz (2022), "Learning fast, learning slow: CLS-ER", ICLR, and with a kNN
  * memory as in Losing, Hammer & Wersing (2016), "KNN classifier with self adjusting memory", ICDM.
+ *
+ *     memory: { policy: mixture, window: 5000 }
  */
+import type { SettingsOf } from '../../src/contracts/core.ts'
 import type { Memory, MemoryItem, PolicyKind } from '../../src/contracts/policy.ts'
+import { integer, number } from '../settings.ts'
 
-type Settings = Readonly<
-  Record<
-    'share' | 'sharpness' | 'capacity' | 'bytes' | 'window' | 'rate' | 'widest' | 'every',
-    number
-  >
->
+const settings = {
+  share: {
+    type: 'number',
+    exclusiveMinimum: 0,
+    maximum: 0.5,
+    default: 0.01,
+    description: 'share of the weight that is spread evenly over the experts after each answer',
+  },
+  sharpness: number(
+    [0.01, 100],
+    2,
+    'how fast the vote of an example falls with its squared distance; 1 is the usual squared distance of the nearest example',
+  ),
+  capacity: integer([1, 16_384], 1000, 'examples stored, the newest; each is in every version'),
+  bytes: integer([1024, 268_435_456], 16_777_216, 'total size of their embeddings'),
+  window: integer(
+    [0, 1_000_000],
+    0,
+    'number of later examples after which the closed form has forgotten one; 0 = never',
+  ),
+  rate: number(
+    [0, 1],
+    0.3,
+    'step of the fast head, as a fraction of the step that would fit an example exactly',
+  ),
+  widest: integer(
+    [0, 4096],
+    768,
+    'widest embedding that has a closed form, because its cost grows with the cube of the width',
+  ),
+  every: integer(
+    [0, 1_000_000],
+    0,
+    'wrong answers after which a version is published before the next update; 0 = never',
+  ),
+} as const
+
+type Settings = SettingsOf<typeof settings>
 
 export const mixture: PolicyKind<Memory, Settings> = {
   summary:
-    'adapter, nearest examples, a closed form and a fast head, weighed by what they got right lately',
-  settings: {
-    share: {
-      type: 'number',
-      exclusiveMinimum: 0,
-      maximum: 0.5,
-      default: 0.01,
-      description: 'part of all weight that is spread evenly after each answer',
-    },
-    sharpness: {
-      type: 'number',
-      minimum: 0.01,
-      maximum: 100,
-      default: 2,
-      description:
-        'how fast the vote of an example falls with its squared distance, in units of the usual one to the nearest',
-    },
-    capacity: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 16_384,
-      default: 1000,
-      description: 'examples stored, the newest; each is in every version',
-    },
-    bytes: {
-      type: 'integer',
-      minimum: 1024,
-      maximum: 268_435_456,
-      default: 16_777_216,
-      description: 'total size of what they are compared by',
-    },
-    window: {
-      type: 'integer',
-      minimum: 0,
-      maximum: 1_000_000,
-      default: 0,
-      description: 'examples after which the closed form has forgotten one; 0 = never',
-    },
-    rate: {
-      type: 'number',
-      minimum: 0,
-      maximum: 1,
-      default: 0.3,
-      description: 'step of the fast head, as a part of what would fit an example exactly',
-    },
-    widest: {
-      type: 'integer',
-      minimum: 0,
-      maximum: 4096,
-      default: 768,
-      description:
-        'numbers in an embedding above which there is no closed form: it costs their cube',
-    },
-    every: {
-      type: 'integer',
-      minimum: 0,
-      maximum: 1_000_000,
-      default: 0,
-      description:
-        'wrong answers after which a version is published before the next update; 0 = never',
-    },
-  },
+    'adapter, nearest examples, a closed form and a fast head, weighted by how well each answered lately',
+  settings,
   needsClasses: true,
   open: ({ share, sharpness, capacity, bytes, window, rate, widest, every }) => ({
     voice: { weight: 1, threshold: -1, sharpness },

@@ -1,6 +1,6 @@
 /**
- * Examples that must stay right: a candidate is held when it answers more of them wrong than wavering explains, or when it
- * finds what is right of a label clearly less probable than live versions did.
+ * Examples that must stay right: a candidate is held when it answers more of them wrong than chance explains, or when it
+ * gives the right answers of a label clearly less probability than live versions did.
  *
  * An example counts once `secure` live versions have answered it, while at most half of its last answers were wrong. With
  * wᵢ the share of them that was, the number of wrong ones is about Poisson distributed:
@@ -24,9 +24,11 @@
  * The file has one event per line, as it would be sent: `{"input": {"text": "…"}, "label": "…"}`. It is read when the
  * daemon starts. Nothing is learned from it, and no feedback can change it, so this is the strongest guard against
  * labels that are poisoned slowly.
+ *
+ *     promotion: { policy: golden, file: golden.jsonl, lose: 2 }
  */
 import { readFileSync, statSync } from 'node:fs'
-import { CodedError } from '../../src/contracts/core.ts'
+import { CodedError, type SettingsOf } from '../../src/contracts/core.ts'
 import type { PolicyKind } from '../../src/contracts/policy.ts'
 import type {
   GoldenExample,
@@ -34,15 +36,7 @@ import type {
   Promotion,
   PromotionFacts,
 } from '../../src/contracts/release.ts'
-
-export interface GoldenSettings {
-  readonly [setting: string]: number | string
-  readonly file: string
-  readonly secure: number
-  readonly alpha: number
-  readonly lose: number
-  readonly confidence: number
-}
+import { integer, number } from '../settings.ts'
 
 /** Allowance for what the means cannot know: as if one of the last twenty answers of one more example had been wrong. */
 const UNSEEN = 1 / 20
@@ -56,45 +50,40 @@ const NOTICED = 0.01
 const MOST_EXAMPLES = 1000
 const MOST_BYTES = 16 * 1024 * 1024
 
-export const golden: PolicyKind<Promotion, GoldenSettings> = {
-  summary: 'held when an example of a file that was answered right is answered wrong',
-  settings: {
-    file: {
-      type: 'path',
-      required: true,
-      description: 'JSON lines, each an event with its input and what is right',
-    },
-    secure: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 10_000,
-      default: 10,
-      description: 'live versions that have answered an example before it must stay right',
-    },
-    alpha: {
-      type: 'number',
-      minimum: 1e-6,
-      maximum: 1,
-      default: 0.02,
-      description:
-        'error rate: the largest share of sound candidates that are held while examples turn wrong one by one; 1 = any wrong one',
-    },
-    lose: {
-      type: 'integer',
-      minimum: 0,
-      maximum: MOST_EXAMPLES,
-      default: 0,
-      description: 'number of such examples that a candidate may answer wrong',
-    },
-    confidence: {
-      type: 'number',
-      minimum: 0,
-      maximum: 100,
-      default: 10,
-      description:
-        'percentage points that the mean probability of what is right may fall for the examples of one label; 100 = any',
-    },
+const settings = {
+  file: {
+    type: 'path',
+    required: true,
+    description: 'JSON lines: one event per line, with its input and the right answer',
   },
+  secure: integer(
+    [1, 10_000],
+    10,
+    'number of live versions that must have answered an example before it counts',
+  ),
+  alpha: number(
+    [1e-6, 1],
+    0.02,
+    'error rate: the largest share of sound candidates that are held, if examples turn wrong independently; 1 = any wrong one holds',
+  ),
+  lose: integer(
+    [0, MOST_EXAMPLES],
+    0,
+    'number of examples that a candidate may always answer wrong',
+  ),
+  confidence: number(
+    [0, 100],
+    10,
+    'percentage points by which the mean probability of the right answer may fall for one label; 100 = any fall is allowed',
+  ),
+} as const
+
+type GoldenSettings = SettingsOf<typeof settings>
+
+export const golden: PolicyKind<Promotion, GoldenSettings> = {
+  summary:
+    'a candidate is held when it answers examples of a file wrong that live versions answered right',
+  settings,
   open(settings) {
     const examples = examplesIn(settings.file)
     const kinds = new Map(examples.map(({ line, text }) => [line, kindOf(text)]))
@@ -128,11 +117,11 @@ function decide(
   const fallen =
     worst !== undefined &&
     worst.mean >= NOTICED &&
-    `what is right of “${worst.stratum}” is ${shown(worst.mean)} points less probable`
+    `right answers of “${worst.stratum}” are ${shown(worst.mean)} points less probable`
   if (fallen !== false && worst.mean > confidence / 100)
     return {
       verdict: 'hold',
-      reason: `golden: ${fallen} on ${worst.count} examples than it was`,
+      reason: `golden: ${fallen} than before, on ${worst.count} examples`,
     } as const
   const right = secured.length - lost.length
   const reason = `golden: ${right} of ${secured.length} examples are right (of ${own.length} in the file)${fallen === false ? '' : `; ${fallen}`}`

@@ -9,33 +9,33 @@
  * answer equally, about 350 for 2 points at α = 0.02.
  *
  * See `../sequential-test.ts` for the test and its reference.
+ *
+ *     promotion: { policy: held-out, points: 2 }
  */
+import type { SettingsOf } from '../../src/contracts/core.ts'
 import type { PolicyKind } from '../../src/contracts/policy.ts'
 import type { Promotion, PromotionFacts } from '../../src/contracts/release.ts'
-import { alphaSetting, pointsSetting } from '../sequential-settings.ts'
+import { alphaSetting, pointsSetting } from '../settings.ts'
 import { SequentialTest } from '../sequential-test.ts'
 
-export interface HeldOutSettings {
-  readonly [setting: string]: number | string
-  readonly points: number
-  readonly alpha: number
-  readonly hold_on: string
-}
+const settings = {
+  points: pointsSetting(1, 'percentage points of accuracy that a candidate may be worse by'),
+  alpha: alphaSetting(0.02, 'error rate: the largest share of sound candidates that are held'),
+  hold_on: {
+    type: 'choice',
+    options: ['harm', 'doubt'],
+    default: 'harm',
+    description:
+      'harm: hold a candidate that is shown to be worse; doubt: hold it until it is shown to be no worse',
+  },
+} as const
+
+type HeldOutSettings = SettingsOf<typeof settings>
 
 export const heldOut: PolicyKind<Promotion, HeldOutSettings> = {
   summary:
-    'held out of serving when a sequential test finds it worse on examples that nothing trains on',
-  settings: {
-    points: pointsSetting(1, 'percentage points of accuracy that a candidate may be worse by'),
-    alpha: alphaSetting(0.02, 'error rate: the largest share of sound candidates that are held'),
-    hold_on: {
-      type: 'choice',
-      options: ['harm', 'doubt'],
-      default: 'harm',
-      description:
-        'harm: hold when it is shown to be worse; doubt: hold until it is shown not to be',
-    },
-  },
+    'a candidate is held when a sequential test finds it worse on examples that no version has learned',
+  settings,
   open: (settings) => ({
     needs: { heldOut: true },
     decide: (facts) => decide(facts, settings),

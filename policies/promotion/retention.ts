@@ -8,40 +8,37 @@
  * Each candidate is compared with a longer past, not with its predecessor, so many small steps in the wrong direction
  * add up. The parts share α, so at most a share α of the candidates that have forgotten nothing are held. Versions from
  * before the line had learned `after` examples are no measure: a model that knows little answers one label always.
+ *
+ *     promotion: { policy: retention, points: 3, versions: 50 }
  */
+import type { SettingsOf } from '../../src/contracts/core.ts'
 import type { PolicyKind } from '../../src/contracts/policy.ts'
 import type { Promotion, PromotionFacts, RowOutcome } from '../../src/contracts/release.ts'
-import { alphaSetting, pointsSetting } from '../sequential-settings.ts'
+import { alphaSetting, pointsSetting } from '../settings.ts'
 import { SequentialTest } from '../sequential-test.ts'
+import { integer } from '../settings.ts'
 
-export interface RetentionSettings {
-  readonly [setting: string]: number
-  readonly points: number
-  readonly versions: number
-  readonly alpha: number
-  readonly after: number
+const settings = {
+  points: pointsSetting(5, 'percentage points of accuracy that a label or slice may lose'),
+  versions: integer(
+    [1, 10_000],
+    200,
+    'number of past live versions that a candidate is compared with',
+  ),
+  alpha: alphaSetting(0.02, 'error rate: the largest share of sound candidates that are held'),
+  after: integer(
+    [0, 1_000_000],
+    500,
+    'examples that a version must have learned before later ones are compared with it',
+  ),
 }
 
+type RetentionSettings = SettingsOf<typeof settings>
+
 export const retention: PolicyKind<Promotion, RetentionSettings> = {
-  summary: 'held when a label or a slice has fallen against the best of the last versions',
-  settings: {
-    points: pointsSetting(5, 'percentage points of accuracy that a label or slice may lose'),
-    versions: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 10_000,
-      default: 200,
-      description: 'live versions of the past that a candidate is compared with',
-    },
-    alpha: alphaSetting(0.02, 'error rate: the largest share of sound candidates that are held'),
-    after: {
-      type: 'integer',
-      minimum: 0,
-      maximum: 1_000_000,
-      default: 500,
-      description: 'examples learned before versions become a measure for later ones',
-    },
-  },
+  summary:
+    'a candidate is held when a label or slice is answered worse than by the best of the last versions',
+  settings,
   open: (settings) => ({
     needs: { heldOut: true, versions: settings.versions },
     decide: (facts) => decide(facts, settings),

@@ -8,6 +8,8 @@
  * only if kept examples must not be trained on.
  *
  * Chaudhry et al. (2019), "Efficient lifelong learning with A-GEM", ICLR.
+ *
+ *     regularizer: { policy: a-gem }
  */
 import type { Tensors } from '../../src/contracts/core.ts'
 import type { Regularizer, PolicyKind } from '../../src/contracts/policy.ts'

@@ -1,18 +1,18 @@
+/** The weights to stay close to, and the plain penalty for leaving them. */
+import type { SettingsOf, Tensor, Tensors } from '../../src/contracts/core.ts'
+import type { PolicyKind, Regularizer } from '../../src/contracts/policy.ts'
+import { integer, number } from '../settings.ts'
+
+export const everySetting = integer(
+  [0, 1_000_000],
+  1000,
+  'steps after which the anchor moves to the present weights; 0 = never',
+)
+
 /**
- * The weights to stay close to. A stream has no task boundaries that could say when to set the anchor, so the anchor
- * moves after a fixed number of steps. It starts at the first weights it sees.
+ * A stream has no task boundaries that could say when to set the anchor, so it moves after a fixed number of steps. It
+ * starts at the first weights it sees.
  */
-import type { Tensor, Tensors } from '../../src/contracts/core.ts'
-import type { Setting } from '../../src/contracts/core.ts'
-
-export const everySetting: Setting = {
-  type: 'integer',
-  minimum: 0,
-  maximum: 1_000_000,
-  default: 1000,
-  description: 'steps after which the anchor moves to the present weights; 0 = never',
-}
-
 export class Anchor {
   readonly #every: number
   #at: Tensors = new Map()
@@ -28,6 +28,28 @@ export class Anchor {
 
   begin(parameters: Tensors): void {
     if (this.#at.size === 0) this.#at = copied(parameters)
+  }
+
+  /** λ/2 · Σᵢ Fᵢ·(θᵢ − θ*ᵢ)² and its gradients; without a stiffness F every Fᵢ is 1. */
+  penalty(parameters: Tensors, lambda: number, stiffness?: Tensors) {
+    let loss = 0
+    const gradients = new Map<string, Tensor>()
+    for (const name of (stiffness ?? this.#at).keys()) {
+      const [now, before] = [parameters.get(name), this.#at.get(name)]
+      if (now === undefined || before === undefined) continue
+      const stiff = stiffness?.get(name)?.data
+      const data = new Float32Array(now.data.length)
+      eachShared(before, now.shape, (from, to, length) => {
+        for (let at = 0; at < length; at += 1) {
+          const away = (now.data[to + at] ?? 0) - (before.data[from + at] ?? 0)
+          const pull = lambda * (stiff === undefined ? 1 : (stiff[from + at] ?? 0)) * away
+          loss += (pull * away) / 2
+          data[to + at] = pull
+        }
+      })
+      gradients.set(name, { shape: now.shape, data })
+    }
+    return { loss, gradients }
   }
 
   /** Whether it moved. */
@@ -62,7 +84,7 @@ export function taken(prefix: string, state: Tensors): Tensors {
   return new Map(own.map(([name, tensor]) => [name.slice(prefix.length + 1), tensor]))
 }
 
-export function copied(tensors: Tensors): Tensors {
+function copied(tensors: Tensors): Tensors {
   return new Map(
     [...tensors].map(([name, { shape, data }]) => [
       name,
@@ -84,4 +106,39 @@ export function eachShared(
   }
   const rows = before.data.length / Math.max(1, old)
   for (let row = 0; row < rows; row += 1) visit(row * old, row * now, Math.min(old, now))
+}
+
+const settings = {
+  lambda: number([0, 1_000_000], 0.01, 'strength of the penalty'),
+  every: everySetting,
+}
+
+/**
+ * A quadratic penalty for leaving earlier weights: the simplest protection, equal in all directions.
+ *
+ *   L = L(batch) + λ/2 · ‖θ − θ*‖²
+ *
+ * θ* are the weights of at most `every` steps ago; with `every` 0 they are the initial weights of the adapter, so that
+ * it never strays far from the base: L2-SP of Li, Grandvalet & Davoine (2018), "Explicit inductive bias for transfer
+ * learning", ICML. Used as the baseline for elastic weights in Kirkpatrick et al. (2017), PNAS 114(13).
+ *
+ *     regularizer: { policy: l2-anchor, lambda: 0.1, every: 0 }
+ */
+export const l2Anchor: PolicyKind<Regularizer, SettingsOf<typeof settings>> = {
+  summary: 'a quadratic penalty for leaving earlier weights, equal in all directions',
+  settings,
+  open({ lambda, every }) {
+    const anchor = new Anchor(every)
+    return {
+      penalty(parameters) {
+        anchor.begin(parameters)
+        return anchor.penalty(parameters, lambda)
+      },
+      observe(parameters) {
+        anchor.step(parameters)
+      },
+      snapshot: () => anchor.snapshot(),
+      restore: (state) => anchor.restore(state),
+    }
+  },
 }

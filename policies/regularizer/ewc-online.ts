@@ -10,39 +10,30 @@
  * Schwarz et al. (2018), "Progress & compress", ICML, for γ and the single anchor; Chaudhry et al. (2018), "Riemannian
  * walk for incremental learning", ECCV, for the running f. If nothing else rehearses old labels, it hardly helps a
  * growing head.
+ *
+ *     regularizer: { policy: ewc-online, lambda: 500, gamma: 0.9 }
  */
-import type { Tensor, Tensors } from '../../src/contracts/core.ts'
+import type { SettingsOf, Tensors } from '../../src/contracts/core.ts'
 import type { Regularizer, PolicyKind } from '../../src/contracts/policy.ts'
 import { Anchor, eachShared, everySetting, named, taken } from './anchor.ts'
+import { number } from '../settings.ts'
 
-type Settings = Readonly<Record<'lambda' | 'gamma' | 'fisher_rate' | 'every', number>>
+const settings = {
+  lambda: number([0, 1_000_000_000], 100, 'strength of the penalty'),
+  gamma: number([0, 1], 1, 'share of the accumulated stiffness that stays when the anchor moves'),
+  fisher_rate: number(
+    [0.0001, 1],
+    0.01,
+    'how fast the running Fisher information follows the gradients (ε)',
+  ),
+  every: everySetting,
+}
+
+type Settings = SettingsOf<typeof settings>
 
 export const ewcOnline: PolicyKind<Regularizer, Settings> = {
   summary: 'a penalty for leaving earlier weights, strong where old examples are sensitive',
-  settings: {
-    lambda: {
-      type: 'number',
-      minimum: 0,
-      maximum: 1_000_000_000,
-      default: 100,
-      description: 'strength of the penalty',
-    },
-    gamma: {
-      type: 'number',
-      minimum: 0,
-      maximum: 1,
-      default: 1,
-      description: 'how much of the accumulated stiffness stays when the anchor moves',
-    },
-    fisher_rate: {
-      type: 'number',
-      minimum: 0.0001,
-      maximum: 1,
-      default: 0.01,
-      description: 'how fast the running Fisher information follows the gradients (ε)',
-    },
-    every: everySetting,
-  },
+  settings,
   open: (settings) => new EwcOnline(settings),
 }
 
@@ -60,24 +51,7 @@ class EwcOnline implements Regularizer {
 
   penalty(parameters: Tensors) {
     this.#anchor.begin(parameters)
-    const { lambda } = this.#settings
-    let loss = 0
-    const gradients = new Map<string, Tensor>()
-    for (const [name, stiff] of this.#stiffness) {
-      const [now, before] = [parameters.get(name), this.#anchor.at.get(name)]
-      if (now === undefined || before === undefined) continue
-      const data = new Float32Array(now.data.length)
-      eachShared(before, now.shape, (from, to, length) => {
-        for (let at = 0; at < length; at += 1) {
-          const away = (now.data[to + at] ?? 0) - (before.data[from + at] ?? 0)
-          const pull = lambda * (stiff.data[from + at] ?? 0) * away
-          loss += (pull * away) / 2
-          data[to + at] = pull
-        }
-      })
-      gradients.set(name, { shape: now.shape, data })
-    }
-    return { loss, gradients }
+    return this.#anchor.penalty(parameters, this.#settings.lambda, this.#stiffness)
   }
 
   observe(parameters: Tensors, gradients: Tensors): void {

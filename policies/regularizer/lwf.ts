@@ -9,37 +9,25 @@
  * forward pass per step.
  *
  * Li & Hoiem (2017), "Learning without forgetting", IEEE TPAMI 40(12), with its T = 2.
+ *
+ *     regularizer: { policy: lwf, temperature: 3, every: 4 }
  */
+import type { SettingsOf } from '../../src/contracts/core.ts'
 import type { Regularizer, PolicyKind } from '../../src/contracts/policy.ts'
 import { Anchor } from './anchor.ts'
+import { integer, number } from '../settings.ts'
 
-type Settings = Readonly<Record<'lambda' | 'temperature' | 'every', number>>
+const settings = {
+  lambda: number([0, 1000], 1, 'weight of the earlier answers'),
+  temperature: number([0.1, 100], 2, 'temperature T: above 1, small probabilities count more'),
+  every: integer([2, 1_000_000], 100, 'steps before the teacher is replaced'),
+}
+
+type Settings = SettingsOf<typeof settings>
 
 export const lwf: PolicyKind<Regularizer, Settings> = {
   summary: 'on new examples, keeps the answers of earlier weights',
-  settings: {
-    lambda: {
-      type: 'number',
-      minimum: 0,
-      maximum: 1000,
-      default: 1,
-      description: 'weight of the earlier answers',
-    },
-    temperature: {
-      type: 'number',
-      minimum: 0.1,
-      maximum: 100,
-      default: 2,
-      description: 'temperature T: above 1, small probabilities count more',
-    },
-    every: {
-      type: 'integer',
-      minimum: 2,
-      maximum: 1_000_000,
-      default: 100,
-      description: 'steps before the teacher is replaced',
-    },
-  },
+  settings,
   open({ lambda, temperature, every }) {
     const anchor = new Anchor(every)
     return {

@@ -3,10 +3,23 @@
  * many bytes, or too many of one source, the example with the greatest mark is evicted. A policy consists of the marks
  * it gives and the stratum it evicts from first.
  */
-import type { ExampleKey, Json, Random } from '../../src/contracts/core.ts'
+import type { ExampleKey, Json, Random, SettingsOf } from '../../src/contracts/core.ts'
 import type { Rehearsal, Replay, ReplayItem } from '../../src/contracts/policy.ts'
-import type { Bounds } from './bounds.ts'
+import { integer, number } from '../settings.ts'
 import { StratifiedBuffer, type Entry } from './stratified-buffer.ts'
+
+/** The settings that bound every buffer. */
+export const bounds = {
+  capacity: integer([1, 1_000_000], 2000, 'examples kept for replay; at least train.replay_batch'),
+  bytes: integer([1024, 17_179_869_184], 268_435_456, 'total size of these examples'),
+  per_source: number(
+    [0.001, 1],
+    1,
+    'largest share of capacity and bytes that one event source may fill',
+  ),
+}
+
+export type Bounds = SettingsOf<typeof bounds>
 
 export interface BufferRule {
   /** `age` evicts the oldest; `chance` evicts any with equal probability. */

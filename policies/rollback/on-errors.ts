@@ -14,7 +14,10 @@
  * rollback. Errors of the caller, a full queue and an aborted request are no failures.
  *
  * See `../sequential-test.ts` for the test and its reference.
+ *
+ *     rollback: { policy: on-errors, points: 2 }
  */
+import type { SettingsOf } from '../../src/contracts/core.ts'
 import type { PolicyKind } from '../../src/contracts/policy.ts'
 import type {
   AnswerWatch,
@@ -22,35 +25,32 @@ import type {
   RollbackDecision,
   WatchedAnswer,
 } from '../../src/contracts/release.ts'
-import { alphaSetting, pointsSetting, windowSetting } from '../sequential-settings.ts'
+import { alphaSetting, pointsSetting, windowSetting } from '../settings.ts'
+import { stateless } from '../state.ts'
 import { SequentialTest } from '../sequential-test.ts'
 
-export interface OnErrorsSettings {
-  readonly [setting: string]: number
-  readonly points: number
-  readonly alpha: number
-  readonly window: number
+const settings = {
+  points: pointsSetting(
+    5,
+    'percentage points by which the share of failed answers may exceed that of the previous version',
+  ),
+  alpha: alphaSetting(
+    0.001,
+    'error rate: the largest share of windows of a sound version that end in a rollback',
+  ),
+  window: windowSetting(1000, 'answers after which the test starts again'),
 }
+
+type OnErrorsSettings = SettingsOf<typeof settings>
 
 export const onErrors: PolicyKind<Rollback, OnErrorsSettings> = {
   summary: 'rolls back when answers of the live version fail more often than those before it',
-  settings: {
-    points: pointsSetting(
-      5,
-      'percentage points of answers that may fail, beyond those of the version before',
-    ),
-    alpha: alphaSetting(
-      0.001,
-      'error rate: the largest share of sound windows that end in a rollback',
-    ),
-    window: windowSetting(1000, 'answers after which the test starts again'),
-  },
+  settings,
   open: (settings) => ({
     looksAtScores: false,
     decide: () => ({ verdict: 'keep', reason: 'on-errors: the server watches the answers' }),
     watchAnswers: () => new OnErrors(settings),
-    snapshot: () => null,
-    restore: () => undefined,
+    ...stateless,
   }),
 }
 

@@ -9,30 +9,30 @@
  * reference, and what the line has learned since is set aside.
  *
  * See `../sequential-test.ts` for the test and its reference.
+ *
+ *     rollback: { policy: on-regression, window: 1024 }
  */
-import type { Json } from '../../src/contracts/core.ts'
+import type { Json, SettingsOf } from '../../src/contracts/core.ts'
 import type { PolicyKind } from '../../src/contracts/policy.ts'
 import type { Rollback, RollbackDecision, RollbackFacts } from '../../src/contracts/release.ts'
-import { alphaSetting, pointsSetting, windowSetting } from '../sequential-settings.ts'
+import { alphaSetting, pointsSetting, windowSetting } from '../settings.ts'
+import { ownState } from '../state.ts'
 import { SequentialTest } from '../sequential-test.ts'
 
-export interface OnRegressionSettings {
-  readonly [setting: string]: number
-  readonly points: number
-  readonly alpha: number
-  readonly window: number
+const settings = {
+  points: pointsSetting(1, 'percentage points of accuracy that the live version may be worse by'),
+  alpha: alphaSetting(
+    0.01,
+    'error rate: the largest share of windows of a sound version that end in a rollback',
+  ),
+  window: windowSetting(512, 'examples after which a newer version becomes the reference'),
 }
+
+type OnRegressionSettings = SettingsOf<typeof settings>
 
 export const onRegression: PolicyKind<Rollback, OnRegressionSettings> = {
   summary: 'rolls back when an earlier version answers the newest examples better',
-  settings: {
-    points: pointsSetting(1, 'percentage points of accuracy that the live version may be worse by'),
-    alpha: alphaSetting(
-      0.01,
-      'error rate: the largest share of sound windows that end in a rollback',
-    ),
-    window: windowSetting(512, 'examples after which a newer version becomes the reference'),
-  },
+  settings,
   open: (settings) => new OnRegression(settings),
 }
 
@@ -72,9 +72,8 @@ class OnRegression implements Rollback {
     return { reference: this.#reference ?? null, test: this.#test.snapshot() }
   }
 
-  /** The state of another policy, or none, means a fresh start. */
   restore(state: Json): void {
-    const mine = isState(state) ? state : undefined
+    const mine = ownState<State>(state, 'reference', 'test')
     this.#reference = mine?.reference ?? undefined
     this.#test = this.#freshTest()
     if (mine !== undefined) this.#test.restore(mine.test)
@@ -94,8 +93,4 @@ class OnRegression implements Rollback {
 interface State {
   readonly reference: string | null
   readonly test: Json
-}
-
-function isState(state: Json): state is Json & State {
-  return typeof state === 'object' && state !== null && 'reference' in state && 'test' in state
 }

@@ -17,7 +17,7 @@
  * holds as long as it errs no more often, whatever share of the right answers is judged. Each test has half of alpha. What a
  * shadow breaks is seen only where the live version was right, so without judged right answers it shows nothing.
  */
-import type { Json, Setting, SettingsOf } from '../../src/contracts/core.ts'
+import type { Json, Setting, SettingsOf, Stateful } from '../../src/contracts/core.ts'
 import type {
   JudgedAnswer,
   RolloutBound,
@@ -25,16 +25,11 @@ import type {
   TrialStage,
 } from '../../src/contracts/release.ts'
 import { SequentialTest } from '../sequential-test.ts'
-import { UnitFilter } from './unit-filter.ts'
+import { integer, number } from '../settings.ts'
+import { ownState } from '../state.ts'
 
 export const harmSettings = {
-  judged: {
-    type: 'integer',
-    default: 50,
-    minimum: 1,
-    maximum: 1_000_000,
-    description: 'comparisons without shown harm that a stage takes',
-  },
+  judged: integer([1, 1_000_000], 50, 'comparisons without shown harm that complete a stage'),
   alpha: {
     type: 'number',
     default: 0.05,
@@ -42,21 +37,12 @@ export const harmSettings = {
     maximum: 0.5,
     description: 'the probability of stopping a version that does no harm',
   },
-  margin: {
-    type: 'number',
-    default: 0,
-    minimum: 0,
-    maximum: 0.5,
-    description: 'how much higher the share of errors may be',
-  },
-  max_events: {
-    type: 'integer',
-    default: 20_000,
-    minimum: 0,
-    maximum: 1_000_000_000,
-    description:
-      'accepted events after which a stage ends undecided, because too little feedback names its prediction; 0 = never',
-  },
+  margin: number([0, 0.5], 0, 'how much higher the error rate of the new version may be'),
+  max_events: integer(
+    [0, 1_000_000_000],
+    20_000,
+    'accepted events after which a stage ends undecided, because too little feedback names its predictions; 0 = never',
+  ),
   max_time: {
     type: 'duration',
     minimum: 1000,
@@ -69,7 +55,7 @@ export const harmSettings = {
     type: 'choice',
     options: ['promote', 'stop'],
     default: 'promote',
-    description: 'how the trial ends then, if no harm was shown',
+    description: 'how such a stage ends the trial, if no harm was shown',
   },
 } as const satisfies Readonly<Record<string, Setting>>
 
@@ -201,7 +187,7 @@ export class HarmTest {
 
   /** Any other state, or none, means a fresh start. */
   restore(state: Json): void {
-    const mine = isState(state) ? state : undefined
+    const mine = ownState<State>(state, 'candidate', 'test')
     this.#candidate = { ...(mine?.candidate ?? none) }
     this.#live = { ...(mine?.live ?? none) }
     this.#means.restore(mine?.test ?? null)
@@ -237,6 +223,51 @@ interface State {
   readonly corrected?: Json
 }
 
-function isState(state: Json): state is Json & State {
-  return typeof state === 'object' && state !== null && 'candidate' in state && 'test' in state
+/**
+ * Which units, such as users, a trial has counted: a Bloom filter, so that it takes the same memory for any number of them.
+ * It never counts a unit twice; by chance it passes one over that is new, 7 % of them after five thousand.
+ *
+ * Bloom (1970), "Space/time trade-offs in hash coding with allowable errors", CACM 13(7).
+ */
+const BITS = 2 ** 15
+const SEEDS = [0x811c9dc5, 0x1b873593] as const
+
+class UnitFilter implements Stateful {
+  #bits = new Uint8Array(BITS / 8)
+  #isEmpty = true
+
+  /** Whether it is the first time; without a unit it always is. */
+  isFirst(unit: string | undefined): boolean {
+    if (unit === undefined) return true
+    let isFirst = false
+    for (const seed of SEEDS) {
+      const at = hashOf(unit, seed) % BITS
+      const [byte, bit] = [at >> 3, 1 << (at & 7)]
+      const before = this.#bits[byte] ?? 0
+      if ((before & bit) === 0) isFirst = true
+      this.#bits[byte] = before | bit
+    }
+    this.#isEmpty = false
+    return isFirst
+  }
+
+  snapshot(): Json {
+    return this.#isEmpty ? null : Buffer.from(this.#bits).toString('base64')
+  }
+
+  /** Any other state, or none, means a fresh start. */
+  restore(state: Json): void {
+    this.#bits = new Uint8Array(BITS / 8)
+    const bytes = typeof state === 'string' ? Buffer.from(state, 'base64') : undefined
+    this.#isEmpty = bytes?.length !== this.#bits.length
+    if (bytes && !this.#isEmpty) this.#bits.set(bytes)
+  }
+}
+
+/** FNV-1a, 32 bits. */
+function hashOf(text: string, seed: number): number {
+  let hash = seed
+  for (let at = 0; at < text.length; at += 1)
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193) >>> 0
+  return (hash ^ (hash >>> 15)) >>> 0
 }

@@ -9,45 +9,26 @@
  *
  * Bifet & Gavaldà (2007), "Learning from time-changing data with adaptive windowing", SDM (their ADWIN2, with the
  * corrected sizes 1/(n − 4) of the reference implementations in MOA and River).
+ *
+ *     trigger: { policy: adwin, delta: 0.001, on_drift: raise-rate }
  */
-import type { Json } from '../../src/contracts/core.ts'
-import { addBucket, dropOldest, emptyWindow, oldestFirst, type Window } from './adwin-window.ts'
+import type { Json, SettingsOf } from '../../src/contracts/core.ts'
+import { integer, number } from '../settings.ts'
 import { driftTrigger, type Change, type Detector } from './drift.ts'
 
-export interface AdwinSettings {
-  readonly [setting: string]: number
-  readonly delta: number
-  readonly clock: number
-  readonly grace_period: number
+const settings = {
+  delta: number([1e-12, 0.5], 0.002, 'probability of a false alarm'),
+  clock: integer([1, 100_000], 32, 'examples between two tests'),
+  grace_period: integer([1, 1_000_000], 10, 'examples before the first test'),
 }
+
+type AdwinSettings = SettingsOf<typeof settings>
 
 export const adwin = driftTrigger<AdwinSettings>({
   name: 'adwin',
   summary: 'updates by count, and when the mean error of an adaptive window has risen',
   watches: 'error',
-  settings: {
-    delta: {
-      type: 'number',
-      minimum: 1e-12,
-      maximum: 0.5,
-      default: 0.002,
-      description: 'probability of a false alarm',
-    },
-    clock: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 100_000,
-      default: 32,
-      description: 'examples between two tests',
-    },
-    grace_period: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 1_000_000,
-      default: 10,
-      description: 'examples before the first test',
-    },
-  },
+  settings,
   detector: (settings) => new AdaptiveWindow(settings),
 })
 
@@ -114,4 +95,82 @@ export class AdaptiveWindow implements Detector {
     const delta = Math.log((2 * Math.log(width)) / this.#settings.delta)
     return Math.sqrt(2 * share * (squares / width) * delta) + (2 / 3) * delta * share
   }
+}
+
+/**
+ * ADWIN's window: an exponential histogram. Row i holds buckets of 2ⁱ values each, oldest first; when a row has six,
+ * its two oldest are merged into one of the next row. A bucket stores the sum of its values and their squares about the
+ * mean.
+ *
+ *   squares₁₂ = squares₁ + squares₂ + n₁·n₂/(n₁ + n₂)·(μ₁ − μ₂)²
+ *
+ * Datar, Gionis, Indyk & Motwani (2002), "Maintaining stream statistics over sliding windows", SIAM J. Computing 31(6).
+ */
+interface Bucket {
+  readonly size: number
+  readonly total: number
+  /** Σ (x − μ)² over its values. */
+  readonly squares: number
+}
+
+interface Window {
+  readonly width: number
+  readonly total: number
+  readonly squares: number
+  /** Row i: buckets of 2ⁱ values. */
+  readonly rows: readonly (readonly Bucket[])[]
+}
+
+const emptyWindow: Window = { width: 0, total: 0, squares: 0, rows: [] }
+
+const MOST_BUCKETS = 5
+
+function addBucket(window: Window, value: number): Window {
+  const one = { size: 1, total: value, squares: 0 }
+  const { size: width, total, squares } = joined(all(window), one)
+  return { width, total, squares, rows: compressed(window.rows, one) }
+}
+
+function dropOldest({ width, total, squares, rows }: Window): Window {
+  const last = rows.at(-1) ?? []
+  const [oldest, ...rest] = last
+  if (oldest === undefined) return emptyWindow
+  const left = { size: width - oldest.size, total: total - oldest.total, squares: 0 }
+  const apart = joined(left, { ...oldest, squares: 0 }).squares
+  return {
+    width: left.size,
+    total: left.total,
+    squares: squares - oldest.squares - apart,
+    rows: rest.length === 0 ? rows.slice(0, -1) : [...rows.slice(0, -1), rest],
+  }
+}
+
+function oldestFirst({ rows }: Window): readonly Bucket[] {
+  return [...rows].reverse().flat()
+}
+
+function all({ width, total, squares }: Window): Bucket {
+  return { size: width, total, squares }
+}
+
+function joined(one: Bucket, other: Bucket): Bucket {
+  const size = one.size + other.size
+  const apart = one.size > 0 && other.size > 0 ? one.total / one.size - other.total / other.size : 0
+  return {
+    size,
+    total: one.total + other.total,
+    squares: one.squares + other.squares + ((one.size * other.size) / size) * apart * apart,
+  }
+}
+
+function compressed(
+  rows: readonly (readonly Bucket[])[],
+  added: Bucket,
+): readonly (readonly Bucket[])[] {
+  const [first = [], ...others] = rows
+  const row = [...first, added]
+  const [oldest, next, ...rest] = row
+  if (row.length <= MOST_BUCKETS || oldest === undefined || next === undefined)
+    return [row, ...others]
+  return [rest, ...compressed(others, joined(oldest, next))]
 }

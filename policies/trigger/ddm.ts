@@ -8,36 +8,25 @@
  * was quiet: its mean covers everything since the last change.
  *
  * Gama, Medas, Castillo & Rodrigues (2004), "Learning with drift detection", SBIA.
+ *
+ *     trigger: { policy: ddm, threshold: 2.5 }
  */
-import type { Json } from '../../src/contracts/core.ts'
+import type { Json, SettingsOf } from '../../src/contracts/core.ts'
 import { driftTrigger, type Detector } from './drift.ts'
+import { integer, number } from '../settings.ts'
 
-export interface DdmSettings {
-  readonly [setting: string]: number
-  readonly warm_start: number
-  readonly threshold: number
+const settings = {
+  warm_start: integer([1, 1_000_000], 30, 'examples before the first test'),
+  threshold: number([0.1, 100], 3, 'standard deviations above the lowest rate'),
 }
+
+type DdmSettings = SettingsOf<typeof settings>
 
 export const ddm = driftTrigger<DdmSettings>({
   name: 'ddm',
   summary: 'updates by count, and at an error rate significantly above its lowest',
   watches: 'error',
-  settings: {
-    warm_start: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 1_000_000,
-      default: 30,
-      description: 'examples before the first test',
-    },
-    threshold: {
-      type: 'number',
-      minimum: 0.1,
-      maximum: 100,
-      default: 3,
-      description: 'standard deviations above the lowest rate',
-    },
-  },
+  settings,
   detector: (settings) => new DriftDetectionMethod(settings),
 })
 

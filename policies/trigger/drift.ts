@@ -9,10 +9,11 @@
  * starts a new adapter. The head restarts with it but keeps its labels, because a new meaning of the same inputs makes
  * the head wrong first.
  */
-import type { Json, Random, Setting, Stateful } from '../../src/contracts/core.ts'
-import type { Alarm, PolicyKind, Trigger } from '../../src/contracts/policy.ts'
+import type { Json, Random, Settings, SettingsOf, Stateful } from '../../src/contracts/core.ts'
+import type { PolicyKind, Trigger } from '../../src/contracts/policy.ts'
 import type { Score } from '../../src/contracts/example.ts'
-import { Rest, restSetting } from './rest.ts'
+import { ownState } from '../state.ts'
+import { byCount, countSettings, Rest } from './count.ts'
 
 /** A test for change on a stream of numbers. After a change it has restarted by the next number. */
 export interface Detector extends Stateful {
@@ -24,18 +25,24 @@ export interface Change {
   readonly reason: string
 }
 
-export interface DriftSettings {
-  readonly every: number
-  readonly rest: number
-  readonly on_drift: string
-}
+const common = {
+  ...countSettings,
+  on_drift: {
+    type: 'choice',
+    options: ['report', 'raise-rate', 'fresh-replay', 'fresh-adapter'],
+    default: 'fresh-replay',
+    description: 'response to an alarm, besides counting and logging it',
+  },
+} as const satisfies Settings
 
-interface DriftKind<Settings> {
+type DriftSettings = SettingsOf<typeof common>
+
+interface DriftKind<Own> {
   readonly name: string
   readonly summary: string
   readonly watches: keyof typeof watched
-  readonly settings: Readonly<Record<keyof Settings, Setting>>
-  readonly detector: (settings: Settings) => Detector
+  readonly settings: Readonly<Record<keyof Own, Settings[string]>>
+  readonly detector: (settings: Own) => Detector
 }
 
 const watched = {
@@ -46,31 +53,14 @@ const watched = {
 }
 const MOST_LOSS = 20
 
-export function driftTrigger<Settings extends Readonly<Record<string, number | string>>>(
-  kind: DriftKind<Settings>,
-): PolicyKind<Trigger, Settings & DriftSettings> {
+export function driftTrigger<Own extends Readonly<Record<string, number | string>>>(
+  kind: DriftKind<Own>,
+): PolicyKind<Trigger, Own & DriftSettings> {
   return {
     summary: kind.summary,
     settings: { ...common, ...kind.settings },
     open: (settings) => new DriftTrigger(kind, settings, kind.detector(settings)),
   }
-}
-
-const common: Readonly<Record<keyof DriftSettings, Setting>> = {
-  every: {
-    type: 'integer',
-    minimum: 1,
-    maximum: 100_000,
-    default: 16,
-    description: 'pending examples that start an update',
-  },
-  rest: restSetting,
-  on_drift: {
-    type: 'choice',
-    options: ['report', 'raise-rate', 'fresh-replay', 'fresh-adapter'],
-    default: 'fresh-replay',
-    description: 'response to an alarm, besides counting and logging it',
-  },
 }
 
 class DriftTrigger implements Trigger {
@@ -97,13 +87,11 @@ class DriftTrigger implements Trigger {
 
   observe({ pending, score, random, nowMs }: Parameters<Trigger['observe']>[0]) {
     this.#rest.observe(nowMs)
-    const { every } = this.#settings
-    const counted = `${pending} of ${every} examples are pending`
     const change = score && this.#detector.observe(watched[this.#kind.watches](score), random)
     if (change?.rose === true) return this.#raise(change)
-    const verdict = pending >= every ? ('update' as const) : ('wait' as const)
-    if (change) return { verdict, reason: `${change.reason}, which is no alarm` }
-    return { verdict, reason: counted, ...(verdict === 'update' && { isUsual: true as const }) }
+    const counted = byCount(pending, this.#settings.every)
+    if (change === undefined) return counted
+    return { verdict: counted.verdict, reason: `${change.reason}, which is no alarm` }
   }
 
   rest(seen: Parameters<NonNullable<Trigger['rest']>>[0]) {
@@ -124,9 +112,9 @@ class DriftTrigger implements Trigger {
     }
   }
 
-  /** The state of another policy, or no state, means a fresh start. */
   restore(state: Json): void {
-    const mine = isStateOf(this.#kind.name, state) ? state : undefined
+    const own = ownState<DriftState>(state, 'name', 'detector')
+    const mine = own?.name === this.#kind.name ? own : undefined
     this.#detector.restore(mine?.detector ?? this.#fresh)
     this.#count = mine?.count ?? 0
     this.#last = mine?.last ?? undefined
@@ -136,9 +124,8 @@ class DriftTrigger implements Trigger {
     const reason = `${this.#kind.name}: ${found}`
     this.#count += 1
     this.#last = reason
-    // The setting's own table holds only these names.
-    const response = this.#settings.on_drift as Alarm['response']
-    return { verdict: 'update' as const, reason, alarm: { reason, response } }
+    const alarm = { reason, response: this.#settings.on_drift }
+    return { verdict: 'update' as const, reason, alarm }
   }
 }
 
@@ -147,8 +134,4 @@ interface DriftState {
   readonly detector: Json
   readonly count: number
   readonly last: string | null
-}
-
-function isStateOf(name: string, state: Json): state is Json & DriftState {
-  return typeof state === 'object' && state !== null && 'name' in state && state.name === name
 }

@@ -10,44 +10,30 @@
  * example is a new test, so α must be small; the older sample is drawn from the trigger's own random stream.
  *
  * Raab, Heusinger & Schleif (2020), "Reactive soft prototype computing for concept drift streams", Neurocomputing 416.
+ *
+ *     trigger: { policy: kswin, window_size: 200, stat_size: 50 }
  */
-import { CodedError, type Json, type Random } from '../../src/contracts/core.ts'
+import { CodedError, type Json, type Random, type SettingsOf } from '../../src/contracts/core.ts'
 import { driftTrigger, type Change, type Detector } from './drift.ts'
+import { integer, number } from '../settings.ts'
 
-export interface KswinSettings {
-  readonly [setting: string]: number
-  readonly alpha: number
-  readonly window_size: number
-  readonly stat_size: number
+const settings = {
+  alpha: number([1e-12, 0.5], 0.005, 'probability of a false alarm in one test'),
+  window_size: integer([4, 10_000], 100, 'size of the sliding window; at least twice stat_size'),
+  stat_size: integer(
+    [2, 1000],
+    30,
+    'r, the number of newest values that are compared with older ones',
+  ),
 }
+
+type KswinSettings = SettingsOf<typeof settings>
 
 export const kswin = driftTrigger<KswinSettings>({
   name: 'kswin',
   summary: 'updates by count, and when the distribution of the newest losses has changed',
   watches: 'loss',
-  settings: {
-    alpha: {
-      type: 'number',
-      minimum: 1e-12,
-      maximum: 0.5,
-      default: 0.005,
-      description: 'probability of a false alarm in one test',
-    },
-    window_size: {
-      type: 'integer',
-      minimum: 4,
-      maximum: 10_000,
-      default: 100,
-      description: 'values in the sliding window, at least twice stat_size',
-    },
-    stat_size: {
-      type: 'integer',
-      minimum: 2,
-      maximum: 1000,
-      default: 30,
-      description: 'r, the newest values of them',
-    },
-  },
+  settings,
   detector: (settings) => new KolmogorovSmirnovWindow(settings),
 })
 

@@ -9,59 +9,37 @@
  *
  * Page (1954), "Continuous inspection schemes", Biometrika 41; with the forgetting factor of Sebastião & Fernandes
  * (2017), "Supporting the Page-Hinkley test with empirical mode decomposition", ISMIS.
+ *
+ *     trigger: { policy: page-hinkley, threshold: 20, mode: up }
  */
-import type { Json } from '../../src/contracts/core.ts'
+import type { Json, SettingsOf } from '../../src/contracts/core.ts'
 import { driftTrigger, type Change, type Detector } from './drift.ts'
+import { integer, number } from '../settings.ts'
 
-export interface PageHinkleySettings {
-  readonly [setting: string]: number | string
-  readonly min_instances: number
-  readonly delta: number
-  readonly threshold: number
-  readonly alpha: number
-  readonly mode: string
-}
+const settings = {
+  min_instances: integer([1, 1_000_000], 30, 'examples before the first test'),
+  delta: number([0, 10], 0.005, 'deviation from the mean that does not count'),
+  threshold: number([0.01, 1_000_000], 50, 'sum that signals a change'),
+  alpha: number(
+    [0.5, 1],
+    0.9999,
+    'factor on the sum before each example; below 1 old values are forgotten',
+  ),
+  mode: {
+    type: 'choice',
+    options: ['up', 'down', 'both'],
+    default: 'both',
+    description: 'which changes restart it; only upward changes are alarms',
+  },
+} as const
+
+type PageHinkleySettings = SettingsOf<typeof settings>
 
 export const pageHinkley = driftTrigger<PageHinkleySettings>({
   name: 'page-hinkley',
   summary: 'updates by count, and when losses above their mean accumulate',
   watches: 'loss',
-  settings: {
-    min_instances: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 1_000_000,
-      default: 30,
-      description: 'examples before the first test',
-    },
-    delta: {
-      type: 'number',
-      minimum: 0,
-      maximum: 10,
-      default: 0.005,
-      description: 'deviation from the mean that does not count',
-    },
-    threshold: {
-      type: 'number',
-      minimum: 0.01,
-      maximum: 1_000_000,
-      default: 50,
-      description: 'sum that signals a change',
-    },
-    alpha: {
-      type: 'number',
-      minimum: 0.5,
-      maximum: 1,
-      default: 0.9999,
-      description: 'factor on the sum at each example',
-    },
-    mode: {
-      type: 'choice',
-      options: ['up', 'down', 'both'],
-      default: 'both',
-      description: 'which changes restart it; only upward changes are alarms',
-    },
-  },
+  settings,
   detector: (settings) => new PageHinkley(settings),
 })
 

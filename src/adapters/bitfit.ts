@@ -5,6 +5,8 @@
  *
  * Ben Zaken, Goldberg & Ravfogel (2022), "BitFit: simple parameter-efficient fine-tuning for transformer-based masked
  * language-models", ACL, arXiv:2106.10199.
+ *
+ *     adapter: { method: bitfit, tail_layers: all }
  */
 import type { AdapterConfig, Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { TargetModule } from '../contracts/network.ts'

@@ -6,6 +6,8 @@
  *
  * Houlsby et al. (2019), "Parameter-efficient transfer learning for NLP", ICML, arXiv:1902.00751; Pfeiffer et al.
  * (2021), "AdapterFusion: non-destructive task composition for transfer learning", EACL, arXiv:2005.00247.
+ *
+ *     adapter: { method: bottleneck, rank: 32, placement: pfeiffer }
  */
 import type { ConfigOf, Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { Settings, Tensor } from '../contracts/core.ts'

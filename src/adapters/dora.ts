@@ -9,6 +9,8 @@
  * the gain instead of m, so its graph contains no length; the lengths of the base are frozen weights of its view.
  *
  * Liu et al. (2024), "DoRA: weight-decomposed low-rank adaptation", ICML, arXiv:2402.09353.
+ *
+ *     adapter: { method: dora, rank: 4 }
  */
 import type { Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { Base } from '../contracts/base.ts'

@@ -7,6 +7,8 @@
  * The upper bound for other methods, with by far the largest versions: each holds the whole tail.
  *
  * Howard & Ruder (2018), "Universal language model fine-tuning for text classification", ACL, arXiv:1801.06146.
+ *
+ *     adapter: { method: full, tail_layers: 1 }
  */
 import type { AdapterConfig, Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { TargetModule } from '../contracts/network.ts'

@@ -5,6 +5,8 @@
  *
  * The cheapest method, and the baseline that any other must beat: a linear probe, Alain & Bengio (2016), "Understanding
  * intermediate layers using linear classifier probes", arXiv:1610.01644.
+ *
+ *     adapter: { method: head }
  */
 import type { Method, MethodPlugin } from '../contracts/adapter.ts'
 import { unadapted } from '../nn/unadapted.ts'

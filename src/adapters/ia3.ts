@@ -6,6 +6,8 @@
  *
  * Liu et al. (2022), "Few-shot parameter-efficient fine-tuning is better and cheaper than in-context learning",
  * NeurIPS, arXiv:2205.05638.
+ *
+ *     adapter: { method: ia3, target_modules: [key, value] }
  */
 import type { ConfigOf, Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { Settings, Tensor } from '../contracts/core.ts'

@@ -7,6 +7,8 @@
  * dropout, which only training steps apply; r may differ between roles (low-rank.ts).
  *
  * Hu et al. (2022), "LoRA: low-rank adaptation of large language models", ICLR, arXiv:2106.09685.
+ *
+ *     adapter: { method: lora, rank: 16, alpha: 32, target_modules: [query, value] }
  */
 import type { Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { Tensor } from '../contracts/core.ts'

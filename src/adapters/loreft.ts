@@ -10,6 +10,8 @@
  * positions unless the config names the first and the last ones, which count tokens and not padding.
  *
  * Wu et al. (2024), "ReFT: representation finetuning for language models", NeurIPS, arXiv:2404.03592.
+ *
+ *     adapter: { method: loreft, rank: 8, layers: [4, 5] }
  */
 import type { ConfigOf, Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { TargetModule } from '../contracts/network.ts'

@@ -1,6 +1,6 @@
 /** Law 10 for a head that is no list of classes, and that both engines learn it alike. */
 import { afterAll, expect, test } from 'vitest'
-import { none } from '../../policies/regularizer/none.ts'
+import { noPenalty } from '../../policies/none.ts'
 import { specsOf, type AdapterPlan } from '../../src/adapters/adapter.ts'
 import { cutOf } from '../../src/adapters/target-modules.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
@@ -63,7 +63,7 @@ test.each(cases)('$method on $base.name answers alike in trainer and server', as
   const trainable = openTrainable({
     ...{ ...plan, task, tf, head: task.start, baseTensors: tensorsOf(plan.base) },
     hyperparameters: { learning_rate: 0, optimizer: 'sgd', momentum: 0, clip_norm: 1 },
-    regularizer: none.open({} as never),
+    regularizer: noPenalty.open({} as never),
     parameters: version.parameters,
   })
   const trained = trainable.score(await trunk.encode(rows))

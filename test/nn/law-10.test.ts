@@ -2,7 +2,7 @@
 import { asKey } from '../example-key.ts'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
-import { none } from '../../policies/regularizer/none.ts'
+import { noPenalty } from '../../policies/none.ts'
 import { type AdapterPlan, methodOf, specsOf } from '../../src/adapters/adapter.ts'
 import { cutOf } from '../../src/adapters/target-modules.ts'
 import { memoryTensors, slotsFor } from '../../src/nn/memory.ts'
@@ -304,7 +304,7 @@ async function trainerLogits(plan: LabelledPlan, version: Version) {
     tf,
     baseTensors: tensorsOf(base),
     hyperparameters: { learning_rate: 0, optimizer: 'sgd', momentum: 0, clip_norm: 1 },
-    regularizer: none.open({} as never),
+    regularizer: noPenalty.open({} as never),
     parameters: version.parameters,
   })
   const cut = cutOf(config.tail_layers, base.network.layers)

@@ -390,7 +390,8 @@ describe('golden', () => {
       const drops = [0.3, 0.2, 0.25, 0.3, 0.2, 0.25]
       expect(decide([...steady, ...fallen(drops)])).toEqual({
         verdict: 'hold',
-        reason: 'golden: what is right of “b” is 25 points less probable on 6 examples than it was',
+        reason:
+          'golden: right answers of “b” are 25 points less probable than before, on 6 examples',
       })
       expect(decide(fallen(drops), { confidence: 30 }).verdict).toBe('promote')
       expect(decide(fallen(drops), { confidence: 100 }).verdict).toBe('promote')
@@ -403,7 +404,7 @@ describe('golden', () => {
       decided.push(decide(fallen([...few, ...few], { answers: 9 })))
       expect(decided.map(({ verdict }) => verdict)).toEqual(['promote', 'promote', 'promote'])
       expect(decided[1]?.reason).toBe(
-        'golden: 12 of 12 examples are right (of 12 in the file); what is right of “b” is 8 points less probable',
+        'golden: 12 of 12 examples are right (of 12 in the file); right answers of “b” are 8 points less probable',
       )
     })
   })

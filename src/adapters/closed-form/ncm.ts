@@ -6,6 +6,8 @@
  *
  * Mensink et al. (2013), "Distance-based image classification: generalizing to new classes at near-zero cost", TPAMI
  * 35(11).
+ *
+ *     adapter: { method: ncm }
  */
 import type { ClosedForm, Method, MethodPlugin } from '../../contracts/adapter.ts'
 import { classMeans, halfNorms } from './class-means.ts'

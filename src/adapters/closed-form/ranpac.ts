@@ -13,6 +13,8 @@
  *
  * McDonnell et al. (2023), "RanPAC: random projections and pre-trained models for continual learning", NeurIPS; τ, there of
  * the norm of w_c: Kang et al. (2020), "Decoupling representation and classifier for long-tailed recognition", ICLR.
+ *
+ *     adapter: { method: ranpac, features: 2000, projection: orthogonal }
  */
 import type {
   ClassSums,

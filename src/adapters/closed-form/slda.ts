@@ -8,6 +8,8 @@
  * error of the sums: of a dimension that hardly varies nothing but that error is left.
  *
  * Hayes & Kanan (2020), "Lifelong machine learning with deep streaming linear discriminant analysis", CVPR Workshops.
+ *
+ *     adapter: { method: slda, shrinkage: 0.01, depth: 1 }
  */
 import type {
   ClassSums,
