@@ -8,8 +8,8 @@ import type { Config } from '../config/config.ts'
 import type { Base } from '../contracts/base.ts'
 import type { Logger } from '../contracts/core.ts'
 import { openTensorFlow, type TensorFlow } from '../nn/tfjs/tensorflow.ts'
-import { BaseTensors } from '../optim/base-tensors.ts'
-import { isPlain } from '../optim/plain-adapter.ts'
+import { BaseTensors } from '../optim/engines/eager-pass.ts'
+import { isPlain } from '../optim/engines/plain-adapter.ts'
 import { invariant } from '../platform/errors.ts'
 
 /** What the steps of a model run on. */

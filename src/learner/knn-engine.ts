@@ -8,8 +8,8 @@ import type { Base } from '../contracts/base.ts'
 import type { Latent } from '../contracts/network.ts'
 import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
 import { tfjsOps } from '../nn/tfjs/ops.ts'
-import type { BaseTensors } from '../optim/base-tensors.ts'
-import { padded } from '../optim/batch-input.ts'
+import type { BaseTensors } from '../optim/engines/eager-pass.ts'
+import { padded } from '../optim/engines/batch.ts'
 
 export interface KnnEngine {
   /** The embedding, of length 1. One row at a time, so that it does not depend on its company. */

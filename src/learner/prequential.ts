@@ -10,7 +10,7 @@ import type { Example, Head, Score } from '../contracts/example.ts'
 import type { LossSum } from '../evaluation/loss-gap.ts'
 import { noSums, withScore } from '../evaluation/running-scores.ts'
 import { Scoreboard } from '../evaluation/scoreboard.ts'
-import { batches } from '../optim/batches.ts'
+import { batches } from '../optim/engines/batch.ts'
 import type { KnnMemory } from './knn-memory.ts'
 import type {
   LatentMap,

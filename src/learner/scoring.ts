@@ -5,7 +5,7 @@
 import type { Trainable, TrainableState } from '../contracts/adapter.ts'
 import type { Example, Score } from '../contracts/example.ts'
 import type { Task } from '../contracts/task.ts'
-import { batches } from '../optim/batches.ts'
+import { batches } from '../optim/engines/batch.ts'
 import type { HeadAnswer, KnnMemory, MemorisedItem } from './knn-memory.ts'
 import type { LatentMap, LatentRequests, VersionState } from './learner-types.ts'
 import { latentOf } from './updates/rehearsal.ts'

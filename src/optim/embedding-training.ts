@@ -4,33 +4,29 @@
  * that a model that only answers and takes ordinary steps has one graph.
  */
 import type { EmbeddingTraining, StepResult } from '../contracts/adapter.ts'
-import type { Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
 import type { EmbeddedRow, EmbeddingLoss } from '../contracts/policy.ts'
 import type { TaskHead } from '../contracts/task.ts'
-import { type AdapterPlan, specsOf } from '../adapters/adapter.ts'
-import type { Compiling } from './compiled-network.ts'
-import { type AdapterEngine, EngineAdapter } from './engine-adapter.ts'
-import type { PassParts } from './eager-pass.ts'
-import { isPlain, PlainAdapter } from './plain-adapter.ts'
+import { type AdapterPlan, areFinite, specsOf } from '../adapters/adapter.ts'
+import type { Compiling } from './engines/compiled-network.ts'
+import { type AdapterEngine, EngineAdapter } from './engines/engine-adapter.ts'
+import type { PassParts } from './engines/eager-pass.ts'
+import { logisticHead } from './heads/logistic-head.ts'
+import { isPlain, PlainAdapter } from './engines/plain-adapter.ts'
+import type { PresentWeights } from './present-weights.ts'
+import { DROPPED } from './weights.ts'
 
 export interface EmbeddingTrainingParts {
   readonly plan: PassParts & { readonly compiling?: Compiling | undefined }
-  /** All parameters as they are now; those of the head are not read. */
-  readonly present: () => Tensors
-  /** Moves parameters by their gradients; those without one stay. */
-  readonly learn: (
-    gradients: ReadonlyMap<string, Float32Array>,
-    at: { readonly loss: number; readonly rateFactor: number },
-  ) => StepResult
-  readonly setHead: (rows: readonly EmbeddedRow[], penalty?: number) => void
-  /** The seed of the next step's dropout. */
-  readonly seed: () => string
+  readonly weights: PresentWeights
+  /** The present number of outputs of the head. */
+  readonly outputs: () => number
 }
 
 export class AdapterEmbedding implements EmbeddingTraining {
   readonly #parts: EmbeddingTrainingParts
   readonly #plan: EmbeddingTrainingParts['plan']
+  /** Parameters below the head. */
   readonly #names: ReadonlySet<string>
   #engine: AdapterEngine | undefined
 
@@ -50,18 +46,34 @@ export class AdapterEmbedding implements EmbeddingTraining {
     lossOf: Parameters<EmbeddingTraining['step']>[1],
     rateFactor: number,
   ): StepResult {
-    const seed = this.#parts.seed()
+    const { weights } = this.#parts
     const rows = latents.map((latent) => ({ latent, target: null, weight: 1 }))
-    const { loss, gradients } = this.#loaded().gradients(
+    const found = this.#loaded().gradients(
       rows,
       (_, outputs) => joint(lossOf(outputs)),
-      seed,
+      `${weights.steps}/embedding`,
     )
-    return this.#parts.learn(gradients, { loss, rateFactor })
+    // Parameters without a gradient stay.
+    const still = [...weights.present.parameters].map(
+      ([name, { data }]) => [name, new Float32Array(data.length)] as const,
+    )
+    const gradients = new Map([...still, ...found.gradients])
+    const norm = weights.norm(gradients)
+    const isMade = Number.isFinite(found.loss) && weights.move(gradients, norm, { rateFactor })
+    return isMade ? { loss: found.loss, gradientNorm: norm, dropped: false } : DROPPED
   }
 
+  /** The optimizer starts again: its moments are those of another loss. */
   fitHead(rows: readonly EmbeddedRow[], penalty?: number): void {
-    this.#parts.setHead(rows, penalty)
+    const { plan, weights, outputs } = this.#parts
+    const { width, unit } = plan.base.network
+    const fitted = logisticHead(rows, {
+      ...{ width, outputs: outputs(), scale: plan.task.scale(unit) },
+      ...(penalty !== undefined && { penalty }),
+    })
+    const parameters = new Map([...weights.present.parameters, ...fitted])
+    if ([...fitted.values()].every(({ data }) => areFinite(data)))
+      weights.use({ parameters, slots: new Map(), steps: 0 })
     this.close()
   }
 
@@ -73,7 +85,7 @@ export class AdapterEmbedding implements EmbeddingTraining {
   #loaded(): AdapterEngine {
     const plan = { ...this.#plan, isJoint: true } as const
     this.#engine ??= isPlain(plan) ? new PlainAdapter(plan) : new EngineAdapter(plan)
-    const present = [...this.#parts.present()].filter(([name]) => this.#names.has(name))
+    const present = [...this.#parts.weights.all].filter(([name]) => this.#names.has(name))
     this.#engine.load(new Map(present))
     return this.#engine
   }

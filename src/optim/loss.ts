@@ -12,11 +12,17 @@
  */
 import type { TrainRow } from '../contracts/adapter.ts'
 import type { Tensors } from '../contracts/core.ts'
-import type { Teacher } from '../contracts/policy.ts'
+import type { Regularizer } from '../contracts/policy.ts'
 import type { Head } from '../contracts/example.ts'
 import type { Task } from '../contracts/task.ts'
+import type {
+  AdapterEngine,
+  Gradients,
+  OutputGradient,
+  OutputLoss,
+} from './engines/engine-adapter.ts'
 
-export interface LossStep {
+interface LossStep {
   readonly task: Pick<Task, 'loss' | 'distil'>
   readonly head: Head
   /** The statistics of base and task. */
@@ -29,21 +35,9 @@ export interface LossStep {
 }
 
 /** A teacher's outputs for each new row. */
-export interface TeacherOutputs {
+interface TeacherOutputs {
   readonly temperature: number
   readonly rows: ReadonlyMap<TrainRow, { readonly outputs: Float32Array; readonly share: number }>
-}
-
-export interface OutputLoss {
-  readonly loss: number
-  /** Row after row, like the outputs. */
-  readonly gradient: Float32Array
-}
-
-/** A gradient for outputs: all of it, and the part of each row. */
-export interface OutputGradient {
-  readonly all: Float32Array
-  readonly rows: readonly Float32Array[]
 }
 
 /**
@@ -78,10 +72,7 @@ export function lossOf(
 }
 
 /** The mean length of the completions among all rows of a step, each counted by its share; undefined without any. */
-export function meanTokens(
-  rows: readonly TrainRow[],
-  { texts }: Pick<Task, 'texts'>,
-): number | undefined {
+function meanTokens(rows: readonly TrainRow[], { texts }: Pick<Task, 'texts'>): number | undefined {
   let [shares, tokens] = [0, 0]
   for (const row of texts?.completes === undefined ? [] : rows) {
     const share = shareOf(row, rows.length) * (texts?.completes?.(row.target) ?? 0)
@@ -104,20 +95,6 @@ function roomFor(outputs: readonly Float32Array[]): OutputGradient {
 
 const NONE = new Float32Array()
 
-/** `outputs` are the teacher's for each of the new `rows`. */
-export function taughtBy(
-  { weight, temperature }: Teacher,
-  rows: readonly TrainRow[],
-  outputs: readonly Float32Array[],
-): TeacherOutputs {
-  const total = weight / rows.length
-  const taught = rows.map((row, at) => {
-    const own = { outputs: outputs[at] ?? new Float32Array(), share: total * row.weight }
-    return [row, own] as const
-  })
-  return { temperature, rows: new Map(taught) }
-}
-
 /** a/k · Σ (z − h)² over the outputs that both have; adds its gradient. */
 function pull(z: Float32Array, h: Float32Array, a: number, to: Float32Array): number {
   const known = Math.min(h.length, z.length)
@@ -129,4 +106,101 @@ function pull(z: Float32Array, h: Float32Array, a: number, to: Float32Array): nu
     to[at] = (to[at] ?? 0) + 2 * share * distance
   }
   return loss
+}
+
+interface GradientParts {
+  readonly engine: AdapterEngine
+  readonly task: Task
+  readonly regularizer: Regularizer
+  readonly head: Head
+  readonly statistics: Tensors
+  /** The weights of the step. Read only where the regularizer projects, because reading may copy them. */
+  readonly parameters: () => Tensors
+  /** The seed of the step's dropout. */
+  readonly seed: string | number
+  /** Whether the logits of the step are read. */
+  readonly needsLogits: boolean
+}
+
+/**
+ * The gradient that a step follows, without a penalty on the weights: that of the loss on its rows, with a teacher's outputs if
+ * the regularizer has a teacher. If it projects, new and replayed rows have a gradient each, and it makes one of both.
+ */
+export function gradientsOf(rows: readonly TrainRow[], parts: GradientParts): Gradients {
+  const { engine, task, regularizer, head, statistics, seed, needsLogits } = parts
+  const taught = taughtIn(rows, parts)
+  const drift = driftOf(rows, parts)
+  const of = (some: readonly TrainRow[], part = 'all') => {
+    const mean = meanTokens(some, task)
+    const step = { task, head, statistics, taught, drift, meanTokens: mean }
+    return engine.gradients(
+      some,
+      (group, outputs, into) => lossOf(group, outputs, some.length, step, into),
+      `${seed}/${part}`,
+      needsLogits,
+    )
+  }
+  if (regularizer.project === undefined) return of(rows)
+  const fresh = freshOf(rows)
+  const replayed = rows.filter(({ isReplayed }) => isReplayed === true)
+  if (fresh.length === 0 || replayed.length === 0) return of(rows)
+  const [own, other] = [of(fresh, 'fresh'), of(replayed, 'replayed')]
+  const like = parts.parameters()
+  const followed = regularizer.project(shaped(own.gradients, like), shaped(other.gradients, like))
+  return {
+    loss: own.loss,
+    gradients: new Map([...followed].map(([name, { data }]) => [name, data])),
+    logits: [...own.logits, ...other.logits],
+  }
+}
+
+function freshOf(rows: readonly TrainRow[]): readonly TrainRow[] {
+  return rows.filter(({ isReplayed }) => isReplayed !== true)
+}
+
+function taughtIn(
+  rows: readonly TrainRow[],
+  { engine, regularizer }: GradientParts,
+): TeacherOutputs | undefined {
+  const teacher = regularizer.teacher?.()
+  if (teacher === undefined) return undefined
+  const fresh = freshOf(rows)
+  if (fresh.length === 0) return undefined
+  const latents = fresh.map(({ latent }) => latent)
+  const outputs = engine.logitsWith(teacher.parameters, latents)
+  const total = teacher.weight / fresh.length
+  const taught = fresh.map((row, at) => {
+    return [row, { outputs: outputs[at] ?? NONE, share: total * row.weight }] as const
+  })
+  return { temperature: teacher.temperature, rows: new Map(taught) }
+}
+
+/** How far the adapter has moved from the base, where the task measures it. Not differentiated. */
+function driftOf(rows: readonly TrainRow[], { engine, task }: GradientParts): number | undefined {
+  if (task.texts === undefined) return undefined
+  const beside = rows.flatMap((row) => row.beside ?? [])
+  return beside.length === 0 ? undefined : task.texts.drift(engine.logits(beside))
+}
+
+/** Gradients with the shapes of their parameters. */
+export function shaped(gradients: Gradients['gradients'], like: Tensors): Tensors {
+  return new Map(
+    [...gradients].map(([name, data]) => [name, { shape: like.get(name)?.shape ?? [], data }]),
+  )
+}
+
+/** The gradients of the loss and those of a penalty together. */
+export function withPenalty(
+  gradients: Gradients['gradients'],
+  penalty: Tensors,
+): Gradients['gradients'] {
+  return new Map(
+    [...gradients].map(([name, gradient]) => {
+      const added = penalty.get(name)?.data
+      if (added === undefined) return [name, gradient]
+      const total = gradient.slice()
+      for (let at = 0; at < total.length; at += 1) total[at] = (total[at] ?? 0) + (added[at] ?? 0)
+      return [name, total]
+    }),
+  )
 }

@@ -31,9 +31,9 @@ export interface Optimizer {
 }
 
 /** Shorter arrays cost less in a loop than copies of them. */
-export const FEWEST_LENT = 64
+const FEWEST_LENT = 64
 
-export function ruleOf({ optimizer, momentum }: Hyperparameters): Optimizer {
+function ruleOf({ optimizer, momentum }: Hyperparameters): Optimizer {
   if (optimizer === 'adam') return adam
   return momentum === 0 ? plainSgd : sgd(momentum)
 }
@@ -151,4 +151,94 @@ function sumOfSquares(values: Float32Array): number {
  */
 export function clipScale(norm: number, clipNorm: number): number {
   return norm > clipNorm ? clipNorm / norm : 1
+}
+
+/**
+ * Weight averaging: steps change the fast weights, and their slow average answers. A step on one example is noisy, its
+ * average is not, so the learning rate may be high.
+ *
+ *   ā ← κₜ·ā + (1 − κₜ)·θ,      κₜ = min(κ, t / (t + 9))
+ *
+ * The slot holds ā − θ: it starts at zero, as the average starts at the weights, and grows with the head like any
+ * other.
+ *
+ * Polyak & Juditsky (1992), "Acceleration of stochastic approximation by averaging", SIAM J. Control Optim. 30(4); for
+ * learning without forgetting: Arani et al. (2022), "Learning fast, learning slow", ICLR.
+ */
+export const OFFSET = 'average'
+
+function averaging(optimizer: Optimizer, keep: number): Optimizer {
+  const own = optimizer.slots.length
+  return {
+    slots: [...optimizer.slots, OFFSET],
+    update({ weights, slots }, gradient, at, into) {
+      const moved = { weights: into.weights, slots: into.slots.slice(0, own) }
+      optimizer.update({ weights, slots: slots.slice(0, own) }, gradient, at, moved)
+      const kept = keepAt(keep, at.step)
+      const [offset, next] = [slots[own], into.slots[own]]
+      if (next === undefined) return
+      const { length } = weights
+      if (length >= FEWEST_LENT) {
+        const [offsetAt, beforeAt] = [lend(0, offset, length), lend(1, weights, length)]
+        lent.average(offsetAt, beforeAt, lend(2, moved.weights, length), length, kept)
+        giveBack(0, next)
+        return
+      }
+      for (let i = 0; i < length; i += 1)
+        next[i] = kept * ((offset?.[i] ?? 0) + (weights[i] ?? 0) - (moved.weights[i] ?? 0))
+    },
+  }
+}
+
+/** κₜ */
+export function keepAt(keep: number, step: number): number {
+  return Math.min(keep, step / (step + 9))
+}
+
+/** The optimizer that the hyperparameters select: an update rule, with weight decay and averaging around it. */
+export function optimizerOf(hyperparameters: Hyperparameters): Optimizer {
+  const { weight_decay = 0, weight_decay_steps = 0, average = 0 } = hyperparameters
+  const rule = ruleOf(hyperparameters)
+  const shrinking = weight_decay === 0 ? rule : decaying(rule, weight_decay, weight_decay_steps)
+  return average === 0 ? shrinking : averaging(shrinking, average)
+}
+
+/** η·λₜ: the part of a weight that goes with this step. */
+export function shrinkOf(
+  { weight_decay = 0, weight_decay_steps = 0 }: Hyperparameters,
+  rate: number,
+  step: number,
+): number {
+  return rate * weight_decay * wornBy(weight_decay_steps, step)
+}
+
+function wornBy(halfSteps: number, step: number): number {
+  return halfSteps === 0 ? 1 : halfSteps / (halfSteps + step - 1)
+}
+
+/**
+ * Decoupled weight decay: weights shrink apart from the gradient. A shrinking that wears off
+ * is a prior: strong while examples are few, and outvoted later.
+ *
+ *   θ ← θ − η·λₜ·θ + (the optimizer's step),      λₜ = λ · s / (s + t)         s = 0: λₜ = λ
+ *
+ * Loshchilov & Hutter (2019), "Decoupled weight decay regularization", ICLR.
+ */
+function decaying(optimizer: Optimizer, decay: number, halfSteps: number): Optimizer {
+  return {
+    slots: optimizer.slots,
+    update(before, gradient, at, into) {
+      const shrink = at.rate * decay * wornBy(halfSteps, at.step)
+      optimizer.update(before, gradient, at, into)
+      const { weights } = into
+      const { length } = weights
+      if (length >= FEWEST_LENT) {
+        lent.decay(lend(0, weights, length), lend(1, before.weights, length), length, shrink)
+        giveBack(0, weights)
+        return
+      }
+      for (let i = 0; i < length; i += 1)
+        weights[i] = (weights[i] ?? 0) - shrink * (before.weights[i] ?? 0)
+    },
+  }
 }

@@ -7,10 +7,10 @@ import { type AdapterPlan, methodOf } from '../adapters/adapter.ts'
 import type { Hyperparameters, Method } from '../contracts/adapter.ts'
 import type { Tensors } from '../contracts/core.ts'
 import type { Regularizer } from '../contracts/policy.ts'
-import { type AdapterEngine, EngineAdapter, type Gradients } from './engine-adapter.ts'
-import { KernelWeights } from './kernel-weights.ts'
+import { type AdapterEngine, EngineAdapter, type Gradients } from './engines/engine-adapter.ts'
+import { KernelWeights } from './engines/kernel-weights.ts'
 import { globalNorm, type Optimizer } from './optimizer.ts'
-import { isPlain, PlainAdapter } from './plain-adapter.ts'
+import { isPlain, PlainAdapter } from './engines/plain-adapter.ts'
 import { averaged, type RateFactors, retracted, stepped, type Weights } from './weights.ts'
 
 export type PresentWeightsParts = ConstructorParameters<typeof EngineAdapter>[0] &

@@ -13,13 +13,12 @@ import type {
 } from '../contracts/adapter.ts'
 import type { Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
-import type { EmbeddedRow, Regularizer } from '../contracts/policy.ts'
+import type { Regularizer } from '../contracts/policy.ts'
 import type { Head } from '../contracts/example.ts'
 import type { Task } from '../contracts/task.ts'
 import {
   adopted,
   type AdapterPlan,
-  areFinite,
   checkTensors,
   methodOf,
   specsOf,
@@ -27,17 +26,15 @@ import {
 } from '../adapters/adapter.ts'
 import { invalidAdapter } from '../adapters/target-modules.ts'
 import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
-import type { BaseTensors } from './base-tensors.ts'
-import type { Compiling } from './compiled-network.ts'
+import type { BaseTensors } from './engines/eager-pass.ts'
+import type { Compiling } from './engines/compiled-network.ts'
 import { AdapterEmbedding } from './embedding-training.ts'
-import { openClosedForm } from './closed-form.ts'
-import type { AdapterEngine, Gradients } from './engine-adapter.ts'
-import { logisticHead } from './logistic-head.ts'
-import type { Optimizer } from './optimizer.ts'
-import { optimizerOf } from './optimizer-of.ts'
+import { ClosedFormTrainable } from './heads/closed-form.ts'
+import type { AdapterEngine, Gradients } from './engines/engine-adapter.ts'
+import { type Optimizer, optimizerOf } from './optimizer.ts'
 import { PresentWeights } from './present-weights.ts'
-import { gradientsOf, shaped, withPenalty } from './step-gradients.ts'
-import { copied, fromState, grown, type RateFactors, toState } from './weights.ts'
+import { gradientsOf, shaped, withPenalty } from './loss.ts'
+import { copied, DROPPED, fromState, grown, type RateFactors, toState } from './weights.ts'
 
 export interface TrainableParts extends Omit<AdapterPlan, 'outputs'> {
   readonly task: Task
@@ -59,12 +56,11 @@ export function openTrainable(parts: TrainableParts): Trainable {
   if (closedForm !== undefined && parts.base.statistics !== undefined)
     throw invalidAdapter('method', name, 'a closed form needs base.features.standardise: false')
   return closedForm
-    ? openClosedForm({ ...parts, closedForm })
+    ? new ClosedFormTrainable({ ...parts, closedForm })
     : new AdapterTrainable({ ...parts, outputs })
 }
 
 const FORGETTING = 'forgetting/'
-const DROPPED: StepResult = { loss: NaN, gradientNorm: NaN, dropped: true }
 
 class AdapterTrainable implements Trainable {
   readonly #parts: TrainableParts & AdapterPlan
@@ -91,7 +87,11 @@ class AdapterTrainable implements Trainable {
       this.testAndStep = (rows, rateFactor = 1) => this.#step(rows, { rateFactor }, true)
     const isMoved = [...learning.keys()].some((name) => !name.startsWith('head.'))
     const hasClasses = task.classes !== undefined && task.reads === 'pooled'
-    if (isMoved && hasClasses && !counts) this.embedding = this.#openEmbedding()
+    if (isMoved && hasClasses && !counts)
+      this.embedding = new AdapterEmbedding({
+        ...{ plan: parts, weights: this.#weights },
+        outputs: () => this.#outputs,
+      })
     if (task.reads === 'answers')
       this.divergences = (rows) => this.#engine.divergences?.(rows, this.#weights.averaged()) ?? []
     if (counts) this.observe = (rows) => this.#observe(rows)
@@ -154,40 +154,6 @@ class AdapterTrainable implements Trainable {
       regularizer.observe(parameters, shaped(batch.gradients, parameters))
     }
     return { loss, gradientNorm, dropped: false }
-  }
-
-  #openEmbedding(): AdapterEmbedding {
-    return new AdapterEmbedding({
-      plan: this.#parts,
-      present: () => this.#weights.all,
-      seed: () => `${this.#weights.steps}/embedding`,
-      learn: (own, { loss, rateFactor }) => {
-        const still = [...this.#weights.present.parameters].map(
-          ([name, { data }]) => [name, new Float32Array(data.length)] as const,
-        )
-        const gradients = new Map([...still, ...own])
-        const norm = this.#weights.norm(gradients)
-        const isMade = Number.isFinite(loss) && this.#weights.move(gradients, norm, { rateFactor })
-        return isMade ? { loss, gradientNorm: norm, dropped: false } : DROPPED
-      },
-      setHead: (rows, penalty) => {
-        this.#setHead(rows, penalty)
-      },
-    })
-  }
-
-  /** Fits the head to these embeddings. The optimizer starts again: its moments are those of another loss. */
-  #setHead(rows: readonly EmbeddedRow[], penalty?: number): void {
-    const { base, task } = this.#parts
-    const { width, unit } = base.network
-    const scale = task.scale(unit)
-    const fitted = logisticHead(rows, {
-      ...{ width, outputs: this.#outputs, scale },
-      ...(penalty !== undefined && { penalty }),
-    })
-    const parameters = new Map([...this.#weights.present.parameters, ...fitted])
-    if ([...fitted.values()].every(({ data }) => areFinite(data)))
-      this.#weights.use({ parameters, slots: new Map(), steps: 0 })
   }
 
   grow(head: Head): void {

@@ -2,14 +2,13 @@
  * The numbers under training, in plain memory: parameters, optimizer state, and the step count. A step returns
  * new weights or none and leaves the last good ones as they are; only memory that its caller gives up is written over.
  */
-import type { Method, TrainableState, Hyperparameters } from '../contracts/adapter.ts'
+import type { Hyperparameters, Method, StepResult, TrainableState } from '../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
 import type { Head } from '../contracts/example.ts'
 import type { TaskHead } from '../contracts/task.ts'
 import { BLOCK, isFiniteBlock } from '../nn/js/wasm/lent.ts'
 import { invariant } from '../platform/errors.ts'
-import { OFFSET } from './averaging.ts'
-import { clipScale, type MovingWeights, type Optimizer } from './optimizer.ts'
+import { clipScale, type MovingWeights, type Optimizer, OFFSET } from './optimizer.ts'
 
 export interface Weights {
   readonly parameters: Tensors
@@ -17,6 +16,9 @@ export interface Weights {
   readonly slots: ReadonlyMap<string, readonly Float32Array[]>
   readonly steps: number
 }
+
+/** The result of a step that was not made, because a number of it is not finite. */
+export const DROPPED: StepResult = { loss: NaN, gradientNorm: NaN, dropped: true }
 
 /** Both learning rates are multiplied by `rateFactor`, and that of the head also by `headFactor`. */
 export interface RateFactors {
@@ -181,7 +183,11 @@ export function copied(tensors: Tensors): Tensors {
   return mapTensors(tensors, (_, { shape, data }) => ({ shape: [...shape], data: data.slice() }))
 }
 
-function mapTensors(tensors: Tensors, change: (name: string, tensor: Tensor) => Tensor): Tensors {
+/** The same names, each with its changed tensor. */
+export function mapTensors(
+  tensors: Tensors,
+  change: (name: string, tensor: Tensor) => Tensor,
+): Tensors {
   const changed = new Map<string, Tensor>()
   for (const [name, tensor] of tensors) changed.set(name, change(name, tensor))
   return changed

@@ -6,7 +6,7 @@ import { slda } from '../../src/adapters/closed-form/slda.ts'
 import type { AdapterConfig, ClassSums, MethodPlugin } from '../../src/contracts/adapter.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
-import { ClassMoments } from '../../src/optim/class-moments.ts'
+import { ClassMoments } from '../../src/optim/heads/class-moments.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { nameOf } from './name-of.ts'
 

@@ -19,7 +19,7 @@ import { labelledPlan } from '../tasks/labelled-plan.ts'
 import { checkOrigin } from '../../src/versions/sealing.ts'
 import { prepareAdapter } from '../../src/serving/engine/engine-adapter.ts'
 import { randomVersion } from '../nn/random-version.ts'
-import { PlainAdapter } from '../../src/optim/plain-adapter.ts'
+import { PlainAdapter } from '../../src/optim/engines/plain-adapter.ts'
 import { thrown } from '../coded.ts'
 import { nameOf } from '../adapters/name-of.ts'
 

@@ -59,7 +59,7 @@ export const breaks = [
   {
     law: 8,
     broken: 'the tensors of a step stay',
-    file: 'src/optim/engine-adapter.ts',
+    file: 'src/optim/engines/engine-adapter.ts',
     find: 'this.#parts.tf.tidy(() => {',
     put: '((work: () => void) => work())(() => {',
     every: true,

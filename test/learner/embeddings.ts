@@ -5,7 +5,7 @@ import { cutOf } from '../../src/adapters/target-modules.ts'
 import type { Tensor, Tensors } from '../../src/contracts/core.ts'
 import type { Latent } from '../../src/contracts/network.ts'
 import { tfjsOps } from '../../src/nn/tfjs/ops.ts'
-import { padded } from '../../src/optim/batch-input.ts'
+import { padded } from '../../src/optim/engines/batch.ts'
 import { tf } from '../trainer/rig.ts'
 
 export function embeddings(

@@ -5,7 +5,7 @@ import type { Ops } from '../../src/contracts/ops.ts'
 import { tfjsOps } from '../../src/nn/tfjs/ops.ts'
 import { packedOps } from '../../src/nn/tfjs/packed-ops.ts'
 import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
-import { packed, padded } from '../../src/optim/batch-input.ts'
+import { packed, padded } from '../../src/optim/engines/batch.ts'
 import { openRandom } from '../../src/platform/random.ts'
 
 const { tf } = await openTensorFlow()

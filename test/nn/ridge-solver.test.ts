@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { ranpac } from '../../src/adapters/closed-form/ranpac.ts'
 import type { ClassSums } from '../../src/contracts/adapter.ts'
 import { ridgeSolverOf } from '../../src/nn/compiled/ridge-solver.ts'
-import { ClassMoments } from '../../src/optim/class-moments.ts'
+import { ClassMoments } from '../../src/optim/heads/class-moments.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { tf } from '../trainer/rig.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Tensors } from '../../src/contracts/core.ts'
-import { ClassMoments } from '../../src/optim/class-moments.ts'
+import { ClassMoments } from '../../src/optim/heads/class-moments.ts'
 
 const kinds = { needsMoments: true, subtractsMeans: true } as const
 

@@ -13,7 +13,7 @@ import type { AdapterConfig, MethodPlugin, TrainRow } from '../../src/contracts/
 import type { Random } from '../../src/contracts/core.ts'
 import type { Base } from '../../src/contracts/base.ts'
 import type { Task } from '../../src/contracts/task.ts'
-import { BaseTensors } from '../../src/optim/base-tensors.ts'
+import { BaseTensors } from '../../src/optim/engines/eager-pass.ts'
 import { openTrainable, type TrainableParts } from '../../src/optim/step.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { methods, policies } from '../../src/plugins.ts'

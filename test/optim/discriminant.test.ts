@@ -1,6 +1,6 @@
 /** The closed form of a mixture stays a number where embeddings are so nearly equal that the sums round their difference away. */
 import { expect, test } from 'vitest'
-import { Discriminant } from '../../src/optim/discriminant.ts'
+import { Discriminant } from '../../src/optim/heads/discriminant.ts'
 import { openRandom } from '../../src/platform/random.ts'
 
 const width = 24

@@ -1,6 +1,6 @@
 import { asKey } from '../example-key.ts'
 import { describe, expect, test } from 'vitest'
-import { EarlyStop } from '../../src/optim/early-stop.ts'
+import { EarlyStop } from '../../src/learner/updates/held-out-watch.ts'
 import type { Logger } from '../../src/contracts/core.ts'
 import { lessons } from '../trainer/events.ts'
 import { accept, lesson, openTiny, update } from '../learner/learner-fixture.ts'

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { lengthGroups, packedGroups } from '../../src/optim/length-groups.ts'
+import { lengthGroups, packedGroups } from '../../src/optim/engines/batch.ts'
 import { fc } from '../properties.ts'
 
 const lengthsOf = (groups: readonly number[][], lengths: readonly number[]) =>

@@ -6,10 +6,10 @@ import {
   globalNorm,
   type MovingWeights,
   type Optimizer,
+  optimizerOf,
 } from '../../src/optim/optimizer.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { averaged, stepped, type Weights } from '../../src/optim/weights.ts'
-import { optimizerOf } from '../../src/optim/optimizer-of.ts'
 
 const hyperparameters = { learning_rate: 0.1, momentum: 0, clip_norm: 1 }
 const f32 = (...values: number[]): Float32Array => Float32Array.from(values)

@@ -12,11 +12,14 @@ import type { Base } from '../../src/contracts/base.ts'
 import type { LossPart } from '../../src/contracts/policy.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import type { LabelTarget } from '../../src/tasks/classification/target.ts'
-import { EngineAdapter, type Gradients, type LossOf } from '../../src/optim/engine-adapter.ts'
-import { isPlain, PlainAdapter } from '../../src/optim/plain-adapter.ts'
+import {
+  EngineAdapter,
+  type Gradients,
+  type LossOf,
+} from '../../src/optim/engines/engine-adapter.ts'
+import { isPlain, PlainAdapter } from '../../src/optim/engines/plain-adapter.ts'
 import { lossOf } from '../../src/optim/loss.ts'
-import { globalNorm } from '../../src/optim/optimizer.ts'
-import { optimizerOf } from '../../src/optim/optimizer-of.ts'
+import { globalNorm, optimizerOf } from '../../src/optim/optimizer.ts'
 import { stepped, type Weights } from '../../src/optim/weights.ts'
 import { labelledPlan, type LabelledPlan } from '../tasks/labelled-plan.ts'
 import { bert, randomAdapter, tensorsOf, tf } from '../trainer/rig.ts'

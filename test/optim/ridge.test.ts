@@ -1,6 +1,6 @@
 /** The reference regression: what it answers, that few wrong labels hardly move it, and that it equals the exact solution. */
 import { describe, expect, test } from 'vitest'
-import { fitRidge, type RidgeRow } from '../../src/optim/ridge.ts'
+import { fitRidge, type RidgeRow } from '../../src/optim/heads/ridge.ts'
 import { openRandom } from '../../src/platform/random.ts'
 
 const random = openRandom(7, 'ridge')

@@ -7,7 +7,7 @@ import type { AdapterConfig } from '../../src/contracts/adapter.ts'
 import type { Random, Tensors } from '../../src/contracts/core.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { methods } from '../../src/plugins.ts'
-import { lengthGroups } from '../../src/optim/length-groups.ts'
+import { lengthGroups } from '../../src/optim/engines/batch.ts'
 import { hyperparameters, openTexts, textPlan, textRows, tf, type Said } from '../tasks/texts.ts'
 
 const table: readonly AdapterConfig[] = [

@@ -7,7 +7,7 @@ import type { EmbeddingTraining, StepResult, Trainable } from '../../contracts/a
 import type { EmbeddedRow, FewShot } from '../../contracts/policy.ts'
 import type { Example } from '../../contracts/example.ts'
 import type { Task } from '../../contracts/task.ts'
-import { batches } from '../../optim/batches.ts'
+import { batches } from '../../optim/engines/batch.ts'
 import type { LatentRequests, Trust } from '../learner-types.ts'
 import { latentOf } from './rehearsal.ts'
 

@@ -1,45 +1,86 @@
 /**
- * Early stopping by rows that nothing trains on: their loss is measured after the steps of an update, and the weights
- * and the optimizer of the step with the lowest loss stay, however many steps came after it.
+ * Ends an update when more of it brings no gain: by the mean loss of the rows that it learns, or by that of rows that nothing
+ * trains on.
+ *
+ * Prechelt (1998), "Early stopping – but when?", in Neural Networks: Tricks of the Trade.
  */
-import type { TrainableState } from '../../contracts/adapter.ts'
+import type { TrainableState, StepResult } from '../../contracts/adapter.ts'
 import type { Example } from '../../contracts/example.ts'
-import { batches } from '../../optim/batches.ts'
-import { HeldOutStop } from '../../optim/early-stop.ts'
+import { batches } from '../../optim/engines/batch.ts'
 import type { LatentRequests, LearnerParts } from '../learner-types.ts'
 import { latentOf } from './rehearsal.ts'
 
+/** Due after this many passes in a row without a mean loss of the learned and replayed rows below the lowest so far. */
+export class EarlyStop {
+  readonly #patience: number
+  #lowest = Infinity
+  /** Passes since the lowest. */
+  #since = 0
+  #sum = 0
+  #steps = 0
+
+  /** 0 = never. */
+  constructor(patience: number) {
+    this.#patience = patience
+  }
+
+  /** A step of the present pass. Dropped ones say nothing. */
+  saw({ loss, dropped }: StepResult): void {
+    if (dropped) return
+    this.#sum += loss
+    this.#steps += 1
+  }
+
+  /** Asked after each pass. */
+  isDue(): boolean {
+    const mean = this.#steps === 0 ? Infinity : this.#sum / this.#steps
+    this.#since = mean < this.#lowest ? 0 : this.#since + 1
+    this.#lowest = Math.min(mean, this.#lowest)
+    this.#sum = 0
+    this.#steps = 0
+    return this.#patience > 0 && this.#since >= this.#patience
+  }
+}
+
 type WatchParts = Pick<LearnerParts, 'trainable' | 'task' | 'train'>
 
+/**
+ * Due after this many steps without a lower loss of held-out rows. The weights and the optimizer of the step with the lowest
+ * loss stay, however many steps came after it.
+ */
 export class HeldOutWatch {
   readonly #parts: WatchParts
   readonly #rows: readonly Example[]
-  readonly #stop: HeldOutStop
+  /** 0 = never. */
+  readonly #patience: number
+  #lowest = Infinity
+  /** Steps since the lowest. */
+  #since = 0
   #best: TrainableState | undefined
-  /** No step came after the best. */
-  #isBest = false
 
   constructor(rows: readonly Example[], parts: WatchParts) {
     this.#parts = parts
     this.#rows = rows
-    this.#stop = new HeldOutStop(rows.length === 0 ? 0 : (parts.train.early_stop?.patience ?? 0))
+    this.#patience = rows.length === 0 ? 0 : (parts.train.early_stop?.patience ?? 0)
   }
 
   /** Whether the update must end now. */
   get isDue(): boolean {
-    return this.#stop.isDue
+    return this.#patience > 0 && this.#since >= this.#patience
   }
 
   /** After a step; does nothing where nothing is held out. */
   *look(): LatentRequests {
-    if (!this.#stop.isOn) return
-    this.#isBest = this.#stop.saw(yield* this.#meanLoss())
-    if (this.#isBest) this.#best = this.#parts.trainable.snapshot()
+    if (this.#patience === 0) return
+    const loss = yield* this.#meanLoss()
+    this.#since = loss < this.#lowest ? 0 : this.#since + 1
+    this.#lowest = Math.min(loss, this.#lowest)
+    if (this.#since === 0) this.#best = this.#parts.trainable.snapshot()
   }
 
   /** At the end of the update. */
   restoreBest(): void {
-    if (this.#best !== undefined && !this.#isBest) this.#parts.trainable.restore(this.#best)
+    if (this.#best !== undefined && this.#since > 0) this.#parts.trainable.restore(this.#best)
   }
 
   /** The mean loss of the present weights. */

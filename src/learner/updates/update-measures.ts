@@ -5,7 +5,7 @@
 import type { KlReport, LossGapReport } from '../../contracts/release.ts'
 import type { Example } from '../../contracts/example.ts'
 import { LossGap, type SeenLosses } from '../../evaluation/loss-gap.ts'
-import { batches } from '../../optim/batches.ts'
+import { batches } from '../../optim/engines/batch.ts'
 import type { LatentRequests, LearnerParts, LearnerState } from '../learner-types.ts'
 import { latentOf } from './rehearsal.ts'
 

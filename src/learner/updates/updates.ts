@@ -10,7 +10,7 @@ import type { Latent } from '../../contracts/network.ts'
 import type { RollbackDecision } from '../../contracts/release.ts'
 import type { Example } from '../../contracts/example.ts'
 import type { LossSum } from '../../evaluation/loss-gap.ts'
-import { batches } from '../../optim/batches.ts'
+import { batches } from '../../optim/engines/batch.ts'
 import type { KnnMemory } from '../knn-memory.ts'
 import type {
   LatentRequests,

@@ -9,7 +9,7 @@
 import type { Trainable, TrainableState } from '../../contracts/adapter.ts'
 import type { Example } from '../../contracts/example.ts'
 import type { Task } from '../../contracts/task.ts'
-import { batches } from '../../optim/batches.ts'
+import { batches } from '../../optim/engines/batch.ts'
 import type { LatentRequests, LearnerParts } from '../learner-types.ts'
 import { evenly } from '../defence/evenly.ts'
 import { latentOf } from './rehearsal.ts'

@@ -5,7 +5,7 @@
  */
 import { openTensorFlow } from '../../../dist/src/nn/tfjs/tensorflow.js'
 import { openRandom } from '../../../dist/src/platform/random.js'
-import { BaseTensors } from '../../../dist/src/optim/base-tensors.js'
+import { BaseTensors } from '../../../dist/src/optim/engines/eager-pass.js'
 import { deviation, mean, round } from '../lib/figures.mjs'
 import { labels, learn, openMnistLearner } from './mnist-learner.mjs'
 import { PIXELS, readMnist, streamOf, taskOf } from './mnist-stream.mjs'

@@ -8,7 +8,7 @@ import { adapterOf, labelsOf, methodOf, openBase } from '../../../dist/src/confi
 import { openTrunkEngine } from '../../../dist/src/nn/onnx/trunk-engine.js'
 import { parseConfig } from '../../../dist/src/config/config.js'
 import { openRandom } from '../../../dist/src/platform/random.js'
-import { BaseTensors } from '../../../dist/src/optim/base-tensors.js'
+import { BaseTensors } from '../../../dist/src/optim/engines/eager-pass.js'
 import { openTrainable } from '../../../dist/src/optim/step.js'
 import { openComparedEngine } from '../../../dist/src/learner/mixture/compared-engine.js'
 import { openKnnEngine } from '../../../dist/src/learner/knn-engine.js'

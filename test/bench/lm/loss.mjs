@@ -7,7 +7,7 @@ import { generalHeldOut, heldOutQuestions } from '../../../dist/src/cli/demo/cha
 import { answersIn } from '../../../dist/src/nn/answer-outputs.js'
 import { openTrunkEngine } from '../../../dist/src/nn/onnx/trunk-engine.js'
 import { openTensorFlow } from '../../../dist/src/nn/tfjs/tensorflow.js'
-import { BaseTensors } from '../../../dist/src/optim/base-tensors.js'
+import { BaseTensors } from '../../../dist/src/optim/engines/eager-pass.js'
 import { openTrainable } from '../../../dist/src/optim/step.js'
 import { openRandom } from '../../../dist/src/platform/random.js'
 import { methods } from '../../../dist/src/plugins.js'

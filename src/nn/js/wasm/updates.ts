@@ -1,6 +1,6 @@
 /**
  * Kernels of an optimizer's step, in place, over numbers in fours: gradient, moments, weight decay and average in one pass. The rules
- * are those of src/optim/optimizer.ts, averaging.ts and optimizer-of.ts, in single precision.
+ * are those of src/optim/optimizer.ts, in single precision.
  *
  *   w ← w − shrink·w − (the step)          a ← keep·(a + wᵒˡᵈ − w)
  */

@@ -1,10 +1,9 @@
 /** The optimizer's step as one call of a kernel, and a bound on its numbers that says when it may be made in place. */
-import type { Hyperparameters } from '../contracts/adapter.ts'
-import { kernels } from '../nn/js/wasm/memory.ts'
-import type { RuleName } from '../nn/js/wasm/updates.ts'
-import { keepAt, OFFSET } from './averaging.ts'
-import { BETA1, BETA2, EPSILON, type Optimizer } from './optimizer.ts'
-import type { Weights } from './weights.ts'
+import type { Hyperparameters } from '../../contracts/adapter.ts'
+import { kernels } from '../../nn/js/wasm/memory.ts'
+import type { RuleName } from '../../nn/js/wasm/updates.ts'
+import { BETA1, BETA2, EPSILON, type Optimizer, keepAt, OFFSET } from '../optimizer.ts'
+import type { Weights } from '../weights.ts'
 
 const { adam, adamAveraged, sgd, sgdAveraged } = kernels
 const { momentum: withMomentum, momentumAveraged: withMomentumAveraged } = kernels

@@ -2,20 +2,25 @@
  * The engine of a small network: forward and backward without TensorFlow, equal to it up to rounding, and for a linear model a
  * hundred times as fast, because nothing is uploaded, started or downloaded. The tape of each shape of batch is kept.
  */
-import { headInput } from '../nn/head-input.ts'
-import { type AdapterPlan, methodOf, sitesOf, specsOf, statisticsOf } from '../adapters/adapter.ts'
-import { isEmbedded } from '../adapters/embedded.ts'
-import { cutOf } from '../adapters/target-modules.ts'
-import type { Method, TrainRow } from '../contracts/adapter.ts'
-import type { Tensor, Tensors } from '../contracts/core.ts'
-import type { Latent, TargetModule } from '../contracts/network.ts'
-import { openDropout, type Dropout } from '../nn/dropout.ts'
-import { type HeldTensor, openTape, type PlainTape } from '../nn/js/ops.ts'
-import { NotPlain, type PlainValue } from '../nn/js/value.ts'
-import { padded } from './batch-input.ts'
-import type { AdapterEngine, Gradients, LossOf } from './engine-adapter.ts'
+import { headInput } from '../../nn/head-input.ts'
+import {
+  type AdapterPlan,
+  methodOf,
+  sitesOf,
+  specsOf,
+  statisticsOf,
+} from '../../adapters/adapter.ts'
+import { isEmbedded } from '../../adapters/embedded.ts'
+import { cutOf } from '../../adapters/target-modules.ts'
+import type { Method, TrainRow } from '../../contracts/adapter.ts'
+import type { Tensor, Tensors } from '../../contracts/core.ts'
+import type { Latent, TargetModule } from '../../contracts/network.ts'
+import { openDropout, type Dropout } from '../../nn/dropout.ts'
+import { type HeldTensor, openTape, type PlainTape } from '../../nn/js/ops.ts'
+import { NotPlain, type PlainValue } from '../../nn/js/value.ts'
+import { batches, padded } from './batch.ts'
+import type { AdapterEngine, Gradients, LossOf, OutputGradient } from './engine-adapter.ts'
 import type { KernelWeights } from './kernel-weights.ts'
-import type { OutputGradient } from './loss.ts'
 
 /**
  * Numbers in the base's weights. An MLP 784-100-100-10 takes a sixth of the time of compiled TensorFlow for 10 rows and four fifths
@@ -102,7 +107,7 @@ export class PlainAdapter implements AdapterEngine {
     const sums = new Map<string, Float32Array>()
     const logits: Float32Array[] = []
     let loss = 0
-    const groups = groupsOf(rows, this.#plan.isJoint === true ? Infinity : MOST_ROWS)
+    const groups = this.#plan.isJoint === true ? [rows] : batches(rows, MOST_ROWS)
     for (const [at, group] of groups.entries()) {
       const dropout = this.#method.isRandomInSteps === true ? openDropout(seed, at) : undefined
       const latents = group.map(({ latent }) => latent)
@@ -130,7 +135,7 @@ export class PlainAdapter implements AdapterEngine {
   }
 
   #outputs(rows: readonly Latent[], chosen: ChosenParameters): readonly Float32Array[] {
-    return groupsOf(rows, MOST_ROWS).flatMap((group) =>
+    return batches(rows, MOST_ROWS).flatMap((group) =>
       copiesOf(this.#forward(group, chosen).outputs),
     )
   }
@@ -234,13 +239,6 @@ function write(rows: readonly Latent[], length: number, { hidden, mask }: Record
     mask.data.fill(1, from, from + positions)
     mask.data.fill(0, from + positions, from + length)
   }
-}
-
-function groupsOf<Row>(rows: readonly Row[], most: number): readonly (readonly Row[])[] {
-  if (rows.length <= most) return [rows]
-  const groups: (readonly Row[])[] = []
-  for (let from = 0; from < rows.length; from += most) groups.push(rows.slice(from, from + most))
-  return groups
 }
 
 /** Small, and of operations that are here: found out by running it once. The size of the head makes no difference. */

@@ -5,16 +5,14 @@
  * A step in place cannot be undone, so it is made only if its numbers are certain to stay finite; any other goes
  * through `stepped`, as on TensorFlow.
  */
-import type { Hyperparameters } from '../contracts/adapter.ts'
-import type { Tensor, Tensors } from '../contracts/core.ts'
-import type { HeldTensor } from '../nn/js/ops.ts'
-import { Arena, double, floats, kernels } from '../nn/js/wasm/memory.ts'
-import { invariant } from '../platform/errors.ts'
-import { OFFSET } from './averaging.ts'
-import { clipScale, type Optimizer } from './optimizer.ts'
-import { shrinkOf } from './optimizer-of.ts'
+import type { Hyperparameters } from '../../contracts/adapter.ts'
+import type { Tensor, Tensors } from '../../contracts/core.ts'
+import type { HeldTensor } from '../../nn/js/ops.ts'
+import { Arena, double, floats, kernels } from '../../nn/js/wasm/memory.ts'
+import { invariant } from '../../platform/errors.ts'
+import { clipScale, type Optimizer, OFFSET, shrinkOf } from '../optimizer.ts'
 import { type KernelPlace, KernelRule } from './kernel-rule.ts'
-import { isOfHead, type RateFactors, rateOf, stepped, type Weights } from './weights.ts'
+import { isOfHead, type RateFactors, rateOf, stepped, type Weights } from '../weights.ts'
 
 const { add, flush, squares, zero } = kernels
 

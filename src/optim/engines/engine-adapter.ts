@@ -3,12 +3,12 @@
  * passes with them, eager or compiled. Holds one tensor per parameter between calls, and nothing else (law 8).
  */
 import type * as tfc from '@tensorflow/tfjs-core'
-import { statisticsOf } from '../adapters/adapter.ts'
-import type { TrainRow } from '../contracts/adapter.ts'
-import type { Tensors } from '../contracts/core.ts'
-import type { Latent } from '../contracts/network.ts'
-import { openDropout } from '../nn/dropout.ts'
-import { invariant } from '../platform/errors.ts'
+import { statisticsOf } from '../../adapters/adapter.ts'
+import type { TrainRow } from '../../contracts/adapter.ts'
+import type { Tensors } from '../../contracts/core.ts'
+import type { Latent } from '../../contracts/network.ts'
+import { openDropout } from '../../nn/dropout.ts'
+import { invariant } from '../../platform/errors.ts'
 import { type Compiling, openCompiledNetwork } from './compiled-network.ts'
 import {
   eagerPass,
@@ -17,13 +17,9 @@ import {
   type PassParts,
   isPacked,
   rowsOf,
-  tensorAt,
 } from './eager-pass.ts'
-import { lengthGroups, packedGroups } from './length-groups.ts'
-import type { OutputGradient, OutputLoss } from './loss.ts'
-import { packed, padded } from './batch-input.ts'
-import { openAnswerNetwork } from './answer-network.ts'
-import { answerRows, divergencesOf, rowOutputs, tokenGradient } from './answer-rows.ts'
+import { packed, padded, lengthGroups, packedGroups } from './batch.ts'
+import { openAnswerPass } from './answer-pass.ts'
 
 interface EngineParts extends PassParts {
   /** Absent = eager. */
@@ -62,6 +58,18 @@ export interface Gradients {
   readonly logits: readonly Float32Array[]
 }
 
+export interface OutputLoss {
+  readonly loss: number
+  /** Row after row, like the outputs. */
+  readonly gradient: Float32Array
+}
+
+/** A gradient for outputs: all of it, and the part of each row. */
+export interface OutputGradient {
+  readonly all: Float32Array
+  readonly rows: readonly Float32Array[]
+}
+
 /**
  * The loss of some rows of the step, from the outputs of each, which change with the next pass. `into`: room for the
  * gradient, full of zeros.
@@ -75,7 +83,6 @@ export type LossOf = (
 export class EngineAdapter implements AdapterEngine {
   readonly #parts: EngineParts
   readonly #parameters = new Map<string, tfc.Tensor>()
-
   readonly #pass: Pass
   /** Names of the parameters that no gradient moves. */
   readonly #nonTrainable: ReadonlySet<string>
@@ -86,7 +93,6 @@ export class EngineAdapter implements AdapterEngine {
     this.#nonTrainable = new Set(statisticsOf(parts).map(({ name }) => name))
   }
 
-  /** Replaces the parameters. The engine shares their memory: it must not be written to until the next ones have replaced them. */
   load(parameters: Tensors): void {
     const { tf } = this.#parts
     for (const [name, { shape, data }] of parameters) {
@@ -125,7 +131,6 @@ export class EngineAdapter implements AdapterEngine {
     return result
   }
 
-  /** Logits of each row. */
   logits(
     rows: readonly Latent[],
     parameters: TensorsByName = this.#parameters,
@@ -242,47 +247,4 @@ function openCompiledPass(parts: PassParts, compiling: Compiling): Pass | undefi
       },
     }
   )
-}
-
-/**
- * The network forward and backward for a task that learns from texts: its outputs are log-probabilities of tokens, so the
- * vocabulary lies between the network and the loss. It is frozen, and its gradient is known in the forward pass.
- *
- * Rows that are compared are also answered by the base: the same network without the adapter, from the same latents.
- */
-function openAnswerPass(parts: PassParts, compiling?: Compiling): Pass {
-  const { tf } = parts
-  const network = openAnswerNetwork(parts, compiling)
-  /** log ρ of the rows that are compared. */
-  const reference = (latents: readonly Latent[]): Float32Array => {
-    const compared = latents.filter(({ isCompared }) => isCompared === true)
-    if (compared.length === 0) return new Float32Array()
-    const rows = answerRows(compared)
-    return network.logs(network.hidden(rows), rows).logs
-  }
-  return {
-    outputs(latents, parameters) {
-      const rows = answerRows(latents)
-      const { logs } = network.logs(network.hidden(rows, parameters), rows)
-      return rowOutputs(latents, logs, reference(latents))
-    },
-    gradients(input, gradientOf) {
-      const { latents } = input
-      const rows = answerRows(latents)
-      return network.gradients(rows, input, (h) => {
-        const { logs, slopes } = network.logs(h, rows, { withSlopes: true })
-        const gradient = gradientOf(rowOutputs(latents, logs, reference(latents)))
-        const by = tf.tensor(tokenGradient(latents, gradient), [logs.length, 1])
-        return tf.mul<tfc.Tensor2D>(tensorAt(slopes ? [slopes] : [], 0), by)
-      })
-    },
-    divergences(latents, parameters) {
-      const rows = answerRows(latents)
-      const own = network.hidden(rows, parameters)
-      return divergencesOf(parts, latents, own, network.hidden(rows))
-    },
-    close: () => {
-      network.close()
-    },
-  }
 }

@@ -14,10 +14,10 @@
  *
  * Kahan (1965), "Further remarks on reducing truncation errors", CACM 8(1).
  */
-import { startOf } from '../adapters/closed-form/cholesky.ts'
-import type { ClassSums, ClosedForm } from '../contracts/adapter.ts'
-import type { Tensor, Tensors } from '../contracts/core.ts'
-import { invariant } from '../platform/errors.ts'
+import { startOf } from '../../adapters/closed-form/cholesky.ts'
+import type { ClassSums, ClosedForm } from '../../contracts/adapter.ts'
+import type { Tensor, Tensors } from '../../contracts/core.ts'
+import { invariant } from '../../platform/errors.ts'
 
 const names = {
   ...{ counts: 'sums/counts', sums: 'sums/classes', moments: 'sums/moments' },

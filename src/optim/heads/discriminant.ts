@@ -8,11 +8,11 @@
  * λ = 1 keeps everything. δ is above the rounding error of the sums: Σ is what is left of G after the means, which is
  * little where embeddings are nearly equal. β is fitted to answers on examples that were not learned yet (nn/temperature.ts).
  */
-import { solve, startOf } from '../adapters/closed-form/cholesky.ts'
-import { classMeans, halfNorms } from '../adapters/closed-form/class-means.ts'
-import type { Tensors } from '../contracts/core.ts'
+import { solve, startOf } from '../../adapters/closed-form/cholesky.ts'
+import { classMeans, halfNorms } from '../../adapters/closed-form/class-means.ts'
+import type { Tensors } from '../../contracts/core.ts'
 import { ClassMoments } from './class-moments.ts'
-import { Temperature } from '../nn/temperature.ts'
+import { Temperature } from '../../nn/temperature.ts'
 
 const TEMPERATURE = 'temperature'
 const MOMENTS = { needsMoments: true, subtractsMeans: true } as const
@@ -85,8 +85,7 @@ export class Discriminant {
     const known = this.#known()
     const right = known.indexOf(column)
     if (known.length < 2 || right < 0) return
-    const among = new Float32Array(known.length)
-    for (let at = 0; at < known.length; at += 1) among[at] = logits[known[at] ?? 0] ?? 0
+    const among = Float32Array.from(known, (each) => logits[each] ?? 0)
     this.#temperature.observe(among, right, weight)
   }
 

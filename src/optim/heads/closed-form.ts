@@ -15,22 +15,22 @@ import type {
   Trainable,
   TrainableState,
   TrainRow,
-} from '../contracts/adapter.ts'
-import type { Tensor, Tensors } from '../contracts/core.ts'
-import type { Latent } from '../contracts/network.ts'
-import type { Head } from '../contracts/example.ts'
-import type { Classes, Task } from '../contracts/task.ts'
-import { areFinite, checkTensors } from '../adapters/adapter.ts'
-import { failure, invariant } from '../platform/errors.ts'
-import { ridgeSolverOf } from '../nn/compiled/ridge-solver.ts'
-import { softmax } from '../nn/softmax.ts'
-import { Temperature } from '../nn/temperature.ts'
+  ClassSums,
+} from '../../contracts/adapter.ts'
+import type { Tensor, Tensors } from '../../contracts/core.ts'
+import type { Latent } from '../../contracts/network.ts'
+import type { Head } from '../../contracts/example.ts'
+import type { Classes, Task } from '../../contracts/task.ts'
+import { areFinite, checkTensors } from '../../adapters/adapter.ts'
+import { failure, invariant } from '../../platform/errors.ts'
+import { ridgeSolverOf } from '../../nn/compiled/ridge-solver.ts'
+import { softmax } from '../../nn/softmax.ts'
+import { Temperature } from '../../nn/temperature.ts'
 import { ClassMoments, type SharedExample } from './class-moments.ts'
-import { headOf } from './closed-form-head.ts'
-import { embed, type EmbedderParts } from './embedder.ts'
-import { copied } from './weights.ts'
+import { embed, type EmbedderParts } from '../engines/eager-pass.ts'
+import { copied, DROPPED, mapTensors } from '../weights.ts'
 
-export interface ClosedFormParts extends EmbedderParts {
+interface ClosedFormParts extends EmbedderParts {
   readonly closedForm: ClosedForm
   readonly task: Task
   readonly config: AdapterConfig
@@ -39,16 +39,11 @@ export interface ClosedFormParts extends EmbedderParts {
   readonly parameters: Tensors
 }
 
-export function openClosedForm(parts: ClosedFormParts): Trainable {
-  return new ClosedFormTrainable(parts)
-}
-
 const TEMPERATURE = 'temperature'
 /** The solved logits have a mean margin of 1 at the class means: β starts in the right order of magnitude for every method. */
 const FIRST = { inverse: 10, memory: 1000 }
-const DROPPED: StepResult = { loss: NaN, gradientNorm: NaN, dropped: true }
 
-class ClosedFormTrainable implements Trainable {
+export class ClosedFormTrainable implements Trainable {
   readonly learnsOnce = true
   readonly #parts: ClosedFormParts
   readonly #moments: ClassMoments
@@ -120,8 +115,9 @@ class ClosedFormTrainable implements Trainable {
     this.#head = head
     const outputs = this.#outputs
     this.#moments.grow(outputs)
-    const grow = (name: string, tensor: Tensor) => this.#parts.task.grow(name, tensor, outputs)
-    this.#solved = mapped(this.#solved, grow)
+    this.#solved = mapTensors(this.#solved, (name, tensor) =>
+      this.#parts.task.grow(name, tensor, outputs),
+    )
     // The solution's logit for classes without examples.
     if (this.#known.length > 0)
       this.#solved.get('head.bias')?.data.fill(-this.#temperature.inverse, before)
@@ -263,6 +259,63 @@ function among(logits: Float32Array, columns: readonly number[]): Float32Array {
   return Float32Array.from(columns, (column) => logits[column] ?? 0)
 }
 
-function mapped(tensors: Tensors, change: (name: string, tensor: Tensor) => Tensor): Tensors {
-  return new Map([...tensors].map(([name, tensor]) => [name, change(name, tensor)]))
+interface HeadShape {
+  /** The number of classes, and the places of those that have been seen. */
+  readonly classes: number
+  readonly seen: readonly number[]
+  /** The task's factor on embedding · weight. */
+  readonly scale: number
+}
+
+/**
+ * Converts the solution of a closed form to the head of a version. Softmax ignores a constant shared by all classes, so
+ * the logits of the seen classes are centred on zero; and they are scaled so that at the class means the right one is β
+ * above the average, whatever the method's own unit is.
+ *
+ *   z_c = β/m · (x·w_c + b_c − mean over c)      m = mean over c of the rest of logit c at μ_c
+ *
+ * A class without examples has no column: it is β below the others' mean, and is never the answer.
+ */
+function headOf(
+  { weight, bias }: ReturnType<ClosedForm['solve']>,
+  sums: ClassSums,
+  inverseTemperature: number,
+  { classes, seen, scale }: HeadShape,
+): Tensors {
+  const { width } = sums
+  centre(weight, width)
+  centre(bias, 1)
+  const margin = meanMargin(weight, bias, sums)
+  const factor = margin > 0 ? inverseTemperature / margin : 0
+  const columns = new Float32Array(width * classes)
+  const constants = new Float32Array(classes).fill(-inverseTemperature)
+  for (const [at, column] of seen.entries()) {
+    constants[column] = factor * (bias[at] ?? 0)
+    for (let row = 0; row < width; row += 1)
+      columns[row * classes + column] = (factor / scale) * (weight[at * width + row] ?? 0)
+  }
+  return new Map<string, Tensor>([
+    ['head.weight', { shape: [width, classes], data: columns }],
+    ['head.bias', { shape: [classes], data: constants }],
+  ])
+}
+
+/** Takes the mean of all rows [rows, width] out of each, in place. */
+function centre(rows: Float64Array, width: number): void {
+  const mean = new Float64Array(width)
+  const count = rows.length / width
+  for (let at = 0; at < rows.length; at += 1)
+    mean[at % width] = (mean[at % width] ?? 0) + (rows[at] ?? 0) / count
+  for (let at = 0; at < rows.length; at += 1) rows[at] = (rows[at] ?? 0) - (mean[at % width] ?? 0)
+}
+
+function meanMargin(weight: Float64Array, bias: Float64Array, { width, counts, sums }: ClassSums) {
+  let margin = 0
+  for (const [column, count] of counts.entries()) {
+    let product = 0
+    for (let at = column * width; at < (column + 1) * width; at += 1)
+      product += (weight[at] ?? 0) * (sums[at] ?? 0)
+    margin += (product / count + (bias[column] ?? 0)) / counts.length
+  }
+  return margin
 }

@@ -3,17 +3,49 @@
  * cannot be compiled.
  */
 import type * as tfc from '@tensorflow/tfjs-core'
-import { type AdapterPlan, methodOf, sitesOf } from '../adapters/adapter.ts'
-import { cutOf } from '../adapters/target-modules.ts'
-import type { Latent } from '../contracts/network.ts'
-import type { Dropout } from '../nn/dropout.ts'
-import { headInput } from '../nn/head-input.ts'
-import { tfjsOps } from '../nn/tfjs/ops.ts'
-import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
-import { invariant } from '../platform/errors.ts'
-import type { BaseTensors } from './base-tensors.ts'
-import { batchOf } from './packed-batch.ts'
-import { packedGroups } from './length-groups.ts'
+import { type AdapterPlan, methodOf, sitesOf } from '../../adapters/adapter.ts'
+import { cutOf } from '../../adapters/target-modules.ts'
+import type { AdapterConfig, MethodPlugin } from '../../contracts/adapter.ts'
+import type { Base } from '../../contracts/base.ts'
+import type { Latent } from '../../contracts/network.ts'
+import type { Dropout } from '../../nn/dropout.ts'
+import { embeddingOf, headInput } from '../../nn/head-input.ts'
+import { tfjsOps } from '../../nn/tfjs/ops.ts'
+import type { TensorFlow } from '../../nn/tfjs/tensorflow.ts'
+import { invariant } from '../../platform/errors.ts'
+import { batchOf, lengthGroups, packedGroups } from './batch.ts'
+
+/**
+ * The frozen weights of a base on the training engine, shared by all its trainables. A weight is uploaded when the tail
+ * first reads it, so weights of the trunk, such as an embedding table, never are.
+ */
+export class BaseTensors {
+  readonly #tf: TensorFlow
+  readonly #base: Base
+  readonly #uploaded = new Map<string, tfc.Tensor>()
+
+  constructor(tf: TensorFlow, base: Base) {
+    this.#tf = tf
+    this.#base = base
+  }
+
+  /** Undefined for a name that the base does not have. */
+  get(name: string): tfc.Tensor | undefined {
+    const uploaded = this.#uploaded.get(name)
+    const weight = this.#base.weights.get(name)
+    if (uploaded !== undefined || weight === undefined) return uploaded
+    // Kept: the first use is inside a tidy, and the weight outlives it.
+    const tensor = this.#tf.keep(this.#tf.tensor(weight.data, [...weight.shape], 'float32'))
+    this.#uploaded.set(name, tensor)
+    return tensor
+  }
+
+  /** Only when nothing trains on the base any more. */
+  dispose(): void {
+    for (const tensor of this.#uploaded.values()) tensor.dispose()
+    this.#uploaded.clear()
+  }
+}
 
 export interface PassParts extends AdapterPlan {
   readonly tf: TensorFlow
@@ -43,7 +75,7 @@ export interface Pass {
   close(): void
 }
 
-export type GradientOf = (outputs: readonly Float32Array[]) => Float32Array
+type GradientOf = (outputs: readonly Float32Array[]) => Float32Array
 
 export function eagerPass(parts: PassParts): Pass {
   const { tf } = parts
@@ -85,6 +117,39 @@ function forward(
     cut: cutOf(config.tail_layers, network.layers),
   })
   return tf.reshape(task.logits(ops, embedding, network.unit), [rows.length, -1])
+}
+
+export interface EmbedderParts {
+  readonly tf: TensorFlow
+  readonly base: Base
+  readonly method: MethodPlugin
+  readonly baseTensors: BaseTensors
+  readonly config: AdapterConfig
+}
+
+/**
+ * Latents → embeddings in plain memory, through the tail of a method without parameters: one a row, in the order of the rows.
+ * Leaves no tensor on the engine (law 8).
+ */
+export function embed(parts: EmbedderParts, rows: readonly Latent[]): readonly Float32Array[] {
+  const { tf, base, method, baseTensors, config } = parts
+  const { network } = base
+  const isPacked = network.packs === true
+  const cut = cutOf(config.tail_layers, network.layers)
+  const embeddings = rows.map((): Float32Array => new Float32Array())
+  const groupsOf = isPacked ? packedGroups : lengthGroups
+  for (const group of groupsOf(rows.map(({ positions }) => positions))) {
+    const latents = group.flatMap((row) => rows[row] ?? [])
+    // Tidy walks what its function returns, number by number where that is an array: it must not see this one.
+    tf.tidy(() => {
+      const plain = tfjsOps(tf, baseTensors, new Map())
+      const { ops, hidden, mask } = batchOf(tf, plain, latents, isPacked)
+      const adaptation = method.open(config).adaptation(ops, sitesOf(parts), false)
+      const found = rowsOf(embeddingOf(ops, network, { hidden, mask, cut, adaptation }))
+      for (const [at, row] of group.entries()) embeddings[row] = found[at] ?? new Float32Array()
+    })
+  }
+  return embeddings
 }
 
 /** Random numbers are drawn for rows side by side. */
