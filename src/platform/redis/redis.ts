@@ -106,8 +106,8 @@ class Connection implements Redis {
 
   /** Waits until Redis has answered, refused or failed once; an absent Redis does not keep a daemon from starting. */
   async firstAnswer(): Promise<void> {
-    if (!(await settles(this.#first.promise, this.#startMs, this.#clock)))
-      this.#log.warn({}, 'Redis does not answer yet: continuing without it')
+    if (await settles(this.#first.promise, this.#startMs, this.#clock)) return this.#first.promise
+    this.#log.warn({}, 'Redis does not answer yet: continuing without it')
   }
 
   key(tag: string, ...parts: readonly string[]): string {
