@@ -8,7 +8,7 @@ import { policies, sinks, sources } from '../src/plugins.ts'
 import { BENCHES, TABLES } from '../src/cli/commands/bench.ts'
 import { createProgram } from '../src/cli/program.ts'
 import { errorTable } from '../src/platform/errors.ts'
-import { limitTable } from '../src/platform/limits.ts'
+import { innerLimits, limitTable } from '../src/platform/limits.ts'
 import { metricTable } from '../src/platform/metric-table.ts'
 import { describedRoutes } from './deploy/routes.ts'
 import { readSources, root, trackedFiles, walk, type SourceFile } from './source-tree.ts'
@@ -43,7 +43,7 @@ test('every limit of the table is read somewhere', () => {
   const read = found(outside('src/platform/limits.ts'), (node) =>
     ts.isIdentifier(node) ? node.text : undefined,
   )
-  expect(missing(Object.keys(limitTable), read)).toEqual([])
+  expect(missing(Object.keys({ ...limitTable, ...innerLimits }), read)).toEqual([])
 })
 
 test('every connector can be chosen in a config', () => {
@@ -101,6 +101,33 @@ test('every metric that a document names exists', () => {
   const names = new Set<string>(Object.values(metricTable).map(({ name }) => name))
   const isKnown = (name: string) => names.has(name.replace(/_(bucket|sum|count)$/, ''))
   expect(unknown(documents, /\b(antikythera_(?!token\b)[a-z_]+)\b/g, isKnown)).toEqual([])
+})
+
+/** The words of a file's messages: no code, no comments. */
+function textsIn(tree: ts.Node): string {
+  const texts: string[] = []
+  walk(tree, (node) => {
+    if (
+      ts.isStringLiteralLike(node) ||
+      ts.isTemplateHead(node) ||
+      ts.isTemplateMiddleOrTemplateTail(node)
+    )
+      texts.push(node.text)
+  })
+  return texts.join('\n')
+}
+
+test('every limit that a document, an error or a message names can be set', () => {
+  const messages = code.map(({ path, tree }) => ({ path, text: textsIn(tree) }))
+  const isKnown = (name: string) => name === 'ts' || Object.hasOwn(limitTable, name)
+  const changes = documents.filter(({ path }) => path !== 'CHANGELOG.md')
+  expect(
+    unknown(
+      [...changes, fixes, ...messages],
+      /(?<=^|[\s`('])limits\.([a-z_]+)(?![a-zA-Z])/gm,
+      isKnown,
+    ),
+  ).toEqual([])
 })
 
 test('every command that a document or an error names exists, with its subcommand and flags', () => {

@@ -6,6 +6,7 @@ import { dirname, resolve } from 'node:path'
 import { parseConfigText, readConfigFile, type ConfigFile } from './file.ts'
 import { applyOverrides, environmentOverrides, flagOverride } from './overrides.ts'
 import { CodedError } from '../contracts/core.ts'
+import { limitsOf } from '../platform/limits.ts'
 import { configFailure, type Path, type PluginCode, type Problem } from './problem.ts'
 import { withBaseDefaults } from './base-defaults.ts'
 import { oldPath, withNewKeys, withoutOldKeys } from './old-keys.ts'
@@ -85,7 +86,8 @@ function configOf(file: ConfigFile, folder: string, context: ConfigContext): Con
   problems.push(...taskKeyProblems(settled as Partial<Config> | undefined, plugins))
   if (problems.length > 0) throw configFailure(problems, placeOf)
   // Without problems, the settled value has the shape of the schema.
-  const written = withoutOldKeys(settled as Config, warn)
+  const settings = settled as Config
+  const written = withoutOldKeys({ ...settings, limits: limitsOf(settings.limits) }, warn)
   const spelled = withLabelForms(written, problems, warn)
   const known = withToken(spelled, environment, problems)
   const config = withPasswords(known, environment, problems)

@@ -2,6 +2,7 @@
  * What SIGHUP may change in a running configuration: keys that are read on each use, and keys of the trainer, which is
  * restarted while the server keeps answering. Everything else stays unchanged and is reported.
  */
+import { innerLimits, limitsOf } from '../platform/limits.ts'
 import { canonicalJson } from '../platform/canonical-json.ts'
 import { setLogLevel } from '../platform/log.ts'
 import type { Json, Logger } from '../contracts/core.ts'
@@ -27,29 +28,14 @@ const patterns: readonly (readonly [pattern: string, where: Where])[] = [
   ['log.level', 'log'],
   ['server.auth', 'server'],
   ['server.rate_limits', 'server'],
-  ['limits.min_generation_ms', 'server'],
-  ['limits.wait_for_ms', 'server'],
-  ['limits.rate_limited_names', 'server'],
-  ['limits.fleet_questions', 'server'],
-  ['limits.trainer_silence_ms', 'server'],
-  ['limits.body_events', 'server'],
   // Read by the server and by the trainer, for each event.
   ['limits.event_bytes', 'trainer'],
-  ['limits.json_depth', 'trainer'],
   ['limits.text_characters', 'trainer'],
-  ['limits.label_characters', 'trainer'],
   ['limits.labels', 'trainer'],
   ['limits.latent_bytes', 'trainer'],
   ['limits.kernel_memory_bytes', 'trainer'],
-  ['limits.waiting_joins', 'trainer'],
-  ['limits.waiting_join_seconds', 'trainer'],
-  ['limits.waiting_join_bytes', 'trainer'],
   ['limits.event_log', 'trainer'],
-  ['limits.event_log_bytes', 'trainer'],
   ['limits.set_aside', 'trainer'],
-  ['limits.set_aside_bytes', 'trainer'],
-  ['limits.quarantine', 'trainer'],
-  ['limits.quarantine_bytes', 'trainer'],
   ['limits.defended_sources', 'trainer'],
   ['models.*.defence', 'trainer'],
   ['models.*.trigger', 'trainer'],
@@ -74,7 +60,10 @@ export function takeOver(config: Config, next: Config, log: Logger): ReadonlySet
 }
 
 export function changesBetween(before: Config, after: Config): Changes {
-  const paths = differing(before, after, [])
+  const paths = differing(before, after, []).filter(([section, key = '']) => {
+    const isInner = section === 'limits' && Object.hasOwn(innerLimits, key)
+    return !isInner
+  })
   const allowed = new Map<string, Change>()
   const refused: string[] = []
   for (const path of paths) {
@@ -100,6 +89,7 @@ export function applyChanges(config: Config, changes: readonly Change[]): void {
     if (value === undefined) Reflect.deleteProperty(holder, key)
     else holder[key] = value
   }
+  Object.assign(config.limits, limitsOf(config.limits))
 }
 
 function isBelow(path: readonly string[], pattern: readonly string[]): boolean {

@@ -177,8 +177,7 @@ function keyProblems(keys: NonNullable<Config['server']['auth']>['keys']): reado
 }
 
 function labelFault(label: string, mostCharacters: number): string | undefined {
-  if (label.length > mostCharacters)
-    return `is longer than limits.label_characters = ${mostCharacters}`
+  if (label.length > mostCharacters) return `is longer than ${mostCharacters} characters`
   if (/\p{Cc}/u.test(label)) return 'holds a control character'
   return undefined
 }

@@ -8,9 +8,9 @@ export interface QualityReport {
     Json | readonly SourceQuality[] | readonly SliceQuality[] | SliceGap | undefined
   /** The mean over sources with at least 20 examples, in which each weighs the same; over all where none has that many. */
   readonly accuracy_recent_by_source: number
-  /** At most `limits.quality_sources`, and `other` for the rest. */
+  /** At most 32, and `other` for the rest. */
   readonly sources: readonly SourceQuality[]
-  /** At most `limits.quality_slices`, and `other` for the rest; absent if no event names one. */
+  /** At most 32, and `other` for the rest; absent if no event names one. */
   readonly slices?: readonly SliceQuality[]
   /** Absent if fewer than two slices have enough examples. */
   readonly slice_gap?: SliceGap

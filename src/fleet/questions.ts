@@ -81,7 +81,7 @@ class Questions<Question extends object, Answer extends object> implements Fleet
     const { redis, replica, most, waitMs, clock, onAsked } = this.#options
     if (this.#waiting.size >= most()) {
       onAsked?.('refused')
-      const text = `limits.fleet_questions: ${most()} questions to the fleet wait already`
+      const text = `${most()} questions to the fleet wait already`
       throw failure('TRAINER_BUSY', text)
     }
     const call = randomBytes(8).toString('hex')

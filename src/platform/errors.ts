@@ -26,7 +26,7 @@ export const errorTable = {
   TOO_MANY_EVENTS: {
     status: 413,
     exit: 65,
-    fix: 'split the events over several bodies, or raise limits.body_events',
+    fix: 'split the events over several bodies, or raise limits.body_bytes',
   },
   BODY_TYPE_UNSUPPORTED: {
     status: 415,
@@ -74,7 +74,7 @@ export const errorTable = {
   TIME_BEFORE_HISTORY: {
     status: 404,
     exit: 66,
-    fix: 'name a later time: GET /v1/models/{model}/history shows the oldest move that is kept, and limits.moves sets how many are kept',
+    fix: 'name a later time: GET /v1/models/{model}/history shows the oldest move that is kept',
   },
   HISTORY_BROKEN: {
     status: 500,
@@ -121,13 +121,13 @@ export const errorTable = {
   PINS_FULL: {
     status: 409,
     exit: 75,
-    fix: 'unpin a version that is no longer needed, or raise limits.pins',
+    fix: 'unpin a version that is no longer needed',
   },
   INBOX_FULL: {
     status: 429,
     exit: 75,
     retriable: true,
-    fix: 'the trainer is behind; wait, or raise the limit that the message names (limits.inbox_events or limits.inbox_bytes)',
+    fix: 'the trainer is behind; wait, or raise limits.inbox_events, which also bounds the bytes',
   },
   CONNECTIONS_FULL: {
     status: 503,
@@ -166,7 +166,7 @@ export const errorTable = {
     status: 503,
     exit: 75,
     retriable: true,
-    fix: 'close some of the open pages, or raise limits.watchers',
+    fix: 'close some of the open pages, or raise limits.connections',
   },
   DEADLINE_EXCEEDED: {
     status: 503,
@@ -198,13 +198,13 @@ export const errorTable = {
     status: 503,
     exit: 75,
     retriable: true,
-    fix: 'this replica does not have that generation yet: try again, or raise limits.min_generation_ms',
+    fix: 'this replica does not have that generation yet: try again, or raise limits.request_ms',
   },
   POSITION_NOT_REACHED: {
     status: 504,
     exit: 75,
     retriable: true,
-    fix: 'the trainer has not reached this position yet: check its lag and state, try again, or raise limits.wait_for_ms',
+    fix: 'the trainer has not reached this position yet: check its lag and state, try again, or raise limits.request_ms',
   },
   TRAINER_STALLED: {
     status: 503,
@@ -242,7 +242,7 @@ export const errorTable = {
     fix: 'an event is a JSON object; see the event schema in /docs',
   },
   EVENT_TOO_LARGE: { status: 413, exit: 65, fix: 'shorten the event, or raise limits.event_bytes' },
-  EVENT_TOO_DEEP: { status: 400, exit: 65, fix: 'flatten the JSON, or raise limits.json_depth' },
+  EVENT_TOO_DEEP: { status: 400, exit: 65, fix: 'flatten the JSON: 32 levels are read' },
   EVENT_FORBIDDEN_KEY: {
     status: 400,
     exit: 65,
@@ -258,7 +258,7 @@ export const errorTable = {
   INPUT_TOO_LONG: {
     status: 413,
     exit: 65,
-    fix: 'shorten the input, or raise limits.text_characters, limits.messages or limits.features',
+    fix: 'shorten the input, or raise limits.text_characters or limits.features',
   },
   INPUT_WRONG_KIND: {
     status: 400,
@@ -298,7 +298,7 @@ export const errorTable = {
   FEATURE_TOO_LARGE: {
     status: 400,
     exit: 65,
-    fix: 'send null for a missing value, scale the feature, or raise limits.feature_magnitude',
+    fix: 'send null for a missing value, or scale the feature: at most 1e15 in magnitude is read',
   },
   COMPLETION_INVALID: {
     status: 400,
@@ -328,7 +328,7 @@ export const errorTable = {
   VALUE_INVALID: {
     status: 400,
     exit: 65,
-    fix: 'send a number: { "value": 3.2 }; limits.feature_magnitude bounds it',
+    fix: 'send a number: { "value": 3.2 }, of at most 1e15 in magnitude',
   },
   SIGNAL_UNSUPPORTED: {
     status: 400,
@@ -398,7 +398,7 @@ export const errorTable = {
   QUARANTINE_FULL: {
     status: 400,
     exit: 65,
-    fix: 'send it again if it should be learned; release or drop what is in quarantine, or raise limits.quarantine',
+    fix: 'send it again if it should be learned; release or drop what is in quarantine, or raise limits.set_aside (the quarantine has a tenth of it)',
   },
   SET_ASIDE_FULL: {
     status: 400,
@@ -702,7 +702,7 @@ export const errorTable = {
     status: 507,
     exit: 75,
     retriable: true,
-    fix: 'raise fleet.copy_bytes (Redis needs twice that per model while a copy is replaced), or make the checkpoint smaller: a smaller adapter (rank, features of ranpac), replay.capacity, limits.seen_events, limits.waiting_join_bytes, limits.set_aside_bytes, limits.event_log_bytes. Feedback stays in the stream until a copy contains it',
+    fix: 'raise fleet.copy_bytes (Redis needs twice that per model while a copy is replaced), or make the checkpoint smaller: a smaller adapter (rank, features of ranpac), replay.capacity, limits.seen_events, limits.set_aside, limits.event_log. Feedback stays in the stream until a copy contains it',
   },
   BROKER_REFUSED: {
     status: 500,

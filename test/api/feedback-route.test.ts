@@ -125,7 +125,7 @@ test.each(bodies)('%s: more events than the limit are refused as one', async (..
   const response = await send(bodyOf([...good, '7']), type)
   expect(response.statusCode).toBe(413)
   expect(response.json()).toMatchObject({ code: 'TOO_MANY_EVENTS', most: 3 })
-  expect(response.json<{ fix: string }>().fix).toContain('limits.body_events')
+  expect(response.json<{ fix: string }>().fix).toContain('limits.body_bytes')
   expect([journal(), letters]).toEqual([[], []])
   expect((await send(bodyOf(good), type)).json()).toMatchObject({ accepted: 3 })
 })

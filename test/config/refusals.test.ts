@@ -180,7 +180,7 @@ test.each([
     'a label that is too long',
     `models: { m: { labels: [a, ${'b'.repeat(129)}] } }`,
     'CONFIG_INVALID',
-    ['limits.label_characters = 128'],
+    ['longer than 128 characters'],
   ],
   [
     'labels that are text',
@@ -416,9 +416,21 @@ test.each([
   ],
   [
     'a limit below its range',
-    `limits: { json_depth: 1 }\n${model('')}`,
+    `limits: { event_bytes: 1 }\n${model('')}`,
     'CONFIG_INVALID',
-    ['at least 4'],
+    ['at least 256'],
+  ],
+  [
+    'a limit that follows from another',
+    `limits: { inbox_bytes: 5 }\n${model('')}`,
+    'CONFIG_UNKNOWN_KEY',
+    ['it follows from limits.inbox_events'],
+  ],
+  [
+    'a limit that is a constant',
+    `limits: { pins: 5 }\n${model('')}`,
+    'CONFIG_UNKNOWN_KEY',
+    ['it is always 100'],
   ],
   [
     'a short token',

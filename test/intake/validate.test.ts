@@ -187,7 +187,7 @@ describe('refused by code and place:', () => {
       '/input/features/0',
     ],
     [
-      'a feature beyond limits.feature_magnitude',
+      'a feature that is too large',
       { input: { features: { age: 3, income: -1.1e15 } }, label: 'a' },
       'FEATURE_TOO_LARGE',
       '/input/features/income',
@@ -335,7 +335,7 @@ describe('a model that learns numbers', () => {
     [{ rating: 1 }, 'SIGNAL_UNSUPPORTED', 'send one of value, correction, retract'],
     [{ value: '3.2' }, 'VALUE_INVALID', '"value": 3.2'],
     [{ correction: 'positive' }, 'VALUE_INVALID', '"value": 3.2'],
-    [{ value: 1e300 }, 'VALUE_INVALID', 'limits.feature_magnitude'],
+    [{ value: 1e300 }, 'VALUE_INVALID', '1e15'],
     [{ value: 1, label: 'a' }, 'EVENT_INVALID', 'keep one of value, label'],
     [{}, 'EVENT_INVALID', ''],
   ])('%j is refused as %s, with its fix', (said, code, fix) => {

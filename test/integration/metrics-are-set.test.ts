@@ -28,7 +28,7 @@ server:
     tokens: [${token}]
     keys: [{ name: slow, roles: [read], sha256: ${sha256}, rate: { per_second: 0.01, burst: 1 } }]
 log: { level: error }
-limits: { shadow_rows: 16 }
+limits: { queue: 64 }
 models:
   canary:${model('    rollout: { policy: canary, share: 0.5, judged: 100000 }')}
   shadow:${model('    rollout: { policy: shadow, judged: 100000 }')}

@@ -1,6 +1,6 @@
 /**
  * Server-sent events: the samples of one model, first those that the client has not seen (`Last-Event-ID`), then each new
- * one. Bounded: `limits.watchers` streams, and a client that does not read is cut and comes back by itself.
+ * one. Bounded: a sixteenth of `limits.connections`, and a client that does not read is cut and comes back by itself.
  */
 import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'

@@ -40,7 +40,9 @@ const common = {
     ...honoured('`include_usage`; `include_obfuscation` may be false'),
     fields: ['include_usage', 'include_obfuscation'],
   },
-  n: honoured('answers, at most `limits.choices`; a model that writes no texts gives one'),
+  n: honoured(
+    'answers, at most as many as `limits.generation_texts`, or 8; a model that writes no texts gives one',
+  ),
   user: honoured('the same user stays on the same side of a canary'),
   max_tokens: honoured('at most `limits.answer_tokens`; the answer of a classifier is one token'),
   temperature: honoured(`of a language model; ${likeliest}`),

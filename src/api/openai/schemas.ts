@@ -8,7 +8,7 @@ export const Optional = <Schema extends Parameters<typeof Type.Optional>[0]>(sch
 
 const STOPS = 16
 
-/** `mostAnswers`: limits.choices. */
+/** `mostAnswers`: of one request. */
 export function commonOf(mostAnswers: number) {
   const Stop = Type.String({ minLength: 1, maxLength: 256 })
   return {

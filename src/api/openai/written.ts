@@ -150,7 +150,7 @@ function tooMany({ limits }: Services, n: number, { length }: readonly AskedInpu
   const what = `${n * length} texts are asked for, at most ${limits.choices} by one request`
   return failure('REQUEST_INVALID', what, {
     details: { param: 'n' },
-    fix: 'ask for fewer, or raise limits.choices',
+    fix: 'ask for fewer, or raise limits.generation_texts',
   })
 }
 

@@ -8,7 +8,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { CodedError, type Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
-import { limitTable } from '../../platform/limits.ts'
 import { attributesIn } from '../../intake/events/cloud-event.ts'
 import { checkDepth } from '../../intake/events/json-guard.ts'
 import { signatureHeaders, type SignedMessage } from '../../intake/signatures/standard-webhooks.ts'
@@ -94,8 +93,8 @@ const [TAB, LINE_FEED, CARRIAGE_RETURN, SPACE] = [0x09, 0x0a, 0x0d, 0x20]
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/** Deeper than the limit of an event plus the list around it. Parsing more takes long and overflows the stack. */
-const MOST_DEPTH = limitTable.json_depth.most + 2
+/** Far deeper than an event may be. Parsing more takes long and overflows the stack. */
+const MOST_DEPTH = 1000
 
 /** Only limits the depth here: each event is checked on its own later. */
 function parse(bytes: Uint8Array): Json {

@@ -10,7 +10,7 @@ export const factOf = {
   state: 0,
   /** The number of the version that learned it; 0 = none. It stays when a rollback undoes that version. */
   version: 1,
-  /** Its size, as counted for `limits.event_log_bytes`. */
+  /** Its size, as counted for `event_log_bytes` of the limits. */
   bytes: 2,
   /** The number of the rollback that set it aside, 0 = none, and the marks of `rowMarks`. */
   rollback: 3,

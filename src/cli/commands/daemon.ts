@@ -190,12 +190,14 @@ export function registerConfig(program: Command): void {
       const { readConfig } = await import('../read-config.ts')
       const { stringify } = await import('yaml')
       const { withoutSecrets } = await import('../../config/config.ts')
+      const { writtenLimits } = await import('../../platform/limits.ts')
       const read = readConfig(flags)
       await checkModels(read, flags.config)
       const { server, ...rest } = read
       const { auth, ...open } = server
       const shown = {
         ...(withoutSecrets(rest) as object),
+        limits: writtenLimits(read.limits),
         server: auth ? { ...open, auth: { tokens: auth.tokens.length, keys: auth.keys } } : open,
       }
       print(flags.json, shown, () => [stringify(shown).trimEnd()])

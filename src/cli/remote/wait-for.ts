@@ -61,7 +61,7 @@ async function learned(
       return await api.describe({ wait_for: position })
     } catch (error) {
       if (!isTooSoon(error) || systemClock.monotonicMs() >= untilMs) throw error
-      // A daemon may answer at once (limits.wait_for_ms: 0).
+      // A daemon may answer at once.
       await systemClock.sleep(PAUSE_MS)
     }
   }

@@ -2,6 +2,7 @@
  * The configurations of `up`: a default model or those of a user's file, with the broker and the Redis of this machine.
  */
 import type { Config } from '../../config/config.ts'
+import { writtenLimits } from '../../platform/limits.ts'
 import { asNamed } from '../../config/secrets.ts'
 
 export interface UpPlaces {
@@ -51,6 +52,7 @@ export function upConfig(
   const { auth: _, ...server } = given?.server ?? {}
   return asNamed({
     ...given,
+    ...(given && { limits: writtenLimits(given.limits) }),
     data_dir: `${folder}/${replica}`,
     replica,
     server: { ...server, host: '127.0.0.1', port },

@@ -77,7 +77,7 @@ export const Quality = Type.Object({
       accuracy: Score,
       accuracy_recent: Score,
     }),
-    { description: 'most examples first, at most limits.quality_sources, then other' },
+    { description: 'most examples first, at most 32, then other' },
   ),
   slices: Type.Optional(
     Type.Array(
@@ -87,7 +87,7 @@ export const Quality = Type.Object({
         accuracy: Score,
         accuracy_recent: Score,
       }),
-      { description: 'parts of the population, at most limits.quality_slices, then other' },
+      { description: 'parts of the population, at most 32, then other' },
     ),
   ),
   slice_gap: Type.Optional(SliceGap),

@@ -99,7 +99,7 @@ export const ComparisonAnswer = Type.Object({
 })
 
 export const PinsAnswer = Type.Object({
-  pins: Type.Array(Name, { description: 'at most limits.pins' }),
+  pins: Type.Array(Name, { description: 'at most 100' }),
 })
 
 export const PinAnswer = Type.Object({

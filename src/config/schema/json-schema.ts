@@ -16,7 +16,7 @@ export function configJsonSchema(): Json {
 function forWriters(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(forWriters)
   if (!isRecord(schema)) return schema
-  const { required, choice, elsewhere, form, ...rest } = schema
+  const { required, choice, hints, form, ...rest } = schema
   const entries = Object.entries(rest).map(([key, value]) => [
     key,
     key === 'default' ? value : forWriters(value),

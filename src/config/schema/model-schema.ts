@@ -150,7 +150,7 @@ export function modelSchemaOf(plugins: PluginTable) {
         description: 'run this model in a separate trainer process',
       }),
     },
-    { additionalProperties: false, elsewhere: taskSettingsOf(tasks) },
+    { additionalProperties: false, hints: taskSettingsOf(tasks) },
   )
 }
 

@@ -8,7 +8,7 @@ import { modelSchemaOf } from './model-schema.ts'
 import { builtIn, type PluginTable } from './plugin-table.ts'
 import { section, type Frozen } from './parts.ts'
 import { fleetSchema, redisSchema } from '../redis.ts'
-import { limitTable } from '../../platform/limits.ts'
+import { innerLimits, limitTable, type Limits } from '../../platform/limits.ts'
 
 const name = { pattern: '^[a-z0-9][a-z0-9._-]{0,63}$' }
 
@@ -76,14 +76,19 @@ const server = section(
   'the HTTP endpoint',
 )
 
-const limits = section(
+const limits = Type.Object(
   Object.fromEntries(
     Object.entries(limitTable).map(([name, { default: byDefault, least, most, reason }]) => [
       name,
       Type.Integer({ minimum: least, maximum: most, default: byDefault, description: reason }),
     ]),
   ) as { [Name in keyof typeof limitTable]: ReturnType<typeof Type.Integer> },
-  'limits that protect memory, disk and time',
+  {
+    additionalProperties: false,
+    hints: innerLimits,
+    default: {},
+    description: 'limits that protect memory, disk and time',
+  },
 )
 
 export const pluginPaths = Type.Array(Type.String({ minLength: 1, format: 'path' }), {
@@ -171,5 +176,7 @@ export function configSchemaOf(plugins: PluginTable) {
 /** The schema with the built-in plug-ins. */
 export const configSchema = configSchemaOf(builtIn)
 
-export type Config = Frozen<Static<typeof configSchema>>
+type WrittenConfig = Frozen<Static<typeof configSchema>>
+/** A settled configuration, with the limits that follow from those that are written. */
+export type Config = Omit<WrittenConfig, 'limits'> & { readonly limits: Limits }
 export type ModelConfig = Frozen<Static<ReturnType<typeof modelSchemaOf>>>

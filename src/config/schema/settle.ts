@@ -48,23 +48,22 @@ function settleObject(schema: Schema, value: unknown, path: Path, to: SettleCont
 
 function reportUnknownKeys(
   given: readonly string[],
-  { properties = {}, elsewhere = {} }: Schema,
+  { properties = {}, hints = {} }: Schema,
   path: Path,
   to: SettleContext,
 ) {
   const known = Object.keys(properties)
   for (const key of given.filter((key) => !known.includes(key))) {
     const near = nearest(key, known)
-    const isKnown = Object.hasOwn(elsewhere, key)
     const other =
       near === undefined ? `known keys: ${known.join(', ') || 'none'}` : `did you mean "${near}"?`
-    const hint = isKnown ? `it belongs to ${elsewhere[key] ?? ''}` : other
+    const hint = Object.hasOwn(hints, key) ? hints[key] : undefined
     to.report({
       path: [...path, key],
       at: 'key',
       code: 'CONFIG_UNKNOWN_KEY',
-      message: `is not a known key; ${hint}`,
-      ...(near !== undefined && !isKnown && { meant: near }),
+      message: `is not a known key; ${hint ?? other}`,
+      ...(near !== undefined && hint === undefined && { meant: near }),
     })
   }
 }

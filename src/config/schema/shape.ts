@@ -9,8 +9,8 @@ export interface Schema {
   readonly choice?: 'name'
   readonly discriminator?: { readonly propertyName: string }
   readonly properties?: Readonly<Record<string, Schema>>
-  /** For keys that belong elsewhere: the right place. */
-  readonly elsewhere?: Readonly<Record<string, string>>
+  /** For keys that are probably written here: why they are unknown, as a clause. */
+  readonly hints?: Readonly<Record<string, string>>
   readonly patternProperties?: Readonly<Record<string, Schema>>
   readonly required?: readonly string[]
   readonly items?: Schema

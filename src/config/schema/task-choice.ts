@@ -10,7 +10,10 @@ export type TaskChoice = string | Readonly<Record<string, Readonly<Record<string
 export function taskSettingsOf(tasks: PluginTable['tasks']): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(tasks).flatMap(([task, { settings }]) =>
-      Object.keys(settings).map((name) => [name, `task: { ${task}: { ${name}: … } }`]),
+      Object.keys(settings).map((name) => [
+        name,
+        `it belongs to task: { ${task}: { ${name}: … } }`,
+      ]),
     ),
   )
 }
@@ -18,7 +21,7 @@ export function taskSettingsOf(tasks: PluginTable['tasks']): Readonly<Record<str
 export function taskChoicesOf(
   tasks: PluginTable['tasks'],
 ): Readonly<Record<string, TSchema | null>> {
-  const closed = { additionalProperties: false, elsewhere: taskSettingsOf(tasks) }
+  const closed = { additionalProperties: false, hints: taskSettingsOf(tasks) }
   return Object.fromEntries(
     Object.entries(tasks).map(([name, { settings }]) => [
       name,

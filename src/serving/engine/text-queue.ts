@@ -69,6 +69,6 @@ export class TextQueue {
 
 function full(what: string, details: Record<string, number>): Error {
   const fix =
-    'wait as long as Retry-After says, or raise limits.generation_queue or limits.generation_queue_tokens'
+    'wait as long as Retry-After says, or raise limits.generation_texts or limits.answer_tokens'
   return failure('QUEUE_FULL', what, { details, fix })
 }

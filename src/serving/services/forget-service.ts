@@ -119,7 +119,7 @@ const AGAIN_MS = 250
 
 /**
  * Asks again while the trainer of the model starts, as after a restart or while its lease goes to another daemon: for at
- * most `limits.wait_for_ms`.
+ * most `wait_for_ms` of the limits.
  */
 async function untilTrained<Answer>(
   question: () => Promise<Answer>,

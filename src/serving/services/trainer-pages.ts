@@ -121,7 +121,7 @@ const LOOK_MS = 50
 
 /**
  * Once the trainer has followed the last move: what a rollback sets aside is in the checkpoint a moment after its
- * answer. Where the trainer is busy for longer than `limits.wait_for_ms` or does not work, as the checkpoint is now.
+ * answer. Where the trainer is busy for longer than `wait_for_ms` of the limits or does not work, as the checkpoint is now.
  */
 async function followed(
   setAside: SetAsidePages,

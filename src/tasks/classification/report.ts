@@ -24,7 +24,7 @@ export interface ClassificationReport {
   }
   /** Absent if no answer says that it is unsure. */
   readonly sure?: SureReport
-  /** Most examples first, at most `limits.quality_labels`. */
+  /** Most examples first, at most 32. */
   readonly labels: readonly LabelQuality[]
   /** All that are not named. */
   readonly other_labels: {

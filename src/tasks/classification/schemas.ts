@@ -104,7 +104,7 @@ export const classificationSchemas = {
           Type.Number({ description: 'how far recall_recent is below recall_best' }),
         ),
       }),
-      { description: 'most examples first, limits.quality_labels at most' },
+      { description: 'most examples first, 32 at most' },
     ),
     forgetting: Type.Optional(Type.Number({ description: 'the mean over labels' })),
     other_labels: Type.Object({ labels: Count, support: Count, correct: Count }),

@@ -9,7 +9,7 @@ import {
   type SignedMessage,
 } from '../../../src/intake/signatures/standard-webhooks.ts'
 import { isMeant, meantBy } from '../../../src/intake/retraction.ts'
-import { limitTable, type Limits } from '../../../src/platform/limits.ts'
+import { defaultLimits } from '../../../src/platform/limits.ts'
 import { thrown } from '../../coded.ts'
 import { identified } from '../../example-key.ts'
 
@@ -64,11 +64,8 @@ describe('a signature', () => {
 })
 
 describe('a stream with a signed source', () => {
-  const limits = Object.fromEntries(
-    Object.entries(limitTable).map(([name, limit]) => [name, limit.default]),
-  ) as unknown as Limits
   const parse = recordParser({
-    ...{ limits, reads: [text], signals: [label], checked: 'http' },
+    ...{ limits: defaultLimits, reads: [text], signals: [label], checked: 'http' },
     onUnknownKey: () => {},
     signed: new Map([['partner', rules]]),
   })

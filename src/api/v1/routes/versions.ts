@@ -61,7 +61,7 @@ export function addVersionRoutes(app: FastifyInstance, services: Services): void
     ...reading,
     summary: 'moves of the live pointer, newest first',
     description:
-      'in pages; limits.moves sets how many are kept. Each has the hash of itself and of the move before',
+      'in pages; the last 10,000 are kept. Each has the hash of itself and of the move before',
     query: HistoryQuery,
     answer: HistoryAnswer,
     async handle({ params, query }) {

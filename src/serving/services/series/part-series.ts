@@ -1,6 +1,6 @@
 /**
  * The recent accuracy of each slice and of each source over the life of this server: a point where the trainer reports
- * another count of examples. Bounded by `limits.part_samples` points of the parts that a report names.
+ * another count of examples. Bounded by 200 points of the parts that a report names.
  */
 import type { QualityReport } from '../../../evaluation/contract.ts'
 import { ThinnedSeries } from './thinned-series.ts'

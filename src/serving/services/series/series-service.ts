@@ -38,7 +38,7 @@ export interface SeriesWatch {
 }
 
 export interface SeriesService {
-  /** Calls `listener` for each new sample. Throws `MODEL_UNKNOWN`, and `WATCHERS_FULL` beyond `limits.watchers`. */
+  /** Calls `listener` for each new sample. Throws `MODEL_UNKNOWN`, and `WATCHERS_FULL` beyond `watchers` of the limits. */
   watch(model: string, after: number, listener: (sample: Sample) => void): SeriesWatch
   /** Looks at every model now. */
   sample(): void
