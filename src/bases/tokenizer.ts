@@ -116,10 +116,29 @@ function changedTo(definition: Json, cut: string, rule: string): Json {
 /** Without limits. */
 export function createTokenizer(definition: Json): Tokenizer {
   try {
-    return new library.Tokenizer(definition, {})
+    return new library.Tokenizer(byWord(definition), {})
   } catch (cause) {
     throw failure('BASE_INVALID', 'tokenizer.json cannot be read', { cause })
   }
+}
+
+/**
+ * SentencePiece writes a text as one word with ▁ for its spaces. Where no token goes on behind a space, the text may be cut before
+ * each: the tokens are the same, and words that come again are not merged again.
+ */
+function byWord(definition: Json): Json {
+  const { model, pre_tokenizer: cut } = definition as Readonly<Record<string, Json | undefined>>
+  const { type, vocab } = (model ?? {}) as Readonly<Record<string, Json | undefined>>
+  if (type !== 'BPE' || (cut ?? null) !== null) return definition
+  const tokens = Object.keys((vocab ?? {}) as object)
+  if (!tokens.includes('▁') || tokens.some((token) => /[^▁]▁/.test(token))) return definition
+  const words = {
+    type: 'Split',
+    pattern: { Regex: '▁+[^▁]*' },
+    behavior: 'Isolated',
+    invert: false,
+  }
+  return { ...(definition as object), pre_tokenizer: words }
 }
 
 /** A definition that is not plain, and may therefore take long for a text, is watched. */

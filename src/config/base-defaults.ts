@@ -25,6 +25,7 @@ function ofModel(written: unknown, { bases, tasks }: PluginTable): unknown {
     ...trainOf(written, { ...plugin?.train, ...ofBase?.train, ...taskPlugin?.train }),
   }
   if (ofBase === undefined || !isRecord(settings)) return model
+  const forClasses = taskPlugin?.hasClasses === true ? ofBase.forClasses : undefined
   return {
     ...model,
     ...(ofBase.base && {
@@ -33,12 +34,10 @@ function ofModel(written: unknown, { bases, tasks }: PluginTable): unknown {
         [name]: over(ofBase.base, settings),
       },
     }),
-    adapter: ofBase.adapter,
+    adapter: forClasses?.adapter ?? ofBase.adapter,
     ...(ofBase.replay && { replay: given(written.replay) ?? ofBase.replay }),
     ...(ofBase.rate && { rate: given(written.rate) ?? ofBase.rate }),
-    // Kept examples vote for classes.
-    ...(ofBase.memory &&
-      taskPlugin?.hasClasses === true && { memory: given(written.memory) ?? ofBase.memory }),
+    ...(forClasses?.memory && { memory: given(written.memory) ?? forClasses.memory }),
   }
 }
 

