@@ -8,7 +8,7 @@ import { exampleOf, folderOf, modelOf, openTask } from '../config/model-parts.ts
 import { openPolicies, openPolicy, triggerHint } from '../config/plugins/open-policy.ts'
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import type { Task } from '../contracts/task.ts'
-import { jointWatch } from '../evaluation/joint-rollback.ts'
+import { jointWatch } from '../evaluation/release-decisions.ts'
 import { withoutLanguage } from '../intake/encode-example.ts'
 import { invariant } from '../platform/errors.ts'
 import { RetryPolicy } from '../platform/retry.ts'

@@ -2,7 +2,7 @@
 import type { Base } from '../contracts/base.ts'
 import type { PromotionNeeds } from '../contracts/release.ts'
 import type { Task } from '../contracts/task.ts'
-import { goldenRows, type GoldenRow } from '../evaluation/golden-rows.ts'
+import { goldenRows, type GoldenRow } from '../evaluation/gate-rows.ts'
 import { encodeExample } from '../intake/encode-example.ts'
 import { recordParser } from '../intake/record-parser.ts'
 import type { Config, ModelConfig } from './config.ts'

@@ -4,8 +4,12 @@
  * learned them, so they compare how well old skills are kept, and none belongs to the block that only the candidate
  * knows.
  */
-import type { RowOrigin } from '../contracts/release.ts'
-import type { Example } from '../contracts/example.ts'
+import type { RowOrigin, GoldenExample } from '../contracts/release.ts'
+import type { Example, Target } from '../contracts/example.ts'
+import { isRetraction, type FeedbackEvent, type Input } from '../contracts/event.ts'
+import { CodedError, type ExampleKey } from '../contracts/core.ts'
+import type { EncodedRow } from '../contracts/network.ts'
+import type { Task } from '../contracts/task.ts'
 
 /** More rows add little precision, and each takes a forward pass. */
 const MOST_REPLAYED = 200
@@ -14,7 +18,7 @@ const MOST_HELD_OUT = 1000
 /** The most that evaluating a candidate may cost, as a fraction of the cost of learning it. */
 const SHARE_OF_LEARNING = 0.2
 
-export interface GateRows {
+interface GateRows {
   readonly from: RowOrigin
   readonly rows: readonly Example[]
 }
@@ -76,7 +80,7 @@ function oldestFirst<Row>(rows: readonly Row[], answeredBy: (row: Row) => number
   return dated.toSorted((one, other) => one.version - other.version).map(({ row }) => row)
 }
 
-export interface Comparison<Row> {
+interface Comparison<Row> {
   /** The candidate answers them. */
   readonly own: readonly Row[]
   /** Those of them that the live version answers as well, in a pass of its own. */
@@ -119,10 +123,64 @@ function chosen(examples: readonly Example[]): readonly Example[] {
   const sorted = examples.toSorted((one, other) =>
     one.key < other.key ? -1 : Number(one.key > other.key),
   )
-  const step = Math.max(1, sorted.length / MOST_REPLAYED)
-  const places = Array.from(
-    { length: Math.min(MOST_REPLAYED, sorted.length) },
-    (_, at) => at * step,
-  )
-  return places.flatMap((place) => sorted[Math.floor(place)] ?? [])
+  return evenly(sorted, MOST_REPLAYED)
+}
+
+/** At most `count` of them, at equal distances: a list may be in the order of time. */
+export function evenly<Item>(items: readonly Item[], count: number): readonly Item[] {
+  if (items.length <= count) return items
+  const step = items.length / count
+  const places = Array.from({ length: count }, (_, at) => Math.floor(at * step))
+  return places.flatMap((place) => items[place] ?? [])
+}
+
+/**
+ * The examples of a file that must stay right, as rows that a candidate can answer. They are read like any event, so a
+ * wrong line is found when the daemon starts or the config is checked, with its file and number.
+ */
+export interface GoldenRow {
+  readonly file: string
+  readonly line: number
+  readonly example: Example
+}
+
+interface GoldenParts {
+  readonly parse: (text: string) => FeedbackEvent
+  readonly encode: (input: Input, target: Target) => EncodedRow
+  readonly task: Pick<Task, 'target' | 'isTest' | 'start' | 'grown' | 'check'>
+}
+
+export function goldenRows(
+  examples: readonly GoldenExample[],
+  parts: GoldenParts,
+): readonly GoldenRow[] {
+  return examples.map((each) => {
+    try {
+      return { file: each.file, line: each.line, example: exampleIn(each, parts) }
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error
+      const { file, line } = each
+      throw new CodedError('GOLDEN_INVALID', `${file}:${line}: ${error.message}`, {
+        details: { file, line, code: error.code },
+        cause: error,
+      })
+    }
+  })
+}
+
+function exampleIn({ file, line, text }: GoldenExample, { parse, encode, task }: GoldenParts) {
+  const event = parse(text)
+  if (event.input === undefined) throw unusable('it has no input')
+  if (isRetraction(event.signal)) throw unusable('it takes something back')
+  const target = task.target(event.signal, undefined, task.start)
+  if (!task.isTest(target)) throw unusable('it does not say what is right')
+  task.check(target, task.grown(task.start, [target]))
+  // Never the key of an event: those are a source and an id.
+  const key = `golden ${file}:${line}` as ExampleKey
+  const { source, id, weight } = event
+  return { key, source, id, weight, target, encoded: encode(event.input, target) } satisfies Example
+}
+
+function unusable(why: string): CodedError {
+  return new CodedError('GOLDEN_INVALID', why)
 }

@@ -12,7 +12,7 @@
  * The American Statistician 54(4).
  */
 import type { SliceGap } from '../contracts/release.ts'
-import { fading, ratio, type AccuracyState } from './running-accuracy.ts'
+import { fading, ratio, type AccuracyState } from './running-scores.ts'
 import { OTHER_PART, type PartScore } from './served-parts.ts'
 
 const ALPHA = 0.05

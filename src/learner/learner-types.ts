@@ -7,12 +7,11 @@ import type { KlReport, Rollback } from '../contracts/release.ts'
 import type { Example, Head } from '../contracts/example.ts'
 import type { Task } from '../contracts/task.ts'
 import type { ReplayBufferParts, ReplayBufferState } from './replay-buffer.ts'
-import type { KnnMemoryParts, MemorisedItem } from './knn-memory.ts'
-import type { MixtureWeights } from './mixture/mixture.ts'
-import type { QualityLimits } from '../evaluation/quality.ts'
+import type { KnnMemoryParts, MemorisedItem } from './memory/knn-memory.ts'
+import type { MixtureWeights } from './memory/mixture.ts'
 import type { LossGapLimits, LossGapState } from '../evaluation/loss-gap.ts'
-import type { LiveScoresState } from '../evaluation/live-scores.ts'
-import type { ScoreboardState } from '../evaluation/scoreboard.ts'
+import type { LiveScoresState } from '../evaluation/running-scores.ts'
+import type { ScoreboardState, QualityLimits } from '../evaluation/scoreboard.ts'
 
 export interface LearnerParts {
   readonly trainable: Trainable

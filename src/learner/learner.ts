@@ -12,8 +12,7 @@ import type { AlarmCount } from '../contracts/policy.ts'
 import type { KlReport, LossGapReport, Scores, SliceGap } from '../contracts/release.ts'
 import type { HeadlineValue } from '../contracts/task-view.ts'
 import type { Example, Head, RememberedExample, Score, TaskFacts } from '../contracts/example.ts'
-import type { QualityReport } from '../evaluation/contract.ts'
-import { headlineOf, headlineValue } from '../evaluation/headline.ts'
+import { type QualityReport, headlineOf, headlineValue } from '../evaluation/contract.ts'
 import type { LossSum } from '../evaluation/loss-gap.ts'
 import type { MemoryShape } from '../versions/contract.ts'
 import { boundUpdate } from '../optim/update-bound.ts'
@@ -30,15 +29,19 @@ import type {
   UpdateOptions,
   VersionState,
 } from './learner-types.ts'
-import { KnnMemory, type MemorisedItem } from './knn-memory.ts'
-import type { Mixture } from './mixture/mixture.ts'
-import { Pending } from './pending.ts'
+import { KnnMemory, type MemorisedItem } from './memory/knn-memory.ts'
+import type { Mixture } from './memory/mixture.ts'
+import { Pending, UpdateTrigger } from './pending.ts'
 import { Prequential } from './prequential.ts'
 import { ReplayBuffer } from './replay-buffer.ts'
-import { Scoring, type EvaluatedRows, type EvaluatedScores, type ScoreRequests } from './scoring.ts'
+import {
+  Scoring,
+  type EvaluatedRows,
+  type EvaluatedScores,
+  type ScoreRequests,
+  UpdateMeasures,
+} from './scoring.ts'
 import { Unlearning } from './unlearning.ts'
-import { UpdateMeasures } from './updates/update-measures.ts'
-import { UpdateTrigger } from './update-trigger.ts'
 import { Updates, type Progress } from './updates/updates.ts'
 import type { WarmUpResult } from './updates/warming.ts'
 
@@ -56,25 +59,20 @@ export class Learner {
 
   constructor(parts: LearnerParts) {
     this.#parts = parts
-    const { task, trainable } = parts
-    const pending = new Pending(task, trainable)
-    const replayBuffer = new ReplayBuffer({ ...parts.replayBuffer, task })
-    const knnMemory = parts.knnMemory && new KnnMemory(parts.knnMemory, task)
-    const { batch, replay_batch } = parts.train
-    const scoring = new Scoring({ trainable, task, rows: batch + replay_batch, knnMemory })
-    const prequential = new Prequential({ ...parts, scoring, knnMemory })
-    const trigger = new UpdateTrigger(parts)
-    const unlearning = new Unlearning({ trainable, pending, replayBuffer, knnMemory })
-    this.#pending = pending
-    this.#replayBuffer = replayBuffer
-    this.#knnMemory = knnMemory
-    this.#scoring = scoring
-    this.#prequential = prequential
-    this.#trigger = trigger
-    this.#unlearning = unlearning
+    const { task, trainable, train } = parts
+    this.#pending = new Pending(task, trainable)
+    this.#replayBuffer = new ReplayBuffer({ ...parts.replayBuffer, task })
+    this.#knnMemory = parts.knnMemory && new KnnMemory(parts.knnMemory, task)
+    this.#trigger = new UpdateTrigger(parts)
+    const [pending, replayBuffer] = [this.#pending, this.#replayBuffer]
+    const [knnMemory, trigger] = [this.#knnMemory, this.#trigger]
+    const rows = train.batch + train.replay_batch
+    this.#scoring = new Scoring({ trainable, task, rows, knnMemory })
+    this.#prequential = new Prequential({ ...parts, scoring: this.#scoring, knnMemory })
+    this.#unlearning = new Unlearning({ trainable, pending, replayBuffer, knnMemory })
     this.#updates = new Updates({
-      ...{ learner: parts, pending, replayBuffer, knnMemory },
-      ...{ prequential, trigger, unlearning },
+      ...{ learner: parts, pending, replayBuffer, knnMemory, trigger },
+      ...{ prequential: this.#prequential, unlearning: this.#unlearning },
     })
     this.#measures = new UpdateMeasures(parts)
   }

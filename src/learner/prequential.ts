@@ -5,13 +5,14 @@
  *
  * Dawid (1984), "Present position and potential developments: the prequential approach", JRSS A 147.
  */
-import type { RollbackDecision } from '../contracts/release.ts'
+import type { RollbackDecision, Rollback, RollbackFacts, Scores } from '../contracts/release.ts'
 import type { Example, Head, Score } from '../contracts/example.ts'
 import type { LossSum } from '../evaluation/loss-gap.ts'
-import { noSums, withScore } from '../evaluation/running-scores.ts'
+import { LiveScores, noSums, withScore } from '../evaluation/running-scores.ts'
 import { Scoreboard } from '../evaluation/scoreboard.ts'
 import { batches } from '../optim/engines/batch.ts'
-import type { KnnMemory } from './knn-memory.ts'
+import type { TrainableState } from '../contracts/adapter.ts'
+import type { KnnMemory } from './memory/knn-memory.ts'
 import type {
   LatentMap,
   LatentRequests,
@@ -19,10 +20,9 @@ import type {
   LearnerState,
   LiveVersion,
 } from './learner-types.ts'
-import { LiveJudge } from './live-judge.ts'
-import type { Scoring } from './scoring.ts'
+import type { Scoring, ScoreRequests } from './scoring.ts'
 
-export interface PrequentialParts extends Pick<
+interface PrequentialParts extends Pick<
   LearnerParts,
   'trainable' | 'task' | 'train' | 'trigger' | 'rollback' | 'quality'
 > {
@@ -90,7 +90,7 @@ export class Prequential {
     else if (this.#parts.knnMemory === undefined) tested = yield* this.#testBlock(block)
     const line = this.scoreboard.scores()
     const decision = live && (yield* this.#judge.judge(live, { block, tested, line }))
-    this.#judge.closeBlock()
+    this.#judge.live.closeBlock()
     return decision
   }
 
@@ -119,14 +119,14 @@ export class Prequential {
   snapshot(): Pick<LearnerState, 'rollback' | 'live' | 'scoreboard'> {
     return {
       rollback: this.#parts.rollback.snapshot(),
-      ...(this.#judge.looksAtScores && { live: this.#judge.snapshot() }),
+      ...(this.#judge.looksAtScores && { live: this.#judge.live.snapshot() }),
       scoreboard: this.scoreboard.snapshot(),
     }
   }
 
   restore({ rollback, live, scoreboard }: Pick<LearnerState, 'rollback' | 'live' | 'scoreboard'>) {
     this.#parts.rollback.restore(rollback)
-    this.#judge.restore(live)
+    this.#judge.live.restore(live)
     this.scoreboard.restore(scoreboard)
   }
 
@@ -149,5 +149,69 @@ export class Prequential {
     if (isSilent || score.isBlank === true) this.scoreboard.leaveOut(example)
     else this.scoreboard.observe(score, example)
     if (!isSilent) this.#judge.observe(score)
+  }
+}
+
+/** Before the block is learned. */
+interface TestedBlock {
+  readonly block: readonly Example[]
+  /** Scores by the head alone with the learner's own weights; of another length if the block was not tested as a whole. */
+  readonly tested: readonly Score[]
+  /** The scores of the line of versions. */
+  readonly line: Scores
+}
+
+/** Asks the rollback policy whether the live version must be rolled back, with its scores on the stream. */
+class LiveJudge {
+  readonly #rollback: Rollback
+  readonly #scoring: Scoring
+  readonly live = new LiveScores()
+
+  constructor(rollback: Rollback, scoring: Scoring) {
+    this.#rollback = rollback
+    this.#scoring = scoring
+  }
+
+  get looksAtScores(): boolean {
+    return this.#rollback.looksAtScores !== false
+  }
+
+  /** Adds the score of an example of the present block, by the learner's own weights. */
+  observe(score: Score): void {
+    if (this.looksAtScores) this.live.observe(score)
+  }
+
+  *judge(live: LiveVersion, tested: TestedBlock): LatentRequests<RollbackDecision> {
+    const { version, weights, memorised } = live
+    const { block, line } = tested
+    if (weights === 'unknown') this.live.replaceBlock([])
+    else if (weights !== undefined)
+      this.live.replaceBlock(yield* this.#scoring.versionOn(block, { weights, memorised }))
+    const scores = this.live.of(version)
+    const reference = yield* this.#compared(live, tested)
+    return this.#rollback.decide({ scores, line, version, ...(reference && { reference }) })
+  }
+
+  *#compared(
+    { weights, reference }: LiveVersion,
+    { block, tested }: TestedBlock,
+  ): LatentRequests<RollbackFacts['reference']> {
+    if (reference === undefined || weights === 'unknown') return undefined
+    const live = yield* this.#answers(block, tested, weights)
+    const others = yield* this.#scoring.headOn(block, reference.weights)
+    const answers = live.map(({ error }, at) => ({
+      live: error,
+      reference: others[at]?.error ?? error,
+    }))
+    return { version: reference.version, answers }
+  }
+
+  *#answers(
+    block: readonly Example[],
+    tested: readonly Score[],
+    weights: TrainableState | undefined,
+  ): ScoreRequests {
+    const isTested = weights === undefined && tested.length === block.length
+    return isTested ? tested : yield* this.#scoring.headOn(block, weights)
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { RememberedExample } from '../contracts/example.ts'
-import type { KnnMemory } from './knn-memory.ts'
+import type { KnnMemory } from './memory/knn-memory.ts'
 import type { LatentMap, LearnerParts, Retraction } from './learner-types.ts'
 import type { Pending } from './pending.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'

@@ -1,6 +1,6 @@
 /** Scores as probabilities, and answers that say that they are unsure, as clients and people see them. */
 import { expect, test } from 'vitest'
-import { Quality } from '../../src/evaluation/quality.ts'
+import { Quality } from '../../src/evaluation/scoreboard.ts'
 import { runCli } from '../cli/run-cli.ts'
 import { openFakeRegistry, versionOf } from '../serving/fake-registry.ts'
 import { classificationOf } from '../tasks/classification-of.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Quality } from '../../src/evaluation/quality.ts'
+import { Quality } from '../../src/evaluation/scoreboard.ts'
 import { runCli } from '../cli/run-cli.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
 import { openServed } from './open-served.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { failure } from '../../src/platform/errors.ts'
 import { percent } from '../../src/cli/print.ts'
-import { Quality } from '../../src/evaluation/quality.ts'
+import { Quality } from '../../src/evaluation/scoreboard.ts'
 import type { LabelledReport } from '../../src/tasks/classification/report.ts'
 import type { QualityReport } from '../../src/evaluation/contract.ts'
 import type { Fleet } from '../../src/serving/services/fleet/fleet-view.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { headlineOf } from '../../src/evaluation/headline.ts'
+import { headlineOf } from '../../src/evaluation/contract.ts'
 import { classificationView } from '../../src/tasks/classification/view.ts'
 import { generationView } from '../../src/tasks/generation/view.ts'
 import { regressionView } from '../../src/tasks/regression/view.ts'

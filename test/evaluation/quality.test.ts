@@ -1,6 +1,6 @@
 /** What is reported of the answers beside their number: for whom they are right, and for what. */
 import { describe, expect, test } from 'vitest'
-import { Quality, type QualityLimits } from '../../src/evaluation/quality.ts'
+import { Quality, type QualityLimits } from '../../src/evaluation/scoreboard.ts'
 import type { LabelledReport } from '../../src/tasks/classification/report.ts'
 import type { LabelTarget } from '../../src/tasks/classification/target.ts'
 import { classificationOf } from '../tasks/classification-of.ts'

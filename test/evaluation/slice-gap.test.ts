@@ -5,8 +5,8 @@ import {
   noAccuracy,
   observed,
   type AccuracyState,
-} from '../../src/evaluation/running-accuracy.ts'
-import { Quality } from '../../src/evaluation/quality.ts'
+} from '../../src/evaluation/running-scores.ts'
+import { Quality } from '../../src/evaluation/scoreboard.ts'
 import { servedGap, widestGap } from '../../src/evaluation/slice-gap.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { classificationOf } from '../tasks/classification-of.ts'

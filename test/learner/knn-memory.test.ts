@@ -6,7 +6,7 @@ import { finalState } from '../trainer/final-state.ts'
 import { tinyBase, TinyTrainable, tinyLatent } from '../trainer/tiny.ts'
 import { placeOf, tinyKnnMemory } from './tiny-knn-memory.ts'
 import { openWorld, runToEnd, startIn, type Setting, type World } from '../trainer/world.ts'
-import { KnnMemory } from '../../src/learner/knn-memory.ts'
+import { KnnMemory } from '../../src/learner/memory/knn-memory.ts'
 import type { ExampleKey } from '../../src/contracts/core.ts'
 import { labelsOf } from '../tasks/labels-of.ts'
 

@@ -3,8 +3,8 @@ import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import type { ChosenPolicy as Chosen } from '../../src/config/plugins/open-policy.ts'
 import type { Latent } from '../../src/contracts/network.ts'
-import type { KnnEngine } from '../../src/learner/knn-engine.ts'
-import type { KnnMemoryParts } from '../../src/learner/knn-memory.ts'
+import type { KnnEngine } from '../../src/learner/memory/engines.ts'
+import type { KnnMemoryParts } from '../../src/learner/memory/knn-memory.ts'
 
 export function tinyKnnMemory(settings: Partial<Chosen> = {}): KnnMemoryParts {
   const policy = openPolicy('memory', policies.memory, {

@@ -1,7 +1,7 @@
 /** The block of voting examples follows the list that it is made of. */
 import { expect, test } from 'vitest'
 import type { MemoryItem } from '../../src/contracts/policy.ts'
-import { Voters } from '../../src/learner/mixture/voters.ts'
+import { Voters } from '../../src/learner/memory/kernel-vote.ts'
 import { asKey } from '../example-key.ts'
 
 const item = (at: number): MemoryItem => ({

@@ -9,7 +9,7 @@ import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import type { Promotion, PromotionFacts, Scores } from '../../src/contracts/release.ts'
 import { RowHistory } from '../../src/evaluation/row-history.ts'
-import { jointPromotion } from '../../src/evaluation/joint-promotion.ts'
+import { jointPromotion } from '../../src/evaluation/release-decisions.ts'
 
 const open = (policy: string, settings: object = {}): Promotion =>
   openPolicy('promotion', policies.promotion, { policy, ...settings })

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { openPolicies } from '../../src/config/plugins/open-policy.ts'
 import type { AnswerWatch } from '../../src/contracts/release.ts'
-import { jointWatch } from '../../src/evaluation/joint-rollback.ts'
+import { jointWatch } from '../../src/evaluation/release-decisions.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { openMetrics } from '../../src/platform/metrics.ts'
 import { openRandom } from '../../src/platform/random.ts'

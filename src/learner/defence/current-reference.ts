@@ -10,7 +10,7 @@ import type { ExampleKey, Json } from '../../contracts/core.ts'
 import type { Example, Head } from '../../contracts/example.ts'
 import type { Latent } from '../../contracts/network.ts'
 import type { Task } from '../../contracts/task.ts'
-import { evenly } from './evenly.ts'
+import { evenly } from '../../evaluation/gate-rows.ts'
 import { NEWCOMERS } from './recent-sources.ts'
 import { Reference } from './reference.ts'
 

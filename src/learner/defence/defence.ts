@@ -19,8 +19,7 @@ import {
   type ReferenceExample,
   type KeptBack,
 } from './current-reference.ts'
-import { DailyCap, type DayCount } from './daily-cap.ts'
-import { DriftGuard, type DriftGuardState } from './drift-guard.ts'
+import { DriftGuard, type DriftGuardState, PeriodCap, type PeriodCount } from './guards.ts'
 import { NEWCOMERS, RecentSources, type RecentSourcesState } from './recent-sources.ts'
 import type { DefenceSettings, Suspicion } from './settings.ts'
 
@@ -29,7 +28,7 @@ export interface DefenceState {
   readonly sources: RecentSourcesState
   readonly guard: DriftGuardState
   /** The events of untrusted sources on the last day. */
-  readonly day: DayCount
+  readonly day: PeriodCount
   readonly judged: JudgedCount
   /** How many examples were kept back so far, by reason. */
   readonly keptBack: Readonly<Record<string, number>>
@@ -48,6 +47,7 @@ export interface JudgedExample extends ReferenceExample {
   readonly timeMs: number | undefined
 }
 
+const DAY_MS = 86_400_000
 /** How clearly the other examples must contradict: an answer that is nearly as good is no contradiction. */
 const CLEARLY = 0.2
 /** Events after which an equal part is no limit where there is no reference to judge by. */
@@ -63,7 +63,8 @@ export class Defence {
   readonly #trusted: ReadonlySet<string>
   readonly #sources: RecentSources
   readonly #guard: DriftGuard
-  readonly #daily: DailyCap
+  /** The events that sources without a review have taught on the last day. */
+  readonly #daily: PeriodCap
   readonly #current: CurrentReference
   #keptBack: DefenceState['keptBack'] = {}
 
@@ -75,7 +76,7 @@ export class Defence {
     const { sources: limit, quarantines: isJudging } = settings
     this.#sources = new RecentSources({ limit, trusted, isJudging })
     this.#guard = new DriftGuard(settings.sources)
-    this.#daily = new DailyCap(settings.unreviewedDaily ?? Infinity)
+    this.#daily = new PeriodCap(settings.unreviewedDaily ?? Infinity, DAY_MS)
     this.#current = new CurrentReference({
       ...{ task, maxShare: settings.maxShare, trusted },
       standing: () => this.#sources.withStanding,
@@ -202,7 +203,7 @@ export class Defence {
   /** An example is learned: after a judgement, or because it was released from the quarantine. */
   taught(source: string, timeMs: number | undefined): void {
     this.#sources.learned(source)
-    if (!this.#trusted.has(source)) this.#daily.learned(timeMs)
+    if (!this.#trusted.has(source)) this.#daily.count(timeMs)
   }
 
   /**

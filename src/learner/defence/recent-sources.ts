@@ -15,19 +15,17 @@
  * Douceur (2002), "The Sybil attack", IPTPS.
  */
 import type { Json } from '../../contracts/core.ts'
+import { PeriodCap, type PeriodCount } from './guards.ts'
 import {
-  edgeOf,
-  emptyRecord,
+  FAINT,
   fading,
   FEW,
+  MEMORY,
   REPEATED,
-  recordOf,
+  SourceRecord,
   standings,
-  stateOf,
-  upperEdge,
-  wrongIn,
   Z,
-  type SourceRecord,
+  Z_SURE,
   type RecordState,
   type Standing,
 } from './source-record.ts'
@@ -35,12 +33,6 @@ import {
 /** Stands for all sources without standing. Names of sources have no NUL. */
 export const NEWCOMERS = '\0'
 
-/** Judged examples of one source. */
-const MEMORY = 100
-/** One-sided 99.9 %. */
-const Z_SURE = 3.1
-/** Below this edge over guessing the others say nothing. */
-const FAINT = 0.1
 /** A cap on a share says nothing about a handful of events. */
 const HANDFUL = 3
 /** Standard deviations by which a source that keeps to its share may be over it by chance. */
@@ -55,8 +47,8 @@ const HALF = 0.5
 const NEW_NAMES = 0.1
 const LEAST_NEW_NAMES = 20
 const HOUR_MS = 3_600_000
-/** Where records have no time, so many events count as an hour. */
-const HOUR_EVENTS = 1000
+/** Where records have no time, a thousand events count as an hour. */
+const EVENT_MS = HOUR_MS / 1000
 
 export interface RecentSourcesState {
   readonly [key: string]: Json
@@ -66,7 +58,7 @@ export interface RecentSourcesState {
   /** Absent, like the last two numbers of a row, in a checkpoint of an earlier release. */
   readonly newcomers?: RecordState
   /** The present hour, and the names that it brought. */
-  readonly hour?: readonly [hour: number, names: number]
+  readonly hour?: PeriodCount
   /** How much better than guessing the last judged events of all sources agreed; 0 where nothing was judged. */
   readonly edge?: number
 }
@@ -84,17 +76,19 @@ export class RecentSources {
   readonly #parts: RecentSourcesParts
   /** In the order of their last events. */
   readonly #rows = new Map<string, SourceRecord>()
-  #newcomers = emptyRecord(0)
+  #newcomers = new SourceRecord(0)
   #events = 0
   /** Faded, of all sources. */
   #learned = 0
-  #hour: readonly [hour: number, names: number] = [0, 0]
+  /** The names that the present hour has brought. */
+  readonly #names: PeriodCap
   #edge = 0
   /** How much better than guessing the voices are, in order; undefined when it has changed. */
   #edges: readonly number[] | undefined
 
   constructor(parts: RecentSourcesParts) {
     this.#parts = parts
+    this.#names = new PeriodCap(Math.max(LEAST_NEW_NAMES, NEW_NAMES * parts.limit), HOUR_MS)
   }
 
   /** An event of this source arrived. */
@@ -105,21 +99,21 @@ export class RecentSources {
     if (row !== undefined) {
       this.#rows.delete(source)
       this.#rows.set(source, row)
-      this.#fade(row)
+      row.fade(this.#events)
       row.seen += 1
       row.count = Math.min(REPEATED, row.count + 1)
       if (row.standing === standings.early && row.count >= REPEATED && !this.#needsProof)
         this.#give(row, standings.repeated)
     }
     if (!this.isNewcomer(source)) return
-    this.#fade(this.#newcomers)
+    this.#newcomers.fade(this.#events)
     this.#newcomers.seen += 1
   }
 
   learned(source: string): void {
     this.#learned += 1
     for (const row of this.#rowsOf(source)) {
-      this.#fade(row)
+      row.fade(this.#events)
       row.learned += 1
     }
   }
@@ -128,15 +122,10 @@ export class RecentSources {
   judged(source: string, agrees: boolean, guess: number, error: number): void {
     this.#edge += ((agrees ? 1 : 0) - guess - this.#edge) / MEMORY
     for (const row of this.#rowsOf(source)) {
-      const kept = 1 - 1 / MEMORY
-      row.judged = row.judged * kept + 1
-      row.agreed = row.agreed * kept + (agrees ? 1 : 0)
-      row.guessed = row.guessed * kept + guess
-      row.errors = row.errors * kept + error
+      row.judge(agrees, guess, error)
       this.#edges = undefined
       if (row.judged < FEW) continue
-      if (upperEdge(row, this.#hasStanding(row) ? -Z : -Z_SURE) > 0)
-        this.#give(row, standings.proven)
+      if (row.upperEdge(row.hasStanding ? -Z : -Z_SURE) > 0) this.#give(row, standings.proven)
       else if (row.standing > standings.none && this.#trustOf(row) === 0)
         this.#give(row, standings.lost)
     }
@@ -156,7 +145,7 @@ export class RecentSources {
 
   /** Sources of about the last 1,500 events; the newcomers are one. */
   get recent(): number {
-    return this.#recent(({ standing }) => standing >= standings.repeated)
+    return this.#recent(({ hasStanding }) => hasStanding)
   }
 
   /** Whether most of what was judged lately, by volume, contradicts the others, or what they say is a guess. */
@@ -176,12 +165,12 @@ export class RecentSources {
 
   /** Whether a source counts by itself. */
   hasStanding(source: string): boolean {
-    return this.#parts.trusted.has(source) || this.#standingOf(source) >= standings.repeated
+    return this.#parts.trusted.has(source) || this.#rowOf(source)?.hasStanding === true
   }
 
   /** Whether it has agreed with the others, and has kept its standing since. */
   isReliable(source: string): boolean {
-    return this.#standingOf(source) === standings.proven
+    return this.#rowOf(source)?.standing === standings.proven
   }
 
   /** Without standing, and nothing shows that it has earned no trust. */
@@ -193,9 +182,7 @@ export class RecentSources {
 
   /** Sources with standing by themselves, and the newcomers if they have it together. */
   get withStanding(): readonly string[] {
-    return [...this.#rows, [NEWCOMERS, this.#newcomers] as const].flatMap(
-      ([source, { standing }]) => (standing >= standings.repeated ? [source] : []),
-    )
+    return this.#all.flatMap(([source, { hasStanding }]) => (hasStanding ? [source] : []))
   }
 
   /** How many more examples of this source may be learned before it exceeds `share`; `isStrict`: chance gives it no more. */
@@ -218,7 +205,7 @@ export class RecentSources {
   /** Whether it is surely better than guessing now, by its agreements. */
   isProven(source: string): boolean {
     const row = this.#rowOf(source)
-    return row !== undefined && row.judged >= 1 && upperEdge(row, -Z) > 0
+    return row !== undefined && row.judged >= 1 && row.upperEdge(-Z) > 0
   }
 
   /**
@@ -227,10 +214,10 @@ export class RecentSources {
    */
   takeHostile(): readonly string[] {
     const found: string[] = []
-    for (const [source, row] of [...this.#rows, [NEWCOMERS, this.#newcomers] as const]) {
+    for (const [source, row] of this.#all) {
       if (row.judged < 1) continue
-      if (row.isHostile) row.isHostile = upperEdge(row, Z) <= 0
-      else if (upperEdge(row, Z_SURE) <= 0 && this.#edgeOfOthers(row) > FAINT) {
+      if (row.isHostile) row.isHostile = row.upperEdge(Z) <= 0
+      else if (row.upperEdge(Z_SURE) <= 0 && this.#edgeOfOthers(row) > FAINT) {
         row.isHostile = true
         found.push(source)
       }
@@ -240,8 +227,8 @@ export class RecentSources {
 
   /** The share of its labels that is wrong; `usual` is that of all. */
   wrong(source: string, usual: number): number {
-    const shared = this.isNewcomer(source) ? wrongIn(this.#newcomers, usual) : usual
-    return wrongIn(this.#rows.get(source), shared)
+    const shared = this.isNewcomer(source) ? this.#newcomers.wrong(usual) : usual
+    return (this.#rows.get(source) ?? new SourceRecord(0)).wrong(shared)
   }
 
   /** The sources that `trust` gives less than 1, and the newcomers. */
@@ -255,9 +242,9 @@ export class RecentSources {
     return {
       events: this.#events,
       learned: this.#learned,
-      rows: [...this.#rows].map(([source, row]) => stateOf(source, row)),
-      newcomers: stateOf(NEWCOMERS, this.#newcomers),
-      hour: this.#hour,
+      rows: [...this.#rows].map(([source, row]) => row.state(source)),
+      newcomers: this.#newcomers.state(NEWCOMERS),
+      hour: this.#names.snapshot(),
       edge: this.#edge,
     }
   }
@@ -266,39 +253,35 @@ export class RecentSources {
     const { events, learned, rows, newcomers, hour = [0, 0], edge = 0 } = state
     this.#events = events
     this.#learned = learned
-    this.#hour = hour
+    this.#names.restore(hour)
     this.#edge = edge
     this.#edges = undefined
     this.#rows.clear()
-    for (const state of rows) this.#rows.set(state[0], recordOf(state))
-    this.#newcomers = newcomers === undefined ? emptyRecord(events) : recordOf(newcomers)
+    for (const state of rows) this.#rows.set(state[0], SourceRecord.of(state))
+    this.#newcomers = newcomers ? SourceRecord.of(newcomers) : new SourceRecord(events)
   }
 
   /** Undefined if the hour has brought enough new names: they are newcomers without a record. */
   #added(source: string, timeMs: number | undefined): SourceRecord | undefined {
-    const { limit } = this.#parts
-    const stated = Math.floor(timeMs === undefined ? this.#events / HOUR_EVENTS : timeMs / HOUR_MS)
-    // Hours never go back.
-    const hour = Math.max(this.#hour[0], stated)
-    const names = hour === this.#hour[0] ? this.#hour[1] : 0
-    const isTrusted = this.#parts.trusted.has(source)
-    if (!isTrusted && names >= Math.max(LEAST_NEW_NAMES, NEW_NAMES * limit)) return undefined
-    this.#hour = [hour, names + 1]
+    const { limit, trusted } = this.#parts
+    const atMs = timeMs ?? this.#events * EVENT_MS
+    if (!trusted.has(source) && this.#names.isSpent(atMs)) return undefined
+    this.#names.count(atMs)
     if (this.#rows.size >= limit) this.#dropOldest()
-    return emptyRecord(this.#events, this.#needsProof ? standings.none : standings.early)
+    return new SourceRecord(this.#events, this.#needsProof ? standings.none : standings.early)
   }
 
   /** Names that were made up must not drive out those with standing. */
   #dropOldest(): void {
     const rows = [...this.#rows]
-    const oldest = rows.find(([, { standing }]) => standing < standings.repeated) ?? rows[0]
+    const oldest = rows.find(([, { hasStanding }]) => !hasStanding) ?? rows[0]
     if (oldest !== undefined) this.#rows.delete(oldest[0])
     this.#edges = undefined
   }
 
   #give(row: SourceRecord, standing: Standing): void {
     if (row.standing === standing) return
-    if (row !== this.#newcomers && row.standing < standings.repeated) this.#leaveNewcomers(row)
+    if (row !== this.#newcomers && !row.hasStanding) this.#leaveNewcomers(row)
     row.standing = standing
     this.#edges = undefined
   }
@@ -306,7 +289,7 @@ export class RecentSources {
   /** What it sent and taught as one of them was its own. */
   #leaveNewcomers(row: SourceRecord): void {
     const shared = this.#newcomers
-    for (const each of [row, shared]) this.#fade(each)
+    for (const each of [row, shared]) each.fade(this.#events)
     shared.seen = Math.max(0, shared.seen - row.seen)
     shared.learned = Math.max(0, shared.learned - row.learned)
   }
@@ -327,10 +310,6 @@ export class RecentSources {
     return count
   }
 
-  #standingOf(source: string): Standing {
-    return this.#rowOf(source)?.standing ?? standings.none
-  }
-
   #rowOf(source: string): SourceRecord | undefined {
     return source === NEWCOMERS ? this.#newcomers : this.#rows.get(source)
   }
@@ -343,47 +322,30 @@ export class RecentSources {
   }
 
   #trustOf(row: SourceRecord): number {
-    if (row.judged < 1) return 1
-    const edge = this.#edgeOfOthers(row)
-    if (edge <= FAINT) return 1
-    const z = this.#hasStanding(row) ? Z_SURE : Z
-    return Math.max(0, Math.min(1, (2 * upperEdge(row, z)) / edge))
-  }
-
-  /**
-   * A source with standing loses it only for sure, and one without gets it only for sure: each is judged again with every
-   * event, and one of many names may be right by chance.
-   */
-  #hasStanding({ standing }: SourceRecord): boolean {
-    return standing >= standings.repeated
+    return row.judged < 1 ? 1 : row.trust(this.#edgeOfOthers(row))
   }
 
   /** How much better than guessing the others are that a source is measured against: the median of them. */
   #edgeOfOthers(row: SourceRecord): number {
-    this.#edges ??= this.#voices()
-      .map(edgeOf)
-      .toSorted((a, b) => a - b)
+    this.#edges ??= this.#voices.map(({ edge }) => edge).toSorted((a, b) => a - b)
     const edges = this.#edges
-    const own = edges.indexOf(edgeOf(row))
-    const isAmong = own >= 0 && this.#voices().includes(row)
+    const own = edges.indexOf(row.edge)
+    const isAmong = own >= 0 && this.#voices.includes(row)
     const others = isAmong ? edges.toSpliced(own, 1) : edges
     // If two sources contradict each other, either may be wrong: the edge of the other one decides.
     return others[Math.floor(others.length / 2)] ?? 0
   }
 
-  #voices(): readonly SourceRecord[] {
+  get #voices(): readonly SourceRecord[] {
     const { trusted } = this.#parts
-    const isVoice = ([source, { standing, judged }]: readonly [string, SourceRecord]) =>
-      judged >= 1 && (trusted.size === 0 ? standing >= standings.repeated : trusted.has(source))
-    const rows = [...this.#rows, [NEWCOMERS, this.#newcomers] as const]
-    return rows.filter(isVoice).map(([, row]) => row)
+    return this.#all.flatMap(([source, row]) => {
+      const isHeard = trusted.size === 0 ? row.hasStanding : trusted.has(source)
+      return row.judged >= 1 && isHeard ? [row] : []
+    })
   }
 
-  /** As of now. */
-  #fade(row: SourceRecord): void {
-    const kept = fading(this.#events - row.at)
-    row.seen *= kept
-    row.learned *= kept
-    row.at = this.#events
+  /** With the newcomers, which come last. */
+  get #all(): readonly (readonly [source: string, row: SourceRecord])[] {
+    return [...this.#rows, [NEWCOMERS, this.#newcomers]]
   }
 }

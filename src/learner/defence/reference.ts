@@ -12,11 +12,9 @@ import type { Latent } from '../../contracts/network.ts'
 import type { Example, Head } from '../../contracts/example.ts'
 import type { Task } from '../../contracts/task.ts'
 import { fitRidge, type Ridge, type RidgeRow } from '../../optim/heads/ridge.ts'
-import { equalSay } from './equal-say.ts'
-import { evenly } from './evenly.ts'
-import { TargetNoise } from './target-noise.ts'
+import { evenly } from '../../evaluation/gate-rows.ts'
 
-export interface ReferenceParts {
+interface ReferenceParts {
   readonly task: Pick<Task, 'classes'>
   /** The largest share of a source, and the trust in it: 0 = it has no say. */
   readonly share: number
@@ -176,4 +174,120 @@ function meanOf({ data, positions, width }: Latent): Float32Array {
   for (let at = 0; at < data.length; at += 1)
     mean[at % width] = (mean[at % width] ?? 0) + (data[at] ?? 0) / positions
   return mean
+}
+
+/** Most of the share: if half of the labels were wrong, they would mean the opposite. */
+const [LEAST, MOST] = [0.005, 0.45]
+const START = 0.1
+const STEPS = 60
+
+/**
+ * How likely a label is wrong, by the margin with which the other examples support it. A wrong label has the margin that the
+ * right one would have, with the other sign, so the margins of all are a mixture of two mirrored bells:
+ *
+ *   m ~ (1 − ρ)·N(µ, σ²) + ρ·N(−µ, σ²)          ρ: share of wrong labels, by expectation–maximisation
+ *   P(wrong | m) = 1 / (1 + ((1 − ρ) / ρ)·exp(k·m)),   k = 2µ / σ²
+ *
+ * Where labels are clean, nearly every contradicted one is a right label of a hard example; where a fifth is wrong, most are
+ * not. Dempster, Laird & Rubin (1977), JRSS B 39(1).
+ */
+export class TargetNoise {
+  /** ρ */
+  readonly share: number
+  /** k */
+  readonly #steepness: number
+
+  constructor(share: number, steepness: number) {
+    this.share = share
+    this.#steepness = steepness
+  }
+
+  /** `margins`: of examples that had no say in them; as many weights. */
+  static of(margins: Float64Array, weights: Float64Array): TargetNoise {
+    const mean = (of: (margin: number) => number) => weightedMean(margins, weights, of)
+    // E(m ∓ µ)² over both bells = E m² − µ², where µ is the mean of the mirrored margins.
+    const square = mean((margin) => margin ** 2)
+    let fitted = new TargetNoise(START, steepness(mean(Math.abs), square))
+    for (let step = 0; step < STEPS; step += 1) {
+      const before = fitted
+      const mirrored = (margin: number) => margin * (1 - 2 * before.wrong(margin))
+      const share = mean((margin) => before.wrong(margin))
+      fitted = new TargetNoise(
+        Math.max(LEAST, Math.min(MOST, share)),
+        steepness(mean(mirrored), square),
+      )
+    }
+    return fitted
+  }
+
+  /** `share`: of wrong labels among such, where it is not that of all. */
+  wrong(margin: number, share = this.share): number {
+    if (share <= 0) return 0
+    return 1 / (1 + ((1 - share) / share) * Math.exp(this.#steepness * margin))
+  }
+
+  /** How often what is so sure contradicts a right label. */
+  error(sureness: number): number {
+    return this.wrong(sureness, 0.5)
+  }
+}
+
+/** k of a centre µ. */
+function steepness(centre: number, square: number): number {
+  const variance = square - centre ** 2
+  return variance > 1e-12 ? (2 * Math.max(0, centre)) / variance : 0
+}
+
+function weightedMean(values: Float64Array, weights: Float64Array, of: (value: number) => number) {
+  let [sum, total] = [0, 0]
+  for (const [at, weight] of weights.entries()) {
+    sum += weight * of(values[at] ?? 0)
+    total += weight
+  }
+  return total === 0 ? 0 : sum / total
+}
+
+/** Times an equal part: with less, the source that has said least would cut down all others. */
+const LEAST_SAY = 1.5
+
+/**
+ * The weight of each source's rows, so that no source says more than its share of all, however many rows it has.
+ *
+ *   w(s) = trust(s) · min(1, cap / n(s)),   cap so that  cap ≤ share · Σₛ w(s)·n(s),   share ≥ 1.5 / number of sources
+ *
+ * Found by filling up: the sources below the cap keep all their rows, the others get equal parts of what is left.
+ */
+export function equalSay(
+  sources: readonly string[],
+  share: number,
+  trust: (source: string) => number,
+): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const source of sources) counts.set(source, (counts.get(source) ?? 0) + 1)
+  const loads = [...counts].map(([source, count]) => ({ source, load: count * trust(source) }))
+  const cap = capOf(
+    loads.map(({ load }) => load),
+    Math.min(1, Math.max(share, LEAST_SAY / counts.size)),
+  )
+  return new Map(
+    loads.map(({ source, load }) => [
+      source,
+      load > cap ? (trust(source) * cap) / load : trust(source),
+    ]),
+  )
+}
+
+/** The largest cap at which the capped sources have no more than their share. */
+function capOf(loads: readonly number[], share: number): number {
+  const sorted = loads.toSorted((a, b) => a - b)
+  let below = 0
+  for (const [at, load] of sorted.entries()) {
+    const above = sorted.length - at
+    // All from here on have the cap: cap = share · (below + above · cap).
+    const room = 1 - share * above
+    const cap = room <= 1e-12 ? Infinity : (share * below) / room
+    if (cap <= load) return Math.max(cap, at === 0 ? load : (sorted[at - 1] ?? 0))
+    below += load
+  }
+  return sorted.at(-1) ?? 0
 }

@@ -2,15 +2,24 @@
  * Fresh weights learn the stored examples: for a policy that learns only from the replay buffer (GDumb), for the first
  * labelled examples (few-shot), and after the weights have learned data that must not stay.
  */
-import type { TrainableState } from '../../contracts/adapter.ts'
+import type {
+  TrainableState,
+  EmbeddingTraining,
+  StepResult,
+  Trainable,
+} from '../../contracts/adapter.ts'
 import type { Example } from '../../contracts/example.ts'
-import { learnFewShot, usable } from './few-shot.ts'
-import type { LatentRequests, LearnerParts } from '../learner-types.ts'
+import type { LatentRequests, LearnerParts, Trust } from '../learner-types.ts'
 import type { Pending } from '../pending.ts'
 import type { ReplayBuffer } from '../replay-buffer.ts'
+import { hasIds } from '../../payloads/rows.ts'
+import type { EmbeddedRow, FewShot } from '../../contracts/policy.ts'
+import type { Task } from '../../contracts/task.ts'
+import { batches } from '../../optim/engines/batch.ts'
 import type { Training } from './training.ts'
+import { latentOf } from './rehearsal.ts'
 
-export interface RelearningParts extends Pick<
+interface RelearningParts extends Pick<
   LearnerParts,
   'trainable' | 'task' | 'train' | 'fewShot' | 'freshParameters' | 'trust'
 > {
@@ -102,4 +111,102 @@ export class Relearning {
     yield* training.pass(all.filter(isOwn))
     return true
   }
+}
+
+interface FewShotParts {
+  readonly policy: FewShot
+  readonly trainable: Trainable
+  readonly embedding: EmbeddingTraining
+  readonly task: Task
+  readonly trust?: ((example: Example) => Trust) | undefined
+  readonly shuffle: <Item>(items: readonly Item[]) => readonly Item[]
+  readonly onStep: (examples: readonly Example[], result: StepResult) => void
+}
+
+/** Batches that are sorted by length together: rows of a batch are padded to its longest. */
+const SORTED = 8
+
+/**
+ * The learner's side of `FewShot`: fresh weights learn the embedding of all that is kept, then the head is fitted to it.
+ * Whether it has learned them; false as soon as a step is dropped, with weights that must be restored.
+ */
+function* learnFewShot(examples: readonly Example[], parts: FewShotParts): LatentRequests<boolean> {
+  const { policy, embedding } = parts
+  const passes = Array.from({ length: policy.passes }, () => batchesByLength(examples, parts))
+  const all = passes.flat()
+  for (const [step, batch] of all.entries()) {
+    const latents = yield batch
+    const result = embedding.step(
+      batch.map(({ key }) => latentOf(key, latents)),
+      (embeddings) => policy.loss(embeddedRows(batch, embeddings, parts)),
+      policy.factor(step, all.length),
+    )
+    parts.onStep(batch, result)
+    if (result.dropped) return false
+  }
+  embedding.fitHead(yield* embedded(examples, parts), policy.penalty)
+  return true
+}
+
+/** The examples that name their class. The others only rule out an answer, and are learned by ordinary steps. */
+function usable(
+  examples: readonly Example[],
+  { task, trainable }: Pick<FewShotParts, 'task' | 'trainable'>,
+): readonly Example[] {
+  return examples.filter(({ target }) => {
+    if (task.silent.includes(task.stratum(target))) return false
+    const { at, isRight } = task.classes?.column(target, trainable.head) ?? { at: -1 }
+    return at >= 0 && isRight === true
+  })
+}
+
+function batchesByLength(
+  examples: readonly Example[],
+  { policy, shuffle }: FewShotParts,
+): readonly (readonly Example[])[] {
+  const chunks = batches(shuffle(examples), SORTED * policy.batch)
+  const found = [...chunks].flatMap((chunk) => [
+    ...batches(
+      [...chunk].sort((a, b) => lengthOf(a) - lengthOf(b)),
+      policy.batch,
+    ),
+  ])
+  // Wrapped, because `shuffle` flattens lists.
+  return shuffle(found.map((batch) => ({ batch }))).map(({ batch }) => batch)
+}
+
+function lengthOf({ encoded }: Example): number {
+  return hasIds(encoded) ? encoded.data.length : 1
+}
+
+/** Shortest first, so that little is padded. */
+function* embedded(
+  examples: readonly Example[],
+  parts: FewShotParts,
+): LatentRequests<readonly EmbeddedRow[]> {
+  const rows: EmbeddedRow[] = []
+  const sorted = [...examples].sort((a, b) => lengthOf(a) - lengthOf(b))
+  for (const batch of batches(sorted, SORTED * parts.policy.batch)) {
+    const latents = yield batch
+    const embeddings = parts.embedding.of(batch.map(({ key }) => latentOf(key, latents)))
+    rows.push(...embeddedRows(batch, embeddings, parts))
+  }
+  return rows
+}
+
+function embeddedRows(
+  batch: readonly Example[],
+  embeddings: readonly Float32Array[],
+  { task, trainable, trust }: FewShotParts,
+): readonly EmbeddedRow[] {
+  return batch.map((example, at) => ({
+    embedding: embeddings[at] ?? new Float32Array(),
+    column: task.classes?.column(example.target, trainable.head).at ?? -1,
+    weight: certainty(trust?.(example)) * example.weight,
+  }))
+}
+
+/** A pair has no soft label: a doubtful example weighs less, and one that is more likely wrong than right has no weight. */
+function certainty({ weight, doubt }: Trust = { weight: 1, doubt: 0 }): number {
+  return weight * Math.max(0, 1 - 2 * doubt)
 }

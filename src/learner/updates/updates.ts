@@ -11,7 +11,7 @@ import type { RollbackDecision } from '../../contracts/release.ts'
 import type { Example } from '../../contracts/example.ts'
 import type { LossSum } from '../../evaluation/loss-gap.ts'
 import { batches } from '../../optim/engines/batch.ts'
-import type { KnnMemory } from '../knn-memory.ts'
+import type { KnnMemory } from '../memory/knn-memory.ts'
 import type {
   LatentRequests,
   LearnerParts,
@@ -20,14 +20,13 @@ import type {
   Outcome,
   UpdateOptions,
 } from '../learner-types.ts'
-import type { Pending } from '../pending.ts'
+import type { Pending, UpdateTrigger } from '../pending.ts'
 import type { Prequential } from '../prequential.ts'
 import { latentOf } from './rehearsal.ts'
 import { Relearning } from './relearning.ts'
 import type { ReplayBuffer } from '../replay-buffer.ts'
 import { Training, type LearnedBlock } from './training.ts'
 import type { Unlearning } from '../unlearning.ts'
-import type { UpdateTrigger } from '../update-trigger.ts'
 import { warmUp, type WarmUpResult } from './warming.ts'
 
 export interface UpdatesParts {

@@ -12,7 +12,7 @@ import {
   noAccuracy,
   observed,
   type AccuracyState,
-} from '../../evaluation/running-accuracy.ts'
+} from '../../evaluation/running-scores.ts'
 import type { AnswerSettings, CalibrationFacts } from './answering.ts'
 import { ForgettingByLabel, type ForgettingState } from './label-forgetting.ts'
 import type { ClassificationReport, Baseline, LabelQuality } from './report.ts'

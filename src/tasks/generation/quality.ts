@@ -5,12 +5,7 @@
 import type { Json } from '../../contracts/core.ts'
 import type { Score } from '../../contracts/example.ts'
 import type { TaskQuality } from '../../contracts/task.ts'
-import {
-  noAccuracy,
-  observed,
-  ratio,
-  type AccuracyState,
-} from '../../evaluation/running-accuracy.ts'
+import { noAccuracy, observed, ratio, type AccuracyState } from '../../evaluation/running-scores.ts'
 import { repetitionOf } from './repetition.ts'
 import type { TextScore } from './score.ts'
 import type { TextTarget } from './target.ts'

@@ -8,7 +8,7 @@
 import type { TrainableState } from '../../contracts/adapter.ts'
 import type { Tensors } from '../../contracts/core.ts'
 import type { Succession } from '../../contracts/base.ts'
-import { MIXTURE_TENSORS } from '../../learner/mixture/mixture.ts'
+import { MIXTURE_TENSORS } from '../../learner/memory/mixture.ts'
 import { publishAgain } from '../updates/candidate.ts'
 import type { RestoreVersion } from '../lineage/restore-version.ts'
 import { withExamples } from '../../checkpoint/rewritten.ts'

@@ -8,7 +8,7 @@ import { publishAgain } from './candidate.ts'
 import { drive } from '../drive.ts'
 import { freshWeights, keepLine, type RestoreVersion } from '../lineage/restore-version.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'
-import { isWorse } from '../../evaluation/release-bar.ts'
+import { isWorse } from '../../evaluation/release-decisions.ts'
 import type { SavedState } from '../../checkpoint/saved.ts'
 import type { WarmUpResult } from '../../learner/updates/warming.ts'
 

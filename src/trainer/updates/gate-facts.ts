@@ -1,7 +1,7 @@
 /** The facts of a release decision, from the answers that are stored. */
 import type { GoldenOutcome, PromotionFacts } from '../../contracts/release.ts'
 import type { Example } from '../../contracts/example.ts'
-import type { GoldenRow } from '../../evaluation/golden-rows.ts'
+import type { GoldenRow } from '../../evaluation/gate-rows.ts'
 import { PERIODS, type Outcome as RowAnswer } from '../../evaluation/row-history.ts'
 import { noSums, scoresOf, withScore } from '../../evaluation/running-scores.ts'
 import type { RestoreVersion } from '../lineage/restore-version.ts'

@@ -1,5 +1,5 @@
 /** The product's learner on texts, with instant memory or without, and what a version of it answers at any moment. */
-import { openKnnEngine } from '../../../dist/src/learner/knn-engine.js'
+import { openKnnEngine } from '../../../dist/src/learner/memory/engines.js'
 import { cutOf } from '../../../dist/src/adapters/target-modules.js'
 import { isOfMemory } from '../../../dist/src/nn/memory.js'
 import { encodedOf } from '../lib/text-latents.mjs'

@@ -1,7 +1,7 @@
 /** Shares, trust and drift, each by itself. */
 import { describe, expect, test } from 'vitest'
-import { DriftGuard } from '../../../src/learner/defence/drift-guard.ts'
-import { equalSay } from '../../../src/learner/defence/equal-say.ts'
+import { DriftGuard } from '../../../src/learner/defence/guards.ts'
+import { equalSay } from '../../../src/learner/defence/reference.ts'
 import { NEWCOMERS, RecentSources } from '../../../src/learner/defence/recent-sources.ts'
 import { openRandom } from '../../../src/platform/random.ts'
 

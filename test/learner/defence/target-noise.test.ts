@@ -1,6 +1,6 @@
 /** How likely a label is wrong, on margins with a known truth. */
 import { expect, test } from 'vitest'
-import { TargetNoise } from '../../../src/learner/defence/target-noise.ts'
+import { TargetNoise } from '../../../src/learner/defence/reference.ts'
 import { openRandom } from '../../../src/platform/random.ts'
 
 /** Two mirrored bells: a share `wrong` of the margins belongs to wrong labels. */

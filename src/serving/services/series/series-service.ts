@@ -3,7 +3,7 @@
  * Kept in memory and bounded, for people who watch; longer histories belong to a metrics database.
  */
 import { rest, type Clock } from '../../../contracts/core.ts'
-import { headlineOf } from '../../../evaluation/headline.ts'
+import { headlineOf } from '../../../evaluation/contract.ts'
 import { failure } from '../../../platform/errors.ts'
 import type { Limits } from '../../../platform/limits.ts'
 import type { ServedModel, TrainerReport, TrainerView } from '../served-model.ts'

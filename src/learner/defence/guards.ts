@@ -1,15 +1,4 @@
-/**
- * Distinguishes a change of the world from an attack: when most sources of a stratum are contradicted at once, it is the model
- * that is wrong, and its examples are learned again.
- *
- * For each stratum and source a cumulative sum of contradictions over the allowance is kept, as in Page's test; the
- * stratum has changed when the sums of more than half of its recent sources are over the threshold, and it stays so until
- * they have fallen back. One source with most of the volume is one voice.
- *
- *   c ← max(0, min(most, c + contradicted − allowance))
- *
- * Page (1954), "Continuous inspection schemes", Biometrika 41.
- */
+/** What changes the judgement of a single example: a drift of the stream, and a cap on what one period may bring. */
 import type { Json } from '../../contracts/core.ts'
 
 /** Contradictions that noise may explain: 40 % wrong labels stay below it. */
@@ -43,6 +32,18 @@ export interface DriftGuardState {
   ])[]
 }
 
+/**
+ * Distinguishes a change of the world from an attack: when most sources of a stratum are contradicted at once, it is the model
+ * that is wrong, and its examples are learned again.
+ *
+ * For each stratum and source a cumulative sum of contradictions over the allowance is kept, as in Page's test; the
+ * stratum has changed when the sums of more than half of its recent sources are over the threshold, and it stays so until
+ * they have fallen back. One source with most of the volume is one voice.
+ *
+ *   c ← max(0, min(most, c + contradicted − allowance))
+ *
+ * Page (1954), "Continuous inspection schemes", Biometrika 41.
+ */
 export class DriftGuard {
   readonly #limit: number
   readonly #strata = new Map<string, Stratum>()
@@ -98,4 +99,42 @@ function renew<Key, Value>(map: Map<Key, Value>, key: Key, value: Value, limit: 
   map.set(key, value)
   const [oldest] = map.keys()
   if (map.size > limit && oldest !== undefined) map.delete(oldest)
+}
+
+/** Periods since 1970, and what was counted in that one. */
+export type PeriodCount = readonly [period: number, count: number]
+
+/** At most so many in a period, an hour or a day. Periods are those of the transport's times, in UTC. */
+export class PeriodCap {
+  readonly #most: number
+  readonly #periodMs: number
+  #state: PeriodCount = [0, 0]
+
+  constructor(most: number, periodMs: number) {
+    this.#most = most
+    this.#periodMs = periodMs
+  }
+
+  count(timeMs = 0): void {
+    const [period, count] = this.#at(timeMs)
+    this.#state = [period, count + 1]
+  }
+
+  isSpent(timeMs = 0): boolean {
+    return this.#at(timeMs)[1] >= this.#most
+  }
+
+  snapshot(): PeriodCount {
+    return this.#state
+  }
+
+  restore(state: PeriodCount): void {
+    this.#state = state
+  }
+
+  /** Periods never go back: an old time counts for the present one. */
+  #at(timeMs: number): PeriodCount {
+    const period = Math.max(this.#state[0], Math.floor(timeMs / this.#periodMs))
+    return period === this.#state[0] ? this.#state : [period, 0]
+  }
 }

@@ -1,14 +1,19 @@
-/**
- * The vectors by which a mixture compares examples: for a base with statistics the numbers of the input, standardised
- * by the statistics of the moment; for any other base the embedding, which nothing changes.
- */
+/** The vectors by which stored examples are compared, and their vote together with the head. */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { Latent } from '../../contracts/network.ts'
 import { openTape } from '../../nn/js/ops.ts'
 import { comparedWidth } from '../../nn/mixture.ts'
-import type { KnnEngine } from '../knn-engine.ts'
+import { memoryEmbedding, withMemory } from '../../nn/memory.ts'
+import type { TensorFlow } from '../../nn/tfjs/tensorflow.ts'
+import { tfjsOps } from '../../nn/tfjs/ops.ts'
+import type { BaseTensors } from '../../optim/engines/eager-pass.ts'
+import { padded } from '../../optim/engines/batch.ts'
 
+/**
+ * The vectors by which a mixture compares examples: for a base with statistics the numbers of the input, standardised
+ * by the statistics of the moment; for any other base the embedding, which nothing changes.
+ */
 export interface ComparedEngine {
   readonly width: number
   /** The usual |x|² of the compared vectors. */
@@ -110,6 +115,55 @@ function placing(
     again(others: Tensors, vector: Float32Array) {
       input.data.set(vector)
       tape.again(others)
+    },
+  }
+}
+
+/**
+ * kNN memory on the engine: the embedding of an example, and the combination of its votes with the head's logits.
+ * Leaves no tensor (law 8).
+ */
+export interface KnnEngine {
+  /** The embedding, of length 1. One row at a time, so that it does not depend on its company. */
+  embed(latent: Latent): Float32Array
+  /** The logits of a version with this head and memory. */
+  mix(memory: Tensors, logits: Float32Array, embedding: Float32Array): Float32Array
+}
+
+interface KnnEngineParts {
+  readonly tf: TensorFlow
+  /** As it was published. */
+  readonly base: Base
+  readonly baseTensors: BaseTensors
+  readonly cut: number
+}
+
+export function openKnnEngine(parts: KnnEngineParts): KnnEngine {
+  const { tf, baseTensors } = parts
+  return {
+    embed(latent) {
+      let embedding = new Float32Array()
+      tf.tidy(() => {
+        const { hidden, mask } = padded([latent])
+        const ops = tfjsOps(tf, baseTensors, new Map())
+        const upload = ({ data, shape }: typeof hidden) => tf.tensor(data, [...shape])
+        const found = memoryEmbedding(ops, parts, upload(hidden), upload(mask))
+        embedding = Float32Array.from(found.dataSync<'float32'>())
+      })
+      return embedding
+    },
+    mix(memory, logits, embedding) {
+      let mixed = new Float32Array()
+      tf.tidy(() => {
+        const uploaded = [...memory].map(
+          ([name, { data, shape }]) => [name, tf.tensor(data, [...shape])] as const,
+        )
+        const ops = tfjsOps(tf, new Map(), new Map(uploaded))
+        const row = (data: Float32Array) => tf.tensor(data, [1, 1, data.length])
+        const found = withMemory(ops, row(logits), row(embedding))
+        mixed = Float32Array.from(found.dataSync<'float32'>())
+      })
+      return mixed
     },
   }
 }

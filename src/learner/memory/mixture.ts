@@ -17,7 +17,7 @@ import { mixtureTensors } from '../../nn/mixture.ts'
 import { LEAST } from '../../nn/memory.ts'
 import { softmax } from '../../nn/softmax.ts'
 import { boundSums } from '../../optim/update-bound.ts'
-import type { ComparedEngine } from './compared-engine.ts'
+import type { ComparedEngine } from './engines.ts'
 import { KernelVote, type VoteDistance } from './kernel-vote.ts'
 import { LinearExperts } from './linear-experts.ts'
 

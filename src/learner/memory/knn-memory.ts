@@ -2,17 +2,16 @@
  * kNN memory: stored examples that vote before any step has learned them. This file holds the items and their votes;
  * the policy decides which of them stay. Their keys are the base's own embeddings, which no step changes.
  */
-import type { ExampleKey, Tensors } from '../contracts/core.ts'
-import type { Latent } from '../contracts/network.ts'
-import type { Memory, MemoryItem } from '../contracts/policy.ts'
-import type { Example, Head, Score, Target } from '../contracts/example.ts'
-import type { Classes, Task } from '../contracts/task.ts'
-import type { MemoryShape } from '../versions/contract.ts'
-import { invariant } from '../platform/errors.ts'
-import { memoryTensors, slotsFor } from '../nn/memory.ts'
-import type { KnnEngine } from './knn-engine.ts'
-import type { ComparedEngine } from './mixture/compared-engine.ts'
-import { Mixture, type MixtureAnswer } from './mixture/mixture.ts'
+import type { ExampleKey, Tensors } from '../../contracts/core.ts'
+import type { Latent } from '../../contracts/network.ts'
+import type { Memory, MemoryItem } from '../../contracts/policy.ts'
+import type { Example, Head, Score, Target } from '../../contracts/example.ts'
+import type { Classes, Task } from '../../contracts/task.ts'
+import type { MemoryShape } from '../../versions/contract.ts'
+import { invariant } from '../../platform/errors.ts'
+import { memoryTensors, slotsFor } from '../../nn/memory.ts'
+import type { ComparedEngine, KnnEngine } from './engines.ts'
+import { Mixture, type MixtureAnswer } from './mixture.ts'
 
 export interface KnnMemoryParts {
   readonly policy: Memory
