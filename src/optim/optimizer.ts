@@ -1,10 +1,9 @@
 /**
- * How gradients become steps, in plain memory: an adapter is small, so one loop over its numbers is cheaper than a
- * dozen kernels for each tensor, and snapshots need no engine. Nothing is changed in place: the engine may still share
- * the old arrays, and a step that turns out bad leaves them as they were.
+ * How gradients become steps, in plain memory: an adapter is small, so one pass over its numbers is cheaper than a
+ * dozen kernels of an engine for each tensor, and snapshots need no engine. Nothing is changed in place: the engine may still
+ * share the old arrays, and a step that turns out bad leaves them as they were.
  *
- * Each rule is written as a loop, and once more as a kernel that gives the same bits and goes through long arrays in a
- * quarter of the time.
+ * The rules are kernels that compute in double precision; their bits are those of a loop over the numbers, by test.
  */
 import type { Hyperparameters } from '../contracts/adapter.ts'
 import { giveBack, lend, lent, sumsOfSquares } from '../nn/js/wasm/lent.ts'
@@ -30,9 +29,6 @@ export interface Optimizer {
   ): void
 }
 
-/** Shorter arrays cost less in a loop than copies of them. */
-const FEWEST_LENT = 64
-
 function ruleOf({ optimizer, momentum }: Hyperparameters): Optimizer {
   if (optimizer === 'adam') return adam
   return momentum === 0 ? plainSgd : sgd(momentum)
@@ -52,29 +48,16 @@ const adam: Optimizer = {
   slots: ['m', 'v'],
   update({ weights, slots: [m, v] }, gradient, { rate, scale, step }, into) {
     const { length } = weights
-    const next = into.weights
-    const [nextM = new Float32Array(length), nextV = new Float32Array(length)] = into.slots
-    // Divisions take most of the time of the loop: one of three is left in it.
+    // Divisions take most of the time: one of three is left in the kernel.
     const corrected = rate / (1 - BETA1 ** step)
     const inverse = 1 / (1 - BETA2 ** step)
-    if (length >= FEWEST_LENT) {
-      const [weightsAt, gradientAt] = [lend(0, weights, length), lend(1, gradient, length)]
-      const [mAt, vAt] = [lend(2, m, length), lend(3, v, length)]
-      // prettier-ignore
-      lent.adam(weightsAt, gradientAt, mAt, vAt, length, scale, corrected, BETA1, 1 - BETA1, BETA2, 1 - BETA2, inverse, EPSILON)
-      giveBack(0, next)
-      giveBack(2, nextM)
-      giveBack(3, nextV)
-      return
-    }
-    for (let at = 0; at < length; at += 1) {
-      const g = (gradient[at] ?? 0) * scale
-      const first = BETA1 * (m?.[at] ?? 0) + (1 - BETA1) * g
-      const second = BETA2 * (v?.[at] ?? 0) + (1 - BETA2) * g * g
-      nextM[at] = first
-      nextV[at] = second
-      next[at] = (weights[at] ?? 0) - (corrected * first) / (Math.sqrt(second * inverse) + EPSILON)
-    }
+    const [weightsAt, gradientAt] = [lend(0, weights, length), lend(1, gradient, length)]
+    const [mAt, vAt] = [lend(2, m, length), lend(3, v, length)]
+    // prettier-ignore
+    lent.adam(weightsAt, gradientAt, mAt, vAt, length, scale, corrected, BETA1, 1 - BETA1, BETA2, 1 - BETA2, inverse, EPSILON)
+    giveBack(0, into.weights)
+    giveBack(2, into.slots[0])
+    giveBack(3, into.slots[1])
   },
 }
 
@@ -86,21 +69,12 @@ const adam: Optimizer = {
 function sgd(momentum: number): Optimizer {
   return {
     slots: ['u'],
-    update({ weights, slots: [u] }, gradient, { rate, scale }, { weights: next, slots }) {
+    update({ weights, slots: [u] }, gradient, { rate, scale }, into) {
       const { length } = weights
-      const [nextU = new Float32Array(length)] = slots
-      if (length >= FEWEST_LENT) {
-        const [weightsAt, gradientAt] = [lend(0, weights, length), lend(1, gradient, length)]
-        lent.momentum(weightsAt, gradientAt, lend(2, u, length), length, scale, rate, momentum)
-        giveBack(0, next)
-        giveBack(2, nextU)
-        return
-      }
-      for (let at = 0; at < length; at += 1) {
-        const velocity = momentum * (u?.[at] ?? 0) + (gradient[at] ?? 0) * scale
-        nextU[at] = velocity
-        next[at] = (weights[at] ?? 0) - rate * velocity
-      }
+      const [weightsAt, gradientAt] = [lend(0, weights, length), lend(1, gradient, length)]
+      lent.momentum(weightsAt, gradientAt, lend(2, u, length), length, scale, rate, momentum)
+      giveBack(0, into.weights)
+      giveBack(2, into.slots[0])
     },
   }
 }
@@ -108,16 +82,10 @@ function sgd(momentum: number): Optimizer {
 /** θ ← θ − η·g: nothing to remember. */
 const plainSgd: Optimizer = {
   slots: [],
-  update({ weights }, gradient, { rate, scale }, { weights: next }) {
+  update({ weights }, gradient, { rate, scale }, into) {
     const { length } = weights
-    const factor = rate * scale
-    if (length >= FEWEST_LENT) {
-      lent.sgd(lend(0, weights, length), lend(1, gradient, length), length, factor)
-      giveBack(0, next)
-      return
-    }
-    for (let at = 0; at < length; at += 1)
-      next[at] = (weights[at] ?? 0) - factor * (gradient[at] ?? 0)
+    lent.sgd(lend(0, weights, length), lend(1, gradient, length), length, rate * scale)
+    giveBack(0, into.weights)
   },
 }
 
@@ -131,15 +99,8 @@ export function globalNorm(gradients: Iterable<Float32Array>): number {
 /** In four sums, which do not wait for each other. */
 function sumOfSquares(values: Float32Array): number {
   const whole = values.length - (values.length % 4)
-  let [a = 0, b = 0, c = 0, d = 0] = whole < FEWEST_LENT ? [] : sumsOfSquares(values, whole)
-  for (let at = 0; whole < FEWEST_LENT && at < whole; at += 4) {
-    const [p, q] = [values[at] ?? 0, values[at + 1] ?? 0]
-    const [r, s] = [values[at + 2] ?? 0, values[at + 3] ?? 0]
-    a += p * p
-    b += q * q
-    c += r * r
-    d += s * s
-  }
+  const [first = 0, b = 0, c = 0, d = 0] = sumsOfSquares(values, whole)
+  let a = first
   for (let at = whole; at < values.length; at += 1) a += (values[at] ?? 0) ** 2
   return a + b + (c + d)
 }
@@ -178,14 +139,9 @@ function averaging(optimizer: Optimizer, keep: number): Optimizer {
       const [offset, next] = [slots[own], into.slots[own]]
       if (next === undefined) return
       const { length } = weights
-      if (length >= FEWEST_LENT) {
-        const [offsetAt, beforeAt] = [lend(0, offset, length), lend(1, weights, length)]
-        lent.average(offsetAt, beforeAt, lend(2, moved.weights, length), length, kept)
-        giveBack(0, next)
-        return
-      }
-      for (let i = 0; i < length; i += 1)
-        next[i] = kept * ((offset?.[i] ?? 0) + (weights[i] ?? 0) - (moved.weights[i] ?? 0))
+      const [offsetAt, beforeAt] = [lend(0, offset, length), lend(1, weights, length)]
+      lent.average(offsetAt, beforeAt, lend(2, moved.weights, length), length, kept)
+      giveBack(0, next)
     },
   }
 }
@@ -232,13 +188,8 @@ function decaying(optimizer: Optimizer, decay: number, halfSteps: number): Optim
       optimizer.update(before, gradient, at, into)
       const { weights } = into
       const { length } = weights
-      if (length >= FEWEST_LENT) {
-        lent.decay(lend(0, weights, length), lend(1, before.weights, length), length, shrink)
-        giveBack(0, weights)
-        return
-      }
-      for (let i = 0; i < length; i += 1)
-        weights[i] = (weights[i] ?? 0) - shrink * (before.weights[i] ?? 0)
+      lent.decay(lend(0, weights, length), lend(1, before.weights, length), length, shrink)
+      giveBack(0, weights)
     },
   }
 }

@@ -168,48 +168,81 @@ describe('averaging', () => {
   }
 })
 
-describe('a long array', () => {
+/** The rules as loops over the numbers, with the arithmetic of JavaScript. */
+function looped(
+  { optimizer, momentum, ...all }: Hyperparameters & { readonly rateFactor: number },
+  before: { readonly w: Float32Array; readonly slots: readonly Float32Array[] },
+  gradient: Float32Array,
+  { scale, step }: { readonly scale: number; readonly step: number },
+) {
+  const { weight_decay = 0, weight_decay_steps = 0, average = 0 } = all
+  const rate = all.learning_rate * all.rateFactor
+  const worn = weight_decay_steps === 0 ? 1 : weight_decay_steps / (weight_decay_steps + step - 1)
+  const shrink = rate * weight_decay * worn
+  const kept = Math.min(average, step / (step + 9))
+  const [corrected, inverse] = [rate / (1 - 0.9 ** step), 1 / (1 - 0.999 ** step)]
+  const w = before.w.slice()
+  const slots = before.slots.map((slot) => slot.slice())
+  const [m, v] = slots as [Float32Array, Float32Array]
+  const offset = average === 0 ? undefined : slots.at(-1)
+  for (const [at, old] of before.w.entries()) {
+    const g = gradient[at]! * scale
+    if (optimizer === 'adam') {
+      const first = 0.9 * m[at]! + (1 - 0.9) * g
+      const second = 0.999 * v[at]! + (1 - 0.999) * g * g
+      m[at] = first
+      v[at] = second
+      w[at] = old - (corrected * first) / (Math.sqrt(second * inverse) + 1e-8)
+    } else if (momentum === 0) w[at] = old - rate * scale * gradient[at]!
+    else {
+      const velocity = momentum * m[at]! + g
+      m[at] = velocity
+      w[at] = old - rate * velocity
+    }
+    if (weight_decay > 0) w[at] = w[at] - shrink * old
+    if (offset !== undefined) offset[at] = kept * (offset[at]! + old - w[at])
+  }
+  return { w, slots }
+}
+
+describe('an array', () => {
   const length = BLOCK + 77
   const random = openRandom(5, 'test')
   const numbers = (count: number, factor = 1) =>
     Float32Array.from({ length: count }, (_, at) => (at % 9 === 0 ? -0 : factor * random.normal()))
   const bits = (array: Float32Array) => new Int32Array(array.buffer, array.byteOffset, array.length)
 
-  it.each<[string, Partial<Hyperparameters>]>([
+  const rules: readonly (readonly [string, Partial<Hyperparameters>])[] = [
     ['sgd', { optimizer: 'sgd' }],
     ['sgd with momentum', { optimizer: 'sgd', momentum: 0.9, average: 0.9 }],
     ['adam', { optimizer: 'adam' }],
     ['adam with decay', { optimizer: 'adam', weight_decay: 0.3, weight_decay_steps: 2 }],
     ['adam with all', { optimizer: 'adam', weight_decay: 0.3, average: 0.99 }],
-  ])('moves by %s to the same bits as its numbers in short ones', (_, config) => {
-    const all = { ...hyperparameters, optimizer: 'adam', rateFactor: 0.7, ...config } as const
-    const optimizer = optimizerOf(all)
-    const data = numbers(length)
-    let long: Weights = of('w', data)
-    let spare: Weights | undefined
-    const parts = Array.from({ length: Math.ceil(length / 50) }, (_, at) => 50 * at)
-    const cut = (array: Float32Array) =>
-      parts.map((from) => [`${from}`, array.slice(from, from + 50)] as const)
-    let short: Weights = {
-      ...{ slots: new Map(), steps: 0 },
-      parameters: new Map(cut(data).map(([name, part]) => [name, { shape: [], data: part }])),
-    }
-    for (const factor of [1, 1e-20, 30, 1e-3]) {
-      const gradient = numbers(length, factor)
-      const norm = globalNorm([gradient])
-      const next = stepped(long, optimizer, new Map([['w', gradient]]), norm, all, spare)!
-      short = stepped(short, optimizer, new Map(cut(gradient)), norm, all)!
-      spare = long
-      long = next
-      const joined = (read: (name: string) => Float32Array) =>
-        Float32Array.from(parts.flatMap((from) => [...read(`${from}`)]))
-      expect(bits(long.parameters.get('w')!.data)).toEqual(
-        bits(joined((name) => short.parameters.get(name)!.data)),
-      )
-      for (const [slot, array] of long.slots.get('w')!.entries())
-        expect(bits(array)).toEqual(bits(joined((name) => short.slots.get(name)![slot]!)))
-    }
-  })
+  ]
+  const lengths = [1, 2, 3, 64, BLOCK, length]
+  it.each(rules.flatMap((rule) => lengths.map((count) => [...rule, count] as const)))(
+    'moves by %s %j, with %i numbers, to the bits of a loop over them',
+    (_, config, count) => {
+      const all = { ...hyperparameters, optimizer: 'adam', rateFactor: 0.7, ...config } as const
+      const optimizer = optimizerOf(all)
+      const data = numbers(count)
+      let now: Weights = of('w', data)
+      let spare: Weights | undefined
+      let wanted = { w: data, slots: optimizer.slots.map(() => new Float32Array(count)) }
+      for (const [at, factor] of [1, 1e-20, 30, 1e-3].entries()) {
+        const gradient = numbers(count, factor)
+        const norm = globalNorm([gradient])
+        const next = stepped(now, optimizer, new Map([['w', gradient]]), norm, all, spare)!
+        const scale = clipScale(norm, all.clip_norm)
+        wanted = looped(all, wanted, gradient, { scale, step: at + 1 })
+        spare = now
+        now = next
+        expect(bits(now.parameters.get('w')!.data)).toEqual(bits(wanted.w))
+        for (const [slot, array] of now.slots.get('w')!.entries())
+          expect(bits(array)).toEqual(bits(wanted.slots[slot]!))
+      }
+    },
+  )
 
   it.each([0, BLOCK - 1, BLOCK, length - 1])(
     'is refused for one number that is not finite, at %i, and stays as it was',
