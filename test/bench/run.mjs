@@ -1,10 +1,13 @@
 /**
  * The measurements, one after the other, each in its own process: node test/bench/run.mjs [name …] after npm run build.
- * Progress goes to stderr; each result is one line of JSON on stdout, and the last line holds them all. Those of `ALONE` are
- * asked for by themselves, and the words after them are their own.
+ * Progress goes to stderr; each result is one line of JSON on stdout, and the last line holds them all. Words after the first name
+ * that name no benchmark are its own, as all are after one of `ALONE`.
+ *
+ * `--keep <name>`: the result is kept under that name in results/. Those of `ALONE` keep their runs by themselves.
  */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { openResults } from './lib/results.mjs'
 
 /** Name → its program. */
 const ALL = {
@@ -34,8 +37,11 @@ const ALONE = {
 }
 const programs = { ...ALL, ...ALONE }
 const words = process.argv.slice(2)
-const own = Object.hasOwn(ALONE, words[0] ?? '') ? words.splice(1) : []
-const asked = words.filter((word) => !word.startsWith('--'))
+const keepAt = words.indexOf('--keep')
+const keptAs = keepAt < 0 ? undefined : words.splice(keepAt, 2)[1]
+const isOne = Object.hasOwn(ALONE, words[0] ?? '') || !Object.hasOwn(ALL, words[1] ?? '')
+const own = isOne && Object.hasOwn(programs, words[0] ?? '') ? words.splice(1) : []
+const asked = words
 const unknown = asked.filter((name) => !Object.hasOwn(programs, name))
 if (unknown.length > 0) {
   process.stderr.write(
@@ -52,10 +58,17 @@ for (const name of asked.length > 0 ? asked : Object.keys(ALL)) {
   if (code === 64) process.exit(code)
   if (code === 0) results[name] = JSON.parse(line)
   else failed += 1
+  if (code === 0 && keptAs !== undefined) await keep(name, results[name])
   process.stdout.write(`${code === 0 ? line : JSON.stringify({ bench: name, exit: code })}\n`)
 }
 if (asked.length !== 1) process.stdout.write(`${JSON.stringify(results)}\n`)
 process.exitCode = failed > 0 ? 70 : 0
+
+async function keep(table, { bench: _, machine, ...figures }) {
+  const settings = own.length === 0 ? {} : { words: own }
+  const { run } = openResults(table, { machine, fresh: false })
+  await run(keptAs, settings, () => figures, undefined, true)
+}
 
 /** The last line of its stdout is its result. */
 function run(name) {

@@ -7,6 +7,7 @@ import {
   type Parameters,
 } from '../../src/api/openai/parameters.ts'
 import { bases, methods, policies, sinks, sources, tasks } from '../../src/plugins.ts'
+import { measuredRows } from '../bench/lib/measured.mjs'
 import { markdownTable, pluginRows, settingRows, type PluginTable } from './tables.ts'
 
 const decides = {
@@ -25,6 +26,7 @@ const settingTitles = ['default', 'meaning'] as const
 
 /** Path → the tables between its marks, by their names. */
 export const documents: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
+  'README.md': { measured: () => markdownTable(measuredRows()) },
   'policies/catalogue.md': { policies: policyTable, settings: policySettings },
   'connectors/README.md': { settings: connectorSettings },
   'src/adapters/settings.md': { settings: methodSettings },

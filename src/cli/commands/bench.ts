@@ -50,6 +50,7 @@ export function registerBench(program: Command): void {
     )
     .option('--fresh', 'of these: measure every run again')
     .option('--rounds <count>', 'of compare: how often each build is measured')
+    .option('--keep <name>', 'keep the results under this name in test/bench/results')
     // Some programs have more, such as `speed growth --long`: they refuse what they do not know.
     .allowUnknownOption()
     .action(async (names: readonly string[], { json: _, ...flags }: Flags) => {

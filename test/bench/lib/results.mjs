@@ -30,12 +30,13 @@ export function openResults(table, { machine, fresh, folder = kept }) {
     },
     /**
      * What `work` answers, an object of figures; from the file where it holds a run of the same name and settings. With
-     * `only`, a run in whose name none of these words stand is not made: undefined where the file does not hold it.
+     * `only`, a run in whose name none of these words stand is not made: undefined where the file does not hold it. `again`:
+     * whatever the file holds.
      */
-    async run(name, settings, work, only) {
+    async run(name, settings, work, only, again = false) {
       const known = file.runs.findIndex((run) => run.name === name)
       const before = file.runs[known]
-      if (before !== undefined && same(before.settings, settings)) {
+      if (!again && before !== undefined && same(before.settings, settings)) {
         shown.add(name)
         return before.figures
       }
