@@ -2,8 +2,7 @@
 import { certificateHash, writeCertificate } from '../checkpoint/certificates.ts'
 import type { ForgetTask } from '../checkpoint/forgetting.ts'
 import { modelOf } from '../config/model-parts.ts'
-import { certificateOf, type NotErased } from '../trainer/forgetting/certificate.ts'
-import { wholeSource } from '../trainer/forgetting/forget-names.ts'
+import { certificateOf, type NotErased, wholeSource } from '../trainer/forgetting/certificate.ts'
 import type { Registry } from '../versions/contract.ts'
 import type { TrainerContext } from './context.ts'
 

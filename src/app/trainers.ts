@@ -4,14 +4,13 @@ import type { Config } from '../config/config.ts'
 import { folderOf, modelOf } from '../config/model-parts.ts'
 import type { Json } from '../contracts/core.ts'
 import { entryUrl } from '../platform/entry.ts'
-import type { TrainerStatus } from '../trainer/contract.ts'
+import { type TrainerStatus, unknownStatus } from '../trainer/contract.ts'
 import {
   openSupervisor,
   type Supervisor,
   type SupervisorOptions,
 } from '../trainer/process/supervisor.ts'
 import { savedStatus } from '../trainer/start/saved-status.ts'
-import { unknownStatus } from '../trainer/unknown-status.ts'
 import { isByTrainer } from '../versions/routing.ts'
 import type { DaemonContext, KnownModel } from './context.ts'
 import type { TrainerConfig } from './trainer.ts'

@@ -101,3 +101,8 @@ function retryAfterMs(error: unknown): number {
   const asked = error instanceof CodedError ? error.details.retryAfterMs : undefined
   return typeof asked === 'number' ? asked : 0
 }
+
+/** Whether a signal is aborted now: after an await the compiler still assumes the old answer. */
+export function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted
+}

@@ -1,5 +1,5 @@
 /** The parts of the trainer of one model. Plain interfaces: only the composition knows the implementations. */
-import type { LatentPrecision } from './sources/latent-cache.ts'
+import type { LatentPrecision } from './sources/latents.ts'
 import type { AdapterConfig, Trainable } from '../contracts/adapter.ts'
 import type { Clock, ExampleKey, Logger, Random, Tensors } from '../contracts/core.ts'
 import type { Base, BaseIdentity, TrunkEngine } from '../contracts/base.ts'
@@ -34,7 +34,7 @@ import type { ServedLimits } from '../evaluation/served-scores.ts'
 import type { LossGapLimits } from '../evaluation/loss-gap.ts'
 import type { QualityLimits } from '../evaluation/scoreboard.ts'
 import type { KnnMemoryParts } from '../learner/memory/knn-memory.ts'
-import type { TrainingMutex } from './training-mutex.ts'
+import type { Mutex } from '../platform/store/lock.ts'
 
 export interface LoopParts {
   readonly model: string
@@ -72,8 +72,11 @@ export interface LoopParts {
 
   /** In a fleet: the time for which this trainer holds the model's lease. */
   readonly leaseTerm?: LeaseTerm
-  /** Shared by the models of one process. */
-  readonly trainingMutex: TrainingMutex
+  /**
+   * Shared by the models of one process: updates run one at a time, because two concurrent trainings on the same cores are slower
+   * than one after the other.
+   */
+  readonly trainingMutex: Mutex
   /** Where the spans of updates go; absent = updates are not traced. */
   readonly onSpan?: (span: Span) => void
   readonly reports: ReportParts

@@ -5,8 +5,7 @@ import {
   unreadHere,
 } from '../../src/serving/services/feedback/feedback-progress.ts'
 import type { OpenModel } from '../../src/app/context.ts'
-import type { FeedbackProgress } from '../../src/trainer/contract.ts'
-import { unknownStatus } from '../../src/trainer/unknown-status.ts'
+import { type FeedbackProgress, unknownStatus } from '../../src/trainer/contract.ts'
 
 const model = (end: number, consumed: number, isForwarded = false) =>
   ({

@@ -24,7 +24,7 @@ import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
 import { openLoop, type Loop } from '../../src/trainer/loop.ts'
 import type { TrainerProgram } from '../../src/trainer/process/process.ts'
 import { packTensors, unpackTensors } from '../../src/checkpoint/tensor-pack.ts'
-import type { TrainingMutex } from '../../src/trainer/training-mutex.ts'
+import type { Mutex } from '../../src/platform/store/lock.ts'
 import { loggedIn } from '../trainer/logged.ts'
 import { freshTiny, tinyBase, TinyTrainable, tinyTrunk } from '../trainer/tiny.ts'
 
@@ -38,7 +38,7 @@ export interface TinyConfig {
 }
 
 interface Hooks {
-  readonly trainingMutex: TrainingMutex
+  readonly trainingMutex: Mutex
   readonly onStatus: (status: TrainerStatus) => void
   readonly onPointer: (model: string, pointer: Routing) => void
 }

@@ -7,10 +7,10 @@ import type { Clock, Json } from '../../src/contracts/core.ts'
 import type { Routing } from '../../src/versions/contract.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import { unknownStatus } from '../../src/trainer/unknown-status.ts'
+import { unknownStatus } from '../../src/trainer/contract.ts'
 import { savedStatus } from '../../src/trainer/start/saved-status.ts'
 import { openSupervisor, type Supervisor } from '../../src/trainer/process/supervisor.ts'
-import { TrainingMutex } from '../../src/trainer/training-mutex.ts'
+import { Mutex } from '../../src/platform/store/lock.ts'
 import { ended, firstLine, startChild } from '../child.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { silentLog } from '../trainer/world.ts'
@@ -74,7 +74,7 @@ async function uninterrupted(lines: string, count: number) {
   const folder = join(folderWith(['m'], lines), 'm')
   const stop = new AbortController()
   const loop = await openTinyLoop(folder, 'm', {
-    trainingMutex: new TrainingMutex(),
+    trainingMutex: new Mutex(),
     onStatus: ({ counts }) => {
       if (counts.learned >= count) stop.abort(new Error('done'))
     },

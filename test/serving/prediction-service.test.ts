@@ -4,7 +4,7 @@ import {
   openPredictionService,
   type PredictionOptions,
 } from '../../src/serving/services/prediction-service.ts'
-import { unknownStatus } from '../../src/trainer/unknown-status.ts'
+import { unknownStatus } from '../../src/trainer/contract.ts'
 import { openFakeClock } from './fake-clock.ts'
 
 test('a client that waits for its feedback is answered by the next report of the trainer, not by a timer', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Logger } from '../../src/contracts/core.ts'
-import { BacklogProgress } from '../../src/trainer/backlog-progress.ts'
+import { BacklogProgress } from '../../src/trainer/status.ts'
 import { silentLog } from './world.ts'
 
 function open() {

@@ -1,6 +1,6 @@
 /** Which model is left out of a process of several, because it ends that again and again. */
 import { expect, test } from 'vitest'
-import { CrashBlame } from '../../src/trainer/process/crash-blame.ts'
+import { CrashBlame } from '../../src/trainer/process/health.ts'
 
 function blamed(models: readonly string[], ends: number): CrashBlame {
   const blame = new CrashBlame(models)

@@ -1,8 +1,7 @@
 /** Questions of the server to a trainer process. */
 import { expect, test } from 'vitest'
 import { systemClock } from '../../src/platform/clock.ts'
-import { Forecasts } from '../../src/trainer/process/forecasts.ts'
-import type { ToTrainer } from '../../src/trainer/process/messages.ts'
+import { type ToTrainer, Forecasts } from '../../src/trainer/process/messages.ts'
 
 test('a fault of the trainer keeps its code, and whether to ask again', async () => {
   const asked: ToTrainer[] = []

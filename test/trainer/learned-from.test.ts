@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { learnedFrom } from '../../src/trainer/updates/learned-from.ts'
+import { learnedFrom } from '../../src/trainer/updates/candidate.ts'
 import { event, lessons } from './events.ts'
 import { openWorld, runToEnd } from './world.ts'
 

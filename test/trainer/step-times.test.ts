@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { StepTimes } from '../../src/trainer/process/step-times.ts'
+import { StepTimes } from '../../src/trainer/process/health.ts'
 
 const LEAST_MS = 10_000
 

@@ -1,9 +1,9 @@
 import { setImmediate as nextTick } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { TrainingMutex } from '../../src/trainer/training-mutex.ts'
+import { Mutex } from '../../src/platform/store/lock.ts'
 
 test('work runs one at a time, in the order in which it was asked for', async () => {
-  const turns = new TrainingMutex()
+  const turns = new Mutex()
   const told: string[] = []
   const work = (name: string) =>
     turns.take(async () => {
@@ -16,7 +16,7 @@ test('work runs one at a time, in the order in which it was asked for', async ()
 })
 
 test('a failure belongs to the one whose turn it was, and the next one gets its turn', async () => {
-  const turns = new TrainingMutex()
+  const turns = new Mutex()
   const failing = turns.take(() => Promise.reject(new Error('mine')))
   const next = turns.take(() => Promise.resolve('done'))
   await expect(failing).rejects.toThrow('mine')

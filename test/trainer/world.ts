@@ -22,7 +22,7 @@ import { tablesAtOnce } from '../checkpoint/tables-at-once.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
 import { openLoop, type Loop } from '../../src/trainer/loop.ts'
 import type { LoopParts } from '../../src/trainer/parts.ts'
-import { TrainingMutex } from '../../src/trainer/training-mutex.ts'
+import { Mutex } from '../../src/platform/store/lock.ts'
 import { memoryRegistry, type MemoryRegistry } from './memory-registry.ts'
 import { freshTiny, tinyBase, TinyTrainable, tinyTrunk } from './tiny.ts'
 
@@ -228,7 +228,7 @@ export function partsIn(
       latentBytes: 500,
       ...setting.limits,
     },
-    trainingMutex: setting.trainingMutex ?? new TrainingMutex(),
+    trainingMutex: setting.trainingMutex ?? new Mutex(),
     reports: {
       onStatus: (status) => {
         world.statuses.push(status)

@@ -5,19 +5,19 @@
  * dies, and no stale lock ever needs a person. The holder's name is in a file beside it. Never open the locked file in
  * another way: closing it anywhere in the process would release the kernel's lock. Local disks only.
  */
-import Database from 'libsql'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import Database from 'libsql'
 import type { Clock, CodedError } from '../../contracts/core.ts'
-import { diskFailure } from './disk-failure.ts'
 import { failure } from '../errors.ts'
+import { diskFailure } from './disk-failure.ts'
 
 export interface Lock {
   /** Idempotent. */
   release(): void
 }
 
-export interface LockOptions {
+interface LockOptions {
   readonly clock: Clock
   /** How long to wait for a holder that is about to end. */
   readonly waitMs: number
@@ -115,4 +115,16 @@ function holder(path: string): number | undefined {
 
 function holderPath(path: string): string {
   return `${path}.pid`
+}
+
+/** One holder at a time within this process, in order of request. */
+export class Mutex {
+  #last: Promise<unknown> = Promise.resolve()
+
+  async take<Result>(work: () => Promise<Result>): Promise<Result> {
+    const mine = this.#last.then(work)
+    // A failure belongs to its own work, not to those that wait.
+    this.#last = mine.catch(() => undefined)
+    return mine
+  }
 }

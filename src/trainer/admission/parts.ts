@@ -17,7 +17,7 @@ import type { LoopParts } from '../parts.ts'
 import type { PendingTraces } from './pending-traces.ts'
 import type { Trials } from '../routing/trials.ts'
 import type { RetryPolicy } from '../../platform/retry.ts'
-import type { LatentProvider } from '../sources/latent-provider.ts'
+import type { LatentProvider } from '../sources/latents.ts'
 import type { Forgetting } from '../../checkpoint/forgetting.ts'
 import type { SetAside } from '../../checkpoint/set-aside-events.ts'
 

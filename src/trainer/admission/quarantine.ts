@@ -12,7 +12,7 @@ import type { Suspicion } from '../../learner/defence/settings.ts'
 import { failure } from '../../platform/errors.ts'
 import { receivedOf } from '../lineage/set-aside-letters.ts'
 import { exampleAside } from '../lineage/put-aside.ts'
-import type { LatentProvider } from '../sources/latent-provider.ts'
+import type { LatentProvider } from '../sources/latents.ts'
 import type { TrainerState } from '../state.ts'
 
 /** Outliers more than this many places behind the newest do not show the present stream. */

@@ -6,10 +6,9 @@
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { rest, settles, type Clock, type Json, type Logger } from '../../contracts/core.ts'
-import type { TrainerStatus } from '../contract.ts'
+import { type TrainerStatus, unknownStatus } from '../contract.ts'
 import type { ForgetForecast } from '../forgetting/forecast.ts'
 import type { ForgetRequest, Routing } from '../../versions/contract.ts'
-import { unknownStatus } from '../unknown-status.ts'
 import { steadyAllocator } from '../../platform/allocator.ts'
 import { openJitter } from '../../platform/random.ts'
 import {
@@ -17,14 +16,11 @@ import {
   processorWaits,
   type ProcessorWaits,
 } from '../../platform/processor-wait.ts'
-import { RetryPolicy } from '../../platform/retry.ts'
+import { RetryPolicy, isAborted } from '../../platform/retry.ts'
 import type { Span } from '../../platform/tracing/spans.ts'
-import { isAborted } from '../is-aborted.ts'
-import type { FromTrainer, ToTrainer } from './messages.ts'
-import { CrashBlame } from './crash-blame.ts'
-import { Forecasts } from './forecasts.ts'
+import { type FromTrainer, type ToTrainer, Forecasts } from './messages.ts'
+import { CrashBlame, StepTimes } from './health.ts'
 import { withoutLog } from './output.ts'
-import { StepTimes } from './step-times.ts'
 
 export interface ChildPlan {
   readonly models: readonly string[]

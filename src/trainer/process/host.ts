@@ -6,19 +6,16 @@
  * ends the whole process: its state is in the checkpoints, and the supervisor restarts it, in the end without the model.
  */
 import { CodedError, rest, type Clock, type Json, type Logger } from '../../contracts/core.ts'
-import type { TrainerStatus } from '../contract.ts'
+import { type TrainerStatus, unknownStatus } from '../contract.ts'
 import type { Routing } from '../../versions/contract.ts'
-import { acquireLock, type Lock } from '../../platform/store/lock.ts'
+import { acquireLock, type Lock, Mutex } from '../../platform/store/lock.ts'
 import type { Span } from '../../platform/tracing/spans.ts'
-import { isAborted } from '../is-aborted.ts'
-import { unknownStatus } from '../unknown-status.ts'
 import type { Loop } from '../loop.ts'
 import { failure } from '../../platform/errors.ts'
 import type { FromTrainer, ToTrainer } from './messages.ts'
 import type { LeaseTerm } from '../parts.ts'
-import { isRetriable } from '../../platform/retry.ts'
-import { LeaseTerms, type FleetPart } from '../lease-term.ts'
-import { TrainingMutex } from '../training-mutex.ts'
+import { isRetriable, isAborted } from '../../platform/retry.ts'
+import { LeaseTerms, type FleetPart } from '../lease/lease-term.ts'
 
 /** One model as the composition hands it over. */
 export interface HostedModel {
@@ -41,7 +38,7 @@ export interface HostedTrainers {
 
 /** Shared by the loops of a process; for `LoopParts`. */
 export interface Hosting {
-  readonly trainingMutex: TrainingMutex
+  readonly trainingMutex: Mutex
   readonly onStatus: (status: TrainerStatus) => void
   readonly onPointer: (model: string, pointer: Routing) => void
   readonly onComing: (model: string, version: string) => void
@@ -67,7 +64,7 @@ export class TrainerHost {
     this.#clock = clock
     this.#tell = tell
     this.hosting = {
-      trainingMutex: new TrainingMutex(),
+      trainingMutex: new Mutex(),
       onStatus: (status) => tell({ kind: 'status', status: this.#withLease(status) }),
       onPointer: (model, pointer) => tell({ kind: 'pointer', model, pointer }),
       onComing: (model, version) => tell({ kind: 'coming', model, version }),

@@ -3,18 +3,46 @@ import { identityOf } from '../../adapters/base-identity.ts'
 import { recordedConfig } from '../../adapters/recorded-config.ts'
 import type { Example } from '../../contracts/example.ts'
 import type { PromotionDecision, PromotionFacts } from '../../contracts/release.ts'
-import type { Manifest, ManifestDraft, VersionDraft } from '../../versions/contract.ts'
+import type { Manifest, ManifestDraft, VersionDraft, LearnedFrom } from '../../versions/contract.ts'
 import { CodedError } from '../../contracts/core.ts'
 import type { FreshStart, Outcome } from '../../learner/learner-types.ts'
 import type { LoopParts } from '../parts.ts'
 import type { RetryPolicy } from '../../platform/retry.ts'
-import { changeText } from './reason.ts'
 import type { Cost } from '../../evaluation/compute-ledger.ts'
 import { heldBy } from '../../evaluation/release-decisions.ts'
-import { learnedFrom } from './learned-from.ts'
-import type { UpdateTrace } from './update-trace.ts'
 import type { TrainerState } from '../state.ts'
 import type { AllPositions } from '../../checkpoint/saved.ts'
+import type { Task } from '../../contracts/task.ts'
+import { changeText } from './reason.ts'
+import type { UpdateTrace } from './update-trace.ts'
+
+/**
+ * The examples that a version has learned since its parent, for its manifest: how many of each source and stratum.
+ */
+
+/** Rows of each list, the largest counts first. */
+const MOST = 20
+
+export function learnedFrom(
+  examples: readonly Pick<Example, 'source' | 'target'>[],
+  task: Pick<Task, 'stratum'>,
+): LearnedFrom {
+  const sources = largest(examples.map(({ source }) => source))
+  const strata = largest(examples.map(({ target }) => task.stratum(target)))
+  return {
+    sources: sources.map(([source, count]) => ({ source, count })),
+    strata: strata.map(([stratum, count]) => ({ stratum, count })),
+  }
+}
+
+/** Equal counts are sorted by name, so that the same examples always give the same list. */
+function largest(names: readonly string[]): readonly (readonly [name: string, count: number])[] {
+  const counts = new Map<string, number>()
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return [...counts]
+    .toSorted(([a, one], [b, other]) => other - one || (a < b ? -1 : 1))
+    .slice(0, MOST)
+}
 
 export interface PublishedVersion {
   readonly number: number
@@ -22,7 +50,7 @@ export interface PublishedVersion {
   readonly decision: PromotionDecision
 }
 
-export interface Candidate extends Pick<Outcome, 'learned' | 'alarm' | 'hasRestarted'> {
+interface Candidate extends Pick<Outcome, 'learned' | 'alarm' | 'hasRestarted'> {
   readonly cause?: string
   /** The factor by which an update that went too far was scaled down. */
   readonly scaledBack?: number | undefined

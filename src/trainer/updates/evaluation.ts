@@ -5,17 +5,18 @@
  */
 import type { PromotionFacts, KlReport } from '../../contracts/release.ts'
 import { rowBudget, gateRows } from '../../evaluation/gate-rows.ts'
-import { drive } from '../drive.ts'
+import { drive } from '../sources/latents.ts'
+import type { Example, Score } from '../../contracts/example.ts'
+import type { LossSum } from '../../evaluation/loss-gap.ts'
+import { noSums, withScore } from '../../evaluation/running-scores.ts'
 import {
   comparesRows,
   gateTurn,
   storeAnswers,
   type GateComparison,
   type GateParts,
-} from './gate-answers.ts'
-import { promotionFacts } from './gate-facts.ts'
-import { gapTurn, observeGap } from './loss-gap-turn.ts'
-import type { Example } from '../../contracts/example.ts'
+  promotionFacts,
+} from './gate.ts'
 
 /** `isTrained: false`: only memory has changed, so neither gap nor distance has. */
 export async function evaluateCandidate(
@@ -50,10 +51,10 @@ export async function evaluateCandidate(
 }
 
 /** Counted, so that they are the same after a crash and on any machine. */
-const [FEWEST_ROWS, MOST_ROWS] = [4, 32]
+const [FEWEST_KL_ROWS, MOST_KL_ROWS] = [4, 32]
 
 /** The share of the rows that evaluating a candidate may cost. */
-const SHARE_OF_ROWS = 1 / 2
+const KL_SHARE = 1 / 2
 
 /** The outputs of the base are computed beside its own. */
 const KL_ROW_COST = 2
@@ -76,8 +77,8 @@ function klRows(
   const { learner, heldOut } = state
   const { from, rows } = gateRows(heldOut.rows, learner.remembered, block)
   const some = (from === 'none' ? block : rows).filter(({ target }) => loop.task.isTest(target))
-  const affordable = Math.floor((SHARE_OF_ROWS * budget) / KL_ROW_COST)
-  const count = Math.min(MOST_ROWS, Math.max(FEWEST_ROWS, affordable))
+  const affordable = Math.floor((KL_SHARE * budget) / KL_ROW_COST)
+  const count = Math.min(MOST_KL_ROWS, Math.max(FEWEST_KL_ROWS, affordable))
   return { rows: some.slice(0, count), from: from === 'none' ? 'new' : from }
 }
 
@@ -88,4 +89,60 @@ async function measureKl(
 ): Promise<void> {
   await drive(state.learner.measureKl(rows, from), latents, signal)
   state.learnerStateChanged()
+}
+
+/** For each of the two kinds, this share of the rows that evaluating a candidate may cost. */
+const GAP_SHARE = 1 / 8
+const MOST_GAP_ROWS = 16
+
+interface GapTurn {
+  /** Empty if the update's own step has shown the loss of the rows that it replayed. */
+  readonly trained: readonly Example[]
+  /** Empty if nothing is held out. */
+  readonly unseen: readonly Example[]
+}
+
+/** The rows for the gap between the losses of rows that an update has trained on and of rows that none has; undefined if it is not measured. */
+function gapTurn(
+  { block }: Pick<GateComparison, 'block'>,
+  budget: number,
+  { loop, state }: GateParts,
+): GapTurn | undefined {
+  if (loop.lossGap === undefined) return undefined
+  const { learner, heldOut, progress } = state
+  const count = Math.min(MOST_GAP_ROWS, Math.max(1, Math.floor(GAP_SHARE * budget)))
+  return {
+    trained: learner.replayedLoss === undefined ? learner.trainedOn(block, count) : [],
+    unseen: nextOf(heldOut.rows, count, progress.state.next),
+  }
+}
+
+function observeGap(
+  scores: { readonly trained: readonly Score[]; readonly unseen: readonly Score[] },
+  { loop, state }: GateParts,
+): void {
+  const { learner } = state
+  const isNew = learner.lossGap?.warning === undefined
+  learner.observeLosses({
+    trained: learner.replayedLoss ?? lossOf(scores.trained),
+    ...(scores.unseen.length > 0 && { heldOut: lossOf(scores.unseen) }),
+  })
+  state.learnerStateChanged()
+  const { warning, from } = learner.lossGap ?? {}
+  if (!isNew || warning === undefined) return
+  // New examples of a stream that changes look the same as overfitting: only held-out rows tell them apart.
+  const level = from === 'held-out' ? 'warn' : 'info'
+  loop.log[level]({ ...learner.lossGap }, warning)
+}
+
+function lossOf(scores: readonly Score[]): LossSum {
+  const { lossSum, lossCount } = scores.reduce(withScore, noSums)
+  return { sum: lossSum, count: lossCount }
+}
+
+/** Each update scores the next ones, so that all have their turn. */
+function nextOf(rows: readonly Example[], count: number, turn: number): readonly Example[] {
+  if (rows.length === 0) return []
+  const start = (turn * count) % rows.length
+  return [...rows.slice(start), ...rows.slice(0, start)].slice(0, count)
 }

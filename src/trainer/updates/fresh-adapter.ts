@@ -3,11 +3,10 @@
  * then the old version answers. All of it derives from the checkpoint, so that after a crash it is repeated byte for
  * byte.
  */
-import type { UpdateClock } from './update-times.ts'
+import type { UpdateClock } from './meters.ts'
 import { publishAgain } from './candidate.ts'
-import { drive } from '../drive.ts'
 import { freshWeights, keepLine, type RestoreVersion } from '../lineage/restore-version.ts'
-import type { LatentProvider } from '../sources/latent-provider.ts'
+import { type LatentProvider, drive } from '../sources/latents.ts'
 import { isWorse } from '../../evaluation/release-decisions.ts'
 import type { SavedState } from '../../checkpoint/saved.ts'
 import type { WarmUpResult } from '../../learner/updates/warming.ts'

@@ -12,7 +12,7 @@ import { identityOf } from '../../intake/events/event-key.ts'
 import type { FreshStart, LatentMap } from '../../learner/learner-types.ts'
 import { keepBack } from '../admission/quarantine.ts'
 import type { LoopParts } from '../parts.ts'
-import type { LatentProvider } from '../sources/latent-provider.ts'
+import type { LatentProvider } from '../sources/latents.ts'
 import type { TrainerState } from '../state.ts'
 
 /** A share of the replay buffer. A smaller one is soon outweighed by the rest. */

@@ -2,10 +2,9 @@
 import type { LoopParts } from '../parts.ts'
 import type { RetryPolicy } from '../../platform/retry.ts'
 import type { Pointer } from '../routing/pointer.ts'
-import type { LatentProvider } from '../sources/latent-provider.ts'
+import type { LatentProvider } from '../sources/latents.ts'
 import type { TrainerState } from '../state.ts'
-import type { ComputeMeter } from './compute-meter.ts'
-import type { UpdateClock } from './update-times.ts'
+import type { UpdateClock, ComputeMeter } from './meters.ts'
 
 export interface UpdaterParts {
   readonly loop: LoopParts

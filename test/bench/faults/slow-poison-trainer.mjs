@@ -14,7 +14,7 @@ import { openPolicy } from '../../../dist/src/config/plugins/open-policy.js'
 import { policies } from '../../../dist/src/plugins.js'
 import { openLog } from '../../../dist/src/platform/log.js'
 import { systemClock } from '../../../dist/src/platform/clock.js'
-import { TrainingMutex } from '../../../dist/src/trainer/training-mutex.js'
+import { Mutex } from '../../../dist/src/platform/store/lock.js'
 import { classificationOf } from '../lib/learner.mjs'
 
 const MODEL = 'm'
@@ -53,7 +53,7 @@ export async function learnStream({ tf, events, golden, test, model: settings, s
     const site = {
       ...{ config, clock: systemClock, log, trunk: trunks.open },
       engineOf: trainingEngines(config, log),
-      trainingMutex: new TrainingMutex(),
+      trainingMutex: new Mutex(),
       onStatus: ({ state, lag, counts }) => {
         if (state === 'idle' && lag === 0 && counts.accepted > 0)
           stop.abort(new Error('read everything'))

@@ -31,7 +31,7 @@ import { checkpointMigrations } from '../../../dist/src/checkpoint/schema.js'
 import { openLoop } from '../../../dist/src/trainer/loop.js'
 import { keepHeapSmall } from '../../../dist/src/trainer/process/priority.js'
 import { openTrainable } from '../../../dist/src/optim/step.js'
-import { TrainingMutex } from '../../../dist/src/trainer/training-mutex.js'
+import { Mutex } from '../../../dist/src/platform/store/lock.js'
 import { generatedSource, poisonCounts } from './intake-events.mjs'
 import { startedKafkaSource } from './intake-kafka.mjs'
 import { classificationOf } from '../lib/learner.mjs'
@@ -168,7 +168,7 @@ async function open() {
       latentBytes: defaultLimits.latent_bytes,
       seenEvents: defaultLimits.seen_events,
     },
-    trainingMutex: new TrainingMutex(),
+    trainingMutex: new Mutex(),
     reports: {
       onStatus(status) {
         idle.look(status)

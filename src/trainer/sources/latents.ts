@@ -6,13 +6,16 @@
  *
  * Pellegrini et al. (2020), "Latent replay for real-time continual learning", IROS.
  */
-import type { ExampleKey } from '../../contracts/core.ts'
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
+import { type ExampleKey, CodedError } from '../../contracts/core.ts'
 import type { TrunkEngine } from '../../contracts/base.ts'
 import type { EncodedRow, Latent } from '../../contracts/network.ts'
 import type { Example } from '../../contracts/example.ts'
 import { isSameRow } from '../../payloads/rows.ts'
 import { fromHalves, toHalves } from '../../nn/half.ts'
 import { invariant } from '../../platform/errors.ts'
+import type { LatentMap, LatentRequests } from '../../learner/learner-types.ts'
+import { isRetriable, type RetryPolicy } from '../../platform/retry.ts'
 
 /** A row with a number that f16 does not have stays in f32. */
 export type LatentPrecision = 'f32' | 'f16'
@@ -146,4 +149,111 @@ interface CachedLatent extends PackedLatent {
 
 function unpacked({ latent, data }: PackedLatent): Latent {
   return { ...latent, data: data instanceof Uint16Array ? fromHalves(data) : data }
+}
+
+const triesOfOne = 3
+
+/**
+ * Provides latents to the learner in spite of engine failures.
+ *
+ * An example is computed once when it is admitted: if its row fails while another one succeeds, it is refused, so that
+ * one bad input does not stop the stream. If even a row that succeeded before fails, the engine is down: wait for it.
+ * Once an example is admitted its latent is needed, so a later failure is always waited out.
+ */
+export class LatentProvider {
+  readonly #latents: LatentCache
+  readonly #retry: RetryPolicy
+  /** An example that the engine has computed: proof that it can. */
+  #proof: Example | undefined
+
+  constructor(latents: LatentCache, retry: RetryPolicy) {
+    this.#latents = latents
+    this.#retry = retry
+  }
+
+  /** The bytes of the cached latents. */
+  get bytes(): number {
+    return this.#latents.bytes
+  }
+
+  /** Whether there is never anything to wait for. */
+  get isImmediate(): boolean {
+    return this.#latents.isImmediate
+  }
+
+  /** The latents of one example, if they need no waiting. */
+  now(example: Example): LatentMap | undefined {
+    const latent = this.#latents.now(example)
+    return latent && new Map([[example.key, latent]])
+  }
+
+  /** Computed before its example's turn; rejects when the engine fails, without blaming an example yet. */
+  async ahead(encoded: EncodedRow): Promise<Latent> {
+    return this.#latents.ahead(encoded)
+  }
+
+  /** The precomputed latent of this example. */
+  keep(example: Example, latent: Latent): LatentMap {
+    this.#latents.keep(example, latent)
+    this.#proof = example
+    return new Map([[example.key, latent]])
+  }
+
+  /** The latents of a new example. Throws a coded error that is not retriable if they cannot be computed. */
+  async first(example: Example, signal: AbortSignal): Promise<LatentMap> {
+    let failures = 0
+    const work = async () => {
+      try {
+        return await this.#latents.of([example])
+      } catch (error) {
+        if (isRetriable(error) && (await this.#works())) failures += 1
+        throw failures < triesOfOne ? error : final(error)
+      }
+    }
+    const found = await this.#retry.run('computing a latent', work, signal)
+    this.#proof = example
+    return found
+  }
+
+  async all(examples: readonly Example[], signal: AbortSignal): Promise<LatentMap> {
+    const work = () => this.#latents.of(examples)
+    return this.#retry.run('computing latents', work, signal)
+  }
+
+  /** After an update: learned examples that are not stored will not be requested again. */
+  keepOnly(wanted: readonly Example[]): void {
+    this.#latents.keepOnly(wanted)
+  }
+
+  forget(keys: readonly ExampleKey[]): void {
+    for (const key of keys) this.#latents.forget(key)
+  }
+
+  async #works(): Promise<boolean> {
+    return this.#proof !== undefined && (await this.#latents.canCompute(this.#proof))
+  }
+}
+
+function final(error: unknown): unknown {
+  if (!(error instanceof CodedError)) return error
+  const { code, message, details } = error
+  return new CodedError(code, message, { details, cause: error })
+}
+
+/**
+ * Supplies a generator of the learner with the latents that it requests. Between two steps the process answers messages and can
+ * be stopped.
+ */
+export async function drive<Result>(
+  requests: LatentRequests<Result>,
+  latents: LatentProvider,
+  signal: AbortSignal,
+): Promise<Result> {
+  let next = requests.next()
+  while (next.done !== true) {
+    await yieldToEventLoop()
+    signal.throwIfAborted()
+    next = requests.next(await latents.all(next.value, signal))
+  }
+  return next.value
 }

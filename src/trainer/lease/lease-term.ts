@@ -3,17 +3,16 @@
  * learn until the lease is lost or handed over, and stand by again. When the lease is lost, the state in memory is
  * dropped: the next holder reads the same events from the stream.
  */
-import { CodedError, rest, type Clock, type Logger } from '../contracts/core.ts'
-import type { CheckpointCopies, CopyHead, Lease, LeaseView, Leases } from '../fleet/contract.ts'
-import { openRandom } from '../platform/random.ts'
+import { CodedError, rest, type Clock, type Logger } from '../../contracts/core.ts'
+import type { CheckpointCopies, CopyHead, Lease, LeaseView, Leases } from '../../fleet/contract.ts'
+import { openRandom } from '../../platform/random.ts'
 import { CheckpointReplicator } from './replicator.ts'
-import { isAborted } from './is-aborted.ts'
-import type { LocalCheckpoint } from '../checkpoint/local-checkpoint.ts'
-import type { Loop } from './loop.ts'
-import type { LeaseTerm } from './parts.ts'
-import { RetryPolicy } from '../platform/retry.ts'
-import { isLater, noStamp, type Stamp } from '../checkpoint/saved.ts'
-import type { AllPositions } from '../checkpoint/saved.ts'
+import type { LocalCheckpoint } from '../../checkpoint/local-checkpoint.ts'
+import type { Loop } from '../loop.ts'
+import type { LeaseTerm } from '../parts.ts'
+import { RetryPolicy, isAborted } from '../../platform/retry.ts'
+import { isLater, noStamp, type Stamp } from '../../checkpoint/saved.ts'
+import type { AllPositions } from '../../checkpoint/saved.ts'
 
 /** The parts that a model needs to be trained by one daemon of many. */
 export interface FleetPart {

@@ -3,12 +3,13 @@
  * once more when it gives the model back. One copy at a time. Learning waits only for the first one: before it exists, no
  * version may be visible, because all of them could be lost with this machine.
  */
-import { CodedError, rest, type Clock, type Logger } from '../contracts/core.ts'
-import type { CheckpointCopies, Lease } from '../fleet/contract.ts'
-import type { LocalCheckpoint } from '../checkpoint/local-checkpoint.ts'
-import type { LeaseTerm } from './parts.ts'
-import { isLeaseLost, type RetryPolicy } from '../platform/retry.ts'
-import type { AllPositions } from '../checkpoint/saved.ts'
+import { CodedError, rest, type Clock, type Logger } from '../../contracts/core.ts'
+import type { CheckpointCopies, Lease } from '../../fleet/contract.ts'
+import type { LocalCheckpoint } from '../../checkpoint/local-checkpoint.ts'
+import { Mutex } from '../../platform/store/lock.ts'
+import type { LeaseTerm } from '../parts.ts'
+import { isLeaseLost, type RetryPolicy } from '../../platform/retry.ts'
+import type { AllPositions } from '../../checkpoint/saved.ts'
 
 export interface CheckpointReplicatorParts {
   readonly lease: Lease
@@ -34,7 +35,7 @@ export class CheckpointReplicator implements LeaseTerm {
   #isFailing = false
   #fault: CodedError | undefined
   /** The copy that is being made, and those that wait for it. */
-  #queue: Promise<void> = Promise.resolve()
+  readonly #queue = new Mutex()
 
   constructor(parts: CheckpointReplicatorParts) {
     this.#parts = parts
@@ -54,12 +55,16 @@ export class CheckpointReplicator implements LeaseTerm {
     this.#isBehind = true
     if (this.#hasCopy) return
     const { retry } = this.#parts
-    await retry.run('copying the first checkpoint', () => this.#copy(), signal)
+    await retry.run(
+      'copying the first checkpoint',
+      () => this.#queue.take(() => this.#copyNow()),
+      signal,
+    )
   }
 
   /** Each copy replaces the one before. */
   async isCopied(): Promise<boolean> {
-    await this.#queue
+    await this.#queue.take(() => Promise.resolve())
     await this.last()
     return !this.#isBehind
   }
@@ -79,19 +84,13 @@ export class CheckpointReplicator implements LeaseTerm {
     const { log, lease } = this.#parts
     const { model } = lease
     try {
-      await this.#copy()
+      await this.#queue.take(() => this.#copyNow())
       if (this.#isFailing) log.info({ model }, 'checkpoints are copied again')
       this.#isFailing = false
     } catch (err) {
       if (!this.#isFailing) log.warn({ model, err }, 'could not copy the checkpoint; trying again')
       this.#isFailing = true
     }
-  }
-
-  #copy(): Promise<void> {
-    const copied = this.#queue.then(() => this.#copyNow())
-    this.#queue = copied.catch(() => undefined)
-    return copied
   }
 
   async #copyNow(): Promise<void> {
