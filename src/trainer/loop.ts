@@ -26,23 +26,11 @@ import { StoredEvents } from './stored-events.ts'
 import { UnsavedWork } from './unsaved.ts'
 import { UpdateTurn } from './updates/update-turn.ts'
 
-export interface Loop {
-  readonly model: string
-  /**
-   * Ends when the signal stops it, or on an external failure that waiting does not fix: the status says which. Rejects
-   * for a bug of ours. Call it once.
-   */
-  run(signal: AbortSignal): Promise<void>
-  /** Wakes the loop: there may be new records, or another live version. */
-  wake(): void
-  status(): TrainerStatus
-  /** Takes longer than `status`, and is reported less often. */
-  quality(): QualityReport
-  /** The scores of the answers that each version has served. */
-  served(): readonly ServedScore[]
-  /** Reports what a request to forget would do. Throws `TRAINER_BUSY`. */
-  forecast(asked: ForgetRequest): Promise<ForgetForecast>
-}
+/** The parts of a loop that its host uses. */
+export type Loop = Pick<
+  ModelLoop,
+  'model' | 'run' | 'wake' | 'status' | 'quality' | 'served' | 'forecast'
+>
 
 export function openLoop(parts: LoopParts): Loop {
   return new ModelLoop({ ...parts, log: parts.log.child({ model: parts.model }) })
@@ -58,7 +46,7 @@ interface RunningLoop {
   readonly stored: StoredEvents
 }
 
-class ModelLoop implements Loop {
+class ModelLoop {
   readonly #parts: LoopParts
   readonly #assembly: Assembly
   #running: RunningLoop | undefined
@@ -88,6 +76,10 @@ class ModelLoop implements Loop {
     return this.#parts.model
   }
 
+  /**
+   * Ends when the signal stops it, or on an external failure that waiting does not fix: the status says which. Rejects
+   * for a bug of ours. Call it once.
+   */
   async run(signal: AbortSignal): Promise<void> {
     try {
       await resume(this.#assembly, signal)
@@ -106,6 +98,7 @@ class ModelLoop implements Loop {
     }
   }
 
+  /** Wakes the loop: there may be new records, or another live version. */
   wake(): void {
     this.#running?.stream.wake()
   }
@@ -126,14 +119,17 @@ class ModelLoop implements Loop {
     }
   }
 
+  /** Takes longer than `status`, and is reported less often. */
   quality(): QualityReport {
     return this.#assembly.state.learner.quality()
   }
 
+  /** The scores of the answers that each version has served. */
   served(): readonly ServedScore[] {
     return this.#assembly.state.served.scores
   }
 
+  /** Reports what a request to forget would do. Throws `TRAINER_BUSY`. */
   async forecast(asked: ForgetRequest): Promise<ForgetForecast> {
     const answer = this.#forecasts.ask(asked)
     this.wake()

@@ -34,18 +34,22 @@ export interface ChildParts extends ChildPlan {
   readonly entry: URL
   readonly clock: Clock
   readonly log: Logger
+  /** A process that is silent for this long is killed and started again. Longer than its longest step. */
   readonly silenceMs: number
   /** A process that is silent for this long is reported as stalled. */
   readonly stalledMs: () => number
-  /** How long its threads have waited for a processor. */
+  /** How long its threads have waited for a processor: such silence does not count. */
   readonly waitsOf?: (pid: number) => ProcessorWaits
   /** The status in the checkpoint of a model, until the process has reported. */
   readonly saved: (model: string) => TrainerStatus | undefined
   readonly onPointer: (model: string, pointer: Routing) => void
+  /** A version was published that will be live in a moment. */
   readonly onComing: (model: string, version: string) => void
   /** A status has arrived. */
   readonly onReport: (model: string) => void
+  /** A process was started again. */
   readonly onRestart: () => void
+  /** A process has finished a span of a trace. */
   readonly onSpan: (span: Span) => void
 }
 

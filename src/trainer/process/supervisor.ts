@@ -2,35 +2,21 @@
  * The trainers of a server: one process for all models, or a separate one for an isolated model. The server only
  * receives their reports: a crash costs no request.
  */
-import type { Clock, Logger } from '../../contracts/core.ts'
 import type { TrainerStatus } from '../contract.ts'
 import type { ForgetForecast } from '../forgetting/forecast.ts'
 import type { ForgetRequest, Routing } from '../../versions/contract.ts'
 import { entryUrl } from '../../platform/entry.ts'
 import { failure } from '../../platform/errors.ts'
-import type { ProcessorWaits } from '../../platform/processor-wait.ts'
-import type { Span } from '../../platform/tracing/spans.ts'
-import { TrainerChild, type ChildPlan } from './child.ts'
+import { TrainerChild, type ChildParts, type ChildPlan } from './child.ts'
 
-export interface SupervisorOptions {
+export interface SupervisorOptions
+  extends
+    Pick<ChildParts, 'clock' | 'log' | 'waitsOf'>,
+    Partial<
+      Pick<ChildParts, 'silenceMs' | 'stalledMs' | 'saved' | 'onRestart' | 'onSpan' | 'onComing'>
+    > {
   /** Which models live in which process. */
   readonly children: readonly ChildPlan[]
-  readonly clock: Clock
-  readonly log: Logger
-  /** A process that is silent for this long is killed and started again. Longer than its longest step. */
-  readonly silenceMs?: number
-  /** How long the threads of a process have waited for a processor: such silence does not count. */
-  readonly waitsOf?: (pid: number) => ProcessorWaits
-  /** One that is silent for this long is reported as stalled. */
-  readonly stalledMs?: () => number
-  /** The status in the checkpoint of a model, until its trainer has reported. */
-  readonly saved?: (model: string) => TrainerStatus | undefined
-  /** A process was started again. */
-  readonly onRestart?: () => void
-  /** A process has finished a span of a trace. */
-  readonly onSpan?: (span: Span) => void
-  /** A version was published that will be live in a moment. */
-  readonly onComing?: (model: string, version: string) => void
 }
 
 export interface TrainerReport extends TrainerStatus {
@@ -56,35 +42,29 @@ export interface Supervisor {
   stop(options: { readonly deadlineMs: number }): Promise<void>
 }
 
-const silenceMsByDefault = 120_000
-const stalledMsByDefault = 5_000
+const defaults = {
+  silenceMs: 120_000,
+  stalledMs: () => 5_000,
+  saved: () => undefined,
+  onRestart: () => undefined,
+  onSpan: () => undefined,
+  onComing: () => undefined,
+}
 
 export function openSupervisor(options: SupervisorOptions): Supervisor {
-  const { clock, log, silenceMs = silenceMsByDefault, onRestart = () => undefined } = options
-  const { onSpan = () => undefined, onComing = () => undefined, waitsOf } = options
-  const { stalledMs = () => stalledMsByDefault, saved = () => undefined } = options
-  const entry = entryUrl('./process.ts', import.meta.url)
+  const { children: plans, ...given } = options
+  const parts = { ...defaults, ...given, entry: entryUrl('./process.ts', import.meta.url) }
   const listeners = new Set<(model: string, pointer: Routing) => void>()
   const onPointer = (model: string, pointer: Routing) => {
     for (const listener of listeners) listener(model, pointer)
   }
   const waiting = new Set<(model: string) => void>()
-  const children = options.children.map(
-    (plan) =>
-      new TrainerChild({
-        ...{ ...plan, entry, clock, log, silenceMs, stalledMs, saved },
-        ...(waitsOf && { waitsOf }),
-        onPointer,
-        onComing,
-        onReport: (model) => {
-          for (const each of waiting) each(model)
-        },
-        onRestart,
-        onSpan,
-      }),
-  )
+  const onReport = (model: string) => {
+    for (const each of waiting) each(model)
+  }
+  const children = plans.map((plan) => new TrainerChild({ ...parts, ...plan, onPointer, onReport }))
   const byModel = new Map(
-    options.children.flatMap(({ models }, at) => models.map((model) => [model, children[at]])),
+    plans.flatMap(({ models }, at) => models.map((model) => [model, children[at]])),
   )
   const childOf = (model: string): TrainerChild => {
     const child = byModel.get(model)
@@ -94,8 +74,9 @@ export function openSupervisor(options: SupervisorOptions): Supervisor {
   for (const child of children) child.start()
   return {
     status(model) {
-      const { pid, restarts, ...child } = reportOf(childOf(model), model)
-      return { ...child, restarts, ...(pid !== undefined && { pid }) }
+      const child = childOf(model)
+      const { pid, restarts } = child
+      return { ...child.status(model), restarts, ...(pid !== undefined && { pid }) }
     },
     wake: (model) => childOf(model).wake(model),
     forecast: async (model, asked) => childOf(model).forecast(model, asked),
@@ -117,8 +98,4 @@ export function openSupervisor(options: SupervisorOptions): Supervisor {
       await Promise.all(children.map((child) => child.stop(deadlineMs)))
     },
   }
-}
-
-function reportOf(child: TrainerChild, model: string) {
-  return { ...child.status(model), pid: child.pid, restarts: child.restarts }
 }

@@ -104,7 +104,7 @@ export class BufferedSource {
     if (this.pauseMs > 0) return false
     await this.#guarded(signal, async ({ source, records, clock }) => {
       const read = await source.read({ records, waitMs }, signal)
-      this.#buffer = believed(read, clock.nowMs())
+      this.#buffer = timed(read, clock.nowMs())
       this.#seen = []
       this.#next = 0
       this.#records += read.length
@@ -192,7 +192,7 @@ const MOST_AHEAD_MS = 60 * 60 * 1000
  * A record from the future has no time. A producer with a wrong clock would otherwise end the wait of every event for
  * its prediction, and use up the defence's events of every day until then.
  */
-function believed(read: readonly SourceRecord[], nowMs: number): readonly SourceRecord[] {
+function timed(read: readonly SourceRecord[], nowMs: number): readonly SourceRecord[] {
   const isAhead = ({ timeMs = 0 }: SourceRecord) => timeMs > nowMs + MOST_AHEAD_MS
   if (!read.some(isAhead)) return read
   return read.map((record) => {

@@ -4,7 +4,7 @@
  */
 import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
-import { publishAgain, publishFirst, type PublishParts } from '../updates/candidate.ts'
+import { publishFirst, releaseAgain } from '../updates/candidate.ts'
 import { eventStates } from '../../checkpoint/event-log/states.ts'
 import type { SavedState } from '../../checkpoint/saved.ts'
 import { logAfter } from '../../checkpoint/event-log/contract.ts'
@@ -101,11 +101,8 @@ async function publishRecovered(
 ): Promise<void> {
   const { progress } = parts.state
   progress.nameNext(next)
-  const { number, version } = await publishAgain(reason, parts, signal)
-  progress.wentTo(version, number + 1)
-  parts.state.trials.drop()
-  progress.intend([{ version, by: 'trainer', reason }])
-  await parts.state.save(signal, version)
+  progress.intend([])
+  await releaseAgain(reason, parts, signal)
 }
 
 function continueFrom(saved: SavedState, { loop, state }: RestoreVersion): void {
@@ -288,7 +285,7 @@ function renamed(saved: SavedState, renaming: Renaming): SavedState {
  * anyway.
  */
 async function publishRevision(
-  parts: PublishParts,
+  parts: RestoreVersion,
   { isFresh }: { readonly isFresh: boolean },
   signal: AbortSignal,
 ): Promise<void> {
@@ -298,10 +295,6 @@ async function publishRevision(
   const reason = task.revised(learner.head, progress.state.retired)
   progress.respects(task.retired)
   if (isFresh || reason === undefined) return
-  const { number, version } = await publishAgain(reason, parts, signal)
+  const version = await releaseAgain(reason, parts, signal)
   loop.log.info({ version, reason }, 'the settings of the task answer otherwise')
-  progress.wentTo(version, number + 1)
-  state.trials.drop()
-  progress.intend([...progress.state.intended, { version, by: 'trainer', reason }])
-  await state.save(signal, version)
 }

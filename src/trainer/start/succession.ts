@@ -9,7 +9,7 @@ import type { TrainableState } from '../../contracts/adapter.ts'
 import type { Tensors } from '../../contracts/core.ts'
 import type { Succession } from '../../contracts/base.ts'
 import { MIXTURE_TENSORS } from '../../learner/memory/mixture.ts'
-import { publishAgain } from '../updates/candidate.ts'
+import { releaseAgain } from '../updates/candidate.ts'
 import type { RestoreVersion } from '../lineage/restore-version.ts'
 import { withExamples } from '../../checkpoint/rewritten.ts'
 import type { SavedState } from '../../checkpoint/saved.ts'
@@ -57,11 +57,9 @@ function moved(
     ...rows,
     // An adapter without a name is never the present one.
     identity: {
-      ...{
-        ...identity,
-        base: loop.encoding.base.hash,
-        settings: loop.encoding.base.settings ?? '',
-      },
+      ...identity,
+      base: loop.encoding.base.hash,
+      settings: loop.encoding.base.settings ?? '',
       adapter: isCarried ? state.identity.adapter : '',
     },
     weights: isCarried ? { ...weights, tensors: succession.tensors(ofAdapter(weights)) } : weights,
@@ -84,10 +82,6 @@ export async function publishMoved(
   progress.respects(loop.task.retired)
   // Refers to the present schema, whatever method it came with.
   progress.setBar(undefined)
-  const { number, version } = await publishAgain(reason, parts, signal)
+  const version = await releaseAgain(reason, parts, signal)
   loop.log.info({ version, reason }, 'the version that the config requires')
-  progress.wentTo(version, number + 1)
-  state.trials.drop()
-  progress.intend([...progress.state.intended, { version, by: 'trainer', reason }])
-  await state.save(signal, version)
 }

@@ -7,7 +7,7 @@ import type { Manifest, ManifestDraft, VersionDraft, LearnedFrom } from '../../v
 import { CodedError } from '../../contracts/core.ts'
 import type { FreshStart, Outcome } from '../../learner/learner-types.ts'
 import type { LoopParts } from '../parts.ts'
-import type { RetryPolicy } from '../../platform/retry.ts'
+import type { RestoreVersion } from '../lineage/restore-version.ts'
 import type { Cost } from '../../evaluation/compute-ledger.ts'
 import { heldBy } from '../../evaluation/release-decisions.ts'
 import type { TrainerState } from '../state.ts'
@@ -67,16 +67,10 @@ interface Candidate extends Pick<Outcome, 'learned' | 'alarm' | 'hasRestarted'> 
 
 type CandidateParts = Pick<Candidate, 'learned' | 'compute' | 'block' | 'trace'>
 
-export interface PublishParts {
-  readonly loop: LoopParts
-  readonly state: TrainerState
-  readonly retry: RetryPolicy
-}
-
 /** Idempotent: after a crash the same candidate is made again and published again, which is a success. */
 export async function publishCandidate(
   { learned, alarm, cause, facts, compute, block, trace, ...how }: Candidate,
-  parts: PublishParts,
+  parts: RestoreVersion,
   signal: AbortSignal,
 ): Promise<PublishedVersion> {
   const { loop, state } = parts
@@ -100,7 +94,7 @@ export async function publishCandidate(
 
 /** The zero-initialised first version of a new model. */
 export async function publishFirst(
-  parts: PublishParts,
+  parts: RestoreVersion,
   signal: AbortSignal,
 ): Promise<PublishedVersion> {
   const reason = 'a fresh adapter leaves the base unchanged'
@@ -110,16 +104,37 @@ export async function publishFirst(
 /** Publishes the present weights again, with the present config. */
 export async function publishAgain(
   reason: string,
-  parts: PublishParts,
+  parts: RestoreVersion,
   signal: AbortSignal,
   verdict: PublishedVersion['decision']['verdict'] = 'promote',
 ): Promise<PublishedVersion> {
   return publish({ learned: 0 }, parts, signal, () => ({ verdict, reason }))
 }
 
+/**
+ * The same, and live by a move in the checkpoint, behind those that it intends: any trial ends. `isHeld`: not better than what
+ * answers; `isSilent`: it stays where it is.
+ */
+export async function releaseAgain(
+  reason: string,
+  parts: RestoreVersion,
+  signal: AbortSignal,
+  { isHeld = false, isSilent = isHeld } = {},
+): Promise<string> {
+  const { progress, trials } = parts.state
+  const { number, version } = await publishAgain(reason, parts, signal, isHeld ? 'hold' : 'promote')
+  progress.wentTo(version, number + 1)
+  if (!isSilent) {
+    trials.drop()
+    progress.intend([...progress.state.intended, { version, by: 'trainer', reason }])
+  }
+  await parts.state.save(signal, version)
+  return version
+}
+
 async function publish(
   made: CandidateParts,
-  { loop, state, retry }: PublishParts,
+  { loop, state, retry }: RestoreVersion,
   signal: AbortSignal,
   decide: (version: string) => PublishedVersion['decision'],
 ): Promise<PublishedVersion> {

@@ -4,7 +4,7 @@
  * byte.
  */
 import type { UpdateClock } from './meters.ts'
-import { publishAgain } from './candidate.ts'
+import { releaseAgain } from './candidate.ts'
 import { freshWeights, keepLine, type RestoreVersion } from '../lineage/restore-version.ts'
 import { type LatentProvider, drive } from '../sources/latents.ts'
 import { isWorse } from '../../evaluation/release-decisions.ts'
@@ -70,17 +70,10 @@ export async function publishFresh(
   parts: Beginning,
   signal: AbortSignal,
 ): Promise<void> {
-  const { loop, state } = parts
-  const { progress } = state
-  progress.respects(loop.task.retired)
+  const { progress } = parts.state
+  progress.respects(parts.loop.task.retired)
   const isHeld = progress.bar !== undefined
-  const { number, version } = await publishAgain(reason, parts, signal, isHeld ? 'hold' : 'promote')
-  progress.wentTo(version, number + 1)
-  if (!progress.isPaused && !isHeld) {
-    state.trials.drop()
-    progress.intend([...progress.state.intended, { version, by: 'trainer', reason }])
-  }
-  await state.save(signal, version)
+  await releaseAgain(reason, parts, signal, { isHeld, isSilent: progress.isPaused || isHeld })
 }
 
 function reasonOf(method: string, warmed: WarmUpResult, before: number): string {

@@ -55,7 +55,7 @@ export class UpdateTurn {
     if (!wasPutOff) await this.#learn(isDue, signal)
     if (this.isPutOff() && !wasPutOff) return
     const { rollout } = this.#parts.assembly
-    while (rollout.isDue()) await this.#publish(async () => rollout.act(signal), signal)
+    while (rollout.isDue()) await this.exclusively(async () => rollout.act(signal), signal)
   }
 
   async #learn(isDue: boolean, signal: AbortSignal): Promise<void> {
@@ -65,7 +65,7 @@ export class UpdateTurn {
     if (isDue) return this.#update(signal)
     const cause = state.learner.publicationDue
     if (cause !== undefined)
-      await this.#publish(async () => updater.publishMemory(cause, signal), signal)
+      await this.exclusively(async () => updater.publishMemory(cause, signal), signal)
   }
 
   /**
@@ -115,16 +115,12 @@ export class UpdateTurn {
     this.#parts.unsaved.changed()
   }
 
-  /** Other work that leaves the learner half changed until it is done. */
-  async exclusively(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    await this.#publish(work, signal)
-  }
-
   async #update(signal: AbortSignal): Promise<void> {
-    await this.#publish(async () => this.#parts.assembly.updater.update(signal), signal)
+    await this.exclusively(async () => this.#parts.assembly.updater.update(signal), signal)
   }
 
-  async #publish(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  /** Work that leaves the learner half changed until it is done. */
+  async exclusively(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
     const { assembly, unsaved, commit } = this.#parts
     // Also while it waits for its turn: a checkpoint before the update would delay it.
     this.#feedbackBefore = this.#feedbackNow()

@@ -29,7 +29,7 @@ interface Start {
   readonly rehearsal: number | undefined
   /** The version before the live one. */
   readonly earlier: string | undefined
-  /** What begins again, because events that it had learned were convicted. */
+  /** What begins again, because hostile sources had taught it. */
   readonly fresh: FreshStart | undefined
   readonly trace: UpdateTrace | undefined
 }
