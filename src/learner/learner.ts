@@ -9,11 +9,11 @@
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Decision, ExampleKey, Tensors } from '../contracts/core.ts'
 import type { AlarmCount } from '../contracts/policy.ts'
-import type { KlReport, LossGapReport, Scores, SliceGap } from '../contracts/release.ts'
+import type { Scores } from '../contracts/release.ts'
 import type { HeadlineValue } from '../contracts/task-view.ts'
 import type { Example, Head, RememberedExample, Score, TaskFacts } from '../contracts/example.ts'
-import { type QualityReport, headlineOf, headlineValue } from '../evaluation/contract.ts'
-import type { LossSum } from '../evaluation/loss-gap.ts'
+import { headlineOf, headlineValue } from '../evaluation/contract.ts'
+import type { Scoreboard } from '../evaluation/scoreboard.ts'
 import type { MemoryShape } from '../versions/contract.ts'
 import { boundUpdate } from '../optim/update-bound.ts'
 import { invariant } from '../platform/errors.ts'
@@ -27,35 +27,31 @@ import type {
   Retraction,
   TriggerState,
   UpdateOptions,
-  VersionState,
 } from './learner-types.ts'
 import { KnnMemory, type MemorisedItem } from './memory/knn-memory.ts'
 import type { Mixture } from './memory/mixture.ts'
 import { Pending, UpdateTrigger } from './pending.ts'
 import { Prequential } from './prequential.ts'
 import { ReplayBuffer } from './replay-buffer.ts'
-import {
-  Scoring,
-  type EvaluatedRows,
-  type EvaluatedScores,
-  type ScoreRequests,
-  UpdateMeasures,
-} from './scoring.ts'
+import { Scoring, UpdateMeasures } from './scoring.ts'
 import { Unlearning } from './unlearning.ts'
-import { Updates, type Progress } from './updates/updates.ts'
+import { Updates } from './updates/updates.ts'
 import type { WarmUpResult } from './updates/warming.ts'
 
 export class Learner {
+  /** How weights answer examples; nothing is learned. */
+  readonly scoring: Scoring
+  readonly scoreboard: Scoreboard
+  readonly updates: Updates
+  /** What is measured after each update. */
+  readonly measures: UpdateMeasures
   readonly #parts: LearnerParts
   readonly #pending: Pending
   readonly #replayBuffer: ReplayBuffer
   readonly #knnMemory: KnnMemory | undefined
-  readonly #scoring: Scoring
   readonly #prequential: Prequential
   readonly #trigger: UpdateTrigger
   readonly #unlearning: Unlearning
-  readonly #updates: Updates
-  readonly #measures: UpdateMeasures
 
   constructor(parts: LearnerParts) {
     this.#parts = parts
@@ -67,14 +63,15 @@ export class Learner {
     const [pending, replayBuffer] = [this.#pending, this.#replayBuffer]
     const [knnMemory, trigger] = [this.#knnMemory, this.#trigger]
     const rows = train.batch + train.replay_batch
-    this.#scoring = new Scoring({ trainable, task, rows, knnMemory })
-    this.#prequential = new Prequential({ ...parts, scoring: this.#scoring, knnMemory })
+    this.scoring = new Scoring({ trainable, task, rows, knnMemory })
+    this.#prequential = new Prequential({ ...parts, scoring: this.scoring, knnMemory })
+    this.scoreboard = this.#prequential.scoreboard
     this.#unlearning = new Unlearning({ trainable, pending, replayBuffer, knnMemory })
-    this.#updates = new Updates({
+    this.updates = new Updates({
       ...{ learner: parts, pending, replayBuffer, knnMemory, trigger },
       ...{ prequential: this.#prequential, unlearning: this.#unlearning },
     })
-    this.#measures = new UpdateMeasures(parts)
+    this.measures = new UpdateMeasures(parts)
   }
 
   // Pending and stored examples, and the head.
@@ -117,50 +114,17 @@ export class Learner {
   // Quality and progress.
 
   get scores(): Scores {
-    return this.#prequential.scoreboard.scores()
-  }
-
-  /** Examples that came before anything was learned that could answer: no score has them. */
-  get unanswered(): number {
-    return this.#prequential.scoreboard.unanswered
-  }
-
-  get sliceGap(): SliceGap | undefined {
-    return this.#prequential.scoreboard.sliceGap
-  }
-
-  quality(): QualityReport {
-    return this.#prequential.scoreboard.quality()
+    return this.scoreboard.scores()
   }
 
   /** Undefined before anything was scored. */
   get headline(): HeadlineValue | undefined {
-    return headlineValue(headlineOf(this.#parts.task.view, this.scores, this.quality()))
-  }
-
-  /** Between rows that were trained on and rows that were not. */
-  get lossGap(): LossGapReport | undefined {
-    return this.#measures.lossGap
-  }
-
-  /** How far the weights are from the base, after the last update. */
-  get kl(): KlReport | undefined {
-    return this.#measures.kl
-  }
-
-  /** Examples learned, steps made, and steps of these that were dropped, in this line of versions. */
-  get progress(): Progress {
-    return this.#updates.progress
-  }
-
-  /** The step that comes next in this update, and of about how many. */
-  get underWay(): { readonly step: number; readonly of: number } {
-    return this.#updates.underWay
+    return headlineValue(headlineOf(this.#parts.task.view, this.scores, this.scoreboard.quality()))
   }
 
   /** The task's part of the manifest of a version made now. */
   get facts(): TaskFacts {
-    return { ...this.#parts.task.facts(this.head), ...this.#prequential.scoreboard.facts }
+    return { ...this.#parts.task.facts(this.head), ...this.scoreboard.facts }
   }
 
   // New examples, until an update is due.
@@ -179,7 +143,7 @@ export class Learner {
 
   /** Under the present weights; changes nothing. */
   scoreOf(example: Example, latents: LatentMap): Score {
-    const [score] = this.#scoring.byHead([example], latents)
+    const [score] = this.scoring.byHead([example], latents)
     invariant(score !== undefined, 'each example has a score')
     return score
   }
@@ -238,27 +202,12 @@ export class Learner {
 
   /** Learns what is pending. `live` is the live version; without it the rollback policy is not called. */
   update(live?: LiveVersion, options: UpdateOptions = {}): LatentRequests<Outcome> {
-    return this.#updates.run(live, options)
-  }
-
-  /** Makes steps on stored examples alone while the stream is idle; pending examples stay pending. */
-  rehearse(steps: number): LatentRequests<Outcome> {
-    return this.#updates.rehearse(steps)
-  }
-
-  /** Ends rehearsal until something new was learned. */
-  leaveRehearsal(): void {
-    this.#updates.leaveRehearsal()
-  }
-
-  /** How many steps on stored examples to make while the stream is idle; 0 if everything was rehearsed. */
-  get restSteps(): number {
-    return this.#updates.restSteps
+    return this.updates.run(live, options)
   }
 
   /** Fresh weights learn the replay buffer of an earlier adapter. The scores remain those of the stream. */
   warmUp(examples: readonly Example[]): LatentRequests<WarmUpResult> {
-    return this.#updates.warmUp(examples, this.scores.accuracy_recent)
+    return this.updates.warmUp(examples, this.scores.accuracy_recent)
   }
 
   /**
@@ -276,40 +225,6 @@ export class Learner {
     const factors = [bound?.factor, this.#mixture?.boundUpdate(before, after, most)]
     const least = Math.min(...factors.map((factor = 1) => factor))
     return least < 1 ? least : undefined
-  }
-
-  // Measurements of an update.
-
-  /**
-   * How these examples are answered by the present weights, or by another version, with kNN memory. Nothing is learned.
-   */
-  scoresOn(examples: readonly Example[], version?: VersionState): ScoreRequests {
-    return this.#scoring.versionOn(examples, version)
-  }
-
-  /** The loss of the rows that the last update replayed, before it; undefined where its step did not show it. */
-  get replayedLoss(): LossSum | undefined {
-    return this.#updates.replayedLoss
-  }
-
-  /** Up to `count` rows that the last update replayed, or new ones if none was replayed. */
-  trainedOn(block: readonly Example[], count: number): readonly Example[] {
-    return this.#updates.trainedOn(block, count)
-  }
-
-  /** How the present weights answer these, each in its way. Nothing is learned. */
-  presentOn(rows: EvaluatedRows): LatentRequests<EvaluatedScores> {
-    return this.#scoring.presentOn(rows)
-  }
-
-  /** Once after each update. */
-  observeLosses(losses: { readonly trained: LossSum; readonly heldOut?: LossSum }): void {
-    this.#measures.observeLosses({ ...losses, prequential: this.#prequential.scoreboard.losses })
-  }
-
-  /** Once after each update, if the task answers with texts. */
-  measureKl(examples: readonly Example[], from: KlReport['from']): LatentRequests {
-    return this.#measures.measureKl(examples, from)
   }
 
   // Versions made of it.
@@ -348,7 +263,7 @@ export class Learner {
   // Its state in the checkpoint.
 
   weights(): TrainableState {
-    return this.#scoring.weights()
+    return this.scoring.weights()
   }
 
   learnerState(): LearnerState {
@@ -362,8 +277,8 @@ export class Learner {
         mixture: this.#mixture.snapshot(),
         published: this.#knnMemory?.publishedAt ?? -1,
       }),
-      ...this.#measures.snapshot(),
-      ...this.#updates.snapshot(),
+      ...this.measures.snapshot(),
+      ...this.updates.snapshot(),
     }
   }
 
@@ -382,8 +297,8 @@ export class Learner {
     this.#knnMemory?.restore(memorised, learnerState)
     this.#parts.rate.restore(learnerState.rate ?? null)
     this.#prequential.restore(learnerState)
-    this.#measures.restore(learnerState)
-    this.#updates.restore(learnerState)
+    this.measures.restore(learnerState)
+    this.updates.restore(learnerState)
   }
 
   triggerState(): TriggerState {

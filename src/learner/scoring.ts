@@ -28,12 +28,12 @@ interface ScoringParts {
 
 export type ScoreRequests = LatentRequests<readonly Score[]>
 
-export interface EvaluatedRows {
+interface EvaluatedRows {
   readonly byHead: readonly Example[]
   readonly withMemory: readonly Example[]
 }
 
-export interface EvaluatedScores {
+interface EvaluatedScores {
   readonly byHead: readonly Score[]
   readonly withMemory: readonly Score[]
 }

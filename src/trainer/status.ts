@@ -34,7 +34,7 @@ export function statusOf(
       waiting: waiting.size,
       set_aside: setAside.size,
       ...(defence && { quarantined: setAside.quarantined }),
-      ...(learner.unanswered > 0 && { unanswered: learner.unanswered }),
+      ...(learner.scoreboard.unanswered > 0 && { unanswered: learner.scoreboard.unanswered }),
       ...(heldOut.isOn && { held_out: heldOut.size }),
     },
     events: { states: log.counts, rows: log.size, bytes: log.bytes },
@@ -63,8 +63,8 @@ export function statusOf(
     forgottenIds: dedupe.forgotten,
     updates: times.shown,
     ...(compute && { compute }),
-    ...(learner.lossGap && { lossGap: learner.lossGap }),
-    ...(learner.kl && { kl: learner.kl }),
+    ...(learner.measures.lossGap && { lossGap: learner.measures.lossGap }),
+    ...(learner.measures.kl && { kl: learner.measures.kl }),
   }
 }
 

@@ -84,7 +84,7 @@ describe('few_shot: contrastive', () => {
     const restarted = learn(learner, stream(0, 64)).map(({ hasRestarted }) => hasRestarted === true)
     // The next would be 64, which is more than 40.
     expect(restarted.flatMap((is, at) => (is ? [8 * (at + 1)] : []))).toEqual([16, 32])
-    expect(learner.progress.learned).toBe(64)
+    expect(learner.updates.progress.learned).toBe(64)
     trainable.dispose()
   })
 
@@ -113,7 +113,7 @@ describe('few_shot: contrastive', () => {
     const { learner, trainable } = openLearner()
     const alike = Array.from({ length: 16 }, (_, at) => example(2 * at))
     expect(learn(learner, alike).every(({ hasRestarted }) => hasRestarted === undefined)).toBe(true)
-    expect(learner.progress.learned).toBe(16)
+    expect(learner.updates.progress.learned).toBe(16)
     trainable.dispose()
   })
 

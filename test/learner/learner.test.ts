@@ -59,7 +59,7 @@ describe('test, then train', () => {
     const { learner } = openTiny({ train: { batch: 3, replay_batch: 0, epochs: 2 } })
     for (const example of stream) await accept(learner, example)
     expect(await update(learner)).toMatchObject({ learned: 4, steps: 4, verdict: 'learned' })
-    expect(learner.progress).toEqual({ learned: 4, steps: 4, dropped: 0 })
+    expect(learner.updates.progress).toEqual({ learned: 4, steps: 4, dropped: 0 })
     expect(learner.pending).toEqual([])
   })
 
@@ -135,13 +135,13 @@ describe('labels', () => {
       for (const example of stream)
         await accept(learner, { ...example, key: asKey(`${round} ${example.key}`) })
       await update(learner)
-      if (round === 'a') expect(learner.replayedLoss).toBeUndefined()
+      if (round === 'a') expect(learner.updates.replayedLoss).toBeUndefined()
     }
     expect(shown).toHaveLength(2)
-    const { sum, count } = learner.replayedLoss!
+    const { sum, count } = learner.updates.replayedLoss!
     expect(count).toBe(2)
     expect(sum).toBeCloseTo(shown[0]! + shown[1]!, 5)
-    expect([learner.scores.count, learner.unanswered]).toEqual([4, 4])
+    expect([learner.scores.count, learner.scoreboard.unanswered]).toEqual([4, 4])
   })
 
   test('what comes before the first label is in no score, and counted', async () => {
@@ -152,8 +152,8 @@ describe('labels', () => {
     await update(learner)
     expect(trainable.head).toEqual(['yes', 'no'])
     expect(learner.scores).toEqual({ count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 })
-    expect(learner.unanswered).toBe(4)
-    expect(learner.quality()).toMatchObject({ events: 0, sources: [] })
+    expect(learner.scoreboard.unanswered).toBe(4)
+    expect(learner.scoreboard.quality()).toMatchObject({ events: 0, sources: [] })
   })
 
   test('with labels of the config, what comes before any is learned is in no score either', async () => {
@@ -161,13 +161,13 @@ describe('labels', () => {
     for (const example of stream) await accept(learner, example)
     await update(learner)
     expect(learner.scores.count).toBe(0)
-    expect(learner.unanswered).toBe(4)
+    expect(learner.scoreboard.unanswered).toBe(4)
     for (const example of stream)
       await accept(learner, { ...example, key: asKey(`later ${example.key}`) })
     await update(learner)
-    expect([learner.scores.count, learner.unanswered]).toEqual([4, 4])
+    expect([learner.scores.count, learner.scoreboard.unanswered]).toEqual([4, 4])
     // The baseline knows these labels too, or it would begin with nothing beside a model that has learned them.
-    expect(learner.quality()).toMatchObject({
+    expect(learner.scoreboard.quality()).toMatchObject({
       events: 4,
       baselines: { majority: { accuracy: 0.5 } },
     })
@@ -180,7 +180,7 @@ describe('labels', () => {
     await accept(learner, stream[1]!)
     await update(learner)
     expect(learner.scores).toMatchObject({ count: 1, accuracy: 0 })
-    expect(learner.unanswered).toBe(1)
+    expect(learner.scoreboard.unanswered).toBe(1)
   })
 
   test('more labels than the limit are refused, and nothing has changed', async () => {

@@ -79,7 +79,7 @@ function openLearner(): Learner {
 const learner = openLearner()
 for (const example of examples)
   if (learner.accept(example, known, 0).verdict === 'update') finish(learner.update())
-const together = finish(learner.scoresOn(examples))
+const together = finish(learner.scoring.versionOn(examples))
 
 test('a mixture is right where its adapter alone is wrong, on the way and afterwards', () => {
   const errors = (scores: readonly Score[]) => scores.reduce((sum, { error }) => sum + error, 0)

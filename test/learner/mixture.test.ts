@@ -123,7 +123,7 @@ test.each([
   const examples = rows.slice(200).map((row, at) => exampleOf(row, `new ${at}`))
   const served = await engine.run(examples.map(({ encoded }) => ({ adapter: 'v1', encoded })))
   await engine.close()
-  const told = learner.scoresOn(examples)
+  const told = learner.scoring.versionOn(examples)
   let next = told.next()
   while (next.done !== true) next = told.next(latentsOf(next.value))
   for (const [at, score] of next.value.entries()) {
@@ -183,8 +183,8 @@ test('the scores of another version are those of its own experts, and the presen
   model.feed(rows.slice(0, 140))
   const { learner, exampleOf, latentsOf } = model
   const probe = rows.slice(0, 40).map((row, at) => exampleOf(row, `probe ${at}`))
-  const errorsOf = (version?: Parameters<typeof learner.scoresOn>[1]) => {
-    const told = learner.scoresOn(probe, version)
+  const errorsOf = (version?: Parameters<typeof learner.scoring.versionOn>[1]) => {
+    const told = learner.scoring.versionOn(probe, version)
     let next = told.next()
     while (next.done !== true) next = told.next(latentsOf(next.value))
     return next.value.reduce((sum, { error }) => sum + error, 0)

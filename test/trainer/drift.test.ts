@@ -106,7 +106,7 @@ test('the block of an alarm is tested on the adapter that was there before', asy
   const { learner } = await learned('fresh-adapter')
   const { learner: other } = await learned('report')
   expect(learner.scores).toEqual(other.scores)
-  expect([learner.scores.count, learner.unanswered]).toEqual([2, 2])
+  expect([learner.scores.count, learner.scoreboard.unanswered]).toEqual([2, 2])
 })
 
 test('a fresh adapter keeps the labels that the old one had grown', async () => {

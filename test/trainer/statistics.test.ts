@@ -110,7 +110,7 @@ describe('a learner on such a base', () => {
       [2, 2],
       [4, 4],
     ])
-    expect([learner.scores.count, learner.unanswered]).toEqual([2, 2])
+    expect([learner.scores.count, learner.scoreboard.unanswered]).toEqual([2, 2])
   })
 
   it('remembers each example as it was at its moment, in the order of the stream', async () => {

@@ -105,7 +105,7 @@ describe('numbers are answered as well, within a tenth of the mean error', () =>
     const heldOut = rows.slice(-HELD_OUT)
     const examples = heldOut.map((row, at) => model.exampleOf(row, `held out ${at}`))
     const latents = model.latentsOf(examples)
-    const told = model.learner.scoresOn(examples)
+    const told = model.learner.scoring.versionOn(examples)
     let next = told.next()
     while (next.done !== true) next = told.next(latents)
     await model.close()

@@ -40,7 +40,7 @@ export interface UpdatesParts {
 }
 
 /** Examples learned, steps made, and steps of these that were dropped, in this line of versions. */
-export interface Progress {
+interface Progress {
   readonly learned: number
   readonly steps: number
   readonly dropped: number

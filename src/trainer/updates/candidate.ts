@@ -111,15 +111,19 @@ export async function publishAgain(
   return publish({ learned: 0 }, parts, signal, () => ({ verdict, reason }))
 }
 
-/**
- * The same, and live by a move in the checkpoint, behind those that it intends: any trial ends. `isHeld`: not better than what
- * answers; `isSilent`: it stays where it is.
- */
+interface ReleaseOptions {
+  /** It is not better than what answers. */
+  readonly isHeld?: boolean
+  /** What answers stays; absent = if it is held. */
+  readonly isSilent?: boolean
+}
+
+/** The same, and live by a move in the checkpoint, behind those that it intends: any trial ends. */
 export async function releaseAgain(
   reason: string,
   parts: RestoreVersion,
   signal: AbortSignal,
-  { isHeld = false, isSilent = isHeld } = {},
+  { isHeld = false, isSilent = isHeld }: ReleaseOptions = {},
 ): Promise<string> {
   const { progress, trials } = parts.state
   const { number, version } = await publishAgain(reason, parts, signal, isHeld ? 'hold' : 'promote')
@@ -166,7 +170,7 @@ function draftOf(
   loop: LoopParts,
   { learner, progress }: TrainerState,
 ): VersionDraft {
-  const { learned, steps } = learner.progress
+  const { learned, steps } = learner.updates.progress
   const memory = learner.memoryShape
   const { base } = loop.encoding
   const manifest: ManifestDraft = {
@@ -189,10 +193,10 @@ function draftOf(
     ...(block.length > 0 && { learned_from: learnedFrom(block, loop.task) }),
     ...(compute && { compute: rounded(compute) }),
     ...(trace && { trace: trace.of(version) }),
-    ...(learner.lossGap && { loss_gap: learner.lossGap }),
-    ...(learner.kl && { kl: learner.kl }),
+    ...(learner.measures.lossGap && { loss_gap: learner.measures.lossGap }),
+    ...(learner.measures.kl && { kl: learner.measures.kl }),
     ...(base.language && { chat_template: base.language.template }),
-    ...(learner.sliceGap && { slice_gap: learner.sliceGap }),
+    ...(learner.scoreboard.sliceGap && { slice_gap: learner.scoreboard.sliceGap }),
     ...(decision.verdicts && { verdicts: decision.verdicts }),
   }
   return { manifest, parameters: learner.parameters() }

@@ -38,7 +38,7 @@ export async function evaluateCandidate(
   const gate = gateTurn(compared, Math.max(1, budget - spent), parts)
   const asked = [...(gate?.held ?? []), ...(gate?.golden ?? [])]
   const rows = { byHead: [...trained, ...unseen], withMemory: asked }
-  const scores = await drive(learner.presentOn(rows), latents, signal)
+  const scores = await drive(learner.scoring.presentOn(rows), latents, signal)
   if (gap !== undefined) {
     const isHeldOut = isShared && gate?.from === 'held-out'
     const held = isHeldOut ? scores.withMemory.slice(0, gate.held.length) : []
@@ -87,7 +87,7 @@ async function measureKl(
   { state, latents }: GateParts,
   signal: AbortSignal,
 ): Promise<void> {
-  await drive(state.learner.measureKl(rows, from), latents, signal)
+  await drive(state.learner.measures.measureKl(rows, from), latents, signal)
   state.learnerStateChanged()
 }
 
@@ -109,10 +109,11 @@ function gapTurn(
   { loop, state }: GateParts,
 ): GapTurn | undefined {
   if (loop.lossGap === undefined) return undefined
-  const { learner, heldOut, progress } = state
+  const { heldOut, progress } = state
+  const { updates } = state.learner
   const count = Math.min(MOST_GAP_ROWS, Math.max(1, Math.floor(GAP_SHARE * budget)))
   return {
-    trained: learner.replayedLoss === undefined ? learner.trainedOn(block, count) : [],
+    trained: updates.replayedLoss === undefined ? updates.trainedOn(block, count) : [],
     unseen: nextOf(heldOut.rows, count, progress.state.next),
   }
 }
@@ -122,17 +123,18 @@ function observeGap(
   { loop, state }: GateParts,
 ): void {
   const { learner } = state
-  const isNew = learner.lossGap?.warning === undefined
-  learner.observeLosses({
-    trained: learner.replayedLoss ?? lossOf(scores.trained),
+  const isNew = learner.measures.lossGap?.warning === undefined
+  learner.measures.observeLosses({
+    trained: learner.updates.replayedLoss ?? lossOf(scores.trained),
+    prequential: learner.scoreboard.losses,
     ...(scores.unseen.length > 0 && { heldOut: lossOf(scores.unseen) }),
   })
   state.learnerStateChanged()
-  const { warning, from } = learner.lossGap ?? {}
+  const { warning, from } = learner.measures.lossGap ?? {}
   if (!isNew || warning === undefined) return
   // New examples of a stream that changes look the same as overfitting: only held-out rows tell them apart.
   const level = from === 'held-out' ? 'warn' : 'info'
-  loop.log[level]({ ...learner.lossGap }, warning)
+  loop.log[level]({ ...learner.measures.lossGap }, warning)
 }
 
 function lossOf(scores: readonly Score[]): LossSum {

@@ -50,7 +50,7 @@ export async function warmUpAdapter(
     'the fresh adapter learns from replay',
   )
   const warmed = await loop.trainingMutex.take(() =>
-    drive(times.reported(learner.warmUp(remembered), learner), latents, signal),
+    drive(times.reported(learner.warmUp(remembered), learner.updates), latents, signal),
   )
   times.rested()
   state.learnerChanged()

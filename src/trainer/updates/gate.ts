@@ -93,7 +93,7 @@ export async function storeAnswers(
     compared.answered(key, version, answerAt(own, at))
   const live = lacking.length > 0 ? await liveState(before, parts, signal) : undefined
   if (live === undefined) return
-  const others = await drive(learner.scoresOn(lacking, live.state), latents, signal)
+  const others = await drive(learner.scoring.versionOn(lacking, live.state), latents, signal)
   for (const [at, { key }] of lacking.entries())
     compared.answeredLive(key, live.number, answerAt(others, at))
 }
@@ -130,7 +130,8 @@ export function promotionFacts(
   parts: RestoreVersion,
 ): Omit<PromotionFacts, 'version'> {
   const { loop, state } = parts
-  const { scores: prequential, sliceGap, kl } = state.learner
+  const { scores: prequential, scoreboard, measures } = state.learner
+  const [sliceGap, kl] = [scoreboard.sliceGap, measures.kl]
   const ofLine = { prequential, ...(sliceGap && { sliceGap }), ...(kl && { kl }) }
   const none = { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 }
   if (turn === undefined) return { rows: 0, from: 'none', candidate: none, ...ofLine }
@@ -163,7 +164,7 @@ export function heldOutScores({
 /** The candidate that these facts are of has become live. */
 export function promoteCompared({ loop, state }: RestoreVersion, number: number): void {
   const { versions = 0 } = loop.policies.promotion.needs ?? {}
-  const { learned } = state.learner.progress
+  const { learned } = state.learner.updates.progress
   const golden = (loop.comparison?.golden ?? []).map(({ example }) => example.key)
   state.compared.promoted(number, learned, Math.ceil(versions / PERIODS), golden)
 }

@@ -44,11 +44,11 @@ export class UpdateClock {
   /** The same story, with reports: a step of a language model can hold up its process for longer than it may be silent. */
   *reported<Result>(
     story: LatentRequests<Result>,
-    learner: { readonly underWay: NonNullable<TrainerStatus['learning']> },
+    updates: { readonly underWay: NonNullable<TrainerStatus['learning']> },
   ): LatentRequests<Result> {
     let next = story.next()
     while (next.done !== true) {
-      this.#learning = learner.underWay
+      this.#learning = updates.underWay
       if (this.#clock.monotonicMs() - this.#reportedMs >= REPORT_MS) {
         this.#reportedMs = this.#clock.monotonicMs()
         this.onStep()

@@ -52,7 +52,7 @@ export async function undoUpdate(
   loop.log.error(details, 'an update was undone: its result is not finite')
   state.restoreLearner(before)
   // The same steps would fail again.
-  if (state.progress.state.rehearsal !== undefined) state.learner.leaveRehearsal()
+  if (state.progress.state.rehearsal !== undefined) state.learner.updates.leaveRehearsal()
   // Its answers are not part of the past.
   state.compared.goTo(`v${state.progress.state.next - 1}`)
   for (const example of block) bury(example, error, parts)

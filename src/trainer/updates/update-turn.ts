@@ -90,7 +90,7 @@ export class UpdateTurn {
    */
   async rehearse(signal: AbortSignal): Promise<void> {
     const { state, meter } = this.#parts.assembly
-    const steps = state.learner.restSteps
+    const steps = state.learner.updates.restSteps
     if (steps === 0 || meter.isSpent) return
     state.progress.rehearse(steps)
     await state.save(signal)

@@ -117,8 +117,8 @@ export class Updater {
     const story =
       rehearsal === undefined
         ? learner.update(await liveVersion(this.#parts, signal), options)
-        : learner.rehearse(rehearsal)
-    return drive(times.reported(story, learner), latents, signal)
+        : learner.updates.rehearse(rehearsal)
+    return drive(times.reported(story, learner.updates), latents, signal)
   }
 
   /** Returns the factor by which an update that went too far was scaled down. */
