@@ -4,16 +4,15 @@
  * version that is live now, at this place of the stream, and the events after it are set aside.
  *
  * The pointer may also be ahead: a predecessor moved it to versions that this line has not made yet, because the
- * trainer started from an older copy of its checkpoint. See `reconcile-pointer.ts`.
+ * trainer started from an older copy of its checkpoint. See `reconcilePointer`.
  */
 import { CodedError } from '../../contracts/core.ts'
 import type { Routing } from '../../versions/contract.ts'
 import { isFollowed, isUndoing } from '../../versions/routing.ts'
-import { afterRollback, applyCommand, isHolding } from './commands.ts'
+import { afterRollback, applyCommand, isHolding, reconcilePointer } from './moves.ts'
 import type { Move } from '../../checkpoint/saved.ts'
 import type { Barrier } from '../../checkpoint/barrier.ts'
 import { restoreVersion, type RestoreVersion } from '../lineage/restore-version.ts'
-import { reconcilePointer } from './reconcile-pointer.ts'
 import { putAside } from '../lineage/put-aside.ts'
 
 /** A person who looks for the right version moves the pointer several times in a row. */

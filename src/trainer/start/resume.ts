@@ -17,7 +17,7 @@ import {
 } from '../updates/fresh-adapter.ts'
 import { restoreVersion, weightsOf, type RestoreVersion } from '../lineage/restore-version.ts'
 import { checkNeverTrained, checkNotBehind, type Recovery } from '../../checkpoint/recovery.ts'
-import { isHolding } from '../routing/commands.ts'
+import { isHolding } from '../routing/moves.ts'
 import { leaveJournals } from './moved-sources.ts'
 import { adapterText, type TrainerState } from '../state.ts'
 import { movedToBase, publishMoved, type SucceededState } from './succession.ts'

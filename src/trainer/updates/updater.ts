@@ -13,12 +13,11 @@ import { publishCandidate, type PublishedVersion } from './candidate.ts'
 import { removeHostile } from './hostile-sources.ts'
 import { evaluateCandidate } from './evaluation.ts'
 import { promoteCompared } from './gate.ts'
-import { goBack, wayBack } from './going-back.ts'
+import { goBack, wayBack } from './policy-moves.ts'
 import { liveVersion } from './live-version.ts'
-import type { UpdaterParts } from './parts.ts'
+import { type UpdaterParts, keepWantedLatents } from './parts.ts'
 import { buryUnlearned, logDropped, undoUpdate } from './unlearned.ts'
 import { UpdateTrace } from './update-trace.ts'
-import { keepWantedLatents } from './wanted-latents.ts'
 
 /** An update before its first step. */
 interface Start {
