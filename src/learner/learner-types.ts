@@ -7,8 +7,7 @@ import type { KlReport, Rollback } from '../contracts/release.ts'
 import type { Example, Head } from '../contracts/example.ts'
 import type { Task } from '../contracts/task.ts'
 import type { ReplayBufferParts, ReplayBufferState } from './replay-buffer.ts'
-import type { KnnMemoryParts, MemorisedItem } from './memory/knn-memory.ts'
-import type { MixtureWeights } from './memory/mixture.ts'
+import type { KnnMemoryParts, MemorisedItem, MemoryState } from './memory/knn-memory.ts'
 import type { LossGapLimits, LossGapState } from '../evaluation/loss-gap.ts'
 import type { LiveScoresState } from '../evaluation/running-scores.ts'
 import type { ScoreboardState, QualityLimits } from '../evaluation/scoreboard.ts'
@@ -128,7 +127,7 @@ export interface TriggerState {
 }
 
 /** The state besides weights that changes with an update and that a rollback restores. */
-export interface LearnerState {
+export interface LearnerState extends MemoryState {
   readonly [key: string]: Json
   readonly memory: ReplayBufferState
   /** Absent in a checkpoint from before there were learning-rate schedules. */
@@ -136,14 +135,6 @@ export interface LearnerState {
   readonly rollback: Json
   /** The scores of the live version; present if the rollback policy looks at them. */
   readonly live?: LiveScoresState
-  /** Wrong answers since the last version, if memory counts them. */
-  readonly wrong?: number
-  /** The live version's memory contains an item that was retracted. */
-  readonly stale?: boolean
-  /** The place of the last item of memory that a version has; absent: all are in it. */
-  readonly published?: number
-  /** The weights of the experts; present if the memory is a mixture. */
-  readonly mixture?: MixtureWeights
   readonly scoreboard: ScoreboardState
   /** Absent if it is not measured. */
   readonly lossGap?: LossGapState

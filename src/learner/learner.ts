@@ -8,13 +8,11 @@
  */
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Decision, ExampleKey, Tensors } from '../contracts/core.ts'
-import type { AlarmCount } from '../contracts/policy.ts'
 import type { Scores } from '../contracts/release.ts'
 import type { HeadlineValue } from '../contracts/task-view.ts'
 import type { Example, Head, RememberedExample, Score, TaskFacts } from '../contracts/example.ts'
 import { headlineOf, headlineValue } from '../evaluation/contract.ts'
 import type { Scoreboard } from '../evaluation/scoreboard.ts'
-import type { MemoryShape } from '../versions/contract.ts'
 import { boundUpdate } from '../optim/update-bound.ts'
 import { invariant } from '../platform/errors.ts'
 import type {
@@ -45,12 +43,13 @@ export class Learner {
   readonly updates: Updates
   /** What is measured after each update. */
   readonly measures: UpdateMeasures
+  /** Undefined if the head alone answers. */
+  readonly knnMemory: KnnMemory | undefined
+  readonly trigger: UpdateTrigger
   readonly #parts: LearnerParts
   readonly #pending: Pending
   readonly #replayBuffer: ReplayBuffer
-  readonly #knnMemory: KnnMemory | undefined
   readonly #prequential: Prequential
-  readonly #trigger: UpdateTrigger
   readonly #unlearning: Unlearning
 
   constructor(parts: LearnerParts) {
@@ -58,10 +57,10 @@ export class Learner {
     const { task, trainable, train } = parts
     this.#pending = new Pending(task, trainable)
     this.#replayBuffer = new ReplayBuffer({ ...parts.replayBuffer, task })
-    this.#knnMemory = parts.knnMemory && new KnnMemory(parts.knnMemory, task)
-    this.#trigger = new UpdateTrigger(parts)
+    this.knnMemory = parts.knnMemory && new KnnMemory(parts.knnMemory, task)
+    this.trigger = new UpdateTrigger(parts)
     const [pending, replayBuffer] = [this.#pending, this.#replayBuffer]
-    const [knnMemory, trigger] = [this.#knnMemory, this.#trigger]
+    const [knnMemory, trigger] = [this.knnMemory, this.trigger]
     const rows = train.batch + train.replay_batch
     this.scoring = new Scoring({ trainable, task, rows, knnMemory })
     this.#prequential = new Prequential({ ...parts, scoring: this.scoring, knnMemory })
@@ -94,16 +93,7 @@ export class Learner {
 
   /** The items of kNN memory; undefined if there is none. A new array after each change. */
   get memorised(): readonly MemorisedItem[] | undefined {
-    return this.#knnMemory?.items
-  }
-
-  get memoryShape(): MemoryShape | undefined {
-    return this.#knnMemory?.shape
-  }
-
-  /** By the name of the expert; undefined unless the memory is a mixture. */
-  get expertWeights(): Readonly<Record<string, number>> | undefined {
-    return this.#mixture?.weights
+    return this.knnMemory?.items
   }
 
   /** The outputs of the head, now and after the next update. */
@@ -138,7 +128,7 @@ export class Learner {
   accept(example: Example, latents: LatentMap, nowMs: number): Decision<'wait' | 'update'> {
     this.#pending.add(example)
     const score = this.#prequential.onArrival(example, latents)
-    return this.#trigger.observe(this.#pending.size, nowMs, score)
+    return this.trigger.observe(this.#pending.size, nowMs, score)
   }
 
   /** Under the present weights; changes nothing. */
@@ -153,25 +143,16 @@ export class Learner {
     this.#prequential.test(example, latents)
   }
 
-  /** Why the trigger asked for its last update; undefined: for no other reason than always. */
-  get dueReason(): string | undefined {
-    return this.#trigger.reason
-  }
-
-  get alarms(): AlarmCount | undefined {
-    return this.#trigger.alarms
-  }
-
   /** The stream is idle; some triggers measure for how long. */
   rest(nowMs: number): Decision<'wait' | 'update'> {
-    return this.#trigger.rest(this.#pending.size, nowMs)
+    return this.trigger.rest(this.#pending.size, nowMs)
   }
 
   /** Drops accepted examples that were not learned. */
   dropPending(): readonly Example[] {
     const dropped = this.pending
     this.#pending.restore([])
-    this.#trigger.takeAlarm()
+    this.trigger.takeAlarm()
     return dropped
   }
 
@@ -229,22 +210,12 @@ export class Learner {
 
   // Versions made of it.
 
-  /** Why memory should be published as a version before the next update; undefined if it should not. */
-  get publicationDue(): string | undefined {
-    return this.#knnMemory?.due
-  }
-
-  /** The live version's memory contains an item that was retracted. */
-  outdateMemory(): void {
-    this.#knnMemory?.markStale()
-  }
-
   /**
    * Memory was published as a version. Returns whether weights have changed, because the head got the outputs that
    * memory knows.
    */
   memoryPublished(): boolean {
-    this.#knnMemory?.published()
+    this.knnMemory?.published()
     return this.#pending.extend(this.#pending.head)
   }
 
@@ -256,8 +227,8 @@ export class Learner {
   parameters(): Tensors {
     const { trainable } = this.#parts
     const parameters = trainable.parameters()
-    if (this.#knnMemory === undefined) return parameters
-    return new Map([...parameters, ...this.#knnMemory.parameters(trainable.head)])
+    if (this.knnMemory === undefined) return parameters
+    return new Map([...parameters, ...this.knnMemory.parameters(trainable.head)])
   }
 
   // Its state in the checkpoint.
@@ -271,12 +242,7 @@ export class Learner {
       memory: this.#replayBuffer.snapshot(this.#parts.trainable.head),
       rate: this.#parts.rate.snapshot(),
       ...this.#prequential.snapshot(),
-      ...(this.#knnMemory && { wrong: this.#knnMemory.wrong }),
-      ...(this.#knnMemory?.isStale === true && { stale: true }),
-      ...(this.#mixture && {
-        mixture: this.#mixture.snapshot(),
-        published: this.#knnMemory?.publishedAt ?? -1,
-      }),
+      ...this.knnMemory?.snapshot(),
       ...this.measures.snapshot(),
       ...this.updates.snapshot(),
     }
@@ -293,8 +259,7 @@ export class Learner {
     this.#pending.headChanged()
     this.#replayBuffer.restore(learnerState.memory, remembered, weights.head)
     this.#mixture?.restoreLearned(weights.tensors)
-    this.#mixture?.restore(learnerState.mixture)
-    this.#knnMemory?.restore(memorised, learnerState)
+    this.knnMemory?.restore(memorised, learnerState)
     this.#parts.rate.restore(learnerState.rate ?? null)
     this.#prequential.restore(learnerState)
     this.measures.restore(learnerState)
@@ -302,16 +267,16 @@ export class Learner {
   }
 
   triggerState(): TriggerState {
-    return this.#trigger.snapshot()
+    return this.trigger.snapshot()
   }
 
   /** Examples accepted and not learned when the checkpoint was written, and the trigger's state for them. */
   resume(pending: readonly Example[], state: TriggerState | null): void {
     this.#pending.restore(pending)
-    this.#trigger.restore(state)
+    this.trigger.restore(state)
   }
 
   get #mixture(): Mixture | undefined {
-    return this.#knnMemory?.mixture
+    return this.knnMemory?.mixture
   }
 }

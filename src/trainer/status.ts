@@ -20,6 +20,7 @@ export function statusOf(
   const { learner, progress, waiting, setAside, defence, ahead, heldOut } = state
   const { dedupe, kept, log, trials } = state
   const { report: compute } = meter
+  const { mixture } = learner.knnMemory ?? {}
   const heldOutNow = heldOutScores(state)
   const { accepted, duplicates, learned, rejected, steps, dropped } = progress.state
   return {
@@ -55,8 +56,8 @@ export function statusOf(
     ...(truncated && { truncated: truncated() }),
     retractionsAhead: ahead.size,
     ...(learner.memorised && { memorised: learner.memorised.length }),
-    ...(learner.expertWeights && { expertWeights: learner.expertWeights }),
-    ...(learner.alarms && { alarms: learner.alarms }),
+    ...(mixture && { expertWeights: mixture.weights }),
+    ...(learner.trigger.alarms && { alarms: learner.trigger.alarms }),
     ...(trials.trial && { trial: trialShown(trials.trial, trials.waiting?.version) }),
     ...(kept && { kept: { versions: kept.versions, bytes: kept.bytes } }),
     forgetting: openRequests(state.forgetting.tasks),

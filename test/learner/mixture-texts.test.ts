@@ -97,7 +97,7 @@ test('a version of it answers in the server as in the trainer', async () => {
   const { task } = plan
   const made = randomVersion({ ...plan, facts: task.facts(learner.head) }, openRandom(1, 'any'))
   const version = {
-    manifest: { ...made.manifest, memory: learner.memoryShape! },
+    manifest: { ...made.manifest, memory: learner.knnMemory!.shape },
     parameters: learner.parameters(),
   }
   const engine = await openServingEngine({ base: bert, methods, tasks, workers: 1 })

@@ -117,7 +117,7 @@ test.each([
     { ...plan, outputs: task.outputs(learner.head), facts },
     openRandom(1, 'version'),
   )
-  const version = { manifest: { ...made.manifest, memory: learner.memoryShape! }, parameters }
+  const version = { manifest: { ...made.manifest, memory: learner.knnMemory!.shape }, parameters }
   const engine = await openServingEngine({ base, methods, tasks, workers: 1 })
   await engine.load('v1', version)
   const examples = rows.slice(200).map((row, at) => exampleOf(row, `new ${at}`))
@@ -169,7 +169,7 @@ test('a state without experts, as of another policy, starts them fresh', async (
   const model = await openTableLearner(4, {})
   model.feed(rows.slice(0, 20))
   model.learner.restore(weights, learnerState, remembered, [])
-  expect(model.learner.expertWeights).toEqual({
+  expect(model.learner.knnMemory?.mixture?.weights).toEqual({
     ...{ adapter: 0.25, knn: 0.25, closed_form: 0.25, fast: 0.25 },
   })
   expect(model.learner.parameters().get('memory.experts')!.data[2]).toBe(0)
@@ -235,7 +235,9 @@ describe('under the defence', () => {
       for (let step = update.next(); step.done !== true;) step = update.next(latentsOf(step.value))
     }
     expect(expertsOf(model)).toEqual(expertsOf(clean))
-    expect(Object.values(model.learner.expertWeights!)).toEqual([0.25, 0.25, 0.25, 0.25])
+    expect(Object.values(model.learner.knnMemory!.mixture!.weights)).toEqual([
+      0.25, 0.25, 0.25, 0.25,
+    ])
   })
 
   test('its experts learn an example by the trust in it', async () => {

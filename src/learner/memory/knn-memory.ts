@@ -11,7 +11,7 @@ import type { MemoryShape } from '../../versions/contract.ts'
 import { invariant } from '../../platform/errors.ts'
 import { memoryTensors, slotsFor } from '../../nn/memory.ts'
 import type { ComparedEngine, KnnEngine } from './engines.ts'
-import { Mixture, type MixtureAnswer } from './mixture.ts'
+import { Mixture, type MixtureAnswer, type MixtureWeights } from './mixture.ts'
 
 export interface KnnMemoryParts {
   readonly policy: Memory
@@ -32,9 +32,14 @@ export interface MemorisedItem extends MemoryItem {
 }
 
 /** The memory's part of the learner's state. */
-interface MemoryState {
+export interface MemoryState {
+  /** Wrong answers since the last version. */
   readonly wrong?: number
+  /** The live version's memory contains an item that was retracted. */
   readonly stale?: boolean
+  /** The weights of the experts; present if the memory is a mixture. */
+  readonly mixture?: MixtureWeights
+  /** The place of the last item of memory that a version has; absent: all are in it. */
   readonly published?: number
 }
 
@@ -78,23 +83,11 @@ export class KnnMemory {
     return this.#items
   }
 
-  get wrong(): number {
-    return this.#wrong
-  }
-
   get shape(): MemoryShape {
     return {
       ...{ slots: slotsFor(this.#items.length), items: this.#items.length },
       ...(this.mixture && { mixture: true }),
     }
-  }
-
-  get publishedAt(): number {
-    return this.#published
-  }
-
-  get isStale(): boolean {
-    return this.#isStale
   }
 
   /** The live version contains an item that was retracted. */
@@ -171,11 +164,20 @@ export class KnnMemory {
     return this.#tensorsOf(this.#items, head)
   }
 
+  snapshot(): MemoryState {
+    return {
+      wrong: this.#wrong,
+      ...(this.#isStale && { stale: true }),
+      ...(this.mixture && { mixture: this.mixture.snapshot(), published: this.#published }),
+    }
+  }
+
   /** Restores items, within the present bounds. */
   restore(
     items: readonly MemorisedItem[],
-    { wrong = 0, stale = false, published }: MemoryState,
+    { wrong = 0, stale = false, mixture, published }: MemoryState,
   ): void {
+    this.mixture?.restore(mixture)
     this.#wrong = wrong
     this.#isStale = stale
     this.#published = published ?? items.reduce((last, { at }) => Math.max(last, at), -1)

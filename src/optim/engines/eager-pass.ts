@@ -5,7 +5,6 @@
 import type * as tfc from '@tensorflow/tfjs-core'
 import { type AdapterPlan, methodOf, sitesOf } from '../../adapters/adapter.ts'
 import { cutOf } from '../../adapters/target-modules.ts'
-import type { AdapterConfig, MethodPlugin } from '../../contracts/adapter.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { Latent } from '../../contracts/network.ts'
 import type { Dropout } from '../../nn/dropout.ts'
@@ -119,13 +118,7 @@ function forward(
   return tf.reshape(task.logits(ops, embedding, network.unit), [rows.length, -1])
 }
 
-export interface EmbedderParts {
-  readonly tf: TensorFlow
-  readonly base: Base
-  readonly method: MethodPlugin
-  readonly baseTensors: BaseTensors
-  readonly config: AdapterConfig
-}
+export type EmbedderParts = Pick<PassParts, 'tf' | 'base' | 'method' | 'baseTensors' | 'config'>
 
 /**
  * Latents → embeddings in plain memory, through the tail of a method without parameters: one a row, in the order of the rows.

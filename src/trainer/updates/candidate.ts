@@ -75,7 +75,7 @@ export async function publishCandidate(
 ): Promise<PublishedVersion> {
   const { loop, state } = parts
   const { learner, progress } = state
-  const { cut = learner.dueReason } = progress.state
+  const { cut = learner.trigger.reason } = progress.state
   const { view } = loop.task
   // An alarm is the best explanation of a version, and it is why the trigger asked.
   const causes = { alarm, cause: cause ?? (alarm === undefined ? cut : undefined) }
@@ -171,7 +171,7 @@ function draftOf(
   { learner, progress }: TrainerState,
 ): VersionDraft {
   const { learned, steps } = learner.updates.progress
-  const memory = learner.memoryShape
+  const memory = learner.knnMemory?.shape
   const { base } = loop.encoding
   const manifest: ManifestDraft = {
     model: loop.model,

@@ -56,7 +56,7 @@ export async function removeHostile(
   for (const { logits: _, ...example } of rows) keepBack(example, 'hostile', places)
   const isTainted = learned.length > TAINTED * kept.length
   // Sums are rid of it; the experts of a mixture beside them cannot subtract.
-  const beside = learner.expertWeights && 'experts'
+  const beside = learner.knnMemory?.mixture && ('experts' as const)
   const tainted = subtracted.length === 0 ? 'everything' : beside
   const fresh = isTainted ? tainted : undefined
   const sources = [...new Set(rows.map(({ source }) => source))].slice(0, NAMED)

@@ -61,9 +61,9 @@ export class UpdateTurn {
   async #learn(isDue: boolean, signal: AbortSignal): Promise<void> {
     const { loop, updater, state, meter } = this.#parts.assembly
     if (isDue && (loop.policies.trigger.readsClock === true || meter.isSpent))
-      return this.cut(state.learner.dueReason ?? '', signal)
+      return this.cut(state.learner.trigger.reason ?? '', signal)
     if (isDue) return this.#update(signal)
-    const cause = state.learner.publicationDue
+    const cause = state.learner.knnMemory?.due
     if (cause !== undefined)
       await this.exclusively(async () => updater.publishMemory(cause, signal), signal)
   }
