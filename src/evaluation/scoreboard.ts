@@ -87,17 +87,8 @@ export class Scoreboard implements Stateful<ScoreboardState> {
     return { sum: this.#state.lossSum, count: this.#state.lossCount }
   }
 
-  get sliceGap(): SliceGap | undefined {
-    return this.#quality.sliceGap
-  }
-
-  /** Facts for the manifest of a version, which needs them to answer. */
-  get facts(): TaskFacts {
-    return this.#quality.facts
-  }
-
-  quality(): QualityReport {
-    return this.#quality.report()
+  get quality(): Quality {
+    return this.#quality
   }
 
   snapshot(): ScoreboardState {

@@ -109,12 +109,14 @@ export class Learner {
 
   /** Undefined before anything was scored. */
   get headline(): HeadlineValue | undefined {
-    return headlineValue(headlineOf(this.#parts.task.view, this.scores, this.scoreboard.quality()))
+    return headlineValue(
+      headlineOf(this.#parts.task.view, this.scores, this.scoreboard.quality.report()),
+    )
   }
 
   /** The task's part of the manifest of a version made now. */
   get facts(): TaskFacts {
-    return { ...this.#parts.task.facts(this.head), ...this.scoreboard.facts }
+    return { ...this.#parts.task.facts(this.head), ...this.scoreboard.quality.facts }
   }
 
   // New examples, until an update is due.

@@ -121,7 +121,7 @@ class ModelLoop {
 
   /** Takes longer than `status`, and is reported less often. */
   quality(): QualityReport {
-    return this.#assembly.state.learner.scoreboard.quality()
+    return this.#assembly.state.learner.scoreboard.quality.report()
   }
 
   /** The scores of the answers that each version has served. */

@@ -71,5 +71,5 @@ test('a state of before quality was kept restores, and quality begins', () => {
   later.restore(old)
   later.observe(score(false), example)
   expect(later.scores()).toMatchObject({ count: 2, accuracy: 0.5 })
-  expect(later.quality()).toMatchObject({ events: 1, accuracy: 0 })
+  expect(later.quality.report()).toMatchObject({ events: 1, accuracy: 0 })
 })

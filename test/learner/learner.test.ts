@@ -153,7 +153,7 @@ describe('labels', () => {
     expect(trainable.head).toEqual(['yes', 'no'])
     expect(learner.scores).toEqual({ count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 })
     expect(learner.scoreboard.unanswered).toBe(4)
-    expect(learner.scoreboard.quality()).toMatchObject({ events: 0, sources: [] })
+    expect(learner.scoreboard.quality.report()).toMatchObject({ events: 0, sources: [] })
   })
 
   test('with labels of the config, what comes before any is learned is in no score either', async () => {
@@ -167,7 +167,7 @@ describe('labels', () => {
     await update(learner)
     expect([learner.scores.count, learner.scoreboard.unanswered]).toEqual([4, 4])
     // The baseline knows these labels too, or it would begin with nothing beside a model that has learned them.
-    expect(learner.scoreboard.quality()).toMatchObject({
+    expect(learner.scoreboard.quality.report()).toMatchObject({
       events: 4,
       baselines: { majority: { accuracy: 0.5 } },
     })

@@ -196,7 +196,7 @@ function draftOf(
     ...(learner.measures.lossGap && { loss_gap: learner.measures.lossGap }),
     ...(learner.measures.kl && { kl: learner.measures.kl }),
     ...(base.language && { chat_template: base.language.template }),
-    ...(learner.scoreboard.sliceGap && { slice_gap: learner.scoreboard.sliceGap }),
+    ...(learner.scoreboard.quality.sliceGap && { slice_gap: learner.scoreboard.quality.sliceGap }),
     ...(decision.verdicts && { verdicts: decision.verdicts }),
   }
   return { manifest, parameters: learner.parameters() }
