@@ -149,7 +149,10 @@ export class RowHistory implements Stateful<RowHistoryState> {
 
   /** Before a candidate is scored: only these rows stay, and the past only if the head has the same outputs. */
   begin(head: string, keys: readonly string[]): void {
-    if (head !== this.#head) this.#forgetPeriods()
+    if (head !== this.#head) {
+      this.#periods = []
+      this.#dropOldPast()
+    }
     this.#head = head
     const kept = new Set(keys)
     for (const key of this.#rows.keys()) if (!kept.has(key)) this.#rows.delete(key)
@@ -267,11 +270,6 @@ export class RowHistory implements Stateful<RowHistoryState> {
     this.#periods = [...before, next].slice(-PERIODS)
     this.#dropOldPast()
     return next
-  }
-
-  #forgetPeriods(): void {
-    this.#periods = []
-    this.#dropOldPast()
   }
 
   #dropOldPast(): void {

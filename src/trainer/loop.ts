@@ -27,10 +27,7 @@ import { UnsavedWork } from './unsaved.ts'
 import { UpdateTurn } from './updates/update-turn.ts'
 
 /** The parts of a loop that its host uses. */
-export type Loop = Pick<
-  ModelLoop,
-  'model' | 'run' | 'wake' | 'status' | 'quality' | 'served' | 'forecast'
->
+export type Loop = Pick<ModelLoop, 'run' | 'wake' | 'status' | 'quality' | 'served' | 'forecast'>
 
 export function openLoop(parts: LoopParts): Loop {
   return new ModelLoop({ ...parts, log: parts.log.child({ model: parts.model }) })
@@ -72,10 +69,6 @@ class ModelLoop {
     assembly.times.onStep = () => parts.reports.onStatus(this.status())
   }
 
-  get model(): string {
-    return this.#parts.model
-  }
-
   /**
    * Ends when the signal stops it, or on an external failure that waiting does not fix: the status says which. Rejects
    * for a bug of ours. Call it once.
@@ -104,9 +97,7 @@ class ModelLoop {
   }
 
   status(): TrainerStatus {
-    const { state } = this.#assembly
-    const stream = this.#running?.stream
-    const shown = statusOf(this.#parts, state, stream, this.#backlog, this.#assembly)
+    const shown = statusOf(this.#assembly, this.#running?.stream, this.#backlog)
     const { feedback } = this.#updates
     const { learning } = this.#assembly.times
     return {

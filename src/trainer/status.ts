@@ -11,12 +11,12 @@ import type { Assembly } from './assembly.ts'
 import { heldOutScores } from './updates/gate.ts'
 
 export function statusOf(
-  { model, reports: { engine, tensors, residentBytes, unknownKeys, truncated } }: LoopParts,
-  state: TrainerState,
+  { loop, state, times, meter, latents }: Assembly,
   stream: SourceMultiplexer | undefined,
   backlog: BacklogProgress,
-  { times, meter, latents }: Pick<Assembly, 'times' | 'meter' | 'latents'>,
 ): Omit<TrainerStatus, 'state'> {
+  const { model, reports } = loop
+  const { engine, tensors, residentBytes, unknownKeys, truncated } = reports
   const { learner, progress, waiting, setAside, defence, ahead, heldOut } = state
   const { dedupe, kept, log, trials } = state
   const { report: compute } = meter

@@ -198,8 +198,7 @@ export class RecentSources {
 
   /** Between 0 and 1, by its own record. */
   trust(source: string): number {
-    const row = this.#rowOf(source)
-    return row === undefined ? 1 : this.#trustOf(row)
+    return this.#trustOf(this.#rowOf(source))
   }
 
   /** Whether it is surely better than guessing now, by its agreements. */
@@ -321,8 +320,8 @@ export class RecentSources {
     return own === undefined ? shared : [own, ...shared]
   }
 
-  #trustOf(row: SourceRecord): number {
-    return row.judged < 1 ? 1 : row.trust(this.#edgeOfOthers(row))
+  #trustOf(row: SourceRecord | undefined): number {
+    return row === undefined || row.judged < 1 ? 1 : row.trust(this.#edgeOfOthers(row))
   }
 
   /** How much better than guessing the others are that a source is measured against: the median of them. */
