@@ -24,7 +24,7 @@ export interface SourceQuality {
   readonly accuracy_recent: number
 }
 
-export interface SliceQuality extends Omit<SourceQuality, 'source'> {
+interface SliceQuality extends Omit<SourceQuality, 'source'> {
   readonly slice: string
 }
 

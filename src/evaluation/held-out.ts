@@ -16,7 +16,7 @@ export interface HeldOutLimits {
   readonly bytes: number
 }
 
-export const noneHeldOut: HeldOutLimits = { share: 0, rows: 0, bytes: 0 }
+const noneHeldOut: HeldOutLimits = { share: 0, rows: 0, bytes: 0 }
 
 interface Row {
   readonly example: Example

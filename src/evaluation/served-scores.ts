@@ -32,7 +32,7 @@ export interface ServedScore {
 }
 
 /** `at` rises with each judgement: rows are replaced by the newest. */
-export interface VersionSum {
+interface VersionSum {
   readonly version: string
   readonly at: number
   readonly count: number
@@ -41,7 +41,7 @@ export interface VersionSum {
   readonly parts?: PartsState
 }
 
-export interface Judgement {
+interface Judgement {
   readonly at: number
   readonly prediction: string
   readonly version: string
@@ -65,7 +65,7 @@ export interface ServedChange {
 /** Versions with parts in a report, which is made once a second. */
 const VERSIONS_IN_PARTS = 5
 
-export const defaultServedLimits: ServedLimits = { versions: 100, answers: 10_000 }
+const defaultServedLimits: ServedLimits = { versions: 100, answers: 10_000 }
 
 export class ServedScores {
   readonly #limits: ServedLimits

@@ -22,19 +22,19 @@ export interface RowVerdict {
   readonly cell?: Pick<Cell, 'said' | 'right'>
 }
 
-export interface Cell {
+interface Cell {
   readonly said: string
   readonly right: string
   readonly count: number
 }
 
 /** Σ of an error or of a difference, and of its square. */
-export interface Sums {
+interface Sums {
   readonly sum: number
   readonly squares: number
 }
 
-export interface VersionTally extends Sums {
+interface VersionTally extends Sums {
   readonly version: string
   readonly cells: readonly Cell[]
   /** Rows whose cell found no room. */
@@ -49,7 +49,7 @@ export interface Tally {
   readonly paired?: Sums & { readonly better: number; readonly worse: number }
 }
 
-export interface StratumScore {
+interface StratumScore {
   /** As the task names it: a label. */
   readonly name: string
   /** Rows whose right answer it is. */
@@ -61,13 +61,13 @@ export interface StratumScore {
 }
 
 /** A mean and its interval, which few rows do not have. */
-export interface Estimate {
+interface Estimate {
   readonly mean: number
   readonly low?: number
   readonly high?: number
 }
 
-export interface VersionScore extends Estimate {
+interface VersionScore extends Estimate {
   readonly version: string
   /** Most rows first; absent if answers are no labels. */
   readonly strata?: readonly StratumScore[]
@@ -76,7 +76,7 @@ export interface VersionScore extends Estimate {
   readonly unlisted?: number
 }
 
-export interface Difference extends Estimate {
+interface Difference extends Estimate {
   /** Rows that `version` answers better than `against`, and worse. */
   readonly better: number
   readonly worse: number

@@ -28,7 +28,7 @@ export interface Trial {
 }
 
 /** Errors in the task's terms: 0 = right; where answers are right or wrong, 1 = wrong; else the distance. */
-export interface TrialSum {
+interface TrialSum {
   readonly count: number
   readonly errors: number
 }
@@ -47,7 +47,7 @@ export interface RolloutState {
 
 export const noSum: TrialSum = { count: 0, errors: 0 }
 
-export interface JudgedTrialAnswer extends JudgedAnswer {
+interface JudgedTrialAnswer extends JudgedAnswer {
   /** A shadow gave the same answer as the live version. */
   readonly isSame?: boolean
 }

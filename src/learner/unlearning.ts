@@ -9,7 +9,7 @@ import type { LatentMap, LearnerParts, Retraction } from './learner-types.ts'
 import type { Pending } from './pending.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'
 
-export interface UnlearningParts extends Pick<LearnerParts, 'trainable'> {
+interface UnlearningParts extends Pick<LearnerParts, 'trainable'> {
   readonly pending: Pending
   readonly replayBuffer: ReplayBuffer
   readonly knnMemory: KnnMemory | undefined

@@ -16,7 +16,7 @@ import { isPlain, PlainAdapter } from './engines/plain-adapter.ts'
 import type { PresentWeights } from './present-weights.ts'
 import { DROPPED } from './weights.ts'
 
-export interface EmbeddingTrainingParts {
+interface EmbeddingTrainingParts {
   readonly plan: PassParts & { readonly compiling?: Compiling | undefined }
   readonly weights: PresentWeights
   /** The present number of outputs of the head. */

@@ -13,7 +13,7 @@ import { globalNorm, type Optimizer } from './optimizer.ts'
 import { isPlain, PlainAdapter } from './engines/plain-adapter.ts'
 import { averaged, type RateFactors, retracted, stepped, type Weights } from './weights.ts'
 
-export type PresentWeightsParts = ConstructorParameters<typeof EngineAdapter>[0] &
+type PresentWeightsParts = ConstructorParameters<typeof EngineAdapter>[0] &
   AdapterPlan & {
     readonly hyperparameters: Hyperparameters
     readonly regularizer: Regularizer

@@ -13,7 +13,7 @@ import type { Tensor } from '../contracts/core.ts'
 /** Weights that begin at zero have no length to compare with. */
 const FIRST_STEPS = 20
 
-export interface BoundUpdate {
+interface BoundUpdate {
   readonly state: TrainableState
   /** The factor that the update was scaled by, below 1. */
   readonly factor: number

@@ -84,7 +84,7 @@ export interface LoopParts {
   readonly close?: () => Promise<void>
 }
 
-export interface ComputeParts {
+interface ComputeParts {
   /** CPU time of this process since its start. */
   readonly cpuSeconds: () => number
   /** CPU seconds that the updates of an hour may cost; absent = no limit. */
@@ -112,14 +112,14 @@ export interface IntakeParts {
   readonly feedbackSource?: string
 }
 
-export interface Erasure {
+interface Erasure {
   readonly counts: ErasedCounts
   /** False: ask again, a store was being read. */
   readonly isComplete: boolean
 }
 
 /** What to erase: the request, its time, and the predictions that the events were about. */
-export interface Erasing {
+interface Erasing {
   readonly asked: ForgetRequest
   readonly atMs: number
   readonly predictions: readonly string[]
@@ -139,7 +139,7 @@ export interface EncodingParts {
 }
 
 /** The adapter of the config, and how to begin and to train one. */
-export interface AdapterParts {
+interface AdapterParts {
   readonly config: AdapterConfig
   /** How to carry over what was learned on another base, if possible. */
   readonly goesOn?: (before: BaseIdentity) => Continuation | undefined
@@ -149,7 +149,7 @@ export interface AdapterParts {
 }
 
 /** Those that the trainer consults; regularizer and kNN memory belong to what they act on. */
-export interface LoopPolicies {
+interface LoopPolicies {
   readonly replay: Replay
   readonly trigger: Trigger
   readonly rate: LearningRateSchedule
@@ -160,7 +160,7 @@ export interface LoopPolicies {
 }
 
 /** The rows that a candidate is compared on. */
-export interface ComparisonParts {
+interface ComparisonParts {
   /** The examples that the promotion policy needs, as rows. */
   readonly golden?: readonly GoldenRow[]
   /** Held candidates in a row after which the learner goes back to the live version; 0 or absent = never. */
@@ -170,7 +170,7 @@ export interface ComparisonParts {
 }
 
 /** The reports to the server. */
-export interface ReportParts {
+interface ReportParts {
   readonly onStatus: (status: TrainerStatus) => void
   /** The trainer moved the live pointer. */
   readonly onPointer: (pointer: Routing) => void
@@ -202,7 +202,7 @@ export interface AdapterStart {
   readonly parameters: Tensors
 }
 
-export interface LoopLimits {
+interface LoopLimits {
   /** Records per read, and records consumed between two checks of the live pointer. */
   readonly records: number
   /**

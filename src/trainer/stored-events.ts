@@ -7,7 +7,7 @@ import type { Assembly } from './assembly.ts'
 import type { UnsavedWork } from './unsaved.ts'
 import type { UpdateTurn } from './updates/update-turn.ts'
 
-export interface StoredEventsParts {
+interface StoredEventsParts {
   readonly assembly: Pick<Assembly, 'loop' | 'state'>
   readonly admission: Admission
   readonly updates: UpdateTurn

@@ -14,7 +14,7 @@ import type { Outcome } from '../learner/learner-types.ts'
 import type { Json } from '../contracts/core.ts'
 
 type Count = 'accepted' | 'duplicates' | 'rejected'
-export type TrainerProgressState = Omit<
+type TrainerProgressState = Omit<
   Progress,
   'trigger' | 'turn' | 'newestMs' | 'setAsideNext' | 'line' | 'rollout' | 'defence'
 >

@@ -40,7 +40,7 @@ export interface ReferenceExample {
 /** Fading counts: of the examples that were judged, and of the outliers among them. */
 export type JudgedCount = readonly [examples: number, outliers: number]
 
-export interface CurrentReferenceParts {
+interface CurrentReferenceParts {
   readonly task: Pick<Task, 'classes'>
   /** The largest share of a source. */
   readonly maxShare: number
@@ -50,7 +50,7 @@ export interface CurrentReferenceParts {
   readonly standing: () => Basis['standing']
 }
 
-export interface CurrentReferenceState {
+interface CurrentReferenceState {
   readonly judged: JudgedCount
   readonly basis: (Pick<Basis, 'from' | 'to' | 'trust'> & Partial<Pick<Basis, 'standing'>>) | null
 }

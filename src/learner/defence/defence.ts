@@ -36,11 +36,11 @@ export interface DefenceState {
   readonly basis: Basis | null
 }
 
-export type Judgement =
+type Judgement =
   | { readonly verdict: 'learn'; readonly weight: number }
   | { readonly verdict: 'keep-back'; readonly why: Suspicion }
 
-export interface JudgedExample extends ReferenceExample {
+interface JudgedExample extends ReferenceExample {
   /** Under the present weights; computed only if it matters. */
   readonly score: () => Score
   /** When the transport received it. */

@@ -63,7 +63,7 @@ export interface RecentSourcesState {
   readonly edge?: number
 }
 
-export interface RecentSourcesParts {
+interface RecentSourcesParts {
   /** Sources with a record of their own. */
   readonly limit: number
   /** If there are any, the others are measured against these alone. */

@@ -21,7 +21,7 @@ import type { ComparedEngine } from './engines.ts'
 import { KernelVote, type VoteDistance } from './kernel-vote.ts'
 import { LinearExperts } from './linear-experts.ts'
 
-export interface MixtureParts {
+interface MixtureParts {
   readonly policy: Memory & { readonly mixture: MixturePolicy }
   readonly engine: ComparedEngine
 }
@@ -35,7 +35,7 @@ export interface MixtureAnswer {
   readonly nearest: number | undefined
 }
 
-export interface MixtureRow {
+interface MixtureRow {
   readonly latent: Latent
   readonly target: Target
   readonly weight: number

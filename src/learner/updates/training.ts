@@ -12,7 +12,7 @@ import { drawFor, plainRows, stepRows, latentsBeside, rowsBeside } from './rehea
 import type { ReplayBuffer } from '../replay-buffer.ts'
 import { Steps } from './steps.ts'
 
-export interface TrainingParts extends Pick<
+interface TrainingParts extends Pick<
   LearnerParts,
   'trainable' | 'task' | 'train' | 'rate' | 'trust' | 'maxTokens'
 > {

@@ -29,7 +29,7 @@ import { Training, type LearnedBlock } from './training.ts'
 import type { Unlearning } from '../unlearning.ts'
 import { warmUp, type WarmUpResult } from './warming.ts'
 
-export interface UpdatesParts {
+interface UpdatesParts {
   readonly learner: LearnerParts
   readonly pending: Pending
   readonly replayBuffer: ReplayBuffer

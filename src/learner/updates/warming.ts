@@ -24,7 +24,7 @@ export interface WarmUpResult {
   readonly accuracy: number | undefined
 }
 
-export interface WarmingParts extends Pick<LearnerParts, 'task' | 'train'> {
+interface WarmingParts extends Pick<LearnerParts, 'task' | 'train'> {
   readonly trainable: Trainable
   readonly training: Training
   readonly replayBuffer: ReplayBuffer

@@ -24,7 +24,7 @@ const FORGOTTEN = 1e-4
 /** δ, as a part of the usual |x|². */
 const ROUNDING = 1e-5
 
-export interface SolvedHead {
+interface SolvedHead {
   /** [outputs][width] and [outputs], at the present temperature. */
   readonly weight: Float64Array
   readonly bias: Float64Array

@@ -21,7 +21,7 @@ import { goBackTo, routedOf, targetOf, type Target } from './go-back.ts'
 import { planOf, type ForgetPlan } from '../lineage/plan.ts'
 import { copiesOf, hasLearnedForgotten, pinnedOf, taintedVersions } from '../lineage/tainted.ts'
 
-export interface ForgetParts extends RestoreVersion {
+interface ForgetParts extends RestoreVersion {
   readonly latents: LatentProvider
   readonly pointer: Pointer
 }

@@ -26,7 +26,7 @@ export interface FleetPart {
   readonly giveBack?: (lease: Lease, signal: AbortSignal) => Promise<void>
 }
 
-export interface LeaseTermParts {
+interface LeaseTermParts {
   readonly model: string
   readonly fleet: FleetPart
   readonly clock: Clock

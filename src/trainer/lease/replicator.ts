@@ -11,7 +11,7 @@ import type { LeaseTerm } from '../parts.ts'
 import { isLeaseLost, type RetryPolicy } from '../../platform/retry.ts'
 import type { AllPositions } from '../../checkpoint/saved.ts'
 
-export interface CheckpointReplicatorParts {
+interface CheckpointReplicatorParts {
   readonly lease: Lease
   readonly copies: CheckpointCopies
   readonly local: LocalCheckpoint

@@ -19,7 +19,7 @@ export interface SupervisorOptions
   readonly children: readonly ChildPlan[]
 }
 
-export interface TrainerReport extends TrainerStatus {
+interface TrainerReport extends TrainerStatus {
   readonly pid?: number
   readonly restarts: number
 }

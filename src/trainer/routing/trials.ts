@@ -18,13 +18,13 @@ import {
 import { routedVersions } from '../../versions/routing.ts'
 import type { Routing } from '../../versions/contract.ts'
 
-export interface ReleasedVersion {
+interface ReleasedVersion {
   readonly version: string
   readonly reason: string
 }
 
 /** The place of a decision: what is live there, and the count of accepted events. */
-export interface TrialPlace {
+interface TrialPlace {
   readonly state: { readonly live: AnsweringVersions | null }
   readonly accepted: number
 }

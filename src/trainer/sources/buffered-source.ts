@@ -9,7 +9,7 @@ import type { Positions, Source, SourceRecord, SourceStatus } from '../../contra
 import type { BufferedRecord } from './prefetcher.ts'
 import { isLeaseLost, isRetriable, type RetryPolicy } from '../../platform/retry.ts'
 
-export interface BufferedSourceParts {
+interface BufferedSourceParts {
   readonly source: Source
   readonly from: Positions
   /** The positions that it takes over from another source; `places`: those it has itself. */

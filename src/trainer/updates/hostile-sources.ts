@@ -21,7 +21,7 @@ const TAINTED = 0.05
 /** Sources that the log names: a sender may have made up thousands. */
 const NAMED = 20
 
-export interface HostileSourcesParts {
+interface HostileSourcesParts {
   readonly loop: LoopParts
   readonly state: TrainerState
   readonly latents: LatentProvider

@@ -3,7 +3,7 @@ import type { Alarm } from '../../contracts/policy.ts'
 import type { FreshStart } from '../../learner/learner-types.ts'
 import type { Headline, HeadlineValue, TaskView } from '../../contracts/task-view.ts'
 
-export interface Change {
+interface Change {
   /** Events learned since the version before. */
   readonly learned: number
   /** The cause of the update, if it is none of every update: the trigger, the clock, memory. */

@@ -7,7 +7,7 @@ import type { FeedbackProgress } from '../contract.ts'
 import { feedbackProgress } from '../status.ts'
 import type { UnsavedWork } from '../unsaved.ts'
 
-export interface UpdateTurnParts {
+interface UpdateTurnParts {
   readonly assembly: Assembly
   readonly unsaved: UnsavedWork
   /** Commits the positions of the checkpoint to the sources. */
