@@ -72,7 +72,7 @@ export class HeldOutWatch {
   /** After a step; does nothing where nothing is held out. */
   *look(): LatentRequests {
     if (this.#patience === 0) return
-    const loss = yield* this.#meanLoss()
+    const { loss } = yield* meanScores(this.#rows, this.#parts)
     this.#since = loss < this.#lowest ? 0 : this.#since + 1
     this.#lowest = Math.min(loss, this.#lowest)
     if (this.#since === 0) this.#best = this.#parts.trainable.snapshot()
@@ -82,17 +82,22 @@ export class HeldOutWatch {
   restoreBest(): void {
     if (this.#best !== undefined && this.#since > 0) this.#parts.trainable.restore(this.#best)
   }
+}
 
-  /** The mean loss of the present weights. */
-  *#meanLoss(): LatentRequests<number> {
-    const { trainable, task, train } = this.#parts
-    let sum = 0
-    for (const batch of batches(this.#rows, train.batch + train.replay_batch)) {
-      const latents = yield batch
-      const logits = trainable.score(batch.map(({ key }) => latentOf(key, latents)))
-      for (const [row, { target }] of batch.entries())
-        sum += task.score(logits[row] ?? new Float32Array(), target, trainable.head).loss
+/** How the present weights answer rows that they do not learn. */
+export function* meanScores(
+  rows: readonly Example[],
+  { trainable, task, train }: WatchParts,
+): LatentRequests<{ readonly accuracy: number; readonly loss: number }> {
+  let [right, loss] = [0, 0]
+  for (const batch of batches(rows, train.batch + train.replay_batch)) {
+    const latents = yield batch
+    const logits = trainable.score(batch.map(({ key }) => latentOf(key, latents)))
+    for (const [row, { target }] of batch.entries()) {
+      const score = task.score(logits[row] ?? new Float32Array(), target, trainable.head)
+      right += 1 - score.error
+      loss += score.loss
     }
-    return sum / this.#rows.length
   }
+  return { accuracy: right / rows.length, loss: loss / rows.length }
 }

@@ -2,17 +2,16 @@
  * A fresh adapter learns from the replay buffer of an earlier one before it answers. A part of the buffer, taken
  * equally from every stratum, is held out, and early stopping watches its loss (Prechelt 1998): the passes end when the
  * loss stops falling and the adapter is no worse than the previous one was on its recent events before learning them.
- * The weights of the best pass stay; `release-bar.ts` decides whether they are good enough to go live.
+ * The weights of the best pass stay; `isWorse` and `heldBy` decide whether they are good enough to go live.
  *
  *   accuracy(held out) ≥ prequential accuracy of the previous adapter,  or the best of `MOST_PASSES`
  */
 import type { Trainable, TrainableState } from '../../contracts/adapter.ts'
 import type { Example } from '../../contracts/example.ts'
 import type { Task } from '../../contracts/task.ts'
-import { batches } from '../../optim/engines/batch.ts'
 import type { LatentRequests, LearnerParts } from '../learner-types.ts'
 import { evenly } from '../../evaluation/gate-rows.ts'
-import { latentOf } from './rehearsal.ts'
+import { meanScores } from './held-out-watch.ts'
 import type { ReplayBuffer } from '../replay-buffer.ts'
 import type { Training } from './training.ts'
 
@@ -53,7 +52,7 @@ export function* warmUp(
     yield* training.pass(replayBuffer.shuffle(taught))
     passes += 1
     if (held.length === 0) continue
-    const tested = yield* test(held, parts)
+    const tested = yield* meanScores(held, parts)
     if (best === undefined || tested.loss < best.loss)
       best = { ...tested, pass: passes, weights: trainable.snapshot() }
     if (best.accuracy >= target && passes >= best.pass + PATIENCE) break
@@ -86,23 +85,4 @@ function split(examples: readonly Example[], task: Task) {
   if (held.length < FEWEST_HELD_OUT) return { taught: usable, held: [] }
   const chosen = new Set(evenly(held, MOST_HELD_OUT))
   return { taught: usable.filter((each) => !chosen.has(each)), held: [...chosen] }
-}
-
-function* test(
-  held: readonly Example[],
-  parts: WarmingParts,
-): LatentRequests<Pick<Best, 'accuracy' | 'loss'>> {
-  const { trainable, task, train } = parts
-  let [right, loss] = [0, 0]
-  for (const batch of batches(held, train.batch + train.replay_batch)) {
-    const latents = yield batch
-    const logits = trainable.score(batch.map(({ key }) => latentOf(key, latents)))
-    for (const [row, { target }] of batch.entries()) {
-      const own = logits[row] ?? new Float32Array()
-      const score = task.score(own, target, trainable.head)
-      right += 1 - score.error
-      loss += score.loss
-    }
-  }
-  return { accuracy: right / held.length, loss: loss / held.length }
 }

@@ -47,7 +47,7 @@ export class Discriminant {
   /** Undefined before it has learned something. */
   head(outputs: number): SolvedHead | undefined {
     if (this.#moments.counts.length < outputs) this.#moments.grow(outputs)
-    if (this.#known().length === 0) return undefined
+    if (this.#moments.seen.length === 0) return undefined
     if (this.#solved?.bias.length !== outputs) this.#solved = this.#solve(outputs)
     return this.#solved
   }
@@ -82,19 +82,15 @@ export class Discriminant {
   }
 
   #calibrate(logits: Float32Array, column: number, weight: number): void {
-    const known = this.#known()
+    const known = this.#moments.seen
     const right = known.indexOf(column)
     if (known.length < 2 || right < 0) return
     const among = Float32Array.from(known, (each) => logits[each] ?? 0)
     this.#temperature.observe(among, right, weight)
   }
 
-  #known(): readonly number[] {
-    return this.#moments.seen
-  }
-
   #solve(outputs: number): SolvedHead {
-    const known = this.#known()
+    const known = this.#moments.seen
     const sums = this.#moments.of(known)
     const width = this.#width
     const total = sums.counts.reduce((sum, count) => sum + count, 0)

@@ -50,7 +50,7 @@ export interface PublishedVersion {
   readonly decision: PromotionDecision
 }
 
-interface Candidate extends Pick<Outcome, 'learned' | 'alarm' | 'hasRestarted'> {
+export interface Candidate extends Pick<Outcome, 'learned' | 'alarm' | 'hasRestarted'> {
   readonly cause?: string
   /** The factor by which an update that went too far was scaled down. */
   readonly scaledBack?: number | undefined

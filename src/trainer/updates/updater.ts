@@ -9,7 +9,7 @@ import type { UpdateSize } from '../../evaluation/gate-rows.ts'
 import type { FreshStart, Outcome, TrainPlan } from '../../learner/learner-types.ts'
 import { consultKept, releaseKeptBack } from '../admission/quarantine.ts'
 import { drive } from '../sources/latents.ts'
-import { publishCandidate, type PublishedVersion } from './candidate.ts'
+import { publishCandidate, type Candidate, type PublishedVersion } from './candidate.ts'
 import { removeHostile } from './hostile-sources.ts'
 import { evaluateCandidate } from './evaluation.ts'
 import { promoteCompared } from './gate.ts'
@@ -83,8 +83,7 @@ export class Updater {
       block: learnedOf(block, outcome),
       ...(start.rehearsal !== undefined && { cause: outcome.reason }),
     }
-    const publishing = publishCandidate(candidate, this.#parts, signal)
-    const published = await unlessNotFinite(trace?.publishing(publishing) ?? publishing)
+    const published = await unlessNotFinite(this.#publish(candidate, trace, signal))
     if (published instanceof CodedError) {
       trace?.ended(this.#nextName, { verdict: 'failed' })
       return undoUpdate({ before, block, outcome, error: published }, this.#parts, signal)
@@ -182,9 +181,7 @@ export class Updater {
     const facts = await evaluateCandidate(compared, this.#parts, signal, onlyMemory)
     const evaluated = state.progress.state.next
     const candidate = { learned: 0, cause, facts, trace }
-    const publishing = publishCandidate(candidate, this.#parts, signal)
-    const published = await (trace?.publishing(publishing) ?? publishing)
-    const { number, version, decision } = published
+    const { number, version, decision } = await this.#publish(candidate, trace, signal)
     trace?.ended(version, { verdict: decision.verdict })
     this.#parts.times.decided(decision.verdicts)
     loop.log.info({ version, ...decision }, 'recalled')
@@ -195,6 +192,11 @@ export class Updater {
     await state.save(signal, version)
     await pointer.carryOut(signal)
     this.#isUntidy = true
+  }
+
+  #publish(candidate: Candidate, trace: UpdateTrace | undefined, signal: AbortSignal) {
+    const publishing = publishCandidate(candidate, this.#parts, signal)
+    return trace?.publishing(publishing) ?? publishing
   }
 
   /** Call it after an update, once that was reported. */
