@@ -11,9 +11,7 @@ import type { RememberedExample } from '../../contracts/example.ts'
 import { identityOf } from '../../intake/events/event-key.ts'
 import type { FreshStart, LatentMap } from '../../learner/learner-types.ts'
 import { keepBack } from '../admission/quarantine.ts'
-import type { LoopParts } from '../parts.ts'
-import type { LatentProvider } from '../sources/latents.ts'
-import type { TrainerState } from '../state.ts'
+import type { UpdaterParts } from './parts.ts'
 
 /** A share of the replay buffer. A smaller one is soon outweighed by the rest. */
 const TAINTED = 0.05
@@ -21,11 +19,7 @@ const TAINTED = 0.05
 /** Sources that the log names: a sender may have made up thousands. */
 const NAMED = 20
 
-interface HostileSourcesParts {
-  readonly loop: LoopParts
-  readonly state: TrainerState
-  readonly latents: LatentProvider
-}
+type HostileSourcesParts = Pick<UpdaterParts, 'loop' | 'state' | 'latents'>
 
 /** What has to begin again. */
 export async function removeHostile(
