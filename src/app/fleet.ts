@@ -5,14 +5,18 @@
 import { randomBytes } from 'node:crypto'
 import { readKeyOf } from '../../connectors/redis/source.ts'
 import { hostname } from 'node:os'
-import { openHeardMembers } from '../serving/services/fleet/heard-members.ts'
-import { openMembers, type Member, type MemberInfo } from '../serving/services/fleet/members.ts'
-import type { Fleet } from '../serving/services/fleet/fleet-view.ts'
-import { fleetMember, modelInfo } from '../serving/services/fleet/member-info.ts'
+import {
+  openMembers,
+  openHeardMembers,
+  fleetMember,
+  modelInfo,
+  type Member,
+  type MemberInfo,
+} from '../serving/services/fleet/members.ts'
 import type { TrainerStatus } from '../trainer/contract.ts'
-import type { ModelIntake } from '../serving/services/feedback/intake-counts.ts'
+import type { ModelIntake } from '../serving/services/feedback/feedback-progress.ts'
 import type { ServedModel } from '../serving/services/served-model.ts'
-import { configSums } from '../serving/services/fleet/config-sums.ts'
+import { configSums, type Fleet } from '../serving/services/fleet/fleet-service.ts'
 import type { Clock, Json, Logger } from '../contracts/core.ts'
 import type { CheckpointCopies } from '../fleet/contract.ts'
 import { feedbackStream, forwardedKey } from '../fleet/keys.ts'

@@ -14,9 +14,9 @@ import { eventCheck } from '../serving/services/feedback/event-check.ts'
 import {
   openFeedbackService,
   type FeedbackService,
+  type TraceOfPrediction,
 } from '../serving/services/feedback/feedback-service.ts'
-import { textOf } from '../serving/services/feedback/position.ts'
-import type { TraceOfPrediction } from '../serving/services/feedback/traced-events.ts'
+import { textOf } from '../serving/services/feedback/feedback-progress.ts'
 import { watchUndone } from '../serving/services/feedback/undone-feedback.ts'
 import type { DaemonContext, OpenModel } from './context.ts'
 

@@ -3,9 +3,13 @@ import { modelOf, openTask } from '../config/model-parts.ts'
 import type { Base } from '../contracts/base.ts'
 import { failure } from '../platform/errors.ts'
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
-import { lazyEmbeddings } from '../serving/engine/embedding-engine.ts'
-import { openEngines, type EngineOfBase } from '../serving/engine/engine-set.ts'
-import { openWriters, type WriterOfBase } from '../serving/engine/writers.ts'
+import {
+  openEngines,
+  openWriters,
+  lazyEmbeddings,
+  type EngineOfBase,
+  type WriterOfBase,
+} from '../serving/engine/engine-set.ts'
 import type { LiveModelOptions } from '../serving/live/live-model.ts'
 import type { DaemonContext, OpenModel } from './context.ts'
 

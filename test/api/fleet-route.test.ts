@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest'
 import { failure } from '../../src/platform/errors.ts'
-import { configSums } from '../../src/serving/services/fleet/config-sums.ts'
-import type { Fleet, FleetMember } from '../../src/serving/services/fleet/fleet-view.ts'
+import {
+  configSums,
+  type Fleet,
+  type FleetMember,
+} from '../../src/serving/services/fleet/fleet-service.ts'
 import { openServed } from './open-served.ts'
 
 interface Answer {

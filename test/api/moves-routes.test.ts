@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Mover, Routing } from '../../src/versions/contract.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import { reachesBack, versionsBefore } from '../../src/serving/live/version-before.ts'
+import { reachesBack, versionsBefore } from '../../src/serving/live/live-pointer.ts'
 import { openServed, type ServedOptions } from './open-served.ts'
 
 async function open(options?: ServedOptions) {

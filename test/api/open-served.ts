@@ -20,7 +20,7 @@ import {
   openSourceLimit,
   type SourceRates,
 } from '../../src/serving/services/feedback/source-limit.ts'
-import type { Fleet } from '../../src/serving/services/fleet/fleet-view.ts'
+import type { Fleet } from '../../src/serving/services/fleet/fleet-service.ts'
 import type {
   ServedModel,
   TrainerReport,

@@ -4,8 +4,7 @@ import { expect, test } from 'vitest'
 import { openMetrics } from '../../src/platform/metrics.ts'
 import { storeSizes } from '../../src/platform/store/store-space.ts'
 import { scratchFolder } from '../scratch-folder.ts'
-import { Rising } from '../../src/serving/services/metrics/rising.ts'
-import { bytesOfAll } from '../../src/serving/services/metrics/scrape.ts'
+import { bytesOfAll, Rising } from '../../src/serving/services/metrics/scrape.ts'
 import { openServed } from './open-served.ts'
 
 const stats = { records: 1_000, bytes: 50_000, refused: 3, rebalances: 2, lag: 70 }

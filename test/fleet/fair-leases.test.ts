@@ -1,7 +1,10 @@
 /** Several daemons on one Redis take their shares; and the roll call on which that rests. */
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
-import { openHeardMembers } from '../../src/serving/services/fleet/heard-members.ts'
-import { openMembers, type MemberInfo } from '../../src/serving/services/fleet/members.ts'
+import {
+  openMembers,
+  openHeardMembers,
+  type MemberInfo,
+} from '../../src/serving/services/fleet/members.ts'
 import { openRedisLeases } from '../../src/fleet/redis-leases.ts'
 import { openFairLeases } from '../../src/fleet/fair-leases.ts'
 import { systemClock } from '../../src/platform/clock.ts'

@@ -3,7 +3,7 @@ import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import type { JudgedAnswer, Rollout } from '../../src/contracts/release.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { policies } from '../../src/plugins.ts'
-import { placeOf, unitOf } from '../../src/serving/live/arms.ts'
+import { placeOf, unitOf } from '../../src/serving/live/live-model.ts'
 
 interface Errors {
   readonly candidate: number

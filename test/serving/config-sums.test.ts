@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { configSums, differingKeys } from '../../src/serving/services/fleet/config-sums.ts'
+import { configSums, differingKeys } from '../../src/serving/services/fleet/fleet-service.ts'
 
 const one = { base: { bert: '/home/a/minilm' }, adapter: { method: 'lora', rank: 8 }, labels: [] }
 

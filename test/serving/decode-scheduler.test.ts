@@ -8,7 +8,7 @@ import {
   PROMPT_PART,
   type SchedulerLimits,
 } from '../../src/serving/engine/decode-scheduler.ts'
-import type { TextRequest } from '../../src/serving/engine/scheduled-text.ts'
+import type { TextRequest } from '../../src/serving/engine/text-queue.ts'
 import { rejection, thrown } from '../coded.ts'
 import { openFakeClock, settled } from './fake-clock.ts'
 import { openFakeDecoder } from './fake-decoder.ts'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { EncodedRow } from '../../src/contracts/network.ts'
 import { paddedPositions } from '../../src/nn/onnx/feeds.ts'
-import { planRuns } from '../../src/serving/engine/engine-plan.ts'
+import { planRuns } from '../../src/serving/engine/engine.ts'
 
 const tokens = (length: number): EncodedRow => ({ data: new Int32Array(length) })
 const vector: EncodedRow = { data: new Float32Array(3) }

@@ -4,7 +4,7 @@
  * logits = [number of the version, first id of the row, 0 …]. Runs end at once, after `delayMs`, or when the test says so.
  */
 import type { EncodedRow } from '../../src/contracts/network.ts'
-import type { ServingEngine } from '../../src/serving/engine/contract.ts'
+import type { ServingEngine } from '../../src/serving/engine/engine.ts'
 import type { Version } from '../../src/versions/contract.ts'
 import { labelsOf } from '../tasks/labels-of.ts'
 

@@ -7,7 +7,7 @@ import {
   type GenerationOptions,
 } from '../../src/serving/services/generation/generation-service.ts'
 import type { DrawnToken } from '../../src/nn/onnx/decoding/sample.ts'
-import { TokenStream } from '../../src/serving/engine/token-stream.ts'
+import { TokenStream } from '../../src/serving/engine/text-queue.ts'
 import { rejection } from '../coded.ts'
 import { openFakeClock, settled } from './fake-clock.ts'
 import { openFakeWriting } from './fake-writing.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { failure } from '../../src/platform/errors.ts'
-import { openGenerations } from '../../src/serving/live/generations.ts'
+import { openGenerations } from '../../src/serving/live/swaps.ts'
 import { rejection } from '../coded.ts'
 import { openFakeClock, settled } from './fake-clock.ts'
 

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import type { OrtPool } from '../../src/nn/onnx/pool.ts'
-import type { PreparedAdapter } from '../../src/serving/engine/engine-adapter.ts'
-import { LoadedAdapters } from '../../src/serving/engine/loaded-adapters.ts'
+import { LoadedAdapters, type PreparedAdapter } from '../../src/serving/engine/engine-adapter.ts'
 
 /** Workers that take messages in order, as those of a pool do; a load goes on when its `hold` is answered. */
 function open() {

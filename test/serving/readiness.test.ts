@@ -1,8 +1,7 @@
 /** When a daemon says that its models answer, and which of them never will. */
 import { expect, test } from 'vitest'
 import { failure } from '../../src/platform/errors.ts'
-import { explained } from '../../src/serving/services/trainer-fault.ts'
-import { untilServing } from '../../src/serving/services/readiness.ts'
+import { explained, untilServing } from '../../src/serving/services/faults.ts'
 import type { ServedModel, TrainerView } from '../../src/serving/services/served-model.ts'
 import { openInstantClock } from '../trainer/world.ts'
 

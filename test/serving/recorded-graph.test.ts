@@ -8,7 +8,7 @@ import type { AdapterConfig, MethodPlugin } from '../../src/contracts/adapter.ts
 import { CodedError, type Setting } from '../../src/contracts/core.ts'
 import { recordServing, type ServingParts } from '../../src/nn/record.ts'
 import { methods } from '../../src/plugins.ts'
-import { recordedGraph } from '../../src/serving/engine/recorded-graph.ts'
+import { recordedGraph } from '../../src/serving/engine/engine-adapter.ts'
 import { classificationHead as task } from '../../src/tasks/classification/head.ts'
 import { fc, runs } from '../properties.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { placeOf } from '../../src/serving/live/arms.ts'
+import { placeOf } from '../../src/serving/live/live-model.ts'
 import type { RoutingMove } from '../../src/versions/contract.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { rejection } from '../coded.ts'

@@ -1,7 +1,10 @@
 /** What is kept for people who watch: bounded, thinned with age, and shared out to a bounded number of them. */
 import { expect, test } from 'vitest'
-import { openSeries, type Sample } from '../../src/serving/services/series/series-service.ts'
-import { ThinnedSeries } from '../../src/serving/services/series/thinned-series.ts'
+import {
+  openSeries,
+  ThinnedSeries,
+  type Sample,
+} from '../../src/serving/services/series/series-service.ts'
 import type { TrainerReport } from '../../src/serving/services/served-model.ts'
 import { report } from '../api/open-served.ts'
 import { classificationOf } from '../tasks/classification-of.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { TextPieces } from '../../src/serving/live/text-pieces.ts'
+import { TextPieces } from '../../src/serving/services/generation/written-text.ts'
 import { fc, runs } from '../properties.ts'
 
 /** A token is a byte. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { TokenStream } from '../../src/serving/engine/token-stream.ts'
+import { TokenStream } from '../../src/serving/engine/text-queue.ts'
 
 test('a reader that stops while it waits for a token gets the end', async () => {
   let canceled = 0

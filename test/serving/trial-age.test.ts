@@ -1,6 +1,6 @@
 /** Since when a version is on trial, as seen by a server that looks now and then. */
 import { expect, test } from 'vitest'
-import { TrialAge } from '../../src/serving/services/trial-age.ts'
+import { TrialAge } from '../../src/serving/services/trials.ts'
 import type { Routing } from '../../src/versions/contract.ts'
 
 const routing = (by: Routing['by'], generation: number, more: Partial<Routing> = {}) =>

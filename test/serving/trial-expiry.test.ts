@@ -1,7 +1,10 @@
 /** A trial that no events reach: the server says how long it lasts, and ends it where the config gives it a time. */
 import { expect, test } from 'vitest'
-import { runTrialExpiry, type Expiring } from '../../src/serving/services/trial-expiry.ts'
-import { openTrialService } from '../../src/serving/services/trials.ts'
+import {
+  openTrialService,
+  runTrialExpiry,
+  type Expiring,
+} from '../../src/serving/services/trials.ts'
 import { openVersions } from '../../src/versions/service.ts'
 import type { TrainerReport } from '../../src/serving/services/served-model.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'

@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Type, type Static } from 'typebox'
 import { failure } from '../../platform/errors.ts'
-import { positionIn, type Position } from '../../serving/services/feedback/position.ts'
+import { positionIn, type Position } from '../../serving/services/feedback/feedback-progress.ts'
 import type { Freshness } from '../../serving/services/prediction-service.ts'
 import { generationIn } from './min-generation.ts'
 

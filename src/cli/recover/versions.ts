@@ -9,7 +9,7 @@ import { newestFirst, numberOf } from '../../versions/order.ts'
 import { checkOrigin, openVersion, type Bundle } from '../../versions/sealing.ts'
 import { VersionFolders } from '../../versions/local/version-folder.ts'
 import { isFollowed } from '../../versions/routing.ts'
-import { versionsBefore } from '../../serving/live/version-before.ts'
+import { versionsBefore } from '../../serving/live/live-pointer.ts'
 
 export interface FoundVersion {
   readonly version: string

@@ -8,11 +8,10 @@
  */
 import type { Clock } from '../../contracts/core.ts'
 import type { EncodedRow } from '../../contracts/network.ts'
-import type { ServingEngine } from './contract.ts'
+import { MOST_POSITIONS, type ServingEngine } from './engine.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { paddedPositions } from '../../nn/onnx/feeds.ts'
-import { MOST_POSITIONS } from './engine-plan.ts'
 import { openFairQueue, type FairQueue } from './fair-queue.ts'
 
 export interface Batcher {

@@ -4,7 +4,7 @@
  * begun must give way.
  */
 import { capacityFor, rowsFor } from '../../nn/onnx/decoding/cache-sizes.ts'
-import { tokensOf, type Text } from './scheduled-text.ts'
+import { tokensOf, type Text } from './text-queue.ts'
 
 export interface DecodeLanesLimits {
   readonly generation_texts: number

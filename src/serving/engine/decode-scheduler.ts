@@ -13,9 +13,14 @@ import { failure, invariant } from '../../platform/errors.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { DecodeLanes, nextPrompt, type DecodeLanesLimits, type Lane } from './decode-lanes.ts'
 import { stepFailure, type DecodedStep, type DecodingEngine } from './decoding-engine.ts'
-import { samplingOf, type Text, type TextRequest } from './scheduled-text.ts'
-import { TextQueue, type TextQueueLimits } from './text-queue.ts'
-import { TokenStream } from './token-stream.ts'
+import {
+  TextQueue,
+  samplingOf,
+  TokenStream,
+  type TextQueueLimits,
+  type Text,
+  type TextRequest,
+} from './text-queue.ts'
 
 export interface DecodeScheduler {
   /**

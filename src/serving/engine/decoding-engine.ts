@@ -19,10 +19,14 @@ import type { ServingParts } from '../../nn/record.ts'
 import type { Json } from '../../contracts/core.ts'
 import { digestOf } from '../../platform/canonical-json.ts'
 import { failure, invariant } from '../../platform/errors.ts'
-import type { ServingEngine } from './contract.ts'
-import { prepareWith, type EngineParts, type PreparedAdapter } from './engine-adapter.ts'
-import { LoadedAdapters } from './loaded-adapters.ts'
-import type { RecordedGraph } from './recorded-graph.ts'
+import type { ServingEngine } from './engine.ts'
+import {
+  prepareWith,
+  LoadedAdapters,
+  type EngineParts,
+  type PreparedAdapter,
+  type RecordedGraph,
+} from './engine-adapter.ts'
 
 /** A row of a step, with the key of its adapter. */
 export type SequenceRow = Omit<DecodeRow, 'adapter'> & { readonly adapter: string }

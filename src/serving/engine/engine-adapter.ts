@@ -9,7 +9,7 @@ import { isOfMemory } from '../../nn/memory.ts'
 import { cutOf } from '../../adapters/target-modules.ts'
 import { viewOf } from '../../adapters/view.ts'
 import type { MethodPlugin } from '../../contracts/adapter.ts'
-import type { Tensor } from '../../contracts/core.ts'
+import type { Tensor, Json } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { EncodedRow } from '../../contracts/network.ts'
 import type { TaskHead } from '../../contracts/task.ts'
@@ -17,9 +17,52 @@ import type { Version } from '../../versions/contract.ts'
 import { shapesOf } from '../../nn/onnx/shapes.ts'
 import type { Feeds } from '../../nn/onnx/session.ts'
 import { paramInput } from '../../nn/onnx/ops.ts'
-import type { ServingParts } from '../../nn/record.ts'
-import { failure } from '../../platform/errors.ts'
-import { recordedGraph, type RecordedGraph } from './recorded-graph.ts'
+import { recordServing, servingGraph, type ServingParts, type OnnxModel } from '../../nn/record.ts'
+import { failure, invariant } from '../../platform/errors.ts'
+import { digestOf } from '../../platform/canonical-json.ts'
+import type { OrtPool } from '../../nn/onnx/pool.ts'
+
+/**
+ * Which adapters share a graph of the engine: those with equal recorded graphs. A setting that affects only tensors
+ * changes no graph; one that changes the graph cannot be forgotten, because there is no hand-kept list.
+ */
+export interface RecordedGraph {
+  /** Adapters of one key differ in their tensors only. */
+  readonly key: string
+  model(): OnnxModel
+}
+
+/** Cached keys of adapter configurations, for each view of a base. */
+const REMEMBERED = 256
+
+/** Recording takes many milliseconds, and a model loads many versions of one configuration. */
+const known = new WeakMap<Base, WeakMap<TaskHead, Map<string, string>>>()
+
+/** `frozen` is the base that the engine serves; `parts.base` is a method's view of it. */
+export function recordedGraph(parts: ServingParts, frozen: Base): RecordedGraph {
+  const keys = keysOf(parts)
+  const asked = digestOf([parts.config as unknown as Json, memoryOf(parts)])
+  const remembered = keys.get(asked)
+  if (remembered !== undefined) return { key: remembered, model: () => recordServing(parts) }
+  const graph = servingGraph(parts)
+  const key = graph.digest(frozen.weights)
+  if (keys.size >= REMEMBERED) keys.clear()
+  keys.set(asked, key)
+  return { key, model: () => graph.layOut() }
+}
+
+function memoryOf({ memory }: ServingParts): string {
+  if (memory === undefined) return 'none'
+  return memory.mixture === true ? 'mixture' : 'examples'
+}
+
+function keysOf({ base, task }: ServingParts): Map<string, string> {
+  const ofBase = known.get(base) ?? new WeakMap<TaskHead, Map<string, string>>()
+  known.set(base, ofBase)
+  const keys = ofBase.get(task) ?? new Map<string, string>()
+  ofBase.set(task, keys)
+  return keys
+}
 
 export interface EngineParts {
   readonly base: Base
@@ -114,4 +157,74 @@ function tensorsOf(plan: AdapterPlan, version: Version): Feeds {
       return [paramInput(name), { shape: isShared ? [1, ...shape] : shape, data }]
     }),
   )
+}
+
+/**
+ * The adapters that the workers of an engine hold, each as often as it was loaded: every `load` of a key is undone by one `unload`.
+ */
+export class LoadedAdapters<Graph extends RecordedGraph = RecordedGraph> {
+  readonly #pool: OrtPool
+  readonly #loaded = new Map<
+    string,
+    { readonly adapter: PreparedAdapter<Graph>; holders: number }
+  >()
+  /** How many loads of a key are under way: what one of them has sent to the workers stays there. */
+  readonly #loading = new Map<string, number>()
+
+  constructor(pool: OrtPool) {
+    this.#pool = pool
+  }
+
+  /** `warm`: a first run, which has to succeed. One of a loaded family has run before, with other numbers: all are finite. */
+  async load(
+    key: string,
+    adapter: PreparedAdapter<Graph>,
+    warm: () => Promise<void>,
+  ): Promise<void> {
+    await this.#pool.addSession(adapter.graph.key, () => adapter.graph.model())
+    this.#count(key, 1)
+    try {
+      await this.#pool.hold(key, adapter.tensors, adapter.alone)
+      if (!this.#isFamiliar(adapter)) await warm()
+      const holders = this.#loaded.get(key)?.holders ?? 0
+      this.#loaded.set(key, { adapter, holders: holders + 1 })
+    } finally {
+      this.#count(key, -1)
+      this.#dropUnused(key)
+    }
+  }
+
+  unload(key: string): void {
+    const loaded = this.#held(key)
+    loaded.holders -= 1
+    if (loaded.holders > 0) return
+    this.#loaded.delete(key)
+    this.#dropUnused(key)
+  }
+
+  find(key: string): PreparedAdapter<Graph> {
+    return this.#held(key).adapter
+  }
+
+  /** Whether another adapter with this graph and these shapes is loaded. */
+  #isFamiliar({ family }: PreparedAdapter<Graph>): boolean {
+    for (const { adapter } of this.#loaded.values()) if (adapter.family === family) return true
+    return false
+  }
+
+  #count(key: string, change: 1 | -1): void {
+    const loads = (this.#loading.get(key) ?? 0) + change
+    if (loads === 0) this.#loading.delete(key)
+    else this.#loading.set(key, loads)
+  }
+
+  #dropUnused(key: string): void {
+    if (!this.#loaded.has(key) && !this.#loading.has(key)) this.#pool.drop(key)
+  }
+
+  #held(key: string) {
+    const loaded = this.#loaded.get(key)
+    invariant(loaded, `the adapter ${key} is not loaded`)
+    return loaded
+  }
 }

@@ -1,10 +1,9 @@
 /**
  * The serving engine of one base: logits for rows that may belong to different adapters, computed in worker threads.
  *
- * A graph is built once for all adapters that need the same one (recorded-graph.ts). Adapters are inputs of it, so that a swap
+ * A graph is built once for all adapters that need the same one (`recordedGraph`). Adapters are inputs of it, so that a swap
  * passes other tensors and rebuilds nothing, and rows of several adapters share a run.
  */
-import type { ServingEngine } from './contract.ts'
 import type { Version } from '../../versions/contract.ts'
 import { feedsOf, paddedPositions } from '../../nn/onnx/feeds.ts'
 import { ROW_ADAPTER } from '../../nn/onnx/ops.ts'
@@ -12,9 +11,61 @@ import type { OrtRun } from '../../nn/onnx/protocol.ts'
 import { proveInt8 } from '../../nn/onnx/prove-int8.ts'
 import { openOrtPool, type OrtPool, type OrtPoolOptions } from '../../nn/onnx/pool.ts'
 import { invariant } from '../../platform/errors.ts'
-import { prepareAdapter, type EngineParts, type PreparedAdapter } from './engine-adapter.ts'
-import { LoadedAdapters } from './loaded-adapters.ts'
-import { planRuns, type PlannedRow, type PlannedRun } from './engine-plan.ts'
+import type { EncodedRow } from '../../contracts/network.ts'
+import {
+  prepareAdapter,
+  LoadedAdapters,
+  type EngineParts,
+  type PreparedAdapter,
+} from './engine-adapter.ts'
+
+export interface PlannedRow {
+  readonly adapter: string
+  readonly encoded: EncodedRow
+}
+
+export interface PlannedRun {
+  readonly positions: number
+  /** Each row with its place in the batch. */
+  readonly rows: readonly (PlannedRow & { readonly place: number })[]
+}
+
+/** Rows × positions of one run: larger runs are no faster, and make others wait. */
+export const MOST_POSITIONS = 256
+
+/**
+ * Cuts a batch into runs: rows of one family and one padded length together, and no run so large that a small one waits
+ * long behind it.
+ *
+ * A row is always padded to the next multiple of four, independent of the other rows. So its sums are computed in the
+ * same order at any load, and the same version gives the same bits for the same input. That costs nothing: padding
+ * everything to the longest row is slower than several runs of similar rows.
+ *
+ * `familyOf` an adapter: all of one family have one graph and one shape of every tensor.
+ */
+export function planRuns(
+  rows: readonly PlannedRow[],
+  familyOf: (adapter: string) => string,
+): readonly PlannedRun[] {
+  const groups = new Map<string, { positions: number; rows: PlannedRun['rows'][number][] }>()
+  rows.forEach((row, place) => {
+    const positions = paddedPositions(row.encoded)
+    const name = `${positions} ${familyOf(row.adapter)}`
+    const group = groups.get(name) ?? { positions, rows: [] }
+    groups.set(name, group)
+    group.rows.push({ ...row, place })
+  })
+  return [...groups.values()].flatMap(split)
+}
+
+function split({ positions, rows }: PlannedRun): readonly PlannedRun[] {
+  const most = Math.max(1, Math.floor(MOST_POSITIONS / positions))
+  const count = Math.ceil(rows.length / most)
+  return Array.from({ length: count }, (_, at) => ({
+    positions,
+    rows: rows.slice(at * most, (at + 1) * most),
+  }))
+}
 
 export type ServingEngineOptions = EngineParts & OrtPoolOptions
 
@@ -107,4 +158,15 @@ function runOf(
     held,
     feeds: { ...feeds, [ROW_ADAPTER]: { shape: [rows.length], data: adapters } },
   }
+}
+
+/** Logits for rows that may belong to different adapters. One engine serves all models of one base. */
+export interface ServingEngine {
+  /** Makes an adapter usable and warm; resolves when every worker holds it. `key` is the version's digest. One `unload` undoes one `load`. */
+  load(key: string, version: Version): Promise<void>
+  unload(key: string): void
+  run(
+    rows: readonly { readonly adapter: string; readonly encoded: EncodedRow }[],
+  ): Promise<readonly Float32Array[]>
+  close(): Promise<void>
 }

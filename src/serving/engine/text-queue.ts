@@ -3,8 +3,66 @@
  * keeps its turn, so that many short texts cannot hold back a long one for ever.
  */
 import { failure } from '../../platform/errors.ts'
+import type { Random } from '../../contracts/core.ts'
+import type { DrawnToken, Sampling } from '../../nn/onnx/decoding/sample.ts'
 import { openFairQueue, type FairQueue } from './fair-queue.ts'
-import { tokensOf, type Text, type TextRequest } from './scheduled-text.ts'
+
+/**
+ * A queue of the tokens of one text, in order, for one reader. It grows until the text ends, so the length of the
+ * text is its bound. A reader that stops early cancels the text.
+ */
+export class TokenStream<Item> implements AsyncIterableIterator<Item> {
+  readonly #items: Item[] = []
+  readonly #onCancel: () => void
+  #isEnded = false
+  #error: { readonly reason: unknown } | undefined
+  #wake: (() => void) | undefined
+
+  /** `onCancel`: the reader wants no more. */
+  constructor(onCancel: () => void) {
+    this.#onCancel = onCancel
+  }
+
+  push(item: Item): void {
+    if (this.#isEnded) return
+    this.#items.push(item)
+    this.#wake?.()
+  }
+
+  end(): void {
+    this.#isEnded = true
+    this.#wake?.()
+  }
+
+  /** The reader gets the error after the items that were pushed before. The first reason counts. */
+  fail(reason: unknown): void {
+    if (this.#isEnded) return
+    this.#error = { reason }
+    this.end()
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async next(): Promise<IteratorResult<Item>> {
+    while (this.#items.length === 0 && !this.#isEnded)
+      await new Promise<void>((resolve) => (this.#wake = resolve))
+    const item = this.#items.shift()
+    if (item !== undefined) return { value: item, done: false }
+    const error = this.#error
+    this.#error = undefined
+    if (error !== undefined) throw error.reason
+    return { value: undefined, done: true }
+  }
+
+  return(): Promise<IteratorResult<Item>> {
+    if (!this.#isEnded) this.#onCancel()
+    this.#items.length = 0
+    this.end()
+    return Promise.resolve({ value: undefined, done: true })
+  }
+}
 
 export interface TextQueueLimits {
   readonly generation_queue: number
@@ -71,4 +129,52 @@ function full(what: string, details: Record<string, number>): Error {
   const fix =
     'wait as long as Retry-After says, or raise limits.generation_texts or limits.answer_tokens'
   return failure('QUEUE_FULL', what, { details, fix })
+}
+
+/** A request for texts, and one text of it as the decode scheduler sees it: waiting first, then running in a lane. */
+export interface TextRequest {
+  readonly model: string
+  /** The engine's key of the adapter, which the caller holds until every stream has ended. */
+  readonly adapter: string
+  readonly prompt: Int32Array
+  /** At least one. */
+  readonly maxTokens: number
+  readonly sampling: Sampling
+  /** How many of the likeliest tokens come with each token; absent = none. */
+  readonly likeliest?: number | undefined
+  /** The text itself, of `maxTokens`: nothing is drawn, and each token comes with its likelihood. */
+  readonly given?: Int32Array | undefined
+  /** Tokens that end a text. */
+  readonly ends: readonly number[]
+  /** One text for each stream of random numbers. */
+  readonly draws: readonly Pick<Random, 'uniform'>[]
+  readonly signal: AbortSignal
+}
+
+export interface Text {
+  readonly sequence: number
+  readonly request: TextRequest
+  readonly draw: Pick<Random, 'uniform'>
+  readonly stream: TokenStream<DrawnToken>
+  readonly arrivedMs: number
+  /** How many positions the engine has of it. */
+  length: number
+  /** How many tokens were drawn, and the last one. */
+  drawn: number
+  last: number
+  isOver: boolean
+}
+
+/** The most tokens that it may have, prompt included. */
+export function tokensOf({ prompt, maxTokens }: TextRequest): number {
+  return prompt.length + maxTokens
+}
+
+export function samplingOf({ request: { sampling, likeliest, given }, draw, drawn }: Text) {
+  const token = given?.[drawn]
+  return {
+    ...{ ...sampling, draw: draw.uniform() },
+    ...(likeliest !== undefined && { likeliest }),
+    ...(token !== undefined && { given: token }),
+  }
 }

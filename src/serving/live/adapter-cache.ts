@@ -5,7 +5,7 @@
  * stays for a while, with least-recently-used eviction. So an adapter is unloaded only after the last request that uses
  * it, and requesting old versions by name costs a bounded amount of memory.
  */
-import type { ServingEngine } from '../engine/contract.ts'
+import type { ServingEngine } from '../engine/engine.ts'
 import type { Manifest, Registry, Version } from '../../versions/contract.ts'
 import { failure } from '../../platform/errors.ts'
 

@@ -4,24 +4,58 @@
  * A request captures the live adapter once and finishes on it, so that a swap can neither fail nor delay it. A canary
  * answers a share of the requests, and a shadow answers none: what it would have said is computed after the answer.
  */
+import { createHash } from 'node:crypto'
 import type { CodedError } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Manifest, Routing } from '../../versions/contract.ts'
 import type { Batcher } from '../engine/batcher.ts'
-import type { ServingEngine } from '../engine/contract.ts'
+import type { ServingEngine } from '../engine/engine.ts'
 import { openAdapterCache, type AdapterCache, type HeldAdapter } from './adapter-cache.ts'
-import { isForCanary, unitOf } from './arms.ts'
 import type { FailedSwap, HeldVersion, LiveAdapter, LiveModel, Prediction } from './contract.ts'
 import { LivePointer, type LivePointerOptions } from './live-pointer.ts'
 import {
   answer,
+  faultOf,
   type AnsweredRequest,
   type Predictor,
   type PredictRequest,
   type TrialMark,
+  type Attempt,
 } from './predict.ts'
 import { ShadowQueue } from './shadow-queue.ts'
-import { faultOf, type Attempt } from './watched-answer.ts'
+
+/**
+ * Which requests a canary answers: those with a key that hashes to less than its share. The same key has the same hash in every
+ * daemon, so a user stays on one side; as the share grows, users only move to the canary, never back. Each canary has
+ * its own hash, so that not always the same users come first.
+ */
+interface CanaryShare {
+  readonly version: string
+  /** Between 0 and 1. */
+  readonly share: number
+}
+
+function isForCanary({ version, share }: CanaryShare, key: string): boolean {
+  return placeOf(version, key) < share
+}
+
+const BYTES = 6
+
+/** What a prediction keeps of a key: equal for equal keys of one trial, and no key can be read from it. */
+export function unitOf(trial: string, key: string): string {
+  return createHash('sha256')
+    .update(trial)
+    .update('\0')
+    .update(key)
+    .digest('hex')
+    .slice(0, 2 * BYTES)
+}
+
+/** Evenly over 0 ≤ place < 1. */
+export function placeOf(canary: string, key: string): number {
+  const hash = createHash('sha256').update(canary).update('\0').update(key).digest()
+  return hash.readUIntBE(0, BYTES) / 2 ** (8 * BYTES)
+}
 
 export interface LiveModelOptions extends Predictor, LivePointerOptions {
   readonly base: Predictor['base'] & LivePointerOptions['base']

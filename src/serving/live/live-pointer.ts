@@ -15,11 +15,18 @@ import type { SpanExporter } from '../../platform/tracing/exporter.ts'
 import type { Manifest, Registry, Routing } from '../../versions/contract.ts'
 import type { AdapterCache, HeldAdapter } from './adapter-cache.ts'
 import type { FailedSwap, LiveAdapter, LiveModel } from './contract.ts'
-import { openGenerations, type Generations } from './generations.ts'
-import { loadRouting, releaseRouting, type LoadedRouting } from './loaded-routing.ts'
-import { sendSwap, subjectOf, type SwapRecord } from './swap-span.ts'
-import { openSwaps, type Swaps } from './swaps.ts'
-import { versionsBefore } from './version-before.ts'
+import {
+  openSwaps,
+  loadRouting,
+  releaseRouting,
+  sendSwap,
+  subjectOf,
+  openGenerations,
+  type Swaps,
+  type LoadedRouting,
+  type SwapRecord,
+  type Generations,
+} from './swaps.ts'
 
 export interface LivePointerOptions {
   readonly model: string
@@ -38,7 +45,7 @@ export interface LivePointerOptions {
 }
 
 /** The routing that answers, and its adapters. */
-export type Live = LiveAdapter & LoadedRouting
+type Live = LiveAdapter & LoadedRouting
 type SwapTracer = (ended: Pick<SwapRecord, 'manifest' | 'error'>) => void
 
 export class LivePointer {
@@ -268,4 +275,40 @@ async function fallbacks(
     const { canary: _canary, shadow: _shadow, ...move } = found
     return { ...move, live: { ...move.live, version } }
   })
+}
+
+/**
+ * The target of an unspecified rollback: the version that was live before the present one; if its bytes were removed,
+ * the one before that, and so on.
+ *
+ * Moves are read as a stack: a promotion puts its version on top, a rollback removes everything above its target. So
+ * two rollbacks in a row go back two versions, never forward again to the one that was just rejected.
+ *
+ * In order of preference. `history` is newest first.
+ */
+export function versionsBefore(history: readonly Routing[]): readonly string[] {
+  const { stack } = stackOf(history)
+  const live = stack.pop()
+  return [...new Set(stack.reverse())].filter((version) => version !== live)
+}
+
+/** A rollback in this part of the history went back to a version from before it: what was live then is not in it. */
+export function reachesBack(history: readonly Routing[]): boolean {
+  return stackOf(history).reachesBack
+}
+
+function stackOf(history: readonly Routing[]) {
+  const stack: string[] = []
+  let reachesBack = false
+  for (const {
+    live: { version },
+    by,
+  } of [...history].reverse()) {
+    const at = stack.lastIndexOf(version)
+    const isBack = by === 'rollback' || by === 'policy'
+    reachesBack ||= isBack && at < 0
+    if (isBack && at >= 0) stack.length = at + 1
+    else if (stack.at(-1) !== version) stack.push(version)
+  }
+  return { stack, reachesBack }
 }

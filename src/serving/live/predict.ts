@@ -10,9 +10,8 @@ import type { Input, ServedPrediction } from '../../contracts/event.ts'
 import type { Task } from '../../contracts/task.ts'
 import type { Fields } from '../../contracts/task-view.ts'
 import type { Manifest } from '../../versions/contract.ts'
-import { withDetails } from '../../platform/errors.ts'
+import { withDetails, failure } from '../../platform/errors.ts'
 import type { Batcher } from '../engine/batcher.ts'
-import { areFinite, notFinite } from './watched-answer.ts'
 import { eventLoop } from '../../platform/slices.ts'
 
 export interface PredictRequest {
@@ -69,9 +68,7 @@ export interface AnsweredRequest {
   readonly served: readonly ServedPrediction[]
 }
 
-/**
- * The caller holds the adapter of `manifest` until this settles.
- */
+/** The caller holds the adapter of `manifest` until this settles. */
 export async function answer(
   predictor: Predictor,
   manifest: Manifest,
@@ -137,4 +134,41 @@ export async function logitsOf(
   const { task } = predictor
   if (task.outputs(task.headIn(manifest.facts)) === 0) return rows.map(() => new Float32Array(0))
   return predictor.batcher.run({ model: predictor.model, adapter: manifest.digest, rows, signal })
+}
+
+/**
+ * Which answers of the live version count as failed: the engine failed, or an output is not a finite number. Errors of
+ * the caller, a full queue, a deadline or an aborted request do not count: another version would have fared no better.
+ */
+type AnswerFault = 'engine' | 'not_finite'
+
+/** A request that the live version has answered, or failed to answer. */
+export interface Attempt {
+  readonly version: string
+  /** It answered as the canary. */
+  readonly isCanary?: true
+  /** The generation of the routing that selected it. */
+  readonly generation: number
+  readonly fault?: AnswerFault
+  /** A run that fails several requests gives all of them the same one. */
+  readonly error?: unknown
+  readonly inputs: readonly Input[]
+}
+
+export function faultOf(error: unknown, signal: AbortSignal | undefined): AnswerFault | undefined {
+  if (error instanceof CodedError) {
+    if (error.code !== 'ENGINE_FAILED') return undefined
+    return error.details.fault === 'not_finite' ? 'not_finite' : 'engine'
+  }
+  return signal?.aborted === true ? undefined : 'engine'
+}
+
+/** JSON has no such numbers, and no label has the highest of them. */
+export function notFinite(version: string): CodedError {
+  const message = `an output of ${version} is not a finite number`
+  return failure('ENGINE_FAILED', message, { details: { version, fault: 'not_finite' } })
+}
+
+export function areFinite(logits: readonly Float32Array[]): boolean {
+  return logits.every((row) => row.every((value) => Number.isFinite(value)))
 }

@@ -8,7 +8,7 @@
 import { CodedError, type Logger } from '../../contracts/core.ts'
 import type { AnswerWatch } from '../../contracts/release.ts'
 import type { Metrics } from '../../platform/metrics.ts'
-import type { Attempt } from '../live/watched-answer.ts'
+import type { Attempt } from '../live/predict.ts'
 import { endFailingCanary, rollBackFailing, type FailingVersion, type Movable } from './moves.ts'
 import type { WatchedAnswers } from './served-model.ts'
 

@@ -12,7 +12,7 @@ import type { Limits } from '../../platform/limits.ts'
 import type { ForgetRequest, Routing } from '../../versions/contract.ts'
 import { command, type CommandTarget } from './learning-service.ts'
 import type { TrainerView } from './served-model.ts'
-import { hasFailed } from './trainer-fault.ts'
+import { hasFailed } from './faults.ts'
 import type { TrainerPages } from './trainer-pages.ts'
 
 export type { ForgetForecast }

@@ -13,7 +13,7 @@ import { openVersions, type NextMove } from '../../versions/service.ts'
 import { fittedPrompt } from '../../nn/fitted-prompt.ts'
 import { failure } from '../../platform/errors.ts'
 import { openRandom } from '../../platform/random.ts'
-import { reachesBack, versionsBefore } from '../live/version-before.ts'
+import { reachesBack, versionsBefore } from '../live/live-pointer.ts'
 import type { ServedModel } from './served-model.ts'
 
 export interface MoveResult {

@@ -2,15 +2,19 @@
  * Predictions for every surface: from the live version or from one by name, optionally after a generation of the live
  * pointer, or a position of the feedback, is reached.
  */
-import type { Clock } from '../../contracts/core.ts'
+import { CodedError, type Clock, type Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Limits } from '../../platform/limits.ts'
 import type { VersionService } from '../../versions/service.ts'
 import type { LiveModel, Prediction } from '../live/contract.ts'
 import type { PredictRequest } from '../live/predict.ts'
-import { textOf, type Position } from './feedback/position.ts'
+import type { Base } from '../../contracts/base.ts'
+import type { Input } from '../../contracts/event.ts'
+import type { PayloadLimits } from '../../contracts/payload.ts'
+import { readInput } from '../../intake/events/fields.ts'
+import { textOf, type Position } from './feedback/feedback-progress.ts'
 import type { TrainerView } from './served-model.ts'
-import { explained, hasFailed } from './trainer-fault.ts'
+import { explained, hasFailed } from './faults.ts'
 
 /** The state that must be reached before the answer. */
 export interface Freshness {
@@ -129,4 +133,24 @@ async function untilReport(
 
 function within(waitMs: number, signal: AbortSignal | undefined) {
   return { waitMs, ...(signal && { signal }) }
+}
+
+/**
+ * The input of a request, by the rules for an event's input and with the error codes of a request.
+ *
+ * `pointer`: where the value stands in the body.
+ */
+export function requestInput(
+  { reads }: Pick<Base, 'reads'>,
+  limits: PayloadLimits,
+  value: Json,
+  pointer: string,
+): Input {
+  try {
+    return readInput(value, limits, pointer, reads)
+  } catch (error) {
+    const isShape = error instanceof CodedError && error.code === 'EVENT_INVALID'
+    if (!isShape) throw error
+    throw failure('REQUEST_INVALID', error.message, { details: error.details, cause: error })
+  }
 }

@@ -14,9 +14,9 @@ import type { FeedbackService } from './feedback/feedback-service.ts'
 import type { ReceiptOptions } from './feedback/receipts.ts'
 import type { Batcher } from '../engine/batcher.ts'
 import type { LiveModel } from '../live/contract.ts'
-import type { TextWriting } from '../live/text-writing.ts'
+import type { TextWriting } from './generation/contract.ts'
 import type { EmbeddingOptions } from './embedding-service.ts'
-import type { Position } from './feedback/position.ts'
+import type { Position } from './feedback/feedback-progress.ts'
 
 export interface ServedModel {
   readonly name: string
@@ -68,9 +68,7 @@ export interface WatchedAnswers {
   readonly failed: number
 }
 
-/**
- * `model`: it does not answer at all. `live`: an older version answers. The others are parts that answers do not need.
- */
+/** `model`: it does not answer at all. `live`: an older version answers. The others are parts that answers do not need. */
 export type FaultyPart =
   'model' | 'live' | 'inbox' | 'dead_letters' | 'data_dir' | 'source' | 'copy'
 

@@ -5,7 +5,7 @@ import { failure } from '../../platform/errors.ts'
 import type { Limits } from '../../platform/limits.ts'
 import { fleetStatus, type FleetOptions, type FleetStatus } from './fleet/fleet-service.ts'
 import { openModelServices, type ModelServices } from './model-services.ts'
-import { readinessOf, type Readiness } from './readiness.ts'
+import { readinessOf, type Readiness } from './faults.ts'
 import { openSeries, type SeriesService } from './series/series-service.ts'
 
 export interface Services {
@@ -22,7 +22,7 @@ export interface Services {
   readonly clock: Pick<Clock, 'nowMs'>
 }
 
-export interface ServicesOptions extends FleetOptions {
+interface ServicesOptions extends FleetOptions {
   readonly limits: Limits
   readonly audit: Pick<AuditLog, 'page'>
   readonly clock: Clock
@@ -50,4 +50,20 @@ export function openServices(options: ServicesOptions): Services {
     readiness: () => readinessOf(options.models, trainer),
     series: openSeries({ models: options.models, trainer, limits, clock }),
   }
+}
+
+/** A model by one name for both: `sentiment`, `sentiment@v12`, or `sentiment@live`. */
+interface NamedModel {
+  readonly model: ModelServices
+  /** Absent = the live one. */
+  readonly version?: string
+}
+
+/** Throws `MODEL_UNKNOWN`. */
+export function namedModel(services: Pick<Services, 'model'>, name: string): NamedModel {
+  const at = name.indexOf('@')
+  if (at < 0) return { model: services.model(name) }
+  const model = services.model(name.slice(0, at))
+  const version = name.slice(at + 1)
+  return version === 'live' ? { model } : { model, version }
 }

@@ -2,12 +2,19 @@
  * What the trainers of the fleet report about each model, with the counts of each replica's intake. The daemon that
  * trains a model reports it.
  */
+import { failure } from '../../platform/errors.ts'
+import type { TrainerStatus } from '../../trainer/contract.ts'
 import type { Member, MemberModel } from './fleet/members.ts'
-import { reachedGeneration, unlearnedHere, unreadHere } from './feedback/feedback-progress.ts'
-import { intakeCounts, type ModelIntake } from './feedback/intake-counts.ts'
+import {
+  reachedGeneration,
+  unlearnedHere,
+  unreadHere,
+  intakeCounts,
+  type ModelIntake,
+} from './feedback/feedback-progress.ts'
 import type { TrainerReport, TrainerView } from './served-model.ts'
 
-export interface TrainerViewOptions {
+interface TrainerViewOptions {
   readonly models: readonly ModelIntake[]
   /** The report of this daemon's own trainer. */
   readonly own: (model: string) => TrainerReport
@@ -104,4 +111,22 @@ function processHere({ message, lease, pid }: TrainerReport): Partial<TrainerRep
     ...(lease !== undefined && { lease }),
     ...(pid !== undefined && { pid }),
   }
+}
+
+interface TrainerStates {
+  status(model: string): Pick<TrainerStatus, 'state' | 'lease'>
+}
+
+/** The checkpoint of a daemon that trained the model earlier is old; so may be that of one that starts in a fleet. */
+export function trainsHere(model: string, trainer: TrainerStates, isFleet: boolean): boolean {
+  const { state } = trainer.status(model)
+  return state !== 'standby' && (!isFleet || state !== 'starting')
+}
+
+/** The trainer's part of an answer is missing: without shared state it cannot be asked, else it was silent. */
+export function unanswered(model: string, trainer: TrainerStates, isFleet: boolean): Error {
+  const holder = trainer.status(model).lease?.holder ?? 'another daemon'
+  const text = `${model} is trained by ${holder}`
+  if (!isFleet) return failure('TRAINED_ELSEWHERE', text, { details: { holder } })
+  return failure('TRAINER_BUSY', `${text}, which did not answer in time`, { details: { holder } })
 }

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { CodedError } from '../../../contracts/core.ts'
 import { failure } from '../../../platform/errors.ts'
-import type { Readiness } from '../../../serving/services/readiness.ts'
+import type { Readiness } from '../../../serving/services/faults.ts'
 import type { HttpContext } from '../options.ts'
 import { problems, ReadyAnswer } from '../schemas.ts'
 

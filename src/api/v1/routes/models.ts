@@ -1,7 +1,6 @@
 /** Models: all and one, with their live version and trainer, and the quality of their answers. */
 import type { FastifyInstance } from 'fastify'
-import { namedModel } from '../../../serving/services/named-model.ts'
-import type { Services } from '../../../serving/services/services.ts'
+import { namedModel, type Services } from '../../../serving/services/services.ts'
 import { describeDrift, describeModel, listedModel } from '../describe-model.ts'
 import { InsistHeaders } from '../min-generation.ts'
 import { addRoute } from '../route.ts'

@@ -6,7 +6,7 @@ import type {
   TakeOptions,
 } from './feedback-service.ts'
 import type { TrainerView, TriggerHint } from '../served-model.ts'
-import { refuseWhileFailed } from '../trainer-fault.ts'
+import { refuseWhileFailed } from '../faults.ts'
 
 export interface FeedbackGate {
   /** Throws the trainer's own code while feedback would never be learned. `give` does so too. */

@@ -5,11 +5,11 @@
  * A single daemon compares offsets of its inbox. In a fleet each replica's inbox goes into one stream, and a position
  * is `replica:offset`: the trainer has processed it when the stream id after the offset is settled.
  */
-import type { MemberModel } from '../fleet/members.ts'
 import { isAtOrBefore } from '../../../intake/inbox/forward-script.ts'
 import type { TrainerStatus } from '../../../trainer/contract.ts'
-import type { ModelIntake } from './intake-counts.ts'
-import type { Position } from './position.ts'
+import type { DeadLetters } from '../../../intake/dead-letters/dead-letters.ts'
+import type { Forwarder } from '../../../intake/inbox/forwarder.ts'
+import type { Inbox } from '../../../intake/inbox/inbox.ts'
 
 type Feedback = Partial<Pick<ModelIntake, 'inbox' | 'forwarder'>>
 
@@ -23,9 +23,6 @@ export function unreadHere({ inbox, forwarder }: Feedback, { feedback }: Trainer
   return end - known
 }
 
-/** The progress of the replica that has the position. */
-export type ForwardedUpTo = Pick<MemberModel, 'consumed' | 'heard'>
-
 /** Events that wait for an update: pending, or durable and not read. Both as the trainer reported last; undefined if it has not. */
 export function unlearnedHere(
   { inbox }: Feedback,
@@ -37,11 +34,11 @@ export function unlearnedHere(
   return pending + (read <= end ? end - read : 0)
 }
 
-/** The first generation with answers that include it; undefined while there is none. */
+/** The first generation with answers that include it; undefined while there is none. `forwarded`: of the replica that has the position. */
 export function reachedGeneration(
   { replica, offset }: Position,
   { feedback }: TrainerStatus,
-  forwarded: ForwardedUpTo | undefined,
+  forwarded: Partial<Pick<IntakeCounts, 'consumed' | 'heard'>> | undefined,
 ): number | undefined {
   if (feedback === undefined) return undefined
   const { settled, generation } = feedback
@@ -55,4 +52,59 @@ export function reachedGeneration(
 /** Without the count that the reader of a stream stores beside it. */
 function idOf(place: string): string {
   return place.split('/', 1)[0] ?? place
+}
+
+/** The position in a feedback receipt: an offset of an inbox, in a fleet with the name of its replica. */
+export interface Position {
+  /** The replica of the inbox; undefined for a single daemon. */
+  readonly replica: string | undefined
+  /** All of it is below this offset. */
+  readonly offset: number
+}
+
+export function textOf({ replica, offset }: Position): string {
+  return replica === undefined ? String(offset) : `${replica}:${offset}`
+}
+
+/** Undefined for a text that no receipt has. */
+export function positionIn(text: string): Position | undefined {
+  const [, replica, offset] = /^(?:([a-z0-9][a-z0-9._-]{0,63}):)?(\d{1,15})$/.exec(text) ?? []
+  return offset === undefined ? undefined : { replica, offset: Number(offset) }
+}
+
+/** The intake of one model. A daemon that only trains has dead letters alone. */
+export interface ModelIntake {
+  readonly name: string
+  readonly deadLetters: Pick<DeadLetters, 'counts'>
+  readonly inbox?: Pick<Inbox, 'marks' | 'unread' | 'duplicates'>
+  /** In a fleet. */
+  readonly forwarder?: Pick<Forwarder, 'waiting' | 'heard'> | undefined
+}
+
+/** Counts that only the intake knows and the trainer cannot: their part of a member's information. */
+export interface IntakeCounts {
+  /** Refused here, on arrival or by the trainer. */
+  readonly rejected: number
+  /** Events with an id that was already known on arrival. */
+  readonly duplicates: number
+  /** Accepted here, and not in the trainer's stream yet. */
+  readonly waiting: number
+  /** Accepted here, and not saved as learned by the trainer. */
+  readonly unread: number
+  /** Everything below this offset of its inbox is learned … */
+  readonly consumed: number
+  /** … and is at or before this id of the trainer's stream. */
+  readonly heard: string
+}
+
+export function intakeCounts(model: Omit<ModelIntake, 'name'> | undefined): IntakeCounts {
+  const counts = Object.values(model?.deadLetters.counts() ?? {})
+  return {
+    rejected: counts.reduce((sum, each) => sum + each, 0),
+    duplicates: model?.inbox?.duplicates() ?? 0,
+    waiting: model?.forwarder?.waiting() ?? 0,
+    unread: model?.inbox?.unread() ?? 0,
+    consumed: model?.inbox?.marks().consumed ?? 0,
+    heard: model?.forwarder?.heard() ?? '',
+  }
 }

@@ -11,15 +11,16 @@ import type { FeedbackEvent } from '../../../contracts/event.ts'
 import type { Routing } from '../../../versions/contract.ts'
 import { incomingEvent, type Inbox, type IncomingEvent } from '../../../intake/inbox/inbox.ts'
 import type { Metrics } from '../../../platform/metrics.ts'
-import { isOfSender, refusedEvent, type SourceLimit } from './source-limit.ts'
 import type { RequestTrace } from '../../../platform/tracing/request-trace.ts'
-import { traceparentsOf, type TraceOfPrediction } from './traced-events.ts'
 import type { SignedMessage } from '../../../intake/signatures/standard-webhooks.ts'
 import { isContentId } from '../../../intake/events/validate.ts'
-import type { EventCheck } from './event-check.ts'
-import type { UndoneFeedback } from './undone-feedback.ts'
 import { failure } from '../../../platform/errors.ts'
 import { eventLoop } from '../../../platform/slices.ts'
+import { roleTrainer } from '../../live/followed-model.ts'
+import { readTraceparent } from '../../../platform/tracing/traceparent.ts'
+import { isOfSender, refusedEvent, type SourceLimit } from './source-limit.ts'
+import type { EventCheck } from './event-check.ts'
+import type { UndoneFeedback } from './undone-feedback.ts'
 
 export interface FeedbackService {
   /** Resolves when everything accepted, and everything rejected, is on disk. Throws `FEEDBACK_NOT_READ`. */
@@ -58,7 +59,7 @@ export interface FeedbackReceipt {
   readonly position?: string | undefined
 }
 
-export interface FeedbackServiceOptions {
+interface FeedbackServiceOptions {
   readonly model: string
   /** The name of the source that reads the inbox: it is part of an event's identity. */
   readonly source: string
@@ -222,5 +223,54 @@ function count(
   for (const { error } of rejected) {
     const { code } = error
     metrics.count('feedbackRejected', { model, code })
+  }
+}
+
+/** Refuses feedback with a code: for a model with a broken registry, and in a daemon that only trains. */
+export function brokenFeedback(error: CodedError): FeedbackService {
+  return { take: async () => Promise.reject(error), unread: () => 0 }
+}
+
+export function feedbackElsewhere(model: string): FeedbackService {
+  return brokenFeedback(roleTrainer(model))
+}
+
+/** The span that a prediction was made in; undefined: it is not known here, and the trainer looks again. */
+export type TraceOfPrediction = (predictionId: string) => string | undefined
+
+type TracedFields = {
+  readonly [Key in 'predictionId' | 'traceparent']: FeedbackEvent[Key] | undefined
+}
+
+/**
+ * Which trace each event of a request belongs to: the one that the caller of the request names, else that of the event
+ * itself (CloudEvents), else that of the prediction it is about, else that of the request. Where the request has no
+ * caller in a trace, its span joins the trace of its first event, so that one trace goes from the prediction to what is
+ * learned.
+ *
+ * Answers the traceparent that is kept beside an event; undefined: what the event or its prediction says holds.
+ */
+export function traceparentsOf(
+  events: readonly Pick<FeedbackEvent, keyof TracedFields>[],
+  trace: RequestTrace | string | undefined,
+  traceOf: TraceOfPrediction = () => undefined,
+): (event: TracedFields) => string | undefined {
+  if (typeof trace !== 'object') return () => trace
+  if (trace.parent !== undefined) return () => trace.traceparent
+  // Looks up one event only, because each look-up costs a read.
+  const first = events.find((event) => event.traceparent ?? event.predictionId)
+  const { predictionId } = first ?? {}
+  const origin = readTraceparent(
+    first?.traceparent ?? (predictionId === undefined ? undefined : traceOf(predictionId)),
+  )
+  if (origin !== undefined) trace.join(origin)
+  return (event) => {
+    const own = readTraceparent(event.traceparent)
+    const isJoined =
+      own === undefined
+        ? event.predictionId === undefined ||
+          (origin !== undefined && event.predictionId === predictionId)
+        : own.traceId === trace.context.traceId
+    return isJoined ? trace.traceparent : undefined
   }
 }

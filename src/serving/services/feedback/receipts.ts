@@ -10,7 +10,7 @@ import { failure } from '../../../platform/errors.ts'
 import type { Inbox } from '../../../intake/inbox/inbox.ts'
 import { refusedSource } from './source-limit.ts'
 import type { TrainerStatus } from '../../../trainer/contract.ts'
-import { trainsHere, unanswered } from '../trained-elsewhere.ts'
+import { trainsHere, unanswered } from '../trainer-view.ts'
 
 export type Receipt = EventIdentity & Fate
 

@@ -1,29 +1,22 @@
 /** The daemons of a fleet, as each publishes itself: `status` on any daemon shows all of them. */
-import type { Clock, Logger } from '../../../contracts/core.ts'
+import { rest, type Clock, type Logger } from '../../../contracts/core.ts'
 import type { TrainerStatus } from '../../../trainer/contract.ts'
 import type { Redis } from '../../../platform/redis/redis.ts'
 import { DAEMONS, openMembership } from '../../../fleet/membership.ts'
-import type { ConfigSums } from './config-sums.ts'
+import { intakeCounts, type IntakeCounts, type ModelIntake } from '../feedback/feedback-progress.ts'
+import type { LiveModel } from '../../live/contract.ts'
+import type { ConfigSums, FleetMember } from './fleet-service.ts'
 
-export interface MemberModel {
+/** The last three counts, and the sums of the configuration, are absent in the report of an older daemon. */
+export interface MemberModel
+  extends
+    Pick<IntakeCounts, 'rejected' | 'duplicates' | 'waiting'>,
+    Partial<Pick<IntakeCounts, 'unread' | 'consumed' | 'heard'>> {
   readonly version: string | null
   readonly digest: string | null
   readonly generation: number
   /** How it is trained here; null if another trains it. */
   readonly trainer: TrainerStatus | null
-  /** Refused here, on arrival or by the trainer. */
-  readonly rejected: number
-  /** Events with an id that was already known on arrival. */
-  readonly duplicates: number
-  /** Accepted here, and not in the trainer's stream yet. */
-  readonly waiting: number
-  /** Accepted here, and not saved as learned by the trainer. Absent in the report of an older daemon, like the next two. */
-  readonly unread?: number
-  /** Everything below this offset of its inbox is learned … */
-  readonly consumed?: number
-  /** … and is at or before this id of the trainer's stream. */
-  readonly heard?: string
-  /** Absent in the report of an older daemon. */
   readonly config?: ConfigSums
 }
 
@@ -41,7 +34,7 @@ export interface Member extends MemberInfo {
   readonly seenMs: number
 }
 
-export interface Members {
+interface Members {
   /** All members by name, including this one. Rejects while Redis is unreachable. */
   list(): Promise<readonly Member[]>
   /** Publishes immediately, because something changed. */
@@ -59,10 +52,10 @@ export function openMembers(options: {
   readonly clock: Clock
   readonly log: Logger
 }): Members {
-  const { replica, ...rest } = options
+  const { replica, ...others } = options
   const times = { everyMs: EVERY_MS, lifeMs: LIFE_MS }
   const membership = openMembership<MemberInfo>({
-    ...rest,
+    ...others,
     ...times,
     room: DAEMONS,
     name: replica,
@@ -74,5 +67,83 @@ export function openMembers(options: {
     },
     call: () => membership.call(),
     close: () => membership.close(),
+  }
+}
+
+/** The members of the fleet as last reported, from memory. While Redis is away, the last report stays until it is old. */
+interface HeardMembers {
+  members(): readonly Member[]
+  close(): void
+}
+
+const LOOK_MS = 1000
+const FORGET_MS = 60_000
+
+export function openHeardMembers(
+  members: Pick<Members, 'list'>,
+  {
+    replica,
+    clock,
+    log,
+  }: { readonly replica: string; readonly clock: Clock; readonly log: Logger },
+): HeardMembers {
+  const stopped = new AbortController()
+  let last: readonly Member[] = []
+  const isFresh = ({ seenMs }: Member) => clock.nowMs() - seenMs < FORGET_MS
+  /** In how many looks each was missing: after an outage of Redis not all call at once. */
+  const missing = new Map<string, number>()
+  const report = (names: readonly string[]) => {
+    for (const name of names) {
+      if (!missing.has(name)) log.info({ replica: name }, 'another daemon is in the fleet')
+      missing.set(name, 0)
+    }
+    for (const [name, looks] of missing) {
+      if (names.includes(name)) continue
+      missing.set(name, looks + 1)
+      if (looks === 0) continue
+      missing.delete(name)
+      log.warn({ replica: name }, 'another daemon has left the fleet, or is silent')
+    }
+  }
+  void (async () => {
+    while (!stopped.signal.aborted) {
+      const now = await members.list().catch(() => undefined)
+      if (now !== undefined)
+        report(now.map((each) => each.replica).filter((name) => name !== replica))
+      last = now ?? last.filter(isFresh)
+      await rest(clock, LOOK_MS, stopped.signal)
+    }
+  })()
+  return { members: () => last, close: () => stopped.abort() }
+}
+
+/**
+ * A daemon's report on its models to the other daemons: written here, and read here.
+ *
+ * `trainer`: undefined if another daemon trains the model.
+ */
+export function modelInfo(
+  live: Pick<LiveModel, 'live'>,
+  intake: ModelIntake | undefined,
+  trainer: TrainerStatus | undefined,
+): MemberModel {
+  const pointer = live.live()?.pointer
+  const { version = null, digest = null } = pointer?.live ?? {}
+  const generation = pointer?.generation ?? 0
+  return { version, digest, generation, ...intakeCounts(intake), trainer: trainer ?? null }
+}
+
+export function fleetMember({ replica, role, url, seenMs, models }: Member): FleetMember {
+  const live = Object.entries(models).flatMap(([model, { version, digest, generation }]) =>
+    version === null || digest === null ? [] : [[model, { version, digest, generation }] as const],
+  )
+  const configs = Object.entries(models).flatMap(([model, { config }]) =>
+    config === undefined ? [] : [[model, config] as const],
+  )
+  const where = url === null ? {} : { url }
+  return {
+    ...{ replica, role, seenMs, ...where },
+    live: Object.fromEntries(live),
+    configs: Object.fromEntries(configs),
   }
 }

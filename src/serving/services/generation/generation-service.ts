@@ -14,10 +14,9 @@ import type { Limits } from '../../../platform/limits.ts'
 import { openRandom } from '../../../platform/random.ts'
 import { eventLoop } from '../../../platform/slices.ts'
 import type { VersionService } from '../../../versions/service.ts'
-import { TokenStream } from '../../engine/token-stream.ts'
+import { TokenStream } from '../../engine/text-queue.ts'
 import type { HeldVersion, LiveModel, Prediction } from '../../live/contract.ts'
 import type { AnsweredInput } from '../../live/predict.ts'
-import type { TextWriting } from '../../live/text-writing.ts'
 import type { PredictionService } from '../prediction-service.ts'
 import type {
   AnswerTexts,
@@ -26,6 +25,7 @@ import type {
   GenerationService,
   TextOptions,
   TextPart,
+  TextWriting,
 } from './contract.ts'
 import { writeText } from './written-text.ts'
 

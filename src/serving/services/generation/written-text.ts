@@ -1,10 +1,100 @@
 /** Writes one text: from the drawn tokens to pieces for the reader, and to the whole. */
 import type { LanguageModel } from '../../../contracts/base.ts'
 import type { DrawnToken } from '../../../nn/onnx/decoding/sample.ts'
-import { TextPieces } from '../../live/text-pieces.ts'
 import type { Finish, TextOptions, TextPart, TokenLikelihood } from './contract.ts'
 
-export interface WrittenText {
+/**
+ * Turns tokens into the pieces of a text for a reader: whole characters only, and nothing that may still become part of
+ * a stop text. Joined, the pieces are the text.
+ *
+ * A piece is the difference of two decodings that begin at the piece before it, because a token may decode differently
+ * at the beginning of a text.
+ */
+const INCOMPLETE = '\uFFFD'
+/**
+ * A character has four bytes. Where so many tokens are still incomplete, the bytes are none of a text: waiting for the end would
+ * decode all of them again with each token, and show nothing.
+ */
+const MOST_WAITING = 16
+
+export class TextPieces {
+  readonly #language: Pick<LanguageModel, 'text'>
+  readonly #stops: readonly string[]
+  readonly #ids: number[] = []
+  /** Where the piece before the next one begins, and where the next one does. */
+  #before = 0
+  #next = 0
+  /** Decoded and not yet returned, because it may begin a stop text. */
+  #held = ''
+  #length = 0
+  #isStopped = false
+
+  constructor(language: Pick<LanguageModel, 'text'>, stops: readonly string[]) {
+    this.#language = language
+    this.#stops = stops.filter((stop) => stop !== '')
+  }
+
+  /** Whether a stop text has come. */
+  get isStopped(): boolean {
+    return this.#isStopped
+  }
+
+  /** How many characters the tokens have: those that were returned, and those that may begin a stop text. */
+  get length(): number {
+    return this.#length
+  }
+
+  /** Returns the piece that is certain after this token; '' if there is none. */
+  push(id: number): string {
+    this.#ids.push(id)
+    const text = this.#decoded()
+    if (!text.endsWith(INCOMPLETE)) return this.#given(text)
+    if (this.#ids.length - this.#next < MOST_WAITING) return ''
+    const piece = this.#given(text)
+    // The next piece must not complete what was given as incomplete.
+    this.#before = this.#next
+    return piece
+  }
+
+  /** The rest of an answer that ends without a stop text. */
+  end(): string {
+    if (this.#isStopped) return ''
+    const rest = this.#given(this.#decoded()) + (this.isStopped ? '' : this.#held)
+    this.#held = ''
+    return rest
+  }
+
+  /** The text that the tokens since the last piece add. */
+  #decoded(): string {
+    const before = this.#language.text(this.#ids.slice(this.#before, this.#next))
+    return this.#language.text(this.#ids.slice(this.#before)).slice(before.length)
+  }
+
+  #given(text: string): string {
+    this.#before = this.#next
+    this.#next = this.#ids.length
+    this.#length += text.length
+    const whole = this.#held + text
+    const starts = this.#stops.map((stop) => whole.indexOf(stop)).filter((at) => at >= 0)
+    if (starts.length > 0) {
+      this.#isStopped = true
+      this.#held = ''
+      return whole.slice(0, Math.min(...starts))
+    }
+    const kept = Math.max(0, ...this.#stops.map((stop) => overlap(whole, stop)))
+    this.#held = whole.slice(whole.length - kept)
+    return whole.slice(0, whole.length - kept)
+  }
+}
+
+/** The length of the longest end of `text` that is a beginning of `stop`. */
+function overlap(text: string, stop: string): number {
+  for (let length = Math.min(text.length, stop.length - 1); length > 0; length -= 1)
+    if (text.endsWith(stop.slice(0, length))) return length
+  return 0
+}
+
+interface WrittenText {
   readonly text: string
   readonly finish: Finish
   readonly completionTokens: number
