@@ -37,7 +37,7 @@ import type {
   Version,
   VersionPage,
 } from './answers.ts'
-import { type Lines, openHttp, type ClientOptions, type Http } from './http.ts'
+import { openHttp, type Lines, type ClientOptions, type Http } from './http.ts'
 import type { EvaluateBody } from './schemas/evaluate.ts'
 import type { ForgetBody } from './schemas/forget.ts'
 import type {
@@ -47,8 +47,7 @@ import type {
   RollbackBody,
   ShadowBody,
 } from './schemas/moves.ts'
-import type { PageQuery } from './schemas/pages.ts'
-import type { Immutable } from './schemas/parts.ts'
+import type { Immutable, PageQuery } from './schemas/parts.ts'
 import type { PredictBody } from './schemas/predict.ts'
 
 export type * from './answers.ts'

@@ -1,7 +1,7 @@
 /** A request has its answer by its own deadline, although one timer serves them all. */
 import Fastify from 'fastify'
 import { expect, onTestFinished, test } from 'vitest'
-import { addDeadline } from '../../src/api/http/deadline.ts'
+import { addDeadline } from '../../src/api/http/open-requests.ts'
 import { CodedError } from '../../src/contracts/core.ts'
 import { limitTable } from '../../src/platform/limits.ts'
 import { openFakeClock, settled } from '../serving/fake-clock.ts'

@@ -13,7 +13,7 @@ import type { Task } from '../../src/contracts/task.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
 import type { AuthSettings } from '../../src/api/http/auth.ts'
 import type { Rate } from '../../src/platform/access/rate-limiter.ts'
-import type { CorsOptions } from '../../src/api/http/cors.ts'
+import type { CorsOptions } from '../../src/api/http/origins.ts'
 import { eventCheck } from '../../src/serving/services/feedback/event-check.ts'
 import { openFeedbackService } from '../../src/serving/services/feedback/feedback-service.ts'
 import {

@@ -8,7 +8,7 @@ import type { AuditLog } from '../../platform/audit/audit-log.ts'
 import type { Surface } from '../surface.ts'
 import type { SpanExporter } from '../../platform/tracing/exporter.ts'
 import type { AuthSettings } from './auth.ts'
-import type { CorsOptions } from './cors.ts'
+import type { CorsOptions } from './origins.ts'
 
 export interface ServerOptions {
   readonly surfaces: readonly Surface[]

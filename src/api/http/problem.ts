@@ -2,20 +2,30 @@
  * Errors as the caller sees them: RFC 9457 problem details with our stable code, what happened, where, and how to fix
  * it. The text of internal errors goes only to the log.
  */
-import type { CodedError, Json } from '../../contracts/core.ts'
+import { Type, type Static } from 'typebox'
+import type { CodedError } from '../../contracts/core.ts'
 import { entryOf, fixOf } from '../../platform/errors.ts'
 import type { ErrorFormat } from '../surface.ts'
 
-export interface Problem {
-  readonly type: string
-  readonly title: string
-  readonly status: number
-  readonly code: string
-  readonly detail: string
-  /** This occurrence: the path, and the request's id in the log. */
-  readonly instance: string
-  readonly fix?: string
-  readonly [place: string]: Json | undefined
+const Problem = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    code: Type.String({ description: 'stable; see the table of errors' }),
+    detail: Type.String(),
+    instance: Type.String(),
+    fix: Type.Optional(Type.String()),
+  },
+  { additionalProperties: true },
+)
+
+/** Errors that any route may answer. Problems are serialised elsewhere; this is their documentation. */
+export const problems = {
+  default: {
+    description: 'the request failed',
+    content: { 'application/problem+json': { schema: Problem } },
+  },
 }
 
 export const problemFormat: ErrorFormat = {
@@ -37,7 +47,7 @@ function problemOf(error: CodedError, instance: string) {
     detail: error.message,
     instance,
     fix: fixOf(error),
-  } satisfies Problem
+  } satisfies Static<typeof Problem>
 }
 
 /** QUEUE_FULL → Queue full */

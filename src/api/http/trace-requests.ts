@@ -51,6 +51,12 @@ export function traceOf({ trace, headers }: FastifyRequest): RequestTrace | stri
   return trace ?? plainTraceparent(headers.traceparent)
 }
 
+/** The parent of what the request causes. */
+export function traceparentOf(request: FastifyRequest): string | undefined {
+  const trace = traceOf(request)
+  return typeof trace === 'object' ? trace.traceparent : trace
+}
+
 function modelOf({ params }: FastifyRequest) {
   const { model } = params as { readonly model?: unknown }
   return typeof model === 'string' ? { 'antikythera.model': model } : {}

@@ -7,15 +7,28 @@ import { Type, type Static } from 'typebox'
 import type { Json } from '../../contracts/core.ts'
 import type { Fields } from '../../contracts/task-view.ts'
 import type { Services } from '../../serving/services/services.ts'
-import { complete, type CompletionAnswer } from './complete.ts'
-import { sendEvents } from './event-stream.ts'
-import { likeliest, ofAnswer, tokenEntry } from './log-probabilities.ts'
-import { chatParameters, refuseUnsupported, unsupported } from './parameters.ts'
-import { envelopeIn, ResponseFormat } from './response-format.ts'
-import { AnyAnswer, commonOf, errors, Optional } from './schemas.ts'
-import { beginTexts, writesTexts } from './written.ts'
-import { chatChunks, writtenChat } from './written-chat.ts'
 import { failure } from '../../platform/errors.ts'
+import type { TokenLikelihood } from '../../serving/services/generation/contract.ts'
+import { complete, likeliest, ofAnswer, tokenEntry, type CompletionAnswer } from './complete.ts'
+import { sendEvents } from './errors.ts'
+import {
+  chatParameters,
+  refuseUnsupported,
+  unsupported,
+  AnyAnswer,
+  commonOf,
+  errors,
+  Optional,
+} from './parameters.ts'
+import { envelopeIn, ResponseFormat } from './response-format.ts'
+import {
+  beginTexts,
+  writesTexts,
+  wholeTexts,
+  writtenChunks,
+  type BegunTexts,
+  type ShownParts,
+} from './written.ts'
 
 const MOST_ALTERNATIVES = 20
 
@@ -218,4 +231,48 @@ function textOf(content: NonNullable<ChatMessage['content']>, at: number): strin
 
 function invalid(param: string, what: string): Error {
   return failure('REQUEST_INVALID', `${param} is ${what}`, { details: { param } })
+}
+
+/** Texts of a language model as chat completions, whole and as chunks. */
+async function writtenChat(begun: BegunTexts, { logprobs }: Pick<ShownParts, 'logprobs'>) {
+  const { texts, usage } = await wholeTexts(begun)
+  const choices = texts.map(({ id, text, finish, logprobs: tokens }, index) => ({
+    ...{ index, id, message: { role: 'assistant', content: text, refusal: null } },
+    logprobs: logprobs ? contentOf(tokens) : null,
+    finish_reason: finish,
+  }))
+  return { ...begun.head, object: 'chat.completion', choices, usage }
+}
+
+/** The chunks of each choice: its role, its pieces as they are written, and how it ended; then the usage, if asked for. */
+export async function* chatChunks(
+  begun: BegunTexts,
+  { logprobs: isScored, includesUsage }: ShownParts,
+): AsyncGenerator<Json> {
+  const head = { ...begun.head, object: 'chat.completion.chunk' }
+  const chunk = (index: number, delta: Fields, finish: string | null, logprobs: Json = null) => ({
+    ...head,
+    choices: [
+      { index, id: begun.choices[index]?.id ?? '', delta, logprobs, finish_reason: finish },
+    ],
+    ...(includesUsage && { usage: null }),
+  })
+  for (const index of begun.choices.keys())
+    yield chunk(index, { role: 'assistant', content: '', refusal: null }, null)
+  yield* writtenChunks(begun, head, { includesUsage }, function* (part) {
+    const { index, text, logprobs = [], finish } = part
+    const scores = isScored && logprobs.length > 0 ? contentOf(logprobs) : null
+    if (text !== '' || scores !== null) yield chunk(index, { content: text }, null, scores)
+    if (finish !== undefined) yield chunk(index, {}, finish)
+  })
+}
+
+function contentOf(tokens: readonly TokenLikelihood[]): Fields {
+  const content = tokens.map(({ token, logprob, bytes, likeliest = [] }) => ({
+    ...tokenEntry(token, logprob, bytes),
+    top_logprobs: likeliest.map((each) => ({
+      ...tokenEntry(each.token, each.logprob, each.bytes),
+    })),
+  }))
+  return { content, refusal: null }
 }

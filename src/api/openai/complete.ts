@@ -12,11 +12,12 @@ import type { AnsweredInput } from '../../serving/live/predict.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 import { requestInput } from '../../serving/services/prediction-service.ts'
 import { namedModel, type Services } from '../../serving/services/services.ts'
-import { traceOf } from '../http/trace-requests.ts'
+import { traceparentOf } from '../http/trace-requests.ts'
 import type { Envelope, EnvelopeOf } from './response-format.ts'
-import type { Common } from './schemas.ts'
+import type { Common } from './parameters.ts'
+import { headOf, type CompletionHead, type Usage } from './written.ts'
 
-export interface CompletionRequest {
+interface CompletionRequest {
   readonly model: string
   /** Texts with the field of the request that each stands in. */
   readonly texts: readonly { readonly text: string; readonly param: string }[]
@@ -28,28 +29,16 @@ export interface CompletionRequest {
   readonly envelopeOf?: EnvelopeOf | undefined
 }
 
-export interface CompletionAnswer {
-  readonly id: string
-  /** `sentiment@v12`. */
-  readonly model: string
-  /** When it was answered, in seconds. */
-  readonly created: number
-  readonly system_fingerprint: string
+export interface CompletionAnswer extends CompletionHead {
   readonly answers: readonly CompletedAnswer[]
   readonly usage: Usage
 }
 
-export interface CompletedAnswer extends Message {
+interface CompletedAnswer extends Message {
   readonly id: string
   /** The text as the client gets it. */
   readonly content: string
   readonly envelope?: Envelope | undefined
-}
-
-interface Usage {
-  readonly prompt_tokens: number
-  readonly completion_tokens: number
-  readonly total_tokens: number
 }
 
 export async function complete(
@@ -65,16 +54,12 @@ export async function complete(
   const inputs = await eventLoop.each(texts, ({ text, param }) =>
     inputOf(services, model, text, param),
   )
-  const trace = traceOf(request)
   const { manifest, predictions } = await model.predictions.predict({
     ...{ inputs, version, key: user, signal: request.over },
-    traceparent: typeof trace === 'object' ? trace.traceparent : trace,
+    traceparent: traceparentOf(request),
   })
   return {
-    id: predictions[0]?.id ?? '',
-    model: `${model.name}@${manifest.version}`,
-    created: Math.floor(services.clock.nowMs() / 1000),
-    system_fingerprint: manifest.digest,
+    ...headOf(services, model, manifest, predictions),
     answers: predictions.map(({ id, answer }) => {
       const message = model.task.view.message(answer)
       const envelope = envelopeOf?.(message)
@@ -120,4 +105,44 @@ function usageOf(predictions: readonly AnsweredInput[]): Usage {
   const sum = predictions.reduce((total, { size }) => total + size, 0)
   const { length } = predictions
   return { prompt_tokens: sum, completion_tokens: length, total_tokens: sum + length }
+}
+
+/** The API's log-probability of a text that cannot occur. */
+const LEAST = -9999
+
+interface LogProbability {
+  readonly token: string
+  readonly logprob: number
+  readonly bytes: readonly number[]
+}
+
+/** Scores as log-probabilities: the likeliest texts first, each as if it were one token. `written`: how a text stands in the answer. */
+export function likeliest(
+  { likelihoods = {} }: Message,
+  most: number,
+  written = (text: string) => text,
+): readonly LogProbability[] {
+  return Object.entries(likelihoods)
+    .toSorted(([, a], [, b]) => b - a)
+    .slice(0, most)
+    .map(([text, likelihood]) => entry(written(text), likelihood))
+}
+
+export function ofAnswer(
+  { text, likelihoods = {} }: Message,
+  written = (text: string) => text,
+): LogProbability {
+  return entry(written(text), likelihoods[text] ?? 1)
+}
+
+export function tokenEntry(
+  token: string,
+  logprob: number,
+  bytes: readonly number[] = [...Buffer.from(token)],
+): LogProbability {
+  return { token, logprob: Math.max(LEAST, logprob), bytes }
+}
+
+function entry(token: string, likelihood: number): LogProbability {
+  return tokenEntry(token, likelihood > 0 ? Math.log(likelihood) : LEAST)
 }

@@ -2,13 +2,26 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { Services } from '../../serving/services/services.ts'
-import { complete, type CompletionAnswer } from './complete.ts'
-import { sendEvents } from './event-stream.ts'
-import { likeliest, ofAnswer } from './log-probabilities.ts'
-import { AnyAnswer, commonOf, errors } from './schemas.ts'
-import { completionParameters, refuseUnsupported } from './parameters.ts'
-import { beginTexts, writesTexts } from './written.ts'
-import { completionChunks, writtenCompletions } from './written-completions.ts'
+import type { Json } from '../../contracts/core.ts'
+import type { Fields } from '../../contracts/task-view.ts'
+import type { TokenLikelihood } from '../../serving/services/generation/contract.ts'
+import { complete, likeliest, ofAnswer, type CompletionAnswer } from './complete.ts'
+import { sendEvents } from './errors.ts'
+import {
+  completionParameters,
+  refuseUnsupported,
+  AnyAnswer,
+  commonOf,
+  errors,
+} from './parameters.ts'
+import {
+  beginTexts,
+  writesTexts,
+  wholeTexts,
+  writtenChunks,
+  type BegunTexts,
+  type ShownParts,
+} from './written.ts'
 
 const MOST_ALTERNATIVES = 20
 
@@ -101,5 +114,53 @@ function scoresOf(answer: CompletionAnswer['answers'][number], most: number) {
     token_logprobs: [ofAnswer(answer).logprob],
     top_logprobs: [Object.fromEntries(top)],
     text_offset: [0],
+  }
+}
+
+/** Texts of a language model as completions of prompts, whole and as chunks. */
+async function writtenCompletions(begun: BegunTexts, { logprobs }: Pick<ShownParts, 'logprobs'>) {
+  const { texts, usage } = await wholeTexts(begun)
+  const choices = texts.map(({ id, text, finish, logprobs: tokens }, index) => ({
+    ...{ index, text, finish_reason: finish, id },
+    logprobs: logprobs ? writtenScores(tokens, 0) : null,
+  }))
+  return { ...begun.head, object: 'text_completion', choices, usage }
+}
+
+function completionChunks(
+  begun: BegunTexts,
+  { logprobs: isScored, includesUsage }: ShownParts,
+): AsyncGenerator<Json> {
+  const head = { ...begun.head, object: 'text_completion' }
+  const written = begun.choices.map(() => 0)
+  return writtenChunks(begun, head, { includesUsage }, (part) => {
+    const { index, text, logprobs = [], finish } = part
+    const offset = written[index] ?? 0
+    written[index] = offset + text.length
+    const choice = {
+      ...{ index, text, id: begun.choices[index]?.id ?? '' },
+      logprobs: isScored && logprobs.length > 0 ? writtenScores(logprobs, offset) : null,
+      finish_reason: finish ?? null,
+    }
+    return [{ ...head, choices: [choice], ...(includesUsage && { usage: null }) }]
+  })
+}
+
+/** `top_logprobs` also names the token that was written, as the API says. */
+function writtenScores(tokens: readonly TokenLikelihood[], offset: number): Fields {
+  let at = offset
+  const offsets = tokens.map(({ token }) => {
+    const here = at
+    at += token.length
+    return here
+  })
+  return {
+    tokens: tokens.map(({ token }) => token),
+    token_logprobs: tokens.map(({ logprob }) => logprob),
+    top_logprobs: tokens.map(({ token, logprob, likeliest = [] }) => ({
+      ...Object.fromEntries(likeliest.map((each) => [each.token, each.logprob])),
+      [token]: logprob,
+    })),
+    text_offset: offsets,
   }
 }

@@ -9,8 +9,7 @@ import { eventLoop } from '../../platform/slices.ts'
 import { unit } from '../../serving/services/embedding-service.ts'
 import { requestInput } from '../../serving/services/prediction-service.ts'
 import { namedModel, type Services } from '../../serving/services/services.ts'
-import { embeddingParameters, refuseUnsupported } from './parameters.ts'
-import { errors, Optional } from './schemas.ts'
+import { embeddingParameters, refuseUnsupported, errors, Optional } from './parameters.ts'
 
 function bodyOf(mostInputs: number) {
   return Type.Object({

@@ -2,9 +2,12 @@
  * Errors as the clients of the OpenAI API know them, with our stable code in `code` and the fix in the message. Clients look for
  * `unsupported_parameter`, so that one has OpenAI's name.
  */
-import type { CodedError } from '../../contracts/core.ts'
+import { Readable } from 'node:stream'
+import type { FastifyReply } from 'fastify'
+import type { CodedError, Json } from '../../contracts/core.ts'
 import { entryOf, fixOf } from '../../platform/errors.ts'
 import type { ErrorFormat } from '../surface.ts'
+import { codedOf } from '../http/answer-errors.ts'
 
 const types: Readonly<Record<number, string>> = {
   401: 'authentication_error',
@@ -30,4 +33,32 @@ function paramOf({ details, code }: CodedError): string | null {
   const { param, pointer } = details
   if (typeof param === 'string') return param
   return typeof pointer === 'string' ? pointer.slice(1).replaceAll('/', '.') : null
+}
+
+/**
+ * A completion as server-sent events, ended as the clients expect it. One that fails on the way ends with an error in its form;
+ * a client that goes ends what is being written.
+ */
+export function sendEvents(
+  reply: FastifyReply,
+  chunks: Iterable<Json> | AsyncIterable<Json>,
+): FastifyReply {
+  void reply
+    .type('text/event-stream; charset=utf-8')
+    // nginx would hold the tokens back until the answer is whole.
+    .headers({ 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
+  return reply.send(Readable.from(eventsOf(chunks)))
+}
+
+async function* eventsOf(chunks: Iterable<Json> | AsyncIterable<Json>) {
+  try {
+    for await (const chunk of chunks) yield event(JSON.stringify(chunk))
+  } catch (error) {
+    yield event(JSON.stringify(openaiErrors.render(codedOf(error), '').body))
+  }
+  yield event('[DONE]')
+}
+
+function event(data: string): string {
+  return `data: ${data}\n\n`
 }

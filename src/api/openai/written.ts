@@ -3,10 +3,12 @@ import type { FastifyRequest } from 'fastify'
 import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Generation, TextPart } from '../../serving/services/generation/contract.ts'
+import type { ModelServices } from '../../serving/services/model-services.ts'
 import { requestInput } from '../../serving/services/prediction-service.ts'
 import { namedModel, type Services } from '../../serving/services/services.ts'
-import { traceOf } from '../http/trace-requests.ts'
-import type { Common } from './schemas.ts'
+import type { Manifest } from '../../versions/contract.ts'
+import { traceparentOf } from '../http/trace-requests.ts'
+import type { Common } from './parameters.ts'
 
 export type AskedTexts = Omit<Common, 'n'> & {
   readonly n?: number | null
@@ -40,7 +42,7 @@ export interface CompletionHead {
   readonly id: string
   /** `support@v12`. */
   readonly model: string
-  /** When it was begun, in seconds. */
+  /** When it was begun or answered, in seconds. */
   readonly created: number
   readonly system_fingerprint: string
   /** A prompt lost its oldest turns. */
@@ -79,23 +81,33 @@ export async function beginTexts(
   const inputs = asked.inputs.map(({ value, pointer }) =>
     requestInput(model.base, services.limits, value, pointer),
   )
-  const trace = traceOf(request)
   const { manifest, choices, promptTokens, droppedTokens, parts } = await service.generate({
     ...optionsIn(body),
     ...{ inputs, n, version, key: body.user ?? undefined, signal: request.over },
     ...{ logprobs: asked.logprobs, likeliest: asked.logprobs ? asked.likeliest : 0 },
-    traceparent: typeof trace === 'object' ? trace.traceparent : trace,
+    traceparent: traceparentOf(request),
   })
   return {
     head: {
-      id: choices[0]?.id ?? '',
-      model: `${model.name}@${manifest.version}`,
-      created: Math.floor(services.clock.nowMs() / 1000),
-      system_fingerprint: manifest.digest,
+      ...headOf(services, model, manifest, choices),
       ...(droppedTokens > 0 && { truncated: true }),
     },
     choices,
     parts: () => partsOf({ parts, promptTokens, droppedTokens }),
+  }
+}
+
+export function headOf(
+  { clock }: Services,
+  { name }: Pick<ModelServices, 'name'>,
+  { version, digest }: Pick<Manifest, 'version' | 'digest'>,
+  [first]: readonly { readonly id: string }[],
+): CompletionHead {
+  return {
+    id: first?.id ?? '',
+    model: `${name}@${version}`,
+    created: Math.floor(clock.nowMs() / 1000),
+    system_fingerprint: digest,
   }
 }
 

@@ -1,10 +1,9 @@
 /** A model for /v1/models: what the server and the trainer know about it, merged. */
 import type { Answer } from '../../client/schemas/parts.ts'
-import { describeRouted, describeTrial } from './describe-trial.ts'
 import type { Routing } from '../../versions/contract.ts'
 import type { PastRouting } from '../../versions/service.ts'
 import type { FailedSwap } from '../../serving/live/contract.ts'
-import type { LiveAnswer, PastMoveAnswer } from '../../client/schemas/moves.ts'
+import type { LiveAnswer, PastMoveAnswer, TrialAnswer } from '../../client/schemas/moves.ts'
 import type {
   FailedSwapAnswer,
   Model,
@@ -18,9 +17,9 @@ import { isObject } from '../../payloads/reading.ts'
 import type { InputKind, SignalKind } from '../../contracts/payload.ts'
 import type { Services } from '../../serving/services/services.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
-import { describeServed } from './describe-served.ts'
 import type { TrainerReport } from '../../serving/services/served-model.ts'
 import type { SourceReset } from '../../contracts/source.ts'
+import { describeServed } from './describe-version.ts'
 
 type Quality = NonNullable<TrainerReport['quality']>
 
@@ -119,7 +118,7 @@ export function listedModel(model: ModelServices, id = model.name) {
   return { id, object: 'model' as const, created, owned_by: 'antikythera' }
 }
 
-export function describePointer(pointer: Routing): Answer<typeof LiveAnswer> {
+function describePointer(pointer: Routing): Answer<typeof LiveAnswer> {
   const {
     live: { version, digest },
     generation,
@@ -221,4 +220,33 @@ function describeSources(
 
 function describeReset({ timeMs, missing, ...reset }: SourceReset): Answer<typeof ResetAnswer> {
   return { at: new Date(timeMs).toISOString(), ...reset, missing: missing ?? null }
+}
+
+/** The canary and the shadow of a routing, and what feedback has judged of the version on trial. */
+export function describeRouted({ canary, shadow }: Routing) {
+  return {
+    ...(canary && {
+      canary: { version: canary.version, digest: canary.digest, share: canary.share },
+    }),
+    ...(shadow && { shadow: { version: shadow.version, digest: shadow.digest } }),
+  }
+}
+
+function describeTrial(
+  trial: NonNullable<TrainerReport['trial']>,
+  sinceMs: number | undefined,
+): Answer<typeof TrialAnswer> {
+  const { version, stage, by, reason, compared, agreed, waiting } = trial
+  return {
+    ...{ version, kind: stage.kind, by, reason },
+    ...(stage.kind === 'canary' ? { share: stage.share } : { compared, agreed }),
+    ...(sinceMs !== undefined && { since: new Date(sinceMs).toISOString() }),
+    candidate: arm(trial.candidate),
+    live: arm(trial.live),
+    ...(waiting !== undefined && { waiting }),
+  }
+}
+
+function arm({ count, errors }: { readonly count: number; readonly errors: number }) {
+  return { judged: count, error: count === 0 ? null : errors / count }
 }

@@ -1,6 +1,5 @@
 /** A version for /v1/models/{model}/versions: its manifest, without the parts that only the loader needs. */
 import type { Answer } from '../../client/schemas/parts.ts'
-import { describeServed } from './describe-served.ts'
 import type { TrainerReport } from '../../serving/services/served-model.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 import type { LearnedFrom, Routing, Manifest } from '../../versions/contract.ts'
@@ -76,4 +75,12 @@ function described({ sources, strata }: LearnedFrom, view: ModelServices['task']
     sources,
     strata: strata.map(({ stratum, count }) => ({ ...view.stratum(stratum), count })),
   }
+}
+
+/** The scores of the answers that a version has served. */
+type ServedScore = NonNullable<TrainerReport['served']>[number]
+
+export function describeServed({ count, error, parts, sliceGap }: ServedScore) {
+  if (parts === undefined) return { count, error }
+  return { count, error, parts: { ...parts, ...(sliceGap && { slice_gap: sliceGap }) } }
 }

@@ -16,7 +16,7 @@ import type { IncomingFeedback } from '../../serving/services/feedback/feedback-
 import { eventLoop } from '../../platform/slices.ts'
 import { isObject, type JsonObject } from '../../payloads/reading.ts'
 
-export interface FeedbackBody {
+interface FeedbackBody {
   readonly events: readonly IncomingFeedback[]
   /** A single event: its error is the error of the request. */
   readonly single: boolean
@@ -117,3 +117,10 @@ function serialised(event: Json): IncomingFeedback {
 function envelopeIn(headers: IncomingHttpHeaders): JsonObject | undefined {
   return headers['ce-specversion'] === undefined ? undefined : attributesIn(headers)
 }
+
+/** The types of bodies that v1 reads besides application/json: CloudEvents, and events a line. */
+export const CLOUD_EVENT_TYPES = [
+  'application/cloudevents+json',
+  'application/cloudevents-batch+json',
+]
+export const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl']

@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from
 import { Type, type Static, type TSchema } from 'typebox'
 import type { Answer } from '../../client/schemas/parts.ts'
 import type { RouteRole } from '../../platform/access/keys.ts'
-import { problems } from '../http/schemas.ts'
+import { problems } from '../http/problem.ts'
 
 interface Route<
   Path extends string,

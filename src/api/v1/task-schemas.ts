@@ -7,7 +7,7 @@ import type { Json } from '../../contracts/core.ts'
 import type { Fields, SchemaPart, TaskSchemas } from '../../contracts/task-view.ts'
 import { FeedbackEvent } from '../../client/schemas/feedback.ts'
 import { Brief, listed, Model } from '../../client/schemas/models.ts'
-import { Next } from '../../client/schemas/pages.ts'
+import { Next } from '../../client/schemas/parts.ts'
 import { Answered, Prediction } from '../../client/schemas/predict.ts'
 import { Quality } from '../../client/schemas/quality.ts'
 import { Aside, Distrusted, Quarantined, Selection } from '../../client/schemas/set-aside.ts'
@@ -15,7 +15,7 @@ import { Version } from '../../client/schemas/versions.ts'
 import { inputShown, signalSchemas } from '../../intake/description/event-schema.ts'
 import { usualInputs } from '../../payloads/built-in.ts'
 import type { Services } from '../../serving/services/services.ts'
-import { NDJSON_TYPES } from './body-types.ts'
+import { NDJSON_TYPES } from './feedback-body.ts'
 
 /** One part of the schemas of each task that this daemon has, each once. */
 export function partsOf({ models }: Services, part: keyof TaskSchemas): readonly SchemaPart[] {

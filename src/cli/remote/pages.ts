@@ -1,6 +1,6 @@
 /** Reads pages of a list until there are as many items as requested. */
 import type { Page } from '../../client/client.ts'
-import type { PageQuery } from '../../client/schemas/pages.ts'
+import type { PageQuery } from '../../client/schemas/parts.ts'
 
 /** The daemon's maximum page size. */
 const PAGE = 100

@@ -1,7 +1,6 @@
 /** Dead letters over HTTP. */
 import { Type, type Static } from 'typebox'
-import { Next } from './pages.ts'
-import { Count, Time } from './parts.ts'
+import { Count, Time, Next } from './parts.ts'
 
 export const LetterAnswer = Type.Object({
   id: Type.Integer({ minimum: 1 }),

@@ -1,7 +1,6 @@
 /** Forgetting events for good, and the certificates of it. */
 import { Type, type Static } from 'typebox'
-import { PageQuery } from './pages.ts'
-import { Count, Reason, Time } from './parts.ts'
+import { Count, Reason, Time, PageQuery } from './parts.ts'
 
 /** What clients show of a certificate; it has more. */
 export interface Certificate {

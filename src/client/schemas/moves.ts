@@ -1,7 +1,6 @@
 /** Schemas of moves of the live pointer: what is asked for, where it points, and its history. */
 import { Type, type Static } from 'typebox'
-import { Count, Name, Reason, Time } from './parts.ts'
-import { Next, NumberedQuery } from './pages.ts'
+import { Count, Name, Reason, Time, Next, NumberedQuery } from './parts.ts'
 import { nullable } from '../../platform/nullable.ts'
 
 const Strict = { additionalProperties: false }

@@ -1,8 +1,7 @@
 /** Over HTTP: the replicas and who trains which model, and what operators did. */
 import { Type } from 'typebox'
 import { nullable } from '../../platform/nullable.ts'
-import { Next, PageQuery } from './pages.ts'
-import { Count, Name, Time } from './parts.ts'
+import { Count, Name, Time, Next, PageQuery } from './parts.ts'
 
 const Member = Type.Object({
   replica: Type.String(),

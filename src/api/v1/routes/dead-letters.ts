@@ -9,12 +9,12 @@ import {
   LettersAnswer,
   ResentAnswer,
 } from '../../../client/schemas/dead-letters.ts'
-import { NumberedQuery } from '../../../client/schemas/pages.ts'
+import { NumberedQuery } from '../../../client/schemas/parts.ts'
 import type { NumberedLetter } from '../../../intake/dead-letters/dead-letters.ts'
 import type { LetterChoice } from '../../../intake/dead-letters/service.ts'
 import { entryOf, failure } from '../../../platform/errors.ts'
 import type { Services } from '../../../serving/services/services.ts'
-import { limitOf, nextOf, numberIn } from '../page.ts'
+import { limitOf, nextOf, numberIn } from '../headers-and-queries.ts'
 import { addRoute } from '../route.ts'
 
 const reading = { tag: 'dead letters', role: 'read' } as const

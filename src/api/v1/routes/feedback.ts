@@ -18,7 +18,7 @@ import { traceOf } from '../../http/trace-requests.ts'
 import { readFeedbackBody } from '../feedback-body.ts'
 import { addRoute } from '../route.ts'
 import { feedbackBody } from '../task-schemas.ts'
-import { nameLive } from './version-headers.ts'
+import { nameLive } from '../headers-and-queries.ts'
 
 export function addFeedbackRoutes(app: FastifyInstance, services: Services): void {
   addRoute(app, 'POST', '/models/:model/feedback', {

@@ -1,7 +1,6 @@
 /** Forgetting events for good, and the certificates of it. */
 import type { FastifyInstance } from 'fastify'
 import {
-  type Certificate,
   ForgetAccepted,
   ForgetBody,
   ForgetForecast,
@@ -9,6 +8,7 @@ import {
   ForgetQuery,
   ForgetRequest,
   ForgetRequests,
+  type Certificate,
 } from '../../../client/schemas/forget.ts'
 import type { Answer } from '../../../client/schemas/parts.ts'
 import { entryOf, failure } from '../../../platform/errors.ts'
@@ -18,7 +18,7 @@ import type {
 } from '../../../serving/services/forget-service.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { actorOf } from '../../http/auth.ts'
-import { limitOf } from '../page.ts'
+import { limitOf } from '../headers-and-queries.ts'
 import { addRoute } from '../route.ts'
 
 const reading = { tag: 'learning', role: 'read' } as const

@@ -2,11 +2,9 @@
 import type { FastifyInstance } from 'fastify'
 import { namedModel, type Services } from '../../../serving/services/services.ts'
 import { describeDrift, describeModel, listedModel } from '../describe-model.ts'
-import { InsistHeaders } from '../min-generation.ts'
 import { addRoute } from '../route.ts'
 import { modelsAnswer, oneModelAnswer, qualityAnswer } from '../task-schemas.ts'
-import { freshnessIn, WaitQuery } from '../wait-for.ts'
-import { nameLive } from './version-headers.ts'
+import { freshnessIn, WaitQuery, InsistHeaders, nameLive } from '../headers-and-queries.ts'
 
 const shared = { tag: 'models', role: 'read' } as const
 

@@ -14,9 +14,9 @@ import type { MoveResult } from '../../../serving/services/moves.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import type { MoveRequest, Routing } from '../../../versions/contract.ts'
 import { actorOf } from '../../http/auth.ts'
-import { describeRouted } from '../describe-trial.ts'
+import { describeRouted } from '../describe-model.ts'
 import { addRoute } from '../route.ts'
-import { nameVersion } from './version-headers.ts'
+import { nameVersion } from '../headers-and-queries.ts'
 
 const shared = { tag: 'versions', role: 'operate' } as const
 

@@ -5,7 +5,7 @@ import type { Answer } from '../../../client/schemas/parts.ts'
 import type { LeaseView } from '../../../fleet/contract.ts'
 import type { FleetStatus, FleetMember } from '../../../serving/services/fleet/fleet-service.ts'
 import type { Services } from '../../../serving/services/services.ts'
-import { limitOf, nextOf } from '../page.ts'
+import { limitOf, nextOf } from '../headers-and-queries.ts'
 import { addRoute } from '../route.ts'
 
 const shared = { tag: 'operations', role: 'read' } as const

@@ -10,12 +10,10 @@ import { requestInput, type PastTime } from '../../../serving/services/predictio
 import type { TextOptions } from '../../../serving/services/generation/contract.ts'
 import type { PredictRequest, AnsweredInput } from '../../../serving/live/predict.ts'
 import type { Services } from '../../../serving/services/services.ts'
-import { traceOf } from '../../http/trace-requests.ts'
+import { traceparentOf } from '../../http/trace-requests.ts'
 import { addRoute } from '../route.ts'
 import { inputValue, predictAnswer } from '../task-schemas.ts'
-import { freshnessIn, PredictQuery } from '../wait-for.ts'
-import { nameVersion } from './version-headers.ts'
-import { InsistHeaders } from '../min-generation.ts'
+import { freshnessIn, PredictQuery, InsistHeaders, nameVersion } from '../headers-and-queries.ts'
 import type { Json } from '../../../contracts/core.ts'
 
 export function addPredictRoute(app: FastifyInstance, services: Services): void {
@@ -29,7 +27,6 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
     answer: predictAnswer(services),
     async handle(request, reply) {
       const { params, query, body, headers, over } = request
-      const trace = traceOf(request)
       const model = services.model(params.model)
       const inputs = await eventLoop.each(body.inputs, (value, at) =>
         requestInput(model.base, services.limits, value, `/inputs/${at}`),
@@ -40,7 +37,7 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
         ...pastIn(body, query),
         key: body.key ?? keyIn(headers),
         signal: over,
-        traceparent: typeof trace === 'object' ? trace.traceparent : trace,
+        traceparent: traceparentOf(request),
       }
       const answered =
         model.generation === undefined
@@ -96,7 +93,7 @@ function pastIn(
 const HEADER = 'x-antikythera-key'
 const MOST_CHARACTERS = 256
 
-/** Only for the description, like those of `min-generation.ts`. */
+/** Only for the description, like `InsistHeaders`. */
 const PredictHeaders = Type.Object({
   ...InsistHeaders.properties,
   [HEADER]: Type.Optional(

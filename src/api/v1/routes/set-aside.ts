@@ -4,14 +4,14 @@
  */
 import type { FastifyInstance } from 'fastify'
 import type { ShownAside } from '../../../checkpoint/set-aside-pages.ts'
-import { NumberedQuery } from '../../../client/schemas/pages.ts'
+import { NumberedQuery } from '../../../client/schemas/parts.ts'
 import { PauseAnswer, PauseBody, SelectedAnswer } from '../../../client/schemas/set-aside.ts'
 import { failure } from '../../../platform/errors.ts'
 import type { ServedModel } from '../../../serving/services/served-model.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import type { Selection } from '../../../versions/contract.ts'
 import { actorOf } from '../../http/auth.ts'
-import { limitOf, nextOf, numberIn } from '../page.ts'
+import { limitOf, nextOf, numberIn } from '../headers-and-queries.ts'
 import { addRoute } from '../route.ts'
 import {
   quarantineAnswer,

@@ -1,13 +1,13 @@
 /** Versions of a model: with their lineage, scores and why each was promoted or held back, compared, pinned, and when each was live. */
 import type { FastifyInstance } from 'fastify'
 import { HistoryAnswer, HistoryQuery, PinBody } from '../../../client/schemas/moves.ts'
-import { PageQuery } from '../../../client/schemas/pages.ts'
+import { PageQuery } from '../../../client/schemas/parts.ts'
 import { ComparisonAnswer, PinAnswer, PinsAnswer } from '../../../client/schemas/versions.ts'
 import { eventLoop } from '../../../platform/slices.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { describePast } from '../describe-model.ts'
 import { describeVersion } from '../describe-version.ts'
-import { limitOf, nextOf, numberIn } from '../page.ts'
+import { limitOf, nextOf, numberIn } from '../headers-and-queries.ts'
 import { addRoute } from '../route.ts'
 import { versionAnswer, versionsAnswer } from '../task-schemas.ts'
 

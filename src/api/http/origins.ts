@@ -3,6 +3,7 @@
  * answered here, before authentication, because they carry no token.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { failure } from '../../platform/errors.ts'
 
 export interface CorsOptions {
   /** Such as https://labels.example.com; "*" = any. */
@@ -42,4 +43,44 @@ function answerPreflight(reply: FastifyReply, maxAgeSeconds: number): FastifyRep
       'access-control-max-age': maxAgeSeconds,
     })
     .send()
+}
+
+/**
+ * Protects against DNS rebinding: a web page makes its own name resolve to 127.0.0.1, and its visitor's browser sends
+ * requests to the daemon on that machine. These requests carry the page's name as Host, so a daemon without auth
+ * answers only to its own names.
+ *
+ * Throws `HOST_REFUSED`. `names`, asked at each request: hosts without a port; none = every name is accepted.
+ */
+export function hostGuard(
+  names: () => readonly string[] | undefined,
+): (host: string | undefined) => void {
+  return (header) => {
+    const known = new Set((names() ?? []).map((name) => name.toLowerCase()))
+    // A browser always sends one.
+    if (known.size === 0 || header === undefined) return
+    const host = nameIn(header)
+    if (known.has(host) || LOOPBACK.test(host)) return
+    const shown = JSON.stringify(header.slice(0, 100))
+    throw failure('HOST_REFUSED', `this server does not accept the host ${shown}`, {
+      details: { hosts: ['localhost', ...known] },
+    })
+  }
+}
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
+
+/** Without its port, and without the trailing dot of a full name. */
+function nameIn(header: string): string {
+  return header.trim().toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '')
+}
+
+/** The accepted host names; undefined = any. With auth any is safe, because a DNS-rebinding page has no key. */
+export function answeredHosts(server: {
+  readonly host: string
+  readonly hosts: readonly string[]
+  readonly auth?: object | undefined
+}): readonly string[] | undefined {
+  if (server.auth !== undefined && server.hosts.length === 0) return undefined
+  return [server.host.includes(':') ? `[${server.host}]` : server.host, ...server.hosts]
 }
