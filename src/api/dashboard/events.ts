@@ -5,7 +5,7 @@
 import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
-import type { Sample } from '../../serving/services/series/series-service.ts'
+import { sampleColumns, type Sample } from '../../serving/services/series/contract.ts'
 import type { Services } from '../../serving/services/services.ts'
 
 const EventsQuery = Type.Object({ model: Type.String() }, { additionalProperties: false })
@@ -54,13 +54,8 @@ export function addEventsRoute(scope: FastifyInstance, services: Services): void
   )
 }
 
-/** Rows without names, because hundreds come first. `page/stream.tsx` reads them. */
 function eventOf(samples: readonly Sample[]): string {
-  const rows = samples.map((sample) => [
-    ...[sample.timeMs, sample.value, sample.count, sample.lag, sample.pending],
-    ...[sample.version ?? null, sample.generation ?? null, sample.alarms, sample.state],
-    sample.baseline,
-  ])
+  const rows = samples.map((sample) => sampleColumns.map((column) => sample[column]))
   const id = samples.at(-1)?.id
   return `${id === undefined ? '' : `id: ${id}\n`}event: samples\ndata: ${JSON.stringify(rows)}\n\n`
 }

@@ -3,13 +3,12 @@
  * found. The marks can be walked through with the slider below: that is the way of the keyboard, of a finger and of a screen
  * reader.
  */
-import type { Sample } from './stream.tsx'
+import type { PartLines, Sample } from '../../../serving/services/series/contract.ts'
 import { useState } from 'preact/hooks'
 import type { Headline, PastMove } from '../../../client/answers.ts'
 import { clockTime, figure, number, plural, whole } from './format.tsx'
-import { useFresh } from './fresh.tsx'
-import { alarmsOf, MarkLine, marksOf, namedOf, thinned, type Mark } from './marks.tsx'
-import { Legend, PartPaths, useParts, type By, type PartLines } from './parts.tsx'
+import { useFresh } from './client.tsx'
+import { Legend, PartPaths, useParts, type By } from './parts.tsx'
 import {
   BOTTOM,
   HEIGHT,
@@ -24,7 +23,13 @@ import {
   TOP,
   useWidth,
   within,
+  alarmsOf,
+  MarkLine,
+  marksOf,
+  namedOf,
+  thinned,
   type Point,
+  type Mark,
 } from './scale.tsx'
 
 interface Props {

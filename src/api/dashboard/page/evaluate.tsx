@@ -2,9 +2,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Evaluation, Model } from '../../../client/answers.ts'
 import { modelPath, Refusal, send, textOf } from './client.tsx'
-import { Fault } from './fault.tsx'
+import { Fault, Head } from './elements.tsx'
 import { figure, plural, whole } from './format.tsx'
-import { Confusion, Head, Strata } from './quality.tsx'
+import { Confusion, Strata } from './quality.tsx'
 import { rowsOf, type FileRow } from './rows.tsx'
 
 type VersionScore = NonNullable<Evaluation['report']['version']>

@@ -10,22 +10,19 @@ import type {
   Quality,
   VersionPage,
 } from '../../../client/answers.ts'
-import { AuditPanel } from './audit.tsx'
+import { AuditPanel, FleetPanel } from './daemon.tsx'
 import { Chart } from './chart.tsx'
-import { modelPath, Refusal, send, setToken, textOf, token } from './client.tsx'
+import { modelPath, Refusal, send, setToken, textOf, token, useFresh } from './client.tsx'
 import { EvaluatePanel } from './evaluate.tsx'
-import { FleetPanel } from './fleet.tsx'
-import { ForgetPanel } from './forget.tsx'
-import { useFresh } from './fresh.tsx'
 import { MoveDialog, type Move } from './move.tsx'
 import { QualityPanel } from './quality.tsx'
 import { ReceiptPanel } from './receipt.tsx'
 import { Summary } from './summary.tsx'
-import { AsidePanel, LettersPanel, QuarantinePanel } from './left-out.tsx'
-import { follow, type Sample } from './stream.tsx'
-import { TrialPanel } from './trial.tsx'
+import { AsidePanel, LettersPanel, QuarantinePanel, ForgetPanel } from './left-out.tsx'
+import type { Sample } from '../../../serving/services/series/contract.ts'
+import { follow } from './stream.tsx'
 import { TryIt } from './try-it.tsx'
-import { VersionsPanel } from './versions.tsx'
+import { VersionsPanel, TrialPanel } from './versions.tsx'
 import { WhyDialog } from './why.tsx'
 
 /** How often to poll what the server does not push: other models, and the fleet. */
@@ -164,11 +161,10 @@ function ModelView({ name, listed, round }: ModelViewProps) {
           <TrialPanel model={shown} onMove={setMove} />
           <VersionsPanel
             page={page.current}
-            isFirst={before.length === 0}
+            before={before}
             live={shown.live}
             headline={shown.headline}
-            onNext={(next) => setBefore([...before, next])}
-            onBack={() => setBefore(before.slice(0, -1))}
+            onTurn={setBefore}
             onMove={setMove}
             onWhy={setWhy}
           />

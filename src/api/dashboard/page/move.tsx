@@ -2,8 +2,7 @@
 import { useState } from 'preact/hooks'
 import type { PastMove } from '../../../client/answers.ts'
 import { modelPath, Refusal, send, textOf } from './client.tsx'
-import { Dialog } from './dialog.tsx'
-import { Fault } from './fault.tsx'
+import { Dialog, Fault } from './elements.tsx'
 
 export type Move =
   /** `version` absent: to the one before `from`; without either a canary ends. */

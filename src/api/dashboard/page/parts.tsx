@@ -1,19 +1,10 @@
 /** A line for each slice, or for each source: at most six at a time, the ones that a person chooses. */
 import { useState } from 'preact/hooks'
+import type { PartKind, PartLines } from '../../../serving/services/series/contract.ts'
 import { FEWEST, share } from './format.tsx'
 import { pathOf, within, type Point, type Scale } from './scale.tsx'
 
-/** Lines of each slice or each source, the one with the most examples first. */
-export interface PartLines {
-  readonly timesMs: readonly number[]
-  readonly lines: readonly {
-    readonly name: string
-    readonly count: number
-    readonly values: readonly (number | null)[]
-  }[]
-}
-
-export type By = 'all' | 'slice' | 'source'
+export type By = 'all' | PartKind
 
 /** As many as `style.ts` has colours for. */
 const MOST = 6

@@ -1,8 +1,8 @@
 /** How good the answers are: each label, what is confused with what, each source. */
-import type { Quality, SliceGap } from '../../../client/answers.ts'
+import type { Quality, SliceGap, Version } from '../../../client/answers.ts'
 import { Refusal, textOf } from './client.tsx'
+import { Bar, Head } from './elements.tsx'
 import { FEWEST, number, share, whole } from './format.tsx'
-import { hasTexts, Texts } from './texts.tsx'
 
 interface Props {
   readonly quality: Quality | undefined
@@ -120,45 +120,6 @@ interface StrataProps {
   /** How many are not among them. */
   readonly others: number
   readonly forgetting: number | undefined
-}
-
-interface HeadProps {
-  readonly columns: readonly string[]
-  readonly numbers: readonly string[]
-}
-
-const meanings: Readonly<Record<string, string>> = {
-  found: 'share of its examples that were answered with it (recall)',
-  precision: 'share of these answers that were right',
-}
-
-/** Numbers stand on the right. */
-export function Head({ columns, numbers }: HeadProps) {
-  return (
-    <thead>
-      <tr>
-        {columns.map((name) => (
-          <th scope="col" key={name} title={meanings[name]}>
-            {name}
-          </th>
-        ))}
-        {numbers.map((name) => (
-          <th scope="col" class="right" key={name} title={meanings[name]}>
-            {name}
-          </th>
-        ))}
-      </tr>
-    </thead>
-  )
-}
-
-export function Bar({ value }: { readonly value: number }) {
-  return (
-    <svg class="bar" viewBox="0 0 60 8" aria-hidden="true">
-      <rect class="track" width="60" height="8" rx="4" />
-      <rect class="fill" width={60 * Math.min(1, Math.max(0, value))} height="8" rx="4" />
-    </svg>
-  )
 }
 
 const OTHER = '(other)'
@@ -284,4 +245,64 @@ function Numbers({ quality, score }: OfTaskProps) {
       </tbody>
     </table>
   )
+}
+
+/**
+ * How good the texts are that a language model writes: what feedback said of them, and what they are like.
+ *
+ * Whether the model writes texts, by its quality.
+ */
+function hasTexts({ completions }: Quality): boolean {
+  return completions !== undefined
+}
+
+function Texts({ quality }: { readonly quality: Quality }) {
+  const { completions, pairs, ratings, answers } = quality
+  const rows = [
+    row('loss of a token', completions, number, 'token_loss'),
+    row('perplexity', completions, number, 'perplexity'),
+    row('pairs in the right order', pairs, share, 'reward_accuracy'),
+    row('rated up', ratings, share, 'up'),
+    row('characters of an answer', answers, number, 'characters'),
+    row('repeated in an answer', answers, share, 'repetition'),
+  ].filter(({ events }) => events > 0)
+  if (rows.length === 0) return <p class="note">No feedback has come yet.</p>
+  return (
+    <table id="texts">
+      <Head columns={['before it was learned']} numbers={['recent', 'all', 'examples']} />
+      <tbody>
+        {rows.map(({ name, recent, all, events }) => (
+          <tr key={name}>
+            <th scope="row">{name}</th>
+            <td class="right">{recent}</td>
+            <td class="right">{all}</td>
+            <td class="right">{whole(events)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+/** `key` names the mean over all, and with `_recent` that of recent ones. */
+function row(
+  name: string,
+  part: object | undefined,
+  shown: (value: number) => string,
+  key: string,
+) {
+  const values = (part ?? {}) as Readonly<Record<string, number | undefined>>
+  const of = (value: number | undefined) => (value === undefined ? '' : shown(value))
+  return {
+    name,
+    events: values.events ?? 0,
+    recent: of(values[`${key}_recent`]),
+    all: of(values[key]),
+  }
+}
+
+/** The share of the thumbs on answers of a version that are up; undefined without thumbs. */
+export function ratedUp({ served }: Version): number | undefined {
+  const rated = served?.parts?.strata.find(({ name }) => name === 'rating')
+  return rated === undefined || rated.count === 0 ? undefined : 1 - rated.error
 }

@@ -2,22 +2,8 @@
  * The stream of samples of one model. `fetch` instead of `EventSource`, which can send no token; like it, this comes back
  * after an interruption and says what it has seen.
  */
+import { sampleColumns, type Sample } from '../../../serving/services/series/contract.ts'
 import { ask } from './client.tsx'
-
-/** A point of the line. */
-export interface Sample {
-  readonly timeMs: number
-  /** The headline; null before there is one. */
-  readonly value: number | null
-  readonly baseline: number | null
-  readonly count: number
-  readonly lag: number
-  readonly pending: number
-  readonly version: string | null
-  readonly generation: number | null
-  readonly alarms: number
-  readonly state: string
-}
 
 export interface StreamListener {
   readonly onSamples: (samples: readonly Sample[]) => void
@@ -40,9 +26,9 @@ export async function follow(
       const path = `dashboard/events?model=${encodeURIComponent(model)}`
       const { body } = await ask(path, { headers, signal })
       listener.onState(undefined)
-      for await (const { id, rows } of eventsIn(body)) {
+      for await (const { id, samples } of eventsIn(body)) {
         seen = id ?? seen
-        listener.onSamples(rows.map(sampleOf))
+        listener.onSamples(samples)
       }
       listener.onState(new Error('the stream ended'))
     } catch (error) {
@@ -53,15 +39,9 @@ export async function follow(
   }
 }
 
-type Row = [
-  ...[timeMs: number, value: number | null, count: number, lag: number, pending: number],
-  ...[version: string | null, generation: number | null, alarms: number, state: string],
-  baseline: number | null,
-]
-
 interface SamplesEvent {
   readonly id: string | undefined
-  readonly rows: readonly Row[]
+  readonly samples: readonly Sample[]
 }
 
 async function* eventsIn(body: ReadableStream<Uint8Array> | null): AsyncGenerator<SamplesEvent> {
@@ -75,12 +55,14 @@ async function* eventsIn(body: ReadableStream<Uint8Array> | null): AsyncGenerato
     for (const part of parts) {
       const data = /^data: (.*)$/m.exec(part)?.[1]
       if (data === undefined) continue
-      yield { id: /^id: (.*)$/m.exec(part)?.[1], rows: JSON.parse(data) as Row[] }
+      yield { id: /^id: (.*)$/m.exec(part)?.[1], samples: samplesIn(data) }
     }
   }
 }
 
-function sampleOf(row: Row): Sample {
-  const [timeMs, value, count, lag, pending, version, generation, alarms, state, baseline] = row
-  return { timeMs, value, count, lag, pending, version, generation, alarms, state, baseline }
+function samplesIn(data: string): readonly Sample[] {
+  return (JSON.parse(data) as unknown[][]).map(
+    (row) =>
+      Object.fromEntries(sampleColumns.map((column, at) => [column, row[at]])) as unknown as Sample,
+  )
 }

@@ -3,10 +3,9 @@ import { useState } from 'preact/hooks'
 import type { Model, Prediction, Predictions } from '../../../client/answers.ts'
 import { modelPath, send, textOf } from './client.tsx'
 import { share } from './format.tsx'
-import { Bar } from './quality.tsx'
-import { teach } from './teach.tsx'
-import { TryTexts } from './try-texts.tsx'
-import { Fault, useFault } from './fault.tsx'
+import { Bar } from './elements.tsx'
+import { TryTexts, teach } from './try-texts.tsx'
+import { Fault, useFault } from './elements.tsx'
 
 interface TryItProps {
   readonly model: Model

@@ -1,16 +1,24 @@
 /** The versions, newest first, a page at a time: what each scored, why it was promoted or held, and what can be done. */
-import type { Headline, PastMove, Version, VersionPage } from '../../../client/answers.ts'
-import { age, clockTime, figure, share, whole } from './format.tsx'
-import { ratedUp } from './texts.tsx'
+import type {
+  Headline,
+  PastMove,
+  Version,
+  VersionPage,
+  Model,
+  Trial,
+} from '../../../client/answers.ts'
+import { Head, Pager } from './elements.tsx'
+import { age, clockTime, figure, share, whole, errorOf } from './format.tsx'
+import { ratedUp } from './quality.tsx'
 import type { Move } from './move.tsx'
 
 interface Props {
   readonly page: VersionPage | undefined
-  readonly isFirst: boolean
+  /** The pages before this one, as `Pager` counts them. */
+  readonly before: readonly string[]
   readonly live: PastMove | null
   readonly headline: Headline
-  readonly onNext: (before: string) => void
-  readonly onBack: () => void
+  readonly onTurn: (before: readonly string[]) => void
   readonly onMove: (move: Move) => void
   readonly onWhy: (version: string) => void
 }
@@ -26,13 +34,12 @@ export function recentOf({ scores, headline }: Version, { better }: Headline) {
   return scores.count === 0 ? undefined : scores.accuracy_recent
 }
 
-export function VersionsPanel({ page, isFirst, live, headline, ...on }: Props) {
-  const { next } = page ?? {}
+export function VersionsPanel({ page, before, live, headline, ...on }: Props) {
   /** Whether there is a column of thumbs: only models that write texts have them. */
   const hasThumbs = page?.versions.some((each) => ratedUp(each) !== undefined) === true
   const liveAt = page?.versions.findIndex((each) => each.live) ?? -1
   /** Behind the live one in the list is older; where that is on an earlier page, all of this one is. */
-  const isOlder = (at: number) => (liveAt === -1 ? !isFirst : at > liveAt)
+  const isOlder = (at: number) => (liveAt === -1 ? before.length > 0 : at > liveAt)
   return (
     <section aria-labelledby="versions-title">
       <h2 id="versions-title">Versions</h2>
@@ -125,18 +132,74 @@ export function VersionsPanel({ page, isFirst, live, headline, ...on }: Props) {
         </tbody>
       </table>
       {page?.versions.length === 0 && <p class="note">There is no version yet.</p>}
-      <div class="pages">
-        <button class="small" disabled={isFirst} onClick={on.onBack}>
-          Newer
+      <Pager before={before} next={page?.next} onTurn={on.onTurn} />
+    </section>
+  )
+}
+
+interface TrialProps {
+  readonly model: Model
+  readonly onMove: (move: Move) => void
+}
+
+/** The version on trial: what it answers, how it does beside the live one, and how the trial ends. */
+export function TrialPanel({ model, onMove }: TrialProps) {
+  const { trial, live } = model
+  const { canary, shadow } = live ?? {}
+  const kind = canary === undefined ? 'shadow' : 'canary'
+  const routed = canary ?? shadow
+  if (routed === undefined) return null
+  const { version } = routed
+  return (
+    <section aria-labelledby="trial-title">
+      <h2 id="trial-title">On trial: {version}</h2>
+      <p>
+        {canary === undefined
+          ? 'Shadow: it is computed for each request and never returned.'
+          : `Canary: it answers ${Number((100 * canary.share).toPrecision(3))} % of the requests.`}{' '}
+        {trial !== undefined &&
+          (trial.by === 'person' ? 'A person ends the trial.' : 'Its policy decides.')}
+        {trial?.since !== undefined && ` This stage is ${age(trial.since)} old.`}
+      </p>
+      {trial !== undefined && (
+        <table>
+          <Head columns={['version']} numbers={['error', 'judged']} />
+          <tbody>
+            <ArmRow name={version} arm={trial.candidate} model={model} />
+            <ArmRow name={`${live?.version ?? ''} (live)`} arm={trial.live} model={model} />
+          </tbody>
+        </table>
+      )}
+      {trial?.compared !== undefined && trial.compared > 0 && (
+        <p class="note">
+          {whole(trial.agreed ?? 0)} of {whole(trial.compared)} answers are the same.
+        </p>
+      )}
+      {trial?.waiting !== undefined && <p class="note">{trial.waiting} is next.</p>}
+      <div class="buttons left">
+        <button class="small" onClick={() => onMove({ kind: 'promote', version })}>
+          Promote {version}
         </button>
-        <button
-          class="small"
-          disabled={next === undefined}
-          onClick={() => next !== undefined && on.onNext(next)}
-        >
-          Older
+        <button class="small" onClick={() => onMove({ kind: 'end', of: kind, version })}>
+          End the trial
         </button>
       </div>
     </section>
+  )
+}
+
+interface ArmProps {
+  readonly name: string
+  readonly arm: Trial['live']
+  readonly model: Model
+}
+
+function ArmRow({ name, arm: { judged, error }, model }: ArmProps) {
+  return (
+    <tr>
+      <th scope="row">{name}</th>
+      <td class="right">{errorOf(model, error)}</td>
+      <td class="right">{whole(judged)}</td>
+    </tr>
   )
 }

@@ -1,9 +1,8 @@
 /** Why a version is what it is: what it learned, how it scored, and each time that it was made live. */
 import type { Model, PastMove, Version } from '../../../client/answers.ts'
-import { modelPath, textOf } from './client.tsx'
-import { Dialog } from './dialog.tsx'
+import { modelPath, textOf, useFresh } from './client.tsx'
+import { Dialog } from './elements.tsx'
 import { clockTime, errorOf, figure, number, share, whole } from './format.tsx'
-import { useFresh } from './fresh.tsx'
 import type { Move } from './move.tsx'
 import { gapText } from './quality.tsx'
 import { recentOf, undoneText } from './versions.tsx'

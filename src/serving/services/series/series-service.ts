@@ -7,6 +7,7 @@ import { headlineOf } from '../../../evaluation/contract.ts'
 import { failure } from '../../../platform/errors.ts'
 import type { Limits } from '../../../platform/limits.ts'
 import type { ServedModel, TrainerReport, TrainerView } from '../served-model.ts'
+import type { PartKind, PartLines, Sample } from './contract.ts'
 import type { QualityReport } from '../../../evaluation/contract.ts'
 
 /**
@@ -45,23 +46,6 @@ export class ThinnedSeries<Sample> {
   }
 }
 
-/**
- * The recent accuracy of each slice and of each source over the life of this server: a point where the trainer reports
- * another count of examples. Bounded by 200 points of the parts that a report names.
- */
-type PartKind = 'slice' | 'source'
-
-/** The lines of one kind of part, the parts with the most examples first. */
-interface PartLines {
-  readonly timesMs: readonly number[]
-  readonly lines: readonly {
-    readonly name: string
-    readonly count: number
-    /** At each time; null if it had no entry in the report. */
-    readonly values: readonly (number | null)[]
-  }[]
-}
-
 /** By the name of the part. */
 type Shares = ReadonlyMap<string, number>
 
@@ -77,6 +61,10 @@ interface Part {
   readonly share: number
 }
 
+/**
+ * The recent accuracy of each slice and of each source over the life of this server: a point where the trainer reports
+ * another count of examples. Bounded by 200 points of the parts that a report names.
+ */
 class PartSeries {
   readonly #points: ThinnedSeries<Point>
   #last: QualityReport | undefined
@@ -124,27 +112,6 @@ function partsOf({ slices = [], sources }: QualityReport, kind: PartKind): reado
 /** Four digits are more than a line can show. */
 function sharesOf(parts: readonly Part[]): Shares {
   return new Map(parts.map(({ name, share }) => [name, Math.round(share * 1e4) / 1e4]))
-}
-
-export interface Sample {
-  /** Rises with each sample of the server, over all models. */
-  readonly id: number
-  readonly timeMs: number
-  /** The headline of the task on recent examples, each answered before it was learned; null before there is one. */
-  readonly value: number | null
-  /** What an answer without a model would have reached. */
-  readonly baseline: number | null
-  /** Examples so far. */
-  readonly count: number
-  readonly lag: number
-  readonly pending: number
-  /** Which version answers, and the generation of the live pointer; undefined until one does. */
-  readonly version: string | undefined
-  readonly generation: number | undefined
-  /** Drift alarms since the model was created. */
-  readonly alarms: number
-  /** The state of the trainer. */
-  readonly state: string
 }
 
 interface SeriesWatch {
@@ -213,8 +180,8 @@ export function openSeries({ models, trainer, limits, clock }: SeriesOptions): S
       baseline: baseline?.recent ?? null,
       count: prequential.count,
       ...{ lag, pending },
-      version: pointer?.live.version,
-      generation: pointer?.generation,
+      version: pointer?.live.version ?? null,
+      generation: pointer?.generation ?? null,
       alarms: alarms?.count ?? 0,
       state,
     }
@@ -261,15 +228,5 @@ export function openSeries({ models, trainer, limits, clock }: SeriesOptions): S
 }
 
 function isSame(last: Sample, now: SampleLook): boolean {
-  const { value, baseline, count, lag, pending, generation, alarms, state } = now
-  return (
-    last.value === value &&
-    last.baseline === baseline &&
-    last.count === count &&
-    last.lag === lag &&
-    last.pending === pending &&
-    last.generation === generation &&
-    last.alarms === alarms &&
-    last.state === state
-  )
+  return (Object.keys(now) as (keyof SampleLook)[]).every((key) => last[key] === now[key])
 }
