@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { FastifyRequest } from 'fastify'
-import { Type, type Static } from 'typebox'
+import { Type, type Static, type TSchema } from 'typebox'
 import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { isObject } from '../../payloads/reading.ts'
@@ -151,7 +151,7 @@ function parameterIn(parameters: Parameters, name: string): Parameter | undefine
  *
  * Clients send null for what is not set.
  */
-export const Optional = <Schema extends Parameters<typeof Type.Optional>[0]>(schema: Schema) =>
+export const Optional = <Schema extends TSchema>(schema: Schema) =>
   Type.Optional(Type.Union([schema, Type.Null()]))
 
 const STOPS = 16
