@@ -10,7 +10,7 @@ import type { ForgetForecast } from '../../trainer/forgetting/forecast.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Limits } from '../../platform/limits.ts'
 import type { ForgetRequest, Routing } from '../../versions/contract.ts'
-import { command, type CommandTarget } from './learning-service.ts'
+import { movePointer, type MoveTarget } from './moves.ts'
 import type { TrainerView } from './served-model.ts'
 import { hasFailed } from './faults.ts'
 import type { TrainerPages } from './trainer-pages.ts'
@@ -60,7 +60,7 @@ const MOST_WAITING = 100
 const MOVES = 100
 
 export function openForgetService(
-  model: CommandTarget,
+  model: MoveTarget,
   pages: Omit<TrainerPages, 'setAside' | 'selected'>,
   around: ForgetAround,
 ): ForgetService {
@@ -84,8 +84,8 @@ export function openForgetService(
         throw failure('FORGET_FULL', `${waiting} requests to forget wait already`)
       const request = requestName(clock.nowMs())
       const asks = { forget: { ...what, request } }
-      const { generation } = await command(model, 'forget', reason, { asks, actor })
-      return { request, generation }
+      const { routing } = await movePointer(model, { by: 'forget', reason, asks, actor })
+      return { request, generation: routing.generation }
     },
     forecast: async (what) => patiently(async () => pages.forecast({ ...what, request: '' })),
     async list(limit) {
@@ -188,7 +188,7 @@ function isAsking(move: Routing): move is ForgetMove {
 }
 
 /** The trainer has moved routing; the server swaps a moment later, when the version is loaded and warmed. */
-function doneOf(certificate: Certificate, { live }: Pick<CommandTarget, 'live'>): ForgetStatus {
+function doneOf(certificate: Certificate, { live }: Pick<MoveTarget, 'live'>): ForgetStatus {
   const { request, generation } = certificate
   const name = typeof request === 'string' ? request : ''
   const here = live.live()?.pointer.generation

@@ -1,14 +1,17 @@
 /**
  * A person's commands about learning: pause, resume, and what becomes of events that a rollback has set aside. The
  * list is on the disk of the daemon that trains the model; any daemon shows it and passes commands on.
+ *
+ * Each command is a move of the live pointer that keeps its version: durable, known to every daemon of a fleet, recorded
+ * in the history with its reason, and seen by the trainer before it reads on, even without new records.
  */
 import type { TrainerStatus } from '../../trainer/contract.ts'
-import { failure } from '../../platform/errors.ts'
 import { pageOf, type Page } from '../../platform/page.ts'
 import type { ShownAside } from '../../checkpoint/set-aside-pages.ts'
-import type { MoveRequest, Routing, Selection } from '../../versions/contract.ts'
-import { openVersions } from '../../versions/service.ts'
-import type { ServedModel, TrainerView } from './served-model.ts'
+import type { Selection } from '../../versions/contract.ts'
+import type { NextMove } from '../../versions/service.ts'
+import { movePointer, type MoveTarget } from './moves.ts'
+import type { TrainerView } from './served-model.ts'
 import type { TrainerPages } from './trainer-pages.ts'
 
 export interface LearningService {
@@ -39,16 +42,12 @@ export interface SelectionResult {
   readonly generation: number
 }
 
-/** The parts of a model that a command moves. */
-export type CommandTarget = Pick<ServedModel, 'name' | 'registry' | 'live'>
-
-type Command = 'pause' | 'resume' | 'relearn' | 'discard' | 'forget'
-
 export function openLearningService(
-  model: CommandTarget,
+  model: MoveTarget,
   pages: Pick<TrainerPages, 'setAside' | 'selected'>,
   trainer: Pick<TrainerView, 'status'>,
 ): LearningService {
+  const generationOf = async (next: NextMove) => (await movePointer(model, next)).routing.generation
   return {
     async setAside({ limit, before, quarantined }) {
       const query = { limit: limit + 1, before, quarantined }
@@ -60,28 +59,9 @@ export function openLearningService(
       // A misspelt version would select nothing and say so as if that were right.
       if (selection.from !== undefined) await model.registry.find(selection.from)
       const events = await pages.selected(selection)
-      const { generation } = await command(model, by, reason, { asks: { selection }, actor })
-      return { events, generation }
+      return { events, generation: await generationOf({ by, reason, asks: { selection }, actor }) }
     },
-    pause: async (reason, actor) => (await command(model, 'pause', reason, { actor })).generation,
-    resume: async (reason, actor) => (await command(model, 'resume', reason, { actor })).generation,
+    pause: async (reason, actor) => generationOf({ by: 'pause', reason, actor }),
+    resume: async (reason, actor) => generationOf({ by: 'resume', reason, actor }),
   }
-}
-
-/**
- * Commands of a person to the trainer: pause, resume, relearn, discard, forget. Each is a move of the live pointer that keeps
- * its version: durable, known to every daemon of a fleet, recorded in the history with its reason, and seen by the
- * trainer before it reads on, even without new records.
- */
-export async function command(
-  { name, registry, live }: CommandTarget,
-  by: Command,
-  reason: string,
-  { asks, actor }: { readonly asks?: MoveRequest; readonly actor?: string | undefined } = {},
-): Promise<Routing> {
-  if ((await registry.live()) === undefined)
-    throw failure('NOT_READY', `model ${name} has no live version`)
-  const { routing } = await openVersions(registry).move({ reason, by, asks, actor })
-  await live.swap(routing)
-  return routing
 }

@@ -9,7 +9,7 @@ import { CodedError } from '../../contracts/core.ts'
 import type { ForgetTask } from '../../checkpoint/forgetting.ts'
 import type { Input } from '../../contracts/event.ts'
 import type { MoveRequest, Routing, Registry } from '../../versions/contract.ts'
-import { openVersions, type NextMove } from '../../versions/service.ts'
+import { openVersions, type NextMove, type VersionMoved } from '../../versions/service.ts'
 import { fittedPrompt } from '../../nn/fitted-prompt.ts'
 import { failure } from '../../platform/errors.ts'
 import { openRandom } from '../../platform/random.ts'
@@ -25,10 +25,7 @@ export interface MoveResult {
 const HISTORY = 1000
 const NEWEST = 64
 
-export interface Movable extends Pick<
-  ServedModel,
-  'name' | 'registry' | 'live' | 'feedback' | 'texts'
-> {
+export interface Movable extends MoveTarget, Pick<ServedModel, 'texts'> {
   /** Reads the requests to forget; absent = there are none. */
   readonly forgetTasks?: () => Promise<readonly ForgetTask[]>
 }
@@ -84,19 +81,10 @@ export async function rollBackFailing(
   failing: FailingVersion,
 ): Promise<MoveResult> {
   const { version: from, reason, inputs } = failing
-  const { live, registry, feedback } = model
   const version = await defaultTarget(model)
   await answerWith(model, version, inputs)
   const asks = { follow: true } as const
-  const { routing } = await openVersions(registry).move({
-    version,
-    from,
-    reason,
-    by: 'policy',
-    asks,
-  })
-  feedback.moved?.(routing)
-  await live.swap(routing)
+  const { routing } = await movePointer(model, { version, from, reason, by: 'policy', asks })
   return { pointer: routing, previous: from }
 }
 
@@ -105,8 +93,7 @@ export async function endFailingCanary(
   model: Movable,
   failing: FailingVersion,
 ): Promise<MoveResult> {
-  const { live, registry, feedback } = model
-  const before = await registry.live()
+  const before = await model.registry.live()
   if (before?.canary?.version !== failing.version)
     throw failure('VERSION_UNKNOWN', `${failing.version} is no canary any more`)
   const { version } = before.live
@@ -114,9 +101,7 @@ export async function endFailingCanary(
   const { reason } = failing
   const asks = { follow: true } as const
   const next = { version, from: version, reason, by: 'policy', asks } as const
-  const { routing } = await openVersions(registry).move(next)
-  feedback.moved?.(routing)
-  await live.swap(routing)
+  const { routing } = await movePointer(model, next)
   return { pointer: routing, previous: version }
 }
 
@@ -220,14 +205,24 @@ async function move(
   model: Movable,
   next: NextMove & { readonly version: string },
 ): Promise<MoveResult> {
-  const { name, registry, live, feedback } = model
-  const { version } = next
-  await refuseTainted(version, model)
-  await live.prove(version)
+  await refuseTainted(next.version, model)
+  await model.live.prove(next.version)
+  const { routing, previous } = await movePointer(model, next)
+  return { pointer: routing, previous: previous?.live.version ?? next.version }
+}
+
+/** What a move of the pointer needs of a model. */
+export type MoveTarget = Pick<ServedModel, 'name' | 'registry' | 'live' | 'feedback'>
+
+/** Every move by a person or by a policy of this server. Resolves when this server answers with its version, or a later one. */
+export async function movePointer(
+  { name, registry, live, feedback }: MoveTarget,
+  next: NextMove,
+): Promise<VersionMoved> {
   if ((await registry.live()) === undefined)
     throw failure('NOT_READY', `model ${name} has no live version`)
-  const { routing, previous } = await openVersions(registry).move(next)
-  feedback.moved?.(routing)
-  await live.swap(routing)
-  return { pointer: routing, previous: previous?.live.version ?? version }
+  const moved = await openVersions(registry).move(next)
+  feedback.moved?.(moved.routing)
+  await live.swap(moved.routing)
+  return moved
 }

@@ -5,10 +5,10 @@
  */
 import { failure } from '../../platform/errors.ts'
 import type { Routing } from '../../versions/contract.ts'
-import { openVersions, type NextMove, type VersionService } from '../../versions/service.ts'
+import type { NextMove, VersionService } from '../../versions/service.ts'
 import { CodedError, rest, type Clock, type Logger } from '../../contracts/core.ts'
 import type { RolloutExpiry } from '../../contracts/release.ts'
-import { refuseTainted, type Movable } from './moves.ts'
+import { movePointer, refuseTainted, type Movable } from './moves.ts'
 import type { ServedModel, TrainerReport, TrainerView } from './served-model.ts'
 
 /**
@@ -42,9 +42,6 @@ function stageOf({ canary, shadow }: Routing): string {
   return shadow === undefined ? '' : `shadow ${shadow.version}`
 }
 
-type TrialModel = Pick<ServedModel, 'name' | 'registry' | 'live' | 'texts'> &
-  Pick<Movable, 'forgetTasks'>
-
 interface Why {
   readonly reason: string
   readonly actor?: string | undefined
@@ -68,18 +65,19 @@ export interface TrialService {
 }
 
 export function openTrialService(
-  model: TrialModel,
+  model: Movable,
   versions: Pick<VersionService, 'refuseUndone'>,
 ): TrialService {
   const { registry, live } = model
   const age = new TrialAge()
+  const move = async (next: NextMove) => (await movePointer(model, next)).routing
   return {
     sinceMs: () => age.sinceMs(live.live()?.pointer),
     async canary(version, share, { undone, ...why }) {
       await refuseTainted(version, model)
       await versions.refuseUndone(version, undone)
       await live.prove(version)
-      return move(model, { ...why, by: 'canary', canary: { version, share }, shadow: null })
+      return move({ ...why, by: 'canary', canary: { version, share }, shadow: null })
     },
     async shadow(version, why) {
       if (model.texts !== undefined)
@@ -92,29 +90,16 @@ export function openTrialService(
         )
       await refuseTainted(version, model)
       await live.prove(version)
-      return move(model, { ...why, by: 'shadow', canary: null, shadow: version })
+      return move({ ...why, by: 'shadow', canary: null, shadow: version })
     },
     async end(kind, why) {
       const routing = await registry.live()
       if (routing !== undefined && routing[kind] === undefined) return routing
-      return move(model, { ...why, by: kind, [kind]: null })
+      return move({ ...why, by: kind, [kind]: null })
     },
   }
 }
 
-async function move({ name, registry, live }: TrialModel, next: NextMove): Promise<Routing> {
-  if ((await registry.live()) === undefined)
-    throw failure('NOT_READY', `model ${name} has no live version`)
-  const { routing } = await openVersions(registry).move(next)
-  await live.swap(routing)
-  return routing
-}
-
-/**
- * Ends a trial by the clock, for a model that gets too few events for a count to end it. The rollout policy asks for
- * it with `max_time`. To the trainer this is a move like a person's, so learning stays deterministic. Every daemon
- * that answers looks; the compare-and-set lets one of them act.
- */
 export type Expiring = Pick<ServedModel, 'name' | 'registry' | 'live' | 'feedback' | 'trialExpiry'>
 
 interface TrialExpiryOptions {
@@ -130,7 +115,13 @@ type Trial = NonNullable<TrainerReport['trial']>
 
 const LOOK_MS = 1000
 
-/** Looks once a second until `signal` aborts. */
+/**
+ * Ends a trial by the clock, for a model that gets too few events for a count to end it. The rollout policy asks for
+ * it with `max_time`. To the trainer this is a move like a person's, so learning stays deterministic. Every daemon
+ * that answers looks; the compare-and-set lets one of them act.
+ *
+ * Looks once a second until `signal` aborts.
+ */
 export async function runTrialExpiry(
   options: TrialExpiryOptions,
   signal: AbortSignal,
