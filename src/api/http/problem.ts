@@ -6,13 +6,14 @@ import { Type, type Static } from 'typebox'
 import type { CodedError } from '../../contracts/core.ts'
 import { entryOf, fixOf } from '../../platform/errors.ts'
 import type { ErrorFormat } from '../surface.ts'
+import { text } from '../../client/schemas/parts.ts'
 
 const Problem = Type.Object(
   {
     type: Type.String(),
     title: Type.String(),
     status: Type.Integer(),
-    code: Type.String({ description: 'stable; see the table of errors' }),
+    code: text('stable; see the table of errors'),
     detail: Type.String(),
     instance: Type.String(),
     fix: Type.Optional(Type.String()),

@@ -9,6 +9,7 @@ import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { isObject } from '../../payloads/reading.ts'
 import { nullable } from '../../platform/nullable.ts'
+import { flag, integer, text } from '../../client/schemas/parts.ts'
 
 interface Parameter {
   /**
@@ -160,8 +161,8 @@ const STOPS = 16
 export function commonOf(mostAnswers: number) {
   const Stop = Type.String({ minLength: 1, maxLength: 256 })
   return {
-    model: Type.String({ description: 'a model, model@version, or model@live' }),
-    stream: Optional(Type.Boolean({ description: 'true: the answer as server-sent events' })),
+    model: text('a model, model@version, or model@live'),
+    stream: Optional(flag('true: the answer as server-sent events')),
     stream_options: Optional(
       Type.Object({
         include_usage: Optional(Type.Boolean()),
@@ -185,9 +186,7 @@ export function commonOf(mostAnswers: number) {
     max_tokens: Optional(Type.Integer({ minimum: 1, description: 'at most limits.answer_tokens' })),
     temperature: Optional(Type.Number({ minimum: 0, maximum: 2 })),
     top_p: Optional(Type.Number({ minimum: 0, maximum: 1 })),
-    seed: Optional(
-      Type.Integer({ description: 'the same seed gives the same text of the same version' }),
-    ),
+    seed: Optional(integer('the same seed gives the same text of the same version')),
     stop: Optional(
       Type.Union([Stop, Type.Array(Stop, { maxItems: STOPS })], {
         description: 'texts that end an answer, and are not in it',
@@ -201,14 +200,11 @@ export type Common = Static<ReturnType<typeof Type.Object<ReturnType<typeof comm
 /** The clients have it typed. */
 export const AnyAnswer = Type.Object(
   {
-    id: Type.String({ description: 'feedback may refer to it as prediction_id' }),
-    model: Type.String({ description: 'the model, and the version that answered' }),
-    system_fingerprint: Type.String({ description: 'the digest of that version' }),
+    id: text('feedback may refer to it as prediction_id'),
+    model: text('the model, and the version that answered'),
+    system_fingerprint: text('the digest of that version'),
     truncated: Type.Optional(
-      Type.Boolean({
-        description:
-          'true: a prompt lost its oldest turns; usage.dropped_prompt_tokens counts them',
-      }),
+      flag('true: a prompt lost its oldest turns; usage.dropped_prompt_tokens counts them'),
     ),
   },
   { additionalProperties: true },
@@ -219,7 +215,7 @@ const Failed = Type.Object({
     message: Type.String(),
     type: Type.String(),
     param: nullable(Type.String()),
-    code: Type.String({ description: 'stable; see the table of errors' }),
+    code: text('stable; see the table of errors'),
   }),
 })
 

@@ -7,7 +7,7 @@ import type { Json } from '../../contracts/core.ts'
 import type { Fields, SchemaPart, TaskSchemas } from '../../contracts/task-view.ts'
 import { FeedbackEvent } from '../../client/schemas/feedback.ts'
 import { Brief, listed, Model } from '../../client/schemas/models.ts'
-import { Next } from '../../client/schemas/parts.ts'
+import { Next, integer, text } from '../../client/schemas/parts.ts'
 import { Answered, Prediction } from '../../client/schemas/predict.ts'
 import { Quality } from '../../client/schemas/quality.ts'
 import { Aside, Distrusted, Quarantined, Selection } from '../../client/schemas/set-aside.ts'
@@ -73,7 +73,7 @@ export function modelAnswer(services: Services) {
 export function modelsAnswer(services: Services) {
   return Type.Object({
     models: Type.Array(modelAnswer(services)),
-    object: Type.String({ description: 'list: with data, what clients of the OpenAI API read' }),
+    object: text('list: with data, what clients of the OpenAI API read'),
     data: Type.Array(Type.Object(listed)),
   })
 }
@@ -92,7 +92,7 @@ export function qualityAnswer(services: Services) {
 
 export function setAsideAnswer(services: Services) {
   return Type.Object({
-    count: Type.Integer({ description: 'set aside now' }),
+    count: integer('set aside now'),
     set_aside: Type.Array(extended(Aside, partsOf(services, 'stratum'), 'id')),
     next: Next,
   })
@@ -100,7 +100,7 @@ export function setAsideAnswer(services: Services) {
 
 export function quarantineAnswer(services: Services) {
   return Type.Object({
-    count: Type.Integer({ description: 'in quarantine now' }),
+    count: integer('in quarantine now'),
     quarantine: Type.Array(extended(Quarantined, partsOf(services, 'stratum'), 'id')),
     distrusted: Type.Array(Distrusted, { description: 'sources that the others contradict' }),
     next: Next,
@@ -139,7 +139,7 @@ function plain(schema: object) {
   return { type, description, ...(items !== undefined && { items }) }
 }
 
-const ndjson = { schema: Type.String({ description: 'one event per line' }) }
+const ndjson = { schema: text('one event per line') }
 
 export function feedbackBody(services: Services) {
   const own = { ...FeedbackEvent.properties, input: Type.Optional(inputValue(services)) }

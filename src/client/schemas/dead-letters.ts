@@ -1,22 +1,20 @@
 /** Dead letters over HTTP. */
 import { Type, type Static } from 'typebox'
-import { Count, Time, Next } from './parts.ts'
+import { Count, Next, Time, flag, integer, text } from './parts.ts'
 
 export const LetterAnswer = Type.Object({
   id: Type.Integer({ minimum: 1 }),
   code: Type.String(),
   reason: Type.String(),
   fix: Type.Optional(Type.String()),
-  source: Type.String({ description: 'the connector it came from' }),
+  source: text('the connector it came from'),
   partition: Type.String(),
   position: Type.String(),
   time: Time,
-  value: Type.Optional(Type.String({ description: 'the message as it arrived, if it is text' })),
-  value_base64: Type.Optional(
-    Type.String({ description: 'the message as it arrived, if it is not text, in base64' }),
-  ),
+  value: Type.Optional(text('the message as it arrived, if it is text')),
+  value_base64: Type.Optional(text('the message as it arrived, if it is not text, in base64')),
   bytes: Count,
-  truncated: Type.Optional(Type.Boolean({ description: 'value is truncated' })),
+  truncated: Type.Optional(flag('value is truncated')),
 })
 
 export const LettersAnswer = Type.Object({
@@ -40,15 +38,13 @@ export const LetterChoiceBody = Type.Object(
 export type LetterChoiceBody = Static<typeof LetterChoiceBody>
 
 export const ResentAnswer = Type.Object({
-  resent: Type.Integer({ description: 'accepted, and removed from the dead letters' }),
-  duplicates: Type.Integer({ description: 'already known, and removed from the dead letters' }),
+  resent: integer('accepted, and removed from the dead letters'),
+  duplicates: integer('already known, and removed from the dead letters'),
   rejected: Type.Array(
     Type.Object({ id: Type.Integer(), code: Type.String(), message: Type.String() }),
     { description: 'refused again; they stay' },
   ),
-  next: Type.Optional(
-    Type.String({ description: 'if there is more: the `before` of the next call' }),
-  ),
+  next: Type.Optional(text('if there is more: the `before` of the next call')),
 })
 
 export const DroppedAnswer = Type.Object({ dropped: Count })

@@ -2,13 +2,13 @@
 import { Type, type Static } from 'typebox'
 import type { Json } from '../../contracts/core.ts'
 import { nullable } from '../../platform/nullable.ts'
-import { Count, Name } from './parts.ts'
+import { Count, Name, integer, number, text } from './parts.ts'
 import { Rejected } from './feedback.ts'
 
 const Strict = { additionalProperties: false }
 
 const Cell = Type.Object({
-  said: Type.String({ description: 'what was answered; empty: nothing' }),
+  said: text('what was answered; empty: nothing'),
   right: Type.String(),
   count: Count,
 })
@@ -42,12 +42,8 @@ export function evaluateBody(mostRows: number) {
         minItems: 1,
         description: `events as for feedback, each with an input and its right answer; at most ${mostRows} (limits.inputs)`,
       }),
-      version: Type.Optional(
-        Type.String({ description: 'the version to score; absent = the live one' }),
-      ),
-      against: Type.Optional(
-        Type.String({ description: 'a version to compare it with, on the same rows' }),
-      ),
+      version: Type.Optional(text('the version to score; absent = the live one')),
+      against: Type.Optional(text('a version to compare it with, on the same rows')),
       tally: Type.Optional(Tally),
     },
     Strict,
@@ -57,10 +53,8 @@ export function evaluateBody(mostRows: number) {
 export type EvaluateBody = Static<ReturnType<typeof evaluateBody>>
 
 const estimate = {
-  mean: Type.Number({
-    description: 'accuracy: the share of right answers; otherwise the mean error or loss',
-  }),
-  low: Type.Optional(Type.Number({ description: '95 % interval; absent: too few rows' })),
+  mean: number('accuracy: the share of right answers; otherwise the mean error or loss'),
+  low: Type.Optional(number('95 % interval; absent: too few rows')),
   high: Type.Optional(Type.Number()),
 }
 
@@ -70,18 +64,16 @@ const VersionScore = Type.Object({
   strata: Type.Optional(
     Type.Array(
       Type.Object({
-        name: Type.String({ description: 'as the task names it: an answer of a classification' }),
-        count: Type.Integer({ description: 'rows whose right answer it is' }),
-        precision: nullable(Type.Number({ description: 'null: it was never answered' })),
-        recall: nullable(Type.Number({ description: 'null: it was never right' })),
+        name: text('as the task names it: an answer of a classification'),
+        count: integer('rows whose right answer it is'),
+        precision: nullable(number('null: it was never answered')),
+        recall: nullable(number('null: it was never right')),
       }),
       { description: 'most rows first; absent: answers have no names' },
     ),
   ),
   confusion: Type.Optional(Type.Array(Cell)),
-  unlisted: Type.Optional(
-    Type.Integer({ description: 'rows that are in the mean but not in strata and confusion' }),
-  ),
+  unlisted: Type.Optional(integer('rows that are in the mean but not in strata and confusion')),
 })
 
 export const EvaluateAnswer = Type.Object({
@@ -103,7 +95,7 @@ export const EvaluateAnswer = Type.Object({
         Type.Object(
           {
             ...estimate,
-            better: Type.Integer({ description: 'rows that version answers better' }),
+            better: integer('rows that version answers better'),
             worse: Count,
             verdict: Type.Unsafe<'better' | 'worse' | 'undecided'>({
               type: 'string',

@@ -1,23 +1,18 @@
 /** Feedback, what it is answered with, and the receipt of one event. */
 import { Type } from 'typebox'
-import { Count, Time } from './parts.ts'
+import { Count, Time, flag, integer, text } from './parts.ts'
 
 /** Only for the description: `intake` validates events, each with its own code. */
 export const FeedbackEvent = Type.Object({
   id: Type.Optional(
-    Type.String({
-      description:
-        'with source the identity, learned at most once among the last limits.seen_events; made from the content if absent',
-    }),
+    text(
+      'with source the identity, learned at most once among the last limits.seen_events; made from the content if absent',
+    ),
   ),
   source: Type.Optional(Type.String()),
-  prediction_id: Type.Optional(
-    Type.String({ description: 'instead of input: the prediction to join' }),
-  ),
+  prediction_id: Type.Optional(text('instead of input: the prediction to join')),
   retract: Type.Optional(
-    Type.Boolean({
-      description: 'retracts the event with this id, or without an id everything from the source',
-    }),
+    flag('retracts the event with this id, or without an id everything from the source'),
   ),
   since: Type.Optional(Time),
   weight: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
@@ -36,7 +31,7 @@ export const Rejected = Type.Object({
   index: Count,
   code: Type.String(),
   message: Type.String(),
-  fix: Type.Optional(Type.String({ description: 'what to do about it' })),
+  fix: Type.Optional(text('what to do about it')),
 })
 
 export const FeedbackAnswer = Type.Object({
@@ -49,10 +44,9 @@ export const FeedbackAnswer = Type.Object({
     }),
   ),
   retracted: Type.Optional(
-    Type.Integer({
-      description:
-        'how many of the accepted ones were retracted before they came, and will be refused when read',
-    }),
+    integer(
+      'how many of the accepted ones were retracted before they came, and will be refused when read',
+    ),
   ),
   receipts: Type.Optional(
     Type.Array(
@@ -62,24 +56,14 @@ export const FeedbackAnswer = Type.Object({
       { description: 'of those: their receipts, as they will be' },
     ),
   ),
-  status: Type.Optional(
-    Type.String({ description: 'of a single event that was retracted before it came: retracted' }),
-  ),
+  status: Type.Optional(text('of a single event that was retracted before it came: retracted')),
   position: Type.Optional(
-    Type.String({
-      description: 'position of the last event: pass it as wait_for to predict and to the model',
-    }),
+    text('position of the last event: pass it as wait_for to predict and to the model'),
   ),
-  pending: Type.Optional(
-    Type.Integer({ description: 'events waiting for the next update, including these' }),
-  ),
-  trigger_every: Type.Optional(
-    Type.Integer({ description: 'pending events that start an update' }),
-  ),
+  pending: Type.Optional(integer('events waiting for the next update, including these')),
+  trigger_every: Type.Optional(integer('pending events that start an update')),
   trigger_rest_ms: Type.Optional(
-    Type.Integer({
-      description: 'idle time after which fewer pending events start an update; 0 = never',
-    }),
+    integer('idle time after which fewer pending events start an update; 0 = never'),
   ),
 })
 
@@ -102,28 +86,20 @@ export const ReceiptAnswer = Type.Object({
       description: 'the prediction that it names, or the next update',
     }),
   ),
-  version: Type.Optional(
-    Type.String({ description: 'the version that learned it; of one set aside, that was undone' }),
-  ),
+  version: Type.Optional(text('the version that learned it; of one set aside, that was undone')),
   weight: Type.Optional(Type.Number()),
   slice: Type.Optional(Type.String()),
   time: Type.Optional(Time),
-  why: Type.Optional(
-    Type.String({
-      description: 'why it is in quarantine: outlier, hostile, over-share or over-daily',
-    }),
-  ),
-  code: Type.Optional(Type.String({ description: 'why it was rejected' })),
+  why: Type.Optional(text('why it is in quarantine: outlier, hostile, over-share or over-daily')),
+  code: Type.Optional(text('why it was rejected')),
   message: Type.Optional(Type.String()),
   fix: Type.Optional(Type.String()),
   rollback: Type.Optional(
     Type.Object({
-      to: Type.String({ description: 'the version that it went back to' }),
+      to: text('the version that it went back to'),
       since: Time,
       reason: Type.String(),
     }),
   ),
-  details: Type.Optional(
-    Type.String({ description: 'no longer kept: the event fell out of limits.event_log' }),
-  ),
+  details: Type.Optional(text('no longer kept: the event fell out of limits.event_log')),
 })

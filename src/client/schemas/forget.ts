@@ -1,6 +1,6 @@
 /** Forgetting events for good, and the certificates of it. */
 import { Type, type Static } from 'typebox'
-import { Count, Reason, Time, PageQuery } from './parts.ts'
+import { Count, PageQuery, Reason, Time, flag, integer, text } from './parts.ts'
 
 /** What clients show of a certificate; it has more. */
 export interface Certificate {
@@ -33,13 +33,9 @@ export const ForgetBody = Type.Object(
     id: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
     before: Type.Optional(Time),
     keep_serving: Type.Optional(
-      Type.Boolean({
-        description: 'answer with the present versions until the others are rebuilt; default false',
-      }),
+      flag('answer with the present versions until the others are rebuilt; default false'),
     ),
-    dry_run: Type.Optional(
-      Type.Boolean({ description: 'say what it would do, and do nothing; default false' }),
-    ),
+    dry_run: Type.Optional(flag('say what it would do, and do nothing; default false')),
     reason: Type.Optional(Reason),
   },
   { additionalProperties: false },
@@ -53,8 +49,8 @@ export const ForgetParams = Type.Object({
 export type ForgetParams = Static<typeof ForgetParams>
 
 export const ForgetRequest = Type.Object({
-  request: Type.String({ description: 'names the request and its certificate' }),
-  state: Type.String({ description: 'asked, rebuilding or done' }),
+  request: text('names the request and its certificate'),
+  state: text('asked, rebuilding or done'),
   reason: Type.Optional(Type.String()),
   blocked: Type.Optional(
     Type.Object(
@@ -69,27 +65,20 @@ export const ForgetRequest = Type.Object({
       description: 'learning is paused, or the budget of the hour is spent',
     }),
   ),
-  from: Type.Optional(
-    Type.String({ description: 'the version that the rest is learned again from' }),
-  ),
+  from: Type.Optional(text('the version that the rest is learned again from')),
   unpinned: Type.Optional(
     Type.Array(Type.String(), { description: 'versions that lose their bytes though pinned' }),
   ),
   answers_meanwhile: Type.Optional(
-    Type.String({ description: 'the version that answers until the rest is learned again' }),
+    text('the version that answers until the rest is learned again'),
   ),
-  events: Type.Optional(Type.Integer({ description: 'events that were forgotten' })),
-  learned_again: Type.Optional(Type.Integer({ description: 'events to learn again' })),
-  left: Type.Optional(Type.Integer({ description: 'of these, the ones still to come' })),
+  events: Type.Optional(integer('events that were forgotten')),
+  learned_again: Type.Optional(integer('events to learn again')),
+  left: Type.Optional(integer('of these, the ones still to come')),
   beyond_event_log: Type.Optional(
-    Type.Boolean({
-      description:
-        'events had fallen out of the event log: a fresh adapter learns what it still has',
-    }),
+    flag('events had fallen out of the event log: a fresh adapter learns what it still has'),
   ),
-  events_lost: Type.Optional(
-    Type.Integer({ description: 'then: events that are not learned again' }),
-  ),
+  events_lost: Type.Optional(integer('then: events that are not learned again')),
   certificate: Type.Optional(
     Type.Unsafe<Certificate>({
       type: 'object',
@@ -102,28 +91,21 @@ export const ForgetRequest = Type.Object({
 export const ForgetForecast = Type.Object({
   dry_run: Type.Literal(true),
   erased: Type.Record(Type.String(), Count, { description: 'what would go, by place' }),
-  learned: Type.Boolean({
-    description: 'something has learned from them; otherwise no version changes',
-  }),
-  from: Type.Optional(
-    Type.String({ description: 'the version to rebuild from; absent: a fresh adapter' }),
+  learned: flag('something has learned from them; otherwise no version changes'),
+  from: Type.Optional(text('the version to rebuild from; absent: a fresh adapter')),
+  has_state: flag('optimizer and replay of that version are kept; otherwise they begin empty'),
+  learned_again: integer('events to learn again'),
+  events_lost: integer(
+    'events that have fallen out of the event log and would not be learned again',
   ),
-  has_state: Type.Boolean({
-    description: 'optimizer and replay of that version are kept; otherwise they begin empty',
-  }),
-  learned_again: Type.Integer({ description: 'events to learn again' }),
-  events_lost: Type.Integer({
-    description: 'events that have fallen out of the event log and would not be learned again',
-  }),
   retired: Type.Array(Type.String(), { description: 'versions that would lose their bytes' }),
   unpinned: Type.Optional(
     Type.Array(Type.String(), { description: 'of these, the ones that are pinned' }),
   ),
   answers_meanwhile: Type.Optional(
-    Type.String({
-      description:
-        'the version that would answer until the rest is learned again; absent: a new one, without what is forgotten',
-    }),
+    text(
+      'the version that would answer until the rest is learned again; absent: a new one, without what is forgotten',
+    ),
   ),
 })
 

@@ -2,20 +2,17 @@
 import { Type } from 'typebox'
 import { LiveAnswer, TrialAnswer } from './moves.ts'
 import { Compute, Drift, Kl, LossGap, Score, Scores, Served, SliceGap } from './quality.ts'
-import { Count, Name, Time } from './parts.ts'
+import { Count, Name, Time, integer, number, text } from './parts.ts'
 import { nullable } from '../../platform/nullable.ts'
 
 export const FaultAnswer = Type.Object({
   model: Name,
   part: Type.Optional(
-    Type.String({
-      description:
-        'model, live, inbox, dead_letters, data_dir, source or copy; absent: the trainer',
-    }),
+    text('model, live, inbox, dead_letters, data_dir, source or copy; absent: the trainer'),
   ),
-  state: Type.Optional(Type.String({ description: 'of the trainer' })),
-  source: Type.Optional(Type.String({ description: 'name of a failing source' })),
-  code: Type.Optional(Type.String({ description: 'stable; see the table of errors' })),
+  state: Type.Optional(text('of the trainer')),
+  source: Type.Optional(text('name of a failing source')),
+  code: Type.Optional(text('stable; see the table of errors')),
   message: Type.Optional(Type.String()),
   fix: Type.Optional(Type.String()),
 })
@@ -24,8 +21,8 @@ export const ResetAnswer = Type.Object({
   at: Time,
   partition: Type.String(),
   reason: Type.String(),
-  from: Type.String({ description: 'position that was read up to' }),
-  to: Type.String({ description: 'position where reading continued' }),
+  from: text('position that was read up to'),
+  to: text('position where reading continued'),
   missing: nullable(Count),
 })
 
@@ -43,9 +40,7 @@ export const SourcesAnswer = Type.Record(
       description: 'records known to be lost before they were read; there may be more',
     }),
     last_reset: Type.Optional(ResetAnswer),
-    code: Type.Optional(
-      Type.String({ description: 'while it fails; reading is retried automatically' }),
-    ),
+    code: Type.Optional(text('while it fails; reading is retried automatically')),
     message: Type.Optional(Type.String()),
   }),
   { description: 'by name' },
@@ -72,7 +67,7 @@ export const TrainerAnswer = Type.Object({
 })
 
 export const ReadKind = Type.Object({
-  name: Type.String({ description: 'the key of its values below input' }),
+  name: text('the key of its values below input'),
   summary: Type.String(),
   example: Type.Unknown({ description: 'what may stand below the key' }),
 })
@@ -93,7 +88,7 @@ export const Model = Type.Object({
   model: Name,
   base: Type.String(),
   method: Type.String(),
-  task: Type.String({ description: 'what it answers, such as classification or regression' }),
+  task: text('what it answers, such as classification or regression'),
   reads: Type.Array(ReadKind, { description: 'the kinds of inputs that it takes' }),
   signals: Type.Array(TakenSignal, { description: 'the kinds of feedback that it learns from' }),
   score: Type.Object(
@@ -108,7 +103,7 @@ export const Model = Type.Object({
         description: 'higher: a share between 0 and 1; lower: an error or a loss',
       }),
       recent: nullable(Type.Number()),
-      all: nullable(Type.Number({ description: 'since the model was created' })),
+      all: nullable(number('since the model was created')),
       baseline: Type.Optional(
         Type.Object(
           { name: Type.String(), recent: Type.Number() },
@@ -133,14 +128,14 @@ export const Model = Type.Object({
     ),
   ),
   trainer: TrainerAnswer,
-  lag: Type.Integer({ description: 'accepted events that the trainer has not read' }),
+  lag: integer('accepted events that the trainer has not read'),
   lag_unknown: Type.Optional(
     Type.Array(Type.String(), {
       description:
         'sources that cannot be read now: what waits in them is not known, and not part of lag',
     }),
   ),
-  pending: Type.Integer({ description: 'events read and waiting for the next update' }),
+  pending: integer('events read and waiting for the next update'),
   progress: Type.Optional(
     Type.Object(
       { rate: Count, eta_seconds: Count },
@@ -183,22 +178,15 @@ export const Model = Type.Object({
     rejected: Count,
     waiting: Count,
     set_aside: Type.Optional(
-      Type.Integer({
-        description:
-          'accepted before a rollback; relearn or discard them. Also a newer signal of an event whose older one is still learned: receipts count that event as learned',
-      }),
+      integer(
+        'accepted before a rollback; relearn or discard them. Also a newer signal of an event whose older one is still learned: receipts count that event as learned',
+      ),
     ),
-    quarantined: Type.Optional(
-      Type.Integer({ description: 'kept back by the defence; release or drop them' }),
-    ),
+    quarantined: Type.Optional(integer('kept back by the defence; release or drop them')),
     unanswered: Type.Optional(
-      Type.Integer({
-        description: 'came before anything was learned that could answer: learned, and in no score',
-      }),
+      integer('came before anything was learned that could answer: learned, and in no score'),
     ),
-    held_out: Type.Optional(
-      Type.Integer({ description: 'kept for comparing versions, and never learned' }),
-    ),
+    held_out: Type.Optional(integer('kept for comparing versions, and never learned')),
   }),
   receipts: Type.Optional(
     Type.Record(Type.String(), Count, {
@@ -225,8 +213,8 @@ export const Brief = Type.Object(
 
 /** A model as clients of the OpenAI API know it. */
 export const listed = {
-  id: Type.String({ description: 'as it was asked for: model, model@version or model@live' }),
+  id: text('as it was asked for: model, model@version or model@live'),
   object: Type.Literal('model'),
-  created: Type.Integer({ description: 'seconds since 1970 when the live version went live' }),
+  created: integer('seconds since 1970 when the live version went live'),
   owned_by: Type.String(),
 }

@@ -1,11 +1,22 @@
 /** Schemas of moves of the live pointer: what is asked for, where it points, and its history. */
 import { Type, type Static } from 'typebox'
-import { Count, Name, Reason, Time, Next, NumberedQuery } from './parts.ts'
+import {
+  Count,
+  Name,
+  Next,
+  NumberedQuery,
+  Reason,
+  Time,
+  flag,
+  integer,
+  number,
+  text,
+} from './parts.ts'
 import { nullable } from '../../platform/nullable.ts'
 
 const Strict = { additionalProperties: false }
 
-const Share = Type.Number({ description: 'of the requests, between 0 and 1' })
+const Share = number('of the requests, between 0 and 1')
 
 export const routedParts = {
   canary: Type.Optional(
@@ -23,35 +34,27 @@ export const routedParts = {
 }
 
 const Arm = Type.Object({
-  judged: Type.Integer({ description: 'answers of this trial that feedback judged' }),
+  judged: integer('answers of this trial that feedback judged'),
   error: nullable(
-    Type.Number({
-      description: '0 = all right, 1 = all wrong; for numbers the distance; null: none is judged',
-    }),
+    number('0 = all right, 1 = all wrong; for numbers the distance; null: none is judged'),
   ),
 })
 
 export const TrialAnswer = Type.Object(
   {
     version: Name,
-    kind: Type.String({ description: 'canary or shadow' }),
+    kind: text('canary or shadow'),
     share: Type.Optional(Share),
-    by: Type.String({
-      description: 'policy: the rollout policy decides; person: a person ends the trial',
-    }),
+    by: text('policy: the rollout policy decides; person: a person ends the trial'),
     reason: Type.String(),
     since: Type.Optional({ ...Time, description: 'when its present stage began' }),
     candidate: Arm,
     live: Arm,
     compared: Type.Optional(
-      Type.Integer({
-        description: 'judged examples that both the live version and a shadow answered',
-      }),
+      integer('judged examples that both the live version and a shadow answered'),
     ),
     agreed: Type.Optional(Count),
-    waiting: Type.Optional(
-      Type.String({ description: 'the newest released version: its trial is next' }),
-    ),
+    waiting: Type.Optional(text('the newest released version: its trial is next')),
   },
   { description: 'the version on trial; absent: none, or another daemon trains the model' },
 )
@@ -62,24 +65,19 @@ export const LiveAnswer = Type.Object({
   generation: Count,
   since: Time,
   previous: nullable(Name),
-  by: Type.String({
-    description: 'what moved the pointer, such as start, trainer, rollback, promote or canary',
-  }),
-  actor: Type.Optional(
-    Type.String({ description: 'of a person, if the daemon has keys: the name of the key' }),
-  ),
+  by: text('what moved the pointer, such as start, trainer, rollback, promote or canary'),
+  actor: Type.Optional(text('of a person, if the daemon has keys: the name of the key')),
   ...routedParts,
-  reason: Type.String({ description: 'reason for the move' }),
+  reason: text('reason for the move'),
 })
 
 export const PastMoveAnswer = Type.Object({
   ...LiveAnswer.properties,
   before: Type.Optional(
     nullable(
-      Type.String({
-        description:
-          'what was live until this move; the same where the move kept it, as a pause or a trial does',
-      }),
+      text(
+        'what was live until this move; the same where the move kept it, as a pause or a trial does',
+      ),
     ),
   ),
   until: Type.Optional(Type.String({ format: 'date-time', description: 'absent: it holds now' })),
@@ -87,10 +85,8 @@ export const PastMoveAnswer = Type.Object({
     // Without properties here, so that all of it is written.
     Type.Unsafe<object>({ description: 'what the move asks of the trainer' }),
   ),
-  hash: Type.Optional(
-    Type.String({ description: 'sha256 of this move and of prior; antikythera history --verify' }),
-  ),
-  prior: Type.Optional(Type.String({ description: 'the hash of the move before' })),
+  hash: Type.Optional(text('sha256 of this move and of prior; antikythera history --verify')),
+  prior: Type.Optional(text('the hash of the move before')),
 })
 
 export const HistoryAnswer = Type.Object({ moves: Type.Array(PastMoveAnswer), next: Next })
@@ -106,9 +102,7 @@ export const HistoryQuery = Type.Object(
 )
 
 const Undone = Type.Optional(
-  Type.Boolean({
-    description: 'also a version that a rollback has taken back; otherwise VERSION_UNDONE',
-  }),
+  flag('also a version that a rollback has taken back; otherwise VERSION_UNDONE'),
 )
 export const RollbackBody = Type.Object(
   {
@@ -122,7 +116,7 @@ export const RollbackBody = Type.Object(
     ),
     reason: Reason,
     undone: Undone,
-    hold: Type.Optional(Type.Boolean({ description: 'the same as then: hold' })),
+    hold: Type.Optional(flag('the same as then: hold')),
     then: Type.Optional(
       Type.Union([Type.Literal('continue'), Type.Literal('skip'), Type.Literal('hold')], {
         description:

@@ -1,11 +1,11 @@
 /** Over HTTP: the replicas and who trains which model, and what operators did. */
 import { Type } from 'typebox'
 import { nullable } from '../../platform/nullable.ts'
-import { Count, Name, Time, Next, PageQuery } from './parts.ts'
+import { Count, Name, Next, PageQuery, Time, flag, integer, text } from './parts.ts'
 
 const Member = Type.Object({
   replica: Type.String(),
-  role: Type.String({ description: 'all, trainer or server' }),
+  role: text('all, trainer or server'),
   url: Type.Optional(Type.String()),
   seen: Time,
   models: Type.Array(
@@ -14,14 +14,14 @@ const Member = Type.Object({
 })
 
 const Lease = Type.Object({
-  holder: Type.String({ description: 'replica that trains it' }),
-  epoch: Type.Integer({ description: 'rises with each holder of the lease' }),
+  holder: text('replica that trains it'),
+  epoch: integer('rises with each holder of the lease'),
   expires: Time,
 })
 
 export const FleetAnswer = Type.Object({
-  replica: Type.String({ description: 'replica that answers' }),
-  shared: Type.Boolean({ description: 'whether this daemon is part of a fleet' }),
+  replica: text('replica that answers'),
+  shared: flag('whether this daemon is part of a fleet'),
   members: Type.Array(Member),
   models: Type.Array(
     Type.Object({
@@ -59,16 +59,14 @@ export const AuditAnswer = Type.Object({
   records: Type.Array(
     Type.Object({
       time: Type.String({ format: 'date-time' }),
-      key: Type.String({ description: 'name of the key; token-1, … for a token; anonymous' }),
+      key: text('name of the key; token-1, … for a token; anonymous'),
       method: Type.String(),
       path: Type.String(),
-      from: Type.String({ description: 'address that the request came from' }),
-      forwarded_for: Type.Optional(
-        Type.String({ description: 'what the request says that a proxy saw; not verified' }),
-      ),
-      request: Type.String({ description: 'id of the request in the log' }),
+      from: text('address that the request came from'),
+      forwarded_for: Type.Optional(text('what the request says that a proxy saw; not verified')),
+      request: text('id of the request in the log'),
       status: Type.Integer(),
-      code: Type.Optional(Type.String({ description: 'of the error, if it failed' })),
+      code: Type.Optional(text('of the error, if it failed')),
       body: Type.Optional(
         Type.Unsafe<{ readonly reason?: unknown }>({
           description: 'of the request; a long one is cut',

@@ -1,6 +1,12 @@
 /** Small schemas that several routes share, and the type of what is written or read by a schema. */
 import { Type, type Static, type TSchema } from 'typebox'
 
+/** Schemas of which a description is all that is said. */
+export const text = (description: string) => Type.String({ description })
+export const integer = (description: string) => Type.Integer({ description })
+export const number = (description: string) => Type.Number({ description })
+export const flag = (description: string) => Type.Boolean({ description })
+
 export const Name = Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,63}$' })
 export const Count = Type.Integer({ minimum: 0 })
 export const Time = Type.String({ format: 'date-time' })
@@ -50,7 +56,7 @@ export const NumberedQuery = Type.Object(
 )
 
 export const Next = Type.Optional(
-  Type.String({ description: 'if there is more: the `before` of the next page' }),
+  text('if there is more: the `before` of the next page'),
 ) satisfies TSchema
 
 export type PageQuery = Answer<typeof PageQuery>

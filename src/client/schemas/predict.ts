@@ -1,7 +1,7 @@
 /** The request and the answer of a prediction. */
 import { Type, type Static } from 'typebox'
 import type { Json } from '../../contracts/core.ts'
-import { Count, Name } from './parts.ts'
+import { Count, Name, flag, integer, text } from './parts.ts'
 
 const Strict = { additionalProperties: false }
 
@@ -23,9 +23,7 @@ const Generate = Type.Object(
         description: 'the share of probability that tokens are drawn from',
       }),
     ),
-    seed: Type.Optional(
-      Type.Integer({ description: 'the same seed gives the same text of the same version' }),
-    ),
+    seed: Type.Optional(integer('the same seed gives the same text of the same version')),
     stop: Type.Optional(
       Type.Array(Type.String({ minLength: 1, maxLength: 256 }), {
         maxItems: 16,
@@ -45,9 +43,7 @@ export function predictBody(mostInputs: number, input = Type.Unsafe<Json>({})) {
   return Type.Object(
     {
       inputs: Type.Array(input, { minItems: 1, maxItems: mostInputs }),
-      version: Type.Optional(
-        Type.String({ description: 'answer with this version instead of the live one' }),
-      ),
+      version: Type.Optional(text('answer with this version instead of the live one')),
       at: Type.Optional(
         Type.String({
           format: 'date-time',
@@ -71,12 +67,11 @@ export function predictBody(mostInputs: number, input = Type.Unsafe<Json>({})) {
 export type PredictBody = Static<ReturnType<typeof predictBody>>
 
 export const Prediction = Type.Object({
-  id: Type.String({ description: 'feedback may refer to it as prediction_id' }),
+  id: text('feedback may refer to it as prediction_id'),
   truncated: Type.Optional(
-    Type.Boolean({
-      description:
-        'true: the text is longer than max_tokens and was truncated, or the prompt lost its oldest turns',
-    }),
+    flag(
+      'true: the text is longer than max_tokens and was truncated, or the prompt lost its oldest turns',
+    ),
   ),
   tokens: Type.Optional(
     Type.Object(
@@ -98,11 +93,7 @@ export const Answered = Type.Object({
   version: Name,
   digest: Type.String(),
   generation: Type.Optional(
-    Type.Integer({
-      description: 'generation of the live pointer; absent for a version requested by name',
-    }),
+    integer('generation of the live pointer; absent for a version requested by name'),
   ),
-  arm: Type.Optional(
-    Type.String({ description: 'canary: a version on trial has answered; absent: it has not' }),
-  ),
+  arm: Type.Optional(text('canary: a version on trial has answered; absent: it has not')),
 })

@@ -1,9 +1,9 @@
 /** Schemas of what is measured of a model and its versions: scores, what they served, drift, overfitting, compute. */
 import { Type } from 'typebox'
-import { Count, Name } from './parts.ts'
+import { Count, Name, integer, number, text } from './parts.ts'
 import { nullable } from '../../platform/nullable.ts'
 
-export const Score = Type.Number({ description: 'between 0 and 1' })
+export const Score = number('between 0 and 1')
 
 export const Drift = Type.Object(
   { alarms: Count, last: nullable(Type.String()) },
@@ -12,38 +12,32 @@ export const Drift = Type.Object(
 
 export const Compute = Type.Object(
   {
-    cpu_seconds: Type.Number({ description: 'of updates, evaluation included' }),
+    cpu_seconds: number('of updates, evaluation included'),
     evaluation_cpu_seconds: Type.Number(),
     last_hour_cpu_seconds: Type.Optional(Type.Number()),
     budget_cpu_seconds_per_hour: Type.Optional(Type.Number()),
-    room_at: Type.Optional(
-      Type.String({ description: 'while the budget is spent: when the next update starts' }),
-    ),
+    room_at: Type.Optional(text('while the budget is spent: when the next update starts')),
   },
   { description: 'CPU time of the trainer' },
 )
 
 export const LossGap = Type.Object(
   {
-    trained: Type.Number({ description: 'loss of replayed rows after the last updates' }),
-    unseen: Type.Number({ description: 'loss of rows that no update had learned' }),
+    trained: number('loss of replayed rows after the last updates'),
+    unseen: number('loss of rows that no update had learned'),
     gap: Type.Number(),
-    from: Type.String({
-      description: 'what is unseen: held-out, or prequential where nothing is held out',
-    }),
-    updates: Type.Integer({ description: 'in a row with a gap that is too large' }),
-    warning: Type.Optional(Type.String({ description: 'after too many of them, and what to do' })),
+    from: text('what is unseen: held-out, or prequential where nothing is held out'),
+    updates: integer('in a row with a gap that is too large'),
+    warning: Type.Optional(text('after too many of them, and what to do')),
   },
   { description: 'overfitting: how much better the model knows the examples it has learned' },
 )
 
 export const Kl = Type.Object(
   {
-    per_token: Type.Number({
-      description: 'KL of the next token to that of the base, the mean over answers, in nats',
-    }),
+    per_token: number('KL of the next token to that of the base, the mean over answers, in nats'),
     rows: Type.Integer(),
-    from: Type.String({ description: 'which rows: held-out, replay or new' }),
+    from: text('which rows: held-out, replay or new'),
   },
   { description: 'how far the texts are from those of the base; absent: answers are no texts' },
 )
@@ -52,10 +46,10 @@ export const SliceGap = Type.Object(
   {
     best: Type.String(),
     worst: Type.String(),
-    points: Type.Number({ description: 'percentage points between their recent accuracies' }),
-    low: Type.Number({ description: 'the lower bound of its interval: above 0 it is no chance' }),
+    points: number('percentage points between their recent accuracies'),
+    low: number('the lower bound of its interval: above 0 it is no chance'),
     high: Type.Number(),
-    slices: Type.Integer({ description: 'slices with enough examples' }),
+    slices: integer('slices with enough examples'),
   },
   {
     description:
@@ -66,10 +60,9 @@ export const SliceGap = Type.Object(
 /** The fields that every task's report has. */
 export const Quality = Type.Object({
   model: Name,
-  accuracy_recent_by_source: Type.Number({
-    description:
-      'mean over sources with at least 20 examples, each with the same weight; over all where none has as many',
-  }),
+  accuracy_recent_by_source: number(
+    'mean over sources with at least 20 examples, each with the same weight; over all where none has as many',
+  ),
   sources: Type.Array(
     Type.Object({
       source: Type.String(),
@@ -108,8 +101,8 @@ const ServedParts = Type.Array(
 /** Scores of a version from the answers it really served. */
 export const Served = Type.Object(
   {
-    count: Type.Integer({ description: 'answers that feedback judged' }),
-    error: Type.Number({ description: '0 = all right, 1 = all wrong; for numbers the distance' }),
+    count: integer('answers that feedback judged'),
+    error: number('0 = all right, 1 = all wrong; for numbers the distance'),
     parts: Type.Optional(
       Type.Object(
         {

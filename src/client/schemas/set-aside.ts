@@ -1,6 +1,6 @@
 /** The schemas of events set aside by rollbacks, and of the commands to a trainer. */
 import { Type, type Static } from 'typebox'
-import { Count, Reason, Time } from './parts.ts'
+import { Count, Reason, Time, flag, integer, number, text } from './parts.ts'
 
 const Strict = { additionalProperties: false }
 
@@ -8,23 +8,19 @@ const event = { source: Type.String(), id: Type.String(), time: Type.Optional(Ti
 
 export const Aside = Type.Object({
   ...event,
-  was: Type.String({
-    description: 'where it was at the rollback: undone, pending, waiting or unread',
-  }),
-  relearning: Type.Optional(Type.Boolean({ description: 'it will be learned' })),
+  was: text('where it was at the rollback: undone, pending, waiting or unread'),
+  relearning: Type.Optional(flag('it will be learned')),
 })
 
 export const Quarantined = Type.Object({
   ...event,
-  why: Type.String({
-    description: 'why it is kept back: outlier, hostile, over-share or over-daily',
-  }),
-  releasing: Type.Optional(Type.Boolean({ description: 'it will be learned' })),
+  why: text('why it is kept back: outlier, hostile, over-share or over-daily'),
+  releasing: Type.Optional(flag('it will be learned')),
 })
 
 export const Distrusted = Type.Object({
   source: Type.String(),
-  trust: Type.Number({ description: 'what its examples weigh: 0 = nothing, 1 = all' }),
+  trust: number('what its examples weigh: 0 = nothing, 1 = all'),
 })
 
 /** Selects the events: all that it does not exclude. */
@@ -44,7 +40,7 @@ export const Selection = Type.Object(
   Strict,
 )
 export const SelectedAnswer = Type.Object({
-  events: Type.Integer({ description: 'number of events selected when the command was given' }),
+  events: integer('number of events selected when the command was given'),
   generation: Count,
 })
 

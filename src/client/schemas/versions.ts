@@ -1,6 +1,6 @@
 /** Schemas of versions: one and all of them, two compared, and those that are pinned. */
 import { Type } from 'typebox'
-import { Count, Name, Time } from './parts.ts'
+import { Count, Name, Time, flag, integer, text } from './parts.ts'
 import { Compute, Kl, LossGap, Scores, Served, SliceGap } from './quality.ts'
 import { nullable } from '../../platform/nullable.ts'
 
@@ -12,9 +12,7 @@ export const Version = Type.Object({
   events: Count,
   events_new: Count,
   steps: Count,
-  memory: Type.Optional(
-    Type.Integer({ description: 'stored examples that vote along with the head' }),
-  ),
+  memory: Type.Optional(integer('stored examples that vote along with the head')),
   scores: Scores,
   headline: Type.Optional(
     Type.Object(
@@ -30,7 +28,7 @@ export const Version = Type.Object({
       Type.Object({
         source: Type.String(),
         partition: Type.String(),
-        from: Type.String({ description: 'empty: from its beginning' }),
+        from: text('empty: from its beginning'),
         to: Type.String(),
       }),
       { description: 'the positions of its new events, of at most twenty partitions' },
@@ -82,16 +80,16 @@ export const Version = Type.Object({
     ),
   ),
   live: Type.Boolean(),
-  removed: Type.Boolean({ description: 'its bytes were removed by keep' }),
-  pinned: Type.Boolean({ description: 'its bytes stay until it is unpinned' }),
+  removed: flag('its bytes were removed by keep'),
+  pinned: flag('its bytes stay until it is unpinned'),
 })
 
 export const ComparisonAnswer = Type.Object({
   from: Name,
   to: Name,
-  same: Type.Boolean({ description: 'both have the same files: they give the same answers' }),
+  same: flag('both have the same files: they give the same answers'),
   differs: Type.Array(Type.String(), { description: 'fields of the manifest that differ' }),
-  events: Type.Integer({ description: 'learned in `to` minus those in `from`' }),
+  events: integer('learned in `to` minus those in `from`'),
   steps: Type.Integer(),
   scores: Type.Record(Type.String(), Type.Number(), {
     description: 'scores of `to` minus those of `from`',

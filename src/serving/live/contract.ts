@@ -1,6 +1,10 @@
 /** A served model as the services see it: predict, hold a version, follow a move, report the state. */
+import type { LanguageModel } from '../../contracts/base.ts'
+import type { TextSettings } from '../../contracts/text-task.ts'
+import type { Metrics } from '../../platform/metrics.ts'
 import type { Manifest, Routing } from '../../versions/contract.ts'
-import type { AnsweredInput, PredictRequest, TrialMark } from './predict.ts'
+import type { DecodeScheduler } from '../engine/decode-scheduler.ts'
+import type { AnsweredInput, PredictionLog, PredictRequest, TrialMark } from './predict.ts'
 
 export interface LiveModel {
   /** Undefined until the first version is loaded. */
@@ -57,4 +61,15 @@ export interface HeldVersion extends Pick<Prediction, 'manifest' | 'generation' 
     failed?: { readonly error: unknown },
   ): void
   release(): void
+}
+
+/** The parts that a model needs to write texts. */
+export interface TextWriting {
+  readonly language: LanguageModel
+  /** The settings for a request that names none. */
+  readonly usual: TextSettings
+  readonly scheduler: Pick<DecodeScheduler, 'run'>
+  readonly predictions: PredictionLog
+  readonly predictionId: () => string
+  readonly metrics: Pick<Metrics, 'count'>
 }

@@ -13,7 +13,7 @@ import type { ForgetForecast } from '../../trainer/forgetting/forecast.ts'
 import type { ForgetRequest, Selection } from '../../versions/contract.ts'
 import type { LiveModel } from '../live/contract.ts'
 import type { TrainerView } from './served-model.ts'
-import { trainsHere, unanswered } from './trainer-view.ts'
+import { trainsHere, unanswered } from './feedback/receipts.ts'
 
 /** Each throws `TRAINED_ELSEWHERE` if no other daemon can be asked, and `TRAINER_BUSY` if none answers in time. */
 export interface TrainerPages {

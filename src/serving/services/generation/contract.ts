@@ -1,11 +1,7 @@
 /** The request for texts and its result: a stream of parts, or whole answers. */
 import type { Prediction } from '../../live/contract.ts'
-import type { PredictRequest, PredictionLog } from '../../live/predict.ts'
+import type { PredictRequest } from '../../live/predict.ts'
 import type { Freshness, PastTime } from '../prediction-service.ts'
-import type { LanguageModel } from '../../../contracts/base.ts'
-import type { TextSettings } from '../../../contracts/text-task.ts'
-import type { Metrics } from '../../../platform/metrics.ts'
-import type { DecodeScheduler } from '../../engine/decode-scheduler.ts'
 
 /** Where an option is absent, the task's settings decide. */
 export interface TextOptions {
@@ -73,15 +69,4 @@ export interface GenerationService {
   generate(request: GenerateRequest): Promise<Generation>
   /** One whole text for each input. */
   answer(request: AnswerTexts, options: TextOptions): Promise<Prediction>
-}
-
-/** The parts that a model needs to write texts. */
-export interface TextWriting {
-  readonly language: LanguageModel
-  /** The settings for a request that names none. */
-  readonly usual: TextSettings
-  readonly scheduler: Pick<DecodeScheduler, 'run'>
-  readonly predictions: PredictionLog
-  readonly predictionId: () => string
-  readonly metrics: Pick<Metrics, 'count'>
 }

@@ -15,7 +15,7 @@ import { openRandom } from '../../../platform/random.ts'
 import { eventLoop } from '../../../platform/slices.ts'
 import type { VersionService } from '../../../versions/service.ts'
 import { TokenStream } from '../../engine/text-queue.ts'
-import type { HeldVersion, LiveModel, Prediction } from '../../live/contract.ts'
+import type { HeldVersion, LiveModel, Prediction, TextWriting } from '../../live/contract.ts'
 import type { AnsweredInput } from '../../live/predict.ts'
 import type { PredictionService } from '../prediction-service.ts'
 import type {
@@ -25,7 +25,6 @@ import type {
   GenerationService,
   TextOptions,
   TextPart,
-  TextWriting,
 } from './contract.ts'
 import { writeText } from './written-text.ts'
 
