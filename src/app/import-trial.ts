@@ -7,7 +7,7 @@ import { refuse } from '../adapters/peft/refuse.ts'
 import type { Base } from '../contracts/base.ts'
 import type { MethodPlugin } from '../contracts/adapter.ts'
 import type { TaskHead } from '../contracts/task.ts'
-import { openDecodingEngine } from '../serving/engine/decoding-engine.ts'
+import { DecodingEngine } from '../serving/engine/decoding-engine.ts'
 import { openServingEngine } from '../serving/engine/engine.ts'
 import type { Version, VersionDraft } from '../versions/contract.ts'
 
@@ -46,7 +46,7 @@ async function computed(parts: TrialParts, version: Version): Promise<readonly n
 }
 
 async function written(parts: TrialParts, version: Version): Promise<readonly number[]> {
-  const engine = openDecodingEngine(parts)
+  const engine = new DecodingEngine(parts)
   try {
     await engine.load(KEY, version)
     const ids = parts.base.language?.prompt(TEXT) ?? new Int32Array()

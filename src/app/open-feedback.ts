@@ -17,7 +17,7 @@ import {
   type TraceOfPrediction,
 } from '../serving/services/feedback/feedback-service.ts'
 import { textOf } from '../serving/services/feedback/feedback-progress.ts'
-import { watchUndone } from '../serving/services/feedback/undone-feedback.ts'
+import { UndoneFeedback } from '../serving/services/feedback/undone-feedback.ts'
 import type { DaemonContext, OpenModel } from './context.ts'
 
 export async function openFeedback(
@@ -29,7 +29,7 @@ export async function openFeedback(
   const { clock, metrics, config, log } = site
   const { registry } = model
   const settings = modelOf(config, name)
-  const undone = await watchUndone({ registry, end: () => inbox.marks().end, log })
+  const undone = await UndoneFeedback.open({ registry, end: () => inbox.marks().end, log })
   site.atEnd(() => undone.close())
   followForgotten(site, model)
   return openFeedbackService({

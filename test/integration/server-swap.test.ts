@@ -13,7 +13,7 @@ import { systemClock } from '../../src/platform/clock.ts'
 import { defaultLimits } from '../../src/platform/limits.ts'
 import { openMetrics, type Metrics } from '../../src/platform/metrics.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import { openBatcher } from '../../src/serving/engine/batcher.ts'
+import { Batcher } from '../../src/serving/engine/batcher.ts'
 import { openServingEngine, type ServingEngine } from '../../src/serving/engine/engine.ts'
 import type { LiveModel } from '../../src/serving/live/contract.ts'
 import { openLiveModel } from '../../src/serving/live/live-model.ts'
@@ -77,7 +77,7 @@ function versionOf(number: number): Version {
 
 async function openHttp(): Promise<void> {
   const bounds = { lanes: 1, rowsPerRun: 8, queue: 1024, waitMs: 10_000 }
-  const batcher = openBatcher({ engine, clock: systemClock, metrics, ...bounds })
+  const batcher = new Batcher({ engine, clock: systemClock, metrics, ...bounds })
   let ids = 0
   live = await openLiveModel({
     ...{

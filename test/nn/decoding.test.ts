@@ -13,11 +13,8 @@ import { paramInput } from '../../src/nn/onnx/ops.ts'
 import { recordGraph } from '../../src/nn/record.ts'
 import { openMetrics } from '../../src/platform/metrics.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import { openDecodeScheduler } from '../../src/serving/engine/decode-scheduler.ts'
-import {
-  openDecodingEngine,
-  type DecodingEngine,
-} from '../../src/serving/engine/decoding-engine.ts'
+import { DecodeScheduler } from '../../src/serving/engine/decode-scheduler.ts'
+import { DecodingEngine } from '../../src/serving/engine/decoding-engine.ts'
 import type { Version } from '../../src/versions/contract.ts'
 import { thrown } from '../coded.ts'
 import { openFakeClock } from '../serving/fake-clock.ts'
@@ -95,7 +92,7 @@ let engine: DecodingEngine
 beforeAll(async () => {
   base = await openTiny()
   // The bits do not depend on the number of threads.
-  engine = openDecodingEngine({ base, ...parts, threads: 2 })
+  engine = new DecodingEngine({ base, ...parts, threads: 2 })
   await engine.load('one', versionOfTiny(base, 1))
   await engine.load('two', versionOfTiny(base, 2))
   await engine.load('wide', versionOfTiny(base, 3, 16))
@@ -107,7 +104,7 @@ test.each(['llama', 'qwen2', 'qwen3'] as const)(
   'the likeliest tokens are those of the network computed whole: %s',
   async (name) => {
     const other = await openTiny(name)
-    const own = openDecodingEngine({ base: other, ...parts })
+    const own = new DecodingEngine({ base: other, ...parts })
     const version = versionOfTiny(other, 1)
     await own.load('key', version)
     const whole = await openWhole(other, version)
@@ -124,7 +121,7 @@ test.each(['llama', 'qwen2', 'qwen3'] as const)(
   'without an adapter the next token is the one of Hugging Face transformers: %s',
   async (name) => {
     const other = await openTiny(name)
-    const own = openDecodingEngine({ base: other, ...parts })
+    const own = new DecodingEngine({ base: other, ...parts })
     const { manifest, parameters } = versionOfTiny(other, 1)
     const zeros = [...parameters].map(([key, { shape, data }]) => {
       return [key, { shape, data: new Float32Array(data.length) }] as const
@@ -153,7 +150,7 @@ test('an adapter that edits the last positions of a text is refused', () => {
 // A last bit of difference before a rounding is a whole step behind it, so that only most of the tokens are equal.
 test('a trunk in 8 bits writes what it says when computed whole', async () => {
   const eight = quantized(base)
-  const own = openDecodingEngine({ base: eight, ...parts })
+  const own = new DecodingEngine({ base: eight, ...parts })
   const version = versionOfTiny(eight, 1)
   await own.load('key', version)
   const whole = await openWhole(eight, version)
@@ -257,7 +254,7 @@ test('texts of all lengths and lanes keep no more keys and values than the limit
     return step
   }
   const metrics = openMetrics()
-  const scheduler = openDecodeScheduler({
+  const scheduler = new DecodeScheduler({
     ...{ base: 'tiny', metrics, clock: openFakeClock() },
     engine: {
       laneOf: (key) => engine.laneOf(key),

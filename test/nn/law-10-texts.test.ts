@@ -10,10 +10,7 @@ import { answersIn } from '../../src/nn/answer-outputs.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { methods, tasks } from '../../src/plugins.ts'
-import {
-  openDecodingEngine,
-  type DecodingEngine,
-} from '../../src/serving/engine/decoding-engine.ts'
+import { DecodingEngine } from '../../src/serving/engine/decoding-engine.ts'
 import { nameOf } from '../adapters/name-of.ts'
 import { asked, openTexts, openTiny, textPlan, type TextPlan } from '../tasks/texts.ts'
 import { randomVersion } from './random-version.ts'
@@ -70,7 +67,7 @@ function isPossible(plan: TextPlan): boolean {
 }
 
 function engineOf(base: Base): DecodingEngine {
-  const engine = engines.get(base.hash) ?? openDecodingEngine({ base, methods, tasks })
+  const engine = engines.get(base.hash) ?? new DecodingEngine({ base, methods, tasks })
   engines.set(base.hash, engine)
   return engine
 }

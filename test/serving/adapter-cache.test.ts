@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { openAdapterCache } from '../../src/serving/live/adapter-cache.ts'
+import { AdapterCache } from '../../src/serving/live/adapter-cache.ts'
 import { rejection } from '../coded.ts'
 import { openFakeEngine } from './fake-engine.ts'
 import { openFakeRegistry } from './fake-registry.ts'
@@ -10,7 +10,7 @@ function open(limits: { idle?: number; most?: number } = {}) {
   return {
     engine,
     registry,
-    shelf: openAdapterCache({ engine, registry, idle: 1, most: 3, ...limits }),
+    shelf: new AdapterCache({ engine, registry, idle: 1, most: 3, ...limits }),
   }
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { failure } from '../../src/platform/errors.ts'
-import { openBatcher, type BatcherOptions } from '../../src/serving/engine/batcher.ts'
+import { Batcher, type BatcherOptions } from '../../src/serving/engine/batcher.ts'
 import { rejection } from '../coded.ts'
 import { openFakeClock, settled } from './fake-clock.ts'
 import { openFakeEngine, tokens, type FakeEngine } from './fake-engine.ts'
@@ -19,7 +19,7 @@ function open(engine: FakeEngine, options: Partial<BatcherOptions> = {}) {
   const clock = openFakeClock()
   const metrics = { observe: () => {} }
   const limits = { lanes: 1, rowsPerRun: 4, queue: 100, waitMs: 1000 }
-  return { clock, batcher: openBatcher({ engine, clock, metrics, ...limits, ...options }) }
+  return { clock, batcher: new Batcher({ engine, clock, metrics, ...limits, ...options }) }
 }
 
 const one = { model: 'm', adapter: 'digest-v1' }

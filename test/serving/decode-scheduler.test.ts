@@ -4,7 +4,7 @@ import { failure } from '../../src/platform/errors.ts'
 import { openMetrics } from '../../src/platform/metrics.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import {
-  openDecodeScheduler,
+  DecodeScheduler,
   PROMPT_PART,
   type SchedulerLimits,
 } from '../../src/serving/engine/decode-scheduler.ts'
@@ -27,7 +27,7 @@ function open(limits: Partial<SchedulerLimits> = {}) {
   const metrics = openMetrics()
   onTestFinished(() => metrics.close())
   const options = { base: 'tiny', engine, limits: { ...ample, ...limits }, clock: openFakeClock() }
-  return { engine, metrics, scheduler: openDecodeScheduler({ ...options, metrics }) }
+  return { engine, metrics, scheduler: new DecodeScheduler({ ...options, metrics }) }
 }
 
 function asked(prompt: readonly number[], more: Partial<TextRequest> = {}): TextRequest {

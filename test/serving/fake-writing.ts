@@ -8,10 +8,7 @@ import type { Clock } from '../../src/contracts/core.ts'
 import type { LanguageModel } from '../../src/contracts/base.ts'
 import { failure } from '../../src/platform/errors.ts'
 import type { Metrics } from '../../src/platform/metrics.ts'
-import {
-  openDecodeScheduler,
-  type SchedulerLimits,
-} from '../../src/serving/engine/decode-scheduler.ts'
+import { DecodeScheduler, type SchedulerLimits } from '../../src/serving/engine/decode-scheduler.ts'
 import { openGeneration } from '../../src/tasks/generation/generation.ts'
 import { openFakeDecoder } from './fake-decoder.ts'
 
@@ -52,7 +49,7 @@ export function openFakeWriting(
     ...{ generation_texts: 8, generation_queue: 8, generation_queue_tokens: 1000 },
     generation_cache_bytes: 1e9,
   }
-  const scheduler = openDecodeScheduler({
+  const scheduler = new DecodeScheduler({
     ...{ ...parts, base: 'tiny', engine: decoder, limits: { ...ample, ...limits } },
   })
   const task = openGeneration({ ...settings, beta: 1, up_weight: 1, down_weight: 1 })

@@ -1,7 +1,7 @@
 /** A live model on fakes, all of them at hand. */
 import type { ServedPrediction } from '../../src/contracts/event.ts'
 import { openMetrics } from '../../src/platform/metrics.ts'
-import { openBatcher, type BatcherOptions } from '../../src/serving/engine/batcher.ts'
+import { Batcher, type BatcherOptions } from '../../src/serving/engine/batcher.ts'
 import { openLiveModel, type LiveModelOptions } from '../../src/serving/live/live-model.ts'
 import { fakeBase, fakeTask } from './fake-base.ts'
 import { openFakeClock } from './fake-clock.ts'
@@ -26,7 +26,7 @@ export async function openLive(
   const metrics = openMetrics()
   const served: ServedPrediction[] = []
   const bounds = { lanes: 1, rowsPerRun: 8, queue: 64, waitMs: 60_000 }
-  const batcher = openBatcher({ engine, clock, metrics, ...bounds, ...options.batcher })
+  const batcher = new Batcher({ engine, clock, metrics, ...bounds, ...options.batcher })
   let ids = 0
   const live = await openLiveModel({
     model,

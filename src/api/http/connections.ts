@@ -7,12 +7,6 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Clock } from '../../contracts/core.ts'
 
-export interface Connections {
-  /** Whether it arrived when there was no slot: only probes are answered on it, and it ends with its answer. */
-  isReserve(socket: Socket): boolean
-  count(): number
-}
-
 export interface ConnectionsOptions {
   /** Slots for all requests; beyond them only probes. */
   readonly most: number
@@ -22,21 +16,10 @@ export interface ConnectionsOptions {
   readonly onEvicted: () => void
 }
 
-export function watchConnections(server: Server, options: ConnectionsOptions): Connections {
-  const watched = new WatchedConnections(options)
-  // Never reached: a new connection makes room first.
-  server.maxConnections = options.most + options.reserve + 1
-  server.on('connection', (socket: Socket) => watched.opened(socket))
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    watched.asked(request.socket, response)
-  })
-  return watched
-}
-
 /** A client that has just connected is about to send a request. */
 const GRACE_MS = 250
 
-class WatchedConnections implements Connections {
+export class Connections {
   readonly #options: ConnectionsOptions
   /** Requests in flight. */
   readonly #slots = new Map<Socket, number>()
@@ -44,10 +27,17 @@ class WatchedConnections implements Connections {
   /** Since when it is idle, the longest first. */
   readonly #idle = new Map<Socket, number>()
 
-  constructor(options: ConnectionsOptions) {
+  constructor(server: Server, options: ConnectionsOptions) {
     this.#options = options
+    // Never reached: a new connection makes room first.
+    server.maxConnections = options.most + options.reserve + 1
+    server.on('connection', (socket: Socket) => this.#opened(socket))
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      this.#asked(request.socket, response)
+    })
   }
 
+  /** Whether it arrived when there was no slot: only probes are answered on it, and it ends with its answer. */
   isReserve(socket: Socket): boolean {
     return this.#reserve.has(socket)
   }
@@ -56,7 +46,7 @@ class WatchedConnections implements Connections {
     return this.#slots.size + this.#reserve.size
   }
 
-  opened(socket: Socket): void {
+  #opened(socket: Socket): void {
     const { most, reserve } = this.#options
     const hasSlot = this.#slots.size < most || this.#evict(this.#slots, GRACE_MS)
     if (!hasSlot && this.#reserve.size >= reserve && !this.#evict(this.#reserve, 0)) {
@@ -69,7 +59,7 @@ class WatchedConnections implements Connections {
     socket.once('close', () => this.#forget(socket))
   }
 
-  asked(socket: Socket, response: ServerResponse): void {
+  #asked(socket: Socket, response: ServerResponse): void {
     const place = this.#placeOf(socket)
     if (place === undefined) return
     place.set(socket, (place.get(socket) ?? 0) + 1)

@@ -6,7 +6,7 @@ import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastif
 import type { Surface } from '../surface.ts'
 import { answerErrors, errorAnswerer, requestFault } from './answer-errors.ts'
 import { readJsonOnly } from './bodies.ts'
-import { watchConnections, type Connections } from './connections.ts'
+import { Connections } from './connections.ts'
 import { addCors } from './origins.ts'
 import { addDeadline, drain, type DrainedServer } from './open-requests.ts'
 import { addHooks, type CallerCheck } from './hooks.ts'
@@ -136,7 +136,7 @@ function openFastify({ limits, log, clock }: HttpContext): FastifyInstance {
 }
 
 function watch(app: FastifyInstance, { limits, clock, metrics }: HttpContext): Connections {
-  const connections = watchConnections(app.server, {
+  const connections = new Connections(app.server, {
     most: limits.connections,
     reserve: limits.probe_connections,
     clock,

@@ -14,18 +14,6 @@ import type { Metrics } from '../../platform/metrics.ts'
 import { paddedPositions } from '../../nn/onnx/feeds.ts'
 import { openFairQueue, type FairQueue } from './fair-queue.ts'
 
-export interface Batcher {
-  /** Rows of a model that wait for a run; those inside a run are not counted. */
-  waiting(model: string): number
-  /**
-   * Logits of each row, in order. Settles only when the engine no longer works on any of the rows, so that the adapter
-   * may be unloaded afterwards; waiting rows of an aborted request are dropped immediately.
-   */
-  run(request: BatchRequest): Promise<readonly Float32Array[]>
-  /** Refuses new rows, fails waiting ones, and resolves when the runs in flight have ended. */
-  close(): Promise<void>
-}
-
 export interface BatchRequest {
   readonly model: string
   /** The engine's key of the adapter. */
@@ -55,11 +43,7 @@ interface Row {
   readonly pending: PendingRequest
 }
 
-export function openBatcher(options: BatcherOptions): Batcher {
-  return new MicroBatcher(options)
-}
-
-class MicroBatcher implements Batcher {
+export class Batcher {
   readonly #options: BatcherOptions
   readonly #turns: FairQueue<Row> = openFairQueue()
   readonly #runs = new Set<Promise<void>>()
@@ -70,10 +54,15 @@ class MicroBatcher implements Batcher {
     this.#options = options
   }
 
+  /** Rows of a model that wait for a run; those inside a run are not counted. */
   waiting(model: string): number {
     return this.#turns.sizeOf(model)
   }
 
+  /**
+   * Logits of each row, in order. Settles only when the engine no longer works on any of the rows, so that the adapter
+   * may be unloaded afterwards; waiting rows of an aborted request are dropped immediately.
+   */
   async run(request: BatchRequest): Promise<readonly Float32Array[]> {
     const { rows, signal } = request
     signal?.throwIfAborted()
@@ -86,6 +75,7 @@ class MicroBatcher implements Batcher {
     return pending.settled.finally(() => signal?.removeEventListener('abort', abort))
   }
 
+  /** Refuses new rows, fails waiting ones, and resolves when the runs in flight have ended. */
   async close(): Promise<void> {
     this.#closed = true
     for (let row = this.#turns.take(); row !== undefined; row = this.#turns.take()) {

@@ -22,19 +22,6 @@ import {
   type TextRequest,
 } from './text-queue.ts'
 
-export interface DecodeScheduler {
-  /**
-   * One stream of tokens for each text; it ends with a token of `ends`, or after `maxTokens`. Throws `QUEUE_FULL` if the
-   * queue has no room for them.
-   */
-  run(request: TextRequest): readonly AsyncIterableIterator<DrawnToken>[]
-  /** How many texts wait. */
-  waiting(model: string): number
-  running(model: string): number
-  /** Refuses new texts, fails those that are not done, and resolves when the step in flight has ended. */
-  close(): Promise<void>
-}
-
 export interface SchedulerLimits extends TextQueueLimits, DecodeLanesLimits {}
 
 export interface SchedulerOptions {
@@ -49,11 +36,7 @@ export interface SchedulerOptions {
 /** Tokens of a prompt in one part: as long as some steps, and large enough for products over many rows. */
 export const PROMPT_PART = 64
 
-export function openDecodeScheduler(options: SchedulerOptions): DecodeScheduler {
-  return new ContinuousBatching(options)
-}
-
-class ContinuousBatching implements DecodeScheduler {
+export class DecodeScheduler {
   readonly #options: SchedulerOptions
   readonly #queue: TextQueue
   readonly #lanes: DecodeLanes
@@ -67,6 +50,7 @@ class ContinuousBatching implements DecodeScheduler {
     this.#lanes = new DecodeLanes(options.limits)
   }
 
+  /** How many texts wait. */
   waiting(model: string): number {
     return this.#queue.sizeOf(model)
   }
@@ -75,6 +59,10 @@ class ContinuousBatching implements DecodeScheduler {
     return this.#lanes.texts.filter(({ request }) => request.model === model).length
   }
 
+  /**
+   * One stream of tokens for each text; it ends with a token of `ends`, or after `maxTokens`. Throws `QUEUE_FULL` if the
+   * queue has no room for them.
+   */
   run(request: TextRequest): readonly AsyncIterableIterator<DrawnToken>[] {
     request.signal.throwIfAborted()
     invariant(request.maxTokens > 0 && request.prompt.length > 0, 'a text without tokens')
@@ -98,6 +86,7 @@ class ContinuousBatching implements DecodeScheduler {
     return texts.map(({ stream }) => stream)
   }
 
+  /** Refuses new texts, fails those that are not done, and resolves when the step in flight has ended. */
   async close(): Promise<void> {
     this.#closed = true
     const stopped = () => failure('SHUTTING_DOWN', 'the server stopped before this text was done')

@@ -31,17 +31,6 @@ import {
 /** A row of a step, with the key of its adapter. */
 export type SequenceRow = Omit<DecodeRow, 'adapter'> & { readonly adapter: string }
 
-export interface DecodingEngine extends Pick<ServingEngine, 'load' | 'unload' | 'close'> {
-  /** Adapters of one lane share a batch. */
-  laneOf(adapter: string): string
-  /** The bytes of memory that one position of a text takes. */
-  positionBytes(adapter: string): number
-  /** Several rows with one token each, or a part of one prompt: all of one lane. Tokens in order; −1 where none was asked for. */
-  step(rows: readonly SequenceRow[]): Promise<DecodedStep>
-  /** Releases the cache of a text. */
-  forget(sequences: readonly number[]): void
-}
-
 export interface DecodedStep {
   readonly drawn: readonly DrawnToken[]
   /** The bytes of the keys and values of all texts. */
@@ -54,11 +43,7 @@ interface RecordedDecoder extends RecordedGraph {
   readonly cache: CacheShape
 }
 
-export function openDecodingEngine(options: DecodingEngineOptions): DecodingEngine {
-  return new OnnxDecodingEngine(options)
-}
-
-class OnnxDecodingEngine implements DecodingEngine {
+export class DecodingEngine {
   readonly #parts: EngineParts
   readonly #pool: OrtPool
   readonly #recorded = new Map<string, Omit<RecordedDecoder, 'model'>>()
@@ -83,15 +68,18 @@ class OnnxDecodingEngine implements DecodingEngine {
     this.#loaded.unload(key)
   }
 
+  /** Adapters of one lane share a batch. */
   laneOf(adapter: string): string {
     return this.#loaded.find(adapter).family
   }
 
+  /** The bytes of memory that one position of a text takes. */
   positionBytes(adapter: string): number {
     const { layers, keyHeads, headSize } = this.#loaded.find(adapter).graph.cache
     return layers * 2 * keyHeads * headSize * 4
   }
 
+  /** Several rows with one token each, or a part of one prompt: all of one lane. Tokens in order; −1 where none was asked for. */
   async step(rows: readonly SequenceRow[]): Promise<DecodedStep> {
     const keys = [...new Set(rows.map(({ adapter }) => adapter))].sort()
     const [first] = keys
@@ -112,6 +100,7 @@ class OnnxDecodingEngine implements DecodingEngine {
     return { drawn, cacheBytes: bytes.data[0] ?? 0 }
   }
 
+  /** Releases the cache of a text. */
   forget(sequences: readonly number[]): void {
     this.#pool.forget(sequences)
   }

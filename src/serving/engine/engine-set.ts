@@ -5,18 +5,10 @@ import type { Metrics } from '../../platform/metrics.ts'
 import type { TaskHead } from '../../contracts/task.ts'
 import { isOfMemory } from '../../nn/memory.ts'
 import type { Version } from '../../versions/contract.ts'
-import { openBatcher, type Batcher, type BatcherOptions } from './batcher.ts'
+import { Batcher, type BatcherOptions } from './batcher.ts'
 import { openServingEngine, type ServingEngineOptions, type ServingEngine } from './engine.ts'
-import {
-  openDecodeScheduler,
-  type DecodeScheduler,
-  type SchedulerOptions,
-} from './decode-scheduler.ts'
-import {
-  openDecodingEngine,
-  type DecodingEngine,
-  type DecodingEngineOptions,
-} from './decoding-engine.ts'
+import { DecodeScheduler, type SchedulerOptions } from './decode-scheduler.ts'
+import { DecodingEngine, type DecodingEngineOptions } from './decoding-engine.ts'
 
 export interface EngineOfBase {
   readonly engine: ServingEngine
@@ -46,7 +38,7 @@ export async function openEngines(
       },
     })
     const lanes = options.engine.workers
-    const batcher = openBatcher({ ...options.batcher, engine, lanes, clock, metrics })
+    const batcher = new Batcher({ ...options.batcher, engine, lanes, clock, metrics })
     atEnd(async () => engine.close())
     atEnd(async () => batcher.close())
     engines.set(base, { engine, batcher })
@@ -78,8 +70,8 @@ export function openWriters(
     const onCrash = (err: Error) => {
       log.error({ err, base: base.name }, 'a decoding thread died; another takes its place')
     }
-    const engine = openDecodingEngine({ ...parts, base, onCrash })
-    const scheduler = openDecodeScheduler({ base: base.name, engine, limits, clock, metrics })
+    const engine = new DecodingEngine({ ...parts, base, onCrash })
+    const scheduler = new DecodeScheduler({ base: base.name, engine, limits, clock, metrics })
     atEnd(async () => engine.close())
     atEnd(async () => scheduler.close())
     writers.set(base, { engine, scheduler })

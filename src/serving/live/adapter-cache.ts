@@ -9,17 +9,6 @@ import type { ServingEngine } from '../engine/engine.ts'
 import type { Manifest, Registry, Version } from '../../versions/contract.ts'
 import { failure } from '../../platform/errors.ts'
 
-export interface AdapterCache {
-  /** Loaded or loading adapters, least recently used first. */
-  readonly versions: readonly string[]
-  /** Loads (verified and warm) unless it is there; concurrent calls share one load. `urgent` passes the bound. */
-  hold(version: string, urgency: 'urgent' | 'bounded'): Promise<HeldAdapter>
-  /** As `hold`, past the bound, and reads and verifies the bytes on disk also when it is there. */
-  prove(version: string): Promise<HeldAdapter>
-  /** Unloads everything, also adapters that are still held. */
-  close(): void
-}
-
 /** A loaded adapter that stays loaded until `release`, which is idempotent. */
 export interface HeldAdapter {
   readonly manifest: Manifest
@@ -44,11 +33,7 @@ interface Slot {
   holds: number
 }
 
-export function openAdapterCache(options: AdapterCacheOptions): AdapterCache {
-  return new CountedAdapterCache(options)
-}
-
-class CountedAdapterCache implements AdapterCache {
+export class AdapterCache {
   readonly #options: AdapterCacheOptions
   readonly #slots = new Map<string, Slot>()
   #closed = false
@@ -57,10 +42,12 @@ class CountedAdapterCache implements AdapterCache {
     this.#options = options
   }
 
+  /** Loaded or loading adapters, least recently used first. */
   get versions(): readonly string[] {
     return [...this.#slots.keys()]
   }
 
+  /** Loads (verified and warm) unless it is there; concurrent calls share one load. `urgent` passes the bound. */
   async hold(version: string, urgency: 'urgent' | 'bounded'): Promise<HeldAdapter> {
     if (urgency === 'bounded' && this.#slots.has(version)) await this.#checkThere(version)
     const present = this.#slots.get(version)
@@ -80,6 +67,7 @@ class CountedAdapterCache implements AdapterCache {
     throw failure('VERSION_REMOVED', `the bytes of ${version} were removed`, { details })
   }
 
+  /** As `hold`, past the bound, and reads and verifies the bytes on disk also when it is there. */
   async prove(version: string): Promise<HeldAdapter> {
     const loaded = await this.#options.registry.load(version)
     const slot = this.#slots.get(version) ?? this.#open(Promise.resolve(loaded))
@@ -99,6 +87,7 @@ class CountedAdapterCache implements AdapterCache {
     }
   }
 
+  /** Unloads everything, also adapters that are still held. */
   close(): void {
     this.#closed = true
     this.#drop(0, () => true)

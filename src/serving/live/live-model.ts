@@ -10,7 +10,7 @@ import { failure } from '../../platform/errors.ts'
 import type { Manifest, Routing } from '../../versions/contract.ts'
 import type { Batcher } from '../engine/batcher.ts'
 import type { ServingEngine } from '../engine/engine.ts'
-import { openAdapterCache, type AdapterCache, type HeldAdapter } from './adapter-cache.ts'
+import { AdapterCache, type HeldAdapter } from './adapter-cache.ts'
 import type { FailedSwap, HeldVersion, LiveAdapter, LiveModel, Prediction } from './contract.ts'
 import { LivePointer, type LivePointerOptions } from './live-pointer.ts'
 import {
@@ -73,7 +73,7 @@ export interface LiveModelOptions extends Predictor, LivePointerOptions {
 
 /** Serves the registry's live version immediately, if it can be served, and follows the pointer from then on. */
 export async function openLiveModel(options: LiveModelOptions): Promise<LiveModel> {
-  const adapterCache = openAdapterCache({
+  const adapterCache = new AdapterCache({
     ...options,
     idle: options.idleVersions,
     most: options.mostVersions,

@@ -8,7 +8,7 @@ import type { Registry } from '../../versions/contract.ts'
 import type { Manifest } from '../../versions/contract.ts'
 import { eventLoop } from '../../platform/slices.ts'
 import type { EngineOfBase } from '../engine/engine-set.ts'
-import { openAdapterCache, type AdapterCache } from '../live/adapter-cache.ts'
+import { AdapterCache } from '../live/adapter-cache.ts'
 import type { LiveModel } from '../live/contract.ts'
 import type { PredictRequest } from '../live/predict.ts'
 
@@ -46,7 +46,7 @@ export function openEmbeddingService(options: EmbeddingOptions): EmbeddingServic
       const held = await live.hold({ version, key })
       try {
         const { engine, batcher } = await options.engine()
-        adapters ??= openAdapterCache({ registry, engine, idle: IDLE, most: MOST })
+        adapters ??= new AdapterCache({ registry, engine, idle: IDLE, most: MOST })
         const loaded = await adapters.hold(held.manifest.version, 'bounded')
         try {
           const adapter = held.manifest.digest

@@ -51,10 +51,6 @@ export interface Evaluation {
   readonly rejected: readonly { readonly index: number; readonly error: CodedError }[]
 }
 
-export interface EvaluationService {
-  evaluate(request: EvaluateRequest): Promise<Evaluation>
-}
-
 export interface EvaluationOptions extends RowAnswering {
   readonly model: string
   readonly task: Task
@@ -69,14 +65,10 @@ interface Question {
   readonly encoded: EncodedRow
 }
 
-export function openEvaluationService(options: EvaluationOptions): EvaluationService {
-  return new Evaluator(options)
-}
-
 /** Texts of one request that are read at the same time, so that answers to others keep their places. */
 const TEXTS_AT_ONCE = 4
 
-class Evaluator implements EvaluationService {
+export class EvaluationService {
   readonly #options: EvaluationOptions
 
   constructor(options: EvaluationOptions) {

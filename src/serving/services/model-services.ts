@@ -10,7 +10,7 @@ import { faultsOf, type Degradation } from './faults.ts'
 import { openFeedbackGate, type FeedbackGate } from './feedback/feedback-gate.ts'
 import { openReceipts, type AskReceipts, type ReceiptService } from './feedback/receipts.ts'
 import { openEmbeddingService, type EmbeddingService } from './embedding-service.ts'
-import { openEvaluationService, type EvaluationService } from './evaluation-service.ts'
+import { EvaluationService } from './evaluation-service.ts'
 import { openForgetService, type ForgetService } from './forget-service.ts'
 import type { GenerationService } from './generation/contract.ts'
 import { openGenerationService } from './generation/generation-service.ts'
@@ -105,7 +105,7 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
       embeddings: openEmbeddingService({ ...model.embeddings, model: name, live, registry }),
     }),
     ...(model.answering && {
-      evaluation: openEvaluationService({
+      evaluation: new EvaluationService({
         ...{ ...model.answering, ...around, model: name, task: model.task, live, texts },
       }),
     }),

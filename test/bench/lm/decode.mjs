@@ -21,7 +21,7 @@ import { openRandom } from '../../../dist/src/platform/random.js'
 import { userCache } from '../../../dist/src/platform/user-cache.js'
 import { methods, tasks } from '../../../dist/src/plugins.js'
 import { PROMPT_PART } from '../../../dist/src/serving/engine/decode-scheduler.js'
-import { openDecodingEngine } from '../../../dist/src/serving/engine/decoding-engine.js'
+import { DecodingEngine } from '../../../dist/src/serving/engine/decoding-engine.js'
 import { cpuTime, machine, median, round, say } from '../lib/figures.mjs'
 import { ggufOf } from './gguf.mjs'
 import { lossesOf } from './loss.mjs'
@@ -164,7 +164,7 @@ function gain({ one, eight }) {
 
 async function openOurs(plain, { config, isQuantized }) {
   const base = isQuantized ? quantized(plain) : plain
-  const engine = openDecodingEngine({ base, methods, tasks })
+  const engine = new DecodingEngine({ base, methods, tasks })
   await engine.load('d', versionOf(base, config))
   await engine.load('plain', versionOf(base, { ...PLAIN, tail_layers: config.tail_layers }))
   const sampling = { temperature: 0, topP: 1, draw: 0 }

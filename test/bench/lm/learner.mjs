@@ -20,7 +20,7 @@ import { openTrainable } from '../../../dist/src/optim/step.js'
 import { openRandom } from '../../../dist/src/platform/random.js'
 import { methods, tasks } from '../../../dist/src/plugins.js'
 import { PROMPT_PART } from '../../../dist/src/serving/engine/decode-scheduler.js'
-import { openDecodingEngine } from '../../../dist/src/serving/engine/decoding-engine.js'
+import { DecodingEngine } from '../../../dist/src/serving/engine/decoding-engine.js'
 import { machine, mean, round } from '../lib/figures.mjs'
 import { lmFolder } from './folder.mjs'
 import { kept, openResults } from '../lib/results.mjs'
@@ -115,7 +115,7 @@ export async function openLmLearner({ threads = 2, maxTokens = 512, name = 'smol
 
     /** The likeliest answer to each prompt, or with `draw` one that is drawn at `temperature`. */
     async write(parameters, inputs, { tokens = 64, temperature = 0, draw } = {}) {
-      decoding ??= openDecodingEngine({ base: plain, methods, tasks, threads })
+      decoding ??= new DecodingEngine({ base: plain, methods, tasks, threads })
       const key = `d${(loads += 1)}`
       await decoding.load(key, { parameters, manifest })
       const ends = new Set(base.language.ends)

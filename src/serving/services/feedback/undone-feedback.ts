@@ -5,14 +5,6 @@
 import type { Logger } from '../../../contracts/core.ts'
 import type { Routing, Registry } from '../../../versions/contract.ts'
 
-export interface UndoneFeedback {
-  /** Events below this offset may come again. */
-  below(): number
-  /** This server has made that move itself. */
-  moved(pointer: Routing): void
-  close(): void
-}
-
 export interface UndoneParts {
   readonly registry: Pick<Registry, 'history' | 'watch'>
   /** The offset that the next event will get. */
@@ -23,23 +15,23 @@ export interface UndoneParts {
 /** The older part of a longer history does not matter: a rollback there costs only a count. */
 const HISTORY = 1000
 
-export async function watchUndone(parts: UndoneParts): Promise<UndoneFeedback> {
-  const undone = new Undone(parts)
-  await undone.begin()
-  return undone
-}
-
-class Undone implements UndoneFeedback {
+export class UndoneFeedback {
   readonly #parts: UndoneParts
   #below = 0
   #generation = 0
   #stop: (() => void) | undefined
 
-  constructor(parts: UndoneParts) {
+  private constructor(parts: UndoneParts) {
     this.#parts = parts
   }
 
-  async begin(): Promise<void> {
+  static async open(parts: UndoneParts): Promise<UndoneFeedback> {
+    const undone = new UndoneFeedback(parts)
+    await undone.#watch()
+    return undone
+  }
+
+  async #watch(): Promise<void> {
     await this.#look(HISTORY)
     this.#stop = this.#parts.registry.watch(({ generation }) => {
       // Moves in quick succession are reported as one.
@@ -48,10 +40,12 @@ class Undone implements UndoneFeedback {
     })
   }
 
+  /** Events below this offset may come again. */
   below(): number {
     return this.#below
   }
 
+  /** This server has made that move itself. */
   moved({ by }: Pick<Routing, 'by'>): void {
     if (by === 'rollback' || by === 'policy') this.#below = this.#parts.end()
   }
