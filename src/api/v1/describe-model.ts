@@ -13,6 +13,7 @@ import type {
   ResetAnswer,
   SourcesAnswer,
 } from '../../client/schemas/models.ts'
+import { defined } from '../../platform/defined.ts'
 import { isObject } from '../../payloads/reading.ts'
 import type { InputKind, SignalKind } from '../../contracts/payload.ts'
 import type { Services } from '../../serving/services/services.ts'
@@ -42,7 +43,13 @@ export function describeModel(
     signals: task.view.signals.map((kind) => describeSignal(kind, limits)),
     live: live === undefined ? null : describePointer(live.pointer),
     ...(failed !== undefined && { failed_swap: describeFailedSwap(failed) }),
-    ...(answers && { answers }),
+    ...defined({
+      answers,
+      held_out: trainer.heldOut,
+      loss_gap: trainer.lossGap,
+      kl: trainer.kl,
+      slice_gap: trainer.quality?.slice_gap,
+    }),
     trainer: describeTrainer(trainer),
     lag: trainer.lag,
     ...unknownLag(trainer),
@@ -52,15 +59,11 @@ export function describeModel(
     ...(trainer.progress && { progress: describeProgress(trainer.progress) }),
     ...(trainer.alarms && { drift: describeDrift(trainer.alarms) }),
     ...(hasScored(trainer.quality) && { quality: describeQuality(trainer.quality, task) }),
-    ...(trainer.heldOut && { held_out: trainer.heldOut }),
     ...(served && { served: describeServed(served) }),
     ...(trainer.trial && {
       trial: describeTrial(trainer.trial, sinceOf(trainer.trial, model, live?.pointer)),
     }),
     ...(trainer.compute && { compute: describeCompute(trainer.compute) }),
-    ...(trainer.lossGap && { loss_gap: trainer.lossGap }),
-    ...(trainer.kl && { kl: trainer.kl }),
-    ...(trainer.quality?.slice_gap && { slice_gap: trainer.quality.slice_gap }),
     ...(trainer.sources && { sources: describeSources(trainer.sources) }),
     counts: trainer.counts,
     ...(trainer.events && { receipts: { received: trainer.lag, ...trainer.events.states } }),
@@ -143,9 +146,7 @@ export function describePast(move: PastRouting): Answer<typeof PastMoveAnswer> {
     ...describePointer(move),
     before,
     ...(untilMs !== undefined && { until: new Date(untilMs).toISOString() }),
-    ...(asks && { asks }),
-    ...(hash !== undefined && { hash }),
-    ...(prior !== undefined && { prior }),
+    ...defined({ asks, hash, prior }),
   }
 }
 
@@ -191,15 +192,7 @@ export function describeDrift({ count, last }: NonNullable<TrainerReport['alarms
 
 function describeTrainer(trainer: TrainerReport): Answer<typeof TrainerAnswer> {
   const { state, pid, restarts, engine, learning, code, message } = trainer
-  return {
-    state,
-    restarts,
-    ...(pid !== undefined && { pid }),
-    ...(engine !== undefined && { engine }),
-    ...(learning && { learning }),
-    ...(code !== undefined && { code }),
-    ...(message !== undefined && { message }),
-  }
+  return { state, restarts, ...defined({ pid, engine, learning, code, message }) }
 }
 
 /** The trainer's report about each source of a model, for /v1/models. */
@@ -209,10 +202,7 @@ function describeSources(
   const entries = Object.entries(sources).map(([name, source]) => {
     const { records, lag, resets = 0, missing = 0, lastReset, code, message } = source
     const last = lastReset && { last_reset: describeReset(lastReset) }
-    const failing = {
-      ...(code !== undefined && { code }),
-      ...(message !== undefined && { message }),
-    }
+    const failing = defined({ code, message })
     return [name, { records, lag, resets, missing, ...last, ...failing }] as const
   })
   return Object.fromEntries(entries)

@@ -4,6 +4,7 @@ import type { TrainerReport } from '../../serving/services/served-model.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 import type { LearnedFrom, Routing, Manifest } from '../../versions/contract.ts'
 import type { Version } from '../../client/schemas/versions.ts'
+import { defined } from '../../platform/defined.ts'
 
 /** A topic may have thousands. */
 const MOST_PARTITIONS = 20
@@ -20,31 +21,20 @@ export function describeVersion(
   },
 ): Answer<typeof Version> {
   const { version, digest, parent, created, events, events_new, steps } = manifest
-  const { scores, decision, reason, verdicts } = manifest
+  const { scores, decision, reason, verdicts, headline } = manifest
+  const { compute, trace, loss_gap, kl, slice_gap } = manifest
   const judged = now.served?.find((each) => each.version === version)
   return {
-    version,
-    digest,
-    parent,
-    created,
-    events,
-    events_new,
-    steps,
+    ...{ version, digest, parent, created, events, events_new, steps },
     ...view.facts(manifest.facts),
     ...(manifest.memory && { memory: manifest.memory.items }),
     scores,
-    ...(manifest.headline && { headline: manifest.headline }),
     ...(judged && { served: describeServed(judged) }),
     decision,
     reason,
     ...(events_new > 0 && { span: describeSpan(manifest.span) }),
-    ...(manifest.compute && { compute: manifest.compute }),
-    ...(manifest.trace && { trace: manifest.trace }),
-    ...(manifest.loss_gap && { loss_gap: manifest.loss_gap }),
-    ...(manifest.kl && { kl: manifest.kl }),
-    ...(manifest.slice_gap && { slice_gap: manifest.slice_gap }),
+    ...defined({ headline, compute, trace, loss_gap, kl, slice_gap, verdicts }),
     ...(manifest.learned_from && { learned_from: described(manifest.learned_from, view) }),
-    ...(verdicts && { verdicts }),
     ...(now.undoneBy && { undone_by: describeUndoing(now.undoneBy) }),
     live: version === now.live?.live.version,
     removed,

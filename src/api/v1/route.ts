@@ -5,6 +5,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { Type, type Static, type TSchema } from 'typebox'
 import type { Answer } from '../../client/schemas/parts.ts'
+import { defined } from '../../platform/defined.ts'
 import type { RouteRole } from '../../platform/access/keys.ts'
 import { problems } from '../http/problem.ts'
 
@@ -66,13 +67,8 @@ export function addRoute<
   app.route({
     ...{ method, url },
     schema: {
-      summary,
-      ...(description !== undefined && { description }),
-      tags: [tag],
-      ...(params && { params }),
-      ...(headers && { headers }),
-      ...(query && { querystring: query }),
-      ...(body && { body }),
+      ...{ summary, tags: [tag] },
+      ...defined({ description, params, headers, querystring: query, body }),
       response: { ...others, [status ?? 200]: answer, ...problems },
     },
     ...route.options,

@@ -2,6 +2,7 @@
  * What the trainers of the fleet report about each model, with the counts of each replica's intake. The daemon that
  * trains a model reports it.
  */
+import { defined } from '../../platform/defined.ts'
 import type { Member, MemberModel } from './fleet/members.ts'
 import {
   reachedGeneration,
@@ -24,6 +25,7 @@ interface TrainerViewOptions {
 }
 
 export function trainerView(options: TrainerViewOptions): TrainerView {
+  const { forecast, onReport } = options
   const byName = new Map(options.models.map((model) => [model.name, model]))
   const others = () => options.others() ?? []
   return {
@@ -49,8 +51,7 @@ export function trainerView(options: TrainerViewOptions): TrainerView {
         },
       }
     },
-    ...(options.forecast && { forecast: options.forecast }),
-    ...(options.onReport && { onReport: options.onReport }),
+    ...defined({ forecast, onReport }),
     unlearned(name) {
       const model = byName.get(name)
       if (model?.forwarder !== undefined) return undefined
@@ -95,18 +96,16 @@ function lagOf(
 
 /** The report of the daemon that trains the model, if there is one. */
 function elsewhere(own: TrainerReport, others: readonly Member[]): TrainerReport {
+  const { message, lease, pid } = own
   for (const { models } of others) {
     const trainer = models[own.model]?.trainer
     if (trainer === undefined || trainer === null) continue
-    return { ...trainer, state: 'standby', restarts: own.restarts, ...processHere(own) }
+    return {
+      ...trainer,
+      state: 'standby',
+      restarts: own.restarts,
+      ...defined({ message, lease, pid }),
+    }
   }
   return own
-}
-
-function processHere({ message, lease, pid }: TrainerReport): Partial<TrainerReport> {
-  return {
-    ...(message !== undefined && { message }),
-    ...(lease !== undefined && { lease }),
-    ...(pid !== undefined && { pid }),
-  }
 }

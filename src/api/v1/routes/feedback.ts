@@ -5,8 +5,8 @@
  */
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
-import type { LoggedReceipt } from '../../../checkpoint/event-log/receipts.ts'
 import { FeedbackAnswer, ReceiptAnswer } from '../../../client/schemas/feedback.ts'
+import { defined } from '../../../platform/defined.ts'
 import { entryOf, fixOf, withDetails } from '../../../platform/errors.ts'
 import { asksToWait } from '../../../serving/services/feedback/source-limit.ts'
 import { retryAfterSeconds } from '../../http/answer-errors.ts'
@@ -71,8 +71,7 @@ function shown(given: Awaited<ReturnType<FeedbackGate['give']>>, single: boolean
     ...(ids && { ids: [...ids] }),
     ...(retracted && { retracted: retracted.length, receipts: retracted.map(retractedAt) }),
     ...(retracted && single && { status: 'retracted' }),
-    ...(position !== undefined && { position }),
-    ...(pending !== undefined && { pending }),
+    ...defined({ position, pending }),
     ...(trigger && { trigger_every: trigger.every, trigger_rest_ms: trigger.restMs }),
   }
 }
@@ -114,35 +113,18 @@ function addReceiptRoute(app: FastifyInstance, services: Services): void {
   })
 }
 
-/** Each state says some of these. */
-interface ReceiptFields extends Pick<LoggedReceipt, 'version' | 'weight' | 'slice' | 'timeMs'> {
-  readonly state: string
-  readonly for?: 'prediction' | 'update'
-  readonly why?: string
-  readonly code?: string
-  readonly message?: string
-  readonly rollback?: LoggedReceipt['rollback']
-  readonly isOlder?: true
-}
-
 function shownReceipt(receipt: Receipt) {
-  const { id, source } = receipt
-  const said: ReceiptFields = receipt
-  const { state, version, weight, slice, timeMs, why, code, message, rollback } = said
+  const { id, source, state, version, weight, slice, timeMs, why, code, message } = receipt
+  const { for: waiting_for, rollback, isOlder } = receipt
   return {
     ...{ id, source, state },
-    ...(said.for !== undefined && { waiting_for: said.for }),
-    ...(version !== undefined && { version }),
-    ...(weight !== undefined && { weight }),
-    ...(slice !== undefined && { slice }),
+    ...defined({ waiting_for, version, weight, slice, why, message }),
     ...(timeMs !== undefined && { time: isoOf(timeMs) }),
-    ...(why !== undefined && { why }),
     ...(code !== undefined && { code, fix: entryOf(code).fix }),
-    ...(message !== undefined && { message }),
     ...(rollback && {
       rollback: { to: rollback.to, since: isoOf(rollback.timeMs), reason: rollback.reason },
     }),
-    ...(said.isOlder === true && { details: 'no longer kept' }),
+    ...(isOlder === true && { details: 'no longer kept' }),
   }
 }
 

@@ -11,6 +11,7 @@ import {
   type Certificate,
 } from '../../../client/schemas/forget.ts'
 import type { Answer } from '../../../client/schemas/parts.ts'
+import { defined } from '../../../platform/defined.ts'
 import { entryOf, failure } from '../../../platform/errors.ts'
 import type {
   ForgetForecast as Expected,
@@ -68,28 +69,24 @@ function wantedOf({ source, id, before }: ForgetBody) {
     throw failure('REQUEST_INVALID', 'name a source, an id or a time before which to forget')
   const beforeMs = before === undefined ? undefined : Date.parse(before)
   if (Number.isNaN(beforeMs)) throw failure('REQUEST_INVALID', `before: ${before} is not a time`)
-  return {
-    ...(source !== undefined && { source }),
-    ...(id !== undefined && { id }),
-    ...(beforeMs !== undefined && { beforeMs }),
-  }
+  return defined({ source, id, beforeMs })
 }
 
 function shown(forgotten: ForgetStatus): Answer<typeof ForgetRequest> {
   const { request, state, task, reason, blocked, waitsFor, left, certificate } = forgotten
   return {
     ...{ request, state },
-    ...(reason !== undefined && { reason }),
+    ...defined({ reason, waiting_for: waitsFor, left }),
     ...(blocked && { blocked: { ...blocked, fix: entryOf(blocked.code).fix } }),
-    ...(waitsFor !== undefined && { waiting_for: waitsFor }),
     ...(task && { reason: task.reason, learned_again: task.again }),
     ...(typeof task?.from === 'string' && { from: task.from }),
-    ...(task?.unpinned && { unpinned: task.unpinned }),
-    ...(task?.meanwhile !== undefined && { answers_meanwhile: task.meanwhile }),
-    ...(task?.counts.events !== undefined && { events: task.counts.events }),
-    ...(left !== undefined && { left }),
+    ...defined({
+      unpinned: task?.unpinned,
+      answers_meanwhile: task?.meanwhile,
+      events: task?.counts.events,
+      events_lost: task?.lost,
+    }),
     ...(task?.isBeyondLog === true && { beyond_event_log: true }),
-    ...(task?.lost !== undefined && { events_lost: task.lost }),
     ...(certificate && { certificate: certificate as unknown as Certificate }),
   }
 }
@@ -101,12 +98,11 @@ function forecast(expected: Expected): Answer<typeof ForgetForecast> {
     dry_run: true,
     erased: counts,
     learned: !isUnlearned,
-    ...(from !== undefined && { from }),
     has_state: hasState,
     learned_again: again,
     events_lost: lost,
     retired: retiring,
     ...(unpinning.length > 0 && { unpinned: unpinning }),
-    ...(meanwhile !== undefined && { answers_meanwhile: meanwhile }),
+    ...defined({ from, answers_meanwhile: meanwhile }),
   }
 }

@@ -13,25 +13,23 @@ import type { TrainerStatus } from '../../../trainer/contract.ts'
 
 export type Receipt = EventIdentity & Fate
 
-type LearnedFields = Pick<LoggedReceipt, 'version' | 'weight' | 'slice' | 'timeMs'>
-
-export type Fate =
-  /** Durable here, and not read by the trainer, or read and not saved. */
-  | { readonly state: 'received' }
-  | (LearnedFields & { readonly state: 'waiting'; readonly for: 'prediction' | 'update' })
-  /** Without a version where the event fell out of the log. */
-  | (LearnedFields & { readonly state: 'learned'; readonly isOlder?: true })
-  | (LearnedFields & { readonly state: 'held_out' })
-  /** Without a code where it fell out of the log. */
-  | { readonly state: 'rejected'; readonly code?: string; readonly message?: string }
-  | (LearnedFields & { readonly state: 'set_aside' } & Pick<LoggedReceipt, 'rollback'>)
-  /** Without `why` where an earlier release kept it back. */
-  | (LearnedFields & {
-      readonly state: 'quarantined'
-      readonly why?: string
-      readonly message: string
-    })
-  | { readonly state: 'superseded' | 'retracted' | 'forgotten' }
+/** Each state says some of these. */
+export interface Fate extends Pick<
+  LoggedReceipt,
+  'version' | 'weight' | 'slice' | 'timeMs' | 'rollback'
+> {
+  /** `received`: durable here, and not read by the trainer, or read and not saved. */
+  readonly state:
+    | ('received' | 'waiting' | 'learned' | 'held_out' | 'rejected' | 'set_aside')
+    | ('quarantined' | 'superseded' | 'retracted' | 'forgotten')
+  readonly for?: 'prediction' | 'update'
+  /** Absent where an earlier release put it into quarantine. */
+  readonly why?: string
+  /** Absent where it fell out of the log, as is the version that learned it. */
+  readonly code?: string
+  readonly message?: string
+  readonly isOlder?: true
+}
 
 export interface ReceiptService {
   /**
