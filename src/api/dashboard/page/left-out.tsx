@@ -23,8 +23,6 @@ export function AsidePanel({ name, count, onDone }: Props) {
   const path = count > 0 ? modelPath(name, '/set-aside?limit=5') : undefined
   const { answer } = useFresh<AsidePage>(path, count)
   if (count === 0) return null
-  const act = (what: 'relearn' | 'discard') => async () =>
-    send<SelectionAnswer>('POST', modelPath(name, `/${what}`), { reason: 'from the page' })
   return (
     <section aria-labelledby="aside-title">
       <h2 id="aside-title">Set aside</h2>
@@ -36,20 +34,13 @@ export function AsidePanel({ name, count, onDone }: Props) {
           </li>
         ))}
       </ul>
-      <div class="buttons left">
-        <Confirmed
-          text="Relearn all"
-          act={act('relearn')}
-          said={(done) => `${plural(done.events, 'event')} will be learned`}
-          onDone={onDone}
-        />
-        <Confirmed
-          text="Discard all"
-          act={act('discard')}
-          said={(done) => `${plural(done.events, 'event')} discarded`}
-          onDone={onDone}
-        />
-      </div>
+      <Commands
+        {...{ name, onDone }}
+        of={[
+          ['Relearn all', '/relearn', 'will be learned'],
+          ['Discard all', '/discard', 'discarded'],
+        ]}
+      />
     </section>
   )
 }
@@ -58,10 +49,6 @@ export function QuarantinePanel({ name, count, onDone }: Props) {
   const path = count > 0 ? modelPath(name, '/quarantine?limit=5') : undefined
   const { answer } = useFresh<QuarantinePage>(path, count)
   if (count === 0) return null
-  const act = (what: 'release' | 'drop') => async () =>
-    send<SelectionAnswer>('POST', modelPath(name, `/quarantine/${what}`), {
-      reason: 'from the page',
-    })
   return (
     <section aria-labelledby="quarantine-title">
       <h2 id="quarantine-title">Quarantine</h2>
@@ -81,20 +68,13 @@ export function QuarantinePanel({ name, count, onDone }: Props) {
           The other sources contradict {source}: its examples weigh {share(trust)}.
         </p>
       ))}
-      <div class="buttons left">
-        <Confirmed
-          text="Release all"
-          act={act('release')}
-          said={(done) => `${plural(done.events, 'event')} will be learned`}
-          onDone={onDone}
-        />
-        <Confirmed
-          text="Drop all"
-          act={act('drop')}
-          said={(done) => `${plural(done.events, 'event')} dropped`}
-          onDone={onDone}
-        />
-      </div>
+      <Commands
+        {...{ name, onDone }}
+        of={[
+          ['Release all', '/quarantine/release', 'will be learned'],
+          ['Drop all', '/quarantine/drop', 'dropped'],
+        ]}
+      />
     </section>
   )
 }
@@ -137,6 +117,29 @@ export function LettersPanel({ name, count, onDone }: Props) {
         />
       </div>
     </section>
+  )
+}
+
+interface CommandsProps extends Pick<Props, 'name' | 'onDone'> {
+  readonly of: readonly (readonly [text: string, path: string, done: string])[]
+}
+
+/** Commands about all events of a list; `done`: what became of them. */
+function Commands({ name, of, onDone }: CommandsProps) {
+  return (
+    <div class="buttons left">
+      {of.map(([text, path, done]) => (
+        <Confirmed
+          key={path}
+          text={text}
+          act={async () =>
+            send<SelectionAnswer>('POST', modelPath(name, path), { reason: 'from the page' })
+          }
+          said={({ events }) => `${plural(events, 'event')} ${done}`}
+          onDone={onDone}
+        />
+      ))}
+    </div>
   )
 }
 
