@@ -1,9 +1,4 @@
-/**
- * How long a request may take here, and whether anybody still waits for its answer.
- *
- * Fastify has both (`handlerTimeout`, `request.signal`), but ties them to the end of the request's body: on Node 20 its
- * timer is cleared, and its signal aborted, as soon as the body has been read.
- */
+/** The requests that are not over: how long each may take, and how they end when the server stops. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { rest, type Clock } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
@@ -23,6 +18,12 @@ interface OpenRequests {
   endIf(errorOf: (request: FastifyRequest) => Error | undefined): void
 }
 
+/**
+ * How long a request may take here, and whether anybody still waits for its answer.
+ *
+ * Fastify has both (`handlerTimeout`, `request.signal`), but ties them to the end of the request's body: on Node 20 its
+ * timer is cleared, and its signal aborted, as soon as the body has been read.
+ */
 export function addDeadline(app: FastifyInstance, limitMs: number, clock: Clock): OpenRequests {
   const open = new Map<AbortController, FastifyRequest>()
   const deadlines = new Deadlines(limitMs, clock)
@@ -122,6 +123,13 @@ class Deadlines {
   }
 }
 
+const SWEEP_MS = 50
+
+export interface DrainedServer {
+  readonly app: FastifyInstance
+  readonly requests: OpenRequests
+}
+
 /**
  * Shuts the server down without losing a request: readiness fails at once, requests in flight are answered, new ones
  * are refused with SHUTTING_DOWN, and connections end as soon as they are idle.
@@ -130,15 +138,9 @@ class Deadlines {
  * only connections that are idle at that moment. So every answer from now on says `Connection: close`, and idle
  * connections are closed repeatedly. At the deadline the requests that are left end with SHUTTING_DOWN, a stream of tokens too,
  * and connections that are still there after that are cut.
+ *
+ * Resolves when no connection is left.
  */
-const SWEEP_MS = 50
-
-export interface DrainedServer {
-  readonly app: FastifyInstance
-  readonly requests: OpenRequests
-}
-
-/** Resolves when no connection is left. */
 export async function drain(
   { app, requests }: DrainedServer,
   deadlineMs: number,

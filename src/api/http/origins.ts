@@ -1,7 +1,4 @@
-/**
- * Cross-origin requests from the web pages that the config names; by default no page may read an answer. Preflights are
- * answered here, before authentication, because they carry no token.
- */
+/** Which web pages may reach this server: those of other origins, and those whose name resolves to this machine. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { failure } from '../../platform/errors.ts'
 
@@ -17,6 +14,10 @@ const ASKED =
   'authorization, content-type, content-encoding, x-antikythera-min-generation, x-antikythera-key'
 const SHOWN = 'x-antikythera-version, x-antikythera-digest, x-antikythera-generation, retry-after'
 
+/**
+ * Cross-origin requests from the web pages that the config names; by default no page may read an answer. Preflights are
+ * answered here, before authentication, because they carry no token.
+ */
 export function addCors(app: FastifyInstance, options: CorsOptions | undefined): void {
   if (options === undefined || options.origins.length === 0) return
   const known = new Set(options.origins)

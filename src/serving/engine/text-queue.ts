@@ -1,11 +1,56 @@
-/**
- * The texts that wait for room. Models take turns, and within a model its requests do. The first text that finds no room
- * keeps its turn, so that many short texts cannot hold back a long one for ever.
- */
+/** The texts of the decode scheduler: what a request asks for, the tokens of each text, and the queue of those that wait. */
 import { failure } from '../../platform/errors.ts'
 import type { Random } from '../../contracts/core.ts'
 import type { DrawnToken, Sampling } from '../../nn/onnx/decoding/sample.ts'
 import { openFairQueue, type FairQueue } from './fair-queue.ts'
+
+/** A request for texts, and one text of it as the decode scheduler sees it: waiting first, then running in a lane. */
+export interface TextRequest {
+  readonly model: string
+  /** The engine's key of the adapter, which the caller holds until every stream has ended. */
+  readonly adapter: string
+  readonly prompt: Int32Array
+  /** At least one. */
+  readonly maxTokens: number
+  readonly sampling: Sampling
+  /** How many of the likeliest tokens come with each token; absent = none. */
+  readonly likeliest?: number | undefined
+  /** The text itself, of `maxTokens`: nothing is drawn, and each token comes with its likelihood. */
+  readonly given?: Int32Array | undefined
+  /** Tokens that end a text. */
+  readonly ends: readonly number[]
+  /** One text for each stream of random numbers. */
+  readonly draws: readonly Pick<Random, 'uniform'>[]
+  readonly signal: AbortSignal
+}
+
+export interface Text {
+  readonly sequence: number
+  readonly request: TextRequest
+  readonly draw: Pick<Random, 'uniform'>
+  readonly stream: TokenStream<DrawnToken>
+  readonly arrivedMs: number
+  /** How many positions the engine has of it. */
+  length: number
+  /** How many tokens were drawn, and the last one. */
+  drawn: number
+  last: number
+  isOver: boolean
+}
+
+/** The most tokens that it may have, prompt included. */
+export function tokensOf({ prompt, maxTokens }: TextRequest): number {
+  return prompt.length + maxTokens
+}
+
+export function samplingOf({ request: { sampling, likeliest, given }, draw, drawn }: Text) {
+  const token = given?.[drawn]
+  return {
+    ...{ ...sampling, draw: draw.uniform() },
+    ...(likeliest !== undefined && { likeliest }),
+    ...(token !== undefined && { given: token }),
+  }
+}
 
 /**
  * A queue of the tokens of one text, in order, for one reader. It grows until the text ends, so the length of the
@@ -69,6 +114,10 @@ export interface TextQueueLimits {
   readonly generation_queue_tokens: number
 }
 
+/**
+ * The texts that wait for room. Models take turns, and within a model its requests do. The first text that finds no room
+ * keeps its turn, so that many short texts cannot hold back a long one for ever.
+ */
 export class TextQueue {
   readonly #limits: TextQueueLimits
   readonly #queue: FairQueue<Text> = openFairQueue()
@@ -129,52 +178,4 @@ function full(what: string, details: Record<string, number>): Error {
   const fix =
     'wait as long as Retry-After says, or raise limits.generation_texts or limits.answer_tokens'
   return failure('QUEUE_FULL', what, { details, fix })
-}
-
-/** A request for texts, and one text of it as the decode scheduler sees it: waiting first, then running in a lane. */
-export interface TextRequest {
-  readonly model: string
-  /** The engine's key of the adapter, which the caller holds until every stream has ended. */
-  readonly adapter: string
-  readonly prompt: Int32Array
-  /** At least one. */
-  readonly maxTokens: number
-  readonly sampling: Sampling
-  /** How many of the likeliest tokens come with each token; absent = none. */
-  readonly likeliest?: number | undefined
-  /** The text itself, of `maxTokens`: nothing is drawn, and each token comes with its likelihood. */
-  readonly given?: Int32Array | undefined
-  /** Tokens that end a text. */
-  readonly ends: readonly number[]
-  /** One text for each stream of random numbers. */
-  readonly draws: readonly Pick<Random, 'uniform'>[]
-  readonly signal: AbortSignal
-}
-
-export interface Text {
-  readonly sequence: number
-  readonly request: TextRequest
-  readonly draw: Pick<Random, 'uniform'>
-  readonly stream: TokenStream<DrawnToken>
-  readonly arrivedMs: number
-  /** How many positions the engine has of it. */
-  length: number
-  /** How many tokens were drawn, and the last one. */
-  drawn: number
-  last: number
-  isOver: boolean
-}
-
-/** The most tokens that it may have, prompt included. */
-export function tokensOf({ prompt, maxTokens }: TextRequest): number {
-  return prompt.length + maxTokens
-}
-
-export function samplingOf({ request: { sampling, likeliest, given }, draw, drawn }: Text) {
-  const token = given?.[drawn]
-  return {
-    ...{ ...sampling, draw: draw.uniform() },
-    ...(likeliest !== undefined && { likeliest }),
-    ...(token !== undefined && { given: token }),
-  }
 }

@@ -1,7 +1,4 @@
-/**
- * Moves of the live pointer, one at a time, the latest wins: moves that arrive while one is being carried out replace
- * each other, so that a burst of ten costs two loads and ends at the right version.
- */
+/** Swaps of the version that answers: one at a time, loaded first, traced, and waited for by generation. */
 import type { Routing, Manifest } from '../../versions/contract.ts'
 import type { SpanExporter } from '../../platform/tracing/exporter.ts'
 import { childOf, readTraceparent } from '../../platform/tracing/traceparent.ts'
@@ -21,7 +18,12 @@ interface Waiter {
   readonly reject: (reason: unknown) => void
 }
 
-/** `carryOut` is never called concurrently, and never with an older pointer than before. */
+/**
+ * Moves of the live pointer, one at a time, the latest wins: moves that arrive while one is being carried out replace
+ * each other, so that a burst of ten costs two loads and ends at the right version.
+ *
+ * `carryOut` is never called concurrently, and never with an older pointer than before.
+ */
 export function openSwaps(carryOut: (pointer: Routing) => Promise<void>): Swaps {
   let latest: Routing | undefined
   let inPlace = -1

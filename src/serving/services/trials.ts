@@ -1,7 +1,8 @@
 /**
  * Trials by a person: a version gets a share of the requests, or is compared as a shadow, until the person ends the trial,
  * promotes the version or rolls back. Each is a move of the live pointer that keeps its version, like a command, so it
- * reaches every daemon of a fleet and the trainer.
+ * reaches every daemon of a fleet and the trainer. Also how old a trial is, and its end by the clock where a policy asks
+ * for that.
  */
 import { failure } from '../../platform/errors.ts'
 import type { Routing } from '../../versions/contract.ts'

@@ -1,4 +1,4 @@
-/** Events that were not learned: set aside by a rollback, in quarantine, or refused. All of them can be sent again. */
+/** Events that were not learned, set aside by a rollback, in quarantine or refused: all can be sent again. And those that are forgotten. */
 import { useState } from 'preact/hooks'
 import type {
   AsidePage,

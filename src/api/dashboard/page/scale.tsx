@@ -1,4 +1,4 @@
-/** The lines of a chart: which points are seen, how high they are, and the path through them. */
+/** The lines of a chart: which points are seen, how high they are, the path through them, and its marks. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { PastMove } from '../../../client/answers.ts'
 import type { Sample } from '../../../serving/services/series/contract.ts'

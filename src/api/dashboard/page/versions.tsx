@@ -1,4 +1,4 @@
-/** The versions, newest first, a page at a time: what each scored, why it was promoted or held, and what can be done. */
+/** The versions, newest first, a page at a time: what each scored, why it was promoted or held, and what can be done; and the one on trial. */
 import type {
   Headline,
   PastMove,
