@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { openFairQueue } from '../../src/serving/engine/fair-queue.ts'
+import { FairQueue } from '../../src/serving/engine/fair-queue.ts'
 import { fc } from '../properties.ts'
 
 const request = () => ({})
 
 test('keys take turns, and each request keeps its order', () => {
-  const turns = openFairQueue<string>()
+  const turns = new FairQueue<string>()
   const of = { a: request(), b: request(), c: request() }
   for (const item of ['a1', 'a2', 'a3', 'b1', 'b2', 'c1']) {
     const key = item.slice(0, 1) as keyof typeof of
@@ -16,14 +16,14 @@ test('keys take turns, and each request keeps its order', () => {
 })
 
 test('a flood of one key delays another key by one item', () => {
-  const turns = openFairQueue<string>()
+  const turns = new FairQueue<string>()
   for (let item = 0; item < 1000; item += 1) turns.push('flood', request(), 'flood')
   turns.push('lone', request(), 'lone')
   expect([turns.take(), turns.take()]).toEqual(['flood', 'lone'])
 })
 
 test('a request of many rows delays a single row of the same key by one item', () => {
-  const turns = openFairQueue<string>()
+  const turns = new FairQueue<string>()
   const large = request()
   for (let row = 0; row < 256; row += 1) turns.push('m', large, `large ${row}`)
   turns.push('m', request(), 'single')
@@ -46,7 +46,7 @@ test('whatever is pushed, taken and removed, nothing is lost, doubled or out of 
         readonly of: number
         readonly at: number
       }
-      const turns = openFairQueue<Item>()
+      const turns = new FairQueue<Item>()
       const model: Item[] = []
       const sameAs = (one: Omit<Item, 'at'>) => (other: Item) =>
         other.key === one.key && other.of === one.of

@@ -12,7 +12,7 @@ import { MOST_POSITIONS, type ServingEngine } from './engine.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { paddedPositions } from '../../nn/onnx/feeds.ts'
-import { openFairQueue, type FairQueue } from './fair-queue.ts'
+import { FairQueue } from './fair-queue.ts'
 
 export interface BatchRequest {
   readonly model: string
@@ -45,7 +45,7 @@ interface Row {
 
 export class Batcher {
   readonly #options: BatcherOptions
-  readonly #turns: FairQueue<Row> = openFairQueue()
+  readonly #turns = new FairQueue<Row>()
   readonly #runs = new Set<Promise<void>>()
   #closed = false
 

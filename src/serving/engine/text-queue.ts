@@ -2,7 +2,7 @@
 import { failure } from '../../platform/errors.ts'
 import type { Random } from '../../contracts/core.ts'
 import type { DrawnToken, Sampling } from '../../nn/onnx/decoding/sample.ts'
-import { openFairQueue, type FairQueue } from './fair-queue.ts'
+import { FairQueue } from './fair-queue.ts'
 
 /** A request for texts, and one text of it as the decode scheduler sees it: waiting first, then running in a lane. */
 export interface TextRequest {
@@ -120,7 +120,7 @@ export interface TextQueueLimits {
  */
 export class TextQueue {
   readonly #limits: TextQueueLimits
-  readonly #queue: FairQueue<Text> = openFairQueue()
+  readonly #queue = new FairQueue<Text>()
   /** Was taken, and found no room. */
   #next: Text | undefined
   /** Σ of the most tokens that each may have. */
