@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { exportRequest, type Span } from '../../src/platform/tracing/spans.ts'
-import { RequestTrace } from '../../src/platform/tracing/request-trace.ts'
 import {
   plainTraceparent,
   readTraceparent,
   traceparentOf,
+  RequestTrace,
 } from '../../src/platform/tracing/traceparent.ts'
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'

@@ -1,6 +1,6 @@
 /** Which trace the events of one feedback request are kept with. */
 import { expect, test } from 'vitest'
-import { RequestTrace } from '../../src/platform/tracing/request-trace.ts'
+import { RequestTrace } from '../../src/platform/tracing/traceparent.ts'
 import { traceparentsOf } from '../../src/serving/services/feedback/feedback-service.ts'
 
 const of = (digit: string) => `00-${digit.repeat(32)}-${digit.repeat(16)}-01`

@@ -5,8 +5,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Clock } from '../../contracts/core.ts'
 import type { SpanExporter } from '../../platform/tracing/exporter.ts'
-import { RequestTrace } from '../../platform/tracing/request-trace.ts'
-import { plainTraceparent } from '../../platform/tracing/traceparent.ts'
+import { plainTraceparent, RequestTrace } from '../../platform/tracing/traceparent.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {

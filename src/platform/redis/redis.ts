@@ -7,8 +7,7 @@
  * command.
  */
 import { rest, settles, type Clock, type CodedError, type Logger } from '../../contracts/core.ts'
-import { openRedisClient, type RedisClient, type RedisOptions } from './client.ts'
-import { redisFailure } from './failure.ts'
+import { openRedisClient, redisFailure, type RedisClient, type RedisOptions } from './client.ts'
 import { checkRedis } from './start.ts'
 import { setImmediate as afterReading } from 'node:timers/promises'
 

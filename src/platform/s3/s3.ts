@@ -1,7 +1,8 @@
 /** One bucket of S3, or of a server that speaks like it: objects under keys, with coded errors and deadlines. */
-import { loadLibrary, type Client, type Command, type Library } from './library.ts'
+import type { Readable } from 'node:stream'
 import { CodedError } from '../../contracts/core.ts'
 import { failure, type ErrorCode } from '../errors.ts'
+import { loadOptionalPackage } from '../optional-package.ts'
 
 export interface S3Options {
   readonly bucket: string
@@ -14,13 +15,13 @@ export interface S3Options {
   readonly keys?: { readonly access: string; readonly secret: string } | undefined
 }
 
-export interface S3Object {
+interface S3Object {
   readonly key: string
   readonly bytes: number
   readonly modifiedMs: number
 }
 
-export interface ObjectHead {
+interface ObjectHead {
   readonly bytes: number
   readonly sha256: string | undefined
 }
@@ -234,4 +235,68 @@ function statusOf(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('$metadata' in error)) return undefined
   const metadata = error.$metadata as { readonly httpStatusCode?: number }
   return metadata.httpStatusCode
+}
+
+/** The part of an answer that we read; each command has its own. */
+interface Answers {
+  readonly Put: unknown
+  readonly Get: { readonly Body?: Readable }
+  readonly Head: {
+    readonly ContentLength?: number
+    readonly Metadata?: Readonly<Record<string, string>>
+  }
+  readonly List: {
+    readonly Contents?: readonly {
+      readonly Key?: string
+      readonly Size?: number
+      readonly LastModified?: Date
+    }[]
+    readonly NextContinuationToken?: string
+  }
+  readonly Delete: unknown
+  readonly Begin: { readonly UploadId?: string }
+  readonly Part: { readonly ETag?: string }
+  readonly Complete: unknown
+  readonly Abort: unknown
+}
+
+/** Marks a command with its answer. */
+interface Command<Answer> {
+  readonly answer?: Answer
+}
+
+interface Client {
+  send<Answer>(command: Command<Answer>): Promise<Answer>
+  destroy(): void
+}
+
+type Fields = Readonly<Record<string, unknown>>
+type CommandOf<Name extends keyof Answers> = new (fields: Fields) => Command<Answers[Name]>
+
+interface Library {
+  readonly S3Client: new (options: Fields) => Client
+  readonly PutObjectCommand: CommandOf<'Put'>
+  readonly GetObjectCommand: CommandOf<'Get'>
+  readonly HeadObjectCommand: CommandOf<'Head'>
+  readonly ListObjectsV2Command: CommandOf<'List'>
+  readonly DeleteObjectCommand: CommandOf<'Delete'>
+  readonly CreateMultipartUploadCommand: CommandOf<'Begin'>
+  readonly UploadPartCommand: CommandOf<'Part'>
+  readonly CompleteMultipartUploadCommand: CommandOf<'Complete'>
+  readonly AbortMultipartUploadCommand: CommandOf<'Abort'>
+}
+
+/**
+ * The S3 library, loaded when the first store opens: most daemons have none. No other file
+ * knows it, so that it can be exchanged.
+ *
+ * Why `@aws-sdk/client-s3` and not `minio` (both looked at in November 2026): 26 packages of one publisher, tslib and bowser
+ * against 34 of many; released every week against once in eight months; it takes deadlines, says what may be tried again, and
+ * finds keys where AWS puts them (roles of pods and machines). It is larger, 22 MB against 16. Releases of 2027 need Node 22,
+ * so package.json holds it at one that runs on Node 20.
+ */
+function loadLibrary(): Library {
+  // README says which Node we need; the library would say it of itself at every start.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
+  return loadOptionalPackage('@aws-sdk/client-s3', 'a store in S3') as Library
 }

@@ -4,7 +4,7 @@
  */
 import { statSync, type Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import type { CodedError } from '../../contracts/core.ts'
+import { rest, type CodedError, type Clock } from '../../contracts/core.ts'
 import { failure } from '../errors.ts'
 
 export interface FilePlace {
@@ -26,7 +26,7 @@ export function checkPlace(place: FilePlace): void {
 }
 
 /** The same without waiting for the disk; undefined: the file is still there. */
-export async function lookAt(place: FilePlace): Promise<CodedError | undefined> {
+async function lookAt(place: FilePlace): Promise<CodedError | undefined> {
   const found = await stat(place.path).catch(() => undefined)
   return isThere(place, found) ? undefined : replaced(place, found)
 }
@@ -38,4 +38,40 @@ function isThere({ device, inode }: FilePlace, found: Stats | undefined): boolea
 function replaced({ path }: FilePlace, found: Stats | undefined): CodedError {
   const what = found === undefined ? 'was removed' : 'was replaced by another file'
   return failure('STORE_REPLACED', `${path} ${what} while it was open`, { details: { path } })
+}
+
+/**
+ * Checks once a second whether open files are still where they were opened. A write finds that out by itself; this finds
+ * it while nothing is written, so that it can be shown.
+ */
+const EVERY_MS = 1000
+
+interface WatchedFile {
+  /** Watched if it is there now. */
+  readonly path: string
+  readonly onFault: (error: CodedError) => void
+}
+
+/** Returns how to stop. */
+export function watchPlaces(files: readonly WatchedFile[], clock: Clock): () => void {
+  const ended = new AbortController()
+  const places = files.flatMap(({ path, onFault }) => {
+    const place = placeOf(path)
+    return place === undefined ? [] : [{ place, onFault }]
+  })
+  void watch(places, clock, ended.signal)
+  return () => ended.abort()
+}
+
+async function watch(
+  places: readonly { readonly place: FilePlace; readonly onFault: WatchedFile['onFault'] }[],
+  clock: Clock,
+  ended: AbortSignal,
+): Promise<void> {
+  while (await rest(clock, EVERY_MS, ended)) {
+    for (const { place, onFault } of places) {
+      const fault = await lookAt(place)
+      if (fault !== undefined) onFault(fault)
+    }
+  }
 }
