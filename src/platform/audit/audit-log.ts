@@ -9,82 +9,6 @@ import type { Json } from '../../contracts/core.ts'
 import { pageOf, type Page } from '../page.ts'
 import { diskFailure } from '../store/disk-failure.ts'
 
-/**
- * The lines of a file from a place backwards, read in pieces: the newest page of a long file costs one of them.
- */
-interface LineAt {
-  readonly text: string
-  /** The place of its first byte. */
-  readonly start: number
-}
-
-const PIECE_BYTES = 64 * 1024
-
-/** `end`: where a line begins, or the end of the file. None of a file that was just removed. */
-async function* linesBefore(path: string, end: number): AsyncGenerator<LineAt> {
-  const file = await ifThere(open(path, 'r'))
-  if (file === undefined) return
-  try {
-    let [at, bytes] = [end, Buffer.alloc(0)]
-    while (at > 0) {
-      const from = Math.max(0, at - PIECE_BYTES)
-      const piece = Buffer.alloc(at - from)
-      await file.read(piece, 0, piece.length, from)
-      at = from
-      bytes = Buffer.concat([piece, bytes])
-      let stop = bytes.length
-      // The first line of the piece may begin in the piece before it.
-      for (;;) {
-        const feed = stop === 0 ? -1 : bytes.lastIndexOf(LINE_FEED, stop - 1)
-        if (feed < 0) break
-        if (feed + 1 < stop)
-          yield { text: bytes.toString('utf8', feed + 1, stop), start: from + feed + 1 }
-        stop = feed
-      }
-      bytes = bytes.subarray(0, stop)
-    }
-    if (bytes.length > 0) yield { text: bytes.toString('utf8'), start: 0 }
-  } finally {
-    await file.close()
-  }
-}
-
-/** The files of the audit log, `1.jsonl` the oldest. */
-interface Segment {
-  readonly number: number
-  readonly bytes: number
-}
-
-function nameOf(segment: number): string {
-  return `${segment}.jsonl`
-}
-
-/** Oldest first; none if the folder does not exist. */
-async function segmentsIn(folder: string): Promise<readonly Segment[]> {
-  const names = (await ifThere(readdir(folder))) ?? []
-  const numbers = names.flatMap((name) => {
-    const digits = /^([1-9]\d{0,14})\.jsonl$/.exec(name)?.[1]
-    return digits === undefined ? [] : [Number(digits)]
-  })
-  const sizes = await Promise.all(
-    numbers.map(async (number) => {
-      const found = await ifThere(stat(join(folder, nameOf(number))))
-      return found === undefined ? [] : [{ number, bytes: found.size }]
-    }),
-  )
-  return sizes.flat().sort((a, b) => a.number - b.number)
-}
-
-/** Undefined if it is not there, or was just removed. */
-async function ifThere<Value>(looking: Promise<Value>): Promise<Value | undefined> {
-  try {
-    return await looking
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
 export interface AuditRecord {
   /** ISO 8601. */
   readonly time: string
@@ -261,5 +185,81 @@ function recordIn(text: string): AuditRecord | undefined {
     return JSON.parse(text) as AuditRecord
   } catch {
     return undefined
+  }
+}
+
+interface LineAt {
+  readonly text: string
+  /** The place of its first byte. */
+  readonly start: number
+}
+
+const PIECE_BYTES = 64 * 1024
+
+/**
+ * The lines of a file from a place backwards, read in pieces: the newest page of a long file costs one of them. `end`: where a
+ * line begins, or the end of the file. None of a file that was just removed.
+ */
+async function* linesBefore(path: string, end: number): AsyncGenerator<LineAt> {
+  const file = await ifThere(open(path, 'r'))
+  if (file === undefined) return
+  try {
+    let [at, bytes] = [end, Buffer.alloc(0)]
+    while (at > 0) {
+      const from = Math.max(0, at - PIECE_BYTES)
+      const piece = Buffer.alloc(at - from)
+      await file.read(piece, 0, piece.length, from)
+      at = from
+      bytes = Buffer.concat([piece, bytes])
+      let stop = bytes.length
+      // The first line of the piece may begin in the piece before it.
+      for (;;) {
+        const feed = stop === 0 ? -1 : bytes.lastIndexOf(LINE_FEED, stop - 1)
+        if (feed < 0) break
+        if (feed + 1 < stop)
+          yield { text: bytes.toString('utf8', feed + 1, stop), start: from + feed + 1 }
+        stop = feed
+      }
+      bytes = bytes.subarray(0, stop)
+    }
+    if (bytes.length > 0) yield { text: bytes.toString('utf8'), start: 0 }
+  } finally {
+    await file.close()
+  }
+}
+
+/** The files of the audit log, `1.jsonl` the oldest. */
+interface Segment {
+  readonly number: number
+  readonly bytes: number
+}
+
+function nameOf(segment: number): string {
+  return `${segment}.jsonl`
+}
+
+/** Oldest first; none if the folder does not exist. */
+async function segmentsIn(folder: string): Promise<readonly Segment[]> {
+  const names = (await ifThere(readdir(folder))) ?? []
+  const numbers = names.flatMap((name) => {
+    const digits = /^([1-9]\d{0,14})\.jsonl$/.exec(name)?.[1]
+    return digits === undefined ? [] : [Number(digits)]
+  })
+  const sizes = await Promise.all(
+    numbers.map(async (number) => {
+      const found = await ifThere(stat(join(folder, nameOf(number))))
+      return found === undefined ? [] : [{ number, bytes: found.size }]
+    }),
+  )
+  return sizes.flat().sort((a, b) => a.number - b.number)
+}
+
+/** Undefined if it is not there, or was just removed. */
+async function ifThere<Value>(looking: Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await looking
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
   }
 }
