@@ -1,10 +1,7 @@
 /** What is kept for people who watch: bounded, thinned with age, and shared out to a bounded number of them. */
 import { expect, test } from 'vitest'
-import {
-  openSeries,
-  ThinnedSeries,
-  type Sample,
-} from '../../src/serving/services/series/series-service.ts'
+import type { Sample } from '../../src/serving/services/series/contract.ts'
+import { openSeries, ThinnedSeries } from '../../src/serving/services/series/series-service.ts'
 import type { TrainerReport } from '../../src/serving/services/served-model.ts'
 import { report } from '../api/open-served.ts'
 import { classificationOf } from '../tasks/classification-of.ts'

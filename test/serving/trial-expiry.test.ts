@@ -5,6 +5,8 @@ import {
   runTrialExpiry,
   type Expiring,
 } from '../../src/serving/services/trials.ts'
+import { brokenFeedback } from '../../src/serving/services/feedback/feedback-service.ts'
+import { failure } from '../../src/platform/errors.ts'
 import { openVersions } from '../../src/versions/service.ts'
 import type { TrainerReport } from '../../src/serving/services/served-model.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
@@ -27,14 +29,17 @@ async function opened({ by = 'policy' as 'policy' | 'person', settings = {} }) {
   const { live } = await openLive({ registry })
   const [clock, log] = [openFakeClock(), openFakeLog()]
   const canary = { version: 'v3', share: 0.1 }
-  const trials = openTrialService({ name: 'm', registry, live }, openVersions(registry))
+  const moved: string[] = []
+  const feedback = {
+    ...brokenFeedback(failure('NOT_READY', 'it takes none here')),
+    moved: ({ by }: { by: string }) => void moved.push(by),
+  }
+  const trials = openTrialService({ name: 'm', registry, live, feedback }, openVersions(registry))
   const point = async (by: 'trainer' | 'pause', expect: number) =>
     live.swap(await registry.point({ version: 'v2', canary, expect, by, reason: 'r' }))
   await point('trainer', 1)
   const begun = trials.sinceMs()!
   const rollout = openPolicy('rollout', policies.rollout, { policy: 'canary', ...settings })
-  const moved: string[] = []
-  const feedback = { moved: ({ by }: { by: string }) => void moved.push(by) }
   const model = { name: 'm', registry, live, feedback, trialExpiry: rollout.expiry }
   const stop = new AbortController()
   // The registry is on another clock.

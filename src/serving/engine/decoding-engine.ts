@@ -19,7 +19,6 @@ import type { ServingParts } from '../../nn/record.ts'
 import type { Json } from '../../contracts/core.ts'
 import { digestOf } from '../../platform/canonical-json.ts'
 import { failure, invariant } from '../../platform/errors.ts'
-import type { ServingEngine } from './engine.ts'
 import {
   prepareWith,
   LoadedAdapters,
