@@ -1,10 +1,6 @@
 /** A trial that no events reach: the server says how long it lasts, and ends it where the config gives it a time. */
 import { expect, test } from 'vitest'
-import {
-  openTrialService,
-  runTrialExpiry,
-  type Expiring,
-} from '../../src/serving/services/trials.ts'
+import { openTrialService, runTrialExpiry } from '../../src/serving/services/trials.ts'
 import { brokenFeedback } from '../../src/serving/services/feedback/feedback-service.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { openVersions } from '../../src/versions/service.ts'
@@ -47,7 +43,7 @@ async function opened({ by = 'policy' as 'policy' | 'person', settings = {} }) {
   const looking = { ...clock, nowMs: () => clock.nowMs() + offset }
   const run = runTrialExpiry(
     {
-      models: [model as unknown as Expiring],
+      models: [model],
       trainer: { status: () => ({ trial: trialOf(by) }) as unknown as TrainerReport },
       sinceMs: () => trials.sinceMs(),
       ...{ clock: looking, log },

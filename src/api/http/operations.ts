@@ -1,7 +1,7 @@
 /** What belongs to no surface: probes, metrics, and the descriptions of the routes and of the channels of events. */
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyContextConfig, FastifyInstance, RouteHandlerMethod } from 'fastify'
+import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { FaultAnswer } from '../../client/schemas/models.ts'
 import type { CodedError } from '../../contracts/core.ts'
@@ -30,7 +30,7 @@ interface Operation {
   readonly summary: string
   readonly response: Readonly<Record<string, unknown>>
   readonly config: FastifyContextConfig
-  readonly handler: RouteHandlerMethod
+  readonly handler: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
 }
 
 export function addOperations(scope: FastifyInstance, context: HttpContext): void {
@@ -90,9 +90,9 @@ function addOperation(scope: FastifyInstance, { url, config, handler, ...describ
 }
 
 /** Not ready while the server drains, and while a model is on its way to its first answer. */
-function readyAnswer({ isDraining, services }: HttpContext) {
-  if (isDraining()) throw failure('SHUTTING_DOWN', 'the server is stopping')
-  const readiness = services.readiness()
+function readyAnswer(context: HttpContext) {
+  if (context.isDraining()) throw failure('SHUTTING_DOWN', 'the server is stopping')
+  const readiness = context.services.readiness()
   const { degraded } = readiness
   if (!readiness.isReady) throw notReady(readiness)
   return { ready: true, ...(degraded.length > 0 && { degraded }) }

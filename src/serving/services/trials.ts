@@ -101,7 +101,7 @@ export function openTrialService(
   }
 }
 
-export type Expiring = Pick<ServedModel, 'name' | 'registry' | 'live' | 'feedback' | 'trialExpiry'>
+type Expiring = Pick<ServedModel, 'name' | 'registry' | 'live' | 'feedback' | 'trialExpiry'>
 
 interface TrialExpiryOptions {
   readonly models: readonly Expiring[]
