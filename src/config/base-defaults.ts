@@ -22,7 +22,7 @@ function ofModel(written: unknown, { bases, tasks }: PluginTable): unknown {
       : undefined
   const model = {
     ...written,
-    ...trainOf(written, { ...plugin?.train, ...ofBase?.train, ...taskPlugin?.train }),
+    ...trainOf(written, { ...plugin?.train, ...taskPlugin?.train, ...ofBase?.train }),
   }
   if (ofBase === undefined || !isRecord(settings)) return model
   const forClasses = taskPlugin?.hasClasses === true ? ofBase.forClasses : undefined

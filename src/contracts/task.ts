@@ -202,7 +202,7 @@ export interface TaskPlugin
   extends TaskHead, Plugin<Task, [own: Readonly<Record<string, unknown>>]> {
   /** The keys of a model that belong to this task alone. */
   readonly keys: readonly string[]
-  /** Defaults of `train` for each model of it. They count before those of the base. */
+  /** Defaults of `train` for each model of it. They count before those of the base, except where that chose them with an adapter. */
   readonly train?: Readonly<Record<string, Json>>
 }
 

@@ -19,6 +19,11 @@ export interface TextTask<Target = Json> {
   exchanged(prompt: EncodedRow, answer: EncodedRow, maxTokens: number): EncodedRow
   /** How far it has moved, from the outputs of such rows. */
   drift(outputs: readonly Float32Array[]): number
+  /** Rows that no event teaches, `batch` of them beside the examples of each step, and what they hold. Absent = none. */
+  readonly general?: {
+    readonly batch: number
+    readonly rows: readonly { readonly input: Input; readonly target: Target }[]
+  }
   /** The settings for a request that names none. */
   readonly usual: TextSettings
 }

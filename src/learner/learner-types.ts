@@ -28,6 +28,8 @@ export interface LearnerParts {
   readonly fewShot?: FewShot | undefined
   /** The most tokens of a row of texts; absent = no limit. */
   readonly maxTokens?: number
+  /** Rows that no event teaches, and how many of them are beside the examples of each step. */
+  readonly general?: GeneralRows | undefined
   /** Absent = the head alone answers. */
   readonly knnMemory?: KnnMemoryParts | undefined
   readonly quality?: QualityLimits | undefined
@@ -35,6 +37,11 @@ export interface LearnerParts {
   readonly lossGap?: LossGapLimits | undefined
   /** The trust in an example of a step, new or replayed; absent = full trust. */
   readonly trust?: ((example: Example, latent?: Latent) => Trust) | undefined
+}
+
+export interface GeneralRows {
+  readonly batch: number
+  readonly examples: readonly Example[]
 }
 
 export interface Trust {

@@ -15,7 +15,9 @@ import { takingOver } from './start/moved-sources.ts'
 import { UpdateClock, ComputeMeter } from './updates/meters.ts'
 import { RolloutTurn } from './updates/policy-moves.ts'
 import { Updater } from './updates/updater.ts'
-import type { CodedError } from '../contracts/core.ts'
+import { CodedError, type ExampleKey } from '../contracts/core.ts'
+import type { Example } from '../contracts/example.ts'
+import { encodeExample } from '../intake/encode-example.ts'
 import type { TrainerStatus } from './contract.ts'
 
 export interface Assembly {
@@ -54,6 +56,7 @@ export function assemble(loop: LoopParts): Assembly {
       loop.encoding.maxTokens,
       loop.encoding.base.language?.positions ?? Infinity,
     ),
+    general: generalRows(loop),
     quality: loop.limits.quality,
     ...(defence && { trust: defence.trust }),
     replayBuffer: { replay: loop.policies.replay, draw: random('draw'), offer: random('offer') },
@@ -69,6 +72,25 @@ export function assemble(loop: LoopParts): Assembly {
   const dispose = () => trainable.dispose()
   const turns = { updater, rollout, forget }
   return { loop, state, retry, heldUp, latents, pointer, ...turns, times, meter, dispose }
+}
+
+/** Those that the base can read; it may have no chat template, or too few positions. */
+function generalRows({ task, encoding }: Pick<LoopParts, 'task' | 'encoding'>) {
+  const { general } = task.texts ?? {}
+  if (general === undefined) return undefined
+  const { base, maxTokens } = encoding
+  const examples = general.rows.flatMap((row, at): readonly Example[] => {
+    try {
+      const encoded = encodeExample(row, task, base, maxTokens)
+      // Never the key of an event: those are a source and an id.
+      const key = `general ${at}` as ExampleKey
+      return [{ key, source: 'general', id: String(at), encoded, target: row.target, weight: 1 }]
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error
+      return []
+    }
+  })
+  return { batch: general.batch, examples }
 }
 
 /** Call both when the state has been restored: positions, turn and waiting events are taken from it. */

@@ -19,11 +19,16 @@ test('a generation learns in the steps that teach it, with whatever adapter, and
   const taught = { learning_rate: 0.002, batch: 8, replay_batch: 8 }
   const base = 'smollm2'
   for (const task of ['generation', { generation: { max_tokens: 9 } }]) {
-    expect(modelOf({ base, task }).train).toMatchObject(taught)
+    // Half of the layers learn at half of the rate.
+    const deep = { ...taught, learning_rate: 0.001 }
+    expect(modelOf({ base, task }).train).toMatchObject(deep)
+    expect(modelOf({ base, task, train: { batch: 3 } }).train).toMatchObject({ ...deep, batch: 3 })
     const own = modelOf({ base, task, adapter: { method: 'lora' }, train: { batch: 3 } })
     expect(own.train).toMatchObject({ ...taught, batch: 3 })
   }
-  expect(modelOf({ base, labels: ['a', 'b'] }).train).toMatchObject({ learning_rate: 0.001 })
+  const classifier = modelOf({ base, labels: ['a', 'b'] })
+  expect(classifier.train).toMatchObject({ learning_rate: 0.001 })
+  expect(classifier.adapter).toMatchObject({ tail_layers: 4 })
 })
 
 test('the template of a chat is the default of a generation', () => {
@@ -33,5 +38,7 @@ test('the template of a chat is the default of a generation', () => {
   const byDefault = modelOf({ base: 'smollm2', task: 'generation' })
   for (const key of ['adapter', 'train', 'trigger', 'replay', 'rate'] as const)
     expect(template[key]).toEqual(byDefault[key])
-  expect(template.adapter).toMatchObject({ method: 'lora', rank: 8, tail_layers: 4 })
+  expect(template.adapter).toMatchObject({ method: 'lora', rank: 8, tail_layers: 14 })
+  for (const { task } of [template, byDefault])
+    expect(task).toMatchObject({ generation: { general_batch: 2 } })
 })

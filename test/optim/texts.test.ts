@@ -37,7 +37,7 @@ describe.each(table)('$method over $tail_layers layers', (config) => {
   test('has the gradients that finite differences have, for every kind of feedback', async () => {
     const { retract: _, ...method } = methods[config.method as 'lora'].open(config)
     const plan = textPlan({
-      ...{ config, kl: 0.5, beta: 0.5 },
+      ...{ config, kl: 0.5, beta: 0.5, general_batch: 1 },
       method: { ...methods[config.method as 'lora'], open: () => method },
     })
     const rows = await textRows(plan)

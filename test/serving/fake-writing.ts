@@ -33,6 +33,7 @@ const settings = {
   kl: 0,
   liked_weight: 0,
   correction_weight: 1,
+  general_batch: 0,
 } as const
 
 export function openFakeWriting(

@@ -9,11 +9,13 @@ import type { SourceRecord } from '../../src/contracts/source.ts'
 import type { FeedbackEvent, FeedbackSignal } from '../../src/contracts/event.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import { llama, openTexts, textPlan } from '../tasks/texts.ts'
-import { openWorld, type Setting, type World } from '../trainer/world.ts'
+import { rewardOf } from '../../src/tasks/generation/loss.ts'
+import { answersIn } from '../../src/nn/answer-outputs.ts'
+import { encodedText, llama, openTexts, textPlan } from '../tasks/texts.ts'
+import { openWorld, runToEnd, type Setting, type World } from '../trainer/world.ts'
 import { expectSameEnd, seedsBelow } from './random-deaths.ts'
 
-const plan = textPlan({ kl: 0.1 })
+const plan = textPlan({ kl: 0.1, general_batch: 2 })
 const trunk = await openTrunkEngine(llama, 1)
 afterAll(() => trunk.close())
 
@@ -81,4 +83,22 @@ test('so does one with compiled steps, of a short stream and a few deaths', asyn
   const few = { crashes: 2, effects: 25 }
   const world = await expectSameEnd('texts.test.ts', 3, short, settingOf, few)
   expect(world.registry.versions.size).toBeGreaterThan(1)
+})
+
+test('general rows beside each step keep what no event teaches as the base has it', async () => {
+  const { rows } = plan.task.texts!.general!
+  // The last ones, which so short a stream does not come to.
+  const unseen = rows.slice(-8).map(({ input, target }) => encodedText(plan, input, target))
+  const latents = await trunk.encode(unseen)
+  const movedBy = async (general_batch: number) => {
+    const { task } = textPlan({ general_batch })
+    const world = worldOf(0, 12)
+    const train = { batch: 3, replay_batch: 2, epochs: 4 }
+    await runToEnd(world, { ...settingOf(0), task, train })
+    const trainable = openTexts(plan, [...world.registry.versions.values()].at(-1))
+    const moved = trainable.score(latents).map((outputs) => rewardOf(answersIn(outputs)[0]!))
+    trainable.dispose()
+    return Math.hypot(...moved)
+  }
+  expect(await movedBy(8)).toBeLessThan(0.7 * (await movedBy(0)))
 })

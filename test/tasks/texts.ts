@@ -23,6 +23,7 @@ export const { tf } = await openTensorFlow()
 
 export const settings: GenerationSettings = {
   ...{ beta: 0.1, up_weight: 1, down_weight: 1, liked_weight: 0, correction_weight: 1, kl: 0 },
+  general_batch: 0,
   ...{ max_tokens: 16, temperature: 1, top_p: 1, overflow: 'refuse' },
 }
 
@@ -90,15 +91,23 @@ export interface TextRow {
   readonly target: TrainRow['target']
 }
 
-export function encodedRow({ base, task }: TextPlan, [input, signal, served]: Said): TextRow {
+export function encodedRow(plan: TextPlan, [input, signal, served]: Said): TextRow {
+  const { task } = plan
   const target = task.target(signal, served, task.start)
-  const to = { language: base.language!, maxTokens: 64 }
-  return { target, encoded: task.texts!.encode(asked(input), target, to) }
+  return { target, encoded: encodedText(plan, asked(input), target) }
+}
+
+export function encodedText({ base, task }: TextPlan, input: Input, target: TrainRow['target']) {
+  return task.texts!.encode(input, target, { language: base.language!, maxTokens: 64 })
 }
 
 export async function textRows(plan: TextPlan, all: readonly Said[] = said): Promise<TrainRow[]> {
   const { base, config } = plan
-  const rows = all.map((each) => encodedRow(plan, each))
+  const general = plan.task.texts?.general?.rows.slice(0, 1) ?? []
+  const rows = [
+    ...all.map((each) => encodedRow(plan, each)),
+    ...general.map((row) => ({ ...row, encoded: encodedText(plan, row.input, row.target) })),
+  ]
   const trunk = await openTrunkEngine(base, cutOf(config.tail_layers, base.network.layers))
   const latents = await trunk.encode(rows.map(({ encoded }) => encoded))
   await trunk.close()

@@ -1,7 +1,7 @@
 /** Bases that `antikythera models pull` has fetched, as plug-ins: `minilm`, `smollm2`, and any by its owner and name. */
 import type { Settings, SettingsOf } from '../../contracts/core.ts'
 import type { BasePlugin, ModelDefaults } from '../../contracts/base.ts'
-import { minilmRecipe } from './defaults.ts'
+import { minilmRecipe, smollm2Recipe } from './defaults.ts'
 
 export const minilm = {
   summary:
@@ -27,7 +27,7 @@ export const wordllama = {
 export const smollm2 = {
   summary: 'SmolLM2-135M-Instruct, a small language model, after `antikythera models pull smollm2`',
   settings: {},
-  defaults: () => ({ adapter: { method: 'lora', tail_layers: 4 } }),
+  defaults: () => smollm2Recipe,
   open: async () => openNamed('smollm2'),
   shape: async () => shapeOfNamed('smollm2'),
 } satisfies BasePlugin

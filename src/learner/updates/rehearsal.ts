@@ -9,7 +9,13 @@ import type { LossPart, Rehearsal, StepRow } from '../../contracts/policy.ts'
 import type { Example, Head, RememberedExample } from '../../contracts/example.ts'
 import type { Task } from '../../contracts/task.ts'
 import { invariant } from '../../platform/errors.ts'
-import type { LatentMap, LatentRequests, Trust, LearnerParts } from '../learner-types.ts'
+import type {
+  GeneralRows,
+  LatentMap,
+  LatentRequests,
+  LearnerParts,
+  Trust,
+} from '../learner-types.ts'
 import type { ReplayBuffer } from '../replay-buffer.ts'
 
 interface RehearsalParts {
@@ -161,40 +167,64 @@ function at(values: readonly number[], index: number): number {
   return values[index] ?? 0
 }
 
-/** The rows beside some examples, by their place. */
 interface Beside {
   readonly latents: LatentMap
-  readonly examples: ReadonlyMap<number, Example>
+  /** Mismatched pairs, by the place of their example. */
+  readonly pairs: ReadonlyMap<number, Example>
+  readonly general: readonly Example[]
 }
 
 /**
+ * What texts need beside the examples of a step, of which `step` were made.
+ *
  * Mismatched pairs, for losses that compare with them: for a rating, how the adapter answers another row's prompt
  * with that answer (KTO's reference point). The answers of a step are shifted by one row, so that each stands beside
  * a prompt that it does not belong to. Nothing learns from these pairs.
+ *
+ * General rows, which no event teaches: they hold what the model could do before. They are taken in turn.
  *
  * Ethayarajh et al. (2024), "KTO: model alignment as prospect theoretic optimization", ICML.
  */
 export function* latentsBeside(
   examples: readonly Example[],
-  { task: { texts }, maxTokens = Infinity }: Pick<LearnerParts, 'task' | 'maxTokens'>,
+  {
+    task: { texts },
+    maxTokens = Infinity,
+    general: rows,
+  }: Pick<LearnerParts, 'task' | 'maxTokens' | 'general'>,
+  step: number,
 ): LatentRequests<Beside> {
-  if (texts === undefined) return { latents: yield examples, examples: NONE }
-  const beside = turned(examples, texts, maxTokens)
-  return { latents: yield [...examples, ...beside.values()], examples: beside }
+  if (texts === undefined) return { latents: yield examples, pairs: NO_PAIRS, general: NO_ROWS }
+  const pairs = turned(examples, texts, maxTokens)
+  const general = rows === undefined ? NO_ROWS : inTurn(rows, step)
+  return { latents: yield [...examples, ...pairs.values(), ...general], pairs, general }
 }
 
-const NONE: ReadonlyMap<number, Example> = new Map()
+const NO_PAIRS: ReadonlyMap<number, Example> = new Map()
+const NO_ROWS: readonly Example[] = []
 
-/** In the order of the examples. */
+function inTurn({ batch, examples }: GeneralRows, step: number): readonly Example[] {
+  const count = Math.min(batch, examples.length)
+  return Array.from(
+    { length: count },
+    (_, at) => examples[(step * count + at) % examples.length],
+  ).filter((example) => example !== undefined)
+}
+
+/** The rows of a step: those of its examples, in their order, and behind them the general ones. */
 export function rowsBeside(
   rows: readonly TrainRow[],
-  { examples, latents }: Beside,
+  { pairs, general, latents }: Beside,
 ): readonly TrainRow[] {
-  if (examples.size === 0) return rows
-  return rows.map((row, at) => {
-    const example = examples.get(at)
-    return example === undefined ? row : { ...row, beside: latentOf(example.key, latents) }
+  if (pairs.size === 0 && general.length === 0) return rows
+  const compared = rows.map((row, at) => {
+    const pair = pairs.get(at)
+    return pair === undefined ? row : { ...row, beside: latentOf(pair.key, latents) }
   })
+  const held = general.map(({ key, target, weight }): TrainRow => {
+    return { latent: latentOf(key, latents), target, weight, isReplayed: true }
+  })
+  return [...compared, ...held]
 }
 
 function turned(

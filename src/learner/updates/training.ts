@@ -14,7 +14,7 @@ import { Steps } from './steps.ts'
 
 interface TrainingParts extends Pick<
   LearnerParts,
-  'trainable' | 'task' | 'train' | 'rate' | 'trust' | 'maxTokens'
+  'trainable' | 'task' | 'train' | 'rate' | 'trust' | 'maxTokens' | 'general'
 > {
   readonly replayBuffer: ReplayBuffer
   /** The logits of examples before their first step, if `learn` tests in that step: of new ones, then of replayed ones. */
@@ -109,7 +109,7 @@ export class Training {
     const { rehearsal } = replayBuffer
     const drawn = yield* drawFor(fresh, train.replay_batch, this.#parts)
     const examples = joined(fresh, drawn)
-    const beside = yield* latentsBeside(examples, this.#parts)
+    const beside = yield* latentsBeside(examples, this.#parts, this.#stepNumber)
     const plain = stepRows(fresh, drawn, beside.latents, rehearsal, this.#seen)
     const counted = pass.epoch === 0 ? this.#counted(plain, fresh.length) : plain
     const rows = rowsBeside(counted, beside)
@@ -148,7 +148,7 @@ export class Training {
 
   *pass(examples: readonly Example[]): LatentRequests {
     for (const batch of batches(examples, this.#size)) {
-      const beside = yield* latentsBeside(batch, this.#parts)
+      const beside = yield* latentsBeside(batch, this.#parts, this.#stepNumber)
       const rows = plainRows(batch, beside.latents, { trust: this.#trust })
       this.steps.step(batch, rowsBeside(rows, beside))
     }
@@ -165,10 +165,15 @@ export class Training {
       const drawn = Array.from({ length: draws }, () => replayBuffer.draw(count))
       const examples = drawn.flat()
       if (examples.length === 0) return
-      const beside = yield* latentsBeside(examples, this.#parts)
+      const beside = yield* latentsBeside(examples, this.#parts, this.#stepNumber)
       const rows = stepRows([], drawn, beside.latents, replayBuffer.rehearsal, this.#seen)
       this.steps.step(examples, rowsBeside(rows, beside))
     }
+  }
+
+  /** General rows follow it, so that a step has the same ones after a restart. */
+  get #stepNumber(): number {
+    return this.steps.progress.steps
   }
 
   #headFactor({ epoch }: Pass): number {

@@ -4,6 +4,7 @@
  */
 import type { Task } from '../../contracts/task.ts'
 import { fixedHead } from '../fixed-head.ts'
+import { generalTexts } from './general-texts.ts'
 import { generationHead } from './head.ts'
 import { completionWeight, driftOf, textLoss } from './loss.ts'
 import { openTextQuality } from './quality.ts'
@@ -60,6 +61,9 @@ export function openGeneration(settings: GenerationSettings): Task<TextTarget, T
       isMeasured: ({ kind }) => kind === 'rating',
       exchanged: exchangedTexts,
       drift: driftOf,
+      ...(settings.general_batch > 0 && {
+        general: { batch: settings.general_batch, rows: generalRows },
+      }),
       usual: {
         maxTokens: settings.max_tokens,
         temperature: settings.temperature,
@@ -78,6 +82,12 @@ export function openGeneration(settings: GenerationSettings): Task<TextTarget, T
     openQuality: openTextQuality,
   }
 }
+
+const generalRows = generalTexts.map((text) => {
+  const [content = '', completion = ''] = text.split('\t')
+  const input: Input = { kind: 'messages', messages: [{ role: 'user', content }] }
+  return { input, target: { kind: 'general', completion } as const }
+})
 
 /**
  * The tokens of an example: the prompt, and behind it each answer with the token that ends it. An answer that does not fit is

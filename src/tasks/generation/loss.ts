@@ -7,8 +7,9 @@
  *   rating  1    up_weight · (1 − σ(β·(r(y) − z)))   + liked_weight · completion
  *   rating −1    down_weight · (1 − σ(β·(z − r(y))))
  *   correction   completion + correction_weight · preference
+ *   general      ¹⁄n̄ Σ ½·(log π − log ρ)²
  *
- * n̄ is the mean length of the completions of the step: the mean of completions that are learned together is one over their
+ * n̄ is the mean length of the completions of the step, general ones among them: the mean of completions that are learned together is one over their
  * tokens, so a token of a long answer counts like one of a short answer.
  *
  * z estimates how far the adapter is from the base, from answers to other inputs, and is not differentiated.
@@ -42,6 +43,7 @@ export function textLoss(
   const { kind } = target
   const completed = share * completionWeight(target, settings)
   const perToken = completed / (meanTokens ?? first.logs.length)
+  if (target.kind === 'general') return distanceLoss(first, perToken, gradient)
   const likelihood = completed > 0 ? likelihoodLoss(first, perToken, settings.kl, gradient) : 0
   if (kind === 'completion') return likelihood
   if (kind === 'rating')
@@ -73,6 +75,20 @@ function likelihoodLoss(
     const distance = isHeld ? log - (reference[token] ?? 0) : 0
     loss += part * (0.5 * kl * distance * distance - log)
     gradient[at + token] = (gradient[at + token] ?? 0) + part * (kl * distance - 1)
+  }
+  return loss
+}
+
+function distanceLoss(
+  { logs, reference, at }: AnswerOutputs,
+  part: number,
+  gradient: Float32Array,
+): number {
+  let loss = 0
+  for (const [token, log] of logs.entries()) {
+    const distance = log - (reference[token] ?? 0)
+    loss += 0.5 * part * distance * distance
+    gradient[at + token] = (gradient[at + token] ?? 0) + part * distance
   }
   return loss
 }

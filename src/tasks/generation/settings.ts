@@ -32,6 +32,14 @@ export const generationSettings = {
     description:
       'holds tokens of completions near the base: times half the squared difference of log probabilities',
   },
+  general_batch: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 64,
+    default: 2,
+    description:
+      'general answers beside each step, held near the base, so that it keeps its other skills; 0 = none',
+  },
   max_tokens: {
     type: 'integer',
     minimum: 1,

@@ -13,6 +13,8 @@ export type TextTarget =
   | { readonly kind: 'preference'; readonly chosen: string; readonly rejected: string }
   /** `completion` is the answer that was served. */
   | { readonly kind: 'rating'; readonly rating: 1 | -1; readonly completion: string }
+  /** Of no event: its tokens stay as likely as the base has them. */
+  | { readonly kind: 'general'; readonly completion: string }
 
 export function targetOf(signal: Payload, served: string | undefined): TextTarget {
   checkTexts(signal)

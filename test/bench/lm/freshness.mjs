@@ -17,7 +17,7 @@ import { openResults } from '../lib/results.mjs'
 const tiny = fileURLToPath(new URL('../../reference/tiny-causal/llama', import.meta.url))
 const TOKENS = 16
 const usual = {
-  task: { generation: { max_tokens: TOKENS, temperature: 0 } },
+  task: { generation: { max_tokens: TOKENS, temperature: 0, general_batch: 0 } },
   max_tokens: 256,
   trigger: { policy: 'count', every: 1, rest: 0 },
   promotion: { policy: 'always' },

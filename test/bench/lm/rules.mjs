@@ -1,6 +1,6 @@
 /**
  * Whether 48 completions teach a rule of form: a daemon with the template of `init chat` learns answers in one of three forms, by its
- * defaults and by one pass at the usual rate, and is asked questions on other topics. Beside it the loss on instructions of every other
+ * defaults and by other settings, and is asked questions on other topics. Beside it the loss on instructions of every other
  * kind, which nothing teaches. The forms are not that of the chat demo.
  *
  *   npm run bench -- lm rules [--events 48] [--questions 20] [--seeds 1,2,3] [--only default] [--fresh]
@@ -28,11 +28,32 @@ const chat = {
   task: { generation: { max_tokens: TOKENS, temperature: 0 } },
   trigger: { policy: 'count', every: 16, rest: 0 },
 }
+const fourLayers = {
+  adapter: { method: 'lora', tail_layers: 4 },
+  task: { generation: { ...chat.task.generation, general_batch: 0 } },
+}
 const WAYS = {
   default: {},
-  'one pass of batches of 16 at rate .001': {
+  'four general answers a step': {
+    task: { generation: { ...chat.task.generation, general_batch: 4 } },
+  },
+  'four layers at rate .002, no general answers': {
+    ...fourLayers,
+    train: { learning_rate: 0.002, batch: 8, replay_batch: 8 },
+  },
+  'the same, one pass of batches of 16 at rate .001': {
+    ...fourLayers,
     train: { learning_rate: 0.001, batch: 16, replay_batch: 16, epochs: 1 },
   },
+}
+/** What decides of a model how it learns, so that a run is made again where a default has changed. */
+function chosenBy(settings) {
+  const { models } = parseConfig(
+    JSON.stringify({ models: { support: { ...chat, ...settings } } }),
+    '/',
+  )
+  const { adapter, train, task, rate } = models.support
+  return { adapter, train, rate, general_batch: task.generation.general_batch }
 }
 /** Of each form: how it writes a fact and a step, and whether an answer has it. */
 const FORMS = {
@@ -71,7 +92,7 @@ export async function measure(words) {
         const asked = { events, questions, seed }
         const figures = await results.run(
           `${name} · seed ${seed}`,
-          { ...asked, ...settings },
+          { ...asked, ...chosenBy(settings) },
           () => taught({ ...chat, ...settings }, FORMS[form], asked),
           values.only?.split(','),
         )
@@ -107,12 +128,16 @@ function tableOf(found, { events, questions }) {
   }
 }
 
+/** What the base answers, which is the same for every model: nothing is learned yet. */
+let base
+
 async function taught(model, form, { events, questions, seed }) {
   const limits = { request_ms: 300_000, generation_texts: questions + 1 }
   const daemon = await startDaemon({ support: model }, { seed, limits })
   try {
     const asked = validationQuestions.slice(0, questions).map(({ question }) => question)
-    const before = await stage(daemon, form, asked)
+    const { version, answers } = (base ??= await stage(daemon, form, asked))
+    const before = { version, answers, obeyed: obeyedOf(answers, form) }
     const rows = rowsOf(form, seed).slice(0, events)
     const sent = { events: rows.map((row, at) => ({ id: `rule-${at}`, ...row })) }
     const reply = await daemon.http.post('/v1/models/support/feedback', sent)
@@ -139,8 +164,9 @@ async function taught(model, form, { events, questions, seed }) {
     return {
       obeyedBefore: before.obeyed,
       obeyed: after.obeyed,
-      general: [await lossOf(before), await lossOf(after)],
+      general: [(base.general ??= await lossOf(before)), await lossOf(after)],
       seconds,
+      cpuSeconds: await cpuSecondsOf(daemon),
       example: after.answers[0],
     }
   } finally {
@@ -148,8 +174,18 @@ async function taught(model, form, { events, questions, seed }) {
   }
 }
 
+/** Of all updates. */
+async function cpuSecondsOf({ http }) {
+  const { body } = await http.get('/v1/models/support/versions')
+  const spent = body.versions.map(({ compute }) => compute?.cpu_seconds ?? 0)
+  return round(
+    spent.reduce((sum, seconds) => sum + seconds, 0),
+    0,
+  )
+}
+
 /** In %, of answers to questions that nothing teaches. */
-async function stage(daemon, { has }, questions) {
+async function stage(daemon, form, questions) {
   const replies = await Promise.all(
     questions.map((question) =>
       daemon.http.post('/v1/models/support/predict', { inputs: [conversation(question)] }),
@@ -159,9 +195,13 @@ async function stage(daemon, { has }, questions) {
     if (status !== 200) throw new Error(`predict: ${JSON.stringify(body)}`)
   const answers = replies.map(({ body }) => body.predictions[0].text)
   const { version } = replies[0].body
-  const obeyed = (100 * answers.filter((text) => has(text.trim())).length) / answers.length
+  const obeyed = obeyedOf(answers, form)
   say(`${version}: ${obeyed} %, such as ${JSON.stringify(answers[0])}`)
-  return { version, obeyed: round(obeyed), answers }
+  return { version, obeyed, answers }
+}
+
+function obeyedOf(answers, { has }) {
+  return round((100 * answers.filter((text) => has(text.trim())).length) / answers.length)
 }
 
 function rowsOf({ write }, seed) {

@@ -1,6 +1,6 @@
 /**
- * The chat demo's two models on one base: `support` with replay, and the same without it, to show what replay prevents.
- * They learn by the defaults of a generation, and make the passes of a young model to the end.
+ * The chat demo's two models on one base: `support` learns by the defaults of a generation, and the other with nothing beside the
+ * new examples, neither replayed ones nor general answers, to show what these prevent.
  */
 import { heldOutQuestions } from './data.ts'
 
@@ -12,12 +12,11 @@ export const every = 24
 /** Most tokens of an answer. */
 export const mostTokens = 64
 
+const generation = { max_tokens: mostTokens, temperature: 0 }
 const usual = {
   base: 'smollm2',
-  task: { generation: { max_tokens: mostTokens, temperature: 0 } },
+  task: { generation },
   max_tokens: 256,
-  // So that the thumbs and the burst are learned as much as the first completions.
-  train: { epochs: 3 },
   // By event count only, so that every run gives the same numbers.
   trigger: { policy: 'count', every, rest: 0 },
   promotion: { policy: 'always' },
@@ -35,7 +34,11 @@ export function chatConfig(dataDir: string, port: number, seed: number) {
     limits: { request_ms: 300_000, generation_texts: heldOutQuestions.length + 1 },
     models: {
       support: usual,
-      'support-no-replay': { ...usual, replay: { policy: 'none' } },
+      'support-no-replay': {
+        ...usual,
+        task: { generation: { ...generation, general_batch: 0 } },
+        replay: { policy: 'none' },
+      },
     },
   }
 }

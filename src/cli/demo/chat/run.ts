@@ -22,7 +22,7 @@ export interface Stage extends Losses {
 export interface ChatResult extends Accident {
   readonly before: Stage
   readonly completions: Stage
-  /** The same completions without replay. */
+  /** The same completions without replay and general answers. */
   readonly no_replay: Stage
   readonly thumbs: Stage & Thumbs
   readonly events: number
