@@ -56,7 +56,7 @@ export function ratio(part: number, whole: number): number {
 export interface ScoreSums {
   readonly count: number
   /** Examples that nothing could answer: not in `count`. */
-  readonly unanswered?: number
+  readonly unanswered?: number | undefined
   readonly correct: number
   readonly recentCorrect: number
   readonly recentCount: number
@@ -65,6 +65,7 @@ export interface ScoreSums {
 }
 
 export const noSums: ScoreSums = {
+  unanswered: undefined,
   count: 0,
   correct: 0,
   recentCorrect: 0,
@@ -77,8 +78,9 @@ export const noSums: ScoreSums = {
 export function withScore(was: ScoreSums, score: Score): ScoreSums {
   const right = 1 - score.error
   const hasLoss = Number.isFinite(score.loss)
+  // Made for each example, so without a spread: the object would have a shape of its own, which all that reads it pays for.
   return {
-    ...(was.unanswered !== undefined && { unanswered: was.unanswered }),
+    unanswered: was.unanswered,
     count: was.count + 1,
     correct: was.correct + right,
     recentCorrect: right + fading * was.recentCorrect,

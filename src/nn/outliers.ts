@@ -100,12 +100,26 @@ export function counted(
  * The moments of the values of a full window, where the deviation of the stream is beyond its bounds: a scale that outliers have
  * ruined would need as many values again to come back by itself.
  */
-export function renewed({ variance }: Moments, window: readonly number[]): Moments | undefined {
+export function renewed(moments: Moments, window: readonly number[]): Moments | undefined {
+  const width = 2 * Math.sqrt(moments.variance)
+  if (isSpread(window, moments.mean, width / QUARTILES)) return undefined
   const [least, most] = quartileBounds(window)
-  if (2 * Math.sqrt(variance) <= most - least) return undefined
+  if (width <= most - least) return undefined
   const values = window.filter((value) => value >= least && value <= most)
   const mean = meanOf(values)
   return { mean, variance: meanOf(values.map((value) => (value - mean) ** 2)) }
+}
+
+/** Whether the quartiles are certain to be `width` apart, and so the bounds 15 times as much: a count, where bounds need the values in order. */
+function isSpread(values: readonly number[], middle: number, width: number): boolean {
+  const [least, most] = [middle - width / 2, middle + width / 2]
+  let [below, above] = [0, 0]
+  for (const value of values) {
+    if (value <= least) below += 1
+    if (value >= most) above += 1
+  }
+  const last = values.length - 1
+  return below > Math.round(0.25 * last) && above > last - Math.round(0.75 * last)
 }
 
 /** A window of values with about this mean and this variance, where none was kept. */

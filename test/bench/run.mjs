@@ -1,7 +1,7 @@
 /**
  * The measurements, one after the other, each in its own process: node test/bench/run.mjs [name …] after npm run build.
- * Progress goes to stderr; each result is one line of JSON on stdout, and the last line holds them all. Words after the first name
- * that name no benchmark are its own, as all are after one of `ALONE`.
+ * Progress goes to stderr; each result is one line of JSON on stdout, and the last line holds them all. Words after the first name are
+ * its own if one of them names no benchmark, and after one of `ALONE`.
  *
  * `--keep <name>`: the result is kept under that name in results/. Those of `ALONE` keep their runs by themselves.
  */
@@ -39,7 +39,8 @@ const programs = { ...ALL, ...ALONE }
 const words = process.argv.slice(2)
 const keepAt = words.indexOf('--keep')
 const keptAs = keepAt < 0 ? undefined : words.splice(keepAt, 2)[1]
-const isOne = Object.hasOwn(ALONE, words[0] ?? '') || !Object.hasOwn(ALL, words[1] ?? '')
+const isOne =
+  Object.hasOwn(ALONE, words[0] ?? '') || !words.every((word) => Object.hasOwn(ALL, word))
 const own = isOne && Object.hasOwn(programs, words[0] ?? '') ? words.splice(1) : []
 const asked = words
 const unknown = asked.filter((name) => !Object.hasOwn(programs, name))

@@ -165,10 +165,10 @@ function keep(
 function keptOf(data: Float32Array, column: number, seen: number, layout: FeaturesLayout) {
   const { standardised: n } = layout
   const { kept } = places(layout)
-  return Array.from(
-    { length: Math.min(seen, WINDOW) },
-    (_, at) => data[kept + at * n + column] ?? 0,
-  )
+  const values: number[] = []
+  for (let at = 0; at < Math.min(seen, WINDOW); at += 1)
+    values.push(data[kept + at * n + column] ?? 0)
+  return values
 }
 
 interface CountedValue {

@@ -50,6 +50,7 @@ export function openResults(table, { machine, fresh, folder = kept }) {
       const run = { name, settings, figures, seconds }
       file.runs.splice(known < 0 ? file.runs.length : known, 1, run)
       file.machine = machine
+      file.bench = table
       write()
       shown.add(name)
       say(`${name}: ${JSON.stringify(figures)} in ${seconds} s`)
