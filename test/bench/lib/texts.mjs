@@ -24,7 +24,7 @@ export function textsOfLength(base, tokens, count) {
   if (tokens > LONG_SENTENCE) return longTexts(tokens, count)
   const fitting = sentences()
     .map(({ text }) => text)
-    .filter((text) => base.encode({ kind: 'text', text }, 512).ids.length === tokens)
+    .filter((text) => base.encode({ kind: 'text', text }, 512).data.length === tokens)
   if (fitting.length === 0) throw new Error(`no sentence of ${tokens} tokens`)
   return fitting.slice(0, count)
 }

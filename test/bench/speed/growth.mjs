@@ -127,9 +127,9 @@ async function openStream(tf, { labels, capacity }) {
   const { learner } = openTabularLearner(model, base, { tf, seed: 1, limit: 1024 })
   const latentsOf = (examples) =>
     new Map(
-      examples.map(({ key, encoded: { values } }) => [
+      examples.map(({ key, encoded: { data } }) => [
         key,
-        { positions: 1, width: values.length, data: values },
+        { positions: 1, width: data.length, data },
       ]),
     )
   let at = 0
