@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { openReceiptReader, type ReceiptReader } from '../checkpoint/event-log/receipts.ts'
-import { openForgetPages } from '../checkpoint/forget-pages.ts'
+import { openForgetPages } from '../checkpoint/certificates.ts'
 import { openSetAsidePages } from '../checkpoint/set-aside-pages.ts'
 import { exampleOf, folderOf, modelOf, openTask } from '../config/model-parts.ts'
 import { openPolicies, openPolicy, triggerHint } from '../config/plugins/open-policy.ts'

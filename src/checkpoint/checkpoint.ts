@@ -9,16 +9,14 @@ import type { Positions } from '../contracts/source.ts'
 import type { IdRun } from '../intake/dedupe/dedupe.ts'
 import type { Store } from '../platform/store/store.ts'
 import { EventLogTable } from './event-log/table.ts'
-import { ExampleTables } from './tables/examples.ts'
-import { HeldOutTable } from './tables/held-out.ts'
-import { MemoryTable } from './tables/knn-items.ts'
+import { ExampleTables, MemoryTable } from './tables/examples.ts'
+import { HeldTable } from './tables/held.ts'
 import { PendingTable } from './tables/pending.ts'
 import { checkFacts, fact, setFact, stampOf, StateTables } from './tables/states.ts'
 import type { Journals } from './journals.ts'
 import { forgetRecovery, recoveryIn, type Recovery } from './recovery.ts'
 import { ServedTables } from './tables/served-tables.ts'
-import { SetAsideTable } from './tables/set-aside.ts'
-import { PositionsTable, SeenTable, WaitingTable } from './tables/stream-tables.ts'
+import { PositionsTable, SeenTable } from './tables/stream-tables.ts'
 import type {
   Change,
   CheckpointLimits,
@@ -34,13 +32,11 @@ export class Checkpoint {
   readonly #store: Store
   readonly #positions: PositionsTable
   readonly #seen: SeenTable
-  readonly #waiting: WaitingTable
   readonly #examples: ExampleTables
   readonly #states: StateTables
   readonly #memory: MemoryTable
   readonly #pending: PendingTable
-  readonly #setAside: SetAsideTable
-  readonly #heldOut: HeldOutTable
+  readonly #held: HeldTable
   readonly #served: ServedTables
   /** The rows of the event log that are saved. */
   readonly log: EventLogTable
@@ -53,13 +49,11 @@ export class Checkpoint {
     this.#store = store
     this.#positions = new PositionsTable(store)
     this.#seen = new SeenTable(store, limits.seen)
-    this.#waiting = new WaitingTable(store)
     this.#examples = new ExampleTables(store)
     this.#states = new StateTables(store, limits)
     this.#memory = new MemoryTable(store)
     this.#pending = new PendingTable(store)
-    this.#setAside = new SetAsideTable(store)
-    this.#heldOut = new HeldOutTable(store)
+    this.#held = new HeldTable(store)
     this.#served = new ServedTables(store)
     this.log = new EventLogTable(store)
   }
@@ -93,6 +87,7 @@ export class Checkpoint {
     checkFacts(this.#store)
     this.#examples.load()
     this.#memory.load()
+    const { heldOut, ...held } = this.#held.load()
     const saved: SavedState = {
       ...this.#learnerAt(this.#states.now, instead),
       identity: identity as Identity,
@@ -101,9 +96,8 @@ export class Checkpoint {
       positions: this.#positions.load(),
       journals: this.journals,
       pending: this.#pending.load(),
-      waiting: this.#waiting.load(),
-      setAside: this.#setAside.load(),
-      ...this.#heldOutRows(),
+      ...held,
+      ...(heldOut.length > 0 && { heldOut }),
       ...this.#servedScores(),
       ...this.#logged(),
       ...optionalFacts(this.#store),
@@ -140,9 +134,7 @@ export class Checkpoint {
     this.#examples.saved()
     this.#memory.saved()
     this.#pending.saved()
-    this.#setAside.saved()
-    this.#heldOut.saved()
-    this.#waiting.saved()
+    this.#held.saved()
     this.#last = change
     this.#isUncertain = this.#isRewritten = false
   }
@@ -166,9 +158,7 @@ export class Checkpoint {
     this.#examples.load()
     this.#memory.load()
     this.#pending.load()
-    this.#setAside.load()
-    this.#heldOut.load()
-    this.#waiting.load()
+    this.#held.forget()
     this.#last = undefined
   }
 
@@ -181,12 +171,10 @@ export class Checkpoint {
     this.#positions.write(change.positions, this.#last?.positions)
     setFact(this.#store, 'journals', change.journals ?? {})
     this.#seen.write(change.seen)
-    this.#waiting.write(change.waiting)
     this.#examples.retract(change.retracted)
     this.#memory.retract(change.retracted)
     this.#pending.write(change.pending)
-    this.#setAside.write(change.setAside)
-    this.#heldOut.write(change.heldOut ?? [])
+    this.#held.write({ heldOut: [], ...change })
     if (change.served !== undefined) this.#served.write(change.served)
     if (change.log !== undefined) this.log.write(change.log)
     writeOptionalFacts(this.#store, change, this.#last)
@@ -211,8 +199,8 @@ export class Checkpoint {
   /** The examples of each state have changed, so a rollback to an earlier state is impossible. */
   #clear(): void {
     this.#states.forgetVersions()
-    const examples = [this.#examples, this.#memory, this.#pending, this.#setAside, this.#heldOut]
-    for (const table of examples) table.clear()
+    for (const table of [this.#examples, this.#memory, this.#pending]) table.clear()
+    this.#held.forget()
   }
 
   /** Whether there is a new state, so that an old one may have become useless. */
@@ -234,11 +222,6 @@ export class Checkpoint {
   #learnerAt(id: number, instead?: TrainableState): LearnerSnapshot {
     const remembered = this.#examples.rememberedAt(id)
     return { ...this.#states.read(id, instead), remembered, memorised: this.#memory.at(id) }
-  }
-
-  #heldOutRows(): Pick<SavedState, 'heldOut'> {
-    const heldOut = this.#heldOut.load()
-    return heldOut.length === 0 ? {} : { heldOut }
   }
 
   #servedScores(): Pick<SavedState, 'served'> {

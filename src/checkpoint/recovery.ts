@@ -1,15 +1,17 @@
 /**
- * The instructions of `antikythera recover` in a checkpoint for the next start of its trainer, which alone can load a
- * base and a version: where to continue, decided and written while the daemon was stopped. The first save removes them.
+ * What a person changes in the checkpoint of a stopped daemon. `antikythera reset-position` sets the positions of a source;
+ * `antikythera recover` leaves instructions for the next start of the trainer, which alone can load a base and a version:
+ * where to continue. The first save removes them.
  */
 import { CodedError, type Json } from '../contracts/core.ts'
 import type { Manifest, Registry, Routing } from '../versions/contract.ts'
 import { isByTrainer } from '../versions/routing.ts'
 import { failure } from '../platform/errors.ts'
 import type { Store } from '../platform/store/store.ts'
+import type { Positions } from '../contracts/source.ts'
 import type { Progress } from './saved.ts'
-import { fact, setFact } from './tables/states.ts'
-import { rowSum } from './tables/row-sum.ts'
+import { fact, setFact, stampOf } from './tables/states.ts'
+import { rowSum, checkRow } from './tables/rows.ts'
 
 export interface Recovery {
   readonly [key: string]: Json
@@ -124,3 +126,31 @@ function unlessUnknown(error: unknown): undefined {
 
 /** Persons rarely move it so often in a row. */
 const MOVES = 1000
+
+/** Of a checkpoint that no process has open. Throws CHECKPOINT_MISSING if no trainer has saved one yet. */
+export function savedPositions(store: Store, source: string): Positions {
+  if (fact(store, 'identity') === undefined)
+    throw failure('CHECKPOINT_MISSING', `${store.path} has no checkpoint: nothing was read yet`)
+  const rows = store.all(
+    'SELECT source, partition, next, sum FROM positions WHERE source = ?',
+    source,
+  )
+  const place = { path: store.path, what: `the position of ${source}` }
+  const positions = rows.map((row) => {
+    const [partition, next] = [row.text('partition'), row.text('next')]
+    checkRow(row, place, source, partition, next)
+    return [partition, next] as const
+  })
+  return Object.fromEntries(positions)
+}
+
+/** In one transaction. The checkpoint becomes later than each copy of it, which would bring the old positions back. */
+export function movePositions(store: Store, source: string, positions: Positions): void {
+  const put = 'INSERT OR REPLACE INTO positions (source, partition, next, sum) VALUES (?, ?, ?, ?)'
+  store.transaction(() => {
+    const { epoch, sequence } = stampOf(store)
+    setFact(store, 'stamp', { epoch, sequence: sequence + 1 })
+    for (const [partition, next] of Object.entries(positions))
+      store.run(put, source, partition, next, rowSum(source, partition, next))
+  })
+}

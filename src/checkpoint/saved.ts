@@ -1,26 +1,24 @@
 /** The content of a trainer's checkpoint, and what a save adds to it. */
-import type { ExampleKey } from '../contracts/core.ts'
+import type { ExampleKey, Json } from '../contracts/core.ts'
 import type { RolloutState } from '../evaluation/trial.ts'
 import type { ComputeState } from '../evaluation/compute-ledger.ts'
 import type { RowHistoryState } from '../evaluation/row-history.ts'
-import type { ForgettingState } from './forgetting.ts'
 import type { ReleaseBar } from '../evaluation/release-decisions.ts'
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Positions } from '../contracts/source.ts'
 import type { Example, RememberedExample } from '../contracts/example.ts'
 import type { MoveRequest, Mover } from '../versions/contract.ts'
 import type { IdRun, VersionLine } from '../intake/dedupe/dedupe.ts'
-import type { WaitingEvent } from '../intake/join.ts'
-import type { Journals } from './journals.ts'
-import type { Barrier } from './barrier.ts'
+import type { WaitingEvent, ReceivedRecord } from '../intake/join.ts'
 import type { DefenceState } from '../learner/defence/defence.ts'
 import type { LearnerState, TriggerState } from '../learner/learner-types.ts'
 import type { MemorisedItem } from '../learner/memory/knn-memory.ts'
 import type { ServedChange, ServedState } from '../evaluation/served-scores.ts'
 import type { Meant, AheadState } from '../intake/retraction.ts'
+import type { ForgettingState } from './forgetting.ts'
+import type { Journals } from './journals.ts'
 import type { SetAsideEntry } from './set-aside-events.ts'
 import type { LoadedLog, LogChange } from './event-log/contract.ts'
-import type { Json } from '../contracts/core.ts'
 
 /** An example that waits, and the span that sent its event (W3C Trace Context). */
 export type TracedKey = readonly [key: ExampleKey, traceparent: string]
@@ -216,4 +214,52 @@ export interface RetractedKeys {
   readonly predictions: readonly string[]
   /** Other matches, by id or source. */
   readonly meant?: readonly Meant[]
+}
+
+/**
+ * Which records already existed at a rollback: they are set aside unread. Decided by the transport's time of a record,
+ * which is the same after a restart and for every partition; for a record without one, by the number of records that
+ * its source had when the trainer followed the rollback. Part of the checkpoint.
+ */
+export interface Barrier {
+  /** When the live pointer was moved. */
+  readonly untilMs: number
+  /** Source → records that it had then and that are not read yet. */
+  readonly left: Readonly<Record<string, number>>
+  /** The version gone back to; absent in a checkpoint of an earlier release. */
+  readonly goneTo?: string
+}
+
+export function isBefore({ connector, record }: ReceivedRecord, barrier: Barrier): boolean {
+  const { timeMs } = record
+  return timeMs === undefined ? (barrier.left[connector] ?? 0) > 0 : timeMs <= barrier.untilMs
+}
+
+/** The barrier after a record was read. */
+export function behind({ connector }: ReceivedRecord, barrier: Barrier): Barrier {
+  const left = barrier.left[connector] ?? 0
+  if (left === 0) return barrier
+  return { ...barrier, left: { ...barrier.left, [connector]: left - 1 } }
+}
+
+/**
+ * A checkpoint with each of its examples changed in one way, wherever it is kept. Other versions have answered the examples
+ * as they were.
+ */
+export function withExamples(
+  { compared: _compared, ...saved }: SavedState,
+  change: <Row extends Example>(row: Row) => Row,
+): SavedState {
+  const aside = (entry: SetAsideEntry): SetAsideEntry =>
+    entry.what.kind === 'event'
+      ? entry
+      : { ...entry, what: { kind: 'example', example: change(entry.what.example) } }
+  return {
+    ...saved,
+    pending: saved.pending.map(change),
+    ...(saved.heldOut && { heldOut: saved.heldOut.map(change) }),
+    remembered: saved.remembered.map(change),
+    setAside: saved.setAside.map(aside),
+    rewrites: [...(saved.rewrites ?? []), change],
+  }
 }

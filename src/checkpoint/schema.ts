@@ -10,10 +10,9 @@
  * with each update. `pending_runs` holds the waiting examples, those of one save in a row; `pending` is its older form,
  * and empty. `memorised` is like `remembered` for kNN memory, with `at` as the order. `sum` is the checksum of the row
  * (`row-sum.ts`) as it was written, without `gone`, which is set later. `snapshots.line` says which of the seen ids
- * that version has learned. `set_aside` has an example (`header`, `data`) or an event as it arrived (`since` and the
- * following columns, as in `waiting`). `remembered.logits` are floats, kept as long as the row: the same example
- * learned on another line has other logits. `held_out` has examples that no state learns. `event_log` and the tables
- * after it are described in `event-log/table.ts`.
+ * that version has learned. `remembered.logits` are floats, kept as long as the row: the same example learned on another
+ * line has other logits. `held` is described in `tables/held.ts`, `event_log` and the tables after it in
+ * `event-log/table.ts`.
  */
 export const checkpointMigrations: readonly string[] = [
   `
@@ -141,6 +140,27 @@ export const checkpointMigrations: readonly string[] = [
   `,
   `
   CREATE INDEX set_aside_keys ON set_aside (key);
+  `,
+  `
+  CREATE TABLE held (
+    seq INTEGER PRIMARY KEY, state TEXT NOT NULL, at INTEGER, whence TEXT, stratum TEXT, time_ms INTEGER,
+    due INTEGER, gone_to TEXT, key BLOB NOT NULL, header TEXT, data BLOB, since INTEGER, event TEXT,
+    origin TEXT, value BLOB, sum INTEGER
+  );
+  INSERT INTO held (state, key, since, event, origin, value, sum)
+    SELECT 'waiting', key, since, event, origin, value, sum FROM waiting ORDER BY seq;
+  INSERT INTO held (state, at, whence, stratum, time_ms, due, gone_to, key, header, data, since, event, origin, value, sum)
+    SELECT
+      CASE WHEN whence IN ('outlier', 'hostile', 'over-share', 'over-daily') THEN 'quarantined' ELSE 'set_aside' END,
+      at, whence, stratum, time_ms, due, gone_to, key, header, data, since, event, origin, value, sum
+    FROM set_aside ORDER BY at;
+  INSERT INTO held (state, key, header, data, sum)
+    SELECT 'held_out', key, header, data, sum FROM held_out ORDER BY key;
+  DROP TABLE waiting;
+  DROP TABLE set_aside;
+  DROP TABLE held_out;
+  CREATE INDEX held_keys ON held (key);
+  CREATE INDEX held_places ON held (state, at);
   `,
 ]
 

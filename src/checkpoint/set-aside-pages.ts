@@ -1,6 +1,5 @@
 /**
- * Reads the events that a trainer has set aside, for the server. Only the trainer writes the checkpoint. One page
- * is looked at by the primary key.
+ * Reads the events that a trainer has set aside, for the server. Only the trainer writes the checkpoint.
  */
 import { existsSync } from 'node:fs'
 import { CodedError } from '../contracts/core.ts'
@@ -10,7 +9,7 @@ import type { Row, Value } from '../platform/store/row.ts'
 import { openStore, type Store } from '../platform/store/store.ts'
 import type { Selection } from '../versions/contract.ts'
 import { checkpointMigrations } from './schema.ts'
-import { selectedBy, suspicions, type AsideSelection, type AsideFrom } from './set-aside-events.ts'
+import { selectedBy, type AsideSelection, type AsideFrom } from './set-aside-events.ts'
 import { keyIn } from './tables/rows.ts'
 import { fact } from './tables/states.ts'
 import type { Progress } from './saved.ts'
@@ -47,9 +46,9 @@ export function openSetAsidePages(path: string, task: Pick<Task, 'selected'>): S
   return {
     page: ({ limit, before = Number.MAX_SAFE_INTEGER, quarantined = false }) =>
       look(path, { count: 0, found: [] }, (store) => {
-        const sql = `SELECT at, key, whence, stratum, time_ms, due FROM set_aside
-          WHERE at < ? AND ${kindOf(quarantined)} ORDER BY at DESC LIMIT ?`
-        const found = store.all(sql, before, limit).map(shownOf)
+        const sql = `SELECT at, key, whence, stratum, time_ms, due FROM held
+          WHERE at < ? AND state = ? ORDER BY at DESC LIMIT ?`
+        const found = store.all(sql, before, stateOf(quarantined), limit).map(shownOf)
         return { count: countIn(store, { isQuarantined: quarantined }), found }
       }),
     count: (selection) =>
@@ -77,10 +76,8 @@ function look<Answer>(path: string, nothing: Answer, read: (store: Store) => Ans
   }
 }
 
-/** Names of our own, so that they need no placeholders. */
-function kindOf(isQuarantined: boolean): string {
-  const names = suspicions.map((name) => `'${name}'`).join(', ')
-  return `whence ${isQuarantined ? 'IN' : 'NOT IN'} (${names})`
+function stateOf(isQuarantined: boolean): 'quarantined' | 'set_aside' {
+  return isQuarantined ? 'quarantined' : 'set_aside'
 }
 
 function countIn(
@@ -88,7 +85,10 @@ function countIn(
   { source, stratum, sinceMs, id, fromVersion, isQuarantined = false }: AsideSelection,
   also: readonly string[] = [],
 ): number {
-  const wanted: [sql: string, ...values: Value[]][] = also.map((sql) => [sql])
+  const wanted: [sql: string, ...values: Value[]][] = [
+    ['state = ?', stateOf(isQuarantined)],
+    ...also.map((sql): [string] => [sql]),
+  ]
   if (source !== undefined) {
     const prefix = prefixOf(source)
     wanted.push(['substr(key, 1, ?) = ?', prefix.byteLength, prefix])
@@ -101,9 +101,9 @@ function countIn(
   // SQL's cast takes the leading digits of a text, as the order of versions does.
   if (fromVersion !== undefined)
     wanted.push([`gone_to LIKE 'v%' AND CAST(substr(gone_to, 2) AS INTEGER) >= ?`, fromVersion])
-  const where = [kindOf(isQuarantined), ...wanted.map(([sql]) => sql)].join(' AND ')
+  const where = wanted.map(([sql]) => sql).join(' AND ')
   const values = wanted.flatMap(([, ...each]) => each)
-  const sql = `SELECT count(*) AS count FROM set_aside WHERE ${where}`
+  const sql = `SELECT count(*) AS count FROM held WHERE ${where}`
   return store.get(sql, ...values)?.number('count') ?? 0
 }
 

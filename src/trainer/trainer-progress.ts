@@ -6,10 +6,16 @@ import type { HeadlineValue } from '../contracts/task-view.ts'
 import type { Routing } from '../versions/contract.ts'
 import type { Positions } from '../contracts/source.ts'
 import type { ReceivedRecord } from '../intake/join.ts'
-import { behind, type Barrier } from '../checkpoint/barrier.ts'
 import type { ComputeState } from '../evaluation/compute-ledger.ts'
 import type { ReleaseBar } from '../evaluation/release-decisions.ts'
-import type { AllPositions, Move, Progress, RehearsedLine } from '../checkpoint/saved.ts'
+import {
+  type AllPositions,
+  type Move,
+  type Progress,
+  type RehearsedLine,
+  behind,
+  type Barrier,
+} from '../checkpoint/saved.ts'
 import type { Outcome } from '../learner/learner-types.ts'
 import type { Json } from '../contracts/core.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { behind, isBefore, type Barrier } from '../../src/checkpoint/barrier.ts'
+import { behind, isBefore, type Barrier } from '../../src/checkpoint/saved.ts'
 import type { ReceivedRecord } from '../../src/intake/join.ts'
 
 function received(connector: string, timeMs?: number): ReceivedRecord {

@@ -7,8 +7,9 @@ import type { WaitingEvent } from '../../src/intake/join.ts'
 import { openStore, type Store } from '../../src/platform/store/store.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import type { Change, CheckpointLimits } from '../../src/checkpoint/saved.ts'
-import { exampleValues } from '../../src/checkpoint/tables/rows.ts'
-import { rowSum } from '../../src/checkpoint/tables/row-sum.ts'
+import { packExamples } from '../../src/checkpoint/example-pack.ts'
+import { HeldTable } from '../../src/checkpoint/tables/held.ts'
+import { bytesOf, exampleValues, rowSum } from '../../src/checkpoint/tables/rows.ts'
 import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
 import type { LearnerState } from '../../src/learner/learner-types.ts'
 import { scratchFolder } from '../scratch-folder.ts'
@@ -364,6 +365,78 @@ test('pending examples of a checkpoint from before they were kept in runs still 
   expect(count(store, 'pending')).toBe(0)
 })
 
+test('what waits, is set aside, in quarantine and held out is there after the tables were joined', () => {
+  const path = join(scratchFolder(), 'state.db')
+  const migrations = checkpointMigrations.slice(0, HELD_FORMAT - 1)
+  const before = openStore(path, { migrations })
+  const pack = (id: string) => {
+    const { header, data } = packExamples([vector(id)])
+    const key = bytesOf(vector(id).key)
+    return [key, header, data, rowSum(key, header, data)]
+  }
+  const wait = (id: string) => {
+    const values = [bytesOf(waiting(id).key), 3, '{"id":"é"}', ORIGIN, Uint8Array.of(0, 7)]
+    return [...values, rowSum(...values)]
+  }
+  const aside = 'INSERT INTO set_aside (at, whence, due, stratum, time_ms, gone_to,'
+  before.run(
+    `${aside} key, header, data, sum) VALUES (4, 'undone', 1, '"a"', 5, 'v2', ?, ?, ?, ?)`,
+    ...pack('undone'),
+  )
+  before.run(
+    `${aside} key, header, data, sum) VALUES (9, 'hostile', 0, NULL, NULL, NULL, ?, ?, ?, ?)`,
+    ...pack('hostile'),
+  )
+  before.run(
+    `${aside} key, since, event, origin, value, sum) VALUES (7, 'unread', 0, NULL, NULL, NULL, ?, ?, ?, ?, ?, ?)`,
+    ...wait('aside'),
+  )
+  const one =
+    'INSERT INTO waiting (key, since, event, origin, value, sum) VALUES (?, ?, ?, ?, ?, ?)'
+  for (const id of ['z', 'a']) before.run(one, ...wait(id))
+  for (const id of ['z', 'a'])
+    before.run('INSERT INTO held_out (key, header, data, sum) VALUES (?, ?, ?, ?)', ...pack(id))
+  before.close()
+
+  const store = openStore(path, { migrations: checkpointMigrations })
+  onTestFinished(() => store.close())
+  const { waiting: waits, setAside, heldOut } = new HeldTable(store).load()
+  expect(waits).toEqual([waiting('z'), waiting('a')])
+  expect(heldOut).toEqual([vector('a'), vector('z')])
+  const example = (id: string) => ({ kind: 'example', example: vector(id) })
+  expect(setAside).toEqual([
+    {
+      ...{ at: 4, key: vector('undone').key, was: 'undone', stratum: 'a', timeMs: 5, goneTo: 'v2' },
+      ...{ isDue: true, what: example('undone') },
+    },
+    {
+      ...{ at: 7, key: waiting('aside').key, was: 'unread', isDue: false },
+      what: { kind: 'event', event: waiting('aside') },
+    },
+    { at: 9, key: vector('hostile').key, was: 'hostile', isDue: false, what: example('hostile') },
+  ])
+  const states = store.all('SELECT state FROM held ORDER BY state').map((row) => row.text('state'))
+  const others = ['held_out', 'held_out', 'quarantined', 'set_aside', 'set_aside']
+  expect(states).toEqual([...others, 'waiting', 'waiting'])
+})
+
+/** The format that has one table for them. */
+const HELD_FORMAT = 17
+const ORIGIN = '{"connector":"s","partition":"0","position":"4","next":"5","isCounted":true}'
+
+function waiting(id: string): WaitingEvent {
+  return {
+    key: identified('desk', id).key,
+    since: 3,
+    event: { id: 'é' } as never,
+    received: {
+      connector: 's',
+      record: { partition: '0', position: '4', next: '5', value: Uint8Array.of(0, 7) },
+    },
+    isCounted: true,
+  }
+}
+
 test('an event that was given up and waits again between two saves is the later one of both', () => {
   const { store, checkpoint } = openMemory()
   const waiting = (id: string, since: number, position: string): WaitingEvent => ({
@@ -385,7 +458,7 @@ test('an event that was given up and waits again between two saves is the later 
   const later = [waiting('2', 7, '11'), waiting('1', 17, '20')]
   checkpoint.save(change({ waiting: later }))
   expect(reload(store)?.waiting).toEqual(later)
-  store.run(`CREATE TRIGGER still BEFORE INSERT ON waiting BEGIN SELECT RAISE(ABORT, 'no'); END`)
+  store.run(`CREATE TRIGGER still BEFORE INSERT ON held BEGIN SELECT RAISE(ABORT, 'no'); END`)
   checkpoint.save(change({ waiting: later }))
 })
 

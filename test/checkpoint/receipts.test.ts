@@ -135,13 +135,11 @@ test('what fell out of the log and is kept without being learned is not said to 
   take(...kept, 'a')
   save()
   const [aside, hostile, waits, held] = kept.map((id) => bytesOf(example(id).key))
-  const setAside = 'INSERT INTO set_aside (at, key, whence, due) VALUES (?, ?, ?, 0)'
-  store.run(setAside, 1, aside!, 'undone')
-  store.run(setAside, 2, hostile!, 'hostile')
-  const waiting =
-    'INSERT INTO waiting (seq, key, since, event, origin, value) VALUES (1, ?, 1, ?, ?, ?)'
-  store.run(waiting, waits!, '{}', '{}', Uint8Array.of(1))
-  store.run('INSERT INTO held_out (key, header, data) VALUES (?, ?, ?)', held!, '{}', held!)
+  const put = 'INSERT INTO held (state, at, key) VALUES (?, ?, ?)'
+  store.run(put, 'set_aside', 1, aside!)
+  store.run(put, 'quarantined', 2, hostile!)
+  store.run(put, 'waiting', null, waits!)
+  store.run(put, 'held_out', null, held!)
   take('v', 'w', 'x', 'y')
   save()
   const states = await Promise.all([...kept, 'a'].map(async (id) => (await find(id))?.state))

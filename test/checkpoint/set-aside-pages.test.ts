@@ -18,7 +18,7 @@ test('a command counts the events that it takes, without those that a person has
     [3, 'c', 0],
   ] as const) {
     const key = bytesOf(identified('desk', id).key)
-    const insert = 'INSERT INTO set_aside (at, key, whence, due) VALUES (?, ?, ?, ?)'
+    const insert = `INSERT INTO held (state, at, key, whence, due) VALUES ('set_aside', ?, ?, ?, ?)`
     store.run(insert, at, key, 'undone', due)
   }
   const pages = openSetAsidePages(path, { selected: () => undefined })

@@ -1,7 +1,7 @@
 /** The reservoir of held-out examples: drawn by hashes, bounded, even over strata, and equal after a restart. */
 import { describe, expect, test } from 'vitest'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
-import { HeldOutTable } from '../../src/checkpoint/tables/held-out.ts'
+import { HeldTable } from '../../src/checkpoint/tables/held.ts'
 import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
 import type { Promotion, PromotionFacts } from '../../src/contracts/release.ts'
 import type { Example } from '../../src/contracts/example.ts'
@@ -94,15 +94,19 @@ describe('the reservoir', () => {
 
   test('is the same when it is written and read, after every change', () => {
     const store = openStore(':memory:', { migrations: checkpointMigrations })
-    const [table, heldOut, again] = [new HeldOutTable(store), openHeldOut(), openHeldOut()]
+    const [table, heldOut, again] = [new HeldTable(store), openHeldOut(), openHeldOut()]
     for (let at = 0; at < 60; at += 1) {
       if (at % 5 === 4) heldOut.remove([example(at - 2).key])
       else heldOut.offer(example(at % 40, at % 3 === 0 ? 'no' : 'yes'))
-      table.write(heldOut.snapshot())
+      const held = { waiting: [], setAside: [], heldOut: heldOut.snapshot() }
+      table.write(held)
       // Again, as after a save that may or may not have been done.
-      table.write(heldOut.snapshot())
+      if (at % 7 === 0) {
+        table.forget()
+        table.write(held)
+      }
       table.saved()
-      again.restore(new HeldOutTable(store).load())
+      again.restore(new HeldTable(store).load().heldOut)
       expect(again.rows).toEqual(heldOut.rows)
     }
     store.close()
@@ -188,7 +192,7 @@ describe('a trainer', () => {
     await runToEnd(before, { ...setting, limits: {} })
     expect(counts).not.toHaveProperty('held_out')
     expect(finalState(world)).toEqual(finalState(before))
-    expect(world.store.all('SELECT * FROM held_out')).toEqual([])
+    expect(world.store.all(`SELECT * FROM held WHERE state = 'held_out'`)).toEqual([])
   })
 
   test('forgets what is taken back, and replaces what is superseded', async () => {

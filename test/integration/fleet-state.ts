@@ -6,9 +6,8 @@ import { HASH_BYTES } from '../../src/intake/dedupe/seen-ids.ts'
 import { openStore } from '../../src/platform/store/store.ts'
 import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
-import { stampOf } from '../../src/checkpoint/tables/states.ts'
+import { stampOf, packTensors } from '../../src/checkpoint/tables/states.ts'
 import { isLater } from '../../src/checkpoint/saved.ts'
-import { packTensors } from '../../src/checkpoint/tensor-pack.ts'
 
 export interface Learned {
   readonly weights: string

@@ -92,7 +92,7 @@ export const breaks = [
   {
     law: 11,
     broken: 'what was not read at a rollback is learned',
-    file: 'src/checkpoint/barrier.ts',
+    file: 'src/checkpoint/saved.ts',
     find: 'timeMs <= barrier.untilMs',
     put: 'timeMs < -Infinity',
     tests: ['test/trainer/set-aside.test.ts'],

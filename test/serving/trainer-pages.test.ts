@@ -1,6 +1,6 @@
 /** What the checkpoint says of a model, in a fleet: read where the model is trained, and asked of that daemon by the others. */
 import { describe, expect, test } from 'vitest'
-import type { ForgetPages } from '../../src/checkpoint/forget-pages.ts'
+import type { ForgetPages } from '../../src/checkpoint/certificates.ts'
 import type { SetAsidePages } from '../../src/checkpoint/set-aside-pages.ts'
 import { failure } from '../../src/platform/errors.ts'
 import {

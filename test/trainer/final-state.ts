@@ -1,7 +1,7 @@
 /** Everything that must be equal after a crash, in a form that shows where it is not. */
 import { createHash } from 'node:crypto'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
-import { packTensors } from '../../src/checkpoint/tensor-pack.ts'
+import { packTensors } from '../../src/checkpoint/tables/states.ts'
 import { loggedIn } from './logged.ts'
 import type { World } from './world.ts'
 

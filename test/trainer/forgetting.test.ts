@@ -404,7 +404,7 @@ describe('forgetting a source', () => {
       event({ id: 'bad-w', prediction_id: 'p', label: 'yes' }),
     ])
     expect(namedIn(world, 'bad-')).toEqual([
-      ...['event_log', 'examples', 'pending_runs', 'remembered', 'waiting'],
+      ...['event_log', 'examples', 'pending_runs', 'remembered', 'held'],
     ])
     await forget(world, { beforeMs: 1000 })
     await forget(world, { source: 'bad' })
@@ -540,7 +540,7 @@ async function effectsOf(events: readonly string[]): Promise<number> {
 
 /** The tables with these characters somewhere. */
 function namedIn({ store }: World, text: string): readonly string[] {
-  const tables = ['event_log', 'examples', 'pending_runs', 'remembered', 'set_aside', 'waiting']
+  const tables = ['event_log', 'examples', 'pending_runs', 'remembered', 'held']
   const hex = Buffer.from(text).toString('hex').toUpperCase()
   return tables.filter((table) => {
     const columns = store.all(`PRAGMA table_info(${table})`).map((row) => row.text('name'))

@@ -5,9 +5,9 @@
 import { createHash } from 'node:crypto'
 import type { Store } from '../../src/platform/store/store.ts'
 import { HASH_BYTES } from '../../src/intake/dedupe/seen-ids.ts'
-import type { LoggedRow } from '../../src/checkpoint/event-log/pack.ts'
-import { packRows } from '../../src/checkpoint/event-log/pack.ts'
-import { factOf, RowFacts } from '../../src/checkpoint/event-log/row-facts.ts'
+import type { LoggedRow } from '../../src/checkpoint/example-pack.ts'
+import { packRows } from '../../src/checkpoint/example-pack.ts'
+import { factOf, RowFacts } from '../../src/checkpoint/event-log/row-states.ts'
 import { stateName } from '../../src/checkpoint/event-log/states.ts'
 import { EventLogTable } from '../../src/checkpoint/event-log/table.ts'
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Registry, Routing, Version, VersionDraft } from '../../src/versions/contract.ts'
 import { previousOf } from '../../src/versions/routing.ts'
 import { failure } from '../../src/platform/errors.ts'
-import { packTensors } from '../../src/checkpoint/tensor-pack.ts'
+import { packTensors } from '../../src/checkpoint/tables/states.ts'
 
 export interface MemoryRegistry extends Registry {
   readonly versions: Map<string, Version>

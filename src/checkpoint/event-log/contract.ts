@@ -1,6 +1,6 @@
 /** The event log's part of a save, and what it gets back at a start. */
 import type { Example } from '../../contracts/example.ts'
-import type { LoggedRow } from './pack.ts'
+import type { LoggedRow } from '../example-pack.ts'
 import type { LoggedVersion } from './version-tree.ts'
 
 /** The numbers of the log that are not those of a row. */

@@ -12,11 +12,10 @@ import { eventLoop } from '../../platform/slices.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { mayMean, type ForgettingState } from '../forgetting.ts'
 import { checkpointMigrations } from '../schema.ts'
-import { isQuarantined, type AsideFrom } from '../set-aside-events.ts'
 import { bytesOf } from '../tables/rows.ts'
 import { fact, stampOf } from '../tables/states.ts'
-import type { EventNote } from './pack.ts'
-import { BLOCK, factOf, FACTS, rollbackIn } from './row-facts.ts'
+import type { EventNote } from '../example-pack.ts'
+import { BLOCK, factOf, FACTS, rollbackIn } from './row-states.ts'
 import { eventStates, stateName, type EventStateName } from './states.ts'
 import { blockOf, logFacts, noKey, rollbacksIn, runAt, runsAfter, runTraces } from './table.ts'
 
@@ -217,15 +216,10 @@ function versionOf(store: Store, id: number): string | undefined {
 /** An event that left the log, and is kept without being learned. */
 function heldIn(store: Store, key: ExampleKey): LoggedReceipt | undefined {
   if (logFacts(store).older === 0) return undefined
-  const bytes = bytesOf(key)
-  const is = (table: string) => store.get(`SELECT 1 FROM ${table} WHERE key = ?`, bytes)
-  const aside = store.get('SELECT whence FROM set_aside WHERE key = ?', bytes)
-  if (aside !== undefined) {
-    const was = aside.text('whence') as AsideFrom
-    return { state: isQuarantined({ was }) ? 'quarantined' : 'set_aside', isOlder: true }
-  }
-  if (is('waiting')) return { state: 'waiting', isOlder: true }
-  return is('held_out') && { state: 'held_out', isOlder: true }
+  // One that waits may be a newer signal of one that was set aside.
+  const sql = `SELECT state FROM held WHERE key = ? ORDER BY at IS NULL, state DESC`
+  const state = store.get(sql, bytesOf(key))?.text('state')
+  return state === undefined ? undefined : { state: state as EventStateName, isOlder: true }
 }
 
 /** Looks up an event that left the log by the digest of its signal: a retraction and a refusal left theirs. */

@@ -10,10 +10,10 @@ import type { Store } from '../../platform/store/store.ts'
 import type { Example } from '../../contracts/example.ts'
 import { HASH_BYTES } from '../../intake/dedupe/seen-ids.ts'
 import { failure } from '../../platform/errors.ts'
-import { checkRow, rowSum, summed } from '../tables/row-sum.ts'
+import { checkRow, rowSum, summed } from '../tables/rows.ts'
 import { fact, setFact } from '../tables/states.ts'
-import { packRows, tracesIn, unpackRows, type LoggedRow, type RowTrace } from './pack.ts'
-import { BLOCK } from './row-facts.ts'
+import { packRows, tracesIn, unpackRows, type LoggedRow, type RowTrace } from '../example-pack.ts'
+import { BLOCK } from './row-states.ts'
 import type { LoggedVersion } from './version-tree.ts'
 import {
   noLog,

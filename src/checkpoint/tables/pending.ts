@@ -5,8 +5,7 @@
  */
 import type { Example } from '../../contracts/example.ts'
 import type { Store } from '../../platform/store/store.ts'
-import { exampleOf } from './rows.ts'
-import { checkRow, rowSum } from './row-sum.ts'
+import { exampleOf, checkRow, rowSum } from './rows.ts'
 import { packExamples, unpackExamples } from '../example-pack.ts'
 
 /** Bytes of one row, so that none is large. */

@@ -1,14 +1,13 @@
 /** Rows of the checkpoint and what they mean, both ways. */
+import { crc32 } from 'node:zlib'
 import type { EventIdentity, ExampleKey } from '../../contracts/core.ts'
 import { identityOf, shownKey } from '../../intake/events/event-key.ts'
-import type { FeedbackEvent } from '../../contracts/event.ts'
-import type { SourceRecord } from '../../contracts/source.ts'
 import type { Example, RememberedExample, Target } from '../../contracts/example.ts'
-import { headersOf, plainHeaders, type PlainHeaders } from '../../intake/events/headers.ts'
-import type { WaitingEvent } from '../../intake/join.ts'
 import type { Row, Value } from '../../platform/store/row.ts'
-import { checkRow, summedValues } from './row-sum.ts'
 import { headerOf, rowOf } from '../../payloads/rows.ts'
+import type { Store } from '../../platform/store/store.ts'
+import { failure } from '../../platform/errors.ts'
+import { isMeant, type Meant } from '../../intake/retraction.ts'
 
 /** The columns of `examples`, in their order. */
 export function exampleValues(example: Example): readonly Value[] {
@@ -60,43 +59,6 @@ export function logitsValue(logits: Float32Array | undefined): Value {
     : new Uint8Array(logits.buffer, logits.byteOffset, logits.byteLength)
 }
 
-/** The columns of `waiting` after `seq`, in their order. */
-export function waitingValues(waiting: WaitingEvent): readonly Value[] {
-  const { key, since, event, received, isCounted } = waiting
-  const { connector, record } = received
-  const { value, key: recordKey, headers, ...rest } = record
-  const origin: Origin = {
-    connector,
-    ...rest,
-    ...(recordKey && { key: toBase64(recordKey) }),
-    ...(headers && { headers: plainHeaders(headers) }),
-    ...(isCounted && { isCounted }),
-  }
-  return [bytesOf(key), since, JSON.stringify(event), JSON.stringify(origin), value]
-}
-
-export function waitingOf(row: Row, path: string): WaitingEvent {
-  const [key, since, event] = [row.bytes('key'), row.number('since'), row.text('event')]
-  const [text, value] = [row.text('origin'), row.bytes('value')]
-  const place = { path, what: `the waiting event ${shown(key)}` }
-  checkRow(row, place, key, since, event, text, value)
-  const origin = JSON.parse(text) as Origin
-  const { connector, key: recordKey, headers, isCounted, ...rest } = origin
-  const record: SourceRecord = {
-    ...rest,
-    value,
-    ...(recordKey !== undefined && { key: fromBase64(recordKey) }),
-    ...(headers && { headers: headersOf(headers) }),
-  }
-  return {
-    key: keyIn(key),
-    since,
-    event: JSON.parse(event) as FeedbackEvent,
-    received: { connector, record },
-    ...(isCounted && { isCounted }),
-  }
-}
-
 /** A key for a message: source and id. */
 export function shown(key: Uint8Array): string {
   return shownKey(keyIn(key))
@@ -118,22 +80,83 @@ export function bytesOf(key: string): Uint8Array {
   return encoder.encode(key)
 }
 
-export function textOf(bytes: Uint8Array): string {
+function textOf(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes)
 }
 
-/** A record without its bytes, which have columns of their own. */
-type Origin = Omit<SourceRecord, 'value' | 'key' | 'headers'> & {
-  readonly connector: string
-  readonly key?: string
-  readonly headers?: PlainHeaders
-  readonly isCounted?: true
+/** Rows of one statement. A fixed number, so that two statements are prepared and not one for each count. */
+const ROWS = 32
+
+/**
+ * Many rows into a table, some dozens to a statement: the way into the library costs more than the row. `head` ends before
+ * `VALUES`; each row has `columns` values.
+ */
+export function insertRows(
+  store: Store,
+  head: string,
+  columns: number,
+  rows: readonly (readonly Value[])[],
+): void {
+  const one = `(${Array(columns).fill('?').join(', ')})`
+  const many = `${head} VALUES ${Array(ROWS).fill(one).join(', ')}`
+  const whole = rows.length - (rows.length % ROWS)
+  for (let from = 0; from < whole; from += ROWS)
+    store.run(many, ...rows.slice(from, from + ROWS).flat())
+  for (const row of rows.slice(whole)) store.run(`${head} VALUES ${one}`, ...row)
 }
 
-function toBase64(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('base64')
+/**
+ * A checksum for each row of the checkpoint. SQLite notices a page that makes no sense, and not one flipped bit in a
+ * weight, a position or an example: without a checksum it would be learned on, and published with a valid digest.
+ *
+ * CRC-32 over every value that the row was written with, each with its kind and length. Rows from before there were
+ * checksums have none, and are taken as they are.
+ */
+export function rowSum(...values: readonly Value[]): number {
+  return values.reduce<number>((sum, value) => {
+    if (value instanceof Uint8Array) return crc32(value, crc32(`b${value.byteLength} `, sum))
+    if (typeof value === 'string') return crc32(value, crc32(`t${value.length} `, sum))
+    return crc32(value === null ? 'n ' : `d${value} `, sum)
+  }, 0)
 }
 
-function fromBase64(text: string): Uint8Array {
-  return new Uint8Array(Buffer.from(text, 'base64'))
+/** Without the last values that rows from before they existed do not have, at most `added`, so that these keep their sums. */
+export function summedValues(values: readonly Value[], added = 1): readonly Value[] {
+  const isShort = added > 0 && values.at(-1) === null
+  return isShort ? summedValues(values.slice(0, -1), added - 1) : values
+}
+
+/** A row with its checksum appended. */
+export function summed(values: readonly Value[]): readonly Value[] {
+  return [...values, rowSum(...values)]
+}
+
+/** Throws STORE_CORRUPT. `what` names the row; `column` is where its sum is. */
+export function checkRow(
+  row: Row,
+  place: { readonly path: string; readonly what: string; readonly column?: string },
+  ...values: readonly Value[]
+): void {
+  const { path, what, column = 'sum' } = place
+  const sum = row.numberOrNull(column)
+  if (sum === null || sum === rowSum(...values)) return
+  throw failure('STORE_CORRUPT', `${path}: ${what} is damaged: its checksum is another`, {
+    details: { path, what },
+  })
+}
+
+/** The rows, those of past states included, that a retraction of many events means. */
+export function retractedKeys(
+  store: Store,
+  table: 'examples' | 'memorised',
+  meant: Meant,
+): readonly ExampleKey[] {
+  const rows = store.all(`SELECT DISTINCT key, time_ms FROM ${table}`)
+  return rows
+    .map((row) => ({
+      key: keyIn(row.bytes('key')),
+      timeMs: row.numberOrNull('time_ms') ?? undefined,
+    }))
+    .filter((traced) => isMeant(meant, traced))
+    .map(({ key }) => key)
 }

@@ -1,10 +1,9 @@
 /** The scores of served answers in the checkpoint: a row for each version, and one for each judged answer that is known. */
 import type { ServedChange, ServedState } from '../../evaluation/served-scores.ts'
 import type { Store } from '../../platform/store/store.ts'
-import { insertRows } from './insert-rows.ts'
+import { insertRows, checkRow, rowSum, summedValues } from './rows.ts'
 import type { Value } from '../../platform/store/row.ts'
 import type { JudgedPart, PartsState } from '../../evaluation/served-parts.ts'
-import { checkRow, rowSum, summedValues } from './row-sum.ts'
 
 /** Rows of before there were parts have none, and their sums without. */
 function withSum(values: readonly Value[]): readonly Value[] {

@@ -3,18 +3,59 @@
  * written only with an update, and shared by the states that have the same; weights without a snapshot are removed.
  */
 import type { TrainableState } from '../../contracts/adapter.ts'
-import type { Json } from '../../contracts/core.ts'
+import type { Json, Tensor, Tensors } from '../../contracts/core.ts'
 import type { VersionLine } from '../../intake/dedupe/dedupe.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Store } from '../../platform/store/store.ts'
 import type { LearnerState, TriggerState } from '../../learner/learner-types.ts'
-import { checkRow, rowSum, summedValues } from './row-sum.ts'
 import { noStamp, type Change, type CheckpointLimits, type Stamp } from '../saved.ts'
-import { packTensors, unpackTensors } from '../tensor-pack.ts'
 import type { Head } from '../../contracts/example.ts'
 import { oldHeadKey } from '../schema.ts'
+import { checkRow, rowSum, summedValues } from './rows.ts'
 
-export type SnapshotLimits = Pick<CheckpointLimits, 'snapshots' | 'snapshotBytes'>
+/**
+ * Named tensors as one blob and its header, for a column of the checkpoint: sorted by name, so that equal tensors are equal bytes.
+ */
+interface TensorPack {
+  /** `[[name, shape], …]` as JSON. */
+  readonly header: string
+  readonly blob: Uint8Array
+}
+
+const floatBytes = Float32Array.BYTES_PER_ELEMENT
+
+export function packTensors(tensors: Tensors): TensorPack {
+  const sorted = [...tensors].toSorted(([a], [b]) => (a < b ? -1 : 1))
+  const total = sorted.reduce((sum, [, { data }]) => sum + data.length, 0)
+  const floats = new Float32Array(total)
+  let at = 0
+  for (const [, { data }] of sorted) {
+    floats.set(data, at)
+    at += data.length
+  }
+  const header = JSON.stringify(sorted.map(([name, { shape }]) => [name, shape]))
+  return { header, blob: new Uint8Array(floats.buffer) }
+}
+
+export function unpackTensors({ header, blob }: TensorPack): Tensors {
+  const named = JSON.parse(header) as readonly (readonly [string, readonly number[]])[]
+  const floats = new Float32Array(blob.slice().buffer)
+  const tensors = new Map<string, Tensor>()
+  let at = 0
+  for (const [name, shape] of named) {
+    const size = shape.reduce((product, length) => product * length, 1)
+    tensors.set(name, { shape, data: floats.slice(at, at + size) })
+    at += size
+  }
+  if (at * floatBytes !== blob.byteLength)
+    throw failure(
+      'STORE_CORRUPT',
+      `${blob.byteLength} bytes of tensors where ${at * floatBytes} belong`,
+    )
+  return tensors
+}
+
+type SnapshotLimits = Pick<CheckpointLimits, 'snapshots' | 'snapshotBytes'>
 
 type SnapshotOf = NonNullable<Change['snapshot']>
 

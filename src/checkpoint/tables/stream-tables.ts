@@ -1,14 +1,9 @@
-/**
- * The tables of the stream: the positions of each source, the accepted ids, and the events that wait for their
- * prediction.
- */
+/** The tables of the stream: the positions of each source, and the accepted ids. */
 import type { Positions } from '../../contracts/source.ts'
 import type { IdRun } from '../../intake/dedupe/dedupe.ts'
 import { HASH_BYTES } from '../../intake/dedupe/seen-ids.ts'
-import type { WaitingEvent } from '../../intake/join.ts'
 import type { Store } from '../../platform/store/store.ts'
-import { checkRow, rowSum, summed } from './row-sum.ts'
-import { bytesOf, waitingOf, waitingValues } from './rows.ts'
+import { checkRow, rowSum } from './rows.ts'
 
 type SourcePositions = Readonly<Record<string, Positions>>
 
@@ -86,52 +81,4 @@ export class SeenTable {
     const old = 'DELETE FROM seen_runs WHERE first + length(hashes) / ? <= ?'
     if (this.#most !== undefined) this.#store.run(old, HASH_BYTES, end - this.#most)
   }
-}
-
-export class WaitingTable {
-  readonly #store: Store
-  /** The last save: key → which of the records with that key it is. */
-  #saved: ReadonlyMap<string, string> = new Map()
-  #written = this.#saved
-
-  constructor(store: Store) {
-    this.#store = store
-  }
-
-  load(): readonly WaitingEvent[] {
-    const rows = this.#store.all(
-      'SELECT key, since, event, origin, value, sum FROM waiting ORDER BY seq',
-    )
-    const events = rows.map((row) => waitingOf(row, this.#store.path))
-    this.#saved = recordsOf(events)
-    return events
-  }
-
-  write(waiting: readonly WaitingEvent[]): void {
-    const present = recordsOf(waiting)
-    for (const [key, record] of this.#saved)
-      if (present.get(key) !== record)
-        this.#store.run('DELETE FROM waiting WHERE key = ?', bytesOf(key))
-    const put =
-      'INSERT INTO waiting (key, since, event, origin, value, sum) VALUES (?, ?, ?, ?, ?, ?)'
-    for (const event of waiting)
-      if (this.#saved.get(event.key) !== present.get(event.key))
-        this.#store.run(put, ...summed(waitingValues(event)))
-    this.#written = present
-  }
-
-  /** The last write was committed. */
-  saved(): void {
-    this.#saved = this.#written
-  }
-}
-
-/** An event that was given up may come again, and wait again: another record, at another time. */
-function recordsOf(waiting: readonly WaitingEvent[]): ReadonlyMap<string, string> {
-  return new Map(
-    waiting.map(({ key, since, received: { connector, record } }) => [
-      key,
-      JSON.stringify([since, connector, record.partition, record.position]),
-    ]),
-  )
 }

@@ -2,8 +2,7 @@
  * Pages from the checkpoint of a model: events that are set aside, and requests to forget. It lies on the disk of the
  * daemon that trains the model and is read there; in a fleet the other daemons ask that one.
  */
-import type { Certificate } from '../../checkpoint/certificates.ts'
-import type { ForgetPages } from '../../checkpoint/forget-pages.ts'
+import type { Certificate, ForgetPages } from '../../checkpoint/certificates.ts'
 import type { ForgetTask } from '../../checkpoint/forgetting.ts'
 import type { SetAsidePages } from '../../checkpoint/set-aside-pages.ts'
 import { CodedError, type Clock } from '../../contracts/core.ts'

@@ -5,7 +5,7 @@
  * An event that cannot be learned from becomes a dead letter, never an exception, so that no event stops the stream.
  * All waiting comes before the first change: when `admit` rejects, nothing has changed.
  */
-import { isBefore } from '../../checkpoint/barrier.ts'
+import { isBefore } from '../../checkpoint/saved.ts'
 import type { OrderedRow } from '../../checkpoint/event-log/row-contents.ts'
 import { eventStates, isOpen } from '../../checkpoint/event-log/states.ts'
 import type { SetAsideEntry } from '../../checkpoint/set-aside-events.ts'

@@ -6,7 +6,7 @@ import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { publishFirst, releaseAgain } from '../updates/candidate.ts'
 import { eventStates } from '../../checkpoint/event-log/states.ts'
-import type { SavedState } from '../../checkpoint/saved.ts'
+import { type SavedState, withExamples } from '../../checkpoint/saved.ts'
 import { logAfter } from '../../checkpoint/event-log/contract.ts'
 import { checkJournals } from '../../checkpoint/journals.ts'
 import {
@@ -24,7 +24,6 @@ import { movedToBase, publishMoved, type SucceededState } from './succession.ts'
 import type { Head } from '../../contracts/example.ts'
 import type { Task, Renaming } from '../../contracts/task.ts'
 import type { LearnerState } from '../../learner/learner-types.ts'
-import { withExamples } from '../../checkpoint/rewritten.ts'
 
 export async function resume(parts: Beginning, signal: AbortSignal): Promise<void> {
   const { state, loop } = parts

@@ -40,8 +40,8 @@ function read(store: Store, blank: TrainerStatus): TrainerStatus | undefined {
     pending: pendingCount(store),
     counts: {
       ...{ accepted, duplicates, learned, rejected },
-      waiting: rowsIn(store, 'waiting'),
-      set_aside: rowsIn(store, 'set_aside'),
+      waiting: heldIn(store, 'waiting'),
+      set_aside: heldIn(store, 'set_aside'),
       ...(unanswered !== undefined && { unanswered }),
     },
     steps,
@@ -66,8 +66,10 @@ function pendingCount(store: Store): number {
   return headers.reduce((sum, header) => sum + (JSON.parse(header) as unknown[]).length, 0)
 }
 
-function rowsIn(store: Store, table: 'waiting' | 'set_aside'): number {
-  return store.get(`SELECT count(*) AS count FROM ${table}`)?.number('count') ?? 0
+function heldIn(store: Store, state: 'waiting' | 'set_aside'): number {
+  return (
+    store.get('SELECT count(*) AS count FROM held WHERE state = ?', state)?.number('count') ?? 0
+  )
 }
 
 function positionsOf(store: Store, source: string): Positions {

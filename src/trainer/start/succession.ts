@@ -11,8 +11,7 @@ import type { Succession } from '../../contracts/base.ts'
 import { MIXTURE_TENSORS } from '../../learner/memory/mixture.ts'
 import { releaseAgain } from '../updates/candidate.ts'
 import type { RestoreVersion } from '../lineage/restore-version.ts'
-import { withExamples } from '../../checkpoint/rewritten.ts'
-import type { SavedState } from '../../checkpoint/saved.ts'
+import { type SavedState, withExamples } from '../../checkpoint/saved.ts'
 
 export interface SucceededState {
   readonly saved: SavedState
