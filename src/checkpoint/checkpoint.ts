@@ -5,13 +5,15 @@
  */
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Json } from '../contracts/core.ts'
+import type { Example } from '../contracts/example.ts'
 import type { Positions } from '../contracts/source.ts'
 import type { IdRun } from '../intake/dedupe/dedupe.ts'
 import type { Store } from '../platform/store/store.ts'
+import { unpackExamples } from './example-pack.ts'
 import { EventLogTable } from './event-log/table.ts'
 import { ExampleTables, MemoryTable } from './tables/examples.ts'
 import { HeldTable } from './tables/held.ts'
-import { PendingTable } from './tables/pending.ts'
+import { checkRow } from './tables/rows.ts'
 import { checkFacts, fact, setFact, stampOf, StateTables } from './tables/states.ts'
 import type { Journals } from './journals.ts'
 import { forgetRecovery, recoveryIn, type Recovery } from './recovery.ts'
@@ -35,7 +37,6 @@ export class Checkpoint {
   readonly #examples: ExampleTables
   readonly #states: StateTables
   readonly #memory: MemoryTable
-  readonly #pending: PendingTable
   readonly #held: HeldTable
   readonly #served: ServedTables
   /** The rows of the event log that are saved. */
@@ -52,7 +53,6 @@ export class Checkpoint {
     this.#examples = new ExampleTables(store)
     this.#states = new StateTables(store, limits)
     this.#memory = new MemoryTable(store)
-    this.#pending = new PendingTable(store)
     this.#held = new HeldTable(store)
     this.#served = new ServedTables(store)
     this.log = new EventLogTable(store)
@@ -95,7 +95,7 @@ export class Checkpoint {
       progress: fact(this.#store, 'progress') as unknown as Progress,
       positions: this.#positions.load(),
       journals: this.journals,
-      pending: this.#pending.load(),
+      pending: this.#pending(),
       ...held,
       ...(heldOut.length > 0 && { heldOut }),
       ...this.#servedScores(),
@@ -133,7 +133,6 @@ export class Checkpoint {
     })
     this.#examples.saved()
     this.#memory.saved()
-    this.#pending.saved()
     this.#held.saved()
     this.#last = change
     this.#isUncertain = this.#isRewritten = false
@@ -157,7 +156,6 @@ export class Checkpoint {
   #readAgain(): void {
     this.#examples.load()
     this.#memory.load()
-    this.#pending.load()
     this.#held.forget()
     this.#last = undefined
   }
@@ -173,7 +171,7 @@ export class Checkpoint {
     this.#seen.write(change.seen)
     this.#examples.retract(change.retracted)
     this.#memory.retract(change.retracted)
-    this.#pending.write(change.pending)
+    this.#store.run('DELETE FROM pending_runs')
     this.#held.write({ heldOut: [], ...change })
     if (change.served !== undefined) this.#served.write(change.served)
     if (change.log !== undefined) this.log.write(change.log)
@@ -199,7 +197,7 @@ export class Checkpoint {
   /** The examples of each state have changed, so a rollback to an earlier state is impossible. */
   #clear(): void {
     this.#states.forgetVersions()
-    for (const table of [this.#examples, this.#memory, this.#pending]) table.clear()
+    for (const table of [this.#examples, this.#memory]) table.clear()
     this.#held.forget()
   }
 
@@ -222,6 +220,17 @@ export class Checkpoint {
   #learnerAt(id: number, instead?: TrainableState): LearnerSnapshot {
     const remembered = this.#examples.rememberedAt(id)
     return { ...this.#states.read(id, instead), remembered, memorised: this.#memory.at(id) }
+  }
+
+  /** An earlier release kept them beside the event log, too: there until the first save. */
+  #pending(): readonly Example[] {
+    const beside = this.#store.all('SELECT header, data, sum FROM pending_runs ORDER BY seq')
+    if (beside.length === 0) return this.log.pending()
+    return beside.flatMap((row) => {
+      const [header, data] = [row.text('header'), row.bytes('data')]
+      checkRow(row, { path: this.#store.path, what: 'the pending examples' }, header, data)
+      return unpackExamples({ header, data })
+    })
   }
 
   #servedScores(): Pick<SavedState, 'served'> {

@@ -179,7 +179,7 @@ export interface SavedState extends LearnerSnapshot {
   readonly compared?: RowHistoryState
 }
 
-export interface Change extends Omit<SavedState, 'served' | 'log' | 'rewrites'> {
+export interface Change extends Omit<SavedState, 'served' | 'log' | 'rewrites' | 'pending'> {
   readonly log?: LogChange
   /** Scores of served answers that are others than at the last save. */
   readonly served?: ServedChange

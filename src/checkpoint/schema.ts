@@ -7,9 +7,9 @@
  * writes only the keys that changed and every snapshot still finds all of its own. `seen_runs` holds the ids accepted
  * between two saves in one row, and `first` counts the earlier ones: lookups happen in memory, and an index here would
  * be written at random places. Several states may share their `weights`: kNN memory changes with each example, weights
- * with each update. `pending_runs` holds the waiting examples, those of one save in a row; `pending` is its older form,
- * and empty. `memorised` is like `remembered` for kNN memory, with `at` as the order. `sum` is the checksum of the row
- * (`row-sum.ts`) as it was written, without `gone`, which is set later. `snapshots.line` says which of the seen ids
+ * with each update. `pending_runs` has the pending examples of an earlier release, until the first save; they are those
+ * that wait in the event log. `memorised` is like `remembered` for kNN memory, with `at` as the order. `sum` is the checksum of the row
+ * (`rowSum`) as it was written, without `gone`, which is set later. `snapshots.line` says which of the seen ids
  * that version has learned. `remembered.logits` are floats, kept as long as the row: the same example learned on another
  * line has other logits. `held` is described in `tables/held.ts`, `event_log` and the tables after it in
  * `event-log/table.ts`.
@@ -161,6 +161,9 @@ export const checkpointMigrations: readonly string[] = [
   DROP TABLE held_out;
   CREATE INDEX held_keys ON held (key);
   CREATE INDEX held_places ON held (state, at);
+  `,
+  `
+  DROP TABLE pending;
   `,
 ]
 

@@ -57,6 +57,8 @@ export class Pending {
   add(example: Example): void {
     this.check(example)
     this.#head = this.#task.grown(this.head, [example.target])
+    // One that comes again is the last.
+    this.#examples.delete(example.key)
     this.#examples.set(example.key, example)
   }
 

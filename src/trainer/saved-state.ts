@@ -72,7 +72,6 @@ export function checkpointOf(
     positions: progress.positions,
     journals: state.journals,
     ...state.learnerState,
-    pending,
     ...(state.traces && { traces: state.traces.state }),
     waiting: state.waiting.events,
     setAside: state.setAside.entries,

@@ -7,6 +7,8 @@ import type { WaitingEvent } from '../../src/intake/join.ts'
 import { openStore, type Store } from '../../src/platform/store/store.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import type { Change, CheckpointLimits } from '../../src/checkpoint/saved.ts'
+import { EventLog } from '../../src/checkpoint/event-log/event-log.ts'
+import { eventStates } from '../../src/checkpoint/event-log/states.ts'
 import { packExamples } from '../../src/checkpoint/example-pack.ts'
 import { HeldTable } from '../../src/checkpoint/tables/held.ts'
 import { bytesOf, exampleValues, rowSum } from '../../src/checkpoint/tables/rows.ts'
@@ -86,7 +88,6 @@ function change(over: Partial<Change> = {}): Change {
     learnerState: learnerState(1),
     remembered: [],
     setAside: [],
-    pending: [],
     waiting: [],
     seen: noIds,
     retracted: { keys: [], predictions: [] },
@@ -120,7 +121,6 @@ test('everything comes back as it was saved, from a file too', () => {
   const store = openStore(path, { migrations: checkpointMigrations })
   const saved = change({
     remembered: [tokens('1'), vector('2')],
-    pending: [vector('4'), tokens('3')],
     waiting: [
       {
         key: asKey('desk\u00005'),
@@ -157,7 +157,7 @@ test('everything comes back as it was saved, from a file too', () => {
     examples.toSorted((a, b) => (a.key < b.key ? -1 : 1))
   const { memorised, ...rest } = loaded
   expect(memorised).toEqual([])
-  expect({ ...rest, remembered: inOrder(loaded.remembered) }).toEqual(expected)
+  expect({ ...rest, remembered: inOrder(loaded.remembered) }).toEqual({ ...expected, pending: [] })
   expect(loaded.weights.tensors.get('a')?.data).toEqual(Float32Array.of(1, Number.MIN_VALUE))
 })
 
@@ -169,11 +169,8 @@ test('between updates weights and remembered examples are not written again', ()
   store.run(
     `CREATE TRIGGER no_memory BEFORE INSERT ON remembered BEGIN SELECT RAISE(ABORT, 'no'); END`,
   )
-  checkpoint.save({ ...first, pending: [tokens('2')], positions: { s: { '0': '6', '1': '9' } } })
-  expect(reload(store)).toMatchObject({
-    pending: [tokens('2')],
-    positions: { s: { '0': '6', '1': '9' } },
-  })
+  checkpoint.save({ ...first, positions: { s: { '0': '6', '1': '9' } } })
+  expect(reload(store)).toMatchObject({ positions: { s: { '0': '6', '1': '9' } } })
   expect(() => checkpoint.save({ ...first, weights: weights(2) })).toThrow()
 })
 
@@ -250,7 +247,6 @@ test('a transaction that fails leaves nothing behind, and the next one writes it
   const next = change({
     weights: weights(9),
     learnerState: learnerState(2),
-    pending: [tokens('1')],
     remembered: [vector('2')],
     seen: { first: 1, hashes: hashOf(asKey('b')) },
     snapshot: { version: 'v9', line: [] },
@@ -261,7 +257,7 @@ test('a transaction that fails leaves nothing behind, and the next one writes it
   expect(checkpoint.seen()).toEqual([{ first: 0, hashes: hashOf(asKey('a')) }])
   store.run('DROP TRIGGER full')
   checkpoint.save(next)
-  expect(reload(store)).toMatchObject({ pending: [tokens('1')], remembered: [vector('2')] })
+  expect(reload(store)).toMatchObject({ remembered: [vector('2')] })
   expect(reload(store)?.weights).toEqual(weights(9))
   expect(checkpoint.seen()[1]).toEqual({ first: 1, hashes: hashOf(asKey('b')) })
 })
@@ -323,47 +319,50 @@ test('a stored example from before examples had a slice keeps its checksum', () 
   expect(reload(store)?.remembered).toEqual(expect.arrayContaining([old, vector('new')]))
 })
 
-test('a pending example that was learned and not kept leaves no row', () => {
+test('pending examples are those of the event log that wait, in their order, and are written once', () => {
   const { store, checkpoint } = openMemory()
-  checkpoint.save(change({ pending: [tokens('1'), tokens('2')] }))
-  checkpoint.save(change({ weights: weights(2), remembered: [tokens('2')] }))
-  expect(count(store, 'examples')).toBe(1)
-  expect(count(store, 'pending_runs')).toBe(0)
+  const log = openLog(checkpoint)
+  const many = Array.from({ length: 1300 }, (_, at) => tokens(String(at)))
+  for (const example of many) add(log, example)
+  checkpoint.save(change({ log: log.change }))
+  log.saved()
+  expect(reload(store)?.pending).toEqual(many)
+  store.run(`CREATE TRIGGER once BEFORE DELETE ON event_log BEGIN SELECT RAISE(ABORT, 'no'); END`)
+  add(log, vector('last'))
+  log.erase(many[0]!.key, eventStates.retracted)
+  add(log, many[1]!)
+  checkpoint.save(change({ log: log.change }))
+  log.saved()
+  expect(reload(store)?.pending).toEqual([...many.slice(2), vector('last'), many[1]])
+  log.published('v1', null)
+  log.learned('v1')
+  checkpoint.save(change({ log: log.change }))
+  expect(reload(store)?.pending).toEqual([])
 })
 
-test('pending examples are written as they come, and all anew when one of them goes', () => {
+test('pending examples that lie beside the event log, or that it has lost, still wait', () => {
   const { store, checkpoint } = openMemory()
-  const many = Array.from({ length: 5000 }, (_, at) => tokens(String(at)))
-  checkpoint.save(change({ pending: many }))
-  const runs = count(store, 'pending_runs')
-  checkpoint.save(change({ pending: [...many, vector('last')] }))
-  expect(count(store, 'pending_runs')).toBe((runs ?? 0) + 1)
-  expect(reload(store)?.pending).toEqual([...many, vector('last')])
-  const rest = [...many.slice(1), vector('last')]
-  checkpoint.save(change({ pending: rest }))
-  expect(reload(store)?.pending).toEqual(rest)
+  checkpoint.save(change())
+  const old = [tokens('1'), vector('2')]
+  const { header, data } = packExamples(old)
+  const put = 'INSERT INTO pending_runs (header, data, sum) VALUES (?, ?, ?)'
+  store.run(put, header, data, rowSum(header, data))
+  const again = new Checkpoint(store, { snapshots: 2 })
+  expect(again.load()?.pending).toEqual(old)
+  again.save(change())
+  expect(reload(store)?.pending).toEqual([])
 })
 
-test('pending examples of a checkpoint from before they were kept in runs still wait', () => {
-  const path = join(scratchFolder(), 'state.db')
-  const first = openStore(path, { migrations: checkpointMigrations })
-  new Checkpoint(first, { snapshots: 2 }).save(change({ remembered: [vector('kept')] }))
-  // As it was written before.
-  const old = [tokens('1'), vector('kept')]
-  for (const example of old) {
-    const columns = 'key, kind, data, target, weight, prediction'
-    const put = `INSERT OR IGNORE INTO examples (${columns}) VALUES (?, ?, ?, ?, ?, ?)`
-    first.run(put, ...exampleValues(example).slice(0, 6))
-    first.run('INSERT INTO pending (key) VALUES (?)', Buffer.from(example.key))
-  }
-  first.close()
-  const store = openStore(path, { migrations: checkpointMigrations })
-  onTestFinished(() => store.close())
-  for (let start = 0; start < 2; start += 1)
-    expect(reload(store)).toMatchObject({ pending: old, remembered: [vector('kept')] })
-  expect(count(store, 'examples')).toBe(1)
-  expect(count(store, 'pending')).toBe(0)
-})
+function openLog({ log: stored }: Checkpoint): EventLog {
+  const dedupe = new Dedupe(() => [], Infinity)
+  const hashOf = (key: Example['key']) => dedupe.hashOf(key)
+  const limits = { events: 5000, bytes: 1e6 }
+  return new EventLog({ limits, hashOf, sizeOf: () => 8, isKnown: () => false, stored })
+}
+
+function add(log: EventLog, example: Example): void {
+  log.add({ key: example.key, example, state: eventStates.pending })
+}
 
 test('what waits, is set aside, in quarantine and held out is there after the tables were joined', () => {
   const path = join(scratchFolder(), 'state.db')

@@ -58,7 +58,6 @@ function save(checkpoint: Checkpoint): void {
     ],
     setAside: [],
     heldOut: [example('4')],
-    pending: [example('2')],
     waiting: [
       {
         key: keyOf({ source: 'desk', id: '3' }),
@@ -78,12 +77,13 @@ function save(checkpoint: Checkpoint): void {
   })
 }
 
-/** One event that a version has learned, and one that was refused. */
+/** One event that a version has learned, one that waits for the next, and one that was refused. */
 function logged() {
   const log = openLog({ rows: () => [], traces: () => [] })
   log.add({ ...example('1'), example: example('1'), state: eventStates.pending })
   log.published('v1', null)
   log.learned('v1')
+  log.add({ ...example('2'), example: example('2'), state: eventStates.pending })
   log.reject(keyOf({ source: 'desk', id: '9' }), { code: 'X', message: 'no' })
   return log.change
 }
@@ -148,8 +148,6 @@ const cells = [
   ['remembered', 'logits'],
   ['memorised', 'vector'],
   ['memorised', 'vote'],
-  ['pending_runs', 'data'],
-  ['pending_runs', 'header'],
   ['held', 'state'],
   ['held', 'data'],
   ['held', 'header'],

@@ -73,7 +73,7 @@ for (const chosen of [
 test('a started update with nothing left to learn is dropped', async () => {
   const world = openWorld({ s: lessons(3) })
   await expect(runUntil(world, 3, deathInUpdate())).rejects.toThrow(Crash)
-  world.store.run('DELETE FROM pending_runs')
+  world.store.run('DELETE FROM event_states')
   const status = await runToEnd(world)
   expect(status.counts.learned).toBe(0)
   expect(finalState(world)?.progress.cut).toBeUndefined()

@@ -3,11 +3,13 @@ import { describe, expect, test } from 'vitest'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { EventLog } from '../../src/checkpoint/event-log/event-log.ts'
 import { stateName } from '../../src/checkpoint/event-log/states.ts'
+import { packExamples } from '../../src/checkpoint/example-pack.ts'
 import { Dedupe } from '../../src/intake/dedupe/dedupe.ts'
 import type { ExampleKey } from '../../src/contracts/core.ts'
 import type { MoveRequest, Mover } from '../../src/versions/contract.ts'
 import { fc, runs } from '../properties.ts'
 import { event, labelled, lessons } from './events.ts'
+import { finalState } from './final-state.ts'
 import { openWorld, runToEnd, type Setting, type World } from './world.ts'
 
 const setting: Setting = { every: 4 }
@@ -152,6 +154,9 @@ describe('an event', () => {
     await move(world, 'rollback', 'v1')
     world.streams.get('s')!.push(...lessons(2, 20))
     await runToEnd(world, setting)
+    const { pending } = new Checkpoint(world.store, { snapshots: 9 }).load()!
+    const { header, data } = packExamples(pending)
+    world.store.run('INSERT INTO pending_runs (header, data) VALUES (?, ?)', header, data)
     for (const table of ['event_log', 'event_states', 'event_versions'])
       world.store.run(`DELETE FROM ${table}`)
     world.store.run(`DELETE FROM facts WHERE name LIKE 'event_%'`)
@@ -177,6 +182,23 @@ test('what falls out of the log is counted, the oldest first, whenever the check
     expect(await statesAfter(world, own)).toEqual({ learned: 11, older: 21 })
   }
   expect(seen).toEqual(Array(3).fill({ learned: 9, pending: 2, older: 19 }))
+})
+
+test('what waits for the next update stays in a log that is too short for it, also over a restart', async () => {
+  const seen: unknown[] = []
+  for (const records of [1, 3, 16]) {
+    const world = openWorld({ s: lessons(5) })
+    const own = { every: 8, limits: { records, eventLog: { events: 2, bytes: 1e9 } } }
+    expect(await statesAfter(world, own)).toEqual({ pending: 5 })
+    world.streams.get('s')!.push(...lessons(2, 5))
+    expect(await statesAfter(world, own)).toEqual({ pending: 7 })
+    world.streams.get('s')!.push(...lessons(1, 7))
+    const status = await runToEnd(world, own)
+    expect(status.counts.learned).toBe(8)
+    seen.push(finalState(world)?.log)
+    expect(await statesAfter(world, own)).toEqual({ learned: 2, older: 6 })
+  }
+  expect(seen).toEqual(Array(3).fill(seen[0]))
 })
 
 const ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']

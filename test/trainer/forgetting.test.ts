@@ -403,9 +403,7 @@ describe('forgetting a source', () => {
       ...mixed(41),
       event({ id: 'bad-w', prediction_id: 'p', label: 'yes' }),
     ])
-    expect(namedIn(world, 'bad-')).toEqual([
-      ...['event_log', 'examples', 'pending_runs', 'remembered', 'held'],
-    ])
+    expect(namedIn(world, 'bad-')).toEqual([...['event_log', 'examples', 'remembered', 'held']])
     await forget(world, { beforeMs: 1000 })
     await forget(world, { source: 'bad' })
     await runToEnd(world, setting)
@@ -540,7 +538,7 @@ async function effectsOf(events: readonly string[]): Promise<number> {
 
 /** The tables with these characters somewhere. */
 function namedIn({ store }: World, text: string): readonly string[] {
-  const tables = ['event_log', 'examples', 'pending_runs', 'remembered', 'held']
+  const tables = ['event_log', 'examples', 'remembered', 'held']
   const hex = Buffer.from(text).toString('hex').toUpperCase()
   return tables.filter((table) => {
     const columns = store.all(`PRAGMA table_info(${table})`).map((row) => row.text('name'))

@@ -1,5 +1,12 @@
 /** The defence in the trainer: what is kept back, what releases it, and that a crash changes nothing of it (law 2). */
 import { describe, expect, test, vi } from 'vitest'
+import { EventLog } from '../../src/checkpoint/event-log/event-log.ts'
+import { eventStates } from '../../src/checkpoint/event-log/states.ts'
+import type { Example } from '../../src/contracts/example.ts'
+import { Dedupe } from '../../src/intake/dedupe/dedupe.ts'
+import { keepBack } from '../../src/trainer/admission/quarantine.ts'
+import { identified } from '../example-key.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
 import { EventLogTable } from '../../src/checkpoint/event-log/table.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import type { DefenceSettings } from '../../src/learner/defence/settings.ts'
@@ -206,6 +213,33 @@ test('the receipt of what is kept back says why', async () => {
   const late = rows.filter((row) => row.note?.code === 'over-daily')
   expect(late.length).toBeGreaterThan(40)
   expect(late.at(-1)).toMatchObject({ note })
+})
+
+test('what is kept back leaves an earlier signal of its event that waits for the next update', () => {
+  const dedupe = new Dedupe(() => [], Infinity)
+  const log = new EventLog({
+    ...{ limits: { events: 10, bytes: 1e6 }, sizeOf: () => 8, isKnown: () => false },
+    hashOf: (key) => dedupe.hashOf(key),
+    stored: { rows: () => [], traces: () => [] },
+  })
+  const [one, other] = [exampleOf('e-1'), exampleOf('e-2')]
+  log.add({ key: one.key, example: one, state: eventStates.pending })
+  const letters = { add: vi.fn() }
+  const parts = { log, letters, progress: { count: vi.fn() }, task: classificationOf() } as never
+  const room = { events: 1, bytes: 1e6 }
+  const setAside = new SetAside(room, room)
+  keepBack(one, 'outlier', { ...(parts as object), setAside } as never)
+  keepBack(other, 'outlier', { ...(parts as object), setAside } as never)
+  expect(letters.add).toHaveBeenCalledTimes(1)
+  expect(log.stateOf(one.key)).toBe(eventStates.pending)
+  expect(log.stateOf(other.key)).toBe(eventStates.quarantined)
+})
+
+const exampleOf = (id: string): Example => ({
+  ...identified('desk', id),
+  encoded: { data: Float32Array.of(1) },
+  target: { kind: 'label', label: 'yes' },
+  weight: 1,
 })
 
 test('sources without a review teach as many events a day as the config says', async () => {

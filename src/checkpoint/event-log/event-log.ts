@@ -6,16 +6,14 @@
 import type { ExampleKey } from '../../contracts/core.ts'
 import type { Example } from '../../contracts/example.ts'
 import { isMeant, type Meant } from '../../intake/retraction.ts'
-import type { LoadedLog, LogChange, LoggedRollback } from './contract.ts'
-import { EventRows, type EventRowsParts, type KnownRow, type NewRow } from './event-rows.ts'
 import type { EventNote, LoggedRow } from '../example-pack.ts'
-import { RelearnQueue } from './relearn-queue.ts'
+import type { LoadedLog, LogChange, LoggedRollback } from './contract.ts'
+import { EventRows, type EventRowsParts, type KnownRow } from './event-rows.ts'
 import type { OrderedRow } from './row-contents.ts'
-import { eventStates, isHeld, isUndone, type EventCounts, type EventState } from './states.ts'
+import { eventStates, isHeld, isUndone, type EventState } from './states.ts'
 import { VersionTree } from './version-tree.ts'
 
-export class EventLog {
-  readonly #rows: EventRows
+export class EventLog extends EventRows {
   readonly #versions = new VersionTree()
   readonly #rollbacks = new Rollbacks()
   readonly #again: RelearnQueue
@@ -23,66 +21,13 @@ export class EventLog {
   #rewrite: ((example: Example) => Example) | undefined
 
   constructor(parts: EventRowsParts) {
-    this.#rows = new EventRows(parts)
-    this.#again = new RelearnQueue(this.#rows)
-  }
-
-  // ── Rows ──
-
-  get size(): number {
-    return this.#rows.size
-  }
-
-  get bytes(): number {
-    return this.#rows.bytes
-  }
-
-  /** How many rows fell out of it that a version may have learned. */
-  get untraced(): number {
-    return this.#rows.untraced
+    super(parts)
+    this.#again = new RelearnQueue(this)
   }
 
   /** How many events fell out that a version may have learned. One that was learned again had several rows. */
   get lost(): number {
-    return Math.min(this.#rows.untraced, this.#rows.older)
-  }
-
-  /** Whether an earlier row of an event fell out that a version may have learned. */
-  hasEarlier(key: ExampleKey): boolean {
-    return this.#rows.hasEarlier(key)
-  }
-
-  /** No version is left that has learned a row that fell out. */
-  nothingLearned(): void {
-    this.#rows.nothingLearned()
-  }
-
-  get counts(): EventCounts {
-    return this.#rows.counts
-  }
-
-  stateOf(key: ExampleKey): EventState | undefined {
-    return this.#rows.stateOf(key)
-  }
-
-  /** Rows from `from` on, oldest first, with their content. */
-  rows(from?: number): Generator<OrderedRow> {
-    return this.#rows.rows(from)
-  }
-
-  /** Every row, oldest first, without its content. */
-  known(): Generator<KnownRow> {
-    return this.#rows.known()
-  }
-
-  /** Adds a row for an event that came, or came again. Call it before the event is known as accepted. */
-  add(row: NewRow): void {
-    this.#rows.add(row)
-  }
-
-  /** Changes the state of an event; returns whether it has a row. */
-  mark(key: ExampleKey, state: EventState): boolean {
-    return this.#rows.mark(key, state)
+    return Math.min(this.untraced, this.older)
   }
 
   /** A newer signal takes its place. */
@@ -112,18 +57,18 @@ export class EventLog {
   }
 
   published(version: string, parent: string | null): void {
-    this.#versions.add(version, parent, this.#rows.end)
+    this.#versions.add(version, parent, this.end)
   }
 
   /** An update has made `version` from all pending rows. Returns how many of them an earlier version had learned. */
   learned(version: string): number {
-    return this.#rows.learned(this.#versions.idOf(version))
+    return this.learnPending(this.#versions.idOf(version))
   }
 
   /** The version that learned an event, even if a rollback has undone that since. */
   learnedBy(key: ExampleKey): string | undefined {
-    const order = this.#rows.orderOf(key)
-    return order === undefined ? undefined : this.#versions.nameOf(this.#rows.versionOf(order))
+    const order = this.orderOf(key)
+    return order === undefined ? undefined : this.#versions.nameOf(this.versionOf(order))
   }
 
   // ── Rollbacks ──
@@ -131,19 +76,18 @@ export class EventLog {
   /** The learner is now `version`: rows that it learned and a rollback had set aside are learned again. */
   wentTo(version: string): void {
     const line = this.#versions.lineOf(version)
-    const rows = this.#rows
-    for (let order = rows.begin; order < rows.end; order += 1)
-      if (isUndone(rows.at(order)) && line.has(rows.versionOf(order)))
-        rows.set(order, eventStates.learned)
+    for (let order = this.begin; order < this.end; order += 1)
+      if (isUndone(this.at(order)) && line.has(this.versionOf(order)))
+        this.set(order, eventStates.learned)
   }
 
   /** The rows that were learned but not by `version`, `also` or their ancestors, oldest first. */
   *learnedSince(version: string, also: readonly string[] = []): Generator<OrderedRow> {
     const line = new Set([version, ...also].flatMap((each) => [...this.#versions.lineOf(each)]))
     const isLost = (order: number) =>
-      isLearnable(this.#rows.at(order)) && !line.has(this.#rows.versionOf(order))
-    let first = this.#rows.begin
-    while (first < this.#rows.end && !isLost(first)) first += 1
+      isLearnable(this.at(order)) && !line.has(this.versionOf(order))
+    let first = this.begin
+    while (first < this.end && !isLost(first)) first += 1
     for (const row of this.rows(first)) if (isLost(row.order)) yield row
   }
 
@@ -162,10 +106,10 @@ export class EventLog {
    * of an event whose older signal may still be learned: then the event stays learned.
    */
   setAside(row: LoggedRow, { isNewer = false } = {}): void {
-    if (isNewer && this.#isLearned(row.key)) return
+    if (isNewer && this.#isTaken(row.key)) return
     if (!this.mark(row.key, eventStates.set_aside))
       this.add({ ...row, state: eventStates.set_aside })
-    this.#rows.setAsideBy(row.key, this.#rollbacks.next - 1)
+    this.setAsideBy(row.key, this.#rollbacks.next - 1)
   }
 
   /** Changes the state of an event that was set aside or quarantined. */
@@ -175,31 +119,17 @@ export class EventLog {
       this.mark(key, state)
   }
 
-  #isLearned(key: ExampleKey): boolean {
+  #isTaken(key: ExampleKey): boolean {
+    const { pending, learned, held_out } = eventStates
     const state = this.stateOf(key)
-    return state === eventStates.learned || state === eventStates.held_out
+    return state === pending || state === learned || state === held_out
   }
 
   // ── Retractions, and requests to forget ──
 
-  /** Removes the content of an event from all of its rows. */
-  erase(key: ExampleKey, state: EventState): void {
-    this.#rows.erase(key, state)
-  }
-
-  /** Removes content, key and note from these rows. An event is forgotten when its newest row is one of them. */
-  forget(orders: readonly number[]): void {
-    this.#rows.forget(orders)
-  }
-
   /** The rows that are learned again because something was forgotten. */
   get again(): Pick<RelearnQueue, 'size' | 'start' | 'known' | 'next'> {
     return this.#again
-  }
-
-  /** The events that speak of a prediction with their newest row. */
-  about(predictionId: string): readonly ExampleKey[] {
-    return this.#rows.about(predictionId)
   }
 
   /** The accepted events that a retraction means, also those that have left the replay buffer. */
@@ -220,8 +150,8 @@ export class EventLog {
 
   // ── The checkpoint ──
 
-  get change(): LogChange {
-    const { begin, end, older, untraced } = this.#rows
+  override get change(): LogChange {
+    const { begin, end, older, untraced } = this
     const rollbacks = this.#rollbacks.change
     return {
       facts: {
@@ -230,9 +160,9 @@ export class EventLog {
         nextRollback: this.#rollbacks.next,
         rewrites: this.#rewrites,
       },
-      ...this.#rows.change,
+      ...super.change,
       versions: this.#versions.fresh,
-      versionsFrom: this.#rows.oldestVersion,
+      versionsFrom: this.oldestVersion,
       ...(rollbacks && { rollbacks }),
       rewrite: this.#rewrite,
     }
@@ -245,29 +175,84 @@ export class EventLog {
     this.#rewrites += 1
   }
 
-  saved(): void {
-    this.#versions.forgetBelow(this.#rows.oldestVersion)
+  override saved(): void {
+    this.#versions.forgetBelow(this.oldestVersion)
     this.#rollbacks.saved()
     this.#rewrite = undefined
-    this.#rows.saved()
+    super.saved()
     this.#versions.saved()
   }
 
-  restore(loaded: LoadedLog): void {
+  override restore(loaded: LoadedLog): void {
     const { facts, versions, rollbacks } = loaded
-    this.#rows.restore(loaded)
+    super.restore(loaded)
     this.#again.restore()
     this.#versions.restore(versions, facts.nextVersion)
     this.#rollbacks.restore(rollbacks, facts.nextRollback)
     this.#rewrites = facts.rewrites
     // As after a save: the table itself removes old versions only now and then.
-    this.#versions.forgetBelow(this.#rows.oldestVersion)
+    this.#versions.forgetBelow(this.oldestVersion)
   }
 }
 
 /** A version has learned it, or had learned it and is about to learn it again. */
 function isLearnable(state: EventState): boolean {
   return state === eventStates.learned || state === eventStates.relearning
+}
+
+/**
+ * The rows that are learned again after data was forgotten: the learner has gone back to a version without
+ * that data, and learns the rest in its old order. The state of each row is in the checkpoint; the queue only
+ * remembers their order.
+ */
+class RelearnQueue {
+  readonly #rows: EventRows
+  /** Orders of rows, ascending; some may have changed their state since. */
+  #orders: number[] = []
+
+  constructor(rows: EventRows) {
+    this.#rows = rows
+  }
+
+  get size(): number {
+    return this.#rows.count(eventStates.relearning)
+  }
+
+  /** `orders`: ascending. `isGone`: whether the version with this number was removed for good. */
+  start(orders: readonly number[], isGone: (version: number) => boolean): void {
+    for (const order of orders) this.#rows.relearn(order, isGone(this.#rows.versionOf(order)))
+    this.#orders = [...orders]
+  }
+
+  /** Every row that waits, without its content. */
+  *known(): Generator<KnownRow> {
+    for (const row of this.#rows.known()) if (row.state === eventStates.relearning) yield row
+  }
+
+  /** The next rows, at most `count`. They stay in the queue until their state changes. */
+  next(count: number): readonly OrderedRow[] {
+    const at = this.#orders.findIndex((order) => this.#isDue(order))
+    this.#orders = at < 0 ? [] : this.#orders.slice(at)
+    const [first] = this.#orders
+    const found: OrderedRow[] = []
+    if (first === undefined) return found
+    for (const row of this.#rows.rows(first)) {
+      if (this.#isDue(row.order)) found.push(row)
+      if (found.length === count) break
+    }
+    return found
+  }
+
+  /** Reads the queue from the states of the rows. */
+  restore(): void {
+    this.#orders = []
+    for (let order = this.#rows.begin; order < this.#rows.end; order += 1)
+      if (this.#isDue(order)) this.#orders.push(order)
+  }
+
+  #isDue(order: number): boolean {
+    return order >= this.#rows.begin && this.#rows.at(order) === eventStates.relearning
+  }
 }
 
 const MOST_ROLLBACKS = 100

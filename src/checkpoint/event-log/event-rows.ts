@@ -51,7 +51,7 @@ export class EventRows {
   readonly #states = new RowStates()
   readonly #contents: RowContents
   readonly #predictions: PredictionIndex
-  #ids: SeenIds
+  #ids = new SeenIds(Infinity)
   #begin = 0
   #end = 0
   #older = 0
@@ -61,7 +61,6 @@ export class EventRows {
 
   constructor(parts: EventRowsParts) {
     this.#parts = parts
-    this.#ids = this.#newIds()
     this.#contents = new RowContents(parts.stored)
     this.#predictions = new PredictionIndex(() => this.#contents.traces(this.#begin))
   }
@@ -164,8 +163,10 @@ export class EventRows {
 
   /** `isGone`: no version is left that has learned it. */
   relearn(order: number, isGone: boolean): void {
+    if (order < this.#begin) return
     this.#states.set(order, eventStates.relearning)
     if (isGone) this.#states.mark(order, rowMarks.gone)
+    this.#overflow()
   }
 
   /** Changes the state of an event; returns whether it has a row. */
@@ -173,12 +174,15 @@ export class EventRows {
     const order = this.orderOf(key)
     if (order === undefined) return false
     this.#states.set(order, state)
+    this.#overflow()
     return true
   }
 
   /** The version with this number has learned all pending rows. Returns how many of them an earlier version had learned. */
-  learned(version: number): number {
-    return this.#states.learned(version, this.#begin)
+  learnPending(version: number): number {
+    const again = this.#states.learned(version, this.#begin)
+    this.#overflow()
+    return again
   }
 
   setAsideBy(key: ExampleKey, rollback: number): void {
@@ -201,6 +205,7 @@ export class EventRows {
         this.#states.set(order, eventStates.forgotten)
       this.#contents.bare(order)
     }
+    this.#overflow()
   }
 
   /** Rows from `from` on, oldest first, with their content. */
@@ -269,29 +274,29 @@ export class EventRows {
     this.#overflow()
   }
 
-  /** One more than there are rows: the id of the row that falls out is asked for. */
-  #newIds(from = 0): SeenIds {
-    return new SeenIds(this.#parts.limits.events + 1, from)
-  }
-
   #idsOf(runs: LoadedLog['runs']): SeenIds {
-    let ids = this.#newIds(runs[0]?.first ?? this.#begin)
+    let ids = new SeenIds(Infinity, runs[0]?.first ?? this.#begin)
     for (const { first, hashes } of runs) {
       // More events came between two saves than are kept: the rows before the gap had already fallen out.
-      if (first > ids.end) ids = this.#newIds(first)
+      if (first > ids.end) ids = new SeenIds(Infinity, first)
       for (const id of hashesIn(hashes)) ids.add(id, 0)
     }
     return ids
   }
 
-  /** Drops single rows and not whole runs, so that it does not depend on when the checkpoint was saved. */
+  /**
+   * Drops single rows and not whole runs, so that it does not depend on when the checkpoint was saved. A row that waits for
+   * the next update stays, and so do those after it: its example is nowhere else. Call it after what may end such a wait.
+   */
   #overflow(): void {
     const { events, bytes } = this.#parts.limits
     while (this.size > events || (this.bytes > bytes && this.size > 1)) {
+      if (this.#states.at(this.#begin) === eventStates.pending) break
       if (this.#mayHaveTaught(this.#begin)) this.#loseTrack(this.#begin)
       if (this.#states.drop(this.#begin) !== eventStates.replaced) this.#older += 1
       this.#begin += 1
     }
+    this.#ids.forgetBefore(this.#begin)
   }
 
   #mayHaveTaught(order: number): boolean {

@@ -13,7 +13,8 @@ import { failure } from '../../platform/errors.ts'
 import { checkRow, rowSum, summed } from '../tables/rows.ts'
 import { fact, setFact } from '../tables/states.ts'
 import { packRows, tracesIn, unpackRows, type LoggedRow, type RowTrace } from '../example-pack.ts'
-import { BLOCK } from './row-states.ts'
+import { BLOCK, factOf, RowFacts } from './row-states.ts'
+import { eventStates } from './states.ts'
 import type { LoggedVersion } from './version-tree.ts'
 import {
   noLog,
@@ -42,9 +43,7 @@ export class EventLogTable {
     return {
       facts: logFacts(this.#store),
       runs: this.#runs(),
-      blocks: this.#store
-        .all('SELECT block, facts, sum FROM event_states ORDER BY block')
-        .map((row) => blockOf(row, this.#store.path)),
+      blocks: blocksIn(this.#store),
       versions: this.#store
         .all('SELECT id, version, parent, "end", sum FROM event_versions ORDER BY id')
         .map((row) => versionOf(row, this.#store.path)),
@@ -92,6 +91,15 @@ export class EventLogTable {
     for (const { first, rows } of this.#unpacked(from, to, runTraces))
       for (const [offset, row] of rows.entries())
         if (first + offset >= from && first + offset < to) yield { ...row, order: first + offset }
+  }
+
+  /** The examples that wait for the next update, oldest first: they are nowhere else. */
+  pending(): readonly Example[] {
+    const orders = pendingOrders(this.#store)
+    const [pending, found] = [new Set(orders), [] as Example[]]
+    for (const { order, example } of this.rows(orders[0] ?? 0, (orders.at(-1) ?? -1) + 1))
+      if (example !== undefined && pending.has(order)) found.push(example)
+    return found
   }
 
   #rewrite(change: (example: Example) => Example): void {
@@ -165,6 +173,18 @@ export function logFacts(store: Store): LogFacts {
   return (fact(store, 'event_log') ?? noLog) as LogFacts
 }
 
+/** Of the rows that wait for the next update, oldest first. */
+export function pendingOrders(store: Store): readonly number[] {
+  const { begin, end } = logFacts(store)
+  const facts = new RowFacts()
+  facts.fit(begin, end)
+  for (const { block, bytes } of blocksIn(store)) facts.restoreBlock(block, bytes, begin, end)
+  const found: number[] = []
+  for (let order = begin; order < end; order += 1)
+    if (facts.get(order, factOf.state) === eventStates.pending) found.push(order)
+  return found
+}
+
 export function rollbacksIn(store: Store): readonly LoggedRollback[] {
   return (fact(store, 'event_rollbacks') ?? []) as readonly LoggedRollback[]
 }
@@ -205,6 +225,11 @@ function checked(row: Row, path: string) {
   const what = `the event log from ${row.number('first')} on`
   checkRow(row, { path, what }, header, data, rest)
   return { header, data, rest }
+}
+
+function blocksIn(store: Store): LoadedLog['blocks'] {
+  const sql = 'SELECT block, facts, sum FROM event_states ORDER BY block'
+  return store.all(sql).map((row) => blockOf(row, store.path))
 }
 
 export function blockOf(row: Row, path: string): LoadedLog['blocks'][number] {

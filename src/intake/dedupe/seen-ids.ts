@@ -84,6 +84,11 @@ export class SeenIds {
     this.#end += 1
   }
 
+  /** Removes those with lower ordinals. */
+  forgetBefore(ordinal: number): void {
+    while (this.#begin < Math.min(ordinal, this.#end)) this.#forgetOldest()
+  }
+
   /** The ids from the ordinal `first` on, which is kept, in order. */
   bytesFrom(first: number): Uint8Array {
     const words = new Uint32Array((this.#end - first) * WORDS)

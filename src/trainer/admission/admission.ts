@@ -76,23 +76,18 @@ export class Admission {
     if (event === undefined || !this.#isOurs(event)) return false
     const key = keyOf(event)
     if (isRetraction(event.signal)) return this.#retractions.retract(event, received, signal)
-    const seen = this.#known.look(event)
     const wasThere = this.#wasThereBefore(received)
-    if (seen === 'forgotten' || this.#isForgotten(event, received)) {
-      // A dead letter would keep what has to be forgotten.
-      this.#parts.progress.count('duplicates')
-      return false
-    }
-    if (seen === 'retracted' || this.#parts.ahead.has(key, this.#parts.progress.accepted))
-      return this.#refuseRetracted(key, received)
-    if (seen === 'same' || (wasThere && this.#known.isAside(key, event))) {
+    const fate = this.#known.fateOf(event, received, wasThere)
+    if (fate === 'retracted') return this.#refuseRetracted(key, received)
+    // A dead letter would keep what has to be forgotten.
+    if (fate === 'same' || fate === 'forgotten') {
       this.#parts.progress.count('duplicates')
       return false
     }
     const waiting = { key, event, received, since: this.#parts.progress.accepted }
     if (wasThere) return this.#putAside(waiting)
     // A latent is kept under the key of its example.
-    if (seen !== 'new') this.#parts.latents.forget([key])
+    if (fate !== 'new') this.#parts.latents.forget([key])
     return this.#needsPrediction(event)
       ? this.#join(waiting, signal)
       : this.#learn(waiting, { prefetched }, signal)
@@ -102,10 +97,6 @@ export class Admission {
   #wasErased({ record, connector }: ReceivedRecord): boolean {
     const { forgetting, loop } = this.#parts
     return connector === loop.intake.feedbackSource && forgetting.isErased(record.value)
-  }
-
-  #isForgotten(event: FeedbackEvent, { record }: ReceivedRecord): boolean {
-    return this.#parts.forgetting.refuses(event, record.timeMs, event.timeMs ?? record.timeMs)
   }
 
   #needsPrediction(event: FeedbackEvent): boolean {

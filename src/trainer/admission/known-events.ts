@@ -1,15 +1,35 @@
-/** Whether an event was seen before: learned, waiting for its prediction, or set aside by a rollback. */
+/**
+ * What became of an event: learned, waiting for its prediction, set aside by a rollback, retracted before it came, to be
+ * forgotten. Admission asks once.
+ */
 import type { ExampleKey } from '../../contracts/core.ts'
 import type { FeedbackEvent } from '../../contracts/event.ts'
 import type { DedupeVerdict } from '../../intake/dedupe/dedupe.ts'
+import type { ReceivedRecord } from '../../intake/join.ts'
 import { keyOf, signalDigest } from '../../intake/events/event-key.ts'
 import type { AdmissionParts } from './parts.ts'
 
-export class KnownEvents {
-  readonly #parts: Pick<AdmissionParts, 'dedupe' | 'waiting' | 'setAside'>
+type KnownEventsParts = Pick<
+  AdmissionParts,
+  'dedupe' | 'waiting' | 'setAside' | 'ahead' | 'forgetting' | 'progress'
+>
 
-  constructor(parts: Pick<AdmissionParts, 'dedupe' | 'waiting' | 'setAside'>) {
+export class KnownEvents {
+  readonly #parts: KnownEventsParts
+
+  constructor(parts: KnownEventsParts) {
     this.#parts = parts
+  }
+
+  /** `wasThere`: before the last rollback. */
+  fateOf(event: FeedbackEvent, { record }: ReceivedRecord, wasThere: boolean): DedupeVerdict {
+    const { forgetting, ahead, progress } = this.#parts
+    const seen = this.look(event)
+    const timeMs = event.timeMs ?? record.timeMs
+    if (seen === 'forgotten' || forgetting.refuses(event, record.timeMs, timeMs)) return 'forgotten'
+    const key = keyOf(event)
+    if (seen === 'retracted' || ahead.has(key, progress.accepted)) return 'retracted'
+    return wasThere && this.#isAside(key, event) ? 'same' : seen
   }
 
   /**
@@ -29,7 +49,7 @@ export class KnownEvents {
   }
 
   /** Set aside with this very digest. */
-  isAside(key: ExampleKey, event: FeedbackEvent): boolean {
+  #isAside(key: ExampleKey, event: FeedbackEvent): boolean {
     const { setAside, dedupe } = this.#parts
     const what = setAside.get(key)?.what
     if (what === undefined) return false

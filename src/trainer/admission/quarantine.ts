@@ -66,14 +66,16 @@ export function keepBack(
   },
 ): void {
   const note = { code: why, message: reasons[why] }
-  log.add({ key: example.key, example, note, state: eventStates.quarantined })
+  // An earlier signal of the event that waits for the next update is still learned.
+  if (log.stateOf(example.key) !== eventStates.pending)
+    log.add({ key: example.key, example, note, state: eventStates.quarantined })
   for (const gone of setAside.add(exampleAside(example, { was: why }, task))) {
     const error = failure(
       'QUARANTINE_FULL',
       `kept back (${gone.was}), and newer ones took its place`,
     )
     letters.add(receivedOf(gone, task), error)
-    log.reject(gone.key, error)
+    if (log.stateOf(gone.key) === eventStates.quarantined) log.reject(gone.key, error)
     progress.count('rejected')
   }
 }

@@ -69,7 +69,8 @@ export class Retractions {
     const isWhole = logged.length === all.length
     if (gone.length === 0 && !isWhole) return this.#refuseBeyond(event, received)
     if (gone.length === 0 && !this.#isAhead(event, meant, received)) return false
-    for (const key of gone) {
+    // In an order that does not depend on how often the trainer was restarted.
+    for (const key of gone.toSorted()) {
       log.erase(key, eventStates.retracted)
       dedupe.add(key, RETRACTED)
     }

@@ -131,6 +131,10 @@ function continueFrom(saved: SavedState, { loop, state }: RestoreVersion): void 
   state.forgetting.restore(saved.forgetting)
   for (const change of saved.rewrites ?? []) state.log.rewrite(change)
   if (saved.log === undefined) beginLog(saved, state)
+  // Those of an earlier release may have fallen out of the log.
+  for (const example of pending)
+    if (state.log.stateOf(example.key) !== eventStates.pending)
+      state.log.add({ key: example.key, example, state: eventStates.pending })
   if (line !== undefined) state.dedupe.restoreLine(line)
   if (saved.identity.adapter === state.identity.adapter) state.restoreLearner(saved)
   else beginAdapter(saved, { loop, state })
@@ -140,16 +144,12 @@ function continueFrom(saved: SavedState, { loop, state }: RestoreVersion): void 
   if (defence !== undefined) state.defence?.restore(defence)
 }
 
-/** For a checkpoint without an event log: its first rows are the events that are held, pending or waiting. */
-function beginLog(
-  { pending, waiting, setAside, heldOut = [] }: SavedState,
-  { log }: TrainerState,
-): void {
+/** For a checkpoint without an event log: its first rows are the events that are held. */
+function beginLog({ waiting, setAside, heldOut = [] }: SavedState, { log }: TrainerState): void {
   for (const example of heldOut) log.add({ key: example.key, example, state: eventStates.held_out })
   for (const { key, what } of setAside)
     log.setAside({ key, ...(what.kind === 'example' && { example: what.example }) })
   for (const { key } of waiting) log.add({ key, state: eventStates.waiting })
-  for (const example of pending) log.add({ key: example.key, example, state: eventStates.pending })
 }
 
 async function beginWithout(parts: RestoreVersion, signal: AbortSignal): Promise<void> {

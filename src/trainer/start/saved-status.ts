@@ -7,6 +7,7 @@ import type { Positions } from '../../contracts/source.ts'
 import type { TrainerStatus } from '../contract.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { checkpointMigrations } from '../../checkpoint/schema.ts'
+import { pendingOrders } from '../../checkpoint/event-log/table.ts'
 import { fact } from '../../checkpoint/tables/states.ts'
 import type { LearnerState } from '../../learner/learner-types.ts'
 import type { Progress } from '../../checkpoint/saved.ts'
@@ -37,7 +38,7 @@ function read(store: Store, blank: TrainerStatus): TrainerStatus | undefined {
   return {
     ...blank,
     ...scored,
-    pending: pendingCount(store),
+    pending: pendingOrders(store).length,
     counts: {
       ...{ accepted, duplicates, learned, rejected },
       waiting: heldIn(store, 'waiting'),
@@ -59,11 +60,6 @@ function presentState(store: Store) {
   const { scoreboard } = JSON.parse(row.text('mind')) as LearnerState
   const head = JSON.parse(row.text('head')) as Head
   return { head, prequential: scoresOf(scoreboard), unanswered: scoreboard.unanswered }
-}
-
-function pendingCount(store: Store): number {
-  const headers = store.all('SELECT header FROM pending_runs').map((row) => row.text('header'))
-  return headers.reduce((sum, header) => sum + (JSON.parse(header) as unknown[]).length, 0)
 }
 
 function heldIn(store: Store, state: 'waiting' | 'set_aside'): number {
