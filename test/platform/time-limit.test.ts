@@ -1,6 +1,9 @@
 /** What happens to work of a foreign file that takes too long: it stands in the way once, and a false alarm ends by itself. */
+import { pbkdf2 } from 'node:crypto'
+import { promisify } from 'node:util'
+import { Script } from 'node:vm'
 import { expect, test, vi } from 'vitest'
-import { timeLimit } from '../../src/platform/time-limit.ts'
+import { timeLimit, withinTime } from '../../src/platform/time-limit.ts'
 
 const endless = () => {
   for (;;);
@@ -33,4 +36,30 @@ test('work that another thread can do is begun again, at once after one such ala
     }
   }
   expect(ends).toEqual(['done', 'late'])
+})
+
+test('a short text gets 20 ms, a longer one what ordinary rules take for it', () => {
+  const watched = vi.spyOn(Script.prototype, 'runInContext')
+  const tryElsewhere = () => Promise.resolve(false)
+  const firstMs = (size: number) => {
+    watched.mockClear()
+    const begin = size < 1000 ? endless : soon
+    const call = () => timeLimit(late)({ size, run: begin as () => unknown, tryElsewhere })
+    if (begin === endless) expect(call).toThrow('late')
+    else call()
+    return watched.mock.calls[0]?.[1]
+  }
+  expect(firstMs(50)).toEqual({ timeout: 20 })
+  expect(firstMs(10_000)).toEqual({ timeout: 100 })
+  expect(firstMs(1_000_000)).toEqual({ timeout: 500 })
+  watched.mockRestore()
+})
+
+test.runIf(process.platform === 'linux')('the work of other threads is not counted', async () => {
+  const others = promisify(pbkdf2)('a', 'b', 1e6, 32, 'sha256')
+  const idle = new Int32Array(new SharedArrayBuffer(4))
+  const run = vi.fn(() => Atomics.wait(idle, 0, 0, 100))
+  expect(withinTime(40, run, late)).toBe('timed-out')
+  expect(run.mock.calls.length).toBeGreaterThan(1)
+  await others
 })

@@ -68,7 +68,7 @@ export function chatTemplate({ source, tokens, fault }: TemplateParts): ChatTemp
       try {
         if (fault !== undefined) throw new Error(fault)
         const rendering = limited({
-          size,
+          size: render === undefined ? size + source.length : size,
           run: () => (render ??= chatRenderer(source))(values),
           tryElsewhere: async () =>
             (await tryOut({ template: source, values: [values] })) === undefined,
