@@ -14,6 +14,8 @@
  *   bounds = [q₂ − 15·(q₂ − q₁), q₂ + 15·(q₃ − q₂)]      about ten deviations of a normal distribution
  *
  * Where one quartile is the median the other side decides for both; where both are, most values are equal, and none is an outlier.
+ * Within a run of far values half of the narrower side decides for both: a run is in the window itself and widens one side,
+ * and whether it is a change is known when a quarter of the window is of it.
  *
  * Hampel (1974), "The influence curve and its role in robust estimation", JASA 69(346).
  */
@@ -57,18 +59,20 @@ export function windowPlace(seen: number, tick: number): number {
 }
 
 /** Values outside these bounds of a window are outliers. */
-function quartileBounds(values: readonly number[]): readonly [number, number] {
+function quartileBounds(values: readonly number[], isRun = false): readonly [number, number] {
   const sorted = values.toSorted((a, b) => a - b)
   const at = (part: number) => sorted[Math.round(part * (sorted.length - 1))] ?? 0
   const [low, middle, high] = [at(0.25), at(0.5), at(0.75)]
   const [below, above] = [middle - low || high - middle, high - middle || middle - low]
   if (below === 0) return [-Infinity, Infinity]
+  const narrow = (QUARTILES / 2) * Math.min(below, above)
+  if (isRun) return [middle - narrow, middle + narrow]
   return [middle - QUARTILES * below, middle + QUARTILES * above]
 }
 
-/** Whether a value is an outlier of a window. */
-export function isBeyond(value: number, window: readonly number[]): boolean {
-  const [least, most] = quartileBounds(window)
+/** Whether a value is an outlier of a window; `isRun`: so were most of those right before it. */
+export function isBeyond(value: number, window: readonly number[], isRun: boolean): boolean {
+  const [least, most] = quartileBounds(window, isRun)
   return value < least || value > most
 }
 

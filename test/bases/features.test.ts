@@ -5,6 +5,7 @@ import type { Tensors } from '../../src/contracts/core.ts'
 import type { Base } from '../../src/contracts/base.ts'
 import type { Latent } from '../../src/contracts/network.ts'
 import { openTape } from '../../src/nn/js/ops.ts'
+import { openRandom } from '../../src/platform/random.ts'
 import { head } from '../../src/adapters/head.ts'
 import { fc } from '../properties.ts'
 
@@ -171,6 +172,48 @@ describe('what features count', () => {
     expect(Math.sqrt(counted(base, often)[1]!)).toBeLessThan(4)
     const burst = regular(600).map((row, at) => (at >= 300 && at < 310 ? [9999] : row))
     expect(Math.sqrt(counted(base, burst)[1]!)).toBeLessThan(2)
+  })
+
+  it.each([8, 10, 12])('is hardly moved by a hundred rows in a row at %d deviations', (far) => {
+    const base = openFeatures({ size: 8 })
+    const random = openRandom(1, 'run')
+    const run = Array.from({ length: 800 }, (_, at) =>
+      Array.from({ length: 8 }, () => {
+        const x = random.normal()
+        return at >= 500 && at < 600 ? far + x / 2 : x
+      }),
+    )
+    const [means, variances] = [0, 8].map((from) => counted(base, run).slice(from, from + 8))
+    expect(Math.max(...means!.map(Math.abs))).toBeLessThan(0.2)
+    expect(Math.max(...variances!)).toBeLessThan(2)
+  })
+
+  it('follows numbers that have moved by eight deviations for good', () => {
+    const base = openFeatures({ size: 1, window: 30 })
+    const moved = regular(1000).map(([x], at) => [at < 500 ? x! : 8 + x!])
+    const [mean, , recent] = counted(base, moved)
+    expect(mean).toBeGreaterThan(3)
+    expect(Math.abs(recent! - 8)).toBeLessThan(0.3)
+  })
+
+  it('lets a row weigh less that is far out as a whole, not one with a single far number', () => {
+    const base = openFeatures({ size: 8 })
+    const { observe, weight } = base.statistics!
+    const rows = regular(100).map(([x]) =>
+      latentOf(
+        base,
+        Array.from({ length: 8 }, () => x!),
+      ),
+    )
+    const after = observe(fresh(base), rows)
+    const row = (far: number, count: number) =>
+      latentOf(
+        base,
+        Array.from({ length: 8 }, (_, at) => (at < count ? far : 1)),
+      )
+    expect(weight!(after, row(10, 1))).toBe(1)
+    expect(weight!(after, row(10, 8))).toBeCloseTo(0.25, 3)
+    expect(weight!(after, row(1e4, 1))).toBeLessThan(1e-4)
   })
 
   it('follows a stream that has moved for good, as over all at once', () => {

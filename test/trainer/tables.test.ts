@@ -82,6 +82,17 @@ describe('a stream of 1,500 rows', () => {
     expect(await lateAccuracy(run, {}, settings)).toBeGreaterThan(clean - 0.03)
   })
 
+  it('with 100 of the first 800 rows 12 deviations off costs little', async () => {
+    const head = { adapter: { method: 'head' } }
+    const rows = linearRows({}, 800)
+    const run = rows.map(([row, label], at): Row => [
+      at >= 500 && at < 600 ? row.map(() => 12) : row,
+      label,
+    ])
+    const clean = await lateAccuracy(rows, {}, head)
+    expect(await lateAccuracy(run, {}, head)).toBeGreaterThan(clean - 0.08)
+  })
+
   it('that goes on in other units is learned in these', async () => {
     expect(await lateAccuracy(otherUnits, {}, { adapter: { method: 'head' } })).toBeGreaterThan(0.7)
   })

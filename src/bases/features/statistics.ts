@@ -6,10 +6,16 @@
  *   all: ρ = max(1/n, 1/10000)        recent: ρ = max(1/n, 1/window)
  *
  * A far value therefore counts as five deviations, and one that is also beyond the bounds of a window (`nn/outliers.ts`), such
- * as the sentinel 9999, as nothing: a run of outliers does not move what is far. If almost all of some twenty consecutive
- * values are far, the stream has changed, and those within the bounds count unclipped; a change that lasts moves the window.
- * The first eight values have no σ to compare with: they are counted again with each other's median and MAD. A row with a
- * number beyond a hundred deviations weighs less in a step, because clipped it would still be farther out than all others.
+ * as the sentinel 9999, as nothing. In a run of far values the bounds are narrower, so that a run does not move what is far
+ * either. If almost all of some twenty consecutive values are far, the stream has changed, and those within the bounds count
+ * unclipped; a change that lasts moves the window. The first eight values have no σ to compare with: they are counted again
+ * with each other's median and MAD.
+ *
+ * A row weighs less in a step if a number is beyond a hundred deviations, or if its numbers together are beyond five:
+ *
+ *   min(1, 100² / max z², 5² / mean z²)
+ *
+ * Clipped they would still be farther out than all others, and one such row would undo what many have taught.
  *
  * Each column is counted separately, because a missing value says nothing about it. One float32 tensor holds [μ | σ² |
  * recent μ | recent σ² | n | the remainders of μ, σ², … beyond float32 | r | the window of values | the place in its round],
@@ -50,8 +56,8 @@ const HORIZON = 10_000
 /** Its square: of n values none is more than √n deviations from their mean (Samuelson 1968). */
 const FARTHEST_COUNTED = HORIZON
 
-/** The value of r from which clipped values are normal. */
-const CHANGED = 20
+/** The values of r from which clipped values are a run, and from which they are normal. */
+const [RUN, CHANGED] = [4, 20]
 
 /** Its square is far from the limit of a float32. A limit refuses larger numbers; an older checkpoint may hold some. */
 const FARTHEST = 1e18
@@ -98,17 +104,20 @@ export function statisticsRows(layout: FeaturesLayout): number {
   return 2 * moments + 2 + WINDOW + 1
 }
 
-/** min(1, (100·σ / |x − μ|)²) of the column that is farthest out. */
 function weightOf(data: Float32Array, { data: values }: Latent, layout: FeaturesLayout): number {
   const { standardised: n, hashed, flags } = layout
-  let most = FARTHEST_COUNTED
+  let [most, sum, given] = [FARTHEST_COUNTED, 0, 0]
   for (let column = 0; column < n; column += 1) {
     if (flags > 0 && values[n + hashed + column] === 0) continue
     const distance = (values[column] ?? 0) - (data[column] ?? 0)
     const variance = Math.max(data[n + column] ?? 0, SMALLEST_VARIANCE)
-    most = Math.max(most, (distance * distance) / variance)
+    const squared = (distance * distance) / variance
+    most = Math.max(most, squared)
+    sum += squared
+    given += 1
   }
-  return FARTHEST_COUNTED / most
+  const mean = sum / Math.max(1, given)
+  return Math.min(FARTHEST_COUNTED / most, CLIP ** 2 / Math.max(CLIP ** 2, mean))
 }
 
 /** Adds the window of values, as far as a tensor of an earlier release shows it. */
@@ -208,7 +217,7 @@ function countMoments(
   const isFar = Math.abs(x - before.mean) > farFor(before, seen)
   const outliers = data[run + column] ?? 0
   data[run + column] = Math.max(0, Math.min(CHANGED, isFar ? outliers + 1 : outliers - 3))
-  if (isFar && isBeyond(x, keptOf(data, column, seen, layout))) return
+  if (isFar && isBeyond(x, keptOf(data, column, seen, layout), outliers >= RUN)) return
   const far = outliers < CHANGED ? farFor(before, seen) : Infinity
   put(data, all, counted(before, x, { rate: 1 / seen, far }), layout)
   if (window === undefined) return

@@ -82,7 +82,7 @@ function observed(before: CountedMoments, recent: Float32Array, target: number):
   const window = () => [...recent.subarray(0, Math.min(count, WINDOW))]
   if (count <= START) return started(window())
   const far = before.variance > 0 ? CLIP * Math.sqrt(before.variance) : Infinity
-  const isOutlier = Math.abs(target - before.mean) > far && isBeyond(target, window())
+  const isOutlier = Math.abs(target - before.mean) > far && isBeyond(target, window(), false)
   const moments = isOutlier ? before : counted(before, target, { rate: 1 / count, far })
   const own = place >= 0 && count > WINDOW ? renewed(moments, window()) : undefined
   return own === undefined ? { ...moments, count } : { ...own, count: WINDOW }
