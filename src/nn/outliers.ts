@@ -14,8 +14,11 @@
  *   bounds = [q₂ − 15·(q₂ − q₁), q₂ + 15·(q₃ − q₂)]      about ten deviations of a normal distribution
  *
  * Where one quartile is the median the other side decides for both; where both are, most values are equal, and none is an outlier.
- * Within a run of far values half of the narrower side decides for both: a run is in the window itself and widens one side,
- * and whether it is a change is known when a quarter of the window is of it.
+ * Within a run of far values, which is in the window itself and stretches one side, the narrower side decides for both:
+ *
+ *   bounds = q₂ ± 5·min(q₂ − q₁, q₃ − q₂)
+ *
+ * Whether a run is a change is known when half of the window is of it.
  *
  * Hampel (1974), "The influence curve and its role in robust estimation", JASA 69(346).
  */
@@ -50,7 +53,7 @@ export const WINDOW = 32
 const STRIDE = 16
 /** Values of the stream after which all of the window was replaced. */
 export const ROUND = WINDOW * STRIDE
-const QUARTILES = 15
+const [QUARTILES, RUN_QUARTILES] = [15, 5]
 
 /** The place in the window where value number `seen` (from 1) goes, which is number `tick` of its round; −1 = nowhere. */
 export function windowPlace(seen: number, tick: number): number {
@@ -65,9 +68,17 @@ function quartileBounds(values: readonly number[], isRun = false): readonly [num
   const [low, middle, high] = [at(0.25), at(0.5), at(0.75)]
   const [below, above] = [middle - low || high - middle, high - middle || middle - low]
   if (below === 0) return [-Infinity, Infinity]
-  const narrow = (QUARTILES / 2) * Math.min(below, above)
+  const narrow = RUN_QUARTILES * Math.min(below, above)
   if (isRun) return [middle - narrow, middle + narrow]
   return [middle - QUARTILES * below, middle + QUARTILES * above]
+}
+
+/** A run has begun, and its values are normal. */
+export const [RUN, CHANGED] = [4, 20]
+
+/** The length of a run of far values after one more value: an other value takes three off it. */
+export function runAfter(length: number, isFar: boolean): number {
+  return Math.max(0, Math.min(CHANGED, isFar ? length + 1 : length - 3))
 }
 
 /** Whether a value is an outlier of a window; `isRun`: so were most of those right before it. */

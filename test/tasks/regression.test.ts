@@ -36,10 +36,10 @@ describe('statistics of the targets', () => {
     for (const target of [0, 1e-9, -3, 1e15]) expect(countedOf([target]).read[2]).toBeGreaterThan(0)
   })
 
-  test('count a far target as eight deviations, and one beyond the window not at all', () => {
+  test('count a far target as five deviations, and one beyond the window not at all', () => {
     const usual = Array.from({ length: 100 }, (_, at) => (at % 2 === 0 ? -1 : 1))
     const { read } = countedOf([25], countedOf(usual).after)
-    expect(read[1]).toBeCloseTo(8 / 101, 2)
+    expect(read[1]).toBeCloseTo(5 / 101, 2)
     expect(read[2]).toBeLessThan(2)
     const { after } = countedOf(usual)
     expect(countedOf([1e12], after).read).toEqual([101, ...countedOf([], after).read.slice(1)])
@@ -69,6 +69,14 @@ describe('statistics of the targets', () => {
     // Another unit.
     const changed = usualTargets(900, 3).map((target) => 1000 * target)
     expect(countedOf(changed, before).read[2]).toBeGreaterThan(10_000)
+  })
+
+  test.each([8, 10, 12])('do not follow a hundred at %d deviations, only more of them', (far) => {
+    const before = countedOf(usualTargets(150)).after
+    const moved = usualTargets(1000, 2).map((target) => 10 * far + target)
+    const { after, read } = countedOf(moved.slice(0, 100), before)
+    expect(read.slice(1)).toEqual(countedOf([], before).read.slice(1))
+    expect(countedOf(moved.slice(100), after).read[1]).toBeGreaterThan(50 + 6 * far)
   })
 
   test('are those of the window where a run of outliers came before anything else', () => {

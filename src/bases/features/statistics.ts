@@ -19,7 +19,7 @@
  *
  * Each column is counted separately, because a missing value says nothing about it. One float32 tensor holds [μ | σ² |
  * recent μ | recent σ² | n | the remainders of μ, σ², … beyond float32 | r | the window of values | the place in its round],
- * the recent ones only with a window. r rises by 1 with each clipped value, and falls by 3 with each other one. Sums are
+ * the recent ones only with a window. r is the length of the run of clipped values. Sums are
  * computed in double precision. Shorter tensors come from earlier releases, and are widened on reading.
  *
  * Welford (1962), "Note on a method for calculating corrected sums of squares and products", Technometrics 4(3); Finch
@@ -32,11 +32,14 @@ import type { Latent } from '../../contracts/network.ts'
 import { invariant } from '../../platform/errors.ts'
 import { type FeaturesLayout, recentAt } from './layout.ts'
 import {
+  CHANGED,
   counted,
   isBeyond,
   type Moments,
   renewed,
   ROUND,
+  RUN,
+  runAfter,
   START,
   startBounds,
   WINDOW,
@@ -55,9 +58,6 @@ const HORIZON = 10_000
 
 /** Its square: of n values none is more than √n deviations from their mean (Samuelson 1968). */
 const FARTHEST_COUNTED = HORIZON
-
-/** The values of r from which clipped values are a run, and from which they are normal. */
-const [RUN, CHANGED] = [4, 20]
 
 /** Its square is far from the limit of a float32. A limit refuses larger numbers; an older checkpoint may hold some. */
 const FARTHEST = 1e18
@@ -216,7 +216,7 @@ function countMoments(
   const before = momentsAt(data, all, layout)
   const isFar = Math.abs(x - before.mean) > farFor(before, seen)
   const outliers = data[run + column] ?? 0
-  data[run + column] = Math.max(0, Math.min(CHANGED, isFar ? outliers + 1 : outliers - 3))
+  data[run + column] = runAfter(outliers, isFar)
   if (isFar && isBeyond(x, keptOf(data, column, seen, layout), outliers >= RUN)) return
   const far = outliers < CHANGED ? farFor(before, seen) : Infinity
   put(data, all, counted(before, x, { rate: 1 / seen, far }), layout)

@@ -2,7 +2,7 @@
  * Mean and deviation of the targets so far. The head answers in deviations from the mean, so that one learning rate
  * fits prices, percentages and temperatures.
  *
- *   d = clip(y − μ, ±8σ),  μ ← μ + ρ·d,  v ← (1 − ρ)·(v + ρ·d²),  ρ = max(1/n, 1/10000)
+ *   d = clip(y − μ, ±5σ),  μ ← μ + ρ·d,  v ← (1 − ρ)·(v + ρ·d²),  ρ = max(1/n, 1/10000)
  *   σ = max(√v, 10⁻⁶·|μ|), or 1 where that is 0
  *
  * A target that is also beyond the bounds of a window (`nn/outliers.ts`) counts as nothing, so that a run of outliers does not
@@ -12,11 +12,14 @@
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import type { TaskStatistics } from '../../contracts/task.ts'
 import {
+  CHANGED,
   counted,
   isBeyond,
   type Moments,
   renewed,
   ROUND,
+  RUN,
+  runAfter,
   START,
   startBounds,
   WINDOW,
@@ -25,15 +28,16 @@ import {
 } from '../../nn/outliers.ts'
 
 const HORIZON = 10_000
-/** Deviations. */
+/** Deviations: a target farther off weighs less in the loss, and what it counts as at most in the statistics. */
 export const CLIP = 8
+const FAR = 5
 const RESOLUTION = 1e-6
 
 export const MEAN = 'head.mean'
 export const DEVIATION = 'head.deviation'
 const VARIANCE = 'head.variance'
 const COUNT = 'head.count'
-/** Targets of a window, and the place in its round. */
+/** Targets of a window; then the place in its round, to which ROUND times the length of the present run is added. */
 const RECENT = 'head.recent'
 
 const SHAPES = [
@@ -75,15 +79,20 @@ function momentsIn(tensors: Tensors): CountedMoments {
 /** `recent` is changed in place. */
 function observed(before: CountedMoments, recent: Float32Array, target: number): CountedMoments {
   const count = Math.min(before.count + 1, HORIZON)
-  const tick = ((recent[WINDOW] ?? 0) + 1) % ROUND
-  recent[WINDOW] = tick
+  const [tick, run] = [
+    ((recent[WINDOW] ?? 0) + 1) % ROUND,
+    Math.floor((recent[WINDOW] ?? 0) / ROUND),
+  ]
   const place = windowPlace(count, tick)
   if (place >= 0) recent[place] = target
   const window = () => [...recent.subarray(0, Math.min(count, WINDOW))]
+  const far = before.variance > 0 ? FAR * Math.sqrt(before.variance) : Infinity
+  const isFar = count > START && Math.abs(target - before.mean) > far
+  recent[WINDOW] = tick + ROUND * runAfter(run, isFar)
   if (count <= START) return started(window())
-  const far = before.variance > 0 ? CLIP * Math.sqrt(before.variance) : Infinity
-  const isOutlier = Math.abs(target - before.mean) > far && isBeyond(target, window(), false)
-  const moments = isOutlier ? before : counted(before, target, { rate: 1 / count, far })
+  const isOutlier = isFar && isBeyond(target, window(), run >= RUN)
+  const most = run < CHANGED ? far : Infinity
+  const moments = isOutlier ? before : counted(before, target, { rate: 1 / count, far: most })
   const own = place >= 0 && count > WINDOW ? renewed(moments, window()) : undefined
   return own === undefined ? { ...moments, count } : { ...own, count: WINDOW }
 }
