@@ -44,7 +44,7 @@ test('a short text gets 20 ms, a longer one what ordinary rules take for it', ()
   const firstMs = (size: number) => {
     watched.mockClear()
     const begin = size < 1000 ? endless : soon
-    const call = () => timeLimit(late)({ size, run: begin as () => unknown, tryElsewhere })
+    const call = () => timeLimit(late)({ size, run: begin, tryElsewhere })
     if (begin === endless) expect(call).toThrow('late')
     else call()
     return watched.mock.calls[0]?.[1]
