@@ -123,9 +123,12 @@ export async function openPredictor<Output = Answer>(
         return { adapter: manifest.digest, encoded: base.encode(read, settings.max_tokens) }
       })
       const isSilent = task.outputs(task.headIn(manifest.facts)) === 0
-      const logits = isSilent ? rows.map(() => new Float32Array(0)) : await engine.run(rows)
+      const { facts } = manifest
+      const logits = isSilent ? [] : await engine.run(rows)
       // What the task of the model answers: the caller names its type.
-      return logits.map((row) => task.decode(row, manifest.facts)) as Output[]
+      return rows.map(({ encoded: row }, at) =>
+        task.decode(logits[at] ?? new Float32Array(), { facts, row }),
+      ) as Output[]
     },
     close: async () => engine.close(),
   }

@@ -3,7 +3,7 @@
  * error format are seen by no other.
  */
 import type { FastifyInstance } from 'fastify'
-import type { CodedError, Json } from '../contracts/core.ts'
+import type { CodedError, Json, Plugin } from '../contracts/core.ts'
 import type { Services } from '../serving/services/services.ts'
 
 export interface Surface {
@@ -24,11 +24,7 @@ export interface ErrorFormat {
 }
 
 /** A surface in the table of plug-ins. Its code is loaded when it is opened. */
-export interface SurfacePlugin {
-  readonly summary: string
-  readonly settings: Readonly<Record<string, never>>
-  open(settings: Readonly<Record<string, never>>, services: Services): Promise<Surface>
-}
+export type SurfacePlugin = Plugin<Promise<Surface>, [services: Services]>
 
 export interface SurfaceDescription {
   readonly tags: readonly { readonly name: string; readonly description: string }[]

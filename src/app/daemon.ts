@@ -26,6 +26,7 @@ import { replicaName } from '../platform/replica-name.ts'
 import { untilServing } from '../serving/services/faults.ts'
 import { answeredHosts } from '../api/http/origins.ts'
 import { openServer } from '../api/http/server.ts'
+import { openSurfaces } from '../config/plugins/chosen.ts'
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import { openSourceLimit } from '../serving/services/feedback/source-limit.ts'
 import { watchScrapes } from '../serving/services/metrics/scrape.ts'
@@ -207,9 +208,7 @@ async function openHttp(site: DaemonContext, services: Services, audit: AuditLog
   const { config, clock, log, metrics, spans } = site
   const { limits } = config
   return openServer({
-    surfaces: await Promise.all(
-      Object.values(pluginsOf(config).surfaces).map((each) => each.open({}, services)),
-    ),
+    surfaces: await openSurfaces(pluginsOf(config), config.server, services),
     services,
     hosts: () => answeredHosts(config.server),
     cors: config.server.cors,

@@ -7,6 +7,7 @@
  */
 import type { Json, Plugin, Tensor, Tensors } from './core.ts'
 import type { Head, Score, TaskFacts } from './example.ts'
+import type { EncodedRow } from './network.ts'
 import type { Ops, ParameterSpec } from './ops.ts'
 import type { Payload } from './payload.ts'
 import type { TaskView } from './task-view.ts'
@@ -154,7 +155,7 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
   /** Facts of a version under the present names. */
   present(facts: TaskFacts): TaskFacts
   /** Under the names of today. */
-  decode(outputs: Float32Array, facts: TaskFacts): Output
+  decode(outputs: Float32Array, of: AnsweredRow): Output
 
   // ── What others need to know of a target ──
 
@@ -192,6 +193,14 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
 
   /** `most`: rows of a report. */
   openQuality(most: number): TaskQuality<Target>
+}
+
+/** What was answered, and by which version. */
+export interface AnsweredRow {
+  /** Those of the version. */
+  readonly facts: TaskFacts
+  /** As the base encoded it for this answer, with what it says beside its numbers. */
+  readonly row: EncodedRow
 }
 
 /**

@@ -20,7 +20,7 @@ import { openLiveModel } from '../../src/serving/live/live-model.ts'
 import { openServer, type Server } from '../../src/api/http/server.ts'
 import { openV1 } from '../../src/api/v1/surface.ts'
 import { openServices } from '../../src/serving/services/services.ts'
-import { classificationOf } from '../tasks/classification-of.ts'
+import { classificationOf, ofRow } from '../tasks/classification-of.ts'
 import { classificationHead as classification } from '../../src/tasks/classification/head.ts'
 import { labelledPlan } from '../tasks/labelled-plan.ts'
 import { randomVersion } from '../nn/random-version.ts'
@@ -202,7 +202,7 @@ async function recompute(answers: readonly (Answer & { readonly text: string })[
     if (!known.has(key)) {
       const encoded = base.encode({ kind: 'text', text }, 64)
       const [logits] = await fresh.run([{ adapter: version, encoded }])
-      known.set(key, classificationOf().decode(logits!, { labels }).scores)
+      known.set(key, classificationOf().decode(logits!, ofRow({ labels })).scores)
     }
     expect(predictions[0]?.scores).toEqual(known.get(key))
     expect(named).toBe(version)

@@ -1,6 +1,6 @@
 /**
  * What a stranger may bring, in a module that imports nothing of ours: a picture of four by four grey values as an input,
- * a base of one convolution, and a task that answers with several labels.
+ * a base of one convolution, a task that answers with several labels, and an HTTP surface with a setting.
  */
 import { createHash } from 'node:crypto'
 
@@ -129,7 +129,10 @@ const count = { type: 'object', properties: {} }
 const view = {
   signals: [tags],
   schemas: {
-    answer: { properties: { tags: list }, required: ['tags'] },
+    answer: {
+      properties: { tags: list, brightest: { type: 'integer' } },
+      required: ['tags', 'brightest'],
+    },
     facts: { properties: { tags: list } },
     stratum: { properties: {} },
     quality: { properties: { events: { type: 'integer' } } },
@@ -189,7 +192,10 @@ function openTags({ tags: names }) {
     },
     judge: (served, target) => Number(served !== target.join()),
     present: (facts) => facts,
-    decode: (outputs, facts) => ({ tags: answered(outputs, facts.tags ?? names) }),
+    decode: (outputs, { facts, row }) => ({
+      tags: answered(outputs, facts.tags ?? names),
+      brightest: row.data.indexOf(Math.max(...row.data)),
+    }),
     stratum: (target) => target.join(),
     silent: [],
     size: (target) => target.join().length,
@@ -229,4 +235,22 @@ const task = {
   open: openTags,
 }
 
-export const plugins = [base, task]
+const surface = {
+  kind: 'surface',
+  name: 'hello',
+  summary: 'names the models, with a greeting',
+  settings: { greeting: { type: 'text', default: 'hello', description: 'what it says first' } },
+  open: async ({ greeting }, services) => ({
+    prefix: '/hello',
+    errors: {
+      contentType: 'application/json; charset=utf-8',
+      render: ({ code }) => ({ status: 404, body: { code } }),
+    },
+    addTo(scope) {
+      const options = { config: { role: 'read' } }
+      scope.get('/models', options, async () => `${greeting} ${services.models.map(({ name }) => name).join()}`)
+    },
+  }),
+}
+
+export const plugins = [base, task, surface]

@@ -14,7 +14,7 @@ const daemon = oneDaemon((folder) => {
   writeFileSync(
     join(folder, 'antikythera.yaml'),
     `plugins: [./stranger.mjs]
-server: { port: 0 }
+server: { port: 0, surfaces: { hello: { greeting: hej }, openai: false } }
 log: { level: warn }
 models:
   m:
@@ -71,6 +71,14 @@ test(
       reads: [{ name: 'picture', example: lessons[0]!.input.picture.map(() => [0, 0, 255, 255]) }],
       signals: [{ name: 'tags', about: 'input', words: { tags: 'array' } }],
     })
+    expect(
+      await daemon.post('m/predict', {
+        inputs: [{ picture: grid((row, column) => 4 * row + column) }],
+      }),
+    ).toMatchObject({ predictions: [{ brightest: 15 }] })
+    const get = async (path: string) => fetch(new URL(path, daemon.url))
+    expect(await (await get('/hello/models')).text()).toBe('hej m')
+    expect((await get('/v1/chat/completions')).status).toBe(404)
     const wrong = await daemon.post<{ code: string; detail: string }>('m/predict', {
       inputs: [{ picture: [[1]] }],
     })

@@ -11,7 +11,7 @@ import type { MethodPlugin } from '../../src/contracts/adapter.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { labelledPlan } from '../tasks/labelled-plan.ts'
-import { classificationOf } from '../tasks/classification-of.ts'
+import { classificationOf, ofRow } from '../tasks/classification-of.ts'
 import { BaseTensors } from '../../src/optim/engines/eager-pass.ts'
 import { openTrainable } from '../../src/optim/step.ts'
 import { hyperparameters, labelled, tf } from '../trainer/rig.ts'
@@ -54,7 +54,7 @@ it.each<{ name: string; method: MethodPlugin; reach: number }>([
   }))
   for (let step = 0; step < 12; step += 1) trainable.step(rows)
   const logits = trainable.score(await encode(labels.flatMap((label) => asked[label])))
-  const answers = logits.map((row) => classificationOf().decode(row, { labels }).label)
+  const answers = logits.map((row) => classificationOf().decode(row, ofRow({ labels })).label)
   expect(answers).toEqual(['food', 'food', 'travel', 'travel'])
   trainable.dispose()
   await trunk.close()

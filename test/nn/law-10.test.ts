@@ -25,7 +25,7 @@ import { openServingEngine } from '../../src/serving/engine/engine.ts'
 import { BaseTensors } from '../../src/optim/engines/eager-pass.ts'
 import { openKnnEngine } from '../../src/learner/memory/engines.ts'
 import { openTrainable } from '../../src/optim/step.ts'
-import { classificationOf } from '../tasks/classification-of.ts'
+import { classificationOf, ofRow } from '../tasks/classification-of.ts'
 import { labelledPlan, type LabelledPlan } from '../tasks/labelled-plan.ts'
 import { randomVersion } from './random-version.ts'
 import { nameOf } from '../adapters/name-of.ts'
@@ -201,7 +201,7 @@ test.each(memorable)(
       for (const [label, logit] of row.entries())
         expect(Math.abs(logit - trained[at]![label]!)).toBeLessThan(1e-4)
     const scoresOf = (row: Float32Array) =>
-      classificationOf().decode(row, { labels: plan.labels }).scores
+      classificationOf().decode(row, ofRow({ labels: plan.labels })).scores
     const change = scoresOf(served[0]!).c! - scoresOf(head[0]!).c!
     expect(Math.abs(change)).toBeGreaterThan(5e-4)
     // What is retired neither votes nor answers.

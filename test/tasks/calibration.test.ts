@@ -6,7 +6,7 @@ import { openRandom } from '../../src/platform/random.ts'
 import type { CalibrationFacts } from '../../src/tasks/classification/answering.ts'
 import type { LabelledReport } from '../../src/tasks/classification/report.ts'
 import type { LabelTarget } from '../../src/tasks/classification/target.ts'
-import { classificationOf } from './classification-of.ts'
+import { classificationOf, ofRow } from './classification-of.ts'
 
 const labels = ['a', 'b', 'c']
 const answers = { calibration: 'temperature' }
@@ -66,8 +66,8 @@ describe.each([
     const { temperature } = factsOf(opened.quality)
     const facts = { labels, ...opened.quality.facts?.() }
     for (const { outputs } of stream(50, factor, 2)) {
-      const served = opened.task.decode(outputs, facts)
-      const plain = opened.task.decode(outputs, { labels })
+      const served = opened.task.decode(outputs, ofRow(facts))
+      const plain = opened.task.decode(outputs, ofRow({ labels }))
       const scaled = softmax(Array.from(outputs, (z) => z / temperature))
       expect(Object.values(served.scores)).toEqual(scaled)
       expect(served.score).toBe(Math.max(...scaled))
@@ -116,9 +116,9 @@ test('a version before the first example has none, and neither has one with a te
   const { task, quality } = open()
   expect(quality.facts?.()).toEqual({})
   const outputs = Float32Array.of(1, 2, 0)
-  const plain = task.decode(outputs, { labels })
+  const plain = task.decode(outputs, ofRow({ labels }))
   for (const temperature of [0, -1, null, 'x'])
-    expect(task.decode(outputs, { labels, calibration: { temperature } })).toEqual(plain)
+    expect(task.decode(outputs, ofRow({ labels, calibration: { temperature } }))).toEqual(plain)
 })
 
 test('a label that no head knows is a wrong answer, and moves no temperature', () => {
@@ -135,7 +135,7 @@ describe('an answer below the threshold', () => {
   const chances = (...some: number[]) => Float32Array.from(some, Math.log)
 
   test('says so, and keeps label and scores', () => {
-    const answer = task.decode(chances(0.5, 0.3, 0.2), { labels })
+    const answer = task.decode(chances(0.5, 0.3, 0.2), ofRow({ labels }))
     expect(answer).toMatchObject({ label: 'a', unsure: true })
     expect(answer.scores).toEqual({
       a: expect.closeTo(0.5, 6) as number,
@@ -148,15 +148,15 @@ describe('an answer below the threshold', () => {
 
   test('is one whose score with the temperature is below it', () => {
     const outputs = chances(0.7, 0.2, 0.1)
-    expect(task.decode(outputs, { labels })).not.toHaveProperty('unsure')
+    expect(task.decode(outputs, ofRow({ labels }))).not.toHaveProperty('unsure')
     const facts = { labels, calibration: { temperature: 3 } }
-    expect(task.decode(outputs, facts)).toMatchObject({ label: 'a', unsure: true })
+    expect(task.decode(outputs, ofRow(facts))).toMatchObject({ label: 'a', unsure: true })
   })
 
   test('is none without a threshold, and none while there is no label', () => {
     const plain = open().task
-    expect(plain.decode(chances(0.5, 0.3, 0.2), { labels })).not.toHaveProperty('unsure')
-    expect(task.decode(new Float32Array(), { labels: [] })).not.toHaveProperty('unsure')
+    expect(plain.decode(chances(0.5, 0.3, 0.2), ofRow({ labels }))).not.toHaveProperty('unsure')
+    expect(task.decode(new Float32Array(), ofRow({ labels: [] }))).not.toHaveProperty('unsure')
   })
 })
 

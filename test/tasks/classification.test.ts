@@ -4,7 +4,7 @@ import type { FeedbackSignal } from '../../src/contracts/event.ts'
 import type { LabelTarget as Target } from '../../src/tasks/classification/target.ts'
 import type { LabelRules } from '../../src/tasks/classification/rules.ts'
 import { thrown } from '../coded.ts'
-import { classificationOf } from './classification-of.ts'
+import { classificationOf, ofRow } from './classification-of.ts'
 
 const task = classificationOf({ open: true })
 const aim = (
@@ -95,7 +95,7 @@ describe('what a lesson aims at', () => {
 
 describe('an answer', () => {
   it('carries the softmax of all logits, in the order of the labels', () => {
-    const answer = task.decode(row(0, Math.log(3)), { labels: ['a', 'b'] })
+    const answer = task.decode(row(0, Math.log(3)), ofRow({ labels: ['a', 'b'] }))
     expect(answer.label).toBe('b')
     expect(answer.score).toBeCloseTo(0.75, 6)
     expect(Object.keys(answer.scores)).toEqual(['a', 'b'])
@@ -103,23 +103,23 @@ describe('an answer', () => {
   })
 
   it('is the first label of several with the same score', () => {
-    expect(task.decode(row(0, 2, 2), { labels: ['a', 'b', 'c'] }).label).toBe('b')
-    expect(task.decode(row(0, 0), { labels: ['z', 'a'] }).label).toBe('z')
+    expect(task.decode(row(0, 2, 2), ofRow({ labels: ['a', 'b', 'c'] })).label).toBe('b')
+    expect(task.decode(row(0, 0), ofRow({ labels: ['z', 'a'] })).label).toBe('z')
   })
 
   it('is empty, with score 0, while there is no label', () => {
-    expect(task.decode(row(), { labels: [] })).toEqual({ label: '', score: 0, scores: {} })
+    expect(task.decode(row(), ofRow({ labels: [] }))).toEqual({ label: '', score: 0, scores: {} })
   })
 
   it('survives logits that overflow an exponential', () => {
-    expect(task.decode(row(-3000, 3000), { labels: ['a', 'b'] })).toMatchObject({
+    expect(task.decode(row(-3000, 3000), ofRow({ labels: ['a', 'b'] }))).toMatchObject({
       label: 'b',
       score: 1,
     })
   })
 
   it('may be a label with the name of a property of every object', () => {
-    const { scores } = task.decode(row(1, 0), { labels: ['__proto__', 'constructor'] })
+    const { scores } = task.decode(row(1, 0), ofRow({ labels: ['__proto__', 'constructor'] }))
     expect(Object.keys(scores)).toEqual(['__proto__', 'constructor'])
   })
 })
@@ -265,7 +265,7 @@ describe('retired labels', () => {
     aim(lesson, served, { labels, open, retired })
 
   it('are not answered, and the others share what they had', () => {
-    const answer = task.decode(row(0, 9, Math.log(3)), { labels, retired })
+    const answer = task.decode(row(0, 9, Math.log(3)), ofRow({ labels, retired }))
     expect(answer.label).toBe('b')
     expect(Object.keys(answer.scores)).toEqual(['a', 'b'])
     expect(answer.scores.a).toBeCloseTo(0.25, 6)
@@ -273,7 +273,7 @@ describe('retired labels', () => {
   })
 
   it('leave an empty answer when all are retired', () => {
-    expect(task.decode(row(1, 2, 3), { labels, retired: labels })).toEqual({
+    expect(task.decode(row(1, 2, 3), ofRow({ labels, retired: labels }))).toEqual({
       label: '',
       score: 0,
       scores: {},

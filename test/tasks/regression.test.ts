@@ -6,6 +6,7 @@ import { openErrors } from '../../src/tasks/regression/quality.ts'
 import { openRegression } from '../../src/tasks/regression/regression.ts'
 import { targetStatistics } from '../../src/tasks/regression/target-statistics.ts'
 import { thrown } from '../coded.ts'
+import { ofRow } from './classification-of.ts'
 
 const squared = openRegression({ loss: 'squared', huber_delta: 1 })
 const huber = openRegression({ loss: 'huber', huber_delta: 1 })
@@ -148,7 +149,7 @@ test('the error is 0 for the right number, a half one deviation off, and never m
 })
 
 test('before the first target there is an answer, and no loss', () => {
-  expect(squared.decode(new Float32Array(3), {})).toEqual({ value: 0 })
+  expect(squared.decode(new Float32Array(3), ofRow({}))).toEqual({ value: 0 })
   expect(squared.score(new Float32Array(3), 5, [])).toMatchObject({ error: 1, loss: Infinity })
 })
 

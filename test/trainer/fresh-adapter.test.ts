@@ -18,7 +18,7 @@ import type { SourceRecord } from '../../src/contracts/source.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { heldBy, isWorse } from '../../src/evaluation/release-decisions.ts'
-import { classificationOf } from '../tasks/classification-of.ts'
+import { classificationOf, ofRow } from '../tasks/classification-of.ts'
 import { runWithCrashes } from '../simulation/lives.ts'
 import { lessons } from './events.ts'
 import { finalState } from './final-state.ts'
@@ -83,7 +83,7 @@ async function under(base: Base, method: MethodPlugin) {
     const logits = trainable.score(await trunk.encode(encoded))
     trainable.dispose()
     const right = rows.filter(
-      ({ label }, at) => task.decode(logits[at]!, manifest.facts).label === label,
+      ({ label }, at) => task.decode(logits[at]!, ofRow(manifest.facts)).label === label,
     )
     return right.length / rows.length
   }

@@ -4,7 +4,7 @@ import type { BasePlugin } from '../../contracts/base.ts'
 import { builtIn, type PluginTable } from '../schema/plugin-table.ts'
 import { invariant } from '../../platform/errors.ts'
 import { openedWith } from './opened-with.ts'
-import type { BaseChoice, NamedChoice } from '../schema/choices.ts'
+import type { BaseChoice, NamedChoice, SurfaceChoices } from '../schema/choices.ts'
 import { isRecord } from '../schema/shape.ts'
 
 /** Opens the plug-in that a settled choice names. */
@@ -17,6 +17,19 @@ export function openChosen<Opened, Needs extends readonly unknown[]>(
   const plugin = table[name]
   invariant(plugin !== undefined, `the schema of the config knows ${name}`)
   return plugin.open(openedWith(plugin.settings, settings), ...needs)
+}
+
+/** Those that are on. */
+export async function openSurfaces<Opened, Needs extends readonly unknown[]>(
+  { surfaces }: { readonly surfaces: Readonly<Record<string, Plugin<Promise<Opened>, Needs>>> },
+  server: { readonly surfaces: SurfaceChoices },
+  ...needs: Needs
+): Promise<readonly Opened[]> {
+  const opened = Object.entries(surfaces).flatMap(([name, plugin]) => {
+    const given = server.surfaces[name] ?? {}
+    return given === false ? [] : [plugin.open(openedWith(plugin.settings, given), ...needs)]
+  })
+  return Promise.all(opened)
 }
 
 /** The base that a settled config names, and its settings as its plug-in gets them. */

@@ -5,7 +5,7 @@ import type { Settings, ValueOf, SettingsOf } from '../../contracts/core.ts'
 import { defaults, type bases } from '../../plugins.ts'
 import type { PluginTable } from './plugin-table.ts'
 import type { BasePlugin } from '../../contracts/base.ts'
-import { choiceByKey, choiceByName } from './parts.ts'
+import { choiceByKey, choiceByName, section } from './parts.ts'
 import { schemaOf, schemasOf } from './setting-schema.ts'
 
 /** The settings that every method has; others are its own. */
@@ -53,6 +53,22 @@ export function namedOf(
   const schema = choiceByName(Object.fromEntries(branches) as Record<string, TSchema>, what)
   return Type.Unsafe<NamedChoice>(schema)
 }
+
+/** Surfaces by name: the settings of each, or false; v1, which commands and page call, is always on. */
+export function surfacesOf({ v1: _always, ...others }: PluginTable['surfaces']) {
+  const entries = Object.entries(others).map(([name, { summary, settings }]) => {
+    const own = Type.Object(schemasOf(settings), { additionalProperties: false })
+    const description = `${summary}; false = it is off`
+    return [name, Type.Union([Type.Literal(false), own], { default: {}, description })]
+  })
+  const schema = section(
+    Object.fromEntries(entries) as TProperties,
+    'what answers over HTTP beside /v1',
+  )
+  return Type.Unsafe<SurfaceChoices>(schema)
+}
+
+export type SurfaceChoices = Readonly<Record<string, false | Readonly<Record<string, unknown>>>>
 
 /** Its one key is the name of a plug-in, its value that plug-in's settings. */
 export type NamedChoice = Readonly<Record<string, Readonly<Record<string, unknown>>>>

@@ -6,6 +6,7 @@ import { Type, type Static } from 'typebox'
 import { auth, rateLimits } from './access.ts'
 import { modelSchemaOf } from './model-schema.ts'
 import { builtIn, type PluginTable } from './plugin-table.ts'
+import { surfacesOf } from './choices.ts'
 import { section, type Frozen } from './parts.ts'
 import { fleetSchema, redisSchema } from '../redis.ts'
 import { innerLimits, limitTable, type Limits } from '../../platform/limits.ts'
@@ -36,45 +37,47 @@ const cors = Type.Object(
   { additionalProperties: false, description: 'web pages that may call the API from a browser' },
 )
 
-const server = section(
-  {
-    host: Type.String({ minLength: 1, default: '127.0.0.1' }),
-    port: Type.Integer({
-      minimum: 0,
-      maximum: 65_535,
-      default: 8080,
-      description: '0 = any free port',
-    }),
-    auth: Type.Optional(auth),
-    rate_limits: Type.Optional(rateLimits),
-    hosts: Type.Array(Type.String(hostName), {
-      default: [],
-      description:
-        'host names that requests may use besides localhost; without auth all others are refused, with auth only if this list is not empty',
-    }),
-    cors: Type.Optional(cors),
-    workers: Type.Integer({
-      minimum: 1,
-      maximum: 64,
-      default: 1,
-      description:
-        'engine threads per base; of a language model, the threads of each step of its texts',
-    }),
-    batch_rows: Type.Integer({
-      minimum: 1,
-      maximum: 256,
-      default: 8,
-      description: 'rows per engine run',
-    }),
-    batch_wait_ms: Type.Integer({
-      minimum: 1,
-      maximum: 60_000,
-      default: 10_000,
-      description: 'longest time that a row waits for others to fill a batch',
-    }),
-  },
-  'the HTTP endpoint',
-)
+const serverOf = ({ surfaces }: PluginTable) =>
+  section(
+    {
+      surfaces: surfacesOf(surfaces),
+      host: Type.String({ minLength: 1, default: '127.0.0.1' }),
+      port: Type.Integer({
+        minimum: 0,
+        maximum: 65_535,
+        default: 8080,
+        description: '0 = any free port',
+      }),
+      auth: Type.Optional(auth),
+      rate_limits: Type.Optional(rateLimits),
+      hosts: Type.Array(Type.String(hostName), {
+        default: [],
+        description:
+          'host names that requests may use besides localhost; without auth all others are refused, with auth only if this list is not empty',
+      }),
+      cors: Type.Optional(cors),
+      workers: Type.Integer({
+        minimum: 1,
+        maximum: 64,
+        default: 1,
+        description:
+          'engine threads per base; of a language model, the threads of each step of its texts',
+      }),
+      batch_rows: Type.Integer({
+        minimum: 1,
+        maximum: 256,
+        default: 8,
+        description: 'rows per engine run',
+      }),
+      batch_wait_ms: Type.Integer({
+        minimum: 1,
+        maximum: 60_000,
+        default: 10_000,
+        description: 'longest time that a row waits for others to fill a batch',
+      }),
+    },
+    'the HTTP endpoint',
+  )
 
 const limits = Type.Object(
   Object.fromEntries(
@@ -117,7 +120,7 @@ export function configSchemaOf(plugins: PluginTable) {
             'name of this daemon in its fleet; absent = a generated name that is kept in data_dir',
         }),
       ),
-      server,
+      server: serverOf(plugins),
       trainer: section(
         {
           threads: Type.Integer({

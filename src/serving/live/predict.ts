@@ -83,8 +83,9 @@ export async function answer(
   const { task } = predictor
   const timeMs = predictor.clock.nowMs()
   const served: ServedPrediction[] = []
-  const answers = await eventLoop.each(logits, (row, index) => {
-    const output = task.decode(row, manifest.facts)
+  const answers = await eventLoop.each(rows, (row, index) => {
+    const outputs = logits[index] ?? new Float32Array()
+    const output = task.decode(outputs, { facts: manifest.facts, row })
     const id = predictor.predictionId()
     const input = request.inputs[index]
     const { text, shown } = task.view.served(output)
@@ -99,8 +100,8 @@ export async function answer(
     return {
       id,
       answer: task.view.answer(output),
-      size: sizeOf(rows[index]),
-      ...truncation(rows[index]),
+      size: wholeLength(row),
+      ...truncation(row),
     }
   })
   return { answers, rows, served }
@@ -113,10 +114,6 @@ function encode(predictor: Predictor, input: Input, index: number): EncodedRow {
     if (!(error instanceof CodedError)) throw error
     throw withDetails(error, { index }, `inputs[${index}]: ${error.message}`)
   }
-}
-
-function sizeOf(row: EncodedRow | undefined): number {
-  return row === undefined ? 0 : wholeLength(row)
 }
 
 function truncation(row: EncodedRow | undefined): Pick<AnsweredInput, 'truncated' | 'tokens'> {

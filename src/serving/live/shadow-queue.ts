@@ -115,8 +115,12 @@ export class ShadowQueue {
     const answers: string[] = []
     for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
       const part = rows.slice(from, from + ROWS_AT_ONCE)
-      for (const logits of await logitsOf(this.#options, manifest, part))
-        answers.push(task.view.served(task.decode(logits, manifest.facts)).text)
+      const logits = await logitsOf(this.#options, manifest, part)
+      for (const [at, row] of part.entries()) {
+        const outputs = logits[at] ?? new Float32Array()
+        const answer = task.decode(outputs, { facts: manifest.facts, row })
+        answers.push(task.view.served(answer).text)
+      }
     }
     const same = served.filter(({ answer }, at) => answer === answers[at]).length
     metrics.count('shadowAnswers', { model, agrees: 'yes' }, same)

@@ -170,17 +170,21 @@ export class EvaluationService {
         ? await logitsOf({ model, task, batcher }, manifest, rows, signal)
         : await this.#readTexts(texts, manifest.digest, rows, signal)
     if (!areFinite(outputs)) throw notFinite(manifest.version)
-    return eventLoop.each(questions, ({ target }, at) => {
+    return eventLoop.each(questions, ({ target, encoded }, at) => {
       const output = outputs[at] ?? new Float32Array(0)
       return texts === undefined
-        ? this.#judged(output, target, manifest)
+        ? this.#judged(output, { target, encoded }, manifest)
         : { error: task.score(output, target, task.headIn(manifest.facts)).loss }
     })
   }
 
-  #judged(output: Float32Array, target: Target, { facts }: Manifest): RowVerdict {
+  #judged(
+    output: Float32Array,
+    { target, encoded: row }: Question,
+    { facts }: Manifest,
+  ): RowVerdict {
     const { task } = this.#options
-    const { text } = task.view.served(task.decode(output, facts))
+    const { text } = task.view.served(task.decode(output, { facts, row }))
     const error = task.judge(text, target)
     if (task.classes === undefined) return { error }
     const [said, right] = task.confused?.(text, target) ?? [text, task.stratum(target)]

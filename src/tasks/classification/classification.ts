@@ -81,7 +81,7 @@ export function openClassification(
         ...(facts.calibration !== undefined && { calibration: facts.calibration }),
       }
     },
-    decode: (outputs, facts) =>
+    decode: (outputs, { facts }) =>
       decode(outputs, presentNames(facts, rules), {
         temperature: temperatureIn(facts),
         unsure: answering.unsure,
