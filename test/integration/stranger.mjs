@@ -248,7 +248,11 @@ const surface = {
     },
     addTo(scope) {
       const options = { config: { role: 'read' } }
-      scope.get('/models', options, async () => `${greeting} ${services.models.map(({ name }) => name).join()}`)
+      scope.get(
+        '/models',
+        options,
+        async () => `${greeting} ${services.models.map(({ name }) => name).join()}`,
+      )
     },
   }),
 }
