@@ -8,6 +8,8 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { Ajv } from 'ajv'
 import { describe, expect, test } from 'vitest'
+import { asyncApiOf } from '../../src/config/async-api.ts'
+import { parseConfig } from '../../src/config/config.ts'
 import { fileDeadLetterSink } from '../../connectors/file/sink.ts'
 import { predictionMessage } from '../../connectors/kafka/prediction-sink.ts'
 import { parseEvent, type EventContext } from '../../src/intake/events/validate.ts'
@@ -112,6 +114,24 @@ function isAccepted(event: unknown, context: Partial<EventContext> = {}): boolea
     return false
   }
 }
+
+test('a model on a base of a user’s own takes inputs of kinds that only that base knows', () => {
+  const config = parseConfig(
+    `plugins: [./stranger.mjs]
+models:
+  m: { base: grey, task: { several: { tags: [dark] } }, sources: [{ file: { path: ./in } }] }`,
+    join(root, 'test/integration'),
+  )
+  const described = asyncApiOf(config) as unknown as Document
+  const fits = ajv().compile(payloadOf(described, 'm.source.file'))
+  for (const input of [{ picture: [[1]] }, { text: 'a' }]) {
+    expect(fits({ input, tags: ['dark'] })).toBe(true)
+    expect(fits({ input, label: 'dark' })).toBe(false)
+  }
+  expect(
+    ajv().compile(payloadOf(document, 'price.source.file'))({ input: { picture: 1 }, value: 1 }),
+  ).toBe(false)
+})
 
 test.each([
   ['sentiment.source.kafka', [label, rating]],

@@ -14,9 +14,15 @@ import { HEAVIEST, IDENTITY_CHARACTERS, SLICE_CHARACTERS } from '../events/field
 import { CORRECTION, waysOf, wordsOf, type SignalWords } from '../events/signal.ts'
 
 export type JsonSchema = Readonly<Record<string, unknown>>
-export type DescribedTask = Pick<TaskView, 'signals' | 'schemas'>
+export interface DescribedTask extends Pick<TaskView, 'signals' | 'schemas'> {
+  /** Its base is a user's own, and may read inputs of kinds that only it knows. */
+  readonly isOpen?: boolean
+}
 
-export function eventSchema({ signals }: DescribedTask, limits: PayloadLimits): JsonSchema {
+export function eventSchema(
+  { signals, isOpen = false }: DescribedTask,
+  limits: PayloadLimits,
+): JsonSchema {
   const [ways, words] = [waysOf(signals), wordsOf(signals)]
   const others = wordsOf().filter((word) => !words.includes(word))
   return {
@@ -33,7 +39,7 @@ export function eventSchema({ signals }: DescribedTask, limits: PayloadLimits): 
         description: 'which model it is for, if several read the channel; absent: all of them',
       },
       time: { ...time, description: 'when it was said; absent: when the connector got it' },
-      input: inputSchema(limits),
+      input: inputSchema(limits, isOpen),
       prediction_id: { ...identity, description: 'instead of input: the prediction to join' },
       ...signalSchemas(signals, limits),
       retract: {
@@ -76,18 +82,20 @@ export function signalSchemas(
   return Object.assign({}, ...ways) as Readonly<Record<string, object>>
 }
 
-function inputSchema(limits: PayloadLimits, kinds: readonly InputKind[] = usualInputs): JsonSchema {
+function inputSchema(limits: PayloadLimits, isOpen: boolean): JsonSchema {
+  const kinds = usualInputs
+  const named = (all: readonly InputKind[]) => all.map(({ name }) => ({ required: [name] }))
   const only = ({ name, ...kind }: InputKind) => ({
     ...{ type: 'object', properties: { [name]: kind.schema(limits) }, required: [name] },
-    not: {
-      anyOf: kinds
-        .filter((other) => other.name !== name)
-        .map((other) => ({ required: [other.name] })),
-    },
+    not: { anyOf: named(kinds.filter((other) => other.name !== name)) },
   })
   return {
     ...inputShown(kinds),
-    oneOf: [text.schema(limits), ...kinds.map(only)],
+    oneOf: [
+      text.schema(limits),
+      ...kinds.map(only),
+      ...(isOpen ? [{ type: 'object', minProperties: 1, not: { anyOf: named(kinds) } }] : []),
+    ],
   }
 }
 
