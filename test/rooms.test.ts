@@ -363,19 +363,22 @@ test('labels are the business of the classification task: the core and its edges
   expect(found).toEqual([])
 })
 
-/** A task's own targets may be called as the signals that they come from. */
-const kindOwners = /^src\/(payloads|tasks)\//
+/** The targets of a task are its own, and stored: their kinds may be called as the signals that they come from. */
+const isTargetKind = (node: ts.Node) =>
+  node.getSourceFile().fileName.startsWith('src/tasks/') &&
+  !/^(signal|input)\b/.test(node.getText())
 
 test('only its owner compares a kind with the name of an input or a signal; others ask isOf', () => {
   const names = new Set([...Object.keys(inputs), ...Object.keys(signals), 'retract'])
   const isKind = (node: ts.Node) => /(^|\.)kind$/.test(node.getText())
   const isName = (node: ts.Node) => ts.isStringLiteral(node) && names.has(node.text)
   const found = places(
-    sources.filter(({ path }) => !kindOwners.test(path) && path !== 'src/contracts/event.ts'),
+    sources.filter(({ path }) => !inRoom(path, 'payloads') && path !== 'src/contracts/event.ts'),
     (node) =>
       ts.isBinaryExpression(node) &&
       /^[!=]==$/.test(node.operatorToken.getText()) &&
       isKind(node.left) &&
+      !isTargetKind(node.left) &&
       isName(node.right),
   )
   // The parts of a template that are text, or a mark.

@@ -1,5 +1,8 @@
 /** The battery over each kind of the tables, and what stored data depend on. */
-import { expect, test } from 'vitest'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { withModule } from '../../src/config/plugins/own-plugins.ts'
+import { builtIn } from '../../src/config/schema/plugin-table.ts'
 import type { Json } from '../../src/contracts/core.ts'
 import type { FeedbackEvent } from '../../src/contracts/event.ts'
 import type { EncodedRow } from '../../src/contracts/network.ts'
@@ -23,6 +26,17 @@ const taught: Readonly<Record<keyof typeof signals, readonly Json[]>> = {
 for (const kind of Object.values(inputs)) inputConformance(kind)
 for (const [name, kind] of Object.entries(signals))
   signalConformance(kind, taught[name as keyof typeof signals])
+
+describe('of a user’s own, as the daemon calls them:', async () => {
+  const all = withModule(
+    builtIn,
+    fileURLToPath(new URL('../integration/stranger.mjs', import.meta.url)),
+  )
+  const base = await all.bases.grey!.open({}, {} as never)
+  for (const kind of base.reads) inputConformance(kind)
+  const task = all.tasks.several!.open({ tags: [] }, {})
+  for (const kind of task.view.signals) signalConformance(kind, [['a'], ['a', 'b']])
+})
 
 test.each<[number, Partial<FeedbackEvent>]>([
   [53462088, { input: { kind: 'text', text: 'hi' }, signal: { kind: 'label', label: 'a' } }],
