@@ -23,7 +23,7 @@ export const fakeBase: Pick<Base, 'name' | 'hash' | 'reads' | 'encode'> = {
 /** score = the version that the engine used, scores.row = the first id that it saw. */
 export const fakeTask: Task<LabelTarget, Answer> = {
   ...classificationOf(),
-  decode: (logits, { labels }) => ({
+  decode: (logits, { facts: { labels } }) => ({
     label: (labels as readonly string[])[0] ?? '',
     score: logits[0] ?? 0,
     scores: logits.length === 0 ? {} : { row: logits[1] ?? 0 },
