@@ -32,7 +32,7 @@ describe('of a user’s own, as the daemon calls them:', async () => {
     builtIn,
     fileURLToPath(new URL('../integration/stranger.mjs', import.meta.url)),
   )
-  const base = await all.bases.grey!.open({}, {} as never)
+  const base = await all.bases.grey!.open({})
   for (const kind of base.reads) inputConformance(kind)
   const task = all.tasks.several!.open({ tags: [] }, {})
   for (const kind of task.view.signals) signalConformance(kind, [['a'], ['a', 'b']])
