@@ -210,7 +210,9 @@ test.each([
     'an unknown base',
     model('base: use-lit'),
     'CONFIG_INVALID',
-    ['known: use-lite, minilm, static, smollm2, pulled, bert, causal, features; did you mean "use-lite"?'],
+    [
+      'known: use-lite, minilm, static, smollm2, pulled, bert, causal, features; did you mean "use-lite"?',
+    ],
   ],
   [
     'a base of two kinds',
