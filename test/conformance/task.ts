@@ -146,7 +146,10 @@ export function taskConformance(name: string, { open, taught, refused }: TaskCas
     })
 
     it('shows an answer in the shape that it declares, and remembers it as text', () => {
-      const answer = task.decode(outputs(), task.facts(head))
+      const answer = task.decode(outputs(), {
+        facts: task.facts(head),
+        row: { data: new Float32Array() },
+      })
       expect(faults(task.view.schemas.answer, task.view.answer(answer))).toEqual([])
       const { text, shown } = task.view.served(answer)
       expect(text).not.toBe('')

@@ -1,6 +1,6 @@
 /** Instant memory in the trainer: versions at once, over rollbacks, retractions, restarts and another config. */
 import { describe, expect, test } from 'vitest'
-import { classificationOf } from '../tasks/classification-of.ts'
+import { classificationOf, ofRow } from '../tasks/classification-of.ts'
 import { event } from '../trainer/events.ts'
 import { finalState } from '../trainer/final-state.ts'
 import { tinyBase, TinyTrainable, tinyLatent } from '../trainer/tiny.ts'
@@ -22,7 +22,7 @@ function answer(world: World, version: string, text: string): string {
   const trainable = new TinyTrainable({ head: labelsOf(manifest), parameters: new Map(head) })
   const logits = trainable.score([latent])[0]!
   const mixed = engine.mix(parameters, logits, placeOf(latent))
-  return classificationOf().decode(mixed, manifest.facts).label
+  return classificationOf().decode(mixed, ofRow(manifest.facts)).label
 }
 
 const lastOf = (world: World) => [...world.registry.versions.keys()].at(-1)!

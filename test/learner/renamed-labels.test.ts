@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
-import { classificationOf } from '../tasks/classification-of.ts'
+import { classificationOf, ofRow } from '../tasks/classification-of.ts'
 import { runWithCrashes } from '../simulation/lives.ts'
 import { event } from '../trainer/events.ts'
 import { finalState } from '../trainer/final-state.ts'
@@ -136,10 +136,12 @@ describe('a label that the config renames', () => {
 test('a version of before answers with the present name', () => {
   const logits = Float32Array.of(0, 3)
   const { decode } = classificationOf({ renamed: { b: 'c' } })
-  expect(decode(logits, { labels: ['a', 'b'] })).toMatchObject({ label: 'c' })
-  expect(decode(logits, { labels: ['a', 'b'], retired: ['b'] })).toMatchObject({ label: 'a' })
+  expect(decode(logits, ofRow({ labels: ['a', 'b'] }))).toMatchObject({ label: 'c' })
+  expect(decode(logits, ofRow({ labels: ['a', 'b'], retired: ['b'] }))).toMatchObject({
+    label: 'a',
+  })
   // Both are there: each keeps its name, and a version of today leaves the old one out.
   const [both, labels] = [Float32Array.of(0, 3, 1), ['a', 'b', 'c']]
-  expect(decode(both, { labels })).toMatchObject({ label: 'b' })
-  expect(decode(both, { labels, retired: ['b'] })).toMatchObject({ label: 'c' })
+  expect(decode(both, ofRow({ labels }))).toMatchObject({ label: 'b' })
+  expect(decode(both, ofRow({ labels, retired: ['b'] }))).toMatchObject({ label: 'c' })
 })

@@ -148,10 +148,10 @@ function answersOn({ learner, trainable, heldOut, latents }) {
     const some = heldOut.slice(from, from + 128)
     const logits = trainable.score(some.map(({ key }) => latents.get(key)))
     for (const [at, { label }] of some.entries()) {
-      const answer = task.decode(logits[at], { ...plain, calibration })
+      const answer = task.decode(logits[at], { facts: { ...plain, calibration } })
       const isRight = answer.label === label
       bins.observe(answer.score, isRight)
-      without.observe(task.decode(logits[at], plain).score, isRight)
+      without.observe(task.decode(logits[at], { facts: plain }).score, isRight)
       right += Number(isRight)
       sure += Number(answer.score >= THRESHOLD)
       sureRight += Number(isRight && answer.score >= THRESHOLD)

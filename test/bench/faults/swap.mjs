@@ -127,7 +127,7 @@ async function recompute(answers) {
     if (!known.has(key)) {
       const encoded = base.encode({ kind: 'text', text: texts[text] }, 64)
       const [logits] = await engine.run([{ adapter: version, encoded }])
-      known.set(key, task.decode(logits, manifest.facts))
+      known.set(key, task.decode(logits, { facts: manifest.facts }))
     }
     const expected = known.get(key)
     const same =
