@@ -131,7 +131,7 @@ async function trial({ base: whole, engine, stream, heldOut, settings, seed }) {
     labelled(key, encodedOf(base, row), label),
   )
   learn(learner, examples, latents)
-  const { accuracy, calibration } = learner.quality()
+  const { accuracy, calibration } = learner.scoreboard.quality.report()
   const { temperature, ece, ece_uncalibrated } = calibration
   const answered = answersOn({ learner, trainable, heldOut, latents })
   trainable.dispose()

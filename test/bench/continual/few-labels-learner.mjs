@@ -34,7 +34,7 @@ export async function fewRun({ tf, whole, model, seed, rows: { taught, tested },
   const [cpu, seconds] = [used() / 1000, (performance.now() - started) / 1000]
   const tests = tested.map((row) => labelled(row.key, encodedOf(base, row), row.label))
   const right = answers(trainable, tested, await latentsOf(trunk, tests), LABELS)
-  const { steps, dropped } = learner.progress
+  const { steps, dropped } = learner.updates.progress
   trainable.dispose()
   await trunk.close()
   return {

@@ -67,7 +67,7 @@ async function firstLabels(run) {
     else figures[mark] = round(accuracy)
   }
   figures.later = round(mean(later))
-  const { steps } = open.learner.progress
+  const { steps } = open.learner.updates.progress
   open.trainable.dispose()
   return { ...figures, steps, cpuSeconds: round(learned / 1000, 1) }
 }

@@ -104,7 +104,7 @@ function trial({ train, test }, engine, settings, seed) {
   return {
     accuracy: round(mean(tasks)),
     tasks: tasks.map((task) => round(task)),
-    dropped: learner.progress.dropped,
+    dropped: learner.updates.progress.dropped,
   }
 }
 

@@ -59,8 +59,8 @@ export function learnRows({ learner, latents, asExample }, rows) {
   for (const example of rows.map(asExample)) {
     if (learner.accept(example, latents, 0).verdict === 'wait') continue
     update(learner, latents)
-    const { restSteps } = learner
-    if (restSteps > 0) finish(learner.rehearse(restSteps), latents)
+    const { restSteps } = learner.updates
+    if (restSteps > 0) finish(learner.updates.rehearse(restSteps), latents)
   }
   if (learner.pendingCount > 0) update(learner, latents)
 }
@@ -81,7 +81,7 @@ export async function domainRun({ parts: { stream, tests }, ...run }) {
     heldOut.push(tests.slice(0, at + 1).map((some) => accuracyOn(open, some)))
   }
   const { accuracy } = learner.scores
-  const { steps, dropped } = learner.progress
+  const { steps, dropped } = learner.updates.progress
   trainable.dispose()
   return {
     ...figuresOf(100 * accuracy, heldOut),
@@ -111,5 +111,5 @@ export function accuracyOn(open, rows) {
 
 /** Of each row whether the answer is wrong: 0 or 1. */
 export function errorsOn({ learner, latents, asExample }, rows) {
-  return finish(learner.scoresOn(rows.map(asExample)), latents).map(({ error }) => error)
+  return finish(learner.scoring.versionOn(rows.map(asExample)), latents).map(({ error }) => error)
 }

@@ -76,7 +76,7 @@ export async function trial({ base: whole, engine, dataset, texts, settings, see
       curves[task].push(answers(trainable, tests, latents, tasks[task]))
   }
   const parameters = [...trainable.parameters().values()]
-  const { dropped } = learner.progress
+  const { dropped } = learner.updates.progress
   trainable.dispose()
   const accuracy = percent(curves.flatMap((curve) => curve.at(-1)).map(({ all }) => all))
   if (isShort) return { accuracy, dropped }

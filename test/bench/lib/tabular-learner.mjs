@@ -52,7 +52,7 @@ export async function prequential(rows, { tf, settings, seed, limit = 1024 }) {
     accuracy,
     count,
     updates,
-    dropped: learner.progress.dropped,
+    dropped: learner.updates.progress.dropped,
     perSecond: rows.length / seconds,
   }
 
