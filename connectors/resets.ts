@@ -1,5 +1,5 @@
 /** Counts and reports when a source finds content other than what it had read. */
-import type { Clock, Logger } from '../src/contracts/core.ts'
+import type { Clock, Logger, Setting } from '../src/contracts/core.ts'
 import type { SourceReset, SourceStats } from '../src/contracts/source.ts'
 
 export class Resets {
@@ -34,3 +34,14 @@ export class Resets {
     )
   }
 }
+
+/**
+ * A setting of sources that may be replaced by other content under the same name.
+ */
+export const onReset = (what: string) =>
+  ({
+    type: 'choice',
+    options: ['start', 'end', 'stop'],
+    default: 'start',
+    description: `where to continue in ${what}; stop = not automatically`,
+  }) as const satisfies Setting

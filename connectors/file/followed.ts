@@ -2,11 +2,12 @@
 import type { Stats } from 'node:fs'
 import { open, readdir, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { createHash } from 'node:crypto'
 import { CodedError } from '../../src/contracts/core.ts'
-import { newline } from './lines.ts'
-import { HEAD_BYTES, TAIL_BYTES, printOf, type Place } from './place.ts'
+import type { LocatedRange } from '../../src/contracts/source.ts'
+import { newline, countLines } from './lines.ts'
 
-export interface FileState {
+interface FileState {
   /** Identity of the open file. */
   readonly size: number
   readonly modifiedMs: number
@@ -17,7 +18,7 @@ export interface FileState {
 const CHUNK_BYTES = 64 * 1024
 
 /** What was opened after a file that was read to its end. */
-export interface Next {
+interface Next {
   readonly path: string
   /** Rotated files that come before it and cannot be read: they are compressed. */
   readonly packed: readonly string[]
@@ -176,4 +177,89 @@ export class FollowedFile {
     if (this.#file === undefined) throw this.missing('is not open')
     return this.#file
   }
+}
+
+/**
+ * Where a file would continue from a place that a person gives, and what that skips.
+ */
+const BLOCK_BYTES = 1024 * 1024
+
+/** `to`: `start`, `end`, or the byte at which a line begins. The file is open. */
+export async function locate(
+  to: string,
+  from: string | undefined,
+  file: FollowedFile,
+): Promise<LocatedRange> {
+  const offset = await offsetOf(to, file)
+  const before = placeOf(from ?? '0', file.path)
+  const isOther = !(await file.has(before))
+  const read = isOther ? 0 : before.offset
+  const { head, tail } = await file.around(offset)
+  return {
+    partition: '0',
+    from: from ?? null,
+    to: placeText({ offset, print: printOf(head, tail) }),
+    skipped: await linesBetween(read, offset, file),
+    again: await linesBetween(offset, read, file),
+    gone: isOther ? null : 0,
+  }
+}
+
+async function offsetOf(to: string, file: FollowedFile): Promise<number> {
+  if (to === 'start') return 0
+  if (to === 'end') return file.lastLineEnd()
+  const offset = Number(to)
+  if (/^\d{1,16}$/.test(to) && (await file.has({ offset }))) return offset
+  const message = `no line of ${file.path} begins at ${to}: give start, end, or the byte offset of a line`
+  throw new CodedError('USAGE', message)
+}
+
+async function linesBetween(from: number, to: number, file: FollowedFile): Promise<number> {
+  let lines = 0
+  let isOpen = false
+  for (let at = from; at < to; at += BLOCK_BYTES) {
+    const bytes = await file.bytesAt(at, Math.min(BLOCK_BYTES, to - at))
+    lines += countLines(bytes, isOpen)
+    isOpen = bytes.length > 0 && bytes.at(-1) !== 10
+  }
+  return lines
+}
+
+/**
+ * A place in a file as the checkpoint stores it: `1234@<head>.<tail>`, the byte offset and hashes of the file's first
+ * bytes and of the bytes just before the place. Different content under the same path has different hashes. A place of
+ * an older release is the offset alone.
+ */
+export interface Place {
+  readonly offset: number
+  readonly print?: string | undefined
+}
+
+export const HEAD_BYTES = 1024
+export const TAIL_BYTES = 256
+
+export function printOf(head: Uint8Array, tail: Uint8Array): string {
+  return `${hashOf(head)}.${hashOf(tail)}`
+}
+
+function hashOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex').slice(0, 12)
+}
+
+export function placeText({ offset, print }: Place): string {
+  return print === undefined || offset === 0 ? String(offset) : `${offset}@${print}`
+}
+
+/** Undefined for a position that is not one in a file. */
+export function placeIn(text: string): Place | undefined {
+  const [, offset, print] = /^(\d{1,16})(?:@([\da-f]{12}\.[\da-f]{12}))?$/.exec(text) ?? []
+  if (offset === undefined || !Number.isSafeInteger(Number(offset))) return undefined
+  return { offset: Number(offset), print }
+}
+
+export function placeOf(text: string, path: string): Place {
+  const place = placeIn(text)
+  if (place !== undefined) return place
+  const details = { path, position: text }
+  throw new CodedError('SOURCE_MISSING', `${path}: "${text}" is not a place in a file`, { details })
 }

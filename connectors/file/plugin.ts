@@ -6,7 +6,7 @@ import type {
   SourceNeeds,
   SourcePlugin,
 } from '../../src/contracts/connector.ts'
-import { onReset } from '../on-reset.ts'
+import { onReset } from '../resets.ts'
 
 const sourceSettings = {
   path: {

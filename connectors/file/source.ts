@@ -15,10 +15,8 @@ import type {
   SourceStats,
 } from '../../src/contracts/source.ts'
 import { Resets } from '../resets.ts'
-import { FollowedFile } from './followed.ts'
-import { countLines, Lines, type Line } from './lines.ts'
-import { locate } from './locate.ts'
 import {
+  FollowedFile,
   HEAD_BYTES,
   TAIL_BYTES,
   placeIn,
@@ -26,7 +24,9 @@ import {
   placeText,
   printOf,
   type Place,
-} from './place.ts'
+  locate,
+} from './followed.ts'
+import { countLines, Lines, type Line } from './lines.ts'
 
 export interface FileSourceOptions {
   readonly name: string

@@ -3,38 +3,19 @@
  * comes back. It does not trust the bookkeeping of kafkajs: see `assignment.ts` and `batches.ts`.
  */
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs'
-import {
-  settles,
-  rest,
-  type Clock,
-  type CodedError,
-  type Logger,
-} from '../../src/contracts/core.ts'
+import { rest, settles, unlessAborted, type CodedError } from '../../src/contracts/core.ts'
 import type { RetryDelays } from '../../src/contracts/source.ts'
-import { Assignment } from './assignment.ts'
-import type { Backlog } from './backlog.ts'
-import { Batches } from './batches.ts'
-import { codedFailure } from './failures.ts'
+import { Assignment, Batches, type BatchesParts } from './assignment.ts'
+import { codedFailure } from './client.ts'
 import { takeOverDecoding, withLimits } from './fetched.ts'
-import type { News } from './news.ts'
-import type { Places } from './places.ts'
 
-interface ConsumingParts {
+interface ConsumingParts extends Omit<BatchesParts, 'assignment' | 'settleMs' | 'signal' | 'look'> {
   readonly kafka: Kafka
   readonly topics: readonly string[]
-  readonly group: string
   readonly batchBytes: number
   readonly metadataMs: number
   readonly sessionMs: number
-  readonly places: Places
-  readonly backlog: Backlog
-  /** Called when records have arrived. */
-  readonly news: News
-  /** Called when records have been taken. */
-  readonly room: News
   readonly retry: RetryDelays
-  readonly clock: Clock
-  readonly log: Logger
 }
 
 /** How long a fetch waits for a first message. */
@@ -237,24 +218,4 @@ export class Consuming {
 async function leave(consumer: Consumer, started: Promise<void>): Promise<void> {
   await started.catch(() => undefined)
   await consumer.disconnect()
-}
-
-/** Like `work`, or rejects with the signal's reason if that comes first. */
-export async function unlessAborted<Result>(
-  work: Promise<Result>,
-  signal: AbortSignal,
-): Promise<Result> {
-  // The caller may no longer be waiting for the outcome.
-  work.catch(() => undefined)
-  signal.throwIfAborted()
-  const done = new AbortController()
-  const aborted = new Promise<never>((_, reject) => {
-    const stop = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', stop, { signal: done.signal })
-  })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    done.abort()
-  }
 }

@@ -5,9 +5,10 @@
  */
 import { Partitioners, type Kafka, type Message, type Producer } from 'kafkajs'
 import { settles, type Clock, type Logger } from '../../src/contracts/core.ts'
-import { openClient } from './client.ts'
-import { codedFailure } from './failures.ts'
-import type { KafkaConnection } from './options.ts'
+import type { DeadLetter, Sink } from '../../src/contracts/connector.ts'
+import type { ServedPrediction } from '../../src/contracts/event.ts'
+import { codedFailure, openClient } from './client.ts'
+import type { KafkaConnection } from './settings.ts'
 
 export interface KafkaSinkOptions extends KafkaConnection {
   /** It must exist: a sink does not create topics. */
@@ -114,4 +115,71 @@ function messageOf(
     headers: Object.fromEntries(entries) as Record<string, string | Buffer>,
     timestamp: String(Math.round(timeMs)),
   }
+}
+
+/**
+ * Dead letters as messages: the original bytes and headers, plus the reason why nothing could be learned from them. The
+ * message key is the letter's key, so writing one twice is harmless: a reader recognises it, and a compacted topic
+ * keeps one.
+ */
+export function kafkaDeadLetterSink(options: KafkaSinkOptions): Sink {
+  const delivery = new Delivery(options)
+  return {
+    write: (letters) => delivery.send(letters.map(outgoing)),
+    close: () => delivery.close(),
+  }
+}
+
+function outgoing(letter: DeadLetter): OutgoingMessage {
+  const { key, code, reason, connector, partition, position, value, headers, timeMs } = letter
+  return {
+    key,
+    value,
+    timeMs,
+    headers: {
+      ...headers,
+      'antikythera-code': code,
+      'antikythera-reason': reason,
+      'antikythera-source': connector,
+      'antikythera-partition': partition,
+      'antikythera-position': position,
+    },
+  }
+}
+
+/**
+ * Served predictions as CloudEvents 1.0 in Kafka's binary mode: the envelope in headers, the answer as JSON.
+ */
+export function kafkaPredictionSink(
+  options: KafkaSinkOptions & { readonly model: string },
+): Sink<ServedPrediction> {
+  const delivery = new Delivery(options)
+  return {
+    write: (served) => delivery.send(served.map((each) => predictionMessage(each, options.model))),
+    close: () => delivery.close(),
+  }
+}
+
+export function predictionMessage(served: ServedPrediction, model: string): OutgoingMessage {
+  const { id, input, version, shown, timeMs, traceparent } = served
+  const answer = { prediction_id: id, model, version, ...shown, input: plain(input) }
+  return {
+    key: id,
+    value: Buffer.from(JSON.stringify(answer)),
+    timeMs,
+    headers: {
+      ce_specversion: '1.0',
+      ce_type: 'antikythera.prediction',
+      ce_source: `/antikythera/models/${model}`,
+      ce_id: id,
+      ce_time: new Date(timeMs).toISOString(),
+      'content-type': 'application/json',
+      ...(traceparent !== undefined && { traceparent }),
+    },
+  }
+}
+
+/** In the form of an event, ready for a label to be added. */
+function plain({ kind, ...input }: ServedPrediction['input']) {
+  return input
 }

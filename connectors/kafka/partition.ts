@@ -2,6 +2,7 @@
  * One partition in the view of this reader. It tracks what was handed out and what was fetched separately, because each
  * rebalance drops fetched records.
  */
+import { CodedError } from '../../src/contracts/core.ts'
 import type { Ends } from './ends.ts'
 
 /** The content that a place refers to: the topic's id; undefined if the brokers have no ids. */
@@ -125,4 +126,24 @@ export class Partition {
   learnHigh(high: number): void {
     this.#ends = { low: this.#ends.low, high: Math.max(high, this.#ends.high) }
   }
+}
+
+/**
+ * A place in a partition as the checkpoint stores it: `1234@<topic id>`, or `1234` if the brokers have no ids.
+ */
+interface Place {
+  readonly offset: number
+  readonly id: ContentId
+}
+
+export function placeText({ offset, id }: Place): string {
+  return id === undefined ? String(offset) : `${offset}@${id}`
+}
+
+export function placeOf(text: string, partition: string): Place {
+  const [, offset, id] = /^(\d{1,16})(?:@([\w-]{22}))?$/.exec(text) ?? []
+  if (offset !== undefined && Number.isSafeInteger(Number(offset)))
+    return { offset: Number(offset), id }
+  const details = { partition, position: text }
+  throw new CodedError('SOURCE_MISSING', `Kafka: no position ${partition} = ${text}`, { details })
 }

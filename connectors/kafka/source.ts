@@ -2,28 +2,57 @@
  * Events of Kafka topics. Positions are offsets by `topic/partition` and belong to the checkpoint; commits to Kafka
  * only make the lag visible. Records are fetched ahead into a bounded backlog and handed out from there.
  */
-import { settles } from '../../src/contracts/core.ts'
+import { rest, settles, unlessAborted, type Clock, type Logger } from '../../src/contracts/core.ts'
 import type {
   LocatedRange,
+  OnReset,
   Positions,
+  RetryDelays,
   Source,
   SourceRecord,
   SourceStats,
 } from '../../src/contracts/source.ts'
 import { Resets } from '../resets.ts'
-import { Backlog } from './backlog.ts'
+import { Backlog, recordOf, News } from './backlog.ts'
 import { openClient } from './client.ts'
-import { Commits } from './commits.ts'
-import { Consuming, unlessAborted } from './consuming.ts'
+import { Consuming } from './consuming.ts'
 import { EndsOfTopics } from './ends.ts'
 import { isEnd } from './fetched.ts'
-import { locate } from './locate.ts'
-import { News } from './news.ts'
-import type { KafkaSourceOptions } from './options.ts'
-import { Places } from './places.ts'
-import { recordOf } from './records.ts'
+import { locate, Places } from './places.ts'
+import type { KafkaConnection } from './settings.ts'
 
-export type { KafkaSourceOptions } from './options.ts'
+export interface KafkaSourceOptions extends KafkaConnection {
+  readonly name: string
+  readonly topics: readonly string[]
+  readonly group: string
+  /** Where a partition begins that the checkpoint does not know. */
+  readonly from?: 'beginning' | 'end' | undefined
+  /** What to do if the position to continue from no longer exists. */
+  readonly onLost?: 'stop' | 'skip' | undefined
+  /** Where to continue in a topic that was deleted and created again. */
+  readonly onReset?: OnReset | undefined
+  readonly limits: KafkaLimits
+  /** Between a consumer that crashed and the next one. */
+  readonly retry: RetryDelays
+  readonly clock: Clock
+  readonly log: Logger
+  /** Maximum age of the partition ends that `lag` uses. */
+  readonly lagMs?: number | undefined
+  /** How often to look for new partitions. */
+  readonly metadataMs?: number | undefined
+  /** After this long without a heartbeat, the group assigns our partitions to others. */
+  readonly sessionMs?: number | undefined
+}
+
+interface KafkaLimits {
+  /** A longer value is truncated, one byte over the limit. */
+  readonly eventBytes: number
+  /** Maximum decompressed size of one batch. */
+  readonly batchBytes: number
+  /** Limit for records that are fetched and not yet read. */
+  readonly bufferBytes: number
+  readonly bufferRecords: number
+}
 
 export function kafkaSource(options: KafkaSourceOptions): Source {
   return new KafkaSource(options)
@@ -193,5 +222,63 @@ class KafkaSource implements Source {
     await this.#consuming?.look()
     this.#askedMs = this.#options.clock.monotonicMs()
     this.#asking = undefined
+  }
+}
+
+/**
+ * Commits the trainer's position to Kafka at intervals, so that the usual tools see its lag. Commits are advice: only
+ * the newest counts, one is in flight at a time, and a failed one is repeated unless a newer one exists by then.
+ */
+export interface CommitsOptions {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly send: (positions: ReadonlyMap<string, string>) => Promise<void>
+}
+
+const EVERY_MS = 1000
+const LAST_MS = 1000
+
+export class Commits {
+  readonly #options: CommitsOptions
+  #unsent = new Map<string, string>()
+  #sending: Promise<void> | undefined
+  #waiting: AbortController | undefined
+
+  constructor(options: CommitsOptions) {
+    this.#options = options
+  }
+
+  add(positions: Positions): void {
+    for (const [name, position] of Object.entries(positions)) this.#unsent.set(name, position)
+    this.#sending ??= this.#sendOn()
+  }
+
+  /** Sends the last commit, if that is possible soon. */
+  async close(): Promise<void> {
+    this.#waiting?.abort()
+    await settles(this.#sending ?? Promise.resolve(), LAST_MS, this.#options.clock)
+    await settles(this.#send(), LAST_MS, this.#options.clock)
+  }
+
+  async #sendOn(): Promise<void> {
+    this.#waiting = new AbortController()
+    const { signal } = this.#waiting
+    while (this.#unsent.size > 0 && !signal.aborted) {
+      await this.#send()
+      await rest(this.#options.clock, EVERY_MS, signal)
+    }
+    this.#sending = undefined
+  }
+
+  async #send(): Promise<void> {
+    const positions = this.#unsent
+    this.#unsent = new Map()
+    if (positions.size === 0) return
+    try {
+      await this.#options.send(positions)
+    } catch (err) {
+      this.#unsent = new Map([...positions, ...this.#unsent])
+      this.#options.log.debug({ err }, 'Kafka did not accept a commit')
+    }
   }
 }

@@ -3,7 +3,7 @@
  * checkpoint is the truth. A commit writes the position to a hash beside the stream (`readKeyOf`), so that producers
  * know what they may trim.
  */
-import { CodedError, type Clock, type Logger } from '../../src/contracts/core.ts'
+import { CodedError, unlessAborted, type Clock, type Logger } from '../../src/contracts/core.ts'
 import type { RedisCommands } from '../../src/contracts/connector.ts'
 import type {
   LocatedRange,
@@ -14,9 +14,18 @@ import type {
   SourceStats,
 } from '../../src/contracts/source.ts'
 import { Resets } from '../resets.ts'
-import { locate } from './locate.ts'
-import { placeOf, placeText, start, type Place } from './place.ts'
-import { noteCommitted, lagAfter, lookAt, readStream, type StreamOptions } from './stream.ts'
+import {
+  noteCommitted,
+  lagAfter,
+  lookAt,
+  readStream,
+  type StreamOptions,
+  placeOf,
+  placeText,
+  start,
+  type Place,
+  type StreamInfo,
+} from './stream.ts'
 
 export interface RedisSourceOptions {
   readonly name: string
@@ -214,7 +223,7 @@ class RedisSource implements Source {
     this.#blocked ??= this.#block(waiter, waitMs).finally(() => {
       this.#blocked = undefined
     })
-    return untilAborted(this.#blocked, signal)
+    return unlessAborted(this.#blocked, signal)
   }
 
   /** Only wakes the reader: the entries are read again. The next read reports a failed connection. */
@@ -231,14 +240,36 @@ class RedisSource implements Source {
   }
 }
 
-function untilAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason as Error)
-    if (signal.aborted) {
-      stop()
-      return
-    }
-    signal.addEventListener('abort', stop, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
-  })
+/**
+ * Where a stream would continue from a place that a person gives, and what that skips.
+ *
+ * `to`: `start`, `end`, or a place in our own notation.
+ */
+export function locate(
+  to: string,
+  from: string | undefined,
+  stream: string,
+  info: StreamInfo | undefined,
+): LocatedRange {
+  const place = placeNamed(to, stream, info)
+  const before = from === undefined ? start : placeOf(from, stream)
+  const unread = info === undefined ? 0 : lagAfter(before, info).lag
+  const left = info === undefined ? 0 : lagAfter(place, info).lag
+  const removed = info === undefined ? 0 : info.added - info.length
+  return {
+    partition: stream,
+    from: from ?? null,
+    to: placeText(place),
+    skipped: Math.max(0, unread - left),
+    again: Math.max(0, left - unread),
+    gone: before.count > (info?.added ?? 0) ? null : Math.max(0, removed - before.count),
+  }
+}
+
+function placeNamed(to: string, stream: string, info: StreamInfo | undefined): Place {
+  if (to === 'start' || info === undefined) return start
+  if (to === 'end') return { id: info.last, count: info.added }
+  if (/^\d{1,20}-\d{1,20}\/\d{1,15}$/.test(to)) return placeOf(to, stream)
+  const message = `${to} is not a place in ${stream}: give start, end, or an id and the number of entries before it, such as 1700000000000-0/12`
+  throw new CodedError('USAGE', message)
 }

@@ -8,9 +8,16 @@ import { isUtf8 } from 'node:buffer'
 import { CodedError, type Logger } from '../../src/contracts/core.ts'
 import type { RedisCommands } from '../../src/contracts/connector.ts'
 import type { SourceRecord, SourceReset } from '../../src/contracts/source.ts'
-import { ask, evaluate, listOf, textOf, type Reply } from './commands.ts'
-import { compareIds, isStart, placeText, start, type Place } from './place.ts'
-import { commitScript, infoScript, readScript } from './scripts.ts'
+import {
+  commitScript,
+  infoScript,
+  readScript,
+  ask,
+  evaluate,
+  listOf,
+  textOf,
+  type Reply,
+} from './scripts.ts'
 
 export interface StreamOptions {
   readonly redis: RedisCommands
@@ -23,7 +30,7 @@ export interface StreamOptions {
   readonly onRestart: (reset: Omit<SourceReset, 'timeMs'>) => void
 }
 
-export interface StreamPage {
+interface StreamPage {
   readonly records: readonly SourceRecord[]
   readonly place: Place
   /** Entries that exceeded a limit. */
@@ -224,4 +231,42 @@ function timeOf(text: string | Uint8Array | undefined): number | undefined {
 
 function bytesOf(reply: Reply | undefined): Uint8Array {
   return Buffer.isBuffer(reply) ? new Uint8Array(reply) : new Uint8Array()
+}
+
+/**
+ * A place in a Redis stream: the id of the last entry read, and the number of entries ever added up to it (Redis counts
+ * them: `entries-added`). The count distinguishes unread entries that were trimmed from read ones, and gives the lag.
+ */
+export interface Place {
+  readonly id: string
+  readonly count: number
+}
+
+/** Before the first entry: no entry has this id. */
+export const start: Place = { id: '0-0', count: 0 }
+
+function isStart({ id }: Place): boolean {
+  return id === start.id
+}
+
+export function placeText({ id, count }: Place): string {
+  return `${id}/${count}`
+}
+
+export function placeOf(text: string | undefined, stream: string): Place {
+  if (text === undefined) return start
+  const [, id, count] = /^(\d{1,20}-\d{1,20})\/(\d{1,15})$/.exec(text) ?? []
+  if (id !== undefined && count !== undefined) return { id, count: Number(count) }
+  throw new CodedError('SOURCE_MISSING', `${stream}: "${text}" is not a place in a stream`, {
+    details: { stream, position: text },
+  })
+}
+
+/** Negative if `left` is the earlier id. Both halves are 64 bits wide. */
+function compareIds(left: string, right: string): number {
+  const [leftMs = 0n, leftSequence = 0n] = left.split('-').map(BigInt)
+  const [rightMs = 0n, rightSequence = 0n] = right.split('-').map(BigInt)
+  if (leftMs !== rightMs) return leftMs < rightMs ? -1 : 1
+  if (leftSequence === rightSequence) return 0
+  return leftSequence < rightSequence ? -1 : 1
 }

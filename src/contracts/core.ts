@@ -106,6 +106,26 @@ export async function settles(
   return isSettled
 }
 
+/** Like `work`, or rejects with the signal's reason if that comes first. */
+export async function unlessAborted<Result>(
+  work: Promise<Result>,
+  signal: AbortSignal,
+): Promise<Result> {
+  // The caller may no longer be waiting for the outcome.
+  work.catch(() => undefined)
+  signal.throwIfAborted()
+  const done = new AbortController()
+  const aborted = new Promise<never>((_, reject) => {
+    const stop = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', stop, { signal: done.signal })
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    done.abort()
+  }
+}
+
 /** One named random stream. Streams with different names are independent; the state is part of the checkpoint. */
 export interface Random {
   /** Uniform in [0, 1). */

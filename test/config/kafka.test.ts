@@ -1,9 +1,10 @@
 /** Kafka in a configuration: what a source and a sink mean, what is refused, and that no password comes to light. */
 import { expect, test } from 'vitest'
-import type { KafkaConnection, KafkaSourceOptions } from '../../connectors/kafka/options.ts'
+import type { KafkaSourceOptions } from '../../connectors/kafka/source.ts'
 import {
   kafkaConnection,
   kafkaSourceFields,
+  type KafkaConnection,
   type KafkaSinkSettings,
   type KafkaSourceSettings,
 } from '../../connectors/kafka/settings.ts'

@@ -1,6 +1,6 @@
 /** What is told to Kafka of the trainer's positions when Kafka does not take it. */
 import { expect, test } from 'vitest'
-import { Commits } from '../../connectors/kafka/commits.ts'
+import { Commits } from '../../connectors/kafka/source.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { openFakeLog } from '../serving/fake-log.ts'
 

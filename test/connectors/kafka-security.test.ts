@@ -10,8 +10,8 @@ import {
   ResourcePatternTypes,
 } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { KafkaConnection, KafkaSasl } from '../../connectors/kafka/options.ts'
-import { kafkaDeadLetterSink } from '../../connectors/kafka/sink.ts'
+import type { KafkaConnection, KafkaSasl } from '../../connectors/kafka/settings.ts'
+import { kafkaDeadLetterSink } from '../../connectors/kafka/delivery.ts'
 import type { KafkaBroker } from '../../src/cli/services/kafka-broker.ts'
 import type { Logger } from '../../src/contracts/core.ts'
 import type { SourceRecord } from '../../src/contracts/source.ts'

@@ -1,7 +1,10 @@
 /** Both sinks against a real broker: what stands in the topic afterwards, and what a failed write means. */
 import { describe, expect, it } from 'vitest'
-import { kafkaPredictionSink } from '../../connectors/kafka/prediction-sink.ts'
-import { kafkaDeadLetterSink, type KafkaSinkOptions } from '../../connectors/kafka/sink.ts'
+import {
+  kafkaDeadLetterSink,
+  type KafkaSinkOptions,
+  kafkaPredictionSink,
+} from '../../connectors/kafka/delivery.ts'
 import type { DeadLetter } from '../../src/contracts/connector.ts'
 import type { ServedPrediction } from '../../src/contracts/event.ts'
 import type { SourceRecord } from '../../src/contracts/source.ts'

@@ -2,11 +2,13 @@
  * The destination and credentials of `feedback --kafka`: from its flags, or from the Kafka source of a model of a
  * configuration.
  */
-import type { KafkaConnection, KafkaSasl, KafkaTls } from '../../../connectors/kafka/options.ts'
 import {
   kafkaConnection,
   topicsOf,
+  type KafkaConnection,
+  type KafkaSasl,
   type KafkaSourceSettings,
+  type KafkaTls,
 } from '../../../connectors/kafka/settings.ts'
 import { failure } from '../../platform/errors.ts'
 import type { FeedbackFlags } from './feedback-flags.ts'

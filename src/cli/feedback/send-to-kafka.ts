@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { Delivery, type OutgoingMessage } from '../../../connectors/kafka/delivery.ts'
-import type { KafkaConnection } from '../../../connectors/kafka/options.ts'
+import type { KafkaConnection } from '../../../connectors/kafka/settings.ts'
 import { CodedError } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { failure } from '../../platform/errors.ts'
