@@ -3,7 +3,7 @@
  * fresh one leaves the base's output unchanged, because every method starts its addition at zero.
  */
 import type { AdapterConfig, Method, MethodPlugin } from '../contracts/adapter.ts'
-import type { Base } from '../contracts/base.ts'
+import type { Base, BaseIdentity, Succession } from '../contracts/base.ts'
 import type { TargetModule } from '../contracts/network.ts'
 import type { ParameterSpec } from '../contracts/ops.ts'
 import type { Random, Tensor, Tensors } from '../contracts/core.ts'
@@ -138,4 +138,40 @@ function namedTensor(named: Tensors, name: string, shape: readonly number[]): Te
   const tensor = named.get(name)
   invariant(tensor?.shape.join() === shape.join(), `there is no ${name} of [${shape.join()}]`)
   return tensor
+}
+
+/**
+ * Whether an adapter from an earlier base is usable on the present one, and how to convert it.
+ */
+interface CarriedPlan {
+  readonly base: Base
+  readonly method: MethodPlugin
+  readonly config: AdapterConfig
+}
+
+export interface Continuation {
+  readonly succession: Succession
+  /** Whether the adapter's own tensors carry over, and not only the examples. */
+  readonly isCarried: boolean
+}
+
+export function goingOn(plan: CarriedPlan, before: BaseIdentity): Continuation | undefined {
+  const succession = plan.base.successionFrom?.(before)
+  return succession && { succession, isCarried: carriedOver(plan, before) !== undefined }
+}
+
+/**
+ * Undefined on the same base, and when the tensors do not carry over: if frozen weights have changed and the adapter
+ * does not replace them, or if sums or stored embeddings of the earlier base are part of it.
+ */
+export function carriedOver(plan: CarriedPlan, before: BaseIdentity): Succession | undefined {
+  const { base } = plan
+  const method = methodOf(plan)
+  if (before.hash === base.hash) return undefined
+  const succession = base.successionFrom?.(before)
+  if (succession === undefined || method.closedForm !== undefined) return undefined
+  const own = method.parameters(sitesOf(plan)).map(({ start }) => start)
+  const holds = (name: string) =>
+    own.some((start) => typeof start === 'object' && 'weight' in start && start.weight === name)
+  return succession.replaced.every(holds) ? succession : undefined
 }

@@ -10,9 +10,9 @@
  */
 import type { AdapterConfig, Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { TargetModule } from '../contracts/network.ts'
-import { unadapted } from '../nn/unadapted.ts'
+import { unadapted } from '../nn/head-input.ts'
 import { invalidAdapter, tailLayers, weightedModules } from './target-modules.ts'
-import { fromStateDict, stateDictConfig, toStateDict } from './peft/state-dict.ts'
+import { fromStateDict, stateDictConfig, toStateDict } from './peft/peft.ts'
 
 export const bitfit = {
   summary: 'the biases of the tail learn',

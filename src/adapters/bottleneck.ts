@@ -12,10 +12,10 @@
 import type { ConfigOf, Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { Settings, Tensor } from '../contracts/core.ts'
 import type { TargetModule } from '../contracts/network.ts'
-import { unadapted } from '../nn/unadapted.ts'
+import { unadapted } from '../nn/head-input.ts'
 import { checkRank, invalidAdapter, tailLayers } from './target-modules.ts'
-import { paddedRank } from './padded-rank.ts'
-import { fromStateDict, stateDictConfig, toStateDict } from './peft/state-dict.ts'
+import { paddedRank } from './low-rank.ts'
+import { fromStateDict, stateDictConfig, toStateDict } from './peft/peft.ts'
 
 /** Roles of the maps at the end of the sublayers. */
 const placements: Readonly<Record<string, readonly string[]>> = {

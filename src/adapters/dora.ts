@@ -17,7 +17,7 @@ import type { Base } from '../contracts/base.ts'
 import type { TargetModule } from '../contracts/network.ts'
 import type { Ops, ParameterSpec } from '../contracts/ops.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
-import { unadapted } from '../nn/unadapted.ts'
+import { unadapted } from '../nn/head-input.ts'
 import { invariant } from '../platform/errors.ts'
 import { lora } from './lora.ts'
 import {

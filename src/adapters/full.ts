@@ -13,9 +13,9 @@
 import type { AdapterConfig, Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { TargetModule } from '../contracts/network.ts'
 import type { ParameterSpec } from '../contracts/ops.ts'
-import { unadapted } from '../nn/unadapted.ts'
+import { unadapted } from '../nn/head-input.ts'
 import { tailLayers, weightedModules, weightOf } from './target-modules.ts'
-import { fromStateDict, stateDictConfig, toStateDict } from './peft/state-dict.ts'
+import { fromStateDict, stateDictConfig, toStateDict } from './peft/peft.ts'
 
 export const full = {
   summary: 'every weight of the tail learns',

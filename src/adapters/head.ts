@@ -9,8 +9,8 @@
  *     adapter: { method: head }
  */
 import type { Method, MethodPlugin } from '../contracts/adapter.ts'
-import { unadapted } from '../nn/unadapted.ts'
-import { embedded } from './embedded.ts'
+import { unadapted } from '../nn/head-input.ts'
+import { embedded } from './view.ts'
 import { emptyConfig, fromPeft, toPeft } from './peft/peft.ts'
 import { tailLayers } from './target-modules.ts'
 

@@ -12,7 +12,7 @@
 import type { ConfigOf, Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { Settings, Tensor } from '../contracts/core.ts'
 import type { TargetModule } from '../contracts/network.ts'
-import { unadapted } from '../nn/unadapted.ts'
+import { unadapted } from '../nn/head-input.ts'
 import { failure } from '../platform/errors.ts'
 import { ia3Config, PREFIX } from './peft/peft.ts'
 import { linearModules, tailLayers, targetRoles } from './target-modules.ts'

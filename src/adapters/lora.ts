@@ -12,7 +12,7 @@
  */
 import type { Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { Tensor } from '../contracts/core.ts'
-import { unadapted } from '../nn/unadapted.ts'
+import { unadapted } from '../nn/head-input.ts'
 import {
   LOW_RANK_A,
   LOW_RANK_B,
@@ -22,8 +22,8 @@ import {
   lowRankSites,
   lowRankSpecs,
   type LowRankConfig,
+  paddedRank,
 } from './low-rank.ts'
-import { paddedRank } from './padded-rank.ts'
 import { fromPeft, loraConfig, toPeft } from './peft/peft.ts'
 
 export const lora = {

@@ -8,14 +8,12 @@
  *
  * Tenney et al. (2019), "BERT rediscovers the classical NLP pipeline", ACL.
  */
-import { embeddingOf } from '../nn/head-input.ts'
+import { embeddingOf, unadapted } from '../nn/head-input.ts'
 import type { Base } from '../contracts/base.ts'
 import type { Adaptation, Network, NetworkInput } from '../contracts/network.ts'
 import type { Ops } from '../contracts/ops.ts'
 import type { Setting } from '../contracts/core.ts'
-import { unadapted } from '../nn/unadapted.ts'
-import { embedded } from './embedded.ts'
-import { memoized } from './view.ts'
+import { memoized, embedded } from './view.ts'
 
 const viewed = memoized(viewOfLayers)
 

@@ -4,6 +4,7 @@
  */
 import type { AdapterConfig } from '../contracts/adapter.ts'
 import type { Setting, Settings } from '../contracts/core.ts'
+import type { BaseIdentity } from '../contracts/base.ts'
 
 /** A setting's name → its name in records. */
 const recordedNames: ReadonlyMap<string, string> = new Map([['target_modules', 'sites']])
@@ -76,4 +77,11 @@ function isOf(setting: Setting, value: unknown): boolean {
 
 function isMapping(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/**
+ * The name of a base in manifests, registries and checkpoints.
+ */
+export function identityOf({ name, hash, settings }: BaseIdentity): BaseIdentity {
+  return { name, hash, ...(settings !== undefined && { settings }) }
 }

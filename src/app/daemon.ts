@@ -34,7 +34,7 @@ import { runTrialExpiry } from '../serving/services/trials.ts'
 import { openServices, type Services } from '../serving/services/services.ts'
 import type { ServedModel, TrainerView } from '../serving/services/served-model.ts'
 import type { Supervisor } from '../trainer/process/supervisor.ts'
-import { probeBlobs } from '../versions/blobs/probe.ts'
+import { probeBlobs } from '../versions/blobs/open.ts'
 import { daemonVersion } from '../version.ts'
 
 export async function startDaemon(

@@ -2,8 +2,8 @@
  * One answer by a version before it is published: finite weights may still give numbers that are not. A file of its own,
  * loaded where it is used: commands that import nothing need no runtime of networks.
  */
-import { sampleRow } from '../nn/sample-row.ts'
-import { refuse } from '../adapters/peft/refuse.ts'
+import { sampleRow } from '../nn/rows.ts'
+import { refuse } from '../adapters/peft/targets.ts'
 import type { Base } from '../contracts/base.ts'
 import type { MethodPlugin } from '../contracts/adapter.ts'
 import type { TaskHead } from '../contracts/task.ts'

@@ -1,6 +1,5 @@
 /** How a model learns: its task, adapter, policies and kNN memory, from the config. */
-import { freshAdapter } from '../adapters/adapter.ts'
-import { goingOn } from '../adapters/carried.ts'
+import { freshAdapter, goingOn } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/target-modules.ts'
 import { viewOf } from '../adapters/view.ts'
 import type { Config } from '../config/config.ts'

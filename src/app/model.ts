@@ -2,7 +2,7 @@
  * One model, for a daemon, a trainer or a command: its registry, on this disk or shared with a fleet, and the service of
  * its versions.
  */
-import { identityOf } from '../adapters/base-identity.ts'
+import { identityOf } from '../adapters/recorded-config.ts'
 import { openBundle } from '../adapters/peft/bundle.ts'
 import {
   adapterOf,
@@ -19,7 +19,7 @@ import { CodedError, type Clock, type Logger } from '../contracts/core.ts'
 import type { Lease } from '../fleet/contract.ts'
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import { openLocalRegistry, type Bundle, type LocalRegistry } from '../versions/local/local.ts'
-import { openFleetRegistry, type FleetRegistryOptions } from '../versions/shared/redis.ts'
+import { openFleetRegistry, type FleetRegistryOptions } from '../versions/shared/registry.ts'
 import { connect, type SharedState } from './fleet.ts'
 import { viewOf } from '../adapters/view.ts'
 import { quantizedHash } from '../adapters/quantized.ts'

@@ -1,8 +1,10 @@
 /** Reads the files of a base's folder in Hugging Face layout. Pickled weights can run code when opened, and are refused. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Json } from '../contracts/core.ts'
+import { createHash } from 'node:crypto'
+import type { Json, Tensors } from '../contracts/core.ts'
 import { failure } from '../platform/errors.ts'
+import { canonicalJson } from '../platform/canonical-json.ts'
 
 type Fields = Readonly<Record<string, Json>>
 
@@ -38,4 +40,22 @@ async function parsed(path: string): Promise<Json> {
   } catch (cause) {
     throw failure('BASE_INVALID', `${path} cannot be read as JSON`, { cause })
   }
+}
+
+/**
+ * The identity of a base: sha256 over everything that its output depends on. A tensor is hashed in the network's form,
+ * so one model stored in two ways (with a prefix, or in half precision with the same values) has one hash.
+ *
+ * `settings` holds the version of the network's equations, its config and its tokenizer.
+ */
+export function hashBase(settings: Json, weights: Tensors): string {
+  const hash = createHash('sha256').update(canonicalJson(settings))
+  for (const name of [...weights.keys()].sort()) {
+    const tensor = weights.get(name)
+    if (tensor === undefined) continue
+    const { shape, data } = tensor
+    hash.update(`\n${JSON.stringify(name)} ${shape.join('×')}\n`)
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  }
+  return hash.digest('hex')
 }

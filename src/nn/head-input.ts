@@ -28,3 +28,14 @@ export function headInput<T>(
 export function embeddingOf<T>(ops: Ops<T>, network: Network, place: Place<T>): T {
   return headInput(ops, network, 'pooled', place)
 }
+
+/**
+ * The network without an adapter: for the trunk, and for modules that a method leaves unchanged.
+ */
+export function unadapted<T>(): Adaptation<T> {
+  return {
+    linear: (_site, _x, _weight, _bias, plain) => plain(),
+    norm: (_site, scale, bias, apply) => apply(scale, bias),
+    output: (_site, hidden) => hidden,
+  }
+}

@@ -12,8 +12,7 @@
  * Khandelwal et al. (2020), "Generalization through memorization: nearest neighbor language models", ICLR; there the
  * share of the head is fixed.
  */
-import { embeddingOf } from './head-input.ts'
-import { unadapted } from './unadapted.ts'
+import { embeddingOf, unadapted } from './head-input.ts'
 import type { Base } from '../contracts/base.ts'
 import type { Ops, ParameterSpec } from '../contracts/ops.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'

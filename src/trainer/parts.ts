@@ -20,7 +20,7 @@ import type {
   Retention,
 } from '../versions/contract.ts'
 import type { ErasedCounts, ForgetTask } from '../checkpoint/forgetting.ts'
-import type { Continuation } from '../adapters/carried.ts'
+import type { Continuation } from '../adapters/adapter.ts'
 import type { Span } from '../platform/tracing/spans.ts'
 import type { Predictions } from '../intake/join.ts'
 import type { Store } from '../platform/store/store.ts'

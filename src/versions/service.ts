@@ -20,9 +20,8 @@ import type {
 import { exportVersion } from './export.ts'
 import { draftImport, type ImportChoices, type ImportTarget } from './import/draft.ts'
 import { readPeftFiles, type PeftFiles } from './import/files.ts'
-import { liveAt } from './live-at.ts'
 import type { Bundle } from './sealing.ts'
-import { UndoneVersions } from './undone.ts'
+import { UndoneVersions, liveAt } from './undone.ts'
 import { numberOf } from './order.ts'
 
 /** The most that one page has. */

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest'
-import { viewOf } from '../../src/adapters/view.ts'
-import { embedded } from '../../src/adapters/embedded.ts'
+import { viewOf, embedded } from '../../src/adapters/view.ts'
 import { head } from '../../src/adapters/head.ts'
 import { lora } from '../../src/adapters/lora.ts'
 import { ncm } from '../../src/adapters/closed-form/ncm.ts'

@@ -1,7 +1,7 @@
 /** Folders in the layout of PEFT, changed in one place each; `test/cli/import.test.ts` has those that PEFT wrote. */
 import { describe, expect, it } from 'vitest'
 import { headOf } from '../../src/adapters/peft/head.ts'
-import { readPeft } from '../../src/adapters/peft/read.ts'
+import { readPeft } from '../../src/adapters/peft/tensors.ts'
 import { isTarget, type PeftFields } from '../../src/adapters/peft/targets.ts'
 import { lora } from '../../src/adapters/lora.ts'
 import { writeSafetensors } from '../../src/nn/containers/safetensors.ts'

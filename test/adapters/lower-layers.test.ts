@@ -1,8 +1,7 @@
 /** What the lower layers say, beside the embedding: the numbers of the base itself, as a latent of one position. */
-import { embedded } from '../../src/adapters/embedded.ts'
 import { expect, it } from 'vitest'
 import { fileURLToPath } from 'node:url'
-import { viewOf } from '../../src/adapters/view.ts'
+import { viewOf, embedded } from '../../src/adapters/view.ts'
 import { withLowerLayers } from '../../src/adapters/lower-layers.ts'
 import { ranpac } from '../../src/adapters/closed-form/ranpac.ts'
 import { slda } from '../../src/adapters/closed-form/slda.ts'

@@ -1,7 +1,10 @@
 /** The random directions of `ranpac`: the same on every machine and in every version, and orthogonal ones where they are asked for. */
 import { describe, expect, it } from 'vitest'
-import { openTransform, sizeFor } from '../../src/adapters/closed-form/orthonormal-transform.ts'
-import { drawProjection } from '../../src/adapters/closed-form/projection.ts'
+import {
+  drawProjection,
+  openTransform,
+  sizeFor,
+} from '../../src/adapters/closed-form/projection.ts'
 import { ranpac } from '../../src/adapters/closed-form/ranpac.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'

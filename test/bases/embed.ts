@@ -2,7 +2,7 @@
  * Embeds rows with a base in both engines, straight through its network: all rows padded into one batch, the trunk up
  * to a cut, then the tail without an adapter.
  */
-import { embeddingOf } from '../../src/nn/head-input.ts'
+import { embeddingOf, unadapted } from '../../src/nn/head-input.ts'
 import * as ort from 'onnxruntime-node'
 import type { Base } from '../../src/contracts/base.ts'
 import type { EncodedRow } from '../../src/contracts/network.ts'
@@ -10,7 +10,6 @@ import type { Ops } from '../../src/contracts/ops.ts'
 import { recordGraph } from '../../src/nn/record.ts'
 import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
 import { tfjsOps } from '../../src/nn/tfjs/ops.ts'
-import { unadapted } from '../../src/nn/unadapted.ts'
 
 export interface Embedder {
   embed(rows: readonly EncodedRow[], cut: number): Promise<readonly Float32Array[]>

@@ -1,9 +1,8 @@
 /** A declared schema: what becomes of each value, and what of the model when another feature is declared. */
 import { valuesOf } from '../../src/payloads/rows.ts'
 import { describe, expect, it } from 'vitest'
-import { freshAdapter, specsOf, type AdapterPlan } from '../../src/adapters/adapter.ts'
+import { freshAdapter, specsOf, type AdapterPlan, carriedOver } from '../../src/adapters/adapter.ts'
 import { openBundle } from '../../src/adapters/peft/bundle.ts'
-import { carriedOver } from '../../src/adapters/carried.ts'
 import { full } from '../../src/adapters/full.ts'
 import { head } from '../../src/adapters/head.ts'
 import { lora } from '../../src/adapters/lora.ts'

@@ -1,7 +1,7 @@
 /** What a model on features is where its config says nothing: a recipe as a whole, of which each key can be another. */
 import { describe, expect, it } from 'vitest'
 import { parseConfig } from '../../src/config/config.ts'
-import { tableRecipe as featuresDefaults } from '../../src/bases/features/defaults.ts'
+import { tableRecipe as featuresDefaults } from '../../src/bases/features/plugin.ts'
 
 const recipe = {
   base: { features: { size: 3, ...featuresDefaults.base } },

@@ -5,10 +5,13 @@ import type * as tfc from '@tensorflow/tfjs-core'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { openCompiledGraph } from '../../src/nn/compiled/compiled-graph.ts'
 import { savedModel } from '../../src/nn/compiled/graph-def.ts'
-import { TensorFlowGraph, type GraphValue } from '../../src/nn/compiled/graph.ts'
+import {
+  TensorFlowGraph,
+  type GraphValue,
+  NotCompilable,
+  splitGraph,
+} from '../../src/nn/compiled/graph.ts'
 import { graphOps } from '../../src/nn/compiled/ops.ts'
-import { NotCompilable } from '../../src/nn/compiled/shape.ts'
-import { splitGraph } from '../../src/nn/compiled/split.ts'
 import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { opCases, type OpCase, type Sizes } from './op-cases.ts'

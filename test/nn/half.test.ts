@@ -1,6 +1,6 @@
 /** Half precision: what it can hold is held exactly, everything else goes to the nearest, and what is too large is not taken. */
 import { expect, test } from 'vitest'
-import { fromHalves, toHalves } from '../../src/nn/half.ts'
+import { fromHalves, toHalves } from '../../src/nn/containers/floats.ts'
 
 const through = (...values: number[]) => [...fromHalves(toHalves(Float32Array.from(values))!)]
 

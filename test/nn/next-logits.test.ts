@@ -1,6 +1,6 @@
 /** Logits of the next token where the vocabulary is read in 8 bits, against the product in float32. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { readLogits, recordLogits } from '../../src/nn/onnx/decoding/next-logits.ts'
+import { readLogits, recordLogits } from '../../src/nn/onnx/decoding/record.ts'
 import { sampleToken } from '../../src/nn/onnx/decoding/sample.ts'
 import { openSession, ortTensor, type OnnxSession } from '../../src/nn/onnx/session.ts'
 import { OnnxGraph } from '../../src/nn/onnx/graph.ts'

@@ -1,8 +1,7 @@
 /** The kernels of the plain engine against loops, over sizes that fill no vector and sizes that fill several. */
 import { describe, expect, test } from 'vitest'
-import { openBlocks } from '../../src/nn/js/wasm/blocks.ts'
 import type * as Memory from '../../src/nn/js/wasm/memory.ts'
-import { Arena, double, floats, kernels } from '../../src/nn/js/wasm/memory.ts'
+import { Arena, double, floats, kernels, openBlocks } from '../../src/nn/js/wasm/memory.ts'
 import { openRandom } from '../../src/platform/random.ts'
 
 const random = openRandom(1, 'kernels')

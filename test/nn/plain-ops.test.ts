@@ -1,7 +1,7 @@
 /** Plain operations against TensorFlow's: equal values and equal slopes, on the battery's own cases. */
 import { describe, expect, test } from 'vitest'
 import { openTape } from '../../src/nn/js/ops.ts'
-import { NotPlain } from '../../src/nn/js/value.ts'
+import { NotPlain } from '../../src/nn/js/tape.ts'
 import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import type { Tensor } from '../../src/contracts/core.ts'

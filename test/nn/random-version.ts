@@ -1,7 +1,6 @@
 /** A version whose every tensor is drawn at random: nothing that it changes stays zero, as a trained one. */
 import { specsOf, type AdapterPlan } from '../../src/adapters/adapter.ts'
-import { recordedConfig } from '../../src/adapters/recorded-config.ts'
-import { identityOf } from '../../src/adapters/base-identity.ts'
+import { recordedConfig, identityOf } from '../../src/adapters/recorded-config.ts'
 import type { Random, Tensor } from '../../src/contracts/core.ts'
 import type { TaskFacts } from '../../src/contracts/example.ts'
 import type { Version } from '../../src/versions/contract.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { EncodedRow, Latent } from '../../src/contracts/network.ts'
-import { RunsByLength } from '../../src/nn/onnx/runs-by-length.ts'
+import { RunsByLength } from '../../src/nn/onnx/trunk-engine.ts'
 
 const row = (...ids: number[]): EncodedRow => ({ data: Int32Array.from(ids) })
 const idsOf = (row: EncodedRow) => [...row.data]

@@ -1,7 +1,7 @@
 /** A base that reads text as the codes of its characters, and a task that says what the logits said. */
 import { isOf } from '../../src/contracts/payload.ts'
 import { text } from '../../src/payloads/inputs/text.ts'
-import { tokensOf } from '../../src/bases/text.ts'
+import { tokensOf } from '../../src/bases/text-base.ts'
 import type { Base } from '../../src/contracts/base.ts'
 import type { Task } from '../../src/contracts/task.ts'
 import type { Answer } from '../../src/tasks/classification/score.ts'

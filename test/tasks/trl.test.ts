@@ -1,9 +1,8 @@
 /** The losses of texts and the length of their gradient, against TRL on the same batch (reference/with-trl.py). */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { identityOf } from '../../src/adapters/base-identity.ts'
 import { openBundle } from '../../src/adapters/peft/bundle.ts'
-import { recordedConfig } from '../../src/adapters/recorded-config.ts'
+import { recordedConfig, identityOf } from '../../src/adapters/recorded-config.ts'
 import { toFloat32 } from '../../src/nn/containers/floats.ts'
 import { readSafetensors } from '../../src/nn/containers/safetensors.ts'
 import { methods } from '../../src/plugins.ts'

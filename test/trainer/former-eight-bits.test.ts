@@ -1,8 +1,7 @@
 /** A model on a base in 8 bits whose data were made with weights of 8 bits, which only VNNI multiplies exactly, goes on with 7. */
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { freshAdapter } from '../../src/adapters/adapter.ts'
-import { goingOn } from '../../src/adapters/carried.ts'
+import { freshAdapter, goingOn } from '../../src/adapters/adapter.ts'
 import { head } from '../../src/adapters/head.ts'
 import { lora } from '../../src/adapters/lora.ts'
 import { quantized } from '../../src/adapters/quantized.ts'

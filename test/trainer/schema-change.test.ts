@@ -1,7 +1,6 @@
 /** A feature is added to the schema while examples wait, are kept, and have made versions: over restarts and crashes. */
 import { describe, expect, test } from 'vitest'
-import { freshAdapter } from '../../src/adapters/adapter.ts'
-import { goingOn } from '../../src/adapters/carried.ts'
+import { freshAdapter, goingOn } from '../../src/adapters/adapter.ts'
 import { full } from '../../src/adapters/full.ts'
 import { lora } from '../../src/adapters/lora.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Routing } from '../../src/versions/contract.ts'
-import { liveAt } from '../../src/versions/live-at.ts'
+import { liveAt } from '../../src/versions/undone.ts'
 import { rejection } from '../coded.ts'
 import { fc } from '../properties.ts'
 

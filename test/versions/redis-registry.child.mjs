@@ -1,5 +1,5 @@
 /** A trainer of a fleet that publishes, points and removes without end, until it is killed. */
-import { openFleetRegistry } from '../../dist/src/versions/shared/redis.js'
+import { openFleetRegistry } from '../../dist/src/versions/shared/registry.js'
 import { systemClock } from '../../dist/src/platform/clock.js'
 import { openRedis } from '../../dist/src/platform/redis/redis.js'
 import { plainBundle, plainOrigin, plainVersion } from './plain-bundle.mjs'

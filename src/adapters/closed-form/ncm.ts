@@ -10,7 +10,7 @@
  *     adapter: { method: ncm }
  */
 import type { ClosedForm, Method, MethodPlugin } from '../../contracts/adapter.ts'
-import { classMeans, halfNorms } from './class-means.ts'
+import { classMeans, halfNorms } from './cholesky.ts'
 import { headOnly } from '../head.ts'
 import { tailLayers } from '../target-modules.ts'
 

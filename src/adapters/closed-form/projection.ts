@@ -11,7 +11,6 @@
  * Yu et al. (2016), "Orthogonal random features", NeurIPS.
  */
 import { openRandom } from '../../platform/random.ts'
-import { openTransform, sizeFor } from './orthonormal-transform.ts'
 
 export type ProjectionKind = 'gaussian' | 'orthogonal'
 
@@ -53,4 +52,79 @@ function orthogonal(width: number, features: number): Float32Array<ArrayBuffer> 
     }
   }
   return data
+}
+
+/**
+ * An orthonormal transform of n = m·2ᵃ numbers, m odd, in O(n·(a + m)) instead of n²: Hadamard's on m segments of 2ᵃ
+ * numbers, then a discrete cosine transform across the segments.
+ *
+ *   M = C_m ⊗ H_2ᵃ      C[k, j] = √(2/m)·cos(π·(j + ½)·k/m), its first row 1/√m      H = [[1, 1], [1, −1]]/√2 ⊗ …
+ *
+ * Fino & Algazi (1976), "Unified matrix treatment of the fast Walsh–Hadamard transform", IEEE Trans. Comput. C-25; Ahmed
+ * et al. (1974), "Discrete cosine transform", IEEE Trans. Comput. C-23.
+ */
+
+/** The largest m: what is wider than a power of two times it gets up to an eighth more numbers. */
+const MOST_ODD = 15
+
+/** The least size of at least `width` numbers whose odd part is small. */
+export function sizeFor(width: number): number {
+  let size = Math.max(1, width)
+  while (oddPart(size) > MOST_ODD) size += 1
+  return size
+}
+
+/** Transforms `size` numbers in place. */
+export function openTransform(size: number): (values: Float64Array) => void {
+  const count = oddPart(size)
+  const length = size / count
+  const cosines = cosinesOf(count)
+  const scale = 1 / Math.sqrt(length)
+  return (values) => {
+    for (let from = 0; from < size; from += length) hadamard(values, from, length)
+    across(values, length, cosines)
+    for (let at = 0; at < size; at += 1) values[at] = scale * (values[at] ?? 0)
+  }
+}
+
+function oddPart(size: number): number {
+  let odd = size
+  while (odd % 2 === 0) odd /= 2
+  return odd
+}
+
+/** H without its factor. */
+function hadamard(values: Float64Array, from: number, length: number): void {
+  for (let half = 1; half < length; half *= 2)
+    for (let start = from; start < from + length; start += 2 * half)
+      for (let at = start; at < start + half; at += 1) {
+        const [a, b] = [values[at] ?? 0, values[at + half] ?? 0]
+        values[at] = a + b
+        values[at + half] = a - b
+      }
+}
+
+/** [count, count], row by row. */
+function cosinesOf(count: number): Float64Array {
+  const cosines = new Float64Array(count * count)
+  for (let k = 0; k < count; k += 1)
+    for (let j = 0; j < count; j += 1)
+      cosines[k * count + j] =
+        Math.sqrt((k === 0 ? 1 : 2) / count) * Math.cos((Math.PI * (j + 0.5) * k) / count)
+  return cosines
+}
+
+/** The number at one place of each segment, for all places. */
+function across(values: Float64Array, length: number, cosines: Float64Array): void {
+  const count = values.length / length
+  if (count === 1) return
+  const own = new Float64Array(count)
+  for (let place = 0; place < length; place += 1) {
+    for (let j = 0; j < count; j += 1) own[j] = values[j * length + place] ?? 0
+    for (let k = 0; k < count; k += 1) {
+      let sum = 0
+      for (let j = 0; j < count; j += 1) sum += (cosines[k * count + j] ?? 0) * (own[j] ?? 0)
+      values[k * length + place] = sum
+    }
+  }
 }

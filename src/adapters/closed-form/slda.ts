@@ -19,8 +19,7 @@ import type {
   MethodPlugin,
 } from '../../contracts/adapter.ts'
 import type { Settings } from '../../contracts/core.ts'
-import { solve } from './cholesky.ts'
-import { classMeans, halfNorms } from './class-means.ts'
+import { solve, classMeans, halfNorms } from './cholesky.ts'
 import { headOnly } from '../head.ts'
 import { depthSetting, withLowerLayers } from '../lower-layers.ts'
 import { tailLayers } from '../target-modules.ts'

@@ -21,17 +21,16 @@ import {
   specsOf,
   statisticsOf,
   type AdapterPlan,
+  carriedOver,
 } from '../adapter.ts'
-import { carriedOver } from '../carried.ts'
 import { toFloat32 } from '../../nn/containers/floats.ts'
 import { isOfMemory } from '../../nn/memory.ts'
 import { adapterAlone } from '../../nn/mixture.ts'
 import { readSafetensors, writeSafetensors } from '../../nn/containers/safetensors.ts'
 import { configOfRecord, foreignSetting } from '../recorded-config.ts'
 import { viewOf } from '../view.ts'
-import { modelCard } from './model-card.ts'
 
-export interface BundleParts {
+interface BundleParts {
   readonly base: Base
   readonly methods: Readonly<Record<string, MethodPlugin>>
   readonly tasks: Readonly<Record<string, TaskHead>>
@@ -40,7 +39,7 @@ export interface BundleParts {
 }
 
 /** A manifest's description of the tensors of a version. */
-export interface DescribedAdapter {
+interface DescribedAdapter {
   readonly version: string
   readonly base: BaseIdentity
   readonly task: string
@@ -50,7 +49,7 @@ export interface DescribedAdapter {
   readonly memory?: { readonly slots: number; readonly mixture?: true }
 }
 
-export interface AdapterBundle {
+interface AdapterBundle {
   write(draft: {
     readonly manifest: DescribedAdapter
     readonly parameters: Tensors
@@ -201,4 +200,65 @@ function planOf({ base, methods, tasks }: BundleParts, manifest: DescribedAdapte
   throw failure('VERSION_FOREIGN', message, {
     details: { method: config.method, task: manifest.task },
   })
+}
+
+/**
+ * The README.md of an exported version, as a model card of the Hugging Face hub: what the folder holds, and how Python
+ * computes an answer with it.
+ */
+
+/** The types that PEFT has itself. */
+const OPENED = new Set<unknown>(['LORA', 'IA3'])
+
+function modelCard(plan: AdapterPlan, version: string): string {
+  const { base, task, config, memory } = plan
+  const { peft_type: type } = methodOf(plan).peftConfig(sitesOf(plan), base)
+  const hub = OPENED.has(type) ? base.hub : undefined
+  const snippet = hub === undefined ? undefined : snippetFor(hub, task, base)
+  const paragraphs = [
+    `# ${version}`,
+    `An adapter for ${task.kind} on ${hub ?? base.name}, method \`${config.method}\`, made by Antikythera.`,
+    snippet ?? withoutPeft(task, base),
+    memory !== undefined &&
+      '`memory.safetensors` has examples that answer along with it in Antikythera; the tensors here answer without them.',
+    '`manifest.json` has its parent, what it learned from, its scores, and the hash of its base.',
+  ].filter((paragraph) => paragraph !== false)
+  const matter = hub === undefined ? '' : `---\nbase_model: ${hub}\nlibrary_name: peft\n---\n\n`
+  return `${matter}${paragraphs.join('\n\n')}\n`
+}
+
+/** Undefined where the head reads something else than the pooled tokens at unit length. */
+function snippetFor(hub: string, task: TaskHead, base: Base): string | undefined {
+  if (task.reads === 'answers') return python(causalLines(hub))
+  const isSentence = task.reads === 'pooled' && base.network.unit && task.python !== undefined
+  return isSentence ? python(sentenceLines(hub, task.scale(true), task.python)) : undefined
+}
+
+const python = (lines: readonly string[]) =>
+  ['    pip install peft transformers', `\`\`\`python\n${lines.join('\n')}\n\`\`\``].join('\n\n')
+
+const causalLines = (hub: string) => [
+  'from peft import AutoPeftModelForCausalLM; from transformers import AutoTokenizer',
+  `tokenizer, model = AutoTokenizer.from_pretrained("${hub}"), AutoPeftModelForCausalLM.from_pretrained(".")`,
+  'messages = [{"role": "user", "content": "Hello"}]',
+  'prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)',
+  'print(tokenizer.decode(model.generate(**prompt, max_new_tokens=64)[0, prompt["input_ids"].shape[1]:]))',
+]
+
+const sentenceLines = (hub: string, scale: number, answer: string) => [
+  'import json, peft, torch, transformers; from safetensors.torch import load_file',
+  `name, head, manifest = "${hub}", load_file("head.safetensors"), json.load(open("manifest.json"))`,
+  'model = peft.PeftModel.from_pretrained(transformers.AutoModel.from_pretrained(name).float(), ".").eval()',
+  'rows = transformers.AutoTokenizer.from_pretrained(name)(["what a lovely phone"], return_tensors="pt")',
+  'embedding = torch.nn.functional.normalize(model(**rows).last_hidden_state.mean(1), dim=-1)',
+  `z = ${scale} * embedding @ head["head.weight"] + head["head.bias"]`,
+  answer,
+]
+
+function withoutPeft(task: TaskHead, { network }: Base): string {
+  const head =
+    task.reads === 'pooled'
+      ? ` The head is z = ${task.scale(network.unit)} · x · W + b, with W and b in \`head.safetensors\` and x the embedding.`
+      : ''
+  return `PEFT cannot open the base or the method of this version by a name; its tensors are plain safetensors.${head}`
 }

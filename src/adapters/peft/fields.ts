@@ -9,10 +9,8 @@ import { canonicalJson } from '../../platform/canonical-json.ts'
 import { withinTime } from '../../platform/time-limit.ts'
 import type { AdapterPlan } from '../adapter.ts'
 import { methodOf, sitesOf } from '../adapter.ts'
-import { describeSites, suggestion } from './suggestion.ts'
-import { isSameScale, loraSize } from './lora-size.ts'
-import { refuse } from './refuse.ts'
-import { isListed, isTarget, type FoundFields, type PeftFields } from './targets.ts'
+import { describeSites, suggestion, isSameScale, loraSize } from './suggestion.ts'
+import { isListed, isTarget, type FoundFields, type PeftFields, refuse } from './targets.ts'
 
 /** The adapter's computation does not depend on them, or they are checked elsewhere. */
 const free = new Set(

@@ -10,8 +10,7 @@
 import type { Json, Tensor, Tensors } from '../../contracts/core.ts'
 import type { AdapterPlan } from '../adapter.ts'
 import { PREFIX, transpose } from './peft.ts'
-import { refuse } from './refuse.ts'
-import { savedModules, type FoundFields, type PeftFields } from './targets.ts'
+import { savedModules, type FoundFields, type PeftFields, refuse } from './targets.ts'
 
 const others = '--head live or --head fresh, which ignore it'
 

@@ -5,6 +5,7 @@
 import type { Json, Tensor, Tensors } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { TargetModule } from '../../contracts/network.ts'
+import { transposed } from '../../nn/containers/floats.ts'
 import { failure } from '../../platform/errors.ts'
 import type { LowRankConfig, LowRankSite } from '../low-rank.ts'
 
@@ -133,12 +134,30 @@ function common(base: Base): Readonly<Record<string, Json>> {
 }
 
 /** [rows, columns] → [columns, rows]; a vector is unchanged. */
-export function transpose(tensor: Tensor): Tensor {
-  const [rows = 0, columns = 0] = tensor.shape
-  if (tensor.shape.length < 2) return { shape: tensor.shape, data: tensor.data.slice() }
-  const data = new Float32Array(tensor.data.length)
-  for (let row = 0; row < rows; row += 1)
-    for (let column = 0; column < columns; column += 1)
-      data[column * rows + row] = tensor.data[row * columns + column] ?? 0
-  return { shape: [columns, rows], data }
+export function transpose({ shape, data }: Tensor): Tensor {
+  return shape.length < 2 ? { shape, data: data.slice() } : transposed({ shape, data })
+}
+
+/**
+ * The on-disk layout of methods that replace weights of the base: a part of the network's own state dict. Names are the
+ * base's, without a prefix, and matrices [out, in] as in torch, so that `load_state_dict(…, strict=False)` of the
+ * Hugging Face model accepts a version directly.
+ *
+ * `<site>.weight` [in, out] → [out, in].
+ */
+export function toStateDict(parameters: Tensors): Tensors {
+  return new Map([...parameters].map(([name, tensor]) => [name, transpose(tensor)]))
+}
+
+/** The inverse; the caller checks names and shapes. */
+export function fromStateDict(tensors: Tensors): Tensors {
+  return toStateDict(tensors)
+}
+
+/**
+ * A type that PEFT refuses by name: if PEFT opened it as one of its own, such a version would silently be the bare
+ * base.
+ */
+export function stateDictConfig(method: string, base: Base): Readonly<Record<string, Json>> {
+  return { peft_type: method.toUpperCase(), base_model_name_or_path: base.hub ?? base.name }
 }

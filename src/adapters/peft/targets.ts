@@ -4,9 +4,9 @@
  * `exclude_modules` and `modules_to_save` remove modules, and `layers_to_transform` restricts a list of endings to some
  * layers.
  */
-import type { Json } from '../../contracts/core.ts'
+import type { Json, CodedError } from '../../contracts/core.ts'
 import type { TargetModule } from '../../contracts/network.ts'
-import { refuse } from './refuse.ts'
+import { failure } from '../../platform/errors.ts'
 
 export type PeftFields = Readonly<Record<string, Json>>
 
@@ -94,4 +94,22 @@ function words(fields: PeftFields, field: string): string | readonly string[] {
 
 function isList(value: Json): value is readonly Json[] {
   return Array.isArray(value)
+}
+
+/**
+ * The common form of an import refusal: the field, its value and the allowed values.
+ */
+const SHOWN_CHARACTERS = 200
+
+export function refuse(
+  field: string,
+  value: Json | undefined,
+  allowed: string,
+  more: Readonly<Record<string, Json>> = {},
+): CodedError {
+  const shown = value === undefined ? 'missing' : JSON.stringify(value)
+  const cut = shown.length > SHOWN_CHARACTERS ? `${shown.slice(0, SHOWN_CHARACTERS)}…` : shown
+  return failure('IMPORT_REFUSED', `${field} is ${cut}; allowed: ${allowed}`, {
+    details: { field, value: value ?? null, allowed, ...more },
+  })
 }

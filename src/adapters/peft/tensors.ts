@@ -5,14 +5,16 @@
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import { methodOf, sitesOf, type AdapterPlan } from '../adapter.ts'
 import { toFloat32 } from '../../nn/containers/floats.ts'
+import { type SafetensorsFile, readSafetensors } from '../../nn/containers/safetensors.ts'
 import { PREFIX } from './peft.ts'
-import type { SafetensorsFile } from '../../nn/containers/safetensors.ts'
-import { refuse } from './refuse.ts'
+import { refuse, type FoundFields, type PeftFields } from './targets.ts'
 import { describeSites } from './suggestion.ts'
+import { checkFields, checkType } from './fields.ts'
+import { takeClassifier } from './head.ts'
 
 const known = ['F32', 'F16', 'BF16']
 
-export interface SortedTensors {
+interface SortedTensors {
   /** As the method's parameters in memory. */
   readonly parameters: Tensors
   /** Under their names in the file. */
@@ -33,7 +35,7 @@ export function floatTensors({ tensors }: SafetensorsFile): Tensors {
 }
 
 /** The prefix of the base's own module paths: '' for the bare network, `bert.` inside a class for a task. */
-export function prefixOf(tensors: Tensors, plan: AdapterPlan): string {
+function prefixOf(tensors: Tensors, plan: AdapterPlan): string {
   const sites = plan.base.network.sites(0)
   const found = [...tensors.keys()].flatMap((name) =>
     prefixIn(
@@ -49,7 +51,7 @@ export function prefixOf(tensors: Tensors, plan: AdapterPlan): string {
   throw refuse(first, [...(tensors.get(first)?.shape ?? [])], architecture(plan))
 }
 
-export function sortTensors(tensors: Tensors, prefix: string, plan: AdapterPlan): SortedTensors {
+function sortTensors(tensors: Tensors, prefix: string, plan: AdapterPlan): SortedTensors {
   const expected = onDisk(plan)
   const adapter = new Map<string, Tensor>()
   const rest = new Map(tensors)
@@ -67,7 +69,7 @@ export function sortTensors(tensors: Tensors, prefix: string, plan: AdapterPlan)
 }
 
 /** The remaining tensors belong to no part of this model. */
-export function refuseRest(rest: Tensors, plan: AdapterPlan): void {
+function refuseRest(rest: Tensors, plan: AdapterPlan): void {
   for (const [name, { shape }] of rest) throw refuse(name, [...shape], architecture(plan))
 }
 
@@ -110,4 +112,37 @@ function takeIdle(rest: Map<string, Tensor>): readonly string[] {
     idle.push(module.replace(PREFIX, ''))
   }
   return idle
+}
+
+/**
+ * Reads a folder written by Hugging Face PEFT as an adapter of one model: `adapter_config.json` and
+ * `adapter_model.safetensors`. It must be exactly this model's adapter; otherwise it is refused (`IMPORT_REFUSED`) with
+ * the field, its value and the allowed values. Nothing is dropped, padded or scaled to make it fit. The method knows
+ * its own on-disk layout (`toDisk`, `fromDisk`, `peftConfig`).
+ */
+export interface PeftAdapter {
+  readonly found: FoundFields
+  /** The method's own tensors. */
+  readonly parameters: Tensors
+  /** As stored in the file; `headOf` converts it to a head. */
+  readonly classifier: Tensors | undefined
+  /** Modules left out because their adapter adds nothing. */
+  readonly idle: readonly string[]
+}
+
+/** The labels of the plan do not matter. */
+export function readPeft(
+  fields: PeftFields,
+  safetensors: Uint8Array,
+  plan: AdapterPlan,
+): PeftAdapter {
+  checkType(fields, plan)
+  const tensors = floatTensors(readSafetensors(safetensors))
+  const found = { fields, prefix: prefixOf(tensors, plan) }
+  checkFields(found, plan)
+  const { parameters, rest, idle } = sortTensors(tensors, found.prefix, plan)
+  const left = new Map(rest)
+  const classifier = takeClassifier(left, found)
+  refuseRest(left, plan)
+  return { found, parameters, classifier, idle }
 }

@@ -14,10 +14,9 @@ import { listedFolder, readJsonFile, refusePickles } from '../folder.ts'
 import { templateFault } from './chat-template.ts'
 import { causalConfigOf, parseCausalConfig, type CausalConfig } from './config.ts'
 import { tokenizerOf } from './gguf-tokenizer.ts'
-import { languageOf, type LanguageParts } from './language.ts'
+import { languageOf, type LanguageParts, withoutControls } from './language.ts'
 import { languageIn, languageInGguf } from './language-files.ts'
 import { causalNetwork, HEAD, WORDS } from './network.ts'
-import { withoutControls } from './tokenizer.ts'
 import { causalWeights, causalWeightsOf } from './weights.ts'
 
 /** Raised whenever the network or the tokenizer would give another output for the same files. */

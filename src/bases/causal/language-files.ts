@@ -8,8 +8,7 @@ import type { Json } from '../../contracts/core.ts'
 import { metadataTexts, type GgufFile } from '../../nn/containers/gguf.ts'
 import { listedFolder, readJsonFile } from '../folder.ts'
 import type { NamedTokens } from './chat-template.ts'
-import { idsIn, type LanguageParts } from './language.ts'
-import { controlsOf } from './tokenizer.ts'
+import { idsIn, type LanguageParts, controlsOf } from './language.ts'
 
 type Fields = Readonly<Record<string, Json>>
 

@@ -9,12 +9,9 @@ import type { ChatMessage } from '../../contracts/event.ts'
 import { digestOf } from '../../platform/canonical-json.ts'
 import { failure } from '../../platform/errors.ts'
 import { isVisible, wellFormed } from '../../platform/visible-text.ts'
-import { readText, streamSafe } from '../text.ts'
-import type { ChatLanguage } from '../text-base.ts'
+import { type ChatLanguage, readText, streamSafe } from '../text-base.ts'
 import type { TextTokenizer } from '../tokenizer.ts'
 import { chatTemplate, type ChatTemplate, type NamedTokens } from './chat-template.ts'
-import { controlMarks, type RenderedPart } from './control-marks.ts'
-import type { ControlToken } from './tokenizer.ts'
 
 export interface LanguageParts {
   readonly controls: readonly ControlToken[]
@@ -145,4 +142,133 @@ function writtenEnd(template: ChatTemplate, controls: readonly ControlToken[]): 
 export function idsIn(value: Json | undefined): readonly number[] {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value]
   return list.filter((id): id is number => Number.isSafeInteger(id))
+}
+
+/**
+ * The control tokens of a tokenizer: taken out of its definition, so that no text of a user's is read as one, and listed.
+ */
+type Definition = Readonly<Record<string, Json>>
+
+/** Only tokens that no text may become are `special`. */
+export function withoutControls(definition: Definition): Definition {
+  const added: Json | undefined = definition.added_tokens
+  const isControl = (token: Json) =>
+    typeof token === 'object' && token !== null && (token as Definition).special === true
+  if (!isList(added)) return definition
+  return { ...definition, added_tokens: added.filter((token) => !isControl(token)) }
+}
+
+/** A token that only a chat template writes. */
+interface ControlToken {
+  readonly id: number
+  readonly content: string
+  /** Whether it takes the white space at its left, or right. */
+  readonly lstrip: boolean
+  readonly rstrip: boolean
+}
+
+export function controlsOf({ added_tokens: added }: Definition): readonly ControlToken[] {
+  if (!isList(added)) return []
+  return added.flatMap((token) => {
+    if (typeof token !== 'object' || token === null || isList(token)) return []
+    const { id, content, special, lstrip, rstrip } = token as Definition
+    if (special !== true || typeof content !== 'string' || typeof id !== 'number') return []
+    return [{ id, content, lstrip: lstrip === true, rstrip: rstrip === true }]
+  })
+}
+
+function isList(value: Json | undefined): value is readonly Json[] {
+  return Array.isArray(value)
+}
+
+/**
+ * Keeps the text of users apart from the control tokens of a chat template. Before a conversation is rendered, a private
+ * character goes in front of each place in a content where a control token begins, or could begin or end together with what
+ * the template writes around it. In the rendering only unmarked control tokens count, and the marks are removed.
+ *
+ * A part of a rendering: a control token, or text.
+ */
+type RenderedPart =
+  | { readonly kind: 'control'; readonly token: string }
+  | { readonly kind: 'text'; readonly text: string }
+
+interface ControlMarks {
+  /** A content as the template may read it. */
+  mark(content: string): string
+  split(rendering: string): readonly RenderedPart[]
+}
+
+/** Private-use characters of Unicode: the Basic Multilingual Plane's, then planes 15 and 16. */
+const PRIVATE: readonly (readonly [from: number, to: number])[] = [
+  [0xe000, 0xf8ff],
+  [0xf0000, 0xffffd],
+  [0x100000, 0x10fffd],
+]
+
+/** `texts`: everything that the rendering may hold, so that the mark is a character of none of them. */
+export function controlMarks(controls: readonly string[], texts: readonly string[]): ControlMarks {
+  const mark = unusedIn(texts.join(''))
+  const longestFirst = [...controls]
+    .filter((token) => token !== '')
+    .sort((a, b) => b.length - a.length)
+  const anyOf = longestFirst.map(escaped).join('|')
+  if (anyOf === '') return { mark: (content) => content, split: (text) => [{ kind: 'text', text }] }
+  const begins = new RegExp(`(?=${anyOf})`, 'gu')
+  const unmarked = new RegExp(`(?<!${mark})(${anyOf})`, 'u')
+  return {
+    mark(content) {
+      const places = new Set(Array.from(content.matchAll(begins), ({ index }) => index))
+      for (const place of edges(content, controls)) places.add(place)
+      return insertedAt(
+        content,
+        [...places].sort((a, b) => a - b),
+        mark,
+      )
+    },
+    split: (rendering) =>
+      rendering.split(unmarked).flatMap((piece, at): readonly RenderedPart[] => {
+        // The pieces at odd places were captured by the expression.
+        if (at % 2 === 1) return [{ kind: 'control', token: piece }]
+        const text = piece.replaceAll(mark, '')
+        return text === '' ? [] : [{ kind: 'text', text }]
+      }),
+  }
+}
+
+function unusedIn(text: string): string {
+  for (const [from, to] of PRIVATE)
+    for (let code = from; code <= to; code += 1) {
+      const character = String.fromCodePoint(code)
+      if (!text.includes(character)) return character
+    }
+  throw failure('INPUT_TOO_LONG', 'the messages hold every private-use character of Unicode')
+}
+
+/** Where a content, without white space around it, may be the end, the middle or the beginning of a control token. */
+function edges(content: string, controls: readonly string[]): readonly number[] {
+  const from = content.length - content.trimStart().length
+  const to = content.trimEnd().length
+  if (from >= to) return []
+  const inner = content.slice(from, to)
+  const places: number[] = []
+  for (const token of controls) {
+    if (token.includes(inner)) places.push(from)
+    for (let size = 1; size < Math.min(token.length, inner.length + 1); size += 1) {
+      if (inner.startsWith(token.slice(-size))) places.push(from)
+      if (inner.endsWith(token.slice(0, size))) places.push(to - size)
+    }
+  }
+  return places
+}
+
+function insertedAt(content: string, places: readonly number[], mark: string): string {
+  const bounds = [0, ...places, content.length]
+  return bounds
+    .slice(1)
+    .map((to, at) => content.slice(bounds[at], to))
+    .join(mark)
+}
+
+function escaped(token: string): string {
+  return token.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
 }

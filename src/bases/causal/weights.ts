@@ -3,14 +3,13 @@
  * Tensors that the network does not read (such as rotary buffers) are ignored.
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
-import { toFloat32 } from '../../nn/containers/floats.ts'
+import { toFloat32, transposed } from '../../nn/containers/floats.ts'
 import type { GgufFile } from '../../nn/containers/gguf.ts'
 import { dequantized } from '../../nn/containers/gguf-blocks.ts'
 import type { StoredTensor } from '../../nn/containers/safetensors.ts'
 import { failure } from '../../platform/errors.ts'
 import type { CausalConfig } from './config.ts'
-import { HEAD, POOL_SCALE, WORDS } from './network.ts'
-import { rotaryTables } from './rotary.ts'
+import { HEAD, POOL_SCALE, WORDS, rotaryTables } from './network.ts'
 
 /** The product of a unit vector and the scale of a head on it (`tasks/classification`). */
 const HEAD_LENGTH = 10
@@ -132,19 +131,6 @@ function takeWeights(find: Find, config: CausalConfig): Tensors {
 function poolScale({ data }: Tensor): Tensor {
   const length = Math.sqrt(data.reduce((sum, value) => sum + value * value, 0))
   return { shape: [1], data: Float32Array.of(length > 0 ? HEAD_LENGTH / length : 1) }
-}
-
-/** In tiles, so that both sides stay in the processor's cache. */
-function transposed({ shape, data }: Tensor): Tensor {
-  const [rows = 0, columns = 0] = shape
-  const turned = new Float32Array(data.length)
-  const tile = 32
-  for (let top = 0; top < rows; top += tile)
-    for (let left = 0; left < columns; left += tile)
-      for (let row = top; row < Math.min(top + tile, rows); row += 1)
-        for (let column = left; column < Math.min(left + tile, columns); column += 1)
-          turned[column * rows + row] = data[row * columns + column] ?? NaN
-  return { shape: [columns, rows], data: turned }
 }
 
 function invalid(tensor: string, what: string): Error {

@@ -10,13 +10,12 @@ import type { Base, BaseIdentity } from '../../contracts/base.ts'
 import type { Input } from '../../contracts/event.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import { openRandom } from '../../platform/random.ts'
-import { type FeaturesLayout, inputSize, vectorSize } from './layout.ts'
 import { featuresNetwork, hiddenName, SPREAD } from './network.ts'
-import { featuresStatistics } from './statistics.ts'
+import { featuresStatistics, type FeaturesLayout, inputSize, vectorSize } from './statistics.ts'
 import { planSchema, schemaVectorizer, type FeatureSchema } from './schema.ts'
 import { successionOf, type EarlierFeatures, type FeatureColumns } from './succession.ts'
 import { vectorizer } from './vector.ts'
-import { hashBase } from '../hash.ts'
+import { hashBase } from '../folder.ts'
 
 export interface FeaturesOptions {
   /**

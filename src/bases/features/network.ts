@@ -21,8 +21,15 @@ import type {
 } from '../../contracts/network.ts'
 import type { Ops } from '../../contracts/ops.ts'
 import { invariant } from '../../platform/errors.ts'
-import { type FeaturesLayout, inputSize, recentAt, vectorSize } from './layout.ts'
-import { CLIP, SMALLEST_VARIANCE, STATISTICS } from './statistics.ts'
+import {
+  CLIP,
+  SMALLEST_VARIANCE,
+  STATISTICS,
+  type FeaturesLayout,
+  inputSize,
+  recentAt,
+  vectorSize,
+} from './statistics.ts'
 
 /** A row of ones, which spreads a vector's flag over the columns that it refers to. */
 export const SPREAD = 'recent.spread'

@@ -8,11 +8,9 @@
  */
 import type { FeaturesInput } from '../../payloads/inputs/features.ts'
 import { failure } from '../../platform/errors.ts'
-import { CATEGORY_COLUMNS } from './columns.ts'
 import { nearest } from '../../platform/nearest.ts'
-import { hashOf } from './hash.ts'
 
-export interface FeatureField {
+interface FeatureField {
   readonly type: 'number' | 'category' | 'boolean'
   /** Values that mean missing, besides null and absence. */
   readonly missing?: readonly (number | string)[] | undefined
@@ -33,7 +31,7 @@ interface Place {
   readonly indicatorAt: number | undefined
 }
 
-export interface SchemaPlan {
+interface SchemaPlan {
   /** Names of numbers and booleans, in order. */
   readonly names: readonly string[]
   /** The meaning of each column after the numbers. */
@@ -132,4 +130,42 @@ function isList(features: Features): features is readonly number[] {
 
 function invalid(what: string, feature?: string): Error {
   return failure('FEATURES_INVALID', what, { details: feature === undefined ? {} : { feature } })
+}
+
+/** FNV-1a over the UTF-16 code units, then Murmur3's finalizer, which makes the low bits depend on all others. */
+export function hashOf(text: string): number {
+  let hash = 0x811c9dc5
+  for (let at = 0; at < text.length; at += 1)
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
+}
+
+/**
+ * The width of vectors with a declared schema.
+ *
+ * For a category without a number of columns.
+ */
+const CATEGORY_COLUMNS = 32
+
+type Field =
+  | string
+  | {
+      readonly type: string
+      readonly columns?: number | undefined
+      readonly indicator?: boolean | undefined
+    }
+
+export function columnsOf(schema: Readonly<Record<string, Field>>): number {
+  return Object.values(schema).reduce((sum, field) => sum + ofField(field), 0)
+}
+
+function ofField(field: Field): number {
+  const {
+    type,
+    columns = CATEGORY_COLUMNS,
+    indicator,
+  } = typeof field === 'string' ? { type: field } : { ...field }
+  return (type === 'category' ? columns : 1) + (indicator === true ? 1 : 0)
 }

@@ -8,8 +8,14 @@
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import type { Base, BaseIdentity, Succession } from '../../contracts/base.ts'
 import type { EncodedRow } from '../../contracts/network.ts'
-import { type FeaturesLayout, inputSize, recentAt, vectorSize } from './layout.ts'
-import { STATISTICS, statisticsRows } from './statistics.ts'
+import {
+  STATISTICS,
+  statisticsRows,
+  type FeaturesLayout,
+  inputSize,
+  recentAt,
+  vectorSize,
+} from './statistics.ts'
 
 export interface FeatureColumns {
   readonly layout: FeaturesLayout

@@ -11,7 +11,7 @@
  */
 import type { FeaturesInput } from '../../payloads/inputs/features.ts'
 import { failure } from '../../platform/errors.ts'
-import { hashOf } from './hash.ts'
+import { hashOf } from './schema.ts'
 
 type Features = FeaturesInput['features']
 type NamedFeatures = Exclude<Features, readonly number[]>

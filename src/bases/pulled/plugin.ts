@@ -54,9 +54,6 @@ async function openNamed(name: string) {
 }
 
 async function shapeOfNamed(name: string) {
-  const [{ pulledFolder }, { shapeOfFolder }] = await Promise.all([
-    import('./pulled.ts'),
-    import('./open-folder.ts'),
-  ])
+  const { pulledFolder, shapeOfFolder } = await import('./pulled.ts')
   return { ...(await shapeOfFolder(pulledFolder(name))), name }
 }

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import type { Base } from '../../contracts/base.ts'
 import { forget, renameSynced, temporaryPath } from '../../platform/store/atomic-file.ts'
 import { failure } from '../../platform/errors.ts'
-import { openFolder } from './open-folder.ts'
+import { openFolder } from './pulled.ts'
 import { fetchWheel, wheels, type PullProgress } from './wheel.ts'
 import { runTool, reasonLine } from '../../platform/tool.ts'
 

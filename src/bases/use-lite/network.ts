@@ -8,7 +8,7 @@
  */
 import type { Adaptation, Network, NetworkInput, TargetModule } from '../../contracts/network.ts'
 import type { Ops } from '../../contracts/ops.ts'
-import { unadapted } from '../../nn/unadapted.ts'
+import { unadapted } from '../../nn/head-input.ts'
 import { invariant } from '../../platform/errors.ts'
 import { attention, linear } from '../bert/attention.ts'
 

@@ -1,6 +1,5 @@
 /** Every check, ordered so that earlier problems explain later ones. */
-import { openBlobPlace } from '../../versions/blobs/open.ts'
-import { probeBlobs } from '../../versions/blobs/probe.ts'
+import { openBlobPlace, probeBlobs } from '../../versions/blobs/open.ts'
 import { addressCheck } from './address.ts'
 import {
   configuredBasesCheck,

@@ -4,7 +4,6 @@
  */
 import { invariant } from '../../platform/errors.ts'
 import type { Attributes, DataType } from './graph-def.ts'
-import type { Shape } from './shape.ts'
 
 /** The first output of a node. */
 export interface GraphValue {
@@ -16,9 +15,9 @@ export interface GraphValue {
 }
 
 /** `given`: fed by the caller. `repeated`: computed again by the backward part, which is cheaper than to hand it over. */
-export type NodeKind = 'given' | 'repeated' | 'computed'
+type NodeKind = 'given' | 'repeated' | 'computed'
 
-export interface GraphNode {
+interface GraphNode {
   readonly name: string
   readonly op: string
   readonly inputs: readonly string[]
@@ -165,4 +164,115 @@ export class TensorFlowGraph {
   #add(node: GraphNode): void {
     this.#nodes.set(node.name, node)
   }
+}
+
+/**
+ * The two parts of a training step: forward, and backward once the caller has turned the outputs into their gradient. What the
+ * backward part needs of the forward part is handed over as tensors, which copies nothing.
+ *
+ * The backward part reads placeholders of its own. To feed a node in the middle of a graph is allowed, but TensorFlow's optimizer
+ * goes past such a node where it can fold it into the next, and then asks for inputs that are not fed.
+ */
+export interface SplitGraph {
+  readonly nodes: readonly GraphNode[]
+  /** Inputs of the graph that the backward part reads again. */
+  readonly given: readonly string[]
+  /** Result of the forward part → the placeholder of the backward part that takes it. */
+  readonly kept: ReadonlyMap<string, string>
+  /** The results, in order. */
+  readonly results: readonly string[]
+}
+
+/** `from`: where the backward part begins in the graph; `wanted`: its results. */
+export function splitGraph(
+  graph: TensorFlowGraph,
+  from: number,
+  wanted: readonly string[],
+): SplitGraph {
+  const given = new Set<string>()
+  const kept = new Map<string, string>()
+  const backward = new Map<string, GraphNode>()
+  /** The name under which the backward part has it. */
+  const read = (name: string): string => {
+    const node = graph.node(name)
+    const isOwn = graph.at(name) >= from
+    if (node.kind === 'given') given.add(name)
+    if (node.kind === 'given' || node.op === 'Const') return name
+    if (node.kind === 'computed' && !isOwn) {
+      kept.set(name, `kept_${name}`)
+      return `kept_${name}`
+    }
+    const own = isOwn ? name : `again_${name}`
+    if (!backward.has(own)) backward.set(own, { ...node, name: own, inputs: node.inputs.map(read) })
+    return own
+  }
+  const results = wanted.map(read)
+  const forward = graph.nodes.filter(
+    ({ name, kind, op }) => graph.at(name) < from || kind === 'given' || op === 'Const',
+  )
+  const placeholders = [...kept.values()].map(placeholder)
+  return {
+    nodes: [...forward, ...placeholders, ...backward.values()],
+    given: [...given],
+    kept,
+    results,
+  }
+}
+
+/** Inputs that these results are computed from. */
+export function inputsOf(graph: TensorFlowGraph, wanted: readonly string[]): readonly string[] {
+  return splitGraph(graph, 0, wanted).given
+}
+
+function placeholder(name: string): GraphNode {
+  const attributes = { dtype: { type: 'float32' } } as const
+  return { name, op: 'Placeholder', inputs: [], attributes, kind: 'given' }
+}
+
+/**
+ * Shapes of a graph that is recorded once for all sizes: a size is a number, or the name of one that each run brings, such as
+ * the rows of its batch.
+ */
+export type Size = number | string
+export type Shape = readonly Size[]
+
+/** Thrown by an operation that the compiled engine does not have; the message says which, and why. */
+export class NotCompilable extends Error {}
+
+/** The shape of an elementwise result. A named size meets itself or 1. */
+export function broadcast(a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length)
+  return Array.from({ length: rank }, (_, axis) => {
+    const [one, other] = [sizeAt(a, axis - rank), sizeAt(b, axis - rank)]
+    if (one === other || other === 1) return one
+    if (one === 1) return other
+    throw new NotCompilable(`shapes [${a.join()}] and [${b.join()}] do not go together`)
+  })
+}
+
+/** The axes of `from` along which a gradient is summed to become one of `to`. */
+export function summedAxes(from: Shape, to: Shape): readonly number[] {
+  const more = from.length - to.length
+  return [...from.keys()].filter(
+    (axis) => axis < more || (to[axis - more] === 1 && from[axis] !== 1),
+  )
+}
+
+export function isSame(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((size, axis) => size === b[axis])
+}
+
+export function lastOf(shape: Shape): Size {
+  return sizeAt(shape, -1)
+}
+
+/** A size that must be known while the graph is recorded. */
+export function fixedSize(size: Size, what: string): number {
+  if (typeof size === 'number') return size
+  throw new NotCompilable(`${what} has a size that differs between runs`)
+}
+
+/** Counted from the end; 1 in front of the first. */
+function sizeAt(shape: Shape, axis: number): Size {
+  return shape.at(axis) ?? 1
 }

@@ -1,7 +1,16 @@
 /** TensorFlow's operators as functions on values of a graph, with the shapes of their results. No gradients here. */
 import type { Attributes } from './graph-def.ts'
-import type { GraphValue, NodeParts, TensorFlowGraph } from './graph.ts'
-import { broadcast, isSame, lastOf, summedAxes, type Shape, type Size } from './shape.ts'
+import {
+  type GraphValue,
+  type NodeParts,
+  type TensorFlowGraph,
+  broadcast,
+  isSame,
+  lastOf,
+  summedAxes,
+  type Shape,
+  type Size,
+} from './graph.ts'
 
 const FLOAT: Attributes = { T: { type: 'float32' } }
 

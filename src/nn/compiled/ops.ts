@@ -3,12 +3,17 @@
  * the same step up to rounding.
  */
 import type { Ops } from '../../contracts/ops.ts'
-import { elementwise, type Elementwise } from './elementwise.ts'
-import type { GraphValue, TensorFlowGraph } from './graph.ts'
+import {
+  type GraphValue,
+  type TensorFlowGraph,
+  NotCompilable,
+  type Shape,
+  lastOf,
+  fixedSize,
+  type Size,
+} from './graph.ts'
 import { kernelsOf, type Kernels } from './kernels.ts'
-import { linearAlgebra } from './linear-algebra.ts'
-import { NotCompilable, type Shape, lastOf, fixedSize, type Size } from './shape.ts'
-import { Tape, type Note } from './tape.ts'
+import { Tape, type Note, elementwise, type Elementwise, linearAlgebra } from './gradients.ts'
 
 /** A mask of dropout that each training step brings. */
 export interface DropoutInput {
@@ -75,7 +80,7 @@ function refuse(name: string) {
 }
 
 /**
- * Recording ops over packed rows, [1, tokens, w]: the equations of the eager engine's (../tfjs/packed-ops.ts). Attention and
+ * Recording ops over packed rows, [1, tokens, w]: the equations of the eager engine's (../tfjs/ops.ts). Attention and
  * pooling need rows side by side, [rows, positions, w]; rows are copied there and back, each the gradient of the other.
  *
  * Padding reads the first token: it is masked wherever rows are side by side, and anything finite will do. In a gradient it is zero.

@@ -2,7 +2,7 @@
  * Elementwise operations on one or two numbers. The smaller of two values repeats along the leading axes of the other, and what
  * flows back to it is the sum over them.
  */
-import { NotPlain, type PlainValue, type Recorder } from './value.ts'
+import { NotPlain, type PlainValue, type Recorder } from './tape.ts'
 import { floats, kernels } from './wasm/memory.ts'
 
 const { addWhere, where } = kernels

@@ -10,9 +10,8 @@ import type { Ops } from '../../contracts/ops.ts'
 import { invariant } from '../../platform/errors.ts'
 import type { Dropout } from '../dropout.ts'
 import { elementwise } from './elementwise.ts'
-import { openGradients } from './gradients.ts'
+import { openGradients, NotPlain, PlainValue, type Recorder, sizeOf } from './tape.ts'
 import { matMul, transpose } from './products.ts'
-import { NotPlain, PlainValue, type Recorder, sizeOf } from './value.ts'
 import { Arena, kernels } from './wasm/memory.ts'
 
 type TensorMap = Pick<ReadonlyMap<string, Tensor>, 'get'>

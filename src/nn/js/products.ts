@@ -1,6 +1,6 @@
 /** Products: y = x·w for x [.., in], w [in, out], with dx = dy·wᵀ and dw = xᵀ·dy. */
 import { invariant } from '../../platform/errors.ts'
-import { NotPlain, type PlainValue, type Recorder } from './value.ts'
+import { NotPlain, type PlainValue, type Recorder } from './tape.ts'
 import { kernels } from './wasm/memory.ts'
 
 const { add, outerProduct, product, productOver, transpose: turn } = kernels

@@ -8,8 +8,7 @@ import type { Tensors } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { Ops, CausalAttention } from '../../contracts/ops.ts'
 import { invariant } from '../../platform/errors.ts'
-import type { OnnxGraph, Value } from './graph.ts'
-import { elementType } from './model.ts'
+import { type OnnxGraph, type Value, elementType } from './graph.ts'
 import { quantizedProducts } from './quantize.ts'
 
 /** The graph input that says which adapter of the stacks each row takes. */

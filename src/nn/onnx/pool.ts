@@ -6,11 +6,16 @@
  * `ENGINE_FAILED`. One that died without ever answering is not restarted before it is needed.
  */
 import { failure } from '../../platform/errors.ts'
+import { type OnnxModel, recordGraph } from '../record.ts'
 import type { Feeds } from './session.ts'
 import type { DecodeRun } from './decoding/decode-run.ts'
-import type { AdapterTensors, OrtRequest, OrtRun } from './protocol.ts'
-import { OrtThread, ThreadGone } from './thread.ts'
-import type { OnnxModel } from '../record.ts'
+import {
+  OrtThread,
+  ThreadGone,
+  type AdapterTensors,
+  type OrtRequest,
+  type OrtRun,
+} from './thread.ts'
 
 export interface OrtPool {
   /** Resolves when every thread has built it. Adding an id again only waits. `record` is called again after a crash. */
@@ -185,4 +190,36 @@ class ThreadPool implements OrtPool {
     this.#slots[at] = undefined
     if (thread.proven) this.#start(at)
   }
+}
+
+/**
+ * Whether 8-bit products are exact here. Some kernels add two products in 16 bits, which the range of the weights allows for
+ * (quantized-matrix.ts); one that cut off more would let the trainer and the server of a fleet disagree, silently.
+ */
+const SESSION = 'int8'
+const WIDTH = 64
+
+/** Throws `BASE_UNSUPPORTED`. The largest steps there are: a row and a column of ones. */
+export async function proveInt8(pool: OrtPool): Promise<void> {
+  const ones = new Float32Array(WIDTH * WIDTH).fill(1)
+  await pool.addSession(SESSION, () =>
+    recordGraph({
+      weights: new Map([['ones', { shape: [WIDTH, WIDTH], data: ones }]]),
+      quantize: 'int8',
+      build: (ops, graph, trunkOps) => ({
+        sums: trunkOps.matMul(
+          graph.input('x', 'float32', ['batch', 'positions', WIDTH]),
+          ops.weight('ones'),
+        ),
+      }),
+    }),
+  )
+  const x = { shape: [1, 4, WIDTH], data: ones.subarray(0, 4 * WIDTH) }
+  const { sums } = await pool.run({ session: SESSION, feeds: { x } })
+  if (sums?.data.every((sum) => Math.abs(sum - WIDTH) < 1e-3) === true) return
+  throw failure(
+    'BASE_UNSUPPORTED',
+    'quantize: int8 needs exact 8-bit products, which ONNX Runtime does not compute on this processor',
+    { details: { setting: 'quantize' } },
+  )
 }

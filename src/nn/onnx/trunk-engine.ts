@@ -11,16 +11,13 @@ import type { Base, TrunkEngine } from '../../contracts/base.ts'
 import type { EncodedRow, Latent } from '../../contracts/network.ts'
 import type { Ops } from '../../contracts/ops.ts'
 import { invariant } from '../../platform/errors.ts'
-import { feedsOf, paddedPositions } from './feeds.ts'
 import { positionsOf, valuesOf } from '../../payloads/rows.ts'
-import { proveInt8 } from './prove-int8.ts'
-import { openOrtPool, type OrtPool, type OrtPoolOptions } from './pool.ts'
 import { recordTrunk } from '../record.ts'
-import { latentOfRow } from '../sequences.ts'
-import { RunsByLength } from './runs-by-length.ts'
+import { latentOfRow, feedsOf, paddedPositions } from '../rows.ts'
+import { openOrtPool, type OrtPool, type OrtPoolOptions, proveInt8 } from './pool.ts'
 
 /** Threads that compute latents: by far the most that an event costs, and nothing that has to come in order. */
-export const trunkWorkers = Math.min(2, availableParallelism())
+const trunkWorkers = Math.min(2, availableParallelism())
 
 export async function openTrunkEngine(
   base: Base,
@@ -96,4 +93,89 @@ const identityEngine: TrunkEngine = {
 function asLatent(row: EncodedRow): Latent {
   const data = valuesOf(row)
   return { positions: 1, width: data.length, data }
+}
+
+/**
+ * The trunks of one process: models that cut the same base at the same place share one engine.
+ */
+interface TrunkEngines {
+  readonly open: (base: Base, cut: number) => Promise<TrunkEngine>
+  /** Closes all that were opened. */
+  readonly close: () => Promise<void>
+}
+
+/** `onCrash`: the thread of a trunk died, and another takes its place. */
+export function openTrunkEngines(onCrash: (error: unknown, base: Base) => void): TrunkEngines {
+  const known = new Map<string, Promise<TrunkEngine>>()
+  return {
+    async open(base, cut) {
+      const key = `${base.hash}/${base.trunk ?? cut}`
+      const open = async () =>
+        openTrunkEngine(base, cut, {
+          onCrash: (error) => {
+            onCrash(error, base)
+          },
+        })
+      const opening = known.get(key) ?? open()
+      known.set(key, opening)
+      return opening
+    },
+    async close() {
+      const opened = await Promise.allSettled(known.values())
+      await Promise.all(
+        opened.map(async (each) => (each.status === 'fulfilled' ? each.value.close() : undefined)),
+      )
+    },
+  }
+}
+
+/**
+ * Rows that are asked for in one breath and have one length go through the trunk in one run: a run of eight short texts costs
+ * half as much a row as a run of one, and gives each the same bits.
+ */
+
+/** More gains nothing, and the next run can begin on another thread. */
+const ROWS = 8
+
+interface WaitingRow {
+  readonly row: EncodedRow
+  readonly resolve: (latent: Latent) => void
+  readonly reject: (error: unknown) => void
+}
+
+export class RunsByLength {
+  readonly #run: (rows: readonly EncodedRow[]) => Promise<readonly Latent[]>
+  /** Waiting rows by length, in the order in which the lengths were first requested. */
+  #waiting = new Map<number, WaitingRow[]>()
+
+  constructor(run: (rows: readonly EncodedRow[]) => Promise<readonly Latent[]>) {
+    this.#run = run
+  }
+
+  add(row: EncodedRow): Promise<Latent> {
+    return new Promise((resolve, reject) => {
+      if (this.#waiting.size === 0) queueMicrotask(() => this.#start())
+      const positions = positionsOf(row)
+      const alike = this.#waiting.get(positions) ?? []
+      alike.push({ row, resolve, reject })
+      this.#waiting.set(positions, alike)
+    })
+  }
+
+  #start(): void {
+    const groups = [...this.#waiting.values()]
+    this.#waiting = new Map()
+    for (const group of groups)
+      for (let from = 0; from < group.length; from += ROWS)
+        void this.#together(group.slice(from, from + ROWS))
+  }
+
+  async #together(group: readonly WaitingRow[]): Promise<void> {
+    try {
+      const latents = await this.#run(group.map(({ row }) => row))
+      for (const [at, latent] of latents.entries()) group[at]?.resolve(latent)
+    } catch (error) {
+      for (const { reject } of group) reject(error)
+    }
+  }
 }

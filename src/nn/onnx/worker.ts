@@ -5,7 +5,7 @@ import { DecodeLanes, type DecodeRun } from './decoding/decode-run.ts'
 import { openHeldAdapters } from './held-adapters.ts'
 import { ROW_ADAPTER } from './ops.ts'
 import { openSession, ortTensor, type Feeds, type FeedTensor, type OnnxSession } from './session.ts'
-import type { OrtCall, OrtReply, OrtRequest, OrtRun } from './protocol.ts'
+import type { OrtCall, OrtReply, OrtRequest, OrtRun } from './thread.ts'
 
 const sessions = new Map<string, OnnxSession>()
 const adapters = openHeldAdapters()

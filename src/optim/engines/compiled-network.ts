@@ -5,9 +5,7 @@
 import type * as tfc from '@tensorflow/tfjs-core'
 import { CodedError, type Tensor } from '../../contracts/core.ts'
 import { openCompiledGraph, type CompiledGraph } from '../../nn/compiled/compiled-graph.ts'
-import { NotCompilable, type Shape } from '../../nn/compiled/shape.ts'
-import { headInput } from '../../nn/head-input.ts'
-import { unadapted } from '../../nn/unadapted.ts'
+import { headInput, unadapted } from '../../nn/head-input.ts'
 import {
   type AdapterPlan,
   methodOf,
@@ -16,12 +14,19 @@ import {
   statisticsOf,
 } from '../../adapters/adapter.ts'
 import { cutOf } from '../../adapters/target-modules.ts'
-import { TensorFlowGraph, type GraphValue } from '../../nn/compiled/graph.ts'
+import {
+  TensorFlowGraph,
+  type GraphValue,
+  NotCompilable,
+  type Shape,
+  inputsOf,
+  splitGraph,
+  type SplitGraph,
+} from '../../nn/compiled/graph.ts'
 import { kernelsOf } from '../../nn/compiled/kernels.ts'
 import { graphOps, type DropoutInput } from '../../nn/compiled/ops.ts'
 import { invariant } from '../../platform/errors.ts'
 import { savedModel } from '../../nn/compiled/graph-def.ts'
-import { inputsOf, splitGraph, type SplitGraph } from '../../nn/compiled/split.ts'
 import {
   presentOf,
   tensorAt,

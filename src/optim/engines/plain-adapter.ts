@@ -10,14 +10,14 @@ import {
   specsOf,
   statisticsOf,
 } from '../../adapters/adapter.ts'
-import { isEmbedded } from '../../adapters/embedded.ts'
+import { isEmbedded } from '../../adapters/view.ts'
 import { cutOf } from '../../adapters/target-modules.ts'
 import type { Method, TrainRow } from '../../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import type { Latent, TargetModule } from '../../contracts/network.ts'
 import { openDropout, type Dropout } from '../../nn/dropout.ts'
 import { type HeldTensor, openTape, type PlainTape } from '../../nn/js/ops.ts'
-import { NotPlain, type PlainValue } from '../../nn/js/value.ts'
+import { NotPlain, type PlainValue } from '../../nn/js/tape.ts'
 import { batches, padded } from './batch.ts'
 import type { AdapterEngine, Gradients, LossOf, OutputGradient } from './engine-adapter.ts'
 import type { KernelWeights } from './kernel-weights.ts'

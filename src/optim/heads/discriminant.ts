@@ -8,11 +8,10 @@
  * λ = 1 keeps everything. δ is above the rounding error of the sums: Σ is what is left of G after the means, which is
  * little where embeddings are nearly equal. β is fitted to answers on examples that were not learned yet (nn/temperature.ts).
  */
-import { solve, startOf } from '../../adapters/closed-form/cholesky.ts'
-import { classMeans, halfNorms } from '../../adapters/closed-form/class-means.ts'
+import { solve, startOf, classMeans, halfNorms } from '../../adapters/closed-form/cholesky.ts'
 import type { Tensors } from '../../contracts/core.ts'
 import { ClassMoments } from './class-moments.ts'
-import { Temperature } from '../../nn/temperature.ts'
+import { Temperature } from '../../nn/softmax.ts'
 
 const TEMPERATURE = 'temperature'
 const MOMENTS = { needsMoments: true, subtractsMeans: true } as const

@@ -1,9 +1,14 @@
 /**
  * A version as the engine runs it: checked, folded, its head widened to whole steps of outputs, and named by the graph that it needs.
  */
-import { sampleRow } from '../../nn/sample-row.ts'
-import { checkTensors, methodOf, specsOf, type AdapterPlan } from '../../adapters/adapter.ts'
-import { carriedOver } from '../../adapters/carried.ts'
+import { sampleRow } from '../../nn/rows.ts'
+import {
+  checkTensors,
+  methodOf,
+  specsOf,
+  type AdapterPlan,
+  carriedOver,
+} from '../../adapters/adapter.ts'
 import { configOfRecord } from '../../adapters/recorded-config.ts'
 import { isOfMemory } from '../../nn/memory.ts'
 import { cutOf } from '../../adapters/target-modules.ts'
@@ -14,7 +19,7 @@ import type { Base } from '../../contracts/base.ts'
 import type { EncodedRow } from '../../contracts/network.ts'
 import type { TaskHead } from '../../contracts/task.ts'
 import type { Version } from '../../versions/contract.ts'
-import { shapesOf } from '../../nn/onnx/shapes.ts'
+import { shapesOf } from '../../nn/onnx/held-adapters.ts'
 import type { Feeds } from '../../nn/onnx/session.ts'
 import { paramInput } from '../../nn/onnx/ops.ts'
 import { recordServing, servingGraph, type ServingParts, type OnnxModel } from '../../nn/record.ts'

@@ -5,11 +5,10 @@
  * passes other tensors and rebuilds nothing, and rows of several adapters share a run.
  */
 import type { Version } from '../../versions/contract.ts'
-import { feedsOf, paddedPositions } from '../../nn/onnx/feeds.ts'
+import { feedsOf, paddedPositions } from '../../nn/rows.ts'
 import { ROW_ADAPTER } from '../../nn/onnx/ops.ts'
-import type { OrtRun } from '../../nn/onnx/protocol.ts'
-import { proveInt8 } from '../../nn/onnx/prove-int8.ts'
-import { openOrtPool, type OrtPool, type OrtPoolOptions } from '../../nn/onnx/pool.ts'
+import type { OrtRun } from '../../nn/onnx/thread.ts'
+import { openOrtPool, type OrtPool, type OrtPoolOptions, proveInt8 } from '../../nn/onnx/pool.ts'
 import { invariant } from '../../platform/errors.ts'
 import type { EncodedRow } from '../../contracts/network.ts'
 import {

@@ -5,8 +5,7 @@
 import type { Json, Tensor } from '../../contracts/core.ts'
 import type { Score, TaskFacts } from '../../contracts/example.ts'
 import type { TaskQuality } from '../../contracts/task.ts'
-import { softmax } from '../../nn/softmax.ts'
-import { Temperature } from '../../nn/temperature.ts'
+import { softmax, Temperature } from '../../nn/softmax.ts'
 import {
   accuraciesOf,
   noAccuracy,

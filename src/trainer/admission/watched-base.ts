@@ -1,5 +1,5 @@
 /** A base that reports what it encodes: features that no config declares, and texts that are cut. */
-import { identityOf } from '../../adapters/base-identity.ts'
+import { identityOf } from '../../adapters/recorded-config.ts'
 import type { Logger } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { Input } from '../../contracts/event.ts'

@@ -1,6 +1,5 @@
 /** Publishes a finished update as a version: its manifest, its name, and the decision about it. */
-import { identityOf } from '../../adapters/base-identity.ts'
-import { recordedConfig } from '../../adapters/recorded-config.ts'
+import { recordedConfig, identityOf } from '../../adapters/recorded-config.ts'
 import type { Example } from '../../contracts/example.ts'
 import type { PromotionDecision, PromotionFacts } from '../../contracts/release.ts'
 import type { Manifest, ManifestDraft, VersionDraft, LearnedFrom } from '../../versions/contract.ts'

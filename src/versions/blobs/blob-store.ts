@@ -2,6 +2,7 @@
  * A blob store keeps bytes that are too large for a row: the files of versions and the copies of checkpoints. The pointers
  * to them lie elsewhere. There are three: a folder, Redis and S3.
  */
+import { CodedError } from '../../contracts/core.ts'
 
 /** Immutable bytes under a name. `scope` and `name` are plain, like the name of a file, at most 128 characters each. */
 export interface Blob {
@@ -49,4 +50,36 @@ export interface BlobStore {
   list(): AsyncIterable<StoredScope>
   /** Every blob of the scope. A success when there is none. */
   remove(scope: string): Promise<void>
+}
+
+/**
+ * A blob store that took the place of another one. New blobs go to the new store; what only the former one has is still
+ * read from there, so that a fleet moves its bytes by a change of its config.
+ */
+export function openAfter(former: BlobStore, store: BlobStore): BlobStore {
+  return {
+    place: store.place,
+    put: (blob, content, options) => store.put(blob, content, options),
+    has: (blob) => store.has(blob),
+    list: () => store.list(),
+    get: (blob) => getOf(blob, store, former),
+    remove: async (scope) => {
+      await store.remove(scope)
+      await former.remove(scope)
+    },
+  }
+}
+
+async function* getOf(blob: Blob, store: BlobStore, former: BlobStore): AsyncGenerator<Uint8Array> {
+  let hasBegun = false
+  try {
+    for await (const piece of store.get(blob)) {
+      hasBegun = true
+      yield piece
+    }
+    return
+  } catch (error) {
+    if (hasBegun || !(error instanceof CodedError) || error.code !== 'BLOB_MISSING') throw error
+  }
+  yield* former.get(blob)
 }

@@ -1,14 +1,16 @@
 /** Opens the blob store that a fleet's config chose, with a part of it for each model. */
 import { join } from 'node:path'
+import { randomUUID } from 'node:crypto'
 import { openS3, type S3 } from '../../platform/s3/s3.ts'
 import type { BlobStore } from './blob-store.ts'
 import { openFolderBlobs } from './folder.ts'
 import { openS3Blobs } from './s3.ts'
+import { fromBytes, measured } from './pieces.ts'
 
 /** As in the config. */
-export type BlobChoice = 'redis' | { readonly folder: string } | { readonly s3: S3Choice }
+type BlobChoice = 'redis' | { readonly folder: string } | { readonly s3: S3Choice }
 
-export interface S3Choice {
+interface S3Choice {
   readonly bucket: string
   readonly prefix: string
   readonly region: string
@@ -57,4 +59,19 @@ function connect({ bucket, region, endpoint, ...rest }: S3Choice): S3 {
   } = rest
   const keys = access === undefined || secret === undefined ? undefined : { access, secret }
   return openS3({ bucket, region, endpoint, pathStyle, keys })
+}
+
+/**
+ * Writes, reads, lists and removes one small blob: whether a blob store can be reached and lets us do all that we need.
+ *
+ * Rejects with the coded error of the store.
+ */
+export async function probeBlobs(blobs: BlobStore): Promise<void> {
+  const scope = `probe-${randomUUID()}`
+  const content = fromBytes(new TextEncoder().encode(scope))
+  const blob = { scope, name: 'probe', ...(await measured(content)) }
+  await blobs.put(blob, content)
+  await measured(() => blobs.get(blob))
+  for await (const each of blobs.list()) if (each.scope === scope) break
+  await blobs.remove(scope)
 }

@@ -5,8 +5,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { refuse } from '../../adapters/peft/refuse.ts'
-import type { PeftFields } from '../../adapters/peft/targets.ts'
+import { type PeftFields, refuse } from '../../adapters/peft/targets.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { Manifest } from '../contract.ts'
 

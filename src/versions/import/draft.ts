@@ -1,9 +1,8 @@
 /** The version for the registry, from the folder's adapter and the chosen head. */
-import { identityOf } from '../../adapters/base-identity.ts'
 import { methodOf, type AdapterPlan } from '../../adapters/adapter.ts'
-import { readPeft } from '../../adapters/peft/read.ts'
-import { recordedConfig } from '../../adapters/recorded-config.ts'
-import { refuse } from '../../adapters/peft/refuse.ts'
+import { readPeft } from '../../adapters/peft/tensors.ts'
+import { recordedConfig, identityOf } from '../../adapters/recorded-config.ts'
+import { refuse } from '../../adapters/peft/targets.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { CodedError } from '../../contracts/core.ts'
 import type { TaskFacts } from '../../contracts/example.ts'

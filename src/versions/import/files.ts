@@ -1,9 +1,8 @@
 /** The files of a PEFT folder; and, if it was an export of ours, the files that we added. */
 import { readFile, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { duplicateKey } from '../../nn/containers/duplicate-key.ts'
-import { refuse } from '../../adapters/peft/refuse.ts'
-import type { PeftFields } from '../../adapters/peft/targets.ts'
+import { duplicateKey } from '../../nn/containers/safetensors.ts'
+import { type PeftFields, refuse } from '../../adapters/peft/targets.ts'
 import type { Json } from '../../contracts/core.ts'
 import type { Manifest } from '../contract.ts'
 import { MANIFEST_FILE, readManifest } from '../manifest.ts'

@@ -10,7 +10,7 @@ import { failure } from '../../platform/errors.ts'
 import type { Row } from '../../platform/store/row.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { chained } from '../chain.ts'
-import { indexMigration, retiredByAge, VersionIndex } from './version-index.ts'
+import { indexMigration, retiredByAge, VersionIndex } from './listing.ts'
 import { previousOf, printable, routingOf, storedOf } from '../routing.ts'
 
 /** Append only. */

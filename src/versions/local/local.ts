@@ -4,6 +4,8 @@
  * every byte verified, made for this base and task, or an error that names the file.
  */
 import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { rename, writeFile } from 'node:fs/promises'
 import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
 import type {
   KeepResult,
@@ -16,8 +18,6 @@ import type {
   Version,
   VersionDraft,
 } from '../contract.ts'
-import { Answering } from './answering.ts'
-import { Ledger, type LedgerLimits } from './ledger.ts'
 import { PointerWatch } from '../pointer-watch.ts'
 import { checkMove, proveMove, routedVersions } from '../routing.ts'
 import {
@@ -28,10 +28,9 @@ import {
   type Origin,
   type SealedVersion,
 } from '../sealing.ts'
-import { Versions } from './versions.ts'
 import { closeAll } from '../../platform/closers.ts'
-
-export type { Bundle } from '../sealing.ts'
+import { Ledger, type LedgerLimits } from './ledger.ts'
+import { Versions } from './versions.ts'
 
 export interface LocalRegistryOptions extends Origin {
   /** The model's folder under `data_dir`. */
@@ -193,3 +192,43 @@ class FolderRegistry implements LocalRegistry {
     await closeAll([this.#answering, this.#ledger])
   }
 }
+
+/**
+ * Which version the server of this folder answers with, for the trainer that removes old ones: a separate process that
+ * knows only the pointer. The two differ while a version cannot be loaded, and then the bytes of the answering one must
+ * stay. A folder has one server at a time, so one small file is enough; an old file only keeps one version too many.
+ */
+export class Answering {
+  readonly #path: string
+  #writing: Promise<void> = Promise.resolve()
+
+  constructor(folder: string) {
+    this.#path = join(folder, 'answering')
+  }
+
+  /** After the answer: no request waits for the disk. */
+  note(version: string): void {
+    this.#writing = this.#writing.then(() => this.#write(version)).catch(() => undefined)
+  }
+
+  /** As a list of one, or of none. */
+  versions(): readonly string[] {
+    try {
+      return [readFileSync(this.#path, 'utf8').trim()]
+    } catch {
+      return []
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#writing
+  }
+
+  async #write(version: string): Promise<void> {
+    const temporary = `${this.#path}.new`
+    await writeFile(temporary, `${version}\n`)
+    await rename(temporary, this.#path)
+  }
+}
+
+export type { Bundle } from '../sealing.ts'

@@ -3,11 +3,11 @@ import { CodedError } from '../../contracts/core.ts'
 import type { ListedVersion, Manifest } from '../contract.ts'
 import { failure } from '../../platform/errors.ts'
 import { eventLoop } from '../../platform/slices.ts'
-import { isRedisFailure } from './away.ts'
 import type { Files } from './version-bytes.ts'
 import type { FleetParts, FleetRegistryOptions } from './parts.ts'
-import { absent, manifestOf } from './rows.ts'
+import { absent, manifestOf, isRedisFailure } from './layout.ts'
 import type { FoundVersion } from './versions.ts'
+import { PAGE_VERSIONS } from '../local/local.ts'
 import { checkOrigin } from '../sealing.ts'
 
 export interface WholeVersion {
@@ -16,41 +16,41 @@ export interface WholeVersion {
 }
 
 export class FleetReading {
-  readonly #parts: FleetParts
-  readonly #options: FleetRegistryOptions
+  protected readonly parts: FleetParts
+  protected readonly options: FleetRegistryOptions
 
   constructor(parts: FleetParts, options: FleetRegistryOptions) {
-    this.#parts = parts
-    this.#options = options
+    this.parts = parts
+    this.options = options
   }
 
   /** On this disk from now on, every byte verified, made for this model. */
   async whole(version: string): Promise<WholeVersion> {
     const found = await this.#foundForBytes(version)
     const whole = found === 'away' ? await this.#alone(version) : await this.#agreed(version, found)
-    checkOrigin(whole.manifest, this.#options)
+    checkOrigin(whole.manifest, this.options)
     return whole
   }
 
   async manifest(version: string): Promise<Manifest> {
     const found = await this.#found(version)
-    const here = () => this.#parts.disk.manifest(version)
+    const here = () => this.parts.disk.manifest(version)
     if (found === 'away') return unlessElsewhere(version, here())
     return found === undefined ? here() : found.manifest()
   }
 
   async find(version: string): Promise<ListedVersion> {
     const found = await this.#found(version)
-    const here = () => this.#parts.disk.find(version)
+    const here = () => this.parts.disk.find(version)
     if (found === 'away') return unlessElsewhere(version, here())
     return found === undefined ? here() : { manifest: found.manifest(), removed: !found.isKept }
   }
 
-  list(count: number, before?: string): Promise<readonly ListedVersion[]> {
+  list(count = PAGE_VERSIONS, before?: string): Promise<readonly ListedVersion[]> {
     return this.#orHere(
       async () => this.#listed(count, before),
       async () => {
-        const { found, corrupt } = await this.#parts.disk.list(count, before)
+        const { found, corrupt } = await this.parts.disk.list(count, before)
         for (const error of corrupt) this.#leftOut(error)
         return found
       },
@@ -58,7 +58,7 @@ export class FleetReading {
   }
 
   pins(): Promise<readonly string[]> {
-    const { versions, ledger } = this.#parts
+    const { versions, ledger } = this.parts
     return this.#orHere(
       async () => (await versions.pins()).pins,
       async () => ledger.pins(),
@@ -67,7 +67,7 @@ export class FleetReading {
 
   /** Undefined: Redis answers and does not know it. */
   async #found(version: string): Promise<FoundVersion | undefined | 'away'> {
-    const { registryReplica, versions } = this.#parts
+    const { registryReplica, versions } = this.parts
     const answer = await registryReplica.quickly(async () => ({
       found: await versions.find(version),
     }))
@@ -77,7 +77,7 @@ export class FleetReading {
   /** A late Redis is waited for where nothing here could be used instead. */
   async #foundForBytes(version: string): Promise<FoundVersion | undefined | 'away'> {
     const found = await this.#found(version)
-    const { disk, redis, versions } = this.#parts
+    const { disk, redis, versions } = this.parts
     if (found !== 'away' || disk.has(version) || redis.status !== 'ready') return found
     try {
       return await versions.find(version)
@@ -92,7 +92,7 @@ export class FleetReading {
    * name.
    */
   async #alone(version: string): Promise<WholeVersion> {
-    const { disk, ledger } = this.#parts
+    const { disk, ledger } = this.parts
     const whole = await unlessElsewhere(version, disk.read(version))
     const wanted = ledger.digestOf(version) ?? whole.manifest.digest
     if (whole.manifest.digest === wanted) return whole
@@ -102,7 +102,7 @@ export class FleetReading {
   }
 
   async #agreed(version: string, found: FoundVersion | undefined): Promise<WholeVersion> {
-    const { disk, registryReplica } = this.#parts
+    const { disk, registryReplica } = this.parts
     if (found === undefined) {
       // It came to Redis before it came here: Redis has lost it, and the replica is about to restore it.
       const whole = await disk.read(version)
@@ -116,10 +116,10 @@ export class FleetReading {
   }
 
   async #fetched(version: string, found: FoundVersion): Promise<WholeVersion> {
-    const { versions, disk } = this.#parts
+    const { versions, disk } = this.parts
     try {
       const manifest = found.manifest()
-      checkOrigin(manifest, this.#options)
+      checkOrigin(manifest, this.options)
       const files = await versions.fetch(manifest)
       await disk.replace(manifest, files)
       return { manifest, files }
@@ -135,7 +135,7 @@ export class FleetReading {
     { digest }: FoundVersion,
     error: CodedError,
   ): Promise<CodedError> {
-    const { versions } = this.#parts
+    const { versions } = this.parts
     const now = await versions.find(version)
     // Removed while it was being read: not corrupt.
     if (now?.isKept !== true) return absent('VERSION_REMOVED', version)
@@ -146,7 +146,7 @@ export class FleetReading {
 
   async #listed(count: number, before?: string): Promise<readonly ListedVersion[]> {
     const listed: ListedVersion[] = []
-    for await (const { version, removed, row } of this.#parts.versions.list(before)) {
+    for await (const { version, removed, row } of this.parts.versions.list(before)) {
       if (listed.length === count) break
       try {
         const manifest = await eventLoop.run(() => manifestOf(row, version))
@@ -163,7 +163,7 @@ export class FleetReading {
     there: () => Promise<Result>,
     here: () => Promise<Result>,
   ): Promise<Result> {
-    if (!(await this.#parts.registryReplica.knowsAll())) return here()
+    if (!(await this.parts.registryReplica.knowsAll())) return here()
     try {
       return await there()
     } catch (error) {
@@ -173,7 +173,7 @@ export class FleetReading {
   }
 
   #leftOut(error: CodedError): void {
-    this.#options.log.warn({ err: error }, 'left out of the list')
+    this.options.log.warn({ err: error }, 'left out of the list')
   }
 }
 

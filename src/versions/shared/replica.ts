@@ -1,9 +1,7 @@
 /**
  * This replica's copy of the Redis registry, on its own disk, so that serving and restarting continue without Redis.
  *
- * Redis is the truth, with one exception: it can lose acknowledged data (a flush, a failover to a stale replica). So of
- * two histories the one with the higher generation wins, and a replica that finds the lower one in Redis repairs it. If
- * both are equally long but differ, the pointer in Redis wins, and every replica follows it.
+ * The longer of two histories wins; of two equally long ones that of Redis (README.md).
  *
  * A daemon has one polling replica, in its server process. Its trainer follows the same ledger and reads Redis itself
  * only when it opens, when its own move was too late, when something is missing, and occasionally.
@@ -13,9 +11,8 @@ import type { Routing } from '../contract.ts'
 import { afterArrived, type Redis } from '../../platform/redis/redis.ts'
 import type { Ledger } from '../local/ledger.ts'
 import type { PointerWatch } from '../pointer-watch.ts'
-import { isBlobFailure, isRedisFailure } from './away.ts'
 import type { Repair } from './repair.ts'
-import type { RegistryKeys } from './keys.ts'
+import { type RegistryKeys, isBlobFailure, isRedisFailure } from './layout.ts'
 import type { Look, RedisPointer } from './pointer.ts'
 
 export interface RegistryReplicaParts {

@@ -10,7 +10,7 @@ import { fromBytes, intoBytes, PIECE_BYTES } from '../blobs/pieces.ts'
 import { chunkPrefix } from '../blobs/redis.ts'
 import type { Manifest } from '../contract.ts'
 import { corrupt } from '../manifest.ts'
-import type { RegistryKeys } from './keys.ts'
+import type { RegistryKeys } from './layout.ts'
 
 export type Files = ReadonlyMap<string, Uint8Array>
 

@@ -1,5 +1,5 @@
 /** The Lua of versions: an upload is invisible until `commitVersion` shows all of it in one step. */
-import { registryScript } from './prelude.ts'
+import { registryScript } from './layout.ts'
 
 /**
  * Makes a version visible, if every chunk is there in its length. Bytes that lie in another store than Redis have no chunks here.
@@ -149,5 +149,27 @@ export const reportDamage = registryScript(
 if call('HGET', kept, ARGV[1]) ~= ARGV[2] then return 'GONE' end
 call('HSET', damaged, ARGV[1], ARGV[2])
 call('PUBLISH', channel, 'damaged')
+return 'OK'`,
+)
+
+/** Manifests of versions that were removed. ARGV: version and row, and so on. */
+export const restoreRetired = registryScript(
+  'restore retired',
+  `
+for i = 1, #ARGV, 2 do
+  if call('HSETNX', manifests, ARGV[i], ARGV[i + 1]) == 1 then call('ZADD', index, 0, by_age(ARGV[i])) end
+end
+return 'OK'`,
+)
+
+/** ARGV: versions; those without bytes need no pin. A change, so that every replica learns of it. */
+export const restorePins = registryScript(
+  'restore pins',
+  `
+local restored = 0
+for _, version in ipairs(ARGV) do
+  if call('HEXISTS', kept, version) == 1 then restored = restored + call('SADD', pins, version) end
+end
+if restored > 0 then changed() end
 return 'OK'`,
 )

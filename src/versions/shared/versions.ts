@@ -9,21 +9,9 @@ import type { Redis, RedisReply, RedisScript } from '../../platform/redis/redis.
 import { mostRemoved, pinsFull, type LedgerLimits } from '../local/ledger.ts'
 import { manifestBytes } from '../manifest.ts'
 import type { Files, VersionBytes } from './version-bytes.ts'
-import { scriptKeys, type RegistryKeys } from './keys.ts'
 import {
-  commitVersion,
-  findVersion,
-  listVersions,
-  pinVersion,
-  readPins,
-  removeVersions,
-  reportDamage,
-  retireVersions,
-  unpinVersion,
-} from './version-scripts.ts'
-import { footprintOf, type Footprint } from '../retention.ts'
-import { restorePins, restoreRetired } from './pointer-scripts.ts'
-import {
+  scriptKeys,
+  type RegistryKeys,
   absent,
   cellsOf,
   leaseLost,
@@ -32,7 +20,21 @@ import {
   rowOf,
   taken,
   type Epoch,
-} from './rows.ts'
+} from './layout.ts'
+import {
+  commitVersion,
+  findVersion,
+  listVersions,
+  pinVersion,
+  readPins,
+  removeVersions,
+  reportDamage,
+  restorePins,
+  restoreRetired,
+  retireVersions,
+  unpinVersion,
+} from './version-scripts.ts'
+import { footprintOf, type Footprint } from '../retention.ts'
 
 export interface FoundVersion {
   readonly digest: string

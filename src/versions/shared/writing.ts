@@ -15,10 +15,9 @@ import { CodedError } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { newestFirst } from '../order.ts'
 import type { Files } from './version-bytes.ts'
-import type { FleetParts, FleetRegistryOptions } from './parts.ts'
 import type { MoveOutcome, PointerMove } from './pointer.ts'
-import type { FleetReading, WholeVersion } from './reading.ts'
-import { taken, type Epoch } from './rows.ts'
+import { FleetReading, type WholeVersion } from './reading.ts'
+import { taken, type Epoch } from './layout.ts'
 import { bytesOf, surplusOf, type Footprint } from '../retention.ts'
 import { checkMove, namesOf, printable, proveMove } from '../routing.ts'
 import { checkOrigin, openVersion, sealVersion } from '../sealing.ts'
@@ -26,25 +25,16 @@ import { checkOrigin, openVersion, sealVersion } from '../sealing.ts'
 /** How often `keep` looks for uploads that no version refers to. */
 const SWEEP_MS = 60 * 60 * 1000
 
-export class FleetWriting {
-  readonly #parts: FleetParts
-  readonly #reading: FleetReading
-  readonly #options: FleetRegistryOptions
+export class FleetWriting extends FleetReading {
   /** Footprints of the versions in Redis, by version and digest. */
   #known = new Map<string, Footprint>()
   #sweptMs = -Infinity
 
-  constructor(parts: FleetParts, reading: FleetReading, options: FleetRegistryOptions) {
-    this.#parts = parts
-    this.#reading = reading
-    this.#options = options
-  }
-
   async publish(draft: VersionDraft): Promise<Manifest> {
-    const { bytes, versions } = this.#parts
-    const sealed = sealVersion(draft, this.#options)
+    const { bytes, versions } = this.parts
+    const sealed = sealVersion(draft, this.options)
     const { files } = sealed
-    checkOrigin(sealed.manifest, this.#options)
+    checkOrigin(sealed.manifest, this.options)
     bytes.checkSize(sealed.manifest.version, files)
     const epoch = this.#epoch()
     const known = await versions.find(sealed.manifest.version)
@@ -61,12 +51,12 @@ export class FleetWriting {
     checkMove(move)
     const { expect, by, asks, actor } = move
     const proved = await proveMove(move, async (version) => {
-      const whole = await this.#reading.whole(version)
-      openVersion(whole, this.#options)
+      const whole = await this.whole(version)
+      openVersion(whole, this.options)
       return whole
     })
     const epoch = this.#epoch()
-    const sinceMs = this.#options.clock.nowMs()
+    const sinceMs = this.options.clock.nowMs()
     const [reason, token] = [printable(move.reason), randomUUID()]
     const routed = { ...proved.routed, expect, by, asks, actor, sinceMs, reason, token }
     const pointer = await this.#move(routed, epoch, proved.versions)
@@ -76,7 +66,7 @@ export class FleetWriting {
 
   /** Redis decides by the one rule, and the disk follows. */
   async keep(retention: Retention, protectedVersions: readonly string[]): Promise<KeepResult> {
-    const { versions, disk, ledger, answering } = this.#parts
+    const { versions, disk, ledger, answering } = this.parts
     const epoch = this.#epoch()
     const kept = await versions.kept()
     const all = await this.#footprints(kept)
@@ -94,7 +84,7 @@ export class FleetWriting {
 
   /** In Redis and on this disk; other members remove theirs when they see that Redis has none. */
   async retire(retiring: readonly string[]): Promise<readonly string[]> {
-    const { versions, disk, answering } = this.#parts
+    const { versions, disk, answering } = this.parts
     const epoch = this.#epoch()
     const kept = await versions.kept()
     const answers = answering.versions()
@@ -111,8 +101,8 @@ export class FleetWriting {
 
   /** No caller waits for bytes that block nothing: a failure here is cleaned up later. */
   async #clear(removed: readonly string[], kept: ReadonlyMap<string, string>): Promise<void> {
-    const { versions } = this.#parts
-    const { clock, log } = this.#options
+    const { versions } = this.parts
+    const { clock, log } = this.options
     try {
       await versions.clear(removed.map((version) => [version, kept.get(version) ?? ''] as const))
       if (clock.monotonicMs() - this.#sweptMs < SWEEP_MS) return
@@ -131,7 +121,7 @@ export class FleetWriting {
     const found: Footprint[] = []
     for (const version of newestFirst(kept.keys())) {
       const key = `${version} ${kept.get(version) ?? ''}`
-      const footprint = known.get(key) ?? (await this.#parts.versions.footprint(version))
+      const footprint = known.get(key) ?? (await this.parts.versions.footprint(version))
       if (footprint === undefined) continue
       this.#known.set(key, footprint)
       found.push(footprint)
@@ -140,7 +130,7 @@ export class FleetWriting {
   }
 
   async pin(version: string): Promise<void> {
-    const { versions, ledger } = this.#parts
+    const { versions, ledger } = this.parts
     await versions.pin(version)
     ledger.exclusively(() => {
       ledger.pin(version)
@@ -148,13 +138,13 @@ export class FleetWriting {
   }
 
   async unpin(version: string): Promise<void> {
-    const { versions, ledger } = this.#parts
+    const { versions, ledger } = this.parts
     await versions.unpin(version)
     ledger.unpin(version)
   }
 
   async #move(move: PointerMove, epoch: Epoch, proved: readonly WholeVersion[]): Promise<Routing> {
-    const { pointer, versions, registryReplica } = this.#parts
+    const { pointer, versions, registryReplica } = this.parts
     const outcome = await pointer.move(move, epoch)
     if (outcome.kind === 'moved') return outcome.pointer
     // Redis has lost the bytes or the moves: first restore what this replica has.
@@ -171,28 +161,28 @@ export class FleetWriting {
 
   /** The next reader of the pointer sees the move that was faster. */
   async #stale(expected: number, outcome: MoveOutcome): Promise<CodedError> {
-    await this.#parts.registryReplica.fresh()
+    await this.parts.registryReplica.fresh()
     return stale(expected, outcome)
   }
 
   #isBehind(outcome: MoveOutcome): boolean {
-    const known = this.#parts.ledger.live()?.generation ?? 0
+    const known = this.parts.ledger.live()?.generation ?? 0
     return outcome.kind === 'stale' && outcome.generation < known
   }
 
   /** The move has happened, even if recording it here fails: the next poll records it again. */
   async #noted(pointer: Routing): Promise<void> {
     try {
-      await this.#parts.registryReplica.moved(pointer)
+      await this.parts.registryReplica.moved(pointer)
     } catch (error) {
       if (!(error instanceof CodedError)) throw error
-      this.#options.log.warn({ err: error }, 'a move of the pointer is not written down here yet')
+      this.options.log.warn({ err: error }, 'a move of the pointer is not written down here yet')
     }
   }
 
   /** Anything else under this name is a late write under an expired lease. */
   async #putHere(manifest: Manifest, files: Files): Promise<void> {
-    const { disk } = this.#parts
+    const { disk } = this.parts
     try {
       await disk.add(manifest, files)
     } catch (error) {
@@ -202,7 +192,7 @@ export class FleetWriting {
   }
 
   #epoch(): Epoch {
-    const { lease } = this.#options
+    const { lease } = this.options
     if (lease === undefined) return ''
     const held = lease()
     if (held === undefined) throw failure('LEASE_LOST', 'this daemon does not train the model')
@@ -211,7 +201,7 @@ export class FleetWriting {
   }
 
   #mustAnswer(): void {
-    const { status } = this.#options.redis
+    const { status } = this.options.redis
     // One that refuses us says itself why.
     if (status === 'ready' || status === 'refused') return
     throw failure('REDIS_UNAVAILABLE', 'Redis is away: the live pointer cannot be moved', {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test
 import { openS3, type S3Options } from '../../../src/platform/s3/s3.ts'
 import type { Blob } from '../../../src/versions/blobs/blob-store.ts'
 import { fromBytes, intoBytes, PIECE_BYTES } from '../../../src/versions/blobs/pieces.ts'
-import { probeBlobs } from '../../../src/versions/blobs/probe.ts'
+import { probeBlobs } from '../../../src/versions/blobs/open.ts'
 import { openS3Blobs } from '../../../src/versions/blobs/s3.ts'
 import { rejection } from '../../coded.ts'
 import { blobOf, blobStoreConformance } from '../../conformance/blob-store.ts'

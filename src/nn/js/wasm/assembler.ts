@@ -8,7 +8,7 @@
 /** Bytes, and code in its place: it is made flat once, when its function is complete. */
 export type Code = readonly (number | Code)[]
 /** i32: numbers and addresses; f32, f64: one number; v128: four, or two in double precision. */
-export type Type = 'i32' | 'f32' | 'f64' | 'v128'
+type Type = 'i32' | 'f32' | 'f64' | 'v128'
 
 const types: Record<Type, number> = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b }
 
@@ -24,7 +24,7 @@ export interface Kernel {
   readonly body: (local: (name: string) => number) => Code
 }
 
-export interface Pages {
+interface Pages {
   readonly first: number
   readonly most: number
   /** Whether threads may share it. */
@@ -32,7 +32,7 @@ export interface Pages {
 }
 
 /** A module that exports these kernels, and works on the memory `env.memory`. */
-export function moduleOf(kernels: readonly Kernel[], { first, most, isShared }: Pages) {
+function moduleOf(kernels: readonly Kernel[], { first, most, isShared }: Pages) {
   const section = (id: number, items: readonly Code[]): Code => {
     const content = bytesOf([unsigned(items.length), items])
     return [id, unsigned(content.length), content]
@@ -232,4 +232,33 @@ function signed(value: number): readonly number[] {
 
 function text(value: string): readonly number[] {
   return [...unsigned(value.length), ...Buffer.from(value)]
+}
+
+/**
+ * A memory of WebAssembly, and kernels that work on it.
+ */
+// The types of Node do not have it.
+declare const WebAssembly: {
+  Memory: new (size: { initial: number; maximum: number; shared: boolean }) => KernelMemory
+  Module: new (bytes: Uint8Array) => object
+  Instance: new (module: object, imports: object) => { readonly exports: unknown }
+}
+
+interface KernelMemory {
+  readonly buffer: ArrayBufferLike
+  grow(pages: number): number
+}
+
+export function openMemory({ first, most, isShared }: Pages): KernelMemory {
+  return new WebAssembly.Memory({ initial: first, maximum: most, shared: isShared })
+}
+
+/** The kernels by name. */
+export function openInstance(
+  kernels: readonly Kernel[],
+  pages: Pages,
+  memory: KernelMemory,
+): unknown {
+  const compiled = new WebAssembly.Module(moduleOf(kernels, pages))
+  return new WebAssembly.Instance(compiled, { env: { memory } }).exports
 }

@@ -4,7 +4,7 @@
  */
 import { doubleUpdates } from './double-updates.ts'
 import { exponential } from './exponentials.ts'
-import { openInstance, openMemory } from './instance.ts'
+import { openInstance, openMemory } from './assembler.ts'
 
 type Words = (...words: number[]) => void
 

@@ -2,10 +2,10 @@
 import { invariant } from '../../../platform/errors.ts'
 import { ROW_ADAPTER } from '../ops.ts'
 import { ortTensor, type Feeds, type FeedTensor, type OnnxSession } from '../session.ts'
-import type { Stack } from '../adapter-stack.ts'
+import type { Stack } from '../held-adapters.ts'
 import { LAST_POSITIONS, MOST_POSITIONS, PLACES, type CacheShape } from './cached-attention.ts'
 import { KeyValues } from './key-values.ts'
-import { readLogits } from './next-logits.ts'
+import { readLogits } from './record.ts'
 import { likeliestOf, sampleToken, type Sampling } from './sample.ts'
 
 export interface DecodeRow {

@@ -7,8 +7,14 @@
  */
 import { invariant } from '../../../platform/errors.ts'
 import { ortTensor, type Feeds, type OrtTensor } from '../session.ts'
-import { cacheName, newCacheName, type CachePart, type CacheShape } from './cached-attention.ts'
-import { capacityFor, rowsFor } from './cache-sizes.ts'
+import {
+  cacheName,
+  newCacheName,
+  type CachePart,
+  type CacheShape,
+  capacityFor,
+  rowsFor,
+} from './cached-attention.ts'
 
 export type CacheTensors = Readonly<Record<string, OrtTensor>>
 

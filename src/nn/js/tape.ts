@@ -2,8 +2,7 @@
  * How gradients flow back along a tape. The first time finds out which values one reaches, and in which order: every repetition
  * is the same, only that gradients that are added to are set to zero first.
  */
-import type { PlainValue, Recorder } from './value.ts'
-import { type Arena, kernels } from './wasm/memory.ts'
+import { type Arena, kernels, floats } from './wasm/memory.ts'
 
 const { zero } = kernels
 
@@ -85,4 +84,58 @@ function join(regions: Region[], { at, bytes }: Region): void {
   const padded = last === undefined ? 0 : Math.ceil((last.at + last.bytes) / 16) * 16
   if (last !== undefined && padded === at) last.bytes = at + bytes - last.at
   else regions.push({ at, bytes })
+}
+
+/**
+ * A value on the tape of the plain engine: numbers in the memory of its kernels.
+ */
+export class PlainValue {
+  readonly shape: readonly number[]
+  /** Its address, in bytes. */
+  readonly at: number
+  readonly size: number
+  /** A number without a gradient is fixed: nothing flows back to it. */
+  readonly fixed: boolean
+  /** Present once a gradient has reached it. */
+  gradientAt: number | undefined
+  #data: Float32Array | undefined
+  #gradient: Float32Array | undefined
+
+  constructor(shape: readonly number[], fixed: boolean, at: number) {
+    this.shape = shape
+    this.fixed = fixed
+    this.size = sizeOf(shape)
+    this.at = at
+  }
+
+  get data(): Float32Array {
+    return (this.#data ??= floats(this.at, this.size))
+  }
+
+  get gradient(): Float32Array | undefined {
+    if (this.gradientAt !== undefined) this.#gradient ??= floats(this.gradientAt, this.size)
+    return this.#gradient
+  }
+}
+
+/** The part of its tape that an operation needs. */
+export interface Recorder {
+  readonly arena: Arena
+  value(shape: readonly number[], fixed: boolean): PlainValue
+  /** Runs `forward` now and with every repetition of the tape, and notes how the gradient of `value` flows back to its inputs. */
+  note(value: PlainValue, forward: () => void, back: (gradientAt: number) => void): void
+  /** The address of its gradient, which is 0 when nothing has reached it yet: what flows back is added to it. */
+  gradientIn(value: PlainValue): number
+  /**
+   * The same for a product: one that reaches the value first writes its gradient over whatever was there. `isFirst` is asked
+   * in each repetition.
+   */
+  gradientOver(value: PlainValue): { readonly at: number; isFirst(): boolean }
+}
+
+/** Thrown by an operation that only an engine supports. */
+export class NotPlain extends Error {}
+
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1)
 }

@@ -1,0 +1,129 @@
+/** Rows as graphs and steps read them: padded side by side, packed end to end, or as several sequences. */
+import { hasIds, idsOf, positionsOf, valuesOf } from '../payloads/rows.ts'
+import type { EncodedRow, Latent, LatentSequence } from '../contracts/network.ts'
+import { invariant } from '../platform/errors.ts'
+import type { Base } from '../contracts/base.ts'
+import type { Feeds } from './onnx/session.ts'
+
+/**
+ * The latent of a row from those of its sequences, such as a prompt with each of two answers: every sequence is computed by itself,
+ * as if it were a row. The last token of each predicts nothing, and is not computed.
+ */
+export async function latentOfRow(
+  row: EncodedRow,
+  compute: (row: EncodedRow) => Promise<Latent>,
+): Promise<Latent> {
+  if (row.sequences === undefined) return compute(row)
+  const parts: { readonly ids: Int32Array; readonly from: number; readonly answer: Int32Array }[] =
+    []
+  let at = 0
+  for (const { length, answerFrom } of row.sequences) {
+    invariant(answerFrom >= 1 && answerFrom < length, 'a sequence has a prompt and an answer')
+    const ids = idsOf(row).slice(at, at + length)
+    parts.push({ ids: ids.slice(0, -1), from: answerFrom - 1, answer: ids.slice(answerFrom) })
+    at += length
+  }
+  const latents = await Promise.all(parts.map(({ ids }) => compute({ data: ids })))
+  const sequences = parts.map(({ ids, from, answer }): LatentSequence => {
+    return { positions: ids.length, from, answer }
+  })
+  return { ...joined(latents), sequences, ...(row.isCompared && { isCompared: true }) }
+}
+
+function joined(latents: readonly Latent[]): Latent {
+  const [first] = latents
+  invariant(first !== undefined, 'a row has a sequence')
+  if (latents.length === 1) return first
+  const data = new Float32Array(latents.reduce((sum, each) => sum + each.data.length, 0))
+  let at = 0
+  for (const latent of latents) {
+    data.set(latent.data, at)
+    at += latent.data.length
+  }
+  return { positions: data.length / first.width, width: first.width, data }
+}
+
+/** The other way: each sequence of the rows as a latent of its own, sharing their memory. */
+export function sequencesOf(rows: readonly Latent[]): readonly (Latent & LatentSequence)[] {
+  return rows.flatMap(({ sequences, width, data }) => {
+    invariant(sequences !== undefined, 'a row without sequences has no answers')
+    let at = 0
+    return sequences.map((sequence) => {
+      const from = at * width
+      at += sequence.positions
+      return { ...sequence, width, data: data.subarray(from, at * width) }
+    })
+  })
+}
+
+/**
+ * Rows in the form that the graphs read: side by side, padded to one length, with a mask for the real positions.
+ */
+const LENGTH_STEP = 4
+
+/** The positions of a row in a server's run: with padding to whole steps. A vector has one position, and no padding. */
+export function paddedPositions(row: EncodedRow): number {
+  if (!hasIds(row)) return 1
+  return Math.ceil(positionsOf(row) / LENGTH_STEP) * LENGTH_STEP
+}
+
+/** `ids` [b, positions] or `values` [b, 1, width], and `mask` [b, positions]. All rows are of one kind. */
+export function feedsOf(rows: readonly EncodedRow[], positions: number): Feeds {
+  const shape = [rows.length, positions]
+  const mask = new Float32Array(rows.length * positions)
+  rows.forEach((row, at) => {
+    mask.fill(1, at * positions, at * positions + positionsOf(row))
+  })
+  const [first] = rows
+  invariant(first, 'a run has at least one row')
+  return hasIds(first)
+    ? { mask: { shape, data: mask }, ids: { shape, data: tokenIds(rows, positions) } }
+    : { mask: { shape, data: mask }, values: vectors(rows, first.data.length) }
+}
+
+function tokenIds(rows: readonly EncodedRow[], positions: number): Int32Array {
+  const ids = new Int32Array(rows.length * positions)
+  rows.forEach((row, at) => {
+    ids.set(idsOf(row), at * positions)
+  })
+  return ids
+}
+
+function vectors(rows: readonly EncodedRow[], width: number) {
+  const data = new Float32Array(rows.length * width)
+  rows.forEach((row, at) => {
+    const values = valuesOf(row)
+    invariant(values.length === width, 'vectors of different widths in one run')
+    data.set(values, at * width)
+  })
+  return { shape: [rows.length, 1, width], data }
+}
+
+/**
+ * Where the positions of packed rows, end to end, lie when the rows are side by side, padded to the longest.
+ *
+ * Among rows · longest: the place of each of the positions, in their order.
+ */
+export function packedPlaces(lengths: readonly number[]): Int32Array {
+  const longest = Math.max(0, ...lengths)
+  const places = new Int32Array(lengths.reduce((sum, length) => sum + length, 0))
+  let next = 0
+  for (const [row, length] of lengths.entries())
+    for (let position = 0; position < length; position += 1) {
+      places[next] = row * longest + position
+      next += 1
+    }
+  return places
+}
+
+/**
+ * A row of any base, to run its network once: to warm an engine up, or to see whether a version answers.
+ */
+export function sampleRow(base: Base, maxTokens: number): EncodedRow {
+  const { rows, network } = base
+  const [kind] = base.reads
+  // A base of numbers may refuse the example, because its own schema has other names.
+  return kind === undefined || rows === 'values'
+    ? { data: new Float32Array(network.latentWidth(0)).fill(1) }
+    : base.encode({ kind: kind.name, [kind.name]: kind.example }, maxTokens)
+}
