@@ -34,7 +34,7 @@ export const kafkaDeadLetters = {
   summary: 'a Kafka topic, one message per dead letter',
   settings: sinkSettings,
   async open(settings: KafkaSinkSettings, needs: SinkNeeds) {
-    const { kafkaDeadLetterSink } = await import('./delivery.ts')
+    const { kafkaDeadLetterSink } = await import('./sink.ts')
     return kafkaDeadLetterSink(optionsOf(settings, needs))
   },
   channels: letterChannels,
@@ -44,7 +44,7 @@ export const kafkaPredictions = {
   summary: 'a Kafka topic, one CloudEvent per answer',
   settings: sinkSettings,
   async open(settings: KafkaSinkSettings, needs: SinkNeeds) {
-    const { kafkaPredictionSink } = await import('./delivery.ts')
+    const { kafkaPredictionSink } = await import('./sink.ts')
     return kafkaPredictionSink({ ...optionsOf(settings, needs), model: needs.model })
   },
   channels: predictionChannels,

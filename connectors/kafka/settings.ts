@@ -88,14 +88,16 @@ export interface KafkaConnection extends Pick<KafkaConnectionSettings, 'brokers'
   readonly sasl?: KafkaSasl | undefined
 }
 
-export type KafkaSasl = Omit<Given<'sasl'>, 'password' | 'password_env'> & {
+export type KafkaSasl = Omit<PresentSetting<'sasl'>, 'password' | 'password_env'> & {
   readonly password: string
 }
 
 /** The files of an own authority and certificate. */
-export type KafkaTls = Exclude<Given<'tls'>, true>
+export type KafkaTls = Exclude<PresentSetting<'tls'>, true>
 
-type Given<Key extends keyof KafkaConnectionSettings> = NonNullable<KafkaConnectionSettings[Key]>
+type PresentSetting<Key extends keyof KafkaConnectionSettings> = NonNullable<
+  KafkaConnectionSettings[Key]
+>
 
 export function kafkaConnection(settings: KafkaConnectionSettings): KafkaConnection {
   const { brokers, client_id: clientId, sasl, tls } = settings

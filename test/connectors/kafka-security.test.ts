@@ -11,7 +11,7 @@ import {
 } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { KafkaConnection, KafkaSasl } from '../../connectors/kafka/settings.ts'
-import { kafkaDeadLetterSink } from '../../connectors/kafka/delivery.ts'
+import { kafkaDeadLetterSink } from '../../connectors/kafka/sink.ts'
 import type { KafkaBroker } from '../../src/cli/services/kafka-broker.ts'
 import type { Logger } from '../../src/contracts/core.ts'
 import type { SourceRecord } from '../../src/contracts/source.ts'

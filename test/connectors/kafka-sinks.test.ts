@@ -4,7 +4,7 @@ import {
   kafkaDeadLetterSink,
   type KafkaSinkOptions,
   kafkaPredictionSink,
-} from '../../connectors/kafka/delivery.ts'
+} from '../../connectors/kafka/sink.ts'
 import type { DeadLetter } from '../../src/contracts/connector.ts'
 import type { ServedPrediction } from '../../src/contracts/event.ts'
 import type { SourceRecord } from '../../src/contracts/source.ts'

@@ -2,7 +2,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import type { Ops } from '../../src/contracts/ops.ts'
 import type { Value } from '../../src/nn/onnx/graph.ts'
-import { quantizedMatrix } from '../../src/nn/onnx/quantize.ts'
+import { quantizedMatrix } from '../../src/nn/onnx/quantized-matrix.ts'
 import { openSession, ortTensor } from '../../src/nn/onnx/session.ts'
 import { recordGraph } from '../../src/nn/record.ts'
 import { openRandom } from '../../src/platform/random.ts'

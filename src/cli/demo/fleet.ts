@@ -4,7 +4,7 @@
  */
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Delivery } from '../../../connectors/kafka/delivery.ts'
+import { Delivery } from '../../../connectors/kafka/sink.ts'
 import type { Clock, Json, Logger } from '../../contracts/core.ts'
 import type { Lifecycle } from '../../platform/lifecycle.ts'
 import { openClient } from '../../client/client.ts'

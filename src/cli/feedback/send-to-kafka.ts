@@ -3,7 +3,7 @@
  * sending it twice harmless, so an interrupted file is sent again from its start.
  */
 import { createHash } from 'node:crypto'
-import { Delivery, type OutgoingMessage } from '../../../connectors/kafka/delivery.ts'
+import { Delivery, type OutgoingMessage } from '../../../connectors/kafka/sink.ts'
 import type { KafkaConnection } from '../../../connectors/kafka/settings.ts'
 import { CodedError } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'

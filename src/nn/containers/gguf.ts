@@ -159,7 +159,7 @@ interface Cursor {
 
 const MOST_TEXT = 1 << 20
 
-function openCursor(bytes: Uint8Array): Cursor {
+export function openCursor(bytes: Uint8Array): Cursor {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const decoder = new TextDecoder()
   let at = 0

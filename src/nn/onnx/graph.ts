@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import { text, type Wire, bytes, float32, integer, layOut, message, packed } from '../protobuf.ts'
-import { quantizedMatrix } from './quantize.ts'
+import { quantizedMatrix } from './quantized-matrix.ts'
 
 /** A value of the graph. `frozen` ones are the same for every row: weights and constants. */
 export interface Value {

@@ -204,7 +204,7 @@ class AdapterStack {
 }
 
 /** A stack of exactly these, in order: of one, without a copy. */
-function stackOf(adapters: readonly Feeds[]): Stack {
+export function stackOf(adapters: readonly Feeds[]): Stack {
   const names = Object.keys(adapters[0] ?? {})
   return Object.fromEntries(names.map((name) => [name, ortTensor(stacked(name, adapters))]))
 }

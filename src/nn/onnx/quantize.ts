@@ -14,23 +14,7 @@
  */
 import type { Tensor } from '../../contracts/core.ts'
 import type { OnnxGraph, Value } from './graph.ts'
-
-/** The rows of [out, in] as columns. */
-function quantizeRows({ shape, data }: Tensor): QuantizedMatrix {
-  const [columns = 0, rows = 0] = shape
-  const scales = new Float32Array(columns)
-  const steps = new Int8Array(rows * columns)
-  for (let column = 0; column < columns; column += 1) {
-    const from = column * rows
-    let most = LEAST
-    for (let row = 0; row < rows; row += 1) most = Math.max(most, Math.abs(data[from + row] ?? 0))
-    const scale = Math.fround(most / WEIGHT_STEPS)
-    scales[column] = scale
-    for (let row = 0; row < rows; row += 1)
-      steps[row * columns + column] = Math.round((data[from + row] ?? 0) / scale)
-  }
-  return { shape: [rows, columns], data: steps, scales }
-}
+import { LEAST } from './quantized-matrix.ts'
 
 /** x · W for the base's matrices, in one graph: products of one x share its quantisation. */
 export function quantizedProducts(graph: OnnxGraph): (x: Value, w: BaseMatrix) => Value {
@@ -38,7 +22,7 @@ export function quantizedProducts(graph: OnnxGraph): (x: Value, w: BaseMatrix) =
   return (x, w) => {
     const { name, tensor, isTurned } = w.matrix
     const width = tensor.shape[isTurned === true ? 1 : 0] ?? 0
-    const { steps, scale } = rows.get(x.name) ?? quantizedInput(graph, x, width)
+    const { steps, scale } = rows.get(x.name) ?? quantizeRows(graph, x, width)
     rows.set(x.name, { steps, scale })
     const { matrix, columns } = graph.quantizedWeight(name, tensor, isTurned)
     const inputs = [steps, matrix, graph.float(1), columns, graph.byte(128)]
@@ -48,11 +32,11 @@ export function quantizedProducts(graph: OnnxGraph): (x: Value, w: BaseMatrix) =
 }
 
 /** A matrix of the base, [in, out]; [out, in] if it is turned. */
-interface BaseMatrix extends Value {
+export interface BaseMatrix extends Value {
   readonly matrix: { readonly name: string; readonly tensor: Tensor; readonly isTurned?: boolean }
 }
 
-function quantizedInput(graph: OnnxGraph, x: Value, width: number) {
+function quantizeRows(graph: OnnxGraph, x: Value, width: number) {
   const { least } = x
   const sizes = least === undefined ? graph.op('Abs', [x]) : x
   const most = graph.op('ReduceMax', [sizes, graph.ints(-1)])
@@ -68,47 +52,3 @@ function quantizedInput(graph: OnnxGraph, x: Value, width: number) {
 const ROW_STEPS = 127
 /** Every scale divided by it rounds to 0. */
 const FAR_ABOVE = 1e38
-
-/**
- * A frozen matrix [in, out] in steps of 7 bits: Q = round(W / t), with t = max|W| / 63 of each column.
- *
- * Without VNNI, x86 adds two products of a byte and a step in 16 bits and cuts off what does not fit. 2 · 255 · 63 fits, so the
- * sums are exact on every processor (`reduce_range` of ONNX Runtime's own quantiser).
- *
- * On either side of zero.
- */
-const WEIGHT_STEPS = 63
-/** A row or column of zeros has at least this size. */
-const LEAST = 1e-12
-
-interface QuantizedMatrix {
-  /** [in, out]. */
-  readonly shape: readonly [number, number]
-  readonly data: Int8Array
-  /** One a column. */
-  readonly scales: Float32Array
-}
-
-const quantized = new WeakMap<Tensor, QuantizedMatrix>()
-
-/** Kept with the weight: every graph of a base has the same. `isTurned`: the weight is [out, in]. */
-export function quantizedMatrix(weight: Tensor, isTurned: boolean): QuantizedMatrix {
-  const known = quantized.get(weight) ?? (isTurned ? quantizeRows : quantizeColumns)(weight)
-  quantized.set(weight, known)
-  return known
-}
-
-function quantizeColumns({ shape, data }: Tensor): QuantizedMatrix {
-  const [rows = 0, columns = 0] = shape
-  const scales = new Float32Array(columns)
-  for (let at = 0; at < data.length; at += 1) {
-    const size = Math.abs(data[at] ?? 0)
-    if (size > (scales[at % columns] ?? 0)) scales[at % columns] = size
-  }
-  for (let column = 0; column < columns; column += 1)
-    scales[column] = Math.max(scales[column] ?? 0, LEAST) / WEIGHT_STEPS
-  const steps = new Int8Array(rows * columns)
-  for (let at = 0; at < data.length; at += 1)
-    steps[at] = Math.round((data[at] ?? 0) / (scales[at % columns] ?? 1))
-  return { shape: [rows, columns], data: steps, scales }
-}

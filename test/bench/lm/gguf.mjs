@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { dequantized } from '../../../dist/src/nn/containers/gguf-blocks.js'
-import { openCursor } from '../../../dist/src/nn/containers/gguf-cursor.js'
+import { openCursor } from '../../../dist/src/nn/containers/gguf.js'
 import { readGguf } from '../../../dist/src/nn/containers/gguf.js'
 import { userCache } from '../../../dist/src/platform/user-cache.js'
 
