@@ -1,7 +1,7 @@
 /** What a model on MiniLM is where its config names no adapter. */
 import { expect, test } from 'vitest'
 import { parseConfig } from '../../src/config/config.ts'
-import { minilmRecipe } from '../../src/bases/pulled/plugin.ts'
+import { minilmRecipe } from '../../src/bases/pulled/defaults.ts'
 
 test('it is the measured recipe, however the base is written', () => {
   for (const base of ['minilm', '{ minilm: {} }']) {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { EncodedRow } from '../../src/contracts/network.ts'
-import { paddedPositions } from '../../src/nn/onnx/feeds.ts'
+import { paddedPositions } from '../../src/nn/rows.ts'
 import { planRuns } from '../../src/serving/engine/engine.ts'
 
 const tokens = (length: number): EncodedRow => ({ data: new Int32Array(length) })

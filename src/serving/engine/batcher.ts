@@ -11,7 +11,7 @@ import type { EncodedRow } from '../../contracts/network.ts'
 import { MOST_POSITIONS, type ServingEngine } from './engine.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import type { Metrics } from '../../platform/metrics.ts'
-import { paddedPositions } from '../../nn/onnx/feeds.ts'
+import { paddedPositions } from '../../nn/rows.ts'
 import { FairQueue } from './fair-queue.ts'
 
 export interface BatchRequest {

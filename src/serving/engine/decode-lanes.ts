@@ -3,7 +3,7 @@
  * graph. The key-value cache of a lane is reserved for the longest that its texts may become, so that no text that has
  * begun must give way.
  */
-import { capacityFor, rowsFor } from '../../nn/onnx/decoding/cache-sizes.ts'
+import { capacityFor, rowsFor } from '../../nn/onnx/decoding/cached-attention.ts'
 import { tokensOf, type Text } from './text-queue.ts'
 
 export interface DecodeLanesLimits {
