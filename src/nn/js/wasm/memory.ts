@@ -54,6 +54,8 @@ const ALIGNED = 16
 /** Sizes of the blocks of an arena: of the first, and the largest that it takes in advance. */
 const FIRST_BLOCK = 2 ** 14
 const LARGEST_BLOCK = 2 ** 18
+/** Of all arenas together. */
+const DEFAULT_LIMIT = 2 ** 28
 
 const pages = { first: 16, most: MOST_PAGES, isShared: true }
 const memory = openMemory(pages)
@@ -188,8 +190,6 @@ export interface Blocks {
   take(bytes: number): number | undefined
   free(at: number, bytes: number): void
 }
-
-const DEFAULT_LIMIT = 2 ** 28
 
 /** `reach` makes the memory at least so long. */
 export function openBlocks(reach: (bytes: number) => void): Blocks {
