@@ -61,7 +61,7 @@ import { v1 } from './api/v1/plugin.ts'
 import { bert } from './bases/bert/plugin.ts'
 import { causal } from './bases/causal/plugin.ts'
 import { features } from './bases/features/plugin.ts'
-import { minilm, pulled, smollm2, wordllama } from './bases/pulled/plugin.ts'
+import { e5Small, minilm, pulled, smollm2, wordllama } from './bases/pulled/plugin.ts'
 import { useLite } from './bases/use-lite/plugin.ts'
 import type { MethodPlugin } from './contracts/adapter.ts'
 import type { BasePlugin } from './contracts/base.ts'
@@ -86,6 +86,7 @@ import { regression } from './tasks/regression/plugin.ts'
 export const bases = {
   'use-lite': useLite,
   minilm,
+  'e5-small': e5Small,
   static: wordllama,
   smollm2,
   pulled,

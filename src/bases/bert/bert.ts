@@ -27,7 +27,7 @@ export async function openBert(folder: string): Promise<Base> {
   return openTextBase({
     ...{ name: 'bert', equations: EQUATIONS, config: { ...config }, definition },
     network: bertNetwork(config),
-    weights: takeBertWeights(tensors, config),
+    weights: takeBertWeights(taker(tensors), config),
   })
 }
 
@@ -67,16 +67,16 @@ async function checkPooling(folder: string): Promise<void> {
  * The tensors of a BERT checkpoint in the form of the network. PyTorch stores a linear map as [out, in]; each is
  * transposed once to [in, out]. Tensors that the network does not read (a pooler, a language-model head) are ignored.
  */
-type StoredTensors = ReadonlyMap<string, StoredTensor>
 type NamedTensor = readonly [name: string, tensor: Tensor]
+
+/** Gives a tensor by its name in `BertModel`; throws BASE_INVALID if it is missing or has another shape. */
 type Take = (name: string, shape: readonly number[]) => Tensor
 
 const WORDS = 'embeddings.word_embeddings.weight'
 const POSITIONS = 'embeddings.position_embeddings.weight'
 
-export function takeBertWeights(stored: StoredTensors, config: BertConfig): Tensors {
+export function takeBertWeights(take: Take, config: BertConfig): Tensors {
   const { layers, width, inner, positions, vocabulary, types } = config
-  const take = taker(stored)
   const kinds = take('embeddings.token_type_embeddings.weight', [types, width])
   const weights: NamedTensor[] = [
     [WORDS, take(WORDS, [vocabulary, width])],
@@ -110,8 +110,8 @@ function norm(take: Take, name: string, width: number): readonly NamedTensor[] {
   ]
 }
 
-/** Looks up a tensor by its name in `BertModel`, and checks its shape. */
-function taker(stored: StoredTensors): Take {
+/** Takes from a checkpoint in safetensors. */
+function taker(stored: ReadonlyMap<string, StoredTensor>): Take {
   const prefix = ['', 'bert.'].find((start) => stored.has(start + WORDS)) ?? ''
   return (name, shape) => {
     const found = [name, olderName(name)].find((known) => stored.has(prefix + known)) ?? name

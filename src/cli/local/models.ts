@@ -17,6 +17,7 @@ export interface ModelsFlags {
 const builtIn: Readonly<Record<keyof typeof bases, string>> = {
   'use-lite': 'base: use-lite (comes with the packages)',
   minilm: 'base: minilm (better and slower: after antikythera models pull minilm)',
+  'e5-small': 'base: e5-small (a hundred languages: after antikythera models pull e5-small)',
   static: 'base: static (a vector a token, very fast: after antikythera models pull static)',
   smollm2: 'base: smollm2 (a small language model: after antikythera models pull smollm2)',
   pulled: 'base: { pulled: OWNER/NAME } (after antikythera models pull OWNER/NAME)',
