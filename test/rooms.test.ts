@@ -302,7 +302,7 @@ const acquainted: Readonly<Record<string, string>> = {
   'src/cli/doctor/bases.ts → src/bases/bert/': 'doctor tries each base that there is',
   'src/cli/doctor/bases.ts → src/bases/pulled/': 'the same',
   'src/cli/doctor/bases.ts → src/bases/use-lite/': 'the same',
-  'src/cli/feedback/kafka-flags.ts → connectors/kafka/': 'feedback --kafka',
+  'src/cli/feedback/flags.ts → connectors/kafka/': 'feedback --kafka',
   'src/cli/feedback/send-to-kafka.ts → connectors/kafka/': 'feedback --kafka',
   'src/cli/local/init.ts → src/bases/pulled/': 'init and models pull',
   'src/cli/local/models.ts → src/bases/pulled/': 'init and models pull',
@@ -310,7 +310,7 @@ const acquainted: Readonly<Record<string, string>> = {
   'src/app/model.ts → src/bases/bert/': 'an imported folder names its base by path or name',
   'src/app/model.ts → src/bases/pulled/': 'the same',
   'src/antikythera.ts → src/tasks/classification/': 'types of answers',
-  'src/config/schema/task-choice.ts → src/tasks/regression/': 'settings of a task',
+  'src/config/schema/choices.ts → src/tasks/regression/': 'settings of a task',
 }
 
 test('only src/plugins.ts names a concrete plug-in, and the plug-ins themselves', () => {
@@ -345,6 +345,7 @@ function thrownCodes(): ReadonlyMap<string, string> {
 const ofLabels: Readonly<Record<string, string>> = {
   'src/checkpoint/schema.ts':
     'migrations are only ever added: columns of an old checkpoint keep their names there',
+  'src/trainer/forgetting/certificate.ts': 'says to people which counts are left',
   'src/versions/import/draft.ts': 'the head of a PEFT classifier has a row for each label',
   'src/versions/import/head-choice.ts': 'the head of a PEFT classifier has a row for each label',
 }

@@ -3,7 +3,7 @@
  * process.
  */
 import type { SharedState, TrainerFleet } from './fleet.ts'
-import type { EngineOf } from './training-engine.ts'
+import type { EngineOf } from '../optim/engines/training-engine.ts'
 import type { Clock, Logger } from '../contracts/core.ts'
 import type { Base, TrunkEngine } from '../contracts/base.ts'
 import type { Hosting } from '../trainer/process/host.ts'

@@ -54,31 +54,33 @@ export async function startDaemon(
     names: () => config.limits.rate_limited_names,
     ...{ clock, metrics },
   })
-  const site: DaemonContext = { config, clock, log, metrics, disk, sourceLimit, atEnd }
-  site.atEnd(() => {
+  const context: DaemonContext = { config, clock, log, metrics, disk, sourceLimit, atEnd }
+  context.atEnd(() => {
     metrics.close()
   })
   metrics.onScrape(() => {
     metrics.gauge('diskWaiting', {}, disk.waiting())
   })
   try {
-    return { ...(await put(site)), close }
+    return { ...(await put(context)), close }
   } catch (error) {
     return await closers.closeAfter(error)
   }
 }
 
-async function put(site: DaemonContext): Promise<Pick<Daemon<Config>, 'url' | 'ready' | 'reload'>> {
-  const { config, clock, log } = site
-  await lockFolder(site)
+async function put(
+  context: DaemonContext,
+): Promise<Pick<Daemon<Config>, 'url' | 'ready' | 'reload'>> {
+  const { config, clock, log } = context
+  await lockFolder(context)
   const replica = await replicaName(config)
-  const spans = openSpans(site, replica)
-  const shared = { ...site, spans, sharing: await joined(site, replica) }
+  const spans = openSpans(context, replica)
+  const shared = { ...context, spans, sharing: await joined(context, replica) }
   const later: Later = {}
   const side = await openServedModels(shared, (model) => later.supervisor?.wake(model))
   const membership = joinFleet(shared, memberOf(side, later))
-  const trainer = trainersAsSeen(site, side, later, membership)
-  const audit = await openAudit(site)
+  const trainer = trainersAsSeen(context, side, later, membership)
+  const audit = await openAudit(context)
   const services = openServices({
     models: side.served,
     trainer,
@@ -92,9 +94,9 @@ async function put(site: DaemonContext): Promise<Pick<Daemon<Config>, 'url' | 'r
     ...{ limits: config.limits, audit, clock },
   })
   later.services = services
-  runInBackground(site, { served: side.served, trainer, services })
+  runInBackground(context, { served: side.served, trainer, services })
   const server = await openHttp(shared, services, audit)
-  site.atEnd(async () => server.close())
+  context.atEnd(async () => server.close())
   const { url } = await server.listen(config.server)
   later.url = url
   membership?.call()
@@ -104,7 +106,7 @@ async function put(site: DaemonContext): Promise<Pick<Daemon<Config>, 'url' | 'r
   later.supervisor = supervisor
   const closing = new AbortController()
   // Both in parallel: the trainers save while the server answers requests in flight.
-  site.atEnd(async () => {
+  context.atEnd(async () => {
     closing.abort(failure('SHUTTING_DOWN', 'the daemon was closed before every model answered'))
     const deadlineMs = config.limits.shutdown_ms
     await Promise.all([server.drain(), supervisor?.stop({ deadlineMs })])
@@ -129,15 +131,15 @@ interface Later {
 }
 
 /** One daemon per side: a server and a trainer may share a folder, as their processes do in a daemon that is both. */
-async function lockFolder(site: DaemonContext): Promise<void> {
-  const { role, data_dir: folder } = site.config
+async function lockFolder(context: DaemonContext): Promise<void> {
+  const { role, data_dir: folder } = context.config
   const locks = [
     ...(role === 'trainer' ? [] : ['daemon.lock']),
     ...(role === 'server' ? [] : ['trainers.lock']),
   ]
-  site.atEnd(await lockDataFolder(folder, locks, site.clock))
+  context.atEnd(await lockDataFolder(folder, locks, context.clock))
   // Before the lock is released: another daemon may then open the same files.
-  site.atEnd(async () => site.disk.close())
+  context.atEnd(async () => context.disk.close())
 }
 
 /** The answers of this daemon to the other members of the fleet. */
@@ -175,11 +177,11 @@ function trainersAsSeen(
 }
 
 /** A server and a trainer that share the folder have a log each: they are two processes. */
-async function openAudit(site: DaemonContext): Promise<AuditLog> {
-  const { config } = site
+async function openAudit(context: DaemonContext): Promise<AuditLog> {
+  const { config } = context
   const folder = join(config.data_dir, config.role === 'trainer' ? 'audit-trainer' : 'audit')
   const audit = await openAuditLog({ folder, bytes: config.limits.audit_bytes })
-  site.atEnd(async () => audit.close())
+  context.atEnd(async () => audit.close())
   return audit
 }
 
@@ -190,22 +192,25 @@ interface RunningParts {
 }
 
 /** Gauges before each scrape, samples for the page, and trials that end by the clock. */
-function runInBackground(site: DaemonContext, { served, trainer, services }: RunningParts): void {
-  const { clock, log, metrics } = site
+function runInBackground(
+  context: DaemonContext,
+  { served, trainer, services }: RunningParts,
+): void {
+  const { clock, log, metrics } = context
   const watched = { models: served, trainer, clock }
   watchScrapes({ ...watched, services, metrics, version: daemonVersion })
   const ending = new AbortController()
   const sampling = services.series.run(ending.signal)
   const sinceMs = (model: string) => services.model(model).trials.sinceMs()
   const expiring = runTrialExpiry({ ...watched, sinceMs, log }, ending.signal)
-  site.atEnd(async () => {
+  context.atEnd(async () => {
     ending.abort()
     await Promise.all([sampling, expiring])
   })
 }
 
-async function openHttp(site: DaemonContext, services: Services, audit: AuditLog) {
-  const { config, clock, log, metrics, spans } = site
+async function openHttp(context: DaemonContext, services: Services, audit: AuditLog) {
+  const { config, clock, log, metrics, spans } = context
   const { limits } = config
   return openServer({
     surfaces: await openSurfaces(pluginsOf(config), config.server, services),
@@ -220,26 +225,26 @@ async function openHttp(site: DaemonContext, services: Services, audit: AuditLog
 }
 
 /** Closed after the server and the trainers, so that their last spans are in it. */
-function openSpans(site: DaemonContext, instance: string) {
-  const { config, log, metrics } = site
+function openSpans(context: DaemonContext, instance: string) {
+  const { config, log, metrics } = context
   const endpoint = config.telemetry.otlp
   if (endpoint === undefined) return undefined
   const resource = { version: daemonVersion, instance }
   const most = () => config.limits.spans
   const spans = openSpanExporter({ endpoint, resource, most, metrics, log })
-  site.atEnd(async () => spans.close())
+  context.atEnd(async () => spans.close())
   return spans
 }
 
 /** An unreachable blob store does not prevent the start of a daemon; one that refuses us does. */
-async function joined(site: DaemonContext, replica: string): Promise<SharedState | undefined> {
-  const sharing = await share(site.config, replica, site)
+async function joined(context: DaemonContext, replica: string): Promise<SharedState | undefined> {
+  const sharing = await share(context.config, replica, context)
   if (sharing?.place === undefined) return sharing
   try {
     await probeBlobs(sharing.place.trial)
   } catch (error) {
     if (!(error instanceof CodedError) || error.code !== 'BLOBS_UNAVAILABLE') throw error
-    site.log.warn({ err: error }, 'the blob store does not answer yet: going on without')
+    context.log.warn({ err: error }, 'the blob store does not answer yet: going on without')
   }
   return sharing
 }

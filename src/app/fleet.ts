@@ -30,7 +30,7 @@ import { openRedisLeases } from '../fleet/redis-leases.ts'
 import type { ForwardKeys } from '../intake/inbox/forwarder.ts'
 import type { Config } from '../config/config.ts'
 import { withoutSecrets } from '../config/secrets.ts'
-import { redisOptions } from '../config/redis.ts'
+import { redisOptions } from '../config/fleet.ts'
 import { openRedis, type Redis } from '../platform/redis/redis.ts'
 import { openBlobPlace, type BlobPlace } from '../versions/blobs/open.ts'
 

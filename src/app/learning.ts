@@ -3,7 +3,7 @@ import { freshAdapter, goingOn } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/target-modules.ts'
 import { viewOf } from '../adapters/view.ts'
 import type { Config } from '../config/config.ts'
-import { rehearsalOf } from '../config/closed-form.ts'
+import { rehearsalOf } from '../config/tasks.ts'
 import { adapterOf, methodOf, modelOf, openTask } from '../config/model-parts.ts'
 import { openPolicies, openPolicy } from '../config/plugins/open-policy.ts'
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
@@ -17,7 +17,7 @@ import { failure } from '../platform/errors.ts'
 import { openRandom } from '../platform/random.ts'
 import type { LoopParts } from '../trainer/parts.ts'
 import type { TrainerContext } from './context.ts'
-import type { TrainingEngine } from './training-engine.ts'
+import type { TrainingEngine } from '../optim/engines/training-engine.ts'
 
 type Learning = Pick<TrainerContext, 'config' | 'log'> & TrainingEngine
 
@@ -32,8 +32,8 @@ export function planOf(config: Config, model: string, base: Base): Plan {
 }
 
 /** Opens task, adapter and policies of a model. */
-export function learning(site: Learning, model: string, base: Base, plan: Plan) {
-  const { config, tf } = site
+export function learning(context: Learning, model: string, base: Base, plan: Plan) {
+  const { config, tf } = context
   const settings = modelOf(config, model)
   const { policies } = pluginsOf(config)
   const { method, task, config: adapter } = plan
@@ -57,8 +57,8 @@ export function learning(site: Learning, model: string, base: Base, plan: Plan) 
           ...plan,
           ...start,
           tf,
-          baseTensors: site.baseTensors(plan.base),
-          compiling: compilingOf(site, model),
+          baseTensors: context.baseTensors(plan.base),
+          compiling: compilingOf(context, model),
           hyperparameters: settings.train,
           // Its state belongs to one line of weights.
           regularizer: openPolicy('regularizer', policies.regularizer, settings.regularizer),

@@ -6,6 +6,8 @@ import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import { join } from 'node:path'
 import { lettersLimits, modelOf, openTask } from '../config/model-parts.ts'
 import { signedSourcesOf, sourceReach } from '../config/signed-sources.ts'
+import { certificateHash, writeCertificate } from '../checkpoint/certificates.ts'
+import type { ForgetTask } from '../checkpoint/forgetting.ts'
 import type { Base } from '../contracts/base.ts'
 import { feedbackStream, forgottenKey, predictionKey } from '../fleet/keys.ts'
 import { deadLettersFile, openDeadLetters } from '../intake/dead-letters/dead-letters.ts'
@@ -16,8 +18,8 @@ import { openInboxReader, type InboxReader } from '../intake/inbox/reader.ts'
 import { inboxFile } from '../intake/inbox/schema.ts'
 import { searchPredictions } from '../intake/predictions/fleet-predictions.ts'
 import type { IntakeParts, LeaseTerm } from '../trainer/parts.ts'
+import { certificateOf, notErasedOf } from '../trainer/forgetting/certificate.ts'
 import type { Registry } from '../versions/contract.ts'
-import { certify } from './certify.ts'
 import type { TrainerContext } from './context.ts'
 import { sourcesOf } from './streams.ts'
 
@@ -33,18 +35,18 @@ type Parse = IntakeParts['parse']
 type Erase = NonNullable<IntakeParts['erase']>
 
 export async function openIntake(
-  site: TrainerContext,
+  context: TrainerContext,
   model: string,
   { base, folder, registry, leaseTerm, onUnknownKey }: IntakeOptions,
 ): Promise<IntakeParts> {
-  const { config } = site
+  const { config } = context
   const settings = modelOf(config, model)
   const inbox = openInboxReader(join(folder, inboxFile))
-  site.atEnd(() => {
+  context.atEnd(() => {
     inbox.close()
   })
   const deadLetters = openDeadLetters(join(folder, deadLettersFile), lettersLimits(config))
-  site.atEnd(async () => deadLetters.close())
+  context.atEnd(async () => deadLetters.close())
   const parse = recordParser({
     limits: config.limits,
     reads: base.reads,
@@ -55,12 +57,12 @@ export async function openIntake(
   })
   return {
     // The server of a daemon with both wakes its trainer.
-    sources: await sourcesOf(site, model, {
-      journal: { ...inbox.journal, isAnnounced: site.config.role === 'all' },
+    sources: await sourcesOf(context, model, {
+      journal: { ...inbox.journal, isAnnounced: context.config.role === 'all' },
       leaseTerm,
     }),
     parse,
-    predictions: predictionsOf(site, model, inbox),
+    predictions: predictionsOf(context, model, inbox),
     reaches: sourceReach(config, settings),
     deadLetters,
     letAgain: (keys) => {
@@ -70,8 +72,8 @@ export async function openIntake(
       inbox.journal.refuseAgain(keys)
     },
     feedbackSource: 'http',
-    erase: eraserOf(site, model, { folder, parse, journal: inbox.journal }),
-    certify: async (task) => certify(task, site, { model, folder, registry }),
+    erase: eraserOf(context, model, { folder, parse, journal: inbox.journal }),
+    certify: async (task) => certify(context, task, { model, folder, registry }),
   }
 }
 
@@ -114,4 +116,26 @@ function eraserOf(
     if (what.isDryRun !== true) await shareForgotten(place, journal.refused(), bounds)
     return { counts: { ...counts, ...shared }, isComplete }
   }
+}
+
+/** Writes the certificate of a request to forget; the answer is its hash. */
+async function certify(
+  { config }: TrainerContext,
+  task: ForgetTask,
+  {
+    model,
+    folder,
+    registry,
+  }: Pick<IntakeOptions, 'folder' | 'registry'> & { readonly model: string },
+): Promise<string> {
+  const { sources, sinks } = modelOf(config, model)
+  const manifest = task.rebuilt === null ? undefined : await registry.manifest(task.rebuilt)
+  const notErased = notErasedOf(task, {
+    streams: sources.flatMap((choice) => Object.keys(choice)).filter((name) => name !== 'http'),
+    sinks: Object.keys(sinks),
+    predictionSeconds: config.redis && config.fleet.prediction_seconds,
+  })
+  const certificate = certificateOf(task, { model, digest: manifest?.digest, notErased })
+  await writeCertificate(folder, task.asked.request, certificate)
+  return certificateHash(certificate)
 }

@@ -4,10 +4,8 @@ import { join } from 'node:path'
 import { cutOf } from '../adapters/target-modules.ts'
 import { checkpointMigrations } from '../checkpoint/schema.ts'
 import type { ModelConfig } from '../config/config.ts'
-import { goldenOf } from '../config/golden.ts'
-import { folderOf, modelOf, openBaseOf } from '../config/model-parts.ts'
-import type { Base } from '../contracts/base.ts'
-import type { RowCost } from '../evaluation/gate-rows.ts'
+import { folderOf, modelOf, openBaseOf, goldenOf } from '../config/model-parts.ts'
+import { rowCostOf } from '../evaluation/gate-rows.ts'
 import { Closers } from '../platform/closers.ts'
 import { openRandom } from '../platform/random.ts'
 import { openStore } from '../platform/store/store.ts'
@@ -17,21 +15,21 @@ import type { LoopParts, LeaseTerm } from '../trainer/parts.ts'
 import type { TrainerContext } from './context.ts'
 import { knnMemoryOf, learning, memoryPolicyOf, planOf } from './learning.ts'
 import { openIntake } from './loop-intake.ts'
-import { defenceOf, loopLimits } from './loop-limits.ts'
+import { defenceOf, loopLimits } from '../config/loop-limits.ts'
 import { openSharedRegistry } from './model.ts'
 
 export async function openModelLoop(
-  site: TrainerContext,
+  context: TrainerContext,
   model: string,
   leaseTerm?: LeaseTerm,
 ): Promise<Loop> {
-  const closers = new Closers(site.log.child({ model }))
+  const closers = new Closers(context.log.child({ model }))
   // Resources opened for this loop are closed with it, not with the process.
   const atEnd: TrainerContext['atEnd'] = (step) => {
     closers.add(step)
   }
   try {
-    const parts = await loopParts({ ...site, atEnd }, model, leaseTerm)
+    const parts = await loopParts({ ...context, atEnd }, model, leaseTerm)
     return openLoop({ ...parts, close: async () => closers.close() })
   } catch (error) {
     return await closers.closeAfter(error)
@@ -39,11 +37,11 @@ export async function openModelLoop(
 }
 
 async function loopParts(
-  site: TrainerContext,
+  context: TrainerContext,
   model: string,
   leaseTerm?: LeaseTerm,
 ): Promise<LoopParts> {
-  const { config, clock, log, fleet } = site
+  const { config, clock, log, fleet } = context
   const settings = modelOf(config, model)
   const { limits } = config
   const { cpu_seconds_per_hour: perHour } = settings.budget
@@ -52,21 +50,22 @@ async function loopParts(
   const plan = planOf(config, model, base)
   const { base: seen } = plan
   const memory = memoryPolicyOf(config, model)
-  const engine = await site.engineOf({ plan, hasMemory: memory !== undefined })
-  const learned = learning({ ...site, ...engine }, model, base, plan)
+  const engine = await context.engineOf({ plan, hasMemory: memory !== undefined })
+  const learned = learning({ ...context, ...engine }, model, base, plan)
   const { promotion } = learned.policies
   const { task } = learned
   const golden = goldenOf(promotion.needs ?? {}, settings, { base, task, limits })
-  const trunk = await site.trunk(seen, cutOf(settings.adapter.tail_layers, base.network.layers))
+  const cut = cutOf(settings.adapter.tail_layers, base.network.layers)
+  const trunk = await context.trunk(seen, cut)
   const lease = leaseTerm && (() => leaseTerm.lease)
   const registry = await openSharedRegistry(config, model, base, {
     ...{ clock, log, lease },
     sharing: fleet?.sharing,
   })
-  site.atEnd(async () => registry.close())
+  context.atEnd(async () => registry.close())
   let unknownKeys = 0
   let truncated = 0
-  const intake = await openIntake(site, model, {
+  const intake = await openIntake(context, model, {
     ...{ base, folder, registry, leaseTerm },
     onUnknownKey: () => (unknownKeys += 1),
   })
@@ -90,12 +89,12 @@ async function loopParts(
     ...learned,
     comparison: {
       golden,
-      rowCost: rowCostOf(settings, base),
+      rowCost: rowCostOf(base, cut),
       restoreAfterHolds: settings.evaluation.restore_after_holds,
     },
     lossGap: settings.evaluation.overfitting,
     compute: { cpuSeconds, ...(perHour !== undefined && { perHour }) },
-    knnMemory: knnMemoryOf({ ...site, ...engine }, model, seen.published ?? base, memory),
+    knnMemory: knnMemoryOf({ ...context, ...engine }, model, seen.published ?? base, memory),
     store: openStore(join(folder, 'state.db'), { migrations: checkpointMigrations }),
     registry,
     keepVersions: settings.keep.last,
@@ -103,16 +102,16 @@ async function loopParts(
     defence: defenceOf(settings, limits),
     afterRollback: settings.after_rollback,
     limits: loopLimits(config, settings, promotion.needs),
-    ...(config.telemetry.otlp !== undefined && { onSpan: site.onSpan }),
+    ...(config.telemetry.otlp !== undefined && { onSpan: context.onSpan }),
     ...(leaseTerm && { leaseTerm }),
-    trainingMutex: site.trainingMutex,
+    trainingMutex: context.trainingMutex,
     reports: {
-      onStatus: site.onStatus,
+      onStatus: context.onStatus,
       onPointer: (pointer) => {
-        site.onPointer(model, pointer)
+        context.onPointer(model, pointer)
       },
       onComing: (version) => {
-        site.onComing(model, version)
+        context.onComing(model, version)
       },
       engine: engine.engine,
       tensors: engine.tensors,
@@ -127,26 +126,6 @@ async function loopParts(
 function cpuSeconds(): number {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1e6
-}
-
-/**
- * What a pass of TensorFlow through layers of tokens costs before its first row, in rows of a short text: measured at 8 to 15 on
- * `use-lite`. A head alone, and layers of numbers, are products of matrices.
- */
-const PASS_START = 14
-
-/** The weights of a layer of a transformer, in squares of its width. */
-const SQUARES = 12
-
-/** The cost of a row in layers: below the cut, and above it together with its outputs. A head is about a twentieth of a layer. */
-function rowCostOf({ adapter }: ModelConfig, { network, rows }: Base): RowCost {
-  const { layers, width, vocabulary } = network
-  const trunk = cutOf(adapter.tail_layers, layers)
-  const outputs = vocabulary === undefined ? 0.05 : vocabulary.size / (SQUARES * width)
-  // Backward there is the gradient of the activations alone, because most weights are frozen.
-  const layered = rows === 'ids' && layers > trunk
-  const [step, start] = layered ? [2, PASS_START] : [3, 0]
-  return { trunk, tail: layers - trunk + outputs, step, start }
 }
 
 function featureNames({ base }: ModelConfig): readonly string[] | undefined {

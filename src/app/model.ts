@@ -132,7 +132,7 @@ export function importTarget(config: Config, model: string, base: Base): ImportT
   return {
     ...{ model, base, labels, hashAt: hashesFor(base) },
     async tryAnswer(draft) {
-      const { tryAnswer } = await import('./import-trial.ts')
+      const { tryAnswer } = await import('../serving/engine/trial-answer.ts')
       await tryAnswer(
         { base, ...plugins },
         draft,

@@ -21,17 +21,17 @@ import { UndoneFeedback } from '../serving/services/feedback/undone-feedback.ts'
 import type { DaemonContext, OpenModel } from './context.ts'
 
 export async function openFeedback(
-  site: DaemonContext,
+  context: DaemonContext,
   model: OpenModel & { readonly live: LiveModel },
   onAppended: () => void,
 ): Promise<FeedbackService> {
   const { name, base, inbox, predictions, deadLetters, live } = model
-  const { clock, metrics, config, log } = site
+  const { clock, metrics, config, log } = context
   const { registry } = model
   const settings = modelOf(config, name)
   const undone = await UndoneFeedback.open({ registry, end: () => inbox.marks().end, log })
-  site.atEnd(() => undone.close())
-  followForgotten(site, model)
+  context.atEnd(() => undone.close())
+  followForgotten(context, model)
   return openFeedbackService({
     undone,
     model: name,
@@ -48,25 +48,25 @@ export async function openFeedback(
       ...(base.isSmall === true && { checkInput: (input) => void base.encode(input, 0) }),
     }),
     inbox,
-    positionOf: (offset) => textOf({ replica: site.sharing?.replica, offset }),
+    positionOf: (offset) => textOf({ replica: context.sharing?.replica, offset }),
     predictions: {
       flush: async () => {
         await live.settled()
         await predictions.flush()
       },
-      traceOf: tracesOf(site, model),
+      traceOf: tracesOf(context, model),
     },
     deadLetters,
     metrics,
     clock,
-    sourceLimit: site.sourceLimit,
+    sourceLimit: context.sourceLimit,
     onAppended,
   })
 }
 
 /** In a fleet another daemon may forget: what it forgot is in Redis before the move that ends its request. */
-function followForgotten(site: DaemonContext, model: OpenModel): void {
-  const { sharing, clock, log } = site
+function followForgotten(context: DaemonContext, model: OpenModel): void {
+  const { sharing, clock, log } = context
   if (sharing === undefined) return
   const { redis } = sharing
   const { name, inbox, registry } = model
@@ -91,7 +91,7 @@ function followForgotten(site: DaemonContext, model: OpenModel): void {
   }
   const stop = registry.watch(look)
   look()
-  site.atEnd(async () => {
+  context.atEnd(async () => {
     stop()
     ending.abort()
     await looking
@@ -99,10 +99,13 @@ function followForgotten(site: DaemonContext, model: OpenModel): void {
 }
 
 /** Undefined if nothing is traced, or no prediction is kept. */
-function tracesOf(site: DaemonContext, { name, faults }: OpenModel): TraceOfPrediction | undefined {
-  if (site.spans === undefined || faults.of('inbox') !== undefined) return undefined
-  const traces = openPredictionTraces(join(folderOf(site.config, name), inboxFile))
-  site.atEnd(() => {
+function tracesOf(
+  context: DaemonContext,
+  { name, faults }: OpenModel,
+): TraceOfPrediction | undefined {
+  if (context.spans === undefined || faults.of('inbox') !== undefined) return undefined
+  const traces = openPredictionTraces(join(folderOf(context.config, name), inboxFile))
+  context.atEnd(() => {
     traces.close()
   })
   return (predictionId) => traces.of(predictionId)

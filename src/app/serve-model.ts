@@ -10,26 +10,32 @@ import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import type { Task } from '../contracts/task.ts'
 import { jointWatch } from '../evaluation/release-decisions.ts'
 import { withoutLanguage } from '../intake/encode-example.ts'
-import { invariant } from '../platform/errors.ts'
+import { invariant, failure } from '../platform/errors.ts'
 import { RetryPolicy } from '../platform/retry.ts'
 import { storeSizes } from '../platform/store/store-space.ts'
-import type { WriterOfBase } from '../serving/engine/engine-set.ts'
+import {
+  type WriterOfBase,
+  openWriters,
+  lazyEmbeddings,
+  openEngines,
+  type EngineOfBase,
+} from '../serving/engine/engine-set.ts'
+import { brokenLive, openFollowedModel } from '../serving/live/followed-model.ts'
 import type { LiveModel } from '../serving/live/contract.ts'
-import { openFollowedModel, brokenLive } from '../serving/live/followed-model.ts'
 import { openLiveModel, type LiveModelOptions } from '../serving/live/live-model.ts'
 import { ErrorWatch } from '../serving/services/error-watch.ts'
 import { feedbackElsewhere, brokenFeedback } from '../serving/services/feedback/feedback-service.ts'
 import type { ServedModel } from '../serving/services/served-model.ts'
+import type { Base } from '../contracts/base.ts'
 import type { DaemonContext, KnownModel, OpenModel } from './context.ts'
 import { openFeedback, httpSourceName } from './open-feedback.ts'
-import { writesTexts, writingOnly, type Serving, type Engines } from './served-engines.ts'
 
-export async function followOnly(site: DaemonContext, model: KnownModel): Promise<ServedModel> {
-  const { clock, log, config } = site
+export async function followOnly(context: DaemonContext, model: KnownModel): Promise<ServedModel> {
+  const { clock, log, config } = context
   const { name, base, registry, faults } = model
   const open = () => openFollowedModel({ model: name, registry, clock, log })
   const live = await faults.try('model', open, brokenLive)
-  site.atEnd(async () => live.close())
+  context.atEnd(async () => live.close())
   const { method } = modelOf(config, name).adapter
   const feedback = feedbackElsewhere(name)
   const deadLetters = model.deadLetters.pages
@@ -38,7 +44,7 @@ export async function followOnly(site: DaemonContext, model: KnownModel): Promis
   const shown = { name, base, method, task, live, registry, feedback, deadLetters, setAside }
   const letterCounts = () => model.deadLetters.counts()
   const forgets = openForgetPages(folderOf(config, name))
-  const receipts = { model: name, source: httpSourceName, reader: receiptReader(site, name) }
+  const receipts = { model: name, source: httpSourceName, reader: receiptReader(context, name) }
   return {
     ...shown,
     letterCounts,
@@ -52,64 +58,68 @@ export async function followOnly(site: DaemonContext, model: KnownModel): Promis
 const predictionId = () => `p-${randomUUID()}`
 
 export async function serve(
-  site: DaemonContext,
+  context: DaemonContext,
   model: OpenModel,
   all: Engines,
   onAppended: () => void,
 ): Promise<ServedModel> {
   const { name, base, registry } = model
-  const writer = writesTexts(site, name) ? all.writers.get(base) : undefined
+  const writer = writesTexts(context, name) ? all.writers.get(base) : undefined
   const serving = writer === undefined ? all.engines.get(base) : writingOnly(writer)
   if (serving === undefined) throw new Error(`no engine for the base of ${name}`)
   const embedder = all.embeddings.get(base)
   const { faults } = model
-  const task = openTask(modelOf(site.config, name), site.config.limits, pluginsOf(site.config))
-  const { method } = modelOf(site.config, name).adapter
-  const watch = openErrorWatch(site, name)
-  const open = () => openLive(site, model, serving, (attempt) => watch.observe(attempt))
+  const task = openTask(
+    modelOf(context.config, name),
+    context.config.limits,
+    pluginsOf(context.config),
+  )
+  const { method } = modelOf(context.config, name).adapter
+  const watch = openErrorWatch(context, name)
+  const open = () => openLive(context, model, serving, (attempt) => watch.observe(attempt))
   const live = await faults.try('model', open, brokenLive)
   const broken = faults.of('model')
   const feedback =
     broken === undefined
-      ? await openFeedback(site, { ...model, live }, onAppended)
+      ? await openFeedback(context, { ...model, live }, onAppended)
       : brokenFeedback(broken)
-  const forgets = openForgetPages(folderOf(site.config, name))
+  const forgets = openForgetPages(folderOf(context.config, name))
   // In a fleet the checkpoint here may be old; the trainer of the model undoes what it must.
-  const forgetTasks = site.sharing === undefined && { forgetTasks: async () => forgets.tasks() }
-  const texts = writer && textsOf(site, model, writer, task)
+  const forgetTasks = context.sharing === undefined && { forgetTasks: async () => forgets.tasks() }
+  const texts = writer && textsOf(context, model, writer, task)
   watch.begin({ name, registry, live, feedback, ...forgetTasks, ...(texts && { texts }) })
-  site.atEnd(async () => watch.settled())
+  context.atEnd(async () => watch.settled())
   return {
     ...{ name, base, method, live, registry, feedback },
     answers: () => watch.answers,
     task,
-    example: exampleOf(modelOf(site.config, name), task, pluginsOf(site.config), base.reads),
+    example: exampleOf(modelOf(context.config, name), task, pluginsOf(context.config), base.reads),
     deadLetters: model.deadLetters.pages,
     faults: () => faults.all,
-    setAside: openSetAsidePages(join(folderOf(site.config, name), 'state.db'), task),
+    setAside: openSetAsidePages(join(folderOf(context.config, name), 'state.db'), task),
     forgets,
     receipts: {
       ...{ model: name, source: httpSourceName, inbox: model.inbox },
-      reader: receiptReader(site, name),
+      reader: receiptReader(context, name),
     },
     trialExpiry: openPolicy(
       'rollout',
-      pluginsOf(site.config).policies.rollout,
-      modelOf(site.config, name).rollout,
+      pluginsOf(context.config).policies.rollout,
+      modelOf(context.config, name).rollout,
     ).expiry,
     get trigger() {
-      return triggerHint(modelOf(site.config, name).trigger)
+      return triggerHint(modelOf(context.config, name).trigger)
     },
     letterCounts: () => model.deadLetters.counts(),
     forgotten: () => ({ ids: model.inbox.forgotten(), deadLetters: model.deadLetters.gone() }),
-    storeBytes: () => storeSizes(folderOf(site.config, name)),
+    storeBytes: () => storeSizes(folderOf(context.config, name)),
     waitingRows: () => serving.batcher.waiting(name),
     answering: {
-      ...{ base, batcher: serving.batcher, maxTokens: modelOf(site.config, name).max_tokens },
+      ...{ base, batcher: serving.batcher, maxTokens: modelOf(context.config, name).max_tokens },
     },
     ...(texts && { texts }),
     ...(embedder && {
-      embeddings: { engine: embedder, base, maxTokens: modelOf(site.config, name).max_tokens },
+      embeddings: { engine: embedder, base, maxTokens: modelOf(context.config, name).max_tokens },
     }),
   }
 }
@@ -135,21 +145,21 @@ function openErrorWatch({ config, metrics, log }: DaemonContext, model: string):
   return new ErrorWatch({ model, policy: open(), forCanary: open, metrics, log })
 }
 
-function receiptReader(site: DaemonContext, name: string): ReceiptReader {
-  const { config } = site
+function receiptReader(context: DaemonContext, name: string): ReceiptReader {
+  const { config } = context
   const path = join(folderOf(config, name), 'state.db')
   const reader = openReceiptReader(path, config.limits.event_log)
-  site.atEnd(() => reader.close())
+  context.atEnd(() => reader.close())
   return reader
 }
 
 async function openLive(
-  site: DaemonContext,
+  context: DaemonContext,
   model: OpenModel,
   serving: Serving,
   onAttempt: LiveModelOptions['onAttempt'] & {},
 ): Promise<LiveModel> {
-  const { config, clock, log, metrics } = site
+  const { config, clock, log, metrics } = context
   const live = await openLiveModel({
     model: model.name,
     base: model.base,
@@ -165,12 +175,70 @@ async function openLive(
     idleVersions: 4,
     mostVersions: 16,
     shadowRows: config.limits.shadow_rows,
-    spans: site.spans,
+    spans: context.spans,
     retry: new RetryPolicy({ clock, firstMs: 1000, longestMs: 1000 }),
     clock,
     metrics,
     log,
   })
-  site.atEnd(async () => live.close())
+  context.atEnd(async () => live.close())
   return live
+}
+
+/**
+ * The engines of the bases: for rows, for texts that are written token by token, and for embeddings.
+ */
+type Serving = Pick<LiveModelOptions, 'engine' | 'batcher'>
+
+interface Engines {
+  readonly engines: ReadonlyMap<Base, EngineOfBase>
+  readonly writers: ReadonlyMap<Base, WriterOfBase>
+  /** Engines for embeddings, of the bases that read text. */
+  readonly embeddings: ReadonlyMap<Base, () => Promise<EngineOfBase>>
+}
+
+/** Each base has one engine of each kind, which all models on it share. */
+export async function openAllEngines(
+  context: DaemonContext,
+  models: readonly OpenModel[],
+): Promise<Engines> {
+  const { config, clock, log, metrics } = context
+  const { methods, tasks } = pluginsOf(config)
+  const { workers, batch_rows: rowsPerRun, batch_wait_ms: waitMs } = config.server
+  const basesOf = (writes: boolean) =>
+    models.filter(({ name }) => writesTexts(context, name) === writes).map(({ base }) => base)
+  const atEnd = (close: () => Promise<void>) => context.atEnd(close)
+  const writers = openWriters(basesOf(true), {
+    ...{ methods, tasks, threads: workers, limits: config.limits, clock, log, metrics, atEnd },
+  })
+  const engines = await openEngines(basesOf(false), {
+    engine: { methods, tasks, workers },
+    batcher: { rowsPerRun, waitMs, queue: config.limits.queue },
+    ...{ clock, log, metrics, atEnd },
+  })
+  const embeddings = embeddersOf(
+    models.map(({ base }) => base),
+    {
+      engine: { methods },
+      batcher: { rowsPerRun, waitMs, queue: config.limits.queue },
+      ...{ clock, log, metrics, atEnd },
+    },
+  )
+  return { engines, writers, embeddings }
+}
+
+function embeddersOf(bases: readonly Base[], options: Parameters<typeof lazyEmbeddings>[1]) {
+  const texts = bases.filter(({ rows }) => rows === 'ids')
+  return new Map([...new Set(texts)].map((base) => [base, lazyEmbeddings(base, options)]))
+}
+
+function writesTexts({ config }: DaemonContext, model: string): boolean {
+  return openTask(modelOf(config, model), config.limits, pluginsOf(config)).texts !== undefined
+}
+
+/** Its texts take many steps: no batch of rows answers. */
+function writingOnly({ engine, scheduler }: WriterOfBase): Serving {
+  const refuse = async () =>
+    Promise.reject(failure('REQUEST_INVALID', 'this model writes texts, and answers nothing else'))
+  return { engine, batcher: { run: refuse, waiting: (model) => scheduler.waiting(model) } }
 }

@@ -40,11 +40,11 @@ const SINK_FLUSH_MS = 2000
 
 /** Undefined for a single daemon. Call after the inbox was opened: it must outlive the forwarder. */
 export function shareModel(
-  site: DaemonContext,
+  context: DaemonContext,
   model: string,
   inboxPath: string,
 ): SharedStreams | undefined {
-  const { config, clock, log, metrics, sharing } = site
+  const { config, clock, log, metrics, sharing } = context
   if (sharing === undefined) return undefined
   const { redis, replica } = sharing
   const reader = openInboxReader(inboxPath)
@@ -59,7 +59,7 @@ export function shareModel(
     },
   })
   const forwarder = openForwarder({
-    journal: writtenThere(site.disk, inboxPath, reader.journal),
+    journal: writtenThere(context.disk, inboxPath, reader.journal),
     redis,
     keys: forwardKeys(sharing, model),
     replica,
@@ -70,26 +70,30 @@ export function shareModel(
     before: async () => predictions.flush(FLUSH_MS),
     onForwarded: (count) => metrics.count('feedbackForwarded', { model }, count),
   })
-  site.atEnd(() => {
+  context.atEnd(() => {
     reader.close()
   })
-  site.atEnd(async () => predictions.close(FLUSH_MS))
-  site.atEnd(async () => forwarder.close(LAST_FLUSH_MS))
+  context.atEnd(async () => predictions.close(FLUSH_MS))
+  context.atEnd(async () => forwarder.close(LAST_FLUSH_MS))
   return { forwarder, predictions }
 }
 
 /** Sends the messages in the file, and those that come later. */
 export async function sendLetters(
-  site: DaemonContext,
+  context: DaemonContext,
   model: string,
   { unsent }: DeadLetters,
 ): Promise<void> {
-  const { clock, log, metrics } = site
-  const chosen = modelOf(site.config, model).sinks.dead_letters
+  const { clock, log, metrics } = context
+  const chosen = modelOf(context.config, model).sinks.dead_letters
   if (chosen === undefined) return
   const outbox = openLetterOutbox({
     letters: unsent,
-    sink: await openChosen(pluginsOf(site.config).sinks.dead_letters, chosen, needsOf(site, model)),
+    sink: await openChosen(
+      pluginsOf(context.config).sinks.dead_letters,
+      chosen,
+      needsOf(context, model),
+    ),
     clock,
     log: log.child({ model }),
     onSent: (count) => {
@@ -99,19 +103,23 @@ export async function sendLetters(
       metrics.count('sinkDropped', { model, sink: 'dead_letters' }, count)
     },
   })
-  site.atEnd(async () => outbox.close())
+  context.atEnd(async () => outbox.close())
 }
 
 /** Undefined if the config wants none. */
 export async function predictionSink(
-  site: DaemonContext,
+  context: DaemonContext,
   model: string,
 ): Promise<PredictionCopies | undefined> {
-  const { clock, log, metrics } = site
-  const chosen = modelOf(site.config, model).sinks.predictions
+  const { clock, log, metrics } = context
+  const chosen = modelOf(context.config, model).sinks.predictions
   if (chosen === undefined) return undefined
   const sink = openPredictionSink({
-    sink: await openChosen(pluginsOf(site.config).sinks.predictions, chosen, needsOf(site, model)),
+    sink: await openChosen(
+      pluginsOf(context.config).sinks.predictions,
+      chosen,
+      needsOf(context, model),
+    ),
     clock,
     log: log.child({ model }),
     onWritten: (count) => {
@@ -121,7 +129,7 @@ export async function predictionSink(
       metrics.count('sinkDropped', { model, sink: 'predictions' }, count)
     },
   })
-  site.atEnd(async () => sink.close(SINK_FLUSH_MS))
+  context.atEnd(async () => sink.close(SINK_FLUSH_MS))
   return sink
 }
 
@@ -140,18 +148,18 @@ interface Feedback {
  * the order in the config is free.
  */
 export async function sourcesOf(
-  site: TrainerContext,
+  context: TrainerContext,
   model: string,
   { journal, leaseTerm }: Feedback,
 ): Promise<readonly Source[]> {
-  const { config, fleet } = site
+  const { config, fleet } = context
   // In a fleet each replica's inbox goes into one stream, which the holder of the lease reads.
   const shared =
     fleet !== undefined && leaseTerm !== undefined && sharedFeedback(fleet, model, leaseTerm)
   const needs = {
-    ...sourceNeeds(site, model),
+    ...sourceNeeds(context, model),
     feedback: shared || journal,
-    ...(config.redis !== undefined && { redis: async () => connections(site) }),
+    ...(config.redis !== undefined && { redis: async () => connections(context) }),
   }
   const { sources } = pluginsOf(config)
   const chosen = modelOf(config, model).sources
@@ -185,12 +193,12 @@ function sharedFeedback(
 
 /** Two connections: one is for waiting, and answers nothing else meanwhile. */
 async function connections(
-  site: TrainerContext,
+  context: TrainerContext,
 ): Promise<{ readonly redis: Redis; readonly waiter: Redis }> {
   const open = async () => {
-    const opened = await connect(site.config, site)
+    const opened = await connect(context.config, context)
     invariant(opened !== undefined, 'the config has a redis section')
-    site.atEnd(() => {
+    context.atEnd(() => {
       opened.close()
     })
     return opened

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { folderOf } from '../config/model-parts.ts'
 import { forwardKeys, joinAsTrainer } from './fleet.ts'
 import { openModelLoop } from './loop.ts'
-import { trainingEngines } from './training-engine.ts'
+import { trainingEngines } from '../optim/engines/training-engine.ts'
 import type { TrainerContext } from './context.ts'
 import { kernelMemory } from '../nn/js/wasm/memory.ts'
 import { openTrunkEngines } from '../nn/onnx/trunk-engine.ts'
@@ -14,7 +14,7 @@ import { secretsOf } from '../config/secrets.ts'
 import type { Config } from '../config/config.ts'
 import { openLog, setLogLevel } from '../platform/log.ts'
 import type { HostedModel, Hosting } from '../trainer/process/host.ts'
-import { noteCopiedPosition } from '../fleet/copied-position.ts'
+import { noteCopiedPosition } from '../fleet/keys.ts'
 import { localCheckpoint } from '../checkpoint/local-checkpoint.ts'
 import type { TrainerProgram } from '../trainer/process/process.ts'
 
@@ -38,7 +38,7 @@ export const openTrainerLoops: TrainerProgram['openTrainerLoops'] = async (given
     closers.add(step)
   }
   try {
-    const site = await openSite(trainer, hosting, { log, atEnd })
+    const context = await openContext(trainer, hosting, { log, atEnd })
     return {
       log,
       reload: (next) => {
@@ -50,7 +50,7 @@ export const openTrainerLoops: TrainerProgram['openTrainerLoops'] = async (given
         )
         setLogLevel(root, config.log.level)
       },
-      models: models.map((name) => hosted(site, name)),
+      models: models.map((name) => hosted(context, name)),
       close: async () => closers.close(),
     }
   } catch (error) {
@@ -58,7 +58,7 @@ export const openTrainerLoops: TrainerProgram['openTrainerLoops'] = async (given
   }
 }
 
-async function openSite(
+async function openContext(
   { config, models, replica }: TrainerConfig,
   hosting: Hosting,
   parts: Pick<TrainerContext, 'log' | 'atEnd'>,
@@ -76,20 +76,20 @@ async function openSite(
     ...parts,
     config,
     clock,
-    engineOf: trainingEngines(config, log),
+    engineOf: trainingEngines(config.trainer.threads, log),
     fleet,
     trunk: trunks.open,
   }
 }
 
-function hosted(site: TrainerContext, name: string): HostedModel {
-  const folder = folderOf(site.config, name)
+function hosted(context: TrainerContext, name: string): HostedModel {
+  const folder = folderOf(context.config, name)
   const model: HostedModel = {
     name,
     lockPath: join(folder, 'trainer.lock'),
-    open: async (leaseTerm) => openModelLoop(site, name, leaseTerm),
+    open: async (leaseTerm) => openModelLoop(context, name, leaseTerm),
   }
-  const { fleet } = site
+  const { fleet } = context
   if (fleet === undefined) return model
   return {
     ...model,
@@ -97,7 +97,7 @@ function hosted(site: TrainerContext, name: string): HostedModel {
       leases: fleet.leases,
       copies: fleet.copies,
       local: localCheckpoint(join(folder, 'state.db')),
-      copyMs: 1000 * site.config.fleet.copy_seconds,
+      copyMs: 1000 * context.config.fleet.copy_seconds,
       onCopied: async (positions) => {
         await noteCopiedPosition(fleet.sharing.redis, forwardKeys(fleet.sharing, name), positions)
       },

@@ -17,11 +17,11 @@ import type { TrainerConfig } from './trainer.ts'
 
 /** Undefined for a daemon that only answers. */
 export function startTrainers(
-  site: DaemonContext,
+  context: DaemonContext,
   models: readonly KnownModel[],
   { replica, onComing }: { readonly replica: string } & Pick<SupervisorOptions, 'onComing'>,
 ): Supervisor | undefined {
-  const { config, clock, log, metrics, spans } = site
+  const { config, clock, log, metrics, spans } = context
   if (config.role === 'server') return undefined
   const supervisor = openSupervisor({
     children: trainerPlans(config, replica),

@@ -9,7 +9,6 @@ import { CodedError } from '../contracts/core.ts'
 import { limitsOf } from '../platform/limits.ts'
 import { configFailure, type Path, type PluginCode, type Problem } from './problem.ts'
 import { withBaseDefaults } from './base-defaults.ts'
-import { oldPath, withNewKeys, withoutOldKeys } from './old-keys.ts'
 import { checkRules } from './rules.ts'
 import { configSchema, configSchemaOf, pluginPaths, type Config } from './schema/schema.ts'
 import { withModule } from './plugins/own-plugins.ts'
@@ -20,9 +19,9 @@ import { taskKeyProblems } from './tasks.ts'
 import { withPasswords } from './secrets.ts'
 import { isRecord, type Schema } from './schema/shape.ts'
 
-export { redisOptions } from './redis.ts'
+export { redisOptions } from './fleet.ts'
 export { secretsOf, withoutSecrets } from './secrets.ts'
-export { configJsonSchema } from './schema/json-schema.ts'
+export { configJsonSchema } from './schema/schema.ts'
 export type { Config, ModelConfig } from './schema/schema.ts'
 
 export interface ConfigContext {
@@ -54,23 +53,13 @@ function configOf(file: ConfigFile, folder: string, context: ConfigContext): Con
   ])
   const problems: Problem[] = []
   const workingFolder = resolve(context.workingFolder ?? '.')
-  const renamed: Path[] = []
-  const asWritten = (path: Path) => {
-    const old = oldPath(path)
-    return renamed.some((each) => each.every((part, at) => part === old[at])) ? old : path
-  }
-  const placeOf = ({ path, at }: Problem) => {
-    const written = asWritten(path)
-    return overridden.overrideOf(written)?.name ?? file.placeOf(written, at)
-  }
+  const placeOf = ({ path, at }: Problem) =>
+    overridden.overrideOf(path)?.name ?? file.placeOf(path, at)
   const warn = (path: Path, message: string) => {
     context.warn?.(`${placeOf({ path, at: 'key', message })}: ${path.join('.')} ${message}`)
   }
-  const tree = withNewKeys(overridden.tree ?? {}, (path, message) => {
-    renamed.push(path)
-    warn(path, message)
-  })
-  const folderOf = (path: Path) => (overridden.overrideOf(asWritten(path)) ? workingFolder : folder)
+  const tree = overridden.tree ?? {}
+  const folderOf = (path: Path) => (overridden.overrideOf(path) ? workingFolder : folder)
   const plugins = ownPluginsIn(tree, folderOf, problems)
   const schema = plugins === builtIn ? configSchema : configSchemaOf(plugins)
   // typebox's types do not name the keywords of JSON Schema; its objects have them.
@@ -87,7 +76,7 @@ function configOf(file: ConfigFile, folder: string, context: ConfigContext): Con
   if (problems.length > 0) throw configFailure(problems, placeOf)
   // Without problems, the settled value has the shape of the schema.
   const settings = settled as Config
-  const written = withoutOldKeys({ ...settings, limits: limitsOf(settings.limits) }, warn)
+  const written = { ...settings, limits: limitsOf(settings.limits) }
   const spelled = withLabelForms(written, problems, warn)
   const known = withToken(spelled, environment, problems)
   const config = withPasswords(known, environment, problems)

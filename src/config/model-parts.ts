@@ -2,7 +2,6 @@
 import { join } from 'node:path'
 import { memoized } from '../adapters/view.ts'
 import { quantized } from '../adapters/quantized.ts'
-import { builtIn, type PluginTable } from './schema/plugin-table.ts'
 import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
 import type { Json } from '../contracts/core.ts'
 import type { Base, BasePlugin } from '../contracts/base.ts'
@@ -10,6 +9,11 @@ import type { InputKind } from '../contracts/payload.ts'
 import type { Task } from '../contracts/task.ts'
 import { text } from '../payloads/inputs/text.ts'
 import { invariant } from '../platform/errors.ts'
+import type { PromotionNeeds } from '../contracts/release.ts'
+import { goldenRows, type GoldenRow } from '../evaluation/gate-rows.ts'
+import { encodeExample } from '../intake/encode-example.ts'
+import { recordParser } from '../intake/record-parser.ts'
+import { builtIn, type PluginTable } from './schema/plugin-table.ts'
 import { chosenBase } from './plugins/chosen.ts'
 import type { Config, ModelConfig } from './config.ts'
 import { taskNameOf, taskPluginOf } from './tasks.ts'
@@ -120,4 +124,38 @@ export function exampleOf(
   const usual = name === text.name ? example : { [name]: example }
   const input = plugin.example?.(settings) ?? usual
   return { input, says: task.view.example(task.facts(task.start)) }
+}
+
+/**
+ * The examples that promotion policies need, read for one model: at its start, and when a config is checked.
+ */
+export function goldenOf(
+  { golden = [] }: PromotionNeeds,
+  model: Pick<ModelConfig, 'max_tokens'>,
+  {
+    base,
+    task,
+    limits,
+  }: {
+    readonly base: Pick<Base, 'name' | 'reads' | 'encode' | 'language'>
+    readonly task: Task
+    readonly limits: Config['limits']
+  },
+): readonly GoldenRow[] {
+  const parse = recordParser({
+    limits,
+    reads: base.reads,
+    signals: task.view.signals,
+    onUnknownKey: () => undefined,
+  })
+  return goldenRows(golden, {
+    task,
+    encode: (input, target) => encodeExample({ input, target }, task, base, model.max_tokens),
+    parse: (text) => parse(recordOf(text), 'golden'),
+  })
+}
+
+function recordOf(text: string) {
+  const value = new TextEncoder().encode(text)
+  return { value, partition: 'golden', position: '', next: '' }
 }

@@ -17,13 +17,13 @@ import {
   openBaseOf,
   openTask,
   type BaseOfModel,
+  goldenOf,
 } from './model-parts.ts'
 import { quantized } from '../adapters/quantized.ts'
 import { failure } from '../platform/errors.ts'
 import { CodedError } from '../contracts/core.ts'
 import type { Base } from '../contracts/base.ts'
 import type { EncodedRow } from '../contracts/network.ts'
-import { goldenOf } from './golden.ts'
 import { withoutLanguage } from '../intake/encode-example.ts'
 import type { Path, Problem } from './problem.ts'
 import type { Config, ModelConfig } from './config.ts'

@@ -3,13 +3,13 @@
  * server.port=9090`). Both name one key and give text; the schema decides its type.
  */
 import { parse } from 'yaml'
-import type { Path } from './problem.ts'
 import { failure } from '../platform/errors.ts'
 import { editDistance, nearest } from '../platform/nearest.ts'
+import type { Path } from './problem.ts'
 import { isRecord } from './schema/shape.ts'
 import { UnparsedText } from './unparsed.ts'
 
-export interface Override {
+interface Override {
   /** As the user wrote it, for messages. */
   readonly name: string
   readonly segments: readonly string[]
@@ -60,7 +60,7 @@ export function flagOverride(flag: string): Override {
   return { name: `--set ${key}`, segments: key.split('.'), text }
 }
 
-export interface OverriddenTree {
+interface OverriddenTree {
   readonly tree: unknown
   /** The override that set the value at a path, if any. */
   overrideOf(path: Path): Override | undefined

@@ -1,13 +1,11 @@
 /** Rules that a schema cannot express, because they concern more than one key. Each rule reports what it finds. */
 import { isIP } from 'node:net'
-import { blobProblems } from './blobs.ts'
 import { chosenBase } from './plugins/chosen.ts'
-import { isClosedForm } from './closed-form.ts'
 import { connectorProblems } from './connector-rules.ts'
 import type { PluginTable } from './schema/plugin-table.ts'
 import type { Problem } from './problem.ts'
-import { classProblems, textProblems } from './tasks.ts'
-import { redisProblems } from './redis.ts'
+import { classProblems, textProblems, isClosedForm } from './tasks.ts'
+import { redisProblems, blobProblems } from './fleet.ts'
 import type { Config, ModelConfig } from './schema/schema.ts'
 
 type Rule = (config: Config, plugins: PluginTable) => readonly Problem[]

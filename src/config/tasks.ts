@@ -1,11 +1,11 @@
 /** The task of a model in its configuration: which other keys and parts go with it. */
 import type { TaskPlugin } from '../contracts/task.ts'
 import { invariant } from '../platform/errors.ts'
-import { defaults } from '../plugins.ts'
+import { defaults, policies } from '../plugins.ts'
 import { builtIn, type PluginTable } from './schema/plugin-table.ts'
-import { isClosedForm } from './closed-form.ts'
 import type { Problem } from './problem.ts'
 import type { Config, ModelConfig } from './schema/schema.ts'
+import type { ChosenMethod } from './schema/choices.ts'
 
 export function taskNameOf({ task }: Pick<ModelConfig, 'task'>): string {
   return typeof task === 'string' ? task : (Object.keys(task)[0] ?? '')
@@ -93,4 +93,33 @@ function headProblems(model: ModelConfig, plugins: PluginTable): readonly Proble
 
 function hasHead(model: ModelConfig, plugins: PluginTable): boolean {
   return taskPluginOf(model, plugins).parameters(1, 1).length > 0
+}
+
+/**
+ * Whether the head of a chosen method is computed from sums, and how such a model trains and replays.
+ */
+export function isClosedForm(
+  adapter: ChosenMethod,
+  { methods }: Pick<PluginTable, 'methods'> = builtIn,
+): boolean {
+  return methods[adapter.method]?.open({ rank: 0, alpha: 1, ...adapter }).closedForm !== undefined
+}
+
+type Rehearsal = Pick<ModelConfig, 'train' | 'replay'>
+
+/**
+ * Sums count every example, and would count a replayed one twice: a closed form replays nothing, but stores enough to
+ * unlearn an example.
+ */
+export function rehearsalOf(
+  settings: Rehearsal & Pick<ModelConfig, 'adapter'>,
+  plugins: PluginTable = builtIn,
+): Rehearsal {
+  if (!isClosedForm(settings.adapter, plugins)) return settings
+  const train = { ...settings.train, replay_batch: 0, epochs: 1 }
+  const { policy, ...kept } = settings.replay
+  if (policy === 'none') return { train, replay: settings.replay }
+  const recentBounds = policies.replay.recent.settings
+  const bounds = Object.entries(kept).filter(([name]) => Object.hasOwn(recentBounds, name))
+  return { train, replay: { policy: 'recent', ...Object.fromEntries(bounds) } }
 }

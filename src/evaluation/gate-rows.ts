@@ -4,6 +4,7 @@
  * learned them, so they compare how well old skills are kept, and none belongs to the block that only the candidate
  * knows.
  */
+import type { Base } from '../contracts/base.ts'
 import type { RowOrigin, GoldenExample } from '../contracts/release.ts'
 import type { Example, Target } from '../contracts/example.ts'
 import { isRetraction, type FeedbackEvent, type Input } from '../contracts/event.ts'
@@ -45,6 +46,25 @@ export interface RowCost {
   readonly step: number
   /** A pass above the cut before its first row, in rows: the operators have to be called, however few rows there are. */
   readonly start: number
+}
+
+/**
+ * What a pass of TensorFlow through layers of tokens costs before its first row, in rows of a short text: measured at 8 to 15 on
+ * `use-lite`. A head alone, and layers of numbers, are products of matrices.
+ */
+const PASS_START = 14
+
+/** The weights of a layer of a transformer, in squares of its width. */
+const SQUARES = 12
+
+/** The cost of a row in layers: below the cut, and above it together with its outputs. A head is about a twentieth of a layer. */
+export function rowCostOf({ network, rows }: Base, trunk: number): RowCost {
+  const { layers, width, vocabulary } = network
+  const outputs = vocabulary === undefined ? 0.05 : vocabulary.size / (SQUARES * width)
+  // Backward there is the gradient of the activations alone, because most weights are frozen.
+  const layered = rows === 'ids' && layers > trunk
+  const [step, start] = layered ? [2, PASS_START] : [3, 0]
+  return { trunk, tail: layers - trunk + outputs, step, start }
 }
 
 export interface UpdateSize {

@@ -1,5 +1,6 @@
 /** Under which keys of Redis a model's feedback, predictions and epoch lie. */
 import type { Redis } from '../platform/redis/redis.ts'
+import type { Positions } from '../contracts/source.ts'
 
 /** Where the feedback of all replicas of a fleet is collected. */
 export function feedbackStream(redis: Redis, model: string): string {
@@ -22,4 +23,25 @@ export function forgottenKey(redis: Redis, model: string): string {
 
 export function epochKey(redis: Redis, model: string): string {
   return redis.key(model, 'epoch')
+}
+
+/**
+ * Stores beside the feedback stream how far the newest copy of the checkpoint has learned. A successor starts from that
+ * copy, however old it is, so the senders trim nothing after it.
+ */
+interface WordKeys {
+  readonly stream: string
+  /** The hash where the stream's reader leaves word. */
+  readonly word: string
+}
+
+/** `positions` are those of the copied checkpoint, by source; the stream is read by the source `http`. */
+export async function noteCopiedPosition(
+  redis: Pick<Redis, 'command'>,
+  { stream, word }: WordKeys,
+  positions: Readonly<Record<string, Positions>>,
+): Promise<void> {
+  const [, id, entries] = /^(\d+-\d+)\/(\d+)$/.exec(positions.http?.[stream] ?? '') ?? []
+  if (id === undefined || entries === undefined) return
+  await redis.command('HSET', word, 'copied', id, 'copied_entries', entries)
 }

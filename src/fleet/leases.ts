@@ -4,10 +4,16 @@
  * duration of one lease, in which a live holder restores its lease.
  */
 import { rest } from '../contracts/core.ts'
-import type { AcquireOptions, Lease, LeaseView, Leases } from './contract.ts'
-import { HeldLease, type KeeperParts, type PacedKeeping } from './held-lease.ts'
-import type { Granting, LeaseAsker, LeaseClaim } from './lease-keeper.ts'
-import { LeasePace } from './lease-pace.ts'
+import type {
+  AcquireOptions,
+  Lease,
+  LeaseView,
+  Leases,
+  Granting,
+  LeaseAsker,
+  LeaseClaim,
+} from './contract.ts'
+import { HeldLease, type KeeperParts, type PacedKeeping, LeasePace } from './held-lease.ts'
 
 export interface LeasesOptions extends KeeperParts {
   /** The name of this holder, for people. */

@@ -3,8 +3,8 @@
  * while. Time is Redis's clock, so the clocks of the fleet need not agree.
  */
 import { rest, type Clock, type Logger } from '../contracts/core.ts'
-import { redisScript } from '../platform/redis/script.ts'
 import type { Redis } from '../platform/redis/redis.ts'
+import { redisScript } from '../platform/redis/script.ts'
 
 export interface MembershipOptions<Card extends object> {
   readonly redis: Redis

@@ -9,10 +9,16 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Clock, Logger } from '../contracts/core.ts'
-import type { LeaseView, Leases } from './contract.ts'
-import { redisScript } from '../platform/redis/script.ts'
+import type {
+  LeaseView,
+  Leases,
+  Granting,
+  LeaseAsker,
+  LeaseClaim,
+  LeaseKeeper,
+} from './contract.ts'
 import type { Redis, RedisReply } from '../platform/redis/redis.ts'
-import type { Granting, LeaseAsker, LeaseClaim, LeaseKeeper } from './lease-keeper.ts'
+import { redisScript } from '../platform/redis/script.ts'
 import { openLeases } from './leases.ts'
 
 export interface RedisLeasesOptions {

@@ -1,7 +1,6 @@
 /** Tables as events: what people and spreadsheets write. */
 import { describe, expect, it } from 'vitest'
-import { csvRows } from '../../src/cli/feedback/csv.ts'
-import { mappedLines, tableLines, tableRows } from '../../src/cli/feedback/csv-table.ts'
+import { mappedLines, tableLines, tableRows, csvRows } from '../../src/cli/feedback/csv.ts'
 import { rejection } from '../coded.ts'
 
 async function* piecesOf(text: string, size: number): AsyncGenerator<string> {

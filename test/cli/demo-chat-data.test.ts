@@ -7,8 +7,8 @@ import {
   taughtAnswers,
   validationQuestions,
 } from '../../src/cli/demo/chat/data.ts'
-import { judge } from '../../src/cli/demo/chat/judge.ts'
-import { thumb } from '../../src/cli/demo/chat/thumbs.ts'
+import { judge } from '../../src/cli/demo/chat/measure.ts'
+import { thumb } from '../../src/cli/demo/chat/lessons.ts'
 import { openRandom } from '../../src/platform/random.ts'
 
 const QUESTION = 'Where is my parcel? It is late.'
@@ -69,8 +69,8 @@ test('a held-out question has neither the topic nor the words of a taught one', 
 
 test('only what measures knows the judge', () => {
   const folder = new URL('../../src/cli/demo/chat/', import.meta.url)
-  for (const file of ['data.ts', 'thumbs.ts'])
-    expect(readFileSync(new URL(file, folder), 'utf8')).not.toMatch(/from '.*judge/)
+  for (const file of ['data.ts', 'lessons.ts'])
+    expect(readFileSync(new URL(file, folder), 'utf8')).not.toMatch(/import \{[^}]*\bjudge\b/)
 })
 
 /** Each word with the next one. */

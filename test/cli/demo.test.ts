@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { runDemo } from '../../src/cli/demo/run.ts'
-import type { DemoDaemon } from '../../src/cli/demo/teach.ts'
+import type { DemoDaemon } from '../../src/cli/demo/daemon.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { openRandom } from '../../src/platform/random.ts'
 

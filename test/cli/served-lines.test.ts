@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { servedLines } from '../../src/cli/remote/served-lines.ts'
+import { servedLines } from '../../src/cli/remote/show-quality.ts'
 
 test('a version that served nothing that was judged has no lines', () => {
   expect(servedLines(undefined)).toEqual([])

@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { textOf } from '../../src/cli/feedback/utf8-text.ts'
+import { textOf } from '../../src/cli/feedback/read-lines.ts'
 import { rejection } from '../coded.ts'
 
 /** As pieces of any size arrive. */

@@ -80,46 +80,6 @@ test('labels that differ only in case are accepted with a warning', () => {
   expect(warnings).toEqual(['config:1:40: models.m.labels.2 differs from "Refund" only in case'])
 })
 
-test('forgetting, the old name of regularizer, is accepted with a warning', () => {
-  const warnings: string[] = []
-  const text = 'models:\n  m:\n    base: use-lite\n    labels: [a, b]\n    forgetting: '
-  const warn = (message: string) => warnings.push(message)
-  const { models } = parseConfig(`${text}{ policy: lwf, every: 9 }`, '/', { warn })
-  expect(models.m?.regularizer).toMatchObject({ policy: 'lwf', every: 9 })
-  expect(warnings).toEqual([
-    'config:5:5: models.m.forgetting is now called regularizer: rename the key',
-  ])
-  expect(() => parseConfig(`${text}{ policy: lwf, evry: 9 }`, '/')).toThrow(/^config:5:32: /)
-  const both = `${text}{ policy: lwf }\n    regularizer: { policy: lwf }`
-  expect(() => parseConfig(both, '/')).toThrow(/forgetting is not a known key/)
-})
-
-test('adapter.sites, the old name of target_modules, is accepted with a warning', () => {
-  const warnings: string[] = []
-  const text = 'models:\n  m:\n    labels: [a, b]\n    adapter:\n      method: ia3\n      sites: '
-  const warn = (message: string) => warnings.push(message)
-  const { models } = parseConfig(`${text}[query]`, '/', { warn })
-  expect(models.m?.adapter).toMatchObject({ method: 'ia3', target_modules: ['query'] })
-  expect(models.m?.adapter).not.toHaveProperty('sites')
-  expect(warnings).toEqual([
-    'config:6:7: models.m.adapter.sites is now called target_modules: rename the key',
-  ])
-  expect(() => parseConfig(`${text}[query, 7]`, '/')).toThrow(/^config:6:22: /)
-  const both = `${text}[query]\n      target_modules: [query]`
-  expect(() => parseConfig(both, '/')).toThrow(/sites is not a known key/)
-})
-
-test('train.max_tokens, its old place, counts for serving too, with a warning', () => {
-  const warnings: string[] = []
-  const text = 'models:\n  m:\n    labels: [a, b]\n    train: { max_tokens: 64 }\n'
-  const { m } = parseConfig(text, '/', { warn: (message) => warnings.push(message) }).models
-  expect(m).toMatchObject({ max_tokens: 64 })
-  expect(m?.train).not.toHaveProperty('max_tokens')
-  expect(warnings).toEqual([
-    'config:4:14: models.m.train.max_tokens also applies to serving: write max_tokens: 64 beside base',
-  ])
-})
-
 test('a text is read as far as the base goes, and another length is set beside the base', () => {
   const lengthOf = (line: string) =>
     parseConfig(`models: { m: { labels: [a, b]${line} } }`, '/').models.m?.max_tokens
@@ -232,16 +192,6 @@ test('the schema for editors accepts every example and knows what may be left ou
   expect(accepts.Check({ models: { m: { labels: ['a', 'b'], base: { brt: 'x' } } } })).toBe(false)
   expect(accepts.Check({ models: { m: { labels: ['a'] } } })).toBe(false)
   expect(accepts.Check({ models: {} })).toBe(false)
-})
-
-test('keep_versions still counts, as the newest alone, and says how to write it now', () => {
-  const warnings: string[] = []
-  const text = 'models: { m: { labels: [a, b], keep_versions: 7 } }\n'
-  const { keep, ...model } = parseConfig(text, '.', { warn: (message) => warnings.push(message) })
-    .models.m!
-  expect(keep).toEqual({ last: 7, hourly: 0, daily: 0, bytes: 1024 ** 3 })
-  expect(model).not.toHaveProperty('keep_versions')
-  expect(warnings.join()).toContain('{ last: 7, hourly: 0, daily: 0 }')
 })
 
 test('without keys no event is retracted before it comes, unless the config says so', () => {

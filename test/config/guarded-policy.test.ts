@@ -1,6 +1,6 @@
 /** A user's policy that breaks its contract is named, with its module; everything else of it passes unchanged. */
 import { expect, test } from 'vitest'
-import { guardedPolicy } from '../../src/config/plugins/guarded-policy.ts'
+import { guardedPolicy } from '../../src/config/plugins/guarded-plugin.ts'
 import { PluginFault } from '../../src/platform/errors.ts'
 
 const own = { kind: 'policy.trigger', name: 'mine' } as const

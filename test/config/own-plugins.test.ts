@@ -6,7 +6,7 @@ import { modelProblems } from '../../src/config/model-problems.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { pluginsOf } from '../../src/config/plugins/own-plugins.ts'
-import { pluginKinds } from '../../src/config/plugins/plugin-kinds.ts'
+import { pluginKinds } from '../../src/config/plugins/plugin-shape.ts'
 import { thrown } from '../coded.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 

@@ -423,6 +423,12 @@ test.each([
     ['at least 256'],
   ],
   [
+    'a key of a time before any release',
+    model('keep_versions: 7'),
+    'CONFIG_UNKNOWN_KEY',
+    ['keep_versions is not a known key'],
+  ],
+  [
     'a limit that follows from another',
     `limits: { inbox_bytes: 5 }\n${model('')}`,
     'CONFIG_UNKNOWN_KEY',

@@ -1,6 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { startKafkaBroker } from '../../src/cli/services/kafka-broker.ts'
-import { createTopics } from '../../src/cli/services/kafka-topics.ts'
+import { startKafkaBroker, createTopics } from '../../src/cli/services/kafka-broker.ts'
 import { kafkaDeadLetterSink } from '../../connectors/kafka/sink.ts'
 import type { DeadLetter, Sink } from '../../src/contracts/connector.ts'
 import type { SourceRecord } from '../../src/contracts/source.ts'

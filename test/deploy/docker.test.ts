@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { basename, dirname, join, resolve } from 'node:path'
 import { validate } from 'dockerfile-utils'
 import { expect, onTestFinished, test } from 'vitest'
-import { setupProgram } from '../../src/cli/local/run-setup.ts'
+import { setupProgram } from '../../src/cli/local/run-program.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { ended } from '../child.ts'
 import { thrown } from '../coded.ts'

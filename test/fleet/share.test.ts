@@ -1,7 +1,6 @@
 /** Who should train what: laws of the pure rule, and how it behaves over time. */
 import { describe, expect, test } from 'vitest'
-import { spread, type Trainer } from '../../src/fleet/shares-of.ts'
-import { Shares } from '../../src/fleet/shares.ts'
+import { Shares, spread, type Trainer } from '../../src/fleet/shares.ts'
 import { fc } from '../properties.ts'
 
 const named = (prefix: string, count: number) =>

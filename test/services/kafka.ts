@@ -10,9 +10,9 @@ import {
   startKafkaBroker,
   type KafkaBroker,
   type KafkaBrokerOptions,
+  createTopics,
 } from '../../src/cli/services/kafka-broker.ts'
 import { kafkaIsInstalled } from '../../src/cli/services/kafka-java.ts'
-import { createTopics } from '../../src/cli/services/kafka-topics.ts'
 
 export { kafkaIsInstalled } from '../../src/cli/services/kafka-java.ts'
 export type { KafkaBroker } from '../../src/cli/services/kafka-broker.ts'

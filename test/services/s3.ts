@@ -6,7 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { onTestFinished, type TestContext } from 'vitest'
 import { motoPython } from '../../deploy/bootstrap/python-venv.mjs'
-import { freePort } from '../../src/cli/services/free-port.ts'
+import { freePort } from '../../src/cli/services/own-process.ts'
 import type { S3Options } from '../../src/platform/s3/s3.ts'
 
 export const s3IsInstalled = motoPython() !== undefined

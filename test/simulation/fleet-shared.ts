@@ -3,9 +3,14 @@
  * dead letters. Each refuses writes of an older epoch than was granted, as Redis does; what was accepted is written down.
  */
 import type { DeadLetter } from '../../src/contracts/connector.ts'
-import type { CheckpointCopies, CopyHead, Lease, LeaseView } from '../../src/fleet/contract.ts'
+import type {
+  CheckpointCopies,
+  CopyHead,
+  Lease,
+  LeaseView,
+  LeaseKeeper,
+} from '../../src/fleet/contract.ts'
 import type { Registry } from '../../src/versions/contract.ts'
-import type { LeaseKeeper } from '../../src/fleet/lease-keeper.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { memoryRegistry } from '../trainer/memory-registry.ts'
 import type { SimulatedTime } from './fleet-clock.ts'

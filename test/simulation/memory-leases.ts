@@ -3,8 +3,14 @@
  * question can get lost on the way there, or its answer on the way back. The leases over it are the real ones.
  */
 import type { Clock, Logger } from '../../src/contracts/core.ts'
-import type { Leases, LeaseView } from '../../src/fleet/contract.ts'
-import type { Granting, LeaseAsker, LeaseClaim, LeaseKeeper } from '../../src/fleet/lease-keeper.ts'
+import type {
+  Leases,
+  LeaseView,
+  Granting,
+  LeaseAsker,
+  LeaseClaim,
+  LeaseKeeper,
+} from '../../src/fleet/contract.ts'
 import { openLeases } from '../../src/fleet/leases.ts'
 import { failure } from '../../src/platform/errors.ts'
 

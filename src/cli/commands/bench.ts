@@ -54,7 +54,7 @@ export function registerBench(program: Command): void {
     // Some programs have more, such as `speed growth --long`: they refuse what they do not know.
     .allowUnknownOption()
     .action(async (names: readonly string[], { json: _, ...flags }: Flags) => {
-      const { runBench } = await import('../local/run-bench.ts')
+      const { runBench } = await import('../local/run-program.ts')
       await runBench([...names, ...wordsOf(flags)])
     })
 }

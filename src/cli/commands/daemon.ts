@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { Argument, type Command, Option } from 'commander'
 import { type KeyEntry, type Role, digestOf, newKey, roles } from '../../platform/access/keys.ts'
 import { failure } from '../../platform/errors.ts'
-import type { DoctorFlags } from '../doctor/show-health.ts'
+import type { DoctorFlags } from '../doctor/checks.ts'
 import {
   type ConfigFlags,
   aboutModel,
@@ -37,7 +37,7 @@ export function registerSetup(program: Command): void {
     .option('--all', 'everything, including services from Debian packages')
     .option('--json', 'accepted for consistency: progress goes to stderr')
     .action(async () => {
-      const { runSetup } = await import('../local/run-setup.ts')
+      const { runSetup } = await import('../local/run-program.ts')
       await runSetup(process.argv.slice(3))
     })
 }
@@ -186,7 +186,7 @@ export function registerConfig(program: Command): void {
   )
     .option('--json', 'print one JSON document')
     .action(async (flags: ConfigFlags & { readonly json?: boolean }) => {
-      const { checkModels } = await import('../local/check-models.ts')
+      const { checkModels } = await import('../read-config.ts')
       const { readConfig } = await import('../read-config.ts')
       const { stringify } = await import('yaml')
       const { withoutSecrets } = await import('../../config/config.ts')
@@ -290,7 +290,7 @@ export function registerDoctor(program: Command): void {
     .option('--set <key.path=value...>', 'overrides one key of the file')
     .option('--json', 'print one JSON document')
     .action(async (flags: DoctorFlags) => {
-      const { showHealth } = await import('../doctor/show-health.ts')
+      const { showHealth } = await import('../doctor/checks.ts')
       await showHealth(flags)
     })
 }

@@ -1,8 +1,7 @@
 /** Predictions, feedback, and what becomes of an event. */
 import { type Command, Option } from 'commander'
 import type { EvaluateFlags } from '../feedback/evaluate-file.ts'
-import { type FeedbackFlags, withRows } from '../feedback/feedback-flags.ts'
-import type { KafkaFlags } from '../feedback/kafka-flags.ts'
+import { type FeedbackFlags, withRows, type KafkaFlags } from '../feedback/flags.ts'
 import { withPayloads } from '../feedback/payload-flags.ts'
 import {
   type ClientFlags,
@@ -13,9 +12,8 @@ import {
   withClient,
   withModel,
 } from '../flags.ts'
-import type { ChoiceFlags, ListFlags } from '../remote/dead-letters.ts'
+import type { ChoiceFlags, ListFlags, ReceiptFlags } from '../remote/events.ts'
 import type { PredictFlags } from '../feedback/predict.ts'
-import type { ReceiptFlags } from '../remote/show-receipt.ts'
 
 /** `antikythera predict`: asks the live version, or another one. */
 export function registerPredict(program: Command): void {
@@ -108,7 +106,7 @@ async function send(named: string | undefined, given: Flags): Promise<void> {
   const flags = aboutModel(named, given)
   const { file } = flags
   if (flags.dryRun === true) {
-    const { showRows } = await import('../feedback/show-rows.ts')
+    const { showRows } = await import('../feedback/send-file.ts')
     await showRows(flags)
     return
   }
@@ -164,7 +162,7 @@ export function registerReceipt(program: Command): void {
   )
     .option('--source <name>', 'its source; absent = that of feedback over HTTP')
     .action(async (first: string, second: string | undefined, flags: ReceiptFlags) => {
-      const { showReceipt } = await import('../remote/show-receipt.ts')
+      const { showReceipt } = await import('../remote/events.ts')
       if (second === undefined) await showReceipt(first, flags)
       else await showReceipt(second, aboutModel(first, flags))
     })
@@ -179,24 +177,24 @@ export function registerDeadLetters(program: Command): void {
     .option('--last <count>', 'maximum number', wholeNumber, 20)
     .option('--code <code>', 'only those with this code')
     .action(async (model: string | undefined, flags: ListFlags) => {
-      const { listLetters } = await import('../remote/dead-letters.ts')
+      const { listLetters } = await import('../remote/events.ts')
       await listLetters(aboutModel(model, flags))
     })
   withClient(letters.command('show').description('show one in full'))
     .argument('<id>')
     .action(async (id: string, flags: ClientFlags) => {
-      const { showLetter } = await import('../remote/dead-letters.ts')
+      const { showLetter } = await import('../remote/events.ts')
       await showLetter(id, flags)
     })
   withChoice(letters.command('resend').description('send them again after the fix')).action(
     async (ids: readonly string[], flags: ChoiceFlags) => {
-      const { resendLetters } = await import('../remote/dead-letters.ts')
+      const { resendLetters } = await import('../remote/events.ts')
       await resendLetters(ids, flags)
     },
   )
   withChoice(letters.command('drop').description('remove them for good')).action(
     async (ids: readonly string[], flags: ChoiceFlags) => {
-      const { dropLetters } = await import('../remote/dead-letters.ts')
+      const { dropLetters } = await import('../remote/events.ts')
       await dropLetters(ids, flags)
     },
   )

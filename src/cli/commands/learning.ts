@@ -10,8 +10,7 @@ import {
 } from '../flags.ts'
 import type { RecoverFlags } from '../local/recover.ts'
 import type { ResetFlags } from '../local/reset-position.ts'
-import type { ForgetFlags } from '../remote/forget.ts'
-import type { RetractFlags } from '../remote/retract.ts'
+import type { ForgetFlags, RetractFlags } from '../remote/forget.ts'
 import type { AsideFlags, SelectionFlags } from '../remote/set-aside.ts'
 
 /** Events set aside by rollbacks: list, relearn or discard them; and pausing and resuming learning. */
@@ -41,7 +40,7 @@ function registerRetract(program: Command): void {
     .option('--id <id>', 'a single event')
     .option('--since <time>', 'with a source: only events since then')
     .action(async (model: string | undefined, flags: RetractFlags) => {
-      const { retract } = await import('../remote/retract.ts')
+      const { retract } = await import('../remote/forget.ts')
       await retract(aboutModel(model, flags))
     })
 }

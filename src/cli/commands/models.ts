@@ -1,8 +1,7 @@
 /** Weights that come in and go out: bases, and adapters in the format of PEFT. */
 import { type Command, Option } from 'commander'
 import { withConfig } from '../flags.ts'
-import type { ExportFlags } from '../local/export-version.ts'
-import type { ImportFlags } from '../local/import-folder.ts'
+import type { ImportFlags, ExportFlags } from '../local/transfer.ts'
 import type { ModelsFlags } from '../local/models.ts'
 
 /** `antikythera models`: lists the pretrained bases for a config, and downloads them. */
@@ -39,7 +38,7 @@ export function registerExport(program: Command): void {
     .requiredOption('--to <folder>', 'a new folder')
     .option('--json', 'print one JSON document')
     .action(async (model: string | undefined, flags: ExportFlags) => {
-      const { exportVersion } = await import('../local/export-version.ts')
+      const { exportVersion } = await import('../local/transfer.ts')
       await exportVersion(model === undefined ? flags : { ...flags, model })
     })
 }
@@ -61,7 +60,7 @@ export function registerImport(program: Command): void {
     .option('--trust-base', 'accept on your word that it was trained on this model’s base')
     .option('--json', 'print one JSON document')
     .action(async (folder: string, flags: ImportFlags) => {
-      const { importFolder } = await import('../local/import-folder.ts')
+      const { importFolder } = await import('../local/transfer.ts')
       await importFolder(folder, flags)
     })
 }

@@ -12,10 +12,9 @@ import {
   withModel,
 } from '../flags.ts'
 import type { PinFlags } from '../remote/move.ts'
-import type { HistoryFlags } from '../remote/show-history.ts'
 import type { VersionsFlags } from '../remote/show-versions.ts'
 import type { WhyFlags } from '../remote/show-why.ts'
-import type { VerifyFlags } from '../remote/verify-history.ts'
+import type { VerifyFlags, HistoryFlags } from '../remote/history.ts'
 
 /** `antikythera versions`: every published version, newest first. */
 export function registerVersions(program: Command): void {
@@ -53,11 +52,11 @@ export function registerHistory(program: Command): void {
     .option('--includes <hash>', 'with --verify: a hash noted earlier, which must be in it')
     .action(async (model: string | undefined, flags: HistoryFlags & VerifyFlags) => {
       if (flags.verify === true || flags.includes !== undefined) {
-        const { verifyHistory } = await import('../remote/verify-history.ts')
+        const { verifyHistory } = await import('../remote/history.ts')
         await verifyHistory(aboutModel(model, flags))
         return
       }
-      const { showHistory } = await import('../remote/show-history.ts')
+      const { showHistory } = await import('../remote/history.ts')
       await showHistory(aboutModel(model, flags))
     })
 }

@@ -6,8 +6,7 @@ import { parseConfig } from '../../config/config.ts'
 import { type Lifecycle, openLifecycle } from '../../platform/lifecycle.ts'
 import { openLog } from '../../platform/log.ts'
 import { openRandom } from '../../platform/random.ts'
-import { demoConfig, modelNames } from './config.ts'
-import { daemonAt } from './daemon.ts'
+import { daemonAt, demoConfig, modelNames } from './daemon.ts'
 import { startFleet } from './fleet.ts'
 import { type ShownProgress, showProgress } from './progress.ts'
 import { type FleetResult, reportLines } from './report.ts'
@@ -15,7 +14,7 @@ import { type DemoOptions, runDemo } from './run.ts'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { failure } from '../../platform/errors.ts'
-import { setupProgram } from '../local/run-setup.ts'
+import { setupProgram } from '../local/run-program.ts'
 import { kafkaIsInstalled } from '../services/kafka-java.ts'
 import { redisServerVersion } from '../services/redis-server.ts'
 
@@ -29,39 +28,14 @@ export interface Demonstration {
   readonly kafka?: boolean
 }
 
-export async function demonstrate(options: Demonstration): Promise<void> {
-  const clock = systemClock
-  const progress = showProgress(clock)
-  const begunMs = clock.monotonicMs()
-  const log = openLog({ level: 'warn' })
-  const lifecycle = openLifecycle({ log, deadlineMs: DEADLINE_MS })
-  try {
-    const parts = { ...options, clock, log, progress, lifecycle }
-    const stage = await (options.kafka === true ? fleetStage(parts) : daemonStage(parts))
-    const random = openRandom(options.seed, 'demo')
-    const result = await runDemo({ ...stage, random, clock, progress })
-    progress.end()
-    const fleet = await stage.fleet?.()
-    const seconds = (clock.monotonicMs() - begunMs) / 1000
-    const { trainer } = await stage.daemon.status('sentiment')
-    const engine = { train: trainer.engine ?? 'unknown', serve: 'onnxruntime' }
-    const all = { ...result, ...fleet, engine, seconds: Math.round(seconds * 10) / 10 }
-    write([...reportLines(result, fleet), '', `  ${all.seconds} s on ${all.engine.train}`])
-    if (options.serve === true) sayUrls(stage.urls)
-    else await lifecycle.stop('the demo has finished')
-    if (options.json === true) write([JSON.stringify(all)])
-  } catch (error) {
-    await lifecycle.stop('the demo has failed')
-    throw error
-  }
-}
-
-/** Longer than the broker's own deadline. */
-const DEADLINE_MS = 45_000
-
-interface Stage extends Pick<DemoOptions, 'daemon' | 'asked' | 'halfway'> {
-  readonly urls: readonly string[]
-  readonly fleet?: () => Promise<FleetResult>
+/** What a demo has shown, once it has run. */
+interface DemoOutcome {
+  readonly lines: readonly string[]
+  readonly answer: object
+  /** The engine that trained; shown beside the time. */
+  readonly engine?: string
+  /** Shown where the daemon goes on serving. */
+  readonly serving: readonly string[]
 }
 
 interface StageParts extends Demonstration {
@@ -71,14 +45,77 @@ interface StageParts extends Demonstration {
   readonly lifecycle: Lifecycle
 }
 
-async function daemonStage({ lifecycle, progress, log, ...options }: StageParts): Promise<Stage> {
-  progress.say('starting the daemon: one base (use-lite), three models')
-  const text = JSON.stringify(demoConfig(options.dataDir, options.port, options.seed))
-  const daemon = await startDaemon(parseConfig(text, options.dataDir), { log })
+/** Longer than the broker's own deadline. */
+const DEADLINE_MS = 45_000
+
+/** Runs `play`, shows what came out, and stops what it started, or leaves it running. */
+export async function perform(
+  options: Demonstration,
+  play: (parts: StageParts) => Promise<DemoOutcome>,
+): Promise<void> {
+  const clock = systemClock
+  const progress = showProgress(clock)
+  const begunMs = clock.monotonicMs()
+  const log = openLog({ level: 'warn' })
+  const lifecycle = openLifecycle({ log, deadlineMs: DEADLINE_MS })
+  try {
+    const shown = await play({ ...options, clock, log, progress, lifecycle })
+    progress.end()
+    const seconds = Math.round((clock.monotonicMs() - begunMs) / 100) / 10
+    const engine = shown.engine === undefined ? '' : ` on ${shown.engine}`
+    write([...shown.lines, '', `  ${seconds} s${engine}`])
+    if (options.serve === true) write(['', 'still serving; stop with Ctrl-C', ...shown.serving])
+    else await lifecycle.stop('the demo has finished')
+    if (options.json === true) write([JSON.stringify({ ...shown.answer, seconds })])
+  } catch (error) {
+    await lifecycle.stop('the demo has failed')
+    throw error
+  }
+}
+
+/** The address of the daemon, once every model answers. */
+export async function startStage(
+  { dataDir, log, lifecycle, progress }: StageParts,
+  config: string,
+): Promise<string> {
+  const daemon = await startDaemon(parseConfig(config, dataDir), { log })
   lifecycle.onStop('daemon', async () => daemon.close())
   await daemon.ready()
   progress.say(`ready at ${daemon.url}`)
-  return { daemon: daemonAt(daemon.url), urls: [daemon.url] }
+  return daemon.url
+}
+
+export async function demonstrate(options: Demonstration): Promise<void> {
+  await perform(options, async (parts) => {
+    const { clock, progress } = parts
+    const stage = await (options.kafka === true ? fleetStage(parts) : daemonStage(parts))
+    const random = openRandom(options.seed, 'demo')
+    const result = await runDemo({ ...stage, random, clock, progress })
+    const fleet = await stage.fleet?.()
+    const { trainer } = await stage.daemon.status('sentiment')
+    const engine = { train: trainer.engine ?? 'unknown', serve: 'onnxruntime' }
+    return {
+      lines: reportLines(result, fleet),
+      answer: { ...result, ...fleet, engine },
+      engine: engine.train,
+      serving: stage.urls.flatMap((daemon) => [
+        ...modelNames.map((model) => `  ${daemon}/v1/models/${model}`),
+        `  ${daemon}/docs`,
+      ]),
+    }
+  })
+}
+
+interface Stage extends Pick<DemoOptions, 'daemon' | 'asked' | 'halfway'> {
+  readonly urls: readonly string[]
+  readonly fleet?: () => Promise<FleetResult>
+}
+
+async function daemonStage(parts: StageParts): Promise<Stage> {
+  parts.progress.say('starting the daemon: one base (use-lite), three models')
+  const config = demoConfig(parts.dataDir, parts.port, parts.seed)
+  const url = await startStage(parts, JSON.stringify(config))
+  return { daemon: daemonAt(url), urls: [url] }
 }
 
 async function fleetStage(parts: StageParts): Promise<Stage> {
@@ -93,14 +130,6 @@ async function fleetStage(parts: StageParts): Promise<Stage> {
     },
     fleet: async () => ({ replicas: fleet.urls.length, killed: await fleet.killed() }),
   }
-}
-
-function sayUrls(daemons: readonly string[]): void {
-  const urls = daemons.flatMap((daemon) => [
-    ...modelNames.map((model) => `  ${daemon}/v1/models/${model}`),
-    `  ${daemon}/docs`,
-  ])
-  write(['', 'still serving; stop with Ctrl-C', ...urls])
 }
 
 function write(lines: readonly string[]): void {

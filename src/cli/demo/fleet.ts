@@ -8,14 +8,11 @@ import { Delivery } from '../../../connectors/kafka/sink.ts'
 import type { Clock, Json, Logger } from '../../contracts/core.ts'
 import type { Lifecycle } from '../../platform/lifecycle.ts'
 import { openClient } from '../../client/client.ts'
-import { startKafkaBroker } from '../services/kafka-broker.ts'
+import { startKafkaBroker, makeTopics } from '../services/kafka-broker.ts'
 import { startRedisServer } from '../services/redis-server.ts'
 import { startReplica, type Replica } from '../services/replica.ts'
-import { makeTopics } from '../up/topics.ts'
-import { demoConfig } from './config.ts'
-import { daemonAt } from './daemon.ts'
+import { daemonAt, demoConfig, type DemoDaemon } from './daemon.ts'
 import type { DemoProgress } from './progress.ts'
-import type { DemoDaemon } from './teach.ts'
 
 export interface DemoFleet {
   readonly urls: readonly string[]

@@ -1,7 +1,6 @@
 /** Accuracy in the demo: measured through the predict endpoint, on rows that were never used for training. */
-import type { ModelName } from './config.ts'
+import type { DemoAnswer, DemoDaemon, ModelName } from './daemon.ts'
 import type { Domain, DomainRows, Row } from './data.ts'
-import type { DemoAnswer, DemoDaemon } from './teach.ts'
 
 export type PerDomain = Readonly<Record<'overall' | Domain, number>>
 

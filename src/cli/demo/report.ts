@@ -1,6 +1,4 @@
-/**
- * The demo's table, for people.
- */
+/** The demo's table, for people. */
 import { styleText } from 'node:util'
 import type { KilledTrainer } from './fleet.ts'
 import type { PerDomain } from './measure.ts'

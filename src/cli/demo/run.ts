@@ -6,12 +6,11 @@
  */
 import Sentiment from 'sentiment'
 import type { Clock, Random } from '../../contracts/core.ts'
-import { startAsking } from './asking.ts'
-import { type ModelName, modelNames, every } from './config.ts'
+import { type ModelName, modelNames, every, type DemoDaemon } from './daemon.ts'
 import { type Domain, type DomainRows, readDomains, type Row } from './data.ts'
 import { accuracies, accuracy, perDomain, type PerDomain, sum, answers, share } from './measure.ts'
 import type { DemoProgress } from './progress.ts'
-import { type DemoDaemon, eventsOf, send, waitUntilLearned, eventOf } from './teach.ts'
+import { eventsOf, send, waitUntilLearned, eventOf, startAsking } from './teach.ts'
 
 export interface DemoResult {
   readonly events: number

@@ -3,47 +3,8 @@
  * trainer has learned them all.
  */
 import type { Clock, Json } from '../../contracts/core.ts'
-import type { ModelName } from './config.ts'
+import type { DemoDaemon, DemoStatus, ModelName } from './daemon.ts'
 import type { DomainRows, Row } from './data.ts'
-
-/** The part of the daemon's API that the demo needs; `cli/client.ts` implements it over HTTP. */
-export interface DemoDaemon {
-  predict(
-    model: string,
-    texts: readonly string[],
-  ): Promise<{ readonly version: string; readonly predictions: readonly DemoAnswer[] }>
-  feedback(
-    model: string,
-    events: readonly Json[],
-  ): Promise<{
-    readonly accepted: number
-    readonly rejected: readonly Json[]
-    readonly position?: string
-  }>
-  status(model: string): Promise<DemoStatus>
-  rollback(model: string, to: string, reason: string): Promise<{ readonly live: string }>
-  versions(model: string): Promise<readonly { readonly version: string }[]>
-}
-
-export interface DemoAnswer {
-  readonly label: string
-  readonly score: number
-  readonly scores: Readonly<Record<string, number>>
-}
-
-export interface DemoStatus {
-  readonly live: { readonly version: string; readonly generation: number }
-  readonly trainer: { readonly engine?: string; readonly pid?: number }
-  readonly lag: number
-  readonly pending: number
-  readonly counts: {
-    readonly accepted: number
-    readonly learned: number
-    readonly rejected: number
-    readonly set_aside?: number
-  }
-  readonly prequential: { readonly count: number; readonly accuracy: number }
-}
 
 const chunk = 80
 
@@ -91,4 +52,60 @@ export function eventOf(row: Row, model: ModelName, id: string): Json {
 export function eventsOf(rows: DomainRows, model: ModelName): readonly Json[] {
   const all = model === 'sentiment' ? [...rows.taught, ...rows.malformed] : rows.taught
   return all.map((row, index) => eventOf(row, model, `${row.domain}-${index}`))
+}
+
+/**
+ * Other clients of the daemon during the demo: requests that continue while it learns, swaps and rolls back.
+ *
+ * Each client sends its next request when the last is answered. A failure is counted, never retried.
+ */
+interface RequestLoad {
+  readonly requests: number
+  readonly failed: number
+  stop(): Promise<void>
+}
+
+interface Question {
+  readonly model: string
+  readonly text: string
+}
+
+/** `askers` concurrent clients, each pausing `pauseMs` between requests, with inputs drawn in turn from `questions`. */
+export function startAsking(options: {
+  readonly ask: (question: Question) => Promise<unknown>
+  readonly questions: readonly Question[]
+  readonly askers: number
+  readonly pauseMs: number
+  readonly clock: Clock
+}): RequestLoad {
+  const counts = { requests: 0, failed: 0 }
+  let asking = true
+
+  async function askOn(asker: number): Promise<void> {
+    for (let turn = asker; asking; turn += options.askers) {
+      const question = options.questions[turn % options.questions.length]
+      if (question === undefined) return
+      counts.requests += 1
+      try {
+        await options.ask(question)
+      } catch {
+        counts.failed += 1
+      }
+      await options.clock.sleep(options.pauseMs)
+    }
+  }
+
+  const users = Array.from({ length: options.askers }, (_, asker) => askOn(asker))
+  return {
+    get requests() {
+      return counts.requests
+    },
+    get failed() {
+      return counts.failed
+    },
+    async stop() {
+      asking = false
+      await Promise.all(users)
+    },
+  }
 }

@@ -2,8 +2,19 @@
  * What lies in the data folder, for each model: the format and the size of its stores, its last checkpoint, and damage. It
  * only reads, so it may look beside a running daemon.
  */
-import { existsSync, readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  existsSync,
+  readdirSync,
+  statSync,
+  closeSync,
+  fsyncSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
+import { join, dirname } from 'node:path'
+import { statfs } from 'node:fs/promises'
 import { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import { checkpointMigrations } from '../../checkpoint/schema.ts'
 import { CodedError } from '../../contracts/core.ts'
@@ -13,7 +24,7 @@ import { systemClock } from '../../platform/clock.ts'
 import { storeSizes } from '../../platform/store/store-space.ts'
 import { damageOf, formatOf, openStore } from '../../platform/store/store.ts'
 import { ledgerMigrations } from '../../versions/local/ledger.ts'
-import { failed, ok, type Check, type Finding, type Place } from './check.ts'
+import { failed, ok, type Check, type Finding, type Place, gibibytes, warning } from './check.ts'
 
 const stateFile = 'state.db'
 const formats = {
@@ -116,4 +127,91 @@ function lastCheckpoint(folder: string): string {
   const { parent, learned } = saved.progress
   const version = parent === null ? '' : `, ${learned} events learned up to ${parent}`
   return `last checkpoint ${seconds} s ago${version}`
+}
+
+/** Checks of the disk under data_dir: it is writable, durable, and has room. */
+export const writableCheck: Check = {
+  name: 'data folder',
+  run({ dataDir }) {
+    try {
+      inScratch(dataDir, () => undefined)
+      return ok(`${dataDir} is writable`)
+    } catch (error) {
+      return failed(
+        reasonOf(error),
+        `make ${dataDir} writable for this user, or choose another data_dir`,
+      )
+    }
+  },
+}
+
+const SYNCS = 20
+const SLOW_MS = 50
+/** No durable disk is faster; a battery-backed controller or a RAM disk is. */
+const IMPLAUSIBLE_MS = 0.02
+
+export const fsyncCheck: Check = {
+  name: 'fsync',
+  run({ dataDir }) {
+    try {
+      const medianMs = inScratch(dataDir, (folder) => medianSyncMs(join(folder, 'sync')))
+      const detail = `${medianMs.toFixed(2)} ms for 4 KiB`
+      if (medianMs > SLOW_MS)
+        return warning(detail, 'use a local disk: each feedback answer waits for one sync')
+      if (medianMs < IMPLAUSIBLE_MS)
+        return warning(
+          `${detail}: a RAM disk, or fsync does nothing`,
+          'use a disk that keeps data without power',
+        )
+      return ok(detail)
+    } catch (error) {
+      return failed(reasonOf(error), 'use a disk that supports fsync')
+    }
+  },
+}
+
+const LEAST_BYTES = 200 * 2 ** 20
+const COMFORTABLE_BYTES = 2 * 2 ** 30
+
+export const spaceCheck: Check = {
+  name: 'disk space',
+  async run({ dataDir }) {
+    const { bavail, bsize } = await statfs(existing(dataDir))
+    const freeBytes = bavail * bsize
+    const detail = `${gibibytes(freeBytes)} free`
+    const fix = 'free some space, lower keep.bytes, or choose another data_dir'
+    if (freeBytes < LEAST_BYTES) return failed(detail, fix)
+    return freeBytes < COMFORTABLE_BYTES ? warning(detail, fix) : ok(detail)
+  },
+}
+
+/** In a separate folder, in data_dir or, if that does not exist yet, where it will be created. */
+function inScratch<Result>(dataDir: string, work: (folder: string) => Result): Result {
+  const folder = mkdtempSync(join(existing(dataDir), '.doctor-'))
+  try {
+    return work(folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function existing(path: string): string {
+  return existsSync(path) || path === dirname(path) ? path : existing(dirname(path))
+}
+
+function medianSyncMs(path: string): number {
+  const file = openSync(path, 'w')
+  const block = Buffer.alloc(4096, 1)
+  const tookMs = Array.from({ length: SYNCS }, () => {
+    const begunMs = systemClock.monotonicMs()
+    writeSync(file, block)
+    fsyncSync(file)
+    return systemClock.monotonicMs() - begunMs
+  })
+  closeSync(file)
+  return tookMs.sort((a, b) => a - b)[SYNCS / 2] ?? 0
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -1,6 +1,5 @@
 /** Checks of the engines and stores: TensorFlow, ONNX Runtime, worker threads, SQLite. */
-import { readFileSync } from 'node:fs'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { readFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -2,6 +2,7 @@
  * `evaluate`: the rows of a file in requests of bounded size. The daemon scores them; each request carries the tally of those
  * before, and the report of the last answer is that of the file.
  */
+import type { Readable } from 'node:stream'
 import type { CodedError, Json } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { failure } from '../../platform/errors.ts'
@@ -10,11 +11,12 @@ import type { ClientFlags } from '../flags.ts'
 import { percent, print, short, table } from '../print.ts'
 import { openProgress } from '../progress.ts'
 import { connectModel, type Connection } from '../remote/connect.ts'
-import type { RowFlags } from './feedback-flags.ts'
-import { rowsFor } from './held-out-rows.ts'
-import { chunksOf, inHalves, openLines, type Line } from './read-lines.ts'
-import { rejectedLines, withoutRows, type RejectedLine } from './rejected.ts'
-import { sendingRetry } from './sending-retry.ts'
+import { digestOf } from '../../platform/canonical-json.ts'
+import { type RowFlags, columnsOf } from './flags.ts'
+import { chunksOf, inHalves, openLines, type Line, type SizedLine } from './read-lines.ts'
+import { rejectedLines, withoutRows, type RejectedLine, sendingRetry } from './send-event.ts'
+import { objectIn } from './csv.ts'
+import { eventLines, formatOf } from './file-format.ts'
 
 export interface EvaluateFlags extends ClientFlags, RowFlags {
   readonly version?: string
@@ -182,4 +184,52 @@ function labelLines(version: EvaluationReport['version']): string[] {
       : ['', ...table([['said', 'right', 'times'], ...cells.slice(0, MOST)]), ...more(cells)]),
     ...(unlisted > 0 ? [`${unlisted} more rows are in the accuracy only`] : []),
   ]
+}
+
+/**
+ * `--hold-out`: which rows of a file are evaluated and not taught. The hash of its input decides, so the choice is the same
+ * each time and on any machine, rows that are added later move none, and a text that stands twice is never on both sides.
+ *
+ * The rows of a file for one purpose; without `--hold-out` all of them.
+ */
+export function rowsFor(
+  purpose: 'learning' | 'evaluation',
+  stream: Readable,
+  flags: RowFlags & { readonly file: string },
+): AsyncIterable<SizedLine> {
+  const { file, format, holdOut: share } = flags
+  const lines = eventLines(stream, formatOf(file, format), columnsOf(flags))
+  if (share === undefined) return lines
+  if (file === '-')
+    throw failure('USAGE', '--hold-out reads the file twice, and stdin can be read once', {
+      fix: 'save it as a file first',
+    })
+  return chosen(lines, (line) => isHeldOut(line.text, share) === (purpose === 'evaluation'))
+}
+
+async function* chosen(
+  lines: AsyncIterable<SizedLine>,
+  isChosen: (line: SizedLine) => boolean,
+): AsyncGenerator<SizedLine> {
+  let skipped = 0
+  for await (const line of lines) {
+    if (!isChosen(line)) skipped += line.bytes
+    else {
+      yield { ...line, bytes: line.bytes + skipped }
+      skipped = 0
+    }
+  }
+}
+
+/** A row without an input, such as a retraction, is always sent. */
+function isHeldOut(text: string, share: number): boolean {
+  const input = objectIn(text)?.input
+  if (input === undefined) return false
+  return place(typeof input === 'string' ? { text: input } : input) < share
+}
+
+/** Uniform in [0, 1). */
+function place(input: Json): number {
+  const DIGITS = 12
+  return Number.parseInt(digestOf({ held_out: input }).slice(0, DIGITS), 16) / 16 ** DIGITS
 }

@@ -1,8 +1,7 @@
 /** The format of a file of events or inputs: by its name, or as a flag says. */
 import type { Readable } from 'node:stream'
-import { mappedLines, tableLines, type Columns } from './csv-table.ts'
-import { jsonLines, type SizedLine } from './read-lines.ts'
-import { textOf } from './utf8-text.ts'
+import { mappedLines, tableLines, type Columns } from './csv.ts'
+import { jsonLines, type SizedLine, textOf } from './read-lines.ts'
 
 export type FileFormat = 'jsonl' | 'csv'
 

@@ -4,13 +4,12 @@ import { failure, withDetails } from '../../platform/errors.ts'
 import type { Prediction, Predictions } from '../../client/client.ts'
 import type { ClientFlags } from '../flags.ts'
 import { connectModel, type Connection } from '../remote/connect.ts'
-import { tableRows } from './csv-table.ts'
+import { tableRows } from './csv.ts'
 import { inputIn } from './payload-flags.ts'
 import { formatOf, type FileFormat } from './file-format.ts'
 import { percent, print, short } from '../print.ts'
-import { jsonLines, openLines } from './read-lines.ts'
-import { withoutRows } from './rejected.ts'
-import { textOf } from './utf8-text.ts'
+import { jsonLines, openLines, textOf } from './read-lines.ts'
+import { withoutRows } from './send-event.ts'
 
 export interface PredictFlags extends ClientFlags {
   readonly version?: string

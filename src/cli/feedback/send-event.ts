@@ -1,12 +1,15 @@
 /** Sends one event that was given as flags. */
-import type { Json } from '../../contracts/core.ts'
+import type { Json, CodedError } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
-import type { FeedbackAnswer } from '../../client/client.ts'
-import type { FeedbackFlags } from './feedback-flags.ts'
-import { inputIn, shownFlags, signalIn } from './payload-flags.ts'
+import type { FeedbackAnswer, RejectedEvent } from '../../client/client.ts'
 import { connectModel } from '../remote/connect.ts'
 import { print } from '../print.ts'
 import { outcomeText, waitForLearned, waitingFor } from '../remote/wait-for.ts'
+import { systemClock } from '../../platform/clock.ts'
+import { RetryPolicy } from '../../platform/retry.ts'
+import type { Progress } from '../progress.ts'
+import type { FeedbackFlags } from './flags.ts'
+import { inputIn, shownFlags, signalIn } from './payload-flags.ts'
 
 export async function sendEvent(flags: FeedbackFlags): Promise<void> {
   const event = eventOf(flags)
@@ -54,4 +57,50 @@ function eventOf(flags: FeedbackFlags) {
 
 function given(fields: Readonly<Record<string, Json | undefined>>) {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+}
+
+/** Refused lines of a file, for people. */
+export interface RejectedLine extends Omit<RejectedEvent, 'index'> {
+  readonly line: number
+}
+
+const SHOWN = 20
+
+export function rejectedLines(rejected: readonly RejectedLine[]): string[] {
+  const rest = rejected.length - SHOWN
+  return [
+    ...rejected
+      .slice(0, SHOWN)
+      .map(({ line, code, message }) => `  line ${line}: ${code}: ${message}`),
+    ...(rest > 0 ? [`  … and ${rest} more (--json lists them all)`] : []),
+    ...fixesOf(rejected),
+  ]
+}
+
+/** Each once. */
+function fixesOf(rejected: readonly RejectedLine[]): string[] {
+  const fixes = new Map(rejected.map(({ code, fix }) => [fix, code]))
+  return [...fixes].flatMap(([fix, code]) => (fix === undefined ? [] : [`  ${code}: ${fix}`]))
+}
+
+export function withoutRows(file: string): CodedError {
+  return failure('USAGE', `${file} has no rows`, {
+    fix: 'below the line with the names of its columns, a CSV has an event in each row; JSONL has an event in each line',
+  })
+}
+
+/**
+ * How a file of feedback is sent while the other side does not answer: again, with a line of progress for each wait.
+ */
+export function sendingRetry(retrySeconds: number, progress: Progress): RetryPolicy {
+  return new RetryPolicy({
+    clock: systemClock,
+    firstMs: 250,
+    longestMs: 10_000,
+    limitMs: retrySeconds * 1000,
+    onWait: ({ delayMs, error }) => {
+      const wait = `retrying in ${(delayMs / 1000).toFixed(1)} s`
+      progress.say(`${error.code}: ${error.message}: ${wait}`)
+    },
+  })
 }

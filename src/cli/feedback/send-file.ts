@@ -4,22 +4,21 @@
  */
 import { CodedError } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
-import { withDetails } from '../../platform/errors.ts'
+import { withDetails, failure } from '../../platform/errors.ts'
 import { caseTwins } from '../../platform/nearest.ts'
 import type { FeedbackAnswer } from '../../client/client.ts'
 import { Lines } from '../../client/http.ts'
-import { objectIn } from './csv-table.ts'
-import { evaluateFile, evaluationLines, type FileEvaluation } from './evaluate-file.ts'
-import type { FeedbackFlags } from './feedback-flags.ts'
 import { connectModel, type Connection } from '../remote/connect.ts'
 import { harmless, print } from '../print.ts'
 import { openProgress } from '../progress.ts'
-import { rowsFor } from './held-out-rows.ts'
-import { chunksOf, inHalves, openLines, type Line } from './read-lines.ts'
-import { rejectedLines, withoutRows, type RejectedLine } from './rejected.ts'
 import type { RetryPolicy } from '../../platform/retry.ts'
 import { outcomeText, waitForLearned, type WaitOutcome, waitingFor } from '../remote/wait-for.ts'
-import { sendingRetry } from './sending-retry.ts'
+import { objectIn } from './csv.ts'
+import { evaluateFile, evaluationLines, type FileEvaluation, rowsFor } from './evaluate-file.ts'
+import { type FeedbackFlags, columnsOf } from './flags.ts'
+import { chunksOf, inHalves, openLines, type Line } from './read-lines.ts'
+import { rejectedLines, withoutRows, type RejectedLine, sendingRetry } from './send-event.ts'
+import { eventLines, formatOf } from './file-format.ts'
 
 /** Half of the default body limit, so that a daemon with a lower limit still accepts most chunks whole. */
 const CHUNK = { lines: 500, bytes: 128 * 1024 }
@@ -204,5 +203,46 @@ function stopLines({ stopped, straight, rejected }: Totals): string[] {
     `stopped: the last ${straight} events in a row were refused (${why?.code}: ${why?.message})`,
     `  nothing after line ${stopped} was sent; correct the file and send it again: accepted events count as already known`,
     '  --stop-after 0 sends all of it in spite of refusals',
+  ]
+}
+
+/**
+ * `feedback --file … --dry-run`: the first events of a file as they would be sent, without a daemon.
+ */
+const SHOWN = 3
+
+export async function showRows(flags: FeedbackFlags): Promise<void> {
+  const { file, format } = flags
+  if (file === undefined) throw failure('USAGE', '--dry-run shows rows of a --file')
+  const { stream } = await openLines(file)
+  const rows: Line[] = []
+  for await (const { number, text } of eventLines(
+    stream,
+    formatOf(file, format),
+    columnsOf(flags),
+  )) {
+    rows.push({ number, text })
+    if (rows.length === SHOWN) break
+  }
+  stream.destroy()
+  print(flags.json, { rows: rows.map(({ number, text }) => ({ line: number, text })) }, () => [
+    ...rows.map(({ number, text }) => `line ${number}: ${text}`),
+    ...hints(rows),
+    'nothing was sent',
+  ])
+}
+
+const signals = ['label', 'value', 'rating', 'correction', 'completion', 'chosen', 'retract']
+
+/** What a file lacks when its columns have other names. */
+function hints(rows: readonly Line[]): string[] {
+  if (rows.length === 0) return ['the file holds no event']
+  const fields = new Set(rows.flatMap(({ text }) => Object.keys(objectIn(text) ?? {})))
+  const has = (names: readonly string[]) => names.some((name) => fields.has(name))
+  return [
+    ...(has(['input', 'prediction_id', 'retract'])
+      ? []
+      : ['no input: name the column of the text with --text-column']),
+    ...(has(signals) ? [] : ['no right answer: name the column of the label with --label-column']),
   ]
 }

@@ -9,14 +9,12 @@ import { CodedError } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { failure } from '../../platform/errors.ts'
 import { openLog } from '../../platform/log.ts'
-import { columnsOf } from './feedback-flags.ts'
-import { kafkaPlace, type KafkaFlags } from './kafka-flags.ts'
+import { columnsOf, kafkaPlace, type KafkaFlags } from './flags.ts'
 import { print } from '../print.ts'
 import { openProgress } from '../progress.ts'
 import { eventLines, formatOf } from './file-format.ts'
 import { chunksOf, openLines, type Line } from './read-lines.ts'
-import { rejectedLines, withoutRows, type RejectedLine } from './rejected.ts'
-import { sendingRetry } from './sending-retry.ts'
+import { rejectedLines, withoutRows, type RejectedLine, sendingRetry } from './send-event.ts'
 
 const CHUNK = { lines: 5000, bytes: 900_000 }
 /** A broker's default limit, less room for the key. */

@@ -16,9 +16,8 @@ import { openStore, type Store } from '../../platform/store/store.ts'
 import { checkpointMigrations } from '../../checkpoint/schema.ts'
 import { movePositions, savedPositions } from '../../checkpoint/recovery.ts'
 import type { ConfigFlags } from '../flags.ts'
-import { modelNamed } from './model-named.ts'
 import { print } from '../print.ts'
-import { readConfig } from '../read-config.ts'
+import { readConfig, modelNamed } from '../read-config.ts'
 
 export interface ResetFlags extends ConfigFlags {
   readonly source: string

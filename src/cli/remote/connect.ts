@@ -4,8 +4,9 @@ import { CodedError } from '../../contracts/core.ts'
 import { readConfigFile } from '../../config/file.ts'
 import { isRecord } from '../../config/schema/shape.ts'
 import { failure } from '../../platform/errors.ts'
-import { openClient, type Client, type ModelClient } from '../../client/client.ts'
+import { openClient, type Client, type ModelClient, type Page } from '../../client/client.ts'
 import type { ClientFlags } from '../flags.ts'
+import type { PageQuery } from '../../client/schemas/parts.ts'
 
 export interface Connection {
   readonly client: Client
@@ -77,4 +78,27 @@ function namedBy(error: unknown): never {
   const message = 'which model? This key may not list the models of the daemon'
   const fix = 'name the model: --model NAME, or ANTIKYTHERA_MODEL=NAME'
   throw failure('ROLE_MISSING', message, { details: error.details, cause: error, fix })
+}
+
+/** Reads pages of a list until there are as many items as requested. */
+
+/** The daemon's maximum page size. */
+const PAGE = 100
+
+/** `last`: the last page, for its other fields. */
+export async function pagesOf<Answer extends Page, Item>(
+  read: (query: Required<Pick<PageQuery, 'limit'>> & PageQuery) => Promise<Answer>,
+  itemsIn: (page: Answer) => readonly Item[],
+  count: number,
+): Promise<{ readonly items: readonly Item[]; readonly hasMore: boolean; readonly last: Answer }> {
+  const items: Item[] = []
+  for (let before = {}; ;) {
+    const limit = String(Math.min(PAGE, count - items.length))
+    const last = await read({ limit, ...before })
+    items.push(...itemsIn(last))
+    const { next } = last
+    if (next === undefined || items.length >= count)
+      return { items, hasMore: next !== undefined, last }
+    before = { before: next }
+  }
 }

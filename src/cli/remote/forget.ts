@@ -6,8 +6,8 @@ import { systemClock } from '../../platform/clock.ts'
 import type { ClientFlags } from '../flags.ts'
 import { print, table } from '../print.ts'
 import { openProgress } from '../progress.ts'
-import { alteredFix, proofNear, type CertificateProof } from './certificates.ts'
 import type { ForgetForecast, ForgetRequest, ModelClient } from '../../client/client.ts'
+import { alteredFix, proofNear, type CertificateProof } from './history.ts'
 import { connectModel } from './connect.ts'
 
 export interface ForgetFlags extends ClientFlags {
@@ -224,4 +224,32 @@ function said(answer: ForgetRequest, { json }: ForgetFlags, proof?: CertificateP
     const proven = proof === undefined || proof === 'altered' ? [] : proofs[proof]
     return [`${request}: ${state}`, ...proven, ...table(rows), 'not erased:', ...kept]
   })
+}
+
+/** Retracts events through the daemon: one by its id, or all from a source. */
+export interface RetractFlags extends ClientFlags {
+  readonly source?: string
+  readonly id?: string
+  readonly since?: string
+}
+
+export async function retract(flags: RetractFlags): Promise<void> {
+  const { source, id, since } = flags
+  if (source === undefined && id === undefined) throw failure('USAGE', 'give --source, or --id')
+  if (since !== undefined && id !== undefined)
+    throw failure('USAGE', '--since goes with a --source, not with an --id')
+  const { api } = await connectModel(flags)
+  const answer = await api.feedback({
+    retract: true,
+    ...(source !== undefined && { source }),
+    ...(id !== undefined && { id }),
+    ...(since !== undefined && { since }),
+  })
+  const what = id === undefined ? `everything of ${source ?? ''}` : `the event ${id}`
+  const retracted = since === undefined ? what : `${what} since ${since}`
+  print(flags.json, answer, () => [
+    answer.accepted === 1
+      ? `accepted: ${retracted} is retracted when the trainer reads this`
+      : 'already known',
+  ])
 }

@@ -1,8 +1,7 @@
 /** Set-aside events, the quarantine, and pauses, through the daemon. */
 import type { Aside, QuarantinedEvent } from '../../client/client.ts'
-import { connectModel } from './connect.ts'
+import { connectModel, pagesOf } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
-import { pagesOf } from './pages.ts'
 import { print, table } from '../print.ts'
 
 export interface AsideFlags extends ClientFlags {

@@ -1,7 +1,6 @@
 /** The table of what operators did. */
-import { clientOf } from './connect.ts'
+import { clientOf, pagesOf } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
-import { pagesOf } from './pages.ts'
 import { print, table } from '../print.ts'
 import type { AuditRecord } from '../../client/client.ts'
 

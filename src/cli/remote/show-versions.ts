@@ -1,17 +1,9 @@
 /** The table of versions. */
 import type { ClientFlags } from '../flags.ts'
-import { connectModel } from './connect.ts'
 import { percent, print, short, table } from '../print.ts'
 import { failure } from '../../platform/errors.ts'
-import type { ModelClient, Version } from '../../client/client.ts'
-import {
-  legendOf,
-  publishedVersions,
-  ratedUp,
-  recentText,
-  scoreIn,
-  type NamedScore,
-} from './published.ts'
+import type { ModelClient, Version, Model, SliceGap } from '../../client/client.ts'
+import { connectModel, pagesOf } from './connect.ts'
 
 export interface VersionsFlags extends ClientFlags {
   readonly last: number
@@ -111,4 +103,54 @@ function stateOf({ removed, pinned, undone_by: undone }: Version): string {
   if (undone !== undefined) return removed ? ' (undone, removed)' : ' (undone)'
   if (removed) return ' (removed)'
   return pinned ? ' (pinned)' : ''
+}
+
+/**
+ * Versions and their scores, for people.
+ *
+ * The share of the thumbs on its answers that are up; undefined without thumbs.
+ */
+export function ratedUp({ served }: Version): number | undefined {
+  const rated = served?.parts?.strata.find(({ name }) => name === 'rating')
+  return rated === undefined || rated.count === 0 ? undefined : 1 - rated.error
+}
+
+/** The measure of a task: its name for `accuracy`, or an error or a loss. */
+export interface NamedScore {
+  readonly name: string
+  readonly meaning?: string
+  readonly better?: string
+}
+
+/** A daemon of an earlier release does not say it. */
+export function scoreIn({ headline, score }: Partial<Model>): NamedScore {
+  if (headline?.better === 'lower') return headline
+  return score ?? { name: 'accuracy' }
+}
+
+/** Of recent examples when the version was made; undefined if nothing was judged. */
+export function recentText(
+  { scores, headline }: Version,
+  { better }: NamedScore,
+): string | undefined {
+  if (better === 'lower') return headline && short(headline.value)
+  return scores.count === 0 ? undefined : percent(scores.accuracy_recent)
+}
+
+export function legendOf({ name, meaning }: NamedScore): string[] {
+  if (meaning === undefined) return []
+  return ['', `  ${name}: ${meaning}; each example is answered before it is learned`]
+}
+
+/** The newest `count`, newest first, and whether there are earlier ones. */
+export async function publishedVersions(api: ModelClient, count: number) {
+  const { items, hasMore } = await pagesOf(api.versions, ({ versions }) => versions, count)
+  return { versions: items, hasMore }
+}
+
+/** Bias, in one line for `status --labels` and `why`. */
+export function gapText({ best, worst, points, low, high }: SliceGap): string {
+  const [middle, from, to] = [points, low, high].map((each) => each.toFixed(1))
+  const chance = low > 0 ? '' : '; this may be chance'
+  return `widest gap: slice “${worst}” is ${middle} points below “${best}” (between ${from} and ${to})${chance}`
 }

@@ -5,8 +5,7 @@ import type { ClientFlags } from '../flags.ts'
 import { connectModel } from './connect.ts'
 import { print, table } from '../print.ts'
 import { trialText } from './move.ts'
-import { gapText } from './gap-text.ts'
-import { legendOf, recentText, scoreIn, type NamedScore } from './published.ts'
+import { legendOf, recentText, scoreIn, type NamedScore, gapText } from './show-versions.ts'
 
 export interface WhyFlags extends ClientFlags {
   readonly version?: string

@@ -4,13 +4,109 @@
  * with the process that started it.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  closeSync,
+  readFileSync,
+  rmSync,
+  existsSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Kafka, logLevel } from 'kafkajs'
+import { Kafka, logLevel, type Admin, type ITopicConfig } from 'kafkajs'
 import { classArchive, classPath, format, heap, log4j } from './kafka-java.ts'
-import { layOut, type Layout } from './kafka-properties.ts'
-import { OwnProcess } from './own-process.ts'
+import { OwnProcess, freePort } from './own-process.ts'
+
+/**
+ * `server.properties` of a local broker: one node, replication factor one, no waiting for a second broker.
+ */
+interface Layout {
+  readonly file: string
+  readonly port: number
+  /** `host:port` of each further listener, by its name. */
+  readonly listeners: Readonly<Record<string, string>>
+}
+
+interface BrokerSettings {
+  readonly port?: number
+  readonly listeners?: Readonly<Record<string, string>>
+  readonly properties?: Readonly<Record<string, string>>
+}
+
+const host = '127.0.0.1'
+
+/** A used folder keeps its ports, so that clients find the broker again. */
+async function layOut(folder: string, wanted: BrokerSettings): Promise<Layout> {
+  const file = join(folder, 'server.properties')
+  const before = portsIn(file)
+  const more = Object.keys(wanted.listeners ?? {})
+  const portOf = async (name: string) => before[name] ?? (await freePort())
+  const port = wanted.port ?? (await portOf('PLAINTEXT'))
+  const controller = await portOf('CONTROLLER')
+  const others: Record<string, number> = {}
+  for (const name of more) others[name] = await portOf(name)
+  const listening = { PLAINTEXT: port, ...others }
+  const properties = {
+    ...usual(folder, listening, controller, wanted.listeners ?? {}),
+    ...wanted.properties,
+  }
+  writeFileSync(file, linesOf(properties))
+  const listeners = Object.entries(others).map(([name, of]) => [name, `${host}:${of}`])
+  return { file, port, listeners: Object.fromEntries(listeners) as Record<string, string> }
+}
+
+function usual(
+  folder: string,
+  listening: Readonly<Record<string, number>>,
+  controller: number,
+  protocols: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const urls = Object.entries(listening).map(([name, port]) => `${name}://${host}:${port}`)
+  const map = { PLAINTEXT: 'PLAINTEXT', CONTROLLER: 'PLAINTEXT', ...protocols }
+  return {
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    listeners: [...urls, `CONTROLLER://${host}:${controller}`].join(','),
+    'advertised.listeners': urls.join(','),
+    'listener.security.protocol.map': Object.entries(map)
+      .map((pair) => pair.join(':'))
+      .join(','),
+    'controller.listener.names': 'CONTROLLER',
+    'controller.quorum.bootstrap.servers': `${host}:${controller}`,
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'log.dirs': join(folder, 'data'),
+    'num.partitions': '1',
+    'auto.create.topics.enable': 'false',
+    'offsets.topic.replication.factor': '1',
+    'offsets.topic.num.partitions': '1',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.num.partitions': '1',
+    'transaction.state.log.min.isr': '1',
+    'share.coordinator.state.topic.replication.factor': '1',
+    'share.coordinator.state.topic.min.isr': '1',
+    'group.initial.rebalance.delay.ms': '0',
+    // A killed broker is considered alive until this has passed, and cannot join before.
+    'broker.heartbeat.interval.ms': '500',
+    'broker.session.timeout.ms': '2000',
+  }
+}
+
+function portsIn(file: string): Readonly<Record<string, number>> {
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  const line = /^listeners=(.*)$/m.exec(text)?.[1] ?? ''
+  const found = [...line.matchAll(/(\w+):\/\/[\d.]+:(\d+)/g)]
+  return Object.fromEntries(found.map(([, name = '', port]) => [name, Number(port)]))
+}
+
+function linesOf(properties: Readonly<Record<string, string>>): string {
+  const escaped = (value: string) => value.replaceAll('\\', '\\\\')
+  return Object.entries(properties)
+    .map(([key, value]) => `${key}=${escaped(value)}\n`)
+    .join('')
+}
 
 export interface KafkaBroker {
   /** `host:port` of the plain listener, for a client's `brokers`. */
@@ -143,4 +239,59 @@ const logFile = (folder: string) => join(folder, 'broker.log')
 
 function lastWords(folder: string): string {
   return readFileSync(logFile(folder), 'utf8').trim().slice(-2000)
+}
+
+/**
+ * Creates missing topics: a source waits for its topic, and nothing else on this machine would create it.
+ */
+
+/**
+ * Creates topics and waits until they have leaders. kafkajs's own waiting fails when a broker does not know the topic
+ * yet, which is common just after a start.
+ */
+const LONGEST_MS = 30_000
+const AGAIN_MS = 50
+
+/** Existing topics stay unchanged. */
+export async function createTopics(admin: Admin, topics: readonly ITopicConfig[]): Promise<void> {
+  await admin.createTopics({ topics: [...topics], waitForLeaders: false })
+  const names = topics.map(({ topic }) => topic)
+  const untilMs = performance.now() + LONGEST_MS
+  for (;;) {
+    const failure = await whyNotReady(admin, names)
+    if (failure === undefined) return
+    if (performance.now() > untilMs) throw failure
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
+  }
+}
+
+async function whyNotReady(admin: Admin, topics: string[]): Promise<Error | undefined> {
+  try {
+    const found = await admin.fetchTopicMetadata({ topics })
+    const leaders = found.topics.flatMap(({ partitions }) => partitions.map(({ leader }) => leader))
+    return leaders.every((leader) => leader >= 0)
+      ? undefined
+      : new Error('partitions have no leader')
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
+}
+
+const PARTITIONS = 6
+
+export async function makeTopics(
+  brokers: readonly string[],
+  topics: readonly string[],
+): Promise<void> {
+  const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING })
+  const admin = kafka.admin()
+  await admin.connect()
+  try {
+    await createTopics(
+      admin,
+      topics.map((topic) => ({ topic, numPartitions: PARTITIONS, replicationFactor: 1 })),
+    )
+  } finally {
+    await admin.disconnect()
+  }
 }

@@ -1,5 +1,6 @@
 /** A server that this process has started: it is killed when this process exits, unless it was ended before. */
 import type { ChildProcess } from 'node:child_process'
+import { createServer } from 'node:net'
 
 export class OwnProcess {
   readonly pid: number
@@ -37,4 +38,26 @@ export class OwnProcess {
     this.#child.kill(signal)
     await ended
   }
+}
+
+/** Loopback ports that were free a moment ago, for services that need their port at the start. */
+export function freePort(): Promise<number> {
+  return listenOnce(0)
+}
+
+/** The port itself if it is free, otherwise undefined. */
+export function ifFree(port: number): Promise<number | undefined> {
+  return listenOnce(port).catch(() => undefined)
+}
+
+function listenOnce(wanted: number): Promise<number> {
+  const server = createServer()
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ port: wanted, host: '127.0.0.1' }, () => {
+      const address = server.address()
+      const port = typeof address === 'object' && address !== null ? address.port : 0
+      server.close(() => resolve(port))
+    })
+  })
 }

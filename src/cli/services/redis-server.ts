@@ -7,8 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freePort } from './free-port.ts'
-import { OwnProcess } from './own-process.ts'
+import { OwnProcess, freePort } from './own-process.ts'
 
 export interface RedisServer {
   readonly url: string

@@ -13,13 +13,12 @@ import { openLifecycle, type Lifecycle } from '../../platform/lifecycle.ts'
 import { openLog } from '../../platform/log.ts'
 import { lockDataFolder } from '../../platform/store/data-folder.ts'
 import { print } from '../print.ts'
-import { ifFree } from '../services/free-port.ts'
-import { startKafkaBroker } from '../services/kafka-broker.ts'
+import { ifFree } from '../services/own-process.ts'
+import { startKafkaBroker, makeTopics } from '../services/kafka-broker.ts'
 import { kafkaIsInstalled } from '../services/kafka-java.ts'
 import { redisServerVersion, startRedisServer } from '../services/redis-server.ts'
 import { replicaPort, topicReaders, topicsOf, upConfig, type UpPlaces } from './configs.ts'
-import { SupervisedReplica } from './replicas.ts'
-import { makeTopics } from './topics.ts'
+import { SupervisedReplica } from '../services/replica.ts'
 
 export interface UpFlags {
   readonly config?: string

@@ -1,11 +1,10 @@
 /** A choice by name in a config: its one key names the plug-in, and the value is that plug-in's settings. */
-import type { Plugin } from '../../contracts/core.ts'
+import type { Plugin, Setting, Settings } from '../../contracts/core.ts'
 import type { BasePlugin } from '../../contracts/base.ts'
 import { builtIn, type PluginTable } from '../schema/plugin-table.ts'
 import { invariant } from '../../platform/errors.ts'
-import { openedWith } from './opened-with.ts'
 import type { BaseChoice, NamedChoice, SurfaceChoices } from '../schema/choices.ts'
-import { isRecord } from '../schema/shape.ts'
+import { durationMs, isRecord } from '../schema/shape.ts'
 
 /** Opens the plug-in that a settled choice names. */
 export function openChosen<Opened, Needs extends readonly unknown[]>(
@@ -47,4 +46,31 @@ export function chosenBase(
   const written = plugin.inline === undefined ? value : { [plugin.inline]: value }
   const settings = openedWith(plugin.settings, isRecord(written) ? written : {})
   return { plugin, settings }
+}
+
+/**
+ * The settings for a plug-in's `open`: with all defaults, and durations in milliseconds.
+ *
+ * `given` fits the settings: the config's schema has seen it.
+ */
+export function openedWith(
+  settings: Settings,
+  given: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const entries = Object.entries(settings).flatMap(([name, setting]) => {
+    const value = valueOf(setting, given[name])
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  return Object.fromEntries(entries)
+}
+
+function valueOf(setting: Setting, given: unknown): unknown {
+  const value = given ?? ('default' in setting ? setting.default : undefined)
+  if (value === undefined) return undefined
+  if (setting.type === 'duration') {
+    const ms = durationMs(value)
+    invariant(ms !== undefined, `${JSON.stringify(value)} is a duration`)
+    return ms
+  }
+  return setting.type === 'group' && isRecord(value) ? openedWith(setting.settings, value) : value
 }

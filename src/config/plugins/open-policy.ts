@@ -4,8 +4,8 @@
  */
 import { CodedError, type Json, type Setting } from '../../contracts/core.ts'
 import type { PolicyTable } from '../../contracts/policy.ts'
-import { durationMs } from '../duration.ts'
-import { openedWith } from './opened-with.ts'
+import { durationMs } from '../schema/shape.ts'
+import { openedWith } from './chosen.ts'
 import type { Problem } from '../problem.ts'
 import { schemaOf } from '../schema/setting-schema.ts'
 import { settle } from '../schema/settle.ts'

@@ -7,9 +7,8 @@ import { createRequire } from 'node:module'
 import { CodedError } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { guarded } from './guarded-plugin.ts'
-import { namedIn, withNamed } from './plugin-kinds.ts'
 import { builtIn, type PluginTable } from '../schema/plugin-table.ts'
-import { shapeFault, type OwnPlugin } from './plugin-shape.ts'
+import { shapeFault, type OwnPlugin, namedIn, withNamed } from './plugin-shape.ts'
 
 const tables = new Map<string, PluginTable>()
 

@@ -3,8 +3,8 @@ import { Type, type TProperties, type TSchema } from 'typebox'
 import type { AdapterConfig } from '../../contracts/adapter.ts'
 import type { Settings, ValueOf, SettingsOf } from '../../contracts/core.ts'
 import { defaults, type bases } from '../../plugins.ts'
-import type { PluginTable } from './plugin-table.ts'
 import type { BasePlugin } from '../../contracts/base.ts'
+import type { PluginTable } from './plugin-table.ts'
 import { choiceByKey, choiceByName, section } from './parts.ts'
 import { schemaOf, schemasOf } from './setting-schema.ts'
 
@@ -103,3 +103,34 @@ export type BaseChoice = {
       ? Name
       : Readonly<Record<Name, SettingsOf<(typeof bases)[Name]['settings']>>>
 }[keyof typeof bases]
+
+/**
+ * The tasks that a model may choose from: written `name` alone, or `{ name: settings }` where a task has settings.
+ *
+ * The settings are those of the task's own table, which its `open` reads.
+ */
+export type TaskChoice = string | Readonly<Record<string, Readonly<Record<string, unknown>>>>
+
+/** Each setting of a task, with the task that has it. */
+export function taskSettingsOf(tasks: PluginTable['tasks']): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(tasks).flatMap(([task, { settings }]) =>
+      Object.keys(settings).map((name) => [
+        name,
+        `it belongs to task: { ${task}: { ${name}: … } }`,
+      ]),
+    ),
+  )
+}
+
+export function taskChoicesOf(
+  tasks: PluginTable['tasks'],
+): Readonly<Record<string, TSchema | null>> {
+  const closed = { additionalProperties: false, hints: taskSettingsOf(tasks) }
+  return Object.fromEntries(
+    Object.entries(tasks).map(([name, { settings }]) => [
+      name,
+      Object.keys(settings).length === 0 ? null : Type.Object(schemasOf(settings), closed),
+    ]),
+  )
+}

@@ -5,10 +5,18 @@
 import { Type } from 'typebox'
 import { defaults } from '../../plugins.ts'
 import type { PluginTable } from './plugin-table.ts'
-import { taskChoicesOf, taskSettingsOf, type TaskChoice } from './task-choice.ts'
 import { choiceByName, section } from './parts.ts'
 import { defenceSchema } from './defence.ts'
-import { type ChosenMethod, choiceOf, oneOrMore, namedOf, baseChoiceOf } from './choices.ts'
+import {
+  type ChosenMethod,
+  choiceOf,
+  oneOrMore,
+  namedOf,
+  baseChoiceOf,
+  taskChoicesOf,
+  taskSettingsOf,
+  type TaskChoice,
+} from './choices.ts'
 import { train } from './train.ts'
 
 const budget = section(
@@ -122,13 +130,6 @@ export function modelSchemaOf(plugins: PluginTable) {
       evaluation,
       budget,
       keep,
-      keep_versions: Type.Optional(
-        Type.Integer({
-          minimum: 2,
-          maximum: 100_000,
-          description: 'the same as keep: { last: …, hourly: 0, daily: 0 }',
-        }),
-      ),
       sources: Type.Array(namedOf(sources, 'where events come from'), {
         minItems: 1,
         default: [...defaults.sources],

@@ -3,13 +3,15 @@
  * from it. Every key has a default except `models` and each model's `labels`.
  */
 import { Type, type Static } from 'typebox'
+import { fleetSchema, redisSchema } from '../fleet.ts'
+import { innerLimits, limitTable, type Limits } from '../../platform/limits.ts'
+import type { Json } from '../../contracts/core.ts'
 import { auth, rateLimits } from './access.ts'
 import { modelSchemaOf } from './model-schema.ts'
 import { builtIn, type PluginTable } from './plugin-table.ts'
 import { surfacesOf } from './choices.ts'
 import { section, type Frozen } from './parts.ts'
-import { fleetSchema, redisSchema } from '../redis.ts'
-import { innerLimits, limitTable, type Limits } from '../../platform/limits.ts'
+import { isRecord } from './shape.ts'
 
 const name = { pattern: '^[a-z0-9][a-z0-9._-]{0,63}$' }
 
@@ -183,3 +185,33 @@ type WrittenConfig = Frozen<Static<typeof configSchema>>
 /** A settled configuration, with the limits that follow from those that are written. */
 export type Config = Omit<WrittenConfig, 'limits'> & { readonly limits: Limits }
 export type ModelConfig = Frozen<Static<ReturnType<typeof modelSchemaOf>>>
+
+/**
+ * The schema for editors: keys with a default are optional. Internally every key is required, because settling has
+ * filled in the defaults by then.
+ */
+export function configJsonSchema(): Json {
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    ...(forWriters(JSON.parse(JSON.stringify(configSchema))) as Readonly<Record<string, Json>>),
+  }
+}
+
+function forWriters(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(forWriters)
+  if (!isRecord(schema)) return schema
+  const { required, choice, hints, form, ...rest } = schema
+  const entries = Object.entries(rest).map(([key, value]) => [
+    key,
+    key === 'default' ? value : forWriters(value),
+  ])
+  const copy = Object.fromEntries(entries) as Readonly<Record<string, unknown>>
+  return Array.isArray(required)
+    ? { ...copy, required: required.filter((key) => isNeeded(schema, key)) }
+    : copy
+}
+
+function isNeeded({ properties }: Readonly<Record<string, unknown>>, key: unknown): boolean {
+  const property = isRecord(properties) ? properties[String(key)] : undefined
+  return !(isRecord(property) && 'default' in property)
+}

@@ -1,7 +1,7 @@
 /** Makes the schema of a configuration from the settings of a plug-in, which are data. */
 import { Type, type TProperties, type TSchema } from 'typebox'
 import type { Setting, Settings } from '../../contracts/core.ts'
-import { durationPattern } from '../duration.ts'
+import { durationPattern } from './shape.ts'
 
 export function schemasOf(settings: Settings): TProperties {
   const entries = Object.entries(settings).map(([name, setting]) => {

@@ -59,14 +59,6 @@ export const train = section(
       },
       'of an update with several epochs; needs evaluation.held_out',
     ),
-    max_tokens: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: 512,
-        deprecated: true,
-        description: 'the old place of max_tokens, which belongs beside base',
-      }),
-    ),
     optimizer: Type.Enum(['adam', 'sgd'], { default: 'adam' }),
     momentum: Type.Number({ minimum: 0, exclusiveMaximum: 1, default: 0.9, description: 'of sgd' }),
     clip_norm: Type.Number({

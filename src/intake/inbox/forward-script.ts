@@ -3,8 +3,8 @@
  * the messages and advances it, or does nothing. A repetition, even of a command that was given up and runs late, finds
  * another position and changes nothing.
  */
-import { redisScript } from '../../platform/redis/script.ts'
 import type { Redis } from '../../platform/redis/redis.ts'
+import { redisScript } from '../../platform/redis/script.ts'
 import type { InboxJournal } from './reader.ts'
 
 export type Messages = ReturnType<InboxJournal['read']>

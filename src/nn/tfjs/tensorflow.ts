@@ -5,8 +5,8 @@
 import { createRequire } from 'node:module'
 import type * as tfc from '@tensorflow/tfjs-core'
 import { prepareForTensorFlow, refusesNativeCode } from '../../platform/native.ts'
-import { failure } from '../../platform/errors.ts'
 import { loadOptionalPackage } from '../../platform/optional-package.ts'
+import { failure } from '../../platform/errors.ts'
 
 export type TensorFlow = typeof tfc
 

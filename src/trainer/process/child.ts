@@ -9,8 +9,8 @@ import { rest, settles, type Clock, type Json, type Logger } from '../../contrac
 import { type TrainerStatus, unknownStatus } from '../contract.ts'
 import type { ForgetForecast } from '../forgetting/forecast.ts'
 import type { ForgetRequest, Routing } from '../../versions/contract.ts'
-import { steadyAllocator } from '../../platform/allocator.ts'
 import { openJitter } from '../../platform/random.ts'
+import { steadyAllocator } from '../../platform/allocator.ts'
 import {
   longestWaitMs,
   processorWaits,

@@ -5,9 +5,9 @@
 import type { Clock } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Redis, RedisReply, RedisScript } from '../../platform/redis/redis.ts'
+import { redisScript } from '../../platform/redis/script.ts'
 import type { Blob, BlobStore, Content, PutOptions, StoredScope } from './blob-store.ts'
 import { guarded, missing, PIECE_BYTES, refilled, verified } from './pieces.ts'
-import { redisScript } from '../../platform/redis/script.ts'
 
 export interface RedisBlobsOptions {
   readonly redis: Redis

@@ -2,7 +2,7 @@
  * Pairs of answers for `lm preferences`: the chosen one is in the house style of the chat demo, the rejected one breaks it in one of
  * four ways. Train, development and test have topics of their own. The judge of the demo takes no part: it only checks what was made.
  */
-import { judge } from '../../../dist/src/cli/demo/chat/judge.js'
+import { judge } from '../../../dist/src/cli/demo/chat/measure.js'
 import { taughtTopics } from '../../../dist/src/cli/demo/chat/data.js'
 import { openRandom } from '../../../dist/src/platform/random.js'
 

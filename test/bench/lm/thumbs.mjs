@@ -10,7 +10,7 @@
  */
 import { parseArgs } from 'node:util'
 import { parseConfig } from '../../../dist/src/config/config.js'
-import { chatConfig, every, mostTokens } from '../../../dist/src/cli/demo/chat/config.js'
+import { chatConfig, every, mostTokens } from '../../../dist/src/cli/demo/chat/daemon.js'
 import { conversation } from '../../../dist/src/cli/demo/chat/daemon.js'
 import {
   generalHeldOut,
@@ -18,8 +18,8 @@ import {
   taughtAnswers,
   validationQuestions,
 } from '../../../dist/src/cli/demo/chat/data.js'
-import { judge } from '../../../dist/src/cli/demo/chat/judge.js'
-import { thumb } from '../../../dist/src/cli/demo/chat/thumbs.js'
+import { judge } from '../../../dist/src/cli/demo/chat/measure.js'
+import { thumb } from '../../../dist/src/cli/demo/chat/lessons.js'
 import { openRandom } from '../../../dist/src/platform/random.js'
 import { mean, round, say } from '../lib/figures.mjs'
 import { lmResults, openLmLearner, rewards, shuffledBy, tokenLosses } from './learner.mjs'

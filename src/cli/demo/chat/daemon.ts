@@ -2,9 +2,51 @@
 import type { ChatMessage } from '../../../contracts/event.ts'
 import { openClient } from '../../../client/client.ts'
 import { waitForLearned } from '../../remote/wait-for.ts'
-import { daemonAt } from '../daemon.ts'
-import type { DemoDaemon } from '../teach.ts'
-import { mostTokens, type ChatModel } from './config.ts'
+import { daemonAt, type DemoDaemon } from '../daemon.ts'
+import { heldOutQuestions } from './data.ts'
+
+/**
+ * The chat demo's two models on one base: `support` learns by the defaults of a generation, and the other with nothing beside the
+ * new examples, neither replayed ones nor general answers, to show what these prevent.
+ */
+export const chatModels = ['support', 'support-no-replay'] as const
+export type ChatModel = (typeof chatModels)[number]
+
+/** Events per update. */
+export const every = 24
+/** Most tokens of an answer. */
+export const mostTokens = 64
+
+const generation = { max_tokens: mostTokens, temperature: 0 }
+const usual = {
+  base: 'smollm2',
+  task: { generation },
+  max_tokens: 256,
+  // By event count only, so that every run gives the same numbers.
+  trigger: { policy: 'count', every, rest: 0 },
+  promotion: { policy: 'always' },
+  sources: [{ http: {} }],
+}
+
+/** The configuration as a file would hold it. */
+export function chatConfig(dataDir: string, port: number, seed: number) {
+  return {
+    data_dir: dataDir,
+    seed,
+    server: { host: '127.0.0.1', port },
+    log: { level: 'warn' },
+    // On a busy machine a text takes long. All held-out questions are answered at once, beside the client that asks all the time.
+    limits: { request_ms: 300_000, generation_texts: heldOutQuestions.length + 1 },
+    models: {
+      support: usual,
+      'support-no-replay': {
+        ...usual,
+        task: { generation: { ...generation, general_batch: 0 } },
+        replay: { policy: 'none' },
+      },
+    },
+  }
+}
 
 export interface ChatDaemon extends Pick<
   DemoDaemon,
@@ -16,7 +58,7 @@ export interface ChatDaemon extends Pick<
   untilServed(model: ChatModel, position: string): Promise<void>
 }
 
-export interface AnswerOptions {
+interface AnswerOptions {
   readonly seed?: number
   /** Most tokens of the answer; absent = as many as any answer may have. */
   readonly tokens?: number

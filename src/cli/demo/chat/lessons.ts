@@ -2,11 +2,54 @@
 import type { Clock, Json } from '../../../contracts/core.ts'
 import type { DemoProgress } from '../progress.ts'
 import { send, waitUntilLearned } from '../teach.ts'
-import type { ChatModel } from './config.ts'
-import type { ChatDaemon } from './daemon.ts'
+import { type ChatDaemon, type ChatModel, conversation } from './daemon.ts'
 import type { Exchange } from './data.ts'
 import { askAll } from './measure.ts'
-import { completionOf, POISON, thumbOf } from './stream.ts'
+
+/**
+ * The events of the chat demo.
+ *
+ * The thumbs of the demo, as a reader who knows the house style gives them at a glance. They follow the rule of
+ * `measure.ts` by code of their own, so that the final measurement is independent of the teaching.
+ */
+export function thumb(question: string, answer: string): 1 | -1 {
+  const sentences = answer.trim().split(/(?<=[.!?])\s+/)
+  const isOneParagraph = !answer.trim().includes('\n')
+  const greets = answer.startsWith('Thanks for')
+  const leads = sentences.at(-1)?.startsWith('Next step:') === true && answer.trim().endsWith('.')
+  const isBrief = sentences.length >= 3 && sentences.length <= 4
+  const isLiked = isOneParagraph && greets && leads && isBrief && isOnMatter(question, sentences[0])
+  return isLiked ? 1 : -1
+}
+
+/** A word of the greeting begins as a word of the question does. */
+function isOnMatter(question: string, greeting = ''): boolean {
+  const stems = (text: string) =>
+    text
+      .toLowerCase()
+      .split(/\P{L}+/u)
+      .filter((word) => word.length > 2 && !GREETING.has(word))
+      .map((word) => word.slice(0, 4))
+  const asked = new Set(stems(question))
+  return stems(greeting).some((stem) => asked.has(stem))
+}
+
+const GREETING = new Set(
+  'thanks for asking telling writing about your that the our and you with'.split(' '),
+)
+
+function completionOf({ question, answer }: Exchange, id: string): Json {
+  return { id, source: 'demo', input: conversation(question), completion: answer }
+}
+
+/** A thumb needs nothing but the id of the answer. */
+function thumbOf(question: string, answer: { readonly id: string; readonly text: string }) {
+  const rating = thumb(question, answer.text)
+  return { id: `thumb-${answer.id}`, source: 'demo', prediction_id: answer.id, rating }
+}
+
+/** A broken script sends this as the answer to everything. */
+export const POISON = 'NO!!! READ THE MANUAL. WE DO NOT ANSWER SUCH QUESTIONS.'
 
 export interface Classroom {
   readonly daemon: ChatDaemon

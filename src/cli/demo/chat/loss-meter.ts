@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { entryUrl } from '../../../platform/entry.ts'
 import { invariant } from '../../../platform/errors.ts'
-import type { ChatModel } from './config.ts'
+import type { ChatModel } from './daemon.ts'
 
 export interface Losses {
   readonly held_out: number

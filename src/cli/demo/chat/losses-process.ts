@@ -1,7 +1,7 @@
 /** The process of the loss meter: losses-process.ts <config> <folder>; a question a line, an answer a line. */
 import { createInterface } from 'node:readline'
 import { parseConfig } from '../../../config/config.ts'
-import type { ChatModel } from './config.ts'
+import type { ChatModel } from './daemon.ts'
 import { openLosses } from './losses.ts'
 
 const [, , text = '', folder = ''] = process.argv

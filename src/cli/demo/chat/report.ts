@@ -1,7 +1,7 @@
 /** The chat demo's table, for people. */
 import { styleText } from 'node:util'
-import type { RuleShares } from './measure.ts'
 import type { ChatResult, Stage } from './run.ts'
+import type { RuleShares } from './measure.ts'
 
 /** Lines to print, at most 80 characters wide, apart from the answers. */
 export function chatReportLines(result: ChatResult): readonly string[] {

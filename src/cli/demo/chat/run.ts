@@ -5,9 +5,9 @@
  * It talks to the daemon only through HTTP; losses are computed from the published versions.
  */
 import type { Random } from '../../../contracts/core.ts'
-import { startAsking } from '../asking.ts'
+import { startAsking } from '../teach.ts'
 import { shuffled } from '../data.ts'
-import { chatModels, every, type ChatModel } from './config.ts'
+import { chatModels, every, type ChatModel } from './daemon.ts'
 import { generalTaught, heldOutQuestions, taughtAnswers } from './data.ts'
 import { teachRows, teachThumbs, type Classroom, type Thumbs, teachPoison } from './lessons.ts'
 import type { LossMeter, Losses } from './loss-meter.ts'

@@ -1,22 +1,65 @@
 /**
- * Checks the hash chain of the moves in this process: the daemon shows the moves, and is not asked whether they are
- * right.
+ * The history of the live pointer, and the check of its hash chain in this process: the daemon shows the moves, and is not asked
+ * whether they are right.
  */
-import type { ModelClient, PastMove } from '../../client/client.ts'
+import type { ModelClient, PastMove, Certificate } from '../../client/client.ts'
 import { CodedError } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { ChainCheck, type BreakKind, type ChainChecked } from '../../versions/chain.ts'
 import { routingOf, type StoredRouting } from '../../versions/routing.ts'
 import type { ClientFlags } from '../flags.ts'
-import { print } from '../print.ts'
-import {
-  alteredFix,
-  certificateMoveIn,
-  proofOf,
-  shownCertificates,
-  type CertificateHashes,
-} from './certificates.ts'
-import { connectModel } from './connect.ts'
+import { print, table } from '../print.ts'
+import { certificateHash } from '../../checkpoint/certificates.ts'
+import type { Routing } from '../../versions/contract.ts'
+import { connectModel, pagesOf } from './connect.ts'
+import { trialText } from './move.ts'
+
+/**
+ * A certificate of forgetting, compared with the move that ended its request in the same way.
+ *
+ * `recorded`: a move has its hash. `altered`: a move has another hash for it. `unrecorded`: no move that is kept names it, as
+ * with those of earlier releases.
+ */
+export type CertificateProof = 'recorded' | 'altered' | 'unrecorded'
+
+type CertificateMove = NonNullable<NonNullable<Routing['asks']>['certificate']>
+
+/** The moves that end requests, by request: hash of the certificate. */
+export type CertificateHashes = ReadonlyMap<string, string>
+
+export const alteredFix =
+  'compare certificates/ in the folder of the model, and registry.db or the Redis of the fleet, with a backup'
+
+export function proofOf(certificate: Certificate, hashes: CertificateHashes): CertificateProof {
+  const hash = hashes.get(certificate.request)
+  if (hash === undefined) return 'unrecorded'
+  return hash === certificateHash({ ...certificate }) ? 'recorded' : 'altered'
+}
+
+export function certificateMoveIn(move: PastMove): readonly (readonly [string, string])[] {
+  const { certificate } = (move.asks ?? {}) as { readonly certificate?: CertificateMove }
+  return certificate === undefined ? [] : [[certificate.request, certificate.hash]]
+}
+
+/** The move follows the generation that the certificate names, unless others came between. */
+const NEAR = 50
+
+export async function proofNear(
+  api: ModelClient,
+  certificate: Certificate,
+): Promise<CertificateProof> {
+  const { generation } = certificate
+  if (generation === undefined) return 'unrecorded'
+  const before = String(generation + NEAR + 1)
+  const { moves } = await api.history({ limit: String(NEAR), before })
+  return proofOf(certificate, new Map(moves.flatMap(certificateMoveIn)))
+}
+
+/** Those that the daemon still shows, at most one page. */
+export async function shownCertificates(api: ModelClient): Promise<readonly Certificate[]> {
+  const { requests } = await api.forgetRequests({ limit: '100' })
+  return requests.flatMap(({ certificate }) => (certificate === undefined ? [] : [certificate]))
+}
 
 export interface VerifyFlags extends ClientFlags {
   readonly verify?: boolean
@@ -111,4 +154,26 @@ function refuseBroken(
   if (wanted === undefined || includesWanted) return
   const text = `${model}: no move has the hash ${wanted.slice(0, 64)}: the history is another one, or that move is older than what is kept`
   throw failure('HISTORY_BROKEN', text, { details: { model, wanted: wanted.slice(0, 64) } })
+}
+
+/** The table of moves of the live pointer. */
+export interface HistoryFlags extends ClientFlags {
+  readonly last: number
+}
+
+const head = ['move', 'since', 'version', 'before', 'by', 'reason']
+
+export async function showHistory(flags: HistoryFlags): Promise<void> {
+  const { api, model } = await connectModel(flags)
+  const { items: moves, hasMore } = await pagesOf(api.history, ({ moves }) => moves, flags.last)
+  print(flags.json, { model, moves }, () => {
+    const more = hasMore ? [`… and earlier ones (--last ${2 * flags.last})`] : []
+    return [...table([head, ...moves.map(rowOf)]), ...more]
+  })
+}
+
+function rowOf({ version, generation, since, by, actor, reason, ...move }: PastMove) {
+  const mover = actor === undefined ? by : `${by} (${actor})`
+  const before = (move.before === undefined ? move.previous : move.before) ?? '-'
+  return [String(generation), since, version + trialText(move), before, mover, reason]
 }

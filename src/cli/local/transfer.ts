@@ -1,17 +1,20 @@
 /**
- * Makes a version of a folder that Hugging Face PEFT wrote, and makes it live if requested. It writes only to the
- * registry, like a promotion by a person: the daemon, or the daemon of a fleet that trains the model, follows the live
+ * Versions as folders that Hugging Face PEFT reads and writes. Import makes a version of one, and makes it live if requested; it writes
+ * only to the registry, like a promotion by a person: the daemon, or the daemon of a fleet that trains the model, follows the live
  * pointer. So it works with and without running daemons.
  */
 import { resolve } from 'node:path'
-import { importTarget, withVersions } from '../../app/model.ts'
+import { existsSync } from 'node:fs'
+import { importTarget, withVersions, bundleFor, withLocalVersions } from '../../app/model.ts'
 import type { Routing } from '../../versions/contract.ts'
 import type { HeadKind } from '../../versions/import/head-choice.ts'
 import type { ImportResult } from '../../versions/service.ts'
 import type { ConfigFlags } from '../flags.ts'
-import { modelNamed } from './model-named.ts'
 import { print } from '../print.ts'
-import { readConfig } from '../read-config.ts'
+import { readConfig, modelNamed } from '../read-config.ts'
+import { folderOf } from '../../config/model-parts.ts'
+import { failure } from '../../platform/errors.ts'
+import { checkNewFolder } from '../../versions/export.ts'
 
 export interface ImportFlags extends ConfigFlags {
   readonly model?: string
@@ -48,5 +51,33 @@ function show(
     live === undefined
       ? `  not live yet: antikythera promote --version ${version} --reason …`
       : `  live from now on (generation ${live.generation}); the trainer continues from it`,
+  ])
+}
+
+export interface ExportFlags extends ConfigFlags {
+  readonly model?: string
+  readonly version?: string
+  readonly to: string
+  readonly json?: boolean
+}
+
+export async function exportVersion(flags: ExportFlags): Promise<void> {
+  const folder = resolve(flags.to)
+  checkNewFolder(folder)
+  const config = readConfig(flags)
+  const model = modelNamed(config, flags.model)
+  if (!existsSync(folderOf(config, model)))
+    throw failure(
+      'VERSION_UNKNOWN',
+      `${model} has not published a version in ${config.data_dir} yet`,
+    )
+  const { version, files } = await withLocalVersions(config, model, async (versions, base) => {
+    const name = flags.version ?? (await versions.live())?.live.version
+    if (name === undefined) throw failure('VERSION_UNKNOWN', `${model} has no live version yet`)
+    return versions.exportTo(folder, name, bundleFor(base, config))
+  })
+  const { version: name, digest } = version.manifest
+  print(flags.json, { model, version: name, digest, folder, files }, () => [
+    `${name} of ${model} is in ${folder}: ${files.join(', ')}`,
   ])
 }

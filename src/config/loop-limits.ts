@@ -1,14 +1,13 @@
-/** The bounds of a model's loop, as its config sets them. */
+/** What the loop of a model learns within, as its config sets it: its bounds, and its defence. */
 import type { PromotionNeeds } from '../contracts/release.ts'
-import type { Config, ModelConfig } from '../config/config.ts'
-import type { LoopParts } from '../trainer/parts.ts'
+import type { Config, ModelConfig } from './config.ts'
 
 /** `needs`: what the promotion policies need to decide. */
 export function loopLimits(
   config: Config,
   settings: ModelConfig,
   needs: PromotionNeeds | undefined,
-): LoopParts['limits'] {
+) {
   const { limits } = config
   return {
     records: 512,
@@ -40,10 +39,7 @@ export function loopLimits(
   }
 }
 
-export function defenceOf(
-  { defence }: ModelConfig,
-  { defended_sources }: Config['limits'],
-): LoopParts['defence'] {
+export function defenceOf({ defence }: ModelConfig, { defended_sources }: Config['limits']) {
   if (!defence.enabled) return undefined
   return {
     maxShare: defence.max_share,

@@ -2,14 +2,14 @@
  * One answer by a version before it is published: finite weights may still give numbers that are not. A file of its own,
  * loaded where it is used: commands that import nothing need no runtime of networks.
  */
-import { sampleRow } from '../nn/rows.ts'
-import { refuse } from '../adapters/peft/targets.ts'
-import type { Base } from '../contracts/base.ts'
-import type { MethodPlugin } from '../contracts/adapter.ts'
-import type { TaskHead } from '../contracts/task.ts'
-import { DecodingEngine } from '../serving/engine/decoding-engine.ts'
-import { openServingEngine } from '../serving/engine/engine.ts'
-import type { Version, VersionDraft } from '../versions/contract.ts'
+import { sampleRow } from '../../nn/rows.ts'
+import { refuse } from '../../adapters/peft/targets.ts'
+import type { Base } from '../../contracts/base.ts'
+import type { MethodPlugin } from '../../contracts/adapter.ts'
+import type { TaskHead } from '../../contracts/task.ts'
+import { DecodingEngine } from './decoding-engine.ts'
+import { openServingEngine } from './engine.ts'
+import type { Version, VersionDraft } from '../../versions/contract.ts'
 
 interface TrialParts {
   readonly base: Base

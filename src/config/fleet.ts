@@ -1,27 +1,112 @@
-/** The sections `redis` and `fleet`: their rules, and the connection they describe. */
+/** The sections `redis` and `fleet`: their rules, the connection and the store of bytes that they describe. */
 import { Type, type Static } from 'typebox'
-import { blobsSchema } from './blobs.ts'
-import { decoded } from './secrets.ts'
-import { section, type Frozen } from './schema/parts.ts'
-import type { Path, Problem } from './problem.ts'
 import type { RedisAddress, RedisOptions } from '../platform/redis/client.ts'
+import { decoded } from './secrets.ts'
+import { section, type Frozen, choiceByName } from './schema/parts.ts'
+import type { Path, Problem } from './problem.ts'
 
 const MiB = 1024 * 1024
-const text = (description: string) => Type.String({ minLength: 1, description })
+const shortText = (description: string) => Type.String({ minLength: 1, description })
+
+/** The storage for the bytes of a fleet: `fleet.blobs`. */
+const s3 = Type.Object(
+  {
+    bucket: shortText('must exist; the daemon does not create it'),
+    prefix: Type.String({
+      minLength: 1,
+      default: 'antikythera',
+      description: 'in front of every key; one per fleet',
+    }),
+    region: Type.String({ minLength: 1, default: 'us-east-1' }),
+    endpoint: Type.Optional(shortText('URL of a server other than Amazon’s, such as MinIO')),
+    path_style: Type.Optional(
+      Type.Boolean({
+        description: 'endpoint/bucket instead of bucket.endpoint; absent = true with an endpoint',
+      }),
+    ),
+    access_key: Type.Optional(shortText('better in the environment: access_key_env')),
+    access_key_env: Type.Optional(
+      shortText(
+        'environment variable that holds the access key; absent = a role that AWS gives the pod or machine',
+      ),
+    ),
+    secret_key: Type.Optional(shortText('better in the environment: secret_key_env')),
+    secret_key_env: Type.Optional(shortText('environment variable that holds the secret key')),
+  },
+  { additionalProperties: false },
+)
+
+const blobsSchema = choiceByName(
+  {
+    redis: null,
+    folder: Type.String({
+      minLength: 1,
+      format: 'path',
+      description: 'a folder that every daemon of the fleet sees, such as a network file system',
+    }),
+    s3,
+  },
+  'where the bytes of versions and of checkpoint copies lie; pointers and leases stay in Redis',
+  'redis',
+)
+
+interface BlobChoice {
+  readonly fleet: { readonly blobs: Frozen<Static<typeof blobsSchema>> }
+  readonly redis?: unknown
+}
+
+/** As S3 names buckets, and prefixes that are plain folders. */
+const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
+const PREFIX = /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/
+
+export function blobProblems({ fleet: { blobs }, redis }: BlobChoice): readonly Problem[] {
+  if (blobs === 'redis') return []
+  const missing =
+    redis === undefined ? [wrongBlobs([], 'needs the redis section at the top level')] : []
+  if ('folder' in blobs) return missing
+  const { bucket, prefix, endpoint, access_key: access, secret_key: secret } = blobs.s3
+  return [
+    ...missing,
+    ...(BUCKET.test(bucket) ? [] : [wrongBlobs(['s3', 'bucket'], 'is not the name of a bucket')]),
+    ...(PREFIX.test(prefix)
+      ? []
+      : [wrongBlobs(['s3', 'prefix'], 'is not a path of plain names without a slash at its ends')]),
+    ...(endpoint === undefined || isEndpoint(endpoint)
+      ? []
+      : [wrongBlobs(['s3', 'endpoint'], 'is not a URL such as https://minio.example.com:9000')]),
+    ...((access === undefined) === (secret === undefined)
+      ? []
+      : [wrongBlobs(['s3'], 'needs access_key_env and secret_key_env together')]),
+  ]
+}
+
+/** Without a path, a user or a password. */
+function isEndpoint(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, username, password, pathname, search, hash } = new URL(text)
+  return (
+    /^https?:$/.test(protocol) && username + password + search + hash === '' && pathname === '/'
+  )
+}
+
+function wrongBlobs(path: Path, message: string): Problem {
+  return { path: ['fleet', 'blobs', ...path], at: 'value', message }
+}
+
 const file = (description: string) => Type.String({ minLength: 1, format: 'path', description })
 const credentials = {
-  username: Type.Optional(text('name of the ACL user')),
-  password: Type.Optional(text('better in the environment: password_env')),
-  password_env: Type.Optional(text('environment variable that holds the password')),
+  username: Type.Optional(shortText('name of the ACL user')),
+  password: Type.Optional(shortText('better in the environment: password_env')),
+  password_env: Type.Optional(shortText('environment variable that holds the password')),
 }
 const hosts = Type.Array(Type.String({ minLength: 1 }), { minItems: 1, description: 'host:port' })
 
 export const redisSchema = Type.Object(
   {
-    url: Type.Optional(text('redis://host:port/db, rediss:// with TLS')),
+    url: Type.Optional(shortText('redis://host:port/db, rediss:// with TLS')),
     sentinel: Type.Optional(
       Type.Object(
-        { name: text('name of the group that Sentinel watches'), hosts, ...credentials },
+        { name: shortText('name of the group that Sentinel watches'), hosts, ...credentials },
         { additionalProperties: false },
       ),
     ),
@@ -39,7 +124,9 @@ export const redisSchema = Type.Object(
           ca: Type.Optional(file('PEM file; absent = the authorities that Node trusts')),
           cert: Type.Optional(file('PEM file, if Redis requires a client certificate')),
           key: Type.Optional(file('PEM, of cert')),
-          servername: Type.Optional(text('the name in the certificate, if it is not the host')),
+          servername: Type.Optional(
+            shortText('the name in the certificate, if it is not the host'),
+          ),
         },
         { additionalProperties: false },
       ),
@@ -96,7 +183,7 @@ export const fleetSchema = section(
   'several daemons that share one Redis',
 )
 
-export type RedisConfig = Frozen<Static<typeof redisSchema>>
+type RedisConfig = Frozen<Static<typeof redisSchema>>
 
 /** Anything but braces, which would decide where a key lives in a Cluster. */
 const NAMESPACE = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/

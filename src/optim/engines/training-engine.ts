@@ -3,14 +3,13 @@
  * process opens it for the first model that needs it. A small network or a head alone, without a kNN memory, learns in
  * plain JavaScript and never does.
  */
-import type { AdapterPlan } from '../adapters/adapter.ts'
-import type { Config } from '../config/config.ts'
-import type { Base } from '../contracts/base.ts'
-import type { Logger } from '../contracts/core.ts'
-import { openTensorFlow, type TensorFlow } from '../nn/tfjs/tensorflow.ts'
-import { BaseTensors } from '../optim/engines/eager-pass.ts'
-import { isPlain } from '../optim/engines/plain-adapter.ts'
-import { invariant } from '../platform/errors.ts'
+import type { AdapterPlan } from '../../adapters/adapter.ts'
+import type { Base } from '../../contracts/base.ts'
+import type { Logger } from '../../contracts/core.ts'
+import { openTensorFlow, type TensorFlow } from '../../nn/tfjs/tensorflow.ts'
+import { BaseTensors } from './eager-pass.ts'
+import { isPlain } from './plain-adapter.ts'
+import { invariant } from '../../platform/errors.ts'
 
 /** What the steps of a model run on. */
 export interface TrainingEngine {
@@ -29,18 +28,18 @@ export type EngineOf = (needs: {
   readonly hasMemory: boolean
 }) => Promise<TrainingEngine>
 
-export function trainingEngines(config: Config, log: Logger): EngineOf {
+export function trainingEngines(threads: number, log: Logger): EngineOf {
   let opening: Promise<TrainingEngine> | undefined
   return async ({ plan, hasMemory }) => {
     const isClosedForm = plan.method.open(plan.config).closedForm !== undefined
     if (!hasMemory && !isClosedForm && isPlain({ ...plan, outputs: 1 })) return plainEngine
-    opening ??= open(config, log)
+    opening ??= open(threads, log)
     return opening
   }
 }
 
-async function open(config: Config, log: Logger): Promise<TrainingEngine> {
-  const { tf, backend, version, reason } = await openTensorFlow({ threads: config.trainer.threads })
+async function open(threads: number, log: Logger): Promise<TrainingEngine> {
+  const { tf, backend, version, reason } = await openTensorFlow({ threads })
   if (backend === 'tensorflow') log.info({ backend, version }, 'training engine')
   else log.warn({ backend, version, reason }, 'training is slow: no native TensorFlow')
   return { ...on(tf), engine: backend, tensors: () => tf.memory().numTensors }
