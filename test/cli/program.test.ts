@@ -169,6 +169,8 @@ test('models list shows what a config can name', async () => {
   expect(Object.keys((json() as { bases: object }).bases)).toEqual([
     'use-lite',
     'minilm',
+    'e5-small',
+    'static',
     'smollm2',
     'pulled',
     'bert',
