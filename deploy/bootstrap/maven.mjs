@@ -7,8 +7,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync }
 import { join } from 'node:path'
 import { SetupError } from './errors.mjs'
 import { places as standardPlaces } from './places.mjs'
-import { runOrFail } from './tool.mjs'
-import { which } from './which.mjs'
+import { runOrFail, which } from './tool.mjs'
 
 export const KAFKA_VERSION = '4.1.0'
 const FLINK_VERSION = '2.1.0'

@@ -2,12 +2,19 @@
  * The npm packages, exactly as package-lock.json names them. npm runs no install scripts here (.npmrc), so nothing is
  * downloaded but the packages themselves.
  */
-import { existsSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, join } from 'node:path'
 import { SetupError } from './errors.mjs'
 import { readJson } from './places.mjs'
-import { runTool } from './tool.mjs'
-import { which } from './which.mjs'
+import { runTool, which } from './tool.mjs'
 
 export const npmStep = {
   name: 'npm packages (npm ci)',
@@ -73,3 +80,33 @@ function lockedPackages({ root }) {
 function isSame(wanted, installed) {
   return installed?.version === wanted.version && installed?.integrity === wanted.integrity
 }
+
+/**
+ * Makes `npx antikythera` work inside the checkout: npm links the commands of dependencies, but not a package's own.
+ */
+const TARGET = join('..', '..', 'deploy', 'bootstrap', 'antikythera.mjs')
+const WINDOWS_COMMAND = `@node "%~dp0\\${TARGET.replaceAll('/', '\\')}" %*\r\n`
+
+export const npxStep = {
+  name: 'the command `npx antikythera`',
+
+  done({ places }) {
+    try {
+      return process.platform === 'win32' || readlinkSync(link(places)) === TARGET
+    } catch {
+      return false
+    }
+  },
+
+  run({ places }) {
+    mkdirSync(join(places.nodeModules, '.bin'), { recursive: true })
+    if (process.platform === 'win32')
+      return void writeFileSync(`${link(places)}.cmd`, WINDOWS_COMMAND)
+    const temporary = `${link(places)}.${process.pid}`
+    rmSync(temporary, { force: true })
+    symlinkSync(TARGET, temporary)
+    renameSync(temporary, link(places))
+  },
+}
+
+const link = (places) => join(places.nodeModules, '.bin', 'antikythera')

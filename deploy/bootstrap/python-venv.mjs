@@ -7,8 +7,7 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SetupError } from './errors.mjs'
 import { places as standardPlaces } from './places.mjs'
-import { runOrFail } from './tool.mjs'
-import { which } from './which.mjs'
+import { runOrFail, which } from './tool.mjs'
 
 /** Python clients of the OpenAI API, which the tests run against a daemon; 170 MB of disk. The version is that of OpenAI's. */
 export const { step: clientsStep, python: clientsPython } = pythonEnvironment({

@@ -5,15 +5,15 @@
  * skipped). What needs nothing of the checkout has a lock of its own, so that it can be fetched beside the packages and
  * the build. A new need of the project is a new row.
  */
-import { aptStep } from './apt.mjs'
 import { buildStep } from './build.mjs'
 import { flinkStep, kafkaStep } from './maven.mjs'
 import { nativeStep } from './native.mjs'
 import { nodeVersionsStep } from './node-versions.mjs'
-import { npmStep } from './npm-packages.mjs'
-import { npxStep } from './npx-link.mjs'
+import { npmStep, npxStep } from './npm-packages.mjs'
 import { peftStep } from './peft.mjs'
 import { clientsStep, motoStep, schemathesisStep } from './python-venv.mjs'
+import { SetupError } from './errors.mjs'
+import { runOrFail, which } from './tool.mjs'
 
 /** @import { Step } from './set-up.mjs' */
 
@@ -56,4 +56,36 @@ export function stepsFor({ tests, all, services, downloads }, { isCheckout = tru
   if (services || all) wanted.push('services')
   if (all) wanted.push('all')
   return STEPS.filter((step) => wanted.includes(step.when))
+}
+
+/**
+ * Debian packages that some tests need: installed where CI runs, never on a user's machine.
+ *
+ * `commands` names for each program on the PATH the Debian package that brings it.
+ */
+export function aptStep(commands) {
+  const missing = ({ env }) => Object.keys(commands).filter((command) => !which(command, env))
+  return {
+    name: `Debian packages (${Object.values(commands).join(', ')})`,
+    done: ({ places }) => missing(places).length === 0,
+    async run(context) {
+      const { places } = context
+      const packages = missing(places).map((command) => commands[command])
+      if (!which('apt-get', places.env))
+        throw new SetupError('SETUP_APT_MISSING', packages.join(', '))
+      await aptGet(['update'], context)
+      await aptGet(['install', '-y', '--no-install-recommends', ...packages], context)
+      return packages.join(', ')
+    },
+  }
+}
+
+async function aptGet(args, context) {
+  const options = ['-q', '-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3']
+  await runOrFail('apt-get', [...options, ...args], {
+    ...context,
+    code: 'SETUP_APT_FAILED',
+    doing: () => `apt-get ${args[0]}`,
+    env: { ...context.places.env, DEBIAN_FRONTEND: 'noninteractive' },
+  })
 }

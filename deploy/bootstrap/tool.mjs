@@ -3,6 +3,8 @@
  * running programs are stopped when set-up itself is stopped.
  */
 import { spawn } from 'node:child_process'
+import { accessSync, constants, statSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import { SetupError } from './errors.mjs'
 
 const TICK_MS = 500
@@ -81,4 +83,27 @@ export function reasonLine({ output, stopped, signal, code }) {
   const said = lines.filter((line) => line && !line.startsWith('at '))
   const telling = said.filter((line) => /error:/i.test(line)).at(-1) ?? said.at(-1)
   return telling?.slice(0, 300) ?? (signal ? `ended by ${signal}` : `ended with code ${code}`)
+}
+
+/**
+ * Finds a program on the PATH without starting it, so that asking costs no time.
+ */
+export function which(command, env = process.env) {
+  const suffixes = process.platform === 'win32' ? ['.exe', '.cmd', '.bat'] : ['']
+  for (const folder of (env.PATH ?? env.Path ?? '').split(delimiter).filter(Boolean)) {
+    for (const suffix of suffixes) {
+      const path = join(folder, command + suffix)
+      if (isExecutable(path)) return path
+    }
+  }
+  return undefined
+}
+
+function isExecutable(path) {
+  try {
+    accessSync(path, constants.X_OK)
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
 }

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { deflateRawSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { openZip } from '../../deploy/bootstrap/native/zip.mjs'
+import { openZip } from '../../deploy/bootstrap/native/wheel.mjs'
 import { makeCheckout } from './checkout.ts'
 
 /** A zip file of one deflated entry; the reader looks at no checksum, because the whole file has a pinned hash. */

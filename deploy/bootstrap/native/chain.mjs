@@ -6,13 +6,75 @@
  * while the official one lies at a place that many networks block, which costs a wait. Without pip or a compiler the
  * wheel says so at once, and the official one has its turn.
  */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runTool, reasonLine } from '../tool.mjs'
 import { cachedStage, installedStage } from './installed.mjs'
 import { officialStage } from './official.mjs'
-import { prove } from './prove.mjs'
-import { wasmStage } from './wasm.mjs'
 import { wheelStage } from './wheel.mjs'
 
-export const STAGES = [installedStage, cachedStage, wheelStage, officialStage]
+/**
+ * Proof that an engine works: a child process loads it and multiplies two matrices. A child, because a library that
+ * does not fit the processor or the system kills its process.
+ */
+const CHILD = join(fileURLToPath(import.meta.url), '..', 'multiply.cjs')
+
+/** Answers `{ ok, tensorflow, proof }` or `{ ok: false, reason, fix }`; `engine` is native or wasm. */
+async function prove({ root, env, nodeModules }, engine) {
+  if (!existsSync(nodeModules))
+    return { ok: false, reason: 'the npm packages are missing', fix: 'npm ci' }
+  const result = await runTool(process.execPath, [CHILD, engine, root], {
+    cwd: root,
+    env: { ...env, TF_CPP_MIN_LOG_LEVEL: '2' },
+    timeoutSeconds: 120,
+  })
+  const answer = result.output.split('\n').find((line) => line.startsWith('{"product":'))
+  if (result.code === 0 && answer) {
+    const { tensorflow, ...proof } = JSON.parse(answer)
+    return { ok: true, tensorflow, proof: { ...proof, seconds: result.seconds } }
+  }
+  const illegal = result.signal === 'SIGILL'
+  return {
+    ok: false,
+    reason: illegal
+      ? 'the processor lacks instructions that it needs (AVX)'
+      : `does not load: ${reasonLine(result)}`,
+    fix: illegal
+      ? 'use a machine with AVX'
+      : 'see the reason; delete the cache folder and run `npx antikythera setup`',
+  }
+}
+
+/** Stage 4: TensorFlow.js on WebAssembly. It always works, and is fine for heads and feature vectors. */
+const wasmStage = {
+  stage: 'wasm',
+  title: 'WebAssembly',
+  async reach() {
+    return { ok: true, reason: 'no native TensorFlow could be had' }
+  },
+}
+
+/** The warning says for each stage why it failed and how to fix it. */
+export function wasmWarning(attempts) {
+  const rule = '!'.repeat(78)
+  const lines = attempts.flatMap(({ title, reason, fix }) => [
+    `!  ${title}: ${reason}`,
+    ...(fix ? [`!      to fix it: ${fix}`] : []),
+  ])
+  return [
+    rule,
+    '!  NO NATIVE TENSORFLOW: training runs on WebAssembly.',
+    '!  Everything works, but training a transformer is about 20 times slower.',
+    '!',
+    ...lines,
+    '!',
+    '!  After fixing any one of these, `npx antikythera setup` tries again.',
+    rule,
+  ].join('\n')
+}
+
+const STAGES = [installedStage, cachedStage, wheelStage, officialStage]
 
 /**
  * A stage is `{ stage, title, reach(context) }`; `reach` puts the binding where tfjs-node looks for it and answers

@@ -1,8 +1,7 @@
 /** One g++ call over the C++ files that tfjs-node ships, and the libraries without the symbols that nothing links. */
 import { mkdirSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { runTool, reasonLine } from '../tool.mjs'
-import { which } from '../which.mjs'
+import { runTool, reasonLine, which } from '../tool.mjs'
 
 export function findCompiler(env) {
   return [env.CXX, 'g++', 'c++', 'clang++']

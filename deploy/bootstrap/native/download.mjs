@@ -15,8 +15,7 @@ import {
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { megabytes } from '../progress.mjs'
-import { runTool, reasonLine } from '../tool.mjs'
-import { which } from '../which.mjs'
+import { runTool, reasonLine, which } from '../tool.mjs'
 
 /** Answers the path of the wheel. Never the local Python's tags: its version does not matter to the libraries. */
 export async function downloadWheel(wheel, context) {

@@ -8,7 +8,7 @@
 import { existsSync, mkdirSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { readJson } from '../places.mjs'
-import { which } from '../which.mjs'
+import { which } from '../tool.mjs'
 
 const NAPI = Math.min(8, Number(process.versions.napi))
 export const BINDING = join('lib', `napi-v${NAPI}`, 'tfjs_binding.node')

@@ -1,5 +1,5 @@
 /**
- * The child of prove.mjs: `node multiply.cjs native|wasm <checkout>`. CommonJS, because tfjs-node must be resolved
+ * The child that chain.mjs starts: `node multiply.cjs native|wasm <checkout>`. CommonJS, because tfjs-node must be resolved
  * from the checkout, and because Node 23 dropped two functions of `util` that it still calls.
  */
 const { createRequire } = require('node:module')
