@@ -14,10 +14,10 @@ test('a row that fell out is unknown at once, as it is after a restart', () => {
     stored: { rows: () => [], traces: () => [] },
   })
   for (const id of ['e-0', 'e-1', 'e-2'])
-    log.add({ key: `s\0${id}` as ExampleKey, state: eventStates.pending })
+    log.add({ key: `s\0${id}` as ExampleKey, state: eventStates.learned })
   const names = (rows: Iterable<{ readonly key: ExampleKey }>) =>
     [...rows].map(({ key }) => key.slice(2))
   expect(names(log.rows())).toEqual(['e-1', 'e-2'])
   expect(names(log.known())).toEqual(['e-1', 'e-2'])
-  expect(log.counts).toMatchObject({ pending: 2, older: 1 })
+  expect(log.counts).toMatchObject({ learned: 2, older: 1 })
 })

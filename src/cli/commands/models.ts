@@ -17,7 +17,9 @@ export function registerModels(program: Command): void {
     })
   models
     .command('pull')
-    .description('download a base: minilm, e5-small, static, smollm2, or owner/name of Hugging Face')
+    .description(
+      'download a base: minilm, e5-small, static, smollm2, or owner/name of Hugging Face',
+    )
     .argument('<name>')
     .option('--to <folder>', 'absent = this user’s cache')
     .option('--json', 'print one JSON document')
