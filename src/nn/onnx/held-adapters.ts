@@ -7,6 +7,7 @@
  * is rare, and gets a stack of its own, cached for the next runs.
  */
 import { invariant } from '../../platform/errors.ts'
+import { paramShapes } from './ops.ts'
 import { type Feeds, ortTensor, type FeedTensor, type OrtTensor } from './session.ts'
 
 /** Doubling copies the stack while runs wait: at this size for less than 20 ms. */
@@ -86,7 +87,7 @@ class StackedAdapters implements HeldAdapters {
   }
 
   #roomFor(tensors: Feeds): AdapterStack {
-    const shapes = shapesOf(tensors)
+    const shapes = paramShapes(tensors)
     const alike = this.#stacks.get(shapes) ?? []
     const known = alike.find((stack) => stack.size < stack.most)
     if (known !== undefined) return known
@@ -133,7 +134,7 @@ class AdapterStack {
   #tensors: Stack = {}
 
   constructor(example: Feeds, bytes: number) {
-    this.shapes = shapesOf(example)
+    this.shapes = paramShapes(example)
     this.#names = Object.keys(example)
     this.#shapeOf = new Map(this.#names.map((name) => [name, tensorIn(example, name).shape]))
     const each = this.#names.reduce((sum, name) => sum + this.#lengthOf(name) * 4, 0)
@@ -225,14 +226,4 @@ function tensorIn(adapter: Feeds, name: string): FeedTensor {
   const tensor = adapter[name]
   invariant(tensor, `an adapter of the stack lacks ${name}`)
   return tensor
-}
-
-/**
- * Shapes of an adapter's tensors, without the runtime, which the main thread does not load.
- *
- * Adapters with equal names and shapes fit into one stack.
- */
-export function shapesOf(tensors: Feeds): string {
-  const named = Object.entries(tensors).map(([name, { shape }]) => `${name} ${shape.join('x')}`)
-  return named.sort().join('\n')
 }

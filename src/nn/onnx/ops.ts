@@ -19,6 +19,14 @@ export function paramInput(name: string): string {
   return `param/${name}`
 }
 
+/** The shapes of an adapter's tensors: those with equal names and shapes fit into one stack. */
+export function paramShapes(
+  tensors: Readonly<Record<string, { readonly shape: readonly number[] }>>,
+): string {
+  const named = Object.entries(tensors).map(([name, { shape }]) => `${name} ${shape.join('x')}`)
+  return named.sort().join('\n')
+}
+
 export interface OnnxOpsParts {
   readonly graph: OnnxGraph
   readonly weights: Tensors

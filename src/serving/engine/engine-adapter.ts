@@ -19,9 +19,8 @@ import type { Base } from '../../contracts/base.ts'
 import type { EncodedRow } from '../../contracts/network.ts'
 import type { TaskHead } from '../../contracts/task.ts'
 import type { Version } from '../../versions/contract.ts'
-import { shapesOf } from '../../nn/onnx/held-adapters.ts'
 import type { Feeds } from '../../nn/onnx/session.ts'
-import { paramInput } from '../../nn/onnx/ops.ts'
+import { paramInput, paramShapes } from '../../nn/onnx/ops.ts'
 import { recordServing, servingGraph, type ServingParts, type OnnxModel } from '../../nn/record.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import { digestOf } from '../../platform/canonical-json.ts'
@@ -111,7 +110,7 @@ export function prepareWith<Graph extends RecordedGraph>(
   const alone = methodOf(plan).alone === true
   return {
     graph,
-    family: [graph.key, alone ? key : shapesOf(tensors)].join('\n'),
+    family: [graph.key, alone ? key : paramShapes(tensors)].join('\n'),
     alone,
     tensors,
     outputs: plan.outputs,
