@@ -25,7 +25,7 @@ models:
   mood:
     base: use-lite
     labels: [negative, positive]
-    adapter: { method: lora, rank: 1, alpha: 2, tail_layers: 1, sites: [query, value] }
+    adapter: { method: lora, rank: 1, alpha: 2, tail_layers: 1, target_modules: [query, value] }
     trigger: { policy: count, every: 8, rest: 0s }
     memory: { policy: knn, capacity: 16 }
     replay: { policy: class-balanced, capacity: 40 }

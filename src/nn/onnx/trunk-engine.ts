@@ -17,7 +17,7 @@ import { latentOfRow, feedsOf, paddedPositions } from '../rows.ts'
 import { openOrtPool, type OrtPool, type OrtPoolOptions, proveInt8 } from './pool.ts'
 
 /** Threads that compute latents: by far the most that an event costs, and nothing that has to come in order. */
-const trunkWorkers = Math.min(2, availableParallelism())
+export const trunkWorkers = Math.min(2, availableParallelism())
 
 export async function openTrunkEngine(
   base: Base,

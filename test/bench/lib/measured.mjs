@@ -207,7 +207,7 @@ function languageModel() {
 }
 
 /** Of the runs that are wanted, in their order. */
-function figuresOf(table, isWanted = () => true) {
+function figuresOf(table, isWanted = (_run) => true) {
   return read(table)
     .runs.filter((run) => isWanted(run))
     .map(({ figures }) => figures)
