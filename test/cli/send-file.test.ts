@@ -73,6 +73,23 @@ test('a dry run shows three rows as they are understood, names the columns that 
   expect((await runCli('feedback', ...named)).stdout).toContain('4 accepted')
 })
 
+test('a line of JSONL may be a text and its label, as a row of a CSV is', async () => {
+  const { url } = await listening()
+  const path = join(scratchFolder(), 'reviews.jsonl')
+  const lines = [
+    { text: 'so good', label: 'yes', weight: 2 },
+    { input: { text: 'so bad' }, label: 'no', text: 'kept' },
+    { prediction_id: 'p-1', text: 'kept' },
+  ]
+  writeFileSync(path, lines.map((line) => JSON.stringify(line)).join('\n'))
+  const { stdout } = await runCli('feedback', '--file', path, '--dry-run', '--url', url)
+  expect(stdout.split('\n').slice(0, 3)).toEqual([
+    'line 1: {"label":"yes","weight":2,"input":{"text":"so good"}}',
+    `line 2: ${JSON.stringify(lines[1])}`,
+    `line 3: ${JSON.stringify(lines[2])}`,
+  ])
+})
+
 test('a key that may only send feedback says with --wait what was accepted', async () => {
   const key = 'a key of sixteen letters'.replaceAll(' ', '-')
   const keys = [{ name: 'desk', roles: ['feedback'] as const, sha256: digestOf(key) }]

@@ -83,6 +83,15 @@ export async function* mappedLines(
   }
 }
 
+/** A line of JSONL that is a text and its label, without an input: the text is the input, as in a CSV. */
+export async function* textLines(lines: AsyncIterable<SizedLine>): AsyncGenerator<SizedLine> {
+  for await (const line of lines) {
+    const { text, ...fields } = objectIn(line.text) ?? {}
+    const isInput = typeof text === 'string' && !('input' in fields || 'prediction_id' in fields)
+    yield isInput ? { ...line, text: eventText(fields, { text }) } : line
+  }
+}
+
 function eventText(fields: Readonly<Fields>, input: Json | undefined): string {
   return JSON.stringify({ ...fields, ...(input !== undefined && { input }) })
 }

@@ -1,6 +1,6 @@
 /** The format of a file of events or inputs: by its name, or as a flag says. */
 import type { Readable } from 'node:stream'
-import { mappedLines, tableLines, type Columns } from './csv.ts'
+import { mappedLines, tableLines, textLines, type Columns } from './csv.ts'
 import { jsonLines, type SizedLine, textOf } from './read-lines.ts'
 
 export type FileFormat = 'jsonl' | 'csv'
@@ -18,5 +18,5 @@ export function eventLines(
   if (format === 'csv') return tableLines(textOf(stream), columns)
   const lines = jsonLines(stream)
   const isMapped = Object.values(columns).some((column) => column !== undefined)
-  return isMapped ? mappedLines(lines, columns) : lines
+  return isMapped ? mappedLines(lines, columns) : textLines(lines)
 }
