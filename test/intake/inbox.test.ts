@@ -1,6 +1,6 @@
 import { keyOf } from '../../src/intake/events/event-key.ts'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { httpSource } from '../../connectors/http/source.ts'
 import { openInboxReader } from '../../src/intake/inbox/reader.ts'
 import {
@@ -10,7 +10,7 @@ import {
   type InboxOptions,
 } from '../../src/intake/inbox/inbox.ts'
 import { inboxMigrations } from '../../src/intake/inbox/schema.ts'
-import { openStore } from '../../src/platform/store/store.ts'
+import { openStore, type Store } from '../../src/platform/store/store.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { rejection } from '../coded.ts'
 import { sourceConformance } from '../conformance/source.ts'
@@ -48,6 +48,27 @@ describe('the inbox', () => {
     })
     expect(texts(path)).toEqual(['a', 'b', 'c'])
     expect(again.duplicates()).toBe(2)
+  })
+
+  it('begins where it begins, also when its first message comes while it is asked', () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    opened(path)
+    const reader = openInboxReader(path)
+    const writer = openStore(path, { migrations: inboxMigrations, synchronous: 'NORMAL' })
+    onTestFinished(() => {
+      reader.close()
+      writer.close()
+    })
+    const real = Object.getPrototypeOf(writer) as Store
+    const get = real.get
+    vi.spyOn(real, 'get').mockImplementationOnce(function (this: Store, ...query) {
+      const found = get.apply(this, query)
+      writer.run(`INSERT INTO messages (offset, value, time_ms) VALUES (0, x'61', 0)`)
+      writer.run(`UPDATE marks SET value = 1 WHERE name = 'end'`)
+      return found
+    })
+    expect(reader.journal.begin()).toBe(0)
+    expect(reader.journal.end()).toBe(1)
   })
 
   it('keeps the trace of a message beside it, and shows it as a header', async () => {

@@ -68,10 +68,8 @@ function journalOf(store: Store): InboxJournal {
         .all(`SELECT hash FROM identities WHERE lesson = ${FORGOTTEN}`)
         .map((row) => row.bytes('hash')),
     end: () => mark('end'),
-    begin: () => {
-      const first = store.get('SELECT min(offset) AS first FROM messages')?.numberOrNull('first')
-      return first ?? mark('end')
-    },
+    // One query: messages that come between two would begin behind themselves, and count as lost.
+    begin: () => store.get(`SELECT ${FIRST} AS first`)?.number('first') ?? 0,
     learned: () => mark('consumed'),
     identity: mark('identity').toString(36),
     disown: () => {
@@ -82,6 +80,8 @@ function journalOf(store: Store): InboxJournal {
     },
   }
 }
+
+const FIRST = `coalesce((SELECT min(offset) FROM messages), (SELECT value FROM marks WHERE name = 'end'), 0)`
 
 export function findPrediction(store: Store, id: string): ServedPrediction | undefined {
   if (id.includes('\0')) return undefined
