@@ -1,6 +1,6 @@
 /**
  * Moves messages from Kafka into the backlog: runs one kafkajs consumer after another, because one that crashed never
- * comes back. It does not trust the bookkeeping of kafkajs: see `assignment.ts` and `batches.ts`.
+ * comes back. It does not trust the bookkeeping of kafkajs: see `assignment.ts`.
  */
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs'
 import { rest, settles, unlessAborted, type CodedError } from '../../src/contracts/core.ts'

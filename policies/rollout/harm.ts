@@ -223,15 +223,15 @@ interface State {
   readonly corrected?: Json
 }
 
+const BITS = 2 ** 15
+const SEEDS = [0x811c9dc5, 0x1b873593] as const
+
 /**
  * Which units, such as users, a trial has counted: a Bloom filter, so that it takes the same memory for any number of them.
  * It never counts a unit twice; by chance it passes one over that is new, 7 % of them after five thousand.
  *
  * Bloom (1970), "Space/time trade-offs in hash coding with allowable errors", CACM 13(7).
  */
-const BITS = 2 ** 15
-const SEEDS = [0x811c9dc5, 0x1b873593] as const
-
 class UnitFilter implements Stateful {
   #bits = new Uint8Array(BITS / 8)
   #isEmpty = true

@@ -9,7 +9,7 @@ import { pulledBase } from './pull-for-tests.ts'
 
 const WIDTH = 32
 
-/** A file with one layer and five pieces, the parts of which a test may replace. */
+/** A file with one layer and six pieces; a test may replace its parts. */
 function e5File(change: Partial<Parts> = {}): Uint8Array {
   const parts = { ...usual(), ...change }
   const pieces = parts.pieces.map((piece) => Buffer.from(piece))

@@ -5,7 +5,7 @@
  *   gaussian      P ~ N(0, 1)
  *   orthogonal    blocks of n columns, the first `width` rows of √n · M·D₃·M·D₂·M·D₁
  *
- * D has random signs on its diagonal, and M is an orthonormal transform (orthonormal-transform.ts), so the columns of a block
+ * D has random signs on its diagonal, and M is an orthonormal transform, so the columns of a block
  * are orthogonal to one another, and a kernel that is estimated with them varies less between draws than with independent ones.
  *
  * Yu et al. (2016), "Orthogonal random features", NeurIPS.

@@ -185,9 +185,9 @@ function isList(value: Json | undefined): value is readonly Json[] {
  * Keeps the text of users apart from the control tokens of a chat template. Before a conversation is rendered, a private
  * character goes in front of each place in a content where a control token begins, or could begin or end together with what
  * the template writes around it. In the rendering only unmarked control tokens count, and the marks are removed.
- *
- * A part of a rendering: a control token, or text.
  */
+
+/** A part of a rendering. */
 type RenderedPart =
   | { readonly kind: 'control'; readonly token: string }
   | { readonly kind: 'text'; readonly text: string }

@@ -212,6 +212,7 @@ function normSite(name: string, layer: number, width: number): TargetModule {
  *
  * Su et al. (2021), "RoFormer: enhanced transformer with rotary position embedding", arXiv:2104.09864.
  */
+
 const ROTARY_COS = 'rotary.cos'
 const ROTARY_SIN = 'rotary.sin'
 

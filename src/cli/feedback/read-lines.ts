@@ -30,7 +30,7 @@ export async function* textOf(stream: Readable): AsyncGenerator<string> {
   if (last.byteLength > 0) yield decoded(last, line)
 }
 
-/** Whole lines, of which the first is `line`. */
+/** Whole lines; the first is `line`. */
 function decoded(bytes: Buffer, line: number): string {
   const text = strict(bytes)
   if (text === undefined) throw notUtf8(bytes, line)

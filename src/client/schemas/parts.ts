@@ -1,7 +1,7 @@
 /** Small schemas that several routes share, and the type of what is written or read by a schema. */
 import { Type, type Static, type TSchema } from 'typebox'
 
-/** Schemas of which a description is all that is said. */
+/** Schemas that say no more than a description. */
 export const text = (description: string) => Type.String({ description })
 export const integer = (description: string) => Type.Integer({ description })
 export const number = (description: string) => Type.Number({ description })

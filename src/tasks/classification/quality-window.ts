@@ -4,6 +4,11 @@
  */
 import { SureAnswers, type SureState } from './sure-answers.ts'
 
+const BINS = 15
+
+/** Per bin: answers, right ones, the sum of their scores. */
+type BinsState = readonly (readonly [count: number, correct: number, sum: number])[]
+
 /**
  * Calibration: whether answers with a score of 0.8 are right eight times in ten. Answers are counted in 15 bins by
  * score.
@@ -12,11 +17,6 @@ import { SureAnswers, type SureState } from './sure-answers.ts'
  *
  * Guo et al. (2017), "On calibration of modern neural networks", ICML.
  */
-const BINS = 15
-
-/** Per bin: answers, right ones, the sum of their scores. */
-type BinsState = readonly (readonly [count: number, correct: number, sum: number])[]
-
 export class CalibrationBins {
   readonly #bins: [number, number, number][]
 

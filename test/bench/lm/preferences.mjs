@@ -6,7 +6,7 @@
  *   npm run bench -- lm preferences [--seeds 1] [--steps 28] [--choose] [--peer no] [--base tiny] [--fresh]
  *
  * `--choose` measures settings on the development pairs, without a peer: the table uses what was best there. Adapters of both sides are
- * scored by one and the same network, ours. Pairs: lm-preference-pairs.mjs.
+ * scored by one and the same network, ours. Pairs: preference-pairs.mjs.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

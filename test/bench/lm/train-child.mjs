@@ -1,5 +1,5 @@
 /**
- * Our side of `lm train`: node lm-train-child.mjs <plan.json> <threads> <way>; then a number of steps a line, answered with their
+ * Our side of `lm train`: node train-child.mjs <plan.json> <threads> <way>; then a number of steps a line, answered with their
  * losses and times. `whole` computes the trunk in each step, `kept` has its activations as a trainer has them that replays; both
  * in compiled steps, unless it is `eager`.
  */

@@ -1,5 +1,5 @@
 /**
- * Our side of speed-small: node speed-small-child.mjs ours|tensorflow <case>; then a number of steps a line. `tensorflow`: the same
+ * Our side of speed-small: node small-child.mjs ours|tensorflow <case>; then a number of steps a line. `tensorflow`: the same
  * step where the plain engine is not chosen, compiled.
  */
 import { createInterface } from 'node:readline'

@@ -1,4 +1,4 @@
-/** Our side of speed-step: node speed-step-child.mjs compiled|eager <shape> <threads>; then a number of steps a line. */
+/** Our side of speed-step: node step-child.mjs compiled|eager <shape> <threads>; then a number of steps a line. */
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { freshAdapter } from '../../../dist/src/adapters/adapter.js'

@@ -19,7 +19,7 @@ interface DecodingGraph {
 const endless =
   'the adapter edits the last positions of a text, which has no last one while it is written'
 
-/** Inputs `ids` [b, s], and those of cached-attention.ts; outputs those of next-logits.ts, and new keys and values. */
+/** Inputs `ids` [b, s], and those of cached-attention.ts; outputs those of the next logits, and new keys and values. */
 export function decodingGraph({ base, cut, method: plugin, config }: ServingParts): DecodingGraph {
   const { network, weights, quantize } = base
   const { vocabulary } = network

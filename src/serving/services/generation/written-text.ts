@@ -3,13 +3,6 @@ import type { LanguageModel } from '../../../contracts/base.ts'
 import type { DrawnToken } from '../../../nn/onnx/decoding/sample.ts'
 import type { Finish, TextOptions, TextPart, TokenLikelihood } from './contract.ts'
 
-/**
- * Turns tokens into the pieces of a text for a reader: whole characters only, and nothing that may still become part of
- * a stop text. Joined, the pieces are the text.
- *
- * A piece is the difference of two decodings that begin at the piece before it, because a token may decode differently
- * at the beginning of a text.
- */
 const INCOMPLETE = '\uFFFD'
 /**
  * A character has four bytes. Where so many tokens are still incomplete, the bytes are none of a text: waiting for the end would
@@ -17,6 +10,13 @@ const INCOMPLETE = '\uFFFD'
  */
 const MOST_WAITING = 16
 
+/**
+ * Turns tokens into the pieces of a text for a reader: whole characters only, and nothing that may still become part of
+ * a stop text. Joined, the pieces are the text.
+ *
+ * A piece is the difference of two decodings that begin at the piece before it, because a token may decode differently
+ * at the beginning of a text.
+ */
 export class TextPieces {
   readonly #language: Pick<LanguageModel, 'text'>
   readonly #stops: readonly string[]
