@@ -242,7 +242,6 @@ describe('a supervisor', () => {
   })
 
   test('does not count silence in which a process waited for a processor', async () => {
-    const [before, after] = [new Map([['1', 500]]), new Map([['1', 60_500]])]
     let looks = 0
     const supervisor = openSupervisor({
       children: [
@@ -251,7 +250,7 @@ describe('a supervisor', () => {
       clock: systemClock,
       log: silentLog,
       silenceMs: 40,
-      waitsOf: () => ((looks += 1) === 1 ? before : after),
+      waitsOf: () => new Map([['1', 60_000 * (looks += 1)]]),
     })
     await until(() => looks === 12)
     expect(supervisor.status('m').restarts).toBe(0)

@@ -223,13 +223,16 @@ export class TrainerChild {
   async #watch(): Promise<void> {
     const { clock, log, silenceMs, waitsOf = processorWaits } = this.#parts
     const { signal } = this.#stopping
-    let from: { readonly heardMs: number; readonly waits: ProcessorWaits } | undefined
+    // Silence and waits are both counted from the first look after a message.
+    let from:
+      | { readonly heardMs: number; readonly atMs: number; readonly waits: ProcessorWaits }
+      | undefined
     while (await rest(clock, silenceMs / 4, signal)) {
       const { pid } = this
       if (this.#process === undefined || pid === undefined) continue
-      const waits = waitsOf(pid)
-      if (from?.heardMs !== this.#heardMs) from = { heardMs: this.#heardMs, waits }
-      const silentMs = this.#silentMs()
+      const [atMs, waits] = [clock.monotonicMs(), waitsOf(pid)]
+      if (from?.heardMs !== this.#heardMs) from = { heardMs: this.#heardMs, atMs, waits }
+      const silentMs = atMs - from.atMs
       const waitedMs = longestWaitMs(from.waits, waits)
       if (silentMs - waitedMs < silenceMs) continue
       log.error({ pid, silentMs, waitedMs }, 'a trainer process is silent; killing it')
