@@ -199,6 +199,7 @@ export const policies = {
 export const defaults = {
   base: 'use-lite',
   method: 'lora',
+  task: 'classification',
   policies: {
     replay: 'reservoir',
     regularizer: 'none',

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import ts from 'typescript'
 import { expect, test } from 'vitest'
 import { errorTable } from '../src/platform/errors.ts'
-import { inputs, methods, signals } from '../src/plugins.ts'
+import { inputs, methods, signals, tasks } from '../src/plugins.ts'
 import { roomImports, roomOf } from './room-imports.ts'
 import {
   importCircles,
@@ -384,6 +384,18 @@ test('only its owner compares a kind with the name of an input or a signal; othe
   )
   // The parts of a template that are text, or a mark.
   expect(found.filter((place) => !place.startsWith('src/bases/causal/language.ts'))).toEqual([])
+})
+
+test('only its folder and the table of plug-ins name a task where something is decided', () => {
+  const names = new Set(Object.keys(tasks))
+  const found = places(
+    sources.filter(({ path }) => !inRoom(path, 'tasks') && path !== 'src/plugins.ts'),
+    (node) =>
+      ts.isStringLiteralLike(node) &&
+      names.has(node.text) &&
+      (ts.isBinaryExpression(node.parent) || ts.isCaseClause(node.parent)),
+  )
+  expect(found).toEqual([])
 })
 
 test('every code that is thrown stands in the table of errors', () => {

@@ -1,4 +1,5 @@
 /** The defaults of base and task for a model, most of them only if the config names no adapter. Keys in the config take precedence. */
+import { defaults } from '../plugins.ts'
 import type { PluginTable } from './schema/plugin-table.ts'
 import { isRecord } from './schema/shape.ts'
 import { UnparsedText } from './unparsed.ts'
@@ -14,7 +15,7 @@ export function withBaseDefaults(tree: unknown, plugins: PluginTable): unknown {
 function ofModel(written: unknown, { bases, tasks }: PluginTable): unknown {
   if (!isRecord(written)) return written
   const { name, settings } = chosenIn(given(written.base))
-  const task = chosenIn(given(written.task) ?? 'classification').name
+  const task = chosenIn(given(written.task) ?? defaults.task).name
   const [plugin, taskPlugin] = [named(bases, name), named(tasks, task)]
   const ofBase =
     given(written.adapter) === undefined && isRecord(settings)

@@ -93,7 +93,7 @@ export function modelSchemaOf(plugins: PluginTable) {
         choiceByName(
           taskChoicesOf(tasks),
           'what it answers: a label, a number, or a text',
-          'classification',
+          defaults.task,
         ),
       ),
       labels: Type.Optional(labels),

@@ -113,7 +113,7 @@ function factsOf(
   { plan, labels: rules }: ImportTarget,
   { labels, calibration }: ChosenHead,
 ): TaskFacts {
-  if (plan.task.kind !== 'classification') return {}
+  if (plan.task.hasClasses !== true) return {}
   const retired = labels.filter((label) => rules.retired.includes(label))
   return {
     labels,

@@ -16,9 +16,9 @@ export function figure({ better }: Pick<Headline, 'better'>, value: Value): stri
   return value === null || value === undefined ? '–' : number(value)
 }
 
-/** An error of answers: a share of wrong ones, or for numbers a distance. */
-export function errorOf({ task }: { readonly task: string }, value: Value): string {
-  return figure({ better: task === 'regression' ? 'lower' : 'higher' }, value)
+/** An error of answers: a share of wrong ones, or a distance where the headline is an error in units. A loss is none. */
+export function errorOf({ headline }: { readonly headline: Headline }, value: Value): string {
+  return headline.name === 'loss' ? share(value) : figure(headline, value)
 }
 
 export function whole(value: number): string {

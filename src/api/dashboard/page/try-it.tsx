@@ -14,7 +14,7 @@ interface TryItProps {
 }
 
 export function TryIt({ model, lost }: TryItProps) {
-  const Box = model.task === 'generation' ? TryTexts : TryRow
+  const Box = model.signals.some(({ name }) => name === 'preference') ? TryTexts : TryRow
   return <Box model={model} lost={lost} />
 }
 
