@@ -1,6 +1,7 @@
 /**
- * Native TensorFlow, or the best that this machine can have. Which one it is, its version and why are written beside
- * the packages (node_modules/.antikythera/native.json); `node deploy/bootstrap/native.mjs` prints the same.
+ * Native TensorFlow, or the best that this machine can have. Which one it is, its version, why, and whether it computes
+ * with oneDNN are written beside the packages (node_modules/.antikythera/native.json); `node deploy/bootstrap/native.mjs`
+ * prints the same.
  *
  * ANTIKYTHERA_NATIVE: `auto` (default), `wheel` or `official` (where nothing is built yet, try only that), `wasm` (no native
  * code, whatever is installed; nothing that was built is touched).
@@ -11,6 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { SetupError } from './errors.mjs'
 import { climb, wasmWarning } from './native/chain.mjs'
 import { isLinked, tools } from './native/installed.mjs'
+import { chooseOneDnn } from './native/one-dnn.mjs'
 import { places as standardPlaces, readJson } from './places.mjs'
 
 /**
@@ -24,14 +26,15 @@ export const nativeStep = {
     if (forced(places) === 'wasm') return true
     const record = readJson(recordPath(places))
     if (record?.stage === 'wasm') return !retry && record.tools === tools(places)
-    return record !== undefined && isLinked(places)
+    return record?.one_dnn !== undefined && isLinked(places)
   },
 
   async run(context) {
     const { places, progress } = context
     const outcome = await climb(context, forced(places))
     if (!outcome.proof) throw new SetupError('SETUP_NATIVE_FAILED', outcome.reason)
-    writeRecord(places, { ...outcome, tools: tools(places) })
+    const one_dnn = outcome.stage === 'wasm' ? null : ((await chooseOneDnn(context)) ?? null)
+    writeRecord(places, { ...outcome, one_dnn, tools: tools(places) })
     if (outcome.stage === 'wasm') progress.say(wasmWarning(outcome.attempts))
     return nativeReport(places).summary
   },

@@ -114,6 +114,7 @@ async function loopParts(
         context.onComing(model, version)
       },
       engine: engine.engine,
+      arithmetic: engine.arithmetic,
       tensors: engine.tensors,
       residentBytes: () => process.memoryUsage.rss(),
       unknownKeys: () => unknownKeys,

@@ -122,6 +122,8 @@ export interface Progress {
   readonly rollout?: RolloutState | null
   /** The defence's knowledge of the sources; absent without a defence. */
   readonly defence?: DefenceState
+  /** What computed the newest steps, down to the last bits of its sums; absent = unknown. */
+  readonly arithmetic?: string
   /** CPU seconds of the updates; absent if none were measured. */
   readonly compute?: ComputeState
   /** Positions at the last update: the start of the next version's span. */

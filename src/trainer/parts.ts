@@ -178,6 +178,8 @@ interface ReportParts {
   readonly onComing?: (version: string) => void
   /** The training engine. */
   readonly engine?: string
+  /** What decides the last bits of its sums, for a person. */
+  readonly arithmetic?: string
   /** Tensors alive on it. */
   readonly tensors?: () => number
   /** Memory of this process. */

@@ -46,11 +46,12 @@ export interface SavedAs {
   readonly snapshot: string | undefined
   /** The promotion policy compares answers to held-out rows. */
   readonly isCompared: boolean
+  readonly arithmetic: string | undefined
 }
 
 export function checkpointOf(
   state: CheckpointedState,
-  { stamp, snapshot, isCompared }: SavedAs,
+  { stamp, snapshot, isCompared, arithmetic }: SavedAs,
 ): Change {
   const { learner, progress, dedupe, trials, heldOut, compared, forgetting } = state
   const { live } = progress.state
@@ -67,6 +68,7 @@ export function checkpointOf(
       setAsideNext: state.setAside.next,
       line: dedupe.line,
       rollout: trials.state,
+      ...(arithmetic !== undefined && { arithmetic }),
       ...(state.defence && { defence: state.defence.snapshot() }),
     },
     positions: progress.positions,

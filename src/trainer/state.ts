@@ -249,9 +249,10 @@ export class TrainerState {
     // With kNN memory, every example changes it.
     if (learner.memorised !== undefined) this.learnerStateChanged()
     const stamp = { epoch: lease?.epoch ?? this.stamp.epoch, sequence: this.stamp.sequence + 1 }
-    const { promotion } = this.#parts.loop.policies
-    const isCompared = promotion.looksAtScores !== false
-    this.checkpoint.save(checkpointOf(this, { stamp, snapshot, isCompared }))
+    const { policies, reports } = this.#parts.loop
+    const isCompared = policies.promotion.looksAtScores !== false
+    const { arithmetic } = reports
+    this.checkpoint.save(checkpointOf(this, { stamp, snapshot, isCompared, arithmetic }))
     this.stamp = stamp
     dedupe.saved()
     this.served.saved()

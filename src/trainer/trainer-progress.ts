@@ -22,7 +22,7 @@ import type { Json } from '../contracts/core.ts'
 type Count = 'accepted' | 'duplicates' | 'rejected'
 type TrainerProgressState = Omit<
   Progress,
-  'trigger' | 'turn' | 'newestMs' | 'setAsideNext' | 'line' | 'rollout' | 'defence'
+  'trigger' | 'turn' | 'newestMs' | 'setAsideNext' | 'line' | 'rollout' | 'defence' | 'arithmetic'
 >
 
 const empty: TrainerProgressState = {

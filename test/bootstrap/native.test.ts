@@ -7,11 +7,14 @@ import {
   readdirSync,
   symlinkSync,
 } from 'node:fs'
+import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { nativeReminder, nativeReport, nativeStep } from '../../deploy/bootstrap/native.mjs'
 import { places } from '../../deploy/bootstrap/places.mjs'
 import { setUp } from '../../deploy/bootstrap/set-up.mjs'
+import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
+import type { NativeRecord } from '../../src/platform/native.ts'
 import { makeCheckout, real, type Checkout } from './checkout.ts'
 
 /** The record of the real set-up and every real binding with its size: none of it may change under these tests. */
@@ -50,8 +53,12 @@ function bareCheckout(env: NodeJS.ProcessEnv = {}): Checkout {
     'node_modules/@tensorflow/tfjs-node/scripts/install.js',
     "throw new Error('getaddrinfo ENOTFOUND prebuilt.invalid')",
   )
+  checkout.write(join('cache', 'antikythera', 'one-dnn.json'), JSON.stringify(measured))
   return checkout
 }
+
+/** Of this processor, so that nothing is measured again. */
+const measured = { on: false, processor: cpus()[0]?.model, on_ms: 2, off_ms: 1 }
 
 test('without pip and compiler it is WebAssembly, and the warning says why and how to mend it', async () => {
   const checkout = bareCheckout()
@@ -92,9 +99,17 @@ test('ANTIKYTHERA_NATIVE=wasm hides what is built and touches none of it', async
 })
 
 test('native.json of this checkout says which TensorFlow is active, its version, why and how it was proven', () => {
-  const record = JSON.parse(readRecord()) as Record<string, unknown>
+  const record = recordOf(real)
   const { stage, tensorflow, reason } = nativeReport(real)
   expect(record).toMatchObject({ stage, tensorflow, reason, proof: { product: [19, 22, 43, 50] } })
+})
+
+test('it computes with oneDNN unless a step on this processor takes a tenth less without', async (context) => {
+  const { one_dnn: choice } = recordOf(real)
+  if (!choice) return context.skip('native TensorFlow is not set up: nothing was measured')
+  expect(choice.on).toBe(choice.off_ms > 0.9 * choice.on_ms)
+  const { arithmetic } = await openTensorFlow()
+  expect(arithmetic).toContain(choice.on ? 'with oneDNN' : 'without oneDNN')
 })
 
 test('a build in the cache serves a second checkout at once, and a lost cache is noticed', async (context) => {
@@ -113,6 +128,7 @@ test('a build in the cache serves a second checkout at once, and a lost cache is
     reason: 'it was built before and kept in the cache',
     proof: { backend: 'tensorflow' },
   })
+  expect(recordOf(checkout.places)).toMatchObject({ one_dnn: measured })
   const elsewhere = { ...checkout.places, tfjsNode: join(checkout.places.root, 'gone') }
   expect(nativeReport(elsewhere)).toMatchObject({ stage: 'none' })
 })
@@ -169,4 +185,8 @@ function placeRealTfjsNode({ places: { nodeModules, tfjsNode } }: Checkout): voi
 
 function readRecord(): string {
   return readFileSync(join(real.state, 'native.json'), 'utf8')
+}
+
+function recordOf({ state }: typeof real): NativeRecord {
+  return JSON.parse(readFileSync(join(state, 'native.json'), 'utf8')) as NativeRecord
 }

@@ -327,6 +327,17 @@ describe('labels', () => {
     expect(status).toMatchObject({ state: 'failed', code: 'CHECKPOINT_FOREIGN' })
   })
 
+  test('a checkpoint whose steps were computed with other arithmetic is continued with a warning', async () => {
+    const log = openFakeLog()
+    const world = openWorld({ s: lessons(4) })
+    for (const arithmetic of ['with oneDNN', 'with oneDNN', 'without oneDNN'])
+      await runToEnd(world, { arithmetic, log })
+    const warned = log.lines.filter(({ level }) => level === 'warn')
+    expect(warned.map(({ details }) => details)).toEqual([
+      { was: 'with oneDNN', arithmetic: 'without oneDNN' },
+    ])
+  })
+
   test('a checkpoint of before labels had one spelling goes on with its own', async () => {
     const old = { open: false, known: ['no', 'e\u0301'], limit: 8 }
     const world = openWorld({ s: [event({ id: 'a', text: 'good', label: 'e\u0301' })] })

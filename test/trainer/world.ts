@@ -83,6 +83,7 @@ export interface Setting extends Partial<Replaced> {
   readonly log?: Logger
   readonly defence?: LoopParts['defence']
   readonly onSpan?: LoopParts['onSpan']
+  readonly arithmetic?: string
   /** When `runToEnd` stops it; absent = when it rests and has read everything. */
   readonly until?: (status: TrainerStatus) => boolean
 }
@@ -235,6 +236,7 @@ export function partsIn(
         onStatus(status)
       },
       onPointer: () => {},
+      ...(setting.arithmetic !== undefined && { arithmetic: setting.arithmetic }),
     },
   }
 }

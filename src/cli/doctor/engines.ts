@@ -1,11 +1,11 @@
 /** Checks of the engines and stores: TensorFlow, ONNX Runtime, worker threads, SQLite. */
-import { readFileSync, mkdtempSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { entryUrl } from '../../platform/entry.ts'
+import { nativeRecord, type NativeRecord } from '../../platform/native.ts'
 import { runTool, reasonLine } from '../../platform/tool.ts'
 import { failed, ok, warning, type Check } from './check.ts'
 
@@ -20,12 +20,21 @@ export const trainingCheck: Check = {
     if (result.code !== 0 || line === undefined)
       return failed(`it does not load: ${reasonLine(result)}`, 'npx antikythera setup')
     const { backend, version, reason, product } = JSON.parse(line) as EngineProof
-    const engine = { train: backend, tensorflow: version, ...installation() }
+    const record = nativeRecord()
+    const { stage = 'unknown', reason: why = 'set-up left no record' } = record
+    const oneDnn = measured(record)
+    const engine = { train: backend, tensorflow: version, stage, why, one_dnn: oneDnn }
     if (product.join() !== PRODUCT)
       return { ...failed(`1·5 + 2·7 … = ${product.join()}`, 'npx antikythera setup'), engine }
-    if (backend === 'tensorflow') return { ...ok(`${reason}; ${engine.why}`), engine }
+    if (backend === 'tensorflow') return { ...ok(`${reason} (${oneDnn}); ${why}`), engine }
     return { ...warning(`${reason}; about 20 times slower`, 'npx antikythera setup'), engine }
   },
+}
+
+function measured({ one_dnn: found }: NativeRecord): string {
+  if (!found) return 'not measured with and without oneDNN'
+  const [on, off] = [found.on_ms.toFixed(0), found.off_ms.toFixed(0)]
+  return `a step on ${found.processor}: ${on} ms with oneDNN, ${off} ms without`
 }
 
 interface EngineProof {
@@ -33,19 +42,6 @@ interface EngineProof {
   readonly version: string
   readonly reason: string
   readonly product: readonly number[]
-}
-
-/** The record of set-up: which libtensorflow it found or built, and why. */
-function installation(): { readonly stage: string; readonly why: string } {
-  try {
-    // Next to the packages: inside a checkout, around an installed package.
-    const found = createRequire(import.meta.url).resolve('@tensorflow/tfjs-node/package.json')
-    const path = join(found, '..', '..', '..', '.antikythera', 'native.json')
-    const { stage, reason } = JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>
-    return { stage: stage ?? 'unknown', why: reason ?? 'set-up gave no reason' }
-  } catch {
-    return { stage: 'unknown', why: 'set-up left no record' }
-  }
 }
 
 export const servingCheck: Check = {

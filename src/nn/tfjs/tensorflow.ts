@@ -15,6 +15,8 @@ export interface TensorFlowEngine {
   readonly backend: 'tensorflow' | 'wasm'
   /** The version of libtensorflow, or of the WebAssembly package. */
   readonly version: string
+  /** What decides the last bits of a sum: the backend, its version, and whether it computes with oneDNN. */
+  readonly arithmetic: string
   /** Why it is this backend, in a sentence. */
   readonly reason: string
 }
@@ -42,7 +44,11 @@ function openNative(): TensorFlowEngine {
   const tf = require('@tensorflow/tfjs-node') as TensorFlow
   const { binding } = tf.backend() as unknown as { binding: { TF_Version: string } }
   const version = binding.TF_Version
-  return { tf, backend: 'tensorflow', version, reason: `native TensorFlow ${version} loaded` }
+  const kernels = { 0: ', without oneDNN', 1: ', with oneDNN' }[
+    process.env.TF_ENABLE_ONEDNN_OPTS ?? ''
+  ]
+  const arithmetic = `TensorFlow ${version}${kernels ?? ''}`
+  return { tf, backend: 'tensorflow', version, arithmetic, reason: `native ${arithmetic}` }
 }
 
 async function openWasm(reason: string, cause?: unknown): Promise<TensorFlowEngine> {
@@ -55,7 +61,7 @@ async function openWasm(reason: string, cause?: unknown): Promise<TensorFlowEngi
     throw failure('ENGINE_UNAVAILABLE', `${reason}; the wasm backend does not start either`, {
       cause,
     })
-  return { tf, backend: 'wasm', version, reason }
+  return { tf, backend: 'wasm', version, arithmetic: `WebAssembly ${version}`, reason }
 }
 
 /** tfjs-node still calls two functions that Node 23 dropped from `util`. */

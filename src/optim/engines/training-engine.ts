@@ -16,6 +16,8 @@ export interface TrainingEngine {
   readonly tf: TensorFlow
   /** `tensorflow`, `wasm`, or `javascript` for a model that needs neither. */
   readonly engine: string
+  /** What decides the last bits of its sums, for a person. */
+  readonly arithmetic: string
   readonly baseTensors: (base: Base) => BaseTensors
   /** Tensors that it holds. */
   readonly tensors: () => number
@@ -39,10 +41,10 @@ export function trainingEngines(threads: number, log: Logger): EngineOf {
 }
 
 async function open(threads: number, log: Logger): Promise<TrainingEngine> {
-  const { tf, backend, version, reason } = await openTensorFlow({ threads })
-  if (backend === 'tensorflow') log.info({ backend, version }, 'training engine')
+  const { tf, backend, version, arithmetic, reason } = await openTensorFlow({ threads })
+  if (backend === 'tensorflow') log.info({ backend, version, arithmetic }, 'training engine')
   else log.warn({ backend, version, reason }, 'training is slow: no native TensorFlow')
-  return { ...on(tf), engine: backend, tensors: () => tf.memory().numTensors }
+  return { ...on(tf), engine: backend, arithmetic, tensors: () => tf.memory().numTensors }
 }
 
 function on(tf: TensorFlow): Pick<TrainingEngine, 'tf' | 'baseTensors'> {
@@ -63,4 +65,9 @@ const absent = new Proxy({} as TensorFlow, {
     invariant(false, `a model in plain JavaScript asks TensorFlow for ${String(name)}`),
 })
 
-const plainEngine: TrainingEngine = { ...on(absent), engine: 'javascript', tensors: () => 0 }
+const plainEngine: TrainingEngine = {
+  ...on(absent),
+  engine: 'javascript',
+  arithmetic: 'JavaScript',
+  tensors: () => 0,
+}

@@ -114,8 +114,15 @@ function continueFrom(saved: SavedState, { loop, state }: RestoreVersion): void 
     line,
     rollout,
     defence,
+    arithmetic: was,
     ...progress
   } = saved.progress
+  const { arithmetic } = loop.reports
+  if (was !== undefined && arithmetic !== undefined && was !== arithmetic)
+    loop.log.warn(
+      { was, arithmetic },
+      'steps are computed otherwise than those before: their last bits differ',
+    )
   state.progress.restore(progress, positions)
   state.turn = turn
   state.stamp = saved.stamp
