@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { addressCheck } from '../../src/cli/doctor/machine.ts'
@@ -15,7 +15,14 @@ import { runCli } from './run-cli.ts'
 
 function place(some: Partial<Place> = {}): Place {
   const dataDir = join(scratchFolder(), 'data')
-  const usual = { host: '127.0.0.1', port: 0, workers: 1, bases: [], config: undefined }
+  const usual = {
+    host: '127.0.0.1',
+    port: 0,
+    workers: 1,
+    bases: [],
+    config: undefined,
+    isServerAlone: false,
+  }
   return { ...usual, dataDir, ...some }
 }
 
@@ -73,9 +80,13 @@ test('the packages check counts an optional package that is not there as no faul
   const [dependencies, optionalDependencies] = [{ always: '^1.0.0' }, { some: '~3.2.0' }]
   write('', { dependencies, optionalDependencies })
   write('node_modules/always', { version: '1.0.0' })
-  expect(packagesOf(root)).toEqual(ok('all 1 are installed, without the optional some'))
+  expect(packagesOf(root)).toEqual(ok('all 1 are installed, without some'))
   write('node_modules/some', { version: '2.0.0' })
   expect(packagesOf(root)).toEqual(failed('some is 2.0.0, not ~3.2.0', 'npm ci'))
+  write('node_modules/some', { version: '3.2.0' })
+  rmSync(join(root, 'node_modules', 'always'), { recursive: true })
+  expect(packagesOf(root)).toEqual(failed('always is missing', 'npm ci'))
+  expect(packagesOf(root, ['always'])).toEqual(ok('all 1 are installed, without always'))
 })
 
 test('a data folder that cannot be made is found where it would be made', async () => {

@@ -30,6 +30,8 @@ export interface Place {
   /** The bases of the config, each once. */
   readonly bases: readonly ModelConfig['base'][]
   readonly config: Config | undefined
+  /** Such a daemon needs no TensorFlow. */
+  readonly isServerAlone: boolean
 }
 
 export const ok = (detail: string): Finding => ({ verdict: 'ok', detail })
@@ -65,6 +67,8 @@ const defaultPlace: Place = {
   workers: 1,
   bases: [],
   config: undefined,
+  // An image of a server says so, with a config or without.
+  isServerAlone: process.env.ANTIKYTHERA_ROLE === 'server',
 }
 
 function placeOfConfig(config: Config): Place {
@@ -73,7 +77,8 @@ function placeOfConfig(config: Config): Place {
     ({ base }) => [JSON.stringify(base), base] as const,
   )
   const bases = [...new Map(named).values()]
-  return { dataDir: config.data_dir, host, port, workers, bases, config }
+  const isServerAlone = config.role === 'server'
+  return { dataDir: config.data_dir, host, port, workers, bases, config, isServerAlone }
 }
 
 /**

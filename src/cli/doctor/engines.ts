@@ -8,12 +8,15 @@ import { entryUrl } from '../../platform/entry.ts'
 import { nativeRecord, type NativeRecord } from '../../platform/native.ts'
 import { runTool, reasonLine } from '../../platform/tool.ts'
 import { failed, ok, warning, type Check } from './check.ts'
+import { hasTensorFlow } from './packages.ts'
 
 const PRODUCT = '19,22,43,50'
 
 export const trainingCheck: Check = {
   name: 'training engine',
-  async run() {
+  async run({ isServerAlone }) {
+    if (isServerAlone && !hasTensorFlow())
+      return ok('TensorFlow is not installed: a server trains nothing')
     const program = fileURLToPath(entryUrl('./tensorflow-child.ts', import.meta.url))
     const result = await runTool(process.execPath, [program])
     const line = result.output.split('\n').find((each) => each.startsWith('{"backend":'))

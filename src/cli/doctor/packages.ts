@@ -1,4 +1,4 @@
-/** Checks the version of every npm package that is installed, and that only optional ones are not. */
+/** Checks the version of every npm package that is installed, and that only optional ones are not. A server by itself needs no TensorFlow. */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,12 +6,16 @@ import { failed, ok, type Check, type Finding } from './check.ts'
 
 export const packagesCheck: Check = {
   name: 'npm packages',
-  run: () => packagesOf(packageRoot()),
+  run: ({ isServerAlone }) => packagesOf(packageRoot(), isServerAlone ? [TENSORFLOW] : []),
 }
 
-export function packagesOf(root: string): Finding {
+const TENSORFLOW = '@tensorflow/tfjs-node'
+
+/** `dispensable`: those that this daemon can do without, though others cannot. */
+export function packagesOf(root: string, dispensable: readonly string[] = []): Finding {
   const { dependencies = {}, optionalDependencies = {} } = readPackage(join(root, 'package.json'))
-  const absent = Object.keys(optionalDependencies).filter((name) => !installedAt(root, name))
+  const optional = [...Object.keys(optionalDependencies), ...dispensable]
+  const absent = optional.filter((name) => !installedAt(root, name))
   const ranges = Object.entries({ ...dependencies, ...optionalDependencies })
   const wanted = ranges.filter(([name]) => !absent.includes(name))
   const wrong = wanted.flatMap(([name, range]) => {
@@ -21,7 +25,7 @@ export function packagesOf(root: string): Finding {
     return fits(version, range) ? [] : [`${name} is ${version}, not ${range}`]
   })
   if (wrong.length > 0) return failed(wrong.join('; '), 'npm ci')
-  const without = absent.length > 0 ? `, without the optional ${absent.join(' and ')}` : ''
+  const without = absent.length > 0 ? `, without ${absent.join(' and ')}` : ''
   return ok(`all ${wanted.length} are installed${without}`)
 }
 
@@ -31,6 +35,8 @@ export function packageRoot(): string {
   while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
   return folder
 }
+
+export const hasTensorFlow = (): boolean => installedAt(packageRoot(), TENSORFLOW) !== undefined
 
 /** Node's search path: node_modules here and above. */
 function installedAt(root: string, name: string): string | undefined {
