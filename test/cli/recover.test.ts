@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { modelOf, openBase } from '../../src/config/model-parts.ts'
 import { openRegistry } from '../../src/app/model.ts'
+import { placeOf } from '../../src/cli/doctor/check.ts'
 import { dataCheck } from '../../src/cli/doctor/data.ts'
-import { readConfig } from '../../src/cli/read-config.ts'
 import { incomingEvent, openInbox } from '../../src/intake/inbox/inbox.ts'
 import { openInboxReader } from '../../src/intake/inbox/reader.ts'
 import { inboxMigrations } from '../../src/intake/inbox/schema.ts'
@@ -110,9 +110,7 @@ async function whole(): Promise<Damaged> {
 
 describe('doctor', () => {
   const looked = async ({ path }: Damaged) => {
-    const config = readConfig({ config: path })
-    const place = { host: '', port: 0, workers: 1, bases: [], dataDir: config.data_dir, config }
-    return dataCheck.run(place)
+    return dataCheck.run(placeOf({ config: path }))
   }
 
   test('shows the format, the sizes and the last checkpoint of a model, and changes nothing', async () => {

@@ -37,6 +37,7 @@ const WAYS = {
   'four general answers a step': {
     task: { generation: { ...chat.task.generation, general_batch: 4 } },
   },
+  'four passes': { train: { epochs: 4 } },
   'four layers at rate .002, no general answers': {
     ...fourLayers,
     train: { learning_rate: 0.002, batch: 8, replay_batch: 8 },
