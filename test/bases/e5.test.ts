@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openFolder } from '../../src/bases/pulled/pulled.ts'
 import type { Base } from '../../src/contracts/base.ts'
+import { openOrtPool } from '../../src/nn/onnx/pool.ts'
+import { recordTrunk } from '../../src/nn/record.ts'
 import { distance, openOnnxEmbedder } from './embed.ts'
 import { pulledBase } from './pull-for-tests.ts'
 
@@ -129,6 +131,37 @@ describe('the container of e5', () => {
     const { data } = base.encode({ kind: 'text', text: 'A 日本' }, 16)
     // "query: " is unknown but for its spaces; A is read as a; a run of unknown characters is one token.
     expect([...data]).toEqual([0, 4, 3, 4, 5, 4, 3, 2].slice(0, data.length))
+  })
+
+  it('keeps its table of pieces in 4 bits, from which the serving engine reads the same numbers', async () => {
+    const rows = 4096
+    const tensors = usual().tensors.map((each) =>
+      each.name === 'emb.word' ? blocks('emb.word', rows) : each,
+    )
+    const base = await opened(e5File({ sizes: [WIDTH, 1, 2, WIDTH, rows, 8, 1], tensors }))
+    const model = recordTrunk(base, 0)
+    expect(model.byteLength).toBeLessThan(0.7 * rows * WIDTH)
+    const widened = new Map(
+      [...base.weights].map(([name, { shape, data }]) => [name, { shape, data }]),
+    )
+    const words = widened.get('embeddings.word_embeddings.weight')?.data
+    expect([...(words?.subarray(0, 3) ?? []), ...(words?.subarray(16, 19) ?? [])]).toEqual([
+      ...[-4, -3.5, -3],
+      ...[3.5, 3, 2.5],
+    ])
+    const wide = recordTrunk({ ...base, weights: widened }, 0)
+    const feeds = {
+      ids: { shape: [1, 4], data: Int32Array.of(0, 5, 4095, 2) },
+      mask: { shape: [1, 4], data: new Float32Array(4).fill(1) },
+    }
+    const pool = openOrtPool({ workers: 1 })
+    await pool.addSession('blocks', () => model)
+    await pool.addSession('wide', () => wide)
+    const [inBlocks, inFloats] = await Promise.all(
+      ['blocks', 'wide'].map((session) => pool.run({ session, feeds })),
+    )
+    await pool.close()
+    expect(inBlocks).toEqual(inFloats)
   })
 
   it.each<[string, Partial<Parts>, RegExp]>([

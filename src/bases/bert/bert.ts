@@ -72,7 +72,7 @@ type NamedTensor = readonly [name: string, tensor: Tensor]
 /** Gives a tensor by its name in `BertModel`; throws BASE_INVALID if it is missing or has another shape. */
 type Take = (name: string, shape: readonly number[]) => Tensor
 
-const WORDS = 'embeddings.word_embeddings.weight'
+export const WORDS = 'embeddings.word_embeddings.weight'
 const POSITIONS = 'embeddings.position_embeddings.weight'
 
 export function takeBertWeights(take: Take, config: BertConfig): Tensors {

@@ -10,7 +10,7 @@ import { open, readFile } from 'node:fs/promises'
 import type { Base } from '../../contracts/base.ts'
 import { readE5, readE5Sizes, type E5Sizes } from '../../nn/containers/e5.ts'
 import { text } from '../../payloads/inputs/text.ts'
-import { takeBertWeights } from '../bert/bert.ts'
+import { takeBertWeights, WORDS } from '../bert/bert.ts'
 import { bertNetwork, type BertConfig } from '../bert/network.ts'
 import { hashBase } from '../folder.ts'
 import { readText, shapeOfTextBase, tokensOf } from '../text-base.ts'
@@ -37,7 +37,11 @@ export async function openE5(path: string): Promise<Base> {
     reads: [text],
     rows: 'ids',
     network: bertNetwork(config),
-    weights: takeBertWeights((name, shape) => file.take(storedName(name), shape), config),
+    weights: takeBertWeights(
+      // Four fifths of all numbers, of which a text reads a few rows.
+      (name, shape) => (name === WORDS ? file.takeTable : file.take)(storedName(name), shape),
+      config,
+    ),
     encode(input, maxTokens) {
       const ids = tokenizer.encode(PREFIX + readText(input))
       const room = Math.max(1, Math.min(maxTokens, positions) - 2)

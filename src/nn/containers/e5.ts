@@ -9,6 +9,7 @@
  */
 import type { Tensor } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
+import { tableOfBlocks } from '../block-table.ts'
 import { dequantized } from './gguf-blocks.ts'
 
 export interface E5File {
@@ -16,6 +17,8 @@ export interface E5File {
   readonly vocabulary: E5Vocabulary
   /** Matrices are [out, in]. Throws BASE_INVALID for a tensor that is missing, or of another size. */
   take(name: string, shape: readonly number[]): Tensor
+  /** The same of a table in blocks, which stays so. */
+  takeTable(name: string, shape: readonly number[]): Tensor
 }
 
 export interface E5Sizes {
@@ -61,21 +64,37 @@ export function readE5(bytes: Uint8Array): E5File {
   if (vocabulary.pieces.length > sizes.vocabulary)
     throw invalid(`it has ${vocabulary.pieces.length} pieces for ${sizes.vocabulary} rows`)
   const entries = entriesFrom(reader)
+  const entryOf = (name: string, shape: readonly number[]) => {
+    const entry = entries.get(name)
+    const numbers = shape.reduce((product, size) => product * size, 1)
+    if (entry === undefined) throw invalid(`it lacks the tensor ${name}`)
+    if (entry.numbers !== numbers)
+      throw invalid(`${name} has ${entry.numbers} numbers, not ${shape.join(' × ')}`)
+    return entry
+  }
+  const take = (name: string, shape: readonly number[]) => {
+    const data = numbersOf(entryOf(name, shape))
+    checkFinite(name, data)
+    return { shape, data }
+  }
   return {
     sizes,
     vocabulary,
-    take(name, shape) {
-      const entry = entries.get(name)
-      const numbers = shape.reduce((product, size) => product * size, 1)
-      if (entry === undefined) throw invalid(`it lacks the tensor ${name}`)
-      if (entry.numbers !== numbers)
-        throw invalid(`${name} has ${entry.numbers} numbers, not ${shape.join(' × ')}`)
-      const data = numbersOf(entry)
-      if (!Number.isFinite(data.reduce((sum, each) => sum + each, 0)))
-        throw invalid(`${name} holds a number that is not finite`)
-      return { shape, data }
+    take,
+    takeTable(name, shape) {
+      const { kind, data } = entryOf(name, shape)
+      const [rows = 0, width = 0] = shape
+      if (kind !== Q4_0) return take(name, shape)
+      const table = tableOfBlocks([rows, width], data)
+      checkFinite(name, table.scales)
+      return table
     },
   }
+}
+
+function checkFinite(name: string, data: Float32Array): void {
+  if (!Number.isFinite(data.reduce((sum, each) => sum + each, 0)))
+    throw invalid(`${name} holds a number that is not finite`)
 }
 
 function sizesFrom(reader: Reader): E5Sizes {

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Tensor, Tensors } from '../../contracts/core.ts'
+import { BLOCK, BlockTable } from '../block-table.ts'
 import { text, type Wire, bytes, float32, integer, layOut, message, packed } from '../protobuf.ts'
 import { quantizedMatrix } from './quantized-matrix.ts'
 
@@ -15,6 +16,8 @@ export interface Value {
   readonly isShared?: true
   /** No number in it is smaller. */
   readonly least?: number
+  /** Of the blocks of a table that is kept in 4 bits. */
+  readonly scales?: Value
   /** The base's matrix [in, out] that it is. */
   readonly matrix?: { readonly name: string; readonly tensor: Tensor }
 }
@@ -36,11 +39,25 @@ export class OnnxGraph {
 
   /** A weight of the base: referenced, not copied, until the model is serialised. */
   weight(name: string, tensor: Tensor): Value {
+    if (tensor instanceof BlockTable) return this.#table(name, tensor)
     const { shape, data } = tensor
     const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
     this.#weights.set(`weight/${name}`, { name, tensor })
     const value = this.#constant(`weight/${name}`, 'float32', shape, raw)
     return shape.length === 2 ? { ...value, matrix: { name, tensor } } : value
+  }
+
+  /** Only rows of it can be gathered. */
+  #table(name: string, tensor: BlockTable): Value {
+    const { shape, steps, scales } = tensor
+    const [value, own] = [`int4/${name}`, `int4/${name}/scales`]
+    for (const made of [value, own]) this.#weights.set(made, { name, tensor })
+    const raw = new Uint8Array(scales.buffer, scales.byteOffset, scales.byteLength)
+    const perRow = [shape[0], shape[1] / BLOCK]
+    return {
+      ...this.#constant(value, 'int4', shape, steps),
+      scales: this.#constant(own, 'float32', perRow, raw),
+    }
   }
 
   /** The same matrix in 8 bits, [in, out], and the scales of its columns. `isTurned`: the weight is [out, in]. */
@@ -188,7 +205,7 @@ function numbersDigest(tensor: Tensor): string {
 const OPSET = 21
 const IR_VERSION = 10
 
-export const elementType = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7 } as const
+export const elementType = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, int4: 22 } as const
 export type ElementType = keyof typeof elementType
 
 export type Attribute =

@@ -8,6 +8,7 @@ import type { Tensors } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { Ops, CausalAttention } from '../../contracts/ops.ts'
 import { invariant } from '../../platform/errors.ts'
+import { BLOCK } from '../block-table.ts'
 import { type OnnxGraph, type Value, elementType } from './graph.ts'
 import { quantizedProducts } from './quantize.ts'
 
@@ -177,7 +178,16 @@ function normalize(graph: OnnxGraph, x: Value, eps: number): Value {
 function shaping(graph: OnnxGraph) {
   const swapHeads = { perm: { ints: [0, 2, 1, 3] } }
   return {
-    gather: (table: Value, ids: Value) => graph.op('Gather', [table, ids], { axis: { int: 0 } }),
+    gather(table: Value, ids: Value) {
+      const { scales } = table
+      if (scales === undefined) return graph.op('Gather', [table, ids], { axis: { int: 0 } })
+      const perRow = {
+        gather_axis: { int: 0 },
+        quantize_axis: { int: 1 },
+        block_size: { int: BLOCK },
+      }
+      return graph.op('GatherBlockQuantized', [table, ids, scales], perRow, 'com.microsoft')
+    },
     positions(table: Value, ids: Value) {
       const length = graph.op('Shape', [ids], { start: { int: 1 }, end: { int: 2 } })
       const rows = graph.op('Slice', [table, graph.ints(0), length, graph.ints(0)])
