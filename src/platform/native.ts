@@ -52,3 +52,8 @@ export function prepareForTensorFlow(threads: number): void {
     OMP_NUM_THREADS: count,
   })
 }
+
+/** What the library was asked for, as a clause; undefined: it chooses by itself. */
+export function oneDnnChoice(): string | undefined {
+  return { 0: ', without oneDNN', 1: ', with oneDNN' }[process.env.TF_ENABLE_ONEDNN_OPTS ?? '']
+}

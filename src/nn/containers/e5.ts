@@ -16,9 +16,9 @@ export interface E5File {
   readonly sizes: E5Sizes
   readonly vocabulary: E5Vocabulary
   /** Matrices are [out, in]. Throws BASE_INVALID for a tensor that is missing, or of another size. */
-  take(name: string, shape: readonly number[]): Tensor
+  readonly take: (name: string, shape: readonly number[]) => Tensor
   /** The same of a table in blocks, which stays so. */
-  takeTable(name: string, shape: readonly number[]): Tensor
+  readonly takeTable: (name: string, shape: readonly number[]) => Tensor
 }
 
 export interface E5Sizes {
@@ -81,7 +81,7 @@ export function readE5(bytes: Uint8Array): E5File {
     sizes,
     vocabulary,
     take,
-    takeTable(name, shape) {
+    takeTable: (name, shape) => {
       const { kind, data } = entryOf(name, shape)
       const [rows = 0, width = 0] = shape
       if (kind !== Q4_0) return take(name, shape)

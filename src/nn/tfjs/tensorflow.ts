@@ -4,7 +4,7 @@
  */
 import { createRequire } from 'node:module'
 import type * as tfc from '@tensorflow/tfjs-core'
-import { prepareForTensorFlow, refusesNativeCode } from '../../platform/native.ts'
+import { oneDnnChoice, prepareForTensorFlow, refusesNativeCode } from '../../platform/native.ts'
 import { loadOptionalPackage } from '../../platform/optional-package.ts'
 import { failure } from '../../platform/errors.ts'
 
@@ -44,10 +44,7 @@ function openNative(): TensorFlowEngine {
   const tf = require('@tensorflow/tfjs-node') as TensorFlow
   const { binding } = tf.backend() as unknown as { binding: { TF_Version: string } }
   const version = binding.TF_Version
-  const kernels = { 0: ', without oneDNN', 1: ', with oneDNN' }[
-    process.env.TF_ENABLE_ONEDNN_OPTS ?? ''
-  ]
-  const arithmetic = `TensorFlow ${version}${kernels ?? ''}`
+  const arithmetic = `TensorFlow ${version}${oneDnnChoice() ?? ''}`
   return { tf, backend: 'tensorflow', version, arithmetic, reason: `native ${arithmetic}` }
 }
 
