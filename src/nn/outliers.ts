@@ -18,7 +18,8 @@
  *
  *   bounds = q₂ ± 5·min(q₂ − q₁, q₃ − q₂)
  *
- * Whether a run is a change is known when half of the window is of it.
+ * Whether a run is a change is known when half of the window is of it. From then on the change is on trial: a stream that returns
+ * to the moments before it had a run of outliers, and one that does not return has changed.
  *
  * Hampel (1974), "The influence curve and its role in robust estimation", JASA 69(346).
  */
@@ -48,9 +49,9 @@ export function startOf(mean: number, variance: number, count: number): readonly
   )
 }
 
-/** Values that a window has, and how many values of the stream there are from one to the next. */
+/** Values that a window has, and how many values of the stream there are from one to the next: no part of a day, week or year. */
 export const WINDOW = 32
-const STRIDE = 16
+const STRIDE = 17
 /** Values of the stream after which all of the window was replaced. */
 export const ROUND = WINDOW * STRIDE
 const [QUARTILES, RUN_QUARTILES] = [15, 5]
@@ -61,8 +62,8 @@ export function windowPlace(seen: number, tick: number): number {
   return tick % STRIDE === 0 ? tick / STRIDE : -1
 }
 
-/** Values outside these bounds of a window are outliers. */
-function quartileBounds(values: readonly number[], isRun = false): readonly [number, number] {
+/** Values outside these bounds of a window are outliers; `isRun`: so were most of those right before. */
+export function windowBounds(values: readonly number[], isRun = false): readonly [number, number] {
   const sorted = values.toSorted((a, b) => a - b)
   const at = (part: number) => sorted[Math.round(part * (sorted.length - 1))] ?? 0
   const [low, middle, high] = [at(0.25), at(0.5), at(0.75)]
@@ -73,6 +74,9 @@ function quartileBounds(values: readonly number[], isRun = false): readonly [num
   return [middle - QUARTILES * below, middle + QUARTILES * above]
 }
 
+/** Deviations from the mean at which a value is far. */
+export const FAR = 5
+
 /** A run has begun, and its values are normal. */
 export const [RUN, CHANGED] = [4, 20]
 
@@ -81,16 +85,32 @@ export function runAfter(length: number, isFar: boolean): number {
   return Math.max(0, Math.min(CHANGED, isFar ? length + 1 : length - 3))
 }
 
-/** Whether a value is an outlier of a window; `isRun`: so were most of those right before it. */
-export function isBeyond(value: number, window: readonly number[], isRun: boolean): boolean {
-  const [least, most] = quartileBounds(window, isRun)
-  return value < least || value > most
-}
-
 export interface Moments {
   readonly mean: number
   readonly variance: number
 }
+
+/** A change that may have been a run of outliers, as a stream's beginning may. */
+export interface Trial {
+  /** Values since the last one of the change that counted in full. */
+  readonly since: number
+  /** The moments before the change; zeros at the beginning of a stream. */
+  readonly before: Moments
+}
+
+/** Values after which nothing is on trial: all of the window has been replaced, and once more. */
+const TRIAL = 2 * ROUND
+
+/** The trial after one more value. `change`: the moments before it, if it was far and counted in full. */
+export function trialAfter({ since, before }: Trial, change: Moments | undefined): Trial {
+  if (change === undefined) return { since: Math.min(TRIAL, since + 1), before }
+  // A stream that is only beginning may have begun with the outliers.
+  const isFirst = before.variance === 0 && since >= ROUND / 2
+  return { since: 0, before: since < TRIAL && !isFirst ? before : change }
+}
+
+/** Nothing is on trial. */
+export const over: Trial = { since: TRIAL, before: { mean: 0, variance: 0 } }
 
 /**
  * The moments after one more value, which counts as `far` from the mean at most.
@@ -112,16 +132,23 @@ export function counted(
 }
 
 /**
- * The moments of the values of a full window, where the deviation of the stream is beyond its bounds: a scale that outliers have
- * ruined would need as many values again to come back by itself.
+ * The moments of the values of a full window, where the deviation of the stream is beyond its bounds since a change that is on
+ * trial: a scale that outliers have ruined would need as many values again to come back by itself. A stream that only moves on,
+ * such as a date, keeps the scale of all that it was.
  */
-export function renewed(moments: Moments, window: readonly number[]): Moments | undefined {
+export function renewed(
+  moments: Moments,
+  window: readonly number[],
+  { since, before }: Trial,
+): Moments | undefined {
   const width = 2 * Math.sqrt(moments.variance)
-  if (isSpread(window, moments.mean, width / QUARTILES)) return undefined
-  const [least, most] = quartileBounds(window)
+  if (since >= TRIAL || isSpread(window, moments.mean, width / QUARTILES)) return undefined
+  const [least, most] = windowBounds(window)
   if (width <= most - least) return undefined
   const values = window.filter((value) => value >= least && value <= most)
   const mean = meanOf(values)
+  const hasReturned = Math.abs(mean - before.mean) <= FAR * Math.sqrt(before.variance)
+  if (before.variance > 0 && !hasReturned) return undefined
   return { mean, variance: meanOf(values.map((value) => (value - mean) ** 2)) }
 }
 

@@ -216,12 +216,30 @@ describe('what features count', () => {
     expect(weight!(after, row(1e4, 1))).toBeLessThan(1e-4)
   })
 
-  it('follows a stream that has moved for good, as over all at once', () => {
+  it('follows a stream that has moved for good, with the scale of before and after', () => {
     const base = openFeatures({ size: 1 })
-    const moved = regular(1000).map(([x], at) => [at < 500 ? x! : 1e4 + 100 * x!])
+    const moved = regular(2000).map(([x], at) => [at < 500 ? x! : 1e4 + 100 * x!])
     const [mean, variance] = counted(base, moved)
-    expect(mean).toBeGreaterThan(0.45 * 1e4)
-    expect(Math.sqrt(variance!)).toBeGreaterThan(0.45 * 1e4)
+    expect(mean).toBeGreaterThan(0.6 * 1e4)
+    expect(Math.sqrt(variance!)).toBeGreaterThan(0.3 * 1e4)
+  })
+
+  it('keeps the scale of a date, which jumps each month and never returns', () => {
+    const base = openFeatures({ size: 1 })
+    const months = Array.from({ length: 9000 }, (_, at) => [
+      Math.floor(at / 1500) + 0.0003 * Math.floor(at / 48),
+    ])
+    const whole = Math.sqrt(35 / 12)
+    expect(Math.sqrt(counted(base, months)[1]!) / whole).toBeCloseTo(1, 1)
+  })
+
+  it('takes back what it has counted of outliers, once the stream has returned', () => {
+    const base = openFeatures({ size: 1, window: 30 })
+    const far = regular(2600).map((row, at) => (at >= 1500 && at < 1900 ? [1e15] : row))
+    expect(counted(base, far.slice(0, 1900))[1]).toBeGreaterThan(1e28)
+    const [mean, variance, recent, lately] = counted(base, far)
+    expect(Math.max(Math.abs(mean!), Math.abs(recent!))).toBeLessThan(0.5)
+    expect(Math.max(variance!, lately!)).toBeLessThan(2)
   })
 
   it('takes a rare 1 among zeros for what it is', () => {

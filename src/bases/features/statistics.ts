@@ -6,10 +6,10 @@
  *   all: ρ = max(1/n, 1/10000)        recent: ρ = max(1/n, 1/window)
  *
  * A far value therefore counts as five deviations, and one that is also beyond the bounds of a window (`nn/outliers.ts`), such
- * as the sentinel 9999, as nothing. In a run of far values the bounds are narrower, so that a run does not move what is far
- * either. If almost all of some twenty consecutive values are far, the stream has changed, and those within the bounds count
- * unclipped; a change that lasts moves the window. The first eight values have no σ to compare with: they are counted again
- * with each other's median and MAD.
+ * as the sentinel 9999, as nothing; for the recent ones, which forget it soon, as a value at these bounds. In a run of far values
+ * the bounds are narrower, so that a run does not move what is far either. If almost all of some twenty consecutive values are far,
+ * the stream has changed, and those within the bounds count unclipped; a change that lasts moves the window. The first eight
+ * values have no σ to compare with: they are counted again with each other's median and MAD.
  *
  * A row weighs less in a step if a number is beyond a hundred deviations, or if its numbers together are beyond five:
  *
@@ -18,9 +18,9 @@
  * Clipped they would still be farther out than all others, and one such row would undo what many have taught.
  *
  * Each column is counted separately, because a missing value says nothing about it. One float32 tensor holds [μ | σ² |
- * recent μ | recent σ² | n | the remainders of μ, σ², … beyond float32 | r | the window of values | the place in its round],
- * the recent ones only with a window. r is the length of the run of clipped values. Sums are
- * computed in double precision. Shorter tensors come from earlier releases, and are widened on reading.
+ * recent μ | recent σ² | n | the remainders of μ, σ², … beyond float32 | r | the window of values | the place in its round |
+ * values since a change | μ | σ² before it], the recent ones only with a window. r is the length of the run of clipped values.
+ * Sums are computed in double precision. Shorter tensors come from earlier releases, and are widened on reading.
  *
  * Welford (1962), "Note on a method for calculating corrected sums of squares and products", Technometrics 4(3); Finch
  * (2009), "Incremental calculation of weighted mean and variance"; Tukey (1962), "The future of data analysis", Annals
@@ -33,15 +33,19 @@ import { invariant } from '../../platform/errors.ts'
 import {
   CHANGED,
   counted,
-  isBeyond,
+  FAR,
   type Moments,
+  over,
   renewed,
   ROUND,
   RUN,
   runAfter,
   START,
   startBounds,
+  type Trial,
+  trialAfter,
   WINDOW,
+  windowBounds,
   windowOf,
   windowPlace,
 } from '../../nn/outliers.ts'
@@ -94,13 +98,16 @@ function places({ standardised: n, window }: FeaturesLayout) {
   const run = rest + moments
   const kept = run + n
   const tick = kept + WINDOW * n
-  return { moments, rest, run, kept, tick, size: tick + n }
+  const trial = tick + n
+  return { moments, rest, run, kept, tick, trial, size: trial + TRIAL_ROWS * n }
 }
+
+const TRIAL_ROWS = 3
 
 /** Blocks of n columns each, one below the other. */
 export function statisticsRows(layout: FeaturesLayout): number {
   const moments = layout.window === undefined ? 2 : 4
-  return 2 * moments + 2 + WINDOW + 1
+  return 2 * moments + 2 + WINDOW + 1 + TRIAL_ROWS
 }
 
 function weightOf(data: Float32Array, { data: values }: Latent, layout: FeaturesLayout): number {
@@ -122,11 +129,17 @@ function weightOf(data: Float32Array, { data: values }: Latent, layout: Features
 /** Adds the window of values, as far as a tensor of an earlier release shows it. */
 function widened(tensors: Tensors, layout: FeaturesLayout): Tensors {
   const { standardised: n } = layout
-  const { moments, rest, kept, size } = places(layout)
+  const { moments, rest, kept, trial, size } = places(layout)
   const found = tensors.get(STATISTICS)
   const hasStart = found?.data.length === kept + START * n
-  if (found === undefined || n === 0 || !(hasStart || found.data.length === rest)) return tensors
+  const hasWindow = found?.data.length === trial
+  const isShorter = hasStart || hasWindow || found?.data.length === rest
+  if (found === undefined || n === 0 || !isShorter) return tensors
   const data = new Float32Array(size)
+  if (hasWindow) {
+    data.set(found.data)
+    return new Map([...tensors, [STATISTICS, { shape: [size], data }]])
+  }
   data.set(found.data.subarray(0, hasStart ? kept : rest))
   for (let column = 0; column < n; column += 1) {
     const count = data[moments + column] ?? 0
@@ -213,17 +226,24 @@ function countMoments(
   const { run } = places(layout)
   const all = { mean: column, variance: n + column }
   const before = momentsAt(data, all, layout)
-  const isFar = Math.abs(x - before.mean) > farFor(before, seen)
+  const farther = farFor(before, seen)
+  const isFar = Math.abs(x - before.mean) > farther
   const outliers = data[run + column] ?? 0
   data[run + column] = runAfter(outliers, isFar)
-  if (isFar && isBeyond(x, keptOf(data, column, seen, layout), outliers >= RUN)) return
-  const far = outliers < CHANGED ? farFor(before, seen) : Infinity
-  put(data, all, counted(before, x, { rate: 1 / seen, far }), layout)
+  const bounds = isFar ? windowBounds(keptOf(data, column, seen, layout), outliers >= RUN) : []
+  const [least = -Infinity, most = Infinity] = bounds
+  const isOutlier = x < least || x > most
+  const isTaken = isFar && !isOutlier && outliers >= CHANGED
+  const trial = trialAfter(trialOf(data, column, layout), isTaken ? before : undefined)
+  putTrial(data, column, trial, layout)
+  const far = isTaken ? Infinity : farther
+  if (!isOutlier) put(data, all, counted(before, x, { rate: 1 / seen, far }), layout)
   if (window === undefined) return
   const own = { mean: 2 * n + column, variance: 3 * n + column }
   const recent = momentsAt(data, own, layout)
   const rate = Math.max(1 / seen, 1 / window)
-  put(data, own, counted(recent, x, { rate, far: farFor(recent, seen) }), layout)
+  const within = Math.max(least, Math.min(most, x))
+  put(data, own, counted(recent, within, { rate, far: farFor(recent, seen) }), layout)
 }
 
 /** Gives moments up that the window shows to be wrong. */
@@ -231,12 +251,28 @@ function renew(data: Float32Array, column: number, layout: FeaturesLayout): void
   const { standardised: n, window } = layout
   const all = { mean: column, variance: n + column }
   const kept = keptOf(data, column, WINDOW, layout)
-  const own = renewed(momentsAt(data, all, layout), kept)
+  const own = renewed(momentsAt(data, all, layout), kept, trialOf(data, column, layout))
   if (own === undefined) return
   put(data, all, own, layout)
   if (window !== undefined)
     put(data, { mean: 2 * n + column, variance: 3 * n + column }, own, layout)
   data[places(layout).moments + column] = WINDOW
+  putTrial(data, column, over, layout)
+}
+
+function trialOf(data: Float32Array, column: number, layout: FeaturesLayout): Trial {
+  const { standardised: n } = layout
+  const at = places(layout).trial + column
+  const before = { mean: data[at + n] ?? 0, variance: data[at + 2 * n] ?? 0 }
+  return { since: data[at] ?? 0, before }
+}
+
+function putTrial(data: Float32Array, column: number, trial: Trial, layout: FeaturesLayout): void {
+  const { standardised: n } = layout
+  const at = places(layout).trial + column
+  data[at] = trial.since
+  data[at + n] = trial.before.mean
+  data[at + 2 * n] = trial.before.variance
 }
 
 /** Places of two moments in the tensor. */
@@ -249,7 +285,7 @@ interface MomentsPlace {
  * The distance from the mean at which values are clipped. If all values were equal so far, there is no such distance.
  */
 function farFor({ variance }: Moments, seen: number): number {
-  return seen > START && variance > SMALLEST_VARIANCE ? CLIP * Math.sqrt(variance) : Infinity
+  return seen > START && variance > SMALLEST_VARIANCE ? FAR * Math.sqrt(variance) : Infinity
 }
 
 function momentsAt(data: Float32Array, at: MomentsPlace, layout: FeaturesLayout): Moments {

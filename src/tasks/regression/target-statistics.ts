@@ -6,7 +6,7 @@
  *   σ = max(√v, 10⁻⁶·|μ|), or 1 where that is 0
  *
  * A target that is also beyond the bounds of a window (`nn/outliers.ts`) counts as nothing, so that a run of outliers does not
- * move what is far; a change that lasts moves the window. The first eight targets are counted again with each other's median
+ * move what is far; a change that lasts moves the window, and one that turns out to have been outliers is taken back. The first eight targets are counted again with each other's median
  * and MAD. A difference that a float32 cannot represent counts as none. Before the first target σ is 0.
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
@@ -14,15 +14,19 @@ import type { TaskStatistics } from '../../contracts/task.ts'
 import {
   CHANGED,
   counted,
-  isBeyond,
+  FAR,
   type Moments,
+  over,
   renewed,
   ROUND,
   RUN,
   runAfter,
   START,
   startBounds,
+  type Trial,
+  trialAfter,
   WINDOW,
+  windowBounds,
   windowOf,
   windowPlace,
 } from '../../nn/outliers.ts'
@@ -30,21 +34,24 @@ import {
 const HORIZON = 10_000
 /** Deviations: a target farther off weighs less in the loss, and what it counts as at most in the statistics. */
 export const CLIP = 8
-const FAR = 5
 const RESOLUTION = 1e-6
 
 export const MEAN = 'head.mean'
 export const DEVIATION = 'head.deviation'
 const VARIANCE = 'head.variance'
 const COUNT = 'head.count'
-/** Targets of a window; then the place in its round, to which ROUND times the length of the present run is added. */
+/**
+ * Targets of a window; then the place in its round, to which ROUND times the length of the present run is added, the targets since
+ * a change, and the mean and variance before it.
+ */
 const RECENT = 'head.recent'
+const RECENT_SIZE = WINDOW + 4
 
 const SHAPES = [
   [COUNT, 1] as const,
   [DEVIATION, 1] as const,
   [MEAN, 1] as const,
-  [RECENT, WINDOW + 1] as const,
+  [RECENT, RECENT_SIZE] as const,
   [VARIANCE, 1] as const,
 ]
 
@@ -52,16 +59,17 @@ export const targetStatistics: TaskStatistics<number> = {
   parameters: SHAPES.map(([name, size]) => ({ name, shape: [size], start: 'zeros' as const })),
   observe(before, rows) {
     let moments = momentsIn(before)
-    const recent = before.get(RECENT)?.data.slice() ?? new Float32Array(WINDOW + 1)
+    const recent = before.get(RECENT)?.data.slice() ?? new Float32Array(RECENT_SIZE)
     for (const { target } of rows) moments = observed(moments, recent, target)
     return tensorsOf(moments, recent)
   },
   adopt(tensors) {
     const { count, mean, variance } = momentsIn(tensors)
-    if (!tensors.has(COUNT) || tensors.has(RECENT)) return tensors
-    const data = new Float32Array(WINDOW + 1)
-    data.set(windowOf(mean, variance, count))
-    return new Map([...tensors, [RECENT, { shape: [WINDOW + 1], data }]])
+    const recent = tensors.get(RECENT)?.data
+    if (!tensors.has(COUNT) || recent?.length === RECENT_SIZE) return tensors
+    const data = new Float32Array(RECENT_SIZE)
+    data.set(recent ?? windowOf(mean, variance, count))
+    return new Map([...tensors, [RECENT, { shape: [RECENT_SIZE], data }]])
   },
 }
 
@@ -90,11 +98,26 @@ function observed(before: CountedMoments, recent: Float32Array, target: number):
   const isFar = count > START && Math.abs(target - before.mean) > far
   recent[WINDOW] = tick + ROUND * runAfter(run, isFar)
   if (count <= START) return started(window())
-  const isOutlier = isFar && isBeyond(target, window(), run >= RUN)
-  const most = run < CHANGED ? far : Infinity
-  const moments = isOutlier ? before : counted(before, target, { rate: 1 / count, far: most })
-  const own = place >= 0 && count > WINDOW ? renewed(moments, window()) : undefined
-  return own === undefined ? { ...moments, count } : { ...own, count: WINDOW }
+  const [least, most] = isFar ? windowBounds(window(), run >= RUN) : [-Infinity, Infinity]
+  const isOutlier = target < least || target > most
+  const isTaken = isFar && !isOutlier && run >= CHANGED
+  const trial = trialAfter(trialIn(recent), isTaken ? before : undefined)
+  putTrial(recent, trial)
+  const rate = { rate: 1 / count, far: isTaken ? Infinity : far }
+  const moments = isOutlier ? before : counted(before, target, rate)
+  const own = place >= 0 && count > WINDOW ? renewed(moments, window(), trial) : undefined
+  if (own === undefined) return { ...moments, count }
+  putTrial(recent, over)
+  return { ...own, count: WINDOW }
+}
+
+function trialIn(recent: Float32Array): Trial {
+  const [since = 0, mean = 0, variance = 0] = recent.subarray(WINDOW + 1)
+  return { since, before: { mean, variance } }
+}
+
+function putTrial(recent: Float32Array, { since, before }: Trial): void {
+  recent.set([since, before.mean, before.variance], WINDOW + 1)
 }
 
 /** The first targets are always counted together: only their comparison shows the outliers. */
