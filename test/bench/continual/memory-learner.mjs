@@ -26,7 +26,7 @@ export function openMemoryLearner({ engine, base: whole, settings, seed, latents
         const { verdict } = learner.accept(exampleOf(row), latents, 0)
         if (verdict === 'update') update(learner, latents)
         // As the daemon does: a version of what memory has.
-        else if (learner.publicationDue !== undefined) learner.memoryPublished()
+        else if (learner.knnMemory?.due !== undefined) learner.memoryPublished()
       }
     },
     finish() {
