@@ -41,7 +41,7 @@ const tags = {
       throw new Error('tags are a list of texts')
     return { kind: 'tags', tags: [...new Set(value)].sort() }
   },
-  schema: () => ({ tags: { type: 'array', items: { type: 'string' } } }),
+  schema: () => ({ tags: { type: 'array', items: { type: 'string', maxLength: 20 } } }),
 }
 
 /** Kernels of two by two, at every second place: as a matrix [pixels, places · channels]. */

@@ -43,6 +43,25 @@ const lessons = [
 const events = (from: number, count: number) =>
   Array.from({ length: count }, (_, at) => ({ id: `e-${from + at}`, ...lessons[at % 3] }))
 
+interface Described {
+  readonly paths: Readonly<
+    Record<
+      string,
+      {
+        readonly post: {
+          readonly requestBody: {
+            readonly content: {
+              readonly 'application/json': {
+                readonly schema: { readonly anyOf?: readonly object[] }
+              }
+            }
+          }
+        }
+      }
+    >
+  >
+}
+
 interface Model {
   readonly counts?: { readonly learned: number }
 }
@@ -77,6 +96,16 @@ test(
       }),
     ).toMatchObject({ predictions: [{ brightest: 15 }] })
     const get = async (path: string) => fetch(new URL(path, daemon.url))
+    const { paths } = (await (await get('/openapi.json')).json()) as Described
+    const bodyOf = (route: string) =>
+      paths[`/v1/models/{model}/${route}`]?.post.requestBody.content['application/json'].schema
+    const picture = { type: 'array', minItems: 4, maxItems: 4 }
+    expect(bodyOf('predict')).toMatchObject({
+      properties: { inputs: { items: { properties: { picture } } } },
+    })
+    expect(bodyOf('feedback')?.anyOf?.[0]).toMatchObject({
+      properties: { input: { properties: { picture } }, tags: { items: { maxLength: 20 } } },
+    })
     expect(await (await get('/hello/models')).text()).toBe('hej m')
     expect((await get('/v1/chat/completions')).status).toBe(404)
     const wrong = await daemon.post<{ code: string; detail: string }>('m/predict', {

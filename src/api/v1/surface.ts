@@ -16,6 +16,8 @@ import { addOperationRoutes } from './routes/operations.ts'
 import { addPredictRoute } from './routes/predict.ts'
 import { addQuarantineRoutes, addSetAsideRoutes } from './routes/set-aside.ts'
 import { addVersionRoutes } from './routes/versions.ts'
+import { inputValue } from './task-schemas.ts'
+import { invariant } from '../../platform/errors.ts'
 
 /** Every route of v1, in the order of its description. */
 const routes = [
@@ -46,6 +48,7 @@ export function openV1(services: Services): Surface {
       complete: (paths) => {
         const [first] = models
         if (first !== undefined) addExamples(paths, first)
+        describeInputs(paths, services)
       },
     },
     addTo: (scope) => {
@@ -76,11 +79,25 @@ function bodies({ example }: Pick<ModelServices, 'example'>): Readonly<Record<st
   }
 }
 
+interface DescribedContent {
+  example?: Json
+  readonly schema?: { readonly properties?: { readonly inputs?: { items?: object } } }
+}
+
 interface Operation {
   readonly parameters?: readonly { readonly in: string; readonly name: string; example?: Json }[]
   readonly requestBody?: {
-    readonly content?: Readonly<Record<string, { example?: Json } | undefined>>
+    readonly content?: Readonly<Record<string, DescribedContent | undefined>>
   }
+}
+
+/** What stands in `inputs` of a prediction, which the route itself takes as it comes. */
+function describeInputs(paths: Readonly<Record<string, unknown>>, services: Services): void {
+  const operations = paths['/v1/models/{model}/predict'] as Readonly<Record<string, Operation>>
+  const inputs =
+    operations.post?.requestBody?.content?.['application/json']?.schema?.properties?.inputs
+  invariant(inputs !== undefined, 'a prediction is described with its inputs')
+  inputs.items = inputValue(services)
 }
 
 /**

@@ -113,10 +113,14 @@ export function selectionBody(services: Services) {
   return extended(Selection, partsOf(services, 'stratum'), 'source')
 }
 
-/** What the bases of this daemon read. */
-export function inputValue({ models }: Services) {
+/** What the bases of this daemon read, for the description: a kind checks its values itself, with codes of its own. */
+export function inputValue({ models, limits }: Pick<Services, 'models' | 'limits'>) {
   const reads = models.flatMap(({ base }) => base.reads)
-  return Type.Unsafe<Json>(inputShown([...new Set([...usualInputs, ...reads])]))
+  const kinds = [...new Set([...usualInputs, ...reads])]
+  const properties = Object.fromEntries(
+    kinds.map(({ name, ...kind }) => [name, kind.schema(limits)]),
+  )
+  return Type.Unsafe<Json>({ ...inputShown(kinds), properties })
 }
 
 export function predictAnswer(services: Services) {
@@ -129,14 +133,9 @@ function signalParts({ models, limits }: Services): readonly SchemaPart[] {
   const lists = new Set(models.map(({ task }) => task.view.signals))
   return [...lists].map((signals) => {
     const schemas = Object.entries(signalSchemas(signals, limits))
-    const loose = schemas.map(([word, schema]) => [word, Type.Optional(Type.Unsafe(plain(schema)))])
-    return { properties: Object.fromEntries(loose) as SchemaPart['properties'] }
+    const optional = schemas.map(([word, schema]) => [word, Type.Optional(Type.Unsafe(schema))])
+    return { properties: Object.fromEntries(optional) as SchemaPart['properties'] }
   })
-}
-
-function plain(schema: object) {
-  const { type, description, items } = schema as Readonly<Record<string, unknown>>
-  return { type, description, ...(items !== undefined && { items }) }
 }
 
 const ndjson = { schema: text('one event per line') }

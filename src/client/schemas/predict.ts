@@ -38,11 +38,11 @@ const Generate = Type.Object(
   },
 )
 
-/** `input`: what the bases read. Loose on purpose: a wrong input is reported with its own code and place. */
-export function predictBody(mostInputs: number, input = Type.Unsafe<Json>({})) {
+/** An input is anything here, on purpose: a wrong one is reported with its own code and place. The description shows what bases read. */
+export function predictBody(mostInputs: number) {
   return Type.Object(
     {
-      inputs: Type.Array(input, { minItems: 1, maxItems: mostInputs }),
+      inputs: Type.Array(Type.Unsafe<Json>({}), { minItems: 1, maxItems: mostInputs }),
       version: Type.Optional(text('answer with this version instead of the live one')),
       at: Type.Optional(
         Type.String({

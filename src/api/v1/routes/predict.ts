@@ -12,7 +12,7 @@ import type { PredictRequest, AnsweredInput } from '../../../serving/live/predic
 import type { Services } from '../../../serving/services/services.ts'
 import { traceparentOf } from '../../http/trace-requests.ts'
 import { addRoute } from '../route.ts'
-import { inputValue, predictAnswer } from '../task-schemas.ts'
+import { predictAnswer } from '../task-schemas.ts'
 import { freshnessIn, PredictQuery, InsistHeaders, nameVersion } from '../headers-and-queries.ts'
 import type { Json } from '../../../contracts/core.ts'
 
@@ -23,7 +23,7 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
     role: 'predict',
     headers: PredictHeaders,
     query: PredictQuery,
-    body: predictBody(services.limits.inputs, inputValue(services)),
+    body: predictBody(services.limits.inputs),
     answer: predictAnswer(services),
     async handle(request, reply) {
       const { params, query, body, headers, over } = request
