@@ -60,6 +60,7 @@ export async function openIntake(
     sources: await sourcesOf(context, model, {
       journal: { ...inbox.journal, isAnnounced: context.config.role === 'all' },
       leaseTerm,
+      reads: base.reads,
     }),
     parse,
     predictions: predictionsOf(context, model, inbox),

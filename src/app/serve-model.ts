@@ -205,6 +205,8 @@ export async function openAllEngines(
   const { config, clock, log, metrics } = context
   const { methods, tasks } = pluginsOf(config)
   const { workers, batch_rows: rowsPerRun, batch_wait_ms: waitMs } = config.server
+  const { queue, queue_bytes: queueBytes } = config.limits
+  const batcher = { rowsPerRun, waitMs, queue, queueBytes }
   const basesOf = (writes: boolean) =>
     models.filter(({ name }) => writesTexts(context, name) === writes).map(({ base }) => base)
   const atEnd = (close: () => Promise<void>) => context.atEnd(close)
@@ -213,14 +215,14 @@ export async function openAllEngines(
   })
   const engines = await openEngines(basesOf(false), {
     engine: { methods, tasks, workers },
-    batcher: { rowsPerRun, waitMs, queue: config.limits.queue },
+    batcher,
     ...{ clock, log, metrics, atEnd },
   })
   const embeddings = embeddersOf(
     models.map(({ base }) => base),
     {
       engine: { methods },
-      batcher: { rowsPerRun, waitMs, queue: config.limits.queue },
+      batcher,
       ...{ clock, log, metrics, atEnd },
     },
   )

@@ -17,6 +17,8 @@ import type { Config } from '../config/config.ts'
 import type { Clock, Logger } from '../contracts/core.ts'
 import { closeAll } from '../platform/closers.ts'
 import type { SharedFeedback, SourceNeeds } from '../contracts/connector.ts'
+import type { InputKind } from '../contracts/payload.ts'
+import { eventSize } from '../intake/events/validate.ts'
 import type { Journal, Source } from '../contracts/source.ts'
 import { invariant } from '../platform/errors.ts'
 import { openJitter } from '../platform/random.ts'
@@ -141,6 +143,8 @@ interface Feedback {
   /** The journal of this daemon's inbox. */
   readonly journal: Journal
   readonly leaseTerm: LeaseTerm | undefined
+  /** What the base reads. */
+  readonly reads: readonly InputKind[]
 }
 
 /**
@@ -150,14 +154,14 @@ interface Feedback {
 export async function sourcesOf(
   context: TrainerContext,
   model: string,
-  { journal, leaseTerm }: Feedback,
+  { journal, leaseTerm, reads }: Feedback,
 ): Promise<readonly Source[]> {
   const { config, fleet } = context
   // In a fleet each replica's inbox goes into one stream, which the holder of the lease reads.
   const shared =
     fleet !== undefined && leaseTerm !== undefined && sharedFeedback(fleet, model, leaseTerm)
   const needs = {
-    ...sourceNeeds(context, model),
+    ...sourceNeeds(context, model, reads),
     feedback: shared || journal,
     ...(config.redis !== undefined && { redis: async () => connections(context) }),
   }
@@ -170,8 +174,10 @@ export async function sourcesOf(
 function sourceNeeds(
   { config, clock, log }: Pick<TrainerContext, 'config' | 'clock' | 'log'>,
   model: string,
+  reads?: readonly InputKind[],
 ) {
-  const { event_bytes: eventBytes, message_bytes: messageBytes } = config.limits
+  const { message_bytes: messageBytes } = config.limits
+  const { bytes: eventBytes } = eventSize(config.limits, reads)
   const retry = new RetryPolicy({
     ...{ clock, jitter: openJitter('source') },
     ...{ firstMs: 200, longestMs: 5_000 },

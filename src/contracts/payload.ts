@@ -36,6 +36,11 @@ export interface InputKind<Value extends Payload = Payload> extends PayloadKind 
   read(value: Json, limits: PayloadLimits, pointer: string): Value
   /** JSON Schema of what `read` takes. */
   schema(limits: PayloadLimits): object
+  /**
+   * The most bytes that a value has as JSON, if a usual event has no room for it: then an event with one, and a body for a
+   * model that reads it, may be so much longer than `limits` says. Absent: it needs no more room.
+   */
+  bytes?(limits: PayloadLimits): number
   readonly example: Json
   /** Of a table: its value stands in a column of its name, or is the object of all columns that mean nothing else. */
   readonly columns?: 'own' | 'others'

@@ -12,7 +12,7 @@ import {
   openMessage,
   type SignedSources,
 } from './signatures/signed-sources.ts'
-import { parseEvent, type EventLimits } from './events/validate.ts'
+import { eventSize, parseEvent, type EventLimits } from './events/validate.ts'
 
 export interface RecordParserOptions {
   readonly limits: EventLimits
@@ -40,8 +40,7 @@ export function recordParser({ limits, signed, checked, ...options }: RecordPars
       ...(timeMs !== undefined && { timeMs }),
     }
     if (signed === undefined) return parseEvent(value, limits, context)
-    const size = { bytes: limits.event_bytes, depth: limits.json_depth }
-    const message = openMessage(value, lowerCased(texts), size)
+    const message = openMessage(value, lowerCased(texts), eventSize(limits, options.reads))
     const event = parseEvent(message.bytes, limits, context)
     if (!signed.has(event.source)) return withoutSigned(event, signed)
     if (connector !== checked) checkSignature(event, message.signed, signed, timeMs)

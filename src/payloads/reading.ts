@@ -3,6 +3,7 @@
  * message. A key with the value null counts as absent, because many producers write every key they know.
  */
 import type { CodedError, Json } from '../contracts/core.ts'
+import type { InputKind, PayloadLimits } from '../contracts/payload.ts'
 import { failure, type ErrorCode } from '../platform/errors.ts'
 
 /** `fix` replaces the code's own fix. */
@@ -17,6 +18,12 @@ export function below(pointer: string, key: string | number): string {
   // Pointers are built for each field, also for valid ones: most need no escaping.
   const escaped = /[~/]/.test(short) ? short.replaceAll('~', '~0').replaceAll('/', '~1') : short
   return `${pointer}/${escaped}`
+}
+
+/** How many bytes longer than another a message may be that has an input of one of these kinds. */
+export function roomFor(kinds: readonly InputKind[], limits: PayloadLimits): number {
+  const room = kinds.map((kind) => kind.bytes?.(limits) ?? 0)
+  return Math.max(0, ...room.filter(Number.isSafeInteger))
 }
 
 export type JsonObject = Readonly<Record<string, Json>>

@@ -25,7 +25,8 @@ export const limitTable = {
     default: 64 * KiB,
     least: 256,
     most: 8 * MiB,
-    reason: 'an event is parsed in one piece; a longer one is almost always a mistake',
+    reason:
+      'an event is parsed in one piece; a longer one is almost always a mistake, unless its input is of a kind that needs more room and adds it here and to body_bytes',
   },
   message_bytes: {
     default: 16 * MiB,
@@ -189,6 +190,8 @@ const proportional = {
   body_events: { to: 'body_bytes', default: 1000, least: 1000 },
   /** Of one conversation: the chat template writes them all out. */
   messages: { to: 'text_characters', default: 256, least: 256 },
+  /** Rows that wait for the engine, as numbers: a picture has more of them than a text. */
+  queue_bytes: { to: 'queue', default: 64 * MiB, least: 16 * MiB },
   /** Answered rows that wait for a shadow; beyond it they are not compared. */
   shadow_rows: { to: 'queue', default: 256 },
   /** Texts of one request (`n`). */

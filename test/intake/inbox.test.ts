@@ -50,6 +50,20 @@ describe('the inbox', () => {
     expect(again.duplicates()).toBe(2)
   })
 
+  it('reads no more bytes at once than fit into memory, and at least one message', () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    const store = openStore(path, { migrations: inboxMigrations, synchronous: 'OFF' })
+    const MiB = 1024 * 1024
+    for (const [at, size] of [20, 1, 1, 14, 2].entries())
+      store.run('INSERT INTO messages VALUES (?, zeroblob(?), 0, NULL)', at, size * MiB)
+    const reader = openInboxReader(path)
+    const sizes = (from: number) =>
+      reader.journal.read(from, 512).map(({ value }) => value.length / MiB)
+    expect([sizes(0), sizes(1), sizes(4), sizes(5)]).toEqual([[20], [1, 1, 14], [2], []])
+    reader.close()
+    store.close()
+  })
+
   it('begins where it begins, also when its first message comes while it is asked', () => {
     const path = join(scratchFolder(), 'inbox.db')
     opened(path)

@@ -1,5 +1,6 @@
 import { value as valueKind } from '../../src/payloads/signals/value.ts'
 import { text } from '../../src/payloads/inputs/text.ts'
+import type { InputKind } from '../../src/contracts/payload.ts'
 import { describe, expect, test } from 'vitest'
 import { CodedError } from '../../src/contracts/core.ts'
 import { signalDigest } from '../../src/intake/events/event-key.ts'
@@ -357,4 +358,39 @@ test('a value says nothing to a model that learns labels', () => {
   expect(parse({ ...labelled, value: 3 }, { onUnknownKey }).signal.kind).toBe('label')
   expect(unknown).toEqual(['value'])
   expect(thrown(() => parse({ input, value: 3 })).code).toBe('EVENT_INVALID')
+})
+
+describe('an input of a kind that needs room', () => {
+  const picture: InputKind = {
+    name: 'picture',
+    summary: 'a picture',
+    example: '',
+    read: (value) => ({ kind: 'picture', picture: value }),
+    schema: () => ({}),
+    bytes: ({ features = 0 }) => 10 * features,
+  }
+  const reads = [text, picture]
+  const room = 10 * defaultLimits.features
+  const of = (length: number) => 'a'.repeat(length)
+  const codeOf = (event: object, kinds = reads) =>
+    thrown(() => parse({ label: 'a', ...event }, { reads: kinds })).code
+
+  test('makes its own event so much longer, and no other', () => {
+    const most = defaultLimits.event_bytes + room
+    const empty = encode({ label: 'a', input: { picture: '' } }).length
+    const largest = { input: { picture: of(most - empty) } }
+    expect(parse({ label: 'a', ...largest }, { reads }).input?.kind).toBe('picture')
+    expect(codeOf({ input: { picture: of(most - empty + 1) } })).toBe('EVENT_TOO_LARGE')
+    expect(codeOf(largest, [text])).toBe('EVENT_TOO_LARGE')
+    expect(codeOf({ input, note: of(defaultLimits.event_bytes) })).toBe('EVENT_TOO_LARGE')
+    expect(codeOf({ prediction_id: 'p', note: of(defaultLimits.event_bytes) })).toBe(
+      'EVENT_TOO_LARGE',
+    )
+  })
+
+  test.each([NaN, Infinity, -1, 0.5])('adds none if it says %s', (bytes) => {
+    const broken = { ...picture, bytes: () => bytes }
+    const event = { input: { picture: of(defaultLimits.event_bytes) } }
+    expect(codeOf(event, [broken])).toBe('EVENT_TOO_LARGE')
+  })
 })

@@ -76,7 +76,7 @@ function versionOf(number: number): Version {
 }
 
 async function openHttp(): Promise<void> {
-  const bounds = { lanes: 1, rowsPerRun: 8, queue: 1024, waitMs: 10_000 }
+  const bounds = { lanes: 1, rowsPerRun: 8, queue: 1024, queueBytes: 1e6, waitMs: 10_000 }
   const batcher = new Batcher({ engine, clock: systemClock, metrics, ...bounds })
   let ids = 0
   live = await openLiveModel({

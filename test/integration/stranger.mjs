@@ -5,13 +5,16 @@
 import { createHash } from 'node:crypto'
 
 const SIDE = 4
+const MOST = 512
 const CHANNELS = 3
 const isGrey = (value) => Number.isInteger(value) && value >= 0 && value <= 255
-const isRow = (row) => Array.isArray(row) && row.length === SIDE && row.every(isGrey)
+const isSide = (length) => length > 0 && length <= MOST && length % SIDE === 0
 
-const picture = {
+/** `bytes`: as JSON. */
+const pictureOf = (bytes) => ({
   name: 'picture',
-  summary: 'four rows of four grey values',
+  summary: 'a square of grey values, a multiple of four on each side',
+  bytes: () => bytes,
   example: [
     [0, 0, 255, 255],
     [0, 0, 255, 255],
@@ -19,15 +22,28 @@ const picture = {
     [0, 0, 255, 255],
   ],
   read(value) {
-    if (!Array.isArray(value) || value.length !== SIDE || !value.every(isRow))
-      throw new Error('a picture has four rows of four grey values from 0 to 255')
+    const isRow = (row) => Array.isArray(row) && row.length === value.length && row.every(isGrey)
+    if (!Array.isArray(value) || !isSide(value.length) || !value.every(isRow))
+      throw new Error(
+        'a picture is a square of grey values from 0 to 255, four on each side or more',
+      )
     return { kind: 'picture', picture: value }
   },
   schema() {
     const items = { type: 'integer', minimum: 0, maximum: 255 }
-    const row = { type: 'array', minItems: SIDE, maxItems: SIDE, items }
-    return { type: 'array', minItems: SIDE, maxItems: SIDE, items: row }
+    const row = { type: 'array', minItems: SIDE, maxItems: MOST, items }
+    return { type: 'array', minItems: SIDE, maxItems: MOST, items: row }
   },
+})
+
+/** The mean of each of its four by four parts. */
+function small(rows) {
+  const size = rows.length / SIDE
+  const means = new Float32Array(SIDE * SIDE)
+  for (const [row, greys] of rows.entries())
+    for (const [column, grey] of greys.entries())
+      means[Math.floor(row / size) * SIDE + Math.floor(column / size)] += grey / 255 / size ** 2
+  return means
 }
 
 const tags = {
@@ -69,8 +85,14 @@ const base = {
   kind: 'base',
   name: 'grey',
   summary: 'one convolution over a small picture',
-  settings: {},
-  async open() {
+  settings: {
+    picture_bytes: {
+      type: 'integer',
+      default: 2 ** 20,
+      description: 'the most that a picture has',
+    },
+  },
+  async open({ picture_bytes: bytes }) {
     const weight = convolution()
     const [inSize, width] = weight.shape
     const site = { name: 'conv', kind: 'linear', role: 'conv', layer: 0, inSize, outSize: width }
@@ -79,7 +101,7 @@ const base = {
     return {
       name: 'grey',
       hash: createHash('sha256').update(weight.data).digest('hex'),
-      reads: [picture],
+      reads: [pictureOf(bytes)],
       rows: 'values',
       weights: new Map([
         ['conv.weight', weight],
@@ -99,9 +121,7 @@ const base = {
         },
         pool: (_ops, positions) => positions,
       },
-      encode: ({ picture: rows }) => ({
-        data: Float32Array.from(rows.flat(), (grey) => grey / 255),
-      }),
+      encode: ({ picture: rows }) => ({ data: small(rows) }),
     }
   },
 }

@@ -2,8 +2,9 @@
  * A stranger's module with an input, a base and a task of its own, through everything that ours go through: HTTP, trainer,
  * checkpoint, kill, restart, dead letter, and a file of the command line.
  */
-import { copyFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'libsql'
 import { expect, test } from 'vitest'
 import { runCli } from '../cli/run-cli.ts'
 import { oneDaemon } from './one-daemon.ts'
@@ -23,6 +24,10 @@ models:
     adapter: { method: lora, rank: 2, tail_layers: all }
     train: { learning_rate: 0.05, epochs: 4 }
     sources: [{ http: {} }, { file: { path: ./events.jsonl } }]
+  t:
+    base: { grey: { picture_bytes: 0 } }
+    task: { several: { tags: [bright, dark, left] } }
+    adapter: { method: lora, rank: 2, tail_layers: all }
 `,
   )
 })
@@ -40,6 +45,13 @@ const lessons = [
     tags: ['left', 'bright'],
   },
 ]
+/** As wide as it is in a message of more than 300 KB: beyond all that a text may be. */
+const LARGE = 280
+const large = (id: string, grey: number, tag: string) => ({
+  id,
+  input: { picture: Array.from({ length: LARGE }, () => Array<number>(LARGE).fill(grey)) },
+  tags: [tag],
+})
 const events = (from: number, count: number) =>
   Array.from({ length: count }, (_, at) => ({ id: `e-${from + at}`, ...lessons[at % 3] }))
 
@@ -82,6 +94,62 @@ async function answers(): Promise<readonly (readonly string[])[]> {
 
 const right = [['bright'], ['dark'], ['bright', 'left']]
 
+/** What all tables of the model hold. */
+function storedBytes(): number {
+  const folder = join(daemon.folder, 'data', 'm')
+  const sums = readdirSync(folder)
+    .filter((file) => file.endsWith('.db'))
+    .flatMap((file) => {
+      const store = new Database(join(folder, file), { readonly: true })
+      const columns = store
+        .prepare(
+          `SELECT t.name AS "table", c.name AS "column" FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table'`,
+        )
+        .all() as readonly { readonly table: string; readonly column: string }[]
+      const lengths = columns.map(({ table, column }) => {
+        const sum = `SELECT total(length(CAST("${column}" AS BLOB))) AS bytes FROM "${table}"`
+        return (store.prepare(sum).get() as { readonly bytes: number }).bytes
+      })
+      store.close()
+      return lengths
+    })
+  return sums.reduce((sum, bytes) => sum + bytes, 0)
+}
+
+/** An event, a body and a request may have one, for this model alone. */
+async function takesLargePictures(): Promise<void> {
+  const bright = large('large-0', 250, 'bright')
+  const taught = [bright, large('large-1', 4, 'dark')]
+  const before = storedBytes()
+  for (const event of taught)
+    expect(await daemon.post('m/feedback', event)).toMatchObject({ accepted: 1 })
+  await learned(62)
+  // The message in the inbox, and what the base made of it in the event log.
+  const ratio = (storedBytes() - before) / JSON.stringify(taught).length
+  expect(ratio).toBeGreaterThan(1)
+  expect(ratio).toBeLessThan(2)
+  expect(await daemon.post('m/predict', { inputs: [bright.input] })).toMatchObject({
+    predictions: [{ tags: ['bright'] }],
+  })
+  const code = async (path: string, body: object) =>
+    (await daemon.post<{ readonly code: string }>(path, body)).code
+  const text = 'x'.repeat(200_000)
+  const refusals = [
+    code('t/feedback', bright),
+    code('t/feedback', { input: text, tags: ['bright'] }),
+    code('m/feedback', { input: text, tags: ['bright'] }),
+    code('m/feedback', { prediction_id: 'p', tags: ['bright'], note: text }),
+    code('m/predict', { inputs: Array.from({ length: 5 }, () => bright.input) }),
+  ]
+  expect(await Promise.all(refusals)).toEqual([
+    'BODY_TOO_LARGE',
+    'EVENT_TOO_LARGE',
+    'INPUT_TOO_LONG',
+    'EVENT_TOO_LARGE',
+    'BODY_TOO_LARGE',
+  ])
+}
+
 test(
   'what a stranger brings is served, learned, killed, restarted, refused and sent from a file',
   { timeout: 500_000 },
@@ -99,20 +167,20 @@ test(
     const { paths } = (await (await get('/openapi.json')).json()) as Described
     const bodyOf = (route: string) =>
       paths[`/v1/models/{model}/${route}`]?.post.requestBody.content['application/json'].schema
-    const picture = { type: 'array', minItems: 4, maxItems: 4 }
+    const picture = { type: 'array', minItems: 4, maxItems: 512 }
     expect(bodyOf('predict')).toMatchObject({
       properties: { inputs: { items: { properties: { picture } } } },
     })
     expect(bodyOf('feedback')?.anyOf?.[0]).toMatchObject({
       properties: { input: { properties: { picture } }, tags: { items: { maxLength: 20 } } },
     })
-    expect(await (await get('/hello/models')).text()).toBe('hej m')
+    expect(await (await get('/hello/models')).text()).toBe('hej m,t')
     expect((await get('/v1/chat/completions')).status).toBe(404)
     const wrong = await daemon.post<{ code: string; detail: string }>('m/predict', {
       inputs: [{ picture: [[1]] }],
     })
     expect(wrong).toMatchObject({ code: 'REQUEST_INVALID' })
-    expect(wrong.detail).toContain('four rows of four grey values')
+    expect(wrong.detail).toContain('a square of grey values')
     const refused = await daemon.post<{ code: string }>('m/feedback', {
       input: lessons[0]!.input,
       tags: ['blue'],
@@ -124,6 +192,7 @@ test(
     })
     await learned(60)
     await expect.poll(answers, patience).toEqual(right)
+    await takesLargePictures()
 
     await daemon.kill()
     const lines = [
@@ -133,20 +202,21 @@ test(
     writeFileSync(join(daemon.folder, 'events.jsonl'), `${lines.join('\n')}\n`)
     await daemon.start()
     await expect.poll(answers, patience).toEqual(right)
-    await learned(60)
+    await learned(62)
     await expect
       .poll(async () => JSON.stringify(await daemon.get('m/dead-letters')), patience)
-      .toContain('four rows of four grey values')
+      .toContain('a square of grey values')
 
     const file = join(daemon.folder, 'more.jsonl')
     writeFileSync(
       file,
       events(100, 30)
         .map((event) => JSON.stringify(event))
+        .concat(JSON.stringify(large('large-file', 250, 'bright')))
         .join('\n'),
     )
     const sent = await runCli('feedback', 'm', '--url', daemon.url, '--file', file, '--json')
-    expect(sent.json()).toMatchObject({ accepted: 30 })
-    await learned(90)
+    expect(sent.json()).toMatchObject({ accepted: 31 })
+    await learned(93)
   },
 )

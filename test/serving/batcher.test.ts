@@ -18,7 +18,7 @@ async function openEngine(...numbers: readonly number[]): Promise<FakeEngine> {
 function open(engine: FakeEngine, options: Partial<BatcherOptions> = {}) {
   const clock = openFakeClock()
   const metrics = { observe: () => {} }
-  const limits = { lanes: 1, rowsPerRun: 4, queue: 100, waitMs: 1000 }
+  const limits = { lanes: 1, rowsPerRun: 4, queue: 100, queueBytes: 1000, waitMs: 1000 }
   return { clock, batcher: new Batcher({ engine, clock, metrics, ...limits, ...options }) }
 }
 
@@ -123,6 +123,26 @@ test('a full queue refuses with QUEUE_FULL, which may be tried again, and loses 
   engine.finish()
   expect(await running).toHaveLength(1)
   expect(await waiting).toHaveLength(2)
+})
+
+test('waiting rows are counted in bytes too, and a request that finds none waiting is taken', async () => {
+  const engine = await openEngine(1)
+  engine.hold()
+  const row = (length: number) => ({ data: new Float32Array(length) })
+  const { batcher } = open(engine, { queueBytes: 400 })
+  const running = batcher.run({ ...one, rows: [row(200)] })
+  const waiting = batcher.run({ ...one, rows: [row(200)] })
+  const refused = await rejection(batcher.run({ ...one, rows: [row(1)] }))
+  expect(refused).toMatchObject({ code: 'QUEUE_FULL', retriable: true })
+  engine.finish()
+  await running
+  const next = batcher.run({ ...one, rows: [row(50), row(50)] })
+  expect((await rejection(batcher.run({ ...one, rows: [row(1)] }))).code).toBe('QUEUE_FULL')
+  engine.finish()
+  await waiting
+  await settled()
+  engine.finish()
+  expect(await next).toHaveLength(2)
 })
 
 test('a row that waited too long is not run any more', async () => {

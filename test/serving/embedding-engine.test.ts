@@ -39,7 +39,7 @@ test('a version embeds as its base with its adapter, without its head, at unit l
   })
   const engine = lazyEmbeddings(base, {
     engine: { methods: { lora } },
-    batcher: { rowsPerRun: 8, queue: 64, waitMs: 1000 },
+    batcher: { rowsPerRun: 8, queue: 64, queueBytes: 1e6, waitMs: 1000 },
     ...{ clock: openFakeClock(), log: openFakeLog(), metrics },
     atEnd: (close) => void closers.push(close),
   })

@@ -25,7 +25,7 @@ export async function openLive(
   const log = openFakeLog()
   const metrics = openMetrics()
   const served: ServedPrediction[] = []
-  const bounds = { lanes: 1, rowsPerRun: 8, queue: 64, waitMs: 60_000 }
+  const bounds = { lanes: 1, rowsPerRun: 8, queue: 64, queueBytes: 1e6, waitMs: 60_000 }
   const batcher = new Batcher({ engine, clock, metrics, ...bounds, ...options.batcher })
   let ids = 0
   const live = await openLiveModel({

@@ -5,7 +5,10 @@
 import { promisify } from 'node:util'
 import { gunzip, inflate } from 'node:zlib'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { parseJson } from '../../intake/events/json-guard.ts'
+import type { Base } from '../../contracts/base.ts'
+import type { PayloadLimits } from '../../contracts/payload.ts'
+import { checkBytes, parseJson, type JsonLimits } from '../../intake/events/json-guard.ts'
+import { roomFor } from '../../payloads/reading.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Limits } from '../../platform/limits.ts'
 import { eventLoop } from '../../platform/slices.ts'
@@ -26,23 +29,57 @@ export interface RawBody {
   readonly bytes: Uint8Array
 }
 
-type BodyLimits = Pick<Limits, 'body_bytes' | 'json_depth'>
+/** `models`: those whose bases read large inputs take larger bodies on their own routes. */
+export interface BodyBounds {
+  readonly limits: Pick<Limits, 'body_bytes' | 'json_depth'> & PayloadLimits
+  readonly models: readonly ReadingModel[]
+}
+
+interface ReadingModel {
+  readonly name: string
+  readonly base: Pick<Base, 'reads'>
+}
+
+function bodyBytes({ limits }: BodyBounds, models: readonly ReadingModel[]): number {
+  return (
+    limits.body_bytes +
+    roomFor(
+      models.flatMap(({ base }) => base.reads),
+      limits,
+    )
+  )
+}
+
+/** Fastify reads no more of a body. Call before routes are added. */
+export function boundBodies(app: FastifyInstance, bounds: BodyBounds): void {
+  const most = bodyBytes(bounds, bounds.models)
+  app.addHook('onRoute', (route) => {
+    if (route.url.includes('/:model/')) route.bodyLimit ??= most
+  })
+}
+
+/** Of the model that the path names. */
+function sizeOf({ params }: FastifyRequest, bounds: BodyBounds): JsonLimits {
+  const { model } = Object(params) as { readonly model?: string }
+  const named = bounds.models.filter(({ name }) => name === model)
+  return { bytes: bodyBytes(bounds, named), depth: bounds.limits.json_depth }
+}
 
 /** For every scope: application/json, and nothing else. */
-export function readJsonOnly(app: FastifyInstance, limits: BodyLimits): void {
+export function readJsonOnly(app: FastifyInstance, bounds: BodyBounds): void {
   app.removeAllContentTypeParsers()
-  readJson(app, ['application/json'], limits)
+  readJson(app, ['application/json'], bounds)
   app.addContentTypeParser('*', async (request: FastifyRequest) => refuseType(request))
 }
 
 /** These types too, in this scope. */
-export function readJson(scope: FastifyInstance, types: string[], limits: BodyLimits): void {
-  const size = { bytes: limits.body_bytes, depth: limits.json_depth }
+export function readJson(scope: FastifyInstance, types: string[], bounds: BodyBounds): void {
   scope.addContentTypeParser(
     types,
     { parseAs: 'buffer' },
     async (request: FastifyRequest, sent: Buffer) => {
-      const bytes = await inflatedBody(request, sent, limits)
+      const size = sizeOf(request, bounds)
+      const bytes = await inflatedBody(request, sent, size)
       return isRaw(request)
         ? ({ format: 'json', bytes } satisfies RawBody)
         : eventLoop.run(() => parseJson(bytes, size, 'BODY'))
@@ -51,13 +88,13 @@ export function readJson(scope: FastifyInstance, types: string[], limits: BodyLi
 }
 
 /** One JSON document a line, by routes that read it raw. */
-export function readJsonLines(scope: FastifyInstance, types: string[], limits: BodyLimits): void {
+export function readJsonLines(scope: FastifyInstance, types: string[], bounds: BodyBounds): void {
   scope.addContentTypeParser(
     types,
     { parseAs: 'buffer' },
     async (request: FastifyRequest, sent: Buffer) => {
       if (isRaw(request)) {
-        const bytes = await inflatedBody(request, sent, limits)
+        const bytes = await inflatedBody(request, sent, sizeOf(request, bounds))
         return { format: 'ndjson', bytes } satisfies RawBody
       }
       throw failure('BODY_TYPE_UNSUPPORTED', 'this route reads one JSON document')
@@ -65,8 +102,9 @@ export function readJsonLines(scope: FastifyInstance, types: string[], limits: B
   )
 }
 
-async function inflatedBody({ headers }: FastifyRequest, sent: Buffer, limits: BodyLimits) {
-  return inflated(sent, headers['content-encoding'], limits.body_bytes)
+async function inflatedBody({ headers }: FastifyRequest, sent: Buffer, size: JsonLimits) {
+  checkBytes(sent, size, 'BODY')
+  return inflated(sent, headers['content-encoding'], size.bytes)
 }
 
 function isRaw(request: FastifyRequest): boolean {

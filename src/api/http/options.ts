@@ -12,8 +12,8 @@ import type { CorsOptions } from './origins.ts'
 
 export interface ServerOptions {
   readonly surfaces: readonly Surface[]
-  /** For the probes. */
-  readonly services: Pick<Services, 'readiness'>
+  /** For the probes, and for how large a body may be. */
+  readonly services: Pick<Services, 'readiness' | 'models' | 'limits'>
   readonly limits: HttpLimits
   /** Hosts that requests may name besides loopback, read at each request; absent = all. */
   readonly hosts?: () => readonly string[] | undefined

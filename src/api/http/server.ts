@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Surface } from '../surface.ts'
 import { answerErrors, errorAnswerer, requestFault } from './answer-errors.ts'
-import { readJsonOnly } from './bodies.ts'
+import { boundBodies, readJsonOnly } from './bodies.ts'
 import { Connections } from './connections.ts'
 import { addCors } from './origins.ts'
 import { addDeadline, drain, type DrainedServer } from './open-requests.ts'
@@ -51,9 +51,11 @@ export async function openServer(options: ServerOptions): Promise<Server> {
 async function build(
   context: HttpContext,
 ): Promise<DrainedServer & { readonly checkCaller: CallerCheck }> {
-  const { surfaces, limits, clock, cors, version } = context
+  const { surfaces, limits, services, clock, cors, version } = context
   const app = openFastify(context)
-  readJsonOnly(app, limits)
+  const bounds = { models: services.models, limits: services.limits }
+  boundBodies(app, bounds)
+  readJsonOnly(app, bounds)
   // Later than `requestTimeout`, so that a slow client gets the error that says so.
   const requests = addDeadline(app, 2 * limits.request_ms, clock)
   const connections = watch(app, context)

@@ -35,7 +35,7 @@ const routes = [
 ]
 
 export function openV1(services: Services): Surface {
-  const { limits, models } = services
+  const { models } = services
   return {
     prefix: '/v1',
     errors: problemFormat,
@@ -52,8 +52,8 @@ export function openV1(services: Services): Surface {
       },
     },
     addTo: (scope) => {
-      readJson(scope, CLOUD_EVENT_TYPES, limits)
-      readJsonLines(scope, NDJSON_TYPES, limits)
+      readJson(scope, CLOUD_EVENT_TYPES, services)
+      readJsonLines(scope, NDJSON_TYPES, services)
       for (const add of routes) add(scope, services)
     },
   }

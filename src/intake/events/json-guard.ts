@@ -16,10 +16,7 @@ export function parseJson(
   limits: JsonLimits,
   what: 'EVENT' | 'BODY' = 'EVENT',
 ): Json {
-  if (bytes.byteLength > limits.bytes) {
-    const sizes = `${bytes.byteLength} bytes, at most ${limits.bytes}`
-    throw refuse(`${what}_TOO_LARGE`, '', sizes)
-  }
+  checkBytes(bytes, limits, what)
   const text = decode(bytes, what)
   checkDepth(text, limits.depth)
   const value = parse(text, what)
@@ -27,6 +24,15 @@ export function parseJson(
   const forbiddenAt = forbiddenPath(value)
   if (forbiddenAt !== undefined) throw forbiddenKey(forbiddenAt)
   return value
+}
+
+export function checkBytes(
+  { byteLength }: Uint8Array,
+  { bytes: most }: Pick<JsonLimits, 'bytes'>,
+  what: 'EVENT' | 'BODY' = 'EVENT',
+): void {
+  if (byteLength > most)
+    throw refuse(`${what}_TOO_LARGE`, '', `${byteLength} bytes, at most ${most}`)
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })

@@ -7,7 +7,12 @@
  */
 import { CodedError, type Json } from '../../contracts/core.ts'
 import { isRetraction, type FeedbackEvent, type FeedbackSignal } from '../../contracts/event.ts'
-import type { InputKind, PayloadLimits, SignalKind } from '../../contracts/payload.ts'
+import {
+  isOf,
+  type InputKind,
+  type PayloadLimits,
+  type SignalKind,
+} from '../../contracts/payload.ts'
 import { digestOf } from '../../platform/canonical-json.ts'
 import { withDetails } from '../../platform/errors.ts'
 import { usualSignals } from '../../payloads/built-in.ts'
@@ -15,9 +20,9 @@ import type { Limits } from '../../platform/limits.ts'
 import { plainTraceparent } from '../../platform/tracing/traceparent.ts'
 import { unwrap, type Headers, type EventEnvelope } from './cloud-event.ts'
 import { identity, slice, time, weight, readInput } from './fields.ts'
-import { parseJson } from './json-guard.ts'
+import { checkBytes, parseJson, type JsonLimits } from './json-guard.ts'
 import { kindOf, readSignal, RETRACT, wordsOf } from './signal.ts'
-import { given, isObject, type JsonObject, below, refuse } from '../../payloads/reading.ts'
+import { given, isObject, type JsonObject, below, refuse, roomFor } from '../../payloads/reading.ts'
 
 export type EventLimits = Pick<Limits, 'event_bytes' | 'json_depth'> & PayloadLimits
 
@@ -44,13 +49,22 @@ export function parseEvent(
   limits: EventLimits,
   context: EventContext,
 ): FeedbackEvent {
-  const size = { bytes: limits.event_bytes, depth: limits.json_depth }
-  return readEvent(parseJson(bytes, size), limits, context)
+  const event = readEvent(parseJson(bytes, eventSize(limits, context.reads)), limits, context)
+  // Only a large input makes an event large.
+  if (bytes.byteLength > limits.event_bytes) {
+    const kind = context.reads?.find((each) => event.input && isOf(event.input, each))
+    checkBytes(bytes, eventSize(limits, kind && [kind]))
+  }
+  return event
+}
+
+/** How large an event may be for a base that reads these kinds. */
+export function eventSize(limits: EventLimits, reads: readonly InputKind[] = []): JsonLimits {
+  return { bytes: limits.event_bytes + roomFor(reads, limits), depth: limits.json_depth }
 }
 
 function readEvent(message: Json, limits: EventLimits, context: EventContext): FeedbackEvent {
-  const size = { bytes: limits.event_bytes, depth: limits.json_depth }
-  const envelope = unwrap(message, context.headers ?? {}, size)
+  const envelope = unwrap(message, context.headers ?? {}, eventSize(limits, context.reads))
   const { event, pointer } = envelope
   if (!isObject(event)) throw noObject(event, pointer)
   tellUnknown(event, context)

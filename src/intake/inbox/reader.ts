@@ -42,11 +42,9 @@ export function openInboxReader(path: string): InboxReader {
 function journalOf(store: Store): InboxJournal {
   const mark = (name: string) =>
     store.get('SELECT value FROM marks WHERE name = ?', name)?.number('value') ?? 0
-  const messages =
-    'SELECT offset, value, time_ms, traceparent FROM messages WHERE offset >= ? ORDER BY offset LIMIT ?'
   return {
     read: (from, count) =>
-      store.all(messages, from, count).map((row) => {
+      store.all(MESSAGES, from, countWithin(store, from, count)).map((row) => {
         const traceparent = row.textOrNull('traceparent')
         return {
           offset: row.number('offset'),
@@ -79,6 +77,24 @@ function journalOf(store: Store): InboxJournal {
       store.run(`UPDATE marks SET value = ? WHERE name = 'consumed' AND value < ?`, offset, offset)
     },
   }
+}
+
+const MESSAGES =
+  'SELECT offset, value, time_ms, traceparent FROM messages WHERE offset >= ? ORDER BY offset LIMIT ?'
+
+/** Messages read at once are in memory: at least one, and then no more than these bytes. Pictures are large. */
+const READ_BYTES = 16 * 1024 * 1024
+
+/** How many of the next `count` messages. Their lengths are known without reading them. */
+function countWithin(store: Store, from: number, count: number): number {
+  const lengths =
+    'SELECT length(value) AS bytes FROM messages WHERE offset >= ? ORDER BY offset LIMIT ?'
+  let bytes = 0
+  const over = store.all(lengths, from, count).findIndex((row) => {
+    bytes += row.number('bytes')
+    return bytes > READ_BYTES
+  })
+  return over < 0 ? count : Math.max(1, over)
 }
 
 const FIRST = `coalesce((SELECT min(offset) FROM messages), (SELECT value FROM marks WHERE name = 'end'), 0)`

@@ -28,6 +28,8 @@ export interface BatcherOptions {
   readonly lanes: number
   readonly rowsPerRun: number
   readonly queue: number
+  /** The most bytes of waiting rows, unless a single request has more. */
+  readonly queueBytes: number
   /** The longest that a row may wait for its run. */
   readonly waitMs: number
   readonly clock: Clock
@@ -45,7 +47,7 @@ interface Row {
 
 export class Batcher {
   readonly #options: BatcherOptions
-  readonly #turns = new FairQueue<Row>()
+  readonly #turns = new FairQueue<Row>(({ encoded }) => encoded.data.byteLength)
   readonly #runs = new Set<Promise<void>>()
   #closed = false
 
@@ -66,7 +68,7 @@ export class Batcher {
   async run(request: BatchRequest): Promise<readonly Float32Array[]> {
     const { rows, signal } = request
     signal?.throwIfAborted()
-    this.#admit(rows.length)
+    this.#admit(rows)
     if (rows.length === 0) return []
     const pending = openPending(rows.length)
     const abort = () => this.#fail({ model: request.model, pending }, signal?.reason)
@@ -84,17 +86,17 @@ export class Batcher {
     await Promise.all(this.#runs)
   }
 
-  #admit(rows: number): void {
+  #admit(rows: readonly EncodedRow[]): void {
     if (this.#closed) throw failure('SHUTTING_DOWN', 'the server is stopping')
-    const { queue } = this.#options
-    if (this.#turns.size + rows <= queue) return
-    throw failure(
-      'QUEUE_FULL',
-      `${this.#turns.size} of ${queue} rows wait for the engine already`,
-      {
-        details: { waiting: this.#turns.size, queue },
-      },
-    )
+    const { queue, queueBytes } = this.#options
+    const { size, weight } = this.#turns
+    const bytes = rows.reduce((sum, { data }) => sum + data.byteLength, weight)
+    const isRoom = size === 0 || bytes <= queueBytes
+    if (size + rows.length <= queue && isRoom) return
+    const waiting = isRoom ? `${size} of ${queue} rows` : `${size} rows of ${weight} bytes`
+    throw failure('QUEUE_FULL', `${waiting} wait for the engine already`, {
+      details: { waiting: size, queue },
+    })
   }
 
   #enqueue(request: BatchRequest, pending: PendingRequest): void {

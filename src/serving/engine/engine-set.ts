@@ -17,7 +17,7 @@ export interface EngineOfBase {
 
 interface EngineSetOptions {
   readonly engine: Omit<ServingEngineOptions, 'base' | 'onCrash'>
-  readonly batcher: Pick<BatcherOptions, 'rowsPerRun' | 'queue' | 'waitMs'>
+  readonly batcher: Pick<BatcherOptions, 'rowsPerRun' | 'queue' | 'queueBytes' | 'waitMs'>
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: Metrics

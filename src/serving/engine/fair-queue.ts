@@ -7,10 +7,21 @@ export class FairQueue<Item> {
   /** Maps keep the order of insertion: the first is the next in turn. */
   readonly #lines = new Map<string, Map<object, Item[]>>()
   readonly #sizes = new Map<string, number>()
+  readonly #weightOf: (item: Item) => number
   #size = 0
+  #weight = 0
+
+  constructor(weightOf: (item: Item) => number = () => 0) {
+    this.#weightOf = weightOf
+  }
 
   get size(): number {
     return this.#size
+  }
+
+  /** Of all items together. */
+  get weight(): number {
+    return this.#weight
   }
 
   sizeOf(key: string): number {
@@ -24,7 +35,7 @@ export class FairQueue<Item> {
     const items = line.get(request)
     if (items === undefined) line.set(request, [item])
     else items.push(item)
-    this.#count(key, 1)
+    this.#count(key, 1, [item])
   }
 
   take(): Item | undefined {
@@ -39,7 +50,7 @@ export class FairQueue<Item> {
     if (items.length > 0) line.set(request, items)
     this.#lines.delete(key)
     if (line.size > 0) this.#lines.set(key, line)
-    this.#count(key, -1)
+    this.#count(key, -1, item === undefined ? [] : [item])
     return item
   }
 
@@ -52,7 +63,7 @@ export class FairQueue<Item> {
       items.splice(at, 1)
       if (items.length === 0) line?.delete(request)
       if (line?.size === 0) this.#lines.delete(key)
-      this.#count(key, -1)
+      this.#count(key, -1, [item])
       return true
     }
     return false
@@ -65,12 +76,14 @@ export class FairQueue<Item> {
     if (line === undefined || items === undefined) return
     line.delete(request)
     if (line.size === 0) this.#lines.delete(key)
-    this.#count(key, -items.length)
+    this.#count(key, -1, items)
   }
 
-  #count(key: string, change: number): void {
+  #count(key: string, sign: 1 | -1, items: readonly Item[]): void {
+    const change = sign * items.length
     const left = this.sizeOf(key) + change
     this.#size += change
+    for (const item of items) this.#weight += sign * this.#weightOf(item)
     if (left === 0) this.#sizes.delete(key)
     else this.#sizes.set(key, left)
   }

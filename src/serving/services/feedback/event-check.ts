@@ -4,7 +4,7 @@ import type { InputKind } from '../../../contracts/payload.ts'
 import type { Task } from '../../../contracts/task.ts'
 import type { Clock } from '../../../contracts/core.ts'
 import { isEnvelope } from '../../../intake/events/cloud-event.ts'
-import { parseJson } from '../../../intake/events/json-guard.ts'
+import { parseJson, type JsonLimits } from '../../../intake/events/json-guard.ts'
 import {
   checkSignature,
   coveredEvent,
@@ -12,7 +12,7 @@ import {
   type SignedSources,
 } from '../../../intake/signatures/signed-sources.ts'
 import type { SignedMessage } from '../../../intake/signatures/standard-webhooks.ts'
-import { parseEvent, type EventLimits } from '../../../intake/events/validate.ts'
+import { eventSize, parseEvent, type EventLimits } from '../../../intake/events/validate.ts'
 import { isObject } from '../../../payloads/reading.ts'
 
 export interface EventCheckOptions {
@@ -59,7 +59,8 @@ function signedEvent(
   const sources = signed?.sources()
   if (signed === undefined || sources === undefined)
     return { event: parseEvent(bytes, limits, context), bytes }
-  const message = openMessage(bytes, {}, { bytes: limits.event_bytes, depth: limits.json_depth })
+  const size = eventSize(limits, reads)
+  const message = openMessage(bytes, {}, size)
   const event = parseEvent(message.bytes, limits, context)
   if (!sources.has(event.source)) return { event, bytes }
   const isOwn = message.signed.headers['webhook-signature'] !== undefined
@@ -72,16 +73,16 @@ function signedEvent(
   if (isOwn) return { event: covered(message.bytes), bytes }
   if (over.isOne !== true) return { event, bytes }
   const whole = covered(over.body)
-  return { event: whole, bytes: withIdentity(over.body, whole, limits) }
+  return { event: whole, bytes: withIdentity(over.body, whole, size) }
 }
 
 /** The headers of a request are not stored: what they say stands in the event. */
 function withIdentity(
   body: Uint8Array,
   { id, source, signal }: FeedbackEvent,
-  limits: EventLimits,
+  size: JsonLimits,
 ): Uint8Array {
-  const event = parseJson(body, { bytes: limits.event_bytes, depth: limits.json_depth })
+  const event = parseJson(body, size)
   const isOfAny = isRetraction(signal) && signal.anySource === true
   if (!isObject(event) || isEnvelope(event) || isOfAny) return body
   const identity = isRetraction(signal) ? { source } : { id, source }
