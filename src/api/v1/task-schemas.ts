@@ -13,7 +13,8 @@ import { Quality } from '../../client/schemas/quality.ts'
 import { Aside, Distrusted, Quarantined, Selection } from '../../client/schemas/set-aside.ts'
 import { Version } from '../../client/schemas/versions.ts'
 import { inputShown, signalSchemas } from '../../intake/description/event-schema.ts'
-import { usualInputs } from '../../payloads/built-in.ts'
+import { wordsOf } from '../../intake/events/signal.ts'
+import { signals as ourSignals, usualInputs } from '../../payloads/built-in.ts'
 import type { Services } from '../../serving/services/services.ts'
 import { NDJSON_TYPES } from './feedback-body.ts'
 
@@ -113,14 +114,16 @@ export function selectionBody(services: Services) {
   return extended(Selection, partsOf(services, 'stratum'), 'source')
 }
 
-/** What the bases of this daemon read, for the description: a kind checks its values itself, with codes of its own. */
+/**
+ * What the bases of this daemon read, for the description: a kind checks its values itself, with codes of its own. Of a user's own
+ * kind the schema is all that a client knows; ours are described in words, because they take more than their schemas say, such as null.
+ */
 export function inputValue({ models, limits }: Pick<Services, 'models' | 'limits'>) {
   const reads = models.flatMap(({ base }) => base.reads)
   const kinds = [...new Set([...usualInputs, ...reads])]
-  const properties = Object.fromEntries(
-    kinds.map(({ name, ...kind }) => [name, kind.schema(limits)]),
-  )
-  return Type.Unsafe<Json>({ ...inputShown(kinds), properties })
+  const own = kinds.filter((kind) => !usualInputs.includes(kind))
+  const properties = Object.fromEntries(own.map(({ name, ...kind }) => [name, kind.schema(limits)]))
+  return Type.Unsafe<Json>({ ...inputShown(kinds), ...(own.length > 0 && { properties }) })
 }
 
 export function predictAnswer(services: Services) {
@@ -133,9 +136,19 @@ function signalParts({ models, limits }: Services): readonly SchemaPart[] {
   const lists = new Set(models.map(({ task }) => task.view.signals))
   return [...lists].map((signals) => {
     const schemas = Object.entries(signalSchemas(signals, limits))
-    const optional = schemas.map(([word, schema]) => [word, Type.Optional(Type.Unsafe(schema))])
-    return { properties: Object.fromEntries(optional) as SchemaPart['properties'] }
+    const loose = schemas.map(([word, schema]) => {
+      const shown = ourWords.includes(word) ? plain(schema) : schema
+      return [word, Type.Optional(Type.Unsafe(shown))]
+    })
+    return { properties: Object.fromEntries(loose) as SchemaPart['properties'] }
   })
+}
+
+const ourWords = wordsOf(Object.values(ourSignals))
+
+function plain(schema: object) {
+  const { type, description, items } = schema as Readonly<Record<string, unknown>>
+  return { type, description, ...(items !== undefined && { items }) }
 }
 
 const ndjson = { schema: text('one event per line') }
