@@ -52,7 +52,7 @@ describe('the inbox', () => {
 
   it('reads no more bytes at once than fit into memory, and at least one message', () => {
     const path = join(scratchFolder(), 'inbox.db')
-    const store = openStore(path, { migrations: inboxMigrations, synchronous: 'OFF' })
+    const store = openStore(path, { migrations: inboxMigrations, synchronous: 'NORMAL' })
     const MiB = 1024 * 1024
     for (const [at, size] of [20, 1, 1, 14, 2].entries())
       store.run('INSERT INTO messages VALUES (?, zeroblob(?), 0, NULL)', at, size * MiB)
