@@ -48,6 +48,7 @@ function networkOfLayers(network: Network, count: number): Network {
     layers: network.layers,
     width,
     unit: false,
+    ...(network.unit && { longest: Math.sqrt(count) }),
     latentWidth: () => width,
     sites: (cut) => network.sites(cut),
     trunk<T>(ops: Ops<T>, input: NetworkInput<T>): T {
@@ -69,7 +70,7 @@ function networkOfLayers(network: Network, count: number): Network {
 }
 
 /** The base's own embedding, computed from the trunk of all layers. */
-function firstOf(all: Network, { width, unit }: Network): Network {
+function firstOf({ longest: _, ...all }: Network, { width, unit }: Network): Network {
   return { ...all, width, unit, tail: (ops, hidden) => ops.columns(hidden, 0, width) }
 }
 

@@ -103,6 +103,22 @@ export interface ClosedForm {
  */
 export type RidgeSolver = (sums: ClassSums, lambda: number) => Float64Array | undefined
 
+/** What a version says of the exact sums that its head was solved from. */
+export interface SumsReport {
+  /** sha256 over the sums; absent if some of them were rounded, in an earlier release. */
+  readonly digest?: string
+  /** What they are over: base and projection. */
+  readonly identity: string
+  /** Examples in them. */
+  readonly examples: number
+  /** Of these, the ones that only rule out an answer: their shares depend on the order. */
+  readonly divided: number
+  /** The part of all numbers that was beyond the range, and clipped. */
+  readonly clipped: number
+  /** The factor on the logits, which is fitted to answers: it depends on the order, and changes no answer. */
+  readonly scale: number
+}
+
 export interface TrainRow {
   readonly latent: Latent
   readonly target: Target
@@ -181,6 +197,8 @@ export interface Trainable {
    * result would not be finite.
    */
   forget?(rows: readonly Pick<TrainRow, 'latent' | 'target' | 'weight'>[]): void
+  /** Of exact sums; undefined if it has none. */
+  sums?(): SumsReport | undefined
   /** Absent if the embedding never changes, if the base has statistics, or if the task has no classes. */
   readonly embedding?: EmbeddingTraining
   /** `head` begins with the current one; new outputs start at zero. */

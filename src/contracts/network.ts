@@ -104,6 +104,10 @@ export interface Network {
   readonly width: number
   /** Whether the embedding has unit length, as published text bases do; a task scales its logits accordingly. */
   readonly unit: boolean
+  /** The greatest length of an embedding that is not of unit length; absent = it has none. */
+  readonly longest?: number
+  /** Present if the embedding is a projection of that of another network. */
+  readonly projection?: Projection
   /**
    * In `tail` and `pool`, rows meet only in `splitHeads` … `mergeHeads` and in the operations that take a mask. Then a trainer may
    * give it the positions of all rows end to end, [1, n, width], beside the mask [b, s]; absent = it needs [b, s, width].
@@ -122,6 +126,18 @@ export interface Network {
   readonly compared?: ComparedInput
   /** Present if the output of the tail gives the probability of each next token. */
   readonly vocabulary?: Vocabulary
+}
+
+/**
+ * The embedding is relu(x·P), with x the embedding of another network. P also lies among the base's weights in whole
+ * numbers, so that sums over examples can be exact: x·P is then a whole number below 2²⁴, which no order of additions changes.
+ */
+export interface Projection {
+  readonly of: Network
+  /** The name of P / unit, rounded: [width of x, width]. */
+  readonly weight: string
+  /** A power of two. */
+  readonly unit: number
 }
 
 /** Logits of the next token = tail(…) · Eᵀ, without a bias. `weight` names E, [size, width], among the base's weights. */

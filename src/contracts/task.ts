@@ -222,6 +222,8 @@ export interface Classes<Target = Json> {
    * it is wrong.
    */
   column(target: Target, head: Head): { readonly at: number; readonly isRight: boolean }
+  /** The name of each column. */
+  names(head: Head): readonly string[]
   /** Columns that may answer. */
   answering(head: Head): readonly number[]
   /** The vote of a stored example in kNN memory; undefined = it does not vote. */

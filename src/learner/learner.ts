@@ -6,7 +6,7 @@
  * that it needs latents of and is resumed with them, because latents are a cache outside, and the process may do
  * other work in between. This file is what the trainer sees; each part has a file of its own.
  */
-import type { TrainableState } from '../contracts/adapter.ts'
+import type { SumsReport, TrainableState } from '../contracts/adapter.ts'
 import type { Decision, ExampleKey, Tensors } from '../contracts/core.ts'
 import type { Scores } from '../contracts/release.ts'
 import type { HeadlineValue } from '../contracts/task-view.ts'
@@ -224,6 +224,11 @@ export class Learner {
   /** Adds the outputs of `other` that the head lacks; returns whether there were any. */
   extend(other: Head): boolean {
     return this.#pending.extend(other)
+  }
+
+  /** The exact sums that the head is solved from; undefined if there are none. */
+  get sums(): SumsReport | undefined {
+    return this.#parts.trainable.sums?.()
   }
 
   parameters(): Tensors {

@@ -39,3 +39,22 @@ export function unadapted<T>(): Adaptation<T> {
     output: (_site, hidden) => hidden,
   }
 }
+
+/** Whether a network returns what it is given. Found out by handing it operations that can do nothing. */
+export function isUntouched(run: (ops: Ops<symbol>, input: symbol) => symbol): boolean {
+  const input = Symbol('input')
+  try {
+    return run(noOps, input) === input
+  } catch (error) {
+    if (error === operated) return false
+    throw error
+  }
+}
+
+const operated = new Error('the network computes something')
+
+const noOps = new Proxy({} as Ops<symbol>, {
+  get: () => () => {
+    throw operated
+  },
+})

@@ -295,6 +295,9 @@ export const errorTable = {
   CHECKPOINT_FOREIGN: row(500, 78).fix(
     'restore the setting that the message names (for a base: base, quantize, the files in its folder, or what it names of base.features, where an adapter section changes the defaults of hidden, bins and window), or give the model another name or data_dir; a label that is no longer wanted stays in labels.known and goes into labels.retired, and one with a new name into labels.renamed',
   ),
+  SUMS_FOREIGN: row(409, 65).fix(
+    'merge sums of one base, one method and one set of its settings; the digest and the identity of the sums are in the manifest of each version',
+  ),
 
   // bases and adapters
   BASE_MISSING: row(500, 66).fix(

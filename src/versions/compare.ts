@@ -30,6 +30,7 @@ const own = new Set(
     'loss_gap',
     'kl',
     'slice_gap',
+    'sums',
     'headline',
     'files',
   ].concat(['events', 'events_new', 'steps', 'scores']),

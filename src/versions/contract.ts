@@ -1,5 +1,5 @@
 /** Versions of one model, the pointer to the live one, and the registry that keeps both. */
-import type { AdapterConfig } from '../contracts/adapter.ts'
+import type { AdapterConfig, SumsReport } from '../contracts/adapter.ts'
 import type { Json, Tensors } from '../contracts/core.ts'
 import type { BaseIdentity } from '../contracts/base.ts'
 import type { KlReport, LossGapReport, Scores, SliceGap, Verdict } from '../contracts/release.ts'
@@ -53,6 +53,8 @@ export interface Manifest {
   readonly slice_gap?: SliceGap
   /** How far its texts are from those of the base; absent if answers are no texts. */
   readonly kl?: KlReport
+  /** The exact sums that its head was solved from; absent if it has none. */
+  readonly sums?: SumsReport
   /** `LanguageModel.template` of its base when it was made; absent if the base is no language model. */
   readonly chat_template?: string
   /** sha256 by file name. */

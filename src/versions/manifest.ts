@@ -209,6 +209,16 @@ const fields = {
       from: Type.Enum(['held-out', 'replay', 'new']),
     }),
   ),
+  sums: Type.Optional(
+    closed({
+      digest: Type.Optional(hash),
+      identity: hash,
+      examples: count,
+      divided: count,
+      clipped: Type.Number(),
+      scale: Type.Number(),
+    }),
+  ),
   chat_template: Type.Optional(hash),
   // Plain names: nothing outside of the version's folder is ever read.
   files: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9._-]*$' }), hash, {

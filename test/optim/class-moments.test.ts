@@ -52,7 +52,7 @@ describe('the sums of a closed form', () => {
     const sums = new ClassMoments(2, 1, kinds)
     const rows = [0.1, 0.7, 0.3].map((value) => Float32Array.of(value, 1 / value))
     for (const x of rows) sums.add(x, new Map([[0, 1]]))
-    for (const x of rows) sums.subtract(x, 0, 1)
+    for (const x of rows) sums.subtractAll([{ x, shares: new Map([[0, 1]]) }])
     for (const { data } of sums.snapshot().values())
       expect([...data].every((value) => value === 0)).toBe(true)
   })

@@ -128,3 +128,29 @@ function across(values: Float64Array, length: number, cosines: Float64Array): vo
     }
   }
 }
+
+/** Numbers of an embedding that is projected are whole multiples of 2⁻¹². */
+export const INPUT_UNIT = 2 ** -12
+/** Single precision adds whole numbers below it exactly, in whatever order. */
+const EXACT = 2 ** 24
+/** Rounded weights of an embedding, or of a half-precision copy of it, may make it so much longer. */
+export const LENGTH_SLACK = 1.01
+const FINEST = 2 ** 12
+
+/**
+ * P in whole numbers, in the finest unit with which no sum of products can reach 2²⁴: by Cauchy and Schwarz, for an
+ * embedding x of at most this length.
+ *
+ *   |Σ_S x_i·P_ij| ≤ ‖x‖·‖P_j‖ < 2²⁴      for every part S of a sum, in units
+ */
+export function wholeProjection(projection: Float32Array, features: number, longest: number) {
+  const width = projection.length / features
+  const squares = new Float64Array(features)
+  for (const [at, value] of projection.entries())
+    squares[at % features] = (squares[at % features] ?? 0) + value * value
+  const [most, rounding] = [Math.sqrt(Math.max(...squares)), Math.sqrt(width)]
+  const input = (LENGTH_SLACK * longest) / INPUT_UNIT + rounding
+  let units = FINEST
+  while (units > 1 && input * (most * units + rounding) >= EXACT) units /= 2
+  return { unit: 1 / units, data: projection.map((value) => Math.round(value * units)) }
+}

@@ -23,17 +23,18 @@ import type {
   Method,
   MethodPlugin,
 } from '../../contracts/adapter.ts'
-import type { Settings } from '../../contracts/core.ts'
+import type { Settings, Tensor } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { Network } from '../../contracts/network.ts'
 import { solve } from './cholesky.ts'
-import { drawProjection, type ProjectionKind } from './projection.ts'
+import { drawProjection, type ProjectionKind, wholeProjection } from './projection.ts'
 import { headOnly } from '../head.ts'
 import { depthSetting, withLowerLayers } from '../lower-layers.ts'
 import { tailLayers } from '../target-modules.ts'
 import { memoized } from '../view.ts'
 
 const PROJECTION = 'ranpac.projection'
+const WHOLE = 'ranpac.projection.whole'
 
 const settings = {
   features: {
@@ -134,12 +135,22 @@ const projected = {
 
 function projectedBy(kind: ProjectionKind) {
   return (base: Base, features: number): Base => {
-    const { width } = base.network
-    const projection = { shape: [width, features], data: drawProjection(kind, width, features) }
+    const { width, unit, longest = unit ? 1 : undefined } = base.network
+    const shape = [width, features]
+    const data = drawProjection(kind, width, features)
+    const whole = longest === undefined ? undefined : wholeProjection(data, features, longest)
     return {
       ...base,
-      weights: new Map([...base.weights, [PROJECTION, projection]]),
-      network: projectedNetwork(base.network, features),
+      weights: new Map<string, Tensor>([
+        ...base.weights,
+        [PROJECTION, { shape, data }],
+        ...(whole ? [[WHOLE, { shape, data: whole.data }] as const] : []),
+      ]),
+      network: {
+        ...projectedNetwork(base.network, features),
+        ...(longest !== undefined && { longest }),
+        ...(whole && { projection: { of: base.network, weight: WHOLE, unit: whole.unit } }),
+      },
     }
   }
 }

@@ -42,6 +42,22 @@ export const Kl = Type.Object(
   { description: 'how far the texts are from those of the base; absent: answers are no texts' },
 )
 
+export const Sums = Type.Object(
+  {
+    digest: Type.Optional(
+      text(
+        'sha256 over the sums: equal whatever the order of the events; absent: an earlier release began them',
+      ),
+    ),
+    identity: text('what the sums are over: base, method and projection'),
+    examples: integer('examples in them'),
+    divided: integer('examples that only rule out an answer: their shares depend on the order'),
+    clipped: number('the part of the numbers that was beyond the range of the sums'),
+    scale: number('the factor on the logits, which changes no answer'),
+  },
+  { description: 'the exact sums that the head was solved from; absent: it has none' },
+)
+
 export const SliceGap = Type.Object(
   {
     best: Type.String(),

@@ -1,7 +1,7 @@
 /** Schemas of versions: one and all of them, two compared, and those that are pinned. */
 import { Type } from 'typebox'
 import { Count, Name, Time, flag, integer, text } from './parts.ts'
-import { Compute, Kl, LossGap, Scores, Served, SliceGap } from './quality.ts'
+import { Compute, Kl, LossGap, Scores, Served, SliceGap, Sums } from './quality.ts'
 import { nullable } from '../../platform/nullable.ts'
 
 export const Version = Type.Object({
@@ -66,6 +66,7 @@ export const Version = Type.Object({
   loss_gap: Type.Optional(LossGap),
   kl: Type.Optional(Kl),
   slice_gap: Type.Optional(SliceGap),
+  sums: Type.Optional(Sums),
   undone_by: Type.Optional(
     Type.Object(
       {

@@ -9,9 +9,9 @@
 import { availableParallelism } from 'node:os'
 import type { Base, TrunkEngine } from '../../contracts/base.ts'
 import type { EncodedRow, Latent } from '../../contracts/network.ts'
-import type { Ops } from '../../contracts/ops.ts'
 import { invariant } from '../../platform/errors.ts'
 import { positionsOf, valuesOf } from '../../payloads/rows.ts'
+import { isUntouched } from '../head-input.ts'
 import { recordTrunk } from '../record.ts'
 import { latentOfRow, feedsOf, paddedPositions } from '../rows.ts'
 import { openOrtPool, type OrtPool, type OrtPoolOptions, proveInt8 } from './pool.ts'
@@ -63,25 +63,12 @@ async function latentsOf(
   return rows.map((_, at) => ({ positions, width, data: part(at) }))
 }
 
-/** Found out by handing it operations that can do nothing. */
 function answersItsInput({ network, rows }: Base, cut: number): boolean {
-  if (rows !== 'values') return false
-  const input = { values: Symbol('values'), mask: Symbol('mask') }
-  try {
-    return network.trunk(noOps, input, cut) === input.values
-  } catch (error) {
-    if (error === operated) return false
-    throw error
-  }
+  const mask = Symbol('mask')
+  return (
+    rows === 'values' && isUntouched((ops, values) => network.trunk(ops, { values, mask }, cut))
+  )
 }
-
-const operated = new Error('the trunk computes something')
-
-const noOps = new Proxy({} as Ops<symbol>, {
-  get: () => () => {
-    throw operated
-  },
-})
 
 const identityEngine: TrunkEngine = {
   encode: async (rows) => Promise.resolve(rows.map(asLatent)),

@@ -1,5 +1,6 @@
 /**
- * The sums of a closed form, in plain memory: they only grow, by examples and by classes.
+ * The sums of a closed form in floating point, for embeddings without a greatest length (features), and for sums that fade;
+ * those of other embeddings are exact (exact-sums.ts).
  *
  *   n_c += r_c      s_c += r_c·x      G += w·x·xᵀ      r the row's weight w, divided among the classes
  *
@@ -38,6 +39,8 @@ export interface SharedExample {
   readonly x: Float32Array
   /** How much of the example each column gets. */
   readonly shares: ReadonlyMap<number, number>
+  /** Its class is not known, only one that is wrong. */
+  readonly isDivided?: boolean
 }
 
 /** The value of each is sum + rest. */
@@ -88,7 +91,12 @@ export class ClassMoments {
   }
 
   /** Subtracts what was added; an emptied column becomes exactly zero, without rounding errors. */
-  subtract(x: Float32Array, column: number, weight: number): void {
+  subtractAll(examples: readonly SharedExample[]): void {
+    for (const { x, shares } of examples)
+      for (const [column, share] of shares) this.#subtract(x, column, share)
+  }
+
+  #subtract(x: Float32Array, column: number, weight: number): void {
     raise(this.#mostCounts, column, this.counts[column])
     for (let row = 0; row < this.#mostMoments.length; row += 1)
       raise(this.#mostMoments, row, this.#moments.sum[startOf(row + 1) - 1])

@@ -5,13 +5,18 @@
  * Thumbs down on an answer only says which class is wrong: the example is divided among the other classes by the
  * present head's probabilities (expectation maximisation with one wrong answer known; Dempster, Laird & Rubin 1977).
  *
- * A retraction is subtracted as long as replay stores the example; an example divided among classes cannot be, because
- * its shares are no longer known.
+ * The sums are exact where the embedding has a greatest length (whole-features.ts): then they do not depend on the order of
+ * the examples at all, and what is subtracted has never been there. Two things follow the order: the shares of an example
+ * that is divided, and the scale of the logits, which changes no answer. Features have no such bound: their sums are kept
+ * in floating point.
+ *
+ * An example divided among classes cannot be subtracted, because its shares are no longer known.
  */
 import type {
   AdapterConfig,
   ClosedForm,
   StepResult,
+  SumsReport,
   Trainable,
   TrainableState,
   TrainRow,
@@ -26,6 +31,8 @@ import { failure, invariant } from '../../platform/errors.ts'
 import { ridgeSolverOf } from '../../nn/compiled/ridge-solver.ts'
 import { softmax, Temperature } from '../../nn/softmax.ts'
 import { ClassMoments, type SharedExample } from './class-moments.ts'
+import { ExactSums } from './exact-sums.ts'
+import { type WholeFeatures, wholeFeatures, type WholeRow } from './whole-features.ts'
 import { embed, type EmbedderParts } from '../engines/eager-pass.ts'
 import { copied, DROPPED, mapTensors } from '../weights.ts'
 
@@ -45,7 +52,8 @@ const FIRST = { inverse: 10, memory: 1000 }
 export class ClosedFormTrainable implements Trainable {
   readonly learnsOnce = true
   readonly #parts: ClosedFormParts
-  readonly #moments: ClassMoments
+  readonly #whole: WholeFeatures | undefined
+  readonly #sums: ClassMoments | ExactSums
   readonly #temperature = new Temperature(FIRST)
   readonly #classes: Classes
   #head: Head
@@ -66,7 +74,10 @@ export class ClosedFormTrainable implements Trainable {
     this.#classes = task.classes
     this.#head = head
     this.#solved = copied(parameters)
-    this.#moments = new ClassMoments(width, outputs, closedForm)
+    this.#whole = wholeFeatures(parts)
+    this.#sums = this.#whole
+      ? new ExactSums({ ...closedForm, ...this.#whole, width }, outputs)
+      : new ClassMoments(width, outputs, closedForm)
   }
 
   get head(): Head {
@@ -94,17 +105,18 @@ export class ClosedFormTrainable implements Trainable {
       this.#parts,
       rows.map(({ latent }) => latent),
     )
-    const before = this.#moments.snapshot()
-    for (const [row, { target, weight }] of rows.entries()) {
+    const before = this.#sums.snapshot()
+    const gone = rows.flatMap(({ target, weight }, row): LearnedRow[] => {
       const { at, isRight } = this.#classes.column(target, this.#head)
       const x = embeddings[row]
-      if (x === undefined || at < 0 || !isRight || !canBeAdded(x, weight)) continue
-      this.#moments.subtract(x, at, weight)
-    }
+      if (x === undefined || at < 0 || !isRight || !canBeAdded(x, weight)) return []
+      return [{ x, row, shares: new Map([[at, weight]]) }]
+    })
+    this.#change('subtractAll', gone, rows)
     this.#isBehind = true
     this.#solve()
     if ([...this.#solved.values()].every(({ data }) => areFinite(data))) return
-    this.#moments.restore(before, this.#outputs)
+    this.#sums.restore(before, this.#outputs)
     this.#isBehind = true
     throw failure('STEP_DROPPED', 'without it the sums have no head with finite numbers')
   }
@@ -113,7 +125,7 @@ export class ClosedFormTrainable implements Trainable {
     const before = this.#outputs
     this.#head = head
     const outputs = this.#outputs
-    this.#moments.grow(outputs)
+    this.#sums.grow(outputs)
     this.#solved = mapTensors(this.#solved, (name, tensor) =>
       this.#parts.task.grow(name, tensor, outputs),
     )
@@ -129,7 +141,7 @@ export class ClosedFormTrainable implements Trainable {
 
   snapshot(): TrainableState {
     this.#solve()
-    const tensors = new Map([...copied(this.#solved), ...this.#moments.snapshot()])
+    const tensors = new Map([...copied(this.#solved), ...this.#sums.snapshot()])
     tensors.set(TEMPERATURE, this.#temperature.snapshot())
     return { head: this.#head, tensors, steps: this.#steps }
   }
@@ -142,18 +154,40 @@ export class ClosedFormTrainable implements Trainable {
     const solved = new Map([...tensors].filter(([name]) => names.includes(name)))
     checkTensors(specs, solved, 'CHECKPOINT_FOREIGN')
     const temperature = tensors.get(TEMPERATURE)
-    if (temperature === undefined || !this.#moments.restore(tensors, outputs))
+    if (temperature === undefined || !this.#restoreSums(tensors, outputs))
       throw failure('CHECKPOINT_FOREIGN', 'the checkpoint lacks the sums of this closed form')
     this.#temperature.restore(temperature)
     this.#head = head
     this.#solved = copied(solved)
-    this.#known = this.#moments.seen
+    this.#known = this.#sums.seen
     this.#isBehind = false
     this.#steps = steps
   }
 
+  sums(): SumsReport | undefined {
+    if (!(this.#sums instanceof ExactSums) || this.#whole === undefined) return undefined
+    const { examples, divided, clipped, numbers, rounded } = this.#sums.facts
+    return {
+      ...(rounded === 0 && { digest: this.#sums.digest(this.#classes.names(this.#head)) }),
+      ...{ identity: this.#whole.identity, examples, divided },
+      clipped: numbers === 0 ? 0 : clipped / numbers,
+      scale: this.#temperature.inverse,
+    }
+  }
+
   dispose(): void {
     // It holds nothing on the engine.
+  }
+
+  /** Sums in floating point, of an earlier release, are rounded where they are exact now. */
+  #restoreSums(tensors: Tensors, outputs: number): boolean {
+    if (this.#sums.restore(tensors, outputs)) return true
+    if (!(this.#sums instanceof ExactSums)) return false
+    const { base, closedForm } = this.#parts
+    const earlier = new ClassMoments(base.network.width, outputs, closedForm)
+    if (!earlier.restore(tensors, outputs)) return false
+    this.#sums.restoreRounded(earlier.of([...Array(outputs).keys()]))
+    return true
   }
 
   /** The loss is that of the head as it was last solved for: within a block of several steps, before the block. */
@@ -166,10 +200,11 @@ export class ClosedFormTrainable implements Trainable {
       rows.map(({ latent }) => latent),
     )
     const logits = embeddings.map((x) => this.#logits(x))
-    const isSound = rows.every(({ weight }, row) => canBeAdded(embeddings[row], weight))
+    const isSound =
+      rows.every(({ weight }, row) => canBeAdded(embeddings[row], weight)) && this.#hasRoom(rows)
     if (rows.length === 0 || !isSound) return { result: DROPPED, logits }
     let loss = 0
-    const learned: SharedExample[] = []
+    const learned: LearnedRow[] = []
     for (const [row, { target, weight, isReplayed = false }] of rows.entries()) {
       const [x, z] = [embeddings[row], logits[row]]
       // Replayed examples were added when they were new.
@@ -177,12 +212,32 @@ export class ClosedFormTrainable implements Trainable {
       loss += (weight / rows.length) * this.#parts.task.score(z, target, this.#head).loss
       const { at, isRight } = this.#classes.column(target, this.#head)
       if (isRight) this.#calibrate(z, at, weight)
-      learned.push({ x, shares: isRight ? new Map([[at, weight]]) : this.#others(z, at, weight) })
+      const shares = isRight ? new Map([[at, weight]]) : this.#others(z, at, weight)
+      learned.push({ x, row, shares, isDivided: !isRight })
     }
-    this.#moments.addAll(learned)
+    this.#change('addAll', learned, rows)
     this.#isBehind = true
     this.#steps += 1
     return { result: { loss, gradientNorm: 0, dropped: false }, logits }
+  }
+
+  #change(
+    how: 'addAll' | 'subtractAll',
+    examples: readonly LearnedRow[],
+    rows: readonly Pick<TrainRow, 'latent'>[],
+  ): void {
+    if (!(this.#sums instanceof ExactSums)) this.#sums[how](examples)
+    else if (examples.length > 0) {
+      const latents = examples.flatMap(({ row }) => rows[row]?.latent ?? [])
+      const whole = this.#whole?.of(latents) ?? []
+      this.#sums[how](examples.map((example, at) => ({ ...example, whole: wholeAt(whole, at) })))
+    }
+  }
+
+  /** A total weight of hundreds of millions is as many as exact sums take. */
+  #hasRoom(rows: readonly TrainRow[]): boolean {
+    const weight = rows.reduce((sum, row) => sum + row.weight, 0)
+    return !(this.#sums instanceof ExactSums) || this.#sums.hasRoom(weight)
   }
 
   #calibrate(logits: Float32Array, column: number, weight: number): void {
@@ -210,7 +265,7 @@ export class ClosedFormTrainable implements Trainable {
   }
 
   #solve(): void {
-    const seen = this.#moments.seen
+    const seen = this.#sums.seen
     if (!this.#isBehind || (seen.length === 0 && this.#known.length === 0)) return
     this.#isBehind = false
     this.#known = seen
@@ -220,9 +275,12 @@ export class ClosedFormTrainable implements Trainable {
       return
     }
     const { closedForm, task, base } = this.#parts
-    const sums = this.#moments.of(seen)
+    // By name: the order in which classes came may not change a bit of the solution.
+    const names = this.#classes.names(this.#head)
+    const sorted = seen.toSorted((a, b) => ((names[a] ?? '') < (names[b] ?? '') ? -1 : 1))
+    const sums = this.#sums.of(sorted)
     const scale = task.scale(base.network.unit)
-    const shape = { classes: this.#outputs, seen, scale }
+    const shape = { classes: this.#outputs, seen: sorted, scale }
     this.#solved = headOf(
       closedForm.solve(sums, ridgeSolverOf(this.#parts.tf)),
       sums,
@@ -246,6 +304,18 @@ export class ClosedFormTrainable implements Trainable {
     }
     return Float32Array.from(sums)
   }
+}
+
+/** A row of a step that goes into the sums. */
+interface LearnedRow extends SharedExample {
+  /** Its place in the step. */
+  readonly row: number
+}
+
+function wholeAt(rows: readonly WholeRow[], at: number): WholeRow {
+  const row = rows[at]
+  invariant(row !== undefined, 'a row in whole numbers for each example')
+  return row
 }
 
 /** A value that is not finite would stay in the sums for good, and so would its square. */

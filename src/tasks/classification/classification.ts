@@ -125,6 +125,8 @@ function openClasses(retired: readonly string[]): Classes<LabelTarget> {
       isRight: kind === 'label',
     }),
 
+    names: labelsIn,
+
     answering: (head) => answering(labelsIn(head), retired),
 
     vote: ({ kind, label }) => (kind === 'label' ? label : undefined),

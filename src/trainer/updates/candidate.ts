@@ -151,6 +151,7 @@ async function publish(
         return loop.registry.publish(draft)
       }
       await retry.run(`publishing ${version}`, publish, signal)
+      warnOfClips(draft.manifest, loop)
       state.log.published(version, draft.manifest.parent)
       return { number, version, decision }
     } catch (error) {
@@ -171,6 +172,7 @@ function draftOf(
 ): VersionDraft {
   const { learned, steps } = learner.updates.progress
   const memory = learner.knnMemory?.shape
+  const { sums } = learner
   const { base } = loop.encoding
   const manifest: ManifestDraft = {
     model: loop.model,
@@ -194,11 +196,24 @@ function draftOf(
     ...(trace && { trace: trace.of(version) }),
     ...(learner.measures.lossGap && { loss_gap: learner.measures.lossGap }),
     ...(learner.measures.kl && { kl: learner.measures.kl }),
+    ...(sums && { sums }),
     ...(base.language && { chat_template: base.language.template }),
     ...(learner.scoreboard.quality.sliceGap && { slice_gap: learner.scoreboard.quality.sliceGap }),
     ...(decision.verdicts && { verdicts: decision.verdicts }),
   }
   return { manifest, parameters: learner.parameters() }
+}
+
+/** Of all numbers: more say that the base does not keep to what it says of its embeddings. */
+const MOST_CLIPPED = 0.01
+
+function warnOfClips({ version, sums }: ManifestDraft, { log }: LoopParts): void {
+  if (sums === undefined || sums.clipped <= MOST_CLIPPED) return
+  const per_cent = Number((100 * sums.clipped).toFixed(1))
+  log.warn(
+    { version, per_cent },
+    'numbers of embeddings are beyond the range of the sums and were clipped, so this method learns less than it could: the base says that its embeddings are of unit length (network.unit, network.longest), and they are longer; let it say no length, or choose another base',
+  )
 }
 
 function headlineIn({ headline }: TrainerState['learner']): Pick<ManifestDraft, 'headline'> {

@@ -1,0 +1,138 @@
+/**
+ * A list of whole totals, exact to 2⁶³. Doubles hold whole numbers to 2⁵³; what a total has beyond is carried over in units of 2⁴⁸.
+ *
+ *   total = low + 2⁴⁸·high
+ */
+import type { Tensor, Tensors } from '../../contracts/core.ts'
+
+const EXACT = 2 ** 53
+const CARRIED = 2 ** 48
+/** Single precision holds whole numbers to 2²⁴: a checkpoint keeps three of them for a total. */
+const LIMB = 2 ** 24
+const LIMBS = ['', '.1', '.2'] as const
+const WORD = 2 ** 32
+
+export class WholeTotals {
+  /** What may be added to, within what was reserved. */
+  readonly low: Float64Array
+  #high: Float64Array | undefined
+  /** No low part is greater. */
+  #greatest = 0
+
+  constructor(length: number) {
+    this.low = new Float64Array(length)
+  }
+
+  get length(): number {
+    return this.low.length
+  }
+
+  /** Call it before totals are changed, by up to `most` each. */
+  reserve(most: number): void {
+    if (this.#greatest + most >= EXACT) this.#carry()
+    this.#greatest += most
+  }
+
+  /** += factor · numbers, from `start` on. */
+  add(start: number, numbers: Float64Array, factor: number): void {
+    const { low } = this
+    for (let at = 0; at < numbers.length; at += 1)
+      low[start + at] = (low[start + at] ?? 0) + factor * (numbers[at] ?? 0)
+  }
+
+  addTotals(other: WholeTotals): void {
+    other.#carry()
+    this.reserve(CARRIED)
+    this.add(0, other.low, 1)
+    const high = other.#high
+    if (high === undefined) return
+    const own = (this.#high ??= new Float64Array(this.length))
+    for (let at = 0; at < own.length; at += 1) own[at] = (own[at] ?? 0) + (high[at] ?? 0)
+  }
+
+  /** factor · total, each rounded once. */
+  values(factor = 1, from = 0, to = this.length): Float64Array {
+    const [values, high] = [this.low.slice(from, to), this.#high]
+    for (let at = 0; at < values.length; at += 1)
+      values[at] = factor * ((values[at] ?? 0) + CARRIED * (high?.[from + at] ?? 0))
+    return values
+  }
+
+  /** The same, and zeros behind it. */
+  grown(length: number): WholeTotals {
+    const more = new WholeTotals(length)
+    more.low.set(this.low)
+    more.#greatest = this.#greatest
+    if (this.#high !== undefined) (more.#high = new Float64Array(length)).set(this.#high)
+    return more
+  }
+
+  /** Equal totals give equal tensors, whatever they went through. Limbs that are all zero are left out, but not the first. */
+  tensors(name: string, shape: readonly number[]): Tensors {
+    this.#carry()
+    const limbs = LIMBS.map(() => new Float32Array(this.length))
+    const [first, second, third] = limbs
+    for (let at = 0; at < this.length; at += 1) {
+      const low = this.low[at] ?? 0
+      const [one, rest] = [low % LIMB, Math.trunc(low / LIMB)]
+      // No −0: it is another number to the bit.
+      if (first) first[at] = one + 0
+      if (second) second[at] = rest + 0
+      if (third) third[at] = this.#high?.[at] ?? 0
+    }
+    const named = limbs.map((data, at) => [name + (LIMBS[at] ?? ''), { shape, data }] as const)
+    return new Map(named.filter(([of, { data }]) => of === name || data.some((each) => each !== 0)))
+  }
+
+  /** Undefined if they are of another length. */
+  static from(tensors: Tensors, name: string, length: number): WholeTotals | undefined {
+    const [first, second, third] = LIMBS.map((limb) => tensors.get(name + limb))
+    if (!hasLength(first, length)) return undefined
+    const totals = new WholeTotals(length)
+    for (let at = 0; at < length; at += 1)
+      totals.low[at] = (first.data[at] ?? 0) + LIMB * (second?.data[at] ?? 0)
+    if (third !== undefined) totals.#high = Float64Array.from(third.data)
+    totals.#greatest = CARRIED - 1
+    return totals
+  }
+
+  /** Of numbers that are rounded to whole ones. */
+  static rounded(numbers: ArrayLike<number>, factor: number): WholeTotals {
+    const totals = new WholeTotals(numbers.length)
+    for (let at = 0; at < numbers.length; at += 1)
+      totals.low[at] = Math.round(factor * (numbers[at] ?? 0))
+    totals.#greatest = EXACT
+    return totals
+  }
+
+  /** As 64-bit whole numbers, the low word first. */
+  words(from = 0, to = this.length): Uint32Array {
+    const words = new Uint32Array(2 * (to - from))
+    for (let at = from, word = 0; at < to; at += 1, word += 2) {
+      const low = this.low[at] ?? 0
+      const upper = Math.floor(low / WORD)
+      words[word] = low - upper * WORD
+      words[word + 1] = upper + (CARRIED / WORD) * (this.#high?.[at] ?? 0)
+    }
+    return words
+  }
+
+  /** Leaves less than 2⁴⁸ in each low part, with the sign of its total. */
+  #carry(): void {
+    if (this.#high === undefined && this.#greatest < CARRIED) return
+    const { low } = this
+    const high = (this.#high ??= new Float64Array(this.length))
+    for (let at = 0; at < low.length; at += 1) {
+      const carried = Math.trunc((low[at] ?? 0) / CARRIED)
+      let [upper, rest] = [(high[at] ?? 0) + carried, (low[at] ?? 0) - carried * CARRIED]
+      const isMixed = upper * rest < 0
+      if (isMixed) [upper, rest] = [upper - Math.sign(upper), rest + Math.sign(upper) * CARRIED]
+      ;[high[at], low[at]] = [upper + 0, rest + 0]
+    }
+    this.#greatest = CARRIED - 1
+  }
+}
+
+function hasLength(tensor: Tensor | undefined, length: number): tensor is Tensor {
+  return tensor?.data.length === length
+}

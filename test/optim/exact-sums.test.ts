@@ -1,0 +1,305 @@
+/** Sums in whole numbers: equal to the bit whatever the order, the blocks, the restarts, and what was taken out again. */
+import { describe, expect, it } from 'vitest'
+import { INPUT_UNIT } from '../../src/adapters/closed-form/projection.ts'
+import { ncm } from '../../src/adapters/closed-form/ncm.ts'
+import { ranpac } from '../../src/adapters/closed-form/ranpac.ts'
+import { slda } from '../../src/adapters/closed-form/slda.ts'
+import { viewOf } from '../../src/adapters/view.ts'
+import { openFeatures } from '../../src/bases/features/features.ts'
+import type { MethodPlugin, Trainable } from '../../src/contracts/adapter.ts'
+import type { Tensors } from '../../src/contracts/core.ts'
+import { ClassMoments } from '../../src/optim/heads/class-moments.ts'
+import { ExactSums, type WholeExample } from '../../src/optim/heads/exact-sums.ts'
+import { wholeFeatures } from '../../src/optim/heads/whole-features.ts'
+import { WholeTotals } from '../../src/optim/heads/whole-totals.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { nameOf } from '../adapters/name-of.ts'
+import { thrown } from '../coded.ts'
+import {
+  bert,
+  bytesOf,
+  grow,
+  labelled,
+  not,
+  open as openOn,
+  planOf,
+  tensorsOf,
+  tf,
+  type LabelledRow,
+} from '../trainer/rig.ts'
+
+const labels = ['a', 'b', 'c', 'd']
+
+const cases: readonly (readonly [string, MethodPlugin, object])[] = [
+  ['ncm', ncm, {}],
+  ['slda', slda, { depth: 1 }],
+  ['slda on two layers', slda, { depth: 2 }],
+  ['ranpac', ranpac, { features: 40 }],
+  ['ranpac on two layers', ranpac, { features: 40, depth: 2, projection: 'orthogonal' }],
+]
+
+describe.each(cases)('%s', (_, method, settings) => {
+  const config = { method: nameOf(method), rank: 0, alpha: 1, tail_layers: 0, ...settings }
+  const plan = planOf({ method, config, base: viewOf(bert, method, config), labels })
+  const width = plan.base.network.latentWidth(0)
+  const open = (names: readonly string[] = labels) =>
+    openOn(planOf({ method, config, base: plan.base, labels: names }))
+  const drawn = rowsOf(width, 60)
+
+  it('has one digest and one head whatever the order, the blocks and the restarts', () => {
+    const first = learned(open(), drawn, 8)
+    const second = learned(open(), drawn.toReversed(), 1)
+    let third = open()
+    for (let from = 0; from < drawn.length; from += 17) {
+      const state = third.snapshot()
+      third = open()
+      third.restore(state)
+      learned(third, drawn.slice(from, from + 17), 5)
+    }
+    const digests = [first, second, third].map((each) => each.sums!()!.digest)
+    expect(new Set(digests).size).toBe(1)
+    expect(headOf(second)).toEqual(headOf(first))
+    expect(headOf(third)).toEqual(headOf(first))
+    expect(sumsIn(second)).toEqual(sumsIn(first))
+  })
+
+  it('has it whatever order the labels came in', () => {
+    const [one, other] = [open([]), open([])]
+    for (const label of labels) grow(one, label)
+    for (const label of labels.toReversed()) grow(other, label)
+    learned(one, drawn, 8)
+    learned(other, drawn.toReversed(), 8)
+    expect(other.sums!()!.digest).toBe(one.sums!()!.digest)
+  })
+
+  it('is as if it had never seen what was taken out, to the bit', () => {
+    const some = drawn.filter((_, at) => at % 3 === 0)
+    const rest = drawn.filter((_, at) => at % 3 !== 0)
+    const trainable = learned(open(), drawn, 8)
+    trainable.forget!(some)
+    const never = learned(open(), rest, 8)
+    expect(sumsIn(trainable)).toEqual(sumsIn(never))
+    expect(headOf(trainable)).toEqual(headOf(never))
+    trainable.forget!(rest)
+    expect(sumsIn(trainable)).toEqual(sumsIn(open()))
+  })
+
+  it('goes on from the sums of an earlier release, without a digest', () => {
+    const trainable = learned(open(), drawn, 8)
+    const { head, steps, tensors } = trainable.snapshot()
+    const { closedForm } = method.open(config)
+    const earlier = new ClassMoments(plan.base.network.width, labels.length, closedForm!)
+    const projected = openOn(plan)
+    earlier.addAll(
+      drawn.map(({ latent, target, weight }) => ({
+        x: Float32Array.from(floats(latent.data)),
+        shares: new Map([[labels.indexOf(target.label), weight]]),
+      })),
+    )
+    const others = [...tensors].filter(([name]) => !name.startsWith('exact/'))
+    projected.restore({ head, steps, tensors: new Map([...others, ...earlier.snapshot()]) })
+    expect(projected.sums!()!.digest).toBeUndefined()
+    learned(projected, drawn.slice(0, 1), 1)
+    learned(trainable, drawn.slice(0, 1), 1)
+    const [now, then] = [projected.parameters(), trainable.parameters()]
+    const close = [...then.get('head.weight')!.data].map((value, at) =>
+      Math.abs(value - now.get('head.weight')!.data[at]!),
+    )
+    const most = Math.max(...then.get('head.weight')!.data.map(Math.abs))
+    expect(Math.max(...close)).toBeLessThan(0.05 * most)
+    const again = openOn(plan)
+    again.restore(projected.snapshot())
+    expect(bytesOf(again.snapshot().tensors)).toEqual(bytesOf(projected.snapshot().tensors))
+    expect(again.sums!()!.digest).toBeUndefined()
+  })
+
+  /** As the release of before kept them. */
+  function floats(x: Float32Array): ArrayLike<number> {
+    const { projection } = plan.base.network
+    if (projection === undefined) return x
+    const weight = plan.base.weights.get('ranpac.projection')!.data
+    const features = plan.base.network.width
+    return Array.from({ length: features }, (_, column) =>
+      Math.max(
+        0,
+        x.reduce((sum, value, row) => sum + value * weight[row * features + column]!, 0),
+      ),
+    )
+  }
+})
+
+describe('an example that rules out one answer', () => {
+  const config = { method: 'ncm', rank: 0, alpha: 1, tail_layers: 0 }
+  const plan = planOf({ method: ncm, config, base: viewOf(bert, ncm, config), labels })
+
+  it('is counted as divided, and cannot be taken out', () => {
+    const drawn = rowsOf(plan.base.network.latentWidth(0), 12)
+    const trainable = learned(openOn(plan), drawn, 4)
+    const wrong = { ...drawn[0]!, target: not('a') }
+    trainable.step([wrong])
+    const { digest, ...facts } = trainable.sums!()!
+    expect(facts).toMatchObject({ examples: 13, divided: 1, clipped: 0 })
+    trainable.forget!([wrong])
+    expect(trainable.sums!()!.digest).toBe(digest)
+  })
+
+  it('leaves a step out that would bring more weight than the sums hold', () => {
+    const drawn = rowsOf(plan.base.network.latentWidth(0), 4)
+    const trainable = learned(openOn(plan), drawn, 4)
+    const { digest } = trainable.sums!()!
+    expect(trainable.step([{ ...drawn[0]!, weight: 2 ** 29 }]).dropped).toBe(true)
+    expect(trainable.sums!()!.digest).toBe(digest)
+  })
+})
+
+describe('an embedding in whole numbers', () => {
+  const config = { method: 'ranpac', rank: 0, alpha: 1, tail_layers: 0, features: 64, depth: 1 }
+  const base = viewOf(bert, ranpac, config)
+  const whole = wholeFeatures({ tf, base, baseTensors: tensorsOf(base) })!
+
+  it('is what whole numbers alone give, row by row as in a block', () => {
+    const rows = rowsOf(base.network.latentWidth(0), 9).map(({ latent }) => latent)
+    const { projection, width } = base.network
+    const weight = base.weights.get(projection!.weight)!.data
+    const scale = (INPUT_UNIT * projection!.unit) / whole.unit
+    const together = whole.of(rows)
+    for (const [at, latent] of rows.entries()) {
+      const x = [...latent.data].map((value) => Math.round(value / INPUT_UNIT))
+      const wanted = Array.from({ length: width }, (_, column) => {
+        const product = x.reduce(
+          (sum, value, row) => sum + value * weight[row * width + column]!,
+          0,
+        )
+        return Math.floor(Math.max(0, product) * scale + 0.5)
+      })
+      expect([...together[at]!.numbers]).toEqual(wanted)
+      expect([...whole.of([latent])[0]!.numbers]).toEqual(wanted)
+    }
+  })
+
+  it('is shortened where it is longer than the base says, and counted', () => {
+    const [{ latent }] = rowsOf(base.network.latentWidth(0), 1) as [LabelledRow]
+    const long = { ...latent, data: latent.data.map((value) => 3 * value) }
+    const [row, whole1] = [...whole.of([long]), ...whole.of([latent])]
+    expect(row!.clipped).toBe(latent.data.length)
+    expect(whole1!.clipped).toBe(0)
+    const most = Math.max(...row!.numbers) / Math.max(...whole1!.numbers)
+    expect(most).toBeGreaterThan(0.95)
+    expect(most).toBeLessThan(1.05)
+  })
+
+  it('is told apart by projection and base, and there is none of features', () => {
+    const other = viewOf(bert, ranpac, { ...config, projection: 'orthogonal' })
+    const { identity } = wholeFeatures({ tf, base: other, baseTensors: tensorsOf(other) })!
+    expect(identity).not.toBe(whole.identity)
+    const features = viewOf(openFeatures({ size: 4, standardise: false }), ranpac, config)
+    expect(wholeFeatures({ tf, base: features, baseTensors: tensorsOf(features) })).toBeUndefined()
+  })
+})
+
+describe('exact sums', () => {
+  const shape = { width: 3, unit: 2 ** -9, identity: 'one', needsMoments: true }
+  const random = openRandom(1, 'exact')
+  const examples = Array.from({ length: 50 }, (): WholeExample => {
+    const numbers = Float64Array.from({ length: 3 }, () => random.below(4097) - 2048)
+    return {
+      x: new Float32Array(),
+      whole: { numbers, clipped: 0 },
+      shares: new Map([[random.below(2), 1]]),
+    }
+  })
+  const sumsOf = (some: readonly WholeExample[]) => {
+    const sums = new ExactSums(shape, 2)
+    for (const example of some) sums.addAll([example])
+    return sums
+  }
+
+  it('of shards add up to those of all', () => {
+    const all = sumsOf(examples)
+    const shards = [0, 1, 2].map((shard) => sumsOf(examples.filter((_, at) => at % 3 === shard)))
+    const [merged, ...others] = shards
+    for (const other of others) merged!.merge(other)
+    expect(merged!.digest(['a', 'b'])).toBe(all.digest(['a', 'b']))
+    expect(merged!.snapshot()).toEqual(all.snapshot())
+  })
+
+  it('of two projections are refused', () => {
+    const other = new ExactSums({ ...shape, identity: 'other' }, 2)
+    expect(thrown(() => sumsOf(examples).merge(other)).code).toBe('SUMS_FOREIGN')
+  })
+
+  it('have another digest where one number differs by one unit, or a label by its name', () => {
+    const [first, ...rest] = examples
+    const numbers = first!.whole.numbers.slice()
+    numbers[1]! += 1
+    const changed = sumsOf([{ ...first!, whole: { numbers, clipped: 0 } }, ...rest])
+    expect(changed.digest(['a', 'b'])).not.toBe(sumsOf(examples).digest(['a', 'b']))
+    expect(sumsOf(examples).digest(['a', 'x'])).not.toBe(sumsOf(examples).digest(['a', 'b']))
+  })
+})
+
+describe('whole totals', () => {
+  it('are exact beyond 2⁵³, and have the same tensors and words whatever they went through', () => {
+    const [steps, step] = [3000, 2 ** 45 - 1]
+    const totals = new WholeTotals(3)
+    for (let at = 0; at < steps; at += 1) {
+      totals.reserve(step)
+      totals.add(0, Float64Array.of(step, -step, 1), 1)
+    }
+    const wanted = [BigInt(step), BigInt(-step), 1n].map((each) => each * BigInt(steps))
+    expect([...new BigInt64Array(totals.words().buffer)]).toEqual(wanted)
+    const back = WholeTotals.from(totals.tensors('x', [3]), 'x', 3)!
+    expect(back.words()).toEqual(totals.words())
+    for (let at = 0; at < steps - 1; at += 1) {
+      back.reserve(step)
+      back.add(0, Float64Array.of(step, -step, 1), -1)
+    }
+    const one = new WholeTotals(3)
+    one.reserve(step)
+    one.add(0, Float64Array.of(step, -step, 1), 1)
+    expect(back.tensors('x', [3])).toEqual(one.tensors('x', [3]))
+    expect([...back.values()]).toEqual([step, -step, 1])
+  })
+
+  it('are of another length than a checkpoint has', () => {
+    const tensors = new WholeTotals(3).tensors('x', [3])
+    expect(WholeTotals.from(tensors, 'x', 4)).toBeUndefined()
+    expect([...tensors.keys()]).toEqual(['x'])
+  })
+})
+
+/** Around four centres on the sphere. */
+function rowsOf(width: number, count: number): LabelledRow[] {
+  const random = openRandom(width, 'rows')
+  return Array.from({ length: count }, (_, at) => {
+    const label = labels[at % labels.length]!
+    const data = Float32Array.from({ length: width }, (_, place) =>
+      place % labels.length === at % labels.length ? 1 + random.normal() : random.normal(),
+    )
+    const length = Math.hypot(...data)
+    const latent = { positions: 1, width, data: data.map((value) => value / length) }
+    return { latent, target: labelled(label), weight: at % 5 === 0 ? 0.3 : 1 }
+  })
+}
+
+function learned(trainable: Trainable, rows: readonly LabelledRow[], block: number): Trainable {
+  for (let from = 0; from < rows.length; from += block)
+    trainable.testAndStep!(rows.slice(from, from + block))
+  return trainable
+}
+
+/** At one scale: the scale of the logits follows the order. */
+function headOf(trainable: Trainable): string[] {
+  const { head, steps, tensors } = trainable.snapshot()
+  const sums = [...tensors].filter(([name]) => name.startsWith('exact/'))
+  const temperature = { shape: [2], data: Float32Array.of(1, 0) }
+  const rest: Tensors = new Map([...tensors, ...sums, ['temperature', temperature]])
+  trainable.restore({ head, steps, tensors: rest })
+  trainable.forget!([])
+  return bytesOf(trainable.parameters())
+}
+
+function sumsIn(trainable: Trainable): string[] {
+  const { tensors } = trainable.snapshot()
+  return bytesOf(new Map([...tensors].filter(([name]) => name.startsWith('exact/'))))
+}
