@@ -29,7 +29,12 @@ import {
   registerResetPosition,
   registerSetAside,
 } from './commands/learning.ts'
-import { registerExport, registerImport, registerModels } from './commands/models.ts'
+import {
+  registerExport,
+  registerImport,
+  registerModels,
+  registerVerify,
+} from './commands/models.ts'
 import {
   registerCanary,
   registerHistory,
@@ -68,6 +73,7 @@ const commands = [
   registerRecover,
   registerExport,
   registerImport,
+  registerVerify,
   registerModels,
   registerKeys,
   registerAudit,

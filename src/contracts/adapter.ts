@@ -197,6 +197,8 @@ export interface Trainable {
    * result would not be finite.
    */
   forget?(rows: readonly Pick<TrainRow, 'latent' | 'target' | 'weight'>[]): void
+  /** Examples in exact sums; undefined if it has none. */
+  readonly summed?: number | undefined
   /** Of exact sums; undefined if it has none. */
   sums?(): SumsReport | undefined
   /** Absent if the embedding never changes, if the base has statistics, or if the task has no classes. */

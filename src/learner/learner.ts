@@ -65,7 +65,7 @@ export class Learner {
     this.scoring = new Scoring({ trainable, task, rows, knnMemory })
     this.#prequential = new Prequential({ ...parts, scoring: this.scoring, knnMemory })
     this.scoreboard = this.#prequential.scoreboard
-    this.#unlearning = new Unlearning({ trainable, pending, replayBuffer, knnMemory })
+    this.#unlearning = new Unlearning({ ...parts, pending, replayBuffer, knnMemory })
     this.updates = new Updates({
       ...{ learner: parts, pending, replayBuffer, knnMemory, trigger },
       ...{ prequential: this.#prequential, unlearning: this.#unlearning },
@@ -166,8 +166,8 @@ export class Learner {
   }
 
   /**
-   * Those of these examples that can be subtracted from the weights again. Only sums can, while replay still has the
-   * examples.
+   * Those of these examples that can be subtracted from the weights again. Only sums can, while replay or the event log still
+   * has the examples.
    */
   unlearnable(keys: readonly ExampleKey[]): readonly RememberedExample[] {
     return this.#unlearning.unlearnable(keys)
@@ -224,6 +224,11 @@ export class Learner {
   /** Adds the outputs of `other` that the head lacks; returns whether there were any. */
   extend(other: Head): boolean {
     return this.#pending.extend(other)
+  }
+
+  /** Examples in exact sums; undefined if there are none. */
+  get summed(): number | undefined {
+    return this.#parts.trainable.summed
   }
 
   /** The exact sums that the head is solved from; undefined if there are none. */

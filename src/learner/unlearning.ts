@@ -9,7 +9,7 @@ import type { LatentMap, LearnerParts, Retraction } from './learner-types.ts'
 import type { Pending } from './pending.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'
 
-interface UnlearningParts extends Pick<LearnerParts, 'trainable'> {
+interface UnlearningParts extends Pick<LearnerParts, 'trainable' | 'summed'> {
   readonly pending: Pending
   readonly replayBuffer: ReplayBuffer
   readonly knnMemory: KnnMemory | undefined
@@ -30,11 +30,17 @@ export class Unlearning {
     return [...new Set([...about.map(({ key }) => key), ...replayBuffer.about(predictionId)])]
   }
 
-  /** Those of these examples that the weights can forget, each once. Only sums can, while replay still has the examples. */
+  /**
+   * Those of these examples that the weights can forget, each once. Only sums can, while replay still has the examples, or
+   * where it is known otherwise that they are in the sums.
+   */
   unlearnable(keys: readonly ExampleKey[]): readonly RememberedExample[] {
-    const { trainable, replayBuffer } = this.#parts
+    const { trainable, replayBuffer, summed } = this.#parts
     if (trainable.forget === undefined) return []
-    return [...new Set(keys)].flatMap((key) => replayBuffer.get(key) ?? [])
+    const each = [...new Set(keys)]
+    const kept = each.flatMap((key) => replayBuffer.get(key) ?? [])
+    const others = each.filter((key) => replayBuffer.get(key) === undefined)
+    return [...kept, ...(others.length > 0 ? (summed?.(others) ?? []) : [])]
   }
 
   /** `latents`: of the unlearnable ones, which are subtracted. Returns what has changed. */

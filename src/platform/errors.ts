@@ -298,6 +298,15 @@ export const errorTable = {
   SUMS_FOREIGN: row(409, 65).fix(
     'merge sums of one base, one method and one set of its settings; the digest and the identity of the sums are in the manifest of each version',
   ),
+  SUMS_DIFFER: row(409, 65).fix(
+    'the version, the event log or the file of events was altered, or the file is of another version; compare them with a backup, and write the file again with antikythera verify --export',
+  ),
+  SUMS_UNKNOWN: row(409, 65).fix(
+    'verify a newer version, or one whose events are all in the event log and name their label (limits.event_log); versions of ncm, slda and ranpac on text have exact sums',
+  ),
+  EVENTS_INVALID: row(400, 65).fix(
+    'write the file again with antikythera verify --export; deploy/verify.md describes it',
+  ),
 
   // bases and adapters
   BASE_MISSING: row(500, 66).fix(

@@ -47,7 +47,7 @@ export function assemble(loop: LoopParts): Assembly {
   const { freshParameters, openTrainable } = loop.adapter
   const trainable = openTrainable({ head, parameters: freshParameters(head) })
   const defence = loop.defence && new Defence(loop.defence, loop.task)
-  const learner = new Learner({
+  const learner: Learner = new Learner({
     ...loop,
     ...loop.policies,
     ...{ trainable, freshParameters },
@@ -59,9 +59,10 @@ export function assemble(loop: LoopParts): Assembly {
     general: generalRows(loop),
     quality: loop.limits.quality,
     ...(defence && { trust: defence.trust }),
+    summed: (keys) => state.summed(keys),
     replayBuffer: { replay: loop.policies.replay, draw: random('draw'), offer: random('offer') },
   })
-  const state = new TrainerState({ loop, learner, retry, defence })
+  const state: TrainerState = new TrainerState({ loop, learner, retry, defence })
   const pointer = new Pointer({ loop, state, retry })
   const times = new UpdateClock(clock)
   const meter = new ComputeMeter(loop, state.progress)

@@ -200,6 +200,21 @@ export class TrainerState {
     this.snapshots.retract({ keys, predictions, meant })
   }
 
+  /**
+   * Those of these events that the exact sums have learned, with the example that was added: only where the sums are known
+   * to be over the learned rows of the present line, all of them, and nothing else.
+   */
+  summed(keys: readonly ExampleKey[]): readonly Example[] {
+    const { log, learner, progress } = this
+    const { parent } = progress.state
+    const orders = keys.flatMap((key) => log.orderOf(key) ?? [])
+    if (learner.summed === undefined || parent === null || orders.length === 0) return []
+    const line = log.versions.lineOf(parent)
+    const learned = orders.filter((order) => log.isLearnedBy(line, order))
+    if (learned.length === 0 || log.countLearnedBy(line) !== learner.summed) return []
+    return learned.flatMap((order) => log.exampleAt(order) ?? [])
+  }
+
   /** These versions lose their snapshots with the next save, and no weights and scores of them stay in memory. */
   retire(versions: readonly string[]): void {
     this.retired.push(...versions)

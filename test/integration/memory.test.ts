@@ -1,5 +1,15 @@
-/** Instant memory in the daemon as a user starts it: one correction, no step, another answer; also after kill -9. */
-import { expect, test } from 'vitest'
+/**
+ * Instant memory in the daemon as a user starts it: one correction, no step, another answer; also after kill -9. And a closed
+ * form beside it, whose versions are computed again from their events, by us and by a stranger's program.
+ */
+import { execFile } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { peftPython } from '../../deploy/bootstrap/peft.mjs'
+import { type CliResult, runCli } from '../cli/run-cli.ts'
 import { oneDaemon } from './one-daemon.ts'
 
 const model = `
@@ -8,7 +18,10 @@ const model = `
     trigger: { policy: count, every: 1000, rest: 0 }
     memory: { policy: knn, threshold: 0.6 }`
 
-const daemon = oneDaemon(`server: { port: 0 }\nlog: { level: warn }\nmodels:\n  m:${model}\n`)
+const sums = `{ labels: [delivery, payment, account], adapter: { method: ranpac, features: 64 }, trigger: { policy: count, every: 4, rest: 0 }, train: { replay_batch: 0 }, replay: { policy: recent, capacity: 1 } }`
+const daemon = oneDaemon(
+  `server: { port: 0 }\nlog: { level: warn }\nmodels:\n  m:${model}\n  sums: ${sums}\n`,
+)
 const get = daemon.get<Record<string, unknown>>
 const { post } = daemon
 
@@ -60,3 +73,80 @@ test('a daemon that was killed answers as before, and goes on remembering', asyn
   await post('m/feedback', { id: 'c-2', input: other, label: 'payment' })
   await expect.poll(() => labels()).toEqual(['account', 'account', 'payment'])
 })
+
+describe('a version of a closed form', () => {
+  const lessons = ['delivery', 'payment', 'account'].flatMap((label) =>
+    ['where is my', 'a question about', 'please change the', 'I am angry about my'].map((text) => ({
+      ...{ source: 'desk', input: `${text} ${label}`, label },
+      id: `${text} ${label}`,
+    })),
+  )
+  const codeOf = ({ stderr }: CliResult) =>
+    (JSON.parse(stderr) as { readonly error: { readonly code: string } }).error.code
+  const verify = (...args: readonly string[]) =>
+    runCli('verify', 'sums', '--config', daemon.config, '--json', ...args)
+  const learned = () => expect.poll(async () => (await get('sums')).counts)
+  const file = join(daemon.folder, 'events.jsonl')
+
+  test('is what its events give, and after a retraction what the others give', async () => {
+    await post('sums/feedback', { events: lessons.slice(0, 8) })
+    await learned().toMatchObject({ learned: 8 })
+    const [first] = lessons
+    // Replay holds one example, and not this one.
+    await post('sums/feedback', { source: 'desk', id: first!.id, retract: true })
+    await post('sums/feedback', { events: lessons.slice(8) })
+    await learned().toMatchObject({ learned: 12 })
+    const { version } = (await get('sums')).live as { version: string }
+    const { sums: report } = await get(`sums/versions/${version}`)
+    expect(report).toMatchObject({ examples: 11, divided: 0, clipped: 0 })
+    const { code, json } = await verify('--export', file)
+    expect([code, json()]).toEqual([
+      0,
+      {
+        model: 'sums',
+        version,
+        equal: true,
+        ...{ digest: (report as Digest).digest },
+        examples: 11,
+      },
+    ])
+    expect((await verify('--events', file)).code).toBe(0)
+    expect(codeOf(await verify('v1'))).toBe('SUMS_UNKNOWN')
+  })
+
+  test('is not what an edited log gives, and a damaged one is refused by its line', async () => {
+    const text = readFileSync(file, 'utf8')
+    const edited = join(daemon.folder, 'edited.jsonl')
+    const answer = async (changed: string) => {
+      writeFileSync(edited, changed)
+      return codeOf(await verify('--events', edited))
+    }
+    const lines = text.trimEnd().split('\n')
+    expect(await answer(lines.slice(0, -1).join('\n'))).toBe('SUMS_DIFFER')
+    expect(await answer(`${lines[0]}\n{}`)).toBe('EVENTS_INVALID')
+    expect(await answer(text.replace(/"identity":"../, '"identity":"zz'))).toBe('SUMS_FOREIGN')
+    expect(await answer(text.replace('"label":"payment"', '"label":"account"'))).toBe('SUMS_DIFFER')
+  })
+
+  const python = peftPython()
+  test.skipIf(python === undefined)('is the same to a program of the page alone', async () => {
+    const program = fileURLToPath(new URL('../../deploy/clients/verify.py', import.meta.url))
+    const { version } = (await get('sums')).live as { version: string }
+    const folder = join(daemon.folder, 'data', 'sums', 'versions', version)
+    const run = async (events: string) => {
+      const running = promisify(execFile)(python!, [program, events, folder])
+      const fail = (error: unknown) => error as { readonly stdout: string }
+      return (await running.catch(fail)).stdout
+    }
+    expect(await run(file)).toContain(`equal ${version}`)
+    expect(await run(join(daemon.folder, 'edited.jsonl'))).not.toContain('equal')
+    const text = readFileSync(file, 'utf8')
+    const edited = join(daemon.folder, 'lighter.jsonl')
+    writeFileSync(edited, text.replace('"weight":1', '"weight":0.99'))
+    expect(await run(edited)).toMatch(/^different/)
+  })
+})
+
+interface Digest {
+  readonly digest: string
+}

@@ -162,7 +162,7 @@ describe('an embedding in whole numbers', () => {
     const { projection, width } = base.network
     const weight = base.weights.get(projection!.weight)!.data
     const scale = (INPUT_UNIT * projection!.unit) / whole.unit
-    const together = whole.of(rows)
+    const together = whole.of(whole.inputs(rows))
     for (const [at, latent] of rows.entries()) {
       const x = [...latent.data].map((value) => Math.round(value / INPUT_UNIT))
       const wanted = Array.from({ length: width }, (_, column) => {
@@ -173,14 +173,14 @@ describe('an embedding in whole numbers', () => {
         return Math.floor(Math.max(0, product) * scale + 0.5)
       })
       expect([...together[at]!.numbers]).toEqual(wanted)
-      expect([...whole.of([latent])[0]!.numbers]).toEqual(wanted)
+      expect([...whole.of(whole.inputs([latent]))[0]!.numbers]).toEqual(wanted)
     }
   })
 
   it('is shortened where it is longer than the base says, and counted', () => {
     const [{ latent }] = rowsOf(base.network.latentWidth(0), 1) as [LabelledRow]
     const long = { ...latent, data: latent.data.map((value) => 3 * value) }
-    const [row, whole1] = [...whole.of([long]), ...whole.of([latent])]
+    const [row, whole1] = whole.of(whole.inputs([long, latent]))
     expect(row!.clipped).toBe(latent.data.length)
     expect(whole1!.clipped).toBe(0)
     const most = Math.max(...row!.numbers) / Math.max(...whole1!.numbers)
@@ -203,7 +203,6 @@ describe('exact sums', () => {
   const examples = Array.from({ length: 50 }, (): WholeExample => {
     const numbers = Float64Array.from({ length: 3 }, () => random.below(4097) - 2048)
     return {
-      x: new Float32Array(),
       whole: { numbers, clipped: 0 },
       shares: new Map([[random.below(2), 1]]),
     }

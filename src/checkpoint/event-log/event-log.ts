@@ -71,6 +71,20 @@ export class EventLog extends EventRows {
     return order === undefined ? undefined : this.#versions.nameOf(this.versionOf(order))
   }
 
+  /** Whether a version with one of these numbers has learned a row, and nothing has undone that. */
+  isLearnedBy(line: ReadonlySet<number>, order: number): boolean {
+    return this.at(order) === eventStates.learned && line.has(this.versionOf(order))
+  }
+
+  /** How many rows these versions have learned; undefined if rows fell out that a version may have learned. */
+  countLearnedBy(line: ReadonlySet<number>): number | undefined {
+    if (this.untraced > 0) return undefined
+    let count = 0
+    for (let order = this.begin; order < this.end; order += 1)
+      if (this.isLearnedBy(line, order)) count += 1
+    return count
+  }
+
   // ── Rollbacks ──
 
   /** The learner is now `version`: rows that it learned and a rollback had set aside are learned again. */

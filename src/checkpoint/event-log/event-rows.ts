@@ -213,6 +213,11 @@ export class EventRows {
     return this.#contents.rows(Math.max(from, this.#begin))
   }
 
+  /** Undefined if the row has none, or lost it. */
+  exampleAt(order: number): Example | undefined {
+    return this.#contents.exampleAt(order)
+  }
+
   /** Every row, oldest first, without its content. */
   *known(): Generator<KnownRow> {
     for (const { key, predictionId, timeMs, order } of this.#contents.traces(this.#begin))

@@ -3,6 +3,7 @@
  * for; the others are here until the next save.
  */
 import type { ExampleKey } from '../../contracts/core.ts'
+import type { Example } from '../../contracts/example.ts'
 import type { LogChange } from './contract.ts'
 import type { LoggedRow, RowTrace } from '../example-pack.ts'
 import { noKey } from './table.ts'
@@ -53,6 +54,13 @@ export class RowContents {
   keyAt(order: number): ExampleKey | undefined {
     if (order >= this.#savedEnd) return this.#fresh[order - this.#savedEnd]?.key
     for (const { key } of this.#stored.traces(order, order + 1)) return key
+    return undefined
+  }
+
+  exampleAt(order: number): Example | undefined {
+    if (order >= this.#savedEnd) return this.#fresh[order - this.#savedEnd]?.example
+    if (this.#stripped.has(order)) return undefined
+    for (const { example } of this.#stored.rows(order, order + 1)) return example
     return undefined
   }
 

@@ -1,8 +1,9 @@
 /** Weights that come in and go out: bases, and adapters in the format of PEFT. */
 import { type Command, Option } from 'commander'
-import { withConfig } from '../flags.ts'
+import { modelAndVersion, withConfig } from '../flags.ts'
 import type { ImportFlags, ExportFlags } from '../local/transfer.ts'
 import type { ModelsFlags } from '../local/models.ts'
+import type { VerifyFlags } from '../local/verify.ts'
 
 /** `antikythera models`: lists the pretrained bases for a config, and downloads them. */
 export function registerModels(program: Command): void {
@@ -42,6 +43,31 @@ export function registerExport(program: Command): void {
     .action(async (model: string | undefined, flags: ExportFlags) => {
       const { exportVersion } = await import('../local/transfer.ts')
       await exportVersion(model === undefined ? flags : { ...flags, model })
+    })
+}
+
+/** `antikythera verify`: computes a version of a closed form again from the events that it has learned. */
+export function registerVerify(program: Command): void {
+  withConfig(
+    program
+      .command('verify')
+      .description('compute a version of a closed form again from its events, and compare'),
+  )
+    .argument('[model]', 'optional if the config has only one')
+    .argument('[version]', 'absent = the live one')
+    .option('-m, --model <name>', 'same as the argument')
+    .option('--version <version>', 'same as the argument')
+    .option('--events <file>', 'a file of events in place of the event log')
+    .option('--export <file>', 'write the events to a new file, for deploy/clients/verify.py')
+    .option('--json', 'print one JSON document')
+    .action(async (first: string | undefined, second: string | undefined, flags: VerifyFlags) => {
+      const { verifyVersion } = await import('../local/verify.ts')
+      const { model = flags.model, version = flags.version } = modelAndVersion(first, second)
+      await verifyVersion({
+        ...flags,
+        ...(model !== undefined && { model }),
+        ...(version !== undefined && { version }),
+      })
     })
 }
 

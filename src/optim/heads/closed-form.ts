@@ -101,18 +101,15 @@ export class ClosedFormTrainable implements Trainable {
   }
 
   forget(rows: readonly Pick<TrainRow, 'latent' | 'target' | 'weight'>[]): void {
-    const embeddings = embed(
-      this.#parts,
-      rows.map(({ latent }) => latent),
-    )
+    const embedded = this.#embedded(rows)
     const before = this.#sums.snapshot()
-    const gone = rows.flatMap(({ target, weight }, row): LearnedRow[] => {
+    const gone = rows.flatMap(({ target, weight }, row): EmbeddedExample[] => {
       const { at, isRight } = this.#classes.column(target, this.#head)
-      const x = embeddings[row]
-      if (x === undefined || at < 0 || !isRight || !canBeAdded(x, weight)) return []
-      return [{ x, row, shares: new Map([[at, weight]]) }]
+      const own = embedded[row]
+      if (own === undefined || at < 0 || !isRight || !canBeAdded(own.x, weight)) return []
+      return [{ ...own, shares: new Map([[at, weight]]) }]
     })
-    this.#change('subtractAll', gone, rows)
+    this.#sums.subtractAll(gone)
     this.#isBehind = true
     this.#solve()
     if ([...this.#solved.values()].every(({ data }) => areFinite(data))) return
@@ -164,6 +161,10 @@ export class ClosedFormTrainable implements Trainable {
     this.#steps = steps
   }
 
+  get summed(): number | undefined {
+    return this.#sums instanceof ExactSums ? this.#sums.facts.examples : undefined
+  }
+
   sums(): SumsReport | undefined {
     if (!(this.#sums instanceof ExactSums) || this.#whole === undefined) return undefined
     const { examples, divided, clipped, numbers, rounded } = this.#sums.facts
@@ -195,43 +196,39 @@ export class ClosedFormTrainable implements Trainable {
     readonly result: StepResult
     readonly logits: readonly Float32Array[]
   } {
-    const embeddings = embed(
-      this.#parts,
-      rows.map(({ latent }) => latent),
-    )
-    const logits = embeddings.map((x) => this.#logits(x))
+    const embedded = this.#embedded(rows)
+    const logits = embedded.map(({ x }) => this.#logits(x))
     const isSound =
-      rows.every(({ weight }, row) => canBeAdded(embeddings[row], weight)) && this.#hasRoom(rows)
+      rows.every(({ weight }, row) => canBeAdded(embedded[row]?.x, weight)) && this.#hasRoom(rows)
     if (rows.length === 0 || !isSound) return { result: DROPPED, logits }
     let loss = 0
-    const learned: LearnedRow[] = []
+    const learned: EmbeddedExample[] = []
     for (const [row, { target, weight, isReplayed = false }] of rows.entries()) {
-      const [x, z] = [embeddings[row], logits[row]]
+      const [own, z] = [embedded[row], logits[row]]
       // Replayed examples were added when they were new.
-      if (x === undefined || z === undefined || weight === 0 || isReplayed) continue
+      if (own === undefined || z === undefined || weight === 0 || isReplayed) continue
       loss += (weight / rows.length) * this.#parts.task.score(z, target, this.#head).loss
       const { at, isRight } = this.#classes.column(target, this.#head)
       if (isRight) this.#calibrate(z, at, weight)
       const shares = isRight ? new Map([[at, weight]]) : this.#others(z, at, weight)
-      learned.push({ x, row, shares, isDivided: !isRight })
+      learned.push({ ...own, shares, isDivided: !isRight })
     }
-    this.#change('addAll', learned, rows)
+    this.#sums.addAll(learned)
     this.#isBehind = true
     this.#steps += 1
     return { result: { loss, gradientNorm: 0, dropped: false }, logits }
   }
 
-  #change(
-    how: 'addAll' | 'subtractAll',
-    examples: readonly LearnedRow[],
-    rows: readonly Pick<TrainRow, 'latent'>[],
-  ): void {
-    if (!(this.#sums instanceof ExactSums)) this.#sums[how](examples)
-    else if (examples.length > 0) {
-      const latents = examples.flatMap(({ row }) => rows[row]?.latent ?? [])
-      const whole = this.#whole?.of(latents) ?? []
-      this.#sums[how](examples.map((example, at) => ({ ...example, whole: wholeAt(whole, at) })))
-    }
+  /** What is learned, and tested on the way, is the embedding in whole numbers, if sums are exact. */
+  #embedded(rows: readonly Pick<TrainRow, 'latent'>[]): readonly EmbeddedRow[] {
+    const latents = rows.map(({ latent }) => latent)
+    const whole = this.#whole
+    if (whole === undefined) return embed(this.#parts, latents).map((x) => ({ x, whole: noRow }))
+    return whole.of(whole.inputs(latents)).map((row) => {
+      const x = new Float32Array(row.numbers)
+      for (let at = 0; at < x.length; at += 1) x[at] = whole.unit * (x[at] ?? 0)
+      return { x, whole: row }
+    })
   }
 
   /** A total weight of hundreds of millions is as many as exact sums take. */
@@ -274,19 +271,11 @@ export class ClosedFormTrainable implements Trainable {
       for (const { data } of this.#solved.values()) data.fill(0)
       return
     }
-    const { closedForm, task, base } = this.#parts
-    // By name: the order in which classes came may not change a bit of the solution.
-    const names = this.#classes.names(this.#head)
-    const sorted = seen.toSorted((a, b) => ((names[a] ?? '') < (names[b] ?? '') ? -1 : 1))
-    const sums = this.#sums.of(sorted)
-    const scale = task.scale(base.network.unit)
-    const shape = { classes: this.#outputs, seen: sorted, scale }
-    this.#solved = headOf(
-      closedForm.solve(sums, ridgeSolverOf(this.#parts.tf)),
-      sums,
-      this.#temperature.inverse,
-      shape,
-    )
+    this.#solved = solvedHead(this.#sums, {
+      ...this.#parts,
+      head: this.#head,
+      inverse: this.#temperature.inverse,
+    })
   }
 
   /** As the task has it: scale · x·W + b, zeros of x passed over. */
@@ -306,17 +295,36 @@ export class ClosedFormTrainable implements Trainable {
   }
 }
 
-/** A row of a step that goes into the sums. */
-interface LearnedRow extends SharedExample {
-  /** Its place in the step. */
-  readonly row: number
+interface SolvedParts extends Pick<
+  ClosedFormParts,
+  'closedForm' | 'task' | 'base' | 'tf' | 'head'
+> {
+  /** β */
+  readonly inverse: number
 }
 
-function wholeAt(rows: readonly WholeRow[], at: number): WholeRow {
-  const row = rows[at]
-  invariant(row !== undefined, 'a row in whole numbers for each example')
-  return row
+/** The head of these sums, which have seen a class. */
+export function solvedHead(
+  sums: Pick<ExactSums, 'seen' | 'of'>,
+  { closedForm, task, base, tf, head, inverse }: SolvedParts,
+): Tensors {
+  // By name: the order in which classes came may not change a bit of the solution.
+  const names = task.classes?.names(head) ?? []
+  const seen = sums.seen.toSorted((a, b) => ((names[a] ?? '') < (names[b] ?? '') ? -1 : 1))
+  const found = sums.of(seen)
+  const shape = { classes: task.outputs(head), seen, scale: task.scale(base.network.unit) }
+  return headOf(closedForm.solve(found, ridgeSolverOf(tf)), found, inverse, shape)
 }
+
+/** `whole`: the same in whole numbers, for exact sums. */
+interface EmbeddedRow {
+  readonly x: Float32Array
+  readonly whole: WholeRow
+}
+
+type EmbeddedExample = SharedExample & EmbeddedRow
+
+const noRow: WholeRow = { numbers: new Float64Array(), clipped: 0 }
 
 /** A value that is not finite would stay in the sums for good, and so would its square. */
 function canBeAdded(x: Float32Array | undefined, weight: number): boolean {

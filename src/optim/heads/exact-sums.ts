@@ -113,18 +113,18 @@ export class ExactSums {
   }
 
   /**
-   * sha256 over the totals, whatever the order of the columns. `labels`: the name of each column. The format is described in
+   * sha256 over the totals, whatever the order of the columns. `columnNames`: one for each column. The format is described in
    * deploy/verify.md.
    */
-  digest(labels: readonly string[]): string {
+  digest(columnNames: readonly string[]): string {
     const { width, identity, needsMoments } = this.#shape
-    const named = this.seen.map((column) => ({ column, label: labels[column] ?? '' }))
+    const named = this.seen.map((column) => ({ column, name: columnNames[column] ?? '' }))
     const sorted = named.toSorted((a, b) =>
-      Buffer.compare(Buffer.from(a.label), Buffer.from(b.label)),
+      Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)),
     )
     const header = canonicalJson({
       ...{ format: FORMAT, identity, width, moments: needsMoments },
-      labels: sorted.map(({ label }) => label),
+      columns: sorted.map(({ name }) => name),
     })
     const digest = createHash('sha256').update(`${header}\n`)
     for (const { column } of sorted) digest.update(this.#counts.words(column, column + 1))

@@ -36,7 +36,10 @@ export interface WholeFeatures {
   readonly unit: number
   /** What the sums are over: equal for equal bases and projections. */
   readonly identity: string
-  of(latents: readonly Latent[]): readonly WholeRow[]
+  /** The embeddings before they are projected, in units of 2⁻¹². */
+  inputs(latents: readonly Latent[]): readonly WholeRow[]
+  /** The embeddings that are summed. */
+  of(inputs: readonly WholeRow[]): readonly WholeRow[]
 }
 
 interface WholeParts {
@@ -56,8 +59,10 @@ export function wholeFeatures({ tf, base, baseTensors }: WholeParts): WholeFeatu
   const inputs = (latents: readonly Latent[]) => latents.map(({ data }) => wholeInput(data, most))
   const { hash: of, trunk = null, quantize = null } = base
   const seen = { base: of, trunk, quantize, width: network.width }
-  if (projection === undefined)
-    return { unit: INPUT_UNIT, identity: digestOf({ ...seen, unit: INPUT_UNIT }), of: inputs }
+  if (projection === undefined) {
+    const identity = digestOf({ ...seen, unit: INPUT_UNIT })
+    return { unit: INPUT_UNIT, identity, inputs, of: (rows) => rows }
+  }
   const unit = FEATURE_UNIT * 2 ** Math.ceil(Math.log2(longest))
   const scale = (INPUT_UNIT * projection.unit) / unit
   const whole = base.weights.get(projection.weight)?.data
@@ -66,8 +71,9 @@ export function wholeFeatures({ tf, base, baseTensors }: WholeParts): WholeFeatu
   return {
     unit,
     identity: digestOf({ ...seen, unit, projection: { whole: drawn, unit: projection.unit } }),
-    of(latents) {
-      const rows = inputs(latents)
+    inputs,
+    of(rows) {
+      if (rows.length === 0) return []
       const products = productsOf(rows, projection.weight, { tf, baseTensors })
       return rows.map(({ clipped }, row) => {
         const found = wholeOutput(products, row * network.width, network.width, scale)

@@ -52,9 +52,10 @@ export class Acceptance {
 
   /** The terms to subtract from the sums when this example is learned. */
   replaced({ key, event }: WaitingEvent, { predictionId }: Example): readonly Example[] {
-    const { learner } = this.#parts
+    const { learner, log } = this.#parts
     const about = this.#isLesson(event) ? predictionId : undefined
-    const others = learner.about(about).filter((each) => this.#reaches(key, each))
+    const said = about === undefined ? [] : [...learner.about(about), ...log.about(about)]
+    const others = said.filter((each) => this.#reaches(key, each))
     return learner.unlearnable([...new Set([key, ...others])])
   }
 
@@ -164,7 +165,7 @@ export class Acceptance {
       if (each !== key) log.supersede(each)
     const isWhole = logged.every(isReached)
     const predictions = about === undefined || !isWhole ? [] : [about]
-    if (keys.length > 0) onSupersede({ keys: isWhole ? keys : older, predictions }, old)
+    if (older.length > 0) onSupersede({ keys: older, predictions }, old)
   }
 }
 

@@ -19,6 +19,9 @@ interface RetractionTurn {
   readonly received: ReceivedRecord
   readonly meant: Meant
   readonly keys: readonly ExampleKey[]
+  /** Rows of the event log that it means, and those of them that it reaches. */
+  readonly all: readonly ExampleKey[]
+  readonly logged: readonly ExampleKey[]
 }
 
 export class Retractions {
@@ -35,23 +38,24 @@ export class Retractions {
    * as far as there is room.
    */
   retract(event: FeedbackEvent, received: ReceivedRecord, signal: AbortSignal): Due | Promise<Due> {
-    const { learner, heldOut, dedupe, latents } = this.#parts
+    const { learner, heldOut, dedupe, latents, log } = this.#parts
     const meant = meantBy(event, (key) => dedupe.digestOf(key) !== undefined)
     const taught = [...learner.pending, ...learner.remembered, ...(learner.memorised ?? [])]
     const known = [...taught, ...heldOut.rows]
-    const all = known.filter((each) => isMeant(meant, each)).map(({ key }) => key)
-    const keys = all.filter((key) => this.#reaches(event, key))
-    const unlearnable = learner.unlearnable([...new Set(keys)])
-    if (unlearnable.length === 0) return this.#retracted({ event, received, meant, keys })
-    return latents
-      .all(unlearnable, signal)
-      .then((found) => this.#subtracted({ event, received, meant, keys }, found))
+    const reached = (key: ExampleKey) => this.#reaches(event, key)
+    const keys = known.flatMap((each) => (isMeant(meant, each) ? each.key : [])).filter(reached)
+    const all = log.meant(meant)
+    const turn = { event, received, meant, keys, all, logged: all.filter(reached) }
+    const unlearnable = learner.unlearnable([...keys, ...turn.logged])
+    if (unlearnable.length === 0) return this.#retracted(turn)
+    return latents.all(unlearnable, signal).then((found) => this.#subtracted(turn, found))
   }
 
   /** The sums first: where they cannot be without it, nothing else is changed. */
   #subtracted(retracting: RetractionTurn, latents: LatentMap): false {
     try {
-      this.#parts.onRetract({ keys: retracting.keys, predictions: [] }, latents)
+      const { keys, logged } = retracting
+      this.#parts.onRetract({ keys: [...keys, ...logged], predictions: [] }, latents)
     } catch (error) {
       if (!(error instanceof CodedError)) throw error
       this.#refusals.reject(retracting.received, error)
@@ -60,10 +64,8 @@ export class Retractions {
     return this.#retracted(retracting)
   }
 
-  #retracted({ event, received, meant, keys }: RetractionTurn): false {
+  #retracted({ event, received, meant, keys, all, logged }: RetractionTurn): false {
     const { dedupe, progress, onRetract, log } = this.#parts
-    const all = log.meant(meant)
-    const logged = all.filter((key) => this.#reaches(event, key))
     const gone = [...new Set([...keys, ...this.#dropMeant(event, meant), ...logged])]
     const own = keyOf(event)
     const isWhole = logged.length === all.length
