@@ -70,6 +70,10 @@ describe('test, then train', () => {
     expect([16, 24].map((count) => passes(count, 40, 8))).toEqual([3, 3])
     expect([80, 96, 128, 160, 1e6].map((learned) => passes(16, learned))).toEqual([5, 4, 2, 1, 1])
     expect(passes(1000, 0, 1000)).toBe(8)
+    const texts = [0, 80, 160].map((learned) =>
+      passesOver(16, learned, { batch: 8 }, { texts: {} }),
+    )
+    expect(texts).toEqual([4, 4, 1])
     expect(
       [0, 80, 1e6].map((learned) => passesOver(16, learned, { batch: 16, epochs: 2 })),
     ).toEqual([2, 2, 2])

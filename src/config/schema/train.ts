@@ -31,7 +31,7 @@ export const train = section(
         minimum: 1,
         maximum: 100,
         description:
-          'passes over new examples; absent = a step for every three new examples until 80 were learned, then fewer, down to one pass',
+          'passes over new examples; absent = a step for every three new examples, or two texts to write, until 80 were learned, then fewer, down to one pass',
       }),
     ),
     rest_steps: Type.Integer({

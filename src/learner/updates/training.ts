@@ -58,8 +58,8 @@ export class Training {
     count: number,
     { learned, raised }: { readonly learned: number; readonly raised: boolean },
   ): void {
-    const { replayBuffer, train } = this.#parts
-    this.#passes = passesOver(count, learned, train)
+    const { replayBuffer, train, task } = this.#parts
+    this.#passes = passesOver(count, learned, train, task)
     const { passes } = replayBuffer.rehearsal
     const stepsPerPass = Math.ceil((replayBuffer.size + count) / this.#size)
     const own = this.#passes * Math.ceil(count / train.batch)
@@ -218,8 +218,9 @@ export class Training {
   }
 }
 
-/** A young adapter makes a step for every so many new examples. */
+/** A young adapter makes a step for every so many new examples, and for fewer texts to write: of those it learns a form, not a side. */
 const EXAMPLES_PER_STEP = 3
+const TEXTS_PER_STEP = 2
 /** It is young until it has learned so many. Then its steps become fewer, fast: many steps on a few hundred examples overfit. */
 const YOUNG = 80
 const MOST_PASSES = 8
@@ -228,18 +229,20 @@ const HEAD_AGAIN = 0.3
 
 /**
  * Passes over `count` new examples: `epochs`, or else as many as the steps of a young adapter take. Its first steps move it far, and
- * it has few examples to make them with. Chosen on development data, in policies/results-first-labels.md.
+ * it has few examples to make them with. Chosen on development data, in policies/results-first-labels.md and, for texts, results-rules.md.
  *
- *   passes = min(batch, count) / 3 · min(1, (80 / learned)²), from 1 to 8
+ *   passes = min(batch, count) / perStep · min(1, (80 / learned)²), from 1 to 8
  */
 export function passesOver(
   count: number,
   learned: number,
   { epochs, batch }: Pick<TrainPlan, 'epochs' | 'batch'>,
+  { texts }: { readonly texts?: unknown } = {},
 ): number {
   if (epochs !== undefined) return epochs
   const share = Math.min(1, (YOUNG / Math.max(1, learned)) ** 2)
-  const passes = Math.round((Math.min(batch, count) / EXAMPLES_PER_STEP) * share)
+  const perStep = texts === undefined ? EXAMPLES_PER_STEP : TEXTS_PER_STEP
+  const passes = Math.round((Math.min(batch, count) / perStep) * share)
   return Math.min(MOST_PASSES, Math.max(1, passes))
 }
 

@@ -12,6 +12,7 @@ import { openLosses } from '../../../dist/src/cli/demo/chat/losses.js'
 import { conversation } from '../../../dist/src/cli/demo/chat/daemon.js'
 import { taughtTopics, validationQuestions } from '../../../dist/src/cli/demo/chat/data.js'
 import { parseConfig } from '../../../dist/src/config/config.js'
+import { passesOver } from '../../../dist/src/learner/updates/training.js'
 import { openRandom } from '../../../dist/src/platform/random.js'
 import { startDaemon } from '../lib/daemon.mjs'
 import { round, say, spread } from '../lib/figures.mjs'
@@ -37,7 +38,7 @@ const WAYS = {
   'four general answers a step': {
     task: { generation: { ...chat.task.generation, general_batch: 4 } },
   },
-  'four passes': { train: { epochs: 4 } },
+  'three passes': { train: { epochs: 3 } },
   'four layers at rate .002, no general answers': {
     ...fourLayers,
     train: { learning_rate: 0.002, batch: 8, replay_batch: 8 },
@@ -54,7 +55,8 @@ function chosenBy(settings) {
     '/',
   )
   const { adapter, train, task, rate } = models.support
-  return { adapter, train, rate, general_batch: task.generation.general_batch }
+  const passes = passesOver(chat.trigger.every, 0, train, { texts: true })
+  return { adapter, train, passes, rate, general_batch: task.generation.general_batch }
 }
 /** Of each form: how it writes a fact and a step, and whether an answer has it. */
 const FORMS = {
@@ -156,6 +158,8 @@ async function taught(model, form, { events, questions, seed }) {
     })
     const seconds = round((performance.now() - began) / 1000, 0)
     const after = await stage(daemon, form, asked)
+    // Before the losses: they keep this process busy for so long that the daemon closes its connections.
+    const cpuSeconds = await cpuSecondsOf(daemon)
     const losses = await openLosses(
       parseConfig(JSON.stringify(daemon.config), daemon.folder),
       'support',
@@ -167,7 +171,7 @@ async function taught(model, form, { events, questions, seed }) {
       obeyed: after.obeyed,
       general: [(base.general ??= await lossOf(before)), await lossOf(after)],
       seconds,
-      cpuSeconds: await cpuSecondsOf(daemon),
+      cpuSeconds,
       example: after.answers[0],
     }
   } finally {
