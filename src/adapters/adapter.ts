@@ -10,7 +10,7 @@ import type { Random, Tensor, Tensors } from '../contracts/core.ts'
 import type { TaskHead } from '../contracts/task.ts'
 import { type ErrorCode, failure, invariant } from '../platform/errors.ts'
 import { memorySpecs, type MemoryPlan } from '../nn/memory.ts'
-import { mixtureSpecs } from '../nn/mixture.ts'
+import { adoptedMixture, mixtureSpecs } from '../nn/mixture.ts'
 import { orthonormal } from './orthonormal.ts'
 import { cutOf } from './target-modules.ts'
 
@@ -61,9 +61,10 @@ export function statisticsOf({
   return [...(base.statistics?.parameters ?? []), ...(task.statistics?.parameters ?? [])]
 }
 
-/** Tensors of an earlier release, with statistics in the present form. */
+/** Tensors of an earlier release, with statistics and experts in the present form. */
 export function adopted({ base, task }: Pick<AdapterPlan, 'base' | 'task'>, tensors: Tensors) {
-  const own = base.statistics?.adopt?.(tensors) ?? tensors
+  const present = adoptedMixture(tensors)
+  const own = base.statistics?.adopt?.(present) ?? present
   return task.statistics?.adopt?.(own) ?? own
 }
 

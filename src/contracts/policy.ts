@@ -263,7 +263,7 @@ export interface Memory {
 }
 
 /** The experts of a mixture, in this order. */
-export const experts = ['adapter', 'knn', 'closed_form', 'fast'] as const
+export const experts = ['adapter', 'knn', 'closed_form', 'fast', 'recent', 'latest'] as const
 
 /** The weights of the experts, and how the other experts than the adapter learn. Stateless. */
 export interface MixturePolicy {

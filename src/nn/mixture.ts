@@ -2,8 +2,11 @@
  * A mixture of experts that answer the same input: the adapter's head, kept examples, and two linear heads on what the
  * examples are compared by. Each counts by its weight, which is part of the version like everything else here.
  *
- *   p = w₀·softmax(z) + w₁·a·V + w₂·softmax(x·C + c) + w₃·softmax(x·F + f)      z′ = log p
- *   a = softmax(−s·|x − xᵢ|²)
+ *   p = w₀·softmax(z) + w₁·a·V + w₂·softmax(x·C + c) + w₃·softmax(x·F + f) + w₄·a₁₀₀·V + w₅·a₂₀·V      z′ = log p
+ *   a = softmax(−s·|x − xᵢ|²)      aₜ = softmax(−bₜ·s·|x − xᵢ|² − ageᵢ/t)
+ *
+ * Votes that fade with the number of later examples follow a change of concept at once and bend as all kept examples do; few
+ * of them count, so each reaches farther.
  *
  * x is the base's own embedding, or its standardised input where the base has statistics. These are the statistics that
  * the kept examples and the heads were learned with: every version holds them beside the present ones.
@@ -17,8 +20,17 @@ import type { Ops, ParameterSpec } from '../contracts/ops.ts'
 import { experts } from '../contracts/policy.ts'
 import { LEAST, memoryEmbedding, type MemoryPlan, NEVER, slotsFor } from './memory.ts'
 
+const AGES = 'memory.ages'
+
 /** Numbers in the votes of one version: with very many labels only the newest examples vote. */
 const MOST_VOTES = 2 ** 20
+
+/** Experts of kept examples: later examples after which a vote has faded to 1/e, and b, the part of the sharpness that is left. */
+export const kernels = {
+  knn: { events: Infinity, breadth: 1 },
+  recent: { events: 100, breadth: 0.04 },
+  latest: { events: 20, breadth: 0.1 },
+} as const
 
 /** The width of the vectors that examples are compared by. */
 export function comparedWidth({ network }: Pick<Base, 'network'>): number {
@@ -38,6 +50,7 @@ export function mixtureSpecs(
   return [
     spec('memory.keys', [width, slots]),
     spec('memory.bias', [slots]),
+    spec(AGES, [slots]),
     spec('memory.experts', [experts.length]),
     ...comparedStatistics(base).map(({ name, shape }) => spec(ofMemory(name), shape)),
     spec('votes.labels', [slots, outputs]),
@@ -91,6 +104,7 @@ export function mixtureTensors(
   const slots = slotsFor(items)
   const keys = empty(width, slots)
   const bias = new Float32Array(slots).fill(NEVER)
+  const ages = new Float32Array(slots)
   const votes = empty(slots, outputs)
   for (const [slot, { x, column }] of kept.entries()) {
     let square = 0
@@ -100,6 +114,7 @@ export function mixtureTensors(
       keys.data[row * slots + slot] = 2 * sharpness * value
     }
     bias[slot] = -sharpness * square
+    ages[slot] = kept.length - 1 - slot
     votes.data[slot * outputs + column] = 1
   }
   const vector = (data: Float32Array): Tensor => ({ shape: [data.length], data })
@@ -109,6 +124,7 @@ export function mixtureTensors(
   return new Map<string, Tensor>([
     ['memory.keys', keys],
     ['memory.bias', vector(bias)],
+    [AGES, vector(ages)],
     ['memory.experts', vector(Float32Array.from(state.weights))],
     ...[...statistics].map(([name, tensor]) => [ofMemory(name), tensor] as const),
     ['votes.labels', votes],
@@ -135,6 +151,16 @@ export function adapterAlone(plan: MemoryPlan, outputs: number, before: Tensors)
   return among === undefined ? tensors : tensors.set('votes.among', among)
 }
 
+/** The tensors of a version without the experts that an earlier release lacked: these have no weight. */
+export function adoptedMixture(tensors: Tensors): Tensors {
+  const [weights, bias] = [tensors.get('memory.experts'), tensors.get('memory.bias')]
+  if (weights === undefined || bias === undefined || tensors.has(AGES)) return tensors
+  const data = new Float32Array(experts.length)
+  data.set(weights.data.subarray(0, data.length))
+  const ages = { shape: bias.shape, data: new Float32Array(bias.data.length) }
+  return new Map([...tensors, ['memory.experts', { shape: [data.length], data }], [AGES, ages]])
+}
+
 /** logits [b, 1, k] of the adapter's head and what is compared [b, 1, width] → the logits of the mixture. */
 export function withMixture<T>(ops: Ops<T>, logits: T, x: T): T {
   const barred = ops.mul(ops.sub(ops.param('votes.among'), ops.scalar(1)), ops.scalar(-NEVER))
@@ -142,9 +168,19 @@ export function withMixture<T>(ops: Ops<T>, logits: T, x: T): T {
   const linear = (name: string) =>
     shares(ops.add(ops.matMul(x, ops.param(`votes.${name}`)), ops.param(`votes.${name}_bias`)))
   const scores = ops.add(ops.matMul(x, ops.param('memory.keys')), ops.param('memory.bias'))
+  const voted = (z: T) => ops.matMul(ops.softmax(z), ops.param('votes.labels'))
+  const faded = ({ events, breadth }: { readonly events: number; readonly breadth: number }) =>
+    voted(
+      ops.sub(
+        ops.mul(scores, ops.scalar(breadth)),
+        ops.mul(ops.param(AGES), ops.scalar(1 / events)),
+      ),
+    )
   const answers: Record<(typeof experts)[number], () => T> = {
     adapter: () => shares(logits),
-    knn: () => ops.matMul(ops.softmax(scores), ops.param('votes.labels')),
+    knn: () => voted(scores),
+    recent: () => faded(kernels.recent),
+    latest: () => faded(kernels.latest),
     closed_form: () => linear('closed_form'),
     fast: () => linear('fast'),
   }

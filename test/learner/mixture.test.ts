@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { asKey, identified } from '../example-key.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { methods, policies, tasks } from '../../src/plugins.ts'
+import { adopted, checkTensors, specsOf } from '../../src/adapters/adapter.ts'
+import { experts } from '../../src/contracts/policy.ts'
 import type { Example } from '../../src/contracts/example.ts'
 import { openComparedEngine } from '../../src/learner/memory/engines.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
@@ -83,6 +85,25 @@ function turned(rows: number, seed: number): readonly Row[] {
     return [x, x[0]! + x[1]! > 1 === at < rows / 2 ? 'yes' : 'no']
   })
 }
+
+/** Three concepts in turn on three values each of size, colour and shape: Schlimmer & Granger (1986), AAAI. */
+function stagger(rows: number, seed: number): readonly Row[] {
+  const random = openRandom(seed, 'stagger')
+  return Array.from({ length: rows }, (_, at): Row => {
+    const x = [random.below(3), random.below(3), random.below(3)]
+    const isRight = [x[0] === 0 && x[1] === 0, x[1] === 1 || x[2] === 1, x[0]! > 0]
+    return [x, isRight[Math.floor(at / 200) % 3] ? 'yes' : 'no']
+  })
+}
+
+test('concepts that return each two hundred rows are followed within some twenty', async () => {
+  const rows = stagger(1200, 1)
+  const adapter = { method: 'head' }
+  const model = await openTableLearner(3, { adapter, memory: { policy: 'mixture', window: 100 } })
+  model.feed(rows)
+  await model.close()
+  expect(model.right / rows.length).toBeGreaterThan(0.9)
+})
 
 test.each([
   ['labels in runs', runsOf(20, 800, 1), 0.1],
@@ -165,16 +186,32 @@ test('a state without experts, as of another policy, starts them fresh', async (
   const rows = runsOf(6, 60, 5)
   const before = await openTableLearner(4, { memory: { policy: 'none' } })
   before.feed(rows)
-  const { weights, learnerState, remembered } = stateOf(before)
+  const { weights: learned, learnerState, remembered } = stateOf(before)
   const model = await openTableLearner(4, {})
   model.feed(rows.slice(0, 20))
-  model.learner.restore(weights, learnerState, remembered, [])
-  expect(model.learner.knnMemory?.mixture?.weights).toEqual({
-    ...{ adapter: 0.25, knn: 0.25, closed_form: 0.25, fast: 0.25 },
-  })
+  model.learner.restore(learned, learnerState, remembered, [])
+  const weights = Object.values(model.learner.knnMemory?.mixture?.weights ?? {})
+  expect(weights).toEqual(experts.map(() => 1 / experts.length))
   expect(model.learner.parameters().get('memory.experts')!.data[2]).toBe(0)
   model.feed(rows)
   await Promise.all([before.close(), model.close()])
+})
+
+test('a version of an earlier release answers as it did, by the experts that it has', async () => {
+  const model = await openTableLearner(4, {})
+  model.feed(runsOf(5, 60, 7))
+  const { learner, plan, task } = model
+  const present = learner.parameters()
+  const weights = present.get('memory.experts')!.data.slice(0, 4)
+  const earlier = new Map(present).set('memory.experts', { shape: [4], data: weights })
+  earlier.delete('memory.ages')
+  const own = adopted(plan, earlier)
+  const outputs = task.outputs(learner.head)
+  const memory = { base: plan.base, ...learner.knnMemory!.shape }
+  checkTensors(specsOf({ ...plan, outputs, memory }), own)
+  expect([...own.get('memory.experts')!.data]).toEqual([...weights, 0, 0])
+  expect(adopted(plan, present)).toBe(present)
+  await model.close()
 })
 
 test('the scores of another version are those of its own experts, and the present ones stay', async () => {
@@ -235,9 +272,8 @@ describe('under the defence', () => {
       for (let step = update.next(); step.done !== true;) step = update.next(latentsOf(step.value))
     }
     expect(expertsOf(model)).toEqual(expertsOf(clean))
-    expect(Object.values(model.learner.knnMemory!.mixture!.weights)).toEqual([
-      0.25, 0.25, 0.25, 0.25,
-    ])
+    const weights = Object.values(model.learner.knnMemory!.mixture!.weights)
+    expect(weights).toEqual(experts.map(() => 1 / experts.length))
   })
 
   test('its experts learn an example by the trust in it', async () => {

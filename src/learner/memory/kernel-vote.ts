@@ -1,5 +1,6 @@
 /**
- * One expert of a mixture: stored examples vote for their labels, and near ones count more than far ones.
+ * Three experts of a mixture: stored examples vote for their labels, and near ones count more than far ones; by two of them, new
+ * ones more than old ones (nn/mixture.ts).
  *
  *   a = softmax(−s·|x − xᵢ|²)      s = sharpness / d
  *
@@ -9,7 +10,7 @@ import type { Tensors } from '../../contracts/core.ts'
 import type { Head } from '../../contracts/example.ts'
 import type { MemoryItem } from '../../contracts/policy.ts'
 import type { Classes } from '../../contracts/task.ts'
-import { mostVoting, type MixtureState } from '../../nn/mixture.ts'
+import { kernels, mostVoting, type MixtureState } from '../../nn/mixture.ts'
 import type { ComparedEngine } from './engines.ts'
 
 interface KernelVoteParts {
@@ -70,26 +71,27 @@ export class KernelVote {
     return this.#parts.engine.place(vectors, this.#statistics)
   }
 
-  /** The probability of each output at the place x, and |x − nearest|²; undefined if no example votes. */
+  /**
+   * The probability of each output at the place x, by all votes and by votes that fade, and |x − nearest|²; undefined if no
+   * example votes.
+   */
   votes(x: Float32Array, items: readonly MemoryItem[], head: Head, outputs: number) {
     const voters = this.#votersOf(items, head, outputs)
     const count = Math.min(voters.size, mostVoting(outputs))
     if (this.#distances.length < count) this.#distances = new Float64Array(2 * count)
-    const distances = this.#distances
-    const nearest = voters.distances(x, count, distances)
-    const { sharpness } = this
-    const votes = new Array<number>(outputs).fill(0)
-    let total = 0
-    for (let at = 0; at < count; at += 1) {
-      const farther = sharpness * ((distances[at] ?? 0) - nearest)
-      if (farther > SILENT) continue
-      const column = voters.column(voters.size - count + at)
-      const vote = Math.exp(-farther)
-      votes[column] = (votes[column] ?? 0) + vote
-      total += vote
+    const nearest = voters.distances(x, count, this.#distances)
+    const by = ({ events, breadth }: Kernel) =>
+      sharesOf(
+        voters,
+        { distances: this.#distances, count, outputs },
+        { events, sharpness: breadth * this.sharpness },
+      )
+    return {
+      all: by(kernels.knn),
+      recent: by(kernels.recent),
+      latest: by(kernels.latest),
+      nearest: count > 0 ? nearest : undefined,
     }
-    if (total > 0) for (const column of votes.keys()) votes[column] = (votes[column] ?? 0) / total
-    return { votes, nearest: total > 0 ? nearest : undefined }
   }
 
   /** d follows the distance to the nearest example. */
@@ -148,6 +150,38 @@ export class KernelVote {
     this.#places.set(item, place)
     return place
   }
+}
+
+type Kernel = (typeof kernels)[keyof typeof kernels]
+
+interface VoteScores {
+  /** Of the newest `count` voters, oldest first. */
+  readonly distances: Float64Array
+  readonly count: number
+  readonly outputs: number
+}
+
+/** softmax(−s·|x − xᵢ|² − ageᵢ/t), summed by output. */
+function sharesOf(
+  voters: Voters,
+  { distances, count, outputs }: VoteScores,
+  { events, sharpness }: { readonly events: number; readonly sharpness: number },
+): number[] {
+  const shares = new Array<number>(outputs).fill(0)
+  const farness = (at: number) => sharpness * (distances[at] ?? 0) + (count - 1 - at) / events
+  let least = Infinity
+  for (let at = 0; at < count; at += 1) least = Math.min(least, farness(at))
+  let total = 0
+  for (let at = 0; at < count; at += 1) {
+    const farther = farness(at) - least
+    if (farther > SILENT) continue
+    const column = voters.column(voters.size - count + at)
+    const vote = Math.exp(-farther)
+    shares[column] = (shares[column] ?? 0) + vote
+    total += vote
+  }
+  if (total > 0) for (const column of shares.keys()) shares[column] = (shares[column] ?? 0) / total
+  return shares
 }
 
 interface VotersParts {

@@ -98,9 +98,10 @@ export class Mixture {
     const x = this.#votes.placed([vector])[0] ?? new Float32Array()
     const answering = this.#classes.answering(head)
     const among = (z: ArrayLike<number>) => sharesAmong(z, answering, outputs)
-    const { votes, nearest } = this.#votes.votes(x, items, head, outputs)
+    const { all, recent, latest, nearest } = this.#votes.votes(x, items, head, outputs)
     const { closedForm, fast } = this.#linear.logits(x, outputs)
-    const shares = [among(logits), votes, closedForm ? among(closedForm) : [], among(fast)]
+    const solved = closedForm ? among(closedForm) : []
+    const shares = [among(logits), all, solved, among(fast), recent, latest]
     const weights = this.#present(closedForm !== undefined)
     const mixed = new Float32Array(outputs)
     for (let column = 0; column < outputs; column += 1) {

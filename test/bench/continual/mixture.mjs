@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { openTensorFlow } from '../../../dist/src/nn/tfjs/tensorflow.js'
-import { hyperplane, labelStream, rbf } from '../lib/drawn-streams.mjs'
+import * as drawn from '../lib/drawn-streams.mjs'
 import { driftStream } from '../lib/drift-streams.mjs'
 import { mean, round } from '../lib/figures.mjs'
 import { RIVER_VERSION, riverOn } from '../lib/river.mjs'
@@ -27,9 +27,17 @@ const streams = {
   'sine1, at once': (seed) => driftStream('sine1, at once', { seed }).rows,
   'sine1, gradually': (seed) => driftStream('sine1, gradually', { seed }).rows,
   'sea, at once': (seed) => driftStream('sea, at once', { seed }).rows,
-  hyperplane,
-  rbf,
-  'forty labels in runs': (seed) => labelStream(seed),
+  hyperplane: drawn.hyperplane,
+  rbf: drawn.rbf,
+  'forty labels in runs': (seed) => drawn.labelStream(seed),
+  'turned curve': drawn.turnedCurve,
+  'stagger, in turn': drawn.stagger,
+  'sea, in turn': drawn.seaInTurn,
+  'rbf, in turn': drawn.rbfInTurn,
+  'hyperplane, there and back': drawn.rotating,
+  'moving squares': drawn.squares,
+  // Settings were chosen on a board of six by six.
+  chessboard: (seed) => drawn.chessboard(seed, { side: 8, pace: 120, turns: 9 }),
 }
 
 export async function measure({ seeds, run, runs }) {

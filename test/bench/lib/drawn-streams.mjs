@@ -5,7 +5,15 @@
  *   rbf           five labels, three centres each in [0, 1]⁸ with a spread of 0.1        MOA's RandomRBF
  *   labels        x ~ N(μ_c + d_r, σ²) in ten dimensions, μ_c in [0, 1]¹⁰ and d_r a small shift of the run r
  *
- * The last has forty labels of a hundred examples each. They appear one after another, and come in runs, as days, machines or
+ *   stagger       three values each of size, colour and shape, three concepts in turn        Schlimmer & Granger (1986), AAAI
+ *   seaInTurn     x in [0, 10]³, y = [x₁ + x₂ ≤ θ], four thresholds in turn        Street & Kim (2001), KDD
+ *   rotating      x in [0, 1]⁶, a hyperplane that turns there and back
+ *   squares       four squares, a label each, that move through the plane and back        Losing et al. (2016), ICDM
+ *   rbfInTurn     fifteen centres of five labels in [0, 1]⁸, four draws of them in turn
+ *   chessboard    eight labels on a board, shown field by field; after four fields all of it        Losing et al. (2016)
+ *   turnedCurve   a border that bends, and the labels change sides in the middle
+ *
+ * `labels` has forty labels of a hundred examples each. They appear one after another, and come in runs, as days, machines or
  * sessions do; a label that has appeared may come back.
  */
 import { openRandom } from '../../../dist/src/platform/random.js'
@@ -52,6 +60,88 @@ export function labelStream(
       })
   }
   return rows
+}
+
+const drawn = (count, row) => Array.from({ length: count }, (_, at) => row(at))
+const NOISE = 0.05
+
+export function stagger(seed, { pace = 500, turns = 8 } = {}) {
+  const random = openRandom(seed, 'recurring/stagger')
+  const concepts = [
+    ([size, colour]) => size === 0 && colour === 0,
+    ([, colour, shape]) => colour === 1 || shape === 1,
+    ([size]) => size > 0,
+  ]
+  return drawn(pace * turns, (at) => {
+    const features = [0, 0, 0].map(() => random.below(3))
+    return { features, label: concepts[Math.floor(at / pace) % 3](features) ? 'yes' : 'no' }
+  })
+}
+
+export function seaInTurn(seed, { pace = 750, turns = 8, noise = 0.1 } = {}) {
+  const random = openRandom(seed, 'recurring/sea')
+  const thresholds = [8, 9.5, 7, 11]
+  return drawn(pace * turns, (at) => {
+    const features = [0, 0, 0].map(() => 10 * random.uniform())
+    const isBelow = features[0] + features[1] <= thresholds[Math.floor(at / pace) % 4]
+    return { features, label: isBelow === random.uniform() >= noise ? 'yes' : 'no' }
+  })
+}
+
+/** From 0 to 1 within `pace` events, and back. */
+const thereAndBack = (at, pace) => 1 - Math.abs(1 - ((at / pace) % 2))
+
+export function rotating(seed, { pace = 1000, turns = 6 } = {}) {
+  const random = openRandom(seed, 'recurring/rotating')
+  return drawn(pace * turns, (at) => {
+    const angle = Math.PI * thereAndBack(at, pace)
+    const features = drawn(6, () => random.uniform())
+    const z = features.map((x) => x - 0.5)
+    const sum = Math.cos(angle) * (z[0] + z[2]) + Math.sin(angle) * (z[1] + z[3])
+    return { features, label: sum > 0 === random.uniform() >= NOISE ? 'yes' : 'no' }
+  })
+}
+
+export function squares(seed, { pace = 2000, turns = 3 } = {}) {
+  const random = openRandom(seed, 'recurring/squares')
+  return drawn(pace * turns, (at) => {
+    const square = random.below(4)
+    const left = 6 * thereAndBack(at, pace) + 1.5 * square
+    return { features: [left + random.uniform(), random.uniform()], label: `c${square}` }
+  })
+}
+
+export function rbfInTurn(seed, { pace = 600, turns = 10 } = {}) {
+  const random = openRandom(seed, 'recurring/rbf')
+  const draws = drawn(4, () => drawn(15, () => drawn(8, () => random.uniform())))
+  return drawn(pace * turns, (at) => {
+    const place = random.below(15)
+    const centre = draws[Math.floor(at / pace) % 4][place]
+    return { features: centre.map((x) => x + 0.12 * random.normal()), label: `c${place % 5}` }
+  })
+}
+
+export function chessboard(seed, { side = 6, pace = 150, whole = 600, turns = 10 } = {}) {
+  const random = openRandom(seed, 'recurring/chessboard')
+  const turn = 4 * pace + whole
+  let field = 0
+  return drawn(turn * turns, (at) => {
+    const since = at % turn
+    if (since >= 4 * pace || since % pace === 0) field = random.below(side * side)
+    const [column, row] = [field % side, Math.floor(field / side)]
+    const features = [column + random.uniform(), row + random.uniform()]
+    return { features, label: `c${(column + 3 * row) % 8}` }
+  })
+}
+
+export function turnedCurve(seed, { count = 4000 } = {}) {
+  const random = openRandom(seed, 'recurring/abrupt')
+  return drawn(count, (at) => {
+    const features = [random.uniform(), random.uniform()]
+    const isBelow = features[1] < 0.5 + 0.3 * Math.sin(3 * Math.PI * features[0])
+    const isYes = isBelow !== at >= count / 2
+    return { features, label: isYes === random.uniform() >= NOISE ? 'yes' : 'no' }
+  })
 }
 
 export function hyperplane(seed) {
