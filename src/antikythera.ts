@@ -28,6 +28,7 @@ import { loadConfig, parseConfig as parse, type Config as WholeConfig } from './
 import { failure } from './platform/errors.ts'
 import { openLog } from './platform/log.ts'
 import { openServingEngine } from './serving/engine/engine.ts'
+import { encodeInput } from './intake/encode-example.ts'
 import { requestInput } from './serving/services/prediction-service.ts'
 
 export type * from './contracts/index.ts'
@@ -120,7 +121,10 @@ export async function openPredictor<Output = Answer>(
       const rows = inputs.map((input, at) => {
         const given = typeof input === 'object' && 'kind' in input ? input : undefined
         const read = given ?? requestInput(base, config.limits, input, `/inputs/${at}`)
-        return { adapter: manifest.digest, encoded: base.encode(read, settings.max_tokens) }
+        return {
+          adapter: manifest.digest,
+          encoded: encodeInput(read, task, base, settings.max_tokens),
+        }
       })
       const isSilent = task.outputs(task.headIn(manifest.facts)) === 0
       const { facts } = manifest

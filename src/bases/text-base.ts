@@ -58,7 +58,28 @@ export async function openTextBase({
       const { ids, dropped } = tokenizer.encode(readText(input), most)
       return tokensOf(ids, dropped)
     },
+    offsets: (input, { data }) => textOffsets(input, (written) => tokenizer.offsets(written, data)),
   }
+}
+
+/** Of the text as it came: what `readText` leaves out has no token. */
+export function textOffsets(
+  input: Input,
+  offsets: (text: string) => Int32Array,
+): Int32Array | undefined {
+  if (!isOf(input, text)) return undefined
+  const written = readText(input)
+  const found = offsets(written)
+  return written.length === input.text.length ? found : found.map(placesIn(input.text, written))
+}
+
+/** The place in `text` of each place in what was left of it. */
+function placesIn(text: string, left: string): (place: number) => number {
+  const whole = wellFormed(text)
+  const places: number[] = []
+  for (let at = 0; at < whole.length; at += 1)
+    if (whole[at] === left[places.length]) places.push(at)
+  return (place) => places[place] ?? whole.length
 }
 
 /** Keeps the end of a conversation, because an answer depends on it most. */

@@ -6,11 +6,14 @@ import * as huggingface from '@huggingface/tokenizers'
 import type { Json } from '../contracts/core.ts'
 import { failure } from '../platform/errors.ts'
 import { timeLimit } from '../platform/time-limit.ts'
+import { offsetsOf, type PieceBytes } from './offsets.ts'
 import { trialTexts, tryOnce, tryOut } from './trial.ts'
 
 export interface TextTokenizer {
   /** `dropped`: tokens of the text beyond the limit. */
   encode(text: string, limit: number): { readonly ids: readonly number[]; readonly dropped: number }
+  /** [start, end) of each token of `encode` in the text, one after the other; a marker has no characters. */
+  offsets(text: string, ids: ArrayLike<number>): Int32Array
   /** The markers that begin a text. */
   readonly before: readonly number[]
   /** Without markers. */
@@ -36,11 +39,27 @@ interface Tokenizer {
     options: { readonly clean_up_tokenization_spaces: boolean },
   ): string
   id_to_token(id: number): string | undefined
+  readonly normalizer: ((text: string) => string) | null
 }
 /** Without changes to its spaces. */
 export const AS_IT_IS = { clean_up_tokenization_spaces: false } as const
 const library = huggingface as unknown as {
   readonly Tokenizer: new (definition: Json, config: object) => Tokenizer
+}
+
+interface TokenModel {
+  readonly type?: string
+  readonly continuing_subword_prefix?: string
+  readonly unk_token?: string | null
+  /** Of Unigram. */
+  readonly unk_id?: number | null
+  readonly vocab?: unknown
+}
+
+function unknownOf({ unk_token: token, unk_id: id, vocab }: TokenModel): string | undefined {
+  const entry: unknown = Array.isArray(vocab) && typeof id === 'number' ? vocab[id] : undefined
+  const named: unknown = Array.isArray(entry) ? entry[0] : undefined
+  return token ?? (typeof named === 'string' ? named : undefined)
 }
 
 /** Throws BASE_INVALID where short texts already take too long or too much memory. `key` names the definition. */
@@ -59,6 +78,14 @@ export function openTokenizer(definition: Json, vocabulary: number): TextTokeniz
   const { before, after } = markers(tokenizer)
   const others = new Map<Place, Tokenizer>()
   const bytesOf = tokenBytesOf(definition)
+  const { model = {} } = definition as { readonly model?: TokenModel }
+  const [hidesWords, unknown] = [model.type === 'WordPiece', unknownOf(model)]
+  const rules = { hidesWords, normalise: (part: string) => tokenizer.normalizer?.(part) ?? part }
+  const goesOn = hidesWords ? (model.continuing_subword_prefix ?? '##') : ''
+  const pieceOf = (token: string): PieceBytes => {
+    if (token === unknown) return undefined
+    return bytesOf(token.startsWith(goesOn) ? token.slice(goesOn.length) : token)
+  }
   const at = (place: Place): Tokenizer => {
     const known = place === 'first' ? tokenizer : others.get(place)
     if (known !== undefined) return known
@@ -76,6 +103,14 @@ export function openTokenizer(definition: Json, vocabulary: number): TextTokeniz
       return tokenizer.decode(known, AS_IT_IS)
     },
     bytes: (id) => bytesOf(tokenizer.id_to_token(id) ?? ''),
+    offsets(text, ids) {
+      const words = Array.from(ids).slice(before.length, Math.max(0, ids.length - after.length))
+      const pieces = words.map((id) => pieceOf(tokenizer.id_to_token(id) ?? ''))
+      const offsets = new Int32Array(2 * ids.length).fill(text.length)
+      offsets.fill(0, 0, 2 * before.length)
+      offsets.set(offsetsOf(text, pieces, rules), 2 * before.length)
+      return offsets
+    },
     encode(text, limit) {
       const room = Math.max(0, limit - before.length - after.length)
       const words = bare(tokenizer, text)
@@ -162,6 +197,7 @@ function limited(tokenizer: Tokenizer, definition: Json): Tokenizer {
       }),
     get_vocab: () => tokenizer.get_vocab(),
     id_to_token: (id) => tokenizer.id_to_token(id),
+    normalizer: tokenizer.normalizer,
   }
 }
 

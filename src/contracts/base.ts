@@ -86,6 +86,12 @@ export interface Base {
    * and `dropped` reports it.
    */
   encode(input: Input, maxTokens: number): EncodedRow
+  /**
+   * Which characters of a text each token of its row stands for: [start, end) in UTF-16 units, one after the other. A marker, a
+   * space and a control token that the text spells have no characters; a character of several tokens is of each of them.
+   * Undefined for an input that is no text. Absent: the base does not know.
+   */
+  offsets?(input: Input, row: EncodedRow): Int32Array | undefined
 }
 
 /**

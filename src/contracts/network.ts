@@ -49,6 +49,8 @@ export interface EncodedRow {
   readonly data: Int32Array | Float32Array
   /** How many tokens of a longer text were cut off; absent = none. Not part of a checkpoint. */
   readonly dropped?: number
+  /** `Base.offsets`, for a task that needs them to answer. Not part of a checkpoint. */
+  readonly offsets?: Int32Array
   /** Present if it holds several texts, one after the other, each computed by itself; absent = one text. */
   readonly sequences?: readonly TokenSequence[]
   /** Its answers are compared with those of the base without an adapter. */

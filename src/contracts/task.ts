@@ -154,6 +154,8 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
 
   /** Facts of a version under the present names. */
   present(facts: TaskFacts): TaskFacts
+  /** It answers with places in a text: the row has `offsets`, where the base knows them. */
+  readonly needsOffsets?: true
   /** Under the names of today. */
   decode(outputs: Float32Array, of: AnsweredRow): Output
 

@@ -150,7 +150,11 @@ const view = {
   signals: [tags],
   schemas: {
     answer: {
-      properties: { tags: list, brightest: { type: 'integer' } },
+      properties: {
+        tags: list,
+        brightest: { type: 'integer' },
+        places: { type: 'array', items: { type: 'integer' } },
+      },
       required: ['tags', 'brightest'],
     },
     facts: { properties: { tags: list } },
@@ -212,9 +216,11 @@ function openTags({ tags: names }) {
     },
     judge: (served, target) => Number(served !== target.join()),
     present: (facts) => facts,
+    needsOffsets: true,
     decode: (outputs, { facts, row }) => ({
       tags: answered(outputs, facts.tags ?? names),
       brightest: row.data.indexOf(Math.max(...row.data)),
+      ...(row.offsets && { places: [...row.offsets] }),
     }),
     stratum: (target) => target.join(),
     silent: [],

@@ -28,6 +28,9 @@ models:
     base: { grey: { picture_bytes: 0 } }
     task: { several: { tags: [bright, dark, left] } }
     adapter: { method: lora, rank: 2, tail_layers: all }
+  texts:
+    base: use-lite
+    task: { several: { tags: [bright] } }
 `,
   )
 })
@@ -163,6 +166,15 @@ test(
         inputs: [{ picture: grid((row, column) => 4 * row + column) }],
       }),
     ).toMatchObject({ predictions: [{ brightest: 15 }] })
+    // 'phone' lies behind a character of two units, and 'é' is two characters that are one token's.
+    const text = '🙂 phone caf\u0065\u0301'
+    const { predictions } = await daemon.post<{
+      predictions: readonly { readonly places: readonly number[] }[]
+    }>('texts/predict', { inputs: [text] })
+    const { places = [] } = predictions[0] ?? {}
+    const words = places.flatMap((start, at) => (at % 2 ? [] : [text.slice(start, places[at + 1])]))
+    expect(words.join('')).toBe(text.replaceAll(' ', ''))
+    expect(words).toContain('phone')
     const get = async (path: string) => fetch(new URL(path, daemon.url))
     const { paths } = (await (await get('/openapi.json')).json()) as Described
     const bodyOf = (route: string) =>
@@ -174,7 +186,7 @@ test(
     expect(bodyOf('feedback')?.anyOf?.[0]).toMatchObject({
       properties: { input: { properties: { picture } }, tags: { items: { maxLength: 20 } } },
     })
-    expect(await (await get('/hello/models')).text()).toBe('hej m,t')
+    expect(await (await get('/hello/models')).text()).toBe('hej m,t,texts')
     expect((await get('/v1/chat/completions')).status).toBe(404)
     const wrong = await daemon.post<{ code: string; detail: string }>('m/predict', {
       inputs: [{ picture: [[1]] }],

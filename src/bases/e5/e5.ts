@@ -13,7 +13,7 @@ import { text } from '../../payloads/inputs/text.ts'
 import { takeBertWeights, WORDS } from '../bert/bert.ts'
 import { bertNetwork, type BertConfig } from '../bert/network.ts'
 import { hashBase } from '../folder.ts'
-import { readText, shapeOfTextBase, tokensOf } from '../text-base.ts'
+import { readText, shapeOfTextBase, tokensOf, textOffsets } from '../text-base.ts'
 import { UnigramTokenizer } from './tokenizer.ts'
 
 /** Raised whenever the same file would give another output. */
@@ -47,6 +47,13 @@ export async function openE5(path: string): Promise<Base> {
       const room = Math.max(1, Math.min(maxTokens, positions) - 2)
       return tokensOf([begin, ...ids.slice(0, room), end], Math.max(0, ids.length - room))
     },
+    offsets: (input, { data }) =>
+      textOffsets(input, (written) => {
+        const inside = tokenizer.offsets(PREFIX + written, data.subarray(1, -1))
+        const last = PREFIX.length + written.length
+        const all = Int32Array.of(0, 0, ...inside, last, last)
+        return all.map((place) => Math.max(0, place - PREFIX.length))
+      }),
   }
 }
 

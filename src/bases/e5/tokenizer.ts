@@ -6,6 +6,7 @@
  * scale", ACL.
  */
 import type { E5Vocabulary } from '../../nn/containers/e5.ts'
+import { offsetsOf, pieceBytes } from '../offsets.ts'
 
 const SPACE = '▁'
 /** As SentencePiece has it: an unknown character costs more than any piece. */
@@ -31,9 +32,7 @@ export class UnigramTokenizer {
   }
 
   encode(text: string): readonly number[] {
-    const written = Array.from(text.slice(0, MOST_CHARACTERS).normalize('NFC'), (character) => {
-      return this.#vocabulary.characters.get(character) ?? character
-    }).join('')
+    const written = this.#normalised(text.slice(0, MOST_CHARACTERS))
     const spaced = ` ${written}`.replaceAll(/ +/g, SPACE)
     const words = spaced.match(/▁[^▁]*/g) ?? []
     const { unknown } = this.#vocabulary
@@ -43,6 +42,25 @@ export class UnigramTokenizer {
       for (const id of this.#wordIds(word))
         if (id !== unknown || ids.at(-1) !== unknown) ids.push(id)
     return ids
+  }
+
+  /** [start, end) in the text of each token, one after the other. */
+  offsets(text: string, ids: ArrayLike<number>): Int32Array {
+    const { unknown, pieces: names } = this.#vocabulary
+    const pieces = Array.from(ids, (id) =>
+      id === unknown ? undefined : pieceBytes(names[id] ?? ''),
+    )
+    return offsetsOf(text, pieces, {
+      normalise: (part) => this.#normalised(part),
+      hidesWords: false,
+    })
+  }
+
+  #normalised(text: string): string {
+    return Array.from(
+      text.normalize('NFC'),
+      (character) => this.#vocabulary.characters.get(character) ?? character,
+    ).join('')
   }
 
   #wordIds(word: string): readonly number[] {

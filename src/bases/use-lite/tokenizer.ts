@@ -5,6 +5,8 @@
  *
  * Kudo and Richardson (2018), "SentencePiece", arXiv:1808.06226.
  */
+import { offsetsOf, pieceBytes } from '../offsets.ts'
+
 export type Vocabulary = readonly (readonly [piece: string, score: number | null])[]
 
 /** The first entries are markers, which no text can spell; id 0 represents all unknown characters. */
@@ -19,10 +21,12 @@ const SPACE = '▁'
 const MOST_CHARACTERS = 16_384
 
 export class UseLiteTokenizer {
+  readonly #vocabulary: Vocabulary
   /** Every prefix of a piece, and the piece that ends there, if any. */
   readonly #beginnings = new Map<string, Piece | null>()
 
   constructor(vocabulary: Vocabulary) {
+    this.#vocabulary = vocabulary
     for (const [id, [piece, score]] of vocabulary.entries()) {
       if (id < RESERVED) continue
       for (let end = 1; end < piece.length; end += 1) {
@@ -37,6 +41,17 @@ export class UseLiteTokenizer {
     const composed = text.normalize('NFKC').slice(0, MOST_CHARACTERS)
     const characters = Array.from(SPACE + composed.replaceAll(' ', SPACE))
     return backtrack(this.#bestPieces(characters))
+  }
+
+  /** [start, end) in the text of each token, one after the other. */
+  offsets(text: string, ids: ArrayLike<number>): Int32Array {
+    const pieces = Array.from(ids, (id) =>
+      id === UNKNOWN ? undefined : pieceBytes(this.#vocabulary[id]?.[0] ?? ''),
+    )
+    return offsetsOf(text, pieces, {
+      normalise: (part) => part.normalize('NFKC'),
+      hidesWords: false,
+    })
   }
 
   /**

@@ -10,7 +10,7 @@ import type { Base } from '../../contracts/base.ts'
 import type { Input } from '../../contracts/event.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import { hashBase } from '../folder.ts'
-import { readText, tokensOf } from '../text-base.ts'
+import { readText, tokensOf, textOffsets } from '../text-base.ts'
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import { USE_LITE_POSITIONS, useLiteNetwork } from './network.ts'
 import { UseLiteTokenizer, type Vocabulary } from './tokenizer.ts'
@@ -41,6 +41,7 @@ export async function openUseLite(): Promise<Base> {
       const count = Math.max(1, Math.min(maxTokens, USE_LITE_POSITIONS))
       return tokensOf(ids.slice(0, count), ids.length - count)
     },
+    offsets: (input, { data }) => textOffsets(input, (written) => tokenizer.offsets(written, data)),
   }
 }
 

@@ -1,6 +1,8 @@
 /** Wraps a user's plug-in: if `open` throws or returns a wrong shape, the result is a coded error that names the module. */
 import { CodedError, type Clock } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
+import type { Input } from '../../contracts/event.ts'
+import type { EncodedRow } from '../../contracts/network.ts'
 import type { Task } from '../../contracts/task.ts'
 import type { Source } from '../../contracts/source.ts'
 import { systemClock } from '../../platform/clock.ts'
@@ -134,6 +136,9 @@ function guardedBase(base: Base): Base {
     ...base,
     reads: base.reads.map(guardedKind),
     encode: (input, maxTokens) => refusing('', () => base.encode(input, maxTokens)),
+    ...(base.offsets && {
+      offsets: (input: Input, row: EncodedRow) => refusing('', () => base.offsets?.(input, row)),
+    }),
   }
 }
 

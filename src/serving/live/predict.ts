@@ -2,6 +2,7 @@
  * The steps of a predict request: inputs → rows → logits of one adapter → answers with ids, stored so that feedback can
  * refer to them days later.
  */
+import { encodeInput } from '../../intake/encode-example.ts'
 import { wholeLength } from '../../payloads/rows.ts'
 import { CodedError, type Clock } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
@@ -49,8 +50,8 @@ export interface PredictionLog {
 
 export interface Predictor {
   readonly model: string
-  readonly base: Pick<Base, 'encode'>
-  readonly task: Pick<Task, 'decode' | 'headIn' | 'outputs' | 'view'>
+  readonly base: Pick<Base, 'encode' | 'offsets'>
+  readonly task: Pick<Task, 'decode' | 'headIn' | 'outputs' | 'view' | 'needsOffsets'>
   readonly maxTokens: number
   readonly batcher: Pick<Batcher, 'run'>
   readonly predictions: PredictionLog
@@ -109,7 +110,7 @@ export async function answer(
 
 function encode(predictor: Predictor, input: Input, index: number): EncodedRow {
   try {
-    return predictor.base.encode(input, predictor.maxTokens)
+    return encodeInput(input, predictor.task, predictor.base, predictor.maxTokens)
   } catch (error) {
     if (!(error instanceof CodedError)) throw error
     throw withDetails(error, { index }, `inputs[${index}]: ${error.message}`)

@@ -2,6 +2,7 @@
  * Scores versions on rows with known right answers, for every surface. It teaches nothing: no answer is recorded, counted or
  * shown to a policy, and nothing is sent to the stream.
  */
+import { encodeInput } from '../../intake/encode-example.ts'
 import { idsOf } from '../../payloads/rows.ts'
 import { CodedError, type Json } from '../../contracts/core.ts'
 import type { Input } from '../../contracts/event.ts'
@@ -154,7 +155,8 @@ export class EvaluationService {
 
   #encode(input: Input, target: Target): EncodedRow {
     const { task, texts, base, maxTokens } = this.#options
-    if (task.texts === undefined || texts === undefined) return base.encode(input, maxTokens)
+    if (task.texts === undefined || texts === undefined)
+      return encodeInput(input, task, base, maxTokens)
     return task.texts.encode(input, target, { language: texts.language, maxTokens })
   }
 
