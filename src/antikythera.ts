@@ -28,7 +28,7 @@ import { loadConfig, parseConfig as parse, type Config as WholeConfig } from './
 import { failure } from './platform/errors.ts'
 import { openLog } from './platform/log.ts'
 import { openServingEngine } from './serving/engine/engine.ts'
-import { encodeInput } from './intake/encode-example.ts'
+import { encodeInput } from './serving/live/predict.ts'
 import { requestInput } from './serving/services/prediction-service.ts'
 
 export type * from './contracts/index.ts'

@@ -23,18 +23,6 @@ export function encodeExample(
   return texts.encode(input, target, { language, maxTokens })
 }
 
-/** As a task reads it that answers. */
-export function encodeInput(
-  input: Input,
-  { needsOffsets }: Pick<Task, 'needsOffsets'>,
-  base: Pick<Base, 'encode' | 'offsets'>,
-  maxTokens: number,
-): EncodedRow {
-  const row = base.encode(input, maxTokens)
-  const offsets = needsOffsets === true ? base.offsets?.(input, row) : undefined
-  return offsets === undefined ? row : { ...row, offsets }
-}
-
 export function withoutLanguage({ name }: Pick<Base, 'name'>): Error {
   return failure('BASE_WITHOUT_LANGUAGE', `the base ${name} continues no texts`)
 }

@@ -210,11 +210,12 @@ test(
     const lines = [
       '{"picture": [[1]], "tags": []}',
       JSON.stringify({ input: { picture: 'x' }, tags: ['dark'] }),
+      JSON.stringify(large('large-line', 4, 'dark')),
     ]
     writeFileSync(join(daemon.folder, 'events.jsonl'), `${lines.join('\n')}\n`)
     await daemon.start()
     await expect.poll(answers, patience).toEqual(right)
-    await learned(62)
+    await learned(63)
     await expect
       .poll(async () => JSON.stringify(await daemon.get('m/dead-letters')), patience)
       .toContain('a square of grey values')
@@ -229,6 +230,6 @@ test(
     )
     const sent = await runCli('feedback', 'm', '--url', daemon.url, '--file', file, '--json')
     expect(sent.json()).toMatchObject({ accepted: 31 })
-    await learned(93)
+    await learned(94)
   },
 )

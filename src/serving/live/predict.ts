@@ -2,7 +2,6 @@
  * The steps of a predict request: inputs → rows → logits of one adapter → answers with ids, stored so that feedback can
  * refer to them days later.
  */
-import { encodeInput } from '../../intake/encode-example.ts'
 import { wholeLength } from '../../payloads/rows.ts'
 import { CodedError, type Clock } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
@@ -115,6 +114,18 @@ function encode(predictor: Predictor, input: Input, index: number): EncodedRow {
     if (!(error instanceof CodedError)) throw error
     throw withDetails(error, { index }, `inputs[${index}]: ${error.message}`)
   }
+}
+
+/** As a task reads it that answers. */
+export function encodeInput(
+  input: Input,
+  { needsOffsets }: Pick<Task, 'needsOffsets'>,
+  base: Pick<Base, 'encode' | 'offsets'>,
+  maxTokens: number,
+): EncodedRow {
+  const row = base.encode(input, maxTokens)
+  const offsets = needsOffsets === true ? base.offsets?.(input, row) : undefined
+  return offsets === undefined ? row : { ...row, offsets }
 }
 
 function truncation(row: EncodedRow | undefined): Pick<AnsweredInput, 'truncated' | 'tokens'> {

@@ -2,7 +2,7 @@
  * Scores versions on rows with known right answers, for every surface. It teaches nothing: no answer is recorded, counted or
  * shown to a policy, and nothing is sent to the stream.
  */
-import { encodeInput } from '../../intake/encode-example.ts'
+import { encodeInput } from '../live/predict.ts'
 import { idsOf } from '../../payloads/rows.ts'
 import { CodedError, type Json } from '../../contracts/core.ts'
 import type { Input } from '../../contracts/event.ts'
