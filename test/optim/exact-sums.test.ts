@@ -1,6 +1,7 @@
 /** Sums in whole numbers: equal to the bit whatever the order, the blocks, the restarts, and what was taken out again. */
 import { describe, expect, it } from 'vitest'
 import { INPUT_UNIT } from '../../src/adapters/closed-form/projection.ts'
+import { freshAdapter } from '../../src/adapters/adapter.ts'
 import { ncm } from '../../src/adapters/closed-form/ncm.ts'
 import { ranpac } from '../../src/adapters/closed-form/ranpac.ts'
 import { slda } from '../../src/adapters/closed-form/slda.ts'
@@ -8,6 +9,7 @@ import { viewOf } from '../../src/adapters/view.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
 import type { MethodPlugin, Trainable } from '../../src/contracts/adapter.ts'
 import type { Tensors } from '../../src/contracts/core.ts'
+import type { Head } from '../../src/contracts/example.ts'
 import { ClassMoments } from '../../src/optim/heads/class-moments.ts'
 import { ExactSums, type WholeExample } from '../../src/optim/heads/exact-sums.ts'
 import { wholeFeatures } from '../../src/optim/heads/whole-features.ts'
@@ -15,6 +17,9 @@ import { WholeTotals } from '../../src/optim/heads/whole-totals.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { nameOf } from '../adapters/name-of.ts'
 import { thrown } from '../coded.ts'
+import { runWithCrashes } from '../simulation/lives.ts'
+import { predictionsOf, settingOf, streamsOf } from '../simulation/scenario.ts'
+import { finalState } from '../trainer/final-state.ts'
 import {
   bert,
   bytesOf,
@@ -27,6 +32,7 @@ import {
   tf,
   type LabelledRow,
 } from '../trainer/rig.ts'
+import { openWorld, runToEnd } from '../trainer/world.ts'
 
 const labels = ['a', 'b', 'c', 'd']
 
@@ -126,6 +132,34 @@ describe.each(cases)('%s', (_, method, settings) => {
       ),
     )
   }
+})
+
+it('ends after crashes at any instant where it ends without one (law 2)', async () => {
+  const values = openFeatures({ size: 8, standardise: false })
+  // Longer than it says: they are shortened, and the sums are exact.
+  const base = { ...values, network: { ...values.network, unit: true } }
+  const config = { method: 'ranpac', rank: 0, alpha: 1, tail_layers: 0, features: 16 }
+  const planFor = (head: Head) => planOf({ method: ranpac, config, base, head })
+  const setting = (seed: number) => ({
+    ...settingOf(seed),
+    freshParameters: (head: Head) => freshAdapter(planFor(head), openRandom(1, 'fresh')),
+    openTrainable: ({ head }: { readonly head: Head }) => openOn(planFor(head)),
+  })
+  const worldOf = (seed: number) => {
+    const world = openWorld(streamsOf(seed))
+    for (const prediction of predictionsOf(seed)) world.predictions.set(prediction.id, prediction)
+    return world
+  }
+  expect(openOn(planFor(labels)).summed).toBe(0)
+  let crashes = 0
+  for (const seed of [1, 2]) {
+    const reference = worldOf(seed)
+    await runToEnd(reference, setting(seed))
+    const world = worldOf(seed)
+    crashes += await runWithCrashes(world, setting(seed), seed)
+    expect(finalState(world)).toEqual(finalState(reference))
+  }
+  expect(crashes).toBeGreaterThan(1)
 })
 
 describe('an example that rules out one answer', () => {

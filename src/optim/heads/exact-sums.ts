@@ -200,16 +200,20 @@ export class ExactSums {
   #addMoments(examples: readonly WholeRow[], weights: readonly number[]): void {
     const { width } = this.#shape
     const { low } = this.#moments
-    const [rows, factors] = [[] as Float64Array[], [] as number[]]
+    const rows: Float64Array[] = examples.map(({ numbers }) => numbers)
+    const factors = new Float64Array(rows.length)
+    // Plain loops, because this is most of what an example costs.
     for (let row = 0; row < width; row += 1) {
       let count = 0
-      for (const [at, { numbers }] of examples.entries()) {
+      for (let at = 0; at < examples.length; at += 1) {
+        const numbers = examples[at]?.numbers ?? low
         const factor = (weights[at] ?? 0) * (numbers[row] ?? 0)
         if (factor === 0) continue
-        ;[rows[count], factors[count]] = [numbers, factor]
+        rows[count] = numbers
+        factors[count] = factor
         count += 1
       }
-      addProducts(low, startOf(row), row + 1, { rows, factors, count })
+      addProducts(low, { from: startOf(row), width: row + 1 }, { rows, factors, count })
     }
   }
 }
@@ -223,40 +227,31 @@ function units(share: number): number {
 
 interface RowProducts {
   readonly rows: readonly Float64Array[]
-  readonly factors: readonly number[]
+  readonly factors: Float64Array
   /** Of both, so many count. */
   readonly count: number
 }
 
-/** low[start + k] += Σ factor · row[k], for the first `width` of them. */
+/** Adds Σ factor · row to `width` totals, from one on. */
 function addProducts(
   low: Float64Array,
-  start: number,
-  width: number,
+  { from, width }: { readonly from: number; readonly width: number },
   { rows, factors, count }: RowProducts,
 ): void {
   let at = 0
   for (; at + 3 < count; at += 4) {
-    const [a = low, b = low, c = low, d = low] = [
-      rows[at],
-      rows[at + 1],
-      rows[at + 2],
-      rows[at + 3],
-    ]
-    const [e = 0, f = 0, g = 0, h = 0] = [
-      factors[at],
-      factors[at + 1],
-      factors[at + 2],
-      factors[at + 3],
-    ]
+    const [a, b] = [rows[at] ?? low, rows[at + 1] ?? low]
+    const [c, d] = [rows[at + 2] ?? low, rows[at + 3] ?? low]
+    const [e, f] = [factors[at] ?? 0, factors[at + 1] ?? 0]
+    const [g, h] = [factors[at + 2] ?? 0, factors[at + 3] ?? 0]
     for (let k = 0; k < width; k += 1)
-      low[start + k] =
-        (low[start + k] ?? 0) +
+      low[from + k] =
+        (low[from + k] ?? 0) +
         (e * (a[k] ?? 0) + f * (b[k] ?? 0)) +
         (g * (c[k] ?? 0) + h * (d[k] ?? 0))
   }
   for (; at < count; at += 1) {
-    const [a = low, e = 0] = [rows[at], factors[at]]
-    for (let k = 0; k < width; k += 1) low[start + k] = (low[start + k] ?? 0) + e * (a[k] ?? 0)
+    const [a, e] = [rows[at] ?? low, factors[at] ?? 0]
+    for (let k = 0; k < width; k += 1) low[from + k] = (low[from + k] ?? 0) + e * (a[k] ?? 0)
   }
 }

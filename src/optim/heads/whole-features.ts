@@ -103,14 +103,18 @@ function productsOf(
   weight: string,
   { tf, baseTensors }: Omit<WholeParts, 'base'>,
 ): Float32Array {
-  return tf.tidy(() => {
-    const width = rows[0]?.numbers.length ?? 0
-    const data = new Float32Array(rows.length * width)
-    for (const [row, { numbers }] of rows.entries()) data.set(numbers, row * width)
+  const width = rows[0]?.numbers.length ?? 0
+  const data = new Float32Array(rows.length * width)
+  for (const [row, { numbers }] of rows.entries()) data.set(numbers, row * width)
+  let products = new Float32Array()
+  // Tidy walks what its function returns, number by number where that is an array: it must not see this one.
+  tf.tidy(() => {
     const projection = baseTensors.get(weight)
     invariant(projection !== undefined, 'a projection in whole numbers')
-    return tf.matMul(tf.tensor2d(data, [rows.length, width]), projection).dataSync<'float32'>()
+    const x = tf.tensor2d(data, [rows.length, width])
+    products = tf.matMul(x, projection).dataSync<'float32'>()
   })
+  return products
 }
 
 /** round(scale · relu(product)) */

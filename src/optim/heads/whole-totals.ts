@@ -9,7 +9,7 @@ const EXACT = 2 ** 53
 const CARRIED = 2 ** 48
 /** Single precision holds whole numbers to 2²⁴: a checkpoint keeps three of them for a total. */
 const LIMB = 2 ** 24
-const LIMBS = ['', '.1', '.2'] as const
+const [SECOND, THIRD] = ['.1', '.2']
 const WORD = 2 ** 32
 
 export class WholeTotals {
@@ -70,23 +70,31 @@ export class WholeTotals {
   /** Equal totals give equal tensors, whatever they went through. Limbs that are all zero are left out, but not the first. */
   tensors(name: string, shape: readonly number[]): Tensors {
     this.#carry()
-    const limbs = LIMBS.map(() => new Float32Array(this.length))
-    const [first, second, third] = limbs
-    for (let at = 0; at < this.length; at += 1) {
-      const low = this.low[at] ?? 0
-      const [one, rest] = [low % LIMB, Math.trunc(low / LIMB)]
+    const { low } = this
+    const [first, second] = [new Float32Array(this.length), new Float32Array(this.length)]
+    let isLong = false
+    for (let at = 0; at < low.length; at += 1) {
+      const total = low[at] ?? 0
+      const rest = Math.trunc(total / LIMB)
       // No −0: it is another number to the bit.
-      if (first) first[at] = one + 0
-      if (second) second[at] = rest + 0
-      if (third) third[at] = this.#high?.[at] ?? 0
+      first[at] = total - rest * LIMB + 0
+      second[at] = rest + 0
+      isLong ||= rest !== 0
     }
-    const named = limbs.map((data, at) => [name + (LIMBS[at] ?? ''), { shape, data }] as const)
-    return new Map(named.filter(([of, { data }]) => of === name || data.some((each) => each !== 0)))
+    const isLongest = this.#high?.some((part) => part !== 0) === true
+    return new Map([
+      [name, { shape, data: first }],
+      ...(isLong ? [[name + SECOND, { shape, data: second }] as const] : []),
+      ...(isLongest
+        ? [[name + THIRD, { shape, data: new Float32Array(this.#high ?? []) }] as const]
+        : []),
+    ])
   }
 
   /** Undefined if they are of another length. */
   static from(tensors: Tensors, name: string, length: number): WholeTotals | undefined {
-    const [first, second, third] = LIMBS.map((limb) => tensors.get(name + limb))
+    const first = tensors.get(name)
+    const [second, third] = [tensors.get(name + SECOND), tensors.get(name + THIRD)]
     if (!hasLength(first, length)) return undefined
     const totals = new WholeTotals(length)
     for (let at = 0; at < length; at += 1)
