@@ -145,10 +145,10 @@ async function summed(
 function compare(sums: ExactSums, parts: Parts, isLog: boolean): void {
   const { claimed, names, parameters, model, name } = parts
   const { examples } = sums.facts
-  if (isLog && examples < claimed.examples)
+  if (isLog && examples !== claimed.examples)
     throw failure(
       'SUMS_UNKNOWN',
-      `the event log has ${examples} of the ${claimed.examples} examples of ${name} of ${model}: others were retracted, replaced or forgotten since, or are too old`,
+      `the event log has ${examples} examples of ${name} of ${model}, which has learned ${claimed.examples}: others were retracted, replaced or forgotten since or are too old, or its line began again without what came before`,
     )
   if (examples !== claimed.examples)
     throw differs(parts, `${examples} events are there, and it has learned ${claimed.examples}`)

@@ -106,7 +106,7 @@ function productsOf(
   const width = rows[0]?.numbers.length ?? 0
   const data = new Float32Array(rows.length * width)
   for (const [row, { numbers }] of rows.entries()) data.set(numbers, row * width)
-  let products = new Float32Array()
+  let products: Float32Array = new Float32Array()
   // Tidy walks what its function returns, number by number where that is an array: it must not see this one.
   tf.tidy(() => {
     const projection = baseTensors.get(weight)

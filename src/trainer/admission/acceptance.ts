@@ -155,6 +155,10 @@ export class Acceptance {
     const keys = [...(isKnown ? [key] : []), ...said.filter(isReached)]
     const logged = about === undefined ? [] : log.about(about)
     const older = [...keys, ...logged.filter(isReached)]
+    const isWhole = logged.every(isReached)
+    const predictions = about === undefined || !isWhole ? [] : [about]
+    // While the log still says that the sums have learned them.
+    if (older.length > 0) onSupersede({ keys: older, predictions }, old)
     const waits = waiting
       .about(key, about)
       .filter((held) => held.received !== received && isReached(held.key))
@@ -163,9 +167,6 @@ export class Acceptance {
     for (const each of aside) setAside.remove(each)
     for (const each of [...older, ...waits.map((held) => held.key), ...aside])
       if (each !== key) log.supersede(each)
-    const isWhole = logged.every(isReached)
-    const predictions = about === undefined || !isWhole ? [] : [about]
-    if (older.length > 0) onSupersede({ keys: older, predictions }, old)
   }
 }
 

@@ -5,7 +5,7 @@
 import { CodedError, type ExampleKey } from '../../contracts/core.ts'
 import type { FeedbackEvent } from '../../contracts/event.ts'
 import { identityOf, keyOf, RETRACTED } from '../../intake/events/event-key.ts'
-import type { ReceivedRecord } from '../../intake/join.ts'
+import type { ReceivedRecord, WaitingEvent } from '../../intake/join.ts'
 import { failure } from '../../platform/errors.ts'
 import type { LatentMap } from '../../learner/learner-types.ts'
 import { isMeant, meantBy, type Meant } from '../../intake/retraction.ts'
@@ -22,6 +22,15 @@ interface RetractionTurn {
   /** Rows of the event log that it means, and those of them that it reaches. */
   readonly all: readonly ExampleKey[]
   readonly logged: readonly ExampleKey[]
+  readonly held: HeldEvents
+}
+
+/** Events that wait or are set aside. */
+interface HeldEvents {
+  readonly waits: readonly WaitingEvent[]
+  readonly aside: readonly ExampleKey[]
+  /** Of both. */
+  readonly keys: readonly ExampleKey[]
 }
 
 export class Retractions {
@@ -45,8 +54,11 @@ export class Retractions {
     const reached = (key: ExampleKey) => this.#reaches(event, key)
     const keys = known.flatMap((each) => (isMeant(meant, each) ? each.key : [])).filter(reached)
     const all = log.meant(meant)
-    const turn = { event, received, meant, keys, all, logged: all.filter(reached) }
-    const unlearnable = learner.unlearnable([...keys, ...turn.logged])
+    const logged = all.filter(reached)
+    const held = this.#heldMeant(event, meant)
+    const turn = { event, received, meant, keys, all, logged, held }
+    // The older lesson of an event whose newer one waits goes with it.
+    const unlearnable = learner.unlearnable([...keys, ...logged, ...held.keys])
     if (unlearnable.length === 0) return this.#retracted(turn)
     return latents.all(unlearnable, signal).then((found) => this.#subtracted(turn, found))
   }
@@ -54,8 +66,9 @@ export class Retractions {
   /** The sums first: where they cannot be without it, nothing else is changed. */
   #subtracted(retracting: RetractionTurn, latents: LatentMap): false {
     try {
-      const { keys, logged } = retracting
-      this.#parts.onRetract({ keys: [...keys, ...logged], predictions: [] }, latents)
+      const { keys, logged, held } = retracting
+      const all = [...keys, ...logged, ...held.keys]
+      this.#parts.onRetract({ keys: all, predictions: [] }, latents)
     } catch (error) {
       if (!(error instanceof CodedError)) throw error
       this.#refusals.reject(retracting.received, error)
@@ -64,9 +77,9 @@ export class Retractions {
     return this.#retracted(retracting)
   }
 
-  #retracted({ event, received, meant, keys, all, logged }: RetractionTurn): false {
+  #retracted({ event, received, meant, keys, all, logged, held }: RetractionTurn): false {
     const { dedupe, progress, onRetract, log } = this.#parts
-    const gone = [...new Set([...keys, ...this.#dropMeant(event, meant), ...logged])]
+    const gone = [...new Set([...keys, ...this.#dropped(held), ...logged])]
     const own = keyOf(event)
     const isWhole = logged.length === all.length
     if (gone.length === 0 && !isWhole) return this.#refuseBeyond(event, received)
@@ -100,20 +113,23 @@ export class Retractions {
     return false
   }
 
-  /** Removes it from waiting and set-aside events. */
-  #dropMeant(by: FeedbackEvent, meant: Meant): readonly ExampleKey[] {
+  #heldMeant(by: FeedbackEvent, meant: Meant): HeldEvents {
     const { waiting, setAside } = this.#parts
     const waits = waiting.events.filter(
       ({ key, event }) => isMeant(meant, { ...event, key }) && this.#reaches(by, key),
     )
-    for (const each of waits) this.#refusals.drop(each)
-    const aside = setAside.entries.filter(({ what, ...each }) => {
+    const aside = setAside.entries.flatMap(({ what, ...each }) => {
       const said = what.kind === 'example' ? what.example : what.event.event
       const isSaid = isMeant(meant, { ...each, predictionId: said.predictionId })
-      return isSaid && this.#reaches(by, each.key)
+      return isSaid && this.#reaches(by, each.key) ? each.key : []
     })
-    for (const { key } of aside) setAside.remove(key)
-    return [...waits, ...aside].map(({ key }) => key)
+    return { waits, aside, keys: [...waits.map(({ key }) => key), ...aside] }
+  }
+
+  #dropped({ waits, aside, keys }: HeldEvents): readonly ExampleKey[] {
+    for (const each of waits) this.#refusals.drop(each)
+    for (const key of aside) this.#parts.setAside.remove(key)
+    return keys
   }
 
   /** It refers to nothing known. Returns whether it counts anyway. */
