@@ -212,7 +212,7 @@ describe('what features count', () => {
         Array.from({ length: 8 }, (_, at) => (at < count ? far : 1)),
       )
     expect(weight!(after, row(10, 1))).toBe(1)
-    expect(weight!(after, row(10, 8))).toBeCloseTo(0.25, 3)
+    expect(weight!(after, row(10, 8))).toBeCloseTo(0.0625, 3)
     expect(weight!(after, row(1e4, 1))).toBeLessThan(1e-4)
   })
 

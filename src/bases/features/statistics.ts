@@ -13,7 +13,7 @@
  *
  * A row weighs less in a step if a number is beyond a hundred deviations, or if its numbers together are beyond five:
  *
- *   min(1, 100² / max z², 5² / mean z²)
+ *   min(1, 100² / max z², (5² / mean z²)²)
  *
  * Clipped they would still be farther out than all others, and one such row would undo what many have taught.
  *
@@ -123,7 +123,7 @@ function weightOf(data: Float32Array, { data: values }: Latent, layout: Features
     given += 1
   }
   const mean = sum / Math.max(1, given)
-  return Math.min(FARTHEST_COUNTED / most, CLIP ** 2 / Math.max(CLIP ** 2, mean))
+  return Math.min(FARTHEST_COUNTED / most, (CLIP ** 2 / Math.max(CLIP ** 2, mean)) ** 2)
 }
 
 /** Adds the window of values, as far as a tensor of an earlier release shows it. */
