@@ -1,5 +1,6 @@
 /** The default model for tables in the daemon as a user starts it: what a mixture learned is served, also after kill -9. */
 import { expect, test } from 'vitest'
+import { experts } from '../../src/contracts/policy.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { oneDaemon } from './one-daemon.ts'
 
@@ -40,7 +41,7 @@ test('labels that came a few times are served, and the weights of the experts ar
   await expect.poll(right, { timeout: 30_000 }).toBeGreaterThanOrEqual(11)
   const metrics = await (await fetch(`${daemon.url}/metrics`)).text()
   const weights = [...metrics.matchAll(/^antikythera_expert_weight\{model="m",.*\} (\S+)$/gm)]
-  expect(weights).toHaveLength(4)
+  expect(weights).toHaveLength(experts.length)
   expect(weights.reduce((sum, [, weight]) => sum + Number(weight), 0)).toBeCloseTo(1, 6)
   expect(metrics).not.toContain('antikythera_expert_weight{model="number"')
 })

@@ -72,20 +72,39 @@ function rounded({ accuracy, perSecond }) {
 
 function tableOf(runs) {
   const names = Object.keys(streams)
-  const of = (stream, method) =>
-    runs.filter(({ name }) => name.startsWith(`${stream} · ${method} · seed`))
   const methods = [...Object.keys(ours), ...river]
+  const figuresOf = (stream, method) =>
+    runs
+      .filter(({ name }) => name.startsWith(`${stream} · ${method} · seed`))
+      .map(({ figures }) => figures)
+  const speeds = methods.map((method) => {
+    const all = names.flatMap((stream) => figuresOf(stream, method))
+    return all.length === 0 ? '' : Math.round(mean(all.map(({ perSecond }) => perSecond)))
+  })
   return {
-    columns: ['method', ...names, 'examples/s of CPU'],
-    rows: methods.map((method) => {
-      const all = names.map((stream) => of(stream, method).map(({ figures }) => figures))
-      const cells = all.map((figures) =>
-        figures.length === 0 ? '–' : mean(figures.map(({ accuracy }) => accuracy)).toFixed(1),
-      )
-      const speeds = all.flat().map(({ perSecond }) => perSecond)
-      const speed = speeds.length === 0 ? '' : Math.round(mean(speeds))
-      return [river.includes(method) ? `River \`${method}\`` : method, ...cells, speed]
-    }),
-    note: `Prequential accuracy in %, an update for each event; one seed, none of those that settings were chosen with. River ${RIVER_VERSION} with its own defaults, in the same run. Speeds are means over the streams, on one core of a busy machine.`,
+    columns: [
+      'stream',
+      ...methods.map((name) => (river.includes(name) ? `River \`${name}\`` : name)),
+    ],
+    rows: [
+      ...names.map((stream) => [
+        stream,
+        ...accuracies(methods.map((name) => figuresOf(stream, name))),
+      ]),
+      ['examples/s of CPU', ...speeds],
+    ],
+    note: `Prequential accuracy in %, an update for each event; one seed, none of those that settings were chosen with. River ${RIVER_VERSION} with its own defaults. Speeds are means over the streams, on one core of a busy machine.`,
   }
+}
+
+/** Of each method, the best in bold. */
+function accuracies(all) {
+  const means = all.map((figures) =>
+    figures.length === 0 ? undefined : mean(figures.map(({ accuracy }) => accuracy)),
+  )
+  const best = Math.max(...means.map((value) => value ?? 0))
+  return means.map((value) => {
+    if (value === undefined) return '–'
+    return value === best ? `**${value.toFixed(1)}**` : value.toFixed(1)
+  })
 }
