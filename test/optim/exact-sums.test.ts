@@ -11,7 +11,7 @@ import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { EventLog } from '../../src/checkpoint/event-log/event-log.ts'
 import { EventLogTable } from '../../src/checkpoint/event-log/table.ts'
 import type { MethodPlugin, Trainable } from '../../src/contracts/adapter.ts'
-import type { Tensors } from '../../src/contracts/core.ts'
+import type { Logger, Tensors } from '../../src/contracts/core.ts'
 import type { Head } from '../../src/contracts/example.ts'
 import { hashOf } from '../../src/intake/dedupe/dedupe.ts'
 import { hashesIn } from '../../src/intake/dedupe/seen-ids.ts'
@@ -183,7 +183,9 @@ describe('in a trainer', () => {
         JSON.stringify({ id: `e-${3 * at}`, source: 'desk', retract: true }),
       )
       world.streams.get('first')!.push(...retractions)
-      await runToEnd(world, { ...setting(seed), capacity: 2 })
+      const warned: string[] = []
+      await runToEnd(world, { ...setting(seed), capacity: 2, log: warningsIn(warned) })
+      expect(warned.some((text) => text.includes('clipped'))).toBe(true)
       const saved = new Checkpoint(world.store, { snapshots: 50 }).load()!
       const state = saved.weights
       const log = logOf(world)
@@ -202,6 +204,13 @@ describe('in a trainer', () => {
     },
   )
 })
+
+function warningsIn(texts: string[]): Logger {
+  const ignore = () => undefined
+  const warn = (_details: object, text: string) => void texts.push(text)
+  const log: Logger = { debug: ignore, info: ignore, warn, error: ignore, child: () => log }
+  return log
+}
 
 function logOf({ store }: World): EventLog {
   const table = new EventLogTable(store)
