@@ -102,6 +102,8 @@ export interface Progress {
   readonly cut?: string | undefined
   /** Steps on kept examples that a rest of the stream has started at these positions, likewise. */
   readonly rehearsal?: number | undefined
+  /** The examples that the next update takes, because they waited when the last one began; absent = as the trigger says. */
+  readonly block?: number | undefined
   /** Absent in a checkpoint from before there were any. */
   readonly barrier?: Barrier | null
   /** A person paused learning. */

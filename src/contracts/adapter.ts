@@ -180,11 +180,13 @@ export interface Trainable {
   divergences?(rows: readonly Latent[]): readonly number[]
   /**
    * The same step, which also returns the logits of each row before it. Absent when the forward pass of the step does
-   * not yield them for free.
+   * not yield them for free. `continues`: they are of the same block as those of the call before, and a closed form tests them by
+   * the same head.
    */
   testAndStep?(
     rows: readonly TrainRow[],
     rateFactor?: number,
+    continues?: boolean,
   ): StepResult & { readonly logits: readonly Float32Array[] }
   /**
    * Updates the statistics, or a state that learns event by event. Called once for each new example, in order, after

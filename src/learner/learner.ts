@@ -119,6 +119,11 @@ export class Learner {
     return { ...this.#parts.task.facts(this.head), ...this.scoreboard.quality.facts }
   }
 
+  /** The same is learned however the examples are grouped into updates. */
+  get learnsOnce(): boolean {
+    return this.#parts.trainable.learnsOnce === true
+  }
+
   // New examples, until an update is due.
 
   /** Throws a coded error for a target that cannot be learned. */

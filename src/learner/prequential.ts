@@ -63,14 +63,19 @@ export class Prequential {
   }
 
   /**
-   * Whether the first step of an update on the present weights can test the block: the block is one batch, the engine
-   * returns the step's logits, and nothing needs the scores earlier.
+   * Whether the steps of an update on the present weights can test the block: the engine returns the logits of a step, nothing needs
+   * the scores earlier, and the block is one batch. The head of a closed form is the same until a version of it is made.
    */
   canTestInStep(block: readonly Example[]): boolean {
     const { trainable, train, knnMemory } = this.#parts
     if (knnMemory !== undefined || this.#judge.looksAtScores) return false
-    const isOneBatch = block.length > 0 && block.length <= train.batch
-    return isOneBatch && trainable.testAndStep !== undefined && trainable.observe === undefined
+    const isOneHead = trainable.learnsOnce === true || block.length <= train.batch
+    return (
+      block.length > 0 &&
+      isOneHead &&
+      trainable.testAndStep !== undefined &&
+      trainable.observe === undefined
+    )
   }
 
   /**

@@ -64,7 +64,8 @@ class ModelLoop {
     const unsaved = new UnsavedWork(parts, () => assembly.state.letters.bytes)
     this.#unsaved = unsaved
     const commit = async (signal: AbortSignal) => this.#commit(signal)
-    this.#updates = new UpdateTurn({ assembly, unsaved, commit })
+    const waiting = async (signal: AbortSignal) => this.#waiting(signal)
+    this.#updates = new UpdateTurn({ assembly, unsaved, commit, waiting })
     this.#backlog = new BacklogProgress(parts)
     assembly.times.onStep = () => parts.reports.onStatus(this.status())
   }
@@ -256,6 +257,7 @@ class ModelLoop {
     // A trigger that uses the clock is called here, because nothing else would wake it.
     const { verdict, reason } = learner.rest(this.#parts.clock.nowMs())
     if (verdict === 'update') await this.#updates.cut(reason, signal)
+    else if (this.#updates.hasCaughtUp) await this.#updates.cut('all that waited is read', signal)
     else await this.#updates.rehearse(signal)
     if (this.#updates.isPutOff()) return
     await this.#liftBarrier(stream, signal)
@@ -277,6 +279,13 @@ class ModelLoop {
     await this.#assembly.state.save(signal)
     this.#unsaved.saved()
     await this.#commit(signal)
+  }
+
+  /** As far as sources say. */
+  async #waiting(signal: AbortSignal): Promise<number> {
+    const stream = this.#running?.stream
+    await stream?.measure(signal)
+    return stream?.lag ?? 0
   }
 
   async #commit(signal: AbortSignal): Promise<void> {

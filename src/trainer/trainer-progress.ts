@@ -162,6 +162,11 @@ export class TrainerProgress {
     return holds
   }
 
+  /** How many examples the next update takes; undefined: as many as the trigger says. */
+  takeNext(block: number | undefined): void {
+    if (block !== this.#state.block) this.#set({ block })
+  }
+
   /** The clock starts an update here, and why; undefined: there is nothing to learn any more. */
   cut(reason: string | undefined): void {
     this.#set({ cut: reason, rehearsal: undefined })

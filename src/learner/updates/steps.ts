@@ -96,13 +96,14 @@ export class Steps {
     examples: readonly Example[],
     rows: readonly TrainRow[],
     count: number,
+    continues = false,
   ): StepResult & { readonly logits: readonly Float32Array[] } {
     const { trainable } = this.#parts
     if (trainable.testAndStep === undefined) {
       const logits = trainable.score(rows.slice(0, count).map(({ latent }) => latent))
       return { ...this.step(examples, rows), logits }
     }
-    const { logits, ...result } = trainable.testAndStep(rows, this.#rateFactor())
+    const { logits, ...result } = trainable.testAndStep(rows, this.#rateFactor(), continues)
     this.count(examples, result)
     const made = result.dropped ? this.#stepWithout(examples, rows, result, 1) : result
     return { ...made, logits }

@@ -62,7 +62,7 @@ export class Training {
     this.#passes = passesOver(count, learned, train, task)
     const { passes } = replayBuffer.rehearsal
     const stepsPerPass = Math.ceil((replayBuffer.size + count) / this.#size)
-    const own = this.#passes * Math.ceil(count / train.batch)
+    const own = this.#passes * Math.ceil(count / freshRows(this.#parts))
     const steps = passes === undefined ? own : passes * stepsPerPass
     this.steps.beginUpdate(steps, { raised })
     this.#isStopped = false
@@ -79,7 +79,8 @@ export class Training {
     isTest: boolean,
     heldOut: readonly Example[] = [],
   ): LatentRequests<LearnedBlock> {
-    const { batch, patience = 0 } = this.#parts.train
+    const { patience = 0 } = this.#parts.train
+    const batch = freshRows(this.#parts)
     const epochs = this.#passes
     const watch = new HeldOutWatch(heldOut, this.#parts)
     const stop = new EarlyStop(patience)
@@ -88,7 +89,9 @@ export class Training {
     for (let epoch = 0; epoch < epochs; epoch += 1) {
       const learned: Example[] = []
       for (const fresh of batches(seen, batch)) {
-        learned.push(...(yield* this.#learnBatch(fresh, { epoch, isTest, stop, logits })))
+        const continues = learned.length > 0
+        const pass = { epoch, isTest, stop, logits, continues }
+        learned.push(...(yield* this.#learnBatch(fresh, pass)))
         // Every example is learned once before any step is left out.
         if (epoch > 0) yield* watch.look()
         if (watch.isDue) break
@@ -124,11 +127,12 @@ export class Training {
     examples: readonly Example[],
     rows: readonly TrainRow[],
     fresh: readonly Example[],
-    { isTest, stop, logits }: Pass,
+    { isTest, stop, logits, continues }: Pass,
   ): void {
-    const { logits: found, ...result } = this.steps.testAndStep(examples, rows, fresh.length)
+    const count = fresh.length
+    const { logits: found, ...result } = this.steps.testAndStep(examples, rows, count, continues)
     stop.saw(result)
-    if (isTest) this.#parts.onTested(examples, fresh.length, found)
+    if (isTest) this.#parts.onTested(examples, count, found)
     if (this.#parts.replayBuffer.rehearsal.keepsLogits !== true) return
     for (const [at, { key }] of fresh.entries()) setFinite(logits, key, this.#telling(found[at]))
   }
@@ -218,6 +222,14 @@ export class Training {
   }
 }
 
+/** The engine computes embeddings and sums of so many rows at once, and little memory holds them. */
+const SUMMED = 1024
+
+/** The most new examples of a step. Sums are the same however they are grouped. */
+function freshRows({ trainable, train }: Pick<LearnerParts, 'trainable' | 'train'>): number {
+  return trainable.learnsOnce === true ? Math.max(SUMMED, train.batch) : train.batch
+}
+
 /** A young adapter makes a step for every so many new examples, and for fewer texts to write: of those it learns a form, not a side. */
 const EXAMPLES_PER_STEP = 3
 const TEXTS_PER_STEP = 2
@@ -261,6 +273,8 @@ interface Pass {
   readonly epoch: number
   readonly isTest: boolean
   readonly stop: EarlyStop
+  /** Not the first step of the block. */
+  readonly continues: boolean
   readonly logits: Map<ExampleKey, Float32Array>
 }
 

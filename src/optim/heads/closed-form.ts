@@ -94,8 +94,8 @@ export class ClosedFormTrainable implements Trainable {
     return this.#learn(rows).result
   }
 
-  testAndStep(rows: readonly TrainRow[]) {
-    this.#solve()
+  testAndStep(rows: readonly TrainRow[], _rateFactor?: number, continues = false) {
+    if (!continues) this.#solve()
     const { result, logits } = this.#learn(rows)
     return { ...result, logits }
   }

@@ -7,11 +7,19 @@ import type { FeedbackProgress } from '../contract.ts'
 import { feedbackProgress } from '../status.ts'
 import type { UnsavedWork } from '../unsaved.ts'
 
+/**
+ * The most examples of one update behind a backlog: there an update costs as much as so many examples that are encoded with a table
+ * of vectors, or by a network. The engine computes them in one step, and hardly more memory holds them than the buffers of sources.
+ */
+const MOST = { small: 8192, other: 256 }
+
 interface UpdateTurnParts {
   readonly assembly: Assembly
   readonly unsaved: UnsavedWork
   /** Commits the positions of the checkpoint to the sources. */
   readonly commit: (signal: AbortSignal) => Promise<void>
+  /** The records that exist and are not read. */
+  readonly waiting: (signal: AbortSignal) => Promise<number>
 }
 
 export class UpdateTurn {
@@ -60,6 +68,7 @@ export class UpdateTurn {
 
   async #learn(isDue: boolean, signal: AbortSignal): Promise<void> {
     const { loop, updater, state, meter } = this.#parts.assembly
+    if (isDue && this.#takesMore) return
     if (isDue && (loop.policies.trigger.readsClock === true || meter.isSpent))
       return this.cut(state.learner.trigger.reason ?? '', signal)
     if (isDue) return this.#update(signal)
@@ -116,7 +125,41 @@ export class UpdateTurn {
   }
 
   async #update(signal: AbortSignal): Promise<void> {
+    await this.#lookBehind(signal)
     await this.exclusively(async () => this.#parts.assembly.updater.update(signal), signal)
+  }
+
+  /** Everything that waited when the last update began was read, and some of it is not learned. */
+  get hasCaughtUp(): boolean {
+    const { progress, learner } = this.#parts.assembly.state
+    return progress.state.block !== undefined && learner.pendingCount > 0
+  }
+
+  /** An alarm asks for an update at once. */
+  get #takesMore(): boolean {
+    const { progress, learner } = this.#parts.assembly.state
+    const { block = 0 } = progress.state
+    return learner.pendingCount < block && learner.trigger.alarm === undefined
+  }
+
+  /**
+   * How many examples the next update takes. Sums are the same however they were grouped, and each version costs a solution and a
+   * copy of them, so behind a backlog an update takes what waits as this one begins; never more than half of what was learned, so
+   * that a new model answers soon.
+   *
+   *   block = min(waiting, learned / 2, most)
+   *
+   * It is in the checkpoint of this update, so that a crash does not change it (law 2). Where the trigger may not go by the clock
+   * (`rest: 0`), equal streams give equal updates, and there is none.
+   */
+  async #lookBehind(signal: AbortSignal): Promise<void> {
+    const { loop, state } = this.#parts.assembly
+    const { readsClock, rest } = loop.policies.trigger
+    if (!state.learner.learnsOnce || readsClock === true || rest === undefined) return
+    const most = loop.encoding.base.isSmall === true ? MOST.small : MOST.other
+    const { learned } = state.progress.state
+    const block = Math.min(await this.#parts.waiting(signal), Math.floor(learned / 2), most)
+    state.progress.takeNext(block > 0 ? block : undefined)
   }
 
   /** Work that leaves the learner half changed until it is done. */

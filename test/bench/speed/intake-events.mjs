@@ -8,9 +8,22 @@ import { sentences } from '../lib/texts.mjs'
 const encode = (text) => Buffer.from(text, 'utf8')
 const width = 16
 
+/** What the events of a mode of the measurement hold: features, or texts and the base that reads them. */
+export function kindOf(mode) {
+  if (mode === 'static') return 'static'
+  return mode === 'use-lite-head' ? 'use-lite' : 'features'
+}
+
+/** `static` tells a site from another, too; otherwise the label is yes or no. */
+export function labelsOf(kind) {
+  const tones = ['no', 'yes']
+  if (kind !== 'static') return tones
+  return ['yelp', 'amazon', 'imdb'].flatMap((site) => tones.map((tone) => `${site} ${tone}`))
+}
+
 /** `of(number)` → the bytes of one event that can be learned from. */
 function goodEvents(kind) {
-  return kind === 'features' ? featureEvents() : textEvents()
+  return kind === 'features' ? featureEvents() : textEvents(kind)
 }
 
 /** Vectors of two classes that overlap. */
@@ -29,12 +42,14 @@ function featureEvents() {
 }
 
 /** Sentences of people, of all lengths. */
-function textEvents() {
+function textEvents(kind) {
   const rows = sentences()
   const written = rows.map(({ text }) => JSON.stringify(text))
   return (number) => {
-    const at = number % rows.length
-    const label = rows[at].label === 'positive' ? 'yes' : 'no'
+    // Sites and tones lie one after another.
+    const at = (number * 1009) % rows.length
+    const tone = rows[at].label === 'positive' ? 'yes' : 'no'
+    const label = kind === 'static' ? `${rows[at].site} ${tone}` : tone
     return encode(
       `{"id":"e-${number}","source":"bench","input":{"text":${written[at]}},"label":"${label}"}`,
     )

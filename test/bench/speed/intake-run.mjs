@@ -32,7 +32,7 @@ import { openLoop } from '../../../dist/src/trainer/loop.js'
 import { keepHeapSmall } from '../../../dist/src/trainer/process/priority.js'
 import { openTrainable } from '../../../dist/src/optim/step.js'
 import { Mutex } from '../../../dist/src/platform/store/lock.js'
-import { generatedSource, poisonCounts } from './intake-events.mjs'
+import { generatedSource, kindOf, labelsOf, poisonCounts } from './intake-events.mjs'
 import { startedKafkaSource } from './intake-kafka.mjs'
 import { classificationOf } from '../lib/learner.mjs'
 
@@ -44,7 +44,7 @@ const {
   batch = 256,
   kafka,
 } = JSON.parse(process.argv[2])
-const kind = mode === 'use-lite-head' ? 'use-lite' : 'features'
+const kind = kindOf(mode)
 // As the trainer's process does.
 keepHeapSmall()
 const log = quiet()
@@ -97,12 +97,14 @@ process.exit(0)
 
 async function open() {
   const { tf } = await openTensorFlow({ threads: 1 })
-  const labels = ['no', 'yes']
-  const adapter = { method: 'head', rank: 0, alpha: 1, tail_layers: 0 }
-  const spec = kind === 'features' ? { features: { size: 16 } } : 'use-lite'
-  const base = viewOf(await openBase(spec), methods.head, adapter)
+  const labels = labelsOf(kind)
+  const name = kind === 'static' ? 'ranpac' : 'head'
+  const method = methods[name]
+  const adapter = { method: name, rank: 0, alpha: 1, tail_layers: 0 }
+  const spec = kind === 'features' ? { features: { size: 16 } } : kind
+  const base = viewOf(await openBase(spec), method, adapter)
   const task = classificationOf(labels, { limit: defaultLimits.labels })
-  const plan = { base, method: methods.head, task, config: adapter }
+  const plan = { base, method, task, config: adapter }
   const trunk = await openTrunkEngine(base, cutOf(0, base.network.layers))
   const models = { bench: { task: 'classification' } }
   const config = { data_dir: folder, plugins: [], limits: defaultLimits, models }
@@ -142,13 +144,15 @@ async function open() {
           regularizer: openPolicy('regularizer', policies.regularizer, { policy: 'none' }),
         }),
     },
-    train: { batch, replay_batch: 16, epochs: 1 },
+    // A closed form replays nothing.
+    train: { batch, replay_batch: kind === 'static' ? 0 : 16, epochs: 1 },
     policies: {
       replay: openPolicy('replay', policies.replay, { policy: 'reservoir', capacity: 2000 }),
       // Without training means that the trigger never fires: its highest setting, over fewer events.
       trigger: openPolicy('trigger', policies.trigger, {
         policy: 'count',
-        rest: 0,
+        // Its updates follow the backlog where the trigger may go by the clock.
+        rest: kind === 'static' ? '1s' : 0,
         every: mode === 'intake' ? 100_000 : every,
       }),
       rate: openPolicy('rate', policies.rate, { policy: 'constant' }),

@@ -6,12 +6,13 @@
  *
  * `intake`: everything but training; the trigger, at its highest setting, never fires. `features`: a linear head on
  * 16 numbers, trained on every event, updates of 1,024 in batches of 256. `use-lite-head`: a head on sentences, updates of
- * 64. `--poison` runs each mode also with one message in a hundred that nothing can be learned from. `--backlog`
+ * 64. `static`: sentences and six labels on \`base: static\` by its closed form, with the defaults of a config. `--poison` runs each mode also with one message in a hundred that nothing can be learned from. `--backlog`
  * instead: one round of a million events, for the memory. `--kafka`: the same streams in topics of a real broker on this machine.
  */
 import { parseArgs } from 'node:util'
 import { trunkWorkers } from '../../../dist/src/nn/onnx/trunk-engine.js'
 import { runOnce } from './intake-child.mjs'
+import { kindOf } from './intake-events.mjs'
 import { openKafka } from './intake-kafka.mjs'
 import { finish, machine, median, round, say } from '../lib/figures.mjs'
 
@@ -19,6 +20,8 @@ const modes = {
   intake: { events: 90_000, every: 100_000, batch: 256 },
   features: { events: 100_000, every: 1024, batch: 256 },
   'use-lite-head': { events: 3000, every: 64, batch: 64 },
+  // As a config that says `base: static` and nothing else.
+  static: { events: 50_000, every: 16, batch: 16 },
 }
 const { values: asked, positionals } = parseArgs({
   allowPositionals: true,
@@ -42,7 +45,7 @@ const plans = names.flatMap((mode) => {
 const broker = asked.kafka ? await openKafka() : undefined
 for (const [at, plan] of plans.entries()) {
   if (broker === undefined) break
-  const kind = plan.mode === 'use-lite-head' ? 'use-lite' : 'features'
+  const kind = kindOf(plan.mode)
   say(`writing ${plan.events} events to Kafka`)
   plan.kafka = { brokers: broker.brokers, topic: await broker.fill(`intake-${at}`, kind, plan) }
 }
