@@ -31,6 +31,7 @@ import { randomVersion } from './random-version.ts'
 import { nameOf } from '../adapters/name-of.ts'
 
 const tinyBert = fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url))
+const tinyModern = fileURLToPath(new URL('../reference/tiny-bert/modernbert', import.meta.url))
 const tinyLlama = fileURLToPath(new URL('../reference/tiny-causal/llama', import.meta.url))
 const declared = openFeatures({
   schema: { a: { type: 'number', indicator: true }, kind: { type: 'category', columns: 3 } },
@@ -39,6 +40,7 @@ const declared = openFeatures({
 const bases = [
   await openUseLite(),
   await openBert(tinyBert),
+  await openBert(tinyModern),
   await openCausal(tinyLlama),
   openFeatures({ size: 3 }),
   openFeatures({ size: 3, standardise: false }),

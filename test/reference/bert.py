@@ -9,7 +9,10 @@ minilm.json has, for each text, its token ids at most 64 long and its embedding 
 the mean of the last hidden state over the real tokens, at unit length, as sentence-transformers define it.
 
 tiny-bert/ has three random encoders of two layers, which differ in what a checkpoint may differ in: prefix, precision,
-activation, epsilon, number of token types. Their embeddings are computed in float32 from the stored numbers.
+activation, epsilon, number of token types; one of XLM-R's family with pieces of Unigram; and one of ModernBERT with four layers, a
+window of two tokens to each side. Their embeddings are computed in float32 from the stored numbers.
+
+Without FOLDER_OF_MINILM only tiny-bert/ is made.
 """
 
 import base64
@@ -19,8 +22,18 @@ import sys
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, BertModel, PreTrainedTokenizerFast
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import (
+    AutoTokenizer,
+    BertConfig,
+    BertForMaskedLM,
+    BertModel,
+    ModernBertConfig,
+    ModernBertForMaskedLM,
+    PreTrainedTokenizerFast,
+    XLMRobertaConfig,
+    XLMRobertaForMaskedLM,
+)
 
 HERE = Path(__file__).parent
 LIMIT = 64
@@ -83,18 +96,36 @@ def tiny_tokenizer():
     )
 
 
-def tiny(name, kind, dtype, **options):
+def unigram_tokenizer():
+    pieces = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("\u2581the", -2.0), ("\u2581phone", -4.0)]
+    pieces += [("\u2581is", -2.5), ("\u2581", -3.0), ("love", -5.0), ("ly", -4.5), ("\u2581good", -4.0), (",", -3.5), (".", -3.2)]
+    pieces += [("\u2581bad", -4.2), ("\u2581\u00fcber", -6.0), ("\u7535\u8bdd", -7.0), ("lo", -6.0), ("ve", -6.5)]
+    raw = Tokenizer(models.Unigram(pieces, unk_id=3))
+    raw.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
+    raw.pre_tokenizer = pre_tokenizers.Metaspace(replacement="\u2581", prepend_scheme="always")
+    raw.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    raw.add_special_tokens(["<s>", "<pad>", "</s>", "<unk>"])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=raw, unk_token="<unk>", pad_token="<pad>", cls_token="<s>", sep_token="</s>"
+    )
+
+
+def tiny(name, kind, dtype, config_kind=BertConfig, tokenizer=None, **options):
     torch.manual_seed(20260101)
-    tokenizer = tiny_tokenizer()
-    config = BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=24,
-        max_position_embeddings=12,
-        initializer_range=0.5,
-        **options,
+    tokenizer = tokenizer or tiny_tokenizer()
+    config = config_kind(
+        **{
+            "vocab_size": len(tokenizer),
+            "hidden_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "intermediate_size": 24,
+            "max_position_embeddings": 12,
+            "initializer_range": 0.5,
+            **options,
+        }
     )
     model = kind(config).eval()
     # Fresh norms are ones and zeros, and fresh maps have no bias: a network that ignored them would not be noticed.
@@ -107,16 +138,42 @@ def tiny(name, kind, dtype, **options):
     model.to(dtype).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     (folder / "tokenizer_config.json").unlink()
-    encoder = getattr(model, "bert", model).to(torch.float32)
+    encoder = model.base_model.to(torch.float32)
     texts = ["the phone is lovely.", "good, good", "bad", "the phone is bad, the phone is good, the phone is lovely"]
     write(folder / "reference.json", rows(tokenizer, encoder, texts, 12))
 
 
-minilm = Path(sys.argv[1])
-write(
-    HERE / "minilm.json",
-    rows(AutoTokenizer.from_pretrained(minilm), BertModel.from_pretrained(minilm).eval(), TEXTS, LIMIT),
-)
+if len(sys.argv) > 1:
+    minilm = Path(sys.argv[1])
+    write(
+        HERE / "minilm.json",
+        rows(AutoTokenizer.from_pretrained(minilm), BertModel.from_pretrained(minilm).eval(), TEXTS, LIMIT),
+    )
 tiny("prefixed", BertForMaskedLM, torch.float32, hidden_act="gelu_new", layer_norm_eps=1e-5)
 tiny("half", BertModel, torch.float16, hidden_act="gelu")
 tiny("bfloat", BertModel, torch.bfloat16, hidden_act="relu", type_vocab_size=1)
+tiny(
+    "xlm-roberta",
+    XLMRobertaForMaskedLM,
+    torch.float32,
+    XLMRobertaConfig,
+    unigram_tokenizer(),
+    pad_token_id=1,
+    bos_token_id=0,
+    eos_token_id=2,
+    max_position_embeddings=14,
+    type_vocab_size=1,
+)
+tiny(
+    "modernbert",
+    ModernBertForMaskedLM,
+    torch.float32,
+    ModernBertConfig,
+    num_hidden_layers=4,
+    local_attention=4,
+    pad_token_id=0,
+    bos_token_id=2,
+    eos_token_id=3,
+    cls_token_id=2,
+    sep_token_id=3,
+)

@@ -1,5 +1,5 @@
 /**
- * BERT-family encoders in the layout of Hugging Face: config.json, tokenizer.json, model.safetensors. The embedding is
+ * Encoders of the families of BERT, RoBERTa and XLM-R, and ModernBERT, in the layout of Hugging Face: config.json, tokenizer.json, model.safetensors. The embedding is
  * the mean over the real tokens at unit length. Pickled weights can run code when opened, and are refused.
  */
 import { readFile } from 'node:fs/promises'
@@ -10,31 +10,58 @@ import { failure } from '../../platform/errors.ts'
 import { listedFolder, readJsonFile, refusePickles } from '../folder.ts'
 import { openTextBase, shapeOfTextBase } from '../text-base.ts'
 import { toFloat32, transposed } from '../../nn/containers/floats.ts'
-import type { Tensor, Tensors } from '../../contracts/core.ts'
-import { bertNetwork, parseBertConfig, type BertConfig } from './network.ts'
+import type { Json, Tensor, Tensors } from '../../contracts/core.ts'
+import { bertNetwork, parseBertConfig, positionOffset, type BertConfig } from './network.ts'
+import { MODERN_WORDS, modernNetwork, parseModernConfig, takeModernWeights } from './modern.ts'
 
 const WEIGHTS = 'model.safetensors'
 const POOLING = '1_Pooling/config.json'
 
 /** Raised whenever the network or the tokenizer would give another output for the same files. */
-const EQUATIONS = 'bert/1'
+const EQUATIONS = { bert: 'bert/1', roberta: 'roberta/1', modern: 'modernbert/1' }
 
 export async function openBert(folder: string): Promise<Base> {
   await checkFiles(folder)
-  const config = parseBertConfig(await readJsonFile(folder, 'config.json'))
+  const fields = await readJsonFile(folder, 'config.json')
   const definition = await readJsonFile(folder, 'tokenizer.json')
   const { tensors } = readSafetensors(await readFile(join(folder, WEIGHTS)))
+  const { config, network, equations, take } = encoderOf(fields)
   return openTextBase({
-    ...{ name: 'bert', equations: EQUATIONS, config: { ...config }, definition },
-    network: bertNetwork(config),
-    weights: takeBertWeights(taker(tensors), config),
+    ...{ name: 'bert', equations, config, definition, network },
+    weights: take(tensors),
   })
 }
 
 export async function shapeOfBert(folder: string): Promise<Base> {
   await checkFiles(folder)
-  const config = parseBertConfig(await readJsonFile(folder, 'config.json'))
-  return shapeOfTextBase('bert', bertNetwork(config), folder)
+  const { network } = encoderOf(await readJsonFile(folder, 'config.json'))
+  return shapeOfTextBase('bert', network, folder)
+}
+
+/** Of the family that `config.json` names. */
+function encoderOf(fields: Readonly<Record<string, Json>>) {
+  type Stored = ReadonlyMap<string, StoredTensor>
+  if (fields.model_type === 'modernbert') {
+    const config = parseModernConfig(fields)
+    const take = (stored: Stored) => takeModernWeights(taker(stored, MODERN_WORDS), config)
+    const written = { ...config, kinds: [...config.kinds], ropeBases: { ...config.ropeBases } }
+    return { config: written, network: modernNetwork(config), equations: EQUATIONS.modern, take }
+  }
+  const config = parseBertConfig(fields)
+  const offset = positionOffset(fields)
+  const take = (stored: Stored) =>
+    takeBertWeights(behind(taker(stored, WORDS), config, offset), config)
+  const equations = offset === 0 ? EQUATIONS.bert : EQUATIONS.roberta
+  return { config: { ...config }, network: bertNetwork(config), equations, take }
+}
+
+/** RoBERTa's table of positions begins with rows that no text has. */
+function behind(take: Take, { positions, width }: BertConfig, offset: number): Take {
+  return (name, shape) => {
+    if (name !== POSITIONS || offset === 0) return take(name, shape)
+    const { data } = take(name, [positions + offset, width])
+    return { shape, data: data.slice(offset * width) }
+  }
 }
 
 async function checkFiles(folder: string): Promise<void> {
@@ -111,8 +138,9 @@ function norm(take: Take, name: string, width: number): readonly NamedTensor[] {
 }
 
 /** Takes from a checkpoint in safetensors. */
-function taker(stored: ReadonlyMap<string, StoredTensor>): Take {
-  const prefix = ['', 'bert.'].find((start) => stored.has(start + WORDS)) ?? ''
+function taker(stored: ReadonlyMap<string, StoredTensor>, words: string): Take {
+  const starts = ['', 'bert.', 'roberta.', 'model.']
+  const prefix = starts.find((start) => stored.has(start + words)) ?? ''
   return (name, shape) => {
     const found = [name, olderName(name)].find((known) => stored.has(prefix + known)) ?? name
     const tensor = stored.get(prefix + found)

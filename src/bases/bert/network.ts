@@ -148,18 +148,37 @@ const activations = {
 } as const
 type BertActivation = (typeof activations)[keyof typeof activations]
 
-type Fields = Readonly<Record<string, unknown>>
+export type Fields = Readonly<Record<string, unknown>>
+
+/** The families of the same equations, and how far positions of a text begin behind its padding. */
+const offsets: Readonly<Record<string, (fields: Fields) => number>> = {
+  bert: () => 0,
+  ...Object.fromEntries(
+    ['roberta', 'xlm-roberta', 'camembert'].map((family) => [
+      family,
+      (fields: Fields) => 1 + count({ pad_token_id: 1, ...fields }, 'pad_token_id'),
+    ]),
+  ),
+}
 
 /** The only supported value of a field; absent means that value too. */
 const fixed: Fields = {
-  model_type: 'bert',
   position_embedding_type: 'absolute',
   is_decoder: false,
   add_cross_attention: false,
   quantization_config: null,
 }
 
+/** The rows of the stored table of positions that no text has. */
+export function positionOffset(fields: Fields): number {
+  const { model_type: family = 'bert' } = fields
+  const offset = typeof family === 'string' && Object.hasOwn(offsets, family) && offsets[family]
+  if (!offset) throw unsupported('model_type', family)
+  return offset(fields)
+}
+
 export function parseBertConfig(fields: Fields): BertConfig {
+  const offset = positionOffset(fields)
   for (const [field, value] of Object.entries(fixed))
     if ((fields[field] ?? value) !== value) throw unsupported(field, fields[field])
   const config = {
@@ -167,26 +186,27 @@ export function parseBertConfig(fields: Fields): BertConfig {
     heads: count(fields, 'num_attention_heads'),
     width: count(fields, 'hidden_size'),
     inner: count(fields, 'intermediate_size'),
-    positions: count(fields, 'max_position_embeddings'),
+    positions: count(fields, 'max_position_embeddings') - offset,
     vocabulary: count(fields, 'vocab_size'),
     types: count({ type_vocab_size: 2, ...fields }, 'type_vocab_size'),
     epsilon: epsilonOf(fields.layer_norm_eps ?? 1e-12),
     activation: activationOf(fields.hidden_act ?? 'gelu'),
   }
+  if (config.positions < 1) throw invalid('max_position_embeddings', `is at most ${offset}`)
   if (config.width % config.heads !== 0)
     throw invalid('num_attention_heads', `does not divide hidden_size ${config.width}`)
   return config
 }
 
-function count(fields: Fields, field: string): number {
+export function count(fields: Fields, field: string): number {
   const value = fields[field]
   if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value
   throw invalid(field, `is ${shown(value)}, not a positive integer`)
 }
 
-function epsilonOf(value: unknown): number {
+export function epsilonOf(value: unknown, field = 'layer_norm_eps'): number {
   if (typeof value === 'number' && value > 0 && value < 1) return value
-  throw invalid('layer_norm_eps', `is ${shown(value)}, not a number between 0 and 1`)
+  throw invalid(field, `is ${shown(value)}, not a number between 0 and 1`)
 }
 
 function activationOf(value: unknown): BertActivation {
@@ -196,13 +216,13 @@ function activationOf(value: unknown): BertActivation {
   throw unsupported('hidden_act', value)
 }
 
-function unsupported(field: string, value: unknown): Error {
+export function unsupported(field: string, value: unknown): Error {
   return failure('BASE_UNSUPPORTED', `config.json: ${field} is ${shown(value)}`, {
     details: { field },
   })
 }
 
-function invalid(field: string, what: string): Error {
+export function invalid(field: string, what: string): Error {
   return failure('BASE_INVALID', `config.json: ${field} ${what}`, { details: { field } })
 }
 

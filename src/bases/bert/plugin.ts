@@ -7,7 +7,8 @@ const settings = {
 } as const satisfies Settings
 
 export const bert = {
-  summary: 'an encoder of the BERT family, from a folder in Hugging Face layout',
+  summary:
+    'an encoder of the BERT, RoBERTa, XLM-R or ModernBERT family, from a folder in Hugging Face layout',
   settings,
   inline: 'folder',
   open: async ({ folder }: SettingsOf<typeof settings>) =>

@@ -217,7 +217,7 @@ const ROTARY_COS = 'rotary.cos'
 const ROTARY_SIN = 'rotary.sin'
 
 /** x [b, heads, s, d]; cos and sin [1, s, d]. */
-function rotated<T>(
+export function rotated<T>(
   ops: Ops<T>,
   x: T,
   { cos, sin }: { readonly cos: T; readonly sin: T },
@@ -233,7 +233,7 @@ function rotated<T>(
 
 /** Tables [positions, d], rounded where the published model rounds: frequencies and angles are single precision there. */
 export function rotaryTables(
-  { headSize, ropeBase }: CausalConfig,
+  { headSize, ropeBase }: Pick<CausalConfig, 'headSize' | 'ropeBase'>,
   positions: number,
 ): readonly (readonly [string, Tensor])[] {
   const half = headSize / 2
