@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { loadConfig } from '../../src/config/config.ts'
 import { scratchFolder } from '../scratch-folder.ts'
+import { askForTexts } from '../../src/cli/local/init.ts'
 import { runCli } from './run-cli.ts'
 
 test.each(['text', 'intents', 'tables', 'numbers', 'chat'])(
@@ -45,4 +46,43 @@ test('init replaces nothing unless it is asked to, and refuses an unknown kind',
   expect((await runCli('init', 'images', '--to', path)).stderr).toContain(
     'text, intents, tables, numbers, chat',
   )
+})
+
+test.each([
+  [['--about', 'tone'], 'minilm', ['negative', 'positive']],
+  [['--about', 'topic', '--languages', 'many'], 'e5-small', []],
+  [['--about', 'intents', '--languages', 'many'], 'e5-small', []],
+  [['--about', 'intents'], 'minilm', []],
+] as const)('init %j chooses the base of such texts', async (flags, base, known) => {
+  const path = join(scratchFolder(), 'antikythera.yaml')
+  const { code } = await runCli('init', ...flags, '--to', path)
+  expect(code).toBe(0)
+  const config = loadConfig(path, { environment: {}, flags: [], workingFolder: '/' })
+  expect(Object.values(config.models)[0]).toMatchObject({ base, labels: { known } })
+  const pulls = readFileSync(path, 'utf8').match(/^# +npx antikythera models pull .*$/gm)
+  expect(pulls).toEqual([expect.stringMatching(new RegExp(`pull ${base} +fetches`))])
+})
+
+test('init asks on a terminal, and asks again for what it does not know', async () => {
+  const answers = ['colours', ' Topic', '']
+  const asked: string[] = []
+  const answered = await askForTexts(async (question) => {
+    asked.push(question)
+    return Promise.resolve(answers.shift() ?? '')
+  })
+  expect(answered).toEqual({ about: 'topic', languages: 'english' })
+  expect(asked).toHaveLength(3)
+  expect(asked[0]).toContain('tone, topic, intents')
+})
+
+test('init refuses what is about texts for rows and chats', async () => {
+  const path = join(scratchFolder(), 'antikythera.yaml')
+  for (const [kind, about] of [
+    ['tables', 'tone'],
+    ['text', 'intents'],
+  ] as const) {
+    const { code, stderr } = await runCli('init', kind, '--about', about, '--to', path)
+    expect(code).toBe(64)
+    expect(stderr).toContain(kind === 'text' ? 'init intents' : 'not for tables')
+  }
 })

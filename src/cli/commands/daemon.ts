@@ -98,14 +98,19 @@ export function registerInit(program: Command): void {
       new Argument(
         '[kind]',
         'text: a text classifier; intents: labels that appear later; tables: rows; numbers: rows with a number; chat: answers as texts',
-      )
-        .choices(['text', 'intents', 'tables', 'numbers', 'chat'])
-        .default('text'),
+      ).choices(['text', 'intents', 'tables', 'numbers', 'chat']),
     )
+    .addOption(
+      new Option(
+        '--about <subject>',
+        'what the labels of texts are about; with --languages it chooses the base; asked on a terminal',
+      ).choices(['tone', 'topic', 'intents']),
+    )
+    .addOption(new Option('--languages <which>', 'of the texts').choices(['english', 'many']))
     .option('--to <path>', 'file to write', 'antikythera.yaml')
     .option('--force', 'replace an existing file')
     .option('--json', 'print one JSON document')
-    .action(async (kind: string, flags: InitFlags) => {
+    .action(async (kind: string | undefined, flags: InitFlags) => {
       const { init } = await import('../local/init.ts')
       await init(kind, flags)
     })
