@@ -50,15 +50,15 @@ test('init replaces nothing unless it is asked to, and refuses an unknown kind',
 
 test.each([
   [['--about', 'tone'], 'minilm', ['negative', 'positive']],
-  [['--about', 'topic', '--languages', 'many'], 'e5-small', []],
-  [['--about', 'intents', '--languages', 'many'], 'e5-small', []],
-  [['--about', 'intents'], 'minilm', []],
-] as const)('init %j chooses the base of such texts', async (flags, base, known) => {
+  [['--about', 'topic', '--languages', 'many'], 'e5-small', { open: true, known: [] }],
+  [['--about', 'intents', '--languages', 'many'], 'e5-small', { open: true, known: [] }],
+  [['--about', 'intents'], 'minilm', { open: true, known: [] }],
+] as const)('init %j chooses the base of such texts', async (flags, base, labels) => {
   const path = join(scratchFolder(), 'antikythera.yaml')
   const { code } = await runCli('init', ...flags, '--to', path)
   expect(code).toBe(0)
   const config = loadConfig(path, { environment: {}, flags: [], workingFolder: '/' })
-  expect(Object.values(config.models)[0]).toMatchObject({ base, labels: { known } })
+  expect(Object.values(config.models)[0]).toMatchObject({ base, labels })
   const pulls = readFileSync(path, 'utf8').match(/^# +npx antikythera models pull .*$/gm)
   expect(pulls).toEqual([expect.stringMatching(new RegExp(`pull ${base} +fetches`))])
 })

@@ -48,7 +48,8 @@ const bases = [
   declared,
 ]
 /** The trunk in 8 bits: nothing is left to it where an adapter reaches all layers. */
-const inEightBits = bases.filter(({ rows }) => rows === 'ids').map(quantized)
+const inFloats = bases.filter(({ rows }) => rows === 'ids')
+const inEightBits = inFloats.map(quantized)
 const { tf } = await openTensorFlow()
 const uploaded = new Map<Base, BaseTensors>()
 /** Each is opened once, because that takes longer than a case: one for the hash of a base, one for a view of it and a cut. */
@@ -134,15 +135,15 @@ test.each([...bases, ...inEightBits].map((base) => ({ base, ...nameOfBase(base) 
 )
 
 test('8 bits change the embedding a little, and the same way in any company', async () => {
-  for (const base of inEightBits) {
+  for (const [at, base] of inEightBits.entries()) {
     const plan = planOf(base, methods.head, 0)
-    const floats = bases.find(({ name }) => name === base.name)!
+    const floats = inFloats[at]!
     const version = randomVersion(plan, openRandom(3, base.name))
     const { manifest } = version
-    const inFloats = { ...version, manifest: { ...manifest, base: identityOf(floats) } }
+    const ofFloats = { ...version, manifest: { ...manifest, base: identityOf(floats) } }
     const rows = rowsOf(base)
     const served = await serverLogits(plan, version, rows)
-    const plain = await serverLogits({ ...plan, base: floats }, inFloats, rows)
+    const plain = await serverLogits({ ...plan, base: floats }, ofFloats, rows)
     const differences = served.flatMap((row, at) => [...row].map((x, to) => x - plain[at]![to]!))
     const most = Math.max(...differences.map(Math.abs))
     expect(most).toBeGreaterThan(1e-4)

@@ -16,6 +16,7 @@ import type { Head } from '../../src/contracts/example.ts'
 import { hashOf } from '../../src/intake/dedupe/dedupe.ts'
 import { hashesIn } from '../../src/intake/dedupe/seen-ids.ts'
 import { ClassMoments } from '../../src/optim/heads/class-moments.ts'
+import { gramOf } from '../../src/nn/compiled/gram.ts'
 import { ExactSums, type WholeExample } from '../../src/optim/heads/exact-sums.ts'
 import { wholeFeatures } from '../../src/optim/heads/whole-features.ts'
 import { WholeTotals } from '../../src/optim/heads/whole-totals.ts'
@@ -399,3 +400,30 @@ function sumsIn(trainable: Trainable): string[] {
   const { tensors } = trainable.snapshot()
   return bytesOf(new Map([...tensors].filter(([name]) => name.startsWith('exact/'))))
 }
+
+it('sums of many examples are those of the loops to the bit, also where they are greater than a single holds', () => {
+  const random = openRandom(3, 'gram')
+  const shape = { width: 260, unit: 1, identity: 'tiny', needsMoments: true }
+  const examples = Array.from({ length: 200 }, (_, at): WholeExample => {
+    const numbers = Float64Array.from({ length: 260 }, () => random.below(4097) - 1000)
+    return { whole: { numbers, clipped: 0 }, shares: new Map([[at % 2, 1 + random.uniform()]]) }
+  })
+  const [loops, engine] = [
+    new ExactSums(shape, 2),
+    new ExactSums({ ...shape, gram: gramOf(tf) }, 2),
+  ]
+  const gone = examples.slice(0, 100)
+  for (const sums of [loops, engine]) {
+    sums.addAll(examples)
+    sums.subtractAll(gone)
+    sums.addAll(gone)
+  }
+  expect(
+    gramOf(tf)({
+      rows: examples.map(({ whole }) => whole.numbers),
+      weights: examples.map(() => 1024),
+      greatest: 4096,
+    }),
+  ).toBeDefined()
+  expect(engine.digest(['a', 'b'])).toBe(loops.digest(['a', 'b']))
+})

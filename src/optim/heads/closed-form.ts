@@ -28,6 +28,7 @@ import type { Head } from '../../contracts/example.ts'
 import type { Classes, Task } from '../../contracts/task.ts'
 import { areFinite, checkTensors } from '../../adapters/adapter.ts'
 import { failure, invariant } from '../../platform/errors.ts'
+import { gramOf } from '../../nn/compiled/gram.ts'
 import { ridgeSolverOf } from '../../nn/compiled/ridge-solver.ts'
 import { softmax, Temperature } from '../../nn/softmax.ts'
 import { ClassMoments, type SharedExample } from './class-moments.ts'
@@ -65,7 +66,7 @@ export class ClosedFormTrainable implements Trainable {
   #steps = 0
 
   constructor(parts: ClosedFormParts) {
-    const { base, task, head, parameters, closedForm } = parts
+    const { base, task, head, parameters, closedForm, tf } = parts
     const { width } = base.network
     const outputs = task.outputs(head)
     checkTensors(task.parameters(width, outputs), parameters)
@@ -76,7 +77,7 @@ export class ClosedFormTrainable implements Trainable {
     this.#solved = copied(parameters)
     this.#whole = wholeFeatures(parts)
     this.#sums = this.#whole
-      ? new ExactSums({ ...closedForm, ...this.#whole, width }, outputs)
+      ? new ExactSums({ ...closedForm, ...this.#whole, width, gram: gramOf(tf) }, outputs)
       : new ClassMoments(width, outputs, closedForm)
   }
 

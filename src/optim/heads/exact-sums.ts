@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto'
 import { startOf } from '../../adapters/closed-form/cholesky.ts'
 import type { ClassSums } from '../../contracts/adapter.ts'
 import type { Tensors } from '../../contracts/core.ts'
+import type { Gram } from '../../nn/compiled/gram.ts'
 import { canonicalJson } from '../../platform/canonical-json.ts'
 import { failure } from '../../platform/errors.ts'
 import type { SharedExample } from './class-moments.ts'
@@ -41,6 +42,8 @@ export interface SumsShape {
   readonly unit: number
   readonly identity: string
   readonly needsMoments: boolean
+  /** Sums the products of many examples at once; absent: loops do. */
+  readonly gram?: Gram | undefined
 }
 
 export class ExactSums {
@@ -194,13 +197,18 @@ export class ExactSums {
   }
 
   /**
-   * Row by row of G, each for all examples while it lies in the cache, four at a time: their sum is exact in any order. Half of
+   * Of many examples by the engine, if there is one; otherwise row by row of G, each for all examples while it lies in the cache, four at a time: their sum is exact in any order. Half of
    * the outputs of a ReLU are zero, so a row passes over about half of the examples.
    */
   #addMoments(examples: readonly WholeRow[], weights: readonly number[]): void {
-    const { width } = this.#shape
+    const { width, gram } = this.#shape
     const { low } = this.#moments
     const rows: Float64Array[] = examples.map(({ numbers }) => numbers)
+    const sums = gram?.({ rows, weights, greatest: GREATEST })
+    if (sums !== undefined) {
+      addTriangle(low, width, sums)
+      return
+    }
     const factors = new Float64Array(rows.length)
     // Plain loops, because this is most of what an example costs.
     for (let row = 0; row < width; row += 1) {
@@ -223,6 +231,17 @@ const ONE = Float64Array.of(1)
 /** In units of a weight. */
 function units(share: number): number {
   return Math.round(share * WEIGHT_UNITS)
+}
+
+/** low += high + rest, of the lower triangle [width, width]. */
+function addTriangle(
+  low: Float64Array,
+  width: number,
+  [high, rest]: readonly [Float32Array, Float32Array],
+): void {
+  for (let row = 0, at = 0; row < width; row += 1)
+    for (let from = row * width, to = from + row + 1; from < to; from += 1, at += 1)
+      low[at] = (low[at] ?? 0) + ((high[from] ?? 0) + (rest[from] ?? 0))
 }
 
 interface RowProducts {
