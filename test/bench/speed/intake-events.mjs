@@ -14,7 +14,7 @@ export function kindOf(mode) {
   return mode === 'use-lite-head' ? 'use-lite' : 'features'
 }
 
-/** `static` tells a site from another, too; otherwise the label is yes or no. */
+/** On `static` the label names the site, too; otherwise it is yes or no. */
 export function labelsOf(kind) {
   const tones = ['no', 'yes']
   if (kind !== 'static') return tones
