@@ -81,11 +81,11 @@ const LABELS = /^( *)labels: .*$/m
 const SERVES = '#   npx antikythera serve '
 
 /** The template on the base that src/bases/README.md has for such texts; without an answer as it is. */
-function onBase(kind: string, template: string, { about, languages }: TextAnswers): string {
+function onBase(useCase: string, template: string, { about, languages }: TextAnswers): string {
   if (about === undefined && languages === undefined) return template
-  if (kind !== 'text' && kind !== 'intents')
-    throw failure('USAGE', `--about and --languages are for texts, not for ${kind}`)
-  if (kind === 'text' && about === 'intents')
+  if (useCase !== 'text' && useCase !== 'intents')
+    throw failure('USAGE', `--about and --languages are for texts, not for ${useCase}`)
+  if (useCase === 'text' && about === 'intents')
     throw failure(
       'USAGE',
       'labels that are intents have a configuration of their own: init intents',
