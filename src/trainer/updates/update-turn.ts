@@ -154,8 +154,8 @@ export class UpdateTurn {
    */
   async #lookBehind(signal: AbortSignal): Promise<void> {
     const { loop, state } = this.#parts.assembly
-    const { readsClock, rest } = loop.policies.trigger
-    if (!state.learner.learnsOnce || readsClock === true || rest === undefined) return
+    const { trigger } = loop.policies
+    if (!state.learner.learnsOnce || trigger.readsClock === true || !trigger.rest) return
     const most = loop.encoding.base.isSmall === true ? MOST.small : MOST.other
     const { learned } = state.progress.state
     const block = Math.min(await this.#parts.waiting(signal), Math.floor(learned / 2), most)
