@@ -76,8 +76,8 @@ export const erAce: PolicyKind<Replay, Bounds> = {
       parts({ fresh, replayed }) {
         const parts = { fresh: byTarget(fresh), replayed: replayed.map((draw) => byTarget(draw)) }
         if (replayed.every((draw) => draw.length === 0)) return parts
-        const among = [...new Set(fresh.map(({ column }) => column))]
-        const isNamed = (at: number) => fresh[at]?.isRight === true
+        const among = [...new Set(fresh.flatMap(({ columns }) => columns.map(({ at }) => at)))]
+        const isNamed = (at: number) => fresh[at]?.columns.some(({ isRight }) => isRight) === true
         return {
           ...parts,
           fresh: parts.fresh.map((part, at) => (isNamed(at) ? { ...part, among } : part)),

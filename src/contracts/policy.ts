@@ -1,4 +1,5 @@
 /** Policies of learning: what to keep, what to protect, when to update, how fast to learn, and what to remember. */
+import type { NamedColumn } from './task.ts'
 import type { Decision, ExampleKey, Json, Random, Setting, Stateful, Tensors } from './core.ts'
 import type { Score } from './example.ts'
 
@@ -82,10 +83,8 @@ export interface StepRows {
 }
 
 export interface StepRow {
-  /** The column of the head that its target names; −1 = none, or outputs are no classes. */
-  readonly column: number
-  /** The target says that this column is right, not only that it is wrong. */
-  readonly isRight: boolean
+  /** The columns of the head that its target names; none if outputs are no classes. */
+  readonly columns: readonly NamedColumn[]
   readonly weight: number
   /** Whether logits were stored with it. */
   readonly hasLogits: boolean

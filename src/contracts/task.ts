@@ -217,13 +217,19 @@ export interface TaskPlugin
   readonly train?: Readonly<Record<string, Json>>
 }
 
+/** A column of the head that a target names as right, or only as wrong. */
+export interface NamedColumn {
+  readonly at: number
+  readonly isRight: boolean
+}
+
 /** Columns of the head as classes. */
 export interface Classes<Target = Json> {
   /**
-   * The column that a target names (−1: the head has none), and whether the target says that it is right, or only that
-   * it is wrong.
+   * The columns that a target names, each once, without those that the head lacks. Where there are several, parts that work with
+   * one class to an example pass it over; sums divide it among those that are right.
    */
-  column(target: Target, head: Head): { readonly at: number; readonly isRight: boolean }
+  columns(target: Target, head: Head): readonly NamedColumn[]
   /** The name of each column. */
   names(head: Head): readonly string[]
   /** Columns that may answer. */
@@ -232,6 +238,16 @@ export interface Classes<Target = Json> {
   vote(target: Target): Json | undefined
   /** The column of a vote; undefined if the head has none that answers. */
   voted(vote: Json, head: Head): number | undefined
+}
+
+/** The column of a target that names one alone. */
+export function onlyColumn(
+  { classes }: Pick<Task, 'classes'>,
+  target: Json,
+  head: Head,
+): NamedColumn | undefined {
+  const [only, another] = classes?.columns(target, head) ?? []
+  return another === undefined ? only : undefined
 }
 
 /** Renames the outputs of a checkpoint to their present names. */

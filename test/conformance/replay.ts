@@ -159,7 +159,7 @@ export function replayConformance(name: string, made: MadeReplay): void {
       const parts = open().rehearsal?.parts
       if (parts === undefined) return
       const row = (column: number) =>
-        ({ column, isRight: true, weight: 1, hasLogits: true }) as const
+        ({ columns: [{ at: column, isRight: true }], weight: 1, hasLogits: true }) as const
       const fresh = [row(0), row(1)]
       for (const replayed of [[], [[]], [[row(0)]], [[row(0), row(2)], [row(1)]]]) {
         const counted = parts({ fresh, replayed })

@@ -132,6 +132,7 @@ const answered = (outputs, names) => names.filter((_, at) => (outputs[at] ?? 0) 
 
 const head = {
   reads: 'pooled',
+  hasClasses: true,
   headIn: ({ tags: names = [] }) => names,
   outputs: (names) => names.length,
   parameters: (width, outputs) => [
@@ -199,9 +200,10 @@ function openTags({ tags: names }) {
     },
     topic: () => undefined,
     selected: () => undefined,
-    loss({ target, outputs, share }, _head, gradient) {
+    loss({ target, outputs, share, among = [...names.keys()] }, _head, gradient) {
       let loss = 0
-      for (const [at, z] of outputs.entries()) {
+      for (const at of among) {
+        const z = outputs[at] ?? 0
         gradient[at] = (gradient[at] ?? 0) + share * (sigmoid(z) - right(target, at))
         loss += share * (softplus(z) - right(target, at) * z)
       }
@@ -232,6 +234,13 @@ function openTags({ tags: names }) {
     revised: () => undefined,
     foreign: () => undefined,
     renaming: () => undefined,
+    classes: {
+      columns: (target) => target.map((tag) => ({ at: names.indexOf(tag), isRight: true })),
+      names: () => names,
+      answering: () => [...names.keys()],
+      vote: () => undefined,
+      voted: () => undefined,
+    },
     openQuality() {
       let [events, wrong] = [0, 0]
       return {

@@ -23,6 +23,7 @@ models:
     task: { several: { tags: [bright, dark, left] } }
     adapter: { method: lora, rank: 2, tail_layers: all }
     train: { learning_rate: 0.05, epochs: 4 }
+    replay: { policy: er-ace }
     sources: [{ http: {} }, { file: { path: ./events.jsonl } }]
   t:
     base: { grey: { picture_bytes: 0 } }

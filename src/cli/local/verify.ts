@@ -191,7 +191,7 @@ async function* loggedEvents(parts: Parts): AsyncGenerator<readonly SummedEvent[
   const trunk = await openTrunkEngine(base, cutOf(adapter.tail_layers, base.network.layers))
   const eventOf = (example: Example, row: WholeRow): SummedEvent => {
     const { source, id, weight, target } = example
-    const label = names[task.classes?.column(target, head).at ?? -1] ?? ''
+    const label = names[task.classes?.columns(target, head)[0]?.at ?? -1] ?? ''
     return { source, id, label, weight, row }
   }
   const block = async (examples: readonly Example[]) => {

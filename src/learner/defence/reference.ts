@@ -10,7 +10,7 @@
 import type { ExampleKey } from '../../contracts/core.ts'
 import type { Latent } from '../../contracts/network.ts'
 import type { Example, Head } from '../../contracts/example.ts'
-import type { Task } from '../../contracts/task.ts'
+import { onlyColumn, type Task } from '../../contracts/task.ts'
 import { fitRidge, type Ridge, type RidgeRow } from '../../optim/heads/ridge.ts'
 import { evenly } from '../../evaluation/gate-rows.ts'
 
@@ -60,8 +60,8 @@ export class Reference {
     parts: ReferenceParts,
   ): Reference | undefined {
     const known = kept.flatMap(({ example, latent }) => {
-      const column = parts.task.classes?.column(example.target, head)
-      const isSaid = column !== undefined && column.isRight && column.at >= 0
+      const column = onlyColumn(parts.task, example.target, head)
+      const isSaid = column?.isRight === true
       const { key, source } = example
       return isSaid ? [{ key, source, column: column.at, values: meanOf(latent) }] : []
     })
@@ -71,7 +71,7 @@ export class Reference {
 
   /** The opinion, without the example itself. Undefined if there are too few examples of the class. */
   opinion(example: Example, latent: Latent, head: Head, task: Pick<Task, 'classes'>) {
-    const said = task.classes?.column(example.target, head)
+    const said = onlyColumn(task, example.target, head)
     const own = said && this.#columns.get(said.at)
     if (said === undefined || own === undefined) return undefined
     const row = this.#rows.get(example.key)

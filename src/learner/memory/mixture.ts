@@ -12,7 +12,7 @@ import {
   type MixturePolicy,
 } from '../../contracts/policy.ts'
 import type { Head, Target } from '../../contracts/example.ts'
-import type { Classes } from '../../contracts/task.ts'
+import { onlyColumn, type Classes } from '../../contracts/task.ts'
 import { mixtureTensors } from '../../nn/mixture.ts'
 import { LEAST } from '../../nn/memory.ts'
 import { softmax } from '../../nn/softmax.ts'
@@ -116,9 +116,10 @@ export class Mixture {
   /** The answer was tested: the weights move towards the experts that were right. */
   observe({ shares, nearest }: MixtureAnswer, target: Target, head: Head): void {
     if (nearest !== undefined) this.#votes.observe(nearest)
-    const { at, isRight } = this.#classes.column(target, head)
+    const named = onlyColumn({ classes: this.#classes }, target, head)
     const outputs = shares[0]?.length ?? 0
-    if (at < 0 || at >= outputs) return
+    if (named === undefined || named.at >= outputs) return
+    const { at, isRight } = named
     const likelihoods = shares.map((own) => {
       const share = own[at] ?? 0
       return (1 - DOUBT) * (isRight ? share : 1 - share) + DOUBT / outputs
@@ -136,9 +137,10 @@ export class Mixture {
     this.#linear.grow(outputs)
     for (const [row, { target, weight }] of rows.entries()) {
       const x = places[row]
-      const { at, isRight } = this.#classes.column(target, head)
+      const named = onlyColumn({ classes: this.#classes }, target, head)
       // That one class is wrong says little about the others.
-      if (x?.every(Number.isFinite) !== true || !isRight || at < 0 || !(weight > 0)) continue
+      if (x?.every(Number.isFinite) !== true || named?.isRight !== true || !(weight > 0)) continue
+      const { at } = named
       this.#linear.learn({ x, column: at, weight }, answering, outputs)
     }
   }

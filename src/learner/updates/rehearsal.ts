@@ -134,8 +134,8 @@ function factsOf(
   { target, weight, logits }: WeighedRow,
   { task, head }: { readonly task: Pick<Task, 'classes'>; readonly head: Head },
 ): StepRow {
-  const { at, isRight } = task.classes?.column(target, head) ?? { at: -1, isRight: false }
-  return { column: at, isRight, weight, hasLogits: logits !== undefined }
+  const columns = task.classes?.columns(target, head) ?? []
+  return { columns, weight, hasLogits: logits !== undefined }
 }
 
 function rowOf(

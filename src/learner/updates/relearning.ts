@@ -14,7 +14,7 @@ import type { Pending } from '../pending.ts'
 import type { ReplayBuffer } from '../replay-buffer.ts'
 import { hasIds } from '../../payloads/rows.ts'
 import type { EmbeddedRow, FewShot } from '../../contracts/policy.ts'
-import type { Task } from '../../contracts/task.ts'
+import { onlyColumn, type Task } from '../../contracts/task.ts'
 import { batches } from '../../optim/engines/batch.ts'
 import type { Training } from './training.ts'
 import { latentOf } from './rehearsal.ts'
@@ -155,8 +155,7 @@ function usable(
 ): readonly Example[] {
   return examples.filter(({ target }) => {
     if (task.silent.includes(task.stratum(target))) return false
-    const { at, isRight } = task.classes?.column(target, trainable.head) ?? { at: -1 }
-    return at >= 0 && isRight === true
+    return onlyColumn(task, target, trainable.head)?.isRight === true
   })
 }
 
@@ -201,7 +200,7 @@ function embeddedRows(
 ): readonly EmbeddedRow[] {
   return batch.map((example, at) => ({
     embedding: embeddings[at] ?? new Float32Array(),
-    column: task.classes?.column(example.target, trainable.head).at ?? -1,
+    column: onlyColumn(task, example.target, trainable.head)?.at ?? -1,
     weight: certainty(trust?.(example)) * example.weight,
   }))
 }

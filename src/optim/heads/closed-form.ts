@@ -24,7 +24,7 @@ import type {
 } from '../../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import type { Latent } from '../../contracts/network.ts'
-import type { Head } from '../../contracts/example.ts'
+import type { Head, Target } from '../../contracts/example.ts'
 import type { Classes, Task } from '../../contracts/task.ts'
 import { areFinite, checkTensors } from '../../adapters/adapter.ts'
 import { failure, invariant } from '../../platform/errors.ts'
@@ -105,10 +105,10 @@ export class ClosedFormTrainable implements Trainable {
     const embedded = this.#embedded(rows)
     const before = this.#sums.snapshot()
     const gone = rows.flatMap(({ target, weight }, row): EmbeddedExample[] => {
-      const { at, isRight } = this.#classes.column(target, this.#head)
+      const right = this.#rightIn(target)
       const own = embedded[row]
-      if (own === undefined || at < 0 || !isRight || !canBeAdded(own.x, weight)) return []
-      return [{ ...own, shares: new Map([[at, weight]]) }]
+      if (own === undefined || right.length === 0 || !canBeAdded(own.x, weight)) return []
+      return [{ ...own, shares: evenly(right, weight) }]
     })
     this.#sums.subtractAll(gone)
     this.#isBehind = true
@@ -209,10 +209,12 @@ export class ClosedFormTrainable implements Trainable {
       // Replayed examples were added when they were new.
       if (own === undefined || z === undefined || weight === 0 || isReplayed) continue
       loss += (weight / rows.length) * this.#parts.task.score(z, target, this.#head).loss
-      const { at, isRight } = this.#classes.column(target, this.#head)
-      if (isRight) this.#calibrate(z, at, weight)
-      const shares = isRight ? new Map([[at, weight]]) : this.#others(z, at, weight)
-      learned.push({ ...own, shares, isDivided: !isRight })
+      const right = this.#rightIn(target)
+      const [only, another] = right
+      if (only !== undefined && another === undefined) this.#calibrate(z, only, weight)
+      const isDivided = only === undefined
+      const shares = isDivided ? this.#others(z, target, weight) : evenly(right, weight)
+      learned.push({ ...own, shares, isDivided })
     }
     this.#sums.addAll(learned)
     this.#isBehind = true
@@ -255,9 +257,15 @@ export class ClosedFormTrainable implements Trainable {
     return this.#parts.task.outputs(this.#head)
   }
 
-  /** p_c / (1 − p_wrong) of the weight for each of these. */
-  #others(logits: Float32Array, wrong: number, weight: number): ReadonlyMap<number, number> {
-    const others = this.#answering().filter((column) => column !== wrong)
+  #rightIn(target: Target): readonly number[] {
+    const named = this.#classes.columns(target, this.#head)
+    return named.flatMap(({ at, isRight }) => (isRight ? [at] : []))
+  }
+
+  /** p_c / (1 − p_wrong) of the weight for each that the target does not rule out. */
+  #others(logits: Float32Array, target: Target, weight: number): ReadonlyMap<number, number> {
+    const wrong = new Set(this.#classes.columns(target, this.#head).map(({ at }) => at))
+    const others = this.#answering().filter((column) => !wrong.has(column))
     const shares = softmax(among(logits, others))
     return new Map(others.map((column, at) => [column, weight * (shares[at] ?? 0)]))
   }
@@ -331,6 +339,11 @@ const noRow: WholeRow = { numbers: new Float64Array(), clipped: 0 }
 function canBeAdded(x: Float32Array | undefined, weight: number): boolean {
   const square = x?.reduce((sum, value) => sum + value * value, 0) ?? NaN
   return weight >= 0 && Number.isFinite(Math.fround(weight * square))
+}
+
+/** The weight of an example, divided among its classes. */
+function evenly(columns: readonly number[], weight: number): ReadonlyMap<number, number> {
+  return new Map(columns.map((column) => [column, weight / columns.length]))
 }
 
 function among(logits: Float32Array, columns: readonly number[]): Float32Array {

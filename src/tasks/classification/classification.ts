@@ -120,10 +120,10 @@ function presentNames({ labels = [], retired = [] }: TaskFacts, { renamed }: Lab
 /** Labels as columns of the head: for closed forms, for kNN memory, and where columns compete. */
 function openClasses(retired: readonly string[]): Classes<LabelTarget> {
   return {
-    column: ({ kind, label }, head) => ({
-      at: labelsIn(head).indexOf(label),
-      isRight: kind === 'label',
-    }),
+    columns({ kind, label }, head) {
+      const at = labelsIn(head).indexOf(label)
+      return at < 0 ? [] : [{ at, isRight: kind === 'label' }]
+    },
 
     names: labelsIn,
 
