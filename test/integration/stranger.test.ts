@@ -23,7 +23,6 @@ models:
     task: { several: { tags: [bright, dark, left] } }
     adapter: { method: lora, rank: 2, tail_layers: all }
     train: { learning_rate: 0.05, epochs: 4 }
-    replay: { policy: er-ace }
     sources: [{ http: {} }, { file: { path: ./events.jsonl } }]
   t:
     base: { grey: { picture_bytes: 0 } }
@@ -31,7 +30,8 @@ models:
     adapter: { method: lora, rank: 2, tail_layers: all }
   texts:
     base: use-lite
-    task: { several: { tags: [bright] } }
+    task: { several: { tags: [bright, dark] } }
+    replay: { policy: er-ace }
 `,
   )
 })
@@ -82,9 +82,9 @@ interface Model {
   readonly counts?: { readonly learned: number }
 }
 
-async function learned(count: number): Promise<void> {
+async function learned(count: number, model = 'm'): Promise<void> {
   await expect
-    .poll(async () => (await daemon.get<Model>('m')).counts?.learned, patience)
+    .poll(async () => (await daemon.get<Model>(model)).counts?.learned, patience)
     .toBe(count)
 }
 
@@ -176,6 +176,12 @@ test(
     const words = places.flatMap((start, at) => (at % 2 ? [] : [text.slice(start, places[at + 1])]))
     expect(words.join('')).toBe(text.replaceAll(' ', ''))
     expect(words).toContain('phone')
+    // In the second update the new examples compete among the columns that they name, beside replayed ones.
+    for (const count of [1, 2]) {
+      const event = { id: `text-${count}`, input: text, tags: ['bright', 'dark'] }
+      await daemon.post('texts/feedback', event)
+      await learned(count, 'texts')
+    }
     const get = async (path: string) => fetch(new URL(path, daemon.url))
     const { paths } = (await (await get('/openapi.json')).json()) as Described
     const bodyOf = (route: string) =>
