@@ -1,4 +1,5 @@
 /** The defaults of base and task for a model, most of them only if the config names no adapter. Keys in the config take precedence. */
+import type { ModelDefaults } from '../contracts/base.ts'
 import { defaults } from '../plugins.ts'
 import type { PluginTable } from './schema/plugin-table.ts'
 import { isRecord } from './schema/shape.ts'
@@ -17,16 +18,16 @@ function ofModel(written: unknown, { bases, tasks }: PluginTable): unknown {
   const { name, settings } = chosenIn(given(written.base))
   const task = chosenIn(given(written.task) ?? defaults.task).name
   const [plugin, taskPlugin] = [named(bases, name), named(tasks, task)]
+  const hasClasses = taskPlugin?.hasClasses === true
   const ofBase =
     given(written.adapter) === undefined && isRecord(settings)
-      ? plugin?.defaults?.(present(settings))
+      ? recipeFor(written, hasClasses, plugin?.defaults?.(present(settings)))
       : undefined
   const model = {
     ...written,
     ...trainOf(written, { ...plugin?.train, ...taskPlugin?.train, ...ofBase?.train }),
   }
   if (ofBase === undefined || !isRecord(settings)) return model
-  const forClasses = taskPlugin?.hasClasses === true ? ofBase.forClasses : undefined
   return {
     ...model,
     ...(ofBase.base && {
@@ -35,11 +36,35 @@ function ofModel(written: unknown, { bases, tasks }: PluginTable): unknown {
         [name]: over(ofBase.base, settings),
       },
     }),
-    adapter: forClasses?.adapter ?? ofBase.adapter,
-    ...(ofBase.replay && { replay: given(written.replay) ?? ofBase.replay }),
-    ...(ofBase.rate && { rate: given(written.rate) ?? ofBase.rate }),
-    ...(forClasses?.memory && { memory: given(written.memory) ?? forClasses.memory }),
+    adapter: ofBase.adapter,
+    ...Object.fromEntries(policyKinds.flatMap((kind) => policyOf(kind, written, ofBase))),
   }
+}
+
+const policyKinds = ['replay', 'rate', 'trigger', 'memory'] as const
+
+function policyOf(
+  kind: (typeof policyKinds)[number],
+  written: Readonly<Record<string, unknown>>,
+  defaults: Recipe,
+): readonly (readonly [string, unknown])[] {
+  const chosen = given(written[kind]) ?? defaults[kind]
+  return defaults[kind] === undefined ? [] : [[kind, chosen]]
+}
+
+type Recipe = Omit<ModelDefaults, 'forClasses' | 'forOpenClasses'>
+
+/** What the base brings for the classes that the model answers with: none, those of a list, or any that appear. */
+function recipeFor(
+  written: Readonly<Record<string, unknown>>,
+  hasClasses: boolean,
+  ofBase: ModelDefaults | undefined,
+): Recipe | undefined {
+  if (ofBase === undefined || !hasClasses) return ofBase
+  const { forClasses, forOpenClasses, ...recipe } = ofBase
+  const labels = given(written.labels)
+  const areOpen = isRecord(labels) && given(labels.open) === true
+  return areOpen && forOpenClasses ? forOpenClasses : { ...recipe, ...forClasses }
 }
 
 function named<Plugin>(table: Readonly<Record<string, Plugin>>, name: string): Plugin | undefined {

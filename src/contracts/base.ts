@@ -155,11 +155,15 @@ export interface ModelDefaults {
   readonly train?: Readonly<Record<string, Json>>
   readonly replay?: Readonly<Record<string, Json>>
   readonly rate?: Readonly<Record<string, Json>>
+  readonly trigger?: Readonly<Record<string, Json>>
+  readonly memory?: Readonly<Record<string, Json>>
   /** What differs for a task with classes. */
   readonly forClasses?: {
     readonly adapter?: Readonly<Record<string, Json>>
     readonly memory?: Readonly<Record<string, Json>>
   }
+  /** Instead of all the above, where new classes may appear at run time. */
+  readonly forOpenClasses?: Omit<ModelDefaults, 'forClasses' | 'forOpenClasses'>
 }
 
 export interface ModelOnBase {

@@ -7,6 +7,13 @@ import { parseConfig } from '../../src/config/config.ts'
 const modelOf = (model: object) =>
   parseConfig(JSON.stringify({ models: { m: model } }), '/').models.m!
 
+/** The model of a template of `init`, as its file says. */
+function templateOf(template: string, name: string) {
+  const file = new URL(`../../deploy/templates/${template}.yaml`, import.meta.url)
+  const { models } = parse(readFileSync(file, 'utf8')) as { models: Record<string, object> }
+  return modelOf(models[name]!)
+}
+
 test('a model on text has the passes that its age says, until its config says how many', () => {
   const labels = ['a', 'b']
   expect(modelOf({ labels }).train.epochs).toBeUndefined()
@@ -31,10 +38,34 @@ test('a generation learns in the steps that teach it, with whatever adapter, and
   expect(classifier.adapter).toMatchObject({ tail_layers: 4 })
 })
 
+test('labels that may appear at run time are learned in closed form on MiniLM, unless the config names an adapter', () => {
+  const open = { base: 'minilm', labels: { open: true } }
+  const learned = modelOf(open)
+  expect(learned.adapter).toMatchObject({ method: 'ranpac', balance: 0.5 })
+  expect(learned.trigger).toMatchObject({ policy: 'count', every: 256 })
+  // What LoRA's steps need does not come along.
+  expect(learned.rate).toMatchObject({ policy: 'drift-reset' })
+  expect(modelOf({ ...open, trigger: { policy: 'idle' } }).trigger).toMatchObject({
+    policy: 'idle',
+  })
+  expect(modelOf({ ...open, adapter: { method: 'lora' } })).toMatchObject({
+    adapter: { method: 'lora' },
+    trigger: { every: 16 },
+  })
+  for (const labels of [['a', 'b'], { open: false, known: ['a', 'b'] }])
+    expect(modelOf({ base: 'minilm', labels }).adapter).toMatchObject({ method: 'lora' })
+})
+
+test('e5-small is frozen where answers are labels, and has steps where they are not', () => {
+  const base = 'e5-small'
+  const listed = modelOf({ base, labels: ['a', 'b'] })
+  expect(listed).toMatchObject({ adapter: { method: 'slda' }, rate: { policy: 'inverse-sqrt' } })
+  expect(modelOf({ base, labels: { open: true } }).adapter).toMatchObject({ method: 'ranpac' })
+  expect(modelOf({ base, task: 'regression' }).adapter).toMatchObject({ method: 'lora' })
+})
+
 test('the template of a chat is the default of a generation', () => {
-  const file = new URL('../../deploy/templates/chat.yaml', import.meta.url)
-  const { models } = parse(readFileSync(file, 'utf8')) as { models: { support: object } }
-  const template = modelOf(models.support)
+  const template = templateOf('chat', 'support')
   const byDefault = modelOf({ base: 'smollm2', task: 'generation' })
   for (const key of ['adapter', 'train', 'trigger', 'replay', 'rate'] as const)
     expect(template[key]).toEqual(byDefault[key])

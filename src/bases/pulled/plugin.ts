@@ -1,11 +1,11 @@
 /** Bases that `antikythera models pull` has fetched, as plug-ins: `minilm`, `smollm2`, and any by its owner and name. */
 import type { Settings, SettingsOf } from '../../contracts/core.ts'
 import type { BasePlugin, ModelDefaults } from '../../contracts/base.ts'
-import { minilmRecipe, smollm2Recipe } from './defaults.ts'
+import { e5Recipe, minilmRecipe, smollm2Recipe } from './defaults.ts'
 
 export const minilm = {
   summary:
-    'all-MiniLM-L6-v2: better and slower than use-lite, after `antikythera models pull minilm`; if no adapter is chosen, LoRA on three layers, with weight decay and falling rates',
+    'all-MiniLM-L6-v2: better and slower than use-lite, after `antikythera models pull minilm`; if no adapter is chosen, LoRA on three layers, with weight decay and falling rates, or RanPAC where labels are open',
   settings: {},
   defaults: () => minilmRecipe,
   open: async () => openNamed('minilm'),
@@ -14,9 +14,9 @@ export const minilm = {
 
 export const e5Small = {
   summary:
-    'multilingual-e5-small: a hundred languages, twelve layers, after `antikythera models pull e5-small`; if no adapter is chosen, as minilm',
+    'multilingual-e5-small: a hundred languages, twelve layers, after `antikythera models pull e5-small`; if no adapter is chosen, SLDA, or RanPAC where labels are open; as minilm where answers are no labels',
   settings: {},
-  defaults: () => minilmRecipe,
+  defaults: () => e5Recipe,
   open: async () => openNamed('e5-small'),
   shape: async () => shapeOfNamed('e5-small'),
 } satisfies BasePlugin

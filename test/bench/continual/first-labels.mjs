@@ -47,7 +47,7 @@ export async function measure({ seeds, run }) {
 
 async function firstLabels(run) {
   const easy = easyRows(EASY, run.seed)
-  const written = await openDomainLearner({ ...run, rows: [...easy.taught, ...easy.tested] })
+  const written = await openDomainLearner({ ...run, files: [[...easy.taught, ...easy.tested]] })
   learnRows(written, easy.taught)
   const figures = { easy: round(accuracyOn(written, easy.tested)) }
   written.trainable.dispose()

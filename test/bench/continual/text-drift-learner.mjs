@@ -40,15 +40,21 @@ export function learnedBy({ train: { rest_steps, ...train } }) {
 /** What is not compilable stays eager. */
 const onEager = () => undefined
 
-/** `seed`: of the learner; `rows`: those that it reads, absent = all of the domains. Steps are compiled, as with `trainer: { compiled: auto }`, unless `isCompiled` is false. */
-export async function openDomainLearner({ tf, whole, model, seed, rows, isCompiled = true }) {
+/**
+ * `seed`: of the learner; `files`: lists of the rows that it reads, each kept in the cache by itself, absent = all of the
+ * domains. Steps are compiled, as with `trainer: { compiled: auto }`, unless `isCompiled` is false.
+ */
+export async function openDomainLearner(run) {
+  const { tf, whole, model, seed, files = [allRows()], isCompiled = true } = run
   const base = viewOf(whole, methodOf(model), adapterOf(model))
   const cut = cutOf(model.adapter.tail_layers, base.network.layers)
-  const latents = await latentsOf(base, cut, rows ?? allRows())
+  const latents = new Map()
+  for (const rows of files)
+    for (const [key, latent] of await latentsOf(base, cut, rows)) latents.set(key, latent)
   const fewShot = openPolicy('few_shot', policies.few_shot, model.few_shot)
   const { learner, trainable } = openTabularLearner(model, base, {
     ...{ tf, seed, cut, fewShot, ...(isCompiled && { compiling: { onEager } }) },
-    limit: 64,
+    limit: 1024,
   })
   const asExample = (row) => labelled(row.key, encodedOf(base, row), row.label)
   return { learner, trainable, latents, asExample }
@@ -100,7 +106,7 @@ export function figuresOf(prequential, heldOut) {
   return {
     prequential: round(prequential),
     heldOut: round(mean(last)),
-    forgetting: round(mean(drops)),
+    ...(drops.length > 0 && { forgetting: round(mean(drops)) }),
   }
 }
 
