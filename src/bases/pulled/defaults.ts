@@ -2,14 +2,21 @@
 import type { ModelDefaults } from '../../contracts/base.ts'
 
 /**
- * For labels that appear one after another: a head in closed form, in which what was learned first counts as much as what came
- * last. λ is strong, because labels that may appear can also be few and hard to tell apart: chosen in policies/results-text.md.
+ * A head in closed form, in which what was learned first counts as much as what came last. λ is strong, because labels can be few
+ * and hard to tell apart: chosen in policies/results-text-defaults.md.
  */
+const ranpac = (features: number, ridge: number) => ({
+  method: 'ranpac',
+  features,
+  depth: 3,
+  projection: 'orthogonal',
+  balance: 0.5,
+  ridge,
+})
+
+/** For labels that appear one after another. */
 const openLabels = (ridge: number) => ({
-  adapter: {
-    ...{ method: 'ranpac', features: 2048, depth: 3, projection: 'orthogonal' },
-    ...{ balance: 0.5, ridge },
-  },
+  adapter: ranpac(2048, ridge),
   trigger: { policy: 'count', every: 256 },
 })
 
@@ -21,10 +28,10 @@ export const minilmRecipe = {
   forOpenClasses: openLabels(300),
 } as const satisfies ModelDefaults
 
-/** Its frozen embedding is ahead of what steps make of MiniLM's: chosen in policies/results-text.md. */
+/** Its frozen embedding is ahead of what steps make of MiniLM's: chosen in policies/results-text-defaults.md. */
 export const e5Recipe = {
   ...minilmRecipe,
-  forClasses: { adapter: { method: 'slda', shrinkage: 0.001, depth: 1 } },
+  forClasses: { adapter: ranpac(1024, 300) },
   forOpenClasses: openLabels(100),
 } as const satisfies ModelDefaults
 

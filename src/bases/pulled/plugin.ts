@@ -14,7 +14,7 @@ export const minilm = {
 
 export const e5Small = {
   summary:
-    'multilingual-e5-small: a hundred languages, twelve layers, after `antikythera models pull e5-small`; if no adapter is chosen, SLDA, or RanPAC where labels are open; as minilm where answers are no labels',
+    'multilingual-e5-small: a hundred languages, twelve layers, after `antikythera models pull e5-small`; if no adapter is chosen, RanPAC where answers are labels, otherwise as minilm',
   settings: {},
   defaults: () => e5Recipe,
   open: async () => openNamed('e5-small'),

@@ -22,45 +22,61 @@ import { ridgeRun } from './text-ridge.mjs'
 const SITES = ['yelp', 'amazon', 'imdb']
 const SIZES = [100, 500]
 const INTENTS = ['banking77', 'clinc150']
-const PARTS = ['chosen', 'test']
 /** Seeds of the report, apart from those that settings were chosen with. */
 const REPORT = 100
 
 const bases = { MiniLM: 'minilm', 'e5-small': 'e5-small' }
-const slda = (shrinkage) => ({ adapter: { method: 'slda', shrinkage, depth: 1 } })
 const lora = {
   adapter: { method: 'lora', tail_layers: 3 },
   train: { weight_decay: 3 },
   rate: { policy: 'inverse-sqrt' },
 }
-const wide = { depth: 3, projection: 'orthogonal', balance: 0.5 }
-const ranpac = (features) => ({
-  adapter: { method: 'ranpac', features, ...wide },
-  trigger: { policy: 'count', every: 256, rest: 0 },
+const slda = (shrinkage) => ({ adapter: { method: 'slda', shrinkage, depth: 1 } })
+/** A solution for each part of the stream: the end is all that counts. */
+const ranpac = (ridge) => ({
+  adapter: {
+    ...{ method: 'ranpac', features: 2048, depth: 3, projection: 'orthogonal' },
+    ...{ balance: 0.5, ridge },
+  },
+  trigger: { policy: 'count', every: 100_000, rest: 0 },
 })
+const strengths = Object.fromEntries(
+  [3, 100, 300, 1000].map((each) => [`RanPAC, ridge ${each}`, ranpac(each)]),
+)
 
 /** Of the product: what a config says besides its base and labels. Ridge is the peer. */
 const ways = {
-  MiniLM: {
-    sentences: { default: {}, SLDA: slda(1e-3), ridge: undefined },
-    intents: {
-      default: {},
-      'LoRA on 3 layers': lora,
-      'RanPAC of 3,072': ranpac(3072),
-      ridge: undefined,
+  chosen: {
+    MiniLM: { sentences: strengths, intents: strengths },
+    'e5-small': {
+      sentences: {
+        'SLDA, shrinkage 0.0001': slda(1e-4),
+        'SLDA, shrinkage 0.001': slda(1e-3),
+        'SLDA, shrinkage 0.01': slda(1e-2),
+        'LoRA on 3 layers': lora,
+        ...strengths,
+      },
+      intents: strengths,
     },
   },
-  'e5-small': {
-    sentences: { default: {}, 'LoRA on 3 layers': lora, ridge: undefined },
-    intents: { default: {}, 'RanPAC of 3,072': ranpac(3072), ridge: undefined },
+  test: {
+    MiniLM: {
+      sentences: { default: {}, ridge: undefined },
+      intents: { default: {}, 'LoRA on 3 layers': lora, ridge: undefined },
+    },
+    'e5-small': {
+      sentences: { default: {}, 'SLDA, shrinkage 0.001': slda(1e-3), ridge: undefined },
+      intents: { default: {}, ridge: undefined },
+    },
   },
 }
+const parts = Object.keys(ways)
 
 export async function measure({ data, seeds, run, runs }) {
   if (data === undefined) throw new Error('--data <folder> says where the datasets lie')
   const { tf } = await openTensorFlow({ threads: 1 })
-  for (const part of PARTS)
-    for (const [base, { sentences, intents }] of Object.entries(ways)) {
+  for (const part of parts)
+    for (const [base, { sentences, intents }] of Object.entries(ways[part])) {
       const whole = await openBase(bases[base])
       const at = { tf, whole, part, data, base: bases[base] }
       for (const seed of seeds)
@@ -81,11 +97,11 @@ const peer = { model: { peer: 'RidgeClassifierCV', alphas: '1e-4 to 1e3', embedd
 function sentenceRuns({ part, settings, seed, ...at }) {
   const isDevelopment = part === 'chosen'
   const drawn = isDevelopment ? seed : REPORT + seed
-  const parts = domainStream(SITES, drawn, { isDevelopment })
+  const domains = domainStream(SITES, drawn, { isDevelopment })
   const few = (size) => fewRows(size, drawn, { isDevelopment })
   if (settings === undefined)
     return [
-      ['domains', { ...peer, work: () => ridgeRun({ ...at, ...parts, every: 16 }) }],
+      ['domains', { ...peer, work: () => ridgeRun({ ...at, ...domains, every: 16 }) }],
       ...SIZES.map((size) => {
         const { taught, tested } = few(size)
         const work = () => ridgeRun({ ...at, stream: [taught], tests: [tested] })
@@ -95,7 +111,7 @@ function sentenceRuns({ part, settings, seed, ...at }) {
   const model = modelOf(at.base, { labels: LABELS, ...settings })
   const made = { ...at, model, seed: drawn }
   return [
-    ['domains', { model: learning(model), work: () => domainRun({ ...made, parts }) }],
+    ['domains', { model: learning(model), work: () => domainRun({ ...made, parts: domains }) }],
     ...SIZES.map((size) => {
       const { taught, tested } = few(size)
       const work = () => domainRun({ ...made, parts: { stream: [taught], tests: [tested] } })
@@ -140,8 +156,8 @@ const titles = { prequential: 'on the way', heldOut: 'at the end', forgetting: '
 
 function tableOf(runs) {
   const named = runs.map(({ name, figures }) => ({ figures, words: name.split(' · ') }))
-  const rows = PARTS.flatMap((part) =>
-    Object.entries(ways).flatMap(([base, { sentences, intents }]) =>
+  const rows = parts.flatMap((part) =>
+    Object.entries(ways[part]).flatMap(([base, { sentences, intents }]) =>
       [...new Set([...Object.keys(sentences), ...Object.keys(intents)])].map((way) => [
         ...[part === 'chosen' ? 'development' : 'test', `${base} · ${way}`],
         ...Object.entries(columns).flatMap(([stream, figures]) => {
