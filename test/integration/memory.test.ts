@@ -112,6 +112,8 @@ describe('a version of a closed form', () => {
     ])
     expect((await verify('--events', file)).code).toBe(0)
     expect(codeOf(await verify('v1'))).toBe('SUMS_UNKNOWN')
+    expect(codeOf(await verify('--export', file))).toBe('USAGE')
+    expect((await verify('v0')).json()).toMatchObject({ equal: true, examples: 0 })
   })
 
   test('is not what an edited log gives, and a damaged one is refused by its line', async () => {

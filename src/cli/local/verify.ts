@@ -115,7 +115,7 @@ async function summed(
 ): Promise<ExactSums> {
   const { closedForm, whole, base, names } = parts
   const sums = new ExactSums({ ...whole, ...closedForm, width: base.network.width }, names.length)
-  const file = path === undefined ? undefined : await open(path, 'wx')
+  const file = path === undefined ? undefined : await newFile(path)
   try {
     await file?.write(`${JSON.stringify(headerOf(parts))}\n`)
     for await (const block of events) {
@@ -140,6 +140,17 @@ async function summed(
     await file?.close()
   }
   return sums
+}
+
+async function newFile(path: string): ReturnType<typeof open> {
+  try {
+    return await open(path, 'wx')
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    const why =
+      code === 'EEXIST' ? 'already exists' : `cannot be written (${code ?? String(cause)})`
+    throw failure('USAGE', `${path} ${why}`, { details: { path }, cause })
+  }
 }
 
 function compare(sums: ExactSums, parts: Parts, isLog: boolean): void {
@@ -184,7 +195,9 @@ function isNear(found: Tensors, stored: Tensors): boolean {
 const BLOCK = 256
 
 async function* loggedEvents(parts: Parts): AsyncGenerator<readonly SummedEvent[]> {
-  const { config, model, name, base, adapter, task, whole, head, names } = parts
+  const { config, model, name, base, adapter, task, whole, head, names, claimed } = parts
+  // A fresh adapter is in no log.
+  if (claimed.examples === 0) return
   const path = join(folderOf(config, model), 'state.db')
   if (!existsSync(path)) throw failure('SUMS_UNKNOWN', `${model} has no event log on this disk`)
   const store = openStore(path, { migrations: checkpointMigrations, readonly: true })
