@@ -44,15 +44,17 @@ export function gramOf(tf: TensorFlow): Gram {
     for (const [at, row] of rows.entries()) data.set(row, at * width)
     graph ??= openCompiledGraph(tf, savedModel(nodes))
     const running = graph
-    return tf.tidy(() => {
+    let sums: ReturnType<Gram>
+    // Tidy walks what its function returns, number by number where that is an array: it must not see these.
+    tf.tidy(() => {
       const feeds = new Map<string, Tensor>([
         ['rows', tf.tensor2d(data, [rows.length, width])],
         ['weights', tf.tensor2d(Float32Array.from(weights), [rows.length, 1])],
       ])
       const [high, low] = running.run(feeds, ['high', 'low'])
-      if (high === undefined || low === undefined) return undefined
-      return [high.dataSync<'float32'>(), low.dataSync<'float32'>()] as const
+      if (high && low) sums = [high.dataSync<'float32'>(), low.dataSync<'float32'>()]
     })
+    return sums
   }
   opened.set(tf, gram)
   return gram
