@@ -52,8 +52,8 @@ export const breaks = [
     law: 7,
     broken: 'the queue of the batcher has no end',
     file: 'src/serving/engine/batcher.ts',
-    find: 'if (this.#turns.size + rows <= queue) return',
-    put: 'if (this.#turns.size + rows <= Infinity) return',
+    find: 'if (size + rows.length <= queue && isRoom) return',
+    put: 'if (isRoom) return',
     tests: ['test/serving/batcher.test.ts'],
   },
   {
