@@ -32,7 +32,8 @@ export async function mlPredict(asked: AskedModels): Promise<readonly (readonly 
   const path = [classes, join(flinkJars() ?? '', '*')].join(':')
   const args = [asked.endpoint, asked.key, asked.models.join(','), ...asked.texts]
   const { stdout } = await run('java', [...quick, '-cp', path, 'MlPredict', ...args])
-  const lines = stdout.trimEnd().split('\n')
+  // A Java machine that is short of memory or time writes warnings of its own beside them.
+  const lines = stdout.split('\n').filter((line) => line.includes('\t'))
   return lines.map((line) => line.split('\t'))
 }
 
