@@ -39,6 +39,7 @@ const WAYS = {
     task: { generation: { ...chat.task.generation, general_batch: 4 } },
   },
   'three passes': { train: { epochs: 3 } },
+  'five passes': { train: { epochs: 5 } },
   'four layers at rate .002, no general answers': {
     ...fourLayers,
     train: { learning_rate: 0.002, batch: 8, replay_batch: 8 },
