@@ -29,20 +29,22 @@ const chat = {
   task: { generation: { max_tokens: TOKENS, temperature: 0 } },
   trigger: { policy: 'count', every: 16, rest: 0 },
 }
+const three = { epochs: 3 }
 const fourLayers = {
   adapter: { method: 'lora', tail_layers: 4 },
   task: { generation: { ...chat.task.generation, general_batch: 0 } },
 }
 const WAYS = {
   default: {},
-  'four general answers a step': {
+  'three passes, four general answers a step': {
+    train: three,
     task: { generation: { ...chat.task.generation, general_batch: 4 } },
   },
-  'three passes': { train: { epochs: 3 } },
+  'three passes': { train: three },
   'five passes': { train: { epochs: 5 } },
-  'four layers at rate .002, no general answers': {
+  'three passes, four layers at rate .002, no general answers': {
     ...fourLayers,
-    train: { learning_rate: 0.002, batch: 8, replay_batch: 8 },
+    train: { learning_rate: 0.002, batch: 8, replay_batch: 8, ...three },
   },
   'the same, one pass of batches of 16 at rate .001': {
     ...fourLayers,
