@@ -35,7 +35,7 @@ export interface LearnerParts {
   readonly quality?: QualityLimits | undefined
   /** Absent = it is not measured. */
   readonly lossGap?: LossGapLimits | undefined
-  /** Those of these events whose examples are in the exact sums, as they were learned, though replay may not hold them; absent = none. */
+  /** Those of these examples that are in the exact sums, as they were learned; replay need not hold them. Absent = none. */
   readonly summed?: ((keys: readonly ExampleKey[]) => readonly Example[]) | undefined
   /** The trust in an example of a step, new or replayed; absent = full trust. */
   readonly trust?: ((example: Example, latent?: Latent) => Trust) | undefined

@@ -1,5 +1,5 @@
 /**
- * A table of rows, of which a text reads a few: each block of 32 numbers is kept in steps of 4 bits and one scale, as it was stored, so
+ * A table of rows; a text reads a few of them: each block of 32 numbers is kept in steps of 4 bits and one scale, as it was stored, so
  * that it takes a sixth of the memory of its numbers. The serving engine widens the rows that it gathers; the numbers are the same.
  *
  *   x = d · (q − 8)      q from 0 to 15

@@ -1,17 +1,18 @@
 /** The characters of each token, beside Hugging Face's own tokenizers where PEFT's environment is there, and by what must hold. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { peftPython } from '../../deploy/bootstrap/peft.mjs'
 import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
+import { pulledFolder } from '../../src/bases/pulled/pulled.ts'
 import { UnigramTokenizer } from '../../src/bases/e5/tokenizer.ts'
 import { openTokenizer } from '../../src/bases/tokenizer.ts'
 import type { Json } from '../../src/contracts/core.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { root } from '../source-tree.ts'
 import { fc, runs } from '../properties.ts'
+import { pulledBase } from './pull-for-tests.ts'
 
 const texts = [
   'Héllo  wörld, ﬁne 🙂x',
@@ -44,7 +45,6 @@ type Encoding = readonly [
   offsets: readonly (readonly [number, number])[],
 ]
 
-const minilm = join(homedir(), '.cache/antikythera/models/minilm')
 const folder = (name: string) => join(root, 'test/reference/tiny-causal', name)
 
 function definitionIn(path: string): Json {
@@ -55,33 +55,41 @@ function definitionIn(path: string): Json {
 /** As they stand in the text, without spaces and marks at their ends, which no two tokenizers count alike. */
 const bare = (text: string) => text.trim().replace(/\p{M}+$/u, '')
 
-test.each([
-  ['WordPiece', minilm],
-  ['byte-level BPE', folder('llama')],
-  ['BPE of SentencePiece with bytes', folder('tinyllama')],
-])('%s: as in Hugging Face’s tokenizers', (_name, path) => {
-  const python = peftPython()
-  if (python === undefined || !existsSync(path)) return
-  const definition = definitionIn(path)
-  const file = join(scratchFolder(), 'texts.json')
-  writeFileSync(file, JSON.stringify([definition, texts]))
-  const printed = execFileSync(python, ['-c', program, file]).toString()
-  const tokenizer = openTokenizer(definition, Infinity)
-  for (const [at, [ids, tokens, theirs]] of (
-    JSON.parse(printed) as readonly Encoding[]
-  ).entries()) {
-    const text = texts[at]!
-    const characters = Array.from(text)
-    expect(tokenizer.encode(text, 1000).ids).toEqual(ids)
-    const ours = tokenizer.offsets(text, ids)
-    const words = tokens.map((_, place) => bare(text.slice(ours[2 * place], ours[2 * place + 1])))
-    expect(words).toEqual(
-      // The first character of a text counts for the space before it there.
-      theirs.map(([from, to], place) =>
-        tokens[place] === '▁' ? '' : bare(characters.slice(from, to).join('')),
-      ),
-    )
-  }
+describe('as in Hugging Face’s tokenizers', () => {
+  const pulled = pulledBase('minilm')
+  beforeAll(async () => {
+    await pulled.pull()
+  }, 300_000)
+
+  test.for([
+    ['WordPiece', pulledFolder('minilm')],
+    ['byte-level BPE', folder('llama')],
+    ['BPE of SentencePiece with bytes', folder('tinyllama')],
+  ] as const)('%s', ([_name, path], context) => {
+    const python = peftPython()
+    if (python === undefined)
+      return context.skip('PEFT is not installed (node deploy/bootstrap/main.mjs --all)')
+    const definition = definitionIn(path)
+    const file = join(scratchFolder(), 'texts.json')
+    writeFileSync(file, JSON.stringify([definition, texts]))
+    const printed = execFileSync(python, ['-c', program, file]).toString()
+    const tokenizer = openTokenizer(definition, Infinity)
+    for (const [at, [ids, tokens, theirs]] of (
+      JSON.parse(printed) as readonly Encoding[]
+    ).entries()) {
+      const text = texts[at]!
+      const characters = Array.from(text)
+      expect(tokenizer.encode(text, 1000).ids).toEqual(ids)
+      const ours = tokenizer.offsets(text, ids)
+      const words = tokens.map((_, place) => bare(text.slice(ours[2 * place], ours[2 * place + 1])))
+      expect(words).toEqual(
+        // The first character of a text counts for the space before it there.
+        theirs.map(([from, to], place) =>
+          tokens[place] === '▁' ? '' : bare(characters.slice(from, to).join('')),
+        ),
+      )
+    }
+  })
 })
 
 test('use-lite and e5: pieces stand in the text where they are said to, also when it is normalised', async () => {

@@ -22,7 +22,6 @@ import { wholeFeatures } from '../../src/optim/heads/whole-features.ts'
 import { WholeTotals } from '../../src/optim/heads/whole-totals.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { nameOf } from '../adapters/name-of.ts'
-import { thrown } from '../coded.ts'
 import { runWithCrashes } from '../simulation/lives.ts'
 import { predictionsOf, settingOf, streamsOf } from '../simulation/scenario.ts'
 import { finalState } from '../trainer/final-state.ts'
@@ -253,7 +252,7 @@ describe('an example that rules out one answer', () => {
 describe('an embedding in whole numbers', () => {
   const config = { method: 'ranpac', rank: 0, alpha: 1, tail_layers: 0, features: 64, depth: 1 }
   const base = viewOf(bert, ranpac, config)
-  const whole = wholeFeatures({ tf, base, baseTensors: tensorsOf(base) })!
+  const whole = wholeFeatures({ base, engine: { tf, baseTensors: tensorsOf(base) } })!
 
   it('is what whole numbers alone give, row by row as in a block', () => {
     const rows = rowsOf(base.network.latentWidth(0), 9).map(({ latent }) => latent)
@@ -261,6 +260,7 @@ describe('an embedding in whole numbers', () => {
     const weight = base.weights.get(projection!.weight)!.data
     const scale = (INPUT_UNIT * projection!.unit) / whole.unit
     const together = whole.of(whole.inputs(rows))
+    expect(wholeFeatures({ base })!.of(whole.inputs(rows))).toEqual(together)
     for (const [at, latent] of rows.entries()) {
       const x = [...latent.data].map((value) => Math.round(value / INPUT_UNIT))
       const wanted = Array.from({ length: width }, (_, column) => {
@@ -286,12 +286,12 @@ describe('an embedding in whole numbers', () => {
     expect(most).toBeLessThan(1.05)
   })
 
-  it('is told apart by projection and base, and there is none of features', () => {
+  it('differs by projection and base, and features have none', () => {
     const other = viewOf(bert, ranpac, { ...config, projection: 'orthogonal' })
-    const { identity } = wholeFeatures({ tf, base: other, baseTensors: tensorsOf(other) })!
+    const { identity } = wholeFeatures({ base: other })!
     expect(identity).not.toBe(whole.identity)
     const features = viewOf(openFeatures({ size: 4, standardise: false }), ranpac, config)
-    expect(wholeFeatures({ tf, base: features, baseTensors: tensorsOf(features) })).toBeUndefined()
+    expect(wholeFeatures({ base: features })).toBeUndefined()
   })
 })
 
@@ -310,20 +310,6 @@ describe('exact sums', () => {
     for (const example of some) sums.addAll([example])
     return sums
   }
-
-  it('of shards add up to those of all', () => {
-    const all = sumsOf(examples)
-    const shards = [0, 1, 2].map((shard) => sumsOf(examples.filter((_, at) => at % 3 === shard)))
-    const [merged, ...others] = shards
-    for (const other of others) merged!.merge(other)
-    expect(merged!.digest(['a', 'b'])).toBe(all.digest(['a', 'b']))
-    expect(merged!.snapshot()).toEqual(all.snapshot())
-  })
-
-  it('of two projections are refused', () => {
-    const other = new ExactSums({ ...shape, identity: 'other' }, 2)
-    expect(thrown(() => sumsOf(examples).merge(other)).code).toBe('SUMS_FOREIGN')
-  })
 
   it('have another digest where one number differs by one unit, or a label by its name', () => {
     const [first, ...rest] = examples

@@ -1,6 +1,7 @@
 /**
- * Encoders of the families of BERT, RoBERTa and XLM-R, and ModernBERT, in the layout of Hugging Face: config.json, tokenizer.json, model.safetensors. The embedding is
- * the mean over the real tokens at unit length. Pickled weights can run code when opened, and are refused.
+ * Encoders of the families of BERT, RoBERTa and XLM-R, and ModernBERT, in the layout of Hugging Face: config.json,
+ * tokenizer.json, model.safetensors. The embedding is the mean over the real tokens at unit length. Pickled weights can run
+ * code when opened, and are refused.
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -14,7 +14,7 @@ import type { Ops } from '../../contracts/ops.ts'
 import { unadapted } from '../../nn/head-input.ts'
 import { transposed } from '../../nn/containers/floats.ts'
 import { invariant } from '../../platform/errors.ts'
-import { rotaryTables, rotated } from '../causal/network.ts'
+import { rotaryTables, rotated, type SharedTensors } from '../causal/network.ts'
 import { count, epsilonOf, type Fields, invalid, unsupported } from './network.ts'
 
 export const MODERN_WORDS = 'embeddings.tok_embeddings.weight'
@@ -95,12 +95,6 @@ function transform<T>(pass: Pass<T>, hidden: T, mask: T, from: number, to: numbe
     x = adaptation.output(at, x, mask)
   }
   return x
-}
-
-interface SharedTensors<T> {
-  readonly bias: T
-  readonly cos: T
-  readonly sin: T
 }
 
 function sharedOf<T>(pass: Pass<T>, kind: AttentionKind, mask: T): SharedTensors<T> {

@@ -76,7 +76,8 @@ function transform<T>(pass: Pass<T>, hidden: T, mask: T, from: number, to: numbe
   return x
 }
 
-interface SharedTensors<T> {
+/** What all layers of a kind share. */
+export interface SharedTensors<T> {
   readonly bias: T
   readonly cos: T
   readonly sin: T

@@ -38,7 +38,7 @@ export async function openE5(path: string): Promise<Base> {
     rows: 'ids',
     network: bertNetwork(config),
     weights: takeBertWeights(
-      // Four fifths of all numbers, of which a text reads a few rows.
+      // Four fifths of all numbers; a text reads a few rows of them.
       (name, shape) => (name === WORDS ? file.takeTable : file.take)(storedName(name), shape),
       config,
     ),

@@ -21,15 +21,8 @@ import type {
 } from '../../contracts/network.ts'
 import type { Ops } from '../../contracts/ops.ts'
 import { invariant } from '../../platform/errors.ts'
-import {
-  CLIP,
-  SMALLEST_VARIANCE,
-  STATISTICS,
-  type FeaturesLayout,
-  inputSize,
-  recentAt,
-  vectorSize,
-} from './statistics.ts'
+import { type FeaturesLayout, inputSize, recentAt, STATISTICS, vectorSize } from './layout.ts'
+import { CLIP, SMALLEST_VARIANCE } from './statistics.ts'
 
 /** A row of ones, which spreads a vector's flag over the columns that it refers to. */
 export const SPREAD = 'recent.spread'

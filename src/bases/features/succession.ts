@@ -15,7 +15,7 @@ import {
   inputSize,
   recentAt,
   vectorSize,
-} from './statistics.ts'
+} from './layout.ts'
 
 export interface FeatureColumns {
   readonly layout: FeaturesLayout

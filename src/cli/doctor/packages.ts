@@ -1,4 +1,7 @@
-/** Checks the version of every npm package that is installed, and that only optional ones are not. A server by itself needs no TensorFlow. */
+/**
+ * Checks the version of every npm package that is installed, and that only optional ones are not. A server by itself needs no
+ * TensorFlow.
+ */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'

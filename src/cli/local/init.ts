@@ -80,7 +80,7 @@ const BASE = /^( *)base: .*$/m
 const LABELS = /^( *)labels: .*$/m
 const SERVES = '#   npx antikythera serve '
 
-/** The template on the base that src/bases/README.md has for such texts; without an answer as it is. */
+/** The template on the base that src/bases/which-base.md has for such texts; without an answer as it is. */
 function onBase(useCase: string, template: string, { about, languages }: TextAnswers): string {
   if (about === undefined && languages === undefined) return template
   if (useCase !== 'text' && useCase !== 'intents')

@@ -230,7 +230,7 @@ function freshRows({ trainable, train }: Pick<LearnerParts, 'trainable' | 'train
   return trainable.learnsOnce === true ? Math.max(SUMMED, train.batch) : train.batch
 }
 
-/** A young adapter makes a step for every so many new examples, and for fewer texts to write: of those it learns a form, not a side. */
+/** A young adapter makes a step for every so many new examples; to write texts in a new form it needs more steps. */
 const EXAMPLES_PER_STEP = 3
 const TEXTS_PER_STEP = 2
 /** It is young until it has learned so many. Then its steps become fewer, fast: many steps on a few hundred examples overfit. */
@@ -241,7 +241,7 @@ const HEAD_AGAIN = 0.3
 
 /**
  * Passes over `count` new examples: `epochs`, or else as many as the steps of a young adapter take. Its first steps move it far, and
- * it has few examples to make them with. Chosen on development data, in policies/results-first-labels.md and, for texts, results-rules.md.
+ * it has few examples to make them with. Chosen on development data: policies/results-first-labels.md, for texts results-rules.md.
  *
  *   passes = min(batch, count) / perStep · min(1, (80 / learned)²), from 1 to 8
  */

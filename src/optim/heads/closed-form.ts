@@ -75,7 +75,7 @@ export class ClosedFormTrainable implements Trainable {
     this.#classes = task.classes
     this.#head = head
     this.#solved = copied(parameters)
-    this.#whole = wholeFeatures(parts)
+    this.#whole = wholeFeatures({ base, engine: parts })
     this.#sums = this.#whole
       ? new ExactSums({ ...closedForm, ...this.#whole, width, gram: gramOf(tf) }, outputs)
       : new ClassMoments(width, outputs, closedForm)
@@ -304,10 +304,10 @@ export class ClosedFormTrainable implements Trainable {
   }
 }
 
-interface SolvedParts extends Pick<
-  ClosedFormParts,
-  'closedForm' | 'task' | 'base' | 'tf' | 'head'
-> {
+interface SolvedParts
+  extends
+    Pick<ClosedFormParts, 'closedForm' | 'task' | 'base' | 'head'>,
+    Partial<Pick<ClosedFormParts, 'tf'>> {
   /** β */
   readonly inverse: number
 }
@@ -322,7 +322,7 @@ export function solvedHead(
   const seen = sums.seen.toSorted((a, b) => ((names[a] ?? '') < (names[b] ?? '') ? -1 : 1))
   const found = sums.of(seen)
   const shape = { classes: task.outputs(head), seen, scale: task.scale(base.network.unit) }
-  return headOf(closedForm.solve(found, ridgeSolverOf(tf)), found, inverse, shape)
+  return headOf(closedForm.solve(found, tf && ridgeSolverOf(tf)), found, inverse, shape)
 }
 
 /** `whole`: the same in whole numbers, for exact sums. */

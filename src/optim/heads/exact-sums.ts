@@ -12,7 +12,6 @@ import type { ClassSums } from '../../contracts/adapter.ts'
 import type { Tensors } from '../../contracts/core.ts'
 import type { Gram } from '../../nn/compiled/gram.ts'
 import { canonicalJson } from '../../platform/canonical-json.ts'
-import { failure } from '../../platform/errors.ts'
 import type { SharedExample } from './class-moments.ts'
 import { GREATEST, type WholeRow } from './whole-features.ts'
 import { WholeTotals } from './whole-totals.ts'
@@ -85,16 +84,6 @@ export class ExactSums {
   /** Takes out what was added: the totals are as if it had never been. */
   subtractAll(examples: readonly WholeExample[]): void {
     this.#change(examples, -1)
-  }
-
-  /** Adds sums over other examples, whose columns are the same. */
-  merge(other: ExactSums): void {
-    if (other.#shape.identity !== this.#shape.identity)
-      throw failure('SUMS_FOREIGN', 'the sums are over two projections, or two bases')
-    this.#counts.addTotals(other.#counts)
-    this.#sums.addTotals(other.#sums)
-    this.#moments.addTotals(other.#moments)
-    this.#facts.addTotals(other.#facts)
   }
 
   grow(classes: number): void {
@@ -197,8 +186,9 @@ export class ExactSums {
   }
 
   /**
-   * Of many examples by the engine, if there is one; otherwise row by row of G, each for all examples while it lies in the cache, four at a time: their sum is exact in any order. Half of
-   * the outputs of a ReLU are zero, so a row passes over about half of the examples.
+   * Of many examples by the engine, if there is one. Otherwise row by row of G, each for all examples while it lies in the cache:
+   * four of them at a time, because whole numbers have the same sum in any order. Half of the outputs of a ReLU are zero, so a
+   * row passes over about half of the examples.
    */
   #addMoments(examples: readonly WholeRow[], weights: readonly number[]): void {
     const { width, gram } = this.#shape

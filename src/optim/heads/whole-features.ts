@@ -43,13 +43,13 @@ export interface WholeFeatures {
 }
 
 interface WholeParts {
-  readonly tf: TensorFlow
   readonly base: Base
-  readonly baseTensors: BaseTensors
+  /** Absent: loops multiply, with the same numbers. */
+  readonly engine?: { readonly tf: TensorFlow; readonly baseTensors: BaseTensors }
 }
 
 /** Undefined for an embedding that has no greatest length, or that is not the latent itself. */
-export function wholeFeatures({ tf, base, baseTensors }: WholeParts): WholeFeatures | undefined {
+export function wholeFeatures({ base, engine }: WholeParts): WholeFeatures | undefined {
   const { network } = base
   const { projection } = network
   const input = projection?.of ?? network
@@ -74,7 +74,9 @@ export function wholeFeatures({ tf, base, baseTensors }: WholeParts): WholeFeatu
     inputs,
     of(rows) {
       if (rows.length === 0) return []
-      const products = productsOf(rows, projection.weight, { tf, baseTensors })
+      const products = engine
+        ? productsBy(engine, rows, projection.weight)
+        : productsOf(rows, whole, network.width)
       return rows.map(({ clipped }, row) => {
         const found = wholeOutput(products, row * network.width, network.width, scale)
         return { ...found, clipped: found.clipped + clipped }
@@ -98,10 +100,21 @@ function wholeInput(x: Float32Array, most: number): WholeRow {
 }
 
 /** x·P, row by row. */
-function productsOf(
+function productsOf(rows: readonly WholeRow[], whole: Float32Array, width: number): Float32Array {
+  const products = new Float32Array(rows.length * width)
+  for (const [row, { numbers }] of rows.entries())
+    for (const [at, number] of numbers.entries()) {
+      if (number === 0) continue
+      for (let to = row * width, from = at * width; from < (at + 1) * width; to += 1, from += 1)
+        products[to] = (products[to] ?? 0) + number * (whole[from] ?? 0)
+    }
+  return products
+}
+
+function productsBy(
+  { tf, baseTensors }: NonNullable<WholeParts['engine']>,
   rows: readonly WholeRow[],
   weight: string,
-  { tf, baseTensors }: Omit<WholeParts, 'base'>,
 ): Float32Array {
   const width = rows[0]?.numbers.length ?? 0
   const data = new Float32Array(rows.length * width)

@@ -40,16 +40,6 @@ export class WholeTotals {
       low[start + at] = (low[start + at] ?? 0) + factor * (numbers[at] ?? 0)
   }
 
-  addTotals(other: WholeTotals): void {
-    other.#carry()
-    this.reserve(CARRIED)
-    this.add(0, other.low, 1)
-    const high = other.#high
-    if (high === undefined) return
-    const own = (this.#high ??= new Float64Array(this.length))
-    for (let at = 0; at < own.length; at += 1) own[at] = (own[at] ?? 0) + (high[at] ?? 0)
-  }
-
   /** factor · total, each rounded once. */
   values(factor = 1, from = 0, to = this.length): Float64Array {
     const [values, high] = [this.low.slice(from, to), this.#high]

@@ -6,8 +6,9 @@
  *   σ = max(√v, 10⁻⁶·|μ|), or 1 where that is 0
  *
  * A target that is also beyond the bounds of a window (`nn/outliers.ts`) counts as nothing, so that a run of outliers does not
- * move what is far; a change that lasts moves the window, and one that turns out to have been outliers is taken back. The first eight targets are counted again with each other's median
- * and MAD. A difference that a float32 cannot represent counts as none. Before the first target σ is 0.
+ * move what is far; a change that lasts moves the window, and one that turns out to have been outliers is taken back. The first
+ * eight targets are counted again with each other's median and MAD. A difference that a float32 cannot represent counts as
+ * none. Before the first target σ is 0.
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import type { TaskStatistics } from '../../contracts/task.ts'

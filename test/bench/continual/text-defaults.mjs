@@ -1,7 +1,7 @@
 /**
  * What a model on text does where its config names only a base and its labels, beside other settings of the product on the same
  * streams: sentences of three sites in one pass, the first labels, and intents that appear one after another. Beside it
- * scikit-learn's ridge on the same frozen embedding, made anew for every block and for the end.
+ * scikit-learn's ridge on the same frozen embedding, fitted again for every block and for the end.
  *
  * Labels of sentences are a list, those of intents are open: a default depends on that. Runs of `chosen` are made on development
  * data (`chosen-text.mjs` says which), those of `test` on the test sets, with other seeds.

@@ -6,8 +6,9 @@
  *
  * `intake`: everything but training; the trigger, at its highest setting, never fires. `features`: a linear head on
  * 16 numbers, trained on every event, updates of 1,024 in batches of 256. `use-lite-head`: a head on sentences, updates of
- * 64. `static`: sentences and six labels on \`base: static\` by its closed form, with the defaults of a config. `--poison` runs each mode also with one message in a hundred that nothing can be learned from. `--backlog`
- * instead: one round of a million events, for the memory. `--kafka`: the same streams in topics of a real broker on this machine.
+ * 64. `static`: sentences and six labels on `base: static` by its closed form, with the defaults of a config. `--poison` runs
+ * each mode also with one message in a hundred that nothing can be learned from. `--backlog` instead: one round of a million
+ * events, for the memory. `--kafka`: the same streams in topics of a real broker on this machine.
  */
 import { parseArgs } from 'node:util'
 import { trunkWorkers } from '../../../dist/src/nn/onnx/trunk-engine.js'
