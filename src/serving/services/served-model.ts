@@ -99,7 +99,7 @@ export interface TrainerView {
   forecast?(model: string, asked: ForgetRequest): Promise<ForgetForecast>
   /**
    * The first generation with answers that include everything up to a position; undefined while the trainer has not reached
-   * it.
+   * it. Throws `REQUEST_INVALID` for one beyond the end of the inbox.
    */
   reached?(model: string, position: Position): number | undefined
   /** Calls back at each report of a trainer of this daemon, with its model; returns how to stop. */

@@ -3,12 +3,14 @@
  * trains a model reports it.
  */
 import { defined } from '../../platform/defined.ts'
+import { failure } from '../../platform/errors.ts'
 import type { Member, MemberModel } from './fleet/members.ts'
 import {
   reachedGeneration,
   unlearnedHere,
   unreadHere,
   intakeCounts,
+  textOf,
   type ModelIntake,
 } from './feedback/feedback-progress.ts'
 import type { TrainerReport, TrainerView } from './served-model.ts'
@@ -58,7 +60,16 @@ export function trainerView(options: TrainerViewOptions): TrainerView {
       return unlearnedHere(model ?? {}, reportOf(name, options))
     },
     reached(name, position) {
-      const { replica } = position
+      const { replica, offset } = position
+      const { end = Infinity } = byName.get(name)?.inbox?.marks() ?? {}
+      if (replica === undefined && options.others() === undefined && offset > end)
+        throw failure(
+          'REQUEST_INVALID',
+          'wait_for is no position that feedback has answered with',
+          {
+            details: { position: textOf(position), end: String(end) },
+          },
+        )
       const there = others().find((other) => other.replica === replica)?.models[name]
       const forwarded =
         replica === undefined ? undefined : (there ?? intakeCounts(byName.get(name)))
