@@ -15,7 +15,7 @@ import { unadapted } from '../../nn/head-input.ts'
 import { transposed } from '../../nn/containers/floats.ts'
 import { invariant } from '../../platform/errors.ts'
 import { rotaryTables, rotated, type SharedTensors } from '../causal/network.ts'
-import { count, epsilonOf, type Fields, invalid, unsupported } from './network.ts'
+import { type BertConfig, count, epsilonOf, type Fields, invalid, unsupported } from './network.ts'
 
 export const MODERN_WORDS = 'embeddings.tok_embeddings.weight'
 /** Frozen: a norm that has no bias, the tables of the two kinds of layers, and places for the window. */
@@ -25,14 +25,7 @@ const COLUMN = 'window.column'
 const attentionKinds = ['full_attention', 'sliding_attention'] as const
 type AttentionKind = (typeof attentionKinds)[number]
 
-export interface ModernConfig {
-  readonly layers: number
-  readonly heads: number
-  readonly width: number
-  readonly inner: number
-  readonly positions: number
-  readonly vocabulary: number
-  readonly epsilon: number
+export interface ModernConfig extends Omit<BertConfig, 'types' | 'activation'> {
   /** Of each layer. */
   readonly kinds: readonly AttentionKind[]
   /** How many tokens to each side a layer with a window attends to. */
