@@ -73,6 +73,8 @@ test('init asks on a terminal, and asks again for what it does not know', async 
   expect(answered).toEqual({ about: 'topic', languages: 'english' })
   expect(asked).toHaveLength(3)
   expect(asked[0]).toContain('tone, topic, intents')
+  const aborted = Promise.reject(new Error('Aborted with Ctrl+D'))
+  await expect(askForTexts(async () => aborted)).rejects.toMatchObject({ code: 'USAGE' })
 })
 
 test('init refuses what is about texts for rows and chats', async () => {

@@ -59,13 +59,17 @@ async function askOnTerminal(): Promise<TextAnswers> {
   }
 }
 
-/** An empty answer is the first of the list; another one is asked for again. */
+/** An empty answer is the first of the list; another one is asked for again. Throws `USAGE` where the user stops: nothing is written. */
 export async function askForTexts(
   ask: (question: string) => Promise<string>,
 ): Promise<Required<TextAnswers>> {
+  const answered = async (question: string) =>
+    ask(question).catch((cause: unknown) => {
+      throw failure('USAGE', 'nothing was written: `init text` asks nothing', { cause })
+    })
   const choose = async <Choice extends string>(question: string, from: readonly Choice[]) => {
     for (;;) {
-      const answer = (await ask(`${question} (${from.join(', ')}) [${from[0] ?? ''}] `)).trim()
+      const answer = (await answered(`${question} (${from.join(', ')}) [${from[0] ?? ''}] `)).trim()
       const chosen = answer === '' ? from[0] : from.find((each) => each === answer.toLowerCase())
       if (chosen !== undefined) return chosen
     }
