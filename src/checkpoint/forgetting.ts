@@ -33,6 +33,8 @@ export interface ForgetTask {
   readonly meanwhile?: string
   /** The version that the rest is learned on from; null: nothing had learned from them. */
   readonly from: string | null
+  /** Examples that were subtracted from exact sums, so that nothing is learned again; absent: none could be. */
+  readonly subtracted?: number
   /** Events that have to be learned again. */
   readonly again: number
   /** Of these, the ones that the learner took; absent in one of an earlier release. */

@@ -199,8 +199,8 @@ export interface Trainable {
    * result would not be finite.
    */
   forget?(rows: readonly Pick<TrainRow, 'latent' | 'target' | 'weight'>[]): void
-  /** Examples in exact sums; undefined if it has none. */
-  readonly summed?: number | undefined
+  /** Examples in exact sums, and outputs that have some; undefined if it has no such sums. */
+  readonly summed?: SummedExamples | undefined
   /** Of exact sums; undefined if it has none. */
   sums?(): SumsReport | undefined
   /** Absent if the embedding never changes, if the base has statistics, or if the task has no classes. */
@@ -215,6 +215,11 @@ export interface Trainable {
   snapshot(): TrainableState
   restore(state: TrainableState): void
   dispose(): void
+}
+
+export interface SummedExamples {
+  readonly examples: number
+  readonly outputs: number
 }
 
 /** Steps on the embedding itself, and a head that fits it. */

@@ -6,7 +6,7 @@
  * that it needs latents of and is resumed with them, because latents are a cache outside, and the process may do
  * other work in between. This file is what the trainer sees; each part has a file of its own.
  */
-import type { SumsReport, TrainableState } from '../contracts/adapter.ts'
+import type { SummedExamples, SumsReport, TrainableState } from '../contracts/adapter.ts'
 import type { Decision, ExampleKey, Tensors } from '../contracts/core.ts'
 import type { Scores } from '../contracts/release.ts'
 import type { HeadlineValue } from '../contracts/task-view.ts'
@@ -231,8 +231,8 @@ export class Learner {
     return this.#pending.extend(other)
   }
 
-  /** Examples in exact sums; undefined if there are none. */
-  get summed(): number | undefined {
+  /** Examples in exact sums, and outputs that have some; undefined if there are no such sums. */
+  get summed(): SummedExamples | undefined {
     return this.#parts.trainable.summed
   }
 

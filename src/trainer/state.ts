@@ -205,14 +205,44 @@ export class TrainerState {
    * to be over the learned rows of the present line, all of them, and nothing else.
    */
   summed(keys: readonly ExampleKey[]): readonly Example[] {
+    const orders = keys.flatMap((key) => this.log.orderOf(key) ?? [])
+    return orders.length === 0 ? [] : (this.#summedAt(orders) ?? [])
+  }
+
+  /**
+   * What has to be subtracted to forget these rows, so that the sums are as if none had ever come; undefined if a part of it
+   * cannot be: an example that only ruled out an answer, or one that an expert beside the sums has learned too.
+   */
+  subtractable({
+    keys,
+    orders,
+  }: {
+    readonly keys: readonly ExampleKey[]
+    readonly orders: readonly number[]
+  }): readonly Example[] | undefined {
+    const { learner, log } = this
+    const { task } = this.#parts.loop
+    if (learner.knnMemory?.mixture !== undefined || log.again.size > 0) return undefined
+    const examples = this.#summedAt(orders)
+    const isWhole = ({ target }: Example) =>
+      task.classes?.columns(target, learner.head).some(({ isRight }) => isRight) === true
+    if (examples?.every(isWhole) !== true) return undefined
+    const summed = new Set(examples.map(({ key }) => key))
+    // Replay may hold what the sums lack, after a person has promoted a version of another line.
+    const isIn = learner.unlearnable(keys).every(({ key }) => summed.has(key))
+    return isIn ? examples : undefined
+  }
+
+  /** Those of these rows that are in the exact sums; undefined if it is not known, or if one has lost its example. */
+  #summedAt(orders: readonly number[]): readonly Example[] | undefined {
     const { log, learner, progress } = this
     const { parent } = progress.state
-    const orders = keys.flatMap((key) => log.orderOf(key) ?? [])
-    if (learner.summed === undefined || parent === null || orders.length === 0) return []
+    if (learner.summed === undefined || parent === null) return undefined
     const line = log.versions.lineOf(parent)
     const learned = orders.filter((order) => log.isLearnedBy(line, order))
-    if (learned.length === 0 || log.countLearnedBy(line) !== learner.summed) return []
-    return learned.flatMap((order) => log.exampleAt(order) ?? [])
+    if (log.countLearnedBy(line) !== learner.summed.examples) return undefined
+    const examples = learned.flatMap((order) => log.exampleAt(order) ?? [])
+    return examples.length === learned.length ? examples : undefined
   }
 
   /** These versions lose their snapshots with the next save, and no weights and scores of them stay in memory. */

@@ -22,6 +22,7 @@ import { wholeFeatures } from '../../src/optim/heads/whole-features.ts'
 import { WholeTotals } from '../../src/optim/heads/whole-totals.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { nameOf } from '../adapters/name-of.ts'
+import { tinyKnnMemory } from '../learner/tiny-knn-memory.ts'
 import { runWithCrashes } from '../simulation/lives.ts'
 import { predictionsOf, settingOf, streamsOf } from '../simulation/scenario.ts'
 import { finalState } from '../trainer/final-state.ts'
@@ -38,7 +39,14 @@ import {
   type LabelledRow,
 } from '../trainer/rig.ts'
 import { tinyLatent } from '../trainer/tiny.ts'
-import { openWorld, runToEnd, type Setting, type World } from '../trainer/world.ts'
+import {
+  Crash,
+  openWorld,
+  runToEnd,
+  type Chaos,
+  type Setting,
+  type World,
+} from '../trainer/world.ts'
 
 const labels = ['a', 'b', 'c', 'd']
 
@@ -140,19 +148,20 @@ describe.each(cases)('%s', (_, method, settings) => {
   }
 })
 
+const values = openFeatures({ size: 8, standardise: false })
+// Longer than it says: they are shortened, and the sums are exact.
+const base = { ...values, network: { ...values.network, unit: true } }
+const ranpacConfig = { method: 'ranpac', rank: 0, alpha: 1, tail_layers: 0, features: 16 }
+const planFor = (head: Head) => planOf({ method: ranpac, config: ranpacConfig, base, head })
+/** As a closed form is trained. */
+const closed: Setting = {
+  train: { batch: 3, replay_batch: 0, epochs: 1 },
+  freshParameters: (head: Head) => freshAdapter(planFor(head), openRandom(1, 'fresh')),
+  openTrainable: ({ head }: { readonly head: Head }) => openOn(planFor(head)),
+}
+
 describe('in a trainer', () => {
-  const values = openFeatures({ size: 8, standardise: false })
-  // Longer than it says: they are shortened, and the sums are exact.
-  const base = { ...values, network: { ...values.network, unit: true } }
-  const config = { method: 'ranpac', rank: 0, alpha: 1, tail_layers: 0, features: 16 }
-  const planFor = (head: Head) => planOf({ method: ranpac, config, base, head })
-  const setting = (seed: number): Setting => ({
-    ...settingOf(seed),
-    // As a closed form is trained.
-    train: { batch: 3, replay_batch: 0, epochs: 1 },
-    freshParameters: (head: Head) => freshAdapter(planFor(head), openRandom(1, 'fresh')),
-    openTrainable: ({ head }: { readonly head: Head }) => openOn(planFor(head)),
-  })
+  const setting = (seed: number): Setting => ({ ...settingOf(seed), ...closed })
   const worldOf = (seed: number, isMeant = (_line: string) => true) => {
     const streams = Object.entries(streamsOf(seed))
     const world = openWorld(
@@ -163,7 +172,7 @@ describe('in a trainer', () => {
   }
 
   it('ends after crashes at any instant where it ends without one (law 2)', async () => {
-    expect(openOn(planFor(labels)).summed).toBe(0)
+    expect(openOn(planFor(labels)).summed).toEqual({ examples: 0, outputs: 0 })
     let crashes = 0
     for (const seed of [1, 2]) {
       const reference = worldOf(seed)
@@ -198,11 +207,153 @@ describe('in a trainer', () => {
       }
       const present = openOn(planFor(state.head))
       present.restore(state)
-      expect(trainable.summed).toBe(present.summed)
+      expect(trainable.summed).toEqual(present.summed)
       expect(trainable.sums!()!.digest).toBe(present.sums!()!.digest)
-      expect(present.summed).toBeGreaterThan(0)
+      expect(present.summed!.examples).toBeGreaterThan(0)
     },
   )
+})
+
+describe('a request to forget', () => {
+  /** Events of two people and two more sources, in an order of their own for each seed. */
+  const linesOf = (seed: number) => {
+    const random = openRandom(seed, 'forgotten')
+    const words = ['good', 'fine', 'bad', 'awful', 'odd', 'grey', 'quick', 'slow']
+    const word = () => words[random.below(words.length)]!
+    return Array.from({ length: 40 }, (_, at) => {
+      const source = ['bad', 'good', 'desk', 'elsewhere'][random.below(4)]!
+      // An id that comes twice is superseded.
+      const id = `${source}-${at % 9 === 8 ? at - 4 : at}`
+      const label = random.below(2) === 0 ? 'no' : 'yes'
+      return JSON.stringify({ id, source, text: `${word()} ${word()} ${word()}`, label })
+    })
+  }
+  const isBad = (line: string) => line.includes('"source":"bad"')
+  const setting = (seed: number): Setting => ({
+    ...closed,
+    every: 4 + (seed % 3),
+    capacity: 6 + seed,
+    limits: { heldOut: { share: 0.2, rows: 30, bytes: 1e6 } },
+    ...(seed === 2 && { knnMemory: tinyKnnMemory({ capacity: 9, every: 20 }) }),
+  })
+  const forget = async ({ registry }: World, asked: object) => {
+    const { moves } = registry
+    registry.sinceMs = 1000
+    await registry.point({
+      ...{ version: moves.at(-1)!.live.version, expect: moves.length },
+      ...{ reason: 'asked by a person', by: 'forget' },
+      asks: { forget: { request: `f-${moves.length}`, ...asked } },
+    })
+  }
+  const savedIn = (world: World) => new Checkpoint(world.store, { snapshots: 50 }).load()!
+  const sumsOf = (world: World) => {
+    const { weights } = savedIn(world)
+    const present = openOn(planFor(weights.head))
+    present.restore(weights)
+    return present
+  }
+  /** With what waits for its update: two runs make theirs after other events. */
+  const allIn = (world: World) => {
+    const present = sumsOf(world)
+    for (const { encoded, target, weight } of savedIn(world).pending)
+      present.step([{ latent: tinyLatent(encoded), target, weight }])
+    return present.sums!()!
+  }
+  const ran = async (lines: readonly string[], seed: number) => {
+    const world = openWorld({ s: lines })
+    await runToEnd(world, setting(seed))
+    return world
+  }
+
+  it.each([1, 2, 3, 4])(
+    'is a subtraction: the digest is that of a run that never saw its events (seed %i)',
+    async (seed) => {
+      const lines = linesOf(seed)
+      const world = await ran(lines, seed)
+      const before = sumsOf(world).sums!()!
+      const versions = [...world.registry.versions.keys()]
+      await forget(world, { source: 'bad' })
+      await runToEnd(world, setting(seed))
+      const task = savedIn(world).forgetting!.tasks.at(-1)!
+      expect(task).toMatchObject({ stage: 'done', again: 0, isErased: true, retiring: [] })
+      const after = sumsOf(world).sums!()!
+      expect(task.subtracted).toBe(before.examples - after.examples)
+      expect(task.subtracted).toBeGreaterThan(3)
+      const never = await ran(
+        lines.filter((line) => !isBad(line)),
+        seed,
+      )
+      expect(allIn(world).digest).toBe(allIn(never).digest)
+      expect(after.digest).not.toBe(before.digest)
+      const { remembered, memorised = [], heldOut = [], pending } = savedIn(world)
+      const held = [...remembered, ...memorised, ...heldOut, ...pending]
+      expect(held.filter(({ key }) => key.startsWith('bad'))).toEqual([])
+      expect(remembered.length).toBeGreaterThan(0)
+      expect(heldOut.map(({ key }) => key)).toEqual(savedIn(never).heldOut!.map(({ key }) => key))
+      const live = world.registry.moves.at(-1)!.live.version
+      expect(world.registry.versions.get(live)!.manifest.sums!.digest).toBe(after.digest)
+      expect(versions).not.toContain(live)
+      // The next requests find their events in the sums too.
+      for (const source of ['good', 'desk']) await forget(world, { source })
+      await runToEnd(world, setting(seed))
+      const rest = await ran(
+        lines.filter((line) => line.includes('"elsewhere"')),
+        seed,
+      )
+      expect(savedIn(world).forgetting!.tasks.map(({ again }) => again)).toEqual([0, 0, 0])
+      expect(allIn(world).digest).toBe(allIn(rest).digest)
+    },
+  )
+
+  it('ends where it ends without a crash, whichever effect a crash comes at (law 2)', async () => {
+    const end = async (chaos: Chaos) => {
+      const world = await ran(linesOf(3).slice(0, 12), 3)
+      await forget(world, { source: 'bad' })
+      await runToEnd(world, { ...setting(3), chaos }).catch((error: unknown) => {
+        if (!(error instanceof Crash)) throw error
+      })
+      await runToEnd(world, setting(3))
+      return finalState(world)
+    }
+    let effects = 0
+    const reference = await end(() => (effects += 1))
+    expect(effects).toBeGreaterThan(5)
+    for (let at = 0; at < effects; at += 1) {
+      let left = at
+      const state = await end(() => {
+        if (left-- === 0) throw new Crash()
+      })
+      expect(state!.weights, `a crash at effect ${at}`).toBe(reference!.weights)
+      expect(state!.versions).toEqual(reference!.versions)
+      expect(state!.log).toEqual(reference!.log)
+    }
+  })
+
+  it.each([
+    [
+      'an example that only rules out an answer',
+      { rating: -1, prediction_id: 'p' },
+      { known: ['no', 'yes', 'maybe'] },
+    ],
+    ['a label that only they had used', { label: 'theirs' }, { open: true, known: [] }],
+  ])('rebuilds where %s cannot be subtracted', async (_, said, labels) => {
+    const own = { ...setting(1), limits: {}, labels: { ...labels, limit: 9 } }
+    const one = { id: 'x', source: 'bad', ...('label' in said && { text: 'odd' }), ...said }
+    const good = linesOf(1).filter((line) => !isBad(line))
+    const world = openWorld({ s: [...good.slice(0, 8), JSON.stringify(one), ...good.slice(8)] })
+    const served = { version: 'v0', answer: 'yes', timeMs: 0 }
+    world.predictions.set('p', { id: 'p', ...served, input: { kind: 'text', text: 'odd' } })
+    await runToEnd(world, own)
+    await forget(world, { source: 'bad' })
+    await runToEnd(world, own)
+    const task = savedIn(world).forgetting!.tasks.at(-1)!
+    expect(task.subtracted).toBeUndefined()
+    expect(task.again).toBeGreaterThan(5)
+    expect(JSON.stringify(savedIn(world).weights.head)).not.toContain('theirs')
+    const never = openWorld({ s: good })
+    await runToEnd(never, own)
+    expect(finalState(world)!.weights).toBe(finalState(never)!.weights)
+  })
 })
 
 function warningsIn(texts: string[]): Logger {

@@ -65,6 +65,15 @@ export class EventLog extends EventRows {
     return this.learnPending(this.#versions.idOf(version))
   }
 
+  /** `version` has learned these rows, in place of the versions that have: it was made from their sums. */
+  takenOver(version: string, orders: readonly number[]): void {
+    const id = this.#versions.idOf(version)
+    this.moveTo(
+      id,
+      orders.filter((order) => this.at(order) === eventStates.learned),
+    )
+  }
+
   /** The version that learned an event, even if a rollback has undone that since. */
   learnedBy(key: ExampleKey): string | undefined {
     const order = this.orderOf(key)

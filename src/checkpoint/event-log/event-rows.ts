@@ -58,6 +58,8 @@ export class EventRows {
   #untraced = 0
   /** The first row that may have a version: the rows before it have none, and never get one. */
   #firstLearned = 0
+  /** No row was learned by an older version than a row before it. */
+  #isInOrder = true
 
   constructor(parts: EventRowsParts) {
     this.#parts = parts
@@ -238,8 +240,15 @@ export class EventRows {
     })
   }
 
+  /** These learned rows belong to the version with this number, in place of those that have learned them. */
+  moveTo(version: number, orders: readonly number[]): void {
+    for (const order of orders) this.#states.moveTo(order, version)
+    this.#isInOrder = false
+  }
+
   /** The oldest version that a row was learned by. Rows are learned in order, so the first learned row has it. */
   get oldestVersion(): number {
+    if (!this.#isInOrder) return this.#leastVersion()
     this.#firstLearned = Math.max(this.#firstLearned, this.#begin)
     for (; this.#firstLearned < this.#end; this.#firstLearned += 1) {
       const version = this.#states.versionOf(this.#firstLearned)
@@ -275,8 +284,23 @@ export class EventRows {
     this.#states.restore(blocks, begin, end)
     this.#contents.restore(end)
     this.#firstLearned = begin
+    this.#isInOrder = false
     this.#predictions.clear()
     this.#overflow()
+  }
+
+  /** As `oldestVersion`, after some rows were moved to a newer version. */
+  #leastVersion(): number {
+    let [least, latest, isInOrder] = [Infinity, 0, true]
+    for (let order = this.#begin; order < this.#end; order += 1) {
+      const version = this.#states.versionOf(order)
+      if (latest === 0 && this.#states.at(order) === eventStates.pending) return 0
+      if (version === 0) continue
+      isInOrder &&= version >= latest
+      ;[least, latest] = [Math.min(least, version), version]
+    }
+    this.#isInOrder = isInOrder
+    return Number.isFinite(least) ? least : 0
   }
 
   #idsOf(runs: LoadedLog['runs']): SeenIds {

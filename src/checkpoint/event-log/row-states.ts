@@ -153,6 +153,12 @@ export class RowStates {
     return again
   }
 
+  /** The version with this number has learned it, in place of another one. */
+  moveTo(order: number, version: number): void {
+    this.#facts.set(order, factOf.version, version)
+    this.#dirty.add(Math.floor(order / BLOCK))
+  }
+
   /** Records the rollback, by its number. Call it along with the change of state. */
   setAsideBy(order: number, rollback: number): void {
     const before = this.#facts.get(order, factOf.rollback)

@@ -89,10 +89,11 @@ function forecast(expected: ForgetForecast, { json }: ForgetFlags): void {
         store === 'events' ? '  events' : `  in ${store}`,
         String(count),
       ]),
+      ...subtractedRow(expected.subtracted),
       ['  learned again', String(learned_again)],
       ['  versions to retire', retired.join(', ') || 'none'],
       ...(unpinned.length === 0 ? [] : [['  of these pinned', unpinned.join(', ')]]),
-      ['  rebuilt from', learned ? rebuiltFrom(expected) : 'nothing to rebuild'],
+      ['  rebuilt from', isRebuilt(expected) ? rebuiltFrom(expected) : 'nothing to rebuild'],
       ...(learned ? [['  until then', answers(meanwhile)]] : []),
     ]),
     ...(events_lost === 0
@@ -101,6 +102,14 @@ function forecast(expected: ForgetForecast, { json }: ForgetFlags): void {
           `lost: ${events_lost} events that have fallen out of the event log (limits.event_log) cannot be learned again`,
         ]),
   ])
+}
+
+function isRebuilt({ learned, subtracted }: ForgetForecast): boolean {
+  return learned && subtracted === undefined
+}
+
+function subtractedRow(subtracted: number | undefined): readonly (readonly string[])[] {
+  return subtracted === undefined ? [] : [['  subtracted from the sums', String(subtracted)]]
 }
 
 function rebuiltFrom({ from, has_state }: ForgetForecast): string {
@@ -200,6 +209,7 @@ function said(answer: ForgetRequest, { json }: ForgetFlags, proof?: CertificateP
     const { erased, versions } = certificate
     const rows = [
       ...Object.entries(erased).map(([store, count]) => [`  erased from ${store}`, String(count)]),
+      ...subtractedRow(certificate.subtracted),
       ['  learned again', String(certificate.learned_again)],
       ['  versions retired', versions.retired.join(', ') || 'none'],
       ...(versions.unpinned ? [['  of these pinned', versions.unpinned.join(', ')]] : []),

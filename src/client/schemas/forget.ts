@@ -13,6 +13,8 @@ export interface Certificate {
   readonly completed_at?: string
   readonly erased: Readonly<Record<string, number>>
   readonly learned_again: number
+  /** Examples that exact sums lost by subtraction: nothing was learned again. */
+  readonly subtracted?: number
   readonly events_lost?: number
   readonly versions: {
     readonly retired: readonly string[]
@@ -95,6 +97,9 @@ export const ForgetForecast = Type.Object({
   from: Type.Optional(text('the version to rebuild from; absent: a fresh adapter')),
   has_state: flag('optimizer and replay of that version are kept; otherwise they begin empty'),
   learned_again: integer('events to learn again'),
+  subtracted: Type.Optional(
+    integer('examples to subtract from exact sums, so that nothing is learned again'),
+  ),
   events_lost: integer(
     'events that have fallen out of the event log and would not be learned again',
   ),

@@ -16,6 +16,7 @@ import type {
   AdapterConfig,
   ClosedForm,
   StepResult,
+  SummedExamples,
   SumsReport,
   Trainable,
   TrainableState,
@@ -162,8 +163,10 @@ export class ClosedFormTrainable implements Trainable {
     this.#steps = steps
   }
 
-  get summed(): number | undefined {
-    return this.#sums instanceof ExactSums ? this.#sums.facts.examples : undefined
+  get summed(): SummedExamples | undefined {
+    if (!(this.#sums instanceof ExactSums)) return undefined
+    const { examples, rounded } = this.#sums.facts
+    return rounded === 0 ? { examples, outputs: this.#sums.seen.length } : undefined
   }
 
   sums(): SumsReport | undefined {

@@ -45,6 +45,7 @@ export function certificateOf(task: ForgetTask, facts: CertificateFacts): Certif
     ...(doneMs !== null && { completed_at: timeOf(doneMs) }),
     erased: counts,
     learned_again: learnedAgain,
+    ...(task.subtracted !== undefined && { subtracted: task.subtracted }),
     versions: {
       retired: [...retired].sort(byNumber),
       ...(unpinned && { unpinned: [...unpinned].sort(byNumber) }),
@@ -132,9 +133,17 @@ export function notErasedOf(
 }
 
 /** Sums over all events: one event is not taken out of them. */
-function countsLeft({ asked, retired }: ForgetTask): readonly NotErased[] {
+function countsLeft({ asked, retired, subtracted }: ForgetTask): readonly NotErased[] {
   const isWhole = wholeSource(asked) !== undefined
   return [
+    ...(subtracted === undefined
+      ? []
+      : [
+          {
+            what: 'the scale of the logits and the running scores of the version without them',
+            why: 'each is one number over all answers so far, and fades; the sums that answers come from are those of never having seen them',
+          },
+        ]),
     ...(retired.length === 0
       ? []
       : [

@@ -5,7 +5,7 @@ import type { RestoreVersion } from '../lineage/restore-version.ts'
 import { planOf } from '../lineage/plan.ts'
 import { pinnedOf, taintedVersions } from '../lineage/tainted.ts'
 import { failure } from '../../platform/errors.ts'
-import { routedOf, targetOf } from './go-back.ts'
+import { isReleased, routedOf, subtractableOf, targetOf } from './go-back.ts'
 
 export interface ForgetForecast {
   /** Counts by place, as in a certificate. */
@@ -17,6 +17,8 @@ export interface ForgetForecast {
   /** Its optimizer and replay are in the checkpoint; otherwise they begin empty. */
   readonly hasState: boolean
   readonly again: number
+  /** Examples to subtract from exact sums, so that nothing is learned again; absent: the rest is. */
+  readonly subtracted?: number
   readonly retiring: readonly string[]
   /** Of these, the ones that are pinned; absent from an earlier release. */
   readonly unpinning?: readonly string[]
@@ -42,14 +44,18 @@ export async function forecastOf(
   const unpinning = await pinnedOf(retiring, parts, signal)
   const live = state.progress.state.live?.version
   const stays = target === undefined || asked.keepServing === true
-  const routed = stays ? live : await routedOf(plan, { live, retiring }, parts, signal)
-  const meanwhile = routed ?? (target?.isLoadable === true ? version : undefined)
+  const routed = target && (await routedOf(plan, { live, retiring }, parts, signal))
+  const gone = target && subtractableOf(plan, { live, routed }, state)
+  const before = routed ?? (target?.isLoadable === true ? version : undefined)
+  const released = gone && isReleased(live, routed, state) ? undefined : before
+  const meanwhile = stays ? live : released
   return {
     counts: { events: plan.keys.length, ...plan.places, ...erased?.counts },
     isUnlearned: !isLearned,
     ...(version !== undefined && { from: version }),
     hasState: version !== undefined && state.checkpoint.hasSnapshot(version),
-    again: target === undefined ? 0 : plan.again(version).length,
+    again: target === undefined || gone ? 0 : plan.again(version).length,
+    ...(gone && { subtracted: gone.length }),
     ...{ retiring, unpinning, ...(meanwhile !== undefined && { meanwhile }) },
     lost: isBeyondLog ? state.log.lost : 0,
   }

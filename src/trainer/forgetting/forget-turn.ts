@@ -1,8 +1,8 @@
 /**
  * Carries out requests to forget, one after the other, in steps with a checkpoint between them:
  *
- * 1. the state loses the events, the learner goes back to a version that had not seen them, and routing leaves
- *    versions that had;
+ * 1. the state loses the events; exact sums lose them by subtraction, any other learner goes back to a version that had not
+ *    seen them; routing leaves versions that had;
  * 2. the other stores lose the events, and the versions that had learned from them lose their bytes;
  * 3. the loop learns the rest of the event log again, in its order, like any events;
  * 4. the certificate is written.
@@ -10,20 +10,36 @@
  * Each step may be repeated, so that after a crash the trainer goes on with the step it was in.
  */
 import { FORGOTTEN } from '../../intake/events/event-key.ts'
-import type { ExampleKey } from '../../contracts/core.ts'
+import { CodedError, type ExampleKey } from '../../contracts/core.ts'
+import type { LatentMap } from '../../learner/learner-types.ts'
 import { publishAgain } from '../updates/candidate.ts'
 import type { RestoreVersion } from '../lineage/restore-version.ts'
 import type { LatentProvider } from '../sources/latents.ts'
 import type { Pointer } from '../routing/pointer.ts'
 import type { ForgetTask } from '../../checkpoint/forgetting.ts'
 import { forgetNames } from './certificate.ts'
-import { goBackTo, routedOf, targetOf, type Target } from './go-back.ts'
+import { goBackTo, isReleased, routedOf, subtractableOf, targetOf, type Target } from './go-back.ts'
 import { planOf, type ForgetPlan } from '../lineage/plan.ts'
 import { copiesOf, hasLearnedForgotten, pinnedOf, taintedVersions } from '../lineage/tainted.ts'
 
 interface ForgetParts extends RestoreVersion {
   readonly latents: LatentProvider
   readonly pointer: Pointer
+}
+
+/** The version before what is forgotten, the one that answers, and the newest one without it that has answered. */
+interface Subtraction {
+  readonly target: Target
+  readonly live: string | undefined
+  readonly routed: string | undefined
+  readonly reason: string
+}
+
+interface SubtractedVersion {
+  readonly version: string
+  /** The version that answers from now on. */
+  readonly released: string
+  readonly subtracted: number
 }
 
 /** Between two looks at what could not be removed yet. */
@@ -55,13 +71,15 @@ export class ForgetTurn {
     const target = plan.isLearned ? await targetOf(plan, this.#parts, signal) : undefined
     const live = state.progress.state.live?.version
     const routed = target && (await routedOf(plan, { live, retiring }, this.#parts, signal))
-    const snapshot = await this.#goTo(target, task, signal)
-    const released = routed ?? state.progress.state.parent
+    const left =
+      target && (await this.#subtract(plan, { target, live, routed, reason: task.reason }, signal))
+    const snapshot = left?.version ?? (await this.#goTo(target, task, signal))
+    const released = left?.released ?? routed ?? state.progress.state.parent
     if (target !== undefined) this.#route(released, task)
-    const again = target === undefined ? [] : plan.again(target.version)
+    const again = target === undefined || left !== undefined ? [] : plan.again(target.version)
     const { lost } = state.log
     this.#remove(plan)
-    this.#learnAgain(again, plan)
+    if (left === undefined) this.#learnAgain(again, plan)
     state.retire(retiring)
     forgetNames(task.asked, state)
     const { parent } = state.progress.state
@@ -78,6 +96,7 @@ export class ForgetTurn {
       isBeyondLog: task.isBeyondLog || plan.isBeyondLog,
       ...(plan.isBeyondLog && { lost }),
       ...(target !== undefined && { from: parent, released }),
+      ...(left !== undefined && { subtracted: left.subtracted }),
       ...(unpinned.length > 0 && { unpinned }),
       ...(meanwhile !== undefined && { meanwhile }),
     })
@@ -134,6 +153,55 @@ export class ForgetTurn {
     })
     await state.save(signal)
     return true
+  }
+
+  /**
+   * Subtracts them from exact sums, and publishes what is left as a version that continues the one before them: nothing
+   * is learned again. Undefined, with the learner as it may be, if the line has to be rebuilt.
+   */
+  async #subtract(
+    plan: ForgetPlan,
+    { target, live, routed, reason }: Subtraction,
+    signal: AbortSignal,
+  ): Promise<SubtractedVersion | undefined> {
+    const { state, latents } = this.#parts
+    const { learner, progress, log } = state
+    const gone = subtractableOf(plan, { live, routed }, state)
+    const isNext = isReleased(live, routed, state)
+    if (gone === undefined) return undefined
+    const found = await latents.all(gone, signal)
+    const before = learner.summed
+    if (!this.#isSubtracted(plan, found)) return undefined
+    const after = learner.summed
+    if (after?.examples !== (before?.examples ?? 0) - gone.length) return undefined
+    // The name of an output that only they had used would stay in the head.
+    if (after.outputs !== before?.outputs && this.#hasGrown) return undefined
+    const orders = plan.again(target.version)
+    if (target.version === undefined) progress.startedFresh()
+    else progress.wentTo(target.version)
+    state.compared.clear()
+    progress.setBar(undefined)
+    const { number, version } = await publishAgain(reason, this.#parts, signal)
+    log.takenOver(version, orders)
+    progress.wentTo(version, number + 1)
+    progress.scored(learner.headline)
+    return { version, released: isNext ? version : (routed ?? version), subtracted: gone.length }
+  }
+
+  #isSubtracted({ keys }: ForgetPlan, latents: LatentMap): boolean {
+    try {
+      this.#parts.state.retract({ keys, predictions: [] }, latents)
+      return true
+    } catch (error) {
+      if (!(error instanceof CodedError) || error.code !== 'STEP_DROPPED') throw error
+      return false
+    }
+  }
+
+  /** Events have brought outputs that the settings do not name. */
+  get #hasGrown(): boolean {
+    const { state, loop } = this.#parts
+    return loop.task.outputs(state.learner.head) > loop.task.outputs(loop.task.start)
   }
 
   /** Returns the version that the state is to be kept for. */

@@ -3,6 +3,7 @@
  * optimizer, replay, random streams and trigger. If no such version has a snapshot, to the weights of one, with the
  * rest fresh; if there is no such version, to a fresh adapter.
  */
+import type { Example } from '../../contracts/example.ts'
 import type { TriggerState } from '../../learner/learner-types.ts'
 import { freshWeights, restoreVersion, weightsOf } from '../lineage/restore-version.ts'
 import type { RestoreVersion } from '../lineage/restore-version.ts'
@@ -53,6 +54,34 @@ export async function routedOf(
   for await (const version of cleanVersions(plan, parts, signal))
     if (released.has(version) && (await isThere(version, parts, signal))) return version
   return undefined
+}
+
+interface RoutedVersions {
+  readonly live: string | undefined
+  /** The version to answer that is without them, if one was live before. */
+  readonly routed: string | undefined
+}
+
+/**
+ * The examples that exact sums lose by subtraction, so that nothing is learned again; undefined: the line is rebuilt. What
+ * is left of changes that no policy has released must not be released by this.
+ */
+export function subtractableOf(
+  plan: ForgetPlan,
+  { live, routed }: RoutedVersions,
+  state: RestoreVersion['state'],
+): readonly Example[] | undefined {
+  const isAnswering = routed !== undefined || isReleased(live, routed, state)
+  return isAnswering && !plan.isBeyondLog ? state.subtractable(plan) : undefined
+}
+
+/** Whether the version that is left answers next: the one that it was made from does now. */
+export function isReleased(
+  live: string | undefined,
+  routed: string | undefined,
+  { progress }: RestoreVersion['state'],
+): boolean {
+  return live === progress.state.parent && routed !== live
 }
 
 async function* cleanVersions(

@@ -103,6 +103,6 @@ function forecast(expected: Expected): Answer<typeof ForgetForecast> {
     events_lost: lost,
     retired: retiring,
     ...(unpinning.length > 0 && { unpinned: unpinning }),
-    ...defined({ from, answers_meanwhile: meanwhile }),
+    ...defined({ from, answers_meanwhile: meanwhile, subtracted: expected.subtracted }),
   }
 }
