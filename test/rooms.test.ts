@@ -343,8 +343,6 @@ function thrownCodes(): ReadonlyMap<string, string> {
 
 /** Where a label is what a person or a file of PEFT says, or what an old table has, with the reason. */
 const ofLabels: Readonly<Record<string, string>> = {
-  'src/checkpoint/schema.ts':
-    'migrations are only ever added: columns of an old checkpoint keep their names there',
   'src/trainer/forgetting/certificate.ts': 'says to people which counts are left',
   'src/versions/import/draft.ts': 'the head of a PEFT classifier has a row for each label',
   'src/versions/import/head-choice.ts': 'the head of a PEFT classifier has a row for each label',

@@ -5,15 +5,12 @@
  */
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Json } from '../contracts/core.ts'
-import type { Example } from '../contracts/example.ts'
 import type { Positions } from '../contracts/source.ts'
 import type { IdRun } from '../intake/dedupe/dedupe.ts'
 import type { Store } from '../platform/store/store.ts'
-import { unpackExamples } from './example-pack.ts'
 import { EventLogTable } from './event-log/table.ts'
 import { ExampleTables, MemoryTable } from './tables/examples.ts'
 import { HeldTable } from './tables/held.ts'
-import { checkRow } from './tables/rows.ts'
 import { checkFacts, fact, setFact, stampOf, StateTables } from './tables/states.ts'
 import type { Journals } from './journals.ts'
 import { forgetRecovery, recoveryIn, type Recovery } from './recovery.ts'
@@ -95,7 +92,7 @@ export class Checkpoint {
       progress: fact(this.#store, 'progress') as unknown as Progress,
       positions: this.#positions.load(),
       journals: this.journals,
-      pending: this.#pending(),
+      pending: this.log.pending(),
       ...held,
       ...(heldOut.length > 0 && { heldOut }),
       ...this.#servedScores(),
@@ -171,7 +168,6 @@ export class Checkpoint {
     this.#seen.write(change.seen)
     this.#examples.retract(change.retracted)
     this.#memory.retract(change.retracted)
-    this.#store.run('DELETE FROM pending_runs')
     this.#held.write({ heldOut: [], ...change })
     if (change.served !== undefined) this.#served.write(change.served)
     if (change.log !== undefined) this.log.write(change.log)
@@ -220,17 +216,6 @@ export class Checkpoint {
   #learnerAt(id: number, instead?: TrainableState): LearnerSnapshot {
     const remembered = this.#examples.rememberedAt(id)
     return { ...this.#states.read(id, instead), remembered, memorised: this.#memory.at(id) }
-  }
-
-  /** An earlier release kept them beside the event log, too: there until the first save. */
-  #pending(): readonly Example[] {
-    const beside = this.#store.all('SELECT header, data, sum FROM pending_runs ORDER BY seq')
-    if (beside.length === 0) return this.log.pending()
-    return beside.flatMap((row) => {
-      const [header, data] = [row.text('header'), row.bytes('data')]
-      checkRow(row, { path: this.#store.path, what: 'the pending examples' }, header, data)
-      return unpackExamples({ header, data })
-    })
   }
 
   #servedScores(): Pick<SavedState, 'served'> {

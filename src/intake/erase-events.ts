@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import type { Json } from '../contracts/core.ts'
 import type { FeedbackEvent } from '../contracts/event.ts'
 import type { SourceRecord } from '../contracts/source.ts'
-import { openStore, type Store } from '../platform/store/store.ts'
+import { openStore, type Migrations, type Store } from '../platform/store/store.ts'
 import { deadLettersFile, deadLettersMigrations } from './dead-letters/dead-letters.ts'
 import { attributesIn, isEnvelope } from './events/cloud-event.ts'
 import { headersOf, type PlainHeaders } from './events/headers.ts'
@@ -53,7 +53,7 @@ export function eraseEvents(
   const counts = { inbox: 0, predictions: 0, dead_letters: 0 }
   const about = new Set(wanted.predictions)
   let isComplete = true
-  const inFile = (file: string, migrations: readonly string[], work: (store: Store) => void) => {
+  const inFile = (file: string, migrations: Migrations, work: (store: Store) => void) => {
     const path = join(folder, file)
     if (!existsSync(path)) return
     const store = openStore(path, { migrations })

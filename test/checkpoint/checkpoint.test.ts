@@ -1,5 +1,4 @@
 import { asKey, identified } from '../example-key.ts'
-import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Example } from '../../src/contracts/example.ts'
 import { Dedupe, hashOf } from '../../src/intake/dedupe/dedupe.ts'
@@ -9,9 +8,7 @@ import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import type { Change, CheckpointLimits } from '../../src/checkpoint/saved.ts'
 import { EventLog } from '../../src/checkpoint/event-log/event-log.ts'
 import { eventStates } from '../../src/checkpoint/event-log/states.ts'
-import { packExamples } from '../../src/checkpoint/example-pack.ts'
-import { HeldTable } from '../../src/checkpoint/tables/held.ts'
-import { bytesOf, exampleValues, rowSum } from '../../src/checkpoint/tables/rows.ts'
+import { exampleValues, rowSum } from '../../src/checkpoint/tables/rows.ts'
 import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
 import type { LearnerState } from '../../src/learner/learner-types.ts'
 import { scratchFolder } from '../scratch-folder.ts'
@@ -340,19 +337,6 @@ test('pending examples are those of the event log that wait, in their order, and
   expect(reload(store)?.pending).toEqual([])
 })
 
-test('pending examples that lie beside the event log, or that it has lost, still wait', () => {
-  const { store, checkpoint } = openMemory()
-  checkpoint.save(change())
-  const old = [tokens('1'), vector('2')]
-  const { header, data } = packExamples(old)
-  const put = 'INSERT INTO pending_runs (header, data, sum) VALUES (?, ?, ?)'
-  store.run(put, header, data, rowSum(header, data))
-  const again = new Checkpoint(store, { snapshots: 2 })
-  expect(again.load()?.pending).toEqual(old)
-  again.save(change())
-  expect(reload(store)?.pending).toEqual([])
-})
-
 function openLog({ log: stored }: Checkpoint): EventLog {
   const dedupe = new Dedupe(() => [], Infinity)
   const hashOf = (key: Example['key']) => dedupe.hashOf(key)
@@ -362,78 +346,6 @@ function openLog({ log: stored }: Checkpoint): EventLog {
 
 function add(log: EventLog, example: Example): void {
   log.add({ key: example.key, example, state: eventStates.pending })
-}
-
-test('what waits, is set aside, in quarantine and held out is there after the tables were joined', () => {
-  const path = join(scratchFolder(), 'state.db')
-  const migrations = checkpointMigrations.slice(0, HELD_FORMAT - 1)
-  const before = openStore(path, { migrations })
-  const pack = (id: string) => {
-    const { header, data } = packExamples([vector(id)])
-    const key = bytesOf(vector(id).key)
-    return [key, header, data, rowSum(key, header, data)]
-  }
-  const wait = (id: string) => {
-    const values = [bytesOf(waiting(id).key), 3, '{"id":"é"}', ORIGIN, Uint8Array.of(0, 7)]
-    return [...values, rowSum(...values)]
-  }
-  const aside = 'INSERT INTO set_aside (at, whence, due, stratum, time_ms, gone_to,'
-  before.run(
-    `${aside} key, header, data, sum) VALUES (4, 'undone', 1, '"a"', 5, 'v2', ?, ?, ?, ?)`,
-    ...pack('undone'),
-  )
-  before.run(
-    `${aside} key, header, data, sum) VALUES (9, 'hostile', 0, NULL, NULL, NULL, ?, ?, ?, ?)`,
-    ...pack('hostile'),
-  )
-  before.run(
-    `${aside} key, since, event, origin, value, sum) VALUES (7, 'unread', 0, NULL, NULL, NULL, ?, ?, ?, ?, ?, ?)`,
-    ...wait('aside'),
-  )
-  const one =
-    'INSERT INTO waiting (key, since, event, origin, value, sum) VALUES (?, ?, ?, ?, ?, ?)'
-  for (const id of ['z', 'a']) before.run(one, ...wait(id))
-  for (const id of ['z', 'a'])
-    before.run('INSERT INTO held_out (key, header, data, sum) VALUES (?, ?, ?, ?)', ...pack(id))
-  before.close()
-
-  const store = openStore(path, { migrations: checkpointMigrations })
-  onTestFinished(() => store.close())
-  const { waiting: waits, setAside, heldOut } = new HeldTable(store).load()
-  expect(waits).toEqual([waiting('z'), waiting('a')])
-  expect(heldOut).toEqual([vector('a'), vector('z')])
-  const example = (id: string) => ({ kind: 'example', example: vector(id) })
-  expect(setAside).toEqual([
-    {
-      ...{ at: 4, key: vector('undone').key, was: 'undone', stratum: 'a', timeMs: 5, goneTo: 'v2' },
-      ...{ isDue: true, what: example('undone') },
-    },
-    {
-      ...{ at: 7, key: waiting('aside').key, was: 'unread', isDue: false },
-      what: { kind: 'event', event: waiting('aside') },
-    },
-    { at: 9, key: vector('hostile').key, was: 'hostile', isDue: false, what: example('hostile') },
-  ])
-  const states = store.all('SELECT state FROM held ORDER BY state').map((row) => row.text('state'))
-  const others = ['held_out', 'held_out', 'quarantined', 'set_aside', 'set_aside']
-  expect(states).toEqual([...others, 'waiting', 'waiting'])
-})
-
-/** The format that has one table for them. */
-const HELD_FORMAT = 17
-const ORIGIN = '{"connector":"s","partition":"0","position":"4","next":"5","isCounted":true}'
-
-function waiting(id: string): WaitingEvent {
-  return {
-    key: identified('desk', id).key,
-    since: 3,
-    event: { id: 'é' } as never,
-    received: {
-      connector: 's',
-      record: { partition: '0', position: '4', next: '5', value: Uint8Array.of(0, 7) },
-    },
-    isCounted: true,
-  }
 }
 
 test('an event that was given up and waits again between two saves is the later one of both', () => {
@@ -536,19 +448,6 @@ test('a save that is repeated with more ids takes the place of itself', () => {
   const both = new Uint8Array(Buffer.concat([hashOf(asKey('1')), hashOf(asKey('2'))]))
   checkpoint.save(change({ seen: { first: 0, hashes: both } }))
   expect(checkpoint.seen()).toEqual([{ first: 0, hashes: both }])
-})
-
-test('ids of a checkpoint from before they were kept in runs are known', () => {
-  const path = join(scratchFolder(), 'state.db')
-  const old = openStore(path, { migrations: checkpointMigrations.slice(0, 1) })
-  for (const id of ['1', '2']) old.run('INSERT INTO seen (hash) VALUES (?)', hashOf(asKey(id)))
-  old.close()
-  const store = openStore(path, { migrations: checkpointMigrations })
-  onTestFinished(() => store.close())
-  const checkpoint = new Checkpoint(store, { snapshots: 2 })
-  const dedupe = new Dedupe(() => checkpoint.seen(), Infinity)
-  expect(['1', '2', '3'].map((id) => dedupe.has(asKey(id)))).toEqual([true, true, false])
-  expect(dedupe.fresh.first).toBe(2)
 })
 
 test('what was said about a prediction goes from older states too, which alone remember it', () => {

@@ -1,5 +1,4 @@
 /** Scores of versions from the answers that they served: counted once an answer, bounded, and part of the checkpoint. */
-import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { ServedPrediction } from '../../src/contracts/event.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
@@ -9,7 +8,6 @@ import { rowSum } from '../../src/checkpoint/tables/rows.ts'
 import type { JudgedPart } from '../../src/evaluation/served-parts.ts'
 import { ServedScores, type ServedScore } from '../../src/evaluation/served-scores.ts'
 import { openStore } from '../../src/platform/store/store.ts'
-import { scratchFolder } from '../scratch-folder.ts'
 import { event, lessons } from '../trainer/events.ts'
 import { Crash, openWorld, runToEnd, startIn, type Setting, type World } from '../trainer/world.ts'
 
@@ -285,15 +283,4 @@ describe('a trainer', () => {
       if (survived) break
     }
   }, 60_000)
-
-  test('goes on from a checkpoint of a release that kept no scores', () => {
-    const path = join(scratchFolder(), 'state.db')
-    const first = checkpointMigrations.findIndex((sql) => sql.includes('served_versions'))
-    const old = openStore(path, { migrations: checkpointMigrations.slice(0, first) })
-    expect(() => old.all('SELECT * FROM served_versions')).toThrow()
-    old.close()
-    const store = openStore(path, { migrations: checkpointMigrations })
-    expect(new ServedTables(store).load()).toEqual({ versions: [], judgements: [] })
-    store.close()
-  })
 })

@@ -114,17 +114,6 @@ describe('the inbox', () => {
     })
   })
 
-  it('counts the bytes of what an older release has left in the file', async () => {
-    const path = join(scratchFolder(), 'inbox.db')
-    const older = openStore(path, { migrations: inboxMigrations.slice(0, 2) })
-    older.run('INSERT INTO messages (offset, value, time_ms) VALUES (0, ?, 1)', new Uint8Array(900))
-    older.run(`UPDATE marks SET value = 1 WHERE name = 'end'`)
-    older.close()
-    const inbox = opened(path, { bytes: 1000, retentionMs: 1e9 })
-    const more = { ...event('a'), bytes: new Uint8Array(300) }
-    expect((await rejection(inbox.append([more]))).details).toMatchObject({ bytes: 900, more: 300 })
-  })
-
   it('is bounded in bytes: what was learned makes room, and then nothing more is taken', async () => {
     const path = join(scratchFolder(), 'inbox.db')
     const inbox = opened(path, { bytes: 1000, retentionMs: 1e9 })

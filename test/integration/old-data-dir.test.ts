@@ -1,4 +1,4 @@
-/** The data folder of an earlier release, recorded by test/reference/data-dir.mjs, goes on where that release left it. */
+/** A recorded data folder of a release, made by test/reference/data-dir.mjs, goes on where that release left it. */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { openStore, type Store } from '../../src/platform/store/store.ts'
+import { formatOf, openStore, type Store, withoutSteps } from '../../src/platform/store/store.ts'
 import { canMountSmallDisk, firstLine, output, runOnSmallDisk, startChild } from '../child.ts'
 import { thrown } from '../coded.ts'
 import { scratchFolder } from '../scratch-folder.ts'
@@ -130,6 +130,20 @@ test('migrations run once each, in order, and a newer file is refused by name', 
   const store = openStore(path, { migrations: more })
   expect(store.get('SELECT note FROM item')!.text('note')).toBe('b')
   expect(thrown(() => open(path)).code).toBe('STORE_OUTDATED')
+})
+
+test('a file of a format whose step is gone is refused as it is; a new file begins after it', () => {
+  const folder = scratchFolder()
+  const [path, fresh] = [join(folder, 'a.db'), join(folder, 'b.db')]
+  const later = [...withoutSteps(migrations.length), migrations.join(';')]
+  open(path).close()
+  for (const readonly of [true, false]) {
+    const error = thrown(() => openStore(path, { migrations: later, readonly }))
+    expect([error.code, error.fix]).toEqual(['STORE_OUTDATED', expect.stringContaining('data_dir')])
+  }
+  expect(count(open(path))).toBe(0)
+  expect(count(openStore(fresh, { migrations: later }))).toBe(0)
+  expect(formatOf(fresh)).toBe(later.length)
 })
 
 test('a migration that fails leaves the file as it was', () => {

@@ -8,7 +8,7 @@ import { openStore, type Store } from '../../src/platform/store/store.ts'
 import { fact, stampOf } from '../../src/checkpoint/tables/states.ts'
 import type { LocalCheckpoint } from '../../src/checkpoint/local-checkpoint.ts'
 import type { Progress, Stamp } from '../../src/checkpoint/saved.ts'
-import { tablesAtOnce } from '../checkpoint/tables-at-once.ts'
+import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
 import type { Daemon } from './fleet-daemon.ts'
 
 const storyTable = `
@@ -35,7 +35,7 @@ export type Dump = readonly string[]
 
 export class Disk {
   readonly store: Store = openStore(':memory:', {
-    migrations: [...tablesAtOnce, storyTable],
+    migrations: [...checkpointMigrations, storyTable],
   })
   /** Read, and not yet known to be consumed. */
   #read: { readonly partition: string; readonly position: number }[] = []

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { EventLog } from '../../src/checkpoint/event-log/event-log.ts'
 import { stateName } from '../../src/checkpoint/event-log/states.ts'
-import { packExamples } from '../../src/checkpoint/example-pack.ts'
 import { Dedupe } from '../../src/intake/dedupe/dedupe.ts'
 import type { ExampleKey } from '../../src/contracts/core.ts'
 import type { MoveRequest, Mover } from '../../src/versions/contract.ts'
@@ -146,23 +145,6 @@ describe('an event', () => {
     const states = await statesAfter(world, { ...setting, capacity: 1 })
     expect(states).toMatchObject({ superseded: 1 })
     expect(stateOf(world, 's\0old')).toBe('superseded')
-  })
-
-  test('of a checkpoint from before there was a log has a state', async () => {
-    const world = openWorld({ s: lessons(10) })
-    await runToEnd(world, setting)
-    await move(world, 'rollback', 'v1')
-    world.streams.get('s')!.push(...lessons(2, 20))
-    await runToEnd(world, setting)
-    const { pending } = new Checkpoint(world.store, { snapshots: 9 }).load()!
-    const { header, data } = packExamples(pending)
-    world.store.run('INSERT INTO pending_runs (header, data) VALUES (?, ?)', header, data)
-    for (const table of ['event_log', 'event_states', 'event_versions'])
-      world.store.run(`DELETE FROM ${table}`)
-    world.store.run(`DELETE FROM facts WHERE name LIKE 'event_%'`)
-    expect(await statesAfter(world)).toEqual({ set_aside: 6, pending: 2 })
-    await move(world, 'relearn')
-    expect(await statesAfter(world)).toEqual({ learned: 8 })
   })
 })
 

@@ -18,7 +18,7 @@ import { failure } from '../../src/platform/errors.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { openStore, type Store } from '../../src/platform/store/store.ts'
 import type { LabelRules } from '../../src/tasks/classification/rules.ts'
-import { tablesAtOnce } from '../checkpoint/tables-at-once.ts'
+import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
 import { openLoop, type Loop } from '../../src/trainer/loop.ts'
 import type { LoopParts } from '../../src/trainer/parts.ts'
@@ -89,7 +89,7 @@ export interface Setting extends Partial<Replaced> {
 }
 
 export function openWorld(streams: Readonly<Record<string, readonly string[]>>): World {
-  const store = openStore(':memory:', { migrations: tablesAtOnce })
+  const store = openStore(':memory:', { migrations: checkpointMigrations })
   onTestFinished(() => store.close())
   return {
     store,

@@ -1,7 +1,7 @@
 /** The moves of the live pointer are a hash chain, which notices whatever changes in the store afterwards. */
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { ChainCheck, GENESIS, linkOf } from '../../src/versions/chain.ts'
+import { ChainCheck, GENESIS } from '../../src/versions/chain.ts'
 import type { Routing } from '../../src/versions/contract.ts'
 import { Ledger, ledgerMigrations } from '../../src/versions/local/ledger.ts'
 import { systemClock } from '../../src/platform/clock.ts'
@@ -98,26 +98,6 @@ test('a move that is written again with a hash of its own does not fit to the ne
   // Its own hash is right; neither neighbour knows it.
   expect(firstBreak).toEqual({ generation: 2, kind: 'unlinked' })
   expect([breaks, chained]).toEqual([2, 6])
-})
-
-test('moves of an earlier release are counted, and the newest of them is covered by the next move', () => {
-  const folder = scratchFolder()
-  const old = openStore(join(folder, 'registry.db'), { migrations: ledgerMigrations.slice(0, 6) })
-  for (const generation of [1, 2, 3])
-    old.run(
-      `INSERT INTO move (generation, version, digest, since_ms, previous, reason, moved_by)
-       VALUES (?, 'v2', 'd2', 17, 'v1', 'bad', 'rollback')`,
-      generation,
-    )
-  old.close()
-  const ledger = open(folder)
-  const [newest] = ledger.history(1)
-  expect(newest).not.toHaveProperty('hash')
-  move(ledger, 2)
-  expect(ledger.history(1, 5)[0]?.prior).toBe(linkOf(newest))
-  expect(checked(ledger.history(9))).toMatchObject({ chained: 2, unchained: 3, breaks: 0 })
-  altering(folder, `UPDATE move SET reason = 'other' WHERE generation = 3`)
-  expect(checked(open(folder).history(9)).firstBreak).toEqual({ generation: 3, kind: 'unlinked' })
 })
 
 test('moves that were adopted from elsewhere keep their hashes', () => {

@@ -57,33 +57,6 @@ test('a registry that has grown without limits is brought to them bit by bit', (
   expect(ledger.history(1)[0]?.generation).toBe(2006)
 })
 
-test('a ledger of an earlier release names the live version alone, and takes a canary and the key of a person', () => {
-  const folder = scratchFolder()
-  const store = openStore(join(folder, 'registry.db'), { migrations: ledgerMigrations.slice(0, 4) })
-  store.run(
-    `INSERT INTO move (generation, version, digest, since_ms, previous, reason, moved_by, asks)
-     VALUES (3, 'v2', 'd2', 17, 'v1', 'bad', 'rollback', '{"hold":true}')`,
-  )
-  store.close()
-  const ledger = open(folder, {})
-  const old = {
-    live: { version: 'v2', digest: 'd2' },
-    ...{ generation: 3, sinceMs: 17, previous: 'v1', reason: 'bad', by: 'rollback' },
-    asks: { hold: true },
-  }
-  expect(ledger.live()).toEqual(old)
-  const [live, canary] = [
-    { version: 'v3', digest: 'd3' },
-    { version: 'v4', digest: 'd4', share: 0.25 },
-  ]
-  const shadow = { version: 'v5', digest: 'd5' }
-  const move = { ...{ live, canary, shadow }, expect: 3, reason: 'r', by: 'promote' } as const
-  const moved = ledger.exclusively(() => ledger.move({ ...move, actor: 'anna' }))
-  expect(moved).toMatchObject({ live, canary, shadow, previous: 'v2', generation: 4 })
-  expect(moved.actor).toBe('anna')
-  expect(open(folder, {}).history(10)).toEqual([moved, old])
-})
-
 test('a page in the middle of the list is the same as that part of the whole list', () => {
   const ledger = open(scratchFolder(), { removed: 1000, moves: 1 })
   retire(ledger, 0, 300)

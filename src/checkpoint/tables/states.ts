@@ -10,7 +10,6 @@ import type { Store } from '../../platform/store/store.ts'
 import type { LearnerState, TriggerState } from '../../learner/learner-types.ts'
 import { noStamp, type Change, type CheckpointLimits, type Stamp } from '../saved.ts'
 import type { Head } from '../../contracts/example.ts'
-import { oldHeadKey } from '../schema.ts'
 import { checkRow, rowSum, summedValues } from './rows.ts'
 
 /**
@@ -91,7 +90,7 @@ export class StateTables {
     checkRow(row, { path, what: `state ${id}` }, mind, own)
     return {
       weights: instead ?? this.#weights(own),
-      learnerState: withHeadKey(JSON.parse(mind) as LearnerState),
+      learnerState: JSON.parse(mind) as LearnerState,
     }
   }
 
@@ -215,15 +214,6 @@ export class StateTables {
   #newest(table: 'states' | 'weights'): number {
     return this.#store.get(`SELECT max(id) AS id FROM ${table}`)?.number('id') ?? 0
   }
-}
-
-/** A state of an earlier release names its head otherwise. */
-function withHeadKey(learnerState: LearnerState): LearnerState {
-  const { memory } = learnerState as Partial<LearnerState>
-  const head = memory?.[oldHeadKey]
-  if (memory === undefined || head === undefined) return learnerState
-  const { [oldHeadKey]: _old, ...others } = memory
-  return { ...learnerState, memory: { ...others, head } }
 }
 
 export function fact(store: Store, name: string): Json | undefined {

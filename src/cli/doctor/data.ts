@@ -22,16 +22,16 @@ import { deadLettersFile, deadLettersMigrations } from '../../intake/dead-letter
 import { inboxFile, inboxMigrations } from '../../intake/inbox/schema.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { storeSizes } from '../../platform/store/store-space.ts'
-import { damageOf, formatOf, openStore } from '../../platform/store/store.ts'
+import { damageOf, formatOf, isTooOld, openStore, tooOldFix } from '../../platform/store/store.ts'
 import { ledgerMigrations } from '../../versions/local/ledger.ts'
 import { failed, ok, type Check, type Finding, type Place, gibibytes, warning } from './check.ts'
 
 const stateFile = 'state.db'
 const formats = {
-  [stateFile]: checkpointMigrations.length,
-  [inboxFile]: inboxMigrations.length,
-  [deadLettersFile]: deadLettersMigrations.length,
-  'registry.db': ledgerMigrations.length,
+  [stateFile]: checkpointMigrations,
+  [inboxFile]: inboxMigrations,
+  [deadLettersFile]: deadLettersMigrations,
+  'registry.db': ledgerMigrations,
 }
 /** A larger file is not read from end to end: that takes minutes. */
 const READ_BYTES = 2 ** 30
@@ -61,7 +61,7 @@ function foldersIn(path: string): readonly string[] {
 function modelFinding({ dataDir }: Place, model: string): Finding {
   const folder = join(dataDir, model)
   const stores = Object.entries(formats).filter(([file]) => existsSync(join(folder, file)))
-  for (const [file, newest] of stores) {
+  for (const [file, migrations] of stores) {
     const path = join(folder, file)
     const why = damageIn(path)
     if (why !== undefined)
@@ -69,13 +69,21 @@ function modelFinding({ dataDir }: Place, model: string): Finding {
         `${model}: ${file} is damaged: ${why}`,
         `stop the daemon and run antikythera recover ${model}: it says what is intact and what is lost`,
       )
-    if (formatOf(path) > newest)
+    const format = formatOf(path)
+    if (format > migrations.length)
       return failed(
         `${model}: ${file} was written by a newer release`,
         'use that release, or the backup from before it',
       )
+    if (isTooOld(format, migrations))
+      return failed(
+        `${model}: ${file} was written by an early release, and is read no longer`,
+        tooOldFix,
+      )
   }
-  const old = stores.filter(([file, newest]) => formatOf(join(folder, file)) < newest)
+  const isOld = ([file, { length }]: (typeof stores)[number]) =>
+    formatOf(join(folder, file)) < length
+  const old = stores.filter(isOld)
   const format =
     old.length === 0
       ? `format ${checkpointMigrations.length}`

@@ -6,10 +6,10 @@
  */
 import type { DeadLetter, Sink } from '../../contracts/connector.ts'
 import type { Row } from '../../platform/store/row.ts'
-import { openStore, type Store } from '../../platform/store/store.ts'
+import { openStore, withoutSteps, type Migrations, type Store } from '../../platform/store/store.ts'
 import { countedBytes } from '../inbox/schema.ts'
 import { headersOf, plainHeaders, type PlainHeaders } from '../events/headers.ts'
-import { evict, laneOf, senderOf, sharesMigration } from './shares.ts'
+import { evict, laneOf, senderOf, sharesTables } from './shares.ts'
 
 export interface DeadLetters extends Sink {
   /** All that were ever written, by code. */
@@ -30,24 +30,18 @@ export interface UnsentLetters {
   count(): number
 }
 
-export const deadLettersMigrations = [
+export const deadLettersMigrations: Migrations = [
+  ...withoutSteps(3),
   `CREATE TABLE letters (
-     number INTEGER PRIMARY KEY AUTOINCREMENT,
-     key TEXT NOT NULL UNIQUE,
-     code TEXT NOT NULL,
-     reason TEXT NOT NULL,
-     connector TEXT NOT NULL,
-     partition TEXT NOT NULL,
-     position TEXT NOT NULL,
-     value BLOB NOT NULL,
-     headers TEXT NOT NULL,
-     time_ms INTEGER NOT NULL
+     number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, code TEXT NOT NULL, reason TEXT NOT NULL,
+     connector TEXT NOT NULL, partition TEXT NOT NULL, position TEXT NOT NULL, value BLOB NOT NULL, headers TEXT NOT NULL,
+     time_ms INTEGER NOT NULL, lane TEXT NOT NULL, sender TEXT NOT NULL
    );
-   CREATE TABLE counts (code TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;`,
-  `CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-   INSERT INTO marks (name, value) VALUES ('sent', 0);`,
-  countedBytes('letters', 'value'),
-  sharesMigration,
+   CREATE TABLE counts (code TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+   CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+   INSERT INTO marks (name, value) VALUES ('sent', 0), ('gone', 0);
+   ${countedBytes('letters', 'value')}
+   ${sharesTables}`,
 ]
 
 /** File name inside a model's folder. */

@@ -17,13 +17,8 @@ const counted = (sign: '+' | '-', row: 'NEW' | 'OLD') =>
     )
     .join('\n')
 
-const laneIn = `connector || CASE position WHEN 'refused' THEN ' refused' ELSE '' END`
-
-/** The senders of older letters are unknown: they share their lane. */
-export const sharesMigration = `
-  ALTER TABLE letters ADD COLUMN lane TEXT NOT NULL DEFAULT '';
-  ALTER TABLE letters ADD COLUMN sender TEXT NOT NULL DEFAULT '';
-  UPDATE letters SET lane = ${laneIn};
+/** Beside the table of letters. */
+export const sharesTables = `
   CREATE INDEX letters_by_lane ON letters (lane, number);
   CREATE INDEX letters_by_sender ON letters (lane, sender, number);
   CREATE INDEX letters_by_code ON letters (code, number);
@@ -37,9 +32,6 @@ export const sharesMigration = `
   ) WITHOUT ROWID;
   CREATE INDEX senders_by_letters ON senders (lane, letters);
   CREATE INDEX senders_by_bytes ON senders (lane, bytes);
-  INSERT INTO senders SELECT lane, sender, count(*), sum(length(value)) FROM letters GROUP BY 1, 2;
-  INSERT INTO lanes SELECT lane, sum(letters), sum(bytes) FROM senders GROUP BY 1;
-  INSERT INTO marks (name, value) SELECT 'gone', coalesce(min(number), 1) - 1 FROM letters;
   CREATE TRIGGER letter_shared AFTER INSERT ON letters BEGIN
     INSERT OR IGNORE INTO lanes (lane) VALUES (NEW.lane);
     INSERT OR IGNORE INTO senders (lane, sender) VALUES (NEW.lane, NEW.sender);

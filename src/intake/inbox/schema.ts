@@ -2,46 +2,32 @@
  * `inbox.db`: the data that the server keeps for the trainer: feedback accepted over HTTP (the embedded topic) and
  * served predictions. The server writes it; the trainer reads it, and writes only its progress. A separate file, so
  * that a large checkpoint never makes a request wait for a lock.
+ *
+ * `identities.lesson` is the digest of a signal; 0 if it is unknown, and any signal counts as the same. The mark `identity` stands
+ * beside any offset that is stored elsewhere, because offsets are meaningless in another inbox. `predictions.canary`, `shadow` and
+ * `unit` are for answers during a rollout: the version on trial, the shadow's answer, and a hash of the key of the request; `pinned`
+ * is 1 if the request named the version. `traceparent` is the span of the request (W3C Trace Context).
  */
-export const inboxMigrations: readonly string[] = [
+import { withoutSteps, type Migrations } from '../../platform/store/store.ts'
+
+export const inboxMigrations: Migrations = [
+  ...withoutSteps(7),
   `CREATE TABLE messages (
-     offset INTEGER PRIMARY KEY,
-     value BLOB NOT NULL,
-     time_ms INTEGER NOT NULL
+     offset INTEGER PRIMARY KEY, value BLOB NOT NULL, time_ms INTEGER NOT NULL, traceparent TEXT
    );
    CREATE TABLE identities (
-     hash BLOB PRIMARY KEY,
-     offset INTEGER NOT NULL
+     hash BLOB PRIMARY KEY, offset INTEGER NOT NULL, lesson INTEGER NOT NULL DEFAULT 0
    ) WITHOUT ROWID;
    CREATE INDEX identities_by_age ON identities (offset);
-   CREATE TABLE marks (
-     name TEXT PRIMARY KEY,
-     value INTEGER NOT NULL
-   ) WITHOUT ROWID;
-   INSERT INTO marks (name, value) VALUES ('end', 0), ('consumed', 0), ('duplicates', 0);
+   CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+   INSERT INTO marks (name, value)
+     VALUES ('end', 0), ('consumed', 0), ('duplicates', 0), ('identity', abs(random() % 281474976710656));
    CREATE TABLE predictions (
-     number INTEGER PRIMARY KEY AUTOINCREMENT,
-     id TEXT NOT NULL UNIQUE,
-     input TEXT NOT NULL,
-     version TEXT NOT NULL,
-     label TEXT NOT NULL,
-     time_ms INTEGER NOT NULL
-   );`,
-  // Offsets are meaningless in another inbox, so store this identity beside any offset.
-  `INSERT INTO marks (name, value) VALUES ('identity', abs(random() % 281474976710656));`,
-  countedBytes('messages', 'value') + countedBytes('predictions', 'input'),
-  // Digests of signals; 0 if unknown, and any signal counts as the same.
-  'ALTER TABLE identities ADD COLUMN lesson INTEGER NOT NULL DEFAULT 0;',
-  // For answers during a rollout: the version on trial, and the shadow's answer.
-  `ALTER TABLE predictions ADD COLUMN canary TEXT;
-   ALTER TABLE predictions ADD COLUMN shadow TEXT;`,
-  // 1: the request named the version.
-  'ALTER TABLE predictions ADD COLUMN pinned INTEGER;',
-  // The span of the request (W3C Trace Context).
-  `ALTER TABLE messages ADD COLUMN traceparent TEXT;
-   ALTER TABLE predictions ADD COLUMN traceparent TEXT;`,
-  // For answers during a trial: a hash of the key of the request.
-  'ALTER TABLE predictions ADD COLUMN unit TEXT;',
+     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, input TEXT NOT NULL, version TEXT NOT NULL,
+     label TEXT NOT NULL, time_ms INTEGER NOT NULL, canary TEXT, shadow TEXT, pinned INTEGER, traceparent TEXT, unit TEXT
+   );
+   ${countedBytes('messages', 'value')}
+   ${countedBytes('predictions', 'input')}`,
 ]
 
 /** Positions stored elsewhere no longer belong to this file. */

@@ -37,9 +37,24 @@ export interface Store {
   close(): void
 }
 
+/** The SQL for the step from format i to i + 1 of a file; append only. */
+export type Migrations = readonly (string | undefined)[]
+
+/** The steps of formats that are read no longer: a new file begins after them, an older one is refused. */
+export function withoutSteps(count: number): Migrations {
+  return Array.from({ length: count })
+}
+
+/** Whether a file of this format, 0 = a new one, has no way to the present one. */
+export function isTooOld(format: number, migrations: Migrations): boolean {
+  return format > 0 && format <= migrations.length && migrations[format - 1] === undefined
+}
+
+export const tooOldFix =
+  'choose another data_dir and send the events again, or keep it for the release that wrote it'
+
 export interface StoreOptions {
-  /** The SQL for the step from version i to i + 1 of the file; append only. */
-  readonly migrations: readonly string[]
+  readonly migrations: Migrations
   /** Refuses writes. The file must exist and be up to date. */
   readonly readonly?: boolean
   /** NORMAL: survives a crash of the process, but a power cut only after the next FULL commit to the same file. */
@@ -220,14 +235,16 @@ class LibsqlStore implements Store {
     if (this.#place !== undefined) checkPlace(this.#place)
   }
 
-  #migrate(migrations: readonly string[]): void {
+  #migrate(migrations: Migrations): void {
     const version = this.#version()
     if (version === migrations.length) return
     if (version > migrations.length) throw this.#outdated('was written by a newer version')
+    if (isTooOld(version, migrations))
+      throw this.#outdated('was written by an early release, and is read no longer', tooOldFix)
     if (this.#readonly) throw this.#outdated('is not set up yet')
     this.transaction(() => {
       // Checked again inside the transaction: another process may have migrated it meanwhile.
-      for (const sql of migrations.slice(this.#version())) this.#exec(sql)
+      for (const sql of migrations.slice(this.#version())) if (sql !== undefined) this.#exec(sql)
       this.#exec(`PRAGMA user_version=${String(migrations.length)}`)
     })
   }
@@ -245,8 +262,8 @@ class LibsqlStore implements Store {
     return this.get('PRAGMA user_version')?.number('user_version') ?? 0
   }
 
-  #outdated(why: string): Error {
-    return failure('STORE_OUTDATED', `${this.path} ${why}`, { details: { path: this.path } })
+  #outdated(why: string, fix?: string): Error {
+    return failure('STORE_OUTDATED', `${this.path} ${why}`, { details: { path: this.path }, fix })
   }
 
   /** SQLite has already rolled back after some errors, such as a full disk. */

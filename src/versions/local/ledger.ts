@@ -8,29 +8,23 @@ import type { Manifest, Mover, Routing, RoutingMove } from '../contract.ts'
 import { manifestText } from '../manifest.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Row } from '../../platform/store/row.ts'
-import { openStore, type Store } from '../../platform/store/store.ts'
+import { openStore, withoutSteps, type Migrations, type Store } from '../../platform/store/store.ts'
 import { chained } from '../chain.ts'
-import { indexMigration, retiredByAge, VersionIndex } from './listing.ts'
+import { indexTables, retiredByAge, VersionIndex } from './listing.ts'
 import { previousOf, printable, routingOf, storedOf } from '../routing.ts'
 
-/** Append only. */
-export const ledgerMigrations: readonly string[] = [
+export const ledgerMigrations: Migrations = [
+  ...withoutSteps(7),
   `CREATE TABLE move (
      generation INTEGER PRIMARY KEY, version TEXT NOT NULL, digest TEXT NOT NULL, since_ms INTEGER NOT NULL,
-     previous TEXT, reason TEXT NOT NULL, moved_by TEXT NOT NULL);
+     previous TEXT, reason TEXT NOT NULL, moved_by TEXT NOT NULL, asks TEXT, canary TEXT, shadow TEXT, actor TEXT,
+     hash TEXT, prior TEXT
+   );
+   CREATE INDEX move_by_version ON move (version, generation);
    CREATE TABLE pin (version TEXT PRIMARY KEY) WITHOUT ROWID;
    CREATE TABLE retired (version TEXT PRIMARY KEY, manifest TEXT NOT NULL);
-   CREATE INDEX retired_by_age ON retired (length(version), version);`,
-  `DROP INDEX retired_by_age;
-   CREATE INDEX retired_by_number ON retired (CAST(substr(version, 2) AS INTEGER), length(version), version);`,
-  `CREATE INDEX move_by_version ON move (version, generation);`,
-  `ALTER TABLE move ADD COLUMN asks TEXT;`,
-  `ALTER TABLE move ADD COLUMN canary TEXT;
-   ALTER TABLE move ADD COLUMN shadow TEXT;`,
-  `ALTER TABLE move ADD COLUMN actor TEXT;`,
-  `ALTER TABLE move ADD COLUMN hash TEXT;
-   ALTER TABLE move ADD COLUMN prior TEXT;`,
-  indexMigration,
+   CREATE INDEX retired_by_number ON retired (CAST(substr(version, 2) AS INTEGER), length(version), version);
+   ${indexTables}`,
 ]
 
 /** The maximum that one write removes: a registry that has grown for months reaches its limits step by step. */

@@ -13,8 +13,8 @@ import { eventLoop } from '../../platform/slices.ts'
 import type { ListedVersion } from '../contract.ts'
 import { readManifest } from '../manifest.ts'
 
-/** Append only, like `ledgerMigrations`, which has it. */
-export const indexMigration = `
+/** In `ledgerMigrations`. */
+export const indexTables = `
   CREATE TABLE folder (version TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
   CREATE INDEX folder_by_age ON folder (number, length(version), version);`
 
