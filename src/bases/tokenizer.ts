@@ -7,6 +7,7 @@ import type { Json } from '../contracts/core.ts'
 import { failure } from '../platform/errors.ts'
 import { timeLimit } from '../platform/time-limit.ts'
 import { offsetsOf, type PieceBytes } from './offsets.ts'
+import { cutByWord, wordEncoder } from './piece-words.ts'
 import { tokenBytesOf } from './token-bytes.ts'
 import { trialTexts, tryOnce, tryOut } from './trial.ts'
 
@@ -42,10 +43,11 @@ interface Tokenizer {
   id_to_token(id: number): string | undefined
   readonly normalizer: ((text: string) => string) | null
 }
+type LibraryTokenizer = Tokenizer & Parameters<typeof wordEncoder>[0]
 /** Without changes to its spaces. */
 export const AS_IT_IS = { clean_up_tokenization_spaces: false } as const
 const library = huggingface as unknown as {
-  readonly Tokenizer: new (definition: Json, config: object) => Tokenizer
+  readonly Tokenizer: new (definition: Json, config: object) => LibraryTokenizer
 }
 
 interface TokenModel {
@@ -152,29 +154,25 @@ function changedTo(definition: Json, cut: string, rule: string): Json {
 /** Without limits. */
 export function createTokenizer(definition: Json): Tokenizer {
   try {
-    return new library.Tokenizer(byWord(definition), {})
+    const cut = cutByWord(definition)
+    const tokenizer = new library.Tokenizer(cut ?? definition, {})
+    return cut === undefined ? tokenizer : cachingWords(tokenizer, definition)
   } catch (cause) {
     throw failure('BASE_INVALID', 'tokenizer.json cannot be read', { cause })
   }
 }
 
-/**
- * SentencePiece writes a text as one word with ▁ for its spaces. Where no token goes on behind a space, the text may be cut before
- * each: the tokens are the same, and words that come again are not merged again.
- */
-function byWord(definition: Json): Json {
-  const { model, pre_tokenizer: cut } = definition as Readonly<Record<string, Json | undefined>>
-  const { type, vocab } = (model ?? {}) as Readonly<Record<string, Json | undefined>>
-  if (type !== 'BPE' || (cut ?? null) !== null) return definition
-  const tokens = Object.keys((vocab ?? {}) as object)
-  if (!tokens.includes('▁') || tokens.some((token) => /[^▁]▁/.test(token))) return definition
-  const words = {
-    type: 'Split',
-    pattern: { Regex: '▁+[^▁]*' },
-    behavior: 'Isolated',
-    invert: false,
+function cachingWords(tokenizer: LibraryTokenizer, definition: Json): Tokenizer {
+  const words = wordEncoder(tokenizer, definition)
+  if (words === undefined) return tokenizer
+  return {
+    encode: (text, options) =>
+      options?.add_special_tokens === false ? { ids: words(text) } : tokenizer.encode(text),
+    decode: (ids, options) => tokenizer.decode(ids, options),
+    get_vocab: () => tokenizer.get_vocab(),
+    id_to_token: (id) => tokenizer.id_to_token(id),
+    normalizer: tokenizer.normalizer,
   }
-  return { ...(definition as object), pre_tokenizer: words }
 }
 
 /** A definition that is not plain, and may therefore take long for a text, is watched. */

@@ -159,14 +159,14 @@ class ModelLoop {
     if (await stored.learn(signal)) return this.#saveIfDue(signal)
     // The version of a rollback may have to be published again with the present settings.
     await this.#updates.act(false, signal)
-    const { next } = this.#assembly.state.progress.state
+    const { next } = this.#assembly.state.progress
     for (let read = 0; read < this.#parts.limits.records; read += 1) {
       const received = stream.take() ?? (await stream.next(signal))
       if (received === undefined) return this.#rest(running, signal)
       await this.#take(received, running, signal)
       if (signal.aborted || this.#isInterrupted) break
       // An update takes long: a person may have moved the pointer meanwhile.
-      if (this.#assembly.state.progress.state.next !== next) break
+      if (this.#assembly.state.progress.next !== next) break
     }
     this.#backlog.look(this.#consumed, stream.lag)
     await this.#saveIfDue(signal)

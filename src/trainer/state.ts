@@ -236,7 +236,7 @@ export class TrainerState {
   /** Those of these rows that are in the exact sums; undefined if it is not known, or if one has lost its example. */
   #summedAt(orders: readonly number[]): readonly Example[] | undefined {
     const { log, learner, progress } = this
-    const { parent } = progress.state
+    const { parent } = progress
     if (learner.summed === undefined || parent === null) return undefined
     const line = log.versions.lineOf(parent)
     const learned = orders.filter((order) => log.isLearnedBy(line, order))

@@ -67,6 +67,25 @@ export class TrainerProgress {
     return this.#shownPositions
   }
 
+  /** The number of the next version. */
+  get next(): number {
+    return this.#state.next
+  }
+
+  /** The next update was due before, and its place is in the checkpoint. */
+  get hasCut(): boolean {
+    return this.#state.cut !== undefined || this.#state.rehearsal !== undefined
+  }
+
+  /** Examples that the next update takes. */
+  get block(): number | undefined {
+    return this.#state.block
+  }
+
+  get parent(): string | null {
+    return this.#state.parent
+  }
+
   get accepted(): number {
     return this.#state.accepted
   }

@@ -2,10 +2,22 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import * as published from '@huggingface/tokenizers'
 import { openFolder } from '../../src/bases/pulled/pulled.ts'
 import type { Base } from '../../src/contracts/base.ts'
 import { writeSafetensors } from '../../src/nn/containers/safetensors.ts'
+import { openTokenizer } from '../../src/bases/tokenizer.ts'
 import { pulledBase } from './pull-for-tests.ts'
+
+/** Its published types do not resolve under Node's module rules. */
+const huggingface = published as unknown as {
+  readonly Tokenizer: new (
+    definition: object,
+    config: object,
+  ) => {
+    encode(text: string, options: object): { readonly ids: readonly number[] }
+  }
+}
 
 const words = ['<unk>', '▁', 'a', 'b', '▁a', '▁b', 'c', '▁▁']
 const merges = ['▁ ▁', '▁ a', '▁ b']
@@ -85,6 +97,39 @@ describe('a static encoder', () => {
     })
   })
 })
+
+it('has the tokens of the library, which merges the whole text, also of words that come again', () => {
+  const bytes = Array.from({ length: 256 }, (_, byte) => hexOf(byte))
+  const vocab = [...words, '<s>', ...bytes]
+  const definition = {
+    ...tokenizer,
+    added_tokens: [{ id: words.length, content: '<s>', normalized: false }],
+    model: {
+      ...tokenizer.model,
+      byte_fallback: true,
+      vocab: Object.fromEntries(vocab.map((word, id) => [word, id])),
+    },
+  }
+  const library = new huggingface.Tokenizer(definition, {})
+  const ours = openTokenizer(definition, vocab.length)
+  const texts = [
+    '',
+    ' ',
+    'a',
+    ' a',
+    'ab  ba a   b ',
+    '▁▁a▁b',
+    'a<s> b <s>',
+    'é 🎉\n a\ud800',
+    'x'.repeat(99),
+  ]
+  for (const text of [...texts, ...texts])
+    expect(ours.words(text), text).toEqual(library.encode(text, { add_special_tokens: false }).ids)
+})
+
+function hexOf(byte: number): string {
+  return `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`
+}
 
 describe('WordLlama from its wheel', () => {
   const pulled = pulledBase('static')

@@ -95,7 +95,7 @@ function halved(latent: Latent): Latent {
   return halves === undefined ? latent : { ...latent, data: fromHalves(halves) }
 }
 
-const noRow: WholeRow = { numbers: new Float64Array(), clipped: 0 }
+const noRow: WholeRow = { numbers: new Int16Array(), clipped: 0 }
 
 /** The examples that the version and its ancestors have learned, as far as the log has them. */
 function* learnedBy(version: string, store: Store): Generator<Example> {
@@ -194,6 +194,6 @@ function eventFrom({ source, id, label, weight, x }: JsonObject): SummedEvent | 
   if (typeof weight !== 'number' || !(weight > 0) || typeof x !== 'string') return undefined
   const bytes = new Uint8Array(Buffer.from(x, 'base64'))
   if (bytes.byteLength % 2 !== 0) return undefined
-  const numbers = Float64Array.from(new Int16Array(bytes.buffer))
+  const numbers = new Int16Array(bytes.buffer)
   return { source, id, label, weight, row: { numbers, clipped: 0 } }
 }

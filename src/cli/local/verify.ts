@@ -1,6 +1,6 @@
 /**
  * Computes a version of a closed form again from the events that it has learned, and compares: the digest of its sums must
- * be the same to the bit, whatever their order; its head nearly, because its solution is rounded. Plain loops do it, without the
+ * be the same to the bit, whatever their order; its head nearly, because its solution is rounded. Plain loops solve it, without the
  * engine that made the version. The format of the digest is in deploy/verify.md.
  */
 import { open, rm } from 'node:fs/promises'
@@ -68,7 +68,7 @@ async function openVersion(config: Config, model: string, base: Base, version: V
   invariant(method !== undefined && closedForm !== undefined, 'a closed form')
   const seen = viewOf(base, method, adapter)
   const task = openTask(modelOf(config, model), config.limits, pluginsOf(config))
-  const whole = wholeFeatures({ base: seen })
+  const whole = wholeFeatures(seen)
   if (whole?.identity !== sums.identity)
     throw failure('SUMS_FOREIGN', `the sums of ${name} are over another base or projection`)
   const head = task.headOf(facts)
@@ -99,7 +99,7 @@ async function summed(
           const column = names.indexOf(label)
           if (column < 0) throw differs(parts, `an event has the label ${label}, which it lacks`)
           return {
-            whole: rows[at] ?? { numbers: new Float64Array(), clipped: 0 },
+            whole: rows[at] ?? { numbers: new Int16Array(), clipped: 0 },
             shares: new Map([[column, weight]]),
           }
         }),

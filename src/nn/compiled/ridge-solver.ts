@@ -62,7 +62,7 @@ function lowerOf(moments: Float32Array | Float64Array, width: number): Float32Ar
   return matrix
 }
 
-export const T: Attributes = { T: { type: 'float64' } }
+const T: Attributes = { T: { type: 'float64' } }
 const nodes: readonly NodeDef[] = [
   input('moments', [-1, -1]),
   input('lambda', []),
@@ -82,7 +82,7 @@ const nodes: readonly NodeDef[] = [
   node('solved', 'Cast', ['answer'], { SrcT: { type: 'float64' }, DstT: { type: 'float32' } }),
 ]
 
-export function node(
+function node(
   name: string,
   op: string,
   inputs: readonly string[],
@@ -91,7 +91,7 @@ export function node(
   return { name, op, inputs, attributes }
 }
 
-export function input(name: string, shape: readonly number[]): NodeDef {
+function input(name: string, shape: readonly number[]): NodeDef {
   return node(name, 'Placeholder', [], { dtype: { type: 'float32' }, shape: { shape } })
 }
 
@@ -101,7 +101,7 @@ function constant(name: string, values: readonly number[]): NodeDef {
   return node(name, 'Const', [], { dtype: { type: 'int32' }, value: { value } })
 }
 
-export function toDouble(name: string, of: string): NodeDef {
+function toDouble(name: string, of: string): NodeDef {
   return node(name, 'Cast', [of], { SrcT: { type: 'float32' }, DstT: { type: 'float64' } })
 }
 

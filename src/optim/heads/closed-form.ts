@@ -29,7 +29,6 @@ import type { Head, Target } from '../../contracts/example.ts'
 import type { Classes, Task } from '../../contracts/task.ts'
 import { areFinite, checkTensors } from '../../adapters/adapter.ts'
 import { failure, invariant } from '../../platform/errors.ts'
-import { gramOf } from '../../nn/compiled/gram.ts'
 import { ridgeSolverOf } from '../../nn/compiled/ridge-solver.ts'
 import { softmax, Temperature } from '../../nn/softmax.ts'
 import { ClassMoments, type SharedExample } from './class-moments.ts'
@@ -67,7 +66,7 @@ export class ClosedFormTrainable implements Trainable {
   #steps = 0
 
   constructor(parts: ClosedFormParts) {
-    const { base, task, head, parameters, closedForm, tf } = parts
+    const { base, task, head, parameters, closedForm } = parts
     const { width } = base.network
     const outputs = task.outputs(head)
     checkTensors(task.parameters(width, outputs), parameters)
@@ -76,9 +75,9 @@ export class ClosedFormTrainable implements Trainable {
     this.#classes = task.classes
     this.#head = head
     this.#solved = copied(parameters)
-    this.#whole = wholeFeatures({ base, engine: parts })
+    this.#whole = wholeFeatures(base)
     this.#sums = this.#whole
-      ? new ExactSums({ ...closedForm, ...this.#whole, width, gram: gramOf(tf) }, outputs)
+      ? new ExactSums({ ...closedForm, ...this.#whole, width }, outputs)
       : new ClassMoments(width, outputs, closedForm)
   }
 
@@ -89,7 +88,7 @@ export class ClosedFormTrainable implements Trainable {
   score(rows: readonly Latent[]): readonly Float32Array[] {
     if (rows.length === 0 || this.#outputs === 0) return rows.map(() => new Float32Array())
     this.#solve()
-    return embed(this.#parts, rows).map((x) => this.#logits(x))
+    return embed(this.#parts, rows).map(this.#logits(1))
   }
 
   step(rows: readonly TrainRow[]): StepResult {
@@ -108,7 +107,7 @@ export class ClosedFormTrainable implements Trainable {
     const gone = rows.flatMap(({ target, weight }, row): EmbeddedExample[] => {
       const right = this.#rightIn(target)
       const own = embedded[row]
-      if (own === undefined || right.length === 0 || !canBeAdded(own.x, weight)) return []
+      if (own === undefined || right.length === 0 || !canBeAdded(own, weight)) return []
       return [{ ...own, shares: evenly(right, weight) }]
     })
     this.#sums.subtractAll(gone)
@@ -201,9 +200,10 @@ export class ClosedFormTrainable implements Trainable {
     readonly logits: readonly Float32Array[]
   } {
     const embedded = this.#embedded(rows)
-    const logits = embedded.map(({ x }) => this.#logits(x))
+    const logitsOf = this.#logits(this.#whole?.unit ?? 1)
+    const logits = embedded.map(({ x, whole }) => logitsOf(this.#whole ? whole.numbers : x))
     const isSound =
-      rows.every(({ weight }, row) => canBeAdded(embedded[row]?.x, weight)) && this.#hasRoom(rows)
+      embedded.every((own, row) => canBeAdded(own, rows[row]?.weight ?? NaN)) && this.#hasRoom(rows)
     if (rows.length === 0 || !isSound) return { result: DROPPED, logits }
     let loss = 0
     const learned: EmbeddedExample[] = []
@@ -229,12 +229,9 @@ export class ClosedFormTrainable implements Trainable {
   #embedded(rows: readonly Pick<TrainRow, 'latent'>[]): readonly EmbeddedRow[] {
     const latents = rows.map(({ latent }) => latent)
     const whole = this.#whole
-    if (whole === undefined) return embed(this.#parts, latents).map((x) => ({ x, whole: noRow }))
-    return whole.of(whole.inputs(latents)).map((row) => {
-      const x = new Float32Array(row.numbers)
-      for (let at = 0; at < x.length; at += 1) x[at] = whole.unit * (x[at] ?? 0)
-      return { x, whole: row }
-    })
+    return whole === undefined
+      ? embed(this.#parts, latents).map((x) => ({ x, whole: noRow }))
+      : whole.of(whole.inputs(latents)).map((row) => ({ x: noNumbers, whole: row }))
   }
 
   /** A total weight of hundreds of millions is as many as exact sums take. */
@@ -290,22 +287,44 @@ export class ClosedFormTrainable implements Trainable {
     })
   }
 
-  /** As the task has it: scale · x·W + b, zeros of x passed over. */
-  #logits(x: Float32Array): Float32Array {
+  /** As the task has it: scale · x·W + b for x = unit · numbers. */
+  #logits(unit: number): (numbers: Float32Array | Int16Array) => Float32Array {
     const { task, base } = this.#parts
     const scale = task.scale(base.network.unit)
     const weight = this.#solved.get('head.weight')?.data
     const bias = this.#solved.get('head.bias')?.data
     invariant(weight !== undefined && bias !== undefined, 'a head')
-    const sums = Float64Array.from(bias)
-    for (const [row, value] of x.entries()) {
-      if (value === 0) continue
-      for (let column = 0, at = row * sums.length; column < sums.length; column += 1, at += 1)
-        sums[column] = (sums[column] ?? 0) + scale * value * (weight[at] ?? 0)
+    const [width, columns] = [base.network.width, bias.length]
+    // Column by column, and four at a time, so that no sum waits for another.
+    const turned = new Float64Array(GROUP * Math.ceil(columns / GROUP) * width)
+    for (let row = 0, from = 0; row < width; row += 1)
+      for (let column = 0; column < columns; column += 1, from += 1)
+        turned[column * width + row] = weight[from] ?? 0
+    const x = new Float64Array(width)
+    return (numbers) => {
+      for (let row = 0; row < width; row += 1) x[row] = scale * (unit * (numbers[row] ?? 0))
+      const sums = new Float32Array(columns)
+      for (let column = 0; column < columns; column += GROUP) {
+        let [a, b] = [bias[column] ?? 0, bias[column + 1] ?? 0]
+        let [c, d] = [bias[column + 2] ?? 0, bias[column + 3] ?? 0]
+        const first = column * width
+        const [second, third, last] = [first + width, first + 2 * width, first + 3 * width]
+        for (let row = 0; row < width; row += 1) {
+          const value = x[row] ?? 0
+          a += value * (turned[first + row] ?? 0)
+          b += value * (turned[second + row] ?? 0)
+          c += value * (turned[third + row] ?? 0)
+          d += value * (turned[last + row] ?? 0)
+        }
+        sums.set([a, b, c, d].slice(0, columns - column), column)
+      }
+      return sums
     }
-    return Float32Array.from(sums)
   }
 }
+
+/** Columns of a head that are computed at the same time. */
+const GROUP = 4
 
 interface SolvedParts
   extends
@@ -328,7 +347,7 @@ export function solvedHead(
   return headOf(closedForm.solve(found, tf && ridgeSolverOf(tf)), found, inverse, shape)
 }
 
-/** `whole`: the same in whole numbers, for exact sums. */
+/** In whole numbers where sums are exact, and then without numbers in floating point. */
 interface EmbeddedRow {
   readonly x: Float32Array
   readonly whole: WholeRow
@@ -336,12 +355,13 @@ interface EmbeddedRow {
 
 type EmbeddedExample = SharedExample & EmbeddedRow
 
-const noRow: WholeRow = { numbers: new Float64Array(), clipped: 0 }
+const noNumbers = new Float32Array()
+const noRow: WholeRow = { numbers: new Int16Array(), clipped: 0 }
 
 /** A value that is not finite would stay in the sums for good, and so would its square. */
-function canBeAdded(x: Float32Array | undefined, weight: number): boolean {
-  const square = x?.reduce((sum, value) => sum + value * value, 0) ?? NaN
-  return weight >= 0 && Number.isFinite(Math.fround(weight * square))
+function canBeAdded({ x, whole }: EmbeddedRow, weight: number): boolean {
+  const square = x.reduce((sum, value) => sum + value * value, 0)
+  return weight >= 0 && whole.isBroken !== true && Number.isFinite(Math.fround(weight * square))
 }
 
 /** The weight of an example, divided among its classes. */

@@ -10,7 +10,7 @@ import { createHash } from 'node:crypto'
 import { startOf } from '../../adapters/closed-form/cholesky.ts'
 import type { ClassSums } from '../../contracts/adapter.ts'
 import type { Tensors } from '../../contracts/core.ts'
-import type { Gram } from '../../nn/compiled/gram.ts'
+import { addGram } from '../../nn/js/wasm/whole-products.ts'
 import { canonicalJson } from '../../platform/canonical-json.ts'
 import type { SharedExample } from './class-moments.ts'
 import { GREATEST, type WholeRow } from './whole-features.ts'
@@ -41,8 +41,6 @@ export interface SumsShape {
   readonly unit: number
   readonly identity: string
   readonly needsMoments: boolean
-  /** Sums the products of many examples at once; absent: loops do. */
-  readonly gram?: Gram | undefined
 }
 
 export class ExactSums {
@@ -167,100 +165,30 @@ export class ExactSums {
     const all = weights.reduce((sum, { weight }) => sum + weight, 0)
     this.#counts.reserve(all)
     this.#sums.reserve(all * GREATEST)
+    const facts = [examples.length, 0, 0, 0] as [number, number, number, number]
     for (const [at, { whole, isDivided = false }] of examples.entries()) {
       const { numbers, clipped } = whole
       for (const [column, share] of weights[at]?.whole ?? []) {
-        this.#counts.add(column, ONE, sign * share)
+        this.#counts.addOne(column, sign * share)
         this.#sums.add(column * width, numbers, sign * share)
       }
-      this.#facts.reserve(numbers.length)
-      this.#facts.add(0, Float64Array.of(1, Number(isDivided), numbers.length, clipped), sign)
+      facts[1] += Number(isDivided)
+      facts[2] += numbers.length
+      facts[3] += clipped
     }
+    this.#facts.reserve(facts[2])
+    for (const [at, fact] of facts.entries()) this.#facts.addOne(at, sign * fact)
     if (!this.#shape.needsMoments) return
     this.#moments.reserve(all * GREATEST ** 2)
-    const rows = examples.map(({ whole }) => whole)
-    this.#addMoments(
-      rows,
+    addGram(
+      this.#moments.low,
+      examples.map(({ whole }) => whole.numbers),
       weights.map(({ weight }) => sign * weight),
     )
   }
-
-  /**
-   * Of many examples by the engine, if there is one. Otherwise row by row of G, each for all examples while it lies in the cache:
-   * four of them at a time, because whole numbers have the same sum in any order. Half of the outputs of a ReLU are zero, so a
-   * row passes over about half of the examples.
-   */
-  #addMoments(examples: readonly WholeRow[], weights: readonly number[]): void {
-    const { width, gram } = this.#shape
-    const { low } = this.#moments
-    const rows: Float64Array[] = examples.map(({ numbers }) => numbers)
-    const sums = gram?.({ rows, weights, greatest: GREATEST })
-    if (sums !== undefined) {
-      addTriangle(low, width, sums)
-      return
-    }
-    const factors = new Float64Array(rows.length)
-    // Plain loops, because this is most of what an example costs.
-    for (let row = 0; row < width; row += 1) {
-      let count = 0
-      for (let at = 0; at < examples.length; at += 1) {
-        const numbers = examples[at]?.numbers ?? low
-        const factor = (weights[at] ?? 0) * (numbers[row] ?? 0)
-        if (factor === 0) continue
-        rows[count] = numbers
-        factors[count] = factor
-        count += 1
-      }
-      addProducts(low, { from: startOf(row), width: row + 1 }, { rows, factors, count })
-    }
-  }
 }
-
-const ONE = Float64Array.of(1)
 
 /** In units of a weight. */
 function units(share: number): number {
   return Math.round(share * WEIGHT_UNITS)
-}
-
-/** low += high + rest, of the lower triangle [width, width]. */
-function addTriangle(
-  low: Float64Array,
-  width: number,
-  [high, rest]: readonly [Float32Array, Float32Array],
-): void {
-  for (let row = 0, at = 0; row < width; row += 1)
-    for (let from = row * width, to = from + row + 1; from < to; from += 1, at += 1)
-      low[at] = (low[at] ?? 0) + ((high[from] ?? 0) + (rest[from] ?? 0))
-}
-
-interface RowProducts {
-  readonly rows: readonly Float64Array[]
-  readonly factors: Float64Array
-  /** Of both, so many count. */
-  readonly count: number
-}
-
-/** Adds Σ factor · row to `width` totals, from one on. */
-function addProducts(
-  low: Float64Array,
-  { from, width }: { readonly from: number; readonly width: number },
-  { rows, factors, count }: RowProducts,
-): void {
-  let at = 0
-  for (; at + 3 < count; at += 4) {
-    const [a, b] = [rows[at] ?? low, rows[at + 1] ?? low]
-    const [c, d] = [rows[at + 2] ?? low, rows[at + 3] ?? low]
-    const [e, f] = [factors[at] ?? 0, factors[at + 1] ?? 0]
-    const [g, h] = [factors[at + 2] ?? 0, factors[at + 3] ?? 0]
-    for (let k = 0; k < width; k += 1)
-      low[from + k] =
-        (low[from + k] ?? 0) +
-        (e * (a[k] ?? 0) + f * (b[k] ?? 0)) +
-        (g * (c[k] ?? 0) + h * (d[k] ?? 0))
-  }
-  for (; at < count; at += 1) {
-    const [a, e] = [rows[at] ?? low, factors[at] ?? 0]
-    for (let k = 0; k < width; k += 1) low[from + k] = (low[from + k] ?? 0) + e * (a[k] ?? 0)
-  }
 }

@@ -5,8 +5,8 @@
  *   q = round(x / u)      |q| ≤ 2¹²      u = 2⁻¹² for an embedding of unit length
  *   q = round(relu(x·P) / u)             u = 2⁻⁹ · length of x: eight standard deviations of a product
  *
- * x is the latent itself, which a trunk gives each example alone. Both factors of x·P are whole numbers, so that single
- * precision adds them without rounding. The unit follows from base and projection alone, so two sums of one projection
+ * x is the latent itself, which a trunk gives each example alone. Both factors of x·P are whole numbers, so that nothing is
+ * rounded. The unit follows from base and projection alone, so two sums of one projection
  * can be added. An embedding without a greatest length has no such unit: its sums are kept in floating point.
  *
  * A number beyond the range is clipped, and an embedding that is longer than its base says is shortened; both are counted.
@@ -16,10 +16,9 @@ import { INPUT_UNIT, LENGTH_SLACK } from '../../adapters/closed-form/projection.
 import type { Base } from '../../contracts/base.ts'
 import type { Latent, Network } from '../../contracts/network.ts'
 import { isUntouched, unadapted } from '../../nn/head-input.ts'
+import { WholeMatrix } from '../../nn/js/wasm/whole-products.ts'
 import { digestOf } from '../../platform/canonical-json.ts'
 import { invariant } from '../../platform/errors.ts'
-import type { BaseTensors } from '../engines/eager-pass.ts'
-import type { TensorFlow } from '../../nn/tfjs/tensorflow.ts'
 
 /** The greatest whole number. */
 export const GREATEST = 2 ** 12
@@ -27,8 +26,10 @@ const FEATURE_UNIT = 2 ** -9
 
 /** An embedding in whole numbers, and how many of its numbers were clipped. */
 export interface WholeRow {
-  readonly numbers: Float64Array
+  readonly numbers: Int16Array
   readonly clipped: number
+  /** The embedding has a number that is not finite, and no whole numbers. */
+  readonly isBroken?: true
 }
 
 export interface WholeFeatures {
@@ -42,14 +43,8 @@ export interface WholeFeatures {
   of(inputs: readonly WholeRow[]): readonly WholeRow[]
 }
 
-interface WholeParts {
-  readonly base: Base
-  /** Absent: loops multiply, with the same numbers. */
-  readonly engine?: { readonly tf: TensorFlow; readonly baseTensors: BaseTensors }
-}
-
 /** Undefined for an embedding that has no greatest length, or that is not the latent itself. */
-export function wholeFeatures({ base, engine }: WholeParts): WholeFeatures | undefined {
+export function wholeFeatures(base: Base): WholeFeatures | undefined {
   const { network } = base
   const { projection } = network
   const input = projection?.of ?? network
@@ -64,82 +59,69 @@ export function wholeFeatures({ base, engine }: WholeParts): WholeFeatures | und
     return { unit: INPUT_UNIT, identity, inputs, of: (rows) => rows }
   }
   const unit = FEATURE_UNIT * 2 ** Math.ceil(Math.log2(longest))
-  const scale = (INPUT_UNIT * projection.unit) / unit
+  const shift = Math.log2(unit / (INPUT_UNIT * projection.unit))
   const whole = base.weights.get(projection.weight)?.data
-  invariant(whole !== undefined, 'a projection in whole numbers')
+  invariant(whole !== undefined && shift >= 0, 'a projection in whole numbers')
   const drawn = hash('sha256', new Uint8Array(Int16Array.from(whole).buffer))
+  const matrix = new WholeMatrix(whole, network.width)
   return {
     unit,
     identity: digestOf({ ...seen, unit, projection: { whole: drawn, unit: projection.unit } }),
     inputs,
     of(rows) {
-      if (rows.length === 0) return []
-      const products = engine
-        ? productsBy(engine, rows, projection.weight)
-        : productsOf(rows, whole, network.width)
-      return rows.map(({ clipped }, row) => {
-        const found = wholeOutput(products, row * network.width, network.width, scale)
-        return { ...found, clipped: found.clipped + clipped }
-      })
+      const found: WholeRow[] = []
+      matrix.multiply(
+        rows.map(({ numbers }) => numbers),
+        (products, at) => {
+          const { clipped, isBroken } = rows[at] ?? {}
+          const row = wholeOutput(products, shift)
+          found.push({
+            ...row,
+            clipped: row.clipped + (clipped ?? 0),
+            ...(isBroken && { isBroken }),
+          })
+        },
+      )
+      return found
     },
   }
 }
 
 /** round(x / u), of no greater length than `most`. */
 function wholeInput(x: Float32Array, most: number): WholeRow {
-  const numbers = new Float64Array(x.length)
+  const numbers = new Int16Array(x.length)
   let square = 0
   for (let at = 0; at < x.length; at += 1) {
-    const number = Math.round((x[at] ?? 0) / INPUT_UNIT)
+    const number = wholeOf(x[at] ?? 0)
     numbers[at] = number
     square += number * number
   }
   if (square <= most * most) return { numbers, clipped: 0 }
+  if (!Number.isFinite(square))
+    return { numbers: numbers.fill(0), clipped: x.length, isBroken: true }
   const factor = most / Math.sqrt(square)
-  return { numbers: numbers.map((number) => Math.trunc(factor * number)), clipped: x.length }
+  for (let at = 0; at < x.length; at += 1) numbers[at] = Math.trunc(factor * wholeOf(x[at] ?? 0))
+  return { numbers, clipped: x.length }
 }
 
-/** x·P, row by row. */
-function productsOf(rows: readonly WholeRow[], whole: Float32Array, width: number): Float32Array {
-  const products = new Float32Array(rows.length * width)
-  for (const [row, { numbers }] of rows.entries())
-    for (const [at, number] of numbers.entries()) {
-      if (number === 0) continue
-      for (let to = row * width, from = at * width; from < (at + 1) * width; to += 1, from += 1)
-        products[to] = (products[to] ?? 0) + number * (whole[from] ?? 0)
-    }
-  return products
+/** Of a single number no bit is lost on the way. */
+function wholeOf(x: number): number {
+  return Math.floor(x / INPUT_UNIT + 0.5)
 }
 
-function productsBy(
-  { tf, baseTensors }: NonNullable<WholeParts['engine']>,
-  rows: readonly WholeRow[],
-  weight: string,
-): Float32Array {
-  const width = rows[0]?.numbers.length ?? 0
-  const data = new Float32Array(rows.length * width)
-  for (const [row, { numbers }] of rows.entries()) data.set(numbers, row * width)
-  let products: Float32Array = new Float32Array()
-  // Tidy walks what its function returns, number by number where that is an array: it must not see this one.
-  tf.tidy(() => {
-    const projection = baseTensors.get(weight)
-    invariant(projection !== undefined, 'a projection in whole numbers')
-    const x = tf.tensor2d(data, [rows.length, width])
-    products = tf.matMul(x, projection).dataSync<'float32'>()
-  })
-  return products
-}
-
-/** round(scale · relu(product)) */
-function wholeOutput(products: Float32Array, from: number, width: number, scale: number): WholeRow {
-  const numbers = new Float64Array(width)
+/** round(2⁻ˢ · relu(product)), by integers and without a jump, because every second product is below 0. */
+function wholeOutput(products: Int32Array, shift: number): WholeRow {
+  const numbers = new Int16Array(products.length)
+  const half = (2 ** shift) >> 1
   let clipped = 0
-  for (let at = 0; at < width; at += 1) {
-    const product = products[from + at] ?? 0
-    if (product <= 0) continue
-    const number = Math.floor(product * scale + 0.5)
-    if (number > GREATEST) clipped += 1
-    numbers[at] = Math.min(number, GREATEST)
+  for (let at = 0; at < products.length; at += 1) {
+    let number = ((products[at] ?? 0) + half) >> shift
+    number &= ~(number >> 31)
+    if (number > GREATEST) {
+      clipped += 1
+      number = GREATEST
+    }
+    numbers[at] = number
   }
   return { numbers, clipped }
 }

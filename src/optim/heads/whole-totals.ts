@@ -33,8 +33,13 @@ export class WholeTotals {
     this.#greatest += most
   }
 
+  /** += number, at one place. */
+  addOne(at: number, number: number): void {
+    this.low[at] = (this.low[at] ?? 0) + number
+  }
+
   /** += factor · numbers, from `start` on. */
-  add(start: number, numbers: Float64Array, factor: number): void {
+  add(start: number, numbers: Int16Array, factor: number): void {
     const { low } = this
     for (let at = 0; at < numbers.length; at += 1)
       low[start + at] = (low[start + at] ?? 0) + factor * (numbers[at] ?? 0)

@@ -53,8 +53,7 @@ export class UpdateTurn {
 
   /** The next update is due and waits for its budget, or was due before a crash: nothing is read until it is made. */
   isPutOff(): boolean {
-    const { cut, rehearsal } = this.#parts.assembly.state.progress.state
-    return cut !== undefined || rehearsal !== undefined
+    return this.#parts.assembly.state.progress.hasCut
   }
 
   /** While an update is put off only a trial may go on: a version that does harm must not wait for a budget. */
@@ -132,13 +131,13 @@ export class UpdateTurn {
   /** Everything that waited when the last update began was read, and some of it is not learned. */
   get hasCaughtUp(): boolean {
     const { progress, learner } = this.#parts.assembly.state
-    return progress.state.block !== undefined && learner.pendingCount > 0
+    return progress.block !== undefined && learner.pendingCount > 0
   }
 
   /** An alarm asks for an update at once. */
   get #takesMore(): boolean {
     const { progress, learner } = this.#parts.assembly.state
-    const { block = 0 } = progress.state
+    const { block = 0 } = progress
     return learner.pendingCount < block && learner.trigger.alarm === undefined
   }
 

@@ -155,6 +155,13 @@ export const four = {
   where: (x: Code, y: Code): Code => [x, y, four.zero, ...vector(0x44), ...vector(0x4e)],
 }
 
+/** Four whole numbers of 32 bits: i32x4. */
+export const whole4 = {
+  add: two(...vector(0xae)),
+  /** Of eight whole numbers of 16 bits each: the sums of the products of two that lie side by side. */
+  dot: two(...vector(0xba)),
+}
+
 /** Two numbers in double precision: f64x2. */
 export const two64 = {
   zero: four.zero,
