@@ -32,6 +32,11 @@ if (positionals.length !== 1 || !TABLES.includes(table)) {
   say(`continual measures one table: ${TABLES.join(', ')}`)
   process.exit(64)
 }
+const seeds = Number(values.seeds)
+if (!Number.isInteger(seeds) || seeds < 1) {
+  say(`--seeds is how many: ${values.seeds} is no whole number`)
+  process.exit(64)
+}
 const startedOn = machine()
 const results = openResults(`continual-${table}`, {
   machine: startedOn,
@@ -41,7 +46,7 @@ const results = openResults(`continual-${table}`, {
 const { measure } = await import(`./${table}.mjs`)
 const shown = await measure({
   data: values.data === undefined ? undefined : resolve(values.data),
-  seeds: Array.from({ length: Number(values.seeds) }, (_, at) => at + 1),
+  seeds: Array.from({ length: seeds }, (_, at) => at + 1),
   run: (name, settings, work) => results.run(name, settings, work, values.only),
   runs: () => results.runs(),
   say,
