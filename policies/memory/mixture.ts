@@ -1,7 +1,8 @@
 /**
- * A mixture of experts: the adapter, the nearest stored examples, a closed form, a fast linear head, and the nearest of the recent
- * and of the latest examples answer together, each with the weight of how probable it found the right answers lately. Slow experts
- * keep what lasts, fast ones follow a change, and the weights move to whichever is right.
+ * A mixture of experts: the adapter, the nearest stored examples, a closed form, a fast linear head, the nearest of the recent
+ * and of the latest examples, and for tables of up to 32 numbers a forest answer together, each with the weight of how probable it found the right answers lately. Slow experts
+ * keep what lasts, fast ones follow a change, the forest knows a region again that was not shown for long, and the weights move to
+ * whichever is right.
  *
  *   w ← w·p(y) / Σ w·p(y)      w ← (1 − α)·w + α/n      p = Σ wᵢ·pᵢ
  *
@@ -60,7 +61,7 @@ type Settings = SettingsOf<typeof settings>
 
 export const mixture: PolicyKind<Memory, Settings> = {
   summary:
-    'adapter, nearest of all, recent and latest examples, a closed form and a fast head, weighted by how well each answered lately',
+    'adapter, nearest of all, recent and latest examples, a closed form, a fast head and a forest, weighted by how well each answered lately',
   settings,
   needsClasses: true,
   open: ({ share, sharpness, capacity, bytes, window, rate, widest, every }) => ({

@@ -63,7 +63,7 @@ export function statisticsOf({
 
 /** Tensors of an earlier release, with statistics and experts in the present form. */
 export function adopted({ base, task }: Pick<AdapterPlan, 'base' | 'task'>, tensors: Tensors) {
-  const present = adoptedMixture(tensors)
+  const present = adoptedMixture(base, tensors)
   const own = base.statistics?.adopt?.(present) ?? present
   return task.statistics?.adopt?.(own) ?? own
 }

@@ -262,7 +262,15 @@ export interface Memory {
 }
 
 /** The experts of a mixture, in this order. */
-export const experts = ['adapter', 'knn', 'closed_form', 'fast', 'recent', 'latest'] as const
+export const experts = [
+  'adapter',
+  'knn',
+  'closed_form',
+  'fast',
+  'recent',
+  'latest',
+  'forest',
+] as const
 
 /** The weights of the experts, and how the other experts than the adapter learn. Stateless. */
 export interface MixturePolicy {

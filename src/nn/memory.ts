@@ -26,6 +26,8 @@ export interface MemoryPlan {
   readonly slots: number
   /** Its examples are one of several experts (mixture.ts). */
   readonly mixture?: true | undefined
+  /** Room for the leaves of its forest; absent in a version of an earlier release. */
+  readonly leaves?: number | undefined
 }
 
 /** A score that leaves no share. */

@@ -77,7 +77,7 @@ export function servingGraph(parts: ServingParts): OnnxGraph {
       if (memory === undefined) return { logits }
       if (memory.mixture === true) {
         const x = comparedInput(ops, { base: memory.base, cut }, hidden, input.mask)
-        return { logits: withMixture(ops, logits, x) }
+        return { logits: withMixture(ops, memory.base, { logits, x, hidden }) }
       }
       const own = memoryEmbedding(ops, { base: memory.base, cut }, hidden, input.mask)
       return { logits: withMemory(ops, logits, own) }

@@ -11,6 +11,8 @@ export interface MemoryShape {
   readonly items: number
   /** Its examples are one of several experts that answer. */
   readonly mixture?: true
+  /** Room for the leaves of its forest. */
+  readonly leaves?: number
 }
 
 /** `manifest.json` of a version. `digest` covers everything but `created`, `compute` and `trace`, which no two runs have in common. */

@@ -149,6 +149,7 @@ const fields = {
       slots: Type.Integer({ minimum: 1 }),
       items: count,
       mixture: Type.Optional(Type.Literal(true)),
+      leaves: Type.Optional(Type.Integer({ minimum: 1 })),
     }),
   ),
   span: Type.Record(

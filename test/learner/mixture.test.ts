@@ -105,6 +105,27 @@ test('concepts that return each two hundred rows are followed within some twenty
   expect(model.right / rows.length).toBeGreaterThan(0.9)
 })
 
+/** Eight labels on a board, shown field by field: Losing, Hammer & Wersing (2016), ICDM. Then all of it, and so on. */
+function board(rows: number, seed: number): readonly Row[] {
+  const random = openRandom(seed, 'board')
+  let field = 0
+  return Array.from({ length: rows }, (_, at): Row => {
+    if (at % 300 >= 200 || at % 50 === 0) field = random.below(25)
+    const [column, row] = [field % 5, Math.floor(field / 5)]
+    return [[column + random.uniform(), row + random.uniform()], `l${(column + 3 * row) % 8}`]
+  })
+}
+
+test('fields of a board that were shown long ago are known again', async () => {
+  const memory = { policy: 'mixture', window: 100, capacity: 200 }
+  const model = await openTableLearner(2, { adapter: { method: 'head' }, memory })
+  model.feed(board(1200, 1))
+  const before = model.right
+  model.feed(board(600, 2).filter((_, at) => at % 300 >= 200))
+  expect((model.right - before) / 200).toBeGreaterThan(0.8)
+  await model.close()
+})
+
 test.each([
   ['labels in runs', runsOf(20, 800, 1), 0.1],
   ['a border that turns over', turned(800, 1), 0.1],
@@ -132,7 +153,9 @@ test.each([
   model.feed(rows.slice(0, 200))
   const { learner, base, plan, task, exampleOf, latentsOf } = model
   const parameters = learner.parameters()
-  expect(parameters.get('memory.experts')!.data.every((weight) => weight > 0)).toBe(true)
+  const weights = [...parameters.get('memory.experts')!.data]
+  const present = base.network.compared === undefined ? experts.length - 1 : experts.length
+  expect(weights.filter((weight) => weight > 0)).toHaveLength(present)
   const facts = task.facts(learner.head)
   const made = randomVersion(
     { ...plan, outputs: task.outputs(learner.head), facts },
@@ -141,7 +164,19 @@ test.each([
   const version = { manifest: { ...made.manifest, memory: learner.knnMemory!.shape }, parameters }
   const engine = await openServingEngine({ base, methods, tasks, workers: 1 })
   await engine.load('v1', version)
-  const examples = rows.slice(200).map((row, at) => exampleOf(row, `new ${at}`))
+  // On the very borders of leaves too, and far away.
+  const learned = rows.slice(0, 20)
+  const mixed = learned.map(([x], at): Row => [
+    x.map((v, k) => (k < 2 ? v : learned[at ? 0 : 1]![0][k]!)),
+    'l0',
+  ])
+  const edges: readonly Row[] = [
+    ...learned,
+    ...mixed,
+    [[0, 0, 0, 0], 'l1'],
+    [[1e15, -1e15, 0, 1], 'l2'],
+  ]
+  const examples = [...rows.slice(200), ...edges].map((row, at) => exampleOf(row, `new ${at}`))
   const served = await engine.run(examples.map(({ encoded }) => ({ adapter: 'v1', encoded })))
   await engine.close()
   const told = learner.scoring.versionOn(examples)
@@ -204,12 +239,14 @@ test('a version of an earlier release answers as it did, by the experts that it 
   const present = learner.parameters()
   const weights = present.get('memory.experts')!.data.slice(0, 4)
   const earlier = new Map(present).set('memory.experts', { shape: [4], data: weights })
-  earlier.delete('memory.ages')
+  for (const name of earlier.keys())
+    if (name === 'memory.ages' || name.includes('forest')) earlier.delete(name)
   const own = adopted(plan, earlier)
   const outputs = task.outputs(learner.head)
-  const memory = { base: plan.base, ...learner.knnMemory!.shape }
+  const { slots, mixture } = learner.knnMemory!.shape
+  const memory = { base: plan.base, slots, mixture }
   checkTensors(specsOf({ ...plan, outputs, memory }), own)
-  expect([...own.get('memory.experts')!.data]).toEqual([...weights, 0, 0])
+  expect([...own.get('memory.experts')!.data]).toEqual([...weights, 0, 0, 0])
   expect(adopted(plan, present)).toBe(present)
   await model.close()
 })
@@ -294,7 +331,11 @@ describe('under the defence', () => {
     model.feed(rows)
     const [state, before] = [model.learner.weights(), expertsOf(model)]
     model.feed(told(rows, labels))
+    const forestOf = ({ tensors }: typeof state) =>
+      [...tensors].filter(([name]) => name.includes('forest'))
+    expect(forestOf(model.learner.weights())).not.toEqual(forestOf(state))
     const factor = model.learner.boundUpdate(state, 0.1)
+    expect(forestOf(model.learner.weights())).toEqual(forestOf(state))
     expect(factor).toBeLessThan(1)
     for (const [at, after] of expertsOf(model).entries()) {
       const moved = lengthOf(after.map((value, place) => value - before[at]![place]!))

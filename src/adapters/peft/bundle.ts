@@ -24,7 +24,7 @@ import {
   carriedOver,
 } from '../adapter.ts'
 import { toFloat32 } from '../../nn/containers/floats.ts'
-import { isOfMemory } from '../../nn/memory.ts'
+import { isOfMemory, type MemoryPlan } from '../../nn/memory.ts'
 import { adapterAlone } from '../../nn/mixture.ts'
 import { readSafetensors, writeSafetensors } from '../../nn/containers/safetensors.ts'
 import { configOfRecord, foreignSetting } from '../recorded-config.ts'
@@ -46,7 +46,7 @@ interface DescribedAdapter {
   readonly facts: TaskFacts
   /** As recorded. */
   readonly adapter: AdapterConfig
-  readonly memory?: { readonly slots: number; readonly mixture?: true }
+  readonly memory?: Pick<MemoryPlan, 'slots' | 'mixture' | 'leaves'>
 }
 
 interface AdapterBundle {
@@ -192,7 +192,7 @@ function planOf({ base, methods, tasks }: BundleParts, manifest: DescribedAdapte
       ...{ method, task, config, outputs },
       memory: memory && {
         base: seen.published ?? base,
-        ...{ slots: memory.slots, mixture: memory.mixture },
+        ...{ slots: memory.slots, mixture: memory.mixture, leaves: memory.leaves },
       },
     }
   }

@@ -3,7 +3,7 @@ import type { Tensor, Tensors } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { Latent } from '../../contracts/network.ts'
 import { openTape } from '../../nn/js/ops.ts'
-import { comparedWidth } from '../../nn/mixture.ts'
+import { comparedWidth, forestWidth } from '../../nn/mixture.ts'
 import { memoryEmbedding, withMemory } from '../../nn/memory.ts'
 import type { TensorFlow } from '../../nn/tfjs/tensorflow.ts'
 import { tfjsOps } from '../../nn/tfjs/ops.ts'
@@ -18,6 +18,8 @@ export interface ComparedEngine {
   readonly width: number
   /** The usual |x|² of the compared vectors. */
   readonly squareLength: number
+  /** How many of the numbers that it keeps a forest reads; undefined if there is no forest. */
+  readonly forestWidth?: number | undefined
   /** The vector that is stored of an example. */
   keep(latent: Latent): Float32Array
   /** The places of stored vectors, by these statistics. */
@@ -33,9 +35,10 @@ export function openComparedEngine(
   const { network, statistics: counted } = base
   const { compared } = network
   const width = comparedWidth(base)
+  const numbers = forestWidth(base)
   if (compared === undefined)
     return {
-      ...{ width, squareLength: 1 },
+      ...{ width, squareLength: 1, forestWidth: numbers },
       keep: onceFor(embed),
       place: (kept) => kept,
       statisticsOf: () => new Map(),
@@ -55,7 +58,7 @@ export function openComparedEngine(
       }),
     )
   return {
-    ...{ width, squareLength: width },
+    ...{ width, squareLength: width, forestWidth: numbers },
     keep: ({ data }) => data.slice(0, compared.numbers),
     place(kept, statistics) {
       let counted: Tensors | undefined

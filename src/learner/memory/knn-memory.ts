@@ -87,6 +87,7 @@ export class KnnMemory {
     return {
       ...{ slots: slotsFor(this.#items.length), items: this.#items.length },
       ...(this.mixture && { mixture: true }),
+      ...(this.mixture?.leafRoom !== undefined && { leaves: this.mixture.leafRoom }),
     }
   }
 

@@ -1,6 +1,6 @@
 /**
  * The experts of a mixture beside the adapter, and the weight of each (nn/mixture.ts). The weights change with every
- * tested example; the two linear experts learn with an update, like the adapter.
+ * tested example; the two linear experts and the forest learn with an update, like the adapter.
  */
 import type { TrainableState } from '../../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../../contracts/core.ts'
@@ -13,13 +13,14 @@ import {
 } from '../../contracts/policy.ts'
 import type { Head, Target } from '../../contracts/example.ts'
 import { onlyColumn, type Classes } from '../../contracts/task.ts'
-import { mixtureTensors } from '../../nn/mixture.ts'
+import { leafRoomFor, mixtureTensors } from '../../nn/mixture.ts'
 import { LEAST } from '../../nn/memory.ts'
 import { softmax } from '../../nn/softmax.ts'
 import { boundSums } from '../../optim/update-bound.ts'
 import type { ComparedEngine } from './engines.ts'
 import { KernelVote, type VoteDistance } from './kernel-vote.ts'
 import { LinearExperts } from './linear-experts.ts'
+import { MondrianForest } from './mondrian-forest.ts'
 
 interface MixtureParts {
   readonly policy: Memory & { readonly mixture: MixturePolicy }
@@ -50,6 +51,7 @@ export interface MixtureWeights extends VoteDistance {
 /** Begins the names of its tensors, which lie beside those of the adapter. */
 export const MIXTURE_TENSORS = 'mixture/'
 const STATISTICS = 'statistics/'
+const FOREST = 'forest/'
 const LEARNED = 'learned'
 /** Begin the names of the tensors that an update moves, for each expert. */
 const bounded = ['fast', 'closed_form/sums/']
@@ -65,7 +67,10 @@ export class Mixture {
   readonly #classes: Classes
   readonly #votes: KernelVote
   readonly #linear: LinearExperts
-  #weights: readonly number[] = even()
+  /** Undefined unless examples are rows of a table that is not too wide. */
+  readonly #forest: MondrianForest | undefined
+  readonly #experts: readonly (typeof experts)[number][]
+  #weights: readonly number[]
   /** How many examples the linear experts have learned. */
   #learned = 0
 
@@ -75,11 +80,15 @@ export class Mixture {
     this.#classes = classes
     this.#votes = new KernelVote({ engine, classes, sharpness: policy.voice.sharpness })
     this.#linear = new LinearExperts(engine.width, policy.mixture)
+    const { forestWidth: numbers } = engine
+    this.#forest = numbers === undefined ? undefined : new MondrianForest(numbers)
+    this.#experts = experts.filter((expert) => expert !== 'forest' || this.#forest !== undefined)
+    this.#weights = this.#even()
   }
 
   /** By the name of the expert. */
   get weights(): Readonly<Record<string, number>> {
-    return Object.fromEntries(experts.map((expert, at) => [expert, this.#weights[at] ?? 0]))
+    return Object.fromEntries(this.#experts.map((expert, at) => [expert, this.#weights[at] ?? 0]))
   }
 
   /** The vector that is stored of an example. */
@@ -101,7 +110,8 @@ export class Mixture {
     const { all, recent, latest, nearest } = this.#votes.votes(x, items, head, outputs)
     const { closedForm, fast } = this.#linear.logits(x, outputs)
     const solved = closedForm ? among(closedForm) : []
-    const shares = [among(logits), all, solved, among(fast), recent, latest]
+    const forest = this.#forest && [this.#forest.shares(vector, answering, outputs) ?? []]
+    const shares = [among(logits), all, solved, among(fast), recent, latest, ...(forest ?? [])]
     const weights = this.#present(closedForm !== undefined)
     const mixed = new Float32Array(outputs)
     for (let column = 0; column < outputs; column += 1) {
@@ -133,7 +143,8 @@ export class Mixture {
     this.#learned += rows.length
     if (before === 0 || isDue(before, this.#learned)) this.#votes.place(statistics)
     const answering = this.#classes.answering(head)
-    const places = this.#votes.placed(rows.map(({ latent }) => this.vectorOf(latent)))
+    const vectors = rows.map(({ latent }) => this.vectorOf(latent))
+    const places = this.#votes.placed(vectors)
     this.#linear.grow(outputs)
     for (const [row, { target, weight }] of rows.entries()) {
       const x = places[row]
@@ -142,6 +153,7 @@ export class Mixture {
       if (x?.every(Number.isFinite) !== true || named?.isRight !== true || !(weight > 0)) continue
       const { at } = named
       this.#linear.learn({ x, column: at, weight }, answering, outputs)
+      this.#forest?.learn(vectors[row] ?? x, at, weight, outputs)
     }
   }
 
@@ -156,11 +168,17 @@ export class Mixture {
         weights: this.#present(closedForm !== undefined),
         closedForm,
         fast: this.#linear.fast(outputs),
+        forest: this.#forest?.leaves(this.#classes.answering(head), outputs),
         statistics: engine.statisticsOf(this.#votes.statistics),
         among: this.#classes.answering(head),
       },
       { width: engine.width, outputs, items: items.length },
     )
+  }
+
+  /** Room for the leaves of its forest in a version; undefined if it has none. */
+  get leafRoom(): number | undefined {
+    return this.#forest && leafRoomFor(this.#forest.leafCount)
   }
 
   snapshot(): MixtureWeights {
@@ -169,8 +187,8 @@ export class Mixture {
 
   /** Undefined in the state of another policy, or of an earlier release. */
   restore(state: MixtureWeights | undefined): void {
-    const fits = state?.weights.length === experts.length
-    this.#weights = fits ? [...state.weights] : even()
+    const fits = state?.weights.length === this.#experts.length
+    this.#weights = fits ? [...state.weights] : this.#even()
     this.#votes.restore({ distance: state?.distance ?? 0, answers: state?.answers ?? 0 })
   }
 
@@ -180,6 +198,9 @@ export class Mixture {
     const own: readonly (readonly [string, Tensor])[] = [
       [LEARNED, { shape: [2], data: Float32Array.of(...digitsOf(this.#learned)) }],
       ...this.#linear.snapshot(),
+      ...[...(this.#forest?.snapshot() ?? [])].map(
+        ([name, tensor]) => [FOREST + name, tensor] as const,
+      ),
       ...statistics.map(([name, tensor]) => [STATISTICS + name, tensor] as const),
     ]
     return new Map(own.map(([name, tensor]) => [MIXTURE_TENSORS + name, copied(tensor)]))
@@ -190,13 +211,15 @@ export class Mixture {
     const own = under(MIXTURE_TENSORS, tensors)
     const learned = own.get(LEARNED)?.data
     const fits = this.#linear.restore(own)
+    this.#forest?.restore(under(FOREST, own))
     this.#learned = fits ? (learned?.[0] ?? 0) * DIGIT + (learned?.[1] ?? 0) : 0
     this.#votes.place(fits ? under(STATISTICS, own) : new Map())
   }
 
   /**
    * The linear experts as they are bound by `most`, each by itself: an update that moved one further than that part of its
-   * length is scaled down. Returns the least factor; undefined if none was. `before`: with `learnedTensors`.
+   * length is scaled down, and teaches the forest nothing, which has no length. Returns the least factor; undefined if none was.
+   * `before`: with `learnedTensors`.
    */
   boundUpdate(before: TrainableState, after: TrainableState, most: number): number | undefined {
     const learned = this.learnedTensors()
@@ -207,7 +230,9 @@ export class Mixture {
       return boundSums(before, { ...after, tensors: values }, most) ?? []
     })
     if (bounds.length === 0) return undefined
-    this.restoreLearned(new Map([...learned, ...bounds.flatMap(({ state }) => [...state.tensors])]))
+    const forest = [...before.tensors].filter(([name]) => name.startsWith(MIXTURE_TENSORS + FOREST))
+    const moved = bounds.flatMap(({ state }) => [...state.tensors])
+    this.restoreLearned(new Map([...learned, ...forest, ...moved]))
     return Math.min(...bounds.map(({ factor }) => factor))
   }
 
@@ -216,23 +241,28 @@ export class Mixture {
     this.restore(undefined)
     this.#learned = 0
     this.#linear.reset()
+    this.#forest?.reset()
+  }
+
+  #even(): readonly number[] {
+    return this.#experts.map(() => 1 / this.#experts.length)
   }
 
   /** An expert that cannot answer yet has no weight. */
   #present(hasClosedForm: boolean): readonly number[] {
-    return this.#weights.map((weight, at) =>
-      experts[at] === 'closed_form' && !hasClosedForm ? 0 : weight,
-    )
+    const hasForest = this.#forest !== undefined && this.#forest.leafCount > 0
+    return this.#weights.map((weight, at) => {
+      const expert = this.#experts[at]
+      const isSilent =
+        (expert === 'closed_form' && !hasClosedForm) || (expert === 'forest' && !hasForest)
+      return isSilent ? 0 : weight
+    })
   }
 }
 
 /** Two digits, which float32 holds exactly. */
 function digitsOf(count: number): readonly [number, number] {
   return [Math.floor(count / DIGIT), count % DIGIT]
-}
-
-function even(): readonly number[] {
-  return experts.map(() => 1 / experts.length)
 }
 
 /** Whether there is a power of two, or a multiple of STEADY, between them. */

@@ -137,7 +137,7 @@ function planOf({ base, methods, tasks }: EngineParts, { manifest }: Version): A
     ...{ method, task, config, outputs: task.outputs(task.headIn(manifest.facts)) },
     memory: memory && {
       base: seen.published ?? base,
-      ...{ slots: memory.slots, mixture: memory.mixture },
+      ...{ slots: memory.slots, mixture: memory.mixture, leaves: memory.leaves },
     },
   }
 }
