@@ -167,8 +167,9 @@ function trainersAsSeen(
   return trainerView({
     models,
     own: (model) => later.supervisor?.status(model) ?? { ...silent(model), restarts: 0 },
-    forecast: async (model, asked) => {
-      if (later.supervisor !== undefined) return later.supervisor.forecast(model, asked)
+    ask: async (model, call, asked) => {
+      if (later.supervisor !== undefined)
+        return later.supervisor.ask(model, { call, asked }) as Promise<never>
       throw failure('TRAINER_BUSY', 'no trainer runs in this daemon')
     },
     onReport: (callback) => later.supervisor?.onReport(callback) ?? (() => undefined),

@@ -12,6 +12,7 @@ import {
   registerKeys,
   registerServe,
   registerSetup,
+  registerSources,
   registerStatus,
   registerUp,
 } from './commands/daemon.ts'
@@ -57,6 +58,7 @@ const commands = [
   registerEvaluate,
   registerReceipt,
   registerStatus,
+  registerSources,
   registerDeadLetters,
   registerVersions,
   registerWhy,

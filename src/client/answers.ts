@@ -47,6 +47,8 @@ export type SliceGap = Answer<typeof quality.SliceGap>
 export type Quality = Answer<typeof quality.Quality> &
   Partial<ClassificationReport & TextReport & ErrorReport>
 
+export type SourceWorths = Answer<typeof quality.SourceWorths>
+
 export type Version = Answer<typeof versions.Version> & Facts
 export interface VersionPage extends Page {
   readonly versions: readonly Version[]

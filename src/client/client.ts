@@ -34,6 +34,7 @@ import type {
   ResendAnswer,
   Routing,
   SelectionAnswer,
+  SourceWorths,
   Version,
   VersionPage,
 } from './answers.ts'
@@ -107,6 +108,8 @@ function modelAt(http: Http, name: string) {
     /** `wait_for`: answers when what feedback was given up to this position is learned. */
     describe: async (query?: { readonly wait_for?: string }) => get<Model>([], query),
     quality: async () => get<Quality>(['quality']),
+    /** What each source is worth: exact, for closed forms with exact sums. */
+    sources: async () => get<SourceWorths>(['sources']),
     predict: async (inputs: readonly Json[], more: Immutable<Omit<PredictBody, 'inputs'>> = {}) =>
       post<Predictions>({ inputs, ...more }, 'predict'),
     /** One event, `{ events }`, or lines of events as JSON. */

@@ -203,6 +203,8 @@ export interface Trainable {
   readonly summed?: SummedExamples | undefined
   /** Of exact sums; undefined if it has none. */
   sums?(): SumsReport | undefined
+  /** Undefined if it has no exact sums, or some that not every example can be taken out of. */
+  readonly without?: SumsWithout | undefined
   /** Absent if the embedding never changes, if the base has statistics, or if the task has no classes. */
   readonly embedding?: EmbeddingTraining
   /** `head` begins with the current one; new outputs start at zero. */
@@ -215,6 +217,20 @@ export interface Trainable {
   snapshot(): TrainableState
   restore(state: TrainableState): void
   dispose(): void
+}
+
+export interface SumsWithout {
+  /** The head of the present sums without these rows, equal to the bit to that of sums which never had them. Changes nothing. */
+  without(rows: readonly Pick<TrainRow, 'latent' | 'target' | 'weight'>[]): LeftOutHead
+}
+
+export interface LeftOutHead {
+  /** The outputs of each row. The same array again is not embedded again. */
+  answer(rows: readonly Latent[]): readonly Float32Array[]
+  /** Of the sums that are left. */
+  readonly digest: string
+  /** Columns of the outputs with an example that is left. */
+  readonly known: readonly number[]
 }
 
 export interface SummedExamples {

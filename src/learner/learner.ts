@@ -6,7 +6,12 @@
  * that it needs latents of and is resumed with them, because latents are a cache outside, and the process may do
  * other work in between. This file is what the trainer sees; each part has a file of its own.
  */
-import type { SummedExamples, SumsReport, TrainableState } from '../contracts/adapter.ts'
+import type {
+  SummedExamples,
+  SumsReport,
+  SumsWithout,
+  TrainableState,
+} from '../contracts/adapter.ts'
 import type { Decision, ExampleKey, Tensors } from '../contracts/core.ts'
 import type { Scores } from '../contracts/release.ts'
 import type { HeadlineValue } from '../contracts/task-view.ts'
@@ -239,6 +244,11 @@ export class Learner {
   /** The exact sums that the head is solved from; undefined if there are none. */
   get sums(): SumsReport | undefined {
     return this.#parts.trainable.sums?.()
+  }
+
+  /** Undefined if it has no exact sums, or some that not every example can be taken out of. */
+  get without(): SumsWithout | undefined {
+    return this.knnMemory === undefined ? this.#parts.trainable.without : undefined
   }
 
   parameters(): Tensors {

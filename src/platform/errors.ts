@@ -302,7 +302,16 @@ export const errorTable = {
     'the version, the event log or the file of events was altered, or the file is of another version; compare them with a backup, and write the file again with antikythera verify --export',
   ),
   SUMS_UNKNOWN: row(409, 65).fix(
-    'verify a newer version, or one whose events are all in the event log and name their label (limits.event_log); versions of ncm, slda and ranpac on text have exact sums',
+    'ask about a newer version, or one whose events are all in the event log and name their label (limits.event_log); versions of ncm, slda and ranpac on text have exact sums',
+  ),
+  SUMS_MOVED: passing(409, 75).fix(
+    'wait until the newest version is live, or promote it: the sums are those of the version that the trainer has made last, and a retraction changes them before the next version',
+  ),
+  SOURCE_UNKNOWN: row(404, 66).fix(
+    'name a source that antikythera sources MODEL shows, as its events spell it',
+  ),
+  ROWS_MISSING: row(409, 65).fix(
+    'set evaluation.held_out.share, such as 0.05, or name a file of golden rows (promotion: golden)',
   ),
   EVENTS_INVALID: row(400, 65).fix(
     'write the file again with antikythera verify --export; deploy/verify.md describes it',

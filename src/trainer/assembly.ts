@@ -6,6 +6,7 @@ import { consultKept } from './admission/quarantine.ts'
 import { Defence } from '../learner/defence/defence.ts'
 import { Learner } from '../learner/learner.ts'
 import { BufferedSource } from './sources/buffered-source.ts'
+import { LeftOut } from './left-out.ts'
 import type { LoopParts } from './parts.ts'
 import { RetryPolicy, type RetryOptions } from '../platform/retry.ts'
 import { ForgetTurn } from './forgetting/forget-turn.ts'
@@ -30,6 +31,7 @@ export interface Assembly {
   readonly updater: Updater
   readonly rollout: RolloutTurn
   readonly forget: ForgetTurn
+  readonly leftOut: LeftOut
   readonly times: UpdateClock
   readonly meter: ComputeMeter
   dispose(): void
@@ -71,7 +73,8 @@ export function assemble(loop: LoopParts): Assembly {
   const rollout = new RolloutTurn(updating)
   const forget = new ForgetTurn({ loop, state, retry, latents, pointer })
   const dispose = () => trainable.dispose()
-  const turns = { updater, rollout, forget }
+  const leftOut = new LeftOut({ loop, state, retry, latents })
+  const turns = { updater, rollout, forget, leftOut }
   return { loop, state, retry, heldUp, latents, pointer, ...turns, times, meter, dispose }
 }
 

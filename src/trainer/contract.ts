@@ -7,7 +7,93 @@ import type { ServedScore } from '../evaluation/served-scores.ts'
 import type { DefenceReport, QualityReport } from '../evaluation/contract.ts'
 import type { EventCounts } from '../checkpoint/event-log/states.ts'
 import type { LeaseView } from '../fleet/contract.ts'
+import type { Input } from '../contracts/event.ts'
 import type { Head } from '../contracts/example.ts'
+import type { ForgetRequest } from '../versions/contract.ts'
+import type { ErasedCounts } from '../checkpoint/forgetting.ts'
+
+/** What a server asks a trainer, which answers between two of its turns: of each call the question and the answer, as plain JSON. */
+export interface TrainerCalls {
+  /** What a request to forget would do. */
+  readonly forecast: { readonly asked: ForgetRequest; readonly found: ForgetForecast }
+  /** What each source is worth. */
+  readonly worth: { readonly asked: null; readonly found: WorthReport }
+  /** The outputs of the live version without what a source has taught. */
+  readonly without: { readonly asked: WithoutQuestion; readonly found: WithoutAnswer }
+}
+
+/** Throws `TRAINER_BUSY`, and the errors of the call. */
+export type AskModel = <Call extends keyof TrainerCalls>(
+  model: string,
+  call: Call,
+  asked: TrainerCalls[Call]['asked'],
+) => Promise<TrainerCalls[Call]['found']>
+
+/** What a request to forget would do. */
+export interface ForgetForecast {
+  /** Counts by place, as in a certificate. */
+  readonly counts: ErasedCounts
+  /** Nothing has learned from them: no version changes. */
+  readonly isUnlearned: boolean
+  /** The version that the rest would be learned again from; absent: a fresh adapter. */
+  readonly from?: string
+  /** Its optimizer and replay are in the checkpoint; otherwise they begin empty. */
+  readonly hasState: boolean
+  readonly again: number
+  /** Examples to subtract from exact sums, so that nothing is learned again; absent: the rest is. */
+  readonly subtracted?: number
+  readonly retiring: readonly string[]
+  /** Of these, the ones that are pinned; absent from an earlier release. */
+  readonly unpinning?: readonly string[]
+  /** The version that answers until the rest is learned again; absent: a new one, without what is forgotten. */
+  readonly meanwhile?: string
+  /** Events that have fallen out of the event log and that would not be learned again. */
+  readonly lost: number
+}
+
+export interface WorthReport {
+  readonly version: string
+  /** Of its sums. */
+  readonly digest: string
+  readonly examples: number
+  readonly from: 'golden' | 'held-out'
+  readonly rows: number
+  /** By the sum of agreement and worth, the worst last. */
+  readonly sources: readonly SourceWorth[]
+}
+
+export interface SourceWorth {
+  /** Absent: all the smaller ones together. */
+  readonly source?: string
+  readonly examples: number
+  /** Of the sums without it. */
+  readonly digest: string
+  /** Rows that it did not bring; both scores are of these. */
+  readonly rows: number
+  readonly with: RowScores
+  readonly without: RowScores
+  /** How often the model without it answers what it said; absent: no other source has taught its labels. */
+  readonly agreement?: number
+}
+
+interface RowScores {
+  readonly accuracy: number
+  readonly loss: number
+}
+
+export interface WithoutQuestion {
+  readonly source: string
+  readonly inputs: readonly Input[]
+  /** The live version and the digest of its sums. */
+  readonly version: string
+  readonly digest: string
+}
+
+export interface WithoutAnswer {
+  /** Of the sums that are left. */
+  readonly digest: string
+  readonly logits: readonly (readonly number[])[]
+}
 
 /** The progress of a trainer in one source. */
 export interface FeedbackProgress {

@@ -10,15 +10,15 @@ import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { CodedError } from '../contracts/core.ts'
 import type { ServedScore } from '../evaluation/served-scores.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
-import type { TrainerStatus } from './contract.ts'
+import type { TrainerCalls, TrainerStatus } from './contract.ts'
 import { Closers } from '../platform/closers.ts'
 import type { Admission } from './admission/admission.ts'
 import { assemble, openAdmission, openStream, type Assembly } from './assembly.ts'
 import { resume } from './start/resume.ts'
 import type { SourceMultiplexer } from './sources/multiplexer.ts'
 import type { LoopParts } from './parts.ts'
-import { forecastOf, type ForgetForecast, Questions } from './forgetting/forecast.ts'
-import type { ForgetRequest } from '../versions/contract.ts'
+import { forecastOf, Questions } from './forgetting/forecast.ts'
+import type { LoopQuestion } from './process/messages.ts'
 import { PluginFault } from '../platform/errors.ts'
 import { isLeaseLost } from '../platform/retry.ts'
 import { statusOf, BacklogProgress } from './status.ts'
@@ -27,7 +27,7 @@ import { UnsavedWork } from './unsaved.ts'
 import { UpdateTurn } from './updates/update-turn.ts'
 
 /** The parts of a loop that its host uses. */
-export type Loop = Pick<ModelLoop, 'run' | 'wake' | 'status' | 'quality' | 'served' | 'forecast'>
+export type Loop = Pick<ModelLoop, 'run' | 'wake' | 'status' | 'quality' | 'served' | 'ask'>
 
 export function openLoop(parts: LoopParts): Loop {
   return new ModelLoop({ ...parts, log: parts.log.child({ model: parts.model }) })
@@ -55,7 +55,7 @@ class ModelLoop {
   /** Records consumed since it began. */
   #consumed = 0
   readonly #backlog: BacklogProgress
-  readonly #forecasts = new Questions<ForgetRequest, ForgetForecast>()
+  readonly #questions = new Questions<LoopQuestion, unknown>()
 
   constructor(parts: LoopParts) {
     this.#parts = parts
@@ -121,11 +121,14 @@ class ModelLoop {
     return this.#assembly.state.served.scores
   }
 
-  /** Reports what a request to forget would do. Throws `TRAINER_BUSY`. */
-  async forecast(asked: ForgetRequest): Promise<ForgetForecast> {
-    const answer = this.#forecasts.ask(asked)
+  /** Answers between two turns, where the learner is whole. Throws `TRAINER_BUSY`, and the errors of the call. */
+  async ask<Call extends keyof TrainerCalls>(
+    call: Call,
+    asked: TrainerCalls[Call]['asked'],
+  ): Promise<TrainerCalls[Call]['found']> {
+    const answer = this.#questions.ask({ call, asked })
     this.wake()
-    return answer
+    return answer as Promise<TrainerCalls[Call]['found']>
   }
 
   #open(): RunningLoop {
@@ -144,7 +147,7 @@ class ModelLoop {
     // If nothing below has to wait, this is the only place where messages, timers and a stop are handled.
     await yieldToEventLoop()
     if (!(await this.#follow(stream, signal))) return this.#pause(stream, signal)
-    await this.#forecasts.answer(async (asked) => forecastOf(asked, this.#assembly, signal))
+    await this.#questions.answer(async (question) => this.#answer(question, signal))
     if (await this.#forget(signal)) return
     if (this.#assembly.state.progress.isPaused) return this.#standStill('paused', stream, signal)
     if (this.#updates.isPutOff()) {
@@ -170,6 +173,20 @@ class ModelLoop {
     }
     this.#backlog.look(this.#consumed, stream.lag)
     await this.#saveIfDue(signal)
+  }
+
+  async #answer({ call, asked }: LoopQuestion, signal: AbortSignal): Promise<unknown> {
+    const { leftOut } = this.#assembly
+    const answers = {
+      forecast: async (request) => forecastOf(request, this.#assembly, signal),
+      worth: async () => leftOut.worth(signal),
+      without: async (question) => leftOut.answer(question, signal),
+    } satisfies {
+      readonly [Each in keyof TrainerCalls]: (
+        asked: TrainerCalls[Each]['asked'],
+      ) => Promise<TrainerCalls[Each]['found']>
+    }
+    return answers[call](asked as never)
   }
 
   /** False while the pointer is on the move, and there is nothing to learn. */
@@ -338,7 +355,7 @@ class ModelLoop {
   }
 
   async #close(): Promise<void> {
-    this.#forecasts.close()
+    this.#questions.close()
     this.#parts.reports.onStatus(this.status())
     const closers = new Closers(this.#parts.log)
     closers.add(async () => this.#parts.close?.())

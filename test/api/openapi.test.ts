@@ -42,6 +42,7 @@ const routes = [
   'get /v1/models/{model}/quality',
   'get /v1/models/{model}/quarantine',
   'get /v1/models/{model}/set-aside',
+  'get /v1/models/{model}/sources',
   'get /v1/models/{model}/versions',
   'get /v1/models/{model}/versions/{version}',
   'get /v1/models/{model}/versions/{version}/compare/{other}',

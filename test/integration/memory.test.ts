@@ -19,8 +19,9 @@ const model = `
     memory: { policy: knn, threshold: 0.6 }`
 
 const sums = `{ labels: [delivery, payment, account], adapter: { method: ranpac, features: 64 }, trigger: { policy: count, every: 4, rest: 0 }, train: { replay_batch: 0 }, replay: { policy: recent, capacity: 1 } }`
+const worth = sums.replace(/ }$/, ', evaluation: { held_out: { share: 0.3 } } }')
 const daemon = oneDaemon(
-  `server: { port: 0 }\nlog: { level: warn }\nmodels:\n  m:${model}\n  sums: ${sums}\n`,
+  `server: { port: 0 }\nlog: { level: warn }\nmodels:\n  m:${model}\n  sums: ${sums}\n  worth: ${worth}\n`,
 )
 const get = daemon.get<Record<string, unknown>>
 const { post } = daemon
@@ -148,6 +149,81 @@ describe('a version of a closed form', () => {
     const edited = join(daemon.folder, 'lighter.jsonl')
     writeFileSync(edited, text.replace('"weight":1', '"weight":0.99'))
     expect(await run(edited)).toMatch(/^different/)
+  })
+})
+
+describe('what a source is worth', () => {
+  const topics = ['delivery', 'payment', 'account']
+  const texts = ['where is my', 'a question about', 'please change the', 'I am angry about my']
+  const lessons = ['desk', 'phone', 'mistaken'].flatMap((source) =>
+    texts.flatMap((text) =>
+      topics.map((topic, at) => ({
+        ...{
+          source,
+          id: `${source} ${text} ${topic}`,
+          input: `${text} ${topic}, said the ${source}`,
+        },
+        label: source === 'mistaken' ? topics[(at + 1) % 3] : topic,
+      })),
+    ),
+  )
+  interface Worths {
+    readonly version: string
+    readonly sources: readonly { readonly source: string; readonly digest: string }[]
+  }
+
+  test('is what the model answers without it, and is gone when it is forgotten', async () => {
+    await post('worth/feedback', { events: lessons })
+    await expect
+      .poll(async () => get('worth'))
+      .toMatchObject({ lag: 0, trainer: { state: 'idle' } })
+    const { code, json } = await runCli(
+      'sources',
+      'worth',
+      '--worth',
+      '--url',
+      daemon.url,
+      '--json',
+    )
+    expect(code).toBe(0)
+    const report = json() as Worths
+    expect(report).toEqual(await get('worth/sources'))
+    expect(report.sources.map(({ source }) => source).at(-1)).toBe('mistaken')
+    const asked = ['where is my payment', 'please change the account']
+    const flags = ['--model', 'worth', '--without', 'mistaken', '--url', daemon.url, '--json']
+    const without = (await runCli('predict', ...asked, ...flags)).json() as Answers
+    expect(without.version).toBe(report.version)
+    expect(without.predictions.map(({ label }) => label)).toEqual(['payment', 'account'])
+    const { request } = await post<{ request: string }>('worth/forget', { source: 'mistaken' })
+    const certified = async () => get(`worth/forget/${request}`)
+    await expect.poll(certified).toMatchObject({ state: 'done' })
+    const { certificate } = (await certified()) as { certificate: { subtracted: number } }
+    expect(certificate.subtracted).toBeGreaterThan(4)
+    const { version } = (await get('worth')).live as { version: string }
+    const { sums: left } = await get(`worth/versions/${version}`)
+    expect((left as Digest).digest).toBe(report.sources.at(-1)!.digest)
+    const same = await post<Answers>('worth/predict', { inputs: asked })
+    const labelsIn = ({ predictions }: Answers) => predictions.map(({ label }) => label)
+    expect(labelsIn(same)).toEqual(labelsIn(without))
+  })
+
+  test.each([
+    ['worth', { without: 'nobody' }, 404, 'SOURCE_UNKNOWN'],
+    ['worth', { without: 'desk', version: 'v1' }, 400, 'REQUEST_INVALID'],
+    ['m', { without: 'desk' }, 409, 'SUMS_UNKNOWN'],
+    ['sums', undefined, 409, 'ROWS_MISSING'],
+    ['m', undefined, 409, 'SUMS_UNKNOWN'],
+  ])('is refused by its code: %s %j', async (name, more, status, code) => {
+    const url = `${daemon.url}/v1/models/${name}`
+    const body = JSON.stringify({ inputs: ['a'], ...more })
+    const headers = { 'content-type': 'application/json' }
+    const answer = await (more === undefined
+      ? fetch(`${url}/sources`)
+      : fetch(`${url}/predict`, { method: 'POST', body, headers }))
+    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([
+      status,
+      code,
+    ])
   })
 })
 

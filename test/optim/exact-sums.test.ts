@@ -11,8 +11,9 @@ import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { EventLog } from '../../src/checkpoint/event-log/event-log.ts'
 import { EventLogTable } from '../../src/checkpoint/event-log/table.ts'
 import type { MethodPlugin, Trainable } from '../../src/contracts/adapter.ts'
-import type { Logger, Random, Tensors } from '../../src/contracts/core.ts'
+import type { ExampleKey, Logger, Random, Tensors } from '../../src/contracts/core.ts'
 import type { Head } from '../../src/contracts/example.ts'
+import type { GoldenRow } from '../../src/evaluation/gate-rows.ts'
 import { hashOf } from '../../src/intake/dedupe/dedupe.ts'
 import { hashesIn } from '../../src/intake/dedupe/seen-ids.ts'
 import { ClassMoments } from '../../src/optim/heads/class-moments.ts'
@@ -20,6 +21,7 @@ import { ExactSums, type WholeExample } from '../../src/optim/heads/exact-sums.t
 import { wholeFeatures } from '../../src/optim/heads/whole-features.ts'
 import { WholeTotals } from '../../src/optim/heads/whole-totals.ts'
 import { openRandom } from '../../src/platform/random.ts'
+import type { Loop } from '../../src/trainer/loop.ts'
 import { nameOf } from '../adapters/name-of.ts'
 import { tinyKnnMemory } from '../learner/tiny-knn-memory.ts'
 import { runWithCrashes } from '../simulation/lives.ts'
@@ -35,11 +37,12 @@ import {
   planOf,
   type LabelledRow,
 } from '../trainer/rig.ts'
-import { tinyLatent } from '../trainer/tiny.ts'
+import { tinyBase, tinyLatent } from '../trainer/tiny.ts'
 import {
   Crash,
   openWorld,
   runToEnd,
+  startIn,
   type Chaos,
   type Setting,
   type World,
@@ -350,6 +353,134 @@ describe('a request to forget', () => {
     const never = openWorld({ s: good })
     await runToEnd(never, own)
     expect(finalState(world)!.weights).toBe(finalState(never)!.weights)
+  })
+})
+
+describe('what a source is worth', () => {
+  const words = ['good', 'fine', 'bad', 'awful', 'odd', 'grey', 'quick', 'slow']
+  const bad = new Set(['bad', 'awful', 'odd', 'grey'])
+  const drawn = (random: ReturnType<typeof openRandom>) => {
+    const text = words[random.below(words.length)]!
+    return { text, isBad: bad.has(text) }
+  }
+  /** Five sources say what a text is; `careless` says the opposite of three in ten. */
+  const linesOf = (seed: number, count: number) => {
+    const random = openRandom(seed, 'worth')
+    return Array.from({ length: count }, (_, at) => {
+      const source = ['careless', 'one', 'two', 'three', 'four'][at % 5]!
+      const { text, isBad } = drawn(random)
+      const isFlipped = source === 'careless' && Math.floor(at / 5) % 10 < 3
+      const label = isBad === isFlipped ? 'yes' : 'no'
+      return JSON.stringify({ id: `${source}-${at}`, source, text, label })
+    })
+  }
+  const golden = Array.from({ length: 100 }, (_, line): GoldenRow => {
+    const { text, isBad } = drawn(openRandom(line, 'golden'))
+    const encoded = tinyBase.encode({ kind: 'text', text }, 64)
+    const target = { kind: 'label', label: isBad ? 'no' : 'yes' } as const
+    const [source, id] = ['golden', String(line)]
+    const key = `golden ${line}` as ExampleKey
+    return { file: 'golden', line, example: { key, source, id, encoded, target, weight: 1 } }
+  })
+  const setting: Setting = {
+    ...closed,
+    every: 10,
+    limits: { heldOut: { share: 0.3, rows: 100, bytes: 1e6 } },
+  }
+  const ran = async (lines: readonly string[], own: Setting = setting) => {
+    const world = openWorld({ s: lines })
+    await runToEnd(world, own)
+    return world
+  }
+  const asking = async <Found>(
+    world: World,
+    ask: (loop: Loop) => Promise<Found>,
+    own: Setting = setting,
+  ) => {
+    const running = startIn(world, own)
+    await running.readAll()
+    try {
+      return await ask(running.loop)
+    } finally {
+      await running.stop()
+    }
+  }
+  const savedIn = (world: World) => new Checkpoint(world.store, { snapshots: 50 }).load()!
+  const sumsIn = (world: World) =>
+    [...world.registry.versions.values()].at(-1)!.manifest.sums!.digest!
+
+  it('is what a run without it would answer, by sums that are equal to the bit', async () => {
+    const lines = linesOf(1, 60)
+    const world = await ran(lines)
+    const waits = new Set(savedIn(world).pending.map(({ id }) => id))
+    const taught = lines.filter((line) => !waits.has((JSON.parse(line) as { id: string }).id))
+    const report = await asking(world, (loop) => loop.ask('worth', null))
+    expect(report).toMatchObject({ from: 'held-out', digest: sumsIn(world) })
+    expect(report.sources).toHaveLength(5)
+    for (const { source, digest, examples, rows } of report.sources) {
+      const mine = (line: string) => line.includes(`"source":"${source}"`)
+      const rest = taught.filter((line) => !mine(line))
+      const never = await ran(rest, { ...setting, every: 1 })
+      expect(digest).toBe(sumsIn(never))
+      const { heldOut = [] } = savedIn(never)
+      expect(rows).toBe(heldOut.length)
+      expect(examples).toBeGreaterThan(3)
+    }
+  })
+
+  it('puts a source with flipped labels last', async () => {
+    const own = { ...setting, every: 100, comparison: { golden } }
+    for (const seed of [1, 2, 3]) {
+      const world = await ran(linesOf(seed, 200), own)
+      const report = await asking(world, (loop) => loop.ask('worth', null), own)
+      expect(report).toMatchObject({ from: 'golden', rows: 100 })
+      expect(report.sources.at(-1)!.source).toBe('careless')
+      expect(report.sources.at(-1)!.agreement).toBeLessThan(0.8)
+    }
+  })
+
+  it('is computed once, and answers of the model without it come from a few heads', async () => {
+    const world = await ran(linesOf(4, 60))
+    const version = [...world.registry.versions.keys()].at(-1)!
+    const inputs = words.map((text) => ({ kind: 'text', text }) as const)
+    const digest = sumsIn(world)
+    await asking(world, async (loop) => {
+      const report = await loop.ask('worth', null)
+      expect(await loop.ask('worth', null)).toEqual(report)
+      const asked = { source: 'careless', inputs, version, digest }
+      const found = await loop.ask('without', asked)
+      expect(await loop.ask('without', asked)).toEqual(found)
+      const { digest: left } = report.sources.find(({ source }) => source === 'careless')!
+      expect(found.digest).toBe(left)
+      expect(found.logits).toHaveLength(words.length)
+      const refused = async (more: object, code: string) =>
+        expect(loop.ask('without', { ...asked, ...more })).rejects.toMatchObject({ code })
+      await refused({ source: 'nobody' }, 'SOURCE_UNKNOWN')
+      await refused({ digest: 'f'.repeat(64) }, 'SUMS_MOVED')
+    })
+  })
+
+  it.each([
+    ['an example only rules out an answer', 'SUMS_UNKNOWN', { known: ['no', 'yes', 'maybe'] }],
+    ['the event log has lost some', 'SUMS_UNKNOWN', { eventLog: { events: 20, bytes: 1e9 } }],
+    ['nothing is held out', 'ROWS_MISSING', { heldOut: { share: 0, rows: 0, bytes: 0 } }],
+  ])('is not known where %s', async (_, code, more) => {
+    const isDivided = 'known' in more
+    const own: Setting = {
+      ...setting,
+      ...(isDivided
+        ? { labels: { ...more, limit: 9 } }
+        : { limits: { ...setting.limits, ...more } }),
+    }
+    const rated = JSON.stringify({ id: 'x', source: 'one', prediction_id: 'p', rating: -1 })
+    const world = openWorld({ s: [...(isDivided ? [rated] : []), ...linesOf(5, 60)] })
+    const served = { version: 'v0', answer: 'yes', timeMs: 0 }
+    world.predictions.set('p', { id: 'p', ...served, input: { kind: 'text', text: 'odd' } })
+    await runToEnd(world, own)
+    const running = startIn(world, own)
+    await running.readAll()
+    await expect(running.loop.ask('worth', null)).rejects.toMatchObject({ code })
+    await running.stop()
   })
 })
 

@@ -19,6 +19,7 @@ test('a client that waits for its feedback is answered by the next report of the
     limits: defaultLimits,
     live: { until: async () => Promise.resolve(true) } as unknown as PredictionOptions['live'],
     versions: {} as PredictionOptions['versions'],
+    pages: {} as PredictionOptions['pages'],
     trainer: {
       status: (model) => ({ ...unknownStatus(model), restarts: 0 }),
       reached: () => learned.generation,

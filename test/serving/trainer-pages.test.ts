@@ -32,7 +32,7 @@ function daemonOf(state: string, count: number, askTrainer?: AskTrainer): OpenTr
   } as unknown as ForgetPages
   const trainer = {
     status: () => ({ state, lease: { holder: 'two' } }),
-    forecast: async () => {
+    ask: async () => {
       if (count === 0) throw failure('TRAINER_BUSY', 'the trainer is busy', { details: { of: 8 } })
       return { again: count }
     },

@@ -553,7 +553,7 @@ describe('a forecast', () => {
     const world = await ran(mixed(41), own)
     const running = startIn(world, own)
     await running.readAll()
-    const forecast = await running.loop.forecast({ request: '', source: 'bad' })
+    const forecast = await running.loop.ask('forecast', { request: '', source: 'bad' })
     await running.stop()
     return { world, forecast }
   }
@@ -580,7 +580,7 @@ describe('a forecast', () => {
       const running = startIn(world, setting)
       await running.readAll()
       const asked = { request: '', source: 'bad', keepServing }
-      const forecast = await running.loop.forecast(asked)
+      const forecast = await running.loop.ask('forecast', asked)
       await running.stop()
       const meanwhile = keepServing ? live : 'v2'
       expect(forecast).toMatchObject({ unpinning: ['v12'], meanwhile })
@@ -620,7 +620,7 @@ describe('a forecast', () => {
     world.streams.get('s')!.push(...good(8, 300))
     const running = startIn(world, after)
     await running.readAll()
-    const forecast = await running.loop.forecast({ request: '', source: 'bad' })
+    const forecast = await running.loop.ask('forecast', { request: '', source: 'bad' })
     await running.stop()
     expect(world.registry.versions.get(fresh)!.manifest.parent).toBeNull()
     const live = world.registry.moves.at(-1)!.live.version
@@ -634,7 +634,7 @@ describe('a forecast', () => {
     // What nothing has taught retires nothing, the rebuilt versions neither.
     const again = startIn(world, after)
     await again.readAll()
-    const unlearned = await again.loop.forecast({ request: '', source: 'bad' })
+    const unlearned = await again.loop.ask('forecast', { request: '', source: 'bad' })
     await again.stop()
     expect(unlearned).toMatchObject({ isUnlearned: true, retiring: [] })
   })
@@ -654,7 +654,7 @@ describe('a forecast', () => {
     }
     const running = startIn(world, own)
     await running.readAll()
-    const { lost } = await running.loop.forecast({ request: '', source: 'bad' })
+    const { lost } = await running.loop.ask('forecast', { request: '', source: 'bad' })
     // Of the 12 rows in the log, four are older rows of the same events.
     expect([lost, running.loop.status().events?.states.older]).toEqual([32, 32])
     await running.stop()
@@ -664,10 +664,10 @@ describe('a forecast', () => {
     const world = await ran(mixed(20))
     const running = startIn(world, setting)
     await running.readAll()
-    const forecast = await running.loop.forecast({ request: '', source: 'nobody' })
+    const forecast = await running.loop.ask('forecast', { request: '', source: 'nobody' })
     expect(forecast).toMatchObject({ isUnlearned: true, again: 0, retiring: [] })
     await running.stop()
-    await expect(running.loop.forecast({ request: '' })).rejects.toThrow('has stopped')
+    await expect(running.loop.ask('forecast', { request: '' })).rejects.toThrow('has stopped')
   })
 })
 

@@ -22,7 +22,7 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
   continual: [
     ...['mnist', 'tabular', 'text', 'drift', 'cost', 'memory'],
     ...['chosen-text', 'chosen-tables', 'mixture', 'text-drift', 'chosen-text-drift'],
-    ...['few-labels', 'corrections', 'first-labels', 'bases', 'text-defaults'],
+    ...['few-labels', 'corrections', 'first-labels', 'bases', 'text-defaults', 'worth'],
   ],
   speed: ['serve', 'step', 'small', 'growth', 'freshness'],
   lm: ['train', 'decode', 'preferences', 'thumbs', 'summaries', 'freshness', 'rules'],

@@ -20,6 +20,7 @@ import type { InitFlags } from '../local/init.ts'
 import type { ServeFlags } from '../local/serve.ts'
 import { print } from '../print.ts'
 import type { AuditFlags } from '../remote/show-audit.ts'
+import type { SourcesFlags } from '../remote/show-quality.ts'
 import type { StatusFlags } from '../remote/show-status.ts'
 import type { UpFlags } from '../up/run.ts'
 
@@ -170,6 +171,23 @@ export function registerStatus(program: Command): void {
       }
       const { showStatus } = await import('../remote/show-status.ts')
       await showStatus(aboutModel(model, flags))
+    })
+}
+
+/** `antikythera sources`: how much each source has taught, how right it was answered, and what it is worth. */
+export function registerSources(program: Command): void {
+  withModel(
+    program
+      .command('sources')
+      .description('the sources of events: how many, how right, what worth'),
+  )
+    .option(
+      '--worth',
+      'accuracy of the model without each source: exact, for closed forms with exact sums',
+    )
+    .action(async (model: string | undefined, flags: SourcesFlags) => {
+      const { showSources } = await import('../remote/show-quality.ts')
+      await showSources(aboutModel(model, flags))
     })
 }
 

@@ -33,6 +33,10 @@ export function registerPredict(program: Command): void {
     )
     .option('--version <version>', 'answer with this version instead of the live one')
     .option('--at <time>', 'answer with the version that was live at this time (ISO 8601)')
+    .option(
+      '--without <source>',
+      'answer with the live version as it would be without the events of this source',
+    )
     .action(async (texts: readonly string[], flags: PredictFlags) => {
       const { predict } = await import('../feedback/predict.ts')
       await predict(texts, flags)

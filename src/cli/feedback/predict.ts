@@ -1,5 +1,6 @@
 /** Asks in requests of bounded size and prints the answers as they come, so that a long stdin streams through. */
 import { CodedError, type Json } from '../../contracts/core.ts'
+import { defined } from '../../platform/defined.ts'
 import { failure, withDetails } from '../../platform/errors.ts'
 import type { Prediction, Predictions } from '../../client/client.ts'
 import type { ClientFlags } from '../flags.ts'
@@ -14,6 +15,8 @@ import { withoutRows } from './send-event.ts'
 export interface PredictFlags extends ClientFlags {
   readonly version?: string
   readonly at?: string
+  /** The live version answers without what this source has taught it. */
+  readonly without?: string
   readonly features?: readonly string[]
   /** CSV with a header: one input a row. Otherwise one text a line. */
   readonly file?: string
@@ -81,8 +84,8 @@ async function askAll(
   for (let from = 0; from < asked.length; from += INPUTS_PER_REQUEST) {
     const block = asked.slice(from, from + INPUTS_PER_REQUEST)
     const inputs = block.map(({ input }) => input)
-    const { version, at } = flags
-    const past = { ...(version !== undefined && { version }), ...(at !== undefined && { at }) }
+    const { version, at, without } = flags
+    const past = defined({ version, at, without })
     try {
       const answer = await api.predict(
         inputs.map((input) => said(input, flags)),

@@ -58,6 +58,14 @@ export function predictBody(mostInputs: number) {
             'of the user or session: the same key stays on the same side of a canary; also as x-antikythera-key',
         }),
       ),
+      without: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: 256,
+          description:
+            'answer with the live version as it would be without the events of this source; for closed forms with exact sums, with the role operate',
+        }),
+      ),
       generate: Type.Optional(Generate),
     },
     Strict,

@@ -58,6 +58,38 @@ export const Sums = Type.Object(
   { description: 'the exact sums that the head was solved from; absent: it has none' },
 )
 
+/** What each source has taught: the sums without it are those of a run that never saw it. */
+export const SourceWorths = Type.Object({
+  model: Name,
+  version: text('the version whose sums these are'),
+  digest: text('sha256 over these sums'),
+  examples: integer('examples in them'),
+  from: text('golden or held-out: what the rows are that are scored'),
+  rows: Count,
+  sources: Type.Array(
+    Type.Object({
+      source: Type.Optional(text('absent: all the smaller ones together')),
+      examples: integer('of it in the sums'),
+      digest: text('sha256 over the sums without it'),
+      rows: integer('rows that it did not bring: both scores are of these'),
+      accuracy: Score,
+      accuracy_without: Score,
+      worth: number('accuracy minus accuracy_without: below 0 the model is better without it'),
+      loss: Type.Number(),
+      loss_without: Type.Number(),
+      agreement: Type.Optional(
+        number(
+          'how often the model without it answers what it said; absent: no other source has taught its labels',
+        ),
+      ),
+    }),
+    {
+      description:
+        'by the sum of agreement and worth, the worst last; at most the 100 largest, and the others together',
+    },
+  ),
+})
+
 export const SliceGap = Type.Object(
   {
     best: Type.String(),

@@ -18,6 +18,7 @@ import type {
   StepResult,
   SummedExamples,
   SumsReport,
+  SumsWithout,
   Trainable,
   TrainableState,
   TrainRow,
@@ -47,6 +48,8 @@ interface ClosedFormParts extends EmbedderParts {
 }
 
 const TEMPERATURE = 'temperature'
+/** Rows that are embedded at once, of those that are left out. */
+const BLOCK = 1024
 /** The solved logits have a mean margin of 1 at the class means: β starts in the right order of magnitude for every method. */
 const FIRST = { inverse: 10, memory: 1000 }
 
@@ -101,16 +104,9 @@ export class ClosedFormTrainable implements Trainable {
     return { ...result, logits }
   }
 
-  forget(rows: readonly Pick<TrainRow, 'latent' | 'target' | 'weight'>[]): void {
-    const embedded = this.#embedded(rows)
+  forget(rows: readonly TaughtRow[]): void {
     const before = this.#sums.snapshot()
-    const gone = rows.flatMap(({ target, weight }, row): EmbeddedExample[] => {
-      const right = this.#rightIn(target)
-      const own = embedded[row]
-      if (own === undefined || right.length === 0 || !canBeAdded(own, weight)) return []
-      return [{ ...own, shares: evenly(right, weight) }]
-    })
-    this.#sums.subtractAll(gone)
+    this.#sums.subtractAll(this.#added(rows))
     this.#isBehind = true
     this.#solve()
     if ([...this.#solved.values()].every(({ data }) => areFinite(data))) return
@@ -179,6 +175,33 @@ export class ClosedFormTrainable implements Trainable {
     }
   }
 
+  get without(): SumsWithout | undefined {
+    const sums = this.#sums
+    const whole = this.#whole
+    if (!(sums instanceof ExactSums) || whole === undefined) return undefined
+    const { rounded, divided } = sums.facts
+    if (rounded + divided > 0) return undefined
+    const numbers = new WeakMap<readonly Latent[], Float32Array>()
+    const embedded = (rows: readonly Latent[]) => {
+      const known = numbers.get(rows) ?? joined(whole.of(whole.inputs(rows)), whole.unit)
+      numbers.set(rows, known)
+      return known
+    }
+    return {
+      without: (rows) => {
+        const left = sums.copy()
+        for (let from = 0; from < rows.length; from += BLOCK)
+          left.subtractAll(this.#added(rows.slice(from, from + BLOCK)))
+        const parameters = this.#solution(left)
+        return {
+          answer: (asked) => this.#products(embedded(asked), asked.length, parameters),
+          digest: left.digest(this.#classes.names(this.#head)),
+          known: left.seen,
+        }
+      },
+    }
+  }
+
   dispose(): void {
     // It holds nothing on the engine.
   }
@@ -223,6 +246,17 @@ export class ClosedFormTrainable implements Trainable {
     this.#isBehind = true
     this.#steps += 1
     return { result: { loss, gradientNorm: 0, dropped: false }, logits }
+  }
+
+  /** Rows as the sums have them, without those that were divided among the classes. */
+  #added(rows: readonly TaughtRow[]): readonly EmbeddedExample[] {
+    const embedded = this.#embedded(rows)
+    return rows.flatMap(({ target, weight }, row): EmbeddedExample[] => {
+      const right = this.#rightIn(target)
+      const own = embedded[row]
+      if (own === undefined || right.length === 0 || !canBeAdded(own, weight)) return []
+      return [{ ...own, shares: evenly(right, weight) }]
+    })
   }
 
   /** What is learned, and tested on the way, is the embedding in whole numbers, if sums are exact. */
@@ -275,16 +309,32 @@ export class ClosedFormTrainable implements Trainable {
     if (!this.#isBehind || (seen.length === 0 && this.#known.length === 0)) return
     this.#isBehind = false
     this.#known = seen
-    if (seen.length === 0) {
-      // Everything was taken back.
-      for (const { data } of this.#solved.values()) data.fill(0)
-      return
-    }
-    this.#solved = solvedHead(this.#sums, {
-      ...this.#parts,
-      head: this.#head,
-      inverse: this.#temperature.inverse,
+    this.#solved = this.#solution(this.#sums)
+  }
+
+  /** Zeros where everything was taken back. */
+  #solution(sums: ClassMoments | ExactSums): Tensors {
+    if (sums.seen.length === 0) return zerosLike(this.#solved)
+    const { inverse } = this.#temperature
+    return solvedHead(sums, { ...this.#parts, head: this.#head, inverse })
+  }
+
+  /** As `#logits`, of many rows [rows, width] by the engine. */
+  #products(x: Float32Array, rows: number, parameters: Tensors): readonly Float32Array[] {
+    const { task, base, tf } = this.#parts
+    const outputs = this.#outputs
+    const [weight, bias] = [parameters.get('head.weight'), parameters.get('head.bias')]
+    invariant(weight !== undefined && bias !== undefined, 'a head')
+    if (rows === 0 || outputs === 0) return Array.from({ length: rows }, () => new Float32Array())
+    let all: Float32Array = new Float32Array()
+    // Tidy walks what its function returns, number by number where that is an array: it must not see this one.
+    tf.tidy(() => {
+      const columns = tf.tensor2d(weight.data, [base.network.width, outputs])
+      const products = tf.matMul(tf.tensor2d(x, [rows, base.network.width]), columns)
+      const scaled = tf.mul(products, task.scale(base.network.unit))
+      all = tf.add(scaled, tf.tensor1d(bias.data)).dataSync<'float32'>()
     })
+    return Array.from({ length: rows }, (_, row) => all.slice(row * outputs, (row + 1) * outputs))
   }
 
   /** As the task has it: scale · x·W + b for x = unit · numbers. */
@@ -354,6 +404,23 @@ interface EmbeddedRow {
 }
 
 type EmbeddedExample = SharedExample & EmbeddedRow
+type TaughtRow = Pick<TrainRow, 'latent' | 'target' | 'weight'>
+
+/** [rows, width] */
+function joined(rows: readonly WholeRow[], unit: number): Float32Array {
+  const width = rows[0]?.numbers.length ?? 0
+  const all = new Float32Array(rows.length * width)
+  for (const [row, { numbers }] of rows.entries())
+    for (let at = 0; at < width; at += 1) all[row * width + at] = unit * (numbers[at] ?? 0)
+  return all
+}
+
+function zerosLike(tensors: Tensors): Tensors {
+  return mapTensors(tensors, (_, { shape, data }) => ({
+    shape,
+    data: new Float32Array(data.length),
+  }))
+}
 
 const noNumbers = new Float32Array()
 const noRow: WholeRow = { numbers: new Int16Array(), clipped: 0 }

@@ -84,6 +84,16 @@ export class ExactSums {
     this.#change(examples, -1)
   }
 
+  /** The same totals; both change apart from then on. */
+  copy(): ExactSums {
+    const copied = new ExactSums(this.#shape, 0)
+    copied.#counts = this.#counts.grown(this.#counts.length)
+    copied.#sums = this.#sums.grown(this.#sums.length)
+    copied.#moments = this.#moments.grown(this.#moments.length)
+    copied.#facts = this.#facts.grown(this.#facts.length)
+    return copied
+  }
+
   grow(classes: number): void {
     this.#counts = this.#counts.grown(classes)
     this.#sums = this.#sums.grown(classes * this.#shape.width)

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { CodedError, type Clock } from '../../contracts/core.ts'
 import type { Certificate } from '../../checkpoint/certificates.ts'
 import type { ForgetTask } from '../../checkpoint/forgetting.ts'
-import type { ForgetForecast } from '../../trainer/forgetting/forecast.ts'
+import type { ForgetForecast } from '../../trainer/contract.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Limits } from '../../platform/limits.ts'
 import type { ForgetRequest, Routing } from '../../versions/contract.ts'
@@ -61,7 +61,7 @@ const MOVES = 100
 
 export function openForgetService(
   model: MoveTarget,
-  pages: Omit<TrainerPages, 'setAside' | 'selected'>,
+  pages: Pick<TrainerPages, 'forgetTasks' | 'certificates' | 'certificate' | 'forecast'>,
   around: ForgetAround,
 ): ForgetService {
   const { trainer, clock } = around

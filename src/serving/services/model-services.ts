@@ -18,7 +18,12 @@ import { openLearningService, type LearningService } from './learning-service.ts
 import { promote, refuseTainted, rollBack, type MoveResult, type RollbackOptions } from './moves.ts'
 import { openPredictionService, type PredictionService } from './prediction-service.ts'
 import type { ServedModel, TrainerReport, TrainerView, WatchedAnswers } from './served-model.ts'
-import { openTrainerPages, type AskTrainer, type OpenTrainerPages } from './trainer-pages.ts'
+import {
+  openTrainerPages,
+  type AskTrainer,
+  type OpenTrainerPages,
+  type TrainerPages,
+} from './trainer-pages.ts'
 import { openTrialService, type TrialService } from './trials.ts'
 
 export interface ModelServices extends Pick<
@@ -36,6 +41,8 @@ export interface ModelServices extends Pick<
   readonly receipts: ReceiptService
   readonly learning: LearningService
   readonly forgetting: ForgetService
+  /** What each source is worth. Throws `SUMS_UNKNOWN`, `ROWS_MISSING`, and as pages of the trainer do. */
+  readonly worth: TrainerPages['worth']
   /** Its part of an answer to another daemon of the fleet. */
   readonly pagesHere: OpenTrainerPages['here']
   readonly deadLetters: DeadLetterService
@@ -86,7 +93,7 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
   const { texts } = model
   const forgetTasks = async () => pages.forgetTasks()
   const movable = { name, registry, live, feedback, forgetTasks, ...(texts && { texts }) }
-  const predictions = openPredictionService({ model: name, live, versions, ...around })
+  const predictions = openPredictionService({ model: name, live, versions, pages, ...around })
   const refuse = async (version: string, undone: boolean | undefined) => {
     await refuseTainted(version, movable)
     await versions.refuseUndone(version, undone)
@@ -113,6 +120,7 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
     receipts: openReceipts(model.receipts, around),
     learning: openLearningService(model, pages, trainer),
     forgetting: openForgetService(model, pages, around),
+    worth: async () => pages.worth(),
     pagesHere: here,
     deadLetters: openDeadLetterService(model.deadLetters, async (messages) =>
       feedback.take(messages, { areLetters: true }),

@@ -14,6 +14,7 @@ import type { PayloadLimits } from '../../contracts/payload.ts'
 import { readInput } from '../../intake/events/fields.ts'
 import { textOf, type Position } from './feedback/feedback-progress.ts'
 import type { TrainerView } from './served-model.ts'
+import type { TrainerPages } from './trainer-pages.ts'
 import { explained, hasFailed } from './faults.ts'
 
 /** The state that must be reached before the answer. */
@@ -29,9 +30,17 @@ export interface PastTime {
   readonly atMs?: number | undefined
 }
 
+export interface WithoutSource {
+  /** The live version answers without what this source has taught it. */
+  readonly without?: string | undefined
+}
+
 export interface PredictionService {
-  /** Throws `NOT_READY` with what its trainer says, and what `until` and `liveAt` throw. */
-  predict(request: PredictRequest & PastTime & Freshness): Promise<Prediction>
+  /**
+   * Throws `NOT_READY` with what its trainer says, and what `until` and `liveAt` throw; without a source `SUMS_UNKNOWN`,
+   * `SUMS_MOVED` and `SOURCE_UNKNOWN` too.
+   */
+  predict(request: PredictRequest & PastTime & Freshness & WithoutSource): Promise<Prediction>
   /** Throws `GENERATION_NOT_REACHED`, `POSITION_NOT_REACHED`, or the signal's reason. */
   until(freshness: Freshness, signal: AbortSignal | undefined): Promise<void>
 }
@@ -41,6 +50,7 @@ export interface PredictionOptions {
   readonly live: Pick<LiveModel, 'live' | 'predict' | 'until'>
   readonly versions: Pick<VersionService, 'liveAt'>
   readonly trainer: TrainerView
+  readonly pages: Pick<TrainerPages, 'without'>
   readonly limits: Pick<Limits, 'min_generation_ms' | 'wait_for_ms'>
   readonly clock: Clock
 }
@@ -53,8 +63,13 @@ export function openPredictionService(options: PredictionOptions): PredictionSer
   }
   return {
     until,
-    async predict({ inputs, version: named, atMs, key, signal, traceparent, ...freshness }) {
+    async predict({ version: named, atMs, without, ...request }) {
+      const { inputs, key, signal, traceparent, ...freshness } = request
       await until(freshness, signal)
+      if (without !== undefined) {
+        if ((named ?? atMs) !== undefined) throw notOfLive()
+        return answerWithout(options, without, { inputs, key, signal, traceparent })
+      }
       const past = atMs === undefined ? undefined : await versions.liveAt(atMs)
       try {
         const version = past?.live.version ?? named
@@ -64,6 +79,33 @@ export function openPredictionService(options: PredictionOptions): PredictionSer
       }
     },
   }
+}
+
+/** The sums are with the trainer, and so is the head without the source; the version is the live one, never a canary. */
+async function answerWithout(
+  { model, live, pages, trainer }: PredictionOptions,
+  source: string,
+  request: Omit<PredictRequest, 'version'>,
+): Promise<Prediction> {
+  try {
+    return await live.predict({
+      ...{ ...request, version: live.live()?.manifest.version },
+      async outputs({ version, sums }) {
+        if (sums?.digest === undefined)
+          throw failure('SUMS_UNKNOWN', `${version} of ${model} was not made from exact sums`)
+        const asked = { source, inputs: request.inputs, version, digest: sums.digest }
+        const { logits } = await pages.without(asked)
+        return logits.map((row) => Float32Array.from(row))
+      },
+    })
+  } catch (error) {
+    throw explained(error, model, trainer.status(model))
+  }
+}
+
+function notOfLive(): CodedError {
+  const message = 'without a source the live version answers: name no version and no time'
+  return failure('REQUEST_INVALID', message, { details: { pointer: '/without' } })
 }
 
 async function untilGeneration(

@@ -2,9 +2,8 @@
 import type { CodedError, Json } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { RolloutExpiry } from '../../contracts/release.ts'
-import type { TrainerStatus } from '../../trainer/contract.ts'
-import type { ForgetForecast } from '../../trainer/forgetting/forecast.ts'
-import type { ForgetRequest, Registry } from '../../versions/contract.ts'
+import type { AskModel, TrainerStatus } from '../../trainer/contract.ts'
+import type { Registry } from '../../versions/contract.ts'
 import type { DeadLetterPages } from '../../intake/dead-letters/dead-letters.ts'
 import type { ForgetPages } from '../../checkpoint/certificates.ts'
 import type { SetAsidePages } from '../../checkpoint/set-aside-pages.ts'
@@ -95,8 +94,8 @@ export interface TrainerView {
   status(model: string): TrainerReport
   /** Events that wait for an update, read or not; undefined if `pending` and `lag` are all that is known. */
   unlearned?(model: string): number | undefined
-  /** Reports what a request to forget would do; absent if no trainer runs here. Throws `TRAINER_BUSY`. */
-  forecast?(model: string, asked: ForgetRequest): Promise<ForgetForecast>
+  /** Absent if no trainer runs here. Throws `TRAINER_BUSY`, and the errors of the call. */
+  readonly ask?: AskModel
   /**
    * The first generation with answers that include everything up to a position; undefined while the trainer has not reached
    * it. Throws `REQUEST_INVALID` for one beyond the end of the inbox.

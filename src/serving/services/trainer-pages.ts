@@ -7,8 +7,13 @@ import type { ForgetTask } from '../../checkpoint/forgetting.ts'
 import type { SetAsidePages } from '../../checkpoint/set-aside-pages.ts'
 import { CodedError, type Clock } from '../../contracts/core.ts'
 import type { Limits } from '../../platform/limits.ts'
-import type { TrainerStatus } from '../../trainer/contract.ts'
-import type { ForgetForecast } from '../../trainer/forgetting/forecast.ts'
+import type {
+  TrainerStatus,
+  WithoutAnswer,
+  WithoutQuestion,
+  WorthReport,
+} from '../../trainer/contract.ts'
+import type { ForgetForecast } from '../../trainer/contract.ts'
 import type { ForgetRequest, Selection } from '../../versions/contract.ts'
 import type { LiveModel } from '../live/contract.ts'
 import type { TrainerView } from './served-model.ts'
@@ -24,6 +29,8 @@ export interface TrainerPages {
   certificates(count: number): Promise<readonly Certificate[]>
   certificate(request: string): Promise<Certificate | undefined>
   forecast(asked: ForgetRequest): Promise<ForgetForecast>
+  worth(): Promise<WorthReport>
+  without(asked: WithoutQuestion): Promise<WithoutAnswer>
 }
 
 /** One call of `TrainerPages`, as plain JSON. */
@@ -52,7 +59,7 @@ export interface PagesModel {
 }
 
 export interface PagesAround {
-  readonly trainer: Pick<TrainerView, 'status' | 'forecast'>
+  readonly trainer: Pick<TrainerView, 'status' | 'ask'>
   readonly clock: Clock
   readonly limits: Pick<Limits, 'wait_for_ms'>
   /** Absent for a single daemon. */
@@ -111,7 +118,9 @@ function pagesHere(model: PagesModel, around: PagesAround): TrainerPages {
     forgetTasks: async () => here(forgets).tasks(),
     certificates: async (count) => here(forgets).certificates(count),
     certificate: async (request) => here(forgets).certificate(request),
-    forecast: async (asked) => here(trainer.forecast)(name, asked),
+    forecast: async (asked) => here(trainer.ask)(name, 'forecast', asked),
+    worth: async () => here(trainer.ask)(name, 'worth', null),
+    without: async (asked) => here(trainer.ask)(name, 'without', asked),
   }
 }
 

@@ -20,14 +20,14 @@ interface TrainerViewOptions {
   /** The report of this daemon's own trainer. */
   readonly own: (model: string) => TrainerReport
   /** Asks the trainers of this daemon. */
-  readonly forecast?: NonNullable<TrainerView['forecast']>
+  readonly ask?: NonNullable<TrainerView['ask']>
   readonly onReport?: NonNullable<TrainerView['onReport']>
   /** The other daemons of the fleet; undefined for a single daemon. */
   readonly others: () => readonly Member[] | undefined
 }
 
 export function trainerView(options: TrainerViewOptions): TrainerView {
-  const { forecast, onReport } = options
+  const { ask, onReport } = options
   const byName = new Map(options.models.map((model) => [model.name, model]))
   const others = () => options.others() ?? []
   return {
@@ -53,7 +53,7 @@ export function trainerView(options: TrainerViewOptions): TrainerView {
         },
       }
     },
-    ...defined({ forecast, onReport }),
+    ...defined({ ask, onReport }),
     unlearned(name) {
       const model = byName.get(name)
       if (model?.forwarder !== undefined) return undefined

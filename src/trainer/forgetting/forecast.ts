@@ -1,32 +1,11 @@
 /** What a request to forget would do. Computing it changes nothing. */
-import type { ErasedCounts } from '../../checkpoint/forgetting.ts'
+import type { ForgetForecast } from '../contract.ts'
 import type { ForgetRequest } from '../../versions/contract.ts'
 import type { RestoreVersion } from '../lineage/restore-version.ts'
 import { planOf } from '../lineage/plan.ts'
 import { pinnedOf, taintedVersions } from '../lineage/tainted.ts'
 import { failure } from '../../platform/errors.ts'
 import { isReleased, routedOf, subtractableOf, targetOf } from './go-back.ts'
-
-export interface ForgetForecast {
-  /** Counts by place, as in a certificate. */
-  readonly counts: ErasedCounts
-  /** Nothing has learned from them: no version changes. */
-  readonly isUnlearned: boolean
-  /** The version that the rest would be learned again from; absent: a fresh adapter. */
-  readonly from?: string
-  /** Its optimizer and replay are in the checkpoint; otherwise they begin empty. */
-  readonly hasState: boolean
-  readonly again: number
-  /** Examples to subtract from exact sums, so that nothing is learned again; absent: the rest is. */
-  readonly subtracted?: number
-  readonly retiring: readonly string[]
-  /** Of these, the ones that are pinned; absent from an earlier release. */
-  readonly unpinning?: readonly string[]
-  /** The version that answers until the rest is learned again; absent: a new one, without what is forgotten. */
-  readonly meanwhile?: string
-  /** Events that have fallen out of the event log and that would not be learned again. */
-  readonly lost: number
-}
 
 export async function forecastOf(
   asked: ForgetRequest,

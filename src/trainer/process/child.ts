@@ -7,8 +7,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { rest, settles, type Clock, type Json, type Logger } from '../../contracts/core.ts'
 import { type TrainerStatus, unknownStatus } from '../contract.ts'
-import type { ForgetForecast } from '../forgetting/forecast.ts'
-import type { ForgetRequest, Routing } from '../../versions/contract.ts'
+import type { Routing } from '../../versions/contract.ts'
 import { openJitter } from '../../platform/random.ts'
 import { steadyAllocator } from '../../platform/allocator.ts'
 import {
@@ -18,7 +17,12 @@ import {
 } from '../../platform/processor-wait.ts'
 import { RetryPolicy, isAborted } from '../../platform/retry.ts'
 import type { Span } from '../../platform/tracing/spans.ts'
-import { type FromTrainer, type ToTrainer, Forecasts } from './messages.ts'
+import {
+  type FromTrainer,
+  type LoopQuestion,
+  type ToTrainer,
+  TrainerQuestions,
+} from './messages.ts'
 import { CrashBlame, StepTimes } from './health.ts'
 import { withoutLog } from './output.ts'
 
@@ -61,7 +65,7 @@ export class TrainerChild {
   readonly #statuses = new Map<string, TrainerStatus>()
   readonly #restart: RetryPolicy
   readonly #stopping = new AbortController()
-  readonly #forecasts: Forecasts
+  readonly #questions: TrainerQuestions
   readonly #blame: CrashBlame
   #process: ChildProcess | undefined
   #restarts = 0
@@ -76,7 +80,7 @@ export class TrainerChild {
 
   constructor(parts: ChildParts) {
     this.#parts = parts
-    this.#forecasts = new Forecasts(parts.clock, (message) => this.#say(message))
+    this.#questions = new TrainerQuestions(parts.clock, (message) => this.#say(message))
     this.#blame = new CrashBlame(parts.models)
     const [clock, jitter] = [parts.clock, openJitter('restart')]
     this.#restart = new RetryPolicy({ clock, jitter, firstMs: 100, longestMs: 5_000 })
@@ -116,8 +120,8 @@ export class TrainerChild {
     this.#say({ kind: 'wake', model })
   }
 
-  async forecast(model: string, asked: ForgetRequest): Promise<ForgetForecast> {
-    return this.#forecasts.ask(model, asked)
+  async ask(model: string, question: LoopQuestion): Promise<unknown> {
+    return this.#questions.ask(model, question)
   }
 
   /** Sends its config again: the daemon changes it in place. */
@@ -247,7 +251,7 @@ export class TrainerChild {
     else if (message.kind === 'pointer') this.#parts.onPointer(message.model, message.pointer)
     else if (message.kind === 'coming') this.#parts.onComing(message.model, message.version)
     else if (message.kind === 'span') this.#parts.onSpan(message.span)
-    else if (message.kind === 'forecast') this.#forecasts.answered(message)
+    else if (message.kind === 'answer') this.#questions.answered(message)
     else this.#hearEnd(message)
   }
 

@@ -45,7 +45,7 @@ export interface Hosting {
   readonly onSpan: (span: Span) => void
 }
 
-type ForecastQuestion = Extract<ToTrainer, { readonly kind: 'forecast' }>
+type Question = Extract<ToTrainer, { readonly kind: 'question' }>
 
 const statusEveryMs = 1_000
 const lockWaitMs = 5_000
@@ -81,15 +81,16 @@ export class TrainerHost {
     this.#loops.get(model)?.wake()
   }
 
-  async forecast({ number, model, asked }: ForecastQuestion): Promise<void> {
+  async answer({ number, model, call, asked }: Question): Promise<void> {
     try {
       const loop = this.#loops.get(model)
       if (loop === undefined) throw failure('TRAINER_BUSY', `nothing trains ${model} here now`)
-      this.#tell({ kind: 'forecast', number, forecast: await loop.forecast(asked) })
+      this.#tell({ kind: 'answer', number, found: await loop.ask(call, asked as never) })
     } catch (error) {
       const code = error instanceof CodedError ? error.code : 'INTERNAL'
       const message = error instanceof Error ? error.message : String(error)
-      this.#tell({ kind: 'forecast', number, fault: { code, message } })
+      const details = error instanceof CodedError ? error.details : {}
+      this.#tell({ kind: 'answer', number, fault: { code, message, details } })
     }
   }
 

@@ -1,9 +1,8 @@
 /** The messages between the server and a trainer process, over Node's channel between parent and child. Plain JSON. */
 import { type Json, CodedError, settles, type Clock } from '../../contracts/core.ts'
-import type { TrainerStatus } from '../contract.ts'
+import type { TrainerCalls, TrainerStatus } from '../contract.ts'
 import type { Span } from '../../platform/tracing/spans.ts'
-import type { ForgetForecast } from '../forgetting/forecast.ts'
-import type { ForgetRequest, Routing } from '../../versions/contract.ts'
+import type { Routing } from '../../versions/contract.ts'
 import { entryOf, failure } from '../../platform/errors.ts'
 import { PendingCalls } from '../../platform/pending-calls.ts'
 
@@ -20,13 +19,12 @@ export type ToTrainer =
   | { readonly kind: 'wake'; readonly model: string }
   /** The config of `start` as it is now: what needs no restart is taken over. */
   | { readonly kind: 'reload'; readonly config: Json }
-  /** Asks what a request to forget would do; the answer has the same number. */
-  | {
-      readonly kind: 'forecast'
+  /** The answer has the same number. */
+  | ({
+      readonly kind: 'question'
       readonly number: number
       readonly model: string
-      readonly asked: ForgetRequest
-    }
+    } & LoopQuestion)
   | { readonly kind: 'stop' }
 
 export type FromTrainer =
@@ -37,10 +35,14 @@ export type FromTrainer =
   /** The server sends it on: a daemon has one exporter. */
   | { readonly kind: 'span'; readonly span: Span }
   | {
-      readonly kind: 'forecast'
+      readonly kind: 'answer'
       readonly number: number
-      readonly forecast?: ForgetForecast
-      readonly fault?: { readonly code: string; readonly message: string }
+      readonly found?: unknown
+      readonly fault?: {
+        readonly code: string
+        readonly message: string
+        readonly details: Readonly<Record<string, Json>>
+      }
     }
   /** The process ends now, and why; `model` if it was the trainer of one. */
   | {
@@ -50,27 +52,33 @@ export type FromTrainer =
       readonly model?: string
     }
 
-type Answer = Extract<FromTrainer, { readonly kind: 'forecast' }>
+type Answer = Extract<FromTrainer, { readonly kind: 'answer' }>
+
+/** One call of `TrainerCalls`. */
+export interface LoopQuestion {
+  readonly call: keyof TrainerCalls
+  readonly asked: unknown
+}
 
 /** Longer than most updates; the trainer answers between them. */
 const DEADLINE_MS = 30_000
 
-/** Questions of the server to a trainer process about forgetting, each with a number and a deadline. */
-export class Forecasts {
+/** Questions of the server to a trainer process, each with a number and a deadline. */
+export class TrainerQuestions {
   readonly #clock: Clock
   readonly #say: (message: ToTrainer) => void
-  readonly #calls = new PendingCalls<ForgetForecast>()
+  readonly #calls = new PendingCalls<unknown>()
 
   constructor(clock: Clock, say: (message: ToTrainer) => void) {
     this.#clock = clock
     this.#say = say
   }
 
-  async ask(model: string, asked: ForgetRequest): Promise<ForgetForecast> {
+  async ask(model: string, question: LoopQuestion): Promise<unknown> {
     let call = 0
     const answer = this.#calls.call((number) => {
       call = number
-      this.#say({ kind: 'forecast', number, model, asked })
+      this.#say({ kind: 'question', number, model, ...question })
     })
     if (!(await settles(answer, DEADLINE_MS, this.#clock))) {
       const why = `the trainer of ${model} has not answered for ${DEADLINE_MS / 1000} s`
@@ -80,10 +88,13 @@ export class Forecasts {
   }
 
   /** An answer after the deadline is dropped. */
-  answered({ number, forecast, fault }: Answer): void {
-    if (forecast !== undefined) this.#calls.answer(number, forecast)
-    if (fault === undefined) return
-    const retriable = entryOf(fault.code).retriable === true
-    this.#calls.refuse(number, new CodedError(fault.code, fault.message, { retriable }))
+  answered({ number, found, fault }: Answer): void {
+    if (fault === undefined) {
+      this.#calls.answer(number, found)
+      return
+    }
+    const { code, message, details } = fault
+    const retriable = entryOf(code).retriable === true
+    this.#calls.refuse(number, new CodedError(code, message, { retriable, details }))
   }
 }

@@ -31,7 +31,7 @@ process.on('message', (message: ToTrainer) => {
   if (message.kind === 'start') void live(message)
   else if (message.kind === 'wake') host.wake(message.model)
   else if (message.kind === 'reload') reload(message.config)
-  else if (message.kind === 'forecast') void host.forecast(message)
+  else if (message.kind === 'question') void host.answer(message)
   else end('the server stops')
 })
 process.on('disconnect', () => {

@@ -3,11 +3,11 @@
  * receives their reports: a crash costs no request.
  */
 import type { TrainerStatus } from '../contract.ts'
-import type { ForgetForecast } from '../forgetting/forecast.ts'
-import type { ForgetRequest, Routing } from '../../versions/contract.ts'
+import type { Routing } from '../../versions/contract.ts'
 import { entryUrl } from '../../platform/entry.ts'
 import { failure } from '../../platform/errors.ts'
 import { TrainerChild, type ChildParts, type ChildPlan } from './child.ts'
+import type { LoopQuestion } from './messages.ts'
 
 export interface SupervisorOptions
   extends
@@ -29,8 +29,8 @@ export interface Supervisor {
   status(model: string): TrainerReport
   /** There is new feedback for it, or its live pointer moved. */
   wake(model: string): void
-  /** Reports what a request to forget would do. Throws `MODEL_UNKNOWN`, `TRAINER_BUSY`. */
-  forecast(model: string, asked: ForgetRequest): Promise<ForgetForecast>
+  /** Asks its trainer. Throws `MODEL_UNKNOWN`, `TRAINER_BUSY`, and the errors of the call. */
+  ask(model: string, question: LoopQuestion): Promise<unknown>
   /** Called when a trainer moved a live pointer; returns how to stop. */
   onPointer(callback: (model: string, pointer: Routing) => void): () => void
   /** Called at each report about a model; returns how to stop. */
@@ -79,7 +79,7 @@ export function openSupervisor(options: SupervisorOptions): Supervisor {
       return { ...child.status(model), restarts, ...(pid !== undefined && { pid }) }
     },
     wake: (model) => childOf(model).wake(model),
-    forecast: async (model, asked) => childOf(model).forecast(model, asked),
+    ask: async (model, question) => childOf(model).ask(model, question),
     onPointer(callback) {
       listeners.add(callback)
       return () => listeners.delete(callback)

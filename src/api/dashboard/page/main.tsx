@@ -172,6 +172,7 @@ function ModelView({ name, listed, round }: ModelViewProps) {
             score={shown.score.name}
             error={quality.error}
             servedGap={shown.served?.parts?.slice_gap}
+            summed={hasSums(page.current, shown.live?.version) ? name : undefined}
           />
         </div>
         <div>
@@ -227,6 +228,13 @@ function ModelView({ name, listed, round }: ModelViewProps) {
 }
 
 /** The kinds of parts that the quality distinguishes, if there is more than one. */
+function hasSums(page: VersionPage | undefined, live: string | undefined): boolean {
+  return (
+    page?.versions.some(({ version, sums }) => version === live && sums?.digest !== undefined) ===
+    true
+  )
+}
+
 function kindsOf({ slices = [], sources = [] }: Partial<Quality> = {}) {
   return [
     ...(slices.length > 0 ? (['slice'] as const) : []),

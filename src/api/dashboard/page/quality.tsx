@@ -1,6 +1,7 @@
 /** How good the answers are: each label, what is confused with what, each source. */
-import type { Quality, SliceGap, Version } from '../../../client/answers.ts'
-import { Refusal, textOf } from './client.tsx'
+import { useState } from 'preact/hooks'
+import type { Quality, SliceGap, SourceWorths, Version } from '../../../client/answers.ts'
+import { modelPath, Refusal, textOf, useFresh } from './client.tsx'
 import { Bar, Head } from './elements.tsx'
 import { FEWEST, number, share, whole } from './format.tsx'
 
@@ -11,9 +12,11 @@ interface Props {
   readonly error: unknown
   /** Between slices, of what the live version answered. */
   readonly servedGap: SliceGap | undefined
+  /** Whose sources can be taken out of its sums; absent: they cannot. */
+  readonly summed: string | undefined
 }
 
-export function QualityPanel({ quality, score, error, servedGap }: Props) {
+export function QualityPanel({ quality, score, error, servedGap, summed }: Props) {
   const isEarly = error instanceof Refusal && error.code === 'NOT_READY'
   return (
     <section aria-labelledby="quality-title">
@@ -47,6 +50,7 @@ export function QualityPanel({ quality, score, error, servedGap }: Props) {
               rows={quality.sources.map((each) => ({ name: each.source, ...each }))}
             />
           )}
+          {summed !== undefined && <Worths model={summed} />}
         </>
       )}
     </section>
@@ -204,6 +208,54 @@ function Shares({ what, score, rows }: SharesProps) {
       </tbody>
     </table>
   )
+}
+
+/** It takes the time of the trainer: only when a person asks. */
+function Worths({ model }: { readonly model: string }) {
+  const [path, setPath] = useState<string>()
+  const { answer, error, reload } = useFresh<SourceWorths>(path, '')
+  const ask = () => {
+    setPath(modelPath(model, '/sources'))
+    reload()
+  }
+  return (
+    <>
+      <p>
+        <button type="button" onClick={ask}>
+          What is each source worth?
+        </button>
+      </p>
+      {error !== undefined && <p class="note">{textOf(error)}</p>}
+      {answer !== undefined && (
+        <table>
+          <caption>
+            {answer.version} on {whole(answer.rows)} {answer.from} rows, with and without each
+            source
+          </caption>
+          <Head
+            columns={['source']}
+            numbers={['examples', 'with', 'without', 'worth', 'agreement']}
+          />
+          <tbody>
+            {answer.sources.map((each) => (
+              <tr key={each.source ?? ''}>
+                <th scope="row">{each.source ?? '(others)'}</th>
+                <td class="right">{whole(each.examples)}</td>
+                <td class="right">{share(each.accuracy)}</td>
+                <td class="right">{share(each.accuracy_without)}</td>
+                <td class="right">{worthText(each.worth)}</td>
+                <td class="right">{each.agreement === undefined ? '–' : share(each.agreement)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </>
+  )
+}
+
+function worthText(worth: number): string {
+  return `${worth < 0 ? '−' : '+'}${share(Math.abs(worth))}`
 }
 
 export function gapText({ best, worst, points, low, high }: SliceGap): string {

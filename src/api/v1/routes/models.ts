@@ -1,5 +1,8 @@
 /** Models: all and one, with their live version and trainer, and the quality of their answers. */
 import type { FastifyInstance } from 'fastify'
+import type { Answer } from '../../../client/schemas/parts.ts'
+import { SourceWorths } from '../../../client/schemas/quality.ts'
+import type { ModelServices } from '../../../serving/services/model-services.ts'
 import { namedModel, type Services } from '../../../serving/services/services.ts'
 import { describeDrift, describeModel, listedModel } from '../describe-model.ts'
 import { addRoute } from '../route.ts'
@@ -43,4 +46,33 @@ export function addModelRoutes(app: FastifyInstance, services: Services): void {
       return { model: model.name, ...quality, drift: alarms ? describeDrift(alarms) : null }
     },
   })
+  addRoute(app, 'GET', '/models/:model/sources', {
+    tag: 'models',
+    // It takes the time of the trainer.
+    role: 'operate',
+    summary: 'what each source is worth',
+    description:
+      'accuracy on golden or held-out rows, and that of the model without the events of one source: exact, for closed forms with exact sums',
+    answer: SourceWorths,
+    async handle({ params }) {
+      const model = services.model(params.model)
+      const { sources, ...report } = await model.worth()
+      return { model: model.name, ...report, sources: sources.map(describeWorth) }
+    },
+  })
+}
+
+type SourceWorth = Awaited<ReturnType<ModelServices['worth']>>['sources'][number]
+
+function describeWorth({
+  with: all,
+  without,
+  ...source
+}: SourceWorth): Answer<typeof SourceWorths>['sources'][number] {
+  return {
+    ...source,
+    ...{ accuracy: all.accuracy, accuracy_without: without.accuracy },
+    worth: all.accuracy - without.accuracy,
+    ...{ loss: all.loss, loss_without: without.loss },
+  }
 }

@@ -10,6 +10,7 @@ import { requestInput, type PastTime } from '../../../serving/services/predictio
 import type { TextOptions } from '../../../serving/services/generation/contract.ts'
 import type { PredictRequest, AnsweredInput } from '../../../serving/live/predict.ts'
 import type { Services } from '../../../serving/services/services.ts'
+import { checkRole } from '../../http/auth.ts'
 import { traceparentOf } from '../../http/trace-requests.ts'
 import { addRoute } from '../route.ts'
 import { predictAnswer } from '../task-schemas.ts'
@@ -26,7 +27,7 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
     body: predictBody(services.limits.inputs),
     answer: predictAnswer(services),
     async handle(request, reply) {
-      const { params, query, body, headers, over } = request
+      const { params, query, body, headers, over, caller } = request
       const model = services.model(params.model)
       const inputs = await eventLoop.each(body.inputs, (value, at) =>
         requestInput(model.base, services.limits, value, `/inputs/${at}`),
@@ -39,9 +40,14 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
         signal: over,
         traceparent: traceparentOf(request),
       }
+      const { without } = body
+      // It takes the time of the trainer.
+      if (without !== undefined && caller !== undefined) checkRole(caller, 'operate')
+      if (without !== undefined && model.generation !== undefined)
+        throw failure('SUMS_UNKNOWN', `${model.name} writes texts, and has no exact sums`)
       const answered =
         model.generation === undefined
-          ? await model.predictions.predict(withoutOptions(asked, body))
+          ? await model.predictions.predict({ ...withoutOptions(asked, body), without })
           : await model.generation.answer(asked, optionsIn(body))
       const { manifest, generation, arm, predictions } = answered
       const { version, digest } = manifest
