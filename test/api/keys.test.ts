@@ -69,6 +69,20 @@ test('each route opens for its role and refuses every other, before it looks at 
   }
 })
 
+test('a key may predict, and not have the trainer compute an answer without a source', async () => {
+  const { app } = await openServed({ auth })
+  const url = '/v1/models/m/predict'
+  const ask = async (key: string, more: object) => {
+    const payload = { inputs: ['good'], ...more }
+    return app.inject({ method: 'POST', url, headers: bearer(key), payload })
+  }
+  expect((await ask(keys.predict, {})).statusCode).toBe(200)
+  const refused = await ask(keys.predict, { without: 'desk' })
+  expect(refused.json()).toMatchObject({ code: 'ROLE_MISSING', needs: 'operate' })
+  const asked = await ask('token-of-16-bytes', { without: 'desk' })
+  expect(asked.json()).toMatchObject({ code: 'SUMS_UNKNOWN' })
+})
+
 test('a route that names no role cannot be added', async () => {
   const open = openServed({
     surfaces: () => [

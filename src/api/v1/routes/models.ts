@@ -47,9 +47,7 @@ export function addModelRoutes(app: FastifyInstance, services: Services): void {
     },
   })
   addRoute(app, 'GET', '/models/:model/sources', {
-    tag: 'models',
-    // It takes the time of the trainer.
-    role: 'operate',
+    ...shared,
     summary: 'what each source is worth',
     description:
       'accuracy on golden or held-out rows, and that of the model without the events of one source: exact, for closed forms with exact sums',
