@@ -106,10 +106,10 @@ function learnedTo(world: World): number[] {
   return spans.flatMap((span) => Number(span?.['0']?.[1] ?? 0))
 }
 
-test('behind a backlog an update of sums takes half of what was learned', async () => {
+test('behind a backlog an update of sums takes as many as were learned', async () => {
   const world = openWorld({ s: lessons(200) })
   await runUntil(world, 200, () => {}, rests, sums)
-  expect(learnedTo(world)).toEqual([0, 16, 32, 48, 64, 88, 120, 164, 200])
+  expect(learnedTo(world)).toEqual([0, 16, 32, 48, 80, 128, 200])
   expect(finalState(world)?.progress.block).toBeUndefined()
 })
 
@@ -132,7 +132,7 @@ test('without a backlog, without sums, and where only events count, it takes wha
   expect(learnedTo(world)).toEqual([0, 16, 32, 48, 64, 80, 96, 112, 128, 144])
 })
 
-test.each([5, 7])('a crash in update %i changes no block behind a backlog', async (version) => {
+test.each([4, 5])('a crash in update %i changes no block behind a backlog', async (version) => {
   const calm = openWorld({ s: lessons(200) })
   await runUntil(calm, 200, () => {}, rests, sums)
   const world = openWorld({ s: lessons(200) })

@@ -143,10 +143,10 @@ export class UpdateTurn {
 
   /**
    * How many examples the next update takes. Sums are the same however they were grouped, and each version costs a solution and a
-   * copy of them, so behind a backlog an update takes what waits as this one begins; never more than half of what was learned, so
-   * that a new model answers soon.
+   * copy of them, so behind a backlog an update takes what waits as this one begins; never more than was learned, so that a new
+   * model answers soon.
    *
-   *   block = min(waiting, learned / 2, most)
+   *   block = min(waiting, learned, most)
    *
    * It is in the checkpoint of this update, so that a crash does not change it (law 2). Where the trigger may not go by the clock
    * (`rest: 0`), equal streams give equal updates, and there is none.
@@ -157,7 +157,7 @@ export class UpdateTurn {
     if (!state.learner.learnsOnce || trigger.readsClock === true || !trigger.rest) return
     const most = loop.encoding.base.isSmall === true ? MOST.small : MOST.other
     const { learned } = state.progress.state
-    const block = Math.min(await this.#parts.waiting(signal), Math.floor(learned / 2), most)
+    const block = Math.min(await this.#parts.waiting(signal), learned, most)
     state.progress.takeNext(block > 0 ? block : undefined)
   }
 
