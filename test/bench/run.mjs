@@ -26,6 +26,7 @@ const ALL = {
   evaluation: 'speed/evaluation',
 }
 const ALONE = {
+  bases: 'lib/kept-bases',
   continual: 'continual/tables',
   compare: 'speed/compare',
   poison: 'faults/poison',

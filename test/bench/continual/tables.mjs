@@ -15,7 +15,7 @@ import { render } from '../lib/render.mjs'
 const TABLES = [
   ...['mnist', 'tabular', 'text', 'drift', 'cost', 'memory'],
   ...['chosen-text', 'chosen-tables', 'mixture', 'text-drift', 'chosen-text-drift'],
-  ...['few-labels', 'corrections', 'first-labels', 'bases', 'text-defaults', 'worth'],
+  ...['few-labels', 'corrections', 'first-labels', 'bases', 'text-defaults', 'worth', 'languages'],
 ]
 const { positionals, values } = parseArgs({
   allowPositionals: true,

@@ -34,7 +34,8 @@ export async function render({ isCheck = false } = {}) {
   return changed
 }
 
-function sectionOf(name) {
+/** The table of that name with its note and its machine, in Markdown. */
+export function sectionOf(name) {
   const files = [`continual-${name}`, name].map((file) =>
     fileURLToPath(new URL(`../results/${file}.json`, import.meta.url)),
   )

@@ -27,11 +27,10 @@ const shapes = [
 ]
 
 /** From token ids to the embedding, and for ours to the logits of a head on it. */
-export async function againstPeers({ rounds }) {
-  const folder = pulledFolder('minilm')
-  if (!existsSync(folder)) throw new Error('antikythera models pull minilm')
-  const base = await openBase({ bert: folder })
-  const peers = await openPeers(folder)
+export async function againstPeers({ rounds, base: name }) {
+  if (!existsSync(pulledFolder(name))) throw new Error(`antikythera models pull ${name}`)
+  const base = await openBase(name)
+  const peers = await openPeers(name, base)
   const ours = [
     await openOurs('antikythera, head', base, HEAD),
     await openOurs('antikythera, LoRA on 2 layers', base, LORA),
@@ -56,7 +55,7 @@ export async function againstPeers({ rounds }) {
   }
   for (const { close } of sides) await close()
   const versions = Object.fromEntries(peers.map(({ name, version }) => [name, version]))
-  return { base: 'minilm', versions, cosines, ms: measured }
+  return { base: name, versions, cosines, ms: measured }
 }
 
 /** Medians in milliseconds, on the clock and of CPU, and CPU over that of float32 with a head: above 1, the head is ahead. */

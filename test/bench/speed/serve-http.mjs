@@ -12,8 +12,8 @@ const labels = ['negative', 'positive']
 const lora = { method: 'lora', rank: 8, alpha: 16, tail_layers: 2 }
 
 /** One client, one text of 16 tokens at a time. */
-export async function overHttp({ rounds, threads }) {
-  const bases = ['use-lite', 'minilm']
+export async function overHttp({ rounds, threads, base: asked }) {
+  const bases = asked === 'minilm' ? ['use-lite', asked] : [asked]
   const models = Object.fromEntries(
     bases.flatMap((base) => [
       [`${base}-head`, { base, max_tokens: TOKENS, labels, adapter: { method: 'head' } }],

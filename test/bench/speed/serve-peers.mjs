@@ -1,10 +1,18 @@
 /**
  * The peers of the serving benchmark, each in a process of its own: torch, ONNX Runtime for Python, and
  * @huggingface/transformers, on one thread. They are installed at the first run, into the cache that all checkouts of this user share;
- * the ONNX file that two of them read is exported by torch from the same weights.
+ * the ONNX file that two of them read is exported by torch from the same weights. Of `e5-small` these are written in Hugging Face layout
+ * first, without the rows of the vocabulary that nothing here asks for.
  */
 import { spawn } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -12,18 +20,22 @@ import { peftPython } from '../../../deploy/bootstrap/peft.mjs'
 import { places } from '../../../deploy/bootstrap/places.mjs'
 import { pythonWith } from '../../../deploy/bootstrap/python-venv.mjs'
 import { reasonLine, runTool } from '../../../deploy/bootstrap/tool.mjs'
+import { pulledFolder } from '../../../dist/src/bases/pulled/pulled.js'
+import { readE5Sizes } from '../../../dist/src/nn/containers/e5.js'
+import { writeSafetensors } from '../../../dist/src/nn/containers/safetensors.js'
 import { say } from '../lib/figures.mjs'
 
 const ORT = '1.30.0'
 const TRANSFORMERS = '4.3.1'
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 
-/** `folder`: of the base, in Hugging Face layout. */
-export async function openPeers(folder) {
+/** Of the base by this name. */
+export async function openPeers(name, base) {
+  const folder = name === 'e5-small' ? publishedE5(base) : pulledFolder(name)
   const torch = peftPython()
   if (torch === undefined) throw new Error('torch comes with: npm run setup -- --all')
   const python = await pythonWith('onnxruntime', ORT, say)
-  const exported = await exportedModel(folder, torch)
+  const exported = await exportedModel(name, folder, torch)
   const node = await transformersFolder()
   const program = here('serve.py')
   return Promise.all([
@@ -75,13 +87,45 @@ async function transformersFolder() {
   return folder
 }
 
-async function exportedModel(folder, torch) {
-  const target = join(places().cache, 'bench', 'minilm-onnx')
+/** Ids of the benchmark are below it. */
+const ROWS = 8192
+
+/** e5-small as `BertModel` reads it: matrices are [out, in]. */
+function publishedE5({ weights }) {
+  const folder = join(places().cache, 'bench', 'e5-small-bert')
+  if (existsSync(folder)) return folder
+  const sizes = readE5Sizes(readFileSync(join(pulledFolder('e5-small'), 'model.e5')))
+  const tensors = [...weights].map(([name, { shape, data }]) => {
+    const [rows, columns] = shape
+    if (name === 'embeddings.token_type')
+      return ['embeddings.token_type_embeddings.weight', { shape: [1, rows], data }]
+    if (name === 'embeddings.word_embeddings.weight')
+      return [name, { shape: [ROWS, columns], data: data.slice(0, ROWS * columns) }]
+    if (columns === undefined || name.includes('_embeddings')) return [name, { shape, data }]
+    const turned = data.map((_, at) => data[(at % rows) * columns + Math.floor(at / rows)])
+    return [name, { shape: [columns, rows], data: turned }]
+  })
+  mkdirSync(`${folder}.work`, { recursive: true })
+  writeFileSync(join(`${folder}.work`, 'model.safetensors'), writeSafetensors(new Map(tensors)))
+  const config = {
+    ...{ model_type: 'bert', architectures: ['BertModel'], hidden_act: 'gelu' },
+    ...{ vocab_size: ROWS, type_vocab_size: 1, max_position_embeddings: sizes.positions },
+    ...{ hidden_size: sizes.width, num_hidden_layers: sizes.layers },
+    ...{ num_attention_heads: sizes.heads, intermediate_size: sizes.inner },
+    layer_norm_eps: sizes.epsilon,
+  }
+  writeFileSync(join(`${folder}.work`, 'config.json'), JSON.stringify(config))
+  renameSync(`${folder}.work`, folder)
+  return folder
+}
+
+async function exportedModel(name, folder, torch) {
+  const target = join(places().cache, 'bench', `${name}-onnx`)
   if (existsSync(target)) return target
   const work = `${target}.work`
   mkdirSync(join(work, 'onnx'), { recursive: true })
   for (const file of ['config.json', 'tokenizer.json', 'tokenizer_config.json'])
-    copyFileSync(join(folder, file), join(work, file))
+    if (existsSync(join(folder, file))) copyFileSync(join(folder, file), join(work, file))
   await run(torch, [here('serve.py'), 'export', folder, join(work, 'onnx', 'model.onnx')])
   mkdirSync(dirname(target), { recursive: true })
   renameSync(work, target)

@@ -1,8 +1,8 @@
 /**
  * Serving against its peers and against itself: npm run bench -- speed serve [--only in-process|adapters|int8|http|tenants]
- * [--rounds 15] [--data <folder>].
+ * [--base e5-small] [--rounds 15] [--data <folder>].
  *
- * MiniLM, one thread each. Within a round all sides take turns, so that a busy machine slows all of them; ratios are medians
+ * MiniLM, or the base that is named, one thread each. Within a round all sides take turns, so that a busy machine slows all of them; ratios are medians
  * over the rounds. Each part is kept in results/speed-serve.json as soon as it is measured.
  */
 import { fileURLToPath } from 'node:url'
@@ -20,11 +20,15 @@ const parts = {
   tenants: tenantsMixed,
 }
 
+/** The others name their own. */
+const ofAnyBase = ['in-process', 'http']
+
 export async function measure(words) {
   const { values } = parseArgs({
     args: words,
     options: {
       only: { type: 'string', multiple: true },
+      base: { type: 'string', default: 'minilm' },
       rounds: { type: 'string', default: '15' },
       data: { type: 'string' },
       fresh: { type: 'boolean', default: false },
@@ -32,9 +36,11 @@ export async function measure(words) {
   })
   const results = openResults('speed-serve', { machine: machine(), fresh: values.fresh })
   const settings = { rounds: Number(values.rounds), threads: 1 }
-  for (const [name, work] of Object.entries(parts)) {
-    const all = { ...settings, data: values.data }
-    await results.run(name, settings, () => work(all), values.only)
+  const { base, data } = values
+  for (const [part, work] of Object.entries(parts)) {
+    if (base !== 'minilm' && !ofAnyBase.includes(part)) continue
+    const name = base === 'minilm' ? part : `${part} ${base}`
+    await results.run(name, settings, () => work({ ...settings, base, data }), values.only)
   }
   // Parts are measured by themselves, with rounds of their own.
   const table = Object.fromEntries(results.runs().map(({ name, figures }) => [name, figures]))
