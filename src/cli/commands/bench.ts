@@ -22,7 +22,15 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
   continual: [
     ...['mnist', 'tabular', 'text', 'drift', 'cost', 'memory'],
     ...['chosen-text', 'chosen-tables', 'mixture', 'text-drift', 'chosen-text-drift'],
-    ...['few-labels', 'corrections', 'first-labels', 'bases', 'text-defaults', 'worth'],
+    ...[
+      'few-labels',
+      'corrections',
+      'first-labels',
+      'bases',
+      'text-defaults',
+      'worth',
+      'languages',
+    ],
   ],
   speed: ['serve', 'step', 'small', 'growth', 'freshness'],
   lm: ['train', 'decode', 'preferences', 'thumbs', 'summaries', 'freshness', 'rules'],
@@ -38,7 +46,7 @@ export function registerBench(program: Command): void {
     .description('measure this machine')
     .argument(
       '[names...]',
-      `of ${BENCHES.join(', ')}; absent = all of these, about half an hour; or ${oneTable}; or poison, sybil, calibration, profile, or compare with another built checkout and names`,
+      `of ${BENCHES.join(', ')}; absent = all of these, about half an hour; or ${oneTable}; or poison, sybil, calibration, profile, bases, which prints what was measured of them, or compare with another built checkout and names`,
     )
     .option('--json', 'accepted for consistency: it always prints one JSON object per line')
     .option('--data <folder>', 'continual and calibration: the folder of the datasets')
