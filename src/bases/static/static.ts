@@ -120,10 +120,17 @@ async function storedIn(folder: string): Promise<StoredTensor> {
   return stored
 }
 
+/** One for all texts: none of them waits. */
+let zeros = new Float64Array()
+function sumOf(width: number): Float64Array {
+  if (zeros.length !== width) zeros = new Float64Array(width)
+  return zeros.fill(0)
+}
+
 /** At unit length; zeros where the text has no token. */
 function meanOf({ data, shape }: Tensor, ids: readonly number[]): Float32Array {
   const width = shape[1] ?? 0
-  const sum = new Float64Array(width)
+  const sum = sumOf(width)
   let token = 0
   // Four vectors at a time, in their order.
   for (; token + 3 < ids.length; token += 4) {

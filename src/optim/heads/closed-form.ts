@@ -366,7 +366,10 @@ export class ClosedFormTrainable implements Trainable {
           c += value * (turned[third + row] ?? 0)
           d += value * (turned[last + row] ?? 0)
         }
-        sums.set([a, b, c, d].slice(0, columns - column), column)
+        sums[column] = a
+        if (column + 1 < columns) sums[column + 1] = b
+        if (column + 2 < columns) sums[column + 2] = c
+        if (column + 3 < columns) sums[column + 3] = d
       }
       return sums
     }

@@ -51,7 +51,10 @@ export function wholeFeatures(base: Base): WholeFeatures | undefined {
   const longest = input.unit ? 1 : input.longest
   if (longest === undefined || !answersItsLatent(input)) return undefined
   const most = (LENGTH_SLACK * longest) / INPUT_UNIT
-  const inputs = (latents: readonly Latent[]) => latents.map(({ data }) => wholeInput(data, most))
+  const inputs = (latents: readonly Latent[]) => {
+    const into = openRows(latents.length, input.width)
+    return latents.map(({ data }, row) => wholeInput(data, most, into(row)))
+  }
   const { hash: of, trunk = null, quantize = null } = base
   const seen = { base: of, trunk, quantize, width: network.width }
   if (projection === undefined) {
@@ -70,11 +73,12 @@ export function wholeFeatures(base: Base): WholeFeatures | undefined {
     inputs,
     of(rows) {
       const found: WholeRow[] = []
+      const into = openRows(rows.length, network.width)
       matrix.multiply(
         rows.map(({ numbers }) => numbers),
         (products, at) => {
           const { clipped, isBroken } = rows[at] ?? {}
-          const row = wholeOutput(products, shift)
+          const row = wholeOutput(products, shift, into(at))
           found.push({
             ...row,
             clipped: row.clipped + (clipped ?? 0),
@@ -87,9 +91,14 @@ export function wholeFeatures(base: Base): WholeFeatures | undefined {
   }
 }
 
+/** The numbers of each of so many rows, in one piece of memory. */
+function openRows(count: number, width: number): (row: number) => Int16Array {
+  const all = new Int16Array(count * width)
+  return (row) => all.subarray(row * width, (row + 1) * width)
+}
+
 /** round(x / u), of no greater length than `most`. */
-function wholeInput(x: Float32Array, most: number): WholeRow {
-  const numbers = new Int16Array(x.length)
+function wholeInput(x: Float32Array, most: number, numbers: Int16Array): WholeRow {
   let square = 0
   for (let at = 0; at < x.length; at += 1) {
     const number = wholeOf(x[at] ?? 0)
@@ -110,8 +119,7 @@ function wholeOf(x: number): number {
 }
 
 /** round(2⁻ˢ · relu(product)), by integers and without a jump, because every second product is below 0. */
-function wholeOutput(products: Int32Array, shift: number): WholeRow {
-  const numbers = new Int16Array(products.length)
+function wholeOutput(products: Int32Array, shift: number, numbers: Int16Array): WholeRow {
   const half = (2 ** shift) >> 1
   let clipped = 0
   for (let at = 0; at < products.length; at += 1) {
