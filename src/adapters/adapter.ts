@@ -53,6 +53,30 @@ function memoryOf({ memory, outputs }: AdapterPlan): readonly ParameterSpec[] {
   return (memory.mixture === true ? mixtureSpecs : memorySpecs)(memory, outputs)
 }
 
+const SUMS = 'sums/'
+
+/** Tensors of a version that no answer needs: the sums that its head was solved from, for a model that is merged from them. */
+export function isOfSums(name: string): boolean {
+  return name.startsWith(SUMS)
+}
+
+export function withSums(parameters: Tensors, sums: Tensors): Tensors {
+  return new Map([...parameters, ...[...sums].map(([name, each]) => [SUMS + name, each] as const)])
+}
+
+/** The parameters that answer, and the sums under their own names. */
+export function withoutSums(parameters: Tensors): {
+  readonly own: Tensors
+  readonly sums: Tensors
+} {
+  const all = [...parameters]
+  const sums = all.filter(([name]) => isOfSums(name))
+  return {
+    own: new Map(all.filter(([name]) => !isOfSums(name))),
+    sums: new Map(sums.map(([name, tensor]) => [name.slice(SUMS.length), tensor])),
+  }
+}
+
 /** Not changed by any training step: the base and the task update it. */
 export function statisticsOf({
   base,

@@ -9,6 +9,7 @@ import { joinFleet, share, type Membership, type SharedState } from './fleet.ts'
 import type { DaemonContext, ServedModels } from './context.ts'
 import { takeOver } from '../config/reload.ts'
 import { openServedModels } from './served.ts'
+import { shardsOf } from '../config/shards.ts'
 import { startTrainers, statusHere } from './trainers.ts'
 import { trainerView } from '../serving/services/trainer-view.ts'
 import { answeringOnly, unknownStatus } from '../trainer/contract.ts'
@@ -174,6 +175,7 @@ function trainersAsSeen(
     },
     onReport: (callback) => later.supervisor?.onReport(callback) ?? (() => undefined),
     others: () => membership?.others(),
+    shardsOf: (model) => shardsOf(config, model),
   })
 }
 

@@ -3,6 +3,7 @@ import { freshAdapter, goingOn } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/target-modules.ts'
 import { viewOf } from '../adapters/view.ts'
 import type { Config } from '../config/config.ts'
+import { shardIn } from '../config/shards.ts'
 import { rehearsalOf } from '../config/tasks.ts'
 import { adapterOf, methodOf, modelOf, openTask } from '../config/model-parts.ts'
 import { openPolicies, openPolicy } from '../config/plugins/open-policy.ts'
@@ -57,6 +58,7 @@ export function learning(context: Learning, model: string, base: Base, plan: Pla
           ...plan,
           ...start,
           tf,
+          publishesSums: shardIn(config, model) !== undefined,
           baseTensors: context.baseTensors(plan.base),
           compiling: compilingOf(context, model),
           hyperparameters: settings.train,

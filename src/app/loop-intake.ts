@@ -4,14 +4,16 @@
  */
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import { join } from 'node:path'
-import { lettersLimits, modelOf, openTask } from '../config/model-parts.ts'
+import { folderOf, lettersLimits, modelOf, openTask } from '../config/model-parts.ts'
+import { shardIn } from '../config/shards.ts'
+import { shardParser } from '../intake/shard-events.ts'
 import { signedSourcesOf, sourceReach } from '../config/signed-sources.ts'
 import { certificateHash, writeCertificate } from '../checkpoint/certificates.ts'
 import type { ForgetTask } from '../checkpoint/forgetting.ts'
 import type { Base } from '../contracts/base.ts'
 import { feedbackStream, forgottenKey, predictionKey } from '../fleet/keys.ts'
 import { deadLettersFile, openDeadLetters } from '../intake/dead-letters/dead-letters.ts'
-import { eraseEvents } from '../intake/erase-events.ts'
+import { eraseEvents, type ErasureResult } from '../intake/erase-events.ts'
 import { eraseShared, shareForgotten } from '../intake/erase-shared.ts'
 import { recordParser } from '../intake/record-parser.ts'
 import { openInboxReader, type InboxReader } from '../intake/inbox/reader.ts'
@@ -31,7 +33,7 @@ interface IntakeOptions {
   readonly onUnknownKey: () => void
 }
 
-type Parse = IntakeParts['parse']
+type Parse = ReturnType<typeof recordParser>
 type Erase = NonNullable<IntakeParts['erase']>
 
 export async function openIntake(
@@ -41,10 +43,16 @@ export async function openIntake(
 ): Promise<IntakeParts> {
   const { config } = context
   const settings = modelOf(config, model)
+  const shard = shardIn(config, model)
   const inbox = openInboxReader(join(folder, inboxFile))
   context.atEnd(() => {
     inbox.close()
   })
+  const answered = shard ? openInboxReader(join(folderOf(config, shard.model), inboxFile)) : inbox
+  if (shard)
+    context.atEnd(() => {
+      answered.close()
+    })
   const deadLetters = openDeadLetters(join(folder, deadLettersFile), lettersLimits(config))
   context.atEnd(async () => deadLetters.close())
   const parse = recordParser({
@@ -62,8 +70,8 @@ export async function openIntake(
       leaseTerm,
       reads: base.reads,
     }),
-    parse,
-    predictions: predictionsOf(context, model, inbox),
+    parse: shard ? shardParser(parse, shard) : parse,
+    predictions: predictionsOf(context, shard?.model ?? model, answered),
     reaches: sourceReach(config, settings),
     deadLetters,
     letAgain: (keys) => {
@@ -102,20 +110,36 @@ function eraserOf(
     readonly parse: Parse
   },
 ): Erase {
+  const shard = shardIn(config, model)
   return async (what) => {
     const asked = { ...what.asked, ...what }
-    const { counts, isComplete, about } = eraseEvents(folder, asked, parse)
+    const own = eraseEvents(folder, asked, parse)
+    // The model that it is a shard of has the predictions.
+    const whole = shard && eraseEvents(folderOf(config, shard.model), asked, parse)
+    const { counts, isComplete, about } = whole ? together(own, whole) : own
     if (fleet === undefined) return { counts, isComplete }
     const { redis } = fleet.sharing
     const places = {
       ...{ redis, stream: feedbackStream(redis, model) },
-      keyOf: predictionKey(redis, model),
+      keyOf: predictionKey(redis, shard?.model ?? model),
     }
     const shared = await eraseShared(places, { ...asked, predictions: about }, parse)
     const place = { redis, key: forgottenKey(redis, model) }
     const bounds = { nowMs: clock.nowMs(), most: config.limits.seen_events }
     if (what.isDryRun !== true) await shareForgotten(place, journal.refused(), bounds)
     return { counts: { ...counts, ...shared }, isComplete }
+  }
+}
+
+function together(one: ErasureResult, other: ErasureResult): ErasureResult {
+  const counts = Object.entries(one.counts).map(
+    ([place, count]) =>
+      [place, count + other.counts[place as keyof ErasureResult['counts']]] as const,
+  )
+  return {
+    counts: Object.fromEntries(counts) as ErasureResult['counts'],
+    isComplete: one.isComplete && other.isComplete,
+    about: [...one.about, ...other.about],
   }
 }
 

@@ -15,6 +15,7 @@ import type { LoopParts, LeaseTerm } from '../trainer/parts.ts'
 import type { TrainerContext } from './context.ts'
 import { knnMemoryOf, learning, memoryPolicyOf, planOf } from './learning.ts'
 import { openIntake } from './loop-intake.ts'
+import { shardIn } from '../config/shards.ts'
 import { defenceOf, loopLimits } from '../config/loop-limits.ts'
 import { openSharedRegistry } from './model.ts'
 
@@ -95,6 +96,7 @@ async function loopParts(
     lossGap: settings.evaluation.overfitting,
     compute: { cpuSeconds, ...(perHour !== undefined && { perHour }) },
     knnMemory: knnMemoryOf({ ...context, ...engine }, model, seen.published ?? base, memory),
+    isShard: shardIn(config, model) !== undefined,
     store: openStore(join(folder, 'state.db'), { migrations: checkpointMigrations }),
     registry,
     keepVersions: settings.keep.last,

@@ -4,9 +4,12 @@ import { join } from 'node:path'
 import { openReceiptReader, type ReceiptReader } from '../checkpoint/event-log/receipts.ts'
 import { openForgetPages } from '../checkpoint/certificates.ts'
 import { openSetAsidePages } from '../checkpoint/set-aside-pages.ts'
+import { jointForgetPages, jointSetAside } from '../checkpoint/shard-pages.ts'
 import { exampleOf, folderOf, modelOf, openTask } from '../config/model-parts.ts'
 import { openPolicies, openPolicy, triggerHint } from '../config/plugins/open-policy.ts'
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
+import { shardsOf } from '../config/shards.ts'
+import type { Config } from '../config/config.ts'
 import type { Task } from '../contracts/task.ts'
 import { jointWatch } from '../evaluation/release-decisions.ts'
 import { withoutLanguage } from '../intake/encode-example.ts'
@@ -40,10 +43,9 @@ export async function followOnly(context: DaemonContext, model: KnownModel): Pro
   const feedback = feedbackElsewhere(name)
   const deadLetters = model.deadLetters.pages
   const task = openTask(modelOf(config, name), config.limits, pluginsOf(config))
-  const setAside = openSetAsidePages(join(folderOf(config, name), 'state.db'), task)
+  const { setAside, forgets } = pagesOf(config, name, task)
   const shown = { name, base, method, task, live, registry, feedback, deadLetters, setAside }
   const letterCounts = () => model.deadLetters.counts()
-  const forgets = openForgetPages(folderOf(config, name))
   const receipts = { model: name, source: httpSourceName, reader: receiptReader(context, name) }
   return {
     ...shown,
@@ -53,6 +55,19 @@ export async function followOnly(context: DaemonContext, model: KnownModel): Pro
     faults: () => faults.all,
     waitingRows: () => 0,
   }
+}
+
+/** From the checkpoint of the model, or from those of its shards. */
+function pagesOf(config: Config, model: string, task: Task) {
+  const shards = shardsOf(config, model).map((shard) => folderOf(config, shard))
+  const asideIn = (folder: string) => openSetAsidePages(join(folder, 'state.db'), task)
+  const folder = folderOf(config, model)
+  return shards.length > 0
+    ? {
+        setAside: jointSetAside(shards.map(asideIn)),
+        forgets: jointForgetPages(shards.map(openForgetPages)),
+      }
+    : { setAside: asideIn(folder), forgets: openForgetPages(folder) }
 }
 
 const predictionId = () => `p-${randomUUID()}`
@@ -83,7 +98,7 @@ export async function serve(
     broken === undefined
       ? await openFeedback(context, { ...model, live }, onAppended)
       : brokenFeedback(broken)
-  const forgets = openForgetPages(folderOf(context.config, name))
+  const { setAside, forgets } = pagesOf(context.config, name, task)
   // In a fleet the checkpoint here may be old; the trainer of the model undoes what it must.
   const forgetTasks = context.sharing === undefined && { forgetTasks: async () => forgets.tasks() }
   const texts = writer && textsOf(context, model, writer, task)
@@ -96,7 +111,7 @@ export async function serve(
     example: exampleOf(modelOf(context.config, name), task, pluginsOf(context.config), base.reads),
     deadLetters: model.deadLetters.pages,
     faults: () => faults.all,
-    setAside: openSetAsidePages(join(folderOf(context.config, name), 'state.db'), task),
+    setAside,
     forgets,
     receipts: {
       ...{ model: name, source: httpSourceName, inbox: model.inbox },

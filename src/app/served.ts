@@ -9,6 +9,7 @@ import { deadLettersFile } from '../intake/dead-letters/dead-letters.ts'
 import { inboxFile } from '../intake/inbox/schema.ts'
 import { watchPlaces } from '../platform/store/file-place.ts'
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
+import { shardIn } from '../config/shards.ts'
 import { openDiskInbox, openDiskLetters, openDiskPredictions } from '../intake/disk/clients.ts'
 import {
   brokenInbox,
@@ -115,16 +116,24 @@ async function openAnswering(
   onAppended: (model: string) => void,
 ): Promise<ServedModels> {
   const names = Object.keys(context.config.models)
-  const models = await Promise.all(names.map(async (name) => openModel(context, name)))
-  const engines = await openAllEngines(context, models)
-  const served = await Promise.all(
-    models.map(async (model) =>
+  // A shard answers nothing: the model that is merged from it does.
+  const [whole, parts] = [
+    names.filter((name) => shardIn(context.config, name) === undefined),
+    names.filter((name) => shardIn(context.config, name) !== undefined),
+  ]
+  const answering = await Promise.all(whole.map(async (name) => openModel(context, name)))
+  const shards = await Promise.all(parts.map(async (name) => knowModel(context, name)))
+  const models = [...answering, ...shards]
+  const engines = await openAllEngines(context, answering)
+  const served = await Promise.all([
+    ...answering.map(async (model) =>
       serve(context, model, engines, () => {
         model.forwarder?.wake()
         onAppended(model.name)
       }),
     ),
-  )
+    ...shards.map(async (model) => followOnly(context, model)),
+  ])
   throwIfNothingWorks(models)
   watchFiles(context, models)
   return { models, served }

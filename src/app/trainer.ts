@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { folderOf } from '../config/model-parts.ts'
 import { forwardKeys, joinAsTrainer } from './fleet.ts'
 import { openModelLoop } from './loop.ts'
+import { openModelMerger } from './merger.ts'
+import { shardsOf } from '../config/shards.ts'
 import { trainingEngines } from '../optim/engines/training-engine.ts'
 import type { TrainerContext } from './context.ts'
 import { kernelMemory } from '../nn/js/wasm/memory.ts'
@@ -87,7 +89,10 @@ function hosted(context: TrainerContext, name: string): HostedModel {
   const model: HostedModel = {
     name,
     lockPath: join(folder, 'trainer.lock'),
-    open: async (leaseTerm) => openModelLoop(context, name, leaseTerm),
+    open: async (leaseTerm) =>
+      shardsOf(context.config, name).length > 0
+        ? openModelMerger(context, name, leaseTerm)
+        : openModelLoop(context, name, leaseTerm),
   }
   const { fleet } = context
   if (fleet === undefined) return model

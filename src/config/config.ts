@@ -15,6 +15,7 @@ import { withModule } from './plugins/own-plugins.ts'
 import { builtIn, type PluginTable } from './schema/plugin-table.ts'
 import { withLabelForms } from './labels.ts'
 import { settle } from './schema/settle.ts'
+import { withShards } from './shards.ts'
 import { taskKeyProblems } from './tasks.ts'
 import { withPasswords } from './secrets.ts'
 import { isRecord, type Schema } from './schema/shape.ts'
@@ -82,7 +83,7 @@ function configOf(file: ConfigFile, folder: string, context: ConfigContext): Con
   const config = withPasswords(known, environment, problems)
   problems.push(...checkRules(config, plugins))
   if (problems.length > 0) throw configFailure(problems, placeOf)
-  return config
+  return withShards(config)
 }
 
 /** Loads the modules under `plugins`, which the schema of everything else depends on. */

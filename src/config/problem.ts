@@ -25,6 +25,7 @@ export interface Problem {
     | 'CONFIG_INVALID'
     | 'ADDRESS_NEEDS_AUTH'
     | 'TASK_WITHOUT_CLASSES'
+    | 'SHARDS_NEED_SUMS'
     | PluginCode
 }
 
@@ -56,6 +57,7 @@ export function configFailure(
 const fixedByCode: ReadonlySet<string> = new Set<Problem['code'] & string>([
   'ADDRESS_NEEDS_AUTH',
   'TASK_WITHOUT_CLASSES',
+  'SHARDS_NEED_SUMS',
   'PLUGIN_MISSING',
   'PLUGIN_BROKEN',
   'PLUGIN_INVALID',

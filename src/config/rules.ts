@@ -4,6 +4,7 @@ import { chosenBase } from './plugins/chosen.ts'
 import { connectorProblems } from './connector-rules.ts'
 import type { PluginTable } from './schema/plugin-table.ts'
 import type { Problem } from './problem.ts'
+import { shardNameProblems, shardProblems } from './shards.ts'
 import { classProblems, textProblems, isClosedForm } from './tasks.ts'
 import { redisProblems, blobProblems } from './fleet.ts'
 import type { Config, ModelConfig } from './schema/schema.ts'
@@ -71,6 +72,7 @@ const rules: readonly Rule[] = [
   },
   blobProblems,
   connectorProblems,
+  shardNameProblems,
 ]
 
 const modelRules: readonly ModelRule[] = [
@@ -81,6 +83,7 @@ const modelRules: readonly ModelRule[] = [
   },
   classProblems,
   textProblems,
+  shardProblems,
   function labelsAreUsable({ labels = [] }, { limits }) {
     const [known, path] =
       'open' in labels ? [labels.known, ['labels', 'known']] : [labels, ['labels']]

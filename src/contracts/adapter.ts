@@ -119,6 +119,13 @@ export interface SumsReport {
   readonly scale: number
 }
 
+/** The head of a version, and its parameters, the sums among them. `identity`: what these are over. */
+export interface SummedVersion {
+  readonly head: Head
+  readonly parameters: Tensors
+  readonly identity: string | undefined
+}
+
 export interface TrainRow {
   readonly latent: Latent
   readonly target: Target
@@ -205,6 +212,8 @@ export interface Trainable {
   sums?(): SumsReport | undefined
   /** Undefined if it has no exact sums, or some that not every example can be taken out of. */
   readonly without?: SumsWithout | undefined
+  /** Adds the sums of these versions. Throws `SUMS_FOREIGN` for those of another base or projection. Only exact sums can. */
+  merge?(versions: readonly SummedVersion[]): void
   /** Absent if the embedding never changes, if the base has statistics, or if the task has no classes. */
   readonly embedding?: EmbeddingTraining
   /** `head` begins with the current one; new outputs start at zero. */

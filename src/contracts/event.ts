@@ -19,6 +19,8 @@ export type Retraction = Readonly<{
   anySource?: true
   /** Then: sources that must sign, for which an event that names none does not speak. */
   exceptSources?: readonly string[]
+  /** In a shard that is not the one of its id: if nothing here is meant, another shard has it. */
+  passes?: true
   /** Retracts everything from its source, since a time. */
   all?: { readonly sinceMs?: number }
 }>

@@ -106,6 +106,16 @@ export class Temperature {
     this.#curvature = Math.fround(curvature)
   }
 
+  /** As if their examples had come here: the mean of lnβ, each weighed by its curvature, which is its precision. */
+  pool(others: readonly Temperature[]): void {
+    const all = [this, ...others]
+    const curvature = all.reduce((sum, each) => sum + each.#curvature, 0)
+    if (curvature === 0) return
+    const sum = all.reduce((part, each) => part + each.#curvature * each.#logarithm, 0)
+    this.#logarithm = Math.fround(sum / curvature)
+    this.#curvature = Math.fround(curvature)
+  }
+
   snapshot(): Tensor {
     return { shape: [2], data: Float32Array.of(this.#logarithm, this.#curvature) }
   }

@@ -47,6 +47,8 @@ export interface TrainableParts extends Omit<AdapterPlan, 'outputs'> {
   readonly regularizer: Regularizer
   /** The initial parameters: `freshAdapter`, or those of a version. */
   readonly parameters: Tensors
+  /** Of a closed form: its versions have its sums. */
+  readonly publishesSums?: boolean | undefined
 }
 
 export function openTrainable(parts: TrainableParts): Trainable {

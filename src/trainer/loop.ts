@@ -27,7 +27,10 @@ import { UnsavedWork } from './unsaved.ts'
 import { UpdateTurn } from './updates/update-turn.ts'
 
 /** The parts of a loop that its host uses. */
-export type Loop = Pick<ModelLoop, 'run' | 'wake' | 'status' | 'quality' | 'served' | 'ask'>
+export interface Loop extends Pick<ModelLoop, 'run' | 'wake' | 'status' | 'served' | 'ask'> {
+  /** Undefined for a loop that scores nothing itself. */
+  quality(): QualityReport | undefined
+}
 
 export function openLoop(parts: LoopParts): Loop {
   return new ModelLoop({ ...parts, log: parts.log.child({ model: parts.model }) })
@@ -276,6 +279,7 @@ class ModelLoop {
     if (verdict === 'update') await this.#updates.cut(reason, signal)
     else if (this.#updates.hasCaughtUp) await this.#updates.cut('all that waited is read', signal)
     else await this.#updates.rehearse(signal)
+    await this.#updates.publishSubtracted(signal)
     if (this.#updates.isPutOff()) return
     await this.#liftBarrier(stream, signal)
     const { restMs } = this.#unsaved

@@ -56,6 +56,8 @@ export interface LoopParts {
   readonly compute?: ComputeParts
   /** Absent = the head alone answers. */
   readonly knnMemory?: KnnMemoryParts | undefined
+  /** Another model is merged from its versions: where the stream rests, the newest has no example that was taken back. */
+  readonly isShard?: boolean
 
   /** `state.db`, opened with `checkpointMigrations`. Closed by the loop. */
   readonly store: Store
@@ -94,8 +96,11 @@ interface ComputeParts {
 /** The sources, and the dead letters for events that cannot be learned. */
 export interface IntakeParts {
   readonly sources: readonly Source[]
-  /** Parses the event in a record; throws a coded error if it is not one. `connector` is the source's name. */
-  readonly parse: (record: SourceRecord, connector: string) => FeedbackEvent
+  /**
+   * Parses the event in a record; throws a coded error if it is not one. Undefined: another trainer of the model learns it.
+   * `connector` is the source's name.
+   */
+  readonly parse: (record: SourceRecord, connector: string) => FeedbackEvent | undefined
   readonly predictions: Predictions
   /** Absent = any source reaches any other. */
   readonly reaches?: SourceReach

@@ -31,6 +31,7 @@ const own = new Set(
     'kl',
     'slice_gap',
     'sums',
+    'shards',
     'headline',
     'files',
   ].concat(['events', 'events_new', 'steps', 'scores']),

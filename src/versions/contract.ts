@@ -57,11 +57,19 @@ export interface Manifest {
   readonly kl?: KlReport
   /** The exact sums that its head was solved from; absent if it has none. */
   readonly sums?: SumsReport
+  /** Of a model with shards: the version of each that it was merged from. */
+  readonly shards?: readonly ShardVersion[]
   /** `LanguageModel.template` of its base when it was made; absent if the base is no language model. */
   readonly chat_template?: string
   /** sha256 by file name. */
   readonly files: Readonly<Record<string, string>>
   readonly created: string
+}
+
+/** What one shard has learned: [from, to) of each partition, since it began. */
+export interface ShardVersion extends RoutedVersion {
+  readonly model: string
+  readonly span: Manifest['span']
 }
 
 export interface VersionTrace {
@@ -194,6 +202,8 @@ export interface MoveRequest {
   readonly certificate?: { readonly request: string; readonly hash: string }
   /** For a policy's rollback or a step of a rollout: the count of accepted events at which it was decided. */
   readonly place?: number
+  /** For a move of a shard: the generation of the move of its model that it repeats. */
+  readonly repeats?: number
   /** For a policy's rollback: a server has decided it, and the trainer follows it as it follows a person's. */
   readonly follow?: true
 }

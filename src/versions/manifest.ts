@@ -130,6 +130,11 @@ const adapter = Type.Object({
   tail_layers: Type.Union([Type.Number(), Type.Literal('all')]),
 })
 
+const span = Type.Record(
+  Type.String(),
+  Type.Record(Type.String(), Type.Tuple([Type.String(), Type.String()])),
+)
+
 /** Fields of the core: every other field is a fact of the task. `format` distinguishes versions of this file. */
 const fields = {
   format: Type.Literal(1),
@@ -152,10 +157,7 @@ const fields = {
       leaves: Type.Optional(Type.Integer({ minimum: 1 })),
     }),
   ),
-  span: Type.Record(
-    Type.String(),
-    Type.Record(Type.String(), Type.Tuple([Type.String(), Type.String()])),
-  ),
+  span,
   events: count,
   events_new: count,
   steps: count,
@@ -220,6 +222,7 @@ const fields = {
       scale: Type.Number(),
     }),
   ),
+  shards: Type.Optional(Type.Array(closed({ model: name, version: name, digest: hash, span }))),
   chat_template: Type.Optional(hash),
   // Plain names: nothing outside of the version's folder is ever read.
   files: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9._-]*$' }), hash, {

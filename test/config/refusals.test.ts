@@ -33,6 +33,34 @@ test.each([
     ['/models/m/train/early_stop/patience', 'evaluation.held_out.share'],
   ],
   [
+    'shards of an adapter that takes steps',
+    model('adapter: { method: lora }\n    shards: 4\n    sources: [{ file: { path: x } }]'),
+    'SHARDS_NEED_SUMS',
+    ['/models/m/adapter/method', 'ranpac'],
+  ],
+  [
+    'shards that learn feedback over HTTP, remember and judge',
+    model(
+      'adapter: { method: ranpac }\n    shards: 4\n    memory: { policy: knn }\n    promotion: { policy: margin }',
+    ),
+    'SHARDS_NEED_SUMS',
+    ['/models/m/memory', '/models/m/promotion', '/models/m/sources/0/http', 'one reader'],
+  ],
+  [
+    'shards of a topic in one consumer group',
+    model(
+      'adapter: { method: slda }\n    shards: 2\n    sources: [{ kafka: { brokers: [b:1], topic: t, group: g } }]',
+    ),
+    'SHARDS_NEED_SUMS',
+    ['/models/m/sources/0/kafka/group', 'leave it out'],
+  ],
+  [
+    'a model with the name of a shard',
+    `${model('adapter: { method: slda }\n    shards: 2\n    sources: [{ file: { path: x } }]')}  m.shard-1-of-2: { labels: [a, b] }\n`,
+    'CONFIG_INVALID',
+    ['/models/m/shards', 'm.shard-1-of-2'],
+  ],
+  [
     'a misspelt key deep inside',
     model('train: { batsh: 1 }'),
     'CONFIG_UNKNOWN_KEY',
@@ -661,4 +689,14 @@ test('a file that is not there, or is a folder, is CONFIG_MISSING with its path'
   } finally {
     rmSync(folder, { recursive: true })
   }
+})
+
+test('shards are models of their own, each in a process, without what is of answers', () => {
+  const text = model(
+    'adapter: { method: slda }\n    shards: 2\n    sources: [{ file: { path: x } }]\n    sinks: { predictions: { kafka: { brokers: [b:1], topic: p } } }',
+  )
+  const { models } = parseConfig(text, '/')
+  expect(Object.keys(models)).toEqual(['m', 'm.shard-0-of-2', 'm.shard-1-of-2'])
+  expect(models['m.shard-1-of-2']).toMatchObject({ shards: 1, isolate: true, sinks: {} })
+  expect(models.m).toMatchObject({ shards: 2, isolate: false })
 })

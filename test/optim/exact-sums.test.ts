@@ -1,7 +1,7 @@
 /** Sums in whole numbers: equal to the bit whatever the order, the blocks, the restarts, and what was taken out again. */
 import { describe, expect, it } from 'vitest'
 import { INPUT_UNIT } from '../../src/adapters/closed-form/projection.ts'
-import { freshAdapter } from '../../src/adapters/adapter.ts'
+import { freshAdapter, withSums } from '../../src/adapters/adapter.ts'
 import { ncm } from '../../src/adapters/closed-form/ncm.ts'
 import { ranpac } from '../../src/adapters/closed-form/ranpac.ts'
 import { slda } from '../../src/adapters/closed-form/slda.ts'
@@ -24,6 +24,7 @@ import { openRandom } from '../../src/platform/random.ts'
 import type { Loop } from '../../src/trainer/loop.ts'
 import { nameOf } from '../adapters/name-of.ts'
 import { tinyKnnMemory } from '../learner/tiny-knn-memory.ts'
+import { thrown } from '../coded.ts'
 import { runWithCrashes } from '../simulation/lives.ts'
 import { predictionsOf, settingOf, streamsOf } from '../simulation/scenario.ts'
 import { finalState } from '../trainer/final-state.ts'
@@ -102,6 +103,34 @@ describe.each(cases)('%s', (_, method, settings) => {
     expect(headOf(trainable)).toEqual(headOf(never))
     trainable.forget!(rest)
     expect(sumsIn(trainable)).toEqual(sumsIn(open()))
+  })
+
+  it('merged from versions of shards is that of one trainer, and a version restores its sums', () => {
+    const all = learned(open(), drawn, 8)
+    const versionOf = (rows: readonly LabelledRow[], names: readonly string[]) => {
+      const own = openOn({
+        ...planOf({ method, config, base: plan.base, labels: names }),
+        publishesSums: true,
+      })
+      const { head, parameters, sums } = learned(own, rows, 8)
+      return { head, parameters: parameters.call(own), identity: sums!.call(own)!.identity }
+    }
+    const shards = [0, 1, 2].map((shard) =>
+      versionOf(
+        drawn.filter((_, at) => at % 3 === shard),
+        shard === 1 ? labels.toReversed() : labels,
+      ),
+    )
+    const merged = open([])
+    merged.merge!(shards)
+    expect(merged.sums!()!.digest).toBe(all.sums!()!.digest)
+    expect(headOf(merged)).toEqual(headOf(all))
+    const back = openOn({ ...plan, head: shards[1]!.head, parameters: shards[1]!.parameters })
+    expect(withSums(back.parameters(), back.snapshot().tensors).get('sums/exact/counts')).toEqual(
+      shards[1]!.parameters.get('sums/exact/counts'),
+    )
+    const foreign = { ...shards[0]!, identity: 'other' }
+    expect(thrown(() => open().merge!([foreign])).code).toBe('SUMS_FOREIGN')
   })
 
   it('goes on from the sums of an earlier release, without a digest', () => {
@@ -588,6 +617,22 @@ describe('exact sums', () => {
     for (const example of some) sums.addAll([example])
     return sums
   }
+
+  it('of shards add up to those of all, whatever the order of their columns', () => {
+    const all = sumsOf(examples)
+    const merged = new ExactSums(shape, 2)
+    for (const shard of [0, 1, 2]) {
+      const own = examples.filter((_, at) => at % 3 === shard)
+      const columns = shard === 1 ? [1, 0] : [0, 1]
+      const there = own.map(({ shares, ...rest }) => ({
+        ...rest,
+        shares: new Map([...shares].map(([column, share]) => [columns.indexOf(column), share])),
+      }))
+      merged.merge(sumsOf(there), columns)
+    }
+    expect(merged.digest(['a', 'b'])).toBe(all.digest(['a', 'b']))
+    expect(merged.snapshot()).toEqual(all.snapshot())
+  })
 
   it('have another digest where one number differs by one unit, or a label by its name', () => {
     const [first, ...rest] = examples

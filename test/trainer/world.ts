@@ -47,7 +47,7 @@ export interface World {
 /** Parts of the loop in place of the small ones, without their groups. */
 type Replaced = Pick<
   LoopParts,
-  'lossGap' | 'compute' | 'train' | 'keepVersions' | 'trainingMutex' | 'knnMemory'
+  'lossGap' | 'compute' | 'isShard' | 'train' | 'keepVersions' | 'trainingMutex' | 'knnMemory'
 > &
   Pick<LoopParts['intake'], 'parse' | 'letAgain' | 'feedbackSource' | 'certify' | 'reaches'> &
   Pick<LoopParts['encoding'], 'base' | 'trunk'> &
@@ -214,6 +214,7 @@ export function partsIn(
     ...(setting.lossGap && { lossGap: setting.lossGap }),
     ...(setting.compute && { compute: setting.compute }),
     knnMemory: setting.knnMemory,
+    ...(setting.isShard && { isShard: setting.isShard }),
     ...(setting.comparison && { comparison: setting.comparison }),
     store: shaky(world.store, chaos),
     registry: shakyRegistry(setting.registry ?? world.registry, chaos),
@@ -242,7 +243,7 @@ export function partsIn(
 }
 
 /** `{"id","source"?,"text"?,"prediction_id"?,"label"|"rating"|"retract","weight"?,"slice"?,"traceparent"?,"time"?}`, enough of the real event for these tests. */
-function parse({ value, timeMs }: SourceRecord, connector: string): FeedbackEvent {
+export function parse({ value, timeMs }: SourceRecord, connector: string): FeedbackEvent {
   const text = new TextDecoder().decode(value)
   if (!text.startsWith('{')) throw failure('EVENT_MALFORMED', `no event: ${text}`)
   const event = JSON.parse(text) as Readonly<Record<string, string | number | undefined>>
@@ -336,7 +337,7 @@ function shaky(store: Store, chaos: Chaos): Store {
   }
 }
 
-function shakyRegistry(registry: Registry, chaos: Chaos): Registry {
+export function shakyRegistry(registry: Registry, chaos: Chaos): Registry {
   return {
     ...registry,
     async publish(version) {

@@ -1,7 +1,8 @@
 /**
  * A version's files: `adapter_config.json` and `adapter_model.safetensors` in the layout of Hugging Face PEFT, so that
  * its `from_pretrained` opens the folder directly; `head.safetensors` with the parts that PEFT has no place for, the
- * task's head and the base's statistics; and `memory.safetensors` if there is kNN memory.
+ * task's head and the base's statistics; `memory.safetensors` if there is kNN memory; and `sums.safetensors` in the versions
+ * that a model is merged from.
  *
  * Equal content gives equal bytes. Reading refuses tensors that are missing, superfluous, or do not fit the base, the
  * method or the head of the manifest.
@@ -16,6 +17,7 @@ import { failure } from '../../platform/errors.ts'
 import {
   adopted,
   checkTensors,
+  isOfSums,
   methodOf,
   sitesOf,
   specsOf,
@@ -66,6 +68,7 @@ const CONFIG = 'adapter_config.json'
 const ADAPTER = 'adapter_model.safetensors'
 const HEAD = 'head.safetensors'
 const MEMORY = 'memory.safetensors'
+const SUMS = 'sums.safetensors'
 const CARD = 'README.md'
 const HEAD_CONFIG = 'head_config.json'
 
@@ -88,7 +91,7 @@ function write(plan: AdapterPlan, parameters: Tensors): ReadonlyMap<string, Uint
   const heads = headNames(plan)
   const some = (isIn: (name: string) => boolean) =>
     new Map([...parameters].filter(([name]) => isIn(name)))
-  const adapter = some((name) => !heads.has(name) && !isOfMemory(name))
+  const adapter = some((name) => !heads.has(name) && !isOfMemory(name) && !isOfSums(name))
   const files = new Map([
     [CONFIG, new TextEncoder().encode(`${canonicalJson(config)}\n`)],
     [ADAPTER, writeSafetensors(methodOf(plan).toDisk(adapter, sites), { format: 'pt' })],
@@ -100,6 +103,8 @@ function write(plan: AdapterPlan, parameters: Tensors): ReadonlyMap<string, Uint
       ),
     ],
   ])
+  const sums = some(isOfSums)
+  if (sums.size > 0) files.set(SUMS, writeSafetensors(sums, { format: 'pt' }))
   if (plan.memory) files.set(MEMORY, writeSafetensors(some(isOfMemory), { format: 'pt' }))
   return files
 }
@@ -159,7 +164,7 @@ function read(
   const found = new Map([...adapter, ...inFile(HEAD), ...memory])
   const tensors = adopted(plan, found)
   checkTensors(specsOf(plan), tensors)
-  return tensors
+  return files.has(SUMS) ? new Map([...tensors, ...inFile(SUMS)]) : tensors
 }
 
 function tensorsIn(

@@ -30,6 +30,8 @@ export interface SummedVersion {
   readonly config: Config
   readonly model: string
   readonly name: string
+  /** The event logs that have its events: its own, or those of the shards that it was merged from. */
+  readonly lines: readonly { readonly model: string; readonly version: string }[]
   readonly adapter: AdapterConfig
   readonly closedForm: ClosedForm
   readonly task: Task
@@ -57,9 +59,15 @@ export interface SummedEvent {
 const BLOCK = 256
 
 export async function* loggedEvents(parts: SummedVersion): AsyncGenerator<readonly SummedEvent[]> {
-  const { config, model, name, base, adapter, task, whole, head, names, claimed } = parts
   // A fresh adapter is in no log.
-  if (claimed.examples === 0) return
+  if (parts.claimed.examples === 0) return
+  for (const line of parts.lines) yield* eventsOf(line, parts)
+}
+
+async function* eventsOf(
+  { model, version }: SummedVersion['lines'][number],
+  { config, base, adapter, task, whole, head, names, lines }: SummedVersion,
+): AsyncGenerator<readonly SummedEvent[]> {
   const path = join(folderOf(config, model), 'state.db')
   if (!existsSync(path)) throw failure('SUMS_UNKNOWN', `${model} has no event log on this disk`)
   const store = openStore(path, { migrations: checkpointMigrations, readonly: true })
@@ -76,7 +84,7 @@ export async function* loggedEvents(parts: SummedVersion): AsyncGenerator<readon
   }
   try {
     let waiting: Example[] = []
-    for (const example of learnedBy(name, store)) {
+    for (const example of learnedBy(version, store, lines.length > 1)) {
       waiting.push(example)
       if (waiting.length < BLOCK) continue
       yield await block(waiting)
@@ -97,8 +105,11 @@ function halved(latent: Latent): Latent {
 
 const noRow: WholeRow = { numbers: new Int16Array(), clipped: 0 }
 
-/** The examples that the version and its ancestors have learned, as far as the log has them. */
-function* learnedBy(version: string, store: Store): Generator<Example> {
+/**
+ * The examples that the version and its ancestors have learned, as far as the log has them. `isPart`: of several shards, one may
+ * have learned nothing yet.
+ */
+function* learnedBy(version: string, store: Store, isPart: boolean): Generator<Example> {
   const table = new EventLogTable(store)
   const log = new EventLog({
     limits: { events: Infinity, bytes: Infinity },
@@ -109,7 +120,7 @@ function* learnedBy(version: string, store: Store): Generator<Example> {
   })
   log.restore(table.load())
   const line = log.versions.lineOf(version)
-  if (line.size === 0)
+  if (line.size === 0 && !isPart)
     throw failure('SUMS_UNKNOWN', `the event log does not know ${version}: its events have left it`)
   for (const { order, example } of log.rows())
     if (example !== undefined && example.weight > 0 && log.isLearnedBy(line, order)) yield example

@@ -78,6 +78,7 @@ async function openVersion(config: Config, model: string, base: Base, version: V
     base: seen,
     inputs: (seen.network.projection?.of ?? seen.network).width,
     names: task.classes?.names(head) ?? [],
+    lines: manifest.shards ?? [{ model, version: name }],
   }
 }
 

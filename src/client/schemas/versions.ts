@@ -4,6 +4,13 @@ import { Count, Name, Time, flag, integer, text } from './parts.ts'
 import { Compute, Kl, LossGap, Scores, Served, SliceGap, Sums } from './quality.ts'
 import { nullable } from '../../platform/nullable.ts'
 
+const Span = Type.Object({
+  source: Type.String(),
+  partition: Type.String(),
+  from: text('empty: from its beginning'),
+  to: Type.String(),
+})
+
 export const Version = Type.Object({
   version: Name,
   digest: Type.String(),
@@ -24,15 +31,9 @@ export const Version = Type.Object({
   decision: Type.String(),
   reason: Type.String(),
   span: Type.Optional(
-    Type.Array(
-      Type.Object({
-        source: Type.String(),
-        partition: Type.String(),
-        from: text('empty: from its beginning'),
-        to: Type.String(),
-      }),
-      { description: 'the positions of its new events, of at most twenty partitions' },
-    ),
+    Type.Array(Span, {
+      description: 'the positions of its new events, of at most twenty partitions',
+    }),
   ),
   learned_from: Type.Optional(
     Type.Object(
@@ -67,6 +68,15 @@ export const Version = Type.Object({
   kl: Type.Optional(Kl),
   slice_gap: Type.Optional(SliceGap),
   sums: Type.Optional(Sums),
+  shards: Type.Optional(
+    Type.Array(
+      Type.Object({ model: Name, version: Name, digest: Type.String(), span: Type.Array(Span) }),
+      {
+        description:
+          'the versions that it was merged from, and what each shard has read since it began',
+      },
+    ),
+  ),
   undone_by: Type.Optional(
     Type.Object(
       {

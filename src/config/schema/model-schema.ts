@@ -146,6 +146,13 @@ export function modelSchemaOf(plugins: PluginTable) {
         'outputs of a model',
       ),
       defence: defenceSchema,
+      shards: Type.Integer({
+        minimum: 1,
+        maximum: 64,
+        default: 1,
+        description:
+          'of ncm, slda and ranpac: processes that each learn a part of the events, NAME.shard-0-of-N and so on; the model is the sum of theirs',
+      }),
       isolate: Type.Boolean({
         default: false,
         description: 'run this model in a separate trainer process',

@@ -17,6 +17,7 @@ import type {
   ClosedForm,
   StepResult,
   SummedExamples,
+  SummedVersion,
   SumsReport,
   SumsWithout,
   Trainable,
@@ -28,7 +29,7 @@ import type { Tensor, Tensors } from '../../contracts/core.ts'
 import type { Latent } from '../../contracts/network.ts'
 import type { Head, Target } from '../../contracts/example.ts'
 import type { Classes, Task } from '../../contracts/task.ts'
-import { areFinite, checkTensors } from '../../adapters/adapter.ts'
+import { areFinite, checkTensors, withoutSums, withSums } from '../../adapters/adapter.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import { ridgeSolverOf } from '../../nn/compiled/ridge-solver.ts'
 import { softmax, Temperature } from '../../nn/softmax.ts'
@@ -43,8 +44,10 @@ interface ClosedFormParts extends EmbedderParts {
   readonly task: Task
   readonly config: AdapterConfig
   readonly head: Head
-  /** Its answers until it has learned something: `freshAdapter`, or the head of a version. */
+  /** Its answers until it has learned something: `freshAdapter`, or the head of a version, with its sums if it has them. */
   readonly parameters: Tensors
+  /** Versions have its sums, for a model that is merged from them. */
+  readonly publishesSums?: boolean | undefined
 }
 
 const TEMPERATURE = 'temperature'
@@ -72,16 +75,20 @@ export class ClosedFormTrainable implements Trainable {
     const { base, task, head, parameters, closedForm } = parts
     const { width } = base.network
     const outputs = task.outputs(head)
-    checkTensors(task.parameters(width, outputs), parameters)
+    const { own, sums } = withoutSums(parameters)
+    checkTensors(task.parameters(width, outputs), own)
     invariant(task.classes !== undefined, `a closed form for ${task.kind}, which has no classes`)
     this.#parts = parts
     this.#classes = task.classes
     this.#head = head
-    this.#solved = copied(parameters)
+    this.#solved = copied(own)
     this.#whole = wholeFeatures(base)
+    if (parts.publishesSums === true && this.#whole === undefined)
+      throw failure('SHARDS_NEED_SUMS', 'the embedding of this base has no sums in whole numbers')
     this.#sums = this.#whole
       ? new ExactSums({ ...closedForm, ...this.#whole, width }, outputs)
       : new ClassMoments(width, outputs, closedForm)
+    if (sums.size > 0) this.restore({ head, tensors: new Map([...own, ...sums]), steps: 0 })
   }
 
   get head(): Head {
@@ -130,14 +137,27 @@ export class ClosedFormTrainable implements Trainable {
 
   parameters(): Tensors {
     this.#solve()
-    return copied(this.#solved)
+    const solved = copied(this.#solved)
+    return this.#parts.publishesSums === true ? withSums(solved, this.#kept) : solved
+  }
+
+  merge(versions: readonly SummedVersion[]): void {
+    const pooled = versions.map((version) => this.#mergedWith(version))
+    this.#temperature.pool(pooled)
+    this.#isBehind = true
+    if (!this.#hasRoom([]))
+      throw failure('STEP_DROPPED', 'together the sums have too many examples')
   }
 
   snapshot(): TrainableState {
     this.#solve()
-    const tensors = new Map([...copied(this.#solved), ...this.#sums.snapshot()])
-    tensors.set(TEMPERATURE, this.#temperature.snapshot())
+    const tensors = new Map([...copied(this.#solved), ...this.#kept])
     return { head: this.#head, tensors, steps: this.#steps }
+  }
+
+  /** What a checkpoint has besides the head. */
+  get #kept(): Tensors {
+    return new Map([...this.#sums.snapshot(), [TEMPERATURE, this.#temperature.snapshot()]])
   }
 
   restore({ head, tensors, steps }: TrainableState): void {
@@ -204,6 +224,29 @@ export class ClosedFormTrainable implements Trainable {
 
   dispose(): void {
     // It holds nothing on the engine.
+  }
+
+  /** Adds the sums of a version, and answers with its temperature. */
+  #mergedWith({ head, parameters, identity }: SummedVersion): Temperature {
+    const { base, task, closedForm } = this.#parts
+    const { sums } = withoutSums(parameters)
+    const [own, whole, names] = [this.#sums, this.#whole, this.#classes.names(head)]
+    const temperature = sums.get(TEMPERATURE)
+    const isOurs = whole?.identity === identity && own instanceof ExactSums
+    if (whole === undefined || !isOurs || temperature === undefined)
+      throw failure('SUMS_FOREIGN', 'the sums are over two bases or two projections')
+    const { width } = base.network
+    const theirs = new ExactSums({ ...closedForm, ...whole, width }, names.length)
+    if (!theirs.restore(sums, names.length))
+      throw failure('SUMS_FOREIGN', 'the sums are of another method or width')
+    const all = task.union(this.#head, head)
+    if (all !== this.#head) this.grow(all)
+    const places = this.#classes.names(this.#head)
+    const columns = names.map((name) => places.indexOf(name))
+    own.merge(theirs, columns)
+    const found = new Temperature(FIRST)
+    found.restore(temperature)
+    return found
   }
 
   /** Sums in floating point, of an earlier release, are rounded where they are exact now. */

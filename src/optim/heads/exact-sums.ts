@@ -94,6 +94,17 @@ export class ExactSums {
     return copied
   }
 
+  /** Adds sums of the same shape over other examples. `columns`: the place here of each column there. */
+  merge(other: ExactSums, columns: readonly number[]): void {
+    const { width } = this.#shape
+    for (const [from, column] of columns.entries()) {
+      this.#counts.addTotals(other.#counts, column, from, from + 1)
+      this.#sums.addTotals(other.#sums, column * width, from * width, (from + 1) * width)
+    }
+    this.#moments.addTotals(other.#moments)
+    this.#facts.addTotals(other.#facts)
+  }
+
   grow(classes: number): void {
     this.#counts = this.#counts.grown(classes)
     this.#sums = this.#sums.grown(classes * this.#shape.width)

@@ -45,6 +45,17 @@ export class WholeTotals {
       low[start + at] = (low[start + at] ?? 0) + factor * (numbers[at] ?? 0)
   }
 
+  /** += the totals of another list from one place up to another, from `start` on. */
+  addTotals(other: WholeTotals, start = 0, from = 0, to = other.length): void {
+    other.#carry()
+    this.reserve(CARRIED)
+    const [low, high] = [other.low.subarray(from, to), other.#high?.subarray(from, to)]
+    for (const [at, total] of low.entries()) this.addOne(start + at, total)
+    if (high === undefined) return
+    const own = (this.#high ??= new Float64Array(this.length))
+    for (const [at, part] of high.entries()) own[start + at] = (own[start + at] ?? 0) + part
+  }
+
   /** factor · total, each rounded once. */
   values(factor = 1, from = 0, to = this.length): Float64Array {
     const [values, high] = [this.low.slice(from, to), this.#high]

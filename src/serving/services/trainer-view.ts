@@ -22,6 +22,8 @@ interface TrainerViewOptions {
   /** Asks the trainers of this daemon. */
   readonly ask?: NonNullable<TrainerView['ask']>
   readonly onReport?: NonNullable<TrainerView['onReport']>
+  /** The shards that a model is merged from; none for most models. */
+  readonly shardsOf?: (model: string) => readonly string[]
   /** The other daemons of the fleet; undefined for a single daemon. */
   readonly others: () => readonly Member[] | undefined
 }
@@ -30,8 +32,14 @@ export function trainerView(options: TrainerViewOptions): TrainerView {
   const { ask, onReport } = options
   const byName = new Map(options.models.map((model) => [model.name, model]))
   const others = () => options.others() ?? []
-  return {
+  const view: TrainerView = {
     status(name) {
+      const shards = options.shardsOf?.(name) ?? []
+      if (shards.length > 0)
+        return joint(
+          reportOf(name, options),
+          shards.map((shard) => view.status(shard)),
+        )
       const report = reportOf(name, options)
       const model = byName.get(name)
       const here = { ...intakeCounts(model), unread: unreadHere(model ?? {}, report) }
@@ -75,6 +83,33 @@ export function trainerView(options: TrainerViewOptions): TrainerView {
         replica === undefined ? undefined : (there ?? intakeCounts(byName.get(name)))
       return reachedGeneration(position, reportOf(name, options), forwarded)
     },
+  }
+  return view
+}
+
+/** What the shards of a model report, as that of one trainer. Each reads all records: the one that is behind most is the lag. */
+function joint(merger: TrainerReport, shards: readonly TrainerReport[]): TrainerReport {
+  const sum = (of: (report: TrainerReport) => number | undefined) =>
+    shards.reduce((total, report) => total + (of(report) ?? 0), 0)
+  const failed = shards.find(({ state }) => state === 'failed' || state === 'stalled')
+  const busy = shards.find(({ state }) => state !== 'idle' && state !== 'standby')
+  const { state, code, message } = failed ?? (merger.state === 'idle' && busy ? busy : merger)
+  return {
+    ...merger,
+    ...{ state, ...defined({ code, message }) },
+    lag: Math.max(...shards.map(({ lag }) => lag)),
+    pending: sum(({ pending }) => pending),
+    counts: {
+      accepted: sum(({ counts }) => counts.accepted),
+      duplicates: sum(({ counts }) => counts.duplicates),
+      learned: sum(({ counts }) => counts.learned),
+      rejected: sum(({ counts }) => counts.rejected),
+      waiting: sum(({ counts }) => counts.waiting),
+      set_aside: sum(({ counts }) => counts.set_aside),
+      unanswered: sum(({ counts }) => counts.unanswered),
+    },
+    restarts: merger.restarts + sum(({ restarts }) => restarts),
+    residentBytes: merger.residentBytes + sum(({ residentBytes }) => residentBytes),
   }
 }
 

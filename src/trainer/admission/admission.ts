@@ -209,9 +209,7 @@ export class Admission {
   }
 
   #parse(received: ReceivedRecord): FeedbackEvent | undefined {
-    const { refused } = received.record
     try {
-      if (refused !== undefined) throw new CodedError(refused.code, refused.reason)
       return this.#parts.loop.intake.parse(received.record, received.connector)
     } catch (error) {
       if (!this.#isForAnother(error)) this.#refusals.reject(received, error)

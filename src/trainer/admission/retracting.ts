@@ -3,7 +3,7 @@
  * as far as there is room, and the event is refused when it comes.
  */
 import { CodedError, type ExampleKey } from '../../contracts/core.ts'
-import type { FeedbackEvent } from '../../contracts/event.ts'
+import { isRetraction, type FeedbackEvent } from '../../contracts/event.ts'
 import { identityOf, keyOf, RETRACTED } from '../../intake/events/event-key.ts'
 import type { ReceivedRecord, WaitingEvent } from '../../intake/join.ts'
 import { failure } from '../../platform/errors.ts'
@@ -90,7 +90,7 @@ export class Retractions {
       dedupe.add(key, RETRACTED)
     }
     if (dedupe.digestOf(own) !== undefined) dedupe.add(own, RETRACTED)
-    progress.count('accepted')
+    if (gone.length > 0 || !passes(event)) progress.count('accepted')
     const { predictionId } = event
     const isMany = meant.kind !== 'event'
     onRetract({
@@ -136,6 +136,7 @@ export class Retractions {
   #isAhead(event: FeedbackEvent, meant: Meant, received: ReceivedRecord): boolean {
     const { ahead, progress, dedupe, refused } = this.#parts
     if (meant.kind === 'source' || event.predictionId !== undefined) return true
+    if (passes(event)) return false
     const key = keyOf(event)
     if (meant.kind === 'event' && dedupe.digestOf(key) !== undefined) return true
     if (meant.kind === 'event' && ahead.add(key, progress.accepted)) return true
@@ -158,4 +159,9 @@ export class Retractions {
       },
     )
   }
+}
+
+/** If nothing here is meant, another shard has it. */
+function passes({ signal }: FeedbackEvent): boolean {
+  return isRetraction(signal) && signal.passes === true
 }

@@ -181,9 +181,9 @@ export class TrainerHost {
       const loop = this.#loops.get(name)
       if (loop === undefined) return this.#statuses.get(name) ?? []
       const status = loop.status()
-      return status.isBlank === true
-        ? status
-        : { ...status, quality: loop.quality(), served: loop.served() }
+      if (status.isBlank === true) return status
+      const quality = loop.quality()
+      return { ...status, ...(quality && { quality }), served: loop.served() }
     })
   }
 

@@ -22,7 +22,7 @@ export interface BufferedRecord extends ReceivedRecord {
 }
 
 export interface PrefetcherParts {
-  readonly parse: (received: ReceivedRecord) => FeedbackEvent
+  readonly parse: (received: ReceivedRecord) => FeedbackEvent | undefined
   readonly encode: (event: FeedbackEvent) => EncodedRow | undefined
   readonly needsPrediction: (event: FeedbackEvent) => boolean
   readonly isKnown: (event: FeedbackEvent) => boolean
@@ -77,6 +77,7 @@ export class Prefetcher {
   #prefetch(received: ReceivedRecord): PrefetchedEvent | null {
     try {
       const event = this.#parts.parse(received)
+      if (event === undefined) return null
       if (isRetraction(event.signal) || this.#parts.needsPrediction(event)) return null
       if (this.#parts.isKnown(event)) return null
       const encoded = this.#parts.encode(event)

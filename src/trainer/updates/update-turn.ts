@@ -6,6 +6,7 @@ import type { Assembly } from '../assembly.ts'
 import type { FeedbackProgress } from '../contract.ts'
 import { feedbackProgress } from '../status.ts'
 import type { UnsavedWork } from '../unsaved.ts'
+import type { Manifest } from '../../versions/contract.ts'
 
 /**
  * The most examples of one update behind a backlog: there an update costs as much as so many examples that are encoded with a table
@@ -28,6 +29,8 @@ export class UpdateTurn {
   #isActing = false
   #isUpdating = false
   #feedbackBefore: FeedbackProgress | undefined
+  /** The newest version of a shard. */
+  #published: Manifest | undefined
 
   constructor(parts: UpdateTurnParts) {
     this.#parts = parts
@@ -104,6 +107,21 @@ export class UpdateTurn {
     await state.save(signal)
     this.#parts.unsaved.saved()
     await this.#update(signal)
+  }
+
+  /** The stream rests: examples that were taken out of the sums of a shard are missing from its newest version. */
+  async publishSubtracted(signal: AbortSignal): Promise<void> {
+    const { loop, state, updater, retry } = this.#parts.assembly
+    const { parent } = state.progress.state
+    const { summed } = state.learner
+    if (loop.isShard !== true || parent === null || summed === undefined) return
+    if (this.#published?.version !== parent) {
+      const read = () => loop.registry.manifest(parent)
+      this.#published = await retry.run(`reading the manifest of ${parent}`, read, signal)
+    }
+    if (this.#published.sums?.examples === summed.examples) return
+    const cause = 'sums: an example was taken back'
+    await this.exclusively(async () => updater.publishMemory(cause, signal), signal)
   }
 
   #tellPutOff(reason: string): void {
