@@ -57,7 +57,9 @@ export class Prequential {
     const { trigger, scoring, knnMemory } = this.#parts
     if (knnMemory === undefined)
       return trigger.needsScore ? scoring.byHead([example], latents)[0] : undefined
-    const score = knnMemory.testAndStore(example, scoring.answer(example, latents))
+    const [answer] = scoring.answers([example], latents)
+    if (answer === undefined) return undefined
+    const score = knnMemory.testAndStore(example, answer)
     this.#observe(score, example)
     return score
   }

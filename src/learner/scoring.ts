@@ -55,23 +55,24 @@ export class Scoring {
 
   /** By the head alone. */
   byHead(examples: readonly Example[], latents: LatentMap): readonly Score[] {
-    const { trainable, task } = this.#parts
-    const rows = examples.map(({ key }) => latentOf(key, latents))
-    // A head without outputs answers nothing, and an unknown target counts as wrong.
-    const silent = rows.length === 0 || task.outputs(trainable.head) === 0
-    const logits = silent ? [] : trainable.score(rows)
-    return examples.map(({ target }, row) =>
-      task.score(logits[row] ?? new Float32Array(), target, trainable.head),
+    const answers = this.answers(examples, latents)
+    return answers.map(({ example, logits, head }) =>
+      this.#parts.task.score(logits, example.target, head),
     )
   }
 
-  /** The answer of the head alone, as kNN memory needs it. */
-  answer({ key }: Example, latents: LatentMap): HeadAnswer {
+  /** The answers of the head alone, in one pass, as kNN memory needs them. */
+  answers<Row extends Pick<Example, 'key'>>(
+    examples: readonly Row[],
+    latents: LatentMap,
+  ): readonly (HeadAnswer & { readonly example: Row })[] {
     const { trainable, task } = this.#parts
     const { head } = trainable
-    const latent = latentOf(key, latents)
-    const [logits = new Float32Array()] = task.outputs(head) > 0 ? trainable.score([latent]) : []
-    return { latent, logits, head }
+    const rows = examples.map((example) => ({ example, latent: latentOf(example.key, latents) }))
+    // A head without outputs answers nothing, and an unknown target counts as wrong.
+    const silent = rows.length === 0 || task.outputs(head) === 0
+    const logits = silent ? [] : trainable.score(rows.map(({ latent }) => latent))
+    return rows.map((row, at) => ({ ...row, head, logits: logits[at] ?? new Float32Array() }))
   }
 
   /** Together with kNN memory, if there is one; `items`: with these instead of the present ones. */
@@ -82,7 +83,9 @@ export class Scoring {
   ): readonly Score[] {
     const memory = this.#parts.knnMemory
     if (memory === undefined) return this.byHead(examples, latents)
-    return examples.map((example) => memory.test(example, this.answer(example, latents), items))
+    return this.answers(examples, latents).map(({ example, ...answer }) =>
+      memory.test(example, answer, items),
+    )
   }
 
   /** By the present weights, or by another version, each together with its kNN memory. */

@@ -77,8 +77,8 @@ export function openComparedEngine(
   }
 }
 
-/** An example is tested and then learned, and an embedding is a forward pass of the tail. */
-function onceFor(embed: KnnEngine['embed']): KnnEngine['embed'] {
+/** An example is tested, learned and asked again with each candidate, and an embedding is a forward pass of the tail. */
+export function onceFor(embed: KnnEngine['embed']): KnnEngine['embed'] {
   const known = new WeakMap<Latent, Float32Array>()
   return (latent) => {
     const found = known.get(latent) ?? embed(latent)

@@ -10,7 +10,7 @@ import type { Classes, Task } from '../../contracts/task.ts'
 import type { MemoryShape } from '../../versions/contract.ts'
 import { invariant } from '../../platform/errors.ts'
 import { memoryTensors, slotsFor } from '../../nn/memory.ts'
-import type { ComparedEngine, KnnEngine } from './engines.ts'
+import { type ComparedEngine, type KnnEngine, onceFor } from './engines.ts'
 import { Mixture, type MixtureAnswer, type MixtureWeights } from './mixture.ts'
 
 export interface KnnMemoryParts {
@@ -52,6 +52,7 @@ export interface HeadAnswer {
 
 export class KnnMemory {
   readonly #parts: KnnMemoryParts
+  readonly #embed: KnnEngine['embed']
   #items: readonly MemorisedItem[] = []
   #tensors:
     | { readonly items: readonly MemorisedItem[]; readonly head: Head; readonly tensors: Tensors }
@@ -70,6 +71,7 @@ export class KnnMemory {
   constructor(parts: KnnMemoryParts, task: Task) {
     invariant(task.classes !== undefined, `votes for ${task.kind}, which has no classes`)
     this.#parts = parts
+    this.#embed = onceFor((latent) => parts.engine.embed(latent))
     this.#task = task
     this.#classes = task.classes
     const { policy, compared } = parts
@@ -207,7 +209,7 @@ export class KnnMemory {
   }
 
   #vectorOf(latent: Latent): Float32Array {
-    return this.mixture?.vectorOf(latent) ?? this.#parts.engine.embed(latent)
+    return this.mixture?.vectorOf(latent) ?? this.#embed(latent)
   }
 
   #test(
