@@ -158,10 +158,7 @@ export interface ModelDefaults {
   readonly trigger?: Readonly<Record<string, Json>>
   readonly memory?: Readonly<Record<string, Json>>
   /** What differs for a task with classes. */
-  readonly forClasses?: {
-    readonly adapter?: Readonly<Record<string, Json>>
-    readonly memory?: Readonly<Record<string, Json>>
-  }
+  readonly forClasses?: Partial<Pick<ModelDefaults, 'adapter' | 'train' | 'rate' | 'memory'>>
   /** Instead of all the above, where new classes may appear at run time. */
   readonly forOpenClasses?: Omit<ModelDefaults, 'forClasses' | 'forOpenClasses'>
 }

@@ -20,11 +20,20 @@ const openLabels = (ridge: number) => ({
   trigger: { policy: 'count', every: 256 },
 })
 
-/** LoRA on the top three layers with weight decay, at rates that fall: chosen in policies/results-text-drift.md. */
+/**
+ * LoRA with weight decay: on the top three layers at rates that fall. For labels on the top four, where averaged weights
+ * answer, and an answer that was corrected is right at once because memory repeats it: chosen in policies/results-text-drift.md.
+ */
 export const minilmRecipe = {
   adapter: { method: 'lora', tail_layers: 3 },
   train: { weight_decay: 3 },
   rate: { policy: 'inverse-sqrt' },
+  forClasses: {
+    adapter: { method: 'lora', tail_layers: 4 },
+    train: { weight_decay: 3, average: 0.9 },
+    rate: { policy: 'drift-reset' },
+    memory: { policy: 'knn', keep: 'mistakes', threshold: 0.9, every: 16 },
+  },
   forOpenClasses: openLabels(300),
 } as const satisfies ModelDefaults
 

@@ -7,11 +7,16 @@ import { openTensorFlow } from '../../../dist/src/nn/tfjs/tensorflow.js'
 import { bases, learning, tableOf, young } from './text-drift.mjs'
 import { configOf, domainRun } from './text-drift-learner.mjs'
 import { peerRun, peerSettings } from './text-drift-peers.mjs'
-import { domainStream } from './text-drift-stream.mjs'
+import { allRows, domainStream, EMOTIONS, emotionRows } from './text-drift-stream.mjs'
 
 const SITES = ['amazon', 'imdb', 'yelp']
 /** The order of the report, on the sentences of development. */
 const reported = { sites: ['yelp', 'amazon', 'imdb'] }
+/** With a fourth site, which needs `--data`: comments that are no reviews. */
+const four = {
+  'four sites, emotions first': { sites: [EMOTIONS, 'amazon', 'imdb', 'yelp'] },
+  'four sites, emotions third': { sites: ['imdb', 'yelp', EMOTIONS, 'amazon'] },
+}
 
 const lora = (adapter) => ({ adapter: { method: 'lora', ...adapter } })
 const deep = lora({ tail_layers: 'all' })
@@ -33,6 +38,13 @@ const falling = (tail_layers) => ({
 })
 /** At each doubling from 50 examples on, the last time at 1,600. */
 const fewShot = { few_shot: { policy: 'contrastive', last: 3000 } }
+/** Averaged weights, and what was answered wrong lately is remembered as it is. */
+const memory = { memory: { policy: 'knn', keep: 'mistakes', threshold: 0.9, every: 16 } }
+const steady = {
+  ...lora({ tail_layers: 4 }),
+  ...averaged(0.9, { weight_decay: 3, epochs: null }),
+  ...memory,
+}
 /** What differs from the product's settings for an adapter that a config names; by base, since use-lite has two layers. */
 export const candidates = {
   MiniLM: {
@@ -63,6 +75,17 @@ export const candidates = {
     ...slower(3),
     '3 layers, falling rates, decay 3': falling(3),
     '3 layers, falling rates, decay 3, more passes while young': young(falling(3)),
+    '4 layers, averaged 0.9, decay 3, memory': steady,
+    'yelp first, 4 layers, averaged 0.9, decay 3, memory': { ...reported, ...steady },
+    ...Object.fromEntries(
+      Object.entries(four).flatMap(([name, order]) => [
+        [
+          `${name}, 3 layers, falling rates, decay 3, more passes while young`,
+          { ...order, ...young(falling(3)) },
+        ],
+        [`${name}, 4 layers, averaged 0.9, decay 3, memory`, { ...order, ...steady }],
+      ]),
+    ),
     'query and value of 4 layers, averaged 0.9, decay 3': {
       ...lora({ tail_layers: 4, target_modules: ['query', 'value'] }),
       ...averaged(0.9, { weight_decay: 3 }),
@@ -169,11 +192,12 @@ export const candidates = {
   },
 }
 
-export async function measure({ seeds, run }) {
+export async function measure({ data, seeds, run }) {
   const { tf } = await openTensorFlow({ threads: 1 })
   const found = new Map()
+  const files = [allRows(), ...(data === undefined ? [] : [emotionRows(data)])]
   for (const seed of seeds.slice(0, 3)) {
-    const streamOf = (sites) => domainStream(sites, seed, { isDevelopment: true })
+    const streamOf = (sites) => domainStream(sites, seed, { isDevelopment: true, data })
     const parts = streamOf(SITES)
     const measured = async (name, settings, work) => {
       const figures = await run(`${name} · seed ${seed}`, settings, work)
@@ -181,10 +205,11 @@ export async function measure({ seeds, run }) {
     }
     for (const [base, choose] of Object.entries(bases))
       for (const [way, { sites, ...settings }] of Object.entries(candidates[base])) {
+        if (sites?.includes(EMOTIONS) && data === undefined) continue
         const model = configOf(choose(), settings)
         const own = sites ? streamOf(sites) : parts
         await measured(`${base} · ${way}`, learning(model), async () =>
-          domainRun({ tf, whole: await openBase(model.base), model, seed, parts: own }),
+          domainRun({ tf, whole: await openBase(model.base), model, seed, files, parts: own }),
         )
       }
     await measured('MiniLM · torch + peft', peerSettings, () => peerRun('lora', parts, seed))

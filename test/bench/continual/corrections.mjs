@@ -26,6 +26,7 @@ const WAYS = [
   '3 layers, falling rates, decay 3, more passes while young',
   '3 layers, averaged 0.9, decay 3',
   '4 layers, averaged 0.9, decay 3',
+  '4 layers, averaged 0.9, decay 3, memory',
 ]
 /** A person gives up after that many. */
 const MOST = 4

@@ -11,8 +11,8 @@ import { policies } from '../../../dist/src/plugins.js'
 import { cpuTime, round } from '../lib/figures.mjs'
 import { labelled } from '../lib/learner.mjs'
 import { openTabularLearner } from '../lib/tabular-learner.mjs'
-import { answers, learn } from '../lib/text-learner.mjs'
-import { configOf, LABELS } from './text-drift-learner.mjs'
+import { finish, learn } from '../lib/text-learner.mjs'
+import { configOf } from './text-drift-learner.mjs'
 import { encodedOf } from '../lib/text-latents.mjs'
 
 /** Of the product: what a config for `count` labelled texts has. */
@@ -22,10 +22,11 @@ export function fewConfig(base, count, settings) {
 
 export async function fewRun({ tf, whole, model, seed, rows: { taught, tested }, compiling }) {
   const base = viewOf(whole, methodOf(model), adapterOf(model))
-  const trunk = await openTrunkEngine(base, cutOf(model.adapter.tail_layers, base.network.layers))
+  const cut = cutOf(model.adapter.tail_layers, base.network.layers)
+  const trunk = await openTrunkEngine(base, cut)
   const fewShot = openPolicy('few_shot', policies.few_shot, model.few_shot)
   const { learner, trainable } = openTabularLearner(model, base, {
-    ...{ tf, seed, fewShot, compiling },
+    ...{ tf, seed, cut, fewShot, compiling },
     limit: 64,
   })
   const [used, started] = [cpuTime(), performance.now()]
@@ -33,12 +34,13 @@ export async function fewRun({ tf, whole, model, seed, rows: { taught, tested },
   learn(learner, examples, await latentsOf(trunk, examples))
   const [cpu, seconds] = [used() / 1000, (performance.now() - started) / 1000]
   const tests = tested.map((row) => labelled(row.key, encodedOf(base, row), row.label))
-  const right = answers(trainable, tested, await latentsOf(trunk, tests), LABELS)
+  // As a version answers, with its memory.
+  const scores = finish(learner.scoring.versionOn(tests), await latentsOf(trunk, tests))
   const { steps, dropped } = learner.updates.progress
   trainable.dispose()
   await trunk.close()
   return {
-    accuracy: round((100 * right.filter(({ all }) => all).length) / tested.length),
+    accuracy: round((100 * scores.filter(({ error }) => error === 0).length) / tested.length),
     ...{ steps, dropped, cpuSeconds: round(cpu, 1), seconds: round(seconds, 1) },
   }
 }

@@ -19,7 +19,13 @@ const REPORT = 100
 const deep = { adapter: { method: 'lora', tail_layers: 'all' } }
 /** Of the product: what a config says; the rest is its default. */
 export const ways = {
-  'default: top 3 layers, one pass in blocks of 16': {
+  'default: top 4 layers, averaged, with memory, one pass in blocks of 16': {
+    trigger: { policy: 'count', every: 16, rest: 0 },
+  },
+  'top 3 layers at falling rates, one pass in blocks of 16': {
+    adapter: { method: 'lora', tail_layers: 3 },
+    train: { weight_decay: 3 },
+    rate: { policy: 'inverse-sqrt' },
     trigger: { policy: 'count', every: 16, rest: 0 },
   },
   'top 2 layers, one pass in blocks of 16': {
@@ -61,10 +67,19 @@ export async function measure({ seeds, run }) {
       }
       for (const [way, settings] of Object.entries(ways)) {
         const model = fewConfig(base, size, settings)
-        const { adapter, trigger, few_shot, rate } = model
+        const { adapter, trigger, few_shot, rate, memory } = model
         const train = learnedBy(model)
         const changed = rate.policy === 'drift-reset' ? {} : { rate }
-        const made = { adapter, train, ...changed, trigger, few_shot, compiled: true }
+        const remembering = memory.policy === 'none' ? {} : { memory }
+        const made = {
+          adapter,
+          train,
+          ...changed,
+          ...remembering,
+          trigger,
+          few_shot,
+          compiled: true,
+        }
         await measured(way, made, () => fewRun({ tf, whole, model, seed, rows, compiling }))
       }
       for (const [name, peer] of Object.entries(fewPeers()))

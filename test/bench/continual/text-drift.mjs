@@ -31,6 +31,11 @@ const falling = {
   train: { weight_decay: 3 },
   rate: { policy: 'inverse-sqrt' },
 }
+/** What was answered wrong lately is repeated, to its own text and to near copies. */
+const remembering = {
+  ...decayed(4),
+  memory: { policy: 'knn', keep: 'mistakes', threshold: 0.9, every: 16 },
+}
 /** As many passes as the product makes by default: more over the first labels. */
 export const young = ({ train, ...way }) => ({ ...way, train: { ...train, epochs: null } })
 const slda = { adapter: { method: 'slda' } }
@@ -45,6 +50,8 @@ const ways = {
     'LoRA on the top 3 layers, half the rate, with decay': slower,
     'LoRA on the top 3 layers, falling rates, with decay': falling,
     'LoRA on the top 3 layers, falling rates, with decay, more passes while young': young(falling),
+    'LoRA on the top 4 layers, averaged, with decay, memory, more passes while young':
+      young(remembering),
     SLDA: slda,
   },
   'use-lite': {

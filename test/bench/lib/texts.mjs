@@ -1,5 +1,8 @@
 /** Sentences of the `sentiment` package's data, as the demo uses them. */
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 
 const require = createRequire(import.meta.url)
 
@@ -17,6 +20,28 @@ export function sentences() {
       site,
       label: positive === 1 ? 'positive' : 'negative',
     }))
+}
+
+const tones = {
+  positive: [
+    ...['admiration', 'amusement', 'approval', 'caring', 'excitement', 'gratitude'],
+    ...['joy', 'love', 'optimism', 'pride', 'relief'],
+  ],
+  negative: [
+    ...['anger', 'annoyance', 'disappointment', 'disapproval', 'disgust', 'embarrassment'],
+    ...['fear', 'grief', 'nervousness', 'remorse', 'sadness'],
+  ],
+}
+
+/** Comments of GoEmotions' training set with one emotion, by whether it is a positive one. */
+export function emotions(data) {
+  const path = join(data, 'multilabel/go_emotions/train.jsonl.gz')
+  const lines = gunzipSync(readFileSync(path)).toString('utf8').trimEnd().split('\n')
+  return lines.flatMap((line) => {
+    const { text, labels } = JSON.parse(line)
+    const tone = Object.keys(tones).find((name) => tones[name].includes(labels[0]))
+    return labels.length === 1 && tone !== undefined ? [{ text, label: tone }] : []
+  })
 }
 
 /** Texts that the base reads as exactly `tokens` tokens: sentences, or many in a row that are cut there. */
