@@ -51,6 +51,7 @@ import { head } from './adapters/head.ts'
 import { ia3 } from './adapters/ia3.ts'
 import { lora } from './adapters/lora.ts'
 import { loreft } from './adapters/loreft.ts'
+import { anacp } from './adapters/closed-form/anacp.ts'
 import { ncm } from './adapters/closed-form/ncm.ts'
 import { ranpac } from './adapters/closed-form/ranpac.ts'
 import { slda } from './adapters/closed-form/slda.ts'
@@ -108,6 +109,7 @@ export const methods = {
   ncm,
   slda,
   ranpac,
+  anacp,
 } satisfies Readonly<Record<string, MethodPlugin>>
 
 /** Under `task:`. */

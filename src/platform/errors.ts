@@ -305,7 +305,7 @@ export const errorTable = {
     'the version, the event log or the file of events was altered, or the file is of another version; compare them with a backup, and write the file again with antikythera verify --export',
   ),
   SUMS_UNKNOWN: row(409, 65).fix(
-    'ask about a newer version, or one whose events are all in the event log and name their label (limits.event_log); versions of ncm, slda and ranpac on text have exact sums',
+    'ask about a newer version, or one whose events are all in the event log and name their label (limits.event_log); versions of ncm, slda, ranpac and anacp on text have exact sums',
   ),
   SUMS_MOVED: passing(409, 75).fix(
     'wait until the newest version is live, or promote it: the sums are those of the version that the trainer has made last, and a retraction changes them before the next version',
@@ -409,7 +409,7 @@ export const errorTable = {
     'create the bucket, or correct bucket, region, endpoint or path_style under fleet.blobs.s3',
   ),
   COPY_TOO_LARGE: passing(507, 75).fix(
-    'raise fleet.copy_bytes (Redis needs twice that per model while a copy is replaced), or make the checkpoint smaller: a smaller adapter (rank, features of ranpac), replay.capacity, limits.seen_events, limits.set_aside, limits.event_log. Feedback stays in the stream until a copy contains it',
+    'raise fleet.copy_bytes (Redis needs twice that per model while a copy is replaced), or make the checkpoint smaller: a smaller adapter (rank, features of ranpac or anacp), replay.capacity, limits.seen_events, limits.set_aside, limits.event_log. Feedback stays in the stream until a copy contains it',
   ),
   BROKER_REFUSED: row(500, 77).fix(
     'check sasl, tls and the rights of this user: the broker refused the connection, or its certificate was refused',

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { solve, startOf } from '../../src/adapters/closed-form/cholesky.ts'
+import { anacp } from '../../src/adapters/closed-form/anacp.ts'
 import { ncm } from '../../src/adapters/closed-form/ncm.ts'
 import { ranpac } from '../../src/adapters/closed-form/ranpac.ts'
+import { chosenRidge } from '../../src/adapters/closed-form/ridge.ts'
 import { slda } from '../../src/adapters/closed-form/slda.ts'
 import type { AdapterConfig, ClassSums, MethodPlugin } from '../../src/contracts/adapter.ts'
 import { viewOf } from '../../src/adapters/view.ts'
@@ -164,6 +166,113 @@ describe('ranpac', () => {
     expect(mean).toBeGreaterThan(0.7)
     expect(mean).toBeLessThan(1.4)
   })
+})
+
+describe('anacp', () => {
+  const random = openRandom(3, 'anacp')
+  const asked = { ...config(anacp), ridge: 1e-3 }
+  /** Around the corner of a simplex that is the label's own. */
+  const near = (label: number, noise: number): [number[], number] => [
+    [0, 1, 2, 3].map((at) => Number(at === label) + noise * random.normal()),
+    label,
+  ]
+  const answer = (head: { weight: Float64Array; bias: Float64Array }, x: readonly number[]) => {
+    const logits = [...head.bias].map((own, label) =>
+      x.reduce((sum, value, at) => sum + value * head.weight[label * x.length + at]!, own),
+    )
+    return logits.indexOf(Math.max(...logits))
+  }
+
+  it('answers a label with two examples beside some with a hundred, and ridge regression does not', () => {
+    const many = Array.from({ length: 300 }, (_, at) => near(at % 3, 0.2))
+    const sums = sumsOf([...many, near(3, 0.2), near(3, 0.2)])
+    const tested = Array.from({ length: 200 }, () => near(3, 0.2))
+    const rightBy = (method: MethodPlugin, more: object) => {
+      const head = method.open({ ...config(method), ...more }).closedForm!.solve(sums)
+      return tested.filter(([x, label]) => answer(head, x) === label).length
+    }
+    expect(rightBy(anacp, asked)).toBeGreaterThan(140)
+    expect(rightBy(ranpac, { ridge: 1e-3 })).toBeLessThan(100)
+  })
+
+  it('puts the border of two labels in the middle of their projected means', () => {
+    const sums = sumsOf([
+      [[1, 0.2], 0],
+      [[1, 0], 0],
+      [[1, -0.2], 0],
+      [[0.2, 1], 1],
+    ])
+    const { weight, bias } = anacp.open(asked).closedForm!.solve(sums)
+    const logit = (label: number, x: readonly number[]) =>
+      bias[label]! + weight[2 * label]! * x[0]! + weight[2 * label + 1]! * x[1]!
+    for (const label of [0, 1]) expect(logit(label, [0.6, 0.5])).toBeCloseTo(0, 6)
+    expect(logit(1, [0.2, 1])).toBeCloseTo(-logit(1, [1, 0]), 6)
+  })
+
+  it.each([
+    ['one label', sumsOf([[[1, 0], 0]])],
+    [
+      'two labels that say the same',
+      sumsOf([
+        [[1, 0], 0],
+        [[1, 0], 1],
+      ]),
+    ],
+  ])('stays finite with %s', (_, sums) => {
+    const { weight, bias } = anacp.open(config(anacp)).closedForm!.solve(sums)
+    for (const value of [...weight, ...bias]) expect(value).toSatisfy(Number.isFinite)
+  })
+})
+
+describe('the strength of a ridge', () => {
+  const random = openRandom(4, 'ridge')
+  const width = 12
+  const examples = (count: number, noise: number) =>
+    Array.from({ length: count }, (_, at): [number[], number] => {
+      const x = Array.from({ length: width }, (__, from) => {
+        return noise * random.normal() + Number(from === at % 3)
+      })
+      return [x, at % 3]
+    })
+
+  it('is the least that is nearly as good as the best by generalised cross-validation', () => {
+    const drawn = examples(60, 0.8)
+    const sums = sumsOf(drawn)
+    const mean =
+      drawn.reduce((sum, [x]) => sum + x.reduce((all, v) => all + v * v, 0), 0) / (60 * width)
+    const strengths = Array.from({ length: 17 }, (_, at) => 10 ** (at / 4))
+    const errors = strengths.map((strength) => gcvOf(drawn, strength * mean))
+    const wanted = errors.findIndex((error) => error <= 1.005 * Math.min(...errors))
+    expect(chosenRidge(sums)).toBeCloseTo(strengths[wanted]!, 9)
+    expect(strengths[wanted]).toBeGreaterThan(1)
+  })
+
+  it('is weak for many examples that are easy to tell apart, and strong for few that are not', () => {
+    expect(chosenRidge(sumsOf(examples(900, 0.1)))).toBe(1)
+    expect(chosenRidge(sumsOf(examples(15, 3)))).toBeGreaterThan(10)
+  })
+
+  /** By one unknown after another, from its definition. */
+  function gcvOf(drawn: readonly (readonly [readonly number[], number])[], lambda: number) {
+    const sums = sumsOf(drawn)
+    const withUnits = (rows: readonly number[]) => {
+      const triangle = Float64Array.from(sums.moments)
+      for (let row = 0; row < width; row += 1) triangle[startOf(row) + row]! += lambda
+      const solved = Float64Array.from(rows)
+      solve(triangle, width, solved)
+      return solved
+    }
+    const weight = withUnits([...sums.sums])
+    let [residual, freedom] = [0, drawn.length]
+    for (const [x, label] of drawn) {
+      for (let at = 0; at < 3; at += 1) {
+        const own = x.reduce((sum, value, from) => sum + value * weight[at * width + from]!, 0)
+        residual += (Number(at === label) - own) ** 2
+      }
+      freedom -= withUnits([...x]).reduce((sum, value, at) => sum + value * x[at]!, 0)
+    }
+    return residual / freedom ** 2
+  }
 })
 
 function sumsOf(examples: readonly (readonly [readonly number[], number])[]): ClassSums {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { freshAdapter } from '../../src/adapters/adapter.ts'
 import { ncm } from '../../src/adapters/closed-form/ncm.ts'
+import { anacp } from '../../src/adapters/closed-form/anacp.ts'
 import { ranpac } from '../../src/adapters/closed-form/ranpac.ts'
 import { slda } from '../../src/adapters/closed-form/slda.ts'
 import { viewOf } from '../../src/adapters/view.ts'
@@ -32,7 +33,7 @@ import { openWorld, runToEnd, type World } from '../trainer/world.ts'
 import { nameOf } from '../adapters/name-of.ts'
 
 const features = openFeatures({ size: 4, standardise: false })
-const methods = [ncm, slda, ranpac]
+const methods = [ncm, slda, ranpac, anacp]
 
 describe.each(methods)('$name', (method) => {
   it('answers nothing before it has learned, and tells the labels apart afterwards', () => {

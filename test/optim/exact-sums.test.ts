@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { INPUT_UNIT } from '../../src/adapters/closed-form/projection.ts'
 import { freshAdapter, withSums } from '../../src/adapters/adapter.ts'
 import { ncm } from '../../src/adapters/closed-form/ncm.ts'
+import { anacp } from '../../src/adapters/closed-form/anacp.ts'
 import { ranpac } from '../../src/adapters/closed-form/ranpac.ts'
 import { slda } from '../../src/adapters/closed-form/slda.ts'
 import { viewOf } from '../../src/adapters/view.ts'
@@ -57,6 +58,7 @@ const cases: readonly (readonly [string, MethodPlugin, object])[] = [
   ['slda on two layers', slda, { depth: 2 }],
   ['ranpac', ranpac, { features: 40 }],
   ['ranpac on two layers', ranpac, { features: 40, depth: 2, projection: 'orthogonal' }],
+  ['anacp on two layers', anacp, { features: 40, depth: 2 }],
 ]
 
 describe.each(cases)('%s', (_, method, settings) => {

@@ -146,7 +146,13 @@ function back(
 }
 
 /** Four sums side by side, which a processor adds in parallel. */
-function dot(a: Float64Array, atA: number, b: Float64Array, atB: number, length: number): number {
+export function dot(
+  a: Float64Array,
+  atA: number,
+  b: Float64Array,
+  atB: number,
+  length: number,
+): number {
   let [s0, s1, s2, s3] = [0, 0, 0, 0]
   let k = 0
   for (; k + 3 < length; k += 4) {

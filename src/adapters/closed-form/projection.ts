@@ -10,9 +10,38 @@
  *
  * Yu et al. (2016), "Orthogonal random features", NeurIPS.
  */
+import type { Base } from '../../contracts/base.ts'
+import type { Setting, Tensor } from '../../contracts/core.ts'
+import type { Network } from '../../contracts/network.ts'
 import { openRandom } from '../../platform/random.ts'
+import { withLowerLayers } from '../lower-layers.ts'
+import { memoized } from '../view.ts'
 
-export type ProjectionKind = 'gaussian' | 'orthogonal'
+type ProjectionKind = 'gaussian' | 'orthogonal'
+
+export const featuresSetting = {
+  type: 'integer',
+  minimum: 16,
+  maximum: 4096,
+  default: 1024,
+  description: 'number of random features; the cost of a version grows with its cube',
+} as const satisfies Setting
+
+const PROJECTION = 'ranpac.projection'
+const WHOLE = 'ranpac.projection.whole'
+
+interface ProjectedShape {
+  /** Layers that form the embedding. */
+  readonly depth: number
+  readonly kind: ProjectionKind
+  readonly features: number
+}
+
+/** The base whose embedding is relu(x·P). Equal shapes give the same object. */
+export function projectedView(base: Base, { depth, kind, features }: ProjectedShape): Base {
+  if (base.weights.has(PROJECTION)) return base
+  return projected[kind](withLowerLayers(base, depth), features)
+}
 
 const ROUNDS = 3
 
@@ -153,4 +182,47 @@ export function wholeProjection(projection: Float32Array, features: number, long
   let units = FINEST
   while (units > 1 && input * (most * units + rounding) >= EXACT) units /= 2
   return { unit: 1 / units, data: projection.map((value) => Math.round(value * units)) }
+}
+
+const projected = {
+  gaussian: memoized(projectedBy('gaussian')),
+  orthogonal: memoized(projectedBy('orthogonal')),
+} satisfies Readonly<Record<ProjectionKind, unknown>>
+
+function projectedBy(kind: ProjectionKind) {
+  return (base: Base, features: number): Base => {
+    const { width, unit, longest = unit ? 1 : undefined } = base.network
+    const shape = [width, features]
+    const data = drawProjection(kind, width, features)
+    const whole = longest === undefined ? undefined : wholeProjection(data, features, longest)
+    return {
+      ...base,
+      weights: new Map<string, Tensor>([
+        ...base.weights,
+        [PROJECTION, { shape, data }],
+        ...(whole ? [[WHOLE, { shape, data: whole.data }] as const] : []),
+      ]),
+      network: {
+        ...projectedNetwork(base.network, features),
+        ...(longest !== undefined && { longest }),
+        ...(whole && { projection: { of: base.network, weight: WHOLE, unit: whole.unit } }),
+      },
+    }
+  }
+}
+
+function projectedNetwork(network: Network, features: number): Network {
+  return {
+    layers: network.layers,
+    width: features,
+    unit: false,
+    latentWidth: (cut) => network.latentWidth(cut),
+    sites: (cut) => network.sites(cut),
+    trunk: (ops, input, cut) => network.trunk(ops, input, cut),
+    tail: (ops, hidden, mask, cut, adaptation) => network.tail(ops, hidden, mask, cut, adaptation),
+    pool(ops, positions, mask, adaptation) {
+      const embedding = network.pool(ops, positions, mask, adaptation)
+      return ops.relu(ops.matMul(embedding, ops.weight(PROJECTION)))
+    },
+  }
 }

@@ -23,27 +23,15 @@ import type {
   Method,
   MethodPlugin,
 } from '../../contracts/adapter.ts'
-import type { Settings, Tensor } from '../../contracts/core.ts'
-import type { Base } from '../../contracts/base.ts'
-import type { Network } from '../../contracts/network.ts'
-import { solve } from './cholesky.ts'
-import { drawProjection, type ProjectionKind, wholeProjection } from './projection.ts'
+import type { Settings } from '../../contracts/core.ts'
+import { featuresSetting, projectedView } from './projection.ts'
+import { ridgeWeights } from './ridge.ts'
 import { headOnly } from '../head.ts'
-import { depthSetting, withLowerLayers } from '../lower-layers.ts'
+import { depthSetting } from '../lower-layers.ts'
 import { tailLayers } from '../target-modules.ts'
-import { memoized } from '../view.ts'
-
-const PROJECTION = 'ranpac.projection'
-const WHOLE = 'ranpac.projection.whole'
 
 const settings = {
-  features: {
-    type: 'integer',
-    minimum: 16,
-    maximum: 4096,
-    default: 1024,
-    description: 'number of random features; the cost of a version grows with its cube',
-  },
+  features: featuresSetting,
   ridge: {
     type: 'number',
     exclusiveMinimum: 0,
@@ -82,10 +70,7 @@ export const ranpac = {
       ...headOnly,
       name: 'ranpac',
       closedForm: closedForm(ridge, balance),
-      view(base) {
-        if (base.weights.has(PROJECTION)) return base
-        return projected[projection](withLowerLayers(base, depth), features)
-      },
+      view: (base) => projectedView(base, { depth, kind: projection, features }),
     }
   },
 } satisfies MethodPlugin
@@ -94,19 +79,11 @@ function closedForm(ridge: number, balance: number): ClosedForm {
   return {
     needsMoments: true,
     solve(sums, solver) {
-      const lambda = lambdaOf(sums, ridge)
-      const weight = solver?.(sums, lambda) ?? solveHere(sums, lambda)
+      const weight = ridgeWeights(sums, ridge, solver)
       if (balance > 0) balanced(weight, sums, balance)
       return { weight, bias: new Float64Array(sums.counts.length) }
     },
   }
-}
-
-function lambdaOf({ width, counts, moments }: ClassSums, ridge: number): number {
-  const total = counts.reduce((sum, count) => sum + count, 0)
-  let trace = 0
-  for (let row = 0, at = 0; row < width; row += 1, at += row + 1) trace += moments[at] ?? 0
-  return (ridge * trace) / (width * total)
 }
 
 /** In place. Less than one example counts as one: what is wrong for one answer is divided among the others. */
@@ -116,57 +93,5 @@ function balanced(weight: Float64Array, { width, counts }: ClassSums, tau: numbe
     const factor = (mean / Math.max(1, count)) ** tau
     for (let at = label * width; at < (label + 1) * width; at += 1)
       weight[at] = factor * (weight[at] ?? 0)
-  }
-}
-
-function solveHere({ width, moments, sums }: ClassSums, lambda: number): Float64Array {
-  const triangle = Float64Array.from(moments)
-  for (let row = 0, at = 0; row < width; row += 1, at += row + 1)
-    triangle[at] = (triangle[at] ?? 0) + lambda
-  const weight = Float64Array.from(sums)
-  solve(triangle, width, weight)
-  return weight
-}
-
-const projected = {
-  gaussian: memoized(projectedBy('gaussian')),
-  orthogonal: memoized(projectedBy('orthogonal')),
-} satisfies Readonly<Record<ProjectionKind, unknown>>
-
-function projectedBy(kind: ProjectionKind) {
-  return (base: Base, features: number): Base => {
-    const { width, unit, longest = unit ? 1 : undefined } = base.network
-    const shape = [width, features]
-    const data = drawProjection(kind, width, features)
-    const whole = longest === undefined ? undefined : wholeProjection(data, features, longest)
-    return {
-      ...base,
-      weights: new Map<string, Tensor>([
-        ...base.weights,
-        [PROJECTION, { shape, data }],
-        ...(whole ? [[WHOLE, { shape, data: whole.data }] as const] : []),
-      ]),
-      network: {
-        ...projectedNetwork(base.network, features),
-        ...(longest !== undefined && { longest }),
-        ...(whole && { projection: { of: base.network, weight: WHOLE, unit: whole.unit } }),
-      },
-    }
-  }
-}
-
-function projectedNetwork(network: Network, features: number): Network {
-  return {
-    layers: network.layers,
-    width: features,
-    unit: false,
-    latentWidth: (cut) => network.latentWidth(cut),
-    sites: (cut) => network.sites(cut),
-    trunk: (ops, input, cut) => network.trunk(ops, input, cut),
-    tail: (ops, hidden, mask, cut, adaptation) => network.tail(ops, hidden, mask, cut, adaptation),
-    pool(ops, positions, mask, adaptation) {
-      const embedding = network.pool(ops, positions, mask, adaptation)
-      return ops.relu(ops.matMul(embedding, ops.weight(PROJECTION)))
-    },
   }
 }

@@ -12,6 +12,11 @@ const ranpac = (features, depth, ridge) => ({
   every: 1000,
 })
 const slda = (depth) => ({ adapter: { method: 'slda', depth }, every: 1000 })
+// deploy/templates/intents.yaml
+const intents = {
+  adapter: { method: 'ranpac', features: 3072, depth: 3, projection: 'orthogonal', balance: 0.5 },
+  every: 1000,
+}
 const head = (capacity, train) => ({
   adapter: { method: 'head' },
   replay: { policy: 'reservoir', capacity },
@@ -44,6 +49,11 @@ const candidates = [
   ['ranpac · 1,024 features, 2 layers, ridge 10', ranpac(1024, 2, 10)],
   ['ranpac · 2,048 features, 2 layers', ranpac(2048, 2)],
   ['ranpac · 3,072 features, 2 layers', ranpac(3072, 2)],
+  ['ranpac · of init intents', intents],
+  ...[1024, 2048, 3072].map((features) => [
+    `anacp · ${features.toLocaleString('en')} features, 3 layers`,
+    { adapter: { method: 'anacp', features, depth: 3 }, every: 1000 },
+  ]),
 ]
 
 export async function measure({ data, seeds, run, runs }) {

@@ -22,6 +22,11 @@ const random = (features, depth, more) => ({
   adapter: { method: 'ranpac', features, depth, ...more },
   every: 1000,
 })
+const anacp = (features) => ({
+  most: 1,
+  adapter: { method: 'anacp', features, depth: 3 },
+  every: 1000,
+})
 // deploy/templates/intents.yaml
 const intents = { projection: 'orthogonal', balance: 0.5 }
 const replays = ['reservoir', 'class-balanced', 'der++', 'er-ace']
@@ -60,6 +65,10 @@ export const configs = [
   ['ranpac · 3,072 features, 2 layers', random(3072, 2)],
   ['ranpac · 3,072 features, 3 layers', { ...random(3072, 3), most: 1 }],
   ['ranpac · of init intents', { ...random(3072, 3, intents), most: 1 }],
+  ...[1024, 2048, 3072].map((features) => [
+    `anacp · ${features.toLocaleString('en')} features, 3 layers`,
+    anacp(features),
+  ]),
   ...Object.entries(methods).flatMap(([name, settings]) => [
     [`${name} · none`, settings],
     ...replays.map((policy) => [`${name} · ${policy}`, { ...settings, replay: buffer(policy) }]),

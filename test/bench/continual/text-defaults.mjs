@@ -40,6 +40,11 @@ const ranpac = (ridge) => ({
   },
   trigger: { policy: 'count', every: 100_000, rest: 0 },
 })
+/** It chooses its ridge from the sums. */
+const anacp = (features) => ({
+  adapter: { method: 'anacp', features, depth: 3 },
+  trigger: { policy: 'count', every: 100_000, rest: 0 },
+})
 const strengths = Object.fromEntries(
   [3, 100, 300, 1000].map((each) => [`RanPAC, ridge ${each}`, ranpac(each)]),
 )
@@ -47,7 +52,10 @@ const strengths = Object.fromEntries(
 /** Of the product: what a config says besides its base and labels. Ridge is the peer. */
 const ways = {
   chosen: {
-    MiniLM: { sentences: strengths, intents: strengths },
+    MiniLM: {
+      sentences: { ...strengths, AnaCP: anacp(2048) },
+      intents: { ...strengths, AnaCP: anacp(2048) },
+    },
     'e5-small': {
       sentences: {
         'SLDA, shrinkage 0.0001': slda(1e-4),
@@ -55,8 +63,9 @@ const ways = {
         'SLDA, shrinkage 0.01': slda(1e-2),
         'LoRA on 3 layers': lora,
         ...strengths,
+        AnaCP: anacp(2048),
       },
-      intents: strengths,
+      intents: { ...strengths, AnaCP: anacp(2048) },
     },
   },
   test: {
