@@ -31,7 +31,8 @@ export async function openModelMerger(
     const sharing = fleet?.sharing
     // It writes to those of the shards as a person does: their leases are not its own.
     const open = async (name: string, lease?: () => Lease) => {
-      const registry = await openSharedRegistry(config, name, base, { clock, log, lease, sharing })
+      const parts = { clock, log, lease, sharing, follows: true }
+      const registry = await openSharedRegistry(config, name, base, parts)
       closers.add(async () => registry.close())
       return registry
     }

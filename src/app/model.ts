@@ -62,6 +62,8 @@ export interface RegistryNeeds {
   readonly onRepaired?: FleetRegistryOptions['onRepaired']
   /** A trainer's lease; absent when a person writes. */
   readonly lease?: (() => Lease | undefined) | undefined
+  /** Another process of this daemon has a replica of it in the same folder, as it has for a trainer. */
+  readonly follows?: boolean
 }
 
 /** The model's registry: on this disk alone, or the fleet's with this disk as its replica. */
@@ -69,7 +71,7 @@ export async function openSharedRegistry(
   config: Config,
   model: string,
   base: Base,
-  { sharing, lease, onRepaired, ...parts }: RegistryNeeds,
+  { sharing, lease, follows = lease !== undefined, onRepaired, ...parts }: RegistryNeeds,
 ): Promise<LocalRegistry> {
   if (sharing === undefined) return openRegistry(config, model, base, parts)
   return openFleetRegistry({
@@ -79,8 +81,8 @@ export async function openSharedRegistry(
     redis: sharing.redis,
     replica: sharing.replica,
     blobs: sharing.place?.of(model, 'versions'),
-    // A trainer is the child of a daemon that has a replica of the same model in the same folder.
-    ...(lease && { lease, follows: true }),
+    ...(lease && { lease }),
+    ...(follows && { follows }),
     limits: { versionBytes: config.fleet.version_bytes },
   })
 }

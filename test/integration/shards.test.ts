@@ -8,9 +8,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { openRandom } from '../../src/platform/random.ts'
-import { removed } from '../scratch-folder.ts'
+import { removed, scratchFolder } from '../scratch-folder.ts'
 import { makeTopic, needsKafka, produce, sharedKafka } from '../services/kafka.ts'
 import { runCli } from '../cli/run-cli.ts'
+import { needsRedis, redisForTest } from '../services/redis.ts'
 import { daemonIn } from './one-daemon.ts'
 
 const isFull = process.env.ANTIKYTHERA_FAULTS === 'full'
@@ -68,11 +69,7 @@ test.for(isFull ? [2, 4, 8] : [2])(
       await daemon.kill()
       await removed(folder)
     })
-    const model = `labels: [delivery, payment, account], adapter: { method: ranpac, features: 64 }, trigger: { policy: count, every: 1 }, sources: [{ kafka: { brokers: ${JSON.stringify(brokers)}, topic: ${topic} } }]`
-    writeFileSync(
-      daemon.config,
-      `server: { port: 0 }\nlog: { level: error }\nlimits: { retractions_ahead: 100 }\nmodels:\n  one: { ${model} }\n  sums: { ${model}, shards: ${of} }\n`,
-    )
+    writeFileSync(daemon.config, configOf(brokers, topic, of))
     await daemon.start()
     const show = (name: string) => daemon.get<Shown>(name)
     const live = async (name: string) => {
@@ -137,6 +134,57 @@ test.for(isFull ? [2, 4, 8] : [2])(
     await expect.poll(newestMoves, waits).toEqual(shards.map(() => 'rollback'))
   },
 )
+
+test.runIf(isFull)(
+  'in a fleet another daemon goes on with the shards and the merger of one that is killed',
+  { timeout: 600_000 },
+  async (context) => {
+    needsKafka(context)
+    needsRedis(context)
+    const brokers = await sharedKafka()
+    const [topic, redis] = await Promise.all([makeTopic(brokers, 3), redisForTest()])
+    const daemons = ['a', 'b'].map((replica) => {
+      const folder = scratchFolder()
+      const daemon = daemonIn(folder)
+      const fleet = `replica: ${replica}\nredis: { url: "${redis.url}" }\nfleet: { copy_seconds: 1 }\n`
+      writeFileSync(daemon.config, fleet + configOf(brokers, topic, 2))
+      return daemon
+    })
+    onTestFinished(async () => {
+      await Promise.all(daemons.map(async (daemon) => daemon.kill()))
+    })
+    const [a, b] = [daemons[0]!, daemons[1]!]
+    await Promise.all([a.start(), b.start()])
+    const lessons = lessonsOf(EVENTS).map(keyed)
+    const digestOf = async (name: string) => {
+      const { live } = await b.get<Shown>(name)
+      const { sums } = await b.get<ShownVersion>(`${name}/versions/${live!.version}`)
+      return `${sums.digest} ${sums.examples}`
+    }
+    const agree = async (least: number) => {
+      const [one, merged] = [await digestOf('one'), await digestOf('sums')]
+      return one === merged && Number(one.split(' ')[1]) > least
+    }
+    await produce(brokers, topic, lessons.slice(0, EVENTS / 2))
+    await vi.waitUntil(async () => agree(EVENTS / 6), waits)
+    const before = Number((await digestOf('sums')).split(' ')[1])
+    await a.kill()
+    await produce(brokers, topic, lessons.slice(EVENTS / 2))
+    await vi.waitUntil(async () => agree(before), { timeout: 300_000, interval: 500 })
+  },
+)
+
+function configOf(brokers: readonly string[], topic: string, of: number): string {
+  const source = `{ kafka: { brokers: ${JSON.stringify(brokers)}, topic: ${topic} } }`
+  const model = `labels: [delivery, payment, account], adapter: { method: ranpac, features: 64 }, trigger: { policy: count, every: 1 }, sources: [${source}]`
+  return `server: { port: 0 }
+log: { level: error }
+limits: { retractions_ahead: 100 }
+models:
+  one: { ${model} }
+  sums: { ${model}, shards: ${of} }
+`
+}
 
 /** An event and what takes it back lie in one partition, and so in one order for every reader. */
 function keyed(value: string) {
