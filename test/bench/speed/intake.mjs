@@ -22,7 +22,7 @@ const modes = {
   features: { events: 100_000, every: 1024, batch: 256 },
   'use-lite-head': { events: 3000, every: 64, batch: 64 },
   // As a config that says `base: static` and nothing else.
-  static: { events: 50_000, every: 16, batch: 16 },
+  static: { events: 200_000, every: 16, batch: 16 },
 }
 const { values: asked, positionals } = parseArgs({
   allowPositionals: true,
