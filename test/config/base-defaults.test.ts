@@ -41,7 +41,7 @@ test('a generation learns in the steps that teach it, with whatever adapter, and
 test('labels that may appear at run time are learned in closed form on MiniLM, unless the config names an adapter', () => {
   const open = { base: 'minilm', labels: { open: true } }
   const learned = modelOf(open)
-  expect(learned.adapter).toMatchObject({ method: 'ranpac', balance: 0.5 })
+  expect(learned.adapter).toMatchObject({ method: 'anacp', features: 2048 })
   expect(learned.trigger).toMatchObject({ policy: 'count', every: 256 })
   // What LoRA's steps need does not come along.
   expect(learned.rate).toMatchObject({ policy: 'drift-reset' })

@@ -15,8 +15,8 @@ const ranpac = (features: number, ridge: number) => ({
 })
 
 /** For labels that appear one after another. */
-const openLabels = (ridge: number) => ({
-  adapter: ranpac(2048, ridge),
+const openLabels = (adapter: ModelDefaults['adapter']) => ({
+  adapter,
   trigger: { policy: 'count', every: 256 },
 })
 
@@ -34,14 +34,14 @@ export const minilmRecipe = {
     rate: { policy: 'drift-reset' },
     memory: { policy: 'knn', keep: 'mistakes', threshold: 0.9, every: 16 },
   },
-  forOpenClasses: openLabels(300),
+  forOpenClasses: openLabels({ method: 'anacp', features: 2048, depth: 3 }),
 } as const satisfies ModelDefaults
 
 /** Its frozen embedding is ahead of what steps make of MiniLM's: chosen in policies/results-text-defaults.md. */
 export const e5Recipe = {
   ...minilmRecipe,
   forClasses: { adapter: ranpac(1024, 300) },
-  forOpenClasses: openLabels(100),
+  forOpenClasses: openLabels(ranpac(2048, 100)),
 } as const satisfies ModelDefaults
 
 /** Half of the layers, at half the rate that four layers need: chosen for texts in policies/results-rules.md. */

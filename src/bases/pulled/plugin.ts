@@ -5,7 +5,7 @@ import { e5Recipe, minilmRecipe, smollm2Recipe } from './defaults.ts'
 
 export const minilm = {
   summary:
-    'all-MiniLM-L6-v2: better and slower than use-lite, after `antikythera models pull minilm`; if no adapter is chosen, for labels LoRA on four layers, averaged weights and a memory of mistakes, or RanPAC where labels are open; for other answers LoRA on three layers',
+    'all-MiniLM-L6-v2: better and slower than use-lite, after `antikythera models pull minilm`; if no adapter is chosen, for labels LoRA on four layers, averaged weights and a memory of mistakes, or AnaCP where labels are open; for other answers LoRA on three layers',
   settings: {},
   defaults: () => minilmRecipe,
   open: async () => openNamed('minilm'),

@@ -1,4 +1,5 @@
 /** A model on features, as the config makes it, and its learner without the daemon around it: score, then learn, in order. */
+import { rehearsalOf } from '../../../dist/src/config/tasks.js'
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { openPolicy } from '../../../dist/src/config/plugins/open-policy.js'
@@ -83,7 +84,7 @@ export function openTabularLearner(model, base, { tf, seed, limit, fewShot, comp
     random: (stream) => openRandom(seed, `m/${stream}`),
     chosen: model,
     freshParameters: fresh,
-    train: model.train,
+    train: rehearsalOf(model).train,
     ...(fewShot && { fewShot }),
     knnMemory: knnMemoryOf(model, { tf, base, baseTensors, cut }),
   })
