@@ -12,7 +12,7 @@ import type { Tensor, Tensors } from '../../contracts/core.ts'
 import type { ForestLeaf } from '../../nn/mixture.ts'
 import { MondrianTree, numbersOfNode } from './mondrian-tree.ts'
 
-const TREES = 5
+const TREES = 6
 /** The most leaves of a tree. */
 const MOST_LEAVES = 512
 /** The most numbers in all trees: 4 bytes each, in the checkpoint of each update. */

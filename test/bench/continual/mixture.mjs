@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { experts } from '../../../dist/src/contracts/policy.js'
 import { openTensorFlow } from '../../../dist/src/nn/tfjs/tensorflow.js'
 import * as drawn from '../lib/drawn-streams.mjs'
 import { driftStream } from '../lib/drift-streams.mjs'
@@ -51,7 +52,8 @@ export async function measure({ seeds, run, runs }) {
         writeFileSync(path, gzipSync(rows.map((row) => JSON.stringify(row)).join('\n')))
         for (const [method, settings] of Object.entries(ours)) {
           const { memory, train } = modelFor(rows[0].features.length, settings)
-          await run(`${stream} · ${method} · seed ${seed}`, { memory, train }, async () =>
+          const made = { memory, train, ...(memory.policy === 'mixture' && { experts }) }
+          await run(`${stream} · ${method} · seed ${seed}`, made, async () =>
             rounded(await prequential(rows, { tf, settings, seed })),
           )
         }

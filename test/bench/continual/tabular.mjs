@@ -3,6 +3,7 @@
  * all of them, the one that a model on `features` has where it leaves the adapter open, beside River's classifiers.
  */
 import { join } from 'node:path'
+import { experts } from '../../../dist/src/contracts/policy.js'
 import { openTensorFlow } from '../../../dist/src/nn/tfjs/tensorflow.js'
 import { deviation, mean, round } from '../lib/figures.mjs'
 import { RIVER_VERSION, riverOn } from '../lib/river.mjs'
@@ -125,7 +126,8 @@ function lastLabel(rows) {
 function learning({ base, adapter, train: all, replay, memory, regularizer, trigger, rate }) {
   const { patience, ...others } = all
   const train = patience === 0 ? others : all
-  return { base, adapter, train, replay, memory, forgetting: regularizer, trigger, rate }
+  const own = memory.policy === 'mixture' ? { experts } : {}
+  return { base, adapter, train, replay, memory, forgetting: regularizer, trigger, rate, ...own }
 }
 
 function rememberLast(work) {
