@@ -126,7 +126,7 @@ export interface MixtureState {
   readonly closedForm: LinearHead | undefined
   readonly fast: LinearHead
   /** Undefined if the base has no forest. */
-  readonly forest: readonly ForestLeaf[] | undefined
+  readonly forest: { readonly width: number; readonly leaves: readonly ForestLeaf[] } | undefined
   /** The base's statistics when the examples were placed. */
   readonly statistics: Tensors
   /** Columns that may answer. */
@@ -185,7 +185,10 @@ export function mixtureTensors(
   ])
 }
 
-function forestTensors(leaves: readonly ForestLeaf[], outputs: number): Tensors {
+function forestTensors(
+  { width, leaves }: NonNullable<MixtureState['forest']>,
+  outputs: number,
+): Tensors {
   const room = leafRoomFor(leaves.length)
   const shares = empty(room, outputs)
   for (const [leaf, own] of leaves.entries()) shares.data.set(own.shares, leaf * outputs)
@@ -193,7 +196,7 @@ function forestTensors(leaves: readonly ForestLeaf[], outputs: number): Tensors 
     name: (feature: number) => string,
     numberOf: (leaf: ForestLeaf, feature: number) => number,
   ) =>
-    Array.from(leaves[0]?.low ?? [], (_, feature): [string, Tensor] => {
+    Array.from({ length: width }, (_, feature): [string, Tensor] => {
       const data = new Float32Array(room)
       for (const [at, leaf] of leaves.entries()) data[at] = numberOf(leaf, feature)
       return [name(feature), { shape: [room], data }]

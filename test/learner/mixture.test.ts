@@ -232,6 +232,14 @@ test('a state without experts, as of another policy, starts them fresh', async (
   await Promise.all([before.close(), model.close()])
 })
 
+test('a version before the first example is complete', async () => {
+  const { learner, plan, task, close } = await openTableLearner(4, {})
+  const memory = { base: plan.base, ...learner.knnMemory!.shape }
+  const outputs = task.outputs(learner.head)
+  checkTensors(specsOf({ ...plan, outputs, memory }), learner.parameters())
+  await close()
+})
+
 test('a version of an earlier release answers as it did, by the experts that it has', async () => {
   const model = await openTableLearner(4, {})
   model.feed(runsOf(5, 60, 7))

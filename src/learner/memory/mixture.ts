@@ -174,7 +174,10 @@ export class Mixture {
         weights: this.#present(closedForm !== undefined),
         closedForm,
         fast: this.#linear.fast(outputs),
-        forest: this.#forest?.leaves(this.#classes.answering(head), outputs),
+        forest: this.#forest && {
+          width: this.#forest.width,
+          leaves: this.#forest.leaves(this.#classes.answering(head), outputs),
+        },
         statistics: engine.statisticsOf(this.#votes.statistics),
         among: this.#classes.answering(head),
       },

@@ -29,7 +29,7 @@ const SCALE = 'scale'
 const DIGIT = 2 ** 20
 
 export class MondrianForest {
-  readonly #width: number
+  readonly width: number
   readonly #trees: readonly MondrianTree[]
   /** How many examples it has learned. */
   #count = 0
@@ -37,7 +37,7 @@ export class MondrianForest {
   #scale: Float32Array
 
   constructor(width: number) {
-    this.#width = width
+    this.width = width
     this.#trees = Array.from({ length: TREES }, () => new MondrianTree(width))
     this.#mean = new Float32Array(width)
     this.#scale = new Float32Array(width)
@@ -64,7 +64,7 @@ export class MondrianForest {
     if (!x.every(Number.isFinite)) return
     this.#count += 1
     this.#follow(x)
-    const room = Math.floor(MOST_NUMBERS / (2 * TREES * numbersOfNode(this.#width, outputs)))
+    const room = Math.floor(MOST_NUMBERS / (2 * TREES * numbersOfNode(this.width, outputs)))
     const growth = { scale: this.#scale, leaves: Math.min(MOST_LEAVES, room) }
     for (const [at, tree] of this.#trees.entries()) {
       tree.grow(outputs)
@@ -87,12 +87,12 @@ export class MondrianForest {
 
   snapshot(): Tensors {
     const count = Float32Array.of(Math.floor(this.#count / DIGIT), this.#count % DIGIT)
-    const scale = new Float32Array(2 * this.#width)
+    const scale = new Float32Array(2 * this.width)
     scale.set(this.#mean)
-    scale.set(this.#scale, this.#width)
+    scale.set(this.#scale, this.width)
     return new Map<string, Tensor>([
       [COUNT, { shape: [2], data: count }],
-      [SCALE, { shape: [2, this.#width], data: scale }],
+      [SCALE, { shape: [2, this.width], data: scale }],
       ...this.#trees.map((tree, at) => [String(at), tree.snapshot()] as const),
     ])
   }
@@ -101,7 +101,7 @@ export class MondrianForest {
   restore(tensors: Tensors): void {
     const [count, scale] = [tensors.get(COUNT)?.data, tensors.get(SCALE)?.data]
     const fits =
-      scale?.length === 2 * this.#width &&
+      scale?.length === 2 * this.width &&
       this.#trees.every((tree, at) => {
         const own = tensors.get(String(at))
         return own !== undefined && tree.restore(own)
@@ -111,8 +111,8 @@ export class MondrianForest {
       return
     }
     this.#count = (count?.[0] ?? 0) * DIGIT + (count?.[1] ?? 0)
-    this.#mean = scale.slice(0, this.#width)
-    this.#scale = scale.slice(this.#width)
+    this.#mean = scale.slice(0, this.width)
+    this.#scale = scale.slice(this.width)
   }
 
   reset(): void {
@@ -125,7 +125,7 @@ export class MondrianForest {
   /** The scale of each feature follows the stream; single far values hardly move it. */
   #follow(x: Float32Array): void {
     const rate = Math.max(FOLLOWING, 1 / this.#count)
-    for (let feature = 0; feature < this.#width; feature += 1) {
+    for (let feature = 0; feature < this.width; feature += 1) {
       const scale = this.#scale[feature] ?? 0
       const offset = (x[feature] ?? 0) - (this.#mean[feature] ?? 0)
       const most = this.#count > SCALED && scale > 0 ? FAR * scale : Infinity
