@@ -64,7 +64,7 @@ export function shardProblems(
       ? []
       : part(
           ['adapter', 'method'],
-          `is ${adapter.method}, which has no sums to add; choose ranpac, slda or ncm`,
+          `is ${adapter.method}, which has no sums to add; choose anacp, ranpac, slda or ncm`,
         )),
     ...plainParts.flatMap((kind) =>
       isPlain(kind)

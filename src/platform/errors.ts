@@ -256,7 +256,7 @@ export const errorTable = {
     'choose a part that needs no classes (adapter lora or head, replay reservoir, memory none), or task: classification',
   ),
   SHARDS_NEED_SUMS: row(500, 78).fix(
-    'shards add exact sums: keep adapter.method ranpac, slda or ncm on a base of text, the defaults of the policies, and a source that all shards can read; or shards: 1',
+    'shards add exact sums: keep adapter.method anacp, ranpac, slda or ncm on a base of text, the defaults of the policies, and a source that all shards can read; or shards: 1',
   ),
   ADDRESS_NEEDS_AUTH: row(500, 78).fix('bind 127.0.0.1, or set server.auth'),
   PORT_IN_USE: row(500, 69).fix('stop the other process, or choose another server.port'),

@@ -151,7 +151,7 @@ export function modelSchemaOf(plugins: PluginTable) {
         maximum: 64,
         default: 1,
         description:
-          'of ncm, slda and ranpac: processes that each learn a part of the events, NAME.shard-0-of-N and so on; the model is the sum of theirs',
+          'of ncm, slda, ranpac and anacp: processes that each learn a part of the events, NAME.shard-0-of-N and so on; the model is the sum of theirs',
       }),
       isolate: Type.Boolean({
         default: false,
