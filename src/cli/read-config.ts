@@ -2,6 +2,7 @@
 import { loadConfig, type Config } from '../config/config.ts'
 import { modelProblems, openCheaply } from '../config/model-problems.ts'
 import { configFailure } from '../config/problem.ts'
+import { writtenModels } from '../config/shards.ts'
 import { failure } from '../platform/errors.ts'
 import type { ConfigFlags } from './flags.ts'
 
@@ -34,13 +35,13 @@ export async function checkModels(config: Config, path: string): Promise<void> {
 }
 
 /** The model of a command: the named one, or the only one of the config. */
-export function modelNamed({ models }: Config, name: string | undefined): string {
-  const names = Object.keys(models)
+export function modelNamed(config: Config, name: string | undefined): string {
+  const names = Object.keys(writtenModels(config))
   const chosen = name ?? (names.length === 1 ? names[0] : undefined)
   if (chosen === undefined)
     throw failure('USAGE', `the config has ${names.join(', ')}: choose one with --model`, {
       fix: `add --model ${names[0]}`,
     })
-  if (Object.hasOwn(models, chosen)) return chosen
+  if (Object.hasOwn(config.models, chosen)) return chosen
   throw failure('MODEL_UNKNOWN', `the config has no model ${chosen}; it has ${names.join(', ')}`)
 }

@@ -19,11 +19,22 @@ export function shardsOf({ models }: Pick<Config, 'models'>, model: string): rea
   return shards === 1 ? [] : namesOf(model, shards)
 }
 
+/** The model that a shard of this name would be a part of. */
+export function wholeOf(name: string): string | undefined {
+  return NAME.exec(name)?.[1]
+}
+
 /** Undefined for a model that is no shard of another. */
 export function shardIn({ models }: Pick<Config, 'models'>, name: string): Shard | undefined {
   const [, model = '', at, of] = NAME.exec(name) ?? []
   const isShard = of !== undefined && models[model]?.shards === Number(of)
   return isShard ? { model, at: Number(at), of: Number(of) } : undefined
+}
+
+/** The models of a config as it was written, without shards. */
+export function writtenModels(config: Config): Config['models'] {
+  const models = Object.entries(config.models)
+  return Object.fromEntries(models.filter(([name]) => shardIn(config, name) === undefined))
 }
 
 /** The shards are models like others. */

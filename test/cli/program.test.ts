@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { InputKind, SignalKind } from '../../src/contracts/payload.ts'
 import { inputs, signals } from '../../src/payloads/built-in.ts'
+import { loadConfig } from '../../src/config/config.ts'
 import { createProgram } from '../../src/cli/program.ts'
+import { modelNamed } from '../../src/cli/read-config.ts'
 import { reportError } from '../../src/cli/report-error.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { entryUrl } from '../../src/platform/entry.ts'
@@ -153,6 +155,18 @@ test('config check shows every key and no token; config schema is JSON Schema', 
     type: 'object',
     required: ['models'],
   })
+})
+
+test('config check shows a model with shards as it was written, and a command takes it for the only one', async () => {
+  const path = join(scratchFolder(), 'c.yaml')
+  const model = 'base: static, shards: 2, sources: [{ file: { path: x.jsonl } }]'
+  writeFileSync(path, `models: { m: { ${model}, labels: [a, b], adapter: { method: ranpac } } }`)
+  const { stdout } = await runCli('config', 'check', '--config', path, '--json')
+  expect(Object.keys((JSON.parse(stdout) as { models: object }).models)).toEqual(['m'])
+  writeFileSync(path, stdout)
+  const again = await runCli('config', 'check', '--config', path, '--json')
+  expect(JSON.parse(again.stdout)).toEqual(JSON.parse(stdout))
+  expect(modelNamed(loadConfig(path), undefined)).toBe('m')
 })
 
 test('config asyncapi describes the channels of a configuration', async () => {

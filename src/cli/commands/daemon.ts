@@ -213,13 +213,14 @@ export function registerConfig(program: Command): void {
       const { readConfig } = await import('../read-config.ts')
       const { stringify } = await import('yaml')
       const { withoutSecrets } = await import('../../config/config.ts')
+      const { writtenModels } = await import('../../config/shards.ts')
       const { writtenLimits } = await import('../../platform/limits.ts')
       const read = readConfig(flags)
       await checkModels(read, flags.config)
       const { server, ...rest } = read
       const { auth, ...open } = server
       const shown = {
-        ...(withoutSecrets(rest) as object),
+        ...(withoutSecrets({ ...rest, models: writtenModels(read) }) as object),
         limits: writtenLimits(read.limits),
         server: auth ? { ...open, auth: { tokens: auth.tokens.length, keys: auth.keys } } : open,
       }

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { CodedError } from '../../contracts/core.ts'
 import { readConfigFile } from '../../config/file.ts'
+import { wholeOf } from '../../config/shards.ts'
 import { isRecord } from '../../config/schema/shape.ts'
 import { failure } from '../../platform/errors.ts'
 import { openClient, type Client, type ModelClient, type Page } from '../../client/client.ts'
@@ -64,7 +65,8 @@ export async function connectModel(flags: ClientFlags): Promise<Connection> {
 
 async function onlyModel(client: Client): Promise<string> {
   const { models } = await client.models().catch(namedBy)
-  const names = models.map(({ model }) => model)
+  const all = models.map(({ model }) => model)
+  const names = all.filter((name) => !all.includes(wholeOf(name) ?? ''))
   const [name] = names
   if (names.length === 1 && name !== undefined) return name
   throw failure('USAGE', `the daemon serves ${names.join(', ')}: choose one with --model`, {
