@@ -187,7 +187,7 @@ describe('a version of before a feature was added', () => {
     const manifest = { ...version.manifest, memory }
     const files = openBundle({ base: before, ...parts }).write({ manifest, parameters })
     const here = openBundle({ base: now, ...parts }).read(files, manifest)
-    expect([...here.get('memory.experts')!.data]).toEqual([1, 0, 0, 0, 0, 0])
+    expect([...here.get('memory.experts')!.data]).toEqual([1, 0, 0, 0, 0, 0, 0])
     expect(here.get('memory.keys')!.shape).toEqual([now.network.compared!.width, 32])
     const { graph } = prepareAdapter({ base: now, ...parts }, 'k', { manifest, parameters: here })
     const plain = prepareAdapter({ base: now, ...parts }, 'k', {
