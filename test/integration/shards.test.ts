@@ -136,10 +136,11 @@ test.for(isFull ? [2, 4, 8] : [2])(
   },
 )
 
-test.runIf(isFull)(
-  'in a fleet another daemon goes on with the shards and the merger of one that is killed',
+// The full run alone has it: two daemons with four processes each.
+test.for(isFull ? [2] : [])(
+  'in a fleet another daemon goes on with the %i shards and the merger of one that is killed',
   { timeout: 600_000 },
-  async (context) => {
+  async (of, context) => {
     needsKafka(context)
     needsRedis(context)
     const brokers = await sharedKafka()
@@ -148,7 +149,7 @@ test.runIf(isFull)(
       const folder = scratchFolder()
       const daemon = daemonIn(folder)
       const fleet = `replica: ${replica}\nredis: { url: "${redis.url}" }\nfleet: { copy_seconds: 1 }\n`
-      writeFileSync(daemon.config, fleet + configOf(brokers, topic, 2))
+      writeFileSync(daemon.config, fleet + configOf(brokers, topic, of))
       return daemon
     })
     onTestFinished(async () => {
