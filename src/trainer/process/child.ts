@@ -178,7 +178,8 @@ export class TrainerChild {
       execArgv: [],
       env: steadyAllocator(),
     })
-    child.stderr?.pipe(withoutLog(log)).pipe(process.stderr, { end: false })
+    // Not piped: each pipe adds listeners to the one stderr of the daemon, and Node warns of a leak at eleven.
+    child.stderr?.pipe(withoutLog(log)).on('data', (words: Buffer) => process.stderr.write(words))
     this.#process = child
     this.#startedMs = clock.monotonicMs()
     this.#heardMs = this.#startedMs
