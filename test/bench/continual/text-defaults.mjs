@@ -45,6 +45,9 @@ const anacp = (features) => ({
   adapter: { method: 'anacp', features, depth: 3 },
   trigger: { policy: 'count', every: 100_000, rest: 0 },
 })
+/** As the default of e5-small, with an update for every 16 examples. */
+const usual = (method, depth, others) => ({ adapter: { method, features: 1024, depth, ...others } })
+const balanced = { projection: 'orthogonal', balance: 0.5, ridge: 300 }
 const strengths = Object.fromEntries(
   [3, 100, 300, 1000].map((each) => [`RanPAC, ridge ${each}`, ranpac(each)]),
 )
@@ -64,6 +67,10 @@ const ways = {
         'LoRA on 3 layers': lora,
         ...strengths,
         AnaCP: anacp(2048),
+        'RanPAC of 1,024 (default)': usual('ranpac', 3, balanced),
+        'RanPAC of 1,024, one layer': usual('ranpac', 1, balanced),
+        'AnaCP of 1,024': usual('anacp', 3),
+        'AnaCP of 1,024, one layer': usual('anacp', 1),
       },
       intents: { ...strengths, AnaCP: anacp(2048) },
     },
