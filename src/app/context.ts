@@ -13,6 +13,7 @@ import type { Forwarder } from '../intake/inbox/forwarder.ts'
 import type { Inbox } from '../intake/inbox/inbox.ts'
 import type { PredictionStore } from '../intake/predictions/predictions.ts'
 import type { LocalRegistry } from '../versions/local/local.ts'
+import type { Routing } from '../versions/contract.ts'
 import type { Config } from '../config/config.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { SpanExporter } from '../platform/tracing/exporter.ts'
@@ -61,6 +62,15 @@ export interface ServedModels {
 }
 
 /** Shared by the models of one trainer process while their loops are put together. */
+/** What a model's loop reports, by its name. */
+export function reportsOf({ onStatus, onPointer, onComing }: Hosting, model: string) {
+  return {
+    onStatus,
+    onPointer: (pointer: Routing) => onPointer(model, pointer),
+    onComing: (version: string) => onComing(model, version),
+  }
+}
+
 export interface TrainerContext extends Hosting {
   readonly config: Config
   readonly clock: Clock

@@ -12,7 +12,7 @@ import { openStore } from '../platform/store/store.ts'
 import { watchedBase } from '../trainer/admission/watched-base.ts'
 import { openLoop, type Loop } from '../trainer/loop.ts'
 import type { LoopParts, LeaseTerm } from '../trainer/parts.ts'
-import type { TrainerContext } from './context.ts'
+import { reportsOf, type TrainerContext } from './context.ts'
 import { knnMemoryOf, learning, memoryPolicyOf, planOf } from './learning.ts'
 import { openIntake } from './loop-intake.ts'
 import { shardIn } from '../config/shards.ts'
@@ -108,13 +108,7 @@ async function loopParts(
     ...(leaseTerm && { leaseTerm }),
     trainingMutex: context.trainingMutex,
     reports: {
-      onStatus: context.onStatus,
-      onPointer: (pointer) => {
-        context.onPointer(model, pointer)
-      },
-      onComing: (version) => {
-        context.onComing(model, version)
-      },
+      ...reportsOf(context, model),
       engine: engine.engine,
       arithmetic: engine.arithmetic,
       tensors: engine.tensors,

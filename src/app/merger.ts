@@ -7,7 +7,7 @@ import { Closers } from '../platform/closers.ts'
 import type { Loop } from '../trainer/loop.ts'
 import type { LeaseTerm } from '../trainer/parts.ts'
 import { openMerger } from '../trainer/shards/merger.ts'
-import type { TrainerContext } from './context.ts'
+import { reportsOf, type TrainerContext } from './context.ts'
 import { learning, planOf } from './learning.ts'
 import { openSharedRegistry } from './model.ts'
 
@@ -43,15 +43,7 @@ export async function openModelMerger(
     return openMerger({
       ...{ model, clock, log, task, adapter, base, registry, shards, trainingMutex, leaseTerm },
       ...{ keep: settings.keep, idleMs: IDLE_MS, close },
-      reports: {
-        onStatus: context.onStatus,
-        onPointer: (pointer) => {
-          context.onPointer(model, pointer)
-        },
-        onComing: (version) => {
-          context.onComing(model, version)
-        },
-      },
+      reports: reportsOf(context, model),
     })
   } catch (error) {
     return await closers.closeAfter(error)

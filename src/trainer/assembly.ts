@@ -71,9 +71,9 @@ export function assemble(loop: LoopParts): Assembly {
   const updating = { loop, state, retry, latents, pointer, times, meter }
   const updater = new Updater(updating)
   const rollout = new RolloutTurn(updating)
-  const forget = new ForgetTurn({ loop, state, retry, latents, pointer })
-  const dispose = () => trainable.dispose()
   const leftOut = new LeftOut({ loop, state, retry, latents })
+  const forget = new ForgetTurn({ loop, state, retry, latents, pointer, leftOut })
+  const dispose = () => trainable.dispose()
   const turns = { updater, rollout, forget, leftOut }
   return { loop, state, retry, heldUp, latents, pointer, ...turns, times, meter, dispose }
 }

@@ -14,7 +14,7 @@ import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import type { LeftOutHead, SumsWithout } from '../contracts/adapter.ts'
 import type { Example, Score } from '../contracts/example.ts'
 import type { Latent } from '../contracts/network.ts'
-import { failure } from '../platform/errors.ts'
+import { failure, invariant } from '../platform/errors.ts'
 import type { SourceWorth, WithoutAnswer, WithoutQuestion, WorthReport } from './contract.ts'
 import type { LatentProvider } from './sources/latents.ts'
 import type { RestoreVersion } from './lineage/restore-version.ts'
@@ -98,6 +98,12 @@ export class LeftOut {
     return { digest: head.digest, logits: logits.map((row) => [...row]) }
   }
 
+  /** What it holds of sources that are to be forgotten. */
+  clear(): void {
+    this.#report = undefined
+    this.#heads = []
+  }
+
   async #headWithout(
     source: string,
     { sums, digest }: { readonly sums: SumsWithout; readonly digest: string },
@@ -161,9 +167,10 @@ export class LeftOut {
 
   async #rowsOf(examples: readonly Example[], signal: AbortSignal) {
     const latents = await this.#latents(examples, signal)
-    return examples.flatMap(({ target, weight }, at) => {
-      const latent = latents[at]
-      return latent === undefined ? [] : [{ latent, target, weight }]
+    return latents.map((latent, at) => {
+      const example = examples[at]
+      invariant(example !== undefined, 'a latent for each example')
+      return { latent, target: example.target, weight: example.weight }
     })
   }
 
@@ -172,7 +179,11 @@ export class LeftOut {
     for (let from = 0; from < examples.length; from += BLOCK) {
       const block = examples.slice(from, from + BLOCK)
       const latents = await this.#parts.latents.all(block, signal)
-      found.push(...block.flatMap(({ key }) => latents.get(key) ?? []))
+      for (const { key } of block) {
+        const latent = latents.get(key)
+        invariant(latent !== undefined, 'a latent for each example')
+        found.push(latent)
+      }
     }
     return found
   }

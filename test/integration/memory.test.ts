@@ -208,7 +208,7 @@ describe('what a source is worth', () => {
   })
 
   test.each([
-    ['worth', { without: 'nobody' }, 404, 'SOURCE_UNKNOWN'],
+    ['worth', { without: 'stranger' }, 404, 'SOURCE_UNKNOWN'],
     ['worth', { without: 'desk', version: 'v1' }, 400, 'REQUEST_INVALID'],
     ['m', { without: 'desk' }, 409, 'SUMS_UNKNOWN'],
     ['sums', undefined, 409, 'ROWS_MISSING'],

@@ -20,7 +20,7 @@ const [KILLS, EVENTS] = isFull ? [20, 600] : [1, 40]
 /** Ten processes start again at once, each with TensorFlow, on two cores that others use too. */
 const waits = { timeout: isFull ? 400_000 : 120_000, interval: 100 }
 
-interface Shown {
+interface ShownModel {
   readonly live: { readonly version: string } | null
   readonly lag: number
   readonly pending: number
@@ -72,7 +72,7 @@ test.for(isFull ? [2, 4, 8] : [2])(
     })
     writeFileSync(daemon.config, configOf(brokers, topic, of))
     await daemon.start()
-    const show = (name: string) => daemon.get<Shown>(name)
+    const show = (name: string) => daemon.get<ShownModel>(name)
     const live = async (name: string) => {
       const { version } = (await show(name)).live!
       return daemon.get<ShownVersion>(`${name}/versions/${version}`)
@@ -159,7 +159,7 @@ test.for(isFull ? [2] : [])(
     await Promise.all([a.start(), b.start()])
     const lessons = lessonsOf(EVENTS).map(keyed)
     const digestOf = async (name: string) => {
-      const { live } = await b.get<Shown>(name)
+      const { live } = await b.get<ShownModel>(name)
       const { sums } = await b.get<ShownVersion>(`${name}/versions/${live!.version}`)
       return `${sums.digest} ${sums.examples}`
     }

@@ -486,7 +486,7 @@ describe('what a source is worth', () => {
       expect(found.logits).toHaveLength(words.length)
       const refused = async (more: object, code: string) =>
         expect(loop.ask('without', { ...asked, ...more })).rejects.toMatchObject({ code })
-      await refused({ source: 'nobody' }, 'SOURCE_UNKNOWN')
+      await refused({ source: 'stranger' }, 'SOURCE_UNKNOWN')
       await refused({ digest: 'f'.repeat(64) }, 'SUMS_MOVED')
     })
   })

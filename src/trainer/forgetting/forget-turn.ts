@@ -15,6 +15,7 @@ import type { LatentMap } from '../../learner/learner-types.ts'
 import { publishAgain } from '../updates/candidate.ts'
 import type { RestoreVersion } from '../lineage/restore-version.ts'
 import type { LatentProvider } from '../sources/latents.ts'
+import type { LeftOut } from '../left-out.ts'
 import type { Pointer } from '../routing/pointer.ts'
 import type { ForgetTask } from '../../checkpoint/forgetting.ts'
 import { forgetNames } from './certificate.ts'
@@ -25,6 +26,7 @@ import { copiesOf, hasLearnedForgotten, pinnedOf, taintedVersions } from '../lin
 interface ForgetParts extends RestoreVersion {
   readonly latents: LatentProvider
   readonly pointer: Pointer
+  readonly leftOut: Pick<LeftOut, 'clear'>
 }
 
 /** The version before what is forgotten, the one that answers, and the newest one without it that has answered. */
@@ -228,10 +230,11 @@ export class ForgetTurn {
   }
 
   #remove({ keys, orders, predictions }: ForgetPlan): void {
-    const { state, latents, loop } = this.#parts
+    const { state, latents, leftOut, loop } = this.#parts
     const { dedupe, waiting, setAside, ahead, progress, log, served } = state
     state.retract({ keys, predictions: [] })
     latents.forget(keys)
+    leftOut.clear()
     for (const key of keys) {
       const held = waiting.get(key)
       waiting.leave(key)
