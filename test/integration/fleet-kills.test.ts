@@ -5,7 +5,7 @@ import { openRandom } from '../../src/platform/random.ts'
 import { produce } from '../services/kafka.ts'
 import { withoutFaults } from './fleet-reference.ts'
 import { latestOf } from './fleet-state.ts'
-import { acceptedBy, type Fleet, isFull, lessons, sleep, startFleet, until } from './fleet-world.ts'
+import { type Fleet, hasLearned, isFull, lessons, sleep, startFleet, until } from './fleet-world.ts'
 
 const EVENTS = isFull ? 20_000 : 2400
 const EVERY = 64
@@ -24,7 +24,7 @@ test(
       await sleep(random.below(800))
       await killOne(fleet, fleet.names[random.below(3)]!, random.below(2) === 0)
     }
-    await until(async () => (await acceptedBy(fleet)) >= EVENTS, 200)
+    await until(async () => hasLearned(fleet, { events: EVENTS, every: EVERY }), 200)
     await fleet.stop()
     const learned = latestOf(fleet.names.map((name) => join(fleet.folder, name)))
     expect(learned.ids).toEqual({ count: EVENTS, distinct: EVENTS })

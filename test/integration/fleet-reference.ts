@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { latestOf, type Learned } from './fleet-state.ts'
-import { acceptedBy, Fleet, until } from './fleet-world.ts'
+import { Fleet, hasLearned, until } from './fleet-world.ts'
 
 export async function withoutFaults(
   brokers: readonly string[],
@@ -12,7 +12,7 @@ export async function withoutFaults(
   const alone = new Fleet({ brokers, topics: [topic], every })
   onTestFinished(async () => alone.stop())
   await alone.start('alone')
-  await until(async () => (await acceptedBy(alone)) >= events, 200)
+  await until(async () => hasLearned(alone, { events, every }), 200)
   await alone.stop()
   return latestOf([join(alone.folder, 'alone')])
 }

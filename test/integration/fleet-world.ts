@@ -169,6 +169,16 @@ export async function acceptedBy(fleet: Fleet): Promise<number> {
   return Math.max(...statuses.map(({ counts }) => counts.accepted))
 }
 
+/** Everything was read, and every update that is due was made: a daemon that is stopped before leaves its last one out. */
+export async function hasLearned(
+  fleet: Fleet,
+  { events, every }: { readonly events: number; readonly every: number },
+): Promise<boolean> {
+  const statuses = await Promise.all(fleet.names.map(async (name) => fleet.status(name)))
+  const due = events - (events % every)
+  return statuses.some(({ counts }) => counts.accepted >= events && counts.learned >= due)
+}
+
 /** Features of which the first says the label, and the others nothing. */
 export function lesson(number: number): string {
   const hash = createHash('sha256').update(String(number)).digest()
