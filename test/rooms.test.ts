@@ -310,6 +310,7 @@ const acquainted: Readonly<Record<string, string>> = {
   'src/app/model.ts → src/bases/bert/': 'an imported folder names its base by path or name',
   'src/app/model.ts → src/bases/pulled/': 'the same',
   'src/antikythera.ts → src/tasks/classification/': 'types of answers',
+  'src/antikythera.ts → src/tasks/labels/': 'the same',
   'src/config/schema/choices.ts → src/tasks/regression/': 'settings of a task',
 }
 
@@ -350,7 +351,7 @@ const ofLabels: Readonly<Record<string, string>> = {
 
 const labelless = ['learner', 'optim', 'checkpoint', 'trainer', 'serving', 'versions', 'api']
 
-test('labels are the business of the classification task: the core and its edges know none', () => {
+test('labels are the business of the tasks: the core and its edges know none', () => {
   const found = places(
     sources.filter(({ path }) => inRoom(path, ...labelless) && !Object.hasOwn(ofLabels, path)),
     (node) => {

@@ -6,7 +6,7 @@ import type { LearningRateSchedule, Replay, Trigger } from '../../src/contracts/
 import type { Rollback } from '../../src/contracts/release.ts'
 import type { Example } from '../../src/contracts/example.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import type { LabelRules } from '../../src/tasks/classification/rules.ts'
+import type { LabelRules } from '../../src/tasks/labels/label-rules.ts'
 import { Learner } from '../../src/learner/learner.ts'
 import type { LiveVersion, LearnerParts, Outcome } from '../../src/learner/learner-types.ts'
 import { classificationOf } from '../tasks/classification-of.ts'

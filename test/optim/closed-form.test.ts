@@ -28,7 +28,7 @@ import {
   type LabelledRow,
 } from '../trainer/rig.ts'
 import type { Head } from '../../src/contracts/example.ts'
-import { labelsIn } from '../../src/tasks/classification/rules.ts'
+import { labelsIn } from '../../src/tasks/labels/label-rules.ts'
 import { openWorld, runToEnd, type World } from '../trainer/world.ts'
 import { nameOf } from '../adapters/name-of.ts'
 

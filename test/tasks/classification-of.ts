@@ -3,7 +3,7 @@ import type { TaskFacts } from '../../src/contracts/example.ts'
 import type { AnsweredRow } from '../../src/contracts/task.ts'
 import { usualAnswers, type AnswerSettings } from '../../src/tasks/classification/answering.ts'
 import { openClassification } from '../../src/tasks/classification/classification.ts'
-import type { LabelRules } from '../../src/tasks/classification/rules.ts'
+import type { LabelRules } from '../../src/tasks/labels/label-rules.ts'
 
 export function classificationOf(
   rules: Partial<LabelRules> = {},

@@ -2,7 +2,7 @@ import { describe, expect, it, test } from 'vitest'
 import type { Tensor } from '../../src/contracts/core.ts'
 import type { FeedbackSignal } from '../../src/contracts/event.ts'
 import type { LabelTarget as Target } from '../../src/tasks/classification/target.ts'
-import type { LabelRules } from '../../src/tasks/classification/rules.ts'
+import type { LabelRules } from '../../src/tasks/labels/label-rules.ts'
 import { thrown } from '../coded.ts'
 import { classificationOf, ofRow } from './classification-of.ts'
 

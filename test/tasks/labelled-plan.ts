@@ -1,7 +1,7 @@
 /** An adapter for a classification with these labels, for tests that need one without a config. */
 import type { AdapterPlan } from '../../src/adapters/adapter.ts'
 import type { Task } from '../../src/contracts/task.ts'
-import type { LabelRules } from '../../src/tasks/classification/rules.ts'
+import type { LabelRules } from '../../src/tasks/labels/label-rules.ts'
 import { classificationOf } from './classification-of.ts'
 
 export interface LabelledPlan extends AdapterPlan {

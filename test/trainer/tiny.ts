@@ -17,7 +17,7 @@ import type { EncodedRow, Latent } from '../../src/contracts/network.ts'
 import { failure } from '../../src/platform/errors.ts'
 import type { Head } from '../../src/contracts/example.ts'
 import { classificationHead } from '../../src/tasks/classification/head.ts'
-import { labelsIn } from '../../src/tasks/classification/rules.ts'
+import { labelsIn } from '../../src/tasks/labels/label-rules.ts'
 import type { LabelTarget } from '../../src/tasks/classification/target.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
 

@@ -4,7 +4,7 @@ import type { TaskPlugin } from '../../contracts/task.ts'
 import { answerSettings } from './answering.ts'
 import { openClassification } from './classification.ts'
 import { classificationHead } from './head.ts'
-import type { LabelRules } from './rules.ts'
+import type { LabelRules } from '../labels/label-rules.ts'
 
 export const classification = {
   ...classificationHead,

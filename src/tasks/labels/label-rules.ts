@@ -25,7 +25,7 @@ export function withOldNamesRetired(rules: LabelRules): LabelRules {
   return { ...rules, retired: [...new Set([...retired, ...Object.keys(renamed)])] }
 }
 
-/** The head of a classification is its labels, one for each column. */
+/** The head of a task with labels is the list of them. */
 export function labelsIn(head: Head): readonly string[] {
   if (!isList(head)) throw failure('CHECKPOINT_FOREIGN', 'a head without labels')
   return head as readonly string[]
@@ -41,6 +41,15 @@ export function retiredAmong(
   retired: readonly string[],
 ): readonly string[] {
   return retired.length === 0 ? retired : labels.filter((label) => retired.includes(label))
+}
+
+/** The places of the labels that may answer. */
+export function answeringColumns(
+  labels: readonly string[],
+  retired: readonly string[],
+): readonly number[] {
+  const all = [...labels.keys()]
+  return retired.length === 0 ? all : all.filter((at) => !retired.includes(labels[at] ?? ''))
 }
 
 /**
