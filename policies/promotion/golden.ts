@@ -169,9 +169,11 @@ function passing(better: string | undefined, earlier: readonly string[]): string
 /** How much probability each stratum has lost, the worst first. */
 function falls(outcomes: readonly GoldenOutcome[]) {
   const strata = new Map<string, number[]>()
-  for (const { stratum, likelihood, usual } of outcomes)
-    if (usual !== undefined)
+  for (const { strata: own, likelihood, usual } of outcomes) {
+    if (usual === undefined) continue
+    for (const stratum of own)
       strata.set(stratum, [...(strata.get(stratum) ?? []), usual - likelihood])
+  }
   return [...strata]
     .map(([stratum, drops]) => ({ stratum, count: drops.length, mean: meanOf(drops) }))
     .filter(({ count }) => count >= FEWEST)

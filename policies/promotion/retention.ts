@@ -79,9 +79,10 @@ function decide(
 function bestOf(periods: readonly number[], outcomes: readonly RowOutcome[]): number | undefined {
   const means = periods.flatMap((at) => {
     const strata = new Map<string, number[]>()
-    for (const { stratum, past } of outcomes) {
+    for (const { strata: own, past } of outcomes) {
       const error = past[at] ?? undefined
-      if (error !== undefined) strata.set(stratum, [...(strata.get(stratum) ?? []), error])
+      if (error === undefined) continue
+      for (const stratum of own) strata.set(stratum, [...(strata.get(stratum) ?? []), error])
     }
     return strata.size === 0 ? [] : [{ at, mean: meanOf([...strata.values()].map(meanOf)) }]
   })
@@ -90,10 +91,11 @@ function bestOf(periods: readonly number[], outcomes: readonly RowOutcome[]): nu
 
 function partsOf(outcomes: readonly RowOutcome[], best: number): ReadonlyMap<string, number[]> {
   const parts = new Map<string, number[]>()
-  for (const { stratum, slice, candidate, past } of outcomes) {
+  for (const { strata, slice, candidate, past } of outcomes) {
     const before = past[best] ?? undefined
     if (before === undefined) continue
-    const names = [EVERYTHING, `“${stratum}”`, ...(slice === undefined ? [] : [`slice “${slice}”`])]
+    const named = strata.map((stratum) => `“${stratum}”`)
+    const names = [EVERYTHING, ...named, ...(slice === undefined ? [] : [`slice “${slice}”`])]
     for (const name of names) {
       const differences = parts.get(name) ?? []
       differences.push(candidate - before)

@@ -6,7 +6,7 @@
 import type { ExampleKey, Json, Random, SettingsOf } from '../../src/contracts/core.ts'
 import type { Rehearsal, Replay, ReplayItem } from '../../src/contracts/policy.ts'
 import { integer, number } from '../settings.ts'
-import { StratifiedBuffer, type Entry } from './stratified-buffer.ts'
+import { nameOf, StratifiedBuffer, type Entry, type StrataName } from './stratified-buffer.ts'
 
 /** The settings that bound every buffer. */
 export const bounds = {
@@ -42,7 +42,7 @@ interface BufferState {
   readonly keys: readonly ExampleKey[]
   readonly marks: readonly number[]
   /** Names of a stratum or class, and the smallest mark evicted there; as JSON text in a checkpoint of an earlier release. */
-  readonly gone: readonly (readonly [names: readonly string[] | string, mark: number])[]
+  readonly gone: readonly (readonly [names: readonly StrataName[] | string, mark: number])[]
 }
 
 /** Below so many places a list is searched in less time than a set. */
@@ -70,6 +70,10 @@ function placesIn(size: number, count: number, random: Random): Iterable<number>
 /** Marks take few digits of a checkpoint, and two are hardly ever equal. */
 const MARKS = 2 ** 32
 
+function isAmong(own: readonly string[], strata: readonly string[]): boolean {
+  return own.every((stratum) => strata.includes(stratum))
+}
+
 class Buffer implements Replay {
   readonly #bounds: Bounds
   readonly #keeping: BufferRule
@@ -96,8 +100,8 @@ class Buffer implements Replay {
     this.#seen += 1
     const mark = this.#keeping.marks === 'age' ? -this.#seen : random.below(MARKS)
     if (!this.#admits(item, mark)) return [item.key]
-    const { key, stratum, source, bytes } = item
-    this.#held.add({ key, stratum, source, bytes, mark })
+    const { key, strata, source, bytes } = item
+    this.#held.add({ key, strata, source, bytes, mark })
     return this.#makeRoom(item)
   }
 
@@ -132,7 +136,10 @@ class Buffer implements Replay {
       seen: this.#seen,
       keys,
       marks: keys.map((key) => this.#held.get(key)?.mark ?? 0),
-      gone: [...this.#gone].map(([group, mark]) => [JSON.parse(group) as readonly string[], mark]),
+      gone: [...this.#gone].map(([group, mark]) => [
+        JSON.parse(group) as readonly StrataName[],
+        mark,
+      ]),
     }
   }
 
@@ -157,12 +164,12 @@ class Buffer implements Replay {
   #keysWithout(strata: readonly string[]): readonly ExampleKey[] {
     const { keys } = this.#held
     if (strata.every((stratum) => this.#held.ofStratum(stratum).size === 0)) return keys
-    return keys.filter((key) => !strata.includes(this.#held.get(key)?.stratum ?? ''))
+    return keys.filter((key) => !isAmong(this.#held.get(key)?.strata ?? [''], strata))
   }
 
   #empty(): StratifiedBuffer {
     const { per_source: share } = this.#bounds
-    return new StratifiedBuffer({ stratum: this.#keeping.isBalanced, source: share < 1 })
+    return new StratifiedBuffer({ strata: this.#keeping.isBalanced, source: share < 1 })
   }
 
   #admits(item: ReplayItem, mark: number): boolean {
@@ -208,8 +215,8 @@ class Buffer implements Replay {
   }
 
   /** An eviction for the whole buffer's sake counts for its class, from any source. */
-  #ofAll({ stratum }: Pick<ReplayItem, 'stratum'>): string {
-    return JSON.stringify(this.#keeping.isBalanced ? [stratum] : [])
+  #ofAll({ strata }: Pick<ReplayItem, 'strata'>): string {
+    return JSON.stringify(this.#keeping.isBalanced ? [nameOf(strata)] : [])
   }
 
   /** The state of a policy with different marks is meaningless here: start empty. */

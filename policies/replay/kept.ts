@@ -59,8 +59,8 @@ export const classBalanced: PolicyKind<Replay, Bounds> = {
 const greedy: BufferRule = {
   marks: 'chance',
   isBalanced: true,
-  admits({ stratum }, held, { capacity }) {
-    const { size } = held.ofStratum(stratum)
+  admits(item, held, { capacity }) {
+    const size = held.rarest(item)
     return size < capacity / (held.strata + (size === 0 ? 1 : 0))
   },
 }

@@ -1,7 +1,7 @@
 /**
  * The content of a buffer: its items in one list, from which any is drawn in one step, and in strata, from which the
- * item with the greatest mark is taken. Balanced buffers have a stratum per class; buffers that bound sources also have
- * one per source.
+ * item with the greatest mark is taken. Balanced buffers have a group per class; buffers that bound sources also have
+ * one per source. Items of several classes are a group for each combination, as large as its rarest class.
  */
 import type { ExampleKey } from '../../src/contracts/core.ts'
 import type { ReplayItem } from '../../src/contracts/policy.ts'
@@ -11,7 +11,7 @@ export interface Entry extends ReplayItem {
 }
 
 interface Group {
-  readonly stratum: string
+  readonly strata: readonly string[]
   readonly source: string
   readonly heap: Heap
 }
@@ -21,11 +21,19 @@ interface Load {
   bytes: number
 }
 
-/** The name of the stratum where there is one for all. */
+/** The name of the group where there is one for all. */
 const THE_ONE = JSON.stringify(['', ''])
 
+export type StrataName = string | readonly string[]
+
+/** One has its own name. */
+export function nameOf(strata: readonly string[]): StrataName {
+  const [only = '', another] = strata
+  return another === undefined ? only : strata
+}
+
 export class StratifiedBuffer {
-  readonly #by: { readonly stratum: boolean; readonly source: boolean }
+  readonly #by: { readonly strata: boolean; readonly source: boolean }
   readonly #keys: ExampleKey[] = []
   readonly #entries = new Map<ExampleKey, Entry & { place: number }>()
   readonly #groups = new Map<string, Group>()
@@ -33,7 +41,7 @@ export class StratifiedBuffer {
   readonly #sources = new Map<string, Load>()
   #bytes = 0
 
-  constructor(by: { readonly stratum: boolean; readonly source: boolean }) {
+  constructor(by: { readonly strata: boolean; readonly source: boolean }) {
     this.#by = by
   }
 
@@ -66,20 +74,25 @@ export class StratifiedBuffer {
     return this.#entries.get(key)
   }
 
-  /** The name of the stratum of an item. */
-  groupOf({ stratum, source }: Pick<ReplayItem, 'stratum' | 'source'>): string {
-    if (!this.#by.stratum && !this.#by.source) return THE_ONE
-    return JSON.stringify([this.#by.stratum ? stratum : '', this.#by.source ? source : ''])
+  /** How many items its rarest stratum has. */
+  rarest({ strata }: Pick<ReplayItem, 'strata'>): number {
+    return Math.min(...strata.map((stratum) => this.ofStratum(stratum).size))
+  }
+
+  /** The name of the group of an item. */
+  groupOf({ strata, source }: Pick<ReplayItem, 'strata' | 'source'>): string {
+    if (!this.#by.strata && !this.#by.source) return THE_ONE
+    return JSON.stringify([this.#by.strata ? nameOf(strata) : '', this.#by.source ? source : ''])
   }
 
   add(entry: Entry): void {
     const name = this.groupOf(entry)
-    const { key, stratum, source, bytes, mark } = entry
-    const group = this.#groups.get(name) ?? { stratum, source, heap: new Heap() }
+    const { key, strata, source, bytes, mark } = entry
+    const group = this.#groups.get(name) ?? { strata, source, heap: new Heap() }
     group.heap.add(entry)
     this.#groups.set(name, group)
     const place = this.#keys.push(key) - 1
-    this.#entries.set(key, { key, stratum, source, bytes, mark, place })
+    this.#entries.set(key, { key, strata, source, bytes, mark, place })
     this.#count(entry, 1)
   }
 
@@ -124,9 +137,9 @@ export class StratifiedBuffer {
     return key === undefined ? undefined : this.#entries.get(key)
   }
 
-  /** The strata of one class count together, whatever their sources. */
-  #sizeFor({ stratum }: Group): number {
-    return this.#by.stratum ? this.ofStratum(stratum).size : this.size
+  /** The groups of one class count together, whatever their sources. */
+  #sizeFor(group: Group): number {
+    return this.#by.strata ? this.rarest(group) : this.size
   }
 
   #givesWay(
@@ -136,10 +149,10 @@ export class StratifiedBuffer {
     newcomer: ReplayItem | undefined,
   ): boolean {
     if (size !== other.size) return size > other.size
-    const [isNew, isOtherNew] = [group, other.group].map(
-      ({ stratum }) => stratum === newcomer?.stratum,
+    const [isNew, isOtherNew] = [group, other.group].map(({ strata }) =>
+      areEqual(strata, newcomer?.strata),
     )
-    if (this.#by.stratum && isNew !== isOtherNew) return isOtherNew === true
+    if (this.#by.strata && isNew !== isOtherNew) return isOtherNew === true
     const [a, b] = [group.heap.top, other.group.heap.top]
     return a !== undefined && b !== undefined && isGreater(a, b)
   }
@@ -153,17 +166,21 @@ export class StratifiedBuffer {
     this.#count(entry, -1)
   }
 
-  #count({ stratum, source, bytes }: Entry, sign: 1 | -1): void {
+  #count({ strata, source, bytes }: Entry, sign: 1 | -1): void {
     this.#bytes += sign * bytes
-    for (const [loads, name] of [
-      [this.#strata, stratum],
-      [this.#sources, source],
-    ] as const) {
-      const { size, bytes: before } = loads.get(name) ?? { size: 0, bytes: 0 }
-      if (size + sign === 0) loads.delete(name)
-      else loads.set(name, { size: size + sign, bytes: before + sign * bytes })
-    }
+    for (const stratum of strata) count(this.#strata, stratum, sign, bytes)
+    count(this.#sources, source, sign, bytes)
   }
+}
+
+function count(loads: Map<string, Load>, name: string, sign: 1 | -1, bytes: number): void {
+  const { size, bytes: before } = loads.get(name) ?? { size: 0, bytes: 0 }
+  if (size + sign === 0) loads.delete(name)
+  else loads.set(name, { size: size + sign, bytes: before + sign * bytes })
+}
+
+function areEqual(one: readonly string[], other: readonly string[] = []): boolean {
+  return one.length === other.length && one.every((stratum, at) => stratum === other[at])
 }
 
 /**

@@ -33,8 +33,8 @@ export interface SetAsideEvent {
   readonly was: AsideFrom
   /** The version that the rollback went to; absent in a checkpoint of an earlier release. */
   readonly goneTo?: string
-  /** The signal, if it is known. */
-  readonly stratum?: string
+  /** Those of its signal, as far as they are known. */
+  readonly strata?: readonly string[]
   readonly timeMs?: number
   /** As an example to learn; otherwise as it arrived. */
   readonly what:
@@ -244,14 +244,14 @@ export class SetAside {
 
 /** An event without a time is never selected by time. */
 export function isSelected(
-  { key, stratum, timeMs, was, goneTo }: Omit<SetAsideEvent, 'what'>,
+  { key, strata = [], timeMs, was, goneTo }: Omit<SetAsideEvent, 'what'>,
   selection: AsideSelection,
 ): boolean {
   if (isQuarantined({ was }) !== (selection.isQuarantined ?? false)) return false
   const { source, id } = identityOf(key)
   if (selection.source !== undefined && selection.source !== source) return false
   if (selection.id !== undefined && selection.id !== id) return false
-  if (selection.stratum !== undefined && selection.stratum !== stratum) return false
+  if (selection.stratum !== undefined && !strata.includes(selection.stratum)) return false
   const { fromVersion } = selection
   if (fromVersion !== undefined && (goneTo === undefined || numberOf(goneTo) < fromVersion))
     return false

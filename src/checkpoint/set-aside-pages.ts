@@ -10,6 +10,7 @@ import { openStore, type Store } from '../platform/store/store.ts'
 import type { Selection } from '../versions/contract.ts'
 import { checkpointMigrations } from './schema.ts'
 import { selectedBy, type AsideSelection, type AsideFrom } from './set-aside-events.ts'
+import { strataIn } from './tables/held.ts'
 import { keyIn } from './tables/rows.ts'
 import { fact } from './tables/states.ts'
 import type { Progress } from './saved.ts'
@@ -20,7 +21,7 @@ export interface ShownAside {
   readonly source: string
   readonly id: string
   readonly was: AsideFrom
-  readonly stratum?: string
+  readonly strata?: readonly string[]
   readonly timeMs?: number
   readonly isDue: boolean
 }
@@ -93,7 +94,8 @@ function countIn(
     const prefix = prefixOf(source)
     wanted.push(['substr(key, 1, ?) = ?', prefix.byteLength, prefix])
   }
-  if (stratum !== undefined) wanted.push(['stratum = ?', JSON.stringify(stratum)])
+  if (stratum !== undefined)
+    wanted.push(['EXISTS (SELECT 1 FROM json_each(stratum) WHERE value = ?)', stratum])
   if (sinceMs !== undefined) wanted.push(['time_ms >= ?', sinceMs])
   if (id !== undefined) {
     wanted.push(["substr(key, instr(key, x'00') + 1) = ?", new TextEncoder().encode(id)])
@@ -113,7 +115,7 @@ function shownOf(row: Row): ShownAside {
     at: row.number('at'),
     ...identityOf(keyIn(row.bytes('key'))),
     was: row.text('whence') as AsideFrom,
-    ...(stratum !== null && { stratum: JSON.parse(stratum) as string }),
+    ...(stratum !== null && { strata: strataIn(stratum) }),
     ...(timeMs !== null && { timeMs }),
     isDue: row.number('due') === 1,
   }

@@ -24,8 +24,8 @@ export type PolicyTable<Policy> = Readonly<Record<string, PolicyKind<Policy>>>
 export interface ReplayItem {
   /** The identity of its event. */
   readonly key: ExampleKey
-  /** The stratum that the task assigns: the label, for a classification. */
-  readonly stratum: string
+  /** The strata that the task assigns, one or more: the label, for a classification. */
+  readonly strata: readonly string[]
   readonly source: string
   /** The size it takes in the checkpoint. */
   readonly bytes: number
@@ -44,7 +44,7 @@ export interface Replay {
   readonly rehearsal?: Rehearsal
   /** Returns the keys that were evicted, including the offered one if it was not kept. */
   offer(item: ReplayItem, random: Random): readonly ExampleKey[]
-  /** Up to `count` distinct keys, without replacement, none of a stratum in `without` (which is usually empty). */
+  /** Up to `count` distinct keys, without replacement, none of strata that are all in `without` (which is usually empty). */
   draw(count: number, random: Random, without?: readonly string[]): readonly ExampleKey[]
   remove(key: ExampleKey): void
   keys(): readonly ExampleKey[]

@@ -19,8 +19,8 @@ export type RowOrigin = 'held-out' | 'replay' | 'none'
  * degrees.
  */
 export interface RowOutcome {
-  /** The stratum of its target, as the task names it. */
-  readonly stratum: string
+  /** The strata of its target, as the task names them. */
+  readonly strata: readonly string[]
   /** As its event named it. */
   readonly slice?: string
   /** The error of the candidate; if `isFresh` is false, of a version shortly before it in the same line. */
@@ -53,8 +53,8 @@ export interface GoldenOutcome {
   readonly wrong: number
   /** Those of `PromotionFacts.goldenVersions` that answer it wrong; absent = none. */
   readonly wrongIn?: readonly string[]
-  /** The part of the examples that it belongs to: its label, for a classification. */
-  readonly stratum: string
+  /** The parts of the examples that it belongs to: its label, for a classification. */
+  readonly strata: readonly string[]
   /** The probability that the candidate gives to the right answer: exp(−loss), between 0 and 1. */
   readonly likelihood: number
   /**

@@ -119,8 +119,8 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
   target(signal: Payload, served: string | undefined, head: Head): Target
   /** Refuses on arrival a signal that no head can learn. A signal that depends on the served answer passes. */
   admit(signal: Payload): void
-  /** The stratum that it refers to, if that is known without the served answer. */
-  topic(signal: Payload): string | undefined
+  /** The strata that it refers to, as far as they are known without the served answer. */
+  topics(signal: Payload): readonly string[]
   /** The stratum that a command names, in the task's own field; the core knows `source` and `sinceMs`. */
   selected(selection: object): string | undefined
 
@@ -161,9 +161,9 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
 
   // ── What others need to know of a target ──
 
-  /** The stratum for balancing replay. Examples of one stratum are interchangeable. */
-  stratum(target: Target): string
-  /** Strata that are kept but not rehearsed. */
+  /** At least one stratum, for balancing replay. Examples of the same strata are interchangeable. */
+  strata(target: Target): readonly string[]
+  /** An example of nothing but these strata is kept and not rehearsed. */
   readonly silent: readonly string[]
   /** Its size in a checkpoint, in characters. */
   size(target: Target): number
@@ -249,6 +249,13 @@ export function onlyColumn(
   const [only, another] = classes?.columns(target, head) ?? []
   return another === undefined ? only : undefined
 }
+
+/** Whether a target is of silent strata alone. */
+export function isSilent({ strata, silent }: SilentTask, target: Json): boolean {
+  return silent.length > 0 && strata(target).every((stratum) => silent.includes(stratum))
+}
+
+export type SilentTask = Pick<Task, 'strata' | 'silent'>
 
 /** Renames the outputs of a checkpoint to their present names. */
 export interface Renaming<Target = Json> {

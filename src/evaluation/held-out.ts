@@ -20,7 +20,7 @@ const noneHeldOut: HeldOutLimits = { share: 0, rows: 0, bytes: 0 }
 
 interface Row {
   readonly example: Example
-  readonly stratum: string
+  readonly strata: readonly string[]
   readonly rank: string
   readonly bytes: number
 }
@@ -29,13 +29,13 @@ type Stratum = Map<ExampleKey, Row>
 
 export class HeldOut {
   readonly #limits: HeldOutLimits
-  readonly #task: Pick<Task, 'stratum'>
+  readonly #task: Pick<Task, 'strata'>
   readonly #rows: Stratum = new Map()
   readonly #strata = new Map<string, Stratum>()
   #bytes = 0
   #shown: readonly Example[] | undefined
 
-  constructor(task: Pick<Task, 'stratum'>, limits: HeldOutLimits = noneHeldOut) {
+  constructor(task: Pick<Task, 'strata'>, limits: HeldOutLimits = noneHeldOut) {
     this.#task = task
     this.#limits = limits
   }
@@ -64,10 +64,10 @@ export class HeldOut {
   /** Replaces an older example with the same key. It may be the one that finds no room. */
   offer(example: Example): void {
     this.remove([example.key])
-    const stratum = this.#task.stratum(example.target)
+    const strata = this.#task.strata(example.target)
     // The first digits say which examples are held out.
     const rank = digestOf(example.key).slice(8)
-    this.#add({ example, stratum, rank, bytes: bytesOf(example) })
+    this.#add({ example, strata, rank, bytes: bytesOf(example) })
     while (this.#rows.size > this.#limits.rows || this.#bytes > this.#limits.bytes)
       this.#drop(this.#last())
   }
@@ -99,8 +99,10 @@ export class HeldOut {
 
   #add(row: Row): void {
     const { key } = row.example
-    const stratum = this.#strata.get(row.stratum) ?? (new Map() as Stratum)
-    this.#strata.set(row.stratum, stratum.set(key, row))
+    for (const name of row.strata) {
+      const stratum = this.#strata.get(name) ?? (new Map() as Stratum)
+      this.#strata.set(name, stratum.set(key, row))
+    }
     this.#rows.set(key, row)
     this.#bytes += row.bytes
     this.#shown = undefined
@@ -109,23 +111,31 @@ export class HeldOut {
   #drop(row: Row | undefined): void {
     if (row === undefined) return
     const { key } = row.example
-    const stratum = this.#strata.get(row.stratum)
-    stratum?.delete(key)
-    if (stratum?.size === 0) this.#strata.delete(row.stratum)
+    for (const name of row.strata) {
+      const stratum = this.#strata.get(name)
+      stratum?.delete(key)
+      if (stratum?.size === 0) this.#strata.delete(name)
+    }
     this.#rows.delete(key)
     this.#bytes -= row.bytes
     this.#shown = undefined
   }
 
-  /** The row with the highest hash in the largest stratum. */
+  /**
+   * The row with the highest hash in the largest stratum; of several strata those rows that have no rarer one, as far as there
+   * are such.
+   */
   #last(): Row | undefined {
     const [largest] = [...this.#strata].toSorted(
       ([one, its], [other, others]) => others.size - its.size || (one < other ? -1 : 1),
     )
-    return [...(largest?.[1].values() ?? [])].reduce<Row | undefined>(
-      (last, row) => (last === undefined || byRank(last, row) < 0 ? row : last),
-      undefined,
-    )
+    const sizeOf = ({ strata }: Row) =>
+      Math.min(...strata.map((name) => this.#strata.get(name)?.size ?? 0))
+    return [...(largest?.[1].values() ?? [])].reduce<Row | undefined>((last, row) => {
+      if (last === undefined) return row
+      const difference = sizeOf(row) - sizeOf(last) || byRank(row, last)
+      return difference > 0 ? row : last
+    }, undefined)
   }
 }
 

@@ -6,8 +6,8 @@
 /** The parts that a judged answer belongs to. */
 export interface JudgedPart {
   readonly source: string
-  /** The stratum of the right answer. */
-  readonly stratum: string
+  /** The strata of the right answer. */
+  readonly strata: readonly string[]
   readonly slice?: string
   /** The stratum that was answered, and the right one; absent if the task has none, or feedback did not say. */
   readonly confused?: readonly [said: string, right: string]
@@ -61,8 +61,8 @@ export class ServedParts {
   }
 
   /** `by`: −1 where a judgement is withdrawn. */
-  count({ source, stratum, slice, confused }: JudgedPart, error: number, by: 1 | -1): void {
-    add(this.#strata, stratum, error, by)
+  count({ source, strata, slice, confused }: JudgedPart, error: number, by: 1 | -1): void {
+    for (const stratum of strata) add(this.#strata, stratum, error, by)
     add(this.#sources, source, error, by)
     if (slice !== undefined) add(this.#slices, slice, error, by)
     if (confused !== undefined) this.#confuse(confused, by)

@@ -5,7 +5,7 @@
 import type { ExampleKey, Json, Random } from '../contracts/core.ts'
 import type { Rehearsal, Replay, ReplayItem } from '../contracts/policy.ts'
 import type { Example, Head, RememberedExample } from '../contracts/example.ts'
-import type { Task } from '../contracts/task.ts'
+import { isSilent, type SilentTask, type Task } from '../contracts/task.ts'
 import { invariant } from '../platform/errors.ts'
 
 export interface ReplayBufferParts {
@@ -13,7 +13,7 @@ export interface ReplayBufferParts {
   /** Which examples a step rehearses, and which learned ones stay: two streams, so that neither moves the other. */
   readonly draw: Random
   readonly offer: Random
-  readonly task: Pick<Task, 'stratum' | 'size' | 'silent' | 'shared'>
+  readonly task: SilentTask & Pick<Task, 'size' | 'shared'>
 }
 
 export interface ReplayBufferState {
@@ -55,7 +55,7 @@ export class ReplayBuffer {
   /** All that may be rehearsed in random order: Fisher & Yates (1938), as Durstenfeld (1964) has it. */
   shuffled(): readonly RememberedExample[] {
     const { replay, task } = this.#parts
-    const isIn = (key: ExampleKey) => !task.silent.includes(task.stratum(this.#example(key).target))
+    const isIn = (key: ExampleKey) => !isSilent(task, this.#example(key).target)
     return this.shuffle(replay.keys().filter(isIn)).map((key) => this.#example(key))
   }
 
@@ -149,7 +149,7 @@ export class ReplayBuffer {
     const { task } = this.#parts
     const { byteLength } = encoded.data
     const bytes = byteLength + key.length + task.size(target) + (logits?.byteLength ?? 0)
-    return { key, stratum: task.stratum(target), source, bytes }
+    return { key, strata: task.strata(target), source, bytes }
   }
 
   #example(key: ExampleKey): RememberedExample {

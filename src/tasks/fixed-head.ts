@@ -10,7 +10,7 @@ type FixedParts =
   | 'check'
   | 'facts'
   | 'headOf'
-  | 'topic'
+  | 'topics'
   | 'selected'
   | 'silent'
   | 'retired'
@@ -28,7 +28,7 @@ export const fixedHead = {
   check: () => undefined,
   facts: () => ({}),
   headOf: () => [],
-  topic: () => undefined,
+  topics: () => [],
   selected: () => undefined,
   silent: [] as readonly string[],
   retired: [],

@@ -60,7 +60,7 @@ function rowByRow(
   live: Scores,
   errors: { readonly candidate: number; readonly live: number },
 ): PromotionFacts {
-  const row = { ...errors, stratum: 'yes', slice: 'north', isFresh: true, past: [errors.live] }
+  const row = { ...errors, strata: ['yes'], slice: 'north', isFresh: true, past: [errors.live] }
   return {
     ...{ version: 'v7', rows: 100, from: 'held-out', candidate, live, prequential: live },
     outcomes: Array.from({ length: 100 }, () => row),
@@ -68,7 +68,7 @@ function rowByRow(
     golden: [
       {
         ...{ file: 'golden.jsonl', line: 1, error: errors.candidate },
-        ...{ streak: 20, answers: 20, wrong: 0, stratum: 'yes', likelihood: 0.9, usual: 0.9 },
+        ...{ streak: 20, answers: 20, wrong: 0, strata: ['yes'], likelihood: 0.9, usual: 0.9 },
       },
     ],
   }

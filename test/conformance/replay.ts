@@ -15,7 +15,7 @@ export interface MadeReplay {
 /** Every fifth comes from another source, and sizes differ. */
 const item = (at: number): ReplayItem => ({
   key: asKey(`key-${at}`),
-  stratum: `stratum-${at % 3}`,
+  strata: [`stratum-${at % 3}`],
   source: at % 5 === 0 ? 'other' : 'noisy',
   bytes: 100 + ((at * 37) % 200),
 })
@@ -71,7 +71,7 @@ export function replayConformance(name: string, made: MadeReplay): void {
     it('draws none of a stratum that it is told to leave out, and keeps it', () => {
       const replay = filled(open(), many)
       const before = replay.keys()
-      const stratumOf = (key: string) => item(Number(key.slice('key-'.length))).stratum
+      const stratumOf = (key: string) => item(Number(key.slice('key-'.length))).strata[0]
       const out = ['stratum-1', 'never seen']
       const wanted = before.filter((key) => stratumOf(key) !== 'stratum-1')
       const drawn = replay.draw(before.length, openRandom(1, 'draw'), out)

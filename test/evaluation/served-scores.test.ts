@@ -41,7 +41,7 @@ test('versions and answers that are known are bounded, the least recently judged
 
 test('a judgement that fell out with its version is not taken from the sums that it begins later', () => {
   const served = new ServedScores({ versions: 1, answers: 9 })
-  const part = { source: 'desk', stratum: 'yes' }
+  const part = { source: 'desk', strata: ['yes'] }
   served.judge('a', 'v1', 1, part)
   served.judge('b', 'v2', 1, part)
   served.judge('c', 'v1', 0, part)
@@ -59,7 +59,7 @@ test('what is written is what is read, also after every single change', () => {
     if (at % 7 === 6) served.withdraw(`p-${at - 3}`)
     else
       served.judge(`p-${at % 11}`, `v${Math.floor(at / 6)}`, (at % 3) / 2, {
-        ...{ source: `s-${at % 2}`, stratum: 'yes', slice: `part-${at % 3}` },
+        ...{ source: `s-${at % 2}`, strata: ['yes'], slice: `part-${at % 3}` },
       })
     tables.write(served.change)
     // Again, as after a save that may or may not have been done.
@@ -76,7 +76,7 @@ test('what is written is what is read, also after every single change', () => {
 const plain = (scores: readonly ServedScore[]) => scores.map(({ parts: _parts, ...score }) => score)
 
 const part = (over: Partial<JudgedPart> = {}): JudgedPart => ({
-  ...{ source: 'desk', stratum: 'yes', slice: 'north', confused: ['no', 'yes'] },
+  ...{ source: 'desk', strata: ['yes'], slice: 'north', confused: ['no', 'yes'] },
   ...over,
 })
 
@@ -84,7 +84,7 @@ test('a version has scores by stratum, slice and source, and what was said in pl
   const served = new ServedScores()
   served.judge('p-1', 'v1', 1, part())
   served.judge('p-2', 'v1', 0, part({ confused: ['yes', 'yes'], slice: 'south' }))
-  const { slice: _slice, ...nowhere } = part({ source: 'shop', stratum: 'no' })
+  const { slice: _slice, ...nowhere } = part({ source: 'shop', strata: ['no'] })
   served.judge('p-3', 'v1', 1, { ...nowhere, confused: ['yes', 'no'] })
   expect(served.scores[0]?.parts).toEqual({
     strata: [

@@ -198,7 +198,7 @@ function openTags({ tags: names }) {
     admit(signal) {
       this.target(signal)
     },
-    topic: () => undefined,
+    topics: () => [],
     selected: () => undefined,
     loss({ target, outputs, share, among = [...names.keys()] }, _head, gradient) {
       let loss = 0
@@ -224,7 +224,7 @@ function openTags({ tags: names }) {
       brightest: row.data.indexOf(Math.max(...row.data)),
       ...(row.offsets && { places: [...row.offsets] }),
     }),
-    stratum: (target) => target.join(),
+    strata: (target) => [target.join()],
     silent: [],
     size: (target) => target.join().length,
     isTest: () => true,

@@ -12,7 +12,7 @@ const reservoir = (capacity: number) =>
 
 const item = (at: number, stratum = '', bytes = 1): ReplayItem => ({
   key: asKey(`${at}`),
-  stratum,
+  strata: [stratum],
   source: 'desk',
   bytes,
 })
@@ -183,3 +183,14 @@ describe('a policy from a config', () => {
 function defaultOf(setting: Setting): unknown {
   return 'default' in setting ? setting.default : undefined
 }
+
+it('keeps an example of several strata as one of the rarest, and leaves it out where all of them are', () => {
+  const replay = openPolicy('replay', policies.replay, { policy: 'class-balanced', capacity: 20 })
+  const random = openRandom(1, 'strata')
+  const isRare = (at: number) => at % 20 === 0
+  for (let at = 0; at < 200; at += 1)
+    replay.offer({ ...item(at), strata: isRare(at) ? ['common', 'rare'] : ['common'] }, random)
+  expect(replay.keys().filter((key) => isRare(Number(key)))).toHaveLength(10)
+  expect(replay.draw(20, random, ['common'])).toHaveLength(10)
+  expect(replay.draw(20, random, ['common', 'rare'])).toEqual([])
+})

@@ -174,7 +174,7 @@ function paired(rows: number, { lost, won }: { lost: number; won: number }, seed
   return Array.from({ length: rows }, (): RowOutcome => {
     const drawn = 1000 * random.uniform()
     const [candidate, live] = drawn < lost ? [1, 0] : drawn < lost + won ? [0, 1] : [0, 0]
-    return { stratum: 'a', candidate, live, isFresh: true, past: [] }
+    return { strata: ['a'], candidate, live, isFresh: true, past: [] }
   })
 }
 
@@ -228,7 +228,7 @@ describe('retention', () => {
     { now, before }: Record<'now' | 'before', number>,
   ) =>
     Array.from({ length: count }, (_, at): RowOutcome => ({
-      stratum,
+      strata: [stratum],
       candidate: at < count * now ? 1 : 0,
       isFresh: false,
       past: [at < count * before ? 1 : 0],
@@ -249,7 +249,7 @@ describe('retention', () => {
 
   it('looks at everything together, and names the better version to go back to', () => {
     const outcomes = Array.from({ length: 100 }, (_, at): RowOutcome => ({
-      stratum: `label ${at % 10}`,
+      strata: [`label ${at % 10}`],
       candidate: at % 3 === 0 ? 1 : 0,
       isFresh: true,
       past: [0],
@@ -294,7 +294,7 @@ describe('retention', () => {
   it('compares with the best past, so that many small steps add up', () => {
     const past = (at: number) => [0, 10, 20, 30].map((wrong) => (at < wrong ? 1 : 0))
     const outcomes = Array.from({ length: 100 }, (_, at): RowOutcome => ({
-      stratum: 'a',
+      strata: ['a'],
       candidate: at < 35 ? 1 : 0,
       isFresh: true,
       past: past(at),
@@ -316,7 +316,7 @@ describe('golden', () => {
   }
   const outcome = (line: number, error: number, answers: number, wrong = 0) => ({
     ...{ file, line, error, answers, wrong },
-    ...{ streak: wrong > 0 ? 0 : answers, stratum: 'a', likelihood: 0.5 },
+    ...{ streak: wrong > 0 ? 0 : answers, strata: ['a'], likelihood: 0.5 },
   })
   const decide = (golden: readonly GoldenOutcome[], settings = {}) =>
     open('golden', { file: write('{"text":"a","label":"yes"}\n'), ...settings }).decide({
@@ -382,7 +382,7 @@ describe('golden', () => {
     const fallen = (drops: readonly number[], { stratum = 'b', answers = 30 } = {}) =>
       drops.map((drop, line) => ({
         ...outcome(line, 0, answers),
-        ...{ stratum, likelihood: 0.9 - drop, usual: 0.9 },
+        ...{ strata: [stratum], likelihood: 0.9 - drop, usual: 0.9 },
       }))
     const steady = fallen([0, 0.02, -0.02, 0.01, 0, 0.03], { stratum: 'a' })
 
@@ -432,7 +432,7 @@ describe('golden', () => {
         for (const [at, key] of keys.entries())
           history.answered(key, version, { error: errors[at]!, loss: 0.7 })
         const golden = keys.map((key, at) => ({
-          ...{ file, line: at + 1, error: errors[at]!, stratum: 'a', likelihood: 0.5 },
+          ...{ file, line: at + 1, error: errors[at]!, strata: ['a'], likelihood: 0.5 },
           ...{ streak: history.streak(key), ...history.seen(key) },
         }))
         const { verdict } = decide({ ...compared(0.7, 0.7), golden })

@@ -3,7 +3,7 @@ import { learnedFrom } from '../../src/trainer/updates/candidate.ts'
 import { event, lessons } from './events.ts'
 import { openWorld, runToEnd } from './world.ts'
 
-const task = { stratum: (target: unknown) => String(target) }
+const task = { strata: (target: unknown) => [String(target)] }
 
 test('a version says how many of its new events came from each source and each stratum', async () => {
   const world = openWorld({

@@ -96,9 +96,9 @@ function byKey(one: Example, other: Example): number {
 function valuesOf(held: HeldEvent): readonly Value[] {
   if ('encoded' in held) return ['held_out', ...noFacts, ...exampleValues(held)]
   if ('received' in held) return ['waiting', ...noFacts, ...waitingValues(held)]
-  const { at, was, stratum, timeMs = null, isDue, what, goneTo = null } = held
+  const { at, was, strata, timeMs = null, isDue, what, goneTo = null } = held
   const state = isQuarantined(held) ? 'quarantined' : 'set_aside'
-  const topic = stratum === undefined ? null : JSON.stringify(stratum)
+  const topic = strata === undefined ? null : strataText(strata)
   const content = what.kind === 'example' ? exampleValues(what.example) : waitingValues(what.event)
   return [state, at, was, topic, timeMs, isDue ? 1 : 0, goneTo, ...content]
 }
@@ -125,6 +125,16 @@ function waitingValues({ key, since, event, received, isCounted }: WaitingEvent)
   return [bytesOf(key), null, null, ...parts, rowSum(bytesOf(key), ...parts)]
 }
 
+/** One is a text, several are a list. */
+function strataText(strata: readonly string[]): string {
+  return JSON.stringify(strata.length === 1 ? strata[0] : strata)
+}
+
+export function strataIn(text: string): readonly string[] {
+  const strata = JSON.parse(text) as string | readonly string[]
+  return typeof strata === 'string' ? [strata] : strata
+}
+
 function entryOf(row: Row, path: string): SetAsideEntry {
   const stratum = row.textOrNull('stratum')
   const timeMs = row.numberOrNull('time_ms')
@@ -133,7 +143,7 @@ function entryOf(row: Row, path: string): SetAsideEntry {
     at: row.number('at'),
     key: keyIn(row.bytes('key')),
     was: row.text('whence') as AsideFrom,
-    ...(stratum !== null && { stratum: JSON.parse(stratum) as string }),
+    ...(stratum !== null && { strata: strataIn(stratum) }),
     ...(timeMs !== null && { timeMs }),
     ...(goneTo !== null && { goneTo }),
     isDue: row.number('due') === 1,

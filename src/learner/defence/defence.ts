@@ -59,7 +59,7 @@ const DISPUTED = 0.2
 
 export class Defence {
   readonly #settings: DefenceSettings
-  readonly #task: Pick<Task, 'classes' | 'stratum'>
+  readonly #task: Pick<Task, 'classes' | 'strata'>
   readonly #trusted: ReadonlySet<string>
   readonly #sources: RecentSources
   readonly #guard: DriftGuard
@@ -68,7 +68,7 @@ export class Defence {
   readonly #current: CurrentReference
   #keptBack: DefenceState['keptBack'] = {}
 
-  constructor(settings: DefenceSettings, task: Pick<Task, 'classes' | 'stratum'>) {
+  constructor(settings: DefenceSettings, task: Pick<Task, 'classes' | 'strata'>) {
     const trusted = new Set(settings.trusted)
     this.#settings = settings
     this.#task = task
@@ -95,7 +95,7 @@ export class Defence {
     if (this.#trusted.has(source)) return 0
     const kept = this.#current.againstKept(key)
     if (kept !== undefined) return this.#wrong(source, kept)
-    if (latent === undefined || this.hasChanged(this.#task.stratum(target), source)) return 0
+    if (latent === undefined || this.hasChanged(this.#task.strata(target), source)) return 0
     const against = this.#current.against(example, latent)
     return against === undefined ? 0 : this.#wrong(source, against)
   }
@@ -175,17 +175,18 @@ export class Defence {
     const { source } = example
     this.#sources.saw(source, timeMs)
     const opinion = this.#current.opinion(example, judged.latent, head)
-    const stratum = this.#task.stratum(example.target)
+    const strata = this.#task.strata(example.target)
     if (opinion !== undefined) {
       const isAgainst = opinion.against > 0
       const sureness = Math.abs(opinion.against)
       const error = this.#current.reference?.noise.error(sureness) ?? 0.5
       this.#sources.judged(source, !isAgainst, opinion.chance, error)
-      this.#guard.saw(stratum, this.#voiceOf(source), opinion.against > CLEARLY)
+      for (const stratum of strata)
+        this.#guard.saw(stratum, this.#voiceOf(source), opinion.against > CLEARLY)
     }
     const wrong = opinion === undefined ? 0 : this.#wrong(source, opinion.against)
     const isTrusted = this.#trusted.has(source)
-    const hasChanged = this.hasChanged(stratum, source)
+    const hasChanged = this.hasChanged(strata, source)
     const isOutlier = wrong > MORE_LIKELY && judged.score().error > 0
     const why = isTrusted ? undefined : this.#suspicion(judged, hasChanged)
     if (why !== undefined) return { verdict: 'keep-back', why }
@@ -207,11 +208,12 @@ export class Defence {
   }
 
   /**
-   * Whether most sources with a voice are contradicted in a stratum, and this one has a voice: then the model is wrong, and
+   * Whether most sources with a voice are contradicted in one of these strata, and this one has a voice: then the model is wrong, and
    * what was kept back is right.
    */
-  hasChanged(stratum: string, source: string): boolean {
-    return this.#voiceOf(source) !== undefined && this.#guard.hasChanged(stratum)
+  hasChanged(strata: readonly string[], source: string): boolean {
+    if (this.#voiceOf(source) === undefined) return false
+    return strata.some((stratum) => this.#guard.hasChanged(stratum))
   }
 
   /** How many examples that were kept back for the share of a source may be learned now. */

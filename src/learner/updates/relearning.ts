@@ -14,7 +14,7 @@ import type { Pending } from '../pending.ts'
 import type { ReplayBuffer } from '../replay-buffer.ts'
 import { hasIds } from '../../payloads/rows.ts'
 import type { EmbeddedRow, FewShot } from '../../contracts/policy.ts'
-import { onlyColumn, type Task } from '../../contracts/task.ts'
+import { isSilent, onlyColumn, type Task } from '../../contracts/task.ts'
 import { batches } from '../../optim/engines/batch.ts'
 import type { Training } from './training.ts'
 import { latentOf } from './rehearsal.ts'
@@ -90,7 +90,7 @@ export class Relearning {
     const kept = replayBuffer.examples.filter(({ key }) => !inBlock.has(key))
     const all = [...kept, ...block]
     const chosen = usable(all, { task, trainable })
-    const strata = new Set(chosen.map(({ target }) => task.stratum(target)))
+    const strata = new Set(chosen.flatMap(({ target }) => task.strata(target)))
     if (policy === undefined || embedding === undefined || strata.size < 2) return false
     const before = trainable.snapshot()
     this.restart()
@@ -107,7 +107,7 @@ export class Relearning {
     }
     const taught = new Set(chosen.map(({ key }) => key))
     const isOwn = ({ key, target }: Example) =>
-      !taught.has(key) && (inBlock.has(key) || !task.silent.includes(task.stratum(target)))
+      !taught.has(key) && (inBlock.has(key) || !isSilent(task, target))
     yield* training.pass(all.filter(isOwn))
     return true
   }
@@ -154,7 +154,7 @@ function usable(
   { task, trainable }: Pick<FewShotParts, 'task' | 'trainable'>,
 ): readonly Example[] {
   return examples.filter(({ target }) => {
-    if (task.silent.includes(task.stratum(target))) return false
+    if (isSilent(task, target)) return false
     return onlyColumn(task, target, trainable.head)?.isRight === true
   })
 }

@@ -8,7 +8,7 @@
  */
 import type { Trainable, TrainableState } from '../../contracts/adapter.ts'
 import type { Example } from '../../contracts/example.ts'
-import type { Task } from '../../contracts/task.ts'
+import { isSilent, type Task } from '../../contracts/task.ts'
 import type { LatentRequests, LearnerParts } from '../learner-types.ts'
 import { evenly } from '../../evaluation/gate-rows.ts'
 import { meanScores } from './held-out-watch.ts'
@@ -71,16 +71,17 @@ interface Best {
   readonly weights: TrainableState
 }
 
-/** Every fifth example of each stratum is held out. An example that only says that an answer is wrong is no test. */
+/** Every fifth example of each stratum is held out, of several strata of the rarest. An example that only says that an answer is wrong is no test. */
 function split(examples: readonly Example[], task: Task) {
-  const usable = examples.filter(({ target }) => !task.silent.includes(task.stratum(target)))
+  const usable = examples.filter(({ target }) => !isSilent(task, target))
   const counts = new Map<string, number>()
   const held = usable.filter(({ target }) => {
     if (!task.isTest(target)) return false
-    const stratum = task.stratum(target)
-    const count = (counts.get(stratum) ?? 0) + 1
-    counts.set(stratum, count)
-    return count % SHARE === 0
+    const strata = task
+      .strata(target)
+      .map((stratum) => [stratum, (counts.get(stratum) ?? 0) + 1] as const)
+    for (const [stratum, count] of strata) counts.set(stratum, count)
+    return Math.min(...strata.map(([, count]) => count)) % SHARE === 0
   })
   if (held.length < FEWEST_HELD_OUT) return { taught: usable, held: [] }
   const chosen = new Set(evenly(held, MOST_HELD_OUT))

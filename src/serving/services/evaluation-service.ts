@@ -189,7 +189,7 @@ export class EvaluationService {
     const { text } = task.view.served(task.decode(output, { facts, row }))
     const error = task.judge(text, target)
     if (task.classes === undefined) return { error }
-    const [said, right] = task.confused?.(text, target) ?? [text, task.stratum(target)]
+    const [said, right] = task.confused?.(text, target) ?? [text, task.strata(target).join(', ')]
     return { error, cell: { said, right } }
   }
 

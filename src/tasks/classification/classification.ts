@@ -45,7 +45,7 @@ export function openClassification(
       // The meaning of a rating depends on its prediction, which the trainer looks up.
       if (!isOf(signal, rating)) targetOf(signal, undefined, known, rules)
     },
-    topic: (signal) => (isOf(signal, label) ? signal.label : undefined),
+    topics: (signal) => (isOf(signal, label) ? [signal.label] : []),
 
     loss: (row, head, gradient) => rowLoss(row, { labels: labelsIn(head), retired }, gradient),
     distil: distilled,
@@ -73,7 +73,7 @@ export function openClassification(
         unsure: answering.unsure,
       }),
 
-    stratum: ({ label }) => label,
+    strata: ({ label }) => [label],
     size: ({ label }) => label.length,
     isTest: ({ kind }) => kind === 'label',
     shown: ({ kind, label }) => (kind === 'label' ? { label } : { not_label: label }),

@@ -75,7 +75,7 @@ export function openGeneration(settings: GenerationSettings): Task<TextTarget, T
     // A text is made by the decoding engine; one pass through the network makes none.
     decode: () => ({ text: '', finish_reason: 'length' }),
 
-    stratum: ({ kind }) => kind,
+    strata: ({ kind }) => [kind],
     size: (target) => textsOf(target).reduce((sum, text) => sum + text.length, 0),
     isTest: ({ kind }) => kind !== 'rating',
     shown: ({ kind: _kind, ...target }) => target,

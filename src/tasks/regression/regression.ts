@@ -69,7 +69,7 @@ export function openRegression(settings: LossSettings): Task<number, Answer> {
 
     decode: (outputs) => ({ value: estimateIn(outputs).value }),
 
-    stratum: () => '',
+    strata: () => [''],
     size: () => Float64Array.BYTES_PER_ELEMENT,
     isTest: () => true,
     shown: (target) => ({ value: target }),

@@ -127,7 +127,7 @@ export class Acceptance {
     if (!served.knows(id)) trials.judge(prediction, judge)
     const confused = loop.task.confused?.(answer, target)
     served.judge(id, version, judge(answer), {
-      ...{ source, stratum: loop.task.stratum(target) },
+      ...{ source, strata: loop.task.strata(target) },
       ...(slice !== undefined && { slice }),
       ...(confused && { confused }),
     })

@@ -62,7 +62,7 @@ export function keepBack(
     progress,
     task,
   }: Pick<TrainerState, 'setAside' | 'log' | 'letters' | 'progress'> & {
-    readonly task: Pick<Task, 'shown' | 'stratum'>
+    readonly task: Pick<Task, 'shown' | 'strata'>
   },
 ): void {
   const note = { code: why, message: reasons[why] }
@@ -88,11 +88,10 @@ export function releaseKeptBack(state: TrainerState): readonly ExampleKey[] {
   const { defence, setAside } = state
   if (defence === undefined || setAside.quarantined === 0) return []
   const room = new Map<string, number>()
-  const isDue = ({ was, at, what, stratum = '' }: SetAsideEntry) => {
+  const isDue = ({ was, at, what, strata = [''] }: SetAsideEntry) => {
     if (what.kind !== 'example') return false
     const { source } = what.example
-    if (was === 'outlier')
-      return at >= setAside.next - RECENT && defence.hasChanged(stratum, source)
+    if (was === 'outlier') return at >= setAside.next - RECENT && defence.hasChanged(strata, source)
     if (was !== 'over-share') return false
     const left = room.get(source) ?? defence.roomOf(source)
     room.set(source, left - 1)

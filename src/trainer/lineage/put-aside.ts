@@ -13,7 +13,7 @@ import { letterOfGone } from './set-aside-letters.ts'
 import type { SetAsideEvent, AsideFrom } from '../../checkpoint/set-aside-events.ts'
 import type { TrainerState } from '../state.ts'
 
-type AsideTask = Pick<Task, 'topic' | 'stratum' | 'shown'>
+type AsideTask = Pick<Task, 'topics' | 'strata' | 'shown'>
 
 /** A rollback that the learner has followed. */
 export interface FollowedMove {
@@ -133,15 +133,15 @@ export function setAside(
 export function eventAside(
   event: WaitingEvent,
   { was, goneTo }: Aside,
-  task: Pick<Task, 'topic'>,
+  task: Pick<Task, 'topics'>,
 ): SetAsideEvent {
   const { key, event: said, received } = event
   const timeMs = said.timeMs ?? received.record.timeMs
-  const stratum = task.topic(said.signal)
+  const strata = task.topics(said.signal)
   return {
     ...{ key, was },
     ...(goneTo !== undefined && { goneTo }),
-    ...(stratum !== undefined && { stratum }),
+    ...(strata.length > 0 && { strata }),
     ...(timeMs !== undefined && { timeMs }),
     what: { kind: 'event', event },
   }
@@ -150,11 +150,11 @@ export function eventAside(
 export function exampleAside(
   { logits: _logits, ...example }: RememberedExample,
   { was, goneTo }: Aside,
-  task: Pick<Task, 'stratum'>,
+  task: Pick<Task, 'strata'>,
 ): SetAsideEvent {
   const { key, target, timeMs } = example satisfies Example
   return {
-    ...{ key, was, stratum: task.stratum(target) },
+    ...{ key, was, strata: task.strata(target) },
     ...(goneTo !== undefined && { goneTo }),
     ...(timeMs !== undefined && { timeMs }),
     what: { kind: 'example', example },

@@ -269,9 +269,9 @@ function renamed(saved: SavedState, renaming: Renaming): SavedState {
     weights: { ...weights, head: renaming.head },
     learnerState: renaming.state(learnerState) as LearnerState,
     setAside: setAside.map((entry) =>
-      entry.stratum === undefined
+      entry.strata === undefined
         ? entry
-        : { ...entry, stratum: renaming.name(entry.stratum) as string },
+        : { ...entry, strata: entry.strata.map((stratum) => renaming.name(stratum) as string) },
     ),
     progress: { ...progress, retired: renaming.state(progress.retired) },
     ...(memorised && {

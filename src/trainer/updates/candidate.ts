@@ -24,10 +24,10 @@ const MOST = 20
 
 export function learnedFrom(
   examples: readonly Pick<Example, 'source' | 'target'>[],
-  task: Pick<Task, 'stratum'>,
+  task: Pick<Task, 'strata'>,
 ): LearnedFrom {
   const sources = largest(examples.map(({ source }) => source))
-  const strata = largest(examples.map(({ target }) => task.stratum(target)))
+  const strata = largest(examples.flatMap(({ target }) => task.strata(target)))
   return {
     sources: sources.map(([source, count]) => ({ source, count })),
     strata: strata.map(([stratum, count]) => ({ stratum, count })),

@@ -202,7 +202,7 @@ function goldenOutcome(
   const usual = state.compared.usual(key)
   const wrongIn = state.compared.wrongIn(key)
   return {
-    ...{ file, line, error: own.error, stratum: loop.task.stratum(target) },
+    ...{ file, line, error: own.error, strata: loop.task.strata(target) },
     ...{ streak: state.compared.streak(key), ...state.compared.seen(key) },
     likelihood: Math.exp(-own.loss),
     ...(usual !== undefined && { usual }),
@@ -217,7 +217,7 @@ function outcomeOf({ key, target, slice }: Example, parts: RestoreVersion) {
   if (own === undefined) return []
   return [
     {
-      stratum: loop.task.stratum(target),
+      strata: loop.task.strata(target),
       ...(slice !== undefined && { slice }),
       candidate: own.error,
       isFresh: own.isFresh,

@@ -127,7 +127,7 @@ class Trial {
       if (why === 'outlier')
         return (
           at >= this.#places - RECENT &&
-          defence.hasChanged(task.stratum(example.target), example.source)
+          defence.hasChanged(task.strata(example.target), example.source)
         )
       if (why !== 'over-share') return false
       const left = room.get(example.source) ?? defence.roomOf(example.source)

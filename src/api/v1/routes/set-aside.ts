@@ -77,12 +77,12 @@ export function addQuarantineRoutes(app: FastifyInstance, services: Services): v
   addSelecting(app, services, 'quarantine/drop', 'drop examples in quarantine, for good')
 }
 
-type ShownEvent = Pick<ShownAside, 'source' | 'id' | 'stratum' | 'timeMs'>
+type ShownEvent = Pick<ShownAside, 'source' | 'id' | 'strata' | 'timeMs'>
 
-function shown({ source, id, stratum, timeMs }: ShownEvent, { view }: ServedModel['task']) {
+function shown({ source, id, strata, timeMs }: ShownEvent, { view }: ServedModel['task']) {
   return {
     ...{ source, id },
-    ...(stratum !== undefined && view.stratum(stratum)),
+    ...(strata !== undefined && view.stratum(strata.join(', '))),
     ...(timeMs !== undefined && { time: new Date(timeMs).toISOString() }),
   }
 }
