@@ -13,6 +13,7 @@ import { jointPromotion, jointRollback } from '../evaluation/release-decisions.t
 import { openComparedEngine, openKnnEngine } from '../learner/memory/engines.ts'
 import type { Memory } from '../contracts/policy.ts'
 import type { Compiling } from '../optim/engines/compiled-network.ts'
+import { openEmbedder } from '../optim/embedding-training.ts'
 import { openTrainable, type TrainableParts } from '../optim/step.ts'
 import { failure } from '../platform/errors.ts'
 import { openRandom } from '../platform/random.ts'
@@ -65,6 +66,11 @@ export function learning(context: Learning, model: string, base: Base, plan: Pla
           // Its state belongs to one line of weights.
           regularizer: openPolicy('regularizer', policies.regularizer, settings.regularizer),
         }),
+      openEmbedder: (parameters) =>
+        openEmbedder(
+          { ...plan, outputs: 0, tf, baseTensors: context.baseTensors(plan.base) },
+          parameters,
+        ),
     },
     policies: {
       replay: openPolicy('replay', policies.replay, replay),

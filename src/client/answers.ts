@@ -75,6 +75,7 @@ export type Prediction = Answer<typeof predict.Prediction> &
       Answer<typeof generationSchemas.answer> &
       Answer<typeof regressionSchemas.answer>
   >
+export type Because = Answer<typeof predict.Because>
 export type Predictions = Answer<typeof predict.Answered> & {
   readonly predictions: readonly Prediction[]
 }

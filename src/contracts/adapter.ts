@@ -261,6 +261,11 @@ export interface EmbeddingTraining {
   fitHead(rows: readonly EmbeddedRow[], penalty?: number): void
 }
 
+/** The embedding of each row that a head reads. Holds tensors until it is closed. */
+export interface Embedder extends Pick<EmbeddingTraining, 'of'> {
+  close(): void
+}
+
 export interface TrainableState {
   readonly head: Head
   readonly tensors: Tensors

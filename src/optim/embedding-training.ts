@@ -3,7 +3,8 @@
  * adapter with nothing behind the pooling, on the same engines; it is opened at the first step and closed with the last, so
  * that a model that only answers and takes ordinary steps has one graph.
  */
-import type { EmbeddingTraining, StepResult } from '../contracts/adapter.ts'
+import type { Embedder, EmbeddingTraining, StepResult } from '../contracts/adapter.ts'
+import type { Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
 import type { EmbeddedRow, EmbeddingLoss } from '../contracts/policy.ts'
 import type { TaskHead } from '../contracts/task.ts'
@@ -33,8 +34,8 @@ export class AdapterEmbedding implements EmbeddingTraining {
   constructor(parts: EmbeddingTrainingParts) {
     this.#parts = parts
     const { plan } = parts
-    this.#plan = { ...plan, task: embeddingTask(plan), outputs: plan.base.network.width }
-    this.#names = new Set(specsOf(this.#plan).map(({ name }) => name))
+    this.#plan = embeddingPlan(plan)
+    this.#names = belowHead(this.#plan)
   }
 
   of(rows: readonly Latent[]): readonly Float32Array[] {
@@ -91,7 +92,29 @@ export class AdapterEmbedding implements EmbeddingTraining {
   }
 }
 
+/** By the parameters of a version, whatever the present ones are. */
+export function openEmbedder(parts: PassParts, parameters: Tensors): Embedder {
+  const plan = embeddingPlan(parts)
+  const engine = isPlain(plan) ? new PlainAdapter(plan) : new EngineAdapter(plan)
+  const names = belowHead(plan)
+  engine.load(new Map([...parameters].filter(([name]) => names.has(name))))
+  return {
+    of: (rows) => (rows.length === 0 ? [] : engine.logits(rows)),
+    close: () => {
+      engine.dispose()
+    },
+  }
+}
+
 /** The embedding is the output. */
+function embeddingPlan<Plan extends AdapterPlan>(plan: Plan): Plan {
+  return { ...plan, task: embeddingTask(plan), outputs: plan.base.network.width }
+}
+
+function belowHead(plan: AdapterPlan): ReadonlySet<string> {
+  return new Set(specsOf(plan).map(({ name }) => name))
+}
+
 function embeddingTask({ task }: Pick<AdapterPlan, 'task'>): TaskHead {
   const { statistics: _, ...head } = task
   return {

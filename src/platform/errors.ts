@@ -310,6 +310,9 @@ export const errorTable = {
   SUMS_MOVED: passing(409, 75).fix(
     'wait until the newest version is live, or promote it: the sums are those of the version that the trainer has made last, and a retraction changes them before the next version',
   ),
+  EXAMPLES_UNKNOWN: row(409, 65).fix(
+    'ask about the live version; keep learned examples with replay (any policy but none) or limits.event_log',
+  ),
   SOURCE_UNKNOWN: row(404, 66).fix(
     'name a source that antikythera sources MODEL shows, as its events spell it',
   ),

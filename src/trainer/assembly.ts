@@ -7,6 +7,7 @@ import { Defence } from '../learner/defence/defence.ts'
 import { Learner } from '../learner/learner.ts'
 import { BufferedSource } from './sources/buffered-source.ts'
 import { LeftOut } from './left-out.ts'
+import { NearestExamples } from './nearest-examples.ts'
 import type { LoopParts } from './parts.ts'
 import { RetryPolicy, type RetryOptions } from '../platform/retry.ts'
 import { ForgetTurn } from './forgetting/forget-turn.ts'
@@ -32,6 +33,7 @@ export interface Assembly {
   readonly rollout: RolloutTurn
   readonly forget: ForgetTurn
   readonly leftOut: LeftOut
+  readonly nearest: NearestExamples
   readonly times: UpdateClock
   readonly meter: ComputeMeter
   dispose(): void
@@ -72,9 +74,10 @@ export function assemble(loop: LoopParts): Assembly {
   const updater = new Updater(updating)
   const rollout = new RolloutTurn(updating)
   const leftOut = new LeftOut({ loop, state, retry, latents })
+  const nearest = new NearestExamples({ loop, state, retry, latents })
   const forget = new ForgetTurn({ loop, state, retry, latents, pointer, leftOut })
   const dispose = () => trainable.dispose()
-  const turns = { updater, rollout, forget, leftOut }
+  const turns = { updater, rollout, forget, leftOut, nearest }
   return { loop, state, retry, heldUp, latents, pointer, ...turns, times, meter, dispose }
 }
 

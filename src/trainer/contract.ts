@@ -1,6 +1,7 @@
 /** The trainer's report to the server about its model. */
 import type { AlarmCount } from '../contracts/policy.ts'
 import type { KlReport, LossGapReport, Scores } from '../contracts/release.ts'
+import type { Json } from '../contracts/core.ts'
 import type { Positions, SourceStatus } from '../contracts/source.ts'
 import type { Trial } from '../evaluation/trial.ts'
 import type { ServedScore } from '../evaluation/served-scores.ts'
@@ -20,6 +21,8 @@ export interface TrainerCalls {
   readonly worth: { readonly asked: null; readonly found: WorthReport }
   /** The outputs of the live version without what a source has taught. */
   readonly without: { readonly asked: WithoutQuestion; readonly found: WithoutAnswer }
+  /** The examples of a version that are nearest to inputs. */
+  readonly nearest: { readonly asked: NearestQuestion; readonly found: NearestAnswer }
 }
 
 /** Throws `TRAINER_BUSY`, and the errors of the call. */
@@ -93,6 +96,29 @@ export interface WithoutAnswer {
   /** Of the sums that are left. */
   readonly digest: string
   readonly logits: readonly (readonly number[])[]
+}
+
+export interface NearestQuestion {
+  readonly version: string
+  readonly inputs: readonly Input[]
+  /** How many for each input. */
+  readonly most: number
+}
+
+export interface NearestAnswer {
+  /** For each input, the nearest first. */
+  readonly nearest: readonly (readonly NearExample[])[]
+}
+
+/** An example that a version has learned: never its input. */
+export interface NearExample {
+  readonly source: string
+  readonly id: string
+  readonly timeMs?: number
+  /** The cosine. */
+  readonly similarity: number
+  /** What it taught, as the task shows it. */
+  readonly target: Readonly<Record<string, Json>>
 }
 
 /** The progress of a trainer in one source. */

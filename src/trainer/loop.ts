@@ -179,11 +179,12 @@ class ModelLoop {
   }
 
   async #answer({ call, asked }: LoopQuestion, signal: AbortSignal): Promise<unknown> {
-    const { leftOut } = this.#assembly
+    const { leftOut, nearest } = this.#assembly
     const answers = {
       forecast: async (request) => forecastOf(request, this.#assembly, signal),
       worth: async () => leftOut.worth(signal),
       without: async (question) => leftOut.answer(question, signal),
+      nearest: async (question) => nearest.to(question, signal),
     } satisfies {
       readonly [Each in keyof TrainerCalls]: (
         asked: TrainerCalls[Each]['asked'],

@@ -1,6 +1,6 @@
 /** The parts of the trainer of one model. Plain interfaces: only the composition knows the implementations. */
 import type { LatentPrecision } from './sources/latents.ts'
-import type { AdapterConfig, Trainable } from '../contracts/adapter.ts'
+import type { AdapterConfig, Embedder, Trainable } from '../contracts/adapter.ts'
 import type { Clock, ExampleKey, Logger, Random, Tensors } from '../contracts/core.ts'
 import type { Base, BaseIdentity, TrunkEngine } from '../contracts/base.ts'
 import type { FewShot, LearningRateSchedule, Replay, Trigger } from '../contracts/policy.ts'
@@ -151,6 +151,8 @@ interface AdapterParts {
   /** The zero-start adapter, equal whenever it is called (`freshAdapter` with the model's seed). */
   readonly freshParameters: (head: Head) => Tensors
   readonly openTrainable: (start: AdapterStart) => Trainable
+  /** Of the parameters of a version with this adapter. */
+  readonly openEmbedder: (parameters: Tensors) => Embedder
 }
 
 /** Those that the trainer consults; regularizer and kNN memory belong to what they act on. */

@@ -10,6 +10,7 @@ export class Snapshots {
   readonly #checkpoint: Checkpoint
   readonly #log: Logger
   #retracted: RetractedKeys = { keys: [], predictions: [] }
+  #retractions = 0
 
   constructor(checkpoint: Checkpoint, log: Logger) {
     this.#checkpoint = checkpoint
@@ -21,7 +22,13 @@ export class Snapshots {
     return this.#retracted
   }
 
+  /** How often something was taken out of them. */
+  get retractions(): number {
+    return this.#retractions
+  }
+
   retract({ keys, predictions, meant = [] }: RetractedKeys): void {
+    this.#retractions += 1
     const before = this.#retracted
     this.#retracted = {
       keys: [...before.keys, ...keys],

@@ -69,7 +69,7 @@ test('each route opens for its role and refuses every other, before it looks at 
   }
 })
 
-test('a key may predict, and not have the trainer compute an answer without a source', async () => {
+test('a key may predict, and not have the trainer compute an answer without a source or say what it rests on', async () => {
   const { app } = await openServed({ auth })
   const url = '/v1/models/m/predict'
   const ask = async (key: string, more: object) => {
@@ -79,6 +79,8 @@ test('a key may predict, and not have the trainer compute an answer without a so
   expect((await ask(keys.predict, {})).statusCode).toBe(200)
   const refused = await ask(keys.predict, { without: 'desk' })
   expect(refused.json()).toMatchObject({ code: 'ROLE_MISSING', needs: 'operate' })
+  const hidden = await ask(keys.predict, { because: 3 })
+  expect(hidden.json()).toMatchObject({ code: 'ROLE_MISSING', needs: 'read' })
   const asked = await ask('token-of-16-bytes', { without: 'desk' })
   expect(asked.json()).toMatchObject({ code: 'SUMS_UNKNOWN' })
 })

@@ -67,6 +67,25 @@ test('the version before answers as it did, and a rollback forgets', async () =>
   await expect.poll(() => labels()).toEqual(['account', 'account', 'unsure'])
 })
 
+test('an answer says what it rests on: the correction, and never its text', async () => {
+  const asked = { inputs: [alike], because: 2, version: 'v1' }
+  const { predictions } = await post<{ predictions: readonly { because: readonly Because[] }[] }>(
+    'm/predict',
+    asked,
+  )
+  expect(predictions[0]!.because).toMatchObject([{ id: 'c-1', target: { label: 'account' } }])
+  expect(predictions[0]!.because[0]!.similarity).toBeGreaterThan(0.8)
+  expect(JSON.stringify(predictions)).not.toContain('log in')
+  const url = ['--url', daemon.url]
+  const { stdout } = await runCli('predict', alike, '--model', 'm', '--because', '1', ...url)
+  expect(stdout).toMatch(/\n {4}because 0\.[89]\d\d {2}label account {2}\S+ {2}c-1\n/)
+})
+
+interface Because {
+  readonly id: string
+  readonly similarity: number
+}
+
 test('a daemon that was killed answers as before, and goes on remembering', async () => {
   await daemon.kill()
   await daemon.start()
@@ -210,6 +229,8 @@ describe('what a source is worth', () => {
   test.each([
     ['worth', { without: 'stranger' }, 404, 'SOURCE_UNKNOWN'],
     ['worth', { without: 'desk', version: 'v1' }, 400, 'REQUEST_INVALID'],
+    ['worth', { without: 'desk', because: 1 }, 400, 'REQUEST_INVALID'],
+    ['worth', { because: 33 }, 400, 'REQUEST_INVALID'],
     ['m', { without: 'desk' }, 409, 'SUMS_UNKNOWN'],
     ['sums', undefined, 409, 'ROWS_MISSING'],
     ['m', undefined, 409, 'SUMS_UNKNOWN'],

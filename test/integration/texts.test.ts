@@ -73,6 +73,13 @@ test('completions change the answers, and everything says how far', async () => 
   }
   expect(after.version).not.toBe(before.version)
   expect(after.text).toBe('Sure!')
+  const inputs = [{ messages: [{ role: 'user', content: 'Why?' }] }]
+  const { predictions } = await post<{ predictions: readonly { because: readonly object[] }[] }>(
+    'support/predict',
+    { inputs, because: 2 },
+  )
+  const same = { similarity: expect.closeTo(1, 5) as number, target: { completion: 'Sure!' } }
+  expect(predictions[0]!.because).toMatchObject([same, same])
   const model = await get<Model>('support')
   expect(model.kl.per_token).toBeGreaterThan(0.1)
   expect(model.quality.token_loss_recent).toBeLessThan(5)

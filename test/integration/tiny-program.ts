@@ -26,7 +26,7 @@ import type { TrainerProgram } from '../../src/trainer/process/process.ts'
 import { packTensors, unpackTensors } from '../../src/checkpoint/tables/states.ts'
 import type { Mutex } from '../../src/platform/store/lock.ts'
 import { loggedIn } from '../trainer/logged.ts'
-import { freshTiny, tinyBase, TinyTrainable, tinyTrunk } from '../trainer/tiny.ts'
+import { freshTiny, tinyBase, tinyEmbedder, TinyTrainable, tinyTrunk } from '../trainer/tiny.ts'
 
 export interface TinyConfig {
   readonly [key: string]: Json
@@ -96,6 +96,7 @@ export async function openTinyLoop(
       config: { method: 'head', rank: 1, alpha: 1, tail_layers: 0 },
       freshParameters: freshTiny,
       openTrainable: (start) => Object.assign(new SlowTrainable(start), { stepMs }),
+      openEmbedder: () => tinyEmbedder,
     },
     train: { batch: 4, replay_batch: 4, epochs: 1 },
     policies: {

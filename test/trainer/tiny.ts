@@ -6,6 +6,7 @@ import { text } from '../../src/payloads/inputs/text.ts'
 import { isOf } from '../../src/contracts/payload.ts'
 import { createHash } from 'node:crypto'
 import type {
+  Embedder,
   StepResult,
   Trainable,
   TrainableState,
@@ -44,6 +45,11 @@ export function tinyLatent(row: EncodedRow): Latent {
   const data = new Float32Array(width)
   for (const id of row.data) data[id % width]! += 0.25
   return { positions: 1, width, data }
+}
+
+export const tinyEmbedder: Embedder = {
+  of: (rows) => rows.map(({ data }) => data),
+  close: () => {},
 }
 
 export function freshTiny(head: Head): Tensors {

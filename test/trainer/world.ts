@@ -24,7 +24,7 @@ import { openLoop, type Loop } from '../../src/trainer/loop.ts'
 import type { LoopParts } from '../../src/trainer/parts.ts'
 import { Mutex } from '../../src/platform/store/lock.ts'
 import { memoryRegistry, type MemoryRegistry } from './memory-registry.ts'
-import { freshTiny, tinyBase, TinyTrainable, tinyTrunk } from './tiny.ts'
+import { freshTiny, tinyBase, tinyEmbedder, TinyTrainable, tinyTrunk } from './tiny.ts'
 
 /** Not a failure of the world: the process is gone. */
 export class Crash extends Error {}
@@ -51,7 +51,7 @@ type Replaced = Pick<
 > &
   Pick<LoopParts['intake'], 'parse' | 'letAgain' | 'feedbackSource' | 'certify' | 'reaches'> &
   Pick<LoopParts['encoding'], 'base' | 'trunk'> &
-  Pick<LoopParts['adapter'], 'goesOn' | 'freshParameters' | 'openTrainable'>
+  Pick<LoopParts['adapter'], 'goesOn' | 'freshParameters' | 'openTrainable' | 'openEmbedder'>
 
 export interface Setting extends Partial<Replaced> {
   readonly afterRollback?: LoopParts['afterRollback']
@@ -191,6 +191,7 @@ export function partsIn(
       ...(setting.goesOn && { goesOn: setting.goesOn }),
       freshParameters: setting.freshParameters ?? freshTiny,
       openTrainable: setting.openTrainable ?? ((start) => new TinyTrainable(start)),
+      openEmbedder: setting.openEmbedder ?? (() => tinyEmbedder),
     },
     train: setting.train ?? { batch: 4, replay_batch: 3, epochs: 1 },
     policies: {

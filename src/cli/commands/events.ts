@@ -37,6 +37,11 @@ export function registerPredict(program: Command): void {
       '--without <source>',
       'answer with the live version as it would be without the events of this source',
     )
+    .option(
+      '--because <count>',
+      'with each answer, the learned examples that it rests on most',
+      wholeNumber,
+    )
     .action(async (texts: readonly string[], flags: PredictFlags) => {
       const { predict } = await import('../feedback/predict.ts')
       await predict(texts, flags)

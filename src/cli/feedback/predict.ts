@@ -2,7 +2,7 @@
 import { CodedError, type Json } from '../../contracts/core.ts'
 import { defined } from '../../platform/defined.ts'
 import { failure, withDetails } from '../../platform/errors.ts'
-import type { Prediction, Predictions } from '../../client/client.ts'
+import type { Because, Prediction, Predictions } from '../../client/client.ts'
 import type { ClientFlags } from '../flags.ts'
 import { connectModel, type Connection } from '../remote/connect.ts'
 import { tableRows } from './csv.ts'
@@ -17,6 +17,8 @@ export interface PredictFlags extends ClientFlags {
   readonly at?: string
   /** The live version answers without what this source has taught it. */
   readonly without?: string
+  /** With each answer, this many of the learned examples that it rests on most. */
+  readonly because?: number
   readonly features?: readonly string[]
   /** CSV with a header: one input a row. Otherwise one text a line. */
   readonly file?: string
@@ -84,12 +86,12 @@ async function askAll(
   for (let from = 0; from < asked.length; from += INPUTS_PER_REQUEST) {
     const block = asked.slice(from, from + INPUTS_PER_REQUEST)
     const inputs = block.map(({ input }) => input)
-    const { version, at, without } = flags
-    const past = defined({ version, at, without })
+    const { version, at, without, because } = flags
+    const more = defined({ version, at, without, because })
     try {
       const answer = await api.predict(
         inputs.map((input) => said(input, flags)),
-        past,
+        more,
       )
       print(flags.json, answer, () => linesOf(answer, inputs))
     } catch (error) {
@@ -108,14 +110,22 @@ function atLine(error: unknown, block: readonly FileInput[]): unknown {
 }
 
 function linesOf({ version, predictions }: Predictions, inputs: readonly Json[]): string[] {
-  return predictions.map((prediction, index) => {
-    const { id, tokens } = prediction
-    return `${answerOf(prediction)}  ${version}  ${id}  ${cutOf(tokens)}${shown(inputs[index])}`
+  return predictions.flatMap((prediction, index) => {
+    const { id, tokens, because = [] } = prediction
+    return [
+      `${answerOf(prediction)}  ${version}  ${id}  ${cutOf(tokens)}${shown(inputs[index])}`,
+      ...because.map(becauseLine),
+    ]
   })
 }
 
+function becauseLine({ similarity, target, source, id }: Because): string {
+  const taught = Object.entries(target).map(([word, value]) => `${word} ${shown(value)}`)
+  return `    because ${similarity.toFixed(3)}  ${taught.join(', ')}  ${source}  ${id}`
+}
+
 /** A text as it is, on one line. */
-function shown(input: Json | undefined): string {
+function shown(input: unknown): string {
   const isOfText = typeof input === 'object' && input !== null && 'text' in input
   const text = isOfText ? input.text : input
   return typeof text === 'string' ? text.replace(/\s+/g, ' ') : JSON.stringify(input)

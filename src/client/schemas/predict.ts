@@ -1,7 +1,7 @@
 /** The request and the answer of a prediction. */
 import { Type, type Static } from 'typebox'
 import type { Json } from '../../contracts/core.ts'
-import { Count, Name, flag, integer, text } from './parts.ts'
+import { Count, Name, Time, flag, integer, number, text } from './parts.ts'
 
 const Strict = { additionalProperties: false }
 
@@ -38,6 +38,8 @@ const Generate = Type.Object(
   },
 )
 
+const MOST_EXAMPLES = 32
+
 /** An input is anything here, on purpose: a wrong one is reported with its own code and place. The description shows what bases read. */
 export function predictBody(mostInputs: number) {
   return Type.Object(
@@ -66,6 +68,14 @@ export function predictBody(mostInputs: number) {
             'answer with the live version as it would be without the events of this source; for closed forms with exact sums, with the role operate',
         }),
       ),
+      because: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          maximum: MOST_EXAMPLES,
+          description:
+            'with each answer this many learned examples that it rests on most, with the role read',
+        }),
+      ),
       generate: Type.Optional(Generate),
     },
     Strict,
@@ -73,6 +83,18 @@ export function predictBody(mostInputs: number) {
 }
 
 export type PredictBody = Static<ReturnType<typeof predictBody>>
+
+export const Because = Type.Object({
+  source: text('with the id, the event that taught it'),
+  id: Type.String(),
+  time: Type.Optional(Time),
+  similarity: number('cosine to the input, in the embedding that the head of the version reads'),
+  target: Type.Record(Type.String(), Type.Unknown(), {
+    description: 'what it taught, such as { label }',
+  }),
+})
+
+export type Because = Static<typeof Because>
 
 export const Prediction = Type.Object({
   id: text('feedback may refer to it as prediction_id'),
@@ -92,6 +114,12 @@ export const Prediction = Type.Object({
       { prompt_tokens: Count, completion_tokens: Count },
       { description: 'of a text that was written, the token that ended it included' },
     ),
+  ),
+  because: Type.Optional(
+    Type.Array(Because, {
+      description:
+        'with because: the learned examples that are nearest to the input, the nearest first; none if the version has learned nothing',
+    }),
   ),
 })
 

@@ -43,6 +43,8 @@ export interface ModelServices extends Pick<
   readonly forgetting: ForgetService
   /** What each source is worth. Throws `SUMS_UNKNOWN`, `ROWS_MISSING`, and as pages of the trainer do. */
   readonly worth: TrainerPages['worth']
+  /** The learned examples that are nearest to inputs. Throws `EXAMPLES_UNKNOWN`, and as pages of the trainer do. */
+  readonly nearest: TrainerPages['nearest']
   /** Its part of an answer to another daemon of the fleet. */
   readonly pagesHere: OpenTrainerPages['here']
   readonly deadLetters: DeadLetterService
@@ -121,6 +123,7 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
     learning: openLearningService(model, pages, trainer),
     forgetting: openForgetService(model, pages, around),
     worth: async () => pages.worth(),
+    nearest: async (asked) => pages.nearest(asked),
     pagesHere: here,
     deadLetters: openDeadLetterService(model.deadLetters, async (messages) =>
       feedback.take(messages, { areLetters: true }),

@@ -8,6 +8,8 @@ import type { SetAsidePages } from '../../checkpoint/set-aside-pages.ts'
 import { CodedError, type Clock } from '../../contracts/core.ts'
 import type { Limits } from '../../platform/limits.ts'
 import type {
+  NearestAnswer,
+  NearestQuestion,
   TrainerStatus,
   WithoutAnswer,
   WithoutQuestion,
@@ -31,6 +33,7 @@ export interface TrainerPages {
   forecast(asked: ForgetRequest): Promise<ForgetForecast>
   worth(): Promise<WorthReport>
   without(asked: WithoutQuestion): Promise<WithoutAnswer>
+  nearest(asked: NearestQuestion): Promise<NearestAnswer>
 }
 
 /** One call of `TrainerPages`, as plain JSON. */
@@ -121,6 +124,7 @@ function pagesHere(model: PagesModel, around: PagesAround): TrainerPages {
     forecast: async (asked) => here(trainer.ask)(name, 'forecast', asked),
     worth: async () => here(trainer.ask)(name, 'worth', null),
     without: async (asked) => here(trainer.ask)(name, 'without', asked),
+    nearest: async (asked) => here(trainer.ask)(name, 'nearest', asked),
   }
 }
 

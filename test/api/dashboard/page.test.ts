@@ -410,6 +410,9 @@ test('the box answers, takes the right answer, and says which version has learne
   const learned = async () =>
     (await rig.get<{ sources: { source: string }[] }>('/v1/models/rows/quality')).sources
   await expect.poll(learned).toContainEqual(expect.objectContaining({ source: 'page' }))
+  await page.getByRole('button', { name: 'What this rests on' }).click()
+  const nearest = page.locator('#because li').first()
+  expect(await nearest.textContent()).toMatch(/^1\.00 yes page /)
   await page.getByLabel('Input').fill('{"features": [1]}')
   await page.getByRole('button', { name: 'Predict' }).click()
   expect(await page.locator('.bad').first().textContent()).toContain('features')

@@ -4,6 +4,7 @@ import type { Model, Prediction, Predictions } from '../../../client/answers.ts'
 import { modelPath, send, textOf } from './client.tsx'
 import { share } from './format.tsx'
 import { Bar } from './elements.tsx'
+import { RestsOn } from './rests-on.tsx'
 import { TryTexts, teach } from './try-texts.tsx'
 import { Fault, useFault } from './elements.tsx'
 
@@ -66,6 +67,12 @@ function TryRow({ model, lost }: TryItProps) {
               <small>by {predicted?.version}</small>
             </p>
             <Scores scores={answer.scores ?? {}} />
+            <RestsOn
+              key={answer.id}
+              model={model.model}
+              input={inputOf(input, model.reads)}
+              version={predicted?.version}
+            />
           </>
         )}
       </div>

@@ -6,6 +6,7 @@ import { useState } from 'preact/hooks'
 import type { Model, Prediction, Predictions, FeedbackAnswer } from '../../../client/answers.ts'
 import { modelPath, send, textOf, get } from './client.tsx'
 import { Fault, useFault } from './elements.tsx'
+import { RestsOn } from './rests-on.tsx'
 
 interface TryTextsProps {
   readonly model: Model
@@ -23,7 +24,7 @@ export function TryTexts({ model, lost }: TryTextsProps) {
     setBusy(true)
     say('')
     try {
-      const input = { messages: [{ role: 'user', content: message }] }
+      const input = saidBy(message)
       const inputs = Array.from({ length: count }, () => input)
       setAnswered(await send<Predictions>('POST', modelPath(model.model, '/predict'), { inputs }))
       setFault('')
@@ -74,6 +75,14 @@ export function TryTexts({ model, lost }: TryTextsProps) {
         ))}
       </div>
       {first !== undefined && (
+        <RestsOn
+          key={`because ${first.id}`}
+          model={model.model}
+          input={saidBy(message)}
+          version={answered?.version}
+        />
+      )}
+      {first !== undefined && (
         <Judged
           key={first.id}
           first={first}
@@ -86,6 +95,10 @@ export function TryTexts({ model, lost }: TryTextsProps) {
       </p>
     </section>
   )
+}
+
+function saidBy(content: string) {
+  return { messages: [{ role: 'user', content }] }
 }
 
 interface JudgedProps {

@@ -3,12 +3,13 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { Type } from 'typebox'
-import { predictBody, type PredictBody } from '../../../client/schemas/predict.ts'
+import { predictBody, type Because, type PredictBody } from '../../../client/schemas/predict.ts'
 import { failure } from '../../../platform/errors.ts'
 import { eventLoop } from '../../../platform/slices.ts'
 import { requestInput, type PastTime } from '../../../serving/services/prediction-service.ts'
 import type { TextOptions } from '../../../serving/services/generation/contract.ts'
 import type { PredictRequest, AnsweredInput } from '../../../serving/live/predict.ts'
+import type { ModelServices } from '../../../serving/services/model-services.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { checkRole } from '../../http/auth.ts'
 import { traceparentOf } from '../../http/trace-requests.ts'
@@ -40,17 +41,25 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
         signal: over,
         traceparent: traceparentOf(request),
       }
-      const { without } = body
+      const { without, because } = body
       // It takes the time of the trainer.
       if (without !== undefined && caller !== undefined) checkRole(caller, 'operate')
       if (without !== undefined && model.generation !== undefined)
         throw failure('SUMS_UNKNOWN', `${model.name} writes texts, and has no exact sums`)
+      // It takes the time of the trainer too, and says what others have taught.
+      if (because !== undefined && caller !== undefined) checkRole(caller, 'read')
+      if (because !== undefined && without !== undefined)
+        throw failure('REQUEST_INVALID', 'without a source an answer rests on other examples', {
+          details: { pointer: '/because' },
+        })
       const answered =
         model.generation === undefined
           ? await model.predictions.predict({ ...withoutOptions(asked, body), without })
           : await model.generation.answer(asked, optionsIn(body))
       const { manifest, generation, arm, predictions } = answered
       const { version, digest } = manifest
+      const nearest =
+        because === undefined ? [] : await nearestOf(model, { version, inputs, most: because })
       nameVersion(reply, { version, digest, generation })
       const head = {
         model: model.name,
@@ -59,11 +68,28 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
         ...(generation !== undefined && { generation }),
         ...(arm !== undefined && { arm }),
       }
-      if (!isLong(predictions)) return { ...head, predictions: predictions.map(shown) }
-      return sendInPieces(reply, head, predictions)
+      const all = predictions.map((prediction, at) => ({ ...prediction, because: nearest[at] }))
+      if (!isLong(all)) return { ...head, predictions: all.map(shown) }
+      return sendInPieces(reply, head, all)
     },
   })
 }
+
+/** For each input, the examples that the answer of this version rests on most. */
+async function nearestOf(
+  model: Pick<ModelServices, 'nearest'>,
+  asked: Parameters<ModelServices['nearest']>[0],
+): Promise<readonly (readonly Because[])[]> {
+  const { nearest } = await model.nearest(asked)
+  return nearest.map((examples) =>
+    examples.map(({ timeMs, source, id, similarity, target }) => ({
+      ...{ source, id, similarity, target },
+      ...(timeMs !== undefined && { time: new Date(timeMs).toISOString() }),
+    })),
+  )
+}
+
+type ShownPrediction = AnsweredInput & { readonly because: readonly Because[] | undefined }
 
 /** How a text is written. */
 function optionsIn({ generate = {} }: PredictBody): TextOptions {
@@ -146,23 +172,25 @@ function numbersIn(answer: AnsweredInput['answer']): number {
 function sendInPieces(
   reply: FastifyReply,
   head: Readonly<Record<string, Json>>,
-  predictions: readonly AnsweredInput[],
+  predictions: readonly ShownPrediction[],
 ): FastifyReply {
   void reply.type('application/json; charset=utf-8')
   return reply.send(Readable.from(pieces(head, predictions)))
 }
 
-function shown({ id, answer, truncated, tokens, size, completionTokens }: AnsweredInput) {
+function shown(prediction: ShownPrediction) {
+  const { id, answer, truncated, tokens, size, completionTokens, because } = prediction
   const usage = { prompt_tokens: size, completion_tokens: completionTokens ?? 0 }
   return {
     ...{ id, ...answer, ...(truncated && { truncated }), ...(tokens && { tokens }) },
     ...(completionTokens !== undefined && { usage }),
+    ...(because && { because }),
   }
 }
 
 async function* pieces(
   head: Readonly<Record<string, Json>>,
-  predictions: readonly AnsweredInput[],
+  predictions: readonly ShownPrediction[],
 ): AsyncGenerator<string> {
   let piece = `${JSON.stringify(head).slice(0, -1)},"predictions":[`
   for (const [at, prediction] of predictions.entries()) {
