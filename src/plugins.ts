@@ -20,6 +20,9 @@ import {
   noPenalty,
   noReplay,
 } from '../policies/none.ts'
+import { bootstrap } from '../policies/exploration/bootstrap.ts'
+import { epsilonGreedy, noExploration } from '../policies/exploration/epsilon-greedy.ts'
+import { softmax } from '../policies/exploration/softmax.ts'
 import { contrastive } from '../policies/few-shot/contrastive.ts'
 import { knn } from '../policies/memory/knn.ts'
 import { mixture } from '../policies/memory/mixture.ts'
@@ -62,10 +65,12 @@ import { v1 } from './api/v1/plugin.ts'
 import { bert } from './bases/bert/plugin.ts'
 import { causal } from './bases/causal/plugin.ts'
 import { features } from './bases/features/plugin.ts'
+import { pair } from './bases/pair/plugin.ts'
 import { e5Small, minilm, pulled, smollm2, wordllama } from './bases/pulled/plugin.ts'
 import { useLite } from './bases/use-lite/plugin.ts'
 import type { MethodPlugin } from './contracts/adapter.ts'
 import type { BasePlugin } from './contracts/base.ts'
+import type { Exploration } from './contracts/choice.ts'
 import type {
   FewShot,
   LearningRateSchedule,
@@ -81,6 +86,7 @@ import type { ServedPrediction } from './contracts/event.ts'
 import type { TaskPlugin } from './contracts/task.ts'
 import { classification } from './tasks/classification/plugin.ts'
 import { generation } from './tasks/generation/plugin.ts'
+import { ranking } from './tasks/ranking/plugin.ts'
 import { regression } from './tasks/regression/plugin.ts'
 
 /** Under `base:`. */
@@ -94,6 +100,7 @@ export const bases = {
   bert,
   causal,
   features,
+  pair,
 } satisfies Readonly<Record<string, BasePlugin>>
 
 /** Under `adapter: { method: … }`. */
@@ -113,7 +120,7 @@ export const methods = {
 } satisfies Readonly<Record<string, MethodPlugin>>
 
 /** Under `task:`. */
-export const tasks = { classification, regression, generation } satisfies Readonly<
+export const tasks = { classification, regression, generation, ranking } satisfies Readonly<
   Record<string, TaskPlugin>
 >
 
@@ -179,6 +186,12 @@ export const policies = {
     'drift-reset': driftReset,
   } satisfies PolicyTable<LearningRateSchedule>,
   few_shot: { none: noFewShot, contrastive } satisfies PolicyTable<FewShot>,
+  exploration: {
+    none: noExploration,
+    'epsilon-greedy': epsilonGreedy,
+    softmax,
+    bootstrap,
+  } satisfies PolicyTable<Exploration>,
   promotion: {
     always,
     manual,
@@ -209,6 +222,7 @@ export const defaults = {
     trigger: 'count',
     rate: 'drift-reset',
     few_shot: 'none',
+    exploration: 'none',
     promotion: 'always',
     rollout: 'immediate',
     rollback: 'never',

@@ -6,6 +6,7 @@ import type { ClassificationReport } from '../tasks/classification/report.ts'
 import type { classificationSchemas } from '../tasks/classification/schemas.ts'
 import type { TextReport } from '../tasks/generation/quality.ts'
 import type { generationSchemas } from '../tasks/generation/schemas.ts'
+import type { RewardReport, rankingSchemas } from '../tasks/ranking/view.ts'
 import type { ErrorReport, regressionSchemas } from '../tasks/regression/view.ts'
 import type * as letters from './schemas/dead-letters.ts'
 import type * as evaluation from './schemas/evaluate.ts'
@@ -15,18 +16,20 @@ import type * as models from './schemas/models.ts'
 import type * as moves from './schemas/moves.ts'
 import type { Answer } from './schemas/parts.ts'
 import type * as predict from './schemas/predict.ts'
+import type * as rank from './schemas/rank.ts'
 import type * as quality from './schemas/quality.ts'
 import type * as aside from './schemas/set-aside.ts'
 import type * as versions from './schemas/versions.ts'
 import type { AuditAnswer, FleetAnswer } from './schemas/operations.ts'
 
-export type { ClassificationReport, ErrorReport, TextReport }
+export type { ClassificationReport, ErrorReport, RewardReport, TextReport }
 
 type Facts = Partial<Answer<typeof classificationSchemas.facts>>
 type Brief = Partial<
   Answer<typeof classificationSchemas.brief> &
     Answer<typeof generationSchemas.brief> &
-    Answer<typeof regressionSchemas.brief>
+    Answer<typeof regressionSchemas.brief> &
+    Answer<typeof rankingSchemas.brief>
 >
 
 /** `next`: the `before` of the next page, if there is one. */
@@ -45,7 +48,7 @@ export type Fault = Answer<typeof models.FaultAnswer>
 export type ServedScore = Answer<typeof quality.Served>
 export type SliceGap = Answer<typeof quality.SliceGap>
 export type Quality = Answer<typeof quality.Quality> &
-  Partial<ClassificationReport & TextReport & ErrorReport>
+  Partial<ClassificationReport & TextReport & ErrorReport & RewardReport>
 
 export type SourceWorths = Answer<typeof quality.SourceWorths>
 
@@ -73,12 +76,14 @@ export type Prediction = Answer<typeof predict.Prediction> &
   Partial<
     Answer<typeof classificationSchemas.answer> &
       Answer<typeof generationSchemas.answer> &
-      Answer<typeof regressionSchemas.answer>
+      Answer<typeof regressionSchemas.answer> &
+      Answer<typeof rankingSchemas.answer>
   >
 export type Because = Answer<typeof predict.Because>
 export type Predictions = Answer<typeof predict.Answered> & {
   readonly predictions: readonly Prediction[]
 }
+export type Ranking = Answer<typeof rank.RankAnswer>
 export type Evaluation = Answer<typeof evaluation.EvaluateAnswer>
 export type FeedbackAnswer = Answer<typeof feedback.FeedbackAnswer>
 export type RejectedEvent = Answer<typeof feedback.Rejected>

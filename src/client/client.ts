@@ -29,6 +29,7 @@ import type {
   Pins,
   Predictions,
   Quality,
+  Ranking,
   QuarantinePage,
   Receipt,
   ResendAnswer,
@@ -50,6 +51,7 @@ import type {
 } from './schemas/moves.ts'
 import type { Immutable, PageQuery } from './schemas/parts.ts'
 import type { PredictBody } from './schemas/predict.ts'
+import type { RankBody } from './schemas/rank.ts'
 
 export type * from './answers.ts'
 export type { ClientOptions } from './http.ts'
@@ -64,6 +66,12 @@ export interface Client {
 }
 
 export type ModelClient = ReturnType<typeof modelAt>
+
+/** What is ranked, and in which context. */
+export interface RankedChoice {
+  readonly context: Json
+  readonly candidates: readonly { readonly id: string; readonly input: Json }[]
+}
 
 /** Which events: all that it does not exclude. */
 export interface Selection {
@@ -112,6 +120,9 @@ function modelAt(http: Http, name: string) {
     sources: async () => get<SourceWorths>(['sources']),
     predict: async (inputs: readonly Json[], more: Immutable<Omit<PredictBody, 'inputs'>> = {}) =>
       post<Predictions>({ inputs, ...more }, 'predict'),
+    /** `candidates`: `{ id, input }` of each. */
+    rank: async (body: Immutable<Omit<RankBody, 'context' | 'candidates'>> & RankedChoice) =>
+      post<Ranking>(body, 'rank'),
     /** One event, `{ events }`, or lines of events as JSON. */
     feedback: async (events: object | Lines) => post<FeedbackAnswer>(events, 'feedback'),
     evaluate: async (

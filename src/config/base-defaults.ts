@@ -26,6 +26,7 @@ function ofModel(written: unknown, { bases, tasks }: PluginTable): unknown {
   const model = {
     ...written,
     ...trainOf(written, { ...plugin?.train, ...taskPlugin?.train, ...ofBase?.train }),
+    ...explorationOf(written, taskPlugin?.exploration),
   }
   if (ofBase === undefined || !isRecord(settings)) return model
   return {
@@ -39,6 +40,11 @@ function ofModel(written: unknown, { bases, tasks }: PluginTable): unknown {
     adapter: ofBase.adapter,
     ...Object.fromEntries(policyKinds.flatMap((kind) => policyOf(kind, written, ofBase))),
   }
+}
+
+function explorationOf(written: Readonly<Record<string, unknown>>, policy: string | undefined) {
+  if (policy === undefined) return {}
+  return { exploration: given(written.exploration) ?? { policy } }
 }
 
 const policyKinds = ['replay', 'rate', 'trigger', 'memory'] as const

@@ -6,6 +6,7 @@ import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
 import type { Json } from '../contracts/core.ts'
 import type { Base, BasePlugin } from '../contracts/base.ts'
 import type { InputKind } from '../contracts/payload.ts'
+import type { Exploration } from '../contracts/choice.ts'
 import type { Task } from '../contracts/task.ts'
 import { text } from '../payloads/inputs/text.ts'
 import { invariant } from '../platform/errors.ts'
@@ -14,7 +15,8 @@ import { goldenRows, type GoldenRow } from '../evaluation/gate-rows.ts'
 import { encodeExample } from '../intake/encode-example.ts'
 import { recordParser } from '../intake/record-parser.ts'
 import { builtIn, type PluginTable } from './schema/plugin-table.ts'
-import { chosenBase } from './plugins/chosen.ts'
+import { chosenBase, openedWith } from './plugins/chosen.ts'
+import { openPolicy } from './plugins/open-policy.ts'
 import type { Config, ModelConfig } from './config.ts'
 import { taskNameOf, taskPluginOf } from './tasks.ts'
 
@@ -69,9 +71,18 @@ export function openTask(
   const { task } = model
   const name = taskNameOf(model)
   const settings = typeof task === 'string' ? {} : task[name]
-  return taskPluginOf(model, plugins).open(settings ?? {}, {
+  const plugin = taskPluginOf(model, plugins)
+  return plugin.open(openedWith(plugin.settings, settings ?? {}), {
     labels: { ...labelsOf(model), limit },
+    exploration: explorationOf(model, plugins),
   })
+}
+
+export function explorationOf(
+  { exploration }: Pick<ModelConfig, 'exploration'>,
+  { policies }: Pick<PluginTable, 'policies'> = builtIn,
+): Exploration {
+  return openPolicy('exploration', policies.exploration, exploration)
 }
 
 /** The config's adapter in the form of the contract; a method without ranks has none. */

@@ -83,6 +83,7 @@ async function problemsOf(
     ...policy,
     ...problemIn(['quantize'], () => checkQuantize(model, base)),
     ...problemIn(['base'], () => checkLanguage(model, base, plugins)),
+    ...problemIn(['base'], () => checkChoices(model, base, plugins)),
     ...problemIn(['adapter'], () => checkAdapter(model, base, plugins)),
   ]
   // A policy that cannot be opened has been reported.
@@ -103,6 +104,13 @@ function checkQuantize(model: ModelConfig, base: Base): void {
   const { tail_layers: reach } = adapterOf(model)
   if (cutOf(reach, base.network.layers) > 0) return
   const what = `no layer lies below the adapter, which reaches all ${base.network.layers}: lower adapter.tail_layers`
+  throw failure('CONFIG_INVALID', what)
+}
+
+function checkChoices(model: ModelConfig, { name, reads }: Base, plugins: PluginTable): void {
+  const { choices } = openTask(model, { labels: Infinity }, plugins)
+  if (choices === undefined || reads.includes(choices.reads)) return
+  const what = `the base ${name} reads no item in a context, which this task ranks: choose another, such as pair`
   throw failure('CONFIG_INVALID', what)
 }
 

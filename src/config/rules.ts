@@ -5,7 +5,7 @@ import { connectorProblems } from './connector-rules.ts'
 import type { PluginTable } from './schema/plugin-table.ts'
 import type { Problem } from './problem.ts'
 import { shardNameProblems, shardProblems } from './shards.ts'
-import { classProblems, textProblems, isClosedForm } from './tasks.ts'
+import { classProblems, explorationProblems, textProblems, isClosedForm } from './tasks.ts'
 import { redisProblems, blobProblems } from './fleet.ts'
 import type { Config, ModelConfig } from './schema/schema.ts'
 
@@ -83,6 +83,7 @@ const modelRules: readonly ModelRule[] = [
   },
   classProblems,
   textProblems,
+  explorationProblems,
   shardProblems,
   function labelsAreUsable({ labels = [] }, { limits }) {
     const [known, path] =

@@ -84,6 +84,18 @@ export function textProblems(
   return [{ path: ['rollout', 'policy'], at: 'value', message }]
 }
 
+/** Where an answer is no choice, there is nothing to explore. */
+export function explorationProblems(
+  model: ModelConfig,
+  _config: Config,
+  plugins: PluginTable,
+): readonly Problem[] {
+  const { policy } = model.exploration
+  if (policy === 'none' || taskPluginOf(model, plugins).exploration !== undefined) return []
+  const message = `is ${policy}, and the answers of this task are no choice; leave it out, or set task: ranking`
+  return [{ path: ['exploration', 'policy'], at: 'value', message }]
+}
+
 /** A task without a head learns by its adapter alone. */
 function headProblems(model: ModelConfig, plugins: PluginTable): readonly Problem[] {
   if (model.adapter.method !== 'head' || hasHead(model, plugins)) return []

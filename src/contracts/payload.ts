@@ -50,6 +50,8 @@ export interface InputKind<Value extends Payload = Payload> extends PayloadKind 
 export interface SignalKind<Value extends Payload = Payload> extends PayloadKind {
   /** The keys of an event that say it: all of them together. */
   readonly words: readonly string[]
+  /** Keys that may stand beside them; `read` of several words sees them. */
+  readonly also?: readonly string[]
   /** The key `correction` says it too. */
   readonly isCorrection?: true
   /** Whether it says what is right, and replaces earlier feedback on the same answer; or judges the answer that was served. */

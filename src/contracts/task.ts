@@ -5,6 +5,7 @@
  * A task is opened with its settings (`open(settings) → Task`), so no other part carries them. The parts that need no
  * settings, the tensors of its head and their place in the graph, are `TaskHead`.
  */
+import type { Choices } from './choice.ts'
 import type { Json, Plugin, Tensor, Tensors } from './core.ts'
 import type { Head, Score, TaskFacts } from './example.ts'
 import type { EncodedRow } from './network.ts'
@@ -150,6 +151,9 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
   /** Present if answers are texts. */
   readonly texts?: TextTask<Target>
 
+  /** Present if an answer is an order of candidates, and feedback is about one of them. */
+  readonly choices?: Choices
+
   // ── Answering ──
 
   /** Facts of a version under the present names. */
@@ -215,6 +219,8 @@ export interface TaskPlugin
   readonly keys: readonly string[]
   /** Defaults of `train` for each model of it. They count before those of the base, except where that chose them with an adapter. */
   readonly train?: Readonly<Record<string, Json>>
+  /** The exploration of each model of it, if its config names none; absent = its answers are no choice, and no policy explores. */
+  readonly exploration?: string
 }
 
 /** A column of the head that a target names as right, or only as wrong. */

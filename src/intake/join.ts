@@ -5,6 +5,9 @@
  * Waiting is bounded in events, count, bytes, and time. The time is that of the records, never of a clock, so that
  * every run gives up on the same events. Entries are retried after 1, 2, 4, … later events, and the newest whenever the
  * stream is idle.
+ *
+ * An item of a ranking that was shown waits here too, for its reward: until the records of the stream are as much later as its
+ * window is long.
  */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { FeedbackEvent, ServedPrediction } from '../contracts/event.ts'
@@ -42,6 +45,12 @@ export interface WaitingLimits {
   readonly bytes?: number
 }
 
+/** The events that wait for a time of the stream, not for their prediction, and how long. */
+export interface RewardWindow {
+  readonly ms: number
+  holds(event: FeedbackEvent): boolean
+}
+
 /** Whether the prediction must be looked up: its input is needed, or the answer that a rating or a correction judges. */
 export function needsPrediction(
   { predictionId, input, signal }: FeedbackEvent,
@@ -55,8 +64,11 @@ export function needsPrediction(
 
 export class PendingJoins {
   readonly #limits: WaitingLimits
+  readonly #window: RewardWindow | undefined
   /** In the order of arrival. */
   readonly #events = new Map<ExampleKey, WaitingEvent>()
+  /** Those among them that the window holds. */
+  readonly #held = new Map<ExampleKey, WaitingEvent>()
   /** Count of accepted events → the events to retry then. */
   readonly #retryAt = new Map<number, ExampleKey[]>()
   /** Prediction → keys of the events that wait for it. */
@@ -65,8 +77,9 @@ export class PendingJoins {
   /** The time of the newest record that was seen. */
   #newestMs = 0
 
-  constructor(limits: WaitingLimits) {
+  constructor(limits: WaitingLimits, window?: RewardWindow) {
     this.#limits = limits
+    this.#window = window
   }
 
   get size(): number {
@@ -97,7 +110,16 @@ export class PendingJoins {
 
   enter(waiting: WaitingEvent): void {
     this.#put(waiting)
-    this.#schedule(waiting, waiting.since)
+    if (!this.#held.has(waiting.key)) this.#schedule(waiting, waiting.since)
+  }
+
+  /** The oldest whose window is over, or that there is no room for. It stays until it leaves. */
+  over(): WaitingEvent | undefined {
+    const [oldest] = this.#held.values()
+    if (oldest === undefined || this.#window === undefined) return undefined
+    const { timeMs = this.#newestMs } = oldest.received.record
+    const isOver = this.#newestMs - timeMs >= this.#window.ms
+    return isOver || this.#held.size > this.#limits.count ? oldest : undefined
   }
 
   leave(key: ExampleKey): void {
@@ -105,6 +127,7 @@ export class PendingJoins {
     if (waiting === undefined) return
     this.#bytes -= waiting.received.record.value.byteLength
     this.#events.delete(key)
+    this.#held.delete(key)
     const { predictionId = '' } = waiting.event
     const keys = this.#about.get(predictionId)
     keys?.delete(key)
@@ -115,6 +138,7 @@ export class PendingJoins {
   expire(accepted: number): readonly WaitingEvent[] {
     const gone: WaitingEvent[] = []
     for (const waiting of this.#events.values()) {
+      if (this.#held.has(waiting.key)) continue
       if (!this.#isLate(waiting, accepted) && !this.#isOverfull()) break
       this.leave(waiting.key)
       gone.push(waiting)
@@ -132,7 +156,7 @@ export class PendingJoins {
   }
 
   newest(count: number): readonly WaitingEvent[] {
-    return this.events.slice(-count)
+    return this.events.filter(({ key }) => !this.#held.has(key)).slice(-count)
   }
 
   /** Those that a retraction refers to, by their own key or by their prediction. */
@@ -144,12 +168,13 @@ export class PendingJoins {
   restore(events: readonly WaitingEvent[], accepted: number, newestMs = 0): void {
     this.#newestMs = newestMs
     this.#events.clear()
+    this.#held.clear()
     this.#retryAt.clear()
     this.#about.clear()
     this.#bytes = 0
     for (const waiting of events) {
       this.#put(waiting)
-      this.#schedule(waiting, accepted)
+      if (!this.#held.has(waiting.key)) this.#schedule(waiting, accepted)
     }
   }
 
@@ -157,6 +182,7 @@ export class PendingJoins {
     const { record } = waiting.received
     this.leave(waiting.key)
     this.#events.set(waiting.key, waiting)
+    if (this.#window?.holds(waiting.event) === true) this.#held.set(waiting.key, waiting)
     this.#bytes += record.value.byteLength
     const { predictionId = '' } = waiting.event
     const keys = this.#about.get(predictionId) ?? new Set()
@@ -172,7 +198,7 @@ export class PendingJoins {
 
   #isOverfull(): boolean {
     const { count, bytes = Infinity } = this.#limits
-    return this.size > count || this.#bytes > bytes
+    return this.size - this.#held.size > count || this.#bytes > bytes
   }
 
   /** The first of since + 1, 2, 4, … that lies after `accepted`, so that a restart changes no date. */

@@ -3,6 +3,7 @@
  * once, know them without all other plug-ins.
  */
 import type { InputKind, SignalKind } from '../contracts/payload.ts'
+import { choice } from './inputs/choice.ts'
 import { features } from './inputs/features.ts'
 import { messages } from './inputs/messages.ts'
 import { text } from './inputs/text.ts'
@@ -10,18 +11,28 @@ import { completion } from './signals/completion.ts'
 import { label } from './signals/label.ts'
 import { preference } from './signals/preference.ts'
 import { rating } from './signals/rating.ts'
+import { reward } from './signals/reward.ts'
+import { shown } from './signals/shown.ts'
 import { value } from './signals/value.ts'
 
 /** Under `input` of a request or an event. */
-export const inputs = { text, features, messages } satisfies Readonly<Record<string, InputKind>>
-
-/** What an event says, under the words of its kind. */
-export const signals = { label, value, completion, preference, rating } satisfies Readonly<
-  Record<string, SignalKind>
+export const inputs = { text, features, messages, choice } satisfies Readonly<
+  Record<string, InputKind>
 >
 
+/** What an event says, under the words of its kind. */
+export const signals = {
+  label,
+  value,
+  completion,
+  preference,
+  rating,
+  reward,
+  shown,
+} satisfies Readonly<Record<string, SignalKind>>
+
 /** What a sender may try with any model: refused by name where the model does not take it. */
-export const usualInputs: readonly InputKind[] = Object.values(inputs)
+export const usualInputs: readonly InputKind[] = [text, features, messages]
 
 /** The same. A model learns from these unless its task says otherwise. */
 export const usualSignals: readonly SignalKind[] = [label, rating]

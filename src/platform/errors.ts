@@ -184,6 +184,30 @@ export const errorTable = {
   ),
   LABEL_INVALID: row(400, 65).fix('a label is a non-empty string of at most 128 characters'),
   VALUE_INVALID: row(400, 65).fix('send a number: { "value": 3.2 }, of at most 1e15 in magnitude'),
+  CHOICE_INVALID: row(400, 65).fix(
+    'send { "context": …, "item": … }, each a text or features, as the base reads them',
+  ),
+  CANDIDATES_INVALID: row(400, 65).fix(
+    'send at least one candidate, each { "id": …, "input": … } with an id of its own of at most 128 characters',
+  ),
+  CANDIDATES_TOO_MANY: row(413, 65).fix(
+    'send fewer candidates, such as the best of a cheaper search, or raise limits.inputs',
+  ),
+  REWARD_INVALID: row(400, 65).fix(
+    'send the id of an item that was shown and a finite number within reward_min and reward_max of the task: { "prediction_id": …, "item": "a", "reward": 1 }',
+  ),
+  ITEM_NOT_SHOWN: row(400, 65).fix(
+    'reward an item of the answer that prediction_id names: its ranking has their ids',
+  ),
+  PROPENSITY_ALTERED: row(400, 65).fix(
+    'leave propensity out: the server keeps the one that it answered with',
+  ),
+  REWARD_LATE: row(409, 65).fix(
+    'send rewards within reward_window of the task after their answer, or raise it: until then the item has earned nothing',
+  ),
+  REWARD_REPEATED: row(409, 65).fix(
+    'send one reward for each shown item; without an id of its own a newer one replaces it',
+  ),
   SIGNAL_UNSUPPORTED: row(400, 65).fix(
     'send feedback that the task of this model learns from: GET /v1/models/{model} names the task',
   ),

@@ -188,6 +188,8 @@ interface ProportionalLimit {
 
 const proportional = {
   body_events: { to: 'body_bytes', default: 1000, least: 1000 },
+  /** Of one ranking: each is a row of the engine. */
+  candidates: { to: 'inputs', default: 256 },
   /** Of one conversation: the chat template writes them all out. */
   messages: { to: 'text_characters', default: 256, least: 256 },
   /** Rows that wait for the engine, as numbers: a picture has more of them than a text. */

@@ -280,6 +280,12 @@ export const metricTable = {
   absoluteError: gauge('antikythera_absolute_error', 'model', 'window').help(
     'Mean distance of answers from the values that were right, each before it was learned; window is all or recent.',
   ),
+  reward: gauge('antikythera_reward', 'model', 'of').help(
+    'Mean reward of the items of rankings that were shown, from 0 to 1 between reward_min and reward_max; of is all, recent, first_recent (first places alone), or uniform_recent, what a uniform choice would have earned there.',
+  ),
+  rewardLoss: gauge('antikythera_reward_loss', 'model', 'of').help(
+    'Mean of -log p of recent rewards, each before it was learned; of is model, or mean: always expecting the mean so far.',
+  ),
   tokenLoss: gauge('antikythera_token_loss', 'model', 'window').help(
     'Mean of -log p of the tokens of completions, each before it was learned; window is all or recent.',
   ),

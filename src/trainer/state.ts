@@ -8,7 +8,9 @@ import type { Decision, ExampleKey } from '../contracts/core.ts'
 import type { Example } from '../contracts/example.ts'
 import type { KeepResult } from '../versions/contract.ts'
 import { Dedupe } from '../intake/dedupe/dedupe.ts'
-import { PendingJoins } from '../intake/join.ts'
+import { isRetraction } from '../contracts/event.ts'
+import type { Choices } from '../contracts/choice.ts'
+import { PendingJoins, type RewardWindow } from '../intake/join.ts'
 import { canonicalJson } from '../platform/canonical-json.ts'
 import { EventLog } from '../checkpoint/event-log/event-log.ts'
 import { Checkpoint } from '../checkpoint/checkpoint.ts'
@@ -107,12 +109,15 @@ export class TrainerState {
     })
     this.snapshots = new Snapshots(this.checkpoint, loop.log)
     this.dedupe = new Dedupe(() => this.checkpoint.seen(), limits.seenEvents ?? Infinity)
-    this.waiting = new PendingJoins({
-      count: limits.waitingJoins,
-      events: limits.waitingEvents,
-      ...(limits.waitingMs !== undefined && { ms: limits.waitingMs }),
-      ...(limits.waitingBytes !== undefined && { bytes: limits.waitingBytes }),
-    })
+    this.waiting = new PendingJoins(
+      {
+        count: limits.waitingJoins,
+        events: limits.waitingEvents,
+        ...(limits.waitingMs !== undefined && { ms: limits.waitingMs }),
+        ...(limits.waitingBytes !== undefined && { bytes: limits.waitingBytes }),
+      },
+      windowOf(loop.task.choices),
+    )
     this.defence = parts.defence
     this.setAside = new SetAside(
       limits.setAside ?? { events: Infinity, bytes: Infinity },
@@ -311,4 +316,11 @@ export class TrainerState {
 export function adapterText(adapter: AdapterConfig): string {
   const set = Object.entries(recordedConfig(adapter)).filter(([, value]) => value !== undefined)
   return canonicalJson({ sites: null, ...Object.fromEntries(set) })
+}
+
+/** How long a shown item waits for its reward. */
+function windowOf(choices: Choices | undefined): RewardWindow | undefined {
+  if (choices === undefined || choices.windowMs === 0) return undefined
+  const { windowMs: ms } = choices
+  return { ms, holds: ({ signal }) => !isRetraction(signal) && choices.isShown(signal) }
 }

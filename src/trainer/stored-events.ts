@@ -51,12 +51,14 @@ export class StoredEvents {
   /** Retries events with a missing prediction when they are due. */
   async retry(signal: AbortSignal): Promise<void> {
     const { assembly, admission, updates, unsaved } = this.#parts
-    const { progress } = assembly.state
+    const { progress, waiting } = assembly.state
     const before = progress.triedAgainUpTo
     while (!updates.isPutOff()) {
       const next = admission.nextAgain()
       if (next === undefined) break
-      await updates.act(await admission.again(next, signal), signal)
+      const isDue = await admission.again(next, signal)
+      if (!waiting.has(next.key)) unsaved.changed()
+      await updates.act(isDue, signal)
     }
     if (progress.triedAgainUpTo !== before) unsaved.changed()
   }

@@ -59,6 +59,7 @@ const routes = [
   'post /v1/models/{model}/promote',
   'post /v1/models/{model}/quarantine/drop',
   'post /v1/models/{model}/quarantine/release',
+  'post /v1/models/{model}/rank',
   'post /v1/models/{model}/relearn',
   'post /v1/models/{model}/resume',
   'post /v1/models/{model}/rollback',
@@ -174,7 +175,11 @@ test('a client may insist on a generation where something is answered from the l
       )
       .map(([method]) => `${method} ${path}`),
   )
-  expect(insisting.sort()).toEqual(['get /v1/models/{model}', 'post /v1/models/{model}/predict'])
+  expect(insisting.sort()).toEqual([
+    'get /v1/models/{model}',
+    'post /v1/models/{model}/predict',
+    'post /v1/models/{model}/rank',
+  ])
 })
 
 test('every schema is valid JSON Schema: the server does not ask at each start', async () => {

@@ -239,7 +239,7 @@ test.each([
     model('base: use-lit'),
     'CONFIG_INVALID',
     [
-      'known: use-lite, minilm, e5-small, static, smollm2, pulled, bert, causal, features; did you mean "use-lite"?',
+      'known: use-lite, minilm, e5-small, static, smollm2, pulled, bert, causal, features, pair; did you mean "use-lite"?',
     ],
   ],
   [

@@ -17,6 +17,7 @@ const decides = {
   trigger: 'when pending examples are learned',
   rate: 'how fast it learns, as a factor on both learning rates',
   few_shot: 'how the first labelled examples are learned',
+  exploration: 'which item of a ranking comes next, best or not',
   promotion: 'whether a finished candidate becomes live',
   rollout: 'how a released version goes live: at once, or on trial first',
   rollback: 'whether the live version goes back by itself',
@@ -32,7 +33,7 @@ export const documents: Readonly<Record<string, Readonly<Record<string, () => st
   'src/adapters/settings.md': { settings: methodSettings },
   'src/bases/settings.md': { bases: () => summaries('base', bases), settings: baseSettings },
   'src/api/openai/parameters.md': { parameters: openaiParameters },
-  'src/tasks/README.md': { settings: () => settingTable('task', tasks) },
+  'src/tasks/settings.md': { settings: () => settingTable('task', tasks) },
 }
 
 /** The document with its tables as they are today. Throws if a mark is missing. */

@@ -4,6 +4,7 @@ import { noPenalty } from '../../policies/none.ts'
 import { specsOf, type AdapterPlan } from '../../src/adapters/adapter.ts'
 import { cutOf } from '../../src/adapters/target-modules.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
+import { openPair } from '../../src/bases/pair/pair.ts'
 import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
 import { methods, tasks } from '../../src/plugins.ts'
 import type { Base } from '../../src/contracts/base.ts'
@@ -17,10 +18,13 @@ import { PlainAdapter } from '../../src/optim/engines/plain-adapter.ts'
 import { openTrainable } from '../../src/optim/step.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { openServingEngine } from '../../src/serving/engine/engine.ts'
+import { openRanking } from '../../src/tasks/ranking/ranking.ts'
 import { openRegression } from '../../src/tasks/regression/regression.ts'
 import { randomVersion } from './random-version.ts'
 
 const task = openRegression({ loss: 'huber', huber_delta: 1 })
+/** As many outputs as a number has. */
+const ranking = openRanking({ reward_min: 0, reward_max: 1, reward_window: 0 }, { members: 2 })
 const { tf } = await openTensorFlow()
 const features = openFeatures({ size: 3, standardise: false })
 const cases = [
@@ -28,15 +32,25 @@ const cases = [
   { base: await openUseLite(), method: 'head', tail_layers: 0 },
   { base: features, method: 'head', tail_layers: 0 },
   { base: openFeatures({ size: 3, hidden: [4] }), method: 'full', tail_layers: 'all' },
+  {
+    base: openPair({ context: { size: 3 }, item: { size: 2, standardise: false } }),
+    method: 'head',
+    tail_layers: 0,
+  },
 ] as const
 const uploaded = new Map<Base, BaseTensors>()
 afterAll(() => uploaded.forEach((tensors) => tensors.dispose()))
 
 type Chosen = Pick<(typeof cases)[number], 'base' | 'method' | 'tail_layers'>
 
-function planOf({ base, method, tail_layers }: Chosen): AdapterPlan {
+function planOf({
+  base,
+  method,
+  tail_layers,
+}: Chosen): AdapterPlan & { readonly task: typeof task } {
   const config = { method, rank: 2, alpha: 4, tail_layers }
-  return { base, method: methods[method], task, config, outputs: task.outputs(task.start) }
+  const of = (base.name === 'pair' ? ranking : task) as typeof task
+  return { base, method: methods[method], task: of, config, outputs: of.outputs(of.start) }
 }
 
 const tensorsOf = (base: Base) => {
@@ -48,20 +62,29 @@ const tensorsOf = (base: Base) => {
 function rowsOf(base: Base): readonly EncodedRow[] {
   if (base.rows === 'ids')
     return ['good', 'not good at all'].map((text) => base.encode({ kind: 'text', text }, 64))
-  return [
+  const rows = [
     [1, -2, 0.5],
     [0.1, 0.2, 0.3],
-  ].map((row) => base.encode({ kind: 'features', features: row }, 1))
+  ]
+  return rows.map((row, at) =>
+    base.encode(
+      base.name === 'pair'
+        ? { kind: 'choice', choice: { context: row, item: [at, 2] } }
+        : { kind: 'features', features: row },
+      1,
+    ),
+  )
 }
 
 test.each(cases)('$method on $base.name answers alike in trainer and server', async (chosen) => {
   const plan = planOf(chosen)
-  const version = randomVersion({ ...plan, facts: {} }, openRandom(1, chosen.method))
+  const facts = plan.task.facts(plan.task.start)
+  const version = randomVersion({ ...plan, facts }, openRandom(1, chosen.method))
   const rows = rowsOf(plan.base)
   const cut = cutOf(plan.config.tail_layers, plan.base.network.layers)
   const trunk = await openTrunkEngine(plan.base, cut)
   const trainable = openTrainable({
-    ...{ ...plan, task, tf, head: task.start, baseTensors: tensorsOf(plan.base) },
+    ...{ ...plan, tf, head: plan.task.start, baseTensors: tensorsOf(plan.base) },
     hyperparameters: { learning_rate: 0, optimizer: 'sgd', momentum: 0, clip_norm: 1 },
     regularizer: noPenalty.open({} as never),
     parameters: version.parameters,

@@ -21,6 +21,13 @@ const taught: Readonly<Record<keyof typeof signals, readonly Json[]>> = {
     { chosen: 'b', rejected: 'a' },
   ],
   rating: [1, -1],
+  reward: [
+    { item: 'a', reward: 1 },
+    { item: 'b', reward: 1 },
+    { item: 'a', reward: 0 },
+    { item: 'a', reward: 0, propensity: 0.5 },
+  ],
+  shown: ['a', 'b'],
 }
 
 for (const kind of Object.values(inputs)) inputConformance(kind)

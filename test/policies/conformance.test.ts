@@ -8,6 +8,7 @@ import { policies } from '../../src/plugins.ts'
 import type { PolicyKind, Regularizer } from '../../src/contracts/policy.ts'
 import type { Promotion } from '../../src/contracts/release.ts'
 import { regularizerConformance } from '../conformance/regularizer.ts'
+import { explorationConformance } from '../conformance/exploration.ts'
 import { fewShotConformance } from '../conformance/few-shot.ts'
 import { memoryConformance } from '../conformance/memory.ts'
 import { promotionConformance } from '../conformance/promotion.ts'
@@ -18,7 +19,7 @@ import { rolloutConformance } from '../conformance/rollout.ts'
 import { triggerConformance } from '../conformance/trigger.ts'
 
 const { replay, regularizer, memory, trigger, rate, promotion, rollout, rollback } = policies
-const { few_shot: fewShot } = policies
+const { few_shot: fewShot, exploration } = policies
 
 for (const policy of Object.keys(replay))
   for (const capacity of [1, 2, 10])
@@ -48,6 +49,8 @@ for (const policy of Object.keys(rate))
   rateConformance(policy, () => openPolicy('rate', rate, { policy }))
 for (const policy of Object.keys(fewShot))
   fewShotConformance(policy, () => openPolicy('few_shot', fewShot, { policy }))
+for (const policy of Object.keys(exploration))
+  explorationConformance(policy, () => openPolicy('exploration', exploration, { policy }))
 const folder = mkdtempSync(join(tmpdir(), 'antikythera-golden-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 const golden = join(folder, 'golden.jsonl')

@@ -1,4 +1,5 @@
 import { openRegression } from '../../src/tasks/regression/regression.ts'
+import { openRanking } from '../../src/tasks/ranking/ranking.ts'
 import { taskConformance } from '../conformance/task.ts'
 import { classificationOf } from './classification-of.ts'
 
@@ -32,5 +33,31 @@ for (const loss of ['huber', 'squared'])
     refused: [
       { kind: 'label', label: 'a' },
       { kind: 'rating', rating: 1 },
+    ],
+  })
+
+const served = JSON.stringify({
+  seed: 's',
+  of: 3,
+  items: [
+    ['a', 0.9, 0.4],
+    ['b', 0.5, 0.1],
+  ],
+})
+const rewarded = (item: string, reward: number) =>
+  ({ signal: { kind: 'reward', item, reward }, served }) as const
+
+for (const members of [0, 4])
+  taskConformance(`ranking with ${members} members`, {
+    open: () => openRanking({ reward_min: -1, reward_max: 3, reward_window: 1000 }, { members }),
+    taught: [
+      rewarded('a', -1),
+      rewarded('a', 3),
+      rewarded('b', 0.5),
+      { signal: { kind: 'shown', shown: 'b' }, served },
+    ],
+    refused: [
+      { kind: 'label', label: 'a' },
+      { kind: 'reward', item: 'a', reward: 3.1 },
     ],
   })

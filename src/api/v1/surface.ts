@@ -14,6 +14,7 @@ import { addModelRoutes } from './routes/models.ts'
 import { addMoveRoutes } from './routes/moves.ts'
 import { addOperationRoutes } from './routes/operations.ts'
 import { addPredictRoute } from './routes/predict.ts'
+import { addRankRoute } from './routes/rank.ts'
 import { addQuarantineRoutes, addSetAsideRoutes } from './routes/set-aside.ts'
 import { addVersionRoutes } from './routes/versions.ts'
 import { inputValue } from './task-schemas.ts'
@@ -22,6 +23,7 @@ import { invariant } from '../../platform/errors.ts'
 /** Every route of v1, in the order of its description. */
 const routes = [
   addPredictRoute,
+  addRankRoute,
   addFeedbackRoutes,
   addEvaluateRoute,
   addModelRoutes,

@@ -19,6 +19,7 @@ const members = {
   'policy.trigger': ['needsScore', 'observe', 'snapshot', 'restore'],
   'policy.rate': ['begin', 'factor', 'snapshot', 'restore'],
   'policy.few_shot': ['passes', 'batch', 'isDue', 'factor', 'loss'],
+  'policy.exploration': ['next'],
   'policy.promotion': ['decide'],
   'policy.rollout': ['begin', 'observe', 'snapshot', 'restore'],
   'policy.rollback': ['decide', 'snapshot', 'restore'],

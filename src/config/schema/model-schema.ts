@@ -110,6 +110,7 @@ export function modelSchemaOf(plugins: PluginTable) {
       trigger: policy('trigger', 'when pending examples are learned'),
       rate: policy('rate', 'learning-rate schedule: a factor on both learning rates'),
       few_shot: policy('few_shot', 'how the first labelled examples are learned'),
+      exploration: policy('exploration', 'which item of a ranking comes next, best or not'),
       promotion: onePolicyOrMore(
         'promotion',
         'whether a finished candidate becomes live; of a list, every policy must agree',

@@ -131,13 +131,17 @@ const OF_CONTENT = 'sha256:'
 
 /**
  * An event without an id is identified by its content: the same content again is the same event. A rating is identified by
- * the answer that it judges: thumbs down after thumbs up takes its place.
+ * the answer that it judges, and a reward by the item of that answer: thumbs down after thumbs up takes its place.
  */
 export function contentId(event: JsonObject): string {
-  const { prediction_id: about, rating } = event
-  const isRating = rating !== undefined && typeof about === 'string'
   const content = Object.entries(event).filter(([key]) => key !== 'id')
-  return `${OF_CONTENT}${digestOf(isRating ? { rating_of: about } : Object.fromEntries(content))}`
+  return `${OF_CONTENT}${digestOf(judgedBy(event) ?? Object.fromEntries(content))}`
+}
+
+function judgedBy({ prediction_id: about, rating, reward, item }: JsonObject): Json | undefined {
+  if (typeof about !== 'string') return undefined
+  if (rating !== undefined) return { rating_of: about }
+  return reward === undefined ? undefined : { reward_of: about, item: item ?? null }
 }
 
 /** Whether the event named none, so that its sender does not know it. */
@@ -200,6 +204,8 @@ const knownKeys: ReadonlySet<string> = new Set([
 function tellUnknown(event: JsonObject, context: EventContext): void {
   if (context.onUnknownKey === undefined) return
   const words = wordsOf(context.signals)
+  const also = context.signals?.flatMap((kind) => kind.also ?? []) ?? []
   for (const key of Object.keys(event))
-    if (!knownKeys.has(key) && !words.includes(key)) context.onUnknownKey(key)
+    if (!knownKeys.has(key) && !words.includes(key) && !also.includes(key))
+      context.onUnknownKey(key)
 }

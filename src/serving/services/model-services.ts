@@ -17,6 +17,7 @@ import { openGenerationService } from './generation/generation-service.ts'
 import { openLearningService, type LearningService } from './learning-service.ts'
 import { promote, refuseTainted, rollBack, type MoveResult, type RollbackOptions } from './moves.ts'
 import { openPredictionService, type PredictionService } from './prediction-service.ts'
+import { openRankingService, type RankingService } from './ranking-service.ts'
 import type { ServedModel, TrainerReport, TrainerView, WatchedAnswers } from './served-model.ts'
 import {
   openTrainerPages,
@@ -33,6 +34,8 @@ export interface ModelServices extends Pick<
   readonly predictions: PredictionService
   /** Present if its answers are texts; `predictions` then answers nothing. */
   readonly generation?: GenerationService
+  /** Present if its answers are orders of candidates. */
+  readonly rankings?: RankingService
   /** On a base of text. */
   readonly embeddings?: EmbeddingService
   /** Absent if this daemon does not answer for the model. */
@@ -110,6 +113,22 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
         until: async (fresh, signal) => predictions.until(fresh, signal),
       }),
     }),
+    ...(model.ranking &&
+      model.answering &&
+      model.task.choices && {
+        rankings: openRankingService({
+          ...{
+            ...model.answering,
+            ...model.ranking,
+            ...around,
+            model: name,
+            task: model.task,
+            live,
+          },
+          ...{ feedback, choices: model.task.choices },
+          until: async (fresh, signal) => predictions.until(fresh, signal),
+        }),
+      }),
     ...(model.embeddings && {
       embeddings: openEmbeddingService({ ...model.embeddings, model: name, live, registry }),
     }),

@@ -1,5 +1,6 @@
 /** The server's view of a model: the parts that its routes use, each behind the smallest interface. */
-import type { CodedError, Json } from '../../contracts/core.ts'
+import type { Exploration } from '../../contracts/choice.ts'
+import type { CodedError, Json, Logger } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { RolloutExpiry } from '../../contracts/release.ts'
 import type { AskModel, TrainerStatus } from '../../trainer/contract.ts'
@@ -13,6 +14,7 @@ import type { FeedbackService } from './feedback/feedback-service.ts'
 import type { ReceiptOptions } from './feedback/receipts.ts'
 import type { Batcher } from '../engine/batcher.ts'
 import type { LiveModel, TextWriting } from '../live/contract.ts'
+import type { PredictionLog } from '../live/predict.ts'
 import type { EmbeddingOptions } from './embedding-service.ts'
 import type { Position } from './feedback/feedback-progress.ts'
 
@@ -28,6 +30,8 @@ export interface ServedModel {
   readonly answering?: RowAnswering
   /** Present if its answers are texts that are written token by token. */
   readonly texts?: TextWriting
+  /** Present if its answers are orders of candidates. */
+  readonly ranking?: RankingParts
   /** On a base of text. */
   readonly embeddings?: Pick<EmbeddingOptions, 'engine' | 'base' | 'maxTokens'>
   readonly registry: Registry
@@ -57,6 +61,14 @@ export interface ServedModel {
   answers?(): WatchedAnswers | undefined
   /** Rows that wait for the engine now. */
   waitingRows(): number
+}
+
+/** What a model needs to rank. */
+export interface RankingParts {
+  readonly exploration: Exploration
+  readonly predictions: PredictionLog
+  readonly predictionId: () => string
+  readonly log: Pick<Logger, 'warn'>
 }
 
 /** Requests to the version that is live, since it answers here. */

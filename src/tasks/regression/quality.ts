@@ -6,14 +6,7 @@
  */
 import type { Json } from '../../contracts/core.ts'
 import type { TaskQuality } from '../../contracts/task.ts'
-
-/** An example weighs half after 346 others; the weights sum to 500. */
-const FADING = 0.998
-
-/** A mean over all examples, and over recent ones by a fading factor: four numbers, no window to keep. */
-type MeanState = readonly [count: number, sum: number, recentCount: number, recentSum: number]
-
-const noMean: MeanState = [0, 0, 0, 0]
+import { meansOf, type MeanState, noMean, observed } from '../running-mean.ts'
 
 type State = Readonly<{
   /** All examples. */
@@ -79,17 +72,4 @@ export function openErrors(): TaskQuality<number> {
 function errorsOf(state: MeanState) {
   const [mae, recent] = meansOf(state)
   return { mae, mae_recent: recent }
-}
-
-function observed([count, sum, recentCount, recentSum]: MeanState, value: number): MeanState {
-  return [count + 1, sum + value, 1 + FADING * recentCount, value + FADING * recentSum]
-}
-
-/** The means over all examples and over recent ones; 0 if there are none. */
-function meansOf([count, sum, recentCount, recentSum]: MeanState): readonly [number, number] {
-  return [ratio(sum, count), ratio(recentSum, recentCount)]
-}
-
-function ratio(part: number, whole: number): number {
-  return whole === 0 ? 0 : part / whole
 }

@@ -2,7 +2,7 @@
  * The end of admission: an example with its latents goes to the learner, to the held-out rows, or into quarantine, and
  * replaces the older signals that it supersedes.
  */
-import type { FeedbackEvent } from '../../contracts/event.ts'
+import { isRetraction, type FeedbackEvent } from '../../contracts/event.ts'
 import { kindOf } from '../../intake/events/signal.ts'
 import { eventStates } from '../../checkpoint/event-log/states.ts'
 import { CodedError, type Decision, type ExampleKey } from '../../contracts/core.ts'
@@ -15,6 +15,7 @@ import { latentOf } from '../../learner/updates/rehearsal.ts'
 import type { AdmissionParts, Due } from './parts.ts'
 import { keepBack } from './quarantine.ts'
 import type { Refusals } from './refusals.ts'
+import type { Rewards } from './rewards.ts'
 
 /** The source of the example, the place for its dead letter, and whether it was counted as accepted before. */
 export type CountedEvent = Pick<WaitingEvent, 'key' | 'received' | 'isCounted'> & {
@@ -28,10 +29,12 @@ export type CountedEvent = Pick<WaitingEvent, 'key' | 'received' | 'isCounted'> 
 export class Acceptance {
   readonly #parts: AdmissionParts
   readonly #refusals: Refusals
+  readonly #rewards: Rewards
 
-  constructor(parts: AdmissionParts, refusals: Refusals) {
+  constructor(parts: AdmissionParts, refusals: Refusals, rewards: Rewards) {
     this.#parts = parts
     this.#refusals = refusals
+    this.#rewards = rewards
   }
 
   /** `old`: latents of the examples that this one replaces, where they are subtracted from sums. */
@@ -81,8 +84,9 @@ export class Acceptance {
     const state = isHeldOut ? eventStates.held_out : eventStates.pending
     log.add({ key: example.key, example, state, isAgain: isCounted === true })
     dedupe.add(example.key, event ? signalDigest(event) : counted.digest)
+    if (event !== undefined) this.#rewards.settle(event)
     if (isCounted !== true) progress.count('accepted')
-    if (served !== undefined) this.#judge(served, example, saidMs(counted))
+    if (served !== undefined) this.#judge(this.#judged(served, event), example, saidMs(counted))
     traces?.note(example.key, event?.traceparent ?? served?.traceparent)
     return decision
   }
@@ -114,6 +118,14 @@ export class Acceptance {
     dedupe.add(example.key, event ? signalDigest(event) : counted.digest)
     progress.count('accepted')
     return undefined
+  }
+
+  /** Each item of a ranking is an answer of its own. */
+  #judged(prediction: ServedPrediction, event: FeedbackEvent | undefined): ServedPrediction {
+    const { choices } = this.#parts.loop.task
+    if (choices === undefined || event === undefined || isRetraction(event.signal))
+      return prediction
+    return { ...prediction, id: `${prediction.id}/${choices.itemOf(event.signal)}` }
   }
 
   /** However late it comes: the version that answered is known with the answer. One that was asked for by name is not counted. */

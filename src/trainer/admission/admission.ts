@@ -24,12 +24,14 @@ import { ExampleMaker, type KnownParts } from './example-maker.ts'
 import { KnownEvents } from './known-events.ts'
 import type { AdmissionParts, Due } from './parts.ts'
 import { Refusals } from './refusals.ts'
+import { Rewards } from './rewards.ts'
 import { Retractions } from './retracting.ts'
 
 export class Admission {
   readonly #parts: AdmissionParts
   readonly #refusals: Refusals
   readonly #retractions: Retractions
+  readonly #rewards: Rewards
   readonly #known: KnownEvents
   readonly #examples: ExampleMaker
   readonly #acceptance: Acceptance
@@ -43,9 +45,10 @@ export class Admission {
     this.#parts = parts
     this.#refusals = new Refusals(parts)
     this.#retractions = new Retractions(parts, this.#refusals)
+    this.#rewards = new Rewards(parts, this.#refusals)
     this.#known = new KnownEvents(parts)
     this.#examples = new ExampleMaker(parts)
-    this.#acceptance = new Acceptance(parts, this.#refusals)
+    this.#acceptance = new Acceptance(parts, this.#refusals, this.#rewards)
     this.#prefetcher = new Prefetcher({
       parse: ({ record, connector }) => parts.loop.intake.parse(record, connector),
       needsPrediction: (event) => this.#needsPrediction(event),
@@ -88,6 +91,7 @@ export class Admission {
     if (wasThere) return this.#putAside(waiting)
     // A latent is kept under the key of its example.
     if (fate !== 'new') this.#parts.latents.forget([key])
+    if (this.#rewards.holds(event)) return this.#hold(waiting)
     return this.#needsPrediction(event)
       ? this.#join(waiting, signal)
       : this.#learn(waiting, { prefetched }, signal)
@@ -101,6 +105,17 @@ export class Admission {
 
   #needsPrediction(event: FeedbackEvent): boolean {
     return needsPrediction(event, this.#parts.loop.task.view.signals)
+  }
+
+  /** Until its reward comes, or its window is over. */
+  #hold(waiting: WaitingEvent): false {
+    const { progress, log, waiting: room } = this.#parts
+    if (this.#rewards.isSettled(waiting.event)) progress.count('duplicates')
+    else {
+      log.add({ key: waiting.key, state: eventStates.waiting })
+      room.enter(waiting)
+    }
+    return false
   }
 
   #refuseRetracted(key: ExampleKey, received: ReceivedRecord): false {
@@ -166,7 +181,7 @@ export class Admission {
   nextAgain(): WaitingEvent | undefined {
     const { waiting, progress } = this.#parts
     for (;;) {
-      const next = this.#again.shift()
+      const next = waiting.over() ?? this.#again.shift()
       if (next !== undefined) return next
       // Only when all of a count were tried: a crash before that tries them all once more.
       progress.triedAgain(this.#count)
@@ -222,7 +237,10 @@ export class Admission {
     const id = waiting.event.predictionId ?? ''
     const find = () => loop.intake.predictions.find(id)
     const served = await retry.run('looking up a served prediction', find, signal)
-    return served === undefined ? this.#wait(waiting) : this.#learn(waiting, { served }, signal)
+    if (served !== undefined) return this.#learn(waiting, { served }, signal)
+    if (!this.#rewards.holds(waiting.event)) return this.#wait(waiting)
+    this.#refusals.giveUp([waiting])
+    return false
   }
 
   #learn(waiting: WaitingEvent, known: KnownParts, signal: AbortSignal): Due | Promise<Due> {
@@ -239,6 +257,7 @@ export class Admission {
 
   #made(waiting: WaitingEvent, known: KnownParts): Example | undefined {
     try {
+      this.#rewards.check(waiting, known.served)
       return this.#examples.of(waiting, known)
     } catch (error) {
       this.#refusals.reject(waiting.received, error, waiting.key)

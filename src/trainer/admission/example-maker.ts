@@ -1,5 +1,10 @@
 /** Makes the example of an event: what the network reads, and the target that its signal means for the task. */
-import type { FeedbackEvent, Input, ServedPrediction } from '../../contracts/event.ts'
+import {
+  isRetraction,
+  type FeedbackEvent,
+  type Input,
+  type ServedPrediction,
+} from '../../contracts/event.ts'
 import type { EncodedRow } from '../../contracts/network.ts'
 import type { Example } from '../../contracts/example.ts'
 import { encodeExample } from '../../intake/encode-example.ts'
@@ -29,7 +34,7 @@ export class ExampleMaker {
       key,
       source: event.source,
       id: event.id,
-      encoded: prefetched?.encoded ?? this.encode(event.input ?? served?.input, event, served),
+      encoded: prefetched?.encoded ?? this.encode(this.#input(event, served), event, served),
       target: this.#target(event, served),
       weight: event.weight,
       ...(predictionId !== undefined && { predictionId }),
@@ -47,6 +52,13 @@ export class ExampleMaker {
     const encoded = encodeExample({ input, target }, task, base, maxTokens)
     if (encoded.dropped !== undefined) onCut?.()
     return encoded
+  }
+
+  #input({ input, signal }: FeedbackEvent, served: ServedPrediction | undefined) {
+    const { choices } = this.#parts.loop.task
+    if (input !== undefined || served === undefined || choices === undefined)
+      return input ?? served?.input
+    return isRetraction(signal) ? undefined : choices.inputOf(served.input, signal)
   }
 
   #target(event: FeedbackEvent, served: ServedPrediction | undefined): Example['target'] {
