@@ -116,7 +116,7 @@ export function openRanking(
 
     decode: ([z = 0]) => ({ reward: inUnit(oddsOf(z)) }),
 
-    stratum: ({ reward: y }) => (y > 0 ? 'rewarded' : ''),
+    strata: ({ reward: y }) => [y > 0 ? 'rewarded' : ''],
     size: () => 5 * Float64Array.BYTES_PER_ELEMENT,
     isTest: () => true,
     shown: ({ reward: y, place, propensity }) => ({ reward: inUnit(y), place, propensity }),
