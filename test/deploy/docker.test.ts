@@ -67,7 +67,8 @@ test('both images have the folders of deploy that the program reads, and no set-
       ...readFileSync(join(root, 'src', path), 'utf8').matchAll(/'deploy', '([\w-]+)'/g),
     ])
     .map(([, folder]) => `deploy/${folder}`)
-  expect(new Set(read)).toEqual(new Set(['deploy/bootstrap', 'deploy/demo', 'deploy/templates']))
+  const folders = ['bootstrap', 'demo', 'examples', 'templates'].map((name) => `deploy/${name}`)
+  expect(new Set(read)).toEqual(new Set(folders))
   const inBoth = text.slice(text.indexOf(' AS base'), text.indexOf('FROM base AS server'))
   for (const path of new Set(read))
     if (path !== 'deploy/bootstrap') expect(inBoth).toContain(`\nCOPY ${path} ./${path}\n`)

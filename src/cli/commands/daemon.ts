@@ -49,6 +49,7 @@ interface DemoOptions {
   readonly serve?: boolean
   readonly kafka?: boolean
   readonly chat?: boolean
+  readonly example?: string | true
   readonly seed: string
   readonly port: string
   readonly dataDir?: string
@@ -67,10 +68,21 @@ export function registerDemo(program: Command): void {
       '--chat',
       'a language model instead: it learns a house style from rewritten answers and thumbs, and forgets a burst of bad ones',
     )
+    .addOption(
+      new Option(
+        '--example [name]',
+        'a use case of deploy/examples instead: its rows, its models, its table; without a name, the list',
+      ).conflicts(['chat', 'kafka']),
+    )
     .option('--seed <number>', 'seed of the order of the sentences and of every random stream', '1')
     .option('--port <number>', '0 = any free port', '0')
     .option('--data-dir <folder>', 'keep the state there; absent = a temporary folder')
     .action(async (options: DemoOptions) => {
+      if (options.example === true) {
+        const { listExamples } = await import('../demo/examples.ts')
+        await listExamples(options.json)
+        return
+      }
       const dataDir = resolve(options.dataDir ?? mkdtempSync(join(tmpdir(), 'antikythera-demo-')))
       const demonstration = {
         ...options,
@@ -78,7 +90,10 @@ export function registerDemo(program: Command): void {
         seed: Number(options.seed),
         port: Number(options.port),
       }
-      if (options.chat === true) {
+      if (options.example !== undefined) {
+        const { demonstrateExample } = await import('../demo/examples.ts')
+        await demonstrateExample(options.example, demonstration)
+      } else if (options.chat === true) {
         const { demonstrateChat } = await import('../demo/chat/demonstrate.ts')
         await demonstrateChat(demonstration)
       } else {

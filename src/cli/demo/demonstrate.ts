@@ -2,7 +2,7 @@
 import { startDaemon } from '../../app/daemon.ts'
 import type { Clock, Logger } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
-import { parseConfig } from '../../config/config.ts'
+import { type Config, parseConfig } from '../../config/config.ts'
 import { type Lifecycle, openLifecycle } from '../../platform/lifecycle.ts'
 import { openLog } from '../../platform/log.ts'
 import { openRandom } from '../../platform/random.ts'
@@ -75,10 +75,10 @@ export async function perform(
 
 /** The address of the daemon, once every model answers. */
 export async function startStage(
-  { dataDir, log, lifecycle, progress }: StageParts,
-  config: string,
+  { log, lifecycle, progress }: Pick<StageParts, 'log' | 'lifecycle' | 'progress'>,
+  config: Config,
 ): Promise<string> {
-  const daemon = await startDaemon(parseConfig(config, dataDir), { log })
+  const daemon = await startDaemon(config, { log })
   lifecycle.onStop('daemon', async () => daemon.close())
   await daemon.ready()
   progress.say(`ready at ${daemon.url}`)
@@ -113,8 +113,8 @@ interface Stage extends Pick<DemoOptions, 'daemon' | 'asked' | 'halfway'> {
 
 async function daemonStage(parts: StageParts): Promise<Stage> {
   parts.progress.say('starting the daemon: one base (use-lite), three models')
-  const config = demoConfig(parts.dataDir, parts.port, parts.seed)
-  const url = await startStage(parts, JSON.stringify(config))
+  const config = JSON.stringify(demoConfig(parts.dataDir, parts.port, parts.seed))
+  const url = await startStage(parts, parseConfig(config, parts.dataDir))
   return { daemon: daemonAt(url), urls: [url] }
 }
 

@@ -142,7 +142,8 @@ interface MissingBase {
   readonly command: string
 }
 
-function missingBases({ models }: Config): readonly MissingBase[] {
+/** In the order of the models that name them. */
+export function missingBases({ models }: Config): readonly MissingBase[] {
   const names = Object.values(models).flatMap(({ base }) => {
     if (typeof base === 'string' && Object.hasOwn(wheels, base)) return [base]
     return typeof base === 'object' && 'pulled' in base ? [base.pulled] : []

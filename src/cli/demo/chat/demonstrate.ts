@@ -1,4 +1,5 @@
 /** Starts a daemon with the language model, runs the chat demo against it, and stops it or leaves it running. */
+import { parseConfig } from '../../../config/config.ts'
 import { openRandom } from '../../../platform/random.ts'
 import { pullOnce } from '../../local/models.ts'
 import { perform, startStage, type Demonstration } from '../demonstrate.ts'
@@ -13,7 +14,7 @@ export async function demonstrateChat(options: Demonstration): Promise<void> {
     const { dataDir, port, seed, clock, progress, lifecycle } = parts
     progress.say('starting the daemon: one base (smollm2), two models')
     const config = JSON.stringify(chatConfig(dataDir, port, seed))
-    const url = await startStage(parts, config)
+    const url = await startStage(parts, parseConfig(config, dataDir))
     const losses = startLossMeter(config, dataDir)
     lifecycle.onStop('losses', async () => losses.close())
     const random = openRandom(seed, 'demo')

@@ -1,0 +1,110 @@
+/** Each case of deploy/examples in a small form: its script against the real daemon, on bases that cost nothing. */
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { startDaemon } from '../../src/app/daemon.ts'
+import {
+  demonstrateExample,
+  exampleConfig,
+  exampleNames,
+  openExample,
+  playExample,
+} from '../../src/cli/demo/examples.ts'
+import { parseConfig } from '../../src/config/config.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { openLog } from '../../src/platform/log.ts'
+import { rejection } from '../coded.ts'
+import { root } from '../deploy/files.ts'
+import { removed, scratchFolder } from '../scratch-folder.ts'
+
+const examples = join(root, 'deploy/examples')
+const names = exampleNames()
+
+type Settings = Readonly<Record<string, unknown>>
+
+const tiny = { causal: join(root, 'test/reference/tiny-causal/llama') }
+/** The bases of the cases are downloads; these come with the packages. */
+const smaller: Readonly<Record<string, Settings>> = {
+  'e5-small': { base: 'use-lite', adapter: { method: 'ranpac', features: 256 } },
+  minilm: { base: 'use-lite', adapter: { method: 'ranpac', features: 256 } },
+  smollm2: { base: tiny, adapter: { method: 'lora', tail_layers: 1 } },
+}
+
+/** The models of all cases, in one daemon. */
+const models = Object.fromEntries(
+  names.flatMap((name) => {
+    const text = readFileSync(join(examples, name, 'antikythera.yaml'), 'utf8')
+    const written = parse(text) as { readonly models: Readonly<Record<string, Settings>> }
+    return Object.entries(written.models).map(([model, settings]) => {
+      const change = typeof settings.base === 'string' ? smaller[settings.base] : undefined
+      return [
+        model,
+        { ...settings, ...change, trigger: { policy: 'count', every: 8, rest: '100ms' } },
+      ]
+    })
+  }),
+)
+
+const folder = mkdtempSync(join(tmpdir(), 'antikythera-examples-'))
+let daemon: Awaited<ReturnType<typeof startDaemon>>
+
+beforeAll(async () => {
+  const config = {
+    data_dir: folder,
+    server: { port: 0 },
+    limits: { generation_texts: 16 },
+    models,
+  }
+  daemon = await startDaemon(parseConfig(JSON.stringify(config), root), {
+    log: openLog({ level: 'silent' }),
+  })
+  await daemon.ready()
+})
+
+afterAll(async () => {
+  await daemon.close()
+  await removed(folder)
+})
+
+test.each(names)(
+  'the case %s plays against the real daemon, and its table is whole',
+  async (name) => {
+    const said: string[] = []
+    const { tables } = await playExample({
+      ...{ name, url: daemon.url, seed: 1, small: true, clock: systemClock },
+      models: Object.keys(exampleConfig(name).models),
+      progress: { say: (line) => said.push(line), update: () => undefined },
+    })
+    expect(said.length).toBeGreaterThan(0)
+    for (const { title, columns, rows } of tables) {
+      expect(rows.length, title).toBeGreaterThan(0)
+      for (const [row, ...cells] of rows) {
+        expect(cells.length, row).toBe(columns.length)
+        for (const cell of cells)
+          if (typeof cell === 'number') expect(cell >= 0 && cell <= 1, `${row}: ${cell}`).toBe(true)
+      }
+    }
+    const learned = tables.at(-1)!.rows.map(([, , count]) => Number(count))
+    expect(Math.min(...learned)).toBeGreaterThan(0)
+  },
+)
+
+test.each(names)('the case %s says what it shows, in a page and in the list', async (name) => {
+  const { summary } = await openExample(name)
+  expect(summary.length).toBeLessThan(130)
+  const page = readFileSync(join(examples, name, 'README.md'), 'utf8')
+  expect(page).toContain(`npm run demo -- --example ${name}`)
+  expect(page.split('\n').length).toBeLessThan(90)
+  expect(existsSync(join(examples, name, 'rows.mjs'))).toBe(true)
+  expect(readFileSync(join(examples, 'README.md'), 'utf8')).toContain(`](${name}/README.md)`)
+})
+
+test('an unknown case is refused with the names of all', async () => {
+  const options = { dataDir: scratchFolder(), seed: 1, port: 0 }
+  expect(await rejection(demonstrateExample('nothing', options))).toMatchObject({
+    code: 'USAGE',
+    message: `there is no example nothing; there are ${names.join(', ')}`,
+  })
+})
