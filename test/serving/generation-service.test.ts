@@ -1,4 +1,5 @@
 /** Texts as the surfaces get them: in parts and whole, on the version that they began with, stored when they are done. */
+import { setImmediate } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { failure } from '../../src/platform/errors.ts'
 import type { GenerateRequest, TextPart } from '../../src/serving/services/generation/contract.ts'
@@ -123,6 +124,18 @@ test('the same input twice in a request has two texts, and one by a seed', async
   }
   expect(await drawn({})).toBe(8)
   expect(await drawn({ seed: 1 })).toBe(4)
+})
+
+test('a request of more than ten inputs prints no warning of a leak', async () => {
+  const { service } = await open({ limits: { generation_texts: 11, generation_queue: 11 } })
+  const warned: string[] = []
+  const note = ({ name }: Error) => warned.push(name)
+  process.on('warning', note)
+  onTestFinished(() => void process.off('warning', note))
+  const inputs = Array.from({ length: 11 }, () => ask('hi').inputs).flat()
+  await service.answer({ inputs, signal: signal() }, {})
+  await setImmediate()
+  expect(warned).toEqual([])
 })
 
 test('a swap in the middle of a text neither changes it nor unloads its version before its end', async () => {

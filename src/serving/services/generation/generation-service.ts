@@ -2,6 +2,7 @@
  * Texts for every surface: written by the live version, or by one by name, in parts or whole. A request finishes on the
  * version that it began with. Each text has an id of its own and is stored when it is done, so that feedback can name it.
  */
+import { setMaxListeners } from 'node:events'
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../../contracts/core.ts'
 import type { Input, ServedPrediction } from '../../../contracts/event.ts'
@@ -126,6 +127,8 @@ class TextWriter implements GenerationService {
     const ended = new AbortController()
     try {
       const all = AbortSignal.any([signal, ended.signal])
+      // Each input adds one listener, and limits.inputs bounds them: no leak to warn of at the eleventh.
+      setMaxListeners(0, all)
       return { held, prompts, ended, writings: this.#run(held, prompts, options, all) }
     } catch (error) {
       // Texts of the first inputs may wait already.
