@@ -142,7 +142,9 @@ export async function playExample(played: PlayedExample): Promise<{
   const tables = await play({
     random: openRandom(seed, name),
     small,
-    say: progress.say,
+    say: (line) => {
+      progress.say(line)
+    },
     model: (model) => modelOf(client.model(model), played),
   })
   const learned = await Promise.all(
@@ -164,7 +166,7 @@ function modelOf(api: ModelClient, { clock, progress, name }: PlayedExample): Ex
   let sent = 0
   return {
     api,
-    quality: api.quality,
+    quality: async () => api.quality(),
     async teach(events) {
       let position: string | undefined
       for (let from = 0; from < events.length; from += AT_ONCE) {
