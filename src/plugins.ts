@@ -86,6 +86,7 @@ import type { ServedPrediction } from './contracts/event.ts'
 import type { TaskPlugin } from './contracts/task.ts'
 import { classification } from './tasks/classification/plugin.ts'
 import { generation } from './tasks/generation/plugin.ts'
+import { multilabel } from './tasks/multilabel/plugin.ts'
 import { ranking } from './tasks/ranking/plugin.ts'
 import { regression } from './tasks/regression/plugin.ts'
 
@@ -120,9 +121,13 @@ export const methods = {
 } satisfies Readonly<Record<string, MethodPlugin>>
 
 /** Under `task:`. */
-export const tasks = { classification, regression, generation, ranking } satisfies Readonly<
-  Record<string, TaskPlugin>
->
+export const tasks = {
+  classification,
+  multilabel,
+  regression,
+  generation,
+  ranking,
+} satisfies Readonly<Record<string, TaskPlugin>>
 
 /** What is asked, and what feedback says. */
 export { inputs, signals } from './payloads/built-in.ts'

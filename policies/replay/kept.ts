@@ -53,6 +53,7 @@ export const classBalanced: PolicyKind<Replay, Bounds> = {
   summary: 'equal room for every label; evicts from the largest',
   settings: bounds,
   needsClasses: true,
+  takesSeveral: true,
   open: (settings) => openBuffer(settings, { marks: 'chance', isBalanced: true }),
 }
 

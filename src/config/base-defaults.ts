@@ -18,7 +18,7 @@ function ofModel(written: unknown, { bases, tasks }: PluginTable): unknown {
   const { name, settings } = chosenIn(given(written.base))
   const task = chosenIn(given(written.task) ?? defaults.task).name
   const [plugin, taskPlugin] = [named(bases, name), named(tasks, task)]
-  const hasClasses = taskPlugin?.hasClasses === true
+  const hasClasses = taskPlugin?.hasClasses === true && taskPlugin.areIndependent !== true
   const ofBase =
     given(written.adapter) === undefined && isRecord(settings)
       ? recipeFor(written, hasClasses, plugin?.defaults?.(present(settings)))

@@ -26,20 +26,21 @@ export function taskKeyProblems(
   settled: Partial<Config> | undefined,
   { tasks }: Pick<PluginTable, 'tasks'>,
 ): readonly Problem[] {
+  const owners = new Map<string, readonly string[]>()
+  for (const [task, { keys }] of Object.entries(tasks))
+    for (const key of keys) owners.set(key, [...(owners.get(key) ?? []), task])
   return Object.entries(settled?.models ?? {}).flatMap(([name, model]) => {
     // A wrong task is reported already.
     if ((model as Partial<typeof model> | undefined)?.task === undefined) return []
     const chosen = taskNameOf(model)
     const given = model as Readonly<Record<string, unknown>>
-    return Object.entries(tasks).flatMap(([task, { keys }]) =>
-      keys.flatMap((key): readonly Problem[] => {
-        const at = { path: ['models', name, key], at: 'key' } as const
-        if (task === chosen)
-          return given[key] === undefined ? [{ ...at, message: 'is missing' }] : []
-        if (given[key] === undefined) return []
-        return [{ ...at, message: `is of task: ${task}; leave it out` }]
-      }),
-    )
+    return [...owners].flatMap(([key, takers]): readonly Problem[] => {
+      const at = { path: ['models', name, key], at: 'key' } as const
+      if (takers.includes(chosen))
+        return given[key] === undefined ? [{ ...at, message: 'is missing' }] : []
+      if (given[key] === undefined) return []
+      return [{ ...at, message: `is of task: ${takers.join(' or ')}; leave it out` }]
+    })
   })
 }
 
@@ -49,12 +50,16 @@ export function classProblems(
   _config: Config,
   plugins: PluginTable,
 ): readonly Problem[] {
-  if (taskPluginOf(model, plugins).hasClasses === true) return []
+  const { hasClasses, areIndependent } = taskPluginOf(model, plugins)
+  if (hasClasses === true && areIndependent !== true) return []
   const refuse = (path: Problem['path'], chosen: string, instead: string): Problem => ({
     path,
     at: 'value',
     code: 'TASK_WITHOUT_CLASSES',
-    message: `is ${chosen}, which works with classes; this task needs another, such as ${instead}`,
+    message:
+      hasClasses === true
+        ? `is ${chosen}, which works with one class to an example; this task needs another, such as ${instead}`
+        : `is ${chosen}, which works with classes; this task needs another, such as ${instead}`,
   })
   const { adapter } = model
   const instead = hasHead(model, plugins) ? 'lora or head' : 'lora'
@@ -65,7 +70,9 @@ export function classProblems(
     ...headProblems(model, plugins),
     ...(['replay', 'few_shot', 'memory'] as const).flatMap((kind) => {
       const { policy } = model[kind]
-      if (plugins.policies[kind][policy]?.needsClasses !== true) return []
+      const chosen = plugins.policies[kind][policy]
+      if (chosen?.needsClasses !== true) return []
+      if (hasClasses === true && chosen.takesSeveral === true) return []
       return [refuse([kind, 'policy'], policy, defaults.policies[kind])]
     }),
   ]

@@ -27,8 +27,10 @@ export interface Score {
 
 export interface Evidence {
   readonly outputs: Float32Array
-  /** −1: none of them. */
+  /** −1: none of them, or several. */
   readonly right: number
+  /** Of the outputs, where a task needs them. */
+  readonly names?: readonly string[]
 }
 
 /** One example as learner and replay hold it. Its latent is a cache, recomputed from `encoded` when missing. */

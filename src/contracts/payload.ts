@@ -48,10 +48,11 @@ export interface InputKind<Value extends Payload = Payload> extends PayloadKind 
 
 /** Something that feedback says. Two values with the same fields, in the order of `read`, are the same lesson. */
 export interface SignalKind<Value extends Payload = Payload> extends PayloadKind {
-  /** The keys of an event that say it: all of them together. */
+  /** The keys of an event that say it: all of them together, or with `anyWord` one or more of them. */
   readonly words: readonly string[]
   /** Keys that may stand beside them; `read` of several words sees them. */
   readonly also?: readonly string[]
+  readonly anyWord?: true
   /** The key `correction` says it too. */
   readonly isCorrection?: true
   /** Whether it says what is right, and replaces earlier feedback on the same answer; or judges the answer that was served. */

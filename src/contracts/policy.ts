@@ -12,6 +12,8 @@ export interface PolicyKind<
   readonly settings: Readonly<Record<[Settings] extends [never] ? string : keyof Settings, Setting>>
   /** It works with classes: only for a task that has them. */
   readonly needsClasses?: true
+  /** It works too where an example may have several of them, or none. */
+  readonly takesSeveral?: true
   /** What it keeps stays comparable only if no statistics of the base change an embedding. */
   readonly needsFixedEmbedding?: true
   open(settings: Settings): Policy

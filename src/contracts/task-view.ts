@@ -40,8 +40,10 @@ export interface ScoreName {
 
 /** The measure by which people see at once how good a model is: of examples, each answered before it was learned. */
 export interface Headline {
-  /** Where that is not the score: an error or a loss, the lower the better. */
+  /** Where that is not the score. */
   readonly measure?: ScoreName & {
+    /** Absent = lower: an error or a loss. Higher: a share between 0 and 1. */
+    readonly better?: 'higher'
     /** In the task's report, of recent examples and of all; undefined before there is one. */
     values(report: object): { readonly recent: number; readonly all: number } | undefined
   }

@@ -35,6 +35,8 @@ export interface TaskHead<Target = Json> {
   readonly kind: string
   /** Each output is a class, as `Task.classes` says. */
   readonly hasClasses?: true
+  /** Of its classes any number may be right. */
+  readonly areIndependent?: true
   /**
    * Which output of the network it reads: the pooled embedding [b, 1, width], or every position [b, s, width].
    * `answers`: it learns from the log-probability of each token of an answer; it has no head, and `logits` gets the
@@ -231,6 +233,8 @@ export interface NamedColumn {
 
 /** Columns of the head as classes. */
 export interface Classes<Target = Json> {
+  /** Any number of them may be right: sums count an example wholly for each, and for none as one that has none. */
+  readonly areIndependent?: true
   /**
    * The columns that a target names, each once, without those that the head lacks. Where there are several, parts that work with
    * one class to an example pass it over; sums divide it among those that are right.

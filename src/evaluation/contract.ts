@@ -1,7 +1,7 @@
 /** How good the answers of a model are, as reported to people. */
 import type { Json } from '../contracts/core.ts'
 import type { SliceGap, Scores } from '../contracts/release.ts'
-import type { HeadlineValue, TaskView } from '../contracts/task-view.ts'
+import type { HeadlineValue, ScoreName, TaskView } from '../contracts/task-view.ts'
 
 /** The quality of a model's answers, each given before its example was learned. The task adds its own fields. */
 export interface QualityReport {
@@ -66,14 +66,17 @@ export function headlineOf(
   const values = measure === undefined ? own : judged && measure.values(judged)
   const beside = judged && baseline?.recent(judged)
   return {
-    ...{ name, meaning, better: measure === undefined ? 'higher' : 'lower' },
+    ...{ name, meaning, better: measure === undefined ? 'higher' : (measure.better ?? 'lower') },
     ...(values ?? { recent: null, all: null }),
     ...(baseline && beside !== undefined && { baseline: { name: baseline.name, recent: beside } }),
   }
 }
 
 /** Undefined before anything was scored. */
-export function headlineValue({ name, better, recent }: HeadlineReport): HeadlineValue | undefined {
+export function headlineValue(
+  { name, recent }: HeadlineReport,
+  score: ScoreName,
+): HeadlineValue | undefined {
   if (recent === null) return undefined
-  return { value: recent, ...(better === 'lower' && { name }) }
+  return { value: recent, ...(name !== score.name && { name }) }
 }

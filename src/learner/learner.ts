@@ -114,9 +114,9 @@ export class Learner {
 
   /** Undefined before anything was scored. */
   get headline(): HeadlineValue | undefined {
-    return headlineValue(
-      headlineOf(this.#parts.task.view, this.scores, this.scoreboard.quality.report()),
-    )
+    const { view } = this.#parts.task
+    const report = this.scoreboard.quality.report()
+    return headlineValue(headlineOf(view, this.scores, report), view.score)
   }
 
   /** The task's part of the manifest of a version made now. */

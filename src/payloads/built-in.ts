@@ -9,11 +9,13 @@ import { messages } from './inputs/messages.ts'
 import { text } from './inputs/text.ts'
 import { completion } from './signals/completion.ts'
 import { label } from './signals/label.ts'
+import { labels } from './signals/labels.ts'
 import { preference } from './signals/preference.ts'
 import { rating } from './signals/rating.ts'
 import { reward } from './signals/reward.ts'
 import { shown } from './signals/shown.ts'
 import { value } from './signals/value.ts'
+import { yesNo } from './signals/yes-no.ts'
 
 /** Under `input` of a request or an event. */
 export const inputs = { text, features, messages, choice } satisfies Readonly<
@@ -23,6 +25,8 @@ export const inputs = { text, features, messages, choice } satisfies Readonly<
 /** What an event says, under the words of its kind. */
 export const signals = {
   label,
+  labels,
+  yes_no: yesNo,
   value,
   completion,
   preference,

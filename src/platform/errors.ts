@@ -183,6 +183,9 @@ export const errorTable = {
     'remove the label from labels.retired and restart, or send another label',
   ),
   LABEL_INVALID: row(400, 65).fix('a label is a non-empty string of at most 128 characters'),
+  LABELS_INVALID: row(400, 65).fix(
+    'send a list of different labels, such as "labels": ["a", "b"], with at most limits.labels of them; yes and no have no label in common',
+  ),
   VALUE_INVALID: row(400, 65).fix('send a number: { "value": 3.2 }, of at most 1e15 in magnitude'),
   CHOICE_INVALID: row(400, 65).fix(
     'send { "context": …, "item": … }, each a text or features, as the base reads them',

@@ -322,6 +322,12 @@ export const metricTable = {
   sureAccuracy: gauge('antikythera_sure_accuracy_ratio', 'model').help(
     'Share of these answers that were right.',
   ),
+  labelsF1: gauge('antikythera_labels_f1_ratio', 'model', 'average', 'window').help(
+    'F1 of answers with any number of labels, each before it was learned: average is micro or macro, or majority, the micro F1 of always the most frequent label; window is all or recent.',
+  ),
+  labelCoverage: gauge('antikythera_label_coverage_ratio', 'model').help(
+    'Share of recent answers with at least one label, where any number of labels may hold.',
+  ),
   labelPrecision: gauge('antikythera_label_precision_ratio', 'model', 'label').help(
     'Precision per label: the share of recent answers with this label that were correct; at most 32 labels.',
   ),

@@ -14,6 +14,11 @@ import { inputConformance, signalConformance } from '../conformance/payload.ts'
 
 const taught: Readonly<Record<keyof typeof signals, readonly Json[]>> = {
   label: ['a', 'b', 'ä ö'],
+  labels: [[], ['a'], ['a', 'b']],
+  yes_no: [
+    { yes: ['a'], no: ['b'] },
+    { yes: ['b'], no: ['a'] },
+  ],
   value: [0, 1, -2.5],
   completion: ['yes', 'no'],
   preference: [

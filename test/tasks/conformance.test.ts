@@ -1,3 +1,4 @@
+import { openMultilabel } from '../../src/tasks/multilabel/multilabel.ts'
 import { openRegression } from '../../src/tasks/regression/regression.ts'
 import { openRanking } from '../../src/tasks/ranking/ranking.ts'
 import { taskConformance } from '../conformance/task.ts'
@@ -61,3 +62,29 @@ for (const members of [0, 4])
       { kind: 'reward', item: 'a', reward: 3.1 },
     ],
   })
+
+const labels = (...names: string[]) => ({ signal: { kind: 'labels', labels: names } }) as const
+const yesNo = (yes: string[], no: string[]) => ({ signal: { kind: 'yes_no', yes, no } }) as const
+const rules = { open: false, known: ['a', 'b', 'c'], retired: [], limit: 8 }
+
+taskConformance('multilabel with closed labels', {
+  open: () => openMultilabel(rules),
+  taught: [
+    ...[labels('a', 'b'), labels(), labels('c'), yesNo(['b'], ['c']), yesNo([], ['a'])],
+    { signal: { kind: 'rating', rating: 1 }, served: '["a","c"]' },
+    { signal: { kind: 'rating', rating: -1 }, served: '["b"]' },
+    { signal: { kind: 'rating', rating: -1 }, served: '[]' },
+  ],
+  refused: [
+    { kind: 'labels', labels: ['a', 'd'] },
+    { kind: 'yes_no', yes: ['a'], no: ['d'] },
+    { kind: 'label', label: 'a' },
+    { kind: 'value', value: 1 },
+  ],
+})
+
+taskConformance('multilabel with open labels', {
+  open: () => openMultilabel({ ...rules, open: true, known: [] }),
+  taught: [labels('x', 'y'), labels('z'), yesNo(['x'], ['y'])],
+  refused: [{ kind: 'label', label: 'a' }],
+})

@@ -34,12 +34,12 @@ function shown(value: number | undefined, as: (value: number) => string): string
   return value === undefined ? undefined : as(value)
 }
 
-const headOf = ({ name, better }: NamedScore, texts: readonly TextColumn[]) => [
+const headOf = ({ name, isMeasure }: NamedScore, texts: readonly TextColumn[]) => [
   '',
   'version',
   'parent',
   'events',
-  ...(better === 'lower' ? [`recent ${name}`] : [name, 'recent']),
+  ...(isMeasure === true ? [`recent ${name}`] : [name, 'recent']),
   ...texts.map(({ head }) => head),
   'created',
   'decision',
@@ -90,7 +90,7 @@ function rowOf(published: Version, score: NamedScore, texts: readonly TextColumn
     version + stateOf(published),
     parent ?? '-',
     String(events),
-    ...(score.better === 'lower' ? [] : [scores.count > 0 ? percent(scores.accuracy) : '-']),
+    ...(score.isMeasure === true ? [] : [scores.count > 0 ? percent(scores.accuracy) : '-']),
     recentText(published, score) ?? '-',
     ...texts.map(({ cell }) => cell(published) ?? '-'),
     created,
@@ -115,25 +115,27 @@ export function ratedUp({ served }: Version): number | undefined {
   return rated === undefined || rated.count === 0 ? undefined : 1 - rated.error
 }
 
-/** The measure of a task: its name for `accuracy`, or an error or a loss. */
+/** The measure of a task: its name for `accuracy`, or a measure of its own, such as an error or a loss. */
 export interface NamedScore {
   readonly name: string
   readonly meaning?: string
   readonly better?: string
+  readonly isMeasure?: true
 }
 
 /** A daemon of an earlier release does not say it. */
 export function scoreIn({ headline, score }: Partial<Model>): NamedScore {
-  if (headline?.better === 'lower') return headline
+  const isMeasure = headline !== undefined && headline.name !== score?.name
+  if (isMeasure && score !== undefined) return { ...headline, isMeasure }
   return score ?? { name: 'accuracy' }
 }
 
 /** Of recent examples when the version was made; undefined if nothing was judged. */
 export function recentText(
   { scores, headline }: Version,
-  { better }: NamedScore,
+  { better, isMeasure }: NamedScore,
 ): string | undefined {
-  if (better === 'lower') return headline && short(headline.value)
+  if (isMeasure === true) return headline && (better === 'lower' ? short : percent)(headline.value)
   return scores.count === 0 ? undefined : percent(scores.accuracy_recent)
 }
 

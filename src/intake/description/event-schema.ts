@@ -56,11 +56,22 @@ export function eventSchema(
       },
     },
     // Exactly one signal …
-    oneOf: ways.map(({ words: required }) => ({ required })),
+    oneOf: ways.map(saidBy),
     // … and what it refers to.
-    allOf: [{ anyOf: ways.map((way) => ({ required: way.words, anyOf: subjectsOf(way) })) }],
+    allOf: [{ anyOf: ways.map(referring) }],
     ...(others.length > 0 && { not: { anyOf: others.map((word) => ({ required: [word] })) } }),
   }
+}
+
+/** All words, or of a kind that one word says any of them. */
+function saidBy({ words, kind }: SignalWords): JsonSchema {
+  if (kind?.anyWord !== true) return { required: words }
+  return { anyOf: words.map((word) => ({ required: [word] })) }
+}
+
+function referring(way: SignalWords): JsonSchema {
+  const [said, subjects] = [saidBy(way), { anyOf: subjectsOf(way) }]
+  return 'anyOf' in said ? { allOf: [said, subjects] } : { ...said, ...subjects }
 }
 
 function subjectsOf({ kind }: SignalWords): readonly JsonSchema[] {

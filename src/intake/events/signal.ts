@@ -12,7 +12,7 @@ export const CORRECTION = 'correction'
 export const RETRACT = 'retract'
 
 export interface SignalWords {
-  /** All of them together say it. */
+  /** All of them together say it; of a kind with `anyWord` one or more of them do. */
   readonly words: readonly string[]
   /** Absent: a retraction. */
   readonly kind?: SignalKind

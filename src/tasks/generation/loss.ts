@@ -18,6 +18,7 @@
  * theoretic optimization", ICML; Schulman (2020), "Approximating KL divergence" (½·d² as its estimate).
  */
 import { answersIn, sumOf, type AnswerOutputs } from '../../nn/answer-outputs.ts'
+import { sigmoid, softplus } from '../../nn/sigmoid.ts'
 import { invariant } from '../../platform/errors.ts'
 import type { GenerationSettings } from './settings.ts'
 import type { TextTarget } from './target.ts'
@@ -138,13 +139,4 @@ export function rewardOf({ logs, reference }: AnswerOutputs): number {
 function addAll(gradient: Float32Array, { at, logs }: AnswerOutputs, slope: number): void {
   for (let place = at; place < at + logs.length; place += 1)
     gradient[place] = (gradient[place] ?? 0) + slope
-}
-
-export function sigmoid(x: number): number {
-  return x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x))
-}
-
-/** log(1 + eˣ). */
-export function softplus(x: number): number {
-  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))
 }

@@ -108,9 +108,14 @@ function trainerText({ state, learning }: Model['trainer']): string {
 }
 
 /** How the live version does by itself, and by what; undefined where answers are not right or wrong. */
-function nowOf({ headline, held_out: held, served }: Model): readonly [string, string] | undefined {
+function nowOf({
+  headline,
+  score,
+  held_out: held,
+  served,
+}: Model): readonly [string, string] | undefined {
   const isLoss = headline.name === 'loss'
-  if (headline.better === 'lower' && !isLoss) return undefined
+  if (headline.name !== score.name && !isLoss) return undefined
   if (held !== undefined && held.count >= FEWEST)
     return [figure(headline, isLoss ? held.loss : held.accuracy), `${whole(held.count)} held out`]
   if (isLoss) return undefined

@@ -30,7 +30,8 @@ export function undoneText({ to, since, reason }: NonNullable<Version['undone_by
 
 /** The headline when the version was made; undefined if nothing was judged. */
 export function recentOf({ scores, headline }: Version, { better }: Headline) {
-  if (better === 'lower') return headline?.value
+  // A version has a headline where that is not its score.
+  if (better === 'lower' || headline !== undefined) return headline?.value
   return scores.count === 0 ? undefined : scores.accuracy_recent
 }
 

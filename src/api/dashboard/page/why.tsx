@@ -40,7 +40,7 @@ export function WhyDialog({ name, version, model, moves, onMove, onClose }: Prop
                 value={`${whole(answer.events)}, ${whole(answer.events_new)} of them new`}
               />
               <Row name="steps" value={whole(answer.steps)} />
-              {headline.better === 'higher' ? (
+              {headline.better === 'higher' && answer.headline === undefined ? (
                 <>
                   <Row name={headline.name} value={scoreText(answer.scores)} />
                   <Row name="loss" value={number(answer.scores.loss)} />

@@ -1,0 +1,123 @@
+/** Several labels through the whole daemon: taught over HTTP, found though rare, corrected, rated and refused. */
+import { expect, test, vi } from 'vitest'
+import { openRandom } from '../../src/platform/random.ts'
+import { oneDaemon } from './one-daemon.ts'
+
+const random = openRandom(1, 'flags')
+const daemon = oneDaemon(`server: { port: 0 }
+log: { level: warn }
+models:
+  flags:
+    task: multilabel
+    labels: [late, payment, rare]
+    base: { features: { size: 3 } }
+    adapter: { method: head }
+    replay: { policy: class-balanced, capacity: 400 }
+  open: { task: multilabel, labels: { open: true }, adapter: { method: head } }
+`)
+const { post, get } = daemon
+
+interface Predicted {
+  readonly version: string
+  readonly predictions: readonly {
+    readonly id: string
+    readonly labels: readonly { readonly label: string; readonly score: number }[]
+    readonly scores: Readonly<Record<string, number>>
+    readonly code?: string
+  }[]
+}
+
+/** Each label has a feature of its own; one input in twenty is of the rare one. */
+function flagged() {
+  const isRare = random.below(20) === 0
+  const features = [random.normal(), random.normal(), (isRare ? 2 : 0) + random.normal() / 2]
+  const labels = [
+    ...(features[0]! > 0 ? ['late'] : []),
+    ...(features[1]! > 0.5 ? ['payment'] : []),
+    ...(isRare ? ['rare'] : []),
+  ]
+  return { features, labels }
+}
+
+const namesOf = ({ predictions: [first] }: Predicted) => first!.labels.map(({ label }) => label)
+const ask = (features: readonly number[], after = '') =>
+  post<Predicted>(`flags/predict${after && `?wait_for=${after}`}`, { inputs: [{ features }] })
+
+test('labels are answered each by itself, a rare one too, and the quality says how well', async () => {
+  let position = ''
+  for (let batch = 0; batch < 12; batch += 1) {
+    const events = Array.from({ length: 64 }, () => {
+      const { features, labels } = flagged()
+      return { input: { features }, labels }
+    })
+    position = (await post<{ position: string }>('flags/feedback', { events })).position
+  }
+  const asked = await ask([2, 2, 0], position)
+  expect(new Set(namesOf(asked))).toEqual(new Set(['late', 'payment']))
+  expect(namesOf(await ask([-2, -2, 0]))).toEqual([])
+  expect(namesOf(await ask([-2, -2, 2]))).toEqual(['rare'])
+  await vi.waitUntil(async () => (await get<{ events: number }>('flags/quality')).events > 700)
+  const quality = await get<{ micro_f1: number; macro_f1: number; labels: object[] }>(
+    'flags/quality',
+  )
+  expect(quality).toMatchObject({
+    baselines: { majority: { label: 'late' } },
+    window_events: expect.any(Number) as number,
+  })
+  // Always the most frequent label has 0.54.
+  expect(quality.micro_f1).toBeGreaterThan(0.6)
+  expect(quality.macro_f1).toBeGreaterThan(0.5)
+  expect(quality.labels).toHaveLength(3)
+  const model = await get<{ headline: object; thresholds: object }>('flags')
+  expect(model.headline).toMatchObject({ name: 'micro F1', better: 'higher' })
+  expect(Object.keys(model.thresholds)).toEqual(expect.arrayContaining(['late', 'rare']))
+  const metrics = await (await fetch(`${daemon.url}/metrics`)).text()
+  expect(metrics).toMatch(
+    /antikythera_labels_f1_ratio\{model="flags",average="micro",window="recent"\} 0\.\d/,
+  )
+})
+
+test('an answer is corrected, rated as a whole, and known in part', async () => {
+  const { predictions } = await ask([0.1, 0.1, 0.1])
+  const { id } = predictions[0]!
+  const taught = [
+    { prediction_id: id, correction: ['payment'] },
+    { prediction_id: id, rating: -1 },
+    { prediction_id: id, yes: ['rare'], no: ['late'] },
+    { prediction_id: id, no: ['late'] },
+    { prediction_id: id, labels: [] },
+  ]
+  for (const event of taught)
+    expect(await post<object>('flags/feedback', event)).toMatchObject({ accepted: 1 })
+  const open = await post<Predicted>('open/predict', { inputs: ['hello'] })
+  expect(open.predictions[0]).toMatchObject({ labels: [], code: 'NO_LABELS' })
+  const event = { input: { text: 'hello' }, labels: ['b', 'a'] }
+  const { position } = await post<{ position: string }>('open/feedback', event)
+  const answer = await post<Predicted>(`open/predict?wait_for=${position}`, { inputs: ['hello'] })
+  expect(Object.keys(answer.predictions[0]!.scores)).toEqual(['a', 'b'])
+})
+
+test.each<[string, object, string, string]>([
+  ['a label in both lists', { yes: ['late'], no: ['late'] }, 'LABELS_INVALID', '/no'],
+  ['a label twice', { labels: ['late', 'late '] }, 'LABELS_INVALID', '/labels/1'],
+  ['no list', { labels: 'late' }, 'LABELS_INVALID', '/labels'],
+  ['no label in either list', { yes: [], no: [] }, 'LABELS_INVALID', '/yes'],
+  [
+    'too many',
+    { labels: Array.from({ length: 1025 }, (_, at) => `l${at}`) },
+    'LABELS_INVALID',
+    '/labels',
+  ],
+  ['a label that is none', { labels: ['late', 3] }, 'LABEL_INVALID', '/labels/1'],
+  ['an unknown label', { yes: ['late'], no: ['lat'] }, 'LABEL_UNKNOWN', ''],
+  ['two lessons at once', { labels: ['late'], yes: ['late'] }, 'EVENT_INVALID', '/yes'],
+  ['one label', { label: 'late' }, 'SIGNAL_UNSUPPORTED', '/label'],
+])('refused with its place and its fix: %s', async (_what, said, code, pointer) => {
+  const answer = await post<{ code: string; fix: string }>('flags/feedback', {
+    input: { features: [1, 1, 1] },
+    ...said,
+  })
+  expect(answer.code).toBe(code)
+  expect(answer.fix).not.toBe('')
+  expect(JSON.stringify(answer)).toContain(pointer)
+})
