@@ -40,7 +40,7 @@ describe('a schema', () => {
   it('gives numbers and booleans a column each, categories a block, and says what was given', () => {
     const [age, member, indicator, ...others] = vector(base, { member: true, age: 3, town: 'Oslo' })
     expect([age, member, indicator]).toEqual([3, 1, 0])
-    expect(others.slice(0, 4).filter((value) => value !== 0)).toHaveLength(1)
+    expect(others.slice(0, 4).filter((value) => value !== 0)).toHaveLength(2)
     expect(others.slice(4)).toEqual([1, 1])
     expect(vector(base, { age: 3, member: 1, town: 'Oslo' })).toEqual(
       vector(base, { town: 'Oslo', member: true, age: 3 }),
@@ -70,6 +70,15 @@ describe('a schema', () => {
     const open = openFeatures({ schema, unknown: 'ignore' })
     expect(vector(open, { age: 3, shoe: 44 })).toEqual(vector(open, { age: 3 }))
     expect(open.hash).toBe(base.hash)
+  })
+
+  it('keeps the values of a category apart', () => {
+    const countries = ['no', 'de', 'fr', 'us', 'it', 'es', 'nl', 'se', 'dk', 'fi']
+    const of = openFeatures({ schema: { country: 'category' } })
+    const vectors = countries.map((country) => String(vector(of, { country })))
+    expect(new Set(vectors)).toHaveLength(countries.length)
+    const one = openFeatures({ schema: { country: { type: 'category', columns: 1 } } })
+    expect(vector(one, { country: 'no' }).map(Math.abs)).toEqual([1])
   })
 
   it('takes a category for what its text is', () => {

@@ -2,7 +2,10 @@
  * A declared schema: the features, their types, and the values that mean missing. Numbers and booleans have one column
  * each; a category has a separate block that its values are hashed to, so that adding a feature moves no other:
  *
- *   v[block + h(value) mod columns] = ξ(value)                indicator: v[place] = 1 where the feature is missing
+ *   v[block + hᵢ(value)] = ξᵢ(value) / √2,  i = 1, 2,  h₁ ≠ h₂      indicator: v[place] = 1 where the feature is missing
+ *
+ * Two values in the same columns with the same signs are one value. Of twenty values in 32 columns, two are in 9 of 100 models; with
+ * one column to a value they would be in 97 (Svenstrup et al. 2017, "Hash embeddings for efficient word representations").
  *
  * A missing number counts as the mean (its standardised value is 0), a missing category as none of its values.
  */
@@ -104,13 +107,31 @@ function isMissing(value: Value, { missing }: FeatureField): boolean {
 function put(values: Float32Array, place: Place, value: Value, size: number): void {
   const { name, field, at } = place
   if (field.type === 'category') {
-    const { columns = CATEGORY_COLUMNS } = field
-    const hash = hashOf(`${name}\0${String(value)}`)
-    values[at + ((hash >>> 1) % columns)] = hash & 1 ? 1 : -1
+    putCategory(values, at, field.columns, `${name}\0${String(value)}`)
     return
   }
   values[at] = field.type === 'boolean' ? booleanOf(value, name) : numberOf(value, name)
   values[size + at] = 1
+}
+
+function putCategory(
+  values: Float32Array,
+  at: number,
+  columns = CATEGORY_COLUMNS,
+  text: string,
+): void {
+  const [one, other] = [hashOf(text), hashOf(`${text}\0`)]
+  const first = (one >>> 1) % columns
+  if (columns === 1) values[at] = signOf(one)
+  else {
+    const second = (first + 1 + ((other >>> 1) % (columns - 1))) % columns
+    values[at + first] = signOf(one) * Math.SQRT1_2
+    values[at + second] = signOf(other) * Math.SQRT1_2
+  }
+}
+
+function signOf(hash: number): number {
+  return hash & 1 ? 1 : -1
 }
 
 function numberOf(value: Value, name: string): number {
