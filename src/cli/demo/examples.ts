@@ -41,6 +41,8 @@ export interface ExampleStage {
   readonly small: boolean
   /** Says what comes next, on stderr. */
   readonly say: (line: string) => void
+  /** Where a case asks and teaches in small parts; the parts show no progress of their own. */
+  readonly progress: (done: number, total: number, what: string) => void
   readonly model: (name: string) => ExampleModel
 }
 
@@ -145,6 +147,9 @@ export async function playExample(played: PlayedExample): Promise<{
     say: (line) => {
       progress.say(line)
     },
+    progress: (done, total, what) => {
+      progress.update(done, total, what)
+    },
     model: (model) => modelOf(client.model(model), played),
   })
   const learned = await Promise.all(
@@ -161,6 +166,8 @@ export async function playExample(played: PlayedExample): Promise<{
 const LONGEST_SECONDS = 600
 /** Inputs of one request, and events. */
 const AT_ONCE = 16
+/** Of so many events or inputs the progress is shown. */
+const MANY = 40
 
 function modelOf(api: ModelClient, { clock, progress, name }: PlayedExample): ExampleModel {
   let sent = 0
@@ -185,7 +192,7 @@ function modelOf(api: ModelClient, { clock, progress, name }: PlayedExample): Ex
       for (let from = 0; from < inputs.length; from += AT_ONCE) {
         const { predictions } = await api.predict(inputs.slice(from, from + AT_ONCE), more)
         answers.push(...predictions)
-        progress.update(answers.length, inputs.length, 'answered')
+        if (inputs.length >= MANY) progress.update(answers.length, inputs.length, 'answered')
       }
       return answers
     },
@@ -193,7 +200,7 @@ function modelOf(api: ModelClient, { clock, progress, name }: PlayedExample): Ex
 
   async function learnedAt(position: string | undefined, total: number): Promise<string> {
     const stop = new AbortController()
-    const shown = showLearned(stop.signal, total)
+    const shown = total < MANY ? undefined : showLearned(stop.signal, total)
     try {
       const outcome = await waitForLearned({ api }, position, LONGEST_SECONDS)
       return outcome?.version ?? ''
