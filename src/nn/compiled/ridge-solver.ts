@@ -38,17 +38,18 @@ function solved(
   { width, counts, moments, sums }: Parameters<RidgeSolver>[0],
   lambda: number,
 ): Float64Array | undefined {
-  const [result] = tf.tidy(() => {
+  // Not returned by `tidy`, which looks for tensors in whatever it is given, number by number.
+  let result: Float32Array | undefined
+  tf.tidy(() => {
     const feeds: Feeds = new Map<string, Tensor>([
       ['moments', tf.tensor2d(lowerOf(moments, width), [width, width])],
       ['lambda', tf.scalar(lambda)],
       ['sums', tf.tensor2d(Float32Array.from(sums), [counts.length, width])],
     ])
     try {
-      return graph.run(feeds, ['solved']).map((tensor) => tensor.dataSync<'float32'>())
+      result = graph.run(feeds, ['solved'])[0]?.dataSync<'float32'>()
     } catch (error) {
-      if (error instanceof Error && error.message.includes(NO_FACTOR)) return []
-      throw error
+      if (!(error instanceof Error && error.message.includes(NO_FACTOR))) throw error
     }
   })
   return result?.every(Number.isFinite) === true ? Float64Array.from(result) : undefined
