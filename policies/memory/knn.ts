@@ -7,7 +7,10 @@
  * The head counts as a neighbour at the cosine t, so the head alone answers an input that resembles nothing stored,
  * however little is stored. The memory keeps the newest examples, and only the newest at one place: a second correction
  * of the same input replaces the first. `keep: mistakes` stores only examples that were answered wrong; corrections
- * then stay longer, but every wrong label is repeated too.
+ * then stay longer, but every wrong label is repeated too. Inputs are compared by the base's own embedding. Under an adapter
+ * that is a second pass of the layers above the cut for each answer. `compare: cut` takes the mean of what the layers below it
+ * give, which the pass has anyway: cosines are higher there, so the threshold must be, and copies with changed
+ * words are as near, texts of one meaning in other words less so.
  *
  * Khandelwal et al. (2020), "Generalization through memorization: nearest neighbor language models", ICLR, with a share
  * of the head that does not depend on the input; keeping mistakes is IB2 of Aha, Kibler & Albert (1991),
@@ -35,6 +38,13 @@ const settings = {
     default: 'all',
     description: 'which labelled examples are stored: all, or only those that were answered wrong',
   },
+  compare: {
+    type: 'choice',
+    options: ['embedding', 'cut'],
+    default: 'embedding',
+    description:
+      'what inputs are compared by: the embedding of the base, or the mean of the layers below those that an adapter changes, which saves a pass',
+  },
   every: integer(
     [1, 1_000_000],
     1,
@@ -49,9 +59,10 @@ export const knn: PolicyKind<Memory, Settings> = {
   settings,
   needsClasses: true,
   needsFixedEmbedding: true,
-  open: ({ weight, threshold, sharpness, capacity, bytes, keep, every }) => ({
+  open: ({ weight, threshold, sharpness, capacity, bytes, keep, compare, every }) => ({
     voice: { weight, threshold, sharpness },
     every,
+    ...(compare === 'cut' && { comparesAtCut: true }),
     offer(item, kept, { wasRight }) {
       if (keep === 'mistakes' && wasRight) return [item.key]
       if (bytesOf(item) > bytes) return [item.key]

@@ -9,7 +9,7 @@ import type { ParameterSpec } from '../contracts/ops.ts'
 import type { Random, Tensor, Tensors } from '../contracts/core.ts'
 import type { TaskHead } from '../contracts/task.ts'
 import { type ErrorCode, failure, invariant } from '../platform/errors.ts'
-import { memorySpecs, type MemoryPlan } from '../nn/memory.ts'
+import { comparedBase, memorySpecs, type MemoryPlan } from '../nn/memory.ts'
 import { adoptedMixture, mixtureSpecs } from '../nn/mixture.ts'
 import { orthonormal } from './orthonormal.ts'
 import { cutOf } from './target-modules.ts'
@@ -51,6 +51,16 @@ export function specsOf(plan: AdapterPlan): readonly ParameterSpec[] {
 function memoryOf({ memory, outputs }: AdapterPlan): readonly ParameterSpec[] {
   if (memory === undefined) return []
   return (memory.mixture === true ? mixtureSpecs : memorySpecs)(memory, outputs)
+}
+
+/** `shape`: the memory of a version; `published`: its base, whatever view the method has of it. */
+export function memoryPlanOf(
+  { slots, mixture, leaves, at_cut }: Omit<MemoryPlan, 'base'> & { readonly at_cut?: true },
+  published: Base,
+  { tail_layers }: Pick<AdapterConfig, 'tail_layers'>,
+): MemoryPlan {
+  const cut = cutOf(tail_layers, published.network.layers)
+  return { base: comparedBase(published, cut, at_cut), slots, mixture, leaves, isAtCut: at_cut }
 }
 
 const SUMS = 'sums/'

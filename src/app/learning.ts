@@ -10,7 +10,7 @@ import { openPolicies, openPolicy } from '../config/plugins/open-policy.ts'
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import type { Base } from '../contracts/base.ts'
 import { jointPromotion, jointRollback } from '../evaluation/release-decisions.ts'
-import { openComparedEngine, openKnnEngine } from '../learner/memory/engines.ts'
+import { openKnnMemory } from '../learner/memory/knn-memory.ts'
 import type { Memory } from '../contracts/policy.ts'
 import type { Compiling } from '../optim/engines/compiled-network.ts'
 import { openEmbedder } from '../optim/embedding-training.ts'
@@ -109,7 +109,7 @@ export function memoryPolicyOf(config: Config, model: string): Memory | undefine
   return policy.keepsNothing === true ? undefined : policy
 }
 
-/** Examples are compared by the base's own embedding, not by the method's view. */
+/** Examples are compared by the base itself, not by the method's view of it. */
 export function knnMemoryOf(
   { tf, config, baseTensors }: Learning,
   model: string,
@@ -118,7 +118,5 @@ export function knnMemoryOf(
 ): LoopParts['knnMemory'] {
   if (policy === undefined) return undefined
   const cut = cutOf(modelOf(config, model).adapter.tail_layers, base.network.layers)
-  const engine = openKnnEngine({ tf, base, baseTensors: baseTensors(base), cut })
-  const compared = policy.mixture && openComparedEngine(base, engine)
-  return { policy, engine, compared, width: base.network.width }
+  return openKnnMemory(policy, { tf, base, baseTensors: baseTensors(base), cut })
 }

@@ -238,7 +238,7 @@ export interface MemoryItem {
   readonly key: ExampleKey
   /** Its right answer as the task stores it: the label, for a classification. */
   readonly vote: Json
-  /** The base's embedding of it, of length 1. */
+  /** The vector that it is compared by, of length 1. */
   readonly vector: Float32Array
 }
 
@@ -249,6 +249,8 @@ export interface Memory {
   readonly voice: MemoryVoice
   /** Number of wrong answers after which a version is published without waiting for the next update; 0 = never. */
   readonly every: number
+  /** Inputs are compared by the mean of the trunk's output, not by the base's embedding. Not for a mixture. */
+  readonly comparesAtCut?: true
   /** Present if stored examples are one of several experts: each expert counts by how often it was right lately. */
   readonly mixture?: MixturePolicy
   /**

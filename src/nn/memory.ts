@@ -4,7 +4,7 @@
  *
  *   a = softmax(x·K + b)      p = (a·h)·softmax(z) + a·V      z′ = log p
  *
- * x is the base's own embedding, of unit length, which training never changes; z are the head's logits, over the classes
+ * x is the base's own embedding, or the mean of its trunk's output, of unit length, which training never changes; z are the head's logits, over the classes
  * that are not retired. With s the sharpness, t the threshold and w the weight, the slot of an example has the key
  * s·x_i, b = 0, h = 1 − w, and votes w for its class; the head's has the key 0, b = s·t, h = 1. So an example with
  * cosine t has the same weight as the head. Empty slots have no weight.
@@ -21,13 +21,15 @@ import type { Head } from '../contracts/example.ts'
 import type { Classes } from '../contracts/task.ts'
 
 export interface MemoryPlan {
-  /** The published base, whatever view the method has of it. */
+  /** The published base, whatever view the method has of it, up to where inputs are compared (`comparedBase`). */
   readonly base: Base
   readonly slots: number
   /** Its examples are one of several experts (mixture.ts). */
   readonly mixture?: true | undefined
   /** Room for the leaves of its forest; absent in a version of an earlier release. */
   readonly leaves?: number | undefined
+  /** Its base ends at the cut. */
+  readonly isAtCut?: true | undefined
 }
 
 /** A score that leaves no share. */
@@ -112,6 +114,24 @@ export function withMemory<T>(ops: Ops<T>, logits: T, embedding: T): T {
   const ofHead = ops.mul(ops.matMul(attention, ops.param('memory.head')), shares)
   const mixed = ops.add(ofHead, ops.matMul(attention, ops.param('votes.labels')))
   return ops.log(ops.maximum(mixed, ops.scalar(LEAST)))
+}
+
+/**
+ * The base up to where inputs are compared: all of it, or the layers below the cut, under any that an adapter changes, so that an
+ * answer needs no second pass of those above. A view of a frozen embedding has none.
+ */
+export function comparedBase(base: Base, cut: number, isAtCut = false): Base {
+  if (!isAtCut || base.trunk !== undefined) return base
+  const { longest: _, ...network } = base.network
+  return {
+    ...base,
+    network: {
+      ...network,
+      ...{ width: network.latentWidth(cut), unit: false },
+      tail: (_ops, hidden) => hidden,
+      pool: (ops, hidden, mask) => ops.maskedMean(hidden, mask),
+    },
+  }
 }
 
 /** The vector compared with the slots: hidden [b, s, width] at the cut → [b, 1, width], of length 1. */

@@ -13,6 +13,8 @@ export interface MemoryShape {
   readonly mixture?: true
   /** Room for the leaves of its forest. */
   readonly leaves?: number
+  /** Inputs are compared by the mean of the trunk's output; absent = by the base's embedding. */
+  readonly at_cut?: true
 }
 
 /** `manifest.json` of a version. `digest` covers everything but `created`, `compute` and `trace`, which no two runs have in common. */

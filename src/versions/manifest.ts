@@ -155,6 +155,7 @@ const fields = {
       items: count,
       mixture: Type.Optional(Type.Literal(true)),
       leaves: Type.Optional(Type.Integer({ minimum: 1 })),
+      at_cut: Type.Optional(Type.Literal(true)),
     }),
   ),
   span,

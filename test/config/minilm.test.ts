@@ -11,7 +11,7 @@ test('for labels it is the measured recipe, however the base is written: average
     expect(adapter).toEqual({ method: 'lora', tail_layers: 4, rank: 8, alpha: 16 })
     expect(train).toMatchObject({ learning_rate: 0.001, batch: 16, average: 0.9, weight_decay: 3 })
     expect(rate.policy).toBe('drift-reset')
-    expect(memory).toMatchObject({ policy: 'knn', keep: 'mistakes' })
+    expect(memory).toMatchObject({ policy: 'knn', keep: 'mistakes', compare: 'cut' })
   }
 })
 

@@ -142,6 +142,21 @@ test('what is retracted is forgotten at once, and no older state brings it back'
   ).toBe(0)
 })
 
+test('it starts empty where inputs are compared by something else than it was kept by', async () => {
+  const world = openWorld({ s: ['zzzz', 'yyyy'].map((text) => lesson(text, text, 'yes')) })
+  const at = (cut: number) => ({ ...setting, knnMemory: { ...tinyKnnMemory(), cut } })
+  await runToEnd(world, at(1))
+  expect(manifestOf(world).memory).toMatchObject({ at_cut: true, items: 2 })
+  await runToEnd(world, at(1))
+  expect(memoryOf(world)).toHaveLength(2)
+  await runToEnd(world, at(2))
+  expect(memoryOf(world)).toEqual([])
+  world.streams.get('s')!.push(lesson('1', 'xxxx', 'yes'))
+  await runToEnd(world, setting)
+  expect(memoryOf(world)).toEqual(['s\u00001'])
+  expect(manifestOf(world).memory).not.toHaveProperty('at_cut')
+})
+
 test('it stays when its trainer starts again, within the bounds of then, or not at all', async () => {
   const texts = ['zzzz', 'yyyy', 'xxxx', 'wwww']
   const world = openWorld({ s: texts.map((text) => lesson(text, text, 'yes')) })

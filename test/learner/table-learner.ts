@@ -10,7 +10,7 @@ import { jointRollback } from '../../src/evaluation/release-decisions.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { BaseTensors } from '../../src/optim/engines/eager-pass.ts'
 import { openTrainable } from '../../src/optim/step.ts'
-import { openComparedEngine, openKnnEngine } from '../../src/learner/memory/engines.ts'
+import { openKnnMemory } from '../../src/learner/memory/knn-memory.ts'
 import { Learner } from '../../src/learner/learner.ts'
 import type { LearnerParts } from '../../src/learner/learner-types.ts'
 import { identified } from '../example-key.ts'
@@ -46,7 +46,6 @@ export async function openTableLearner(
     regularizer: openPolicy('regularizer', policies.regularizer, model.regularizer),
   })
   const memory = openPolicy('memory', policies.memory, model.memory)
-  const engine = openKnnEngine({ tf, base, baseTensors, cut: 0 })
   const learner = new Learner({
     ...{ trainable, task, freshParameters, train: model.train, trust },
     replayBuffer: {
@@ -59,10 +58,7 @@ export async function openTableLearner(
     rate: openPolicy('rate', policies.rate, model.rate),
     rollback: jointRollback(openPolicies('rollback', policies.rollback, model.rollback)),
     ...(memory.keepsNothing !== true && {
-      knnMemory: {
-        ...{ policy: memory, engine, width: base.network.width },
-        compared: memory.mixture && openComparedEngine(base, engine),
-      },
+      knnMemory: openKnnMemory(memory, { tf, base, baseTensors, cut: 0 }),
     }),
   })
   const latentsOf = (examples: readonly Example[]) =>

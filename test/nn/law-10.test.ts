@@ -13,7 +13,8 @@ import { openCausal } from '../../src/bases/causal/causal.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
 import { quantized } from '../../src/adapters/quantized.ts'
 import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
-import { methods, tasks } from '../../src/plugins.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
+import { methods, policies, tasks } from '../../src/plugins.ts'
 import type { AdapterConfig, MethodPlugin } from '../../src/contracts/adapter.ts'
 import type { Base } from '../../src/contracts/base.ts'
 import type { EncodedRow, Latent } from '../../src/contracts/network.ts'
@@ -23,7 +24,7 @@ import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { openServingEngine } from '../../src/serving/engine/engine.ts'
 import { BaseTensors } from '../../src/optim/engines/eager-pass.ts'
-import { openKnnEngine } from '../../src/learner/memory/engines.ts'
+import { KnnMemory, openKnnMemory } from '../../src/learner/memory/knn-memory.ts'
 import { openTrainable } from '../../src/optim/step.ts'
 import { classificationOf, ofRow } from '../tasks/classification-of.ts'
 import { labelledPlan, type LabelledPlan } from '../tasks/labelled-plan.ts'
@@ -159,6 +160,12 @@ const memorable = table.filter(
     base.statistics === undefined &&
     (reach === 'all' || (base.quantize !== undefined && reach !== 0)),
 )
+const remembering = [
+  ...memorable.map((row) => ({ ...row, comparing: 'embedding' })),
+  ...memorable
+    .filter(({ method, base }) => /lora|ranpac/.test(method) && base.startsWith('bert'))
+    .map((row) => ({ ...row, comparing: 'cut' })),
+]
 /** Each has a name of its own in the engine of its base. */
 let cases = 0
 const trainedLogits = new Map<LabelledPlan, Promise<readonly Float32Array[]>>()
@@ -167,15 +174,17 @@ const loaded = new Map<LabelledPlan, Promise<string>>()
 /** What the trunk of a base up to a cut makes of its rows. */
 const latents = new Map<Base, Map<number, Promise<readonly Latent[]>>>()
 
-test.each(memorable)(
-  '$method $hyperparameters on $base of $layers layers, tail_layers $reach, with memory',
-  async ({ plan }) => {
+test.each(remembering)(
+  '$method $hyperparameters on $base of $layers layers, tail_layers $reach, with memory by the $comparing',
+  async ({ plan, comparing }) => {
     const base = [...bases, ...inEightBits].find(({ hash }) => hash === plan.base.hash)!
     const { layers } = base.network
     const cut = cutOf(plan.config.tail_layers, layers)
     const published = plan.base.published ?? base
     const baseTensors = tensorsOf(published)
-    const engine = openKnnEngine({ tf, base: published, baseTensors, cut })
+    const policy = openPolicy('memory', policies.memory, { policy: 'knn', compare: comparing })
+    const kept = openKnnMemory(policy, { tf, base: published, baseTensors, cut })
+    const { engine, width } = kept
     const rows = rowsOf(base)
     const places = (await latentsOf(plan.base, cut)).map((latent) => engine.embed(latent))
     const labels = ['c', 'b', 'a', 'not in the head']
@@ -186,14 +195,14 @@ test.each(memorable)(
     }))
     const { classes } = classificationOf({ known: plan.labels, retired: ['b'] })
     const memory = memoryTensors(items, voice, {
-      width: base.network.width,
+      width,
       ...{ classes: classes!, head: plan.head, outputs: plan.outputs },
     })
     const made = randomVersion(plan, openRandom(2, JSON.stringify(namesOf(plan))))
     const version = {
       manifest: {
         ...made.manifest,
-        memory: { slots: slotsFor(items.length), items: items.length },
+        memory: { ...new KnnMemory(kept, classificationOf()).shape, slots: slotsFor(items.length) },
       },
       parameters: new Map([...made.parameters, ...memory]),
     }

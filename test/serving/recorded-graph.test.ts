@@ -1,6 +1,7 @@
 /** Which adapters share a graph: over every setting of every method, those whose recorded graphs are the same, and no others. */
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { memoryPlanOf } from '../../src/adapters/adapter.ts'
 import { cutOf } from '../../src/adapters/target-modules.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { openBert } from '../../src/bases/bert/bert.ts'
@@ -140,6 +141,19 @@ test('a setting that no list names tells graphs apart', () => {
     ).key
   expect(key(1)).not.toBe(key(2))
   expect(key(1)).toBe(key(1))
+})
+
+test('a memory that compares at the cut adds no second pass of the layers above it', () => {
+  const parts = partsOf({ method: 'lora', rank: 2, alpha: 4, tail_layers: 2 })
+  const shape = { slots: 32, items: 1 }
+  const products = (memory?: Parameters<typeof memoryPlanOf>[0]) => {
+    const plan = memory && memoryPlanOf(memory, bert, parts.config)
+    const graph = Buffer.from(recordServing({ ...parts, memory: plan })).toString('latin1')
+    return graph.split('MatMul').length
+  }
+  // Cosines, the share of the head, and votes.
+  expect(products({ ...shape, at_cut: true }) - products()).toBe(4)
+  expect(products(shape) - products()).toBeGreaterThan(12)
 })
 
 test('settings that change tensors only share a graph, so that a swap builds none', () => {

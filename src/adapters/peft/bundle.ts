@@ -18,6 +18,7 @@ import {
   adopted,
   checkTensors,
   isOfSums,
+  memoryPlanOf,
   methodOf,
   sitesOf,
   specsOf,
@@ -195,10 +196,7 @@ function planOf({ base, methods, tasks }: BundleParts, manifest: DescribedAdapte
     return {
       base: seen,
       ...{ method, task, config, outputs },
-      memory: memory && {
-        base: seen.published ?? base,
-        ...{ slots: memory.slots, mixture: memory.mixture, leaves: memory.leaves },
-      },
+      memory: memory && memoryPlanOf(memory, seen.published ?? base, config),
     }
   }
   const message = `${manifest.version} is a ${config.method} adapter for ${manifest.task}, which this daemon does not have`

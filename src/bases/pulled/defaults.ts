@@ -32,7 +32,10 @@ export const minilmRecipe = {
     adapter: { method: 'lora', tail_layers: 4 },
     train: { weight_decay: 3, average: 0.9 },
     rate: { policy: 'drift-reset' },
-    memory: { policy: 'knn', keep: 'mistakes', threshold: 0.9, every: 16 },
+    memory: {
+      ...{ policy: 'knn', keep: 'mistakes', every: 16 },
+      ...{ compare: 'cut', threshold: 0.94, sharpness: 60 },
+    },
   },
   forOpenClasses: openLabels({ method: 'anacp', features: 2048, depth: 3 }),
 } as const satisfies ModelDefaults

@@ -30,6 +30,7 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
       'text-defaults',
       'worth',
       'languages',
+      'answer-cost',
     ],
   ],
   speed: ['serve', 'step', 'small', 'growth', 'freshness'],

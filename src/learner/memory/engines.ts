@@ -133,9 +133,9 @@ export interface KnnEngine {
   mix(memory: Tensors, logits: Float32Array, embedding: Float32Array): Float32Array
 }
 
-interface KnnEngineParts {
+export interface KnnEngineParts {
   readonly tf: TensorFlow
-  /** As it was published. */
+  /** As it was published, up to where inputs are compared. */
   readonly base: Base
   readonly baseTensors: BaseTensors
   readonly cut: number

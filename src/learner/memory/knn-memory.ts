@@ -1,6 +1,7 @@
 /**
  * kNN memory: stored examples that vote before any step has learned them. This file holds the items and their votes;
- * the policy decides which of them stay. Their keys are the base's own embeddings, which no step changes.
+ * the policy decides which of them stay. Their keys are the base's own embeddings, or means of its trunk's output, which no
+ * step changes.
  */
 import type { ExampleKey, Tensors } from '../../contracts/core.ts'
 import type { Latent } from '../../contracts/network.ts'
@@ -9,8 +10,15 @@ import type { Example, Head, Score, Target } from '../../contracts/example.ts'
 import type { Classes, Task } from '../../contracts/task.ts'
 import type { MemoryShape } from '../../versions/contract.ts'
 import { invariant } from '../../platform/errors.ts'
-import { memoryTensors, slotsFor } from '../../nn/memory.ts'
-import { type ComparedEngine, type KnnEngine, onceFor } from './engines.ts'
+import { comparedBase, memoryTensors, slotsFor } from '../../nn/memory.ts'
+import {
+  type ComparedEngine,
+  type KnnEngine,
+  type KnnEngineParts,
+  onceFor,
+  openComparedEngine,
+  openKnnEngine,
+} from './engines.ts'
 import { Mixture, type MixtureAnswer, type MixtureWeights } from './mixture.ts'
 
 export interface KnnMemoryParts {
@@ -20,6 +28,18 @@ export interface KnnMemoryParts {
   readonly compared?: ComparedEngine | undefined
   /** The width of an embedding. */
   readonly width: number
+  /** Where inputs are compared by the mean of the trunk's output: the cut. */
+  readonly cut?: number | undefined
+}
+
+/** The memory of a model on this published base, as `policy` wants it. */
+export function openKnnMemory(policy: Memory, parts: KnnEngineParts): KnnMemoryParts {
+  const { cut } = parts
+  const isAtCut = policy.comparesAtCut === true
+  const base = comparedBase(parts.base, cut, isAtCut)
+  const engine = openKnnEngine({ ...parts, base })
+  const compared = policy.mixture && openComparedEngine(base, engine)
+  return { policy, engine, compared, width: base.network.width, ...(isAtCut && { cut }) }
 }
 
 /** `at` rises with each new item, and is stored. */
@@ -41,6 +61,8 @@ export interface MemoryState {
   readonly mixture?: MixtureWeights
   /** The place of the last item of memory that a version has; absent: all are in it. */
   readonly published?: number
+  /** The cut at which inputs are compared; absent: by the base's embedding. */
+  readonly cut?: number
 }
 
 /** The answer of the head alone to an example. */
@@ -90,6 +112,7 @@ export class KnnMemory {
       ...{ slots: slotsFor(this.#items.length), items: this.#items.length },
       ...(this.mixture && { mixture: true }),
       ...(this.mixture?.leafRoom !== undefined && { leaves: this.mixture.leafRoom }),
+      ...(this.#parts.cut !== undefined && { at_cut: true }),
     }
   }
 
@@ -171,15 +194,17 @@ export class KnnMemory {
     return {
       wrong: this.#wrong,
       ...(this.#isStale && { stale: true }),
+      ...(this.#parts.cut !== undefined && { cut: this.#parts.cut }),
       ...(this.mixture && { mixture: this.mixture.snapshot(), published: this.#published }),
     }
   }
 
-  /** Restores items, within the present bounds. */
+  /** Restores items, within the present bounds; none if they lie elsewhere, because inputs were compared by something else. */
   restore(
-    items: readonly MemorisedItem[],
-    { wrong = 0, stale = false, mixture, published }: MemoryState,
+    saved: readonly MemorisedItem[],
+    { wrong = 0, stale = false, mixture, published, cut }: MemoryState,
   ): void {
+    const items = cut === this.#parts.cut ? saved : []
     this.mixture?.restore(mixture)
     this.#wrong = wrong
     this.#isStale = stale

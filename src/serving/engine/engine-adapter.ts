@@ -4,6 +4,7 @@
 import { sampleRow } from '../../nn/rows.ts'
 import {
   checkTensors,
+  memoryPlanOf,
   methodOf,
   specsOf,
   type AdapterPlan,
@@ -57,7 +58,8 @@ export function recordedGraph(parts: ServingParts, frozen: Base): RecordedGraph 
 
 function memoryOf({ memory }: ServingParts): string {
   if (memory === undefined) return 'none'
-  return memory.mixture === true ? 'mixture' : 'examples'
+  if (memory.mixture === true) return 'mixture'
+  return memory.isAtCut === true ? 'examples at the cut' : 'examples'
 }
 
 function keysOf({ base, task }: ServingParts): Map<string, string> {
@@ -135,10 +137,7 @@ function planOf({ base, methods, tasks }: EngineParts, { manifest }: Version): A
   return {
     base: seen,
     ...{ method, task, config, outputs: task.outputs(task.headIn(manifest.facts)) },
-    memory: memory && {
-      base: seen.published ?? base,
-      ...{ slots: memory.slots, mixture: memory.mixture, leaves: memory.leaves },
-    },
+    memory: memory && memoryPlanOf(memory, seen.published ?? base, config),
   }
 }
 

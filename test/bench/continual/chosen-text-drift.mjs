@@ -45,6 +45,11 @@ const steady = {
   ...averaged(0.9, { weight_decay: 3, epochs: null }),
   ...memory,
 }
+/** The same without a second pass: compared by what the two layers below give. */
+const atCut = {
+  ...steady,
+  memory: { ...memory.memory, compare: 'cut', threshold: 0.94, sharpness: 60 },
+}
 /** What differs from the product's settings for an adapter that a config names; by base, since use-lite has two layers. */
 export const candidates = {
   MiniLM: {
@@ -77,6 +82,8 @@ export const candidates = {
     '3 layers, falling rates, decay 3, more passes while young': young(falling(3)),
     '4 layers, averaged 0.9, decay 3, memory': steady,
     'yelp first, 4 layers, averaged 0.9, decay 3, memory': { ...reported, ...steady },
+    '4 layers, averaged 0.9, decay 3, memory at the cut': atCut,
+    'yelp first, 4 layers, averaged 0.9, decay 3, memory at the cut': { ...reported, ...atCut },
     ...Object.fromEntries(
       Object.entries(four).flatMap(([name, order]) => [
         [
@@ -84,6 +91,7 @@ export const candidates = {
           { ...order, ...young(falling(3)) },
         ],
         [`${name}, 4 layers, averaged 0.9, decay 3, memory`, { ...order, ...steady }],
+        [`${name}, 4 layers, averaged 0.9, decay 3, memory at the cut`, { ...order, ...atCut }],
       ]),
     ),
     'query and value of 4 layers, averaged 0.9, decay 3': {

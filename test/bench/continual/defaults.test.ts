@@ -48,7 +48,7 @@ const streams: readonly Stream[] = [
       stream: `MiniLM, domains, ${column}`,
       byDefault: [
         drift,
-        `MiniLM · LoRA on the top 4 layers, averaged, with decay, memory, ${young}`,
+        `MiniLM · LoRA on the top 4 layers, averaged, with decay, memory at the cut, ${young}`,
         column,
       ],
     },

@@ -61,7 +61,13 @@ function versionOf(whole, settings, labels, most) {
   }))
   const votes = { width, classes: task.classes, head: labels, outputs }
   return {
-    manifest: { ...manifest, memory: { slots: slotsFor(items.length), items: items.length } },
+    manifest: {
+      ...manifest,
+      memory: {
+        ...{ slots: slotsFor(items.length), items: items.length },
+        ...(settings.memory.compare === 'cut' && { at_cut: true }),
+      },
+    },
     parameters: new Map([...parameters, ...memoryTensors(items, voice, votes)]),
   }
 }

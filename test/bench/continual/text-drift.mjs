@@ -36,6 +36,10 @@ const remembering = {
   ...decayed(4),
   memory: { policy: 'knn', keep: 'mistakes', threshold: 0.9, every: 16 },
 }
+const atCut = {
+  ...decayed(4),
+  memory: { ...remembering.memory, compare: 'cut', threshold: 0.94, sharpness: 60 },
+}
 /** As many passes as the product makes by default: more over the first labels. */
 export const young = ({ train, ...way }) => ({ ...way, train: { ...train, epochs: null } })
 const slda = { adapter: { method: 'slda' } }
@@ -52,6 +56,8 @@ const ways = {
     'LoRA on the top 3 layers, falling rates, with decay, more passes while young': young(falling),
     'LoRA on the top 4 layers, averaged, with decay, memory, more passes while young':
       young(remembering),
+    'LoRA on the top 4 layers, averaged, with decay, memory at the cut, more passes while young':
+      young(atCut),
     SLDA: slda,
   },
   'use-lite': {

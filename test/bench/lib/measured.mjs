@@ -159,7 +159,7 @@ function domains() {
   )
   const e5 = ['prequential', 'heldOut'].map((part) => mean(runs.map((run) => run[part])))
   const ours = of(
-    'MiniLM · LoRA on the top 4 layers, averaged, with decay, memory, more passes while young (default)',
+    'MiniLM · LoRA on the top 4 layers, averaged, with decay, memory at the cut, more passes while young (default)',
   )
   const peer = of('MiniLM · torch + peft: LoRA at full depth, reservoir of 500')
   const shown = (side) =>

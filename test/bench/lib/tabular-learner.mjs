@@ -11,8 +11,7 @@ import { parseConfig } from '../../../dist/src/config/config.js'
 import { openRandom } from '../../../dist/src/platform/random.js'
 import { BaseTensors } from '../../../dist/src/optim/engines/eager-pass.js'
 import { openTrainable } from '../../../dist/src/optim/step.js'
-import { openComparedEngine } from '../../../dist/src/learner/memory/engines.js'
-import { openKnnEngine } from '../../../dist/src/learner/memory/engines.js'
+import { openKnnMemory } from '../../../dist/src/learner/memory/knn-memory.js'
 import { cpuTime } from './figures.mjs'
 import { openLearner } from './learner.mjs'
 import { classificationOf, labelled } from './learner.mjs'
@@ -95,7 +94,5 @@ export function openTabularLearner(model, base, { tf, seed, limit, fewShot, comp
 function knnMemoryOf({ memory }, { tf, base, baseTensors, cut }) {
   const policy = openPolicy('memory', policies.memory, memory)
   if (policy.keepsNothing === true) return undefined
-  const engine = openKnnEngine({ tf, base, baseTensors, cut })
-  const compared = policy.mixture && openComparedEngine(base, engine)
-  return { policy, engine, compared, width: base.network.width }
+  return openKnnMemory(policy, { tf, base, baseTensors, cut })
 }

@@ -6,7 +6,7 @@ import { cutOf } from '../../../dist/src/adapters/target-modules.js'
 import { viewOf } from '../../../dist/src/adapters/view.js'
 import { methods } from '../../../dist/src/plugins.js'
 import { openRandom } from '../../../dist/src/platform/random.js'
-import { openKnnEngine } from '../../../dist/src/learner/memory/engines.js'
+import { openKnnMemory } from '../../../dist/src/learner/memory/knn-memory.js'
 import { openTrainable } from '../../../dist/src/optim/step.js'
 import { openLearner } from './learner.mjs'
 import { classificationOf } from './learner.mjs'
@@ -61,9 +61,12 @@ export function openTextLearner({ engine, base, settings, seed, trust }) {
 function knnMemoryOf({ engine: { tf, baseTensors }, base, config, memory }) {
   if (memory === undefined) return undefined
   const cut = cutOf(config.tail_layers, base.network.layers)
-  const policy = openPolicy('memory', policies.memory, memory)
-  const engine = openKnnEngine({ tf, base, baseTensors, cut })
-  return { policy, engine, width: base.network.width }
+  return openKnnMemory(openPolicy('memory', policies.memory, memory), {
+    tf,
+    base,
+    baseTensors,
+    cut,
+  })
 }
 
 /** Learns what is pending. */
