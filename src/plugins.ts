@@ -29,6 +29,7 @@ import { mixture } from '../policies/memory/mixture.ts'
 import { kl, manual, margin, sliceGap } from '../policies/promotion/bounds.ts'
 import { golden } from '../policies/promotion/golden.ts'
 import { heldOut } from '../policies/promotion/held-out.ts'
+import { offPolicy } from '../policies/promotion/off-policy.ts'
 import { retention } from '../policies/promotion/retention.ts'
 import { aGem } from '../policies/regularizer/a-gem.ts'
 import { l2Anchor } from '../policies/regularizer/anchor.ts'
@@ -202,6 +203,7 @@ export const policies = {
     manual,
     margin,
     'held-out': heldOut,
+    'off-policy': offPolicy,
     retention,
     golden,
     'slice-gap': sliceGap,

@@ -5,7 +5,7 @@ import { openReceiptReader, type ReceiptReader } from '../checkpoint/event-log/r
 import { openForgetPages } from '../checkpoint/certificates.ts'
 import { openSetAsidePages } from '../checkpoint/set-aside-pages.ts'
 import { jointForgetPages, jointSetAside } from '../checkpoint/shard-pages.ts'
-import { exampleOf, explorationOf, folderOf, modelOf, openTask } from '../config/model-parts.ts'
+import { exampleOf, folderOf, modelOf, openTask } from '../config/model-parts.ts'
 import { openPolicies, openPolicy, triggerHint } from '../config/plugins/open-policy.ts'
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import { shardsOf } from '../config/shards.ts'
@@ -135,7 +135,6 @@ export async function serve(
     ...(texts && { texts }),
     ...(task.choices && {
       ranking: {
-        exploration: explorationOf(modelOf(context.config, name), pluginsOf(context.config)),
         predictions: model.predictions,
         predictionId,
         log: context.log,

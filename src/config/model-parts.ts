@@ -78,7 +78,7 @@ export function openTask(
   })
 }
 
-export function explorationOf(
+function explorationOf(
   { exploration }: Pick<ModelConfig, 'exploration'>,
   { policies }: Pick<PluginTable, 'policies'> = builtIn,
 ): Exploration {

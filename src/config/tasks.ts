@@ -97,10 +97,20 @@ export function explorationProblems(
   _config: Config,
   plugins: PluginTable,
 ): readonly Problem[] {
+  if (taskPluginOf(model, plugins).exploration !== undefined) return []
+  const refuse = (kind: string, policy: string): Problem => ({
+    path: [kind, 'policy'],
+    at: 'value',
+    message: `is ${policy}, and the answers of this task are no choice; leave it out, or set task: ranking`,
+  })
   const { policy } = model.exploration
-  if (policy === 'none' || taskPluginOf(model, plugins).exploration !== undefined) return []
-  const message = `is ${policy}, and the answers of this task are no choice; leave it out, or set task: ranking`
-  return [{ path: ['exploration', 'policy'], at: 'value', message }]
+  const gates = [model.promotion]
+    .flat()
+    .filter((gate) => plugins.policies.promotion[gate.policy]?.needsChoices === true)
+  return [
+    ...(policy === 'none' ? [] : [refuse('exploration', policy)]),
+    ...gates.map((gate) => refuse('promotion', gate.policy)),
+  ]
 }
 
 /** A task without a head learns by its adapter alone. */

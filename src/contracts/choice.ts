@@ -46,16 +46,24 @@ export interface Choices {
   readonly reads: InputKind
   /** The candidates of a request, each in its context. Throws a coded error with the place. */
   read(request: ChoiceRequest, limits: PayloadLimits): readonly Candidate[]
+  /** How the first place of an answer was drawn, and what it has earned; undefined if the target is of another place. */
+  logged(target: Json, served: StoredChoice): LoggedChoice | undefined
+  /** The candidates of a stored answer, in their order. */
+  candidatesIn(served: Input): readonly Candidate[]
+  readonly exploration: Exploration
   /** The scores in the outputs of one candidate. */
   scored(outputs: Float32Array): ScoredItem
   /** A score in the unit of the rewards. */
   inUnit(score: number): number
-  /** What is kept of an answer: as its input and as its text. `order`: the items that were shown. */
+  /**
+   * What is kept of an answer: as its input and as its text. `order`: the items that were shown; `odds`: of each candidate to be
+   * the first.
+   */
   served(
     candidates: readonly Candidate[],
     order: readonly RankedItem[],
-    seed: string,
-  ): { readonly input: Input; readonly answer: string }
+    draws: { readonly seed: string; readonly odds: readonly number[] },
+  ): StoredChoice
   /** The item that a signal is about. */
   itemOf(signal: Payload): string
   /** It says only that the item was shown. */
@@ -70,4 +78,20 @@ export interface Choices {
 export interface ChoiceRequest {
   readonly context: Json
   readonly candidates: readonly Json[]
+}
+
+/** An answer as predictions keep it. */
+export interface StoredChoice {
+  readonly input: Input
+  readonly answer: string
+}
+
+/** A logged choice, for estimates of what another policy would have earned. */
+export interface LoggedChoice {
+  /** Of the way from the least reward to the most. */
+  readonly reward: number
+  /** The place of the item among the candidates. */
+  readonly chosen: number
+  /** The probability of each candidate to be chosen. */
+  readonly odds: readonly number[]
 }

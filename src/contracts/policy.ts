@@ -14,6 +14,8 @@ export interface PolicyKind<
   readonly needsClasses?: true
   /** It works too where an example may have several of them, or none. */
   readonly takesSeveral?: true
+  /** It works with rankings: only for a task whose answers are choices. */
+  readonly needsChoices?: true
   /** What it keeps stays comparable only if no statistics of the base change an embedding. */
   readonly needsFixedEmbedding?: true
   open(settings: Settings): Policy

@@ -98,6 +98,34 @@ export type KlReport = Readonly<{
   from: 'held-out' | 'replay' | 'new'
 }>
 
+/** What a policy earns on average, from 0 to 1, with a confidence sequence: its bounds hold however often one looks. */
+export interface ValueEstimate {
+  readonly value: number
+  readonly low: number
+  readonly high: number
+}
+
+/** What a version would have earned in the first places of logged rankings that nothing has learned. */
+export interface OffPolicyReport {
+  readonly choices: number
+  /** Inverse propensity scoring, and the same with weights that sum to their number. */
+  readonly ips: ValueEstimate
+  readonly snips: number
+  /** Doubly robust: with its own scores as the model of rewards. */
+  readonly dr: ValueEstimate
+  /** The share of its choices that the log could not have made: what they earn counts as nothing in each lower bound. */
+  readonly uncovered: number
+}
+
+export interface OffPolicyFacts {
+  /** The mean reward of the logged choices themselves. */
+  readonly logged: number
+  readonly candidate: OffPolicyReport
+  readonly live?: OffPolicyReport
+  /** The lower bound, in the same confidence, of what the live version earns more than the candidate; negative: no harm is shown. */
+  readonly harm?: number
+}
+
 /** The facts about a finished candidate. */
 export interface PromotionFacts {
   readonly version: string
@@ -117,6 +145,8 @@ export interface PromotionFacts {
   readonly sliceGap?: SliceGap
   /** Present if the task answers with texts. */
   readonly kl?: KlReport
+  /** Of a ranking, for a policy that needs it, and if there are held-out rewards. */
+  readonly offPolicy?: OffPolicyFacts
   /** Row by row, in an order that is random and stays the same; absent = as for no rows. */
   readonly outcomes?: readonly RowOutcome[]
   /** Oldest first; kept as far as a policy's `needs` ask for them. */
@@ -131,6 +161,8 @@ export interface PromotionFacts {
 export interface PromotionNeeds {
   /** Rows that nothing trains on: `evaluation.held_out`. */
   readonly heldOut?: true
+  /** What the candidate would have earned on held-out rewards of rankings. */
+  readonly offPolicy?: true
   /** Outcomes of this many past live versions. */
   readonly versions?: number
   /** Examples that are scored for it with every candidate and never learned. */

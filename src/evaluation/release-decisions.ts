@@ -63,6 +63,7 @@ function allNeeds(needs: readonly PromotionNeeds[]): PromotionNeeds {
   const golden: readonly GoldenExample[] = needs.flatMap((each) => each.golden ?? [])
   return {
     ...(needs.some(({ heldOut }) => heldOut === true) && { heldOut: true }),
+    ...(needs.some(({ offPolicy }) => offPolicy === true) && { offPolicy: true }),
     ...(versions > 0 && { versions }),
     ...(golden.length > 0 && { golden }),
   }

@@ -6,7 +6,8 @@ import { cutOf } from '../../src/adapters/target-modules.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
 import { openPair } from '../../src/bases/pair/pair.ts'
 import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
-import { methods, tasks } from '../../src/plugins.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
+import { methods, policies, tasks } from '../../src/plugins.ts'
 import type { Base } from '../../src/contracts/base.ts'
 import type { EncodedRow } from '../../src/contracts/network.ts'
 import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
@@ -24,7 +25,10 @@ import { randomVersion } from './random-version.ts'
 
 const task = openRegression({ loss: 'huber', huber_delta: 1 })
 /** As many outputs as a number has. */
-const ranking = openRanking({ reward_min: 0, reward_max: 1, reward_window: 0 }, { members: 2 })
+const ranking = openRanking(
+  { reward_min: 0, reward_max: 1, reward_window: 0 },
+  openPolicy('exploration', policies.exploration, { policy: 'bootstrap', members: 2 }),
+)
 const { tf } = await openTensorFlow()
 const features = openFeatures({ size: 3, standardise: false })
 const cases = [

@@ -1,5 +1,7 @@
 import { openMultilabel } from '../../src/tasks/multilabel/multilabel.ts'
 import { openRegression } from '../../src/tasks/regression/regression.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
+import { policies } from '../../src/plugins.ts'
 import { openRanking } from '../../src/tasks/ranking/ranking.ts'
 import { taskConformance } from '../conformance/task.ts'
 import { classificationOf } from './classification-of.ts'
@@ -39,7 +41,7 @@ for (const loss of ['huber', 'squared'])
 
 const served = JSON.stringify({
   seed: 's',
-  of: 3,
+  odds: [0.05, 0.9, 0.05],
   items: [
     ['a', 0.9, 0.4],
     ['b', 0.5, 0.1],
@@ -48,9 +50,13 @@ const served = JSON.stringify({
 const rewarded = (item: string, reward: number) =>
   ({ signal: { kind: 'reward', item, reward }, served }) as const
 
-for (const members of [0, 4])
-  taskConformance(`ranking with ${members} members`, {
-    open: () => openRanking({ reward_min: -1, reward_max: 3, reward_window: 1000 }, { members }),
+for (const exploration of [{ policy: 'epsilon-greedy' }, { policy: 'bootstrap', members: 4 }])
+  taskConformance(`ranking that explores by ${exploration.policy}`, {
+    open: () =>
+      openRanking(
+        { reward_min: -1, reward_max: 3, reward_window: 1000 },
+        openPolicy('exploration', policies.exploration, exploration),
+      ),
     taught: [
       rewarded('a', -1),
       rewarded('a', 3),

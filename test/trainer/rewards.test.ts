@@ -12,7 +12,8 @@ import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { defaultLimits } from '../../src/platform/limits.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { methods, policies } from '../../src/plugins.ts'
-import { openPolicy } from '../../src/config/plugins/open-policy.ts'
+import { openPolicies, openPolicy } from '../../src/config/plugins/open-policy.ts'
+import { jointPromotion } from '../../src/evaluation/release-decisions.ts'
 import { openTrainable } from '../../src/optim/step.ts'
 import { openRanking } from '../../src/tasks/ranking/ranking.ts'
 import { expectSameEnd, seedsBelow } from '../simulation/random-deaths.ts'
@@ -24,7 +25,10 @@ const side = { standardise: false, size: 2 }
 const base = openPair({ context: side, item: side })
 /** A record comes a millisecond after the one before. */
 const WINDOW = 6
-const task = openRanking({ reward_min: 0, reward_max: 1, reward_window: WINDOW }, { members: 2 })
+const task = openRanking(
+  { reward_min: 0, reward_max: 1, reward_window: WINDOW },
+  openPolicy('exploration', policies.exploration, { policy: 'bootstrap', members: 2 }),
+)
 const config = { method: 'head', rank: 0, alpha: 1, tail_layers: 0 } as const
 const plan = { base, method: methods.head, task, config, outputs: task.outputs(task.start) }
 const trunk = await openTrunkEngine(base, 0)
@@ -51,7 +55,10 @@ const candidates = items.map((id, at) => ({ id, input: [at, 1 - at] }))
 function serve(world: World, id: string, timeMs: number): void {
   const asked = { context: [1, timeMs % 2] satisfies Json, candidates }
   const order = items.map((item): RankedItem => ({ id: item, score: 0.5, propensity: 0.5 }))
-  const kept = task.choices!.served(task.choices!.read(asked, defaultLimits), order, id)
+  const kept = task.choices!.served(task.choices!.read(asked, defaultLimits), order, {
+    seed: id,
+    odds: [0.5, 0.5],
+  })
   world.predictions.set(id, { id, ...kept, version: 'v0', timeMs })
 }
 
@@ -154,9 +161,26 @@ function worldOf(seed: number): World {
   return world
 }
 
+/** A part of the rewards is held out, and a candidate is compared by what it would have earned there. */
+const compared = (): Setting => ({
+  ...setting,
+  promotion: jointPromotion(
+    openPolicies('promotion', policies.promotion, [{ policy: 'off-policy' }, { policy: 'always' }]),
+  ),
+  limits: { ...setting.limits, heldOut: { share: 0.4, rows: 50, bytes: 1e6 } },
+})
+
+it('a candidate is compared with the live version by what each would have earned', async () => {
+  const world = worldOf(1)
+  await runToEnd(world, compared())
+  const reasons = [...world.registry.versions.values()].map(({ manifest }) => manifest.reason)
+  expect(reasons.at(-1)).toMatch(/off-policy: earns 0\.\d+ \(DR; IPS .* the live version earns/)
+})
+
 it('a trainer that dies at random instants has learned the same rewards, and as many nothings', async () => {
   for (const seed of seedsBelow(2)) {
-    const world = await expectSameEnd('../trainer/rewards.test.ts', seed, worldOf, () => setting)
+    const settings = () => (seed % 2 === 0 ? setting : compared())
+    const world = await expectSameEnd('../trainer/rewards.test.ts', seed, worldOf, settings)
     expect(world.registry.versions.size).toBeGreaterThan(3)
   }
 })

@@ -116,13 +116,15 @@ async function shownOf(
   options: RankingOptions,
   { candidates, scores, held, request }: ScoredRequest,
 ): Promise<Ranking> {
-  const { choices, predictions, clock, exploration } = options
+  const { choices, predictions, clock } = options
   const { manifest, generation, arm, trial } = held
   const { seed = randomUUID(), version: named, traceparent } = request
   const most = Math.min(request.top ?? candidates.length, candidates.length)
+  const { exploration } = choices
   const order = await orderOf({ candidates, scores, seed, most, exploration })
+  const odds = [...exploration.next(scores)]
   const id = options.predictionId()
-  const kept = choices.served(candidates, order, seed)
+  const kept = choices.served(candidates, order, { seed, odds })
   const items = order.map((item) => ({ ...item, score: choices.inUnit(item.score) }))
   predictions.record([
     {

@@ -1,5 +1,4 @@
 /** The server's view of a model: the parts that its routes use, each behind the smallest interface. */
-import type { Exploration } from '../../contracts/choice.ts'
 import type { CodedError, Json, Logger } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { RolloutExpiry } from '../../contracts/release.ts'
@@ -65,7 +64,6 @@ export interface ServedModel {
 
 /** What a model needs to rank. */
 export interface RankingParts {
-  readonly exploration: Exploration
   readonly predictions: PredictionLog
   readonly predictionId: () => string
   readonly log: Pick<Logger, 'warn'>

@@ -5,7 +5,13 @@
 import type { Json } from '../../contracts/core.ts'
 import type { Input } from '../../contracts/event.ts'
 import { isOf, type Payload, type PayloadLimits } from '../../contracts/payload.ts'
-import type { Candidate, ChoiceRequest, RankedItem } from '../../contracts/choice.ts'
+import type {
+  Candidate,
+  ChoiceRequest,
+  LoggedChoice,
+  RankedItem,
+  StoredChoice,
+} from '../../contracts/choice.ts'
 import { readSide } from '../../payloads/inputs/choice.ts'
 import { below, given, isObject, refuse } from '../../payloads/reading.ts'
 import { readItem, reward, type RewardSignal } from '../../payloads/signals/reward.ts'
@@ -24,8 +30,8 @@ type ChoicesInput = Readonly<{
 /** The text of a stored answer. */
 interface ServedOrder {
   readonly seed: string
-  /** How many candidates there were. */
-  readonly of: number
+  /** The probability of each candidate to be the first. */
+  readonly odds: readonly number[]
   readonly items: readonly (readonly [id: string, propensity: number, score: number])[]
 }
 
@@ -69,8 +75,8 @@ function idIn(value: Json | undefined, pointer: string): string {
 export function servedChoice(
   candidates: readonly Candidate[],
   order: readonly RankedItem[],
-  seed: string,
-): { input: Input; answer: string } {
+  { seed, odds }: { readonly seed: string; readonly odds: readonly number[] },
+): StoredChoice {
   const sides = candidates.map(({ input }) => input.choice as { context: Json; item: Json })
   const input: ChoicesInput = {
     kind: 'choices',
@@ -78,7 +84,7 @@ export function servedChoice(
     candidates: candidates.map(({ id }, at) => [id, sides[at]?.item ?? null] as const),
   }
   const items = order.map(({ id, propensity, score }) => [id, propensity, score] as const)
-  const answer: ServedOrder = { seed, of: candidates.length, items }
+  const answer: ServedOrder = { seed, odds, items }
   return { input, answer: JSON.stringify(answer) }
 }
 
@@ -96,6 +102,26 @@ export function choiceOf(served: Input, signal: Payload): Input {
   const found = candidates.find(([id]) => id === item)
   if (found === undefined || context === undefined) throw notShown(item)
   return { kind: 'choice', choice: { context, item: found[1] } }
+}
+
+export function candidatesIn(served: Input): readonly Candidate[] {
+  const { context = null, candidates = [] } = served as unknown as Partial<ChoicesInput>
+  return candidates.map(([id, item]) => ({
+    id,
+    input: { kind: 'choice', choice: { context, item } },
+  }))
+}
+
+/** Of a first place; lower ones depend on what stands above them. */
+export function loggedChoice(
+  { place, reward: earned }: RankingTarget,
+  { input, answer }: StoredChoice,
+): LoggedChoice | undefined {
+  const { odds = [], items = [] } = parsed(answer)
+  const ids = candidatesIn(input).map(({ id }) => id)
+  const chosen = ids.indexOf(items[0]?.[0] ?? '')
+  if (place !== 0 || chosen < 0 || odds.length !== ids.length) return undefined
+  return { reward: earned, chosen, odds }
 }
 
 export interface ShownItem {
@@ -117,7 +143,7 @@ export type RankingTarget = Readonly<
 
 /** Where an item stood in a stored answer. Throws `ITEM_NOT_SHOWN` and `PROPENSITY_ALTERED`. */
 export function shownItem(served: string, signal: RewardSignal | ShownSignal): ShownItem {
-  const { items = [], of = 0 } = parsed(served)
+  const { items = [], odds = [] } = parsed(served)
   const item = itemOf(signal)
   const place = items.findIndex(([id]) => id === item)
   const propensity = items[place]?.[1]
@@ -127,7 +153,7 @@ export function shownItem(served: string, signal: RewardSignal | ShownSignal): S
     const message = `${JSON.stringify(item)} was shown with another propensity than ${claimed}`
     throw failure('PROPENSITY_ALTERED', message, { details: { item, pointer: '/propensity' } })
   }
-  return { propensity, place, of }
+  return { propensity, place, of: odds.length }
 }
 
 function parsed(served: string): Partial<ServedOrder> {

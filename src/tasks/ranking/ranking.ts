@@ -20,9 +20,11 @@ import { reward } from '../../payloads/signals/reward.ts'
 import { failure } from '../../platform/errors.ts'
 import { fixedHead } from '../fixed-head.ts'
 import {
+  candidatesIn,
   choiceOf,
   isShown,
   itemOf,
+  loggedChoice,
   readCandidates,
   servedChoice,
   shownItem,
@@ -43,8 +45,9 @@ export type RewardAnswer = Readonly<{ reward: number }>
 
 export function openRanking(
   { reward_min: least, reward_max: most, reward_window: windowMs }: RankingSettings,
-  { members = 0 }: Pick<Exploration, 'members'>,
+  exploration: Exploration,
 ): Task<RankingTarget, RewardAnswer> {
+  const { members = 0 } = exploration
   if (least >= most)
     throw failure('CONFIG_INVALID', `reward_min is ${least}, and reward_max is ${most}: not above`)
   const inUnit = (share: number) => least + share * (most - least)
@@ -67,6 +70,9 @@ export function openRanking(
       read: readCandidates,
       scored: ([z = 0, ...others]) => ({ score: oddsOf(z), members: others.map(oddsOf) }),
       inUnit,
+      exploration,
+      logged: (target, served) => loggedChoice(target as RankingTarget, served),
+      candidatesIn,
       served: servedChoice,
       itemOf,
       isShown,
@@ -107,8 +113,11 @@ export function openRanking(
       }
       return loss
     },
-    score([z = 0], { reward: y }) {
-      return { error: Math.abs(oddsOf(z) - y), loss: lossOf(z, y), answer: oddsOf(z) }
+    score(outputs, { reward: y }) {
+      const [z = 0] = outputs
+      const answer = oddsOf(z)
+      const evidence = { outputs, right: -1 }
+      return { error: Math.abs(answer - y), loss: lossOf(z, y), answer, evidence }
     },
 
     // What the answer failed to earn.

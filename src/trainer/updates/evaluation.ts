@@ -17,6 +17,7 @@ import {
   type GateParts,
   promotionFacts,
 } from './gate.ts'
+import { offPolicyFacts } from './off-policy.ts'
 
 /** `isTrained: false`: only memory has changed, so neither gap nor distance has. */
 export async function evaluateCandidate(
@@ -47,7 +48,8 @@ export async function evaluateCandidate(
   }
   if (distant !== undefined) await measureKl(distant, parts, signal)
   if (gate !== undefined) await storeAnswers(gate, scores.withMemory, compared, parts, signal)
-  return promotionFacts(gate, parts)
+  const offPolicy = await offPolicyFacts(compared, parts, signal)
+  return { ...promotionFacts(gate, parts), ...(offPolicy && { offPolicy }) }
 }
 
 /** Counted, so that they are the same after a crash and on any machine. */

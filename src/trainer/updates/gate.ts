@@ -107,7 +107,7 @@ function answerAt(scores: readonly RowAnswer[], at: number): RowAnswer {
   return scores[at] ?? { error: 1, loss: 0 }
 }
 
-async function liveState(
+export async function liveState(
   before: TrainableState,
   parts: GateParts,
   signal: AbortSignal,
