@@ -50,7 +50,7 @@ export function offPolicyReport(choices: readonly PolicyChoice[]): OffPolicyRepo
 /**
  * The lower bound of how much more `one` earns than `other`, on the same choices:
  *
- *   mean of w₁·y + w₂·(1 − y), minus 1; exactly 0 where both choose alike
+ *   mean of w₁·y + w₂·(1 − y), minus 1; exactly 0 where both choose the same
  */
 export function lead(one: readonly PolicyChoice[], other: readonly PolicyChoice[]): number {
   const values = one.map((first, at) => {
