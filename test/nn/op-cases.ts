@@ -47,6 +47,9 @@ const vector = (from: Place['from']): Place => ({
 const headwise: Place = { from: 'input', shape: ({ b, s, heads, size }) => [b, heads, s, size] }
 const square: Place = { from: 'input', shape: ({ b, s, heads }) => [b, heads, s, s] }
 
+/** Of a square of positions. */
+const SIDE = 4
+
 export const opCases: readonly OpCase[] = [
   {
     name: 'matMul by a weight',
@@ -233,6 +236,15 @@ export const opCases: readonly OpCase[] = [
     places: { x, mask },
     slopes: ['x'],
     build: (ops, at) => ops.maskedMean(at('x'), at('mask')),
+  },
+  {
+    name: 'depthwise',
+    places: {
+      x: { from: 'input', shape: ({ b, out }) => [b, SIDE * SIDE, out] },
+      w: { from: 'weight', shape: ({ out }) => [9, out] },
+    },
+    slopes: ['x'],
+    build: (ops, at) => ops.depthwise(at('x'), at('w'), SIDE),
   },
   { name: 'unit', places: { x }, slopes: ['x'], build: (ops, at) => ops.unit(at('x')) },
   {

@@ -11,6 +11,8 @@ export type DataType = keyof typeof dataType
 export type Attribute =
   | { readonly type: DataType }
   | { readonly int: number }
+  | { readonly ints: readonly number[] }
+  | { readonly text: string }
   | { readonly isSet: boolean }
   | { readonly shape: readonly number[] }
   | { readonly value: Constant }
@@ -56,6 +58,8 @@ function nodeDef({ name, op, inputs, attributes }: NodeDef): Wire {
 function attribute(value: Attribute): Wire {
   if ('type' in value) return integer(6, dataType[value.type])
   if ('int' in value) return integer(3, value.int)
+  if ('ints' in value) return message(1, ...value.ints.map((each) => integer(3, each)))
+  if ('text' in value) return text(2, value.text)
   if ('isSet' in value) return integer(5, value.isSet ? 1 : 0)
   if ('shape' in value) return message(7, shapeOf(value.shape))
   const { type, shape, raw } = value.value

@@ -13,6 +13,8 @@ import {
 } from './graph.ts'
 
 const FLOAT: Attributes = { T: { type: 'float32' } }
+/** Of a convolution. */
+const SAME: Attributes = { ...FLOAT, strides: { ints: [1, 1, 1, 1] }, padding: { text: 'SAME' } }
 
 export type Kernels = ReturnType<typeof kernelsOf>
 
@@ -201,6 +203,14 @@ function layouts(graph: TensorFlowGraph) {
       )
       return graph.op('ScatterNd', [at, x, shape], types, { shape: [sizes.join('·'), width] })
     },
+    /** x [b, side, side, d] and a filter [k, k, d, 1], with zeros around x. */
+    depthwise: (x: GraphValue, filter: GraphValue) =>
+      graph.op('DepthwiseConv2dNative', [x, filter], SAME, { shape: x.shape }),
+    /** How the gradient `dy` flows back to x. */
+    depthwiseGradient: (filter: GraphValue, dy: GraphValue) =>
+      graph.op('DepthwiseConv2dNativeBackpropInput', [graph.sizes(dy.shape), filter, dy], SAME, {
+        shape: dy.shape,
+      }),
     ones: (count: Size) =>
       graph.op('Fill', [graph.sizes([count]), graph.float(1)], FLOAT, { shape: [count] }),
     concat(parts: readonly GraphValue[], width: number): GraphValue {

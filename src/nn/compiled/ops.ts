@@ -154,6 +154,17 @@ function attentionOps(k: Kernels, note: Note) {
       const s = lastOf(ids.shape)
       return k.reshape(k.firstRows(table, s), [1, s, lastOf(table.shape)])
     },
+    depthwise(x: GraphValue, w: GraphValue, side: number): GraphValue {
+      if (w.moves) throw new NotCompilable('it learns a filter')
+      const [b = 1, , width = 1] = x.shape
+      const size = Math.sqrt(fixedSize(w.shape[0] ?? 1, 'a filter'))
+      const square = [b, side, side, width]
+      const filter = k.reshape(w, [size, size, width, 1])
+      const y = k.depthwise(k.reshape(x, square), filter)
+      return note(k.reshape(y, x.shape), [x], (dy) =>
+        k.reshape(k.depthwiseGradient(filter, k.reshape(dy, square)), x.shape),
+      )
+    },
     maskedMean(x: GraphValue, mask: GraphValue): GraphValue {
       const [b = 1, s = 1] = mask.shape
       const total = k.batchMatMul(k.reshape(mask, [b, 1, s]), x)

@@ -204,6 +204,22 @@ function shaping(graph: OnnxGraph) {
     columns: (x: Value, from: number, to: number) =>
       graph.op('Slice', [x, graph.ints(from), graph.ints(to), graph.ints(-1)]),
     concat: (parts: readonly Value[]) => graph.op('Concat', parts, { axis: { int: -1 } }),
+    /** The runtime wants channels first; the filter is a constant, which it turns while it opens. */
+    depthwise(x: Value, w: Value, side: number) {
+      const size = w.matrix?.tensor.shape ?? []
+      const [count = 1, channels = 1] = size
+      const k = Math.sqrt(count)
+      const turned = (value: Value, ...axes: readonly number[]) =>
+        graph.op('Transpose', [value], { perm: { ints: axes } })
+      const square = graph.op('Reshape', [turned(x, 0, 2, 1), graph.ints(0, channels, side, side)])
+      const filter = graph.op('Reshape', [turned(w, 1, 0), graph.ints(channels, 1, k, k)])
+      const y = graph.op('Conv', [square, filter], {
+        auto_pad: { text: 'SAME_UPPER' },
+        group: { int: channels },
+        kernel_shape: { ints: [k, k] },
+      })
+      return turned(graph.op('Reshape', [y, graph.ints(0, channels, -1)]), 0, 2, 1)
+    },
   }
 }
 

@@ -75,7 +75,10 @@ function arithmetic(
 
 function shaping(
   tf: TensorFlow,
-): Pick<Ops<Tensor>, 'gather' | 'positions' | 'splitHeads' | 'mergeHeads' | 'columns' | 'concat'> {
+): Pick<
+  Ops<Tensor>,
+  'gather' | 'positions' | 'splitHeads' | 'mergeHeads' | 'columns' | 'concat' | 'depthwise'
+> {
   return {
     gather: (table, ids) => tf.gather(table, ids),
     positions(table, ids) {
@@ -95,6 +98,13 @@ function shaping(
       return tf.slice(x, [...leading.map(() => 0), from], [...leading, to - from])
     },
     concat: (parts) => tf.concat([...parts], -1),
+    depthwise(x, w, side) {
+      const [batch, , width] = x.shape as [number, number, number]
+      const k = Math.sqrt(w.shape[0] ?? 1)
+      const square = tf.reshape<tfc.Rank.R4>(x, [batch, side, side, width])
+      const filter = tf.reshape<tfc.Rank.R4>(w, [k, k, width, 1])
+      return tf.reshape(tf.depthwiseConv2d(square, filter, 1, 'same'), x.shape)
+    },
   }
 }
 
