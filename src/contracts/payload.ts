@@ -21,8 +21,11 @@ interface PayloadKind {
 
 export interface PayloadFlag {
   readonly description: string
-  /** `number`: a number. `json`: JSON. `text`: the text as it stands, in a CSV too. */
-  readonly as: 'text' | 'number' | 'json'
+  /**
+   * `number`: a number. `json`: JSON. `text`: the text as it stands, in a CSV too. `file`: the path of a file, there too; its
+   * bytes in base64 are the value.
+   */
+  readonly as: 'text' | 'number' | 'json' | 'file'
   /** Reads a text that is no JSON; throws if it cannot. */
   readonly other?: (text: string) => Json
 }
@@ -42,6 +45,8 @@ export interface InputKind<Value extends Payload = Payload> extends PayloadKind 
    */
   bytes?(limits: PayloadLimits): number
   readonly example: Json
+  /** Its values are files of these media types, as base64 or as a data URL. */
+  readonly files?: readonly string[]
   /** Of a table: its value stands in a column of its name, or is the object of all columns that mean nothing else. */
   readonly columns?: 'own' | 'others'
 }

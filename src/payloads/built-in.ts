@@ -5,6 +5,7 @@
 import type { InputKind, SignalKind } from '../contracts/payload.ts'
 import { choice } from './inputs/choice.ts'
 import { features } from './inputs/features.ts'
+import { image } from './inputs/image.ts'
 import { messages } from './inputs/messages.ts'
 import { text } from './inputs/text.ts'
 import { completion } from './signals/completion.ts'
@@ -18,7 +19,7 @@ import { value } from './signals/value.ts'
 import { yesNo } from './signals/yes-no.ts'
 
 /** Under `input` of a request or an event. */
-export const inputs = { text, features, messages, choice } satisfies Readonly<
+export const inputs = { text, features, messages, choice, image } satisfies Readonly<
   Record<string, InputKind>
 >
 
@@ -36,7 +37,7 @@ export const signals = {
 } satisfies Readonly<Record<string, SignalKind>>
 
 /** What a sender may try with any model: refused by name where the model does not take it. */
-export const usualInputs: readonly InputKind[] = [text, features, messages]
+export const usualInputs: readonly InputKind[] = [text, features, messages, image]
 
 /** The same. A model learns from these unless its task says otherwise. */
 export const usualSignals: readonly SignalKind[] = [label, rating]

@@ -20,11 +20,11 @@ export function valuesOf({ data }: EncodedRow): Float32Array {
 }
 
 /**
- * The positions of a row without padding: its tokens, or one. A text without tokens counts as one unknown token, id 0, in
+ * The positions of a row without padding: its tokens, or those of its values. A text without tokens counts as one unknown token, id 0, in
  * trainer and server.
  */
 export function positionsOf(row: EncodedRow): number {
-  return hasIds(row) ? Math.max(1, row.data.length) : 1
+  return hasIds(row) ? Math.max(1, row.data.length) : (row.positions ?? 1)
 }
 
 /** Its length before it was cut. */
@@ -50,11 +50,12 @@ export function shownRow(row: EncodedRow): Readonly<Record<string, readonly numb
 const [TOKENS, VECTOR, COMPARED] = ['tokens', 'vector', 'compared']
 
 /**
- * All but its numbers as text, for a column of the checkpoint: `tokens` or `vector`, and of a row of sequences the length
+ * All but its numbers as text, for a column of the checkpoint: `tokens` or `vector`, of values at several positions `vector 49`, and of a row of sequences the length
  * of each and where its answer begins: `tokens 12:7 15:7`, or `tokens compared 12:7`.
  */
 export function headerOf(row: EncodedRow): string {
-  if (!hasIds(row)) return VECTOR
+  if (!hasIds(row))
+    return [VECTOR, ...(row.positions === undefined ? [] : [row.positions])].join(' ')
   const { sequences = [], isCompared } = row
   const parts = sequences.map(({ length, answerFrom }) => `${length}:${answerFrom}`)
   return [TOKENS, ...(isCompared ? [COMPARED] : []), ...parts].join(' ')
@@ -62,6 +63,12 @@ export function headerOf(row: EncodedRow): string {
 
 export function rowOf(header: string, buffer: ArrayBuffer): EncodedRow {
   if (header === VECTOR) return { data: new Float32Array(buffer) }
+  const positions = Number(/^vector ([1-9]\d{0,9})$/.exec(header)?.[1] ?? 0)
+  if (positions > 0) {
+    const data = new Float32Array(buffer)
+    if (data.length % positions === 0) return { data, positions }
+    throw failure('STORE_CORRUPT', `a row of ${data.length} values at ${positions} positions`)
+  }
   const data = new Int32Array(buffer)
   if (header === TOKENS) return { data }
   const [kind, ...words] = header.split(' ')

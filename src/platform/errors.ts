@@ -148,8 +148,14 @@ export const errorTable = {
   INPUT_TOO_LONG: row(413, 65).fix(
     'shorten the input, or raise limits.text_characters or limits.features',
   ),
+  IMAGE_INVALID: row(400, 65).fix(
+    'send the bytes of one PNG, JPEG or WebP picture of one frame as base64; no address is opened',
+  ),
+  IMAGE_TOO_LARGE: row(413, 65).fix(
+    'scale the picture down, or raise limits.image_bytes or limits.image_pixels',
+  ),
   INPUT_WRONG_KIND: row(400, 65).fix(
-    "send the kind of input that the model's base reads: text, features, or messages for a language model; in a CSV the column `text`, or the one that --text-column names, is the text, and every column without a meaning of its own is a feature",
+    "send the kind of input that the model's base reads: text, features, or messages for a language model; a picture as image; in a CSV the column `text`, or the one that --text-column names, is the text, `image` the path of a picture, and every column without a meaning of its own is a feature",
   ),
   MESSAGES_INVALID: row(400, 65).fix(
     'send messages as a list of { role, content }, with the role system, user or assistant and a text as content',

@@ -41,6 +41,18 @@ export const limitTable = {
     reason:
       'tokenising takes time proportional to the length; a base reads only a few hundred tokens',
   },
+  image_bytes: {
+    default: MiB,
+    least: 1024,
+    most: 32 * MiB,
+    reason: 'an event with a picture is so much longer, a third more as base64',
+  },
+  image_pixels: {
+    default: 4096 * 4096,
+    least: 1,
+    most: 2 ** 28,
+    reason: 'a small file may declare a picture of gigabytes: it is refused before it is decoded',
+  },
   features: {
     default: 4096,
     least: 1,
