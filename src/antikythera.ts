@@ -28,7 +28,7 @@ import { loadConfig, parseConfig as parse, type Config as WholeConfig } from './
 import { failure } from './platform/errors.ts'
 import { openLog } from './platform/log.ts'
 import { openServingEngine } from './serving/engine/engine.ts'
-import { encodeInput } from './serving/live/predict.ts'
+import { encodeInput, prepared } from './serving/live/predict.ts'
 import { requestInput } from './serving/services/prediction-service.ts'
 
 export type * from './contracts/index.ts'
@@ -118,14 +118,15 @@ export async function openPredictor<Output = Answer>(
       labels: labelsIn(manifest.facts.labels ?? []),
     },
     async predict(inputs) {
-      const rows = inputs.map((input, at) => {
+      const read = inputs.map((input, at) => {
         const given = typeof input === 'object' && 'kind' in input ? input : undefined
-        const read = given ?? requestInput(base, config.limits, input, `/inputs/${at}`)
-        return {
-          adapter: manifest.digest,
-          encoded: encodeInput(read, task, base, settings.max_tokens),
-        }
+        return given ?? requestInput(base, config.limits, input, `/inputs/${at}`)
       })
+      await prepared(base, read)
+      const rows = read.map((input) => ({
+        adapter: manifest.digest,
+        encoded: encodeInput(input, task, base, settings.max_tokens),
+      }))
       const isSilent = task.outputs(task.headIn(manifest.facts)) === 0
       const { facts } = manifest
       const logits = isSilent ? [] : await engine.run(rows)

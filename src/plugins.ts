@@ -67,7 +67,14 @@ import { bert } from './bases/bert/plugin.ts'
 import { causal } from './bases/causal/plugin.ts'
 import { features } from './bases/features/plugin.ts'
 import { pair } from './bases/pair/plugin.ts'
-import { e5Small, minilm, pulled, smollm2, wordllama } from './bases/pulled/plugin.ts'
+import {
+  e5Small,
+  efficientNetLite0,
+  minilm,
+  pulled,
+  smollm2,
+  wordllama,
+} from './bases/pulled/plugin.ts'
 import { useLite } from './bases/use-lite/plugin.ts'
 import type { MethodPlugin } from './contracts/adapter.ts'
 import type { BasePlugin } from './contracts/base.ts'
@@ -97,6 +104,7 @@ export const bases = {
   minilm,
   'e5-small': e5Small,
   static: wordllama,
+  'efficientnet-lite0': efficientNetLite0,
   smollm2,
   pulled,
   bert,

@@ -29,7 +29,8 @@ export const depthSetting = {
 /** The base with `layers` layers in total, or as many as it has. Equal arguments give the same object. */
 export function withLowerLayers(base: Base, layers: number): Base {
   const count = Math.min(layers, base.network.layers + 1)
-  if (base.rows !== 'ids' || base.trunk !== undefined) return base
+  if (base.trunk !== undefined) return base
+  if (base.rows !== 'ids') return embedded(base)
   if (count <= 1) return embedded(base)
   return viewed(base, count)
 }

@@ -24,8 +24,8 @@ export function memoized<Key>(
 }
 
 /**
- * A text base that is frozen up to its embedding. A method that learns only the head needs just that one vector of an
- * example: its latent has one position where the text has many tokens, and a step starts at the head.
+ * A base of texts or pictures that is frozen up to its embedding. A method that learns only the head needs just that one vector of an
+ * example: its latent has one position where the text has many tokens, or the picture many places, and a step starts at the head.
  */
 const viewed = memoized<'embedding'>((base, trunk) => {
   const view: Base = { ...base, trunk, network: embedding(base.network) }
@@ -34,7 +34,9 @@ const viewed = memoized<'embedding'>((base, trunk) => {
 
 /** Equal arguments give the same object. A features base keeps its tail for its numbers. */
 export function embedded(base: Base): Base {
-  return base.rows === 'ids' && base.trunk === undefined ? viewed(base, 'embedding') : base
+  const { rows, places, trunk } = base
+  const isLong = rows === 'ids' || places !== undefined
+  return isLong && trunk === undefined ? viewed(base, 'embedding') : base
 }
 
 /** Whether nothing of the network is left for a step: the head reads what the trunk answers. */

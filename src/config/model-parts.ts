@@ -1,4 +1,5 @@
 /** The parts of one model of a config, ready for use: its base, method, task, labels, folder and limits. */
+import { failure } from '../platform/errors.ts'
 import { join } from 'node:path'
 import { memoized } from '../adapters/view.ts'
 import { quantized } from '../adapters/quantized.ts'
@@ -148,11 +149,13 @@ export function goldenOf(
     task,
     limits,
   }: {
-    readonly base: Pick<Base, 'name' | 'reads' | 'encode' | 'language'>
+    readonly base: Pick<Base, 'name' | 'reads' | 'encode' | 'prepare' | 'language'>
     readonly task: Task
     readonly limits: Config['limits']
   },
 ): readonly GoldenRow[] {
+  if (golden.length > 0 && base.prepare !== undefined)
+    throw failure('CONFIG_INVALID', `golden rows are read at once, which ${base.name} cannot`)
   const parse = recordParser({
     limits,
     reads: base.reads,

@@ -64,8 +64,10 @@ export interface Base {
   readonly published?: Base
   /** The kinds of inputs that it takes; a plain string in a message is a text. */
   readonly reads: readonly InputKind[]
-  /** What its network reads of a row: `ids` of tokens, or `latentWidth(0)` `values`. */
+  /** What its network reads of a row: `ids` of tokens, or `values`. */
   readonly rows: 'ids' | 'values'
+  /** Every row has values at so many positions, such as places in a picture; absent = `latentWidth(0)` at one. */
+  readonly places?: { readonly positions: number; readonly width: number }
   /** Encoding an input costs so little that it is checked on arrival, and a step so little that plain JavaScript makes it. */
   readonly isSmall?: true
   /** Present if it is a language model: it continues texts, and conversations if it reads them. */
@@ -86,6 +88,11 @@ export interface Base {
    * and `dropped` reports it.
    */
   encode(input: Input, maxTokens: number): EncodedRow
+  /**
+   * Present if an input, such as a picture, takes long: then `encode` takes only what was prepared, the same object. Runs off the
+   * JavaScript thread; rejects with what `encode` would throw. Again for the same object, it costs nothing.
+   */
+  prepare?(input: Input): Promise<void>
   /**
    * Which characters of a text each token of its row stands for: [start, end) in UTF-16 units, one after the other. A marker, a
    * space and a control token that the text spells have no characters; a character of several tokens is of each of them.

@@ -47,6 +47,8 @@ export interface Adaptation<T> {
 export interface EncodedRow {
   /** Ids of tokens or values, as the base's `rows` says. */
   readonly data: Int32Array | Float32Array
+  /** Of values at several positions, such as places in a picture: row-major [positions, width]; absent = one. */
+  readonly positions?: number
   /** How many tokens of a longer text were cut off; absent = none. Not part of a checkpoint. */
   readonly dropped?: number
   /** `Base.offsets`, for a task that needs them to answer. Not part of a checkpoint. */
@@ -88,7 +90,7 @@ export interface LatentSequence {
 }
 
 /**
- * The trunk's input: `ids` [b, s] int32 (text) or `values` [b, 1, width]; `mask` [b, s] float, 1 for real positions.
+ * The trunk's input: `ids` [b, s] int32 (text) or `values` [b, s, width]; `mask` [b, s] float, 1 for real positions.
  */
 export interface NetworkInput<T> {
   readonly ids?: T

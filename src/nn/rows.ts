@@ -61,13 +61,13 @@ export function sequencesOf(rows: readonly Latent[]): readonly (Latent & LatentS
  */
 const LENGTH_STEP = 4
 
-/** The positions of a row in a server's run: with padding to whole steps. A vector has one position, and no padding. */
+/** The positions of a row in a server's run: with padding to whole steps. Values have as many in every row, and no padding. */
 export function paddedPositions(row: EncodedRow): number {
-  if (!hasIds(row)) return 1
+  if (!hasIds(row)) return positionsOf(row)
   return Math.ceil(positionsOf(row) / LENGTH_STEP) * LENGTH_STEP
 }
 
-/** `ids` [b, positions] or `values` [b, 1, width], and `mask` [b, positions]. All rows are of one kind. */
+/** `ids` [b, positions] or `values` [b, positions, width], and `mask` [b, positions]. All rows are of one kind. */
 export function feedsOf(rows: readonly EncodedRow[], positions: number): Feeds {
   const shape = [rows.length, positions]
   const mask = new Float32Array(rows.length * positions)
@@ -78,7 +78,7 @@ export function feedsOf(rows: readonly EncodedRow[], positions: number): Feeds {
   invariant(first, 'a run has at least one row')
   return hasIds(first)
     ? { mask: { shape, data: mask }, ids: { shape, data: tokenIds(rows, positions) } }
-    : { mask: { shape, data: mask }, values: vectors(rows, first.data.length) }
+    : { mask: { shape, data: mask }, values: vectors(rows, positions) }
 }
 
 function tokenIds(rows: readonly EncodedRow[], positions: number): Int32Array {
@@ -89,14 +89,15 @@ function tokenIds(rows: readonly EncodedRow[], positions: number): Int32Array {
   return ids
 }
 
-function vectors(rows: readonly EncodedRow[], width: number) {
-  const data = new Float32Array(rows.length * width)
+function vectors(rows: readonly EncodedRow[], positions: number) {
+  const size = rows[0]?.data.length ?? 0
+  const data = new Float32Array(rows.length * size)
   rows.forEach((row, at) => {
     const values = valuesOf(row)
-    invariant(values.length === width, 'vectors of different widths in one run')
-    data.set(values, at * width)
+    invariant(values.length === size, 'vectors of different widths in one run')
+    data.set(values, at * size)
   })
-  return { shape: [rows.length, 1, width], data }
+  return { shape: [rows.length, positions, size / positions], data }
 }
 
 /**
@@ -120,8 +121,12 @@ export function packedPlaces(lengths: readonly number[]): Int32Array {
  * A row of any base, to run its network once: to warm an engine up, or to see whether a version answers.
  */
 export function sampleRow(base: Base, maxTokens: number): EncodedRow {
-  const { rows, network } = base
+  const { rows, network, places } = base
   const [kind] = base.reads
+  if (places !== undefined) {
+    const { positions, width } = places
+    return { data: new Float32Array(positions * width).fill(1), positions }
+  }
   // A base of numbers may refuse the example, because its own schema has other names.
   return kind === undefined || rows === 'values'
     ? { data: new Float32Array(network.latentWidth(0)).fill(1) }

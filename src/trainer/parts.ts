@@ -134,7 +134,10 @@ interface Erasing {
 
 /** From an input to its latents. */
 export interface EncodingParts {
-  readonly base: Pick<Base, 'name' | 'hash' | 'settings' | 'encode' | 'language' | 'isSmall'>
+  readonly base: Pick<
+    Base,
+    'name' | 'hash' | 'settings' | 'encode' | 'prepare' | 'language' | 'isSmall'
+  >
   readonly maxTokens: number
   /** An answer to learn was cut at `maxTokens`; a base reports by itself what it cuts. */
   readonly onCut?: () => void

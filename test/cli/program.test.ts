@@ -185,6 +185,7 @@ test('models list shows what a config can name', async () => {
     'minilm',
     'e5-small',
     'static',
+    'efficientnet-lite0',
     'smollm2',
     'pulled',
     'bert',

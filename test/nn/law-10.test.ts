@@ -10,6 +10,7 @@ import { identityOf } from '../../src/adapters/recorded-config.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { openBert } from '../../src/bases/bert/bert.ts'
 import { openCausal } from '../../src/bases/causal/causal.ts'
+import { efficientNetNetwork, FILTER } from '../../src/bases/efficientnet/network.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
 import { quantized } from '../../src/adapters/quantized.ts'
 import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
@@ -38,6 +39,8 @@ const declared = openFeatures({
   schema: { a: { type: 'number', indicator: true }, kind: { type: 'category', columns: 3 } },
   ...{ hidden: [5], window: 4, bins: 2 },
 })
+/** The upper part of a network of pictures, over 3 × 3 places. */
+const tinyPictures = picturesBase()
 const bases = [
   await openUseLite(),
   await openBert(tinyBert),
@@ -47,6 +50,7 @@ const bases = [
   openFeatures({ size: 3, standardise: false }),
   openFeatures({ size: 3, hidden: [6, 5], window: 4, bins: 2 }),
   declared,
+  tinyPictures,
 ]
 /** The trunk in 8 bits: nothing is left to it where an adapter reaches all layers. */
 const inFloats = bases.filter(({ rows }) => rows === 'ids')
@@ -93,6 +97,7 @@ test('every method is tried on every base that has a place for it', () => {
     expect(names).toContain(`causal ${method}`)
   for (const method of ['head', 'lora', 'dora', 'ia3', 'bitfit', 'full'])
     expect(names).toContain(`features ${method}`)
+  for (const method of Object.keys(methods)) expect(names).toContain(`tiny-pictures ${method}`)
 })
 
 test.each(table)(
@@ -248,6 +253,31 @@ function isPossible(plan: AdapterPlan): boolean {
   }
 }
 
+function picturesBase(): Base {
+  const network = efficientNetNetwork({ side: 3, widths: [4, 5, 6], inner: 8 })
+  const random = openRandom(5, 'pictures')
+  const drawn = (...shape: number[]) => {
+    const length = shape.reduce((product, size) => product * size, 1)
+    return { shape, data: Float32Array.from({ length }, () => random.normal()) }
+  }
+  const weights = new Map([[FILTER, drawn(9, 8)]])
+  for (const { name, kind, inSize, outSize } of network.sites(0)) {
+    if (kind === 'linear') weights.set(`${name}.weight`, drawn(inSize, outSize))
+    if (kind !== 'norm') continue
+    for (const part of ['weight', 'bias', 'running_mean'])
+      weights.set(`${name}.${part}`, drawn(outSize))
+    const variance = drawn(outSize)
+    weights.set(`${name}.running_var`, { ...variance, data: variance.data.map((x) => x * x) })
+  }
+  return {
+    ...{ name: 'tiny-pictures', hash: 'of tiny pictures', reads: [], network, weights },
+    ...{ rows: 'values', places: { positions: 9, width: 4 } },
+    encode: () => {
+      throw new Error('its rows are given')
+    },
+  }
+}
+
 function versionOf(plan: LabelledPlan): Version {
   return randomVersion(plan, openRandom(1, JSON.stringify(namesOf(plan))))
 }
@@ -299,6 +329,11 @@ function rowsOf(base: Base): readonly EncodedRow[] {
     return [{ a: 1, kind: 'x' }, { kind: 'y' }, { a: -0.5 }].map((features) =>
       base.encode({ kind: 'features', features }, 1),
     )
+  if (base.hash === tinyPictures.hash)
+    return [1, 2].map((seed) => {
+      const random = openRandom(seed, 'places')
+      return { data: Float32Array.from({ length: 9 * 4 }, () => random.normal()), positions: 9 }
+    })
   if (base.rows === 'values')
     return [
       [1, -2, 0.5],

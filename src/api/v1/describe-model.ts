@@ -76,12 +76,12 @@ export function describeModel(
 
 /** With the example of the base's own settings, if it has one: the kind does not know how many features there are. */
 function describeInput(
-  { name, summary, example }: InputKind,
+  { name, summary, example, files }: InputKind,
   { example: own }: Pick<ModelServices, 'example'>,
 ): Answer<typeof ReadKind> {
   const input = own?.input
   const given = isObject(input) ? input[name] : undefined
-  return { name, summary, example: given ?? example }
+  return { name, summary, example: given ?? example, ...(files && { files: [...files] }) }
 }
 
 function describeSignal(kind: SignalKind, limits: Services['limits']): Answer<typeof TakenSignal> {

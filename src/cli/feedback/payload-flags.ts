@@ -1,8 +1,10 @@
 /** The flags that the kinds of inputs and signals declare: the parts of one event. */
+import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { Json } from '../../contracts/core.ts'
 import type { InputKind, PayloadFlag, SignalKind } from '../../contracts/payload.ts'
 import { inputs, signals } from '../../payloads/built-in.ts'
+import { failure } from '../../platform/errors.ts'
 import { finiteNumber } from '../flags.ts'
 
 function flagsOf(kinds: readonly (InputKind | SignalKind)[]): readonly [string, PayloadFlag][] {
@@ -49,8 +51,22 @@ function valuesIn(known: readonly [string, PayloadFlag][], flags: object): [stri
   return known.flatMap(([name, flag]): [string, Json][] => {
     const given = named[name]
     if (given === undefined) return []
+    if (flag.as === 'file') return [[name, fileInBase64(String(given))]]
     return [[name, flag.as === 'json' ? jsonOf(String(given), flag) : given]]
   })
+}
+
+/** Columns of a CSV with the path of a file. */
+export const fileColumns: ReadonlySet<string> = new Set(
+  inputFlags.filter(([, flag]) => flag.as === 'file').map(([name]) => name),
+)
+
+export function fileInBase64(path: string): string {
+  try {
+    return readFileSync(path).toString('base64')
+  } catch (cause) {
+    throw failure('SOURCE_MISSING', `${path} cannot be read`, { cause, fix: 'check the path' })
+  }
 }
 
 function jsonOf(text: string, { other }: PayloadFlag): Json {

@@ -20,6 +20,8 @@ export interface PredictFlags extends ClientFlags {
   /** With each answer, this many of the learned examples that it rests on most. */
   readonly because?: number
   readonly features?: readonly string[]
+  /** Files of pictures. */
+  readonly image?: readonly string[]
   /** CSV with a header: one input a row. Otherwise one text a line. */
   readonly file?: string
   readonly format?: FileFormat
@@ -28,6 +30,8 @@ export interface PredictFlags extends ClientFlags {
 }
 
 const INPUTS_PER_REQUEST = 32
+/** From so many characters on nothing more goes into a request: a picture is one by itself. */
+const CHARACTERS_PER_REQUEST = 100_000
 
 interface FileInput {
   readonly input: Json
@@ -36,15 +40,19 @@ interface FileInput {
 }
 
 export async function predict(texts: readonly string[], flags: PredictFlags): Promise<void> {
-  const vectors = (flags.features ?? []).flatMap((features) => inputIn({ features }) ?? [])
+  const { features: vectors = [], image: pictures = [] } = flags
+  const named = [
+    ...vectors.flatMap((features) => inputIn({ features }) ?? []),
+    ...pictures.flatMap((image) => inputIn({ image }) ?? []),
+  ]
   const connected = await connectModel(flags)
-  let block: FileInput[] = [...vectors, ...texts].map((input) => ({ input }))
+  let block: FileInput[] = [...named, ...texts].map((input) => ({ input }))
   if (block.length === 0) {
     let isEmpty = true
     for await (const asked of inputsOf(flags)) {
       isEmpty = false
       block.push(asked)
-      if (block.length === INPUTS_PER_REQUEST) block = await askAll(connected, block, flags)
+      if (isFull(block)) block = await askAll(connected, block, flags)
     }
     if (isEmpty && flags.file !== undefined) throw withoutRows(flags.file)
   }
@@ -83,8 +91,7 @@ async function askAll(
   asked: readonly FileInput[],
   flags: PredictFlags,
 ): Promise<FileInput[]> {
-  for (let from = 0; from < asked.length; from += INPUTS_PER_REQUEST) {
-    const block = asked.slice(from, from + INPUTS_PER_REQUEST)
+  for (const block of requestsOf(asked)) {
     const inputs = block.map(({ input }) => input)
     const { version, at, without, because } = flags
     const more = defined({ version, at, without, because })
@@ -99,6 +106,21 @@ async function askAll(
     }
   }
   return []
+}
+
+function requestsOf(asked: readonly FileInput[]): readonly (readonly FileInput[])[] {
+  const requests: FileInput[][] = []
+  for (const each of asked) {
+    const last = requests.at(-1)
+    if (last === undefined || isFull(last)) requests.push([each])
+    else last.push(each)
+  }
+  return requests
+}
+
+function isFull(block: readonly FileInput[]): boolean {
+  const size = block.reduce((sum, { input }) => sum + JSON.stringify(input).length, 0)
+  return block.length >= INPUTS_PER_REQUEST || size > CHARACTERS_PER_REQUEST
 }
 
 /** The daemon counts the inputs of one request; a person looks for a line of the file. */
@@ -124,11 +146,16 @@ function becauseLine({ similarity, target, source, id }: Because): string {
   return `    because ${similarity.toFixed(3)}  ${taught.join(', ')}  ${source}  ${id}`
 }
 
+/** Of an input that is no text. */
+const MOST_SHOWN = 1000
+
 /** A text as it is, on one line. */
 function shown(input: unknown): string {
   const isOfText = typeof input === 'object' && input !== null && 'text' in input
   const text = isOfText ? input.text : input
-  return typeof text === 'string' ? text.replace(/\s+/g, ' ') : JSON.stringify(input)
+  if (typeof text === 'string') return text.replace(/\s+/g, ' ')
+  const whole = JSON.stringify(input) ?? ''
+  return whole.length > MOST_SHOWN ? `${whole.slice(0, MOST_SHOWN)}…` : whole
 }
 
 function answerOf({ label, code, score = 0, unsure, value, text }: Prediction): string {

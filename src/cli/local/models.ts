@@ -19,6 +19,8 @@ const builtIn: Readonly<Record<keyof typeof bases, string>> = {
   minilm: 'base: minilm (better and slower: after antikythera models pull minilm)',
   'e5-small': 'base: e5-small (a hundred languages: after antikythera models pull e5-small)',
   static: 'base: static (a vector a token, very fast: after antikythera models pull static)',
+  'efficientnet-lite0':
+    'base: efficientnet-lite0 (pictures: after antikythera models pull efficientnet-lite0)',
   smollm2: 'base: smollm2 (a small language model: after antikythera models pull smollm2)',
   pulled: 'base: { pulled: OWNER/NAME } (after antikythera models pull OWNER/NAME)',
   bert: 'base: { bert: FOLDER } (BERT-family encoder in Hugging Face layout)',

@@ -70,6 +70,11 @@ export const ReadKind = Type.Object({
   name: text('the key of its values below input'),
   summary: Type.String(),
   example: Type.Unknown({ description: 'what may stand below the key' }),
+  files: Type.Optional(
+    Type.Array(Type.String(), {
+      description: 'its values are files of these media types, as base64 or as a data URL',
+    }),
+  ),
 })
 
 export const TakenSignal = Type.Object({

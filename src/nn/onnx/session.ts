@@ -10,7 +10,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node'
 /** Plain memory on either side of a run. */
 export interface FeedTensor {
   readonly shape: readonly number[]
-  readonly data: Float32Array | Int32Array
+  readonly data: Float32Array | Int32Array | Uint8Array
 }
 
 export type Feeds = Readonly<Record<string, FeedTensor>>
@@ -54,9 +54,10 @@ export async function openSession(model: Uint8Array, threads = 1): Promise<OnnxS
 }
 
 export function ortTensor({ shape, data }: FeedTensor): OrtTensor {
-  return data instanceof Float32Array
-    ? new Tensor('float32', data, shape)
-    : new Tensor('int32', data, shape)
+  if (data instanceof Float32Array) return new Tensor('float32', data, shape)
+  return data instanceof Int32Array
+    ? new Tensor('int32', data, shape)
+    : new Tensor('uint8', data, shape)
 }
 
 function pick<Value>(from: Readonly<Record<string, Value>>, names: readonly string[]) {

@@ -76,10 +76,10 @@ const identityEngine: TrunkEngine = {
   close: async () => Promise.resolve(),
 }
 
-/** A vector is one position. Neither is written to. */
+/** Neither is written to. */
 function asLatent(row: EncodedRow): Latent {
-  const data = valuesOf(row)
-  return { positions: 1, width: data.length, data }
+  const [data, positions] = [valuesOf(row), positionsOf(row)]
+  return { positions, width: data.length / positions, data }
 }
 
 /**

@@ -51,7 +51,7 @@ export interface PredictionLog {
 
 export interface Predictor {
   readonly model: string
-  readonly base: Pick<Base, 'encode' | 'offsets'>
+  readonly base: Pick<Base, 'encode' | 'prepare' | 'offsets'>
   readonly task: Pick<Task, 'decode' | 'headIn' | 'outputs' | 'view' | 'needsOffsets'>
   readonly maxTokens: number
   readonly batcher: Pick<Batcher, 'run'>
@@ -77,8 +77,9 @@ export async function answer(
   request: PredictRequest,
   trial: TrialMark = {},
 ): Promise<AnsweredRequest> {
+  await prepared(predictor.base, request.inputs)
   const rows = await eventLoop.each(request.inputs, (input, index) =>
-    encode(predictor, input, index),
+    atIndex(index, () => encodeInput(input, predictor.task, predictor.base, predictor.maxTokens)),
   )
   const logits =
     (await request.outputs?.(manifest)) ??
@@ -111,13 +112,29 @@ export async function answer(
   return { answers, rows, served }
 }
 
-function encode(predictor: Predictor, input: Input, index: number): EncodedRow {
+function atIndex<Result>(index: number, work: () => Result): Result {
   try {
-    return encodeInput(input, predictor.task, predictor.base, predictor.maxTokens)
+    return work()
   } catch (error) {
-    if (!(error instanceof CodedError)) throw error
-    throw withDetails(error, { index }, `inputs[${index}]: ${error.message}`)
+    throw ofInput(index, error)
   }
+}
+
+function ofInput(index: number, error: unknown): unknown {
+  if (!(error instanceof CodedError)) return error
+  return withDetails(error, { index }, `inputs[${index}]: ${error.message}`)
+}
+
+/** Before `encodeInput` of each of them. */
+export async function prepared(
+  base: Pick<Base, 'prepare'>,
+  inputs: readonly Input[],
+): Promise<void> {
+  if (base.prepare === undefined) return
+  const outcomes = await Promise.allSettled(inputs.map(async (input) => base.prepare?.(input)))
+  const index = outcomes.findIndex(({ status }) => status === 'rejected')
+  const failed = outcomes[index]
+  if (failed?.status === 'rejected') throw ofInput(index, failed.reason)
 }
 
 /** As a task reads it that answers. */

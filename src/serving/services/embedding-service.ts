@@ -10,7 +10,7 @@ import { eventLoop } from '../../platform/slices.ts'
 import type { EngineOfBase } from '../engine/engine-set.ts'
 import { AdapterCache } from '../live/adapter-cache.ts'
 import type { LiveModel } from '../live/contract.ts'
-import type { PredictRequest } from '../live/predict.ts'
+import { prepared, type PredictRequest } from '../live/predict.ts'
 
 export interface EmbeddingAnswer {
   readonly manifest: Pick<Manifest, 'version' | 'digest'>
@@ -26,7 +26,7 @@ export interface EmbeddingService {
 
 export interface EmbeddingOptions {
   readonly model: string
-  readonly base: Pick<Base, 'encode'>
+  readonly base: Pick<Base, 'encode' | 'prepare'>
   readonly maxTokens: number
   /** Opens the engine at the first call. */
   readonly engine: () => Promise<Pick<EngineOfBase, 'engine' | 'batcher'>>
@@ -42,6 +42,7 @@ export function openEmbeddingService(options: EmbeddingOptions): EmbeddingServic
   let adapters: AdapterCache | undefined
   return {
     async embed({ inputs, version, key, signal }) {
+      await prepared(base, inputs)
       const rows = await eventLoop.each(inputs, (input) => base.encode(input, maxTokens))
       const held = await live.hold({ version, key })
       try {

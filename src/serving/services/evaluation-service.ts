@@ -61,6 +61,12 @@ export interface EvaluationOptions extends RowAnswering {
   readonly limits: EventLimits & Pick<Limits, 'inputs'>
 }
 
+/** A row as it was read. */
+interface Lesson {
+  readonly input: Input
+  readonly target: Target
+}
+
 interface Question {
   readonly target: Target
   readonly encoded: EncodedRow
@@ -117,7 +123,11 @@ export class EvaluationService {
       (all, { facts }) => task.union(all, task.headOf(facts)),
       task.start,
     )
-    const read = await eventLoop.each(rows, (row) => this.#tryQuestion(row, head))
+    const parsed = await eventLoop.each(rows, (row) => unlessCoded(() => this.#lessonIn(row, head)))
+    const ready = await Promise.all(parsed.map(async (each) => this.#prepared(each)))
+    const read = await eventLoop.each(ready, (each) =>
+      each instanceof CodedError ? each : unlessCoded(() => this.#question(each)),
+    )
     const rejected = read.flatMap((each, index) =>
       each instanceof CodedError ? [{ index, error: each }] : [],
     )
@@ -127,16 +137,7 @@ export class EvaluationService {
     }
   }
 
-  #tryQuestion(row: Json, head: Head): Question | CodedError {
-    try {
-      return this.#question(row, head)
-    } catch (error) {
-      if (error instanceof CodedError) return error
-      throw error
-    }
-  }
-
-  #question(row: Json, head: Head): Question {
+  #lessonIn(row: Json, head: Head): Lesson {
     const { model, task, base, limits } = this.#options
     const bytes = new TextEncoder().encode(JSON.stringify(row))
     const context = { source: 'evaluation', model, reads: base.reads }
@@ -147,7 +148,21 @@ export class EvaluationService {
     if (input === undefined) throw notARow('it has no input')
     if (kindOf(signal, task.view.signals)?.about !== 'input')
       throw notARow('it does not say what is right')
-    const target = task.target(signal, undefined, head)
+    return { input, target: task.target(signal, undefined, head) }
+  }
+
+  async #prepared(lesson: Lesson | CodedError): Promise<Lesson | CodedError> {
+    if (lesson instanceof CodedError) return lesson
+    try {
+      await this.#options.base.prepare?.(lesson.input)
+      return lesson
+    } catch (error) {
+      if (error instanceof CodedError) return error
+      throw error
+    }
+  }
+
+  #question({ input, target }: Lesson): Question {
     const encoded = this.#encode(input, target)
     if ((encoded.sequences?.length ?? 1) > 1) throw notARow('it has two answers')
     return { target, encoded }
@@ -281,4 +296,13 @@ function notARow(why: string): CodedError {
   return failure('EVENT_INVALID', `no row to evaluate: ${why}`, {
     fix: 'send an input and the right answer to it, as feedback has it',
   })
+}
+
+function unlessCoded<Result>(work: () => Result): Result | CodedError {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof CodedError) return error
+    throw error
+  }
 }

@@ -53,6 +53,8 @@ export class Admission {
       parse: ({ record, connector }) => parts.loop.intake.parse(record, connector),
       needsPrediction: (event) => this.#needsPrediction(event),
       isKnown: (event) => this.#known.look(event) === 'same',
+      prepare: (event) =>
+        event.input && this.#isOurs(event) ? this.#examples.prepare(event.input) : undefined,
       encode: (event) =>
         event.input && this.#isOurs(event) ? this.#examples.encode(event.input, event) : undefined,
       compute: (encoded) => parts.latents.ahead(encoded),
@@ -244,6 +246,33 @@ export class Admission {
   }
 
   #learn(waiting: WaitingEvent, known: KnownParts, signal: AbortSignal): Due | Promise<Due> {
+    const input = waiting.event.input ?? known.served?.input
+    const preparing = input && this.#examples.prepare(input)
+    return preparing === undefined
+      ? this.#learnPrepared(waiting, known, signal)
+      : this.#learnAfter(preparing, waiting, known, signal)
+  }
+
+  async #learnAfter(
+    preparing: Promise<void>,
+    waiting: WaitingEvent,
+    known: KnownParts,
+    signal: AbortSignal,
+  ): Promise<Due> {
+    try {
+      await preparing
+    } catch (error) {
+      return this.#acceptance.refuse(waiting, error)
+    }
+    signal.throwIfAborted()
+    return this.#learnPrepared(waiting, known, signal)
+  }
+
+  #learnPrepared(
+    waiting: WaitingEvent,
+    known: KnownParts,
+    signal: AbortSignal,
+  ): Due | Promise<Due> {
     const example = this.#made(waiting, known)
     if (example === undefined) return false
     const joined = known.served === undefined ? waiting : { ...waiting, served: known.served }

@@ -43,6 +43,11 @@ export class ExampleMaker {
     }
   }
 
+  /** Undefined if `encode` needs nothing before it. */
+  prepare(input: Input): Promise<void> | undefined {
+    return this.#parts.loop.encoding.base.prepare?.(input)
+  }
+
   encode(input: Input | undefined, event: FeedbackEvent, served?: ServedPrediction): EncodedRow {
     const { encoding, task } = this.#parts.loop
     const { base, maxTokens, onCut } = encoding

@@ -10,7 +10,8 @@ import type { ReceivedRecord } from '../../intake/join.ts'
 
 export interface PrefetchedEvent {
   readonly event: FeedbackEvent
-  readonly encoded: EncodedRow
+  /** Absent while its input is prepared. */
+  readonly encoded?: EncodedRow
   /** Undefined when it could not be computed. */
   readonly latent: Promise<Latent | undefined>
 }
@@ -23,6 +24,8 @@ export interface BufferedRecord extends ReceivedRecord {
 
 export interface PrefetcherParts {
   readonly parse: (received: ReceivedRecord) => FeedbackEvent | undefined
+  /** What `encode` waits for; undefined = nothing. */
+  readonly prepare?: (event: FeedbackEvent) => Promise<void> | undefined
   readonly encode: (event: FeedbackEvent) => EncodedRow | undefined
   readonly needsPrediction: (event: FeedbackEvent) => boolean
   readonly isKnown: (event: FeedbackEvent) => boolean
@@ -80,12 +83,23 @@ export class Prefetcher {
       if (event === undefined) return null
       if (isRetraction(event.signal) || this.#parts.needsPrediction(event)) return null
       if (this.#parts.isKnown(event)) return null
+      const preparing = this.#parts.prepare?.(event)
+      if (preparing !== undefined) return { event, latent: this.#after(preparing, event) }
       const encoded = this.#parts.encode(event)
       if (encoded === undefined) return null
       const latent = this.#parts.compute(encoded).catch(() => undefined)
       return { event, encoded, latent }
     } catch {
       return null
+    }
+  }
+  async #after(preparing: Promise<void>, event: FeedbackEvent): Promise<Latent | undefined> {
+    try {
+      await preparing
+      const encoded = this.#parts.encode(event)
+      return encoded && (await this.#parts.compute(encoded))
+    } catch {
+      return undefined
     }
   }
 }

@@ -25,6 +25,7 @@ function TryRow({ model, lost }: TryItProps) {
   const [fault, setFault] = useFault(lost)
   const [said, say] = useState('')
   const answer = predicted?.predictions[0]
+  const files = model.reads[0]?.files
   const predict = async () => {
     try {
       const inputs = [inputOf(input, model.reads)]
@@ -45,17 +46,21 @@ function TryRow({ model, lost }: TryItProps) {
           void predict()
         }}
       >
-        <label class="field">
-          Input
-          <textarea
-            dir="auto"
-            required
-            rows={2}
-            placeholder={textOfExample(model.reads)}
-            value={input}
-            onInput={(event) => setInput(event.currentTarget.value)}
-          />
-        </label>
+        {files === undefined ? (
+          <label class="field">
+            Input
+            <textarea
+              dir="auto"
+              required
+              rows={2}
+              placeholder={textOfExample(model.reads)}
+              value={input}
+              onInput={(event) => setInput(event.currentTarget.value)}
+            />
+          </label>
+        ) : (
+          <PictureField types={files} value={input} onRead={setInput} onFault={setFault} />
+        )}
         <button>Predict</button>
       </form>
       <Fault message={fault} />
@@ -89,6 +94,37 @@ function TryRow({ model, lost }: TryItProps) {
         {said}
       </p>
     </section>
+  )
+}
+
+interface PictureFieldProps {
+  readonly types: readonly string[]
+  /** As a data URL; '' = none is chosen. */
+  readonly value: string
+  readonly onRead: (value: string) => void
+  readonly onFault: (text: string) => void
+}
+
+function PictureField({ types, value, onRead, onFault }: PictureFieldProps) {
+  const read = (file: File | undefined) => {
+    onRead('')
+    if (file === undefined) return
+    const reader = new FileReader()
+    reader.onload = () => onRead(String(reader.result))
+    reader.onerror = () => onFault(`${file.name} cannot be read`)
+    reader.readAsDataURL(file)
+  }
+  return (
+    <label class="field">
+      Picture
+      <input
+        required
+        type="file"
+        accept={types.join()}
+        onChange={(event) => read(event.currentTarget.files?.[0])}
+      />
+      {value !== '' && <img src={value} alt="the chosen picture" height={96} />}
+    </label>
   )
 }
 

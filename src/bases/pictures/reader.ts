@@ -1,0 +1,122 @@
+/**
+ * From a picture to the row that a network reads: decoded in libuv's threads, through the frozen graph in worker threads. So a
+ * picture is work of milliseconds before `encode`, and `encode` takes what was prepared for the same object.
+ *
+ * Only as many pictures as there are threads for are decoded at once; the others wait as the base64 that came.
+ */
+import { availableParallelism } from 'node:os'
+import type { Input } from '../../contracts/event.ts'
+import type { EncodedRow } from '../../contracts/network.ts'
+import { isOf } from '../../contracts/payload.ts'
+import { openOrtPool, type OrtPool } from '../../nn/onnx/pool.ts'
+import type { OrtThread } from '../../nn/onnx/thread.ts'
+import type { OnnxModel } from '../../nn/record.ts'
+import { image } from '../../payloads/inputs/image.ts'
+import { failure, invariant } from '../../platform/errors.ts'
+import { openPixels, type PixelReader } from './pixels.ts'
+
+export interface PictureGraph {
+  /** Input `pixels` [1, side, side, 3] of bytes, output `values` [1, positions, width]. */
+  readonly graph: () => OnnxModel
+  readonly side: number
+  readonly positions: number
+}
+
+export function openPictureReader(parts: PictureGraph): PictureReader {
+  return new PictureReader(parts, openPixels())
+}
+
+const SESSION = 'pictures'
+const WORKERS = Math.min(2, availableParallelism())
+/** One is decoded while another goes through the graph. */
+const AT_ONCE = 2 * WORKERS
+
+export class PictureReader {
+  readonly #parts: PictureGraph
+  readonly #pixels: PixelReader
+  /** Of each input that still exists. */
+  readonly #rows = new WeakMap<Input, EncodedRow>()
+  readonly #preparing = new WeakMap<Input, Promise<void>>()
+  readonly #threads = new Set<OrtThread>()
+  #pool: Promise<OrtPool> | undefined
+  #running = 0
+  readonly #waiting: (() => void)[] = []
+
+  constructor(parts: PictureGraph, pixels: PixelReader) {
+    this.#parts = parts
+    this.#pixels = pixels
+  }
+
+  async prepare(input: Input): Promise<void> {
+    if (this.#rows.has(input)) return
+    const known = this.#preparing.get(input)
+    if (known !== undefined) return known
+    const preparing = this.#inTurn(async () => {
+      this.#rows.set(input, await this.#rowOf(input))
+    }).finally(() => this.#preparing.delete(input))
+    this.#preparing.set(input, preparing)
+    return preparing
+  }
+
+  encode(input: Input): EncodedRow {
+    const row = this.#rows.get(input)
+    if (row !== undefined) return row
+    checkKind(input)
+    invariant(row, 'a picture is prepared before it is encoded')
+    return row
+  }
+
+  async #rowOf(input: Input): Promise<EncodedRow> {
+    checkKind(input)
+    const { side, positions } = this.#parts
+    const data = await this.#pixels(Buffer.from(input.image, 'base64'), side)
+    const pool = await this.#opened()
+    const feeds = { pixels: { shape: [1, side, side, 3], data } }
+    const { values } = await pool.run({ session: SESSION, feeds })
+    invariant(values?.data instanceof Float32Array, 'a graph of pictures without values')
+    return { data: values.data, positions }
+  }
+
+  async #opened(): Promise<OrtPool> {
+    this.#pool ??= this.#open()
+    return this.#pool
+  }
+
+  /** A base is never closed: idle threads do not keep the process. */
+  async #open(): Promise<OrtPool> {
+    const pool = openOrtPool({
+      workers: WORKERS,
+      onStart: (thread) => {
+        this.#threads.add(thread)
+        thread.worker.once('exit', () => this.#threads.delete(thread))
+      },
+    })
+    try {
+      await pool.addSession(SESSION, this.#parts.graph)
+      return pool
+    } catch (error) {
+      this.#pool = undefined
+      await pool.close()
+      throw error
+    }
+  }
+
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    if (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    else this.#running += 1
+    for (const { worker } of this.#threads) worker.ref()
+    try {
+      await work()
+    } finally {
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#running -= 1
+      else next()
+      if (this.#running === 0) for (const { worker } of this.#threads) worker.unref()
+    }
+  }
+}
+
+function checkKind(input: Input): asserts input is Input & { readonly image: string } {
+  if (!isOf(input, image))
+    throw failure('INPUT_WRONG_KIND', `the base reads image, the input holds ${input.kind}`)
+}

@@ -1,0 +1,152 @@
+/** Pictures through the whole daemon: taught over HTTP, answered, refused where they are bad, and known after a crash. */
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { picture, slope } from '../bases/pictures.ts'
+import { pulledBase } from '../bases/pull-for-tests.ts'
+import { runCli } from '../cli/run-cli.ts'
+import { removed } from '../scratch-folder.ts'
+import { daemonIn } from './one-daemon.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'antikythera-pictures-'))
+const daemon = daemonIn(folder)
+const pulled = pulledBase('efficientnet-lite0')
+
+beforeAll(async () => {
+  if ((await pulled.pull()) === undefined) return
+  writeFileSync(
+    daemon.config,
+    `server: { port: 0 }
+log: { level: warn }
+models:
+  m: { base: efficientnet-lite0, labels: [stripes, checks] }
+  deep:
+    base: efficientnet-lite0
+    labels: [stripes, checks]
+    adapter: { method: lora, rank: 2, tail_layers: all }
+    trigger: { policy: count, every: 8 }
+`,
+  )
+  await daemon.start()
+}, 240_000)
+
+afterAll(async () => {
+  await daemon.kill()
+  await removed(folder)
+})
+
+/** Stripes, or the squares of a board, of a width and two greys by `turn`. */
+async function made(label: string, turn: number): Promise<string> {
+  const [width, dark, light] = [6 + (turn % 5), 20 + 7 * (turn % 9), 150 + 11 * (turn % 8)]
+  const isDark = (x: number, y: number) =>
+    (Math.floor(x / width) + (label === 'checks' ? Math.floor(y / width) : 0)) % 2 === 0
+  const file = await picture(64, 48, (x, y) => (isDark(x, y) ? dark : light))
+    .png()
+    .toBuffer()
+  return file.toString('base64')
+}
+
+async function lessons(from: number, count: number) {
+  return Promise.all(
+    Array.from({ length: count }, async (_, at) => {
+      const label = at % 2 === 0 ? 'stripes' : 'checks'
+      return { id: `e-${from + at}`, input: { image: await made(label, from + at) }, label }
+    }),
+  )
+}
+
+interface Answers {
+  readonly predictions: readonly { readonly label: string }[]
+}
+
+const inputs = async () =>
+  Promise.all([
+    made('stripes', 31).then((image) => ({ image })),
+    made('checks', 33).then((image) => ({ image })),
+  ])
+
+const labels = ({ predictions }: Answers) => predictions.map(({ label }) => label)
+
+/** The header is whole, and what follows it is not. */
+async function torn(): Promise<string> {
+  const file = await slope(64, 64).png().toBuffer()
+  return file.fill(0, 50, file.length - 20).toString('base64')
+}
+
+test.each(['m', 'deep'])(
+  '%s learns from pictures over HTTP and tells new ones apart',
+  async (model) => {
+    const events = await lessons(0, 16)
+    const { position } = await daemon.post<{ position: string }>(`${model}/feedback`, { events })
+    const answers = await daemon.post<Answers>(`${model}/predict?wait_for=${position}`, {
+      inputs: await inputs(),
+    })
+    expect(labels(answers)).toEqual(['stripes', 'checks'])
+  },
+)
+
+test('a bad picture is refused with its code, at once or as a dead letter, and the others are learned', async () => {
+  const image = await torn()
+  const refused = async (input: object) =>
+    (await daemon.post<{ code: string }>('m/predict', { inputs: [input] })).code
+  expect(await refused({ image })).toBe('IMAGE_INVALID')
+  expect(await refused({ image: 'https://example.com/cat.png' })).toBe('IMAGE_INVALID')
+  expect(await refused({ text: 'a cat' })).toBe('INPUT_WRONG_KIND')
+  const [good] = await lessons(100, 1)
+  const events = [{ id: 'torn', input: { image }, label: 'checks' }, good!]
+  const { position } = await daemon.post<{ position: string }>('m/feedback', { events })
+  await daemon.post<Answers>(`m/predict?wait_for=${position}`, { inputs: await inputs() })
+  const { dead_letters: letters } = await daemon.get<{
+    dead_letters: readonly { code: string; id?: string }[]
+  }>('m/dead-letters')
+  expect(letters.map(({ code }) => code)).toEqual(['IMAGE_INVALID'])
+  const model = await daemon.get<{ counts: { accepted: number } }>('m')
+  expect(model.counts.accepted).toBe(17)
+})
+
+test('the command line sends the file of a picture', async () => {
+  const path = join(folder, 'board.png')
+  writeFileSync(path, Buffer.from(await made('checks', 35), 'base64'))
+  const { code, json } = await runCli(
+    'predict',
+    '-m',
+    'm',
+    '--image',
+    path,
+    '--url',
+    daemon.url,
+    '--json',
+  )
+  expect(code).toBe(0)
+  expect(labels(json() as Answers)).toEqual(['checks'])
+  writeFileSync(join(folder, 'new.csv'), `image,label\n${path},checks\n`)
+  const sent = await runCli(
+    'feedback',
+    '-m',
+    'm',
+    '--file',
+    join(folder, 'new.csv'),
+    '--url',
+    daemon.url,
+  )
+  expect(sent.code).toBe(0)
+  const missing = await runCli(
+    'predict',
+    '-m',
+    'm',
+    '--image',
+    join(folder, 'none.png'),
+    '--url',
+    daemon.url,
+  )
+  expect([missing.code, missing.stderr]).toEqual([66, expect.stringContaining('none.png')])
+})
+
+test('after a crash the same pictures have the same answers', async () => {
+  const before = await daemon.post<Answers>('deep/predict', { inputs: await inputs() })
+  await daemon.kill()
+  await daemon.start()
+  const after = await daemon.post<Answers>('deep/predict', { inputs: await inputs() })
+  expect(labels(after)).toEqual(labels(before))
+})
