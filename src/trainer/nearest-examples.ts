@@ -72,7 +72,9 @@ export class NearestExamples {
     signal: AbortSignal,
   ): Promise<NearestAnswer> {
     const { loop } = this.#parts
-    const latents = await loop.encoding.trunk.encode(inputs.map((input) => this.#rowOf(input)))
+    const { base, trunk } = loop.encoding
+    await Promise.all(inputs.map(async (input) => base.prepare?.(input)))
+    const latents = await trunk.encode(inputs.map((input) => this.#rowOf(input)))
     const index = await this.#indexOf(version, signal)
     const shown = (near: readonly NearItem[]) =>
       near.slice(0, most).map((each) => this.#shown(each))
