@@ -154,7 +154,7 @@ function shown(input: unknown): string {
   const isOfText = typeof input === 'object' && input !== null && 'text' in input
   const text = isOfText ? input.text : input
   if (typeof text === 'string') return text.replace(/\s+/g, ' ')
-  const whole = JSON.stringify(input) ?? ''
+  const whole = JSON.stringify(input)
   return whole.length > MOST_SHOWN ? `${whole.slice(0, MOST_SHOWN)}…` : whole
 }
 

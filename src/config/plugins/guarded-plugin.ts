@@ -136,6 +136,17 @@ function guardedBase(base: Base): Base {
     ...base,
     reads: base.reads.map(guardedKind),
     encode: (input, maxTokens) => refusing('', () => base.encode(input, maxTokens)),
+    ...(base.prepare && {
+      async prepare(input: Input) {
+        try {
+          await base.prepare?.(input)
+        } catch (error) {
+          refusing('', () => {
+            throw error
+          })
+        }
+      },
+    }),
     ...(base.offsets && {
       offsets: (input: Input, row: EncodedRow) => refusing('', () => base.offsets?.(input, row)),
     }),

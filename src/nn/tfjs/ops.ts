@@ -100,7 +100,8 @@ function shaping(
     concat: (parts) => tf.concat([...parts], -1),
     depthwise(x, w, side) {
       const [batch, , width] = x.shape as [number, number, number]
-      const k = Math.sqrt(w.shape[0] ?? 1)
+      const [count] = w.shape as [number, number]
+      const k = Math.sqrt(count)
       const square = tf.reshape<tfc.Rank.R4>(x, [batch, side, side, width])
       const filter = tf.reshape<tfc.Rank.R4>(w, [k, k, width, 1])
       return tf.reshape(tf.depthwiseConv2d(square, filter, 1, 'same'), x.shape)

@@ -21,7 +21,7 @@ export function watchedBase(base: Base, { names, log, onCut }: Watch): EncodingP
   return {
     ...identityOf(base),
     ...(base.language && { language: base.language }),
-    ...(base.prepare && { prepare: base.prepare }),
+    ...(base.prepare && { prepare: async (input: Input) => base.prepare?.(input) }),
     encode(input, maxTokens) {
       look?.(input)
       const encoded = base.encode(input, maxTokens)

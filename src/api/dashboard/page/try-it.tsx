@@ -110,7 +110,7 @@ function PictureField({ types, value, onRead, onFault }: PictureFieldProps) {
     onRead('')
     if (file === undefined) return
     const reader = new FileReader()
-    reader.onload = () => onRead(String(reader.result))
+    reader.onload = () => onRead(typeof reader.result === 'string' ? reader.result : '')
     reader.onerror = () => onFault(`${file.name} cannot be read`)
     reader.readAsDataURL(file)
   }
