@@ -125,14 +125,15 @@ export async function openPredictor<Output = Answer>(
       await prepared(base, read)
       const rows = read.map((input) => ({
         adapter: manifest.digest,
+        input,
         encoded: encodeInput(input, task, base, settings.max_tokens),
       }))
       const isSilent = task.outputs(task.headIn(manifest.facts)) === 0
       const { facts } = manifest
       const logits = isSilent ? [] : await engine.run(rows)
       // What the task of the model answers: the caller names its type.
-      return rows.map(({ encoded: row }, at) =>
-        task.decode(logits[at] ?? new Float32Array(), { facts, row }),
+      return rows.map(({ encoded: row, input }, at) =>
+        task.decode(logits[at] ?? new Float32Array(), { facts, row, input }),
       ) as Output[]
     },
     close: async () => engine.close(),

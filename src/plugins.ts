@@ -97,6 +97,7 @@ import { generation } from './tasks/generation/plugin.ts'
 import { multilabel } from './tasks/multilabel/plugin.ts'
 import { ranking } from './tasks/ranking/plugin.ts'
 import { regression } from './tasks/regression/plugin.ts'
+import { spans } from './tasks/spans/plugin.ts'
 
 /** Under `base:`. */
 export const bases = {
@@ -136,6 +137,7 @@ export const tasks = {
   regression,
   generation,
   ranking,
+  spans,
 } satisfies Readonly<Record<string, TaskPlugin>>
 
 /** What is asked, and what feedback says. */

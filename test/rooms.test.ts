@@ -299,6 +299,7 @@ const acquainted: Readonly<Record<string, string>> = {
   'src/client/answers.ts → src/tasks/generation/': 'the same',
   'src/client/answers.ts → src/tasks/ranking/': 'the same',
   'src/client/answers.ts → src/tasks/regression/': 'the same',
+  'src/client/answers.ts → src/tasks/spans/': 'the same',
   'src/cli/demo/fleet.ts → connectors/kafka/': 'the demo writes to a topic',
   'src/cli/doctor/bases.ts → src/bases/bert/': 'doctor tries each base that there is',
   'src/cli/doctor/bases.ts → src/bases/pulled/': 'the same',

@@ -10,6 +10,7 @@ import type { Random, Tensor, Tensors } from '../contracts/core.ts'
 import type { TaskHead } from '../contracts/task.ts'
 import { type ErrorCode, failure, invariant } from '../platform/errors.ts'
 import { comparedBase, memorySpecs, type MemoryPlan } from '../nn/memory.ts'
+import { reachedSites } from '../nn/head-input.ts'
 import { adoptedMixture, mixtureSpecs } from '../nn/mixture.ts'
 import { orthonormal } from './orthonormal.ts'
 import { cutOf } from './target-modules.ts'
@@ -34,8 +35,10 @@ export function methodOf({ method, config }: Pick<AdapterPlan, 'method' | 'confi
 export function sitesOf({
   base,
   config,
-}: Pick<AdapterPlan, 'base' | 'config'>): readonly TargetModule[] {
-  return base.network.sites(cutOf(config.tail_layers, base.network.layers))
+  task,
+}: Pick<AdapterPlan, 'base' | 'config'> &
+  Partial<Pick<AdapterPlan, 'task'>>): readonly TargetModule[] {
+  return reachedSites(base.network, cutOf(config.tail_layers, base.network.layers), task?.reads)
 }
 
 /** The method's tensors, the base's statistics, then those of the head and of kNN memory. */

@@ -8,6 +8,7 @@ import type { TextReport } from '../tasks/generation/quality.ts'
 import type { generationSchemas } from '../tasks/generation/schemas.ts'
 import type { RewardReport, rankingSchemas } from '../tasks/ranking/view.ts'
 import type { ErrorReport, regressionSchemas } from '../tasks/regression/view.ts'
+import type { SpansReport, spansSchemas } from '../tasks/spans/schemas.ts'
 import type * as letters from './schemas/dead-letters.ts'
 import type * as evaluation from './schemas/evaluate.ts'
 import type * as feedback from './schemas/feedback.ts'
@@ -22,14 +23,15 @@ import type * as aside from './schemas/set-aside.ts'
 import type * as versions from './schemas/versions.ts'
 import type { AuditAnswer, FleetAnswer } from './schemas/operations.ts'
 
-export type { ClassificationReport, ErrorReport, RewardReport, TextReport }
+export type { ClassificationReport, ErrorReport, RewardReport, SpansReport, TextReport }
 
 type Facts = Partial<Answer<typeof classificationSchemas.facts>>
 type Brief = Partial<
   Answer<typeof classificationSchemas.brief> &
     Answer<typeof generationSchemas.brief> &
     Answer<typeof regressionSchemas.brief> &
-    Answer<typeof rankingSchemas.brief>
+    Answer<typeof rankingSchemas.brief> &
+    Answer<typeof spansSchemas.brief>
 >
 
 /** `next`: the `before` of the next page, if there is one. */
@@ -48,7 +50,7 @@ export type Fault = Answer<typeof models.FaultAnswer>
 export type ServedScore = Answer<typeof quality.Served>
 export type SliceGap = Answer<typeof quality.SliceGap>
 export type Quality = Answer<typeof quality.Quality> &
-  Partial<ClassificationReport & TextReport & ErrorReport & RewardReport>
+  Partial<ClassificationReport & TextReport & ErrorReport & RewardReport & SpansReport>
 
 export type SourceWorths = Answer<typeof quality.SourceWorths>
 
@@ -77,7 +79,8 @@ export type Prediction = Answer<typeof predict.Prediction> &
     Answer<typeof classificationSchemas.answer> &
       Answer<typeof generationSchemas.answer> &
       Answer<typeof regressionSchemas.answer> &
-      Answer<typeof rankingSchemas.answer>
+      Answer<typeof rankingSchemas.answer> &
+      Answer<typeof spansSchemas.answer>
   >
 export type Because = Answer<typeof predict.Because>
 export type Predictions = Answer<typeof predict.Answered> & {

@@ -13,7 +13,7 @@ import { text } from '../payloads/inputs/text.ts'
 import { invariant } from '../platform/errors.ts'
 import type { PromotionNeeds } from '../contracts/release.ts'
 import { goldenRows, type GoldenRow } from '../evaluation/gate-rows.ts'
-import { encodeExample } from '../intake/encode-example.ts'
+import { encodeExample, placedTarget } from '../intake/encode-example.ts'
 import { recordParser } from '../intake/record-parser.ts'
 import { builtIn, type PluginTable } from './schema/plugin-table.ts'
 import { chosenBase, openedWith } from './plugins/chosen.ts'
@@ -149,7 +149,7 @@ export function goldenOf(
     task,
     limits,
   }: {
-    readonly base: Pick<Base, 'name' | 'reads' | 'encode' | 'prepare' | 'language'>
+    readonly base: Pick<Base, 'name' | 'reads' | 'encode' | 'offsets' | 'prepare' | 'language'>
     readonly task: Task
     readonly limits: Config['limits']
   },
@@ -165,6 +165,9 @@ export function goldenOf(
   return goldenRows(golden, {
     task,
     encode: (input, target) => encodeExample({ input, target }, task, base, model.max_tokens),
+    // Without the files of the base nothing is known of its tokens.
+    placed: (target, of) =>
+      base.offsets === undefined ? target : placedTarget(target, of, task, base),
     parse: (text) => parse(recordOf(text), 'golden'),
   })
 }

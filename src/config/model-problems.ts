@@ -82,7 +82,7 @@ async function problemsOf(
   const found = [
     ...policy,
     ...problemIn(['quantize'], () => checkQuantize(model, base)),
-    ...problemIn(['base'], () => checkLanguage(model, base, plugins)),
+    ...problemIn(['base'], () => checkBase(model, base, plugins)),
     ...problemIn(['base'], () => checkChoices(model, base, plugins)),
     ...problemIn(['adapter'], () => checkAdapter(model, base, plugins)),
   ]
@@ -114,9 +114,14 @@ function checkChoices(model: ModelConfig, { name, reads }: Base, plugins: Plugin
   throw failure('CONFIG_INVALID', what)
 }
 
-function checkLanguage(model: ModelConfig, base: Base, plugins: PluginTable): void {
-  const { texts } = openTask(model, { labels: Infinity }, plugins)
+/** What the task asks of its base. */
+function checkBase(model: ModelConfig, base: Base, plugins: PluginTable): void {
+  const { texts, reads, view } = openTask(model, { labels: Infinity }, plugins)
   if (texts !== undefined && base.network.vocabulary === undefined) throw withoutLanguage(base)
+  if (reads !== 'positions' || base.rows === 'ids') return
+  const [kind] = view.signals
+  const what = `the base ${base.name} gives one vector for an input, and this task answers with places: ${kind?.name ?? ''}`
+  throw failure('BASE_WITHOUT_POSITIONS', what)
 }
 
 /** The steps of a trainer before it needs an engine. */

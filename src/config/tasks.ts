@@ -113,11 +113,19 @@ export function explorationProblems(
   ]
 }
 
-/** A task without a head learns by its adapter alone. */
+/**
+ * A task without a head learns by its adapter alone; one that reads every position has a head, and the method `head` leaves it
+ * the pooled embedding.
+ */
 function headProblems(model: ModelConfig, plugins: PluginTable): readonly Problem[] {
-  if (model.adapter.method !== 'head' || hasHead(model, plugins)) return []
-  const message = 'is head, and this task has none to learn; choose another, such as lora'
-  return [{ path: ['adapter', 'method'], at: 'value', message }]
+  if (model.adapter.method !== 'head') return []
+  const refuse = (why: string): readonly Problem[] => {
+    const message = `is head, and ${why}; choose another, such as lora`
+    return [{ path: ['adapter', 'method'], at: 'value', message }]
+  }
+  if (!hasHead(model, plugins)) return refuse('this task has none to learn')
+  if (taskPluginOf(model, plugins).reads !== 'positions') return []
+  return refuse('this task reads every token, and that method has only their mean')
 }
 
 function hasHead(model: ModelConfig, plugins: PluginTable): boolean {

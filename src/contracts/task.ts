@@ -8,6 +8,7 @@
 import type { Choices } from './choice.ts'
 import type { Json, Plugin, Tensor, Tensors } from './core.ts'
 import type { Head, Score, TaskFacts } from './example.ts'
+import type { Input } from './event.ts'
 import type { EncodedRow } from './network.ts'
 import type { Ops, ParameterSpec } from './ops.ts'
 import type { Payload } from './payload.ts'
@@ -38,7 +39,8 @@ export interface TaskHead<Target = Json> {
   /** Of its classes any number may be right. */
   readonly areIndependent?: true
   /**
-   * Which output of the network it reads: the pooled embedding [b, 1, width], or every position [b, s, width].
+   * Which output of the network it reads: the pooled embedding [b, 1, width], or every position [b, s, width]. Then a row
+   * has `outputs` numbers for each of its positions, one position after the other, and none for padding.
    * `answers`: it learns from the log-probability of each token of an answer; it has no head, and `logits` gets the
    * embedding.
    */
@@ -62,7 +64,8 @@ export interface TaskHead<Target = Json> {
   /** The factor on embedding · head.weight in those outputs, before head.bias is added. */
   scale(unit: boolean): number
   /**
-   * A line of Python that prints the answer, for the README of an exported version: of the outputs `z` [b, k], the tensors
+   * A line of Python that prints the answer, for the README of an exported version: of the outputs `z` [b, k] ([s, k] and the names of
+   * `tags` for a task that reads positions), the tensors
    * `head` and the dictionary `manifest`.
    */
   readonly python?: string
@@ -120,8 +123,16 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
    * task does not take. A retraction has no target and does not come here.
    */
   target(signal: Payload, served: string | undefined, head: Head): Target
-  /** Refuses on arrival a signal that no head can learn. A signal that depends on the served answer passes. */
-  admit(signal: Payload): void
+  /**
+   * Present if a target names places in its input: the same on the positions of its row, which has `offsets` where the base
+   * knows them. Throws a coded error for a place that the row does not have.
+   */
+  placed?(target: Target, of: PlacedRow): Target
+  /**
+   * Refuses on arrival a signal that no head can learn. A signal that depends on the served answer passes. `input`: that
+   * of its event, if it names one.
+   */
+  admit(signal: Payload, input?: Input): void
   /** The strata that it refers to, as far as they are known without the served answer. */
   topics(signal: Payload): readonly string[]
   /** The stratum that a command names, in the task's own field; the core knows `source` and `sinceMs`. */
@@ -133,12 +144,16 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
   loss(row: LossRow<Target>, head: Head, gradient: Float32Array, statistics: Tensors): number
   /**
    * The same for distillation towards a teacher's outputs, which may be fewer: share · D(teacher / temperature, outputs
-   * / temperature).
+   * / temperature). `positions`: those of the row, for a task that reads them.
    */
   distil(
     outputs: Float32Array,
     teacher: Float32Array,
-    by: { readonly share: number; readonly temperature: number },
+    by: {
+      readonly share: number
+      readonly temperature: number
+      readonly positions?: number | undefined
+    },
     gradient: Float32Array,
   ): number
   /** `outputs` may come from an earlier head with fewer outputs, or none. */
@@ -203,12 +218,19 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
   openQuality(most: number): TaskQuality<Target>
 }
 
+export interface PlacedRow {
+  readonly input: Input
+  readonly row: EncodedRow
+}
+
 /** What was answered, and by which version. */
 export interface AnsweredRow {
   /** Those of the version. */
   readonly facts: TaskFacts
   /** As the base encoded it for this answer, with what it says beside its numbers. */
   readonly row: EncodedRow
+  /** What it was asked about. Absent for a task without `needsOffsets`. */
+  readonly input?: Input | undefined
 }
 
 /**
@@ -281,9 +303,10 @@ export interface Renaming<Target = Json> {
 
 /** The quality of the answers, as the task measures it. Bounded; its state is part of the checkpoint. */
 export interface TaskQuality<Target = Json> {
-  observe(score: Score, target: Target): void
+  /** `row`: that of its example. */
+  observe(score: Score, target: Target, row?: EncodedRow): void
   /** A target that came while there was nothing to answer with: part of no score, and what a baseline knows from then on. */
-  leaveOut?(target: Target): void
+  leaveOut?(target: Target, row?: EncodedRow): void
   /** Additional facts for the manifest of a version, which needs them to answer. */
   facts?(): TaskFacts
   /** Has `accuracy` and `accuracy_recent`, the mean of 1 − `Score.error` of all and of recent answers. */

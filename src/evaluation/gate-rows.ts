@@ -10,7 +10,7 @@ import type { Example, Target } from '../contracts/example.ts'
 import { isRetraction, type FeedbackEvent, type Input } from '../contracts/event.ts'
 import { CodedError, type ExampleKey } from '../contracts/core.ts'
 import type { EncodedRow } from '../contracts/network.ts'
-import type { Task } from '../contracts/task.ts'
+import type { PlacedRow, Task } from '../contracts/task.ts'
 
 /** More rows add little precision, and each takes a forward pass. */
 const MOST_REPLAYED = 200
@@ -167,6 +167,8 @@ export interface GoldenRow {
 interface GoldenParts {
   readonly parse: (text: string) => FeedbackEvent
   readonly encode: (input: Input, target: Target) => EncodedRow
+  /** The target on the positions of that row. */
+  readonly placed: (target: Target, of: PlacedRow) => Target
   readonly task: Pick<Task, 'target' | 'isTest' | 'start' | 'grown' | 'check'>
 }
 
@@ -188,17 +190,20 @@ export function goldenRows(
   })
 }
 
-function exampleIn({ file, line, text }: GoldenExample, { parse, encode, task }: GoldenParts) {
+function exampleIn({ file, line, text }: GoldenExample, parts: GoldenParts) {
+  const { parse, encode, placed, task } = parts
   const event = parse(text)
   if (event.input === undefined) throw unusable('it has no input')
   if (isRetraction(event.signal)) throw unusable('it takes something back')
-  const target = task.target(event.signal, undefined, task.start)
-  if (!task.isTest(target)) throw unusable('it does not say what is right')
+  const said = task.target(event.signal, undefined, task.start)
+  if (!task.isTest(said)) throw unusable('it does not say what is right')
+  const encoded = encode(event.input, said)
+  const target = placed(said, { input: event.input, row: encoded })
   task.check(target, task.grown(task.start, [target]))
   // Never the key of an event: those are a source and an id.
   const key = `golden ${file}:${line}` as ExampleKey
   const { source, id, weight } = event
-  return { key, source, id, weight, target, encoded: encode(event.input, target) } satisfies Example
+  return { key, source, id, weight, target, encoded } satisfies Example
 }
 
 function unusable(why: string): CodedError {

@@ -46,6 +46,9 @@ interface QualityState {
   readonly slices?: SourcesState
 }
 
+export type ScoredExample = Pick<Example, 'source' | 'target' | 'slice'> &
+  Partial<Pick<Example, 'encoded'>>
+
 export interface ScoreboardState extends ScoreSums {
   readonly [key: string]: number | QualityState
   /** Absent in a checkpoint from before it was stored. */
@@ -62,14 +65,14 @@ export class Scoreboard implements Stateful<ScoreboardState> {
     this.#quality = this.#openQuality()
   }
 
-  observe(score: Score, example: Pick<Example, 'source' | 'target' | 'slice'>): void {
+  observe(score: Score, example: ScoredExample): void {
     this.#quality.observe(score, example)
     this.#state = withScore(this.#state, score)
   }
 
   /** An example that came while there was nothing to answer with: counted, and no part of any mean. */
-  leaveOut({ target }: Pick<Example, 'target'>): void {
-    this.#quality.leaveOut(target)
+  leaveOut(example: Pick<ScoredExample, 'target' | 'encoded'>): void {
+    this.#quality.leaveOut(example)
     this.#state = withUnanswered(this.#state)
   }
 
@@ -119,17 +122,14 @@ export class Quality {
     this.#ofTask = task.openQuality(limits.rows)
   }
 
-  observe(
-    score: Score,
-    { source, target, slice }: Pick<Example, 'source' | 'target' | 'slice'>,
-  ): void {
+  observe(score: Score, { source, target, slice, encoded }: ScoredExample): void {
     this.#sources.observe(source, 1 - score.error)
     if (slice !== undefined) this.#slices.observe(slice, 1 - score.error)
-    this.#ofTask.observe(score, target)
+    this.#ofTask.observe(score, target, encoded)
   }
 
-  leaveOut(target: Example['target']): void {
-    this.#ofTask.leaveOut?.(target)
+  leaveOut({ target, encoded }: Pick<ScoredExample, 'target' | 'encoded'>): void {
+    this.#ofTask.leaveOut?.(target, encoded)
   }
 
   get sliceGap(): SliceGap | undefined {

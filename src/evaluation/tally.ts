@@ -11,8 +11,11 @@
  * Agresti & Min (2005), "Simple improved confidence intervals for comparing matched proportions", Statistics in Medicine 24(5).
  */
 
-/** `accuracy`: answers are right or wrong. `absolute_error`: a distance in the unit of the values. `loss`: −log p of a token. */
-export type Measure = 'accuracy' | 'absolute_error' | 'loss'
+/**
+ * `accuracy`: answers are right or wrong. `absolute_error`: a distance in the unit of the values. `loss`: −log p of a token. `error`:
+ * between 0 and 1, of answers that may be right in part.
+ */
+export type Measure = 'accuracy' | 'absolute_error' | 'loss' | 'error'
 
 /** A row as one version answers it. */
 export interface RowVerdict {

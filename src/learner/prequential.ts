@@ -10,6 +10,7 @@ import type { Example, Head, Score } from '../contracts/example.ts'
 import type { LossSum } from '../evaluation/loss-gap.ts'
 import { LiveScores, noSums, withScore } from '../evaluation/running-scores.ts'
 import { Scoreboard } from '../evaluation/scoreboard.ts'
+import { leadingOutputs, outputPositions } from '../nn/head-input.ts'
 import { batches } from '../optim/engines/batch.ts'
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { KnnMemory } from './memory/knn-memory.ts'
@@ -114,7 +115,8 @@ export class Prequential {
     const outputs = task.outputs(this.#testedHead)
     let replayed = noSums
     for (const [row, example] of examples.slice(0, logits.length).entries()) {
-      const known = logits[row]?.subarray(0, outputs) ?? new Float32Array()
+      const positions = outputPositions(task.reads, example.encoded)
+      const known = leadingOutputs(logits[row] ?? new Float32Array(), outputs, positions)
       const score = task.score(known, example.target, this.#testedHead)
       if (row < fresh) this.#observe(score, example, this.#testedHead)
       else replayed = withScore(replayed, score)

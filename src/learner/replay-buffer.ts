@@ -6,6 +6,7 @@ import type { ExampleKey, Json, Random } from '../contracts/core.ts'
 import type { Rehearsal, Replay, ReplayItem } from '../contracts/policy.ts'
 import type { Example, Head, RememberedExample } from '../contracts/example.ts'
 import { isSilent, type SilentTask, type Task } from '../contracts/task.ts'
+import { leadingOutputs, outputPositions } from '../nn/head-input.ts'
 import { invariant } from '../platform/errors.ts'
 
 export interface ReplayBufferParts {
@@ -13,7 +14,7 @@ export interface ReplayBufferParts {
   /** Which examples a step rehearses, and which learned ones stay: two streams, so that neither moves the other. */
   readonly draw: Random
   readonly offer: Random
-  readonly task: SilentTask & Pick<Task, 'size' | 'shared'>
+  readonly task: SilentTask & Pick<Task, 'size' | 'shared' | 'reads'>
 }
 
 export interface ReplayBufferState {
@@ -107,7 +108,7 @@ export class ReplayBuffer {
   restore(state: ReplayBufferState, examples: readonly RememberedExample[], head: Head): void {
     const { replay, draw, offer, task } = this.#parts
     const shared = task.shared(state.head ?? [], head)
-    const cut = examples.map((example) => withLogitsOf(shared, example))
+    const cut = examples.map((example) => withLogitsOf(shared, example, task.reads))
     replay.restore(
       state.replay,
       cut.map((example) => this.#itemOf(example)),
@@ -162,7 +163,8 @@ export class ReplayBuffer {
 function withLogitsOf(
   outputs: number,
   { logits, ...example }: RememberedExample,
+  reads: Task['reads'],
 ): RememberedExample {
-  const kept = logits?.subarray(0, outputs)
+  const kept = logits && leadingOutputs(logits, outputs, outputPositions(reads, example.encoded))
   return kept === undefined || kept.length === 0 ? example : { ...example, logits: kept }
 }

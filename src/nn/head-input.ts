@@ -2,9 +2,10 @@
  * The input of a head: every position of the tail, or the pooled embedding. Both engines, and every view of a base,
  * come through here, so that no two disagree about where pooling happens.
  */
-import type { Adaptation, Network } from '../contracts/network.ts'
+import type { Adaptation, EncodedRow, Latent, Network, TargetModule } from '../contracts/network.ts'
 import type { Ops } from '../contracts/ops.ts'
 import type { TaskHead } from '../contracts/task.ts'
+import { positionsOf } from '../payloads/rows.ts'
 
 interface Place<T> {
   readonly hidden: T
@@ -22,6 +23,37 @@ export function headInput<T>(
 ): T {
   const positions = network.tail(ops, hidden, mask, cut, adaptation)
   return reads === 'positions' ? positions : network.pool(ops, positions, mask, adaptation)
+}
+
+/** The target modules of the tail on the way to the head: a task that reads positions does not come to those of pooling. */
+export function reachedSites(
+  network: Network,
+  cut: number,
+  reads: TaskHead['reads'] | undefined,
+): readonly TargetModule[] {
+  const sites = network.sites(cut)
+  return reads === 'positions' ? sites.filter(({ layer }) => layer < network.layers) : sites
+}
+
+/** How many times a row has the outputs of its head: once, or for each of its positions. */
+export function outputPositions(reads: TaskHead['reads'], row: EncodedRow | Latent): number {
+  if (reads !== 'positions') return 1
+  return 'width' in row ? row.positions : positionsOf(row)
+}
+
+/** Of outputs [positions, k] the first `count` of each position. */
+export function leadingOutputs(
+  outputs: Float32Array,
+  count: number,
+  positions: number,
+): Float32Array {
+  const own = outputs.length / positions
+  if (own <= count) return outputs
+  if (positions === 1) return outputs.subarray(0, count)
+  const leading = new Float32Array(positions * count)
+  for (let at = 0; at < positions; at += 1)
+    leading.set(outputs.subarray(at * own, at * own + count), at * count)
+  return leading
 }
 
 /** hidden [b, s, width at the cut] → the pooled embedding [b, 1, width], whatever the task reads. */

@@ -2,7 +2,7 @@
  * Records the graphs that the daemon runs: the trunk alone, for the latents that the trainer learns from, and the whole way from input to
  * logits, as the server answers. Batch, length, number of adapters, ranks and number of labels are all free in them.
  */
-import { headInput } from './head-input.ts'
+import { headInput, reachedSites } from './head-input.ts'
 import { memoryEmbedding, memorySpecs, withMemory, type MemoryPlan } from './memory.ts'
 import { comparedInput, mixtureSpecs, withMixture } from './mixture.ts'
 import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
@@ -48,7 +48,7 @@ export function servingGraph(parts: ServingParts): OnnxGraph {
   const { base, cut, task, memory } = parts
   const method = parts.method.open(parts.config)
   const { network } = base
-  const sites = network.sites(cut)
+  const sites = reachedSites(network, cut, task.reads)
   const parameters = [
     ...method.parameters(sites),
     ...(base.statistics?.parameters ?? []),

@@ -15,6 +15,7 @@ import type { Tensors } from '../contracts/core.ts'
 import type { Regularizer } from '../contracts/policy.ts'
 import type { Head } from '../contracts/example.ts'
 import type { Task } from '../contracts/task.ts'
+import { outputPositions } from '../nn/head-input.ts'
 import type {
   AdapterEngine,
   Gradients,
@@ -23,7 +24,7 @@ import type {
 } from './engines/engine-adapter.ts'
 
 interface LossStep {
-  readonly task: Pick<Task, 'loss' | 'distil'>
+  readonly task: Pick<Task, 'loss' | 'distil' | 'reads'>
   readonly head: Head
   /** The statistics of base and task. */
   readonly statistics: Tensors
@@ -62,10 +63,14 @@ export function lossOf(
     const share = shareOf(row, batch)
     const facts = { target, outputs: z, share, doubt, among: part?.among, drift, meanTokens }
     loss += task.loss(facts, head, to, statistics)
-    if (kept !== undefined && part?.logits !== undefined) loss += pull(z, kept, part.logits, to)
+    if (kept !== undefined && part?.logits !== undefined) {
+      const positions = outputPositions(task.reads, row.latent)
+      loss += pull(z, kept, { a: part.logits, positions }, to)
+    }
     const own = taught?.rows.get(row)
     if (taught === undefined || own === undefined) continue
-    const by = { share: own.share, temperature: taught.temperature }
+    const positions = task.reads === 'positions' ? row.latent.positions : undefined
+    const by = { share: own.share, temperature: taught.temperature, positions }
     loss += task.distil(z, own.outputs, by, to)
   }
   return { loss, gradient: into.all }
@@ -95,16 +100,24 @@ function roomFor(outputs: readonly Float32Array[]): OutputGradient {
 
 const NONE = new Float32Array()
 
-/** a/k · Σ (z − h)² over the outputs that both have; adds its gradient. */
-function pull(z: Float32Array, h: Float32Array, a: number, to: Float32Array): number {
-  const known = Math.min(h.length, z.length)
-  const share = Math.fround(a / known)
+/** a/k · Σ (z − h)² over the k outputs that both have, of each position; adds its gradient. */
+function pull(
+  z: Float32Array,
+  h: Float32Array,
+  { a, positions }: { readonly a: number; readonly positions: number },
+  to: Float32Array,
+): number {
+  const [own, kept] = [z.length / positions, h.length / positions]
+  const known = Math.min(own, kept)
+  const share = Math.fround(a / (known * positions))
   let loss = 0
-  for (let at = 0; at < known; at += 1) {
-    const distance = (z[at] ?? 0) - (h[at] ?? 0)
-    loss += share * distance * distance
-    to[at] = (to[at] ?? 0) + 2 * share * distance
-  }
+  for (let position = 0; position < positions; position += 1)
+    for (let k = 0; k < known; k += 1) {
+      const at = position * own + k
+      const distance = (z[at] ?? 0) - (h[position * kept + k] ?? 0)
+      loss += share * distance * distance
+      to[at] = (to[at] ?? 0) + 2 * share * distance
+    }
   return loss
 }
 

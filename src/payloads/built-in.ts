@@ -15,6 +15,7 @@ import { preference } from './signals/preference.ts'
 import { rating } from './signals/rating.ts'
 import { reward } from './signals/reward.ts'
 import { shown } from './signals/shown.ts'
+import { addSpans, removeSpans, spans } from './signals/spans.ts'
 import { value } from './signals/value.ts'
 import { yesNo } from './signals/yes-no.ts'
 
@@ -31,6 +32,9 @@ export const signals = {
   value,
   completion,
   preference,
+  spans,
+  add_spans: addSpans,
+  remove_spans: removeSpans,
   rating,
   reward,
   shown,

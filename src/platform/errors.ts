@@ -217,6 +217,15 @@ export const errorTable = {
   REWARD_REPEATED: row(409, 65).fix(
     'send one reward for each shown item; without an id of its own a newer one replaces it',
   ),
+  SPANS_INVALID: row(400, 65).fix(
+    'send a list of { start, end, label }: whole numbers of characters (Unicode code points) from 0, end behind the last one, and no span that overlaps another; [] = the text has none',
+  ),
+  SPANS_OUTSIDE: row(400, 65).fix(
+    'count characters as Unicode code points, as Python does and Array.from(text) in JavaScript, not as UTF-16 units or bytes, and name spans as the answer has them',
+  ),
+  SPANS_CUT: row(400, 65).fix(
+    'raise max_tokens of the model, which the base bounds, or send the text in pieces',
+  ),
   SIGNAL_UNSUPPORTED: row(400, 65).fix(
     'send feedback that the task of this model learns from: GET /v1/models/{model} names the task',
   ),
@@ -284,6 +293,9 @@ export const errorTable = {
   USAGE: row(400, 64).fix('antikythera --help'),
   BASE_WITHOUT_LANGUAGE: row(500, 78).fix(
     'choose a language model as base (smollm2, or causal: ./folder), or task: classification',
+  ),
+  BASE_WITHOUT_POSITIONS: row(500, 78).fix(
+    'choose a base that reads texts token by token, such as minilm, e5-small, use-lite or bert: ./folder',
   ),
   TASK_WITHOUT_CLASSES: row(500, 78).fix(
     'choose a part that needs no classes (adapter lora or head, replay reservoir, memory none), or task: classification',

@@ -307,6 +307,12 @@ export const metricTable = {
   baselineAbsoluteError: gauge('antikythera_baseline_absolute_error', 'model', 'baseline').help(
     'Mean distance of recent values from what a baseline answers: running_mean, the mean of the values so far, or last_value.',
   ),
+  spanF1: gauge('antikythera_span_f1_ratio', 'model', 'window').help(
+    'F1 of the spans of all answers together, each before its text was learned; window is all or recent.',
+  ),
+  baselineSpanF1: gauge('antikythera_baseline_span_f1_ratio', 'model', 'baseline').help(
+    'The same of recent texts for dictionary: each piece is what it was most often before.',
+  ),
   calibrationError: gauge('antikythera_calibration_error_ratio', 'model').help(
     'Expected calibration error of recent answers: how far the scores are from the share of correct answers.',
   ),

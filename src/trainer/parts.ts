@@ -136,7 +136,7 @@ interface Erasing {
 export interface EncodingParts {
   readonly base: Pick<
     Base,
-    'name' | 'hash' | 'settings' | 'encode' | 'prepare' | 'language' | 'isSmall'
+    'name' | 'hash' | 'settings' | 'encode' | 'offsets' | 'prepare' | 'language' | 'isSmall'
   >
   readonly maxTokens: number
   /** An answer to learn was cut at `maxTokens`; a base reports by itself what it cuts. */

@@ -10,12 +10,14 @@ import { systemClock } from '../../src/platform/clock.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { openLog } from '../../src/platform/log.ts'
 import { openRandom } from '../../src/platform/random.ts'
+import { tagNames } from '../../src/tasks/spans/bioes.ts'
 import { randomVersion } from '../nn/random-version.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { inRegistry, needsPeft, printedByReadme, servedLogits } from './import-rig.ts'
 import { runCli } from './run-cli.ts'
 
 const sentiment = '{ labels: [negative, positive] }'
+const pieces = '{ task: spans, labels: [negative, positive] }'
 
 /** A data folder with v0 and v1 of the model `m`, of random weights, v1 live. */
 async function published(model = sentiment) {
@@ -29,7 +31,7 @@ async function published(model = sentiment) {
   const registry = await openRegistry(config, 'm', base, { clock: systemClock, log })
   const [method, adapter] = [methodOf(settings), adapterOf(settings)]
   const task = taskPluginOf(settings)
-  const labels = task.kind === 'classification' ? ['negative', 'positive'] : []
+  const labels = task.keys.includes('labels') ? ['negative', 'positive'] : []
   const facts = labels.length > 0 ? { labels } : {}
   const seen = viewOf(base, method, adapter)
   const outputs = task.outputs(task.headIn(facts))
@@ -72,6 +74,7 @@ const tinyBase = (name: string) => fileURLToPath(new URL(`../reference/${name}`,
 
 test.for([
   ['tiny-bert/half', sentiment],
+  ['tiny-bert/half', pieces],
   ['tiny-causal/llama', '{ task: generation }'],
 ] as const)(
   'of a base of the hub, %s, the Python in the README prints an answer of the version',
@@ -92,8 +95,17 @@ test.for([
     expect(config).toMatchObject({ base_model_name_or_path: tiny })
     const printed = await printedByReadme(to, tiny, tinyBase(tiny))
     expect(printed.join('')).not.toBe('')
-    if (model !== sentiment) return
+    if (model !== sentiment && model !== pieces) return
     const [logits = []] = await servedLogits(await inRegistry(path, 'v1'), ['what a lovely phone'])
+    if (model === pieces) {
+      const names = tagNames(['negative', 'positive'])
+      const tags = Array.from({ length: logits.length / 9 }, (_, at) => {
+        const row = logits.slice(9 * at, 9 * at + 9)
+        return names[row.indexOf(Math.max(...row))]
+      })
+      expect(printed).toEqual([`[${tags.map((tag) => `'${tag}'`).join(', ')}]`])
+      return
+    }
     const best = logits[0]! > logits[1]! ? 'negative' : 'positive'
     expect(printed).toEqual([`['${best}']`])
   },

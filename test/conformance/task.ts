@@ -9,7 +9,8 @@ import { Compile } from 'typebox/compile'
 import type { TSchema } from 'typebox'
 import type { FeedbackSignal } from '../../src/contracts/event.ts'
 import type { Score, Target } from '../../src/contracts/example.ts'
-import type { Task } from '../../src/contracts/task.ts'
+import type { PlacedRow, Task } from '../../src/contracts/task.ts'
+import { positionsOf } from '../../src/payloads/rows.ts'
 import type { Fields, SchemaPart } from '../../src/contracts/task-view.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { thrown } from '../coded.ts'
@@ -20,15 +21,21 @@ export interface TaskCase {
   /** Signals with the answer that was served, if any; together they bring all that the head of the test knows. */
   readonly taught: readonly { readonly signal: FeedbackSignal; readonly served?: string }[]
   readonly refused: readonly FeedbackSignal[]
+  /** What all of them are about, for a task whose targets are places in it: its row has `offsets`. */
+  readonly about?: PlacedRow
 }
 
-export function taskConformance(name: string, { open, taught, refused }: TaskCase): void {
+export function taskConformance(name: string, { open, taught, refused, about }: TaskCase): void {
   describe(`task ${name}`, () => {
     const task = open()
     const random = openRandom(1, 'task')
-    const targets = taught.map(({ signal, served }) => task.target(signal, served, task.start))
+    const targets = taught.map(({ signal, served }) => {
+      const target = task.target(signal, served, task.start)
+      return about === undefined ? target : task.placed!(target, about)
+    })
     const head = task.grown(task.start, targets)
-    const size = task.outputs(head)
+    const positions = about === undefined ? 1 : positionsOf(about.row)
+    const size = positions * task.outputs(head)
     const statistics = task.statistics?.observe(
       new Map(task.statistics.parameters.map(({ name, shape }) => [name, zeros(shape)])),
       targets.map((target) => ({ target, weight: 1 })),
@@ -47,7 +54,10 @@ export function taskConformance(name: string, { open, taught, refused }: TaskCas
     }
 
     it('declares each tensor once, all of them tensors of the head', () => {
-      const specs = [...task.parameters(5, size), ...(task.statistics?.parameters ?? [])]
+      const specs = [
+        ...task.parameters(5, task.outputs(head)),
+        ...(task.statistics?.parameters ?? []),
+      ]
       const names = specs.map((spec) => spec.name)
       expect(new Set(names).size).toBe(names.length)
       expect(names.filter((each) => !each.startsWith('head.'))).toEqual([])
@@ -93,7 +103,7 @@ export function taskConformance(name: string, { open, taught, refused }: TaskCas
 
     it('pulls towards a teacher, and not where it answers the same', () => {
       const [at, teacher] = [outputs(), outputs()]
-      const by = { share: 1, temperature: 1 }
+      const by = { share: 1, temperature: 1, positions }
       const [same, other] = [new Float32Array(size), new Float32Array(size)]
       task.distil(at, at, by, same)
       for (const value of same) expect(value).toBeCloseTo(0, 4)
@@ -140,7 +150,7 @@ export function taskConformance(name: string, { open, taught, refused }: TaskCas
       const facts = JSON.parse(JSON.stringify(task.facts(head))) as Fields
       expect(task.headIn(facts)).toEqual(head)
       expect(task.headOf(facts)).toEqual(head)
-      expect(task.outputs(task.headIn(facts))).toBe(size)
+      expect(positions * task.outputs(task.headIn(facts))).toBe(size)
       expect(task.present(facts)).toEqual(facts)
       expect(task.foreign(head)).toBeUndefined()
       expect(task.renaming(head)).toBeUndefined()
@@ -149,7 +159,7 @@ export function taskConformance(name: string, { open, taught, refused }: TaskCas
     it('shows an answer in the shape that it declares, and remembers it as text', () => {
       const answer = task.decode(outputs(), {
         facts: task.facts(head),
-        row: { data: new Float32Array() },
+        ...(about ?? { row: { data: new Float32Array() } }),
       })
       expect(faults(task.view.schemas.answer, task.view.answer(answer))).toEqual([])
       const { text, shown } = task.view.served(answer)
@@ -176,12 +186,12 @@ export function taskConformance(name: string, { open, taught, refused }: TaskCas
         .filter((target) => task.isTest(target))
         .map((target): readonly [Score, Target] => [task.score(outputs(), target, head), target])
       const [one, other] = [task.openQuality(8), task.openQuality(8)]
-      for (const [score, target] of scores) one.observe(score, target)
+      for (const [score, target] of scores) one.observe(score, target, about?.row)
       const state = JSON.parse(JSON.stringify(one.snapshot())) as Fields
       other.restore(state)
       other.restore(state)
       for (const quality of [one, other])
-        for (const [score, target] of scores) quality.observe(score, target)
+        for (const [score, target] of scores) quality.observe(score, target, about?.row)
       expect(other.report()).toEqual(one.report())
       const report = one.report()
       expect(faults(task.view.schemas.quality, report)).toEqual([])

@@ -8,6 +8,7 @@ import type { FeedbackEvent } from '../../src/contracts/event.ts'
 import type { EncodedRow } from '../../src/contracts/network.ts'
 import { signalDigest } from '../../src/intake/events/event-key.ts'
 import { headerOf, isSameRow, rowOf } from '../../src/payloads/rows.ts'
+import { defaultLimits } from '../../src/platform/limits.ts'
 import { inputs, signals } from '../../src/plugins.ts'
 import { thrown } from '../coded.ts'
 import { inputConformance, signalConformance } from '../conformance/payload.ts'
@@ -25,6 +26,17 @@ const taught: Readonly<Record<keyof typeof signals, readonly Json[]>> = {
     { chosen: 'a', rejected: 'b' },
     { chosen: 'b', rejected: 'a' },
   ],
+  spans: [
+    [],
+    [{ start: 0, end: 2, label: 'a' }],
+    [{ start: 0, end: 2, label: 'a', text: 'hi' }],
+    [
+      { start: 0, end: 2, label: 'a' },
+      { start: 2, end: 3, label: 'b' },
+    ],
+  ],
+  add_spans: [[{ start: 0, end: 2, label: 'a' }], [{ start: 0, end: 2, label: 'b' }]],
+  remove_spans: [[{ start: 0, end: 2 }], [{ start: 0, end: 2, label: 'b' }]],
   rating: [1, -1],
   reward: [
     { item: 'a', reward: 1 },
@@ -108,3 +120,21 @@ test('a header that does not fit its bytes is reported', () => {
   for (const header of ['tokens 3:1', 'vector 3', 'vector 0', 'pixels', ''])
     expect(thrown(() => rowOf(header, new ArrayBuffer(8))).code).toBe('STORE_CORRUPT')
 })
+
+test.each<[string, Json, string, string]>([
+  ['overlapping', [span(0, 5), span(3, 6)], '/spans/1', '3–6 overlaps 0–5'],
+  ['empty', [span(3, 3)], '/spans/0', '3–3 is empty'],
+  ['turned around', [span(3, 1)], '/spans/0', 'end is the first character behind'],
+  ['before the text', [span(-1, 1)], '/spans/0/start', 'code points'],
+  ['in the middle of a character', [span(0, 1.5)], '/spans/0/end', 'code points'],
+  ['without a label', [{ start: 0, end: 1 }], '/spans/0/label', 'not a label'],
+])('spans that are %s are refused at their place', (_, value, pointer, message) => {
+  const error = thrown(() => signals.spans.read(value, defaultLimits, '/spans', 'spans'))
+  expect(error.code).toBe(pointer.endsWith('label') ? 'LABEL_INVALID' : 'SPANS_INVALID')
+  expect(error.details.pointer).toBe(pointer)
+  expect(error.message).toContain(message)
+})
+
+function span(start: number, end: number): Json {
+  return { start, end, label: 'a' }
+}

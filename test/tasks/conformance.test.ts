@@ -5,6 +5,7 @@ import { policies } from '../../src/plugins.ts'
 import { openRanking } from '../../src/tasks/ranking/ranking.ts'
 import { taskConformance } from '../conformance/task.ts'
 import { classificationOf } from './classification-of.ts'
+import { said, spansOf, wordRow } from './spans-of.ts'
 
 const label = (name: string) => ({ signal: { kind: 'label', label: name } }) as const
 const value = (number: number) => ({ signal: { kind: 'value', value: number } }) as const
@@ -93,4 +94,35 @@ taskConformance('multilabel with open labels', {
   open: () => openMultilabel({ ...rules, open: true, known: [] }),
   taught: [labels('x', 'y'), labels('z'), yesNo(['x'], ['y'])],
   refused: [{ kind: 'label', label: 'a' }],
+})
+
+const text = 'a b c d e f'
+const about = { input: { kind: 'text', text }, row: wordRow(text) }
+const answered = '[{"start":0,"end":3,"label":"x"},{"start":6,"end":7,"label":"y"}]'
+
+taskConformance('spans with closed labels', {
+  about,
+  open: () => spansOf({ known: ['x', 'y', 'z'] }),
+  taught: [
+    { signal: { kind: 'spans', spans: said([0, 1, 'x'], [2, 7, 'y']) } },
+    { signal: { kind: 'spans', spans: [] } },
+    { signal: { kind: 'rating', rating: 1 }, served: answered },
+    { signal: { kind: 'rating', rating: -1 }, served: answered },
+    { signal: { kind: 'add_spans', add_spans: said([2, 5, 'y']) }, served: answered },
+    { signal: { kind: 'remove_spans', remove_spans: [{ start: 6, end: 7 }] }, served: answered },
+  ],
+  refused: [
+    { kind: 'label', label: 'x' },
+    { kind: 'spans', spans: said([0, 1, 'other']) },
+  ],
+})
+
+taskConformance('spans with open labels', {
+  about,
+  open: () => spansOf({ open: true }),
+  taught: [
+    { signal: { kind: 'spans', spans: said([0, 3, 'x'], [4, 5, 'y']) } },
+    { signal: { kind: 'spans', spans: said([8, 11, 'x']) } },
+  ],
+  refused: [{ kind: 'value', value: 1 }],
 })

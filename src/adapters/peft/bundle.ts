@@ -232,9 +232,11 @@ function modelCard(plan: AdapterPlan, version: string): string {
 
 /** Undefined where the head reads something else than the pooled tokens at unit length. */
 function snippetFor(hub: string, task: TaskHead, base: Base): string | undefined {
-  if (task.reads === 'answers') return python(causalLines(hub))
-  const isSentence = task.reads === 'pooled' && base.network.unit && task.python !== undefined
-  return isSentence ? python(sentenceLines(hub, task.scale(true), task.python)) : undefined
+  const { reads, python: answer } = task
+  if (reads === 'answers') return python(causalLines(hub))
+  if (answer === undefined) return undefined
+  if (reads === 'positions') return python(tokenLines(hub, answer))
+  return base.network.unit ? python(sentenceLines(hub, task.scale(true), answer)) : undefined
 }
 
 const python = (lines: readonly string[]) =>
@@ -258,10 +260,26 @@ const sentenceLines = (hub: string, scale: number, answer: string) => [
   answer,
 ]
 
+/** `PeftModel` puts the adapter into the encoder of the classifier. */
+const tokenLines = (hub: string, answer: string) => [
+  'import json, peft, torch, transformers; from safetensors.torch import load_file',
+  `name, head, manifest = "${hub}", load_file("head.safetensors"), json.load(open("manifest.json"))`,
+  'tags = ["O"] + [f"{tag}-{label}" for label in manifest["labels"] for tag in "BIES"]',
+  'ids = {"num_labels": len(tags), "id2label": dict(enumerate(tags)), "label2id": {tag: at for at, tag in enumerate(tags)}}',
+  'model = transformers.AutoModelForTokenClassification.from_pretrained(name, **ids).float().eval()',
+  'peft.PeftModel.from_pretrained(model.base_model, ".")',
+  'model.classifier.weight.data, model.classifier.bias.data = head["head.weight"].T.contiguous(), head["head.bias"]',
+  'rows = transformers.AutoTokenizer.from_pretrained(name)(["what a lovely phone"], return_tensors="pt")',
+  'z = model(**rows).logits[0].detach()',
+  answer,
+]
+
 function withoutPeft(task: TaskHead, { network }: Base): string {
   const head =
-    task.reads === 'pooled'
-      ? ` The head is z = ${task.scale(network.unit)} · x · W + b, with W and b in \`head.safetensors\` and x the embedding.`
-      : ''
+    task.reads === 'positions'
+      ? ' The head is z = h · W + b at each token, with W and b in `head.safetensors` and h the last hidden state; its columns are O, then B, I, E, S of each label.'
+      : task.reads === 'pooled'
+        ? ` The head is z = ${task.scale(network.unit)} · x · W + b, with W and b in \`head.safetensors\` and x the embedding.`
+        : ''
   return `PEFT cannot open the base or the method of this version by a name; its tensors are plain safetensors.${head}`
 }

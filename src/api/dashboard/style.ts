@@ -105,6 +105,12 @@ tr.live > * { background: color-mix(in srgb, var(--main) 9%, transparent) }
 .hit3 { background: rgb(var(--hit) / .2) } .hit4 { background: rgb(var(--hit) / .26) }
 .miss1 { background: rgb(var(--miss) / .08) } .miss2 { background: rgb(var(--miss) / .14) }
 .miss3 { background: rgb(var(--miss) / .2) } .miss4 { background: rgb(var(--miss) / .26) }
+.pieces { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 2; border: 1px solid var(--rule); padding: .4rem .6rem }
+.pieces mark { color: var(--text); border-bottom: 2px solid; border-radius: 2px; padding: .1rem 0 }
+.pieces mark::after { content: ' ' attr(data-name); font-size: .75em; color: var(--quiet) }
+.tone0 { background: rgb(var(--hit) / .16); border-color: var(--p0) } .tone1 { background: rgb(var(--miss) / .16); border-color: var(--p1) }
+.tone2 { background: rgb(var(--hit) / .08); border-color: var(--p2) } .tone3 { background: rgb(var(--miss) / .08); border-color: var(--p3) }
+.tone4 { background: rgb(var(--hit) / .24); border-color: var(--p4) } .tone5 { background: rgb(var(--miss) / .24); border-color: var(--p5) }
 .bar { width: 60px; height: 8px; margin-right: .35rem }
 .fall { color: var(--bad) }
 .track { fill: var(--track) } .fill { fill: var(--main) }

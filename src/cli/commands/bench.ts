@@ -31,6 +31,7 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
       'worth',
       'languages',
       'answer-cost',
+      'spans',
     ],
   ],
   speed: ['serve', 'step', 'small', 'growth', 'freshness'],

@@ -134,6 +134,7 @@ export function evaluationLines({ report, rejected }: FileEvaluation): string[] 
 const names = {
   accuracy: 'accuracy',
   absolute_error: 'mean absolute error',
+  error: 'mean error',
   loss: 'loss of a token',
 }
 

@@ -158,8 +158,14 @@ function shown(input: unknown): string {
   return whole.length > MOST_SHOWN ? `${whole.slice(0, MOST_SHOWN)}…` : whole
 }
 
-function answerOf({ label, code, score = 0, unsure, value, text }: Prediction): string {
+function answerOf(prediction: Prediction): string {
+  const { label, code, score = 0, unsure, value, text, spans } = prediction
   if (text !== undefined) return text
+  if (spans !== undefined && code === undefined)
+    return (
+      spans.map((span) => `${span.label}: ${span.text.replace(/\s+/g, ' ')}`).join(', ') ||
+      '(no span)'
+    )
   if (value !== undefined) return short(value)
   const shown = `${label ?? `(${code ?? 'no label'})`}  ${percent(score)}`
   return unsure === true ? `${shown} (unsure)` : shown

@@ -7,6 +7,7 @@ import type {
   Quality as AnyQuality,
   ServedScore,
   SourceWorths,
+  SpansReport,
   TextReport,
 } from '../../client/client.ts'
 import type { ClientFlags } from '../flags.ts'
@@ -71,7 +72,8 @@ type OfModel = Pick<
 type Quality = ClassificationReport & OfModel
 type NumberQuality = ErrorReport & OfModel
 type TextQuality = TextReport & OfModel
-type TaskQuality = Quality | NumberQuality | TextQuality
+type SpanQuality = SpansReport & OfModel
+type TaskQuality = Quality | NumberQuality | TextQuality | SpanQuality
 
 export async function showQuality(flags: ClientFlags): Promise<void> {
   const client = clientOf(flags)
@@ -154,6 +156,7 @@ function linesOf(model: string, quality: TaskQuality | null): string[] {
   if (quality === null) return [`${model}: the trainer has not reported its quality yet`, '']
   if ('mae' in quality) return numberLines(model, quality)
   if ('completions' in quality) return textLines(model, quality)
+  if ('exact' in quality) return spanLines(model, quality)
   if (quality.events === 0)
     return [`${model}: no example with a label yet`, '', ...servedLines(quality.served)]
   return [
@@ -223,6 +226,36 @@ function textLines(model: string, quality: TextQuality): string[] {
     '',
     ...table([SOURCE_HEAD, ...quality.sources.map(sourceRow)]),
     ...sliceLines(quality),
+    '',
+    ...servedLines(quality.served),
+  ]
+}
+
+function spanLines(model: string, quality: SpanQuality): string[] {
+  if (quality.events === 0) return [`${model}: no example with spans yet`, '']
+  const { dictionary } = quality.baselines
+  return [
+    `${model}: ${quality.events} examples with all spans of a text`,
+    ...table([
+      ['of spans', 'all', 'recent'],
+      ['F1', shareOf(quality.f1), shareOf(quality.f1_recent)],
+      ['  precision', shareOf(quality.precision), shareOf(quality.precision_recent)],
+      ['  recall', shareOf(quality.recall), shareOf(quality.recall_recent)],
+      ['  dictionary F1', shareOf(dictionary.f1), shareOf(dictionary.f1_recent)],
+      ['texts that are all right', percent(quality.exact), percent(quality.exact_recent)],
+    ]),
+    ...driftLine(quality),
+    '',
+    ...table([SOURCE_HEAD, ...quality.sources.map(sourceRow)]),
+    ...sliceLines(quality),
+    '',
+    ...table([
+      ['label', 'spans', 'precision', 'recall', 'F1', 'recent F1'],
+      ...quality.labels.map((each) => [
+        ...[each.label, String(each.support)],
+        ...[each.precision, each.recall, each.f1, each.f1_recent].map(shareOf),
+      ]),
+    ]),
     '',
     ...servedLines(quality.served),
   ]

@@ -53,10 +53,11 @@ const columns: readonly Column[] = [
   {
     head: 'accuracy',
     meaning:
-      'share of the last examples that were answered right, each before it was learned; of numbers the mean absolute error, of texts the loss of a token; untrusted majority: sources contradict each other, and defence.trusted names none',
+      'share of the last examples that were answered right, each before it was learned; of numbers the mean absolute error, of texts the loss of a token, of spans their F1; untrusted majority: sources contradict each other, and defence.trusted names none',
     cell: (row) => {
       if (typeof row.judged_by === 'string') return row.judged_by
       const quality = qualityOf(row)
+      if (typeof quality?.f1_recent === 'number') return `F1 ${percent(quality.f1_recent)}`
       return quality?.token_loss_recent === undefined
         ? // The quality is reported a little after the scores.
           shareOrError(quality && row.prequential?.accuracy_recent, quality?.mae_recent)

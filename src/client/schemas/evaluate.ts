@@ -83,10 +83,10 @@ export const EvaluateAnswer = Type.Object({
   rejected: Type.Array(Rejected, { description: 'rows that say nothing to compare with' }),
   report: Type.Object(
     {
-      measure: Type.Unsafe<'accuracy' | 'absolute_error' | 'loss'>({
+      measure: Type.Unsafe<'accuracy' | 'absolute_error' | 'loss' | 'error'>({
         type: 'string',
         description:
-          'accuracy; absolute_error: in the unit of the values; loss: of a token of a given answer',
+          'accuracy; absolute_error: in the unit of the values; loss: of a token of a given answer; error: between 0 and 1, of answers that may be right in part',
       }),
       rows: Count,
       version: Type.Optional(VersionScore),

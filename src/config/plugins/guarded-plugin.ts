@@ -157,12 +157,15 @@ function guardedTask(task: Task): Task {
   return {
     ...task,
     view: { ...task.view, signals: task.view.signals.map(guardedKind) },
-    admit: (signal) => {
+    admit: (signal, input) => {
       refusing('', () => {
-        task.admit(signal)
+        task.admit(signal, input)
       })
     },
     target: (signal, served, head) => refusing('', () => task.target(signal, served, head)),
+    ...(task.placed && {
+      placed: (target, of) => refusing('', () => task.placed?.(target, of) ?? target),
+    }),
   }
 }
 

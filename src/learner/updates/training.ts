@@ -5,6 +5,7 @@
 import type { TrainRow } from '../../contracts/adapter.ts'
 import type { ExampleKey } from '../../contracts/core.ts'
 import type { Example, RememberedExample } from '../../contracts/example.ts'
+import { leadingOutputs, outputPositions } from '../../nn/head-input.ts'
 import { batches } from '../../optim/engines/batch.ts'
 import { HeldOutWatch, EarlyStop } from './held-out-watch.ts'
 import type { LatentRequests, LearnerParts, TrainPlan } from '../learner-types.ts'
@@ -134,7 +135,8 @@ export class Training {
     stop.saw(result)
     if (isTest) this.#parts.onTested(examples, count, found)
     if (this.#parts.replayBuffer.rehearsal.keepsLogits !== true) return
-    for (const [at, { key }] of fresh.entries()) setFinite(logits, key, this.#telling(found[at]))
+    for (const [at, { key }] of fresh.entries())
+      setFinite(logits, key, this.#telling(found[at], rows[at]))
   }
 
   /** Passes over all stored examples, from the present weights, which are fresh. */
@@ -215,10 +217,11 @@ export class Training {
   }
 
   /** Those of the outputs that say something of an example. */
-  #telling(outputs: Float32Array | undefined): Float32Array | undefined {
+  #telling(outputs: Float32Array | undefined, row: TrainRow | undefined) {
     const { task, trainable } = this.#parts
     const count = task.shared(trainable.head, trainable.head)
-    return outputs === undefined || outputs.length <= count ? outputs : outputs.slice(0, count)
+    if (outputs === undefined || row === undefined) return undefined
+    return leadingOutputs(outputs, count, outputPositions(task.reads, row.latent)).slice()
   }
 }
 

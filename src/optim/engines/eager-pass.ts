@@ -80,14 +80,16 @@ export function eagerPass(parts: PassParts): Pass {
   const { tf } = parts
   return {
     ...(isPacked(parts) && { groupsOf: packedGroups }),
-    outputs: (latents, parameters) => rowsOf(forward(parts, latents, parameters)),
+    outputs: (latents, parameters) =>
+      outputsOf(parts, latents, forward(parts, latents, parameters)),
     /** Σ z · ∂L/∂z has the same gradient as L for everything below. */
     gradients({ latents, parameters, names, dropout }, gradientOf) {
       const product = (...values: tfc.Tensor[]) => {
         const moved = names.map((name, at) => [name, tensorAt(values, at)] as const)
         const logits = forward(parts, latents, new Map([...parameters, ...moved]), dropout)
-        const gradient = gradientOf(rowsOf(logits))
-        return tf.sum<tfc.Scalar>(tf.mul(logits, tf.tensor(gradient, logits.shape)))
+        const gradient = gradientOf(outputsOf(parts, latents, logits))
+        const all = withPadding(parts, latents, gradient, logits.size)
+        return tf.sum<tfc.Scalar>(tf.mul(logits, tf.tensor(all, logits.shape)))
       }
       const learning = names.map((name) => presentOf(parameters, name))
       const { grads } = tf.valueAndGrads(product)(learning)
@@ -99,13 +101,13 @@ export function eagerPass(parts: PassParts): Pass {
   }
 }
 
-/** Tail, pooling and head → outputs [b, k]. */
+/** Tail, pooling and head → outputs [b, 1, k] or [b, s, k]; packed [1, n, k]. */
 function forward(
   parts: PassParts,
   rows: readonly Latent[],
   parameters: TensorsByName,
   dropout?: Dropout,
-): tfc.Tensor2D {
+): tfc.Tensor {
   const { tf, base, baseTensors, task, config } = parts
   const { network } = base
   const plain = tfjsOps(tf, baseTensors, parameters, dropout)
@@ -115,7 +117,7 @@ function forward(
     ...{ hidden, mask, adaptation },
     cut: cutOf(config.tail_layers, network.layers),
   })
-  return tf.reshape(task.logits(ops, embedding, network.unit), [rows.length, -1])
+  return task.logits(ops, embedding, network.unit)
 }
 
 export type EmbedderParts = Pick<PassParts, 'tf' | 'base' | 'method' | 'baseTensors' | 'config'>
@@ -138,7 +140,8 @@ export function embed(parts: EmbedderParts, rows: readonly Latent[]): readonly F
       const plain = tfjsOps(tf, baseTensors, new Map())
       const { ops, hidden, mask } = batchOf(tf, plain, latents, isPacked)
       const adaptation = method.open(config).adaptation(ops, sitesOf(parts), false)
-      const found = rowsOf(embeddingOf(ops, network, { hidden, mask, cut, adaptation }))
+      const embedded = embeddingOf(ops, network, { hidden, mask, cut, adaptation })
+      const found = rowsOf(embedded, latents.length)
       for (const [at, row] of group.entries()) embeddings[row] = found[at] ?? new Float32Array()
     })
   }
@@ -149,11 +152,56 @@ export function embed(parts: EmbedderParts, rows: readonly Latent[]): readonly F
 export function isPacked(parts: PassParts): boolean {
   const { base, task } = parts
   const isRandom = methodOf(parts).isRandomInSteps === true
-  return base.network.packs === true && task.reads === 'pooled' && !isRandom
+  return base.network.packs === true && task.reads !== 'answers' && !isRandom
 }
 
-export function rowsOf(outputs: tfc.Tensor): readonly Float32Array[] {
-  const [rows = 0] = outputs.shape
+/** Of each row, in any shape of the engine: for a task that reads positions those of its own ones, without padding. */
+export function outputsOf(
+  parts: PassParts,
+  latents: readonly Latent[],
+  outputs: tfc.Tensor,
+): readonly Float32Array[] {
+  if (parts.task.reads !== 'positions') return rowsOf(outputs, latents.length)
+  const data = outputs.dataSync<'float32'>()
+  const { starts, columns } = layoutOf(parts, latents, data.length)
+  return latents.map(({ positions }, row) => {
+    const from = (starts[row] ?? 0) * columns
+    return data.slice(from, from + positions * columns)
+  })
+}
+
+/** The other way: a gradient of those outputs as one of all, where padding has none. */
+export function withPadding(
+  parts: PassParts,
+  latents: readonly Latent[],
+  gradient: Float32Array,
+  size: number,
+): Float32Array {
+  if (gradient.length === size) return gradient
+  const all = new Float32Array(size)
+  const { starts, columns } = layoutOf(parts, latents, size)
+  let next = 0
+  for (const [row, { positions }] of latents.entries()) {
+    const own = gradient.subarray(next, (next += positions * columns))
+    all.set(own, (starts[row] ?? 0) * columns)
+  }
+  return all
+}
+
+/** The first position of each row among those of a batch of so many outputs, and the outputs of a position. */
+function layoutOf(parts: PassParts, latents: readonly Latent[], size: number) {
+  const longest = Math.max(0, ...latents.map(({ positions }) => positions))
+  const packs = isPacked(parts)
+  let next = 0
+  const starts = latents.map(({ positions }) => {
+    const start = next
+    next += packs ? positions : longest
+    return start
+  })
+  return { starts, columns: size / next }
+}
+
+function rowsOf(outputs: tfc.Tensor, rows: number): readonly Float32Array[] {
   const data = outputs.dataSync<'float32'>()
   const width = data.length / rows
   return Array.from({ length: rows }, (_, row) => data.slice(row * width, (row + 1) * width))

@@ -16,7 +16,8 @@ import {
   type Pass,
   type PassParts,
   isPacked,
-  rowsOf,
+  outputsOf,
+  withPadding,
 } from './eager-pass.ts'
 import { packed, padded, lengthGroups, packedGroups } from './batch.ts'
 import { openAnswerPass } from './answer-pass.ts'
@@ -237,11 +238,14 @@ function openCompiledPass(parts: PassParts, compiling: Compiling): Pass | undefi
   return (
     network && {
       ...(packs && { groupsOf: packedGroups }),
-      outputs: (latents, parameters) => rowsOf(network.answer(batchOf(latents), parameters)),
+      outputs: (latents, parameters) =>
+        outputsOf(parts, latents, network.answer(batchOf(latents), parameters)),
       gradients: (input, gradientOf) =>
-        network.gradients(batchOf(input.latents), input, (outputs) =>
-          parts.tf.tensor(gradientOf(rowsOf(outputs)), outputs.shape),
-        ),
+        network.gradients(batchOf(input.latents), input, (outputs) => {
+          const gradient = gradientOf(outputsOf(parts, input.latents, outputs))
+          const all = withPadding(parts, input.latents, gradient, outputs.size)
+          return parts.tf.tensor(all, outputs.shape)
+        }),
       close: () => {
         network.close()
       },

@@ -83,7 +83,9 @@ export interface PreparedAdapter<Graph = RecordedGraph> {
   /** It is the only one of its family. */
   readonly alone: boolean
   readonly tensors: Feeds
+  /** Of a row, or of each of its positions. */
   readonly outputs: number
+  readonly reads: TaskHead['reads']
   /** A row to warm it with. */
   readonly example: EncodedRow
 }
@@ -116,6 +118,7 @@ export function prepareWith<Graph extends RecordedGraph>(
     alone,
     tensors,
     outputs: plan.outputs,
+    reads: plan.task.reads,
     example: sampleRow(plan.base, 4),
   }
 }

@@ -5,7 +5,9 @@
  * passes other tensors and rebuilds nothing, and rows of several adapters share a run.
  */
 import type { Version } from '../../versions/contract.ts'
+import { leadingOutputs } from '../../nn/head-input.ts'
 import { feedsOf, paddedPositions } from '../../nn/rows.ts'
+import { positionsOf } from '../../payloads/rows.ts'
 import { ROW_ADAPTER } from '../../nn/onnx/ops.ts'
 import type { OrtRun } from '../../nn/onnx/thread.ts'
 import { openOrtPool, type OrtPool, type OrtPoolOptions, proveInt8 } from '../../nn/onnx/pool.ts'
@@ -121,18 +123,20 @@ class OnnxServingEngine implements ServingEngine {
 
   async #answer({ rows, positions }: PlannedRun, answers: Float32Array[]): Promise<void> {
     const keys = [...new Set(rows.map(({ adapter }) => adapter))].sort()
-    const outputs = rows.map(({ adapter }) => this.#loaded.find(adapter).outputs)
     const [first] = rows
     invariant(first, 'a run without rows')
     const { graph } = this.#loaded.find(first.adapter)
     const { logits } = await this.#pool.run(runOf(graph.key, keys, rows, positions))
     invariant(logits?.data instanceof Float32Array, 'a run without logits')
     const stride = logits.data.length / rows.length
-    for (const [at, { place }] of rows.entries())
-      answers[place] = logits.data.slice(
-        at * stride,
-        at * stride + Math.min(stride, outputs[at] ?? 0),
-      )
+    for (const [at, { place, adapter, encoded }] of rows.entries()) {
+      const { outputs, reads } = this.#loaded.find(adapter)
+      const all = logits.data.subarray(at * stride, (at + 1) * stride)
+      // Those of padding come last.
+      const read = reads === 'positions' ? positionsOf(encoded) : 1
+      const own = reads === 'positions' ? all.subarray(0, (read * stride) / positions) : all
+      answers[place] = leadingOutputs(own, outputs, read).slice()
+    }
   }
 }
 

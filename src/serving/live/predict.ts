@@ -90,9 +90,9 @@ export async function answer(
   const served: ServedPrediction[] = []
   const answers = await eventLoop.each(rows, (row, index) => {
     const outputs = logits[index] ?? new Float32Array()
-    const output = task.decode(outputs, { facts: manifest.facts, row })
-    const id = predictor.predictionId()
     const input = request.inputs[index]
+    const output = task.decode(outputs, { facts: manifest.facts, row, input })
+    const id = predictor.predictionId()
     const { text, shown } = task.view.served(output)
     if (input !== undefined) {
       const { version } = manifest

@@ -118,7 +118,8 @@ export class ShadowQueue {
       const logits = await logitsOf(this.#options, manifest, part)
       for (const [at, row] of part.entries()) {
         const outputs = logits[at] ?? new Float32Array()
-        const answer = task.decode(outputs, { facts: manifest.facts, row })
+        const { input } = served[from + at] ?? {}
+        const answer = task.decode(outputs, { facts: manifest.facts, row, input })
         answers.push(task.view.served(answer).text)
       }
     }

@@ -19,6 +19,7 @@ import {
   type RowVerdict,
   type Tally,
 } from '../../evaluation/tally.ts'
+import { placedTarget } from '../../intake/encode-example.ts'
 import { kindOf } from '../../intake/events/signal.ts'
 import { parseEvent, type EventLimits } from '../../intake/events/validate.ts'
 import { answerOutputs } from '../../nn/answer-outputs.ts'
@@ -67,8 +68,8 @@ interface Lesson {
   readonly target: Target
 }
 
-interface Question {
-  readonly target: Target
+/** Its target is on the positions of the row. */
+interface Question extends Lesson {
   readonly encoded: EncodedRow
 }
 
@@ -113,7 +114,8 @@ export class EvaluationService {
   get #measure(): Measure {
     const { task } = this.#options
     if (task.texts !== undefined) return 'loss'
-    return task.classes === undefined ? 'absolute_error' : 'accuracy'
+    if (task.classes !== undefined) return 'accuracy'
+    return task.view.headline?.measure?.better === 'higher' ? 'error' : 'absolute_error'
   }
 
   async #questions(rows: readonly Json[], manifests: readonly Manifest[]) {
@@ -162,10 +164,12 @@ export class EvaluationService {
     }
   }
 
-  #question({ input, target }: Lesson): Question {
-    const encoded = this.#encode(input, target)
+  #question({ input, target: said }: Lesson): Question {
+    const { task, base } = this.#options
+    const encoded = this.#encode(input, said)
     if ((encoded.sequences?.length ?? 1) > 1) throw notARow('it has two answers')
-    return { target, encoded }
+    const target = placedTarget(said, { input, row: encoded }, task, base)
+    return { input, target, encoded }
   }
 
   #encode(input: Input, target: Target): EncodedRow {
@@ -187,21 +191,21 @@ export class EvaluationService {
         ? await logitsOf({ model, task, batcher }, manifest, rows, signal)
         : await this.#readTexts(texts, manifest.digest, rows, signal)
     if (!areFinite(outputs)) throw notFinite(manifest.version)
-    return eventLoop.each(questions, ({ target, encoded }, at) => {
+    return eventLoop.each(questions, ({ input, target, encoded }, at) => {
       const output = outputs[at] ?? new Float32Array(0)
       return texts === undefined
-        ? this.#judged(output, { target, encoded }, manifest)
+        ? this.#judged(output, { input, target, encoded }, manifest)
         : { error: task.score(output, target, task.headIn(manifest.facts)).loss }
     })
   }
 
   #judged(
     output: Float32Array,
-    { target, encoded: row }: Question,
+    { input, target, encoded: row }: Question,
     { facts }: Manifest,
   ): RowVerdict {
     const { task } = this.#options
-    const { text } = task.view.served(task.decode(output, { facts, row }))
+    const { text } = task.view.served(task.decode(output, { facts, row, input }))
     const error = task.judge(text, target)
     if (task.classes === undefined) return { error }
     const [said, right] = task.confused?.(text, target) ?? [text, task.strata(target).join(', ')]

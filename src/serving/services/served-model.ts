@@ -87,7 +87,7 @@ export interface Fault {
 
 /** What computes the answers of a model to rows. */
 export interface RowAnswering {
-  readonly base: Pick<Base, 'encode' | 'prepare' | 'reads' | 'language'>
+  readonly base: Pick<Base, 'encode' | 'offsets' | 'prepare' | 'reads' | 'language'>
   readonly maxTokens: number
   readonly batcher: Pick<Batcher, 'run'>
 }

@@ -7,7 +7,7 @@ import {
 } from '../../contracts/event.ts'
 import type { EncodedRow } from '../../contracts/network.ts'
 import type { Example } from '../../contracts/example.ts'
-import { encodeExample } from '../../intake/encode-example.ts'
+import { encodeExample, placedTarget } from '../../intake/encode-example.ts'
 import type { WaitingEvent } from '../../intake/join.ts'
 import { failure } from '../../platform/errors.ts'
 import type { PrefetchedEvent } from '../sources/prefetcher.ts'
@@ -30,12 +30,15 @@ export class ExampleMaker {
   /** Throws a coded error for an event that no example can be made of. */
   of({ key, event, received }: WaitingEvent, { served, prefetched }: KnownParts): Example {
     const { predictionId, slice, timeMs = received.record.timeMs } = event
+    const input = this.#input(event, served)
+    const encoded = prefetched?.encoded ?? this.encode(input, event, served)
+    const target = this.#target(event, served)
     return {
       key,
       source: event.source,
       id: event.id,
-      encoded: prefetched?.encoded ?? this.encode(this.#input(event, served), event, served),
-      target: this.#target(event, served),
+      encoded,
+      target: input === undefined ? target : this.#placed(target, input, encoded),
       weight: event.weight,
       ...(predictionId !== undefined && { predictionId }),
       ...(timeMs !== undefined && { timeMs }),
@@ -69,5 +72,10 @@ export class ExampleMaker {
   #target(event: FeedbackEvent, served: ServedPrediction | undefined): Example['target'] {
     const { loop, learner } = this.#parts
     return loop.task.target(event.signal, served?.answer, learner.head)
+  }
+
+  #placed(target: Example['target'], input: Input, row: EncodedRow): Example['target'] {
+    const { encoding, task } = this.#parts.loop
+    return placedTarget(target, { input, row }, task, encoding.base)
   }
 }

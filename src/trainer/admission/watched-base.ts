@@ -22,6 +22,7 @@ export function watchedBase(base: Base, { names, log, onCut }: Watch): EncodingP
     ...identityOf(base),
     ...(base.language && { language: base.language }),
     ...(base.prepare && { prepare: async (input: Input) => base.prepare?.(input) }),
+    ...(base.offsets && { offsets: base.offsets.bind(base) }),
     encode(input, maxTokens) {
       look?.(input)
       const encoded = base.encode(input, maxTokens)

@@ -16,6 +16,8 @@ const main = fileURLToPath(entryUrl('../../../src/cli/main.ts', import.meta.url)
 const stranger = fileURLToPath(new URL('../../integration/stranger.mjs', import.meta.url))
 const tinyDecoder = fileURLToPath(new URL('../../reference/tiny-causal/llama', import.meta.url))
 
+const tinyBert = fileURLToPath(new URL('../../reference/tiny-bert/half', import.meta.url))
+
 export interface Rig {
   readonly url: string
   /** Sends so many rows, with this share of wrong labels, and resolves when they are learned. Ids: row-1, row-2, … */
@@ -41,6 +43,8 @@ export async function startRig(): Promise<Rig> {
       `  many: { base: { features: { size: 3 } }, labels: { open: true }, adapter: { method: head } }\n` +
       `  own: { base: grey, task: { several: { tags: [bright, dark] } }, ` +
       `adapter: { method: lora, rank: 2, tail_layers: all } }\n` +
+      `  notes: { base: { bert: ${tinyBert} }, task: spans, labels: { open: true }, ` +
+      `adapter: { method: lora, rank: 2, tail_layers: 1 }, trigger: { policy: count, every: 1 } }\n` +
       `  guarded: { ${settings}, defence: { enabled: true, unreviewed_daily: 20 } }\n` +
       `  support: { base: { causal: ${tinyDecoder} }, task: { generation: { max_tokens: 6 } }, ` +
       `adapter: { method: lora, rank: 2, tail_layers: 1 }, trigger: { policy: count, every: 4 } }\n`,

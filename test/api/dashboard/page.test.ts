@@ -616,6 +616,48 @@ test('a person sees how good the texts are, and which version got thumbs up', as
   expect(faults).toEqual([])
 })
 
+test('a person sees the pieces of a text in colour, and corrects them by keys and by mouse', async () => {
+  const { page, faults } = await openView(browser, `${rig.url}/#notes`)
+  const text = '😀 took aspirin against fever'
+  const input = page.getByLabel('Input')
+  await input.fill(text)
+  await page.getByRole('button', { name: 'Predict' }).click()
+  await page.locator('#answer').waitFor()
+  expect(await page.locator('#answer').textContent()).toBe(text)
+  const label = page.getByLabel('Label')
+  const mark = page.getByRole('button', { name: /^Mark/ })
+  // The first piece by keys alone: behind the picture and `took`.
+  await input.focus()
+  await page.keyboard.press('Control+Home')
+  for (let at = 0; at < 7; at += 1) await page.keyboard.press('ArrowRight')
+  for (let at = 0; at < 7; at += 1) await page.keyboard.press('Shift+ArrowRight')
+  await expect.poll(async () => mark.textContent()).toBe('Mark “aspirin”')
+  await label.fill('drug')
+  await page.keyboard.press('Enter')
+  await page.locator('mark[data-name=drug]').waitFor()
+  // The second one with the mouse, in the coloured text.
+  const box = (await page.locator('#answer').boundingBox())!
+  await page.evaluate(`(() => {
+    const last = document.querySelector('#answer').lastChild
+    const range = document.createRange()
+    range.setStart(last, last.textContent.indexOf('fever'))
+    range.setEnd(last, last.textContent.length)
+    getSelection().removeAllRanges()
+    getSelection().addRange(range)
+  })()`)
+  await page.locator('#answer').dispatchEvent('pointerup', { clientX: box.x })
+  await expect.poll(async () => mark.textContent()).toBe('Mark “fever”')
+  await label.fill('sign')
+  await mark.click()
+  expect(await page.locator('mark').allTextContents()).toEqual(['aspirin', 'fever'])
+  await screenshot(page, 'pieces')
+  expect(await accessibilityFaults(page)).toEqual([])
+  await page.getByRole('button', { name: 'Teach' }).click()
+  const labels = async () => (await rig.get<{ labels: string[] }>('/v1/models/notes')).labels
+  await expect.poll(labels, { timeout: 30_000 }).toEqual(['drug', 'sign'])
+  expect(faults).toEqual([])
+})
+
 test('a person talks to a language model, rates and rewrites an answer, and picks one of two', async () => {
   const { page, faults } = await openView(browser, `${rig.url}/#support`)
   const button = (name: string) => page.getByRole('button', { name, exact: true })

@@ -17,6 +17,7 @@ const TABLES = [
   ...['chosen-text', 'chosen-tables', 'mixture', 'text-drift', 'chosen-text-drift'],
   ...['few-labels', 'corrections', 'first-labels', 'bases', 'text-defaults', 'worth', 'languages'],
   'answer-cost',
+  'spans',
 ]
 const { positionals, values } = parseArgs({
   allowPositionals: true,

@@ -61,11 +61,12 @@ export async function prequential(rows, { tf, settings, seed, limit = 1024 }) {
   }
 }
 
-/** `fewShot` is open; with `compiling` steps are compiled; latents are those at `cut`. */
-export function openTabularLearner(model, base, { tf, seed, limit, fewShot, compiling, cut = 0 }) {
+/** `task`: absent = a classification by the model's labels. `fewShot` is open; with `compiling` steps are compiled; latents are those at `cut`. */
+export function openTabularLearner(model, base, parts) {
+  const { tf, seed, limit, fewShot, compiling, cut = 0 } = parts
   const [method, config] = [methodOf(model), adapterOf(model)]
   const { open, known } = labelsOf(model)
-  const task = classificationOf(known, { open, limit })
+  const task = parts.task ?? classificationOf(known, { open, limit })
   const plan = { base, method, task, config }
   const fresh = (head) =>
     freshAdapter({ ...plan, outputs: task.outputs(head) }, openRandom(seed, 'm/adapter'))

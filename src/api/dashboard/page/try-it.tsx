@@ -5,6 +5,7 @@ import { modelPath, send, textOf } from './client.tsx'
 import { share } from './format.tsx'
 import { Bar } from './elements.tsx'
 import { RestsOn } from './rests-on.tsx'
+import { TrySpans } from './try-spans.tsx'
 import { TryTexts, teach } from './try-texts.tsx'
 import { Fault, useFault } from './elements.tsx'
 
@@ -15,7 +16,8 @@ interface TryItProps {
 }
 
 export function TryIt({ model, lost }: TryItProps) {
-  const Box = model.signals.some(({ name }) => name === 'preference') ? TryTexts : TryRow
+  const takes = (kind: string) => model.signals.some(({ name }) => name === kind)
+  const Box = takes('preference') ? TryTexts : takes('spans') ? TrySpans : TryRow
   return <Box model={model} lost={lost} />
 }
 

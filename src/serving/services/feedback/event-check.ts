@@ -45,7 +45,7 @@ export function eventCheck(options: EventCheckOptions): EventCheck {
     const checked = signedEvent(options, bytes, request)
     const { event } = checked
     if (event.input !== undefined) checkInput?.(event.input)
-    if (!isRetraction(event.signal)) task.admit(event.signal)
+    if (!isRetraction(event.signal)) task.admit(event.signal, event.input)
     return checked
   }
 }
