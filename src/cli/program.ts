@@ -21,6 +21,7 @@ import {
   registerEvaluate,
   registerFeedback,
   registerPredict,
+  registerRank,
   registerReceipt,
 } from './commands/events.ts'
 import {
@@ -54,6 +55,7 @@ const commands = [
   registerServe,
   registerUp,
   registerPredict,
+  registerRank,
   registerFeedback,
   registerEvaluate,
   registerReceipt,

@@ -51,7 +51,6 @@ import type {
 } from './schemas/moves.ts'
 import type { Immutable, PageQuery } from './schemas/parts.ts'
 import type { PredictBody } from './schemas/predict.ts'
-import type { RankBody } from './schemas/rank.ts'
 
 export type * from './answers.ts'
 export type { ClientOptions } from './http.ts'
@@ -67,10 +66,15 @@ export interface Client {
 
 export type ModelClient = ReturnType<typeof modelAt>
 
-/** What is ranked, and in which context. */
+/** What is ranked, and in which context; `candidates`: `{ id, input }` of each. */
 export interface RankedChoice {
   readonly context: Json
-  readonly candidates: readonly { readonly id: string; readonly input: Json }[]
+  readonly candidates: readonly Json[]
+  /** The number of items that are shown. */
+  readonly top?: number
+  readonly seed?: string
+  readonly version?: string
+  readonly key?: string
 }
 
 /** Which events: all that it does not exclude. */
@@ -121,8 +125,7 @@ function modelAt(http: Http, name: string) {
     predict: async (inputs: readonly Json[], more: Immutable<Omit<PredictBody, 'inputs'>> = {}) =>
       post<Predictions>({ inputs, ...more }, 'predict'),
     /** `candidates`: `{ id, input }` of each. */
-    rank: async (body: Immutable<Omit<RankBody, 'context' | 'candidates'>> & RankedChoice) =>
-      post<Ranking>(body, 'rank'),
+    rank: async (body: RankedChoice) => post<Ranking>(body, 'rank'),
     /** One event, `{ events }`, or lines of events as JSON. */
     feedback: async (events: object | Lines) => post<FeedbackAnswer>(events, 'feedback'),
     evaluate: async (

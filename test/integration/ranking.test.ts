@@ -1,5 +1,6 @@
 /** Rankings through the whole daemon: what shown items earn is learned, and what nobody was shown cannot be rewarded. */
 import { expect, test, vi } from 'vitest'
+import { runCli } from '../cli/run-cli.ts'
 import { openClient } from '../../src/client/client.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { oneDaemon } from './one-daemon.ts'
@@ -119,6 +120,18 @@ test('rewards are checked against what was shown, each with a code and a place',
   expect(await post('shop/feedback', { ...click, propensity })).toMatchObject({ accepted: 1 })
   expect(await post('shop/feedback', { ...click, propensity })).toMatchObject({ duplicates: 1 })
   await refused('REWARD_REPEATED', { ...click, id: 'another-click' })
+})
+
+test('the command line ranks, and says how to reward', async () => {
+  const at = ['--model', 'shop', '--url', daemon.url]
+  const asked = ['--context', '{"hour": "noon"}', '--candidates', JSON.stringify(candidates)]
+  const { stdout } = await runCli('rank', ...asked, '--top', '1', '--seed', 's', ...at)
+  expect(stdout).toMatch(/^1 {2}\w+ +score 0\.\d+ +propensity 0\.\d+\nv\d+ {2}seed s\n/)
+  const [, id, item] = /--prediction-id (\S+) --item (\w+) --reward 1/.exec(stdout)!
+  const said = ['--prediction-id', id!, '--item', item!, '--reward', '1', '--json']
+  const { json } = await runCli('feedback', ...said, ...at)
+  expect(json()).toMatchObject({ accepted: 1 })
+  expect((await runCli('rank', ...asked.slice(0, 3), '{}', ...at)).code).toBe(64)
 })
 
 test('a request is refused with its place before anything is computed', async () => {

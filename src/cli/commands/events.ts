@@ -14,6 +14,7 @@ import {
 } from '../flags.ts'
 import type { ChoiceFlags, ListFlags, ReceiptFlags } from '../remote/events.ts'
 import type { PredictFlags } from '../feedback/predict.ts'
+import type { RankFlags } from '../feedback/rank.ts'
 
 /** `antikythera predict`: asks the live version, or another one. */
 export function registerPredict(program: Command): void {
@@ -46,6 +47,21 @@ export function registerPredict(program: Command): void {
     .action(async (texts: readonly string[], flags: PredictFlags) => {
       const { predict } = await import('../feedback/predict.ts')
       await predict(texts, flags)
+    })
+}
+
+/** `antikythera rank`: an order of candidates, to try a ranking. */
+export function registerRank(program: Command): void {
+  withClient(program.command('rank').description('rank candidates with a model of task: ranking'))
+    .requiredOption('--context <json>', 'what they are ranked for: {"hour": 9}, or a text')
+    .option('--candidates <json>', '[{"id": "tea", "input": {"price": 3}}]; absent = --file')
+    .option('-f, --file <path>', 'one candidate a line, as JSON; - = stdin')
+    .option('--top <count>', 'the number of items that are shown; absent = all', wholeNumber)
+    .option('--seed <text>', 'of the draws: the same seed gives the same order')
+    .option('--version <version>', 'rank with this version instead of the live one')
+    .action(async (flags: RankFlags) => {
+      const { rank } = await import('../feedback/rank.ts')
+      await rank(flags)
     })
 }
 

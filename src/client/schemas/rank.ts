@@ -1,5 +1,5 @@
 /** The request and the answer of a ranking. */
-import { Type, type Static } from 'typebox'
+import { Type } from 'typebox'
 import type { Json } from '../../contracts/core.ts'
 import { integer, text } from './parts.ts'
 import { Answered } from './predict.ts'
@@ -38,8 +38,6 @@ export function rankBody(mostCandidates: number) {
     { additionalProperties: false },
   )
 }
-
-export type RankBody = Static<ReturnType<typeof rankBody>>
 
 export const RankAnswer = Type.Object({
   ...Answered.properties,
