@@ -297,6 +297,7 @@ function pluginOf(path: string): string | undefined {
 const acquainted: Readonly<Record<string, string>> = {
   'src/client/answers.ts → src/tasks/classification/': 'types of answers',
   'src/client/answers.ts → src/tasks/generation/': 'the same',
+  'src/client/answers.ts → src/tasks/multilabel/': 'the same',
   'src/client/answers.ts → src/tasks/ranking/': 'the same',
   'src/client/answers.ts → src/tasks/regression/': 'the same',
   'src/client/answers.ts → src/tasks/spans/': 'the same',

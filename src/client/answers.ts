@@ -7,6 +7,8 @@ import type { classificationSchemas } from '../tasks/classification/schemas.ts'
 import type { TextReport } from '../tasks/generation/quality.ts'
 import type { generationSchemas } from '../tasks/generation/schemas.ts'
 import type { RewardReport, rankingSchemas } from '../tasks/ranking/view.ts'
+import type { MultilabelReport } from '../tasks/multilabel/quality.ts'
+import type { multilabelSchemas } from '../tasks/multilabel/view.ts'
 import type { ErrorReport, regressionSchemas } from '../tasks/regression/view.ts'
 import type { SpansReport, spansSchemas } from '../tasks/spans/schemas.ts'
 import type * as letters from './schemas/dead-letters.ts'
@@ -23,11 +25,21 @@ import type * as aside from './schemas/set-aside.ts'
 import type * as versions from './schemas/versions.ts'
 import type { AuditAnswer, FleetAnswer } from './schemas/operations.ts'
 
-export type { ClassificationReport, ErrorReport, RewardReport, SpansReport, TextReport }
+export type {
+  ClassificationReport,
+  ErrorReport,
+  MultilabelReport,
+  RewardReport,
+  SpansReport,
+  TextReport,
+}
 
-type Facts = Partial<Answer<typeof classificationSchemas.facts>>
+type Facts = Partial<
+  Answer<typeof classificationSchemas.facts> & Answer<typeof multilabelSchemas.facts>
+>
 type Brief = Partial<
   Answer<typeof classificationSchemas.brief> &
+    Answer<typeof multilabelSchemas.brief> &
     Answer<typeof generationSchemas.brief> &
     Answer<typeof regressionSchemas.brief> &
     Answer<typeof rankingSchemas.brief> &
@@ -50,7 +62,8 @@ export type Fault = Answer<typeof models.FaultAnswer>
 export type ServedScore = Answer<typeof quality.Served>
 export type SliceGap = Answer<typeof quality.SliceGap>
 export type Quality = Answer<typeof quality.Quality> &
-  Partial<ClassificationReport & TextReport & ErrorReport & RewardReport & SpansReport>
+  Partial<ClassificationReport & TextReport & ErrorReport & RewardReport & SpansReport> &
+  Partial<Pick<MultilabelReport, 'micro_f1' | 'micro_f1_recent' | 'macro_f1' | 'coverage'>>
 
 export type SourceWorths = Answer<typeof quality.SourceWorths>
 
@@ -77,6 +90,7 @@ export type Routing = Answer<typeof moves.RoutingAnswer>
 export type Prediction = Answer<typeof predict.Prediction> &
   Partial<
     Answer<typeof classificationSchemas.answer> &
+      Answer<typeof multilabelSchemas.answer> &
       Answer<typeof generationSchemas.answer> &
       Answer<typeof regressionSchemas.answer> &
       Answer<typeof rankingSchemas.answer> &

@@ -1,6 +1,9 @@
 /** Several labels through the whole daemon: taught over HTTP, found though rare, corrected, rated and refused. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { openRandom } from '../../src/platform/random.ts'
+import { runCli } from '../cli/run-cli.ts'
 import { oneDaemon } from './one-daemon.ts'
 
 const random = openRandom(1, 'flags')
@@ -95,6 +98,28 @@ test('an answer is corrected, rated as a whole, and known in part', async () => 
   const { position } = await post<{ position: string }>('open/feedback', event)
   const answer = await post<Predicted>(`open/predict?wait_for=${position}`, { inputs: ['hello'] })
   expect(Object.keys(answer.predictions[0]!.scores)).toEqual(['a', 'b'])
+})
+
+test('the command line teaches lists, alone and from a table, and shows the F1 of each label', async () => {
+  const run = (...args: string[]) => runCli(...args, '--url', daemon.url)
+  const input = ['--features', '[1,1,1]', '--wait']
+  for (const said of [
+    ['--labels', 'late,payment'],
+    ['--labels', ''],
+    ['--yes', 'rare', '--no', 'late'],
+  ])
+    expect((await run('feedback', 'flags', ...input, ...said)).code).toBe(0)
+  const path = join(daemon.folder, 'flags.csv')
+  const rows = ['0.5,1,0,"late,payment",', '0.1,0,1,[],', '1,1,1,,rare']
+  const csv = ['a,b,c,event.labels,event.yes', ...rows]
+  writeFileSync(path, csv.join('\n').replace('a,b,c', 'x,y,z'))
+  const dry = await run('feedback', 'open', '--file', path, '--dry-run')
+  expect(dry.stdout + dry.stderr).not.toContain('LABELS_INVALID')
+  const { stdout } = await run('status', 'flags', '--labels')
+  expect(stdout).toMatch(/micro F1 +\d/)
+  expect(stdout).toMatch(/late +\d+ .*%/)
+  expect((await run('status', 'flags')).stdout).toMatch(/F1 \d/)
+  expect((await run('versions', 'flags')).stdout).toContain('recent micro F1')
 })
 
 test.each<[string, object, string, string]>([

@@ -91,6 +91,7 @@ tr.live > * { background: color-mix(in srgb, var(--main) 9%, transparent) }
 .facts th { color: var(--quiet); width: 9rem }
 .pages { text-align: right }
 .written { white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid var(--rule); padding-left: .6rem }
+.ticks { border: 0; padding: 0; margin: .5rem 0 } .ticks > * { margin-right: 1rem; overflow-wrap: anywhere }
 .plain { list-style: none; margin: .4rem 0; padding: 0 }
 .plain li { padding: .2rem 0; overflow-wrap: anywhere }
 .moves { padding-left: 1.1rem; margin: .4rem 0 }

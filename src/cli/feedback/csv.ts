@@ -7,7 +7,7 @@ import type { Json } from '../../contracts/core.ts'
 import type { InputKind } from '../../contracts/payload.ts'
 import { inputs } from '../../payloads/built-in.ts'
 import { failure } from '../../platform/errors.ts'
-import { fileColumns, fileInBase64, textWords } from './payload-flags.ts'
+import { fileColumns, fileInBase64, textWords, wordReaders } from './payload-flags.ts'
 import type { SizedLine } from './read-lines.ts'
 
 type Fields = Record<string, Json>
@@ -152,7 +152,9 @@ function rowOf<Cell extends Json>(
     else if (ownColumns.has(name)) fields[name] = asText(cell)
     else if (name.startsWith(EVENT)) {
       const field = name.slice(EVENT.length)
-      fields[field] = textWords.has(field) ? cell : read(cell)
+      const own = wordReaders.get(field)
+      if (typeof cell === 'string' && own !== undefined) fields[field] = own(cell)
+      else fields[field] = textWords.has(field) ? cell : read(cell)
     } else others[name] = read(cell)
   }
   if (Object.keys(others).length > 0) input ??= { [gathered]: others }

@@ -29,6 +29,13 @@ export const textWords: ReadonlySet<string> = new Set(
   signalFlags.filter(([, flag]) => flag.as === 'text').map(([word]) => word),
 )
 
+/** How a cell of a table is read that stands for such a word and is no plain text. */
+export const wordReaders: ReadonlyMap<string, (cell: string) => Json> = new Map(
+  signalFlags
+    .filter(([, { other }]) => other !== undefined)
+    .map(([word, flag]) => [word, (cell: string) => jsonOf(cell, flag)]),
+)
+
 export function withPayloads(command: Command): Command {
   for (const [name, { as, description }] of [...inputFlags, ...signalFlags])
     if (as === 'number') command.option(`--${name} <number>`, description, finiteNumber)

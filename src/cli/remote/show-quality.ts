@@ -4,6 +4,7 @@ import type {
   ClassificationReport,
   Client,
   ErrorReport,
+  MultilabelReport,
   Quality as AnyQuality,
   ServedScore,
   SourceWorths,
@@ -73,7 +74,8 @@ type Quality = ClassificationReport & OfModel
 type NumberQuality = ErrorReport & OfModel
 type TextQuality = TextReport & OfModel
 type SpanQuality = SpansReport & OfModel
-type TaskQuality = Quality | NumberQuality | TextQuality | SpanQuality
+type LabelsQuality = MultilabelReport & OfModel
+type TaskQuality = Quality | NumberQuality | TextQuality | SpanQuality | LabelsQuality
 
 export async function showQuality(flags: ClientFlags): Promise<void> {
   const client = clientOf(flags)
@@ -157,6 +159,7 @@ function linesOf(model: string, quality: TaskQuality | null): string[] {
   if ('mae' in quality) return numberLines(model, quality)
   if ('completions' in quality) return textLines(model, quality)
   if ('exact' in quality) return spanLines(model, quality)
+  if ('micro_f1' in quality) return severalLines(model, quality)
   if (quality.events === 0)
     return [`${model}: no example with a label yet`, '', ...servedLines(quality.served)]
   return [
@@ -189,6 +192,38 @@ function numberLines(model: string, quality: NumberQuality): string[] {
     ...table([SOURCE_HEAD, ...quality.sources.map(sourceRow)]),
     ...sliceLines(quality),
     '',
+  ]
+}
+
+/** Of answers with any number of labels. */
+function severalLines(model: string, quality: LabelsQuality): string[] {
+  if (quality.events === 0)
+    return [`${model}: no example with labels yet`, '', ...servedLines(quality.served)]
+  const { majority } = quality.baselines
+  return [
+    `${model}: ${quality.events} examples with labels`,
+    ...table([
+      ['', 'all', 'recent'],
+      ['micro F1', percent(quality.micro_f1), percent(quality.micro_f1_recent)],
+      ['  majority label', percent(majority.micro_f1), percent(majority.micro_f1_recent)],
+      ['macro F1', '', percent(quality.macro_f1)],
+      ['overlap', percent(quality.accuracy), percent(quality.accuracy_recent)],
+      ['  equal weight per source', '', percent(quality.accuracy_recent_by_source)],
+      ['answers with a label', '', percent(quality.coverage)],
+      ['calibration error', '', percent(quality.calibration.ece)],
+    ]),
+    ...driftLine(quality),
+    '',
+    ...table([SOURCE_HEAD.with(2, 'overlap'), ...quality.sources.map(sourceRow)]),
+    ...sliceLines(quality),
+    '',
+    ...table([
+      [...LABEL_HEAD, 'from score'],
+      ...quality.labels.map((row) => [...labelRow(row), short(row.threshold)]),
+      ...otherRow(quality).map((row) => [...row, '']),
+    ]),
+    '',
+    ...servedLines(quality.served),
   ]
 }
 
@@ -322,11 +357,16 @@ function labelRow({
   precision,
   recall,
   f1,
-}: ClassificationReport['labels'][number]) {
+}: Pick<
+  ClassificationReport['labels'][number],
+  'label' | 'support' | 'precision' | 'recall' | 'f1'
+>) {
   return [label, String(support), ...[precision, recall, f1].map(shareOf)]
 }
 
-function otherRow({ other_labels: { labels, support, correct } }: Quality): string[][] {
+function otherRow({
+  other_labels: { labels, support, correct },
+}: Pick<Quality, 'other_labels'>): string[][] {
   if (labels === 0) return []
   const recall = support === 0 ? null : correct / support
   return [[`(${labels} others)`, String(support), '', shareOf(recall), '']]

@@ -1,6 +1,6 @@
 /**
  * The tables of policies/README.md, one by one: node test/bench/continual/tables.mjs <table> --data <folder> [--seeds 5]
- * [--only <words of a run's name>] [--results <folder>] [--fresh]
+ * [--only <words of a run's name>] [--results <folder>] [--fresh] [--rows 8000, of `labels`]
  *
  * Each table is a file `<table>.mjs` that exports `measure(bench)` and answers what the table shows:
  * `{ columns, rows, note? }`. Its runs go through `bench.run`, which keeps each in `<results>/continual-<table>.json` as
@@ -16,8 +16,7 @@ const TABLES = [
   ...['mnist', 'tabular', 'text', 'drift', 'cost', 'memory'],
   ...['chosen-text', 'chosen-tables', 'mixture', 'text-drift', 'chosen-text-drift'],
   ...['few-labels', 'corrections', 'first-labels', 'bases', 'text-defaults', 'worth', 'languages'],
-  'answer-cost',
-  'spans',
+  ...['answer-cost', 'spans', 'labels'],
 ]
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -27,6 +26,7 @@ const { positionals, values } = parseArgs({
     only: { type: 'string', multiple: true },
     results: { type: 'string', default: kept },
     fresh: { type: 'boolean', default: false },
+    rows: { type: 'string', default: '8000' },
   },
 })
 const [table] = positionals
@@ -47,6 +47,7 @@ const results = openResults(`continual-${table}`, {
 })
 const { measure } = await import(`./${table}.mjs`)
 const shown = await measure({
+  rows: Number(values.rows),
   data: values.data === undefined ? undefined : resolve(values.data),
   seeds: Array.from({ length: seeds }, (_, at) => at + 1),
   run: (name, settings, work) => results.run(name, settings, work, values.only),

@@ -65,12 +65,21 @@ interface OfTaskProps {
 function OfTask({ quality, score }: OfTaskProps) {
   if (hasTexts(quality)) return <Texts quality={quality} />
   if (quality.labels === undefined) return <Numbers {...{ quality, score }} />
+  const { micro_f1: micro, macro_f1: macro, coverage } = quality
   return (
-    <Strata
-      strata={quality.labels}
-      others={quality.other_labels?.labels ?? 0}
-      forgetting={quality.forgetting}
-    />
+    <>
+      {micro !== undefined && (
+        <p id="f1">
+          F1 {share(micro)} over all labels (micro), {share(macro)} on average of the labels
+          (macro); {share(coverage)} of the answers name a label.
+        </p>
+      )}
+      <Strata
+        strata={quality.labels}
+        others={quality.other_labels?.labels ?? 0}
+        forgetting={quality.forgetting}
+      />
+    </>
   )
 }
 

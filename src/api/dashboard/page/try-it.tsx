@@ -83,7 +83,16 @@ function TryRow({ model, lost }: TryItProps) {
           </>
         )}
       </div>
-      {answer !== undefined && (
+      {answer !== undefined && answer.labels !== undefined && (
+        <LabelTicks
+          key={answer.id}
+          model={model}
+          answer={answer}
+          onSaid={say}
+          onLearned={() => void predict()}
+        />
+      )}
+      {answer !== undefined && answer.labels === undefined && (
         <Feedback
           key={answer.id}
           model={model}
@@ -182,6 +191,8 @@ function saidIn(answer: Prediction, word: string): string {
 }
 
 function shownAnswer(model: Model, answer: Prediction): string {
+  if (answer.labels !== undefined && answer.message === undefined)
+    return answer.labels.map(({ label }) => label).join(', ') || 'none'
   const parts = Object.keys(rightWords(model)).map((word) => saidIn(answer, word))
   return (
     parts.filter((part) => part !== '').join(', ') || (answer.message ?? JSON.stringify(answer))
@@ -208,6 +219,55 @@ interface FeedbackProps {
   readonly answer: Prediction
   readonly onSaid: (text: string) => void
   readonly onLearned: () => void
+}
+
+/** Corrected by ticking: the labels that hold; others can be named, with commas between them. */
+function LabelTicks({ model, answer, onSaid, onLearned }: FeedbackProps) {
+  const said = answer.labels?.map(({ label }) => label) ?? []
+  const [ticked, setTicked] = useState<readonly string[]>(said)
+  const [more, setMore] = useState('')
+  const submit = async () => {
+    const named = more.split(',').flatMap((label) => (label.trim() === '' ? [] : [label.trim()]))
+    const labels = [...new Set([...ticked, ...named])]
+    if (await teach(model.model, { prediction_id: answer.id, labels }, onSaid)) onLearned()
+  }
+  const toggle = (label: string) => {
+    const isTicked = ticked.includes(label)
+    setTicked(isTicked ? ticked.filter((each) => each !== label) : [...ticked, label])
+  }
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault()
+        void submit()
+      }}
+    >
+      <fieldset class="ticks">
+        <legend>Labels that hold</legend>
+        {Object.keys(answer.scores ?? {}).map((label) => (
+          <label key={label}>
+            <input
+              type="checkbox"
+              checked={ticked.includes(label)}
+              onChange={() => {
+                toggle(label)
+              }}
+            />{' '}
+            {label}
+          </label>
+        ))}
+        <label class="field">
+          Others
+          <input
+            placeholder="a new label, another"
+            value={more}
+            onInput={(event) => setMore(event.currentTarget.value)}
+          />
+        </label>
+      </fieldset>
+      <button>Teach</button>
+    </form>
+  )
 }
 
 function Feedback({ model, answer, onSaid, onLearned }: FeedbackProps) {
