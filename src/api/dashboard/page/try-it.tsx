@@ -83,7 +83,7 @@ function TryRow({ model, lost }: TryItProps) {
           </>
         )}
       </div>
-      {answer !== undefined && answer.labels !== undefined && (
+      {answer?.labels !== undefined && (
         <LabelTicks
           key={answer.id}
           model={model}
