@@ -1,10 +1,12 @@
 """
-`ranpac` once more, in torch: what other draws of its projection give, which are one and the same in the product.
+`ranpac` once more, in torch: what other draws of its projection give, which are one and the same in the product; and beside it, on the same
+embeddings, KLDA (Momeni, Mazumder & Liu 2024, arXiv 2412.15571: a discriminant on random Fourier features) and AnaCP as the product has it.
 Labels arrive one after another as in text-stream.mjs; sums do not depend on the order within.
 
     python text-projections.py <data> <minilm folder> <cache folder> validation|test|folds|few <job> …
 
-A job is <dataset>:<layers>:<features>:<draw>[:gaussian|orthogonal[:<ridge>[:<balance>]]]. Prints for each the accuracy at the end in %, and
+A job is <dataset>:<layers>:<features>:<draw>[:gaussian|orthogonal|kernel<gamma>[:<ridge>[:<balance>[:ridge|lda|anacp]]]]. Kernel: features whose
+products estimate exp(−gamma·|x − y|²) on embeddings of length 1. Prints for each the accuracy at the end in %, and
 on the test set the forgetting. Embeddings are computed once and kept in the cache folder. Validation: that of clinc150, a fifth of each label of
 banking77's training texts. Folds: five-fold cross-validation over the training texts (clinc150: with the validation set), all labels at once. Few: on one of these
 folds, ten labels, three times drawn, have only so many training texts; the accuracy on their texts, and on those of the others.
@@ -113,28 +115,60 @@ def projection_of(width, features, draw, kind):
     return torch.cat(blocks, 1)[:, :features].float().contiguous()
 
 
-def solved(gram, sums, counts, ridge, balance):
-    regular = gram.clone()
-    regular.diagonal().add_(ridge * gram.diagonal().mean() / counts.sum())
-    return torch.cholesky_solve(sums.T, torch.linalg.cholesky(regular)) / torch.from_numpy(counts) ** balance
+def solved(gram, sums, counts, ridge, balance, head="ridge"):
+    """The weights [features, classes] and biases of the head."""
+    counts = torch.from_numpy(counts).double()
+    means, total = sums / counts[:, None], counts.sum()
+    # A discriminant leaves the means' own scatter out.
+    regular = gram - (means.T * counts) @ means if head == "lda" else gram.clone()
+    regular.diagonal().add_(ridge * gram.diagonal().mean() / total)
+    wanted = total * means if head == "lda" else sums
+    weights = torch.cholesky_solve(wanted.T, torch.linalg.cholesky(regular))
+    if head == "lda":
+        return weights, -0.5 * (weights * means.T).sum(0) + counts.log()
+    if head == "anacp":
+        return towards_prototypes(weights, means)
+    return weights / counts**balance, torch.zeros(len(counts)).double()
 
 
-def trial(dataset, layers, features, draw, kind="gaussian", ridge=3.0, balance=0.0):
+def towards_prototypes(weights, means):
+    """As src/adapters/closed-form/anacp.ts."""
+    projected = means @ weights
+    middle = projected.mean(0)
+    projected, means = projected - middle, means - means.mean(0)
+    like = means @ means.T
+    contrast = like / like.diagonal().mean() + torch.eye(len(like)).double() - 1 / len(like)
+    pulled = projected @ contrast
+    directions = pulled / (projected * pulled).sum(1, keepdim=True).sqrt()
+    return weights @ directions.T, -(directions @ middle)
+
+
+def features_of(embeddings, features, draw, kind):
+    width = embeddings[0].shape[1]
+    if not kind.startswith("kernel"):
+        projection = projection_of(width, features, draw, kind)
+        return [(one @ projection).relu() for one in embeddings]
+    chance = torch.Generator().manual_seed(draw)
+    waves = torch.randn(width, features, generator=chance) * (2 * float(kind[6:])) ** 0.5
+    phases = torch.rand(features, generator=chance) * 2 * torch.pi
+    return [(one / one.norm(dim=1, keepdim=True) @ waves + phases).cos() for one in embeddings]
+
+
+def trial(dataset, layers, features, draw, kind="gaussian", ridge=3.0, balance=0.0, head="ridge"):
     (taught, labels), (tested, wanted), classes = split_of(dataset)
     embeddings = [
         torch.from_numpy(np.concatenate([means[name] for name in LAYERS[:layers]], 1)) for means in (taught, tested)
     ]
-    projection = projection_of(embeddings[0].shape[1], features, draw, kind)
-    x, z = [(one @ projection).relu() for one in embeddings]
+    x, z = features_of(embeddings, features, draw, kind)
     result = {"dataset": dataset, "layers": layers, "features": features, "draw": draw}
-    result |= {"kind": kind, "ridge": ridge, "balance": balance}
+    result |= {"kind": kind, "ridge": ridge, "balance": balance, "head": head}
     if stage in ("folds", "few"):
         if dataset == "clinc150":
             x, labels = torch.cat([x, z]), np.concatenate([labels, wanted])
         by = folds if stage == "folds" else few
-        found = by(x, labels, classes, ridge, balance)
+        found = by(x, labels, classes, ridge, balance, head)
     else:
-        found = one_after_another(dataset, (x, labels), (z, wanted), classes, ridge, balance)
+        found = one_after_another(dataset, (x, labels), (z, wanted), classes, ridge, balance, head)
     print(json.dumps(result | found), flush=True)
 
 
@@ -155,20 +189,20 @@ def sums_of(x, labels, classes):
     return gram, sums.index_add_(0, torch.from_numpy(labels), x.double())
 
 
-def folds(x, labels, classes, ridge, balance):
+def folds(x, labels, classes, ridge, balance, head):
     fold, right = folds_of(labels, classes), np.zeros(len(labels), bool)
     each = [sums_of(x[fold == at], labels[fold == at], classes) for at in range(5)]
     for at in range(5):
         own, others = fold == at, [each[other] for other in range(5) if other != at]
         gram, sums = [sum(parts) for parts in zip(*others)]
         counts = np.bincount(labels[~own], minlength=classes)
-        weights = solved(gram, sums, counts, ridge, balance)
-        right[own] = (x[own].double() @ weights).argmax(1).numpy() == labels[own]
+        weights, bias = solved(gram, sums, counts, ridge, balance, head)
+        right[own] = (x[own].double() @ weights + bias).argmax(1).numpy() == labels[own]
     of_labels = [right[labels == label].mean() for label in range(classes)]
     return {"accuracy": round(100 * right.mean(), 2), "meanOfLabels": round(100 * np.mean(of_labels), 2)}
 
 
-def few(x, labels, classes, ridge, balance):
+def few(x, labels, classes, ridge, balance, head):
     held, found = folds_of(labels, classes) == 0, {}
     for count in (1, 2, 5, 10, 20):
         new, old = [], []
@@ -180,8 +214,8 @@ def few(x, labels, classes, ridge, balance):
                 chance.shuffle(own)
                 kept[own[count:]] = False
             counts = np.bincount(labels[kept], minlength=classes)
-            weights = solved(*sums_of(x[kept], labels[kept], classes), counts, ridge, balance)
-            right = (x[held].double() @ weights).argmax(1).numpy() == labels[held]
+            weights, bias = solved(*sums_of(x[kept], labels[kept], classes), counts, ridge, balance, head)
+            right = (x[held].double() @ weights + bias).argmax(1).numpy() == labels[held]
             is_rare = np.isin(labels[held], rare)
             new.append(right[is_rare].mean())
             old.append(right[~is_rare].mean())
@@ -189,7 +223,7 @@ def few(x, labels, classes, ridge, balance):
     return {"few": found}
 
 
-def one_after_another(dataset, taught, tested, classes, ridge, balance):
+def one_after_another(dataset, taught, tested, classes, ridge, balance, head):
     (x, labels), (z, wanted) = taught, tested
     features = x.shape[1]
     gram = torch.zeros(features, features, dtype=torch.float64)
@@ -206,9 +240,9 @@ def one_after_another(dataset, taught, tested, classes, ridge, balance):
             continue
         seen = task[-1] + 1
         counts = np.bincount(labels, minlength=classes)[:seen]
-        weights = solved(gram, sums[:seen], counts, ridge, balance)
+        weights, bias = solved(gram, sums[:seen], counts, ridge, balance, head)
         known = wanted < seen
-        right = (z[known].double() @ weights).argmax(1).numpy() == wanted[known]
+        right = (z[known].double() @ weights + bias).argmax(1).numpy() == wanted[known]
         for earlier in range(at + 1):
             curves[earlier].append(100 * right[np.isin(wanted[known], tasks[earlier])].mean())
     found = {"accuracy": round(100 * right.mean(), 2)}
@@ -219,5 +253,5 @@ def one_after_another(dataset, taught, tested, classes, ridge, balance):
 
 for job in jobs:
     dataset, layers, features, draw, *asked = job.split(":")
-    kind, ridge, balance = [*asked, *["gaussian", "3", "0"][len(asked) :]]
-    trial(dataset, int(layers), int(features), int(draw), kind, float(ridge), float(balance))
+    kind, ridge, balance, head = [*asked, *["gaussian", "3", "0", "ridge"][len(asked) :]]
+    trial(dataset, int(layers), int(features), int(draw), kind, float(ridge), float(balance), head)
