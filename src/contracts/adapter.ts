@@ -101,7 +101,11 @@ export interface ClosedForm {
  * X [classes, width] of X·(G + λ·I) = S, for the `moments` G and the `sums` S. An engine may solve it in its own way,
  * for wide embeddings; if it returns undefined, the method solves it itself.
  */
-export type RidgeSolver = (sums: ClassSums, lambda: number) => Float64Array | undefined
+export interface RidgeSolver {
+  (sums: ClassSums, lambda: number): Float64Array | undefined
+  /** A·Bᵀ of rows that are `width` long, where there are many; else undefined, and the method computes it itself. */
+  products(a: Float64Array, b: Float64Array, width: number): Float64Array | undefined
+}
 
 /** What a version says of the exact sums that its head was solved from. */
 export interface SumsReport {

@@ -21,6 +21,7 @@ import type {
   ConfigOf,
   Method,
   MethodPlugin,
+  RidgeSolver,
 } from '../../contracts/adapter.ts'
 import type { Settings } from '../../contracts/core.ts'
 import { classMeans, dot } from './cholesky.ts'
@@ -58,43 +59,43 @@ function closedForm(ridge: number | undefined): ClosedForm {
     needsMoments: true,
     solve(sums, solver) {
       const ridged = ridgeWeights(sums, ridge ?? chosenRidge(sums), solver)
-      return towardsPrototypes(sums, ridged)
+      return towardsPrototypes(sums, ridged, solver)
     },
   }
 }
 
 /** `ridged`: B, [labels, features]. */
-function towardsPrototypes(sums: ClassSums, ridged: Float64Array) {
+function towardsPrototypes(sums: ClassSums, ridged: Float64Array, solver?: RidgeSolver) {
   const { width } = sums
   const count = sums.counts.length
   const means = classMeans(sums)
-  const projected = products(means, ridged, width)
+  const product: Product = (a, b, length) =>
+    solver?.products(a, b, length) ?? products(a, b, length)
+  const projected = product(means, ridged, width)
   const middle = centred(projected, count)
   centred(means, width)
-  const directions = contrasted(projected, products(means, means, width), count)
-  const weight = new Float64Array(count * width)
+  const directions = contrasted(projected, product(means, means, width), count, product)
+  const weight = product(directions, turned(ridged, width), count)
   const bias = new Float64Array(count)
   for (let label = 0; label < count; label += 1) {
     const own = directions.subarray(label * count, (label + 1) * count)
     for (let other = 0; other < count; other += 1) {
-      const factor = own[other] ?? 0
-      bias[label] = (bias[label] ?? 0) - factor * (middle[other] ?? 0)
-      for (
-        let at = label * width, from = other * width;
-        from < (other + 1) * width;
-        at += 1, from += 1
-      )
-        weight[at] = (weight[at] ?? 0) + factor * (ridged[from] ?? 0)
+      bias[label] = (bias[label] ?? 0) - (own[other] ?? 0) * (middle[other] ?? 0)
     }
   }
   return { weight, bias }
 }
 
 /** H·z_c / √(z_cᵀ·H·z_c), a label a row; `like`: M·Mᵀ. A label that is projected on the middle has none. */
-function contrasted(projected: Float64Array, like: Float64Array, count: number): Float64Array {
+function contrasted(
+  projected: Float64Array,
+  like: Float64Array,
+  count: number,
+  product: Product,
+): Float64Array {
   let diagonal = 0
   for (let at = 0; at < like.length; at += count + 1) diagonal += (like[at] ?? 0) / count
-  const pulled = products(projected, like, count)
+  const pulled = product(projected, like, count)
   for (let from = 0; from < pulled.length; from += count) {
     const own = projected.subarray(from, from + count)
     const mean = own.reduce((sum, value) => sum + value, 0) / count
@@ -106,6 +107,18 @@ function contrasted(projected: Float64Array, like: Float64Array, count: number):
     for (let at = 0; at < count; at += 1) row[at] = factor * (row[at] ?? 0)
   }
   return pulled
+}
+
+type Product = (a: Float64Array, b: Float64Array, width: number) => Float64Array
+
+/** [labels, width] → [width, labels] */
+function turned(rows: Float64Array, width: number): Float64Array {
+  const count = rows.length / width
+  const columns = new Float64Array(rows.length)
+  for (let row = 0, at = 0; row < count; row += 1)
+    for (let column = 0; column < width; column += 1, at += 1)
+      columns[column * count + row] = rows[at] ?? 0
+  return columns
 }
 
 /** A·Bᵀ of rows that are `width` long. */

@@ -1,16 +1,19 @@
 /**
  * Ridge regression by TensorFlow: L·Lᵀ = G + λ·I, then L·(Lᵀ·X) = S, in double precision inside the graph, where the engine
- * itself knows only single precision. Factors of thousands of features take it a fraction of the time of plain loops. One
- * matrix is factorized on one thread, so every run gives the same bits.
+ * itself knows only single precision. Factors of thousands of features take it a fraction of the time of plain loops, and so do
+ * products of the rows of very many labels. One matrix is factorized on one thread, and sums run along a row, so every run gives the same bits.
  */
 import type { Tensor } from '@tensorflow/tfjs-core'
-import type { RidgeSolver } from '../../contracts/adapter.ts'
+import type { ClassSums, RidgeSolver } from '../../contracts/adapter.ts'
+import { invariant } from '../../platform/errors.ts'
 import type { TensorFlow } from '../tfjs/tensorflow.ts'
 import { type CompiledGraph, type Feeds, openCompiledGraph } from './compiled-graph.ts'
 import { type Attributes, type Constant, type NodeDef, savedModel } from './graph-def.ts'
 
 /** Below it, plain loops take milliseconds too. */
 const LEAST_WIDTH = 512
+/** Multiplications below which products of rows are left to plain loops: those of about a hundred labels. */
+const LEAST_PRODUCTS = 2 ** 25
 
 /** TensorFlow's message for a matrix that has no factor because of rounding; any other error is a fault. */
 const NO_FACTOR = 'Cholesky decomposition was not successful'
@@ -22,11 +25,20 @@ export function ridgeSolverOf(tf: TensorFlow): RidgeSolver {
   const known = solvers.get(tf)
   if (known !== undefined) return known
   let graph: CompiledGraph | undefined
-  const solver: RidgeSolver = (sums, lambda) => {
-    if (sums.width < LEAST_WIDTH || tf.getBackend() !== 'tensorflow') return undefined
+  let multiplying: CompiledGraph | undefined
+  const isNative = () => tf.getBackend() === 'tensorflow'
+  const solve = (sums: ClassSums, lambda: number) => {
+    if (sums.width < LEAST_WIDTH || !isNative()) return undefined
     graph ??= openCompiledGraph(tf, savedModel(nodes))
     return solved(tf, graph, sums, lambda)
   }
+  const solver: RidgeSolver = Object.assign(solve, {
+    products(a: Float64Array, b: Float64Array, width: number) {
+      if ((a.length / width) * b.length < LEAST_PRODUCTS || !isNative()) return undefined
+      multiplying ??= openCompiledGraph(tf, savedModel(productNodes))
+      return multiplied(tf, multiplying, [a, b], width)
+    },
+  })
   solvers.set(tf, solver)
   return solver
 }
@@ -55,6 +67,24 @@ function solved(
   return result?.every(Number.isFinite) === true ? Float64Array.from(result) : undefined
 }
 
+function multiplied(
+  tf: TensorFlow,
+  graph: CompiledGraph,
+  sides: readonly [Float64Array, Float64Array],
+  width: number,
+): Float64Array {
+  let result = new Float64Array()
+  tf.tidy(() => {
+    const [a, b] = sides.map((rows) =>
+      tf.tensor2d(Float32Array.from(rows), [rows.length / width, width]),
+    )
+    invariant(a !== undefined && b !== undefined, 'two sides')
+    const [found] = graph.run(new Map([['a', a] as const, ['b', b] as const]), ['product'])
+    result = Float64Array.from(found?.dataSync<'float32'>() ?? [])
+  })
+  return result
+}
+
 /** Zeros above the diagonal, which the factorization does not read. */
 function lowerOf(moments: Float32Array | Float64Array, width: number): Float32Array {
   const matrix = new Float32Array(width * width)
@@ -81,6 +111,18 @@ const nodes: readonly NodeDef[] = [
   triangular('back', 'forward', { adjoint: true }),
   transposed('answer', 'back'),
   node('solved', 'Cast', ['answer'], { SrcT: { type: 'float64' }, DstT: { type: 'float32' } }),
+]
+
+const productNodes: readonly NodeDef[] = [
+  input('a', [-1, -1]),
+  input('b', [-1, -1]),
+  toDouble('left', 'a'),
+  toDouble('right', 'b'),
+  node('products', 'MatMul', ['left', 'right'], {
+    ...T,
+    ...{ transpose_a: { isSet: false }, transpose_b: { isSet: true } },
+  }),
+  node('product', 'Cast', ['products'], { SrcT: { type: 'float64' }, DstT: { type: 'float32' } }),
 ]
 
 function node(
