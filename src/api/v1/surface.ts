@@ -4,6 +4,7 @@ import { readJson, readJsonLines } from '../http/bodies.ts'
 import { problemFormat } from '../http/problem.ts'
 import type { Surface } from '../surface.ts'
 import type { Json } from '../../contracts/core.ts'
+import type { ChoiceInput } from '../../payloads/inputs/choice.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 import { CLOUD_EVENT_TYPES, NDJSON_TYPES } from './feedback-body.ts'
 import { addDeadLetterRoutes } from './routes/dead-letters.ts'
@@ -67,6 +68,7 @@ function bodies({ example }: Pick<ModelServices, 'example'>): Readonly<Record<st
   const of = (route: string) => `/v1/models/{model}/${route}`
   return {
     [of('predict')]: { inputs: [input] },
+    [of('rank')]: ranking(input),
     [of('feedback')]: { input, ...says },
     [of('evaluate')]: { rows: [{ input, ...says }] },
     [of('rollback')]: { reason: 'bad batch of feedback' },
@@ -79,6 +81,12 @@ function bodies({ example }: Pick<ModelServices, 'example'>): Readonly<Record<st
     [of('dead-letters/resend')]: { code: 'FEATURES_INVALID' },
     [of('dead-letters/drop')]: { code: 'EVENT_MALFORMED' },
   }
+}
+
+/** An input with one item, as `rank` takes it. */
+function ranking(input: Json): Json {
+  const { context = {}, item = {} } = (input as Partial<ChoiceInput>).choice ?? {}
+  return { context, candidates: [{ id: 'a', input: item }] }
 }
 
 interface DescribedContent {
