@@ -134,6 +134,14 @@ test('the command line ranks, and says how to reward', async () => {
   expect((await runCli('rank', ...asked.slice(0, 3), '{}', ...at)).code).toBe(64)
 })
 
+test('status shows rewards beside those of a uniform choice', async () => {
+  const at = ['--url', daemon.url]
+  expect((await runCli('status', ...at)).stdout).toMatch(/shop .*reward 0?\.\d+/)
+  const { stdout } = await runCli('status', 'shop', '--labels', ...at)
+  expect(stdout).toMatch(/first positions +0?\.\d+/)
+  expect(stdout).toContain('a uniform choice')
+})
+
 test('a request is refused with its place before anything is computed', async () => {
   const ask = async (body: object) => post('shop/rank', { context: { hour: 'noon' }, ...body })
   const many = Array.from({ length: 10_000 }, (_, at) => ({ id: `${at}`, input: { kind: 'tea' } }))

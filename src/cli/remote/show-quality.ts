@@ -6,6 +6,7 @@ import type {
   ErrorReport,
   MultilabelReport,
   Quality as AnyQuality,
+  RewardReport,
   ServedScore,
   SourceWorths,
   SpansReport,
@@ -73,9 +74,11 @@ type OfModel = Pick<
 type Quality = ClassificationReport & OfModel
 type NumberQuality = ErrorReport & OfModel
 type TextQuality = TextReport & OfModel
+type RewardQuality = RewardReport & OfModel
 type SpanQuality = SpansReport & OfModel
 type LabelsQuality = MultilabelReport & OfModel
-type TaskQuality = Quality | NumberQuality | TextQuality | SpanQuality | LabelsQuality
+type TaskQuality =
+  Quality | NumberQuality | TextQuality | SpanQuality | LabelsQuality | RewardQuality
 
 export async function showQuality(flags: ClientFlags): Promise<void> {
   const client = clientOf(flags)
@@ -158,6 +161,7 @@ function linesOf(model: string, quality: TaskQuality | null): string[] {
   if (quality === null) return [`${model}: the trainer has not reported its quality yet`, '']
   if ('mae' in quality) return numberLines(model, quality)
   if ('completions' in quality) return textLines(model, quality)
+  if ('first_reward' in quality) return rewardLines(model, quality)
   if ('exact' in quality) return spanLines(model, quality)
   if ('micro_f1' in quality) return severalLines(model, quality)
   if (quality.events === 0)
@@ -224,6 +228,29 @@ function severalLines(model: string, quality: LabelsQuality): string[] {
     ]),
     '',
     ...servedLines(quality.served),
+  ]
+}
+
+/** Rewards as parts of the way from the least to the most. */
+function rewardLines(model: string, quality: RewardQuality): string[] {
+  if (quality.events === 0) return [`${model}: no shown item with a reward yet`, '']
+  const { uniform, mean_reward } = quality.baselines
+  const row = (name: string, all: number, recent: number) => [name, short(all), short(recent)]
+  return [
+    `${model}: ${quality.events} shown items`,
+    ...table([
+      ['reward, from 0 to 1', 'all', 'recent'],
+      row('shown items', quality.reward, quality.reward_recent),
+      row('  first positions', quality.first_reward, quality.first_reward_recent),
+      row('  a uniform choice', uniform.first_reward, uniform.first_reward_recent),
+      row('loss of rewards', quality.log_loss, quality.log_loss_recent),
+      row('  the mean so far', mean_reward.log_loss, mean_reward.log_loss_recent),
+    ]),
+    ...driftLine(quality),
+    '',
+    ...table([SOURCE_HEAD, ...quality.sources.map(sourceRow)]),
+    ...sliceLines(quality),
+    '',
   ]
 }
 

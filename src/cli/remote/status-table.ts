@@ -53,12 +53,14 @@ const columns: readonly Column[] = [
   {
     head: 'accuracy',
     meaning:
-      'share of the last examples that were answered right, each before it was learned; of numbers the mean absolute error, of several labels micro F1, of texts the loss of a token, of spans their F1; untrusted majority: sources contradict each other, and defence.trusted names none',
+      'share of the last examples that were answered right, each before it was learned; of numbers the mean absolute error, of several labels micro F1, of texts the loss of a token, of spans their F1, of rankings the reward of first positions, from 0 to 1; untrusted majority: sources contradict each other, and defence.trusted names none',
     cell: (row) => {
       if (typeof row.judged_by === 'string') return row.judged_by
       const quality = qualityOf(row)
       const f1 = quality?.f1_recent ?? quality?.micro_f1_recent
       if (typeof f1 === 'number') return `F1 ${percent(f1)}`
+      if (quality?.first_reward_recent !== undefined)
+        return `reward ${short(quality.first_reward_recent)}`
       return quality?.token_loss_recent === undefined
         ? // The quality is reported a little after the scores.
           shareOrError(quality && row.prequential?.accuracy_recent, quality?.mae_recent)
@@ -96,9 +98,11 @@ const columns: readonly Column[] = [
   {
     head: 'baseline',
     meaning:
-      'what the most frequent label, or the mean of the values, would have reached on the same examples',
+      'what the most frequent label, the mean of the values, or a uniform choice would have reached on the same examples',
     cell: (row) => {
       const quality = qualityOf(row)
+      if (quality?.uniform_first_reward_recent !== undefined)
+        return `reward ${short(quality.uniform_first_reward_recent)}`
       const majority = quality?.majority_recent ?? quality?.majority_micro_f1_recent
       return shareOrError(majority, quality?.running_mean_mae_recent)
     },
