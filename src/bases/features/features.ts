@@ -42,7 +42,9 @@ export interface FeaturesOptions {
 }
 
 /** Raised whenever the same settings would give another output. */
-const EQUATIONS = 'features/4'
+const EQUATIONS = 'features/3'
+/** The same of a schema with a category. */
+const EQUATIONS_OF_CATEGORIES = 'features/4'
 const SEED = 1
 
 export function openFeatures(options: FeaturesOptions): Base {
@@ -79,7 +81,7 @@ const columnsOfBase = new WeakMap<Base, FeatureColumns>()
 /** The base made from these settings, if this release still produces the same one. */
 function reopened({ hash, settings }: BaseIdentity): EarlierFeatures | undefined {
   const { names, size, ...others } = JSON.parse(settings ?? '{}') as RecordedSettings
-  if (others.equations !== EQUATIONS) return undefined
+  if (others.equations !== equationsOf(others)) return undefined
   const shape = others.schema === undefined ? { size, names: names ?? undefined } : {}
   const base = openFeatures({ ...others, ...shape })
   const columns = columnsOfBase.get(base)
@@ -89,6 +91,12 @@ function reopened({ hash, settings }: BaseIdentity): EarlierFeatures | undefined
 type RecordedSettings = Omit<FeaturesOptions, 'names'> & {
   readonly equations?: string
   readonly names: readonly string[] | null
+}
+
+function equationsOf({ schema = {} }: Pick<FeaturesOptions, 'schema'>): string {
+  const isCategory = (field: FeatureSchema[string]) =>
+    (typeof field === 'string' ? field : field.type) === 'category'
+  return Object.values(schema).some(isCategory) ? EQUATIONS_OF_CATEGORIES : EQUATIONS
 }
 
 interface Inputs {
@@ -134,7 +142,7 @@ function layoutOf(options: FeaturesOptions, { size, names }: Inputs): FeaturesLa
 function settingsOf({ schema }: FeaturesOptions, { size, names }: Inputs, layout: FeaturesLayout) {
   const { asTheyAre, shortcut, hidden, window = 0, bins } = layout
   return {
-    equations: EQUATIONS,
+    equations: equationsOf({ schema }),
     standardise: !asTheyAre,
     ...(!shortcut && { shortcut }),
     ...{ size, names: names ?? null, hidden, window, bins },
