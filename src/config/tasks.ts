@@ -62,7 +62,7 @@ export function classProblems(
         : `is ${chosen}, which works with classes; this task needs another, such as ${instead}`,
   })
   const { adapter } = model
-  const instead = hasHead(model, plugins) ? 'lora or head' : 'lora'
+  const instead = headProblem(model, plugins) === undefined ? 'lora or head' : 'lora'
   return [
     ...(isClosedForm(adapter, plugins)
       ? [refuse(['adapter', 'method'], adapter.method, instead)]
@@ -117,15 +117,17 @@ export function explorationProblems(
  * A task without a head learns by its adapter alone; one that reads every position has a head, and the method `head` leaves it
  * the pooled embedding.
  */
+function headProblem(model: ModelConfig, plugins: PluginTable): string | undefined {
+  if (!hasHead(model, plugins)) return 'this task has none to learn'
+  if (taskPluginOf(model, plugins).reads !== 'positions') return undefined
+  return 'this task reads every token, and that method has only their mean'
+}
+
 function headProblems(model: ModelConfig, plugins: PluginTable): readonly Problem[] {
-  if (model.adapter.method !== 'head') return []
-  const refuse = (why: string): readonly Problem[] => {
-    const message = `is head, and ${why}; choose another, such as lora`
-    return [{ path: ['adapter', 'method'], at: 'value', message }]
-  }
-  if (!hasHead(model, plugins)) return refuse('this task has none to learn')
-  if (taskPluginOf(model, plugins).reads !== 'positions') return []
-  return refuse('this task reads every token, and that method has only their mean')
+  const why = model.adapter.method === 'head' ? headProblem(model, plugins) : undefined
+  if (why === undefined) return []
+  const message = `is head, and ${why}; choose another, such as lora`
+  return [{ path: ['adapter', 'method'], at: 'value', message }]
 }
 
 function hasHead(model: ModelConfig, plugins: PluginTable): boolean {

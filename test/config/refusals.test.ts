@@ -150,6 +150,24 @@ test.each([
     ['/models/m/memory/policy is knn', 'none'],
   ],
   [
+    'class means for spans',
+    'models: { m: { task: spans, labels: [a, b], adapter: { method: ncm } } }',
+    'TASK_WITHOUT_CLASSES',
+    ['/models/m/adapter/method is ncm', 'such as lora'],
+  ],
+  [
+    'votes for spans',
+    'models: { m: { task: spans, labels: [a, b], memory: { policy: knn } } }',
+    'TASK_WITHOUT_CLASSES',
+    ['/models/m/memory/policy is knn', 'none'],
+  ],
+  [
+    'a head alone for spans, which has the mean of the tokens',
+    'models: { m: { task: spans, labels: [a, b], adapter: { method: head } } }',
+    'CONFIG_INVALID',
+    ['/models/m/adapter/method is head', 'reads every token'],
+  ],
+  [
     'a shadow of texts, which it cannot compare',
     'models: { m: { base: smollm2, task: generation, rollout: { policy: shadow } } }',
     'CONFIG_INVALID',
