@@ -33,6 +33,14 @@ test.each([
     ['/models/m/train/early_stop/patience', 'evaluation.held_out.share'],
   ],
   [
+    'sums, a memory and a method of pairs for any number of labels',
+    model(
+      'task: multilabel\n    adapter: { method: ranpac }\n    memory: { policy: knn }\n    replay: { policy: er-ace }',
+    ),
+    'TASK_WITHOUT_CLASSES',
+    ['/models/m/adapter/method', '/models/m/memory/policy', '/models/m/replay/policy', 'one class'],
+  ],
+  [
     'shards of an adapter that takes steps',
     model('adapter: { method: lora }\n    shards: 4\n    sources: [{ file: { path: x } }]'),
     'SHARDS_NEED_SUMS',

@@ -1,0 +1,57 @@
+/** What is particular to any number of labels: thresholds, ratings of a whole answer, what is known in part, and other names. */
+import { expect, test } from 'vitest'
+import { openRandom } from '../../src/platform/random.ts'
+import { openMultilabel } from '../../src/tasks/multilabel/multilabel.ts'
+import { ofRow } from './classification-of.ts'
+
+const rules = { open: false, known: ['a', 'rare'], retired: [], limit: 8 }
+const head = ['a', 'rare']
+
+test('a rare label gets a lower threshold of its own, which a version keeps, and is found', () => {
+  const task = openMultilabel(rules)
+  const random = openRandom(1, 'rare')
+  const quality = task.openQuality(8)
+  for (let at = 0; at < 2000; at += 1) {
+    const isRare = at % 50 === 0
+    const outputs = Float32Array.of(3, (isRare ? -2 : -6) + random.normal() / 4)
+    const target = { kind: 'all', yes: isRare ? ['a', 'rare'] : ['a'] } as const
+    quality.observe(task.score(outputs, target, head), target)
+  }
+  const { labels, micro_f1 } = quality.report() as unknown as {
+    readonly labels: readonly { readonly label: string; readonly recall: number }[]
+    readonly micro_f1: number
+  }
+  expect(labels.find(({ label }) => label === 'rare')!.recall).toBeGreaterThan(0.9)
+  expect(micro_f1).toBeGreaterThan(0.98)
+  const facts = { ...task.facts(head), ...quality.facts!() }
+  const said = (outputs: Float32Array) =>
+    task.decode(outputs, ofRow(facts)).labels.map(({ label }) => label)
+  expect(said(Float32Array.of(3, -2))).toEqual(['a', 'rare'])
+  expect(said(Float32Array.of(3, -6))).toEqual(['a'])
+  const renamed = openMultilabel({ ...rules, known: ['a', 'seldom'], renamed: { rare: 'seldom' } })
+  const answer = renamed.decode(Float32Array.of(3, -2), ofRow(facts))
+  expect(answer.labels.map(({ label }) => label)).toEqual(['a', 'seldom'])
+})
+
+test('a thumb down lowers the probability of the whole answer, and of no other one alone', () => {
+  const task = openMultilabel(rules)
+  const target = task.target({ kind: 'rating', rating: -1 }, '["a"]', head)
+  const gradient = new Float32Array(2)
+  task.loss({ target, outputs: Float32Array.of(1, -1), share: 1 }, head, gradient, new Map())
+  // Down for what was said, up for what was not.
+  expect(gradient[0]).toBeGreaterThan(0)
+  expect(gradient[1]).toBeLessThan(0)
+  expect(task.judge('["a"]', target)).toBe(1)
+  expect(task.judge('["a","rare"]', target)).toBe(0)
+})
+
+test('labels of which nothing is said are neither learned nor scored', () => {
+  const task = openMultilabel(rules)
+  const target = task.target({ kind: 'yes_no', yes: [], no: ['rare'] }, undefined, head)
+  const gradient = new Float32Array(2)
+  task.loss({ target, outputs: Float32Array.of(1, 1), share: 1 }, head, gradient, new Map())
+  expect(gradient[0]).toBe(0)
+  expect(gradient[1]).toBeGreaterThan(0)
+  expect(task.judge('["a"]', target)).toBe(0)
+  expect(task.judge('["a","rare"]', target)).toBe(1)
+})
