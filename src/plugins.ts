@@ -26,6 +26,7 @@ import { softmax } from '../policies/exploration/softmax.ts'
 import { contrastive } from '../policies/few-shot/contrastive.ts'
 import { knn } from '../policies/memory/knn.ts'
 import { mixture } from '../policies/memory/mixture.ts'
+import { retrieval } from '../policies/memory/retrieval.ts'
 import { kl, manual, margin, sliceGap } from '../policies/promotion/bounds.ts'
 import { golden } from '../policies/promotion/golden.ts'
 import { heldOut } from '../policies/promotion/held-out.ts'
@@ -185,7 +186,7 @@ export const policies = {
     lwf,
     'a-gem': aGem,
   } satisfies PolicyTable<Regularizer>,
-  memory: { none: noMemory, knn, mixture } satisfies PolicyTable<Memory>,
+  memory: { none: noMemory, knn, mixture, retrieval } satisfies PolicyTable<Memory>,
   trigger: {
     count,
     interval,

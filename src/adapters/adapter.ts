@@ -11,6 +11,7 @@ import type { TaskHead } from '../contracts/task.ts'
 import { type ErrorCode, failure, invariant } from '../platform/errors.ts'
 import { comparedBase, memorySpecs, type MemoryPlan } from '../nn/memory.ts'
 import { reachedSites } from '../nn/head-input.ts'
+import { lessonSpecs } from '../nn/lessons.ts'
 import { adoptedMixture, mixtureSpecs } from '../nn/mixture.ts'
 import { orthonormal } from './orthonormal.ts'
 import { cutOf } from './target-modules.ts'
@@ -53,17 +54,19 @@ export function specsOf(plan: AdapterPlan): readonly ParameterSpec[] {
 
 function memoryOf({ memory, outputs }: AdapterPlan): readonly ParameterSpec[] {
   if (memory === undefined) return []
+  if (memory.texts !== undefined) return lessonSpecs(memory.texts)
   return (memory.mixture === true ? mixtureSpecs : memorySpecs)(memory, outputs)
 }
 
 /** `shape`: the memory of a version; `published`: its base, whatever view the method has of it. */
 export function memoryPlanOf(
-  { slots, mixture, leaves, at_cut }: Omit<MemoryPlan, 'base'> & { readonly at_cut?: true },
+  { slots, mixture, leaves, texts, at_cut }: Omit<MemoryPlan, 'base'> & { readonly at_cut?: true },
   published: Base,
   { tail_layers }: Pick<AdapterConfig, 'tail_layers'>,
 ): MemoryPlan {
   const cut = cutOf(tail_layers, published.network.layers)
-  return { base: comparedBase(published, cut, at_cut), slots, mixture, leaves, isAtCut: at_cut }
+  const base = comparedBase(published, cut, at_cut)
+  return { base, slots, mixture, leaves, texts, isAtCut: at_cut }
 }
 
 const SUMS = 'sums/'

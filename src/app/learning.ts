@@ -13,6 +13,7 @@ import { jointPromotion, jointRollback } from '../evaluation/release-decisions.t
 import { openKnnMemory } from '../learner/memory/knn-memory.ts'
 import type { Memory } from '../contracts/policy.ts'
 import type { Compiling } from '../optim/engines/compiled-network.ts'
+import { withoutLanguage } from '../intake/encode-example.ts'
 import { openEmbedder } from '../optim/embedding-training.ts'
 import { openTrainable, type TrainableParts } from '../optim/step.ts'
 import { failure } from '../platform/errors.ts'
@@ -109,6 +110,13 @@ export function memoryPolicyOf(config: Config, model: string): Memory | undefine
   return policy.keepsNothing === true ? undefined : policy
 }
 
+export function textMemoryOf(base: Base, policy: Memory | undefined): LoopParts['textMemory'] {
+  if (policy?.retrieval === undefined) return undefined
+  const { language } = base
+  if (language === undefined) throw withoutLanguage(base)
+  return { policy, language }
+}
+
 /** Examples are compared by the base itself, not by the method's view of it. */
 export function knnMemoryOf(
   { tf, config, baseTensors }: Learning,
@@ -116,7 +124,7 @@ export function knnMemoryOf(
   base: Base,
   policy: Memory | undefined,
 ): LoopParts['knnMemory'] {
-  if (policy === undefined) return undefined
+  if (policy === undefined || policy.retrieval !== undefined) return undefined
   const cut = cutOf(modelOf(config, model).adapter.tail_layers, base.network.layers)
   return openKnnMemory(policy, { tf, base, baseTensors: baseTensors(base), cut })
 }

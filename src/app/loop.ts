@@ -13,7 +13,7 @@ import { watchedBase } from '../trainer/admission/watched-base.ts'
 import { openLoop, type Loop } from '../trainer/loop.ts'
 import type { LoopParts, LeaseTerm } from '../trainer/parts.ts'
 import { reportsOf, type TrainerContext } from './context.ts'
-import { knnMemoryOf, learning, memoryPolicyOf, planOf } from './learning.ts'
+import { knnMemoryOf, learning, memoryPolicyOf, planOf, textMemoryOf } from './learning.ts'
 import { openIntake } from './loop-intake.ts'
 import { shardIn } from '../config/shards.ts'
 import { defenceOf, loopLimits } from '../config/loop-limits.ts'
@@ -95,6 +95,7 @@ async function loopParts(
     },
     lossGap: settings.evaluation.overfitting,
     compute: { cpuSeconds, ...(perHour !== undefined && { perHour }) },
+    textMemory: textMemoryOf(base, memory),
     knnMemory: knnMemoryOf({ ...context, ...engine }, model, seen.published ?? base, memory),
     isShard: shardIn(config, model) !== undefined,
     store: openStore(join(folder, 'state.db'), { migrations: checkpointMigrations }),

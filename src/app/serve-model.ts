@@ -5,7 +5,7 @@ import { openReceiptReader, type ReceiptReader } from '../checkpoint/event-log/r
 import { openForgetPages } from '../checkpoint/certificates.ts'
 import { openSetAsidePages } from '../checkpoint/set-aside-pages.ts'
 import { jointForgetPages, jointSetAside } from '../checkpoint/shard-pages.ts'
-import { exampleOf, folderOf, modelOf, openTask } from '../config/model-parts.ts'
+import { exampleOf, folderOf, modelOf, openBase, openTask } from '../config/model-parts.ts'
 import { openPolicies, openPolicy, triggerHint } from '../config/plugins/open-policy.ts'
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import { shardsOf } from '../config/shards.ts'
@@ -14,6 +14,7 @@ import type { Task } from '../contracts/task.ts'
 import { jointWatch } from '../evaluation/release-decisions.ts'
 import { withoutLanguage } from '../intake/encode-example.ts'
 import { invariant, failure } from '../platform/errors.ts'
+import { openTrunkEngine } from '../nn/onnx/trunk-engine.ts'
 import { RetryPolicy } from '../platform/retry.ts'
 import { storeSizes } from '../platform/store/store-space.ts'
 import {
@@ -23,6 +24,7 @@ import {
   openEngines,
   type EngineOfBase,
 } from '../serving/engine/engine-set.ts'
+import { Lessons } from '../serving/services/generation/retrieval.ts'
 import { brokenLive, openFollowedModel } from '../serving/live/followed-model.ts'
 import type { LiveModel } from '../serving/live/contract.ts'
 import { openLiveModel, type LiveModelOptions } from '../serving/live/live-model.ts'
@@ -91,7 +93,10 @@ export async function serve(
   )
   const { method } = modelOf(context.config, name).adapter
   const watch = openErrorWatch(context, name)
-  const open = () => openLive(context, model, serving, (attempt) => watch.observe(attempt))
+  const lessons =
+    writer && (await faults.try('model', async () => openLessons(context, model, task), noLessons))
+  const answering = lessons ? { ...serving, engine: lessons.beside(serving.engine) } : serving
+  const open = () => openLive(context, model, answering, (attempt) => watch.observe(attempt))
   const live = await faults.try('model', open, brokenLive)
   const broken = faults.of('model')
   const feedback =
@@ -101,7 +106,7 @@ export async function serve(
   const { setAside, forgets } = pagesOf(context.config, name, task)
   // In a fleet the checkpoint here may be old; the trainer of the model undoes what it must.
   const forgetTasks = context.sharing === undefined && { forgetTasks: async () => forgets.tasks() }
-  const texts = writer && textsOf(context, model, writer, task)
+  const texts = writer && { ...textsOf(context, model, writer, task), lessons }
   watch.begin({ name, registry, live, feedback, ...forgetTasks, ...(texts && { texts }) })
   context.atEnd(async () => watch.settled())
   return {
@@ -145,6 +150,26 @@ export async function serve(
     }),
   }
 }
+
+/** Undefined if the model keeps no answers. */
+async function openLessons(
+  context: DaemonContext,
+  { name, base: { language } }: OpenModel,
+  { texts }: Task,
+): Promise<Lessons | undefined> {
+  const { config } = context
+  const { memory } = modelOf(config, name)
+  const policy = openPolicy('memory', pluginsOf(config).policies.memory, memory).retrieval
+  if (policy === undefined || texts === undefined || language === undefined) return undefined
+  // The rules of the config know its name.
+  const embedding = policy.embedding as Parameters<typeof openBase>[0]
+  const base = await openBase(embedding, pluginsOf(config))
+  const trunk = await openTrunkEngine(base, base.network.layers, { workers: 1, threads: 1 })
+  context.atEnd(async () => trunk.close())
+  return new Lessons({ policy, recall: texts.recall, language, base, trunk })
+}
+
+const noLessons = () => undefined
 
 /** How a language model answers requests that ask for a text. */
 function textsOf(

@@ -84,8 +84,25 @@ export function textProblems(
   _config: Config,
   plugins: PluginTable,
 ): readonly Problem[] {
-  if (taskPluginOf(model, plugins).reads !== 'answers' || model.rollout.policy !== 'shadow')
-    return []
+  const { policy } = model.memory
+  if (taskPluginOf(model, plugins).reads !== 'answers')
+    return plugins.policies.memory[policy]?.needsTexts === true
+      ? [
+          {
+            ...{ path: ['memory', 'policy'], at: 'value' },
+            message: `is ${policy}, which keeps answers that are texts; this task needs another, such as none`,
+          },
+        ]
+      : []
+  const { embedding } = model.memory
+  if (typeof embedding === 'string' && !Object.hasOwn(plugins.bases, embedding))
+    return [
+      {
+        ...{ path: ['memory', 'embedding'], at: 'value' },
+        message: `is ${embedding}, which is no base: name one of ${Object.keys(plugins.bases).join(', ')}`,
+      },
+    ]
+  if (model.rollout.policy !== 'shadow') return []
   const message =
     'is shadow, which compares two answers to each request and cannot compare texts; choose another, such as canary'
   return [{ path: ['rollout', 'policy'], at: 'value', message }]

@@ -16,6 +16,8 @@ export interface PolicyKind<
   readonly takesSeveral?: true
   /** It works with rankings: only for a task whose answers are choices. */
   readonly needsChoices?: true
+  /** It works with texts: only for a task that answers with them. */
+  readonly needsTexts?: true
   /** What it keeps stays comparable only if no statistics of the base change an embedding. */
   readonly needsFixedEmbedding?: true
   open(settings: Settings): Policy
@@ -238,9 +240,9 @@ export interface EmbeddingLoss {
 export interface MemoryItem {
   /** The identity of its event. */
   readonly key: ExampleKey
-  /** Its right answer as the task stores it: the label, for a classification. */
+  /** Its right answer as the task stores it: the label, for a classification; a `Lesson`, for texts. */
   readonly vote: Json
-  /** The vector that it is compared by, of length 1. */
+  /** The vector that it is compared by, of length 1; none of a lesson. */
   readonly vector: Float32Array
 }
 
@@ -255,6 +257,8 @@ export interface Memory {
   readonly comparesAtCut?: true
   /** Present if stored examples are one of several experts: each expert counts by how often it was right lately. */
   readonly mixture?: MixturePolicy
+  /** Present if stored answers are texts, which stand before a prompt; then nothing votes. */
+  readonly retrieval?: Retrieval
   /**
    * `item` is new, and `wasRight` says whether the answer before it was right. Returns which of `kept` (oldest first)
    * and of the item itself to remove. Called once for each example that votes, in order; after a restore also to fit
@@ -265,6 +269,16 @@ export interface Memory {
     kept: readonly MemoryItem[],
     seen: { readonly wasRight: boolean },
   ): readonly ExampleKey[]
+}
+
+/** How stored answers are found for a prompt. */
+export interface Retrieval {
+  /** The base of text that compares questions. */
+  readonly embedding: string
+  /** The most answers that stand before a prompt. */
+  readonly count: number
+  /** The least cosine of their questions to the one that is asked. */
+  readonly similarity: number
 }
 
 /** The experts of a mixture, in this order. */

@@ -13,6 +13,8 @@ export interface TextTask<Target = Json> {
   encode(input: Input, target: Target, to: TextLimits): EncodedRow
   /** How much its first answer counts as a completion; 0 = not at all. Absent = no loss depends on the step's `meanTokens`. */
   completes?(target: Target): number
+  /** How a memory of answers is filled, and how it is used. */
+  readonly recall: TextRecall<Target>
   /** Its loss depends on how far the adapter has moved from the base, measured on the answers of other rows of the step. */
   isMeasured(target: Target): boolean
   /** The prompt of one row of a single sequence with the answer of another, up to `maxTokens`. */
@@ -26,6 +28,30 @@ export interface TextTask<Target = Json> {
   }
   /** The settings for a request that names none. */
   readonly usual: TextSettings
+}
+
+/** A question and its right answer. */
+export interface Lesson {
+  /** The event that taught it. */
+  readonly source: string
+  readonly id: string
+  readonly question: string
+  readonly answer: string
+  /** Equal for prompts that ask the same. */
+  readonly same: string
+}
+
+export interface TextRecall<Target = Json> {
+  /** What an example teaches; undefined if it says nothing that is right by itself. `encoded`: by `encode`. */
+  lesson(
+    encoded: EncodedRow,
+    target: Target,
+    language: LanguageModel,
+  ): Omit<Lesson, 'source' | 'id'> | undefined
+  /** What an input asks, as a lesson of it would have it. */
+  asked(input: Input, language: LanguageModel): Pick<Lesson, 'question' | 'same'>
+  /** The input with these lessons before it, the last one nearest to the question. */
+  informed(input: Input, lessons: readonly Pick<Lesson, 'question' | 'answer'>[]): Input
 }
 
 export interface TextLimits {

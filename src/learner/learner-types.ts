@@ -7,7 +7,9 @@ import type { KlReport, Rollback } from '../contracts/release.ts'
 import type { Example, Head } from '../contracts/example.ts'
 import type { Task } from '../contracts/task.ts'
 import type { ReplayBufferParts, ReplayBufferState } from './replay-buffer.ts'
-import type { KnnMemoryParts, MemorisedItem, MemoryState } from './memory/knn-memory.ts'
+import type { KnnMemoryParts } from './memory/knn-memory.ts'
+import type { TextMemoryParts } from './memory/text-memory.ts'
+import type { MemorisedItem, MemoryState } from './memory/example-memory.ts'
 import type { LossGapLimits, LossGapState } from '../evaluation/loss-gap.ts'
 import type { LiveScoresState } from '../evaluation/running-scores.ts'
 import type { ScoreboardState, QualityLimits } from '../evaluation/scoreboard.ts'
@@ -32,6 +34,8 @@ export interface LearnerParts {
   readonly general?: GeneralRows | undefined
   /** Absent = the head alone answers. */
   readonly knnMemory?: KnnMemoryParts | undefined
+  /** Absent = no answers are kept for prompts. */
+  readonly textMemory?: TextMemoryParts | undefined
   readonly quality?: QualityLimits | undefined
   /** Absent = it is not measured. */
   readonly lossGap?: LossGapLimits | undefined

@@ -31,7 +31,9 @@ import type {
   TriggerState,
   UpdateOptions,
 } from './learner-types.ts'
-import { KnnMemory, type MemorisedItem } from './memory/knn-memory.ts'
+import { KnnMemory } from './memory/knn-memory.ts'
+import { TextMemory } from './memory/text-memory.ts'
+import type { ExampleMemory, MemorisedItem } from './memory/example-memory.ts'
 import type { Mixture } from './memory/mixture.ts'
 import { Pending, UpdateTrigger } from './pending.ts'
 import { Prequential } from './prequential.ts'
@@ -48,7 +50,9 @@ export class Learner {
   readonly updates: Updates
   /** What is measured after each update. */
   readonly measures: UpdateMeasures
-  /** Undefined if the head alone answers. */
+  /** Undefined if nothing is kept to answer with. */
+  readonly memory: ExampleMemory | undefined
+  /** The same, where its examples vote; undefined if the head alone answers. */
   readonly knnMemory: KnnMemory | undefined
   readonly trigger: UpdateTrigger
   readonly #parts: LearnerParts
@@ -63,16 +67,19 @@ export class Learner {
     this.#pending = new Pending(task, trainable)
     this.#replayBuffer = new ReplayBuffer({ ...parts.replayBuffer, task })
     this.knnMemory = parts.knnMemory && new KnnMemory(parts.knnMemory, task)
+    const textMemory = parts.textMemory && new TextMemory(parts.textMemory, task)
+    this.memory = this.knnMemory ?? textMemory
     this.trigger = new UpdateTrigger(parts)
     const [pending, replayBuffer] = [this.#pending, this.#replayBuffer]
-    const [knnMemory, trigger] = [this.knnMemory, this.trigger]
+    const { memory, knnMemory, trigger } = this
     const rows = train.batch + train.replay_batch
     this.scoring = new Scoring({ trainable, task, rows, knnMemory })
-    this.#prequential = new Prequential({ ...parts, scoring: this.scoring, knnMemory })
+    const scoring = this.scoring
+    this.#prequential = new Prequential({ ...parts, scoring, knnMemory, textMemory })
     this.scoreboard = this.#prequential.scoreboard
-    this.#unlearning = new Unlearning({ ...parts, pending, replayBuffer, knnMemory })
+    this.#unlearning = new Unlearning({ ...parts, pending, replayBuffer, memory })
     this.updates = new Updates({
-      ...{ learner: parts, pending, replayBuffer, knnMemory, trigger },
+      ...{ learner: parts, pending, replayBuffer, memory, knnMemory, trigger },
       ...{ prequential: this.#prequential, unlearning: this.#unlearning },
     })
     this.measures = new UpdateMeasures(parts)
@@ -96,9 +103,9 @@ export class Learner {
     return this.#replayBuffer.examples
   }
 
-  /** The items of kNN memory; undefined if there is none. A new array after each change. */
+  /** The items of its memory; undefined if there is none. A new array after each change. */
   get memorised(): readonly MemorisedItem[] | undefined {
-    return this.knnMemory?.items
+    return this.memory?.items
   }
 
   /** The outputs of the head, now and after the next update. */
@@ -227,7 +234,7 @@ export class Learner {
    * memory knows.
    */
   memoryPublished(): boolean {
-    this.knnMemory?.published()
+    this.memory?.published()
     return this.#pending.extend(this.#pending.head)
   }
 
@@ -254,8 +261,8 @@ export class Learner {
   parameters(): Tensors {
     const { trainable } = this.#parts
     const parameters = trainable.parameters()
-    if (this.knnMemory === undefined) return parameters
-    return new Map([...parameters, ...this.knnMemory.parameters(trainable.head)])
+    if (this.memory === undefined) return parameters
+    return new Map([...parameters, ...this.memory.parameters(trainable.head)])
   }
 
   // Its state in the checkpoint.
@@ -269,7 +276,7 @@ export class Learner {
       memory: this.#replayBuffer.snapshot(this.#parts.trainable.head),
       rate: this.#parts.rate.snapshot(),
       ...this.#prequential.snapshot(),
-      ...this.knnMemory?.snapshot(),
+      ...this.memory?.snapshot(),
       ...this.measures.snapshot(),
       ...this.updates.snapshot(),
     }
@@ -286,7 +293,7 @@ export class Learner {
     this.#pending.headChanged()
     this.#replayBuffer.restore(learnerState.memory, remembered, weights.head)
     this.#mixture?.restoreLearned(weights.tensors)
-    this.knnMemory?.restore(memorised, learnerState)
+    this.memory?.restore(memorised, learnerState)
     this.#parts.rate.restore(learnerState.rate ?? null)
     this.#prequential.restore(learnerState)
     this.measures.restore(learnerState)

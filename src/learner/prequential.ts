@@ -14,6 +14,7 @@ import { leadingOutputs, outputPositions } from '../nn/head-input.ts'
 import { batches } from '../optim/engines/batch.ts'
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { KnnMemory } from './memory/knn-memory.ts'
+import type { TextMemory } from './memory/text-memory.ts'
 import type {
   LatentMap,
   LatentRequests,
@@ -29,6 +30,8 @@ interface PrequentialParts extends Pick<
 > {
   readonly scoring: Scoring
   readonly knnMemory: KnnMemory | undefined
+  /** Its examples stand before prompts, and change no score. */
+  readonly textMemory: TextMemory | undefined
 }
 
 export class Prequential {
@@ -55,7 +58,8 @@ export class Prequential {
    * The score of a new example, if kNN memory or the trigger needs it now. Memory stores the example after the test.
    */
   onArrival(example: Example, latents: LatentMap): Score | undefined {
-    const { trigger, scoring, knnMemory } = this.#parts
+    const { trigger, scoring, knnMemory, textMemory } = this.#parts
+    textMemory?.add(example)
     if (knnMemory === undefined)
       return trigger.needsScore ? scoring.byHead([example], latents)[0] : undefined
     const [answer] = scoring.answers([example], latents)

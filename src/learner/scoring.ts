@@ -8,7 +8,8 @@ import type { Task } from '../contracts/task.ts'
 import { batches } from '../optim/engines/batch.ts'
 import type { KlReport, LossGapReport } from '../contracts/release.ts'
 import { LossGap, type SeenLosses } from '../evaluation/loss-gap.ts'
-import type { HeadAnswer, KnnMemory, MemorisedItem } from './memory/knn-memory.ts'
+import type { HeadAnswer, KnnMemory } from './memory/knn-memory.ts'
+import type { MemorisedItem } from './memory/example-memory.ts'
 import type {
   LatentMap,
   LatentRequests,

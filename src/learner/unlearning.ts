@@ -1,10 +1,10 @@
 /**
- * Takes examples out of the learner: out of those that wait, out of the replay buffer and kNN memory, and out of weights
+ * Takes examples out of the learner: out of those that wait, out of the replay buffer and memory, and out of weights
  * that are sums. Other weights keep what they learned by gradients.
  */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { RememberedExample } from '../contracts/example.ts'
-import type { KnnMemory } from './memory/knn-memory.ts'
+import type { ExampleMemory } from './memory/example-memory.ts'
 import type { LatentMap, LearnerParts, Retraction } from './learner-types.ts'
 import type { Pending } from './pending.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'
@@ -12,7 +12,7 @@ import type { ReplayBuffer } from './replay-buffer.ts'
 interface UnlearningParts extends Pick<LearnerParts, 'trainable' | 'summed'> {
   readonly pending: Pending
   readonly replayBuffer: ReplayBuffer
-  readonly knnMemory: KnnMemory | undefined
+  readonly memory: ExampleMemory | undefined
 }
 
 export class Unlearning {
@@ -24,8 +24,8 @@ export class Unlearning {
 
   /** Keys of the pending, replayed and memorised examples about a prediction. */
   about(predictionId: string): readonly ExampleKey[] {
-    const { pending, knnMemory, replayBuffer } = this.#parts
-    const loose = [...pending.examples, ...(knnMemory?.items ?? [])]
+    const { pending, memory, replayBuffer } = this.#parts
+    const loose = [...pending.examples, ...(memory?.items ?? [])]
     const about = loose.filter((each) => each.predictionId === predictionId)
     return [...new Set([...about.map(({ key }) => key), ...replayBuffer.about(predictionId)])]
   }
@@ -54,18 +54,18 @@ export class Unlearning {
     return { learnerState, weights }
   }
 
-  /** Takes an example out of the replay buffer and kNN memory; returns whether one of them had it. */
+  /** Takes an example out of the replay buffer and memory; returns whether one of them had it. */
   forget(key: ExampleKey): boolean {
     const wasReplayed = this.#parts.replayBuffer.forget(key)
-    const wasMemorised = this.#parts.knnMemory?.forget(key) === true
+    const wasMemorised = this.#parts.memory?.forget(key) === true
     return wasReplayed || wasMemorised
   }
 
-  /** Empties the replay buffer and kNN memory. */
+  /** Empties the replay buffer and memory. */
   clear(): void {
-    const { replayBuffer, knnMemory } = this.#parts
+    const { replayBuffer, memory } = this.#parts
     for (const { key } of replayBuffer.examples) replayBuffer.forget(key)
-    knnMemory?.clear()
+    memory?.clear()
   }
 
   #subtract(keys: readonly ExampleKey[], latents: LatentMap): boolean {

@@ -30,6 +30,8 @@ export interface MemoryPlan {
   readonly leaves?: number | undefined
   /** Its base ends at the cut. */
   readonly isAtCut?: true | undefined
+  /** Its examples are texts (lessons.ts), in so many numbers: nothing votes. */
+  readonly texts?: number | undefined
 }
 
 /** A score that leaves no share. */

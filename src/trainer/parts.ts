@@ -34,6 +34,7 @@ import type { ServedLimits } from '../evaluation/served-scores.ts'
 import type { LossGapLimits } from '../evaluation/loss-gap.ts'
 import type { QualityLimits } from '../evaluation/scoreboard.ts'
 import type { KnnMemoryParts } from '../learner/memory/knn-memory.ts'
+import type { TextMemoryParts } from '../learner/memory/text-memory.ts'
 import type { Mutex } from '../platform/store/lock.ts'
 
 export interface LoopParts {
@@ -56,6 +57,8 @@ export interface LoopParts {
   readonly compute?: ComputeParts
   /** Absent = the head alone answers. */
   readonly knnMemory?: KnnMemoryParts | undefined
+  /** Absent = no answers are kept for prompts. */
+  readonly textMemory?: TextMemoryParts | undefined
   /** Another model is merged from its versions: where the stream rests, the newest has no example that was taken back. */
   readonly isShard?: boolean
 

@@ -15,6 +15,8 @@ export interface MemoryShape {
   readonly leaves?: number
   /** Inputs are compared by the mean of the trunk's output; absent = by the base's embedding. */
   readonly at_cut?: true
+  /** They are texts, and stand before a prompt: how many numbers hold them. */
+  readonly texts?: number
 }
 
 /** `manifest.json` of a version. `digest` covers everything but `created`, `compute` and `trace`, which no two runs have in common. */

@@ -156,6 +156,7 @@ const fields = {
       mixture: Type.Optional(Type.Literal(true)),
       leaves: Type.Optional(Type.Integer({ minimum: 1 })),
       at_cut: Type.Optional(Type.Literal(true)),
+      texts: Type.Optional(Type.Integer({ minimum: 1 })),
     }),
   ),
   span,

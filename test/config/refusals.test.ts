@@ -176,6 +176,18 @@ test.each([
     ['/models/m/adapter/method is head', 'reads every token'],
   ],
   [
+    'a memory of texts for labels',
+    'models: { m: { labels: [a, b], memory: { policy: retrieval } } }',
+    'CONFIG_INVALID',
+    ['/models/m/memory/policy is retrieval', 'none'],
+  ],
+  [
+    'a memory whose questions no base compares',
+    'models: { m: { base: smollm2, task: generation, memory: { policy: retrieval, embedding: statik } } }',
+    'CONFIG_INVALID',
+    ['/models/m/memory/embedding is statik', 'static'],
+  ],
+  [
     'a shadow of texts, which it cannot compare',
     'models: { m: { base: smollm2, task: generation, rollout: { policy: shadow } } }',
     'CONFIG_INVALID',

@@ -2,6 +2,7 @@
 import { asKey } from '../example-key.ts'
 import { describe, expect, it } from 'vitest'
 import type { Memory, MemoryItem } from '../../src/contracts/policy.ts'
+import type { Lesson } from '../../src/contracts/text-task.ts'
 import { openRandom } from '../../src/platform/random.ts'
 
 export interface MadeMemory {
@@ -11,8 +12,17 @@ export interface MadeMemory {
 
 const WIDTH = 64
 
-/** Of length 1; every fourth lies where the one four before it lies. */
-function item(at: number): MemoryItem {
+/** Every fourth lies where the one four before it lies, or asks the same. */
+function itemFor({ retrieval }: Memory, at: number): MemoryItem {
+  if (retrieval === undefined) return placed(at)
+  const same = String(at % 4 === 0 ? 0 : at)
+  const [question, answer] = [`question ${same} `.repeat(8), `answer ${at}`]
+  const vote = { source: 'desk', id: String(at), question, answer, same }
+  return { key: asKey(`key-${at}`), vote, vector: new Float32Array() }
+}
+
+/** Of length 1. */
+function placed(at: number): MemoryItem {
   const random = openRandom(at % 4 === 0 ? 0 : at, 'place')
   const drawn = Float32Array.from({ length: WIDTH }, () => random.normal())
   const length = Math.hypot(...drawn)
@@ -26,7 +36,7 @@ export function memoryConformance(name: string, { capacity, open }: MadeMemory):
       for (const bytes of [1024, 1_000_000])
         for (const held of course(open({ bytes }), 3 * capacity + 20)) {
           expect(held.length).toBeLessThanOrEqual(capacity)
-          const sum = held.reduce((total, { vector }) => total + vector.byteLength, 0)
+          const sum = held.reduce((total, item) => total + sizeOf(item), 0)
           expect(sum).toBeLessThanOrEqual(bytes)
         }
     })
@@ -34,6 +44,7 @@ export function memoryConformance(name: string, { capacity, open }: MadeMemory):
     it('names only keys that are kept, or the newcomer', () => {
       let kept: readonly MemoryItem[] = []
       const memory = open()
+      const item = (at: number) => itemFor(memory, at)
       for (let at = 0; at < 3 * capacity + 20; at += 1) {
         const gone = memory.offer(item(at), kept, { wasRight: at % 2 === 0 })
         const known = new Set([...kept.map(({ key }) => key), item(at).key])
@@ -61,6 +72,7 @@ export function memoryConformance(name: string, { capacity, open }: MadeMemory):
 
     it('changes nothing that it is handed', () => {
       const memory = open()
+      const item = (at: number) => itemFor(memory, at)
       const kept = [item(1), item(2)]
       const text = JSON.stringify([...kept, item(3)])
       memory.offer(item(3), kept, { wasRight: false })
@@ -78,10 +90,17 @@ export function memoryConformance(name: string, { capacity, open }: MadeMemory):
   })
 }
 
+function sizeOf({ vector, vote }: MemoryItem): number {
+  if (vector.length > 0) return vector.byteLength
+  const { question, answer } = vote as unknown as Lesson
+  return question.length + answer.length
+}
+
 function* course(memory: Memory, count: number): Generator<readonly MemoryItem[]> {
   let kept: readonly MemoryItem[] = []
   for (let at = 0; at < count; at += 1) {
-    kept = after(kept, item(at), memory.offer(item(at), kept, { wasRight: at % 5 === 0 }))
+    const item = itemFor(memory, at)
+    kept = after(kept, item, memory.offer(item, kept, { wasRight: at % 5 === 0 }))
     yield kept
   }
 }

@@ -1,6 +1,6 @@
 /** Texts through the whole daemon: a house style taught over HTTP, thumbs, a corrected answer, kill -9, and an adapter for PEFT. */
 import { fileURLToPath } from 'node:url'
-import { expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { oneDaemon } from './one-daemon.ts'
 import { runCli } from '../cli/run-cli.ts'
 
@@ -16,6 +16,12 @@ models:
     train: { learning_rate: 0.02, batch: 4, replay_batch: 4, epochs: 4 }
     trigger: { policy: count, every: 4 }
     promotion: { policy: kl, most: 100 }
+  facts:
+    base: { causal: ${base} }
+    task: { generation: { temperature: 0, max_tokens: 24, overflow: truncate } }
+    adapter: { method: lora, rank: 2, alpha: 4, tail_layers: 1 }
+    trigger: { policy: count, every: 1000, rest: 0 }
+    memory: { policy: retrieval, embedding: use-lite, count: 2, similarity: 0.5 }
 `)
 const { post, get } = daemon
 
@@ -109,4 +115,87 @@ test('thumbs, a corrected answer and a choice are learned, also after kill -9', 
   const after = await ask('Hello', position)
   expect(after.version).not.toBe(one.version)
   await vi.waitUntil(async () => (await get<Model>('support')).quality.ratings_up_recent > 0)
+})
+
+describe('a memory of answers', () => {
+  interface Recalled {
+    readonly text: string
+    readonly sources: readonly { id: string; similarity: number }[]
+    readonly sources_cut?: number
+  }
+  const question = 'Who made the blue lamp?'
+  const recalled = async (content: string) => {
+    const inputs = [{ messages: [{ role: 'user', content }] }]
+    const { predictions } = await post<{ predictions: readonly Recalled[] }>('facts/predict', {
+      inputs,
+    })
+    const { text, sources, sources_cut } = predictions[0]!
+    return { text, ids: sources.map(({ id }) => id), cut: sources_cut, sources }
+  }
+  const correct = async (id: string, content: string, completion: string) => {
+    const input = { messages: [{ role: 'user', content }] }
+    await post('facts/feedback', { id, source: 'desk', input, completion })
+  }
+  const told = async (content: string) => {
+    const { text, ids } = await recalled(content)
+    return { text, ids }
+  }
+  const chat = async (content: string, stream: boolean) => {
+    const body = { model: 'facts', messages: [{ role: 'user', content }], stream }
+    const response = await fetch(`${daemon.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    return response.text()
+  }
+
+  test('a fact taught once is the next answer, with its source, without a step', async () => {
+    expect((await recalled(question)).ids).toEqual([])
+    await correct('f-1', question, 'Ada made it.')
+    await correct('f-2', 'What does the parcel cost?', 'Nine.')
+    await expect.poll(() => told(question)).toEqual({ text: 'Ada made it.', ids: ['f-1'] })
+    expect(await told('who made the blue lamp')).toEqual({ text: 'Ada made it.', ids: ['f-1'] })
+    const like = await recalled('Tell me who made the lamp.')
+    expect(like.ids).toEqual(['f-1'])
+    expect(like.sources[0]!.similarity).toBeLessThan(1)
+    expect((await recalled('Is it raining?')).ids).toEqual([])
+  })
+
+  test('a client of the OpenAI API reads the sources; of a stream in its first chunk', async () => {
+    const whole = JSON.parse(await chat(question, false)) as object
+    const antikythera = { sources: [{ source: 'desk', id: 'f-1', similarity: 1 }] }
+    expect(whole).toMatchObject({
+      antikythera,
+      choices: [{ message: { content: 'Ada made it.' }, finish_reason: 'stop' }],
+    })
+    const chunks = (await chat(question, true)).match(/(?<=data: )\{.*\}/g)!
+    expect(JSON.parse(chunks[0]!)).toMatchObject({ antikythera })
+    expect(chunks.slice(1).join('')).not.toContain('antikythera')
+  })
+
+  test('a newer answer to the same question takes its place, also after kill -9', async () => {
+    await correct('f-3', `${question} `, 'Bob made it.')
+    await expect.poll(() => told(question)).toEqual({ text: 'Bob made it.', ids: ['f-3'] })
+    await daemon.kill()
+    await daemon.start()
+    expect(await told(question)).toEqual({ text: 'Bob made it.', ids: ['f-3'] })
+  })
+
+  test('what the context has no room for is cut, the farthest first, and the answer says so', async () => {
+    await correct('f-4', 'Who made the green lamp?', 'long '.repeat(200))
+    const asked = 'Who made the lamp?'
+    await expect.poll(async () => (await recalled(asked)).cut).toBe(1)
+    expect((await recalled(asked)).sources.length).toBeLessThan(2)
+  })
+
+  test('a retraction takes it out of the answers, and a request to forget out of every version', async () => {
+    await post('facts/feedback', { id: 'f-3', source: 'desk', retract: true })
+    await expect.poll(async () => (await recalled(question)).text).not.toBe('Bob made it.')
+    const { request } = await post<{ request: string }>('facts/forget', { id: 'f-2' })
+    await expect.poll(async () => get(`facts/forget/${request}`)).toMatchObject({ state: 'done' })
+    expect((await recalled('What does the parcel cost?')).ids).not.toContain('f-2')
+    const old = await post<{ code: string }>('facts/predict', { inputs: ['x'], version: 'v2' })
+    expect(old.code).toMatch(/^VERSION_/)
+  })
 })

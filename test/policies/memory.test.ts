@@ -42,6 +42,21 @@ test('knn may keep mistakes only', () => {
   expect(keep(knn(), item, true)).toEqual(['1'])
 })
 
+test('retrieval keeps the newest answer to a question, and the newest of all', () => {
+  const lesson = (id: string, same: string, answer = 'a'): MemoryItem => ({
+    ...{ key: asKey(id), vector: new Float32Array() },
+    vote: { source: 'desk', id, question: same.repeat(250), answer, same },
+  })
+  const retrieval = (settings: object) =>
+    openPolicy('memory', policies.memory, { policy: 'retrieval', ...settings })
+  const items = [lesson('1', 'x'), lesson('2', 'y'), lesson('3', 'x'), lesson('4', 'z')]
+  expect(keep(retrieval({}), items)).toEqual(['2', '3', '4'])
+  expect(keep(retrieval({ capacity: 2 }), items)).toEqual(['3', '4'])
+  // At two bytes a character.
+  expect(keep(retrieval({ bytes: 1024 }), items)).toEqual(['3', '4'])
+  expect(keep(retrieval({ bytes: 1024 }), [lesson('5', 'vvv')])).toEqual([])
+})
+
 /** By the formula of policies/memory/knn.ts, in double precision. */
 function expected(items: readonly MemoryItem[], x: readonly number[], head: readonly number[]) {
   const { weight, threshold, sharpness } = knn().voice

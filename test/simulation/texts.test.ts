@@ -7,7 +7,10 @@ import { freshAdapter } from '../../src/adapters/adapter.ts'
 import type { ServedPrediction } from '../../src/contracts/event.ts'
 import type { SourceRecord } from '../../src/contracts/source.ts'
 import type { FeedbackEvent, FeedbackSignal } from '../../src/contracts/event.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
+import { lessonsIn } from '../../src/nn/lessons.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
+import { policies } from '../../src/plugins.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { rewardOf } from '../../src/tasks/generation/loss.ts'
 import { answersIn } from '../../src/nn/answer-outputs.ts'
@@ -52,8 +55,15 @@ function worldOf(seed: number, events = 24): World {
   return world
 }
 
-/** The fourth seed takes compiled steps, which build a graph in each life. */
+/** A version for two answers, which replace each other and fall out. */
+const textMemory = {
+  policy: openPolicy('memory', policies.memory, { policy: 'retrieval', capacity: 4, every: 2 }),
+  language: llama.language!,
+}
+
+/** The fourth seed takes compiled steps, which build a graph in each life; every second one stores answers. */
 const settingOf = (seed: number): Setting => ({
+  ...(seed % 2 === 0 && { textMemory }),
   ...{ seed, base: llama, trunk: { ...trunk, close: async () => {} }, task: plan.task },
   ...{ adapter: plan.config, every: 5, capacity: 6 },
   parse: ({ value }: SourceRecord) => JSON.parse(new TextDecoder().decode(value)) as FeedbackEvent,
@@ -75,6 +85,9 @@ test('a trainer of texts that dies at random instants ends like one that never d
     expect(versions.size).toBeGreaterThan(2)
     const last = [...versions.values()].at(-1)!
     expect(last.manifest.kl?.per_token).toBeGreaterThan(0)
+    const lessons = lessonsIn(last.parameters)
+    expect(lessons.length).toBe(last.manifest.memory?.items ?? 0)
+    if (seed % 2 === 0) expect(lessons.length).toBeGreaterThan(2)
   }
 })
 
@@ -94,7 +107,7 @@ test('general rows beside each step keep what no event teaches as the base has i
     const { task } = textPlan({ general_batch })
     const world = worldOf(0, 12)
     const train = { batch: 3, replay_batch: 2, epochs: 4 }
-    await runToEnd(world, { ...settingOf(0), task, train })
+    await runToEnd(world, { ...settingOf(0), textMemory: undefined, task, train })
     const trainable = openTexts(plan, [...world.registry.versions.values()].at(-1))
     const moved = trainable.score(latents).map((outputs) => rewardOf(answersIn(outputs)[0]!))
     trainable.dispose()

@@ -187,3 +187,50 @@ test('a text repeats itself by the runs of three words that it has said before',
   expect(repetitionOf('no no no no no no')).toBe(0.75)
   expect(repetitionOf('')).toBe(0)
 })
+
+describe('a lesson', () => {
+  const { recall, encode } = task.texts!
+  const language = llama.language!
+  const chat = (...turns: readonly string[]) => ({
+    kind: 'messages' as const,
+    messages: turns.map((content, at) => ({
+      role: at % 2 === 0 ? ('user' as const) : ('assistant' as const),
+      content,
+    })),
+  })
+  const target = { kind: 'completion', completion: 'Ada.' } as const
+  const lessonOf = (input: ReturnType<typeof asked> | ReturnType<typeof chat>) =>
+    recall.lesson(encode(input, target, { language, maxTokens: 500 }), target, language)!
+
+  test.each([
+    ['a conversation', chat('Who made it?'), 'Who made it?'],
+    ['the last turn of one', chat('Hello', 'Hi', 'Who made\nit?'), 'Who made\nit?'],
+    ['a raw text', asked('Who made it?'), 'Who made it?'],
+  ])('has the question of %s, as a request asks it', (_, input, question) => {
+    expect(lessonOf(input)).toMatchObject({ question, answer: 'Ada.' })
+    expect(recall.asked(input, language)).toEqual({ question, same: lessonOf(input).same })
+  })
+
+  test('is of the same question whatever its case, spaces and marks, and of another after other turns', () => {
+    const { same } = lessonOf(chat('Who made it?'))
+    expect(lessonOf(chat(' who  made it ')).same).toBe(same)
+    expect(lessonOf(chat('Who made that?')).same).not.toBe(same)
+    expect(lessonOf(chat('A lamp', 'Nice', 'Who made it?')).same).not.toBe(same)
+  })
+
+  test('comes of what says what is right alone', () => {
+    const rated = { kind: 'rating', rating: 1, completion: 'Ada.' } as const
+    const encoded = encode(chat('Who?'), rated, { language, maxTokens: 500 })
+    expect(recall.lesson(encoded, rated, language)).toBeUndefined()
+  })
+
+  test('stands before the last question of the user', () => {
+    const lessons = [
+      { question: 'Q1', answer: 'A1' },
+      { question: 'Q2', answer: 'A2' },
+    ]
+    const input = recall.informed(chat('Hello', 'Hi', 'Who?'), lessons)
+    expect(input).toEqual(chat('Hello', 'Hi', 'Q1\nA1\n\nQ2\nA2\n\nWho?'))
+    expect(recall.informed(asked('Who?'), lessons.slice(1))).toEqual(asked('Q2\nA2\n\nWho?'))
+  })
+})

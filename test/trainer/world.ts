@@ -47,7 +47,14 @@ export interface World {
 /** Parts of the loop in place of the small ones, without their groups. */
 type Replaced = Pick<
   LoopParts,
-  'lossGap' | 'compute' | 'isShard' | 'train' | 'keepVersions' | 'trainingMutex' | 'knnMemory'
+  | 'lossGap'
+  | 'compute'
+  | 'isShard'
+  | 'train'
+  | 'keepVersions'
+  | 'trainingMutex'
+  | 'knnMemory'
+  | 'textMemory'
 > &
   Pick<LoopParts['intake'], 'parse' | 'letAgain' | 'feedbackSource' | 'certify' | 'reaches'> &
   Pick<LoopParts['encoding'], 'base' | 'trunk'> &
@@ -215,6 +222,7 @@ export function partsIn(
     ...(setting.lossGap && { lossGap: setting.lossGap }),
     ...(setting.compute && { compute: setting.compute }),
     knnMemory: setting.knnMemory,
+    textMemory: setting.textMemory,
     ...(setting.isShard && { isShard: setting.isShard }),
     ...(setting.comparison && { comparison: setting.comparison }),
     store: shaky(world.store, chaos),

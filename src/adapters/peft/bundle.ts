@@ -49,7 +49,7 @@ interface DescribedAdapter {
   readonly facts: TaskFacts
   /** As recorded. */
   readonly adapter: AdapterConfig
-  readonly memory?: Pick<MemoryPlan, 'slots' | 'mixture' | 'leaves'>
+  readonly memory?: Pick<MemoryPlan, 'slots' | 'mixture' | 'leaves' | 'texts'>
 }
 
 interface AdapterBundle {

@@ -23,6 +23,7 @@ import {
 import { envelopeIn, ResponseFormat } from './response-format.ts'
 import {
   beginTexts,
+  citedChunks,
   writesTexts,
   wholeTexts,
   writtenChunks,
@@ -136,7 +137,7 @@ async function write(
     },
   )
   return body.stream === true
-    ? sendEvents(reply, chatChunks(begun, shown))
+    ? sendEvents(reply, citedChunks(begun, chatChunks(begun, shown)))
     : writtenChat(begun, shown)
 }
 
@@ -241,7 +242,7 @@ async function writtenChat(begun: BegunTexts, { logprobs }: Pick<ShownParts, 'lo
     logprobs: logprobs ? contentOf(tokens) : null,
     finish_reason: finish,
   }))
-  return { ...begun.head, object: 'chat.completion', choices, usage }
+  return { ...begun.head, ...begun.cited, object: 'chat.completion', choices, usage }
 }
 
 /** The chunks of each choice: its role, its pieces as they are written, and how it ended; then the usage, if asked for. */

@@ -16,6 +16,7 @@ import {
 } from './parameters.ts'
 import {
   beginTexts,
+  citedChunks,
   writesTexts,
   wholeTexts,
   writtenChunks,
@@ -94,7 +95,7 @@ async function write(
     likeliest: body.logprobs ?? 0,
   })
   return body.stream === true
-    ? sendEvents(reply, completionChunks(begun, shown))
+    ? sendEvents(reply, citedChunks(begun, completionChunks(begun, shown)))
     : writtenCompletions(begun, shown)
 }
 
@@ -124,7 +125,7 @@ async function writtenCompletions(begun: BegunTexts, { logprobs }: Pick<ShownPar
     ...{ index, text, finish_reason: finish, id },
     logprobs: logprobs ? writtenScores(tokens, 0) : null,
   }))
-  return { ...begun.head, object: 'text_completion', choices, usage }
+  return { ...begun.head, ...begun.cited, object: 'text_completion', choices, usage }
 }
 
 function completionChunks(

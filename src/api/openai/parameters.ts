@@ -206,6 +206,27 @@ export const AnyAnswer = Type.Object(
     truncated: Type.Optional(
       flag('true: a prompt lost its oldest turns; usage.dropped_prompt_tokens counts them'),
     ),
+    antikythera: Type.Optional(
+      Type.Object(
+        {
+          sources: Type.Array(
+            Type.Object({
+              source: Type.String(),
+              id: Type.String(),
+              similarity: Type.Number(),
+            }),
+            { description: 'the events whose answers this one was given, the nearest first' },
+          ),
+          sources_cut: Type.Optional(
+            integer('how many further ones the context had no room for; absent: none'),
+          ),
+        },
+        {
+          description:
+            'of a model with memory: { policy: retrieval }; of a stream in its first chunk',
+        },
+      ),
+    ),
   },
   { additionalProperties: true },
 )

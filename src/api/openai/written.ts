@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Generation, TextPart } from '../../serving/services/generation/contract.ts'
+import { shownSources } from '../../serving/live/predict.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 import { requestInput } from '../../serving/services/prediction-service.ts'
 import { namedModel, type Services } from '../../serving/services/services.ts'
@@ -52,6 +53,8 @@ export interface CompletionHead {
 /** Texts on their way: `n` of the first input, then `n` of the next. */
 export interface BegunTexts {
   readonly head: CompletionHead
+  /** What other servers do not say: the events whose answers these texts were given, of each input in turn. */
+  readonly cited: { readonly antikythera?: ReturnType<typeof shownSources> }
   readonly choices: readonly { readonly id: string }[]
   /** For one reader; `index` counts over all choices. Reading to the end gives the usage. */
   parts(): AsyncGenerator<TextPart, Usage>
@@ -81,16 +84,25 @@ export async function beginTexts(
   const inputs = asked.inputs.map(({ value, pointer }) =>
     requestInput(model.base, services.limits, value, pointer),
   )
-  const { manifest, choices, promptTokens, droppedTokens, parts } = await service.generate({
-    ...optionsIn(body),
-    ...{ inputs, n, version, key: body.user ?? undefined, signal: request.over },
-    ...{ logprobs: asked.logprobs, likeliest: asked.logprobs ? asked.likeliest : 0 },
-    traceparent: traceparentOf(request),
-  })
+  const { manifest, choices, promptTokens, droppedTokens, recalled, parts } =
+    await service.generate({
+      ...optionsIn(body),
+      ...{ inputs, n, version, key: body.user ?? undefined, signal: request.over },
+      ...{ logprobs: asked.logprobs, likeliest: asked.logprobs ? asked.likeliest : 0 },
+      traceparent: traceparentOf(request),
+    })
   return {
     head: {
       ...headOf(services, model, manifest, choices),
       ...(droppedTokens > 0 && { truncated: true }),
+    },
+    cited: {
+      ...(recalled && {
+        antikythera: shownSources({
+          sources: recalled.flatMap(({ sources }) => sources),
+          cut: recalled.reduce((sum, { cut }) => sum + cut, 0),
+        }),
+      }),
     },
     choices,
     parts: () => partsOf({ parts, promptTokens, droppedTokens }),
@@ -108,6 +120,18 @@ export function headOf(
     model: `${name}@${version}`,
     created: Math.floor(clock.nowMs() / 1000),
     system_fingerprint: digest,
+  }
+}
+
+/** The chunks of a stream, the first with what is cited. */
+export async function* citedChunks(
+  { cited }: Pick<BegunTexts, 'cited'>,
+  chunks: AsyncIterable<Json>,
+): AsyncGenerator<Json> {
+  let isFirst = true
+  for await (const chunk of chunks) {
+    yield isFirst ? { ...(chunk as object), ...cited } : chunk
+    isFirst = false
   }
 }
 

@@ -10,7 +10,7 @@ import type { Example, RememberedExample } from '../../contracts/example.ts'
 import type { Store } from '../../platform/store/store.ts'
 import type { RetractedKeys } from '../saved.ts'
 import type { Row } from '../../platform/store/row.ts'
-import type { MemorisedItem } from '../../learner/memory/knn-memory.ts'
+import type { MemorisedItem } from '../../learner/memory/example-memory.ts'
 import {
   bytesOf,
   EXAMPLE_COLUMNS_ADDED,

@@ -133,9 +133,12 @@ function atLine(error: unknown, block: readonly FileInput[]): unknown {
 
 function linesOf({ version, predictions }: Predictions, inputs: readonly Json[]): string[] {
   return predictions.flatMap((prediction, index) => {
-    const { id, tokens, because = [] } = prediction
+    const { id, tokens, because = [], sources = [] } = prediction
     return [
       `${answerOf(prediction)}  ${version}  ${id}  ${cutOf(tokens)}${shown(inputs[index])}`,
+      ...sources.map(
+        (each) => `    from ${each.similarity.toFixed(3)}  ${each.source}  ${each.id}`,
+      ),
       ...because.map(becauseLine),
     ]
   })

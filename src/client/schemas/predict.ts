@@ -96,6 +96,12 @@ export const Because = Type.Object({
 
 export type Because = Static<typeof Because>
 
+const AnswerSource = Type.Object({
+  source: text('with the id, the event that taught it'),
+  id: Type.String(),
+  similarity: number('cosine of its question to the one that was asked; 1: the same question'),
+})
+
 export const Prediction = Type.Object({
   id: text('feedback may refer to it as prediction_id'),
   truncated: Type.Optional(
@@ -114,6 +120,15 @@ export const Prediction = Type.Object({
       { prompt_tokens: Count, completion_tokens: Count },
       { description: 'of a text that was written, the token that ended it included' },
     ),
+  ),
+  sources: Type.Optional(
+    Type.Array(AnswerSource, {
+      description:
+        'with memory: { policy: retrieval }: the events whose answers this one was given, the nearest question first',
+    }),
+  ),
+  sources_cut: Type.Optional(
+    integer('how many further ones the context had no room for; absent: none'),
   ),
   because: Type.Optional(
     Type.Array(Because, {

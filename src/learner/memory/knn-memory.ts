@@ -1,11 +1,10 @@
 /**
- * kNN memory: stored examples that vote before any step has learned them. This file holds the items and their votes;
- * the policy decides which of them stay. Their keys are the base's own embeddings, or means of its trunk's output, which no
- * step changes.
+ * kNN memory: stored examples that vote before any step has learned them. Their keys are the base's own embeddings, or means
+ * of its trunk's output, which no step changes.
  */
-import type { ExampleKey, Tensors } from '../../contracts/core.ts'
+import type { Tensors } from '../../contracts/core.ts'
 import type { Latent } from '../../contracts/network.ts'
-import type { Memory, MemoryItem } from '../../contracts/policy.ts'
+import type { Memory } from '../../contracts/policy.ts'
 import type { Example, Head, Score, Target } from '../../contracts/example.ts'
 import type { Classes, Task } from '../../contracts/task.ts'
 import type { MemoryShape } from '../../versions/contract.ts'
@@ -19,7 +18,8 @@ import {
   openComparedEngine,
   openKnnEngine,
 } from './engines.ts'
-import { Mixture, type MixtureAnswer, type MixtureWeights } from './mixture.ts'
+import { ExampleMemory, type MemorisedItem, type MemoryState } from './example-memory.ts'
+import { Mixture, type MixtureAnswer } from './mixture.ts'
 
 export interface KnnMemoryParts {
   readonly policy: Memory
@@ -42,29 +42,6 @@ export function openKnnMemory(policy: Memory, parts: KnnEngineParts): KnnMemoryP
   return { policy, engine, compared, width: base.network.width, ...(isAtCut && { cut }) }
 }
 
-/** `at` rises with each new item, and is stored. */
-export interface MemorisedItem extends MemoryItem {
-  readonly at: number
-  /** The prediction that its event refers to. */
-  readonly predictionId?: string
-  /** The time of its event. */
-  readonly timeMs?: number
-}
-
-/** The memory's part of the learner's state. */
-export interface MemoryState {
-  /** Wrong answers since the last version. */
-  readonly wrong?: number
-  /** The live version's memory contains an item that was retracted. */
-  readonly stale?: boolean
-  /** The weights of the experts; present if the memory is a mixture. */
-  readonly mixture?: MixtureWeights
-  /** The place of the last item of memory that a version has; absent: all are in it. */
-  readonly published?: number
-  /** The cut at which inputs are compared; absent: by the base's embedding. */
-  readonly cut?: number
-}
-
 /** The answer of the head alone to an example. */
 export interface HeadAnswer {
   readonly latent: Latent
@@ -72,10 +49,9 @@ export interface HeadAnswer {
   readonly head: Head
 }
 
-export class KnnMemory {
+export class KnnMemory extends ExampleMemory {
   readonly #parts: KnnMemoryParts
   readonly #embed: KnnEngine['embed']
-  #items: readonly MemorisedItem[] = []
   #tensors:
     | { readonly items: readonly MemorisedItem[]; readonly head: Head; readonly tensors: Tensors }
     | undefined
@@ -83,14 +59,9 @@ export class KnnMemory {
   readonly #classes: Classes
   /** Undefined unless stored examples are one of several experts. */
   readonly mixture: Mixture | undefined
-  /** Wrong answers since the last version. */
-  #wrong = 0
-  /** The place of the last item that a version has; a server answers without later ones. */
-  #published = -1
-  /** The last version contains an item that was retracted. */
-  #isStale = false
 
   constructor(parts: KnnMemoryParts, task: Task) {
+    super(parts.policy)
     invariant(task.classes !== undefined, `votes for ${task.kind}, which has no classes`)
     this.#parts = parts
     this.#embed = onceFor((latent) => parts.engine.embed(latent))
@@ -102,135 +73,68 @@ export class KnnMemory {
       this.mixture = new Mixture({ policy: { ...policy, mixture }, engine: compared }, task.classes)
   }
 
-  /** Oldest first; another array whenever they have changed. */
-  get items(): readonly MemorisedItem[] {
-    return this.#items
-  }
-
   get shape(): MemoryShape {
     return {
-      ...{ slots: slotsFor(this.#items.length), items: this.#items.length },
+      ...{ slots: slotsFor(this.items.length), items: this.items.length },
       ...(this.mixture && { mixture: true }),
       ...(this.mixture?.leafRoom !== undefined && { leaves: this.mixture.leafRoom }),
       ...(this.#parts.cut !== undefined && { at_cut: true }),
     }
   }
 
-  /** The live version contains an item that was retracted. */
-  markStale(): void {
-    this.#isStale = true
-  }
-
-  /** Why a version should be published before the next update; undefined if it should not. */
-  get due(): string | undefined {
-    const { every } = this.#parts.policy
-    if (this.#isStale) return 'memory: an example was retracted'
-    return every > 0 && this.#wrong >= every ? `memory: wrong answers: ${this.#wrong}` : undefined
-  }
-
   /** Tests an example that is not stored, with the present items or with those of another version. */
   test(
     { target }: Pick<Example, 'target'>,
     answer: HeadAnswer,
-    items: readonly MemorisedItem[] = this.#items,
+    items: readonly MemorisedItem[] = this.items,
   ): Score {
     return this.#test(target, this.#vectorOf(answer.latent), answer, items).score
   }
 
   /** Test, then store. */
   testAndStore(example: Example, answer: HeadAnswer): Score {
-    const { policy } = this.#parts
     const { key, target, weight, predictionId, timeMs } = example
     const vector = this.#vectorOf(answer.latent)
     // Experts are judged by what a server answers now; a correction that is published at once counts at once.
-    const known = this.mixture ? this.#publishedItems() : undefined
+    const known = this.mixture ? this.publishedItems : undefined
     const { score, mixed } = this.#test(target, vector, answer, known)
     if (mixed !== undefined) this.mixture?.observe(mixed, target, answer.head)
     const wasRight = score.error === 0
-    if (!wasRight) this.#wrong += 1
+    if (!wasRight) this.wasWrong()
     const vote = this.#classes.vote(target)
     if (vote !== undefined && weight > 0 && vector.every(Number.isFinite)) {
-      const at = (this.#items.at(-1)?.at ?? -1) + 1
       const item = {
-        key,
-        vote,
-        vector,
-        at,
+        ...{ key, vote, vector },
         ...(predictionId !== undefined && { predictionId }),
         ...(timeMs !== undefined && { timeMs }),
       }
-      this.#take(item, policy.offer(item, this.#items, { wasRight }))
+      this.store(item, { wasRight })
     }
     return score
   }
 
-  /** Removes an item; returns whether it was there. */
-  forget(key: ExampleKey): boolean {
-    if (!this.#items.some((item) => item.key === key)) return false
-    this.#isStale = true
-    this.#hold(this.#items.filter((item) => item.key !== key))
-    return true
-  }
-
-  clear(): void {
+  override clear(): void {
     this.mixture?.clear()
-    this.#hold([])
-  }
-
-  /** A version is made of it now. */
-  published(): void {
-    this.#wrong = 0
-    this.#isStale = false
-    this.#published = this.#items.at(-1)?.at ?? -1
+    super.clear()
   }
 
   parameters(head: Head): Tensors {
     if (this.mixture !== undefined)
-      return this.mixture.tensors(this.#items, head, this.#task.outputs(head))
-    return this.#tensorsOf(this.#items, head)
+      return this.mixture.tensors(this.items, head, this.#task.outputs(head))
+    return this.#tensorsOf(this.items, head)
   }
 
-  snapshot(): MemoryState {
-    return {
-      wrong: this.#wrong,
-      ...(this.#isStale && { stale: true }),
-      ...(this.#parts.cut !== undefined && { cut: this.#parts.cut }),
-      ...(this.mixture && { mixture: this.mixture.snapshot(), published: this.#published }),
-    }
+  override snapshot(): MemoryState {
+    const { cut } = this.#parts
+    const state = { ...super.snapshot(), ...(cut !== undefined && { cut }) }
+    if (this.mixture === undefined) return state
+    return { ...state, mixture: this.mixture.snapshot(), published: this.lastPublished }
   }
 
-  /** Restores items, within the present bounds; none if they lie elsewhere, because inputs were compared by something else. */
-  restore(
-    saved: readonly MemorisedItem[],
-    { wrong = 0, stale = false, mixture, published, cut }: MemoryState,
-  ): void {
-    const items = cut === this.#parts.cut ? saved : []
-    this.mixture?.restore(mixture)
-    this.#wrong = wrong
-    this.#isStale = stale
-    this.#published = published ?? items.reduce((last, { at }) => Math.max(last, at), -1)
-    const oldestFirst = items.toSorted((a, b) => a.at - b.at)
-    if (this.#fit(oldestFirst)) {
-      this.#hold(oldestFirst)
-      return
-    }
-    this.#hold([])
-    for (const item of oldestFirst) this.#take(item, this.#offer(item, this.#items))
-  }
-
-  /** Whether the policy keeps them all, as it did when they were saved. One by one, each is compared with all before it. */
-  #fit(items: readonly MemorisedItem[]): boolean {
-    const last = items.at(-1)
-    return last === undefined || this.#offer(last, items.slice(0, -1)).length === 0
-  }
-
-  #offer(item: MemorisedItem, kept: readonly MemorisedItem[]): readonly ExampleKey[] {
-    return this.#parts.policy.offer(item, kept, { wasRight: false })
-  }
-
-  #publishedItems(): readonly MemorisedItem[] {
-    const areAll = (this.#items.at(-1)?.at ?? -1) <= this.#published
-    return areAll ? this.#items : this.#items.filter((item) => item.at <= this.#published)
+  /** Restores items; none if they lie elsewhere, because inputs were compared by something else. */
+  override restore(items: readonly MemorisedItem[], state: MemoryState): void {
+    this.mixture?.restore(state.mixture)
+    super.restore(state.cut === this.#parts.cut ? items : [], state)
   }
 
   #vectorOf(latent: Latent): Float32Array {
@@ -241,7 +145,7 @@ export class KnnMemory {
     target: Target,
     vector: Float32Array,
     { logits, head }: HeadAnswer,
-    items: readonly MemorisedItem[] = this.#items,
+    items: readonly MemorisedItem[] = this.items,
   ): { readonly score: Score; readonly mixed?: MixtureAnswer } {
     const isSilent = this.#task.outputs(head) === 0
     if (isSilent) return { score: this.#task.score(logits, target, head) }
@@ -260,26 +164,5 @@ export class KnnMemory {
       this.#tensors = { items, head, tensors: memoryTensors(items, policy.voice, votes) }
     }
     return this.#tensors.tensors
-  }
-
-  #take(item: MemorisedItem, gone: readonly ExampleKey[]): void {
-    const out = new Set(gone)
-    if (out.size === 1 && out.has(item.key)) return
-    // The oldest go first, nearly always.
-    const areOldest = this.#items.slice(0, out.size).every(({ key }) => out.has(key))
-    if (areOldest && !out.has(item.key)) {
-      // One copy of the list, and not one for each of the two changes. Without the brackets it takes five times as long.
-      const items = this.#items.concat([item])
-      items.splice(0, out.size)
-      this.#hold(items)
-      return
-    }
-    const kept = this.#items.filter(({ key }) => !out.has(key))
-    this.#hold(out.has(item.key) ? kept : [...kept, item])
-  }
-
-  #hold(items: readonly MemorisedItem[]): void {
-    this.#items = items
-    this.#tensors = undefined
   }
 }

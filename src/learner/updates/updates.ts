@@ -11,6 +11,7 @@ import type { RollbackDecision } from '../../contracts/release.ts'
 import type { Example } from '../../contracts/example.ts'
 import type { LossSum } from '../../evaluation/loss-gap.ts'
 import { batches } from '../../optim/engines/batch.ts'
+import type { ExampleMemory } from '../memory/example-memory.ts'
 import type { KnnMemory } from '../memory/knn-memory.ts'
 import type {
   LatentRequests,
@@ -33,6 +34,7 @@ interface UpdatesParts {
   readonly learner: LearnerParts
   readonly pending: Pending
   readonly replayBuffer: ReplayBuffer
+  readonly memory: ExampleMemory | undefined
   readonly knnMemory: KnnMemory | undefined
   readonly prequential: Prequential
   readonly trigger: UpdateTrigger
@@ -82,7 +84,7 @@ export class Updates {
     live: LiveVersion | undefined,
     { heldOut = [], fresh }: UpdateOptions,
   ): LatentRequests<Outcome> {
-    const { pending, prequential, knnMemory } = this.#parts
+    const { pending, prequential, memory } = this.#parts
     const block = pending.examples
     this.#replayedLoss = undefined
     const isFewShot = this.#isFewShotDue(block)
@@ -98,7 +100,7 @@ export class Updates {
     if (!hasRestarted) yield* this.#learn(block, plan)
     const outcome = this.#outcomeSince(before)
     yield* this.#learnMixture(block, plan)
-    knnMemory?.published()
+    memory?.published()
     const unlearned = block.filter((example) => !this.#isLearned(example))
     const learned = block.length - unlearned.length
     return {
@@ -119,7 +121,7 @@ export class Updates {
     this.#replayedLoss = undefined
     yield* this.#training.rehearse(steps)
     this.leaveRehearsal()
-    this.#parts.knnMemory?.published()
+    this.#parts.memory?.published()
     return this.#outcomeSince(before)
   }
 

@@ -11,6 +11,7 @@ import type { Version } from '../../versions/contract.ts'
 import type { CacheShape } from '../../nn/onnx/decoding/cached-attention.ts'
 import type { DecodeRow, DecodeRun } from '../../nn/onnx/decoding/decode-run.ts'
 import type { DrawnToken, Likely } from '../../nn/onnx/decoding/sample.ts'
+import { isOfMemory } from '../../nn/memory.ts'
 import { decodingGraph } from '../../nn/onnx/decoding/record.ts'
 import type { FeedTensor } from '../../nn/onnx/session.ts'
 import { openOrtPool, type OrtPool, type OrtPoolOptions, proveInt8 } from '../../nn/onnx/pool.ts'
@@ -37,6 +38,14 @@ export interface DecodedStep {
 
 export type DecodingEngineOptions = EngineParts & Omit<OrtPoolOptions, 'workers'>
 
+/** They stand before prompts, and are no part of the network. */
+function withoutLessons(version: Version): Version {
+  const { memory, ...manifest } = version.manifest
+  if (memory?.texts === undefined) return version
+  const own = [...version.parameters].filter(([name]) => !isOfMemory(name))
+  return { manifest, parameters: new Map(own) }
+}
+
 interface RecordedDecoder extends RecordedGraph {
   readonly cache: CacheShape
 }
@@ -58,7 +67,7 @@ export class DecodingEngine {
   async load(key: string, version: Version): Promise<void> {
     await this.#prove()
     const record = (parts: ServingParts, frozen: Base) => this.#record(parts, frozen)
-    const adapter = prepareWith(record, this.#parts, key, version)
+    const adapter = prepareWith(record, this.#parts, key, withoutLessons(version))
     await this.#loaded.load(key, adapter, async () => this.#warm(key, adapter))
   }
 

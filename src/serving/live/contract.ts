@@ -3,6 +3,7 @@ import type { LanguageModel } from '../../contracts/base.ts'
 import type { TextSettings } from '../../contracts/text-task.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { Manifest, Routing } from '../../versions/contract.ts'
+import type { Lessons } from '../services/generation/retrieval.ts'
 import type { DecodeScheduler } from '../engine/decode-scheduler.ts'
 import type { AnsweredInput, PredictionLog, PredictRequest, TrialMark } from './predict.ts'
 
@@ -72,4 +73,6 @@ export interface TextWriting {
   readonly predictions: PredictionLog
   readonly predictionId: () => string
   readonly metrics: Pick<Metrics, 'count'>
+  /** Stored answers that stand before a prompt; absent = none are stored. */
+  readonly lessons?: Pick<Lessons, 'near' | 'informed'> | undefined
 }

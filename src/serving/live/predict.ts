@@ -42,6 +42,25 @@ export interface AnsweredInput {
   readonly tokens?: { readonly kept: number; readonly dropped: number }
   /** Tokens of a text that was written, the one that ended it included. */
   readonly completionTokens?: number
+  /** Present where stored answers stand before prompts. */
+  readonly recalled?: RecalledSources
+}
+
+/** The events whose answers a text was given. */
+export interface RecalledSources {
+  /** The nearest question first. */
+  readonly sources: readonly {
+    readonly source: string
+    readonly id: string
+    readonly similarity: number
+  }[]
+  /** Further ones that the context had no room for, the farthest. */
+  readonly cut: number
+}
+
+/** As every surface shows them. */
+export function shownSources({ sources, cut }: RecalledSources) {
+  return { sources, ...(cut > 0 && { sources_cut: cut }) }
 }
 
 /** Stores served predictions after the answer: `record` costs the request nothing. */

@@ -8,6 +8,7 @@ import { generalTexts } from './general-texts.ts'
 import { generationHead } from './head.ts'
 import { completionWeight, driftOf, textLoss } from './loss.ts'
 import { openTextQuality } from './quality.ts'
+import { recall } from './recall.ts'
 import { scoreOf } from './score.ts'
 import type { GenerationSettings } from './settings.ts'
 import { checkTexts, targetOf, textsOf, type TextTarget } from './target.ts'
@@ -58,6 +59,7 @@ export function openGeneration(settings: GenerationSettings): Task<TextTarget, T
           to,
         ),
       completes: (target) => completionWeight(target, settings),
+      recall,
       isMeasured: ({ kind }) => kind === 'rating',
       exchanged: exchangedTexts,
       drift: driftOf,

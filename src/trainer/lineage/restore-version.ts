@@ -79,7 +79,7 @@ async function markStaleMemory(
   const read = () => loop.registry.manifest(version)
   const { memory } = await retry.run(`reading the manifest of ${version}`, read, signal)
   if ((memory?.items ?? 0) <= learner.memorised.length) return
-  learner.knnMemory?.markStale()
+  learner.memory?.markStale()
   state.learnerStateChanged()
 }
 

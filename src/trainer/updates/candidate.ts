@@ -171,7 +171,7 @@ function draftOf(
   { learner, progress }: TrainerState,
 ): VersionDraft {
   const { learned, steps } = learner.updates.progress
-  const memory = learner.knnMemory?.shape
+  const memory = learner.memory?.shape
   const { sums } = learner
   const { base } = loop.encoding
   const manifest: ManifestDraft = {

@@ -74,7 +74,7 @@ export class UpdateTurn {
     if (isDue && (loop.policies.trigger.readsClock === true || meter.isSpent))
       return this.cut(state.learner.trigger.reason ?? '', signal)
     if (isDue) return this.#update(signal)
-    const cause = state.learner.knnMemory?.due
+    const cause = state.learner.memory?.due
     if (cause !== undefined)
       await this.exclusively(async () => updater.publishMemory(cause, signal), signal)
   }

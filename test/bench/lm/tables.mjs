@@ -1,7 +1,16 @@
 /** Tables of language models against peers, one by its name: npm run bench -- lm train, after npm run setup. */
 import { finish, machine } from '../lib/figures.mjs'
 
-const TABLES = ['train', 'decode', 'preferences', 'thumbs', 'summaries', 'freshness', 'rules']
+const TABLES = [
+  'train',
+  'decode',
+  'preferences',
+  'thumbs',
+  'summaries',
+  'freshness',
+  'rules',
+  'recall',
+]
 const [table, ...words] = process.argv.slice(2)
 if (!TABLES.includes(table)) {
   process.stderr.write(`npm run bench -- lm <table>; tables: ${TABLES.join(', ')}\n`)

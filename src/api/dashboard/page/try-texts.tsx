@@ -68,9 +68,13 @@ export function TryTexts({ model, lost }: TryTextsProps) {
       </form>
       <Fault message={fault} />
       <div aria-live="polite">
-        {answered?.predictions.map(({ id, text }) => (
+        {answered?.predictions.map(({ id, text, sources = [] }) => (
           <p key={id} class="written" dir="auto">
-            {text} <small>by {answered.version}</small>
+            {text}{' '}
+            <small>
+              by {answered.version}
+              {sources.map((each) => `, from ${each.source} ${each.id}`).join('')}
+            </small>
           </p>
         ))}
       </div>

@@ -8,7 +8,11 @@ import { failure } from '../../../platform/errors.ts'
 import { eventLoop } from '../../../platform/slices.ts'
 import { requestInput, type PastTime } from '../../../serving/services/prediction-service.ts'
 import type { TextOptions } from '../../../serving/services/generation/contract.ts'
-import type { PredictRequest, AnsweredInput } from '../../../serving/live/predict.ts'
+import {
+  shownSources,
+  type PredictRequest,
+  type AnsweredInput,
+} from '../../../serving/live/predict.ts'
 import type { ModelServices } from '../../../serving/services/model-services.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { checkRole } from '../../http/auth.ts'
@@ -179,11 +183,12 @@ function sendInPieces(
 }
 
 function shown(prediction: ShownPrediction) {
-  const { id, answer, truncated, tokens, size, completionTokens, because } = prediction
+  const { id, answer, truncated, tokens, size, completionTokens, recalled, because } = prediction
   const usage = { prompt_tokens: size, completion_tokens: completionTokens ?? 0 }
   return {
     ...{ id, ...answer, ...(truncated && { truncated }), ...(tokens && { tokens }) },
     ...(completionTokens !== undefined && { usage }),
+    ...(recalled && shownSources(recalled)),
     ...(because && { because }),
   }
 }

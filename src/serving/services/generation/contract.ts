@@ -1,6 +1,6 @@
 /** The request for texts and its result: a stream of parts, or whole answers. */
 import type { Prediction } from '../../live/contract.ts'
-import type { PredictRequest } from '../../live/predict.ts'
+import type { PredictRequest, RecalledSources } from '../../live/predict.ts'
 import type { Freshness, PastTime } from '../prediction-service.ts'
 
 /** Where an option is absent, the task's settings decide. */
@@ -60,6 +60,8 @@ export interface Generation extends Pick<Prediction, 'manifest' | 'generation' |
   readonly promptTokens: number
   /** Tokens of the oldest turns, which were left out; 0 unless the settings allow it. */
   readonly droppedTokens: number
+  /** For each input; present where stored answers stand before prompts. */
+  readonly recalled?: readonly RecalledSources[]
   /** For one reader. It fails with the request; a reader that stops early ends the texts, which are then not stored. */
   readonly parts: AsyncIterableIterator<TextPart>
 }

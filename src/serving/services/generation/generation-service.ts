@@ -17,7 +17,7 @@ import { eventLoop } from '../../../platform/slices.ts'
 import type { VersionService } from '../../../versions/service.ts'
 import { TokenStream } from '../../engine/text-queue.ts'
 import type { HeldVersion, LiveModel, Prediction, TextWriting } from '../../live/contract.ts'
-import type { AnsweredInput } from '../../live/predict.ts'
+import type { AnsweredInput, RecalledSources } from '../../live/predict.ts'
 import type { PredictionService } from '../prediction-service.ts'
 import type {
   AnswerTexts,
@@ -27,6 +27,7 @@ import type {
   TextOptions,
   TextPart,
 } from './contract.ts'
+import type { NearLesson } from './retrieval.ts'
 import { writeText } from './written-text.ts'
 
 export interface GenerationOptions extends TextWriting {
@@ -47,6 +48,9 @@ export function openGenerationService(options: GenerationOptions): GenerationSer
 interface Prompt extends FittedPrompt {
   readonly input: Input
   readonly choices: readonly string[]
+  readonly recalled?: RecalledSources
+  /** The answer, where the same question has one. */
+  readonly given?: Int32Array
 }
 
 /** One text as it is written. */
@@ -94,6 +98,7 @@ class TextWriter implements GenerationService {
       choices: writings.map(({ id }) => ({ id })),
       promptTokens: prompts.reduce((sum, { ids }) => sum + ids.length, 0),
       droppedTokens: prompts.reduce((sum, { dropped }) => sum + dropped, 0),
+      ...(this.#options.lessons && { recalled: prompts.flatMap(({ recalled }) => recalled ?? []) }),
       parts,
     }
   }
@@ -102,10 +107,11 @@ class TextWriter implements GenerationService {
     const begun = await this.#begin(request, options, 1)
     const written = await this.#written(request, options, begun, undefined)
     const predictions = written.map(({ id, answer, completionTokens }, at): AnsweredInput => {
-      const { ids, dropped } = begun.prompts[at] ?? { ids: [], dropped: 0 }
+      const { ids, dropped, recalled } = begun.prompts[at] ?? { ids: [], dropped: 0 }
       const tokens = { kept: ids.length, dropped }
       const cut = dropped > 0 && ({ truncated: true, tokens } as const)
-      return { id, answer, size: ids.length, completionTokens, ...cut }
+      const size = ids.length
+      return { id, answer, size, completionTokens, ...cut, ...(recalled && { recalled }) }
     })
     return { ...shown(begun.held), predictions }
   }
@@ -115,17 +121,18 @@ class TextWriter implements GenerationService {
     const { until, versions, live, predictionId, metrics, model } = this.#options
     const { version: named, atMs, key, signal, generation, position } = request
     this.#checkLimits(options)
-    const prompts = await eventLoop.each(request.inputs, (input): Prompt => {
+    const plain = await eventLoop.each(request.inputs, (input): Prompt => {
       const choices = Array.from({ length: n }, predictionId)
       return { input, choices, ...this.#promptOf(input, options) }
     })
-    const truncated = prompts.filter(({ dropped }) => dropped > 0).length
+    const truncated = plain.filter(({ dropped }) => dropped > 0).length
     metrics.count('truncated', { model, by: 'server' }, truncated)
     await until({ generation, position }, signal)
     const past = atMs === undefined ? undefined : await versions.liveAt(atMs)
     const held = await live.hold({ version: past?.live.version ?? named, key })
     const ended = new AbortController()
     try {
+      const prompts = await this.#inform(plain, held, options)
       const all = AbortSignal.any([signal, ended.signal])
       // Each input adds one listener, and limits.inputs bounds them: no leak to warn of at the eleventh.
       setMaxListeners(0, all)
@@ -144,6 +151,43 @@ class TextWriter implements GenerationService {
       ...{ most: language.positions, answer: maxTokens ?? usual.maxTokens },
       overflow: usual.overflow,
     })
+  }
+
+  /** With the answers that the version has stored to questions like theirs. */
+  async #inform(
+    prompts: readonly Prompt[],
+    { manifest }: HeldVersion,
+    options: TextOptions,
+  ): Promise<readonly Prompt[]> {
+    const { lessons } = this.#options
+    if (lessons === undefined) return prompts
+    const inputs = prompts.map(({ input }) => input)
+    const near = await lessons.near(manifest.digest, inputs)
+    return eventLoop.each(prompts, (prompt, at) => this.#informed(prompt, near[at] ?? [], options))
+  }
+
+  /** As many of them, the nearest first, as leave the answer its room. */
+  #informed(
+    prompt: Prompt,
+    near: readonly NearLesson[],
+    { maxTokens = this.#options.usual.maxTokens }: TextOptions,
+  ): Prompt {
+    const { language, lessons } = this.#options
+    const [nearest] = near
+    if (nearest?.isSame === true) {
+      const end = language.ends.slice(0, 1)
+      const given = Int32Array.from([...language.tokens(nearest.answer), ...end])
+      return { ...prompt, given, recalled: { sources: sourcesOf(near), cut: 0 } }
+    }
+    const most = language.positions
+    const room = most - Math.max(1, Math.min(maxTokens, Math.floor(most / 2)))
+    for (let count = near.length; count > 0; count -= 1) {
+      const used = near.slice(0, count)
+      const ids = language.prompt(lessons?.informed(prompt.input, used) ?? prompt.input)
+      if (ids.length > room) continue
+      return { ...prompt, ids, recalled: { sources: sourcesOf(used), cut: near.length - count } }
+    }
+    return { ...prompt, recalled: { sources: [], cut: near.length } }
   }
 
   #checkLimits({ maxTokens }: TextOptions): void {
@@ -167,14 +211,17 @@ class TextWriter implements GenerationService {
     const { maxTokens = usual.maxTokens, temperature = usual.temperature } = options
     const { topP = usual.topP, likeliest = 0 } = options
     const writings: OpenText[] = []
-    for (const { input, ids, choices } of prompts) {
+    for (const { input, ids, choices, given } of prompts) {
       // Unlike with a seed, the same input twice may be answered in two ways.
       const { seed = randomUUID() } = options
       const streams = scheduler.run({
         model,
         adapter: held.manifest.digest,
         prompt: ids,
-        maxTokens: Math.min(maxTokens, language.positions - ids.length),
+        maxTokens: Math.min(
+          ...[maxTokens, language.positions - ids.length, given?.length ?? Infinity],
+        ),
+        ...(given && { given }),
         sampling: { temperature, topP },
         ...(likeliest > 0 && { likeliest }),
         ends: language.ends,
@@ -251,6 +298,10 @@ class TextWriter implements GenerationService {
       },
     ])
   }
+}
+
+function sourcesOf(lessons: readonly NearLesson[]): RecalledSources['sources'] {
+  return lessons.map(({ source, id, similarity }) => ({ source, id, similarity }))
 }
 
 function shown({ manifest, generation, arm }: HeldVersion) {

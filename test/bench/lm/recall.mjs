@@ -1,0 +1,250 @@
+/**
+ * What a memory of answers, an adapter and both bring to a language model for facts that it is taught once, in a style of answers: a
+ * daemon with the template of `init chat`, made facts of made places, the same question again, the question in other words, and
+ * questions about other things for the style.
+ *
+ *   npm run bench -- lm recall [--seeds 1] [--only memory] [--fresh]
+ */
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { parse } from 'yaml'
+import { conversation } from '../../../dist/src/cli/demo/chat/daemon.js'
+import { validationQuestions } from '../../../dist/src/cli/demo/chat/data.js'
+import { openRandom } from '../../../dist/src/platform/random.js'
+import { startDaemon } from '../lib/daemon.mjs'
+import { round, say, spread } from '../lib/figures.mjs'
+import { render } from '../lib/render.mjs'
+import { lmResults } from './learner.mjs'
+
+const TOKENS = 48
+const STYLE_QUESTIONS = 20
+const { models } = parse(
+  readFileSync(new URL('../../../deploy/templates/chat.yaml', import.meta.url), 'utf8'),
+)
+const chat = {
+  ...models.support,
+  task: { generation: { max_tokens: TOKENS, temperature: 0 } },
+  keep: { last: 3 },
+}
+const memory = { policy: 'retrieval' }
+const learns = { trigger: { policy: 'count', every: 16, rest: 0 } }
+const rests = { trigger: { policy: 'count', every: 100_000, rest: 0 } }
+/** `facts` are taught; `others`: other facts that are taught after them; `oneByOne`: each is asked right after it was taught. */
+const WAYS = {
+  none: { model: rests, facts: 0 },
+  memory: { model: { ...rests, memory }, facts: 48 },
+  adapter: { model: learns, facts: 48 },
+  both: { model: { ...learns, memory }, facts: 48 },
+  'memory, 100 facts': { model: { ...rests, memory }, facts: 100, others: 200, oneByOne: true },
+}
+
+/** None of them chose a setting: those were chosen on products and their warranties, weights, codes, makers and towns. */
+const KINDS = ['Museum', 'Gallery', 'Park', 'Tower', 'Garden', 'Library', 'Market', 'Harbour']
+const SYLLABLES = 'ta rin mo bel cas du fi gor hen ilo ju kel lum nar os pra sti ven wex yar'.split(
+  ' ',
+)
+const FIRST = [
+  'Ana',
+  'Bo',
+  'Cleo',
+  'Dag',
+  'Ena',
+  'Finn',
+  'Gita',
+  'Hugo',
+  'Ines',
+  'Jon',
+  'Kaja',
+  'Liv',
+]
+const ATTRIBUTES = [
+  {
+    ask: (place) => `When does the ${place} open?`,
+    other: (place) => `At what time can I enter the ${place}?`,
+    value: (below) => `${7 + below(5)}:${10 + 5 * below(10)}`,
+    say: (place, value) => `The ${place} opens at ${value}.`,
+  },
+  {
+    ask: (place) => `How much is a ticket for the ${place}?`,
+    other: (place) => `What do I have to pay to visit the ${place}?`,
+    value: (below) => `${3 + below(90)} euros`,
+    say: (place, value) => `A ticket for the ${place} costs ${value}.`,
+  },
+  {
+    ask: (place) => `Who runs the ${place}?`,
+    other: (place) => `What is the name of the person in charge of the ${place}?`,
+    value: (below) => `${FIRST[below(12)]} ${named(below)}`,
+    say: (place, value) => `The ${place} is run by ${value}.`,
+  },
+  {
+    ask: (place) => `Which bus goes to the ${place}?`,
+    other: (place) => `How do I get to the ${place} by bus?`,
+    value: (below) => `bus ${10 + below(80)}`,
+    say: (place, value) => `Take ${value} to the ${place}.`,
+  },
+]
+const styled = (fact) => `Hello! ${fact} Does that help?`
+const hasStyle = (text) => text.startsWith('Hello!') && text.endsWith('Does that help?')
+
+export async function measure(words) {
+  const { values } = parseArgs({
+    args: words,
+    options: {
+      seeds: { type: 'string', default: '1' },
+      only: { type: 'string' },
+      fresh: { type: 'boolean', default: false },
+    },
+  })
+  const results = lmResults('recall', { fresh: values.fresh })
+  const found = new Map()
+  for (const seed of values.seeds.split(',').map(Number))
+    for (const [way, setting] of Object.entries(WAYS)) {
+      const figures = await results.run(
+        `${way} · seed ${seed}`,
+        { ...setting, tokens: TOKENS },
+        () => taught(setting, seed),
+        values.only?.split(','),
+      )
+      if (figures !== undefined) found.set(way, [...(found.get(way) ?? []), figures])
+    }
+  const table = tableOf(found)
+  results.show(table)
+  await render()
+  return table
+}
+
+function tableOf(found) {
+  const rows = Object.entries(WAYS).flatMap(([way, { facts, others = 0 }]) => {
+    const runs = found.get(way)
+    if (runs === undefined) return []
+    const over = (name) => {
+      const known = runs.flatMap((run) => run[name] ?? [])
+      return known.length === 0 ? '–' : spread(known)
+    }
+    return [
+      [
+        ...[way, `${facts}${others > 0 ? ` + ${others}` : ''}`],
+        ...[over('next'), over('same'), over('cited'), over('other'), over('otherCited')],
+        ...[over('style'), runs.length],
+      ],
+    ]
+  })
+  return {
+    columns: [
+      ...[
+        'what answers',
+        'facts + other lessons',
+        'next question',
+        'same question later',
+        'cites it',
+      ],
+      ...['in other words', 'cites it', 'style elsewhere', 'seeds'],
+    ],
+    rows,
+    note: `In % of likeliest answers of at most ${TOKENS} tokens: of a fact, those with its value; of ${STYLE_QUESTIONS} questions about other things, those in the style of the lessons. Next question: right after that one lesson; later: after all lessons.`,
+  }
+}
+
+async function taught({ model, facts: count, others = 0, oneByOne = false }, seed) {
+  const limits = { request_ms: 300_000, generation_texts: 8 }
+  const daemon = await startDaemon({ support: { ...chat, ...model } }, { seed, limits })
+  try {
+    // Without lessons the same questions show what the base knows.
+    const facts = factsOf(seed, Math.max(count, 48))
+    const lessons = count === 0 ? [] : facts
+    const next = []
+    if (oneByOne)
+      for (const [at, fact] of lessons.entries()) {
+        await teach(daemon, [lessonOf(fact, `fact-${at}`)])
+        next.push(...(await judged(daemon, [fact], 'ask', at)))
+      }
+    else
+      await teach(
+        daemon,
+        lessons.map((fact, at) => lessonOf(fact, `fact-${at}`)),
+      )
+    const more = factsOf(`others ${seed}`, others)
+    await teach(
+      daemon,
+      more.map((fact, at) => lessonOf(fact, `other-${at}`)),
+    )
+    const same = await judged(daemon, facts, 'ask')
+    const other = await judged(daemon, facts, 'other')
+    const texts = []
+    for (const { question } of validationQuestions.slice(0, STYLE_QUESTIONS))
+      texts.push((await asked(daemon, conversation(question))).text)
+    const share = (of, all) => round((100 * all.filter(of).length) / all.length)
+    return {
+      ...(oneByOne && { next: share(({ isRight }) => isRight, next) }),
+      ...{
+        same: share(({ isRight }) => isRight, same),
+        other: share(({ isRight }) => isRight, other),
+      },
+      ...(model.memory && {
+        cited: share(({ isCited }) => isCited, same),
+        otherCited: share(({ isCited }) => isCited, other),
+      }),
+      style: share((text) => hasStyle(text.trim()), texts),
+      example: other[0].text,
+    }
+  } finally {
+    await daemon.stop()
+  }
+}
+
+async function teach(daemon, events) {
+  if (events.length === 0) return
+  const before = await live(daemon)
+  const reply = await daemon.http.post('/v1/models/support/feedback', { events })
+  if (reply.status !== 202) throw new Error(`feedback: ${JSON.stringify(reply.body)}`)
+  for (;;) {
+    const { body } = await daemon.http.get('/v1/models/support')
+    const isLearned = daemon.config.models.support.trigger.every > 1000 || body.pending === 0
+    if (body.lag === 0 && isLearned && body.live.version !== before) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+async function live({ http }) {
+  return (await http.get('/v1/models/support')).body.live.version
+}
+
+async function judged(daemon, facts, way, from = 0) {
+  const found = []
+  for (const [at, fact] of facts.entries()) {
+    const input = { messages: [{ role: 'user', content: fact[way] }] }
+    const { text, sources = [] } = await asked(daemon, input)
+    const isCited = sources.some(({ id }) => id === `fact-${from + at}`)
+    found.push({ text, isRight: text.includes(fact.value), isCited })
+  }
+  say(`${way}: ${found.filter(({ isRight }) => isRight).length} of ${found.length}`)
+  return found
+}
+
+async function asked({ http }, input) {
+  const { status, body } = await http.post('/v1/models/support/predict', { inputs: [input] })
+  if (status !== 200) throw new Error(`predict: ${JSON.stringify(body)}`)
+  return body.predictions[0]
+}
+
+function lessonOf({ ask, answer }, id) {
+  return { id, input: { messages: [{ role: 'user', content: ask }] }, completion: styled(answer) }
+}
+
+function factsOf(seed, count) {
+  const { below } = openRandom(seed, 'places')
+  const places = new Set()
+  while (places.size < count / ATTRIBUTES.length)
+    places.add(`${named(below)} ${KINDS[below(KINDS.length)]}`)
+  return [...places].flatMap((place) =>
+    ATTRIBUTES.map(({ ask, other, value, say }) => {
+      const found = value(below)
+      return { ask: ask(place), other: other(place), value: found, answer: say(place, found) }
+    }),
+  )
+}
+
+function named(below) {
+  const name = [0, 0].map(() => SYLLABLES[below(SYLLABLES.length)]).join('')
+  return `${name[0].toUpperCase()}${name.slice(1)}`
+}
