@@ -11,6 +11,8 @@
  * is given again instead of being trained on them as in Madaan et al. (2022), "Memory-assisted prompt editing to improve
  * GPT-3 after deployment", EMNLP.
  *
+ *     base: smollm2
+ *     task: generation
  *     memory: { policy: retrieval, count: 2 }
  */
 import type { SettingsOf } from '../../src/contracts/core.ts'

@@ -368,6 +368,7 @@ test('a stream that is not done when the server stops ends with an error that sa
 const part = (text: string): TextPart => ({ index: 0, text })
 const begun = (parts: () => AsyncGenerator<TextPart, never>) => ({
   head: { id: 'p', model: 'm@v1', created: 0, system_fingerprint: '' },
+  cited: {},
   choices: [{ id: 'p' }],
   parts,
 })

@@ -169,7 +169,7 @@ describe('a memory of answers', () => {
       antikythera,
       choices: [{ message: { content: 'Ada made it.' }, finish_reason: 'stop' }],
     })
-    const chunks = (await chat(question, true)).match(/(?<=data: )\{.*\}/g)!
+    const chunks = (await chat(question, true)).match(/(?<=data: )\{.*\}/g) ?? []
     expect(JSON.parse(chunks[0]!)).toMatchObject({ antikythera })
     expect(chunks.slice(1).join('')).not.toContain('antikythera')
   })

@@ -1,9 +1,9 @@
 /** A served model as the services see it: predict, hold a version, follow a move, report the state. */
 import type { LanguageModel } from '../../contracts/base.ts'
-import type { TextSettings } from '../../contracts/text-task.ts'
+import type { Input } from '../../contracts/event.ts'
+import type { Lesson, TextSettings } from '../../contracts/text-task.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { Manifest, Routing } from '../../versions/contract.ts'
-import type { Lessons } from '../services/generation/retrieval.ts'
 import type { DecodeScheduler } from '../engine/decode-scheduler.ts'
 import type { AnsweredInput, PredictionLog, PredictRequest, TrialMark } from './predict.ts'
 
@@ -74,5 +74,19 @@ export interface TextWriting {
   readonly predictionId: () => string
   readonly metrics: Pick<Metrics, 'count'>
   /** Stored answers that stand before a prompt; absent = none are stored. */
-  readonly lessons?: Pick<Lessons, 'near' | 'informed'> | undefined
+  readonly lessons?: LessonSearch | undefined
+}
+
+/** The lessons of the versions that are loaded. */
+export interface LessonSearch {
+  /** For each input, what the version with this digest has to say: the same question alone, or the nearest first. */
+  near(digest: string, inputs: readonly Input[]): Promise<readonly (readonly NearLesson[])[]>
+  /** The nearest lesson comes right before the question. */
+  informed(input: Input, nearestFirst: readonly NearLesson[]): Input
+}
+
+export interface NearLesson extends Lesson {
+  readonly similarity: number
+  /** It is of the same question. */
+  readonly isSame: boolean
 }

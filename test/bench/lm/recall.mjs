@@ -169,21 +169,21 @@ async function taught({ model, facts: count, others = 0, oneByOne = false }, see
       more.map((fact, at) => lessonOf(fact, `other-${at}`)),
     )
     const same = await judged(daemon, facts, 'ask')
+    const share = (of, all) => round((100 * all.filter(of).length) / all.length)
+    const kept = {
+      ...(oneByOne && { next: share(({ isRight }) => isRight, next) }),
+      same: share(({ isRight }) => isRight, same),
+      ...(model.memory && { cited: share(({ isCited }) => isCited, same) }),
+    }
+    if (oneByOne) return kept
     const other = await judged(daemon, facts, 'other')
     const texts = []
     for (const { question } of validationQuestions.slice(0, STYLE_QUESTIONS))
       texts.push((await asked(daemon, conversation(question))).text)
-    const share = (of, all) => round((100 * all.filter(of).length) / all.length)
     return {
-      ...(oneByOne && { next: share(({ isRight }) => isRight, next) }),
-      ...{
-        same: share(({ isRight }) => isRight, same),
-        other: share(({ isRight }) => isRight, other),
-      },
-      ...(model.memory && {
-        cited: share(({ isCited }) => isCited, same),
-        otherCited: share(({ isCited }) => isCited, other),
-      }),
+      ...kept,
+      other: share(({ isRight }) => isRight, other),
+      ...(model.memory && { otherCited: share(({ isCited }) => isCited, other) }),
       style: share((text) => hasStyle(text.trim()), texts),
       example: other[0].text,
     }

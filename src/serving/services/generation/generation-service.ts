@@ -16,7 +16,13 @@ import { openRandom } from '../../../platform/random.ts'
 import { eventLoop } from '../../../platform/slices.ts'
 import type { VersionService } from '../../../versions/service.ts'
 import { TokenStream } from '../../engine/text-queue.ts'
-import type { HeldVersion, LiveModel, Prediction, TextWriting } from '../../live/contract.ts'
+import type {
+  HeldVersion,
+  LiveModel,
+  NearLesson,
+  Prediction,
+  TextWriting,
+} from '../../live/contract.ts'
 import type { AnsweredInput, RecalledSources } from '../../live/predict.ts'
 import type { PredictionService } from '../prediction-service.ts'
 import type {
@@ -27,7 +33,6 @@ import type {
   TextOptions,
   TextPart,
 } from './contract.ts'
-import type { NearLesson } from './retrieval.ts'
 import { writeText } from './written-text.ts'
 
 export interface GenerationOptions extends TextWriting {

@@ -12,13 +12,8 @@ import { lessonsIn } from '../../../nn/lessons.ts'
 import { eventLoop } from '../../../platform/slices.ts'
 import type { Version } from '../../../versions/contract.ts'
 import type { ServingEngine } from '../../engine/engine.ts'
+import type { LessonSearch, NearLesson } from '../../live/contract.ts'
 import { unit } from '../embedding-service.ts'
-
-export interface NearLesson extends Lesson {
-  readonly similarity: number
-  /** It is of the same question. */
-  readonly isSame: boolean
-}
 
 export interface LessonParts {
   readonly policy: Retrieval
@@ -34,7 +29,7 @@ type Engine = Pick<ServingEngine, 'load' | 'unload'>
 /** Questions that are embedded at once, and their tokens that are read. */
 const [BLOCK, TOKENS] = [64, 256]
 
-export class Lessons {
+export class Lessons implements LessonSearch {
   readonly #parts: LessonParts
   /** By the engine's key of the adapter. */
   readonly #loaded = new Map<string, readonly Lesson[]>()
@@ -61,7 +56,6 @@ export class Lessons {
     }
   }
 
-  /** For each input, what the version of this key has to say: the same question alone, or the nearest first. */
   async near(key: string, inputs: readonly Input[]): Promise<readonly (readonly NearLesson[])[]> {
     const { recall, language, policy } = this.#parts
     const lessons = this.#loaded.get(key) ?? []
@@ -86,7 +80,6 @@ export class Lessons {
     })
   }
 
-  /** The nearest lesson comes right before the question. */
   informed(input: Input, nearestFirst: readonly NearLesson[]): Input {
     return this.#parts.recall.informed(input, nearestFirst.toReversed())
   }
