@@ -34,7 +34,7 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
     ],
   ],
   speed: ['serve', 'step', 'small', 'growth', 'freshness'],
-  lm: ['train', 'decode', 'preferences', 'thumbs', 'summaries', 'freshness', 'rules'],
+  lm: ['train', 'decode', 'preferences', 'thumbs', 'summaries', 'freshness', 'rules', 'recall'],
 }
 
 const oneTable = Object.entries(TABLES)
