@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { failure } from '../../src/platform/errors.ts'
 import { Batcher, type BatcherOptions } from '../../src/serving/engine/batcher.ts'
+import { prepared } from '../../src/serving/live/predict.ts'
 import { rejection } from '../coded.ts'
 import { openFakeClock, settled } from './fake-clock.ts'
 import { openFakeEngine, tokens, type FakeEngine } from './fake-engine.ts'
@@ -254,4 +255,22 @@ test('whatever comes together, each row gets its own answer, in order, in runs w
     ),
     { numRuns: runs(50) },
   )
+})
+
+test('inputs that are prepared wait within a bound of bytes, and a lone one always may', async () => {
+  const { batcher } = open(await openEngine(1), { queueBytes: 12 })
+  const ending: (() => void)[] = []
+  const base = { prepare: async () => new Promise<void>((resolve) => ending.push(resolve)) }
+  const picture = (characters: number) => [{ kind: 'image', image: 'x'.repeat(characters) }]
+  const large = prepared(base, picture(50), batcher)
+  expect((await rejection(prepared(base, picture(1), batcher))).code).toBe('QUEUE_FULL')
+  ending.pop()?.()
+  await large
+  const failing = { prepare: async () => Promise.reject(failure('IMAGE_INVALID', 'torn')) }
+  const { code, details } = await rejection(prepared(failing, picture(5), batcher))
+  expect([code, details.index]).toEqual(['IMAGE_INVALID', 0])
+  const both = [prepared(base, picture(1), batcher), prepared(base, picture(1), batcher)]
+  expect((await rejection(prepared(base, picture(1), batcher))).code).toBe('QUEUE_FULL')
+  for (const end of ending) end()
+  await Promise.all(both)
 })

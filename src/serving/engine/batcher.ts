@@ -49,6 +49,8 @@ export class Batcher {
   readonly #options: BatcherOptions
   readonly #turns = new FairQueue<Row>(({ encoded }) => encoded.data.byteLength)
   readonly #runs = new Set<Promise<void>>()
+  /** Bytes of inputs that are prepared. */
+  #preparedBytes = 0
   #closed = false
 
   constructor(options: BatcherOptions) {
@@ -75,6 +77,20 @@ export class Batcher {
     signal?.addEventListener('abort', abort)
     this.#enqueue(request, pending)
     return pending.settled.finally(() => signal?.removeEventListener('abort', abort))
+  }
+
+  /**
+   * Room for inputs that are prepared before they are rows, as large as that of waiting rows. Call what it returns when they no longer
+   * wait. Throws `QUEUE_FULL`; a single request always has room.
+   */
+  reserve(bytes: number): () => void {
+    const waiting = this.#preparedBytes
+    if (waiting > 0 && waiting + bytes > this.#options.queueBytes)
+      throw failure('QUEUE_FULL', `inputs of ${waiting} bytes are prepared already`)
+    this.#preparedBytes += bytes
+    return () => {
+      this.#preparedBytes -= bytes
+    }
   }
 
   /** Refuses new rows, fails waiting ones, and resolves when the runs in flight have ended. */

@@ -73,7 +73,7 @@ export interface Predictor {
   readonly base: Pick<Base, 'encode' | 'prepare' | 'offsets'>
   readonly task: Pick<Task, 'decode' | 'headIn' | 'outputs' | 'view' | 'needsOffsets'>
   readonly maxTokens: number
-  readonly batcher: Pick<Batcher, 'run'>
+  readonly batcher: Pick<Batcher, 'run'> & PreparingRoom
   readonly predictions: PredictionLog
   readonly predictionId: () => string
   readonly clock: Clock
@@ -96,7 +96,7 @@ export async function answer(
   request: PredictRequest,
   trial: TrialMark = {},
 ): Promise<AnsweredRequest> {
-  await prepared(predictor.base, request.inputs)
+  await prepared(predictor.base, request.inputs, predictor.batcher)
   const rows = await eventLoop.each(request.inputs, (input, index) =>
     atIndex(index, () => encodeInput(input, predictor.task, predictor.base, predictor.maxTokens)),
   )
@@ -144,12 +144,33 @@ function ofInput(index: number, error: unknown): unknown {
   return withDetails(error, { index }, `inputs[${index}]: ${error.message}`)
 }
 
-/** Before `encodeInput` of each of them. */
+/** Absent: without a bound, where one caller asks. */
+export type PreparingRoom = Partial<Pick<Batcher, 'reserve'>>
+
+/** Before `encodeInput` of each of them. Throws `QUEUE_FULL`, and what `prepare` rejects with. */
 export async function prepared(
   base: Pick<Base, 'prepare'>,
   inputs: readonly Input[],
+  room: PreparingRoom = {},
 ): Promise<void> {
   if (base.prepare === undefined) return
+  const release = room.reserve?.(inputs.reduce((sum, input) => sum + sizeOf(input), 0))
+  try {
+    await preparedAll(base, inputs)
+  } finally {
+    release?.()
+  }
+}
+
+/** What it holds of memory: the characters of its texts. */
+function sizeOf(input: Input): number {
+  return Object.values(input).reduce<number>(
+    (sum, value) => sum + (typeof value === 'string' ? value.length : 0),
+    0,
+  )
+}
+
+async function preparedAll(base: Pick<Base, 'prepare'>, inputs: readonly Input[]): Promise<void> {
   const outcomes = await Promise.allSettled(inputs.map(async (input) => base.prepare?.(input)))
   const index = outcomes.findIndex(({ status }) => status === 'rejected')
   const failed = outcomes[index]

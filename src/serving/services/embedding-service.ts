@@ -42,11 +42,11 @@ export function openEmbeddingService(options: EmbeddingOptions): EmbeddingServic
   let adapters: AdapterCache | undefined
   return {
     async embed({ inputs, version, key, signal }) {
-      await prepared(base, inputs)
+      const { engine, batcher } = await options.engine()
+      await prepared(base, inputs, batcher)
       const rows = await eventLoop.each(inputs, (input) => base.encode(input, maxTokens))
       const held = await live.hold({ version, key })
       try {
-        const { engine, batcher } = await options.engine()
         adapters ??= new AdapterCache({ registry, engine, idle: IDLE, most: MOST })
         const loaded = await adapters.hold(held.manifest.version, 'bounded')
         try {
