@@ -105,6 +105,60 @@ test('a bad picture is refused with its code, at once or as a dead letter, and t
   expect(model.counts.accepted).toBe(17)
 })
 
+/** As `curl -F` sends it: files under the names of fields, and texts. */
+async function sendForm(
+  path: string,
+  fields: Readonly<Record<string, string | readonly string[]>>,
+  origin?: string,
+) {
+  const form = new FormData()
+  for (const [name, value] of Object.entries(fields))
+    if (typeof value === 'string') form.append(name, value)
+    else
+      for (const file of value)
+        form.append(name, new Blob([Buffer.from(file, 'base64')]), 'picture.png')
+  const answer = await fetch(`${daemon.url}/v1/models/${path}`, {
+    ...{ method: 'POST', body: form, ...(origin && { headers: { origin } }) },
+  })
+  return (await answer.json()) as Answers & { code?: string; accepted?: number }
+}
+
+test('a form with one file is a prediction or feedback, and any other is refused', async () => {
+  const image = await made('checks', 36)
+  expect(labels(await sendForm('m/predict', { image: [image] }))).toEqual(['checks'])
+  const said = { id: 'of a form', label: 'checks', weight: '0.5' }
+  expect((await sendForm('m/feedback', { image: [image], ...said })).accepted).toBe(1)
+  const codeOf = async (...asked: Parameters<typeof sendForm>) => (await sendForm(...asked)).code
+  expect(await codeOf('m/predict', { image: [image, image] })).toBe('REQUEST_INVALID')
+  expect(await codeOf('m/predict', { image })).toBe('REQUEST_INVALID')
+  expect(await codeOf('m/predict', { photo: [image] })).toBe('INPUT_WRONG_KIND')
+  expect(await codeOf('m/predict', { image: [btoa('GIF89a, and more of it')] })).toBe(
+    'IMAGE_INVALID',
+  )
+  // A page of a stranger sends a form without asking, and would teach the model.
+  const stranger = 'https://evil.example'
+  expect(await codeOf('m/feedback', { image: [image], label: 'stripes' }, stranger)).toBe(
+    'BODY_TYPE_UNSUPPORTED',
+  )
+  const sent = async (body: string) => {
+    const headers = { 'content-type': 'multipart/form-data; boundary=x' }
+    const answer = await fetch(`${daemon.url}/v1/models/m/predict`, {
+      method: 'POST',
+      headers,
+      body,
+    })
+    return ((await answer.json()) as { code: string }).code
+  }
+  const head = '--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n'
+  for (const body of [
+    ...['no form', '--y\r\n', '--x', '--x\r\n', head, `${head}\r\nabc`, `${head}--x--`],
+    ...[`${head}\r\nabc\r\n--x`, '--x\r\na: b\r\n\r\nabc\r\n--x--', `--x${'\r\n'.repeat(9)}--x--`],
+    `${'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n'.repeat(101)}--x--`,
+  ])
+    expect(await sent(body)).toBe('BODY_MALFORMED')
+  expect(await sent('--x--')).toBe('REQUEST_INVALID')
+})
+
 test('the command line sends the file of a picture', async () => {
   const path = join(folder, 'board.png')
   writeFileSync(path, Buffer.from(await made('checks', 35), 'base64'))

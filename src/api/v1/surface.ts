@@ -1,6 +1,7 @@
 /** `/v1`: our own API. It translates between requests and services, and has no logic that another surface would need. */
 import type { Services } from '../../serving/services/services.ts'
 import { readJson, readJsonLines } from '../http/bodies.ts'
+import { readForms } from './form-body.ts'
 import { problemFormat } from '../http/problem.ts'
 import type { Surface } from '../surface.ts'
 import type { Json } from '../../contracts/core.ts'
@@ -57,6 +58,7 @@ export function openV1(services: Services): Surface {
     addTo: (scope) => {
       readJson(scope, CLOUD_EVENT_TYPES, services)
       readJsonLines(scope, NDJSON_TYPES, services)
+      readForms(scope, services)
       for (const add of routes) add(scope, services)
     },
   }
