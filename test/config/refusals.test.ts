@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { CodedError } from '../../src/contracts/core.ts'
 import { loadConfig, parseConfig, type ConfigContext } from '../../src/config/config.ts'
+import { bases } from '../../src/plugins.ts'
 
 function refusal(text: string, context: ConfigContext = {}): CodedError {
   try {
@@ -276,9 +277,7 @@ test.each([
     'an unknown base',
     model('base: use-lit'),
     'CONFIG_INVALID',
-    [
-      'known: use-lite, minilm, e5-small, static, smollm2, pulled, bert, causal, features, pair; did you mean "use-lite"?',
-    ],
+    [`known: ${Object.keys(bases).join(', ')}; did you mean "use-lite"?`],
   ],
   [
     'a base of two kinds',
