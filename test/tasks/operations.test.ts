@@ -1,0 +1,404 @@
+/**
+ * The product of tasks and operations. Each cell is executed, and is `yes` or the code that a caller gets; src/tasks/operations.md has the
+ * tables, which `npm run docs` writes. A task or a kind of feedback without a specimen here fails.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { startDaemon } from '../../src/app/daemon.ts'
+import { openClient, type ModelClient } from '../../src/client/client.ts'
+import { parseConfig } from '../../src/config/config.ts'
+import { modelProblems, openCheaply } from '../../src/config/model-problems.ts'
+import { CodedError, type Json } from '../../src/contracts/core.ts'
+import { openLog } from '../../src/platform/log.ts'
+import { methods, policies, signals, tasks } from '../../src/plugins.ts'
+import { runCli } from '../cli/run-cli.ts'
+import { root } from '../deploy/files.ts'
+import { generated } from '../docs/documents.ts'
+import { markdownTable } from '../docs/tables.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+
+type TaskName = keyof typeof tasks
+type SignalName = keyof typeof signals
+type Fields = Readonly<Record<string, Json>>
+
+interface Specimen {
+  /** The model in a config. */
+  readonly model: Readonly<Record<string, unknown>>
+  /** Inputs that differ by their number. */
+  readonly input: (at: number) => Fields
+  readonly taught: SignalName
+  readonly correction: Json
+  /** Layers that its adapter may reach. */
+  readonly tail: number
+}
+
+const bert = { bert: join(root, 'test/reference/tiny-bert/bfloat') }
+const llama = { causal: join(root, 'test/reference/tiny-causal/llama') }
+const text = (at: number) => ({ text: `the phone ${at} is fine` })
+/** Of each text. */
+const THING = { start: 4, end: 9, label: 'thing' }
+const item = (at: number) => ({ price: at % 3 })
+
+const specimens: Readonly<Record<TaskName, Specimen>> = {
+  classification: {
+    model: { base: bert, labels: ['good', 'bad'] },
+    ...{ input: text, taught: 'label', correction: 'bad', tail: 1 },
+  },
+  multilabel: {
+    model: { base: bert, task: 'multilabel', labels: ['good', 'bad'] },
+    ...{ input: text, taught: 'labels', correction: ['bad'], tail: 1 },
+  },
+  spans: {
+    model: { base: bert, task: 'spans', labels: { open: true } },
+    ...{ input: text, taught: 'spans', correction: [THING], tail: 1 },
+  },
+  regression: {
+    model: { base: bert, task: 'regression' },
+    ...{ input: text, taught: 'value', correction: 2, tail: 1 },
+  },
+  ranking: {
+    model: {
+      base: {
+        pair: { context: { schema: { hour: 'number' } }, item: { schema: { price: 'number' } } },
+      },
+      task: { ranking: { reward_window: '1h' } },
+    },
+    input: (at) => ({ choice: { context: { hour: at % 24 }, item: item(at) } }),
+    ...{ taught: 'reward', correction: 1, tail: 0 },
+  },
+  generation: {
+    model: {
+      base: llama,
+      adapter: { method: 'lora', tail_layers: 1 },
+      task: { generation: { max_tokens: 4 } },
+    },
+    ...{ input: text, taught: 'completion', correction: 'fine', tail: 1 },
+  },
+}
+
+interface ServedAnswer {
+  readonly prediction_id: string
+  /** Of a ranking: the first item. */
+  readonly item: string
+}
+
+/** What an event of each kind says; of an answer it names the answer. */
+const said: Readonly<Record<SignalName, (answer: ServedAnswer) => Fields>> = {
+  label: () => ({ label: 'good' }),
+  labels: () => ({ labels: ['good'] }),
+  yes_no: () => ({ yes: ['good'], no: ['bad'] }),
+  value: () => ({ value: 3 }),
+  completion: () => ({ completion: 'fine' }),
+  preference: () => ({ chosen: 'fine', rejected: 'bad' }),
+  spans: () => ({ spans: [THING] }),
+  add_spans: () => ({ add_spans: [THING] }),
+  remove_spans: () => ({ remove_spans: [THING] }),
+  rating: () => ({ rating: 1 }),
+  reward: ({ item }) => ({ item, reward: 1 }),
+  shown: ({ item }) => ({ shown: item }),
+}
+
+interface Subject extends Specimen {
+  readonly name: TaskName
+  readonly url: string
+  readonly config: string
+  readonly folder: string
+  readonly api: ModelClient
+  /** The same task in closed form, if there is one. */
+  readonly sums: ModelClient
+  /** A number that no input had. */
+  next(): number
+}
+
+const SOURCE = 'operations'
+const NO_ANSWER: ServedAnswer = { prediction_id: 'p', item: 'a' }
+
+async function ask({ name, api, input, next }: Subject): Promise<ServedAnswer> {
+  if (name !== 'ranking') {
+    const { predictions } = await api.predict([input(next())])
+    return { prediction_id: predictions[0]!.id, item: 'a' }
+  }
+  const candidates = ['a', 'b'].map((id) => ({ id, input: item(next()) }))
+  const { prediction_id, ranking } = await api.rank({ context: { hour: 9 }, candidates })
+  return { prediction_id, item: ranking[0]!.id }
+}
+
+interface Lesson {
+  readonly id: string
+  /** An input, or the answer to one. */
+  readonly about: Fields
+  readonly says: Fields
+}
+
+async function lessonOf(subject: Subject, kind: SignalName): Promise<Lesson> {
+  const id = `${kind}-${subject.next()}`
+  if (signals[kind].about === 'input')
+    return { id, about: { input: subject.input(subject.next()) }, says: said[kind](NO_ANSWER) }
+  const answer = await ask(subject)
+  return { id, about: { prediction_id: answer.prediction_id }, says: said[kind](answer) }
+}
+
+const eventOf = ({ id, about, says }: Lesson): Fields => ({ id, source: SOURCE, ...about, ...says })
+
+/** Sends it and waits until it is learned; throws what a sender would see, at once or in its receipt. */
+async function learn({ api }: Pick<Subject, 'api'>, lesson: Lesson): Promise<void> {
+  const { rejected, position } = await api.feedback({ events: [eventOf(lesson)] })
+  if (rejected[0]) throw refusal(rejected[0].code)
+  await api.describe({ wait_for: position! })
+  const { state, code } = await api.receipt(lesson.id, { source: SOURCE })
+  if (code !== undefined) throw refusal(code)
+  // An item that was shown waits until its reward comes or its window ends.
+  expect(['learned', 'held_out', ...('shown' in lesson.says ? ['waiting'] : [])]).toContain(state)
+}
+
+function refusal(code: string): CodedError {
+  return new CodedError(code, code)
+}
+
+async function post({ url }: Subject, path: string, body: object): Promise<void> {
+  const response = await fetch(url + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  if (response.ok) return
+  const { error } = (await response.json()) as { readonly error: { readonly code: string } }
+  throw refusal(error.code)
+}
+
+async function command(...args: readonly string[]): Promise<void> {
+  const { code, stdout, stderr } = await runCli(...args, '--json')
+  if (code === 0) return
+  const found = /"code":"([A-Z_]+)"/.exec(stdout + stderr)?.[1]
+  throw refusal(found ?? `exit code ${code}`)
+}
+
+const cell = (value: Json) => (typeof value === 'string' ? value : JSON.stringify(value))
+
+/** The input by its kind, or the answer. */
+function columnsOf({ input, ...answer }: Fields): Fields {
+  return { ...(input as Fields | undefined), ...answer }
+}
+
+/** In this order: a rollback and a request to forget change what the later ones find. */
+const operations: Readonly<Record<string, (subject: Subject) => Promise<unknown>>> = {
+  'answer: predict': async ({ api, input, next }) => api.predict([input(next())]),
+  'answer: with because': async ({ api, input, next }) => {
+    const { predictions } = await api.predict([input(next())], { because: 1 })
+    expect(predictions[0]!.because).toHaveLength(1)
+  },
+  'answer: rank': async ({ api }) =>
+    api.rank({ context: { hour: 9 }, candidates: [{ id: 'a', input: item(1) }] }),
+  'answer: /v1/chat/completions': async (subject) =>
+    post(subject, '/v1/chat/completions', {
+      model: subject.name,
+      messages: [{ role: 'user', content: 'fine' }],
+    }),
+  'answer: /v1/embeddings': async (subject) =>
+    post(subject, '/v1/embeddings', { model: subject.name, input: 'fine' }),
+  ...Object.fromEntries(
+    (Object.keys(signals) as SignalName[]).map((kind) => [
+      `feedback: ${kind}`,
+      async (subject: Subject) => learn(subject, await lessonOf(subject, kind)),
+    ]),
+  ),
+  'feedback: correction': async (subject) => {
+    const { prediction_id } = await ask(subject)
+    const { correction } = subject
+    await learn(subject, { id: 'correction', about: { prediction_id }, says: { correction } })
+  },
+  'feedback: retraction': async (subject) => {
+    const lesson = await lessonOf(subject, subject.taught)
+    await learn(subject, lesson)
+    const { id } = lesson
+    await subject.api.feedback({ events: [{ id, source: SOURCE, retract: true }] })
+    await expect
+      .poll(async () => (await subject.api.receipt(id, { source: SOURCE })).state)
+      .toBe('retracted')
+  },
+  'feedback: flags of the command': async (subject) => {
+    const { about, says } = await lessonOf(subject, subject.taught)
+    const flags = Object.entries({ ...columnsOf(about), ...says }).flatMap(([word, value]) => [
+      `--${word.replace('prediction_id', 'prediction-id')}`,
+      cell(value),
+    ])
+    await command('feedback', subject.name, '--url', subject.url, ...flags)
+  },
+  'feedback: a CSV file': async (subject) => {
+    const { about, says } = await lessonOf(subject, subject.taught)
+    const event = Object.entries('input' in about ? says : { ...about, ...says }).map(
+      ([word, value]) => [word === 'label' ? word : `event.${word}`, value] as const,
+    )
+    const row = { ...('input' in about && columnsOf(about)), ...Object.fromEntries(event) }
+    const quoted = Object.values(row).map((value) => `"${cell(value).replaceAll('"', '""')}"`)
+    const path = join(subject.folder, `${subject.name}.csv`)
+    writeFileSync(path, `${Object.keys(row).join()}\n${quoted.join()}\n`)
+    await command('feedback', subject.name, '--url', subject.url, '--file', path)
+  },
+  evaluate: async (subject) =>
+    subject.api.evaluate({ rows: [eventOf(await lessonOf(subject, subject.taught))] }),
+  quality: async ({ api }) =>
+    expect.poll(async () => (await api.quality()).events).toBeGreaterThan(0),
+  'metrics: the headline': async ({ url, name }) => {
+    const metrics = await (await fetch(`${url}/metrics`)).text()
+    expect(metrics).toMatch(
+      new RegExp(`^antikythera_prequential_\\w+\\{.*model="${name}".*\\} `, 'm'),
+    )
+  },
+  'worth of sources, in closed form': async (subject) => {
+    const { name, input, next, taught, sums } = subject
+    await check(name, CLOSED_FORM)
+    // Half of them are held out, to score what is left without a source.
+    for (let row = 0; row < 8; row += 1) {
+      const about = { input: input(next()) }
+      await learn({ api: sums }, { id: `sums-${row}`, about, says: said[taught](NO_ANSWER) })
+    }
+    return sums.sources()
+  },
+  rollback: async ({ api }) => {
+    const { versions } = await api.versions()
+    const to = versions[1]!.version
+    expect((await api.rollBack({ to, reason: 'a test' })).live).toBe(to)
+  },
+  forget: async (subject) => {
+    const { api } = subject
+    const lesson = await lessonOf(subject, subject.taught)
+    await learn(subject, lesson)
+    const { request } = await api.forget({ source: SOURCE, id: lesson.id })
+    await expect
+      .poll(async () => (await api.forgetRequest(request)).state, { interval: 20 })
+      .toBe('done')
+  },
+  'export for PEFT': async ({ name, config, folder }) => {
+    const to = join(folder, `${name}-peft`)
+    await command('export', '--config', config, '--model', name, '--to', to)
+    expect(
+      existsSync(join(to, 'adapter_config.json')) ||
+        existsSync(join(to, 'adapter_model.safetensors')),
+    ).toBe(true)
+  },
+  'import from PEFT': async ({ name, config, folder }) =>
+    command('import', join(folder, `${name}-peft`), '--config', config, '--model', name),
+}
+
+const CLOSED_FORM = {
+  adapter: { method: 'ranpac', features: 64 },
+  evaluation: { held_out: { share: 0.5 } },
+}
+
+/** What `config check` does with the part in a model of the task. */
+async function check(name: TaskName, part: Readonly<Record<string, unknown>>): Promise<void> {
+  const { model, tail, input, taught } = specimens[name]
+  const folder = scratchFolder()
+  const golden = { input: input(1), ...said[taught](NO_ANSWER) }
+  writeFileSync(join(folder, 'golden.jsonl'), JSON.stringify(golden))
+  const { adapter } = part
+  const reach = typeof adapter === 'object' && { adapter: { tail_layers: tail, ...adapter } }
+  const models = { m: { ...model, ...part, ...reach } }
+  const config = parseConfig(JSON.stringify({ data_dir: folder, models }), folder)
+  const [problem] = await modelProblems(config, openCheaply)
+  if (problem) throw refusal(problem.code ?? 'CONFIG_INVALID')
+}
+
+async function outcome(work: () => Promise<unknown>): Promise<string> {
+  try {
+    await work()
+    return 'yes'
+  } catch (error) {
+    if (error instanceof CodedError) return `\`${error.code}\``
+    throw error
+  }
+}
+
+test('every task is tried with every operation, and the outcomes are those of the document', async () => {
+  expect(Object.keys(specimens).sort()).toEqual(Object.keys(tasks).sort())
+  expect(Object.keys(said).sort()).toEqual(Object.keys(signals).sort())
+  const folder = scratchFolder()
+  const config = join(folder, 'antikythera.json')
+  const trigger = { policy: 'count', every: 1 }
+  const models: Record<string, object> = {}
+  for (const [name, { model }] of Object.entries(specimens)) {
+    models[name] = { ...model, trigger }
+    await check(name as TaskName, {})
+    const refused = await outcome(async () => check(name as TaskName, CLOSED_FORM))
+    if (refused === 'yes') models[`${name}-sums`] = { ...model, ...CLOSED_FORM, trigger }
+  }
+  const log = openLog({ level: 'silent' })
+  writeFileSync(
+    config,
+    JSON.stringify({ data_dir: join(folder, 'data'), server: { port: 0 }, models }),
+  )
+  const daemon = await startDaemon(parseConfig(readFileSync(config, 'utf8'), folder), { log })
+  try {
+    await daemon.ready()
+    const client = openClient({ url: daemon.url })
+    let inputs = 0
+    const columns: string[][] = []
+    // One after the other: the commands share the standard output.
+    for (const name of Object.keys(tasks) as TaskName[]) {
+      const next = () => (inputs += 1)
+      const subject = {
+        ...specimens[name],
+        name,
+        url: daemon.url,
+        config,
+        folder,
+        api: client.model(name),
+        sums: client.model(`${name}-sums`),
+        next,
+      }
+      await learn(subject, await lessonOf(subject, subject.taught))
+      await learn(subject, await lessonOf(subject, subject.taught))
+      const column: string[] = []
+      for (const operation of Object.values(operations))
+        column.push(await outcome(async () => operation(subject)))
+      columns.push(column)
+    }
+    const rows = Object.keys(operations).map((name, at) => [
+      name,
+      ...columns.map((column) => column[at]!),
+    ])
+    await expectDocument('operations', rows)
+  } finally {
+    await daemon.close()
+  }
+})
+
+/** Each part that a config chooses by name, and a few keys: what a model says of it. */
+const parts: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  ...Object.fromEntries(
+    Object.keys(methods).map((method) => [`adapter: ${method}`, { adapter: { method } }]),
+  ),
+  ...Object.fromEntries(
+    Object.entries(policies).flatMap(([kind, table]) =>
+      Object.keys(table).map((policy) => [`${kind}: ${policy}`, { [kind]: { policy } }]),
+    ),
+  ),
+  'promotion: golden': { promotion: { policy: 'golden', file: './golden.jsonl' } },
+  'evaluation: held_out': { evaluation: { held_out: { share: 0.1 } } },
+  'defence: enabled': { defence: { enabled: true } },
+  'train: average': { train: { average: 0.9 } },
+  'quantize: int8': { quantize: 'int8' },
+  shards: { shards: 2, adapter: { method: 'ranpac' } },
+}
+
+test('every part that a config names is tried with every task, and the outcomes are those of the document', async () => {
+  const names = Object.keys(tasks) as TaskName[]
+  const rows: string[][] = []
+  for (const [part, settings] of Object.entries(parts)) {
+    const cells: string[] = []
+    for (const name of names) cells.push(await outcome(async () => check(name, settings)))
+    rows.push([`\`${part}\``, ...cells])
+  }
+  await expectDocument('parts', rows)
+})
+
+async function expectDocument(name: string, rows: readonly (readonly string[])[]): Promise<void> {
+  const path = 'src/tasks/operations.md'
+  const file = join(root, path)
+  const head = ['', ...Object.keys(tasks).map((task) => `\`${task}\``)]
+  const table = () => markdownTable([head, ...rows])
+  const text = await generated(path, readFileSync(file, 'utf8'), { [name]: table })
+  await expect(text, `${path} is not up to date: run npm run docs`).toMatchFileSnapshot(file)
+}
