@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { startDaemon } from '../../src/app/daemon.ts'
 import { openClient, type ModelClient } from '../../src/client/client.ts'
 import { parseConfig } from '../../src/config/config.ts'
@@ -146,10 +146,16 @@ async function learn({ api }: Pick<Subject, 'api'>, lesson: Lesson): Promise<voi
   const { rejected, position } = await api.feedback({ events: [eventOf(lesson)] })
   if (rejected[0]) throw refusal(rejected[0].code)
   await api.describe({ wait_for: position! })
-  const { state, code } = await api.receipt(lesson.id, { source: SOURCE })
-  if (code !== undefined) throw refusal(code)
   // An item that was shown waits until its reward comes or its window ends.
-  expect(['learned', 'held_out', ...('shown' in lesson.says ? ['waiting'] : [])]).toContain(state)
+  const ends = ['learned', 'held_out', ...('shown' in lesson.says ? ['waiting'] : [])]
+  await vi.waitUntil(
+    async () => {
+      const { state, code } = await api.receipt(lesson.id, { source: SOURCE })
+      if (code !== undefined) throw refusal(code)
+      return ends.includes(state)
+    },
+    { timeout: 60_000 },
+  )
 }
 
 function refusal(code: string): CodedError {

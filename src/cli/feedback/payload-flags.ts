@@ -29,11 +29,20 @@ export const textWords: ReadonlySet<string> = new Set(
   signalFlags.filter(([, flag]) => flag.as === 'text').map(([word]) => word),
 )
 
-/** How a cell of a table is read that stands for such a word and is no plain text. */
+/** How a cell of a table is read that stands for such a word and holds JSON; other text stays, for its kind to refuse. */
 export const wordReaders: ReadonlyMap<string, (cell: string) => Json> = new Map(
   signalFlags
-    .filter(([, { other }]) => other !== undefined)
-    .map(([word, flag]) => [word, (cell: string) => jsonOf(cell, flag)]),
+    .filter(([, { as }]) => as === 'json')
+    .map(([word, flag]) => [
+      word,
+      (cell: string) => {
+        try {
+          return jsonOf(cell, flag)
+        } catch {
+          return cell
+        }
+      },
+    ]),
 )
 
 export function withPayloads(command: Command): Command {
