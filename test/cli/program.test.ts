@@ -191,6 +191,7 @@ test('models list shows what a config can name', async () => {
     'bert',
     'causal',
     'features',
+    'pair',
   ])
 })
 

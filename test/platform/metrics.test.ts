@@ -53,7 +53,7 @@ test('memory and event loop delay are there without anyone asking', async () => 
 test.each(Object.entries(metricTable) as [string, MetricSpec][])(
   'the name of %s follows the conventions',
   (_key, spec) => {
-    expect(spec.name).toMatch(/^antikythera_[a-z_]+$/)
+    expect(spec.name).toMatch(/^antikythera_[a-z][a-z0-9_]*$/)
     expect(spec.name.endsWith('_total')).toBe(spec.kind === 'counter')
     expect(spec.help).toMatch(/^[A-Z].*\.$/)
     expect(spec.kind === 'histogram').toBe(spec.buckets !== undefined)

@@ -227,7 +227,7 @@ export const INTENTS = {
 }
 
 /** An intent that appears when the others are taught. */
-export const NEW_INTENT = 'gift card'
+const NEW_INTENT = 'gift card'
 const GIFT_CARD = {
   en: {
     taught: [

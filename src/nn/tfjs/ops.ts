@@ -104,7 +104,21 @@ function shaping(
       const k = Math.sqrt(count)
       const square = tf.reshape<tfc.Rank.R4>(x, [batch, side, side, width])
       const filter = tf.reshape<tfc.Rank.R4>(w, [k, k, width, 1])
-      return tf.reshape(tf.depthwiseConv2d(square, filter, 1, 'same'), x.shape)
+      // The engine in WebAssembly has no gradient of its own. The filter is frozen, and as wide as high.
+      const filtered = tf.customGrad((input, save) => {
+        ;(save as tfc.GradSaveFunc)([filter])
+        return {
+          value: tf.depthwiseConv2d(input as typeof square, filter, 1, 'same'),
+          gradFunc: (dy: Tensor, [kept]: Tensor[]) =>
+            tf.depthwiseConv2d(
+              dy as typeof square,
+              tf.reverse(kept as typeof filter, [0, 1]),
+              1,
+              'same',
+            ),
+        }
+      })
+      return tf.reshape(filtered(square), x.shape)
     },
   }
 }

@@ -85,16 +85,15 @@ type Row = readonly [label: string, support: number, predicted: number, correct:
 /** Places in the rows; −1 is an answer without a label. */
 type Pair = readonly [label: number, answer: number, count: number]
 
-interface BlockState {
-  readonly [key: string]: number | readonly Row[] | readonly Pair[] | BinsState | SureState | null
-  readonly count: number
-  readonly rows: readonly Row[]
-  readonly pairs: readonly Pair[]
+type BlockState = Readonly<{
+  count: number
+  rows: readonly Row[]
+  pairs: readonly Pair[]
   /** Bins of the raw scores, before calibration. Absent in older checkpoints. */
-  readonly bins: BinsState
-  readonly served?: BinsState
-  readonly sure?: SureState | null
-}
+  bins: BinsState
+  served?: BinsState
+  sure?: SureState | null
+}>
 
 /** How sure an answer was. */
 export interface PromisedScores {
