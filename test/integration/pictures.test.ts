@@ -175,6 +175,8 @@ test('the command line sends the file of a picture', async () => {
   expect(code).toBe(0)
   expect(labels(json() as Answers)).toEqual(['checks'])
   writeFileSync(join(folder, 'new.csv'), `image,label\n${path},checks\n`)
+  const { stdout } = await runCli('predict', '-m', 'm', '--image', path, '--url', daemon.url)
+  expect(stdout.trim().endsWith(`  ${path}`)).toBe(true)
   const sent = await runCli(
     'feedback',
     '-m',

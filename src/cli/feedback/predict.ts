@@ -33,20 +33,21 @@ const INPUTS_PER_REQUEST = 32
 /** From so many characters on nothing more goes into a request: a picture is one by itself. */
 const CHARACTERS_PER_REQUEST = 100_000
 
-interface FileInput {
+interface AskedInput {
   readonly input: Json
   /** Of the file. */
   readonly line?: number
+  /** What stands for it beside its answer, in place of the input. */
+  readonly shownAs?: string
 }
 
 export async function predict(texts: readonly string[], flags: PredictFlags): Promise<void> {
   const { features: vectors = [], image: pictures = [] } = flags
-  const named = [
-    ...vectors.flatMap((features) => inputIn({ features }) ?? []),
-    ...pictures.flatMap((image) => inputIn({ image }) ?? []),
-  ]
+  const named = vectors.flatMap((features) => inputIn({ features }) ?? [])
+  const files = pictures.map((image) => ({ input: inputIn({ image }) ?? null, shownAs: image }))
   const connected = await connectModel(flags)
-  let block: FileInput[] = [...named, ...texts].map((input) => ({ input }))
+  const plain = (inputs: readonly Json[]) => inputs.map((input) => ({ input }))
+  let block: AskedInput[] = [...plain(named), ...files, ...plain(texts)]
   if (block.length === 0) {
     let isEmpty = true
     for await (const asked of inputsOf(flags)) {
@@ -64,7 +65,7 @@ function said(input: Json, { chat }: PredictFlags): Json {
   return { messages: [{ role: 'user', content: input }] }
 }
 
-async function* inputsOf({ file = '-', format }: PredictFlags): AsyncGenerator<FileInput> {
+async function* inputsOf({ file = '-', format }: PredictFlags): AsyncGenerator<AskedInput> {
   const { stream } = await openLines(file)
   if (formatOf(file, format) === 'csv') {
     for await (const { input, line } of tableRows(textOf(stream)))
@@ -88,9 +89,9 @@ function asJson(text: string, line: number): Json {
 /** Returns the inputs that are left to ask: none. */
 async function askAll(
   { api }: Connection,
-  asked: readonly FileInput[],
+  asked: readonly AskedInput[],
   flags: PredictFlags,
-): Promise<FileInput[]> {
+): Promise<AskedInput[]> {
   for (const block of requestsOf(asked)) {
     const inputs = block.map(({ input }) => input)
     const { version, at, without, because } = flags
@@ -100,7 +101,7 @@ async function askAll(
         inputs.map((input) => said(input, flags)),
         more,
       )
-      print(flags.json, answer, () => linesOf(answer, inputs))
+      print(flags.json, answer, () => linesOf(answer, block))
     } catch (error) {
       throw atLine(error, block)
     }
@@ -108,8 +109,8 @@ async function askAll(
   return []
 }
 
-function requestsOf(asked: readonly FileInput[]): readonly (readonly FileInput[])[] {
-  const requests: FileInput[][] = []
+function requestsOf(asked: readonly AskedInput[]): readonly (readonly AskedInput[])[] {
+  const requests: AskedInput[][] = []
   for (const each of asked) {
     const last = requests.at(-1)
     if (last === undefined || isFull(last)) requests.push([each])
@@ -118,24 +119,25 @@ function requestsOf(asked: readonly FileInput[]): readonly (readonly FileInput[]
   return requests
 }
 
-function isFull(block: readonly FileInput[]): boolean {
+function isFull(block: readonly AskedInput[]): boolean {
   const size = block.reduce((sum, { input }) => sum + JSON.stringify(input).length, 0)
   return block.length >= INPUTS_PER_REQUEST || size > CHARACTERS_PER_REQUEST
 }
 
 /** The daemon counts the inputs of one request; a person looks for a line of the file. */
-function atLine(error: unknown, block: readonly FileInput[]): unknown {
+function atLine(error: unknown, block: readonly AskedInput[]): unknown {
   if (!(error instanceof CodedError)) return error
   const [, at] = /^\/?inputs[/[](\d+)/.exec(error.message) ?? []
   const { line } = block[Number(at)] ?? {}
   return line === undefined ? error : withDetails(error, { line }, `line ${line}: ${error.message}`)
 }
 
-function linesOf({ version, predictions }: Predictions, inputs: readonly Json[]): string[] {
+function linesOf({ version, predictions }: Predictions, asked: readonly AskedInput[]): string[] {
   return predictions.flatMap((prediction, index) => {
     const { id, tokens, because = [], sources = [] } = prediction
+    const { input, shownAs = shown(input) } = asked[index] ?? {}
     return [
-      `${answerOf(prediction)}  ${version}  ${id}  ${cutOf(tokens)}${shown(inputs[index])}`,
+      `${answerOf(prediction)}  ${version}  ${id}  ${cutOf(tokens)}${shownAs}`,
       ...sources.map(
         (each) => `    from ${each.similarity.toFixed(3)}  ${each.source}  ${each.id}`,
       ),
