@@ -255,8 +255,6 @@ export interface NamedColumn {
 
 /** Columns of the head as classes. */
 export interface Classes<Target = Json> {
-  /** Any number of them may be right: sums count an example wholly for each, and for none as one that has none. */
-  readonly areIndependent?: true
   /**
    * The columns that a target names, each once, without those that the head lacks. Where there are several, parts that work with
    * one class to an example pass it over; sums divide it among those that are right.

@@ -14,39 +14,40 @@ import type { Stateful } from '../contracts/core.ts'
 /** An example weighs half after 346 others; the weights sum to 500. */
 export const fading = 0.998
 
-/** Share of right answers over all examples, and over recent ones. */
-export type AccuracyState = readonly [
+/** A mean over all examples, and over recent ones, such as the share of right answers. */
+export type MeanState = readonly [
   count: number,
-  correct: number,
+  sum: number,
   recentCount: number,
-  recentCorrect: number,
+  recentSum: number,
 ]
 
-export const noAccuracy: AccuracyState = [0, 0, 0, 0]
+export const noMean: MeanState = [0, 0, 0, 0]
 
-/** `right`: 1 for a right answer, 0 for a wrong one. */
+/** `value`: of an accuracy 1 for a right answer, 0 for a wrong one. */
 export function observed(
-  [count, correct, recentCount, recentCorrect]: AccuracyState,
-  right: number,
-): AccuracyState {
-  return [
-    count + 1,
-    correct + right,
-    1 + fading * recentCount,
-    right + fading * recentCorrect,
-  ] as const
+  [count, sum, recentCount, recentSum]: MeanState,
+  value: number,
+): MeanState {
+  return [count + 1, sum + value, 1 + fading * recentCount, value + fading * recentSum]
 }
 
 /** The accuracy of two parts of a stream together. */
-export function merged(one: AccuracyState, other: AccuracyState): AccuracyState {
+export function merged(one: MeanState, other: MeanState): MeanState {
   return [one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3]] as const
 }
 
-export function accuraciesOf([count, correct, recentCount, recentCorrect]: AccuracyState) {
-  return {
-    accuracy: ratio(correct, count),
-    accuracy_recent: ratio(recentCorrect, recentCount),
-  }
+export function accuraciesOf(state: MeanState) {
+  const [accuracy, accuracy_recent] = meansOf(state)
+  return { accuracy, accuracy_recent }
+}
+
+/** Over all examples and over recent ones; 0 if there are none. */
+export function meansOf([count, sum, recentCount, recentSum]: MeanState): readonly [
+  all: number,
+  recent: number,
+] {
+  return [ratio(sum, count), ratio(recentSum, recentCount)]
 }
 
 export function ratio(part: number, whole: number): number {

@@ -17,9 +17,9 @@ import {
   ratio,
   accuraciesOf,
   merged,
-  noAccuracy,
+  noMean,
   observed,
-  type AccuracyState,
+  type MeanState,
 } from './running-scores.ts'
 import { widestGap } from './slice-gap.ts'
 
@@ -178,20 +178,19 @@ const SILENT = 5000
 const OTHER = 'other'
 
 interface Row {
-  readonly state: AccuracyState
+  readonly state: MeanState
   /** The count of all examples at its last one. */
   readonly last: number
 }
 
 interface SourcesState {
-  readonly [key: string]:
-    number | AccuracyState | readonly (readonly [string, AccuracyState, number])[]
+  readonly [key: string]: number | MeanState | readonly (readonly [string, MeanState, number])[]
   readonly total: number
-  readonly other: AccuracyState
-  readonly rows: readonly (readonly [source: string, state: AccuracyState, last: number])[]
+  readonly other: MeanState
+  readonly rows: readonly (readonly [source: string, state: MeanState, last: number])[]
 }
 
-const noSources: SourcesState = { total: 0, other: noAccuracy, rows: [] }
+const noSources: SourcesState = { total: 0, other: noMean, rows: [] }
 
 /**
  * Quality per event source, and per slice of the population. One source with most of the stream dominates the plain accuracy; the
@@ -201,7 +200,7 @@ const noSources: SourcesState = { total: 0, other: noAccuracy, rows: [] }
 class SourceScores {
   readonly #limit: number
   #rows = new Map<string, Row>()
-  #other = noAccuracy
+  #other = noMean
   #total = 0
 
   constructor(limit: number) {
@@ -215,7 +214,7 @@ class SourceScores {
       this.#other = observed(this.#other, right)
       return
     }
-    const state = observed(row?.state ?? noAccuracy, right)
+    const state = observed(row?.state ?? noMean, right)
     this.#rows.set(source, { state, last: this.#total })
   }
 
@@ -227,7 +226,7 @@ class SourceScores {
   }
 
   /** The sources that have a row, in the order of `report`. */
-  states(): readonly (readonly [source: string, state: AccuracyState])[] {
+  states(): readonly (readonly [source: string, state: MeanState])[] {
     return this.report().flatMap(({ source }) => {
       const row = this.#rows.get(source)
       return row === undefined ? [] : [[source, row.state] as const]
@@ -256,6 +255,6 @@ class SourceScores {
   }
 }
 
-function rowOf(source: string, state: AccuracyState): SourceQuality {
+function rowOf(source: string, state: MeanState): SourceQuality {
   return { source, count: state[0], ...accuraciesOf(state) }
 }

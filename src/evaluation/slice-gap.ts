@@ -12,7 +12,7 @@
  * The American Statistician 54(4).
  */
 import type { SliceGap } from '../contracts/release.ts'
-import { fading, ratio, type AccuracyState } from './running-scores.ts'
+import { fading, ratio, type MeanState } from './running-scores.ts'
 import { OTHER_PART, type PartScore } from './served-parts.ts'
 
 const ALPHA = 0.05
@@ -25,7 +25,7 @@ interface Part {
 
 /** Undefined if fewer than two slices have `least` examples. */
 export function widestGap(
-  slices: readonly (readonly [slice: string, state: AccuracyState])[],
+  slices: readonly (readonly [slice: string, state: MeanState])[],
   least: number,
 ): SliceGap | undefined {
   return gapOf(slices.flatMap(([slice, state]) => (state[0] < least ? [] : [partOf(slice, state)])))
@@ -71,7 +71,7 @@ function gapOf(parts: readonly Part[]): SliceGap | undefined {
   }
 }
 
-function partOf(slice: string, [, , recentCount, recentCorrect]: AccuracyState): Part {
+function partOf(slice: string, [, , recentCount, recentCorrect]: MeanState): Part {
   const left = 1 - recentCount * (1 - fading)
   const count = (recentCount * (1 + fading)) / (1 + left)
   return { slice, accuracy: ratio(recentCorrect, recentCount), count }

@@ -1,21 +1,16 @@
 /** Bias: the widest gap between two slices, and how sure it is. */
 import { describe, expect, test } from 'vitest'
-import {
-  fading,
-  noAccuracy,
-  observed,
-  type AccuracyState,
-} from '../../src/evaluation/running-scores.ts'
+import { fading, noMean, observed, type MeanState } from '../../src/evaluation/running-scores.ts'
 import { Quality } from '../../src/evaluation/scoreboard.ts'
 import { servedGap, widestGap } from '../../src/evaluation/slice-gap.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
 
 /** Every `each`-th answer of `count` is wrong. */
-function stateOf(count: number, each: number): AccuracyState {
+function stateOf(count: number, each: number): MeanState {
   return Array.from({ length: count }, (_, at) => (at % each === each - 1 ? 0 : 1)).reduce(
     observed,
-    noAccuracy,
+    noMean,
   )
 }
 
@@ -94,7 +89,7 @@ describe('the widest gap', () => {
     const false_ = Array.from({ length: trials }, () => {
       const slices = ['a', 'b', 'c', 'd', 'e'].map((slice) => {
         const rights = Array.from({ length: 150 }, () => (random.uniform() < 0.8 ? 1 : 0))
-        return [slice, rights.reduce<AccuracyState>(observed, noAccuracy)] as const
+        return [slice, rights.reduce<MeanState>(observed, noMean)] as const
       })
       return widestGap(slices, 100)!.low > 0
     }).filter(Boolean).length

@@ -1,4 +1,4 @@
-/** Rankings through the whole daemon: what shown items earn is learned, and what nobody was shown cannot be rewarded. */
+/** Rankings through the whole daemon: what shown items earn is learned, and what was not shown cannot be rewarded. */
 import { expect, test, vi } from 'vitest'
 import { runCli } from '../cli/run-cli.ts'
 import { openClient } from '../../src/client/client.ts'

@@ -40,7 +40,7 @@ const words = ['late', 'lost', 'broken', 'kind', 'soon', 'sorry']
 const labels = ['how', 'when', 'who']
 type Below = (bound: number) => number
 
-/** Three words, the first of which may be a span. */
+/** Three words: the first may be a span. */
 function textOf(below: Below) {
   const [first, ...more] = [0, 1, 2].map(() => words[below(6)]!)
   return { text: [first, ...more].join(' '), spans: said([0, first!.length, labels[below(3)]!]) }

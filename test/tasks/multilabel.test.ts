@@ -45,7 +45,7 @@ test('a thumb down lowers the probability of the whole answer, and of no other o
   expect(task.judge('["a","rare"]', target)).toBe(0)
 })
 
-test('labels of which nothing is said are neither learned nor scored', () => {
+test('labels that feedback does not name are neither learned nor scored', () => {
   const task = openMultilabel(rules)
   const target = task.target({ kind: 'yes_no', yes: [], no: ['rare'] }, undefined, head)
   const gradient = new Float32Array(2)

@@ -20,7 +20,7 @@ import type { InitFlags } from '../local/init.ts'
 import type { ServeFlags } from '../local/serve.ts'
 import { print } from '../print.ts'
 import type { AuditFlags } from '../remote/show-audit.ts'
-import type { SourcesFlags } from '../remote/show-quality.ts'
+import type { SourcesFlags } from '../remote/show-sources.ts'
 import type { StatusFlags } from '../remote/show-status.ts'
 import type { UpFlags } from '../up/run.ts'
 
@@ -201,7 +201,7 @@ export function registerSources(program: Command): void {
       'accuracy of the model without each source: exact, for closed forms with exact sums',
     )
     .action(async (model: string | undefined, flags: SourcesFlags) => {
-      const { showSources } = await import('../remote/show-quality.ts')
+      const { showSources } = await import('../remote/show-sources.ts')
       await showSources(aboutModel(model, flags))
     })
 }

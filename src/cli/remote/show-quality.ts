@@ -8,16 +8,14 @@ import type {
   Quality as AnyQuality,
   RewardReport,
   ServedScore,
-  SourceWorths,
   SpansReport,
   TextReport,
 } from '../../client/client.ts'
 import type { ClientFlags } from '../flags.ts'
 import { percent, print, short, table } from '../print.ts'
-import { systemClock } from '../../platform/clock.ts'
-import { clientOf, connectModel } from './connect.ts'
+import { clientOf } from './connect.ts'
+import { SOURCE_HEAD, sourceRow } from './show-sources.ts'
 import { gapText } from './show-versions.ts'
-import { FEWEST } from './status-table.ts'
 
 /**
  * How good the answers were that the live version has served: by stratum, slice and source, and what was said in place of what.
@@ -63,7 +61,6 @@ function confusedRow({ said, right, count }: { said: string; right: string; coun
   return [said, right, String(count)]
 }
 
-type SourceRow = AnyQuality['sources'][number]
 /** `served`: of the live version; absent if none of its answers was judged. */
 type OfModel = Pick<
   AnyQuality,
@@ -85,59 +82,6 @@ export async function showQuality(flags: ClientFlags): Promise<void> {
   const names = flags.model === undefined ? await namesOf(client) : [flags.model]
   const models = await Promise.all(names.map((name) => qualityOf(client, name)))
   print(flags.json, { models }, () => models.flatMap((each, at) => linesOf(names[at] ?? '', each)))
-}
-
-export interface SourcesFlags extends ClientFlags {
-  /** Accuracy of the model without each of them. */
-  readonly worth?: boolean
-}
-
-export async function showSources(flags: SourcesFlags): Promise<void> {
-  const { api } = await connectModel(flags)
-  if (flags.worth !== true) {
-    const { sources } = await api.quality()
-    print(flags.json, { model: api.name, sources }, () =>
-      table([SOURCE_HEAD, ...sources.map(sourceRow)]),
-    )
-    return
-  }
-  const answer = await whenAnswered(async () => api.sources())
-  print(flags.json, answer, () => worthLines(answer))
-}
-
-/** A hundred heads may take longer than a request: the trainer keeps what it has computed. */
-const [AGAIN_MS, MOST_MS] = [1000, 600_000]
-
-async function whenAnswered<Result>(ask: () => Promise<Result>): Promise<Result> {
-  const untilMs = systemClock.monotonicMs() + MOST_MS
-  for (;;)
-    try {
-      return await ask()
-    } catch (error) {
-      const isBusy = error instanceof CodedError && error.code === 'TRAINER_BUSY'
-      if (!isBusy || systemClock.monotonicMs() > untilMs) throw error
-      await systemClock.sleep(AGAIN_MS)
-    }
-}
-
-function worthLines({ model, version, examples, from, rows, sources }: SourceWorths): string[] {
-  return [
-    `${version} of ${model}: ${examples} examples, scored on ${rows} ${from} rows; of each source on those that it did not bring`,
-    ...table([
-      ['source', 'examples', 'rows', 'accuracy', 'without it', 'worth', 'agreement'],
-      ...sources.map((each) => [
-        each.source ?? '(others)',
-        ...[each.examples, each.rows].map(String),
-        ...[each.accuracy, each.accuracy_without].map(percent),
-        pointsText(each.worth),
-        each.agreement === undefined ? '-' : percent(each.agreement),
-      ]),
-    ]),
-  ]
-}
-
-function pointsText(share: number): string {
-  return `${share < 0 ? '−' : '+'}${percent(Math.abs(share))}`
 }
 
 async function namesOf(client: Client): Promise<readonly string[]> {
@@ -363,17 +307,6 @@ function calibrationRows({ calibration, sure }: Pick<Quality, 'calibration' | 's
 function driftLine({ drift }: Pick<OfModel, 'drift'>): string[] {
   if (typeof drift?.last !== 'string') return []
   return [`drift alarms: ${drift.alarms}, the last: ${drift.last}`]
-}
-
-const SOURCE_HEAD = ['source', 'examples', 'accuracy', 'recent']
-
-function sourceRow({ source, count, ...shares }: SourceRow): string[] {
-  const isFew = count < FEWEST
-  return [
-    source,
-    String(count),
-    ...[shares.accuracy, shares.accuracy_recent].map((share) => (isFew ? '-' : percent(share))),
-  ]
 }
 
 const LABEL_HEAD = ['label', 'examples', 'precision', 'recall', 'f1']

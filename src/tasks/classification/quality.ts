@@ -6,12 +6,7 @@ import type { Json, Tensor } from '../../contracts/core.ts'
 import type { Score, TaskFacts } from '../../contracts/example.ts'
 import type { TaskQuality } from '../../contracts/task.ts'
 import { softmax, Temperature } from '../../nn/softmax.ts'
-import {
-  accuraciesOf,
-  noAccuracy,
-  observed,
-  type AccuracyState,
-} from '../../evaluation/running-scores.ts'
+import { accuraciesOf, noMean, observed, type MeanState } from '../../evaluation/running-scores.ts'
 import type { AnswerSettings, CalibrationFacts } from './answering.ts'
 import { ForgettingByLabel, type ForgettingState } from './label-forgetting.ts'
 import type { ClassificationReport, Baseline, LabelQuality } from './report.ts'
@@ -26,8 +21,8 @@ import type { LabelTarget } from './target.ts'
 
 interface State {
   readonly [key: string]:
-    AccuracyState | WindowState | BaselinesState | ForgettingState | readonly number[]
-  readonly accuracy: AccuracyState
+    MeanState | WindowState | BaselinesState | ForgettingState | readonly number[]
+  readonly accuracy: MeanState
   readonly window: WindowState
   readonly baselines: BaselinesState
   readonly forgetting: ForgettingState
@@ -49,7 +44,7 @@ export class ClassificationQuality implements TaskQuality<LabelTarget> {
   readonly #forgetting = new ForgettingByLabel()
   /** Undefined: scores are served as the weights have them. */
   readonly #temperature: Temperature | undefined
-  #accuracy = noAccuracy
+  #accuracy = noMean
 
   constructor(most: number, { calibration, unsure }: AnswerSettings) {
     this.#most = most
@@ -152,12 +147,12 @@ function tensorOf(values: readonly number[]): Tensor {
 const MOST_LABELS = 1024
 
 interface BaselinesState {
-  readonly [key: string]: string | null | AccuracyState | readonly (readonly [string, number])[]
+  readonly [key: string]: string | null | MeanState | readonly (readonly [string, number])[]
   readonly majority: string | null
   readonly last: string | null
   readonly counts: readonly (readonly [label: string, count: number])[]
-  readonly byMajority: AccuracyState
-  readonly byLast: AccuracyState
+  readonly byMajority: MeanState
+  readonly byLast: MeanState
 }
 
 /**
@@ -168,8 +163,8 @@ class Baselines {
   #counts = new Map<string, number>()
   #majority: string | null = null
   #last: string | null = null
-  #byMajority = noAccuracy
-  #byLast = noAccuracy
+  #byMajority = noMean
+  #byLast = noMean
 
   /** Test, then count. */
   observe(label: string): void {

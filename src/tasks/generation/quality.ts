@@ -5,7 +5,7 @@
 import type { Json } from '../../contracts/core.ts'
 import type { Score } from '../../contracts/example.ts'
 import type { TaskQuality } from '../../contracts/task.ts'
-import { noAccuracy, observed, ratio, type AccuracyState } from '../../evaluation/running-scores.ts'
+import { noMean, observed, ratio, type MeanState } from '../../evaluation/running-scores.ts'
 import { repetitionOf } from './repetition.ts'
 import type { TextScore } from './score.ts'
 import type { TextTarget } from './target.ts'
@@ -21,9 +21,9 @@ const parts = [
   'repetition',
 ] as const
 type Part = (typeof parts)[number]
-type State = Readonly<Record<Part, AccuracyState>>
+type State = Readonly<Record<Part, MeanState>>
 
-const empty = Object.fromEntries(parts.map((part) => [part, noAccuracy])) as State
+const empty = Object.fromEntries(parts.map((part) => [part, noMean])) as State
 
 /** The report. A type: it is JSON. */
 export type TextReport = Readonly<{

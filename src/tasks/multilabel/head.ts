@@ -1,4 +1,4 @@
-/** The head of a multilabel: one column per label, each of which answers for itself: score = sigmoid(output). */
+/** The head of a multilabel: one column per label, and each answers for itself: score = sigmoid(output). */
 import type { TaskHead } from '../../contracts/task.ts'
 import { labelHead } from '../labels/label-head.ts'
 

@@ -97,7 +97,6 @@ export function openMultilabel(settings: LabelRules): Task<MultilabelTarget, Ans
 /** Labels as columns of the head. An example of several labels, or of none, has no class of its own. */
 function openClasses(retired: readonly string[]): Classes<MultilabelTarget> {
   return {
-    areIndependent: true,
     columns(target, head) {
       const labels = labelsIn(head)
       if (target.kind === 'not') return []

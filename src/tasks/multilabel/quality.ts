@@ -11,9 +11,9 @@ import type { TaskQuality } from '../../contracts/task.ts'
 import {
   accuraciesOf,
   fading,
-  noAccuracy,
+  noMean,
   observed,
-  type AccuracyState,
+  type MeanState,
 } from '../../evaluation/running-scores.ts'
 import { sigmoid } from '../../nn/sigmoid.ts'
 import { truthOf } from './score.ts'
@@ -62,7 +62,7 @@ const noPairs: PairsState = [0, 0, 0, 0, 0, 0]
 
 interface State {
   readonly [key: string]: Json
-  readonly accuracy: AccuracyState
+  readonly accuracy: MeanState
   readonly pairs: PairsState
   readonly byMajority: PairsState
   readonly majority: string | null
@@ -82,7 +82,7 @@ export class MultilabelQuality implements TaskQuality<MultilabelTarget> {
   readonly #most: number
   readonly #retired: readonly string[]
   readonly #window = new LabelWindow()
-  #accuracy = noAccuracy
+  #accuracy = noMean
   #pairs = noPairs
   #byMajority = noPairs
   #majority: string | null = null

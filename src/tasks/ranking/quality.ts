@@ -6,7 +6,7 @@
  * Only of first places, where the propensity is that of the item itself. Horvitz & Thompson (1952).
  */
 import type { TaskQuality } from '../../contracts/task.ts'
-import { meansOf, type MeanState, noMean, observed } from '../running-mean.ts'
+import { meansOf, type MeanState, noMean, observed } from '../../evaluation/running-scores.ts'
 import type { RankingTarget } from './choices.ts'
 
 type State = Readonly<{

@@ -6,7 +6,7 @@
  */
 import type { Json } from '../../contracts/core.ts'
 import type { TaskQuality } from '../../contracts/task.ts'
-import { meansOf, type MeanState, noMean, observed } from '../running-mean.ts'
+import { meansOf, type MeanState, noMean, observed } from '../../evaluation/running-scores.ts'
 
 type State = Readonly<{
   /** All examples. */

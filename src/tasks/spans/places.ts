@@ -1,6 +1,6 @@
 /**
  * Where spans lie: in characters of a text, as people count them (Unicode code points), and on the positions of its row, as
- * a network does. JavaScript and `Base.offsets` count UTF-16 units, of which a character beyond U+FFFF has two.
+ * a network does. JavaScript and `Base.offsets` count UTF-16 units: a character beyond U+FFFF has two.
  *
  * A span covers each token that has one of its characters. Blanks at its ends are left out.
  */

@@ -13,9 +13,9 @@ import type { TaskQuality } from '../../contracts/task.ts'
 import {
   accuraciesOf,
   fading,
-  noAccuracy,
+  noMean,
   observed,
-  type AccuracyState,
+  type MeanState,
 } from '../../evaluation/running-scores.ts'
 import { isHit, type PositionSpan } from './score.ts'
 import { SpanDictionary, type DictionaryState } from './dictionary.ts'
@@ -67,9 +67,9 @@ type LabelRow = readonly [label: string, all: SpanCounts, recent: SpanCounts]
 
 interface State {
   readonly [key: string]:
-    AccuracyState | SpanCounts | readonly LabelRow[] | DictionaryState | readonly SpanCounts[]
-  readonly accuracy: AccuracyState
-  readonly exact: AccuracyState
+    MeanState | SpanCounts | readonly LabelRow[] | DictionaryState | readonly SpanCounts[]
+  readonly accuracy: MeanState
+  readonly exact: MeanState
   readonly counts: SpanCounts
   readonly recent: SpanCounts
   readonly labels: readonly LabelRow[]
@@ -82,8 +82,8 @@ export class SpansQuality implements TaskQuality<SpanTarget> {
   readonly #most: number
   readonly #dictionary = new SpanDictionary()
   #labels = new Map<string, LabelRow>()
-  #accuracy = noAccuracy
-  #exact = noAccuracy
+  #accuracy = noMean
+  #exact = noMean
   #counts = none
   #recent = none
   #baseline: State['baseline'] = [none, none]

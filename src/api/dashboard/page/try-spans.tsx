@@ -15,7 +15,7 @@ interface TrySpansProps {
   readonly lost: unknown
 }
 
-interface Asked {
+interface AskedText {
   readonly text: string
   readonly version: string
   readonly answer: Prediction
@@ -33,7 +33,7 @@ type Place = Pick<Piece, 'start' | 'end'>
 
 export function TrySpans({ model, lost }: TrySpansProps) {
   const [input, setInput] = useState('')
-  const [asked, setAsked] = useState<Asked | undefined>()
+  const [asked, setAsked] = useState<AskedText | undefined>()
   const [place, setPlace] = useState<Place | undefined>()
   const [fault, setFault] = useFault(lost)
   const [said, say] = useState('')
@@ -95,7 +95,7 @@ export function TrySpans({ model, lost }: TrySpansProps) {
 
 interface PiecesProps {
   readonly model: Model
-  readonly asked: Asked
+  readonly asked: AskedText
   /** The selected piece. */
   readonly place: Place | undefined
   readonly onSelected: (place: Place | undefined) => void
