@@ -281,6 +281,45 @@ test('feedback names the id of a completion', async () => {
   expect(journal()).toMatchObject([{ prediction_id: 'p-1', correction: 'Good day.' }])
 })
 
+test('a model is told of its tools, and reads what was called and what came back', async () => {
+  const { chat, prompts } = await open({}, {}, { positions: 1000 })
+  const called = { name: 'stock', arguments: '{"item":"cup"}' }
+  const messages = [
+    { role: 'user', content: 'cups?' },
+    {
+      role: 'assistant',
+      content: null,
+      tool_calls: [{ id: 'c', type: 'function', function: called }],
+    },
+    { role: 'tool', tool_call_id: 'c', content: '3' },
+  ]
+  const answer = await chat({ messages, tools: [stock], max_tokens: 2 })
+  // It writes letters, so that its answer is a text.
+  expect(json(answer)).toMatchObject({ choices: [{ message: { content: 'ab' } }] })
+  const streamed = chunksIn(await chat({ messages, tools: [stock], max_tokens: 2, stream: true }))
+  const pieces = streamed.flatMap(({ choices }) => choices.map(({ delta }) => delta?.content ?? ''))
+  expect(pieces.join('')).toBe('ab')
+  const told =
+    'sYou can call functions. To call one, answer with {"name": …, "arguments": …} alone.'
+  const spoken = 'ucups?a{"name":"stock","arguments":{"item":"cup"}}u3'
+  for (const prompt of prompts)
+    expect(prompt).toBe(`${told}\n${JSON.stringify(stock.function)}${spoken}`)
+})
+
+const format = (schema: object) => ({ type: 'json_schema', json_schema: { name: 'a', schema } })
+const stock = {
+  type: 'function',
+  function: {
+    name: 'stock',
+    description: 'how many there are',
+    parameters: {
+      type: 'object',
+      properties: { item: { enum: ['cup', 'plate'] } },
+      required: ['item'],
+    },
+  },
+}
+
 const long = 'x'.repeat(41)
 const cases: readonly [what: string, body: object, status: number, code: string, param: unknown][] =
   [
@@ -298,11 +337,46 @@ const cases: readonly [what: string, body: object, status: number, code: string,
       'messages.0.role',
     ],
     [
-      'a tool',
-      { messages: [{ role: 'tool', content: 'a' }] },
+      'a schema with a word that tokens cannot be held to',
+      { response_format: format({ type: 'string', pattern: 'a' }) },
       400,
-      'MESSAGES_INVALID',
-      'messages.0.role',
+      'unsupported_parameter',
+      'response_format.json_schema',
+    ],
+    [
+      'a schema of 33,000 characters',
+      { response_format: format({ const: 'x'.repeat(33_000) }) },
+      400,
+      'unsupported_parameter',
+      'response_format.json_schema',
+    ],
+    [
+      'a choice without tools',
+      { tool_choice: 'required' },
+      400,
+      'unsupported_parameter',
+      'tool_choice',
+    ],
+    [
+      'a choice that is none of the tools',
+      { tools: [stock], tool_choice: { type: 'function', function: { name: 'other' } } },
+      400,
+      'unsupported_parameter',
+      'tool_choice',
+    ],
+    [
+      'tools with a form of the answer',
+      { tools: [stock], response_format: { type: 'json_object' } },
+      400,
+      'unsupported_parameter',
+      'response_format',
+    ],
+    [
+      'a tool whose arguments tokens cannot be held to',
+      { tools: [{ type: 'function', function: { name: 'a', parameters: { oneOf: [] } } }] },
+      400,
+      'unsupported_parameter',
+      'tools',
     ],
     [
       'nothing visible',
@@ -382,7 +456,11 @@ test('a reader that goes ends what is being written', async () => {
       ended = true
     }
   }
-  const chunks = chatChunks(begun(endless), { logprobs: false, includesUsage: false })
+  const chunks = chatChunks(begun(endless), {
+    logprobs: false,
+    includesUsage: false,
+    mayCall: false,
+  })
   await chunks.next()
   await chunks.next()
   expect(ended).toBe(false)

@@ -2,9 +2,13 @@
  * Real clients of the OpenAI API against a real daemon: OpenAI's own for npm and Python, LangChain, Hugging Face, instructor, the AI SDK and
  * Flink SQL.
  */
-import { fileURLToPath } from 'node:url'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import OpenAI, { type APIError, AuthenticationError, NotFoundError } from 'openai'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { zodResponseFormat } from 'openai/helpers/zod'
+import { z } from 'zod'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { askFromAiSdk, askFromPython, needsClients } from '../services/clients/clients.ts'
 import { mlPredict, needsFlink } from '../services/flink/flink.ts'
 import { oneDaemon } from './one-daemon.ts'
@@ -12,8 +16,17 @@ import { oneDaemon } from './one-daemon.ts'
 const TOKEN = 'a-token-of-this-test-only-1234567890'
 const headers = { 'content-type': 'application/json', authorization: `Bearer ${TOKEN}` }
 
-/** Random weights: it writes nonsense. */
-const decoder = fileURLToPath(new URL('../reference/tiny-causal/llama', import.meta.url))
+/** Random weights: it writes nonsense. With room for the instructions of the clients. */
+function openDecoder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'antikythera-decoder-'))
+  cpSync(new URL('../reference/tiny-causal/llama', import.meta.url), folder, { recursive: true })
+  const path = join(folder, 'config.json')
+  const config = JSON.parse(readFileSync(path, 'utf8')) as object
+  writeFileSync(path, JSON.stringify({ ...config, max_position_embeddings: 2048 }))
+  return folder
+}
+const decoder = openDecoder()
+afterAll(() => rmSync(decoder, { recursive: true }))
 
 const daemon = oneDaemon(`
 server: { port: 0, auth: { tokens: [${TOKEN}] } }
@@ -279,7 +292,10 @@ test('the Python clients of OpenAI, LangChain and Hugging Face get the same answ
   expect(langchain).toEqual({ label, text, streamed: text, embedded: [size, size] })
   expect(hugging_face).toEqual({ label, text, streamed: text })
   const objects = [{ mood: label }, { mood: label }]
-  expect(structured).toEqual({ openai: objects, instructor: objects, langchain: objects })
+  const { written, ...classified } = structured
+  expect(classified).toEqual({ openai: objects, instructor: objects, langchain: objects })
+  const isMood = { mood: expect.stringMatching(/^(positive|negative)$/) as string }
+  expect(written).toEqual([isMood, isMood, isMood, isMood])
 })
 
 test('a classifier answers with the object that the client of OpenAI and the AI SDK ask for', async () => {
@@ -296,6 +312,37 @@ test('a classifier answers with the object that the client of OpenAI and the AI 
   expect(parsed.choices[0]?.message.parsed).toEqual({ mood })
   const named = { url: `${daemon.url}/v1`, key: TOKEN, classifier: model }
   expect(await askFromAiSdk(named)).toEqual([{ mood }, { mood }, { mood }, { mood }])
+})
+
+test('a language model answers with the JSON and the calls that the clients ask for, whatever its weights', async () => {
+  const mood = z.enum(['positive', 'negative'])
+  const Review = z.object({ mood, stars: z.int().min(1).max(5), why: z.string().max(8) })
+  const asked = { model: 'support', messages: [...question], max_tokens: 120, seed: 3 }
+  const { choices } = await client.chat.completions.parse({
+    ...{ ...asked, response_format: zodResponseFormat(Review, 'review') },
+  })
+  expect(choices[0]?.message.parsed).toEqual(Review.parse(choices[0]?.message.parsed))
+  const schema = { type: 'object', properties: { item: { type: 'string', maxLength: 4 } } }
+  const parameters = { ...schema, required: ['item'] }
+  const tools = [{ type: 'function' as const, function: { name: 'stock', parameters } }]
+  const calling = { ...asked, tools, tool_choice: 'required' as const }
+  const called = await client.chat.completions.create(calling)
+  const [choice] = called.choices
+  expect(choice).toMatchObject({
+    finish_reason: 'tool_calls',
+    message: { content: null, tool_calls: [{ type: 'function', function: { name: 'stock' } }] },
+  })
+  const streamed = await client.chat.completions.stream(calling).finalChatCompletion()
+  const callsOf = (message?: OpenAI.ChatCompletionMessage) =>
+    message?.tool_calls?.map((call) => call.type === 'function' && call.function)
+  expect(callsOf(streamed.choices[0]?.message)).toEqual(callsOf(choice?.message))
+  const text = await client.chat.completions.create({ ...asked, tools })
+  expect(['tool_calls', 'stop', 'length']).toContain(text.choices[0]?.finish_reason)
+  const named = { url: `${daemon.url}/v1`, key: TOKEN, classifier: 'support' }
+  for (const each of await askFromAiSdk(named))
+    expect(mood.options).toContain((each as { mood: string }).mood)
+  const cut = await client.chat.completions.create({ ...calling, max_completion_tokens: 2 })
+  expect(cut.choices[0]).toMatchObject({ finish_reason: 'length' })
 })
 
 test('Flink SQL asks a classifier and a language model with ML_PREDICT', async (context) => {

@@ -259,6 +259,7 @@ test('texts of all lengths and lanes keep no more keys and values than the limit
     engine: {
       laneOf: (key) => engine.laneOf(key),
       positionBytes: (key) => engine.positionBytes(key),
+      readTokens: async () => engine.readTokens(),
       step: measured,
       forget: (ended) => engine.forget(ended.map((sequence) => sequence + 1e6)),
     },
@@ -282,6 +283,54 @@ test('texts of all lengths and lanes keep no more keys and values than the limit
   expect(Math.min(...(await Promise.all(texts)))).toBeGreaterThan(0)
   expect(most).toBeGreaterThan(limit / 2)
   expect(most).toBeLessThanOrEqual(limit)
+  await scheduler.close()
+  metrics.close()
+})
+
+const ORDER = {
+  type: 'object',
+  properties: { item: { type: 'string', maxLength: 6 }, count: { type: 'integer' } },
+  required: ['item', 'count'],
+}
+
+test('texts that a schema bounds are its JSON, and those beside them in the batch stay what they are', async () => {
+  const metrics = openMetrics()
+  const scheduler = new DecodeScheduler({
+    ...{ base: 'tiny', metrics, clock: openFakeClock(), engine },
+    limits: {
+      ...{ generation_texts: 8, generation_queue: 100, generation_queue_tokens: 1e6 },
+      generation_cache_bytes: 1e9,
+    },
+  })
+  await scheduler.readTokens()
+  const { ends, text } = base.language!
+  const write = async (seed: number, bounds?: string) => {
+    const [stream] = scheduler.run({
+      ...{ model: 'm', adapter: 'one', ends, maxTokens: 120, bounds },
+      ...{ prompt: Int32Array.of(7, 8, 9), sampling: { temperature: 1, topP: 1 } },
+      draws: [openRandom(seed, 'structured')],
+      signal: new AbortController().signal,
+    })
+    const tokens: number[] = []
+    for await (const { token } of stream!) tokens.push(token)
+    return text(tokens.filter((token) => !ends.includes(token)))
+  }
+  const alone = await write(99)
+  const bounds = JSON.stringify({ schema: ORDER })
+  const either = JSON.stringify({ schema: ORDER, orText: true })
+  const [beside, ...bound] = await Promise.all([
+    write(99),
+    ...[1, 2, 3, 4].map(async (seed) => write(seed, bounds)),
+    ...[5, 6].map(async (seed) => write(seed, either)),
+  ])
+  expect(beside).toBe(alone)
+  for (const json of bound.slice(0, 4)) {
+    const { item, count } = JSON.parse(json) as { item: string; count: number }
+    expect(Array.from(item).length).toBeLessThanOrEqual(6)
+    expect(Number.isSafeInteger(count)).toBe(true)
+  }
+  for (const answer of bound.slice(4)) if (answer.startsWith('{')) JSON.parse(answer)
+  expect(await write(1, bounds)).toBe(bound[0])
   await scheduler.close()
   metrics.close()
 })

@@ -47,6 +47,7 @@ export function openFakeDecoder(next: Next = countUp) {
       if (fault !== undefined) throw fault
       return answer(rows)
     },
+    readTokens: async () => Promise.resolve(),
     forget: (sequences: readonly number[]) => forgotten.push(...sequences),
   }
 }

@@ -32,6 +32,7 @@ async function open(more: Opened = {}) {
   const service = openGenerationService({
     ...{ ...writing, model: 'm' },
     scheduler: {
+      readTokens: async () => scheduler.readTokens(),
       run: (request) =>
         scheduler.run(request).map((text, at) => (at === 0 ? (more.first?.(text) ?? text) : text)),
     },

@@ -6,9 +6,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { Json } from '../../contracts/core.ts'
 import type { Fields } from '../../contracts/task-view.ts'
+import type { JsonObject } from '../../payloads/reading.ts'
 import type { Services } from '../../serving/services/services.ts'
 import { failure } from '../../platform/errors.ts'
-import type { TokenLikelihood } from '../../serving/services/generation/contract.ts'
+import type { TextPart, TokenLikelihood } from '../../serving/services/generation/contract.ts'
 import { complete, likeliest, ofAnswer, tokenEntry, type CompletionAnswer } from './complete.ts'
 import { sendEvents } from './errors.ts'
 import {
@@ -20,7 +21,8 @@ import {
   errors,
   Optional,
 } from './parameters.ts'
-import { envelopeIn, ResponseFormat } from './response-format.ts'
+import { envelopeIn, ResponseFormat, structureIn } from './response-format.ts'
+import { callIn, offeredTools, ToolChoice, Tools, writtenCalls } from './tools.ts'
 import {
   beginTexts,
   citedChunks,
@@ -49,6 +51,8 @@ function bodyOf(mostAnswers: number) {
             Type.Array(Type.Object({ type: Type.String(), text: Type.Optional(Type.String()) })),
           ]),
         ),
+        tool_calls: Optional(Type.Array(Type.Unsafe<JsonObject>({ type: 'object' }))),
+        tool_call_id: Optional(Type.String()),
       }),
       {
         minItems: 1,
@@ -63,6 +67,9 @@ function bodyOf(mostAnswers: number) {
       Type.Union([Type.Integer({ minimum: 0, maximum: MOST_ALTERNATIVES }), Type.Null()]),
     ),
     response_format: Optional(ResponseFormat),
+    tools: Optional(Tools),
+    tool_choice: Optional(ToolChoice),
+    parallel_tool_calls: Optional(Type.Boolean({ description: 'has no effect: one call at most' })),
     safety_identifier: Optional(Type.String({ maxLength: 256, description: 'as user' })),
     prompt_cache_key: Optional(Type.String({ maxLength: 256, description: 'has no effect' })),
     metadata: Optional(
@@ -87,11 +94,13 @@ export function addChatRoute(app: FastifyInstance, services: Services): void {
     { schema, config: { role: 'predict' }, preValidation: refuseUnsupported(chatParameters) },
     async (request, reply) => {
       const { body } = request
-      refuseMessageFields(body.messages)
       if ((body.top_logprobs ?? 0) > 0 && body.logprobs !== true)
         throw unsupported('top_logprobs', 'it needs logprobs: true')
       const user = body.user ?? body.safety_identifier ?? undefined
       if (writesTexts(services, body.model)) return write(services, request, reply, user)
+      if ((body.tools ?? []).length > 0)
+        throw unsupported('tools', 'only a language model calls functions')
+      refuseMessageFields(body.messages, [])
       const completed = await complete(services, request, {
         model: body.model,
         texts: [lastOfUser(body.messages)],
@@ -120,13 +129,17 @@ async function write(
   user: string | undefined,
 ) {
   const { body } = request
-  if ((body.response_format ?? { type: 'text' }).type !== 'text')
-    throw unsupported('response_format', 'a language model answers with texts')
+  refuseMessageFields(body.messages, ['tool_calls', 'tool_call_id'])
+  const tools = offeredTools(body)
+  const format = structureIn(body.response_format)
+  if (tools !== undefined && format !== undefined)
+    throw unsupported('response_format', 'beside tools an answer is a call or a text')
   const shown = {
     logprobs: body.logprobs === true,
     includesUsage: body.stream_options?.include_usage === true,
+    mayCall: tools !== undefined,
   }
-  const value = { messages: plainMessages(body.messages) }
+  const value = { messages: plainMessages(body.messages, tools?.instruction) }
   const begun = await beginTexts(
     services,
     request,
@@ -134,6 +147,7 @@ async function write(
     {
       ...{ inputs: [{ value, pointer: '' }], logprobs: shown.logprobs },
       likeliest: body.top_logprobs ?? 0,
+      structure: tools?.structure ?? format,
     },
   )
   return body.stream === true
@@ -177,14 +191,15 @@ function scoresOf(
 interface ChatMessage {
   readonly role: string
   readonly content?: string | readonly { readonly type: string; readonly text?: string }[] | null
+  readonly tool_calls?: readonly JsonObject[] | null
 }
 
 const roles: readonly string[] = ['system', 'developer', 'user', 'assistant', 'tool', 'function']
 
 /** A field that is not read is refused, unless it is empty, as clients send back the answers that they got. */
-function refuseMessageFields(messages: readonly object[]): void {
+function refuseMessageFields(messages: readonly object[], more: readonly string[]): void {
   for (const [at, message] of messages.entries()) {
-    refuseFields(message, ['role', 'content'], `messages.${at}`)
+    refuseFields(message, ['role', 'content', ...more], `messages.${at}`)
     const { content } = message as ChatMessage
     if (!Array.isArray(content)) continue
     for (const [index, part] of (content as readonly { readonly type: string }[]).entries())
@@ -200,13 +215,24 @@ function refuseFields(object: object, known: readonly string[], place: string): 
   }
 }
 
-/** As an input has them. Instructions of a developer are those of the system. Throws `REQUEST_INVALID` for images and the like. */
-function plainMessages(messages: readonly ChatMessage[]): Json {
-  return messages.map(({ role, content }, at) => ({
-    role: role === 'developer' ? 'system' : role,
-    content: textOf(content ?? '', at),
-  }))
+/**
+ * As an input has them: instructions of a developer are those of the system, a call is the text that was written, and what a
+ * function gave back comes from the user. Throws `REQUEST_INVALID` for images and the like.
+ */
+function plainMessages(messages: readonly ChatMessage[], instruction?: string): Json {
+  const plain = messages.map(({ role, content, tool_calls: calls }, at) => {
+    const text = textOf(content ?? '', at)
+    const written = (calls ?? []).length === 0 ? text : writtenCalls(calls ?? [])
+    return { role: ROLES[role] ?? role, content: written }
+  })
+  if (instruction === undefined) return plain
+  const [first, ...rest] = plain
+  return first?.role === 'system'
+    ? [{ ...first, content: `${first.content}\n\n${instruction}` }, ...rest]
+    : [{ role: 'system', content: instruction }, ...plain]
 }
+
+const ROLES: Readonly<Record<string, string>> = { developer: 'system', tool: 'user' }
 
 /** Throws `REQUEST_INVALID` for an unknown role, for no message of a user, and for images and the like. */
 function lastOfUser(messages: readonly ChatMessage[]): { text: string; param: string } {
@@ -234,21 +260,31 @@ function invalid(param: string, what: string): Error {
   return failure('REQUEST_INVALID', `${param} is ${what}`, { details: { param } })
 }
 
+/** How texts of a language model are shown. */
+interface ChatParts extends ShownParts {
+  /** Whether an answer may be a call of a function. */
+  readonly mayCall: boolean
+}
+
 /** Texts of a language model as chat completions, whole and as chunks. */
-async function writtenChat(begun: BegunTexts, { logprobs }: Pick<ShownParts, 'logprobs'>) {
+async function writtenChat(begun: BegunTexts, { logprobs, mayCall }: ChatParts) {
   const { texts, usage } = await wholeTexts(begun)
-  const choices = texts.map(({ id, text, finish, logprobs: tokens }, index) => ({
-    ...{ index, id, message: { role: 'assistant', content: text, refusal: null } },
-    logprobs: logprobs ? contentOf(tokens) : null,
-    finish_reason: finish,
-  }))
+  const choices = texts.map(({ id, text, finish, logprobs: tokens }, index) => {
+    const call = mayCall ? callIn(text, id) : undefined
+    const said = { role: 'assistant', content: call ? null : text, refusal: null }
+    return {
+      ...{ index, id, message: { ...said, ...(call && { tool_calls: [call] }) } },
+      logprobs: logprobs ? contentOf(tokens) : null,
+      finish_reason: call ? 'tool_calls' : finish,
+    }
+  })
   return { ...begun.head, ...begun.cited, object: 'chat.completion', choices, usage }
 }
 
 /** The chunks of each choice: its role, its pieces as they are written, and how it ended; then the usage, if asked for. */
 export async function* chatChunks(
   begun: BegunTexts,
-  { logprobs: isScored, includesUsage }: ShownParts,
+  { logprobs: isScored, includesUsage, mayCall }: ChatParts,
 ): AsyncGenerator<Json> {
   const head = { ...begun.head, object: 'chat.completion.chunk' }
   const chunk = (index: number, delta: Fields, finish: string | null, logprobs: Json = null) => ({
@@ -258,14 +294,39 @@ export async function* chatChunks(
     ],
     ...(includesUsage && { usage: null }),
   })
+  const waiting = new PossibleCalls()
   for (const index of begun.choices.keys())
     yield chunk(index, { role: 'assistant', content: '', refusal: null }, null)
   yield* writtenChunks(begun, head, { includesUsage }, function* (part) {
-    const { index, text, logprobs = [], finish } = part
+    const { index, logprobs = [], finish } = part
     const scores = isScored && logprobs.length > 0 ? contentOf(logprobs) : null
+    const text = mayCall ? waiting.textOf(part) : part.text
+    const call = finish !== undefined && mayCall && waiting.callOf(index, begun.choices[index]?.id)
+    if (call) {
+      yield chunk(index, { tool_calls: [{ index: 0, ...call }] }, null, scores)
+      yield chunk(index, {}, 'tool_calls')
+      return
+    }
     if (text !== '' || scores !== null) yield chunk(index, { content: text }, null, scores)
     if (finish !== undefined) yield chunk(index, {}, finish)
   })
+}
+
+/** An answer that begins with a brace waits for its end: only then is it known whether it is a call. */
+class PossibleCalls {
+  readonly #texts = new Map<number, string>()
+
+  /** What may be shown now. */
+  textOf({ index, text, finish }: Pick<TextPart, 'index' | 'text' | 'finish'>): string {
+    const whole = (this.#texts.get(index) ?? '') + text
+    this.#texts.set(index, whole)
+    if (!whole.startsWith('{')) return text
+    return finish !== undefined && this.callOf(index) === undefined ? whole : ''
+  }
+
+  callOf(index: number, id = '') {
+    return callIn(this.#texts.get(index) ?? '', id)
+  }
 }
 
 function contentOf(tokens: readonly TokenLikelihood[]): Fields {

@@ -1,10 +1,11 @@
 /**
- * `response_format`: a classifier answers with JSON in a given schema, if each of its answers fits. The schema is an object with one
+ * `response_format`: a language model writes JSON in a given schema, token by token. A classifier answers with JSON in a given schema, if each of its answers fits. The schema is an object with one
  * property, an `enum` or `const` of texts, as the clients make it of an enumeration in Zod or Pydantic.
  */
 import { Type } from 'typebox'
 import type { Json } from '../../contracts/core.ts'
 import type { Message } from '../../contracts/task-view.ts'
+import type { TextOptions } from '../../serving/services/generation/contract.ts'
 import { unsupported } from './parameters.ts'
 import { isObject, type JsonObject } from '../../payloads/reading.ts'
 
@@ -12,7 +13,7 @@ const Strict = { additionalProperties: false }
 
 export const ResponseFormat = Type.Object(
   {
-    type: Type.String({ description: 'text or, of a classifier, json_schema' }),
+    type: Type.String({ description: 'text, json_schema or, of a language model, json_object' }),
     json_schema: Type.Optional(
       Type.Object(
         {
@@ -31,6 +32,18 @@ export const ResponseFormat = Type.Object(
 export interface WantedFormat {
   readonly type: string
   readonly json_schema?: { readonly schema?: Json }
+}
+
+/** Of a language model. Undefined: the answer is a text. */
+export function structureIn(format: WantedFormat | null | undefined): TextOptions['structure'] {
+  if (format === null || format === undefined || format.type === 'text') return undefined
+  if (format.type === 'json_object')
+    return { schema: { type: 'object' }, param: 'response_format.type' }
+  const { schema } = format.json_schema ?? {}
+  if (format.type !== 'json_schema')
+    throw unsupported('response_format.type', 'it may be text, json_object or json_schema')
+  if (schema === undefined) throw unsupported('response_format.json_schema', 'it has no schema')
+  return { schema, param: 'response_format.json_schema' }
 }
 
 /** The JSON around an answer: `{"mood":` and `}`. */

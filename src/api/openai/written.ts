@@ -2,7 +2,11 @@
 import type { FastifyRequest } from 'fastify'
 import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
-import type { Generation, TextPart } from '../../serving/services/generation/contract.ts'
+import type {
+  Generation,
+  TextOptions,
+  TextPart,
+} from '../../serving/services/generation/contract.ts'
 import { shownSources } from '../../serving/live/predict.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 import { requestInput } from '../../serving/services/prediction-service.ts'
@@ -72,6 +76,7 @@ export async function beginTexts(
   asked: {
     readonly inputs: readonly AskedInput[]
     readonly logprobs: boolean
+    readonly structure?: TextOptions['structure']
     /** How many of the likeliest tokens are shown for each one. */
     readonly likeliest: number
   },
@@ -88,6 +93,7 @@ export async function beginTexts(
     await service.generate({
       ...optionsIn(body),
       ...{ inputs, n, version, key: body.user ?? undefined, signal: request.over },
+      ...(asked.structure && { structure: asked.structure }),
       ...{ logprobs: asked.logprobs, likeliest: asked.logprobs ? asked.likeliest : 0 },
       traceparent: traceparentOf(request),
     })

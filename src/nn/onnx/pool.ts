@@ -9,6 +9,7 @@ import { failure } from '../../platform/errors.ts'
 import { type OnnxModel, recordGraph } from '../record.ts'
 import type { Feeds } from './session.ts'
 import type { DecodeRun } from './decoding/decode-run.ts'
+import type { TokenTable } from '../structured/token-masks.ts'
 import {
   OrtThread,
   ThreadGone,
@@ -25,6 +26,8 @@ export interface OrtPool {
   /** Runs that were sent before still find it. */
   drop(key: string): void
   run(run: OrtRun): Promise<Feeds>
+  /** What the tokens of the base write, for texts that a schema bounds. */
+  readTokens(table: TokenTable): Promise<void>
   /** A step of texts, all of one thread. */
   decode(run: DecodeRun): Promise<Feeds>
   /** Releases the caches of texts. */
@@ -59,6 +62,7 @@ class ThreadPool implements OrtPool {
     { readonly record: () => OnnxModel; readonly ready: Promise<void> }
   >()
   readonly #held = new Map<string, AdapterTensors>()
+  #tokens: TokenTable | undefined
   readonly #inFlight = new Set<Promise<unknown>>()
   #closed = false
 
@@ -91,6 +95,11 @@ class ThreadPool implements OrtPool {
 
   run(run: OrtRun): Promise<Feeds> {
     return this.#tracked(this.#retried(() => this.#leastBusy(), { kind: 'run', ...run }))
+  }
+
+  async readTokens(table: TokenTable): Promise<void> {
+    this.#tokens = table
+    await this.#everywhere({ kind: 'tokens', table })
   }
 
   /** Not retried: a thread that died has lost the caches of its texts. */
@@ -177,6 +186,7 @@ class ThreadPool implements OrtPool {
     const known = [
       ...[...this.#sessions].map(([session, { record }]) => this.#added(session, record)),
       ...[...this.#held].map(([key, held]) => ({ kind: 'hold' as const, key, ...held })),
+      ...(this.#tokens === undefined ? [] : [{ kind: 'tokens' as const, table: this.#tokens }]),
     ]
     // A later call that needs what failed here fails with the reason.
     for (const request of known) thread.call(request).catch(() => undefined)

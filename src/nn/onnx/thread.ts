@@ -6,6 +6,7 @@ import { PendingCalls } from '../../platform/pending-calls.ts'
 import type { OnnxModel } from '../record.ts'
 import type { Feeds } from './session.ts'
 import type { DecodeRun } from './decoding/decode-run.ts'
+import type { TokenTable } from '../structured/token-masks.ts'
 
 /** The thread died before it answered: the same call may succeed on another. */
 export class ThreadGone extends Error {}
@@ -74,6 +75,8 @@ export type OrtRequest =
   | ({ readonly kind: 'hold'; readonly key: string } & AdapterTensors)
   | { readonly kind: 'drop'; readonly key: string }
   | ({ readonly kind: 'run' } & OrtRun)
+  /** Before the first text that a schema bounds. */
+  | { readonly kind: 'tokens'; readonly table: TokenTable }
   /** A step of texts that are continued. */
   | ({ readonly kind: 'decode' } & DecodeRun)
   /** These texts have ended: release their caches. */

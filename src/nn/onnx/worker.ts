@@ -26,6 +26,9 @@ async function answer(request: OrtRequest): Promise<Feeds> {
       return run(request)
     case 'decode':
       return decode(request)
+    case 'tokens':
+      lanes.structured.read(request.table)
+      return {}
     case 'forget':
       lanes.end(request.sequences)
       return {}

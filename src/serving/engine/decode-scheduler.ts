@@ -27,7 +27,10 @@ export interface SchedulerLimits extends TextQueueLimits, DecodeLanesLimits {}
 export interface SchedulerOptions {
   /** The name of the base, for the metrics. */
   readonly base: string
-  readonly engine: Pick<DecodingEngine, 'laneOf' | 'positionBytes' | 'step' | 'forget'>
+  readonly engine: Pick<
+    DecodingEngine,
+    'laneOf' | 'positionBytes' | 'step' | 'forget' | 'readTokens'
+  >
   readonly limits: SchedulerLimits
   readonly clock: Clock
   readonly metrics: Pick<Metrics, 'observe' | 'count' | 'gauge'>
@@ -84,6 +87,11 @@ export class DecodeScheduler {
     this.#showWaiting(request.model)
     this.#loop ??= this.#work()
     return texts.map(({ stream }) => stream)
+  }
+
+  /** Resolves when a request may have a schema. */
+  readTokens(): Promise<void> {
+    return this.#options.engine.readTokens()
   }
 
   /** Refuses new texts, fails those that are not done, and resolves when the step in flight has ended. */

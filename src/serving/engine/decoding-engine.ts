@@ -8,6 +8,8 @@ import { idsOf } from '../../payloads/rows.ts'
 import { CodedError } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { Version } from '../../versions/contract.ts'
+import { eventLoop } from '../../platform/slices.ts'
+import type { TokenTable } from '../../nn/structured/token-masks.ts'
 import type { CacheShape } from '../../nn/onnx/decoding/cached-attention.ts'
 import type { DecodeRow, DecodeRun } from '../../nn/onnx/decoding/decode-run.ts'
 import type { DrawnToken, Likely } from '../../nn/onnx/decoding/sample.ts'
@@ -56,6 +58,7 @@ export class DecodingEngine {
   readonly #recorded = new Map<string, Omit<RecordedDecoder, 'model'>>()
   readonly #loaded: LoadedAdapters<RecordedDecoder>
   #isProven = false
+  #tokens: Promise<void> | undefined
   #warmings = 0
 
   constructor(options: DecodingEngineOptions) {
@@ -107,6 +110,16 @@ export class DecodingEngine {
     return { drawn, cacheBytes: bytes.data[0] ?? 0 }
   }
 
+  /** Resolves when texts may be bounded by a schema. */
+  async readTokens(): Promise<void> {
+    this.#tokens ??= tableOf(this.#parts.base).then((table) => this.#pool.readTokens(table))
+    const reading = this.#tokens
+    await reading.catch((error: unknown) => {
+      this.#tokens = undefined
+      throw error
+    })
+  }
+
   /** Releases the cache of a text. */
   forget(sequences: readonly number[]): void {
     this.#pool.forget(sequences)
@@ -143,6 +156,19 @@ export class DecodingEngine {
     await this.#pool.decode({ ...runOf([key], adapter, [row]), lane })
     this.#pool.forget([sequence])
   }
+}
+
+/** In slices, because a vocabulary has up to hundreds of thousands. */
+async function tableOf({ name, language, network }: Base): Promise<TokenTable> {
+  const size = network.vocabulary?.size ?? 0
+  invariant(language, `the base ${name} is no language model`)
+  const each = await eventLoop.each(
+    Array.from({ length: size }, (_, id) => id),
+    (id) => language.bytes?.(id) ?? Buffer.from(language.text([id])),
+  )
+  const offsets = new Int32Array(size + 1)
+  for (const [id, { length }] of each.entries()) offsets[id + 1] = (offsets[id] ?? 0) + length
+  return { bytes: Buffer.concat(each), offsets, ends: language.ends }
 }
 
 function likelyIn(tokens: FeedTensor | undefined, logs: FeedTensor | undefined) {

@@ -17,6 +17,8 @@ export interface TextRequest {
   readonly likeliest?: number | undefined
   /** The text itself, of `maxTokens`: nothing is drawn, and each token comes with its likelihood. */
   readonly given?: Int32Array | undefined
+  /** The JSON of what bounds each text; the engine has read its tokens before. */
+  readonly bounds?: string | undefined
   /** Tokens that end a text. */
   readonly ends: readonly number[]
   /** One text for each stream of random numbers. */
@@ -43,12 +45,13 @@ export function tokensOf({ prompt, maxTokens }: TextRequest): number {
   return prompt.length + maxTokens
 }
 
-export function samplingOf({ request: { sampling, likeliest, given }, draw, drawn }: Text) {
+export function samplingOf({ request: { sampling, likeliest, given, bounds }, draw, drawn }: Text) {
   const token = given?.[drawn]
   return {
     ...{ ...sampling, draw: draw.uniform() },
     ...(likeliest !== undefined && { likeliest }),
     ...(token !== undefined && { given: token }),
+    ...(bounds !== undefined && drawn === 0 && { bounds }),
   }
 }
 

@@ -69,7 +69,7 @@ export interface TextWriting {
   readonly language: LanguageModel
   /** The settings for a request that names none. */
   readonly usual: TextSettings
-  readonly scheduler: Pick<DecodeScheduler, 'run'>
+  readonly scheduler: Pick<DecodeScheduler, 'run' | 'readTokens'>
   readonly predictions: PredictionLog
   readonly predictionId: () => string
   readonly metrics: Pick<Metrics, 'count'>

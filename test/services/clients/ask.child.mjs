@@ -10,7 +10,12 @@ const [baseURL, apiKey, name] = process.argv.slice(2)
 const provider = createOpenAICompatible({
   ...{ name: 'antikythera', baseURL, apiKey, supportsStructuredOutputs: true },
 })
-const asked = { model: provider(name), prompt: 'what a lovely phone', maxRetries: 0 }
+const asked = {
+  model: provider(name),
+  prompt: 'what a lovely phone',
+  maxRetries: 0,
+  maxOutputTokens: 120,
+}
 const schema = z.object({ mood: z.enum(['positive', 'negative']).describe('how it is meant') })
 
 const { object } = await generateObject({ ...asked, schema })

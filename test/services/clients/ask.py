@@ -52,6 +52,16 @@ def structured():
         create = patched.chat.completions.create
         answers["instructor"].append(create(response_model=model, max_retries=0, **asked))
         answers["langchain"].append(chain.with_structured_output(model).invoke(TEXT))
+    asked = {"model": writer, "messages": MESSAGES, "max_tokens": 120}
+    calling = instructor.from_openai(client, mode=instructor.Mode.TOOLS)
+    answers["written"] = [
+        client.chat.completions.parse(response_format=Choice, **asked).choices[0].message.parsed,
+        patched.chat.completions.create(response_model=Review, max_retries=0, **asked),
+        calling.chat.completions.create(response_model=Choice, max_retries=0, **asked),
+        ChatOpenAI(model=writer, max_tokens=120, **named)
+        .with_structured_output(Choice, method="function_calling")
+        .invoke(TEXT),
+    ]
     return {name: [json.loads(each.model_dump_json()) for each in all] for name, all in answers.items()}
 
 

@@ -6,7 +6,8 @@ import type { Stack } from '../held-adapters.ts'
 import { LAST_POSITIONS, MOST_POSITIONS, PLACES, type CacheShape } from './cached-attention.ts'
 import { KeyValues } from './key-values.ts'
 import { readLogits } from './record.ts'
-import { likeliestOf, sampleToken, type Sampling } from './sample.ts'
+import { likeliestOf, sampleToken, type DrawnToken, type Sampling } from './sample.ts'
+import { StructuredTexts } from './structured-texts.ts'
 
 export interface DecodeRow {
   /** A number that no other sequence of the thread has. */
@@ -24,6 +25,8 @@ export interface DecodeRow {
     readonly likeliest?: number
     /** The token, where the text is known: nothing is drawn. */
     readonly given?: number
+    /** With the first token of a text: the JSON of what bounds it to its end. */
+    readonly bounds?: string
   }
 }
 
@@ -43,6 +46,7 @@ export interface DecodeRun {
 /** The batches of one thread. */
 export class DecodeLanes {
   readonly #lanes = new Map<string, KeyValues>()
+  readonly structured = new StructuredTexts()
 
   get bytes(): number {
     return [...this.#lanes.values()].reduce((sum, { bytes }) => sum + bytes, 0)
@@ -73,10 +77,23 @@ export class DecodeLanes {
   }
 
   end(sequences: readonly number[]): void {
+    for (const sequence of sequences) this.structured.end(sequence)
     for (const [name, lane] of this.#lanes) {
       for (const sequence of sequences) lane.remove(sequence)
       if (lane.isEmpty) this.#lanes.delete(name)
     }
+  }
+
+  #draw(
+    sequence: number,
+    logits: Float32Array,
+    { draw, given, bounds, ...sampling }: NonNullable<DecodeRow['sampling']>,
+  ): DrawnToken {
+    if (bounds !== undefined) this.structured.begin(sequence, bounds)
+    const mask = this.structured.maskOf(sequence)
+    const drawn = sampleToken(logits, sampling, draw, { given, mask })
+    this.structured.write(sequence, drawn.token)
+    return drawn
   }
 
   #lane({ lane: name, cache }: DecodeRun): KeyValues {
@@ -90,7 +107,7 @@ export class DecodeLanes {
     const drawn = rows.map((row) => {
       const at = ordered.indexOf(row)
       const own = logits.subarray(at * size, (at + 1) * size)
-      return row.sampling && sampleToken(own, row.sampling, row.sampling.draw, row.sampling.given)
+      return row.sampling && this.#draw(row.sequence, own, row.sampling)
     })
     const shape = [rows.length]
     const likeliest = rows.flatMap((row) => {

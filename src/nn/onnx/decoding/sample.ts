@@ -8,6 +8,8 @@
  *
  * Holtzman et al. (2020), "The curious case of neural text degeneration", ICLR, arXiv:1904.09751 (nucleus sampling).
  */
+import { allows, type TokenMask } from '../../structured/token-masks.ts'
+
 export interface Sampling {
   /** At least 0. */
   readonly temperature: number
@@ -26,18 +28,34 @@ export interface DrawnToken extends Likely {
   readonly likeliest?: readonly Likely[]
 }
 
-/** `draw`: uniform in [0, 1). `given`: the token, if it is not drawn but only asked how likely it is. */
+/** What bounds the token. */
+interface Choice {
+  /** The token, if it is not drawn but only asked how likely it is. */
+  readonly given?: number | undefined
+  /** The only tokens that may be drawn, at least one; absent = any. */
+  readonly mask?: TokenMask | undefined
+}
+
+/** `draw`: uniform in [0, 1). */
 export function sampleToken(
   logits: Float32Array,
   { temperature, topP }: Sampling,
   draw: number,
-  given?: number,
+  { given, mask }: Choice = {},
 ): DrawnToken {
-  const best = likeliest(logits)
-  const most = logits[best] ?? 0
-  const token =
-    given ?? (temperature === 0 ? best : drawn(scaled(logits, most, temperature), topP, draw))
+  const token = given ?? drawnToken(mask === undefined ? logits : masked(logits, mask))
+  const most = logits[likeliest(logits)] ?? 0
   return { token, logProbability: (logits[token] ?? 0) - most - Math.log(mass(logits, most)) }
+
+  function drawnToken(open: Float32Array): number {
+    const best = likeliest(open)
+    if (temperature === 0) return best
+    return drawn(scaled(open, open[best] ?? 0, temperature), topP, draw)
+  }
+}
+
+function masked(logits: Float32Array, mask: TokenMask): Float32Array {
+  return logits.map((logit, token) => (allows(mask, token) ? logit : -Infinity))
 }
 
 /** The `count` likeliest tokens, in order; of equal ones the first. */

@@ -1,4 +1,5 @@
 /** The request for texts and its result: a stream of parts, or whole answers. */
+import type { Json } from '../../../contracts/core.ts'
 import type { Prediction } from '../../live/contract.ts'
 import type { PredictRequest, RecalledSources } from '../../live/predict.ts'
 import type { Freshness, PastTime } from '../prediction-service.ts'
@@ -13,10 +14,21 @@ export interface TextOptions {
   readonly seed?: number | undefined
   /** Texts that end an answer, and are not part of it. */
   readonly stop?: readonly string[] | undefined
+  /** What every text fits that ends by itself. */
+  readonly structure?: SchemaOption | undefined
   /** Whether each token comes with its log-probability. */
   readonly logprobs?: boolean | undefined
   /** How many of the likeliest tokens come with it. */
   readonly likeliest?: number | undefined
+}
+
+export interface SchemaOption {
+  /** A JSON Schema. */
+  readonly schema: Json
+  /** The field of the request that it stands in. */
+  readonly param: string
+  /** Or a text that does not begin with a brace. */
+  readonly orText?: boolean
 }
 
 export type AnswerTexts = Omit<PredictRequest, 'signal'> &

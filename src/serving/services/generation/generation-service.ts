@@ -33,6 +33,7 @@ import type {
   TextOptions,
   TextPart,
 } from './contract.ts'
+import { structureOf, type Structure } from './structure.ts'
 import { writeText } from './written-text.ts'
 
 export interface GenerationOptions extends TextWriting {
@@ -57,6 +58,9 @@ interface Prompt extends FittedPrompt {
   /** The answer, where the same question has one. */
   readonly given?: Int32Array
 }
+
+/** What is asked for, with the schema as it was read. */
+type BoundOptions = Omit<TextOptions, 'structure'> & { readonly structure: Structure | undefined }
 
 /** One text as it is written. */
 interface OpenText {
@@ -126,6 +130,8 @@ class TextWriter implements GenerationService {
     const { until, versions, live, predictionId, metrics, model } = this.#options
     const { version: named, atMs, key, signal, generation, position } = request
     this.#checkLimits(options)
+    const structure = structureOf(options)
+    if (structure !== undefined) await this.#options.scheduler.readTokens()
     const plain = await eventLoop.each(request.inputs, (input): Prompt => {
       const choices = Array.from({ length: n }, predictionId)
       return { input, choices, ...this.#promptOf(input, options) }
@@ -137,11 +143,16 @@ class TextWriter implements GenerationService {
     const held = await live.hold({ version: past?.live.version ?? named, key })
     const ended = new AbortController()
     try {
-      const prompts = await this.#inform(plain, held, options)
+      const prompts = await this.#inform(plain, held, { ...options, structure })
       const all = AbortSignal.any([signal, ended.signal])
       // Each input adds one listener, and limits.inputs bounds them: no leak to warn of at the eleventh.
       setMaxListeners(0, all)
-      return { held, prompts, ended, writings: this.#run(held, prompts, options, all) }
+      return {
+        held,
+        prompts,
+        ended,
+        writings: this.#run(held, prompts, { ...options, structure }, all),
+      }
     } catch (error) {
       // Texts of the first inputs may wait already.
       ended.abort(error)
@@ -162,7 +173,7 @@ class TextWriter implements GenerationService {
   async #inform(
     prompts: readonly Prompt[],
     { manifest }: HeldVersion,
-    options: TextOptions,
+    options: BoundOptions,
   ): Promise<readonly Prompt[]> {
     const { lessons } = this.#options
     if (lessons === undefined) return prompts
@@ -175,11 +186,11 @@ class TextWriter implements GenerationService {
   #informed(
     prompt: Prompt,
     near: readonly NearLesson[],
-    { maxTokens = this.#options.usual.maxTokens }: TextOptions,
+    { maxTokens = this.#options.usual.maxTokens, structure }: BoundOptions,
   ): Prompt {
     const { language, lessons } = this.#options
     const [nearest] = near
-    if (nearest?.isSame === true) {
+    if (nearest?.isSame === true && structure?.fits(nearest.answer) !== false) {
       const end = language.ends.slice(0, 1)
       const given = Int32Array.from([...language.tokens(nearest.answer), ...end])
       return { ...prompt, given, recalled: { sources: sourcesOf(near), cut: 0 } }
@@ -209,7 +220,7 @@ class TextWriter implements GenerationService {
   #run(
     held: HeldVersion,
     prompts: readonly Prompt[],
-    options: TextOptions,
+    options: BoundOptions,
     signal: AbortSignal,
   ): readonly OpenText[] {
     const { model, language, scheduler, usual } = this.#options
@@ -229,6 +240,7 @@ class TextWriter implements GenerationService {
         ...(given && { given }),
         sampling: { temperature, topP },
         ...(likeliest > 0 && { likeliest }),
+        ...(options.structure && { bounds: options.structure.bounds }),
         ends: language.ends,
         draws: choices.map((_, choice) => openRandom(seed, `text/${choice}`)),
         signal,

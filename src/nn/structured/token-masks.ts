@@ -1,0 +1,117 @@
+/**
+ * Which tokens may come next in a text that an expression bounds: those with bytes that all fit, and a token that ends the text where
+ * the expression may end. Tokens are walked in the order of their bytes, so that tokens with a common beginning share its steps,
+ * and the answer is kept for each state.
+ *
+ * Willard, Louf (2023), "Efficient guided generation for large language models", arXiv:2307.09702.
+ */
+import type { Expressions, Expression } from './expressions.ts'
+
+/** The bytes of all tokens, one after the other; those of token i end before `offsets[i + 1]`. A token without bytes writes nothing. */
+export interface TokenTable {
+  readonly bytes: Uint8Array
+  readonly offsets: Int32Array
+  /** Tokens that end a text. */
+  readonly ends: readonly number[]
+}
+
+/** A longer token is never chosen: it would be a run of one character. */
+const MOST_BYTES = 32
+/** States whose tokens are kept, of one schema; the oldest is dropped first. */
+const KEPT_MASKS = 512
+
+/** A bit for each token. */
+export type TokenMask = Uint8Array
+
+export class TokenOrder {
+  readonly table: TokenTable
+  /** Tokens with bytes, in the order of these. */
+  readonly tokens: Int32Array
+  /** How many bytes each has in common with the one before it. */
+  readonly shared: Uint8Array
+
+  constructor(table: TokenTable) {
+    this.table = table
+    const all = Array.from({ length: table.offsets.length - 1 }, (_, token) => token)
+    const written = all.filter((token) => {
+      const { length } = this.bytesOf(token)
+      return length > 0 && length <= MOST_BYTES && !table.ends.includes(token)
+    })
+    const bytes = new Map(written.map((token) => [token, this.bytesOf(token)]))
+    const none = new Uint8Array()
+    written.sort((a, b) => Buffer.compare(bytes.get(a) ?? none, bytes.get(b) ?? none))
+    this.tokens = Int32Array.from(written)
+    this.shared = Uint8Array.from(written, (token, at) => {
+      const before = at === 0 ? none : this.bytesOf(written[at - 1] ?? 0)
+      const own = this.bytesOf(token)
+      const differs = own.findIndex((byte, index) => byte !== before[index])
+      return differs < 0 ? own.length : differs
+    })
+  }
+
+  get size(): number {
+    return this.table.offsets.length - 1
+  }
+
+  bytesOf(token: number): Uint8Array {
+    const { bytes, offsets } = this.table
+    return bytes.subarray(offsets[token], offsets[token + 1])
+  }
+}
+
+/** The states of the texts of one schema. */
+export class TokenMasks {
+  readonly #of: Expressions
+  readonly #order: TokenOrder
+  readonly #kept = new Map<Expression, TokenMask>()
+
+  constructor(of: Expressions, order: TokenOrder) {
+    this.#of = of
+    this.#order = order
+  }
+
+  maskOf(state: Expression): TokenMask {
+    const key = this.#of.within(state, MOST_BYTES)
+    const known = this.#kept.get(key)
+    if (known !== undefined) return known
+    const mask = this.#made(key)
+    const [oldest] = this.#kept.keys()
+    if (oldest !== undefined && this.#kept.size >= KEPT_MASKS) this.#kept.delete(oldest)
+    this.#kept.set(key, mask)
+    return mask
+  }
+
+  after(state: Expression, token: number): Expression {
+    return this.#order.bytesOf(token).reduce((at, byte) => this.#of.after(at, byte), state)
+  }
+
+  #made(state: Expression): TokenMask {
+    const { tokens, shared, table, size } = this.#order
+    const mask = new Uint8Array(Math.ceil(size / 8))
+    const set = (token: number) => (mask[token >> 3] = (mask[token >> 3] ?? 0) | (1 << (token & 7)))
+    if (state.isNullable) for (const end of table.ends) set(end)
+    /** The state behind each byte of the token before, as far as it fits. */
+    const path: Expression[] = [state]
+    for (let at = 0; at < tokens.length; at += 1) {
+      const [token, common] = [tokens[at] ?? 0, shared[at] ?? 0]
+      // It begins like one that did not fit, further than that fitted.
+      if (common >= path.length) continue
+      path.length = common + 1
+      const [from, to] = [table.offsets[token] ?? 0, table.offsets[token + 1] ?? 0]
+      while (path.length <= to - from) {
+        const next = this.#of.after(
+          path[path.length - 1] ?? state,
+          table.bytes[from + path.length - 1] ?? 0,
+        )
+        if (next.kind === 'nothing') break
+        path.push(next)
+      }
+      if (path.length > to - from) set(token)
+    }
+    return mask
+  }
+}
+
+export function allows(mask: TokenMask, token: number): boolean {
+  return ((mask[token >> 3] ?? 0) & (1 << (token & 7))) !== 0
+}
