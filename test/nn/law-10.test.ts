@@ -57,13 +57,12 @@ const inFloats = bases.filter(({ rows }) => rows === 'ids')
 const inEightBits = inFloats.map(quantized)
 const { tf } = await openTensorFlow()
 const uploaded = new Map<Base, BaseTensors>()
-/** Each is opened once, because that takes longer than a case: one for the hash of a base, one for a view of it and a cut. */
+/** Each is opened once, because that takes longer than a case: one for the hash of a base, one for a trunk of it, however many views have that trunk. */
 const engines = new Map<string, ReturnType<typeof openServingEngine>>()
-const trunks = new Map<Base, Map<number, ReturnType<typeof openTrunkEngine>>>()
+const trunks = new Map<string, ReturnType<typeof openTrunkEngine>>()
 afterAll(async () => {
   uploaded.forEach((tensors) => tensors.dispose())
-  const views = [...trunks.values()].flatMap((cuts) => [...cuts.values()])
-  for (const opened of [...engines.values(), ...views]) await (await opened).close()
+  for (const opened of [...engines.values(), ...trunks.values()]) await (await opened).close()
 })
 
 const plans = bases.flatMap((base) =>
@@ -178,8 +177,8 @@ let cases = 0
 const trainedLogits = new Map<LabelledPlan, Promise<readonly Float32Array[]>>()
 /** Versions stay in the engine until the rows of all of them were mixed: to open their graphs takes longer than to run them. */
 const loaded = new Map<LabelledPlan, Promise<string>>()
-/** What the trunk of a base up to a cut makes of its rows. */
-const latents = new Map<Base, Map<number, Promise<readonly Latent[]>>>()
+/** What each trunk makes of the rows of its base. */
+const latents = new Map<string, Promise<readonly Latent[]>>()
 
 test.each(remembering)(
   '$method $hyperparameters on $base of $layers layers, tail_layers $reach, with memory by the $comparing',
@@ -385,18 +384,13 @@ function engineOf({ hash }: Base): ReturnType<typeof openServingEngine> {
 }
 
 async function latentsOf(base: Base, cut: number): Promise<readonly Latent[]> {
-  const cuts = latents.get(base) ?? new Map<number, Promise<readonly Latent[]>>()
-  latents.set(base, cuts)
-  const encode = async () => (await trunkOf(base, cut)).encode(rowsOf(base))
-  const encoded = cuts.get(cut) ?? encode()
-  cuts.set(cut, encoded)
+  const trunk = `${base.hash}/${base.trunk ?? cut}`
+  const encode = async () => {
+    const engine = trunks.get(trunk) ?? openTrunkEngine(base, cut, { workers: 1 })
+    trunks.set(trunk, engine)
+    return (await engine).encode(rowsOf(base))
+  }
+  const encoded = latents.get(trunk) ?? encode()
+  latents.set(trunk, encoded)
   return encoded
-}
-
-function trunkOf(base: Base, cut: number): ReturnType<typeof openTrunkEngine> {
-  const cuts = trunks.get(base) ?? new Map<number, ReturnType<typeof openTrunkEngine>>()
-  trunks.set(base, cuts)
-  const trunk = cuts.get(cut) ?? openTrunkEngine(base, cut)
-  cuts.set(cut, trunk)
-  return trunk
 }
