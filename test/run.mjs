@@ -6,9 +6,17 @@
  * skipped is named loudly with its reason, because a skipped test proves nothing; with CI=true it counts as a failure, unless
  * the reason is that this processor lacks an instruction: nothing can be installed against that.
  */
-import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFileSync, spawn } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs'
+import { freemem, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -86,10 +94,10 @@ function optionsOf(args) {
 
 /** Outcome by file; no report means that vitest itself broke down. */
 async function vitest(args) {
-  const folder = mkdtempSync(join(tmpdir(), 'antikythera-test-'))
+  const folder = openFolder()
   const report = join(folder, 'report.json')
   try {
-    const code = await runVitest(args, report)
+    const code = await runVitest(args, { report, scratch: join(folder, 'scratch') })
     const { files, unattributed } = read(report)
     const isRed = unattributed > 0 || files.some((file) => failuresOf(file) > 0)
     const nothingRan = files.every((file) => file.passed === 0)
@@ -99,17 +107,54 @@ async function vitest(args) {
   }
 }
 
-function runVitest(args, report) {
+/**
+ * For the report and the files of tests: in memory where there is room, because a test of a store waits for the disk half of
+ * its time. What a flush to a disk is worth no test of a process can see.
+ */
+function openFolder() {
+  const folder = mkdtempSync(join(isRoomy(MEMORY) ? MEMORY : tmpdir(), 'antikythera-test-'))
+  mkdirSync(join(folder, 'scratch'))
+  return folder
+}
+
+const MEMORY = '/dev/shm'
+/** Brokers, browsers and copies of a checkout take about one of them. */
+const ROOM_BYTES = 4 * 2 ** 30
+
+/** Tests start programs in it, too. */
+function isRoomy(path) {
+  if (!existsSync(path) || freemem() < 2 * ROOM_BYTES) return false
+  const { bavail, bsize } = statfsSync(path)
+  if (bavail * bsize < ROOM_BYTES) return false
+  const folder = mkdtempSync(join(path, 'antikythera-program-'))
+  try {
+    writeFileSync(join(folder, 'program'), '#!/bin/sh\n', { mode: 0o755 })
+    execFileSync(join(folder, 'program'))
+    return true
+  } catch {
+    return false
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+function runVitest(args, { report, scratch }) {
   const program = join(root, 'node_modules', 'vitest', 'vitest.mjs')
   const config = join(here, choices[chosen] ?? 'vitest.config.ts')
   const configured = existsSync(config) ? ['--config', config] : []
   const reporters = ['--reporter=default', `--reporter=${join(here, 'run-report.mjs')}`]
-  const env = { ...process.env, ANTIKYTHERA_TEST_REPORT: report, TF_CPP_MIN_LOG_LEVEL: '2' }
+  const env = {
+    ...process.env,
+    ...{ ANTIKYTHERA_TEST_REPORT: report, TMPDIR: scratch, TF_CPP_MIN_LOG_LEVEL: '2' },
+  }
   const child = spawn(process.execPath, [program, 'run', ...configured, ...reporters, ...args], {
     cwd: root,
     env,
     stdio: 'inherit',
   })
+  // A terminal sends its signal to both, and what is in memory is to be removed at the end.
+  const handlers = { SIGINT: () => undefined, SIGTERM: () => child.kill('SIGTERM') }
+  for (const [signal, handler] of Object.entries(handlers)) process.once(signal, handler)
   return new Promise((resolve) => {
     child.on('error', () => resolve(1))
     child.on('close', (code) => resolve(code ?? 1))
