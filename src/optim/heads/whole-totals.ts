@@ -59,8 +59,10 @@ export class WholeTotals {
   /** factor · total, each rounded once. */
   values(factor = 1, from = 0, to = this.length): Float64Array {
     const [values, high] = [this.low.slice(from, to), this.#high]
-    for (let at = 0; at < values.length; at += 1)
-      values[at] = factor * ((values[at] ?? 0) + CARRIED * (high?.[from + at] ?? 0))
+    if (high !== undefined)
+      for (let at = 0; at < values.length; at += 1)
+        values[at] = (values[at] ?? 0) + CARRIED * (high[from + at] ?? 0)
+    for (let at = 0; at < values.length; at += 1) values[at] = factor * (values[at] ?? 0)
     return values
   }
 
@@ -122,12 +124,16 @@ export class WholeTotals {
   /** As 64-bit whole numbers, the low word first. */
   words(from = 0, to = this.length): Uint32Array {
     const words = new Uint32Array(2 * (to - from))
+    const [low, high] = [this.low, this.#high]
+    // A word keeps what a number is modulo 2³².
     for (let at = from, word = 0; at < to; at += 1, word += 2) {
-      const low = this.low[at] ?? 0
-      const upper = Math.floor(low / WORD)
-      words[word] = low - upper * WORD
-      words[word + 1] = upper + (CARRIED / WORD) * (this.#high?.[at] ?? 0)
+      const total = low[at] ?? 0
+      words[word] = total
+      words[word + 1] = Math.floor(total / WORD)
     }
+    if (high !== undefined)
+      for (let at = from, word = 1; at < to; at += 1, word += 2)
+        words[word] = (words[word] ?? 0) + (CARRIED / WORD) * (high[at] ?? 0)
     return words
   }
 
