@@ -27,7 +27,7 @@ def whole(text):
 
 
 def read(path):
-    """The header, and blocks of (labels, weights, embeddings)."""
+    """The header, and the events."""
     with open(path, encoding="utf-8") as lines:
         header = json.loads(next(lines))
         if header["format"] != "antikythera-events-1":
@@ -48,9 +48,19 @@ def features(header, rows):
     return np.minimum(np.floor(products * scale + 0.5), GREATEST)
 
 
+def columns_of(row):
+    """The columns of the sums that an event is added to."""
+    if "label" in row:
+        return [row["label"]]
+    if "labels" in row:
+        return ["whole", *(f"yes {label}" for label in row["labels"])]
+    asked = [f"asked {label}" for label in row["yes"] + row["no"]]
+    return ["part", *asked, *(f"yes {label}" for label in row["yes"])]
+
+
 def sums_of(header, rows):
-    """n [labels], s [labels, width] and G [width, width] in whole numbers, with the labels sorted by their UTF-8."""
-    labels = sorted({row["label"] for row in rows}, key=lambda label: label.encode())
+    """n [columns], s [columns, width] and G [width, width] in whole numbers, with the columns sorted by their UTF-8."""
+    labels = sorted({name for row in rows for name in columns_of(row)}, key=lambda label: label.encode())
     width = header["width"]
     counts = np.zeros(len(labels), dtype=np.int64)
     sums = np.zeros((len(labels), width), dtype=np.int64)
@@ -60,9 +70,9 @@ def sums_of(header, rows):
         q = features(header, block)
         for row, numbers in zip(block, q):
             weight = int(np.floor(row["weight"] * WEIGHT_UNITS + 0.5))
-            at = labels.index(row["label"])
-            counts[at] += weight
-            sums[at] += weight * numbers.astype(np.int64)
+            for at in map(labels.index, columns_of(row)):
+                counts[at] += weight
+                sums[at] += weight * numbers.astype(np.int64)
             if header["moments"]:
                 moments += weight * np.outer(numbers, numbers).astype(np.int64)
     seen = counts > 0
@@ -116,6 +126,49 @@ def head_of(header, scale, n, s, g):
     return factor / header["logit_scale"] * weight, factor * bias
 
 
+def each_head_of(header, scale, columns, n, s, g, labels):
+    """The same for independent labels, each against the rest."""
+    width, settings = header["width"], header["adapter"]
+    place = {name: at for at, name in enumerate(columns)}
+
+    def of(name):
+        return (n[place[name]], s[place[name]]) if name in place else (0.0, np.zeros(width))
+
+    (n_whole, s_whole), (n_part, s_part) = of("whole"), of("part")
+    total, middle = n_whole + n_part, s_whole + s_part
+    scatter = g - np.outer(middle, middle) / total if header["moments"] else None
+    if settings["method"] == "slda":
+        shrinkage = settings.get("shrinkage", 1e-4)
+        matrix = (1 - shrinkage) * scatter
+        matrix += total * np.diag(np.maximum(shrinkage, 1e-8 / total * np.diag(g)))
+    elif settings["method"] == "ranpac":
+        matrix = scatter + settings.get("ridge", 3) * np.trace(g) / (width * total) * np.eye(width)
+    weight, bias = np.zeros((len(labels), width)), np.zeros(len(labels))
+    told, squares = [], 0.0
+    for at, label in enumerate(labels):
+        (n_yes, s_yes), (n_asked, s_asked) = of(f"yes {label}"), of(f"asked {label}")
+        known = n_whole + n_asked
+        prior = np.log((n_yes + 0.5) / (known - n_yes + 0.5))
+        bias[at] = prior
+        if not 0 < n_yes < known:
+            continue
+        plus, minus = s_yes / n_yes, (s_whole + s_asked - s_yes) / (known - n_yes)
+        apart, half = plus - minus, (plus + minus) / 2
+        if settings["method"] == "ncm":
+            told.append((at, prior, apart, -apart @ half))
+            squares += apart @ apart
+            continue
+        q = n_yes * (known - n_yes) / known**2
+        w = np.linalg.solve(matrix, total * q * apart)
+        slope = 1 / (q * max(0.05, 1 - w @ apart))
+        told.append((at, prior, slope * w, -slope * (w @ half)))
+    factor = 2 * len(told) / squares if squares > 0 else 1
+    for at, prior, w, b in told:
+        weight[at] = scale / header["logit_scale"] * factor * w
+        bias[at] = scale * factor * b + prior
+    return weight, bias
+
+
 def safetensors(path):
     data = path.read_bytes()
     (size,) = struct.unpack("<Q", data[:8])
@@ -144,9 +197,13 @@ def main(events, folder=None):
         n = counts / WEIGHT_UNITS
         s = sums * (header["unit"] / WEIGHT_UNITS)
         g = moments * (header["unit"] ** 2 / WEIGHT_UNITS)
-        weight, bias = head_of(header, claimed["scale"], n, s, g)
         stored = safetensors(Path(folder) / "head.safetensors")
-        places = [manifest["labels"].index(label) for label in labels]
+        if header.get("independent"):
+            weight, bias = each_head_of(header, claimed["scale"], labels, n, s, g, manifest["labels"])
+            places = list(range(len(bias)))
+        else:
+            weight, bias = head_of(header, claimed["scale"], n, s, g)
+            places = [manifest["labels"].index(label) for label in labels]
         if not is_near(weight, stored["head.weight"].T[places]) or not is_near(
             bias, stored["head.bias"][places]
         ):

@@ -62,11 +62,16 @@ export function classProblems(
         : `is ${chosen}, which works with classes; this task needs another, such as ${instead}`,
   })
   const { adapter } = model
-  const instead = headProblem(model, plugins) === undefined ? 'lora or head' : 'lora'
+  const closedFormProblems = (): readonly Problem[] => {
+    const closedForm = closedFormOf(adapter, plugins)
+    if (closedForm === undefined) return []
+    if (hasClasses === true && closedForm.solveEach !== undefined) return []
+    const learning = headProblem(model, plugins) === undefined ? 'lora or head' : 'lora'
+    const instead = hasClasses === true ? solvingEach(plugins) : learning
+    return [refuse(['adapter', 'method'], adapter.method, instead)]
+  }
   return [
-    ...(isClosedForm(adapter, plugins)
-      ? [refuse(['adapter', 'method'], adapter.method, instead)]
-      : []),
+    ...closedFormProblems(),
     ...headProblems(model, plugins),
     ...(['replay', 'few_shot', 'memory'] as const).flatMap((kind) => {
       const { policy } = model[kind]
@@ -158,7 +163,19 @@ export function isClosedForm(
   adapter: ChosenMethod,
   { methods }: Pick<PluginTable, 'methods'> = builtIn,
 ): boolean {
-  return methods[adapter.method]?.open({ rank: 0, alpha: 1, ...adapter }).closedForm !== undefined
+  return closedFormOf(adapter, { methods }) !== undefined
+}
+
+function closedFormOf(adapter: ChosenMethod, { methods }: Pick<PluginTable, 'methods'>) {
+  return methods[adapter.method]?.open({ rank: 0, alpha: 1, ...adapter }).closedForm
+}
+
+/** Closed forms for any number of labels. */
+function solvingEach({ methods }: Pick<PluginTable, 'methods'>): string {
+  const names = Object.keys(methods).filter(
+    (method) => closedFormOf({ method, tail_layers: 0 }, { methods })?.solveEach !== undefined,
+  )
+  return `${names.slice(0, -1).join(', ')} or ${names.at(-1) ?? ''}`
 }
 
 type Rehearsal = Pick<ModelConfig, 'train' | 'replay'>

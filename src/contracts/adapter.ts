@@ -82,6 +82,21 @@ export interface ClassSums {
   readonly moments: Float32Array | Float64Array
 }
 
+/** The same where any number of classes may be right: each has sums of its own, over the examples that say whether it is. */
+export interface IndependentSums {
+  readonly width: number
+  /** Of the examples that have it: counts [classes], sums [classes, width]. */
+  readonly yes: Pick<ClassSums, 'counts' | 'sums'>
+  /** Of those, and of the examples that do not have it. */
+  readonly known: Pick<ClassSums, 'counts' | 'sums'>
+  /** Of every example once: N, Σ w·x, and G as in `ClassSums`. */
+  readonly all: {
+    readonly count: number
+    readonly sum: Float64Array
+    readonly moments: Float32Array | Float64Array
+  }
+}
+
 /** A head that is computed from sums over the examples. */
 export interface ClosedForm {
   readonly needsMoments: boolean
@@ -93,6 +108,14 @@ export interface ClosedForm {
    */
   solve(
     sums: ClassSums,
+    solver?: RidgeSolver,
+  ): { readonly weight: Float64Array; readonly bias: Float64Array }
+  /**
+   * One class against the rest: the evidence for each, x·w_c + b_c, up to a factor for all that the trainer chooses. Of each class there are
+   * examples with it and without it. Absent = it only tells classes apart that exclude each other.
+   */
+  solveEach?(
+    sums: IndependentSums,
     solver?: RidgeSolver,
   ): { readonly weight: Float64Array; readonly bias: Float64Array }
 }

@@ -253,6 +253,15 @@ export interface NamedColumn {
   readonly isRight: boolean
 }
 
+/** What a target says of classes that are independent. */
+export interface KnownColumns {
+  readonly yes: readonly number[]
+  /** `others`: no other one holds, also of those that the head does not have yet. Nothing is known of what is in neither. */
+  readonly no: readonly number[] | 'others'
+  /** Only this is known: that something in it is wrong. */
+  readonly isWrong?: true
+}
+
 /** Columns of the head as classes. */
 export interface Classes<Target = Json> {
   /**
@@ -260,6 +269,8 @@ export interface Classes<Target = Json> {
    * one class to an example pass it over; sums divide it among those that are right.
    */
   columns(target: Target, head: Head): readonly NamedColumn[]
+  /** Of independent classes; absent = an example has one class. */
+  known?(target: Target, head: Head): KnownColumns
   /** The name of each column. */
   names(head: Head): readonly string[]
   /** Columns that may answer. */
@@ -278,6 +289,12 @@ export function onlyColumn(
 ): NamedColumn | undefined {
   const [only, another] = classes?.columns(target, head) ?? []
   return another === undefined ? only : undefined
+}
+
+/** Whether sums can take the example in and out again: what it says does not depend on the answers of the moment. */
+export function isSummable({ classes }: Pick<Task, 'classes'>, target: Json, head: Head): boolean {
+  if (classes?.known !== undefined) return classes.known(target, head).isWrong !== true
+  return classes?.columns(target, head).some(({ isRight }) => isRight) === true
 }
 
 /** Whether a target is of silent strata alone. */

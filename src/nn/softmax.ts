@@ -1,6 +1,7 @@
 /** Shares of a row of logits in double precision, shifted by the greatest so that nothing overflows. */
 import type { Tensor } from '../contracts/core.ts'
 import { BLOCK, exponentiateLent, lentExponentials } from './js/wasm/lent.ts'
+import { sigmoid } from './sigmoid.ts'
 
 /** Shorter rows cost less in a loop than copied for a kernel, which gives the same bits. */
 const FEWEST_LENT = 12
@@ -75,6 +76,13 @@ interface TemperatureStart {
   readonly memory: number
 }
 
+/** `prior`: b, the logit without evidence. */
+interface IndependentAnswer {
+  readonly logit: number
+  readonly prior: number
+  readonly holds: boolean
+}
+
 export class Temperature {
   readonly #fading: number
   #logarithm: number
@@ -98,8 +106,26 @@ export class Temperature {
       mean += (shares[at] ?? 0) * logit
       square += (shares[at] ?? 0) * logit * logit
     }
-    const gradient = mean - (logits[right] ?? 0)
-    const curvature = this.#fading * this.#curvature + weight * Math.max(0, square - mean * mean)
+    this.#move(mean - (logits[right] ?? 0), square - mean * mean, weight)
+  }
+
+  /**
+   * The same of answers that are independent, each with a logit β·r + b:
+   *
+   *   dL/dlnβ = Σ (p − y)·β·r      d²L/dlnβ² ≈ Σ p·(1 − p)·(β·r)²
+   */
+  observeEach(answers: readonly IndependentAnswer[], weight: number): void {
+    let [gradient, curvature] = [0, 0]
+    for (const { logit, prior, holds } of answers) {
+      const [p, scaled] = [sigmoid(logit), logit - prior]
+      gradient += (p - Number(holds)) * scaled
+      curvature += p * (1 - p) * scaled * scaled
+    }
+    this.#move(gradient, curvature, weight)
+  }
+
+  #move(gradient: number, seen: number, weight: number): void {
+    const curvature = this.#fading * this.#curvature + weight * Math.max(0, seen)
     const step = (weight * gradient) / (curvature + PRIOR)
     const moved = this.#logarithm - Math.max(-FARTHEST, Math.min(FARTHEST, step))
     this.#logarithm = Math.fround(Math.max(LEAST, Math.min(MOST, moved)))

@@ -2,6 +2,7 @@
  * Everything of one model's trainer that lives in its checkpoint, and the one way to save it: dead letters first, then
  * all the rest in one transaction. Weights and learner state are taken from the learner only when they have changed.
  */
+import { isSummable } from '../contracts/task.ts'
 import { recordedConfig } from '../adapters/recorded-config.ts'
 import type { AdapterConfig, TrainableState } from '../contracts/adapter.ts'
 import type { Decision, ExampleKey } from '../contracts/core.ts'
@@ -229,8 +230,7 @@ export class TrainerState {
     const { task } = this.#parts.loop
     if (learner.knnMemory?.mixture !== undefined || log.again.size > 0) return undefined
     const examples = this.#summedAt(orders)
-    const isWhole = ({ target }: Example) =>
-      task.classes?.columns(target, learner.head).some(({ isRight }) => isRight) === true
+    const isWhole = ({ target }: Example) => isSummable(task, target, learner.head)
     if (examples?.every(isWhole) !== true) return undefined
     const summed = new Set(examples.map(({ key }) => key))
     // Replay may hold what the sums lack, after a person has promoted a version of another line.

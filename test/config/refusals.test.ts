@@ -36,10 +36,13 @@ test.each([
   [
     'sums, a memory and a method of pairs for any number of labels',
     model(
-      'task: multilabel\n    adapter: { method: ranpac }\n    memory: { policy: knn }\n    replay: { policy: er-ace }',
+      'task: multilabel\n    adapter: { method: anacp }\n    memory: { policy: knn }\n    replay: { policy: er-ace }',
     ),
     'TASK_WITHOUT_CLASSES',
-    ['/models/m/adapter/method', '/models/m/memory/policy', '/models/m/replay/policy', 'one class'],
+    [
+      ...['/models/m/adapter/method', '/models/m/memory/policy', '/models/m/replay/policy'],
+      ...['one class', 'ncm, slda or ranpac'],
+    ],
   ],
   [
     'shards of an adapter that takes steps',

@@ -1,8 +1,9 @@
-/** Law 10 for a head that is no list of classes, and that both engines learn it alike. */
+/** Law 10 for a head whose outputs are no classes, or independent ones, and that both engines learn a number alike. */
 import { afterAll, expect, test } from 'vitest'
 import { noPenalty } from '../../policies/none.ts'
 import { specsOf, type AdapterPlan } from '../../src/adapters/adapter.ts'
 import { cutOf } from '../../src/adapters/target-modules.ts'
+import { viewOf } from '../../src/adapters/view.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
 import { openPair } from '../../src/bases/pair/pair.ts'
 import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
@@ -20,6 +21,7 @@ import { openTrainable } from '../../src/optim/step.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { openServingEngine } from '../../src/serving/engine/engine.ts'
 import { openRanking } from '../../src/tasks/ranking/ranking.ts'
+import { openMultilabel } from '../../src/tasks/multilabel/multilabel.ts'
 import { openRegression } from '../../src/tasks/regression/regression.ts'
 import { randomVersion } from './random-version.ts'
 
@@ -29,10 +31,16 @@ const ranking = openRanking(
   { reward_min: 0, reward_max: 1, reward_window: 0 },
   openPolicy('exploration', policies.exploration, { policy: 'bootstrap', members: 2 }),
 )
+const others = {
+  ranking,
+  multilabel: openMultilabel({ open: false, known: ['a', 'b', 'c'], retired: [], limit: 8 }),
+}
 const { tf } = await openTensorFlow()
 const features = openFeatures({ size: 3, standardise: false })
 const cases = [
   { base: await openUseLite(), method: 'lora', tail_layers: 1 },
+  { base: await openUseLite(), method: 'lora', tail_layers: 1, of: 'multilabel' },
+  { base: await openUseLite(), method: 'ncm', tail_layers: 0, of: 'multilabel' },
   { base: await openUseLite(), method: 'head', tail_layers: 0 },
   { base: features, method: 'head', tail_layers: 0 },
   { base: openFeatures({ size: 3, hidden: [4] }), method: 'full', tail_layers: 'all' },
@@ -40,21 +48,26 @@ const cases = [
     base: openPair({ context: { size: 3 }, item: { size: 2, standardise: false } }),
     method: 'head',
     tail_layers: 0,
+    of: 'ranking',
   },
 ] as const
 const uploaded = new Map<Base, BaseTensors>()
 afterAll(() => uploaded.forEach((tensors) => tensors.dispose()))
 
-type Chosen = Pick<(typeof cases)[number], 'base' | 'method' | 'tail_layers'>
+type Chosen = Pick<(typeof cases)[number], 'base' | 'method' | 'tail_layers'> & {
+  readonly of?: keyof typeof others
+}
 
 function planOf({
   base,
   method,
   tail_layers,
+  of,
 }: Chosen): AdapterPlan & { readonly task: typeof task } {
   const config = { method, rank: 2, alpha: 4, tail_layers }
-  const of = (base.name === 'pair' ? ranking : task) as typeof task
-  return { base, method: methods[method], task: of, config, outputs: of.outputs(of.start) }
+  const own = (of === undefined ? task : others[of]) as unknown as typeof task
+  const seen = viewOf(base, methods[method], config)
+  return { base: seen, method: methods[method], task: own, config, outputs: own.outputs(own.start) }
 }
 
 const tensorsOf = (base: Base) => {
@@ -96,7 +109,7 @@ test.each(cases)('$method on $base.name answers alike in trainer and server', as
   const trained = trainable.score(await trunk.encode(rows))
   trainable.dispose()
   await trunk.close()
-  const engine = await openServingEngine({ base: plan.base, methods, tasks, workers: 1 })
+  const engine = await openServingEngine({ base: chosen.base, methods, tasks, workers: 1 })
   await engine.load('v1', version)
   const served = await engine.run(rows.map((encoded) => ({ adapter: 'v1', encoded })))
   await engine.close()

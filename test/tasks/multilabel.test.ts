@@ -55,3 +55,35 @@ test('labels that feedback does not name are neither learned nor scored', () => 
   expect(task.judge('["a"]', target)).toBe(0)
   expect(task.judge('["a","rare"]', target)).toBe(1)
 })
+
+test('a label that appears late is not answered for what never had it, however much is taught of it at once', () => {
+  const random = openRandom(1, 'late')
+  const task = openMultilabel({ ...rules, open: true, known: [] })
+  const quality = task.openQuality(8)
+  const observe = (
+    labels: readonly string[],
+    outputs: readonly number[],
+    yes: readonly string[],
+  ) => {
+    const target = { kind: 'all', yes } as const
+    quality.observe(task.score(Float32Array.from(outputs), target, labels), target)
+  }
+  const late = (has: boolean) => (has ? 0.5 : -1.5) + random.normal()
+  for (let at = 0; at < 400; at += 1) observe(['a'], [8 * (at % 2) - 4], at % 2 === 1 ? ['a'] : [])
+  // Its first examples come before the model has it, and two of three examples have it.
+  for (let at = 0; at < 120; at += 1) {
+    const has = at % 3 !== 0
+    if (at < 24) observe(['a'], [-4], has ? ['late'] : [])
+    else observe(['a', 'late'], [-4, late(has)], has ? ['late'] : [])
+  }
+  const facts = { ...task.facts(['a', 'late']), ...quality.facts!() }
+  const without = Array.from({ length: 500 }, () =>
+    task.decode(Float32Array.of(-4, late(false)), ofRow(facts)),
+  )
+  const wrong = without.filter(({ labels }) => labels.some(({ label }) => label === 'late'))
+  expect(wrong.length / without.length).toBeLessThan(0.1)
+  const found = Array.from({ length: 500 }, () =>
+    task.decode(Float32Array.of(-4, late(true)), ofRow(facts)),
+  )
+  expect(found.filter(({ labels }) => labels.length > 0).length / found.length).toBeGreaterThan(0.4)
+})

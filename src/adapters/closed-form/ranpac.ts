@@ -7,6 +7,8 @@
  *
  *   w_c ← w_c·(n̄ / n_c)^τ      n_c the examples of a label, n̄ their mean, τ the `balance`
  *
+ * Of labels that are independent, each against the rest (one-against-rest.ts), with G around the mean and without τ.
+ *
  * λ is `ridge` times the mean square of a feature. Ridge regression favours labels with many examples, and hardly ever
  * answers one with few; τ takes this back. P belongs to the frozen network (projection.ts): it is never stored, and is a
  * constant of the serving graph.
@@ -25,6 +27,7 @@ import type {
 } from '../../contracts/adapter.ts'
 import type { Settings } from '../../contracts/core.ts'
 import { featuresSetting, projectedView } from './projection.ts'
+import { centredMoments, discriminants } from './one-against-rest.ts'
 import { ridgeWeights } from './ridge.ts'
 import { headOnly } from '../head.ts'
 import { depthSetting } from '../lower-layers.ts'
@@ -83,6 +86,12 @@ function closedForm(ridge: number, balance: number): ClosedForm {
       if (balance > 0) balanced(weight, sums, balance)
       return { weight, bias: new Float64Array(sums.counts.length) }
     },
+    solveEach: (sums, solver) =>
+      discriminants(sums, (rows) => {
+        const { width, all, yes } = sums
+        const shape = { width, counts: yes.counts, sums: rows, moments: centredMoments(sums) }
+        return ridgeWeights(shape, ridge, solver, all)
+      }),
   }
 }
 

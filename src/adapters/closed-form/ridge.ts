@@ -16,7 +16,7 @@
  * Golub, Heath & Wahba (1979), "Generalized cross-validation as a method for choosing a good ridge parameter", Technometrics
  * 21(2); Golub & Van Loan (2013), "Matrix Computations", 8.3.1.
  */
-import type { ClassSums, RidgeSolver } from '../../contracts/adapter.ts'
+import type { ClassSums, IndependentSums, RidgeSolver } from '../../contracts/adapter.ts'
 import { solve, startOf } from './cholesky.ts'
 
 /** Features that a strength is chosen on: on development data 512, or all, chose nearly the same. */
@@ -26,9 +26,18 @@ const strengths: readonly number[] = Array.from({ length: 17 }, (_, at) => 10 **
 /** This part above the least GCV is nearly as good. */
 const SLACK = 0.005
 
-/** [classes, width]. */
-export function ridgeWeights(sums: ClassSums, ridge: number, solver?: RidgeSolver): Float64Array {
-  const lambda = (ridge * trace(sums, sums.width)) / (sums.width * total(sums))
+/** [classes, width]. `all`: the examples, where `sums` has them otherwise: how many, and G as it is. */
+export function ridgeWeights(
+  sums: ClassSums,
+  ridge: number,
+  solver?: RidgeSolver,
+  all: Pick<IndependentSums['all'], 'count' | 'moments'> = {
+    count: total(sums),
+    moments: sums.moments,
+  },
+): Float64Array {
+  const square = trace({ ...sums, moments: all.moments }, sums.width)
+  const lambda = (ridge * square) / (sums.width * all.count)
   return solver?.(sums, lambda) ?? solveHere(sums, lambda)
 }
 

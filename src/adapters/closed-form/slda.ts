@@ -3,6 +3,8 @@
  *
  *   Σ = (G − Σ_c n_c·μ_c·μ_cᵀ) / n      Λ = ((1 − ε)·Σ + max(ε, δ·G/n)·I)⁻¹      w_c = Λ·μ_c      b_c = −½ μ_c·Λ·μ_c
  *
+ * Of labels that are independent, each against the rest (one-against-rest.ts), with Σ around the mean of all.
+ *
  * The means and Σ are computed from sums, so the order of the stream makes no difference: on frozen features it never
  * forgets. ε is `shrinkage`, which keeps Λ bounded while there are fewer examples than dimensions; δ is above the rounding
  * error of the sums: of a dimension that hardly varies nothing but that error is left.
@@ -20,6 +22,7 @@ import type {
 } from '../../contracts/adapter.ts'
 import type { Settings } from '../../contracts/core.ts'
 import { solve, classMeans, halfNorms } from './cholesky.ts'
+import { centredMoments, discriminants } from './one-against-rest.ts'
 import { headOnly } from '../head.ts'
 import { depthSetting, withLowerLayers } from '../lower-layers.ts'
 import { tailLayers } from '../target-modules.ts'
@@ -60,6 +63,15 @@ function closedForm(shrinkage: number): ClosedForm {
       solve(regular(sums, means, shrinkage), sums.width, weight)
       return { weight, bias: halfNorms(weight, means, sums.width) }
     },
+    solveEach(sums) {
+      const { width, all } = sums
+      const shape = { width, total: all.count, moments: all.moments }
+      return discriminants(sums, (rows) => {
+        const weight = rows.map((value) => value / all.count)
+        solve(shrunk(centredMoments(sums), shape, shrinkage), width, weight)
+        return weight
+      })
+    },
   }
 }
 
@@ -67,7 +79,20 @@ function closedForm(shrinkage: number): ClosedForm {
 function regular(sums: ClassSums, means: Float64Array, epsilon: number): Float64Array {
   const { width, counts, moments } = sums
   const total = counts.reduce((sum, count) => sum + count, 0)
-  const triangle = scatter(sums, means)
+  return shrunk(scatter(sums, means), { width, total, moments }, epsilon)
+}
+
+interface ScatterShape extends Pick<ClassSums, 'width' | 'moments'> {
+  /** n */
+  readonly total: number
+}
+
+/** The same of n·Σ, in place. */
+function shrunk(
+  triangle: Float64Array,
+  { width, total, moments }: ScatterShape,
+  epsilon: number,
+): Float64Array {
   for (let at = 0; at < triangle.length; at += 1)
     triangle[at] = ((1 - epsilon) / total) * (triangle[at] ?? 0)
   for (let row = 0, at = 0; row < width; row += 1, at += row + 1) {

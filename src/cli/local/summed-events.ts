@@ -41,17 +41,23 @@ export interface SummedVersion {
   /** Numbers of an embedding before it is projected. */
   readonly inputs: number
   readonly head: Head
-  /** Of the columns. */
-  readonly names: readonly string[]
+  /** Of the outputs of the head. */
+  readonly labels: readonly string[]
   /** What its manifest says. */
   readonly claimed: SumsReport
 }
 
-/** One event of a closed form: its label, its weight, and its embedding in units of 2⁻¹². */
+/** The label that is right; or, of independent labels, all that hold, or some that do and some that do not. */
+export type SaidLabels =
+  | { readonly label: string }
+  | { readonly labels: readonly string[] }
+  | { readonly yes: readonly string[]; readonly no: readonly string[] }
+
+/** One event of a closed form: what it says, its weight, and its embedding in units of 2⁻¹². */
 export interface SummedEvent {
   readonly source: string
   readonly id: string
-  readonly label: string
+  readonly said: SaidLabels
   readonly weight: number
   readonly row: WholeRow
 }
@@ -66,7 +72,7 @@ export async function* loggedEvents(parts: SummedVersion): AsyncGenerator<readon
 
 async function* eventsOf(
   { model, version }: SummedVersion['lines'][number],
-  { config, base, adapter, task, whole, head, names, lines }: SummedVersion,
+  { config, base, adapter, task, whole, head, labels, lines }: SummedVersion,
 ): AsyncGenerator<readonly SummedEvent[]> {
   const path = join(folderOf(config, model), 'state.db')
   if (!existsSync(path)) throw failure('SUMS_UNKNOWN', `${model} has no event log on this disk`)
@@ -74,8 +80,7 @@ async function* eventsOf(
   const trunk = await openTrunkEngine(base, cutOf(adapter.tail_layers, base.network.layers))
   const eventOf = (example: Example, row: WholeRow): SummedEvent => {
     const { source, id, weight, target } = example
-    const label = names[task.classes?.columns(target, head)[0]?.at ?? -1] ?? ''
-    return { source, id, label, weight, row }
+    return { source, id, said: saidBy(target, { task, head, labels }), weight, row }
   }
   const block = async (examples: readonly Example[]) => {
     const latents = await trunk.encode(examples.map(({ encoded }) => encoded))
@@ -101,6 +106,18 @@ async function* eventsOf(
 function halved(latent: Latent): Latent {
   const halves = toHalves(latent.data)
   return halves === undefined ? latent : { ...latent, data: fromHalves(halves) }
+}
+
+function saidBy(
+  target: Json,
+  { task, head, labels }: Pick<SummedVersion, 'task' | 'head' | 'labels'>,
+): SaidLabels {
+  const named = (columns: readonly number[]) => columns.map((at) => labels[at] ?? '')
+  const known = task.classes?.known?.(target, head)
+  if (known === undefined)
+    return { label: labels[task.classes?.columns(target, head)[0]?.at ?? -1] ?? '' }
+  const { yes, no } = known
+  return no === 'others' ? { labels: named(yes) } : { yes: named(yes), no: named(no) }
 }
 
 const noRow: WholeRow = { numbers: new Int16Array(), clipped: 0 }
@@ -148,13 +165,14 @@ export function headerOf({
       projection: { unit: projection.unit, inputs, whole: packed(weight.data) },
     }),
     adapter: adapter as Readonly<Record<string, Json>>,
+    ...(task.areIndependent === true && { independent: true }),
     logit_scale: task.scale(unit),
     sums: { ...claimed },
   }
 }
 
-export function lineOf({ row, ...event }: SummedEvent): Json {
-  return { ...event, x: packed(row.numbers) }
+export function lineOf({ row, said, source, id, weight }: SummedEvent): Json {
+  return { source, id, ...said, weight, x: packed(row.numbers) }
 }
 
 /** Whole numbers of 16 bits, low byte first. */
@@ -179,7 +197,7 @@ export async function* eventsIn(
     }
     const event = line && eventFrom(line)
     if (event?.row.numbers.length !== inputs)
-      throw refuse(`no event with source, id, label, weight and ${inputs} numbers x`)
+      throw refuse(`no event with source, id, what it says, weight and ${inputs} numbers x`)
     block.push(event)
     if (block.length < BLOCK) continue
     yield block
@@ -199,12 +217,22 @@ function parsed(text: string): JsonObject | undefined {
   }
 }
 
-function eventFrom({ source, id, label, weight, x }: JsonObject): SummedEvent | undefined {
-  if (typeof source !== 'string' || typeof id !== 'string' || typeof label !== 'string')
-    return undefined
+function eventFrom({ source, id, weight, x, ...rest }: JsonObject): SummedEvent | undefined {
+  const said = saidIn(rest)
+  if (typeof source !== 'string' || typeof id !== 'string' || said === undefined) return undefined
   if (typeof weight !== 'number' || !(weight > 0) || typeof x !== 'string') return undefined
   const bytes = new Uint8Array(Buffer.from(x, 'base64'))
   if (bytes.byteLength % 2 !== 0) return undefined
   const numbers = new Int16Array(bytes.buffer)
-  return { source, id, label, weight, row: { numbers, clipped: 0 } }
+  return { source, id, said, weight, row: { numbers, clipped: 0 } }
+}
+
+function saidIn({ label, labels, yes, no }: JsonObject): SaidLabels | undefined {
+  if (typeof label === 'string') return { label }
+  if (areNames(labels)) return { labels }
+  return areNames(yes) && areNames(no) ? { yes, no } : undefined
+}
+
+function areNames(value: Json | undefined): value is readonly string[] {
+  return Array.isArray(value) && value.every((name) => typeof name === 'string')
 }

@@ -11,7 +11,8 @@ import { modelOf, openTask } from '../../config/model-parts.ts'
 import { pluginsOf } from '../../config/plugins/own-plugins.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { CodedError, Tensors } from '../../contracts/core.ts'
-import { solvedHead } from '../../optim/heads/closed-form.ts'
+import { solvedHead, sumColumnsOf } from '../../optim/heads/closed-form.ts'
+import { labelColumns } from '../../optim/heads/label-columns.ts'
 import { ExactSums } from '../../optim/heads/exact-sums.ts'
 import { wholeFeatures } from '../../optim/heads/whole-features.ts'
 import { failure, invariant } from '../../platform/errors.ts'
@@ -19,7 +20,14 @@ import type { Version } from '../../versions/contract.ts'
 import type { ConfigFlags } from '../flags.ts'
 import { print } from '../print.ts'
 import { modelNamed, readConfig } from '../read-config.ts'
-import { eventsIn, headerOf, lineOf, loggedEvents, type SummedEvent } from './summed-events.ts'
+import {
+  eventsIn,
+  headerOf,
+  lineOf,
+  loggedEvents,
+  type SaidLabels,
+  type SummedEvent,
+} from './summed-events.ts'
 
 export interface VerifyFlags extends ConfigFlags {
   readonly model?: string
@@ -73,11 +81,14 @@ async function openVersion(config: Config, model: string, base: Base, version: V
     throw failure('SUMS_FOREIGN', `the sums of ${name} are over another base or projection`)
   const head = task.headOf(facts)
   const claimed = { ...sums, digest: sums.digest }
+  const labels = task.classes?.names(head) ?? []
   return {
     ...{ config, model, name, adapter, parameters, closedForm, task, whole, head, claimed },
     base: seen,
     inputs: (seen.network.projection?.of ?? seen.network).width,
-    names: task.classes?.names(head) ?? [],
+    labels,
+    /** Of the columns of its sums. */
+    names: sumColumnsOf(task).names(labels),
     lines: manifest.shards ?? [{ model, version: name }],
   }
 }
@@ -96,14 +107,10 @@ async function summed(
     for await (const block of events) {
       const rows = whole.of(block.map(({ row }) => row))
       sums.addAll(
-        block.map(({ label, weight }, at) => {
-          const column = names.indexOf(label)
-          if (column < 0) throw differs(parts, `an event has the label ${label}, which it lacks`)
-          return {
-            whole: rows[at] ?? { numbers: new Int16Array(), clipped: 0 },
-            shares: new Map([[column, weight]]),
-          }
-        }),
+        block.map(({ said, weight }, at) => ({
+          whole: rows[at] ?? { numbers: new Int16Array(), clipped: 0 },
+          ...sharesSaid(said, weight, parts),
+        })),
       )
       for (const event of block) await file?.write(`${JSON.stringify(lineOf(event))}\n`)
     }
@@ -115,6 +122,27 @@ async function summed(
     await file?.close()
   }
   return sums
+}
+
+function sharesSaid(said: SaidLabels, weight: number, parts: VerifiedVersion) {
+  const { labels, task } = parts
+  const columns = (names: readonly string[]) =>
+    names.map((name) => {
+      const at = labels.indexOf(name)
+      if (at < 0) throw differs(parts, `an event has the label ${name}, which it lacks`)
+      return at
+    })
+  if ('label' in said === (task.areIndependent === true))
+    throw differs(
+      parts,
+      `an event says ${Object.keys(said).join(' and ')}, which is of another task`,
+    )
+  if ('label' in said) return { shares: new Map(columns([said.label]).map((at) => [at, weight])) }
+  const known =
+    'labels' in said
+      ? ({ yes: columns(said.labels), no: 'others' } as const)
+      : { yes: columns(said.yes), no: columns(said.no) }
+  return { shares: labelColumns.shares(known, weight), weight }
 }
 
 async function newFile(path: string): ReturnType<typeof open> {

@@ -5,6 +5,8 @@
  * Thumbs down on an answer only says which class is wrong: the example is divided among the other classes by the
  * present head's probabilities (expectation maximisation with one wrong answer known; Dempster, Laird & Rubin 1977).
  *
+ * Where any number of classes may be right, each is solved for against the rest, from the columns of label-columns.ts.
+ *
  * The sums are exact where the embedding has a greatest length (whole-features.ts): then they do not depend on the order of
  * the examples at all, and what is subtracted has never been there. Two things follow the order: the shares of an example
  * that is divided, and the scale of the logits, which changes no answer. Features have no such bound: their sums are kept
@@ -30,11 +32,13 @@ import type { Latent } from '../../contracts/network.ts'
 import type { Head, Target } from '../../contracts/example.ts'
 import type { Classes, Task } from '../../contracts/task.ts'
 import { areFinite, checkTensors, withoutSums, withSums } from '../../adapters/adapter.ts'
+import { invalidAdapter } from '../../adapters/target-modules.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import { ridgeSolverOf } from '../../nn/compiled/ridge-solver.ts'
 import { softmax, Temperature } from '../../nn/softmax.ts'
 import { ClassMoments, type SharedExample } from './class-moments.ts'
-import { ExactSums } from './exact-sums.ts'
+import { ExactSums, type WholeExample } from './exact-sums.ts'
+import { headOfEach, labelColumns, priorsIn } from './label-columns.ts'
 import { type WholeFeatures, wholeFeatures, type WholeRow } from './whole-features.ts'
 import { embed, type EmbedderParts } from '../engines/eager-pass.ts'
 import { copied, DROPPED, mapTensors } from '../weights.ts'
@@ -63,6 +67,7 @@ export class ClosedFormTrainable implements Trainable {
   readonly #sums: ClassMoments | ExactSums
   readonly #temperature = new Temperature(FIRST)
   readonly #classes: Classes
+  readonly #columns: SumColumns
   #head: Head
   #solved: Tensors
   /** Columns of the classes that the head has seen. */
@@ -80,13 +85,19 @@ export class ClosedFormTrainable implements Trainable {
     invariant(task.classes !== undefined, `a closed form for ${task.kind}, which has no classes`)
     this.#parts = parts
     this.#classes = task.classes
+    this.#columns = sumColumnsOf(task)
     this.#head = head
     this.#solved = copied(own)
     this.#whole = wholeFeatures(base)
     if (parts.publishesSums === true && this.#whole === undefined)
       throw failure('SHARDS_NEED_SUMS', 'the embedding of this base has no sums in whole numbers')
+    if (this.#areIndependent && this.#whole === undefined)
+      throw invalidAdapter(
+        ...(['method', parts.config.method] as const),
+        'head or lora: for labels that are independent, a closed form needs a base of texts or pictures',
+      )
     this.#sums = this.#whole
-      ? new ExactSums({ ...closedForm, ...this.#whole, width }, outputs)
+      ? new ExactSums({ ...closedForm, ...this.#whole, width }, this.#columns.count(outputs))
       : new ClassMoments(width, outputs, closedForm)
     if (sums.size > 0) this.restore({ head, tensors: new Map([...own, ...sums]), steps: 0 })
   }
@@ -117,7 +128,7 @@ export class ClosedFormTrainable implements Trainable {
     this.#isBehind = true
     this.#solve()
     if ([...this.#solved.values()].every(({ data }) => areFinite(data))) return
-    this.#sums.restore(before, this.#outputs)
+    this.#sums.restore(before, this.#columns.count(this.#outputs))
     this.#isBehind = true
     throw failure('STEP_DROPPED', 'without it the sums have no head with finite numbers')
   }
@@ -126,13 +137,14 @@ export class ClosedFormTrainable implements Trainable {
     const before = this.#outputs
     this.#head = head
     const outputs = this.#outputs
-    this.#sums.grow(outputs)
+    this.#sums.grow(this.#columns.count(outputs))
     this.#solved = mapTensors(this.#solved, (name, tensor) =>
       this.#parts.task.grow(name, tensor, outputs),
     )
     // The solution's logit for classes without examples.
-    if (this.#known.length > 0)
-      this.#solved.get('head.bias')?.data.fill(-this.#temperature.inverse, before)
+    const bias = this.#solved.get('head.bias')?.data
+    if (this.#areIndependent) bias?.set(this.#priors.slice(before), before)
+    else if (this.#known.length > 0) bias?.fill(-this.#temperature.inverse, before)
   }
 
   parameters(): Tensors {
@@ -173,7 +185,7 @@ export class ClosedFormTrainable implements Trainable {
     this.#temperature.restore(temperature)
     this.#head = head
     this.#solved = copied(solved)
-    this.#known = this.#sums.seen
+    this.#known = this.#columns.known(this.#sums.seen)
     this.#isBehind = false
     this.#steps = steps
   }
@@ -181,14 +193,15 @@ export class ClosedFormTrainable implements Trainable {
   get summed(): SummedExamples | undefined {
     if (!(this.#sums instanceof ExactSums)) return undefined
     const { examples, rounded } = this.#sums.facts
-    return rounded === 0 ? { examples, outputs: this.#sums.seen.length } : undefined
+    const { length } = this.#columns.known(this.#sums.seen)
+    return rounded === 0 ? { examples, outputs: length } : undefined
   }
 
   sums(): SumsReport | undefined {
     if (!(this.#sums instanceof ExactSums) || this.#whole === undefined) return undefined
     const { examples, divided, clipped, numbers, rounded } = this.#sums.facts
     return {
-      ...(rounded === 0 && { digest: this.#sums.digest(this.#classes.names(this.#head)) }),
+      ...(rounded === 0 && { digest: this.#sums.digest(this.#names) }),
       ...{ identity: this.#whole.identity, examples, divided },
       clipped: numbers === 0 ? 0 : clipped / numbers,
       scale: this.#temperature.inverse,
@@ -215,8 +228,8 @@ export class ClosedFormTrainable implements Trainable {
         const parameters = this.#solution(left)
         return {
           answer: (asked) => this.#products(embedded(asked), asked.length, parameters),
-          digest: left.digest(this.#classes.names(this.#head)),
-          known: left.seen,
+          digest: left.digest(this.#names),
+          known: this.#columns.known(left.seen),
         }
       },
     }
@@ -230,7 +243,8 @@ export class ClosedFormTrainable implements Trainable {
   #mergedWith({ head, parameters, identity }: SummedVersion): Temperature {
     const { base, task, closedForm } = this.#parts
     const { sums } = withoutSums(parameters)
-    const [own, whole, names] = [this.#sums, this.#whole, this.#classes.names(head)]
+    const [own, whole] = [this.#sums, this.#whole]
+    const names = this.#columns.names(this.#classes.names(head))
     const temperature = sums.get(TEMPERATURE)
     const isOurs = whole?.identity === identity && own instanceof ExactSums
     if (whole === undefined || !isOurs || temperature === undefined)
@@ -241,7 +255,7 @@ export class ClosedFormTrainable implements Trainable {
       throw failure('SUMS_FOREIGN', 'the sums are of another method or width')
     const all = task.union(this.#head, head)
     if (all !== this.#head) this.grow(all)
-    const places = this.#classes.names(this.#head)
+    const places = this.#names
     const columns = names.map((name) => places.indexOf(name))
     own.merge(theirs, columns)
     const found = new Temperature(FIRST)
@@ -251,8 +265,8 @@ export class ClosedFormTrainable implements Trainable {
 
   /** Sums in floating point, of an earlier release, are rounded where they are exact now. */
   #restoreSums(tensors: Tensors, outputs: number): boolean {
-    if (this.#sums.restore(tensors, outputs)) return true
-    if (!(this.#sums instanceof ExactSums)) return false
+    if (this.#sums.restore(tensors, this.#columns.count(outputs))) return true
+    if (!(this.#sums instanceof ExactSums) || this.#areIndependent) return false
     const { base, closedForm } = this.#parts
     const earlier = new ClassMoments(base.network.width, outputs, closedForm)
     if (!earlier.restore(tensors, outputs)) return false
@@ -273,17 +287,16 @@ export class ClosedFormTrainable implements Trainable {
     if (rows.length === 0 || !isSound) return { result: DROPPED, logits }
     let loss = 0
     const learned: EmbeddedExample[] = []
+    const priors = this.#areIndependent ? this.#priors : []
     for (const [row, { target, weight, isReplayed = false }] of rows.entries()) {
       const [own, z] = [embedded[row], logits[row]]
       // Replayed examples were added when they were new.
       if (own === undefined || z === undefined || weight === 0 || isReplayed) continue
       loss += (weight / rows.length) * this.#parts.task.score(z, target, this.#head).loss
-      const right = this.#rightIn(target)
-      const [only, another] = right
-      if (only !== undefined && another === undefined) this.#calibrate(z, only, weight)
-      const isDivided = only === undefined
-      const shares = isDivided ? this.#others(z, target, weight) : evenly(right, weight)
-      learned.push({ ...own, shares, isDivided })
+      this.#calibrate(z, target, weight, priors)
+      const shares = this.#shares(target, weight)
+      const isDivided = shares === undefined
+      learned.push({ ...own, ...(shares ?? this.#divided(z, target, weight)), isDivided })
     }
     this.#sums.addAll(learned)
     this.#isBehind = true
@@ -295,10 +308,10 @@ export class ClosedFormTrainable implements Trainable {
   #added(rows: readonly TaughtRow[]): readonly EmbeddedExample[] {
     const embedded = this.#embedded(rows)
     return rows.flatMap(({ target, weight }, row): EmbeddedExample[] => {
-      const right = this.#rightIn(target)
       const own = embedded[row]
-      if (own === undefined || right.length === 0 || !canBeAdded(own, weight)) return []
-      return [{ ...own, shares: evenly(right, weight) }]
+      const shares = this.#shares(target, weight)
+      if (own === undefined || shares === undefined || !canBeAdded(own, weight)) return []
+      return [{ ...own, ...shares }]
     })
   }
 
@@ -317,9 +330,27 @@ export class ClosedFormTrainable implements Trainable {
     return !(this.#sums instanceof ExactSums) || this.#sums.hasRoom(weight)
   }
 
-  #calibrate(logits: Float32Array, column: number, weight: number): void {
+  #calibrate(
+    logits: Float32Array,
+    target: Target,
+    weight: number,
+    priors: readonly number[],
+  ): void {
     const answering = this.#answering()
-    const right = answering.indexOf(column)
+    const said = this.#classes.known?.(target, this.#head)
+    if (said !== undefined) {
+      if (said.isWrong === true) return
+      const { yes, no } = said
+      const named = no === 'others' ? answering : answering.filter((at) => isIn(at, yes, no))
+      const answers = named.map((at) => ({
+        ...{ logit: logits[at] ?? 0, prior: priors[at] ?? 0 },
+        holds: yes.includes(at),
+      }))
+      this.#temperature.observeEach(answers, weight)
+      return
+    }
+    const [only, another] = this.#rightIn(target)
+    const right = only === undefined || another !== undefined ? -1 : answering.indexOf(only)
     if (right >= 0 && answering.length > 1)
       this.#temperature.observe(among(logits, answering), right, weight)
   }
@@ -339,19 +370,52 @@ export class ClosedFormTrainable implements Trainable {
     return named.flatMap(({ at, isRight }) => (isRight ? [at] : []))
   }
 
+  get #areIndependent(): boolean {
+    return this.#classes.known !== undefined
+  }
+
+  /** Of the columns of the sums. */
+  get #names(): readonly string[] {
+    return this.#columns.names(this.#classes.names(this.#head))
+  }
+
+  /** Of the classes of the head in the present sums; none where there are no examples. */
+  get #priors(): readonly number[] {
+    const sums = this.#sums
+    if (!(sums instanceof ExactSums) || sums.seen.length === 0) return []
+    return priorsIn(sums, this.#outputs)
+  }
+
+  /** Undefined for an example that has to be divided. */
+  #shares(target: Target, weight: number): ExampleShares | undefined {
+    const said = this.#classes.known?.(target, this.#head)
+    if (said !== undefined)
+      return said.isWrong === true
+        ? undefined
+        : { shares: labelColumns.shares(said, weight), weight }
+    const right = this.#rightIn(target)
+    return right.length === 0 ? undefined : { shares: evenly(right, weight) }
+  }
+
   /** p_c / (1 − p_wrong) of the weight for each that the target does not rule out. */
-  #others(logits: Float32Array, target: Target, weight: number): ReadonlyMap<number, number> {
+  #divided(logits: Float32Array, target: Target, weight: number): ExampleShares {
+    const said = this.#classes.known?.(target, this.#head)
+    if (said !== undefined)
+      return {
+        shares: labelColumns.divided(logits, said, this.#answering(), weight),
+        weight,
+      }
     const wrong = new Set(this.#classes.columns(target, this.#head).map(({ at }) => at))
     const others = this.#answering().filter((column) => !wrong.has(column))
     const shares = softmax(among(logits, others))
-    return new Map(others.map((column, at) => [column, weight * (shares[at] ?? 0)]))
+    return { shares: new Map(others.map((column, at) => [column, weight * (shares[at] ?? 0)])) }
   }
 
   #solve(): void {
     const seen = this.#sums.seen
     if (!this.#isBehind || (seen.length === 0 && this.#known.length === 0)) return
     this.#isBehind = false
-    this.#known = seen
+    this.#known = this.#columns.known(seen)
     this.#solved = this.#solution(this.#sums)
   }
 
@@ -430,17 +494,39 @@ interface SolvedParts
   readonly inverse: number
 }
 
-/** The head of these sums, which have seen a class. */
+/** The head of these sums, which have seen an example. */
 export function solvedHead(
   sums: Pick<ExactSums, 'seen' | 'of'>,
   { closedForm, task, base, tf, head, inverse }: SolvedParts,
 ): Tensors {
-  // By name: the order in which classes came may not change a bit of the solution.
   const names = task.classes?.names(head) ?? []
+  const [solver, scale] = [tf && ridgeSolverOf(tf), task.scale(base.network.unit)]
+  if (task.classes?.known !== undefined)
+    return headOfEach(sums, { closedForm, solver, names, inverse, scale })
+  // By name: the order in which classes came may not change a bit of the solution.
   const seen = sums.seen.toSorted((a, b) => ((names[a] ?? '') < (names[b] ?? '') ? -1 : 1))
   const found = sums.of(seen)
-  const shape = { classes: task.outputs(head), seen, scale: task.scale(base.network.unit) }
-  return headOf(closedForm.solve(found, tf && ridgeSolverOf(tf)), found, inverse, shape)
+  const shape = { classes: task.outputs(head), seen, scale }
+  return headOf(closedForm.solve(found, solver), found, inverse, shape)
+}
+
+interface SumColumns {
+  count(classes: number): number
+  names(classes: readonly string[]): readonly string[]
+  /** Classes that have been seen, of the columns that were. */
+  known(seen: readonly number[]): readonly number[]
+}
+
+/** Where the sums of a task's classes lie. */
+export function sumColumnsOf({ classes }: Pick<Task, 'classes'>): SumColumns {
+  return classes?.known === undefined ? classColumns : labelColumns
+}
+
+/** Classes that exclude each other have a column each. */
+const classColumns: SumColumns = {
+  count: (classes) => classes,
+  names: (classes) => classes,
+  known: (seen) => seen,
 }
 
 /** In whole numbers where sums are exact, and then without numbers in floating point. */
@@ -449,7 +535,8 @@ interface EmbeddedRow {
   readonly whole: WholeRow
 }
 
-type EmbeddedExample = SharedExample & EmbeddedRow
+type EmbeddedExample = SharedExample & EmbeddedRow & Pick<WholeExample, 'weight'>
+type ExampleShares = Pick<WholeExample, 'shares' | 'weight'>
 type TaughtRow = Pick<TrainRow, 'latent' | 'target' | 'weight'>
 
 /** [rows, width] */
@@ -475,6 +562,10 @@ const noRow: WholeRow = { numbers: new Int16Array(), clipped: 0 }
 function canBeAdded({ x, whole }: EmbeddedRow, weight: number): boolean {
   const square = x.reduce((sum, value) => sum + value * value, 0)
   return weight >= 0 && whole.isBroken !== true && Number.isFinite(Math.fround(weight * square))
+}
+
+function isIn(at: number, ...lists: readonly (readonly number[])[]): boolean {
+  return lists.some((list) => list.includes(at))
 }
 
 /** The weight of an example, divided among its classes. */

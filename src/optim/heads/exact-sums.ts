@@ -29,6 +29,8 @@ const FORMAT = 'antikythera-sums-1'
 /** An example whose embedding is in whole numbers. */
 export interface WholeExample extends Pick<SharedExample, 'shares' | 'isDivided'> {
   readonly whole: WholeRow
+  /** What it counts for in the moments; absent = the sum of its shares. */
+  readonly weight?: number | undefined
 }
 
 /** What is counted beside the sums: examples, those without a class of their own, and numbers, those that were clipped. */
@@ -179,9 +181,10 @@ export class ExactSums {
 
   #change(examples: readonly WholeExample[], sign: 1 | -1): void {
     const { width } = this.#shape
-    const weights = examples.map(({ shares }) => {
+    const weights = examples.map(({ shares, weight }) => {
       const whole = [...shares].map(([column, share]) => [column, units(share)] as const)
-      return { whole, weight: whole.reduce((sum, [, share]) => sum + share, 0) }
+      const sum = whole.reduce((total, [, share]) => total + share, 0)
+      return { whole, weight: weight === undefined ? sum : units(weight) }
     })
     const all = weights.reduce((sum, { weight }) => sum + weight, 0)
     this.#counts.reserve(all)

@@ -105,6 +105,14 @@ function openClasses(retired: readonly string[]): Classes<MultilabelTarget> {
         return at < 0 ? [] : [{ at, isRight: target.yes.includes(label) }]
       })
     },
+    known(target, head) {
+      const labels = labelsIn(head)
+      const columnsOf = (names: readonly string[]) =>
+        names.map((name) => labels.indexOf(name)).filter((at) => at >= 0)
+      const yes = columnsOf(target.yes)
+      if (target.kind === 'some') return { yes, no: columnsOf(target.no) }
+      return { yes, no: 'others', ...(target.kind === 'not' && { isWrong: true as const }) }
+    },
     names: labelsIn,
     answering: (head) => answeringColumns(labelsIn(head), retired),
     vote: () => undefined,

@@ -103,7 +103,7 @@ export class MultilabelQuality implements TaskQuality<MultilabelTarget> {
     const always = outcomes.map((each) => ({ ...each, isSaid: each.label === this.#majority }))
     this.#byMajority = withPairs(this.#byMajority, pairsOf(always))
     this.leaveOut(target)
-    this.#window.observe(outcomes)
+    this.#window.observe(outcomes, target.kind === 'all')
     if (this.#accuracy[0] % EVERY === 0) this.#choose()
   }
 
@@ -142,9 +142,9 @@ export class MultilabelQuality implements TaskQuality<MultilabelTarget> {
     return labels.flatMap((label, at): LabelOutcome[] => {
       const y = truth[at]
       if (y === undefined) return []
-      const logit = outputs[at] ?? 0
-      const score = sigmoid(logit)
-      const isSaid = at < names.length && score >= (this.#cuts.get(label) ?? this.#cut)
+      const logit = at < names.length ? (outputs[at] ?? 0) : undefined
+      const score = sigmoid(logit ?? 0)
+      const isSaid = logit !== undefined && score >= (this.#cuts.get(label) ?? this.#cut)
       return [{ label, logit, score, holds: y === 1, isSaid }]
     })
   }

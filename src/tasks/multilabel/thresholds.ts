@@ -7,6 +7,10 @@
  *
  *   threshold_c = argmax over t of F1_c(t)      F1(t) = 2·TP(t) / (2·TP(t) + FP(t) + FN(t))
  *
+ * A label that appears late was in none of the examples before, and its first ones are answered before the model has it: neither have a
+ * score. Those without it count as if their scores had been like those of the later examples without it. Otherwise a label that is taught much of at once would be answered far too often, wherever most
+ * inputs do not have it.
+ *
  * A label with few examples would get a threshold by accident: to its counts are added those of all labels together, as many as have
  * `BORROWED` right ones. What is counted is the score of an example that was not learned yet.
  *
@@ -34,7 +38,8 @@ export interface LabelCounts {
 /** How one label was scored and answered. */
 export interface LabelOutcome {
   readonly label: string
-  readonly logit: number
+  /** Absent: the model did not have the label yet. */
+  readonly logit?: number | undefined
   readonly score: number
   readonly holds: boolean
   readonly isSaid: boolean
@@ -47,12 +52,14 @@ type Row = readonly [
   predicted: number,
   correct: number,
   bins: readonly Bin[],
+  before: number,
 ]
 
 interface BlockState {
   readonly [key: string]: number | readonly Row[] | ReturnType<CalibrationBins['snapshot']>
   readonly count: number
   readonly answered: number
+  readonly whole: number
   readonly rows: readonly Row[]
   readonly bins: ReturnType<CalibrationBins['snapshot']>
 }
@@ -63,13 +70,13 @@ export class LabelWindow {
   #now = new Block()
   #before: Block | undefined
 
-  /** Of one example: all labels that are known of it. */
-  observe(outcomes: readonly LabelOutcome[]): void {
+  /** Of one example: all labels that are known of it; `isWhole`: others, of later, are known not to hold. */
+  observe(outcomes: readonly LabelOutcome[], isWhole = true): void {
     if (this.#now.count >= BLOCK) {
       this.#before = this.#now
       this.#now = new Block()
     }
-    this.#now.observe(outcomes)
+    this.#now.observe(outcomes, isWhole)
   }
 
   get count(): number {
@@ -96,9 +103,9 @@ export class LabelWindow {
     const all = new Histogram()
     for (const { histogram } of rows.values()) all.add(histogram, 1)
     const factor = all.holding === 0 ? 0 : BORROWED / all.holding
-    const own = [...rows].map(([label, { histogram }]): [string, number] => {
+    const own = [...rows].map(([label, { histogram, before }]): [string, number] => {
       const sum = new Histogram()
-      sum.add(histogram, 1)
+      sum.add(histogram, 1, before)
       sum.add(all, factor)
       return [label, sum.best]
     })
@@ -127,7 +134,7 @@ export class LabelWindow {
         own.counts.predicted += row.counts.predicted
         own.counts.correct += row.counts.correct
         own.histogram.add(row.histogram, 1)
-        sum.set(label, own)
+        sum.set(label, { ...own, before: own.before + row.before })
       }
     return sum
   }
@@ -136,10 +143,12 @@ export class LabelWindow {
 interface LabelRow {
   readonly counts: LabelCounts
   readonly histogram: Histogram
+  /** Examples of before it appeared that are known not to have it. */
+  readonly before: number
 }
 
-function emptyRow(): LabelRow {
-  return { counts: { support: 0, predicted: 0, correct: 0 }, histogram: new Histogram() }
+function emptyRow(before = 0): LabelRow {
+  return { counts: { support: 0, predicted: 0, correct: 0 }, histogram: new Histogram(), before }
 }
 
 class Block {
@@ -147,45 +156,51 @@ class Block {
   readonly bins: CalibrationBins
   count: number
   answered: number
+  /** Examples of which every label is known. */
+  whole: number
 
   constructor(state?: BlockState) {
     this.count = state?.count ?? 0
     this.answered = state?.answered ?? 0
     this.bins = new CalibrationBins(state?.bins)
-    for (const [label, support, predicted, correct, bins] of state?.rows ?? [])
+    this.whole = state?.whole ?? 0
+    for (const [label, support, predicted, correct, bins, before] of state?.rows ?? [])
       this.rows.set(label, {
         counts: { support, predicted, correct },
         histogram: new Histogram(bins),
+        before,
       })
   }
 
-  observe(outcomes: readonly LabelOutcome[]): void {
+  observe(outcomes: readonly LabelOutcome[], isWhole: boolean): void {
     this.count += 1
     this.answered += Number(outcomes.some(({ isSaid }) => isSaid))
     for (const { label, logit, score, holds, isSaid } of outcomes) {
-      this.bins.observe(score, holds)
+      if (logit !== undefined) this.bins.observe(score, holds)
       const row = this.#row(label)
       if (row === undefined) continue
       row.counts.support += Number(holds)
       row.counts.predicted += Number(isSaid)
       row.counts.correct += Number(holds && isSaid)
-      row.histogram.observe(logit, holds)
+      if (logit !== undefined) row.histogram.observe(logit, holds)
     }
+    this.whole += Number(isWhole)
   }
 
   snapshot(): BlockState {
-    const rows = [...this.rows].map(([label, { counts, histogram }]): Row => [
+    const rows = [...this.rows].map(([label, { counts, histogram, before }]): Row => [
       ...([label, counts.support, counts.predicted, counts.correct] as const),
       histogram.snapshot(),
+      before,
     ])
-    const { count, answered } = this
-    return { count, answered, rows, bins: this.bins.snapshot() }
+    const { count, answered, whole } = this
+    return { count, answered, whole, rows, bins: this.bins.snapshot() }
   }
 
   #row(label: string): LabelRow | undefined {
     const row = this.rows.get(label)
     if (row !== undefined || this.rows.size >= MOST_LABELS) return row
-    const added = emptyRow()
+    const added = emptyRow(this.whole)
     this.rows.set(label, added)
     return added
   }
@@ -213,10 +228,13 @@ class Histogram {
     side[bin] = (side[bin] ?? 0) + 1
   }
 
-  add(other: Histogram, factor: number): void {
+  /** `unscored`: more of those without the label, with the same scores. */
+  add(other: Histogram, factor: number, unscored = 0): void {
+    const scored = other.#others.reduce((sum, count) => sum + count, 0)
+    const more = scored === 0 ? factor : factor * (1 + unscored / scored)
     for (let bin = 0; bin < BINS; bin += 1) {
       this.#holding[bin] = (this.#holding[bin] ?? 0) + factor * (other.#holding[bin] ?? 0)
-      this.#others[bin] = (this.#others[bin] ?? 0) + factor * (other.#others[bin] ?? 0)
+      this.#others[bin] = (this.#others[bin] ?? 0) + more * (other.#others[bin] ?? 0)
     }
   }
 
