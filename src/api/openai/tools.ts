@@ -1,5 +1,5 @@
 /**
- * `tools` of a language model: it is told of them in a system message, so that what it answers is learned from the same prompt, and
+ * `tools` of a language model: they stand in a system message, so that what it answers is learned from the same prompt, and
  * writes a call as `{"name": …, "arguments": …}`, which its tokens are bound to. Any other answer is a text that does not begin with
  * a brace.
  */
@@ -48,7 +48,7 @@ interface ToolRequest {
   readonly tool_choice?: Static<typeof ToolChoice> | null
 }
 
-/** A conversation is told of them; the answer is bound. */
+/** They stand in the conversation; the answer is bound. */
 export interface OfferedTools {
   readonly instruction: string
   readonly structure: NonNullable<TextOptions['structure']>

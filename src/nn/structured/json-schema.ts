@@ -11,7 +11,7 @@ type JsonObject = Readonly<Record<string, Json>>
 /** The word of a schema that is not supported, with its place. */
 export class SchemaUnsupported extends Error {}
 
-/** Numbers keep to as many digits as a float64 tells apart. */
+/** Numbers keep to as many digits as a float64 separates. */
 const [MOST_DIGITS, MOST_EXPONENT_DIGITS] = [15, 2] as const
 /** A range of integers is the list of them. */
 const MOST_INTEGERS = 1000
