@@ -112,7 +112,7 @@ export interface ClosedForm {
   ): { readonly weight: Float64Array; readonly bias: Float64Array }
   /**
    * One class against the rest: the evidence for each, x·w_c + b_c, up to a factor for all that the trainer chooses. Of each class there are
-   * examples with it and without it. Absent = it only tells classes apart that exclude each other.
+   * examples with it and without it. Absent = it only separates classes that exclude each other.
    */
   solveEach?(
     sums: IndependentSums,

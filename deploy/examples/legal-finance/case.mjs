@@ -35,7 +35,7 @@ export async function play({ model, random, small, say, progress }) {
 
   const all = [...taught, ...reviewed, ...added]
   const frequent = [mostFrequent(all.flatMap((row) => row.flags))]
-  const alike = all.map((row) => ({ text: row.text, label: row.flags }))
+  const near = all.map((row) => ({ text: row.text, label: row.flags }))
   const without = (answer) => [old, recent].flatMap((rows) => scores(rows, rows.map(answer)))
   return [
     {
@@ -45,7 +45,7 @@ export async function play({ model, random, small, say, progress }) {
         ['always the most frequent flag', ...without(() => frequent)],
         [
           'the flags of the passage with most shared words',
-          ...without(({ text }) => mostWordsShared(alike, text)),
+          ...without(({ text }) => mostWordsShared(near, text)),
         ],
         [`${taught.length} passages taught`, ...first],
         [`${reviewed.length} passages reviewed, ${corrected} flags changed`, ...second],

@@ -36,7 +36,7 @@ const FLAGS = {
       'Silence of the {buyer} counts as consent to a further term of {period}.',
     ],
     reviewed: [
-      'A new term of {period} begins if nobody objects in time.',
+      'A new term of {period} begins if no objection arrives in time.',
       'The agreement goes on for {period} after each expiry.',
     ],
     asked: [

@@ -1,5 +1,5 @@
 /**
- * Any number of labels from sums: for each label the direction that best tells the examples with it from those without it, and the
+ * Any number of labels from sums: for each label the direction that best separates the examples with it from those without it, and the
  * evidence along it as a Gaussian discriminant has it.
  *
  *   w_c = A⁻¹·d_c      d_c = N/N_c·(s⁺_c − n⁺_c·m_c)      m_c = S_c/N_c      A = G − N·m·mᵀ + λ·I

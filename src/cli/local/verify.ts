@@ -12,7 +12,7 @@ import { pluginsOf } from '../../config/plugins/own-plugins.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { CodedError, Tensors } from '../../contracts/core.ts'
 import { solvedHead, sumColumnsOf } from '../../optim/heads/closed-form.ts'
-import { labelColumns } from '../../optim/heads/label-columns.ts'
+import { independentColumns } from '../../optim/heads/independent-columns.ts'
 import { ExactSums } from '../../optim/heads/exact-sums.ts'
 import { wholeFeatures } from '../../optim/heads/whole-features.ts'
 import { failure, invariant } from '../../platform/errors.ts'
@@ -142,7 +142,7 @@ function sharesSaid(said: SaidLabels, weight: number, parts: VerifiedVersion) {
     'labels' in said
       ? ({ yes: columns(said.labels), no: 'others' } as const)
       : { yes: columns(said.yes), no: columns(said.no) }
-  return { shares: labelColumns.shares(known, weight), weight }
+  return { shares: independentColumns.shares(known, weight), weight }
 }
 
 async function newFile(path: string): ReturnType<typeof open> {

@@ -5,7 +5,7 @@
  * Thumbs down on an answer only says which class is wrong: the example is divided among the other classes by the
  * present head's probabilities (expectation maximisation with one wrong answer known; Dempster, Laird & Rubin 1977).
  *
- * Where any number of classes may be right, each is solved for against the rest, from the columns of label-columns.ts.
+ * Where any number of classes may be right, each is solved for against the rest, from the columns of independent-columns.ts.
  *
  * The sums are exact where the embedding has a greatest length (whole-features.ts): then they do not depend on the order of
  * the examples at all, and what is subtracted has never been there. Two things follow the order: the shares of an example
@@ -38,7 +38,7 @@ import { ridgeSolverOf } from '../../nn/compiled/ridge-solver.ts'
 import { softmax, Temperature } from '../../nn/softmax.ts'
 import { ClassMoments, type SharedExample } from './class-moments.ts'
 import { ExactSums, type WholeExample } from './exact-sums.ts'
-import { headOfEach, labelColumns, priorsIn } from './label-columns.ts'
+import { headOfEach, independentColumns, priorsIn } from './independent-columns.ts'
 import { type WholeFeatures, wholeFeatures, type WholeRow } from './whole-features.ts'
 import { embed, type EmbedderParts } from '../engines/eager-pass.ts'
 import { copied, DROPPED, mapTensors } from '../weights.ts'
@@ -94,7 +94,7 @@ export class ClosedFormTrainable implements Trainable {
     if (this.#areIndependent && this.#whole === undefined)
       throw invalidAdapter(
         ...(['method', parts.config.method] as const),
-        'head or lora: for labels that are independent, a closed form needs a base of texts or pictures',
+        'head or lora: for classes that are independent, a closed form needs a base of texts or pictures',
       )
     this.#sums = this.#whole
       ? new ExactSums({ ...closedForm, ...this.#whole, width }, this.#columns.count(outputs))
@@ -392,7 +392,7 @@ export class ClosedFormTrainable implements Trainable {
     if (said !== undefined)
       return said.isWrong === true
         ? undefined
-        : { shares: labelColumns.shares(said, weight), weight }
+        : { shares: independentColumns.shares(said, weight), weight }
     const right = this.#rightIn(target)
     return right.length === 0 ? undefined : { shares: evenly(right, weight) }
   }
@@ -402,7 +402,7 @@ export class ClosedFormTrainable implements Trainable {
     const said = this.#classes.known?.(target, this.#head)
     if (said !== undefined)
       return {
-        shares: labelColumns.divided(logits, said, this.#answering(), weight),
+        shares: independentColumns.divided(logits, said, this.#answering(), weight),
         weight,
       }
     const wrong = new Set(this.#classes.columns(target, this.#head).map(({ at }) => at))
@@ -519,7 +519,7 @@ interface SumColumns {
 
 /** Where the sums of a task's classes lie. */
 export function sumColumnsOf({ classes }: Pick<Task, 'classes'>): SumColumns {
-  return classes?.known === undefined ? classColumns : labelColumns
+  return classes?.known === undefined ? classColumns : independentColumns
 }
 
 /** Classes that exclude each other have a column each. */

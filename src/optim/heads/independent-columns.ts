@@ -24,7 +24,7 @@ const PART = 1
 const yesOf = (at: number) => 2 + 2 * at
 const askedOf = (at: number) => 3 + 2 * at
 
-export const labelColumns = {
+export const independentColumns = {
   count: (classes: number) => yesOf(classes),
 
   names: (classes: readonly string[]) => [
@@ -63,7 +63,7 @@ export const labelColumns = {
   },
 }
 
-type LabelSums = Pick<ExactSums, 'of'>
+type ColumnSums = Pick<ExactSums, 'of'>
 
 /** log of the odds without evidence, as if there were half an example more of both. */
 function priorOf(yes: number, known: number): number {
@@ -71,7 +71,7 @@ function priorOf(yes: number, known: number): number {
 }
 
 /** Of each class. */
-export function priorsIn(sums: LabelSums, classes: number): readonly number[] {
+export function priorsIn(sums: ColumnSums, classes: number): readonly number[] {
   const { counts } = sums.of([...Array(yesOf(classes)).keys()])
   return Array.from({ length: classes }, (_, at) => {
     const known = (counts[WHOLE] ?? 0) + (counts[askedOf(at)] ?? 0)
@@ -96,7 +96,7 @@ interface EachHead {
  *   z_c = β·(x·w_c + b_c) + log((n⁺_c + ½) / (n⁻_c + ½))
  */
 export function headOfEach(
-  sums: LabelSums,
+  sums: ColumnSums,
   { closedForm, solver, names, inverse, scale }: EachHead,
 ): Tensors {
   const classes = names.length
@@ -123,7 +123,7 @@ export function headOfEach(
 }
 
 /** Classes with examples on both sides, by name: the order in which they came may not change a bit of the solution. */
-function toldApart(sums: LabelSums, names: readonly string[]): readonly number[] {
+function toldApart(sums: ColumnSums, names: readonly string[]): readonly number[] {
   const { counts } = sums.of([...Array(yesOf(names.length)).keys()])
   const isTold = (at: number) => {
     const yes = counts[yesOf(at)] ?? 0
@@ -133,7 +133,7 @@ function toldApart(sums: LabelSums, names: readonly string[]): readonly number[]
   return both.toSorted((a, b) => ((names[a] ?? '') < (names[b] ?? '') ? -1 : 1))
 }
 
-function independentSums(sums: LabelSums, classes: readonly number[]): IndependentSums {
+function independentSums(sums: ColumnSums, classes: readonly number[]): IndependentSums {
   const { width, counts, sums: own, moments } = sums.of([WHOLE, PART])
   const [yes, asked] = [sums.of(classes.map(yesOf)), sums.of(classes.map(askedOf))]
   const sum = own.slice(0, width).map((value, at) => value + (own[width + at] ?? 0))
