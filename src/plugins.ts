@@ -56,6 +56,7 @@ import { head } from './adapters/head.ts'
 import { ia3 } from './adapters/ia3.ts'
 import { lora } from './adapters/lora.ts'
 import { loreft } from './adapters/loreft.ts'
+import { norm } from './adapters/norm.ts'
 import { anacp } from './adapters/closed-form/anacp.ts'
 import { ncm } from './adapters/closed-form/ncm.ts'
 import { ranpac } from './adapters/closed-form/ranpac.ts'
@@ -67,6 +68,7 @@ import { v1 } from './api/v1/plugin.ts'
 import { bert } from './bases/bert/plugin.ts'
 import { causal } from './bases/causal/plugin.ts'
 import { features } from './bases/features/plugin.ts'
+import { onnx } from './bases/onnx/plugin.ts'
 import { pair } from './bases/pair/plugin.ts'
 import {
   e5Small,
@@ -112,6 +114,7 @@ export const bases = {
   bert,
   causal,
   features,
+  onnx,
   pair,
 } satisfies Readonly<Record<string, BasePlugin>>
 
@@ -123,6 +126,7 @@ export const methods = {
   bottleneck,
   loreft,
   bitfit,
+  norm,
   full,
   head,
   ncm,

@@ -43,6 +43,7 @@ describe('a version on disk', () => {
     ['head', { ...config, method: 'head', tail_layers: 0 }, ['a', 'b', 'c']],
     ['ia3', { ...config, method: 'ia3' }, ['a', 'b']],
     ['bitfit', { ...config, method: 'bitfit', tail_layers: 1 }, ['a', 'b']],
+    ['norm', { ...config, method: 'norm', tail_layers: 1 }, ['a', 'b']],
     ['full', { ...config, method: 'full', tail_layers: 1 }, ['a', 'b']],
     ['head without a label yet', { ...config, method: 'head', tail_layers: 0 }, []],
   ] as const)('of %s comes back as it went', (_, of, labels) => {

@@ -8,6 +8,7 @@ import { head } from '../../src/adapters/head.ts'
 import { ia3 } from '../../src/adapters/ia3.ts'
 import { loreft } from '../../src/adapters/loreft.ts'
 import { lora } from '../../src/adapters/lora.ts'
+import { norm } from '../../src/adapters/norm.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { cutOf } from '../../src/adapters/target-modules.ts'
 import type { AdapterConfig, MethodPlugin } from '../../src/contracts/adapter.ts'
@@ -60,6 +61,10 @@ methodConformance(loreft, [
 methodConformance(bitfit, [
   { ...config, method: 'bitfit' },
   { ...config, method: 'bitfit', tail_layers: 1 },
+])
+methodConformance(norm, [
+  { ...config, method: 'norm' },
+  { ...config, method: 'norm', tail_layers: 1 },
 ])
 methodConformance(full, [
   { ...config, method: 'full' },

@@ -37,7 +37,7 @@ const table = bases.flatMap((base, at) =>
 
 test('every method that trains more than a head is tried', () => {
   const tried = new Set(table.map(({ method }) => method))
-  for (const method of ['lora', 'dora', 'ia3', 'bitfit', 'bottleneck', 'loreft', 'full'])
+  for (const method of ['lora', 'dora', 'ia3', 'bitfit', 'norm', 'bottleneck', 'loreft', 'full'])
     expect(tried).toContain(method)
 })
 

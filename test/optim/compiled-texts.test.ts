@@ -42,6 +42,7 @@ const cases: readonly Case[] = [
   { config: { ...lora, method: 'bottleneck' }, regularizer: 'a-gem' },
   { config: { ...lora, method: 'loreft' } },
   { config: { ...lora, method: 'bitfit', rank: 0 }, decoder: 'qwen2' },
+  { config: { ...lora, method: 'norm', rank: 0 } },
   { config: { ...lora, method: 'full', rank: 0 }, decoder: 'qwen2' },
 ]
 

@@ -71,7 +71,7 @@ test('every method that takes steps is tried on every kind of base', () => {
   for (const method of ['lora', 'dora', 'ia3', 'bitfit', 'full'])
     expect(names).toContain(`features ${method} `)
   // Its maps have no bias.
-  for (const method of ['lora', 'dora', 'ia3', 'loreft', 'bottleneck', 'full'])
+  for (const method of ['lora', 'dora', 'ia3', 'loreft', 'bottleneck', 'norm', 'full'])
     expect(names).toContain(`causal ${method} `)
 })
 

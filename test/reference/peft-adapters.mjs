@@ -15,6 +15,7 @@ import { full } from '../../dist/src/adapters/full.js'
 import { head } from '../../dist/src/adapters/head.js'
 import { ia3 } from '../../dist/src/adapters/ia3.js'
 import { lora } from '../../dist/src/adapters/lora.js'
+import { norm } from '../../dist/src/adapters/norm.js'
 import { recordedConfig } from '../../dist/src/adapters/recorded-config.js'
 import { viewOf } from '../../dist/src/adapters/view.js'
 import { openBert } from '../../dist/src/bases/bert/bert.js'
@@ -24,7 +25,7 @@ import { classificationHead as task } from '../../dist/src/tasks/classification/
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const labels = ['bad', 'good']
-const methods = { head, lora, dora, ia3, bitfit, full }
+const methods = { head, lora, dora, ia3, bitfit, norm, full }
 
 const adapters = {
   head: { method: 'head', rank: 0, alpha: 1, tail_layers: 0 },
@@ -64,11 +65,14 @@ const adapters = {
     target_modules: ['query', 'key', 'value', 'attention-output', 'intermediate', 'output'],
   },
   'bitfit-all': { method: 'bitfit', rank: 0, alpha: 1, tail_layers: 'all' },
+  'norm-all': { method: 'norm', rank: 0, alpha: 1, tail_layers: 'all' },
+  'norm-top': { method: 'norm', rank: 0, alpha: 1, tail_layers: 1 },
   'full-top': { method: 'full', rank: 0, alpha: 1, tail_layers: 1 },
 }
 
 const decoders = {
   'lora-all': adapters['lora-all'],
+  'norm-top': adapters['norm-top'],
   'ia3-top': { method: 'ia3', rank: 0, alpha: 1, tail_layers: 1 },
 }
 

@@ -211,7 +211,7 @@ function planOf({ base, methods, tasks }: BundleParts, manifest: DescribedAdapte
  */
 
 /** The types that PEFT has itself. */
-const OPENED = new Set<unknown>(['LORA', 'IA3'])
+const OPENED = new Set<unknown>(['LORA', 'IA3', 'LN_TUNING'])
 
 function modelCard(plan: AdapterPlan, version: string): string {
   const { base, task, config, memory } = plan

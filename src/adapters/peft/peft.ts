@@ -11,6 +11,7 @@ import type { LowRankConfig, LowRankSite } from '../low-rank.ts'
 
 export const PREFIX = 'base_model.model.'
 const WEIGHT = '.weight'
+const LN_TUNING = '.ln_tuning_layers'
 
 /** `<site>.lora_A` [in, r] → `base_model.model.<site>.lora_A.weight` [r, in]. */
 export function toPeft(parameters: Tensors): Tensors {
@@ -99,9 +100,46 @@ export function ia3Config(
   return {
     ...common(base),
     peft_type: 'IA3',
+    fan_in_fan_out: false,
     init_ia3_weights: true,
     target_modules: sites.map(({ name }) => name),
     feedforward_modules: feedForward.map(({ name }) => name),
+  }
+}
+
+/** Copies of whole norms: `<site>.weight` → `base_model.model.<site>.ln_tuning_layers.weight`, a vector both ways. */
+export const lnTuningNames = {
+  toDisk: (parameters: Tensors): Tensors =>
+    new Map(
+      [...parameters].map(([name, tensor]) => {
+        const dot = name.lastIndexOf('.')
+        return [PREFIX + name.slice(0, dot) + LN_TUNING + name.slice(dot), copyOf(tensor)]
+      }),
+    ),
+  fromDisk: (tensors: Tensors): Tensors =>
+    new Map(
+      [...tensors].map(([name, tensor]) => {
+        if (
+          !name.startsWith(PREFIX) ||
+          !name.includes(`${LN_TUNING}.`) ||
+          tensor.shape.length !== 1
+        )
+          throw failure('ADAPTER_TENSORS', `${name} is not a vector of a norm`, {
+            details: { tensor: name, shape: tensor.shape },
+          })
+        return [name.slice(PREFIX.length).replace(`${LN_TUNING}.`, '.'), copyOf(tensor)]
+      }),
+    ),
+}
+
+export function lnTuningConfig(
+  norms: readonly TargetModule[],
+  base: Base,
+): Readonly<Record<string, Json>> {
+  return {
+    ...common(base),
+    peft_type: 'LN_TUNING',
+    target_modules: norms.map(({ name }) => name),
   }
 }
 
@@ -114,6 +152,7 @@ function loraCommon(base: Base): Readonly<Record<string, Json>> {
   return {
     ...common(base),
     peft_type: 'LORA',
+    fan_in_fan_out: false,
     bias: 'none',
     init_lora_weights: true,
     lora_dropout: 0,
@@ -126,7 +165,6 @@ function common(base: Base): Readonly<Record<string, Json>> {
   return {
     task_type: 'FEATURE_EXTRACTION',
     base_model_name_or_path: base.hub ?? base.name,
-    fan_in_fan_out: false,
     inference_mode: true,
     modules_to_save: null,
     revision: null,

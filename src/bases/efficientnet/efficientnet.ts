@@ -24,6 +24,7 @@ export async function openEfficientNet(folder: string): Promise<Base> {
     graph: () => recordPictureTrunk(stored),
     side: PIXELS,
     positions: lite0.side ** 2,
+    fit: 'squeeze',
   })
   return {
     name: 'efficientnet-lite0',

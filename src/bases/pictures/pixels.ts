@@ -1,12 +1,15 @@
 /**
  * A picture file as pixels, with sharp (libvips): turned as EXIF says, in sRGB of 8 bits, what is transparent on white, squeezed
- * into a square, so that nothing of it is cut off. It runs in libuv's threads; a file with an error in it is refused.
+ * into a square or cropped to its middle. It runs in libuv's threads; a file with an error in it is refused.
  */
 import { failure } from '../../platform/errors.ts'
 import { loadOptionalPackage } from '../../platform/optional-package.ts'
 
 /** Bytes of red, green and blue, row by row, `side` × `side` pixels. Throws IMAGE_INVALID. */
-export type PixelReader = (file: Uint8Array, side: number) => Promise<Uint8Array>
+export type PixelReader = (file: Uint8Array, side: number, fit: PictureFit) => Promise<Uint8Array>
+
+/** `squeeze`: nothing is cut off; `crop`: nothing is distorted. */
+export type PictureFit = 'squeeze' | 'crop'
 
 /** Throws PACKAGE_MISSING. */
 export function openPixels(): PixelReader {
@@ -14,13 +17,13 @@ export function openPixels(): PixelReader {
   // One thread a picture, and nothing kept of it: pictures do not come again.
   sharp.concurrency(1)
   sharp.cache(false)
-  return async (file, side) => {
+  return async (file, side, fit) => {
     try {
       const pixels = await sharp(file, { failOn: 'error', limitInputPixels: false })
         .autoOrient()
         .flatten({ background: '#ffffff' })
         .toColourspace('srgb')
-        .resize(side, side, { fit: 'fill', kernel: 'cubic' })
+        .resize(side, side, { fit: fit === 'crop' ? 'cover' : 'fill', kernel: 'cubic' })
         .removeAlpha()
         .raw({ depth: 'uchar' })
         .toBuffer()

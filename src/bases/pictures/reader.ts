@@ -13,13 +13,14 @@ import type { OrtThread } from '../../nn/onnx/thread.ts'
 import type { OnnxModel } from '../../nn/record.ts'
 import { image } from '../../payloads/inputs/image.ts'
 import { failure, invariant } from '../../platform/errors.ts'
-import { openPixels, type PixelReader } from './pixels.ts'
+import { openPixels, type PictureFit, type PixelReader } from './pixels.ts'
 
 export interface PictureGraph {
   /** Input `pixels` [1, side, side, 3] of bytes, output `values` [1, positions, width]. */
   readonly graph: () => OnnxModel
   readonly side: number
   readonly positions: number
+  readonly fit: PictureFit
 }
 
 export function openPictureReader(parts: PictureGraph): PictureReader {
@@ -68,8 +69,8 @@ export class PictureReader {
 
   async #rowOf(input: Input): Promise<EncodedRow> {
     checkKind(input)
-    const { side, positions } = this.#parts
-    const data = await this.#pixels(Buffer.from(input.image, 'base64'), side)
+    const { side, positions, fit } = this.#parts
+    const data = await this.#pixels(Buffer.from(input.image, 'base64'), side, fit)
     const pool = await this.#opened()
     const feeds = { pixels: { shape: [1, side, side, 3], data } }
     const { values } = await pool.run({ session: SESSION, feeds })

@@ -54,6 +54,12 @@ export const picturesRecipe = {
   forOpenClasses: openLabels({ ...ranpac(2048, 100), depth: 1 }),
 } as const satisfies ModelDefaults
 
+/** Where nothing above the embedding can be trained. */
+export const frozenPicturesRecipe = {
+  ...picturesRecipe,
+  adapter: { method: 'head' },
+} as const satisfies ModelDefaults
+
 /** Half of the layers, at half the rate that four layers need: chosen for texts in policies/results-rules.md. */
 export const smollm2Recipe = {
   adapter: { method: 'lora', tail_layers: 14 },

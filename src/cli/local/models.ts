@@ -26,6 +26,7 @@ const builtIn: Readonly<Record<keyof typeof bases, string>> = {
   bert: 'base: { bert: FOLDER } (BERT-family encoder in Hugging Face layout)',
   causal: 'base: { causal: PATH } (decoder of the Llama family: a folder, or a GGUF file)',
   features: 'base: { features: { size: N } } (vectors of numbers)',
+  onnx: 'base: { onnx: { file: FILE } } (a network of pictures of your own, for heads and closed forms)',
   pair: 'base: { pair: { context: { size: N }, item: { size: M } } } (for task: ranking)',
 }
 
