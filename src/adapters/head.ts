@@ -1,5 +1,5 @@
 /**
- * Head only: the base stays unchanged, and only the head learns, from the embedding.
+ * Head only: the base stays unchanged, and only the head learns, from the embedding, or from each position.
  *
  *   y = x·W + b      no additions anywhere
  *
@@ -24,7 +24,8 @@ export const headOnly: Method = {
   name: 'head',
   parameters: () => [],
   adaptation: unadapted,
-  view: embedded,
+  // One vector an example, but where the head reads all of its positions.
+  view: (base, reads) => (reads === 'positions' ? base : embedded(base)),
   fold: (parameters) => new Map(parameters),
   toDisk: toPeft,
   fromDisk: fromPeft,

@@ -4,9 +4,16 @@ import type { Base } from '../contracts/base.ts'
 import { embeddingOf, unadapted } from '../nn/head-input.ts'
 import type { Network, NetworkInput } from '../contracts/network.ts'
 import type { Ops } from '../contracts/ops.ts'
+import type { TaskHead } from '../contracts/task.ts'
 
-export function viewOf(base: Base, method: MethodPlugin, config: AdapterConfig): Base {
-  return method.open(config).view?.(base) ?? base
+/** `reads`: what the head of its task reads. */
+export function viewOf(
+  base: Base,
+  method: MethodPlugin,
+  config: AdapterConfig,
+  reads: TaskHead['reads'] = 'pooled',
+): Base {
+  return method.open(config).view?.(base, reads) ?? base
 }
 
 /** One view per base and key, created on first use: creation takes time, and engines keep its results. */

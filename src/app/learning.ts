@@ -31,7 +31,7 @@ export function planOf(config: Config, model: string, base: Base): Plan {
   const settings = modelOf(config, model)
   const [method, adapter] = [methodOf(settings, pluginsOf(config)), adapterOf(settings)]
   const task = openTask(settings, config.limits, pluginsOf(config))
-  return { base: viewOf(base, method, adapter), method, task, config: adapter }
+  return { base: viewOf(base, method, adapter, task.reads), method, task, config: adapter }
 }
 
 /** Opens task, adapter and policies of a model. */

@@ -131,6 +131,7 @@ export function importTarget(config: Config, model: string, base: Base): ImportT
   const plugins = pluginsOf(config)
   const [method, adapter] = [methodOf(settings, plugins), adapterOf(settings)]
   const labels = labelsOf(settings)
+  const task = taskPluginOf(settings, plugins)
   return {
     ...{ model, base, labels, hashAt: hashesFor(base) },
     async tryAnswer(draft) {
@@ -143,11 +144,11 @@ export function importTarget(config: Config, model: string, base: Base): ImportT
     },
     names: namesOf(settings.base, base),
     plan: {
-      base: viewOf(base, method, adapter),
+      base: viewOf(base, method, adapter, task.reads),
       method,
-      task: taskPluginOf(settings, plugins),
+      task,
       config: adapter,
-      outputs: labels.known.length,
+      outputs: (task.hasClasses ?? task.hasStrata) === true ? task.outputs(labels.known) : 0,
     },
   }
 }

@@ -1,5 +1,6 @@
 /** The defaults of base and task for a model, most of them only if the config names no adapter. Keys in the config take precedence. */
 import type { ModelDefaults } from '../contracts/base.ts'
+import type { TaskPlugin } from '../contracts/task.ts'
 import { defaults } from '../plugins.ts'
 import type { PluginTable } from './schema/plugin-table.ts'
 import { isRecord } from './schema/shape.ts'
@@ -18,10 +19,9 @@ function ofModel(written: unknown, { bases, tasks }: PluginTable): unknown {
   const { name, settings } = chosenIn(given(written.base))
   const task = chosenIn(given(written.task) ?? defaults.task).name
   const [plugin, taskPlugin] = [named(bases, name), named(tasks, task)]
-  const hasClasses = taskPlugin?.hasClasses === true && taskPlugin.areIndependent !== true
   const ofBase =
     given(written.adapter) === undefined && isRecord(settings)
-      ? recipeFor(written, hasClasses, plugin?.defaults?.(present(settings)))
+      ? recipeFor(written, taskPlugin, plugin?.defaults?.(present(settings)))
       : undefined
   const model = {
     ...written,
@@ -58,16 +58,18 @@ function policyOf(
   return defaults[kind] === undefined ? [] : [[kind, chosen]]
 }
 
-type Recipe = Omit<ModelDefaults, 'forClasses' | 'forOpenClasses'>
+type Recipe = Omit<ModelDefaults, 'forClasses' | 'forOpenClasses' | 'forPositions'>
 
-/** What the base brings for the classes that the model answers with: none, those of a list, or any that appear. */
+/** What the base brings for the classes that the model answers with, none, those of a list, or any that appear; or for its positions. */
 function recipeFor(
   written: Readonly<Record<string, unknown>>,
-  hasClasses: boolean,
+  task: TaskPlugin | undefined,
   ofBase: ModelDefaults | undefined,
 ): Recipe | undefined {
-  if (ofBase === undefined || !hasClasses) return ofBase
-  const { forClasses, forOpenClasses, ...recipe } = ofBase
+  if (ofBase === undefined) return undefined
+  const { forClasses, forOpenClasses, forPositions, ...recipe } = ofBase
+  if (task?.reads === 'positions') return { ...recipe, ...forPositions }
+  if (task?.hasClasses !== true || task.areIndependent === true) return recipe
   const labels = given(written.labels)
   const areOpen = isRecord(labels) && given(labels.open) === true
   return areOpen && forOpenClasses ? forOpenClasses : { ...recipe, ...forClasses }

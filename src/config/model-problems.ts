@@ -128,9 +128,10 @@ function checkBase(model: ModelConfig, base: Base, plugins: PluginTable): void {
 function checkAdapter(model: ModelConfig, base: Base, plugins: PluginTable): void {
   const [method, config] = [methodOf(model, plugins), adapterOf(model)]
   cutOf(config.tail_layers, base.network.layers)
-  // Some methods derive their view of the base from its weights.
-  const seen = base.weights.size === 0 && base.rows === 'ids' ? base : viewOf(base, method, config)
   const task = openTask(model, { labels: Infinity }, plugins)
+  // Some methods derive their view of the base from its weights.
+  const isBare = base.weights.size === 0 && base.rows === 'ids'
+  const seen = isBare ? base : viewOf(base, method, config, task.reads)
   specsOf({ base: seen, method, task, config, outputs: task.outputs(task.start) })
 }
 

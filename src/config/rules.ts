@@ -5,7 +5,13 @@ import { connectorProblems } from './connector-rules.ts'
 import type { PluginTable } from './schema/plugin-table.ts'
 import type { Problem } from './problem.ts'
 import { shardNameProblems, shardProblems } from './shards.ts'
-import { classProblems, explorationProblems, textProblems, isClosedForm } from './tasks.ts'
+import {
+  classProblems,
+  explorationProblems,
+  textProblems,
+  isClosedForm,
+  taskPluginOf,
+} from './tasks.ts'
 import { redisProblems, blobProblems } from './fleet.ts'
 import type { Config, ModelConfig } from './schema/schema.ts'
 
@@ -106,18 +112,26 @@ const modelRules: readonly ModelRule[] = [
     const message = 'needs held-out rows: set evaluation.held_out.share, such as 0.05'
     return [wrong(['train', 'early_stop', 'patience'], message)]
   },
-  function closedLabelsAreKnown({ labels = [] }) {
-    if (!('open' in labels) || labels.open) return []
-    const { known, retired } = labels
+  function closedLabelsAreKnown(model, _config, plugins) {
+    const { labels } = model
+    if (labels === undefined || ('open' in labels && labels.open)) return []
+    const known = 'open' in labels ? labels.known : labels
+    const retired = 'open' in labels ? labels.retired : []
     const unknown = retired.flatMap((label, index) =>
       known.includes(label)
         ? []
         : [wrong(['labels', 'retired', index], `is ${label}; known: ${known.join(', ')}`)],
     )
     const left = known.filter((label) => !retired.includes(label)).length
-    if (left >= 2) return unknown
-    const message = `leaves ${left} to answer; a closed list needs two labels that are not retired`
-    return [...unknown, wrong(['labels', 'known'], message)]
+    // An answer of one label out of one says nothing; where any number may be right, or none, it does.
+    const { hasClasses, areIndependent } = taskPluginOf(model, plugins)
+    const [least, words] =
+      hasClasses === true && areIndependent !== true
+        ? [2, 'two labels that are']
+        : [1, 'a label that is']
+    if (left >= least) return unknown
+    const message = `leaves ${left} to answer; a closed list needs ${words} not retired`
+    return [...unknown, wrong('open' in labels ? ['labels', 'known'] : ['labels'], message)]
   },
   function renamedLabelsAreGone({ labels = [] }) {
     if (!('open' in labels) || labels.renamed === undefined) return []

@@ -50,7 +50,7 @@ export function classProblems(
   _config: Config,
   plugins: PluginTable,
 ): readonly Problem[] {
-  const { hasClasses, areIndependent } = taskPluginOf(model, plugins)
+  const { hasClasses, areIndependent, hasStrata } = taskPluginOf(model, plugins)
   if (hasClasses === true && areIndependent !== true) return []
   const refuse = (path: Problem['path'], chosen: string, instead: string): Problem => ({
     path,
@@ -66,7 +66,7 @@ export function classProblems(
     const closedForm = closedFormOf(adapter, plugins)
     if (closedForm === undefined) return []
     if (hasClasses === true && closedForm.solveEach !== undefined) return []
-    const learning = headProblem(model, plugins) === undefined ? 'lora or head' : 'lora'
+    const learning = hasHead(model, plugins) ? 'lora or head' : 'lora'
     const instead = hasClasses === true ? solvingEach(plugins) : learning
     return [refuse(['adapter', 'method'], adapter.method, instead)]
   }
@@ -77,7 +77,7 @@ export function classProblems(
       const { policy } = model[kind]
       const chosen = plugins.policies[kind][policy]
       if (chosen?.needsClasses !== true) return []
-      if (hasClasses === true && chosen.takesSeveral === true) return []
+      if ((hasClasses ?? hasStrata) === true && chosen.takesSeveral === true) return []
       return [refuse([kind, 'policy'], policy, defaults.policies[kind])]
     }),
   ]
@@ -135,20 +135,10 @@ export function explorationProblems(
   ]
 }
 
-/**
- * A task without a head learns by its adapter alone; one that reads every position has a head, and the method `head` leaves it
- * the pooled embedding.
- */
-function headProblem(model: ModelConfig, plugins: PluginTable): string | undefined {
-  if (!hasHead(model, plugins)) return 'this task has none to learn'
-  if (taskPluginOf(model, plugins).reads !== 'positions') return undefined
-  return 'this task reads every token, and that method has only their mean'
-}
-
+/** A task without a head learns by its adapter alone. */
 function headProblems(model: ModelConfig, plugins: PluginTable): readonly Problem[] {
-  const why = model.adapter.method === 'head' ? headProblem(model, plugins) : undefined
-  if (why === undefined) return []
-  const message = `is head, and ${why}; choose another, such as lora`
+  if (model.adapter.method !== 'head' || hasHead(model, plugins)) return []
+  const message = 'is head, and this task has none to learn; choose another, such as lora'
   return [{ path: ['adapter', 'method'], at: 'value', message }]
 }
 

@@ -5,6 +5,7 @@ import type { Adaptation, Latent, TargetModule } from './network.ts'
 import type { Ops, ParameterSpec } from './ops.ts'
 import type { EmbeddedRow, EmbeddingLoss, LossPart } from './policy.ts'
 import type { Head, Target } from './example.ts'
+import type { TaskHead } from './task.ts'
 
 /**
  * A method with its settings, as a version's manifest keeps it: the fields that every method has, and the settings that
@@ -51,9 +52,9 @@ export interface Method {
   /**
    * The base as the head of this method sees it: the same hash, possibly with another embedding, computed from more
    * layers or through more frozen weights. Equal arguments give the same object, and a view of a view is that view.
-   * Absent = the base itself.
+   * Absent = the base itself. `reads`: what the head reads.
    */
-  view?(base: Base): Base
+  view?(base: Base, reads: TaskHead['reads']): Base
   parameters(sites: readonly TargetModule[]): readonly ParameterSpec[]
   adaptation<T>(ops: Ops<T>, sites: readonly TargetModule[], folded: boolean): Adaptation<T>
   /**

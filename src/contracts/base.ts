@@ -56,6 +56,11 @@ export interface Base {
   readonly name: string
   /** The name on the Hugging Face hub, `owner/name`; absent where it is not known. */
   readonly hub?: string
+  /**
+   * Its place in the class of transformers that classifies tokens by one linear map, such as `bert`; absent = there is none, or
+   * that class has more between the network and its classifier.
+   */
+  readonly tokenClass?: string
   /** sha256 over weights, config and tokenizer: bases with the same hash give the same output. */
   readonly hash: string
   /** The name of this view's trunk among the trunks of one hash, if it differs; absent = the base's own trunk. */
@@ -167,7 +172,9 @@ export interface ModelDefaults {
   /** What differs for a task with classes. */
   readonly forClasses?: Partial<Pick<ModelDefaults, 'adapter' | 'train' | 'rate' | 'memory'>>
   /** Instead of all the above, where new classes may appear at run time. */
-  readonly forOpenClasses?: Omit<ModelDefaults, 'forClasses' | 'forOpenClasses'>
+  readonly forOpenClasses?: Omit<ModelDefaults, 'forClasses' | 'forOpenClasses' | 'forPositions'>
+  /** What differs for a task that reads every position. */
+  readonly forPositions?: Pick<ModelDefaults, 'adapter' | 'train' | 'rate'>
 }
 
 export interface ModelOnBase {

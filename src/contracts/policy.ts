@@ -12,7 +12,7 @@ export interface PolicyKind<
   readonly settings: Readonly<Record<[Settings] extends [never] ? string : keyof Settings, Setting>>
   /** It works with classes: only for a task that has them. */
   readonly needsClasses?: true
-  /** It works too where an example may have several of them, or none. */
+  /** It works too where an example may have several of them, or none, and with strata that are no classes (`TaskHead.hasStrata`). */
   readonly takesSeveral?: true
   /** It works with rankings: only for a task whose answers are choices. */
   readonly needsChoices?: true

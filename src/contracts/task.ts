@@ -36,6 +36,8 @@ export interface TaskHead<Target = Json> {
   readonly kind: string
   /** Each output is a class, as `Task.classes` says. */
   readonly hasClasses?: true
+  /** Its outputs are no classes, and its targets have strata that replay can balance. */
+  readonly hasStrata?: true
   /** Of its classes any number may be right. */
   readonly areIndependent?: true
   /**

@@ -13,7 +13,14 @@ import { openRandom } from '../../src/platform/random.ts'
 import { tagNames } from '../../src/tasks/spans/bioes.ts'
 import { randomVersion } from '../nn/random-version.ts'
 import { scratchFolder } from '../scratch-folder.ts'
-import { inRegistry, needsPeft, printedByReadme, servedLogits } from './import-rig.ts'
+import {
+  classifiedByPeft,
+  inRegistry,
+  needsPeft,
+  printedByReadme,
+  servedLogits,
+  tinyBert,
+} from './import-rig.ts'
 import { runCli } from './run-cli.ts'
 
 const sentiment = '{ labels: [negative, positive] }'
@@ -110,6 +117,39 @@ test.for([
     expect(printed).toEqual([`['${best}']`])
   },
 )
+
+test('a version of spans is a token classifier to PEFT, with the same logits there, and back after a step of PEFT', async (context) => {
+  needsPeft(context)
+  const { folder, path } = await published(
+    pieces.replace(
+      '{',
+      `{ base: { bert: ${tinyBert} }, adapter: { method: lora, tail_layers: all },`,
+    ),
+  )
+  const to = join(folder, 'out')
+  expect((await runCli('export', '--config', path, '--to', to)).code).toBe(0)
+  const config = JSON.parse(readFileSync(join(to, 'adapter_config.json'), 'utf8')) as object
+  expect(config).toMatchObject({ task_type: 'TOKEN_CLS', modules_to_save: ['classifier'] })
+  const { before, after } = await classifiedByPeft(to)
+  expect(before).not.toEqual(after)
+  for (const [rows, imported] of [
+    [before, to],
+    [after, `${to}-on`],
+  ] as const) {
+    const { code, json } = await runCli('import', imported, '--config', path, '--json')
+    expect(code).toBe(0)
+    const { version } = json() as { readonly version: string }
+    const texts = rows.map(({ text }) => text)
+    for (const name of imported === to ? ['v1', version] : [version])
+      for (const [at, logits] of (
+        await servedLogits(await inRegistry(path, name), texts)
+      ).entries()) {
+        expect(logits).toHaveLength(rows[at]!.logits.length)
+        for (const [k, logit] of logits.entries())
+          expect(logit).toBeCloseTo(rows[at]!.logits[k]!, 4)
+      }
+  }
+})
 
 test('an earlier version may be asked for, and one that does not exist is VERSION_UNKNOWN', async () => {
   const { folder, path } = await published()

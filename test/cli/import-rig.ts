@@ -55,6 +55,12 @@ export async function openedByPeft(adapter: string): Promise<readonly PeftRow[]>
   return peft('open', adapter)
 }
 
+/** The logits of each position of our token classifier, and of what PEFT made of it in `<adapter>-on`. */
+export async function classifiedByPeft(adapter: string) {
+  const rows = await peft<Required<Pick<PeftRow, 'text' | 'logits'>>>('classify', adapter)
+  return { before: rows.slice(0, rows.length / 2), after: rows.slice(rows.length / 2) }
+}
+
 /** What the Python of an exported folder's README.md prints, with the folder `base` for the name `hub`. */
 export async function printedByReadme(folder: string, hub: string, base: string) {
   return peft<string>('snippet', folder, hub, base)

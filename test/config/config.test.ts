@@ -73,6 +73,14 @@ test('a model needs its labels and nothing else', () => {
   })
 })
 
+test('one closed label is enough where any number of answers may be right, or none', () => {
+  for (const task of ['spans', 'multilabel'])
+    for (const labels of ['[Disease]', '{ open: false, known: [Disease, Drug], retired: [Drug] }'])
+      expect(() =>
+        parseConfig(`models: { m: { task: ${task}, labels: ${labels} } }`, '/'),
+      ).not.toThrow()
+})
+
 test('labels that differ only in case are accepted with a warning', () => {
   const warnings: string[] = []
   const warn = (message: string) => warnings.push(message)
@@ -190,7 +198,7 @@ test('the schema for editors accepts every example and knows what may be left ou
   const accepts = Compile(schema as object)
   expect(accepts.Check({ models: { m: { labels: ['a', 'b'], base: { bert: 'x' } } } })).toBe(true)
   expect(accepts.Check({ models: { m: { labels: ['a', 'b'], base: { brt: 'x' } } } })).toBe(false)
-  expect(accepts.Check({ models: { m: { labels: ['a'] } } })).toBe(false)
+  expect(accepts.Check({ models: { m: { labels: [] } } })).toBe(false)
   expect(accepts.Check({ models: {} })).toBe(false)
 })
 

@@ -174,12 +174,6 @@ test.each([
     ['/models/m/memory/policy is knn', 'none'],
   ],
   [
-    'a head alone for spans, which has the mean of the tokens',
-    'models: { m: { task: spans, labels: [a, b], adapter: { method: head } } }',
-    'CONFIG_INVALID',
-    ['/models/m/adapter/method is head', 'reads every token'],
-  ],
-  [
     'a memory of texts for labels',
     'models: { m: { labels: [a, b], memory: { policy: retrieval } } }',
     'CONFIG_INVALID',
@@ -209,7 +203,12 @@ test.each([
     'CONFIG_UNKNOWN_KEY',
     ['/models/m/unsure', 'it belongs to task: { classification: { unsure: … } }'],
   ],
-  ['one closed label', 'models: { m: { labels: [a] } }', 'CONFIG_INVALID', ['at least 2 entries']],
+  [
+    'one closed label',
+    'models: { m: { labels: [a] } }',
+    'CONFIG_INVALID',
+    ['/models/m/labels leaves 1 to answer; a closed list needs two labels'],
+  ],
   [
     'labels twice',
     'models: { m: { labels: [a, b, a] } }',

@@ -43,13 +43,14 @@ const table = (
   [
     ['bert', 'lora'],
     ['bert', 'loreft'],
+    ['bert', 'head'],
     ['causal', 'lora'],
     ['use-lite', 'full'],
   ] as const
 ).map(([name, method]) => ({ name, method, base: bases[name] }))
 
 test.each(table)('$method on $name', async ({ base, method }) => {
-  const plan = planOf(base, { method, rank: 2, alpha: 6, tail_layers: 1 })
+  const plan = planOf(base, { method, rank: 2, alpha: 6, tail_layers: method === 'head' ? 0 : 1 })
   const version = randomVersion({ ...plan, labels: head }, openRandom(1, method))
   const rows = texts.map((text) => base.encode({ kind: 'text', text }, 64))
   const trunk = await openTrunkEngine(base, cutOf(plan.config.tail_layers, base.network.layers), {})
@@ -94,7 +95,7 @@ function planOf(
 ): AdapterPlan & { readonly task: ReturnType<typeof spansOf> } {
   const method = methods[config.method as keyof typeof methods]
   const task = spansOf({ known: head })
-  return { base: viewOf(base, method, config), method, config, task, outputs: 9 }
+  return { base: viewOf(base, method, config, task.reads), method, config, task, outputs: 9 }
 }
 
 function trainableOf(

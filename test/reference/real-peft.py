@@ -3,6 +3,7 @@ The other side of the exchange of adapters, for tests that run against the real 
 
     train FOLDER [CASE …]      trains adapters on tiny-bert/half in several ways, as users write them
     open ADAPTER               opens an adapter of ours
+    classify ADAPTER           opens an export of ours as a token classifier, trains a step of it and saves it to ADAPTER-on
     snippet FOLDER HUB BASE    runs the Python of an exported version's README.md there, with the folder BASE for the
                                name HUB; answers the lines that it prints
 
@@ -23,7 +24,7 @@ import warnings
 from pathlib import Path
 
 import torch
-from peft import IA3Config, LoraConfig, PeftModel, get_peft_model
+from peft import AutoPeftModelForTokenClassification, IA3Config, LoraConfig, PeftModel, get_peft_model
 from transformers import BertConfig, BertForSequenceClassification, BertModel, DistilBertConfig, DistilBertModel
 
 HERE = Path(__file__).parent
@@ -175,6 +176,29 @@ def opened(folder):
         return PeftModel.from_pretrained(base, folder).eval()
 
 
+def classified(folder, go_on=True):
+    """The logits of each position, before and after a step whose result is saved."""
+    tags = 1 + 4 * len(json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["labels"])
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    (folder / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": str(BASE)}), encoding="utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        load = AutoPeftModelForTokenClassification.from_pretrained
+        model = load(folder, num_labels=tags, dtype="float32", is_trainable=go_on).eval()
+    logits = lambda ids: model(input_ids=torch.tensor([ids])).logits[0]
+    rows = [{"text": row["text"], "logits": logits(row["ids"]).flatten().tolist()} for row in ROWS]
+    if not go_on:
+        return rows
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.5)
+    sum(logits(row["ids"]).logsumexp(-1).sum() for row in ROWS).backward()
+    optimizer.step()
+    on = folder.with_name(folder.name + "-on")
+    model.save_pretrained(on)
+    for name in ("manifest.json", "head.safetensors"):
+        (on / name).write_bytes((folder / name).read_bytes())
+    return [*rows, *classified(on, go_on=False)]
+
+
 def printed(folder, hub, base):
     code = (folder / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
     # PEFT looks up the base in the file that names it.
@@ -194,6 +218,8 @@ def printed(folder, hub, base):
 def answered(what, folder, *names):
     if what == "snippet":
         return printed(Path(folder), *names)
+    if what == "classify":
+        return classified(Path(folder))
     if what == "open":
         model = opened(Path(folder))
         return rows_of(lambda ids: embed(model, ids))

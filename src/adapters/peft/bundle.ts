@@ -32,6 +32,7 @@ import { adapterAlone } from '../../nn/mixture.ts'
 import { readSafetensors, writeSafetensors } from '../../nn/containers/safetensors.ts'
 import { configOfRecord, foreignSetting } from '../recorded-config.ts'
 import { viewOf } from '../view.ts'
+import { tokenClassifier } from './head.ts'
 
 interface BundleParts {
   readonly base: Base
@@ -59,8 +60,11 @@ interface AdapterBundle {
   }): ReadonlyMap<string, Uint8Array>
   /** An adapter from an earlier base is returned as converted to this one. */
   read(files: ReadonlyMap<string, Uint8Array>, manifest: DescribedAdapter): Tensors
-  /** What an exported version has besides its own files: a model card, and how its head is applied. */
-  describe(version: { readonly manifest: DescribedAdapter }): ReadonlyMap<string, Uint8Array>
+  /** What an exported version has besides its own files, or in place of them: a model card, and how its head is applied. */
+  describe(version: {
+    readonly manifest: DescribedAdapter
+    readonly parameters: Tensors
+  }): ReadonlyMap<string, Uint8Array>
   /** Whether a version from another base can be read. */
   goesOn(manifest: DescribedAdapter): boolean
 }
@@ -77,7 +81,8 @@ export function openBundle(parts: BundleParts): AdapterBundle {
   return {
     write: ({ manifest, parameters }) => write(planOf(parts, manifest), parameters),
     read: (files, manifest) => readHere(parts, files, manifest),
-    describe: ({ manifest }) => describe(planOf(parts, manifest), manifest.version),
+    describe: ({ manifest, parameters }) =>
+      describe(planOf(parts, manifest), manifest.version, parameters),
     goesOn: (manifest) => successionOf(parts, manifest) !== undefined,
   }
 }
@@ -110,15 +115,22 @@ function write(plan: AdapterPlan, parameters: Tensors): ReadonlyMap<string, Uint
   return files
 }
 
-function describe(plan: AdapterPlan, version: string): ReadonlyMap<string, Uint8Array> {
+function describe(
+  plan: AdapterPlan,
+  version: string,
+  parameters: Tensors,
+): ReadonlyMap<string, Uint8Array> {
   const text = (value: string) => new TextEncoder().encode(value)
-  const files = new Map([[CARD, text(modelCard(plan, version))]])
+  const files = new Map<string, Uint8Array>([[CARD, text(modelCard(plan, version))]])
   const { task, base } = plan
   const { unit } = base.network
   // outputs = scale · embedding · head.weight + head.bias
   const config = { reads: task.reads, unit, scale: task.scale(unit) }
   if (task.reads === 'pooled') files.set(HEAD_CONFIG, text(`${canonicalJson(config)}\n`))
-  return files
+  if (!isTokenClass(plan)) return files
+  const { fields, tensors } = tokenClassifier(plan, parameters)
+  files.set(CONFIG, text(`${canonicalJson(fields)}\n`))
+  return files.set(ADAPTER, writeSafetensors(tensors, { format: 'pt' }))
 }
 
 function readHere(
@@ -191,7 +203,7 @@ function planOf({ base, methods, tasks }: BundleParts, manifest: DescribedAdapte
   const method = Object.hasOwn(methods, config.method) ? methods[config.method] : undefined
   const task = Object.hasOwn(tasks, manifest.task) ? tasks[manifest.task] : undefined
   if (method !== undefined && task !== undefined) {
-    const seen = viewOf(base, method, config)
+    const seen = viewOf(base, method, config, task.reads)
     const outputs = task.outputs(task.headIn(manifest.facts))
     return {
       base: seen,
@@ -212,6 +224,13 @@ function planOf({ base, methods, tasks }: BundleParts, manifest: DescribedAdapte
 
 /** The types that PEFT has itself. */
 const OPENED = new Set<unknown>(['LORA', 'IA3', 'LN_TUNING'])
+
+/** Whether PEFT opens an export with `AutoPeftModelForTokenClassification`. */
+function isTokenClass(plan: AdapterPlan): boolean {
+  const { base, task } = plan
+  if (task.reads !== 'positions' || base.tokenClass === undefined) return false
+  return OPENED.has(methodOf(plan).peftConfig(sitesOf(plan), base).peft_type)
+}
 
 function modelCard(plan: AdapterPlan, version: string): string {
   const { base, task, config, memory } = plan
@@ -235,7 +254,8 @@ function snippetFor(hub: string, task: TaskHead, base: Base): string | undefined
   const { reads, python: answer } = task
   if (reads === 'answers') return python(causalLines(hub))
   if (answer === undefined) return undefined
-  if (reads === 'positions') return python(tokenLines(hub, answer))
+  if (reads === 'positions')
+    return base.tokenClass === undefined ? undefined : python(tokenLines(hub, answer))
   return base.network.unit ? python(sentenceLines(hub, task.scale(true), answer)) : undefined
 }
 
@@ -260,16 +280,13 @@ const sentenceLines = (hub: string, scale: number, answer: string) => [
   answer,
 ]
 
-/** `PeftModel` puts the adapter into the encoder of the classifier. */
 const tokenLines = (hub: string, answer: string) => [
-  'import json, peft, torch, transformers; from safetensors.torch import load_file',
-  `name, head, manifest = "${hub}", load_file("head.safetensors"), json.load(open("manifest.json"))`,
+  'import json; from peft import AutoPeftModelForTokenClassification; from transformers import AutoTokenizer',
+  'manifest = json.load(open("manifest.json"))',
   'tags = ["O"] + [f"{tag}-{label}" for label in manifest["labels"] for tag in "BIES"]',
   'ids = {"num_labels": len(tags), "id2label": dict(enumerate(tags)), "label2id": {tag: at for at, tag in enumerate(tags)}}',
-  'model = transformers.AutoModelForTokenClassification.from_pretrained(name, **ids).float().eval()',
-  'peft.PeftModel.from_pretrained(model.base_model, ".")',
-  'model.classifier.weight.data, model.classifier.bias.data = head["head.weight"].T.contiguous(), head["head.bias"]',
-  'rows = transformers.AutoTokenizer.from_pretrained(name)(["what a lovely phone"], return_tensors="pt")',
+  'model = AutoPeftModelForTokenClassification.from_pretrained(".", dtype="float32", **ids).eval()',
+  `rows = AutoTokenizer.from_pretrained("${hub}")(["what a lovely phone"], return_tensors="pt")`,
   'z = model(**rows).logits[0].detach()',
   answer,
 ]

@@ -26,11 +26,12 @@ export async function openBert(folder: string): Promise<Base> {
   const fields = await readJsonFile(folder, 'config.json')
   const definition = await readJsonFile(folder, 'tokenizer.json')
   const { tensors } = readSafetensors(await readFile(join(folder, WEIGHTS)))
-  const { config, network, equations, take } = encoderOf(fields)
-  return openTextBase({
+  const { config, network, equations, take, tokenClass } = encoderOf(fields)
+  const base = await openTextBase({
     ...{ name: 'bert', equations, config, definition, network },
     weights: take(tensors),
   })
+  return { ...base, ...(tokenClass !== undefined && { tokenClass }) }
 }
 
 export async function shapeOfBert(folder: string): Promise<Base> {
@@ -46,14 +47,19 @@ function encoderOf(fields: Readonly<Record<string, Json>>) {
     const config = parseModernConfig(fields)
     const take = (stored: Stored) => takeModernWeights(taker(stored, MODERN_WORDS), config)
     const written = { ...config, kinds: [...config.kinds], ropeBases: { ...config.ropeBases } }
-    return { config: written, network: modernNetwork(config), equations: EQUATIONS.modern, take }
+    return {
+      ...{ config: written, network: modernNetwork(config), equations: EQUATIONS.modern, take },
+      // Its class has a map and a norm before the classifier.
+      tokenClass: undefined,
+    }
   }
   const config = parseBertConfig(fields)
   const offset = positionOffset(fields)
   const take = (stored: Stored) =>
     takeBertWeights(behind(taker(stored, WORDS), config, offset), config)
-  const equations = offset === 0 ? EQUATIONS.bert : EQUATIONS.roberta
-  return { config: { ...config }, network: bertNetwork(config), equations, take }
+  const [equations, tokenClass] =
+    offset === 0 ? [EQUATIONS.bert, 'bert'] : [EQUATIONS.roberta, 'roberta']
+  return { config: { ...config }, network: bertNetwork(config), equations, take, tokenClass }
 }
 
 /** RoBERTa's table of positions begins with rows that no text has. */

@@ -38,6 +38,12 @@ export const minilmRecipe = {
     },
   },
   forOpenClasses: openLabels({ method: 'anacp', features: 2048, depth: 3 }),
+  // What a token is needs more of the network than what a text is about, and decay takes back what so rare tags have learned.
+  forPositions: {
+    adapter: { method: 'lora', tail_layers: 'all' },
+    train: { learning_rate: 0.002 },
+    rate: { policy: 'constant' },
+  },
 } as const satisfies ModelDefaults
 
 /** Its frozen embedding is ahead of what steps make of MiniLM's: chosen in policies/results-text-defaults.md. */

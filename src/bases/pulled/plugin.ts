@@ -5,7 +5,7 @@ import { e5Recipe, minilmRecipe, picturesRecipe, smollm2Recipe } from './default
 
 export const minilm = {
   summary:
-    'all-MiniLM-L6-v2: better and slower than use-lite, after `antikythera models pull minilm`; if no adapter is chosen, for labels LoRA on four layers, averaged weights and a memory of mistakes, or AnaCP where labels are open; for other answers LoRA on three layers',
+    'all-MiniLM-L6-v2: better and slower than use-lite, after `antikythera models pull minilm`; if no adapter is chosen, for labels LoRA on four layers, averaged weights and a memory of mistakes, or AnaCP where labels are open; for other answers LoRA on three layers, and on all of them for pieces of a text',
   settings: {},
   defaults: () => minilmRecipe,
   open: async () => openNamed('minilm'),
@@ -14,7 +14,7 @@ export const minilm = {
 
 export const e5Small = {
   summary:
-    'multilingual-e5-small: a hundred languages, twelve layers, after `antikythera models pull e5-small`; if no adapter is chosen, RanPAC where answers are labels, otherwise LoRA on three layers, as minilm',
+    'multilingual-e5-small: a hundred languages, twelve layers, after `antikythera models pull e5-small`; if no adapter is chosen, RanPAC where answers are labels, otherwise LoRA, as minilm',
   settings: {},
   defaults: () => e5Recipe,
   open: async () => openNamed('e5-small'),

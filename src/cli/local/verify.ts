@@ -74,8 +74,8 @@ async function openVersion(config: Config, model: string, base: Base, version: V
   const method = pluginsOf(config).methods[adapter.method]
   const closedForm = method?.open(adapter).closedForm
   invariant(method !== undefined && closedForm !== undefined, 'a closed form')
-  const seen = viewOf(base, method, adapter)
   const task = openTask(modelOf(config, model), config.limits, pluginsOf(config))
+  const seen = viewOf(base, method, adapter, task.reads)
   const whole = wholeFeatures(seen)
   if (whole?.identity !== sums.identity)
     throw failure('SUMS_FOREIGN', `the sums of ${name} are over another base or projection`)

@@ -168,7 +168,7 @@ const label = Type.String({ minLength: 1 })
 
 const labels = Type.Union(
   [
-    Type.Array(label, { minItems: 2, uniqueItems: true }),
+    Type.Array(label, { minItems: 1, uniqueItems: true }),
     Type.Object(
       {
         open: Type.Boolean({ description: 'whether new labels may appear at run time' }),

@@ -132,7 +132,7 @@ function planOf({ base, methods, tasks }: EngineParts, { manifest }: Version): A
   if (!method) throw foreign(`a method that is not known here: ${config.method}`)
   const task = Object.hasOwn(tasks, manifest.task) ? tasks[manifest.task] : undefined
   if (!task) throw foreign(`a task that is not known here: ${manifest.task}`)
-  const seen = viewOf(base, method, config)
+  const seen = viewOf(base, method, config, task.reads)
   const isOurs =
     manifest.base.hash === base.hash ||
     carriedOver({ base: seen, method, config }, manifest.base) !== undefined

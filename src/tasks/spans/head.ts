@@ -13,6 +13,7 @@ import { columnsOf } from './bioes.ts'
 export const spansHead: TaskHead = {
   kind: 'spans',
   reads: 'positions',
+  hasStrata: true,
   headIn: labelHead.headIn,
   // Also without a label: a text without any span is an answer.
   outputs: (head) => columnsOf(labelsIn(head).length),

@@ -56,12 +56,11 @@ export async function draftImport(importing: Importing): Promise<Draft> {
   const { fields, ours } = files
   const { plan } = target
   if (methodOf(plan).closedForm !== undefined) throw withoutSums(plan.config.method)
-  if (plan.task.hasClasses !== true && plan.task.reads !== 'answers')
-    throw refuse(
-      'task',
-      plan.task.kind,
-      'classification, generation: PEFT has heads of classes, or none',
-    )
+  if (!hasLabels(plan) && plan.task.reads !== 'answers') {
+    const allowed =
+      'classification, multilabel, spans, generation: PEFT has heads of classes, or none'
+    throw refuse('task', plan.task.kind, allowed)
+  }
   const adapter = readPeft(fields, files.adapter, plan)
   const claim = { fields, manifest: ours?.manifest, isTrusted: trustBase }
   const proof = await proveBase(claim, target)
@@ -74,7 +73,8 @@ export async function draftImport(importing: Importing): Promise<Draft> {
     labels: target.labels.known,
   })
   checkLabels(head.labels, target)
-  const parameters = together({ ...plan, outputs: head.labels.length }, adapter, head)
+  const outputs = hasLabels(plan) ? plan.task.outputs(head.labels) : plan.outputs
+  const parameters = together({ ...plan, outputs }, adapter, head)
   const reason = `imported from ${writerOf(importing)}, with ${head.told}; ${proof}`
   const manifest = manifestOf(target, head, origin, reason)
   const version = { manifest, parameters }
@@ -113,13 +113,17 @@ function factsOf(
   { plan, labels: rules }: ImportTarget,
   { labels, calibration }: ChosenHead,
 ): TaskFacts {
-  if (plan.task.hasClasses !== true) return {}
+  if (!hasLabels(plan)) return {}
   const retired = labels.filter((label) => rules.retired.includes(label))
   return {
     labels,
     ...(retired.length > 0 && { retired }),
     ...(calibration !== undefined && { calibration }),
   }
+}
+
+function hasLabels({ task }: AdapterPlan): boolean {
+  return (task.hasClasses ?? task.hasStrata) === true
 }
 
 function checkLabels(labels: readonly string[], { labels: rules }: ImportTarget): void {

@@ -59,12 +59,15 @@ function hasNoHead({ task, base, outputs }: AdapterPlan): boolean {
 }
 
 function ofFolder(question: HeadQuestion): ChosenHead {
-  const { ours, adapter, plan, labels: known } = question
+  const { ours, adapter, labels: known } = question
   const parent = undefined
   if (adapter.classifier !== undefined) {
-    const head = headOf(adapter.classifier, adapter.found, plan, known)
-    const tensors = new Map([...fresh(question).tensors, ...head])
-    return { labels: known, tensors, told: 'the head of the folder', parent }
+    // An export goes on with its labels, also where PEFT has trained its classifier since.
+    const labels = ours === undefined ? known : labelsOf(ours.manifest.facts)
+    const plan = { ...question.plan, outputs: question.plan.task.outputs(labels) }
+    const head = headOf(adapter.classifier, adapter.found, plan, labels)
+    const tensors = new Map([...fresh({ ...question, plan }).tensors, ...head])
+    return { labels, tensors, told: 'the head of the folder', parent }
   }
   if (ours === undefined) throw refuse('--head', 'folder', 'live, fresh: the folder has no head')
   const { facts, version, model } = ours.manifest

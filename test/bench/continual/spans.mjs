@@ -29,9 +29,10 @@ const MAX_TOKENS = 128
 const BATCH = 16
 const program = fileURLToPath(new URL('spans-peer.py', import.meta.url))
 
-/** Of the product: what a config says; the rest is its default. */
+/** Of the product: what a config says, and `passes`; the rest is its default. */
 const ways = {
   'default, one pass': {},
+  'default, two passes': { passes: 2 },
   'default without replay, one pass': { replay: { policy: 'none' } },
 }
 const peers = {
@@ -59,11 +60,15 @@ export async function measure({ data, seeds, run, say }) {
   }
   await measured('dictionary', { base: 'minilm' }, () => dictionary(whole, taught, tested))
   for (const seed of seeds) {
-    for (const [name, settings] of Object.entries({ ...ways, ...waysGiven() })) {
-      const model = modelOf(settings)
-      const { adapter, train, replay, trigger } = model
-      await measured(`${name} · seed ${seed}`, { adapter, train, replay, trigger }, () =>
-        learned({ tf, whole, model, seed, taught, tested, say }),
+    for (const [name, { passes = 1, ...own }] of Object.entries({ ...ways, ...waysGiven() })) {
+      const model = modelOf(own)
+      const { adapter, train, replay, rate, trigger } = model
+      const settings = { adapter, train, replay, rate, trigger, passes }
+      const all = Array.from({ length: passes }, (_, pass) =>
+        taught.map((row) => ({ ...row, key: `${row.key} ${pass}` })),
+      )
+      await measured(`${name} · seed ${seed}`, settings, () =>
+        learned({ tf, whole, model, seed, taught: all.flat(), tested, say }),
       )
     }
     for (const [name, settings] of Object.entries({ ...peers, ...peersGiven() }))
@@ -128,10 +133,10 @@ function isRead(task, span, input, row) {
 }
 
 async function learned({ tf, whole, model, seed, taught, tested, say }) {
-  const base = viewOf(whole, methodOf(model), adapterOf(model))
+  const task = openTask([])
+  const base = viewOf(whole, methodOf(model), adapterOf(model), task.reads)
   const cut = cutOf(model.adapter.tail_layers, base.network.layers)
   const trunk = await openTrunkEngine(base, cut)
-  const task = openTask([])
   const { learner, trainable } = openTabularLearner(model, base, {
     ...{ tf, seed, cut, task, limit: 1024, compiling: { onEager: say } },
   })

@@ -31,8 +31,8 @@ export async function openLosses(config: Config, like: ChatModel): Promise<Pick<
     methodOf(settings),
     adapterOf(settings),
   ]
-  const seen = viewOf(base, method, adapter)
   const task = openTask(settings, config.limits)
+  const seen = viewOf(base, method, adapter, task.reads)
   const trunk = await openTrunkEngine(seen, cutOf(adapter.tail_layers, base.network.layers))
   const { tf } = await openTensorFlow({ threads: 2 })
   const baseTensors = new BaseTensors(tf, seen)
