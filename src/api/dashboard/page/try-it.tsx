@@ -1,84 +1,65 @@
 /** A box to try the model: what it answers, and feedback on that answer, up to the version that has learned it. */
 import { useState } from 'preact/hooks'
-import type { Model, Prediction, Predictions } from '../../../client/answers.ts'
-import { modelPath, send, textOf } from './client.tsx'
+import type { Model, Prediction } from '../../../client/answers.ts'
 import { share } from './format.tsx'
 import { Bar } from './elements.tsx'
 import { RestsOn } from './rests-on.tsx'
+import { Answers, teach, TryBox, useTrial, type TryProps } from './try-box.tsx'
 import { TrySpans } from './try-spans.tsx'
-import { TryTexts, teach } from './try-texts.tsx'
-import { Fault, useFault } from './elements.tsx'
+import { TryTexts } from './try-texts.tsx'
 
-interface TryItProps {
-  readonly model: Model
-  /** Why the stream of samples is interrupted; undefined = it is not. */
-  readonly lost: unknown
-}
-
-export function TryIt({ model, lost }: TryItProps) {
+export function TryIt({ model, lost }: TryProps) {
   const takes = (kind: string) => model.signals.some(({ name }) => name === kind)
   const Box = takes('preference') ? TryTexts : takes('spans') ? TrySpans : TryRow
   return <Box model={model} lost={lost} />
 }
 
-function TryRow({ model, lost }: TryItProps) {
+function TryRow(props: TryProps) {
+  const { model } = props
   const [input, setInput] = useState('')
-  const [predicted, setPredicted] = useState<Predictions | undefined>()
-  const [fault, setFault] = useFault(lost)
-  const [said, say] = useState('')
-  const answer = predicted?.predictions[0]
+  const trial = useTrial<unknown>(props)
+  const { answered, say } = trial
+  const answer = answered?.predictions[0]
   const files = model.reads[0]?.files
-  const predict = async () => {
-    try {
-      const inputs = [inputOf(input, model.reads)]
-      setPredicted(await send<Predictions>('POST', modelPath(model.model, '/predict'), { inputs }))
-      setFault('')
-    } catch (error) {
-      setPredicted(undefined)
-      setFault(textOf(error))
-    }
-  }
+  const predict = () => trial.ask(inputOf(input, model.reads))
   return (
-    <section aria-labelledby="try-title">
-      <h2 id="try-title">Try it</h2>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          say('')
-          void predict()
-        }}
-      >
-        {files === undefined ? (
-          <label class="field">
-            Input
-            <textarea
-              dir="auto"
-              required
-              rows={2}
-              placeholder={textOfExample(model.reads)}
-              value={input}
-              onInput={(event) => setInput(event.currentTarget.value)}
-            />
-          </label>
-        ) : (
-          <PictureField types={files} value={input} onRead={setInput} onFault={setFault} />
-        )}
-        <button>Predict</button>
-      </form>
-      <Fault message={fault} />
+    <TryBox
+      trial={trial}
+      onAsk={() => void predict()}
+      fields={
+        <>
+          {files === undefined ? (
+            <label class="field">
+              Input
+              <textarea
+                dir="auto"
+                required
+                rows={2}
+                placeholder={textOfExample(model.reads)}
+                value={input}
+                onInput={(event) => setInput(event.currentTarget.value)}
+              />
+            </label>
+          ) : (
+            <PictureField types={files} value={input} onRead={setInput} onFault={trial.setFault} />
+          )}
+          <button>Predict</button>
+        </>
+      }
+    >
       <div aria-live="polite">
         {answer !== undefined && (
           <>
             <p>
               <strong id="answer">{shownAnswer(model, answer)}</strong>{' '}
-              <small>by {predicted?.version}</small>
+              <small>by {answered?.version}</small>
             </p>
             <Scores scores={answer.scores ?? {}} />
             <RestsOn
               key={answer.id}
               model={model.model}
-              input={inputOf(input, model.reads)}
-              version={predicted?.version}
+              input={answered?.input}
+              version={answered?.version}
             />
           </>
         )}
@@ -101,10 +82,7 @@ function TryRow({ model, lost }: TryItProps) {
           onLearned={() => void predict()}
         />
       )}
-      <p class="note" role="status">
-        {said}
-      </p>
-    </section>
+    </TryBox>
   )
 }
 
@@ -307,11 +285,7 @@ function Feedback({ model, answer, onSaid, onLearned }: FeedbackProps) {
           />
         </label>
       ))}
-      <datalist id="answers">
-        {model.labels?.map((label) => (
-          <option key={label} value={label} />
-        ))}
-      </datalist>
+      <Answers labels={model.labels} />
       <button>Teach</button>
     </form>
   )

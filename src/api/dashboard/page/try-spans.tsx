@@ -3,17 +3,9 @@
  * in the coloured text or with the keys in the input. What is sent are all pieces as they then are.
  */
 import { useRef, useState } from 'preact/hooks'
-import type { Model, Prediction, Predictions } from '../../../client/answers.ts'
-import { modelPath, send, textOf } from './client.tsx'
-import { Fault, useFault } from './elements.tsx'
+import type { Model, Prediction } from '../../../client/answers.ts'
 import { share } from './format.tsx'
-import { teach } from './try-texts.tsx'
-
-interface TrySpansProps {
-  readonly model: Model
-  /** Why the stream of samples is interrupted; undefined = it is not. */
-  readonly lost: unknown
-}
+import { Answers, teach, TryBox, useTrial, type TryProps } from './try-box.tsx'
 
 interface AskedText {
   readonly text: string
@@ -31,65 +23,52 @@ interface Piece {
 
 type Place = Pick<Piece, 'start' | 'end'>
 
-export function TrySpans({ model, lost }: TrySpansProps) {
+export function TrySpans(props: TryProps) {
+  const { model } = props
   const [input, setInput] = useState('')
-  const [asked, setAsked] = useState<AskedText | undefined>()
   const [place, setPlace] = useState<Place | undefined>()
-  const [fault, setFault] = useFault(lost)
-  const [said, say] = useState('')
+  const trial = useTrial<string>(props)
+  const { answered, say } = trial
+  const [answer] = answered?.predictions ?? []
   const ask = async (text: string) => {
     setPlace(undefined)
-    try {
-      const path = modelPath(model.model, '/predict')
-      const { predictions, version } = await send<Predictions>('POST', path, { inputs: [text] })
-      const [answer] = predictions
-      setAsked(answer && { text, version, answer })
-      setFault('')
-    } catch (error) {
-      setAsked(undefined)
-      setFault(textOf(error))
-    }
+    await trial.ask(text)
   }
   return (
-    <section aria-labelledby="try-title">
-      <h2 id="try-title">Try it</h2>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          say('')
-          void ask(input)
-        }}
-      >
-        <label class="field">
-          Input
-          <textarea
-            dir="auto"
-            required
-            rows={3}
-            placeholder="what a lovely phone"
-            value={input}
-            onInput={(event) => setInput(event.currentTarget.value)}
-            onSelect={({ currentTarget: { value, selectionStart, selectionEnd } }) => {
-              if (value === asked?.text) setPlace(placeIn(value, selectionStart, selectionEnd))
-            }}
-          />
-        </label>
-        <button>Predict</button>
-      </form>
-      <Fault message={fault} />
-      {asked !== undefined && (
+    <TryBox
+      trial={trial}
+      onAsk={() => void ask(input)}
+      fields={
+        <>
+          <label class="field">
+            Input
+            <textarea
+              dir="auto"
+              required
+              rows={3}
+              placeholder="what a lovely phone"
+              value={input}
+              onInput={(event) => setInput(event.currentTarget.value)}
+              onSelect={({ currentTarget: { value, selectionStart, selectionEnd } }) => {
+                if (value === answered?.input)
+                  setPlace(placeIn(value, selectionStart, selectionEnd))
+              }}
+            />
+          </label>
+          <button>Predict</button>
+        </>
+      }
+    >
+      {answered !== undefined && answer !== undefined && (
         <Pieces
-          key={asked.answer.id}
-          {...{ model, asked, place }}
+          key={answer.id}
+          {...{ model, place, asked: { text: answered.input, version: answered.version, answer } }}
           onSelected={setPlace}
           onSaid={say}
-          onLearned={() => void ask(asked.text)}
+          onLearned={() => void ask(answered.input)}
         />
       )}
-      <p class="note" role="status">
-        {said}
-      </p>
-    </section>
+    </TryBox>
   )
 }
 
@@ -177,11 +156,7 @@ function Pieces({ model, asked, place, onSelected, onSaid, onLearned }: PiecesPr
             onInput={(event) => setLabel(event.currentTarget.value)}
           />
         </label>
-        <datalist id="answers">
-          {labels.map((each) => (
-            <option key={each} value={each} />
-          ))}
-        </datalist>
+        <Answers labels={labels} />
         <button disabled={place === undefined}>
           {place === undefined ? 'Select a piece of the text' : `Mark “${pieceOf(place)}”`}
         </button>

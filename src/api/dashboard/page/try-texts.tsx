@@ -3,70 +3,53 @@
  * is feedback on what was served.
  */
 import { useState } from 'preact/hooks'
-import type { Model, Prediction, Predictions, FeedbackAnswer } from '../../../client/answers.ts'
-import { modelPath, send, textOf, get } from './client.tsx'
-import { Fault, useFault } from './elements.tsx'
+import type { Prediction } from '../../../client/answers.ts'
 import { RestsOn } from './rests-on.tsx'
+import { teach, TryBox, useTrial, type TryProps } from './try-box.tsx'
 
-interface TryTextsProps {
-  readonly model: Model
-  /** Why the stream of samples is interrupted; undefined = it is not. */
-  readonly lost: unknown
-}
-
-export function TryTexts({ model, lost }: TryTextsProps) {
+export function TryTexts(props: TryProps) {
+  const { model } = props
   const [message, setMessage] = useState('')
-  const [answered, setAnswered] = useState<Predictions | undefined>()
-  const [fault, setFault] = useFault(lost)
-  const [said, say] = useState('')
   const [isBusy, setBusy] = useState(false)
+  const trial = useTrial<ReturnType<typeof saidBy>>(props)
+  const { answered, say } = trial
   const ask = async (count: 1 | 2) => {
     setBusy(true)
     say('')
-    try {
-      const input = saidBy(message)
-      const inputs = Array.from({ length: count }, () => input)
-      setAnswered(await send<Predictions>('POST', modelPath(model.model, '/predict'), { inputs }))
-      setFault('')
-    } catch (error) {
-      setAnswered(undefined)
-      setFault(textOf(error))
-    }
+    await trial.ask(saidBy(message), count)
     setBusy(false)
   }
   const [first, second] = answered?.predictions ?? []
   return (
-    <section aria-labelledby="try-title">
-      <h2 id="try-title">Try it</h2>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          void ask(1)
-        }}
-      >
-        <label class="field">
-          Message
-          <textarea
-            required
-            dir="auto"
-            rows={2}
-            placeholder="Where is my parcel?"
-            value={message}
-            onInput={(event) => setMessage(event.currentTarget.value)}
-          />
-        </label>
-        <div class="buttons left">
-          <button disabled={isBusy}>Answer</button>
-          <button
-            type="button"
-            disabled={isBusy || message.trim() === ''}
-            onClick={() => void ask(2)}
-          >
-            Two answers
-          </button>
-        </div>
-      </form>
-      <Fault message={fault} />
+    <TryBox
+      trial={trial}
+      onAsk={() => void ask(1)}
+      fields={
+        <>
+          <label class="field">
+            Message
+            <textarea
+              required
+              dir="auto"
+              rows={2}
+              placeholder="Where is my parcel?"
+              value={message}
+              onInput={(event) => setMessage(event.currentTarget.value)}
+            />
+          </label>
+          <div class="buttons left">
+            <button disabled={isBusy}>Answer</button>
+            <button
+              type="button"
+              disabled={isBusy || message.trim() === ''}
+              onClick={() => void ask(2)}
+            >
+              Two answers
+            </button>
+          </div>
+        </>
+      }
+    >
       <div aria-live="polite">
         {answered?.predictions.map(({ id, text, sources = [] }) => (
           <p key={id} class="written" dir="auto">
@@ -82,7 +65,7 @@ export function TryTexts({ model, lost }: TryTextsProps) {
         <RestsOn
           key={`because ${first.id}`}
           model={model.model}
-          input={saidBy(message)}
+          input={answered?.input}
           version={answered?.version}
         />
       )}
@@ -94,10 +77,7 @@ export function TryTexts({ model, lost }: TryTextsProps) {
           onJudged={(event) => void teach(model.model, event, say)}
         />
       )}
-      <p class="note" role="status">
-        {said}
-      </p>
-    </section>
+    </TryBox>
   )
 }
 
@@ -164,48 +144,4 @@ function Pick({ one, other, onJudged }: PickProps) {
       <button onClick={() => pick(other, one)}>The second is better</button>
     </div>
   )
-}
-
-/**
- * Sends feedback from the page, and says what becomes of it, up to the version that has learned it.
- *
- * `say` hears each state. Resolves with whether a version has learned it while the page waited.
- */
-export async function teach(
-  model: string,
-  event: object,
-  say: (text: string) => void,
-): Promise<boolean> {
-  const path = modelPath(model)
-  try {
-    const receipt = await send<FeedbackAnswer>('POST', `${path}/feedback`, {
-      source: 'page',
-      ...event,
-    })
-    say(waitingOf(receipt))
-    if (receipt.position === undefined) return false
-    const learned = await learnedAt(`${path}?wait_for=${receipt.position}`)
-    if (learned === undefined) return false
-    say(`Learned: ${learned} answers now.`)
-    return true
-  } catch (error) {
-    say(textOf(error))
-    return false
-  }
-}
-
-/** Undefined if it is not learned within the time that the daemon lets one wait: what was said of it still holds. */
-async function learnedAt(path: string): Promise<string | undefined> {
-  try {
-    return (await get<Model>(path)).live?.version
-  } catch {
-    return undefined
-  }
-}
-
-function waitingOf({ accepted, pending, trigger_every: every }: FeedbackAnswer): string {
-  if (accepted === 0) return 'This was known already.'
-  return pending === undefined || every === undefined
-    ? 'Accepted. It will be learned.'
-    : `Accepted: ${pending} of ${every} that start the next update.`
 }
