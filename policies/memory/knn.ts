@@ -20,7 +20,8 @@
  */
 import type { SettingsOf } from '../../src/contracts/core.ts'
 import type { Memory, MemoryItem, PolicyKind } from '../../src/contracts/policy.ts'
-import { integer, number } from '../settings.ts'
+import { number } from '../settings.ts'
+import { leaving, roomSettings } from './newest.ts'
 
 const settings = {
   weight: number([0, 1], 0.9, 'weight of a single example; the head has the rest'),
@@ -30,8 +31,14 @@ const settings = {
     'cosine similarity at which an example has the same weight as the head',
   ),
   sharpness: number([1, 1000], 40, 'how fast the weight of an example falls with the cosine'),
-  capacity: integer([1, 16_384], 256, 'examples stored; each takes an embedding in every version'),
-  bytes: integer([1024, 268_435_456], 16_777_216, 'total size of their embeddings'),
+  ...roomSettings(
+    {
+      what: 'examples stored; each takes an embedding in every version',
+      of: 'their embeddings',
+      due: 'wrong answers',
+    },
+    { capacity: 256, bytes: [16_777_216, 268_435_456] },
+  ),
   keep: {
     type: 'choice',
     options: ['all', 'mistakes'],
@@ -45,11 +52,6 @@ const settings = {
     description:
       'what inputs are compared by: the embedding of the base, or the mean of the layers below those that an adapter changes, which saves a pass',
   },
-  every: integer(
-    [1, 1_000_000],
-    1,
-    'wrong answers after which a version is published before the next update',
-  ),
 } as const
 
 type Settings = SettingsOf<typeof settings>
@@ -59,24 +61,14 @@ export const knn: PolicyKind<Memory, Settings> = {
   settings,
   needsClasses: true,
   needsFixedEmbedding: true,
-  open: ({ weight, threshold, sharpness, capacity, bytes, keep, compare, every }) => ({
+  open: ({ weight, threshold, sharpness, keep, compare, every, ...room }) => ({
     voice: { weight, threshold, sharpness },
     every,
     ...(compare === 'cut' && { comparesAtCut: true }),
     offer(item, kept, { wasRight }) {
       if (keep === 'mistakes' && wasRight) return [item.key]
-      if (bytesOf(item) > bytes) return [item.key]
-      const gone = kept.filter((other) => isSamePlace(item, other))
-      const stay = kept.filter((other) => !gone.includes(other))
-      let total = stay.reduce((sum, other) => sum + bytesOf(other), bytesOf(item))
-      let count = stay.length + 1
-      for (const oldest of stay) {
-        if (count <= capacity && total <= bytes) break
-        gone.push(oldest)
-        total -= bytesOf(oldest)
-        count -= 1
-      }
-      return gone.map(({ key }) => key)
+      const isReplaced = (other: MemoryItem) => isSamePlace(item, other)
+      return leaving(item, kept, room, { size: bytesOf, isReplaced })
     },
   }),
 }

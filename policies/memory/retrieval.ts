@@ -2,7 +2,13 @@
  * Retrieval: corrected and completed answers are stored, and those to questions like the one that is asked stand before it in
  * the message of the user. The same question, letter by letter, gets the stored answer itself, so that a fact is taught once.
  *
- *   before x:  qᵢ, aᵢ  of the `count` largest cos(e(x), e(qᵢ)) ≥ similarity, the nearest last
+ *   before x:  qᵢ, aᵢ  of the `count` largest cᵢ = cos(e(x), e(qᵢ)) ≥ similarity, the nearest last
+ *   none if    c₁ < c′ + margin,  c′ the largest of another answer that is left out
+ *   never i    where x names what neither qᵢ nor aᵢ does
+ *
+ * Questions about two products differ in a name alone, so their embeddings are near: the names decide. A name is a word with a
+ * capital inside a sentence, or with letters and digits, and the number behind one. Where nothing is clearly nearest, nothing is
+ * cited: lessons about other sides of the same thing are all as near to a question about one that was never taught.
  *
  * A newer answer to the same question replaces the older one; beyond `capacity` or `bytes` the oldest go first. Each answer
  * names the events that it was given. Rated answers and pairs are not stored: they do not say what is right.
@@ -16,26 +22,40 @@
  *     memory: { policy: retrieval, count: 2 }
  */
 import type { SettingsOf } from '../../src/contracts/core.ts'
-import type { Memory, MemoryItem, PolicyKind } from '../../src/contracts/policy.ts'
+import type { Memory, MemoryItem, NearText, PolicyKind } from '../../src/contracts/policy.ts'
 import type { Lesson } from '../../src/contracts/text-task.ts'
 import { integer, number } from '../settings.ts'
+import { leaving, roomSettings } from './newest.ts'
 
 const settings = {
   count: integer([1, 32], 1, 'most stored answers before a prompt'),
-  similarity: number([-1, 1], 0.6, 'least cosine of a stored question to the one that is asked'),
+  similarity: number([-1, 1], 0.5, 'least cosine of a stored question to the one that is asked'),
+  margin: number(
+    [0, 2],
+    0.04,
+    'how much nearer the nearest is than one of another answer that is left out; otherwise none is used',
+  ),
+  names: {
+    type: 'choice',
+    options: ['required', 'ignored'],
+    default: 'required',
+    description:
+      'whether a stored answer must have the names of the question; ignored suits languages that write all nouns with capitals, as German does',
+  },
   embedding: {
     type: 'text',
     minLength: 1,
     maxLength: 64,
-    default: 'static',
+    default: 'minilm',
     description: 'base of text that compares questions, by its name',
   },
-  capacity: integer([1, 16_384], 1000, 'answers stored; each is in every version'),
-  bytes: integer([1024, 67_108_864], 4_194_304, 'total size of their texts'),
-  every: integer(
-    [1, 1_000_000],
-    1,
-    'stored answers after which a version is published before the next update',
+  ...roomSettings(
+    {
+      what: 'answers stored; each is in every version',
+      of: 'their texts',
+      due: 'stored answers',
+    },
+    { capacity: 1000, bytes: [4_194_304, 67_108_864] },
   ),
 } as const
 
@@ -45,25 +65,71 @@ export const retrieval: PolicyKind<Memory, Settings> = {
   summary: 'corrected answers to like questions stand before the prompt, and are cited',
   settings,
   needsTexts: true,
-  open: ({ count, similarity, embedding, capacity, bytes, every }) => ({
-    retrieval: { count, similarity, embedding },
+  open: ({ embedding, every, ...chosen }) => ({
+    retrieval: {
+      embedding,
+      choose: (question, nearestFirst) => chosenOf(question, nearestFirst, chosen),
+    },
     voice: { weight: 0, threshold: 1, sharpness: 1 },
     every,
     offer(item, kept) {
-      if (bytesOf(item) > bytes) return [item.key]
-      const gone = kept.filter((other) => lessonOf(other).same === lessonOf(item).same)
-      const stay = kept.filter((other) => !gone.includes(other))
-      let total = stay.reduce((sum, other) => sum + bytesOf(other), bytesOf(item))
-      let count = stay.length + 1
-      for (const oldest of stay) {
-        if (count <= capacity && total <= bytes) break
-        gone.push(oldest)
-        total -= bytesOf(oldest)
-        count -= 1
-      }
-      return gone.map(({ key }) => key)
+      const { same } = lessonOf(item)
+      const isReplaced = (other: MemoryItem) => lessonOf(other).same === same
+      return leaving(item, kept, chosen, { size: bytesOf, isReplaced })
     },
   }),
+}
+
+function chosenOf<Near extends NearText>(
+  asked: string,
+  nearestFirst: readonly Near[],
+  { count, similarity, margin, names }: Omit<Settings, 'embedding' | 'every'>,
+): readonly Near[] {
+  const isAble = names === 'required' ? sayingNames(asked) : () => true
+  const used: Near[] = []
+  for (const near of nearestFirst) {
+    // What is farther can no longer change the choice.
+    if (near.similarity < similarity - margin) break
+    if (!isAble(near)) continue
+    const isUsed = used.length < count && near.similarity >= similarity
+    if (isUsed) used.push(near)
+    else if (used.every(({ answer }) => answer !== near.answer))
+      return (used[0]?.similarity ?? -1) - near.similarity < margin ? [] : used
+  }
+  return used
+}
+
+/** Whether it says every name in the question. */
+function sayingNames(asked: string): (near: NearText) => boolean {
+  const named = namesIn(asked)
+  if (named.length === 0) return () => true
+  return ({ question, answer }) => {
+    const said = new Set([...wordsIn(question), ...wordsIn(answer)])
+    return named.every((name) => said.has(name))
+  }
+}
+
+const WORD = /[\p{L}\p{M}\p{N}]+(?:[-.][\p{L}\p{M}\p{N}]+)*/gu
+/** Where a capital says nothing: at the start, and behind the end of a sentence. */
+const START = /(?:^|[.!?:;\n])[^\p{L}\p{N}]*$/u
+
+function wordsIn(text: string): readonly string[] {
+  return (text.normalize('NFKC').match(WORD) ?? []).map((word) => word.toLowerCase())
+}
+
+/** None where every letter is a capital. */
+function namesIn(text: string): readonly string[] {
+  const normal = text.normalize('NFKC')
+  if (!/\p{Ll}/u.test(normal)) return []
+  let end = -1
+  return [...normal.matchAll(WORD)].flatMap(({ 0: word, index }) => {
+    const isNumber = /^[\p{N}.-]+$/u.test(word)
+    const isName = isNumber
+      ? end >= 0 && normal.slice(end, index).trim() === ''
+      : /\p{N}/u.test(word) || (/^\p{Lu}./u.test(word) && !START.test(normal.slice(0, index)))
+    end = isName ? index + word.length : -1
+    return isName ? [word.toLowerCase()] : []
+  })
 }
 
 function lessonOf({ vote }: MemoryItem): Lesson {

@@ -275,9 +275,14 @@ export interface Memory {
 export interface Retrieval {
   /** The base of text that compares questions. */
   readonly embedding: string
-  /** The most answers that stand before a prompt. */
-  readonly count: number
-  /** The least cosine of their questions to the one that is asked. */
+  /** Which lessons stand before a prompt that asks `question`, nearest first. */
+  choose<Near extends NearText>(question: string, nearestFirst: readonly Near[]): readonly Near[]
+}
+
+/** A stored question with its answer, and how near it is to the question that is asked: the cosine of their embeddings. */
+export interface NearText {
+  readonly question: string
+  readonly answer: string
   readonly similarity: number
 }
 

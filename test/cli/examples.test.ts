@@ -44,9 +44,13 @@ const models = Object.fromEntries(
     return Object.entries(written.models).map(([model, settings]) => {
       const base = typeof settings.base === 'string' ? smaller[settings.base] : undefined
       const change = withoutSums.includes(settings.task) ? reaching : base
+      const memory = settings.memory !== undefined && { ...settings.memory, embedding: 'use-lite' }
       return [
         model,
-        { ...settings, ...change, trigger: { policy: 'count', every: 8, rest: '100ms' } },
+        {
+          ...{ ...settings, ...change, ...(memory && { memory }) },
+          trigger: { policy: 'count', every: 8, rest: '100ms' },
+        },
       ]
     })
   }),

@@ -1,5 +1,5 @@
 import { asKey } from '../example-key.ts'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import { memoryTensors, slotsFor } from '../../src/nn/memory.ts'
@@ -55,6 +55,62 @@ test('retrieval keeps the newest answer to a question, and the newest of all', (
   // At two bytes a character.
   expect(keep(retrieval({ bytes: 1024 }), items)).toEqual(['3', '4'])
   expect(keep(retrieval({ bytes: 1024 }), [lesson('5', 'vvv')])).toEqual([])
+})
+
+describe('of the answers that retrieval has stored', () => {
+  const near = (question: string, similarity: number, answer = question) => ({
+    ...{ question, similarity, answer },
+  })
+  const chosen = (asked: string, nearestFirst: readonly ReturnType<typeof near>[], settings = {}) =>
+    openPolicy('memory', policies.memory, { policy: 'retrieval', ...settings })
+      .retrieval!.choose(asked, nearestFirst)
+      .map(({ question }) => question)
+
+  test('the nearest stand before a prompt, if they are near enough', () => {
+    const stored = [near('x', 0.9), near('y', 0.8), near('z', 0.5)]
+    expect(chosen('?', stored)).toEqual(['x'])
+    expect(chosen('?', stored, { count: 2 })).toEqual(['x', 'y'])
+    expect(chosen('?', stored, { count: 3, similarity: 0.6 })).toEqual(['x', 'y'])
+    expect(chosen('?', stored, { similarity: 0.95 })).toEqual([])
+  })
+
+  test('none does where another answer is as near, whether or not it is near enough', () => {
+    expect(chosen('?', [near('x', 0.9), near('y', 0.88)])).toEqual([])
+    expect(chosen('?', [near('x', 0.51), near('y', 0.49)])).toEqual([])
+    expect(chosen('?', [near('x', 0.9), near('y', 0.88)], { margin: 0.01 })).toEqual(['x'])
+    expect(chosen('?', [near('x', 0.9), near('y', 0.88), near('z', 0.4)], { count: 2 })).toEqual([
+      'x',
+      'y',
+    ])
+    expect(chosen('?', [near('x', 0.9, 'same'), near('y', 0.88, 'same')])).toEqual(['x'])
+  })
+
+  test.each([
+    ['When does the Rintam Museum open?', true],
+    ['Rintam Museum: when does it open?', true],
+    ['At what time does the Belcas Museum open?', false],
+    ['When can I enter the Rintam Tower?', false],
+    ['When does the museum open?', true],
+    ['It rains. Where is the Rintam Museum?', true],
+    ['WHEN DOES THE BELCAS MUSEUM OPEN?', true],
+    ['When does the Rintam Museum open in 2 weeks?', true],
+    ['When does the Rintam Museum 2 open?', false],
+    ['When does room b7 of the museum open?', false],
+    ['Does the Rintam Museum open at 9:25?', true],
+  ])('one that lacks a name of the question does not: %s', (asked, isChosen) => {
+    const lesson = near(
+      'When does the Rintam Museum open?',
+      0.9,
+      'The Rintam Museum opens at 9:25.',
+    )
+    expect(chosen(asked, [lesson])).toHaveLength(isChosen ? 1 : 0)
+    expect(chosen(asked, [lesson], { names: 'ignored' })).toHaveLength(1)
+  })
+
+  test('those that lack its names leave the margin to those that have them', () => {
+    const [belcas, rintam] = [near('When does the Belcas open?', 0.9), near('the Rintam?', 0.8)]
+    expect(chosen('Does the Rintam open?', [belcas, rintam])).toEqual([rintam.question])
+  })
 })
 
 /** By the formula of policies/memory/knn.ts, in double precision. */

@@ -144,10 +144,12 @@ interface MissingBase {
 
 /** In the order of the models that name them. */
 export function missingBases({ models }: Config): readonly MissingBase[] {
-  const names = Object.values(models).flatMap(({ base }) => {
-    if (typeof base === 'string' && Object.hasOwn(wheels, base)) return [base]
-    return typeof base === 'object' && 'pulled' in base ? [base.pulled] : []
-  })
+  const isPulled = (name: unknown): name is string =>
+    typeof name === 'string' && Object.hasOwn(wheels, name)
+  const names = Object.values(models).flatMap(({ base, memory: { embedding } }) => [
+    ...(typeof base === 'object' && 'pulled' in base ? [base.pulled] : []),
+    ...[base, embedding].filter(isPulled),
+  ])
   return [...new Set(names)]
     .filter((name) => !existsSync(pulledFolder(name)))
     .map((name) => ({ base: name, command: `antikythera models pull ${name}` }))

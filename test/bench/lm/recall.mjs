@@ -1,7 +1,7 @@
 /**
  * What a memory of answers, an adapter and both bring to a language model for facts that it is taught once, in a style of answers: a
- * daemon with the template of `init chat`, made facts of made places, the same question again, the question in other words, and
- * questions about other things for the style.
+ * daemon with the template of `init chat`, made facts of made places, the same question again, the question in other words, the
+ * same questions about places that were never taught, and questions about other things for the style.
  *
  *   npm run bench -- lm recall [--seeds 1] [--only memory] [--fresh]
  */
@@ -16,8 +16,11 @@ import { round, say, spread } from '../lib/figures.mjs'
 import { render } from '../lib/render.mjs'
 import { lmResults } from './learner.mjs'
 
-const TOKENS = 48
-const STYLE_QUESTIONS = 20
+const TOKENS = 32
+const STYLE_QUESTIONS = 8
+const UNTAUGHT = 16
+/** Of one request; the daemon writes them side by side. */
+const AT_ONCE = 8
 const { models } = parse(
   readFileSync(new URL('../../../deploy/templates/chat.yaml', import.meta.url), 'utf8'),
 )
@@ -27,15 +30,15 @@ const chat = {
   keep: { last: 3 },
 }
 const memory = { policy: 'retrieval' }
-const learns = { trigger: { policy: 'count', every: 16, rest: 0 } }
+const learns = { trigger: { policy: 'count', every: 8, rest: 0 } }
 const rests = { trigger: { policy: 'count', every: 100_000, rest: 0 } }
 /** `facts` are taught; `others`: other facts that are taught after them; `oneByOne`: each is asked right after it was taught. */
 const WAYS = {
   none: { model: rests, facts: 0 },
-  memory: { model: { ...rests, memory }, facts: 48 },
-  adapter: { model: learns, facts: 48 },
-  both: { model: { ...learns, memory }, facts: 48 },
-  'memory, 100 facts': { model: { ...rests, memory }, facts: 100, others: 200, oneByOne: true },
+  memory: { model: { ...rests, memory }, facts: 24 },
+  adapter: { model: learns, facts: 24 },
+  both: { model: { ...learns, memory }, facts: 24 },
+  'memory of 100 facts': { model: { ...rests, memory }, facts: 100, others: 200, oneByOne: true },
 }
 
 /** None of them chose a setting: those were chosen on products and their warranties, weights, codes, makers and towns. */
@@ -125,7 +128,7 @@ function tableOf(found) {
       [
         ...[way, `${facts}${others > 0 ? ` + ${others}` : ''}`],
         ...[over('next'), over('same'), over('cited'), over('other'), over('otherCited')],
-        ...[over('style'), runs.length],
+        ...[over('untaughtCited'), over('untaughtTaken'), over('style'), runs.length],
       ],
     ]
   })
@@ -138,10 +141,11 @@ function tableOf(found) {
         'same question later',
         'cites it',
       ],
-      ...['in other words', 'cites it', 'style elsewhere', 'seeds'],
+      ...['in other words', 'cites it', 'untaught: cites a fact', 'and says its value'],
+      ...['style elsewhere', 'seeds'],
     ],
     rows,
-    note: `In % of likeliest answers of at most ${TOKENS} tokens: of a fact, those with its value; of ${STYLE_QUESTIONS} questions about other things, those in the style of the lessons. Next question: right after that one lesson; later: after all lessons.`,
+    note: `In % of likeliest answers of at most ${TOKENS} tokens: of a fact, those with its value; of ${STYLE_QUESTIONS} questions about other things, those in the style of the lessons; untaught: ${UNTAUGHT} questions like the taught ones, about other places. Next question: right after that one lesson; later: after all lessons.`,
   }
 }
 
@@ -150,7 +154,7 @@ async function taught({ model, facts: count, others = 0, oneByOne = false }, see
   const daemon = await startDaemon({ support: { ...chat, ...model } }, { seed, limits })
   try {
     // Without lessons the same questions show what the base knows.
-    const facts = factsOf(seed, Math.max(count, 48))
+    const facts = factsOf(seed, Math.max(count, 24))
     const lessons = count === 0 ? [] : facts
     const next = []
     if (oneByOne)
@@ -177,14 +181,21 @@ async function taught({ model, facts: count, others = 0, oneByOne = false }, see
     }
     if (oneByOne) return kept
     const other = await judged(daemon, facts, 'other')
-    const texts = []
-    for (const { question } of validationQuestions.slice(0, STYLE_QUESTIONS))
-      texts.push((await asked(daemon, conversation(question))).text)
+    const untaught = model.memory ? await untaughtAnswers(daemon, seed, lessons) : []
+    const questions = validationQuestions.slice(0, STYLE_QUESTIONS)
+    const texts = await asked(
+      daemon,
+      questions.map(({ question }) => conversation(question)),
+    )
     return {
       ...kept,
       other: share(({ isRight }) => isRight, other),
       ...(model.memory && { otherCited: share(({ isCited }) => isCited, other) }),
-      style: share((text) => hasStyle(text.trim()), texts),
+      ...(model.memory && {
+        untaughtCited: share(({ cited }) => cited !== undefined, untaught),
+        untaughtTaken: share(({ text, cited }) => cited && text.includes(cited.value), untaught),
+      }),
+      style: share(({ text }) => hasStyle(text.trim()), texts),
       example: other[0].text,
     }
   } finally {
@@ -210,21 +221,44 @@ async function live({ http }) {
 }
 
 async function judged(daemon, facts, way, from = 0) {
-  const found = []
-  for (const [at, fact] of facts.entries()) {
-    const input = { messages: [{ role: 'user', content: fact[way] }] }
-    const { text, sources = [] } = await asked(daemon, input)
-    const isCited = sources.some(({ id }) => id === `fact-${from + at}`)
-    found.push({ text, isRight: text.includes(fact.value), isCited })
-  }
+  const answers = await asked(
+    daemon,
+    facts.map((fact) => inputOf(fact[way])),
+  )
+  const found = answers.map(({ text, sources = [] }, at) => ({
+    text,
+    isRight: text.includes(facts[at].value),
+    isCited: sources.some(({ id }) => id === `fact-${from + at}`),
+  }))
   say(`${way}: ${found.filter(({ isRight }) => isRight).length} of ${found.length}`)
   return found
 }
 
-async function asked({ http }, input) {
-  const { status, body } = await http.post('/v1/models/support/predict', { inputs: [input] })
-  if (status !== 200) throw new Error(`predict: ${JSON.stringify(body)}`)
-  return body.predictions[0]
+/** What is said of places that no lesson is about, and the fact that it cites. */
+async function untaughtAnswers(daemon, seed, lessons) {
+  const known = new Set(lessons.map(({ ask }) => ask))
+  const others = factsOf(`untaught ${seed}`, UNTAUGHT).filter(({ ask }) => !known.has(ask))
+  const questions = others.map(({ ask, other }, at) => (at % 2 === 0 ? ask : other))
+  const answers = await asked(daemon, questions.map(inputOf))
+  return answers.map(({ text, sources = [] }) => {
+    const [id] = sources.map((source) => source.id)
+    return { text, cited: lessons.find((_, at) => id === `fact-${at}`) }
+  })
+}
+
+function inputOf(content) {
+  return { messages: [{ role: 'user', content }] }
+}
+
+async function asked({ http }, inputs) {
+  const answers = []
+  for (let from = 0; from < inputs.length; from += AT_ONCE) {
+    const some = inputs.slice(from, from + AT_ONCE)
+    const { status, body } = await http.post('/v1/models/support/predict', { inputs: some })
+    if (status !== 200) throw new Error(`predict: ${JSON.stringify(body)}`)
+    answers.push(...body.predictions)
+  }
+  return answers
 }
 
 function lessonOf({ ask, answer }, id) {

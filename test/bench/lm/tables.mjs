@@ -9,6 +9,7 @@ const TABLES = [
   'summaries',
   'freshness',
   'rules',
+  'retrieval',
   'recall',
 ]
 const [table, ...words] = process.argv.slice(2)

@@ -69,14 +69,13 @@ export class Lessons implements LessonSearch {
       const known = same[at]
       if (known !== undefined) return [{ ...known, similarity: 1, isSame: true }]
       const vector = vectors.get(question) ?? new Float32Array()
-      return lessons
+      const nearestFirst = lessons
         .map((lesson) => {
           const similarity = cosine(vector, this.#vectors.get(lesson.question))
           return { ...lesson, similarity, isSame: false }
         })
-        .filter(({ similarity }) => similarity >= policy.similarity)
         .toSorted((one, other) => other.similarity - one.similarity)
-        .slice(0, policy.count)
+      return policy.choose(question, nearestFirst)
     })
   }
 
