@@ -107,7 +107,20 @@ test.each(names)('the case %s says what it shows, in a page and in the list', as
   expect(page).toContain(`npm run demo -- --example ${name}`)
   expect(page.split('\n').length).toBeLessThan(90)
   expect(existsSync(join(examples, name, 'rows.mjs'))).toBe(true)
-  expect(readFileSync(join(examples, 'README.md'), 'utf8')).toContain(`](${name}/README.md)`)
+  const list = readFileSync(join(examples, 'README.md'), 'utf8')
+  expect(list).toContain(`](${name}/README.md)`)
+  expect(list).toContain(`](${name}/table.svg)`)
+})
+
+test.each(names)('the picture of %s is of the table on its page: pictures.mjs', async (name) => {
+  const { pictureOf } = (await import(join(examples, 'pictures.mjs'))) as {
+    readonly pictureOf: (page: string) => string
+  }
+  const [page, picture] = ['README.md', 'table.svg'].map((file) =>
+    readFileSync(join(examples, name, file), 'utf8'),
+  )
+  expect(picture).toBe(pictureOf(page!))
+  expect(picture!.length).toBeLessThan(60_000)
 })
 
 test('an unknown case is refused with the names of all', async () => {

@@ -1,12 +1,15 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { loadConfig } from '../../src/config/config.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { askForTexts } from '../../src/cli/local/init.ts'
+import { root } from '../deploy/files.ts'
 import { runCli } from './run-cli.ts'
 
-test.each(['text', 'intents', 'tables', 'numbers', 'chat'])(
+const kinds = readdirSync(join(root, 'deploy/templates')).map((file) => basename(file, '.yaml'))
+
+test.each(kinds)(
   'init %s writes a configuration that starts, and says what to do next',
   async (kind) => {
     const path = join(scratchFolder(), 'antikythera.yaml')
@@ -34,6 +37,12 @@ test('init names the command that fetches a base which is not there', async () =
     models: ['support'],
     next: ['antikythera models pull smollm2', expect.anything()],
   })
+  const facts = await runCli('init', 'facts', '--to', path, '--force', '--json')
+  expect(facts.json()).toMatchObject({
+    next: ['smollm2', 'minilm']
+      .map((base) => `antikythera models pull ${base}`)
+      .concat([expect.anything() as string]),
+  })
 })
 
 test('init replaces nothing unless it is asked to, and refuses an unknown kind', async () => {
@@ -44,7 +53,7 @@ test('init replaces nothing unless it is asked to, and refuses an unknown kind',
   expect(refused.stderr).toContain('--force')
   expect((await runCli('init', '--to', path, '--force')).code).toBe(0)
   expect((await runCli('init', 'images', '--to', path)).stderr).toContain(
-    'text, intents, tables, numbers, chat',
+    'text, intents, flags, spans, pictures, tables, numbers, chat, facts',
   )
 })
 

@@ -105,7 +105,20 @@ export function registerDemo(program: Command): void {
     })
 }
 
-/** `antikythera init`: writes a first configuration, with comments, for one of five use cases. */
+/** Each has a template of its name. */
+const kinds = {
+  text: 'a text classifier',
+  intents: 'labels that appear later',
+  flags: 'texts with any number of labels',
+  spans: 'labelled pieces of texts',
+  pictures: 'pictures with a label',
+  tables: 'rows',
+  numbers: 'rows with a number',
+  chat: 'answers as texts',
+  facts: 'answers that are taught once and cited',
+}
+
+/** `antikythera init`: writes a first configuration, with comments, for one of the use cases. */
 export function registerInit(program: Command): void {
   program
     .command('init')
@@ -113,8 +126,10 @@ export function registerInit(program: Command): void {
     .addArgument(
       new Argument(
         '[kind]',
-        'text: a text classifier; intents: labels that appear later; tables: rows; numbers: rows with a number; chat: answers as texts',
-      ).choices(['text', 'intents', 'tables', 'numbers', 'chat']),
+        Object.entries(kinds)
+          .map(([kind, what]) => `${kind}: ${what}`)
+          .join('; '),
+      ).choices(Object.keys(kinds)),
     )
     .addOption(
       new Option(

@@ -32,13 +32,14 @@ const chat = {
 const memory = { policy: 'retrieval' }
 const learns = { trigger: { policy: 'count', every: 8, rest: 0 } }
 const rests = { trigger: { policy: 'count', every: 100_000, rest: 0 } }
-/** `facts` are taught; `others`: other facts that are taught after them; `oneByOne`: each is asked right after it was taught. */
+/** `facts` are taught; `others`: other facts that are taught after them; `askedAfter`: each is asked right after so many
+ * were taught, and in other words no more. */
 const WAYS = {
   none: { model: rests, facts: 0 },
   memory: { model: { ...rests, memory }, facts: 24 },
   adapter: { model: learns, facts: 24 },
   both: { model: { ...learns, memory }, facts: 24 },
-  'memory of 100 facts': { model: { ...rests, memory }, facts: 100, others: 200, oneByOne: true },
+  'memory of 100 facts': { model: { ...rests, memory }, facts: 100, others: 200, askedAfter: 20 },
 }
 
 /** None of them chose a setting: those were chosen on products and their warranties, weights, codes, makers and towns. */
@@ -145,41 +146,38 @@ function tableOf(found) {
       ...['style elsewhere', 'seeds'],
     ],
     rows,
-    note: `In % of likeliest answers of at most ${TOKENS} tokens: of a fact, those with its value; of ${STYLE_QUESTIONS} questions about other things, those in the style of the lessons; untaught: ${UNTAUGHT} questions like the taught ones, about other places. Next question: right after that one lesson; later: after all lessons.`,
+    note: `In % of likeliest answers of at most ${TOKENS} tokens: of a fact, those with its value; of ${STYLE_QUESTIONS} questions about other things, those in the style of the lessons; untaught: ${UNTAUGHT} questions like the taught ones, about other places. Next question: the first about it, asked after every twenty lessons; later: after all lessons.`,
   }
 }
 
-async function taught({ model, facts: count, others = 0, oneByOne = false }, seed) {
+async function taught({ model, facts: count, others = 0, askedAfter }, seed) {
   const limits = { request_ms: 300_000, generation_texts: 8 }
   const daemon = await startDaemon({ support: { ...chat, ...model } }, { seed, limits })
   try {
-    // Without lessons the same questions show what the base knows.
-    const facts = factsOf(seed, Math.max(count, 24))
+    // Without lessons the same questions show what the base knows. No two are about one place.
+    const all = factsOf(seed, Math.max(count, 24) + others)
+    const facts = all.slice(0, all.length - others)
     const lessons = count === 0 ? [] : facts
     const next = []
-    if (oneByOne)
-      for (const [at, fact] of lessons.entries()) {
-        await teach(daemon, [lessonOf(fact, `fact-${at}`)])
-        next.push(...(await judged(daemon, [fact], 'ask', at)))
-      }
-    else
-      await teach(
-        daemon,
-        lessons.map((fact, at) => lessonOf(fact, `fact-${at}`)),
-      )
-    const more = factsOf(`others ${seed}`, others)
+    const events = lessons.map((fact, at) => lessonOf(fact, `fact-${at}`))
+    const block = askedAfter ?? Math.max(1, lessons.length)
+    for (let from = 0; from < lessons.length; from += block) {
+      await teach(daemon, events.slice(from, from + block))
+      const asked = lessons.slice(from, from + block)
+      if (askedAfter) next.push(...(await judged(daemon, asked, 'ask', from)))
+    }
     await teach(
       daemon,
-      more.map((fact, at) => lessonOf(fact, `other-${at}`)),
+      all.slice(facts.length).map((fact, at) => lessonOf(fact, `other-${at}`)),
     )
     const same = await judged(daemon, facts, 'ask')
     const share = (of, all) => round((100 * all.filter(of).length) / all.length)
     const kept = {
-      ...(oneByOne && { next: share(({ isRight }) => isRight, next) }),
+      ...(askedAfter && { next: share(({ isRight }) => isRight, next) }),
       same: share(({ isRight }) => isRight, same),
       ...(model.memory && { cited: share(({ isCited }) => isCited, same) }),
     }
-    if (oneByOne) return kept
+    if (askedAfter) return kept
     const other = await judged(daemon, facts, 'other')
     const untaught = model.memory ? await untaughtAnswers(daemon, seed, lessons) : []
     const questions = validationQuestions.slice(0, STYLE_QUESTIONS)
@@ -203,21 +201,26 @@ async function taught({ model, facts: count, others = 0, oneByOne = false }, see
   }
 }
 
+/** Waits until the version that answers has learned them, or has all that were ever taught in its memory. */
 async function teach(daemon, events) {
   if (events.length === 0) return
-  const before = await live(daemon)
+  const { trigger, memory: isStored } = daemon.config.models.support
+  const wanted = (await live(daemon)).memory + events.length
   const reply = await daemon.http.post('/v1/models/support/feedback', { events })
   if (reply.status !== 202) throw new Error(`feedback: ${JSON.stringify(reply.body)}`)
   for (;;) {
-    const { body } = await daemon.http.get('/v1/models/support')
-    const isLearned = daemon.config.models.support.trigger.every > 1000 || body.pending === 0
-    if (body.lag === 0 && isLearned && body.live.version !== before) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    const { lag, pending, memory } = await live(daemon)
+    const isLearned = trigger.every > 1000 || pending === 0
+    if (lag === 0 && isLearned && (!isStored || memory === wanted)) return
+    await new Promise((resolve) => setTimeout(resolve, 200))
   }
 }
 
 async function live({ http }) {
-  return (await http.get('/v1/models/support')).body.live.version
+  const { body } = await http.get('/v1/models/support')
+  const { version } = body.live
+  const { memory = 0 } = (await http.get(`/v1/models/support/versions/${version}`)).body
+  return { ...body, memory }
 }
 
 async function judged(daemon, facts, way, from = 0) {
