@@ -34,7 +34,17 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
     ],
   ],
   speed: ['serve', 'step', 'small', 'growth', 'freshness'],
-  lm: ['train', 'decode', 'preferences', 'thumbs', 'summaries', 'freshness', 'rules', 'recall'],
+  lm: [
+    'train',
+    'decode',
+    'preferences',
+    'thumbs',
+    'summaries',
+    'freshness',
+    'rules',
+    'retrieval',
+    'recall',
+  ],
 }
 
 const oneTable = Object.entries(TABLES)
