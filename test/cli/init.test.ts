@@ -53,7 +53,7 @@ test('init replaces nothing unless it is asked to, and refuses an unknown kind',
   expect(refused.stderr).toContain('--force')
   expect((await runCli('init', '--to', path, '--force')).code).toBe(0)
   expect((await runCli('init', 'images', '--to', path)).stderr).toContain(
-    'text, intents, flags, spans, pictures, tables, numbers, chat, facts',
+    'text, intents, flags, spans, pictures, tables, numbers, ranking, chat, facts',
   )
 })
 

@@ -114,6 +114,7 @@ const kinds = {
   pictures: 'pictures with a label',
   tables: 'rows',
   numbers: 'rows with a number',
+  ranking: 'what to show first',
   chat: 'answers as texts',
   facts: 'answers that are taught once and cited',
 }
