@@ -3,7 +3,7 @@
  *
  *   P(i) = ε / n + (1 − ε) · [i has the highest score] / (items that have it)
  *
- * The simplest exploration, and the default: each item keeps a known part of the answers, so the reward of any other policy can be
+ * The simplest exploration: each item keeps a known part of the answers, so the reward of any other policy can be
  * estimated from the log. Sutton & Barto (2018), "Reinforcement learning", 2.2.
  *
  *     task: ranking

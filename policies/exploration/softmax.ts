@@ -3,11 +3,12 @@
  *
  *   P(i) = exp(score_i / T) / Σ_j exp(score_j / T)
  *
- * Taken place by place this is the order of Plackett (1975) and Luce (1959). Scores are expected rewards from 0 to 1: at T = 0.05 an item that is
- * .05 better comes e times as often.
+ * Taken place by place this is the order of Plackett (1975) and Luce (1959). Scores are expected rewards from 0 to 1: at T = 0.02 an item that is
+ * .02 better comes e times as often. The default: of many candidates it tries those that are nearly as good, where `epsilon-greedy` tries
+ * any. Where the best items earn less than .02, divide T by as much, or it tries all of them equally.
  *
  *     task: ranking
- *     exploration: { policy: softmax, temperature: 0.05 }
+ *     exploration: { policy: softmax, temperature: 0.02 }
  */
 import type { SettingsOf } from '../../src/contracts/core.ts'
 import type { Exploration } from '../../src/contracts/choice.ts'
@@ -15,7 +16,7 @@ import type { PolicyKind } from '../../src/contracts/policy.ts'
 import { number } from '../settings.ts'
 
 const settings = {
-  temperature: number([0.001, 10], 0.05, 'how much better an item is that comes e times as often'),
+  temperature: number([0.001, 10], 0.02, 'how much better an item is that comes e times as often'),
 } as const
 
 export const softmax: PolicyKind<Exploration, SettingsOf<typeof settings>> = {

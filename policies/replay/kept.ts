@@ -43,7 +43,8 @@ export const recent: PolicyKind<Replay, Bounds> = {
 }
 
 /**
- * Equal room for every label: evicts from the largest, and within a label every example has the same chance.
+ * Equal room for every label: evicts from the largest, and within a label every example has the same chance. Of a ranking, for what was
+ * rewarded and what was not.
  *
  * Chrysakis & Moens (2020), "Online continual learning from imbalanced data", ICML.
  *

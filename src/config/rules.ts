@@ -11,6 +11,7 @@ import {
   textProblems,
   isClosedForm,
   taskPluginOf,
+  ownEventProblems,
 } from './tasks.ts'
 import { redisProblems, blobProblems } from './fleet.ts'
 import type { Config, ModelConfig } from './schema/schema.ts'
@@ -90,6 +91,7 @@ const modelRules: readonly ModelRule[] = [
   classProblems,
   textProblems,
   explorationProblems,
+  ownEventProblems,
   shardProblems,
   function labelsAreUsable({ labels = [] }, { limits }) {
     const [known, path] =

@@ -135,6 +135,20 @@ export function explorationProblems(
   ]
 }
 
+/** What the daemon writes of its own answers is read where feedback over HTTP is. */
+export function ownEventProblems(
+  model: ModelConfig,
+  _config: Config,
+  plugins: PluginTable,
+): readonly Problem[] {
+  const name = taskNameOf(model)
+  const settings = typeof model.task === 'string' ? {} : (model.task[name] ?? {})
+  const setting = taskPluginOf(model, plugins).writesEventsFor?.(settings)
+  if (setting === undefined || model.sources.some((source) => 'http' in source)) return []
+  const message = `needs the source http, by which the trainer learns what was shown: add http: {} to sources, or leave ${setting} out and send every outcome`
+  return [{ path: ['task', name, setting], at: 'key', message }]
+}
+
 /** A task without a head learns by its adapter alone. */
 function headProblems(model: ModelConfig, plugins: PluginTable): readonly Problem[] {
   if (model.adapter.method !== 'head' || hasHead(model, plugins)) return []

@@ -40,6 +40,8 @@ export interface TaskHead<Target = Json> {
   readonly hasStrata?: true
   /** Of its classes any number may be right. */
   readonly areIndependent?: true
+  /** Its targets are of several kinds that replay can balance, and that are no classes. */
+  readonly hasStrata?: true
   /**
    * Which output of the network it reads: the pooled embedding [b, 1, width], or every position [b, s, width]. Then a row
    * has `outputs` numbers for each of its positions, one position after the other, and none for padding.
@@ -247,6 +249,8 @@ export interface TaskPlugin
   readonly train?: Readonly<Record<string, Json>>
   /** The exploration of each model of it, if its config names none; absent = its answers are no choice, and no policy explores. */
   readonly exploration?: string
+  /** The setting for which the daemon itself writes events of the model, where it is set: these come through the source `http`. */
+  writesEventsFor?(settings: Readonly<Record<string, unknown>>): string | undefined
 }
 
 /** A column of the head that a target names as right, or only as wrong. */

@@ -34,6 +34,12 @@ test.each([
     ['/models/m/train/early_stop/patience', 'evaluation.held_out.share'],
   ],
   [
+    'a window for rewards where nothing says what was shown',
+    'models:\n  m:\n    task: { ranking: { reward_window: 1h } }\n    base: { pair: { context: { size: 1 }, item: { size: 1 } } }\n    sources: [{ file: { path: x } }]\n',
+    'CONFIG_INVALID',
+    ['/models/m/task/ranking/reward_window', 'http: {}', 'sources'],
+  ],
+  [
     'sums, a memory and a method of pairs for any number of labels',
     model(
       'task: multilabel\n    adapter: { method: anacp }\n    memory: { policy: knn }\n    replay: { policy: er-ace }',

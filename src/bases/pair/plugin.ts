@@ -29,7 +29,8 @@ export const pair = {
   summary: 'a context and an item as features, with the products of both: for task: ranking',
   settings,
   open: async (chosen: PairSettings) => (await import('./pair.ts')).openPair(chosen),
-  train: { epochs: 1 },
+  // A reward teaches of one item and nothing of the others: one pass leaves too much in it.
+  train: { epochs: 3 },
   defaults: (): ModelDefaults => ({
     adapter: { method: 'head' },
     train: { head_learning_rate: 0.01, batch: 8, replay_batch: 24 },

@@ -9,6 +9,7 @@ import { invariant } from '../../platform/errors.ts'
 
 export const rankingHead = {
   kind: 'ranking',
+  hasStrata: true,
   reads: 'pooled',
   headIn: ({ members = 0 }) => members,
   outputs: (head) => 1 + membersIn(head),

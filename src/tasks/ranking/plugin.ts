@@ -26,7 +26,9 @@ export const ranking = {
   summary: 'an order of candidates; learns what the shown ones earn',
   settings,
   keys: [],
-  exploration: 'epsilon-greedy',
+  exploration: 'softmax',
+  writesEventsFor: ({ reward_window: windowMs }: SettingsOf<typeof settings>) =>
+    windowMs > 0 ? 'reward_window' : undefined,
   open: (chosen: SettingsOf<typeof settings>, { exploration }) =>
     openRanking(chosen, exploration as Exploration),
 } satisfies TaskPlugin
