@@ -30,6 +30,7 @@ const own = new Set(
     'loss_gap',
     'kl',
     'slice_gap',
+    'off_policy',
     'sums',
     'shards',
     'headline',

@@ -2,7 +2,14 @@
 import type { AdapterConfig, SumsReport } from '../contracts/adapter.ts'
 import type { Json, Tensors } from '../contracts/core.ts'
 import type { BaseIdentity } from '../contracts/base.ts'
-import type { KlReport, LossGapReport, Scores, SliceGap, Verdict } from '../contracts/release.ts'
+import type {
+  KlReport,
+  LossGapReport,
+  OffPolicyFacts,
+  Scores,
+  SliceGap,
+  Verdict,
+} from '../contracts/release.ts'
 import type { TaskFacts } from '../contracts/example.ts'
 
 /** The size of a version's memory: `slots` is how many its tensors have room for, the head's own among them. */
@@ -59,6 +66,8 @@ export interface Manifest {
   readonly slice_gap?: SliceGap
   /** How far its texts are from those of the base; absent if answers are no texts. */
   readonly kl?: KlReport
+  /** What it would have earned on held-out rewards, beside the version that was live; absent if it ranks nothing, or nothing is held out. */
+  readonly off_policy?: OffPolicyFacts
   /** The exact sums that its head was solved from; absent if it has none. */
   readonly sums?: SumsReport
   /** Of a model with shards: the version of each that it was merged from. */

@@ -135,6 +135,16 @@ const span = Type.Record(
   Type.Record(Type.String(), Type.Tuple([Type.String(), Type.String()])),
 )
 
+const estimate = closed({ value: Type.Number(), low: Type.Number(), high: Type.Number() })
+
+const offPolicy = closed({
+  choices: count,
+  ips: estimate,
+  snips: Type.Number(),
+  dr: estimate,
+  uncovered: Type.Number(),
+})
+
 /** Fields of the core: every other field is a fact of the task. `format` distinguishes versions of this file. */
 const fields = {
   format: Type.Literal(1),
@@ -212,6 +222,14 @@ const fields = {
       per_token: Type.Number(),
       rows: count,
       from: Type.Enum(['held-out', 'replay', 'new']),
+    }),
+  ),
+  off_policy: Type.Optional(
+    closed({
+      logged: Type.Number(),
+      candidate: offPolicy,
+      live: Type.Optional(offPolicy),
+      harm: Type.Optional(Type.Number()),
     }),
   ),
   sums: Type.Optional(

@@ -173,8 +173,31 @@ const compared = (): Setting => ({
 it('a candidate is compared with the live version by what each would have earned', async () => {
   const world = worldOf(1)
   await runToEnd(world, compared())
-  const reasons = [...world.registry.versions.values()].map(({ manifest }) => manifest.reason)
-  expect(reasons.at(-1)).toMatch(/off-policy: earns 0\.\d+ \(DR; IPS .* the live version earns/)
+  const manifests = [...world.registry.versions.values()].map(({ manifest }) => manifest)
+  const { reason, off_policy: facts } = manifests.at(-1)!
+  expect(reason).toMatch(/off-policy: earns 0\.\d+ \(DR; IPS .* the live version earns/)
+  expect(reason).toContain(`earns ${facts!.candidate.dr.value.toFixed(3)} (DR;`)
+  expect(facts!.live!.choices).toBe(facts!.candidate.choices)
+})
+
+it('each version keeps what it would have earned wherever rewards are held out, and none does where they are not', async () => {
+  const heldOut = { share: 0.4, rows: 50, bytes: 1e6 }
+  const world = worldOf(1)
+  await runToEnd(world, { ...setting, limits: { ...setting.limits, heldOut } })
+  const facts = [...world.registry.versions.values()].map(({ manifest }) => manifest.off_policy)
+  const { candidate, logged } = facts.at(-1)!
+  expect(facts[0]).toBeUndefined()
+  expect(candidate.choices).toBeGreaterThan(0)
+  expect(logged).toBeGreaterThanOrEqual(0)
+  for (const { low, high } of [candidate.ips, candidate.dr]) {
+    expect(low).toBeGreaterThanOrEqual(0)
+    expect(high).toBeGreaterThan(low)
+    expect(high).toBeLessThanOrEqual(1)
+  }
+  const plain = worldOf(1)
+  await runToEnd(plain, setting)
+  for (const { manifest } of plain.registry.versions.values())
+    expect(manifest.off_policy).toBeUndefined()
 })
 
 it('a trainer that dies at random instants has learned the same rewards, and as many nothings', async () => {

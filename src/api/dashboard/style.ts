@@ -122,6 +122,9 @@ tr.live > * { background: color-mix(in srgb, var(--main) 9%, transparent) }
 .chart text { font-size: 11px; fill: var(--quiet) }
 .axis line { stroke: var(--rule) }
 .line { fill: none; stroke: var(--main); stroke-width: 2; stroke-linejoin: round }
+.estimate { stroke: var(--main); stroke-width: 1.5; fill: none }
+.estimate .value { fill: var(--main) }
+.estimate text { stroke: none }
 .baseline { fill: none; stroke: var(--quiet); stroke-width: 1.5; stroke-dasharray: 2 4 }
 .line.behind { stroke: var(--quiet); stroke-width: 1; opacity: .6 }
 .p0 { stroke: var(--p0) } .p1 { stroke: var(--p1); stroke-dasharray: 7 3 } .p2 { stroke: var(--p2); stroke-dasharray: 2 2 }

@@ -22,7 +22,7 @@ export function describeVersion(
 ): Answer<typeof Version> {
   const { version, digest, parent, created, events, events_new, steps } = manifest
   const { scores, decision, reason, verdicts, headline } = manifest
-  const { compute, trace, loss_gap, kl, slice_gap, sums, shards } = manifest
+  const { compute, trace, loss_gap, kl, slice_gap, off_policy, sums, shards } = manifest
   const judged = now.served?.find((each) => each.version === version)
   return {
     ...{ version, digest, parent, created, events, events_new, steps },
@@ -33,7 +33,7 @@ export function describeVersion(
     decision,
     reason,
     ...(events_new > 0 && { span: describeSpan(manifest.span) }),
-    ...defined({ headline, compute, trace, loss_gap, kl, slice_gap, sums, verdicts }),
+    ...defined({ headline, compute, trace, loss_gap, kl, slice_gap, off_policy, sums, verdicts }),
     ...(shards && {
       shards: shards.map((part) => ({ ...part, span: describeSpan(part.span) })),
     }),

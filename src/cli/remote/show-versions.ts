@@ -10,14 +10,16 @@ export interface VersionsFlags extends ClientFlags {
   readonly compare?: readonly string[]
 }
 
-/** A column that only versions of a language model fill. */
-interface TextColumn {
+type Estimate = NonNullable<Version['off_policy']>['candidate']['dr']
+
+/** A column that only versions of some tasks fill. */
+interface OwnColumn {
   readonly head: string
   readonly meaning: string
   readonly cell: (published: Version) => string | undefined
 }
 
-const textColumns: readonly TextColumn[] = [
+const ownColumns: readonly OwnColumn[] = [
   {
     head: 'rated up',
     meaning: 'share of the thumbs on its answers that are up',
@@ -28,13 +30,19 @@ const textColumns: readonly TextColumn[] = [
     meaning: 'how far its texts are from those of the base, a token',
     cell: ({ kl }) => shown(kl?.per_token, short),
   },
+  {
+    head: 'would earn',
+    meaning:
+      'mean reward of its choices on held-out answers when it was made (DR), with its bounds',
+    cell: ({ off_policy: facts }) => facts && estimateText(facts.candidate.dr),
+  },
 ]
 
 function shown(value: number | undefined, as: (value: number) => string): string | undefined {
   return value === undefined ? undefined : as(value)
 }
 
-const headOf = ({ name, isMeasure }: NamedScore, texts: readonly TextColumn[]) => [
+const headOf = ({ name, isMeasure }: NamedScore, texts: readonly OwnColumn[]) => [
   '',
   'version',
   'parent',
@@ -53,9 +61,7 @@ export async function showVersions(flags: VersionsFlags): Promise<void> {
   const score = scoreIn(await api.describe())
   print(flags.json, { model, versions }, () => {
     const more = hasMore ? [`… and earlier ones (--last ${2 * flags.last})`] : []
-    const texts = textColumns.filter(({ cell }) =>
-      versions.some((each) => cell(each) !== undefined),
-    )
+    const texts = ownColumns.filter(({ cell }) => versions.some((each) => cell(each) !== undefined))
     const rows = versions.map((each) => rowOf(each, score, texts))
     const legend = texts.map(({ head, meaning }) => `  ${head}: ${meaning}`)
     return [...table([headOf(score, texts), ...rows]), ...more, ...legendOf(score), ...legend]
@@ -83,7 +89,7 @@ function signed(value: number): string {
   return `${value > 0 ? '+' : ''}${Number(value.toFixed(4))}`
 }
 
-function rowOf(published: Version, score: NamedScore, texts: readonly TextColumn[]): string[] {
+function rowOf(published: Version, score: NamedScore, texts: readonly OwnColumn[]): string[] {
   const { version, parent, events, scores, created, decision, reason, live } = published
   return [
     live ? '*' : '',
@@ -148,6 +154,11 @@ export function legendOf({ name, meaning }: NamedScore): string[] {
 export async function publishedVersions(api: ModelClient, count: number) {
   const { items, hasMore } = await pagesOf(api.versions, ({ versions }) => versions, count)
   return { versions: items, hasMore }
+}
+
+/** Of a mean reward from 0 to 1. */
+export function estimateText({ value, low, high }: Estimate): string {
+  return `${value.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)})`
 }
 
 /** Bias, in one line for `status --labels` and `why`. */

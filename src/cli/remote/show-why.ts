@@ -5,7 +5,14 @@ import type { ClientFlags } from '../flags.ts'
 import { connectModel } from './connect.ts'
 import { print, table } from '../print.ts'
 import { trialText } from './move.ts'
-import { legendOf, recentText, scoreIn, type NamedScore, gapText } from './show-versions.ts'
+import {
+  legendOf,
+  recentText,
+  scoreIn,
+  type NamedScore,
+  estimateText,
+  gapText,
+} from './show-versions.ts'
 
 export interface WhyFlags extends ClientFlags {
   readonly version?: string
@@ -39,6 +46,7 @@ export async function showWhy(flags: WhyFlags): Promise<void> {
     ...fitLines(chain[0]),
     ...klLines(chain[0]),
     ...biasLines(chain[0]),
+    ...valueLines(chain[0]),
     ...legendOf(score),
   ])
 }
@@ -149,6 +157,30 @@ function klLines(version: Version | undefined): string[] {
 function biasLines(version: Version | undefined): string[] {
   const { slice_gap: gap } = version ?? {}
   return gap === undefined ? [] : [`  at ${version?.version ?? ''}: ${gapText(gap)}`]
+}
+
+/** What a version of a ranking would have earned on held-out rewards. */
+function valueLines(version: Version | undefined): string[] {
+  const { off_policy: facts } = version ?? {}
+  if (version === undefined || facts === undefined) return []
+  const { candidate, live, logged } = facts
+  const rows = [
+    ['    would have earned', 'choices', 'DR', 'IPS', 'SNIPS'],
+    ...[
+      { name: version.version, ...candidate },
+      ...(live ? [{ name: 'live then', ...live }] : []),
+    ].map(({ name, choices, dr, ips, snips }) => [
+      `    ${name}`,
+      String(choices),
+      estimateText(dr),
+      estimateText(ips),
+      snips.toFixed(3),
+    ]),
+  ]
+  return [
+    `  at ${version.version}: held-out choices earned ${logged.toFixed(3)}, from 0 to 1`,
+    ...table(rows),
+  ]
 }
 
 function rowOf(published: Version, score: NamedScore): string[] {

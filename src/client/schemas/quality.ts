@@ -42,6 +42,34 @@ export const Kl = Type.Object(
   { description: 'how far the texts are from those of the base; absent: answers are no texts' },
 )
 
+const Estimate = Type.Object(
+  { value: Type.Number(), low: Type.Number(), high: Type.Number() },
+  { description: 'with bounds of 95 % together, which hold however often one looks' },
+)
+
+const Value = Type.Object({
+  choices: integer('first places of held-out answers that it is estimated from'),
+  ips: Estimate,
+  snips: Type.Number(),
+  dr: Estimate,
+  uncovered: number('share of its choices that the log could not have made'),
+})
+
+export const OffPolicy = Type.Object(
+  {
+    logged: number('mean reward of the held-out choices themselves, from 0 to 1 as all here'),
+    candidate: Value,
+    live: Type.Optional(Value),
+    harm: Type.Optional(
+      number('the least that the live version earns more; below 0: no harm is shown'),
+    ),
+  },
+  {
+    description:
+      'what the version would have earned when it was made, beside the live one: inverse propensities (ips, snips), doubly robust (dr); absent: it ranks nothing, or nothing is held out (evaluation.held_out)',
+  },
+)
+
 export const Sums = Type.Object(
   {
     digest: Type.Optional(

@@ -1,7 +1,7 @@
 /** Schemas of versions: one and all of them, two compared, and those that are pinned. */
 import { Type } from 'typebox'
 import { Count, Name, Time, flag, integer, text } from './parts.ts'
-import { Compute, Kl, LossGap, Scores, Served, SliceGap, Sums } from './quality.ts'
+import { Compute, Kl, LossGap, OffPolicy, Scores, Served, SliceGap, Sums } from './quality.ts'
 import { nullable } from '../../platform/nullable.ts'
 
 const Span = Type.Object({
@@ -67,6 +67,7 @@ export const Version = Type.Object({
   loss_gap: Type.Optional(LossGap),
   kl: Type.Optional(Kl),
   slice_gap: Type.Optional(SliceGap),
+  off_policy: Type.Optional(OffPolicy),
   sums: Type.Optional(Sums),
   shards: Type.Optional(
     Type.Array(

@@ -72,19 +72,20 @@ export const rankingView: TaskView<{ readonly reward: number }> = {
   score: { name: 'foresight', meaning: foreseen },
   headline: {
     measure: {
-      name: 'loss of rewards',
-      meaning: 'mean −log of the probability given to the reward of a shown item',
+      name: 'reward of the first',
+      meaning: 'mean reward of the items in first place, from 0 = reward_min to 1 = reward_max',
+      better: 'higher',
       values(report) {
-        const { events, log_loss: all, log_loss_recent: recent } = rewardsIn(report)
+        const { events, first_reward: all, first_reward_recent: recent } = rewardsIn(report)
         return events === 0 ? undefined : { recent, all }
       },
     },
     baseline: {
-      name: 'always the mean so far',
-      recent: (report) => (report as Partial<RewardReport>).baselines?.mean_reward.log_loss_recent,
+      name: 'any of the candidates',
+      recent: (report) => (report as Partial<RewardReport>).baselines?.uniform.first_reward_recent,
     },
-    figure: (loss) => loss.toFixed(3),
-    phrase: (figure) => `loss of rewards ${figure}`,
+    figure: (reward) => reward.toFixed(3),
+    phrase: (figure) => `reward of the first ${figure}`,
   },
   example: () => ({ item: 'a', reward: 1 }),
   answer: (answer) => answer,

@@ -1,6 +1,6 @@
 /**
  * What the candidate of a ranking and the live version would have earned on held-out rewards: each scores the candidates of the
- * stored answer again. Only for a policy that asks for it, and of first places, whose probabilities are known.
+ * stored answer again. Of first places, whose probabilities are known.
  */
 import type { Choices, LoggedChoice } from '../../contracts/choice.ts'
 import type { ExampleKey } from '../../contracts/core.ts'
@@ -11,8 +11,11 @@ import { lead, offPolicyReport, type PolicyChoice } from '../../evaluation/off-p
 import { drive } from '../sources/latents.ts'
 import { type GateComparison, type GateParts, liveState } from './gate.ts'
 
-/** Rows that go forward for each of the two versions: as many choices as have so many candidates together. */
-const MOST_ROWS = 16_384
+/**
+ * Rows that go forward for each of the two versions: as many choices as have so many candidates together. `shown`: no policy decides by
+ * them.
+ */
+const MOST_ROWS = { decided: 16_384, shown: 2048 } as const
 
 interface ChoiceRows {
   readonly logged: LoggedChoice
@@ -27,8 +30,10 @@ export async function offPolicyFacts(
 ): Promise<OffPolicyFacts | undefined> {
   const { loop, state, latents } = parts
   const { choices } = loop.task
-  if (choices === undefined || loop.policies.promotion.needs?.offPolicy !== true) return undefined
-  const logged = await loggedChoices(choices, parts, signal)
+  if (choices === undefined) return undefined
+  const isDecided = loop.policies.promotion.needs?.offPolicy === true
+  const most = isDecided ? MOST_ROWS.decided : MOST_ROWS.shown
+  const logged = await loggedChoices(choices, most, parts, signal)
   if (logged.length === 0) return undefined
   const rows = logged.flatMap((each) => each.rows)
   const { scoring } = state.learner
@@ -48,11 +53,12 @@ export async function offPolicyFacts(
 /** In an order that does not depend on when they came. */
 async function loggedChoices(
   choices: Choices,
+  most: number,
   { loop, state, retry }: GateParts,
   signal: AbortSignal,
 ): Promise<readonly ChoiceRows[]> {
   const found: ChoiceRows[] = []
-  let room = MOST_ROWS
+  let room = most
   for (const example of state.heldOut.rows) {
     const id = example.predictionId ?? ''
     const find = () => loop.intake.predictions.find(id)

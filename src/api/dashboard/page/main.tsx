@@ -15,6 +15,7 @@ import { Chart } from './chart.tsx'
 import { modelPath, Refusal, send, setToken, textOf, token, useFresh, follow } from './client.tsx'
 import { EvaluatePanel } from './evaluate.tsx'
 import { MoveDialog, type Move } from './move.tsx'
+import { OffPolicyPanel } from './off-policy.tsx'
 import { QualityPanel } from './quality.tsx'
 import { ReceiptPanel } from './receipt.tsx'
 import { Summary } from './summary.tsx'
@@ -167,6 +168,7 @@ function ModelView({ name, listed, round }: ModelViewProps) {
             onMove={setMove}
             onWhy={setWhy}
           />
+          <OffPolicyPanel versions={page.current?.versions ?? []} />
           <QualityPanel
             quality={quality.answer}
             score={shown.score.name}

@@ -64,11 +64,16 @@ export function within<P extends { readonly timeMs: number }>(
   return before === undefined ? inside : [{ ...before, timeMs: startMs }, ...inside]
 }
 
-/** The ends of the scale. A share ends at 1, and begins a tenth below the lowest, so that small changes show. */
+/**
+ * The ends of the scale. A share begins a tenth below the lowest, so that small changes show, and ends at 1, or a tenth above the
+ * highest where all are below a half; for shares of a few per cent it is a hundredth.
+ */
 export function rangeOf(values: readonly number[], isShare: boolean): readonly [number, number] {
   if (isShare) {
-    const least = Math.min(0.9, ...values)
-    return [Math.max(0, Math.floor(least * 10 - 0.5) / 10), 1]
+    const [least, most] = [Math.min(0.9, ...values), Math.max(0, ...values)]
+    const steps = values.length > 0 && most < 0.05 ? 100 : 10
+    const high = values.length > 0 && most < 0.5 ? Math.ceil(most * steps + 0.5) / steps : 1
+    return [Math.max(0, Math.floor(least * steps - 0.5) / steps), high]
   }
   if (values.length === 0) return [0, 1]
   const [least, most] = [Math.min(...values), Math.max(...values)]

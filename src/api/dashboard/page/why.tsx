@@ -5,6 +5,7 @@ import { Dialog } from './elements.tsx'
 import { clockTime, errorOf, figure, number, share, whole } from './format.tsx'
 import type { Move } from './move.tsx'
 import { gapText } from './quality.tsx'
+import { estimateText } from './off-policy.tsx'
 import { recentOf, undoneText } from './versions.tsx'
 
 interface Props {
@@ -53,6 +54,12 @@ export function WhyDialog({ name, version, model, moves, onMove, onClose }: Prop
               )}
               {answer.span !== undefined && <Row name="positions" value={spanText(answer.span)} />}
               {answer.slice_gap && <Row name="slices" value={gapText(answer.slice_gap)} />}
+              {answer.off_policy && (
+                <Row
+                  name="would earn"
+                  value={`${estimateText(answer.off_policy.candidate.dr)} on ${whole(answer.off_policy.candidate.choices)} held-out answers (doubly robust)`}
+                />
+              )}
               {answer.served && (
                 <Row
                   name="served"
