@@ -1,5 +1,9 @@
-/** A shop that learns from clicks what to show first, while the taste of its visitors changes. */
-import { clickRate, items, visit } from './rows.mjs'
+/**
+ * A shop that learns from clicks what to show first, while the taste of its visitors changes; and a shop that has logged what it
+ * showed, from which a ranking learns before it answers anyone.
+ */
+import { loggedChoices } from './logged.mjs'
+import { clickRate, items, logged, visit } from './rows.mjs'
 
 export const summary =
   'a shop learns from clicks what to show whom, while the taste of its visitors changes and new items come'
@@ -8,7 +12,11 @@ export const summary =
 const ROUND = 32
 const CANDIDATES = 6
 
-export async function play({ model, random, small, say, progress }) {
+export async function play(stage) {
+  return [await simulated(stage), ...(await fromLogs(stage))]
+}
+
+async function simulated({ model, random, small, say, progress }) {
   const shop = model('shop')
   const shelf = items(random, 'item', 40)
   const popular = openPopularity()
@@ -29,18 +37,16 @@ export async function play({ model, random, small, say, progress }) {
 
   const phases = [start, warm, turn, cold, added]
   const row = (name, rate) => [name, ...phases.map((phase) => mean(phase.map(rate)))]
-  return [
-    {
-      title: `clicks on the item shown first, in ${short * ROUND} visits each`,
-      columns: ['first', 'warm, later', 'cold, first', 'cold, later', 'new items'],
-      rows: [
-        row('any of the candidates', ({ any }) => any),
-        row('the item with most clicks a showing so far', ({ popular }) => popular),
-        row('ranking', ({ ranked }) => ranked),
-        row('the best, knowing the taste', ({ best }) => best),
-      ],
-    },
-  ]
+  return {
+    title: `clicks on the item shown first, in ${short * ROUND} visits each`,
+    columns: ['first', 'warm, later', 'cold, first', 'cold, later', 'new items'],
+    rows: [
+      row('any of the candidates', ({ any }) => any),
+      row('the item with most clicks a showing so far', ({ popular }) => popular),
+      row('ranking', ({ ranked }) => ranked),
+      row('the best, knowing the taste', ({ best }) => best),
+    ],
+  }
 
   /** What each visit was worth, by the probability of a click: less noise than the clicks, which alone are taught. */
   async function season(name, shelf, rounds) {
@@ -71,6 +77,80 @@ export async function play({ model, random, small, say, progress }) {
     }
     return worth
   }
+}
+
+/** Showings of the log that are taught, and others on which the learned choice is estimated. */
+const LOGGED = 5000
+/** Requests with all items of the shop. */
+const AT_ONCE = 16
+
+/** Learns what one policy of the shop has logged, and estimates on the log of another what its own choices would have earned. */
+async function fromLogs({ model, random, small, say, progress, worth }) {
+  const fashion = model('fashion')
+  let log
+  try {
+    // A test has no network, and few rows.
+    log = small ? logged(random, 64) : await loggedChoices('men')
+  } catch (error) {
+    say(
+      `without the logged choices of the Open Bandit Dataset, which pip fetches: ${error.message}`,
+    )
+    return []
+  }
+  const [taught, asked] = [log.bts.slice(0, LOGGED), log.random.slice(0, LOGGED)]
+  say(`${taught.length} logged showings to learn from (Open Bandit Dataset, CC BY 4.0)`)
+  for (let from = 0; from < taught.length; from += 8 * ROUND) {
+    // Alone among the candidates, the item that was shown then is shown again.
+    const answers = await Promise.all(
+      taught.slice(from, from + 8 * ROUND).map(async ({ context, candidates, chosen, reward }) => {
+        const shown = candidates[chosen]
+        const { prediction_id } = await fashion.api.rank({ context, candidates: [shown] })
+        return { prediction_id, item: shown.id, reward }
+      }),
+    )
+    await fashion.teach(answers)
+    progress(from + answers.length, taught.length, 'showings')
+  }
+  say(`what it would show in ${asked.length} others`)
+  const choices = []
+  for (let from = 0; from < asked.length; from += AT_ONCE) {
+    const some = asked.slice(from, from + AT_ONCE)
+    choices.push(...(await Promise.all(some.map(async (row) => choiceOf(fashion, row)))))
+    progress(choices.length, asked.length, 'choices')
+  }
+  const { ips, snips, dr } = worth(choices)
+  const clicks = (rows) => mean(rows.map(({ reward }) => reward))
+  const plain = (name, rows) => [name, clicks(rows), '', '', '']
+  return [
+    {
+      title: `clicks of logged showings, and of what the ranking would have shown (${asked.length} showings at random, bounds of 95 %)`,
+      columns: ['clicks, or IPS', 'SNIPS', 'DR', 'bounds of DR'],
+      rows: [
+        plain('logged: any item', asked),
+        plain("logged: the shop's Thompson sampling", taught),
+        ['ranking, its best item', ips.value, snips, dr.value, shownBounds(dr)],
+      ],
+    },
+  ]
+}
+
+/** The choice of the log, and what the ranking makes of it: its best item, and what it expects of each. */
+async function choiceOf(fashion, { context, candidates, chosen, reward, propensity }) {
+  const { ranking } = await fashion.api.rank({ context, candidates })
+  const scores = new Map(ranking.map(({ id, score }) => [id, score]))
+  const expected = candidates.map(({ id }) => scores.get(id))
+  const best = expected.indexOf(Math.max(...expected))
+  // Of the others the log has no probability, and they count only where it was uniform.
+  const odds = candidates.map(() => propensity)
+  return {
+    logged: { reward, chosen, odds },
+    odds: expected.map((_, at) => Number(at === best)),
+    expected,
+  }
+}
+
+function shownBounds({ low, high }) {
+  return `${(100 * low).toFixed(2)} to ${(100 * high).toFixed(2)} %`
 }
 
 /** Shows the item with the best rate of clicks so far; one click more than there was lets it try each. */

@@ -49,3 +49,26 @@ export function clickRate(season, { segment }, { kind, price }) {
   const taste = TASTES[season][segment][KINDS.indexOf(kind)]
   return 1 / (1 + Math.exp(-(USUAL + taste - MINDS_PRICE[segment] * price)))
 }
+
+/** A log like that of the Open Bandit Dataset, by one who shows any item: for a test. */
+export function logged(random, count) {
+  const kinds = Array.from({ length: 4 }, (_, at) => ({
+    id: String(at),
+    input: { rank: at, item_feature_1: KINDS[at], item_feature_2: 'a', item_feature_3: 'b' },
+  }))
+  const rows = () =>
+    Array.from({ length: count }, () => {
+      const user = SEGMENTS[random.below(SEGMENTS.length)]
+      const chosen = random.below(kinds.length)
+      const candidates = kinds.map(({ id, input }) => ({ id, input: { ...input, affinity: 0 } }))
+      const context = {
+        user_feature_0: user,
+        user_feature_1: 'a',
+        user_feature_2: 'b',
+        user_feature_3: 'c',
+      }
+      const reward = Number(random.uniform() < (TASTES.warm[user][chosen] > 0 ? 0.6 : 0.1))
+      return { context, candidates, chosen, reward, propensity: 1 / kinds.length }
+    })
+  return { random: rows(), bts: rows() }
+}

@@ -17,6 +17,8 @@ import {
 } from '../../client/client.ts'
 import { loadConfig, type Config } from '../../config/config.ts'
 import type { Clock, Json, Random } from '../../contracts/core.ts'
+import type { OffPolicyReport } from '../../contracts/release.ts'
+import { offPolicyReport, type PolicyChoice } from '../../evaluation/off-policy.ts'
 import { failure } from '../../platform/errors.ts'
 import { openRandom } from '../../platform/random.ts'
 import { packageRoot } from '../doctor/packages.ts'
@@ -44,6 +46,8 @@ export interface ExampleStage {
   /** Where a case asks and teaches in small parts; the parts show no progress of their own. */
   readonly progress: (done: number, total: number, what: string) => void
   readonly model: (name: string) => ExampleModel
+  /** What a policy would have earned on logged choices: the estimates of the gate `off-policy`. */
+  readonly worth: (choices: readonly PolicyChoice[]) => OffPolicyReport
 }
 
 export interface ExampleModel {
@@ -143,6 +147,7 @@ export async function playExample(played: PlayedExample): Promise<{
   const { play } = await openExample(name)
   const tables = await play({
     random: openRandom(seed, name),
+    worth: offPolicyReport,
     small,
     say: (line) => {
       progress.say(line)
