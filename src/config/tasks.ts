@@ -3,6 +3,7 @@ import type { TaskPlugin } from '../contracts/task.ts'
 import { invariant } from '../platform/errors.ts'
 import { defaults, policies } from '../plugins.ts'
 import { builtIn, type PluginTable } from './schema/plugin-table.ts'
+import { openedWith } from './plugins/chosen.ts'
 import type { Problem } from './problem.ts'
 import type { Config, ModelConfig } from './schema/schema.ts'
 import type { ChosenMethod } from './schema/choices.ts'
@@ -142,8 +143,9 @@ export function ownEventProblems(
   plugins: PluginTable,
 ): readonly Problem[] {
   const name = taskNameOf(model)
-  const settings = typeof model.task === 'string' ? {} : (model.task[name] ?? {})
-  const setting = taskPluginOf(model, plugins).writesEventsFor?.(settings)
+  const plugin = taskPluginOf(model, plugins)
+  const settings = typeof model.task === 'string' ? undefined : model.task[name]
+  const setting = plugin.writesEventsFor?.(openedWith(plugin.settings, settings ?? {}))
   if (setting === undefined || model.sources.some((source) => 'http' in source)) return []
   const message = `needs the source http, by which the trainer learns what was shown: add http: {} to sources, or leave ${setting} out and send every outcome`
   return [{ path: ['task', name, setting], at: 'key', message }]
