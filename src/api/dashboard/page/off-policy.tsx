@@ -65,7 +65,7 @@ function Estimates({ estimated }: { readonly estimated: readonly Estimated[] }) 
           <g key={step} class="axis">
             <line x1={LEFT} x2={width - RIGHT} y1={y(step)} y2={y(step)} />
             <text x={LEFT - 6} y={y(step) + 4} text-anchor="end">
-              {share(step)}
+              {share(step).replace('.0 %', ' %')}
             </text>
           </g>
         ))}
