@@ -291,6 +291,6 @@ function tableOf(runs, most) {
       ...['right on the tests', 'CPU seconds', 'logs: clicks by IPS', 'by SNIPS'],
     ],
     rows,
-    note: `In %, mean ± standard deviation over seeds. Texts: the first ${most} of banking77's training texts in an order by the seed, one pass, a label chosen for each, MiniLM; any label earns 1.3. Logs: 10,000 showings of the Open Bandit Dataset (men) taught, 10,000 random ones to estimate on, some 300 of them where the log has shown what is estimated: bounds of each estimate are in the kept runs, and all of them overlap.`,
+    note: `In %, mean ± standard deviation over seeds; a cell without ± is one run. Texts: the first ${most} of banking77's training texts in an order by the seed, one pass, a label chosen for each, MiniLM; any label earns 1.3. Logs: 10,000 showings of the Open Bandit Dataset (men) taught, 10,000 random ones to estimate on; the bounds are in the kept runs.`,
   }
 }
