@@ -115,6 +115,7 @@ export const roomImports: Readonly<Record<string, readonly string[]>> = {
     'config',
     'connectors',
     'contracts',
+    'evaluation',
     'intake',
     'nn',
     'optim',

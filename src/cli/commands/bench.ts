@@ -30,7 +30,7 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
       'text-defaults',
       'worth',
       'languages',
-      ...['answer-cost', 'spans', 'labels'],
+      ...['answer-cost', 'spans', 'labels', 'bandit'],
     ],
   ],
   speed: ['serve', 'step', 'small', 'growth', 'freshness'],
