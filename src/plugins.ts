@@ -78,6 +78,7 @@ import {
   smollm2,
   wordllama,
 } from './bases/pulled/plugin.ts'
+import { textPair } from './bases/text-pair/plugin.ts'
 import { useLite } from './bases/use-lite/plugin.ts'
 import type { MethodPlugin } from './contracts/adapter.ts'
 import type { BasePlugin } from './contracts/base.ts'
@@ -116,6 +117,7 @@ export const bases = {
   features,
   onnx,
   pair,
+  'text-pair': textPair,
 } satisfies Readonly<Record<string, BasePlugin>>
 
 /** Under `adapter: { method: … }`. */

@@ -1,14 +1,16 @@
 /** A network in Hugging Face's layout with its tokenizer: the shared part of encoders and decoders as bases. */
-import type { Json, Tensors } from '../contracts/core.ts'
+import type { Json, Tensor, Tensors } from '../contracts/core.ts'
 import type { Base, LanguageModel } from '../contracts/base.ts'
 import type { EncodedRow, Network } from '../contracts/network.ts'
 import type { ChatMessage, Input } from '../contracts/event.ts'
 import { isOf } from '../contracts/payload.ts'
 import { messages } from '../payloads/inputs/messages.ts'
 import { text } from '../payloads/inputs/text.ts'
+import { textPair, type TextPairInput } from '../payloads/inputs/text-pair.ts'
 import { failure } from '../platform/errors.ts'
 import { isVisible, wellFormed } from '../platform/visible-text.ts'
 import { hashBase } from './folder.ts'
+import { TYPES, type PairTokens } from './token-pairs.ts'
 import { openTokenizer, tryTokenizer, type TextTokenizer } from './tokenizer.ts'
 
 interface TextBaseParts {
@@ -23,6 +25,8 @@ interface TextBaseParts {
   readonly definition: Readonly<Record<string, Json>>
   readonly network: Network
   readonly weights: Tensors
+  /** Of an encoder that reads two texts as one sequence: the vectors of first and second [2, width]. */
+  readonly types?: Tensor | undefined
   /** Makes a language model of it. */
   readonly language?: (tokenizer: TextTokenizer) => ChatLanguage | undefined
 }
@@ -45,14 +49,23 @@ export async function openTextBase({
   await tryTokenizer(definition, hash)
   const tokenizer = openTokenizer(definition, config.vocabulary)
   const language = parts.language?.(tokenizer)
+  const { types } = parts
+  // The server pads rows to multiples of 4, which must have positions too.
+  const mostOf = (maxTokens: number) =>
+    Math.min(maxTokens, config.positions - (config.positions % 4))
   return {
     ...{ name, network, weights, hash },
     reads: language === undefined ? [text] : [text, messages],
     rows: 'ids',
     ...(language && { language }),
+    ...(types && {
+      paired: () =>
+        pairedTogether({ network, weights, hash, types }, (pair, maxTokens) =>
+          tokenizer.encodePair(pair, mostOf(maxTokens)),
+        ),
+    }),
     encode(input, maxTokens) {
-      // The server pads rows to multiples of 4, which must have positions too.
-      const most = Math.min(maxTokens, config.positions - (config.positions % 4))
+      const most = mostOf(maxTokens)
       if (isOf(input, messages) && language !== undefined)
         return lastOf(language.conversation(input.messages), most)
       const { ids, dropped } = tokenizer.encode(readText(input), most)
@@ -89,9 +102,16 @@ function lastOf(ids: Int32Array, most: number): EncodedRow {
 }
 
 /** Without its weights, which take time to read: enough to validate a config. It encodes nothing. */
-export function shapeOfTextBase(name: string, network: Network, path: string): Base {
+export function shapeOfTextBase(
+  name: string,
+  network: Network,
+  path: string,
+  { readsPairs = false } = {},
+): Base {
+  const paired = (): Base => ({ ...shapeOfTextBase(name, network, path), reads: [textPair] })
   return {
     ...{ name, network },
+    ...(readsPairs && { paired }),
     hash: '',
     reads: [text],
     rows: 'ids',
@@ -117,6 +137,43 @@ export function readText(input: Input): string {
     })
   return streamSafe(wellFormed(input.text))
 }
+
+/** The texts of a pair, by the same rule. */
+export function readPair(input: Input): TextPair {
+  if (!isOf(input, textPair))
+    throw failure('INPUT_WRONG_KIND', `the base reads text_pair, the input holds ${input.kind}`)
+  const read = (each: string) => readText({ kind: text.name, text: each })
+  return { text: read(input.text), text_pair: read(input.text_pair) }
+}
+
+/** Raised whenever the same encoder would give another output for a pair. */
+const PAIR_EQUATIONS = 'text-pair/together/1'
+
+/** An encoder that reads two texts as one sequence: `[CLS] first [SEP] second [SEP]`. */
+export function pairedTogether(
+  {
+    network,
+    weights,
+    hash,
+    types,
+  }: Pick<Base, 'network' | 'weights' | 'hash'> & { readonly types: Tensor },
+  tokens: (pair: TextPair, maxTokens: number) => PairTokens,
+): Base {
+  // Fails here if it has no rule for pairs.
+  tokens({ text: 'a', text_pair: 'a' }, 8)
+  const added = new Map([[TYPES, types]])
+  return {
+    ...{ name: 'text-pair', reads: [textPair], rows: 'ids', pairs: 'together', network },
+    weights: new Map([...weights, ...added]),
+    hash: hashBase({ equations: PAIR_EQUATIONS, base: hash }, added),
+    encode(input, maxTokens) {
+      const { ids, secondFrom, dropped } = tokens(readPair(input), maxTokens)
+      return { ...tokensOf(ids, dropped), secondFrom }
+    },
+  }
+}
+
+type TextPair = Pick<TextPairInput, 'text' | 'text_pair'>
 
 /**
  * At most 30 marks per character: more are not real text, and sorting thousands of them by class takes quadratic time.

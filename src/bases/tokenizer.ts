@@ -8,12 +8,15 @@ import { failure } from '../platform/errors.ts'
 import { timeLimit } from '../platform/time-limit.ts'
 import { offsetsOf, type PieceBytes } from './offsets.ts'
 import { cutByWord, wordEncoder } from './piece-words.ts'
+import { cutOfPair, type PairTokens } from './token-pairs.ts'
 import { tokenBytesOf } from './token-bytes.ts'
 import { trialTexts, tryOnce, tryOut } from './trial.ts'
 
 export interface TextTokenizer {
   /** `dropped`: tokens of the text beyond the limit. */
   encode(text: string, limit: number): { readonly ids: readonly number[]; readonly dropped: number }
+  /** Both in one sequence, with the markers between them; the longer one is cut first. Throws `BASE_UNSUPPORTED` if it has no rule for pairs. */
+  encodePair(pair: { readonly text: string; readonly text_pair: string }, limit: number): PairTokens
   /** [start, end) of each token of `encode` in the text, one after the other; a marker has no characters. */
   offsets(text: string, ids: ArrayLike<number>): Int32Array
   /** The markers that begin a text. */
@@ -33,8 +36,12 @@ export type Place = 'first' | 'piece' | 'inside'
 interface Tokenizer {
   encode(
     text: string,
-    options?: { readonly add_special_tokens: boolean },
-  ): { readonly ids: readonly number[] }
+    options?: {
+      readonly add_special_tokens?: boolean
+      readonly text_pair?: string
+      readonly return_token_type_ids?: boolean
+    },
+  ): { readonly ids: readonly number[]; readonly token_type_ids?: readonly number[] }
   get_vocab(): ReadonlyMap<string, number>
   decode(
     ids: readonly number[],
@@ -80,6 +87,7 @@ export function openTokenizer(definition: Json, vocabulary: number): TextTokeniz
   checkIds(tokenizer, vocabulary)
   const { before, after } = markers(tokenizer)
   const others = new Map<Place, Tokenizer>()
+  let pairs: ReturnType<typeof pairMarkers> | undefined
   const bytesOf = tokenBytesOf(definition)
   const { model = {} } = definition as { readonly model?: TokenModel }
   const [hidesWords, unknown] = [model.type === 'WordPiece', unknownOf(model)]
@@ -113,6 +121,18 @@ export function openTokenizer(definition: Json, vocabulary: number): TextTokeniz
       offsets.fill(0, 0, 2 * before.length)
       offsets.set(offsetsOf(text, pieces, rules), 2 * before.length)
       return offsets
+    },
+    encodePair({ text, text_pair }, limit) {
+      const around = (pairs ??= pairMarkers(tokenizer))
+      const [first, second] = [bare(tokenizer, text), bare(tokenizer, text_pair)]
+      const markers = around.before.length + around.middle.length + around.after.length
+      const [kept, left] = cutOfPair(first.length, second.length, Math.max(2, limit - markers))
+      const start = [...around.before, ...first.slice(0, kept), ...around.middle]
+      return {
+        ids: [...start, ...second.slice(0, left), ...around.after],
+        secondFrom: start.length,
+        dropped: first.length + second.length - kept - left,
+      }
     },
     encode(text, limit) {
       const room = Math.max(0, limit - before.length - after.length)
@@ -167,7 +187,9 @@ function cachingWords(tokenizer: LibraryTokenizer, definition: Json): Tokenizer 
   if (words === undefined) return tokenizer
   return {
     encode: (text, options) =>
-      options?.add_special_tokens === false ? { ids: words(text) } : tokenizer.encode(text),
+      options?.add_special_tokens === false
+        ? { ids: words(text) }
+        : tokenizer.encode(text, options),
     decode: (ids, options) => tokenizer.decode(ids, options),
     get_vocab: () => tokenizer.get_vocab(),
     id_to_token: (id) => tokenizer.id_to_token(id),
@@ -272,6 +294,26 @@ function markers(tokenizer: Tokenizer): { before: readonly number[]; after: read
   const whole = tokenizer.encode('a').ids
   const start = whole.findIndex((_, at) => inside.every((id, index) => whole[at + index] === id))
   return { before: whole.slice(0, start), after: whole.slice(start + inside.length) }
+}
+
+/** Around and between two texts, found by a test call; the types must say where the second text begins. */
+function pairMarkers(tokenizer: Tokenizer) {
+  const [first, second] = [bare(tokenizer, 'a'), bare(tokenizer, 'b')]
+  const options = { text_pair: 'b', return_token_type_ids: true }
+  const { ids, token_type_ids: types = [] } = tokenizer.encode('a', options)
+  const at = (part: readonly number[], from: number) =>
+    ids.findIndex((_, place) => place >= from && part.every((id, n) => ids[place + n] === id))
+  const start = at(first, 0)
+  const behind = start + first.length
+  const next = at(second, behind)
+  const isTyped = types.every((type, place) => type === 0 || place >= next)
+  if (start < 0 || next <= behind || !isTyped)
+    throw failure('BASE_UNSUPPORTED', 'tokenizer.json has no rule for two texts in one sequence')
+  return {
+    before: ids.slice(0, start),
+    middle: ids.slice(behind, next),
+    after: ids.slice(next + second.length),
+  }
 }
 
 function bare(tokenizer: Tokenizer, text: string): readonly number[] {

@@ -10,6 +10,7 @@ import type { InputKind } from '../contracts/payload.ts'
 import type { Exploration } from '../contracts/choice.ts'
 import type { Task } from '../contracts/task.ts'
 import { text } from '../payloads/inputs/text.ts'
+import { keyed } from '../payloads/reading.ts'
 import { invariant } from '../platform/errors.ts'
 import type { PromotionNeeds } from '../contracts/release.ts'
 import { goldenRows, type GoldenRow } from '../evaluation/gate-rows.ts'
@@ -132,8 +133,9 @@ export function exampleOf(
   [first]: readonly InputKind[] = [text],
 ): { readonly input: Json; readonly says: Readonly<Record<string, Json>> } {
   const { plugin, settings } = chosenBase(base, plugins)
-  const { name, example } = first ?? text
-  const usual = name === text.name ? example : { [name]: example }
+  const kind = first ?? text
+  const { name, example } = kind
+  const usual = name === text.name ? example : keyed(kind, example)
   const input = plugin.example?.(settings) ?? usual
   return { input, says: task.view.example(task.facts(task.start)) }
 }

@@ -71,6 +71,8 @@ export interface Base {
   readonly reads: readonly InputKind[]
   /** What its network reads of a row: `ids` of tokens, or `values`. */
   readonly rows: 'ids' | 'values'
+  /** Present if its rows are of the tokens of two texts: in one sequence with types, or each computed by itself. */
+  readonly pairs?: 'together' | 'apart'
   /** Every row has values at so many positions, such as places in a picture; absent = `latentWidth(0)` at one. */
   readonly places?: { readonly positions: number; readonly width: number }
   /** Encoding an input costs so little that it is checked on arrival, and a step so little that plain JavaScript makes it. */
@@ -82,6 +84,8 @@ export interface Base {
   readonly network: Network
   /** Frozen weights under the names that `network` uses; matrices are [in, out]. */
   readonly weights: Tensors
+  /** The base that reads two texts as one sequence. Absent: it was made for single texts alone. */
+  paired?(): Base
   /** The statistics it takes from its inputs, if any. */
   readonly statistics?: Statistics
   /** The definition it was made from, as text; absent if a checkpoint cannot move from it to another base. */

@@ -53,6 +53,8 @@ export interface EncodedRow {
   readonly dropped?: number
   /** `Base.offsets`, for a task that needs them to answer. Not part of a checkpoint. */
   readonly offsets?: Int32Array
+  /** Of two texts: where the tokens of the second begin; absent = of one. */
+  readonly secondFrom?: number
   /** Present if it holds several texts, one after the other, each computed by itself; absent = one text. */
   readonly sequences?: readonly TokenSequence[]
   /** Its answers are compared with those of the base without an adapter. */
@@ -96,6 +98,10 @@ export interface NetworkInput<T> {
   readonly ids?: T
   readonly values?: T
   readonly mask: T
+  /** For `pairs: together`: 0 for tokens of the first text, 1 for those of the second, [b, s] int32. */
+  readonly types?: T
+  /** For `pairs: apart`: the second texts, of which the others are the first. */
+  readonly second?: { readonly ids: T; readonly mask: T }
 }
 
 /**

@@ -30,11 +30,13 @@ export interface PayloadFlag {
   readonly other?: (text: string) => Json
 }
 
-/** Something that a model is asked about: `{ "input": { <name>: … } }`. Its values have one field, of its name. */
+/** Something that a model is asked about: `{ "input": { <name>: … } }`. Its values have one field, of its name, and those `beside` it. */
 export interface InputKind<Value extends Payload = Payload> extends PayloadKind {
+  /** Further keys that an input has together with its name; absent = none. */
+  readonly beside?: readonly string[]
   /**
-   * Reads what stands below its key; throws a coded error, with the place, for what it does not take. Read again,
-   * what it returns is the same.
+   * Reads what stands below its key, or with `beside` the object of all its keys; throws a coded error, with the place, for
+   * what it does not take. Read again, what it returns is the same.
    */
   read(value: Json, limits: PayloadLimits, pointer: string): Value
   /** JSON Schema of what `read` takes. */
@@ -44,6 +46,7 @@ export interface InputKind<Value extends Payload = Payload> extends PayloadKind 
    * model that reads it, may be so much longer than `limits` says. Absent: it needs no more room.
    */
   bytes?(limits: PayloadLimits): number
+  /** As `read` takes it. */
   readonly example: Json
   /** Its values are files of these media types, as base64 or as a data URL. */
   readonly files?: readonly string[]

@@ -36,8 +36,6 @@ export interface TaskHead<Target = Json> {
   readonly kind: string
   /** Each output is a class, as `Task.classes` says. */
   readonly hasClasses?: true
-  /** Its outputs are no classes, and its targets have strata that replay can balance. */
-  readonly hasStrata?: true
   /** Of its classes any number may be right. */
   readonly areIndependent?: true
   /** Its targets are of several kinds that replay can balance, and that are no classes. */

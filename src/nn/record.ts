@@ -111,6 +111,18 @@ function buildGraph(parts: GraphParts): OnnxGraph {
 
 function networkInput(base: Base, graph: OnnxGraph): NetworkInput<Value> {
   const mask = graph.input('mask', 'float32', ['batch', 'positions'])
-  if (base.rows === 'ids') return { mask, ids: graph.input('ids', 'int32', ['batch', 'positions']) }
+  if (base.rows === 'ids') {
+    const ids = graph.input('ids', 'int32', ['batch', 'positions'])
+    return { mask, ids, ...pairInput(base, graph) }
+  }
   return { mask, values: graph.input('values', 'float32', ['batch', 'positions', 'width']) }
+}
+
+function pairInput({ pairs }: Base, graph: OnnxGraph): Partial<NetworkInput<Value>> {
+  const input = (name: string, type: 'int32' | 'float32', positions = 'positions') =>
+    graph.input(name, type, ['batch', positions])
+  if (pairs === undefined) return {}
+  if (pairs === 'together') return { types: input('types', 'int32') }
+  const ids = input('second_ids', 'int32', 'second_positions')
+  return { second: { ids, mask: input('second_mask', 'float32', 'second_positions') } }
 }

@@ -1,4 +1,5 @@
 /** Rows as graphs and steps read them: padded side by side, packed end to end, or as several sequences. */
+import { keyed } from '../payloads/reading.ts'
 import { hasIds, idsOf, positionsOf, valuesOf } from '../payloads/rows.ts'
 import type { EncodedRow, Latent, LatentSequence } from '../contracts/network.ts'
 import { invariant } from '../platform/errors.ts'
@@ -63,30 +64,72 @@ const LENGTH_STEP = 4
 
 /** The positions of a row in a server's run: with padding to whole steps. Values have as many in every row, and no padding. */
 export function paddedPositions(row: EncodedRow): number {
-  if (!hasIds(row)) return positionsOf(row)
-  return Math.ceil(positionsOf(row) / LENGTH_STEP) * LENGTH_STEP
+  return hasIds(row) ? paddedLength(positionsOf(row)) : positionsOf(row)
 }
 
-/** `ids` [b, positions] or `values` [b, positions, width], and `mask` [b, positions]. All rows are of one kind. */
-export function feedsOf(rows: readonly EncodedRow[], positions: number): Feeds {
-  const shape = [rows.length, positions]
+function paddedLength(tokens: number): number {
+  return Math.ceil(tokens / LENGTH_STEP) * LENGTH_STEP
+}
+
+/**
+ * `ids` [b, positions] or `values` [b, positions, width], and `mask` [b, positions]; of two texts what their network reads beside
+ * them. All rows are of one kind.
+ */
+export function feedsOf(
+  rows: readonly EncodedRow[],
+  positions: number,
+  { pairs, quantize }: Pick<Base, 'pairs' | 'quantize'>,
+): Feeds {
+  const [first] = rows
+  invariant(first, 'a run has at least one row')
+  if (pairs === 'apart') return feedsOfPairs(rows, quantize !== undefined)
+  if (hasIds(first)) {
+    const feeds = tokensOf(rows.map(idsOf), positions)
+    return pairs === undefined ? feeds : { ...feeds, types: typesOf(rows, positions) }
+  }
   const mask = new Float32Array(rows.length * positions)
   rows.forEach((row, at) => {
     mask.fill(1, at * positions, at * positions + positionsOf(row))
   })
-  const [first] = rows
-  invariant(first, 'a run has at least one row')
-  return hasIds(first)
-    ? { mask: { shape, data: mask }, ids: { shape, data: tokenIds(rows, positions) } }
-    : { mask: { shape, data: mask }, values: vectors(rows, positions) }
+  return { mask: { shape: [rows.length, positions], data: mask }, values: vectors(rows, positions) }
 }
 
-function tokenIds(rows: readonly EncodedRow[], positions: number): Int32Array {
-  const ids = new Int32Array(rows.length * positions)
-  rows.forEach((row, at) => {
-    ids.set(idsOf(row), at * positions)
-  })
-  return ids
+/** A text without tokens counts as one unknown token, id 0. */
+function tokensOf(texts: readonly Int32Array[], positions: number) {
+  const shape = [texts.length, positions]
+  const ids = new Int32Array(texts.length * positions)
+  const mask = new Float32Array(texts.length * positions)
+  for (const [at, text] of texts.entries()) {
+    ids.set(text, at * positions)
+    mask.fill(1, at * positions, at * positions + Math.max(1, text.length))
+  }
+  return { mask: { shape, data: mask }, ids: { shape, data: ids } }
+}
+
+function typesOf(rows: readonly EncodedRow[], positions: number) {
+  const data = new Int32Array(rows.length * positions)
+  for (const [at, { data: tokens, secondFrom = tokens.length }] of rows.entries())
+    data.fill(1, at * positions + secondFrom, at * positions + tokens.length)
+  return { shape: [rows.length, positions], data }
+}
+
+/** The texts of one side, padded to whole steps; where all of them are as long, only if `pads`. */
+function feedsOfPairs(rows: readonly EncodedRow[], pads: boolean): Feeds {
+  const side = (which: 0 | 1) => {
+    const texts = rows.map((row) => textsOf(row)[which])
+    const lengths = texts.map(({ length }) => Math.max(1, length))
+    const isAlike = lengths.every((length) => length === lengths[0])
+    const longest = Math.max(...lengths)
+    return tokensOf(texts, isAlike && !pads ? longest : paddedLength(longest))
+  }
+  const [{ ids, mask }, second] = [side(0), side(1)]
+  return { ids, mask, second_ids: second.ids, second_mask: second.mask }
+}
+
+function textsOf(row: EncodedRow): readonly [Int32Array, Int32Array] {
+  const ids = idsOf(row)
+  const { secondFrom = ids.length } = row
+  return [ids.subarray(0, secondFrom), ids.subarray(secondFrom)]
 }
 
 function vectors(rows: readonly EncodedRow[], positions: number) {
@@ -130,5 +173,5 @@ export function sampleRow(base: Base, maxTokens: number): EncodedRow {
   // A base of numbers may refuse the example, because its own schema has other names.
   return kind === undefined || rows === 'values'
     ? { data: new Float32Array(network.latentWidth(0)).fill(1) }
-    : base.encode({ kind: kind.name, [kind.name]: kind.example }, maxTokens)
+    : base.encode({ ...keyed(kind, kind.example), kind: kind.name }, maxTokens)
 }

@@ -8,6 +8,7 @@ import { features } from './inputs/features.ts'
 import { image } from './inputs/image.ts'
 import { messages } from './inputs/messages.ts'
 import { text } from './inputs/text.ts'
+import { textPair } from './inputs/text-pair.ts'
 import { completion } from './signals/completion.ts'
 import { label } from './signals/label.ts'
 import { labels } from './signals/labels.ts'
@@ -20,9 +21,14 @@ import { value } from './signals/value.ts'
 import { yesNo } from './signals/yes-no.ts'
 
 /** Under `input` of a request or an event. */
-export const inputs = { text, features, messages, choice, image } satisfies Readonly<
-  Record<string, InputKind>
->
+export const inputs = {
+  text,
+  text_pair: textPair,
+  features,
+  messages,
+  choice,
+  image,
+} satisfies Readonly<Record<string, InputKind>>
 
 /** What an event says, under the words of its kind. */
 export const signals = {
@@ -41,7 +47,7 @@ export const signals = {
 } satisfies Readonly<Record<string, SignalKind>>
 
 /** What a sender may try with any model: refused by name where the model does not take it. */
-export const usualInputs: readonly InputKind[] = [text, features, messages, image]
+export const usualInputs: readonly InputKind[] = [text, textPair, features, messages, image]
 
 /** The same. A model learns from these unless its task says otherwise. */
 export const usualSignals: readonly SignalKind[] = [label, rating]

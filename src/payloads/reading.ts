@@ -41,6 +41,23 @@ export function isLonger(text: string, most: number): boolean {
   return text.length > most && (text.length > 2 * most || Array.from(text).length > most)
 }
 
+/** What `read` of a kind takes, as it stands in an input. */
+export function keyed({ name, beside }: InputKind, value: Json): JsonObject {
+  return beside !== undefined && isObject(value) ? value : { [name]: value }
+}
+
+/** The other way; undefined if the input is of another kind. */
+export function valueIn(kind: InputKind, input: JsonObject): Json | undefined {
+  const { name, beside } = kind
+  const own = given(input, name)
+  if (beside === undefined || own === undefined) return own
+  const others = beside.flatMap((key): [string, Json][] => {
+    const value = given(input, key)
+    return value === undefined ? [] : [[key, value]]
+  })
+  return Object.fromEntries([...others, [name, own]])
+}
+
 export function hasUnprintable(text: string): boolean {
   return /[\p{Cc}\p{Cs}]/u.test(text)
 }

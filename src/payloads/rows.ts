@@ -47,16 +47,17 @@ export function shownRow(row: EncodedRow): Readonly<Record<string, readonly numb
   return hasIds(row) ? { tokens: [...row.data] } : { vector: [...row.data] }
 }
 
-const [TOKENS, VECTOR, COMPARED] = ['tokens', 'vector', 'compared']
+const [TOKENS, VECTOR, COMPARED, PAIR] = ['tokens', 'vector', 'compared', 'pair']
 
 /**
  * All but its numbers as text, for a column of the checkpoint: `tokens` or `vector`, of values at several positions `vector 49`, and of a row of sequences the length
- * of each and where its answer begins: `tokens 12:7 15:7`, or `tokens compared 12:7`.
+ * of each and where its answer begins: `tokens 12:7 15:7`, or `tokens compared 12:7`; of two texts where the second begins: `tokens pair 9`.
  */
 export function headerOf(row: EncodedRow): string {
   if (!hasIds(row))
     return [VECTOR, ...(row.positions === undefined ? [] : [row.positions])].join(' ')
-  const { sequences = [], isCompared } = row
+  const { sequences = [], isCompared, secondFrom } = row
+  if (secondFrom !== undefined) return `${TOKENS} ${PAIR} ${secondFrom}`
   const parts = sequences.map(({ length, answerFrom }) => `${length}:${answerFrom}`)
   return [TOKENS, ...(isCompared ? [COMPARED] : []), ...parts].join(' ')
 }
@@ -71,6 +72,8 @@ export function rowOf(header: string, buffer: ArrayBuffer): EncodedRow {
   }
   const data = new Int32Array(buffer)
   if (header === TOKENS) return { data }
+  const secondFrom = Number(/^tokens pair (\d{1,9})$/.exec(header)?.[1] ?? NaN)
+  if (secondFrom <= data.length) return { data, secondFrom }
   const [kind, ...words] = header.split(' ')
   const isCompared = words[0] === COMPARED
   const sequences = words.slice(Number(isCompared)).map((word) => {

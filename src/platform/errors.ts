@@ -155,7 +155,7 @@ export const errorTable = {
     'scale the picture down, or raise limits.image_bytes or limits.image_pixels',
   ),
   INPUT_WRONG_KIND: row(400, 65).fix(
-    "send the kind of input that the model's base reads: text, features, or messages for a language model, a picture as image; what ranks is asked at /rank; in a CSV the column `text`, or the one that --text-column names, is the text, `image` the path of a picture, and every column without a meaning of its own is a feature",
+    "send the kind of input that the model's base reads: text, features, or messages for a language model, two texts as text and text_pair, a picture as image; what ranks is asked at /rank; in a CSV the column `text`, or the one that --text-column names, is the text, `image` the path of a picture, and every column without a meaning of its own is a feature",
   ),
   MESSAGES_INVALID: row(400, 65).fix(
     'send messages as a list of { role, content }, with the role system, user or assistant and a text as content',
@@ -193,6 +193,9 @@ export const errorTable = {
     'send a list of different labels, such as "labels": ["a", "b"], with at most limits.labels of them; yes and no have no label in common',
   ),
   VALUE_INVALID: row(400, 65).fix('send a number: { "value": 3.2 }, of at most 1e15 in magnitude'),
+  PAIR_INVALID: row(400, 65).fix(
+    'send both texts: { "text": "…", "text_pair": "…" }, each with a visible character',
+  ),
   CHOICE_INVALID: row(400, 65).fix(
     'send { "context": …, "item": … }, each a text or features, as the base reads them',
   ),

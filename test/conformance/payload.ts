@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { CodedError, type Json } from '../../src/contracts/core.ts'
 import type { InputKind, Payload, SignalKind } from '../../src/contracts/payload.ts'
 import { signalDigest } from '../../src/intake/events/event-key.ts'
+import { keyed, valueIn } from '../../src/payloads/reading.ts'
 import { defaultLimits } from '../../src/platform/limits.ts'
 
 const nested = (depth: number): Json => (depth === 0 ? 'x' : [nested(depth - 1)])
@@ -23,10 +24,11 @@ const MORE = 100
 export function inputConformance(kind: InputKind): void {
   const read = (value: Json) => kind.read(value, defaultLimits, '/input')
   describe(`input ${kind.name}`, () => {
-    it('reads what it shows, and has one field of its name', () => {
+    it('reads what it shows, and has a field of its name and of each key beside it', () => {
       const value = read(kind.example)
-      expect(Object.keys(value)).toEqual(['kind', kind.name])
-      expect(read(value[kind.name]!)).toEqual(value)
+      expect(Object.keys(value)).toEqual(['kind', ...(kind.beside ?? []), kind.name])
+      expect(read(valueIn(kind, value)!)).toEqual(value)
+      expect(valueIn(kind, keyed(kind, kind.example))).toEqual(kind.example)
       faithful(value, (input) => ({ input, signal: { kind: 'label', label: 'a' } }))
       expect(new Ajv({ strict: false }).validate(kind.schema(defaultLimits), kind.example)).toBe(
         true,
@@ -34,7 +36,7 @@ export function inputConformance(kind: InputKind): void {
     })
 
     it('refuses all that it does not read with a code and a place', () => {
-      for (const value of hostile) refusedOr(value, read, (taken) => read(taken[kind.name]!))
+      for (const value of hostile) refusedOr(value, read, (taken) => read(valueIn(kind, taken)!))
     })
   })
 }

@@ -13,6 +13,7 @@ import { openCausal } from '../../src/bases/causal/causal.ts'
 import { efficientNetNetwork, FILTER } from '../../src/bases/efficientnet/network.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
 import { quantized } from '../../src/adapters/quantized.ts'
+import { pairedApart } from '../../src/bases/text-pair/apart.ts'
 import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { methods, policies, tasks } from '../../src/plugins.ts'
@@ -45,6 +46,8 @@ const bases = [
   await openUseLite(),
   await openBert(tinyBert),
   await openBert(tinyModern),
+  (await openBert(tinyBert)).paired!(),
+  pairedApart(await openBert(tinyBert)),
   await openCausal(tinyLlama),
   openFeatures({ size: 3 }),
   openFeatures({ size: 3, standardise: false }),
@@ -341,6 +344,10 @@ function rowsOf(base: Base): readonly EncodedRow[] {
       [0.1, 0.2, 0.3],
     ].map((features) => base.encode({ kind: 'features', features }, 1))
   const texts = ['good', 'not good at all', 'a', 'the quick brown fox and so on', 'good good']
+  if (base.pairs !== undefined)
+    return texts.map((text, at) =>
+      base.encode({ kind: 'text_pair', text, text_pair: texts[(3 * at + 1) % 5]! }, 64),
+    )
   const empty: EncodedRow = { data: new Int32Array() }
   return [...texts.map((text) => base.encode({ kind: 'text', text }, 64)), empty]
 }

@@ -95,6 +95,7 @@ test.each<[string, EncodedRow]>([
   ['vector 2', { data: Float32Array.of(0.5, -0, 1e-45, 3e38), positions: 2 }],
   ['tokens', { data: Int32Array.of(0, 7, -1) }],
   ['tokens', { data: new Int32Array() }],
+  ['tokens pair 2', { data: Int32Array.of(5, 6, 7), secondFrom: 2 }],
   ['tokens 2:1', { data: Int32Array.of(1, 2), sequences: [{ length: 2, answerFrom: 1 }] }],
   [
     'tokens compared 2:1 1:0',
@@ -117,7 +118,7 @@ test.each<[string, EncodedRow]>([
 })
 
 test('a header that does not fit its bytes is reported', () => {
-  for (const header of ['tokens 3:1', 'vector 3', 'vector 0', 'pixels', ''])
+  for (const header of ['tokens 3:1', 'tokens pair 3', 'vector 3', 'vector 0', 'pixels', ''])
     expect(thrown(() => rowOf(header, new ArrayBuffer(8))).code).toBe('STORE_CORRUPT')
 })
 

@@ -256,7 +256,8 @@ function snippetFor(hub: string, task: TaskHead, base: Base): string | undefined
   if (answer === undefined) return undefined
   if (reads === 'positions')
     return base.tokenClass === undefined ? undefined : python(tokenLines(hub, answer))
-  return base.network.unit ? python(sentenceLines(hub, task.scale(true), answer)) : undefined
+  const rows = base.pairs === undefined ? ['what a lovely phone'] : ['the first', 'the second']
+  return base.network.unit ? python(sentenceLines(hub, task.scale(true), answer, rows)) : undefined
 }
 
 const python = (lines: readonly string[]) =>
@@ -270,11 +271,11 @@ const causalLines = (hub: string) => [
   'print(tokenizer.decode(model.generate(**prompt, max_new_tokens=64)[0, prompt["input_ids"].shape[1]:]))',
 ]
 
-const sentenceLines = (hub: string, scale: number, answer: string) => [
+const sentenceLines = (hub: string, scale: number, answer: string, texts: readonly string[]) => [
   'import json, peft, torch, transformers; from safetensors.torch import load_file',
   `name, head, manifest = "${hub}", load_file("head.safetensors"), json.load(open("manifest.json"))`,
   'model = peft.PeftModel.from_pretrained(transformers.AutoModel.from_pretrained(name).float(), ".").eval()',
-  'rows = transformers.AutoTokenizer.from_pretrained(name)(["what a lovely phone"], return_tensors="pt")',
+  `rows = transformers.AutoTokenizer.from_pretrained(name)(${texts.map((text) => `["${text}"]`).join(', ')}, return_tensors="pt")`,
   'embedding = torch.nn.functional.normalize(model(**rows).last_hidden_state.mean(1), dim=-1)',
   `z = ${scale} * embedding @ head["head.weight"] + head["head.bias"]`,
   answer,

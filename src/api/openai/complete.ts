@@ -5,6 +5,7 @@ import type { Input } from '../../contracts/event.ts'
 import type { Message } from '../../contracts/task-view.ts'
 import type { InputKind } from '../../contracts/payload.ts'
 import { text as textInput } from '../../payloads/inputs/text.ts'
+import { keyed } from '../../payloads/reading.ts'
 import { parseJson } from '../../intake/events/json-guard.ts'
 import { failure } from '../../platform/errors.ts'
 import { eventLoop } from '../../platform/slices.ts'
@@ -90,10 +91,10 @@ function jsonInput(
   param: string,
   { limits }: Services,
 ): Json {
-  const { name = '', example = null } = kind ?? {}
+  const { name, example } = kind ?? textInput
   try {
     const size = { bytes: limits.body_bytes, depth: limits.json_depth }
-    return { [name]: parseJson(Buffer.from(text), size, 'BODY') }
+    return keyed(kind ?? textInput, parseJson(Buffer.from(text), size, 'BODY'))
   } catch (cause) {
     const what = `is not JSON: this model reads ${name}, such as ${JSON.stringify(example)}`
     throw failure('REQUEST_INVALID', `${param} ${what}`, { details: { param }, cause })

@@ -14,7 +14,7 @@ import type {
   SourcesAnswer,
 } from '../../client/schemas/models.ts'
 import { defined } from '../../platform/defined.ts'
-import { isObject } from '../../payloads/reading.ts'
+import { isObject, valueIn } from '../../payloads/reading.ts'
 import type { InputKind, SignalKind } from '../../contracts/payload.ts'
 import type { Services } from '../../serving/services/services.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
@@ -76,12 +76,17 @@ export function describeModel(
 
 /** With the example of the base's own settings, if it has one: the kind does not know how many features there are. */
 function describeInput(
-  { name, summary, example, files }: InputKind,
+  kind: InputKind,
   { example: own }: Pick<ModelServices, 'example'>,
 ): Answer<typeof ReadKind> {
+  const { name, summary, example, files, beside } = kind
   const input = own?.input
-  const given = isObject(input) ? input[name] : undefined
-  return { name, summary, example: given ?? example, ...(files && { files: [...files] }) }
+  const given = isObject(input) ? valueIn(kind, input) : undefined
+  return {
+    ...{ name, summary, example: given ?? example },
+    ...(files && { files: [...files] }),
+    ...(beside && { beside: [...beside] }),
+  }
 }
 
 function describeSignal(kind: SignalKind, limits: Services['limits']): Answer<typeof TakenSignal> {

@@ -26,18 +26,19 @@ export async function openBert(folder: string): Promise<Base> {
   const fields = await readJsonFile(folder, 'config.json')
   const definition = await readJsonFile(folder, 'tokenizer.json')
   const { tensors } = readSafetensors(await readFile(join(folder, WEIGHTS)))
-  const { config, network, equations, take, tokenClass } = encoderOf(fields)
+  const { config, network, equations, take, tokenClass, typesIn } = encoderOf(fields)
   const base = await openTextBase({
     ...{ name: 'bert', equations, config, definition, network },
     weights: take(tensors),
+    types: typesIn?.(tensors),
   })
   return { ...base, ...(tokenClass !== undefined && { tokenClass }) }
 }
 
 export async function shapeOfBert(folder: string): Promise<Base> {
   await checkFiles(folder)
-  const { network } = encoderOf(await readJsonFile(folder, 'config.json'))
-  return shapeOfTextBase('bert', network, folder)
+  const { network, typesIn } = encoderOf(await readJsonFile(folder, 'config.json'))
+  return shapeOfTextBase('bert', network, folder, { readsPairs: typesIn !== undefined })
 }
 
 /** Of the family that `config.json` names. */
@@ -50,7 +51,7 @@ function encoderOf(fields: Readonly<Record<string, Json>>) {
     return {
       ...{ config: written, network: modernNetwork(config), equations: EQUATIONS.modern, take },
       // Its class has a map and a norm before the classifier.
-      tokenClass: undefined,
+      ...{ tokenClass: undefined, typesIn: undefined },
     }
   }
   const config = parseBertConfig(fields)
@@ -59,7 +60,9 @@ function encoderOf(fields: Readonly<Record<string, Json>>) {
     takeBertWeights(behind(taker(stored, WORDS), config, offset), config)
   const [equations, tokenClass] =
     offset === 0 ? [EQUATIONS.bert, 'bert'] : [EQUATIONS.roberta, 'roberta']
-  return { config: { ...config }, network: bertNetwork(config), equations, take, tokenClass }
+  const typesIn = (stored: Stored) => tokenTypes(taker(stored, WORDS), config)
+  const network = bertNetwork(config)
+  return { config: { ...config }, network, equations, take, tokenClass, typesIn }
 }
 
 /** RoBERTa's table of positions begins with rows that no text has. */
@@ -111,7 +114,7 @@ const POSITIONS = 'embeddings.position_embeddings.weight'
 
 export function takeBertWeights(take: Take, config: BertConfig): Tensors {
   const { layers, width, inner, positions, vocabulary, types } = config
-  const kinds = take('embeddings.token_type_embeddings.weight', [types, width])
+  const kinds = take(TYPE_TABLE, [types, width])
   const weights: NamedTensor[] = [
     [WORDS, take(WORDS, [vocabulary, width])],
     [POSITIONS, take(POSITIONS, [positions, width])],
@@ -128,6 +131,18 @@ export function takeBertWeights(take: Take, config: BertConfig): Tensors {
     weights.push(...norm(take, `${at}.output.LayerNorm`, width))
   }
   return new Map(weights)
+}
+
+const TYPE_TABLE = 'embeddings.token_type_embeddings.weight'
+
+/** The vectors of first and second text [2, width]; of an encoder with one type, that one twice. */
+export function tokenTypes(take: Take, { types, width }: BertConfig): Tensor {
+  const { data } = take(TYPE_TABLE, [types, width])
+  const first = data.subarray(0, width)
+  const both = new Float32Array(2 * width)
+  both.set(first)
+  both.set(types === 1 ? first : data.subarray(width, 2 * width), width)
+  return { shape: [2, width], data: both }
 }
 
 function linear(take: Take, site: string, inSize: number, outSize: number): readonly NamedTensor[] {

@@ -11,6 +11,7 @@ import type { Adaptation, Network, NetworkInput, TargetModule } from '../../cont
 import type { Ops } from '../../contracts/ops.ts'
 import { unadapted } from '../../nn/head-input.ts'
 import { invariant, failure } from '../../platform/errors.ts'
+import { TYPES } from '../token-pairs.ts'
 import { attention, linear } from './attention.ts'
 
 export function bertNetwork(config: BertConfig): Network {
@@ -45,13 +46,14 @@ interface Pass<T> {
   readonly adaptation: Adaptation<T>
 }
 
-/** norm(word + position + type 0): a single text has type 0 throughout. */
-function embed<T>(pass: Pass<T>, { ids }: NetworkInput<T>): T {
+/** norm(word + position + type): a single text has type 0 throughout. */
+function embed<T>(pass: Pass<T>, { ids, types }: NetworkInput<T>): T {
   invariant(ids !== undefined, 'bert reads token ids')
   const { ops } = pass
   const word = ops.gather(ops.weight('embeddings.word_embeddings.weight'), ids)
   const position = ops.positions(ops.weight('embeddings.position_embeddings.weight'), ids)
-  const type = ops.weight('embeddings.token_type')
+  const type =
+    types === undefined ? ops.weight('embeddings.token_type') : ops.gather(ops.weight(TYPES), types)
   return norm(pass, 'embeddings.LayerNorm', ops.add(ops.add(word, position), type))
 }
 

@@ -10,10 +10,11 @@ import { open, readFile } from 'node:fs/promises'
 import type { Base } from '../../contracts/base.ts'
 import { readE5, readE5Sizes, type E5Sizes } from '../../nn/containers/e5.ts'
 import { text } from '../../payloads/inputs/text.ts'
-import { takeBertWeights, WORDS } from '../bert/bert.ts'
+import { takeBertWeights, tokenTypes, WORDS } from '../bert/bert.ts'
 import { bertNetwork, type BertConfig } from '../bert/network.ts'
 import { hashBase } from '../folder.ts'
-import { readText, shapeOfTextBase, tokensOf, textOffsets } from '../text-base.ts'
+import { cutOfPair } from '../token-pairs.ts'
+import { pairedTogether, readText, shapeOfTextBase, tokensOf, textOffsets } from '../text-base.ts'
 import { UnigramTokenizer } from './tokenizer.ts'
 
 /** Raised whenever the same file would give another output. */
@@ -28,20 +29,33 @@ export async function openE5(path: string): Promise<Base> {
   const tokenizer = new UnigramTokenizer(file.vocabulary)
   // The server pads rows to multiples of 4, which must have positions too.
   const positions = config.positions - (config.positions % 4)
+  // The table is four fifths of all numbers; a text reads a few rows of them.
+  const take = (name: string, shape: readonly number[]) =>
+    (name === WORDS ? file.takeTable : file.take)(storedName(name), shape)
+  const weights = takeBertWeights(take, config)
+  const hash = hashBase(
+    { equations: EQUATIONS, file: createHash('sha256').update(bytes).digest('hex') },
+    new Map(),
+  )
   return {
-    name: 'e5',
-    hash: hashBase(
-      { equations: EQUATIONS, file: createHash('sha256').update(bytes).digest('hex') },
-      new Map(),
-    ),
-    reads: [text],
-    rows: 'ids',
-    network: bertNetwork(config),
-    weights: takeBertWeights(
-      // Four fifths of all numbers; a text reads a few rows of them.
-      (name, shape) => (name === WORDS ? file.takeTable : file.take)(storedName(name), shape),
-      config,
-    ),
+    ...{ name: 'e5', hash, reads: [text], rows: 'ids', network: bertNetwork(config), weights },
+    // XLM-R has one type, and two markers between the texts.
+    paired() {
+      const types = tokenTypes(take, { ...config, types: 1 })
+      const parts = { network: bertNetwork(config), weights, hash, types }
+      return pairedTogether(parts, ({ text: one, text_pair }, maxTokens) => {
+        const [a, b] = [one, text_pair].map((each) => tokenizer.encode(PREFIX + each))
+        const [first, second] = [a ?? [], b ?? []]
+        const room = Math.max(2, Math.min(maxTokens, positions) - 4)
+        const [kept, left] = cutOfPair(first.length, second.length, room)
+        const before = [begin, ...first.slice(0, kept), end, end]
+        return {
+          ids: [...before, ...second.slice(0, left), end],
+          secondFrom: before.length,
+          dropped: first.length + second.length - kept - left,
+        }
+      })
+    },
     encode(input, maxTokens) {
       const ids = tokenizer.encode(PREFIX + readText(input))
       const room = Math.max(1, Math.min(maxTokens, positions) - 2)
@@ -66,7 +80,8 @@ export async function shapeOfE5(path: string): Promise<Base> {
   try {
     const head = Buffer.alloc(HEAD_BYTES)
     await file.read(head, 0, HEAD_BYTES, 0)
-    return shapeOfTextBase('e5', bertNetwork(configOf(readE5Sizes(head))), path)
+    const config = configOf(readE5Sizes(head))
+    return shapeOfTextBase('e5', bertNetwork(config), path, { readsPairs: true })
   } finally {
     await file.close()
   }

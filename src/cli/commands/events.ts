@@ -21,6 +21,7 @@ export function registerPredict(program: Command): void {
   withClient(program.command('predict').description('predict for texts, or for lines of stdin'))
     .argument('[texts...]', 'texts, one answer each; without any, every line of stdin')
     .option('--features <json...>', 'instead of texts: {"age": 3, "town": "Oslo"}, or 0.5,1,0')
+    .option('--pair <texts...>', 'instead of texts: the first and the second text of a pair')
     .option('--image <file...>', 'instead of texts: the files of pictures')
     .option('-f, --file <path>', 'one text per line, CSV with a header, or JSONL; - = stdin')
     .addOption(

@@ -7,7 +7,7 @@ import type { Json } from '../../contracts/core.ts'
 import type { InputKind } from '../../contracts/payload.ts'
 import { inputs } from '../../payloads/built-in.ts'
 import { failure } from '../../platform/errors.ts'
-import { fileColumns, fileInBase64, textWords, wordReaders } from './payload-flags.ts'
+import { besides, fileColumns, fileInBase64, textWords, wordReaders } from './payload-flags.ts'
 import type { SizedLine } from './read-lines.ts'
 
 type Fields = Record<string, Json>
@@ -87,12 +87,13 @@ export async function* mappedLines(
   }
 }
 
-/** A line of JSONL that is a text and its label, without an input: the text is the input, as in a CSV. */
+/** A line of JSONL that is a text, or a pair, and its label, without an input: as in a CSV. */
 export async function* textLines(lines: AsyncIterable<SizedLine>): AsyncGenerator<SizedLine> {
   for await (const line of lines) {
-    const { text, ...fields } = objectIn(line.text) ?? {}
+    const { text, text_pair, ...fields } = objectIn(line.text) ?? {}
     const isInput = typeof text === 'string' && !('input' in fields || 'prediction_id' in fields)
-    yield isInput ? { ...line, text: eventText(fields, { text }) } : line
+    const input = { text: text ?? null, ...(text_pair !== undefined && { text_pair }) }
+    yield isInput ? { ...line, text: eventText(fields, input) } : line
   }
 }
 
@@ -146,9 +147,9 @@ function rowOf<Cell extends Json>(
 ) {
   const fields: Fields = {}
   const others: Fields = {}
-  let input: Json | undefined
+  let input: Fields | undefined
   for (const [name, cell] of named) {
-    if (single.has(name)) input = { [name]: cell }
+    if (single.has(name)) input = { ...besideIn(input, name), [name]: cell }
     else if (ownColumns.has(name)) fields[name] = asText(cell)
     else if (name.startsWith(EVENT)) {
       const field = name.slice(EVENT.length)
@@ -159,6 +160,17 @@ function rowOf<Cell extends Json>(
   }
   if (Object.keys(others).length > 0) input ??= { [gathered]: others }
   return { fields, input }
+}
+
+/** What an earlier column says of the same input. */
+function besideIn(input: Fields | undefined, name: string): Fields {
+  const [other = ''] = Object.keys(input ?? {})
+  const pairs = [
+    [name, other],
+    [other, name],
+  ]
+  const isOne = pairs.some(([one = '', another = '']) => besides.get(one)?.includes(another))
+  return isOne ? { ...input } : {}
 }
 
 /** A class that is a number in the file is the name of a label. */

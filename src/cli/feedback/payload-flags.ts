@@ -52,10 +52,18 @@ export function withPayloads(command: Command): Command {
   return command
 }
 
+/** By the name of a kind, the keys that an input of it has too. */
+export const besides: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.values(inputs).map(({ name, beside = [] }: InputKind) => [name, beside]),
+)
+
 /** Under the names of their kinds; the last that is given counts. */
 export function inputIn(flags: object): Json | undefined {
-  const [name, value] = valuesIn(inputFlags, flags).at(-1) ?? []
-  return name === undefined ? undefined : { [name]: value ?? null }
+  const given = valuesIn(inputFlags, flags)
+  const [name, value] = given.at(-1) ?? []
+  if (name === undefined) return undefined
+  const others = given.filter(([other]) => besides.get(name)?.includes(other))
+  return Object.fromEntries([...others, [name, value ?? null]])
 }
 
 export function signalIn(flags: object): Readonly<Record<string, Json>> {

@@ -20,6 +20,8 @@ export interface PredictFlags extends ClientFlags {
   /** With each answer, this many of the learned examples that it rests on most. */
   readonly because?: number
   readonly features?: readonly string[]
+  /** First and second texts in turn. */
+  readonly pair?: readonly string[]
   /** Files of pictures. */
   readonly image?: readonly string[]
   /** CSV with a header: one input a row. Otherwise one text a line. */
@@ -42,12 +44,12 @@ interface AskedInput {
 }
 
 export async function predict(texts: readonly string[], flags: PredictFlags): Promise<void> {
-  const { features: vectors = [], image: pictures = [] } = flags
+  const { features: vectors = [], image: pictures = [], pair: sides = [] } = flags
   const named = vectors.flatMap((features) => inputIn({ features }) ?? [])
   const files = pictures.map((image) => ({ input: inputIn({ image }) ?? null, shownAs: image }))
   const connected = await connectModel(flags)
   const plain = (inputs: readonly Json[]) => inputs.map((input) => ({ input }))
-  let block: AskedInput[] = [...plain(named), ...files, ...plain(texts)]
+  let block: AskedInput[] = [...plain(named), ...files, ...plain(pairsOf(sides)), ...plain(texts)]
   if (block.length === 0) {
     let isEmpty = true
     for await (const asked of inputsOf(flags)) {
@@ -58,6 +60,16 @@ export async function predict(texts: readonly string[], flags: PredictFlags): Pr
     if (isEmpty && flags.file !== undefined) throw withoutRows(flags.file)
   }
   await askAll(connected, block, flags)
+}
+
+function pairsOf(sides: readonly string[]): readonly Json[] {
+  if (sides.length % 2 !== 0)
+    throw failure('USAGE', `--pair takes two texts each, not ${sides.length} in all`, {
+      fix: 'quote each text: --pair "The parcel is late." "My order has not arrived."',
+    })
+  return sides.flatMap((text, at) =>
+    at % 2 === 0 ? [{ text, text_pair: sides[at + 1] ?? '' }] : [],
+  )
 }
 
 function said(input: Json, { chat }: PredictFlags): Json {
@@ -158,6 +170,8 @@ const MOST_SHOWN = 1000
 function shown(input: unknown): string {
   const isOfText = typeof input === 'object' && input !== null && 'text' in input
   const text = isOfText ? input.text : input
+  if (isOfText && 'text_pair' in input)
+    return [input.text, input.text_pair].map(shown).join('  |  ')
   if (typeof text === 'string') return text.replace(/\s+/g, ' ')
   const whole = JSON.stringify(input)
   return whole.length > MOST_SHOWN ? `${whole.slice(0, MOST_SHOWN)}…` : whole

@@ -144,13 +144,20 @@ interface MissingBase {
 
 /** In the order of the models that name them. */
 export function missingBases({ models }: Config): readonly MissingBase[] {
-  const isPulled = (name: unknown): name is string =>
-    typeof name === 'string' && Object.hasOwn(wheels, name)
   const names = Object.values(models).flatMap(({ base, memory: { embedding } }) => [
     ...(typeof base === 'object' && 'pulled' in base ? [base.pulled] : []),
-    ...[base, embedding].filter(isPulled),
+    ...[...namesIn(base), ...(typeof embedding === 'string' ? [embedding] : [])].filter((name) =>
+      Object.hasOwn(wheels, name),
+    ),
   ])
   return [...new Set(names)]
     .filter((name) => !existsSync(pulledFolder(name)))
     .map((name) => ({ base: name, command: `antikythera models pull ${name}` }))
+}
+
+/** A base may stand on others, which its settings name. */
+function namesIn(choice: unknown): readonly string[] {
+  if (typeof choice === 'string') return [choice]
+  if (typeof choice !== 'object' || choice === null) return []
+  return Object.values(choice).flatMap(namesIn)
 }

@@ -28,6 +28,7 @@ const builtIn: Readonly<Record<keyof typeof bases, string>> = {
   features: 'base: { features: { size: N } } (vectors of numbers)',
   onnx: 'base: { onnx: { file: FILE } } (a network of pictures of your own, for heads and closed forms)',
   pair: 'base: { pair: { context: { size: N }, item: { size: M } } } (for task: ranking)',
+  'text-pair': 'base: { text-pair: { of: minilm } } (pairs of texts, on a base of texts)',
 }
 
 export async function listModels(flags: ModelsFlags): Promise<void> {

@@ -69,7 +69,12 @@ export const TrainerAnswer = Type.Object({
 export const ReadKind = Type.Object({
   name: text('the key of its values below input'),
   summary: Type.String(),
-  example: Type.Unknown({ description: 'what may stand below the key' }),
+  example: Type.Unknown({
+    description: 'what may stand below the key, or of several keys the input',
+  }),
+  beside: Type.Optional(
+    Type.Array(Type.String(), { description: 'further keys that an input has beside it' }),
+  ),
   files: Type.Optional(
     Type.Array(Type.String(), {
       description: 'its values are files of these media types, as base64 or as a data URL',

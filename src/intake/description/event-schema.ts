@@ -8,7 +8,7 @@
 import type { TaskView } from '../../contracts/task-view.ts'
 import type { InputKind, PayloadLimits, SignalKind } from '../../contracts/payload.ts'
 import { text } from '../../payloads/inputs/text.ts'
-import { printable, visible } from '../../payloads/reading.ts'
+import { keyed, printable, visible } from '../../payloads/reading.ts'
 import { usualInputs } from '../../payloads/built-in.ts'
 import { HEAVIEST, IDENTITY_CHARACTERS, SLICE_CHARACTERS } from '../events/fields.ts'
 import { CORRECTION, waysOf, wordsOf, type SignalWords } from '../events/signal.ts'
@@ -96,10 +96,12 @@ export function signalSchemas(
 function inputSchema(limits: PayloadLimits, isOpen: boolean): JsonSchema {
   const kinds = usualInputs
   const named = (all: readonly InputKind[]) => all.map(({ name }) => ({ required: [name] }))
-  const only = ({ name, ...kind }: InputKind) => ({
-    ...{ type: 'object', properties: { [name]: kind.schema(limits) }, required: [name] },
-    not: { anyOf: named(kinds.filter((other) => other.name !== name)) },
-  })
+  const only = (kind: InputKind) => {
+    const { name, beside } = kind
+    const own = { type: 'object', properties: { [name]: kind.schema(limits) }, required: [name] }
+    const others = kinds.filter((other) => other !== kind && beside?.includes(other.name) !== true)
+    return { ...(beside === undefined ? own : kind.schema(limits)), not: { anyOf: named(others) } }
+  }
   return {
     ...inputShown(kinds),
     oneOf: [
@@ -112,10 +114,13 @@ function inputSchema(limits: PayloadLimits, isOpen: boolean): JsonSchema {
 
 /** An input for people: the kinds that there are, and an example of each. */
 export function inputShown(kinds: readonly InputKind[] = usualInputs) {
-  const forms = kinds.map(({ name, summary }) => `{"${name}": …} (${summary})`)
+  const forms = kinds.map(({ name, beside = [], summary }) => {
+    const keys = [...beside, name].map((key) => `"${key}": …`)
+    return `{${keys.join(', ')}} (${summary})`
+  })
   return {
     description: `as the base of the model reads it: a plain text, or ${forms.join(', ')}`,
-    examples: [text.example, ...kinds.map(({ name, example }) => ({ [name]: example }))],
+    examples: [text.example, ...kinds.map((kind) => keyed(kind, kind.example))],
   }
 }
 

@@ -63,7 +63,8 @@ function saidBy({ kind, ...fields }: Payload): string {
 }
 
 function inputText(input: Input | undefined): string {
-  const value = input?.[input.kind] ?? ''
+  const { kind, ...fields } = input ?? { kind: '' }
+  const value = Object.keys(fields).length > 1 ? fields : (fields[kind] ?? '')
   if (typeof value !== 'object') return String(value)
   if (!Array.isArray(value)) return canonicalJson(value)
   const list: readonly Json[] = value

@@ -2,7 +2,15 @@
  * Single fields of an event: each reader returns one value of unknown type, or refuses it with its place.
  */
 import type { Json } from '../../contracts/core.ts'
-import { hasUnprintable, isLonger, refuse, below, given, isObject } from '../../payloads/reading.ts'
+import {
+  below,
+  given,
+  hasUnprintable,
+  isLonger,
+  isObject,
+  refuse,
+  valueIn,
+} from '../../payloads/reading.ts'
 import type { Input } from '../../contracts/event.ts'
 import type { InputKind, PayloadLimits } from '../../contracts/payload.ts'
 import { text } from '../../payloads/inputs/text.ts'
@@ -103,12 +111,15 @@ function read(
   const object = isObject(value) ? value : {}
   const others = reads.filter((kind) => !usualInputs.includes(kind))
   const known = others.length === 0 ? usualInputs : [...usualInputs, ...others]
-  const [kind, other] = known.filter(({ name }) => given(object, name) !== undefined)
-  const written = kind === undefined ? undefined : given(object, kind.name)
+  const named = known.filter(({ name }) => given(object, name) !== undefined)
+  const besides = named.flatMap(({ beside = [] }) => beside)
+  const [kind, other] = named.filter(({ name }) => !besides.includes(name))
+  const written = kind && valueIn(kind, object)
   if (kind === undefined || written === undefined || other !== undefined) {
-    const forms = known.map(({ name }) => `{ ${name} }`)
+    const forms = known.map(({ name, beside = [] }) => `{ ${[...beside, name].join(', ')} }`)
     const why = `either ${forms.slice(0, -1).join(', ')} or ${forms.slice(-1).join('')}`
     throw refuse('EVENT_INVALID', pointer, why)
   }
-  return { kind, input: kind.read(written, limits, below(pointer, kind.name)) }
+  const place = kind.beside === undefined ? below(pointer, kind.name) : pointer
+  return { kind, input: kind.read(written, limits, place) }
 }

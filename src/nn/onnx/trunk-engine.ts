@@ -33,7 +33,7 @@ export async function openTrunkEngine(
       await pool.close()
       throw error
     })
-  const runs = new RunsByLength((rows) => latentsOf(pool, rows, base.quantize !== undefined))
+  const runs = new RunsByLength((rows) => latentsOf(pool, rows, base))
   return {
     encode: (rows) => Promise.all(rows.map((row) => latentOfRow(row, (each) => runs.add(each)))),
     close: () => pool.close(),
@@ -46,12 +46,15 @@ const SESSION = 'trunk'
 async function latentsOf(
   pool: OrtPool,
   rows: readonly EncodedRow[],
-  pads: boolean,
+  base: Base,
 ): Promise<readonly Latent[]> {
   const [first] = rows
   invariant(first, 'a run has at least one row')
-  const [real, fed] = [positionsOf(first), pads ? paddedPositions(first) : positionsOf(first)]
-  const { hidden } = await pool.run({ session: SESSION, feeds: feedsOf(rows, fed) })
+  const [real, fed] = [
+    positionsOf(first),
+    base.quantize === undefined ? positionsOf(first) : paddedPositions(first),
+  ]
+  const { hidden } = await pool.run({ session: SESSION, feeds: feedsOf(rows, fed, base) })
   const [, given, width] = hidden?.shape ?? []
   invariant(hidden?.data instanceof Float32Array && given && width, 'a trunk without output')
   const { data } = hidden
@@ -133,7 +136,7 @@ interface WaitingRow {
 export class RunsByLength {
   readonly #run: (rows: readonly EncodedRow[]) => Promise<readonly Latent[]>
   /** Waiting rows by length, in the order in which the lengths were first requested. */
-  #waiting = new Map<number, WaitingRow[]>()
+  #waiting = new Map<string, WaitingRow[]>()
 
   constructor(run: (rows: readonly EncodedRow[]) => Promise<readonly Latent[]>) {
     this.#run = run
@@ -142,10 +145,10 @@ export class RunsByLength {
   add(row: EncodedRow): Promise<Latent> {
     return new Promise((resolve, reject) => {
       if (this.#waiting.size === 0) queueMicrotask(() => this.#start())
-      const positions = positionsOf(row)
-      const alike = this.#waiting.get(positions) ?? []
+      const lengths = `${positionsOf(row)} ${row.secondFrom ?? ''}`
+      const alike = this.#waiting.get(lengths) ?? []
       alike.push({ row, resolve, reject })
-      this.#waiting.set(positions, alike)
+      this.#waiting.set(lengths, alike)
     })
   }
 

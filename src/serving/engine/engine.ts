@@ -12,6 +12,7 @@ import { ROW_ADAPTER } from '../../nn/onnx/ops.ts'
 import type { OrtRun } from '../../nn/onnx/thread.ts'
 import { openOrtPool, type OrtPool, type OrtPoolOptions, proveInt8 } from '../../nn/onnx/pool.ts'
 import { invariant } from '../../platform/errors.ts'
+import type { Base } from '../../contracts/base.ts'
 import type { EncodedRow } from '../../contracts/network.ts'
 import {
   prepareAdapter,
@@ -100,7 +101,9 @@ class OnnxServingEngine implements ServingEngine {
 
   async load(key: string, version: Version): Promise<void> {
     const adapter = prepareAdapter(this.#parts, key, version)
-    await this.#loaded.load(key, adapter, async () => this.#pool.warm(warmingRun(key, adapter)))
+    await this.#loaded.load(key, adapter, async () =>
+      this.#pool.warm(warmingRun(this.#parts.base, key, adapter)),
+    )
   }
 
   unload(key: string): void {
@@ -126,7 +129,9 @@ class OnnxServingEngine implements ServingEngine {
     const [first] = rows
     invariant(first, 'a run without rows')
     const { graph } = this.#loaded.find(first.adapter)
-    const { logits } = await this.#pool.run(runOf(graph.key, keys, rows, positions))
+    const { logits } = await this.#pool.run(
+      runOf(this.#parts.base, graph.key, keys, rows, positions),
+    )
     invariant(logits?.data instanceof Float32Array, 'a run without logits')
     const stride = logits.data.length / rows.length
     for (const [at, { place, adapter, encoded }] of rows.entries()) {
@@ -140,12 +145,13 @@ class OnnxServingEngine implements ServingEngine {
   }
 }
 
-function warmingRun(key: string, { graph, example }: PreparedAdapter): OrtRun {
+function warmingRun(base: Base, key: string, { graph, example }: PreparedAdapter): OrtRun {
   const row = { adapter: key, encoded: example }
-  return runOf(graph.key, [key], [row], paddedPositions(example))
+  return runOf(base, graph.key, [key], [row], paddedPositions(example))
 }
 
 function runOf(
+  base: Base,
   graph: string,
   held: readonly string[],
   rows: readonly PlannedRow[],
@@ -155,6 +161,7 @@ function runOf(
   const feeds = feedsOf(
     rows.map(({ encoded }) => encoded),
     positions,
+    base,
   )
   return {
     session: graph,

@@ -21,6 +21,7 @@ function TryRow(props: TryProps) {
   const { answered, say } = trial
   const answer = answered?.predictions[0]
   const files = model.reads[0]?.files
+  const pair = model.reads.find(({ beside }) => beside !== undefined)
   const predict = () => trial.ask(inputOf(input, model.reads))
   return (
     <TryBox
@@ -28,7 +29,13 @@ function TryRow(props: TryProps) {
       onAsk={() => void predict()}
       fields={
         <>
-          {files === undefined ? (
+          {pair !== undefined ? (
+            <PairFields
+              keys={[...(pair.beside ?? []), pair.name]}
+              value={input}
+              onInput={setInput}
+            />
+          ) : files === undefined ? (
             <label class="field">
               Input
               <textarea
@@ -86,6 +93,36 @@ function TryRow(props: TryProps) {
   )
 }
 
+interface PairFieldsProps {
+  readonly keys: readonly string[]
+  /** The input as JSON; '' = nothing yet. */
+  readonly value: string
+  readonly onInput: (value: string) => void
+}
+
+/** A box for each key of the input. */
+function PairFields({ keys, value, onInput }: PairFieldsProps) {
+  const fields = (value === '' ? {} : JSON.parse(value)) as Readonly<Record<string, string>>
+  return (
+    <>
+      {keys.map((key, at) => (
+        <label class="field" key={key}>
+          {at === 0 ? 'First text' : 'Second text'}
+          <textarea
+            dir="auto"
+            required
+            rows={2}
+            value={fields[key] ?? ''}
+            onInput={(event) =>
+              onInput(JSON.stringify({ ...fields, [key]: event.currentTarget.value }))
+            }
+          />
+        </label>
+      ))}
+    </>
+  )
+}
+
 interface PictureFieldProps {
   readonly types: readonly string[]
   /** As a data URL; '' = none is chosen. */
@@ -125,14 +162,17 @@ const readsText = (reads: Reads) => reads.some(({ name }) => name === 'text')
 function textOfExample(reads: Reads): string {
   const kind = reads.find(({ name }) => name === 'text') ?? reads[0]
   if (kind === undefined) return ''
-  return kind.name === 'text' ? String(kind.example) : JSON.stringify({ [kind.name]: kind.example })
+  if (kind.name === 'text') return String(kind.example)
+  return JSON.stringify(kind.beside === undefined ? { [kind.name]: kind.example } : kind.example)
 }
 
 /** Where the model reads texts, text is text. An input with the name of its kind is sent as such, and other JSON as the first kind. */
 function inputOf(text: string, reads: Reads): unknown {
   const value = jsonOr(text)
-  const [key, ...more] = isObject(value) ? Object.keys(value) : []
-  if (more.length === 0 && reads.some(({ name }) => name === key)) return value
+  const keys = isObject(value) ? Object.keys(value) : []
+  const isOf = ({ name, beside = [] }: Reads[number]) =>
+    keys.includes(name) && keys.every((key) => key === name || beside.includes(key))
+  if (reads.some(isOf)) return value
   return readsText(reads) || reads[0] === undefined ? text : { [reads[0].name]: value }
 }
 
