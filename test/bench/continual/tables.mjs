@@ -1,6 +1,6 @@
 /**
  * The tables of policies/README.md, one by one: node test/bench/continual/tables.mjs <table> --data <folder> [--seeds 5]
- * [--only <words of a run's name>] [--results <folder>] [--fresh] [--rows 8000, of `labels`]
+ * [--only <words of a run's name>] [--results <folder>] [--fresh] [--rows 8000, of `labels` and `pairs`]
  *
  * Each table is a file `<table>.mjs` that exports `measure(bench)` and answers what the table shows:
  * `{ columns, rows, note? }`. Its runs go through `bench.run`, which keeps each in `<results>/continual-<table>.json` as
@@ -16,7 +16,7 @@ const TABLES = [
   ...['mnist', 'tabular', 'text', 'drift', 'cost', 'memory'],
   ...['chosen-text', 'chosen-tables', 'mixture', 'text-drift', 'chosen-text-drift'],
   ...['few-labels', 'corrections', 'first-labels', 'bases', 'text-defaults', 'worth', 'languages'],
-  ...['answer-cost', 'spans', 'labels', 'bandit'],
+  ...['answer-cost', 'spans', 'labels', 'bandit', 'pairs'],
 ]
 const { positionals, values } = parseArgs({
   allowPositionals: true,

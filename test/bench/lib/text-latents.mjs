@@ -28,8 +28,11 @@ export async function latentsOf(base, cut, rows) {
   return new Map(rows.map(({ key }, at) => [key, latents[at]]))
 }
 
-export function encodedOf(base, { text }) {
-  return base.encode({ kind: 'text', text }, MAX_TOKENS)
+/** Of a text, or of two. */
+export function encodedOf(base, { text, text_pair }) {
+  const input =
+    text_pair === undefined ? { kind: 'text', text } : { kind: 'text_pair', text, text_pair }
+  return base.encode(input, MAX_TOKENS)
 }
 
 async function encode(base, cut, rows, path) {
@@ -62,7 +65,8 @@ function pathOf(base, cut, rows) {
   const folder = join(userCache(), 'bench')
   mkdirSync(folder, { recursive: true })
   const texts = createHash('sha256')
-  for (const { text } of rows) texts.update(`${text}\n`)
+  for (const { text, text_pair } of rows)
+    texts.update(text_pair === undefined ? `${text}\n` : `${text}\t${text_pair}\n`)
   const name = [base.hash.slice(0, 12), base.trunk ?? cut, texts.digest('hex').slice(0, 12)]
   return join(folder, `latents ${name.join(' ')}`.replaceAll(' ', '-'))
 }
