@@ -32,6 +32,12 @@ const smaller: Readonly<Record<string, Settings>> = {
   smollm2: { base: tiny, adapter: { method: 'lora', tail_layers: 1 } },
 }
 
+function smallerFor(base: unknown): Settings | undefined {
+  if (typeof base === 'string') return smaller[base]
+  const isOfPairs = typeof base === 'object' && base !== null && 'text-pair' in base
+  return isOfPairs ? { ...smaller.minilm, base: { 'text-pair': { of: 'use-lite' } } } : undefined
+}
+
 /** Of tasks that closed forms do not learn. */
 const reaching = { base: 'use-lite', adapter: { method: 'lora', tail_layers: 1 } }
 const withoutSums: readonly unknown[] = ['multilabel', 'spans']
@@ -42,7 +48,7 @@ const models = Object.fromEntries(
     const text = readFileSync(join(examples, name, 'antikythera.yaml'), 'utf8')
     const written = parse(text) as { readonly models: Readonly<Record<string, Settings>> }
     return Object.entries(written.models).map(([model, settings]) => {
-      const base = typeof settings.base === 'string' ? smaller[settings.base] : undefined
+      const base = smallerFor(settings.base)
       const change = withoutSums.includes(settings.task) ? reaching : base
       const memory = settings.memory !== undefined && { ...settings.memory, embedding: 'use-lite' }
       return [

@@ -55,7 +55,7 @@ export const textPair = {
 } satisfies BasePlugin
 
 /** The head reads the embeddings as they are; its penalty is chosen on the validation pairs of SICK. */
-const ridge = { method: 'ranpac', features: 2048, ridge: 300 }
+const ridge = { method: 'ranpac', features: 2048, ridge: 3000 }
 const apart: ModelDefaults = {
   adapter: { method: 'head' },
   forClasses: { adapter: ridge },

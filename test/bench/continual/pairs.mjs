@@ -30,13 +30,14 @@ const sums = { trigger: { policy: 'count', every: 250, rest: 0 } }
 const goals = {
   class: {
     ours: {
-      'apart, RanPAC': { ...ranpac(300), ...sums },
+      'apart, RanPAC': sums,
       'together, LoRA': { as: 'together' },
     },
     development: {
       'apart, RanPAC, ridge 30': { ...ranpac(30), ...sums },
       'apart, RanPAC, ridge 300': { ...ranpac(300), ...sums },
       'apart, RanPAC, ridge 3000': { ...ranpac(3000), ...sums },
+      'apart, RanPAC, ridge 30000': { ...ranpac(30_000), ...sums },
       'apart, a head': { adapter: { method: 'head' } },
       'together, LoRA': { as: 'together' },
     },
@@ -124,7 +125,7 @@ async function pairRun({ tf, goal, seed, taught, asked, ...settings }) {
   const latents = await latentsOf(base, cut, taught)
   const used = cpuTime()
   for (const row of taught) {
-    const target = goal === 'class' ? row.label : row.value
+    const target = goal === 'class' ? { kind: 'label', label: row.label } : row.value
     const example = {
       ...{ key: row.key, id: row.key, source: 'stream', weight: 1 },
       ...{ encoded: encodedOf(base, row), target },
