@@ -84,7 +84,7 @@ test('what was cut off of both texts is counted, and the hash is another than th
   }
 })
 
-test('apart, a pair is the blocks u, v, |u − v| and u · v of the two embeddings, in any company', async () => {
+test('apart, a pair is the blocks u, v, |u − v| and 8 u · v of the two embeddings, in any company', async () => {
   const single = await openBert(join(tiny, 'half'))
   const base = pairedApart(single)
   const texts = ['What a lovely phone.', 'a', 'the battery died after two days']
@@ -101,7 +101,7 @@ test('apart, a pair is the blocks u, v, |u − v| and u · v of the two embeddin
     Float32Array.from([
       ...[...a, ...b],
       ...a.map((value, at) => Math.abs(value - b[at]!)),
-      ...a.map((value, at) => value * b[at]!),
+      ...a.map((value, at) => 8 * value * b[at]!),
     ])
   expect(one).toMatchObject({ positions: 1, width: 4 * single.network.width })
   expect(distance([one!.data, other!.data], [blocks(u!, v!), blocks(v!, w!)])).toBeLessThan(1e-5)
@@ -117,7 +117,7 @@ test('a base of vectors gives the blocks at once', () => {
     encode: ({ text }: { readonly text: string }) => ({ data: Float32Array.from(vectors[text]!) }),
   } as unknown as Base
   const { data } = pairedApart(single).encode(pairOf('a', 'b'), LIMIT)
-  const expected = [0.6, 0.8, 1, 0, 0.4, 0.8, 0.6, 0]
+  const expected = [0.6, 0.8, 1, 0, 0.4, 0.8, 4.8, 0]
   expect(distance([valuesOf({ data })], [Float32Array.from(expected)])).toBeLessThan(1e-6)
 })
 

@@ -1,7 +1,9 @@
 /**
  * Two texts, each embedded by itself with a base of single texts; what a head reads of them are four blocks side by side:
  *
- *   x = [ u, v, |u − v|, u · v ]      u, v the embeddings of the first and the second, at unit length
+ *   x = [ u, v, |u − v|, 8 u · v ]      u, v the embeddings of the first and the second, at unit length
+ *
+ * The products of hundreds of small numbers are so small that a head would learn the cosine, their sum, last: hence the factor.
  *
  * All of it is frozen and belongs to the trunk: an example's latent is this one vector, and nothing is left for an adapter.
  *
@@ -19,8 +21,9 @@ import { invariant } from '../../platform/errors.ts'
 import { readPair } from '../text-base.ts'
 
 const BLOCKS = 4
-/** ‖x‖² ≤ 1 + 1 + 4 + 1. */
-const LONGEST = Math.sqrt(7)
+const FACTOR = 8
+/** ‖x‖² ≤ 1 + 1 + 4 + 64. */
+const LONGEST = Math.sqrt(6 + FACTOR ** 2)
 
 /** Raised whenever the same embeddings would give another vector. */
 const EQUATIONS = 'text-pair/apart/1'
@@ -65,7 +68,7 @@ function vectorOf(first: EncodedRow, second: EncodedRow): EncodedRow {
     data[at] = a
     data[length + at] = b
     data[2 * length + at] = Math.abs(a - b)
-    data[3 * length + at] = a * b
+    data[3 * length + at] = FACTOR * a * b
   }
   return { data }
 }
@@ -100,7 +103,8 @@ function pairNetwork(single: Network): Network {
       invariant(u !== undefined && v !== undefined, 'a pair has two texts')
       const difference = ops.sub(u, v)
       const distance = ops.maximum(difference, ops.sub(v, u))
-      return ops.concat([u, v, distance, ops.mul(u, v)])
+      const product = ops.mul(ops.mul(u, v), ops.scalar(FACTOR))
+      return ops.concat([u, v, distance, product])
     },
   }
 }
