@@ -43,7 +43,7 @@ const FAULTS = {
   },
   broken: {
     taught: [
-      'Somebody dropped the {thing} and it cracked.',
+      'I dropped the {thing} and it cracked.',
       'The case of the {thing} is broken.',
       'The {thing} has a crack across the front.',
       'A piece of the {thing} has come off.',

@@ -30,7 +30,8 @@ const sums = { trigger: { policy: 'count', every: 250, rest: 0 } }
 const goals = {
   class: {
     ours: {
-      'apart, RanPAC': sums,
+      'apart, a head': {},
+      'apart, RanPAC': { ...ranpac(3000), ...sums },
       'together, LoRA': { as: 'together' },
     },
     development: {
