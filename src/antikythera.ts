@@ -122,7 +122,7 @@ export async function openPredictor<Output = Answer>(
         const given = typeof input === 'object' && 'kind' in input ? input : undefined
         return given ?? requestInput(base, config.limits, input, `/inputs/${at}`)
       })
-      await prepared(base, read)
+      await prepared({ base, maxTokens: settings.max_tokens }, read)
       const rows = read.map((input) => ({
         adapter: manifest.digest,
         input,

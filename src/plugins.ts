@@ -69,6 +69,7 @@ import { bert } from './bases/bert/plugin.ts'
 import { causal } from './bases/causal/plugin.ts'
 import { features } from './bases/features/plugin.ts'
 import { onnx } from './bases/onnx/plugin.ts'
+import { fields } from './bases/fields/plugin.ts'
 import { pair } from './bases/pair/plugin.ts'
 import {
   e5Small,
@@ -118,6 +119,7 @@ export const bases = {
   onnx,
   pair,
   'text-pair': textPair,
+  fields,
 } satisfies Readonly<Record<string, BasePlugin>>
 
 /** Under `adapter: { method: … }`. */

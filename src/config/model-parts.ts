@@ -38,7 +38,9 @@ export async function openBase(
   const chosen = chosenBase(config, plugins)
   const opened = openBasesOf(chosen.plugin)
   const key = JSON.stringify(config)
-  const opening = opened.get(key) ?? chosen.plugin.open(chosen.settings)
+  const opening =
+    opened.get(key) ??
+    chosen.plugin.open(chosen.settings, (part) => openBase(part as ModelConfig['base'], plugins))
   opened.set(key, opening)
   return opening
 }

@@ -22,7 +22,7 @@ import {
 import { quantized } from '../adapters/quantized.ts'
 import { failure } from '../platform/errors.ts'
 import { CodedError } from '../contracts/core.ts'
-import type { Base } from '../contracts/base.ts'
+import type { Base, OpenPart } from '../contracts/base.ts'
 import type { EncodedRow } from '../contracts/network.ts'
 import { withoutLanguage } from '../intake/encode-example.ts'
 import type { Path, Problem } from './problem.ts'
@@ -51,7 +51,9 @@ export async function modelProblems(
 /** Without the weights of a folder: its files must exist, and its shape is read. */
 export const openCheaply: OpenBase = async (model, plugins) => {
   const { plugin, settings } = chosenBase(model.base, plugins)
-  return plugin.shape?.(settings) ?? openBase(model.base, plugins)
+  const part: OpenPart = (base) =>
+    openCheaply({ ...model, base: base as ModelConfig['base'] }, plugins)
+  return plugin.shape?.(settings, part) ?? openBase(model.base, plugins)
 }
 
 type Policies = PluginTable['policies']

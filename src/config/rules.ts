@@ -153,6 +153,7 @@ const modelRules: readonly ModelRule[] = [
     const faults = plugin.check?.(settings, {
       isClosedForm: isClosedForm(adapter, plugins),
       hasMemory: plugins.policies.memory[memory.policy]?.needsFixedEmbedding === true,
+      reach: adapter.tail_layers,
       limits,
     })
     return (faults ?? []).map(({ path, message }) => wrong(path, message))

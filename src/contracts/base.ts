@@ -1,5 +1,5 @@
 /** A base: a frozen pretrained network with its weights and its tokenizer or vectoriser. For authors of bases. */
-import type { Json, Plugin, Tensors } from './core.ts'
+import type { BaseValue, Json, Plugin, Tensors } from './core.ts'
 import type { Input } from './event.ts'
 import type { InputKind } from './payload.ts'
 import type { EncodedRow, Latent, Network } from './network.ts'
@@ -99,9 +99,10 @@ export interface Base {
   encode(input: Input, maxTokens: number): EncodedRow
   /**
    * Present if an input, such as a picture, takes long: then `encode` takes only what was prepared, the same object. Runs off the
-   * JavaScript thread; rejects with what `encode` would throw. Again for the same object, it costs nothing.
+   * JavaScript thread; rejects with what `encode` would throw. Again for the same object, it costs nothing. Both get the same
+   * `maxTokens`.
    */
-  prepare?(input: Input): Promise<void>
+  prepare?(input: Input, maxTokens: number): Promise<void>
   /**
    * Which characters of a text each token of its row stands for: [start, end) in UTF-16 units, one after the other. A marker, a
    * space and a control token that the text spells have no characters; a character of several tokens is of each of them.
@@ -147,12 +148,15 @@ export interface TrunkEngine {
   close(): Promise<void>
 }
 
+/** Opens a base that a setting of type `base` names; all models that name it share it. */
+export type OpenPart = (choice: BaseValue) => Promise<Base>
+
 /** A base as a plug-in. */
-export interface BasePlugin extends Plugin<Promise<Base>> {
+export interface BasePlugin extends Plugin<Promise<Base>, [parts?: OpenPart]> {
   /** The one setting that may replace the mapping: `{ bert: ./folder }`. */
   readonly inline?: string
   /** The base without its weights, if `open` takes long; `encode` is not called. */
-  shape?(settings: Readonly<Record<string, unknown>>): Promise<Base>
+  shape?(settings: Readonly<Record<string, unknown>>, parts?: OpenPart): Promise<Base>
   /** Defaults of `train` for each model on it, also one with an adapter of its own. */
   readonly train?: Readonly<Record<string, Json>>
   /** The defaults of a model on it if the config names no adapter, from the base's settings as they are written. */
@@ -186,6 +190,8 @@ export interface ModelOnBase {
   readonly isClosedForm: boolean
   /** Whether stored examples vote by embeddings that no statistics may change. */
   readonly hasMemory: boolean
+  /** Upper layers that its adapter changes. */
+  readonly reach: number | 'all'
   readonly limits: { readonly features: number }
 }
 

@@ -196,10 +196,15 @@ export type Setting = {
     }
   /** Names of the user's own, each with a value. */
   | { readonly type: 'map'; readonly names?: string; readonly of: Setting }
+  /** Another base, written as under `base:`; one that has bases itself cannot be chosen. */
+  | { readonly type: 'base' }
   | { readonly type: 'group'; readonly settings: Settings }
   | { readonly type: 'constant'; readonly value: string | number | boolean }
   | { readonly type: 'either'; readonly of: readonly Setting[]; readonly default?: Json }
 )
+
+/** `minilm`, or `{ bert: ./folder }`. */
+export type BaseValue = string | Readonly<Record<string, unknown>>
 
 export type Settings = Readonly<Record<string, Setting>>
 
@@ -214,17 +219,19 @@ export type ValueOf<Of> = Of extends { readonly type: 'integer' | 'number' | 'du
         ? Option
         : Of extends { readonly value: infer Value }
           ? Value
-          : Of extends { readonly settings: infer Group }
-            ? SettingsOf<Group>
-            : Of extends { readonly type: 'list'; readonly of: infer Item }
-              ? readonly ValueOf<Item>[]
-              : Of extends { readonly type: 'map'; readonly of: infer Item }
-                ? Readonly<Record<string, ValueOf<Item>>>
-                : Of extends { readonly type: 'either'; readonly of: readonly (infer Branch)[] }
-                  ? Branch extends unknown
-                    ? ValueOf<Branch>
+          : Of extends { readonly type: 'base' }
+            ? BaseValue
+            : Of extends { readonly settings: infer Group }
+              ? SettingsOf<Group>
+              : Of extends { readonly type: 'list'; readonly of: infer Item }
+                ? readonly ValueOf<Item>[]
+                : Of extends { readonly type: 'map'; readonly of: infer Item }
+                  ? Readonly<Record<string, ValueOf<Item>>>
+                  : Of extends { readonly type: 'either'; readonly of: readonly (infer Branch)[] }
+                    ? Branch extends unknown
+                      ? ValueOf<Branch>
+                      : never
                     : never
-                  : never
 
 type SettingRule = { readonly default: unknown } | { readonly required: true }
 

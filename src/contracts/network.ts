@@ -51,6 +51,8 @@ export interface EncodedRow {
   readonly positions?: number
   /** How many tokens of a longer text were cut off; absent = none. Not part of a checkpoint. */
   readonly dropped?: number
+  /** Of values that stand for a text which was cut: how many tokens were read. Not part of a checkpoint. */
+  readonly kept?: number
   /** `Base.offsets`, for a task that needs them to answer. Not part of a checkpoint. */
   readonly offsets?: Int32Array
   /** Of two texts: where the tokens of the second begin; absent = of one. */

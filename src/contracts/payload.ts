@@ -50,8 +50,19 @@ export interface InputKind<Value extends Payload = Payload> extends PayloadKind 
   readonly example: Json
   /** Its values are files of these media types, as base64 or as a data URL. */
   readonly files?: readonly string[]
+  /** Its values have these fields, each with a box and a column of its own. */
+  readonly fields?: Readonly<Record<string, FieldFacts>>
   /** Of a table: its value stands in a column of its name, or is the object of all columns that mean nothing else. */
   readonly columns?: 'own' | 'others'
+}
+
+/** One field of an input that has several. */
+export interface FieldFacts {
+  /** `number`, `category`, `boolean`, or the name of an input kind: its values stand below that name, and a text also alone. */
+  readonly kind: string
+  readonly required?: true
+  /** As of an input kind. */
+  readonly files?: readonly string[]
 }
 
 /** Something that feedback says. Two values with the same fields, in the order of `read`, are the same lesson. */

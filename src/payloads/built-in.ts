@@ -5,6 +5,7 @@
 import type { InputKind, SignalKind } from '../contracts/payload.ts'
 import { choice } from './inputs/choice.ts'
 import { features } from './inputs/features.ts'
+import { fields } from './inputs/fields.ts'
 import { image } from './inputs/image.ts'
 import { messages } from './inputs/messages.ts'
 import { text } from './inputs/text.ts'
@@ -28,6 +29,7 @@ export const inputs = {
   messages,
   choice,
   image,
+  fields,
 } satisfies Readonly<Record<string, InputKind>>
 
 /** What an event says, under the words of its kind. */
@@ -47,7 +49,9 @@ export const signals = {
 } satisfies Readonly<Record<string, SignalKind>>
 
 /** What a sender may try with any model: refused by name where the model does not take it. */
-export const usualInputs: readonly InputKind[] = [text, textPair, features, messages, image]
+export const usualInputs: readonly InputKind[] = [
+  ...[text, textPair, features, messages, image, fields],
+]
 
 /** The same. A model learns from these unless its task says otherwise. */
 export const usualSignals: readonly SignalKind[] = [label, rating]

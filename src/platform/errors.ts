@@ -178,6 +178,18 @@ export const errorTable = {
   FEATURE_TOO_LARGE: row(400, 65).fix(
     'send null for a missing value, or scale the feature: at most 1e15 in magnitude is read',
   ),
+  FIELDS_INVALID: row(400, 65).fix(
+    'send an object of fields by name: { "amount": 120, "note": "a dent", "photo": { "image": … } }',
+  ),
+  FIELD_UNKNOWN: row(400, 65).fix(
+    'correct the name, or declare it in base.fields.schema or base.fields.bases, or leave out such names with base.fields.unknown: ignore, and restart',
+  ),
+  FIELD_MISSING: row(400, 65).fix(
+    'send the field, or take its name out of base.fields.required and restart',
+  ),
+  FIELD_WRONG_KIND: row(400, 65).fix(
+    'send the field as base.fields declares it: a number, a category, true or false, a text, or { "image": … }; null where it is missing',
+  ),
   COMPLETION_INVALID: row(400, 65).fix(
     'send the answer as a text with at least one visible character, or raise limits.text_characters',
   ),

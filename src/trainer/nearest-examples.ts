@@ -72,8 +72,8 @@ export class NearestExamples {
     signal: AbortSignal,
   ): Promise<NearestAnswer> {
     const { loop } = this.#parts
-    const { base, trunk } = loop.encoding
-    await Promise.all(inputs.map(async (input) => base.prepare?.(input)))
+    const { base, maxTokens, trunk } = loop.encoding
+    await Promise.all(inputs.map(async (input) => base.prepare?.(input, maxTokens)))
     const latents = await trunk.encode(inputs.map((input) => this.#rowOf(input)))
     const index = await this.#indexOf(version, signal)
     const shown = (near: readonly NearItem[]) =>

@@ -35,7 +35,7 @@ function madePicture(turn: number) {
 
 async function rowOf(made: Parameters<typeof inputOf>[0]) {
   const input = await inputOf(made)
-  await base.prepare?.(input)
+  await base.prepare?.(input, 0)
   return base.encode(input, 1)
 }
 
@@ -103,7 +103,7 @@ test('a picture whose pixels cannot be decoded is refused by name', async () => 
   const cut = Buffer.concat([whole.subarray(0, 300)])
   for (const file of [torn, cut]) {
     const input = { kind: 'image', image: file.toString('base64') }
-    expect((await rejection(base.prepare!(input))).code).toBe('IMAGE_INVALID')
+    expect((await rejection(base.prepare!(input, 0))).code).toBe('IMAGE_INVALID')
   }
 })
 

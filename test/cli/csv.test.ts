@@ -1,7 +1,10 @@
 /** Tables as events: what people and spreadsheets write. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { mappedLines, tableLines, tableRows, csvRows } from '../../src/cli/feedback/csv.ts'
 import { rejection } from '../coded.ts'
+import { scratchFolder } from '../scratch-folder.ts'
 
 async function* piecesOf(text: string, size: number): AsyncGenerator<string> {
   for (let at = 0; at < text.length; at += size)
@@ -223,5 +226,24 @@ describe('the page', () => {
       value: 2,
       input: { features: { a: 1 } },
     })
+  })
+})
+
+describe('a table of fields', () => {
+  it('has a column for each, one of a kind by its name, and those of a single input beside them', async () => {
+    const path = join(scratchFolder(), 'dent.png')
+    writeFileSync(path, 'bytes')
+    const table = `fields.amount,fields.note.text,text,fields.photo.image,sort,label\n12,7,a dent,${path},hail,a\n3,,,,,b\n`
+    const [first, second] = await all(tableRows(piecesOf(table, 1000)))
+    expect(first).toMatchObject({
+      fields: { label: 'a' },
+      input: {
+        fields: {
+          ...{ amount: 12, note: { text: '7' }, text: 'a dent', sort: 'hail' },
+          photo: { image: Buffer.from('bytes').toString('base64') },
+        },
+      },
+    })
+    expect(second).toMatchObject({ fields: { label: 'b' }, input: { fields: { amount: 3 } } })
   })
 })

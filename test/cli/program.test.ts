@@ -192,6 +192,7 @@ test('models list shows what a config can name', async () => {
     'causal',
     'features',
     'pair',
+    'fields',
   ])
 })
 

@@ -5,6 +5,7 @@ import { specsOf, type AdapterPlan } from '../../src/adapters/adapter.ts'
 import { cutOf } from '../../src/adapters/target-modules.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
+import { openFields } from '../../src/bases/fields/fields.ts'
 import { openPair } from '../../src/bases/pair/pair.ts'
 import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
@@ -50,6 +51,15 @@ const cases = [
     tail_layers: 0,
     of: 'ranking',
   },
+  {
+    base: openFields({
+      schema: { a: 'number' },
+      bases: { note: await openUseLite() },
+      hidden: [4],
+    }),
+    method: 'full',
+    tail_layers: 'all',
+  },
 ] as const
 const uploaded = new Map<Base, BaseTensors>()
 afterAll(() => uploaded.forEach((tensors) => tensors.dispose()))
@@ -76,9 +86,14 @@ const tensorsOf = (base: Base) => {
   return tensors
 }
 
-function rowsOf(base: Base): readonly EncodedRow[] {
+async function rowsOf(base: Base): Promise<readonly EncodedRow[]> {
   if (base.rows === 'ids')
     return ['good', 'not good at all'].map((text) => base.encode({ kind: 'text', text }, 64))
+  if (base.name === 'fields') {
+    const inputs = [{ a: 1, note: 'good' }, { a: -2 }].map((fields) => ({ kind: 'fields', fields }))
+    await Promise.all(inputs.map(async (input) => base.prepare?.(input, 64)))
+    return inputs.map((input) => base.encode(input, 64))
+  }
   const rows = [
     [1, -2, 0.5],
     [0.1, 0.2, 0.3],
@@ -97,7 +112,7 @@ test.each(cases)('$method on $base.name answers alike in trainer and server', as
   const plan = planOf(chosen)
   const facts = plan.task.facts(plan.task.start)
   const version = randomVersion({ ...plan, facts }, openRandom(1, chosen.method))
-  const rows = rowsOf(plan.base)
+  const rows = await rowsOf(plan.base)
   const cut = cutOf(plan.config.tail_layers, plan.base.network.layers)
   const trunk = await openTrunkEngine(plan.base, cut)
   const trainable = openTrainable({
@@ -124,7 +139,7 @@ test.each(cases)('$method on $base.name answers alike in trainer and server', as
 test('TensorFlow and plain JavaScript give one loss and one gradient', async () => {
   const plan = planOf({ base: features, method: 'head', tail_layers: 0 })
   const trunk = await openTrunkEngine(features, 0)
-  const latents = await trunk.encode(rowsOf(features))
+  const latents = await trunk.encode(await rowsOf(features))
   await trunk.close()
   const rows = latents.map((latent, at) => ({ latent, target: 0.3 - 2 * at, weight: 1 + at }))
   const random = openRandom(1, 'numbers')

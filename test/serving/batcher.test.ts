@@ -262,15 +262,32 @@ test('inputs that are prepared wait within a bound of bytes, and a lone one alwa
   const ending: (() => void)[] = []
   const base = { prepare: async () => new Promise<void>((resolve) => ending.push(resolve)) }
   const picture = (characters: number) => [{ kind: 'image', image: 'x'.repeat(characters) }]
-  const large = prepared(base, picture(50), batcher)
-  expect((await rejection(prepared(base, picture(1), batcher))).code).toBe('QUEUE_FULL')
+  const large = prepared({ base, maxTokens: 1 }, picture(50), batcher)
+  expect((await rejection(prepared({ base, maxTokens: 1 }, picture(1), batcher))).code).toBe(
+    'QUEUE_FULL',
+  )
   ending.pop()?.()
   await large
   const failing = { prepare: async () => Promise.reject(failure('IMAGE_INVALID', 'torn')) }
-  const { code, details } = await rejection(prepared(failing, picture(5), batcher))
+  const { code, details } = await rejection(
+    prepared({ base: failing, maxTokens: 1 }, picture(5), batcher),
+  )
   expect([code, details.index]).toEqual(['IMAGE_INVALID', 0])
-  const both = [prepared(base, picture(1), batcher), prepared(base, picture(1), batcher)]
-  expect((await rejection(prepared(base, picture(1), batcher))).code).toBe('QUEUE_FULL')
+  const both = [
+    prepared({ base, maxTokens: 1 }, picture(1), batcher),
+    prepared({ base, maxTokens: 1 }, picture(1), batcher),
+  ]
+  expect((await rejection(prepared({ base, maxTokens: 1 }, picture(1), batcher))).code).toBe(
+    'QUEUE_FULL',
+  )
   for (const end of ending) end()
   await Promise.all(both)
+  // What stands in a field counts as what stands alone.
+  const nested = [{ kind: 'fields', fields: { photo: { image: 'x'.repeat(50) } } }]
+  const held = prepared({ base, maxTokens: 1 }, nested, batcher)
+  expect((await rejection(prepared({ base, maxTokens: 1 }, picture(1), batcher))).code).toBe(
+    'QUEUE_FULL',
+  )
+  ending.at(-1)?.()
+  await held
 })

@@ -15,7 +15,7 @@ import type {
 } from '../../client/schemas/models.ts'
 import { defined } from '../../platform/defined.ts'
 import { isObject, valueIn } from '../../payloads/reading.ts'
-import type { InputKind, SignalKind } from '../../contracts/payload.ts'
+import type { FieldFacts, InputKind, SignalKind } from '../../contracts/payload.ts'
 import type { Services } from '../../serving/services/services.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 import type { TrainerReport } from '../../serving/services/served-model.ts'
@@ -79,14 +79,19 @@ function describeInput(
   kind: InputKind,
   { example: own }: Pick<ModelServices, 'example'>,
 ): Answer<typeof ReadKind> {
-  const { name, summary, example, files, beside } = kind
+  const { name, summary, example, files, beside, fields } = kind
   const input = own?.input
   const given = isObject(input) ? valueIn(kind, input) : undefined
   return {
     ...{ name, summary, example: given ?? example },
     ...(files && { files: [...files] }),
     ...(beside && { beside: [...beside] }),
+    ...(fields && { fields: Object.fromEntries(Object.entries(fields).map(describeField)) }),
   }
+}
+
+function describeField([name, { files, ...facts }]: [string, FieldFacts]) {
+  return [name, { ...facts, ...(files && { files: [...files] }) }] as const
 }
 
 function describeSignal(kind: SignalKind, limits: Services['limits']): Answer<typeof TakenSignal> {

@@ -39,6 +39,16 @@ export interface FeaturesOptions {
   readonly bins?: number | undefined
   /** Events after which the recent statistics have forgotten; absent or 0 = no recent part. */
   readonly window?: number | undefined
+  /** Columns behind those of the schema, which stay unchanged. */
+  readonly blocks?: readonly Block[] | undefined
+}
+
+/** The embedding of a field by another base, and a column that says that the field is given. */
+export interface Block {
+  readonly field: string
+  readonly width: number
+  /** Of the base, and of how its embedding is scaled. */
+  readonly hash: string
 }
 
 /** Raised whenever the same settings would give another output. */
@@ -55,8 +65,9 @@ export function openFeatures(options: FeaturesOptions): Base {
   const hash = hashBase(settings, weights)
   const { toVector } = inputs
   const columns: FeatureColumns = { layout, names: inputs.names, hashed: inputs.hashed }
+  const name = nameOf(options)
   const base: Base = {
-    name: 'features',
+    name,
     hash,
     reads: [features],
     rows: 'values',
@@ -64,7 +75,7 @@ export function openFeatures(options: FeaturesOptions): Base {
     network: featuresNetwork(layout),
     weights,
     settings: JSON.stringify(settings),
-    successionFrom: (before) => successionOf({ columns, weights }, before, reopened),
+    successionFrom: (before) => successionOf({ name, columns, weights }, before, reopened),
     ...(!layout.asTheyAre && { statistics: featuresStatistics(layout) }),
     encode(input: Input) {
       if (!isOf(input, features))
@@ -88,6 +99,11 @@ function reopened({ hash, settings }: BaseIdentity): EarlierFeatures | undefined
   return base.hash === hash && columns !== undefined ? { base, columns } : undefined
 }
 
+/** With blocks it is part of the base of that name. */
+function nameOf({ blocks }: FeaturesOptions): string {
+  return blocks === undefined ? 'features' : 'fields'
+}
+
 type RecordedSettings = Omit<FeaturesOptions, 'names'> & {
   readonly equations?: string
   readonly names: readonly string[] | null
@@ -108,9 +124,15 @@ interface Inputs {
   readonly toVector: (features: FeaturesInput['features']) => Float32Array
 }
 
-function inputsOf({ schema, unknown = 'refuse', ...options }: FeaturesOptions): Inputs {
+function inputsOf({
+  schema,
+  unknown = 'refuse',
+  blocks = [],
+  ...options
+}: FeaturesOptions): Inputs {
   if (schema !== undefined) {
-    const plan = planSchema(schema)
+    const declared = planSchema(schema)
+    const plan = { ...declared, hashed: [...declared.hashed, ...blocks.flatMap(columnsOfBlock)] }
     const size = plan.names.length + plan.hashed.length
     return { ...plan, size, toVector: schemaVectorizer(plan, unknown) }
   }
@@ -121,6 +143,12 @@ function inputsOf({ schema, unknown = 'refuse', ...options }: FeaturesOptions): 
   const width = names === undefined ? 0 : size - names.length
   const hashed = Array.from({ length: width }, (_, column) => `any ${column} of ${width}`)
   return { size, names, hashed, toVector: vectorizer(size, names) }
+}
+
+/** Under another base the columns are others. */
+function columnsOfBlock({ field, width, hash }: Block): readonly string[] {
+  const size = width + 1
+  return Array.from({ length: size }, (_, at) => `field ${field} by ${hash} ${at} of ${size}`)
 }
 
 function layoutOf(options: FeaturesOptions, { size, names }: Inputs): FeaturesLayout {
@@ -139,7 +167,11 @@ function layoutOf(options: FeaturesOptions, { size, names }: Inputs): FeaturesLa
 }
 
 /** Everything that the output depends on. */
-function settingsOf({ schema }: FeaturesOptions, { size, names }: Inputs, layout: FeaturesLayout) {
+function settingsOf(
+  { schema, blocks }: FeaturesOptions,
+  { size, names }: Inputs,
+  layout: FeaturesLayout,
+) {
   const { asTheyAre, shortcut, hidden, window = 0, bins } = layout
   return {
     equations: equationsOf({ schema }),
@@ -147,6 +179,7 @@ function settingsOf({ schema }: FeaturesOptions, { size, names }: Inputs, layout
     ...(!shortcut && { shortcut }),
     ...{ size, names: names ?? null, hidden, window, bins },
     ...(schema !== undefined && { schema: JSON.parse(JSON.stringify(schema)) as Json }),
+    ...(blocks !== undefined && { blocks: JSON.parse(JSON.stringify(blocks)) as Json }),
   }
 }
 

@@ -41,11 +41,15 @@ interface Change {
 }
 
 export function successionOf(
-  { columns, weights }: { readonly columns: FeatureColumns; readonly weights: Tensors },
+  {
+    name,
+    columns,
+    weights,
+  }: { readonly name: string; readonly columns: FeatureColumns; readonly weights: Tensors },
   identity: BaseIdentity,
   open: (identity: BaseIdentity) => EarlierFeatures | undefined,
 ): Succession | undefined {
-  if (identity.name !== 'features' || identity.settings === undefined) return undefined
+  if (identity.name !== name || identity.settings === undefined) return undefined
   const earlier = open(identity)
   if (earlier === undefined || !areAlike(earlier.columns, columns)) return undefined
   const change: Change = {

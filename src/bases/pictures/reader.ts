@@ -8,8 +8,8 @@ import { availableParallelism } from 'node:os'
 import type { Input } from '../../contracts/event.ts'
 import type { EncodedRow } from '../../contracts/network.ts'
 import { isOf } from '../../contracts/payload.ts'
+import { IdleThreads } from '../../nn/onnx/idle-threads.ts'
 import { openOrtPool, type OrtPool } from '../../nn/onnx/pool.ts'
-import type { OrtThread } from '../../nn/onnx/thread.ts'
 import type { OnnxModel } from '../../nn/record.ts'
 import { image } from '../../payloads/inputs/image.ts'
 import { failure, invariant } from '../../platform/errors.ts'
@@ -38,7 +38,7 @@ export class PictureReader {
   /** Of each input that still exists. */
   readonly #rows = new WeakMap<Input, EncodedRow>()
   readonly #preparing = new WeakMap<Input, Promise<void>>()
-  readonly #threads = new Set<OrtThread>()
+  readonly #threads = new IdleThreads()
   #pool: Promise<OrtPool> | undefined
   #running = 0
   readonly #waiting: (() => void)[] = []
@@ -87,10 +87,7 @@ export class PictureReader {
   async #open(): Promise<OrtPool> {
     const pool = openOrtPool({
       workers: WORKERS,
-      onStart: (thread) => {
-        this.#threads.add(thread)
-        thread.worker.once('exit', () => this.#threads.delete(thread))
-      },
+      onStart: (thread) => this.#threads.add(thread),
     })
     try {
       await pool.addSession(SESSION, this.#parts.graph)
@@ -105,14 +102,12 @@ export class PictureReader {
   async #inTurn(work: () => Promise<void>): Promise<void> {
     if (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve))
     else this.#running += 1
-    for (const { worker } of this.#threads) worker.ref()
     try {
-      await work()
+      await this.#threads.during(work)
     } finally {
       const next = this.#waiting.shift()
       if (next === undefined) this.#running -= 1
       else next()
-      if (this.#running === 0) for (const { worker } of this.#threads) worker.unref()
     }
   }
 }

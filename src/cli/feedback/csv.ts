@@ -1,11 +1,13 @@
 /**
  * Rows of a table as events and inputs. The columns `label`, `id` and `text`, or those that the caller names instead, are
- * fields of the event, `event.<field>` is any other field, and every other column is a feature. An empty cell is missing;
+ * fields of the event, `event.<field>` is any other field, and every other column is a feature. With a column `fields.<name>`, or
+ * `fields.<name>.<kind>` such as `fields.photo.image`, the input has fields, and every other column is one, too. An empty cell is missing;
  * a cell of a CSV that looks like a number or like true and false is converted, and one of a picture is the path of its file.
  */
 import type { Json } from '../../contracts/core.ts'
 import type { InputKind } from '../../contracts/payload.ts'
 import { inputs } from '../../payloads/built-in.ts'
+import { text } from '../../payloads/inputs/text.ts'
 import { failure } from '../../platform/errors.ts'
 import { besides, fileColumns, fileInBase64, textWords, wordReaders } from './payload-flags.ts'
 import type { SizedLine } from './read-lines.ts'
@@ -47,9 +49,7 @@ export async function* tableRows(
       ...rowOf(
         named
           .filter(([, cell]) => cell !== '')
-          .map(
-            ([name, cell]) => [name, fileColumns.has(name) ? fileInBase64(cell) : cell] as const,
-          ),
+          .map(([name, cell]) => [name, isFile(name) ? fileInBase64(cell) : cell] as const),
         valueOf,
       ),
     }
@@ -147,9 +147,14 @@ function rowOf<Cell extends Json>(
 ) {
   const fields: Fields = {}
   const others: Fields = {}
+  const parts: Fields = {}
+  const alone: Fields = {}
   let input: Fields | undefined
   for (const [name, cell] of named) {
-    if (single.has(name)) input = { ...besideIn(input, name), [name]: cell }
+    if (single.has(name)) {
+      input = { ...besideIn(input, name), [name]: cell }
+      alone[name] = name === text.name ? cell : { [name]: cell }
+    } else if (name.startsWith(FIELD)) parts[fieldIn(name)] = partOf(name, cell, read)
     else if (ownColumns.has(name)) fields[name] = asText(cell)
     else if (name.startsWith(EVENT)) {
       const field = name.slice(EVENT.length)
@@ -158,6 +163,7 @@ function rowOf<Cell extends Json>(
       else fields[field] = textWords.has(field) ? cell : read(cell)
     } else others[name] = read(cell)
   }
+  if (Object.keys(parts).length > 0) input = { fields: { ...alone, ...others, ...parts } }
   if (Object.keys(others).length > 0) input ??= { [gathered]: others }
   return { fields, input }
 }
@@ -171,6 +177,24 @@ function besideIn(input: Fields | undefined, name: string): Fields {
   ]
   const isOne = pairs.some(([one = '', another = '']) => besides.get(one)?.includes(another))
   return isOne ? { ...input } : {}
+}
+
+const FIELD = 'fields.'
+/** `fields.photo.image` is the field `photo`, and its value an image. */
+const kindIn = (name: string) => kinds.find((kind) => name.endsWith(`.${kind.name}`))?.name
+
+function fieldIn(name: string): string {
+  const kind = kindIn(name)
+  return name.slice(FIELD.length, kind === undefined ? undefined : -kind.length - 1)
+}
+
+function partOf<Cell extends Json>(name: string, cell: Cell, read: (cell: Cell) => Json): Json {
+  const kind = kindIn(name)
+  return kind === undefined ? read(cell) : { [kind]: cell }
+}
+
+function isFile(name: string): boolean {
+  return fileColumns.has(name.startsWith(FIELD) ? (kindIn(name) ?? '') : name)
 }
 
 /** A class that is a number in the file is the name of a label. */

@@ -95,9 +95,21 @@ export function fileInBase64(path: string): string {
 
 function jsonOf(text: string, { other }: PayloadFlag): Json {
   try {
-    if (/^\s*[[{]/.test(text)) return JSON.parse(text) as Json
+    if (/^\s*[[{]/.test(text)) return withFiles(JSON.parse(text) as Json)
   } catch (cause) {
     if (other === undefined) throw cause
   }
-  return other?.(text) ?? (JSON.parse(text) as Json)
+  return other?.(text) ?? withFiles(JSON.parse(text) as Json)
+}
+
+/** `{ "image": "@dent.jpg" }`, as curl writes it: the bytes of the file. No base64 begins so. */
+function withFiles(value: Json): Json {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) =>
+      fileColumns.has(name) && typeof item === 'string' && item.startsWith('@')
+        ? [name, fileInBase64(item.slice(1))]
+        : [name, withFiles(item)],
+    ),
+  )
 }

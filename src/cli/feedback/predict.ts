@@ -22,6 +22,8 @@ export interface PredictFlags extends ClientFlags {
   readonly features?: readonly string[]
   /** First and second texts in turn. */
   readonly pair?: readonly string[]
+  /** Objects of fields, as JSON. */
+  readonly fields?: readonly string[]
   /** Files of pictures. */
   readonly image?: readonly string[]
   /** CSV with a header: one input a row. Otherwise one text a line. */
@@ -45,7 +47,11 @@ interface AskedInput {
 
 export async function predict(texts: readonly string[], flags: PredictFlags): Promise<void> {
   const { features: vectors = [], image: pictures = [], pair: sides = [] } = flags
-  const named = vectors.flatMap((features) => inputIn({ features }) ?? [])
+  const { fields: several = [] } = flags
+  const named = [
+    ...vectors.flatMap((features) => inputIn({ features }) ?? []),
+    ...several.flatMap((fields) => inputIn({ fields }) ?? []),
+  ]
   const files = pictures.map((image) => ({ input: inputIn({ image }) ?? null, shownAs: image }))
   const connected = await connectModel(flags)
   const plain = (inputs: readonly Json[]) => inputs.map((input) => ({ input }))

@@ -142,22 +142,20 @@ interface MissingBase {
   readonly command: string
 }
 
+/** Also those of the fields of a base. */
+function pulledNames(base: unknown): readonly string[] {
+  if (typeof base === 'string') return Object.hasOwn(wheels, base) ? [base] : []
+  if (typeof base !== 'object' || base === null) return []
+  if ('pulled' in base && typeof base.pulled === 'string') return [base.pulled]
+  return Object.values(base).flatMap(pulledNames)
+}
+
 /** In the order of the models that name them. */
 export function missingBases({ models }: Config): readonly MissingBase[] {
-  const names = Object.values(models).flatMap(({ base, memory: { embedding } }) => [
-    ...(typeof base === 'object' && 'pulled' in base ? [base.pulled] : []),
-    ...[...namesIn(base), ...(typeof embedding === 'string' ? [embedding] : [])].filter((name) =>
-      Object.hasOwn(wheels, name),
-    ),
-  ])
+  const names = Object.values(models).flatMap(({ base, memory: { embedding } }) =>
+    [base, embedding].flatMap(pulledNames),
+  )
   return [...new Set(names)]
     .filter((name) => !existsSync(pulledFolder(name)))
     .map((name) => ({ base: name, command: `antikythera models pull ${name}` }))
-}
-
-/** A base may stand on others, which its settings name. */
-function namesIn(choice: unknown): readonly string[] {
-  if (typeof choice === 'string') return [choice]
-  if (typeof choice !== 'object' || choice === null) return []
-  return Object.values(choice).flatMap(namesIn)
 }

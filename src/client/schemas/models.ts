@@ -66,6 +66,12 @@ export const TrainerAnswer = Type.Object({
   message: Type.Optional(Type.String()),
 })
 
+const Files = Type.Optional(
+  Type.Array(Type.String(), {
+    description: 'its values are files of these media types, as base64 or as a data URL',
+  }),
+)
+
 export const ReadKind = Type.Object({
   name: text('the key of its values below input'),
   summary: Type.String(),
@@ -75,10 +81,17 @@ export const ReadKind = Type.Object({
   beside: Type.Optional(
     Type.Array(Type.String(), { description: 'further keys that an input has beside it' }),
   ),
-  files: Type.Optional(
-    Type.Array(Type.String(), {
-      description: 'its values are files of these media types, as base64 or as a data URL',
-    }),
+  files: Files,
+  fields: Type.Optional(
+    Type.Record(
+      Type.String(),
+      Type.Object({
+        kind: text('number, category, boolean, or the kind of input below whose name it stands'),
+        required: Type.Optional(Type.Literal(true)),
+        files: Files,
+      }),
+      { description: 'what stands under each name, where a value has several fields' },
+    ),
   ),
 })
 

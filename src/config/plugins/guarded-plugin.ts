@@ -137,9 +137,9 @@ function guardedBase(base: Base): Base {
     reads: base.reads.map(guardedKind),
     encode: (input, maxTokens) => refusing('', () => base.encode(input, maxTokens)),
     ...(base.prepare && {
-      async prepare(input: Input) {
+      async prepare(input: Input, maxTokens: number) {
         try {
-          await base.prepare?.(input)
+          await base.prepare?.(input, maxTokens)
         } catch (error) {
           refusing('', () => {
             throw error

@@ -1,7 +1,7 @@
 /** Choices among plug-ins: by a key (`{ policy: count, every: 16 }`) or by name (`{ kafka: { … } }`). */
 import { Type, type TProperties, type TSchema } from 'typebox'
 import type { AdapterConfig } from '../../contracts/adapter.ts'
-import type { Settings, ValueOf, SettingsOf } from '../../contracts/core.ts'
+import type { Setting, Settings, ValueOf, SettingsOf } from '../../contracts/core.ts'
 import { defaults, type bases } from '../../plugins.ts'
 import type { BasePlugin } from '../../contracts/base.ts'
 import type { PluginTable } from './plugin-table.ts'
@@ -74,22 +74,39 @@ export type SurfaceChoices = Readonly<Record<string, false | Readonly<Record<str
 export type NamedChoice = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
 export function baseChoiceOf(bases: PluginTable['bases']) {
-  const branches = Object.entries(bases).map(([name, plugin]) => [name, baseSchema(plugin)])
+  const choiceAmong = (plugins: PluginTable['bases'], description: string, parts?: TSchema) => {
+    const branches = Object.entries(plugins).map(([name, plugin]) => [
+      name,
+      baseSchema(plugin, parts),
+    ])
+    const table = Object.fromEntries(branches) as Record<string, TSchema | null>
+    return [table, description] as const
+  }
+  const single = Object.fromEntries(Object.entries(bases).filter(([, plugin]) => !hasParts(plugin)))
+  const part = choiceByName(...choiceAmong(single, 'the frozen network of a field'))
   return Type.Unsafe<BaseChoice>(
-    choiceByName(
-      Object.fromEntries(branches) as Record<string, TSchema | null>,
-      'the frozen network',
-      defaults.base,
-    ),
+    choiceByName(...choiceAmong(bases, 'the frozen network', part), defaults.base),
   )
 }
 
+/** Whether one of its settings names other bases. */
+function hasParts({ settings }: BasePlugin): boolean {
+  const names = (setting: Setting): boolean => {
+    if (setting.type === 'group') return Object.values(setting.settings).some(names)
+    if (setting.type === 'either') return setting.of.some(names)
+    return setting.type === 'list' || setting.type === 'map'
+      ? names(setting.of)
+      : setting.type === 'base'
+  }
+  return Object.values(settings).some(names)
+}
+
 /** Null where the name alone says all. */
-function baseSchema({ settings, inline }: BasePlugin): TSchema | null {
+function baseSchema({ settings, inline }: BasePlugin, parts?: TSchema): TSchema | null {
   if (Object.keys(settings).length === 0) return null
   const only = inline === undefined ? undefined : settings[inline]
-  if (only !== undefined) return schemaOf(only)
-  return Type.Object(schemasOf(settings), { additionalProperties: false })
+  if (only !== undefined) return schemaOf(only, parts)
+  return Type.Object(schemasOf(settings, parts), { additionalProperties: false })
 }
 
 /** `use-lite`, `{ bert: ./folder }`, `{ features: { … } }`; one loaded by path is written in the same ways. */

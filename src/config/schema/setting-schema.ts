@@ -1,18 +1,20 @@
 /** Makes the schema of a configuration from the settings of a plug-in, which are data. */
 import { Type, type TProperties, type TSchema } from 'typebox'
 import type { Setting, Settings } from '../../contracts/core.ts'
+import { invariant } from '../../platform/errors.ts'
 import { durationPattern } from './shape.ts'
 
-export function schemasOf(settings: Settings): TProperties {
+/** `bases`: what a setting of type `base` may be. */
+export function schemasOf(settings: Settings, bases?: TSchema): TProperties {
   const entries = Object.entries(settings).map(([name, setting]) => {
-    const schema = schemaOf(setting)
+    const schema = schemaOf(setting, bases)
     const isGiven = 'default' in setting || setting.required === true
     return [name, isGiven ? schema : Type.Optional(schema)]
   })
   return Object.fromEntries(entries) as TProperties
 }
 
-export function schemaOf(setting: Setting): TSchema {
+export function schemaOf(setting: Setting, bases?: TSchema): TSchema {
   switch (setting.type) {
     case 'integer':
       return Type.Integer(keywords(setting))
@@ -36,23 +38,33 @@ export function schemaOf(setting: Setting): TSchema {
     }
     case 'list': {
       const { of, default: byDefault, ...rest } = keywords(setting)
-      return Type.Array(schemaOf(of), { ...rest, ...(byDefault && { default: [...byDefault] }) })
+      return Type.Array(schemaOf(of, bases), {
+        ...rest,
+        ...(byDefault && { default: [...byDefault] }),
+      })
     }
     case 'map': {
       const { of, names, ...rest } = keywords(setting)
       return Type.Record(
         Type.String(names === undefined ? {} : { pattern: names }),
-        schemaOf(of),
+        schemaOf(of, bases),
         rest,
       )
     }
     case 'group': {
       const { settings, ...rest } = keywords(setting)
-      return Type.Object(schemasOf(settings), { additionalProperties: false, ...rest })
+      return Type.Object(schemasOf(settings, bases), { additionalProperties: false, ...rest })
+    }
+    case 'base': {
+      invariant(bases, 'only a base has parts')
+      return { ...bases, ...keywords(setting) }
     }
     case 'either': {
       const { of, ...rest } = keywords(setting)
-      return Type.Union(of.map(schemaOf), rest)
+      return Type.Union(
+        of.map((each) => schemaOf(each, bases)),
+        rest,
+      )
     }
   }
 }

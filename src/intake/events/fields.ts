@@ -110,7 +110,9 @@ function read(
   if (typeof value === 'string') return { kind: text, input: text.read(value, limits, pointer) }
   const object = isObject(value) ? value : {}
   const others = reads.filter((kind) => !usualInputs.includes(kind))
-  const known = others.length === 0 ? usualInputs : [...usualInputs, ...others]
+  const isOwn = ({ name }: InputKind) => others.some((kind) => kind.name === name)
+  const known =
+    others.length === 0 ? usualInputs : [...usualInputs.filter((kind) => !isOwn(kind)), ...others]
   const named = known.filter(({ name }) => given(object, name) !== undefined)
   const besides = named.flatMap(({ beside = [] }) => beside)
   const [kind, other] = named.filter(({ name }) => !besides.includes(name))

@@ -17,8 +17,8 @@ export type FeaturesInput = Readonly<{
   features: readonly number[] | Readonly<Record<string, FeatureValue>>
 }>
 
-type FeatureValue = number | string | boolean
-type FeatureLimits = Pick<Limits, 'features' | 'feature_magnitude' | 'label_characters'>
+export type FeatureValue = number | string | boolean
+export type FeatureLimits = Pick<Limits, 'features' | 'feature_magnitude' | 'label_characters'>
 
 export const features: InputKind<FeaturesInput> = {
   name: 'features',
@@ -48,7 +48,7 @@ export const features: InputKind<FeaturesInput> = {
     const entries = Object.entries(value).filter(([, item]) => item !== null)
     checkCount(entries.length, limits, pointer)
     const named = entries.map(
-      ([name, item]) => [name, ofObject(item, limits, below(pointer, name))] as const,
+      ([name, item]) => [name, readFeature(item, limits, below(pointer, name))] as const,
     )
     return { kind: 'features', features: Object.fromEntries(named) }
   },
@@ -86,7 +86,8 @@ function ofList(item: Json, limits: FeatureLimits, pointer: string): number {
   throw refuse('FEATURES_INVALID', pointer, why)
 }
 
-function ofObject(item: Json, limits: FeatureLimits, pointer: string): FeatureValue {
+/** One value of a table. */
+export function readFeature(item: Json, limits: FeatureLimits, pointer: string): FeatureValue {
   if (typeof item === 'number') return number(item, limits, pointer)
   if (typeof item === 'boolean') return item
   const most = limits.label_characters

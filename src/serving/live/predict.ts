@@ -3,7 +3,7 @@
  * refer to them days later.
  */
 import { wholeLength } from '../../payloads/rows.ts'
-import { CodedError, type Clock } from '../../contracts/core.ts'
+import { CodedError, type Clock, type Json } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { EncodedRow } from '../../contracts/network.ts'
 import type { Input, ServedPrediction } from '../../contracts/event.ts'
@@ -96,7 +96,7 @@ export async function answer(
   request: PredictRequest,
   trial: TrialMark = {},
 ): Promise<AnsweredRequest> {
-  await prepared(predictor.base, request.inputs, predictor.batcher)
+  await prepared(predictor, request.inputs, predictor.batcher)
   const rows = await eventLoop.each(request.inputs, (input, index) =>
     atIndex(index, () => encodeInput(input, predictor.task, predictor.base, predictor.maxTokens)),
   )
@@ -144,34 +144,43 @@ function ofInput(index: number, error: unknown): unknown {
   return withDetails(error, { index }, `inputs[${index}]: ${error.message}`)
 }
 
+interface PreparingParts {
+  readonly base: Pick<Base, 'prepare'>
+  readonly maxTokens: number
+}
+
 /** Absent: without a bound, where one caller asks. */
 export type PreparingRoom = Partial<Pick<Batcher, 'reserve'>>
 
 /** Before `encodeInput` of each of them. Throws `QUEUE_FULL`, and what `prepare` rejects with. */
 export async function prepared(
-  base: Pick<Base, 'prepare'>,
+  { base, maxTokens }: PreparingParts,
   inputs: readonly Input[],
   room: PreparingRoom = {},
 ): Promise<void> {
   if (base.prepare === undefined) return
   const release = room.reserve?.(inputs.reduce((sum, input) => sum + sizeOf(input), 0))
   try {
-    await preparedAll(base, inputs)
+    await preparedAll({ base, maxTokens }, inputs)
   } finally {
     release?.()
   }
 }
 
-/** What it holds of memory: the characters of its texts. */
-function sizeOf(input: Input): number {
-  return Object.values(input).reduce<number>(
-    (sum, value) => sum + (typeof value === 'string' ? value.length : 0),
-    0,
-  )
+/** What it holds of memory: the characters of its texts, also of those within its fields. */
+function sizeOf(value: Json): number {
+  if (typeof value === 'string') return value.length
+  if (typeof value !== 'object' || value === null) return 0
+  return Object.values<Json>(value).reduce<number>((sum, each) => sum + sizeOf(each), 0)
 }
 
-async function preparedAll(base: Pick<Base, 'prepare'>, inputs: readonly Input[]): Promise<void> {
-  const outcomes = await Promise.allSettled(inputs.map(async (input) => base.prepare?.(input)))
+async function preparedAll(
+  { base, maxTokens }: PreparingParts,
+  inputs: readonly Input[],
+): Promise<void> {
+  const outcomes = await Promise.allSettled(
+    inputs.map(async (input) => base.prepare?.(input, maxTokens)),
+  )
   const index = outcomes.findIndex(({ status }) => status === 'rejected')
   const failed = outcomes[index]
   if (failed?.status === 'rejected') throw ofInput(index, failed.reason)
@@ -191,7 +200,7 @@ export function encodeInput(
 
 function truncation(row: EncodedRow | undefined): Pick<AnsweredInput, 'truncated' | 'tokens'> {
   if (row?.dropped === undefined) return {}
-  return { truncated: true, tokens: { kept: row.data.length, dropped: row.dropped } }
+  return { truncated: true, tokens: { kept: row.kept ?? row.data.length, dropped: row.dropped } }
 }
 
 /** If the head of a version has no output yet, nothing is computed, and the task says so in the answer. */

@@ -156,7 +156,8 @@ export class EvaluationService {
   async #prepared(lesson: Lesson | CodedError): Promise<Lesson | CodedError> {
     if (lesson instanceof CodedError) return lesson
     try {
-      await this.#options.base.prepare?.(lesson.input)
+      const { base, maxTokens } = this.#options
+      await base.prepare?.(lesson.input, maxTokens)
       return lesson
     } catch (error) {
       if (error instanceof CodedError) return error

@@ -48,7 +48,8 @@ export class ExampleMaker {
 
   /** Undefined if `encode` needs nothing before it. */
   prepare(input: Input): Promise<void> | undefined {
-    return this.#parts.loop.encoding.base.prepare?.(input)
+    const { base, maxTokens } = this.#parts.loop.encoding
+    return base.prepare?.(input, maxTokens)
   }
 
   encode(input: Input | undefined, event: FeedbackEvent, served?: ServedPrediction): EncodedRow {

@@ -21,7 +21,7 @@ export function watchedBase(base: Base, { names, log, onCut }: Watch): EncodingP
   return {
     ...identityOf(base),
     ...(base.language && { language: base.language }),
-    ...(base.prepare && { prepare: async (input: Input) => base.prepare?.(input) }),
+    ...(base.prepare && { prepare: base.prepare.bind(base) }),
     ...(base.offsets && { offsets: base.offsets.bind(base) }),
     encode(input, maxTokens) {
       look?.(input)
