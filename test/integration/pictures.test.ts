@@ -26,6 +26,9 @@ models:
     labels: [stripes, checks]
     adapter: { method: lora, rank: 2, tail_layers: all }
     trigger: { policy: count, every: 8 }
+  claim:
+    labels: [stripes, checks]
+    base: { fields: { schema: { amount: number }, bases: { note: use-lite, photo: efficientnet-lite0 }, required: [amount] } }
 `,
   )
   await daemon.start()
@@ -199,10 +202,87 @@ test('the command line sends the file of a picture', async () => {
   expect([missing.code, missing.stderr]).toEqual([66, expect.stringContaining('none.png')])
 })
 
+test('a table with a note and a photo is taught by JSON and by a form, and answered without a photo', async () => {
+  const taught = await lessons(0, 16)
+  const events = taught.map(({ id, input: photo, label }, at) => ({
+    ...{ id, label },
+    input: {
+      fields: {
+        ...{ amount: label === 'checks' ? 900 + at : 20 + at, note: `it is all ${label}` },
+        ...(at % 4 > 0 && { photo }),
+      },
+    },
+  }))
+  await daemon.post('claim/feedback', { events })
+  const image = await made('checks', 40)
+  const fields = JSON.stringify({ amount: 905, note: 'it is all checks' })
+  const sent = await sendForm('claim/feedback', { photo: [image], fields, label: 'checks' })
+  const { position } = sent as { readonly position?: string }
+  const answers = await daemon.post<Answers>(`claim/predict?wait_for=${position}`, {
+    inputs: [
+      { fields: { amount: 25, note: 'it is all stripes' } },
+      { fields: { amount: 910, photo: { image } } },
+    ],
+  })
+  expect(labels(answers)).toEqual(['stripes', 'checks'])
+  expect(labels(await sendForm('claim/predict', { photo: [image], fields }))).toEqual(['checks'])
+})
+
+test('a bad field is refused by its name, at once or as a dead letter', async () => {
+  const refused = async (fields: object) => {
+    const answer = await daemon.post<{ code: string; detail: string }>('claim/predict', {
+      inputs: [{ fields }],
+    })
+    return [answer.code, answer.detail]
+  }
+  const says = (code: string, place: string) => [code, expect.stringContaining(place)]
+  const photo = { image: await torn() }
+  expect(await refused({ amount: 1, nota: 'x' })).toEqual(says('FIELD_UNKNOWN', 'fields/nota'))
+  expect(await refused({ note: 'x' })).toEqual(says('FIELD_MISSING', 'fields/amount'))
+  expect(await refused({ amount: 'x' })).toEqual(says('FIELD_WRONG_KIND', 'fields/amount'))
+  expect(await refused({ amount: null })).toEqual(says('INPUT_EMPTY', 'fields'))
+  expect(await refused({ amount: 1, photo })).toEqual(says('IMAGE_INVALID', 'photo: '))
+  const whole = await made('checks', 40)
+  const answer = await sendForm('claim/predict', { photo: [whole], fields: 'amount' })
+  expect(answer.code).toBe('BODY_MALFORMED')
+  const events = [{ id: 'torn', input: { fields: { amount: 1, photo } }, label: 'checks' }]
+  const { position } = await daemon.post<{ position: string }>('claim/feedback', { events })
+  await daemon.post(`claim/predict?wait_for=${position}`, { inputs: [{ fields: { amount: 1 } }] })
+  const { dead_letters: letters } = await daemon.get<{
+    dead_letters: readonly { code: string; id?: string }[]
+  }>('claim/dead-letters')
+  expect(letters.map(({ code }) => code)).toEqual(['IMAGE_INVALID'])
+})
+
+test('the command line sends fields, with the file of a picture', async () => {
+  const path = join(folder, 'claim.png')
+  writeFileSync(path, Buffer.from(await made('checks', 41), 'base64'))
+  const asked = { amount: 905, photo: { image: `@${path}` } }
+  const flags = ['-m', 'claim', '--url', daemon.url, '--json']
+  const { json } = await runCli('predict', '--fields', JSON.stringify(asked), ...flags)
+  expect(labels(json() as Answers)).toEqual(['checks'])
+})
+
 test('after a crash the same pictures have the same answers', async () => {
   const before = await daemon.post<Answers>('deep/predict', { inputs: await inputs() })
   await daemon.kill()
   await daemon.start()
   const after = await daemon.post<Answers>('deep/predict', { inputs: await inputs() })
   expect(labels(after)).toEqual(labels(before))
+})
+
+test('after it, fields have the same scores', async () => {
+  const photo = { image: await made('stripes', 43) }
+  const asked = { inputs: [{ fields: { amount: 30, note: 'it is all stripes', photo } }] }
+  const scores = async () => {
+    const { predictions } = await daemon.post<Answers & { predictions: { scores: object }[] }>(
+      'claim/predict',
+      asked,
+    )
+    return predictions.map((each) => each.scores)
+  }
+  const before = await scores()
+  await daemon.kill()
+  await daemon.start()
+  expect(await scores()).toEqual(before)
 })

@@ -1,12 +1,14 @@
 /**
  * `multipart/form-data`, as `curl -F image=@cat.jpg` sends it: one file of a kind that the model reads, and the other
- * fields of a prediction or an event. It becomes the JSON body that says the same, and goes on as that.
+ * fields of a prediction or an event. Where an input has fields, a file is one of them, and `fields` says the others as JSON. It becomes the JSON body that says the same, and goes on as that.
  *
  * A browser sends a form across origins without asking: one whose `Origin` is not this server is refused, as it is not where
  * JSON is asked for.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Json } from '../../contracts/core.ts'
+import type { InputKind } from '../../contracts/payload.ts'
+import { isObject } from '../../payloads/reading.ts'
 import { failure } from '../../platform/errors.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 import type { Services } from '../../serving/services/services.ts'
@@ -46,6 +48,9 @@ function formIn(
   const parts = partsIn(sent, headers['content-type'] ?? '')
   const files = parts.filter(({ isFile }) => isFile)
   const [file] = files
+  const several =
+    file && model.base.reads.find((kind) => files.every(({ name }) => isFileOf(kind, name)))
+  if (several !== undefined) return formOfFields(parts, several, model)
   if (file === undefined || files.length > 1)
     throw failure('REQUEST_INVALID', `the form has ${files.length} files, not one`, { fix: FIX })
   const kind = model.base.reads.find(({ name, files }) => name === file.name && files !== undefined)
@@ -53,13 +58,51 @@ function formIn(
     const named = JSON.stringify(file.name.slice(0, 64))
     throw failure('INPUT_WRONG_KIND', `the model reads no file called ${named}`, { fix: FIX })
   }
-  const fields = parts
-    .filter(({ isFile }) => !isFile)
-    .map(({ name, bytes }) => [name, fieldOf(name, bytes.toString('utf8'), model)] as const)
   return {
     input: { [kind.name]: file.bytes.toString('base64') },
-    fields: Object.fromEntries(fields),
+    fields: saidIn(parts, model),
   }
+}
+
+function isFileOf({ fields = {} }: InputKind, name: string): boolean {
+  return Object.hasOwn(fields, name) && fields[name]?.files !== undefined
+}
+
+function formOfFields(
+  parts: readonly FormPart[],
+  { name, fields = {} }: InputKind,
+  model: FormReader,
+) {
+  const written = parts.find((part) => part.name === name && !part.isFile)
+  const files = parts
+    .filter(({ isFile }) => isFile)
+    .map(({ name: field, bytes }) => {
+      return [field, { [fields[field]?.kind ?? field]: bytes.toString('base64') }] as const
+    })
+  const others = parts.filter((part) => part !== written)
+  return {
+    input: { [name]: { ...(written && fieldsIn(written)), ...Object.fromEntries(files) } },
+    fields: saidIn(others, model),
+  }
+}
+
+function fieldsIn({ name, bytes }: FormPart): Readonly<Record<string, Json>> {
+  try {
+    const value = JSON.parse(bytes.toString('utf8')) as Json
+    if (isObject(value)) return value
+  } catch {
+    // As any other text that is no object.
+  }
+  throw noForm(`${name} is no JSON object of the fields that are no files`)
+}
+
+/** The fields beside the input. */
+function saidIn(parts: readonly FormPart[], model: FormReader): Readonly<Record<string, Json>> {
+  return Object.fromEntries(
+    parts
+      .filter(({ isFile }) => !isFile)
+      .map(({ name, bytes }) => [name, fieldOf(name, bytes.toString('utf8'), model)]),
+  )
 }
 
 interface FormReader extends Pick<ModelServices, 'base' | 'task'> {

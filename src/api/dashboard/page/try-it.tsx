@@ -4,6 +4,7 @@ import type { Model, Prediction } from '../../../client/answers.ts'
 import { share } from './format.tsx'
 import { Bar } from './elements.tsx'
 import { RestsOn } from './rests-on.tsx'
+import { FieldBoxes, PictureField } from './field-boxes.tsx'
 import { Answers, teach, TryBox, useTrial, type TryProps } from './try-box.tsx'
 import { TrySpans } from './try-spans.tsx'
 import { TryTexts } from './try-texts.tsx'
@@ -20,7 +21,7 @@ function TryRow(props: TryProps) {
   const trial = useTrial<unknown>(props)
   const { answered, say } = trial
   const answer = answered?.predictions[0]
-  const files = model.reads[0]?.files
+  const { name = '', files, fields } = model.reads[0] ?? {}
   const pair = model.reads.find(({ beside }) => beside !== undefined)
   const predict = () => trial.ask(inputOf(input, model.reads))
   return (
@@ -29,7 +30,9 @@ function TryRow(props: TryProps) {
       onAsk={() => void predict()}
       fields={
         <>
-          {pair !== undefined ? (
+          {fields !== undefined ? (
+            <FieldBoxes name={name} fields={fields} onRead={setInput} onFault={trial.setFault} />
+          ) : pair !== undefined ? (
             <PairFields
               keys={[...(pair.beside ?? []), pair.name]}
               value={input}
@@ -48,7 +51,11 @@ function TryRow(props: TryProps) {
               />
             </label>
           ) : (
-            <PictureField types={files} value={input} onRead={setInput} onFault={trial.setFault} />
+            <PictureField
+              label="Picture"
+              required
+              {...{ types: files, value: input, onRead: setInput, onFault: trial.setFault }}
+            />
           )}
           <button>Predict</button>
         </>
@@ -120,37 +127,6 @@ function PairFields({ keys, value, onInput }: PairFieldsProps) {
         </label>
       ))}
     </>
-  )
-}
-
-interface PictureFieldProps {
-  readonly types: readonly string[]
-  /** As a data URL; '' = none is chosen. */
-  readonly value: string
-  readonly onRead: (value: string) => void
-  readonly onFault: (text: string) => void
-}
-
-function PictureField({ types, value, onRead, onFault }: PictureFieldProps) {
-  const read = (file: File | undefined) => {
-    onRead('')
-    if (file === undefined) return
-    const reader = new FileReader()
-    reader.onload = () => onRead(typeof reader.result === 'string' ? reader.result : '')
-    reader.onerror = () => onFault(`${file.name} cannot be read`)
-    reader.readAsDataURL(file)
-  }
-  return (
-    <label class="field">
-      Picture
-      <input
-        required
-        type="file"
-        accept={types.join()}
-        onChange={(event) => read(event.currentTarget.files?.[0])}
-      />
-      {value !== '' && <img src={value} alt="the chosen picture" height={96} />}
-    </label>
   )
 }
 
