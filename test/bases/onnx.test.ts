@@ -74,7 +74,7 @@ const open = async (parts: ModelParts | Uint8Array, more: object = {}) =>
 
 async function rowOf(base: Awaited<ReturnType<typeof open>>, made: Parameters<typeof inputOf>[0]) {
   const asked = await inputOf(made)
-  await base.prepare?.(asked)
+  await base.prepare?.(asked, 1)
   return base.encode(asked, 1)
 }
 

@@ -233,9 +233,9 @@ test('a bad field is refused by its name, at once or as a dead letter', async ()
     const answer = await daemon.post<{ code: string; detail: string }>('claim/predict', {
       inputs: [{ fields }],
     })
-    return [answer.code, answer.detail]
+    return [answer.code, answer.detail] as const
   }
-  const says = (code: string, place: string) => [code, expect.stringContaining(place)]
+  const says = (code: string, place: string) => [code, expect.stringContaining(place) as string]
   const photo = { image: await torn() }
   expect(await refused({ amount: 1, nota: 'x' })).toEqual(says('FIELD_UNKNOWN', 'fields/nota'))
   expect(await refused({ note: 'x' })).toEqual(says('FIELD_MISSING', 'fields/amount'))
@@ -275,10 +275,9 @@ test('after it, fields have the same scores', async () => {
   const photo = { image: await made('stripes', 43) }
   const asked = { inputs: [{ fields: { amount: 30, note: 'it is all stripes', photo } }] }
   const scores = async () => {
-    const { predictions } = await daemon.post<Answers & { predictions: { scores: object }[] }>(
-      'claim/predict',
-      asked,
-    )
+    const { predictions } = await daemon.post<{
+      readonly predictions: readonly { readonly scores: object }[]
+    }>('claim/predict', asked)
     return predictions.map((each) => each.scores)
   }
   const before = await scores()

@@ -141,7 +141,11 @@ async function openedTexts(...spoiled: readonly string[]) {
   const { scheduler: own, ...writing } = openFakeWriting({ clock: rig.clock, metrics })
   const keyOf = (digest: string) => (spoiled.includes(digest) ? 'broken' : digest)
   const run: typeof own.run = (asked) => own.run({ ...asked, adapter: keyOf(asked.adapter) })
-  const texts = { ...writing, scheduler: { run, readTokens: async () => own.readTokens() }, predictions: { record: () => undefined } }
+  const texts = {
+    ...writing,
+    scheduler: { run, readTokens: async () => own.readTokens() },
+    predictions: { record: () => undefined },
+  }
   const parts = { live: rig.live, predictionId: () => 'p', feedback: {} }
   watch.begin({ ...parts, name: 'm', registry, texts } as unknown as Movable)
   const service = openGenerationService({
