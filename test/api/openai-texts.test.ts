@@ -291,17 +291,17 @@ test('a model is told of its tools, and reads what was called and what came back
       content: null,
       tool_calls: [{ id: 'c', type: 'function', function: called }],
     },
-    { role: 'tool', tool_call_id: 'c', content: '3' },
+    { role: 'tool', tool_call_id: 'c', content: 'some' },
   ]
   const answer = await chat({ messages, tools: [stock], max_tokens: 2 })
-  // It writes letters, so that its answer is a text.
-  expect(json(answer)).toMatchObject({ choices: [{ message: { content: 'ab' } }] })
+  // It goes on with the alphabet, so that its answer is a text.
+  expect(json(answer)).toMatchObject({ choices: [{ message: { content: 'fg' } }] })
   const streamed = chunksIn(await chat({ messages, tools: [stock], max_tokens: 2, stream: true }))
   const pieces = streamed.flatMap(({ choices }) => choices.map(({ delta }) => delta?.content ?? ''))
-  expect(pieces.join('')).toBe('ab')
+  expect(pieces.join('')).toBe('fg')
   const told =
     'sYou can call functions. To call one, answer with {"name": …, "arguments": …} alone.'
-  const spoken = 'ucups?a{"name":"stock","arguments":{"item":"cup"}}u3'
+  const spoken = 'ucups?a{"name":"stock","arguments":{"item":"cup"}}usome'
   for (const prompt of prompts)
     expect(prompt).toBe(`${told}\n${JSON.stringify(stock.function)}${spoken}`)
 })

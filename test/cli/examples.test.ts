@@ -12,8 +12,6 @@ import {
   openExample,
   playExample,
 } from '../../src/cli/demo/examples.ts'
-import { pullBase } from '../../src/bases/pulled/pull.ts'
-import { pulledFolder } from '../../src/bases/pulled/pulled.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { openLog } from '../../src/platform/log.ts'
@@ -22,18 +20,7 @@ import { root } from '../deploy/files.ts'
 import { removed, scratchFolder } from '../scratch-folder.ts'
 
 const examples = join(root, 'deploy/examples')
-/** Where it can be fetched from nowhere, the cases with pictures are not played. */
-const hasPictures = await pullBase(
-  'efficientnet-lite0',
-  pulledFolder('efficientnet-lite0'),
-  () => undefined,
-).then(
-  () => true,
-  () => false,
-)
-const names = exampleNames().filter(
-  (name) => hasPictures || !configOf(name).includes('efficientnet'),
-)
+const names = exampleNames()
 
 function configOf(name: string): string {
   return readFileSync(join(examples, name, 'antikythera.yaml'), 'utf8')
@@ -49,20 +36,14 @@ const smaller: Readonly<Record<string, Settings>> = {
   smollm2: { base: tiny, adapter: { method: 'lora', tail_layers: 1 } },
 }
 
-function smallerFor(base: unknown): Settings | undefined {
-  if (typeof base === 'string') return smaller[base]
-  const isOfPairs = typeof base === 'object' && base !== null && 'text-pair' in base
-  return isOfPairs ? { ...smaller.minilm, base: { 'text-pair': { of: 'use-lite' } } } : undefined
-}
-
 /** Of tasks that closed forms do not learn. */
 const reaching = { base: 'use-lite', adapter: { method: 'lora', tail_layers: 1 } }
 const withoutSums: readonly unknown[] = ['multilabel', 'spans']
 
-/** Those of its fields. */
+/** With those that it stands on. */
 function small(base: unknown): unknown {
   if (typeof base === 'string') return smaller[base]?.base ?? base
-  if (typeof base !== 'object' || base === null) return base
+  if (typeof base !== 'object' || base === null || Array.isArray(base)) return base
   return Object.fromEntries(Object.entries(base).map(([name, part]) => [name, small(part)]))
 }
 
@@ -71,7 +52,7 @@ const models = Object.fromEntries(
   names.flatMap((name) => {
     const written = parse(configOf(name)) as { readonly models: Readonly<Record<string, Settings>> }
     return Object.entries(written.models).map(([model, settings]) => {
-      const base = smallerFor(settings.base)
+      const base = typeof settings.base === 'string' ? smaller[settings.base] : undefined
       const change = withoutSums.includes(settings.task) ? reaching : base
       const memory = settings.memory !== undefined && { ...settings.memory, embedding: 'use-lite' }
       return [

@@ -191,7 +191,9 @@ test('models list shows what a config can name', async () => {
     'bert',
     'causal',
     'features',
+    'onnx',
     'pair',
+    'text-pair',
     'fields',
   ])
 })

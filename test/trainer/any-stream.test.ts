@@ -33,8 +33,8 @@ const SEED = Number(process.env.ANTIKYTHERA_SEED ?? (isFull ? Date.now() % 2 ** 
 
 const SIZE = 6
 const ofHeads: readonly string[] = ['head', 'ncm', 'slda', 'ranpac']
-/** They need a layer of a transformer. */
-const ofTexts: readonly string[] = ['bottleneck', 'loreft']
+/** They need a layer of a transformer, or its norms. */
+const ofTexts: readonly string[] = ['bottleneck', 'loreft', 'norm']
 
 function partsFor(name: keyof typeof methods) {
   const method: MethodPlugin = methods[name]

@@ -26,7 +26,7 @@ export interface FieldsOptions extends Omit<FeaturesOptions, 'size' | 'names' | 
   readonly required?: readonly string[] | undefined
 }
 
-/** The length of an embedding among columns of deviation 1. On made claims, half of it answered as well. */
+/** The length of an embedding among columns of deviation 1. Half of it answered as well on made rows. */
 const SCALE = 4
 
 interface FieldBlock {

@@ -75,7 +75,8 @@ function showLag({ api }: Pick<Connection, 'api'>): { end(): void } {
     const { lag } = await api.describe().catch(() => ({ lag: undefined }))
     if (lag === undefined) return
     total = Math.max(total, lag)
-    progress.update({ done: total - lag, total, items: total - lag })
+    // All that was sent had been read by the first look: nothing is left to show.
+    if (total > 0) progress.update({ done: total - lag, total, items: total - lag })
   }
   const timer = setInterval(() => void look(), LOOK_MS)
   return {

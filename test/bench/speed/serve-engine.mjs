@@ -97,7 +97,7 @@ async function openSessionAlone(name, base, config) {
       const runs = planRuns(rowsOf(batch, tokens), () => adapter.family).map((run) => {
         const encoded = run.rows.map((row) => row.encoded)
         const places = { shape: [encoded.length], data: new Int32Array(encoded.length) }
-        const own = { ...feedsOf(encoded, run.positions), [ROW_ADAPTER]: places }
+        const own = { ...feedsOf(encoded, run.positions, {}), [ROW_ADAPTER]: places }
         const tensors = Object.entries(own).map(([key, tensor]) => [key, ortTensor(tensor)])
         return { ...stack, ...Object.fromEntries(tensors) }
       })
