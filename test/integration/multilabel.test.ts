@@ -1,7 +1,10 @@
 /** Several labels through the whole daemon: taught over HTTP, found though rare, corrected, rated and refused. */
-import { writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, test, vi } from 'vitest'
+import { peftPython } from '../../deploy/bootstrap/peft.mjs'
 import { openRandom } from '../../src/platform/random.ts'
 import { runCli } from '../cli/run-cli.ts'
 import { oneDaemon } from './one-daemon.ts'
@@ -17,6 +20,7 @@ models:
     adapter: { method: head }
     replay: { policy: class-balanced, capacity: 400 }
   open: { task: multilabel, labels: { open: true }, adapter: { method: head } }
+  sums: { task: multilabel, labels: { open: true }, adapter: { method: slda, depth: 1 } }
 `)
 const { post, get } = daemon
 
@@ -120,6 +124,45 @@ test('the command line teaches lists, alone and from a table, and shows the F1 o
   expect(stdout).toMatch(/late +\d+ .*%/)
   expect((await run('status', 'flags')).stdout).toMatch(/F1 \d/)
   expect((await run('versions', 'flags')).stdout).toContain('recent micro F1')
+})
+
+test('a closed form of labels is what its events give, in part too, and loses what is retracted', async (context) => {
+  const topics = ['delivery', 'payment', 'account']
+  const said = topics.flatMap((one, at) => {
+    const other = topics[(at + 1) % 3]!
+    return [
+      [`where is my ${one}`, { labels: [one] }],
+      [`a question about ${one} and ${other}`, { labels: [one, other] }],
+      [`please change the ${one}`, { yes: [one], no: [other] }],
+    ] as const
+  })
+  const lessons = [...said, ['good morning', { labels: [] }] as const]
+  const events = lessons.map(([input, signal]) => ({ source: 'desk', id: input, input, ...signal }))
+  await post('sums/feedback', { events })
+  const last = { source: 'desk', id: 'good morning', retract: true }
+  const { position } = await post<{ position: string }>('sums/feedback', last)
+  const asked = { inputs: ['where is my payment'] }
+  const { predictions } = await post<Predicted>(`sums/predict?wait_for=${position}`, asked)
+  const { scores } = predictions[0]!
+  expect(scores.payment).toBeGreaterThan(Math.max(scores.account!, scores.delivery!))
+  const file = join(daemon.folder, 'events.jsonl')
+  const verify = (...more: readonly string[]) =>
+    runCli('verify', 'sums', '--config', daemon.config, '--json', ...more)
+  await expect.poll(async () => (await verify()).json()).toMatchObject({ equal: true, examples: 9 })
+  await verify('--export', file)
+  const text = readFileSync(file, 'utf8')
+  expect(text).toContain('"yes":["account"],"no":["delivery"]')
+  writeFileSync(file, text.replace('"no":["delivery"]', '"no":["payment"]'))
+  expect((await verify('--events', file)).stderr).toContain('SUMS_DIFFER')
+  writeFileSync(file, text)
+  const python = peftPython()
+  if (python === undefined)
+    return context.skip('numpy is not installed (node deploy/bootstrap/main.mjs --all)')
+  const program = fileURLToPath(new URL('../../deploy/clients/verify.py', import.meta.url))
+  const { live } = await get<{ live: { version: string } }>('sums')
+  const folder = join(daemon.folder, 'data', 'sums', 'versions', live.version)
+  const { stdout, stderr } = spawnSync(python, [program, file, folder], { encoding: 'utf8' })
+  expect(stdout, stderr).toMatch(/^equal v\d+ [0-9a-f]{64}/)
 })
 
 test.each<[string, object, string, string]>([
