@@ -94,8 +94,8 @@ async function problemsOf(
 }
 
 function openKind(kind: keyof Policies, policies: Policies, model: ModelConfig): void {
-  type Chosen = ChosenPolicy | readonly ChosenPolicy[]
-  const chosen = (model as unknown as Record<string, Chosen | undefined>)[kind]
+  type PolicyChoice = ChosenPolicy | readonly ChosenPolicy[]
+  const chosen = (model as unknown as Record<string, PolicyChoice | undefined>)[kind]
   if (chosen !== undefined) openPolicies<unknown>(kind, policies[kind], chosen)
 }
 

@@ -102,7 +102,7 @@ export interface NetworkInput<T> {
   readonly mask: T
   /** For `pairs: together`: 0 for tokens of the first text, 1 for those of the second, [b, s] int32. */
   readonly types?: T
-  /** For `pairs: apart`: the second texts, of which the others are the first. */
+  /** For `pairs: apart`: the second texts, in the order of their first ones. */
   readonly second?: { readonly ids: T; readonly mask: T }
 }
 

@@ -32,6 +32,11 @@ export function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** Words of JSON Schema that allow no more and no less. */
+export const schemaNotes: readonly string[] = [
+  ...['$schema', '$id', '$defs', 'definitions', 'title', 'description', 'examples', 'default'],
+]
+
 export function given(object: JsonObject, key: string): Json | undefined {
   return Object.hasOwn(object, key) ? (object[key] ?? undefined) : undefined
 }

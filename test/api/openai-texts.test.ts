@@ -281,7 +281,7 @@ test('feedback names the id of a completion', async () => {
   expect(journal()).toMatchObject([{ prediction_id: 'p-1', correction: 'Good day.' }])
 })
 
-test('a model is told of its tools, and reads what was called and what came back', async () => {
+test('a model reads its tools in the system message, what was called and what came back', async () => {
   const { chat, prompts } = await open({}, {}, { positions: 1000 })
   const called = { name: 'stock', arguments: '{"item":"cup"}' }
   const messages = [
@@ -304,6 +304,17 @@ test('a model is told of its tools, and reads what was called and what came back
   const spoken = 'ucups?a{"name":"stock","arguments":{"item":"cup"}}usome'
   for (const prompt of prompts)
     expect(prompt).toBe(`${told}\n${JSON.stringify(stock.function)}${spoken}`)
+})
+
+test('an answer that ended by itself and does not fit its schema is an error, not an answer', async () => {
+  const { chat } = await open()
+  // It writes the digit of its version: no token that it draws is held to the schema here.
+  const messages = [{ role: 'user', content: 'good' }]
+  const asked = { messages, response_format: format({ type: 'string' }) }
+  expect(json(await chat(asked)).error).toMatchObject({
+    ...{ code: 'unsupported_parameter', param: 'response_format.json_schema' },
+  })
+  expect((await chat({ ...asked, response_format: format({ type: 'integer' }) })).status).toBe(200)
 })
 
 const format = (schema: object) => ({ type: 'json_schema', json_schema: { name: 'a', schema } })
@@ -344,8 +355,8 @@ const cases: readonly [what: string, body: object, status: number, code: string,
       'response_format.json_schema',
     ],
     [
-      'a schema of 33,000 characters',
-      { response_format: format({ const: 'x'.repeat(33_000) }) },
+      'a schema of 17,000 characters',
+      { response_format: format({ const: 'x'.repeat(17_000) }) },
       400,
       'unsupported_parameter',
       'response_format.json_schema',

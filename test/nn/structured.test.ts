@@ -9,7 +9,9 @@ import { openRandom } from '../../src/platform/random.ts'
 function allowed(schema: Json, ...texts: readonly string[]): readonly boolean[] {
   const of = new Expressions()
   const start = schemaExpression(of, schema)
-  return texts.map((text) => of.matches(start, text))
+  return texts.map(
+    (text) => Buffer.from(text).reduce((state, byte) => of.after(state, byte), start).isNullable,
+  )
 }
 
 const order = {
@@ -100,10 +102,29 @@ test.each<readonly [Json, string]>([
   [{ type: 'object', required: ['a'], properties: {} }, '"a" is none of its properties'],
   [{ type: 'text' }, '"text" is no type'],
   [{ enum: ['a'], const: 'b' }, 'no value is left'],
+  [{ anyOf: Array(250).fill({ type: 'integer', minimum: 1, maximum: 1000 }) }, 'too large'],
   [false, 'not an object'],
 ])('refuses %j by its place', (schema, place) => {
   expect(() => allowed(schema, '')).toThrow(SchemaUnsupported)
   expect(() => allowed(schema, '')).toThrow(place)
+})
+
+test('where the tokens lack a byte, the text ends', () => {
+  const all = ['{', '"', 'a', '}', ''].map((word) => Buffer.from(word))
+  const table = {
+    bytes: Uint8Array.from(Buffer.concat(all)),
+    offsets: Int32Array.of(0, 1, 2, 3, 4, 4),
+    ends: [4],
+  }
+  const of = new Expressions()
+  const masks = new TokenMasks(of, new TokenOrder(table))
+  const start = schemaExpression(of, { type: 'object', properties: { a: {} }, required: ['a'] })
+  const allowedAt = (state: typeof start) =>
+    all.flatMap((_, token) => (allows(masks.maskOf(state), token) ? [token] : []))
+  expect(allowedAt(start)).toEqual([0])
+  const named = [0, 1, 2, 1].reduce((state, token) => masks.after(state, token), start)
+  // A colon has to come.
+  expect(allowedAt(named)).toEqual([4])
 })
 
 /** Drawn texts of drawn tokens, whatever the model likes: what ends is always a JSON of the schema. */

@@ -1,13 +1,13 @@
 /**
  * A shop's customers: their intents, taught in English, asked in German as well, corrected, and one more appears; and answers to
- * what they ask about its policies, one of which changes overnight.
+ * what they ask about its policies; one policy changes overnight.
  */
 import { mostFrequent, mostWordsShared, share } from '../baselines.mjs'
 import { hasStyle, NEW_RETURNS, NO_POLICY, POLICIES, styled } from './policies.mjs'
 import { messages, newIntent } from './rows.mjs'
 
 export const summary =
-  'intents of customers in two languages; answers in the style of the house that cite policies, one of which changes'
+  'intents of customers in two languages; answers in the style of the house that cite policies, also after one changes'
 
 export async function play(stage) {
   return [await sortedMessages(stage), ...(await policyAnswers(stage))]

@@ -1,6 +1,6 @@
 /**
- * Logged choices of a fashion shop: the Open Bandit Dataset (CC BY 4.0), of which the source package `obp` on PyPI has 10,000 showings a
- * policy. It is fetched by pip when the case is played, and kept in the cache of this user.
+ * Logged choices of a fashion shop: the Open Bandit Dataset (CC BY 4.0). The source package `obp` on PyPI has 10,000 showings a
+ * policy of it. It is fetched by pip when the case is played, and kept in the cache of this user.
  *
  * Saito et al. (2021), "Open Bandit Dataset and Pipeline: towards realistic and reproducible off-policy evaluation", NeurIPS.
  */

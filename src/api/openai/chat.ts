@@ -8,8 +8,7 @@ import type { Json } from '../../contracts/core.ts'
 import type { Fields } from '../../contracts/task-view.ts'
 import type { JsonObject } from '../../payloads/reading.ts'
 import type { Services } from '../../serving/services/services.ts'
-import { failure } from '../../platform/errors.ts'
-import type { TextPart, TokenLikelihood } from '../../serving/services/generation/contract.ts'
+import type { TokenLikelihood } from '../../serving/services/generation/contract.ts'
 import { complete, likeliest, ofAnswer, tokenEntry, type CompletionAnswer } from './complete.ts'
 import { sendEvents } from './errors.ts'
 import {
@@ -22,7 +21,8 @@ import {
   Optional,
 } from './parameters.ts'
 import { envelopeIn, ResponseFormat, structureIn } from './response-format.ts'
-import { callIn, offeredTools, ToolChoice, Tools, writtenCalls } from './tools.ts'
+import { lastOfUser, plainMessages, refuseMessageFields } from './chat-messages.ts'
+import { callIn, offeredTools, PossibleCalls, ToolChoice, Tools } from './tools.ts'
 import {
   beginTexts,
   citedChunks,
@@ -187,79 +187,6 @@ function scoresOf(
   return { content, refusal: null }
 }
 
-/** Of its parts only text is read. */
-interface ChatMessage {
-  readonly role: string
-  readonly content?: string | readonly { readonly type: string; readonly text?: string }[] | null
-  readonly tool_calls?: readonly JsonObject[] | null
-}
-
-const roles: readonly string[] = ['system', 'developer', 'user', 'assistant', 'tool', 'function']
-
-/** A field that is not read is refused, unless it is empty, as clients send back the answers that they got. */
-function refuseMessageFields(messages: readonly object[], more: readonly string[]): void {
-  for (const [at, message] of messages.entries()) {
-    refuseFields(message, ['role', 'content', ...more], `messages.${at}`)
-    const { content } = message as ChatMessage
-    if (!Array.isArray(content)) continue
-    for (const [index, part] of (content as readonly { readonly type: string }[]).entries())
-      if (part.type === 'text')
-        refuseFields(part, ['type', 'text'], `messages.${at}.content.${index}`)
-  }
-}
-
-function refuseFields(object: object, known: readonly string[], place: string): void {
-  for (const [name, value] of Object.entries(object as Readonly<Record<string, Json>>)) {
-    const isEmpty = value === null || value === '' || (Array.isArray(value) && value.length === 0)
-    if (!isEmpty && !known.includes(name)) throw unsupported(`${place}.${name}`, 'it is not read')
-  }
-}
-
-/**
- * As an input has them: instructions of a developer are those of the system, a call is the text that was written, and what a
- * function gave back comes from the user. Throws `REQUEST_INVALID` for images and the like.
- */
-function plainMessages(messages: readonly ChatMessage[], instruction?: string): Json {
-  const plain = messages.map(({ role, content, tool_calls: calls }, at) => {
-    const text = textOf(content ?? '', at)
-    const written = (calls ?? []).length === 0 ? text : writtenCalls(calls ?? [])
-    return { role: ROLES[role] ?? role, content: written }
-  })
-  if (instruction === undefined) return plain
-  const [first, ...rest] = plain
-  return first?.role === 'system'
-    ? [{ ...first, content: `${first.content}\n\n${instruction}` }, ...rest]
-    : [{ role: 'system', content: instruction }, ...plain]
-}
-
-const ROLES: Readonly<Record<string, string>> = { developer: 'system', tool: 'user' }
-
-/** Throws `REQUEST_INVALID` for an unknown role, for no message of a user, and for images and the like. */
-function lastOfUser(messages: readonly ChatMessage[]): { text: string; param: string } {
-  for (const [at, { role }] of messages.entries())
-    if (!roles.includes(role))
-      throw invalid(
-        `messages.${at}.role`,
-        `${JSON.stringify(role.slice(0, 40))}, not ${roles.join(', ')}`,
-      )
-  const at = messages.findLastIndex(({ role }) => role === 'user')
-  if (at < 0) throw invalid('messages', 'without a message of the role user')
-  return { text: textOf(messages[at]?.content ?? '', at), param: `messages.${at}.content` }
-}
-
-function textOf(content: NonNullable<ChatMessage['content']>, at: number): string {
-  if (typeof content === 'string') return content
-  const texts = content.map(({ type, text }, part) => {
-    if (type === 'text' && text !== undefined) return text
-    throw invalid(`messages.${at}.content.${part}.type`, `${type}; only text can be read`)
-  })
-  return texts.join('\n')
-}
-
-function invalid(param: string, what: string): Error {
-  return failure('REQUEST_INVALID', `${param} is ${what}`, { details: { param } })
-}
-
 /** How texts of a language model are shown. */
 interface ChatParts extends ShownParts {
   /** Whether an answer may be a call of a function. */
@@ -310,23 +237,6 @@ export async function* chatChunks(
     if (text !== '' || scores !== null) yield chunk(index, { content: text }, null, scores)
     if (finish !== undefined) yield chunk(index, {}, finish)
   })
-}
-
-/** An answer that begins with a brace waits for its end: only then is it known whether it is a call. */
-class PossibleCalls {
-  readonly #texts = new Map<number, string>()
-
-  /** What may be shown now. */
-  textOf({ index, text, finish }: Pick<TextPart, 'index' | 'text' | 'finish'>): string {
-    const whole = (this.#texts.get(index) ?? '') + text
-    this.#texts.set(index, whole)
-    if (!whole.startsWith('{')) return text
-    return finish !== undefined && this.callOf(index) === undefined ? whole : ''
-  }
-
-  callOf(index: number, id = '') {
-    return callIn(this.#texts.get(index) ?? '', id)
-  }
 }
 
 function contentOf(tokens: readonly TokenLikelihood[]): Fields {

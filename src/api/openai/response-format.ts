@@ -7,7 +7,7 @@ import type { Json } from '../../contracts/core.ts'
 import type { Message } from '../../contracts/task-view.ts'
 import type { TextOptions } from '../../serving/services/generation/contract.ts'
 import { unsupported } from './parameters.ts'
-import { isObject, type JsonObject } from '../../payloads/reading.ts'
+import { isObject, schemaNotes, type JsonObject } from '../../payloads/reading.ts'
 
 const Strict = { additionalProperties: false }
 
@@ -63,7 +63,11 @@ export function envelopeIn(format: WantedFormat | null | undefined): EnvelopeOf 
   if (schema.type !== 'object' || property === undefined || others.length > 0)
     throw misfit('it is an object with one property')
   const [name, value] = property
-  refuseOthers(schema, ['type', 'properties', 'required', 'additionalProperties', ...notes], '')
+  refuseOthers(
+    schema,
+    ['type', 'properties', 'required', 'additionalProperties', ...schemaNotes],
+    '',
+  )
   if ([schema.required ?? name].flat().some((each) => each !== name))
     throw misfit('it requires its property alone')
   const values = valuesOf(resolved(schema, value), name)
@@ -84,20 +88,8 @@ export function envelopeIn(format: WantedFormat | null | undefined): EnvelopeOf 
 /** Throws if an answer of the model would not fit. */
 export type EnvelopeOf = (message: Message) => Envelope
 
-/** Words of JSON Schema that allow no more and no less. */
-const notes = [
-  '$schema',
-  '$id',
-  '$defs',
-  'definitions',
-  'title',
-  'description',
-  'examples',
-  'default',
-]
-
 function valuesOf(schema: JsonObject, name: string): ReadonlySet<Json> {
-  refuseOthers(schema, ['type', 'enum', 'const', ...notes], ` of ${name}`)
+  refuseOthers(schema, ['type', 'enum', 'const', ...schemaNotes], ` of ${name}`)
   const { enum: choices = [schema.const ?? null], const: only } = schema
   if (!Array.isArray(choices) || (schema.type ?? 'string') !== 'string')
     throw misfit(`${name} is an enum of texts`)

@@ -5,7 +5,7 @@
  */
 import { Type, type Static } from 'typebox'
 import type { Json } from '../../contracts/core.ts'
-import type { TextOptions } from '../../serving/services/generation/contract.ts'
+import type { TextOptions, TextPart } from '../../serving/services/generation/contract.ts'
 import { isObject, type JsonObject } from '../../payloads/reading.ts'
 import { Optional, unsupported } from './parameters.ts'
 
@@ -122,6 +122,23 @@ export function callIn(text: string, id: string): ToolCall | undefined {
     return { id: `call_${id}`, type: 'function', function: { name: call.name, arguments: written } }
   } catch {
     return undefined
+  }
+}
+
+/** An answer that begins with a brace waits for its end: only then is it known whether it is a call. */
+export class PossibleCalls {
+  readonly #texts = new Map<number, string>()
+
+  /** What may be shown now. */
+  textOf({ index, text, finish }: Pick<TextPart, 'index' | 'text' | 'finish'>): string {
+    const whole = (this.#texts.get(index) ?? '') + text
+    this.#texts.set(index, whole)
+    if (!whole.startsWith('{')) return text
+    return finish !== undefined && this.callOf(index) === undefined ? whole : ''
+  }
+
+  callOf(index: number, id = '') {
+    return callIn(this.#texts.get(index) ?? '', id)
   }
 }
 

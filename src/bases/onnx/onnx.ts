@@ -10,6 +10,7 @@ import { openOrtPool } from '../../nn/onnx/pool.ts'
 import { image } from '../../payloads/inputs/image.ts'
 import { canonicalJson } from '../../platform/canonical-json.ts'
 import { failure, invariant } from '../../platform/errors.ts'
+import { embeddedNetwork } from '../embedded-network.ts'
 import type { PictureFit } from '../pictures/pixels.ts'
 import { openPictureReader } from '../pictures/reader.ts'
 import { pictureModel, type PictureModel, type Preprocessing } from './picture-model.ts'
@@ -50,19 +51,9 @@ async function bytesOf(file: string): Promise<Buffer> {
 
 /** Nothing above what the file computes. */
 function frozenNetwork(width: number): Network {
-  return {
-    layers: 0,
-    width,
-    unit: true,
-    latentWidth: () => width,
-    sites: () => [],
-    trunk(_ops, { values }) {
-      invariant(values !== undefined, 'a picture has values, not tokens')
-      return values
-    },
-    tail: (_ops, hidden) => hidden,
+  return embeddedNetwork(width, {
     pool: (ops, positions, mask) => ops.unit(ops.maskedMean(positions, mask)),
-  }
+  })
 }
 
 /** Places and their width, of one grey picture: what a file declares may leave sizes open, and what it computes may fail. */

@@ -11,11 +11,11 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Base } from '../../contracts/base.ts'
 import type { Tensor } from '../../contracts/core.ts'
-import type { Network } from '../../contracts/network.ts'
 import { toFloat32 } from '../../nn/containers/floats.ts'
 import { readSafetensors, type StoredTensor } from '../../nn/containers/safetensors.ts'
 import { text } from '../../payloads/inputs/text.ts'
-import { failure, invariant } from '../../platform/errors.ts'
+import { failure } from '../../platform/errors.ts'
+import { embeddedNetwork } from '../embedded-network.ts'
 import { hashBase, listedFolder, readJsonFile, refusePickles } from '../folder.ts'
 import { readText } from '../text-base.ts'
 import { openTokenizer, tryTokenizer } from '../tokenizer.ts'
@@ -65,28 +65,11 @@ function shapeOf(width: number): Base {
     reads: [text],
     rows: 'values',
     isSmall: true,
-    network: staticNetwork(width),
+    network: embeddedNetwork(width),
     weights: new Map(),
     encode: () => {
       throw failure('BASE_INVALID', 'a static base was opened without its vectors')
     },
-  }
-}
-
-/** Nothing is left to compute, and nothing for an adapter to change. */
-function staticNetwork(width: number): Network {
-  return {
-    layers: 0,
-    width,
-    unit: true,
-    latentWidth: () => width,
-    sites: () => [],
-    trunk(_ops, { values }) {
-      invariant(values !== undefined, 'a static base gives vectors, not tokens')
-      return values
-    },
-    tail: (_ops, values) => values,
-    pool: (_ops, values) => values,
   }
 }
 

@@ -18,6 +18,7 @@ import { embeddingOf, unadapted } from '../../nn/head-input.ts'
 import { hasIds, idsOf, valuesOf } from '../../payloads/rows.ts'
 import { textPair } from '../../payloads/inputs/text-pair.ts'
 import { invariant } from '../../platform/errors.ts'
+import { embeddedNetwork } from '../embedded-network.ts'
 import { readPair } from '../text-base.ts'
 
 const BLOCKS = 4
@@ -73,30 +74,13 @@ function vectorOf(first: EncodedRow, second: EncodedRow): EncodedRow {
   return { data }
 }
 
-/** What both networks have in common: one position, of which nothing is left to compute. */
-function embedded({ width }: Network): Omit<Network, 'trunk'> {
-  return {
-    ...{ layers: 0, width: BLOCKS * width, unit: false, longest: LONGEST },
-    latentWidth: () => BLOCKS * width,
-    sites: () => [],
-    tail: (_ops, x) => x,
-    pool: (_ops, x) => x,
-  }
-}
-
-function vectorNetwork(single: Network): Network {
-  return {
-    ...embedded(single),
-    trunk(_ops, { values }) {
-      invariant(values !== undefined, 'a pair of vectors, not tokens')
-      return values
-    },
-  }
+function vectorNetwork({ width }: Network): Network {
+  return embeddedNetwork(BLOCKS * width, { unit: false, longest: LONGEST })
 }
 
 function pairNetwork(single: Network): Network {
   return {
-    ...embedded(single),
+    ...vectorNetwork(single),
     trunk(ops, { ids, mask, second }) {
       invariant(ids !== undefined && second !== undefined, 'a pair has two texts')
       const [u, v] = [{ ids, mask }, second].map((text) => whole(ops, single, text))

@@ -36,18 +36,33 @@ export type Expression = Shape & {
 
 export class Expressions {
   readonly #known = new Map<string, Expression>()
+  /** Sequences, by both ids: by far the most. */
+  readonly #pairs = new Map<number, Expression>()
+  readonly #single: Expression[] = []
+  #work = 0
   readonly #after = new Map<number, Map<number, Expression>>()
   /** Matches no text. */
   readonly nothing = this.#intern('0', { kind: 'nothing' }, 0)
   /** Matches the empty text alone. */
   readonly end = this.#intern('1', { kind: 'end' }, 0)
 
+  /** Counts what was put together: in proportion to the time that it took. */
+  get work(): number {
+    return this.#work
+  }
+
   byte(...ranges: readonly Range[]): Expression {
     return this.#intern(`b${ranges.join(';')}`, { kind: 'byte', ranges }, 1)
   }
 
   text(text: string): Expression {
-    return this.sequence(...Array.from(Buffer.from(text), (byte) => this.byte([byte, byte])))
+    return this.#bytes(Buffer.from(text), this.end)
+  }
+
+  /** Any of them. Their common beginnings are walked once, so that a byte leaves few to compare. */
+  texts(texts: readonly string[]): Expression {
+    const all = [...new Set(texts)].map((text) => Buffer.from(text))
+    return this.#branches(all.sort((a, b) => Buffer.compare(a, b)))
   }
 
   sequence(...parts: readonly Expression[]): Expression {
@@ -56,6 +71,7 @@ export class Expressions {
 
   either(...options: readonly Expression[]): Expression {
     const flat = options.flatMap((each) => (each.kind === 'either' ? each.options : [each]))
+    this.#work += flat.length
     const all = [...new Set(flat)].filter(({ kind }) => kind !== 'nothing')
     all.sort((a, b) => a.id - b.id)
     const [only] = all
@@ -110,13 +126,6 @@ export class Expressions {
     return this.repeat(this.within(of.of, bytes), Math.min(of.least, bytes + 1), most)
   }
 
-  /** Whether the whole text is matched. */
-  matches(of: Expression, text: string): boolean {
-    let state = of
-    for (const byte of Buffer.from(text)) state = this.after(state, byte)
-    return state.isNullable
-  }
-
   #derived(of: Expression, byte: number): Expression {
     switch (of.kind) {
       case 'nothing':
@@ -147,20 +156,64 @@ export class Expressions {
     return [...parts, last].reduceRight((behind, part) => this.#pair(part, behind), rest)
   }
 
+  /** Of sorted texts, all different. */
+  #branches(texts: readonly Uint8Array[]): Expression {
+    const [first = new Uint8Array(), ...others] = texts
+    if (others.length === 0) return this.#bytes(first, this.end)
+    const last = others[others.length - 1] ?? first
+    const differs = first.findIndex((byte, at) => byte !== last[at])
+    const common = differs < 0 ? first.length : differs
+    const groups = new Map<number | undefined, Uint8Array[]>()
+    for (const text of texts) {
+      const group = groups.get(text[common]) ?? []
+      group.push(text.subarray(common))
+      groups.set(text[common], group)
+    }
+    const branches = Array.from(groups.values(), (group) => this.#branches(group))
+    return this.#bytes(first.subarray(0, common), this.either(...branches))
+  }
+
+  #bytes(bytes: Uint8Array, rest: Expression): Expression {
+    let state = rest
+    for (let at = bytes.length - 1; at >= 0; at -= 1) {
+      const byte = bytes[at] ?? 0
+      const one = (this.#single[byte] ??= this.byte([byte, byte]))
+      state = this.#pair(one, state)
+    }
+    return state
+  }
+
   /** `first` is no sequence. */
   #pair(first: Expression, rest: Expression): Expression {
     if (first.kind === 'end') return rest
     if (rest.kind === 'end') return first
-    const shape = { kind: 'then', first, rest } as const
-    return this.#intern(`t${first.id},${rest.id}`, shape, first.shortest + rest.shortest)
+    if (rest.kind === 'nothing') return rest
+    this.#work += 1
+    const key = first.id * MOST_IDS + rest.id
+    const known = this.#pairs.get(key)
+    if (known !== undefined) return known
+    const shortest = first.shortest + rest.shortest
+    const isNullable = shortest === 0
+    // Written out, because these are made by the thousand.
+    const made: Expression = { kind: 'then', first, rest, id: this.#nextId, isNullable, shortest }
+    this.#pairs.set(key, made)
+    return made
   }
 
   #intern(key: string, shape: Shape, shortest: number): Expression {
+    this.#work += 1
     const known = this.#known.get(key)
     if (known !== undefined) return known
     const isNullable = shape.kind !== 'nothing' && shortest === 0
-    const made = { ...shape, id: this.#known.size, isNullable, shortest }
+    const made = { ...shape, id: this.#nextId, isNullable, shortest }
     this.#known.set(key, made)
     return made
   }
+
+  get #nextId(): number {
+    return this.#known.size + this.#pairs.size
+  }
 }
+
+/** Two ids are one number, exactly. */
+const MOST_IDS = 2 ** 26

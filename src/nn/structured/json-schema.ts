@@ -4,29 +4,19 @@
  * is written.
  */
 import type { Json } from '../../contracts/core.ts'
+import { isObject, schemaNotes, type JsonObject } from '../../payloads/reading.ts'
 import type { Expressions, Expression } from './expressions.ts'
-
-type JsonObject = Readonly<Record<string, Json>>
 
 /** The word of a schema that is not supported, with its place. */
 export class SchemaUnsupported extends Error {}
 
 /** Numbers keep to as many digits as a float64 separates. */
 const [MOST_DIGITS, MOST_EXPONENT_DIGITS] = [15, 2] as const
+/** Of one schema: some ten milliseconds, on the event loop of a server. */
+const MOST_WORK = 20_000
 /** A range of integers is the list of them. */
 const MOST_INTEGERS = 1000
 
-/** Words that allow no more and no less. */
-const NOTES = [
-  '$schema',
-  '$id',
-  '$defs',
-  'definitions',
-  'title',
-  'description',
-  'examples',
-  'default',
-]
 const WORDS: Readonly<Record<string, readonly string[]>> = {
   object: ['properties', 'required', 'additionalProperties'],
   array: ['items', 'minItems', 'maxItems'],
@@ -77,6 +67,7 @@ class SchemaReader {
   }
 
   read(schema: Json, at: string): Expression {
+    if (this.#of.work > MOST_WORK) throw unsupported(at, 'the schema is too large up to here')
     if (schema === true) return this.#anyValue()
     if (!isObject(schema)) throw unsupported(at, 'it is not an object')
     const { $ref, allOf, anyOf, enum: listed, const: only, type } = schema
@@ -188,7 +179,7 @@ class SchemaReader {
         at,
         `its bounds hold more than ${MOST_INTEGERS} integers, or one is missing`,
       )
-    return of.either(...Array.from({ length: count }, (_, index) => of.text(`${least + index}`)))
+    return of.texts(Array.from({ length: count }, (_, index) => `${least + index}`))
   }
 
   #whole(): Expression {
@@ -215,7 +206,7 @@ class SchemaReader {
     const wanted =
       only === undefined ? written : written.filter((each) => each === JSON.stringify(only))
     if (wanted.length === 0) throw unsupported(at, 'no value is left')
-    return this.#of.either(...wanted.map((value) => this.#of.text(value)))
+    return this.#of.texts(wanted)
   }
 
   /** Clients put a reference with a description into a list of one. */
@@ -343,12 +334,10 @@ function listAt(value: Json, at: string): readonly Json[] {
 }
 
 function refuseOthers(schema: JsonObject, known: readonly string[], at: string): void {
-  const other = Object.keys(schema).find((word) => !known.includes(word) && !NOTES.includes(word))
+  const other = Object.keys(schema).find(
+    (word) => !known.includes(word) && !schemaNotes.includes(word),
+  )
   if (other !== undefined) throw unsupported(`${at}/${other}`, 'this word is not supported')
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function unsupported(at: string, why: string): SchemaUnsupported {

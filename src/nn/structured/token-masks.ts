@@ -108,6 +108,8 @@ export class TokenMasks {
       }
       if (path.length > to - from) set(token)
     }
+    // A vocabulary may lack some bytes: then the text ends, and the check of the answer finds that it does not fit.
+    if (mask.every((bits) => bits === 0)) for (const end of table.ends) set(end)
     return mask
   }
 }

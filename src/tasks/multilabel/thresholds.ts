@@ -156,7 +156,7 @@ class Block {
   readonly bins: CalibrationBins
   count: number
   answered: number
-  /** Examples of which every label is known. */
+  /** Examples with every label known. */
   whole: number
 
   constructor(state?: BlockState) {

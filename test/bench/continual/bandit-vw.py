@@ -1,6 +1,6 @@
 """
-Vowpal Wabbit beside ours: python bandit-vw.py <file.json>. Every decision is a list of candidates in a context (`cb_explore_adf`),
-of which one is drawn by the probabilities that it answers, and only the reward of that one is learned.
+Vowpal Wabbit beside ours: python bandit-vw.py <file.json>. Every decision is a list of candidates in a context (`cb_explore_adf`).
+One is drawn by the probabilities that it answers, and only the reward of that one is learned.
 
 texts:  {"kind", "vectors", "width", "items", "stream", "tests", "arguments", "least", "seed"}; stream and tests are [row, item].
         Prints {"reward", "late", "learned", "cpu_seconds"}: the mean reward on the way, that of the last quarter, and the share of

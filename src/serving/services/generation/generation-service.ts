@@ -68,6 +68,7 @@ interface OpenText {
   readonly id: string
   readonly input: Input
   readonly tokens: AsyncIterableIterator<DrawnToken>
+  readonly structure: Structure | undefined
 }
 
 /** A request that is being written. */
@@ -179,18 +180,25 @@ class TextWriter implements GenerationService {
     if (lessons === undefined) return prompts
     const inputs = prompts.map(({ input }) => input)
     const near = await lessons.near(manifest.digest, inputs)
-    return eventLoop.each(prompts, (prompt, at) => this.#informed(prompt, near[at] ?? [], options))
+    const { structure } = options
+    const fit = await Promise.all(
+      near.map(async ([nearest]) => nearest && structure?.fits(nearest.answer)),
+    )
+    return eventLoop.each(prompts, (prompt, at) =>
+      this.#informed(prompt, near[at] ?? [], options, fit[at]),
+    )
   }
 
   /** As many of them, the nearest first, as leave the answer its room. */
   #informed(
     prompt: Prompt,
     near: readonly NearLesson[],
-    { maxTokens = this.#options.usual.maxTokens, structure }: BoundOptions,
+    { maxTokens = this.#options.usual.maxTokens }: BoundOptions,
+    fits: boolean | undefined,
   ): Prompt {
     const { language, lessons } = this.#options
     const [nearest] = near
-    if (nearest?.isSame === true && structure?.fits(nearest.answer) !== false) {
+    if (nearest?.isSame === true && fits !== false) {
       const end = language.ends.slice(0, 1)
       const given = Int32Array.from([...language.tokens(nearest.answer), ...end])
       return { ...prompt, given, recalled: { sources: sourcesOf(near), cut: 0 } }
@@ -225,7 +233,7 @@ class TextWriter implements GenerationService {
   ): readonly OpenText[] {
     const { model, language, scheduler, usual } = this.#options
     const { maxTokens = usual.maxTokens, temperature = usual.temperature } = options
-    const { topP = usual.topP, likeliest = 0 } = options
+    const { topP = usual.topP, likeliest = 0, structure } = options
     const writings: OpenText[] = []
     for (const { input, ids, choices, given } of prompts) {
       // Unlike with a seed, the same input twice may be answered in two ways.
@@ -240,13 +248,13 @@ class TextWriter implements GenerationService {
         ...(given && { given }),
         sampling: { temperature, topP },
         ...(likeliest > 0 && { likeliest }),
-        ...(options.structure && { bounds: options.structure.bounds }),
+        ...(structure && { bounds: structure.bounds }),
         ends: language.ends,
         draws: choices.map((_, choice) => openRandom(seed, `text/${choice}`)),
         signal,
       })
       for (const [at, tokens] of streams.entries())
-        writings.push({ index: writings.length, id: choices[at] ?? '', input, tokens })
+        writings.push({ index: writings.length, id: choices[at] ?? '', input, tokens, structure })
     }
     return writings
   }
@@ -280,7 +288,7 @@ class TextWriter implements GenerationService {
   }
 
   async #write(
-    { index, id, input, tokens }: OpenText,
+    { index, id, input, tokens, structure }: OpenText,
     request: AnswerTexts,
     options: TextOptions,
     held: HeldVersion,
@@ -291,6 +299,8 @@ class TextWriter implements GenerationService {
       parts?.push({ index, ...part })
     }
     const { text, finish, completionTokens } = await writeText(tokens, language, options, onPart)
+    // A stop of the caller's may cut it anywhere.
+    if (finish === 'stop' && (options.stop ?? []).length === 0) await structure?.check(text)
     const output = { text, finish_reason: finish }
     this.#record({ id, input }, output, request, held)
     return { id, answer: task.view.answer(output), completionTokens }
