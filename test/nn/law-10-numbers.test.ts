@@ -1,7 +1,7 @@
 /** Law 10 for a head whose outputs are no classes, or independent ones, and that both engines learn a number alike. */
 import { afterAll, expect, test } from 'vitest'
 import { noPenalty } from '../../policies/none.ts'
-import { specsOf, type AdapterPlan } from '../../src/adapters/adapter.ts'
+import { freshAdapter, specsOf, type AdapterPlan } from '../../src/adapters/adapter.ts'
 import { cutOf } from '../../src/adapters/target-modules.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
@@ -12,6 +12,7 @@ import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { methods, policies, tasks } from '../../src/plugins.ts'
 import type { Base } from '../../src/contracts/base.ts'
 import type { EncodedRow } from '../../src/contracts/network.ts'
+import { sigmoid } from '../../src/nn/sigmoid.ts'
 import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { BaseTensors } from '../../src/optim/engines/eager-pass.ts'
@@ -135,6 +136,61 @@ test.each(cases)('$method on $base.name answers alike in trainer and server', as
       expect(Math.abs(output - trained[at]![column]!)).toBeLessThan(1e-4)
   }
 })
+
+test.each(['slda', 'ranpac'] as const)(
+  'labels that %s solved from sums are answered alike in trainer and server',
+  async (method) => {
+    const whole = await openUseLite()
+    const config = {
+      ...{ method, rank: 0, alpha: 1, tail_layers: 0 },
+      ...(method === 'ranpac' && { features: 32 }),
+    }
+    const base = viewOf(whole, methods[method], config)
+    const { multilabel } = others
+    const head = ['a', 'b', 'c']
+    const plan = { base, method: methods[method], task: multilabel, config, outputs: 3 }
+    const parameters = freshAdapter(plan, openRandom(1, method))
+    const trainable = openTrainable({
+      ...{ ...plan, tf, head, parameters, baseTensors: tensorsOf(base) },
+      hyperparameters: { learning_rate: 0, optimizer: 'sgd', momentum: 0, clip_norm: 1 },
+      regularizer: noPenalty.open({} as never),
+    })
+    const texts = [
+      'a parcel is late',
+      'a late bill',
+      'the bill is wrong',
+      'hello',
+      'a wrong parcel',
+    ]
+    const taught = [['a'], ['a', 'b'], ['b', 'c'], [], ['c']]
+    const rows = texts.map((text) => whole.encode({ kind: 'text', text }, 64))
+    const trunk = await openTrunkEngine(base, cutOf(0, base.network.layers))
+    const latents = await trunk.encode(rows)
+    await trunk.close()
+    trainable.step(
+      latents.map((latent, at) => ({
+        ...{ latent, weight: 1 },
+        target: { kind: 'all', yes: taught[at]! } as const,
+      })),
+    )
+    const trained = trainable.score(latents)
+    const { manifest } = randomVersion({ ...plan, labels: head }, openRandom(1, method))
+    const version = { manifest, parameters: trainable.parameters() }
+    trainable.dispose()
+    const engine = await openServingEngine({ base: whole, methods, tasks, workers: 1 })
+    await engine.load('v1', version)
+    const served = await engine.run(rows.map((encoded) => ({ adapter: 'v1', encoded })))
+    await engine.close()
+    // Each label is found where it was taught.
+    for (const [at, row] of served.entries())
+      for (const [column, output] of row.entries()) {
+        // So few examples are explained wholly and their logits are large: the difference is relative.
+        expect(sigmoid(output)).toBeCloseTo(sigmoid(trained[at]![column]!), 4)
+        expect(Math.abs(output / trained[at]![column]! - 1)).toBeLessThan(1e-4)
+        expect(output > 0).toBe(taught[at]!.includes(head[column]!))
+      }
+  },
+)
 
 test('TensorFlow and plain JavaScript give one loss and one gradient', async () => {
   const plan = planOf({ base: features, method: 'head', tail_layers: 0 })
