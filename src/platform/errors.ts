@@ -280,7 +280,9 @@ export const errorTable = {
   SET_ASIDE_FULL: row(400, 65).fix(
     'send it again if it should be learned; relearn or discard what is set aside, or raise limits.set_aside',
   ),
-  RATING_NEEDS_PREDICTION: row(400, 65).fix('a rating refers to an answer: send its prediction_id'),
+  RATING_NEEDS_PREDICTION: row(400, 65).fix(
+    'send the prediction_id of the answer that it is about',
+  ),
   PREDICTION_UNKNOWN: row(404, 65).fix(
     'the prediction is unknown or no longer kept; send input and label',
   ),

@@ -203,3 +203,10 @@ test('models pull refuses a name that nobody has', async () => {
   expect(code).toBe(64)
   expect(stderr).toContain('minilm')
 })
+
+test('a flag that is no JSON is a wrong use, with the shape that it takes', async () => {
+  const { code, stderr } = await runCli('feedback', '--text', 'x', '--spans', 'person')
+  expect(code).toBe(64)
+  expect(stderr).toContain('--spans is no JSON: person')
+  expect(stderr).toContain('[{start, end, label}]')
+})

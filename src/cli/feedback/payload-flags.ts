@@ -76,7 +76,7 @@ function valuesIn(known: readonly [string, PayloadFlag][], flags: object): [stri
     const given = named[name]
     if (given === undefined) return []
     if (flag.as === 'file') return [[name, fileInBase64(String(given))]]
-    return [[name, flag.as === 'json' ? jsonOf(String(given), flag) : given]]
+    return [[name, flag.as === 'json' ? jsonFlag(name, String(given), flag) : given]]
   })
 }
 
@@ -90,6 +90,16 @@ export function fileInBase64(path: string): string {
     return readFileSync(path).toString('base64')
   } catch (cause) {
     throw failure('SOURCE_MISSING', `${path} cannot be read`, { cause, fix: 'check the path' })
+  }
+}
+
+function jsonFlag(name: string, text: string, flag: PayloadFlag): Json {
+  try {
+    return jsonOf(text, flag)
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause
+    const message = `--${name} is no JSON: ${text.slice(0, 80)}`
+    throw failure('USAGE', message, { cause, fix: `give ${flag.description}` })
   }
 }
 

@@ -173,7 +173,7 @@ function checkSubject(
   const kind = kindOf(signal, signals)
   if (kind?.about === 'answer') {
     const [word = kind.name] = kind.words
-    const why = `a ${kind.name} of which answer?`
+    const why = `${kind.name} is about an answer, and no prediction_id names one`
     throw refuse('RATING_NEEDS_PREDICTION', below(pointer, word), why)
   }
   if (input === undefined) throw refuse('EVENT_INVALID', pointer, 'neither input nor prediction_id')

@@ -107,11 +107,11 @@ function readList<Span extends NamedSpan>(
   pointer: string,
   read: (item: JsonObject, pointer: string) => Span,
 ): readonly Span[] {
-  if (!Array.isArray(value)) throw refuse('SPANS_INVALID', pointer, 'a list of spans')
+  if (!Array.isArray(value)) throw refuse('SPANS_INVALID', pointer, 'not a list of spans')
   const found = value.map((item: Json, index) => {
     const at = below(pointer, index)
     if (isObject(item)) return { at, span: read(item, at) }
-    throw refuse('SPANS_INVALID', at, 'a span is an object { start, end, label }')
+    throw refuse('SPANS_INVALID', at, 'not an object { start, end, label }')
   })
   const sorted = found.toSorted((one, other) => one.span.start - other.span.start)
   for (const [index, { at, span }] of sorted.entries()) {
@@ -132,7 +132,10 @@ export function placeOf({ start, end }: Pick<SaidSpan, 'start' | 'end'>): string
 }
 
 function saidSpan(item: JsonObject, limits: SpanLimits, pointer: string): SaidSpan {
-  const said = label.read(given(item, 'label') ?? null, limits, below(pointer, 'label'), 'label')
+  const named = given(item, 'label')
+  const at = below(pointer, 'label')
+  if (named === undefined) throw refuse('SPANS_INVALID', at, 'missing: a span has a label')
+  const said = label.read(named, limits, at, 'label')
   return { ...places(item, pointer), label: said.label, ...pieceOf(item, pointer) }
 }
 
@@ -146,7 +149,11 @@ function places(item: JsonObject, pointer: string): Pick<SaidSpan, 'start' | 'en
     const value = given(item, name)
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value + 0
     const why = 'a whole number of characters (Unicode code points) from the beginning of the text'
-    throw refuse('SPANS_INVALID', below(pointer, name), why)
+    throw refuse(
+      'SPANS_INVALID',
+      below(pointer, name),
+      value === undefined ? `missing: ${why}` : why,
+    )
   }
   const [start, end] = [place('start'), place('end')]
   if (start < end) return { start, end }
