@@ -61,6 +61,8 @@ export interface Base {
    * that class has more between the network and its classifier.
    */
   readonly tokenClass?: string
+  /** The same in the class that classifies whole sequences by one linear map on what a pooler makes of the last layer. */
+  readonly sequenceClass?: string
   /** sha256 over weights, config and tokenizer: bases with the same hash give the same output. */
   readonly hash: string
   /** The name of this view's trunk among the trunks of one hash, if it differs; absent = the base's own trunk. */

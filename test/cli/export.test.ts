@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -9,6 +9,7 @@ import { taskPluginOf } from '../../src/config/tasks.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { openLog } from '../../src/platform/log.ts'
+import { sigmoid } from '../../src/nn/sigmoid.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { tagNames } from '../../src/tasks/spans/bioes.ts'
 import { randomVersion } from '../nn/random-version.ts'
@@ -25,6 +26,10 @@ import { runCli } from './run-cli.ts'
 
 const sentiment = '{ labels: [negative, positive] }'
 const pieces = '{ task: spans, labels: [negative, positive] }'
+const flags = '{ task: multilabel, labels: [negative, positive] }'
+
+/** Of each label of a multilabel. */
+const THRESHOLD = 0.4
 
 /** A data folder with v0 and v1 of the model `m`, of random weights, v1 live. */
 async function published(model = sentiment) {
@@ -39,7 +44,13 @@ async function published(model = sentiment) {
   const [method, adapter] = [methodOf(settings), adapterOf(settings)]
   const task = taskPluginOf(settings)
   const labels = task.keys.includes('labels') ? ['negative', 'positive'] : []
-  const facts = labels.length > 0 ? { labels } : {}
+  const facts = {
+    ...(labels.length > 0 && { labels }),
+    ...(task.areIndependent === true && {
+      thresholds: { negative: THRESHOLD },
+      threshold: THRESHOLD,
+    }),
+  }
   const seen = viewOf(base, method, adapter)
   const outputs = task.outputs(task.headIn(facts))
   const plan = { base: seen, method, task, config: adapter, outputs, facts }
@@ -82,6 +93,7 @@ const tinyBase = (name: string) => fileURLToPath(new URL(`../reference/${name}`,
 test.for([
   ['tiny-bert/half', sentiment],
   ['tiny-bert/half', pieces],
+  ['tiny-bert/half', flags],
   ['tiny-causal/llama', '{ task: generation }'],
 ] as const)(
   'of a base of the hub, %s, the Python in the README prints an answer of the version',
@@ -102,7 +114,7 @@ test.for([
     expect(config).toMatchObject({ base_model_name_or_path: tiny })
     const printed = await printedByReadme(to, tiny, tinyBase(tiny))
     expect(printed.join('')).not.toBe('')
-    if (model !== sentiment && model !== pieces) return
+    if (model === '{ task: generation }') return
     const [logits = []] = await servedLogits(await inRegistry(path, 'v1'), ['what a lovely phone'])
     if (model === pieces) {
       const names = tagNames(['negative', 'positive'])
@@ -113,43 +125,65 @@ test.for([
       expect(printed).toEqual([`[${tags.map((tag) => `'${tag}'`).join(', ')}]`])
       return
     }
+    if (model === flags) {
+      const said = ['negative', 'positive'].filter((_, at) => sigmoid(logits[at]!) >= THRESHOLD)
+      expect(printed).toEqual([`[[${said.map((label) => `'${label}'`).join(', ')}]]`])
+      return
+    }
     const best = logits[0]! > logits[1]! ? 'negative' : 'positive'
     expect(printed).toEqual([`['${best}']`])
   },
 )
 
-test('a version of spans is a token classifier to PEFT, with the same logits there, and back after a step of PEFT', async (context) => {
-  needsPeft(context)
-  const { folder, path } = await published(
-    pieces.replace(
-      '{',
-      `{ base: { bert: ${tinyBert} }, adapter: { method: lora, tail_layers: all },`,
-    ),
-  )
-  const to = join(folder, 'out')
-  expect((await runCli('export', '--config', path, '--to', to)).code).toBe(0)
-  const config = JSON.parse(readFileSync(join(to, 'adapter_config.json'), 'utf8')) as object
-  expect(config).toMatchObject({ task_type: 'TOKEN_CLS', modules_to_save: ['classifier'] })
-  const { before, after } = await classifiedByPeft(to)
-  expect(before).not.toEqual(after)
-  for (const [rows, imported] of [
-    [before, to],
-    [after, `${to}-on`],
-  ] as const) {
-    const { code, json } = await runCli('import', imported, '--config', path, '--json')
-    expect(code).toBe(0)
-    const { version } = json() as { readonly version: string }
-    const texts = rows.map(({ text }) => text)
-    for (const name of imported === to ? ['v1', version] : [version])
-      for (const [at, logits] of (
-        await servedLogits(await inRegistry(path, name), texts)
-      ).entries()) {
-        expect(logits).toHaveLength(rows[at]!.logits.length)
-        for (const [k, logit] of logits.entries())
-          expect(logit).toBeCloseTo(rows[at]!.logits[k]!, 4)
-      }
-  }
-})
+test.for([
+  ['spans', 'TOKEN_CLS', pieces],
+  ['multilabel', 'SEQ_CLS', flags],
+] as const)(
+  'a version of %s is a %s to PEFT, with the same logits there, and back after a step of PEFT',
+  async ([, type, model], context) => {
+    needsPeft(context)
+    const { folder, path } = await published(
+      model.replace(
+        '{',
+        `{ base: { bert: ${tinyBert} }, adapter: { method: lora, tail_layers: all },`,
+      ),
+    )
+    const to = join(folder, 'out')
+    expect((await runCli('export', '--config', path, '--to', to)).code).toBe(0)
+    const config = JSON.parse(readFileSync(join(to, 'adapter_config.json'), 'utf8')) as object
+    expect(config).toMatchObject({ task_type: type, modules_to_save: ['classifier'] })
+    const { before, after } = await classifiedByPeft(to)
+    expect(before).not.toEqual(after)
+    for (const [rows, imported] of [
+      [before, to],
+      [after, `${to}-on`],
+    ] as const) {
+      const { code, json } = await runCli('import', imported, '--config', path, '--json')
+      expect(code).toBe(0)
+      const { version } = json() as { readonly version: string }
+      // Thresholds belong to the head that they were chosen with.
+      const { facts } = (await inRegistry(path, version)).manifest
+      if (model === flags && imported === to) expect(facts).toMatchObject({ threshold: THRESHOLD })
+      else expect(facts).not.toHaveProperty('threshold')
+      const texts = rows.map(({ text }) => text)
+      for (const name of imported === to ? ['v1', version] : [version])
+        for (const [at, logits] of (
+          await servedLogits(await inRegistry(path, name), texts)
+        ).entries()) {
+          expect(logits).toHaveLength(rows[at]!.logits.length)
+          for (const [k, logit] of logits.entries())
+            expect(logit).toBeCloseTo(rows[at]!.logits[k]!, 4)
+        }
+    }
+    if (model !== flags) return
+    // As PEFT saves it: nothing in the folder says what the classifier read.
+    rmSync(join(`${to}-on`, 'manifest.json'))
+    const foreign = ['import', `${to}-on`, '--config', path, '--trust-base', '--json']
+    const refused = await runCli(...foreign)
+    expect(refused.stderr).toContain('--head folder, if its classifier read the mean')
+    expect((await runCli(...foreign, '--head', 'folder')).code).toBe(0)
+  },
+)
 
 test('an earlier version may be asked for, and one that does not exist is VERSION_UNKNOWN', async () => {
   const { folder, path } = await published()

@@ -3,7 +3,8 @@ The other side of the exchange of adapters, for tests that run against the real 
 
     train FOLDER [CASE …]      trains adapters on tiny-bert/half in several ways, as users write them
     open ADAPTER               opens an adapter of ours
-    classify ADAPTER           opens an export of ours as a token classifier, trains a step of it and saves it to ADAPTER-on
+    classify ADAPTER           opens an export of ours as a classifier of tokens, or of sequences with any number of labels, trains
+                               a step of it and saves it to ADAPTER-on
     snippet FOLDER HUB BASE    runs the Python of an exported version's README.md there, with the folder BASE for the
                                name HUB; answers the lines that it prints
 
@@ -24,7 +25,14 @@ import warnings
 from pathlib import Path
 
 import torch
-from peft import AutoPeftModelForTokenClassification, IA3Config, LoraConfig, PeftModel, get_peft_model
+from peft import (
+    AutoPeftModelForSequenceClassification,
+    AutoPeftModelForTokenClassification,
+    IA3Config,
+    LoraConfig,
+    PeftModel,
+    get_peft_model,
+)
 from transformers import BertConfig, BertForSequenceClassification, BertModel, DistilBertConfig, DistilBertModel
 
 HERE = Path(__file__).parent
@@ -176,21 +184,42 @@ def opened(folder):
         return PeftModel.from_pretrained(base, folder).eval()
 
 
-def classified(folder, go_on=True):
-    """The logits of each position, before and after a step whose result is saved."""
-    tags = 1 + 4 * len(json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["labels"])
-    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-    (folder / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": str(BASE)}), encoding="utf-8")
+def pooled(module, given, named, output):
+    """In place of the pooled [CLS]: what our heads read."""
+    hidden = output["last_hidden_state"]
+    output["pooler_output"] = torch.nn.functional.normalize(hidden.mean(dim=1), dim=-1)
+    return output
+
+
+def loaded(folder, labels, task_type, is_trainable):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        load = AutoPeftModelForTokenClassification.from_pretrained
-        model = load(folder, num_labels=tags, dtype="float32", is_trainable=go_on).eval()
+        given = {"dtype": "float32", "is_trainable": is_trainable}
+        if task_type == "TOKEN_CLS":
+            return AutoPeftModelForTokenClassification.from_pretrained(folder, num_labels=1 + 4 * labels, **given)
+        model = AutoPeftModelForSequenceClassification.from_pretrained(
+            folder, num_labels=labels, problem_type="multi_label_classification", **given
+        )
+    model.base_model.model.bert.register_forward_hook(pooled, with_kwargs=True)
+    return model
+
+
+def classified(folder, go_on=True):
+    """The logits of each position, or of each text, before and after a step whose result is saved."""
+    labels = len(json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["labels"])
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    (folder / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": str(BASE)}), encoding="utf-8")
+    model = loaded(folder, labels, config["task_type"], go_on).eval()
     logits = lambda ids: model(input_ids=torch.tensor([ids])).logits[0]
     rows = [{"text": row["text"], "logits": logits(row["ids"]).flatten().tolist()} for row in ROWS]
     if not go_on:
         return rows
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.5)
-    sum(logits(row["ids"]).logsumexp(-1).sum() for row in ROWS).backward()
+    if config["task_type"] == "TOKEN_CLS":
+        sum(logits(row["ids"]).logsumexp(-1).sum() for row in ROWS).backward()
+    for at, row in enumerate(ROWS if config["task_type"] == "SEQ_CLS" else []):
+        said = torch.tensor([[float((at + label) % 2) for label in range(labels)]])
+        model(input_ids=torch.tensor([row["ids"]]), labels=said).loss.backward()
     optimizer.step()
     on = folder.with_name(folder.name + "-on")
     model.save_pretrained(on)

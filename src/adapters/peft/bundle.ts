@@ -32,7 +32,7 @@ import { adapterAlone } from '../../nn/mixture.ts'
 import { readSafetensors, writeSafetensors } from '../../nn/containers/safetensors.ts'
 import { configOfRecord, foreignSetting } from '../recorded-config.ts'
 import { viewOf } from '../view.ts'
-import { tokenClassifier } from './head.ts'
+import { classifierOf, transformersClass, type TransformersClass } from './head.ts'
 
 interface BundleParts {
   readonly base: Base
@@ -127,8 +127,9 @@ function describe(
   // outputs = scale · embedding · head.weight + head.bias
   const config = { reads: task.reads, unit, scale: task.scale(unit) }
   if (task.reads === 'pooled') files.set(HEAD_CONFIG, text(`${canonicalJson(config)}\n`))
-  if (!isTokenClass(plan)) return files
-  const { fields, tensors } = tokenClassifier(plan, parameters)
+  const whole = openedClass(plan)
+  if (whole === undefined) return files
+  const { fields, tensors } = classifierOf(plan, parameters, whole)
   files.set(CONFIG, text(`${canonicalJson(fields)}\n`))
   return files.set(ADAPTER, writeSafetensors(tensors, { format: 'pt' }))
 }
@@ -225,18 +226,17 @@ function planOf({ base, methods, tasks }: BundleParts, manifest: DescribedAdapte
 /** The types that PEFT has itself. */
 const OPENED = new Set<unknown>(['LORA', 'IA3', 'LN_TUNING'])
 
-/** Whether PEFT opens an export with `AutoPeftModelForTokenClassification`. */
-function isTokenClass(plan: AdapterPlan): boolean {
-  const { base, task } = plan
-  if (task.reads !== 'positions' || base.tokenClass === undefined) return false
-  return OPENED.has(methodOf(plan).peftConfig(sitesOf(plan), base).peft_type)
+/** The class of transformers as which PEFT opens an export. */
+function openedClass(plan: AdapterPlan): TransformersClass | undefined {
+  const { peft_type: type } = methodOf(plan).peftConfig(sitesOf(plan), plan.base)
+  return OPENED.has(type) ? transformersClass(plan) : undefined
 }
 
 function modelCard(plan: AdapterPlan, version: string): string {
   const { base, task, config, memory } = plan
   const { peft_type: type } = methodOf(plan).peftConfig(sitesOf(plan), base)
   const hub = OPENED.has(type) ? base.hub : undefined
-  const snippet = hub === undefined ? undefined : snippetFor(hub, task, base)
+  const snippet = hub === undefined ? undefined : snippetFor(hub, plan)
   const paragraphs = [
     `# ${version}`,
     `An adapter for ${task.kind} on ${hub ?? base.name}, method \`${config.method}\`, made by Antikythera.`,
@@ -250,12 +250,15 @@ function modelCard(plan: AdapterPlan, version: string): string {
 }
 
 /** Undefined where the head reads something else than the pooled tokens at unit length. */
-function snippetFor(hub: string, task: TaskHead, base: Base): string | undefined {
+function snippetFor(hub: string, plan: AdapterPlan): string | undefined {
+  const { task, base } = plan
   const { reads, python: answer } = task
   if (reads === 'answers') return python(causalLines(hub))
   if (answer === undefined) return undefined
   if (reads === 'positions')
     return base.tokenClass === undefined ? undefined : python(tokenLines(hub, answer))
+  const whole = transformersClass(plan)
+  if (whole !== undefined) return python(sequenceLines(hub, whole, base.network.unit, answer))
   const rows = base.pairs === undefined ? ['what a lovely phone'] : ['the first', 'the second']
   return base.network.unit ? python(sentenceLines(hub, task.scale(true), answer, rows)) : undefined
 }
@@ -289,6 +292,29 @@ const tokenLines = (hub: string, answer: string) => [
   'model = AutoPeftModelForTokenClassification.from_pretrained(".", dtype="float32", **ids).eval()',
   `rows = AutoTokenizer.from_pretrained("${hub}")(["what a lovely phone"], return_tensors="pt")`,
   'z = model(**rows).logits[0].detach()',
+  answer,
+]
+
+/** The classifier reads the embedding of this base in place of the pooled [CLS]. */
+const sequenceLines = (
+  hub: string,
+  { place }: TransformersClass,
+  unit: boolean,
+  answer: string,
+) => [
+  'import json, torch; from peft import AutoPeftModelForSequenceClassification; from transformers import AutoTokenizer',
+  'manifest = json.load(open("manifest.json"))',
+  'names = dict(enumerate(manifest["labels"]))',
+  'about = {"problem_type": "multi_label_classification", "num_labels": len(names), "id2label": names, "label2id": {name: at for at, name in names.items()}}',
+  'model = AutoPeftModelForSequenceClassification.from_pretrained(".", dtype="float32", **about).eval()',
+  'def pooled(module, given, named, output):  # the mean over the tokens in place of the pooled [CLS], as it was trained',
+  '    mask = named["attention_mask"].unsqueeze(-1)',
+  '    mean = (output["last_hidden_state"] * mask).sum(1) / mask.sum(1)',
+  `    output["pooler_output"] = ${unit ? 'torch.nn.functional.normalize(mean, dim=-1)' : 'mean'}`,
+  '    return output',
+  `model.base_model.model.${place}.register_forward_hook(pooled, with_kwargs=True)`,
+  `rows = AutoTokenizer.from_pretrained("${hub}")(["what a lovely phone"], return_tensors="pt")`,
+  'z = model(**rows).logits.detach()',
   answer,
 ]
 

@@ -26,13 +26,13 @@ export async function openBert(folder: string): Promise<Base> {
   const fields = await readJsonFile(folder, 'config.json')
   const definition = await readJsonFile(folder, 'tokenizer.json')
   const { tensors } = readSafetensors(await readFile(join(folder, WEIGHTS)))
-  const { config, network, equations, take, tokenClass, typesIn } = encoderOf(fields)
+  const { config, network, equations, take, classes, typesIn } = encoderOf(fields)
   const base = await openTextBase({
     ...{ name: 'bert', equations, config, definition, network },
     weights: take(tensors),
     types: typesIn?.(tensors),
   })
-  return { ...base, ...(tokenClass !== undefined && { tokenClass }) }
+  return { ...base, ...classes }
 }
 
 export async function shapeOfBert(folder: string): Promise<Base> {
@@ -50,19 +50,21 @@ function encoderOf(fields: Readonly<Record<string, Json>>) {
     const written = { ...config, kinds: [...config.kinds], ropeBases: { ...config.ropeBases } }
     return {
       ...{ config: written, network: modernNetwork(config), equations: EQUATIONS.modern, take },
-      // Its class has a map and a norm before the classifier.
-      ...{ tokenClass: undefined, typesIn: undefined },
+      // Its classes have a map and a norm before the classifier.
+      ...{ classes: {}, typesIn: undefined },
     }
   }
   const config = parseBertConfig(fields)
   const offset = positionOffset(fields)
   const take = (stored: Stored) =>
     takeBertWeights(behind(taker(stored, WORDS), config, offset), config)
-  const [equations, tokenClass] =
-    offset === 0 ? [EQUATIONS.bert, 'bert'] : [EQUATIONS.roberta, 'roberta']
+  const isBert = offset === 0
+  const equations = isBert ? EQUATIONS.bert : EQUATIONS.roberta
+  // The class of RoBERTa for sequences has a map of its own before the classifier.
+  const classes = isBert ? { tokenClass: 'bert', sequenceClass: 'bert' } : { tokenClass: 'roberta' }
   const typesIn = (stored: Stored) => tokenTypes(taker(stored, WORDS), config)
   const network = bertNetwork(config)
-  return { config: { ...config }, network, equations, take, tokenClass, typesIn }
+  return { config: { ...config }, network, equations, take, classes, typesIn }
 }
 
 /** RoBERTa's table of positions begins with rows that no text has. */

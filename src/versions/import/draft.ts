@@ -111,14 +111,14 @@ function manifestOf(
 
 function factsOf(
   { plan, labels: rules }: ImportTarget,
-  { labels, calibration }: ChosenHead,
+  { labels, facts = {} }: ChosenHead,
 ): TaskFacts {
   if (!hasLabels(plan)) return {}
   const retired = labels.filter((label) => rules.retired.includes(label))
   return {
     labels,
     ...(retired.length > 0 && { retired }),
-    ...(calibration !== undefined && { calibration }),
+    ...facts,
   }
 }
 

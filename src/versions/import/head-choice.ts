@@ -2,7 +2,7 @@
  * The head of an imported adapter: its own, if the folder has one; otherwise the live version's, because someone who
  * continues to train an export wants its labels back; otherwise a fresh one. A language model has none.
  */
-import type { Json, Tensor, Tensors } from '../../contracts/core.ts'
+import type { Tensor, Tensors } from '../../contracts/core.ts'
 import type { TaskFacts } from '../../contracts/example.ts'
 import type { Version } from '../contract.ts'
 import { specsOf, statisticsOf, type AdapterPlan } from '../../adapters/adapter.ts'
@@ -18,8 +18,8 @@ export interface ChosenHead {
   readonly labels: readonly string[]
   /** The head, and the base's statistics. */
   readonly tensors: Tensors
-  /** How its scores become probabilities; it belongs to the head. */
-  readonly calibration?: Json | undefined
+  /** How its scores become answers, such as a temperature or thresholds: they belong to a head. */
+  readonly facts?: TaskFacts
   readonly told: string
   /** The version that the head comes from. */
   readonly parent: Version | undefined
@@ -47,7 +47,7 @@ export function chooseHead(question: HeadQuestion): ChosenHead {
   return {
     labels: labelsOf(facts),
     tensors: live.parameters,
-    calibration: facts.calibration,
+    facts: scoring(facts),
     told: `the head of ${version}`,
     parent: live,
   }
@@ -59,22 +59,38 @@ function hasNoHead({ task, base, outputs }: AdapterPlan): boolean {
 }
 
 function ofFolder(question: HeadQuestion): ChosenHead {
-  const { ours, adapter, labels: known } = question
+  const { ours, adapter, labels: known, wanted } = question
   const parent = undefined
   if (adapter.classifier !== undefined) {
     // An export goes on with its labels, also where PEFT has trained its classifier since.
     const labels = ours === undefined ? known : labelsOf(ours.manifest.facts)
     const plan = { ...question.plan, outputs: question.plan.task.outputs(labels) }
-    const head = headOf(adapter.classifier, adapter.found, plan, labels)
+    const isSaid = ours !== undefined || wanted === 'folder'
+    const head = headOf(adapter.classifier, adapter.found, plan, labels, isSaid)
     const tensors = new Map([...fresh({ ...question, plan }).tensors, ...head])
-    return { labels, tensors, told: 'the head of the folder', parent }
+    const isExported = ours !== undefined && isSame(head, floatTensors(readSafetensors(ours.head)))
+    const facts = isExported ? scoring(ours.manifest.facts) : {}
+    return { labels, tensors, facts, told: 'the head of the folder', parent }
   }
   if (ours === undefined) throw refuse('--head', 'folder', 'live, fresh: the folder has no head')
   const { facts, version, model } = ours.manifest
   const labels = labelsOf(facts)
   const tensors = floatTensors(readSafetensors(ours.head))
-  const { calibration } = facts
-  return { labels, tensors, calibration, told: `the head of ${version} of ${model}`, parent }
+  const told = `the head of ${version} of ${model}`
+  return { labels, tensors, facts: scoring(facts), told, parent }
+}
+
+/** Up to the rounding of a scale that was multiplied and divided. */
+function isSame(head: Tensors, other: Tensors): boolean {
+  return [...head].every(([name, { data }]) => {
+    const before = other.get(name)?.data
+    return data.every((value, at) => Math.abs(value - (before?.[at] ?? NaN)) <= 1e-6)
+  })
+}
+
+/** All but the labels, of which the config has its own rules. */
+function scoring({ labels: _, retired: __, ...facts }: TaskFacts): TaskFacts {
+  return facts
 }
 
 /** As for a new model; the base's statistics so far stay. */
