@@ -199,6 +199,86 @@ test('a prompt that is too long loses its beginning where the settings say so, a
   expect(await metrics.text()).toContain(truncated)
 })
 
+interface Stored {
+  readonly id: string
+  readonly answer: string
+  readonly isSame?: boolean
+}
+
+/** The nearest first; each stands before the prompt with a mark behind it. */
+function lessonsOf(stored: readonly Stored[]): GenerationOptions['lessons'] {
+  const near = stored.map(({ isSame = false, ...each }, at) => ({
+    ...{ ...each, isSame, source: 'desk', question: '?', same: each.id },
+    similarity: isSame ? 1 : 0.9 - at / 10,
+  }))
+  return {
+    near: async (_, inputs) => Promise.resolve(inputs.map(() => near)),
+    informed: (input, nearestFirst) => {
+      const before = nearestFirst.map(({ answer }) => `${answer};`).toReversed()
+      return { kind: 'text', text: [...before, (input as { text: string }).text].join('') }
+    },
+  }
+}
+
+test('stored answers that leave an answer no room are cut, the farthest first, and the answer says how many', async () => {
+  const usual = { maxTokens: 4, temperature: 0, topP: 1, overflow: 'refuse' } as const
+  const prompts = async (stored: readonly Stored[], more: object = {}) => {
+    const { service, decoder } = await open({ writing: { usual, lessons: lessonsOf(stored) } })
+    const { predictions } = await service.answer(
+      { inputs: ask('hi').inputs, signal: signal(), ...more },
+      more,
+    )
+    const [first] = decoder.steps.flat()
+    return { prompt: String.fromCharCode(...first!.ids), recalled: predictions[0]!.recalled }
+  }
+  const sources = (...ids: string[]) => ids.map((id) => expect.objectContaining({ id }) as object)
+  const [one, two, three] = ['1', '2', '3'].map((id) => ({ id, answer: id.repeat(10) }))
+  // 36 of 40 positions are left for the prompt.
+  expect(await prompts([one!, two!, three!])).toEqual({
+    prompt: `${'3'.repeat(10)};${'2'.repeat(10)};${'1'.repeat(10)};hi`,
+    recalled: { sources: sources('1', '2', '3'), cut: 0 },
+  })
+  expect(await prompts([one!, two!, three!], { maxTokens: 6 })).toEqual({
+    prompt: `${'2'.repeat(10)};${'1'.repeat(10)};hi`,
+    recalled: { sources: sources('1', '2'), cut: 1 },
+  })
+  // A farther one never takes the place of a nearer one that is too long.
+  expect(await prompts([{ id: 'long', answer: 'x'.repeat(40) }, two!])).toEqual({
+    prompt: 'hi',
+    recalled: { sources: [], cut: 2 },
+  })
+})
+
+test('a stored answer to the same question is given without the model, which is asked only how likely it is', async () => {
+  const stored = [{ id: 'f-1', answer: 'At nine.', isSame: true }]
+  const { service, decoder, served } = await open({ writing: { lessons: lessonsOf(stored) } })
+  decoder.fail(new Error('not asked'))
+  const whole = await service.answer(
+    { inputs: ask('hi').inputs, signal: signal() },
+    { maxTokens: 20 },
+  )
+  expect(whole.predictions).toMatchObject([
+    {
+      answer: { text: 'At nine.', finish_reason: 'stop' },
+      recalled: { sources: [{ source: 'desk', id: 'f-1', similarity: 1 }], cut: 0 },
+    },
+  ])
+  const { parts } = await service.generate(ask('hi', { n: 2, maxTokens: 2 }))
+  const all = await read(parts)
+  expect(all.filter(({ index }) => index === 1)).toMatchObject([
+    { text: 'A' },
+    { text: 't' },
+    { text: '', finish: 'length', completionTokens: 2 },
+  ])
+  expect(served.map(({ answer }) => answer)).toEqual(['At nine.', 'At', 'At'])
+  expect(decoder.steps).toEqual([])
+  decoder.fail(undefined)
+  await read((await service.generate(ask('hi', { maxTokens: 2, logprobs: true }))).parts)
+  expect(decoder.steps.flat().map(({ sampling }) => sampling?.given)).toEqual(
+    [...'At'].map((token) => token.charCodeAt(0)),
+  )
+})
+
 test('a client that goes away ends its texts, which are not stored, and frees its version', async () => {
   const { service, decoder, scheduler, served, live, registry, engine } = await open()
   decoder.hold()

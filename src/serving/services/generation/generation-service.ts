@@ -238,21 +238,24 @@ class TextWriter implements GenerationService {
     for (const { input, ids, choices, given } of prompts) {
       // Unlike with a seed, the same input twice may be answered in two ways.
       const { seed = randomUUID() } = options
-      const streams = scheduler.run({
-        model,
-        adapter: held.manifest.digest,
-        prompt: ids,
-        maxTokens: Math.min(
-          ...[maxTokens, language.positions - ids.length, given?.length ?? Infinity],
-        ),
-        ...(given && { given }),
-        sampling: { temperature, topP },
-        ...(likeliest > 0 && { likeliest }),
-        ...(structure && { bounds: structure.bounds }),
-        ends: language.ends,
-        draws: choices.map((_, choice) => openRandom(seed, `text/${choice}`)),
-        signal,
-      })
+      const most = Math.min(maxTokens, language.positions - ids.length, given?.length ?? Infinity)
+      const run = (): readonly AsyncIterableIterator<DrawnToken>[] =>
+        scheduler.run({
+          model,
+          adapter: held.manifest.digest,
+          prompt: ids,
+          maxTokens: most,
+          ...(given && { given }),
+          sampling: { temperature, topP },
+          ...(likeliest > 0 && { likeliest }),
+          ...(structure && { bounds: structure.bounds }),
+          ends: language.ends,
+          draws: choices.map((_, choice) => openRandom(seed, `text/${choice}`)),
+          signal,
+        })
+      // The model is asked about a stored answer only for how likely it is.
+      const isRead = given === undefined || options.logprobs === true
+      const streams = isRead ? run() : choices.map(() => stored(given.subarray(0, most)))
       for (const [at, tokens] of streams.entries())
         writings.push({ index: writings.length, id: choices[at] ?? '', input, tokens, structure })
     }
@@ -325,6 +328,10 @@ class TextWriter implements GenerationService {
       },
     ])
   }
+}
+
+async function* stored(tokens: Int32Array): AsyncGenerator<DrawnToken> {
+  for (const token of tokens) yield await Promise.resolve({ token, logProbability: 0 })
 }
 
 function sourcesOf(lessons: readonly NearLesson[]): RecalledSources['sources'] {

@@ -10,7 +10,6 @@ import type { Retrieval } from '../../../contracts/policy.ts'
 import type { Lesson, TextRecall } from '../../../contracts/text-task.ts'
 import { lessonsIn } from '../../../nn/lessons.ts'
 import { eventLoop } from '../../../platform/slices.ts'
-import type { Version } from '../../../versions/contract.ts'
 import type { ServingEngine } from '../../engine/engine.ts'
 import type { LessonSearch, NearLesson } from '../../live/contract.ts'
 import { unit } from '../embedding-service.ts'
@@ -34,7 +33,7 @@ export class Lessons implements LessonSearch {
   /** By the engine's key of the adapter. */
   readonly #loaded = new Map<string, readonly Lesson[]>()
   /** Of the questions of loaded versions. */
-  #vectors = new Map<string, Float32Array>()
+  readonly #vectors = new Map<string, Float32Array>()
 
   constructor(parts: LessonParts) {
     this.#parts = parts
@@ -44,14 +43,19 @@ export class Lessons implements LessonSearch {
   beside(engine: Engine): Engine {
     return {
       load: async (key, version) => {
-        await this.#load(key, version)
-        await engine.load(key, version)
+        // At once, so that a version that goes meanwhile does not take the vectors of these along.
+        this.#loaded.set(key, lessonsIn(version.parameters))
+        try {
+          await this.#embedNew(key)
+          await engine.load(key, version)
+        } catch (error) {
+          this.#forget(key)
+          throw error
+        }
       },
       unload: (key) => {
         engine.unload(key)
-        this.#loaded.delete(key)
-        const asked = new Set([...this.#loaded.values()].flat().map(({ question }) => question))
-        this.#vectors = new Map([...this.#vectors].filter(([question]) => asked.has(question)))
+        this.#forget(key)
       },
     }
   }
@@ -83,11 +87,17 @@ export class Lessons implements LessonSearch {
     return this.#parts.recall.informed(input, nearestFirst.toReversed())
   }
 
-  async #load(key: string, { parameters }: Version): Promise<void> {
-    const lessons = lessonsIn(parameters)
-    const unknown = lessons.map(({ question }) => question).filter((q) => !this.#vectors.has(q))
-    for (const [question, vector] of await this.#embed(unknown)) this.#vectors.set(question, vector)
-    this.#loaded.set(key, lessons)
+  async #embedNew(key: string): Promise<void> {
+    const asked = (this.#loaded.get(key) ?? []).map(({ question }) => question)
+    const found = await this.#embed(asked.filter((question) => !this.#vectors.has(question)))
+    for (const [question, vector] of found) this.#vectors.set(question, vector)
+  }
+
+  #forget(key: string): void {
+    this.#loaded.delete(key)
+    const asked = new Set([...this.#loaded.values()].flat().map(({ question }) => question))
+    for (const question of this.#vectors.keys())
+      if (!asked.has(question)) this.#vectors.delete(question)
   }
 
   async #embed(questions: readonly string[]): Promise<ReadonlyMap<string, Float32Array>> {
