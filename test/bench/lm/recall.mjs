@@ -20,7 +20,7 @@ const TOKENS = 32
 const STYLE_QUESTIONS = 8
 const UNTAUGHT = 16
 /** Of one request; the daemon writes them side by side. */
-const AT_ONCE = 8
+const AT_ONCE = 16
 const { models } = parse(
   readFileSync(new URL('../../../deploy/templates/chat.yaml', import.meta.url), 'utf8'),
 )
@@ -32,14 +32,13 @@ const chat = {
 const memory = { policy: 'retrieval' }
 const learns = { trigger: { policy: 'count', every: 8, rest: 0 } }
 const rests = { trigger: { policy: 'count', every: 100_000, rest: 0 } }
-/** `facts` are taught; `others`: other facts that are taught after them; `askedAfter`: each is asked right after so many
- * were taught, and in other words no more. */
+/** `facts` are taught; `others`: other facts that are taught after them; `oneByOne`: each fact is asked as soon as it was taught. */
 const WAYS = {
   none: { model: rests, facts: 0 },
   memory: { model: { ...rests, memory }, facts: 24 },
   adapter: { model: learns, facts: 24 },
   both: { model: { ...learns, memory }, facts: 24 },
-  'memory of 100 facts': { model: { ...rests, memory }, facts: 100, others: 200, askedAfter: 20 },
+  'memory of 100 facts': { model: { ...rests, memory }, facts: 100, others: 200, oneByOne: true },
 }
 
 /** None of them chose a setting: those were chosen on products and their warranties, weights, codes, makers and towns. */
@@ -146,12 +145,15 @@ function tableOf(found) {
       ...['style elsewhere', 'seeds'],
     ],
     rows,
-    note: `In % of likeliest answers of at most ${TOKENS} tokens: of a fact, those with its value; of ${STYLE_QUESTIONS} questions about other things, those in the style of the lessons; untaught: ${UNTAUGHT} questions like the taught ones, about other places. Next question: the first about it, asked after every twenty lessons; later: after all lessons.`,
+    note: `In % of likeliest answers of at most ${TOKENS} tokens: of a fact, those with its value; of ${STYLE_QUESTIONS} questions about other things, those in the style of the lessons; untaught: ${UNTAUGHT} questions like the taught ones, about other places. Next question: the first after a fact was taught, right and with its source; later: after all lessons.`,
   }
 }
 
-async function taught({ model, facts: count, others = 0, askedAfter }, seed) {
-  const limits = { request_ms: 300_000, generation_texts: 8 }
+const isRight = (found) => found.isRight
+const isCited = (found) => found.isCited
+
+async function taught({ model, facts: count, others = 0, oneByOne = false }, seed) {
+  const limits = { request_ms: 600_000, wait_for_ms: 600_000, generation_texts: AT_ONCE }
   const daemon = await startDaemon({ support: { ...chat, ...model } }, { seed, limits })
   try {
     // Without lessons the same questions show what the base knows. No two are about one place.
@@ -160,104 +162,109 @@ async function taught({ model, facts: count, others = 0, askedAfter }, seed) {
     const lessons = count === 0 ? [] : facts
     const next = []
     const events = lessons.map((fact, at) => lessonOf(fact, `fact-${at}`))
-    const block = askedAfter ?? Math.max(1, lessons.length)
+    const block = oneByOne ? 1 : Math.max(1, lessons.length)
     for (let from = 0; from < lessons.length; from += block) {
-      await teach(daemon, events.slice(from, from + block))
-      const asked = lessons.slice(from, from + block)
-      if (askedAfter) next.push(...(await judged(daemon, asked, 'ask', from)))
+      const position = await teach(daemon, events.slice(from, from + block))
+      if (oneByOne) next.push(...(await judged(daemon, [lessons[from]], 'ask', { from, position })))
+      else await learned(daemon, position)
     }
-    await teach(
-      daemon,
-      all.slice(facts.length).map((fact, at) => lessonOf(fact, `other-${at}`)),
-    )
+    if (oneByOne) say(`next: ${next.filter(isRight).length} of ${next.length}`)
+    const more = all.slice(facts.length).map((fact, at) => lessonOf(fact, `other-${at}`))
+    await learned(daemon, await teach(daemon, more))
+    const share = (of, among) => round((100 * among.filter(of).length) / among.length)
     const same = await judged(daemon, facts, 'ask')
-    const share = (of, all) => round((100 * all.filter(of).length) / all.length)
-    const kept = {
-      ...(askedAfter && { next: share(({ isRight }) => isRight, next) }),
-      same: share(({ isRight }) => isRight, same),
-      ...(model.memory && { cited: share(({ isCited }) => isCited, same) }),
-    }
-    if (askedAfter) return kept
     const other = await judged(daemon, facts, 'other')
-    const untaught = model.memory ? await untaughtAnswers(daemon, seed, lessons) : []
-    const questions = validationQuestions.slice(0, STYLE_QUESTIONS)
-    const texts = await asked(
-      daemon,
-      questions.map(({ question }) => conversation(question)),
-    )
+    const untaught = model.memory ? await untaughtAnswers(daemon, seed, all) : []
     return {
-      ...kept,
-      other: share(({ isRight }) => isRight, other),
-      ...(model.memory && { otherCited: share(({ isCited }) => isCited, other) }),
+      ...(oneByOne && { next: share((found) => isRight(found) && isCited(found), next) }),
+      same: share(isRight, same),
+      other: share(isRight, other),
       ...(model.memory && {
-        untaughtCited: share(({ cited }) => cited !== undefined, untaught),
-        untaughtTaken: share(({ text, cited }) => cited && text.includes(cited.value), untaught),
+        cited: share(isCited, same),
+        otherCited: share(isCited, other),
+        untaughtCited: share(isCited, untaught),
+        untaughtTaken: share(({ isTaken }) => isTaken, untaught),
       }),
-      style: share(({ text }) => hasStyle(text.trim()), texts),
+      ...(!oneByOne && {
+        style: share(({ text }) => hasStyle(text.trim()), await styleAnswers(daemon)),
+      }),
       example: other[0].text,
+      wrong: other.flatMap(({ text, isRight }, at) =>
+        isRight ? [] : [`${facts[at].value}: ${text.trim()}`],
+      ),
     }
   } finally {
     await daemon.stop()
   }
 }
 
-/** Waits until the version that answers has learned them, or has all that were ever taught in its memory. */
-async function teach(daemon, events) {
+async function teach({ http }, events) {
   if (events.length === 0) return
-  const { trigger, memory: isStored } = daemon.config.models.support
-  const wanted = (await live(daemon)).memory + events.length
-  const reply = await daemon.http.post('/v1/models/support/feedback', { events })
-  if (reply.status !== 202) throw new Error(`feedback: ${JSON.stringify(reply.body)}`)
-  for (;;) {
-    const { lag, pending, memory } = await live(daemon)
-    const isLearned = trigger.every > 1000 || pending === 0
-    if (lag === 0 && isLearned && (!isStored || memory === wanted)) return
-    await new Promise((resolve) => setTimeout(resolve, 200))
-  }
+  const { status, body } = await http.post('/v1/models/support/feedback', { events })
+  if (status !== 202) throw new Error(`feedback: ${JSON.stringify(body)}`)
+  return body.position
 }
 
-async function live({ http }) {
-  const { body } = await http.get('/v1/models/support')
-  const { version } = body.live
-  const { memory = 0 } = (await http.get(`/v1/models/support/versions/${version}`)).body
-  return { ...body, memory }
+/** Until a version that has learned them answers. */
+async function learned({ http }, position) {
+  if (position === undefined) return
+  const { status, body } = await http.get(`/v1/models/support?wait_for=${position}`)
+  if (status !== 200) throw new Error(`learning: ${JSON.stringify(body)}`)
 }
 
-async function judged(daemon, facts, way, from = 0) {
+/** `position`: of the feedback that the answers have to include. `from`: the number of the first fact. */
+async function judged(daemon, facts, way, { from = 0, position } = {}) {
   const answers = await asked(
     daemon,
     facts.map((fact) => inputOf(fact[way])),
+    position,
   )
   const found = answers.map(({ text, sources = [] }, at) => ({
     text,
-    isRight: text.includes(facts[at].value),
+    isRight: says(text, facts[at].value),
     isCited: sources.some(({ id }) => id === `fact-${from + at}`),
   }))
-  say(`${way}: ${found.filter(({ isRight }) => isRight).length} of ${found.length}`)
+  if (facts.length > 1)
+    say(`${way}: ${found.filter(({ isRight }) => isRight).length} of ${found.length}`)
   return found
 }
 
-/** What is said of places that no lesson is about, and the fact that it cites. */
-async function untaughtAnswers(daemon, seed, lessons) {
-  const known = new Set(lessons.map(({ ask }) => ask))
+/** As a whole: 13 euros are not 3 euros. */
+function says(text, value) {
+  const at = text.indexOf(value)
+  return at >= 0 && !/\d$/.test(text.slice(0, at)) && !/^\d/.test(text.slice(at + value.length))
+}
+
+async function styleAnswers(daemon) {
+  const questions = validationQuestions.slice(0, STYLE_QUESTIONS)
+  return asked(
+    daemon,
+    questions.map(({ question }) => conversation(question)),
+  )
+}
+
+/** What is said of places that no lesson is about: whether it cites a lesson, and whether it says a value that was taught. */
+async function untaughtAnswers(daemon, seed, taught) {
+  const known = new Set(taught.map(({ ask }) => ask))
   const others = factsOf(`untaught ${seed}`, UNTAUGHT).filter(({ ask }) => !known.has(ask))
   const questions = others.map(({ ask, other }, at) => (at % 2 === 0 ? ask : other))
   const answers = await asked(daemon, questions.map(inputOf))
-  return answers.map(({ text, sources = [] }) => {
-    const [id] = sources.map((source) => source.id)
-    return { text, cited: lessons.find((_, at) => id === `fact-${at}`) }
-  })
+  return answers.map(({ text, sources = [] }) => ({
+    isCited: sources.length > 0,
+    isTaken: sources.length > 0 && taught.some(({ value }) => says(text, value)),
+  }))
 }
 
 function inputOf(content) {
   return { messages: [{ role: 'user', content }] }
 }
 
-async function asked({ http }, inputs) {
+async function asked({ http }, inputs, position) {
   const answers = []
+  const path = `/v1/models/support/predict${position === undefined ? '' : `?wait_for=${position}`}`
   for (let from = 0; from < inputs.length; from += AT_ONCE) {
     const some = inputs.slice(from, from + AT_ONCE)
-    const { status, body } = await http.post('/v1/models/support/predict', { inputs: some })
+    const { status, body } = await http.post(path, { inputs: some })
     if (status !== 200) throw new Error(`predict: ${JSON.stringify(body)}`)
     answers.push(...body.predictions)
   }
