@@ -2,10 +2,11 @@
  * How fast answers are written: SmolLM2-135M, one text and eight at once, with and without LoRA, beside node-llama-cpp on the same
  * weights in a like width: float32 beside float32, 8 bits beside Q8_0. All with one thread; the sides take turns.
  *
- *   npm run bench -- lm decode [--rounds 3] [--tokens 24] [--only base,top,all,int8] [--fresh]
+ *   npm run bench -- lm decode [--rounds 3] [--tokens 24] [--only base,top,all,int8,schema] [--fresh]
  *
  * CPU time is what a busy machine changes least; of both clocks it is the median of the rounds. The peer is installed
- * into the cache of benches, and is no dependency.
+ * into the cache of benches, and is no dependency. `schema` has no peer: the same texts free, bounded by a JSON Schema that is new, and
+ * by it once more.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
@@ -37,6 +38,21 @@ const lora = (tail_layers, roles) => ({
   ...(roles && { target_modules: roles }),
 })
 
+const TOWNS = {
+  type: 'array',
+  ...{ minItems: 8, maxItems: 8 },
+  items: {
+    type: 'object',
+    properties: {
+      name: { type: 'string', minLength: 2, maxLength: 40 },
+      kind: { enum: ['capital', 'port', 'resort', 'other'] },
+      people: { type: 'integer' },
+      note: { type: 'string', maxLength: 120 },
+    },
+    ...{ required: ['name', 'kind', 'people', 'note'], additionalProperties: false },
+  },
+}
+
 /** Without an adapter; the layers that one would reach stay in float32. */
 const PLAIN = { method: 'head', tail_layers: 0 }
 const sides = {
@@ -44,6 +60,7 @@ const sides = {
   top: { config: lora(4) },
   all: { config: lora('all', ['query', 'value']) },
   int8: { config: lora(4), isQuantized: true, width: 'q8_0' },
+  schema: { config: lora(4), isBounded: true },
 }
 
 export async function measure(words) {
@@ -64,10 +81,11 @@ export async function measure(words) {
   const base = await openBase('smollm2')
   const rows = []
   for (const name of values.only.split(',')) {
-    const settings = { rounds, tokens, threads: 1, peer: `node-llama-cpp ${PEER}` }
     const side = sides[name]
+    const peer = !side.isBounded && { peer: `node-llama-cpp ${PEER}` }
+    const settings = { rounds, tokens, threads: 1, ...peer }
     const figures = await results.run(name, settings, async () => ({
-      ...(await compared(base, side, { rounds, tokens })),
+      ...(await (side.isBounded ? bounded : compared)(base, side, { rounds, tokens })),
       ...(side.isQuantized && { loss: await lossesOf(base, side.config) }),
     }))
     rows.push({ name, ...figures })
@@ -101,6 +119,45 @@ async function compared(base, side, { rounds, tokens }) {
   }
 }
 
+/** Free, under a schema that is new, and under it again: in turns. */
+async function bounded(base, side, { rounds, tokens }) {
+  const prompt = base.language.prompt({
+    kind: 'messages',
+    messages: [{ role: 'user', content: 'List eight towns, with a note about each.' }],
+  })
+  const ours = await openOurs(base, side)
+  const ways = { free: [], new: [], again: [] }
+  let example
+  for (let round = 0; round < rounds; round += 1) {
+    const bounds = JSON.stringify({ schema: { ...TOWNS, title: `round ${round}` } })
+    for (const [way, kept] of Object.entries(ways)) {
+      const under = way === 'free' ? undefined : bounds
+      const figures = {}
+      for (const [texts, count] of Object.entries({ one: 1, eight: 8 })) {
+        // What the first text computes, the others have.
+        const own = way === 'new' ? bounds.replace('round', texts) : under
+        const prompts = Array.from({ length: count }, () => prompt)
+        figures[texts] = await steps(ours, prompts, tokens, 'd', own)
+      }
+      kept.push(figures)
+      say(`round ${round + 1}, ${way}: ${JSON.stringify(figures)}`)
+    }
+    example ??= base.language.text(await ours.write([prompt], tokens, { bounds }))
+  }
+  await ours.close()
+  const of = (way, texts) => round(median(ways[way].map((each) => each[texts].cpuMs)))
+  const cost = (way, texts) => round(of(way, texts) / of('free', texts), 3)
+  const both = (figure) => ({ one: figure('one'), eight: figure('eight') })
+  return {
+    cpuMs: Object.fromEntries(Object.keys(ways).map((way) => [way, both((t) => of(way, t))])),
+    cost: {
+      new: both((texts) => cost('new', texts)),
+      again: both((texts) => cost('again', texts)),
+    },
+    example,
+  }
+}
+
 /** Milliseconds: of a token within one text and within eight, and until the first token of a short and a long prompt. */
 async function measured(side, [short, long], tokens) {
   return {
@@ -117,13 +174,14 @@ async function measured(side, [short, long], tokens) {
 }
 
 /** Of a token, from where every text has its first one. */
-async function steps(side, prompts, tokens, adapter) {
+async function steps(side, prompts, tokens, adapter, bounds) {
   let [cpu, started, begun, count] = [cpuTime(), 0, 0, 0]
   const onFirst = () => {
     begun += 1
     if (begun === prompts.length) [cpu, started, count] = [cpuTime(), performance.now(), 0]
   }
-  await side.write(prompts, tokens + 1, onFirst, () => (count += 1), adapter)
+  const onToken = () => (count += 1)
+  await side.write(prompts, tokens + 1, { onFirst, onToken, adapter, bounds })
   return { cpuMs: cpu() / count, wallMs: (performance.now() - started) / count }
 }
 
@@ -162,29 +220,31 @@ function gain({ one, eight }) {
   return round(one.cpuMs / eight.cpuMs)
 }
 
-async function openOurs(plain, { config, isQuantized }) {
+async function openOurs(plain, { config, isQuantized, isBounded }) {
   const base = isQuantized ? quantized(plain) : plain
   const engine = new DecodingEngine({ base, methods, tasks })
   await engine.load('d', versionOf(base, config))
   await engine.load('plain', versionOf(base, { ...PLAIN, tail_layers: config.tail_layers }))
+  if (isBounded) await engine.readTokens()
   const sampling = { temperature: 0, topP: 1, draw: 0 }
   let sequences = 0
   return {
     close: () => engine.close(),
     /** As the scheduler does: prompts in parts, then all texts together. Answers the tokens of the first. */
-    async write(prompts, tokens, onFirst = () => {}, onToken = () => {}, adapter = 'd') {
+    async write(prompts, tokens, { onFirst, onToken, adapter = 'd', bounds } = {}) {
       const texts = prompts.map((prompt) => ({ prompt, sequence: (sequences += 1), said: [] }))
+      const first = { ...sampling, ...(bounds && { bounds }) }
       const step = async (some, idsOf, draws) => {
         const rows = some.map((text) => ({
           ...{ sequence: text.sequence, adapter, from: text.from ?? 0, ids: idsOf(text) },
-          ...(draws && { sampling }),
+          ...(draws && { sampling: text.said.length === 0 ? first : sampling }),
         }))
         const { drawn } = await engine.step(rows)
         for (const [at, text] of some.entries()) {
           text.from = rows[at].from + rows[at].ids.length
           if (!draws) continue
-          if (text.said.length === 0) onFirst()
-          else onToken()
+          if (text.said.length === 0) onFirst?.()
+          else onToken?.()
           text.said.push(drawn[at].token)
         }
       }
@@ -230,7 +290,7 @@ async function openPeer(width) {
   const free = Array.from({ length: 8 }, () => context.getSequence())
   return {
     close: () => llama.dispose(),
-    async write(prompts, tokens, onFirst = () => {}, onToken = () => {}) {
+    async write(prompts, tokens, { onFirst, onToken } = {}) {
       await Promise.all(
         prompts.map(async (prompt, at) => {
           const sequence = free[at]
@@ -240,8 +300,8 @@ async function openPeer(width) {
             temperature: 0,
             yieldEogToken: true,
           })) {
-            if (left === tokens) onFirst()
-            else onToken()
+            if (left === tokens) onFirst?.()
+            else onToken?.()
             left -= 1
             if (left === 0) break
           }
