@@ -160,6 +160,12 @@ describe('a memory of answers', () => {
     expect(like.ids).toEqual(['f-1'])
     expect(like.sources[0]!.similarity).toBeLessThan(1)
     expect((await recalled('Is it raining?')).ids).toEqual([])
+    const raw = await post<{ predictions: readonly Recalled[] }>('facts/predict', {
+      inputs: [question],
+    })
+    expect(raw.predictions[0]).toMatchObject({ text: 'Ada made it.', sources: [{ id: 'f-1' }] })
+    const { reason } = await get<{ reason: string }>('facts/versions/v1')
+    expect(reason).toBe('memory: stored answers: 1')
   })
 
   test('a client of the OpenAI API reads the sources; of a stream in its first chunk', async () => {

@@ -218,6 +218,16 @@ describe('a lesson', () => {
     expect(lessonOf(chat('A lamp', 'Nice', 'Who made it?')).same).not.toBe(same)
   })
 
+  test('of a raw text is that of a conversation with this message alone', () => {
+    expect(lessonOf(asked('Who made it?')).same).toBe(lessonOf(chat('who made it')).same)
+    expect(recall.asked(asked('Who made it?'), language).same).toBe(
+      lessonOf(chat('Who made it?')).same,
+    )
+    expect(lessonOf(asked('Who made it?')).same).not.toBe(
+      lessonOf(chat('Hi', 'A', 'Who made it?')).same,
+    )
+  })
+
   test('comes of what says what is right alone', () => {
     const rated = { kind: 'rating', rating: 1, completion: 'Ada.' } as const
     const encoded = encode(chat('Who?'), rated, { language, maxTokens: 500 })

@@ -70,7 +70,12 @@ export abstract class ExampleMemory {
   get due(): string | undefined {
     const { every } = this.#policy
     if (this.#isStale) return 'memory: an example was retracted'
-    return every > 0 && this.#wrong >= every ? `memory: wrong answers: ${this.#wrong}` : undefined
+    return every > 0 && this.#wrong >= every ? `memory: ${this.counted}: ${this.#wrong}` : undefined
+  }
+
+  /** What `every` counts. */
+  protected get counted(): string {
+    return 'wrong answers'
   }
 
   /** Removes an item; returns whether it was there. */

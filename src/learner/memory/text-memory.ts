@@ -35,6 +35,11 @@ export class TextMemory extends ExampleMemory {
     return { slots: 1, items: this.items.length, texts: tensor?.data.length ?? 0 }
   }
 
+  /** Nothing says whether an answer was wrong, so each lesson counts. */
+  protected override get counted(): string {
+    return 'stored answers'
+  }
+
   /** What it teaches, if it says what is right. */
   add({ key, source, id, encoded, target, weight, predictionId, timeMs }: Example): void {
     const lesson = weight > 0 ? this.#recall.lesson(encoded, target, this.#language) : undefined

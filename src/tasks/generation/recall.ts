@@ -33,8 +33,11 @@ export const recall: TextRecall<TextTarget> = {
 }
 
 function askedBy(prompt: Int32Array, language: LanguageModel) {
-  const said = language.text(prompt)
-  return { question: language.text(lastTurn(prompt, language)).trim(), same: digestOf(said) }
+  const turn = lastTurn(prompt, language)
+  const { before, closes } = turnOf(language)
+  // A raw text asks what a conversation with this message alone asks.
+  const said = turn === prompt ? [...before, ...prompt, ...closes] : prompt
+  return { question: language.text(turn).trim(), same: digestOf(language.text(said)) }
 }
 
 /** Letters and digits decide: not their case, white space, or marks. */
@@ -57,13 +60,16 @@ function lastTurn(prompt: Int32Array, language: LanguageModel): Int32Array {
 }
 
 interface TurnTokens {
+  /** From the beginning of a conversation to its first message of the user. */
+  readonly before: Int32Array
   /** From the last control token before a message of the user to the message. */
   readonly opens: Int32Array
   /** From the message to the answer. */
   readonly closes: Int32Array
 }
 
-const noTurns: TurnTokens = { opens: new Int32Array(), closes: new Int32Array() }
+const none = new Int32Array()
+const noTurns: TurnTokens = { before: none, opens: none, closes: none }
 const known = new WeakMap<LanguageModel, TurnTokens>()
 
 /** What two conversations have in common, before and behind their only message. */
@@ -85,6 +91,7 @@ function comparedTurns(language: LanguageModel): TurnTokens {
     const isControl = (id: number) => language.text([id]) === ''
     const from = one.subarray(0, before).findLastIndex(isControl)
     return {
+      before: one.slice(0, before),
       opens: one.slice(Math.max(0, from), before),
       closes: one.slice(one.length - behind),
     }
