@@ -21,6 +21,8 @@ const STYLE_QUESTIONS = 8
 const UNTAUGHT = 16
 /** Of one request; the daemon writes them side by side. */
 const AT_ONCE = 16
+/** Other lessons that are taught at once. */
+const BLOCK = 50
 const { models } = parse(
   readFileSync(new URL('../../../deploy/templates/chat.yaml', import.meta.url), 'utf8'),
 )
@@ -153,7 +155,7 @@ const isRight = (found) => found.isRight
 const isCited = (found) => found.isCited
 
 async function taught({ model, facts: count, others = 0, oneByOne = false }, seed) {
-  const limits = { request_ms: 600_000, wait_for_ms: 600_000, generation_texts: AT_ONCE }
+  const limits = { request_ms: 600_000, generation_texts: AT_ONCE }
   const daemon = await startDaemon({ support: { ...chat, ...model } }, { seed, limits })
   try {
     // Without lessons the same questions show what the base knows. No two are about one place.
@@ -170,7 +172,8 @@ async function taught({ model, facts: count, others = 0, oneByOne = false }, see
     }
     if (oneByOne) say(`next: ${next.filter(isRight).length} of ${next.length}`)
     const more = all.slice(facts.length).map((fact, at) => lessonOf(fact, `other-${at}`))
-    await learned(daemon, await teach(daemon, more))
+    for (let from = 0; from < more.length; from += BLOCK)
+      await learned(daemon, await teach(daemon, more.slice(from, from + BLOCK)))
     const share = (of, among) => round((100 * among.filter(of).length) / among.length)
     const same = await judged(daemon, facts, 'ask')
     const other = await judged(daemon, facts, 'other')
