@@ -11,7 +11,7 @@ import type { DrawnToken } from '../../src/nn/onnx/decoding/sample.ts'
 import { TokenStream } from '../../src/serving/engine/text-queue.ts'
 import { rejection } from '../coded.ts'
 import { openFakeClock, settled } from './fake-clock.ts'
-import { openFakeWriting } from './fake-writing.ts'
+import { fakeLanguage, openFakeWriting } from './fake-writing.ts'
 import { openLive } from './open-live.ts'
 
 interface Opened {
@@ -215,7 +215,8 @@ function lessonsOf(stored: readonly Stored[]): GenerationOptions['lessons'] {
     near: async (_, inputs) => Promise.resolve(inputs.map(() => near)),
     informed: (input, nearestFirst) => {
       const before = nearestFirst.map(({ answer }) => `${answer};`).toReversed()
-      return { kind: 'text', text: [...before, (input as { text: string }).text].join('') }
+      const asked = fakeLanguage.text(fakeLanguage.prompt(input))
+      return { kind: 'text', text: [...before, asked].join('') }
     },
   }
 }
