@@ -275,9 +275,8 @@ test('a stored answer to the same question is given without the model, which is 
   expect(decoder.steps).toEqual([])
   decoder.fail(undefined)
   await read((await service.generate(ask('hi', { maxTokens: 2, logprobs: true }))).parts)
-  expect(decoder.steps.flat().map(({ sampling }) => sampling?.given)).toEqual(
-    [...'At'].map((token) => token.charCodeAt(0)),
-  )
+  const given = decoder.steps.flat().map(({ sampling }) => sampling?.given)
+  expect(given).toEqual([...fakeLanguage.tokens('At')])
 })
 
 test('a client that goes away ends its texts, which are not stored, and frees its version', async () => {

@@ -33,6 +33,8 @@ export interface MemoryState {
 }
 
 export abstract class ExampleMemory {
+  /** What `every` counts. */
+  protected readonly counted: string = 'wrong answers'
   readonly #policy: Pick<Memory, 'offer' | 'every'>
   #items: readonly MemorisedItem[] = []
   /** Wrong answers since the last version. */
@@ -71,11 +73,6 @@ export abstract class ExampleMemory {
     const { every } = this.#policy
     if (this.#isStale) return 'memory: an example was retracted'
     return every > 0 && this.#wrong >= every ? `memory: ${this.counted}: ${this.#wrong}` : undefined
-  }
-
-  /** What `every` counts. */
-  protected get counted(): string {
-    return 'wrong answers'
   }
 
   /** Removes an item; returns whether it was there. */

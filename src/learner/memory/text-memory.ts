@@ -19,6 +19,8 @@ export interface TextMemoryParts {
 }
 
 export class TextMemory extends ExampleMemory {
+  /** Nothing says whether an answer was wrong, so each lesson counts. */
+  protected override readonly counted = 'stored answers'
   readonly #language: LanguageModel
   readonly #recall: NonNullable<Task['texts']>['recall']
   #tensors: { readonly items: readonly MemorisedItem[]; readonly tensors: Tensors } | undefined
@@ -33,11 +35,6 @@ export class TextMemory extends ExampleMemory {
   get shape(): MemoryShape {
     const [tensor] = this.parameters().values()
     return { slots: 1, items: this.items.length, texts: tensor?.data.length ?? 0 }
-  }
-
-  /** Nothing says whether an answer was wrong, so each lesson counts. */
-  protected override get counted(): string {
-    return 'stored answers'
   }
 
   /** What it teaches, if it says what is right. */
