@@ -133,8 +133,10 @@ async function policyAnswers({ model, small, say }) {
   ]
 
   async function measure(list) {
-    const same = await answersTo(list.map(({ question }) => question))
-    const other = await answersTo(list.map(({ asked }) => asked))
+    // Written side by side.
+    const both = [...list.map(({ question }) => question), ...list.map(({ asked }) => asked)]
+    const given = await answersTo(both)
+    const [same, other] = [given.slice(0, list.length), given.slice(list.length)]
     const isRight = ({ fact }, { text }) => text.includes(fact)
     return {
       same,

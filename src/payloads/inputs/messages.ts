@@ -24,11 +24,12 @@ export const messages: InputKind<MessagesInput> = {
   summary: 'a conversation, for a language model',
   flags: {
     messages: {
-      description: 'or messages: [{"role": "user", "content": "Hello"}]',
+      description: 'or messages: [{"role": "user", "content": "Hello"}]; Hello alone is that',
       as: 'json',
-      other() {
-        const usage = '--messages is no JSON: give [{"role": "user", "content": "…"}]'
-        throw failure('USAGE', usage)
+      other(content) {
+        const usage = '--messages is no JSON: give [{"role": "user", "content": "…"}], or a text'
+        if (/^\s*[[{]/.test(content)) throw failure('USAGE', usage)
+        return [{ role: 'user', content }]
       },
     },
   },
