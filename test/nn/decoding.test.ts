@@ -482,3 +482,24 @@ test.each([
     expect(count / draws).toBeCloseTo(expected, 2)
   }
 })
+
+test.each([
+  { temperature: 0, topP: 1 },
+  { temperature: 0.8, topP: 1 },
+  { temperature: 1.2, topP: 0.6 },
+])('a mask at $temperature and $topP leaves what it allows, and likelihoods as they are', (how) => {
+  const random = openRandom(1, 'mask')
+  for (let round = 0; round < 50; round += 1) {
+    const all = Float32Array.from({ length: 53 }, () => 8 * random.uniform() - 4)
+    const mask = new Uint8Array(7)
+    for (let count = random.below(6); count >= 0; count -= 1) {
+      const token = random.below(53)
+      mask[token >> 3]! |= 1 << (token & 7)
+    }
+    const open = all.map((logit, at) => ((mask[at >> 3]! >> (at & 7)) & 1 ? logit : -Infinity))
+    const draw = random.uniform()
+    const { token, logProbability } = sampleToken(all, how, draw, { mask })
+    expect(token).toBe(sampleToken(open, how, draw).token)
+    expect(logProbability).toBe(sampleToken(all, how, draw, { given: token }).logProbability)
+  }
+})

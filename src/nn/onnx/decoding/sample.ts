@@ -43,19 +43,33 @@ export function sampleToken(
   draw: number,
   { given, mask }: Choice = {},
 ): DrawnToken {
-  const token = given ?? drawnToken(mask === undefined ? logits : masked(logits, mask))
+  const token = given ?? drawnToken()
   const most = logits[likeliest(logits)] ?? 0
   return { token, logProbability: (logits[token] ?? 0) - most - Math.log(mass(logits, most)) }
 
-  function drawnToken(open: Float32Array): number {
-    const best = likeliest(open)
+  function drawnToken(): number {
+    const best = mask === undefined ? likeliest(logits) : likeliestIn(logits, mask)
     if (temperature === 0) return best
-    return drawn(scaled(open, open[best] ?? 0, temperature), topP, draw)
+    const shares = scaled(logits, logits[best] ?? 0, temperature)
+    if (mask !== undefined) close(shares, mask)
+    return drawn(shares, topP, draw)
   }
 }
 
-function masked(logits: Float32Array, mask: TokenMask): Float32Array {
-  return logits.map((logit, token) => (allows(mask, token) ? logit : -Infinity))
+/** Of those that the mask allows; a byte of it without any is passed over at once. */
+function likeliestIn(logits: Float32Array, mask: TokenMask): number {
+  let best = -1
+  for (let byte = 0; byte < mask.length; byte += 1) {
+    if (mask[byte] === 0) continue
+    const end = Math.min(8 * byte + 8, logits.length)
+    for (let at = 8 * byte; at < end; at += 1)
+      if (allows(mask, at) && (best < 0 || (logits[at] ?? 0) > (logits[best] ?? 0))) best = at
+  }
+  return Math.max(0, best)
+}
+
+function close(shares: Float64Array, mask: TokenMask): void {
+  for (let at = 0; at < shares.length; at += 1) if (!allows(mask, at)) shares[at] = 0
 }
 
 /** The `count` likeliest tokens, in order; of equal ones the first. */
