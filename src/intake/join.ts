@@ -7,7 +7,7 @@
  * stream is idle.
  *
  * An item of a ranking that was shown waits here too, for its reward: until the records of the stream are as much later as its
- * window is long.
+ * window is long, or until the clock says so while the stream is idle, which the trainer records before it follows.
  */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { FeedbackEvent, ServedPrediction } from '../contracts/event.ts'
@@ -61,6 +61,9 @@ export function needsPrediction(
   const kind = kindOf(signal, signals)
   return kind?.judges?.(signal) ?? kind?.about === 'answer'
 }
+
+/** A reward that was accepted within the window may still be on its way to the trainer. */
+const ON_ITS_WAY_MS = 1000
 
 export class PendingJoins {
   readonly #limits: WaitingLimits
@@ -120,6 +123,17 @@ export class PendingJoins {
     const { timeMs = this.#newestMs } = oldest.received.record
     const isOver = this.#newestMs - timeMs >= this.#window.ms
     return isOver || this.#held.size > this.#limits.count ? oldest : undefined
+  }
+
+  /** The stream is idle: its time becomes the end of the last window that is over by the clock. Returns whether there is one. */
+  passTo(nowMs: number): boolean {
+    const before = this.#newestMs
+    for (const { received } of this.#held.values()) {
+      const endMs = (received.record.timeMs ?? Infinity) + (this.#window?.ms ?? Infinity)
+      if (endMs + ON_ITS_WAY_MS > nowMs) break
+      this.saw({ timeMs: endMs })
+    }
+    return this.#newestMs > before
   }
 
   leave(key: ExampleKey): void {

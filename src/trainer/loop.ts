@@ -270,10 +270,11 @@ class ModelLoop {
     await stream.rest(PAUSE_MS, signal)
   }
 
-  /** There is nothing to read: retries events that wait for a prediction, and then waits. */
+  /** There is nothing to read: retries events that wait for a prediction, closes windows that are over, and then waits. */
   async #rest({ stream, stored }: RunningLoop, signal: AbortSignal): Promise<void> {
     const { learner } = this.#assembly.state
     await stored.retryNewest(signal)
+    if (!this.#updates.isPutOff()) await stored.closeWindows(signal)
     if (this.#updates.isPutOff()) return
     // A trigger that uses the clock is called here, because nothing else would wake it.
     const { verdict, reason } = learner.rest(this.#parts.clock.nowMs())

@@ -75,6 +75,19 @@ export class StoredEvents {
     }
   }
 
+  /**
+   * Closes the windows of rewards that end while the stream is idle. Another run would be idle elsewhere, so the checkpoint records
+   * the time of the stream before anything is learned of it.
+   */
+  async closeWindows(signal: AbortSignal): Promise<void> {
+    const { assembly, unsaved } = this.#parts
+    const { loop, state } = assembly
+    if (!state.waiting.passTo(loop.clock.nowMs())) return
+    await state.save(signal)
+    unsaved.saved()
+    await this.retry(signal)
+  }
+
   /** The rows that came after forgotten events. */
   async #learnAgain(signal: AbortSignal): Promise<boolean> {
     const { assembly, admission, updates, unsaved } = this.#parts

@@ -19,7 +19,7 @@ import { openRanking } from '../../src/tasks/ranking/ranking.ts'
 import { expectSameEnd, seedsBelow } from '../simulation/random-deaths.ts'
 import { finalState } from './final-state.ts'
 import { hyperparameters, tensorsOf, tf } from './rig.ts'
-import { openWorld, runToEnd, type Setting, type World } from './world.ts'
+import { Crash, openInstantClock, openWorld, runToEnd, type Setting, type World } from './world.ts'
 
 const side = { standardise: false, size: 2 }
 const base = openPair({ context: side, item: side })
@@ -33,7 +33,11 @@ const config = { method: 'head', rank: 0, alpha: 1, tail_layers: 0 } as const
 const plan = { base, method: methods.head, task, config, outputs: task.outputs(task.start) }
 const trunk = await openTrunkEngine(base, 0)
 
+/** It stands still: windows close by the records alone. */
+const still = { ...openInstantClock(), nowMs: () => 0 }
+
 const setting: Setting = {
+  clock: still,
   ...{ base, trunk, task, adapter: config, every: 3, capacity: 8 },
   parse: ({ value, timeMs = 0 }, source) =>
     parseEvent(value, defaultLimits, {
@@ -109,6 +113,50 @@ describe('an item that was shown', () => {
     const said = [shown('p', 'a'), shown('p', 'b'), reward('p', 'b'), ...ticks(2 * WINDOW)]
     const { learned } = await ran(said)
     expect(learned).toHaveLength(2)
+  })
+})
+
+describe('a window that ends while nothing comes', () => {
+  const clock = openInstantClock()
+  const pairs: Setting = { ...setting, every: 2 }
+  const resting: Setting = {
+    ...{ ...pairs, clock },
+    until: ({ counts, state }) => state === 'idle' && counts.learned === 2,
+  }
+  const said = [shown('p', 'a'), shown('p', 'b')]
+  const openShop = () => {
+    const world = openWorld({ s: said })
+    serve(world, 'p', 0)
+    return world
+  }
+
+  it('is closed by the clock, and its items have earned nothing', async () => {
+    const world = openShop()
+    await runToEnd(world, resting)
+    expect(finalState(world)).toMatchObject({ pending: [], waiting: [] })
+    // A reward that was accepted in time may have been on its way for a second.
+    expect(clock.nowMs()).toBeGreaterThan(WINDOW + 1000)
+    world.streams.get('s')!.push(reward('p', 'a'))
+    await runToEnd(world, setting)
+    expect([...world.letters.values()].map(({ code }) => code)).toEqual(['REWARD_LATE'])
+  })
+
+  it('is closed at the same place of the stream after a crash, whatever has come since', async () => {
+    const calm = openShop()
+    await runToEnd(calm, resting)
+    const world = openShop()
+    // There are two of each version: before it is written, and after.
+    let publications = 0
+    const death = (effect: string) => {
+      if (effect === 'publish' && (publications += 1) === 3) throw new Crash(effect)
+    }
+    await expect(runToEnd(world, { ...resting, chaos: death })).rejects.toThrow(Crash)
+    for (const each of [calm, world]) {
+      each.streams.get('s')!.push(reward('p', 'a'), reward('q', 'a'))
+      await runToEnd(each, pairs)
+    }
+    expect([...world.registry.versions.keys()]).toEqual(['v0', 'v1'])
+    expect(finalState(world)).toEqual(finalState(calm))
   })
 })
 
