@@ -113,6 +113,10 @@ test('the command line teaches lists, alone and from a table, and shows the F1 o
     ['--yes', 'rare', '--no', 'late'],
   ])
     expect((await run('feedback', 'flags', ...input, ...said)).code).toBe(0)
+  const asked = ['predict', '--model', 'flags', '--features', '[2,2,0]', '--features', '[-2,-2,0]']
+  const [both, none] = (await run(...asked)).stdout.split('\n')
+  expect(both).toMatch(/^(late|payment) \d+\.\d %, (late|payment) \d+\.\d % {2}v\d/)
+  expect(none).toMatch(/^\(no label\) {2}v\d/)
   const path = join(daemon.folder, 'flags.csv')
   const rows = ['0.5,1,0,"late,payment",', '0.1,0,1,[],', '1,1,1,,rare']
   const csv = ['a,b,c,event.labels,event.yes', ...rows]

@@ -184,13 +184,15 @@ function shown(input: unknown): string {
 }
 
 function answerOf(prediction: Prediction): string {
-  const { label, code, score = 0, unsure, value, text, spans } = prediction
+  const { label, labels, code, score = 0, unsure, value, text, spans } = prediction
   if (text !== undefined) return text
   if (spans !== undefined && code === undefined)
     return (
       spans.map((span) => `${span.label}: ${span.text.replace(/\s+/g, ' ')}`).join(', ') ||
       '(no span)'
     )
+  if (labels !== undefined && code === undefined)
+    return labels.map((each) => `${each.label} ${percent(each.score)}`).join(', ') || '(no label)'
   if (value !== undefined) return short(value)
   const shown = `${label ?? `(${code ?? 'no label'})`}  ${percent(score)}`
   return unsure === true ? `${shown} (unsure)` : shown
