@@ -1,7 +1,7 @@
 """
 Peers on texts with any number of labels: python labels-peers.py <peer> <rows.json> <model folder> <seed>
-The rows are {"labels": […], "taught", "validation", "tests": [{"text", "labels"}]}.
-lora: one pass in order, 16 new texts a step. ridge: one against the rest, in closed form, on the frozen embedding.
+The rows are {"labels": […], "taught", "validation", "tests": [{"text", "labels"}], "rate", "head", "falls"}.
+lora: one pass in order, 16 new texts a step, at the rate of the adapter and that of the head, which may fall to zero until the end. ridge: one against the rest, in closed form, on the frozen embedding.
 Both get the thresholds, and the ridge its penalty, with the best F1 on the validation rows.
 Prints {"scores": micro and macro F1 on the tests in %, "cpu_seconds"}.
 """
@@ -45,8 +45,10 @@ def blocks(rows, size):
 
 
 def outputs(rows, of):
+    order = sorted(range(len(rows)), key=lambda at: len(rows[at]["text"]))
     with torch.no_grad():
-        return numpy.concatenate([of([row["text"] for row in some]).numpy() for some in blocks(rows, 64)])
+        found = [of([rows[at]["text"] for at in some]).numpy() for some in blocks(order, 64)]
+    return numpy.concatenate(found)[numpy.argsort(order)]
 
 
 def cuts(scores, right):
@@ -74,13 +76,20 @@ def lora():
     encoder.eval()
     head = torch.nn.Linear(384, len(places))
     learning = [p for p in encoder.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW([*learning, *head.parameters()], lr=1e-3)
-    for rows in blocks(given["taught"], BLOCK):
+    optimizer = torch.optim.AdamW([
+        {"params": learning, "lr": given["rate"]},
+        {"params": head.parameters(), "lr": given["head"]},
+    ])
+    steps = blocks(given["taught"], BLOCK)
+    left = lambda step: 1 - step / len(steps) if given["falls"] else 1
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, left)
+    for rows in steps:
         logits = head(embedded([row["text"] for row in rows]))
         loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, torch.tensor(codes(rows)))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        schedule.step()
     return [outputs(given[part], lambda texts: head(embedded(texts))) for part in ("validation", "tests")]
 
 
