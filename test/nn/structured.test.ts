@@ -187,3 +187,20 @@ test('any text that is drawn from the allowed tokens ends as the schema says', (
     expect(Array.from(value.item).length).toBeLessThanOrEqual(8)
   }
 })
+
+test('bytes that an expression does not tell apart are stepped once', () => {
+  const of = new Expressions()
+  const [letter, digit] = [of.byte([97, 122]), of.byte([48, 57], [0x80, 0xff])]
+  const state = of.sequence(of.repeat(letter, 0, 9), of.either(of.text('z7'), digit))
+  const before = of.work
+  const next = Array.from({ length: 256 }, (_, byte) => of.after(state, byte))
+  expect(of.work - before).toBeLessThan(60)
+  for (const [byte, found] of next.entries()) {
+    const isLetter = byte >= 97 && byte <= 122
+    const isDigit = (byte >= 48 && byte <= 57) || byte >= 0x80
+    expect([byte, found.kind === 'nothing', found.isNullable]).toEqual([
+      ...[byte, !isLetter && !isDigit, isDigit],
+    ])
+    expect(found === next[97]).toBe(isLetter && byte !== 122)
+  }
+})

@@ -40,7 +40,10 @@ export class Expressions {
   readonly #pairs = new Map<number, Expression>()
   readonly #single: Expression[] = []
   #work = 0
-  readonly #after = new Map<number, Map<number, Expression>>()
+  /** By state, and by the place of the byte between its cuts. */
+  readonly #after: (Expression | undefined)[][] = []
+  /** Of each state, in order: the bytes whose derivative may differ from that of the byte before. */
+  readonly #cuts: (readonly number[] | undefined)[] = []
   /** Matches no text. */
   readonly nothing = this.#intern('0', { kind: 'nothing' }, 0)
   /** Matches the empty text alone. */
@@ -99,11 +102,32 @@ export class Expressions {
 
   /** What may follow the byte. */
   after(of: Expression, byte: number): Expression {
-    const known = this.#after.get(of.id) ?? new Map<number, Expression>()
-    this.#after.set(of.id, known)
-    const found = known.get(byte) ?? this.#derived(of, byte)
-    known.set(byte, found)
-    return found
+    const known = (this.#after[of.id] ??= [])
+    return (known[placeOf(byte, this.#cutsOf(of))] ??= this.#derived(of, byte))
+  }
+
+  #cutsOf(of: Expression): readonly number[] {
+    return (this.#cuts[of.id] ??= [...new Set(this.#cut(of))].sort((a, b) => a - b))
+  }
+
+  #cut(of: Expression): readonly number[] {
+    switch (of.kind) {
+      case 'nothing':
+      case 'end':
+        return []
+      case 'byte':
+        return of.ranges.flatMap(([from, to]) => [from, to + 1])
+      case 'then': {
+        const first = this.#cutsOf(of.first)
+        return of.first.isNullable ? [...first, ...this.#cutsOf(of.rest)] : first
+      }
+      case 'either':
+        return of.options.flatMap((each) => this.#cutsOf(each))
+      case 'repeat':
+        return this.#cutsOf(of.of)
+      case 'rule':
+        return this.#cutsOf(of.resolve())
+    }
   }
 
   /** One expression for all that match the same beginnings of at most `bytes` bytes: counts beyond them are one. */
@@ -213,6 +237,17 @@ export class Expressions {
   get #nextId(): number {
     return this.#known.size + this.#pairs.size
   }
+}
+
+/** How many of the cuts are at most the byte. */
+function placeOf(byte: number, cuts: readonly number[]): number {
+  let [low, high] = [0, cuts.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((cuts[middle] ?? 0) > byte) high = middle
+    else low = middle + 1
+  }
+  return low
 }
 
 /** Two ids are one number, exactly. */

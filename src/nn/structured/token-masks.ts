@@ -87,26 +87,29 @@ export class TokenMasks {
 
   #made(state: Expression): TokenMask {
     const { tokens, shared, table, size } = this.#order
+    const { bytes, offsets } = table
     const mask = new Uint8Array(Math.ceil(size / 8))
     const set = (token: number) => (mask[token >> 3] = (mask[token >> 3] ?? 0) | (1 << (token & 7)))
     if (state.isNullable) for (const end of table.ends) set(end)
-    /** The state behind each byte of the token before, as far as it fits. */
+    const { nothing } = this.#of
+    /** The state behind each byte of the token before, as far as it fits: `depth` of them. */
     const path: Expression[] = [state]
+    let depth = 0
     for (let at = 0; at < tokens.length; at += 1) {
-      const [token, common] = [tokens[at] ?? 0, shared[at] ?? 0]
+      const common = shared[at] ?? 0
       // It begins like one that did not fit, further than that fitted.
-      if (common >= path.length) continue
-      path.length = common + 1
-      const [from, to] = [table.offsets[token] ?? 0, table.offsets[token + 1] ?? 0]
-      while (path.length <= to - from) {
-        const next = this.#of.after(
-          path[path.length - 1] ?? state,
-          table.bytes[from + path.length - 1] ?? 0,
-        )
-        if (next.kind === 'nothing') break
-        path.push(next)
+      if (common > depth) continue
+      depth = common
+      const token = tokens[at] ?? 0
+      const from = offsets[token] ?? 0
+      const length = (offsets[token + 1] ?? 0) - from
+      while (depth < length) {
+        const next = this.#of.after(path[depth] ?? state, bytes[from + depth] ?? 0)
+        if (next === nothing) break
+        depth += 1
+        path[depth] = next
       }
-      if (path.length > to - from) set(token)
+      if (depth === length) set(token)
     }
     // A vocabulary may lack some bytes: then the text ends, and the check of the answer finds that it does not fit.
     if (mask.every((bits) => bits === 0)) for (const end of table.ends) set(end)

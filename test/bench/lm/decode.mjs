@@ -134,8 +134,8 @@ async function bounded(base, side, { rounds, tokens }) {
       const under = way === 'free' ? undefined : bounds
       const figures = {}
       for (const [texts, count] of Object.entries({ one: 1, eight: 8 })) {
-        // What the first text computes, the others have.
-        const own = way === 'new' ? bounds.replace('round', texts) : under
+        // One of its own, so that eight texts do not find what one has computed.
+        const own = under?.replace('round', texts)
         const prompts = Array.from({ length: count }, () => prompt)
         figures[texts] = await steps(ours, prompts, tokens, 'd', own)
       }
