@@ -208,10 +208,12 @@ async function teach({ http }, events) {
   return body.position
 }
 
-/** Until a version that has learned them answers. */
-async function learned({ http }, position) {
+/** Until a version that has learned them answers; a request waits for minutes, an update on a busy machine may take longer. */
+async function learned(daemon, position) {
   if (position === undefined) return
-  const { status, body } = await http.get(`/v1/models/support?wait_for=${position}`)
+  const { status, body } = await daemon.http.get(`/v1/models/support?wait_for=${position}`)
+  if (body.code === 'POSITION_NOT_REACHED' && body.trainer === 'running')
+    return learned(daemon, position)
   if (status !== 200) throw new Error(`learning: ${JSON.stringify(body)}`)
 }
 
