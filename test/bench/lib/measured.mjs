@@ -21,6 +21,7 @@ export function measuredRows() {
     tables(),
     poison(),
     languageModel(),
+    taughtFacts(),
   ]
 }
 
@@ -217,6 +218,19 @@ function languageModel() {
     `${times(full.one)}, ${times(int8.one)}; eight at once ${full.eight.toFixed(1)} ×, ${int8.eight.toFixed(1)} ×`,
     '≥ 0.8 ×',
     '`lm decode`',
+  ]
+}
+
+function taughtFacts() {
+  const [{ next, same, other, otherCited }] = figuresOf('lm-recall', ({ name }) =>
+    name.startsWith('memory of 100 facts'),
+  )
+  const of100 = (value) => bold(value.toFixed(0), value === 100)
+  return [
+    'facts taught once to SmolLM2: right at the next question; after 200 others; in other words',
+    `${of100(next)} of 100; ${of100(same)} of 100; ${otherCited.toFixed(0)} cite it, ${other.toFixed(0)} say it`,
+    '100 of 100',
+    '`lm recall`',
   ]
 }
 
