@@ -99,6 +99,7 @@ async function fromLogs({ model, random, small, say, progress, worth }) {
   }
   const [taught, asked] = [log.bts.slice(0, LOGGED), log.random.slice(0, LOGGED)]
   say(`${taught.length} logged showings to learn from (Open Bandit Dataset, CC BY 4.0)`)
+  progress(0, taught.length, 'showings')
   for (let from = 0; from < taught.length; from += 8 * ROUND) {
     // Alone among the candidates, the item that was shown then is shown again.
     const answers = await Promise.all(

@@ -43,7 +43,7 @@ export interface ExampleStage {
   readonly small: boolean
   /** Says what comes next, on stderr. */
   readonly say: (line: string) => void
-  /** Where a case asks and teaches in small parts; the parts show no progress of their own. */
+  /** Where a case asks and teaches in small parts: from its first call to the next line the parts show no progress of their own. */
   readonly progress: (done: number, total: number, what: string) => void
   readonly model: (name: string) => ExampleModel
   /** What a policy would have earned on logged choices: the estimates of the gate `off-policy`. */
@@ -145,17 +145,26 @@ export async function playExample(played: PlayedExample): Promise<{
   const { name, url, models, seed, small = false, progress } = played
   const client = openClient({ url, timeoutMs: 1000 * LONGEST_SECONDS })
   const { play } = await openExample(name)
+  let isOwn = false
+  const ofParts: DemoProgress = {
+    ...progress,
+    update: (...shown) => {
+      if (!isOwn) progress.update(...shown)
+    },
+  }
   const tables = await play({
     random: openRandom(seed, name),
     worth: offPolicyReport,
     small,
     say: (line) => {
+      isOwn = false
       progress.say(line)
     },
     progress: (done, total, what) => {
+      isOwn = true
       progress.update(done, total, what)
     },
-    model: (model) => modelOf(client.model(model), played),
+    model: (model) => modelOf(client.model(model), { ...played, progress: ofParts }),
   })
   const learned = await Promise.all(
     models.map(async (model) => {
