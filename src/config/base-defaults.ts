@@ -58,18 +58,19 @@ function policyOf(
   return defaults[kind] === undefined ? [] : [[kind, chosen]]
 }
 
-type Recipe = Omit<ModelDefaults, 'forClasses' | 'forOpenClasses' | 'forPositions'>
+type Recipe = NonNullable<ModelDefaults['forOpenClasses']>
 
-/** What the base brings for the classes that the model answers with, none, those of a list, or any that appear; or for its positions. */
+/** What the base brings for the classes that the model answers with, none, those of a list, any that appear, or any number of them; or for its positions. */
 function recipeFor(
   written: Readonly<Record<string, unknown>>,
   task: TaskPlugin | undefined,
   ofBase: ModelDefaults | undefined,
 ): Recipe | undefined {
   if (ofBase === undefined) return undefined
-  const { forClasses, forOpenClasses, forPositions, ...recipe } = ofBase
+  const { forClasses, forOpenClasses, forPositions, forIndependent, ...recipe } = ofBase
   if (task?.reads === 'positions') return { ...recipe, ...forPositions }
-  if (task?.hasClasses !== true || task.areIndependent === true) return recipe
+  if (task?.areIndependent === true) return { ...recipe, ...forIndependent }
+  if (task?.hasClasses !== true) return recipe
   const labels = given(written.labels)
   const areOpen = isRecord(labels) && given(labels.open) === true
   return areOpen && forOpenClasses ? forOpenClasses : { ...recipe, ...forClasses }

@@ -182,9 +182,14 @@ export interface ModelDefaults {
   /** What differs for a task with classes. */
   readonly forClasses?: Partial<Pick<ModelDefaults, 'adapter' | 'train' | 'rate' | 'memory'>>
   /** Instead of all the above, where new classes may appear at run time. */
-  readonly forOpenClasses?: Omit<ModelDefaults, 'forClasses' | 'forOpenClasses' | 'forPositions'>
+  readonly forOpenClasses?: Omit<
+    ModelDefaults,
+    'forClasses' | 'forOpenClasses' | 'forPositions' | 'forIndependent'
+  >
   /** What differs for a task that reads every position. */
   readonly forPositions?: Pick<ModelDefaults, 'adapter' | 'train' | 'rate'>
+  /** What differs where any number of classes may be right. */
+  readonly forIndependent?: Pick<ModelDefaults, 'train'>
 }
 
 export interface ModelOnBase {

@@ -72,6 +72,15 @@ test('pieces of a text are learned on all layers, without what the steps of othe
   expect(modelOf(own).train).toMatchObject({ learning_rate: 0.001 })
 })
 
+test('any number of labels are learned as other answers are, with little weight decay', () => {
+  for (const labels of [['a', 'b'], { open: true }]) {
+    const { adapter, train, rate } = modelOf({ base: 'minilm', task: 'multilabel', labels })
+    expect(adapter).toMatchObject({ method: 'lora', tail_layers: 3 })
+    expect(train).toMatchObject({ learning_rate: 0.001, weight_decay: 0.3 })
+    expect(rate).toMatchObject({ policy: 'inverse-sqrt' })
+  }
+})
+
 test('the template of a chat is the default of a generation', () => {
   const template = templateOf('chat', 'support')
   const byDefault = modelOf({ base: 'smollm2', task: 'generation' })
