@@ -146,7 +146,7 @@ function faultOf(command: Command, [word = '', ...rest]: readonly string[]): str
   if (next !== undefined) return faultOf(next, rest)
   if (command.parent === null && /^[a-z]/.test(word)) return word
   if (command.commands.length > 0 && /^[a-z][a-z-]+$/.test(word)) return word
-  const flags = [word, ...rest].join(' ').match(/(?<=^|[\s[|(])--[a-z][a-z-]*/g) ?? []
+  const flags = [word, ...rest].join(' ').match(/(?<=^|[\s[|(])--[a-z][a-z_-]*/g) ?? []
   const known = new Set(command.options.flatMap(({ long }) => (long ? [long] : [])))
   return flags.find((flag) => !known.has(flag) && flag !== '--help')
 }

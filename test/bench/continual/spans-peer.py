@@ -1,7 +1,7 @@
 """
 Token classification as transformers and PEFT do it: python spans-peer.py <rows.json> <model folder>
-The file has {"taught": [{"text", "spans"}], "tested", "passes", "rate", "head", "batch", "max_tokens", "seed"}: LoRA r = 8 on query and
-value of all layers, AdamW with linear decay, `head` times the rate for the classifier, BIOES tags, and the best path that spans can have.
+The file has {"taught": [{"text", "spans"}], "tested", "passes", "rate", "head", "maps", "batch", "max_tokens", "seed"}: LoRA r = 8 on the
+`maps` of all layers, AdamW with linear decay, `head` times the rate for the classifier, BIOES tags, and the best path that spans can have.
 In the order of the file, so that a pass is a stream. Prints {"f1", "precision", "recall" in %, "steps", "cpuSeconds"}.
 """
 import json
@@ -85,7 +85,7 @@ def spans_of(names, offsets):
 
 model = AutoModelForTokenClassification.from_pretrained(folder, num_labels=len(tags))
 model = get_peft_model(
-    model, LoraConfig(task_type=TaskType.TOKEN_CLS, r=8, lora_alpha=16, target_modules=["query", "value"])
+    model, LoraConfig(task_type=TaskType.TOKEN_CLS, r=8, lora_alpha=16, target_modules=given["maps"])
 )
 # Dropout only blurs so few steps.
 model.eval()

@@ -35,12 +35,13 @@ const ways = {
   'default, two passes': { passes: 2 },
   'default without replay, one pass': { replay: { policy: 'none' } },
 }
+const torch = { rate: 0.004, head: 10, maps: ['query', 'key', 'value', 'dense'] }
 const peers = {
-  'torch + PEFT, one pass': { passes: 1, rate: 0.002 },
-  'torch + PEFT, two passes': { passes: 2, rate: 0.002 },
+  'torch + PEFT, one pass': { passes: 1, ...torch },
+  'torch + PEFT, two passes': { passes: 2, ...torch },
 }
 
-export async function measure({ data, seeds, run, say }) {
+export async function measure({ data, seeds, run, runs, say }) {
   if (data === undefined) throw new Error('spans needs --data, a folder with spans/ncbi_disease')
   const { SPANS_ON: part = 'test', SPANS_ROWS: most = 'all' } = process.env
   const rows = (name) => readRows(join(data, 'spans/ncbi_disease', `${name}.jsonl.gz`), name)
@@ -48,36 +49,27 @@ export async function measure({ data, seeds, run, say }) {
   const tested = rows(part)
   const { tf } = await openTensorFlow({ threads: 1 })
   const whole = await openBase('minilm')
-  const found = new Map()
   const on = `${part} · ${taught.length} sentences`
-  const measured = async (name, settings, work) => {
-    const figures = await run(`${name} · ${on}`, settings, work)
-    if (figures !== undefined)
-      found.set(name.replace(/ · seed .*/, ''), [
-        ...(found.get(name.replace(/ · seed .*/, '')) ?? []),
-        figures,
-      ])
-  }
-  await measured('dictionary', { base: 'minilm' }, () => dictionary(whole, taught, tested))
+  await run(`dictionary · ${on}`, {}, () => dictionary(whole, taught, tested))
   for (const seed of seeds) {
     for (const [name, { passes = 1, ...own }] of Object.entries({ ...ways, ...waysGiven() })) {
       const model = modelOf(own)
-      const { adapter, train, replay, rate, trigger } = model
-      const settings = { adapter, train, replay, rate, trigger, passes }
+      const { adapter, train, replay, trigger } = model
+      const settings = { adapter, train, replay, trigger, passes }
       const all = Array.from({ length: passes }, (_, pass) =>
         taught.map((row) => ({ ...row, key: `${row.key} ${pass}` })),
       )
-      await measured(`${name} · seed ${seed}`, settings, () =>
+      await run(`${name} · ${on} · seed ${seed}`, settings, () =>
         learned({ tf, whole, model, seed, taught: all.flat(), tested, say }),
       )
     }
     for (const [name, settings] of Object.entries({ ...peers, ...peersGiven() }))
       if (peftPython() !== undefined)
-        await measured(`${name} · seed ${seed}`, { ...settings, peft: PEFT_VERSION }, () =>
+        await run(`${name} · ${on} · seed ${seed}`, { ...settings, peft: PEFT_VERSION }, () =>
           peer(settings, { taught, tested }, seed),
         )
   }
-  return tableOf(found, part, taught.length)
+  return tableOf(runs())
 }
 
 /** More ways and peers, to choose among on val: SPANS_WAYS and SPANS_PEERS are JSON as above. */
@@ -200,7 +192,7 @@ function dictionary(base, taught, tested) {
 async function peer(settings, rows, seed) {
   const folder = mkdtempSync(join(tmpdir(), 'antikythera-spans-'))
   const file = join(folder, 'rows.json')
-  const asked = { batch: BATCH, max_tokens: MAX_TOKENS, head: 1, ...settings, seed }
+  const asked = { batch: BATCH, max_tokens: MAX_TOKENS, ...settings, seed }
   writeFileSync(file, JSON.stringify({ ...rows, ...asked }))
   const env = { ...process.env, OMP_NUM_THREADS: '1', TOKENIZERS_PARALLELISM: 'false' }
   const args = [program, file, join(userCache(), 'models', 'minilm')]
@@ -210,17 +202,32 @@ async function peer(settings, rows, seed) {
   return JSON.parse(result.output.trim().split('\n').at(-1))
 }
 
-function tableOf(found, part, count) {
-  const cell = (runs, figure) =>
-    runs[0][figure] === undefined ? '' : spread(runs.map((each) => each[figure]))
+/** Test runs first, then those to choose by. */
+function tableOf(all) {
+  const found = new Map()
+  for (const { name, figures } of all) {
+    const [way, part, count] = name.split(' · ')
+    const key = [part, count.replace(' sentences', ''), way].join('\0')
+    found.set(key, [...(found.get(key) ?? []), figures])
+  }
+  const order = [...found.keys()].sort((one, other) => Number(isVal(one)) - Number(isVal(other)))
   const columns = ['f1', 'precision', 'recall', 'prequential', 'steps', 'cpuSeconds']
+  const cell = (runs, figure) => {
+    if (runs[0][figure] === undefined) return ''
+    return figure === 'steps' ? runs[0].steps : spread(runs.map((each) => each[figure]))
+  }
   return {
-    columns: ['on MiniLM', 'F1', 'precision', 'recall', 'F1 on the way', 'steps', 'CPU s', 'seeds'],
-    rows: [...found].map(([name, runs]) => [
-      name,
-      ...columns.map((column) => cell(runs, column)),
-      runs.length,
-    ]),
-    note: `In % on the ${part} sentences after ${count} sentences: a span is right if both ends and its kind are. "On the way": of answers that were given before their sentence was learned. Mean ± standard deviation over seeds.`,
+    columns: [
+      ...['on MiniLM', 'asked', 'taught', 'F1', 'precision', 'recall', 'F1 on the way'],
+      ...['steps', 'CPU s', 'seeds'],
+    ],
+    rows: order.map((key) => {
+      const [part, count, way] = key.split('\0')
+      const runs = found.get(key)
+      return [way, part, count, ...columns.map((column) => cell(runs, column)), runs.length]
+    }),
+    note: 'In % on the sentences of that part after so many of the training sentences: a span is right if both ends and its kind are. "On the way": of answers that were given before their sentence was learned. Mean ± standard deviation over seeds.',
   }
 }
+
+const isVal = (key) => key.startsWith('val')
