@@ -37,14 +37,15 @@ const HEAD = { method: 'head', rank: 0, alpha: 1, tail_layers: 0 }
 const DEVELOPMENT = { items: 77, rows: 3000 }
 const CAMPAIGN = 'men'
 
-const ours = {
-  'ranking, by default': {},
-  'ranking, class-balanced replay': { replay: { policy: 'class-balanced' } },
+const ours = { 'ranking, by default': {} }
+const peers = {
+  'Vowpal Wabbit, softmax': { arguments: '--softmax --lambda 50 -l 10', least: -1 },
+  'Vowpal Wabbit, flatter softmax': { arguments: '--softmax --lambda 20 -l 10', least: -1 },
 }
-const peers = { 'Vowpal Wabbit, softmax': { arguments: '--softmax --lambda 50 -l 10', least: -1 } }
 const development = {
   ours: {
     ...ours,
+    'ranking, class-balanced replay': { replay: { policy: 'class-balanced' } },
     'ranking, one pass': { train: { epochs: 1 } },
     'ranking, epsilon-greedy': { exploration: { policy: 'epsilon-greedy', epsilon: 0.05 } },
     'ranking, temperature .05': { exploration: { policy: 'softmax', temperature: 0.05 } },
