@@ -90,7 +90,9 @@ test('a daemon that was killed answers as before, and goes on remembering', asyn
   await daemon.kill()
   await daemon.start()
   expect(await labels()).toEqual(['account', 'account', 'unsure'])
-  await post('m/feedback', { id: 'c-2', input: other, label: 'payment' })
+  const lesson = { id: 'c-2', input: other, label: 'payment' }
+  const { position } = await post<{ position: string }>('m/feedback', lesson)
+  await post(`m/predict?wait_for=${position}`, { inputs: [other] })
   await expect.poll(() => labels()).toEqual(['account', 'account', 'payment'])
 })
 
