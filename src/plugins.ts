@@ -69,6 +69,7 @@ import { bert } from './bases/bert/plugin.ts'
 import { causal } from './bases/causal/plugin.ts'
 import { features } from './bases/features/plugin.ts'
 import { onnx } from './bases/onnx/plugin.ts'
+import { document } from './bases/document/plugin.ts'
 import { fields } from './bases/fields/plugin.ts'
 import { pair } from './bases/pair/plugin.ts'
 import {
@@ -119,6 +120,7 @@ export const bases = {
   onnx,
   pair,
   'text-pair': textPair,
+  document,
   fields,
 } satisfies Readonly<Record<string, BasePlugin>>
 

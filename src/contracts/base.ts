@@ -105,12 +105,22 @@ export interface Base {
    * `maxTokens`.
    */
   prepare?(input: Input, maxTokens: number): Promise<void>
+  /** Present if it cuts an input into parts: those of a prepared one, in order, each as a row of its own. */
+  parts?(input: Input): readonly InputPart[]
   /**
    * Which characters of a text each token of its row stands for: [start, end) in UTF-16 units, one after the other. A marker, a
    * space and a control token that the text spells have no characters; a character of several tokens is of each of them.
    * Undefined for an input that is no text. Absent: the base does not know.
    */
   offsets?(input: Input, row: EncodedRow): Int32Array | undefined
+}
+
+/** A part of a longer input, such as a document. */
+export interface InputPart {
+  /** [from, to) in characters (Unicode code points). */
+  readonly from: number
+  readonly to: number
+  readonly row: EncodedRow
 }
 
 /**

@@ -23,9 +23,9 @@ export interface PayloadFlag {
   readonly description: string
   /**
    * `number`: a number. `json`: JSON. `text`: the text as it stands, in a CSV too. `file`: the path of a file, there too; its
-   * bytes in base64 are the value.
+   * bytes in base64 are the value. `textfile`: the same of a text in UTF-8, which is the value.
    */
-  readonly as: 'text' | 'number' | 'json' | 'file'
+  readonly as: 'text' | 'number' | 'json' | 'file' | 'textfile'
   /** Reads a text that is no JSON; throws if it cannot. */
   readonly other?: (text: string) => Json
 }
@@ -50,6 +50,8 @@ export interface InputKind<Value extends Payload = Payload> extends PayloadKind 
   readonly example: Json
   /** Its values are files of these media types, as base64 or as a data URL. */
   readonly files?: readonly string[]
+  /** Its values are texts of many pages. */
+  readonly isLong?: true
   /** Its values have these fields, each with a box and a column of its own. */
   readonly fields?: Readonly<Record<string, FieldFacts>>
   /** Of a table: its value stands in a column of its name, or is the object of all columns that mean nothing else. */

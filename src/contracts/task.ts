@@ -277,6 +277,8 @@ export interface Classes<Target = Json> {
   known?(target: Target, head: Head): KnownColumns
   /** The name of each column. */
   names(head: Head): readonly string[]
+  /** The names of those that an answer says. */
+  answered(output: Json): readonly string[]
   /** Columns that may answer. */
   answering(head: Head): readonly number[]
   /** The vote of a stored example in kNN memory; undefined = it does not vote. */

@@ -4,6 +4,7 @@
  */
 import type { InputKind, SignalKind } from '../contracts/payload.ts'
 import { choice } from './inputs/choice.ts'
+import { document } from './inputs/document.ts'
 import { features } from './inputs/features.ts'
 import { fields } from './inputs/fields.ts'
 import { image } from './inputs/image.ts'
@@ -29,6 +30,7 @@ export const inputs = {
   messages,
   choice,
   image,
+  document,
   fields,
 } satisfies Readonly<Record<string, InputKind>>
 
@@ -50,7 +52,7 @@ export const signals = {
 
 /** What a sender may try with any model: refused by name where the model does not take it. */
 export const usualInputs: readonly InputKind[] = [
-  ...[text, textPair, features, messages, image, fields],
+  ...[text, textPair, features, messages, image, document, fields],
 ]
 
 /** The same. A model learns from these unless its task says otherwise. */

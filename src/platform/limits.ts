@@ -41,6 +41,12 @@ export const limitTable = {
     reason:
       'tokenising takes time proportional to the length; a base reads only a few hundred tokens',
   },
+  document_characters: {
+    default: 1_000_000,
+    least: 1,
+    most: 16_000_000,
+    reason: 'an event with a document is so much longer; a part of it takes the time of a text',
+  },
   image_bytes: {
     default: MiB,
     least: 1024,

@@ -1,4 +1,4 @@
-/** Pairs of texts through the whole daemon: taught, asked, corrected, refused and forgotten, over HTTP and on the command line. */
+/** Pairs of texts and long documents through the whole daemon: taught, asked, corrected, refused and forgotten, over HTTP and on the command line. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -13,6 +13,13 @@ models:
     labels: ['no', 'yes']
     adapter: { method: ranpac, features: 64, ridge: 1 }
   near: { base: { text-pair: { of: use-lite } }, task: regression }
+  clauses:
+    base: { document: { of: use-lite, pool: max } }
+    max_tokens: 24
+    task: multilabel
+    labels: [price, court]
+    train: { epochs: 20 }
+    trigger: { policy: count, every: 12 }
 `)
 const { post } = daemon
 
@@ -108,5 +115,80 @@ test('what a source taught of pairs is forgotten', async () => {
   expect(forgotten.code, forgotten.stderr).toBe(0)
   expect(await post('same/predict', { inputs: [same('lamp')] })).toMatchObject({
     predictions: [{}],
+  })
+})
+
+const flags = {
+  price: ['The supplier may raise its prices at any time.', 'Prices can go up without notice.'],
+  court: ['Disputes go to a court abroad.', 'A foreign court decides all disputes.'],
+}
+const rest = 'The parties meet each month to talk about the work and how it is going so far. '
+
+/** The clause stands in the middle of other sentences. */
+function contract(clauses: readonly string[]): string {
+  return [rest.repeat(3), ...clauses.flatMap((clause) => [`${clause} `, rest.repeat(3)])].join(
+    '\n\n',
+  )
+}
+
+interface Parted {
+  readonly predictions: readonly {
+    readonly id: string
+    readonly labels: readonly { readonly label: string }[]
+    readonly parts: readonly {
+      readonly label: string
+      readonly from: number
+      readonly to: number
+    }[]
+  }[]
+}
+
+test('a document is taught, asked and corrected, and the answer names the part that decided', async () => {
+  const events = [0, 1].flatMap((at) =>
+    [[], ['price'], ['court'], ['price', 'court'], ['court', 'price'], []].map((labels, row) => ({
+      ...{ id: `d${at}${row}`, source: 'desk', labels },
+      input: { document: contract(labels.map((label) => flags[label as 'price'][at]!)) },
+    })),
+  )
+  const { position } = await post<{ position: string }>('clauses/feedback', { events })
+  const document = contract([flags.court[0]!, flags.price[0]!])
+  const asked = await post<Parted>(`clauses/predict?wait_for=${position}`, {
+    inputs: [{ document }, { document: rest }],
+  })
+  const [long, short] = asked.predictions
+  expect(long?.labels.map(({ label }) => label).sort()).toEqual(['court', 'price'])
+  for (const { label, from, to } of long!.parts)
+    expect(document.slice(from, to)).toContain(flags[label as 'price'][0])
+  expect(short).toMatchObject({ labels: [], parts: [] })
+  expect(
+    await post('clauses/feedback', { prediction_id: long!.id, labels: ['price'] }),
+  ).toMatchObject({ accepted: 1 })
+})
+
+test('the command line takes the file of a document, and shows the part; another input is refused', async () => {
+  const file = join(daemon.folder, 'contract.txt')
+  const document = contract([flags.price[0]!])
+  writeFileSync(file, document)
+  const to = ['--url', daemon.url]
+  const asked = await runCli('predict', '--model', 'clauses', '--document', file, ...to)
+  expect(asked.stdout).toMatch(/contract\.txt\n {4}price by characters \d+ to \d+ /)
+  const taught = await runCli(
+    'feedback',
+    'clauses',
+    '--document',
+    file,
+    '--labels',
+    '["price"]',
+    ...to,
+  )
+  expect(taught.stdout).toContain('accepted')
+  writeFileSync(file, Buffer.from([0xff, 0xfe, 0x00]))
+  const binary = await runCli('predict', '--model', 'clauses', '--document', file, ...to)
+  expect(binary.stderr).toContain('is no text in UTF-8')
+  expect(await post('clauses/predict', { inputs: [{ features: { a: 1 } }] })).toMatchObject({
+    code: 'INPUT_WRONG_KIND',
+  })
+  expect(await post('clauses/predict', { inputs: [{ document: ' ' }] })).toMatchObject({
+    code: 'INPUT_EMPTY',
   })
 })

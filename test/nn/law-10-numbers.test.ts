@@ -5,12 +5,14 @@ import { freshAdapter, specsOf, type AdapterPlan } from '../../src/adapters/adap
 import { cutOf } from '../../src/adapters/target-modules.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
+import { openDocument } from '../../src/bases/document/document.ts'
 import { openFields } from '../../src/bases/fields/fields.ts'
 import { openPair } from '../../src/bases/pair/pair.ts'
 import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { methods, policies, tasks } from '../../src/plugins.ts'
 import type { Base } from '../../src/contracts/base.ts'
+import type { Input } from '../../src/contracts/event.ts'
 import type { EncodedRow } from '../../src/contracts/network.ts'
 import { sigmoid } from '../../src/nn/sigmoid.ts'
 import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
@@ -53,6 +55,12 @@ const cases = [
     of: 'ranking',
   },
   {
+    base: openDocument(await openUseLite(), 'attention'),
+    method: 'full',
+    tail_layers: 1,
+    of: 'multilabel',
+  },
+  {
     base: openFields({
       schema: { a: 'number' },
       bases: { note: await openUseLite() },
@@ -90,11 +98,22 @@ const tensorsOf = (base: Base) => {
 async function rowsOf(base: Base): Promise<readonly EncodedRow[]> {
   if (base.rows === 'ids')
     return ['good', 'not good at all'].map((text) => base.encode({ kind: 'text', text }, 64))
-  if (base.name === 'fields') {
-    const inputs = [{ a: 1, note: 'good' }, { a: -2 }].map((fields) => ({ kind: 'fields', fields }))
-    await Promise.all(inputs.map(async (input) => base.prepare?.(input, 64)))
-    return inputs.map((input) => base.encode(input, 64))
+  const prepared = async (inputs: readonly Input[], maxTokens: number) => {
+    await Promise.all(inputs.map(async (input) => base.prepare?.(input, maxTokens)))
+    return inputs.map((input) => base.encode(input, maxTokens))
   }
+  if (base.name === 'fields')
+    return prepared(
+      [{ a: 1, note: 'good' }, { a: -2 }].map((fields) => ({ kind: 'fields', fields })),
+      64,
+    )
+  if (base.name === 'document')
+    return prepared(
+      ['good', 'Not good at all. It was bad. We like it.'].map((document) => ({
+        ...{ kind: 'document', document },
+      })),
+      6,
+    )
   const rows = [
     [1, -2, 0.5],
     [0.1, 0.2, 0.3],

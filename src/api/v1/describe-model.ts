@@ -79,12 +79,13 @@ function describeInput(
   kind: InputKind,
   { example: own }: Pick<ModelServices, 'example'>,
 ): Answer<typeof ReadKind> {
-  const { name, summary, example, files, beside, fields } = kind
+  const { name, summary, example, files, beside, fields, isLong } = kind
   const input = own?.input
   const given = isObject(input) ? valueIn(kind, input) : undefined
   return {
     ...{ name, summary, example: given ?? example },
     ...(files && { files: [...files] }),
+    ...(isLong && { long: true }),
     ...(beside && { beside: [...beside] }),
     ...(fields && { fields: Object.fromEntries(Object.entries(fields).map(describeField)) }),
   }

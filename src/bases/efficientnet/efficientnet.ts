@@ -35,7 +35,7 @@ export async function openEfficientNet(folder: string): Promise<Base> {
     network,
     weights: upperWeights(stored),
     encode: (input) => reader.encode(input),
-    prepare: (input) => reader.prepare(input),
+    prepare: (input, maxTokens) => reader.prepare(input, maxTokens),
   }
 }
 

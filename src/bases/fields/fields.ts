@@ -18,7 +18,8 @@ import { failure, invariant, withDetails } from '../../platform/errors.ts'
 import { text } from '../../payloads/inputs/text.ts'
 import { type FeaturesOptions, openFeatures } from '../features/features.ts'
 import { columnsOf, type FeatureSchema } from '../features/schema.ts'
-import { FieldEncoder } from './encoder.ts'
+import { FrozenEncoder } from '../frozen-encoder.ts'
+import { PreparedInputs } from '../prepared-inputs.ts'
 
 export interface FieldsOptions extends Omit<FeaturesOptions, 'size' | 'names' | 'blocks'> {
   /** By the name of the field. */
@@ -31,7 +32,7 @@ const SCALE = 4
 
 interface FieldBlock {
   readonly field: string
-  readonly encoder: FieldEncoder
+  readonly encoder: FrozenEncoder
   /** Where its columns begin; the last one says that the field is given. */
   readonly at: number
   readonly width: number
@@ -42,7 +43,7 @@ export function openFields({ bases, required = [], ...options }: FieldsOptions):
   let at = columnsOf(schema)
   const blocks = Object.entries(bases).map(([field, base]): FieldBlock => {
     const { width } = base.network
-    const block = { field, encoder: new FieldEncoder(base), at, width }
+    const block = { field, encoder: new FrozenEncoder(base), at, width }
     at += width + 1
     return block
   })
@@ -55,7 +56,7 @@ export function openFields({ bases, required = [], ...options }: FieldsOptions):
     })),
   })
   const declared = { ...tableFields(schema, required), ...encodedFields(bases, required) }
-  const rows = new PreparedRows(async (input, maxTokens) => {
+  const rows = new PreparedInputs(async (input, maxTokens) => {
     if (!isOf(input, kind)) throw wrongKind(input)
     return rowOf(input, { table, blocks, schema }, maxTokens)
   })
@@ -141,30 +142,4 @@ function partOf(value: FieldsInput['fields'][string]): Input {
 function inField(field: string, error: unknown): unknown {
   if (!(error instanceof CodedError)) return error
   return withDetails(error, { field }, `${field}: ${error.message}`)
-}
-
-/** Of each input that still exists. */
-class PreparedRows {
-  readonly #make: (input: Input, maxTokens: number) => Promise<EncodedRow>
-  readonly #rows = new WeakMap<Input, EncodedRow>()
-  readonly #preparing = new WeakMap<Input, Promise<void>>()
-
-  constructor(make: (input: Input, maxTokens: number) => Promise<EncodedRow>) {
-    this.#make = make
-  }
-
-  of(input: Input): EncodedRow | undefined {
-    return this.#rows.get(input)
-  }
-
-  async prepare(input: Input, maxTokens: number): Promise<void> {
-    if (this.#rows.has(input)) return
-    const preparing =
-      this.#preparing.get(input) ??
-      this.#make(input, maxTokens)
-        .then((row) => void this.#rows.set(input, row))
-        .finally(() => this.#preparing.delete(input))
-    this.#preparing.set(input, preparing)
-    return preparing
-  }
 }

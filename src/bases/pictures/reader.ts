@@ -13,6 +13,7 @@ import { openOrtPool, type OrtPool } from '../../nn/onnx/pool.ts'
 import type { OnnxModel } from '../../nn/record.ts'
 import { image } from '../../payloads/inputs/image.ts'
 import { failure, invariant } from '../../platform/errors.ts'
+import { PreparedInputs } from '../prepared-inputs.ts'
 import { openPixels, type PictureFit, type PixelReader } from './pixels.ts'
 
 export interface PictureGraph {
@@ -35,9 +36,7 @@ const AT_ONCE = 2 * WORKERS
 export class PictureReader {
   readonly #parts: PictureGraph
   readonly #pixels: PixelReader
-  /** Of each input that still exists. */
-  readonly #rows = new WeakMap<Input, EncodedRow>()
-  readonly #preparing = new WeakMap<Input, Promise<void>>()
+  readonly #rows = new PreparedInputs((input) => this.#inTurn(async () => this.#rowOf(input)))
   readonly #threads = new IdleThreads()
   #pool: Promise<OrtPool> | undefined
   #running = 0
@@ -48,19 +47,12 @@ export class PictureReader {
     this.#pixels = pixels
   }
 
-  async prepare(input: Input): Promise<void> {
-    if (this.#rows.has(input)) return
-    const known = this.#preparing.get(input)
-    if (known !== undefined) return known
-    const preparing = this.#inTurn(async () => {
-      this.#rows.set(input, await this.#rowOf(input))
-    }).finally(() => this.#preparing.delete(input))
-    this.#preparing.set(input, preparing)
-    return preparing
+  async prepare(input: Input, maxTokens: number): Promise<void> {
+    return this.#rows.prepare(input, maxTokens)
   }
 
   encode(input: Input): EncodedRow {
-    const row = this.#rows.get(input)
+    const row = this.#rows.of(input)
     if (row !== undefined) return row
     checkKind(input)
     invariant(row, 'a picture is prepared before it is encoded')
@@ -99,11 +91,11 @@ export class PictureReader {
     }
   }
 
-  async #inTurn(work: () => Promise<void>): Promise<void> {
+  async #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve))
     else this.#running += 1
     try {
-      await this.#threads.during(work)
+      return await this.#threads.during(work)
     } finally {
       const next = this.#waiting.shift()
       if (next === undefined) this.#running -= 1

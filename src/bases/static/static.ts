@@ -47,7 +47,8 @@ export async function openStatic(folder: string): Promise<Base> {
     hash,
     encode(input, maxTokens) {
       const { ids, dropped } = tokenizer.encode(readText(input), Math.max(1, maxTokens))
-      return { data: meanOf(table, ids), ...(dropped > 0 && { dropped }) }
+      const cut = dropped > 0 && { kept: ids.length, dropped }
+      return { data: meanOf(table, ids), ...cut }
     },
   }
 }

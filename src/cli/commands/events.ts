@@ -23,6 +23,7 @@ export function registerPredict(program: Command): void {
     .option('--features <json...>', 'instead of texts: {"age": 3, "town": "Oslo"}, or 0.5,1,0')
     .option('--pair <texts...>', 'instead of texts: the first and the second text of a pair')
     .option('--image <file...>', 'instead of texts: the files of pictures')
+    .option('--document <file...>', 'instead of texts: the files of long texts')
     .option(
       '--fields <json...>',
       'instead of texts: {"amount": 3, "note": "a dent", "photo": {"image": "@dent.jpg"}}, @ before a path',

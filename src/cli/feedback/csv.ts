@@ -9,7 +9,7 @@ import type { InputKind } from '../../contracts/payload.ts'
 import { inputs } from '../../payloads/built-in.ts'
 import { text } from '../../payloads/inputs/text.ts'
 import { failure } from '../../platform/errors.ts'
-import { besides, fileColumns, fileInBase64, textWords, wordReaders } from './payload-flags.ts'
+import { besides, fileReaders, textWords, wordReaders } from './payload-flags.ts'
 import type { SizedLine } from './read-lines.ts'
 
 type Fields = Record<string, Json>
@@ -49,7 +49,7 @@ export async function* tableRows(
       ...rowOf(
         named
           .filter(([, cell]) => cell !== '')
-          .map(([name, cell]) => [name, isFile(name) ? fileInBase64(cell) : cell] as const),
+          .map(([name, cell]) => [name, fileReaders.get(ownKind(name))?.(cell) ?? cell] as const),
         valueOf,
       ),
     }
@@ -193,8 +193,8 @@ function partOf<Cell extends Json>(name: string, cell: Cell, read: (cell: Cell) 
   return kind === undefined ? read(cell) : { [kind]: cell }
 }
 
-function isFile(name: string): boolean {
-  return fileColumns.has(name.startsWith(FIELD) ? (kindIn(name) ?? '') : name)
+function ownKind(name: string): string {
+  return name.startsWith(FIELD) ? (kindIn(name) ?? '') : name
 }
 
 /** A class that is a number in the file is the name of a label. */

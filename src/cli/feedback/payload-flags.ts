@@ -1,4 +1,5 @@
 /** The flags that the kinds of inputs and signals declare: the parts of one event. */
+import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { Json } from '../../contracts/core.ts'
@@ -75,19 +76,31 @@ function valuesIn(known: readonly [string, PayloadFlag][], flags: object): [stri
   return known.flatMap(([name, flag]): [string, Json][] => {
     const given = named[name]
     if (given === undefined) return []
-    if (flag.as === 'file') return [[name, fileInBase64(String(given))]]
+    const read = fileReaders.get(name)
+    if (read !== undefined) return [[name, read(String(given))]]
     return [[name, flag.as === 'json' ? jsonFlag(name, String(given), flag) : given]]
   })
 }
 
-/** Columns of a CSV with the path of a file. */
-export const fileColumns: ReadonlySet<string> = new Set(
-  inputFlags.filter(([, flag]) => flag.as === 'file').map(([name]) => name),
+/** How the file is read whose path is given, on the command line or in a column of a CSV, by the name of the kind. */
+export const fileReaders: ReadonlyMap<string, (path: string) => string> = new Map(
+  inputFlags.flatMap(([name, { as }]): [string, (path: string) => string][] => {
+    if (as === 'file') return [[name, (path) => bytesOf(path).toString('base64')]]
+    return as === 'textfile' ? [[name, textIn]] : []
+  }),
 )
 
-export function fileInBase64(path: string): string {
+function textIn(path: string): string {
+  const bytes = bytesOf(path)
+  if (isUtf8(bytes)) return bytes.toString('utf8').replace(/^\ufeff/, '')
+  throw failure('USAGE', `${path} is no text in UTF-8`, {
+    fix: 'convert it to plain text: pdftotext for a PDF, iconv for another encoding',
+  })
+}
+
+function bytesOf(path: string): Buffer {
   try {
-    return readFileSync(path).toString('base64')
+    return readFileSync(path)
   } catch (cause) {
     throw failure('SOURCE_MISSING', `${path} cannot be read`, { cause, fix: 'check the path' })
   }
@@ -117,8 +130,8 @@ function withFiles(value: Json): Json {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
   return Object.fromEntries(
     Object.entries(value).map(([name, item]) =>
-      fileColumns.has(name) && typeof item === 'string' && item.startsWith('@')
-        ? [name, fileInBase64(item.slice(1))]
+      typeof item === 'string' && item.startsWith('@')
+        ? [name, fileReaders.get(name)?.(item.slice(1)) ?? item]
         : [name, withFiles(item)],
     ),
   )

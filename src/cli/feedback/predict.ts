@@ -24,6 +24,8 @@ export interface PredictFlags extends ClientFlags {
   readonly pair?: readonly string[]
   /** Objects of fields, as JSON. */
   readonly fields?: readonly string[]
+  /** Files of documents. */
+  readonly document?: readonly string[]
   /** Files of pictures. */
   readonly image?: readonly string[]
   /** CSV with a header: one input a row. Otherwise one text a line. */
@@ -47,12 +49,16 @@ interface AskedInput {
 
 export async function predict(texts: readonly string[], flags: PredictFlags): Promise<void> {
   const { features: vectors = [], image: pictures = [], pair: sides = [] } = flags
+  const { document: documents = [] } = flags
   const { fields: several = [] } = flags
   const named = [
     ...vectors.flatMap((features) => inputIn({ features }) ?? []),
     ...several.flatMap((fields) => inputIn({ fields }) ?? []),
   ]
-  const files = pictures.map((image) => ({ input: inputIn({ image }) ?? null, shownAs: image }))
+  const files = [
+    ...pictures.map((image) => ({ input: inputIn({ image }) ?? null, shownAs: image })),
+    ...documents.map((document) => ({ input: inputIn({ document }) ?? null, shownAs: document })),
+  ]
   const connected = await connectModel(flags)
   const plain = (inputs: readonly Json[]) => inputs.map((input) => ({ input }))
   let block: AskedInput[] = [...plain(named), ...files, ...plain(pairsOf(sides)), ...plain(texts)]
@@ -160,6 +166,7 @@ function linesOf({ version, predictions }: Predictions, asked: readonly AskedInp
         (each) => `    from ${each.similarity.toFixed(3)}  ${each.source}  ${each.id}`,
       ),
       ...because.map(becauseLine),
+      ...partLines(prediction, input),
     ]
   })
 }
@@ -167,6 +174,25 @@ function linesOf({ version, predictions }: Predictions, asked: readonly AskedInp
 function becauseLine({ similarity, target, source, id }: Because): string {
   const taught = Object.entries(target).map(([word, value]) => `${word} ${shown(value)}`)
   return `    because ${similarity.toFixed(3)}  ${taught.join(', ')}  ${source}  ${id}`
+}
+
+/** Characters of a part that are shown. */
+const PART = 80
+
+function partLines({ parts = [] }: Prediction, input: unknown): readonly string[] {
+  const whole = isOfDocument(input) ? [...input.document] : []
+  return parts.map(({ label, from, to }) => {
+    const begins = whole
+      .slice(from, Math.min(to, from + PART))
+      .join('')
+      .trim()
+    const more = to - from > PART ? '…' : ''
+    return `    ${label} by characters ${from} to ${to}  ${shown(begins)}${more}`
+  })
+}
+
+function isOfDocument(input: unknown): input is { readonly document: string } {
+  return typeof input === 'object' && input !== null && 'document' in input
 }
 
 /** Of an input that is no text. */

@@ -82,6 +82,7 @@ export const ReadKind = Type.Object({
     Type.Array(Type.String(), { description: 'further keys that an input has beside it' }),
   ),
   files: Files,
+  long: Type.Optional(Type.Literal(true, { description: 'texts of many pages' })),
   fields: Type.Optional(
     Type.Record(
       Type.String(),

@@ -115,6 +115,19 @@ export const Prediction = Type.Object({
       { description: 'of a truncated text, as the base counts them' },
     ),
   ),
+  parts: Type.Optional(
+    Type.Array(
+      Type.Object({
+        label: Type.String(),
+        from: integer('its first character'),
+        to: integer('the character behind its last'),
+      }),
+      {
+        description:
+          'of a document: for each label of the answer the part that has it most, in characters (Unicode code points)',
+      },
+    ),
+  ),
   usage: Type.Optional(
     Type.Object(
       { prompt_tokens: Count, completion_tokens: Count },

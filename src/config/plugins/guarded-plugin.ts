@@ -147,6 +147,7 @@ function guardedBase(base: Base): Base {
         }
       },
     }),
+    ...(base.parts && { parts: (input: Input) => refusing('', () => base.parts?.(input) ?? []) }),
     ...(base.offsets && {
       offsets: (input: Input, row: EncodedRow) => refusing('', () => base.offsets?.(input, row)),
     }),

@@ -13,6 +13,7 @@ import type { Manifest } from '../../versions/contract.ts'
 import { withDetails, failure } from '../../platform/errors.ts'
 import type { Batcher } from '../engine/batcher.ts'
 import { eventLoop } from '../../platform/slices.ts'
+import { decidingParts, type DecidingPart } from './deciding-parts.ts'
 
 export interface PredictRequest {
   readonly inputs: readonly Input[]
@@ -40,6 +41,8 @@ export interface AnsweredInput {
   /** The text was longer than `max_tokens`, and this answer is of its beginning. */
   readonly truncated?: true
   readonly tokens?: { readonly kept: number; readonly dropped: number }
+  /** Of a long input that the base cuts into parts, where answers are labels. */
+  readonly parts?: readonly DecidingPart[]
   /** Tokens of a text that was written, the one that ended it included. */
   readonly completionTokens?: number
   /** Present where stored answers stand before prompts. */
@@ -70,8 +73,11 @@ export interface PredictionLog {
 
 export interface Predictor {
   readonly model: string
-  readonly base: Pick<Base, 'encode' | 'prepare' | 'offsets'>
-  readonly task: Pick<Task, 'decode' | 'headIn' | 'outputs' | 'view' | 'needsOffsets'>
+  readonly base: Pick<Base, 'encode' | 'prepare' | 'offsets' | 'parts'>
+  readonly task: Pick<
+    Task,
+    'decode' | 'headIn' | 'headOf' | 'outputs' | 'view' | 'needsOffsets' | 'classes'
+  >
   readonly maxTokens: number
   readonly batcher: Pick<Batcher, 'run'> & PreparingRoom
   readonly predictions: PredictionLog
@@ -107,10 +113,12 @@ export async function answer(
   const { task } = predictor
   const timeMs = predictor.clock.nowMs()
   const served: ServedPrediction[] = []
-  const answers = await eventLoop.each(rows, (row, index) => {
+  const answered: Json[] = []
+  const answers = await eventLoop.each(rows, (row, index): AnsweredInput => {
     const outputs = logits[index] ?? new Float32Array()
     const input = request.inputs[index]
     const output = task.decode(outputs, { facts: manifest.facts, row, input })
+    answered.push(output)
     const id = predictor.predictionId()
     const { text, shown } = task.view.served(output)
     if (input !== undefined) {
@@ -128,7 +136,34 @@ export async function answer(
       ...truncation(row),
     }
   })
-  return { answers, rows, served }
+  const shown = await withParts(answers, { predictor, manifest, request, answered })
+  return { answers: shown, rows, served }
+}
+
+interface PartedAnswers {
+  readonly predictor: Predictor
+  readonly manifest: Manifest
+  readonly request: PredictRequest
+  /** What the task answered, by input. */
+  readonly answered: readonly Json[]
+}
+
+async function withParts(
+  answers: readonly AnsweredInput[],
+  { predictor, manifest, request, answered }: PartedAnswers,
+): Promise<readonly AnsweredInput[]> {
+  // Outputs from elsewhere are not those of this version's engine.
+  if (predictor.base.parts === undefined || request.outputs !== undefined) return answers
+  const outputsOf = (rows: readonly EncodedRow[]) =>
+    logitsOf(predictor, manifest, rows, request.signal)
+  const parted: AnsweredInput[] = []
+  for (const [index, answer] of answers.entries()) {
+    const input = request.inputs[index]
+    const search = { ...predictor, manifest, outputsOf }
+    const parts = input && (await decidingParts(search, input, answered[index] ?? null))
+    parted.push({ ...answer, ...(parts && { parts }) })
+  }
+  return parted
 }
 
 function atIndex<Result>(index: number, work: () => Result): Result {

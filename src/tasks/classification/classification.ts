@@ -93,6 +93,8 @@ function openClasses(retired: readonly string[]): Classes<LabelTarget> {
 
     names: labelsIn,
 
+    answered: (output) => [(output as Answer).label].filter((label) => label !== ''),
+
     answering: (head) => answeringColumns(labelsIn(head), retired),
 
     vote: ({ kind, label }) => (kind === 'label' ? label : undefined),

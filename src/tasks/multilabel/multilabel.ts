@@ -114,6 +114,7 @@ function openClasses(retired: readonly string[]): Classes<MultilabelTarget> {
       return { yes, no: 'others', ...(target.kind === 'not' && { isWrong: true as const }) }
     },
     names: labelsIn,
+    answered: (output) => (output as Answer).labels.map(({ label }) => label),
     answering: (head) => answeringColumns(labelsIn(head), retired),
     vote: () => undefined,
     voted: () => undefined,

@@ -45,6 +45,8 @@ export async function startRig(): Promise<Rig> {
       `adapter: { method: lora, rank: 2, tail_layers: all } }\n` +
       `  notes: { base: { bert: ${tinyBert} }, task: spans, labels: { open: true }, ` +
       `adapter: { method: lora, rank: 2, tail_layers: 1 }, trigger: { policy: count, every: 1 } }\n` +
+      `  pages: { base: { document: { of: { bert: ${tinyBert} }, pool: max } }, max_tokens: 16, ` +
+      `labels: ['no', 'yes'] }\n` +
       `  guarded: { ${settings}, defence: { enabled: true, unreviewed_daily: 20 } }\n` +
       `  support: { base: { causal: ${tinyDecoder} }, task: { generation: { max_tokens: 6 } }, ` +
       `adapter: { method: lora, rank: 2, tail_layers: 1 }, trigger: { policy: count, every: 4 } }\n`,

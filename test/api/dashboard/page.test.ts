@@ -434,6 +434,22 @@ test('the box asks for an input of a base of one’s own by its example, and for
   expect(faults).toEqual([])
 })
 
+test('a document is written or opened as a file, and the part that decided is shown', async () => {
+  const { page, faults } = await openView(browser, `${rig.url}/#pages`)
+  const text = `${'the price of the term. '.repeat(9)}The court decides.`
+  const file = { name: 'contract.txt', mimeType: 'text/plain', buffer: Buffer.from(text) }
+  await page.getByLabel('or a text file').setInputFiles(file)
+  expect(await page.getByLabel('Document').inputValue()).toBe(text)
+  await page.getByRole('button', { name: 'Predict' }).click()
+  const part = await page.locator('#parts blockquote').textContent()
+  expect(text).toContain(part)
+  expect(part!.length).toBeLessThan(text.length / 2)
+  await page.getByLabel('Right answer').fill('yes')
+  await page.getByRole('button', { name: 'Teach' }).click()
+  await page.getByText(/^Accepted|^Learned/).waitFor()
+  expect(faults).toEqual([])
+})
+
 test('the box says that the daemon does not answer only until the connection is back', async () => {
   const { page } = await openView(browser, rig.url)
   const gone = /\/(predict|events\?.*)$/

@@ -4,6 +4,7 @@ import type { Model, Prediction } from '../../../client/answers.ts'
 import { share } from './format.tsx'
 import { Bar } from './elements.tsx'
 import { RestsOn } from './rests-on.tsx'
+import { DecidingParts, DocumentField } from './document-box.tsx'
 import { FieldBoxes, PictureField } from './field-boxes.tsx'
 import { Answers, teach, TryBox, useTrial, type TryProps } from './try-box.tsx'
 import { TrySpans } from './try-spans.tsx'
@@ -21,7 +22,7 @@ function TryRow(props: TryProps) {
   const trial = useTrial<unknown>(props)
   const { answered, say } = trial
   const answer = answered?.predictions[0]
-  const { name = '', files, fields } = model.reads[0] ?? {}
+  const { name = '', files, fields, long } = model.reads[0] ?? {}
   const pair = model.reads.find(({ beside }) => beside !== undefined)
   const predict = () => trial.ask(inputOf(input, model.reads))
   return (
@@ -32,6 +33,8 @@ function TryRow(props: TryProps) {
         <>
           {fields !== undefined ? (
             <FieldBoxes name={name} fields={fields} onRead={setInput} onFault={trial.setFault} />
+          ) : long === true ? (
+            <DocumentField name={name} onRead={setInput} onFault={trial.setFault} />
           ) : pair !== undefined ? (
             <PairFields
               keys={[...(pair.beside ?? []), pair.name]}
@@ -69,6 +72,9 @@ function TryRow(props: TryProps) {
               <small>by {answered?.version}</small>
             </p>
             <Scores scores={answer.scores ?? {}} />
+            {answer.parts !== undefined && (
+              <DecidingParts input={answered?.input} name={name} parts={answer.parts} />
+            )}
             <RestsOn
               key={answer.id}
               model={model.model}

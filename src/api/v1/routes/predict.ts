@@ -183,10 +183,17 @@ function sendInPieces(
 }
 
 function shown(prediction: ShownPrediction) {
-  const { id, answer, truncated, tokens, size, completionTokens, recalled, because } = prediction
+  const { id, answer, truncated, tokens, size, completionTokens, recalled, because, parts } =
+    prediction
   const usage = { prompt_tokens: size, completion_tokens: completionTokens ?? 0 }
   return {
-    ...{ id, ...answer, ...(truncated && { truncated }), ...(tokens && { tokens }) },
+    ...{
+      id,
+      ...answer,
+      ...(truncated && { truncated }),
+      ...(tokens && { tokens }),
+      ...(parts && { parts }),
+    },
     ...(completionTokens !== undefined && { usage }),
     ...(recalled && shownSources(recalled)),
     ...(because && { because }),

@@ -1,23 +1,24 @@
 /**
- * One field by the base that reads it: its input through all layers of that base, in worker threads, to one vector of unit
- * length. Nothing of it is trained, so that an example goes through the base once, and a row keeps what came out.
+ * A base that another one reads with, such as that of a field or of the parts of a document: an input goes through all its layers,
+ * in worker threads, to one vector of unit length. Nothing of it is trained, so that an example goes through it once, and a row
+ * keeps what came out.
  */
-import type { Base, TrunkEngine } from '../../contracts/base.ts'
-import type { Input } from '../../contracts/event.ts'
-import type { Network, NetworkInput } from '../../contracts/network.ts'
-import type { Ops } from '../../contracts/ops.ts'
-import { embeddingOf, unadapted } from '../../nn/head-input.ts'
-import { IdleThreads } from '../../nn/onnx/idle-threads.ts'
-import { openTrunkEngine } from '../../nn/onnx/trunk-engine.ts'
-import { invariant } from '../../platform/errors.ts'
+import type { Base, TrunkEngine } from '../contracts/base.ts'
+import type { Input } from '../contracts/event.ts'
+import type { EncodedRow, Network, NetworkInput } from '../contracts/network.ts'
+import type { Ops } from '../contracts/ops.ts'
+import { embeddingOf, unadapted } from '../nn/head-input.ts'
+import { IdleThreads } from '../nn/onnx/idle-threads.ts'
+import { openTrunkEngine } from '../nn/onnx/trunk-engine.ts'
+import { invariant } from '../platform/errors.ts'
 
-export interface FieldEmbedding {
+export interface FrozenEmbedding {
   readonly vector: Float32Array
   /** Tokens of a text that was cut. */
   readonly tokens?: { readonly kept: number; readonly dropped: number }
 }
 
-export class FieldEncoder {
+export class FrozenEncoder {
   readonly base: Base
   readonly #threads = new IdleThreads()
   #engine: Promise<TrunkEngine> | undefined
@@ -27,20 +28,21 @@ export class FieldEncoder {
   }
 
   /** Throws what the base throws. */
-  async embed(input: Input, maxTokens: number): Promise<FieldEmbedding> {
+  async embed(input: Input, maxTokens: number): Promise<FrozenEmbedding> {
     await this.base.prepare?.(input, maxTokens)
     const row = this.base.encode(input, maxTokens)
-    const latent = await this.#threads.during(async () => {
-      const engine = await this.#opened()
-      const [only] = await engine.encode([row])
-      return only
-    })
-    invariant(latent !== undefined, 'an embedding of the one row')
+    const [vector] = await this.embedRows([row])
+    invariant(vector !== undefined, 'an embedding of the one row')
     const { dropped } = row
     return {
-      vector: unitOf(latent.data),
+      vector,
       ...(dropped !== undefined && { tokens: { kept: row.data.length, dropped } }),
     }
+  }
+
+  async embedRows(rows: readonly EncodedRow[]): Promise<readonly Float32Array[]> {
+    const latents = await this.#threads.during(async () => (await this.#opened()).encode(rows))
+    return latents.map(({ data }) => unitOf(data))
   }
 
   async #opened(): Promise<TrunkEngine> {
@@ -73,7 +75,7 @@ function wholeNetwork(base: Base): Base {
 }
 
 /** A vector of zeros has no direction, and stays. */
-function unitOf(data: Float32Array): Float32Array {
+export function unitOf(data: Float32Array): Float32Array {
   const length = Math.sqrt(data.reduce((sum, x) => sum + x * x, 0))
   return length === 0 ? data : data.map((x) => x / length)
 }
