@@ -125,6 +125,11 @@ export interface Network {
    * give it the positions of all rows end to end, [1, n, width], beside the mask [b, s]; absent = it needs [b, s, width].
    */
   readonly packs?: true
+  /**
+   * A head for the pooled embedding reads each position by itself instead, and the greatest of each output counts, as of the parts of
+   * a document; absent = it reads what `pool` makes of them.
+   */
+  readonly picks?: 'best'
   /** Width of the latent at a cut. */
   latentWidth(cut: number): number
   /** All target modules of the tail, in the order in which the network reaches them. */

@@ -63,6 +63,8 @@ export interface Ops<T> {
   ends(mask: T, first: number, last: number): T
   /** Mean over the positions with mask 1: x [b, s, d], mask [b, s] → [b, 1, d]. */
   maskedMean(x: T, mask: T): T
+  /** The greatest number of each column among the positions with mask 1: x [b, s, d], mask [b, s] → [b, 1, d]. */
+  maskedMax(x: T, mask: T): T
   /**
    * A convolution of each channel by itself over a square of positions, row by row, with zeros around it: x [b, side², d],
    * frozen w [k², d], k odd → [b, side², d].

@@ -25,6 +25,19 @@ export function headInput<T>(
   return reads === 'positions' ? positions : network.pool(ops, positions, mask, adaptation)
 }
 
+/** hidden [b, s, width at the cut] → the outputs of the head [b, 1, k], or [b, s, k] for a task that reads positions. */
+export function headOutputs<T>(
+  ops: Ops<T>,
+  network: Network,
+  head: Pick<TaskHead, 'reads' | 'logits'>,
+  place: Place<T>,
+): T {
+  const isPicked = network.picks !== undefined && head.reads === 'pooled'
+  const input = headInput(ops, network, isPicked ? 'positions' : head.reads, place)
+  const outputs = head.logits(ops, input, network.unit)
+  return isPicked ? ops.maskedMax(outputs, place.mask) : outputs
+}
+
 /** The target modules of the tail on the way to the head: a task that reads positions does not come to those of pooling. */
 export function reachedSites(
   network: Network,

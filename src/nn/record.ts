@@ -2,7 +2,7 @@
  * Records the graphs that the daemon runs: the trunk alone, for the latents that the trainer learns from, and the whole way from input to
  * logits, as the server answers. Batch, length, number of adapters, ranks and number of labels are all free in them.
  */
-import { headInput, reachedSites } from './head-input.ts'
+import { headOutputs, reachedSites } from './head-input.ts'
 import { memoryEmbedding, memorySpecs, withMemory, type MemoryPlan } from './memory.ts'
 import { comparedInput, mixtureSpecs, withMixture } from './mixture.ts'
 import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
@@ -67,13 +67,7 @@ export function servingGraph(parts: ServingParts): OnnxGraph {
       const input = networkInput(base, graph)
       const hidden = network.trunk(trunkOps, input, cut)
       const adaptation = method.adaptation(ops, sites, true)
-      const embedding = headInput(ops, network, task.reads, {
-        hidden,
-        mask: input.mask,
-        cut,
-        adaptation,
-      })
-      const logits = task.logits(ops, embedding, network.unit)
+      const logits = headOutputs(ops, network, task, { hidden, mask: input.mask, cut, adaptation })
       if (memory === undefined) return { logits }
       if (memory.mixture === true) {
         const x = comparedInput(ops, { base: memory.base, cut }, hidden, input.mask)

@@ -118,10 +118,10 @@ test('a document of one part is that text, and its place is in characters', asyn
 })
 
 test('the base is another with another pool, and the same again', () => {
-  const hashes = (['mean', 'max', 'attention'] as const).map(
+  const hashes = (['mean', 'max', 'attention', 'best'] as const).map(
     (pool) => openDocument(tiny, pool).hash,
   )
-  expect(new Set(hashes).size).toBe(3)
+  expect(new Set(hashes).size).toBe(4)
   expect(openDocument(tiny, 'max').hash).toBe(hashes[1])
 })
 

@@ -7,11 +7,12 @@ import { thrown } from '../coded.ts'
 const parsed = (document: string, more = 'labels: [a, b]') =>
   parseConfig(`models: { m: { base: { document: ${document} }, ${more} } }`, '/')
 
-test('a head is the default, RanPAC where labels are open, and LoRA with attention', () => {
+test('a head is the default, RanPAC where labels are open and parts are pooled, and LoRA with attention', () => {
   const methodOf = (document: string, more?: string) =>
     parsed(document, more).models.m!.adapter.method
   expect(methodOf('{ of: use-lite }')).toBe('head')
-  expect(methodOf('{ of: use-lite }', 'labels: { open: true }')).toBe('ranpac')
+  expect(methodOf('{ of: use-lite }', 'labels: { open: true }')).toBe('head')
+  expect(methodOf('{ of: use-lite, pool: max }', 'labels: { open: true }')).toBe('ranpac')
   expect(methodOf('{ of: use-lite, pool: attention }')).toBe('lora')
 })
 
@@ -29,8 +30,9 @@ test.each([
     '{ of: use-lite, pool: attention }',
     'adapter: { method: head }',
     'm.base.document.pool',
-    'only an adapter with tail_layers: 1 learns',
+    'an adapter with tail_layers: 1 learns',
   ],
+  ['{ of: use-lite }', 'adapter: { method: slda }', 'm.base.document.pool', 'choose mean or max'],
 ])('%s %s is refused at its key', (document, more, key, message) => {
   const error = thrown(() => parsed(document, ['labels: [a, b]', more].filter(Boolean).join(', ')))
   expect(error.message.replaceAll('/', '.')).toContain(key)

@@ -14,7 +14,7 @@ models:
     adapter: { method: ranpac, features: 64, ridge: 1 }
   near: { base: { text-pair: { of: use-lite } }, task: regression }
   clauses:
-    base: { document: { of: use-lite, pool: max } }
+    base: { document: { of: use-lite } }
     max_tokens: 24
     task: multilabel
     labels: [price, court]

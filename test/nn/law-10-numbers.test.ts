@@ -61,6 +61,12 @@ const cases = [
     of: 'multilabel',
   },
   {
+    base: openDocument(await openUseLite(), 'best'),
+    method: 'head',
+    tail_layers: 0,
+    of: 'multilabel',
+  },
+  {
     base: openFields({
       schema: { a: 'number' },
       bases: { note: await openUseLite() },

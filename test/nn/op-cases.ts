@@ -238,6 +238,12 @@ export const opCases: readonly OpCase[] = [
     build: (ops, at) => ops.maskedMean(at('x'), at('mask')),
   },
   {
+    name: 'maskedMax',
+    places: { x, mask },
+    slopes: ['x'],
+    build: (ops, at) => ops.maskedMax(at('x'), at('mask')),
+  },
+  {
     name: 'depthwise',
     places: {
       x: { from: 'input', shape: ({ b, out }) => [b, SIDE * SIDE, out] },

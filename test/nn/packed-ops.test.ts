@@ -20,6 +20,7 @@ const cases: Readonly<Record<string, (ops: Ops<Tensor>, x: Tensor, mask: Tensor)
     return ops.mergeHeads(ops.batchMatMul(ops.softmax(scores), heads))
   },
   maskedMean: (ops, x, mask) => ops.maskedMean(x, mask),
+  maskedMax: (ops, x, mask) => ops.maskedMax(x, mask),
   lastPosition: (ops, x, mask) => ops.lastPosition(x, mask),
   ends: (ops, x, mask) => ops.mul(x, ops.ends(mask, 1, 1)),
   positions: (ops, x, mask) => ops.add(x, ops.positions(ops.param('table'), mask)),

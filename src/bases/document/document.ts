@@ -5,8 +5,10 @@
  *   mean        u = mean of eᵢ, at unit length
  *   max         u = the greatest of each number over all eᵢ, at unit length: what one part has is not diluted by the others
  *   attention   u = Σ aᵢ eᵢ at unit length, a = softmax(⟨W eᵢ, mean of e⟩): an adapter learns W, which begins as the mean
+ *   best        none: the head answers for each eᵢ, and the greatest of each output counts, so that a label which one part has is
+ *               learned of that part
  *
- * A row of the first two is the pooled vector; of attention it has all parts. A part alone is a row, too, so that the part
+ * A row of the first two is the pooled vector; of the others it has all parts. A part alone is a row, too, so that the part
  * which an answer rests on is found by asking for each.
  *
  * Ilse, Tomczak and Welling (2018), "Attention-based deep multiple instance learning", ICML.
@@ -14,7 +16,7 @@
 import { createHash } from 'node:crypto'
 import type { Base, InputPart } from '../../contracts/base.ts'
 import type { Input } from '../../contracts/event.ts'
-import type { EncodedRow } from '../../contracts/network.ts'
+import type { EncodedRow, Network } from '../../contracts/network.ts'
 import { isOf } from '../../contracts/payload.ts'
 import { document, type DocumentInput } from '../../payloads/inputs/document.ts'
 import { text } from '../../payloads/inputs/text.ts'
@@ -26,7 +28,7 @@ import { attentionNetwork, attentionWeights } from './attention.ts'
 import { embeddedNetwork } from '../embedded-network.ts'
 import { partsOf, type DocumentPart } from './parts.ts'
 
-type Pool = 'mean' | 'max' | 'attention'
+type Pool = 'mean' | 'max' | 'attention' | 'best'
 
 /** Raised whenever the same document would give another row. */
 const EQUATIONS = 'document/1'
@@ -52,12 +54,22 @@ export function openDocument(of: Base, pool: Pool): Base {
     reads: [document],
     rows: 'values',
     weights,
-    network: pool === 'attention' ? attentionNetwork(width) : embeddedNetwork(width),
+    network: networkOf(pool, width),
     prepare: (input, maxTokens) => read.prepare(input, maxTokens),
     encode: (input) => rowOf(madeOf(input), pool, width),
     parts: (input) =>
       madeOf(input).map(({ from, to, vector }) => ({ from, to, row: { data: vector } })),
   }
+}
+
+function networkOf(pool: Pool, width: number): Network {
+  if (pool === 'attention') return attentionNetwork(width)
+  if (pool !== 'best') return embeddedNetwork(width)
+  // Only what compares whole documents pools.
+  return embeddedNetwork(width, {
+    picks: 'best',
+    pool: (ops, parts, mask) => ops.unit(ops.maskedMean(parts, mask)),
+  })
 }
 
 interface EmbeddedPart extends Pick<InputPart, 'from' | 'to'> {
@@ -119,7 +131,7 @@ class CharacterCount {
 }
 
 function rowOf(parts: readonly EmbeddedPart[], pool: Pool, width: number): EncodedRow {
-  if (pool === 'attention') {
+  if (pool === 'attention' || pool === 'best') {
     const data = new Float32Array(parts.length * width)
     for (const [at, { vector }] of parts.entries()) data.set(vector, at * width)
     return { data, positions: parts.length }

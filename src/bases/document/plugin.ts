@@ -20,10 +20,10 @@ const settings = {
   },
   pool: {
     type: 'choice',
-    options: ['mean', 'max', 'attention'],
-    default: 'mean',
+    options: ['best', 'mean', 'max', 'attention'],
+    default: 'best',
     description:
-      'how the vectors of the parts become one. mean: what most of them say; max: of each number the greatest, so that one part is not lost among others; attention: what an adapter learns to look at',
+      'how parts become one answer. best: the head answers for each, and the highest of each output counts, so that what a single part says is found; mean: what most of them say; max: of each number the greatest; attention: what an adapter learns to look at',
   },
 } as const
 
@@ -31,12 +31,14 @@ type DocumentSettings = SettingsOf<typeof settings>
 
 export const document = {
   summary:
-    'documents of many pages: cut into parts of max_tokens, which a base of texts reads, and an answer names the part that decided; if no adapter is chosen, a head, or RanPAC where labels are open; with attention, LoRA',
+    'documents of many pages: cut into parts of max_tokens, which a base of texts reads, and an answer names the part that decided; if no adapter is chosen, a head; with pool mean or max RanPAC where labels are open; with attention LoRA',
   settings,
   open: async (chosen: DocumentSettings, open?: OpenPart) => documentOn(chosen, open),
   shape: async (chosen: DocumentSettings, open?: OpenPart) => documentOn(chosen, open),
-  defaults: ({ pool }: Partial<DocumentSettings>): ModelDefaults =>
-    pool === 'attention' ? attending : pooled,
+  defaults: ({ pool }: Partial<DocumentSettings>): ModelDefaults => {
+    if (pool === 'attention') return attending
+    return pool === 'mean' || pool === 'max' ? pooled : { adapter: pooled.adapter }
+  },
   check: (chosen: DocumentSettings, model: ModelOnBase) => faultsOf(chosen, model),
 } satisfies BasePlugin
 
@@ -69,25 +71,23 @@ function faultsOf(
   { pool }: DocumentSettings,
   { reach, isClosedForm }: ModelOnBase,
 ): readonly ModelFault[] {
-  if (pool !== 'attention')
-    return reach === 'all' || reach > 0
+  if (pool === 'attention')
+    return isClosedForm || reach === 0
+      ? [ofPool('is attention, which an adapter with tail_layers: 1 learns, such as lora or full')]
+      : []
+  const faults =
+    pool === 'best' && isClosedForm
       ? [
-          fault(
-            ['adapter', 'tail_layers'],
-            'reaches the base of the parts, which is frozen; allowed: 0',
+          ofPool(
+            'is best, which a closed form cannot learn: its sums are of whole documents; choose mean or max',
           ),
         ]
       : []
-  if (isClosedForm || reach === 0)
-    return [
-      fault(
-        ['base', 'document', 'pool'],
-        'is attention, which only an adapter with tail_layers: 1 learns, such as lora or full',
-      ),
-    ]
-  return []
+  if (reach !== 'all' && reach === 0) return faults
+  const message = 'reaches the base of the parts, which is frozen; allowed: 0'
+  return [...faults, { path: ['adapter', 'tail_layers'], message }]
 }
 
-function fault(path: ModelFault['path'], message: string): ModelFault {
-  return { path, message }
+function ofPool(message: string): ModelFault {
+  return { path: ['base', 'document', 'pool'], message }
 }

@@ -88,6 +88,7 @@ function reductions(graph: TensorFlowGraph) {
   return {
     sum: (x: GraphValue, axes: readonly number[]) => reduce('Sum', x, axes, true),
     sumOfLast: (x: GraphValue) => reduce('Sum', x, last(x), true),
+    max: (x: GraphValue, axes: readonly number[]) => reduce('Max', x, axes, true),
     maxOfLast: (x: GraphValue) => reduce('Max', x, last(x), true),
     meanOfLast: (x: GraphValue) => reduce('Mean', x, last(x), true),
     /** The gradient of something that was broadcast from `shape`. */

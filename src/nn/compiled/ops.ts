@@ -110,6 +110,7 @@ function packedGraphOps({ kernels: k, note, ops, places }: PackedParts): Ops<Gra
     splitHeads: (x, heads) => ops.splitHeads(spread(x), heads),
     mergeHeads: (x) => pack(ops.mergeHeads(x)),
     maskedMean: (x, mask) => ops.maskedMean(spread(x), mask),
+    maskedMax: (x, mask) => ops.maskedMax(spread(x), mask),
     lastPosition: (x, mask) => ops.lastPosition(spread(x), mask),
     ends: (mask, first, last) => pack(ops.ends(mask, first, last)),
     positions() {
@@ -172,6 +173,14 @@ function attentionOps(k: Kernels, note: Note) {
       return note(k.div(total, count), [x], (dy) =>
         k.mul(k.div(dy, count), k.reshape(mask, [b, s, 1])),
       )
+    },
+    /** Positions that are equally great get the whole gradient each, as in the eager engine. */
+    maskedMax(x: GraphValue, mask: GraphValue): GraphValue {
+      const [b = 1, s = 1] = mask.shape
+      const hidden = k.mul(k.sub(mask, k.float(1)), k.float(1e9))
+      const real = k.add(x, k.reshape(hidden, [b, s, 1]))
+      const y = k.max(real, [1])
+      return note(y, [x], (dy) => k.mul(dy, k.asFloat(k.greaterEqual(real, y))))
     },
   }
 }

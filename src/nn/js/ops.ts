@@ -178,6 +178,7 @@ function refusing() {
     lastPosition: refuse('lastPosition'),
     ends: refuse('ends'),
     maskedMean: refuse('maskedMean'),
+    maskedMax: refuse('maskedMax'),
     depthwise: refuse('depthwise'),
     unit: refuse('unit'),
   }

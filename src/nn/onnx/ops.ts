@@ -263,6 +263,11 @@ function masking(graph: OnnxGraph) {
       const bounded = graph.op('Max', [count, graph.float(1)])
       return graph.op('Div', [sum, graph.op('Unsqueeze', [bounded, graph.ints(2)])])
     },
+    maskedMax(x: Value, mask: Value) {
+      const hidden = graph.op('Mul', [graph.op('Sub', [mask, graph.float(1)]), graph.float(1e9)])
+      const real = graph.op('Add', [x, graph.op('Unsqueeze', [hidden, graph.ints(2)])])
+      return graph.op('ReduceMax', [real, graph.ints(1)])
+    },
   }
 }
 

@@ -125,7 +125,10 @@ function shaping(
 
 function masking(
   tf: TensorFlow,
-): Pick<Ops<Tensor>, 'attentionBias' | 'causalBias' | 'lastPosition' | 'ends' | 'maskedMean'> {
+): Pick<
+  Ops<Tensor>,
+  'attentionBias' | 'causalBias' | 'lastPosition' | 'ends' | 'maskedMean' | 'maskedMax'
+> {
   const attentionBias = (mask: Tensor) => {
     const [batch, length] = mask.shape as [number, number]
     return tf.reshape(tf.mul(tf.sub(mask, 1), 1e9), [batch, 1, 1, length])
@@ -151,6 +154,8 @@ function masking(
       const count = tf.maximum(tf.sum(mask, 1, true), 1)
       return tf.div(sum, tf.expandDims(count, 2))
     },
+    maskedMax: (x, mask) =>
+      tf.max(tf.add(x, tf.expandDims(tf.mul(tf.sub(mask, 1), 1e9), 2)), 1, true),
   }
 }
 
@@ -175,6 +180,7 @@ export function packedOps(
     splitHeads: (x, heads) => ops.splitHeads(spread(x), heads),
     mergeHeads: (x) => pack(ops.mergeHeads(x)),
     maskedMean: (x, mask) => ops.maskedMean(spread(x), mask),
+    maskedMax: (x, mask) => ops.maskedMax(spread(x), mask),
     lastPosition: (x, mask) => ops.lastPosition(spread(x), mask),
     ends: (mask, first, last) => pack(ops.ends(mask, first, last)),
   }

@@ -5,7 +5,7 @@
 import type * as tfc from '@tensorflow/tfjs-core'
 import { CodedError, type Tensor } from '../../contracts/core.ts'
 import { openCompiledGraph, type CompiledGraph } from '../../nn/compiled/compiled-graph.ts'
-import { headInput, unadapted } from '../../nn/head-input.ts'
+import { headOutputs, unadapted } from '../../nn/head-input.ts'
 import {
   type AdapterPlan,
   methodOf,
@@ -331,7 +331,6 @@ function forward(
     const states = behind(base.network.tail(ops, hidden, mask, cut, adaptation), places)
     return { tape, logits: states, outputs: states }
   }
-  const embedding = headInput(ops, base.network, task.reads, { hidden, mask, cut, adaptation })
-  const logits = task.logits(ops, embedding, base.network.unit)
+  const logits = headOutputs(ops, base.network, task, { hidden, mask, cut, adaptation })
   return { tape, logits, outputs: kernelsOf(graph).flat(logits) }
 }

@@ -8,7 +8,7 @@ import { cutOf } from '../../adapters/target-modules.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { Latent } from '../../contracts/network.ts'
 import type { Dropout } from '../../nn/dropout.ts'
-import { embeddingOf, headInput } from '../../nn/head-input.ts'
+import { embeddingOf, headOutputs } from '../../nn/head-input.ts'
 import { tfjsOps } from '../../nn/tfjs/ops.ts'
 import type { TensorFlow } from '../../nn/tfjs/tensorflow.ts'
 import { invariant } from '../../platform/errors.ts'
@@ -113,11 +113,8 @@ function forward(
   const plain = tfjsOps(tf, baseTensors, parameters, dropout)
   const { ops, hidden, mask } = batchOf(tf, plain, rows, isPacked(parts))
   const adaptation = methodOf(parts).adaptation(ops, sitesOf(parts), false)
-  const embedding = headInput<tfc.Tensor>(ops, network, task.reads, {
-    ...{ hidden, mask, adaptation },
-    cut: cutOf(config.tail_layers, network.layers),
-  })
-  return task.logits(ops, embedding, network.unit)
+  const cut = cutOf(config.tail_layers, network.layers)
+  return headOutputs<tfc.Tensor>(ops, network, task, { hidden, mask, cut, adaptation })
 }
 
 export type EmbedderParts = Pick<PassParts, 'tf' | 'base' | 'method' | 'baseTensors' | 'config'>

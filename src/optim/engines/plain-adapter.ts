@@ -2,7 +2,7 @@
  * The engine of a small network: forward and backward without TensorFlow, equal to it up to rounding, and for a linear model a
  * hundred times as fast, because nothing is uploaded, started or downloaded. The tape of each shape of batch is kept.
  */
-import { headInput } from '../../nn/head-input.ts'
+import { headOutputs } from '../../nn/head-input.ts'
 import {
   type AdapterPlan,
   methodOf,
@@ -194,8 +194,7 @@ export class PlainAdapter implements AdapterEngine {
     const [hidden, mask] = [tape.input(input.hidden), tape.input(input.mask)]
     const adaptation = this.#method.adaptation(tape.ops, this.#sites, false)
     const place = { hidden, mask, cut: this.#cut, adaptation }
-    const embedding = headInput<PlainValue>(tape.ops, base.network, task.reads, place)
-    const output = task.logits(tape.ops, embedding, base.network.unit)
+    const output = headOutputs<PlainValue>(tape.ops, base.network, task, place)
     const rows = input.hidden.shape[0] ?? 0
     const all = new Float32Array(output.size)
     const gradient = { all, rows: rowsOf(all, rows) }
