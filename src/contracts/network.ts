@@ -51,7 +51,7 @@ export interface EncodedRow {
   readonly positions?: number
   /** How many tokens of a longer text were cut off; absent = none. Not part of a checkpoint. */
   readonly dropped?: number
-  /** Of values that stand for a text which was cut: how many tokens were read. Not part of a checkpoint. */
+  /** Of values that stand for a text: how many tokens were read. Not part of a checkpoint. */
   readonly kept?: number
   /** `Base.offsets`, for a task that needs them to answer. Not part of a checkpoint. */
   readonly offsets?: Int32Array

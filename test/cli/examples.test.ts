@@ -53,7 +53,7 @@ const models = Object.fromEntries(
     const written = parse(configOf(name)) as { readonly models: Readonly<Record<string, Settings>> }
     return Object.entries(written.models).map(([model, settings]) => {
       const base = typeof settings.base === 'string' ? smaller[settings.base] : undefined
-      const change = withoutSums.includes(settings.task) ? reaching : base
+      const change = base && withoutSums.includes(settings.task) ? reaching : base
       const memory = settings.memory !== undefined && { ...settings.memory, embedding: 'use-lite' }
       return [
         model,

@@ -114,6 +114,12 @@ function greyFile(): Fields {
   return { image: path }
 }
 
+function textFile(): Fields {
+  const path = join(scratchFolder(), 'long.txt')
+  writeFileSync(path, 'the phone is fine')
+  return { document: path }
+}
+
 const labelled: Pick<Specimen, 'task' | 'taught' | 'correction' | 'tail'> = {
   task: 'classification',
   taught: 'label',
@@ -142,6 +148,13 @@ export const specimensOfInputs = (): Readonly<Record<InputName, Specimen>> => ({
     input: () => ({ image: grey.toString('base64') }),
     flags: greyFile,
     columns: greyFile,
+  },
+  document: {
+    ...labelled,
+    model: { ...classes, base: { document: { of: 'use-lite' } } },
+    input: (at) => ({ document: `the phone ${at} is fine` }),
+    flags: textFile,
+    columns: textFile,
   },
   fields: {
     ...labelled,

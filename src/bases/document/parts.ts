@@ -24,7 +24,7 @@ const SENTENCE = /[.!?。！？]["')\]]*\s/g
 /** A character is never cut. */
 const SHORTEST = 2
 /** What is tried after a part was too long for the base. */
-const SHRINK = 0.95
+const SHRINK = 0.9
 
 /** `encode` says with `dropped` that it could not read all. */
 export function* partsOf(
@@ -54,7 +54,7 @@ export function* partsOf(
   }
 }
 
-/** The vector of a text says how many only where it was cut. */
+/** Unknown of the vector of a text that does not say it. */
 function tokensIn({ data, kept }: EncodedRow): number | undefined {
   return kept ?? (data instanceof Int32Array ? data.length : undefined)
 }

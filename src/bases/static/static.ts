@@ -47,8 +47,7 @@ export async function openStatic(folder: string): Promise<Base> {
     hash,
     encode(input, maxTokens) {
       const { ids, dropped } = tokenizer.encode(readText(input), Math.max(1, maxTokens))
-      const cut = dropped > 0 && { kept: ids.length, dropped }
-      return { data: meanOf(table, ids), ...cut }
+      return { data: meanOf(table, ids), kept: ids.length, ...(dropped > 0 && { dropped }) }
     },
   }
 }

@@ -180,7 +180,7 @@ function becauseLine({ similarity, target, source, id }: Because): string {
 const PART = 80
 
 function partLines({ parts = [] }: Prediction, input: unknown): readonly string[] {
-  const whole = isOfDocument(input) ? [...input.document] : []
+  const whole = isOfDocument(input) ? Array.from(input.document) : []
   return parts.map(({ label, from, to }) => {
     const begins = whole
       .slice(from, Math.min(to, from + PART))

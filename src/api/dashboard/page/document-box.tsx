@@ -53,7 +53,7 @@ interface DecidingPartsProps {
 
 export function DecidingParts({ input, name, parts }: DecidingPartsProps) {
   const text = new Map(Object.entries(input ?? {})).get(name) as unknown
-  const characters = typeof text === 'string' ? [...text] : []
+  const characters = typeof text === 'string' ? Array.from(text) : []
   return (
     <ul class="plain" id="parts">
       {parts.map(({ label, from, to }) => (
