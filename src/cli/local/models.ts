@@ -29,8 +29,7 @@ const builtIn: Readonly<Record<keyof typeof bases, string>> = {
   onnx: 'base: { onnx: { file: FILE } } (a network of pictures of your own, for heads and closed forms)',
   pair: 'base: { pair: { context: { size: N }, item: { size: M } } } (for task: ranking)',
   'text-pair': 'base: { text-pair: { of: minilm } } (pairs of texts, on a base of texts)',
-  document:
-    'base: { document: { of: minilm } } (texts of many pages, on a base of texts)',
+  document: 'base: { document: { of: minilm } } (texts of many pages, on a base of texts)',
   fields:
     'base: { fields: { schema: { amount: number }, bases: { note: minilm } } } (a table beside texts and pictures)',
 }
