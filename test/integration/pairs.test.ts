@@ -136,7 +136,7 @@ interface Parted {
     readonly id: string
     readonly labels: readonly { readonly label: string }[]
     readonly parts: readonly {
-      readonly label: string
+      readonly answer: string
       readonly from: number
       readonly to: number
     }[]
@@ -157,8 +157,8 @@ test('a document is taught, asked and corrected, and the answer names the part t
   })
   const [long, short] = asked.predictions
   expect(long?.labels.map(({ label }) => label).sort()).toEqual(['court', 'price'])
-  for (const { label, from, to } of long!.parts)
-    expect(document.slice(from, to)).toContain(flags[label as 'price'][0])
+  for (const { answer, from, to } of long!.parts)
+    expect(document.slice(from, to)).toContain(flags[answer as 'price'][0])
   expect(short).toMatchObject({ labels: [], parts: [] })
   expect(
     await post('clauses/feedback', { prediction_id: long!.id, labels: ['price'] }),

@@ -3,7 +3,7 @@
  *
  *   a = softmax over i of ⟨W eᵢ, m⟩,   m the mean of all eᵢ        embedding = Σ aᵢ eᵢ, at unit length
  *
- * W begins at zero, so that all parts count alike until an adapter has learned it.
+ * W begins at zero, so that all parts count equally until an adapter has learned it.
  */
 import type { Tensors } from '../../contracts/core.ts'
 import type { Network, TargetModule } from '../../contracts/network.ts'

@@ -181,13 +181,13 @@ const PART = 80
 
 function partLines({ parts = [] }: Prediction, input: unknown): readonly string[] {
   const whole = isOfDocument(input) ? Array.from(input.document) : []
-  return parts.map(({ label, from, to }) => {
+  return parts.map(({ answer, from, to }) => {
     const begins = whole
       .slice(from, Math.min(to, from + PART))
       .join('')
       .trim()
     const more = to - from > PART ? '…' : ''
-    return `    ${label} by characters ${from} to ${to}  ${shown(begins)}${more}`
+    return `    ${answer} by characters ${from} to ${to}  ${shown(begins)}${more}`
   })
 }
 

@@ -118,7 +118,7 @@ export const Prediction = Type.Object({
   parts: Type.Optional(
     Type.Array(
       Type.Object({
-        label: Type.String(),
+        answer: text('the label that it decided for'),
         from: integer('its first character'),
         to: integer('the character behind its last'),
       }),

@@ -1,6 +1,6 @@
 /**
- * Which part of a long input decided for each label of its answer: the one that, asked about alone, has the label's highest output.
- * Nothing of the answer depends on it.
+ * Which part of a long input decided for each class of its answer: the one that, asked about alone, has the class's highest output.
+ * The answer itself does not depend on it.
  */
 import type { Base } from '../../contracts/base.ts'
 import type { Json } from '../../contracts/core.ts'
@@ -10,7 +10,8 @@ import type { Task } from '../../contracts/task.ts'
 import type { Manifest } from '../../versions/contract.ts'
 
 export interface DecidingPart {
-  readonly label: string
+  /** What it decided for. */
+  readonly answer: string
   /** [from, to) in characters (Unicode code points) of the input. */
   readonly from: number
   readonly to: number
@@ -26,7 +27,7 @@ interface PartSearch {
 /** So many parts wait for the engine at a time, so that a document leaves room in its queue. */
 const AT_ONCE = 64
 
-/** Undefined if the base has no parts, or an answer is no label. `output`: what the task answered. */
+/** Undefined if the base has no parts, or an answer is no class. `output`: what the task answered. */
 export async function decidingParts(
   { base, task, manifest, outputsOf }: PartSearch,
   input: Input,
@@ -36,14 +37,14 @@ export async function decidingParts(
   if (base.parts === undefined || classes === undefined) return undefined
   const parts = base.parts(input)
   const names = classes.names(task.headOf(manifest.facts))
-  const labels = classes.answered(output)
+  const answered = classes.answered(output)
   const outputs: Float32Array[] = []
-  if (labels.length > 0 && parts.length > 1)
+  if (answered.length > 0 && parts.length > 1)
     for (let at = 0; at < parts.length; at += AT_ONCE)
       outputs.push(...(await outputsOf(parts.slice(at, at + AT_ONCE).map(({ row }) => row))))
-  return labels.flatMap((label) => {
-    const part = parts[highest(outputs, names.indexOf(label))]
-    return part === undefined ? [] : [{ label, from: part.from, to: part.to }]
+  return answered.flatMap((answer) => {
+    const part = parts[highest(outputs, names.indexOf(answer))]
+    return part === undefined ? [] : [{ answer, from: part.from, to: part.to }]
   })
 }
 

@@ -41,7 +41,7 @@ export interface AnsweredInput {
   /** The text was longer than `max_tokens`, and this answer is of its beginning. */
   readonly truncated?: true
   readonly tokens?: { readonly kept: number; readonly dropped: number }
-  /** Of a long input that the base cuts into parts, where answers are labels. */
+  /** Of a long input that the base cuts into parts, where answers are classes. */
   readonly parts?: readonly DecidingPart[]
   /** Tokens of a text that was written, the one that ended it included. */
   readonly completionTokens?: number

@@ -56,9 +56,9 @@ export function DecidingParts({ input, name, parts }: DecidingPartsProps) {
   const characters = typeof text === 'string' ? Array.from(text) : []
   return (
     <ul class="plain" id="parts">
-      {parts.map(({ label, from, to }) => (
-        <li key={label}>
-          <strong>{label}</strong>{' '}
+      {parts.map(({ answer, from, to }) => (
+        <li key={answer}>
+          <strong>{answer}</strong>{' '}
           <small>
             by characters {from} to {to}
           </small>
