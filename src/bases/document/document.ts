@@ -34,8 +34,8 @@ type Pool = 'mean' | 'max' | 'attention' | 'best'
 const EQUATIONS = 'document/1'
 /** A document has no more. */
 export const MOST_PARTS = 4096
-/** So many are cut before they are embedded: what waits stays small, and threads have work. */
-const AT_ONCE = 16
+/** So many are cut before they are embedded: parts of one length share a run, and what waits stays small. */
+const AT_ONCE = 256
 
 export function openDocument(of: Base, pool: Pool): Base {
   const { width } = of.network

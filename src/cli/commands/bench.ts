@@ -33,7 +33,7 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
       ...['answer-cost', 'spans', 'labels', 'bandit', 'pairs'],
     ],
   ],
-  speed: ['serve', 'step', 'small', 'growth', 'freshness'],
+  speed: ['serve', 'step', 'small', 'growth', 'freshness', 'documents'],
   lm: [
     'train',
     'decode',
