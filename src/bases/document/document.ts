@@ -34,7 +34,7 @@ type Pool = 'mean' | 'max' | 'attention' | 'best'
 const EQUATIONS = 'document/1'
 /** A document has no more. */
 export const MOST_PARTS = 4096
-/** So many are cut before they are embedded: parts of one length share a run, and what waits stays small. */
+/** So many are embedded at once: parts of one length share a run. */
 const AT_ONCE = 256
 
 export function openDocument(of: Base, pool: Pool): Base {
@@ -90,25 +90,33 @@ async function partsRead(
   const cuts = partsOf(whole, maxTokens, (part) =>
     encoder.base.encode({ kind: text.name, text: part }, maxTokens),
   )
+  const cut = await all(cuts, maxTokens)
   const characters = new CharacterCount(whole)
   const parts: EmbeddedPart[] = []
-  for (;;) {
-    const block = await nextOf(cuts)
-    if (block.length === 0) return parts
-    if (parts.length + block.length > MOST_PARTS) throw tooLong(maxTokens)
+  for (let at = 0; at < cut.length; at += AT_ONCE) {
+    const block = cut.slice(at, at + AT_ONCE)
     const vectors = await encoder.embedRows(block.map(({ row }) => row))
-    for (const [at, { from, to }] of block.entries()) {
-      const vector = vectors[at]
+    for (const [place, { from, to }] of block.entries()) {
+      const vector = vectors[place]
       invariant(vector !== undefined, 'an embedding of each part')
       parts.push({ from: characters.before(from), to: characters.before(to), vector })
     }
   }
+  return parts
 }
 
-/** Cutting one part is short; a hundred pages are not. */
-async function nextOf(cuts: Iterator<DocumentPart>): Promise<readonly DocumentPart[]> {
-  const found = await eventLoop.each(Array.from({ length: AT_ONCE }), () => cuts.next())
-  return found.flatMap(({ value, done }) => (done === true ? [] : [value]))
+/** Cutting one part is short; a hundred pages are not. A document with too many is refused before any is embedded. */
+async function all(
+  cuts: Iterator<DocumentPart, void>,
+  maxTokens: number,
+): Promise<readonly DocumentPart[]> {
+  const found: DocumentPart[] = []
+  for (;;) {
+    const next = await eventLoop.run(() => cuts.next())
+    if (next.done === true) return found
+    if (found.length === MOST_PARTS) throw tooLong(maxTokens)
+    found.push(next.value)
+  }
 }
 
 /** Code points before places of a text that come nearly in order. */

@@ -31,7 +31,7 @@ export function* partsOf(
   text: string,
   maxTokens: number,
   encode: (part: string) => EncodedRow,
-): Generator<DocumentPart> {
+): Generator<DocumentPart, void> {
   // A base may have fewer positions.
   let room = maxTokens
   let size = CHARACTERS * room
