@@ -37,7 +37,7 @@ export const common = {
   hookTimeout: 120_000,
   teardownTimeout: 10_000,
   // What is waited for is never what is measured: only something broken takes this long.
-  expect: { poll: { timeout: 30_000 } },
+  expect: { poll: { timeout: 80_000 } },
   env: { TF_CPP_MIN_LOG_LEVEL: '2' },
   // A file that did not change is not transformed again, neither by another project nor by another run.
   experimental: { fsModuleCache: true },

@@ -194,6 +194,7 @@ test('models list shows what a config can name', async () => {
     'onnx',
     'pair',
     'text-pair',
+    'document',
     'fields',
   ])
 })

@@ -439,7 +439,7 @@ test('a document is written or opened as a file, and the part that decided is sh
   const text = `${'the price of the term. '.repeat(9)}The court decides.`
   const file = { name: 'contract.txt', mimeType: 'text/plain', buffer: Buffer.from(text) }
   await page.getByLabel('or a text file').setInputFiles(file)
-  expect(await page.getByLabel('Document').inputValue()).toBe(text)
+  await expect.poll(async () => page.getByLabel('Document').inputValue()).toBe(text)
   await page.getByRole('button', { name: 'Predict' }).click()
   const part = await page.locator('#parts blockquote').textContent()
   expect(text).toContain(part)
