@@ -56,7 +56,11 @@ async function tried(
   const log = openLog({ level: 'silent' })
   writeFileSync(
     config,
-    JSON.stringify({ data_dir: join(folder, 'data'), server: { port: 0 }, models }),
+    JSON.stringify({
+      ...{ data_dir: join(folder, 'data'), server: { port: 0 }, models },
+      // A trainer has a low priority, and other tests run beside this one.
+      limits: { request_ms: 90_000, wait_for_ms: 80_000 },
+    }),
   )
   const daemon = await startDaemon(parseConfig(readFileSync(config, 'utf8'), folder), { log })
   try {
