@@ -59,7 +59,7 @@ async function tried(
     JSON.stringify({
       ...{ data_dir: join(folder, 'data'), server: { port: 0 }, models },
       // A trainer has a low priority, and other tests run beside this one.
-      limits: { request_ms: 90_000, wait_for_ms: 80_000 },
+      limits: { request_ms: 240_000 },
     }),
   )
   const daemon = await startDaemon(parseConfig(readFileSync(config, 'utf8'), folder), { log })
