@@ -33,10 +33,10 @@ export class FrozenEncoder {
     const row = this.base.encode(input, maxTokens)
     const [vector] = await this.embedRows([row])
     invariant(vector !== undefined, 'an embedding of the one row')
-    const { dropped } = row
+    const { kept = row.data.length, dropped } = row
     return {
       vector,
-      ...(dropped !== undefined && { tokens: { kept: row.data.length, dropped } }),
+      ...(dropped !== undefined && { tokens: { kept, dropped } }),
     }
   }
 

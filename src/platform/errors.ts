@@ -155,7 +155,7 @@ export const errorTable = {
     'scale the picture down, or raise limits.image_bytes or limits.image_pixels',
   ),
   INPUT_WRONG_KIND: row(400, 65).fix(
-    "send the kind of input that the model's base reads: text, features, or messages for a language model, two texts as text and text_pair, a picture as image; what ranks is asked at /rank; in a CSV the column `text`, or the one that --text-column names, is the text, `image` the path of a picture, and every column without a meaning of its own is a feature",
+    "send the kind of input that the model's base reads: text, features, or messages for a language model, two texts as text and text_pair, a picture as image, a text of many pages as document; what ranks is asked at /rank; in a CSV the column `text`, or the one that --text-column names, is the text, `image` the path of a picture, and every column without a meaning of its own is a feature",
   ),
   MESSAGES_INVALID: row(400, 65).fix(
     'send messages as a list of { role, content }, with the role system, user or assistant and a text as content',

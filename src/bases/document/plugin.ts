@@ -59,7 +59,7 @@ async function documentOn({ of, pool }: DocumentSettings, open?: OpenPart): Prom
   if (!base.reads.includes(text) || base.statistics !== undefined)
     throw failure(
       'BASE_UNSUPPORTED',
-      `${base.name} reads no texts, of which a document has parts`,
+      `${base.name} reads no texts, and the parts of a document are texts`,
       {
         fix: 'name a base of texts: of: static, of: minilm, of: e5-small',
       },

@@ -88,7 +88,7 @@ function isSame(head: Tensors, other: Tensors): boolean {
   })
 }
 
-/** All but the labels, of which the config has its own rules. */
+/** All but the labels: the config has rules of its own for them. */
 function scoring({ labels: _, retired: __, ...facts }: TaskFacts): TaskFacts {
   return facts
 }
