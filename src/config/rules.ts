@@ -148,10 +148,12 @@ const modelRules: readonly ModelRule[] = [
         : [wrong(path, `is ${name}; known: ${known.join(', ')}`)]
     })
   },
-  function baseFits({ base, adapter, memory }, { limits }, plugins) {
+  function baseFits(model, { limits }, plugins) {
+    const { base, adapter, memory } = model
     const { plugin, settings } = chosenBase(base, plugins)
     const faults = plugin.check?.(settings, {
       isClosedForm: isClosedForm(adapter, plugins),
+      hasClasses: taskPluginOf(model, plugins).hasClasses === true,
       hasMemory: plugins.policies.memory[memory.policy]?.needsFixedEmbedding === true,
       reach: adapter.tail_layers,
       limits,

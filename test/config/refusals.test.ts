@@ -34,6 +34,12 @@ test.each([
     ['/models/m/train/early_stop/patience', 'evaluation.held_out.share'],
   ],
   [
+    'the best part of a document for a number',
+    'models:\n  m:\n    task: regression\n    base: { document: { of: minilm } }\n',
+    'CONFIG_INVALID',
+    ['/models/m/base/document/pool', 'choose mean, max or attention'],
+  ],
+  [
     'a window for rewards where nothing says what was shown',
     'models:\n  m:\n    task: { ranking: { reward_window: 1h } }\n    base: { pair: { context: { size: 1 }, item: { size: 1 } } }\n    sources: [{ file: { path: x } }]\n',
     'CONFIG_INVALID',

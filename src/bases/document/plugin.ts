@@ -69,23 +69,29 @@ async function documentOn({ of, pool }: DocumentSettings, open?: OpenPart): Prom
 
 function faultsOf(
   { pool }: DocumentSettings,
-  { reach, isClosedForm }: ModelOnBase,
+  { reach, isClosedForm, hasClasses }: ModelOnBase,
 ): readonly ModelFault[] {
   if (pool === 'attention')
     return isClosedForm || reach === 0
       ? [ofPool('is attention, which an adapter with tail_layers: 1 learns, such as lora or full')]
       : []
-  const faults =
-    pool === 'best' && isClosedForm
-      ? [
-          ofPool(
-            'is best, which a closed form cannot learn: its sums are of whole documents; choose mean or max',
-          ),
-        ]
-      : []
+  const faults = pool === 'best' ? faultsOfBest(isClosedForm, hasClasses) : []
   if (reach !== 'all' && reach === 0) return faults
   const message = 'reaches the base of the parts, which is frozen; allowed: 0'
   return [...faults, { path: ['adapter', 'tail_layers'], message }]
+}
+
+function faultsOfBest(isClosedForm: boolean, hasClasses: boolean): readonly ModelFault[] {
+  if (!hasClasses)
+    return [
+      ofPool(
+        'is best, which finds a label in one part; a number is of the whole document: choose mean, max or attention',
+      ),
+    ]
+  if (!isClosedForm) return []
+  const message =
+    'is best, which a closed form cannot learn: its sums are of whole documents; choose mean or max'
+  return [ofPool(message)]
 }
 
 function ofPool(message: string): ModelFault {
