@@ -6,6 +6,7 @@ import type { Json } from '../../contracts/core.ts'
 import type { InputKind, PayloadFlag, SignalKind } from '../../contracts/payload.ts'
 import { inputs, signals } from '../../payloads/built-in.ts'
 import { failure } from '../../platform/errors.ts'
+import { isObject } from '../../payloads/reading.ts'
 import { finiteNumber } from '../flags.ts'
 
 function flagsOf(kinds: readonly (InputKind | SignalKind)[]): readonly [string, PayloadFlag][] {
@@ -125,14 +126,20 @@ function jsonOf(text: string, { other }: PayloadFlag): Json {
   return other?.(text) ?? withFiles(JSON.parse(text) as Json)
 }
 
-/** `{ "image": "@dent.jpg" }`, as curl writes it: the bytes of the file. No base64 begins so. */
+/**
+ * `{ "photo": { "image": "@dent.jpg" } }`, as curl writes it: the bytes of the file. Only below a field, and only of kinds whose values are
+ * bytes: no base64 begins so, but a text may.
+ */
 function withFiles(value: Json): Json {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([name, item]) =>
-      typeof item === 'string' && item.startsWith('@')
-        ? [name, fileReaders.get(name)?.(item.slice(1)) ?? item]
-        : [name, withFiles(item)],
-    ),
-  )
+  if (!isObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, fileIn(item)]))
+}
+
+function fileIn(value: Json): Json {
+  const [entry, ...others] = isObject(value) ? Object.entries(value) : []
+  if (entry === undefined || others.length > 0) return value
+  const [kind, path] = entry
+  const isBytes = inputFlags.some(([name, { as }]) => name === kind && as === 'file')
+  if (!isBytes || typeof path !== 'string' || !path.startsWith('@')) return value
+  return { [kind]: bytesOf(path.slice(1)).toString('base64') }
 }
