@@ -28,8 +28,9 @@ export class FrozenEncoder {
   }
 
   /** Throws what the base throws. */
-  async embed(input: Input, maxTokens: number): Promise<FrozenEmbedding> {
-    await this.base.prepare?.(input, maxTokens)
+  async embed(input: Input, maxTokens: number, signal?: AbortSignal): Promise<FrozenEmbedding> {
+    await this.base.prepare?.(input, maxTokens, signal)
+    signal?.throwIfAborted()
     const row = this.base.encode(input, maxTokens)
     const [vector] = await this.embedRows([row])
     invariant(vector !== undefined, 'an embedding of the one row')

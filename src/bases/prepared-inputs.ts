@@ -1,12 +1,23 @@
-/** What was made of each input that still exists: work that takes long, done once, before `encode` asks for it. */
+/**
+ * What was made of each input that still exists: work that takes long, done once, before `encode` asks for it. It ends early when
+ * no caller waits for it any longer.
+ */
 import type { Input } from '../contracts/event.ts'
 
-export class PreparedInputs<Made extends object> {
-  readonly #make: (input: Input, maxTokens: number) => Promise<Made>
-  readonly #made = new WeakMap<Input, Made>()
-  readonly #making = new WeakMap<Input, Promise<void>>()
+type MakeInput<Made> = (input: Input, maxTokens: number, signal: AbortSignal) => Promise<Made>
 
-  constructor(make: (input: Input, maxTokens: number) => Promise<Made>) {
+interface Preparation {
+  readonly work: Promise<void>
+  /** Once for each caller; one without a signal never leaves. */
+  readonly join: (signal: AbortSignal | undefined) => void
+}
+
+export class PreparedInputs<Made extends object> {
+  readonly #make: MakeInput<Made>
+  readonly #made = new WeakMap<Input, Made>()
+  readonly #making = new WeakMap<Input, Preparation>()
+
+  constructor(make: MakeInput<Made>) {
     this.#make = make
   }
 
@@ -14,14 +25,37 @@ export class PreparedInputs<Made extends object> {
     return this.#made.get(input)
   }
 
-  async prepare(input: Input, maxTokens: number): Promise<void> {
+  async prepare(input: Input, maxTokens: number, signal?: AbortSignal): Promise<void> {
     if (this.#made.has(input)) return
-    const making =
-      this.#making.get(input) ??
-      this.#make(input, maxTokens)
+    signal?.throwIfAborted()
+    const preparation = this.#making.get(input) ?? this.#start(input, maxTokens)
+    preparation.join(signal)
+    return preparation.work
+  }
+
+  #start(input: Input, maxTokens: number): Preparation {
+    const [abandoned, settled] = [new AbortController(), new AbortController()]
+    let callers = 0
+    const leave = (reason: unknown) => {
+      callers -= 1
+      if (callers > 0) return
+      // A later caller begins from the start.
+      this.#making.delete(input)
+      abandoned.abort(reason)
+    }
+    const preparation: Preparation = {
+      work: this.#make(input, maxTokens, abandoned.signal)
         .then((made) => void this.#made.set(input, made))
-        .finally(() => this.#making.delete(input))
-    this.#making.set(input, making)
-    return making
+        .finally(() => {
+          settled.abort()
+          if (this.#making.get(input) === preparation) this.#making.delete(input)
+        }),
+      join(signal) {
+        callers += 1
+        signal?.addEventListener('abort', () => leave(signal.reason), { signal: settled.signal })
+      },
+    }
+    this.#making.set(input, preparation)
+    return preparation
   }
 }

@@ -102,9 +102,10 @@ export interface Base {
   /**
    * Present if an input, such as a picture, takes long: then `encode` takes only what was prepared, the same object. Runs off the
    * JavaScript thread; rejects with what `encode` would throw. Again for the same object, it costs nothing. Both get the same
-   * `maxTokens`.
+   * `maxTokens`. When the signals of all callers have aborted, it stops before the next step and rejects with their reason; it
+   * settles when no work is left.
    */
-  prepare?(input: Input, maxTokens: number): Promise<void>
+  prepare?(input: Input, maxTokens: number, signal?: AbortSignal): Promise<void>
   /** Present if it cuts an input into parts: those of a prepared one, in order, each as a row of its own. */
   parts?(input: Input): readonly InputPart[]
   /**
@@ -207,6 +208,8 @@ export interface ModelOnBase {
   readonly isClosedForm: boolean
   /** Whether stored examples vote by embeddings that no statistics may change. */
   readonly hasMemory: boolean
+  /** Whether each output is a class, and not a number for itself. */
+  readonly hasClasses: boolean
   /** Upper layers that its adapter changes. */
   readonly reach: number | 'all'
   readonly limits: { readonly features: number }

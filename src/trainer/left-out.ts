@@ -93,7 +93,7 @@ export class LeftOut {
       )
     const { base, maxTokens, trunk } = this.#parts.loop.encoding
     const { head } = await this.#headWithout(asked.source, { sums, digest }, signal)
-    await Promise.all(asked.inputs.map(async (input) => base.prepare?.(input, maxTokens)))
+    await Promise.all(asked.inputs.map(async (input) => base.prepare?.(input, maxTokens, signal)))
     const encoded = asked.inputs.map((input) => base.encode(input, maxTokens))
     const logits = head.answer(await trunk.encode(encoded))
     return { digest: head.digest, logits: logits.map((row) => [...row]) }

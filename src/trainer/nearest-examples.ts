@@ -73,7 +73,7 @@ export class NearestExamples {
   ): Promise<NearestAnswer> {
     const { loop } = this.#parts
     const { base, maxTokens, trunk } = loop.encoding
-    await Promise.all(inputs.map(async (input) => base.prepare?.(input, maxTokens)))
+    await Promise.all(inputs.map(async (input) => base.prepare?.(input, maxTokens, signal)))
     const latents = await trunk.encode(inputs.map((input) => this.#rowOf(input)))
     const index = await this.#indexOf(version, signal)
     const shown = (near: readonly NearItem[]) =>

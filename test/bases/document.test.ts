@@ -1,6 +1,6 @@
 /** Documents: how they are cut, what their rows are, and what is refused. */
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { openBert } from '../../src/bases/bert/bert.ts'
 import { openDocument } from '../../src/bases/document/document.ts'
 import { partsOf } from '../../src/bases/document/parts.ts'
@@ -136,4 +136,28 @@ test('what cannot be read is refused with what to do', async () => {
   expect(() => kind.read('x'.repeat(10), limits, '/input/document')).toThrow(
     'more than 9 characters',
   )
+})
+
+test('a document that no caller waits for any longer is read no further, and for another caller to its end', async () => {
+  const text = made(6, 12_000)
+  const parts = cut(text).length
+  expect(parts).toBeGreaterThan(600)
+  const [gone, other] = [new AbortController(), new AbortController()]
+  let embedded = 0
+  const embedRows = vi
+    .spyOn(FrozenEncoder.prototype, 'embedRows')
+    .mockImplementation(async (rows) => {
+      embedded += rows.length
+      gone.abort(new Error('gone'))
+      return Promise.resolve(rows.map(() => Float32Array.of(1)))
+    })
+  const [base, input] = [openDocument(tiny, 'mean'), written(text)]
+  const left = base.prepare?.(input, TOKENS, gone.signal)
+  await expect(left).rejects.toThrow('gone')
+  expect(embedded).toBeLessThan(parts / 2)
+  await expect(base.prepare?.(input, TOKENS, gone.signal)).rejects.toThrow('gone')
+  embedded = 0
+  await Promise.all([base.prepare?.(input, TOKENS, other.signal), base.prepare?.(input, TOKENS)])
+  expect(embedded).toBe(parts)
+  embedRows.mockRestore()
 })

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Input } from '../../src/contracts/event.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { Batcher, type BatcherOptions } from '../../src/serving/engine/batcher.ts'
 import { prepared } from '../../src/serving/live/predict.ts'
@@ -262,32 +263,57 @@ test('inputs that are prepared wait within a bound of bytes, and a lone one alwa
   const ending: (() => void)[] = []
   const base = { prepare: async () => new Promise<void>((resolve) => ending.push(resolve)) }
   const picture = (characters: number) => [{ kind: 'image', image: 'x'.repeat(characters) }]
-  const large = prepared({ base, maxTokens: 1 }, picture(50), batcher)
-  expect((await rejection(prepared({ base, maxTokens: 1 }, picture(1), batcher))).code).toBe(
-    'QUEUE_FULL',
-  )
+  const large = prepared({ base, maxTokens: 1 }, picture(50), { room: batcher })
+  expect(
+    (await rejection(prepared({ base, maxTokens: 1 }, picture(1), { room: batcher }))).code,
+  ).toBe('QUEUE_FULL')
   ending.pop()?.()
   await large
   const failing = { prepare: async () => Promise.reject(failure('IMAGE_INVALID', 'torn')) }
   const { code, details } = await rejection(
-    prepared({ base: failing, maxTokens: 1 }, picture(5), batcher),
+    prepared({ base: failing, maxTokens: 1 }, picture(5), { room: batcher }),
   )
   expect([code, details.index]).toEqual(['IMAGE_INVALID', 0])
   const both = [
-    prepared({ base, maxTokens: 1 }, picture(1), batcher),
-    prepared({ base, maxTokens: 1 }, picture(1), batcher),
+    prepared({ base, maxTokens: 1 }, picture(1), { room: batcher }),
+    prepared({ base, maxTokens: 1 }, picture(1), { room: batcher }),
   ]
-  expect((await rejection(prepared({ base, maxTokens: 1 }, picture(1), batcher))).code).toBe(
-    'QUEUE_FULL',
-  )
+  expect(
+    (await rejection(prepared({ base, maxTokens: 1 }, picture(1), { room: batcher }))).code,
+  ).toBe('QUEUE_FULL')
   for (const end of ending) end()
   await Promise.all(both)
   // What stands in a field counts as what stands alone.
   const nested = [{ kind: 'fields', fields: { photo: { image: 'x'.repeat(50) } } }]
-  const held = prepared({ base, maxTokens: 1 }, nested, batcher)
-  expect((await rejection(prepared({ base, maxTokens: 1 }, picture(1), batcher))).code).toBe(
-    'QUEUE_FULL',
-  )
+  const held = prepared({ base, maxTokens: 1 }, nested, { room: batcher })
+  expect(
+    (await rejection(prepared({ base, maxTokens: 1 }, picture(1), { room: batcher }))).code,
+  ).toBe('QUEUE_FULL')
   ending.at(-1)?.()
   await held
+})
+
+test('a caller that goes while its inputs are prepared leaves at once, and its room is free when the work has ended', async () => {
+  const { batcher } = open(await openEngine(1), { queueBytes: 12 })
+  const signals: (AbortSignal | undefined)[] = []
+  let end: (() => void) | undefined
+  const base = {
+    async prepare(_input: Input, _maxTokens: number, signal?: AbortSignal) {
+      signals.push(signal)
+      return new Promise<void>((resolve) => (end = resolve))
+    },
+  }
+  const inputs = [{ kind: 'image', image: 'x'.repeat(12) }]
+  const gone = new AbortController()
+  const parts = { base, maxTokens: 1 }
+  const left = prepared(parts, inputs, { room: batcher, signal: gone.signal })
+  gone.abort(new Error('gone'))
+  await expect(left).rejects.toThrow('gone')
+  expect(signals[0]?.aborted).toBe(true)
+  expect((await rejection(prepared(parts, inputs, { room: batcher }))).code).toBe('QUEUE_FULL')
+  end?.()
+  await new Promise(setImmediate)
+  const next = prepared(parts, inputs, { room: batcher })
+  end?.()
+  await next
 })

@@ -40,7 +40,9 @@ const AT_ONCE = 256
 export function openDocument(of: Base, pool: Pool): Base {
   const { width } = of.network
   const encoder = new FrozenEncoder(of)
-  const read = new PreparedInputs((input, maxTokens) => partsRead(input, { encoder, maxTokens }))
+  const read = new PreparedInputs((input, maxTokens, signal) =>
+    partsRead(input, { encoder, maxTokens, signal }),
+  )
   const madeOf = (input: Input): readonly EmbeddedPart[] => {
     const made = read.of(input)
     if (made === undefined) checkKind(input)
@@ -55,7 +57,7 @@ export function openDocument(of: Base, pool: Pool): Base {
     rows: 'values',
     weights,
     network: networkOf(pool, width),
-    prepare: (input, maxTokens) => read.prepare(input, maxTokens),
+    prepare: (input, maxTokens, signal) => read.prepare(input, maxTokens, signal),
     encode: (input) => rowOf(madeOf(input), pool, width),
     parts: (input) =>
       madeOf(input).map(({ from, to, vector }) => ({ from, to, row: { data: vector } })),
@@ -79,21 +81,23 @@ interface EmbeddedPart extends Pick<InputPart, 'from' | 'to'> {
 interface Reading {
   readonly encoder: FrozenEncoder
   readonly maxTokens: number
+  readonly signal: AbortSignal
 }
 
 async function partsRead(
   input: Input,
-  { encoder, maxTokens }: Reading,
+  { encoder, maxTokens, signal }: Reading,
 ): Promise<readonly EmbeddedPart[]> {
   checkKind(input)
   const whole = input.document
   const cuts = partsOf(whole, maxTokens, (part) =>
     encoder.base.encode({ kind: text.name, text: part }, maxTokens),
   )
-  const cut = await all(cuts, maxTokens)
+  const cut = await all(cuts, maxTokens, signal)
   const characters = new CharacterCount(whole)
   const parts: EmbeddedPart[] = []
   for (let at = 0; at < cut.length; at += AT_ONCE) {
+    signal.throwIfAborted()
     const block = cut.slice(at, at + AT_ONCE)
     const vectors = await encoder.embedRows(block.map(({ row }) => row))
     for (const [place, { from, to }] of block.entries()) {
@@ -109,9 +113,11 @@ async function partsRead(
 async function all(
   cuts: Iterator<DocumentPart, void>,
   maxTokens: number,
+  signal: AbortSignal,
 ): Promise<readonly DocumentPart[]> {
   const found: DocumentPart[] = []
   for (;;) {
+    signal.throwIfAborted()
     const next = await eventLoop.run(() => cuts.next())
     if (next.done === true) return found
     if (found.length === MOST_PARTS) throw tooLong(maxTokens)

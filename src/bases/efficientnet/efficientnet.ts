@@ -35,7 +35,7 @@ export async function openEfficientNet(folder: string): Promise<Base> {
     network,
     weights: upperWeights(stored),
     encode: (input) => reader.encode(input),
-    prepare: (input, maxTokens) => reader.prepare(input, maxTokens),
+    prepare: (input, maxTokens, signal) => reader.prepare(input, maxTokens, signal),
   }
 }
 

@@ -56,15 +56,15 @@ export function openFields({ bases, required = [], ...options }: FieldsOptions):
     })),
   })
   const declared = { ...tableFields(schema, required), ...encodedFields(bases, required) }
-  const rows = new PreparedInputs(async (input, maxTokens) => {
+  const rows = new PreparedInputs(async (input, maxTokens, signal) => {
     if (!isOf(input, kind)) throw wrongKind(input)
-    return rowOf(input, { table, blocks, schema }, maxTokens)
+    return rowOf(input, { table, blocks, schema, signal }, maxTokens)
   })
   const kind = fieldsOf(declared, unknown)
   return {
     ...table,
     reads: [kind],
-    prepare: (input, maxTokens) => rows.prepare(input, maxTokens),
+    prepare: (input, maxTokens, signal) => rows.prepare(input, maxTokens, signal),
     encode(input) {
       const row = rows.of(input)
       if (row === undefined && !isOf(input, kind)) throw wrongKind(input)
@@ -99,11 +99,12 @@ interface RowParts {
   readonly table: Pick<Base, 'encode'>
   readonly blocks: readonly FieldBlock[]
   readonly schema: FeatureSchema
+  readonly signal: AbortSignal
 }
 
 async function rowOf(
   { fields }: FieldsInput,
-  { table, blocks, schema }: RowParts,
+  { table, blocks, schema, signal }: RowParts,
   maxTokens: number,
 ): Promise<EncodedRow> {
   const values = Object.entries(fields).filter(([name]) => Object.hasOwn(schema, name))
@@ -113,7 +114,7 @@ async function rowOf(
   const found = await Promise.allSettled(
     blocks.map(async ({ field, encoder }) => {
       const value = Object.hasOwn(fields, field) ? fields[field] : undefined
-      return value === undefined ? undefined : encoder.embed(partOf(value), maxTokens)
+      return value === undefined ? undefined : encoder.embed(partOf(value), maxTokens, signal)
     }),
   )
   for (const [at, { field, ...block }] of blocks.entries()) {

@@ -37,7 +37,7 @@ export async function openOnnx({ file, size, mean, std, fit }: OnnxOptions): Pro
     network: frozenNetwork(width),
     weights: new Map(),
     encode: (input) => reader.encode(input),
-    prepare: (input, maxTokens) => reader.prepare(input, maxTokens),
+    prepare: (input, maxTokens, signal) => reader.prepare(input, maxTokens, signal),
   }
 }
 

@@ -36,7 +36,9 @@ const AT_ONCE = 2 * WORKERS
 export class PictureReader {
   readonly #parts: PictureGraph
   readonly #pixels: PixelReader
-  readonly #rows = new PreparedInputs((input) => this.#inTurn(async () => this.#rowOf(input)))
+  readonly #rows = new PreparedInputs((input, _maxTokens, signal) =>
+    this.#inTurn(async () => this.#rowOf(input, signal)),
+  )
   readonly #threads = new IdleThreads()
   #pool: Promise<OrtPool> | undefined
   #running = 0
@@ -47,8 +49,8 @@ export class PictureReader {
     this.#pixels = pixels
   }
 
-  async prepare(input: Input, maxTokens: number): Promise<void> {
-    return this.#rows.prepare(input, maxTokens)
+  async prepare(input: Input, maxTokens: number, signal?: AbortSignal): Promise<void> {
+    return this.#rows.prepare(input, maxTokens, signal)
   }
 
   encode(input: Input): EncodedRow {
@@ -59,11 +61,13 @@ export class PictureReader {
     return row
   }
 
-  async #rowOf(input: Input): Promise<EncodedRow> {
+  async #rowOf(input: Input, signal: AbortSignal): Promise<EncodedRow> {
     checkKind(input)
+    signal.throwIfAborted()
     const { side, positions, fit } = this.#parts
     const data = await this.#pixels(Buffer.from(input.image, 'base64'), side, fit)
     const pool = await this.#opened()
+    signal.throwIfAborted()
     const feeds = { pixels: { shape: [1, side, side, 3], data } }
     const { values } = await pool.run({ session: SESSION, feeds })
     invariant(values?.data instanceof Float32Array, 'a graph of pictures without values')

@@ -137,10 +137,11 @@ function guardedBase(base: Base): Base {
     reads: base.reads.map(guardedKind),
     encode: (input, maxTokens) => refusing('', () => base.encode(input, maxTokens)),
     ...(base.prepare && {
-      async prepare(input: Input, maxTokens: number) {
+      async prepare(input: Input, maxTokens: number, signal?: AbortSignal) {
         try {
-          await base.prepare?.(input, maxTokens)
+          await base.prepare?.(input, maxTokens, signal)
         } catch (error) {
+          if (signal?.aborted === true) throw error
           refusing('', () => {
             throw error
           })

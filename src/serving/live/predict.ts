@@ -3,7 +3,7 @@
  * refer to them days later.
  */
 import { wholeLength } from '../../payloads/rows.ts'
-import { CodedError, type Clock, type Json } from '../../contracts/core.ts'
+import { CodedError, type Clock, type Json, unlessAborted } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import type { EncodedRow } from '../../contracts/network.ts'
 import type { Input, ServedPrediction } from '../../contracts/event.ts'
@@ -102,7 +102,7 @@ export async function answer(
   request: PredictRequest,
   trial: TrialMark = {},
 ): Promise<AnsweredRequest> {
-  await prepared(predictor, request.inputs, predictor.batcher)
+  await prepared(predictor, request.inputs, { room: predictor.batcher, signal: request.signal })
   const rows = await eventLoop.each(request.inputs, (input, index) =>
     atIndex(index, () => encodeInput(input, predictor.task, predictor.base, predictor.maxTokens)),
   )
@@ -184,22 +184,28 @@ interface PreparingParts {
   readonly maxTokens: number
 }
 
-/** Absent: without a bound, where one caller asks. */
 export type PreparingRoom = Partial<Pick<Batcher, 'reserve'>>
 
-/** Before `encodeInput` of each of them. Throws `QUEUE_FULL`, and what `prepare` rejects with. */
+interface PreparingCaller {
+  /** Absent: without a bound, where one caller asks. */
+  readonly room?: PreparingRoom
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Before `encodeInput` of each of them. Throws `QUEUE_FULL`, what `prepare` rejects with, and the signal's reason. A caller that is gone
+ * leaves at once; its room is free when the work has ended.
+ */
 export async function prepared(
   { base, maxTokens }: PreparingParts,
   inputs: readonly Input[],
-  room: PreparingRoom = {},
+  { room, signal }: PreparingCaller = {},
 ): Promise<void> {
   if (base.prepare === undefined) return
-  const release = room.reserve?.(inputs.reduce((sum, input) => sum + sizeOf(input), 0))
-  try {
-    await preparedAll({ base, maxTokens }, inputs)
-  } finally {
-    release?.()
-  }
+  signal?.throwIfAborted()
+  const release = room?.reserve?.(inputs.reduce((sum, input) => sum + sizeOf(input), 0))
+  const work = preparedAll({ base, maxTokens }, inputs, signal).finally(release)
+  await (signal === undefined ? work : unlessAborted(work, signal))
 }
 
 /** What it holds of memory: the characters of its texts, also of those within its fields. */
@@ -212,9 +218,10 @@ function sizeOf(value: Json): number {
 async function preparedAll(
   { base, maxTokens }: PreparingParts,
   inputs: readonly Input[],
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   const outcomes = await Promise.allSettled(
-    inputs.map(async (input) => base.prepare?.(input, maxTokens)),
+    inputs.map(async (input) => base.prepare?.(input, maxTokens, signal)),
   )
   const index = outcomes.findIndex(({ status }) => status === 'rejected')
   const failed = outcomes[index]

@@ -43,7 +43,7 @@ export function openEmbeddingService(options: EmbeddingOptions): EmbeddingServic
   return {
     async embed({ inputs, version, key, signal }) {
       const { engine, batcher } = await options.engine()
-      await prepared({ base, maxTokens }, inputs, batcher)
+      await prepared({ base, maxTokens }, inputs, { room: batcher, signal })
       const rows = await eventLoop.each(inputs, (input) => base.encode(input, maxTokens))
       const held = await live.hold({ version, key })
       try {

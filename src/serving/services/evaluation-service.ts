@@ -94,7 +94,7 @@ export class EvaluationService {
       held.push(await live.hold({ version }))
       if (versions.against !== undefined) held.push(await live.hold({ version: versions.against }))
       const manifests = held.map(({ manifest }) => manifest)
-      const { questions, rejected } = await this.#questions(rows, manifests)
+      const { questions, rejected } = await this.#questions(rows, manifests, signal)
       const verdicts = []
       for (const manifest of manifests)
         verdicts.push(await this.#verdicts(manifest, questions, signal))
@@ -118,7 +118,7 @@ export class EvaluationService {
     return task.view.headline?.measure?.better === 'higher' ? 'error' : 'absolute_error'
   }
 
-  async #questions(rows: readonly Json[], manifests: readonly Manifest[]) {
+  async #questions(rows: readonly Json[], manifests: readonly Manifest[], signal: AbortSignal) {
     const { task } = this.#options
     // A label is right also where one of the versions does not know it.
     const head = manifests.reduce(
@@ -126,7 +126,7 @@ export class EvaluationService {
       task.start,
     )
     const parsed = await eventLoop.each(rows, (row) => unlessCoded(() => this.#lessonIn(row, head)))
-    const ready = await Promise.all(parsed.map(async (each) => this.#prepared(each)))
+    const ready = await Promise.all(parsed.map(async (each) => this.#prepared(each, signal)))
     const read = await eventLoop.each(ready, (each) =>
       each instanceof CodedError ? each : unlessCoded(() => this.#question(each)),
     )
@@ -153,11 +153,11 @@ export class EvaluationService {
     return { input, target: task.target(signal, undefined, head) }
   }
 
-  async #prepared(lesson: Lesson | CodedError): Promise<Lesson | CodedError> {
+  async #prepared(lesson: Lesson | CodedError, signal: AbortSignal): Promise<Lesson | CodedError> {
     if (lesson instanceof CodedError) return lesson
     try {
       const { base, maxTokens } = this.#options
-      await base.prepare?.(lesson.input, maxTokens)
+      await base.prepare?.(lesson.input, maxTokens, signal)
       return lesson
     } catch (error) {
       if (error instanceof CodedError) return error
