@@ -1,5 +1,8 @@
 /** Pictures for tests, made here: no file of a stranger is in the repository. */
+import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { model, node, valueInfo } from '../../src/nn/onnx/graph.ts'
 
 /** As much of sharp as the tests use. */
 interface Picture {
@@ -40,4 +43,23 @@ export function slope(width: number, height: number): Picture {
 
 export async function inputOf(made: Picture) {
   return { kind: 'image', image: (await made.toBuffer()).toString('base64') }
+}
+
+/** An ONNX file of no weights: of a picture of four times four, the means of its colours. */
+export function meansFile(folder: string): string {
+  const side = ['batch', 3, 4, 4]
+  const path = join(folder, 'means.onnx')
+  writeFileSync(
+    path,
+    model({
+      nodes: [
+        node('GlobalAveragePool', ['x'], ['pooled'], {}),
+        node('Flatten', ['pooled'], ['y'], {}),
+      ],
+      ...{ initializers: [], domains: [] },
+      inputs: [valueInfo('x', 'float32', side)],
+      outputs: [valueInfo('y', 'float32', ['batch', 3])],
+    }),
+  )
+  return path
 }

@@ -16,6 +16,7 @@ import { parseConfig } from '../../src/config/config.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { openLog } from '../../src/platform/log.ts'
 import { rejection } from '../coded.ts'
+import { meansFile } from '../bases/pictures.ts'
 import { root } from '../deploy/files.ts'
 import { removed, scratchFolder } from '../scratch-folder.ts'
 
@@ -26,6 +27,8 @@ function configOf(name: string): string {
   return readFileSync(join(examples, name, 'antikythera.yaml'), 'utf8')
 }
 
+const folder = mkdtempSync(join(tmpdir(), 'antikythera-examples-'))
+
 type Settings = Readonly<Record<string, unknown>>
 
 const tiny = { causal: join(root, 'test/reference/tiny-causal/llama') }
@@ -34,6 +37,10 @@ const smaller: Readonly<Record<string, Settings>> = {
   'e5-small': { base: 'use-lite', adapter: { method: 'ranpac', features: 256 } },
   minilm: { base: 'use-lite', adapter: { method: 'ranpac', features: 256 } },
   smollm2: { base: tiny, adapter: { method: 'lora', tail_layers: 1 } },
+  'efficientnet-lite0': {
+    base: { onnx: { file: meansFile(folder) } },
+    adapter: { method: 'head' },
+  },
 }
 
 /** Of tasks that closed forms do not learn. */
@@ -66,7 +73,6 @@ const models = Object.fromEntries(
   }),
 )
 
-const folder = mkdtempSync(join(tmpdir(), 'antikythera-examples-'))
 let daemon: Awaited<ReturnType<typeof startDaemon>>
 
 beforeAll(async () => {

@@ -9,9 +9,8 @@ import type { ModelClient } from '../../src/client/client.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { modelProblems, openCheaply } from '../../src/config/model-problems.ts'
 import { CodedError, type Json } from '../../src/contracts/core.ts'
-import { model as graph, node, valueInfo } from '../../src/nn/onnx/graph.ts'
 import { type inputs, signals, type tasks } from '../../src/plugins.ts'
-import { picture } from '../bases/pictures.ts'
+import { meansFile, picture } from '../bases/pictures.ts'
 import { runCli } from '../cli/run-cli.ts'
 import { root } from '../deploy/files.ts'
 import { scratchFolder } from '../scratch-folder.ts'
@@ -86,25 +85,6 @@ export const specimens: Readonly<Record<TaskName, Specimen>> = {
   },
 }
 
-/** Of a picture of four times four, its twelve means. */
-function onnxFile(): string {
-  const side = ['batch', 3, 4, 4]
-  const path = join(scratchFolder(), 'means.onnx')
-  writeFileSync(
-    path,
-    graph({
-      nodes: [
-        node('GlobalAveragePool', ['x'], ['pooled'], {}),
-        node('Flatten', ['pooled'], ['y'], {}),
-      ],
-      ...{ initializers: [], domains: [] },
-      inputs: [valueInfo('x', 'float32', side)],
-      outputs: [valueInfo('y', 'float32', ['batch', 3])],
-    }),
-  )
-  return path
-}
-
 const grey = await picture(4, 4, (x, y) => 40 * x + 9 * y)
   .png()
   .toBuffer()
@@ -144,7 +124,7 @@ export const specimensOfInputs = (): Readonly<Record<InputName, Specimen>> => ({
   },
   image: {
     ...labelled,
-    model: { ...classes, base: { onnx: { file: onnxFile(), fit: 'squeeze' } } },
+    model: { ...classes, base: { onnx: { file: meansFile(scratchFolder()), fit: 'squeeze' } } },
     input: () => ({ image: grey.toString('base64') }),
     flags: greyFile,
     columns: greyFile,

@@ -1,13 +1,12 @@
 /**
  * Logged choices of a fashion shop: the Open Bandit Dataset (CC BY 4.0). The source package `obp` on PyPI has 10,000 showings a
- * policy of it. It is fetched by pip when the case is played, and kept in the cache of this user.
+ * policy of it, fetched when the case is played.
  *
  * Saito et al. (2021), "Open Bandit Dataset and Pipeline: towards realistic and reproducible off-policy evaluation", NeurIPS.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { places } from '../../bootstrap/places.mjs'
-import { reasonLine, runTool } from '../../bootstrap/tool.mjs'
+import { fetched } from '../pypi.mjs'
 
 const RELEASE = '0.5.7'
 const USER = ['user_feature_0', 'user_feature_1', 'user_feature_2', 'user_feature_3']
@@ -18,7 +17,8 @@ const KINDS = ['item_feature_1', 'item_feature_2', 'item_feature_3']
  * has the user, the candidates, the place of the item that was shown, its reward and its probability. Throws where there is no pip.
  */
 export async function loggedChoices(campaign) {
-  const folder = await fetched()
+  const home = await fetched('obp', RELEASE, 'source')
+  const folder = join(home, `obp-${RELEASE}`, 'obp', 'dataset', 'obd')
   const read = (policy, file) =>
     csv(readFileSync(join(folder, policy, campaign, `${file}.csv`), 'utf8'))
   const items = read('random', 'item_context').map((row) => ({
@@ -52,26 +52,4 @@ function csv(text) {
     const cells = line.split(',')
     return Object.fromEntries(names.map((name, at) => [name, cells[at]]))
   })
-}
-
-/** Where the files are. pip reads what the package needs before it keeps it, and nothing of it is installed. */
-async function fetched() {
-  const home = join(places().cache, 'examples', `obp-${RELEASE}`)
-  const inside = join(`obp-${RELEASE}`, 'obp', 'dataset', 'obd')
-  if (existsSync(home)) return join(home, inside)
-  const work = `${home}.work`
-  rmSync(work, { recursive: true, force: true })
-  mkdirSync(work, { recursive: true })
-  const flags = ['--quiet', '--no-deps', '--no-binary=:all:', '--ignore-requires-python']
-  await python(['-m', 'pip', 'download', ...flags, '--dest', work, `obp==${RELEASE}`])
-  const archive = readdirSync(work).find((name) => name.endsWith('.tar.gz'))
-  if (archive === undefined) throw new Error(`pip kept no source package of obp ${RELEASE}`)
-  await python(['-m', 'tarfile', '-e', join(work, archive), work])
-  renameSync(work, home)
-  return join(home, inside)
-}
-
-async function python(args) {
-  const result = await runTool('python3', args, { timeoutSeconds: 300 })
-  if (result.code !== 0 || result.stopped) throw new Error(reasonLine(result))
 }
