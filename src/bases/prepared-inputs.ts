@@ -2,6 +2,7 @@
  * What was made of each input that still exists: work that takes long, done once, before `encode` asks for it. It ends early when
  * no caller waits for it any longer.
  */
+import { setMaxListeners } from 'node:events'
 import type { Input } from '../contracts/event.ts'
 
 type MakeInput<Made> = (input: Input, maxTokens: number, signal: AbortSignal) => Promise<Made>
@@ -52,7 +53,10 @@ export class PreparedInputs<Made extends object> {
         }),
       join(signal) {
         callers += 1
-        signal?.addEventListener('abort', () => leave(signal.reason), { signal: settled.signal })
+        if (signal === undefined) return
+        // One request has many inputs.
+        setMaxListeners(0, signal)
+        signal.addEventListener('abort', () => leave(signal.reason), { signal: settled.signal })
       },
     }
     this.#making.set(input, preparation)

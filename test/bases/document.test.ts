@@ -1,6 +1,6 @@
 /** Documents: how they are cut, what their rows are, and what is refused. */
 import { fileURLToPath } from 'node:url'
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { openBert } from '../../src/bases/bert/bert.ts'
 import { openDocument } from '../../src/bases/document/document.ts'
 import { partsOf } from '../../src/bases/document/parts.ts'
@@ -160,4 +160,16 @@ test('a document that no caller waits for any longer is read no further, and for
   await Promise.all([base.prepare?.(input, TOKENS, other.signal), base.prepare?.(input, TOKENS)])
   expect(embedded).toBe(parts)
   embedRows.mockRestore()
+})
+
+test('a request with many documents waits for all of them without a warning', async () => {
+  const warned = vi.fn()
+  process.on('warning', warned)
+  onTestFinished(() => void process.off('warning', warned))
+  const base = openDocument(tiny, 'mean')
+  const { signal } = new AbortController()
+  const inputs = Array.from({ length: 12 }, () => written('the price'))
+  await Promise.all(inputs.map(async (input) => base.prepare?.(input, TOKENS, signal)))
+  await new Promise(setImmediate)
+  expect(warned).not.toHaveBeenCalled()
 })
