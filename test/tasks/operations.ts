@@ -131,7 +131,7 @@ export const specimensOfInputs = (): Readonly<Record<InputName, Specimen>> => ({
   },
   document: {
     ...labelled,
-    model: { ...classes, base: { document: { of: 'use-lite' } } },
+    model: { ...classes, base: { document: { of: 'use-lite', pool: 'mean' } } },
     input: (at) => ({ document: `the phone ${at} is fine` }),
     flags: textFile,
     columns: textFile,
