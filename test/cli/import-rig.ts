@@ -8,6 +8,8 @@ import { afterAll, beforeAll, beforeEach, inject, type TestContext } from 'vites
 import { peftPython } from '../../deploy/bootstrap/peft.mjs'
 import { modelOf, openBase } from '../../src/config/model-parts.ts'
 import { openRegistry } from '../../src/app/model.ts'
+import type { Base } from '../../src/contracts/base.ts'
+import type { EncodedRow } from '../../src/contracts/network.ts'
 import { methods, tasks } from '../../src/plugins.ts'
 import type { Version } from '../../src/versions/contract.ts'
 import { systemClock } from '../../src/platform/clock.ts'
@@ -53,6 +55,11 @@ export function casesOfPeft(...names: readonly string[]): (name: string) => stri
 /** What the real PEFT answers with an adapter of ours. */
 export async function openedByPeft(adapter: string): Promise<readonly PeftRow[]> {
   return peft('open', adapter)
+}
+
+/** The embeddings of pairs of texts, each [ids, place of the second text], with an adapter of ours. */
+export async function pairsByPeft(adapter: string, rows: readonly (readonly [number[], number])[]) {
+  return peft<readonly number[]>('pairs', adapter, JSON.stringify(rows))
 }
 
 /** The logits of each position of our token classifier, and of what PEFT made of it in `<adapter>-on`. */
@@ -116,9 +123,13 @@ export async function inRegistry(config: string, version: string): Promise<Versi
 /** As the server computes them. */
 export async function servedLogits(version: Version, texts: readonly string[]) {
   const base = await openBase({ bert: tinyBert })
+  const rows = texts.map((text) => base.encode({ kind: 'text', text }, 64))
+  return servedRows(base, version, rows)
+}
+
+async function servedRows(base: Base, version: Version, encoded: readonly EncodedRow[]) {
   const engine = await openServingEngine({ base, methods, tasks, workers: 1 })
   await engine.load('v', version)
-  const encoded = texts.map((text) => base.encode({ kind: 'text', text }, 64))
   const logits = await engine.run(encoded.map((row) => ({ adapter: 'v', encoded: row })))
   await engine.close()
   return logits.map((row) => [...row])
@@ -126,7 +137,13 @@ export async function servedLogits(version: Version, texts: readonly string[]) {
 
 /** The same, with a head that passes the embedding through. */
 export async function servedEmbeddings(version: Version, texts: readonly string[]) {
-  const { width, unit } = (await openBase({ bert: tinyBert })).network
+  const base = await openBase({ bert: tinyBert })
+  const rows = texts.map((text) => base.encode({ kind: 'text', text }, 64))
+  return embeddingsOf(base, version, rows)
+}
+
+export async function embeddingsOf(base: Base, version: Version, rows: readonly EncodedRow[]) {
+  const { width, unit } = base.network
   const names = Array.from({ length: width }, (_, at) => `e${at}`)
   const weight = new Float32Array(width * width)
   for (let at = 0; at < width; at += 1)
@@ -134,8 +151,6 @@ export async function servedEmbeddings(version: Version, texts: readonly string[
   const parameters = new Map(version.parameters)
     .set('head.weight', { shape: [width, width], data: weight })
     .set('head.bias', { shape: [width], data: new Float32Array(width) })
-  return servedLogits(
-    { manifest: { ...version.manifest, facts: { labels: names } }, parameters },
-    texts,
-  )
+  const passing = { manifest: { ...version.manifest, facts: { labels: names } }, parameters }
+  return servedRows(base, passing, rows)
 }

@@ -3,6 +3,7 @@ The other side of the exchange of adapters, for tests that run against the real 
 
     train FOLDER [CASE …]      trains adapters on tiny-bert/half in several ways, as users write them
     open ADAPTER               opens an adapter of ours
+    pairs ADAPTER ROWS         opens one of pairs; of each row [ids, place of the second text] its embedding at unit length
     classify ADAPTER           opens an export of ours as a classifier of tokens, or of sequences with any number of labels, trains
                                a step of it and saves it to ADAPTER-on
     snippet FOLDER HUB BASE    runs the Python of an exported version's README.md there, with the folder BASE for the
@@ -184,6 +185,17 @@ def opened(folder):
         return PeftModel.from_pretrained(base, folder).eval()
 
 
+@torch.no_grad()
+def pairs(folder, rows):
+    model = opened(folder)
+    embeddings = []
+    for ids, second in rows:
+        given = {"input_ids": torch.tensor([ids]), "token_type_ids": torch.tensor([[int(at >= second) for at in range(len(ids))]])}
+        hidden = model(**given).last_hidden_state
+        embeddings.append(torch.nn.functional.normalize(hidden.mean(dim=1), dim=-1)[0].tolist())
+    return embeddings
+
+
 def pooled(module, given, named, output):
     """In place of the pooled [CLS]: what our heads read."""
     hidden = output["last_hidden_state"]
@@ -249,6 +261,8 @@ def answered(what, folder, *names):
         return printed(Path(folder), *names)
     if what == "classify":
         return classified(Path(folder))
+    if what == "pairs":
+        return pairs(Path(folder), json.loads(names[0]))
     if what == "open":
         model = opened(Path(folder))
         return rows_of(lambda ids: embed(model, ids))
