@@ -10,10 +10,13 @@ const parsed = (fields: string, more = '') =>
 
 const whole = '{ schema: { amount: number }, bases: { note: use-lite } }'
 
-test('a model on fields has the defaults of tables', () => {
-  const { base, adapter } = parsed(whole).models.m!
+test('a model on fields has the defaults of tables, with more decay; a bare head has none of them', () => {
+  const { base, adapter, train } = parsed(whole).models.m!
   expect(base).toMatchObject({ fields: { bases: { note: 'use-lite' }, hidden: [64], window: 30 } })
   expect(adapter.method).toBe('full')
+  expect(train).toMatchObject({ weight_decay: 10, weight_decay_steps: 600, average: 0.997 })
+  const bare = parsed('{ bases: { note: use-lite }, standardise: false }').models.m!
+  expect([bare.adapter.method, bare.train.weight_decay]).toEqual(['head', 0])
 })
 
 test('the base of a field is the one that another model has opened', async () => {
