@@ -54,6 +54,13 @@ function small(base: unknown): unknown {
   return Object.fromEntries(Object.entries(base).map(([name, part]) => [name, small(part)]))
 }
 
+/** A closed form of as many features as there are rows costs more than all of them. */
+function few(adapter: unknown): unknown {
+  return typeof adapter === 'object' && adapter !== null && 'features' in adapter
+    ? { ...adapter, features: 64 }
+    : adapter
+}
+
 /** The models of all cases, in one daemon. */
 const models = Object.fromEntries(
   names.flatMap((name) => {
@@ -61,11 +68,13 @@ const models = Object.fromEntries(
     return Object.entries(written.models).map(([model, settings]) => {
       const base = typeof settings.base === 'string' ? smaller[settings.base] : undefined
       const change = base && withoutSums.includes(settings.task) ? reaching : base
+      const adapter = few(settings.adapter)
       const memory = settings.memory !== undefined && { ...settings.memory, embedding: 'use-lite' }
       return [
         model,
         {
-          ...{ ...settings, base: small(settings.base), ...change, ...(memory && { memory }) },
+          ...{ ...settings, base: small(settings.base), ...(adapter !== undefined && { adapter }) },
+          ...{ ...change, ...(memory && { memory }) },
           trigger: { policy: 'count', every: 8, rest: '100ms' },
         },
       ]
