@@ -162,6 +162,47 @@ test('a form with one file is a prediction or feedback, and any other is refused
   expect(await sent('--x--')).toBe('REQUEST_INVALID')
 })
 
+test('a client of the OpenAI API asks about a picture as a part of a message', async () => {
+  const ask = async (content: unknown) => {
+    const messages = [{ role: 'user', content }]
+    const answer = await fetch(`${daemon.url}/v1/chat/completions`, {
+      ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
+      body: JSON.stringify({ model: 'm', messages }),
+    })
+    return (await answer.json()) as {
+      readonly choices: readonly { readonly message: { readonly content: string } }[]
+      readonly error?: { readonly code: string; readonly param: string }
+    }
+  }
+  const part = (url: string, more: object = {}) => ({
+    type: 'image_url',
+    image_url: { url, ...more },
+  })
+  const dataUrl = `data:image/png;base64,${await made('checks', 36)}`
+  const { choices } = await ask([part(dataUrl, { detail: 'auto' })])
+  expect(choices[0]?.message.content).toBe('checks')
+  // Longer than a body for texts may be.
+  const noise = (x: number, y: number, c: number) => (x * x * 7919 + y * y * 104729 + c * 31) % 251
+  const large = await picture(400, 400, noise).png().toBuffer()
+  expect(large.length).toBeGreaterThan(262_144)
+  const seen = await ask([part(`data:image/png;base64,${large.toString('base64')}`)])
+  expect(['stripes', 'checks']).toContain(seen.choices[0]?.message.content)
+
+  const refused = async (...content: object[]) => {
+    const { error } = await ask(content)
+    return `${error?.code} ${error?.param}`
+  }
+  const at = 'messages.0.content'
+  expect(await refused(part('https://example.com/cat.png'))).toContain('IMAGE_INVALID')
+  expect(await refused(part(dataUrl, { detail: 'high' }))).toBe(
+    `unsupported_parameter ${at}.0.image_url.detail`,
+  )
+  expect(await refused(part(dataUrl), part(dataUrl))).toBe(`REQUEST_INVALID ${at}.1`)
+  expect(await refused({ type: 'text', text: 'what is it?' }, part(dataUrl))).toContain(
+    `REQUEST_INVALID ${at}.1`,
+  )
+})
+
 test('the command line sends the file of a picture', async () => {
   const path = join(folder, 'board.png')
   writeFileSync(path, Buffer.from(await made('checks', 35), 'base64'))

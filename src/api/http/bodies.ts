@@ -17,6 +17,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The route reads its body itself, as a `RawBody`. */
     readonly raw?: boolean
+    /** The body may name any model, and be as long as that model takes. */
+    readonly bodyNamesModel?: boolean
     /** Answers without a token, and while the server drains. */
     readonly probe?: boolean
     /** Answers without a token: it contains nothing about the models. */
@@ -54,14 +56,16 @@ function bodyBytes({ limits }: BodyBounds, models: readonly ReadingModel[]): num
 export function boundBodies(app: FastifyInstance, bounds: BodyBounds): void {
   const most = bodyBytes(bounds, bounds.models)
   app.addHook('onRoute', (route) => {
-    if (route.url.includes('/:model/')) route.bodyLimit ??= most
+    if (route.url.includes('/:model/') || route.config?.bodyNamesModel === true)
+      route.bodyLimit ??= most
   })
 }
 
-/** Of the model that the path names. */
-function sizeOf({ params }: FastifyRequest, bounds: BodyBounds): JsonLimits {
+/** Of the model that the path names, or of any that the body may name. */
+function sizeOf({ params, routeOptions }: FastifyRequest, bounds: BodyBounds): JsonLimits {
   const { model } = Object(params) as { readonly model?: string }
-  const named = bounds.models.filter(({ name }) => name === model)
+  const isAny = routeOptions.config.bodyNamesModel === true
+  const named = bounds.models.filter(({ name }) => isAny || name === model)
   return { bytes: bodyBytes(bounds, named), depth: bounds.limits.json_depth }
 }
 

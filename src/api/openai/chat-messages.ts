@@ -5,11 +5,24 @@ import type { JsonObject } from '../../payloads/reading.ts'
 import { unsupported } from './parameters.ts'
 import { writtenCalls } from './tools.ts'
 
-/** Of its parts only text is read. */
 interface ChatMessage {
   readonly role: string
-  readonly content?: string | readonly { readonly type: string; readonly text?: string }[] | null
+  readonly content?: string | readonly ContentPart[] | null
   readonly tool_calls?: readonly JsonObject[] | null
+}
+
+interface ContentPart {
+  readonly type: string
+  readonly text?: string
+  readonly image_url?: { readonly url: string; readonly detail?: string | null }
+}
+
+/** What a model that writes no texts answers, with the field of the request that it stands in. */
+export interface AskedContent {
+  /** Of a file, its data URL. */
+  readonly text: string
+  readonly param: string
+  readonly isFile?: boolean
 }
 
 const roles: readonly string[] = ['system', 'developer', 'user', 'assistant', 'tool', 'function']
@@ -20,10 +33,19 @@ export function refuseMessageFields(messages: readonly object[], more: readonly 
     refuseFields(message, ['role', 'content', ...more], `messages.${at}`)
     const { content } = message as ChatMessage
     if (!Array.isArray(content)) continue
-    for (const [index, part] of (content as readonly { readonly type: string }[]).entries())
-      if (part.type === 'text')
-        refuseFields(part, ['type', 'text'], `messages.${at}.content.${index}`)
+    for (const [index, part] of (content as readonly ContentPart[]).entries())
+      refusePartFields(part, `messages.${at}.content.${index}`)
   }
+}
+
+function refusePartFields(part: ContentPart, place: string): void {
+  if (part.type === 'text') refuseFields(part, ['type', 'text'], place)
+  if (part.type !== 'image_url' || part.image_url === undefined) return
+  refuseFields(part, ['type', 'image_url'], place)
+  // Every picture is seen in one size.
+  const { detail, ...picture } = part.image_url
+  const isUsual = detail === undefined || detail === 'auto'
+  refuseFields(isUsual ? picture : { detail, ...picture }, ['url'], `${place}.image_url`)
 }
 
 function refuseFields(object: object, known: readonly string[], place: string): void {
@@ -52,8 +74,8 @@ export function plainMessages(messages: readonly ChatMessage[], instruction?: st
 
 const ROLES: Readonly<Record<string, string>> = { developer: 'system', tool: 'user' }
 
-/** Throws `REQUEST_INVALID` for an unknown role, for no message of a user, and for images and the like. */
-export function lastOfUser(messages: readonly ChatMessage[]): { text: string; param: string } {
+/** A text, or one picture. Throws `REQUEST_INVALID` for an unknown role, for no message of a user, and for both together and the like. */
+export function lastOfUser(messages: readonly ChatMessage[]): AskedContent {
   for (const [at, { role }] of messages.entries())
     if (!roles.includes(role))
       throw invalid(
@@ -62,7 +84,13 @@ export function lastOfUser(messages: readonly ChatMessage[]): { text: string; pa
       )
   const at = messages.findLastIndex(({ role }) => role === 'user')
   if (at < 0) throw invalid('messages', 'without a message of the role user')
-  return { text: textOf(messages[at]?.content ?? '', at), param: `messages.${at}.content` }
+  const content = messages[at]?.content ?? ''
+  const param = `messages.${at}.content`
+  const [part, ...others] = typeof content === 'string' ? [] : content
+  if (part?.image_url === undefined || part.type !== 'image_url')
+    return { text: textOf(content, at), param }
+  if (others.length > 0) throw invalid(`${param}.1`, 'too many: a picture is asked about alone')
+  return { text: part.image_url.url, param: `${param}.0.image_url.url`, isFile: true }
 }
 
 function textOf(content: NonNullable<ChatMessage['content']>, at: number): string {

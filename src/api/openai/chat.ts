@@ -48,7 +48,21 @@ function bodyOf(mostAnswers: number) {
           Type.Union([
             Type.String(),
             Type.Null(),
-            Type.Array(Type.Object({ type: Type.String(), text: Type.Optional(Type.String()) })),
+            Type.Array(
+              Type.Object({
+                type: Type.String(),
+                text: Type.Optional(Type.String()),
+                image_url: Type.Optional(
+                  Type.Object(
+                    { url: Type.String(), detail: Optional(Type.String()) },
+                    {
+                      description:
+                        'alone in its message, of a model that reads pictures: a data URL; no address is opened',
+                    },
+                  ),
+                ),
+              }),
+            ),
           ]),
         ),
         tool_calls: Optional(Type.Array(Type.Unsafe<JsonObject>({ type: 'object' }))),
@@ -91,7 +105,11 @@ export function addChatRoute(app: FastifyInstance, services: Services): void {
   }
   app.post<{ Body: ChatBody }>(
     '/chat/completions',
-    { schema, config: { role: 'predict' }, preValidation: refuseUnsupported(chatParameters) },
+    {
+      schema,
+      config: { role: 'predict', bodyNamesModel: true },
+      preValidation: refuseUnsupported(chatParameters),
+    },
     async (request, reply) => {
       const { body } = request
       if ((body.top_logprobs ?? 0) > 0 && body.logprobs !== true)

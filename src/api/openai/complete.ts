@@ -14,14 +14,14 @@ import type { ModelServices } from '../../serving/services/model-services.ts'
 import { requestInput } from '../../serving/services/prediction-service.ts'
 import { namedModel, type Services } from '../../serving/services/services.ts'
 import { traceparentOf } from '../http/trace-requests.ts'
+import type { AskedContent } from './chat-messages.ts'
 import type { Envelope, EnvelopeOf } from './response-format.ts'
 import type { Common } from './parameters.ts'
 import { headOf, type CompletionHead, type Usage } from './written.ts'
 
 interface CompletionRequest {
   readonly model: string
-  /** Texts with the field of the request that each stands in. */
-  readonly texts: readonly { readonly text: string; readonly param: string }[]
+  readonly texts: readonly AskedContent[]
   /** The same user stays on the same side of a canary. */
   readonly user: string | undefined
   readonly n: number | null | undefined
@@ -52,9 +52,7 @@ export async function complete(
     throw failure('REQUEST_INVALID', `the model ${name} gives one answer`, {
       details: { param: 'n' },
     })
-  const inputs = await eventLoop.each(texts, ({ text, param }) =>
-    inputOf(services, model, text, param),
-  )
+  const inputs = await eventLoop.each(texts, (asked) => inputOf(services, model, asked))
   const { manifest, predictions } = await model.predictions.predict({
     ...{ inputs, version, key: user, signal: request.over },
     traceparent: traceparentOf(request),
@@ -78,11 +76,26 @@ function beforeStop(text: string, stop: Common['stop']): string {
 }
 
 /** Where a text is none of its inputs, it has the JSON of one. */
-function inputOf(services: Services, model: ModelServices, text: string, param: string): Input {
-  const { base } = model
+function inputOf(services: Services, { base }: ModelServices, asked: AskedContent): Input {
+  const { text, param, isFile } = asked
   const isText = base.reads.includes(textInput)
-  const value = isText ? text : jsonInput(base.reads, text, param, services)
+  const value =
+    isFile === true
+      ? fileInput(base.reads, asked)
+      : isText
+        ? text
+        : jsonInput(base.reads, text, param, services)
   return requestInput(base, services.limits, value, `/${param.replaceAll('.', '/')}`)
+}
+
+function fileInput(reads: readonly InputKind[], { text, param }: AskedContent): Json {
+  const kind = reads.find(({ files }) => files !== undefined)
+  if (kind !== undefined) return keyed(kind, text)
+  const place = param.slice(0, param.lastIndexOf('.image_url'))
+  const names = reads.map(({ name }) => name).join(', ')
+  throw failure('REQUEST_INVALID', `${place}.type is image_url; this model reads ${names}`, {
+    details: { param: `${place}.type` },
+  })
 }
 
 function jsonInput(

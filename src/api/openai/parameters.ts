@@ -60,7 +60,7 @@ const common = {
 export const chatParameters = {
   ...common,
   messages: honoured(
-    '`role` and `content` of text; of a language model also `tool_calls` and `tool_call_id`; any other field that is not empty is refused',
+    '`role` and `content` of text; of a model that reads pictures one `image_url` alone, a data URL, as no address is opened; of a language model also `tool_calls` and `tool_call_id`; any other field that is not empty is refused',
   ),
   max_completion_tokens: honoured('as `max_tokens`'),
   logprobs: honoured('the scores of an answer as log-probabilities'),
