@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Input } from '../../src/contracts/event.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { rejection } from '../coded.ts'
 import { fakeBase } from './fake-base.ts'
@@ -53,6 +54,22 @@ test('a version that was taught with another chat template answers, and the log 
   for (const version of ['v8', 'v1']) await live.swap(await registry.promote(version))
   const warned = log.lines.filter(({ level }) => level === 'warn').map(({ details }) => details)
   expect(warned).toMatchObject([{ version: 'v7', code: 'CHAT_TEMPLATE_CHANGED' }])
+})
+
+test('the work for an input ends with the request that asked for it', async () => {
+  const registry = openFakeRegistry('m', 2)
+  await registry.promote('v1')
+  const gone = new AbortController()
+  let asked: AbortSignal | undefined
+  const prepare = async (_input: Input, _maxTokens: number, signal?: AbortSignal) => {
+    asked = signal
+    gone.abort(new Error('gone'))
+    return new Promise<void>(() => undefined)
+  }
+  const { live } = await openLive({ registry, live: { base: { ...fakeBase, prepare } } })
+  const answer = live.predict({ inputs: [text('A')], signal: gone.signal })
+  await expect(answer).rejects.toThrow('gone')
+  expect(asked?.aborted).toBe(true)
 })
 
 test('without a live version it is not ready, and becomes so by the first move', async () => {
