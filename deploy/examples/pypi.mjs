@@ -33,5 +33,6 @@ export async function fetched(name, release, kind) {
 
 async function python(args) {
   const result = await runTool('python3', args, { timeoutSeconds: 300 })
-  if (result.code !== 0 || result.stopped) throw new Error(reasonLine(result))
+  if (result.code !== 0 || result.stopped)
+    throw new Error(`python3 ${args.slice(0, 3).join(' ')}: ${reasonLine(result)}`)
 }

@@ -55,7 +55,10 @@ export const e5Recipe = {
   forOpenClasses: openLabels(ranpac(2048, 100)),
 } as const satisfies ModelDefaults
 
-/** The embedding of a picture as it is, until a choice on development data says more. */
+/**
+ * The embedding of a picture as it is: on development pictures a closed form is ahead of every other method in one pass, and ridges from
+ * 30 to 1000 are as good. Chosen by the bench `chosen-pictures`.
+ */
 export const picturesRecipe = {
   adapter: { method: 'lora', tail_layers: 2 },
   forClasses: { adapter: { ...ranpac(2048, 100), depth: 1 } },

@@ -30,7 +30,7 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
       'text-defaults',
       'worth',
       'languages',
-      ...['answer-cost', 'spans', 'labels', 'bandit', 'pairs', 'chosen-fields'],
+      ...['answer-cost', 'spans', 'labels', 'bandit', 'pairs', 'chosen-fields', 'chosen-pictures'],
     ],
   ],
   speed: ['serve', 'step', 'small', 'growth', 'freshness', 'documents'],
