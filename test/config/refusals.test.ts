@@ -639,6 +639,9 @@ test.each([
   ['two documents', 'a: 1\n---\nb: 2\n', 'config:2:1'],
   ['a tab as indentation', 'a:\n\tb: 1\n', 'config:2:1'],
   ['an unknown tag', 'data_dir: !!js/function x\n', 'config:1:11'],
+  ['an alias of no anchor', 'data_dir: *place\n', 'config:1:11'],
+  ['a merge of what is no map', 'data_dir: &place x\nserver: { <<: *place }\n', 'config:2:11'],
+  ['a merge of no anchor', 'server:\n  <<: *none\n', 'config:2:7'],
 ])('%s is malformed YAML, with line and column', (_what, text, place) => {
   const error = refusal(text)
   expect(error.code).toBe('CONFIG_MALFORMED')
@@ -650,6 +653,21 @@ test('a document of aliases that grows without end is refused', () => {
   for (const [name, inner] of ['ba', 'cb', 'dc', 'ed', 'fe'].map((pair) => pair.split('')))
     rows.push(`${name}: &${name} [${`*${inner}, `.repeat(10)}]`)
   expect(refusal(rows.join('\n')).code).toBe('CONFIG_MALFORMED')
+})
+
+test('what is wrong with a merged setting is told at the line where it is written', () => {
+  const text = [
+    'models:',
+    '  a: &common { base: use-lite, labels: [x, y], train: { epochs: none } }',
+    '  b: { <<: [*common, { labels: 3 }], replay: { capacity: x } }',
+  ].join('\n')
+  expect(refusal(text).details).toMatchObject({
+    problems: [
+      { place: 'config:2:65', pointer: '/models/a/train/epochs' },
+      { place: 'config:2:65', pointer: '/models/b/train/epochs' },
+      { place: 'config:3:58', pointer: '/models/b/replay/capacity' },
+    ],
+  })
 })
 
 test('a token that no header can carry is refused, and not shown', () => {
