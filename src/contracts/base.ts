@@ -134,6 +134,8 @@ export interface LanguageModel {
    * opened, or a raw text. Not truncated. Throws a coded error for a conversation that the template refuses.
    */
   prompt(input: Input): Int32Array
+  /** A raw text in which the texts of control tokens are these tokens, as the tokenizer's own library reads it. Absent: it has none. */
+  rawPrompt?(text: string): Int32Array
   /** The ids that begin each raw text, such as BOS; a prompt that is cut keeps them. Absent: none. */
   readonly before?: readonly number[]
   /** A text that follows others, such as an answer: no markers, no control tokens. */
@@ -146,6 +148,8 @@ export interface LanguageModel {
   readonly ends: readonly number[]
   /** The most tokens that prompt and answer may have together. */
   readonly positions: number
+  /** How many ids there are. */
+  readonly vocabulary: number
   /** sha256 of the chat template, the special tokens that it names, and the token that ends an answer. */
   readonly template: string
 }

@@ -236,6 +236,90 @@ test('prompts are continued as they are: one, or several with all their choices'
   expect(finished.sort()).toEqual(['0 length', '1 stop'])
 })
 
+const choicesOf = (answer: { body: string }) =>
+  json(answer).choices as unknown as readonly {
+    text: string
+    finish_reason: string
+    logprobs: {
+      tokens: string[]
+      token_logprobs: (number | null)[]
+      top_logprobs: (object | null)[]
+      text_offset: number[]
+    } | null
+  }[]
+
+test('a prompt is repeated with the likelihoods of its tokens, with an answer or alone, whole and as a stream', async () => {
+  const { post } = await open()
+  const [both] = choicesOf(
+    await post('completions', { prompt: 'xyz', max_tokens: 2, echo: true, logprobs: 1 }),
+  )
+  expect(both).toMatchObject({ text: 'xyzab', finish_reason: 'length' })
+  expect(both!.logprobs).toMatchObject({
+    tokens: ['x', 'y', 'z', 'a', 'b'],
+    token_logprobs: [null, -2, -2, -1, -1],
+    text_offset: [0, 1, 2, 3, 4],
+  })
+  expect(both!.logprobs!.top_logprobs[0]).toBeNull()
+  const answer = await post('completions', {
+    prompt: 'xyz',
+    max_tokens: 0,
+    echo: true,
+    logprobs: 0,
+  })
+  expect(choicesOf(answer)[0]).toMatchObject({ text: 'xyz', finish_reason: 'length' })
+  expect(json(answer).usage).toMatchObject({ prompt_tokens: 3, completion_tokens: 0 })
+  const plain = { prompt: ['x', 'yz'], max_tokens: 0, echo: true }
+  expect(choicesOf(await post('completions', plain)).map(({ text }) => text)).toEqual(['x', 'yz'])
+  const stream = await post('completions', {
+    prompt: 'xy',
+    max_tokens: 1,
+    echo: true,
+    stream: true,
+  })
+  const pieces = chunksIn(stream).map(({ choices }) => (choices[0] as { text?: string }).text)
+  expect(pieces.join('')).toBe('xya')
+})
+
+test('ids of tokens are a prompt, and the answer to them is not kept for feedback', async () => {
+  const { post, served } = await open()
+  const one = choicesOf(
+    await post('completions', { prompt: [120, 121], max_tokens: 1, echo: true }),
+  )
+  expect(one.map(({ text }) => text)).toEqual(['xya'])
+  const two = choicesOf(await post('completions', { prompt: [[120], [121]], max_tokens: 1 }))
+  expect(two).toHaveLength(2)
+  expect(served).toEqual([])
+})
+
+test('control tokens of a prompt are read where they are asked for, by a caller who may operate the model', async () => {
+  const prompts: Int32Array[] = []
+  const tokens: Partial<LanguageModel> = {
+    rawPrompt: (whole) => Int32Array.from(whole.replace('<s>', '\u0001'), (c) => c.charCodeAt(0)),
+    bytes: (id) => (id === 1 ? new Uint8Array() : Uint8Array.of(id)),
+  }
+  const { post, decoder } = await open({}, {}, tokens)
+  await post('completions', { prompt: '<s>x', max_tokens: 1, parse_special: true })
+  await post('completions', { prompt: '<s>x', max_tokens: 1 })
+  for (const [row] of decoder.steps) prompts.push(row!.ids)
+  expect(prompts.map((ids) => [...ids])).toEqual([
+    [1, 120],
+    [60, 115, 62, 120],
+  ])
+})
+
+test.each([
+  [{ prompt: 'x', max_tokens: 0 }, '/max_tokens'],
+  [{ prompt: [[120], [5000]] }, '/prompt/1/0'],
+  [{ prompt: [7, -1] }, '/prompt'],
+  [{ prompt: [] }, '/prompt'],
+  [{ prompt: [[]] }, '/prompt'],
+])('the prompt %j is refused at its place', async (body, pointer) => {
+  const { post } = await open()
+  const answer = await post('completions', body)
+  expect(answer.status).toBe(400)
+  expect(JSON.stringify(json(answer).error)).toContain(pointer.slice(1).replaceAll('/', '.'))
+})
+
 test('all prompts of a request are continued by the version that the answer names', async () => {
   const { post, live, registry } = await open()
   const hold = live.hold.bind(live)

@@ -3,6 +3,7 @@ import { format, resolveConfig } from 'prettier'
 import {
   chatParameters,
   completionParameters,
+  ownCompletionParameters,
   embeddingParameters,
   type Parameters,
 } from '../../src/api/openai/parameters.ts'
@@ -95,7 +96,7 @@ function baseSettings(): string {
 function openaiParameters(): string {
   const routes: Readonly<Record<string, Parameters>> = {
     chat: chatParameters,
-    completions: completionParameters,
+    completions: { ...completionParameters, ...ownCompletionParameters },
     embeddings: embeddingParameters,
   }
   const rows = new Map<string, { readonly cells: readonly string[]; readonly routes: string[] }>()

@@ -373,6 +373,43 @@ test('the tokens of a text that is known come with the likelihood that they woul
   ])
 })
 
+test('the tokens of a prompt come with the likelihood that they would be drawn with, in parts or whole', async () => {
+  const prompt = Int32Array.of(7, 8, 9, 30, 2)
+  const scored = async (sizes: readonly number[]) => {
+    const sequence = (sequences += 1)
+    const all = []
+    let from = 0
+    for (const size of sizes) {
+      const ids = prompt.subarray(from, from + size)
+      const next = { ids: prompt.subarray(from + 1, from + 1 + size), likeliest: 2 }
+      const row = { sequence, adapter: 'two', from, ids, next, sampling: greedy }
+      all.push(...(await engine.step([row])).scored)
+      from += size
+    }
+    engine.forget([sequence])
+    return all
+  }
+  const drawn = async (at: number) => {
+    const sequence = (sequences += 1)
+    const row = { sequence, adapter: 'two', from: 0, ids: prompt.slice(0, at) }
+    const sampling = { ...greedy, given: prompt[at]!, likeliest: 2 }
+    const step = await engine.step([{ ...row, sampling }])
+    engine.forget([sequence])
+    return step.drawn[0]!
+  }
+  const whole = await scored([5])
+  const parts = await scored([2, 2, 1])
+  expect(whole).toHaveLength(4)
+  for (const [at, token] of whole.entries())
+    for (const other of [parts[at]!, await drawn(at + 1)]) {
+      expect(other.token).toBe(token.token)
+      expect(other.logProbability).toBeCloseTo(token.logProbability, 4)
+      expect(other.likeliest!.map((each) => each.token)).toEqual(
+        token.likeliest!.map((each) => each.token),
+      )
+    }
+})
+
 test('a text that the thread no longer has fails, rather than going on from nothing', async () => {
   const row = { sequence: (sequences += 1), adapter: 'one', from: 3, ids: Int32Array.of(1) }
   await expect(engine.step([row])).rejects.toMatchObject({ code: 'ENGINE_FAILED' })

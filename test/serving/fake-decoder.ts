@@ -14,16 +14,23 @@ export function openFakeDecoder(next: Next = countUp) {
   let waiting: (() => void)[] = []
   let isHeld = false
   let fault: Error | undefined
-  const likeliestOf = (row: SequenceRow) =>
-    Array.from({ length: row.sampling?.likeliest ?? 0 }, (_, at) => ({
+  const likeliestOf = (row: SequenceRow, count = 0) =>
+    Array.from({ length: count }, (_, at) => ({
       ...{ token: next(row) + at, logProbability: -1 - at },
     }))
   const answer = (rows: readonly SequenceRow[]): DecodedStep => ({
     drawn: rows.map((row) => ({
       token: row.sampling === undefined ? -1 : next(row),
       logProbability: row.adapter === 'broken' ? NaN : -1,
-      ...(row.sampling?.likeliest !== undefined && { likeliest: likeliestOf(row) }),
+      ...(row.sampling?.likeliest !== undefined && {
+        likeliest: likeliestOf(row, row.sampling.likeliest),
+      }),
     })),
+    scored: rows.flatMap((row) =>
+      Array.from(row.next?.ids ?? [], (token) => ({
+        ...{ token, logProbability: -2, likeliest: likeliestOf(row, row.next?.likeliest) },
+      })),
+    ),
     cacheBytes: rows.length,
   })
   return {

@@ -22,6 +22,7 @@ export const fakeLanguage: LanguageModel = {
   text: (ids) => String.fromCharCode(...ids),
   ends: [33],
   positions: 40,
+  vocabulary: 4096,
   template: '',
 }
 

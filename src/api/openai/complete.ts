@@ -151,10 +151,10 @@ export function ofAnswer(
 
 export function tokenEntry(
   token: string,
-  logprob: number,
+  logprob: number | null,
   bytes: readonly number[] = [...Buffer.from(token)],
 ): LogProbability {
-  return { token, logprob: Math.max(LEAST, logprob), bytes }
+  return { token, logprob: Math.max(LEAST, logprob ?? LEAST), bytes }
 }
 
 function entry(token: string, likelihood: number): LogProbability {

@@ -1,7 +1,13 @@
-/** `/completions`: a language model continues each prompt as it is; to any other model a prompt is an input. */
+/**
+ * `/completions`: a language model continues each prompt as it is; to any other model a prompt is an input. Control tokens in a
+ * prompt's text are text, unless who may operate the model asks for them.
+ */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
-import type { Services } from '../../serving/services/services.ts'
+import { failure } from '../../platform/errors.ts'
+import { flag } from '../../client/schemas/parts.ts'
+import { namedModel, type Services } from '../../serving/services/services.ts'
+import { checkRole } from '../http/auth.ts'
 import type { Json } from '../../contracts/core.ts'
 import type { Fields } from '../../contracts/task-view.ts'
 import type { TokenLikelihood } from '../../serving/services/generation/contract.ts'
@@ -9,10 +15,13 @@ import { complete, likeliest, ofAnswer, type CompletionAnswer } from './complete
 import { sendEvents } from './errors.ts'
 import {
   completionParameters,
+  ownCompletionParameters,
   refuseUnsupported,
   AnyAnswer,
   commonOf,
   errors,
+  Optional,
+  unsupported,
 } from './parameters.ts'
 import {
   beginTexts,
@@ -20,11 +29,14 @@ import {
   writesTexts,
   wholeTexts,
   writtenChunks,
+  type AskedInput,
   type BegunTexts,
   type ShownParts,
 } from './written.ts'
 
 const MOST_ALTERNATIVES = 20
+
+const Tokens = Type.Array(Type.Integer({ minimum: 0 }), { minItems: 1 })
 
 function bodyOf({ inputs, choices }: Services['limits']) {
   return Type.Object({
@@ -32,7 +44,14 @@ function bodyOf({ inputs, choices }: Services['limits']) {
     prompt: Type.Union([
       Type.String(),
       Type.Array(Type.String(), { minItems: 1, maxItems: inputs }),
+      Tokens,
+      Type.Array(Tokens, { minItems: 1, maxItems: inputs }),
     ]),
+    max_tokens: Optional(
+      Type.Integer({ minimum: 0, description: 'at most limits.answer_tokens; 0 with echo' }),
+    ),
+    echo: Optional(flag('each answer begins with its prompt')),
+    parse_special: Optional(flag('texts of control tokens in a prompt are these tokens')),
     logprobs: Type.Optional(
       Type.Union([Type.Integer({ minimum: 0, maximum: MOST_ALTERNATIVES }), Type.Null()]),
     ),
@@ -52,13 +71,13 @@ export function addCompletionsRoute(app: FastifyInstance, services: Services): v
     {
       schema,
       config: { role: 'predict' },
-      preValidation: refuseUnsupported(completionParameters),
+      preValidation: refuseUnsupported({ ...completionParameters, ...ownCompletionParameters }),
     },
     async (request, reply) => {
       const { body } = request
-      const prompts = [body.prompt].flat()
-      const isOne = typeof body.prompt === 'string'
       if (writesTexts(services, body.model)) return write(services, request, reply)
+      const isOne = typeof body.prompt === 'string'
+      const prompts = textsIn(body)
       const completed = await complete(services, request, {
         model: body.model,
         texts: prompts.map((text, at) => ({ text, param: isOne ? 'prompt' : `prompt.${at}` })),
@@ -83,20 +102,62 @@ async function write(
   reply: FastifyReply,
 ) {
   const { body } = request
-  const prompts = [body.prompt].flat()
-  const place = typeof body.prompt === 'string' ? () => '/prompt' : (at: number) => `/prompt/${at}`
+  if (body.max_tokens === 0 && body.echo !== true)
+    throw invalid('max_tokens is 0: only a prompt that is repeated (echo: true) needs no answer', {
+      pointer: '/max_tokens',
+    })
   const shown = {
     logprobs: typeof body.logprobs === 'number',
     includesUsage: body.stream_options?.include_usage === true,
   }
   const begun = await beginTexts(services, request, body, {
-    inputs: prompts.map((value, at) => ({ value, pointer: place(at) })),
+    inputs: promptsIn(services, request),
+    echo: body.echo === true,
     logprobs: shown.logprobs,
     likeliest: body.logprobs ?? 0,
   })
   return body.stream === true
     ? sendEvents(reply, citedChunks(begun, completionChunks(begun, shown)))
     : writtenCompletions(begun, shown)
+}
+
+/** Of a model that writes no texts. */
+function textsIn(body: Body): readonly string[] {
+  const texts = [body.prompt].flat().filter((each) => typeof each === 'string')
+  if (texts.length === 0)
+    throw invalid('a prompt of tokens is for a language model', { pointer: '/prompt' })
+  const asks = { parse_special: body.parse_special === true, echo: body.echo === true }
+  for (const [name, isAsked] of Object.entries(asks))
+    if (isAsked) throw unsupported(name, 'the model writes no texts')
+  if (body.max_tokens === 0) throw invalid('an answer has one token', { pointer: '/max_tokens' })
+  return texts
+}
+
+function promptsIn(services: Services, { body, caller }: FastifyRequest<{ Body: Body }>) {
+  const { prompt } = body
+  const { name, base } = namedModel(services, body.model).model
+  const { language } = base
+  const size = language?.vocabulary ?? 0
+  const isOne = typeof prompt === 'string' || typeof prompt[0] === 'number'
+  const all = (isOne ? [prompt] : prompt) as readonly (string | readonly number[])[]
+  return all.map((each, at): AskedInput => {
+    const pointer = isOne ? '/prompt' : `/prompt/${at}`
+    if (typeof each === 'string' && body.parse_special !== true) return { value: each, pointer }
+    const tokens = typeof each === 'string' ? language?.rawPrompt?.(each) : Int32Array.from(each)
+    if (tokens === undefined) throw unsupported('parse_special', `${name} has no control tokens`)
+    const unknown = tokens.findIndex((id) => id >= size)
+    if (unknown >= 0)
+      throw invalid(`${tokens[unknown]} is no token of ${name}, which has ${size}`, {
+        pointer: `${pointer}/${unknown}`,
+      })
+    const isControl = tokens.some((id) => language?.bytes?.(id).length === 0)
+    if (isControl && caller !== undefined) checkRole(caller, 'operate')
+    return { value: language?.text(tokens) ?? '', pointer, tokens }
+  })
+}
+
+function invalid(message: string, details: { readonly pointer: string }): Error {
+  return failure('REQUEST_INVALID', message, { details })
 }
 
 /** Feedback on one of several prompts names the id in its choice. */
@@ -158,10 +219,14 @@ function writtenScores(tokens: readonly TokenLikelihood[], offset: number): Fiel
   return {
     tokens: tokens.map(({ token }) => token),
     token_logprobs: tokens.map(({ logprob }) => logprob),
-    top_logprobs: tokens.map(({ token, logprob, likeliest = [] }) => ({
-      ...Object.fromEntries(likeliest.map((each) => [each.token, each.logprob])),
-      [token]: logprob,
-    })),
+    top_logprobs: tokens.map(({ token, logprob, likeliest = [] }) =>
+      logprob === null
+        ? null
+        : {
+            ...Object.fromEntries(likeliest.map((each) => [each.token, each.logprob])),
+            [token]: logprob,
+          },
+    ),
     text_offset: offsets,
   }
 }

@@ -91,11 +91,20 @@ export const chatParameters = {
 
 export const completionParameters = {
   ...common,
-  prompt: honoured('one text or several; ids of tokens are refused'),
+  prompt: honoured('one text or several, or for a language model the ids of their tokens'),
   logprobs: honoured('the scores of an answer as log-probabilities'),
   best_of: refused('every answer is returned; ask for several with `n`', 1),
-  echo: refused('the prompt is not repeated', false),
+  echo: honoured(
+    'of a language model: an answer begins with its prompt, with `logprobs` also those of its tokens; `max_tokens` may be 0',
+  ),
   suffix: refused('texts are only continued', ''),
+} satisfies Parameters
+
+/** Of ours alone. */
+export const ownCompletionParameters = {
+  parse_special: honoured(
+    'of a language model: the texts of control tokens in a prompt are these tokens; it needs the role `operate`, as ids of such tokens do',
+  ),
 } satisfies Parameters
 
 export const embeddingParameters = {

@@ -24,6 +24,8 @@ export type AskedTexts = Omit<Common, 'n'> & {
 export interface AskedInput {
   readonly value: Json
   readonly pointer: string
+  /** Present: it is read as these tokens, and `value` is their text. */
+  readonly tokens?: Int32Array
 }
 
 export interface Usage {
@@ -76,6 +78,7 @@ export async function beginTexts(
   asked: {
     readonly inputs: readonly AskedInput[]
     readonly logprobs: boolean
+    readonly echo?: boolean
     readonly structure?: TextOptions['structure']
     /** How many of the likeliest tokens are shown for each one. */
     readonly likeliest: number
@@ -89,11 +92,14 @@ export async function beginTexts(
   const inputs = asked.inputs.map(({ value, pointer }) =>
     requestInput(model.base, services.limits, value, pointer),
   )
+  const prompts = asked.inputs.flatMap(({ tokens }) => tokens ?? [])
   const { manifest, choices, promptTokens, droppedTokens, recalled, parts } =
     await service.generate({
       ...optionsIn(body),
       ...{ inputs, n, version, key: body.user ?? undefined, signal: request.over },
       ...(asked.structure && { structure: asked.structure }),
+      ...(prompts.length > 0 && { prompts }),
+      ...(asked.echo === true && { echo: true }),
       ...{ logprobs: asked.logprobs, likeliest: asked.logprobs ? asked.likeliest : 0 },
       traceparent: traceparentOf(request),
     })

@@ -50,12 +50,18 @@ export function languageOf(
     tokensOf(rendered(template, controls, messages, isOpen), { controls, tokenizer })
   return {
     positions,
+    vocabulary,
     ends: all,
     template: digestOf({ source: source ?? null, named, end: all[0] ?? null }),
     prompt: (input) =>
       isOf(input, messages)
         ? chat(visible(input.messages), true)
         : Int32Array.from([...tokenizer.before, ...tokenizer.words(readText(input))]),
+    rawPrompt: (text) => {
+      const { split } = controlMarks(Array.from(ids.keys()), [text])
+      const parts = split(streamSafe(wellFormed(text)))
+      return Int32Array.from([...tokenizer.before, ...tokensOf(parts, { controls, tokenizer })])
+    },
     before: tokenizer.before,
     conversation: (all) => chat(visible(all), false),
     tokens: (text) => Int32Array.from(tokenizer.words(streamSafe(wellFormed(text)), 'inside')),

@@ -12,7 +12,12 @@ import type { DrawnToken } from '../../nn/onnx/decoding/sample.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { DecodeLanes, nextPrompt, type DecodeLanesLimits, type Lane } from './decode-lanes.ts'
-import { stepFailure, type DecodedStep, type DecodingEngine } from './decoding-engine.ts'
+import {
+  stepFailure,
+  type DecodedStep,
+  type DecodingEngine,
+  type SequenceRow,
+} from './decoding-engine.ts'
 import {
   TextQueue,
   samplingOf,
@@ -68,7 +73,8 @@ export class DecodeScheduler {
    */
   run(request: TextRequest): readonly AsyncIterableIterator<DrawnToken>[] {
     request.signal.throwIfAborted()
-    invariant(request.maxTokens > 0 && request.prompt.length > 0, 'a text without tokens')
+    const isAsked = request.maxTokens > 0 || request.scored === true
+    invariant(isAsked && request.prompt.length > 0, 'a text without tokens')
     if (this.#closed) throw failure('SHUTTING_DOWN', 'the server is stopping')
     this.#queue.checkRoom(request)
     const arrivedMs = this.#options.clock.monotonicMs()
@@ -139,16 +145,23 @@ export class DecodeScheduler {
     const text = nextPrompt(lane)
     if (text === undefined) return
     lane.parts += 1
-    const { prompt } = text.request
+    const { prompt, scored, likeliest = 0, maxTokens } = text.request
     const ids = prompt.subarray(text.length, text.length + PROMPT_PART)
+    const next = prompt.subarray(text.length + 1, text.length + 1 + ids.length)
     const isLast = text.length + ids.length === prompt.length
-    const step = await this.#step([{ text, ids, draws: isLast }])
+    const draws = isLast && maxTokens > 0
+    const step = await this.#step([
+      { text, ids, draws, ...(scored === true && { next: { ids: next, likeliest } }) },
+    ])
     text.length += ids.length
-    if (step === undefined || hasEnded(text) || !isLast) return
+    if (step === undefined || hasEnded(text)) return
+    for (const token of step.scored) if (!this.#failsBy(text, token)) text.stream.push(token)
+    if (!isLast || hasEnded(text)) return
     lane.filling.splice(lane.filling.indexOf(text), 1)
     lane.texts.push(text)
     if (text.request.given === undefined) this.#countPrompt(text)
-    this.#draw(text, step.drawn[0])
+    if (draws) this.#draw(text, step.drawn[0])
+    else this.#end(text)
   }
 
   #countPrompt({ request: { model, prompt }, arrivedMs }: Text): void {
@@ -171,13 +184,17 @@ export class DecodeScheduler {
 
   /** Undefined if it failed; then its texts have failed too. */
   async #step(
-    rows: readonly { readonly text: Text; readonly ids: Int32Array; readonly draws: boolean }[],
+    rows: readonly (Pick<SequenceRow, 'ids' | 'next'> & {
+      readonly text: Text
+      readonly draws: boolean
+    })[],
   ): Promise<DecodedStep | undefined> {
     const { engine, metrics } = this.#options
     try {
       const step = await engine.step(
-        rows.map(({ text, ids, draws }) => ({
-          ...{ sequence: text.sequence, adapter: text.request.adapter, from: text.length, ids },
+        rows.map(({ text, draws, ...tokens }) => ({
+          ...{ sequence: text.sequence, adapter: text.request.adapter, from: text.length },
+          ...tokens,
           ...(draws && { sampling: samplingOf(text) }),
         })),
       )
@@ -191,16 +208,22 @@ export class DecodeScheduler {
 
   #draw(text: Text, drawn: DrawnToken | undefined): void {
     const { model, ends, maxTokens, given } = text.request
-    if (drawn === undefined || !Number.isFinite(drawn.logProbability)) {
-      const details = { fault: 'not_finite' }
-      this.#fail(text, failure('ENGINE_FAILED', 'a logit is not a finite number', { details }))
-      return
-    }
+    if (this.#failsBy(text, drawn) || drawn === undefined) return
     if (given === undefined) this.#options.metrics.count('generatedTokens', { model })
     text.last = drawn.token
     text.drawn += 1
     text.stream.push(drawn)
-    if (!ends.includes(drawn.token) && text.drawn < maxTokens) return
+    if (ends.includes(drawn.token) || text.drawn >= maxTokens) this.#end(text)
+  }
+
+  #failsBy(text: Text, drawn: DrawnToken | undefined): boolean {
+    if (Number.isFinite(drawn?.logProbability)) return false
+    const details = { fault: 'not_finite' }
+    this.#fail(text, failure('ENGINE_FAILED', 'a logit is not a finite number', { details }))
+    return true
+  }
+
+  #end(text: Text): void {
     text.stream.end()
     this.#leave(text)
   }

@@ -34,6 +34,8 @@ export type SequenceRow = Omit<DecodeRow, 'adapter'> & { readonly adapter: strin
 
 export interface DecodedStep {
   readonly drawn: readonly DrawnToken[]
+  /** How likely the tokens of `next` are. */
+  readonly scored: readonly DrawnToken[]
   /** The bytes of the keys and values of all texts. */
   readonly cacheBytes: number
 }
@@ -99,15 +101,19 @@ export class DecodingEngine {
     invariant(tokens && logprobs && bytes, 'a step without an answer')
     const all = likelyIn(likeliest, likeliest_logprobs)
     let taken = 0
-    const drawn = rows.map(({ sampling }, at): DrawnToken => {
-      const { likeliest: count = 0 } = sampling ?? {}
+    const shown = (count: number, at: number): DrawnToken => {
       taken += count
       return {
         ...likelyAt(tokens, logprobs, at),
         ...(count > 0 && { likeliest: all.slice(taken - count, taken) }),
       }
-    })
-    return { drawn, cacheBytes: bytes.data[0] ?? 0 }
+    }
+    const drawn = rows.map(({ sampling }, at) => shown(sampling?.likeliest ?? 0, at))
+    const asked = rows.flatMap(({ next }) =>
+      Array.from(next?.ids ?? [], () => next?.likeliest ?? 0),
+    )
+    const scored = asked.map((count, at) => shown(count, rows.length + at))
+    return { drawn, scored, cacheBytes: bytes.data[0] ?? 0 }
   }
 
   /** Resolves when texts may be bounded by a schema. */

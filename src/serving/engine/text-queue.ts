@@ -10,7 +10,7 @@ export interface TextRequest {
   /** The engine's key of the adapter, which the caller holds until every stream has ended. */
   readonly adapter: string
   readonly prompt: Int32Array
-  /** At least one. */
+  /** At least one, or none with `scored`. */
   readonly maxTokens: number
   readonly sampling: Sampling
   /** How many of the likeliest tokens come with each token; absent = none. */
@@ -19,6 +19,8 @@ export interface TextRequest {
   readonly given?: Int32Array | undefined
   /** The JSON of what bounds each text; the engine has read its tokens before. */
   readonly bounds?: string | undefined
+  /** The tokens of the prompt behind its first one come before those of the text, each with its likelihood. */
+  readonly scored?: boolean | undefined
   /** Tokens that end a text. */
   readonly ends: readonly number[]
   /** One text for each stream of random numbers. */

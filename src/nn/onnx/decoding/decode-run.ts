@@ -5,8 +5,8 @@ import { ortTensor, type Feeds, type FeedTensor, type OnnxSession } from '../ses
 import type { Stack } from '../held-adapters.ts'
 import { LAST_POSITIONS, MOST_POSITIONS, PLACES, type CacheShape } from './cached-attention.ts'
 import { KeyValues } from './key-values.ts'
-import { readLogits } from './record.ts'
-import { likeliestOf, sampleToken, type DrawnToken, type Sampling } from './sample.ts'
+import { ASKED, readLogits } from './record.ts'
+import { likeliestOf, sampleToken, type DrawnToken, type Likely, type Sampling } from './sample.ts'
 import { StructuredTexts } from './structured-texts.ts'
 
 export interface DecodeRow {
@@ -18,6 +18,12 @@ export interface DecodeRow {
   readonly from: number
   /** Its new tokens: a part of its prompt, or the one drawn last. */
   readonly ids: Int32Array
+  /** Of a row that is alone in its step: what follows the first of its positions, and is to be answered with how likely it is. */
+  readonly next?: {
+    readonly ids: Int32Array
+    /** So many of the likeliest tokens are answered for each. */
+    readonly likeliest: number
+  }
   /** Absent: the prompt goes on, and nothing is drawn. */
   readonly sampling?: Sampling & {
     readonly draw: number
@@ -31,8 +37,8 @@ export interface DecodeRow {
 }
 
 /**
- * All rows have one new token, or there is one row. Outputs: `tokens` and `logprobs` [b], `bytes` of all caches, and
- * `likeliest` and `likeliest_logprobs` of the rows that ask for them, one after the other.
+ * All rows have one new token, or there is one row. Outputs: `tokens` and `logprobs` [b, and then those of `next`], `bytes` of all
+ * caches, and `likeliest` and `likeliest_logprobs` of those that ask for them, one after the other.
  */
 export interface DecodeRun {
   readonly session: string
@@ -103,34 +109,47 @@ export class DecodeLanes {
   }
 
   #drawn(rows: readonly DecodeRow[], ordered: readonly DecodeRow[], logits: Float32Array): Feeds {
-    const size = logits.length / ordered.length
-    const drawn = rows.map((row) => {
-      const at = ordered.indexOf(row)
-      const own = logits.subarray(at * size, (at + 1) * size)
-      return row.sampling && this.#draw(row.sequence, own, row.sampling)
+    const asked = askedOf(ordered).length
+    const size = logits.length / (ordered.length * asked)
+    const logitsAt = (place: number) => logits.subarray(place * size, (place + 1) * size)
+    const likely = (place: number, count: number) =>
+      count > 0 && { likeliest: likeliestOf(logitsAt(place), count) }
+    const last = rows.map((row): DrawnToken => {
+      const place = (ordered.indexOf(row) + 1) * asked - 1
+      if (row.sampling === undefined) return { token: -1, logProbability: 0 }
+      const drawn = this.#draw(row.sequence, logitsAt(place), row.sampling)
+      return { ...drawn, ...likely(place, row.sampling.likeliest ?? 0) }
     })
-    const shape = [rows.length]
-    const likeliest = rows.flatMap((row) => {
-      const at = ordered.indexOf(row)
-      const count = row.sampling?.likeliest ?? 0
-      return count === 0 ? [] : likeliestOf(logits.subarray(at * size, (at + 1) * size), count)
-    })
-    return {
-      ...(likeliest.length > 0 && {
-        likeliest: {
-          shape: [likeliest.length],
-          data: Int32Array.from(likeliest, ({ token }) => token),
-        },
-        likeliest_logprobs: {
-          shape: [likeliest.length],
-          data: Float32Array.from(likeliest, ({ logProbability }) => logProbability),
-        },
+    const next = rows.flatMap(({ next: { ids, likeliest } = { ids: [], likeliest: 0 } }) =>
+      Array.from(ids, (given, place): DrawnToken => {
+        const scored = sampleToken(logitsAt(place), LIKELIEST, 0, { given })
+        return { ...scored, ...likely(place, likeliest) }
       }),
-      tokens: { shape, data: Int32Array.from(drawn, (each) => each?.token ?? -1) },
-      logprobs: { shape, data: Float32Array.from(drawn, (each) => each?.logProbability ?? 0) },
+    )
+    const drawn = [...last, ...next]
+    const likeliest = drawn.flatMap((each) => each.likeliest ?? [])
+    return {
+      ...tensorsOf(drawn, 'tokens', 'logprobs'),
+      ...(likeliest.length > 0 && tensorsOf(likeliest, 'likeliest', 'likeliest_logprobs')),
       bytes: { shape: [1], data: Float32Array.of(this.bytes) },
     }
   }
+}
+
+const LIKELIEST: Sampling = { temperature: 0, topP: 1 }
+
+function tensorsOf(tokens: readonly Likely[], ids: string, logs: string): Feeds {
+  const shape = [tokens.length]
+  return {
+    [ids]: { shape, data: Int32Array.from(tokens, ({ token }) => token) },
+    [logs]: { shape, data: Float32Array.from(tokens, ({ logProbability }) => logProbability) },
+  }
+}
+
+/** The last position, or all of a row that has more to be asked about. */
+function askedOf([first]: readonly DecodeRow[]): readonly number[] {
+  const added = first?.ids.length ?? 0
+  return first?.next === undefined ? [added - 1] : Array.from({ length: added }, (_, at) => at)
 }
 
 function rowFeeds(
@@ -139,6 +158,7 @@ function rowFeeds(
   places: readonly number[],
 ): Readonly<Record<string, FeedTensor>> {
   const added = rows[0]?.ids.length ?? 0
+  const asked = askedOf(rows)
   const shape = [rows.length, added]
   const lengths = rows.map(({ sequence }) => lane.length(sequence))
   const at = lengths.flatMap((length) =>
@@ -147,6 +167,7 @@ function rowFeeds(
   return {
     ids: { shape, data: Int32Array.from(rows.flatMap(({ ids }) => [...ids])) },
     mask: { shape, data: new Float32Array(rows.length * added).fill(1) },
+    [ASKED]: { shape: [asked.length], data: Int32Array.from(asked) },
     [PLACES]: { shape, data: Int32Array.from(at) },
     [LAST_POSITIONS]: {
       shape: [rows.length],

@@ -1,6 +1,6 @@
 /**
- * The graph that continues texts: new tokens of each row → logits of the token after the last one. Trunk and tail are one
- * graph here, and the keys and values of earlier positions are its inputs.
+ * The graph that continues texts: new tokens of each row → logits of the token after each position that is asked for. Trunk and
+ * tail are one graph here, and the keys and values of earlier positions are its inputs.
  */
 import type { Ops } from '../../../contracts/ops.ts'
 import { failure, invariant } from '../../../platform/errors.ts'
@@ -11,6 +11,9 @@ import type { Feeds } from '../session.ts'
 import { quantizedProducts } from '../quantize.ts'
 import { AttentionRecorder, type CacheShape } from './cached-attention.ts'
 
+/** Which of the new positions have logits, of each row the same. */
+export const ASKED = 'asked'
+
 interface DecodingGraph {
   readonly graph: OnnxGraph
   readonly cache: CacheShape
@@ -19,7 +22,7 @@ interface DecodingGraph {
 const endless =
   'the adapter edits the last positions of a text, which has no last one while it is written'
 
-/** Inputs `ids` [b, s], and those of cached-attention.ts; outputs those of the next logits, and new keys and values. */
+/** Inputs `ids` [b, s], `asked` [k], and those of cached-attention.ts; outputs logits [b·k, size], and new keys and values. */
 export function decodingGraph({ base, cut, method: plugin, config }: ServingParts): DecodingGraph {
   const { network, weights, quantize } = base
   const { vocabulary } = network
@@ -44,11 +47,17 @@ export function decodingGraph({ base, cut, method: plugin, config }: ServingPart
   const mask = graph.input('mask', 'float32', ['batch', 'positions'])
   const hidden = network.trunk(quantize ? opsOf(quantize) : ops, { ids, mask }, cut)
   const positions = network.tail(ops, hidden, mask, cut, method.adaptation(ops, sites, true))
-  const last = graph.op('Gather', [positions, graph.index(-1)], { axis: { int: 1 } })
-  recordLogits(graph, last, ops.weight(vocabulary.weight), {
-    size: vocabulary.size,
-    inEightBits: quantize !== undefined,
-  })
+  const asked = graph.input(ASKED, 'int32', ['asked'])
+  const found = graph.op('Gather', [positions, asked], { axis: { int: 1 } })
+  recordLogits(
+    graph,
+    graph.op('Flatten', [found], { axis: { int: 2 } }),
+    ops.weight(vocabulary.weight),
+    {
+      size: vocabulary.size,
+      inEightBits: quantize !== undefined,
+    },
+  )
   return { graph, cache: attention.shape }
 }
 

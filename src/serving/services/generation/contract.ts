@@ -20,6 +20,8 @@ export interface TextOptions {
   readonly logprobs?: boolean | undefined
   /** How many of the likeliest tokens come with it. */
   readonly likeliest?: number | undefined
+  /** Each text begins with its prompt, and with the likelihoods of its tokens where they are asked for. `maxTokens` may be 0. */
+  readonly echo?: boolean | undefined
 }
 
 export interface SchemaOption {
@@ -39,6 +41,8 @@ export type GenerateRequest = AnswerTexts &
   TextOptions & {
     /** How many texts for each input. */
     readonly n: number
+    /** The tokens of each input, where the caller has them: it is read as they are. */
+    readonly prompts?: readonly Int32Array[] | undefined
   }
 
 export type Finish = 'stop' | 'length'
@@ -48,7 +52,8 @@ export interface TokenLikelihood {
   readonly token: string
   /** Its own bytes, also where it is a part of a character; absent: those of its text. */
   readonly bytes?: readonly number[]
-  readonly logprob: number
+  /** Null: the first token of a prompt, which nothing comes before. */
+  readonly logprob: number | null
   /** Likeliest first; present if asked for. */
   readonly likeliest?: readonly TokenLikelihood[]
 }

@@ -67,6 +67,7 @@ interface OpenText {
   readonly index: number
   readonly id: string
   readonly input: Input
+  readonly prompt: Int32Array
   readonly tokens: AsyncIterableIterator<DrawnToken>
   readonly structure: Structure | undefined
 }
@@ -94,7 +95,7 @@ class TextWriter implements GenerationService {
   }
 
   async generate({ n, ...request }: GenerateRequest): Promise<Generation> {
-    const begun = await this.#begin(request, request, n)
+    const begun = await this.#begin(request, request, n, request.prompts)
     const { held, prompts, writings, ended } = begun
     const parts = new TokenStream<TextPart>(() => {
       ended.abort(failure('REQUEST_INVALID', 'the reader has stopped'))
@@ -127,15 +128,20 @@ class TextWriter implements GenerationService {
   }
 
   /** The caller reads every writing to its end, and then releases what is held. */
-  async #begin(request: AnswerTexts, options: TextOptions, n: number): Promise<TextRun> {
+  async #begin(
+    request: AnswerTexts,
+    options: TextOptions,
+    n: number,
+    given?: readonly Int32Array[],
+  ): Promise<TextRun> {
     const { until, versions, live, predictionId, metrics, model } = this.#options
     const { version: named, atMs, key, signal, generation, position } = request
     this.#checkLimits(options)
     const structure = structureOf(options)
     if (structure !== undefined) await this.#options.scheduler.readTokens()
-    const plain = await eventLoop.each(request.inputs, (input): Prompt => {
+    const plain = await eventLoop.each(request.inputs, (input, at): Prompt => {
       const choices = Array.from({ length: n }, predictionId)
-      return { input, choices, ...this.#promptOf(input, options) }
+      return { input, choices, ...this.#promptOf(input, options, given?.[at]) }
     })
     const truncated = plain.filter(({ dropped }) => dropped > 0).length
     metrics.count('truncated', { model, by: 'server' }, truncated)
@@ -144,7 +150,8 @@ class TextWriter implements GenerationService {
     const held = await live.hold({ version: past?.live.version ?? named, key })
     const ended = new AbortController()
     try {
-      const prompts = await this.#inform(plain, held, { ...options, structure })
+      const prompts =
+        given === undefined ? await this.#inform(plain, held, { ...options, structure }) : plain
       const all = AbortSignal.any([signal, ended.signal])
       // Each input adds one listener, and limits.inputs bounds them: no leak to warn of at the eleventh.
       setMaxListeners(0, all)
@@ -162,9 +169,10 @@ class TextWriter implements GenerationService {
     }
   }
 
-  #promptOf(input: Input, { maxTokens }: TextOptions): FittedPrompt {
+  #promptOf(input: Input, { maxTokens }: TextOptions, given: Int32Array | undefined): FittedPrompt {
     const { language, usual } = this.#options
-    return fittedPrompt(language, input, {
+    const { before = [], prompt } = language
+    return fittedPrompt({ before, prompt: given ? () => given : prompt }, input, {
       ...{ most: language.positions, answer: maxTokens ?? usual.maxTokens },
       overflow: usual.overflow,
     })
@@ -233,7 +241,8 @@ class TextWriter implements GenerationService {
   ): readonly OpenText[] {
     const { model, language, scheduler, usual } = this.#options
     const { maxTokens = usual.maxTokens, temperature = usual.temperature } = options
-    const { topP = usual.topP, likeliest = 0, structure } = options
+    const { topP = usual.topP, likeliest = 0, structure, logprobs, echo } = options
+    const scored = echo === true && logprobs === true
     const writings: OpenText[] = []
     for (const { input, ids, choices, given } of prompts) {
       // Unlike with a seed, the same input twice may be answered in two ways.
@@ -248,23 +257,27 @@ class TextWriter implements GenerationService {
           ...(given && { given }),
           sampling: { temperature, topP },
           ...(likeliest > 0 && { likeliest }),
+          scored,
           ...(structure && { bounds: structure.bounds }),
           ends: language.ends,
           draws: choices.map((_, choice) => openRandom(seed, `text/${choice}`)),
           signal,
         })
-      // The model is asked about a stored answer only for how likely it is.
-      const isRead = given === undefined || options.logprobs === true
-      const streams = isRead ? run() : choices.map(() => stored(given.subarray(0, most)))
-      for (const [at, tokens] of streams.entries())
-        writings.push({ index: writings.length, id: choices[at] ?? '', input, tokens, structure })
+      // The model is asked about a stored answer, and about a prompt alone, only for how likely they are.
+      const isKnown = given !== undefined || most === 0
+      const known = given?.subarray(0, most) ?? new Int32Array()
+      const streams = isKnown && logprobs !== true ? choices.map(() => stored(known)) : run()
+      for (const [at, tokens] of streams.entries()) {
+        const id = choices[at] ?? ''
+        writings.push({ index: writings.length, id, input, prompt: ids, tokens, structure })
+      }
     }
     return writings
   }
 
   /** The texts whole, and their parts on the way. The first that fails ends all of them. */
   async #written(
-    request: AnswerTexts,
+    request: AnswerTexts & Pick<GenerateRequest, 'prompts'>,
     options: TextOptions,
     { held, writings, ended }: TextRun,
     parts: TokenStream<TextPart> | undefined,
@@ -291,8 +304,8 @@ class TextWriter implements GenerationService {
   }
 
   async #write(
-    { index, id, input, tokens, structure }: OpenText,
-    request: AnswerTexts,
+    { index, id, input, prompt, tokens, structure }: OpenText,
+    request: AnswerTexts & Pick<GenerateRequest, 'prompts'>,
     options: TextOptions,
     held: HeldVersion,
     parts: TokenStream<TextPart> | undefined,
@@ -301,11 +314,15 @@ class TextWriter implements GenerationService {
     const onPart = (part: Omit<TextPart, 'index'>) => {
       parts?.push({ index, ...part })
     }
-    const { text, finish, completionTokens } = await writeText(tokens, language, options, onPart)
+    const { stop, logprobs, echo } = options
+    const writing = { stop, logprobs, prompt: echo === true ? prompt : undefined }
+    const { text, finish, completionTokens } = await writeText(tokens, language, writing, onPart)
     // A stop of the caller's may cut it anywhere.
     if (finish === 'stop' && (options.stop ?? []).length === 0) await structure?.check(text)
     const output = { text, finish_reason: finish }
-    this.#record({ id, input }, output, request, held)
+    // A lesson on tokens would be read from their text, in which control tokens are none.
+    if (request.prompts === undefined && completionTokens > 0)
+      this.#record({ id, input }, output, request, held)
     return { id, answer: task.view.answer(output), completionTokens }
   }
 

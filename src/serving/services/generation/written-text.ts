@@ -100,6 +100,26 @@ interface WrittenText {
   readonly completionTokens: number
 }
 
+/** `echoed`: the tokens behind the first one. */
+function partOfPrompt(
+  prompt: Int32Array,
+  echoed: readonly DrawnToken[],
+  logprobs: boolean | undefined,
+  language: LanguageModel,
+): Omit<TextPart, 'index'> {
+  const text = language.text(prompt)
+  const [first] = prompt
+  if (logprobs !== true || first === undefined) return { text }
+  const { logprob: _, ...beginning } = likelihoodOf({ token: first, logProbability: 0 }, language)
+  const behind = echoed.map((drawn) => likelihoodOf(drawn, language))
+  return { text, logprobs: [{ ...beginning, logprob: null }, ...behind] }
+}
+
+interface WritingOptions extends Pick<TextOptions, 'stop' | 'logprobs'> {
+  /** It is the first part; with `logprobs` the tokens behind its first one come before those of the text. */
+  readonly prompt?: Int32Array | undefined
+}
+
 /**
  * `onPart` gets each piece as soon as it is certain, and last a part that names the finish. The log-probability of a token
  * comes with the piece that its text begins in, so that those of a stop text never come.
@@ -107,7 +127,7 @@ interface WrittenText {
 export async function writeText(
   tokens: AsyncIterable<DrawnToken>,
   language: LanguageModel,
-  { stop = [], logprobs }: Pick<TextOptions, 'stop' | 'logprobs'>,
+  { stop = [], logprobs, prompt }: WritingOptions,
   onPart: (part: Omit<TextPart, 'index'>) => void,
 ): Promise<WrittenText> {
   const pieces = new TextPieces(language, stop)
@@ -120,7 +140,15 @@ export async function writeText(
       certain.length > 0 && { logprobs: certain.map(({ drawn }) => likelihoodOf(drawn, language)) }
     )
   }
+  const echoed: DrawnToken[] = []
+  const awaited = logprobs === true && prompt !== undefined ? prompt.length - 1 : 0
+  if (prompt !== undefined && awaited === 0) onPart(partOfPrompt(prompt, [], logprobs, language))
   for await (const drawn of tokens) {
+    if (prompt !== undefined && echoed.length < awaited) {
+      echoed.push(drawn)
+      if (echoed.length === awaited) onPart(partOfPrompt(prompt, echoed, logprobs, language))
+      continue
+    }
     completionTokens += 1
     if (language.ends.includes(drawn.token)) {
       finish = 'stop'
