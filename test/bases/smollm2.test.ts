@@ -39,6 +39,16 @@ describe('SmolLM2 from its wheel', () => {
     expect(tokens).toEqual(rows.map(({ ids }) => ids))
   })
 
+  it('reads control tokens in a raw prompt where they are asked for, and as text where not', () => {
+    const { prompt, rawPrompt, text } = base.language!
+    const asked = { kind: 'messages', messages: [{ role: 'user', content: 'Say hi' }] } as const
+    const written =
+      '<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n' +
+      '<|im_start|>user\nSay hi<|im_end|>\n<|im_start|>assistant\n'
+    expect([...rawPrompt!(written)]).toEqual([...prompt(asked)])
+    expect(text(prompt({ kind: 'text', text: written }))).toBe(written)
+  })
+
   it('has the ids of apply_chat_template on each conversation', () => {
     const { conversations, smollm2 } = JSON.parse(
       readFileSync(new URL('../reference/chats.json', import.meta.url), 'utf8'),
