@@ -11,6 +11,7 @@ import type { Input } from '../../src/contracts/event.ts'
 import { failure } from '../../src/platform/errors.ts'
 import type { TextPart } from '../../src/serving/services/generation/contract.ts'
 import type { ServedModel } from '../../src/serving/services/served-model.ts'
+import { digestOf, newKey, type Role } from '../../src/platform/access/keys.ts'
 import { openFakeWriting } from '../serving/fake-writing.ts'
 import { openServed } from './open-served.ts'
 
@@ -295,15 +296,46 @@ test('control tokens of a prompt are read where they are asked for, by a caller 
   const prompts: Int32Array[] = []
   const tokens: Partial<LanguageModel> = {
     rawPrompt: (whole) => Int32Array.from(whole.replace('<s>', '\u0001'), (c) => c.charCodeAt(0)),
+    text: (ids) => String.fromCharCode(...Array.from(ids).filter((id) => id !== 1)),
     bytes: (id) => (id === 1 ? new Uint8Array() : Uint8Array.of(id)),
   }
   const { post, decoder } = await open({}, {}, tokens)
   await post('completions', { prompt: '<s>x', max_tokens: 1, parse_special: true })
   await post('completions', { prompt: '<s>x', max_tokens: 1 })
+  await post('completions', { prompt: [1], max_tokens: 1 })
   for (const [row] of decoder.steps) prompts.push(row!.ids)
-  expect(prompts.map((ids) => [...ids])).toEqual([
-    [1, 120],
-    [60, 115, 62, 120],
+  expect(prompts.map((ids) => [...ids])).toEqual([[1, 120], [60, 115, 62, 120], [1]])
+})
+
+test('a key that may only predict is refused control tokens, as text and as ids', async () => {
+  const keys = ['operator', 'user'].map((name) => ({ name, key: newKey() }))
+  const entries = keys.map(({ name, key }) => ({
+    ...{ name, sha256: digestOf(key) },
+    roles: (name === 'user' ? ['predict'] : ['predict', 'operate']) as readonly Role[],
+  }))
+  const tokens: Partial<LanguageModel> = {
+    rawPrompt: () => Int32Array.of(1, 120),
+    bytes: (id) => (id === 1 ? new Uint8Array() : Uint8Array.of(id)),
+  }
+  const { app } = await open({ auth: { tokens: [], keys: entries } }, {}, tokens)
+  const statusOf = async (key: string, payload: object) => {
+    const headers = { authorization: `Bearer ${key}` }
+    const asked = { model: 'm', max_tokens: 1, ...payload }
+    const answer = await app.inject({
+      method: 'POST',
+      url: '/v1/completions',
+      headers,
+      payload: asked,
+    })
+    return answer.statusCode
+  }
+  const prompts = [{ prompt: '<s>x', parse_special: true }, { prompt: [1, 120] }, { prompt: [120] }]
+  const statuses = await Promise.all(
+    keys.map(async ({ key }) => Promise.all(prompts.map(async (each) => statusOf(key, each)))),
+  )
+  expect(statuses).toEqual([
+    [200, 200, 200],
+    [403, 403, 200],
   ])
 })
 

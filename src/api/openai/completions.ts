@@ -147,7 +147,7 @@ function promptsIn(services: Services, { body, caller }: FastifyRequest<{ Body: 
     if (tokens === undefined) throw unsupported('parse_special', `${name} has no control tokens`)
     const unknown = tokens.findIndex((id) => id >= size)
     if (unknown >= 0)
-      throw invalid(`${tokens[unknown]} is no token of ${name}, which has ${size}`, {
+      throw invalid(`${tokens[unknown]} is no token of ${name}: its ids are below ${size}`, {
         pointer: `${pointer}/${unknown}`,
       })
     const isControl = tokens.some((id) => language?.bytes?.(id).length === 0)

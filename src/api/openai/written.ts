@@ -1,6 +1,7 @@
 /** Texts of a language model as both kinds of completion have them: whole, or piece by piece as they are written. */
 import type { FastifyRequest } from 'fastify'
 import type { Json } from '../../contracts/core.ts'
+import type { Input } from '../../contracts/event.ts'
 import { failure } from '../../platform/errors.ts'
 import type {
   Generation,
@@ -20,13 +21,10 @@ export type AskedTexts = Omit<Common, 'n'> & {
   readonly max_completion_tokens?: number | null
 }
 
-/** An input of the request, and the field that it stands in. */
-export interface AskedInput {
-  readonly value: Json
-  readonly pointer: string
-  /** Present: it is read as these tokens, and `value` is their text. */
-  readonly tokens?: Int32Array
-}
+/** An input of the request, and the field that it stands in; `tokens`: `value` is their text, and it is read as they are. */
+export type AskedInput =
+  | { readonly value: Json; readonly pointer: string; readonly tokens?: undefined }
+  | { readonly value: string; readonly pointer: string; readonly tokens: Int32Array }
 
 export interface Usage {
   /** As the model reads them. */
@@ -89,8 +87,10 @@ export async function beginTexts(
   if (service === undefined) throw failure('INTERNAL', `${model.name} writes no texts`)
   const n = body.n ?? 1
   if (n * asked.inputs.length > services.limits.choices) throw tooMany(services, n, asked.inputs)
-  const inputs = asked.inputs.map(({ value, pointer }) =>
-    requestInput(model.base, services.limits, value, pointer),
+  const inputs = asked.inputs.map(({ value, pointer, tokens }): Input =>
+    tokens === undefined
+      ? requestInput(model.base, services.limits, value, pointer)
+      : { kind: 'text', text: value },
   )
   const prompts = asked.inputs.flatMap(({ tokens }) => tokens ?? [])
   const { manifest, choices, promptTokens, droppedTokens, recalled, parts } =
