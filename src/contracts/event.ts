@@ -69,6 +69,8 @@ export interface ServedPrediction {
    * version.
    */
   readonly pinned?: true
+  /** A text that ended because it might be no longer, not because it was done. */
+  readonly isCut?: true
   /** The span of its request (W3C Trace Context): feedback on it belongs to that trace. */
   readonly traceparent?: string
 }

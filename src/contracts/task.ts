@@ -122,9 +122,9 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
 
   /**
    * `served` is the answer that the signal refers to, as text. Throws a coded error, also for a kind of signal that the
-   * task does not take. A retraction has no target and does not come here.
+   * task does not take. A retraction has no target and does not come here. `wasCut`: the answer is a text without its end.
    */
-  target(signal: Payload, served: string | undefined, head: Head): Target
+  target(signal: Payload, served: string | undefined, head: Head, wasCut?: boolean): Target
   /**
    * Present if a target names places in its input: the same on the positions of its row, which has `offsets` where the base
    * knows them. Throws a coded error for a place that the row does not have.

@@ -60,7 +60,10 @@ test('what one replica served is found by another, as it was, for as long as it 
   const { written, search } = await shared(server)
   const features = { kind: 'features', features: { colour: 'red', size: -0.5 } } as const
   const all = [served('p-1'), served('p-2', { input: features }), served('p 3/ü', { answer: '' })]
-  all.push(served('p-5', { pinned: true }), served('p-6', { canary: 'v8', unit: '0123456789ab' }))
+  all.push(
+    served('p-5', { pinned: true, isCut: true }),
+    served('p-6', { canary: 'v8', unit: '0123456789ab' }),
+  )
   all.push(served('p-7', { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` }))
   written.record(all)
   await written.flush(10_000)

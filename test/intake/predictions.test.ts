@@ -62,7 +62,7 @@ describe('served predictions', () => {
       { ...served('p-1'), canary: 'v2', unit: '0123456789ab' },
       { ...served('p-2'), shadow },
       served('p-3'),
-      { ...served('p-4'), pinned: true },
+      { ...served('p-4'), pinned: true, isCut: true },
       { ...served('p-5'), traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` },
     ]
     store.record(kept)

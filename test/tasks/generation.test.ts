@@ -101,6 +101,20 @@ describe('tokens', () => {
     })
   })
 
+  test('of an answer that was cut when it was served have no end, whether it is rated or corrected', () => {
+    const encoded = (signal: FeedbackSignal, wasCut: boolean) => {
+      const target = task.target(signal, 'No and', [], wasCut)
+      return [...task.texts!.encode(asked('Hello'), target, to(64)).data]
+    }
+    const rated = [...prompt, ...idsOf('No and')]
+    expect(encoded({ kind: 'rating', rating: -1 }, true)).toEqual(rated)
+    expect(encoded({ kind: 'rating', rating: -1 }, false)).toEqual([...rated, end])
+    const correction = { kind: 'completion', text: 'Yes.', corrects: true } as const
+    const right = [...prompt, ...idsOf('Yes.'), end]
+    expect(encoded(correction, true)).toEqual([...right, ...rated])
+    expect(encoded(correction, false)).toEqual([...right, ...rated, end])
+  })
+
   test('of a long answer are cut at its end, and a prompt without room is refused', () => {
     const target = { kind: 'completion', completion: 'a b c d e f g h' } as const
     const row = task.texts!.encode(asked('Hello'), target, to(prompt.length + 3))

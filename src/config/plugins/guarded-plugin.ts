@@ -164,7 +164,7 @@ function guardedTask(task: Task): Task {
         task.admit(signal, input)
       })
     },
-    target: (signal, served, head) => refusing('', () => task.target(signal, served, head)),
+    target: (...said) => refusing('', () => task.target(...said)),
     ...(task.placed && {
       placed: (target, of) => refusing('', () => task.placed?.(target, of) ?? target),
     }),

@@ -102,7 +102,7 @@ const FIRST = `coalesce((SELECT min(offset) FROM messages), (SELECT value FROM m
 export function findPrediction(store: Store, id: string): ServedPrediction | undefined {
   if (id.includes('\0')) return undefined
   const row = store.get(
-    'SELECT id, input, version, label, time_ms, canary, unit, shadow, pinned, traceparent FROM predictions WHERE id = ?',
+    'SELECT id, input, version, label, time_ms, canary, unit, shadow, pinned, traceparent, is_cut FROM predictions WHERE id = ?',
     id,
   )
   if (row === undefined) return undefined
@@ -120,6 +120,7 @@ export function findPrediction(store: Store, id: string): ServedPrediction | und
     // Written by `table.ts`.
     ...(shadow !== null && { shadow: JSON.parse(shadow) as ShadowAnswer }),
     ...(row.numberOrNull('pinned') === 1 && { pinned: true }),
+    ...(row.numberOrNull('is_cut') === 1 && { isCut: true }),
     ...(traceparent !== null && { traceparent }),
   }
 }

@@ -6,7 +6,7 @@
  * `identities.lesson` is the digest of a signal; 0 if it is unknown, and any signal counts as the same. The mark `identity` stands
  * beside any offset that is stored elsewhere, because offsets are meaningless in another inbox. `predictions.canary`, `shadow` and
  * `unit` are for answers during a rollout: the version on trial, the shadow's answer, and a hash of the key of the request; `pinned`
- * is 1 if the request named the version. `traceparent` is the span of the request (W3C Trace Context).
+ * is 1 if the request named the version, `is_cut` if the answer is a text that has no end of its own. `traceparent` is the span of the request (W3C Trace Context).
  */
 import { withoutSteps, type Migrations } from '../../platform/store/store.ts'
 
@@ -28,6 +28,7 @@ export const inboxMigrations: Migrations = [
    );
    ${countedBytes('messages', 'value')}
    ${countedBytes('predictions', 'input')}`,
+  'ALTER TABLE predictions ADD COLUMN is_cut INTEGER',
 ]
 
 /** Positions stored elsewhere no longer belong to this file. */

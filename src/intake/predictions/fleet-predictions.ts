@@ -126,8 +126,7 @@ class FleetPredictions implements Predictions {
 }
 
 function textOf(prediction: ServedPrediction): string {
-  const { input, version, answer, timeMs, canary, unit, shadow, pinned, traceparent } = prediction
-  const more = { canary, unit, shadow, pinned, traceparent }
+  const { id: _id, shown: _shown, input, version, answer, timeMs, ...more } = prediction
   const isPlain = Object.values(more).every((value) => value === undefined)
   return JSON.stringify([input, version, answer, timeMs, ...(isPlain ? [] : [more])])
 }
@@ -141,9 +140,9 @@ function predictionOf(id: string, text: string): ServedPrediction | undefined {
   return { id, input: input as Input, version, answer, timeMs, ...(more as MoreOf) }
 }
 
-/** Fields that only some answers have: during a rollout, by a version by name, or in a trace. */
+/** Fields that only some answers have: during a rollout, by a version by name, in a trace, or of a text that was cut. */
 type MoreOf =
-  Pick<ServedPrediction, 'canary' | 'unit' | 'shadow' | 'pinned' | 'traceparent'> | undefined
+  Omit<ServedPrediction, 'id' | 'shown' | 'input' | 'version' | 'answer' | 'timeMs'> | undefined
 
 function listIn(text: string): readonly unknown[] {
   try {

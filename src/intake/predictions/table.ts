@@ -60,12 +60,13 @@ export function openPredictionTable(
 
 function write(store: Store, row: PredictionRow): void {
   const { id, input, version, answer, timeMs, canary = null, shadow, pinned } = row
-  const { unit = null, traceparent = null } = row
-  const insert = `INSERT OR IGNORE INTO predictions (id, input, version, label, time_ms, canary, unit, shadow, pinned, traceparent)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+  const { unit = null, traceparent = null, isCut } = row
+  const insert = `INSERT OR IGNORE INTO predictions (id, input, version, label, time_ms, canary, unit, shadow, pinned, traceparent, is_cut)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
   const compared = shadow === undefined ? null : JSON.stringify(shadow)
   const named = pinned ? 1 : null
-  store.run(insert, id, input, version, answer, timeMs, canary, unit, compared, named, traceparent)
+  const trial = [canary, unit, compared, named] as const
+  store.run(insert, id, input, version, answer, timeMs, ...trial, traceparent, isCut ? 1 : null)
 }
 
 /** Numbers rise with time, so that both bounds cut at the low end. */

@@ -11,7 +11,14 @@ import { openTextQuality } from './quality.ts'
 import { recall } from './recall.ts'
 import { scoreOf } from './score.ts'
 import type { GenerationSettings } from './settings.ts'
-import { checkTexts, targetOf, textsOf, type TextTarget } from './target.ts'
+import {
+  checkTexts,
+  shownTexts,
+  targetOf,
+  textsOf,
+  unfinishedOf,
+  type TextTarget,
+} from './target.ts'
 import { generationView, type TextAnswer } from './view.ts'
 import type { EncodedRow, TokenSequence } from '../../contracts/network.ts'
 import type { Input } from '../../contracts/event.ts'
@@ -27,7 +34,7 @@ export function openGeneration(settings: GenerationSettings): Task<TextTarget, T
     present: (facts) => facts,
     shared: () => Infinity,
 
-    target: (signal, served) => targetOf(signal, served),
+    target: (signal, served, _head, wasCut) => targetOf(signal, served, wasCut),
     admit: checkTexts,
 
     loss: (row, _head, gradient) => textLoss(row, settings, gradient),
@@ -53,6 +60,7 @@ export function openGeneration(settings: GenerationSettings): Task<TextTarget, T
           {
             input,
             answers: textsOf(target),
+            unfinished: unfinishedOf(target),
             isCompared: target.kind !== 'completion' || settings.kl > 0,
             overflow: settings.overflow,
           },
@@ -80,7 +88,7 @@ export function openGeneration(settings: GenerationSettings): Task<TextTarget, T
     strata: ({ kind }) => [kind],
     size: (target) => textsOf(target).reduce((sum, text) => sum + text.length, 0),
     isTest: ({ kind }) => kind !== 'rating',
-    shown: ({ kind: _kind, ...target }) => target,
+    shown: shownTexts,
     openQuality: openTextQuality,
   }
 }
@@ -92,22 +100,27 @@ const generalRows = generalTexts.map((text) => {
 })
 
 /**
- * The tokens of an example: the prompt, and behind it each answer with the token that ends it. An answer that does not fit is
- * cut at its end, and then nothing ends it; a prompt that leaves no room for one is refused, or loses its oldest turns.
+ * The tokens of an example: the prompt, and behind it each answer with the token that ends it, if it was done. An answer that does
+ * not fit is cut at its end, and then nothing ends it; a prompt that leaves no room for one is refused, or loses its oldest turns.
  */
 interface Texts {
   readonly input: Input
   readonly answers: readonly string[]
+  /** The answer that has no end. */
+  readonly unfinished: string | undefined
   readonly isCompared: boolean
   readonly overflow: ContextOverflow
 }
 
 function encodeTexts(
-  { input, answers, isCompared, overflow }: Texts,
+  { input, answers, unfinished, isCompared, overflow }: Texts,
   { language, maxTokens }: TextLimits,
 ): EncodedRow {
   const most = Math.min(maxTokens, language.positions)
-  const wholes = answers.map((answer) => [...language.tokens(answer), ...language.ends.slice(0, 1)])
+  const wholes = answers.map((answer) => {
+    const end = answer === unfinished ? [] : language.ends.slice(0, 1)
+    return [...language.tokens(answer), ...end]
+  })
   const longest = Math.max(...wholes.map(({ length }) => length))
   const fitted = fittedPrompt(language, input, { most, answer: longest, overflow })
   const prompt = fitted.ids

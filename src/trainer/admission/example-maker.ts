@@ -72,7 +72,7 @@ export class ExampleMaker {
 
   #target(event: FeedbackEvent, served: ServedPrediction | undefined): Example['target'] {
     const { loop, learner } = this.#parts
-    return loop.task.target(event.signal, served?.answer, learner.head)
+    return loop.task.target(event.signal, served?.answer, learner.head, served?.isCut)
   }
 
   #placed(target: Example['target'], input: Input, row: EncodedRow): Example['target'] {

@@ -339,6 +339,7 @@ class TextWriter implements GenerationService {
     predictions.record([
       {
         ...{ id, input, answer, shown, version: manifest.version, timeMs: clock.nowMs() },
+        ...(output.finish_reason === 'length' && { isCut: true }),
         ...trial,
         ...(version !== undefined && { pinned: true }),
         ...(traceparent !== undefined && { traceparent }),
