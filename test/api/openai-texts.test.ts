@@ -311,7 +311,7 @@ test('a key that may only predict is refused control tokens, as text and as ids'
   const keys = ['operator', 'user'].map((name) => ({ name, key: newKey() }))
   const entries = keys.map(({ name, key }) => ({
     ...{ name, sha256: digestOf(key) },
-    roles: (name === 'user' ? ['predict'] : ['predict', 'operate']) as readonly Role[],
+    roles: (name === 'user' ? ['predict'] : ['predict', 'operate']),
   }))
   const tokens: Partial<LanguageModel> = {
     rawPrompt: () => Int32Array.of(1, 120),

@@ -58,8 +58,8 @@ export function languageOf(
         ? chat(visible(input.messages), true)
         : Int32Array.from([...tokenizer.before, ...tokenizer.words(readText(input))]),
     rawPrompt: (text) => {
-      const { split } = controlMarks(Array.from(ids.keys()), [text])
-      const parts = split(streamSafe(wellFormed(text)))
+      const marks = controlMarks(Array.from(ids.keys()), [text])
+      const parts = marks.split(streamSafe(wellFormed(text)))
       return Int32Array.from([...tokenizer.before, ...tokensOf(parts, { controls, tokenizer })])
     },
     before: tokenizer.before,

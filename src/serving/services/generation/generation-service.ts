@@ -171,8 +171,8 @@ class TextWriter implements GenerationService {
 
   #promptOf(input: Input, { maxTokens }: TextOptions, given: Int32Array | undefined): FittedPrompt {
     const { language, usual } = this.#options
-    const { before = [], prompt } = language
-    return fittedPrompt({ before, prompt: given ? () => given : prompt }, input, {
+    const own = given ? { prompt: () => given, before: language.before ?? [] } : language
+    return fittedPrompt(own, input, {
       ...{ most: language.positions, answer: maxTokens ?? usual.maxTokens },
       overflow: usual.overflow,
     })
