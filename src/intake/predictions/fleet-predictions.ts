@@ -127,7 +127,7 @@ class FleetPredictions implements Predictions {
 
 function textOf(prediction: ServedPrediction): string {
   const { id: _id, shown: _shown, input, version, answer, timeMs, ...more } = prediction
-  const isPlain = Object.values(more).every((value) => value === undefined)
+  const isPlain = Object.keys(more).length === 0
   return JSON.stringify([input, version, answer, timeMs, ...(isPlain ? [] : [more])])
 }
 
