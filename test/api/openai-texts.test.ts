@@ -11,7 +11,7 @@ import type { Input } from '../../src/contracts/event.ts'
 import { failure } from '../../src/platform/errors.ts'
 import type { TextPart } from '../../src/serving/services/generation/contract.ts'
 import type { ServedModel } from '../../src/serving/services/served-model.ts'
-import { digestOf, newKey } from '../../src/platform/access/keys.ts'
+import { digestOf, newKey, type KeyEntry } from '../../src/platform/access/keys.ts'
 import { openFakeWriting } from '../serving/fake-writing.ts'
 import { openServed } from './open-served.ts'
 
@@ -309,10 +309,12 @@ test('control tokens of a prompt are read where they are asked for, by a caller 
 
 test('a key that may only predict is refused control tokens, as text and as ids', async () => {
   const keys = ['operator', 'user'].map((name) => ({ name, key: newKey() }))
-  const entries = keys.map(({ name, key }) => ({
-    ...{ name, sha256: digestOf(key) },
-    roles: name === 'user' ? ['predict'] : ['predict', 'operate'],
-  }))
+  const entries = keys.map(
+    ({ name, key }): KeyEntry => ({
+      ...{ name, sha256: digestOf(key) },
+      roles: name === 'user' ? ['predict'] : ['predict', 'operate'],
+    }),
+  )
   const tokens: Partial<LanguageModel> = {
     rawPrompt: () => Int32Array.of(1, 120),
     bytes: (id) => (id === 1 ? new Uint8Array() : Uint8Array.of(id)),
