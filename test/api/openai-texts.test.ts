@@ -309,12 +309,10 @@ test('control tokens of a prompt are read where they are asked for, by a caller 
 
 test('a key that may only predict is refused control tokens, as text and as ids', async () => {
   const keys = ['operator', 'user'].map((name) => ({ name, key: newKey() }))
-  const entries = keys.map(
-    ({ name, key }): KeyEntry => ({
-      ...{ name, sha256: digestOf(key) },
-      roles: name === 'user' ? ['predict'] : ['predict', 'operate'],
-    }),
-  )
+  const entries = keys.map(({ name, key }): KeyEntry => ({
+    ...{ name, sha256: digestOf(key) },
+    roles: name === 'user' ? ['predict'] : ['predict', 'operate'],
+  }))
   const tokens: Partial<LanguageModel> = {
     rawPrompt: () => Int32Array.of(1, 120),
     bytes: (id) => (id === 1 ? new Uint8Array() : Uint8Array.of(id)),
