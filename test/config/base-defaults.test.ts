@@ -72,12 +72,12 @@ test('pieces of a text are learned on all layers, without what the steps of othe
   expect(modelOf(own).train).toMatchObject({ learning_rate: 0.001 })
 })
 
-test('any number of labels are learned as other answers are, with little weight decay', () => {
+test('any number of labels are learned as other answers are, with little weight decay, and rates that fall further', () => {
   for (const labels of [['a', 'b'], { open: true }]) {
     const { adapter, train, rate } = modelOf({ base: 'minilm', task: 'multilabel', labels })
     expect(adapter).toMatchObject({ method: 'lora', tail_layers: 3 })
     expect(train).toMatchObject({ learning_rate: 0.001, weight_decay: 0.3 })
-    expect(rate).toMatchObject({ policy: 'inverse-sqrt' })
+    expect(rate).toMatchObject({ policy: 'inverse-sqrt', floor: 0.15 })
   }
 })
 

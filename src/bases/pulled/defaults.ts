@@ -38,8 +38,12 @@ export const minilmRecipe = {
     },
   },
   forOpenClasses: openLabels({ method: 'anacp', features: 2048, depth: 3 }),
-  // The column of a rare label learns seldom, and would decay in between.
-  forIndependent: { train: { weight_decay: 0.3 } },
+  // The column of a rare label learns seldom, and would decay in between; what it has learned is lost in the noise of high rates.
+  // Chosen in policies/results-labels.md.
+  forIndependent: {
+    train: { weight_decay: 0.3 },
+    rate: { policy: 'inverse-sqrt', floor: 0.15 },
+  },
   // What a token is needs more of the network than what a text is about, and decay takes back what so rare tags have learned.
   forPositions: {
     adapter: { method: 'lora', tail_layers: 'all' },

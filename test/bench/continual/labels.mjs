@@ -38,6 +38,20 @@ const development = {
     replay: { policy: 'class-balanced', capacity: 2000 },
   },
 }
+/** On more rows: what a longer pass has room for. */
+const longer = {
+  '3 layers': {},
+  'all layers': { adapter: { method: 'lora', tail_layers: 'all' } },
+  '3 layers, constant rate': { rate: { policy: 'constant' } },
+  '3 layers, rates down to .15': { rate: { policy: 'inverse-sqrt', floor: 0.15 } },
+  '3 layers, rates down to .05': { rate: { policy: 'inverse-sqrt', floor: 0.05 } },
+  '3 layers, both, .15 and .98': {
+    train: { weight_decay: 0.3, average: 0.98 },
+    rate: { policy: 'inverse-sqrt', floor: 0.15 },
+  },
+  '3 layers, averaged weights': { train: { weight_decay: 0.3, average: 0.98 } },
+}
+const LONGER = 9000
 const peers = { 'torch + PEFT': 'lora', 'ridge, one against the rest': 'ridge' }
 /** Of PEFT: the rate of the adapter, of the head, and whether both fall to zero until the end of the pass. */
 const rates = [
@@ -63,6 +77,13 @@ export async function measure({ data, rows: most, seeds, run, runs }) {
   const onFew = { taught: few.length, tested: asked.length }
   for (const [name, settings] of Object.entries(development))
     await run(`dev · ${name} · seed 1`, { ...settings, ...onFew }, own(settings, 1, few, asked))
+  const more = train.slice(0, LONGER)
+  for (const [name, settings] of Object.entries(longer))
+    await run(
+      `dev · ${name} · ${LONGER} rows · seed 1`,
+      { ...settings, taught: LONGER, tested: asked.length },
+      own(settings, 1, more, asked),
+    )
   for (const each of rates) {
     const { rate, head, falls } = each
     const name = `dev · torch + PEFT, rate ${rate}, head ${head}${falls ? ', falling' : ''}`
