@@ -79,6 +79,7 @@ test('a text comes in parts, and is stored whole under its id when it is done', 
     {
       ...{ id: 'p-1', input: { kind: 'text', text: 'hi' }, answer: 'abcd', version: 'v1' },
       shown: { text: 'abcd', finish_reason: 'length' },
+      isCut: true,
       timeMs: expect.any(Number) as number,
       traceparent: '00-trace',
     },

@@ -25,31 +25,32 @@ import { update } from '../lib/text-learner.mjs'
 import { encodedOf, latentsOf } from '../lib/text-latents.mjs'
 
 const BASE = 'minilm'
+/** The default before it was chosen anew. */
+const halved = { policy: 'inverse-sqrt', floor: 0.5 }
 const ours = {
   'LoRA on 3 layers': {},
+  'LoRA on 3 layers, rates down to .5': { rate: halved },
   'a head alone': { adapter: { method: 'head' } },
 }
 const development = {
-  'weight decay 3': { train: { weight_decay: 3 } },
-  'weight decay 0.3': { train: { weight_decay: 0.3 } },
-  'weight decay 0.3, averaged weights': { train: { weight_decay: 0.3, average: 0.95 } },
+  'weight decay 3': { rate: halved, train: { weight_decay: 3 } },
+  'weight decay 0.3': { rate: halved, train: { weight_decay: 0.3 } },
+  'weight decay 0.3, averaged weights': {
+    ...{ rate: halved, train: { weight_decay: 0.3, average: 0.95 } },
+  },
   'weight decay 0.3, class-balanced replay': {
-    train: { weight_decay: 0.3 },
+    ...{ rate: halved, train: { weight_decay: 0.3 } },
     replay: { policy: 'class-balanced', capacity: 2000 },
   },
 }
 /** On more rows: what a longer pass has room for. */
 const longer = {
-  '3 layers': {},
-  'all layers': { adapter: { method: 'lora', tail_layers: 'all' } },
-  '3 layers, constant rate': { rate: { policy: 'constant' } },
-  '3 layers, rates down to .15': { rate: { policy: 'inverse-sqrt', floor: 0.15 } },
-  '3 layers, rates down to .05': { rate: { policy: 'inverse-sqrt', floor: 0.05 } },
-  '3 layers, both, .15 and .98': {
-    train: { weight_decay: 0.3, average: 0.98 },
-    rate: { policy: 'inverse-sqrt', floor: 0.15 },
-  },
-  '3 layers, averaged weights': { train: { weight_decay: 0.3, average: 0.98 } },
+  'rates down to .5': { rate: halved },
+  'rates down to .5, all layers': { rate: halved, adapter: { method: 'lora', tail_layers: 'all' } },
+  'rates down to .5, averaged weights': { rate: halved, train: { average: 0.98 } },
+  'constant rates': { rate: { policy: 'constant' } },
+  'rates down to .15': {},
+  'rates down to .15, averaged weights': { train: { average: 0.98 } },
 }
 const LONGER = 9000
 const peers = { 'torch + PEFT': 'lora', 'ridge, one against the rest': 'ridge' }
