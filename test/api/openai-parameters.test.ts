@@ -7,6 +7,7 @@ import {
   chatParameters,
   completionParameters,
   embeddingParameters,
+  ownCompletionParameters,
   type Parameters,
 } from '../../src/api/openai/parameters.ts'
 import { openOpenai } from '../../src/api/openai/surface.ts'
@@ -101,7 +102,9 @@ describe.each(kinds)('%s', (path, file, name, parameters, least) => {
     }>()
     const content = paths[`/v1/${path}`]?.post.requestBody.content['application/json']
     const { properties } = (content as { schema: { properties: object } }).schema
-    const taken = Object.keys(parameters).filter((each) => parameters[each]?.fate !== 'refused')
+    const own = parameters === completionParameters ? ownCompletionParameters : {}
+    const all: Parameters = { ...parameters, ...own }
+    const taken = Object.keys(all).filter((each) => all[each]?.fate !== 'refused')
     expect(Object.keys(properties).toSorted()).toEqual(taken.toSorted())
     for (const param of taken)
       expect(await post(path, { ...least, [param]: [[7]] }), param).toMatchObject({ status: 400 })
