@@ -94,6 +94,8 @@ function countIn(
     const prefix = prefixOf(source)
     wanted.push(['substr(key, 1, ?) = ?', prefix.byteLength, prefix])
   }
+  // No stratum has the character that no column of text keeps.
+  if (stratum?.includes('\0') === true) return 0
   if (stratum !== undefined)
     wanted.push(['EXISTS (SELECT 1 FROM json_each(stratum) WHERE value = ?)', stratum])
   if (sinceMs !== undefined) wanted.push(['time_ms >= ?', sinceMs])

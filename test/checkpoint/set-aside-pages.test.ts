@@ -24,5 +24,7 @@ test('a command counts the events that it takes, without those that a person has
   const pages = openSetAsidePages(path, { selected: () => undefined })
   expect(pages.count({ source: 'desk' })).toBe(2)
   expect(pages.count({ id: 'a' })).toBe(0)
+  const ofStratum = openSetAsidePages(path, { selected: () => 'no label has this: \0' })
+  expect(ofStratum.count({ source: 'desk' })).toBe(0)
   expect(pages.page({ limit: 9 })).toMatchObject({ count: 3 })
 })
