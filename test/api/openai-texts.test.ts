@@ -313,8 +313,12 @@ test('a key that may only predict is refused control tokens, as text and as ids'
     ...{ name, sha256: digestOf(key) },
     roles: name === 'user' ? ['predict'] : ['predict', 'operate'],
   }))
+  const read: string[] = []
   const tokens: Partial<LanguageModel> = {
-    rawPrompt: () => Int32Array.of(1, 120),
+    rawPrompt: (text) => {
+      read.push(text)
+      return Int32Array.of(1, 120)
+    },
     bytes: (id) => (id === 1 ? new Uint8Array() : Uint8Array.of(id)),
   }
   const { app } = await open({ auth: { tokens: [], keys: entries } }, {}, tokens)
@@ -337,11 +341,13 @@ test('a key that may only predict is refused control tokens, as text and as ids'
     [200, 200, 200],
     [403, 403, 200],
   ])
+  expect(read, 'read for the operator alone').toHaveLength(1)
 })
 
 test.each([
   [{ prompt: 'x', max_tokens: 0 }, '/max_tokens'],
   [{ prompt: [[120], [5000]] }, '/prompt/1/0'],
+  [{ prompt: [2 ** 32 + 5] }, '/prompt/0'],
   [{ prompt: [7, -1] }, '/prompt'],
   [{ prompt: [] }, '/prompt'],
   [{ prompt: [[]] }, '/prompt'],

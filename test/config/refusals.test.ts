@@ -655,7 +655,7 @@ test('a document of aliases that grows without end is refused', () => {
   expect(refusal(rows.join('\n')).code).toBe('CONFIG_MALFORMED')
 })
 
-test('what is wrong with a merged setting is told at the line where it is written', () => {
+test('a wrong value of a merged setting has the line where it is written', () => {
   const text = [
     'models:',
     '  a: &common { base: use-lite, labels: [x, y], train: { epochs: none } }',

@@ -7,7 +7,9 @@ import { Type, type Static } from 'typebox'
 import { failure } from '../../platform/errors.ts'
 import { flag } from '../../client/schemas/parts.ts'
 import { namedModel, type Services } from '../../serving/services/services.ts'
-import { checkRole } from '../http/auth.ts'
+import type { ModelServices } from '../../serving/services/model-services.ts'
+import { requestInput } from '../../serving/services/prediction-service.ts'
+import { checkRole, type Caller } from '../http/auth.ts'
 import type { Json } from '../../contracts/core.ts'
 import type { Fields } from '../../contracts/task-view.ts'
 import type { TokenLikelihood } from '../../serving/services/generation/contract.ts'
@@ -135,25 +137,40 @@ function textsIn(body: Body): readonly string[] {
 
 function promptsIn(services: Services, { body, caller }: FastifyRequest<{ Body: Body }>) {
   const { prompt } = body
-  const { name, base } = namedModel(services, body.model).model
-  const { language } = base
-  const size = language?.vocabulary ?? 0
+  const { model } = namedModel(services, body.model)
+  const parsesSpecial = body.parse_special === true
+  if (parsesSpecial && caller !== undefined) checkRole(caller, 'operate')
   const isOne = typeof prompt === 'string' || typeof prompt[0] === 'number'
   const all = (isOne ? [prompt] : prompt) as readonly (string | readonly number[])[]
   return all.map((each, at): AskedInput => {
     const pointer = isOne ? '/prompt' : `/prompt/${at}`
-    if (typeof each === 'string' && body.parse_special !== true) return { value: each, pointer }
-    const tokens = typeof each === 'string' ? language?.rawPrompt?.(each) : Int32Array.from(each)
-    if (tokens === undefined) throw unsupported('parse_special', `${name} has no control tokens`)
-    const unknown = tokens.findIndex((id) => id >= size)
-    if (unknown >= 0)
-      throw invalid(`${tokens[unknown]} is no token of ${name}: its ids are below ${size}`, {
-        pointer: `${pointer}/${unknown}`,
-      })
-    const isControl = tokens.some((id) => language?.bytes?.(id).length === 0)
-    if (isControl && caller !== undefined) checkRole(caller, 'operate')
-    return { value: language?.text(tokens) ?? '', pointer, tokens }
+    if (typeof each !== 'string') return { tokens: tokensIn(each, model, pointer, caller) }
+    if (!parsesSpecial) return { value: each, pointer }
+    // Before it is read as tokens: a text has its bounds.
+    requestInput(model.base, services.limits, each, pointer)
+    const tokens = model.base.language?.rawPrompt?.(each)
+    if (tokens === undefined)
+      throw unsupported('parse_special', `${model.name} has no control tokens`)
+    return { tokens }
   })
+}
+
+/** Throws `REQUEST_INVALID` for an id that the model does not have, and `ROLE_MISSING` for a control token. */
+function tokensIn(
+  ids: readonly number[],
+  { name, base: { language } }: Pick<ModelServices, 'name' | 'base'>,
+  pointer: string,
+  caller: Caller | undefined,
+): Int32Array {
+  const size = language?.vocabulary ?? 0
+  const unknown = ids.findIndex((id) => id >= size)
+  if (unknown >= 0)
+    throw invalid(`${ids[unknown]} is no token of ${name}: its ids are below ${size}`, {
+      pointer: `${pointer}/${unknown}`,
+    })
+  const isControl = ids.some((id) => language?.bytes?.(id).length === 0)
+  if (isControl && caller !== undefined) checkRole(caller, 'operate')
+  return Int32Array.from(ids)
 }
 
 function invalid(message: string, details: { readonly pointer: string }): Error {

@@ -21,10 +21,10 @@ export type AskedTexts = Omit<Common, 'n'> & {
   readonly max_completion_tokens?: number | null
 }
 
-/** An input of the request, and the field that it stands in; `tokens`: `value` is their text, and it is read as they are. */
+/** An input of the request with the field that it stands in, or the tokens of a prompt. */
 export type AskedInput =
   | { readonly value: Json; readonly pointer: string; readonly tokens?: undefined }
-  | { readonly value: string; readonly pointer: string; readonly tokens: Int32Array }
+  | { readonly tokens: Int32Array }
 
 export interface Usage {
   /** As the model reads them. */
@@ -87,11 +87,11 @@ export async function beginTexts(
   if (service === undefined) throw failure('INTERNAL', `${model.name} writes no texts`)
   const n = body.n ?? 1
   if (n * asked.inputs.length > services.limits.choices) throw tooMany(services, n, asked.inputs)
-  const inputs = asked.inputs.map(({ value, pointer, tokens }): Input =>
-    tokens === undefined
-      ? requestInput(model.base, services.limits, value, pointer)
-      : { kind: 'text', text: value },
-  )
+  const inputs = asked.inputs.map((each): Input => {
+    // Nothing is read or kept of it besides its tokens.
+    if (each.tokens !== undefined) return { kind: 'text', text: '' }
+    return requestInput(model.base, services.limits, each.value, each.pointer)
+  })
   const prompts = asked.inputs.flatMap(({ tokens }) => tokens ?? [])
   const { manifest, choices, promptTokens, droppedTokens, recalled, parts } =
     await service.generate({

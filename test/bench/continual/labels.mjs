@@ -25,7 +25,7 @@ import { update } from '../lib/text-learner.mjs'
 import { encodedOf, latentsOf } from '../lib/text-latents.mjs'
 
 const BASE = 'minilm'
-/** The default before it was chosen anew. */
+/** The default when the other settings were chosen. */
 const halved = { policy: 'inverse-sqrt', floor: 0.5 }
 const ours = {
   'LoRA on 3 layers': {},
