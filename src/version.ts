@@ -1,19 +1,10 @@
 /** The version of this package, for the API's description and `--version`. */
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { packageRoot } from './platform/entry.ts'
 
-export const daemonVersion = readVersion()
-
-/** From src/ the package file is one folder up, from dist/src/ two. */
-function readVersion(): string {
-  for (const path of ['../package.json', '../../package.json']) {
-    try {
-      const { version } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as {
-        version?: string
-      }
-      if (version !== undefined) return version
-    } catch {
-      // Not there: look one folder up.
-    }
-  }
-  return '0.0.0'
+const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+  version: string
 }
+
+export const daemonVersion = version

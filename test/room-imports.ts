@@ -6,9 +6,9 @@
 
 /** A room is a folder of `src`, `connectors`, `policies`, or a file that stands in `src` itself. */
 export const roomImports: Readonly<Record<string, readonly string[]>> = {
-  version: [],
   contracts: [],
   platform: ['contracts'],
+  version: ['platform'],
   policies: ['contracts'],
   connectors: ['contracts'],
   payloads: ['contracts', 'platform'],

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
-const program = join(root, 'dist', 'src', 'cli', 'main.js')
+const program = join(root, 'dist', 'program', 'src', 'cli', 'main.js')
 
 if (process.argv[2] === 'setup' && !process.argv.includes('--help')) {
   // Set-up comes before everything that it sets up.

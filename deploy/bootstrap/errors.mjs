@@ -19,7 +19,7 @@ export const SETUP_ERRORS = {
   },
   SETUP_BAD_FLAG: {
     what: 'Set-up does not know this flag',
-    fix: 'Known flags: --quiet, --tests, --services, --all, --downloads.',
+    fix: 'Known flags: --quiet, --programs, --tests, --services, --all, --downloads.',
   },
   SETUP_LOCKED: {
     what: 'Another set-up is at work and does not end',

@@ -3,6 +3,7 @@
  * first by `npm run demo`, `npm test` and `npm run setup`; it may use only what comes with Node.js.
  *
  *   --quiet     silent when there is nothing to do
+ *   --programs  no types and single modules: the programs run without them
  *   --tests     also what only the tests need
  *   --services  also the Kafka broker, for `npm run up` and the demo with Kafka
  *   --all       also services from Debian packages, so that no test is skipped (for CI)
@@ -43,7 +44,8 @@ function checkNode(SetupError) {
 }
 
 function parseFlags(args, SetupError) {
-  const flags = { quiet: false, tests: false, services: false, all: false, downloads: false }
+  const names = ['quiet', 'programs', 'tests', 'services', 'all', 'downloads']
+  const flags = Object.fromEntries(names.map((name) => [name, false]))
   for (const arg of args) {
     const name = arg.replace(/^--/, '')
     if (!arg.startsWith('--') || !Object.hasOwn(flags, name))

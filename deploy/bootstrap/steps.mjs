@@ -1,11 +1,12 @@
 /**
  * The table of set-up steps, in order. `when` says who needs the step: `always`, `checkout` (not a
- * package that npm installed, which is built and has its packages), `tests` (npm test and CI), `services`
+ * package that npm installed, which is built and has its packages), `modules` (who does more in a checkout than start the
+ * programs), `tests` (npm test and CI), `services`
  * (who starts a broker on this machine) or `all` (CI only, where every service is installed so that no test is
  * skipped). What needs nothing of the checkout has a lock of its own, so that it can be fetched beside the packages and
  * the build. A new need of the project is a new row.
  */
-import { buildStep } from './build.mjs'
+import { modulesStep, programsStep } from './build.mjs'
 import { flinkStep, kafkaStep } from './maven.mjs'
 import { nativeStep } from './native.mjs'
 import { nodeVersionsStep } from './node-versions.mjs'
@@ -23,7 +24,8 @@ export const STEPS = [
   { when: 'checkout', ...npmStep },
   { when: 'checkout', ...npxStep },
   { when: 'always', ...nativeStep },
-  { when: 'checkout', ...buildStep },
+  { when: 'checkout', ...programsStep },
+  { when: 'modules', ...modulesStep },
   {
     when: 'all',
     lock,
@@ -46,12 +48,16 @@ export const STEPS = [
 ]
 
 /**
- * @param {{ tests?: boolean, services?: boolean, all?: boolean, downloads?: boolean }} flags
+ * @param {{ programs?: boolean, tests?: boolean, services?: boolean, all?: boolean, downloads?: boolean }} flags
  * @returns {Step[]}
  */
-export function stepsFor({ tests, all, services, downloads }, { isCheckout = true } = {}) {
+export function stepsFor(
+  { programs, tests, all, services, downloads },
+  { isCheckout = true } = {},
+) {
   if (downloads) return STEPS.filter((step) => step.lock === lock)
   const wanted = isCheckout ? ['always', 'checkout'] : ['always']
+  if (isCheckout && (!programs || tests || all)) wanted.push('modules')
   if (tests || all) wanted.push('tests')
   if (services || all) wanted.push('services')
   if (all) wanted.push('all')

@@ -63,7 +63,7 @@ function trainerPlans(config: Config, replica: string) {
   const together = names.filter((name) => !modelOf(config, name).isolate)
   const alone = names.filter((name) => modelOf(config, name).isolate)
   const groups = [together, ...alone.map((name) => [name])].filter((models) => models.length > 0)
-  const program = entryUrl('./trainer.ts', import.meta.url).href
+  const program = entryUrl('src/app/trainer.ts').href
   return groups.map((models) => {
     const trainer: TrainerConfig = { config, models, replica }
     return { models, program, config: trainer as unknown as Json }

@@ -28,7 +28,7 @@ const [TEMPLATE_MIB, TOKENIZER_MIB] = [64, 512]
 /** Why the work cannot be done; undefined if it can. That the work fails with an error is for its caller to see. */
 export async function tryOut(job: TrialJob): Promise<string | undefined> {
   const mib = 'template' in job ? TEMPLATE_MIB : TOKENIZER_MIB
-  const thread = new Worker(entryUrl('./trial-worker.ts', import.meta.url), {
+  const thread = new Worker(entryUrl('src/bases/trial-worker.ts'), {
     workerData: job,
     execArgv: [],
     env: {},

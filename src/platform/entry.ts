@@ -1,22 +1,25 @@
 /**
- * Where a worker thread or child process finds its program. Node runs JavaScript only, so a caller running from
- * TypeScript (a test) gets the built file of the same name; a built caller gets its neighbour.
+ * Where a worker thread or child process finds its program. Node runs JavaScript only, and one bundle starts faster than
+ * many modules, so it is the built program, also for a caller that runs from TypeScript (a test).
  */
 import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { invariant } from './errors.ts'
 
-/** `relative` is written as in an import, e.g. './process.ts'; `base` is the caller's import.meta.url. */
-export function entryUrl(relative: string, base: string): URL {
-  const script = new URL(relative.replace(/\.ts$/, '.js'), builtLocation(base))
-  invariant(existsSync(fileURLToPath(script)), `${script.href} is not built: npm run build`)
-  return script
+/** The folder of our own package.json: above src/ and above dist/. */
+export const packageRoot = rootAbove(dirname(fileURLToPath(import.meta.url)))
+
+/**
+ * `source` from the root of the package, written out as 'src/trainer/process/process.ts': the build reads these calls to
+ * know what is a program.
+ */
+export function entryUrl(source: string): URL {
+  const script = join(packageRoot, 'dist', 'program', source.replace(/\.tsx?$/, '.js'))
+  invariant(existsSync(script), `${script} is not built: npm run build`)
+  return pathToFileURL(script)
 }
 
-/** src/a/b.ts → dist/src/a/b.js; a URL inside dist stays as it is. */
-function builtLocation(base: string): string {
-  if (!base.endsWith('.ts')) return base
-  const root = new URL('../../', import.meta.url)
-  const inside = base.slice(root.href.length)
-  return new URL(`dist/${inside.replace(/\.ts$/, '.js')}`, root).href
+function rootAbove(folder: string): string {
+  return existsSync(join(folder, 'package.json')) ? folder : rootAbove(dirname(folder))
 }

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { buildStep } from '../../deploy/bootstrap/build.mjs'
+import { modulesStep, programsStep } from '../../deploy/bootstrap/build.mjs'
+import { programsOf } from '../../deploy/bootstrap/programs.mjs'
 import { setUp } from '../../deploy/bootstrap/set-up.mjs'
 import { makeCheckout, real, type Checkout } from './checkout.ts'
 
@@ -35,35 +36,93 @@ function sourceCheckout(): Checkout {
 test('only a changed source is built again, and a deleted one leaves dist', async () => {
   const checkout = sourceCheckout()
   const built = join(checkout.places.dist, 'src', 'gear.js')
-  expect(await setUp([buildStep], checkout)).toEqual([buildStep.name])
+  expect(await setUp([modulesStep], checkout)).toEqual([modulesStep.name])
   expect(existsSync(built)).toBe(true)
-  expect(await setUp([buildStep], checkout)).toEqual([])
+  expect(await setUp([modulesStep], checkout)).toEqual([])
 
   checkout.write('src/wheel.ts', 'export const wheel = 1\n')
   rmSync(join(checkout.places.root, 'src', 'gear.ts'))
-  expect(await setUp([buildStep], checkout)).toEqual([buildStep.name])
+  expect(await setUp([modulesStep], checkout)).toEqual([modulesStep.name])
   expect(existsSync(built)).toBe(false)
 })
 
 test('a source that does not compile is SETUP_BUILD_FAILED with the message of the compiler', async () => {
   const checkout = sourceCheckout()
   checkout.write('src/gear.ts', 'export const teeth: number = "many"\n')
-  await expect(setUp([buildStep], checkout)).rejects.toMatchObject({ code: 'SETUP_BUILD_FAILED' })
+  await expect(setUp([modulesStep], checkout)).rejects.toMatchObject({ code: 'SETUP_BUILD_FAILED' })
   expect(checkout.said.join('\n')).toContain('TS2322')
 })
 
-test('every command of `npm run build` is run, and again when the page changes', async () => {
+/** Real programs are bundled as `npm run build` says it, from sources of our own. */
+function programCheckout(): Checkout {
   const checkout = sourceCheckout()
-  const page = 'src/api/dashboard/page/main.tsx'
-  const scripts = {
-    build: `esbuild ${page} --bundle --outfile=dist/one.js && esbuild dist/one.js --outfile=dist/page.js`,
+  const bundler = join(real.root, 'deploy/bootstrap/bundle.mjs')
+  const scripts = { build: `node ${bundler} && tsc -p tsconfig.json` }
+  const exports = {
+    '.': { default: './dist/program/src/gear.js' },
+    './package.json': './package.json',
   }
-  checkout.write('package.json', JSON.stringify({ scripts }))
-  checkout.write(page, 'export const first = 1\n')
-  expect(await setUp([buildStep], checkout)).toEqual([buildStep.name])
-  const built = join(checkout.places.dist, 'page.js')
-  expect(readFileSync(built, 'utf8')).toContain('first')
-  checkout.write(page, 'export const second = 2 + 2\n')
-  expect(await setUp([buildStep], checkout)).toEqual([buildStep.name])
-  expect(readFileSync(built, 'utf8')).toContain('second')
+  checkout.write('package.json', JSON.stringify({ type: 'module', scripts, exports }))
+  checkout.write(
+    'src/gear.ts',
+    "import { Tooth } from './tooth.ts'\nconst start = () => entryUrl('src/wheel.ts')\nexport { start, Tooth }\n",
+  )
+  checkout.write('src/tooth.ts', 'export class Tooth {}\n')
+  checkout.write('src/wheel.ts', "export { Tooth } from './tooth.ts'\n")
+  return checkout
+}
+
+const programsIn = ({ places }: Checkout) =>
+  readdirSync(join(places.dist, 'program'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.js'))
+    .sort()
+
+test('what is exported and what the code starts becomes a program, without a compiler, and all share their classes', async () => {
+  const checkout = programCheckout()
+  expect(await setUp([programsStep], checkout)).toEqual([programsStep.name])
+  const [chunk, ...programs] = programsIn(checkout)
+  expect(chunk).toMatch(/^chunks/)
+  expect(programs).toEqual(['src/gear.js', 'src/wheel.js'])
+  expect(existsSync(join(checkout.places.dist, 'src'))).toBe(false)
+  const [gear, wheel] = (await Promise.all(
+    programs.map((path) => import(join(checkout.places.dist, 'program', path))),
+  )) as [{ Tooth: unknown }, { Tooth: unknown }]
+  expect(gear.Tooth).toBe(wheel.Tooth)
+  expect(await setUp([programsStep], checkout)).toEqual([])
+})
+
+test('a changed source leaves no old chunk, and a deleted program is gone', async () => {
+  const checkout = programCheckout()
+  await setUp([programsStep], checkout)
+  const before = programsIn(checkout)
+  checkout.write('src/tooth.ts', 'export class Tooth { readonly size = 2 }\n')
+  await setUp([programsStep], checkout)
+  const after = programsIn(checkout)
+  expect(after).toHaveLength(before.length)
+  expect(after[0]).not.toBe(before[0])
+  rmSync(join(checkout.places.root, 'src/wheel.ts'))
+  checkout.write('src/gear.ts', 'export const teeth = 53\n')
+  await setUp([programsStep], checkout)
+  expect(programsIn(checkout)).toEqual(['src/gear.js'])
+})
+
+test('a program that cannot be bundled is SETUP_BUILD_FAILED with the place', async () => {
+  const checkout = programCheckout()
+  checkout.write('src/gear.ts', "export { none } from './none.ts'\n")
+  await expect(setUp([programsStep], checkout)).rejects.toMatchObject({
+    code: 'SETUP_BUILD_FAILED',
+  })
+  expect(checkout.said.join('\n')).toMatch(/src\/gear\.ts:1:\d+/)
+})
+
+test('the programs of this checkout are those of its threads and processes, its page, and what it exports', () => {
+  expect(programsOf(real.root)).toEqual(
+    expect.arrayContaining([
+      'src/antikythera.ts',
+      'src/api/dashboard/page/main.tsx',
+      'src/cli/main.ts',
+      'src/nn/onnx/worker.ts',
+      'src/trainer/process/process.ts',
+    ]),
+  )
 })

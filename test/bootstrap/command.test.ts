@@ -21,7 +21,7 @@ test.each(['--fast', '--toString'])(
   (flag) => {
     const { code, text } = run(join(real.root, 'deploy/bootstrap/main.mjs'), [flag])
     expect(code).toBe(1)
-    expect(text).toMatch(/SETUP_BAD_FLAG.*--\w+[^]*--quiet, --tests, --services, --all/)
+    expect(text).toMatch(/SETUP_BAD_FLAG.*--\w+[^]*--quiet, --programs, --tests, --services, --all/)
     expect(text).toContain(flag)
   },
 )
@@ -36,7 +36,7 @@ test('the command runs the built program with its arguments, and says how to bui
     text: expect.stringContaining('npm run setup') as string,
   })
   write('dist/package.json', '{"type":"module"}')
-  write('dist/src/cli/main.js', 'console.log(process.argv.slice(1).join(" "))')
+  write('dist/program/src/cli/main.js', 'console.log(process.argv.slice(1).join(" "))')
   expect(run(command, ['doctor', '--json']).text).toMatch(/main\.js doctor --json/)
 })
 

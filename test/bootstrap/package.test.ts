@@ -87,7 +87,7 @@ test('a program elsewhere imports the package with its types, and the command kn
   const dead = links.filter((link) => !link.includes('://') && !existsSync(join(home, link)))
   expect([links.length > 20, dead]).toEqual([true, []])
   // The page is bundled apart from the rest.
-  const page = 'node_modules/antikythera/dist/src/api/dashboard/page'
+  const page = 'node_modules/antikythera/dist/program/src/api/dashboard/page'
   expect(readdirSync(join(folder, page))).toContain('main.js')
 })
 

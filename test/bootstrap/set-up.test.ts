@@ -11,8 +11,10 @@ import {
 import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { SETUP_ERRORS, SetupError } from '../../deploy/bootstrap/errors.mjs'
+import { modulesStep } from '../../deploy/bootstrap/build.mjs'
 import { takeLock } from '../../deploy/bootstrap/lock.mjs'
 import { KAFKA_VERSION, kafkaJars } from '../../deploy/bootstrap/maven.mjs'
+import { nativeStep } from '../../deploy/bootstrap/native.mjs'
 import { npmStep } from '../../deploy/bootstrap/npm-packages.mjs'
 import { PEFT_VERSION, peftPython } from '../../deploy/bootstrap/peft.mjs'
 import { motoPython, motoStep } from '../../deploy/bootstrap/python-venv.mjs'
@@ -182,6 +184,18 @@ test('services are installed for CI only', () => {
   expect(names({ services: true })).not.toMatch(/Debian|PEFT/)
   const [tests, downloads] = [stepsFor({ tests: true }), stepsFor({ downloads: true })]
   expect([...tests, ...downloads]).toEqual(stepsFor({ all: true }))
+})
+
+test('who only starts the programs waits for no compiler; tests and a whole set-up get the modules too', () => {
+  const hasModules = (flags: Parameters<typeof stepsFor>[0]) =>
+    stepsFor(flags).includes(STEPS.find(({ name }) => name === modulesStep.name)!)
+  expect(hasModules({ programs: true, services: true })).toBe(false)
+  expect([{}, { tests: true }, { programs: true, tests: true }].map(hasModules)).toEqual([
+    true,
+    true,
+    true,
+  ])
+  expect(stepsFor({}, { isCheckout: false }).map(({ name }) => name)).toEqual([nativeStep.name])
 })
 
 test('what pip says of a failure is shown, and the next run makes the environment whole', async () => {

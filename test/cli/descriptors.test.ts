@@ -7,7 +7,7 @@ import { reportError } from '../../src/cli/report-error.ts'
 import { entryUrl } from '../../src/platform/entry.ts'
 import { thrown } from '../coded.ts'
 
-const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
+const main = fileURLToPath(entryUrl('src/cli/main.ts'))
 const run = promisify(execFile)
 
 test.each([32, 64, 200])(

@@ -19,7 +19,7 @@ import {
 } from './import-rig.ts'
 import { runCli } from './run-cli.ts'
 
-const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
+const main = fileURLToPath(entryUrl('src/cli/main.ts'))
 const adapter = '{ rank: 2, alpha: 5, tail_layers: all, target_modules: [query, value] }'
 const learning = ', trigger: { every: 4 }, train: { epochs: 5 }'
 const waiting = { timeout: 60_000, interval: 100 }

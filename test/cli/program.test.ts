@@ -14,7 +14,7 @@ import { entryUrl } from '../../src/platform/entry.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { runCli } from './run-cli.ts'
 
-const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
+const main = fileURLToPath(entryUrl('src/cli/main.ts'))
 
 function run(args: readonly string[], input = '', variables: Record<string, string> = {}) {
   const { ANTIKYTHERA_CONFIG: _, ...environment } = process.env

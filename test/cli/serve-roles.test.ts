@@ -21,7 +21,7 @@ import { ended, firstLine } from '../child.ts'
 import { removed } from '../scratch-folder.ts'
 import { runCli } from './run-cli.ts'
 
-const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
+const main = fileURLToPath(entryUrl('src/cli/main.ts'))
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'antikythera-roles-'))
 const config = join(folder, 'antikythera.yaml')
@@ -30,13 +30,13 @@ const reports = join(folder, 'reports')
 /** The program as a server's image has it: built code, and of the packages all but TensorFlow's. */
 function imageWithoutTensorFlow(): string {
   const app = join(folder, 'app')
-  cpSync(join(root, 'dist'), join(app, 'dist'), { recursive: true })
+  cpSync(join(root, 'dist/program'), join(app, 'dist/program'), { recursive: true })
   cpSync(join(root, 'package.json'), join(app, 'package.json'))
   mkdirSync(join(app, 'node_modules'))
   for (const name of readdirSync(join(root, 'node_modules')))
     if (name !== '@tensorflow' && !name.startsWith('.'))
       symlinkSync(join(root, 'node_modules', name), join(app, 'node_modules', name))
-  return join(app, 'dist/src/cli/main.js')
+  return join(app, 'dist/program/src/cli/main.js')
 }
 
 interface Started {

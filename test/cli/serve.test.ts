@@ -11,7 +11,7 @@ import { ended, firstLine } from '../child.ts'
 import { removed } from '../scratch-folder.ts'
 import { runCli } from './run-cli.ts'
 
-const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
+const main = fileURLToPath(entryUrl('src/cli/main.ts'))
 const folder = mkdtempSync(join(tmpdir(), 'antikythera-serve-'))
 const config = join(folder, 'antikythera.yaml')
 let daemon: ChildProcess

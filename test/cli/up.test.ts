@@ -17,7 +17,7 @@ import { entryUrl } from '../../src/platform/entry.ts'
 import { ended, firstLine } from '../child.ts'
 import { removed } from '../scratch-folder.ts'
 
-const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
+const main = fileURLToPath(entryUrl('src/cli/main.ts'))
 const folder = mkdtempSync(join(tmpdir(), 'antikythera-up-'))
 const started: ChildProcess[] = []
 

@@ -40,7 +40,7 @@ test('systemd counts the unit among the well hardened', (context) => {
 test('the command of the unit is one of ours, with flags that it has', () => {
   const [program, script, command, ...flags] = valueOf('ExecStart').split(' ')
   expect(program).toMatch(/\/node$/)
-  expect(script).toMatch(/\/dist\/src\/cli\/main\.js$/)
+  expect(script).toMatch(/\/dist\/program\/src\/cli\/main\.js$/)
   const known = createProgram().commands.find((each) => each.name() === command)
   expect(known?.options.map(({ long }) => long)).toEqual(
     expect.arrayContaining(flags.filter((flag) => flag.startsWith('--'))),

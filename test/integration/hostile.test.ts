@@ -55,7 +55,7 @@ async function start(): Promise<Watched> {
     [
       '--import',
       here('../bench/lib/loop-cpu.mjs'),
-      here('../../dist/src/cli/main.js'),
+      here('../../dist/program/src/cli/main.js'),
       'serve',
       '-c',
       config,

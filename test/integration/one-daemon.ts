@@ -9,7 +9,7 @@ import { entryUrl } from '../../src/platform/entry.ts'
 import { ended, firstLine } from '../child.ts'
 import { removed } from '../scratch-folder.ts'
 
-const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
+const main = fileURLToPath(entryUrl('src/cli/main.ts'))
 
 export interface OneDaemon {
   readonly folder: string

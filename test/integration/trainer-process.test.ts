@@ -48,9 +48,15 @@ function folderWith(models: readonly string[], lines: string): string {
   return folder
 }
 
+/** The single modules, because those are what the program imports. */
+const entry = new URL('../../dist/src/trainer/process/process.js', import.meta.url)
+
 function supervise(models: readonly string[], config: Json, options: object = {}): Supervisor {
   const children = [{ models, program, config }]
-  const supervisor = openSupervisor({ children, clock: systemClock, log: silentLog, ...options })
+  const supervisor = openSupervisor({
+    ...{ children, entry, clock: systemClock, log: silentLog },
+    ...options,
+  })
   onTestFinished(() => supervisor.stop({ deadlineMs: 60_000 }))
   return supervisor
 }

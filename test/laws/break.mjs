@@ -56,6 +56,7 @@ function isSeen({ file, find, put, every, tests }) {
 
 /** Threads and child processes of a test run what was built. */
 function build() {
+  run(['deploy/bootstrap/bundle.mjs'])
   run(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'])
 }
 

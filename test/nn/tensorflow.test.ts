@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
-import { entryUrl } from '../../src/platform/entry.ts'
 
 test('the native engine opens and names its libtensorflow', async () => {
   const { tf, backend, version, reason } = await openTensorFlow()
@@ -53,4 +52,4 @@ function inChild(body: string, env: Record<string, string> = {}): Record<string,
   return JSON.parse(output) as Record<string, unknown>
 }
 
-const built = entryUrl('../../src/nn/tfjs/tensorflow.ts', import.meta.url).href
+const built = new URL('../../dist/src/nn/tfjs/tensorflow.js', import.meta.url).href

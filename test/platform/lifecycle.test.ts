@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { EventEmitter } from 'node:events'
 import { expect, test } from 'vitest'
 import type { Logger } from '../../src/contracts/core.ts'
-import { entryUrl } from '../../src/platform/entry.ts'
 import { openLifecycle, type ProcessEvents } from '../../src/platform/lifecycle.ts'
 
 const quiet: Logger = {
@@ -94,7 +93,7 @@ test.each(['uncaughtException', 'unhandledRejection'])('%s ends the process with
 })
 
 const builtModule = (name: string) =>
-  entryUrl(`../../src/platform/${name}.ts`, import.meta.url).href
+  new URL(`../../dist/src/platform/${name}.js`, import.meta.url).href
 
 /** A real process: signals and faults are Node's, not ours. */
 async function runProcess(body: string, signal?: NodeJS.Signals) {

@@ -1,7 +1,7 @@
 /**
  * Records a data folder of a release, with what its daemon answered, for the test that a later release opens it.
  *
- *   node test/reference/data-dir.mjs MAIN FOLDER     MAIN: dist/src/cli/main.js of the release to record
+ *   node test/reference/data-dir.mjs MAIN FOLDER     MAIN: dist/program/src/cli/main.js of the release to record
  *
  * Two models: text with LoRA and numbers with the recipe for tables. Each has learned, was rolled back (so that feedback is set
  * aside), has a pinned version, feedback that waits for its prediction, a dead letter, and examples that no update has learned yet.

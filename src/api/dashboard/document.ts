@@ -27,7 +27,7 @@ const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="
 const compress = promisify(gzip)
 
 export async function readDocument(): Promise<Document> {
-  const program = await readFile(entryUrl('./page/main.ts', import.meta.url), 'utf8')
+  const program = await readFile(entryUrl('src/api/dashboard/page/main.tsx'), 'utf8')
   invariant(!/<\/script|<!--/i.test(program), 'the program of the page would end its own element')
   // Addresses are relative, so that the page also works below a path of a reverse proxy.
   const html = Buffer.from(`<!doctype html>

@@ -33,6 +33,7 @@ export function registerSetup(program: Command): void {
     .command('setup')
     .description('set up what npm does not install: native TensorFlow, and the build in a checkout')
     .option('--quiet', 'print nothing if there is nothing to do')
+    .option('--programs', 'build only what runs: no types and single modules')
     .option('--services', 'also the Kafka broker, for `up`')
     .option('--tests', 'also the packages that only tests need')
     .option('--all', 'everything, including services from Debian packages')

@@ -21,7 +21,7 @@ import type { OffPolicyReport } from '../../contracts/release.ts'
 import { offPolicyReport, type PolicyChoice } from '../../evaluation/off-policy.ts'
 import { failure } from '../../platform/errors.ts'
 import { openRandom } from '../../platform/random.ts'
-import { packageRoot } from '../doctor/packages.ts'
+import { packageRoot } from '../../platform/entry.ts'
 import { missingBases } from '../local/init.ts'
 import { pullModel } from '../local/models.ts'
 import { print, table } from '../print.ts'
@@ -70,8 +70,7 @@ export interface ExampleTable {
   readonly rows: readonly (readonly [string, ...(string | number)[]])[]
 }
 
-const folderOf = (...parts: readonly string[]) =>
-  join(packageRoot(), 'deploy', 'examples', ...parts)
+const folderOf = (...parts: readonly string[]) => join(packageRoot, 'deploy', 'examples', ...parts)
 
 /** In alphabetical order. */
 export function exampleNames(): readonly string[] {

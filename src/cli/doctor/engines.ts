@@ -17,7 +17,7 @@ export const trainingCheck: Check = {
   async run({ isServerAlone }) {
     if (isServerAlone && !hasTensorFlow())
       return ok('TensorFlow is not installed: a server trains nothing')
-    const program = fileURLToPath(entryUrl('./tensorflow-child.ts', import.meta.url))
+    const program = fileURLToPath(entryUrl('src/cli/doctor/tensorflow-child.ts'))
     const result = await runTool(process.execPath, [program])
     const line = result.output.split('\n').find((each) => each.startsWith('{"backend":'))
     if (result.code !== 0 || line === undefined)

@@ -4,12 +4,12 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { packageRoot } from '../../platform/entry.ts'
 import { failed, ok, type Check, type Finding } from './check.ts'
 
 export const packagesCheck: Check = {
   name: 'npm packages',
-  run: ({ isServerAlone }) => packagesOf(packageRoot(), isServerAlone ? [TENSORFLOW] : []),
+  run: ({ isServerAlone }) => packagesOf(packageRoot, isServerAlone ? [TENSORFLOW] : []),
 }
 
 const TENSORFLOW = '@tensorflow/tfjs-node'
@@ -32,14 +32,7 @@ export function packagesOf(root: string, dispensable: readonly string[] = []): F
   return ok(`all ${wanted.length} are installed${without}`)
 }
 
-/** The folder of our own package.json: above src/cli/doctor, or above dist/src/cli/doctor. */
-export function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url))
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
-  return folder
-}
-
-export const hasTensorFlow = (): boolean => installedAt(packageRoot(), TENSORFLOW) !== undefined
+export const hasTensorFlow = (): boolean => installedAt(packageRoot, TENSORFLOW) !== undefined
 
 /** Node's search path: node_modules here and above. */
 function installedAt(root: string, name: string): string | undefined {

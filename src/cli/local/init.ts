@@ -7,7 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type Config, loadConfig } from '../../config/config.ts'
 import { failure } from '../../platform/errors.ts'
-import { packageRoot } from '../doctor/packages.ts'
+import { packageRoot } from '../../platform/entry.ts'
 import { print } from '../print.ts'
 import { existsSync } from 'node:fs'
 import { pulledFolder } from '../../bases/pulled/pulled.ts'
@@ -38,7 +38,7 @@ export async function init(
   const isTerminal = process.stdin.isTTY && process.stderr.isTTY
   const answers = isOpen && isTerminal ? await askOnTerminal() : said
   const kind = asked ?? (answers.about === 'intents' ? 'intents' : 'text')
-  const file = join(packageRoot(), 'deploy', 'templates', `${kind}.yaml`)
+  const file = join(packageRoot, 'deploy', 'templates', `${kind}.yaml`)
   const template = await readFile(file, 'utf8')
   await write(path, onBase(kind, template, answers), force)
   const config = loadConfig(path, { environment: {}, flags: [], workingFolder: process.cwd() })

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { failure } from '../../platform/errors.ts'
-import { packageRoot } from '../doctor/packages.ts'
+import { packageRoot } from '../../platform/entry.ts'
 
 /** For a command that was started without its starter, `deploy/bootstrap/antikythera.mjs`. */
 export async function runSetup(flags: readonly string[]): Promise<void> {
@@ -15,7 +15,7 @@ export async function runSetup(flags: readonly string[]): Promise<void> {
 }
 
 /** Throws USAGE in a container image, which does not contain it. */
-export function setupProgram(root = packageRoot()): string {
+export function setupProgram(root = packageRoot): string {
   const program = join(root, 'deploy', 'bootstrap', 'main.mjs')
   if (existsSync(program)) return program
   throw failure('USAGE', `there is no ${program}: a container image is set up when it is built`)
@@ -23,7 +23,7 @@ export function setupProgram(root = packageRoot()): string {
 
 /** The benchmarks are not part of the package. */
 export async function runBench(names: readonly string[]): Promise<void> {
-  const program = join(packageRoot(), 'test', 'bench', 'run.mjs')
+  const program = join(packageRoot, 'test', 'bench', 'run.mjs')
   if (!existsSync(program))
     throw failure('USAGE', `there is no ${program}: bench runs in a checkout`)
   await run(program, names)

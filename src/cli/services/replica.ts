@@ -35,7 +35,7 @@ interface ReplicaOptions {
 /** Resolves when it listens; rejects with its last output if it ends before. */
 export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   const { name, configFile, args = [], onLine, ownGroup = false } = options
-  const program = fileURLToPath(entryUrl('../main.ts', import.meta.url))
+  const program = fileURLToPath(entryUrl('src/cli/main.ts'))
   const words = [program, 'serve', '--config', configFile, '--json', ...args]
   const child = spawn(process.execPath, words, {
     stdio: ['ignore', 'pipe', 'pipe'],

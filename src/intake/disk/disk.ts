@@ -90,7 +90,7 @@ class DiskThread implements Disk {
   }
 
   #start(): Worker {
-    const worker = new Worker(entryUrl('./disk-worker.ts', import.meta.url))
+    const worker = new Worker(entryUrl('src/intake/disk/disk-worker.ts'))
     this.#worker = worker
     worker.on('message', (reply: DiskReply) => {
       if ('result' in reply) this.#calls.answer(reply.call, reply.result)

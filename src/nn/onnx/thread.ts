@@ -12,7 +12,7 @@ import type { TokenTable } from '../structured/token-masks.ts'
 export class ThreadGone extends Error {}
 
 export class OrtThread {
-  readonly worker = new Worker(entryUrl('./worker.ts', import.meta.url))
+  readonly worker = new Worker(entryUrl('src/nn/onnx/worker.ts'))
   readonly #calls = new PendingCalls<Feeds>()
   readonly #gone: Promise<void>
   #answered = false

@@ -13,7 +13,10 @@ export interface SupervisorOptions
   extends
     Pick<ChildParts, 'clock' | 'log' | 'waitsOf'>,
     Partial<
-      Pick<ChildParts, 'silenceMs' | 'stalledMs' | 'saved' | 'onRestart' | 'onSpan' | 'onComing'>
+      Pick<
+        ChildParts,
+        'entry' | 'silenceMs' | 'stalledMs' | 'saved' | 'onRestart' | 'onSpan' | 'onComing'
+      >
     > {
   /** Which models live in which process. */
   readonly children: readonly ChildPlan[]
@@ -53,7 +56,7 @@ const defaults = {
 
 export function openSupervisor(options: SupervisorOptions): Supervisor {
   const { children: plans, ...given } = options
-  const parts = { ...defaults, ...given, entry: entryUrl('./process.ts', import.meta.url) }
+  const parts = { entry: entryUrl('src/trainer/process/process.ts'), ...defaults, ...given }
   const listeners = new Set<(model: string, pointer: Routing) => void>()
   const onPointer = (model: string, pointer: Routing) => {
     for (const listener of listeners) listener(model, pointer)

@@ -11,7 +11,7 @@ import { openRandom } from '../../../src/platform/random.ts'
 import { ended, firstLine } from '../../child.ts'
 import { removed } from '../../scratch-folder.ts'
 
-const main = fileURLToPath(entryUrl('../../../src/cli/main.ts', import.meta.url))
+const main = fileURLToPath(entryUrl('src/cli/main.ts'))
 
 const stranger = fileURLToPath(new URL('../../integration/stranger.mjs', import.meta.url))
 const tinyDecoder = fileURLToPath(new URL('../../reference/tiny-causal/llama', import.meta.url))

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { openHttp } from './http.mjs'
 
-const program = fileURLToPath(new URL('../../../dist/src/cli/main.js', import.meta.url))
+const program = fileURLToPath(new URL('../../../dist/program/src/cli/main.js', import.meta.url))
 
 /**
  * `models` as in a config file. `restart` starts it again on the same data after it ended; `stop` ends it in order and

@@ -1,6 +1,6 @@
 /** Serving over HTTP against the same version in this process, and with many tenants on one base. */
 import { cpus } from 'node:os'
-import { openPredictor, readConfig } from '../../../dist/src/antikythera.js'
+import { openPredictor, readConfig } from '../../../dist/program/src/antikythera.js'
 import { openBase } from '../../../dist/src/config/model-parts.js'
 import { startDaemon } from '../lib/daemon.mjs'
 import { median, percentile, round, say } from '../lib/figures.mjs'

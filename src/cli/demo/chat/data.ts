@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Random } from '../../../contracts/core.ts'
-import { packageRoot } from '../../doctor/packages.ts'
+import { packageRoot } from '../../../platform/entry.ts'
 import { shuffled } from '../data.ts'
 
 export interface Exchange {
@@ -54,7 +54,7 @@ function answerOn({ matter, facts, steps }: Topic, random: Random): string {
 }
 
 function rowsOf(name: string): unknown {
-  const text = readFileSync(join(packageRoot(), 'deploy', 'demo', `${name}.jsonl`), 'utf8')
+  const text = readFileSync(join(packageRoot, 'deploy', 'demo', `${name}.jsonl`), 'utf8')
   return text
     .trimEnd()
     .split('\n')

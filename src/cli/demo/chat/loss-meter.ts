@@ -24,7 +24,7 @@ export interface LossMeter {
 
 /** `text`: the configuration, whose relative paths start at `folder`. */
 export function startLossMeter(text: string, folder: string): LossMeter {
-  const program = fileURLToPath(entryUrl('./losses-process.ts', import.meta.url))
+  const program = fileURLToPath(entryUrl('src/cli/demo/chat/losses-process.ts'))
   // Its stderr has only the notes of TensorFlow.
   const child = spawn(process.execPath, [program, text, folder], {
     stdio: ['pipe', 'pipe', 'ignore'],
