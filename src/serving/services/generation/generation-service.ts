@@ -9,21 +9,14 @@ import type { Input, ServedPrediction } from '../../../contracts/event.ts'
 import type { Task } from '../../../contracts/task.ts'
 import type { Fields } from '../../../contracts/task-view.ts'
 import type { DrawnToken } from '../../../nn/onnx/decoding/sample.ts'
-import { fittedPrompt, type FittedPrompt } from '../../../nn/fitted-prompt.ts'
 import { failure } from '../../../platform/errors.ts'
 import type { Limits } from '../../../platform/limits.ts'
 import { openRandom } from '../../../platform/random.ts'
 import { eventLoop } from '../../../platform/slices.ts'
 import type { VersionService } from '../../../versions/service.ts'
 import { TokenStream } from '../../engine/text-queue.ts'
-import type {
-  HeldVersion,
-  LiveModel,
-  NearLesson,
-  Prediction,
-  TextWriting,
-} from '../../live/contract.ts'
-import type { AnsweredInput, RecalledSources } from '../../live/predict.ts'
+import type { HeldVersion, LiveModel, Prediction, TextWriting } from '../../live/contract.ts'
+import type { AnsweredInput } from '../../live/predict.ts'
 import type { PredictionService } from '../prediction-service.ts'
 import type {
   AnswerTexts,
@@ -34,6 +27,7 @@ import type {
   TextPart,
 } from './contract.ts'
 import { structureOf, type Structure } from './structure.ts'
+import { TextPrompts, type BoundOptions, type TextPrompt } from './text-prompts.ts'
 import { writeText } from './written-text.ts'
 
 export interface GenerationOptions extends TextWriting {
@@ -50,18 +44,6 @@ export function openGenerationService(options: GenerationOptions): GenerationSer
   return new TextWriter(options)
 }
 
-/** One input: its prompt, and the ids of its texts. */
-interface Prompt extends FittedPrompt {
-  readonly input: Input
-  readonly choices: readonly string[]
-  readonly recalled?: RecalledSources
-  /** The answer, where the same question has one. */
-  readonly given?: Int32Array
-}
-
-/** What is asked for, with the schema as it was read. */
-type BoundOptions = Omit<TextOptions, 'structure'> & { readonly structure: Structure | undefined }
-
 /** One text as it is written. */
 interface OpenText {
   readonly index: number
@@ -75,7 +57,7 @@ interface OpenText {
 /** A request that is being written. */
 interface TextRun {
   readonly held: HeldVersion
-  readonly prompts: readonly Prompt[]
+  readonly prompts: readonly TextPrompt[]
   readonly writings: readonly OpenText[]
   /** Ends all of its texts. */
   readonly ended: AbortController
@@ -89,9 +71,11 @@ interface WrittenText {
 
 class TextWriter implements GenerationService {
   readonly #options: GenerationOptions
+  readonly #prompts: TextPrompts
 
   constructor(options: GenerationOptions) {
     this.#options = options
+    this.#prompts = new TextPrompts(options)
   }
 
   async generate({ n, ...request }: GenerateRequest): Promise<Generation> {
@@ -139,9 +123,9 @@ class TextWriter implements GenerationService {
     this.#checkLimits(options)
     const structure = structureOf(options)
     if (structure !== undefined) await this.#options.scheduler.readTokens()
-    const plain = await eventLoop.each(request.inputs, (input, at): Prompt => {
+    const plain = await eventLoop.each(request.inputs, (input, at) => {
       const choices = Array.from({ length: n }, predictionId)
-      return { input, choices, ...this.#promptOf(input, options, given?.[at]) }
+      return this.#prompts.plain(input, choices, options, given?.[at])
     })
     const truncated = plain.filter(({ dropped }) => dropped > 0).length
     metrics.count('truncated', { model, by: 'server' }, truncated)
@@ -151,7 +135,9 @@ class TextWriter implements GenerationService {
     const ended = new AbortController()
     try {
       const prompts =
-        given === undefined ? await this.#inform(plain, held, { ...options, structure }) : plain
+        given === undefined
+          ? await this.#prompts.informed(plain, held.manifest, { ...options, structure })
+          : plain
       const all = AbortSignal.any([signal, ended.signal])
       // Each input adds one listener, and limits.inputs bounds them: no leak to warn of at the eleventh.
       setMaxListeners(0, all)
@@ -169,59 +155,6 @@ class TextWriter implements GenerationService {
     }
   }
 
-  #promptOf(input: Input, { maxTokens }: TextOptions, given: Int32Array | undefined): FittedPrompt {
-    const { language, usual } = this.#options
-    const own = given ? { prompt: () => given, before: language.before ?? [] } : language
-    return fittedPrompt(own, input, {
-      ...{ most: language.positions, answer: maxTokens ?? usual.maxTokens },
-      overflow: usual.overflow,
-    })
-  }
-
-  /** With the answers that the version has stored to questions like theirs. */
-  async #inform(
-    prompts: readonly Prompt[],
-    { manifest }: HeldVersion,
-    options: BoundOptions,
-  ): Promise<readonly Prompt[]> {
-    const { lessons } = this.#options
-    if (lessons === undefined) return prompts
-    const inputs = prompts.map(({ input }) => input)
-    const near = await lessons.near(manifest.digest, inputs)
-    const { structure } = options
-    const fit = await Promise.all(
-      near.map(async ([nearest]) => nearest && structure?.fits(nearest.answer)),
-    )
-    return eventLoop.each(prompts, (prompt, at) =>
-      this.#informed(prompt, near[at] ?? [], options, fit[at]),
-    )
-  }
-
-  /** As many of them, the nearest first, as leave the answer its room. */
-  #informed(
-    prompt: Prompt,
-    near: readonly NearLesson[],
-    { maxTokens = this.#options.usual.maxTokens }: BoundOptions,
-    fits: boolean | undefined,
-  ): Prompt {
-    const { language, lessons } = this.#options
-    const [nearest] = near
-    if (nearest?.isSame === true && fits !== false) {
-      const end = language.ends.slice(0, 1)
-      const given = Int32Array.from([...language.tokens(nearest.answer), ...end])
-      return { ...prompt, given, recalled: { sources: sourcesOf(near), cut: 0 } }
-    }
-    const most = language.positions
-    const room = most - Math.max(1, Math.min(maxTokens, Math.floor(most / 2)))
-    for (let count = near.length; count > 0; count -= 1) {
-      const used = near.slice(0, count)
-      const ids = language.prompt(lessons?.informed(prompt.input, used) ?? prompt.input)
-      if (ids.length > room) continue
-      return { ...prompt, ids, recalled: { sources: sourcesOf(used), cut: near.length - count } }
-    }
-    return { ...prompt, recalled: { sources: [], cut: near.length } }
-  }
-
   #checkLimits({ maxTokens }: TextOptions): void {
     const most = this.#options.limits.answer_tokens
     if (maxTokens === undefined || maxTokens <= most) return
@@ -235,7 +168,7 @@ class TextWriter implements GenerationService {
 
   #run(
     held: HeldVersion,
-    prompts: readonly Prompt[],
+    prompts: readonly TextPrompt[],
     options: BoundOptions,
     signal: AbortSignal,
   ): readonly OpenText[] {
@@ -350,10 +283,6 @@ class TextWriter implements GenerationService {
 
 async function* stored(tokens: Int32Array): AsyncGenerator<DrawnToken> {
   for (const token of tokens) yield await Promise.resolve({ token, logProbability: 0 })
-}
-
-function sourcesOf(lessons: readonly NearLesson[]): RecalledSources['sources'] {
-  return lessons.map(({ source, id, similarity }) => ({ source, id, similarity }))
 }
 
 function shown({ manifest, generation, arm }: HeldVersion) {
