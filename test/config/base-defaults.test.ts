@@ -66,8 +66,8 @@ test('e5-small is frozen where answers are labels, and has steps where they are 
 test('pieces of a text are learned on all layers, without what the steps of other tasks need', () => {
   const spans = modelOf({ base: 'minilm', task: 'spans', labels: { open: true } })
   expect(spans.adapter).toMatchObject({ method: 'lora', tail_layers: 'all' })
-  expect(spans.train).toMatchObject({ learning_rate: 0.002, weight_decay: 0 })
-  expect(spans.rate).toMatchObject({ policy: 'constant' })
+  expect(spans.train).toMatchObject({ learning_rate: 0.004, weight_decay: 0 })
+  expect(spans.rate).toMatchObject({ policy: 'inverse-sqrt', floor: 0.15 })
   const own = { base: 'minilm', task: 'spans', labels: ['a'], adapter: { method: 'head' } }
   expect(modelOf(own).train).toMatchObject({ learning_rate: 0.001 })
 })

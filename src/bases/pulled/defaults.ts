@@ -44,11 +44,12 @@ export const minilmRecipe = {
     train: { weight_decay: 0.3 },
     rate: { policy: 'inverse-sqrt', floor: 0.15 },
   },
-  // What a token is needs more of the network than what a text is about, and decay takes back what so rare tags have learned.
+  // What a token is needs more of the network than what a text is about, and decay takes back what so rare tags have learned. High rates
+  // that fall far learn soon and end quietly. Chosen in policies/results-spans.md.
   forPositions: {
     adapter: { method: 'lora', tail_layers: 'all' },
-    train: { learning_rate: 0.002 },
-    rate: { policy: 'constant' },
+    train: { learning_rate: 0.004 },
+    rate: { policy: 'inverse-sqrt', floor: 0.15 },
   },
 } as const satisfies ModelDefaults
 
