@@ -29,6 +29,9 @@ const BASE = 'minilm'
 const halved = { policy: 'inverse-sqrt', floor: 0.5 }
 const ours = {
   'LoRA on 3 layers': {},
+  'LoRA on all layers': { adapter: { method: 'lora', tail_layers: 'all' } },
+  'LoRA on 3 layers, weight decay .03': { train: { weight_decay: 0.03 } },
+  'LoRA on 3 layers, weight decay 1': { train: { weight_decay: 1 } },
   'LoRA on 3 layers, rates down to .5': { rate: halved },
   'a head alone': { adapter: { method: 'head' } },
 }
@@ -73,7 +76,10 @@ export async function measure({ data, rows: most, seeds, run, runs }) {
   const whole = await openBase(BASE)
   const [held, asked] = [val.slice(0, HELD), val.slice(HELD)]
   const own = (settings, seed, taught, asked) => () =>
-    labelRun({ tf, whole, labels, seed, taught, held, asked, model: configOf(settings, labels) })
+    labelRun({
+      ...{ tf, whole, labels, seed, taught, held, asked, model: configOf(settings, labels) },
+      ...(asked === tests && { development: val.slice(HELD) }),
+    })
   const few = train.slice(0, DEVELOPMENT)
   const onFew = { taught: few.length, tested: asked.length }
   for (const [name, settings] of Object.entries(development))
@@ -134,7 +140,7 @@ function configOf(settings, labels) {
 }
 
 /** Every setting that is left out is the product's default. Answers on the tests are those of the version at the end. */
-async function labelRun({ tf, whole, model, labels, seed, taught, held, asked }) {
+async function labelRun({ tf, whole, model, labels, seed, taught, held, asked, development }) {
   const base = viewOf(whole, methodOf(model), adapterOf(model))
   const cut = cutOf(model.adapter.tail_layers, base.network.layers)
   const task = openTask(model, { labels: 1024 })
@@ -155,19 +161,23 @@ async function labelRun({ tf, whole, model, labels, seed, taught, held, asked })
   const cpuSeconds = round(used() / 1000, 1)
   const facts = { ...task.facts(trainable.head), ...learner.facts }
   const scores = (rows) => outputsOf(rows, base, cut, (some) => trainable.score(some))
-  const found = await scores(asked)
-  const said = found.map((outputs) =>
-    task.decode(outputs, { facts, row: { data: outputs } }).labels.map(({ label }) => label),
-  )
   const names = trainable.head
-  const cuts = held && cutsOf(await scores(held), held, names)
-  const other = cuts && found.map((z) => names.filter((_, at) => z[at] >= cuts[at]))
+  const cuts = cutsOf(await scores(held), held, names)
+  const figures = async (rows) => {
+    const found = await scores(rows)
+    const said = found.map((outputs) =>
+      task.decode(outputs, { facts, row: { data: outputs } }).labels.map(({ label }) => label),
+    )
+    const other = found.map((z) => names.filter((_, at) => z[at] >= cuts[at]))
+    return { ...f1s(said, rows, labels), thresholdsOfValidation: f1s(other, rows, labels) }
+  }
+  const own = await figures(asked)
+  const validation = development && { validation: await figures(development) }
   const { micro_f1, macro_f1, calibration } = learner.scoreboard.quality.report()
   trainable.dispose()
   const prequential = { micro: round(100 * micro_f1), macro: round(100 * macro_f1) }
   return {
-    ...f1s(said, asked, labels),
-    ...(other && { thresholdsOfValidation: f1s(other, asked, labels) }),
+    ...{ ...own, ...validation },
     ...{ prequential, ece: round(100 * calibration.ece), cpuSeconds },
   }
 
