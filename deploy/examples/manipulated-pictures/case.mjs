@@ -71,27 +71,40 @@ export async function play({ model, random, small, say, progress }) {
     },
   ]
 
+  /** The three models side by side, so that one learns while another answers. */
   async function learned(what, lessons) {
     say(`${what}: as pictures, as residuals and as both`)
-    const step = {}
-    for (const [view, inputOf] of Object.entries(views)) {
+    const total = Object.keys(views).length * (lessons.length + asked.length + 2 * ordinary)
+    let done = 0
+    const did = (rows) => progress((done += rows.length), total, 'taught and asked')
+    did([])
+    const seen = async ([view, inputOf]) => {
       const learner = model(view)
       await learner.teach(lessons.map((row) => ({ input: inputOf(row), label: row.label })))
-      const suspicion = async (some) =>
-        (await learner.ask(some.map(inputOf))).map(({ scores }) => 1 - (scores[CLEAN] ?? 0))
+      did(lessons)
+      const suspicion = async (some) => {
+        const answers = await learner.ask(some.map(inputOf))
+        did(some)
+        return answers.map(({ scores }) => 1 - (scores[CLEAN] ?? 0))
+      }
       const scores = { unseen: await suspicion(unseen) }
       for (const label of [...KNOWN, NEW])
         scores[label] = await suspicion(asked.filter((row) => row.label === label))
-      step[view] = { scores, limit: limitOf(await suspicion(clean)) }
+      return [view, { scores, limit: limitOf(await suspicion(clean)) }]
     }
-    return step
+    return Object.fromEntries(await Promise.all(Object.entries(views).map(seen)))
   }
 }
 
-/** Above it lies the share of clean pictures that may be called manipulated. */
+/**
+ * Above it lies, in the mean, no more than the share of clean pictures that may be called manipulated: with n scores that are as likely
+ * in any order as the next one, it is beyond the k-th largest with probability k / (n + 1). Split conformal prediction, Papadopoulos et al. (2002),
+ * "Inductive confidence machines for regression", ECML.
+ */
 function limitOf(scores) {
-  const sorted = [...scores].sort((one, other) => one - other)
-  return sorted[Math.ceil((1 - FALSE_ALARMS) * sorted.length) - 1]
+  const falling = [...scores].sort((one, other) => other - one)
+  const rank = Math.max(1, Math.floor(FALSE_ALARMS * (scores.length + 1)))
+  return falling[rank - 1]
 }
 
 function auc(clean, manipulated) {

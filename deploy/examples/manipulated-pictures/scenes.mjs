@@ -100,6 +100,8 @@ function enlarged(light, side) {
   return large
 }
 
+const AROUND = [-1, 0, 1].flatMap((down) => [-1, 0, 1].map((right) => [right, down]))
+
 /** A Bayer mosaic with shot noise and noise of reading; each colour is filled in from its neighbours; then the gamma of a screen. */
 function exposed(random, light, side) {
   const [shot, reading] = [0.008 + 0.02 * random.uniform(), 0.002 + 0.006 * random.uniform()]
@@ -118,28 +120,37 @@ function filterAt(x, y) {
   return x % 2 === 0 ? 1 : 2
 }
 
-/** The mean of the nearest sensors of each colour; of its own, a place has the sensor alone. */
+/** The mean of the nearest sensors of each colour; of its own, a place has the sensor alone. The edge is a mirror. */
 function filledIn(raw, side) {
   const pixels = Buffer.alloc(3 * side * side)
-  const [sums, counts] = [new Float64Array(3), new Float64Array(3)]
+  const inside = (at) => (at < 0 ? -at : at < side ? at : 2 * (side - 1) - at)
   for (let y = 0; y < side; y += 1)
-    for (let x = 0; x < side; x += 1) {
-      sums.fill(0)
-      counts.fill(0)
-      const own = filterAt(x, y)
-      for (let ny = Math.max(0, y - 1); ny <= Math.min(side - 1, y + 1); ny += 1)
-        for (let nx = Math.max(0, x - 1); nx <= Math.min(side - 1, x + 1); nx += 1) {
-          const colour = filterAt(nx, ny)
-          if (colour === own && (nx !== x || ny !== y)) continue
-          sums[colour] += raw[ny * side + nx]
-          counts[colour] += 1
-        }
-      for (let colour = 0; colour < 3; colour += 1)
-        pixels[3 * (y * side + x) + colour] = onScreen(sums[colour] / counts[colour])
-    }
+    for (let x = 0; x < side; x += 1)
+      for (let colour = 0; colour < 3; colour += 1) {
+        const near = sensors[y % 2][x % 2][colour]
+        let sum = 0
+        for (const [right, down] of near) sum += raw[inside(y + down) * side + inside(x + right)]
+        pixels[3 * (y * side + x) + colour] = onScreen(sum / near.length)
+      }
   return pixels
 }
 
+/** By row and column of the mosaic and by colour: the ways from a place to the sensors that it is filled in from. */
+const sensors = [0, 1].map((y) =>
+  [0, 1].map((x) =>
+    [0, 1, 2].map((colour) =>
+      filterAt(x, y) === colour
+        ? [[0, 0]]
+        : AROUND.filter(([right, down]) => filterAt(x + right, y + down) === colour),
+    ),
+  ),
+)
+
+/** The gamma of a screen, for light in steps of 2⁻¹⁶. */
+const screen = Uint8Array.from({ length: 2 ** 16 }, (_, at) =>
+  Math.round(255 * (at / (2 ** 16 - 1)) ** (1 / 2.2)),
+)
+
 function onScreen(light) {
-  return Math.round(255 * Math.min(1, Math.max(0, light)) ** (1 / 2.2))
+  return screen[Math.round((2 ** 16 - 1) * Math.min(1, Math.max(0, light)))]
 }
