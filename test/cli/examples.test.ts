@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { parse } from 'yaml'
 import { startDaemon } from '../../src/app/daemon.ts'
 import {
@@ -106,11 +106,16 @@ test.each(names)(
   'the case %s plays against the real daemon, and its table is whole',
   async (name) => {
     const said: string[] = []
+    const fetched = vi.spyOn(globalThis, 'fetch')
     const { tables } = await playExample({
       ...{ name, url: daemon.url, seed: 1, small: true, clock: systemClock },
       models: Object.keys(exampleConfig(name).models),
       progress: { say: (line) => said.push(line), update: () => undefined },
     })
+    const sent = fetched.mock.calls.flatMap(([url, init]) => sentIn(addressed(url), init?.body))
+    fetched.mockRestore()
+    const numbered = sent.filter((event) => new RegExp(` ${name}-\\d+$`).test(event))
+    expect(new Set(numbered).size, 'a number replaces no earlier one').toBe(numbered.length)
     expect(said.length).toBeGreaterThan(0)
     for (const { title, columns, rows } of tables) {
       expect(rows.length, title).toBeGreaterThan(0)
@@ -124,6 +129,15 @@ test.each(names)(
     expect(Math.min(...learned)).toBeGreaterThan(0)
   },
 )
+
+const addressed = (url: string | URL | Request) => (url instanceof Request ? url.url : String(url))
+
+/** The model and id of each event that the request sends. */
+function sentIn(url: string, body: unknown): readonly string[] {
+  if (!url.endsWith('/feedback') || typeof body !== 'string') return []
+  const { events = [] } = JSON.parse(body) as { readonly events?: readonly { id?: string }[] }
+  return events.flatMap(({ id }) => (id === undefined ? [] : [`${url} ${id}`]))
+}
 
 test.each(names)('the case %s says what it shows, in a page and in the list', async (name) => {
   const { summary } = await openExample(name)

@@ -45,6 +45,7 @@ export interface ExampleStage {
   readonly say: (line: string) => void
   /** Where a case asks and teaches in small parts: from its first call to the next line the parts show no progress of their own. */
   readonly progress: (done: number, total: number, what: string) => void
+  /** The same one each time, so that no event has the id of an earlier one, which it would replace. */
   readonly model: (name: string) => ExampleModel
   /** What a policy would have earned on logged choices: the estimates of the gate `off-policy`. */
   readonly worth: (choices: readonly PolicyChoice[]) => OffPolicyReport
@@ -151,6 +152,8 @@ export async function playExample(played: PlayedExample): Promise<{
       if (!isOwn) progress.update(...shown)
     },
   }
+  const opened = new Map<string, ExampleModel>()
+  const open = (model: string) => modelOf(client.model(model), { ...played, progress: ofParts })
   const tables = await play({
     random: openRandom(seed, name),
     worth: offPolicyReport,
@@ -163,7 +166,11 @@ export async function playExample(played: PlayedExample): Promise<{
       isOwn = true
       progress.update(done, total, what)
     },
-    model: (model) => modelOf(client.model(model), { ...played, progress: ofParts }),
+    model: (model) => {
+      const known = opened.get(model) ?? open(model)
+      opened.set(model, known)
+      return known
+    },
   })
   const learned = await Promise.all(
     models.map(async (model) => {
