@@ -107,6 +107,30 @@ describe.each(cases)('%s', (_, method, settings) => {
     expect(sumsIn(trainable)).toEqual(sumsIn(open()))
   })
 
+  it('solves for no head until one is asked for, however often something is taken out', () => {
+    let solved = 0
+    const counted: MethodPlugin = {
+      ...method,
+      open: (...parts) => {
+        const opened = method.open(...parts)
+        const closedForm = opened.closedForm!
+        const solve: typeof closedForm.solve = (...parts) => {
+          solved += 1
+          return closedForm.solve(...parts)
+        }
+        return { ...opened, closedForm: { ...closedForm, solve } }
+      },
+    }
+    const trainable = learned(openOn({ ...plan, method: counted }), drawn, 8)
+    trainable.parameters()
+    const before = solved
+    for (const row of drawn.slice(0, 20)) trainable.forget!([row])
+    expect(solved).toBe(before)
+    trainable.parameters()
+    expect(solved).toBe(before + 1)
+    expect(headOf(trainable)).toEqual(headOf(learned(open(), drawn.slice(20), 8)))
+  })
+
   it('merged from versions of shards is that of one trainer, and a version restores its sums', () => {
     const all = learned(open(), drawn, 8)
     const versionOf = (rows: readonly LabelledRow[], names: readonly string[]) => {

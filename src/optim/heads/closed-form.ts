@@ -123,9 +123,11 @@ export class ClosedFormTrainable implements Trainable {
   }
 
   forget(rows: readonly TaughtRow[]): void {
-    const before = this.#sums.snapshot()
+    // What is left of sums in whole numbers is as it would be without the rows, and has a head as they had one before.
+    const before = this.#sums instanceof ExactSums ? undefined : this.#sums.snapshot()
     this.#sums.subtractAll(this.#added(rows))
     this.#isBehind = true
+    if (before === undefined) return
     this.#solve()
     if ([...this.#solved.values()].every(({ data }) => areFinite(data))) return
     this.#sums.restore(before, this.#columns.count(this.#outputs))
