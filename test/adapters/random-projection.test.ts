@@ -1,4 +1,5 @@
 /** The random directions of `ranpac`: the same on every machine and in every version, and orthogonal ones where they are asked for. */
+import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import {
   drawProjection,
@@ -46,6 +47,13 @@ describe('an orthogonal projection', () => {
       for (let other = at + 1; other < Math.min(features, (Math.floor(at / width) + 1) * width);)
         expect(product(one, columns[other++]!)).toBeCloseTo(0, 4)
     }
+  })
+
+  it('has the bits that published versions were learned with', () => {
+    const digest = (of: Float32Array) => createHash('sha256').update(of).digest('hex').slice(0, 16)
+    expect(digest(drawProjection('orthogonal', 36, 100))).toBe('1e98c21dc03efa71')
+    expect(digest(drawProjection('orthogonal', 17, 40))).toBe('f544eea9811c371a')
+    expect(digest(drawProjection('gaussian', 36, 100))).toBe('5240531ad404311f')
   })
 
   it('begins with the same directions however many there are', () => {

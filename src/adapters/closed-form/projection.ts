@@ -64,20 +64,28 @@ function orthogonal(width: number, features: number): Float32Array<ArrayBuffer> 
   const size = sizeFor(width)
   const transform = openTransform(size)
   const random = openRandom('ranpac', `orthogonal ${width}`)
+  const signs = Array.from({ length: Math.ceil(features / size) }, () =>
+    Array.from({ length: ROUNDS }, () =>
+      Float64Array.from({ length: size }, () => 1 - 2 * random.below(2)),
+    ),
+  )
   const data = new Float32Array(width * features)
-  const root = Math.sqrt(size)
-  for (let from = 0; from < features; from += size) {
-    const signs = Float64Array.from({ length: ROUNDS * size }, () => 1 - 2 * random.below(2))
-    const columns = Math.min(size, features - from)
-    for (let row = 0; row < width; row += 1) {
-      const values = new Float64Array(size)
-      values[row] = root
-      for (let round = 0; round < ROUNDS; round += 1) {
-        for (let at = 0; at < size; at += 1)
-          values[at] = (values[at] ?? 0) * (signs[round * size + at] ?? 0)
+  const unit = new Float64Array(size)
+  const values = new Float64Array(size)
+  for (let row = 0; row < width; row += 1) {
+    // The first round of every block transforms the same unit vector, or its negative.
+    unit.fill(0)
+    unit[row] = Math.sqrt(size)
+    transform(unit)
+    for (const [block, [first, ...others]] of signs.entries()) {
+      const sign = first?.[row] ?? 0
+      for (let at = 0; at < size; at += 1) values[at] = sign * (unit[at] ?? 0)
+      for (const round of others) {
+        for (let at = 0; at < size; at += 1) values[at] = (values[at] ?? 0) * (round[at] ?? 0)
         transform(values)
       }
-      data.set(values.subarray(0, columns), row * features + from)
+      const from = block * size
+      data.set(values.subarray(0, features - from), row * features + from)
     }
   }
   return data
@@ -108,10 +116,11 @@ export function openTransform(size: number): (values: Float64Array) => void {
   const count = oddPart(size)
   const length = size / count
   const cosines = cosinesOf(count)
+  const sums = new Float64Array(size)
   const scale = 1 / Math.sqrt(length)
   return (values) => {
     for (let from = 0; from < size; from += length) hadamard(values, from, length)
-    across(values, length, cosines)
+    across(values, sums, cosines, count)
     for (let at = 0; at < size; at += 1) values[at] = scale * (values[at] ?? 0)
   }
 }
@@ -122,15 +131,29 @@ function oddPart(size: number): number {
   return odd
 }
 
-/** H without its factor. */
+/** H without its factor, of one segment, two of its factors at a time. */
 function hadamard(values: Float64Array, from: number, length: number): void {
-  for (let half = 1; half < length; half *= 2)
-    for (let start = from; start < from + length; start += 2 * half)
+  const to = from + length
+  let half = 1
+  for (; 4 * half <= length; half *= 4)
+    for (let start = from; start < to; start += 4 * half)
       for (let at = start; at < start + half; at += 1) {
-        const [a, b] = [values[at] ?? 0, values[at + half] ?? 0]
-        values[at] = a + b
-        values[at + half] = a - b
+        const a = values[at] ?? 0
+        const b = values[at + half] ?? 0
+        const c = values[at + 2 * half] ?? 0
+        const d = values[at + 3 * half] ?? 0
+        values[at] = a + b + (c + d)
+        values[at + half] = a - b + (c - d)
+        values[at + 2 * half] = a + b - (c + d)
+        values[at + 3 * half] = a - b - (c - d)
       }
+  if (half === length) return
+  for (let at = from; at < from + half; at += 1) {
+    const a = values[at] ?? 0
+    const b = values[at + half] ?? 0
+    values[at] = a + b
+    values[at + half] = a - b
+  }
 }
 
 /** [count, count], row by row. */
@@ -143,19 +166,19 @@ function cosinesOf(count: number): Float64Array {
   return cosines
 }
 
-/** The number at one place of each segment, for all places. */
-function across(values: Float64Array, length: number, cosines: Float64Array): void {
-  const count = values.length / length
+/** The number at one place of each segment, for all places: `sums` is where their transforms are added up. */
+function across(values: Float64Array, sums: Float64Array, cosines: Float64Array, count: number) {
   if (count === 1) return
-  const own = new Float64Array(count)
-  for (let place = 0; place < length; place += 1) {
-    for (let j = 0; j < count; j += 1) own[j] = values[j * length + place] ?? 0
-    for (let k = 0; k < count; k += 1) {
-      let sum = 0
-      for (let j = 0; j < count; j += 1) sum += (cosines[k * count + j] ?? 0) * (own[j] ?? 0)
-      values[k * length + place] = sum
+  const length = values.length / count
+  sums.fill(0)
+  for (let k = 0; k < count; k += 1)
+    for (let j = 0; j < count; j += 1) {
+      const cosine = cosines[k * count + j] ?? 0
+      const [to, from] = [k * length, j * length]
+      for (let place = 0; place < length; place += 1)
+        sums[to + place] = (sums[to + place] ?? 0) + cosine * (values[from + place] ?? 0)
     }
-  }
+  values.set(sums)
 }
 
 /** Numbers of an embedding that is projected are whole multiples of 2⁻¹². */
@@ -175,13 +198,20 @@ const FINEST = 2 ** 12
 export function wholeProjection(projection: Float32Array, features: number, longest: number) {
   const width = projection.length / features
   const squares = new Float64Array(features)
-  for (const [at, value] of projection.entries())
-    squares[at % features] = (squares[at % features] ?? 0) + value * value
-  const [most, rounding] = [Math.sqrt(Math.max(...squares)), Math.sqrt(width)]
+  for (let from = 0; from < projection.length; from += features)
+    for (let at = 0; at < features; at += 1)
+      squares[at] = (squares[at] ?? 0) + square(projection[from + at] ?? 0)
+  const [most, rounding] = [Math.sqrt(squares.reduce((a, b) => Math.max(a, b))), Math.sqrt(width)]
   const input = (LENGTH_SLACK * longest) / INPUT_UNIT + rounding
   let units = FINEST
   while (units > 1 && input * (most * units + rounding) >= EXACT) units /= 2
-  return { unit: 1 / units, data: projection.map((value) => Math.round(value * units)) }
+  const data = new Float32Array(projection.length)
+  for (let at = 0; at < data.length; at += 1) data[at] = Math.round((projection[at] ?? 0) * units)
+  return { unit: 1 / units, data }
+}
+
+function square(value: number): number {
+  return value * value
 }
 
 const projected = {
