@@ -1,20 +1,18 @@
 /**
  * Bundles the programs of the checkout in the working directory to dist/program: a start of Node that reads a thousand
  * files one by one takes twice as long. All share their chunks, so that a user's plug-in meets the same classes as the
- * daemon. TypeBox is bundled too, being four hundred files; other packages stay where they are.
+ * daemon.
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { build } from 'esbuild'
-import { programsOf } from './programs.mjs'
+import { externalsOf, programsOf } from './programs.mjs'
 
-const BUNDLED = ['typebox']
 const outdir = join('dist', 'program')
 
 const programs = programsOf('.')
 const pages = programs.filter((path) => path.endsWith('.tsx'))
-const { dependencies, optionalDependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
 
 const common = {
   bundle: true,
@@ -35,9 +33,7 @@ const results = await Promise.all([
     chunkNames: 'chunks/[hash]',
     platform: 'node',
     target: 'node20.19',
-    external: Object.keys({ ...dependencies, ...optionalDependencies }).filter(
-      (name) => !BUNDLED.includes(name),
-    ),
+    external: externalsOf('.'),
   }),
   build({ ...common, entryPoints: pages, minify: true, target: 'es2022' }),
 ]).catch(() => process.exit(1)) // esbuild has said why.

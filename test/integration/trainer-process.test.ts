@@ -15,13 +15,14 @@ import { ended, firstLine, startChild } from '../child.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { silentLog } from '../trainer/world.ts'
 import { durableState, openTinyLoop } from './tiny-program.ts'
-import { transpile } from './transpile.ts'
+import { bundled } from './bundled.ts'
 
-const program = transpile(
+/** In one bundle, so that the program's errors are those of the process that hosts it. */
+const [entry, program, stuck, parent] = bundled(
+  'src/trainer/process/process.ts',
   'test/integration/tiny-program.ts',
-  'test/trainer/tiny.ts',
-  'test/trainer/logged.ts',
-  'test/tasks/classification-of.ts',
+  'test/integration/stuck-program.ts',
+  'test/integration/orphan-parent.ts',
 )
 
 /** Lines of `events.jsonl`, in the words of the contract. */
@@ -48,11 +49,8 @@ function folderWith(models: readonly string[], lines: string): string {
   return folder
 }
 
-/** The single modules, because those are what the program imports. */
-const entry = new URL('../../dist/src/trainer/process/process.js', import.meta.url)
-
 function supervise(models: readonly string[], config: Json, options: object = {}): Supervisor {
-  const children = [{ models, program, config }]
+  const children = [{ models, program: program.href, config }]
   const supervisor = openSupervisor({
     ...{ children, entry, clock: systemClock, log: silentLog },
     ...options,
@@ -230,10 +228,9 @@ describe('a supervisor', () => {
   })
 
   test('kills and restarts a process that says nothing', async () => {
-    const stuck = transpile('test/integration/stuck-program.ts')
     let restarts = 0
     const supervisor = openSupervisor({
-      children: [{ models: ['m'], program: stuck, config: null }],
+      children: [{ models: ['m'], program: stuck.href, config: null }],
       clock: systemClock,
       log: silentLog,
       silenceMs: 400,
@@ -250,9 +247,7 @@ describe('a supervisor', () => {
   test('does not count silence in which a process waited for a processor', async () => {
     let looks = 0
     const supervisor = openSupervisor({
-      children: [
-        { models: ['m'], program: transpile('test/integration/stuck-program.ts'), config: null },
-      ],
+      children: [{ models: ['m'], program: stuck.href, config: null }],
       clock: systemClock,
       log: silentLog,
       silenceMs: 40,
@@ -279,8 +274,7 @@ describe('a supervisor', () => {
 
 test('a trainer whose server was killed ends by itself, and another may train the model', async () => {
   const folder = folderWith(['m'], linesOf(4))
-  const parent = transpile('test/integration/orphan-parent.ts')
-  const server = startChild(parent, import.meta.url, program, folder)
+  const server = startChild(parent.href, import.meta.url, program.href, folder)
   const pid = Number(await firstLine(server))
   server.kill('SIGKILL')
   await ended(server)
