@@ -8,6 +8,7 @@ import { openReceiptReader } from '../../src/checkpoint/event-log/receipts.ts'
 import { eventStates } from '../../src/checkpoint/event-log/states.ts'
 import { EventLogTable } from '../../src/checkpoint/event-log/table.ts'
 import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
+import { MemoryTable } from '../../src/checkpoint/tables/examples.ts'
 import { bytesOf } from '../../src/checkpoint/tables/rows.ts'
 import { setFact } from '../../src/checkpoint/tables/states.ts'
 import type { Json } from '../../src/contracts/core.ts'
@@ -92,6 +93,21 @@ test('a receipt follows the saves, and says nothing that is not saved', async ()
   save()
   expect(await find('a')).toMatchObject({ state: 'learned', version: 'v1' })
   expect(await find('c')).toMatchObject({ state: 'pending' })
+})
+
+test('one that waits while memory answers from it says so, until memory drops it', async () => {
+  const { store, take, save, find } = open()
+  take('a', 'b')
+  save()
+  const { key } = example('a')
+  const item = { key, at: 0, vote: {}, vector: new Float32Array() }
+  const memory = new MemoryTable(store)
+  memory.load()
+  memory.write([item], 1)
+  expect(await find('a')).toMatchObject({ state: 'pending', remembered: true })
+  expect(await find('b')).not.toHaveProperty('remembered')
+  memory.write([], 2)
+  expect(await find('a')).not.toHaveProperty('remembered')
 })
 
 test('among thousands in many saves each is found', async () => {

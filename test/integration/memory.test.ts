@@ -53,6 +53,11 @@ test('one correction changes the answer to its input and its like, before any st
   await expect
     .poll(() => get('m'))
     .toMatchObject({ counts: { accepted: 1, learned: 0 }, pending: 1 })
+  expect(await get('m/feedback/c-1')).toMatchObject({
+    ...{ state: 'waiting', waiting_for: 'update', remembered: true },
+  })
+  const { stdout } = await runCli('receipt', 'c-1', '--model', 'm', '--url', daemon.url)
+  expect(stdout).toContain('waits for the next update; memory answers from it already')
   expect(await get('m/versions/v1')).toMatchObject({ events: 0, steps: 0, memory: 1 })
   expect(await (await fetch(`${daemon.url}/metrics`)).text()).toContain(
     'antikythera_memory_examples{model="m"} 1\n',

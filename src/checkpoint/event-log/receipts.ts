@@ -28,6 +28,8 @@ export interface LoggedReceipt {
   readonly timeMs?: number
   readonly note?: EventNote
   readonly rollback?: { readonly to: string; readonly timeMs: number; readonly reason: string }
+  /** Of an event that waits for an update: memory holds it, and answers from it. */
+  readonly remembered?: true
   /** It fell out of the log: that it was accepted is known, and no more. */
   readonly isOlder?: true
 }
@@ -189,16 +191,23 @@ function receiptOf(store: Store, order: number, key: ExampleKey): LoggedReceipt 
   const isIt = row !== undefined && (row.key === key || row.key === noKey)
   if (!isIt || words === undefined) return undefined
   const { key: _key, predictionId: _prediction, ...traced } = row
+  const state = stateName(words[factOf.state] ?? 0)
   const version = versionOf(store, words[factOf.version] ?? 0)
   const rollback = rollbacksIn(store).find(
     ({ id }) => id === rollbackIn(words[factOf.rollback] ?? 0),
   )
   return {
-    state: stateName(words[factOf.state] ?? 0),
+    state,
+    ...(state === 'pending' && isMemorised(store, key) && { remembered: true }),
     ...(version !== undefined && { version }),
     ...traced,
     ...(rollback && { rollback }),
   }
+}
+
+function isMemorised(store: Store, key: ExampleKey): boolean {
+  const sql = 'SELECT 1 FROM memorised WHERE key = ? AND +gone IS NULL'
+  return store.get(sql, bytesOf(key)) !== undefined
 }
 
 function factsAt(store: Store, order: number): Uint32Array | undefined {

@@ -111,13 +111,15 @@ export async function showReceipt(id: string, flags: ReceiptFlags): Promise<void
 }
 
 /** A state of a later daemon says itself. */
-function sentenceOf({ state, waiting_for, version, code, details = '' }: Receipt): string {
+function sentenceOf(receipt: Receipt): string {
+  const { state, waiting_for, remembered, version, code, details = '' } = receipt
+  const soon = remembered === true ? '; memory answers from it already' : ''
   const sentences: Readonly<Record<string, string>> = {
     received: 'received; the trainer has not read it yet',
     waiting:
       waiting_for === 'prediction'
         ? 'waits for the prediction that it names'
-        : 'waits for the next update',
+        : `waits for the next update${soon}`,
     learned: version === undefined ? `learned (${details})` : `learned in ${version}`,
     held_out: 'held out: it compares versions, and is never learned',
     rejected: code === undefined ? 'rejected' : `rejected: ${code}`,

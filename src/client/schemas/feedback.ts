@@ -86,6 +86,7 @@ export const ReceiptAnswer = Type.Object({
       description: 'the prediction that it names, or the next update',
     }),
   ),
+  remembered: Type.Optional(flag('memory answers from it already, while it waits for an update')),
   version: Type.Optional(text('the version that learned it; of one set aside, that was undone')),
   weight: Type.Optional(Type.Number()),
   slice: Type.Optional(Type.String()),

@@ -115,10 +115,10 @@ function addReceiptRoute(app: FastifyInstance, services: Services): void {
 
 function shownReceipt(receipt: Receipt) {
   const { id, source, state, version, weight, slice, timeMs, why, code, message } = receipt
-  const { for: waiting_for, rollback, isOlder } = receipt
+  const { for: waiting_for, remembered, rollback, isOlder } = receipt
   return {
     ...{ id, source, state },
-    ...defined({ waiting_for, version, weight, slice, why, message }),
+    ...defined({ waiting_for, remembered, version, weight, slice, why, message }),
     ...(timeMs !== undefined && { time: isoOf(timeMs) }),
     ...(code !== undefined && { code, fix: entryOf(code).fix }),
     ...(rollback && {

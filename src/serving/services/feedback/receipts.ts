@@ -16,7 +16,7 @@ export type Receipt = EventIdentity & Fate
 /** Each state says some of these. */
 export interface Fate extends Pick<
   LoggedReceipt,
-  'version' | 'weight' | 'slice' | 'timeMs' | 'rollback'
+  'version' | 'weight' | 'slice' | 'timeMs' | 'rollback' | 'remembered'
 > {
   /** `received`: durable here, and not read by the trainer, or read and not saved. */
   readonly state:
