@@ -25,20 +25,20 @@ import type {
   Trainable,
   TrainableState,
   TrainRow,
-  ClassSums,
 } from '../../contracts/adapter.ts'
-import type { Tensor, Tensors } from '../../contracts/core.ts'
+import type { Tensors } from '../../contracts/core.ts'
 import type { Latent } from '../../contracts/network.ts'
 import type { Head, Target } from '../../contracts/example.ts'
 import type { Classes, Task } from '../../contracts/task.ts'
 import { areFinite, checkTensors, withoutSums, withSums } from '../../adapters/adapter.ts'
 import { invalidAdapter } from '../../adapters/target-modules.ts'
 import { failure, invariant } from '../../platform/errors.ts'
-import { ridgeSolverOf } from '../../nn/compiled/ridge-solver.ts'
 import { softmax, Temperature } from '../../nn/softmax.ts'
 import { ClassMoments, type SharedExample } from './class-moments.ts'
 import { ExactSums, type WholeExample } from './exact-sums.ts'
-import { headOfEach, independentColumns, priorsIn } from './independent-columns.ts'
+import { outputsOfRow, outputsOfRows } from './head-outputs.ts'
+import { independentColumns, priorsIn } from './independent-columns.ts'
+import { type SumColumns, solvedHead, sumColumnsOf } from './solved-head.ts'
 import { type WholeFeatures, wholeFeatures, type WholeRow } from './whole-features.ts'
 import { embed, type EmbedderParts } from '../engines/eager-pass.ts'
 import { copied, DROPPED, mapTensors } from '../weights.ts'
@@ -109,7 +109,7 @@ export class ClosedFormTrainable implements Trainable {
   score(rows: readonly Latent[]): readonly Float32Array[] {
     if (rows.length === 0 || this.#outputs === 0) return rows.map(() => new Float32Array())
     this.#solve()
-    return embed(this.#parts, rows).map(this.#logits(1))
+    return embed(this.#parts, rows).map(outputsOfRow(this.#parts, this.#solved, 1))
   }
 
   step(rows: readonly TrainRow[]): StepResult {
@@ -229,7 +229,7 @@ export class ClosedFormTrainable implements Trainable {
           left.subtractAll(this.#added(rows.slice(from, from + BLOCK)))
         const parameters = this.#solution(left)
         return {
-          answer: (asked) => this.#products(embedded(asked), asked.length, parameters),
+          answer: (asked) => outputsOfRows(this.#parts, parameters, embedded(asked), asked.length),
           digest: left.digest(this.#names),
           known: this.#columns.known(left.seen),
         }
@@ -282,7 +282,7 @@ export class ClosedFormTrainable implements Trainable {
     readonly logits: readonly Float32Array[]
   } {
     const embedded = this.#embedded(rows)
-    const logitsOf = this.#logits(this.#whole?.unit ?? 1)
+    const logitsOf = outputsOfRow(this.#parts, this.#solved, this.#whole?.unit ?? 1)
     const logits = embedded.map(({ x, whole }) => logitsOf(this.#whole ? whole.numbers : x))
     const isSound =
       embedded.every((own, row) => canBeAdded(own, rows[row]?.weight ?? NaN)) && this.#hasRoom(rows)
@@ -427,108 +427,6 @@ export class ClosedFormTrainable implements Trainable {
     const { inverse } = this.#temperature
     return solvedHead(sums, { ...this.#parts, head: this.#head, inverse })
   }
-
-  /** As `#logits`, of many rows [rows, width] by the engine. */
-  #products(x: Float32Array, rows: number, parameters: Tensors): readonly Float32Array[] {
-    const { task, base, tf } = this.#parts
-    const outputs = this.#outputs
-    const [weight, bias] = [parameters.get('head.weight'), parameters.get('head.bias')]
-    invariant(weight !== undefined && bias !== undefined, 'a head')
-    if (rows === 0 || outputs === 0) return Array.from({ length: rows }, () => new Float32Array())
-    let all: Float32Array = new Float32Array()
-    // Tidy walks what its function returns, number by number where that is an array: it must not see this one.
-    tf.tidy(() => {
-      const columns = tf.tensor2d(weight.data, [base.network.width, outputs])
-      const products = tf.matMul(tf.tensor2d(x, [rows, base.network.width]), columns)
-      const scaled = tf.mul(products, task.scale(base.network.unit))
-      all = tf.add(scaled, tf.tensor1d(bias.data)).dataSync<'float32'>()
-    })
-    return Array.from({ length: rows }, (_, row) => all.slice(row * outputs, (row + 1) * outputs))
-  }
-
-  /** As the task has it: scale · x·W + b for x = unit · numbers. */
-  #logits(unit: number): (numbers: Float32Array | Int16Array) => Float32Array {
-    const { task, base } = this.#parts
-    const scale = task.scale(base.network.unit)
-    const weight = this.#solved.get('head.weight')?.data
-    const bias = this.#solved.get('head.bias')?.data
-    invariant(weight !== undefined && bias !== undefined, 'a head')
-    const [width, columns] = [base.network.width, bias.length]
-    // Column by column, and four at a time, so that no sum waits for another.
-    const turned = new Float64Array(GROUP * Math.ceil(columns / GROUP) * width)
-    for (let row = 0, from = 0; row < width; row += 1)
-      for (let column = 0; column < columns; column += 1, from += 1)
-        turned[column * width + row] = weight[from] ?? 0
-    const x = new Float64Array(width)
-    return (numbers) => {
-      for (let row = 0; row < width; row += 1) x[row] = scale * (unit * (numbers[row] ?? 0))
-      const sums = new Float32Array(columns)
-      for (let column = 0; column < columns; column += GROUP) {
-        let [a, b] = [bias[column] ?? 0, bias[column + 1] ?? 0]
-        let [c, d] = [bias[column + 2] ?? 0, bias[column + 3] ?? 0]
-        const first = column * width
-        const [second, third, last] = [first + width, first + 2 * width, first + 3 * width]
-        for (let row = 0; row < width; row += 1) {
-          const value = x[row] ?? 0
-          a += value * (turned[first + row] ?? 0)
-          b += value * (turned[second + row] ?? 0)
-          c += value * (turned[third + row] ?? 0)
-          d += value * (turned[last + row] ?? 0)
-        }
-        sums[column] = a
-        if (column + 1 < columns) sums[column + 1] = b
-        if (column + 2 < columns) sums[column + 2] = c
-        if (column + 3 < columns) sums[column + 3] = d
-      }
-      return sums
-    }
-  }
-}
-
-/** Columns of a head that are computed at the same time. */
-const GROUP = 4
-
-interface SolvedParts
-  extends
-    Pick<ClosedFormParts, 'closedForm' | 'task' | 'base' | 'head'>,
-    Partial<Pick<ClosedFormParts, 'tf'>> {
-  /** β */
-  readonly inverse: number
-}
-
-/** The head of these sums, which have seen an example. */
-export function solvedHead(
-  sums: Pick<ExactSums, 'seen' | 'of'>,
-  { closedForm, task, base, tf, head, inverse }: SolvedParts,
-): Tensors {
-  const names = task.classes?.names(head) ?? []
-  const [solver, scale] = [tf && ridgeSolverOf(tf), task.scale(base.network.unit)]
-  if (task.classes?.known !== undefined)
-    return headOfEach(sums, { closedForm, solver, names, inverse, scale })
-  // By name: the order in which classes came may not change a bit of the solution.
-  const seen = sums.seen.toSorted((a, b) => ((names[a] ?? '') < (names[b] ?? '') ? -1 : 1))
-  const found = sums.of(seen)
-  const shape = { classes: task.outputs(head), seen, scale }
-  return headOf(closedForm.solve(found, solver), found, inverse, shape)
-}
-
-interface SumColumns {
-  count(classes: number): number
-  names(classes: readonly string[]): readonly string[]
-  /** Classes that have been seen, of the columns that were. */
-  known(seen: readonly number[]): readonly number[]
-}
-
-/** Where the sums of a task's classes lie. */
-export function sumColumnsOf({ classes }: Pick<Task, 'classes'>): SumColumns {
-  return classes?.known === undefined ? classColumns : independentColumns
-}
-
-/** Classes that exclude each other have a column each. */
-const classColumns: SumColumns = {
-  count: (classes) => classes,
-  names: (classes) => classes,
-  known: (seen) => seen,
 }
 
 /** In whole numbers where sums are exact, and then without numbers in floating point. */
@@ -577,65 +475,4 @@ function evenly(columns: readonly number[], weight: number): ReadonlyMap<number,
 
 function among(logits: Float32Array, columns: readonly number[]): Float32Array {
   return Float32Array.from(columns, (column) => logits[column] ?? 0)
-}
-
-interface HeadShape {
-  /** The number of classes, and the places of those that have been seen. */
-  readonly classes: number
-  readonly seen: readonly number[]
-  /** The task's factor on embedding · weight. */
-  readonly scale: number
-}
-
-/**
- * Converts the solution of a closed form to the head of a version. Softmax ignores a constant shared by all classes, so
- * the logits of the seen classes are centred on zero; and they are scaled so that at the class means the right one is β
- * above the average, whatever the method's own unit is.
- *
- *   z_c = β/m · (x·w_c + b_c − mean over c)      m = mean over c of the rest of logit c at μ_c
- *
- * A class without examples has no column: it is β below the others' mean, and is never the answer.
- */
-function headOf(
-  { weight, bias }: ReturnType<ClosedForm['solve']>,
-  sums: ClassSums,
-  inverseTemperature: number,
-  { classes, seen, scale }: HeadShape,
-): Tensors {
-  const { width } = sums
-  centre(weight, width)
-  centre(bias, 1)
-  const margin = meanMargin(weight, bias, sums)
-  const factor = margin > 0 ? inverseTemperature / margin : 0
-  const columns = new Float32Array(width * classes)
-  const constants = new Float32Array(classes).fill(-inverseTemperature)
-  for (const [at, column] of seen.entries()) {
-    constants[column] = factor * (bias[at] ?? 0)
-    for (let row = 0; row < width; row += 1)
-      columns[row * classes + column] = (factor / scale) * (weight[at * width + row] ?? 0)
-  }
-  return new Map<string, Tensor>([
-    ['head.weight', { shape: [width, classes], data: columns }],
-    ['head.bias', { shape: [classes], data: constants }],
-  ])
-}
-
-/** Takes the mean of all rows [rows, width] out of each, in place. */
-function centre(rows: Float64Array, width: number): void {
-  const mean = new Float64Array(width)
-  const count = rows.length / width
-  for (let at = 0; at < rows.length; at += 1)
-    mean[at % width] = (mean[at % width] ?? 0) + (rows[at] ?? 0) / count
-  for (let at = 0; at < rows.length; at += 1) rows[at] = (rows[at] ?? 0) - (mean[at % width] ?? 0)
-}
-
-function meanMargin(weight: Float64Array, bias: Float64Array, { width, counts, sums }: ClassSums) {
-  let margin = 0
-  for (const [column, count] of counts.entries()) {
-    let product = 0
-    for (let at = column * width; at < (column + 1) * width; at += 1)
-      product += (weight[at] ?? 0) * (sums[at] ?? 0)
-    margin += (product / count + (bias[column] ?? 0)) / counts.length
-  }
-  return margin
 }
