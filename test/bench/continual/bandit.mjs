@@ -41,6 +41,7 @@ const ours = { 'ranking, by default': {} }
 const peers = {
   'Vowpal Wabbit, softmax': { arguments: '--softmax --lambda 50 -l 10', least: -1 },
   'Vowpal Wabbit, flatter softmax': { arguments: '--softmax --lambda 20 -l 10', least: -1 },
+  'Vowpal Wabbit, squarecb': { arguments: '--squarecb --gamma_scale 100 -l 10', least: 0 },
 }
 const development = {
   ours: {
@@ -54,8 +55,14 @@ const development = {
     [
       '--softmax --lambda 50 -l 10',
       '--softmax --lambda 20 -l 10',
+      '--softmax --lambda 10 -l 10',
+      '--squarecb --gamma_scale 10 -l 10',
       '--squarecb --gamma_scale 100 -l 10',
+      '--squarecb --gamma_scale 1000 -l 10',
       '--epsilon 0.02 -l 10',
+      '--bag 5 --epsilon 0.02 -l 10',
+      '--cover 5 -l 10',
+      '--regcbopt --mellowness 0.01 -l 10',
     ].flatMap((words) =>
       [-1, 0].map((least) => [
         `Vowpal Wabbit ${words}, costs from ${least}`,
