@@ -204,7 +204,7 @@ export interface ModelDefaults {
   /** What differs for a task that reads every position. */
   readonly forPositions?: Pick<ModelDefaults, 'adapter' | 'train' | 'rate'>
   /** What differs where any number of classes may be right. */
-  readonly forIndependent?: Pick<ModelDefaults, 'train' | 'rate'>
+  readonly forIndependent?: Pick<ModelDefaults, 'train' | 'rate' | 'replay'>
 }
 
 export interface ModelOnBase {

@@ -38,11 +38,12 @@ export const minilmRecipe = {
     },
   },
   forOpenClasses: openLabels({ method: 'anacp', features: 2048, depth: 3 }),
-  // The column of a rare label learns seldom, and would decay in between; what it has learned is lost in the noise of high rates.
-  // Chosen in policies/results-labels.md.
+  // The column of a rare label learns seldom, and would decay in between; what it has learned is lost in the noise of high rates and
+  // of newest weights. A smaller store would be learned by heart in a long stream. Chosen in policies/results-labels.md.
   forIndependent: {
-    train: { weight_decay: 0.3 },
+    train: { weight_decay: 0.3, average: 0.98 },
     rate: { policy: 'inverse-sqrt', floor: 0.15 },
+    replay: { policy: 'reservoir', capacity: 10_000 },
   },
   // What a token is needs more of the network than what a text is about, and decay takes back what so rare tags have learned. High rates
   // that fall far learn soon and end quietly. Chosen in policies/results-spans.md.

@@ -25,35 +25,45 @@ import { update } from '../lib/text-learner.mjs'
 import { encodedOf, latentsOf } from '../lib/text-latents.mjs'
 
 const BASE = 'minilm'
-/** The default when the other settings were chosen. */
+/** The rates of the default when the other settings were chosen, and what it repeated and answered with. */
 const halved = { policy: 'inverse-sqrt', floor: 0.5 }
+const few = { policy: 'reservoir', capacity: 2000 }
+const before = { replay: few, train: { average: 0 } }
+const lora = { method: 'lora', tail_layers: 'all' }
 const ours = {
   'LoRA on 3 layers': {},
-  'LoRA on all layers': { adapter: { method: 'lora', tail_layers: 'all' } },
-  'LoRA on 3 layers, weight decay .03': { train: { weight_decay: 0.03 } },
-  'LoRA on 3 layers, weight decay 1': { train: { weight_decay: 1 } },
-  'LoRA on 3 layers, rates down to .5': { rate: halved },
   'a head alone': { adapter: { method: 'head' } },
 }
+/** Whole passes, and short ones beside them, chosen among by the rows of the validation set. */
+const SHORT = 1600
+const tried = {
+  '2,000 rows': before,
+  '2,000 rows, rates down to .5': { ...before, rate: halved },
+  '2,000 rows, all layers': { ...before, adapter: lora },
+  '2,000 rows, weight decay .03': { replay: few, train: { average: 0, weight_decay: 0.03 } },
+  '2,000 rows, weight decay 1': { replay: few, train: { average: 0, weight_decay: 1 } },
+  none: { replay: { policy: 'none' }, train: { average: 0 } },
+  'none, averaged weights': { replay: { policy: 'none' } },
+  'none, weights averaged for longer': { replay: { policy: 'none' }, train: { average: 0.995 } },
+  '256 MiB of rows': { replay: { policy: 'reservoir', capacity: 50_000 }, train: { average: 0 } },
+}
 const development = {
-  'weight decay 3': { rate: halved, train: { weight_decay: 3 } },
-  'weight decay 0.3': { rate: halved, train: { weight_decay: 0.3 } },
-  'weight decay 0.3, averaged weights': {
-    ...{ rate: halved, train: { weight_decay: 0.3, average: 0.95 } },
-  },
+  'weight decay 3': { replay: few, rate: halved, train: { average: 0, weight_decay: 3 } },
+  'weight decay 0.3': { ...before, rate: halved },
+  'weight decay 0.3, averaged weights': { replay: few, rate: halved, train: { average: 0.95 } },
   'weight decay 0.3, class-balanced replay': {
-    ...{ rate: halved, train: { weight_decay: 0.3 } },
+    ...{ ...before, rate: halved },
     replay: { policy: 'class-balanced', capacity: 2000 },
   },
 }
 /** On more rows: what a longer pass has room for. */
 const longer = {
-  'rates down to .5': { rate: halved },
-  'rates down to .5, all layers': { rate: halved, adapter: { method: 'lora', tail_layers: 'all' } },
-  'rates down to .5, averaged weights': { rate: halved, train: { average: 0.98 } },
-  'constant rates': { rate: { policy: 'constant' } },
-  'rates down to .15': {},
-  'rates down to .15, averaged weights': { train: { average: 0.98 } },
+  'rates down to .5': { ...before, rate: halved },
+  'rates down to .5, all layers': { ...before, rate: halved, adapter: lora },
+  'rates down to .5, averaged weights': { replay: few, rate: halved },
+  'constant rates': { ...before, rate: { policy: 'constant' } },
+  'rates down to .15': before,
+  'rates down to .15, averaged weights': { replay: few },
 }
 const LONGER = 9000
 const peers = { 'torch + PEFT': 'lora', 'ridge, one against the rest': 'ridge' }
@@ -99,6 +109,12 @@ export async function measure({ data, rows: most, seeds, run, runs }) {
       peerRun('lora', parts, 1),
     )
   }
+  for (const some of [train.slice(0, SHORT), train])
+    for (const [name, settings] of Object.entries(tried)) {
+      const given = { ...settings, taught: some.length, tested: tests.length }
+      const work = own(settings, 1, some, tests)
+      await run(`tried · ${name} · ${some.length} rows · seed 1`, given, work)
+    }
   const taught = train.slice(0, most)
   const tested = { taught: taught.length, tested: tests.length }
   for (const [name, settings] of Object.entries(ours))
@@ -251,19 +267,24 @@ async function peerRun(peer, parts, seed) {
 }
 
 function tableOf(runs, taught) {
-  const names = [...Object.keys(ours), ...Object.keys(peers), 'always neutral']
+  const whole = Object.keys(tried).map((name) => `tried · ${name}`)
+  const names = [...Object.keys(ours), ...Object.keys(peers), 'always neutral', ...whole]
   const rows = names.map((name) => {
     const own = runs.filter((run) => run.name.startsWith(`${name} · ${taught} rows · seed`))
     const cell = (of) => spread(own.map(({ figures }) => of(figures)).filter(Number.isFinite))
     return [
       name,
       ...[({ micro }) => micro, ({ macro }) => macro, (each) => each.prequential?.micro].map(cell),
+      ...[({ validation }) => validation?.micro, ({ validation }) => validation?.macro].map(cell),
       cell(({ cpuSeconds }) => cpuSeconds),
     ]
   })
   return {
-    columns: ['GoEmotions', 'micro F1', 'macro F1', 'micro F1 on the way', 'CPU seconds'],
+    columns: [
+      ...['GoEmotions', 'micro F1', 'macro F1', 'micro F1 on the way'],
+      ...['micro on validation rows', 'macro', 'CPU seconds'],
+    ],
     rows,
-    note: `F1 in % on the 5,427 test rows after one pass over the first ${taught} of 43,410 training rows in order, mean ± standard deviation over seeds; MiniLM. Thresholds: ours from the stream, the others' from the 5,426 validation rows, by which the rates of PEFT were chosen too (runs \`dev\`).`,
+    note: `F1 in % on the 5,427 test rows after one pass over the first ${taught} of 43,410 training rows in order, mean ± standard deviation over seeds; MiniLM. Thresholds: ours from the stream, the others' from the 5,426 validation rows, by which the rates of PEFT were chosen too (runs \`dev\`). The last 3,426 of these are the "validation rows" of the table, by which ours was chosen among those that were tried: what is kept for replay, and the newest weights if no others are named.`,
   }
 }
