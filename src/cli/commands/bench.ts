@@ -33,7 +33,7 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
       ...['answer-cost', 'spans', 'labels', 'bandit', 'pairs', 'chosen-fields', 'chosen-pictures'],
     ],
   ],
-  speed: ['serve', 'step', 'small', 'growth', 'freshness', 'documents'],
+  speed: ['serve', 'step', 'small', 'growth', 'freshness', 'documents', 'pictures'],
   lm: [
     'train',
     'decode',

@@ -48,8 +48,8 @@ async function closedLoop({ port, model, models = [model], clients, texts, durat
   return { latencies, failed, perSecond: (latencies.length / elapsedMs) * 1000 }
 }
 
-async function openLoop({ port, model, rate, total, texts }) {
-  const http = openHttp(port, 256)
+async function openLoop({ port, model, rate, total, texts, connections = 256 }) {
+  const http = openHttp(port, connections)
   const answers = []
   const flying = new Set()
   const start = performance.now()
