@@ -55,7 +55,10 @@ async function loopParts(
   const learned = learning({ ...context, ...engine }, model, base, plan)
   const { promotion } = learned.policies
   const { task } = learned
-  const golden = goldenOf(promotion.needs ?? {}, settings, { base, task, limits })
+  const golden = await goldenOf(promotion.needs ?? {}, settings, {
+    ...{ base, task, limits },
+    prepare: async (input, tokens) => base.prepare?.(input, tokens),
+  })
   const cut = cutOf(settings.adapter.tail_layers, base.network.layers)
   const trunk = await context.trunk(seen, cut)
   const lease = leaseTerm && (() => leaseTerm.lease)

@@ -1,5 +1,4 @@
 /** The parts of one model of a config, ready for use: its base, method, task, labels, folder and limits. */
-import { failure } from '../platform/errors.ts'
 import { join } from 'node:path'
 import { memoized } from '../adapters/view.ts'
 import { quantized } from '../adapters/quantized.ts'
@@ -145,21 +144,22 @@ export function exampleOf(
 /**
  * The examples that promotion policies need, read for one model: at its start, and when a config is checked.
  */
-export function goldenOf(
+export async function goldenOf(
   { golden = [] }: PromotionNeeds,
   model: Pick<ModelConfig, 'max_tokens'>,
   {
     base,
     task,
     limits,
+    prepare,
   }: {
-    readonly base: Pick<Base, 'name' | 'reads' | 'encode' | 'offsets' | 'prepare' | 'language'>
+    readonly base: Pick<Base, 'name' | 'reads' | 'encode' | 'offsets' | 'language'>
+    /** Absent: the base takes each input at once, or nothing of it is encoded. */
+    readonly prepare?: Base['prepare']
     readonly task: Task
     readonly limits: Config['limits']
   },
-): readonly GoldenRow[] {
-  if (golden.length > 0 && base.prepare !== undefined)
-    throw failure('CONFIG_INVALID', `golden rows are read at once, which ${base.name} cannot`)
+): Promise<readonly GoldenRow[]> {
   const parse = recordParser({
     limits,
     reads: base.reads,
@@ -168,6 +168,7 @@ export function goldenOf(
   })
   return goldenRows(golden, {
     task,
+    prepare: (input) => prepare?.(input, model.max_tokens),
     encode: (input, target) => encodeExample({ input, target }, task, base, model.max_tokens),
     // Without the files of the base nothing is known of its tokens.
     placed: (target, of) =>

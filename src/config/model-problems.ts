@@ -90,7 +90,12 @@ async function problemsOf(
   ]
   // A policy that cannot be opened has been reported.
   if (found.length > 0) return found
-  return problemIn(['promotion'], () => checkGolden(model, base, given))
+  try {
+    await checkGolden(model, base, given)
+    return []
+  } catch (error) {
+    return [problemOf(['promotion'], error)]
+  }
 }
 
 function openKind(kind: keyof Policies, policies: Policies, model: ModelConfig): void {
@@ -137,14 +142,19 @@ function checkAdapter(model: ModelConfig, base: Base, plugins: PluginTable): voi
   specsOf({ base: seen, method, task, config, outputs: task.outputs(task.start) })
 }
 
-/** Without the files of the base there is no tokenizer, and any text is taken. */
-function checkGolden(model: ModelConfig, base: Base, { plugins, limits }: CheckContext): void {
+/** Without the files of the base there is no tokenizer, and any text is taken; what takes time is prepared when the daemon starts. */
+async function checkGolden(
+  model: ModelConfig,
+  base: Base,
+  { plugins, limits }: CheckContext,
+): Promise<void> {
   const isWhole = base.weights.size > 0 || base.rows === 'values'
-  const encode: Base['encode'] = isWhole ? base.encode.bind(base) : () => noTokens
+  const isAtOnce = isWhole && base.prepare === undefined
+  const encode: Base['encode'] = isAtOnce ? base.encode.bind(base) : () => noTokens
   const promotions = openPolicies('promotion', plugins.policies.promotion, model.promotion)
   const task = openTask(model, { labels: Infinity }, plugins)
   for (const { policy } of promotions)
-    goldenOf(policy.needs ?? {}, model, { base: { ...base, encode }, task, limits })
+    await goldenOf(policy.needs ?? {}, model, { base: { ...base, encode }, task, limits })
 }
 
 function problemIn(path: Path, work: () => void): readonly Problem[] {

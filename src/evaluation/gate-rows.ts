@@ -166,37 +166,43 @@ export interface GoldenRow {
 
 interface GoldenParts {
   readonly parse: (text: string) => FeedbackEvent
+  /** Of a base that needs time for an input, before `encode`. */
+  readonly prepare: (input: Input) => Promise<void> | undefined
   readonly encode: (input: Input, target: Target) => EncodedRow
   /** The target on the positions of that row. */
   readonly placed: (target: Target, of: PlacedRow) => Target
   readonly task: Pick<Task, 'target' | 'isTest' | 'start' | 'grown' | 'check'>
 }
 
-export function goldenRows(
+export async function goldenRows(
   examples: readonly GoldenExample[],
   parts: GoldenParts,
-): readonly GoldenRow[] {
-  return examples.map((each) => {
+): Promise<readonly GoldenRow[]> {
+  const rows: GoldenRow[] = []
+  // One after the other: a base prepares a bounded number at once, and refuses more.
+  for (const each of examples) {
+    const { file, line } = each
     try {
-      return { file: each.file, line: each.line, example: exampleIn(each, parts) }
+      rows.push({ file, line, example: await exampleIn(each, parts) })
     } catch (error) {
       if (!(error instanceof CodedError)) throw error
-      const { file, line } = each
       throw new CodedError('GOLDEN_INVALID', `${file}:${line}: ${error.message}`, {
         details: { file, line, code: error.code },
         cause: error,
       })
     }
-  })
+  }
+  return rows
 }
 
-function exampleIn({ file, line, text }: GoldenExample, parts: GoldenParts) {
-  const { parse, encode, placed, task } = parts
+async function exampleIn({ file, line, text }: GoldenExample, parts: GoldenParts) {
+  const { parse, prepare, encode, placed, task } = parts
   const event = parse(text)
   if (event.input === undefined) throw unusable('it has no input')
   if (isRetraction(event.signal)) throw unusable('it takes something back')
   const said = task.target(event.signal, undefined, task.start)
   if (!task.isTest(said)) throw unusable('it does not say what is right')
+  await prepare(event.input)
   const encoded = encode(event.input, said)
   const target = placed(said, { input: event.input, row: encoded })
   task.check(target, task.grown(task.start, [target]))

@@ -5,6 +5,9 @@ import { openBert } from '../../src/bases/bert/bert.ts'
 import { openDocument } from '../../src/bases/document/document.ts'
 import { partsOf } from '../../src/bases/document/parts.ts'
 import { FrozenEncoder } from '../../src/bases/frozen-encoder.ts'
+import { parseConfig } from '../../src/config/config.ts'
+import { goldenOf, openTask } from '../../src/config/model-parts.ts'
+import type { Base } from '../../src/contracts/base.ts'
 import type { Input } from '../../src/contracts/event.ts'
 import { document as kind } from '../../src/payloads/inputs/document.ts'
 import { defaultLimits } from '../../src/platform/limits.ts'
@@ -172,4 +175,24 @@ test('a request with many documents waits for all of them without a warning', as
   await Promise.all(inputs.map(async (input) => base.prepare?.(input, TOKENS, signal)))
   await new Promise(setImmediate)
   expect(warned).not.toHaveBeenCalled()
+})
+
+test('golden rows may be documents, and one that cannot be read is named by its line', async () => {
+  const base = openDocument(tiny, 'mean')
+  const model = parseConfig('models: { m: { base: static, labels: [yes, no] } }', '/').models.m!
+  const task = openTask(model, { labels: 10 })
+  const line = (document: string) => JSON.stringify({ input: { document }, label: 'yes' })
+  const read = (...lines: readonly string[]) => {
+    const golden = lines.map((text, at) => ({ file: 'golden.jsonl', line: at + 1, text }))
+    const prepare: Base['prepare'] = async (...asked) => base.prepare?.(...asked)
+    const parts = { base, task, limits: defaultLimits, prepare }
+    return goldenOf({ golden }, { max_tokens: TOKENS }, parts)
+  }
+  const [first, second] = await read(line('the price'), line(made(1, 100)))
+  const { row } = await rowsOf('mean', made(1, 100))
+  expect(first!.example.target).toMatchObject({ label: 'yes' })
+  expect(second!.example.encoded.data).toEqual(row.data)
+  expect(await rejection(read(line('the price'), line('')))).toMatchObject({
+    ...{ code: 'GOLDEN_INVALID', message: expect.stringContaining('golden.jsonl:2') as string },
+  })
 })
