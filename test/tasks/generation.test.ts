@@ -115,6 +115,21 @@ describe('tokens', () => {
     expect(encoded(correction, false)).toEqual([...right, ...rated, end])
   })
 
+  test('of a correction that counts as its text alone are those of its text, and none of the base is asked', () => {
+    const alone = openGeneration({ ...settings, correction_weight: 0 })
+    const correction: TextTarget = { kind: 'correction', completion: 'Yes.', rejected: 'No.' }
+    const input = asked('Hi?')
+    const text = alone.texts!.encode(input, { kind: 'completion', completion: 'Yes.' }, to(64))
+    expect(alone.texts!.encode(input, correction, to(64))).toEqual(text)
+
+    const outputs = answerOutputs([3], Float32Array.of(-1, -2, -3))
+    const gradient = new Float32Array(outputs.length)
+    const row = { target: correction, outputs, share: 1 }
+    expect(alone.loss(row, [], gradient, new Map())).toBeCloseTo(2)
+    // It was encoded like this, and the weight has been raised since.
+    expect(task.loss(row, [], new Float32Array(outputs.length), new Map())).toBeCloseTo(2)
+  })
+
   test('of a long answer are cut at its end, and a prompt without room is refused', () => {
     const target = { kind: 'completion', completion: 'a b c d e f g h' } as const
     const row = task.texts!.encode(asked('Hello'), target, to(prompt.length + 3))

@@ -6,7 +6,7 @@ import type { Task } from '../../contracts/task.ts'
 import { fixedHead } from '../fixed-head.ts'
 import { generalTexts } from './general-texts.ts'
 import { generationHead } from './head.ts'
-import { completionWeight, driftOf, textLoss } from './loss.ts'
+import { completionWeight, driftOf, isComparedWithBase, learnedTexts, textLoss } from './loss.ts'
 import { openTextQuality } from './quality.ts'
 import { recall } from './recall.ts'
 import { scoreOf } from './score.ts'
@@ -59,9 +59,9 @@ export function openGeneration(settings: GenerationSettings): Task<TextTarget, T
         encodeTexts(
           {
             input,
-            answers: textsOf(target),
+            answers: learnedTexts(target, settings),
             unfinished: unfinishedOf(target),
-            isCompared: target.kind !== 'completion' || settings.kl > 0,
+            isCompared: isComparedWithBase(target, settings),
             overflow: settings.overflow,
           },
           to,

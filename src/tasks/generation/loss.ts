@@ -21,7 +21,7 @@ import { answersIn, sumOf, type AnswerOutputs } from '../../nn/answer-outputs.ts
 import { sigmoid, softplus } from '../../nn/sigmoid.ts'
 import { invariant } from '../../platform/errors.ts'
 import type { GenerationSettings } from './settings.ts'
-import type { TextTarget } from './target.ts'
+import { textsOf, type TextTarget } from './target.ts'
 
 export interface TextLoss {
   readonly target: TextTarget
@@ -49,10 +49,29 @@ export function textLoss(
   if (kind === 'completion') return likelihood
   if (kind === 'rating')
     return likelihood + ratingLoss(first, { share, target, drift }, settings, gradient)
-  invariant(second !== undefined, 'a pair of one answer')
   const weight = kind === 'preference' ? 1 : settings.correction_weight
-  if (weight === 0) return likelihood
+  // A correction that was encoded while its weight was 0 has one answer, whatever the weight is now.
+  if (weight === 0 || (kind === 'correction' && second === undefined)) return likelihood
+  invariant(second !== undefined, 'a pair of one answer')
   return likelihood + pairLoss([first, second], share * weight, settings.beta, gradient)
+}
+
+/** The answers that the loss reads, the better one first: of a correction that counts as its text alone, this text. */
+export function learnedTexts(
+  target: TextTarget,
+  { correction_weight }: Pick<GenerationSettings, 'correction_weight'>,
+): readonly string[] {
+  const texts = textsOf(target)
+  return target.kind === 'correction' && correction_weight === 0 ? texts.slice(0, 1) : texts
+}
+
+/** Whether the loss reads log ρ. */
+export function isComparedWithBase(
+  target: TextTarget,
+  { correction_weight, kl }: Pick<GenerationSettings, 'correction_weight' | 'kl'>,
+): boolean {
+  if (kl > 0) return true
+  return target.kind === 'correction' ? correction_weight > 0 : target.kind !== 'completion'
 }
 
 /** How much the first answer counts as a completion. */
