@@ -1,6 +1,8 @@
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import type { Base } from '../../src/contracts/base.ts'
 import type { EncodedRow, Latent } from '../../src/contracts/network.ts'
-import type { FeedbackEvent } from '../../src/contracts/event.ts'
+import type { FeedbackEvent, Input } from '../../src/contracts/event.ts'
 import type { SourceRecord } from '../../src/contracts/source.ts'
 import { failure } from '../../src/platform/errors.ts'
 import {
@@ -10,7 +12,7 @@ import {
 } from '../../src/trainer/sources/prefetcher.ts'
 import { event, lessons } from './events.ts'
 import { finalState } from './final-state.ts'
-import { tinyLatent, tinyTrunk } from './tiny.ts'
+import { tinyBase, tinyLatent, tinyTrunk } from './tiny.ts'
 import { openWorld, runToEnd } from './world.ts'
 
 const received = (id: string): BufferedRecord => ({
@@ -129,4 +131,39 @@ test('looking ahead changes nothing of what is learned, also with an engine that
     },
   })
   expect(finalState(shaky)).toEqual(finalState(plain))
+})
+
+test('inputs that need time are prepared ahead of their turn, also where their latents need none', async () => {
+  const stream = [...lessons(200), event({ id: 'x', text: 'bad', label: 'yes' }), ...lessons(20)]
+  const [plain, ahead] = [openWorld({ s: stream }), openWorld({ s: stream })]
+  const trunk = { ...tinyTrunk, encodeNow: tinyLatent }
+  const check = (input: Input) => {
+    if (input.kind === 'text' && input.text === 'bad') throw failure('IMAGE_INVALID', 'torn')
+  }
+  const encode: typeof tinyBase.encode = (input, maxTokens) => {
+    check(input)
+    return tinyBase.encode(input, maxTokens)
+  }
+  await runToEnd(plain, { trunk, base: { ...tinyBase, encode } })
+  const prepared = new WeakSet<Input>()
+  let [running, most] = [0, 0]
+  const base: typeof tinyBase & Pick<Base, 'prepare'> = {
+    ...tinyBase,
+    async prepare(input) {
+      running += 1
+      most = Math.max(most, running)
+      await yieldToEventLoop()
+      running -= 1
+      check(input)
+      prepared.add(input)
+    },
+    encode(input, maxTokens) {
+      expect(prepared.has(input)).toBe(true)
+      return tinyBase.encode(input, maxTokens)
+    },
+  }
+  await runToEnd(ahead, { trunk, base })
+  expect(most).toBeGreaterThan(1)
+  expect(most).toBeLessThanOrEqual(65)
+  expect(finalState(ahead)).toEqual(finalState(plain))
 })

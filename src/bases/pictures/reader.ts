@@ -2,7 +2,8 @@
  * From a picture to the row that a network reads: decoded in libuv's threads, through the frozen graph in worker threads. So a
  * picture is work of milliseconds before `encode`, and `encode` takes what was prepared for the same object.
  *
- * Only as many pictures as there are threads for are decoded at once; the others wait as the base64 that came.
+ * Few pictures are files or pixels at once; the others wait as the base64 that came. Some wait before each thread, because the event loop,
+ * which hands them on, may be busy with a training step for longer than any of them takes.
  */
 import { availableParallelism } from 'node:os'
 import type { Input } from '../../contracts/event.ts'
@@ -13,6 +14,7 @@ import { openOrtPool, type OrtPool } from '../../nn/onnx/pool.ts'
 import type { OnnxModel } from '../../nn/record.ts'
 import { image } from '../../payloads/inputs/image.ts'
 import { failure, invariant } from '../../platform/errors.ts'
+import { openTurns } from '../../platform/turns.ts'
 import { PreparedInputs } from '../prepared-inputs.ts'
 import { openPixels, type PictureFit, type PixelReader } from './pixels.ts'
 
@@ -30,19 +32,21 @@ export function openPictureReader(parts: PictureGraph): PictureReader {
 
 const SESSION = 'pictures'
 const WORKERS = Math.min(2, availableParallelism())
-/** One is decoded while another goes through the graph. */
-const AT_ONCE = 2 * WORKERS
+/** Files: no more than twice libuv's threads, whose other work waits behind them. */
+const DECODED_AT_ONCE = 4 * WORKERS
+/** Those that are pixels among them: 150 KB each. */
+const AT_ONCE = 32 * WORKERS
 
 export class PictureReader {
   readonly #parts: PictureGraph
   readonly #pixels: PixelReader
   readonly #rows = new PreparedInputs((input, _maxTokens, signal) =>
-    this.#inTurn(async () => this.#rowOf(input, signal)),
+    this.#all(async () => this.#threads.during(async () => this.#rowOf(input, signal))),
   )
+  readonly #all = openTurns(AT_ONCE)
+  readonly #decoding = openTurns(DECODED_AT_ONCE)
   readonly #threads = new IdleThreads()
   #pool: Promise<OrtPool> | undefined
-  #running = 0
-  readonly #waiting: (() => void)[] = []
 
   constructor(parts: PictureGraph, pixels: PixelReader) {
     this.#parts = parts
@@ -65,7 +69,9 @@ export class PictureReader {
     checkKind(input)
     signal.throwIfAborted()
     const { side, positions, fit } = this.#parts
-    const data = await this.#pixels(Buffer.from(input.image, 'base64'), side, fit)
+    const data = await this.#decoding(async () =>
+      this.#pixels(Buffer.from(input.image, 'base64'), side, fit),
+    )
     const pool = await this.#opened()
     signal.throwIfAborted()
     const feeds = { pixels: { shape: [1, side, side, 3], data } }
@@ -92,18 +98,6 @@ export class PictureReader {
       this.#pool = undefined
       await pool.close()
       throw error
-    }
-  }
-
-  async #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    else this.#running += 1
-    try {
-      return await this.#threads.during(work)
-    } finally {
-      const next = this.#waiting.shift()
-      if (next === undefined) this.#running -= 1
-      else next()
     }
   }
 }

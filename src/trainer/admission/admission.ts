@@ -164,9 +164,10 @@ export class Admission {
     return due
   }
 
-  /** Call it before records are admitted, where computing latents takes time. */
+  /** Call it before records are admitted. */
   lookAhead(stream: Pick<SourceMultiplexer, 'upcoming'>): void {
-    if (this.#parts.latents.isImmediate) return
+    const { latents, loop } = this.#parts
+    if (latents.isImmediate && loop.encoding.base.prepare === undefined) return
     const { wanted } = this.#prefetcher
     if (wanted > 0) this.#prefetcher.look(stream.upcoming(wanted))
   }

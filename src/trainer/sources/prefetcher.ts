@@ -1,6 +1,6 @@
 /**
- * Parses and encodes buffered records ahead of their turn, so that the trunk's threads compute their latents while this
- * thread learns. The results are stored with the records in the buffer. It decides and refuses nothing: a failure here
+ * Parses and encodes buffered records ahead of their turn, so that other threads prepare their inputs and compute their latents while
+ * this one learns. The results are stored with the records in the buffer. It decides and refuses nothing: a failure here
  * is repeated, and reported, at the record's turn.
  */
 import { hasIds } from '../../payloads/rows.ts'
@@ -37,6 +37,9 @@ const WINDOW = 256
 
 /** Their latents are not bounded by the cache's limit: 16 MiB where one has 512 numbers a position. */
 const POSITIONS = 8192
+
+/** What an input counts for that is prepared first, such as a picture: nothing is known of its row yet. */
+const PREPARED_POSITIONS = 128
 
 export class Prefetcher {
   readonly #parts: PrefetcherParts
@@ -93,6 +96,7 @@ export class Prefetcher {
       return null
     }
   }
+
   async #after(preparing: Promise<void>, event: FeedbackEvent): Promise<Latent | undefined> {
     try {
       await preparing
@@ -105,6 +109,8 @@ export class Prefetcher {
 }
 
 function positionsOf(prefetched: PrefetchedEvent | null): number {
-  const encoded = prefetched?.encoded
-  return encoded !== undefined && hasIds(encoded) ? encoded.data.length : 0
+  if (prefetched === null) return 0
+  const { encoded } = prefetched
+  if (encoded === undefined) return PREPARED_POSITIONS
+  return hasIds(encoded) ? encoded.data.length : 0
 }
