@@ -164,6 +164,6 @@ test('inputs that need time are prepared ahead of their turn, also where their l
   }
   await runToEnd(ahead, { trunk, base })
   expect(most).toBeGreaterThan(1)
-  expect(most).toBeLessThanOrEqual(65)
+  expect(most).toBeLessThanOrEqual(129)
   expect(finalState(ahead)).toEqual(finalState(plain))
 })

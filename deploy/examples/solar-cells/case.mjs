@@ -15,16 +15,8 @@ export async function play({ model, random, small, say }) {
   const taught = rows.filter(({ part }) => part !== 'asked')
   const of = (some, kind) => some.filter((row) => row.kind === kind)
 
-  const steps = []
-  for (const kind of KINDS) {
-    const own = of(taught, kind)
-    say(`${own.length} ${names[kind]} cells to learn, each as it is and mirrored`)
-    const lessons = [...own.map(lessonOf), ...(await Promise.all(own.map(mirroredLesson)))]
-    await network.teach(shuffled(lessons, random))
-    say(`${asked.length} other cells are asked about`)
-    steps.push([`${own.length} ${names[kind]} cells taught`, await answers()])
-  }
-  const dark = await darkOnes()
+  // Beside the learning, which has a core of its own.
+  const [steps, dark] = await Promise.all([learned(), darkOnes()])
   const methods = [['always functional', asked.map(() => 'functional')], dark, ...steps]
   return [
     {
@@ -38,6 +30,19 @@ export async function play({ model, random, small, say }) {
       rows: methods.map(([name, said]) => [name, ...KINDS.flatMap((kind) => alarms(said, kind))]),
     },
   ]
+
+  async function learned() {
+    const steps = []
+    for (const kind of KINDS) {
+      const own = of(taught, kind)
+      say(`${own.length} ${names[kind]} cells to learn, each as it is and mirrored`)
+      const lessons = [...own.map(lessonOf), ...(await Promise.all(own.map(mirroredLesson)))]
+      await network.teach(shuffled(lessons, random))
+      say(`${asked.length} other cells are asked about`)
+      steps.push([`${own.length} ${names[kind]} cells taught`, await answers()])
+    }
+    return steps
+  }
 
   async function answers() {
     return (await network.ask(asked.map(inputOf))).map(({ label }) => label)

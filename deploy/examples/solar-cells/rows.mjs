@@ -94,6 +94,6 @@ export async function mirrored({ file }) {
 
 /** How bright a picture is on average, from 0 to 255. */
 export async function brightness({ file }) {
-  const { channels } = await sharp(file()).greyscale().stats()
-  return channels[0].mean
+  const pixels = await sharp(file()).greyscale().raw().toBuffer()
+  return pixels.reduce((sum, value) => sum + value, 0) / pixels.length
 }

@@ -39,7 +39,7 @@ const WINDOW = 256
 const POSITIONS = 8192
 
 /** What an input counts for that is prepared first, such as a picture: nothing is known of its row yet. */
-const PREPARED_POSITIONS = 128
+const PREPARED_POSITIONS = 64
 
 export class Prefetcher {
   readonly #parts: PrefetcherParts
