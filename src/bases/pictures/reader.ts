@@ -2,8 +2,8 @@
  * From a picture to the row that a network reads: decoded in libuv's threads, through the frozen graph in worker threads. So a
  * picture is work of milliseconds before `encode`, and `encode` takes what was prepared for the same object.
  *
- * Few pictures are files or pixels at once; the others wait as the base64 that came. Some wait before each thread, because the event loop,
- * which hands them on, may be busy with a training step for longer than any of them takes.
+ * Few pictures are files or pixels at once; the others wait as the base64 that came. More of them than there are threads, because the
+ * event loop, which hands them on, may be busy with a training step while a thread finishes several.
  */
 import { availableParallelism } from 'node:os'
 import type { Input } from '../../contracts/event.ts'
@@ -14,7 +14,6 @@ import { openOrtPool, type OrtPool } from '../../nn/onnx/pool.ts'
 import type { OnnxModel } from '../../nn/record.ts'
 import { image } from '../../payloads/inputs/image.ts'
 import { failure, invariant } from '../../platform/errors.ts'
-import { openTurns } from '../../platform/turns.ts'
 import { PreparedInputs } from '../prepared-inputs.ts'
 import { openPixels, type PictureFit, type PixelReader } from './pixels.ts'
 
@@ -69,9 +68,10 @@ export class PictureReader {
     checkKind(input)
     signal.throwIfAborted()
     const { side, positions, fit } = this.#parts
-    const data = await this.#decoding(async () =>
-      this.#pixels(Buffer.from(input.image, 'base64'), side, fit),
-    )
+    const data = await this.#decoding(async () => {
+      signal.throwIfAborted()
+      return this.#pixels(Buffer.from(input.image, 'base64'), side, fit)
+    })
     const pool = await this.#opened()
     signal.throwIfAborted()
     const feeds = { pixels: { shape: [1, side, side, 3], data } }
@@ -98,6 +98,23 @@ export class PictureReader {
       this.#pool = undefined
       await pool.close()
       throw error
+    }
+  }
+}
+
+/** A bound on how many pieces of work run at once; the others wait in the order of their calls. */
+function openTurns(atOnce: number) {
+  const waiting: (() => void)[] = []
+  let running = 0
+  return async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    if (running >= atOnce) await new Promise<void>((resolve) => waiting.push(resolve))
+    else running += 1
+    try {
+      return await work()
+    } finally {
+      const next = waiting.shift()
+      if (next === undefined) running -= 1
+      else next()
     }
   }
 }
