@@ -1,5 +1,6 @@
 /** Manipulated pictures: four kinds are taught, then a new one appears, with fifty labels of it. */
 import { share, shuffled } from '../baselines.mjs'
+import { auc, odds } from './odds.mjs'
 import { CLEAN, KNOWN, NEW, pictures } from './rows.mjs'
 
 export const summary =
@@ -7,6 +8,8 @@ export const summary =
 
 /** Of clean pictures that may be called manipulated. */
 const FALSE_ALARMS = 0.02
+/** That they are no more. */
+const CERTAINTY = 0.9
 /** Pixels along a side for a test. */
 const TINY = 32
 
@@ -24,7 +27,7 @@ const names = { photos: 'picture', residuals: 'residual', both: 'both' }
 
 export async function play({ model, random, small, say, progress }) {
   const side = small ? TINY : undefined
-  const [each, added, asking, ordinary] = small ? [4, 4, 4, 4] : [80, 50, 50, 100]
+  const [each, added, asking, ordinary] = small ? [4, 4, 4, 4] : [80, 50, 50, 200]
   const all = (KNOWN.length + 1) * (each + asking) + added + 2 * ordinary
   say(`${all} pictures of a made camera, clean and manipulated`)
   let drawn = 0
@@ -48,24 +51,25 @@ export async function play({ model, random, small, say, progress }) {
   const luck = labels.map(() => FALSE_ALARMS)
   return [
     {
-      title: 'AUC: how often a manipulated picture is more suspect than a clean one',
+      title:
+        'AUC: how often the odds of a kind against clean are larger for a picture of that kind than for a clean one',
       columns: labels,
       rows: [
         ['by chance', ...labels.map(() => 0.5)],
         ...rows.map(({ name, scores }) => [
           name,
-          ...labels.map((label) => auc(scores.unseen, scores[label])),
+          ...labels.map((label) => auc(odds(scores.unseen, label), odds(scores[label], label))),
         ]),
       ],
     },
     {
-      title: `found, where 2 of 100 clean pictures that were set aside are called manipulated`,
+      title: `found, where at most 2 of 100 clean pictures are called manipulated, by ${ordinary} that were set aside`,
       columns: ['of clean ones', ...labels],
       rows: [
         ['by chance', FALSE_ALARMS, ...luck],
         ...rows.map(({ name, scores, limit }) => [
           name,
-          ...['unseen', ...labels].map((label) => share(scores[label], (score) => score > limit)),
+          ...['unseen', ...labels].map((label) => share(odds(scores[label]), (odd) => odd > limit)),
         ]),
       ],
     },
@@ -82,34 +86,32 @@ export async function play({ model, random, small, say, progress }) {
       const learner = model(view)
       await learner.teach(lessons.map((row) => ({ input: inputOf(row), label: row.label })))
       did(lessons)
-      const suspicion = async (some) => {
+      const scoresOf = async (some) => {
         const answers = await learner.ask(some.map(inputOf))
         did(some)
-        return answers.map(({ scores }) => 1 - (scores[CLEAN] ?? 0))
+        return answers.map(({ scores }) => scores)
       }
-      const scores = { unseen: await suspicion(unseen) }
+      const scores = { unseen: await scoresOf(unseen) }
       for (const label of [...KNOWN, NEW])
-        scores[label] = await suspicion(asked.filter((row) => row.label === label))
-      return [view, { scores, limit: limitOf(await suspicion(clean)) }]
+        scores[label] = await scoresOf(asked.filter((row) => row.label === label))
+      return [view, { scores, limit: limitOf(odds(await scoresOf(clean))) }]
     }
     return Object.fromEntries(await Promise.all(Object.entries(views).map(seen)))
   }
 }
 
 /**
- * Above it lies, in the mean, no more than the share of clean pictures that may be called manipulated: with n scores that are as likely
- * in any order as the next one, it is beyond the k-th largest with probability k / (n + 1). Split conformal prediction, Papadopoulos et al. (2002),
- * "Inductive confidence machines for regression", ECML.
+ * The smallest of the scores beyond which, nine times of ten, lies no more than the share of clean pictures that may be called manipulated: more lies beyond
+ * the k-th largest of n only where fewer than k of n are that large, with the probability of a binomial. Wilks (1941), "Determination of sample sizes for
+ * setting tolerance limits", Annals of Mathematical Statistics.
  */
 function limitOf(scores) {
-  const falling = [...scores].sort((one, other) => other - one)
-  const rank = Math.max(1, Math.floor(FALSE_ALARMS * (scores.length + 1)))
-  return falling[rank - 1]
-}
-
-function auc(clean, manipulated) {
-  const wins = manipulated.flatMap((one) =>
-    clean.map((other) => (one > other ? 1 : one === other ? 0.5 : 0)),
-  )
-  return wins.reduce((sum, win) => sum + win, 0) / wins.length
+  const falling = scores.toSorted((one, other) => other - one)
+  let rank = 0
+  let chance = (1 - FALSE_ALARMS) ** scores.length
+  for (let risk = chance; risk <= 1 - CERTAINTY; risk += chance) {
+    rank += 1
+    chance *= ((scores.length - rank + 1) / rank) * (FALSE_ALARMS / (1 - FALSE_ALARMS))
+  }
+  return falling[Math.max(1, rank) - 1]
 }
