@@ -5,6 +5,7 @@
  * A model that cannot be opened, or has a loop that ended for good, is reported as failed while the others continue. A bug
  * ends the whole process: its state is in the checkpoints, and the supervisor restarts it, in the end without the model.
  */
+import { setMaxListeners } from 'node:events'
 import { CodedError, rest, type Clock, type Json, type Logger } from '../../contracts/core.ts'
 import { type TrainerStatus, unknownStatus } from '../contract.ts'
 import type { Routing } from '../../versions/contract.ts'
@@ -96,6 +97,8 @@ export class TrainerHost {
 
   /** Runs until the signal stops it. Rejects for a defect. */
   async run({ models, log }: HostedTrainers, signal: AbortSignal): Promise<void> {
+    // Each model waits with listeners of its own.
+    setMaxListeners(0, signal)
     const done = new AbortController()
     const reports = this.#report(done.signal)
     try {
