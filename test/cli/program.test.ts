@@ -205,6 +205,12 @@ test('models pull refuses a name that nobody has', async () => {
   expect(stderr).toContain('minilm')
 })
 
+test('models pull takes several names, but one folder only for one', async () => {
+  const { code, stderr } = await runCli('models', 'pull', 'minilm', 'nonsense', '--to', 'here')
+  expect(code).toBe(64)
+  expect(stderr).toContain('--to is the folder of one base, and 2 are named')
+})
+
 test('a flag that is no JSON is a wrong use, with the shape that it takes', async () => {
   const { code, stderr } = await runCli('feedback', '--text', 'x', '--spans', 'person')
   expect(code).toBe(64)

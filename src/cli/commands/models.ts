@@ -19,14 +19,14 @@ export function registerModels(program: Command): void {
   models
     .command('pull')
     .description(
-      'download a base: minilm, e5-small, static, smollm2, or owner/name of Hugging Face',
+      'download bases: minilm, e5-small, static, smollm2, efficientnet-lite0, or owner/name of Hugging Face',
     )
-    .argument('<name>')
-    .option('--to <folder>', 'absent = this user’s cache')
+    .argument('<name...>')
+    .option('--to <folder>', 'of one base; absent = this user’s cache')
     .option('--json', 'print one JSON document')
-    .action(async (name: string, flags: ModelsFlags) => {
-      const { pullModel } = await import('../local/models.ts')
-      await pullModel(name, flags)
+    .action(async (names: string[], flags: ModelsFlags) => {
+      const { pullModels } = await import('../local/models.ts')
+      await pullModels(names, flags)
     })
 }
 

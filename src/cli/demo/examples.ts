@@ -23,7 +23,7 @@ import { failure } from '../../platform/errors.ts'
 import { openRandom } from '../../platform/random.ts'
 import { packageRoot } from '../../platform/entry.ts'
 import { missingBases } from '../local/init.ts'
-import { pullModel } from '../local/models.ts'
+import { pullModels } from '../local/models.ts'
 import { print, table } from '../print.ts'
 import { waitForLearned } from '../remote/wait-for.ts'
 import { type Demonstration, perform, startStage } from './demonstrate.ts'
@@ -114,7 +114,8 @@ export async function demonstrateExample(name: string, options: Demonstration): 
     `server.port=${port}`,
     'log.level=warn',
   ])
-  for (const { base } of missingBases(config)) await pullModel(base, {})
+  const missing = missingBases(config).map(({ base }) => base)
+  if (missing.length > 0) await pullModels(missing, {})
   await perform(options, async (parts) => {
     const models = Object.keys(config.models)
     parts.progress.say(`starting the daemon with ${models.join(' and ')}`)

@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path'
 import { pullBase, type PullProgress } from '../../bases/pulled/pull.ts'
 import { pulledFolder } from '../../bases/pulled/pulled.ts'
 import { systemClock } from '../../platform/clock.ts'
+import { failure } from '../../platform/errors.ts'
 import type { bases } from '../../plugins.ts'
 import { print, table } from '../print.ts'
 import { openProgress, type Progress } from '../progress.ts'
@@ -50,27 +51,43 @@ export async function listModels(flags: ModelsFlags): Promise<void> {
   ])
 }
 
-export async function pullModel(name: string, flags: ModelsFlags): Promise<void> {
-  const folder = flags.to === undefined ? pulledFolder(name) : resolve(flags.to)
+/** One after another; those that came stay when a later one fails. Throws USAGE for one folder of several bases. */
+export async function pullModels(names: readonly string[], flags: ModelsFlags): Promise<void> {
+  if (names.length > 1 && flags.to !== undefined)
+    throw failure('USAGE', `--to is the folder of one base, and ${names.length} are named`)
+  const pulled: PulledModel[] = []
+  for (const name of names) {
+    const model = await pulledModel(name, flags)
+    pulled.push(model)
+    const base = flags.to === undefined ? baseLine(name) : `base: { bert: ${flags.to} }`
+    if (flags.json !== true)
+      print(false, model, () => [`${name} is in ${model.folder}`, `  in a config: ${base}`])
+  }
+  if (flags.json === true) print(true, pulled.length === 1 ? pulled[0] : pulled, () => [])
+}
+
+interface PulledModel {
+  readonly name: string
+  readonly folder: string
+  readonly hash: string
+}
+
+async function pulledModel(name: string, { to }: ModelsFlags): Promise<PulledModel> {
+  const folder = to === undefined ? pulledFolder(name) : resolve(to)
   const progress = openProgress({ clock: systemClock, unit: 'MB' })
   try {
-    const base = await pullBase(name, folder, (now) => {
+    const { hash } = await pullBase(name, folder, (now) => {
       show(progress, now)
     })
+    return { name, folder, hash }
+  } finally {
     progress.end()
-    print(flags.json, { name, folder, hash: base.hash }, () => [
-      `${name} is in ${folder}`,
-      `  in a config: ${flags.to === undefined ? baseLine(name) : `base: { bert: ${flags.to} }`}`,
-    ])
-  } catch (error) {
-    progress.end()
-    throw error
   }
 }
 
 /** Downloads it where this user's cache does not have it. */
 export async function pullOnce(name: string): Promise<void> {
-  if (!existsSync(pulledFolder(name))) await pullModel(name, {})
+  if (!existsSync(pulledFolder(name))) await pullModels([name], {})
 }
 
 /** How a config names a downloaded base, on any machine. */
