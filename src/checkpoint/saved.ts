@@ -11,6 +11,7 @@ import type { MoveRequest, Mover } from '../versions/contract.ts'
 import type { IdRun, VersionLine } from '../intake/dedupe/dedupe.ts'
 import type { WaitingEvent, ReceivedRecord } from '../intake/join.ts'
 import type { DefenceState } from '../learner/defence/defence.ts'
+import type { RatersState } from '../learner/defence/raters.ts'
 import type { LearnerState, TriggerState } from '../learner/learner-types.ts'
 import type { MemorisedItem } from '../learner/memory/example-memory.ts'
 import type { ServedChange, ServedState } from '../evaluation/served-scores.ts'
@@ -124,6 +125,8 @@ export interface Progress {
   readonly rollout?: RolloutState | null
   /** The defence's knowledge of the sources; absent without a defence. */
   readonly defence?: DefenceState
+  /** How each rater rates; absent where nothing was rated. */
+  readonly raters?: RatersState
   /** What computed the newest steps, down to the last bits of its sums; absent = unknown. */
   readonly arithmetic?: string
   /** CPU seconds of the updates; absent if none were measured. */

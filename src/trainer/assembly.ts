@@ -137,6 +137,7 @@ export function openAdmission({ loop, state, retry, latents }: Assembly): Admiss
     letters: state.letters,
     refused: state.refused,
     defence: state.defence,
+    raters: state.raters,
     onConsult: async (signal) => consultKept({ state, latents }, signal),
     onHoldOut: (example, found) => state.holdOut(example, found),
     onSupersede: (superseded, old) => state.retract(superseded, old),

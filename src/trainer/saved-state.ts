@@ -11,6 +11,7 @@ import type { Dedupe } from '../intake/dedupe/dedupe.ts'
 import type { PendingJoins } from '../intake/join.ts'
 import type { Ahead } from '../intake/retraction.ts'
 import type { Defence } from '../learner/defence/defence.ts'
+import type { Raters } from '../learner/defence/raters.ts'
 import type { Learner } from '../learner/learner.ts'
 import type { PendingTraces } from './admission/pending-traces.ts'
 import type { Trials } from './routing/trials.ts'
@@ -37,6 +38,7 @@ export interface CheckpointedState {
   readonly retired: readonly string[]
   readonly snapshots: Snapshots
   readonly defence: Defence | undefined
+  readonly raters: Raters
   readonly traces: PendingTraces | undefined
 }
 
@@ -57,6 +59,7 @@ export function checkpointOf(
   const { live } = progress.state
   const { pending } = learner
   const trigger = learner.triggerState()
+  const raters = state.raters.snapshot()
   return {
     identity: state.identity,
     stamp,
@@ -70,6 +73,7 @@ export function checkpointOf(
       rollout: trials.state,
       ...(arithmetic !== undefined && { arithmetic }),
       ...(state.defence && { defence: state.defence.snapshot() }),
+      ...(raters.length > 0 && { raters }),
     },
     positions: progress.positions,
     journals: state.journals,

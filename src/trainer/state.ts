@@ -35,6 +35,7 @@ import { PendingTraces } from './admission/pending-traces.ts'
 import { DeadLetterBuffer } from './admission/dead-letter-buffer.ts'
 import { Ahead } from '../intake/retraction.ts'
 import type { Defence } from '../learner/defence/defence.ts'
+import { Raters } from '../learner/defence/raters.ts'
 import { SetAside } from '../checkpoint/set-aside-events.ts'
 import type { LoopParts } from './parts.ts'
 import type { RetryPolicy } from '../platform/retry.ts'
@@ -64,6 +65,7 @@ export class TrainerState {
   readonly setAside: SetAside
   /** Absent if the config has no defence. */
   readonly defence: Defence | undefined
+  readonly raters = new Raters()
   readonly ahead: Ahead
   readonly heldOut: HeldOut
   readonly compared = new RowHistory()

@@ -22,7 +22,15 @@ import type { Json } from '../contracts/core.ts'
 type Count = 'accepted' | 'duplicates' | 'rejected'
 type TrainerProgressState = Omit<
   Progress,
-  'trigger' | 'turn' | 'newestMs' | 'setAsideNext' | 'line' | 'rollout' | 'defence' | 'arithmetic'
+  | 'trigger'
+  | 'turn'
+  | 'newestMs'
+  | 'setAsideNext'
+  | 'line'
+  | 'rollout'
+  | 'defence'
+  | 'raters'
+  | 'arithmetic'
 >
 
 const empty: TrainerProgressState = {

@@ -44,9 +44,21 @@ function eventOf(at: number, below: (bound: number) => number): string {
   return JSON.stringify({ id, source: 'desk', ...about, signal, weight: 1 })
 }
 
-function worldOf(seed: number, events = 24): World {
+function thumb(
+  source: string,
+  at: number,
+  { about, rating }: { about: number; rating: 1 | -1 },
+): string {
+  const signal: FeedbackSignal = { kind: 'rating', rating }
+  return JSON.stringify({
+    ...{ id: `${source}-${at}`, source, predictionId: `p-${about}` },
+    ...{ signal, weight: 1 },
+  })
+}
+
+function worldOf(seed: number, events = 24, each = eventOf): World {
   const { below } = openRandom(seed, 'stream')
-  const world = openWorld({ s: Array.from({ length: events }, (_, at) => eventOf(at, below)) })
+  const world = openWorld({ s: Array.from({ length: events }, (_, at) => each(at, below)) })
   for (let at = 0; at < 5; at += 1)
     world.predictions.set(`p-${at}`, {
       ...{ id: `p-${at}`, version: 'v0', answer: some(below), timeMs: 0 },
@@ -98,6 +110,13 @@ test('so does one with compiled steps, of a short stream and a few deaths', asyn
   expect(world.registry.versions.size).toBeGreaterThan(1)
 })
 
+test('so does one that weighs ratings by who gives them', async () => {
+  const rated = (at: number, below: (bound: number) => number) =>
+    thumb(`rater-${at % 4}`, at, { about: below(5), rating: at % 4 > 0 && below(2) === 0 ? 1 : -1 })
+  const few = { crashes: 2, effects: 40 }
+  await expectSameEnd('texts.test.ts', 1, (seed) => worldOf(seed, 48, rated), settingOf, few)
+})
+
 test('general rows beside each step keep what no event teaches as the base has it', async () => {
   const { rows } = plan.task.texts!.general!
   // The last ones, which so short a stream does not come to.
@@ -114,4 +133,50 @@ test('general rows beside each step keep what no event teaches as the base has i
     return Math.hypot(...moved)
   }
   expect(await movedBy(8)).toBeLessThan(0.7 * (await movedBy(0)))
+})
+
+/** How much likelier than by the base the liked answers became, less the same of those that were not. */
+async function learnedFrom(ratings: readonly string[]): Promise<number> {
+  const liked = Array.from({ length: 12 }, (_, at) => `kind ${words[at % 6]} ${words[at % 5]}`)
+  const others = Array.from({ length: 12 }, (_, at) => `late ${words[at % 6]} ${words[at % 5]}`)
+  const world = openWorld({ s: ratings })
+  const input = { kind: 'text', text: 'help' } as const
+  for (const [at, answer] of [...liked, ...others].entries())
+    world.predictions.set(`p-${at}`, {
+      ...{ id: `p-${at}`, version: 'v0', answer, timeMs: 0, input },
+    } satisfies ServedPrediction)
+  const train = { batch: 8, replay_batch: 0, epochs: 1 }
+  const setting = { ...settingOf(1), task: textPlan({ general_batch: 0 }).task, train, every: 24 }
+  await runToEnd(world, setting)
+  const rows = [...liked, ...others].map((text) =>
+    encodedText(plan, input, { kind: 'completion', completion: text }),
+  )
+  const trainable = openTexts(plan, [...world.registry.versions.values()].at(-1))
+  const moved = trainable
+    .score(await trunk.encode(rows))
+    .map((outputs) => rewardOf(answersIn(outputs)[0]!))
+  trainable.dispose()
+  const mean = (some: readonly number[]) => some.reduce((sum, one) => sum + one, 0) / some.length
+  return mean(moved.slice(0, 12)) - mean(moved.slice(12))
+}
+
+test('one of ten raters who likes nothing takes little from what the others teach', async () => {
+  const honest = Array.from({ length: 108 }, (_, at) =>
+    thumb(`rater-${at % 9}`, at, { about: at % 24, rating: at % 24 < 12 ? 1 : -1 }),
+  )
+  const hostile = (each: number) =>
+    honest.flatMap((event, at) =>
+      at % each === 0
+        ? [event, thumb('troll', at, { about: (at / each) % 12, rating: -1 })]
+        : [event],
+    )
+  const alone = await learnedFrom(honest)
+  // As often as each other, and as often as all together.
+  const byOneName = (events: readonly string[]) =>
+    events.map((event) => event.replace(/"source":"[^"]*"/, '"source":"desk"'))
+  // Half as often as all the others together, and as often.
+  const [some, many] = [hostile(2), hostile(1)]
+  expect(await learnedFrom(some)).toBeGreaterThan(0.8 * alone)
+  expect(await learnedFrom(many)).toBeGreaterThan(0.2 * alone)
+  expect(await learnedFrom(byOneName(many))).toBeLessThan(0.1 * alone)
 })

@@ -69,6 +69,7 @@ export function openGeneration(settings: GenerationSettings): Task<TextTarget, T
       completes: (target) => completionWeight(target, settings),
       recall,
       isMeasured: ({ kind }) => kind === 'rating',
+      verdict: (target) => (target.kind === 'rating' ? target.rating : undefined),
       exchanged: exchangedTexts,
       drift: driftOf,
       ...(settings.general_batch > 0 && {

@@ -72,8 +72,9 @@ export class Acceptance {
     const { log, traces } = this.#parts
     const { isCounted, event, served } = counted
     learner.check(said)
-    const example = this.#defended(counted, said, latents)
-    if (example === undefined) return { verdict: 'wait', reason: 'kept back' }
+    const defended = this.#defended(counted, said, latents)
+    if (defended === undefined) return { verdict: 'wait', reason: 'kept back' }
+    const example = this.#weighed(counted, defended)
     this.#supersede(counted, example, old)
     const isHeldOut = heldOut.takes(example)
     const decision = isHeldOut
@@ -118,6 +119,16 @@ export class Acceptance {
     dedupe.add(example.key, event ? signalDigest(event) : counted.digest)
     progress.count('accepted')
     return undefined
+  }
+
+  /** An opinion counts by how its rater usually judges. */
+  #weighed({ isCounted }: CountedEvent, example: Example): Example {
+    const { loop, raters, dedupe } = this.#parts
+    const { key, source, target, weight } = example
+    const verdict = loop.task.texts?.verdict(target)
+    if (verdict === undefined) return example
+    const replaces = isCounted !== true && dedupe.digestOf(key) !== undefined
+    return { ...example, weight: weight * raters.weigh(source, verdict, { replaces }) }
   }
 
   /** Each item of a ranking is an answer of its own. */

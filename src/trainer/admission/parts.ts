@@ -8,6 +8,7 @@ import type { HeldOut } from '../../evaluation/held-out.ts'
 import type { ServedScores } from '../../evaluation/served-scores.ts'
 import type { Ahead } from '../../intake/retraction.ts'
 import type { Defence } from '../../learner/defence/defence.ts'
+import type { Raters } from '../../learner/defence/raters.ts'
 import type { Learner } from '../../learner/learner.ts'
 import type { LatentMap } from '../../learner/learner-types.ts'
 import type { RetractedKeys } from '../../checkpoint/saved.ts'
@@ -42,6 +43,7 @@ export interface AdmissionParts {
   readonly latents: LatentProvider
   readonly retry: RetryPolicy
   readonly defence?: Defence | undefined
+  readonly raters: Raters
   /** Prepares the defence for the next judgement, where it is outdated. */
   readonly onConsult?: (signal: AbortSignal) => Promise<void>
   /** An example that nothing trains on. */

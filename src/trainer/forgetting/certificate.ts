@@ -78,11 +78,12 @@ export function wholeSource({ source, id, beforeMs }: ForgetRequest): string | u
  */
 export function forgetNames(
   asked: ForgetRequest,
-  { served, defence }: Pick<TrainerState, 'served' | 'defence'>,
+  { served, defence, raters }: Pick<TrainerState, 'served' | 'defence' | 'raters'>,
 ): void {
   const source = wholeSource(asked)
   if (source === undefined) return
   served.forgetSource(source)
+  raters.forget(source)
   defence?.restore(without(defence.snapshot(), source) as DefenceState)
 }
 

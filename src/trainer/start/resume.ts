@@ -114,6 +114,7 @@ function continueFrom(saved: SavedState, { loop, state }: RestoreVersion): void 
     line,
     rollout,
     defence,
+    raters = [],
     arithmetic: was,
     ...progress
   } = saved.progress
@@ -147,6 +148,7 @@ function continueFrom(saved: SavedState, { loop, state }: RestoreVersion): void 
   else beginAdapter(saved, { loop, state })
   state.learner.resume(pending, trigger)
   state.traces?.restore(saved.traces)
+  state.raters.restore(raters)
   // Last: a restored learner would make it outdated.
   if (defence !== undefined) state.defence?.restore(defence)
 }
