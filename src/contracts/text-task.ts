@@ -17,7 +17,7 @@ export interface TextTask<Target = Json> {
   readonly recall: TextRecall<Target>
   /** Its loss depends on how far the adapter has moved from the base, measured on the answers of other rows of the step. */
   isMeasured(target: Target): boolean
-  /** Whether the answer was liked, where the target is somebody's opinion of it: its weight depends on whose. */
+  /** Whether the answer was liked, where the target is an opinion of it: its weight depends on whose it is. */
   verdict(target: Target): 1 | -1 | undefined
   /** The prompt of one row of a single sequence with the answer of another, up to `maxTokens`. */
   exchanged(prompt: EncodedRow, answer: EncodedRow, maxTokens: number): EncodedRow

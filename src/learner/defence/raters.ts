@@ -34,7 +34,7 @@ export class Raters {
 
   /**
    * Counts a rating, and answers its weight, above 0 and at most 1. `replaces`: an earlier one of the same event, which is taken for
-   * the opposite, so that changing one's mind makes nobody look balanced.
+   * the opposite, so that a rater who changes each of them does not look balanced.
    */
   weigh(source: string, verdict: Verdict, { replaces = false } = {}): number {
     const own = added(this.#tallies.get(source) ?? nothing, verdict, replaces)
