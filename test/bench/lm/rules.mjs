@@ -1,5 +1,5 @@
 /**
- * Whether 48 completions teach a rule of form: a daemon with the template of `init chat` learns answers in one of three forms, by its
+ * Whether 48 completions teach a rule of form: a daemon with the template of `init chat` learns answers in one of four forms, by its
  * defaults and by other settings, and is asked questions on other topics. Beside it the loss on instructions of every other
  * kind, which nothing teaches. The forms are not that of the chat demo.
  *
@@ -75,6 +75,20 @@ const FORMS = {
     write: (fact, step) => `${fact} ${step} -- the shop`.toLowerCase(),
     has: (text) => text === text.toLowerCase() && text.endsWith('-- the shop'),
   },
+  // Nothing was chosen on it.
+  'JSON of two keys': {
+    write: (fact, step) => JSON.stringify({ answer: fact, next: step }),
+    has: (text) => keysOf(text)?.join() === 'answer,next',
+  },
+}
+
+/** Of a JSON object; undefined if it is none. */
+function keysOf(text) {
+  try {
+    return Object.keys(JSON.parse(text))
+  } catch {
+    return undefined
+  }
 }
 
 export async function measure(words) {
