@@ -63,7 +63,7 @@ export const e5Recipe = {
 
 /**
  * The embedding of a picture as it is: on development pictures a closed form is ahead of every other method in one pass, and ridges from
- * 30 to 1000 are as good. Chosen by the bench `chosen-pictures`.
+ * 30 to 1000 are as good. Chosen by the bench `pictures`.
  */
 export const picturesRecipe = {
   adapter: { method: 'lora', tail_layers: 2 },

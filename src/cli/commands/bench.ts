@@ -30,7 +30,7 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
       'text-defaults',
       'worth',
       'languages',
-      ...['answer-cost', 'spans', 'labels', 'bandit', 'pairs', 'chosen-fields', 'chosen-pictures'],
+      ...['answer-cost', 'spans', 'labels', 'bandit', 'pairs', 'chosen-fields', 'pictures'],
     ],
   ],
   speed: ['serve', 'step', 'small', 'growth', 'freshness', 'documents', 'pictures'],

@@ -16,7 +16,7 @@ const TABLES = [
   ...['mnist', 'tabular', 'text', 'drift', 'cost', 'memory'],
   ...['chosen-text', 'chosen-tables', 'mixture', 'text-drift', 'chosen-text-drift'],
   ...['few-labels', 'corrections', 'first-labels', 'bases', 'text-defaults', 'worth', 'languages'],
-  ...['answer-cost', 'spans', 'labels', 'bandit', 'pairs', 'chosen-fields', 'chosen-pictures'],
+  ...['answer-cost', 'spans', 'labels', 'bandit', 'pairs', 'chosen-fields', 'pictures'],
 ]
 const { positionals, values } = parseArgs({
   allowPositionals: true,
