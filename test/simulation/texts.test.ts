@@ -111,8 +111,13 @@ test('so does one with compiled steps, of a short stream and a few deaths', asyn
 })
 
 test('so does one that weighs ratings by who gives them', async () => {
-  const rated = (at: number, below: (bound: number) => number) =>
-    thumb(`rater-${at % 4}`, at, { about: below(5), rating: at % 4 > 0 && below(2) === 0 ? 1 : -1 })
+  const rated = (at: number, below: (bound: number) => number) => {
+    const [source, rating] = [`rater-${at % 4}`, at % 4 > 0 && below(2) === 0 ? 1 : -1] as const
+    const id = `${source}-${at - 4}`
+    if (at > 4 && below(6) === 0)
+      return JSON.stringify({ id, source, signal: { kind: 'retract' }, weight: 1 })
+    return thumb(source, at, { about: below(5), rating })
+  }
   const few = { crashes: 2, effects: 40 }
   await expectSameEnd('texts.test.ts', 1, (seed) => worldOf(seed, 48, rated), settingOf, few)
 })

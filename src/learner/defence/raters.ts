@@ -1,16 +1,15 @@
 /**
- * How much a rating says, by how its rater rates. One who likes nothing says with each thumb down what all of them say, and one with a
- * grudge against the model must not outweigh those who tell good answers from bad ones. With r the share of such ratings of this rater, and m
- * the median of that share over all others, each rater one voice whatever it sends:
+ * How much a rating says, by how its rater rates: who likes nothing says little with a thumb down. With r the share of such ratings of this
+ * rater, and m the median of that share over all others, each of them one voice whatever it sends:
  *
  *   weight = min(1, m / r)         r = (n_verdict + 1) / (n + 2)
  *
- * So everybody's ratings of a kind weigh together no more than the usual share of them, and where all complain, complaints count in full.
- * A name costs a sender nothing: those that have rated less than `FEW` times are one rater together. Sums fade, so that the last
- * `HORIZON` ratings of a rater count.
+ * So a rater's thumbs down together weigh no more than the usual share of them, and where all complain, complaints count in full. A name costs a sender
+ * nothing: those that have rated less than `FEW` times are one rater together. Sums fade, so that the last `HORIZON` ratings count.
  *
  * Its state is part of the checkpoint; a rollback does not change it.
  */
+
 /** Ratings from which a name is a rater of its own. */
 const FEW = 5
 /** Other raters that it takes to say what is usual. */
@@ -62,6 +61,14 @@ export class Raters {
       else if (source !== but) others.push(tally)
     }
     return [countOf(newcomers) === 0 ? [] : [newcomers], others]
+  }
+
+  /** A rating that was counted is retracted. */
+  takeBack(source: string, verdict: Verdict): void {
+    const { ups, downs } = this.#tallies.get(source) ?? nothing
+    const [up, down] = verdict === 1 ? [1, 0] : [0, 1]
+    const left = { ups: Math.max(0, ups - up), downs: Math.max(0, downs - down) }
+    if (this.#tallies.has(source)) this.#tallies.set(source, left)
   }
 
   forget(source: string): void {

@@ -156,15 +156,15 @@ export class Acceptance {
     })
   }
 
-  /**
-   * A different signal under the same id, or about the same prediction: the newer one replaces the older ones, in past
-   * states too.
-   */
   /** It says what is right, and so replaces earlier feedback on the same answer. */
   #isLesson({ signal }: FeedbackEvent): boolean {
     return kindOf(signal, this.#parts.loop.task.view.signals)?.about === 'input'
   }
 
+  /**
+   * A different signal under the same id, or about the same prediction: the newer one replaces the older ones, in past
+   * states too.
+   */
   #supersede(
     { key, received, event }: CountedEvent,
     { predictionId }: Example,

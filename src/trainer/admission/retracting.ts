@@ -4,6 +4,7 @@
  */
 import { CodedError, type ExampleKey } from '../../contracts/core.ts'
 import { isRetraction, type FeedbackEvent } from '../../contracts/event.ts'
+import type { Example } from '../../contracts/example.ts'
 import { identityOf, keyOf, RETRACTED } from '../../intake/events/event-key.ts'
 import type { ReceivedRecord, WaitingEvent } from '../../intake/join.ts'
 import { failure } from '../../platform/errors.ts'
@@ -18,6 +19,8 @@ interface RetractionTurn {
   readonly event: FeedbackEvent
   readonly received: ReceivedRecord
   readonly meant: Meant
+  /** What is held of it, and may be held twice. */
+  readonly said: readonly Example[]
   readonly keys: readonly ExampleKey[]
   /** Rows of the event log that it means, and those of them that it reaches. */
   readonly all: readonly ExampleKey[]
@@ -53,10 +56,13 @@ export class Retractions {
     const known = [...taught, ...heldOut.rows]
     const reached = (key: ExampleKey) => this.#reaches(event, key)
     const keys = known.flatMap((each) => (isMeant(meant, each) ? each.key : [])).filter(reached)
+    const said = [...learner.pending, ...learner.remembered].filter(
+      (each) => isMeant(meant, each) && reached(each.key),
+    )
     const all = log.meant(meant)
     const logged = all.filter(reached)
     const held = this.#heldMeant(event, meant)
-    const turn = { event, received, meant, keys, all, logged, held }
+    const turn = { event, received, meant, said, keys, all, logged, held }
     // The older lesson of an event whose newer one waits goes with it.
     const unlearnable = learner.unlearnable([...keys, ...logged, ...held.keys])
     if (unlearnable.length === 0) return this.#retracted(turn)
@@ -77,13 +83,14 @@ export class Retractions {
     return this.#retracted(retracting)
   }
 
-  #retracted({ event, received, meant, keys, all, logged, held }: RetractionTurn): false {
+  #retracted({ event, received, meant, said, keys, all, logged, held }: RetractionTurn): false {
     const { dedupe, progress, onRetract, log } = this.#parts
     const gone = [...new Set([...keys, ...this.#dropped(held), ...logged])]
     const own = keyOf(event)
     const isWhole = logged.length === all.length
     if (gone.length === 0 && !isWhole) return this.#refuseBeyond(event, received)
     if (gone.length === 0 && !this.#isAhead(event, meant, received)) return false
+    this.#unrated(said)
     // In an order that does not depend on how often the trainer was restarted.
     for (const key of gone.toSorted()) {
       log.erase(key, eventStates.retracted)
@@ -99,6 +106,15 @@ export class Retractions {
       ...(isMany && { meant: [meant] }),
     })
     return false
+  }
+
+  /** Or a rater who takes back what it likes would look balanced. */
+  #unrated(said: readonly Example[]): void {
+    const { loop, raters } = this.#parts
+    for (const { source, target } of new Map(said.map((each) => [each.key, each])).values()) {
+      const verdict = loop.task.texts?.verdict(target)
+      if (verdict !== undefined) raters.takeBack(source, verdict)
+    }
   }
 
   /** By its prediction a retraction means the feedback of other sources too. */

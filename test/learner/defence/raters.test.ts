@@ -77,6 +77,20 @@ test('one who changes every thumb up to a thumb down does not look balanced', ()
   expect(weight).toBeLessThan(0.3)
 })
 
+test('nor does one who takes each thumb up back', () => {
+  const raters = new Raters()
+  for (let at = 0; at < 50; at += 1)
+    for (const [source, verdicts] of Object.entries(people(9, mixed(50, 8))))
+      raters.weigh(source, verdicts[at]!)
+  let weight = 1
+  for (let at = 0; at < 50; at += 1) {
+    raters.weigh('troll', 1)
+    raters.takeBack('troll', 1)
+    weight = raters.weigh('troll', -1)
+  }
+  expect(weight).toBeLessThan(0.3)
+})
+
 test('a state that is restored weighs the same, and a forgotten name is in it no more', () => {
   const raters = new Raters()
   for (const [source, verdicts] of Object.entries(people(8, mixed(20, 6))))
