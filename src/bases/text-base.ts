@@ -4,6 +4,7 @@ import type { Base, LanguageModel } from '../contracts/base.ts'
 import type { EncodedRow, Network } from '../contracts/network.ts'
 import type { ChatMessage, Input } from '../contracts/event.ts'
 import { isOf } from '../contracts/payload.ts'
+import { keptWeights } from '../nn/kept-weights.ts'
 import { messages } from '../payloads/inputs/messages.ts'
 import { text } from '../payloads/inputs/text.ts'
 import { textPair, type TextPairInput } from '../payloads/inputs/text-pair.ts'
@@ -43,9 +44,10 @@ export async function openTextBase({
   config,
   ...parts
 }: TextBaseParts): Promise<Base> {
-  const { network, weights } = parts
+  const { network } = parts
   const definition = { ...parts.definition, truncation: null, padding: null }
-  const hash = hashBase({ equations, config, tokenizer: definition }, weights)
+  const hash = hashBase({ equations, config, tokenizer: definition }, parts.weights)
+  const weights = keptWeights(parts.weights, hash)
   await tryTokenizer(definition, hash)
   const tokenizer = openTokenizer(definition, config.vocabulary)
   const language = parts.language?.(tokenizer)

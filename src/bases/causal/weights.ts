@@ -3,7 +3,7 @@
  * Tensors that the network does not read (such as rotary buffers) are ignored.
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
-import { toFloat32, transposed } from '../../nn/containers/floats.ts'
+import { StoredNumbers, toFloat32, transposed } from '../../nn/containers/floats.ts'
 import type { GgufFile } from '../../nn/containers/gguf.ts'
 import { dequantized } from '../../nn/containers/gguf-blocks.ts'
 import type { StoredTensor } from '../../nn/containers/safetensors.ts'
@@ -28,7 +28,7 @@ export function causalWeights(
     // A bare `LlamaModel` has no prefix.
     const found = [name, name.replace(/^model\./, '')].find((known) => stored.has(known))
     const tensor = found === undefined ? undefined : stored.get(found)
-    return tensor && toFloat32(tensor, name)
+    return tensor && new StoredNumbers(tensor.shape, () => toFloat32(tensor, name))
   }, config)
 }
 
@@ -38,9 +38,12 @@ export function causalWeightsOf(file: GgufFile, config: CausalConfig): Tensors {
   return takeWeights((name) => {
     const tensor = file.tensors.get(ggufName(name))
     if (tensor === undefined) return undefined
-    const values = { shape: tensor.shape, data: dequantized(tensor.storage, tensor.data) }
+    const { shape, storage, data } = tensor
     const heads = isPermuted && rolesInPairs[name.split('.').at(-2) ?? '']
-    return heads ? unpaired(values, config[heads]) : values
+    return new StoredNumbers(shape, () => {
+      const values = { shape, data: dequantized(storage, data) }
+      return heads ? unpaired(values, config[heads]) : values
+    })
   }, config)
 }
 
@@ -102,7 +105,8 @@ function takeWeights(find: Find, config: CausalConfig): Tensors {
   const norm = (name: string, size = width) =>
     weights.set(`${name}.weight`, take(`${name}.weight`, size))
   const linear = (name: string, inSize: number, outSize: number, hasBias = false) => {
-    weights.set(`${name}.weight`, transposed(take(`${name}.weight`, outSize, inSize)))
+    const stored = take(`${name}.weight`, outSize, inSize)
+    weights.set(`${name}.weight`, new StoredNumbers([inSize, outSize], () => transposed(stored)))
     if (hasBias) weights.set(`${name}.bias`, take(`${name}.bias`, outSize))
   }
   weights.set(WORDS, take(WORDS, vocabulary, width))

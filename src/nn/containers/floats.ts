@@ -6,6 +6,21 @@ import type { Tensor } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import type { StoredTensor } from './safetensors.ts'
 
+/** Its numbers are made of the stored ones at each call, and not kept: one tensor of a large model is in memory at a time. */
+export class StoredNumbers implements Tensor {
+  readonly shape: readonly number[]
+  readonly #widened: () => Tensor
+
+  constructor(shape: readonly number[], widened: () => Tensor) {
+    this.shape = shape
+    this.#widened = widened
+  }
+
+  get data(): Float32Array {
+    return this.#widened().data
+  }
+}
+
 export function toFloat32({ dtype, shape, data }: StoredTensor, name: string): Tensor {
   // A separate copy: the view may be unaligned, and must not keep the whole file alive.
   const { buffer } = new Uint8Array(data)

@@ -2,6 +2,7 @@
  * How gradients flow back along a tape. The first time finds out which values one reaches, and in which order: every repetition
  * is the same, only that gradients that are added to are set to zero first.
  */
+import type { Tensors } from '../../contracts/core.ts'
 import { type Arena, kernels, floats } from './wasm/memory.ts'
 
 const { zero } = kernels
@@ -138,4 +139,8 @@ export class NotPlain extends Error {}
 
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1)
+}
+
+export function numbersIn(tensors: Tensors): number {
+  return [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0)
 }

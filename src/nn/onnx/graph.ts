@@ -3,8 +3,10 @@
  * that are used.
  */
 import { createHash } from 'node:crypto'
+import { basename } from 'node:path'
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import { BLOCK, BlockTable } from '../block-table.ts'
+import { KeptTensor } from '../kept-weights.ts'
 import { text, type Wire, bytes, float32, integer, layOut, message, packed } from '../protobuf.ts'
 import { quantizedMatrix } from './quantized-matrix.ts'
 
@@ -40,10 +42,13 @@ export class OnnxGraph {
   /** A weight of the base: referenced, not copied, until the model is serialised. */
   weight(name: string, tensor: Tensor): Value {
     if (tensor instanceof BlockTable) return this.#table(name, tensor)
-    const { shape, data } = tensor
-    const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    this.#weights.set(`weight/${name}`, { name, tensor })
-    const value = this.#constant(`weight/${name}`, 'float32', shape, raw)
+    const own = `weight/${name}`
+    const { shape } = tensor
+    if (!this.#initializers.has(own)) {
+      this.#weights.set(own, { name, tensor })
+      this.#initializers.set(own, weightWire(own, tensor))
+    }
+    const value = { name: own, frozen: true }
     return shape.length === 2 ? { ...value, matrix: { name, tensor } } : value
   }
 
@@ -135,6 +140,8 @@ export class OnnxGraph {
   }
 
   layOut(): Uint8Array<SharedArrayBuffer> {
+    for (const { tensor } of this.#weights.values())
+      if (tensor instanceof KeptTensor) tensor.file.restore()
     return this.#model(this.#initializers)
   }
 
@@ -264,6 +271,30 @@ export function tensor(
 ): Wire {
   return [...packed(1, shape), ...integer(2, elementType[type]), ...text(8, name), ...bytes(9, raw)]
 }
+
+/** Referred to where it lies: in memory, or in its file, which the session looks for in its folder of weights. */
+function weightWire(name: string, weight: Tensor): Wire {
+  const { shape } = weight
+  if (!(weight instanceof KeptTensor)) {
+    const { buffer, byteOffset, byteLength } = weight.data
+    return tensor(name, 'float32', shape, new Uint8Array(buffer, byteOffset, byteLength))
+  }
+  const place = {
+    location: basename(weight.file.path),
+    offset: String(weight.offset),
+    length: String(weight.bytes),
+  }
+  return [
+    ...packed(1, shape),
+    ...integer(2, elementType.float32),
+    ...text(8, name),
+    ...Object.entries(place).flatMap(([key, value]) => message(13, text(1, key), text(2, value))),
+    ...integer(14, EXTERNAL),
+  ]
+}
+
+/** TensorProto.DataLocation */
+const EXTERNAL = 1
 
 /** A graph input or output. A dimension given by name is free; without a shape the runtime infers it. */
 export function valueInfo(

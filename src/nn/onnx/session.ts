@@ -6,6 +6,7 @@
  * and sums that come out in one order give the same bits every time.
  */
 import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { weightFolder } from '../kept-weights.ts'
 
 /** Plain memory on either side of a run. */
 export interface FeedTensor {
@@ -34,7 +35,10 @@ export async function openSession(model: Uint8Array, threads = 1): Promise<OnnxS
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
     extra: {
-      session: { intra_op: { allow_spinning: '0' } },
+      session: {
+        intra_op: { allow_spinning: '0' },
+        model_external_initializers_file_folder_path: weightFolder(),
+      },
       // GELU with the sum before it in one operator takes longer than the two by themselves.
       optimization: { disable_specified_optimizers: 'BiasGeluFusion' },
     },

@@ -12,12 +12,15 @@ import type { EncodedRow, Latent } from '../../contracts/network.ts'
 import { invariant } from '../../platform/errors.ts'
 import { positionsOf, valuesOf } from '../../payloads/rows.ts'
 import { isUntouched } from '../head-input.ts'
+import { numbersIn } from '../js/tape.ts'
 import { recordTrunk } from '../record.ts'
 import { latentOfRow, feedsOf, paddedPositions } from '../rows.ts'
 import { openOrtPool, type OrtPool, type OrtPoolOptions, proveInt8 } from './pool.ts'
 
 /** Threads that compute latents: by far the most that an event costs, and nothing that has to come in order. */
 export const trunkWorkers = Math.min(2, availableParallelism())
+/** From so many bytes of numbers on the threads share one session: two would each hold what it packs. The bits are the same. */
+const LARGE = 256 * 2 ** 20
 
 export async function openTrunkEngine(
   base: Base,
@@ -25,7 +28,9 @@ export async function openTrunkEngine(
   options: Partial<OrtPoolOptions> = {},
 ): Promise<TrunkEngine> {
   if (answersItsInput(base, cut)) return identityEngine
-  const pool = openOrtPool({ workers: trunkWorkers, ...options })
+  const isLarge = 4 * numbersIn(base.weights) >= LARGE
+  const [workers, threads] = isLarge ? [1, trunkWorkers] : [trunkWorkers, 1]
+  const pool = openOrtPool({ workers, threads, ...options })
   await pool
     .addSession(SESSION, () => recordTrunk(base, cut))
     .then(async () => (base.quantize === undefined ? undefined : proveInt8(pool)))

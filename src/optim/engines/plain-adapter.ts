@@ -17,7 +17,7 @@ import type { Tensor, Tensors } from '../../contracts/core.ts'
 import type { Latent, TargetModule } from '../../contracts/network.ts'
 import { openDropout, type Dropout } from '../../nn/dropout.ts'
 import { type HeldTensor, openTape, type PlainTape } from '../../nn/js/ops.ts'
-import { NotPlain, type PlainValue } from '../../nn/js/tape.ts'
+import { NotPlain, numbersIn, type PlainValue } from '../../nn/js/tape.ts'
 import { batches, padded } from './batch.ts'
 import type { AdapterEngine, Gradients, LossOf, OutputGradient } from './engine-adapter.ts'
 import type { KernelWeights } from './kernel-weights.ts'
@@ -148,7 +148,7 @@ export class PlainAdapter implements AdapterEngine {
     return (this.#chosen[read] ??= {
       read: weights.learning === held ? 'learning' : read,
       parameters: new Map<string, Tensor | HeldTensor>([...this.#parameters, ...held]),
-      size: sizeOf(this.#parameters) + weights.size,
+      size: numbersIn(this.#parameters) + weights.size,
     })
   }
 
@@ -202,15 +202,9 @@ export class PlainAdapter implements AdapterEngine {
   }
 }
 
-function copiedFrom(parameters: Tensors): ChosenParameters {
-  return { read: 'copied', parameters, size: sizeOf(parameters) }
-}
-
 /** Within one plan only the head's outputs change, so the count of all numbers distinguishes two shapes. */
-function sizeOf(parameters: Tensors): number {
-  let numbers = 0
-  for (const { data } of parameters.values()) numbers += data.length
-  return numbers
+function copiedFrom(parameters: Tensors): ChosenParameters {
+  return { read: 'copied', parameters, size: numbersIn(parameters) }
 }
 
 function longest(rows: readonly Latent[]): number {
@@ -244,8 +238,7 @@ function write(rows: readonly Latent[], length: number, { hidden, mask }: Record
 export function isPlain(some: AdapterPlan): boolean {
   const plan = { ...some, outputs: 1 }
   const { base } = plan
-  const numbers = [...base.weights.values()].reduce((sum, { data }) => sum + data.length, 0)
-  const isSmall = base.isSmall === true && numbers <= MOST_WEIGHTS
+  const isSmall = base.isSmall === true && numbersIn(base.weights) <= MOST_WEIGHTS
   const isHeadAlone = isEmbedded(base) && plan.task.reads === 'pooled'
   if (!isSmall && !isHeadAlone) return false
   const width = base.network.latentWidth(0)
