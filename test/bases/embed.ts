@@ -3,10 +3,10 @@
  * to a cut, then the tail without an adapter.
  */
 import { embeddingOf, unadapted } from '../../src/nn/head-input.ts'
-import * as ort from 'onnxruntime-node'
 import type { Base } from '../../src/contracts/base.ts'
 import type { EncodedRow } from '../../src/contracts/network.ts'
 import type { Ops } from '../../src/contracts/ops.ts'
+import { openSession, ortTensor } from '../../src/nn/onnx/session.ts'
 import { recordGraph } from '../../src/nn/record.ts'
 import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
 import { tfjsOps } from '../../src/nn/tfjs/ops.ts'
@@ -56,14 +56,14 @@ export async function openOnnxEmbedder(base: Base, cut: number): Promise<Embedde
   return {
     async embed(rows) {
       const batch = pad(rows)
-      const ids = new ort.Tensor('int32', batch.ids, batch.shape)
-      const mask = new ort.Tensor('float32', batch.mask, batch.shape)
-      const { answer: hidden } = await trunk.run(only(trunk, { ids, mask }))
-      const { answer } = await tail.run(only(tail, { hidden: hidden!, mask }))
+      const ids = ortTensor({ shape: batch.shape, data: batch.ids })
+      const mask = ortTensor({ shape: batch.shape, data: batch.mask })
+      const { answer: hidden } = await trunk.run({ ids, mask })
+      const { answer } = await tail.run({ hidden: ortTensor(hidden!), mask })
       return split(answer!.data as Float32Array, rows.length)
     },
     async close() {
-      await Promise.all([trunk.release(), tail.release()])
+      await Promise.all([trunk.close(), tail.close()])
     },
   }
 }
@@ -91,18 +91,7 @@ async function session(base: Base, build: <T>(ops: Ops<T>, places: Places<T>) =>
       }),
     }),
   })
-  return ort.InferenceSession.create(Uint8Array.from(model), {
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
-    logSeverityLevel: 3,
-  })
-}
-
-/** The trunk at cut 0 does not look at the mask, and the session refuses what it does not know. */
-function only(session: ort.InferenceSession, feeds: Record<string, ort.Tensor>) {
-  return Object.fromEntries(
-    Object.entries(feeds).filter(([name]) => session.inputNames.includes(name)),
-  )
+  return openSession(Uint8Array.from(model))
 }
 
 /** Padding is filled with a real token, so that a network which lets it leak gives another answer. */

@@ -8,8 +8,6 @@
  * into the cache of benches, and is no dependency. `schema` has no peer: the same texts free, bounded by a JSON Schema that is new, and
  * by it once more.
  */
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -25,10 +23,10 @@ import { PROMPT_PART } from '../../../dist/src/serving/engine/decode-scheduler.j
 import { DecodingEngine } from '../../../dist/src/serving/engine/decoding-engine.js'
 import { cpuTime, machine, median, round, say } from '../lib/figures.mjs'
 import { ggufOf } from './gguf.mjs'
+import { PEER, peerModule } from './llama-cpp.mjs'
 import { lossesOf } from './loss.mjs'
 import { openResults } from '../lib/results.mjs'
 
-const PEER = '3.21.1'
 const cache = userCache()
 const FILE = join(cache, 'models', 'smollm2', 'SmolLM2-135M-Instruct.Q4_1.gguf')
 const QUESTION = 'Explain in one paragraph how a tide comes about.'
@@ -309,17 +307,4 @@ async function openPeer(width) {
       )
     },
   }
-}
-
-function peerModule() {
-  const folder = join(cache, 'bench', 'node-llama-cpp')
-  const entry = join(folder, 'node_modules', 'node-llama-cpp', 'dist', 'index.js')
-  if (!existsSync(entry)) {
-    say(`installing node-llama-cpp ${PEER} into ${folder}`)
-    mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, 'package.json'), '{"private":true}')
-    const words = ['install', '--no-audit', '--no-fund', `node-llama-cpp@${PEER}`]
-    execFileSync('npm', words, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
-  }
-  return entry
 }

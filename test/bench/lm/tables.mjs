@@ -8,6 +8,7 @@ const TABLES = [
   'thumbs',
   'summaries',
   'freshness',
+  'memory',
   'rules',
   'retrieval',
   'recall',
