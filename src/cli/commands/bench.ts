@@ -41,6 +41,7 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
     'thumbs',
     'summaries',
     'freshness',
+    'memory',
     'rules',
     'retrieval',
     'recall',
