@@ -3,13 +3,13 @@
  * themselves from pages that all processes share, and JavaScript holds none of it. Without such a file, on a disk that is full or
  * may not be written to, the same numbers stay in memory.
  */
-import { randomUUID } from 'node:crypto'
 import {
   closeSync,
   existsSync,
   fstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readSync,
   renameSync,
   rmSync,
@@ -18,6 +18,7 @@ import {
 import { dirname, join } from 'node:path'
 import type { Tensor, Tensors } from '../contracts/core.ts'
 import { failure } from '../platform/errors.ts'
+import { isLeftover, temporaryPath } from '../platform/store/atomic-file.ts'
 import { userCache } from '../platform/user-cache.ts'
 import { BlockTable } from './block-table.ts'
 import { sizeOf } from './js/tape.ts'
@@ -171,11 +172,14 @@ function isHeld(file: WeightFile, { tensor, offset }: Part): boolean {
 
 type Write = (bytes: Uint8Array, offset: number) => void
 
-/** Under another name until it is complete. */
+/** Under another name until it is complete. What processes left behind that were killed over it is removed. */
 function written(path: string, writeAll: (write: Write) => void): void {
-  const temporary = `${path}.${randomUUID()}`
-  mkdirSync(dirname(path), { recursive: true })
-  const descriptor = openSync(temporary, 'wx', 0o644)
+  const folder = dirname(path)
+  mkdirSync(folder, { recursive: true })
+  for (const left of readdirSync(folder).map((name) => join(folder, name)))
+    if (isLeftover(left)) rmSync(left, { force: true })
+  const temporary = temporaryPath(path)
+  const descriptor = openSync(temporary, 'w')
   try {
     writeAll((bytes, offset) => {
       for (let at = 0; at < bytes.length;)

@@ -1,5 +1,13 @@
 /** The numbers of a large base lie in a file of the cache, whatever becomes of it; a small base has none. */
-import { existsSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import type { Tensor, Tensors } from '../../src/contracts/core.ts'
@@ -79,6 +87,14 @@ test('a folder that is removed meanwhile is written again before a session opens
   rmSync(weightFolder(), { recursive: true })
   expect(await product(model)).toEqual(before)
   expect(existsSync(pathOf('a'))).toBe(true)
+})
+
+test('what a killed process left behind goes when the file is written', () => {
+  mkdirSync(weightFolder(), { recursive: true })
+  // A number that no system gives to a process.
+  writeFileSync(join(weightFolder(), '.tmp-4194999-1-a.bin'), 'half')
+  keptWeights(large, 'a')
+  expect(readdirSync(weightFolder())).toEqual(['a.bin'])
 })
 
 test('without a folder to write to, the numbers stay in memory', async () => {
