@@ -82,11 +82,11 @@ class Trial {
     if (isWrong) this.#tally.wrong_learned += 1
     if (learner.accept(example, this.#known, 0).verdict !== 'update') return
     this.#consult()
-    const isRelearned = defence !== undefined && this.#removeHostile()
+    const isTainted = defence !== undefined && this.#removeHostile()
     const before = trainable.snapshot()
-    update(learner, this.#known, { isRelearned })
+    update(learner, this.#known, { fresh: isTainted ? 'everything' : undefined })
     if (defence === undefined) return
-    if (!isRelearned) learner.boundUpdate(before, defences.maxUpdate)
+    if (!isTainted) learner.boundUpdate(before, defences.maxUpdate)
     defence.keptChanged()
     for (const entry of this.#released()) {
       defence.taught(entry.example.source, 0)
