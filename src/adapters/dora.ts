@@ -185,13 +185,14 @@ function changeOfSquares(w: Tensor, c: Tensor, b: Tensor): Float64Array {
 function turnedProduct(c: Tensor, w: Tensor): Float64Array {
   const [rows = 0, rank = 0] = c.shape
   const [, columns = 0] = w.shape
+  const [left, right] = [c.data, w.data]
   const product = new Float64Array(rank * columns)
   const factors = new Float64Array(4)
   for (let row = 0; row < rows; row += 4)
     for (let k = 0; k < rank; k += 1) {
       for (let more = 0; more < 4; more += 1)
-        factors[more] = row + more < rows ? (c.data[(row + more) * rank + k] ?? 0) : 0
-      addFour(product, k * columns, factors, w.data, row * columns, columns)
+        factors[more] = row + more < rows ? (left[(row + more) * rank + k] ?? 0) : 0
+      addFour(product, k * columns, factors, right, row * columns, columns)
     }
   return product
 }

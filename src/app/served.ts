@@ -7,6 +7,7 @@ import { folderOf, lettersLimits, modelOf, openBaseOf } from '../config/model-pa
 import type { CodedError } from '../contracts/core.ts'
 import { deadLettersFile } from '../intake/dead-letters/dead-letters.ts'
 import { inboxFile } from '../intake/inbox/schema.ts'
+import { areUnkept, weightFolder } from '../nn/kept-weights.ts'
 import { watchPlaces } from '../platform/store/file-place.ts'
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import { shardIn } from '../config/shards.ts'
@@ -36,6 +37,11 @@ import { predictionSink, sendLetters, shareModel } from './streams.ts'
 async function knowModel(context: DaemonContext, name: string): Promise<KnownModel> {
   const { config, clock, log, metrics, sharing } = context
   const base = await openBaseOf(modelOf(config, name), pluginsOf(config))
+  if (areUnkept(base.weights))
+    log.warn(
+      { model: name, folder: weightFolder() },
+      'the base cannot be kept in this folder, so each session holds a copy of it',
+    )
   const faults = new FaultLog<FaultyPart>(log.child({ model: name }))
   const onRepaired = (what: 'pointer' | 'version') => {
     metrics.count('registryRepairs', { model: name, what })

@@ -84,7 +84,10 @@ export interface Base {
   /** The matrices of its trunk are computed in 8 bits, in the trainer and in the server; its tail never is. */
   readonly quantize?: 'int8'
   readonly network: Network
-  /** Frozen weights under the names that `network` uses; matrices are [in, out]. */
+  /**
+   * Frozen weights under the names that `network` uses; matrices are [in, out]. The `data` of a large base is read from a file
+   * at each call: take it once.
+   */
   readonly weights: Tensors
   /** The base that reads two texts as one sequence. Absent: it was made for single texts alone. */
   paired?(): Base

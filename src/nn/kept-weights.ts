@@ -37,7 +37,7 @@ export function weightFolder(): string {
 /** The same tensors by the same names. `hash`: the base's, which the file is named by. */
 export function keptWeights(weights: Tensors, hash: string): Tensors {
   const parts = partsOf(weights)
-  const end = parts.reduce((last, { offset, bytes }) => Math.max(last, offset + bytes), 0)
+  const end = endOf(parts)
   try {
     if (end < LEAST) return inMemory(weights)
     const file = openKept(join(weightFolder(), `${hash}.bin`), parts, end)
@@ -49,6 +49,12 @@ export function keptWeights(weights: Tensors, hash: string): Tensors {
     if (error instanceof Error && 'syscall' in error) return inMemory(weights)
     throw error
   }
+}
+
+/** Whether a file should hold them, and none does. */
+export function areUnkept(weights: Tensors): boolean {
+  const tensors = [...weights.values()]
+  return !tensors.some((each) => each instanceof KeptTensor) && endOf(partsOf(weights)) >= LEAST
 }
 
 function inMemory(weights: Tensors): Tensors {
@@ -141,6 +147,10 @@ function partsOf(weights: Tensors): readonly Part[] {
   })
 }
 
+function endOf(parts: readonly Part[]): number {
+  return parts.reduce((last, { offset, bytes }) => Math.max(last, offset + bytes), 0)
+}
+
 function bytesOf({ data: { buffer, byteOffset, byteLength } }: Tensor): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength)
 }
@@ -149,7 +159,12 @@ function bytesOf({ data: { buffer, byteOffset, byteLength } }: Tensor): Uint8Arr
 function openKept(path: string, parts: readonly Part[], end: number): WeightFile {
   if (existsSync(path)) {
     const file = new WeightFile(path, openSync(path, 'r'))
-    if (file.size === end && parts.every((part) => isHeld(file, part))) return file
+    try {
+      if (file.size === end && parts.every((part) => isHeld(file, part))) return file
+    } catch (error) {
+      file.close()
+      throw error
+    }
     file.close()
   }
   written(path, (write) => {

@@ -54,6 +54,23 @@ export function methodConformance(method: MethodPlugin, configs: readonly Adapte
       expect(bytesOf(trained)).toEqual(before)
     })
 
+    it('takes the numbers of each weight of the base once where it is folded', () => {
+      const reads = new Map<string, number>()
+      const counted = ([name, { shape, data }]: readonly [string, Tensor]): [string, Tensor] => {
+        const counting = {
+          shape,
+          get data() {
+            reads.set(name, (reads.get(name) ?? 0) + 1)
+            return data
+          },
+        }
+        return [name, counting]
+      }
+      const weights = new Map([...plan.base.weights].map(counted))
+      opened.fold(trained, { ...plan.base, weights })
+      expect([...reads].filter(([, times]) => times > 1)).toEqual([])
+    })
+
     it('comes back from disk as it went, under names of modules', () => {
       const disk = opened.toDisk(trained, sites)
       const modules = sites.map(({ name }) => name)

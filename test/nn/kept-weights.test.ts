@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path'
 import { beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import type { Tensor, Tensors } from '../../src/contracts/core.ts'
-import { KeptTensor, keptWeights, weightFolder } from '../../src/nn/kept-weights.ts'
+import { areUnkept, KeptTensor, keptWeights, weightFolder } from '../../src/nn/kept-weights.ts'
 import { openOrtPool } from '../../src/nn/onnx/pool.ts'
 import { recordGraph, type OnnxModel } from '../../src/nn/record.ts'
 import { openRandom } from '../../src/platform/random.ts'
@@ -65,13 +65,14 @@ test('a session that maps the file answers with the bits of one that holds the n
     expect(tensor).toBeInstanceOf(KeptTensor)
     expect(isSame(tensor, large.get(name))).toBe(true)
   }
+  expect(areUnkept(kept)).toBe(false)
   expect(readdirSync(weightFolder())).toEqual(['a.bin'])
 })
 
 test.each([
-  ['another number', (path: string) => writeFileSync(path, Buffer.alloc(8), { flag: 'r+' })],
-  ['too short', (path: string) => truncateSync(path, 8)],
-])('a file with %s is written again, and found complete after that', (_, spoil) => {
+  ['with another number', (path: string) => writeFileSync(path, Buffer.alloc(8), { flag: 'r+' })],
+  ['that is too short', (path: string) => truncateSync(path, 8)],
+])('a file %s is written again, and found complete after that', (_, spoil) => {
   keptWeights(large, 'a')
   const whole = readFileSync(pathOf('a'))
   spoil(pathOf('a'))
@@ -101,6 +102,7 @@ test('without a folder to write to, the numbers stay in memory', async () => {
   writeFileSync(join(process.env.XDG_CACHE_HOME!, 'antikythera'), 'no folder')
   const held = keptWeights(large, 'a')
   expect(held.get('w')).not.toBeInstanceOf(KeptTensor)
+  expect([held, keptWeights(small, 'b')].map(areUnkept)).toEqual([true, false])
   expect(await product(() => graphOf(held))).toEqual(await product(() => graphOf(large)))
 })
 

@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto'
 import { open, readFile } from 'node:fs/promises'
 import type { Base } from '../../contracts/base.ts'
 import { readE5, readE5Sizes, type E5Sizes } from '../../nn/containers/e5.ts'
+import { keptWeights } from '../../nn/kept-weights.ts'
 import { text } from '../../payloads/inputs/text.ts'
 import { takeBertWeights, tokenTypes, WORDS } from '../bert/bert.ts'
 import { bertNetwork, type BertConfig } from '../bert/network.ts'
@@ -32,11 +33,11 @@ export async function openE5(path: string): Promise<Base> {
   // The table is four fifths of all numbers; a text reads a few rows of them.
   const take = (name: string, shape: readonly number[]) =>
     (name === WORDS ? file.takeTable : file.take)(storedName(name), shape)
-  const weights = takeBertWeights(take, config)
   const hash = hashBase(
     { equations: EQUATIONS, file: createHash('sha256').update(bytes).digest('hex') },
     new Map(),
   )
+  const weights = keptWeights(takeBertWeights(take, config), hash)
   return {
     ...{ name: 'e5', hash, reads: [text], rows: 'ids', network: bertNetwork(config), weights },
     // XLM-R has one type, and two markers between the texts.

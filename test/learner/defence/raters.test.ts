@@ -64,7 +64,19 @@ test('made-up names are one rater until they have rated often', () => {
   expect(last(all['name-0'])).toBe(1)
 })
 
-test('one who changes every thumb up to a thumb down does not look balanced', () => {
+test.each<[what: string, turn: (raters: Raters) => number]>([
+  [
+    'changes every thumb up to a thumb down',
+    (raters) => raters.weigh('troll', -1, { replaces: true }),
+  ],
+  [
+    'takes each thumb up back',
+    (raters) => {
+      raters.takeBack('troll', 1)
+      return raters.weigh('troll', -1)
+    },
+  ],
+])('one who %s does not look balanced', (_, turn) => {
   const raters = new Raters()
   for (let at = 0; at < 50; at += 1)
     for (const [source, verdicts] of Object.entries(people(9, mixed(50, 8))))
@@ -72,21 +84,7 @@ test('one who changes every thumb up to a thumb down does not look balanced', ()
   let weight = 1
   for (let at = 0; at < 50; at += 1) {
     raters.weigh('troll', 1)
-    weight = raters.weigh('troll', -1, { replaces: true })
-  }
-  expect(weight).toBeLessThan(0.3)
-})
-
-test('nor does one who takes each thumb up back', () => {
-  const raters = new Raters()
-  for (let at = 0; at < 50; at += 1)
-    for (const [source, verdicts] of Object.entries(people(9, mixed(50, 8))))
-      raters.weigh(source, verdicts[at]!)
-  let weight = 1
-  for (let at = 0; at < 50; at += 1) {
-    raters.weigh('troll', 1)
-    raters.takeBack('troll', 1)
-    weight = raters.weigh('troll', -1)
+    weight = turn(raters)
   }
   expect(weight).toBeLessThan(0.3)
 })
