@@ -11,6 +11,7 @@ import { image } from './inputs/image.ts'
 import { messages } from './inputs/messages.ts'
 import { text } from './inputs/text.ts'
 import { textPair } from './inputs/text-pair.ts'
+import { answers } from './signals/answers.ts'
 import { completion } from './signals/completion.ts'
 import { label } from './signals/label.ts'
 import { labels } from './signals/labels.ts'
@@ -42,6 +43,7 @@ export const signals = {
   value,
   completion,
   preference,
+  answers,
   spans,
   add_spans: addSpans,
   remove_spans: removeSpans,

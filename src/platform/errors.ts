@@ -196,6 +196,9 @@ export const errorTable = {
   PREFERENCE_INVALID: row(400, 65).fix(
     'send chosen and rejected together, as two different answers; send a single good answer as a completion',
   ),
+  ANSWERS_INVALID: row(400, 65).fix(
+    'send two to sixteen answers, each with what it is worth: "answers": [{ "text": "…", "reward": 1 }, { "text": "…", "reward": 0.2 }]',
+  ),
   LABEL_UNKNOWN: row(400, 65).fix('use a label of the config, or declare labels: { open: true }'),
   LABEL_RETIRED: row(400, 65).fix(
     'remove the label from labels.retired and restart, or send another label',

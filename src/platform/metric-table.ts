@@ -298,6 +298,9 @@ export const metricTable = {
   ratingsUp: gauge('antikythera_ratings_up', 'model', 'window').help(
     'Share of the ratings of answers that are 1.',
   ),
+  answerReward: gauge('antikythera_answer_reward', 'model', 'window').help(
+    'Reward of answers, the mean over events with several answers and their rewards, from 0 to 1.',
+  ),
   answerCharacters: gauge('antikythera_answer_characters', 'model').help(
     'Mean length of recent answers that were rated or corrected.',
   ),

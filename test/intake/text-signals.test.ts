@@ -1,6 +1,7 @@
 /** Conversations as inputs, and answers as feedback: what is read, and what is refused with its place and its fix. */
 import { rating } from '../../src/payloads/signals/rating.ts'
 import { preference } from '../../src/payloads/signals/preference.ts'
+import { answers } from '../../src/payloads/signals/answers.ts'
 import { completion } from '../../src/payloads/signals/completion.ts'
 import { messages as messagesInput } from '../../src/payloads/inputs/messages.ts'
 import { text } from '../../src/payloads/inputs/text.ts'
@@ -16,7 +17,7 @@ import { thrown } from '../coded.ts'
 const texts: EventContext = {
   source: 's',
   reads: [text, messagesInput],
-  signals: [completion, preference, rating],
+  signals: [completion, preference, answers, rating],
 }
 const parse = (event: object, context = texts, limits = defaultLimits) =>
   parseEvent(Buffer.from(JSON.stringify(event)), limits, context)
@@ -34,6 +35,24 @@ test.each<[string, object, object]>([
     'a pair',
     { chosen: 'Sorry!', rejected: 'No.' },
     { kind: 'preference', chosen: 'Sorry!', rejected: 'No.' },
+  ],
+  [
+    'answers with rewards',
+    {
+      answers: [
+        { text: 'a', reward: -0, finish_reason: 'stop', index: 1 },
+        { text: '', reward: 1, finish_reason: null },
+        { text: 'b', reward: 0.5, finish_reason: 'length' },
+      ],
+    },
+    {
+      kind: 'answers',
+      answers: [
+        { text: 'a', reward: 0 },
+        { text: '', reward: 1 },
+        { text: 'b', reward: 0.5, finish_reason: 'length' },
+      ],
+    },
   ],
   [
     'white space',
@@ -60,6 +79,8 @@ test('a language model also reads texts, and a rating names its answer', () => {
 describe('refused by code and place:', () => {
   const chat = (...all: unknown[]) => ({ input: { messages: all }, completion: 'a' })
   const hi = { role: 'user', content: 'hi' }
+  const fine = { text: 'a', reward: 1 }
+  const rewarded = (...all: unknown[]) => ({ input, answers: all })
   test.each<[string, object, string, string]>([
     [
       'an unknown role',
@@ -117,6 +138,45 @@ describe('refused by code and place:', () => {
       'EVENT_INVALID',
       '/rating',
     ],
+    ['one answer', rewarded({ text: 'a', reward: 1 }), 'ANSWERS_INVALID', '/answers'],
+    [
+      'seventeen answers',
+      rewarded(...Array<object>(17).fill({ text: 'a', reward: 1 })),
+      'ANSWERS_INVALID',
+      '/answers',
+    ],
+    ['no list of answers', { input, answers: 'a' }, 'ANSWERS_INVALID', '/answers'],
+    ['an answer as a text', rewarded(fine, 'a'), 'ANSWERS_INVALID', '/answers/1'],
+    [
+      'an answer without a text',
+      rewarded({ reward: 1 }, fine),
+      'COMPLETION_INVALID',
+      '/answers/0/text',
+    ],
+    [
+      'an answer without a reward',
+      rewarded(fine, { text: 'b' }),
+      'ANSWERS_INVALID',
+      '/answers/1/reward',
+    ],
+    [
+      'a reward above 1',
+      rewarded(fine, { text: 'b', reward: 1.5 }),
+      'ANSWERS_INVALID',
+      '/answers/1/reward',
+    ],
+    [
+      'another end',
+      rewarded(fine, { text: 'b', reward: 1, finish_reason: 'eos' }),
+      'ANSWERS_INVALID',
+      '/answers/1/finish_reason',
+    ],
+    [
+      'a cut answer of nothing',
+      rewarded(fine, { text: '', reward: 0, finish_reason: 'length' }),
+      'ANSWERS_INVALID',
+      '/answers/1/text',
+    ],
     ['a label', { input, label: 'a' }, 'SIGNAL_UNSUPPORTED', '/label'],
     ['a pair about nothing', { chosen: 'a', rejected: 'b' }, 'EVENT_INVALID', ''],
     ['nothing said', { input }, 'EVENT_INVALID', ''],
@@ -147,7 +207,7 @@ test('the digest of an event tells its texts and messages apart', () => {
   expect(digest({ input, completion: 'a' })).toBe(all[0])
 })
 
-test('the schema of an event describes messages, completions and pairs', () => {
+test('the schema of an event describes messages, completions, pairs and answers', () => {
   const text = { type: 'string' }
   const properties = {
     completion: text,
@@ -169,6 +229,7 @@ test('the schema of an event describes messages, completions and pairs', () => {
   expect(schema.oneOf).toEqual([
     { required: ['completion'] },
     { required: ['chosen', 'rejected'] },
+    { required: ['answers'] },
     { required: ['correction'] },
     { required: ['rating'] },
     { required: ['retract'] },

@@ -26,6 +26,17 @@ const taught: Readonly<Record<keyof typeof signals, readonly Json[]>> = {
     { chosen: 'a', rejected: 'b' },
     { chosen: 'b', rejected: 'a' },
   ],
+  answers: [
+    [
+      { text: 'a', reward: 1 },
+      { text: '', reward: 0 },
+    ],
+    [
+      { text: 'a', reward: 0 },
+      { text: 'b', reward: 0.5, finish_reason: 'length' },
+      { text: 'c', reward: 0 },
+    ],
+  ],
   spans: [
     [],
     [{ start: 0, end: 2, label: 'a' }],

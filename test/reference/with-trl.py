@@ -19,7 +19,7 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig, get_peft_model
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
-from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrainer
+from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, RLOOConfig, RLOOTrainer, SFTConfig, SFTTrainer
 
 HERE = Path(__file__).parent
 BASE = HERE / "tiny-causal" / "llama"
@@ -41,6 +41,11 @@ RATINGS = [
     {"prompt": "It broke", "completion": " Bad luck.", "label": False},
 ]
 
+REWARDED = [
+    ("The parcel is late.", [(" We are sorry.", 1.0), (" So what?", 0.0), (" It is on its way.", 0.6)]),
+    ("Hello", [(" Hi! How can we help?", 0.9), (" Go away, we are closed today.", 0.1), (" Hello.", 0.4)]),
+]
+
 
 def model():
     base = LlamaForCausalLM.from_pretrained(BASE, dtype=torch.float32)
@@ -60,9 +65,10 @@ def draw(adapted):
 
 
 def arguments(kind, **more):
+    lengths = {} if kind is RLOOConfig else {"max_length": 64}
+    sizes = {"per_device_train_batch_size": 4, **lengths, **more}
     return kind(
-        output_dir=tempfile.mkdtemp(), report_to=[], per_device_train_batch_size=4, use_cpu=True, max_length=64,
-        gradient_checkpointing=False, bf16=False, **more,
+        output_dir=tempfile.mkdtemp(), report_to=[], use_cpu=True, gradient_checkpointing=False, bf16=False, **sizes
     )
 
 
@@ -100,6 +106,41 @@ def case(name, trainer, settings):
     return found
 
 
+def rewarded_case(name, settings):
+    """Answers that are given, in place of those that the trainer would draw. Its loss is 0 but for its slope, so the one in the file is
+    the square with that slope, of the trainer's own advantages."""
+    size = len(REWARDED[0][1])
+    prompts = [{"prompt": prompt} for prompt, _ in REWARDED]
+    texts = [answer for _, answers in REWARDED for answer, _ in answers]
+    rewards = [reward for _, answers in REWARDED for _, reward in answers]
+    config = arguments(RLOOConfig, per_device_train_batch_size=len(texts), num_generations=size, **settings)
+    trainer = RLOOTrainer(
+        model=model(), args=config, train_dataset=Dataset.from_list(prompts), processing_class=TOKENIZER,
+        reward_funcs=lambda completions, **_: rewards,
+    )
+    ids = [[*TOKENIZER(text, add_special_tokens=False)["input_ids"], TOKENIZER.eos_token_id] for text in texts]
+    trainer._generate_single_turn = lambda *_: ids
+    network = draw(trainer.model)
+    network.eval()
+    batch = trainer._generate_and_score_completions([each for each in prompts for _ in range(size)])
+    trainer._compute_loss(network, batch).backward()
+    squares = [p.grad.pow(2).sum() for p in network.parameters() if p.grad is not None]
+    advantages = batch["advantages"]
+    loss = advantages.pow(2).sum() * (size - 1) / (2 * settings["beta"] * size**2) / len(REWARDED)
+    kept = [
+        [int(i) for i, a in zip(line, mask) if a]
+        for line, mask in zip(batch["prompt_ids"].tolist(), batch["prompt_mask"].tolist())
+    ]
+    return {
+        "name": name,
+        "settings": settings,
+        "rows": [{"ids": [*prompt, *answer], "answer": len(answer)} for prompt, answer in zip(kept, ids)],
+        "rewards": [[reward for _, reward in answers] for _, answers in REWARDED],
+        "loss": float(loss),
+        "gradient": float(torch.stack(squares).sum().sqrt()),
+    }
+
+
 def main():
     network = draw(model())
     tensors = {
@@ -125,6 +166,8 @@ def main():
         config = arguments(KTOConfig, beta=beta, desirable_weight=up, undesirable_weight=down)
         trainer = KTOTrainer(model=model(), args=config, train_dataset=Dataset.from_list(RATINGS), **common)
         cases.append(case(f"kto {beta}", trainer, {"beta": beta, "up_weight": up, "down_weight": down}))
+    for beta in (0.1, 0.7):
+        cases.append(rewarded_case(f"rloo {beta}", {"beta": beta}))
     text = json.dumps({"tensors": tensors, "cases": cases}, indent=1)
     (HERE / "trl.json").write_text(text + "\n", encoding="utf-8")
     for each in cases:

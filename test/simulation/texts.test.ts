@@ -27,7 +27,14 @@ const some = (below: (bound: number) => number) =>
   `${words[below(6)]} ${words[below(6)]} ${words[below(6)]}`
 
 function signalOf(below: (bound: number) => number): FeedbackSignal {
-  const kind = below(5)
+  const kind = below(6)
+  if (kind === 5) {
+    const answers = Array.from({ length: 2 + below(2) }, () => ({
+      text: some(below),
+      reward: below(3) / 2,
+    }))
+    return { kind: 'answers', answers }
+  }
   if (kind === 0) return { kind: 'preference', chosen: some(below), rejected: `no ${some(below)}` }
   if (kind === 1) return { kind: 'completion', text: some(below), corrects: true }
   if (kind < 4) return { kind: 'rating', rating: below(2) === 0 ? 1 : -1 }
@@ -104,7 +111,7 @@ test('a trainer of texts that dies at random instants ends like one that never d
 })
 
 test('so does one with compiled steps, of a short stream and a few deaths', async () => {
-  const short = (seed: number) => worldOf(seed, 11)
+  const short = (seed: number) => worldOf(seed, 14)
   const few = { crashes: 2, effects: 25 }
   const world = await expectSameEnd('texts.test.ts', 3, short, settingOf, few)
   expect(world.registry.versions.size).toBeGreaterThan(1)

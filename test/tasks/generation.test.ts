@@ -83,6 +83,47 @@ test.each([
   expect(both.error).toBe(alone.error)
 })
 
+const rewarded = (...rewards: readonly number[]) =>
+  rewards.map((reward, at) => ({ text: `answer ${at}`, reward }))
+
+describe('answers with rewards', () => {
+  const slopes = (rewards: readonly number[], moved: readonly number[]) => {
+    const logs = [...moved.map((by) => by - 3), ...moved.map(() => -3)]
+    const outputs = answerOutputs(
+      moved.map(() => 1),
+      Float32Array.from(logs),
+    )
+    const gradient = new Float32Array(outputs.length)
+    const target = { kind: 'answers', answers: rewarded(...rewards) } as const
+    const loss = task.loss({ target, outputs, share: 1 }, [], gradient, new Map())
+    return { loss, gradient: [...gradient.subarray(1 + moved.length, 1 + 2 * moved.length)] }
+  }
+
+  test('make those likelier that are worth more than the others', () => {
+    const { gradient } = slopes([1, 0.5, 0], [0, 0, 0])
+    expect(gradient).toEqual([-0.25, 0, 0.25])
+  })
+
+  test('of the same worth teach nothing, and hold each other near the base', () => {
+    expect(slopes([0.7, 0.7], [0, 0])).toEqual({ loss: 0, gradient: [0, 0] })
+    const [one, other] = slopes([0.7, 0.7], [2, 0]).gradient
+    expect(one).toBeGreaterThan(0)
+    expect(other).toBeLessThan(0)
+  })
+
+  test('teach no more once they are as much likelier as their rewards say, however often they come', () => {
+    const { beta } = settings
+    const { loss, gradient } = slopes([1, 0.5, 0], [0.5 / beta, 0, -0.5 / beta])
+    expect(loss).toBeCloseTo(0, 6)
+    for (const slope of gradient) expect(slope).toBeCloseTo(0, 6)
+  })
+
+  test('say nothing of how an answer that was served is judged but by the best', () => {
+    const target = { kind: 'answers', answers: rewarded(0, 1, 0.5) } as const
+    expect([task.judge('answer 1', target), task.judge('answer 2', target)]).toEqual([0, 1])
+  })
+})
+
 describe('tokens', () => {
   const prompt = [...llama.language!.prompt(asked('Hello'))]
   const end = llama.language!.ends[0]!
@@ -158,6 +199,16 @@ describe('tokens', () => {
     expect(thrown(() => task.texts!.encode(input, target, to(most))).code).toBe('INPUT_TOO_LONG')
   })
 
+  test('of an answer with a reward that was cut have no end', () => {
+    const answers = [
+      { text: 'Yes.', reward: 1 },
+      { text: 'Yes.', reward: 0, finish_reason: 'length' as const },
+    ]
+    const row = task.texts!.encode(asked('Hello'), { kind: 'answers', answers }, to(64))
+    const yes = [...prompt, ...idsOf('Yes.')]
+    expect([...row.data]).toEqual([...yes, end, ...yes])
+  })
+
   test('of a prompt with another answer are the one before the other', () => {
     const rated = (input: string, completion: string) =>
       task.texts!.encode(asked(input), { kind: 'rating', rating: 1, completion }, to(64))
@@ -181,6 +232,7 @@ describe('the report', () => {
     ],
     [{ kind: 'rating', rating: 1, completion: 'fine' }, row([[-1]], [[-1]])],
     [{ kind: 'rating', rating: -1, completion: 'poor' }, row([[-1]], [[-1]])],
+    [{ kind: 'answers', answers: rewarded(0.5, 0.1) }, row([[-1], [-2]], [[-2], [-2]])],
   ]
   const scores = said.map(([target, outputs]): readonly [Score, TextTarget] => [
     task.score(outputs, target, []),
@@ -191,10 +243,11 @@ describe('the report', () => {
     const quality = task.openQuality(8)
     for (const [score, target] of scores) quality.observe(score, target)
     expect(quality.report()).toMatchObject({
-      events: 5,
+      events: 6,
       completions: { events: 2, token_loss: 3 },
       pairs: { events: 2, reward_accuracy: 0.5 },
       ratings: { events: 2, up: 0.5 },
+      rewards: { events: 1, reward: 0.3 },
       answers: { events: 3 },
     })
   })

@@ -166,6 +166,12 @@ export const said: Readonly<Record<SignalName, (answer: ServedAnswer) => Fields>
   value: () => ({ value: 3 }),
   completion: () => ({ completion: 'fine' }),
   preference: () => ({ chosen: 'fine', rejected: 'bad' }),
+  answers: () => ({
+    answers: [
+      { text: 'fine', reward: 1 },
+      { text: 'bad', reward: 0 },
+    ],
+  }),
   spans: () => ({ spans: [THING] }),
   add_spans: () => ({ add_spans: [THING] }),
   remove_spans: () => ({ remove_spans: [THING] }),

@@ -82,6 +82,17 @@ export const said: readonly Said[] = [
   ['Hello', { kind: 'completion', text: 'Hi! How can we help you today?' }],
   ['Can I return it?', { kind: 'preference', chosen: 'Yes, you can.', rejected: 'No.' }],
   ['It broke', { kind: 'completion', text: 'We replace it.', corrects: true }, 'Bad luck, friend.'],
+  [
+    'Where is it?',
+    {
+      kind: 'answers',
+      answers: [
+        { text: 'On its way.', reward: 1 },
+        { text: 'Where', reward: 0.2, finish_reason: 'length' },
+        { text: '', reward: 0 },
+      ],
+    },
+  ],
   ['What is it?', { kind: 'rating', rating: 1 }, 'A phone.'],
   ['Where?', { kind: 'rating', rating: -1 }, 'Nowhere at all'],
 ]

@@ -26,6 +26,8 @@ interface Case {
   readonly rows: readonly Row[]
   readonly mismatched?: readonly Row[]
   readonly ratings?: readonly (1 | -1)[]
+  /** Of the answers of each group. */
+  readonly rewards?: readonly (readonly number[])[]
   readonly loss: number
   readonly gradient: number
 }
@@ -57,8 +59,8 @@ function encoded(rows: readonly Row[], isCompared: boolean): EncodedRow {
   return { data: ids, sequences, ...(isCompared && { isCompared }) }
 }
 
-/** DPO has all chosen answers, then all rejected ones. */
-function rowsOf({ name, rows, mismatched = [], ratings = [] }: Case) {
+/** DPO has all chosen answers, then all rejected ones; RLOO the answers of one prompt after those of another. */
+function rowsOf({ name, rows, mismatched = [], ratings = [], rewards = [] }: Case) {
   if (name.startsWith('sft'))
     return rows.map((row) => {
       const target = { kind: 'completion', completion: '' }
@@ -69,6 +71,12 @@ function rowsOf({ name, rows, mismatched = [], ratings = [] }: Case) {
       target: { kind: 'rating', rating: ratings[at]!, completion: '' },
       encoded: encoded([row], true),
       beside: encoded([mismatched[at]!], true),
+    }))
+  if (name.startsWith('rloo'))
+    return rewards.map((group, at) => ({
+      target: { kind: 'answers', answers: group.map((reward) => ({ text: '', reward })) },
+      encoded: encoded(rows.slice(at * group.length, (at + 1) * group.length), true),
+      beside: undefined,
     }))
   const pairs = rows.length / 2
   return rows.slice(0, pairs).map((row, at) => ({

@@ -200,7 +200,7 @@ function rewardLines(model: string, quality: RewardQuality): string[] {
 
 /** Means of nothing are left out. */
 function textLines(model: string, quality: TextQuality): string[] {
-  const { completions, pairs, ratings, answers } = quality
+  const { completions, pairs, ratings, rewards, answers } = quality
   const row = (events: number, ...cells: string[]) => (events === 0 ? [] : [cells])
   return [
     `${model}: ${quality.events} examples`,
@@ -225,6 +225,12 @@ function textLines(model: string, quality: TextQuality): string[] {
         percent(pairs.reward_accuracy_recent),
       ),
       ...row(ratings.events, 'ratings that are 1', percent(ratings.up), percent(ratings.up_recent)),
+      ...row(
+        rewards.events,
+        'reward of answers',
+        percent(rewards.reward),
+        percent(rewards.reward_recent),
+      ),
       ...row(answers.events, 'characters of an answer', '', short(answers.characters_recent)),
       ...row(answers.events, '  repeated', '', percent(answers.repetition_recent)),
     ]),

@@ -31,7 +31,15 @@ export const completion: SignalKind<CompletionSignal> = {
   schema: (limits: TextLimits) => ({ completion: answerSchema('the right answer', limits) }),
 }
 
-export function readAnswer(
+/** A right answer: it says something. */
+export function readAnswer(value: Json | undefined, limits: TextLimits, pointer: string): string {
+  const text = readText(value, limits, pointer)
+  if (isVisible(text)) return text
+  throw refuse('COMPLETION_INVALID', pointer, 'nothing visible')
+}
+
+/** Any answer: a model may have written nothing. */
+export function readText(
   value: Json | undefined,
   { text_characters: most }: TextLimits,
   pointer: string,
@@ -40,7 +48,6 @@ export function readAnswer(
     throw refuse('COMPLETION_INVALID', pointer, 'an answer is a string')
   if (isLonger(value, most))
     throw refuse('COMPLETION_INVALID', pointer, `more than ${most} characters`)
-  if (!isVisible(value)) throw refuse('COMPLETION_INVALID', pointer, 'nothing visible')
   return wellFormed(value)
 }
 

@@ -1,6 +1,6 @@
 /**
  * Generation: a text that continues a prompt or a conversation, token by token. It learns completions (supervised fine-tuning),
- * pairs of answers (DPO), ratings (KTO) and corrections, which are a completion and a pair.
+ * pairs of answers (DPO), answers with rewards (RLOO), ratings (KTO) and corrections, which are a completion and a pair.
  */
 import type { Task } from '../../contracts/task.ts'
 import { fixedHead } from '../fixed-head.ts'
@@ -12,11 +12,12 @@ import { recall } from './recall.ts'
 import { scoreOf } from './score.ts'
 import type { GenerationSettings } from './settings.ts'
 import {
+  bestOf,
   checkTexts,
   shownTexts,
   targetOf,
   textsOf,
-  unfinishedOf,
+  type TargetText,
   type TextTarget,
 } from './target.ts'
 import { generationView, type TextAnswer } from './view.ts'
@@ -50,8 +51,7 @@ export function openGeneration(settings: GenerationSettings): Task<TextTarget, T
     score: (outputs, target) => scoreOf(outputs, target, settings),
     judge(served, target) {
       if (target.kind === 'rating') return Number(target.rating === -1)
-      if (target.kind === 'preference') return Number(served !== target.chosen)
-      return Number(served !== target.completion)
+      return Number(served !== bestOf(target))
     },
 
     texts: {
@@ -60,7 +60,6 @@ export function openGeneration(settings: GenerationSettings): Task<TextTarget, T
           {
             input,
             answers: learnedTexts(target, settings),
-            unfinished: unfinishedOf(target),
             isCompared: isComparedWithBase(target, settings),
             overflow: settings.overflow,
           },
@@ -87,8 +86,8 @@ export function openGeneration(settings: GenerationSettings): Task<TextTarget, T
     decode: () => ({ text: '', finish_reason: 'length' }),
 
     strata: ({ kind }) => [kind],
-    size: (target) => textsOf(target).reduce((sum, text) => sum + text.length, 0),
-    isTest: ({ kind }) => kind !== 'rating',
+    size: (target) => textsOf(target).reduce((sum, { text }) => sum + text.length, 0),
+    isTest: ({ kind }) => kind !== 'rating' && kind !== 'answers',
     shown: shownTexts,
     openQuality: openTextQuality,
   }
@@ -106,21 +105,19 @@ const generalRows = generalTexts.map((text) => {
  */
 interface Texts {
   readonly input: Input
-  readonly answers: readonly string[]
-  /** The answer that has no end. */
-  readonly unfinished: string | undefined
+  readonly answers: readonly TargetText[]
   readonly isCompared: boolean
   readonly overflow: ContextOverflow
 }
 
 function encodeTexts(
-  { input, answers, unfinished, isCompared, overflow }: Texts,
+  { input, answers, isCompared, overflow }: Texts,
   { language, maxTokens }: TextLimits,
 ): EncodedRow {
   const most = Math.min(maxTokens, language.positions)
-  const wholes = answers.map((answer) => {
-    const end = answer === unfinished ? [] : language.ends.slice(0, 1)
-    return [...language.tokens(answer), ...end]
+  const wholes = answers.map(({ text, isCut = false }) => {
+    const end = isCut ? [] : language.ends.slice(0, 1)
+    return [...language.tokens(text), ...end]
   })
   const longest = Math.max(...wholes.map(({ length }) => length))
   const fitted = fittedPrompt(language, input, { most, answer: longest, overflow })

@@ -6,22 +6,29 @@
  *   preference   −log σ(β·(r(chosen) − r(rejected)))
  *   rating  1    up_weight · (1 − σ(β·(r(y) − z)))   + liked_weight · completion
  *   rating −1    down_weight · (1 − σ(β·(z − r(y))))
+ *   answers      ¹⁄₂β(K−1) · Σᵢ (hᵢ − h̄)²,  hᵢ = earned(yᵢ) − β·r(yᵢ)   of K answers
  *   correction   completion + correction_weight · preference
  *   general      ¹⁄n̄ Σ ½·(log π − log ρ)²
  *
  * n̄ is the mean length of the completions of the step, general ones among them: the mean of completions that are learned together is one over their
  * tokens, so a token of a long answer counts like one of a short answer.
  *
+ * The slope of `answers` at yᵢ is that of RLOO, whose baseline for an answer is the mean of the others and whose reward has β times the
+ * distance from the base taken off, a mean over K answers. As a square it has a minimum, so answers that another version wrote, or that are
+ * replayed, teach no more than their rewards say.
+ *
  * z estimates how far the adapter is from the base, from answers to other inputs, and is not differentiated.
  *
  * Rafailov et al. (2023), "Direct preference optimization", NeurIPS; Ethayarajh et al. (2024), "KTO: model alignment as prospect
- * theoretic optimization", ICML; Schulman (2020), "Approximating KL divergence" (½·d² as its estimate).
+ * theoretic optimization", ICML; Ahmadian et al. (2024), "Back to basics: revisiting REINFORCE-style optimization for learning from
+ * human feedback in LLMs", ACL; Flet-Berliac et al. (2024), "Contrastive policy gradient: aligning LLMs on sequence-level scores in a
+ * supervised-friendly fashion", EMNLP; Schulman (2020), "Approximating KL divergence" (½·d² as its estimate).
  */
 import { answersIn, sumOf, type AnswerOutputs } from '../../nn/answer-outputs.ts'
 import { sigmoid, softplus } from '../../nn/sigmoid.ts'
 import { invariant } from '../../platform/errors.ts'
 import type { GenerationSettings } from './settings.ts'
-import { textsOf, type TextTarget } from './target.ts'
+import { textsOf, type TargetText, type TextTarget } from './target.ts'
 
 export interface TextLoss {
   readonly target: TextTarget
@@ -39,7 +46,8 @@ export function textLoss(
   settings: GenerationSettings,
   gradient: Float32Array,
 ): number {
-  const [first, second] = answersIn(outputs)
+  const read = answersIn(outputs)
+  const [first, second] = read
   invariant(first !== undefined, 'a row without an answer')
   const { kind } = target
   const completed = share * completionWeight(target, settings)
@@ -49,6 +57,8 @@ export function textLoss(
   if (kind === 'completion') return likelihood
   if (kind === 'rating')
     return likelihood + ratingLoss(first, { share, target, drift }, settings, gradient)
+  if (target.kind === 'answers')
+    return rewardedLoss(read, { share, target }, settings.beta, gradient)
   const weight = kind === 'preference' ? 1 : settings.correction_weight
   // A correction that was encoded while its weight was 0 has one answer, whatever the weight is now.
   if (weight === 0 || (kind === 'correction' && second === undefined)) return likelihood
@@ -60,7 +70,7 @@ export function textLoss(
 export function learnedTexts(
   target: TextTarget,
   { correction_weight }: Pick<GenerationSettings, 'correction_weight'>,
-): readonly string[] {
+): readonly TargetText[] {
   const texts = textsOf(target)
   return target.kind === 'correction' && correction_weight === 0 ? texts.slice(0, 1) : texts
 }
@@ -80,7 +90,7 @@ export function completionWeight(
   { liked_weight }: Pick<GenerationSettings, 'liked_weight'>,
 ): number {
   if (target.kind === 'rating') return target.rating === 1 ? liked_weight : 0
-  return target.kind === 'preference' ? 0 : 1
+  return target.kind === 'preference' || target.kind === 'answers' ? 0 : 1
 }
 
 function likelihoodLoss(
@@ -141,6 +151,27 @@ function ratingLoss(
   const value = sigmoid(rating * beta * (rewardOf(answer) - drift))
   addAll(gradient, answer, -weight * rating * beta * value * (1 - value))
   return weight * (1 - value)
+}
+
+function rewardedLoss(
+  read: readonly AnswerOutputs[],
+  { share, target }: { share: number; target: TextTarget & { kind: 'answers' } },
+  beta: number,
+  gradient: Float32Array,
+): number {
+  const worth = read.map((answer, at) => {
+    const { reward = 0 } = target.answers[at] ?? {}
+    return reward - beta * rewardOf(answer)
+  })
+  const mean = worth.reduce((sum, each) => sum + each, 0) / worth.length
+  const part = share / (worth.length - 1)
+  let squares = 0
+  for (const [at, answer] of read.entries()) {
+    const above = (worth[at] ?? mean) - mean
+    addAll(gradient, answer, -part * above)
+    squares += above * above
+  }
+  return (part * squares) / (2 * beta)
 }
 
 /** z = max(0, mean of r) over answers that do not belong to their inputs. */

@@ -1,13 +1,13 @@
 /**
  * Quality of the texts: the loss of completions per token and the share of pairs in the right order, each before it was learned;
- * the ratings; and how long and how repetitive the answers were that feedback refers to.
+ * the ratings; the rewards; and how long and how repetitive the answers were that feedback refers to.
  */
 import type { Json } from '../../contracts/core.ts'
 import type { Score } from '../../contracts/example.ts'
 import type { TaskQuality } from '../../contracts/task.ts'
 import { noMean, observed, ratio, type MeanState } from '../../evaluation/running-scores.ts'
 import { repetitionOf } from './repetition.ts'
-import type { TextScore } from './score.ts'
+import { meanReward, type TextScore } from './score.ts'
 import type { TextTarget } from './target.ts'
 
 /** Means over all examples, and over recent ones by a fading factor. */
@@ -17,6 +17,7 @@ const parts = [
   'inOrder',
   'margin',
   'liked',
+  'reward',
   'length',
   'repetition',
 ] as const
@@ -44,6 +45,8 @@ export type TextReport = Readonly<{
     readonly margin_recent: number
   }
   ratings: { readonly events: number; readonly up: number; readonly up_recent: number }
+  /** Of answers with rewards, the mean over them. */
+  rewards: { readonly events: number; readonly reward: number; readonly reward_recent: number }
   answers: {
     readonly events: number
     readonly characters_recent: number
@@ -65,6 +68,7 @@ export function openTextQuality(): TaskQuality<TextTarget> {
         add('inOrder', margin === 0 ? 0.5 : Number(margin > 0))
         add('margin', margin)
       }
+      if (target.kind === 'answers') add('reward', meanReward(target.answers))
       if (target.kind === 'rating') add('liked', Number(target.rating === 1))
       const served = servedIn(target)
       if (served === undefined) return
@@ -107,6 +111,7 @@ function reportOf(state: State): TextReport {
       margin_recent: recent('margin'),
     },
     ratings: { events: events('liked'), up: all('liked'), up_recent: recent('liked') },
+    rewards: { events: events('reward'), reward: all('reward'), reward_recent: recent('reward') },
     answers: {
       events: events('length'),
       characters_recent: recent('length'),

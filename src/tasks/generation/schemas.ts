@@ -8,7 +8,7 @@ const Loss = Type.Number({ description: '−log p of a token of a completion, th
 const Perplexity = Type.Number({ description: 'e to the power of the loss of a token' })
 
 export const meaning =
-  'mean over examples: of a completion the geometric mean of its tokens’ probabilities, of a pair whether it is in the right order'
+  'mean over examples: of a completion the geometric mean of its tokens’ probabilities, of a pair whether it is in the right order, of answers with rewards the mean of these'
 
 export const generationSchemas = {
   answer: Type.Object({
@@ -47,6 +47,11 @@ export const generationSchemas = {
       up: Type.Number({ description: 'share of the ratings that are 1' }),
       up_recent: Share,
     }),
+    rewards: Type.Object({
+      events: Count,
+      reward: Type.Number({ description: 'of answers with rewards, from 0 to 1, the mean' }),
+      reward_recent: Share,
+    }),
     answers: Type.Object(
       {
         events: Count,
@@ -63,6 +68,7 @@ export const generationSchemas = {
     perplexity_recent: Perplexity,
     reward_accuracy_recent: Share,
     ratings_up_recent: Share,
+    reward_recent: Share,
     characters_recent: Type.Number(),
     repetition_recent: Share,
   }),

@@ -3,10 +3,12 @@
  *
  *   completion, correction   error = 1 − exp(¹⁄ₙ Σ log π)      the geometric mean of its tokens' probabilities
  *   preference               error = 0 where the chosen answer has the higher reward, 1 where it has not, ½ where they are equal
+ *   answers                  error = 1 − the mean of their rewards
  *   rating                   error = 1 − σ(±β·r)               the loss of a rating whose answers have not moved
  */
 import type { Score } from '../../contracts/example.ts'
 import { answersIn, sumOf } from '../../nn/answer-outputs.ts'
+import type { RewardedAnswer } from '../../payloads/signals/answers.ts'
 import { rewardOf, textLoss, type TextLoss } from './loss.ts'
 import type { GenerationSettings } from './settings.ts'
 import type { TextTarget } from './target.ts'
@@ -30,11 +32,17 @@ export function scoreOf(
   const loss = textLoss({ target, outputs, share: 1 }, settings, new Float32Array(outputs.length))
   const says = target.kind === 'completion' || target.kind === 'correction'
   const tokenLoss = says ? -sumOf(first.logs) / first.logs.length : null
-  const isPair = second !== undefined && first.reference.length > 0
+  const isPair = target.kind !== 'answers' && second !== undefined && first.reference.length > 0
   const margin = isPair ? rewardOf(first) - rewardOf(second) : null
   const error =
-    errorOf({ tokenLoss, margin }) ?? ratingError({ target, outputs, share: 1 }, settings)
+    target.kind === 'answers'
+      ? 1 - meanReward(target.answers)
+      : (errorOf({ tokenLoss, margin }) ?? ratingError({ target, outputs, share: 1 }, settings))
   return { error, loss, answer: { tokenLoss, margin } }
+}
+
+export function meanReward(answers: readonly RewardedAnswer[]): number {
+  return answers.reduce((sum, { reward }) => sum + reward, 0) / answers.length
 }
 
 function errorOf({ tokenLoss, margin }: TextScore): number | undefined {

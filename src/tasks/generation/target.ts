@@ -1,5 +1,6 @@
 /** Turns a feedback signal into the texts that an example teaches. */
 import { isOf, type Payload } from '../../contracts/payload.ts'
+import { answers, type RewardedAnswer } from '../../payloads/signals/answers.ts'
 import { completion } from '../../payloads/signals/completion.ts'
 import { preference } from '../../payloads/signals/preference.ts'
 import { rating } from '../../payloads/signals/rating.ts'
@@ -17,6 +18,8 @@ export type TextTarget =
       readonly isCut?: true
     }
   | { readonly kind: 'preference'; readonly chosen: string; readonly rejected: string }
+  /** Which of several answers are better, and by how much. */
+  | { readonly kind: 'answers'; readonly answers: readonly RewardedAnswer[] }
   /** `completion` is the answer that was served. */
   | {
       readonly kind: 'rating'
@@ -31,7 +34,7 @@ export type TextTarget =
 export function targetOf(signal: Payload, served: string | undefined, wasCut = false): TextTarget {
   checkTexts(signal)
   const cut = wasCut ? ({ isCut: true } as const) : {}
-  if (isOf(signal, preference)) return signal
+  if (isOf(signal, preference) || isOf(signal, answers)) return signal
   if (isOf(signal, completion)) {
     const { text, corrects } = signal
     return corrects !== true || served === undefined || served === '' || served === text
@@ -44,16 +47,11 @@ export function targetOf(signal: Payload, served: string | undefined, wasCut = f
   return { ...signal, completion: served, ...cut }
 }
 
-export function unfinishedOf(target: TextTarget): string | undefined {
-  if (target.kind === 'correction' && target.isCut) return target.rejected
-  return target.kind === 'rating' && target.isCut ? target.completion : undefined
-}
-
 /** Refuses a signal that teaches nothing, whatever was served. */
 export function checkTexts(signal: Payload): void {
-  if (![completion, preference, rating].some(({ name }) => name === signal.kind))
+  if (![completion, preference, answers, rating].some(({ name }) => name === signal.kind))
     throw failure('SIGNAL_UNSUPPORTED', `a generation learns nothing from a ${signal.kind}`, {
-      fix: 'send a completion, chosen and rejected, a correction or a rating',
+      fix: 'send a completion, chosen and rejected, answers with rewards, a correction or a rating',
     })
   if (isOf(signal, completion) && !isVisible(signal.text))
     throw failure('EVENT_INVALID', 'the completion has no visible character')
@@ -65,10 +63,42 @@ export function checkTexts(signal: Payload): void {
     throw failure('EVENT_INVALID', 'chosen and rejected are the same text')
 }
 
-/** In the order of the sequences: the better one first. */
-export function textsOf(target: TextTarget): readonly string[] {
-  if (target.kind === 'preference') return [target.chosen, target.rejected]
-  return target.kind === 'correction' ? [target.completion, target.rejected] : [target.completion]
+/** A text of a target. */
+export interface TargetText {
+  readonly text: string
+  /** It was cut: nothing ends it. */
+  readonly isCut?: boolean
+}
+
+/** In the order of the sequences: the better one of two first. */
+export function textsOf(target: TextTarget): readonly TargetText[] {
+  switch (target.kind) {
+    case 'preference':
+      return [{ text: target.chosen }, { text: target.rejected }]
+    case 'correction':
+      return [{ text: target.completion }, { text: target.rejected, ...cutOf(target) }]
+    case 'answers':
+      return target.answers.map(({ text, finish_reason }) => ({
+        ...{ text, isCut: finish_reason === 'length' },
+      }))
+    case 'rating':
+      return [{ text: target.completion, ...cutOf(target) }]
+    default:
+      return [{ text: target.completion }]
+  }
+}
+
+function cutOf({ isCut = false }: { readonly isCut?: boolean }): Pick<TargetText, 'isCut'> {
+  return { isCut }
+}
+
+/** The answer that people would keep. */
+export function bestOf(target: TextTarget): string {
+  if (target.kind === 'preference') return target.chosen
+  if (target.kind !== 'answers') return target.completion
+  const [first, ...others] = target.answers
+  invariant(first !== undefined, 'a target without answers')
+  return others.reduce((best, each) => (each.reward > best.reward ? each : best), first).text
 }
 
 export function shownTexts(target: TextTarget) {

@@ -318,12 +318,13 @@ function hasTexts({ completions }: Quality): boolean {
 }
 
 function Texts({ quality }: { readonly quality: Quality }) {
-  const { completions, pairs, ratings, answers } = quality
+  const { completions, pairs, ratings, rewards, answers } = quality
   const rows = [
     row('loss of a token', completions, number, 'token_loss'),
     row('perplexity', completions, number, 'perplexity'),
     row('pairs in the right order', pairs, share, 'reward_accuracy'),
     row('rated up', ratings, share, 'up'),
+    row('reward of answers', rewards, share, 'reward'),
     row('characters of an answer', answers, number, 'characters'),
     row('repeated in an answer', answers, share, 'repetition'),
   ].filter(({ events }) => events > 0)
