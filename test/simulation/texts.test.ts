@@ -111,7 +111,7 @@ test('a trainer of texts that dies at random instants ends like one that never d
 })
 
 test('so does one with compiled steps, of a short stream and a few deaths', async () => {
-  const short = (seed: number) => worldOf(seed, 14)
+  const short = (seed: number) => worldOf(seed, 20)
   const few = { crashes: 2, effects: 25 }
   const world = await expectSameEnd('texts.test.ts', 3, short, settingOf, few)
   expect(world.registry.versions.size).toBeGreaterThan(1)
