@@ -4,7 +4,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { openCausal, shapeOfCausal } from '../../src/bases/causal/causal.ts'
-import { dequantized, storedBytes } from '../../src/nn/containers/gguf-blocks.ts'
+import {
+  dequantized,
+  storageNames,
+  storedBytes,
+  type GgufStorage,
+} from '../../src/nn/containers/gguf-blocks.ts'
 import { readGguf } from '../../src/nn/containers/gguf.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { scratchFolder } from '../scratch-folder.ts'
@@ -72,8 +77,12 @@ describe('a GGUF file', () => {
     }
     for (const [name, bytes] of Object.entries(cases))
       expect(code(bytes), name).toBe('GGUF_INVALID')
-    const unknown = altered((view) => view.setUint32(type, 14, true))
-    expect(code(unknown)).toBe('BASE_UNSUPPORTED')
+    const [unknown, wider] = [16, 12].map((kind) =>
+      altered((view) => view.setUint32(type, kind, true)),
+    )
+    expect(code(unknown!)).toBe('BASE_UNSUPPORTED')
+    // Its rows of 32 are part of a block of 256.
+    expect(code(wider!)).toBe('GGUF_INVALID')
   })
 
   it('survives any flipped byte of its header: a coded error, or a file', () => {
@@ -86,6 +95,27 @@ describe('a GGUF file', () => {
       expect(['none', 'GGUF_INVALID', 'BASE_UNSUPPORTED'], `byte ${place}`).toContain(code(bytes))
     }
   })
+})
+
+describe('a number that is not finite', () => {
+  it.each(['blk.1.attn_k', 'blk.1.attn_v', 'blk.1.attn_q', 'blk.0.attn_output', 'blk.0.ffn_norm'])(
+    'in %s is refused with the name of the tensor, whatever its storage',
+    async (tensor) => {
+      const { data } = readGguf(whole).tensors.get(`${tensor}.weight`)!
+      const begin = data.byteOffset - whole.byteOffset
+      const file = join(scratchFolder(), 'lying.gguf')
+      // As half precision, and as the upper half of single precision.
+      const bytes = altered((view) => {
+        for (const at of [0, 2]) view.setUint16(begin + at, 0x7fff, true)
+      })
+      writeFileSync(file, bytes)
+      const role = { attn_k: 'k_proj', attn_v: 'v_proj', attn_q: 'q_proj' }[tensor.slice(6)]
+      await expect(openCausal(file)).rejects.toMatchObject({
+        code: 'BASE_INVALID',
+        details: { tensor: expect.stringContaining(role ?? 'layers.0') as string },
+      })
+    },
+  )
 })
 
 describe('metadata that lies', () => {
@@ -128,7 +158,30 @@ describe('metadata that lies', () => {
   )
 })
 
+const reference = JSON.parse(
+  readFileSync(new URL('../reference/gguf-blocks.json', import.meta.url), 'utf8'),
+) as readonly { name: string; type: GgufStorage; blocks: string; numbers: string }[]
+
 describe('blocks', () => {
+  it.each(reference)(
+    'of $name are the numbers of the package gguf, to the last bit',
+    ({ type, blocks, numbers }) => {
+      const [stored, { buffer }] = [blocks, numbers].map((each) =>
+        Uint8Array.from(Buffer.from(each, 'base64')),
+      ) as [Uint8Array, Uint8Array<ArrayBuffer>]
+      const expected = new Float32Array(buffer)
+      const own = dequantized(type, stored)
+      // Zeros are equal, whatever their sign.
+      expect(own.map((each) => each + 0)).toEqual(expected.map((each) => each + 0))
+      expect(own.length).toBeGreaterThan(7)
+      expect(storedBytes(type, [expected.length])).toBe(stored.length)
+    },
+  )
+
+  it('are read of every storage that the reference has, and F32', () => {
+    expect([...reference.map(({ name }) => name), 'F32'].sort()).toEqual([...storageNames].sort())
+  })
+
   it('hold the low nibbles first, each storage by its own formula', () => {
     const one = [0x00, 0x3c]
     const half = [0x00, 0x38]

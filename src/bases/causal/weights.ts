@@ -3,7 +3,7 @@
  * Tensors that the network does not read (such as rotary buffers) are ignored.
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
-import { StoredNumbers, toFloat32, transposed } from '../../nn/containers/floats.ts'
+import { areFinite, StoredNumbers, toFloat32, transposed } from '../../nn/containers/floats.ts'
 import type { GgufFile } from '../../nn/containers/gguf.ts'
 import { dequantized } from '../../nn/containers/gguf-blocks.ts'
 import type { StoredTensor } from '../../nn/containers/safetensors.ts'
@@ -28,7 +28,7 @@ export function causalWeights(
     // A bare `LlamaModel` has no prefix.
     const found = [name, name.replace(/^model\./, '')].find((known) => stored.has(known))
     const tensor = found === undefined ? undefined : stored.get(found)
-    return tensor && new StoredNumbers(tensor.shape, () => toFloat32(tensor, name))
+    return tensor && new StoredNumbers(tensor.shape, () => finite(toFloat32(tensor, name), name))
   }, config)
 }
 
@@ -41,7 +41,7 @@ export function causalWeightsOf(file: GgufFile, config: CausalConfig): Tensors {
     const { shape, storage, data } = tensor
     const heads = isPermuted && rolesInPairs[name.split('.').at(-2) ?? '']
     return new StoredNumbers(shape, () => {
-      const values = { shape, data: dequantized(storage, data) }
+      const values = finite({ shape, data: dequantized(storage, data) }, name)
       return heads ? unpaired(values, config[heads]) : values
     })
   }, config)
@@ -129,6 +129,12 @@ function takeWeights(find: Find, config: CausalConfig): Tensors {
   norm('model.norm')
   weights.set(POOL_SCALE, poolScale(take('model.norm.weight', width)))
   return weights
+}
+
+/** A scale of a block that is NaN makes all answers NaN. */
+function finite(tensor: Tensor, name: string): Tensor {
+  if (areFinite(tensor.data)) return tensor
+  throw invalid(name, 'holds a number that is not finite')
 }
 
 /** After the last norm a vector is about as long as the norm's scale. */

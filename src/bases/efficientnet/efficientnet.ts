@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Base } from '../../contracts/base.ts'
 import type { Tensor, Tensors } from '../../contracts/core.ts'
-import { toFloat32 } from '../../nn/containers/floats.ts'
+import { areFinite, toFloat32 } from '../../nn/containers/floats.ts'
 import { readSafetensors } from '../../nn/containers/safetensors.ts'
 import { image } from '../../payloads/inputs/image.ts'
 import { failure } from '../../platform/errors.ts'
@@ -47,7 +47,7 @@ async function weightsIn(folder: string): Promise<Tensors> {
     toFloat32(tensor, name),
   ])
   for (const [name, { data }] of named)
-    if (!data.every(Number.isFinite))
+    if (!areFinite(data))
       throw failure('BASE_INVALID', `${name} in ${folder} holds a number that is not finite`)
   return new Map(named)
 }

@@ -11,7 +11,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Base } from '../../contracts/base.ts'
 import type { Tensor } from '../../contracts/core.ts'
-import { toFloat32 } from '../../nn/containers/floats.ts'
+import { areFinite, toFloat32 } from '../../nn/containers/floats.ts'
 import { readSafetensors, type StoredTensor } from '../../nn/containers/safetensors.ts'
 import { text } from '../../payloads/inputs/text.ts'
 import { failure } from '../../platform/errors.ts'
@@ -76,7 +76,7 @@ function shapeOf(width: number): Base {
 async function tableIn(folder: string): Promise<Tensor> {
   const stored = await storedIn(folder)
   const table = toFloat32(stored, WEIGHTS)
-  if (!Number.isFinite(table.data.reduce((sum, each) => sum + each, 0)))
+  if (!areFinite(table.data))
     throw failure('BASE_INVALID', `${WEIGHTS} in ${folder} holds a number that is not finite`)
   return table
 }

@@ -10,6 +10,7 @@
 import type { Tensor } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { tableOfBlocks } from '../block-table.ts'
+import { areFinite } from './floats.ts'
 import { dequantized } from './gguf-blocks.ts'
 
 export interface E5File {
@@ -93,8 +94,7 @@ export function readE5(bytes: Uint8Array): E5File {
 }
 
 function checkFinite(name: string, data: Float32Array): void {
-  if (!Number.isFinite(data.reduce((sum, each) => sum + each, 0)))
-    throw invalid(`${name} holds a number that is not finite`)
+  if (!areFinite(data)) throw invalid(`${name} holds a number that is not finite`)
 }
 
 function sizesFrom(reader: Reader): E5Sizes {

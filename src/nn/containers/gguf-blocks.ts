@@ -1,25 +1,20 @@
 /**
- * How GGUF stores numbers: plain ones, and blocks of 32 with a scale in half precision.
+ * How GGUF stores numbers: plain ones, and blocks of 32 with a scale in half precision; blocks of 256 are in gguf-superblocks.ts.
  *
- *   Q4_0   d, 16 bytes of nibbles       x = d · (q − 8)
- *   Q4_1   d, m, 16 bytes of nibbles    x = d · q + m
- *   Q8_0   d, 32 signed bytes           x = d · q
+ *   Q4_0, Q5_0   x = d · (q − 8), d · (q − 16)
+ *   Q4_1, Q5_1   x = d · q + m
+ *   Q8_0         x = d · q, signed
+ *   IQ4_NL       x = d · steps[q]
  *
  * The low nibbles are the first half of a block, the high ones the second.
  *
  * https://github.com/ggml-org/ggml/blob/master/src/ggml-common.h
  */
-import { fromFloat16 } from './floats.ts'
+import { halfAt } from './floats.ts'
+import { superblocks, unevenNibbles, type Storage } from './gguf-superblocks.ts'
 
 const BLOCK = 32
-
-interface Storage {
-  readonly name: string
-  readonly values: number
-  readonly bytes: number
-  /** Writes one block at `to`. */
-  read(view: DataView, at: number, to: Float32Array, first: number): void
-}
+const HALF = BLOCK / 2
 
 const storages = {
   0: {
@@ -32,14 +27,23 @@ const storages = {
     name: 'F16',
     values: 1,
     bytes: 2,
-    read: (view, at, to, first) => (to[first] = half(view, at)),
+    read: (view, at, to, first) => (to[first] = halfAt(view, at)),
+  },
+  30: {
+    name: 'BF16',
+    values: 1,
+    bytes: 2,
+    read(view, at, to, first) {
+      widened.setUint32(0, view.getUint16(at, true) << 16)
+      to[first] = widened.getFloat32(0)
+    },
   },
   2: {
     name: 'Q4_0',
     values: BLOCK,
     bytes: 18,
     read(view, at, to, first) {
-      const d = half(view, at)
+      const d = halfAt(view, at)
       nibbles(view, at + 2, to, first, d, -8 * d)
     },
   },
@@ -48,7 +52,24 @@ const storages = {
     values: BLOCK,
     bytes: 20,
     read: (view, at, to, first) => {
-      nibbles(view, at + 4, to, first, half(view, at), half(view, at + 2))
+      nibbles(view, at + 4, to, first, halfAt(view, at), halfAt(view, at + 2))
+    },
+  },
+  6: {
+    name: 'Q5_0',
+    values: BLOCK,
+    bytes: 22,
+    read(view, at, to, first) {
+      const d = halfAt(view, at)
+      fiveBits(view, at + 2, to, first, d, -16 * d)
+    },
+  },
+  7: {
+    name: 'Q5_1',
+    values: BLOCK,
+    bytes: 24,
+    read: (view, at, to, first) => {
+      fiveBits(view, at + 4, to, first, halfAt(view, at), halfAt(view, at + 2))
     },
   },
   8: {
@@ -56,14 +77,23 @@ const storages = {
     values: BLOCK,
     bytes: 34,
     read(view, at, to, first) {
-      const d = half(view, at)
+      const d = halfAt(view, at)
       for (let index = 0; index < BLOCK; index += 1)
         to[first + index] = d * view.getInt8(at + 2 + index)
     },
   },
+  20: {
+    name: 'IQ4_NL',
+    values: BLOCK,
+    bytes: 18,
+    read: (view, at, to, first) => unevenNibbles(view, at + 2, to, first, halfAt(view, at)),
+  },
+  ...superblocks,
 } as const satisfies Readonly<Record<number, Storage>>
 
 export type GgufStorage = keyof typeof storages
+
+export const storageNames = Object.values(storages).map(({ name }) => name)
 
 export function isStorage(type: number): type is GgufStorage {
   return Object.hasOwn(storages, type)
@@ -89,9 +119,7 @@ export function dequantized(storage: GgufStorage, data: Uint8Array): Float32Arra
   return numbers
 }
 
-function half(view: DataView, at: number): number {
-  return fromFloat16(view.getUint16(at, true))
-}
+const widened = new DataView(new ArrayBuffer(4))
 
 function nibbles(
   view: DataView,
@@ -101,9 +129,27 @@ function nibbles(
   scale: number,
   offset: number,
 ): void {
-  for (let index = 0; index < BLOCK / 2; index += 1) {
+  for (let index = 0; index < HALF; index += 1) {
     const pair = view.getUint8(at + index)
     to[first + index] = scale * (pair & 15) + offset
-    to[first + BLOCK / 2 + index] = scale * (pair >> 4) + offset
+    to[first + HALF + index] = scale * (pair >> 4) + offset
+  }
+}
+
+/** The fifth bits of all numbers, then their nibbles. */
+function fiveBits(
+  view: DataView,
+  at: number,
+  to: Float32Array,
+  first: number,
+  scale: number,
+  offset: number,
+): void {
+  const upper = view.getUint32(at, true)
+  for (let index = 0; index < HALF; index += 1) {
+    const pair = view.getUint8(at + 4 + index)
+    const [low, high] = [(upper >>> index) & 1, (upper >>> (index + HALF)) & 1]
+    to[first + index] = scale * ((pair & 15) | (low << 4)) + offset
+    to[first + HALF + index] = scale * ((pair >> 4) | (high << 4)) + offset
   }
 }

@@ -5,7 +5,7 @@
  * https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
  */
 import { failure } from '../../platform/errors.ts'
-import { isStorage, storedBytes, type GgufStorage } from './gguf-blocks.ts'
+import { isStorage, storageNames, storedBytes, type GgufStorage } from './gguf-blocks.ts'
 
 export type GgufValue = string | number | bigint | boolean | readonly GgufValue[]
 
@@ -101,7 +101,7 @@ function readEntry(cursor: Cursor): Entry {
   if (!isStorage(storage))
     throw failure(
       'BASE_UNSUPPORTED',
-      `${name} is stored as type ${storage} of GGUF, not as F32, F16, Q4_0, Q4_1 or Q8_0`,
+      `${name} is stored as type ${storage} of GGUF, not as ${storageNames.join(', ')}`,
       { details: { tensor: name, type: storage } },
     )
   return { name, storage, shape, offset }
