@@ -101,7 +101,7 @@ export const limitTable = {
     least: MiB,
     most: 1024 * 1024 * MiB,
     reason:
-      'keys and values of the answers that are being written, of one base; one answer may always run',
+      'keys and values of the answers that are being written, and of the texts before them while there is room, of one base; one answer may always run',
   },
   inbox_events: {
     default: 1_000_000,

@@ -55,7 +55,10 @@ export const metricTable = {
     'Tokens written in answers of a language model.',
   ),
   promptTokens: counter('antikythera_prompt_tokens_total', 'model').help(
-    'Tokens read in prompts of a language model.',
+    'Tokens of the prompts that a language model has read, those of antikythera_cached_prompt_tokens_total included.',
+  ),
+  cachedPromptTokens: counter('antikythera_cached_prompt_tokens_total', 'model').help(
+    'Tokens of prompts whose keys and values were kept from an earlier text of the same version.',
   ),
   firstTokenSeconds: histogram(FAST_SECONDS, 'antikythera_first_token_seconds', 'model').help(
     'Time from the request to the first token of its answer, the time in the queue included.',
@@ -68,6 +71,9 @@ export const metricTable = {
   ),
   generationCacheBytes: gauge('antikythera_generation_cache_bytes', 'base').help(
     'Keys and values kept of the answers that are being written; at most limits.generation_cache_bytes for each base.',
+  ),
+  prefixCacheBytes: gauge('antikythera_prefix_cache_bytes', 'base').help(
+    'Keys and values kept of prompts and answers, for prompts that begin with the same tokens; at most what antikythera_generation_cache_bytes leaves of limits.generation_cache_bytes.',
   ),
   armPredictions: counter('antikythera_arm_predictions_total', 'model', 'arm').help(
     'Inputs answered by the live version, by a canary, or by a version that the request named.',

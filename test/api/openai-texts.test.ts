@@ -224,7 +224,10 @@ test('prompts are continued as they are: one, or several with all their choices'
   expect(both.choices).toMatchObject(
     ['abcd', 'abcd', '1', '1'].map((text, index) => ({ index, text, id: `p-${index + 1}` })),
   )
-  expect(both.usage).toEqual({ prompt_tokens: 4, completion_tokens: 12, total_tokens: 16 })
+  expect(both.usage).toEqual({
+    ...{ prompt_tokens: 4, completion_tokens: 12, total_tokens: 16 },
+    prompt_tokens_details: { cached_tokens: 0 },
+  })
   expect(prompts).toEqual(['x', 'and'])
   const texts = ['', '']
   const streamed = chunksIn(await post('completions', { prompt: ['x', 'and'], stream: true }))
@@ -599,4 +602,17 @@ test('a reader that goes ends what is being written', async () => {
   expect(ended).toBe(false)
   await chunks.return(undefined)
   expect(ended).toBe(true)
+})
+
+test('the usage counts the tokens of each prompt that were kept from earlier texts, once for all its choices', async () => {
+  const { post, chat, decoder } = await open()
+  decoder.keep(3)
+  const prompt_tokens_details = { cached_tokens: 3 + 2 }
+  const whole = json(await post('completions', { prompt: ['uvwxyz', 'wxyz'], n: 2 }))
+  expect(whole.usage).toMatchObject({ prompt_tokens: 10, prompt_tokens_details })
+  const asked = { stream: true, stream_options: { include_usage: true } }
+  const chunks = chunksIn(await chat(asked))
+  expect(chunks.at(-1)?.usage).toMatchObject({ prompt_tokens_details: { cached_tokens: 1 } })
+  const logs = json(await post('completions', { prompt: 'uvwxyz', echo: true, logprobs: 1 }))
+  expect(logs.usage).toMatchObject({ prompt_tokens_details: { cached_tokens: 0 } })
 })

@@ -260,6 +260,7 @@ test('texts of all lengths and lanes keep no more keys and values than the limit
       laneOf: (key) => engine.laneOf(key),
       positionBytes: (key) => engine.positionBytes(key),
       readTokens: async () => engine.readTokens(),
+      reuse: async () => Promise.resolve(0),
       step: measured,
       forget: (ended) => engine.forget(ended.map((sequence) => sequence + 1e6)),
     },

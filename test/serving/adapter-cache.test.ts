@@ -24,6 +24,19 @@ test('an adapter is unloaded only after the last of its holders lets go', async 
   expect(engine.loaded).toEqual(new Set())
 })
 
+test('the engine hears when an adapter that stays loaded has no holder left', async () => {
+  const resting: string[] = []
+  const registry = openFakeRegistry('m', 10)
+  const engine = { ...openFakeEngine(), rest: (key: string) => resting.push(key) }
+  const shelf = new AdapterCache({ engine, registry, idle: 1, most: 3 })
+  const first = await shelf.hold('v1', 'bounded')
+  const second = first.again()
+  first.release()
+  expect(resting).toEqual([])
+  second.release()
+  expect([resting, shelf.versions]).toEqual([['digest-v1'], ['v1']])
+})
+
 test('letting go twice counts once', async () => {
   const { engine, shelf } = open({ idle: 0 })
   const first = await shelf.hold('v1', 'bounded')

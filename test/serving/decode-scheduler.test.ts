@@ -237,3 +237,57 @@ test('at the end texts that are not done fail, and new ones are refused', async 
   ])
   expect(thrown(() => scheduler.run(asked([1])))).toMatchObject({ code: 'SHUTTING_DOWN' })
 })
+
+test('a prompt is read from where the kept one ends, and at least its last two tokens are', async () => {
+  const { scheduler, engine, metrics } = open()
+  const parts = () => engine.steps.flat().map(({ from, ids }) => [from, ids.length])
+  const cached: number[] = []
+  const run = async (length: number, kept: number, more: Partial<TextRequest> = {}) => {
+    engine.keep(kept)
+    engine.steps.length = 0
+    const onPrompt = (count: number) => cached.push(count)
+    const request = asked(promptOf(length), { maxTokens: 1, onPrompt, ...more })
+    await Promise.all(scheduler.run(request).map(async (stream) => read(stream)))
+    return parts()
+  }
+  const part = PROMPT_PART
+  expect(await run(part * 2, part + 3)).toEqual([[part + 3, part - 3]])
+  expect(await run(10, 99)).toEqual([[8, 2]])
+  expect(await run(2, 99)).toEqual([[0, 2]])
+  expect(await run(1, 99)).toEqual([[0, 1]])
+  expect(await run(part * 2 + 1, 0)).toEqual([
+    [0, part],
+    [part, part + 1],
+  ])
+  const draws = [1, 2].map((seed) => openRandom(seed, 'draws'))
+  expect(await run(10, 4, { draws })).toEqual([
+    [4, 6],
+    [4, 6],
+  ])
+  expect(await run(10, 4, { scored: true })).toEqual([[0, 10]])
+  expect(cached).toEqual([part + 3, 8, 0, 0, 0, 4, 0])
+  const total = part + 3 + 8 + 4 + 4
+  expect(await metrics.text()).toContain(`cached_prompt_tokens_total{model="m"} ${total}\n`)
+})
+
+test('a text that ends while its prefix is looked for is never read, and one that fails then fails alone', async () => {
+  const { scheduler, engine } = open()
+  engine.hold()
+  const stop = new AbortController()
+  const gone = rejection(read(scheduler.run(asked([1, 2, 3, 4], { signal: stop.signal }))[0]!))
+  await settled()
+  stop.abort(failure('REQUEST_INVALID', 'gone'))
+  await engine.finish()
+  expect(await gone).toMatchObject({ message: 'gone' })
+  expect([engine.steps, engine.forgotten]).toEqual([[], [1]])
+  const failing = rejection(read(scheduler.run(asked([1, 2, 3, 4]))[0]!))
+  engine.fail(new Error('the thread died'))
+  await settled()
+  await engine.finish()
+  expect(await failing).toMatchObject({ code: 'ENGINE_FAILED' })
+  engine.fail(undefined)
+  const next = read(scheduler.run(asked([20, 21, 22]))[0]!)
+  await settled()
+  await engine.finish(20)
+  expect(await next).toEqual([23, 24, 25, 26])
+})

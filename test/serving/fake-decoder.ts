@@ -14,6 +14,7 @@ export function openFakeDecoder(next: Next = countUp) {
   let waiting: (() => void)[] = []
   let isHeld = false
   let fault: Error | undefined
+  let kept = 0
   const likeliestOf = (row: SequenceRow, count = 0) =>
     Array.from({ length: count }, (_, at) => ({
       ...{ token: next(row) + at, logProbability: -1 - at },
@@ -48,6 +49,13 @@ export function openFakeDecoder(next: Next = countUp) {
     },
     laneOf: (adapter: string) => adapter.slice(0, 1),
     positionBytes: () => 1024,
+    /** From now on each prompt finds so many of its first tokens kept. */
+    keep: (count: number) => (kept = count),
+    async reuse(_sequence: number, _adapter: string, ids: Int32Array) {
+      if (isHeld) await new Promise<void>((resolve) => waiting.push(resolve))
+      if (fault !== undefined) throw fault
+      return Math.min(kept, ids.length)
+    },
     async step(rows: readonly SequenceRow[]) {
       steps.push(rows.map((row) => ({ ...row, ids: row.ids.slice() })))
       if (isHeld) await new Promise<void>((resolve) => waiting.push(resolve))

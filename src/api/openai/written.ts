@@ -31,6 +31,8 @@ export interface Usage {
   readonly prompt_tokens: number
   readonly completion_tokens: number
   readonly total_tokens: number
+  /** Of a model that writes: tokens of the prompts that were kept from earlier texts. */
+  readonly prompt_tokens_details?: { readonly cached_tokens: number }
   /** Tokens of the oldest turns, which were dropped because the prompt was too long. */
   readonly dropped_prompt_tokens?: number
 }
@@ -93,16 +95,15 @@ export async function beginTexts(
     return requestInput(model.base, services.limits, each.value, each.pointer)
   })
   const prompts = asked.inputs.flatMap(({ tokens }) => tokens ?? [])
-  const { manifest, choices, promptTokens, droppedTokens, recalled, parts } =
-    await service.generate({
-      ...optionsIn(body),
-      ...{ inputs, n, version, key: body.user ?? undefined, signal: request.over },
-      ...(asked.structure && { structure: asked.structure }),
-      ...(prompts.length > 0 && { prompts }),
-      ...(asked.echo === true && { echo: true }),
-      ...{ logprobs: asked.logprobs, likeliest: asked.logprobs ? asked.likeliest : 0 },
-      traceparent: traceparentOf(request),
-    })
+  const { manifest, choices, recalled, droppedTokens, ...written } = await service.generate({
+    ...optionsIn(body),
+    ...{ inputs, n, version, key: body.user ?? undefined, signal: request.over },
+    ...(asked.structure && { structure: asked.structure }),
+    ...(prompts.length > 0 && { prompts }),
+    ...(asked.echo === true && { echo: true }),
+    ...{ logprobs: asked.logprobs, likeliest: asked.logprobs ? asked.likeliest : 0 },
+    traceparent: traceparentOf(request),
+  })
   return {
     head: {
       ...headOf(services, model, manifest, choices),
@@ -117,7 +118,7 @@ export async function beginTexts(
       }),
     },
     choices,
-    parts: () => partsOf({ parts, promptTokens, droppedTokens }),
+    parts: () => partsOf({ ...written, droppedTokens }),
   }
 }
 
@@ -222,8 +223,12 @@ function optionsIn({
 async function* partsOf({
   parts,
   promptTokens,
+  cachedTokens,
   droppedTokens,
-}: Pick<Generation, 'parts' | 'promptTokens' | 'droppedTokens'>): AsyncGenerator<TextPart, Usage> {
+}: Pick<Generation, 'parts' | 'promptTokens' | 'cachedTokens' | 'droppedTokens'>): AsyncGenerator<
+  TextPart,
+  Usage
+> {
   let completion = 0
   // A client that goes has not read all of them: leaving the loop ends the texts.
   for await (const part of parts) {
@@ -233,6 +238,7 @@ async function* partsOf({
   return {
     ...{ prompt_tokens: promptTokens, completion_tokens: completion },
     total_tokens: promptTokens + completion,
+    prompt_tokens_details: { cached_tokens: cachedTokens() },
     ...(droppedTokens > 0 && { dropped_prompt_tokens: droppedTokens }),
   }
 }

@@ -8,7 +8,6 @@
 import { failure } from '../../platform/errors.ts'
 import { type OnnxModel, recordGraph } from '../record.ts'
 import type { Feeds } from './session.ts'
-import type { DecodeRun } from './decoding/decode-run.ts'
 import type { TokenTable } from '../structured/token-masks.ts'
 import {
   OrtThread,
@@ -16,6 +15,7 @@ import {
   type AdapterTensors,
   type OrtRequest,
   type OrtRun,
+  type SequenceRequest,
 } from './thread.ts'
 
 export interface OrtPool {
@@ -28,10 +28,8 @@ export interface OrtPool {
   run(run: OrtRun): Promise<Feeds>
   /** What the tokens of the base write, for texts that a schema bounds. */
   readTokens(table: TokenTable): Promise<void>
-  /** A step of texts, all of one thread. */
-  decode(run: DecodeRun): Promise<Feeds>
-  /** Releases the caches of texts. */
-  forget(sequences: readonly number[]): void
+  /** What is done with texts, all of one thread. */
+  texts(request: SequenceRequest): Promise<Feeds>
   /** The same run on every thread. */
   warm(run: OrtRun): Promise<void>
   /** Refuses new calls, waits for those in flight, and ends the threads. */
@@ -103,20 +101,16 @@ class ThreadPool implements OrtPool {
   }
 
   /** Not retried: a thread that died has lost the caches of its texts. */
-  decode(run: DecodeRun): Promise<Feeds> {
+  texts(request: SequenceRequest): Promise<Feeds> {
     const call = async () => {
       try {
-        return await this.#call(() => this.#threadAt(0), { kind: 'decode', ...run })
+        return await this.#call(() => this.#threadAt(0), request)
       } catch (error) {
         if (!(error instanceof ThreadGone)) throw error
         throw failure('ENGINE_FAILED', `the thread died: ${error.message}`, { cause: error })
       }
     }
     return this.#tracked(call())
-  }
-
-  forget(sequences: readonly number[]): void {
-    if (!this.#closed) this.#everywhere({ kind: 'forget', sequences }).catch(() => undefined)
   }
 
   warm(run: OrtRun): Promise<void> {

@@ -5,7 +5,7 @@ import { failure } from '../../platform/errors.ts'
 import { PendingCalls } from '../../platform/pending-calls.ts'
 import type { OnnxModel } from '../record.ts'
 import type { Feeds } from './session.ts'
-import type { DecodeRun } from './decoding/decode-run.ts'
+import type { DecodeRun, EndedTexts, PrefixReuse } from './decoding/decode-run.ts'
 import type { TokenTable } from '../structured/token-masks.ts'
 
 /** The thread died before it answered: the same call may succeed on another. */
@@ -77,12 +77,16 @@ export type OrtRequest =
   | ({ readonly kind: 'run' } & OrtRun)
   /** Before the first text that a schema bounds. */
   | { readonly kind: 'tokens'; readonly table: TokenTable }
-  /** A step of texts that are continued. */
-  | ({ readonly kind: 'decode' } & DecodeRun)
-  /** These texts have ended: release their caches. */
-  | { readonly kind: 'forget'; readonly sequences: readonly number[] }
+  | SequenceRequest
   /** After all that was sent before it, the thread ends by itself. */
   | { readonly kind: 'end' }
+
+export type SequenceRequest =
+  /** A step of texts that are continued. */
+  | ({ readonly kind: 'decode' } & DecodeRun)
+  | ({ readonly kind: 'reuse' } & PrefixReuse)
+  /** Release the caches of texts. */
+  | ({ readonly kind: 'forget' } & EndedTexts)
 
 export interface AdapterTensors {
   readonly tensors: Feeds

@@ -30,8 +30,9 @@ async function answer(request: OrtRequest): Promise<Feeds> {
       lanes.structured.read(request.table)
       return {}
     case 'forget':
-      lanes.end(request.sequences)
-      return {}
+      return lanes.end(request)
+    case 'reuse':
+      return lanes.reuse(request)
     case 'end':
       parentPort?.close()
       return {}

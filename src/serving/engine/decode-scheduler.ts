@@ -34,7 +34,7 @@ export interface SchedulerOptions {
   readonly base: string
   readonly engine: Pick<
     DecodingEngine,
-    'laneOf' | 'positionBytes' | 'step' | 'forget' | 'readTokens'
+    'laneOf' | 'positionBytes' | 'reuse' | 'step' | 'forget' | 'readTokens'
   >
   readonly limits: SchedulerLimits
   readonly clock: Clock
@@ -145,8 +145,9 @@ export class DecodeScheduler {
     const text = nextPrompt(lane)
     if (text === undefined) return
     lane.parts += 1
+    if (!(await this.#reuse(text))) return
     const { prompt, scored, likeliest = 0, maxTokens } = text.request
-    const ids = prompt.subarray(text.length, text.length + PROMPT_PART)
+    const ids = prompt.subarray(text.length, text.length + partOf(prompt.length - text.length))
     const next = prompt.subarray(text.length + 1, text.length + 1 + ids.length)
     const isLast = text.length + ids.length === prompt.length
     const draws = isLast && maxTokens > 0
@@ -159,15 +160,35 @@ export class DecodeScheduler {
     if (!isLast || hasEnded(text)) return
     lane.filling.splice(lane.filling.indexOf(text), 1)
     lane.texts.push(text)
-    if (text.request.given === undefined) this.#countPrompt(text)
+    this.#countPrompt(text)
     if (draws) this.#draw(text, step.drawn[0])
     else this.#end(text)
   }
 
-  #countPrompt({ request: { model, prompt }, arrivedMs }: Text): void {
+  /** Before its first part. False if it failed, or has ended meanwhile. */
+  async #reuse(text: Text): Promise<boolean> {
+    if (text.cached !== undefined) return true
+    const { adapter, prompt, scored } = text.request
+    try {
+      // All likelihoods of a prompt that is scored are computed.
+      const most = scored === true ? 0 : Math.max(0, prompt.length - LEAST_PART)
+      const ids = prompt.subarray(0, most)
+      text.cached = most === 0 ? 0 : await this.#options.engine.reuse(text.sequence, adapter, ids)
+      text.length = text.cached
+    } catch (error) {
+      this.#fail(text, stepFailure(error))
+    }
+    return !hasEnded(text)
+  }
+
+  #countPrompt({ request, cached = 0, draw, arrivedMs }: Text): void {
     const { clock, metrics } = this.#options
+    const { model, prompt, given } = request
+    if (draw === request.draws[0]) request.onPrompt?.(cached)
+    if (given !== undefined) return
     metrics.observe('firstTokenSeconds', { model }, (clock.monotonicMs() - arrivedMs) / 1000)
     metrics.count('promptTokens', { model }, prompt.length)
+    metrics.count('cachedPromptTokens', { model }, cached)
   }
 
   async #continueTexts({ texts }: Lane): Promise<void> {
@@ -254,6 +275,17 @@ export class DecodeScheduler {
   #showRunning(model: string): void {
     this.#options.metrics.gauge('generationRunning', { model }, this.running(model))
   }
+}
+
+/**
+ * The fewest tokens that a part of a longer prompt has: the runtime rounds a single position otherwise than several, and a
+ * text has the same bits wherever its prompt was cut.
+ */
+const LEAST_PART = 2
+
+function partOf(unread: number): number {
+  const isLeftOver = unread > PROMPT_PART && unread < PROMPT_PART + LEAST_PART
+  return isLeftOver ? unread : Math.min(unread, PROMPT_PART)
 }
 
 /** A function, because TypeScript would remember the answer from before the step. */

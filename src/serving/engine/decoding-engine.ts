@@ -11,11 +11,11 @@ import type { Version } from '../../versions/contract.ts'
 import { eventLoop } from '../../platform/slices.ts'
 import type { TokenTable } from '../../nn/structured/token-masks.ts'
 import type { CacheShape } from '../../nn/onnx/decoding/cached-attention.ts'
-import type { DecodeRow, DecodeRun } from '../../nn/onnx/decoding/decode-run.ts'
+import type { DecodeRow, DecodeRun, EndedTexts } from '../../nn/onnx/decoding/decode-run.ts'
 import type { DrawnToken, Likely } from '../../nn/onnx/decoding/sample.ts'
 import { isOfMemory } from '../../nn/memory.ts'
 import { decodingGraph } from '../../nn/onnx/decoding/record.ts'
-import type { FeedTensor } from '../../nn/onnx/session.ts'
+import type { Feeds, FeedTensor } from '../../nn/onnx/session.ts'
 import { openOrtPool, type OrtPool, type OrtPoolOptions, proveInt8 } from '../../nn/onnx/pool.ts'
 import type { ServingParts } from '../../nn/record.ts'
 import type { Json } from '../../contracts/core.ts'
@@ -40,7 +40,18 @@ export interface DecodedStep {
   readonly cacheBytes: number
 }
 
-export type DecodingEngineOptions = EngineParts & Omit<OrtPoolOptions, 'workers'>
+export interface DecodingEngineOptions extends EngineParts, Omit<OrtPoolOptions, 'workers'> {
+  /** Absent: the keys and values of a text go with it. */
+  readonly prefixes?: KeptPrefixes
+}
+
+/** Keys and values of texts that have ended, for prompts that begin with the same tokens. */
+export interface KeptPrefixes {
+  /** Of them and of the texts that are being written, which come first. */
+  readonly mostBytes: number
+  /** How many bytes they have now. */
+  readonly onChange: (bytes: number) => void
+}
 
 /** They stand before prompts, and are no part of the network. */
 function withoutLessons(version: Version): Version {
@@ -55,7 +66,7 @@ interface RecordedDecoder extends RecordedGraph {
 }
 
 export class DecodingEngine {
-  readonly #parts: EngineParts
+  readonly #parts: DecodingEngineOptions
   readonly #pool: OrtPool
   readonly #recorded = new Map<string, Omit<RecordedDecoder, 'model'>>()
   readonly #loaded: LoadedAdapters<RecordedDecoder>
@@ -78,6 +89,12 @@ export class DecodingEngine {
 
   unload(key: string): void {
     this.#loaded.unload(key)
+    this.rest(key)
+  }
+
+  /** No text is written with it, until one is again: drops what is kept of its texts. */
+  rest(key: string): void {
+    this.#end({ sequences: [], adapters: [key] })
   }
 
   /** Adapters of one lane share a batch. */
@@ -91,13 +108,23 @@ export class DecodingEngine {
     return layers * 2 * keyHeads * headSize * 4
   }
 
+  /** Gives a new text what is kept of its first tokens: the positions that it has then. */
+  async reuse(sequence: number, adapter: string, ids: Int32Array): Promise<number> {
+    if (this.#parts.prefixes === undefined) return 0
+    const { graph, family: lane } = this.#loaded.find(adapter)
+    const text = { sequence, adapter, ids, lane, cache: graph.cache }
+    const outputs = await this.#pool.texts({ kind: 'reuse', ...text })
+    this.#show(outputs)
+    return outputs.reused?.data[0] ?? 0
+  }
+
   /** Several rows with one token each, or a part of one prompt: all of one lane. Tokens in order; −1 where none was asked for. */
   async step(rows: readonly SequenceRow[]): Promise<DecodedStep> {
     const keys = [...new Set(rows.map(({ adapter }) => adapter))].sort()
     const [first] = keys
     invariant(first !== undefined, 'a step without rows')
     const run = runOf(keys, this.#loaded.find(first), rows)
-    const { tokens, logprobs, bytes, likeliest, likeliest_logprobs } = await this.#pool.decode(run)
+    const { tokens, logprobs, bytes, likeliest, likeliest_logprobs } = await this.#decode(run)
     invariant(tokens && logprobs && bytes, 'a step without an answer')
     const all = likelyIn(likeliest, likeliest_logprobs)
     let taken = 0
@@ -126,13 +153,32 @@ export class DecodingEngine {
     })
   }
 
-  /** Releases the cache of a text. */
+  /** Releases the caches of texts. */
   forget(sequences: readonly number[]): void {
-    this.#pool.forget(sequences)
+    this.#end({ sequences })
   }
 
   close(): Promise<void> {
     return this.#pool.close()
+  }
+
+  async #decode(run: DecodeRun): Promise<Feeds> {
+    const mostBytes = this.#parts.prefixes?.mostBytes
+    const outputs = await this.#pool.texts({ kind: 'decode', ...run, mostBytes })
+    this.#show(outputs)
+    return outputs
+  }
+
+  /** A thread that is gone has forgotten them. */
+  #end(ended: EndedTexts): void {
+    this.#pool.texts({ kind: 'forget', ...ended }).then(
+      (outputs) => this.#show(outputs),
+      () => undefined,
+    )
+  }
+
+  #show({ kept }: Feeds): void {
+    this.#parts.prefixes?.onChange(kept?.data[0] ?? 0)
   }
 
   async #prove(): Promise<void> {
@@ -159,8 +205,8 @@ export class DecodingEngine {
     const sequence = this.#warmings
     const row = { sequence, adapter: key, from: 0, ids: idsOf(example) }
     const lane = `warm/${sequence}`
-    await this.#pool.decode({ ...runOf([key], adapter, [row]), lane })
-    this.#pool.forget([sequence])
+    await this.#decode({ ...runOf([key], adapter, [row]), lane })
+    this.forget([sequence])
   }
 }
 

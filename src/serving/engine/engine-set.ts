@@ -67,10 +67,15 @@ export function openWriters(
 ): ReadonlyMap<Base, WriterOfBase> {
   const writers = new Map<Base, WriterOfBase>()
   for (const base of new Set(bases)) {
+    const onChange = (bytes: number) => {
+      metrics.gauge('prefixCacheBytes', { base: base.name }, bytes)
+    }
     const onCrash = (err: Error) => {
       log.error({ err, base: base.name }, 'a decoding thread died; another takes its place')
+      onChange(0)
     }
-    const engine = new DecodingEngine({ ...parts, base, onCrash })
+    const prefixes = { mostBytes: limits.generation_cache_bytes, onChange }
+    const engine = new DecodingEngine({ ...parts, base, onCrash, prefixes })
     const scheduler = new DecodeScheduler({ base: base.name, engine, limits, clock, metrics })
     atEnd(async () => engine.close())
     atEnd(async () => scheduler.close())

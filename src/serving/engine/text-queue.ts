@@ -25,6 +25,8 @@ export interface TextRequest {
   readonly ends: readonly number[]
   /** One text for each stream of random numbers. */
   readonly draws: readonly Pick<Random, 'uniform'>[]
+  /** Called once the first of the texts has its prompt, with how many of its tokens were kept from earlier texts. */
+  readonly onPrompt?: ((cached: number) => void) | undefined
   readonly signal: AbortSignal
 }
 
@@ -36,6 +38,8 @@ export interface Text {
   readonly arrivedMs: number
   /** How many positions the engine has of it. */
   length: number
+  /** How many it had before its first step; absent until that was asked. */
+  cached?: number
   /** How many tokens were drawn, and the last one. */
   drawn: number
   last: number

@@ -17,9 +17,14 @@ export interface HeldAdapter {
   release(): void
 }
 
+export interface AdapterEngine extends Pick<ServingEngine, 'load' | 'unload'> {
+  /** An adapter that stays loaded has no holder. */
+  rest?(key: string): void
+}
+
 export interface AdapterCacheOptions {
   readonly registry: Pick<Registry, 'load' | 'find'>
-  readonly engine: Pick<ServingEngine, 'load' | 'unload'>
+  readonly engine: AdapterEngine
   /** Adapters that stay loaded without a holder. */
   readonly idle: number
   /** Maximum of loaded adapters, held or not; more are refused with `QUEUE_FULL`. */
@@ -133,6 +138,7 @@ export class AdapterCache {
         if (released) return
         released = true
         slot.holds -= 1
+        if (isIdle(slot)) this.#options.engine.rest?.(manifest.digest)
         const held = [...this.#slots.values()].filter((other) => !isIdle(other)).length
         this.#drop(held + this.#options.idle, isIdle)
       },

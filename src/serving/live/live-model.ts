@@ -9,8 +9,7 @@ import type { CodedError } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Manifest, Routing } from '../../versions/contract.ts'
 import type { Batcher } from '../engine/batcher.ts'
-import type { ServingEngine } from '../engine/engine.ts'
-import { AdapterCache, type HeldAdapter } from './adapter-cache.ts'
+import { AdapterCache, type AdapterEngine, type HeldAdapter } from './adapter-cache.ts'
 import type { FailedSwap, HeldVersion, LiveAdapter, LiveModel, Prediction } from './contract.ts'
 import { LivePointer, type LivePointerOptions } from './live-pointer.ts'
 import {
@@ -62,7 +61,7 @@ export interface LiveModelOptions extends Predictor, LivePointerOptions {
   readonly batcher: Pick<Batcher, 'run' | 'waiting'>
   /** The most rows that wait for a shadow. */
   readonly shadowRows: number
-  readonly engine: Pick<ServingEngine, 'load' | 'unload'>
+  readonly engine: AdapterEngine
   /** Old versions that stay loaded for requests by name. */
   readonly idleVersions: number
   /** Maximum of versions loaded by requests that name them. */

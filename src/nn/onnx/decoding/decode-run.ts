@@ -5,6 +5,7 @@ import { ortTensor, type Feeds, type FeedTensor, type OnnxSession } from '../ses
 import type { Stack } from '../held-adapters.ts'
 import { LAST_POSITIONS, MOST_POSITIONS, PLACES, type CacheShape } from './cached-attention.ts'
 import { KeyValues } from './key-values.ts'
+import { PrefixCache } from './prefix-cache.ts'
 import { ASKED, readLogits } from './record.ts'
 import { likeliestOf, sampleToken, type DrawnToken, type Likely, type Sampling } from './sample.ts'
 import { StructuredTexts } from './structured-texts.ts'
@@ -37,8 +38,8 @@ export interface DecodeRow {
 }
 
 /**
- * All rows have one new token, or there is one row. Outputs: `tokens` and `logprobs` [b, and then those of `next`], `bytes` of all
- * caches, and `likeliest` and `likeliest_logprobs` of those that ask for them, one after the other.
+ * All rows have one new token, or there is one row. Outputs: `tokens` and `logprobs` [b, and then those of `next`], `bytes` of the
+ * texts, `kept` bytes of prefixes, and `likeliest` and `likeliest_logprobs` of those that ask for them, one after the other.
  */
 export interface DecodeRun {
   readonly session: string
@@ -47,24 +48,62 @@ export interface DecodeRun {
   readonly cache: CacheShape
   readonly held?: readonly string[]
   readonly rows: readonly DecodeRow[]
+  /** Of the keys and values of texts, and of those that are kept for later ones; absent: none are kept. */
+  readonly mostBytes?: number | undefined
+}
+
+/** A new sequence that begins with what is kept of its first tokens, before its first run. */
+export interface PrefixReuse extends Pick<DecodeRun, 'lane' | 'cache'> {
+  readonly sequence: number
+  readonly adapter: string
+  readonly ids: Int32Array
+}
+
+/** Texts that have ended, and adapters that no text will begin with again. */
+export interface EndedTexts {
+  readonly sequences: readonly number[]
+  readonly adapters?: readonly string[]
+}
+
+/** What a sequence has read so far. */
+interface ReadText {
+  readonly adapter: string
+  readonly tokens: number[]
+  /** Its prompt was read to its end. */
+  hasDrawn: boolean
 }
 
 /** The batches of one thread. */
 export class DecodeLanes {
   readonly #lanes = new Map<string, KeyValues>()
+  readonly #texts = new Map<number, ReadText>()
+  readonly #prefixes = new PrefixCache()
+  #mostBytes = 0
   readonly structured = new StructuredTexts()
 
   get bytes(): number {
     return [...this.#lanes.values()].reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
+  /** `reused` [1]: how many positions it has now. */
+  reuse({ sequence, adapter, ids, ...run }: PrefixReuse): Feeds {
+    const lane = this.#lane(run)
+    const length = this.#prefixes.reuse(adapter, ids, lane, sequence)
+    if (length > 0)
+      this.#texts.set(sequence, { adapter, tokens: [...ids.subarray(0, length)], hasDrawn: false })
+    this.#makeRoom()
+    return { reused: { shape: [1], data: Int32Array.of(length) }, ...this.#kept() }
+  }
+
   async run(session: OnnxSession, run: DecodeRun, stack: Stack, places: readonly number[]) {
     const lane = this.#lane(run)
+    this.#mostBytes = run.mostBytes ?? 0
     const ordered = [...run.rows]
     for (const { sequence, ids, from } of ordered) {
       if (lane.length(sequence) !== from) throw new Error('the keys of a sequence were lost')
       lane.reserve(sequence, ids.length)
     }
+    this.#makeRoom()
     const from = lane.gather(ordered.map(({ sequence }) => sequence))
     ordered.sort((a, b) => lane.place(a.sequence) - lane.place(b.sequence))
     const [first] = ordered
@@ -79,15 +118,53 @@ export class DecodeLanes {
     })
     const { logits, rest } = readLogits(outputs)
     lane.write(from, ordered.length, rest)
+    for (const row of run.rows) this.#read(row, run)
     return this.#drawn(run.rows, ordered, logits)
   }
 
-  end(sequences: readonly number[]): void {
-    for (const sequence of sequences) this.structured.end(sequence)
+  /** What a text that has begun to be written has is kept for those that begin with it. */
+  end({ sequences, adapters = [] }: EndedTexts): Feeds {
+    for (const sequence of sequences) {
+      this.structured.end(sequence)
+      if (this.#texts.get(sequence)?.hasDrawn === true) this.#keep(sequence)
+      this.#texts.delete(sequence)
+    }
     for (const [name, lane] of this.#lanes) {
       for (const sequence of sequences) lane.remove(sequence)
       if (lane.isEmpty) this.#lanes.delete(name)
     }
+    for (const adapter of adapters) this.#prefixes.drop(adapter)
+    return this.#kept()
+  }
+
+  /** A prompt is kept as soon as it was read, so that the other texts of a request begin with it. */
+  #read({ sequence, adapter, ids, sampling }: DecodeRow, { held = [] }: DecodeRun): void {
+    const text = this.#texts.get(sequence) ?? {
+      ...{ adapter: held[adapter] ?? '', tokens: [], hasDrawn: false },
+    }
+    this.#texts.set(sequence, text)
+    text.tokens.push(...ids)
+    if (sampling === undefined || text.hasDrawn) return
+    text.hasDrawn = true
+    this.#keep(sequence)
+  }
+
+  #keep(sequence: number): void {
+    const text = this.#texts.get(sequence)
+    const lane = [...this.#lanes.values()].find((each) => each.length(sequence) > 0)
+    if (text === undefined || lane === undefined) return
+    const mostBytes = this.#mostBytes - this.bytes
+    const ids = Int32Array.from(text.tokens)
+    this.#prefixes.keep(text.adapter, ids, { lane, sequence, mostBytes })
+  }
+
+  /** The texts that are written come first. */
+  #makeRoom(): void {
+    this.#prefixes.evict(this.#mostBytes - this.bytes)
+  }
+
+  #kept(): Feeds {
+    return { kept: { shape: [1], data: Float32Array.of(this.#prefixes.bytes) } }
   }
 
   #draw(
@@ -102,7 +179,7 @@ export class DecodeLanes {
     return drawn
   }
 
-  #lane({ lane: name, cache }: DecodeRun): KeyValues {
+  #lane({ lane: name, cache }: Pick<DecodeRun, 'lane' | 'cache'>): KeyValues {
     const lane = this.#lanes.get(name) ?? new KeyValues(cache)
     this.#lanes.set(name, lane)
     return lane
@@ -132,6 +209,7 @@ export class DecodeLanes {
       ...tensorsOf(drawn, 'tokens', 'logprobs'),
       ...(likeliest.length > 0 && tensorsOf(likeliest, 'likeliest', 'likeliest_logprobs')),
       bytes: { shape: [1], data: Float32Array.of(this.bytes) },
+      ...this.#kept(),
     }
   }
 }

@@ -18,6 +18,9 @@ import {
 
 export type CacheTensors = Readonly<Record<string, OrtTensor>>
 
+/** Some positions of a text: [positions, headSize] for each head of each buffer, in order. */
+export type PositionBlock = readonly Float32Array[]
+
 export class KeyValues {
   readonly #shape: CacheShape
   readonly #buffers: Float32Array[]
@@ -36,6 +39,11 @@ export class KeyValues {
 
   get bytes(): number {
     return this.#buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  }
+
+  get positionBytes(): number {
+    const { layers, keyHeads, headSize } = this.#shape
+    return layers * 2 * keyHeads * headSize * Float32Array.BYTES_PER_ELEMENT
   }
 
   get isEmpty(): boolean {
@@ -92,6 +100,33 @@ export class KeyValues {
     }
     for (const sequence of this.#sequences.slice(from, from + count))
       this.#lengths.set(sequence, this.length(sequence) + added)
+  }
+
+  /** A copy of what it has from one position to another. */
+  read(sequence: number, from: number, to: number): PositionBlock {
+    return this.#heads(sequence).map((head) => head(from, to).slice())
+  }
+
+  /** The first `count` positions of a block, behind those that it has, in room that was reserved. */
+  append(sequence: number, block: PositionBlock, count: number): void {
+    const { headSize } = this.#shape
+    const length = this.length(sequence)
+    for (const [at, head] of this.#heads(sequence).entries())
+      head(length, length + count).set(block[at]?.subarray(0, count * headSize) ?? [])
+    this.#lengths.set(sequence, length + count)
+  }
+
+  /** The memory of a sequence between two positions, of each head of each buffer. */
+  #heads(sequence: number): readonly ((from: number, to: number) => Float32Array)[] {
+    const { keyHeads, headSize } = this.#shape
+    const place = this.place(sequence)
+    return this.#buffers.flatMap((buffer) =>
+      Array.from({ length: keyHeads }, (_, head) => {
+        const start = (place * keyHeads + head) * this.#capacity
+        return (from: number, to: number) =>
+          buffer.subarray((start + from) * headSize, (start + to) * headSize)
+      }),
+    )
   }
 
   remove(sequence: number): void {

@@ -75,6 +75,8 @@ export interface Generation extends Pick<Prediction, 'manifest' | 'generation' |
   readonly choices: readonly { readonly id: string }[]
   /** Of all prompts, as the model reads them. */
   readonly promptTokens: number
+  /** How many of these were kept from earlier texts: known when the first part of each choice has come. */
+  readonly cachedTokens: () => number
   /** Tokens of the oldest turns, which were left out; 0 unless the settings allow it. */
   readonly droppedTokens: number
   /** For each input; present where stored answers stand before prompts. */

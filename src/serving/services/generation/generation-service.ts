@@ -14,7 +14,7 @@ import type { Limits } from '../../../platform/limits.ts'
 import { openRandom } from '../../../platform/random.ts'
 import { eventLoop } from '../../../platform/slices.ts'
 import type { VersionService } from '../../../versions/service.ts'
-import { TokenStream } from '../../engine/text-queue.ts'
+import { TokenStream, type TextRequest } from '../../engine/text-queue.ts'
 import type { HeldVersion, LiveModel, Prediction, TextWriting } from '../../live/contract.ts'
 import type { AnsweredInput } from '../../live/predict.ts'
 import type { PredictionService } from '../prediction-service.ts'
@@ -61,6 +61,8 @@ interface TextRun {
   readonly writings: readonly OpenText[]
   /** Ends all of its texts. */
   readonly ended: AbortController
+  /** Tokens of the prompts so far that were kept from earlier texts. */
+  readonly cachedTokens: () => number
 }
 
 interface WrittenText {
@@ -80,7 +82,7 @@ class TextWriter implements GenerationService {
 
   async generate({ n, ...request }: GenerateRequest): Promise<Generation> {
     const begun = await this.#begin(request, request, n, request.prompts)
-    const { held, prompts, writings, ended } = begun
+    const { held, prompts, writings, ended, cachedTokens } = begun
     const parts = new TokenStream<TextPart>(() => {
       ended.abort(failure('REQUEST_INVALID', 'the reader has stopped'))
     })
@@ -92,6 +94,7 @@ class TextWriter implements GenerationService {
       ...shown(held),
       choices: writings.map(({ id }) => ({ id })),
       promptTokens: prompts.reduce((sum, { ids }) => sum + ids.length, 0),
+      cachedTokens,
       droppedTokens: prompts.reduce((sum, { dropped }) => sum + dropped, 0),
       ...(this.#options.lessons && { recalled: prompts.flatMap(({ recalled }) => recalled ?? []) }),
       parts,
@@ -141,11 +144,11 @@ class TextWriter implements GenerationService {
       const all = AbortSignal.any([signal, ended.signal])
       // Each input adds one listener, and limits.inputs bounds them: no leak to warn of at the eleventh.
       setMaxListeners(0, all)
+      let cached = 0
+      const onPrompt = (count: number) => (cached += count)
       return {
-        held,
-        prompts,
-        ended,
-        writings: this.#run(held, prompts, { ...options, structure }, all),
+        ...{ held, prompts, ended, cachedTokens: () => cached },
+        writings: this.#run(held, prompts, { ...options, structure }, { signal: all, onPrompt }),
       }
     } catch (error) {
       // Texts of the first inputs may wait already.
@@ -170,7 +173,7 @@ class TextWriter implements GenerationService {
     held: HeldVersion,
     prompts: readonly TextPrompt[],
     options: BoundOptions,
-    signal: AbortSignal,
+    request: Pick<TextRequest, 'signal' | 'onPrompt'>,
   ): readonly OpenText[] {
     const { model, language, scheduler, usual } = this.#options
     const { maxTokens = usual.maxTokens, temperature = usual.temperature } = options
@@ -194,7 +197,7 @@ class TextWriter implements GenerationService {
           ...(structure && { bounds: structure.bounds }),
           ends: language.ends,
           draws: choices.map((_, choice) => openRandom(seed, `text/${choice}`)),
-          signal,
+          ...request,
         })
       // The model is asked about a stored answer, and about a prompt alone, only for how likely they are.
       const isKnown = given !== undefined || most === 0

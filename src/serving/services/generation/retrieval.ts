@@ -10,7 +10,7 @@ import type { Retrieval } from '../../../contracts/policy.ts'
 import type { Lesson, TextRecall } from '../../../contracts/text-task.ts'
 import { lessonsIn } from '../../../nn/lessons.ts'
 import { eventLoop } from '../../../platform/slices.ts'
-import type { ServingEngine } from '../../engine/engine.ts'
+import type { AdapterEngine } from '../../live/adapter-cache.ts'
 import type { LessonSearch, NearLesson } from '../../live/contract.ts'
 import { unit } from '../embedding-service.ts'
 
@@ -22,8 +22,6 @@ export interface LessonParts {
   readonly base: Pick<Base, 'encode'>
   readonly trunk: Pick<TrunkEngine, 'encode'>
 }
-
-type Engine = Pick<ServingEngine, 'load' | 'unload'>
 
 /** Questions that are embedded at once, and their tokens that are read. */
 const [BLOCK, TOKENS] = [64, 256]
@@ -40,7 +38,7 @@ export class Lessons implements LessonSearch {
   }
 
   /** The engine, with the lessons of each version that it loads. */
-  beside(engine: Engine): Engine {
+  beside(engine: AdapterEngine): AdapterEngine {
     return {
       load: async (key, version) => {
         // At once, so that a version that goes meanwhile does not take the vectors of these along.
@@ -57,6 +55,7 @@ export class Lessons implements LessonSearch {
         engine.unload(key)
         this.#forget(key)
       },
+      rest: (key) => engine.rest?.(key),
     }
   }
 
