@@ -2,11 +2,11 @@
  * How fast answers are written: SmolLM2-135M, one text and eight at once, with and without LoRA, beside node-llama-cpp on the same
  * weights in a like width: float32 beside float32, 8 bits beside Q8_0. All with one thread; the sides take turns.
  *
- *   npm run bench -- lm decode [--rounds 3] [--tokens 24] [--only base,top,all,int8,schema] [--fresh]
+ *   npm run bench -- lm decode [--rounds 3] [--tokens 24] [--only base,top,all,int8,schema,prefix] [--fresh]
  *
  * CPU time is what a busy machine changes least; of both clocks it is the median of the rounds. The peer is installed
  * into the cache of benches, and is no dependency. `schema` has no peer: the same texts free, bounded by a JSON Schema that is new, and
- * by it once more.
+ * by it once more. Nor has `prefix`, which is in prefixes.mjs.
  */
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -25,6 +25,7 @@ import { cpuTime, machine, median, round, say } from '../lib/figures.mjs'
 import { ggufOf } from './gguf.mjs'
 import { PEER, peerModule } from './llama-cpp.mjs'
 import { lossesOf } from './loss.mjs'
+import { prefixes } from './prefixes.mjs'
 import { openResults } from '../lib/results.mjs'
 
 const cache = userCache()
@@ -58,7 +59,8 @@ const sides = {
   top: { config: lora(4) },
   all: { config: lora('all', ['query', 'value']) },
   int8: { config: lora(4), isQuantized: true, width: 'q8_0' },
-  schema: { config: lora(4), isBounded: true },
+  schema: { config: lora(4), work: bounded },
+  prefix: { config: lora(4), work: prefixes },
 }
 
 export async function measure(words) {
@@ -80,10 +82,10 @@ export async function measure(words) {
   const rows = []
   for (const name of values.only.split(',')) {
     const side = sides[name]
-    const peer = !side.isBounded && { peer: `node-llama-cpp ${PEER}` }
+    const peer = side.work === undefined && { peer: `node-llama-cpp ${PEER}` }
     const settings = { rounds, tokens, threads: 1, ...peer }
     const figures = await results.run(name, settings, async () => ({
-      ...(await (side.isBounded ? bounded : compared)(base, side, { rounds, tokens })),
+      ...(await (side.work ?? compared)(base, side, { rounds, tokens })),
       ...(side.isQuantized && { loss: await lossesOf(base, side.config) }),
     }))
     rows.push({ name, ...figures })
@@ -218,12 +220,12 @@ function gain({ one, eight }) {
   return round(one.cpuMs / eight.cpuMs)
 }
 
-async function openOurs(plain, { config, isQuantized, isBounded }) {
+async function openOurs(plain, { config, isQuantized, work }) {
   const base = isQuantized ? quantized(plain) : plain
   const engine = new DecodingEngine({ base, methods, tasks })
   await engine.load('d', versionOf(base, config))
   await engine.load('plain', versionOf(base, { ...PLAIN, tail_layers: config.tail_layers }))
-  if (isBounded) await engine.readTokens()
+  if (work === bounded) await engine.readTokens()
   const sampling = { temperature: 0, topP: 1, draw: 0 }
   let sequences = 0
   return {
@@ -259,7 +261,7 @@ async function openOurs(plain, { config, isQuantized, isBounded }) {
   }
 }
 
-function versionOf(base, config) {
+export function versionOf(base, config) {
   const method = methods[config.method]
   const plan = { base, method, config, task: tasks.generation, outputs: Infinity }
   const manifest = {
