@@ -25,6 +25,7 @@ import {
   type EngineOfBase,
 } from '../serving/engine/engine-set.ts'
 import { Lessons } from '../serving/services/generation/retrieval.ts'
+import { RewardProgram } from '../serving/services/generation/reward-program.ts'
 import { brokenLive, openFollowedModel } from '../serving/live/followed-model.ts'
 import type { LiveModel } from '../serving/live/contract.ts'
 import { openLiveModel, type LiveModelOptions } from '../serving/live/live-model.ts'
@@ -106,7 +107,10 @@ export async function serve(
   const { setAside, forgets } = pagesOf(context.config, name, task)
   // In a fleet the checkpoint here may be old; the trainer of the model undoes what it must.
   const forgetTasks = context.sharing === undefined && { forgetTasks: async () => forgets.tasks() }
-  const texts = writer && { ...textsOf(context, model, writer, task), lessons }
+  const texts = writer && {
+    ...textsOf(context, model, writer, task),
+    ...{ lessons, reward: rewardOf(context, name, task) },
+  }
   watch.begin({ name, registry, live, feedback, ...forgetTasks, ...(texts && { texts }) })
   context.atEnd(async () => watch.settled())
   return {
@@ -170,6 +174,24 @@ async function openLessons(
 }
 
 const noLessons = () => undefined
+
+/** The log says at once if the program cannot be loaded; answers need none. */
+function rewardOf(
+  context: DaemonContext,
+  model: string,
+  { texts }: Task,
+): RewardProgram | undefined {
+  if (texts?.reward === undefined) return undefined
+  const program = new RewardProgram(texts.reward)
+  context.atEnd(async () => program.close())
+  program.load().catch((err: unknown) => {
+    context.log.error(
+      { model, err },
+      'nothing can be practised: the program that rewards answers fails',
+    )
+  })
+  return program
+}
 
 /** How a language model answers requests that ask for a text. */
 function textsOf(

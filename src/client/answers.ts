@@ -19,6 +19,7 @@ import type * as models from './schemas/models.ts'
 import type * as moves from './schemas/moves.ts'
 import type { Answer } from './schemas/parts.ts'
 import type * as predict from './schemas/predict.ts'
+import type * as practice from './schemas/practice.ts'
 import type * as rank from './schemas/rank.ts'
 import type * as quality from './schemas/quality.ts'
 import type * as aside from './schemas/set-aside.ts'
@@ -100,6 +101,7 @@ export type Because = Answer<typeof predict.Because>
 export type Predictions = Answer<typeof predict.Answered> & {
   readonly predictions: readonly Prediction[]
 }
+export type Practice = Answer<typeof practice.PracticeAnswer>
 export type Ranking = Answer<typeof rank.RankAnswer>
 export type Evaluation = Answer<typeof evaluation.EvaluateAnswer>
 export type FeedbackAnswer = Answer<typeof feedback.FeedbackAnswer>

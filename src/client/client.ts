@@ -27,6 +27,7 @@ import type {
   PauseAnswer,
   Pin,
   Pins,
+  Practice,
   Predictions,
   Quality,
   Ranking,
@@ -50,6 +51,7 @@ import type {
   ShadowBody,
 } from './schemas/moves.ts'
 import type { Immutable, PageQuery } from './schemas/parts.ts'
+import type { PracticeBody } from './schemas/practice.ts'
 import type { PredictBody } from './schemas/predict.ts'
 
 export type * from './answers.ts'
@@ -128,6 +130,10 @@ function modelAt(http: Http, name: string) {
     rank: async (body: RankedChoice) => post<Ranking>(body, 'rank'),
     /** One event, `{ events }`, or lines of events as JSON. */
     feedback: async (events: object | Lines) => post<FeedbackAnswer>(events, 'feedback'),
+    /** A language model answers several times, and learns which answers its program prefers. */
+    practise: async (
+      body: Omit<PracticeBody, 'input' | 'facts'> & { readonly input: Json; readonly facts?: Json },
+    ) => post<Practice>(body, 'practice'),
     evaluate: async (
       body: Immutable<Omit<EvaluateBody, 'rows'>> & { readonly rows: readonly Json[] },
     ) => post<Evaluation>(body, 'evaluate'),

@@ -30,6 +30,8 @@ export interface TextTask<Target = Json> {
   }
   /** The settings for a request that names none. */
   readonly usual: TextSettings
+  /** What says what an answer is worth; absent = nothing does, and no answer is practised. */
+  readonly reward?: RewardSettings
 }
 
 /** A question and its right answer. */
@@ -68,6 +70,13 @@ export interface TextSettings {
   readonly temperature: number
   readonly topP: number
   readonly overflow: ContextOverflow
+}
+
+/** A user's program. */
+export interface RewardSettings {
+  /** Path of the module. */
+  readonly program: string
+  readonly timeoutMs: number
 }
 
 /** Whether a prompt that leaves no room for an answer is refused, or loses its oldest turns. */

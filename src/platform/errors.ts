@@ -223,6 +223,12 @@ export const errorTable = {
   REWARD_INVALID: row(400, 65).fix(
     'send the id of an item that was shown and a finite number within reward_min and reward_max of the task: { "prediction_id": …, "item": "a", "reward": 1 }',
   ),
+  REWARD_FAILED: row(500, 70).fix(
+    'correct the program of task: { generation: { reward } }: its default export takes { input, answer, finish_reason, facts } and returns a number from 0 to 1 in time; nothing of these answers was learned',
+  ),
+  REWARD_MISSING: row(409, 65).fix(
+    'name a program in the config of the model, task: { generation: { reward: ./check.mjs } }, and restart; or send answers with their rewards as feedback',
+  ),
   ITEM_NOT_SHOWN: row(400, 65).fix(
     'reward an item of the answer that prediction_id names: its ranking has their ids',
   ),

@@ -55,6 +55,7 @@ const routes = [
   'post /v1/models/{model}/feedback',
   'post /v1/models/{model}/forget',
   'post /v1/models/{model}/pause',
+  'post /v1/models/{model}/practice',
   'post /v1/models/{model}/predict',
   'post /v1/models/{model}/promote',
   'post /v1/models/{model}/quarantine/drop',

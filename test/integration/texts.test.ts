@@ -1,11 +1,13 @@
 /** Texts through the whole daemon: a house style taught over HTTP, thumbs, a corrected answer, kill -9, and an adapter for PEFT. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test, vi } from 'vitest'
 import { oneDaemon } from './one-daemon.ts'
 import { runCli } from '../cli/run-cli.ts'
 
 const base = fileURLToPath(new URL('../reference/tiny-causal/llama', import.meta.url))
-const daemon = oneDaemon(`
+const config = `
 server: { port: 0 }
 log: { level: warn }
 models:
@@ -16,13 +18,26 @@ models:
     train: { learning_rate: 0.02, batch: 4, replay_batch: 4, epochs: 4 }
     trigger: { policy: count, every: 4 }
     promotion: { policy: kl, most: 100 }
+  checked:
+    base: { causal: ${base} }
+    task: { generation: { max_tokens: 12, reward: ./check.mjs } }
+    adapter: { method: lora, rank: 8, alpha: 16, tail_layers: all }
+    train: { learning_rate: 0.02, batch: 4, replay_batch: 4 }
+    trigger: { policy: count, every: 4 }
   facts:
     base: { causal: ${base} }
     task: { generation: { temperature: 0, max_tokens: 24, overflow: truncate } }
     adapter: { method: lora, rank: 2, alpha: 4, tail_layers: 1 }
     trigger: { policy: count, every: 1000, rest: 0 }
     memory: { policy: retrieval, embedding: use-lite, count: 2, similarity: 0.5 }
-`)
+`
+/** The more small letters, the better; a prompt that asks for it finds the program at fault. */
+const check = `export default ({ input, answer }) =>
+  input.text === 'fail' ? NaN : (answer.match(/[a-z]/g) ?? []).length / Math.max(1, answer.length)`
+const daemon = oneDaemon((folder) => {
+  writeFileSync(join(folder, 'check.mjs'), check)
+  writeFileSync(join(folder, 'antikythera.yaml'), config)
+})
 const { post, get } = daemon
 
 interface Predicted {
@@ -86,9 +101,10 @@ test('completions change the answers, and everything says how far', async () => 
   )
   const same = { similarity: expect.closeTo(1, 5) as number, target: { completion: 'Sure!' } }
   expect(predictions[0]!.because).toMatchObject([same, same])
-  const model = await get<Model>('support')
-  expect(model.kl.per_token).toBeGreaterThan(0.1)
-  expect(model.quality.token_loss_recent).toBeLessThan(5)
+  // A trainer reports its quality less often than what it has learned.
+  const recent = async () => (await get<Model>('support')).quality.token_loss_recent
+  await expect.poll(recent).toBeLessThan(5)
+  expect((await get<Model>('support')).kl.per_token).toBeGreaterThan(0.1)
   const { stdout } = await runCli('status', 'support', '--labels', '--url', daemon.url)
   expect(stdout).toContain('loss of a token of a completion')
   const metrics = await (await fetch(`${daemon.url}/metrics`)).text()
@@ -115,6 +131,63 @@ test('thumbs, a corrected answer and a choice are learned, also after kill -9', 
   const after = await ask('Hello', position)
   expect(after.version).not.toBe(one.version)
   await vi.waitUntil(async () => (await get<Model>('support')).quality.ratings_up_recent > 0)
+})
+
+describe('practice', () => {
+  interface Practised {
+    readonly code?: string
+    readonly version: string
+    readonly answers: readonly { readonly text: string; readonly reward: number }[]
+    readonly event?: string
+    readonly position?: string
+  }
+  const practise = async (input: string, more: object = {}) =>
+    post<Practised>('checked/practice', { input, samples: 8, ...more })
+  test('teaches what the program says of the answers of the live version', async () => {
+    const prompts = ['Hello', 'Help', 'Where is it?', 'Why?']
+    const practised: Practised[] = []
+    for (const [seed, prompt] of prompts.entries()) practised.push(await practise(prompt, { seed }))
+    const small = (text: string) => (text.match(/[a-z]/g) ?? []).length / Math.max(1, text.length)
+    for (const { version, answers } of practised) {
+      expect([version, answers.length]).toEqual(['v0', 8])
+      for (const { text, reward } of answers) expect(reward).toBe(small(text))
+    }
+    const { event, position } = practised.at(-1)!
+    const { live } = await get<{ live: object }>(`checked?wait_for=${position}`)
+    expect(live).toMatchObject({ version: 'v1' })
+    expect(await get(`checked/feedback/${event}?source=practice`)).toMatchObject({
+      state: 'learned',
+    })
+    interface Rewards {
+      readonly rewards: { readonly events: number; readonly reward: number }
+    }
+    const rewards = async () => (await get<Rewards>('checked/quality')).rewards
+    const all = practised.flatMap(({ answers }) => answers.map(({ reward }) => reward))
+    const reward = all.reduce((sum, each) => sum + each, 0) / all.length
+    await expect
+      .poll(rewards)
+      .toMatchObject({ events: 4, reward: expect.closeTo(reward, 6) as number })
+  })
+
+  test('is also a command, which says how much was worth how much', async () => {
+    const file = join(daemon.folder, 'prompts.jsonl')
+    writeFileSync(file, `"Hello"\n{"input": "Why?", "facts": {"sum": 4}}\n`)
+    const flags = ['--file', file, '--samples', '4', '--url', daemon.url]
+    const { stdout } = await runCli('practise', 'checked', ...flags)
+    expect(stdout).toMatch(/^8 answers of v\d+ to 2 prompts: reward \d+\.\d %; \d prompts learned/)
+    writeFileSync(file, `"Hello"\n"fail"\n`)
+    const failed = await runCli('practise', 'checked', ...flags)
+    expect(failed.stderr).toContain('REWARD_FAILED')
+    expect(failed.stderr).toContain('line 2')
+  })
+
+  test('needs a program, and a number of answers that can be compared', async () => {
+    expect(await post('support/practice', { input: 'Hello' })).toMatchObject({
+      code: 'REWARD_MISSING',
+    })
+    expect(await practise('Hello', { samples: 1 })).toMatchObject({ code: 'REQUEST_INVALID' })
+    expect(await practise('fail')).toMatchObject({ code: 'REWARD_FAILED' })
+  })
 })
 
 describe('a memory of answers', () => {

@@ -35,6 +35,7 @@ const settings = {
   liked_weight: 0,
   correction_weight: 1,
   general_batch: 0,
+  reward_timeout: 30_000,
 } as const
 
 export function openFakeWriting(

@@ -10,7 +10,14 @@ import { fakeLanguage } from './fake-writing.ts'
 
 const task = openGeneration({
   ...{ max_tokens: 4, temperature: 1, top_p: 1, overflow: 'refuse', kl: 0, liked_weight: 0 },
-  ...{ correction_weight: 1, general_batch: 0, beta: 1, up_weight: 1, down_weight: 1 },
+  ...{
+    correction_weight: 1,
+    general_batch: 0,
+    reward_timeout: 30_000,
+    beta: 1,
+    up_weight: 1,
+    down_weight: 1,
+  },
 })
 
 /** An embedding counts letters, so the same words in another order are near. */

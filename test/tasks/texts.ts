@@ -24,6 +24,7 @@ export const { tf } = await openTensorFlow()
 export const settings: GenerationSettings = {
   ...{ beta: 0.1, up_weight: 1, down_weight: 1, liked_weight: 0, correction_weight: 1, kl: 0 },
   general_batch: 0,
+  reward_timeout: 30_000,
   ...{ max_tokens: 16, temperature: 1, top_p: 1, overflow: 'refuse' },
 }
 

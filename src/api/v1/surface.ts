@@ -16,6 +16,7 @@ import { addModelRoutes } from './routes/models.ts'
 import { addMoveRoutes } from './routes/moves.ts'
 import { addOperationRoutes } from './routes/operations.ts'
 import { addPredictRoute } from './routes/predict.ts'
+import { addPracticeRoute } from './routes/practice.ts'
 import { addRankRoute } from './routes/rank.ts'
 import { addQuarantineRoutes, addSetAsideRoutes } from './routes/set-aside.ts'
 import { addVersionRoutes } from './routes/versions.ts'
@@ -26,6 +27,7 @@ import { invariant } from '../../platform/errors.ts'
 const routes = [
   addPredictRoute,
   addRankRoute,
+  addPracticeRoute,
   addFeedbackRoutes,
   addEvaluateRoute,
   addModelRoutes,
@@ -71,6 +73,7 @@ function bodies({ example }: Pick<ModelServices, 'example'>): Readonly<Record<st
   return {
     [of('predict')]: { inputs: [input] },
     [of('rank')]: ranking(input),
+    [of('practice')]: { input },
     [of('feedback')]: { input, ...says },
     [of('evaluate')]: { rows: [{ input, ...says }] },
     [of('rollback')]: { reason: 'bad batch of feedback' },

@@ -13,6 +13,7 @@ import {
   withModel,
 } from '../flags.ts'
 import type { ChoiceFlags, ListFlags, ReceiptFlags } from '../remote/events.ts'
+import type { PractiseFlags } from '../feedback/practise.ts'
 import type { PredictFlags } from '../feedback/predict.ts'
 import type { RankFlags } from '../feedback/rank.ts'
 
@@ -68,6 +69,24 @@ export function registerRank(program: Command): void {
     .action(async (flags: RankFlags) => {
       const { rank } = await import('../feedback/rank.ts')
       await rank(flags)
+    })
+}
+
+/** `antikythera practise`: a language model answers prompts several times, and learns which answers its program prefers. */
+export function registerPractise(program: Command): void {
+  withModel(
+    program
+      .command('practise')
+      .description('let a language model answer prompts, and learn what its program rewards'),
+  )
+    .option('-f, --file <path>', 'a prompt a line; JSONL with input and facts; - = stdin', '-')
+    .option('--chat', 'each text is a message to answer; absent = a text that it continues')
+    .option('--samples <count>', 'answers to each prompt', wholeNumber, 8)
+    .option('--rounds <count>', 'how often all prompts are practised', wholeNumber, 1)
+    .option('--max-tokens <count>', 'most tokens of an answer; absent: of the task', wholeNumber)
+    .action(async (model: string | undefined, flags: PractiseFlags) => {
+      const { practise } = await import('../feedback/practise.ts')
+      await practise(aboutModel(model, flags))
     })
 }
 

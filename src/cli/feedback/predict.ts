@@ -9,7 +9,7 @@ import { tableRows } from './csv.ts'
 import { inputIn } from './payload-flags.ts'
 import { formatOf, type FileFormat } from './file-format.ts'
 import { percent, print, short } from '../print.ts'
-import { jsonLines, openLines, textOf } from './read-lines.ts'
+import { asJson, jsonLines, openLines, textOf } from './read-lines.ts'
 import { withoutRows } from './send-event.ts'
 
 export interface PredictFlags extends ClientFlags {
@@ -84,8 +84,9 @@ function pairsOf(sides: readonly string[]): readonly Json[] {
   )
 }
 
-function said(input: Json, { chat }: PredictFlags): Json {
-  if (chat !== true || typeof input !== 'string') return input
+/** A text as what a user says, where that is asked for. */
+export function said(input: Json, chat = false): Json {
+  if (!chat || typeof input !== 'string') return input
   return { messages: [{ role: 'user', content: input }] }
 }
 
@@ -102,14 +103,6 @@ async function* inputsOf({ file = '-', format }: PredictFlags): AsyncGenerator<A
     yield { input: isJson ? asJson(text, line) : text, line }
 }
 
-function asJson(text: string, line: number): Json {
-  try {
-    return JSON.parse(text) as Json
-  } catch (cause) {
-    throw failure('USAGE', `line ${line} is no JSON: ${text.slice(0, 80)}`, { cause })
-  }
-}
-
 /** Returns the inputs that are left to ask: none. */
 async function askAll(
   { api }: Connection,
@@ -122,7 +115,7 @@ async function askAll(
     const more = defined({ version, at, without, because })
     try {
       const answer = await api.predict(
-        inputs.map((input) => said(input, flags)),
+        inputs.map((input) => said(input, flags.chat)),
         more,
       )
       print(flags.json, answer, () => linesOf(answer, block))

@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import { CodedError } from '../../contracts/core.ts'
+import { CodedError, type Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 
 /**
@@ -114,6 +114,15 @@ export async function* jsonLines(stream: Readable): AsyncGenerator<SizedLine> {
         skipped = 0
       }
     }
+  }
+}
+
+/** One line of JSONL. */
+export function asJson(text: string, line: number): Json {
+  try {
+    return JSON.parse(text) as Json
+  } catch (cause) {
+    throw failure('USAGE', `line ${line} is no JSON: ${text.slice(0, 80)}`, { cause })
   }
 }
 

@@ -1,4 +1,5 @@
 /** A served model as the services see it: predict, hold a version, follow a move, report the state. */
+import type { Json } from '../../contracts/core.ts'
 import type { LanguageModel } from '../../contracts/base.ts'
 import type { Input } from '../../contracts/event.ts'
 import type { Lesson, TextSettings } from '../../contracts/text-task.ts'
@@ -73,8 +74,26 @@ export interface TextWriting {
   readonly predictions: PredictionLog
   readonly predictionId: () => string
   readonly metrics: Pick<Metrics, 'count'>
+  /** Says what answers are worth; absent = nothing does. */
+  readonly reward?: AnswerRewards | undefined
   /** Stored answers that stand before a prompt; absent = none are stored. */
   readonly lessons?: LessonSearch | undefined
+}
+
+/** What a user's program says of answers. */
+export interface AnswerRewards {
+  /** In the order of the answers, asked at once. Throws `REWARD_FAILED`, and then no answer has a reward. */
+  worth(facts: readonly JudgedAnswer[]): Promise<readonly number[]>
+}
+
+export interface JudgedAnswer {
+  /** As an event has it. */
+  readonly input: Json
+  readonly answer: string
+  /** `length`: it was cut. */
+  readonly finish_reason: 'stop' | 'length'
+  /** What the request says beside its input, such as the right result. */
+  readonly facts: Json
 }
 
 /** The lessons of the versions that are loaded. */

@@ -14,6 +14,7 @@ import { EvaluationService } from './evaluation-service.ts'
 import { openForgetService, type ForgetService } from './forget-service.ts'
 import type { GenerationService } from './generation/contract.ts'
 import { openGenerationService } from './generation/generation-service.ts'
+import { openPractice, type PracticeService } from './generation/practice.ts'
 import { openLearningService, type LearningService } from './learning-service.ts'
 import { promote, refuseTainted, rollBack, type MoveResult, type RollbackOptions } from './moves.ts'
 import { openPredictionService, type PredictionService } from './prediction-service.ts'
@@ -34,6 +35,8 @@ export interface ModelServices extends Pick<
   readonly predictions: PredictionService
   /** Present if its answers are texts; `predictions` then answers nothing. */
   readonly generation?: GenerationService
+  /** Present if a program says what its texts are worth. */
+  readonly practice?: PracticeService
   /** Present if its answers are orders of candidates. */
   readonly rankings?: RankingService
   /** On a base of text. */
@@ -99,6 +102,14 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
   const forgetTasks = async () => pages.forgetTasks()
   const movable = { name, registry, live, feedback, forgetTasks, ...(texts && { texts }) }
   const predictions = openPredictionService({ model: name, live, versions, pages, ...around })
+  const until: PredictionService['until'] = async (fresh, signal) =>
+    predictions.until(fresh, signal)
+  const gate = openFeedbackGate({ model: name, feedback, trainer, trigger: () => model.trigger })
+  const generation =
+    texts &&
+    openGenerationService({
+      ...{ ...texts, ...around, model: name, task: model.task, live, versions, until },
+    })
   const refuse = async (version: string, undone: boolean | undefined) => {
     await refuseTainted(version, movable)
     await versions.refuseUndone(version, undone)
@@ -107,12 +118,13 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
     ...{ name, base, method, task: model.task },
     ...(model.example && { example: model.example }),
     predictions,
-    ...(texts && {
-      generation: openGenerationService({
-        ...{ ...texts, ...around, model: name, task: model.task, live, versions },
-        until: async (fresh, signal) => predictions.until(fresh, signal),
+    ...(generation && { generation }),
+    ...(generation &&
+      texts.reward && {
+        practice: openPractice({
+          ...{ generation, feedback: gate, language: texts.language, reward: texts.reward },
+        }),
       }),
-    }),
     ...(model.ranking &&
       model.answering &&
       model.task.choices && {
@@ -125,8 +137,7 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
             task: model.task,
             live,
           },
-          ...{ feedback, choices: model.task.choices },
-          until: async (fresh, signal) => predictions.until(fresh, signal),
+          ...{ feedback, choices: model.task.choices, until },
         }),
       }),
     ...(model.embeddings && {
@@ -137,7 +148,7 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
         ...{ ...model.answering, ...around, model: name, task: model.task, live, texts },
       }),
     }),
-    feedback: openFeedbackGate({ model: name, feedback, trainer, trigger: () => model.trigger }),
+    feedback: gate,
     receipts: openReceipts(model.receipts, around),
     learning: openLearningService(model, pages, trainer),
     forgetting: openForgetService(model, pages, around),

@@ -74,6 +74,9 @@ export function openGeneration(settings: GenerationSettings): Task<TextTarget, T
       ...(settings.general_batch > 0 && {
         general: { batch: settings.general_batch, rows: generalRows },
       }),
+      ...(settings.reward !== undefined && {
+        reward: { program: settings.reward, timeoutMs: settings.reward_timeout },
+      }),
       usual: {
         maxTokens: settings.max_tokens,
         temperature: settings.temperature,

@@ -61,6 +61,15 @@ export const generationSettings = {
     default: 1,
     description: 'the same for the share of probability that tokens are drawn from',
   },
+  reward: {
+    type: 'path',
+    description:
+      'a module whose default export says what an answer is worth, from 0 to 1: ({ input, answer }) => number; for practice',
+  },
+  reward_timeout: {
+    ...{ type: 'duration', minimum: 100, maximum: 3_600_000, default: '30s' },
+    description: 'how long it may take for the answers to one input',
+  },
   overflow: {
     type: 'choice',
     options: ['refuse', 'truncate'],
