@@ -75,6 +75,13 @@ test('it is shown as asked from the answer on, before the trainer has read it', 
   expect(await service.list(9)).toHaveLength(2)
 })
 
+test('it is listed once, as on its way, while its certificate is written and the checkpoint has not said so', async () => {
+  const request = '20250601000000-0'
+  const service = waiting({ tasks: [{ asked: { request }, stage: 'rebuilding' }] })
+  const listed = (await service.list(9)).filter((each) => each.request === request)
+  expect(listed).toMatchObject([{ state: 'rebuilding' }])
+})
+
 test('one that was done long ago is not asked again where its certificate was removed', async () => {
   await expect(waiting({}).find('20250101000000-a')).rejects.toMatchObject({
     code: 'FORGET_UNKNOWN',

@@ -93,7 +93,11 @@ export function openForgetService(
         Promise.all([pages.forgetTasks(), pages.certificates(limit)]),
       )
       const open = tasks.filter(isOpen).toReversed()
-      const done = certificates.map((each) => doneOf(each, model))
+      // As below: the certificate of an open one is not final.
+      const names = open.map((task) => task.asked.request)
+      const done = certificates
+        .map((each) => doneOf(each, model))
+        .filter((each) => !names.includes(each.request))
       const asking = (await unread(tasks)).map(asked)
       return [...asking, ...open.map(shown), ...done].slice(0, limit)
     },
