@@ -130,8 +130,8 @@ function modelAt(http: Http, name: string) {
     rank: async (body: RankedChoice) => post<Ranking>(body, 'rank'),
     /** One event, `{ events }`, or lines of events as JSON. */
     feedback: async (events: object | Lines) => post<FeedbackAnswer>(events, 'feedback'),
-    /** A language model answers several times, and learns which answers its program prefers. */
-    practise: async (
+    /** A language model answers several times, and learns what its answers are worth. */
+    practice: async (
       body: Omit<PracticeBody, 'input' | 'facts'> & { readonly input: Json; readonly facts?: Json },
     ) => post<Practice>(body, 'practice'),
     evaluate: async (

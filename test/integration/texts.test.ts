@@ -173,10 +173,10 @@ describe('practice', () => {
     const file = join(daemon.folder, 'prompts.jsonl')
     writeFileSync(file, `"Hello"\n{"input": "Why?", "facts": {"sum": 4}}\n`)
     const flags = ['--file', file, '--samples', '4', '--url', daemon.url]
-    const { stdout } = await runCli('practise', 'checked', ...flags)
+    const { stdout } = await runCli('practice', 'checked', ...flags)
     expect(stdout).toMatch(/^8 answers of v\d+ to 2 prompts: reward \d+\.\d %; \d prompts learned/)
     writeFileSync(file, `"Hello"\n"fail"\n`)
-    const failed = await runCli('practise', 'checked', ...flags)
+    const failed = await runCli('practice', 'checked', ...flags)
     expect(failed.stderr).toContain('REWARD_FAILED')
     expect(failed.stderr).toContain('line 2')
   })

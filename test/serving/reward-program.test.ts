@@ -57,6 +57,13 @@ describe('says REWARD_FAILED where it', () => {
     ['has no default export', 'export const reward = 1', 'no function'],
     ['is no module', 'export default (', 'Unexpected'],
     ['throws', 'export default () => { throw new Error("no such key") }', 'no such key'],
+    ['throws a text', 'export default () => { throw "no key" }', 'no key'],
+    ['throws a text while it is loaded', 'throw "no key"', 'no key'],
+    [
+      'throws nothing',
+      'export default () => { setImmediate(() => { throw null }); return new Promise(() => {}) }',
+      'null',
+    ],
     ['returns NaN', 'export default () => NaN', 'returned NaN, not a number from 0 to 1'],
     ['returns too much', 'export default () => 100', 'returned 100, not a number from 0 to 1'],
     ['returns nothing', 'export default () => {}', 'returned undefined'],

@@ -13,7 +13,7 @@ import {
   withModel,
 } from '../flags.ts'
 import type { ChoiceFlags, ListFlags, ReceiptFlags } from '../remote/events.ts'
-import type { PractiseFlags } from '../feedback/practise.ts'
+import type { PracticeFlags } from '../feedback/practice.ts'
 import type { PredictFlags } from '../feedback/predict.ts'
 import type { RankFlags } from '../feedback/rank.ts'
 
@@ -72,11 +72,11 @@ export function registerRank(program: Command): void {
     })
 }
 
-/** `antikythera practise`: a language model answers prompts several times, and learns which answers its program prefers. */
-export function registerPractise(program: Command): void {
+/** `antikythera practice`: a language model answers prompts several times, and learns what a program thinks of its answers. */
+export function registerPractice(program: Command): void {
   withModel(
     program
-      .command('practise')
+      .command('practice')
       .description('let a language model answer prompts, and learn what its program rewards'),
   )
     .option('-f, --file <path>', 'a prompt a line; JSONL with input and facts; - = stdin', '-')
@@ -84,9 +84,15 @@ export function registerPractise(program: Command): void {
     .option('--samples <count>', 'answers to each prompt', wholeNumber, 8)
     .option('--rounds <count>', 'how often all prompts are practised', wholeNumber, 1)
     .option('--max-tokens <count>', 'most tokens of an answer; absent: of the task', wholeNumber)
-    .action(async (model: string | undefined, flags: PractiseFlags) => {
-      const { practise } = await import('../feedback/practise.ts')
-      await practise(aboutModel(model, flags))
+    .option(
+      '--retry-seconds <seconds>',
+      'how long to wait until eight prompts are learned',
+      positiveNumber,
+      900,
+    )
+    .action(async (model: string | undefined, flags: PracticeFlags) => {
+      const { practice } = await import('../feedback/practice.ts')
+      await practice(aboutModel(model, flags))
     })
 }
 

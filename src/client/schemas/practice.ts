@@ -4,7 +4,7 @@ import type { Json } from '../../contracts/core.ts'
 import { integer, text } from './parts.ts'
 import { Answered } from './predict.ts'
 
-const USUAL_ANSWERS = 8
+export const USUAL_ANSWERS = 8
 
 /** `least` and `most`: how many answers an event can compare. */
 export const practiceBody = ([least, most]: readonly [number, number]) =>

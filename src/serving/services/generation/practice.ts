@@ -6,7 +6,6 @@ import { randomUUID } from 'node:crypto'
 import type { Json } from '../../../contracts/core.ts'
 import type { Input } from '../../../contracts/event.ts'
 import type { RewardedAnswer } from '../../../payloads/signals/answers.ts'
-import { failure } from '../../../platform/errors.ts'
 import type { AnswerRewards, TextWriting } from '../../live/contract.ts'
 import type { FeedbackGate } from '../feedback/feedback-gate.ts'
 import type { Generation, GenerationService } from './contract.ts'
@@ -18,6 +17,8 @@ export interface PracticeRequest {
   readonly temperature: number
   readonly maxTokens?: number | undefined
   readonly seed?: number | undefined
+  /** Event sources that the caller may name; absent = all. */
+  readonly sources?: readonly string[] | undefined
   readonly signal: AbortSignal
 }
 
@@ -46,7 +47,7 @@ export function openPractice({
   feedback,
 }: PracticeOptions): PracticeService {
   return {
-    async practise({ input, facts, samples, temperature, maxTokens, seed, signal }) {
+    async practise({ input, facts, samples, temperature, maxTokens, seed, sources, signal }) {
       feedback.checkLearns()
       const written = await generation.generate({
         ...{ inputs: [input], n: samples, temperature, topP: 1, maxTokens, seed, signal },
@@ -73,7 +74,7 @@ export function openPractice({
       if (new Set(learned.map(({ reward: each }) => each)).size < 2) return shown
       const event = { id: randomUUID(), source: SOURCE, input: given, answers: learned }
       const bytes = new TextEncoder().encode(JSON.stringify(event))
-      const { rejected, position } = await feedback.give([{ bytes }], {})
+      const { rejected, position } = await feedback.give([{ bytes }], { sources })
       const [refused] = rejected
       if (refused !== undefined) throw refused.error
       return { ...shown, event: { id: event.id, position } }
@@ -100,13 +101,4 @@ async function wholeTexts(
     if (finish !== undefined) finishes[index] = finish
   }
   return texts.map((text, at) => ({ text, finish_reason: finishes[at] ?? 'stop' }))
-}
-
-/** Throws `REWARD_MISSING` for a model that has no program. */
-export function practiceOf(model: {
-  readonly name: string
-  readonly practice?: PracticeService | undefined
-}): PracticeService {
-  if (model.practice !== undefined) return model.practice
-  throw failure('REWARD_MISSING', `nothing says what answers of ${model.name} are worth`)
 }

@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { RewardSettings } from '../../../contracts/text-task.ts'
 import { entryUrl } from '../../../platform/entry.ts'
-import { failure, invariant } from '../../../platform/errors.ts'
+import { failure } from '../../../platform/errors.ts'
 import type { AnswerRewards, JudgedAnswer } from '../../live/contract.ts'
 
 export type JudgedReply = { readonly reward: number } | { readonly fault: string }
@@ -21,6 +21,8 @@ const MEMORY_MIB = 256
 interface OpenThread {
   readonly worker: Worker
   readonly waiting: Map<number, (outcome: readonly JudgedReply[] | Error) => void>
+  /** Says that it is of no more use. */
+  readonly gone: () => void
 }
 
 export class RewardProgram implements AnswerRewards {
@@ -38,7 +40,7 @@ export class RewardProgram implements AnswerRewards {
   }
 
   async worth(facts: readonly JudgedAnswer[]): Promise<readonly number[]> {
-    const { worker, waiting } = await this.#open()
+    const { worker, waiting, gone } = await this.#open()
     const id = (this.#asked += 1)
     const replies = await this.#inTime(
       new Promise<readonly JudgedReply[]>((resolve, reject) => {
@@ -48,7 +50,14 @@ export class RewardProgram implements AnswerRewards {
         })
         worker.postMessage({ id, facts })
       }),
-    ).finally(() => waiting.delete(id))
+    )
+      // It may be busy for ever: the next request has another thread.
+      .catch((error: unknown) => {
+        gone()
+        void worker.terminate()
+        throw error
+      })
+      .finally(() => waiting.delete(id))
     return replies.map((reply, at) => {
       if ('reward' in reply) return reply.reward
       throw this.#failed(`of answer ${at}: ${reply.fault}`)
@@ -71,7 +80,6 @@ export class RewardProgram implements AnswerRewards {
     return started
   }
 
-  /** `gone`: called once it is of no more use. */
   async #started(gone: () => void): Promise<OpenThread> {
     const worker = new Worker(entryUrl('src/serving/services/generation/reward-worker.ts'), {
       workerData: pathToFileURL(this.#settings.program).href,
@@ -96,9 +104,8 @@ export class RewardProgram implements AnswerRewards {
             else waiting.get(reply.id)?.(reply.replies)
           })
         }),
-        worker,
       )
-      return { worker, waiting }
+      return { worker, waiting, gone }
     } catch (error) {
       gone()
       void worker.terminate()
@@ -106,13 +113,12 @@ export class RewardProgram implements AnswerRewards {
     }
   }
 
-  async #inTime<Outcome>(work: Promise<Outcome>, starting?: Worker): Promise<Outcome> {
+  async #inTime<Outcome>(work: Promise<Outcome>): Promise<Outcome> {
     const { timeoutMs } = this.#settings
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
         reject(this.#failed(`it did not answer within ${timeoutMs} ms (reward_timeout)`))
-        if (starting === undefined) void this.close()
       }, timeoutMs)
     })
     try {
@@ -128,8 +134,9 @@ export class RewardProgram implements AnswerRewards {
   }
 }
 
+/** A program may throw anything. */
 function faultOf(error: unknown): string {
-  invariant(error instanceof Error, 'a thread ends with an error')
-  const isFull = (error as { readonly code?: unknown }).code === 'ERR_WORKER_OUT_OF_MEMORY'
+  if (!(error instanceof Error)) return `it threw ${String(error)}`
+  const isFull = 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY'
   return isFull ? `it takes more than ${MEMORY_MIB} MiB of memory` : error.message
 }

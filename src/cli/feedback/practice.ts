@@ -11,13 +11,15 @@ import { said } from './predict.ts'
 import { asJson, jsonLines, openLines } from './read-lines.ts'
 import { withoutRows } from './send-event.ts'
 
-export interface PractiseFlags extends ClientFlags {
+export interface PracticeFlags extends ClientFlags {
   /** A prompt a line: a text, or JSON with `input` and, for the program, `facts`. */
   readonly file?: string
   readonly chat?: boolean
   readonly samples: number
   readonly rounds: number
   readonly maxTokens?: number
+  /** How long a lot may take to be learned. */
+  readonly retrySeconds: number
 }
 
 interface Prompt {
@@ -29,7 +31,7 @@ interface Prompt {
 /** Prompts whose answers one version writes. */
 const LOT = 8
 
-export async function practise(flags: PractiseFlags): Promise<void> {
+export async function practice(flags: PracticeFlags): Promise<void> {
   const { file = '-', rounds } = flags
   const prompts = await promptsOf(flags)
   if (prompts.length === 0) throw withoutRows(file)
@@ -42,14 +44,14 @@ export async function practise(flags: PractiseFlags): Promise<void> {
 async function practiseLot(
   connected: Connection,
   lot: readonly Prompt[],
-  flags: PractiseFlags & { readonly round: number },
+  flags: PracticeFlags & { readonly round: number },
 ): Promise<void> {
-  const { samples, maxTokens, round, rounds, json, timeout } = flags
+  const { samples, maxTokens, round, rounds, json, retrySeconds } = flags
   const practised: Practice[] = []
   for (const { input, facts, line } of lot)
     try {
       practised.push(
-        await connected.api.practise({
+        await connected.api.practice({
           ...{ input, samples },
           ...(facts !== undefined && { facts }),
           ...(maxTokens !== undefined && { max_tokens: maxTokens }),
@@ -60,7 +62,7 @@ async function practiseLot(
       throw withDetails(error, { line }, `line ${line}: ${error.message}`)
     }
   const position = practised.findLast((each) => each.position !== undefined)?.position
-  const outcome = await waitForLearned(connected, position, timeout)
+  const outcome = await waitForLearned(connected, position, retrySeconds)
   const answers = practised.flatMap((each) => each.answers)
   const reward = answers.reduce((sum, each) => sum + each.reward, 0) / answers.length
   const learned = practised.filter(({ event }) => event !== undefined).length
@@ -79,7 +81,7 @@ async function practiseLot(
   ])
 }
 
-async function promptsOf({ file = '-', chat }: PractiseFlags): Promise<readonly Prompt[]> {
+async function promptsOf({ file = '-', chat }: PracticeFlags): Promise<readonly Prompt[]> {
   const { stream } = await openLines(file)
   const isJson = /\.(jsonl|ndjson)$/i.test(file)
   const prompts: Prompt[] = []
