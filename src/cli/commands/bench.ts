@@ -37,6 +37,7 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
   lm: [
     'train',
     'decode',
+    'prefixes',
     'preferences',
     'thumbs',
     'summaries',

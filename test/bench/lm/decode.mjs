@@ -2,11 +2,11 @@
  * How fast answers are written: SmolLM2-135M, one text and eight at once, with and without LoRA, beside node-llama-cpp on the same
  * weights in a like width: float32 beside float32, 8 bits beside Q8_0. All with one thread; the sides take turns.
  *
- *   npm run bench -- lm decode [--rounds 3] [--tokens 24] [--only base,top,all,int8,schema,prefix] [--fresh]
+ *   npm run bench -- lm decode [--rounds 3] [--tokens 24] [--only base,top,all,int8,schema] [--fresh]
  *
  * CPU time is what a busy machine changes least; of both clocks it is the median of the rounds. The peer is installed
  * into the cache of benches, and is no dependency. `schema` has no peer: the same texts free, bounded by a JSON Schema that is new, and
- * by it once more. Nor has `prefix`, which is in prefixes.mjs.
+ * by it once more.
  */
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -25,14 +25,13 @@ import { cpuTime, machine, median, round, say } from '../lib/figures.mjs'
 import { ggufOf } from './gguf.mjs'
 import { PEER, peerModule } from './llama-cpp.mjs'
 import { lossesOf } from './loss.mjs'
-import { prefixes } from './prefixes.mjs'
 import { openResults } from '../lib/results.mjs'
 
 const cache = userCache()
 const FILE = join(cache, 'models', 'smollm2', 'SmolLM2-135M-Instruct.Q4_1.gguf')
 const QUESTION = 'Explain in one paragraph how a tide comes about.'
 const LONG = `${'The moon pulls at the water of the sea, and the water follows it. '.repeat(16)}Sum it up.`
-const lora = (tail_layers, roles) => ({
+export const lora = (tail_layers, roles) => ({
   ...{ method: 'lora', rank: 8, alpha: 16, tail_layers },
   ...(roles && { target_modules: roles }),
 })
@@ -60,7 +59,6 @@ const sides = {
   all: { config: lora('all', ['query', 'value']) },
   int8: { config: lora(4), isQuantized: true, width: 'q8_0' },
   schema: { config: lora(4), work: bounded },
-  prefix: { config: lora(4), work: prefixes },
 }
 
 export async function measure(words) {

@@ -1,17 +1,23 @@
 /**
  * The time to the first token where keys and values of earlier texts are kept: 60 questions under one system prompt, asked
  * twice, and by an engine that keeps nothing. What a miss costs: prompts that share no beginning, by both engines in turns.
+ * LoRA on the top four layers of SmolLM2-135M, float32, one thread.
+ *
+ *   npm run bench -- lm prefixes [--rounds 3] [--fresh]
  */
+import { parseArgs } from 'node:util'
+import { openBase } from '../../../dist/src/config/model-parts.js'
 import { systemClock } from '../../../dist/src/platform/clock.js'
 import { openMetrics } from '../../../dist/src/platform/metrics.js'
 import { methods, tasks } from '../../../dist/src/plugins.js'
 import { DecodeScheduler } from '../../../dist/src/serving/engine/decode-scheduler.js'
 import { DecodingEngine } from '../../../dist/src/serving/engine/decoding-engine.js'
-import { cpuTime, median, round, say } from '../lib/figures.mjs'
-import { versionOf } from './decode.mjs'
+import { cpuTime, machine, median, round, say } from '../lib/figures.mjs'
+import { openResults } from '../lib/results.mjs'
+import { lora, versionOf } from './decode.mjs'
 
 const QUESTIONS = 60
-/** Prompts of which nothing is kept, of each engine and round. */
+/** Prompts without a kept prefix, of each engine and round. */
 const MISSES = 8
 const TOPICS = [
   'watch',
@@ -38,7 +44,25 @@ const RULES =
   'Keep to one paragraph, in plain words, without a list. Promise no date that you do not know. '
 const SYSTEM = `You answer the letters of a support desk. ${RULES.repeat(8)}`
 
-export async function prefixes(base, { config }, { rounds }) {
+export async function measure(words) {
+  const { values } = parseArgs({
+    args: words,
+    options: {
+      rounds: { type: 'string', default: '3' },
+      fresh: { type: 'boolean', default: false },
+    },
+  })
+  const results = openResults('lm-prefixes', { machine: machine(), fresh: values.fresh })
+  const settings = { rounds: Number(values.rounds), threads: 1 }
+  const base = await openBase('smollm2')
+  const figures = await results.run('smollm2', settings, async () => firstTokens(base, settings))
+  const rows = [{ name: 'smollm2', ...figures }]
+  results.show(rows)
+  return { rows }
+}
+
+async function firstTokens(base, { rounds }) {
+  const config = lora(4)
   const limits = {
     ...{ generation_texts: 8, generation_queue: 64, generation_queue_tokens: 65_536 },
     generation_cache_bytes: 2 ** 30,

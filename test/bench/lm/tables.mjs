@@ -4,6 +4,7 @@ import { finish, machine } from '../lib/figures.mjs'
 const TABLES = [
   'train',
   'decode',
+  'prefixes',
   'preferences',
   'thumbs',
   'summaries',

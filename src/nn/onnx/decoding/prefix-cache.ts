@@ -46,7 +46,7 @@ export class PrefixCache {
     return length
   }
 
-  /** Keeps the positions of a sequence, of which these are the tokens, if they find place within `mostBytes`. */
+  /** Keeps the positions of a sequence with these tokens, if they find place within `mostBytes`. */
   keep(
     adapter: string,
     ids: Int32Array,
