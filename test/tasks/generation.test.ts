@@ -58,9 +58,12 @@ test.each<[FeedbackSignal, string]>([
   expect(thrown(() => task.admit(signal)).code).toBe(code)
 })
 
-test('a rating of an answer that was not served is refused', () => {
-  const error = thrown(() => task.target({ kind: 'rating', rating: 1 }, undefined, []))
-  expect(error.code).toBe('RATING_NEEDS_PREDICTION')
+test.each([
+  ['was not served', undefined, false, 'RATING_NEEDS_PREDICTION'],
+  ['was cut before it said anything', '', true, 'EVENT_INVALID'],
+] as const)('a rating of an answer that %s is refused', (_, served, wasCut, code) => {
+  const error = thrown(() => task.target({ kind: 'rating', rating: 1 }, served, [], wasCut))
+  expect(error.code).toBe(code)
 })
 
 test.each([
@@ -154,6 +157,15 @@ describe('tokens', () => {
     const right = [...prompt, ...idsOf('Yes.'), end]
     expect(encoded(correction, true)).toEqual([...right, ...rated])
     expect(encoded(correction, false)).toEqual([...right, ...rated, end])
+  })
+
+  test('of an answer without text, when it is rated, are its end alone', () => {
+    const target = task.target({ kind: 'rating', rating: -1 }, '', [])
+    const encoded = task.texts!.encode(asked('Hello'), target, to(64))
+    expect([...encoded.data]).toEqual([...prompt, end])
+    expect(encoded).toMatchObject({
+      sequences: [{ length: prompt.length + 1, answerFrom: prompt.length }],
+    })
   })
 
   test('of a correction that counts as its text alone are those of its text, and none of the base is asked', () => {

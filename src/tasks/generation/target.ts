@@ -42,8 +42,11 @@ export function targetOf(signal: Payload, served: string | undefined, wasCut = f
       : { kind: 'correction', completion: text, rejected: served, ...cut }
   }
   invariant(isOf(signal, rating), 'other signals were refused')
-  if (served === undefined || served === '')
+  if (served === undefined)
     throw failure('RATING_NEEDS_PREDICTION', 'the rating refers to an answer that was not served')
+  // What is rated of an answer without text is its end.
+  if (served === '' && wasCut)
+    throw failure('EVENT_INVALID', 'the answer that was rated was cut before its first character')
   return { ...signal, completion: served, ...cut }
 }
 
