@@ -5,16 +5,14 @@ import { openReceiptReader, type ReceiptReader } from '../checkpoint/event-log/r
 import { openForgetPages } from '../checkpoint/certificates.ts'
 import { openSetAsidePages } from '../checkpoint/set-aside-pages.ts'
 import { jointForgetPages, jointSetAside } from '../checkpoint/shard-pages.ts'
-import { exampleOf, folderOf, modelOf, openBase, openTask } from '../config/model-parts.ts'
+import { exampleOf, folderOf, modelOf, openTask } from '../config/model-parts.ts'
 import { openPolicies, openPolicy, triggerHint } from '../config/plugins/open-policy.ts'
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import { shardsOf } from '../config/shards.ts'
 import type { Config } from '../config/config.ts'
 import type { Task } from '../contracts/task.ts'
 import { jointWatch } from '../evaluation/release-decisions.ts'
-import { withoutLanguage } from '../intake/encode-example.ts'
-import { invariant, failure } from '../platform/errors.ts'
-import { openTrunkEngine } from '../nn/onnx/trunk-engine.ts'
+import { failure } from '../platform/errors.ts'
 import { RetryPolicy } from '../platform/retry.ts'
 import { storeSizes } from '../platform/store/store-space.ts'
 import {
@@ -24,8 +22,6 @@ import {
   openEngines,
   type EngineOfBase,
 } from '../serving/engine/engine-set.ts'
-import { Lessons } from '../serving/services/generation/retrieval.ts'
-import { RewardProgram } from '../serving/services/generation/reward-program.ts'
 import { brokenLive, openFollowedModel } from '../serving/live/followed-model.ts'
 import type { LiveModel } from '../serving/live/contract.ts'
 import { openLiveModel, type LiveModelOptions } from '../serving/live/live-model.ts'
@@ -35,6 +31,7 @@ import type { ServedModel } from '../serving/services/served-model.ts'
 import type { Base } from '../contracts/base.ts'
 import type { DaemonContext, KnownModel, OpenModel } from './context.ts'
 import { openFeedback, httpSourceName } from './open-feedback.ts'
+import { openTexts } from './open-texts.ts'
 
 export async function followOnly(context: DaemonContext, model: KnownModel): Promise<ServedModel> {
   const { clock, log, config } = context
@@ -94,8 +91,8 @@ export async function serve(
   )
   const { method } = modelOf(context.config, name).adapter
   const watch = openErrorWatch(context, name)
-  const lessons =
-    writer && (await faults.try('model', async () => openLessons(context, model, task), noLessons))
+  const texts = writer && (await openTexts(context, { ...model, writer, task, predictionId }))
+  const lessons = texts?.lessons
   const answering = lessons ? { ...serving, engine: lessons.beside(serving.engine) } : serving
   const open = () => openLive(context, model, answering, (attempt) => watch.observe(attempt))
   const live = await faults.try('model', open, brokenLive)
@@ -107,10 +104,6 @@ export async function serve(
   const { setAside, forgets } = pagesOf(context.config, name, task)
   // In a fleet the checkpoint here may be old; the trainer of the model undoes what it must.
   const forgetTasks = context.sharing === undefined && { forgetTasks: async () => forgets.tasks() }
-  const texts = writer && {
-    ...textsOf(context, model, writer, task),
-    ...{ lessons, reward: rewardOf(context, name, task) },
-  }
   watch.begin({ name, registry, live, feedback, ...forgetTasks, ...(texts && { texts }) })
   context.atEnd(async () => watch.settled())
   return {
@@ -153,58 +146,6 @@ export async function serve(
       embeddings: { engine: embedder, base, maxTokens: modelOf(context.config, name).max_tokens },
     }),
   }
-}
-
-/** Undefined if the model keeps no answers. */
-async function openLessons(
-  context: DaemonContext,
-  { name, base: { language } }: OpenModel,
-  { texts }: Task,
-): Promise<Lessons | undefined> {
-  const { config } = context
-  const { memory } = modelOf(config, name)
-  const policy = openPolicy('memory', pluginsOf(config).policies.memory, memory).retrieval
-  if (policy === undefined || texts === undefined || language === undefined) return undefined
-  // The rules of the config know its name.
-  const embedding = policy.embedding as Parameters<typeof openBase>[0]
-  const base = await openBase(embedding, pluginsOf(config))
-  const trunk = await openTrunkEngine(base, base.network.layers, { workers: 1, threads: 1 })
-  context.atEnd(async () => trunk.close())
-  return new Lessons({ policy, recall: texts.recall, language, base, trunk })
-}
-
-const noLessons = () => undefined
-
-/** The log says at once if the program cannot be loaded; answers need none. */
-function rewardOf(
-  context: DaemonContext,
-  model: string,
-  { texts }: Task,
-): RewardProgram | undefined {
-  if (texts?.reward === undefined) return undefined
-  const program = new RewardProgram(texts.reward)
-  context.atEnd(async () => program.close())
-  program.load().catch((err: unknown) => {
-    context.log.error(
-      { model, err },
-      'nothing can be practised: the program that rewards answers fails',
-    )
-  })
-  return program
-}
-
-/** How a language model answers requests that ask for a text. */
-function textsOf(
-  { metrics }: DaemonContext,
-  { base, predictions }: OpenModel,
-  { scheduler }: WriterOfBase,
-  task: Task,
-) {
-  const { language } = base
-  if (language === undefined) throw withoutLanguage(base)
-  invariant(task.texts, 'a model that writes texts without a task for them')
-  const { usual } = task.texts
-  return { language, usual, scheduler, predictions, predictionId, metrics }
 }
 
 function openErrorWatch({ config, metrics, log }: DaemonContext, model: string): ErrorWatch {

@@ -38,40 +38,10 @@ const storages = {
       to[first] = widened.getFloat32(0)
     },
   },
-  2: {
-    name: 'Q4_0',
-    values: BLOCK,
-    bytes: 18,
-    read(view, at, to, first) {
-      const d = halfAt(view, at)
-      nibbles(view, at + 2, to, first, d, -8 * d)
-    },
-  },
-  3: {
-    name: 'Q4_1',
-    values: BLOCK,
-    bytes: 20,
-    read: (view, at, to, first) => {
-      nibbles(view, at + 4, to, first, halfAt(view, at), halfAt(view, at + 2))
-    },
-  },
-  6: {
-    name: 'Q5_0',
-    values: BLOCK,
-    bytes: 22,
-    read(view, at, to, first) {
-      const d = halfAt(view, at)
-      fiveBits(view, at + 2, to, first, d, -16 * d)
-    },
-  },
-  7: {
-    name: 'Q5_1',
-    values: BLOCK,
-    bytes: 24,
-    read: (view, at, to, first) => {
-      fiveBits(view, at + 4, to, first, halfAt(view, at), halfAt(view, at + 2))
-    },
-  },
+  2: centred('Q4_0', 18, nibbles, 8),
+  3: shifted('Q4_1', 20, nibbles),
+  6: centred('Q5_0', 22, fiveBits, 16),
+  7: shifted('Q5_1', 24, fiveBits),
   8: {
     name: 'Q8_0',
     values: BLOCK,
@@ -90,6 +60,29 @@ const storages = {
   },
   ...superblocks,
 } as const satisfies Readonly<Record<number, Storage>>
+
+type ReadSteps = typeof nibbles
+
+/** x = d · (q − middle). */
+function centred(name: string, bytes: number, readSteps: ReadSteps, middle: number): Storage {
+  return {
+    ...{ name, values: BLOCK, bytes },
+    read(view, at, to, first) {
+      const d = halfAt(view, at)
+      readSteps(view, at + 2, to, first, d, -middle * d)
+    },
+  }
+}
+
+/** x = d · q + m. */
+function shifted(name: string, bytes: number, readSteps: ReadSteps): Storage {
+  return {
+    ...{ name, values: BLOCK, bytes },
+    read: (view, at, to, first) => {
+      readSteps(view, at + 4, to, first, halfAt(view, at), halfAt(view, at + 2))
+    },
+  }
+}
 
 export type GgufStorage = keyof typeof storages
 
