@@ -55,8 +55,11 @@ export interface Ops<T> {
   concat(parts: readonly T[]): T
   /** mask [b, s] of 1 and 0 → additive [b, 1, 1, s]: 0 where 1, −1e9 where 0. */
   attentionBias(mask: T): T
-  /** The same for a decoder → [b, 1, s, s]: about −1e9 also where the key (last axis) comes after the query. */
-  causalBias(mask: T): T
+  /**
+   * The same for a decoder → [b, 1, s, s]: about −1e9 also where the key (last axis) comes after the query, or is none of the
+   * last `window` positions, the query's own among them.
+   */
+  causalBias(mask: T, window?: number): T
   /** The last position with mask 1: x [b, s, d], mask [b, s] → [b, 1, d]. */
   lastPosition(x: T, mask: T): T
   /** Selects the first `first` and the last `last` of the positions with mask 1: mask [b, s] → [b, s, 1] of 1 and 0. */
@@ -96,6 +99,10 @@ export interface CausalAttention<T> {
   readonly heads: number
   readonly keyHeads: number
   readonly headSize: number
+  /** Scores are multiplied by it. */
+  readonly scale: number
+  /** Only so many positions are attended to, the last ones and its own. */
+  readonly window: number | undefined
   /** Tables [positions, d]: both halves of a row are equal. */
   readonly cos: T
   readonly sin: T

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it, test } from 'vitest'
 import { openCausal, shapeOfCausal } from '../../src/bases/causal/causal.ts'
 import { tokenizerOf } from '../../src/bases/causal/gguf-tokenizer.ts'
-import { POOL_SCALE } from '../../src/bases/causal/network.ts'
+import { POOL_SCALE, WORDS } from '../../src/bases/causal/network.ts'
 import { withoutControls } from '../../src/bases/causal/language.ts'
 import { openTokenizer } from '../../src/bases/tokenizer.ts'
 import type { Base } from '../../src/contracts/base.ts'
@@ -31,6 +31,7 @@ const places = {
   tinyllama: join(tiny, 'tinyllama'),
   qwen2: join(tiny, 'qwen2'),
   qwen3: join(tiny, 'qwen3'),
+  gemma3: join(tiny, 'gemma3'),
   gguf: join(tiny, 'gguf', 'tiny.gguf'),
 }
 
@@ -55,19 +56,20 @@ async function refusal(work: Promise<unknown>): Promise<unknown> {
   return work.catch((error: unknown) => error)
 }
 
-function folderWith(change: (folder: string) => void): string {
+function folderWith(change: (folder: string) => void, place = places.llama): string {
   const folder = mkdtempSync(join(scratch, 'altered-'))
-  cpSync(places.llama, folder, { recursive: true })
+  cpSync(place, folder, { recursive: true })
   change(folder)
   return folder
 }
 
-function withConfig(fields: object): string {
+/** A field that is undefined is left out. */
+function withConfig(fields: object, place?: string): string {
   return folderWith((folder) => {
     const path = join(folder, 'config.json')
     const config = JSON.parse(readFileSync(path, 'utf8')) as object
     writeFileSync(path, JSON.stringify({ ...config, ...fields }))
-  })
+  }, place)
 }
 
 describe.each(Object.entries(places))('the tiny decoder %s', (name, place) => {
@@ -194,7 +196,7 @@ describe('a decoder', () => {
   it('is refused with the field that would make another network', async () => {
     const cases: readonly [object, string][] = [
       [{ model_type: 'gpt_neox' }, 'model_type'],
-      [{ rope_parameters: { rope_type: 'yarn' } }, 'rope_parameters.rope_type'],
+      [{ rope_parameters: { rope_type: 'yarn' } }, 'rope_type'],
       [{ attention_bias: true }, 'attention_bias'],
       [{ hidden_act: 'gelu' }, 'hidden_act'],
     ]
@@ -203,6 +205,54 @@ describe('a decoder', () => {
         code: 'BASE_UNSUPPORTED',
         details: { field },
       })
+  })
+
+  it('of Gemma opens by the fields of earlier releases, and is refused by those that would make another network', async () => {
+    const { hash } = await openCausal(places.gemma3)
+    const older = {
+      ...{ layer_types: undefined, sliding_window_pattern: 2, tie_word_embeddings: undefined },
+      ...{ rope_parameters: undefined, rope_theta: 10_000, rope_local_base_freq: 100 },
+      rope_scaling: { rope_type: 'linear', factor: 4 },
+    }
+    const place = withConfig(older, places.gemma3)
+    expect((await openCausal(place)).hash).toBe(hash)
+    expect((await shapeOfCausal(place)).network.vocabulary).toMatchObject({ weight: WORDS })
+    const local = { rope_theta: 100, rope_type: 'linear', factor: 2 }
+    const cases: readonly [object, string][] = [
+      [{ final_logit_softcapping: 30 }, 'final_logit_softcapping'],
+      [{ attn_logit_softcapping: 50 }, 'attn_logit_softcapping'],
+      [{ use_bidirectional_attention: true }, 'use_bidirectional_attention'],
+      [{ hidden_activation: 'silu' }, 'hidden_activation'],
+      [{ layer_types: ['chunked_attention', 'full_attention'] }, 'layer_types'],
+      [{ layer_types: ['full_attention'] }, 'layer_types'],
+      [{ rope_parameters: { sliding_attention: local } }, 'rope_type'],
+      [{ rope_parameters: { full_attention: { rope_type: 'longrope' } } }, 'rope_type'],
+    ]
+    for (const [fields, field] of cases)
+      expect(await refusal(openCausal(withConfig(fields, places.gemma3))), field).toMatchObject({
+        code: 'BASE_UNSUPPORTED',
+        details: { field },
+      })
+    for (const fields of [{ sliding_window: 0 }, { query_pre_attn_scalar: -1 }, { head_dim: 15 }])
+      expect(await refusal(openCausal(withConfig(fields, places.gemma3)))).toMatchObject({
+        code: 'BASE_INVALID',
+      })
+  })
+
+  it('attends to a window of any size, equal in both engines, and to all where it is longer than the text', async () => {
+    const embedded = async (window: number) => {
+      const base = await openCausal(withConfig({ sliding_window: window }, places.gemma3))
+      const rows = encodedOf(base, rowsOf('gemma3'))
+      const [tfjs, onnx] = [await openTfjsEmbedder(base), await openOnnxEmbedder(base, 0)]
+      const [one, other] = [await tfjs.embed(rows, 0), await onnx.embed(rows, 0)]
+      expect(distance(one, other)).toBeLessThan(1e-3)
+      await Promise.all([tfjs.close(), onnx.close()])
+      return one
+    }
+    const long = await embedded(35)
+    expect(distance(await embedded(400), long)).toBe(0)
+    expect(distance(await embedded(34), long)).toBeGreaterThan(0)
+    await embedded(1)
   })
 
   it('is refused where files are missing, of another size, or pickled', async () => {

@@ -43,7 +43,7 @@ function languageIn({ language }: Base): LanguageModel {
   return language
 }
 
-test.each(['llama', 'tinyllama', 'qwen2', 'qwen3'])(
+test.each(['llama', 'tinyllama', 'qwen2', 'qwen3', 'gemma3'])(
   'the tiny decoder %s has the ids of apply_chat_template on each conversation',
   async (name) => {
     const base = await openCausal(join(tiny, name))
@@ -64,7 +64,7 @@ test.each(['llama', 'tinyllama', 'qwen2', 'qwen3'])(
   },
 )
 
-test.each(['llama', 'tinyllama', 'qwen2'])(
+test.each(['llama', 'tinyllama', 'qwen2', 'gemma3'])(
   'an answer behind the prompt of %s has the ids that it has in the whole conversation',
   async (name) => {
     const at = conversations.findIndex(([first]) => first?.content === 'A question')

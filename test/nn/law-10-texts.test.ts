@@ -12,12 +12,11 @@ import { openRandom } from '../../src/platform/random.ts'
 import { methods, tasks } from '../../src/plugins.ts'
 import { DecodingEngine } from '../../src/serving/engine/decoding-engine.ts'
 import { nameOf } from '../adapters/name-of.ts'
-import { asked, openTexts, openTiny, textPlan, type TextPlan } from '../tasks/texts.ts'
+import { asked, openTexts, textPlan, type TextPlan } from '../tasks/texts.ts'
 import { randomVersion } from './random-version.ts'
+import { decoders, openTiny } from './tiny-language.ts'
 
-/** qwen2 has biases, qwen3 norms of heads. */
-const names = ['llama', 'qwen2', 'qwen3'] as const
-const bases = await Promise.all(names.map(async (name) => openTiny(name)))
+const bases = await Promise.all(decoders.map(async (name) => openTiny(name)))
 const engines = new Map<string, DecodingEngine>()
 const trunks = new Map<string, Awaited<ReturnType<typeof openTrunkEngine>>>()
 afterAll(async () => {
@@ -31,7 +30,7 @@ const table = bases.flatMap((base, at) =>
     }
     if (config.method === 'head') return []
     const plan = textPlan({ base, method, config })
-    return isPossible(plan) ? [{ method: config.method, on: names[at], base, plan }] : []
+    return isPossible(plan) ? [{ method: config.method, on: decoders[at], base, plan }] : []
   }),
 )
 

@@ -214,6 +214,12 @@ export const opCases: readonly OpCase[] = [
     build: (ops, at) => ops.causalBias(at('mask')),
   },
   {
+    name: 'causalBias with a window',
+    places: { mask },
+    slopes: [],
+    build: (ops, at) => ops.causalBias(at('mask'), 2),
+  },
+  {
     name: 'lastPosition',
     places: { x, mask },
     slopes: ['x'],

@@ -8,7 +8,11 @@ import { openRandom } from '../../src/platform/random.ts'
 import type { Version } from '../../src/versions/contract.ts'
 import { randomVersion } from './random-version.ts'
 
-export async function openTiny(name: 'llama' | 'qwen2' | 'qwen3' = 'llama'): Promise<Base> {
+/** qwen2 has biases, qwen3 norms of heads, gemma3 a layer with a window, and heads of 16. */
+export const decoders = ['llama', 'qwen2', 'qwen3', 'gemma3'] as const
+export type Decoder = (typeof decoders)[number]
+
+export async function openTiny(name: Decoder = 'llama'): Promise<Base> {
   const folder = new URL(`../reference/tiny-causal/${name}`, import.meta.url)
   return openCausal(fileURLToPath(folder))
 }

@@ -5,16 +5,9 @@ import type { AdapterConfig, TrainRow } from '../../src/contracts/adapter.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { methods, policies } from '../../src/plugins.ts'
 import type { GenerationSettings } from '../../src/tasks/generation/settings.ts'
-import {
-  encodedRow,
-  openTexts,
-  openTiny,
-  said,
-  textPlan,
-  tf,
-  type TextPlan,
-} from '../tasks/texts.ts'
+import { encodedRow, openTexts, said, textPlan, tf, type TextPlan } from '../tasks/texts.ts'
 import { bytesOf, randomAdapter } from '../trainer/rig.ts'
+import { openTiny, type Decoder } from '../nn/tiny-language.ts'
 
 const STEPS = 20
 /** Many kernels, a few seconds of CPU: on cores that others share they may take minutes. */
@@ -24,7 +17,7 @@ const sgd = { learning_rate: 2e-3, optimizer: 'sgd', momentum: 0.9, clip_norm: 1
 
 interface Case {
   readonly config: AdapterConfig
-  readonly decoder?: 'llama' | 'qwen2' | 'qwen3'
+  readonly decoder?: Decoder
   readonly task?: Partial<GenerationSettings>
   readonly regularizer?: keyof typeof policies.regularizer
 }
@@ -37,12 +30,13 @@ const cases: readonly Case[] = [
     decoder: 'qwen3',
     task: { kl: 0.5, beta: 0.5 },
   },
+  { config: { ...lora, tail_layers: 'all' }, decoder: 'gemma3' },
   { config: { ...lora, method: 'dora' } },
   { config: { ...lora, method: 'ia3', rank: 0 }, decoder: 'qwen2', regularizer: 'ewc-online' },
   { config: { ...lora, method: 'bottleneck' }, regularizer: 'a-gem' },
   { config: { ...lora, method: 'loreft' } },
   { config: { ...lora, method: 'bitfit', rank: 0 }, decoder: 'qwen2' },
-  { config: { ...lora, method: 'norm', rank: 0 } },
+  { config: { ...lora, method: 'norm', rank: 0, tail_layers: 'all' }, decoder: 'gemma3' },
   { config: { ...lora, method: 'full', rank: 0 }, decoder: 'qwen2' },
 ]
 

@@ -9,7 +9,8 @@ smollm2.json has, for each of 50 texts, its token ids and the logits of the next
 others, from the weights that the GGUF file holds, in float32. Control tokens inside a text are read as text.
 
 tiny-causal/ has random decoders of two layers: llama, tinyllama (a tokenizer of SentencePiece), qwen2 (biases), qwen3 (norms of
-heads) in Hugging Face layout, and one llama as GGUF with a tensor of each storage that we read. reference.json: the last hidden state of the last token (after the norm).
+heads) and gemma3 (a layer with a window, and a global one with its angles scaled) in Hugging Face layout, and one llama as GGUF
+with a tensor of each storage that we read. reference.json: the last hidden state of the last token (after the norm).
 
 chats.json: conversations, and for each tokenizer their ids as `apply_chat_template` has them, closed and with the assistant's
 turn opened; null where the template refuses one. Each tiny decoder has another template, in another place.
@@ -28,6 +29,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
+    Gemma3TextConfig,
+    Gemma3TextModel,
     LlamaConfig,
     LlamaModel,
     PreTrainedTokenizerFast,
@@ -120,6 +123,41 @@ STRICT = """{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exce
 {%- if add_generation_prompt %}
     {{- '<|im_start|>model\n' }}
 {%- endif %}"""
+
+# As Gemma 3 has it, for texts alone: what the system says goes in front of the first question.
+GEMMA = """{{ bos_token }}
+{%- if messages[0]['role'] == 'system' -%}
+    {%- if messages[0]['content'] is string -%}
+        {%- set first_user_prefix = messages[0]['content'] + '\n\n' -%}
+    {%- else -%}
+        {%- set first_user_prefix = messages[0]['content'][0]['text'] + '\n\n' -%}
+    {%- endif -%}
+    {%- set loop_messages = messages[1:] -%}
+{%- else -%}
+    {%- set first_user_prefix = "" -%}
+    {%- set loop_messages = messages -%}
+{%- endif -%}
+{%- for message in loop_messages -%}
+    {%- if (message['role'] == 'user') != (loop.index0 % 2 == 0) -%}
+        {{ raise_exception("Conversation roles must alternate user/assistant/user/assistant/...") }}
+    {%- endif -%}
+    {%- if (message['role'] == 'assistant') -%}
+        {%- set role = "model" -%}
+    {%- else -%}
+        {%- set role = message['role'] -%}
+    {%- endif -%}
+    {{ '<start_of_turn>' + role + '\n' + (first_user_prefix if loop.first else "") }}
+    {%- if message['content'] is string -%}
+        {{ message['content'] | trim }}
+    {%- else -%}
+        {{ raise_exception("Invalid content type") }}
+    {%- endif -%}
+    {{ '<end_of_turn>\n' }}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+    {{'<start_of_turn>model\n'}}
+{%- endif -%}
+"""
 
 
 def chat(*contents, system=None):
@@ -224,6 +262,34 @@ def sentence_tokenizer():
     raw = Tokenizer.from_str(json.dumps(fields))
     raw.post_processor = processors.TemplateProcessing("<s> $A", "<s> $A $B", [("<s>", 1)])
     return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
+
+
+def gemma_tokenizer():
+    """In the form that transformers gives Gemma's: no space in front, line breaks that are tokens of their own."""
+    raw = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    raw.normalizer = normalizers.Replace(" ", "▁")
+    raw.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
+    raw.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    octets = [f"<0x{octet:02X}>" for octet in range(256)]
+    special = ["<pad>", "<eos>", "<bos>", "<unk>", "<start_of_turn>", "<end_of_turn>"]
+    breaks = ["\n", "\n\n", "\n\n\n"]
+    first = special + breaks + octets
+    letters = [chr(code) for code in range(ord("!"), ord("~") + 1)] + ["▁"]
+    alphabet = dict(initial_alphabet=letters, limit_alphabet=len(letters))
+    trainer = trainers.BpeTrainer(vocab_size=420, special_tokens=first, **alphabet, show_progress=False)
+    raw.train_from_iterator(TEXTS, trainer)
+    raw.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
+    fields = json.loads(raw.to_str())
+    fields["added_tokens"] = [
+        {**token, "special": token["content"] in special}
+        for token in fields["added_tokens"]
+        if token["content"] in special + breaks
+    ]
+    raw = Tokenizer.from_str(json.dumps(fields))
+    raw.post_processor = processors.TemplateProcessing("<bos> $A", "<bos> $A $B", [("<bos>", 2)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=raw, bos_token="<bos>", eos_token="<eos>", unk_token="<unk>", pad_token="<pad>"
+    )
 
 
 def sizes(tokenizer, **more):
@@ -360,6 +426,21 @@ tiny("qwen2", Qwen2Model, lambda t: Qwen2Config(**sizes(t)), Path("chat_template
 SENTENCES = {**FAST, "bos_token": "<s>", "eos_token": "</s>"}
 tiny("tinyllama", LlamaModel, lambda t: LlamaConfig(**sizes(t)), ROLES_AS_TEXT, SENTENCES, sentence_tokenizer)
 tiny("qwen3", Qwen3Model, lambda t: Qwen3Config(**sizes(t, head_dim=16)), STRICT, ENDS)
+GEMMA_SIZES = dict(head_dim=16, query_pre_attn_scalar=24, sliding_window=6, pad_token_id=0, bos_token_id=2, eos_token_id=1)
+ANGLES = {
+    "sliding_attention": {"rope_type": "default", "rope_theta": 100.0},
+    "full_attention": {"rope_type": "linear", "rope_theta": 10_000.0, "factor": 4.0},
+}
+KINDS = dict(layer_types=["sliding_attention", "full_attention"], rope_parameters=ANGLES)
+TURNS = {**FAST, "bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>", "pad_token": "<pad>"}
+tiny(
+    "gemma3",
+    Gemma3TextModel,
+    lambda t: Gemma3TextConfig(**sizes(t, **GEMMA_SIZES, **KINDS)),
+    GEMMA,
+    TURNS,
+    gemma_tokenizer,
+)
 tiny_gguf(*tiny("llama", LlamaModel, lambda t: LlamaConfig(**sizes(t)), CHATML, ENDS))
 lines = [json.dumps(messages, ensure_ascii=False) for messages in CONVERSATIONS]
 rows = [f'  "{name}": {json.dumps(ids, separators=(",", ":"))}' for name, ids in CHATS.items()]

@@ -1,9 +1,7 @@
 /** Texts to learn on tiny decoders of random weights, for tests of generation. */
-import { fileURLToPath } from 'node:url'
 import { freshAdapter, type AdapterPlan } from '../../src/adapters/adapter.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { cutOf } from '../../src/adapters/target-modules.ts'
-import { openCausal } from '../../src/bases/causal/causal.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import type { TrainRow } from '../../src/contracts/adapter.ts'
 import type { Base } from '../../src/contracts/base.ts'
@@ -18,6 +16,7 @@ import { openRandom } from '../../src/platform/random.ts'
 import { methods, policies } from '../../src/plugins.ts'
 import { openGeneration } from '../../src/tasks/generation/generation.ts'
 import type { GenerationSettings } from '../../src/tasks/generation/settings.ts'
+import { openTiny } from '../nn/tiny-language.ts'
 
 export const { tf } = await openTensorFlow()
 
@@ -26,10 +25,6 @@ export const settings: GenerationSettings = {
   general_batch: 0,
   reward_timeout: 30_000,
   ...{ max_tokens: 16, temperature: 1, top_p: 1, overflow: 'refuse' },
-}
-
-export function openTiny(name: 'llama' | 'qwen2' | 'qwen3'): Promise<Base> {
-  return openCausal(fileURLToPath(new URL(`../reference/tiny-causal/${name}`, import.meta.url)))
 }
 
 export const llama = await openTiny('llama')

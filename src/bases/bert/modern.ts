@@ -193,8 +193,8 @@ export function takeModernWeights(
   ]
   for (const kind of attentionKinds) {
     const tables = { headSize: width / heads, ropeBase: config.ropeBases[kind] }
-    const [cos, sin] = rotaryTables(tables, positions).map(([, table]) => table)
-    if (cos && sin) weights.push([`${kind}.cos`, cos], [`${kind}.sin`, sin])
+    const { cos, sin } = rotaryTables(tables, positions)
+    weights.push([`${kind}.cos`, cos], [`${kind}.sin`, sin])
   }
   for (let layer = 0; layer < layers; layer += 1) {
     const at = `layers.${layer}`

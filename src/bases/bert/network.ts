@@ -9,6 +9,7 @@
  */
 import type { Adaptation, Network, NetworkInput, TargetModule } from '../../contracts/network.ts'
 import type { Ops } from '../../contracts/ops.ts'
+import { geluTanh } from '../../nn/gelu-tanh.ts'
 import { unadapted } from '../../nn/head-input.ts'
 import { invariant, failure } from '../../platform/errors.ts'
 import { TYPES } from '../token-pairs.ts'
@@ -89,14 +90,9 @@ function feedForward<T>(pass: Pass<T>, at: string, x: T): T {
   return norm(pass, `${at}.output.LayerNorm`, ops.add(answer, x))
 }
 
-/** gelu-tanh: x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))), Hendrycks and Gimpel (2016), arXiv:1606.08415. */
 function activate<T>(ops: Ops<T>, activation: BertActivation, x: T): T {
   if (activation === 'gelu') return ops.gelu(x)
-  if (activation === 'relu') return ops.relu(x)
-  const cube = ops.mul(ops.mul(x, x), x)
-  const inside = ops.add(x, ops.mul(cube, ops.scalar(0.044715)))
-  const tanh = ops.tanh(ops.mul(inside, ops.scalar(Math.sqrt(2 / Math.PI))))
-  return ops.mul(ops.mul(x, ops.scalar(0.5)), ops.add(tanh, ops.scalar(1)))
+  return activation === 'relu' ? ops.relu(x) : geluTanh(ops, x)
 }
 
 function norm<T>({ ops, config, adaptation }: Pass<T>, site: string, x: T): T {

@@ -1,5 +1,5 @@
 /**
- * Decoders of the Llama family (Llama, SmolLM2, TinyLlama, Qwen2, Qwen3) from a folder in Hugging Face layout or a GGUF
+ * Decoders of the Llama family (Llama, SmolLM2, TinyLlama, Qwen2, Qwen3) and Gemma 3 from a folder in Hugging Face layout or a GGUF
  * file. The weights of a GGUF file are widened to float32, so its hash is that of the same numbers in safetensors.
  */
 import { readFile, stat } from 'node:fs/promises'
@@ -12,7 +12,7 @@ import { failure } from '../../platform/errors.ts'
 import { openTextBase, shapeOfTextBase } from '../text-base.ts'
 import { listedFolder, readJsonFile, refusePickles } from '../folder.ts'
 import { templateFault } from './chat-template.ts'
-import { causalConfigOf, parseCausalConfig, type CausalConfig } from './config.ts'
+import { causalConfigOf, isGemma, parseCausalConfig, type CausalConfig } from './config.ts'
 import { tokenizerOf } from './gguf-tokenizer.ts'
 import { languageOf, type LanguageParts, withoutControls } from './language.ts'
 import { languageIn, languageInGguf } from './language-files.ts'
@@ -38,10 +38,12 @@ interface Parts {
 /** `path`: a folder, or a GGUF file. */
 export async function openCausal(path: string): Promise<Base> {
   const { config, tokenizer, weights, language } = await read(path)
+  const { gemma, ...sizes } = config
   const fault = await templateFault(language)
   // A chat template is no part of the hash: the same network and tokens can be spoken to in another form.
   return openTextBase({
-    ...{ name: 'causal', equations: EQUATIONS, config: { ...config } },
+    ...{ name: 'causal', equations: EQUATIONS },
+    config: { ...sizes, ...(gemma && { gemma: { ...gemma } }) },
     definition: withoutControls(tokenizer),
     network: causalNetwork(
       config,
@@ -81,8 +83,8 @@ async function read(path: string): Promise<Parts> {
 }
 
 /** Whether the embeddings of its tokens are also what their logits are computed by. */
-function isTied({ tie_word_embeddings: tied }: Fields): boolean {
-  return tied === true
+function isTied({ tie_word_embeddings: tied, model_type: type }: Fields): boolean {
+  return tied === true || ((tied ?? null) === null && isGemma(type))
 }
 
 async function isFile(path: string): Promise<boolean> {

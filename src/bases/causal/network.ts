@@ -3,13 +3,19 @@
  * feed-forward, both after a norm and added to their input → a norm. The embedding of a text is its last token, as in
  * `LlamaForSequenceClassification`, at about the length that heads expect.
  *
- * Weights and target modules have the names of `LlamaForCausalLM`, so an adapter's target modules are PEFT's module paths.
+ * Gemma 3 scales its embeddings by √width, in single precision, has norms of 1 + weight, also behind attention and feed-forward,
+ * and most of its layers attend to a window.
+ *
+ * Weights and target modules have the names of `LlamaForCausalLM`, or `Gemma3ForCausalLM`, so an adapter's target modules are
+ * PEFT's module paths.
  *
  * Touvron et al. (2023), "LLaMA: open and efficient foundation language models", arXiv:2302.13971; Ainslie et al. (2023),
- * "GQA: training generalized multi-query transformer models", EMNLP; Shazeer (2020), "GLU variants improve transformer".
+ * "GQA: training generalized multi-query transformer models", EMNLP; Shazeer (2020), "GLU variants improve transformer"; Gemma
+ * Team (2025), "Gemma 3 technical report", arXiv:2503.19786.
  */
 import type { Adaptation, Network, NetworkInput, TargetModule } from '../../contracts/network.ts'
 import type { Ops } from '../../contracts/ops.ts'
+import { geluTanh } from '../../nn/gelu-tanh.ts'
 import { unadapted } from '../../nn/head-input.ts'
 import { invariant } from '../../platform/errors.ts'
 import type { Tensor } from '../../contracts/core.ts'
@@ -40,7 +46,9 @@ export function causalNetwork(config: CausalConfig, head?: string): Network {
     trunk<T>(ops: Ops<T>, { ids, mask }: NetworkInput<T>, cut: number): T {
       invariant(ids !== undefined, 'a decoder reads token ids')
       const pass = { config, ops, adaptation: unadapted<T>() }
-      return transform(pass, ops.gather(ops.weight(WORDS), ids), mask, 0, cut)
+      const words = ops.gather(ops.weight(WORDS), ids)
+      const scaled = config.gemma ? ops.mul(words, ops.scalar(Math.sqrt(width))) : words
+      return transform(pass, scaled, mask, 0, cut)
     },
 
     tail<T>(ops: Ops<T>, hidden: T, mask: T, cut: number, adaptation: Adaptation<T>): T {
@@ -62,15 +70,21 @@ interface Pass<T> {
 
 /** Layers [from, to). */
 function transform<T>(pass: Pass<T>, hidden: T, mask: T, from: number, to: number): T {
-  if (from === to) return hidden
-  const { ops } = pass
-  const isOne = ops.cachedAttention ?? ops.causalAttention
-  const shared = isOne ? undefined : sharedOf(ops, mask)
+  const { ops, config } = pass
+  const attention = attentions(pass, mask)
   let x = hidden
   for (let layer = from; layer < to; layer += 1) {
     const at = `model.layers.${layer}`
-    x = ops.add(x, attend(pass, at, norm(pass, `${at}.input_layernorm`, x), shared))
-    x = ops.add(x, feedForward(pass, at, norm(pass, `${at}.post_attention_layernorm`, x)))
+    const attended = attention(layer, norm(pass, `${at}.input_layernorm`, x))
+    const behind = `${at}.post_attention_layernorm`
+    if (config.gemma === undefined) {
+      x = ops.add(x, attended)
+      x = ops.add(x, feedForward(pass, at, norm(pass, behind, x)))
+    } else {
+      x = ops.add(x, norm(pass, behind, attended))
+      const fed = feedForward(pass, at, norm(pass, `${at}.pre_feedforward_layernorm`, x))
+      x = ops.add(x, norm(pass, `${at}.post_feedforward_layernorm`, fed))
+    }
     x = pass.adaptation.output(at, x, mask)
   }
   return x
@@ -83,21 +97,30 @@ export interface SharedTensors<T> {
   readonly sin: T
 }
 
-function sharedOf<T>(ops: Ops<T>, mask: T): SharedTensors<T> {
-  return {
-    bias: ops.causalBias(mask),
-    cos: ops.positions(ops.weight(ROTARY_COS), mask),
-    sin: ops.positions(ops.weight(ROTARY_SIN), mask),
+type Attention<T> = (layer: number, x: T) => T
+
+/** In one operation where the engine has it, which may keep the keys and values of earlier positions. */
+function attentions<T>(pass: Pass<T>, mask: T): Attention<T> {
+  const { ops, config } = pass
+  if (ops.cachedAttention ?? ops.causalAttention) return (layer, x) => attendInOne(pass, layer, x)
+  const known = new Map<string, SharedTensors<T>>()
+  return (layer, x) => {
+    const { name, window } = kindOf(config, layer)
+    const shared = known.get(name) ?? {
+      bias: ops.causalBias(mask, window),
+      cos: ops.positions(ops.weight(`${name}.cos`), mask),
+      sin: ops.positions(ops.weight(`${name}.sin`), mask),
+    }
+    known.set(name, shared)
+    return attend(pass, layer, x, shared)
   }
 }
 
 /** softmax(q kᵀ / √d + bias) v, where a head of keys and values serves several heads of queries. */
-function attend<T>(pass: Pass<T>, layer: string, x: T, shared: SharedTensors<T> | undefined): T {
+function attend<T>(pass: Pass<T>, layer: number, x: T, { bias, cos, sin }: SharedTensors<T>): T {
   const { config, ops } = pass
-  if (shared === undefined) return attendInOne(pass, layer, x)
-  const { bias, cos, sin } = shared
   const { heads, keyHeads, headSize, hasBiases } = config
-  const at = `${layer}.self_attn`
+  const at = `model.layers.${layer}.self_attn`
   const split = (role: string, count: number) =>
     ops.splitHeads(linear(pass, `${at}.${role}_proj`, x, hasBiases), count)
   const turned = (role: 'q' | 'k', count: number) => {
@@ -105,7 +128,7 @@ function attend<T>(pass: Pass<T>, layer: string, x: T, shared: SharedTensors<T> 
     const normed = config.hasHeadNorms ? norm(pass, `${at}.${role}_norm`, values) : values
     return rotated(ops, normed, { cos, sin }, headSize)
   }
-  const query = ops.mul(turned('q', heads), ops.scalar(1 / Math.sqrt(headSize)))
+  const query = ops.mul(turned('q', heads), ops.scalar(scaleOf(config)))
   const key = spread(ops, turned('k', keyHeads), config)
   const value = spread(ops, split('v', keyHeads), config)
   const weights = ops.softmax(ops.add(ops.batchMatMul(query, key, true), bias))
@@ -113,13 +136,13 @@ function attend<T>(pass: Pass<T>, layer: string, x: T, shared: SharedTensors<T> 
   return linear(pass, `${at}.o_proj`, merged)
 }
 
-/** The same where the engine has it in one operation, and may keep the keys and values of earlier positions. */
-function attendInOne<T>(pass: Pass<T>, layer: string, x: T): T {
+function attendInOne<T>(pass: Pass<T>, layer: number, x: T): T {
   const { config, ops } = pass
   const { heads, keyHeads, headSize, hasBiases, hasHeadNorms } = config
   const attention = ops.cachedAttention ?? ops.causalAttention
   invariant(attention, 'an engine without attention was asked for it')
-  const at = `${layer}.self_attn`
+  const at = `model.layers.${layer}.self_attn`
+  const { name, window } = kindOf(config, layer)
   const map = (role: string) => linear(pass, `${at}.${role}_proj`, x, hasBiases)
   const normed = (role: 'q' | 'k', count: number) =>
     hasHeadNorms
@@ -129,11 +152,23 @@ function attendInOne<T>(pass: Pass<T>, layer: string, x: T): T {
     query: normed('q', heads),
     key: normed('k', keyHeads),
     value: map('v'),
-    ...{ heads, keyHeads, headSize },
-    cos: ops.weight(ROTARY_COS),
-    sin: ops.weight(ROTARY_SIN),
+    ...{ heads, keyHeads, headSize, window },
+    scale: scaleOf(config),
+    cos: ops.weight(`${name}.cos`),
+    sin: ops.weight(`${name}.sin`),
   })
   return linear(pass, `${at}.o_proj`, attended)
+}
+
+/** The tables of a layer's angles, and the positions that it attends to. */
+function kindOf({ gemma }: CausalConfig, layer: number) {
+  return gemma?.isLocal[layer] === true
+    ? { name: LOCAL_ROTARY, window: gemma.window }
+    : { name: ROTARY, window: undefined }
+}
+
+function scaleOf({ gemma, headSize }: CausalConfig): number {
+  return 1 / Math.sqrt(gemma?.queryScalar ?? headSize)
 }
 
 /** [b, keyHeads, s, d] → [b, heads, s, d]: each head as often as queries share it. */
@@ -147,10 +182,11 @@ function spread<T>(ops: Ops<T>, x: T, { heads, keyHeads, headSize }: CausalConfi
   return ops.splitHeads(ops.concat(repeated), heads)
 }
 
-/** W_down (silu(W_gate x) ⊙ W_up x). */
+/** W_down (silu(W_gate x) ⊙ W_up x); gelu in Gemma 3. */
 function feedForward<T>(pass: Pass<T>, layer: string, x: T): T {
-  const { ops } = pass
-  const gate = ops.silu(linear(pass, `${layer}.mlp.gate_proj`, x))
+  const { ops, config } = pass
+  const opened = linear(pass, `${layer}.mlp.gate_proj`, x)
+  const gate = config.gemma ? geluTanh(ops, opened) : ops.silu(opened)
   return linear(
     pass,
     `${layer}.mlp.down_proj`,
@@ -168,14 +204,17 @@ function linear<T>({ ops, adaptation }: Pass<T>, site: string, x: T, hasBias = f
 }
 
 function norm<T>({ ops, adaptation, config }: Pass<T>, site: string, x: T): T {
-  const scale = ops.weight(`${site}.weight`)
-  return adaptation.norm(site, scale, ops.scalar(0), (scale) =>
-    ops.rmsNorm(x, scale, config.epsilon),
+  const weight = ops.weight(`${site}.weight`)
+  return adaptation.norm(site, weight, ops.scalar(0), (weight) =>
+    ops.rmsNorm(x, config.gemma ? ops.add(weight, ops.scalar(1)) : weight, config.epsilon),
   )
 }
 
+/** Of Gemma 3, in front of the feed-forward and behind it. */
+export const feedForwardNorms = ['pre_feedforward_layernorm', 'post_feedforward_layernorm']
+
 function layerSites(config: CausalConfig, layer: number): readonly TargetModule[] {
-  const { width, heads, keyHeads, headSize, inner, hasBiases, hasHeadNorms } = config
+  const { width, heads, keyHeads, headSize, inner, hasBiases, hasHeadNorms, gemma } = config
   const at = `model.layers.${layer}`
   const site = (
     path: string,
@@ -195,6 +234,7 @@ function layerSites(config: CausalConfig, layer: number): readonly TargetModule[
     ...norms.map((name) => normSite(`${at}.self_attn.${name}`, layer, headSize)),
     site('self_attn.o_proj', 'attention-output', [heads * headSize, width]),
     normSite(`${at}.post_attention_layernorm`, layer, width),
+    ...(gemma ? feedForwardNorms : []).map((name) => normSite(`${at}.${name}`, layer, width)),
     site('mlp.gate_proj', 'gate', [width, inner]),
     site('mlp.up_proj', 'intermediate', [width, inner]),
     site('mlp.down_proj', 'output', [inner, width]),
@@ -214,8 +254,9 @@ function normSite(name: string, layer: number, width: number): TargetModule {
  * Su et al. (2021), "RoFormer: enhanced transformer with rotary position embedding", arXiv:2104.09864.
  */
 
-const ROTARY_COS = 'rotary.cos'
-const ROTARY_SIN = 'rotary.sin'
+const ROTARY = 'rotary'
+/** Of layers with a window. */
+const LOCAL_ROTARY = 'rotary.local'
 
 /** x [b, heads, s, d]; cos and sin [1, s, d]. */
 export function rotated<T>(
@@ -232,15 +273,29 @@ export function rotated<T>(
   return ops.add(ops.mul(x, cos), ops.mul(turned, sin))
 }
 
+/** The tables of both kinds of layers, by name. */
+export function rotaryWeights(config: CausalConfig): readonly (readonly [string, Tensor])[] {
+  const { headSize, positions, gemma } = config
+  const local = gemma && { headSize, ropeBase: gemma.localRopeBase }
+  const kinds = { [ROTARY]: config, ...(local && { [LOCAL_ROTARY]: local }) }
+  return Object.entries(kinds).flatMap(([name, angles]) => {
+    const { cos, sin } = rotaryTables(angles, positions)
+    return [[`${name}.cos`, cos] as const, [`${name}.sin`, sin] as const]
+  })
+}
+
+type Angles = Pick<CausalConfig, 'headSize' | 'ropeBase' | 'ropeDivisors'>
+
 /** Tables [positions, d], rounded where the published model rounds: frequencies and angles are single precision there. */
 export function rotaryTables(
-  { headSize, ropeBase }: Pick<CausalConfig, 'headSize' | 'ropeBase'>,
+  { headSize, ropeBase, ropeDivisors }: Angles,
   positions: number,
-): readonly (readonly [string, Tensor])[] {
+): { readonly cos: Tensor; readonly sin: Tensor } {
   const half = headSize / 2
-  const frequencies = Array.from({ length: half }, (_, pair) =>
-    Math.fround(1 / Math.fround(ropeBase ** Math.fround((2 * pair) / headSize))),
-  )
+  const frequencies = Array.from({ length: half }, (_, pair) => {
+    const frequency = Math.fround(1 / Math.fround(ropeBase ** Math.fround((2 * pair) / headSize)))
+    return Math.fround(frequency / (ropeDivisors?.[pair] ?? 1))
+  })
   const table = (of: (angle: number) => number): Tensor => {
     const data = new Float32Array(positions * headSize)
     for (let at = 0; at < data.length; at += 1) {
@@ -249,8 +304,5 @@ export function rotaryTables(
     }
     return { shape: [positions, headSize], data }
   }
-  return [
-    [ROTARY_COS, table(Math.cos)],
-    [ROTARY_SIN, table(Math.sin)],
-  ]
+  return { cos: table(Math.cos), sin: table(Math.sin) }
 }

@@ -11,7 +11,7 @@ const settings = {
 } as const satisfies Settings
 
 export const causal = {
-  summary: 'a decoder of the Llama family (Llama, SmolLM2, TinyLlama, Qwen2, Qwen3)',
+  summary: 'a decoder of the Llama family (Llama, SmolLM2, TinyLlama, Qwen2, Qwen3), or Gemma 3',
   settings,
   inline: 'path',
   open: async ({ path }: SettingsOf<typeof settings>) =>

@@ -9,7 +9,7 @@ import { dequantized } from '../../nn/containers/gguf-blocks.ts'
 import type { StoredTensor } from '../../nn/containers/safetensors.ts'
 import { failure } from '../../platform/errors.ts'
 import type { CausalConfig } from './config.ts'
-import { HEAD, POOL_SCALE, WORDS, rotaryTables } from './network.ts'
+import { feedForwardNorms, HEAD, POOL_SCALE, WORDS, rotaryWeights } from './network.ts'
 
 /** The product of a unit vector and the scale of a head on it (`tasks/classification`). */
 const HEAD_LENGTH = 10
@@ -93,7 +93,7 @@ function unpaired({ shape, data }: Tensor, heads: number): Tensor {
 }
 
 function takeWeights(find: Find, config: CausalConfig): Tensors {
-  const { layers, width, heads, keyHeads, headSize, inner, vocabulary, positions } = config
+  const { layers, width, heads, keyHeads, headSize, inner, vocabulary, gemma } = config
   const take = (name: string, ...shape: readonly number[]): Tensor => {
     const tensor = find(name)
     if (tensor === undefined) throw invalid(name, 'is missing')
@@ -101,7 +101,7 @@ function takeWeights(find: Find, config: CausalConfig): Tensors {
       throw invalid(name, `is [${tensor.shape.join()}], but its config says [${shape.join()}]`)
     return tensor
   }
-  const weights = new Map<string, Tensor>(rotaryTables(config, positions))
+  const weights = new Map<string, Tensor>(rotaryWeights(config))
   const norm = (name: string, size = width) =>
     weights.set(`${name}.weight`, take(`${name}.weight`, size))
   const linear = (name: string, inSize: number, outSize: number, hasBias = false) => {
@@ -122,12 +122,13 @@ function takeWeights(find: Find, config: CausalConfig): Tensors {
     if (config.hasHeadNorms) norm(`${at}.self_attn.k_norm`, headSize)
     linear(`${at}.self_attn.o_proj`, heads * headSize, width)
     norm(`${at}.post_attention_layernorm`)
+    for (const name of gemma ? feedForwardNorms : []) norm(`${at}.${name}`)
     linear(`${at}.mlp.gate_proj`, width, inner)
     linear(`${at}.mlp.up_proj`, width, inner)
     linear(`${at}.mlp.down_proj`, inner, width)
   }
   norm('model.norm')
-  weights.set(POOL_SCALE, poolScale(take('model.norm.weight', width)))
+  weights.set(POOL_SCALE, poolScale(take('model.norm.weight', width), gemma ? 1 : 0))
   return weights
 }
 
@@ -137,9 +138,9 @@ function finite(tensor: Tensor, name: string): Tensor {
   throw invalid(name, 'holds a number that is not finite')
 }
 
-/** After the last norm a vector is about as long as the norm's scale. */
-function poolScale({ data }: Tensor): Tensor {
-  const length = Math.sqrt(data.reduce((sum, value) => sum + value * value, 0))
+/** After the last norm a vector is about as long as the norm's scale: its weights, and what they are added to. */
+function poolScale({ data }: Tensor, offset: number): Tensor {
+  const length = Math.sqrt(data.reduce((sum, value) => sum + (value + offset) ** 2, 0))
   return { shape: [1], data: Float32Array.of(length > 0 ? HEAD_LENGTH / length : 1) }
 }
 

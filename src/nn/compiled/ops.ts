@@ -138,11 +138,12 @@ function attentionOps(k: Kernels, note: Note) {
       )
     },
     attentionBias: (mask: GraphValue) => attentionBias(k, mask),
-    causalBias(mask: GraphValue): GraphValue {
+    causalBias(mask: GraphValue, window = Infinity): GraphValue {
       const s = lastOf(mask.shape)
       const place = k.runningSum(k.ones(s), 0, false)
-      const isLater = k.greater(k.reshape(place, [1, s]), k.reshape(place, [s, 1]))
-      return k.sub(attentionBias(k, mask), k.mul(k.asFloat(isLater), k.float(1e9)))
+      const ago = k.sub(k.reshape(place, [s, 1]), k.reshape(place, [1, s]))
+      const isHidden = k.or(k.greater(k.float(0), ago), k.greaterEqual(ago, k.float(window)))
+      return k.sub(attentionBias(k, mask), k.mul(k.asFloat(isHidden), k.float(1e9)))
     },
     ends: (mask: GraphValue, first: number, last: number) => ends(k, mask, first, last),
     lastPosition(x: GraphValue, mask: GraphValue): GraphValue {

@@ -240,17 +240,19 @@ function masking(graph: OnnxGraph) {
   }
   return {
     attentionBias,
-    causalBias(mask: Value) {
+    causalBias(mask: Value, window = Infinity) {
       const length = graph.op('Shape', [mask], { start: { int: 1 }, end: { int: 2 } })
       const ones = graph.op('Expand', [graph.float(1), length])
       const place = graph.op('CumSum', [ones, graph.ints(0)])
       const across = graph.op('Unsqueeze', [place, graph.ints(0)])
       const down = graph.op('Unsqueeze', [place, graph.ints(1)])
-      const later = graph.op('Mul', [
-        toFloat(graph.op('Greater', [across, down])),
-        graph.float(1e9),
+      const ago = graph.op('Sub', [down, across])
+      const isHidden = graph.op('Or', [
+        graph.op('Less', [ago, graph.float(0)]),
+        graph.op('GreaterOrEqual', [ago, graph.float(window)]),
       ])
-      return graph.op('Sub', [attentionBias(mask), later])
+      const hidden = graph.op('Mul', [toFloat(isHidden), graph.float(1e9)])
+      return graph.op('Sub', [attentionBias(mask), hidden])
     },
     lastPosition(x: Value, mask: Value) {
       const last = graph.op('Transpose', [ends(mask, 0, 1)], { perm: { ints: [0, 2, 1] } })
@@ -278,7 +280,7 @@ function masking(graph: OnnxGraph) {
  */
 function causalAttention(graph: OnnxGraph): (parts: CausalAttention<Value>) => Value {
   const toInt = (value: Value) => graph.op('Cast', [value], { to: { int: elementType.int32 } })
-  return ({ query, key, value, heads, keyHeads, headSize, ...angles }) => {
+  return ({ query, key, value, heads, keyHeads, headSize, scale, window, ...angles }) => {
     const tables = [halfTable(graph, angles.cos, headSize), halfTable(graph, angles.sin, headSize)]
     // The operator turns heads of multiples of 16 itself.
     const turns = headSize % 16 === 0
@@ -304,10 +306,18 @@ function causalAttention(graph: OnnxGraph): (parts: CausalAttention<Value>) => V
         num_heads: { int: heads },
         kv_num_heads: { int: keyHeads },
         do_rotary: { int: turns ? 1 : 0 },
-        scale: { float: 1 / Math.sqrt(headSize) },
+        ...scoring({ scale, window }),
       },
       'com.microsoft',
     )
+  }
+}
+
+/** How the operator scores the positions that a query attends to. */
+export function scoring({ scale, window }: Pick<CausalAttention<Value>, 'scale' | 'window'>) {
+  return {
+    scale: { float: scale },
+    ...(window !== undefined && { local_window_size: { int: window } }),
   }
 }
 

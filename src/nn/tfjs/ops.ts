@@ -140,11 +140,12 @@ function masking(
   }
   return {
     attentionBias,
-    causalBias(mask) {
+    causalBias(mask, window = Infinity) {
       const [, length] = mask.shape as [number, number]
       const place = tf.cumsum(tf.ones([length]), 0)
-      const isLater = tf.greater(tf.expandDims(place, 0), tf.expandDims(place, 1))
-      return tf.sub(attentionBias(mask), tf.mul(tf.cast(isLater, 'float32'), 1e9))
+      const ago = tf.sub(tf.expandDims(place, 1), tf.expandDims(place, 0))
+      const isHidden = tf.logicalOr(tf.less(ago, 0), tf.greaterEqual(ago, window))
+      return tf.sub(attentionBias(mask), tf.mul(tf.cast(isHidden, 'float32'), 1e9))
     },
     lastPosition: (x, mask) => tf.matMul(ends(mask, 0, 1), x, true),
     ends,

@@ -8,6 +8,7 @@
 import type { CausalAttention } from '../../../contracts/ops.ts'
 import { invariant } from '../../../platform/errors.ts'
 import { type OnnxGraph, type Value, elementType } from '../graph.ts'
+import { scoring } from '../ops.ts'
 
 /** The cache of each row: for each layer its keys and its values, [keyHeads, positions, headSize]. */
 export interface CacheShape {
@@ -76,7 +77,7 @@ export class AttentionRecorder {
       {
         num_heads: { int: heads },
         kv_num_heads: { int: keyHeads },
-        scale: { float: 1 / Math.sqrt(headSize) },
+        ...scoring(parts),
       },
       'com.microsoft',
     )
