@@ -31,6 +31,7 @@ const ALONE = {
   compare: 'speed/compare',
   poison: 'faults/poison',
   sybil: 'faults/sybil',
+  beginning: 'faults/beginning',
   calibration: 'continual/calibration',
   profile: 'speed/profile',
   speed: 'speed/tables',

@@ -59,7 +59,7 @@ export function registerBench(program: Command): void {
     .description('measure this machine')
     .argument(
       '[names...]',
-      `of ${BENCHES.join(', ')}; absent = all of these, about half an hour; or ${oneTable}; or poison, sybil, calibration, profile, bases, which prints what was measured of them, or compare with another built checkout and names`,
+      `of ${BENCHES.join(', ')}; absent = all of these, about half an hour; or ${oneTable}; or poison, sybil, beginning, calibration, profile, bases, which prints what was measured of them, or compare with another built checkout and names`,
     )
     .option('--json', 'accepted for consistency: it always prints one JSON object per line')
     .option('--data <folder>', 'continual and calibration: the folder of the datasets')

@@ -14,6 +14,9 @@ export const defences = {
   sources: 1000,
 }
 
+/** How many of so many first answers are right is a figure of its own. */
+export const FIRST = [60, 120, 240, 480]
+
 const nothing = { data: new Float32Array() }
 const RECENT = 200
 const TAINTED = 0.05
@@ -38,6 +41,7 @@ class Trial {
   #known = new Map()
   #quarantine = []
   #places = 0
+  #first = []
   #tally = { honest: 0, right: 0, wrong: 0, wrong_learned: 0, kept_back: 0, right_kept_back: 0 }
 
   constructor(parts) {
@@ -48,7 +52,8 @@ class Trial {
     const { honest, right, ...others } = this.#tally
     const { learner, defence } = this.#parts
     return {
-      ...{ served: right / honest, honest, ...others, quarantine: this.#quarantine.length },
+      ...{ served: right / honest, first: this.#first, honest, ...others },
+      quarantine: this.#quarantine.length,
       recent: learner.scores.accuracy_recent,
       ...(defence?.report.majority && { majority: defence.report.majority }),
     }
@@ -60,6 +65,7 @@ class Trial {
     if (isHonest) {
       this.#tally.honest += 1
       if (answer === truth) this.#tally.right += 1
+      if (FIRST.includes(this.#tally.honest)) this.#first.push(this.#tally.right)
     }
     const isWrong = !isHonest || label !== truth
     if (isWrong) this.#tally.wrong += 1
