@@ -2,12 +2,13 @@
  * The network forward and backward for a task that learns from texts: its outputs are log-probabilities of tokens, so the
  * vocabulary lies between the network and the loss. It is frozen, and its gradient is known in the forward pass.
  *
- * Rows that are compared are also answered by the base: the same network without the adapter, from the same latents.
+ * Rows that are compared are also answered by the base: the same network without the adapter, from the same latents. Nothing
+ * trains it, so its answer is computed once and kept as long as the latent is.
  */
 import type * as tfc from '@tensorflow/tfjs-core'
 import { methodOf, sitesOf } from '../../adapters/adapter.ts'
 import { cutOf } from '../../adapters/target-modules.ts'
-import type { Adaptation, Latent } from '../../contracts/network.ts'
+import type { Adaptation, Latent, LatentSequence } from '../../contracts/network.ts'
 import type { Ops } from '../../contracts/ops.ts'
 import { tfjsOps } from '../../nn/tfjs/ops.ts'
 import type { TensorFlow } from '../../nn/tfjs/tensorflow.ts'
@@ -31,25 +32,29 @@ import { padded } from './batch.ts'
 export function openAnswerPass(parts: PassParts, compiling?: Compiling): Pass {
   const { tf } = parts
   const network = openAnswerNetwork(parts, compiling)
-  /** log ρ of the rows that are compared. */
-  const reference = (latents: readonly Latent[]): Float32Array => {
-    const compared = latents.filter(({ isCompared }) => isCompared === true)
-    if (compared.length === 0) return new Float32Array()
-    const rows = answerRows(compared)
-    return network.logs(network.hidden(rows), rows).logs
+  const references = new WeakMap<readonly LatentSequence[], Float32Array>()
+  /** log ρ of a row. By itself, so that its bits do not depend on the rows that it is first asked for with (law 2). */
+  const referenceOf: ReferenceOf = (latent) => {
+    const { sequences = [] } = latent
+    const kept = references.get(sequences)
+    if (kept !== undefined) return kept
+    const rows = answerRows([latent])
+    const { logs } = network.logs(network.hidden(rows), rows)
+    references.set(sequences, logs)
+    return logs
   }
   return {
     outputs(latents, parameters) {
       const rows = answerRows(latents)
       const { logs } = network.logs(network.hidden(rows, parameters), rows)
-      return rowOutputs(latents, logs, reference(latents))
+      return rowOutputs(latents, logs, referenceOf)
     },
     gradients(input, gradientOf) {
       const { latents } = input
       const rows = answerRows(latents)
       return network.gradients(rows, input, (h) => {
         const { logs, slopes } = network.logs(h, rows, { withSlopes: true })
-        const gradient = gradientOf(rowOutputs(latents, logs, reference(latents)))
+        const gradient = gradientOf(rowOutputs(latents, logs, referenceOf))
         const by = tf.tensor(tokenGradient(latents, gradient), [logs.length, 1])
         return tf.mul<tfc.Tensor2D>(tensorAt(slopes ? [slopes] : [], 0), by)
       })
@@ -203,23 +208,22 @@ function divergencesOf(
   })
 }
 
-/** Outputs of each row. `reference`: log ρ of the rows that are compared, in their order. */
+type ReferenceOf = (latent: Latent) => Float32Array
+
+/** Outputs of each row, with log ρ where it is compared. */
 function rowOutputs(
   latents: readonly Latent[],
   logs: Float32Array,
-  reference: Float32Array,
+  referenceOf: ReferenceOf,
 ): readonly Float32Array[] {
-  let [at, compared] = [0, 0]
+  let at = 0
   return latents.map((latent) => {
     const lengths = lengthsOf(latent)
-    const count = sum(lengths)
-    const own = logs.subarray(at, at + count)
-    at += count
+    const own = logs.subarray(at, (at += sum(lengths)))
     if (latent.isCompared !== true) return answerOutputs(lengths, own)
-    const both = new Float32Array(2 * count)
+    const both = new Float32Array(2 * own.length)
     both.set(own)
-    both.set(reference.subarray(compared, compared + count), count)
-    compared += count
+    both.set(referenceOf(latent), own.length)
     return answerOutputs(lengths, both)
   })
 }
