@@ -104,12 +104,14 @@ function attentions<T>(pass: Pass<T>, mask: T): Attention<T> {
   const { ops, config } = pass
   if (ops.cachedAttention ?? ops.causalAttention) return (layer, x) => attendInOne(pass, layer, x)
   const known = new Map<string, SharedTensors<T>>()
+  // One head, which all are turned by.
+  const turns = (table: string) => ops.splitHeads(ops.causalPositions(ops.weight(table), mask), 1)
   return (layer, x) => {
     const { name, window } = kindOf(config, layer)
     const shared = known.get(name) ?? {
       bias: ops.causalBias(mask, window),
-      cos: ops.positions(ops.weight(`${name}.cos`), mask),
-      sin: ops.positions(ops.weight(`${name}.sin`), mask),
+      cos: turns(`${name}.cos`),
+      sin: turns(`${name}.sin`),
     }
     known.set(name, shared)
     return attend(pass, layer, x, shared)
@@ -258,7 +260,7 @@ const ROTARY = 'rotary'
 /** Of layers with a window. */
 const LOCAL_ROTARY = 'rotary.local'
 
-/** x [b, heads, s, d]; cos and sin [1, s, d]. */
+/** x [b, heads, s, d]; cos and sin [b, 1, s, d], or [1, s, d] where they are those of every row. */
 export function rotated<T>(
   ops: Ops<T>,
   x: T,

@@ -17,7 +17,6 @@ import { tokenLogs, type TokenLogs, divergences } from '../../nn/tfjs/vocabulary
 import { openVocabulary } from '../../nn/compiled/vocabulary.ts'
 import { invariant } from '../../platform/errors.ts'
 import { answerOutputs } from '../../nn/answer-outputs.ts'
-import { sequencesOf } from '../../nn/rows.ts'
 import { openCompiledNetwork, type CompiledNetwork, type Compiling } from './compiled-network.ts'
 import {
   presentOf,
@@ -157,27 +156,36 @@ function forward(
 }
 
 /**
- * Rows of texts side by side for the network, each sequence a row of its own, and the way from the hidden states behind their
- * answers to the outputs that the task learns from, and back.
+ * Rows of texts side by side for the network, with the beginning that the texts of a row share computed once, and the way from the
+ * hidden states behind their answers to the outputs that the task learns from, and back. The mask numbers what each text has of its own.
  */
 interface AnswerRows extends ReturnType<typeof padded> {
-  /** The places, among all sequences × positions, that predict a token of an answer. */
+  /** The places, among all rows × positions, that predict a token of an answer; one may predict a token of several. */
   readonly places: Int32Array
   /** The tokens that they predict. */
   readonly tokens: Int32Array
 }
 
 function answerRows(latents: readonly Latent[]): AnswerRows {
-  const sequences = sequencesOf(latents)
-  const input = padded(sequences)
+  const input = padded(latents)
   const [, length = 0] = input.mask.shape
   const places: number[] = []
   const tokens: number[] = []
-  for (const [row, { from, answer }] of sequences.entries())
-    for (const [at, token] of answer.entries()) {
-      places.push(row * length + from + at)
-      tokens.push(token)
+  for (const [row, { sequences, shared = 0 }] of latents.entries()) {
+    invariant(sequences !== undefined, 'a row without sequences has no answers')
+    const first = row * length
+    let own = first + shared
+    for (const [number, { from, positions, answer }] of sequences.entries()) {
+      for (const [at, token] of answer.entries()) {
+        const position = from + at
+        places.push(position < shared ? first + position : own + position - shared)
+        tokens.push(token)
+      }
+      const end = own + positions - shared
+      input.mask.data.fill(number + 2, own, end)
+      own = end
     }
+  }
   return { ...input, places: Int32Array.from(places), tokens: Int32Array.from(tokens) }
 }
 
