@@ -22,8 +22,8 @@ export class StoredNumbers implements Tensor {
 }
 
 export function toFloat32({ dtype, shape, data }: StoredTensor, name: string): Tensor {
-  // A separate copy: the view may be unaligned, and must not keep the whole file alive.
-  const { buffer } = new Uint8Array(data)
+  // A view may be unaligned, and must not keep all that it is a view of alive.
+  const { buffer } = data.byteLength === data.buffer.byteLength ? data : new Uint8Array(data)
   if (dtype === 'F32') return { shape, data: new Float32Array(buffer) }
   if (dtype === 'BF16') return { shape, data: fromBfloat16(new Uint16Array(buffer)) }
   if (dtype === 'F16') return { shape, data: fromHalves(new Uint16Array(buffer)) }
