@@ -43,9 +43,10 @@ export function rotaryTables(
   })
   const table = (of: (angle: number) => number): Tensor => {
     const data = new Float32Array(positions * headSize)
-    for (let at = 0; at < data.length; at += 1) {
-      const angle = Math.floor(at / headSize) * (frequencies[at % half] ?? 0)
-      data[at] = of(Math.fround(angle))
+    for (let position = 0, at = 0; position < positions; position += 1, at += headSize) {
+      for (let pair = 0; pair < half; pair += 1)
+        data[at + pair] = of(Math.fround(position * (frequencies[pair] ?? 0)))
+      data.copyWithin(at + half, at, at + half)
     }
     return { shape: [positions, headSize], data }
   }

